@@ -1,0 +1,25 @@
+// Time, as something that can be passed in: tests turn the hands themselves.
+
+export interface Timer {
+  /** Idempotent; a timer that has fired may be cancelled too. */
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Runs `task` once, at the earliest `delayMs` from now. Never keeps the process alive. */
+  after(delayMs: number, task: () => void): Timer;
+}
+
+/** Longest delay that the runtime's timers take; beyond it they would fire at once. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(delayMs, task) {
+    const timer = setTimeout(task, Math.min(Math.max(delayMs, 0), MAX_DELAY_MS));
+    timer.unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+};

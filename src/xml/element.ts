@@ -1,0 +1,133 @@
+// The tree that stanzas are made of: ltx's Element, with namespaces that mean what XML Names says.
+
+import { Element as LtxElement } from 'ltx';
+import { serialize } from './serialize.ts';
+
+export type Node = Element | string;
+export type Attrs = Record<string, string | undefined>;
+
+/**
+ * One XML element.
+ *
+ * A stanza carries no `xmlns` of its own: its namespace is the content namespace of whatever stream it is on
+ * (`jabber:client` or `jabber:server`, RFC 6120 §4.8.2), so that the same tree serialises on both. Elements
+ * that inherit it have `getNS() === undefined`. The parser leaves no prefix on element names and drops
+ * redundant declarations.
+ *
+ * A routed stanza is never edited: make a copy with {@link Element.with}, which shares the children.
+ */
+export class Element extends LtxElement {
+  declare name: string;
+  declare parent: Element | null;
+  declare children: Node[];
+  declare attrs: Attrs;
+
+  /** The namespace; `undefined` stands for the content namespace of the stream. */
+  getNS(): string | undefined {
+    let element: Element | null = this;
+    while (element) {
+      const own = element.attrs.xmlns;
+      if (own !== undefined) return own;
+      element = element.parent;
+    }
+    return undefined;
+  }
+
+  /** Whether this is `name` in `xmlns` (omitted: in the content namespace). */
+  is(name: string, xmlns?: string): boolean {
+    return this.getName() === name && this.getNS() === xmlns;
+  }
+
+  /** The first child element of that name; in this element's own namespace unless another is given. */
+  getChild(name: string, xmlns?: string): Element | undefined {
+    for (const child of this.children) {
+      if (typeof child !== 'string' && matches(child, this, name, xmlns)) return child;
+    }
+    return undefined;
+  }
+
+  /** All child elements of that name; in this element's own namespace unless another is given. */
+  getChildren(name: string, xmlns?: string): Element[] {
+    return this.elements().filter((child) => matches(child, this, name, xmlns));
+  }
+
+  /** The text of the first such child; `undefined` when there is no such child. */
+  getChildText(name: string, xmlns?: string): string | undefined {
+    return this.getChild(name, xmlns)?.text();
+  }
+
+  /** The child elements, without the text between them. */
+  elements(): Element[] {
+    return this.children.filter((child) => typeof child !== 'string');
+  }
+
+  /** The text directly inside this element. */
+  text(): string {
+    let text = '';
+    for (const child of this.children) if (typeof child === 'string') text += child;
+    return text;
+  }
+
+  /** Appends children; only for an element that has not been routed yet. Returns this element. */
+  append(...children: (Node | undefined)[]): this {
+    for (const child of children) {
+      if (child === undefined) continue;
+      if (typeof child !== 'string') child.parent = this;
+      this.children.push(child);
+    }
+    return this;
+  }
+
+  /**
+   * A copy with other attributes that shares the children (`undefined` removes an attribute). What the children
+   * serialise to is remembered once for all copies, see `share` in `serialize.ts`.
+   */
+  with(attrs: Attrs): Element {
+    const copy = new Element(this.name);
+    copy.parent = this.parent;
+    copy.children = this.children;
+    copy.attrs = { ...this.attrs };
+    for (const [name, value] of Object.entries(attrs)) {
+      if (value === undefined) delete copy.attrs[name];
+      else copy.attrs[name] = value;
+    }
+    return copy;
+  }
+
+  /** A copy with another list of children; the attributes stay. The children keep their first parent. */
+  withChildren(children: Node[]): Element {
+    const copy = new Element(this.name, this.attrs);
+    copy.parent = this.parent;
+    copy.children = children;
+    return copy;
+  }
+
+  override toString(): string {
+    return serialize(this);
+  }
+}
+
+/** A top-level message, presence or iq. */
+export type Stanza = Element;
+
+/**
+ * Builds an element: `xml('ping', NS.PING)`, `xml('item', { jid, name }, xml('group', {}, 'Friends'))`.
+ * A string in place of attributes is the namespace. Attributes and children that are `undefined` are left out.
+ */
+export function xml(name: string, attrs?: Attrs | string, ...children: (Node | undefined)[]): Element {
+  const element = new Element(name);
+  if (typeof attrs === 'string') element.attrs.xmlns = attrs;
+  else if (attrs !== undefined) {
+    for (const key in attrs) {
+      const value = attrs[key];
+      if (value !== undefined) element.attrs[key] = value;
+    }
+  }
+  return element.append(...children);
+}
+
+function matches(child: Element, parent: Element, name: string, xmlns: string | undefined): boolean {
+  if (child.getName() !== name) return false;
+  if (xmlns !== undefined) return child.getNS() === xmlns;
+  return child.attrs.xmlns === undefined || child.attrs.xmlns === parent.getNS();
+}

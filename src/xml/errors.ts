@@ -1,0 +1,211 @@
+// The errors of RFC 6120: of one stanza (§8.3), of a stream (§4.9), of a SASL attempt (§6.5).
+
+import { type Element, type Stanza, xml } from './element.ts';
+import { NS } from './namespaces.ts';
+
+export type ErrorType = 'auth' | 'cancel' | 'continue' | 'modify' | 'wait';
+
+/** RFC 6120 §8.3.3: each condition with the error type that its definition recommends. */
+export const STANZA_ERROR_TYPES = {
+  'bad-request': 'modify',
+  conflict: 'cancel',
+  'feature-not-implemented': 'cancel',
+  forbidden: 'auth',
+  gone: 'cancel',
+  'internal-server-error': 'cancel',
+  'item-not-found': 'cancel',
+  'jid-malformed': 'modify',
+  'not-acceptable': 'modify',
+  'not-allowed': 'cancel',
+  'not-authorized': 'auth',
+  'policy-violation': 'modify',
+  'recipient-unavailable': 'wait',
+  redirect: 'modify',
+  'registration-required': 'auth',
+  'remote-server-not-found': 'cancel',
+  'remote-server-timeout': 'wait',
+  'resource-constraint': 'wait',
+  'service-unavailable': 'cancel',
+  'subscription-required': 'auth',
+  'undefined-condition': 'cancel',
+  'unexpected-request': 'wait',
+} as const satisfies Record<string, ErrorType>;
+
+export type StanzaCondition = keyof typeof STANZA_ERROR_TYPES;
+
+export interface StanzaErrorDetails {
+  /** Human-readable, for the other side: never configuration, paths or other users' data. */
+  text?: string;
+  /** Default: the type that the condition's definition recommends. */
+  type?: ErrorType;
+  /** The address of the entity that raised the error (RFC 6120 §8.3.2). */
+  by?: string;
+  /** An application-specific condition (§8.3.4). */
+  application?: Element;
+  cause?: unknown;
+}
+
+/** One stanza is refused (RFC 6120 §8.3). Thrown by a handler, it becomes the error reply. */
+export class StanzaError extends Error {
+  readonly condition: StanzaCondition;
+  readonly type: ErrorType;
+  readonly text: string | undefined;
+  readonly by: string | undefined;
+  readonly application: Element | undefined;
+
+  constructor(condition: StanzaCondition, details: StanzaErrorDetails = {}) {
+    super(details.text ?? condition, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'StanzaError';
+    this.condition = condition;
+    this.type = details.type ?? STANZA_ERROR_TYPES[condition];
+    this.text = details.text;
+    this.by = details.by;
+    this.application = details.application;
+  }
+
+  /** The `<error/>` child. */
+  toElement(): Element {
+    return xml(
+      'error',
+      { type: this.type, by: this.by },
+      xml(this.condition, NS.STANZAS),
+      this.text === undefined ? undefined : xml('text', { xmlns: NS.STANZAS, 'xml:lang': 'en' }, this.text),
+      this.application,
+    );
+  }
+
+  /**
+   * Reads the error out of a received stanza of type `error`. An unknown or missing condition reads as
+   * `undefined-condition` (§8.3.2); `malformed` tells the two apart from a real one.
+   */
+  static from(stanza: Stanza): StanzaError & { malformed?: boolean } {
+    const error = stanza.getChild('error');
+    const child = error
+      ?.elements()
+      .find((element) => element.getNS() === NS.STANZAS && element.name !== 'text');
+    const known = child !== undefined && Object.hasOwn(STANZA_ERROR_TYPES, child.name);
+    const condition = known ? (child.name as StanzaCondition) : 'undefined-condition';
+    const type = error?.attrs.type;
+    const result: StanzaError & { malformed?: boolean } = new StanzaError(condition, {
+      ...(isErrorType(type) ? { type } : {}),
+      ...(error?.attrs.by === undefined ? {} : { by: error.attrs.by }),
+      ...textOf(error),
+    });
+    if (child === undefined) result.malformed = true;
+    return result;
+  }
+}
+
+/** No answer came to a request of ours within its time. */
+export class IqTimeoutError extends StanzaError {
+  constructor(text = 'No answer came in time') {
+    super('remote-server-timeout', { text });
+    this.name = 'IqTimeoutError';
+  }
+}
+
+/**
+ * The error reply to a stanza, addressed back to its sender, or `undefined` where RFC 6120 forbids one: an error is
+ * never answered with an error (§8.3.1), an iq result is never answered at all (§8.2.3).
+ */
+export function errorReply(stanza: Stanza, error: StanzaError): Stanza | undefined {
+  if (stanza.attrs.type === 'error') return undefined;
+  if (stanza.name === 'iq' && stanza.attrs.type === 'result') return undefined;
+  const { id, from, to } = stanza.attrs;
+  return xml(stanza.name, { type: 'error', id, from: to, to: from }, error.toElement());
+}
+
+/** RFC 6120 §4.9.3: the conditions that end a stream. */
+export type StreamCondition =
+  | 'bad-format'
+  | 'bad-namespace-prefix'
+  | 'conflict'
+  | 'connection-timeout'
+  | 'host-gone'
+  | 'host-unknown'
+  | 'improper-addressing'
+  | 'internal-server-error'
+  | 'invalid-from'
+  | 'invalid-namespace'
+  | 'invalid-xml'
+  | 'not-authorized'
+  | 'not-well-formed'
+  | 'policy-violation'
+  | 'remote-connection-failed'
+  | 'reset'
+  | 'resource-constraint'
+  | 'restricted-xml'
+  | 'see-other-host'
+  | 'system-shutdown'
+  | 'undefined-condition'
+  | 'unsupported-encoding'
+  | 'unsupported-feature'
+  | 'unsupported-stanza-type'
+  | 'unsupported-version';
+
+/** The stream must end (RFC 6120 §4.9): sent as `<stream:error/>`, then the stream is closed. */
+export class StreamError extends Error {
+  readonly condition: StreamCondition;
+  readonly text: string | undefined;
+
+  constructor(condition: StreamCondition, text?: string) {
+    super(text === undefined ? condition : `${condition}: ${text}`);
+    this.name = 'StreamError';
+    this.condition = condition;
+    this.text = text;
+  }
+
+  toElement(): Element {
+    return xml(
+      'stream:error',
+      {},
+      xml(this.condition, NS.STREAMS),
+      this.text === undefined ? undefined : xml('text', { xmlns: NS.STREAMS, 'xml:lang': 'en' }, this.text),
+    );
+  }
+}
+
+/** RFC 6120 §6.5. */
+export type SaslCondition =
+  | 'aborted'
+  | 'account-disabled'
+  | 'credentials-expired'
+  | 'encryption-required'
+  | 'incorrect-encoding'
+  | 'invalid-authzid'
+  | 'invalid-mechanism'
+  | 'malformed-request'
+  | 'mechanism-too-weak'
+  | 'not-authorized'
+  | 'temporary-auth-failure';
+
+/** One SASL attempt is refused (RFC 6120 §6.5). */
+export class SaslError extends Error {
+  readonly condition: SaslCondition;
+  readonly text: string | undefined;
+
+  constructor(condition: SaslCondition, text?: string) {
+    super(text === undefined ? condition : `${condition}: ${text}`);
+    this.name = 'SaslError';
+    this.condition = condition;
+    this.text = text;
+  }
+
+  toElement(): Element {
+    return xml(
+      'failure',
+      NS.SASL,
+      xml(this.condition),
+      this.text === undefined ? undefined : xml('text', { 'xml:lang': 'en' }, this.text),
+    );
+  }
+}
+
+function isErrorType(type: string | undefined): type is ErrorType {
+  return type === 'auth' || type === 'cancel' || type === 'continue' || type === 'modify' || type === 'wait';
+}
+
+function textOf(error: Element | undefined): { text?: string } {
+  const text = error?.getChildText('text', NS.STANZAS);
+  return text === undefined ? {} : { text };
+}

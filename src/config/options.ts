@@ -1,0 +1,368 @@
+// The option builders: one declaration gives the validator, the default, the static type and the documentation.
+
+import { formatDuration, formatSize, parseDuration, parseRate, parseSize } from './units.ts';
+
+/** One setting. `T` is what the code reads; the file may write it differently (`"10 minutes"` → milliseconds). */
+export interface Option<out T> {
+  /** One line for the generated documentation. */
+  readonly doc: string;
+  /** The value when the file has none, in the code's notation; `undefined` when there is none. */
+  readonly default: T | undefined;
+  /** The default in the file's notation. */
+  readonly fileDefault: unknown;
+  /** It must be given: it has no default and is not optional. */
+  readonly required: boolean;
+  /** Never shown in messages, listings or logs. */
+  readonly secret: boolean;
+  /** The settings inside, for a `record`. */
+  readonly fields?: Options;
+  /**
+   * Turns a value of the file into one for the code; `undefined` gives the default.
+   * @throws OptionError naming every mistake in the value.
+   */
+  parse(raw: unknown): T;
+  /** What the file may say, with its article: `an integer from 1 to 65535`. */
+  describe(): string;
+}
+
+export type Options = Readonly<Record<string, Option<unknown>>>;
+
+/** The static type of a set of options, keys as in the file. */
+export type Infer<O extends Options> = {
+  readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never;
+};
+
+/** One mistake in a value; `path` leads to the offending part of it (list index, table key). */
+export interface OptionIssue {
+  readonly path: readonly (string | number)[];
+  readonly expected: string;
+  readonly got: string;
+  /** Words that would have been right there, for a suggestion. */
+  readonly known?: readonly string[];
+}
+
+/** A value is not what its option takes; the message says `expected …, got …`. */
+export class OptionError extends Error {
+  readonly issues: readonly OptionIssue[];
+
+  constructor(issues: readonly OptionIssue[]) {
+    super(issues.map((issue) => `${at(issue)}expected ${issue.expected}, got ${issue.got}`).join('; '));
+    this.name = 'OptionError';
+    this.issues = issues;
+  }
+}
+
+interface Optional {
+  optional: true;
+}
+interface Default<F> {
+  /** In the file's notation. */
+  default?: F;
+}
+interface Range<F> {
+  /** Inclusive, in the file's notation. */
+  min?: F;
+  /** Inclusive, in the file's notation. */
+  max?: F;
+}
+interface Text {
+  /** The whole text must match. */
+  pattern?: RegExp;
+  /** Says in words what `pattern` means, with its article. */
+  expected?: string;
+  /** In characters. */
+  maxLength?: number;
+  /** Kept out of messages and listings. */
+  secret?: boolean;
+}
+interface Duration extends Range<number | string> {
+  /** Lets the file say `"never"`, which the code reads as Infinity. */
+  never?: boolean;
+}
+
+/** `true` or `false`. */
+export function boolean(doc: string, settings: Optional): Option<boolean | undefined>;
+export function boolean(doc: string, settings?: Default<boolean>): Option<boolean>;
+export function boolean(doc: string, settings: Common = {}): Option<unknown> {
+  return define(doc, settings, 'true or false', (raw) => (typeof raw === 'boolean' ? raw : undefined));
+}
+
+/** A whole number. */
+export function integer(doc: string, settings: Optional & Range<number>): Option<number | undefined>;
+export function integer(doc: string, settings?: Default<number> & Range<number>): Option<number>;
+export function integer(doc: string, settings: Common & Range<number> = {}): Option<unknown> {
+  const { min, max } = settings;
+  return define(doc, settings, `an integer${range(min, max)}`, (raw) =>
+    Number.isSafeInteger(raw) ? within(raw as number, min, max) : undefined,
+  );
+}
+
+/** A number, with or without a fraction. */
+export function number(doc: string, settings: Optional & Range<number>): Option<number | undefined>;
+export function number(doc: string, settings?: Default<number> & Range<number>): Option<number>;
+export function number(doc: string, settings: Common & Range<number> = {}): Option<unknown> {
+  const { min, max } = settings;
+  return define(doc, settings, `a number${range(min, max)}`, (raw) =>
+    typeof raw === 'number' && Number.isFinite(raw) ? within(raw, min, max) : undefined,
+  );
+}
+
+/** Text. */
+export function string(doc: string, settings: Optional & Text): Option<string | undefined>;
+export function string(doc: string, settings?: Default<string> & Text): Option<string>;
+export function string(doc: string, settings: Common & Text = {}): Option<unknown> {
+  const { pattern, maxLength = 65_536 } = settings;
+  const expected =
+    settings.expected ?? (pattern === undefined ? 'text in quotes' : `text matching ${pattern}`);
+  return define(doc, settings, expected, (raw) => {
+    if (typeof raw !== 'string' || raw.length > maxLength) return undefined;
+    return pattern === undefined || pattern.test(raw) ? raw : undefined;
+  });
+}
+
+/** One of a few fixed values. */
+export function oneOf<const C extends Choices>(
+  doc: string,
+  choices: C,
+  settings: Optional,
+): Option<C[number] | undefined>;
+export function oneOf<const C extends Choices>(
+  doc: string,
+  choices: C,
+  settings?: Default<NoInfer<C[number]>>,
+): Option<C[number]>;
+export function oneOf(doc: string, choices: Choices, settings: Common = {}): Option<unknown> {
+  const expected =
+    choices.length === 1 ? show(choices[0]) : `one of ${choices.map((c) => show(c)).join(', ')}`;
+  const known = choices.filter((choice) => typeof choice === 'string');
+  return define(doc, settings, expected, (raw) => choices.find((choice) => choice === raw), known);
+}
+
+/** A span of time: the file has seconds or `"10 minutes"`, the code milliseconds. */
+export function duration(doc: string, settings: Optional & Duration): Option<number | undefined>;
+export function duration(doc: string, settings?: Default<number | string> & Duration): Option<number>;
+export function duration(doc: string, settings: Common & Duration = {}): Option<unknown> {
+  const min = settings.min === undefined ? 0 : parseDuration(settings.min);
+  const max = settings.max === undefined ? undefined : parseDuration(settings.max);
+  const limits = range(settings.min === undefined ? undefined : min, max, formatDuration);
+  const expected = `a duration such as 90 or "10 minutes"${limits}${settings.never === true ? ', or "never"' : ''}`;
+  return define(doc, settings, expected, (raw) => {
+    if (raw === 'never' && settings.never === true) return Number.POSITIVE_INFINITY;
+    return within(parseDuration(raw), min, max);
+  });
+}
+
+/** An amount of data: the file has bytes or `"256 KiB"`, the code bytes. */
+export function size(doc: string, settings: Optional & Range<number | string>): Option<number | undefined>;
+export function size(
+  doc: string,
+  settings?: Default<number | string> & Range<number | string>,
+): Option<number>;
+export function size(doc: string, settings: Common & Range<number | string> = {}): Option<unknown> {
+  const min = settings.min === undefined ? 0 : parseSize(settings.min);
+  const max = settings.max === undefined ? undefined : parseSize(settings.max);
+  const limits = range(settings.min === undefined ? undefined : min, max, formatSize);
+  return define(doc, settings, `a size such as 65536 or "256 KiB"${limits}`, (raw) =>
+    within(parseSize(raw), min, max),
+  );
+}
+
+/** Data per time: the file has bytes per second or `"1 MiB/s"`, the code bytes per second; `false` and `0` read as `false`, no limit. */
+export function rate(doc: string, settings: Optional): Option<number | false | undefined>;
+export function rate(doc: string, settings?: Default<number | string | false>): Option<number | false>;
+export function rate(doc: string, settings: Common = {}): Option<unknown> {
+  return define(doc, settings, 'a rate such as 65536 or "1 MiB/s", or false', (raw) => {
+    if (raw === false || raw === 0) return false;
+    const bytes = within(parseRate(raw), 0, undefined);
+    return bytes === 0 ? false : bytes;
+  });
+}
+
+/** A JID; the code gets its canonical text. `bare` (default true) refuses a resource. */
+export function jid(doc: string, settings: Optional & { bare?: boolean }): Option<string | undefined>;
+export function jid(doc: string, settings?: Default<string> & { bare?: boolean }): Option<string>;
+export function jid(doc: string, settings: Common & { bare?: boolean } = {}): Option<unknown> {
+  const bare = settings.bare ?? true;
+  const expected = bare
+    ? 'an address such as "romeo@example.org"'
+    : 'an address such as "romeo@example.org/phone"';
+  return define(doc, settings, expected, (raw) =>
+    typeof raw === 'string' ? canonicalJid(raw, bare) : undefined,
+  );
+}
+
+/** Several values of one kind. */
+export function list<T>(
+  doc: string,
+  of: Option<T>,
+  settings: Optional & ListBounds,
+): Option<readonly T[] | undefined>;
+export function list<T>(
+  doc: string,
+  of: Option<T>,
+  settings?: Default<readonly unknown[]> & ListBounds,
+): Option<readonly T[]>;
+export function list(doc: string, of: Option<unknown>, settings: Common & ListBounds = {}): Option<unknown> {
+  const { minItems = 0, maxItems = 10_000 } = settings;
+  const expected = `a list (each ${of.describe()})${minItems > 0 ? ` with at least ${minItems} of them` : ''}`;
+  return define(doc, { ...settings, secret: settings.secret ?? of.secret }, expected, (raw) => {
+    if (!Array.isArray(raw) || raw.length < minItems || raw.length > maxItems) return undefined;
+    const [values, issues] = collect(raw.map((item, index) => [index, () => of.parse(item)] as const));
+    if (issues.length > 0) throw new OptionError(issues);
+    return values.map(([, value]) => value);
+  });
+}
+
+/** A table of settings. `whenFalse` lets the file say `false` for the whole table and gives what that means. */
+export function record<O extends Options>(
+  doc: string,
+  fields: O,
+  settings: Optional & Whole,
+): Option<Infer<O> | undefined>;
+export function record<O extends Options>(
+  doc: string,
+  fields: O,
+  settings?: Default<Readonly<Record<string, unknown>>> & Whole,
+): Option<Infer<O>>;
+export function record(doc: string, fields: Options, settings: Common & Whole = {}): Option<unknown> {
+  const keys = Object.keys(fields);
+  const expected = `a table with ${keys.join(', ')}${settings.whenFalse === undefined ? '' : ', or false'}`;
+  const whole = requiresNone(fields) ? { default: {}, ...settings } : settings;
+  const option = define(doc, whole.optional === true ? settings : whole, expected, (raw) => {
+    if (raw === false && settings.whenFalse !== undefined) return parseOptions(fields, settings.whenFalse);
+    return isTable(raw) ? parseOptions(fields, raw) : undefined;
+  });
+  return { ...option, fields };
+}
+
+/**
+ * Reads a whole set of options from one table.
+ * @throws OptionError naming every mistake, unknown keys among them.
+ */
+export function parseOptions<O extends Options>(
+  options: O,
+  raw: Readonly<Record<string, unknown>>,
+): Infer<O> {
+  const known = Object.keys(options);
+  const unknown = Object.keys(raw).filter((key) => !Object.hasOwn(options, key));
+  const [values, issues] = collect(
+    Object.entries(options).map(([key, option]) => [key, () => option.parse(own(raw, key))] as const),
+  );
+  const strangers = unknown.map((key) => ({ path: [key], expected: 'a known key', got: show(key), known }));
+  if (strangers.length + issues.length > 0) throw new OptionError([...strangers, ...issues]);
+  return Object.fromEntries(values) as Infer<O>;
+}
+
+/** A value as an error message shows it: short, and never a whole table. */
+export function show(raw: unknown): string {
+  if (raw === undefined) return 'nothing';
+  if (typeof raw === 'string') return JSON.stringify(raw.length > 60 ? `${raw.slice(0, 57)}…` : raw);
+  if (typeof raw === 'number' || typeof raw === 'boolean' || typeof raw === 'bigint') return String(raw);
+  if (Array.isArray(raw)) return raw.length === 0 ? 'an empty list' : 'a list';
+  if (raw instanceof Date) return 'a date';
+  return 'a table';
+}
+
+/** Whether a value of the file is a table. */
+export function isTable(raw: unknown): raw is Readonly<Record<string, unknown>> {
+  return typeof raw === 'object' && raw !== null && !Array.isArray(raw) && !(raw instanceof Date);
+}
+
+type Choices = readonly (string | number | boolean)[];
+
+interface ListBounds {
+  minItems?: number;
+  maxItems?: number;
+}
+interface Whole {
+  whenFalse?: Readonly<Record<string, unknown>>;
+}
+interface Common {
+  default?: unknown;
+  optional?: boolean;
+  secret?: boolean;
+}
+
+/** Builds the option; `read` answers `undefined` for a value that does not fit. */
+function define(
+  doc: string,
+  settings: Common,
+  expected: string,
+  read: (raw: unknown) => unknown,
+  known?: readonly string[],
+): Option<unknown> {
+  const secret = settings.secret ?? false;
+  const accept = (raw: unknown): unknown => {
+    const value = read(raw);
+    if (value !== undefined) return value;
+    const got = secret ? 'a value of another kind' : show(raw);
+    throw new OptionError([{ path: [], expected, got, ...(known === undefined ? {} : { known }) }]);
+  };
+  const fallback = settings.default === undefined ? undefined : accept(settings.default);
+  const required = fallback === undefined && settings.optional !== true;
+  return {
+    doc,
+    default: fallback,
+    fileDefault: settings.default,
+    required,
+    secret,
+    parse: (raw) => (raw === undefined && !required ? fallback : accept(raw)),
+    describe: () => expected,
+  };
+}
+
+type Parsed<K> = [values: [key: K, value: unknown][], issues: OptionIssue[]];
+
+/** Runs every parser and gathers all mistakes, each with its key in front of its path. */
+function collect<K extends string | number>(tasks: readonly (readonly [K, () => unknown])[]): Parsed<K> {
+  const values: [K, unknown][] = [];
+  const issues: OptionIssue[] = [];
+  for (const [key, parse] of tasks) {
+    try {
+      values.push([key, parse()]);
+    } catch (error) {
+      if (!(error instanceof OptionError)) throw error;
+      issues.push(...error.issues.map((issue) => ({ ...issue, path: [key, ...issue.path] })));
+    }
+  }
+  return [values, issues];
+}
+
+function within(
+  value: number | undefined,
+  min = Number.NEGATIVE_INFINITY,
+  max = Number.POSITIVE_INFINITY,
+): number | undefined {
+  return value !== undefined && value >= min && value <= max ? value : undefined;
+}
+
+function range(
+  min: number | undefined,
+  max: number | undefined,
+  format: (value: number) => string = String,
+): string {
+  if (min !== undefined && max !== undefined) return ` from ${format(min)} to ${format(max)}`;
+  if (min !== undefined) return `, at least ${format(min)}`;
+  return max === undefined ? '' : `, at most ${format(max)}`;
+}
+
+function requiresNone(fields: Options): boolean {
+  return Object.values(fields).every((field) => !field.required);
+}
+
+function own(raw: Readonly<Record<string, unknown>>, key: string): unknown {
+  return Object.hasOwn(raw, key) ? raw[key] : undefined;
+}
+
+function at(issue: OptionIssue): string {
+  return issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
+}
+
+/** Lower-cases what RFC 7622 compares without case; the full rules are applied where addresses meet stanzas. */
+function canonicalJid(raw: string, bare: boolean): string | undefined {
+  const match = /^(?:([^@/"&'<>:\s]{1,1023})@)?([^@/\s]{1,1023})(?:\/(.{1,1023}))?$/u.exec(raw);
+  if (match === null || (bare && match[3] !== undefined)) return undefined;
+  const [, local, domain = '', resource] = match;
+  const prefix = local === undefined ? '' : `${local.toLowerCase()}@`;
+  return `${prefix}${domain.toLowerCase()}${resource === undefined ? '' : `/${resource}`}`;
+}

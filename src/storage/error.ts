@@ -1,0 +1,35 @@
+// What goes wrong in storage. Peers see `internal-server-error` or, for the first two, the condition of that name.
+
+export type StorageCondition =
+  /** The archive has no entry of that id (XEP-0059 §2.2 wants the stanza error of the same name). */
+  | 'item-not-found'
+  /** Too much is waiting to be written; try again later. */
+  | 'resource-constraint'
+  /** The database was written by a newer version of the server. */
+  | 'newer-database'
+  /** The driver was closed. */
+  | 'closed'
+  /** Disk full, locked, damaged, …: the cause tells. */
+  | 'failed';
+
+export interface StorageErrorDetails {
+  driver: string;
+  /** Name of the store; absent when the whole database is meant. */
+  store?: string | undefined;
+  cause?: unknown;
+}
+
+/** A storage driver could not do what was asked. Its message may hold paths: for the log, never for a peer. */
+export class StorageError extends Error {
+  readonly condition: StorageCondition;
+  readonly driver: string;
+  readonly store: string | undefined;
+
+  constructor(condition: StorageCondition, message: string, details: StorageErrorDetails) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'StorageError';
+    this.condition = condition;
+    this.driver = details.driver;
+    this.store = details.store;
+  }
+}

@@ -1,0 +1,109 @@
+// The storage contracts: what modules hold (Stores), and what a driver implements (StorageDriver). Re-exported by api.
+//
+// Values are plain JSON and are copied: what a store was given may be changed afterwards, what it gave belongs to the
+// caller. A read sees every write that was issued before it on the same driver, committed or not. A write resolves
+// once it is committed; a rejected write has not happened.
+
+/** One JSON value per key. The first key of every store is its owner: a username or a room's localpart. */
+export interface KeyvalStore<V> {
+  get(owner: string): Promise<V | undefined>;
+  set(owner: string, value: V): Promise<void>;
+  delete(owner: string): Promise<void>;
+  /** In no particular order; an owner that comes or goes meanwhile may or may not be seen. */
+  owners(): AsyncIterable<string>;
+}
+
+/** Many small values per owner, written one by one. */
+export interface MapStore<V> {
+  get(owner: string, key: string): Promise<V | undefined>;
+  set(owner: string, key: string, value: V): Promise<void>;
+  delete(owner: string, key: string): Promise<void>;
+  entries(owner: string): Promise<ReadonlyMap<string, V>>;
+  /** Owners with at least one entry, in no particular order. */
+  owners(): AsyncIterable<string>;
+}
+
+export interface ArchiveEntry {
+  /** Unique per owner; given by the caller, so that a stanza can carry it before it is stored (XEP-0359). */
+  readonly id: string;
+  /** Milliseconds since 1970. Whoever pages by id (XEP-0059) relies on the caller never going back in time. */
+  readonly at: number;
+  readonly with: string;
+  readonly xml: string;
+}
+
+export interface ArchiveQuery {
+  /** Exactly this `with`. */
+  with?: string;
+  /** Milliseconds since 1970, inclusive. */
+  start?: number;
+  /** Milliseconds since 1970, inclusive. */
+  end?: number;
+  /** Entry ids, exclusive (XEP-0059). The entries they name need not match the rest of the query. */
+  after?: string;
+  before?: string;
+  /** A whole number; 0 asks for nothing but `total`. Absent: no limit, so the caller must know the size. */
+  limit?: number;
+  /** Entries come, and `limit` counts, from the newest down. Default: from the oldest up. */
+  newestFirst?: boolean;
+}
+
+export interface ArchivePage {
+  /** By time; entries of one millisecond in the order of their appending. */
+  readonly entries: readonly ArchiveEntry[];
+  /** No entry between `after` and `before` lies beyond this page. */
+  readonly complete: boolean;
+  /** Entries that match `with`, `start` and `end`, whatever the page (XEP-0059 `count`). */
+  readonly total: number;
+}
+
+export interface ArchiveStore {
+  /** An entry whose id the owner already has is replaced and keeps its place among those of its millisecond. */
+  append(owner: string, entry: ArchiveEntry): Promise<void>;
+  /** @throws StorageError 'item-not-found' when `after` or `before` names no entry. */
+  query(owner: string, query: ArchiveQuery): Promise<ArchivePage>;
+  /**
+   * Removes the entries that `query` would give. Resolves with their number.
+   * @throws StorageError 'item-not-found' when `after` or `before` names no entry.
+   */
+  delete(owner: string, query: ArchiveQuery): Promise<number>;
+  /** Owners with at least one entry, in no particular order. */
+  owners(): AsyncIterable<string>;
+}
+
+/**
+ * A keyval store kept whole in memory: synchronous reads for routing, writes that go through to the driver.
+ * A value read from it is shared and must not be edited: `set` a changed copy.
+ */
+export interface Table<V> extends Iterable<[owner: string, value: V]> {
+  get(owner: string): V | undefined;
+  /** Changes memory at once; resolves when committed. When it rejects, memory is what the driver has. */
+  set(owner: string, value: V): Promise<void>;
+  delete(owner: string): Promise<void>;
+  /** The owners in memory, which need not be all: whoever needs all iterates `owners()` of the keyval store. */
+  keys(): IterableIterator<string>;
+}
+
+/** `module.store`: opens stores of this module's host. */
+export interface Stores {
+  keyval<V>(name: string): KeyvalStore<V>;
+  map<V>(name: string): MapStore<V>;
+  archive(name: string): ArchiveStore;
+  /** The keyval store of that name as a table; the same one for everybody who asks on this host. */
+  table<V>(name: string): Promise<Table<V>>;
+}
+
+/** What a driver implements (memory, sqlite, later postgres): the three stores and the whole-owner purge. */
+export interface StorageDriver {
+  readonly name: string;
+  /** Bytes of writes not yet committed, for backpressure. Beyond `maxQueuedBytes` writes are refused. */
+  readonly queuedBytes: number;
+  readonly maxQueuedBytes: number;
+  keyval(host: string, name: string): KeyvalStore<unknown>;
+  map(host: string, name: string): MapStore<unknown>;
+  archive(host: string, name: string): ArchiveStore;
+  /** Removes everything an owner has, in every store of the host, in one transaction. */
+  purge(host: string, owner: string): Promise<void>;
+  /** Commits what is queued, then closes. Idempotent; every later call is refused with 'closed'. */
+  close(): Promise<void>;
+}

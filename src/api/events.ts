@@ -1,0 +1,90 @@
+// Every event by name, with what its handlers receive and may answer.
+
+import type { Element, Stanza } from '../xml/element.ts';
+import type { Jid } from '../xml/jid.ts';
+import type { C2SSession, Origin, S2SCloseCause, S2SSession } from './session.ts';
+
+/** Declares one event: what handlers receive, and what a handler may answer (`never`: nothing). */
+export interface Event<Payload, Answer = never> {
+  readonly payload: Payload;
+  readonly answer: Answer;
+}
+
+export interface StanzaEvent<O extends Origin = Origin> {
+  /** Replaced (never edited in place) by handlers of the `rewrite` stage. */
+  stanza: Stanza;
+  readonly from: Jid;
+  /** The sender's own bare JID where the stanza has no `to` (RFC 6120 §10.3). */
+  readonly to: Jid;
+  readonly origin: O;
+  /** Counts the stanza as handled (shutdown, tests, backpressure) only once `work` has settled. */
+  waitUntil(work: Promise<unknown>): void;
+}
+
+/** One element about to be handled, or about to be written, on a session that is past negotiation. */
+type Wire<S> = Event<{ readonly session: S; element: Element }, 'handled'>;
+
+export type Kind = 'message' | 'presence' | 'iq';
+export type Target = 'full' | 'bare' | 'host' | 'self';
+/** Sent by a client of this host, before routing. */
+type Outbound = { [K in `pre-${Kind}/${Target}`]: Event<StanzaEvent<C2SSession>, 'handled'> };
+/** Addressed to this host or someone on it, from anywhere. */
+type Inbound = { [K in `${Kind}/${Target}`]: Event<StanzaEvent, 'handled'> };
+
+/** Every event by name. Modules add theirs: `declare module 'enjamb/api' { interface Events { … } }`. */
+export interface Events extends Outbound, Inbound {
+  /** A stanza leaves for another server; fired on the sender's host. */
+  'route/remote': Event<StanzaEvent, 'handled'>;
+  'c2s-in': Wire<C2SSession>;
+  'c2s-out': Wire<C2SSession>;
+  's2s-in': Wire<S2SSession>;
+  's2s-out': Wire<S2SSession>;
+  /** A client has bound a resource (RFC 6120 §7). */
+  'resource-bind': Event<{ readonly session: C2SSession }>;
+  /** The stream is gone. Whoever can resume the session answers `'sleep'`; else it ends. */
+  'c2s-disconnect': Event<{ readonly session: C2SSession; readonly error: Error | undefined }, 'sleep'>;
+  'c2s-resume': Event<{ readonly session: C2SSession }>;
+  /** The session has ended for good. It is no longer in `host.sessions`, but may still be named as an origin. */
+  'resource-unbind': Event<{ readonly session: C2SSession; readonly error: Error | undefined }>;
+  /** A stream with another server is established; nobody is authenticated yet. */
+  's2s-connect': Event<{ readonly session: S2SSession }>;
+  /** The peer has proved to be `remote`, or has accepted us there: stanzas flow. Once per remote domain. */
+  's2s-open': Event<{ readonly session: S2SSession; readonly remote: string }>;
+  /** An authenticated stream ended; fired on the local host, once per remote domain that it served. */
+  's2s-close': Event<{
+    readonly session: S2SSession;
+    readonly remote: string;
+    readonly cause: S2SCloseCause;
+    readonly error: Error | undefined;
+  }>;
+  /**
+   * We could not establish an authenticated stream. `permanent`: the domain does not exist, trying again soon is
+   * no use; else the cause may pass.
+   */
+  's2s-failed': Event<{ readonly remote: string; readonly permanent: boolean; readonly error: Error }>;
+  /** `features` is about to be announced to a client or a server: append to it. */
+  'stream-features': Event<{
+    readonly session: C2SSession | S2SSession | undefined;
+    readonly features: Element;
+  }>;
+  /** An account exists from now on, or no longer. */
+  'user-create': Event<{ readonly user: string }>;
+  'user-delete': Event<{ readonly user: string }>;
+  /** Every module of the host has loaded, no listener is open yet. */
+  'host-start': Event<{ readonly domain: string }>;
+  /** The host is about to stop; its sessions are still there. */
+  'host-stop': Event<{ readonly domain: string }>;
+}
+
+export type EventName = keyof Events & string;
+export type Payload<N extends EventName> = Events[N]['payload'];
+export type Answer<N extends EventName> = Events[N]['answer'];
+
+/** Stages run in this order; within one, handlers run in the order their modules loaded. */
+export type Stage = 'guard' | 'rewrite' | 'observe' | 'deliver';
+
+/** Synchronous. The first answer ends the event. (`void` alone would let an async function through.) */
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler without a return statement answers nothing
+export type Handler<N extends EventName> = (event: Payload<N>) => Answer<N> | undefined | void;
+// biome-ignore lint/suspicious/noConfusingVoidType: as above
+export type Observer<N extends EventName> = (event: Readonly<Payload<N>>) => undefined | void;

@@ -1,0 +1,11 @@
+// The only door for modules: `import { … } from 'enjamb/api'`.
+
+export type { Command, CommandResult } from '../admin/commands.ts';
+export * from '../config/options.ts';
+export * from '../storage/stores.ts';
+export type { Clock, Timer } from '../util/clock.ts';
+export { newId } from '../util/ids.ts';
+export * from '../xml/index.ts';
+export * from './events.ts';
+export * from './module.ts';
+export * from './session.ts';

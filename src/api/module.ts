@@ -1,0 +1,121 @@
+// What a module is, and what it is given.
+
+import type { Command } from '../admin/commands.ts';
+import type { Infer, Options } from '../config/options.ts';
+import type { Stores } from '../storage/stores.ts';
+import type { Clock, Timer } from '../util/clock.ts';
+import type { Logger } from '../util/logger.ts';
+import type { Element, Stanza } from '../xml/element.ts';
+import type { Jid } from '../xml/jid.ts';
+import type { Answer, EventName, Handler, Observer, Payload } from './events.ts';
+import type { C2SSession, Host, Origin, S2SSession } from './session.ts';
+
+/** What modules offer to each other, by module name; declared by the owner, read with `module.use`. */
+export type Exports = {};
+
+/** What modules contribute to shared lists, by list name. */
+export interface Items {
+  'disco-feature': string;
+  'disco-identity': { readonly category: string; readonly type: string; readonly name?: string };
+}
+
+export interface IqRequest {
+  readonly stanza: Stanza;
+  /** The one child of the request. */
+  readonly payload: Element;
+  readonly from: Jid;
+  readonly to: Jid;
+  readonly origin: Origin;
+}
+/** Returns the child of the result, or nothing for an empty result. Throws a StanzaError to refuse. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler without a return statement gives an empty result
+export type IqHandler = (request: IqRequest) => Element | void | Promise<Element | void>;
+
+export interface IqMatch {
+  readonly type: 'get' | 'set';
+  readonly to: readonly ('host' | 'bare' | 'self')[];
+  readonly name: string;
+  readonly xmlns: string;
+}
+
+export interface NonzaMatch {
+  readonly on: readonly ('c2s' | 's2s')[];
+  readonly name: string;
+  readonly xmlns: string;
+}
+export type NonzaHandler = (element: Element, session: C2SSession | S2SSession) => void;
+
+/** One module on one host. Whatever is registered through it is undone when the module unloads. */
+export interface Module<O extends Options = Options> {
+  readonly name: string;
+  readonly host: Host;
+  readonly log: Logger;
+  readonly options: Infer<O>;
+  readonly store: Stores;
+  readonly clock: Clock;
+  /** Aborted at unload. */
+  readonly signal: AbortSignal;
+
+  hook<N extends EventName>(event: N, handler: Handler<N>, stage?: 'guard' | 'rewrite' | 'deliver'): void;
+  /** Hooks the `observe` stage: sees what will be delivered, and can neither change nor stop it. */
+  observe<N extends EventName>(event: N, observer: Observer<N>): void;
+  fire<N extends EventName>(event: N, payload: Payload<N>): Answer<N> | undefined;
+
+  /**
+   * Registers the one handler for a kind of request (RFC 6120 §8.2.3). `self`: the sender's own account, `bare`:
+   * any account or room (also the own one, when nobody handles `self`), `host`: the domain itself.
+   * @throws ModuleError when another module handles it already.
+   */
+  handleIq(match: IqMatch, handler: IqHandler): void;
+  /** Registers the one handler for a top-level element that is no stanza (XEP-0360), on bound streams. */
+  handleNonza(match: NonzaMatch, handler: NonzaHandler): void;
+
+  /** Routes a stanza with this host as origin. Modules are trusted: any `from` of this host passes. */
+  send(stanza: Stanza): void;
+  /**
+   * Sends a request and resolves with the result. The answer is matched by type, id, from and to.
+   * @throws StanzaError the peer's error; IqTimeoutError after `timeoutMs` (default 30 s); AbortError at unload.
+   */
+  sendIq(iq: Stanza, options?: { timeoutMs?: number }): Promise<Stanza>;
+
+  provide<K extends keyof Items>(list: K, item: Items[K]): void;
+  items<K extends keyof Items>(list: K): readonly Items[K][];
+  /** What a module of this host's `depends` returned from its `load`. */
+  use<K extends keyof Exports>(module: K): Exports[K];
+  /** Declares something that administrators can do; appears as `enjamb NAME …`. */
+  command(command: Command): void;
+
+  after(delayMs: number, task: () => void | Promise<void>): Timer;
+  every(intervalMs: number, task: () => void | Promise<void>): Timer;
+  /** Lets work run on: its failure is logged under this module's name, its abort at unload is silent. */
+  spawn(work: Promise<unknown>): void;
+  /** Runs async tasks one at a time per key, in call order. */
+  serial<T>(key: string, task: () => Promise<T>): Promise<T>;
+  /** Plain data that survives a reload of this module: `module.keep('rooms', () => new Map())`. */
+  keep<T>(key: string, create: () => T): T;
+  onUnload(undo: () => void | Promise<void>): void;
+}
+
+export interface ModuleDefinition<O extends Options = Options, X = unknown> {
+  /** snake_case; the file name and the word in `modules_enabled`. */
+  readonly name: string;
+  /** One line, for the generated module list. */
+  readonly summary: string;
+  /** Specifications with their version, e.g. `['XEP-0199 2.0.1']`. */
+  readonly implements?: readonly string[];
+  /** Where it may run: `local` users' host (default), `component`, or either (`host`). */
+  readonly scope?: 'local' | 'component' | 'host';
+  /** Modules loaded before this one and reloaded with it. */
+  readonly depends?: readonly string[];
+  readonly options?: O;
+  /** Runs once per host. What it returns is what `module.use(name)` gives to others. */
+  load(module: Module<O>): X | Promise<X>;
+}
+
+/** Gives a definition its types; returns it as it is. */
+// biome-ignore lint/complexity/noBannedTypes: no options at all is the default
+export function defineModule<const O extends Options = {}, X = void>(
+  definition: ModuleDefinition<O, X>,
+): ModuleDefinition<O, X> {
+  return definition;
+}

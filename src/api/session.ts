@@ -1,0 +1,98 @@
+// Who is at the other end: clients, other servers, and the server itself.
+
+import type { Logger } from '../util/logger.ts';
+import type { Element, Stanza } from '../xml/element.ts';
+import type { Jid } from '../xml/jid.ts';
+
+/** What modules keep on a client session: each slot is declared by the module that owns it. */
+export type C2SState = {};
+/** What modules keep on a server-to-server session. */
+export type S2SState = {};
+
+interface Session {
+  /** Unique in this process; stands in the log. */
+  readonly id: string;
+  readonly log: Logger;
+  /** Whether the stream is encrypted. */
+  readonly secure: boolean;
+  /** The peer's address as text, for the log and the administrator. */
+  readonly remoteAddress: string;
+  /** Sends one element to the peer; false when it can no longer be accepted. */
+  send(element: Element): boolean;
+  /** Ends the session; a StreamError is told to the peer first. Idempotent. */
+  close(error?: Error): void;
+}
+
+/** A client's session. Outlives its stream while XEP-0198 resumption is possible. */
+export interface C2SSession extends Session {
+  readonly kind: 'c2s';
+  readonly jid: Jid;
+  readonly host: Host;
+  /** True while a stream is attached. */
+  readonly connected: boolean;
+  readonly state: C2SState;
+  /** Milliseconds since 1970. */
+  readonly boundAt: number;
+}
+
+/** One authenticated (or still authenticating) stream with another server, whichever side opened it. */
+export interface S2SSession extends Session {
+  readonly kind: 's2s';
+  /** Who dialled; a fact for logs, not for logic. */
+  readonly direction: 'in' | 'out' | 'both';
+  /** Our domain. */
+  readonly local: string;
+  /** The domains that the peer has proved to speak for. */
+  readonly remotes: ReadonlySet<string>;
+  /** When the first of `remotes` was authenticated, in ms since 1970; `undefined` before. */
+  readonly authenticatedAt: number | undefined;
+  /** When bytes last came from the peer, in ms since 1970. */
+  readonly lastReceivedAt: number;
+  /** Stanzas received and sent since the stream opened. */
+  readonly stanzasIn: number;
+  readonly stanzasOut: number;
+  readonly state: S2SState;
+}
+
+/** The server itself, speaking for one host. */
+export interface HostOrigin {
+  readonly kind: 'host';
+  readonly domain: string;
+}
+
+/** Who put a stanza into the router. */
+export type Origin = C2SSession | S2SSession | HostOrigin;
+
+/** Why an authenticated stream with another server ended. */
+export type S2SCloseCause =
+  /** Both sides closed their stream in order. */
+  | 'clean'
+  /** The peer, or we, ended it with a stream error. */
+  | 'stream-error'
+  /** The connection broke without a closing tag. */
+  | 'reset'
+  /** The peer had been silent for too long, or did not confirm in time. */
+  | 'timeout'
+  /** We hung up for lack of traffic. */
+  | 'idle'
+  /** We are shutting down, or an administrator closed it. */
+  | 'local';
+
+/** One of our domains. */
+export interface Host {
+  readonly domain: string;
+  readonly kind: 'local' | 'component';
+  /** Bound client sessions. */
+  readonly sessions: Sessions;
+  /** The accounts of a local host. Synchronous: routing depends on it. */
+  readonly users: { has(user: string): boolean };
+}
+
+export interface Sessions extends Iterable<C2SSession> {
+  readonly size: number;
+  get(full: Jid | string): C2SSession | undefined;
+  /** The bound sessions of one account; a stable array, replaced when it changes. */
+  of(user: string): readonly C2SSession[];
+}
+
+export type { Element, Logger, Stanza };

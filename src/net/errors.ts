@@ -1,0 +1,32 @@
+// What can go wrong below the XML: one error class with a word for programs and a sentence for people.
+
+export type NetErrorCode =
+  | 'queue-overflow' // the peer does not read what it is sent
+  | 'closed' // the connection is gone already
+  | 'starttls-refused' // bytes in the clear where the TLS handshake should begin
+  | 'tls-failed' // handshake broken off, or timed out
+  | 'no-certificate' // we have nothing to show for this name
+  | 'no-such-domain' // the DNS knows no such name
+  | 'no-service' // the domain says that it offers no such service (RFC 2782, target ".")
+  | 'dns-failed' // no usable answer from any DNS server
+  | 'connect-failed' // no target could be reached
+  | 'listen-failed'; // a port could not be opened
+
+/** A failure of the network or of its configuration; `message` is fit to be shown to an administrator. */
+export class NetError extends Error {
+  readonly code: NetErrorCode;
+  /** Whether trying again soon is pointless: the other side has decided, nothing merely failed. */
+  readonly permanent: boolean;
+
+  constructor(code: NetErrorCode, message: string, options: { permanent?: boolean; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'NetError';
+    this.code = code;
+    this.permanent = options.permanent ?? false;
+  }
+}
+
+/** The words of any thrown value. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

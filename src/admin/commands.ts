@@ -1,0 +1,194 @@
+// What administrators can do, declared once: the command line, the admin socket and modules all meet here.
+
+import { type Infer, type Option, OptionError, type Options, parseOptions } from '../config/options.ts';
+
+export interface CommandContext {
+  /** Who asks, for the log: `admin socket`, `command line`, or a JID. */
+  readonly by: string;
+  /** Aborted when whoever asked has gone away. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a command answers: a table, a sentence, or both. Plain JSON throughout. */
+export interface CommandResult {
+  /** One object per row, keyed by column. */
+  readonly rows?: readonly Readonly<Record<string, unknown>>[];
+  /** Which keys of the rows are shown, and in what order; default: those of the first row. */
+  readonly columns?: readonly string[];
+  /** For people. */
+  readonly text?: string;
+  /** For programs (`--json`) when `rows` does not say it all. */
+  readonly data?: unknown;
+}
+
+/** One thing that an administrator can do. */
+export interface Command<O extends Options = Options> {
+  /** One or more words: `joins`, `joins probe`. */
+  readonly name: string;
+  /** One line, for the help. */
+  readonly summary: string;
+  readonly args: O;
+  /** The arguments given by position on the command line, in order; the rest are `--flags`. */
+  readonly positional?: readonly (keyof O & string)[];
+  /** @throws CommandError with a sentence for the administrator. */
+  run(args: Infer<O>, context: CommandContext): Promise<CommandResult> | CommandResult;
+}
+
+export type CommandErrorCode =
+  /** The arguments are wrong. */
+  | 'usage'
+  /** Nobody offers that command. */
+  | 'unknown-command'
+  /** It was understood, and cannot be done. */
+  | 'refused';
+
+/** A command was not carried out; the message is a sentence for the administrator. */
+export class CommandError extends Error {
+  readonly code: CommandErrorCode;
+
+  constructor(message: string, code: CommandErrorCode = 'refused') {
+    super(message);
+    this.name = 'CommandError';
+    this.code = code;
+  }
+}
+
+/** Gives a command its types; returns it as one that any registry takes. */
+export function defineCommand<const O extends Options>(command: Command<O>): Command {
+  return command as unknown as Command;
+}
+
+interface Entry {
+  readonly command: Command;
+  /** The host that the command speaks for; `undefined` for the whole server. */
+  readonly host: string | undefined;
+}
+
+/**
+ * The commands on offer. One name may be registered once for the whole server, or once for each host: then it runs on
+ * every host, or on the one that the argument `host` names, and the answers are put together.
+ */
+export class CommandRegistry {
+  readonly #entries = new Map<string, Entry[]>();
+
+  /**
+   * Offers a command until the returned function is called.
+   * @throws CommandError when the name is taken (for that host).
+   */
+  register(command: Command, host?: string): () => void {
+    const name = normalise(command.name);
+    const entries = this.#entries.get(name) ?? [];
+    if (entries.some((entry) => entry.host === host || entry.host === undefined || host === undefined)) {
+      const where = host === undefined ? '' : ` on ${host}`;
+      throw new CommandError(`the command "${name}" is registered already${where}`);
+    }
+    const entry: Entry = { command, host };
+    this.#entries.set(name, [...entries, entry]);
+    return () => this.#remove(name, (other) => other === entry);
+  }
+
+  /** Withdraws a command, on one host or everywhere. */
+  unregister(name: string, host?: string): void {
+    this.#remove(normalise(name), (entry) => host === undefined || entry.host === host);
+  }
+
+  /** Every command once, by name. */
+  list(): readonly Command[] {
+    const first = [...this.#entries.values()].flatMap(([entry]) =>
+      entry === undefined ? [] : [entry.command],
+    );
+    return first.sort((a, b) => a.name.localeCompare(b.name));
+  }
+
+  get(name: string): Command | undefined {
+    return this.#entries.get(normalise(name))?.[0]?.command;
+  }
+
+  /**
+   * Checks the arguments and runs a command.
+   * @throws CommandError when there is no such command or host, the arguments are wrong, or it cannot be done.
+   */
+  async run(
+    name: string,
+    args: Readonly<Record<string, unknown>>,
+    context: CommandContext,
+  ): Promise<CommandResult> {
+    const entries = this.#entries.get(normalise(name));
+    if (entries === undefined) throw new CommandError(`there is no command "${name}"`, 'unknown-command');
+    const { chosen, rest } = choose(entries, args);
+    const answers: [host: string | undefined, result: CommandResult][] = [];
+    for (const { command, host } of chosen) {
+      answers.push([host, await command.run(parseArguments(command, rest), context)]);
+    }
+    return merge(answers);
+  }
+
+  #remove(name: string, matches: (entry: Entry) => boolean): void {
+    const left = (this.#entries.get(name) ?? []).filter((entry) => !matches(entry));
+    if (left.length === 0) this.#entries.delete(name);
+    else this.#entries.set(name, left);
+  }
+}
+
+/** What `--help` and the socket say of one argument. */
+export interface ArgumentInfo {
+  readonly name: string;
+  readonly doc: string;
+  readonly takes: string;
+  readonly required: boolean;
+}
+
+/** The arguments of a command as plain data. */
+export function describeArguments(command: Command): readonly ArgumentInfo[] {
+  return Object.entries(command.args).map(([name, option]: [string, Option<unknown>]) => ({
+    name,
+    doc: option.doc,
+    takes: option.describe(),
+    required: option.required,
+  }));
+}
+
+function parseArguments(command: Command, raw: Readonly<Record<string, unknown>>): Infer<Options> {
+  try {
+    return parseOptions(command.args, raw);
+  } catch (error) {
+    if (error instanceof OptionError) throw new CommandError(`${command.name}: ${error.message}`, 'usage');
+    throw error;
+  }
+}
+
+/** Commands of single hosts take a `host` that picks one, unless the command has a `host` of its own. */
+function choose(
+  entries: readonly Entry[],
+  args: Readonly<Record<string, unknown>>,
+): { chosen: readonly Entry[]; rest: Readonly<Record<string, unknown>> } {
+  const ownsHost = entries.some(
+    (entry) => entry.host === undefined || Object.hasOwn(entry.command.args, 'host'),
+  );
+  if (ownsHost || args.host === undefined) return { chosen: entries, rest: args };
+  const { host, ...rest } = args;
+  const chosen = entries.filter((entry) => entry.host === host);
+  if (chosen.length > 0) return { chosen, rest };
+  const offered = entries.map((entry) => entry.host).join(', ');
+  throw new CommandError(`"${String(host)}" does not offer this command; these do: ${offered}`, 'usage');
+}
+
+function merge(answers: readonly (readonly [string | undefined, CommandResult])[]): CommandResult {
+  const [first] = answers;
+  if (first === undefined) return {};
+  if (answers.length === 1) return first[1];
+  const columns = answers.find(([, result]) => result.columns !== undefined)?.[1].columns;
+  const rows = answers.flatMap(([host, result]) => (result.rows ?? []).map((row) => ({ host, ...row })));
+  const texts = answers.flatMap(([host, { text }]) => (text === undefined ? [] : [`${host}: ${text}`]));
+  const data = answers.flatMap(([host, result]) => (result.data === undefined ? [] : [[host, result.data]]));
+  return {
+    ...(answers.some(([, result]) => result.rows !== undefined) ? { rows } : {}),
+    ...(columns === undefined ? {} : { columns: ['host', ...columns.filter((name) => name !== 'host')] }),
+    ...(texts.length === 0 ? {} : { text: texts.join('\n') }),
+    ...(data.length === 0 ? {} : { data: Object.fromEntries(data) }),
+  };
+}
+
+function normalise(name: string): string {
+  return name.trim().replaceAll(/\s+/g, ' ');
+}

@@ -1,6 +1,111 @@
-// Placeholder contract; the real serializer replaces it.
-import type { Element } from './element.ts';
+// Elements to text: always well-formed, whatever text ends up in a stanza.
 
+import { QNAME } from './chars.ts';
+import type { Element, Node } from './element.ts';
+
+/** Where `share` keeps what a list of children serialises to. */
+const SHARED = Symbol('shared');
+
+interface Children extends Array<Node> {
+  [SHARED]?: string;
+}
+
+/**
+ * Writes an element and all below it as XML. What XML 1.0 cannot hold is written as U+FFFD: raw, it would make
+ * the other side close the stream. Text goes between tags, so its quotes stay; white space that a parser would
+ * normalise goes as references (XML 1.0 §2.11, §3.3.3).
+ *
+ * @throws Error when a name is not a qualified XML name: names never come from input.
+ */
 export function serialize(element: Element): string {
-  return element.name;
+  const name = element.name;
+  const content = serializeChildren(element.children);
+  if (content === '') return `${startOf(element)}/>`;
+  return `${startOf(element)}>${content}</${name}>`;
+}
+
+/** Writes the start tag alone: the header of a stream. @throws Error when a name is not an XML name. */
+export function openTag(element: Element): string {
+  return `${startOf(element)}>`;
+}
+
+/**
+ * Prepares an element for being sent to many: its children are serialised now and the text is kept with the list
+ * of children, which every copy made by `element.with(…)` shares, so that a copy costs its start tag alone.
+ * The list must not change any more (it is frozen). Returns the same element.
+ */
+export function share(element: Element): Element {
+  const children: Children = element.children;
+  if (children[SHARED] !== undefined) return element;
+  children[SHARED] = serializeChildren(children);
+  Object.freeze(children);
+  return element;
+}
+
+function serializeChildren(children: Children): string {
+  if (children.length === 0) return '';
+  const shared = children[SHARED];
+  if (shared !== undefined) return shared;
+  let content = '';
+  for (let i = 0; i < children.length; i++) {
+    const child = children[i]!;
+    content += typeof child === 'string' ? escapeText(child) : serialize(child);
+  }
+  return content;
+}
+
+/** `<name a='b'`, without what closes the tag. */
+function startOf(element: Element): string {
+  let tag = TAGS.get(element.name) ?? remember(TAGS, element.name, `<${element.name}`);
+  const attrs = element.attrs;
+  for (const key in attrs) {
+    const value = attrs[key];
+    if (value === undefined) continue;
+    tag += `${KEYS.get(key) ?? remember(KEYS, key, ` ${key}='`)}${escapeAttribute(value)}'`;
+  }
+  return tag;
+}
+
+// Names seen to be proper, with what is written for them. Bounded, because parsed names come through here too.
+const TAGS = new Map<string, string>();
+const KEYS = new Map<string, string>();
+const MAX_KNOWN_NAMES = 2048;
+
+function remember(known: Map<string, string>, name: string, written: string): string {
+  if (!QNAME.test(name)) throw new Error(`Not an XML name: ${JSON.stringify(name)}`);
+  if (known.size >= MAX_KNOWN_NAMES) known.clear();
+  known.set(name, written);
+  return written;
+}
+
+// One look finds whether a value has anything to replace; most have not. Surrogates are looked at only then.
+const UNSAFE_TEXT = /[&<>\r\u0000-\u0008\u000B\u000C\u000E-\u001F\uD800-\uDFFF\uFFFE\uFFFF]/;
+const UNSAFE_ATTRIBUTE = /[&<>'\u0000-\u001F\uD800-\uDFFF\uFFFE\uFFFF]/;
+const REPLACED_TEXT = /[&<>\r\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/g;
+const REPLACED_ATTRIBUTE = /[&<>'\u0000-\u001F\uFFFE\uFFFF]/g;
+
+const REFERENCES: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  "'": '&apos;',
+  '\t': '&#9;',
+  '\n': '&#10;',
+  '\r': '&#13;',
+};
+
+/** Escapes text for the place between tags. */
+export function escapeText(text: string): string {
+  if (!UNSAFE_TEXT.test(text)) return text;
+  return text.toWellFormed().replace(REPLACED_TEXT, replacement);
+}
+
+/** Escapes text for an attribute value in either kind of quotes but the double ones. */
+function escapeAttribute(text: string): string {
+  if (!UNSAFE_ATTRIBUTE.test(text)) return text;
+  return text.toWellFormed().replace(REPLACED_ATTRIBUTE, replacement);
+}
+
+function replacement(char: string): string {
+  return REFERENCES[char] ?? '\uFFFD';
 }

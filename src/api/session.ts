@@ -33,6 +33,8 @@ export interface C2SSession extends Session {
   readonly state: C2SState;
   /** Milliseconds since 1970. */
   readonly boundAt: number;
+  /** Reads no further from the client while too much of its work is under way. Called by the router. */
+  hold(work: Promise<unknown>): void;
 }
 
 /** One authenticated (or still authenticating) stream with another server, whichever side opened it. */

@@ -1,0 +1,14 @@
+// What the parts of one server share.
+
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Logger } from '../util/logger.ts';
+import type { Router } from './router.ts';
+
+export interface ServerContext {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Also knows our hosts: `router.hosts`. */
+  readonly router: Router;
+}

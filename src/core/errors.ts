@@ -1,0 +1,26 @@
+// What stops a module from being loaded, with a code that stays the same across releases.
+
+export type ModuleErrorCode =
+  | 'MODULE_NOT_FOUND'
+  | 'MODULE_INVALID'
+  | 'MODULE_DEPENDENCY_MISSING'
+  | 'MODULE_DEPENDENCY_CIRCULAR'
+  | 'MODULE_WRONG_SCOPE'
+  | 'MODULE_IN_USE'
+  | 'MODULE_ALREADY_LOADED'
+  | 'MODULE_NOT_LOADED'
+  | 'MODULE_HANDLER_CONFLICT'
+  | 'MODULE_LOAD_FAILED';
+
+/** A module could not be loaded or unloaded; the message says which, why, and what to do. */
+export class ModuleError extends Error {
+  readonly code: ModuleErrorCode;
+  readonly module: string;
+
+  constructor(code: ModuleErrorCode, module: string, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'ModuleError';
+    this.code = code;
+    this.module = module;
+  }
+}

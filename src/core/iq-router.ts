@@ -1,0 +1,156 @@
+// IQ semantics (RFC 6120 §8.2.3): every request has exactly one handler and gets exactly one answer; an answer goes
+// to whoever asked, and to nobody else.
+
+import type { StanzaEvent } from '../api/events.ts';
+import type { IqHandler, IqMatch, IqRequest } from '../api/module.ts';
+import type { Clock, Timer } from '../util/clock.ts';
+import { newId } from '../util/ids.ts';
+import type { Element, Stanza } from '../xml/element.ts';
+import { xml } from '../xml/element.ts';
+import { IqTimeoutError, StanzaError } from '../xml/errors.ts';
+import { ModuleError } from './errors.ts';
+
+interface Registration {
+  readonly owner: string;
+  readonly handler: IqHandler;
+}
+
+/** The request handlers of one host. */
+export class IqHandlers {
+  readonly #handlers = new Map<string, Registration>();
+
+  /** @throws ModuleError MODULE_HANDLER_CONFLICT when another module handles the same request. */
+  add(match: IqMatch, handler: IqHandler, owner: string): () => void {
+    const keys = match.to.map((to) => keyOf(match.type, to, match.xmlns, match.name));
+    for (const key of keys) {
+      const other = this.#handlers.get(key);
+      if (other) {
+        throw new ModuleError(
+          'MODULE_HANDLER_CONFLICT',
+          owner,
+          `${owner} and ${other.owner} both handle iq ${match.type} <${match.name} xmlns='${match.xmlns}'/>; enable one of them only`,
+        );
+      }
+    }
+    for (const key of keys) this.#handlers.set(key, { owner, handler });
+    return () => {
+      for (const key of keys) this.#handlers.delete(key);
+    };
+  }
+
+  /** The handler for a request to `target`; an account's own requests fall back to those that anyone may make. */
+  find(type: string, target: 'self' | 'bare' | 'host', payload: Element): Registration | undefined {
+    const xmlns = payload.getNS() ?? '';
+    const found = this.#handlers.get(keyOf(type, target, xmlns, payload.name));
+    if (found || target !== 'self') return found;
+    return this.#handlers.get(keyOf(type, 'bare', xmlns, payload.name));
+  }
+}
+
+/**
+ * Lets the handler answer a get or set. A handler that throws a StanzaError refuses the request.
+ * @throws StanzaError for the caller to turn into the reply, when it is known in this tick.
+ */
+export function handleRequest(
+  handlers: IqHandlers,
+  event: StanzaEvent,
+  target: 'self' | 'bare' | 'host',
+  reply: (answer: Element | StanzaError) => void,
+  failed: (owner: string, error: unknown) => StanzaError,
+): void {
+  const { stanza, from, to, origin } = event;
+  const payload = payloadOf(stanza);
+  const found = handlers.find(stanza.attrs.type ?? '', target, payload);
+  if (!found) throw new StanzaError('service-unavailable');
+  const request: IqRequest = { stanza, payload, from, to, origin };
+  const refuse = (error: unknown) => reply(error instanceof StanzaError ? error : failed(found.owner, error));
+  const accept = (answer: Element | undefined) => reply(resultOf(stanza, answer));
+  try {
+    const answer = found.handler(request);
+    if (answer instanceof Promise) event.waitUntil(answer.then((late) => accept(late ?? undefined), refuse));
+    else accept(answer ?? undefined);
+  } catch (error) {
+    refuse(error);
+  }
+}
+
+/** RFC 6120 §8.2.3: a request holds exactly one child element. @throws StanzaError 'bad-request' */
+export function payloadOf(iq: Stanza): Element {
+  const [payload, more] = iq.elements();
+  if (payload === undefined || more !== undefined) {
+    throw new StanzaError('bad-request', {
+      text: 'An iq of type get or set must have exactly one child element',
+    });
+  }
+  return payload;
+}
+
+interface Pending {
+  readonly from: string;
+  readonly to: string;
+  readonly timer: Timer;
+  settle(answer: Stanza | Error): void;
+}
+
+/** The requests that the server itself has sent and nobody has answered yet. */
+export class PendingIqs {
+  readonly #pending = new Map<string, Pending>();
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Sends a request, with `send`, under an id of our own, and resolves with the result.
+   * @throws StanzaError the peer's error; IqTimeoutError; the signal's reason when it aborts.
+   */
+  request(iq: Stanza, send: (iq: Stanza) => void, timeoutMs: number, signal: AbortSignal): Promise<Stanza> {
+    signal.throwIfAborted();
+    const id = newId();
+    const { from, to } = iq.attrs;
+    if (from === undefined || to === undefined) throw new TypeError('A request needs from and to');
+    return new Promise((resolve, reject) => {
+      const abort = () =>
+        this.#settle(id, signal.reason instanceof Error ? signal.reason : new Error('aborted'));
+      const timer = this.#clock.after(timeoutMs, () => this.#settle(id, new IqTimeoutError()));
+      signal.addEventListener('abort', abort, { once: true });
+      const settle = (answer: Stanza | Error) => {
+        signal.removeEventListener('abort', abort);
+        if (answer instanceof Error) reject(answer);
+        else if (answer.attrs.type === 'error') reject(StanzaError.from(answer));
+        else resolve(answer);
+      };
+      this.#pending.set(id, { from, to, timer, settle });
+      send(iq.with({ id }));
+    });
+  }
+
+  /**
+   * Whether this result or error answers a request of ours; then the waiting caller has it. The id alone proves
+   * nothing: whom we asked must be who answers.
+   */
+  accept(stanza: Stanza): boolean {
+    const { id, from, to } = stanza.attrs;
+    const pending = id === undefined ? undefined : this.#pending.get(id);
+    if (id === undefined || !pending || pending.to !== from || pending.from !== to) return false;
+    this.#settle(id, stanza);
+    return true;
+  }
+
+  #settle(id: string, answer: Stanza | Error): void {
+    const pending = this.#pending.get(id);
+    if (!pending) return;
+    this.#pending.delete(id);
+    pending.timer.cancel();
+    pending.settle(answer);
+  }
+}
+
+function resultOf(iq: Stanza, payload: Element | undefined): Stanza {
+  return xml('iq', { type: 'result', id: iq.attrs.id, from: iq.attrs.to, to: iq.attrs.from }, payload);
+}
+
+function keyOf(type: string, to: string, xmlns: string, name: string): string {
+  return `${type} ${to} ${xmlns} ${name}`;
+}

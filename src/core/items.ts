@@ -1,0 +1,22 @@
+// Lists that modules contribute to and others read, e.g. the features that disco announces.
+
+import type { Items as ItemTypes } from '../api/module.ts';
+
+export class Items {
+  readonly #lists = new Map<string, readonly unknown[]>();
+
+  /** Adds an item; the returned function takes this one away again. */
+  add<K extends keyof ItemTypes>(list: K, item: ItemTypes[K]): () => void {
+    const entry = { item };
+    this.#lists.set(list, [...(this.#lists.get(list) ?? []), entry]);
+    return () =>
+      this.#lists.set(
+        list,
+        (this.#lists.get(list) ?? []).filter((other) => other !== entry),
+      );
+  }
+
+  get<K extends keyof ItemTypes>(list: K): readonly ItemTypes[K][] {
+    return ((this.#lists.get(list) ?? []) as { item: ItemTypes[K] }[]).map(({ item }) => item);
+  }
+}

@@ -1,0 +1,190 @@
+// The straight road of a stanza: its sender's host, the router, its recipient's host or the link to another server.
+// Everything between two sockets happens in one tick (docs/adr/0001), so stanzas stay in order (RFC 6120 §10.1).
+
+import type { Kind, StanzaEvent, Target } from '../api/events.ts';
+import type { C2SSession, Origin } from '../api/session.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Logger } from '../util/logger.ts';
+import type { Element, Stanza } from '../xml/element.ts';
+import { errorReply, StanzaError } from '../xml/errors.ts';
+import { Jid } from '../xml/jid.ts';
+import { HandlerError } from './hooks.ts';
+import type { LocalHost } from './host.ts';
+import { handleRequest, PendingIqs } from './iq-router.ts';
+import { PendingWork } from './work.ts';
+
+/** Sends stanzas to other servers. A stanza that cannot be delivered comes back to the router as its error. */
+export interface RemoteSender {
+  send(local: string, remote: string, stanza: Stanza): void;
+}
+
+/** Chooses host, remote link, or error; nothing more. */
+export class Router {
+  readonly hosts = new Map<string, LocalHost>();
+  readonly pendingIqs: PendingIqs;
+  readonly work: PendingWork;
+  remote: RemoteSender | undefined;
+  readonly #log: Logger;
+
+  constructor(clock: Clock, log: Logger) {
+    this.pendingIqs = new PendingIqs(clock);
+    this.work = new PendingWork(log);
+    this.#log = log;
+  }
+
+  /** A stanza from a client of ours, checked and stamped with its `from` by the session. */
+  submit(session: C2SSession, stanza: Stanza): void {
+    const host = this.hosts.get(session.jid.domain);
+    if (!host) return;
+    this.#guarded(stanza, session.jid, () => {
+      const to = stanza.attrs.to === undefined ? session.jid.toBare() : Jid.parse(stanza.attrs.to);
+      const event = this.#event(stanza, session.jid, to, session);
+      const kind = stanza.name as Kind;
+      if (host.hooks.fire(PRE[kind][targetOf(to, event.from)], event) === 'handled') return;
+      this.#onward(event);
+    });
+  }
+
+  /** Takes a stanza with `from` and `to` to its host, or to the link to another server. */
+  route(stanza: Stanza, origin: Origin): void {
+    const from = Jid.tryParse(stanza.attrs.from);
+    if (from === undefined) {
+      this.#log.warn('stanza without a valid sender dropped', { kind: stanza.name, origin: origin.kind });
+      return;
+    }
+    this.#guarded(stanza, from, () => {
+      const { to } = stanza.attrs;
+      if (to === undefined)
+        throw new StanzaError('bad-request', { text: 'This stanza has no address to go to' });
+      this.#dispatch(this.#event(stanza, from, Jid.parse(to), origin));
+    });
+  }
+
+  /** Answers a stanza with an error, where RFC 6120 §8.3.1 allows one. Spoken by our host nearest to the cause. */
+  bounce(stanza: Stanza, error: StanzaError): void {
+    const reply = errorReply(stanza, error);
+    const sender = Jid.tryParse(reply?.attrs.to);
+    if (!reply || !sender) return;
+    const recipient = Jid.tryParse(reply.attrs.from);
+    const host = (recipient && this.hosts.get(recipient.domain)) ?? this.hosts.get(sender.domain);
+    if (!host) return;
+    this.route(recipient ? reply : reply.with({ from: host.domain }), host.origin);
+  }
+
+  /** Presence without an address is the presence module's alone (RFC 6120 §10.3.2); the rest is for the account. */
+  #onward(event: StanzaEvent): void {
+    if (event.stanza.attrs.to === undefined) {
+      if (event.stanza.name === 'presence') return;
+      event.stanza = event.stanza.with({ to: event.to.bare });
+    }
+    this.#dispatch(event);
+  }
+
+  #dispatch(event: StanzaEvent): void {
+    const host = this.hosts.get(event.to.domain);
+    if (host) return this.#deliver(host, event);
+    const sender = this.hosts.get(event.from.domain);
+    if (!sender) {
+      this.#log.warn('no relaying between other servers', { from: event.from.domain, to: event.to.domain });
+      return;
+    }
+    if (sender.hooks.fire('route/remote', event) === 'handled') return;
+    if (!this.remote) throw new StanzaError('remote-server-not-found');
+    this.remote.send(sender.domain, event.to.domain, event.stanza);
+  }
+
+  #deliver(host: LocalHost, event: StanzaEvent): void {
+    const kind = event.stanza.name as Kind;
+    const target = targetOf(event.to, event.from);
+    if (host.hooks.fire(INBOUND[kind][target], event) === 'handled') return;
+    if (target === 'self' && host.hooks.fire(INBOUND[kind].bare, event) === 'handled') return;
+    if (kind === 'iq') this.#deliverIq(host, event, target);
+    else if (kind === 'message') throw new StanzaError('service-unavailable');
+  }
+
+  #deliverIq(host: LocalHost, event: StanzaEvent, target: Target): void {
+    const { stanza, to } = event;
+    const isRequest = stanza.attrs.type === 'get' || stanza.attrs.type === 'set';
+    if (!isRequest && this.pendingIqs.accept(stanza)) return;
+    if (target === 'full') {
+      // RFC 6121 §8.5.3: an iq for a resource is delivered to it, or refused.
+      if (host.sessions.get(to)?.send(stanza)) return;
+      if (isRequest) throw new StanzaError('service-unavailable');
+      return;
+    }
+    if (!isRequest) return; // An answer to a question that nobody asked, or that is no longer waited for.
+    if (host.kind === 'local' && to.local !== undefined && !host.users.has(to.local)) {
+      throw new StanzaError('service-unavailable'); // RFC 6121 §8.5.1: as for an account without the feature
+    }
+    const reply = (answer: Element | StanzaError) => {
+      if (answer instanceof StanzaError) this.bounce(stanza, answer);
+      else this.route(answer, host.origin);
+    };
+    handleRequest(host.iqHandlers, event, target, reply, (owner, error) => this.#failed(owner, error));
+  }
+
+  #event<O extends Origin>(stanza: Stanza, from: Jid, to: Jid, origin: O): StanzaEvent<O> {
+    return new RoutedStanza(stanza, from, to, origin, this.work);
+  }
+
+  /** Turns whatever a handler throws into the error reply to `stanza` (see HandlerError for whose it was). */
+  #guarded(stanza: Stanza, from: Jid, route: () => void): void {
+    try {
+      route();
+    } catch (thrown) {
+      const error = thrown instanceof HandlerError ? thrown.cause : thrown;
+      const owner = thrown instanceof HandlerError ? thrown.owner : 'router';
+      const refusal = error instanceof StanzaError ? error : this.#failed(owner, error);
+      const addressed = stanza.attrs.from === undefined ? stanza.with({ from: from.toString() }) : stanza;
+      this.bounce(addressed, refusal);
+    }
+  }
+
+  #failed(owner: string, error: unknown): StanzaError {
+    this.#log.error('handler failed', { module: owner, error });
+    return new StanzaError('internal-server-error', { cause: error });
+  }
+}
+
+class RoutedStanza<O extends Origin> implements StanzaEvent<O> {
+  stanza: Stanza;
+  readonly from: Jid;
+  readonly to: Jid;
+  readonly origin: O;
+  readonly #work: PendingWork;
+
+  constructor(stanza: Stanza, from: Jid, to: Jid, origin: O, work: PendingWork) {
+    this.stanza = stanza;
+    this.from = from;
+    this.to = to;
+    this.origin = origin;
+    this.#work = work;
+  }
+
+  waitUntil(work: Promise<unknown>): void {
+    this.#work.add(work, this.stanza.name);
+    if (this.origin.kind === 'c2s') this.origin.hold(work);
+  }
+}
+
+/** Event names, made once: a stanza costs no string concatenation. */
+const KINDS = ['message', 'presence', 'iq'] as const;
+const TARGETS = ['full', 'bare', 'host', 'self'] as const;
+
+function names<P extends string>(prefix: P): Record<Kind, { [T in Target]: `${P}${Kind}/${T}` }> {
+  const of = (kind: Kind) =>
+    Object.fromEntries(TARGETS.map((target) => [target, `${prefix}${kind}/${target}`]));
+  return Object.fromEntries(KINDS.map((kind) => [kind, of(kind)])) as Record<
+    Kind,
+    { [T in Target]: `${P}${Kind}/${T}` }
+  >;
+}
+
+const PRE = names('pre-');
+const INBOUND = names('');
+
+function targetOf(to: Jid, from: Jid): Target {
+  if (to.local === undefined) return 'host';
+  if (to.resource !== undefined) return 'full';
+  return to.bare === from.bare ? 'self' : 'bare';
+}

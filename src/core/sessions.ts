@@ -1,0 +1,43 @@
+// The bound client sessions of one host, by full JID and by account.
+
+import type { C2SSession, Sessions } from '../api/session.ts';
+import type { Jid } from '../xml/jid.ts';
+
+const NONE: readonly C2SSession[] = [];
+
+export class SessionTable implements Sessions {
+  readonly #byFullJid = new Map<string, C2SSession>();
+  readonly #byUser = new Map<string, readonly C2SSession[]>();
+
+  get size(): number {
+    return this.#byFullJid.size;
+  }
+
+  get(full: Jid | string): C2SSession | undefined {
+    return this.#byFullJid.get(typeof full === 'string' ? full : full.toString());
+  }
+
+  of(user: string): readonly C2SSession[] {
+    return this.#byUser.get(user) ?? NONE;
+  }
+
+  [Symbol.iterator](): Iterator<C2SSession> {
+    return this.#byFullJid.values();
+  }
+
+  add(session: C2SSession): void {
+    this.#byFullJid.set(session.jid.toString(), session);
+    const user = session.jid.local ?? '';
+    this.#byUser.set(user, [...this.of(user), session]);
+  }
+
+  /** Forgets this very session; a successor that took over its address stays. */
+  remove(session: C2SSession): void {
+    const address = session.jid.toString();
+    if (this.#byFullJid.get(address) === session) this.#byFullJid.delete(address);
+    const user = session.jid.local ?? '';
+    const rest = this.of(user).filter((other) => other !== session);
+    if (rest.length > 0) this.#byUser.set(user, rest);
+    else this.#byUser.delete(user);
+  }
+}

@@ -1,0 +1,36 @@
+// Work that stanzas left behind (`event.waitUntil`): counted, so that shutdown, tests and backpressure can wait.
+
+import type { Logger } from '../util/logger.ts';
+
+/** The promises that are still under way. */
+export class PendingWork {
+  readonly #pending = new Set<Promise<unknown>>();
+  readonly #log: Logger;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  /** Watches `work` until it settles; a failure is logged, and never left unhandled. */
+  add(work: Promise<unknown>, owner: string): void {
+    this.#pending.add(work);
+    work
+      .catch((error: unknown) => {
+        if (!isAbort(error)) this.#log.error('background work failed', { module: owner, error });
+      })
+      .finally(() => this.#pending.delete(work));
+  }
+
+  /** Resolves once nothing is under way, work that begins meanwhile included. */
+  async idle(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
+  }
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}

@@ -1,0 +1,185 @@
+// Loads, unloads and reloads the modules of one host, in the order of their dependencies.
+
+import type { CommandRegistry } from '../admin/commands.ts';
+import type { ModuleDefinition } from '../api/module.ts';
+import type { ServerContext } from './context.ts';
+import { ModuleError } from './errors.ts';
+import type { LocalHost } from './host.ts';
+import type { ModuleFiles } from './module-files.ts';
+import { ModuleInstance, type ModuleSurroundings } from './module-instance.ts';
+
+export class ModuleHost {
+  readonly #host: LocalHost;
+  readonly #files: ModuleFiles;
+  readonly #around: ModuleSurroundings;
+  /** Loaded modules, in load order. */
+  readonly #loaded = new Map<string, ModuleInstance>();
+
+  constructor(host: LocalHost, files: ModuleFiles, context: ServerContext, commands: CommandRegistry) {
+    this.#host = host;
+    this.#files = files;
+    this.#around = {
+      router: context.router,
+      clock: context.clock,
+      commands,
+      use: (name) => this.#loaded.get(name)?.exports,
+      kept: new Map(),
+    };
+  }
+
+  /** The loaded modules, in load order. */
+  get loaded(): readonly ModuleDefinition[] {
+    return [...this.#loaded.values()].map(({ definition }) => definition);
+  }
+
+  /**
+   * Loads modules with whatever they depend on. If one fails, those that this call loaded are unloaded again.
+   * @throws ModuleError
+   */
+  async load(names: readonly string[]): Promise<void> {
+    const order = await this.#order(names);
+    const done: string[] = [];
+    try {
+      for (const definition of order) {
+        await this.#start(definition);
+        done.push(definition.name);
+      }
+    } catch (error) {
+      for (const name of done.reverse()) await this.#stop(name);
+      throw error;
+    }
+  }
+
+  /** @throws ModuleError MODULE_NOT_LOADED, or MODULE_IN_USE while other modules depend on it. */
+  async unload(name: string): Promise<void> {
+    this.#instance(name);
+    const users = this.#dependants(name);
+    if (users.length > 0) {
+      throw new ModuleError(
+        'MODULE_IN_USE',
+        name,
+        `Module "${name}" is needed by ${users.join(', ')}; unload these first`,
+      );
+    }
+    await this.#stop(name);
+  }
+
+  /**
+   * Replaces a module by the newest text of its file, and loads its dependants again on top of it. If the new text
+   * does not load, the old one stays.
+   * @throws ModuleError
+   */
+  async reload(name: string): Promise<void> {
+    const old = this.#instance(name).definition;
+    const fresh = await this.#files.import(name, true);
+    this.#checkScope(fresh);
+    const users = this.#dependants(name).map((user) => this.#instance(user).definition);
+    for (const { name: user } of [...users].reverse()) await this.#stop(user);
+    await this.#stop(name);
+    try {
+      await this.#start(fresh);
+    } catch (error) {
+      await this.#start(old);
+      throw error;
+    } finally {
+      for (const user of users) await this.#start(user);
+    }
+  }
+
+  /** Unloads everything, the last loaded first. */
+  async close(): Promise<void> {
+    for (const name of [...this.#loaded.keys()].reverse()) await this.#stop(name);
+  }
+
+  async #start(definition: ModuleDefinition): Promise<void> {
+    const instance = new ModuleInstance(definition, this.#host, this.#around);
+    try {
+      instance.exports = await definition.load(instance);
+    } catch (cause) {
+      await instance.unload();
+      if (cause instanceof ModuleError) throw cause;
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new ModuleError(
+        'MODULE_LOAD_FAILED',
+        definition.name,
+        `Module "${definition.name}" failed to load on ${this.#host.domain}: ${why}`,
+        cause,
+      );
+    }
+    this.#loaded.set(definition.name, instance);
+    this.#host.log.debug('module loaded', { module: definition.name });
+  }
+
+  async #stop(name: string): Promise<void> {
+    await this.#loaded.get(name)?.unload();
+    this.#loaded.delete(name);
+    this.#host.log.debug('module unloaded', { module: name });
+  }
+
+  #instance(name: string): ModuleInstance {
+    const instance = this.#loaded.get(name);
+    if (!instance)
+      throw new ModuleError(
+        'MODULE_NOT_LOADED',
+        name,
+        `Module "${name}" is not loaded on ${this.#host.domain}`,
+      );
+    return instance;
+  }
+
+  /** Loaded modules that need `name`, directly or through others, in load order. */
+  #dependants(name: string): string[] {
+    const affected = new Set([name]);
+    for (const { definition } of this.#loaded.values()) {
+      if (definition.depends?.some((needed) => affected.has(needed))) affected.add(definition.name);
+    }
+    affected.delete(name);
+    return [...affected];
+  }
+
+  /** What has to be loaded, dependencies first; what is loaded already is left out. */
+  async #order(names: readonly string[]): Promise<ModuleDefinition[]> {
+    const order = new Map<string, ModuleDefinition>();
+    const visit = async (name: string, path: readonly string[]): Promise<void> => {
+      if (order.has(name) || this.#loaded.has(name)) return;
+      if (path.includes(name)) {
+        const circle = [...path.slice(path.indexOf(name)), name].join(' → ');
+        throw new ModuleError(
+          'MODULE_DEPENDENCY_CIRCULAR',
+          name,
+          `Modules depend on each other in a circle: ${circle}`,
+        );
+      }
+      const definition = await this.#import(name, path.at(-1));
+      this.#checkScope(definition);
+      for (const needed of definition.depends ?? []) await visit(needed, [...path, name]);
+      order.set(name, definition);
+    };
+    for (const name of names) await visit(name, []);
+    return [...order.values()];
+  }
+
+  async #import(name: string, neededBy: string | undefined): Promise<ModuleDefinition> {
+    try {
+      return await this.#files.import(name);
+    } catch (error) {
+      if (neededBy === undefined || !(error instanceof ModuleError) || error.code !== 'MODULE_NOT_FOUND')
+        throw error;
+      throw new ModuleError(
+        'MODULE_DEPENDENCY_MISSING',
+        neededBy,
+        `Module "${neededBy}" needs the module "${name}", which does not exist`,
+      );
+    }
+  }
+
+  #checkScope({ name, scope = 'local' }: ModuleDefinition): void {
+    if (scope === 'host' || scope === this.#host.kind) return;
+    const place = scope === 'local' ? 'hosts with users' : 'components';
+    throw new ModuleError(
+      'MODULE_WRONG_SCOPE',
+      name,
+      `Module "${name}" is for ${place}; ${this.#host.domain} is none`,
+    );
+  }
+}

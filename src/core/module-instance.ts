@@ -1,0 +1,191 @@
+// One module on one host: what it registers is remembered, and undone backwards when it unloads.
+
+import type { Command, CommandRegistry } from '../admin/commands.ts';
+import type { Answer, EventName, Handler, Observer, Payload } from '../api/events.ts';
+import type {
+  Exports,
+  IqHandler,
+  IqMatch,
+  Items,
+  Module,
+  ModuleDefinition,
+  NonzaHandler,
+  NonzaMatch,
+} from '../api/module.ts';
+import type { Stores } from '../storage/stores.ts';
+import type { Clock, Timer } from '../util/clock.ts';
+import type { Logger } from '../util/logger.ts';
+import { SerialQueue } from '../util/serial-queue.ts';
+import type { Stanza } from '../xml/element.ts';
+import { ModuleError } from './errors.ts';
+import type { LocalHost } from './host.ts';
+import type { Router } from './router.ts';
+
+const DEFAULT_IQ_TIMEOUT_MS = 30_000;
+
+export interface ModuleSurroundings {
+  readonly router: Router;
+  readonly clock: Clock;
+  readonly commands: CommandRegistry;
+  /** What `module.use` gives: the return values of the loaded modules. */
+  use(name: string): unknown;
+  /** Data that outlives a reload, by module. */
+  readonly kept: Map<string, unknown>;
+}
+
+export class ModuleInstance implements Module {
+  readonly definition: ModuleDefinition;
+  readonly name: string;
+  readonly host: LocalHost;
+  readonly log: Logger;
+  readonly options: Record<string, never>;
+  readonly store: Stores;
+  readonly clock: Clock;
+  /** What the module's `load` returned. */
+  exports: unknown;
+  readonly #around: ModuleSurroundings;
+  readonly #abort = new AbortController();
+  readonly #undo = new Set<() => void | Promise<void>>();
+  readonly #serial = new SerialQueue();
+
+  constructor(definition: ModuleDefinition, host: LocalHost, around: ModuleSurroundings) {
+    this.definition = definition;
+    this.name = definition.name;
+    this.host = host;
+    this.log = host.log.child({ module: definition.name });
+    this.options = host.config.get(definition.options ?? {}) as Record<string, never>;
+    this.store = host.stores;
+    this.clock = around.clock;
+    this.#around = around;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  hook<N extends EventName>(
+    event: N,
+    handler: Handler<N>,
+    stage: 'guard' | 'rewrite' | 'deliver' = 'deliver',
+  ): void {
+    this.#undo.add(this.host.hooks.add(event, handler, stage, this.name));
+  }
+
+  observe<N extends EventName>(event: N, observer: Observer<N>): void {
+    this.#undo.add(this.host.hooks.add(event, observer as Handler<N>, 'observe', this.name));
+  }
+
+  fire<N extends EventName>(event: N, payload: Payload<N>): Answer<N> | undefined {
+    return this.host.hooks.fire(event, payload);
+  }
+
+  handleIq(match: IqMatch, handler: IqHandler): void {
+    this.#undo.add(this.host.iqHandlers.add(match, handler, this.name));
+  }
+
+  handleNonza(match: NonzaMatch, handler: NonzaHandler): void {
+    this.#undo.add(this.host.nonzas.add(match, handler, this.name));
+  }
+
+  send(stanza: Stanza): void {
+    this.#around.router.route(stanza, this.host.origin);
+  }
+
+  sendIq(iq: Stanza, options: { timeoutMs?: number } = {}): Promise<Stanza> {
+    const timeoutMs = options.timeoutMs ?? DEFAULT_IQ_TIMEOUT_MS;
+    return this.#around.router.pendingIqs.request(
+      iq,
+      (request) => this.send(request),
+      timeoutMs,
+      this.signal,
+    );
+  }
+
+  provide<K extends keyof Items>(list: K, item: Items[K]): void {
+    this.#undo.add(this.host.items.add(list, item));
+  }
+
+  items<K extends keyof Items>(list: K): readonly Items[K][] {
+    return this.host.items.get(list);
+  }
+
+  use<K extends keyof Exports>(module: K): Exports[K] {
+    if (!this.definition.depends?.includes(module)) {
+      throw new ModuleError(
+        'MODULE_DEPENDENCY_MISSING',
+        this.name,
+        `Module "${this.name}" uses "${module}" without naming it in \`depends\``,
+      );
+    }
+    return this.#around.use(module) as Exports[K];
+  }
+
+  command(command: Command): void {
+    this.#undo.add(this.#around.commands.register(command, this.host.domain));
+  }
+
+  after(delayMs: number, task: () => void | Promise<void>): Timer {
+    const timer = this.clock.after(delayMs, () => {
+      this.#undo.delete(cancel);
+      this.#run(task);
+    });
+    const cancel = () => {
+      this.#undo.delete(cancel);
+      timer.cancel();
+    };
+    this.#undo.add(cancel);
+    return { cancel };
+  }
+
+  every(intervalMs: number, task: () => void | Promise<void>): Timer {
+    let timer: Timer;
+    const arm = () => {
+      timer = this.after(intervalMs, () => {
+        arm();
+        return task();
+      });
+    };
+    arm();
+    return { cancel: () => timer.cancel() };
+  }
+
+  spawn(work: Promise<unknown>): void {
+    this.#around.router.work.add(work, this.name);
+  }
+
+  serial<T>(key: string, task: () => Promise<T>): Promise<T> {
+    return this.#serial.run(key, task);
+  }
+
+  keep<T>(key: string, create: () => T): T {
+    const name = `${this.name} ${key}`;
+    if (!this.#around.kept.has(name)) this.#around.kept.set(name, create());
+    return this.#around.kept.get(name) as T;
+  }
+
+  onUnload(undo: () => void | Promise<void>): void {
+    this.#undo.add(undo);
+  }
+
+  /** Undoes everything, the latest first. One failure is logged and does not keep the rest from being undone. */
+  async unload(): Promise<void> {
+    this.#abort.abort(new DOMException(`Module ${this.name} was unloaded`, 'AbortError'));
+    for (const undo of [...this.#undo].reverse()) {
+      try {
+        await undo();
+      } catch (error) {
+        this.log.error('unload failed', { error });
+      }
+    }
+    this.#undo.clear();
+  }
+
+  #run(task: () => void | Promise<void>): void {
+    try {
+      const work = task();
+      if (work) this.spawn(work);
+    } catch (error) {
+      this.log.error('timer failed', { error });
+    }
+  }
+}

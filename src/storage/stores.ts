@@ -91,6 +91,8 @@ export interface Stores {
   archive(name: string): ArchiveStore;
   /** The keyval store of that name as a table; the same one for everybody who asks on this host. */
   table<V>(name: string): Promise<Table<V>>;
+  /** Removes everything an owner has, in every store and table of this host, in one transaction. */
+  purge(owner: string): Promise<void>;
 }
 
 /** What a driver implements (memory, sqlite, later postgres): the three stores and the whole-owner purge. */
@@ -102,7 +104,7 @@ export interface StorageDriver {
   keyval(host: string, name: string): KeyvalStore<unknown>;
   map(host: string, name: string): MapStore<unknown>;
   archive(host: string, name: string): ArchiveStore;
-  /** Removes everything an owner has, in every store of the host, in one transaction. */
+  /** Removes what an owner has in every store of the host, in one transaction. `Stores.purge` minds the tables too. */
   purge(host: string, owner: string): Promise<void>;
   /** Commits what is queued, then closes. Idempotent; every later call is refused with 'closed'. */
   close(): Promise<void>;

@@ -1,0 +1,106 @@
+// What the main thread asks of the thread that writes, and the SQL both sides share.
+
+import type { ArchiveEntry, ArchiveQuery } from '../stores.ts';
+
+export type StoreKind = 'keyval' | 'map' | 'archive';
+
+/** Which store of which host. */
+export interface StoreName {
+  readonly host: string;
+  readonly kind: StoreKind;
+  readonly name: string;
+}
+
+export type Operation =
+  | { readonly do: 'set'; readonly in: StoreName; readonly owner: string; readonly value: string }
+  | {
+      readonly do: 'put';
+      readonly in: StoreName;
+      readonly owner: string;
+      readonly key: string;
+      readonly value: string;
+    }
+  | { readonly do: 'append'; readonly in: StoreName; readonly owner: string; readonly entry: ArchiveEntry }
+  | { readonly do: 'unset'; readonly in: StoreName; readonly owner: string }
+  | { readonly do: 'remove'; readonly in: StoreName; readonly owner: string; readonly key: string }
+  | { readonly do: 'prune'; readonly in: StoreName; readonly owner: string; readonly query: ArchiveQuery }
+  | { readonly do: 'purge'; readonly host: string; readonly owner: string };
+
+/** Rows changed; or why nothing happened. `unknown-entry`: `after` or `before` names none. */
+export type Outcome = number | 'unknown-entry' | { readonly failed: string; readonly code: string };
+
+export type ToWriter = { readonly batch: readonly Operation[] } | 'close';
+
+export type FromWriter =
+  | 'ready'
+  | { readonly refused: string; readonly newer: boolean }
+  | { readonly outcomes: readonly Outcome[] };
+
+/** What the worker starts with. */
+export interface WriterData {
+  readonly file: string;
+}
+
+/** Other processes write too (the command line, offline tools): how long to wait for their lock. */
+export const BUSY_TIMEOUT_MS = 10_000;
+
+/** The number of a store, from @host, @kind and @name. */
+export const STORE_ID = '(SELECT id FROM store WHERE host = @host AND kind = @kind AND name = @name)';
+
+/** A place in an owner's archive: rows are ordered by time, then by sequence. */
+export interface Cursor {
+  readonly at: number;
+  readonly seq: number;
+}
+
+export const CURSOR = `SELECT at, seq FROM archive WHERE store = ${STORE_ID} AND owner = @owner AND id = @id`;
+
+export interface ArchiveBounds {
+  readonly query: ArchiveQuery;
+  readonly after: Cursor | undefined;
+  readonly before: Cursor | undefined;
+}
+
+/** Conditions on `with` and time alone: what an archive page's `total` counts. */
+export function filterSql({ query }: ArchiveBounds): string {
+  const conditions = [`store = ${STORE_ID}`, 'owner = @owner'];
+  if (query.with !== undefined) conditions.push('peer = @with');
+  if (query.start !== undefined) conditions.push('at >= @start');
+  if (query.end !== undefined) conditions.push('at <= @end');
+  return conditions.join(' AND ');
+}
+
+/** The filter narrowed to what lies between the cursors, ordered and limited to @limit rows. */
+export function rangeSql(bounds: ArchiveBounds): string {
+  const conditions = [filterSql(bounds)];
+  if (bounds.after) conditions.push('at >= @afterAt AND (at > @afterAt OR seq > @afterSeq)');
+  if (bounds.before) conditions.push('at <= @beforeAt AND (at < @beforeAt OR seq < @beforeSeq)');
+  const direction = bounds.query.newestFirst ? 'DESC' : 'ASC';
+  return `${conditions.join(' AND ')} ORDER BY at ${direction}, seq ${direction} LIMIT @limit`;
+}
+
+export type Parameters = Record<string, string | number>;
+
+/** Everything that the two above may name. */
+export function parameters(
+  store: StoreName,
+  owner: string,
+  bounds: ArchiveBounds,
+  limit: number,
+): Parameters {
+  const { query, after, before } = bounds;
+  return {
+    ...storeParameters(store),
+    owner,
+    limit,
+    ...(query.with === undefined ? {} : { with: query.with }),
+    ...(query.start === undefined ? {} : { start: query.start }),
+    ...(query.end === undefined ? {} : { end: query.end }),
+    ...(after ? { afterAt: after.at, afterSeq: after.seq } : {}),
+    ...(before ? { beforeAt: before.at, beforeSeq: before.seq } : {}),
+  };
+}
+
+export function storeParameters({ host, kind, name }: StoreName): Parameters {
+  return { host, kind, name };
+}

@@ -1,0 +1,151 @@
+// The three stores on SQLite. Each call is one operation for the writer or one read of this thread.
+
+import { StorageError } from '../error.ts';
+import { decode, encode } from '../json.ts';
+import type {
+  ArchiveEntry,
+  ArchivePage,
+  ArchiveQuery,
+  ArchiveStore,
+  KeyvalStore,
+  MapStore,
+} from '../stores.ts';
+import type { SqliteStorage } from './sqlite.ts';
+import {
+  type ArchiveBounds,
+  CURSOR,
+  type Cursor,
+  filterSql,
+  parameters,
+  rangeSql,
+  STORE_ID,
+  type StoreName,
+  storeParameters,
+} from './sqlite-operations.ts';
+
+const GET = `SELECT value FROM keyval WHERE store = ${STORE_ID} AND owner = @owner`;
+const GET_KEY = `SELECT value FROM map WHERE store = ${STORE_ID} AND owner = @owner AND key = @key`;
+const ENTRIES = `SELECT key, value FROM map WHERE store = ${STORE_ID} AND owner = @owner`;
+
+interface ValueRow {
+  readonly value: string;
+}
+
+export class SqliteKeyval implements KeyvalStore<unknown> {
+  readonly #storage: SqliteStorage;
+  readonly #store: StoreName;
+
+  constructor(storage: SqliteStorage, store: StoreName) {
+    this.#storage = storage;
+    this.#store = store;
+  }
+
+  get(owner: string): Promise<unknown> {
+    return this.#storage.read(this.#store, owner, () => {
+      const row = this.#storage.statement(GET).get({ ...storeParameters(this.#store), owner });
+      return row === undefined ? undefined : decode((row as ValueRow).value);
+    });
+  }
+
+  async set(owner: string, value: unknown): Promise<void> {
+    await this.#storage.write({ do: 'set', in: this.#store, owner, value: encode(value) });
+  }
+
+  async delete(owner: string): Promise<void> {
+    await this.#storage.write({ do: 'unset', in: this.#store, owner });
+  }
+
+  owners(): AsyncIterable<string> {
+    return this.#storage.owners(this.#store);
+  }
+}
+
+export class SqliteMap implements MapStore<unknown> {
+  readonly #storage: SqliteStorage;
+  readonly #store: StoreName;
+
+  constructor(storage: SqliteStorage, store: StoreName) {
+    this.#storage = storage;
+    this.#store = store;
+  }
+
+  get(owner: string, key: string): Promise<unknown> {
+    return this.#storage.read(this.#store, owner, () => {
+      const row = this.#storage.statement(GET_KEY).get({ ...storeParameters(this.#store), owner, key });
+      return row === undefined ? undefined : decode((row as ValueRow).value);
+    });
+  }
+
+  async set(owner: string, key: string, value: unknown): Promise<void> {
+    await this.#storage.write({ do: 'put', in: this.#store, owner, key, value: encode(value) });
+  }
+
+  async delete(owner: string, key: string): Promise<void> {
+    await this.#storage.write({ do: 'remove', in: this.#store, owner, key });
+  }
+
+  entries(owner: string): Promise<ReadonlyMap<string, unknown>> {
+    return this.#storage.read(this.#store, owner, () => {
+      const rows = this.#storage.statement(ENTRIES).all({ ...storeParameters(this.#store), owner });
+      return new Map((rows as (ValueRow & { key: string })[]).map(({ key, value }) => [key, decode(value)]));
+    });
+  }
+
+  owners(): AsyncIterable<string> {
+    return this.#storage.owners(this.#store);
+  }
+}
+
+export class SqliteArchive implements ArchiveStore {
+  readonly #storage: SqliteStorage;
+  readonly #store: StoreName;
+
+  constructor(storage: SqliteStorage, store: StoreName) {
+    this.#storage = storage;
+    this.#store = store;
+  }
+
+  async append(owner: string, { id, at, with: peer, xml }: ArchiveEntry): Promise<void> {
+    await this.#storage.write({ do: 'append', in: this.#store, owner, entry: { id, at, with: peer, xml } });
+  }
+
+  query(owner: string, query: ArchiveQuery): Promise<ArchivePage> {
+    return this.#storage.read(this.#store, owner, () => this.#page(owner, query));
+  }
+
+  delete(owner: string, query: ArchiveQuery): Promise<number> {
+    return this.#storage.write({ do: 'prune', in: this.#store, owner, query: { ...query } });
+  }
+
+  owners(): AsyncIterable<string> {
+    return this.#storage.owners(this.#store);
+  }
+
+  #page(owner: string, query: ArchiveQuery): ArchivePage {
+    const after = this.#cursor(owner, query.after);
+    const before = this.#cursor(owner, query.before);
+    const bounds: ArchiveBounds = { query, after, before };
+    // One more than asked for tells whether the page is the last one.
+    const limit = query.limit === undefined ? -1 : query.limit + 1;
+    const row = parameters(this.#store, owner, bounds, limit);
+    const sql = `SELECT id, at, peer AS "with", xml FROM archive WHERE ${rangeSql(bounds)}`;
+    const entries = this.#storage.statement(sql).all(row) as ArchiveEntry[];
+    const complete = query.limit === undefined || entries.length <= query.limit;
+    if (!complete) entries.pop();
+    const total = complete && !after && !before ? entries.length : this.#count(bounds, row);
+    return { entries, complete, total };
+  }
+
+  #count(bounds: ArchiveBounds, row: object): number {
+    const sql = `SELECT COUNT(*) AS total FROM archive WHERE ${filterSql(bounds)}`;
+    return (this.#storage.statement(sql).get(row) as { total: number }).total;
+  }
+
+  #cursor(owner: string, id: string | undefined): Cursor | undefined {
+    if (id === undefined) return undefined;
+    const row = this.#storage.statement(CURSOR).get({ ...storeParameters(this.#store), owner, id });
+    if (row !== undefined) return row as Cursor;
+    const details = { driver: this.#storage.name, store: this.#store.name };
+    throw new StorageError('item-not-found', 'The archive has no entry of that id', details);
+  }
+}

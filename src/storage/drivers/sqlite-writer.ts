@@ -1,0 +1,210 @@
+// The thread that owns the write connection (a worker of sqlite-queue.ts). One message is one transaction: its
+// operations are acknowledged together, after the commit has reached the disk.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import Database from 'better-sqlite3';
+import { MIGRATIONS } from '../migrations.ts';
+import {
+  type ArchiveBounds,
+  BUSY_TIMEOUT_MS,
+  CURSOR,
+  type Cursor,
+  type FromWriter,
+  type Operation,
+  type Outcome,
+  type Parameters,
+  parameters,
+  rangeSql,
+  STORE_ID,
+  type StoreName,
+  storeParameters,
+  type ToWriter,
+  type WriterData,
+} from './sqlite-operations.ts';
+
+/** Larger write-ahead logs are cut back at the next checkpoint. */
+const JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024;
+
+/** Errors of the whole database: trying the operations one by one would only take longer to fail. */
+const HOPELESS = /^SQLITE_(BUSY|LOCKED|READONLY|CORRUPT|NOTADB|CANTOPEN|IOERR)/;
+
+class NewerDatabase extends Error {}
+
+/** Opens, protects and updates the database. */
+function open(file: string): Database.Database {
+  const db = new Database(file, { timeout: BUSY_TIMEOUT_MS });
+  // WAL: readers never wait for the writer. FULL: a commit is on the disk, not in the system's cache.
+  db.pragma('journal_mode = WAL');
+  db.pragma('synchronous = FULL');
+  db.pragma(`journal_size_limit = ${JOURNAL_LIMIT_BYTES}`);
+  db.pragma('cache_size = -16000');
+  MIGRATIONS.forEach((sql, version) => {
+    migrate(db, version, sql);
+  });
+  const version = versionOf(db);
+  if (version > MIGRATIONS.length) {
+    throw new NewerDatabase(`The database has version ${version}, this server knows ${MIGRATIONS.length}`);
+  }
+  return db;
+}
+
+function migrate(db: Database.Database, version: number, sql: string): void {
+  const step = db.transaction(() => {
+    // Read inside the transaction: another process may have taken the step meanwhile.
+    if (versionOf(db) !== version) return;
+    db.exec(sql);
+    db.pragma(`user_version = ${version + 1}`);
+  });
+  if (versionOf(db) === version) step.immediate();
+}
+
+function versionOf(db: Database.Database): number {
+  return db.pragma('user_version', { simple: true }) as number;
+}
+
+class Writer {
+  readonly #db: Database.Database;
+  readonly #statements = new Map<string, Database.Statement>();
+  /** Stores known to have a number. */
+  readonly #stores = new Set<string>();
+
+  constructor(db: Database.Database) {
+    this.#db = db;
+  }
+
+  /** All in one transaction; when that fails, each in its own, so that one bad operation fails alone. */
+  run(batch: readonly Operation[]): Outcome[] {
+    try {
+      return this.#transact(batch);
+    } catch (error) {
+      const failure = failureOf(error);
+      if (batch.length === 1 || HOPELESS.test(failure.code)) return batch.map(() => failure);
+    }
+    return batch.map((operation) => this.#alone(operation));
+  }
+
+  #alone(operation: Operation): Outcome {
+    try {
+      return this.#transact([operation])[0] ?? 0;
+    } catch (error) {
+      return failureOf(error);
+    }
+  }
+
+  #transact(batch: readonly Operation[]): Outcome[] {
+    try {
+      return this.#db.transaction(() => batch.map((operation) => this.#apply(operation))).immediate();
+    } catch (error) {
+      this.#stores.clear(); // Their rows may have been rolled back.
+      throw error;
+    }
+  }
+
+  #apply(operation: Operation): Outcome {
+    if (operation.do === 'purge') return this.#purge(operation.host, operation.owner);
+    const { in: store, owner } = operation;
+    this.#know(store);
+    const row = { ...storeParameters(store), owner };
+    switch (operation.do) {
+      case 'set':
+        return this.#write(SET, { ...row, value: operation.value });
+      case 'put':
+        return this.#write(PUT, { ...row, key: operation.key, value: operation.value });
+      case 'append': {
+        const { id, at, with: peer, xml } = operation.entry;
+        return this.#write(APPEND, { ...row, id, at, peer, xml });
+      }
+      case 'unset':
+        return this.#write(UNSET, row);
+      case 'remove':
+        return this.#write(REMOVE, { ...row, key: operation.key });
+      case 'prune':
+        return this.#prune(operation);
+    }
+  }
+
+  #purge(host: string, owner: string): number {
+    return PURGE.reduce((rows, sql) => rows + this.#write(sql, { host, owner }), 0);
+  }
+
+  #prune({ in: store, owner, query }: Extract<Operation, { do: 'prune' }>): Outcome {
+    const after = this.#cursor(store, owner, query.after);
+    const before = this.#cursor(store, owner, query.before);
+    if (after === 'unknown-entry' || before === 'unknown-entry') return 'unknown-entry';
+    const bounds: ArchiveBounds = { query, after, before };
+    const sql = `DELETE FROM archive WHERE seq IN (SELECT seq FROM archive WHERE ${rangeSql(bounds)})`;
+    return this.#write(sql, parameters(store, owner, bounds, query.limit ?? -1));
+  }
+
+  #cursor(store: StoreName, owner: string, id: string | undefined): Cursor | 'unknown-entry' | undefined {
+    if (id === undefined) return undefined;
+    const row = this.#statement(CURSOR).get({ ...storeParameters(store), owner, id }) as Cursor | undefined;
+    return row ?? 'unknown-entry';
+  }
+
+  #know(store: StoreName): void {
+    const key = JSON.stringify(storeParameters(store));
+    if (this.#stores.has(key)) return;
+    this.#write(KNOW, storeParameters(store));
+    this.#stores.add(key);
+  }
+
+  #write(sql: string, row: Parameters): number {
+    return this.#statement(sql).run(row).changes;
+  }
+
+  /** Kept: the number of different texts is small and fixed. */
+  #statement(sql: string): Database.Statement {
+    const kept = this.#statements.get(sql);
+    if (kept) return kept;
+    const statement = this.#db.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}
+
+const KNOW = 'INSERT OR IGNORE INTO store (host, kind, name) VALUES (@host, @kind, @name)';
+const SET = `INSERT INTO keyval (store, owner, value) VALUES (${STORE_ID}, @owner, @value)
+  ON CONFLICT DO UPDATE SET value = excluded.value`;
+const PUT = `INSERT INTO map (store, owner, key, value) VALUES (${STORE_ID}, @owner, @key, @value)
+  ON CONFLICT DO UPDATE SET value = excluded.value`;
+const APPEND = `INSERT INTO archive (store, owner, id, at, peer, xml)
+  VALUES (${STORE_ID}, @owner, @id, @at, @peer, @xml)
+  ON CONFLICT (store, owner, id) DO UPDATE SET at = excluded.at, peer = excluded.peer, xml = excluded.xml`;
+const UNSET = `DELETE FROM keyval WHERE store = ${STORE_ID} AND owner = @owner`;
+const REMOVE = `DELETE FROM map WHERE store = ${STORE_ID} AND owner = @owner AND key = @key`;
+const PURGE = ['keyval', 'map', 'archive'].map(
+  (table) =>
+    `DELETE FROM ${table} WHERE owner = @owner AND store IN (SELECT id FROM store WHERE host = @host)`,
+);
+
+function failureOf(error: unknown): { failed: string; code: string } {
+  const { message, code } = error as { message?: string; code?: string };
+  return { failed: message ?? String(error), code: code ?? '' };
+}
+
+/** Serves the queue on the other side of `port` until it says 'close'. */
+function serve({ file }: WriterData, port: NonNullable<typeof parentPort>): void {
+  const answer = (message: FromWriter) => port.postMessage(message);
+  let db: Database.Database;
+  try {
+    db = open(file);
+  } catch (error) {
+    answer({ refused: failureOf(error).failed, newer: error instanceof NewerDatabase });
+    port.close();
+    return;
+  }
+  const writer = new Writer(db);
+  port.on('message', (message: ToWriter) => {
+    if (message !== 'close') {
+      answer({ outcomes: writer.run(message.batch) });
+      return;
+    }
+    db.pragma('wal_checkpoint(TRUNCATE)');
+    db.close();
+    port.close();
+  });
+  answer('ready');
+}
+
+if (parentPort) serve(workerData as WriterData, parentPort);

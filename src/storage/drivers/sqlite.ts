@@ -1,0 +1,139 @@
+// Storage in one SQLite file. Writes go through a queue to a thread of their own; reads are done here, on a second,
+// read-only connection: small and indexed, they take microseconds and need no copy between threads.
+//
+// A read waits for the writes of its owner that were issued before it, and so sees them.
+
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import Database from 'better-sqlite3';
+import { StorageError } from '../error.ts';
+import type { ArchiveStore, KeyvalStore, MapStore, StorageDriver } from '../stores.ts';
+import { type Operation, STORE_ID, type StoreName, storeParameters } from './sqlite-operations.ts';
+import { WriteQueue } from './sqlite-queue.ts';
+import { SqliteArchive, SqliteKeyval, SqliteMap } from './sqlite-stores.ts';
+
+const DRIVER = 'sqlite';
+const FILE_NAME = 'enjamb.sqlite';
+const MAX_QUEUED_BYTES = 32 * 1024 * 1024;
+
+/** Readers wait only while another process recovers or closes the database. */
+const READ_TIMEOUT_MS = 2_000;
+
+/** Owners read between two turns of the event loop. */
+const OWNERS_PER_TURN = 100;
+
+export interface SqliteOptions {
+  readonly maxQueuedBytes?: number;
+}
+
+export class SqliteStorage implements StorageDriver {
+  readonly name = DRIVER;
+  readonly #queue: WriteQueue;
+  readonly #reader: Database.Database;
+  readonly #statements = new Map<string, Database.Statement>();
+  #closed = false;
+
+  private constructor(queue: WriteQueue, reader: Database.Database) {
+    this.#queue = queue;
+    this.#reader = reader;
+  }
+
+  /** Opens `enjamb.sqlite` in the directory, making both when missing, for the eyes of their owner only. */
+  static async open(directory: string, options: SqliteOptions = {}): Promise<SqliteStorage> {
+    const file = join(directory, FILE_NAME);
+    const maxBytes = options.maxQueuedBytes ?? MAX_QUEUED_BYTES;
+    try {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      closeSync(openSync(file, 'a', 0o600)); // SQLite gives its side files the mode of this one.
+    } catch (cause) {
+      throw new StorageError('failed', `Cannot make ${file}`, { driver: DRIVER, cause });
+    }
+    const queue = await WriteQueue.open({ file, maxBytes, driver: DRIVER });
+    const reader = new Database(file, { readonly: true, fileMustExist: true, timeout: READ_TIMEOUT_MS });
+    reader.pragma('cache_size = -16000');
+    return new SqliteStorage(queue, reader);
+  }
+
+  get queuedBytes(): number {
+    return this.#queue.queuedBytes;
+  }
+
+  get maxQueuedBytes(): number {
+    return this.#queue.maxBytes;
+  }
+
+  keyval(host: string, name: string): KeyvalStore<unknown> {
+    return new SqliteKeyval(this, { host, kind: 'keyval', name });
+  }
+
+  map(host: string, name: string): MapStore<unknown> {
+    return new SqliteMap(this, { host, kind: 'map', name });
+  }
+
+  archive(host: string, name: string): ArchiveStore {
+    return new SqliteArchive(this, { host, kind: 'archive', name });
+  }
+
+  async purge(host: string, owner: string): Promise<void> {
+    await this.#queue.push({ do: 'purge', host, owner });
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#reader.close(); // Before the writer: the last to close tidies the write-ahead log away.
+    }
+    await this.#queue.close();
+  }
+
+  /** For the stores: queues a write. */
+  write(operation: Operation): Promise<number> {
+    return this.#queue.push(operation);
+  }
+
+  /** For the stores: runs `read` when the owner's earlier writes have settled. */
+  async read<T>(store: StoreName, owner: string, read: () => T): Promise<T> {
+    await this.#queue.settled(store.host, owner);
+    return this.#attempt(store, read);
+  }
+
+  /** For the stores: the owners in a store, found one by one with an index seek each. */
+  async *owners(store: StoreName): AsyncGenerator<string> {
+    await this.#queue.allSettled();
+    const next = `SELECT MIN(owner) AS owner FROM ${store.kind} WHERE store = ${STORE_ID}`;
+    const row = storeParameters(store);
+    let owner = this.#attempt(store, () => this.#ownerOf(next, row));
+    for (let count = 1; owner !== undefined; count++) {
+      yield owner;
+      if (count % OWNERS_PER_TURN === 0) await setImmediate();
+      const last = { ...row, last: owner };
+      owner = this.#attempt(store, () => this.#ownerOf(`${next} AND owner > @last`, last));
+    }
+  }
+
+  /** For the stores: a statement that is kept; the texts are few and fixed. */
+  statement(sql: string): Database.Statement {
+    const kept = this.#statements.get(sql);
+    if (kept) return kept;
+    const statement = this.#reader.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+
+  #ownerOf(sql: string, parameters: object): string | undefined {
+    const { owner } = this.statement(sql).get(parameters) as { owner: string | null };
+    return owner ?? undefined;
+  }
+
+  #attempt<T>(store: StoreName, read: () => T): T {
+    const details = { driver: DRIVER, store: store.name };
+    if (this.#closed) throw new StorageError('closed', 'The storage is closed', details);
+    try {
+      return read();
+    } catch (cause) {
+      if (cause instanceof StorageError) throw cause;
+      throw new StorageError('failed', `Not read: ${(cause as Error).message}`, { ...details, cause });
+    }
+  }
+}

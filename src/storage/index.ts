@@ -1,0 +1,79 @@
+// The way into storage: a driver for the whole server, and the stores of one host on it.
+
+import { MemoryStorage } from './drivers/memory.ts';
+import { SqliteStorage } from './drivers/sqlite.ts';
+import type { ArchiveStore, KeyvalStore, MapStore, StorageDriver, Stores, Table } from './stores.ts';
+import { type MemoryTable, openTable } from './table.ts';
+
+export type DriverName = 'sqlite' | 'memory';
+
+export interface StorageOptions {
+  readonly driver: DriverName;
+  /** The directory of the database; made when missing. Unused by `memory`. */
+  readonly dataPath: string;
+}
+
+/**
+ * Opens the storage of the server, bringing an older database up to date.
+ * @throws StorageError 'newer-database' when a newer version wrote it; 'failed' when it cannot be opened.
+ */
+export async function openStorage({ driver, dataPath }: StorageOptions): Promise<StorageDriver> {
+  if (driver === 'memory') return new MemoryStorage();
+  return SqliteStorage.open(dataPath);
+}
+
+const HOSTS = new WeakMap<StorageDriver, Map<string, Stores>>();
+
+/** The stores of a host: one object per driver and host, since tables are shared. */
+export function storesFor(driver: StorageDriver, host: string): Stores {
+  const hosts = HOSTS.get(driver) ?? new Map<string, Stores>();
+  HOSTS.set(driver, hosts);
+  const stores = hosts.get(host) ?? new HostStores(driver, host);
+  hosts.set(host, stores);
+  return stores;
+}
+
+class HostStores implements Stores {
+  readonly #driver: StorageDriver;
+  readonly #host: string;
+  readonly #tables = new Map<string, Promise<MemoryTable<unknown>>>();
+
+  constructor(driver: StorageDriver, host: string) {
+    this.#driver = driver;
+    this.#host = host;
+  }
+
+  // The type of the values is the caller's word: what a store holds was put there by the same module.
+
+  keyval<V>(name: string): KeyvalStore<V> {
+    return this.#driver.keyval(this.#host, name) as KeyvalStore<V>;
+  }
+
+  map<V>(name: string): MapStore<V> {
+    return this.#driver.map(this.#host, name) as MapStore<V>;
+  }
+
+  archive(name: string): ArchiveStore {
+    return this.#driver.archive(this.#host, name);
+  }
+
+  async table<V>(name: string): Promise<Table<V>> {
+    let table = this.#tables.get(name);
+    if (!table) {
+      table = openTable(this.keyval<unknown>(name));
+      this.#tables.set(name, table);
+      table.catch(() => this.#tables.delete(name)); // The next one to ask tries again.
+    }
+    return (await table) as MemoryTable<V>;
+  }
+
+  async purge(owner: string): Promise<void> {
+    const opened = await Promise.allSettled(this.#tables.values());
+    const removal = this.#driver.purge(this.#host, owner);
+    const forgotten = opened.map((table) =>
+      table.status === 'fulfilled' ? table.value.forget(owner, removal) : undefined,
+    );
+    await Promise.allSettled(forgotten);
+    await removal;
+  }
+}

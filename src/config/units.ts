@@ -84,6 +84,7 @@ export function formatDuration(ms: number): string {
 
 /** The shortest exact wording of a size: `256 KiB`, `1500 bytes`. */
 export function formatSize(bytes: number): string {
+  if (bytes === 1) return '1 byte';
   for (const [word, length] of [
     ['GiB', 1024 ** 3],
     ['MiB', 1024 ** 2],

@@ -1,0 +1,159 @@
+// The configuration as the server reads it: every mistake found at once, every value typed.
+
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import {
+  CORE_OPTIONS,
+  type ComponentKind,
+  DEFAULT_COMPONENT_MODULES,
+  DEFAULT_MODULES,
+  HOST_ONLY_OPTIONS,
+} from './core-options.ts';
+import { DEFAULT_CONFIG } from './default-config.ts';
+import { type ConfigDocument, parseDocument } from './document.ts';
+import { ConfigError } from './error.ts';
+import { type Infer, isTable, type Options, parseOptions } from './option.ts';
+import { findProblems } from './validate.ts';
+
+/** The options of every available module by its name, enabled or not. */
+export type KnownOptions = ReadonlyMap<string, Options>;
+
+export interface ConfigSource {
+  /** The file; relative paths in it count from its folder. */
+  path?: string;
+  /** The text itself, instead of the file's. */
+  text?: string;
+}
+
+export interface HostConfig {
+  /** Lower case. */
+  readonly domain: string;
+  /** What kind of service it is; `undefined` for a host with users. */
+  readonly component: ComponentKind | undefined;
+  readonly componentSecret: string | undefined;
+  /** The modules to load, in order. */
+  readonly modules: readonly string[];
+  /** This host's values of some options: its own, else those at the top of the file, else the defaults. */
+  get<O extends Options>(options: O): Infer<O>;
+}
+
+export interface Config {
+  /** The file, absolute; `undefined` for the built-in configuration. */
+  readonly path: string | undefined;
+  /** The values at the top of the file; paths are absolute. */
+  readonly core: Infer<typeof CORE_OPTIONS>;
+  readonly hosts: readonly HostConfig[];
+  /** The values at the top of the file of other options. */
+  get<O extends Options>(options: O): Infer<O>;
+}
+
+type Table = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads and checks a configuration; without path and text, the built-in one.
+ * @throws ConfigError with every mistake in it.
+ */
+export function loadConfig(source: ConfigSource, known: KnownOptions): Config {
+  const path = source.path === undefined ? undefined : resolve(source.path);
+  const document = readDocument(source);
+  const problems = findProblems(document, known);
+  if (problems.length > 0) throw new ConfigError(problems, source.path);
+  const { hosts, ...top } = document.data;
+  const get = <O extends Options>(options: O): Infer<O> => parseOptions(options, pick(options, top));
+  return {
+    path,
+    core: absolute(get(CORE_OPTIONS), path === undefined ? process.cwd() : dirname(path)),
+    hosts: Object.entries(hosts as Table).map(([name, own]) => hostConfig(name, own as Table, top, known)),
+    get,
+  };
+}
+
+/** What must be known of a file before its modules are: where modules of other makers come from. */
+export interface ModuleSources {
+  /** Absolute folders. */
+  readonly pluginPaths: readonly string[];
+  /** Names in `modules_enabled` that are npm packages: those with a slash. */
+  readonly packages: readonly string[];
+}
+
+/**
+ * Reads only that, forgiving everything else: `loadConfig` reports the mistakes.
+ * @throws ConfigError when the file cannot be read or is no TOML.
+ */
+export function readModuleSources(source: ConfigSource): ModuleSources {
+  const { data } = readDocument(source);
+  const folder = source.path === undefined ? process.cwd() : dirname(resolve(source.path));
+  const hosts = isTable(data.hosts) ? Object.values(data.hosts).filter(isTable) : [];
+  const enabled = [data, ...hosts].flatMap((table) => strings(table.modules_enabled));
+  return {
+    pluginPaths: strings(data.plugin_paths).map((path) => resolve(folder, path)),
+    packages: [...new Set(enabled.filter((name) => name.includes('/')))],
+  };
+}
+
+function readDocument(source: ConfigSource): ConfigDocument {
+  if (source.text !== undefined) return parseDocument(source.text, source.path);
+  if (source.path === undefined) return parseDocument(DEFAULT_CONFIG);
+  return parseDocument(readText(source.path), source.path);
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError([{ path: '', expected: 'a file that can be read', got: reason }], path);
+  }
+}
+
+function hostConfig(name: string, own: Table, top: Table, known: KnownOptions): HostConfig {
+  const { component, component_secret: componentSecret } = parseOptions(
+    HOST_ONLY_OPTIONS,
+    pick(HOST_ONLY_OPTIONS, own),
+  );
+  const merged = { ...top, ...own };
+  return {
+    domain: name.toLowerCase(),
+    component,
+    componentSecret,
+    modules: resolveModules(own, top, component, known),
+    get: (options) => parseOptions(options, pick(options, merged)),
+  };
+}
+
+/**
+ * A list under the host replaces the default one. A list at the top does so for hosts with users: components keep
+ * what makes them work. `modules_disabled`, at the top or under the host, takes modules off either list.
+ */
+function resolveModules(
+  own: Table,
+  top: Table,
+  kind: ComponentKind | undefined,
+  known: KnownOptions,
+): readonly string[] {
+  const defaults = kind === undefined ? DEFAULT_MODULES : DEFAULT_COMPONENT_MODULES[kind];
+  const listed = own.modules_enabled ?? (kind === undefined ? top.modules_enabled : undefined);
+  const chosen = listed === undefined ? defaults.filter((name) => known.has(name)) : strings(listed);
+  const essential = kind === undefined || kind === 'external' ? [] : [kind];
+  const disabled = new Set([...strings(top.modules_disabled), ...strings(own.modules_disabled)]);
+  return [...new Set([...essential, ...chosen])].filter((name) => !disabled.has(name));
+}
+
+function absolute(core: Infer<typeof CORE_OPTIONS>, folder: string): Infer<typeof CORE_OPTIONS> {
+  return {
+    ...core,
+    data_path: resolve(folder, core.data_path),
+    certificates: resolve(folder, core.certificates),
+    plugin_paths: core.plugin_paths.map((path) => resolve(folder, path)),
+  };
+}
+
+function pick(options: Options, values: Table): Table {
+  return Object.fromEntries(
+    Object.keys(options).flatMap((key) => (Object.hasOwn(values, key) ? [[key, values[key]]] : [])),
+  );
+}
+
+function strings(raw: unknown): readonly string[] {
+  return Array.isArray(raw) ? raw.filter((item) => typeof item === 'string') : [];
+}

@@ -1,0 +1,142 @@
+// The options that the server itself reads, as opposed to those that modules declare.
+
+import { boolean, integer, jid, list, oneOf, rate, record, size, string } from './options.ts';
+
+const port = integer('A TCP port; 0 lets the system choose', { min: 0, max: 65_535 });
+const address = string('An IP address of this machine, or "*" for all', {
+  pattern: /^(\*|[0-9.]{7,15}|[0-9a-fA-F:.]{2,45}(%\w+)?)$/,
+  expected: 'an IP address such as "127.0.0.1" or "::1", or "*" for all',
+});
+const moduleName = string('The name of a module', {
+  pattern: /^[@\w./-]{1,200}$/,
+  expected: 'the name of a module such as "ping_muc"',
+});
+const domain = string('A domain', {
+  pattern: /^[^\s@/"'<>&:]{1,253}$/u,
+  expected: 'a domain such as "example.org"',
+});
+const ports = (doc: string, fallback: readonly number[]) => list(doc, port, { default: fallback });
+const addresses = (doc: string, fallback: readonly string[]) => list(doc, address, { default: fallback });
+const LOOPBACK = ['127.0.0.1', '::1'];
+
+/** Limits on what one connection may send; `burst` may come at once, more at `rate`. */
+const limit = (doc: string, rateDefault: string, burstDefault: string) =>
+  record(
+    doc,
+    {
+      rate: rate('Lasting speed of one connection; false or 0 switches the limit off', {
+        default: rateDefault,
+      }),
+      burst: size('What may come at once before the rate counts', { default: burstDefault, min: 1 }),
+    },
+    { whenFalse: { rate: false } },
+  );
+
+/** Options of the whole server: they stand at the top of the file only. */
+export const SERVER_OPTIONS = {
+  data_path: string('Where the database and the admin socket are, relative to the file', { default: 'data' }),
+  certificates: string(
+    'The folder of certificates: NAME.crt and NAME.key, or NAME/fullchain.pem and NAME/privkey.pem',
+    {
+      default: 'certs',
+    },
+  ),
+  interfaces: addresses('Addresses that clients and servers connect to', ['*']),
+  c2s_ports: ports('Ports for clients (STARTTLS)', [5222]),
+  c2s_direct_tls_ports: ports('Ports for clients with TLS from the start (XEP-0368)', [5223]),
+  s2s_ports: ports('Ports for other servers (STARTTLS)', [5269]),
+  s2s_direct_tls_ports: ports('Ports for other servers with TLS from the start (XEP-0368)', [5270]),
+  http_ports: ports('Ports for HTTP', [5280]),
+  http_interfaces: addresses('Addresses for plain HTTP', LOOPBACK),
+  https_ports: ports('Ports for HTTPS', [5281]),
+  component_ports: ports('Ports for external components (XEP-0114)', [5347]),
+  component_interfaces: addresses('Addresses for external components', LOOPBACK),
+  storage: oneOf('Where data is kept: a database file, or memory (lost at exit)', ['sqlite', 'memory'], {
+    default: 'sqlite',
+  }),
+  dns_servers: list(
+    'DNS servers to ask, ADDRESS or ADDRESS:PORT; empty: those of the system',
+    string('A DNS server', {
+      pattern: /^([0-9.]{7,15}(:\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](:\d{1,5})?|[0-9a-fA-F:]{2,45})$/,
+      expected: 'an address such as "127.0.0.1", "127.0.0.1:5353" or "[::1]:5353"',
+    }),
+    { default: [] },
+  ),
+  log_level: oneOf('How much is logged', ['debug', 'info', 'warn', 'error'], { default: 'info' }),
+  plugin_paths: list('Folders with modules of other makers, relative to the file', string('A folder'), {
+    default: [],
+  }),
+  limits: record(
+    'What one connection may send; false switches all limits off',
+    {
+      c2s: limit('Limits of a client connection', '1 MiB/s', '4 MiB'),
+      s2s: limit('Limits of a connection with another server', '4 MiB/s', '16 MiB'),
+    },
+    { whenFalse: { c2s: false, s2s: false } },
+  ),
+};
+
+/** Options that stand at the top as the default of all hosts, or under one host. */
+export const HOST_OPTIONS = {
+  admins: list('Who may administer the server', jid('An account'), { default: [] }),
+  c2s_require_encryption: boolean('Clients must use TLS', { default: true }),
+  s2s_require_encryption: boolean('Other servers must use TLS', { default: true }),
+  s2s_secure_auth: boolean(
+    'Other servers need a valid certificate; false: dialback may authenticate one whose certificate is not valid',
+    { default: true },
+  ),
+  s2s_insecure_domains: list('Servers whose certificate need not be valid', domain, { default: [] }),
+  allow_unencrypted_plain_auth: boolean('Clients may send their password over an unencrypted connection', {
+    default: false,
+  }),
+  authentication: oneOf('How passwords are kept: salted and hashed (SCRAM)', ['internal_hashed'], {
+    default: 'internal_hashed',
+  }),
+  allow_registration: boolean('Anybody may create an account with a client (XEP-0077)', { default: false }),
+  modules_enabled: list('The modules of the host, instead of the default ones', moduleName, {
+    optional: true,
+  }),
+  modules_disabled: list('Modules taken off the list', moduleName, { default: [] }),
+};
+
+export const COMPONENT_KINDS = ['muc', 'pubsub', 'http_file_share', 'external'] as const;
+export type ComponentKind = (typeof COMPONENT_KINDS)[number];
+
+/** Options that make sense under one host only. */
+export const HOST_ONLY_OPTIONS = {
+  component: oneOf('Makes the host a service instead of a place for users', COMPONENT_KINDS, {
+    optional: true,
+  }),
+  component_secret: string('The password of an external component (XEP-0114)', {
+    optional: true,
+    secret: true,
+    pattern: /./,
+    expected: 'text that is not empty',
+  }),
+};
+
+/** What `Config.core` has, and `HostConfig.get` gives for one host. */
+export const CORE_OPTIONS = { ...SERVER_OPTIONS, ...HOST_OPTIONS };
+
+/** Modules of a host with users, when `modules_enabled` does not say otherwise. */
+export const DEFAULT_MODULES = [
+  'roster',
+  'presence',
+  'message',
+  'offline',
+  'disco',
+  'ping',
+  'version',
+  'time',
+  'dialback',
+  'track_muc_joins',
+  'ping_muc',
+] as const;
+
+/** Modules of a component besides the one that makes it what it is. An external one answers for itself. */
+export const DEFAULT_COMPONENT_MODULES: Readonly<Record<ComponentKind, readonly string[]>> = {
+  muc: ['muc', 'disco', 'ping', 'version', 'time', 'dialback'],
+  pubsub: ['pubsub', 'disco', 'ping', 'version', 'time', 'dialback'],
+  http_file_share: ['http_file_share', 'disco', 'ping', 'version', 'time', 'dialback'],
+  external: ['dialback'],
+};

@@ -1,0 +1,55 @@
+// What the administrator has to mend before the server can start: every mistake at once, each with its place.
+
+import type { Position } from './key-index.ts';
+
+export interface ConfigProblem {
+  /** Dotted, as in the file: `hosts."example.org".component`; empty for the file as a whole. */
+  readonly path: string;
+  readonly line?: number;
+  readonly column?: number;
+  /** What should stand there. */
+  readonly expected: string;
+  /** What stands there. */
+  readonly got: string;
+  /** What to do about it. */
+  readonly hint?: string;
+}
+
+/** The configuration cannot be used; `problems` has every mistake, in the order of the file. */
+export class ConfigError extends Error {
+  /** The file, or `undefined` when the text came from elsewhere. */
+  readonly file: string | undefined;
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(problems: readonly ConfigProblem[], file?: string) {
+    const sorted = [...problems].sort(
+      (a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
+    );
+    const count = sorted.length === 1 ? 'a mistake' : `${sorted.length} mistakes`;
+    const lines = sorted.map((problem) => formatProblem(problem, file));
+    super(`${file ?? 'the configuration'} has ${count}:\n${lines.join('\n')}`);
+    this.name = 'ConfigError';
+    this.file = file;
+    this.problems = sorted;
+  }
+}
+
+/** One problem on one line, and its hint on the next. */
+export function formatProblem(problem: ConfigProblem, file?: string): string {
+  const place = [file, problem.line, problem.column].filter((part) => part !== undefined).join(':');
+  const subject = problem.path === '' ? '' : `${problem.path}: `;
+  const hint = problem.hint === undefined ? '' : `\n    ${problem.hint}`;
+  return `  ${place === '' ? '' : `${place}: `}${subject}expected ${problem.expected}, got ${problem.got}${hint}`;
+}
+
+/** A path as the file would write it. */
+export function formatPath(path: readonly (string | number)[]): string {
+  return path
+    .map((part) => (typeof part === 'number' || /^[\w-]+$/.test(part) ? String(part) : JSON.stringify(part)))
+    .join('.');
+}
+
+/** The two fields of a position, or none. */
+export function placeOf(position: Position | undefined): { line?: number; column?: number } {
+  return position === undefined ? {} : { line: position.line, column: position.column };
+}

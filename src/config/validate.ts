@@ -1,0 +1,191 @@
+// Finds every mistake in a parsed configuration: unknown words, wrong values, impossible combinations.
+
+import type { KnownOptions } from './config.ts';
+import {
+  COMPONENT_KINDS,
+  CORE_OPTIONS,
+  DEFAULT_COMPONENT_MODULES,
+  HOST_ONLY_OPTIONS,
+  HOST_OPTIONS,
+  SERVER_OPTIONS,
+} from './core-options.ts';
+import type { ConfigDocument } from './document.ts';
+import { type ConfigProblem, formatPath, placeOf } from './error.ts';
+import type { Path } from './key-index.ts';
+import { isTable, type Option, OptionError, type OptionIssue, type Options, show } from './option.ts';
+import { findPortClashes } from './ports.ts';
+import { didYouMean, nearest } from './suggest.ts';
+
+type Table = Readonly<Record<string, unknown>>;
+type Vocabulary = ReadonlyMap<string, readonly Option<unknown>[]>;
+/** Notes one problem at a path of the file. */
+export type Report = (path: Path, problem: Pick<ConfigProblem, 'expected' | 'got' | 'hint'>) => void;
+
+/** Every mistake in the document. */
+export function findProblems(document: ConfigDocument, known: KnownOptions): readonly ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const report: Report = (path, problem) => {
+    const { expected, got, hint } = problem;
+    const where = { path: formatPath(path), ...placeOf(document.positionOf(path)) };
+    const repeated = problems.some((other) => other.path === where.path && other.expected === expected);
+    if (!repeated) problems.push({ ...where, expected, got, ...(hint === undefined ? {} : { hint }) });
+  };
+  const { hosts, ...top } = document.data;
+  checkTop(top, known, report);
+  checkHosts(hosts, known, report);
+  return problems;
+}
+
+function checkTop(top: Table, known: KnownOptions, report: Report): void {
+  const vocabulary = wordsOf([CORE_OPTIONS, ...known.values()]);
+  const strangers = checkTable(top, [], vocabulary, report);
+  for (const key of strangers) {
+    const hint = Object.hasOwn(HOST_ONLY_OPTIONS, key)
+      ? `"${key}" belongs under one host: put it below a line [hosts."NAME"]`
+      : didYouMean(key, [...vocabulary.keys(), 'hosts']);
+    report([key], unknownKey(key, hint));
+  }
+  checkModuleNames(top, [], known, report);
+  findPortClashes(top, report);
+}
+
+function checkHosts(hosts: unknown, known: KnownOptions, report: Report): void {
+  const none = hosts === undefined || (isTable(hosts) && Object.keys(hosts).length === 0);
+  if (none || !isTable(hosts)) {
+    const hint = 'add a line such as [hosts."example.org"], with the domain of your users';
+    report(none ? [] : ['hosts'], { expected: 'at least one host', got: none ? 'none' : show(hosts), hint });
+    return;
+  }
+  const vocabulary = wordsOf([HOST_OPTIONS, HOST_ONLY_OPTIONS, ...known.values()]);
+  const seen = new Set<string>();
+  for (const [name, host] of Object.entries(hosts)) {
+    checkHostName(name, seen, report);
+    if (isTable(host)) checkHost(name, host, vocabulary, known, report);
+    else
+      report(['hosts', name], {
+        expected: 'a table',
+        got: show(host),
+        hint: `write it as [hosts."${name}"]`,
+      });
+  }
+}
+
+function checkHostName(name: string, seen: Set<string>, report: Report): void {
+  const path = ['hosts', name];
+  if (!isDomain(name)) {
+    const hint = name.includes('@')
+      ? `a host is a domain, without the part up to the "@"`
+      : 'only letters, digits, hyphens and dots, such as "example.org"';
+    report(path, { expected: 'a domain name', got: show(name), hint });
+  }
+  if (seen.has(name.toLowerCase())) {
+    report(path, { expected: 'every host once', got: show(name), hint: 'domains are compared without case' });
+  }
+  seen.add(name.toLowerCase());
+}
+
+/** Labels of letters, digits and inner hyphens (letters of any script), or an IP literal as RFC 7622 §3.2 has it. */
+function isDomain(name: string): boolean {
+  if (/^\[[0-9a-fA-F:.]+\]$/.test(name)) return true;
+  const labels = name.split('.');
+  return name.length <= 253 && labels.every((label) => /^(?!-)[\p{L}\p{M}\p{N}-]{1,63}(?<!-)$/u.test(label));
+}
+
+function checkHost(
+  name: string,
+  host: Table,
+  vocabulary: Vocabulary,
+  known: KnownOptions,
+  report: Report,
+): void {
+  const path = ['hosts', name];
+  for (const key of checkTable(host, path, vocabulary, report)) {
+    const hint = Object.hasOwn(SERVER_OPTIONS, key)
+      ? `"${key}" is for the whole server: put it at the top of the file, above the first line in [brackets]`
+      : didYouMean(key, vocabulary.keys());
+    report([...path, key], unknownKey(key, hint));
+  }
+  checkModuleNames(host, path, known, report);
+  checkComponent(host, path, known, report);
+}
+
+function checkComponent(host: Table, path: Path, known: KnownOptions, report: Report): void {
+  const { component, component_secret: secret } = host;
+  if (component === 'external' && secret === undefined) {
+    const hint = 'the component logs in with it (XEP-0114): component_secret = "a long random text"';
+    report([...path, 'component'], {
+      expected: 'a component_secret beside component = "external"',
+      got: 'none',
+      hint,
+    });
+  }
+  if (component !== 'external' && secret !== undefined) {
+    const got = component === undefined ? 'a host without one' : `component = ${show(component)}`;
+    const hint = 'take component_secret away, or add component = "external"';
+    report([...path, 'component_secret'], { expected: 'component = "external" beside it', got, hint });
+  }
+  const kind = COMPONENT_KINDS.find((choice) => choice === component);
+  const essential =
+    kind === undefined || kind === 'external' ? undefined : DEFAULT_COMPONENT_MODULES[kind][0];
+  if (essential !== undefined && !known.has(essential)) {
+    const got = show(component);
+    const hint = `the module "${essential}" that it needs is not part of this version`;
+    report([...path, 'component'], { expected: 'a kind of component that is installed', got, hint });
+  }
+}
+
+/** Checks the values of a table; answers the keys that nobody knows. */
+function checkTable(table: Table, path: Path, vocabulary: Vocabulary, report: Report): readonly string[] {
+  const strangers: string[] = [];
+  for (const [key, raw] of Object.entries(table)) {
+    const options = vocabulary.get(key);
+    if (options === undefined) strangers.push(key);
+    for (const option of options ?? []) checkValue(option, raw, [...path, key], report);
+  }
+  return strangers;
+}
+
+function checkValue(option: Option<unknown>, raw: unknown, path: Path, report: Report): void {
+  try {
+    option.parse(raw);
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error;
+    for (const issue of error.issues) report([...path, ...issue.path], { ...issue, ...hintFor(issue) });
+  }
+}
+
+function hintFor(issue: OptionIssue): { hint?: string } {
+  const word = /^"(.*)"$/.exec(issue.got)?.[1];
+  const hint = word === undefined ? undefined : didYouMean(word, issue.known ?? []);
+  return hint === undefined ? {} : { hint };
+}
+
+/** A name with a slash is a package of another maker; whether it is installed shows when it is loaded. */
+function checkModuleNames(table: Table, path: Path, known: KnownOptions, report: Report): void {
+  for (const key of ['modules_enabled', 'modules_disabled']) {
+    const names = Array.isArray(table[key]) ? table[key] : [];
+    for (const [index, name] of names.entries()) {
+      if (typeof name !== 'string' || name.includes('/') || known.has(name)) continue;
+      const hint = moduleHint(name, known);
+      report([...path, key, index], { expected: 'a module that is installed', got: show(name), hint });
+    }
+  }
+}
+
+function moduleHint(name: string, known: KnownOptions): string {
+  const best = nearest(name, known.keys());
+  if (best !== undefined) return `did you mean "${best}"?`;
+  return 'see docs/modules.md for their names; those of other makers are found in the folders of plugin_paths';
+}
+
+function unknownKey(key: string, hint: string | undefined): Pick<ConfigProblem, 'expected' | 'got' | 'hint'> {
+  return { expected: 'a known option', got: show(key), ...(hint === undefined ? {} : { hint }) };
+}
+
+function wordsOf(sets: readonly Options[]): Vocabulary {
+  const words = new Map<string, Option<unknown>[]>();
+  for (const [key, option] of sets.flatMap((set) => Object.entries(set))) {
+    words.set(key, [...(words.get(key) ?? []), option]);
+  }
+  return words;
+}

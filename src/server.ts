@@ -1,0 +1,187 @@
+// The composition root: which parts a server has, and in which order they start and stop.
+
+import { mkdir } from 'node:fs/promises';
+import { CommandRegistry } from './admin/commands.ts';
+import { acceptClient, type C2SContext } from './c2s/index.ts';
+import type { Config } from './config/config.ts';
+import { registerCoreCommands } from './core/commands.ts';
+import type { ServerContext } from './core/context.ts';
+import { LocalHost } from './core/host.ts';
+import { ModuleFiles } from './core/module-files.ts';
+import { ModuleHost } from './core/module-host.ts';
+import { Router } from './core/router.ts';
+import { CertificateStore } from './net/certificates.ts';
+import type { Connection } from './net/connection.ts';
+import { makeDevelopmentCertificates } from './net/dev-certificates.ts';
+import { Listener } from './net/listener.ts';
+import { ServerTls } from './net/tls.ts';
+import { type Dial, dialer } from './s2s/dial.ts';
+import { Links } from './s2s/links.ts';
+import { openStorage, storesFor } from './storage/index.ts';
+import type { StorageDriver } from './storage/stores.ts';
+import { type Clock, systemClock } from './util/clock.ts';
+import type { Logger } from './util/logger.ts';
+import { StreamError } from './xml/errors.ts';
+
+export interface ServerParts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly clock?: Clock;
+  /** How other servers are reached; default: DNS and TCP. */
+  readonly dial?: Dial;
+}
+
+/** How long an orderly stop may take for each of its steps. */
+const STOP_STEP_MS = 4_000;
+
+/** One server: hosts, their modules, and the open ports. */
+export class Server implements ServerContext {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly router: Router;
+  readonly commands = new CommandRegistry();
+  readonly certificates: CertificateStore;
+  readonly links: Links;
+  readonly #files: ModuleFiles;
+  readonly #modules = new Map<string, ModuleHost>();
+  readonly #listeners: Listener[] = [];
+  readonly #c2s: C2SContext;
+  readonly #s2sTls: ServerTls;
+  #storage: StorageDriver | undefined;
+
+  constructor({ config, log, clock = systemClock, dial }: ServerParts) {
+    this.config = config;
+    this.log = log;
+    this.clock = clock;
+    this.router = new Router(clock, log);
+    this.certificates = new CertificateStore(config.core.certificates);
+    this.#s2sTls = new ServerTls(this.certificates, { alpn: ['xmpp-server'], requestCert: true });
+    const c2sTls = new ServerTls(this.certificates, { alpn: ['xmpp-client'], requestCert: false });
+    this.#c2s = { config, log, clock, router: this.router, tls: c2sTls };
+    this.links = new Links({
+      config,
+      log,
+      clock,
+      router: this.router,
+      tls: this.#s2sTls,
+      certificates: this.certificates,
+      dial: dial ?? dialer(config, log),
+    });
+    this.router.remote = this.links;
+    this.#files = new ModuleFiles(config.core.plugin_paths);
+  }
+
+  /**
+   * Opens storage, loads the modules of every host, then opens the ports.
+   * @throws ModuleError, StorageError, NetError; what was opened before is closed again.
+   */
+  async start(): Promise<void> {
+    try {
+      await this.#prepare();
+      for (const config of this.config.hosts) await this.#startHost(config.domain);
+      registerCoreCommands(this.commands, this, this.#modules);
+      await this.#listen();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** An orderly stop: no new connections, streams told and closed, modules unloaded, storage flushed. */
+  async stop(): Promise<void> {
+    await Promise.allSettled(this.#listeners.splice(0).map((listener) => listener.close()));
+    for (const host of this.router.hosts.values()) host.hooks.notify('host-stop', { domain: host.domain });
+    const farewell = new StreamError('system-shutdown');
+    for (const host of this.router.hosts.values())
+      for (const session of host.sessions) session.close(farewell);
+    await this.#within(this.router.work.idle());
+    await this.#within(this.links.close());
+    for (const modules of [...this.#modules.values()].reverse()) await modules.close();
+    await this.#within(this.router.work.idle());
+    await this.#storage?.close();
+    this.#storage = undefined;
+  }
+
+  /** A client's connection, however it came. */
+  acceptClient(connection: Connection): void {
+    acceptClient(connection, this.#c2s);
+  }
+
+  /** Another server's connection, however it came. */
+  acceptServer(connection: Connection): void {
+    this.links.accept(connection);
+  }
+
+  /** What is listened on, for the person who started the server. */
+  get addresses(): { address: string; port: number }[] {
+    return this.#listeners.flatMap((listener) => listener.addresses);
+  }
+
+  /** Reads certificates anew; who is connected stays connected. */
+  async reload(): Promise<void> {
+    const problems = await this.certificates.reload();
+    for (const { message, path } of problems)
+      this.log.warn('certificate problem', { path, problem: message });
+    this.log.info('reloaded', { certificates: this.certificates.certificates.length });
+  }
+
+  async #prepare(): Promise<void> {
+    const { core } = this.config;
+    const domains = this.config.hosts.map(({ domain }) => domain);
+    if (this.config.path === undefined && core.storage !== 'memory') {
+      await makeDevelopmentCertificates(core.certificates, domains);
+    }
+    if (core.storage !== 'memory') await mkdir(core.data_path, { recursive: true, mode: 0o700 });
+    for (const problem of await this.certificates.reload()) {
+      this.log.warn('certificate problem', { path: problem.path, problem: problem.message });
+    }
+    this.#storage = await openStorage({ driver: core.storage, dataPath: core.data_path });
+  }
+
+  async #startHost(domain: string): Promise<void> {
+    const config = this.config.hosts.find((host) => host.domain === domain)!;
+    const host = new LocalHost(config, storesFor(this.#storage!, domain), this.log);
+    if (host.kind === 'local') await host.loadUsers();
+    this.router.hosts.set(domain, host);
+    const modules = new ModuleHost(host, this.#files, this, this.commands);
+    this.#modules.set(domain, modules);
+    await modules.load(config.modules);
+    host.hooks.notify('host-start', { domain });
+  }
+
+  async #listen(): Promise<void> {
+    const { core } = this.config;
+    const client = (connection: Connection) => this.acceptClient(connection);
+    const server = (connection: Connection) => this.acceptServer(connection);
+    await this.#open(core.c2s_ports, client);
+    await this.#open(core.c2s_direct_tls_ports, client, this.#c2s.tls);
+    await this.#open(core.s2s_ports, server);
+    await this.#open(core.s2s_direct_tls_ports, server, this.#s2sTls);
+  }
+
+  async #open(
+    ports: readonly number[],
+    onConnection: (connection: Connection) => void,
+    tls?: ServerTls,
+  ): Promise<void> {
+    if (ports.length === 0) return;
+    const { interfaces } = this.config.core;
+    const onRefused = (error: Error, address: string) =>
+      this.log.info('connection refused', { address, why: error.message });
+    const listener = await Listener.open({
+      interfaces,
+      ports,
+      onConnection,
+      onRefused,
+      ...(tls ? { tls } : {}),
+    });
+    this.#listeners.push(listener);
+  }
+
+  /** Waits for a step of the stop, but never for ever: somebody is waiting for the process to end. */
+  #within(step: Promise<unknown>): Promise<unknown> {
+    const limit = new Promise((resolve) => setTimeout(resolve, STOP_STEP_MS).unref());
+    return Promise.race([step, limit]);
+  }
+}

@@ -1,0 +1,91 @@
+// A real server in this process: memory for storage, pairs of streams for sockets, a clock that the test may turn.
+
+import { duplexPair } from 'node:stream';
+import type { TestContext } from 'node:test';
+import { type Config, loadConfig } from '../../src/config/config.ts';
+import type { Options } from '../../src/config/options.ts';
+import { ModuleFiles } from '../../src/core/module-files.ts';
+import { Connection } from '../../src/net/connection.ts';
+import type { Dial } from '../../src/s2s/dial.ts';
+import { Server } from '../../src/server.ts';
+import { type Clock, systemClock } from '../../src/util/clock.ts';
+import { silentLogger } from '../../src/util/logger.ts';
+import { ScriptedClient } from './client.ts';
+
+export interface TestServerOptions {
+  /** The configuration, as TOML; the hosts at least. */
+  config: string;
+  clock?: Clock;
+  dial?: Dial;
+}
+
+/** Plaintext, in memory, no ports, no limits. */
+const BASE = `
+storage = "memory"
+certificates = "no-such-folder"
+interfaces = ["127.0.0.1"]
+c2s_ports = []
+c2s_direct_tls_ports = []
+s2s_ports = []
+s2s_direct_tls_ports = []
+c2s_require_encryption = false
+allow_unencrypted_plain_auth = true
+s2s_require_encryption = false
+s2s_secure_auth = false
+limits = false
+`;
+
+export class TestServer {
+  readonly server: Server;
+
+  constructor(server: Server) {
+    this.server = server;
+  }
+
+  /** Makes the account if it does not exist (password `secret`), logs in and binds the resource. */
+  async client(jid: string): Promise<ScriptedClient> {
+    await this.account(jid);
+    return this.connect().login(jid);
+  }
+
+  async account(jid: string, password = 'secret'): Promise<void> {
+    const [user = '', domain = ''] = jid.split('/')[0]!.split('@');
+    const host = this.server.router.hosts.get(domain)!;
+    if (!host.users.has(user)) await host.createUser(user, password);
+  }
+
+  /** A connection on which nothing has been said yet. */
+  connect(): ScriptedClient {
+    const [ours, theirs] = duplexPair();
+    this.server.acceptClient(
+      new Connection(theirs, { remoteAddress: '192.0.2.1', clock: this.server.clock }),
+    );
+    return new ScriptedClient(ours);
+  }
+}
+
+/** Starts a server and stops it when the test ends. */
+export async function startServer(t: TestContext, options: TestServerOptions): Promise<TestServer> {
+  const server = new Server({
+    config: await testConfig(options.config),
+    log: silentLogger,
+    clock: options.clock ?? systemClock,
+    dial: options.dial ?? (() => Promise.reject(new Error('nobody can be reached from this test'))),
+  });
+  await server.start();
+  t.after(() => server.stop());
+  return new TestServer(server);
+}
+
+/** A configuration for tests, checked as a real one is. `text` may override what BASE says. */
+export async function testConfig(text: string): Promise<Config> {
+  const keys = new Set([...text.matchAll(/^(\w+) *=/gm)].map((match) => match[1]));
+  const base = BASE.split('\n').filter((line) => !keys.has(line.split(' ')[0]));
+  return loadConfig({ text: `${base.join('\n')}\n${text}` }, await knownOptions());
+}
+
+async function knownOptions(): Promise<Map<string, Options>> {
+  const files = new ModuleFiles();
+  const definitions = await Promise.all(files.names().map((name) => files.import(name)));
+  return new Map(definitions.map(({ name, options }) => [name, options ?? {}]));
+}

@@ -1,7 +1,8 @@
 // The log: constant messages with fields; readable lines on a terminal, JSON lines elsewhere.
 
 import type { Writable } from 'node:stream';
-import { pino } from 'pino';
+import { type DestinationStream, pino } from 'pino';
+import { formatLogLine } from './log-line.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -22,18 +23,17 @@ export interface LoggerOptions {
   destination?: Writable;
 }
 
-/** Makes the root logger. */
+/** Makes the root logger. Values of fields that are named like a secret are never written, at any depth. */
 export function createLogger(options: LoggerOptions): Logger {
-  const destination = options.destination ?? process.stderr;
-  const pretty = options.pretty ?? (options.destination === undefined && process.stderr.isTTY === true);
+  const { level, destination } = options;
+  const pretty = options.pretty ?? (destination === undefined && process.stderr.isTTY === true);
   const settings = {
-    level: options.level,
+    level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  void pretty;
-  return wrap(pino(settings, destination));
+  return wrap(pino(settings, sink(destination ?? process.stderr, pretty)));
 }
 
 /** Says nothing; for tests and for code that may run without a server. */
@@ -45,12 +45,87 @@ export const silentLogger: Logger = {
   child: () => silentLogger,
 };
 
+/** A reader that is too slow, or gone, must not take the server down: past this many bytes lines are dropped. */
+const MAX_BACKLOG = 8 * 1024 * 1024;
+
+function sink(destination: Writable, pretty: boolean): DestinationStream {
+  destination.on('error', () => {});
+  const color = pretty && process.env.NO_COLOR === undefined;
+  return {
+    write(line: string): void {
+      if (destination.writableLength > MAX_BACKLOG || !destination.writable) return;
+      destination.write(pretty ? formatLogLine(line, color) : line);
+    },
+  };
+}
+
 function wrap(log: pino.Logger): Logger {
   return {
-    debug: (message, fields) => log.debug(fields ?? {}, message),
-    info: (message, fields) => log.info(fields ?? {}, message),
-    warn: (message, fields) => log.warn(fields ?? {}, message),
-    error: (message, fields) => log.error(fields ?? {}, message),
-    child: (fields) => wrap(log.child(fields)),
+    debug: (message, fields) => write(log, 'debug', message, fields),
+    info: (message, fields) => write(log, 'info', message, fields),
+    warn: (message, fields) => write(log, 'warn', message, fields),
+    error: (message, fields) => write(log, 'error', message, fields),
+    child: (fields) => wrap(log.child(clean(fields))),
+  };
+}
+
+function write(log: pino.Logger, level: LogLevel, message: string, fields: object | undefined): void {
+  if (fields === undefined) log[level](message);
+  else if (log.isLevelEnabled(level)) log[level](clean(fields), message);
+}
+
+const SECRET =
+  /pass(word|phrase|wd)?$|secret|^key$|private_?key|^pem$|token|salt|credential|authorization|(stored|server)_?key|^body$/i;
+const MAX_DEPTH = 4;
+const MAX_TEXT = 2000;
+
+/** A copy fit for the log: no secrets, errors as plain data, bounded depth, length and text. */
+function clean(fields: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, cleanValue(key, value, 0)]));
+}
+
+function cleanValue(key: string, value: unknown, depth: number): unknown {
+  if (SECRET.test(key) && value !== undefined && typeof value !== 'boolean') return '[hidden]';
+  if (typeof value === 'string') return value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value;
+  if (typeof value === 'bigint') return String(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Error) return errorFields(value, depth);
+  if (depth >= MAX_DEPTH) return '[…]';
+  if (value instanceof Date || value instanceof Uint8Array) return cleanLeaf(value);
+  if (value instanceof Map) return cleanValue(key, Object.fromEntries(value), depth);
+  if (Symbol.iterator in value) return cleanList(key, value as Iterable<unknown>, depth);
+  if (hasOwnText(value)) return cleanValue(key, String(value), depth);
+  const entries = Object.entries(value).slice(0, 50);
+  return Object.fromEntries(entries.map(([name, inner]) => [name, cleanValue(name, inner, depth + 1)]));
+}
+
+function cleanLeaf(value: Date | Uint8Array): string {
+  return value instanceof Date ? value.toISOString() : `[${value.length} bytes]`;
+}
+
+function cleanList(key: string, values: Iterable<unknown>, depth: number): unknown[] {
+  const list: unknown[] = [];
+  for (const value of values) {
+    if (list.length >= 50) return [...list, '…'];
+    list.push(cleanValue(key, value, depth + 1));
+  }
+  return list;
+}
+
+/** JIDs and the like say what they are. */
+function hasOwnText(value: object): boolean {
+  return value.toString !== Object.prototype.toString && typeof value.toString === 'function';
+}
+
+function errorFields(error: Error, depth: number): Record<string, unknown> {
+  const { code } = error as { code?: unknown };
+  return {
+    type: error.name,
+    message: error.message.slice(0, MAX_TEXT),
+    ...(typeof code === 'string' ? { code } : {}),
+    ...(error.stack === undefined ? {} : { stack: error.stack.slice(0, 4 * MAX_TEXT) }),
+    ...(error.cause === undefined || depth >= MAX_DEPTH
+      ? {}
+      : { cause: cleanValue('cause', error.cause, depth + 1) }),
   };
 }

@@ -1,0 +1,101 @@
+// How long a peer may take: for its header, for the whole negotiation, for the rest of an element it has begun.
+
+import type { Clock, Timer } from '../util/clock.ts';
+
+/** All in milliseconds. */
+export interface StreamTimeouts {
+  /** From the start (or restart) to the peer's header. Default 10 s. */
+  headerMs: number;
+  /** From the start until `negotiated()`. Default 60 s. */
+  negotiationMs: number;
+  /** From an element's first byte to its last. Default 60 s. */
+  stanzaMs: number;
+  /** From our closing tag to the peer's (RFC 6120 §4.4). Default 5 s. */
+  closeMs: number;
+}
+
+const DEFAULTS: StreamTimeouts = {
+  headerMs: 10_000,
+  negotiationMs: 60_000,
+  stanzaMs: 60_000,
+  closeMs: 5_000,
+};
+
+export interface DeadlineOwner {
+  /** Time is up; `what` is a sentence for the peer. */
+  expired(what: string): void;
+  /** Whether it is us who are not reading. */
+  isPaused(): boolean;
+}
+
+export class Deadlines {
+  readonly #clock: Clock;
+  readonly #timeouts: StreamTimeouts;
+  readonly #owner: DeadlineOwner;
+  #header: Timer | undefined;
+  #negotiation: Timer | undefined;
+  #stanza: Timer | undefined;
+  #stanzaSince: number | undefined;
+
+  constructor(clock: Clock, timeouts: Partial<StreamTimeouts>, owner: DeadlineOwner) {
+    this.#clock = clock;
+    this.#timeouts = { ...DEFAULTS, ...timeouts };
+    this.#owner = owner;
+  }
+
+  get closeMs(): number {
+    return this.#timeouts.closeMs;
+  }
+
+  startHeader(): void {
+    this.stopHeader();
+    this.stanza(false, false);
+    this.#header = this.#clock.after(this.#timeouts.headerMs, () =>
+      this.#owner.expired('No stream header came'),
+    );
+  }
+
+  stopHeader(): void {
+    this.#header?.cancel();
+  }
+
+  startNegotiation(): void {
+    this.#negotiation = this.#clock.after(this.#timeouts.negotiationMs, () =>
+      this.#owner.expired('Negotiation took too long'),
+    );
+  }
+
+  stopNegotiation(): void {
+    this.#negotiation?.cancel();
+  }
+
+  /**
+   * To be told after each chunk whether it ended inside an element, and whether it completed any. One timer runs on
+   * for many chunks: it looks at when the open element began.
+   */
+  stanza(isOpen: boolean, progressed: boolean): void {
+    if (!isOpen) {
+      this.#stanzaSince = undefined;
+      return;
+    }
+    if (progressed || this.#stanzaSince === undefined) this.#stanzaSince = this.#clock.now();
+    this.#stanza ??= this.#clock.after(this.#timeouts.stanzaMs, () => this.#checkStanza());
+  }
+
+  stop(): void {
+    this.stopHeader();
+    this.stopNegotiation();
+    this.#stanza?.cancel();
+    this.#stanza = undefined;
+    this.#stanzaSince = undefined;
+  }
+
+  #checkStanza(): void {
+    this.#stanza = undefined;
+    if (this.#stanzaSince === undefined) return;
+    if (this.#owner.isPaused()) this.#stanzaSince = this.#clock.now();
+    const restMs = this.#stanzaSince + this.#timeouts.stanzaMs - this.#clock.now();
+    if (restMs > 0) this.#stanza = this.#clock.after(restMs, () => this.#checkStanza());
+    else this.#owner.expired('An element was begun and not completed');
+  }
+}

@@ -1,0 +1,355 @@
+// An XML stream over a connection (RFC 6120 §4): its headers, the elements on it, its restarts, its end.
+//
+//   open ──close()──▶ closing ──peer's closing tag, or time──▶ closed
+//    └── close(error), stream error, closing tag, reset, time ──────┘
+//
+// The stream knows nothing of who is at the other end: features, SASL, binding and stanzas belong to its owner.
+
+import type { Connection } from '../net/connection.ts';
+import type { TlsInfo, TlsUpgrade } from '../net/tls.ts';
+import type { Clock, Timer } from '../util/clock.ts';
+import { newId } from '../util/ids.ts';
+import type { Logger } from '../util/logger.ts';
+import { type Element, xml } from '../xml/element.ts';
+import { StreamError } from '../xml/errors.ts';
+import { type ParserLimits, PREAUTH_LIMITS } from '../xml/limits.ts';
+import { NS } from '../xml/namespaces.ts';
+import { XmlParser } from '../xml/parser.ts';
+import { openTag, serialize } from '../xml/serialize.ts';
+import { Deadlines, type StreamTimeouts } from './deadlines.ts';
+import { readHeader, type StreamHeader } from './header.ts';
+import { readStreamError } from './received-error.ts';
+
+/**
+ * How a stream ended: both sides closed it in order; one of them by a stream error; the connection broke; the peer
+ * was silent for too long; we closed it without an error.
+ */
+export type StreamCloseCause = 'clean' | 'stream-error' | 'reset' | 'timeout' | 'local';
+
+/** What the owner of a stream hears. An exception ends the stream: a StreamError as it is, others as our fault. */
+export interface StreamHandler {
+  /** The peer's header, once per start or restart. Whether `to` is one of us is the owner's to find out. */
+  onHeader(header: StreamHeader): void;
+  /** A complete first-level element, `stream:features` included and `stream:error` not. */
+  onElement(element: Element): void;
+  /** The stream is over: nothing is sent or received any more. Called exactly once. */
+  onClose(error: Error | undefined, cause: StreamCloseCause): void;
+  /** Bytes have arrived, before they are parsed. */
+  onBytes?(count: number): void;
+  /** What was queued for the peer has gone out. */
+  onDrain?(): void;
+}
+
+export interface StreamOptions {
+  /** The receiver was called by the initiator (RFC 6120 §4.2). */
+  role: 'receiver' | 'initiator';
+  namespace: typeof NS.CLIENT | typeof NS.SERVER;
+  handler: StreamHandler;
+  clock: Clock;
+  log: Logger;
+  /** What our header says as `from` when the stream fails before the owner could open it. */
+  from?: string;
+  timeouts?: Partial<StreamTimeouts>;
+  /** Default: those for peers that have not authenticated. */
+  limits?: ParserLimits;
+}
+
+export interface OpenOptions {
+  from?: string | undefined;
+  to?: string | undefined;
+  id?: string | undefined;
+  /** Default '1.0'. */
+  version?: string;
+  /** Default 'en'. */
+  lang?: string;
+  /** Declares the prefix `db` (XEP-0220 §2.1). */
+  dialback?: boolean;
+}
+
+type Phase = 'open' | 'closing' | 'closed';
+
+export class XmlStream {
+  readonly connection: Connection;
+  /** The peer's header of this start or restart. */
+  header: StreamHeader | undefined;
+  /** When bytes last came from the peer, in ms since 1970. */
+  lastReceivedAt: number;
+  #handler: StreamHandler;
+  readonly #options: StreamOptions;
+  readonly #deadlines: Deadlines;
+  #parser: XmlParser;
+  #limits: ParserLimits;
+  #phase: Phase = 'open';
+  /** Our header of this start or restart has been sent. */
+  #isOpened = false;
+  #isParsing = false;
+  #restartPending = false;
+  /** Elements have been completed by the chunk that is being parsed. */
+  #progressed = false;
+  readonly #pauses = new Set<string>();
+  #isSuspended = false;
+  #closeTimer: Timer | undefined;
+
+  constructor(connection: Connection, options: StreamOptions) {
+    this.connection = connection;
+    this.#options = options;
+    this.#handler = options.handler;
+    this.#limits = options.limits ?? PREAUTH_LIMITS;
+    this.lastReceivedAt = options.clock.now();
+    this.#parser = this.#newParser();
+    this.#deadlines = new Deadlines(options.clock, options.timeouts ?? {}, {
+      expired: (what) => this.#end(new StreamError('connection-timeout', what), 'timeout'),
+      isPaused: () => this.#pauses.size > 0,
+    });
+    this.#deadlines.startNegotiation();
+    this.#deadlines.startHeader();
+    connection.handler = {
+      onData: (chunk) => this.#onData(chunk),
+      onClose: (error) => this.#closed(error, 'reset'),
+      onDrain: () => this.#handler.onDrain?.(),
+    };
+  }
+
+  get secure(): boolean {
+    return this.connection.secure;
+  }
+
+  get remoteAddress(): string {
+    return this.connection.remoteAddress;
+  }
+
+  /** True until either side has closed the stream. */
+  get isOpen(): boolean {
+    return this.#phase === 'open' && !this.connection.closed;
+  }
+
+  /** Hands the stream to another owner, e.g. a session that is being resumed (XEP-0198 §5). */
+  set handler(handler: StreamHandler) {
+    this.#handler = handler;
+  }
+
+  /** Sends our header. */
+  open(options: OpenOptions = {}): void {
+    if (!this.isOpen) return;
+    this.#isOpened = true;
+    this.connection.write(headerText(this.#options.namespace, options));
+  }
+
+  /** Sends one element, or text that is already serialised; false when the stream takes nothing any more. */
+  send(element: Element | string): boolean {
+    if (!this.isOpen) return false;
+    this.connection.write(typeof element === 'string' ? element : serialize(element));
+    return !this.connection.closed;
+  }
+
+  /** Announces what may be negotiated now (RFC 6120 §4.3.2); `features` is a `stream:features`. */
+  sendFeatures(features: Element): boolean {
+    return this.send(features);
+  }
+
+  /**
+   * Begins anew on the same connection (RFC 6120 §4.3.3): the next thing from the peer is a header. Bytes that it
+   * sent behind the element being handled belong to the new stream.
+   */
+  restart(): void {
+    this.#isOpened = false;
+    this.header = undefined;
+    this.#parser.stop();
+    this.#isSuspended = false;
+    if (this.#isParsing) this.#restartPending = true;
+    else this.#continueWith(this.#parser.rest());
+  }
+
+  /**
+   * Secures the connection, then restarts. To be called where the element is handled that agrees on it, after the
+   * answer was sent; bytes behind that element refuse the handshake.
+   * @throws NetError when the handshake fails; the stream is then closed.
+   */
+  async startTls(upgrade: TlsUpgrade): Promise<TlsInfo> {
+    this.#parser.stop();
+    await undefined; // The parser knows what is left over once it has returned.
+    const info = await this.connection.startTls(upgrade, this.#parser.rest());
+    this.restart();
+    return info;
+  }
+
+  /** Takes no further element until `resume` or `restart`; what has already arrived waits as bytes. */
+  suspend(): void {
+    this.#isSuspended = true;
+    this.#parser.stop();
+    this.pause('suspended');
+  }
+
+  resume(): void {
+    if (!this.#isSuspended) return;
+    this.#isSuspended = false;
+    this.unpause('suspended');
+    if (!this.#isParsing) this.#parse(this.#parser.rest());
+  }
+
+  /** Stops reading from the peer until every reason to do so has gone. */
+  pause(reason: string): void {
+    this.#pauses.add(reason);
+    this.connection.pause();
+  }
+
+  unpause(reason: string): void {
+    if (this.#pauses.delete(reason) && this.#pauses.size === 0) this.connection.resume();
+  }
+
+  /** Lets the peer send more, now that it is known. */
+  raiseLimits(limits: ParserLimits): void {
+    this.#limits = limits;
+    this.#parser.limits = limits;
+  }
+
+  /** Negotiation is complete: its time limit counts no longer. */
+  negotiated(): void {
+    this.#deadlines.stopNegotiation();
+  }
+
+  /**
+   * Closes the stream. With an error, the stream is over at once (RFC 6120 §4.9.1.1). Without one, elements of the
+   * peer are still handled until it has closed its side too, for a limited time (§4.4). Idempotent.
+   */
+  close(error?: Error, cause: StreamCloseCause = error === undefined ? 'local' : 'stream-error'): void {
+    if (error !== undefined) return this.#end(error, cause);
+    if (this.#phase !== 'open') return;
+    this.#writeClose();
+    this.#phase = 'closing';
+    this.#deadlines.stop();
+    this.#pauses.clear();
+    this.connection.resume(); // The peer's closing tag may be behind what we have not read.
+    this.#closeTimer = this.#options.clock.after(this.#deadlines.closeMs, () =>
+      this.#closed(undefined, cause),
+    );
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#phase === 'closed') return;
+    this.lastReceivedAt = this.#options.clock.now();
+    this.#handler.onBytes?.(chunk.length);
+    this.#parse(chunk);
+  }
+
+  #parse(chunk: Buffer): void {
+    this.#isParsing = true;
+    this.#progressed = false;
+    try {
+      this.#parser.write(chunk);
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      this.#isParsing = false;
+    }
+    if (this.#phase === 'closed') return;
+    if (this.#restartPending) this.#continueWith(this.#parser.rest());
+    else this.#deadlines.stanza(this.#parser.midStanza, this.#progressed);
+  }
+
+  #continueWith(leftover: Buffer): void {
+    this.#restartPending = false;
+    if (this.#phase !== 'open') return;
+    this.#parser = this.#newParser();
+    this.#deadlines.startHeader();
+    this.unpause('suspended');
+    if (leftover.length > 0) this.#parse(leftover);
+  }
+
+  #newParser(): XmlParser {
+    return new XmlParser(
+      {
+        onOpen: (root, contentNamespace) => this.#onOpen(root, contentNamespace),
+        onElement: (element) => this.#onElement(element),
+        onClose: () => this.#onCloseTag(),
+      },
+      this.#limits,
+    );
+  }
+
+  #onOpen(root: Element, contentNamespace: string | undefined): void {
+    if (this.#phase === 'closed') return;
+    this.#progressed = true;
+    this.#deadlines.stopHeader();
+    const header = readHeader(root, contentNamespace, this.#options.namespace);
+    this.header = header;
+    this.#handler.onHeader(header);
+  }
+
+  #onElement(element: Element): void {
+    if (this.#phase === 'closed') return;
+    this.#progressed = true;
+    if (!element.is('error', NS.STREAM)) return this.#handler.onElement(element);
+    const error = readStreamError(element);
+    this.#writeClose();
+    this.#closed(error, 'stream-error');
+  }
+
+  /** RFC 6120 §4.4: the closing tag is answered in kind; then the connection ends. */
+  #onCloseTag(): void {
+    if (this.#phase === 'closed') return;
+    const cause = this.#phase === 'closing' ? 'local' : 'clean';
+    if (this.#phase === 'open') this.#writeClose();
+    this.#closed(undefined, cause);
+  }
+
+  #failed(error: unknown): void {
+    if (error instanceof StreamError) return this.#end(error, 'stream-error');
+    this.#options.log.error('stream handler failed', { error });
+    this.#end(new StreamError('internal-server-error'), 'stream-error');
+  }
+
+  /** Ends the stream for the owner at once; the peer is told why, as far as it still listens. */
+  #end(error: Error, cause: StreamCloseCause): void {
+    if (this.#phase === 'closed') return;
+    if (this.#phase === 'open') this.#writeClose(error);
+    this.#closed(error, cause);
+  }
+
+  /** RFC 6120 §4.9.1.2: an error is sent inside a stream, so our header comes first. */
+  #writeClose(error?: Error): void {
+    if (this.connection.closed) return;
+    if (!this.#isOpened) {
+      if (this.#options.role === 'initiator') return;
+      this.open({ from: this.#options.from, id: newId() });
+    }
+    if (error !== undefined) this.connection.write(serialize(toStreamError(error).toElement()));
+    this.connection.write('</stream:stream>');
+  }
+
+  #closed(error: Error | undefined, cause: StreamCloseCause): void {
+    if (this.#phase === 'closed') return;
+    const endedInOrder = this.#phase === 'closing' && cause === 'reset' && error === undefined;
+    this.#phase = 'closed';
+    this.#closeTimer?.cancel();
+    this.#deadlines.stop();
+    this.#parser.stop();
+    this.#pauses.clear();
+    this.connection.resume(); // What is still on its way must be read, or the peer loses our last words.
+    this.connection.end();
+    try {
+      this.#handler.onClose(error, endedInOrder ? 'local' : cause);
+    } catch (failure) {
+      this.#options.log.error('stream handler failed', { error: failure });
+    }
+  }
+}
+
+function headerText(namespace: string, options: OpenOptions): string {
+  const header = xml('stream:stream', {
+    xmlns: namespace,
+    'xmlns:stream': NS.STREAM,
+    'xmlns:db': options.dialback === true ? NS.DIALBACK : undefined,
+    from: options.from,
+    to: options.to,
+    id: options.id,
+    version: options.version ?? '1.0',
+    'xml:lang': options.lang ?? 'en',
+  });
+  return `<?xml version='1.0'?>${openTag(header)}`;
+}
+
+/** What the peer is told: never the words of an error that was not made for it. */
+function toStreamError(error: Error): StreamError {
+  return error instanceof StreamError ? error : new StreamError('internal-server-error');
+}

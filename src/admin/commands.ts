@@ -149,12 +149,34 @@ export function describeArguments(command: Command): readonly ArgumentInfo[] {
 }
 
 function parseArguments(command: Command, raw: Readonly<Record<string, unknown>>): Infer<Options> {
+  const fitted = Object.entries(raw).map(([key, value]) => [key, fit(command.args[key], value)]);
   try {
-    return parseOptions(command.args, raw);
+    return parseOptions(command.args, Object.fromEntries(fitted));
   } catch (error) {
     if (error instanceof OptionError) throw new CommandError(`${command.name}: ${error.message}`, 'usage');
     throw error;
   }
+}
+
+/** A command line and a form give text only: text that does not fit is tried as the number or word that it spells. */
+function fit(option: Option<unknown> | undefined, value: unknown): unknown {
+  if (option === undefined || typeof value !== 'string' || accepts(option, value)) return value;
+  const readings = [spelled(value), value.split(',').map((part) => part.trim())];
+  return readings.find((reading) => reading !== undefined && accepts(option, reading)) ?? value;
+}
+
+function accepts(option: Option<unknown>, value: unknown): boolean {
+  try {
+    option.parse(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function spelled(text: string): unknown {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return /^-?\d{1,15}(\.\d{1,6})?$/.test(text) ? Number(text) : undefined;
 }
 
 /** Commands of single hosts take a `host` that picks one, unless the command has a `host` of its own. */

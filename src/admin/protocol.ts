@@ -1,0 +1,81 @@
+// The admin socket's language: one JSON object per line, requests one way, responses with the same id the other.
+
+import type { Socket } from 'node:net';
+import type { CommandErrorCode, CommandResult } from './commands.ts';
+
+export interface AdminRequest {
+  readonly id: number | string;
+  readonly command: string;
+  readonly args: Readonly<Record<string, unknown>>;
+}
+
+export type AdminResponse =
+  | { readonly id: number | string | null; readonly ok: true; readonly result: CommandResult }
+  | {
+      readonly id: number | string | null;
+      readonly ok: false;
+      readonly error: { readonly code: CommandErrorCode; readonly message: string };
+    };
+
+/** The socket's name in the data directory. */
+export const SOCKET_NAME = 'admin.sock';
+
+/**
+ * Calls `onLine` for each line that arrives, and `onTooLong` once, then nothing more, when a line passes
+ * `maxBytes`. Empty lines are skipped.
+ */
+export function readLines(
+  socket: Socket,
+  maxBytes: number,
+  onLine: (line: string) => void,
+  onTooLong: () => void,
+): void {
+  let parts: Buffer[] = [];
+  let size = 0;
+  const onData = (chunk: Buffer): void => {
+    let rest = chunk;
+    for (let end = rest.indexOf(10); end !== -1; end = rest.indexOf(10)) {
+      const line = Buffer.concat([...parts, rest.subarray(0, end)]);
+      parts = [];
+      size = 0;
+      rest = rest.subarray(end + 1);
+      if (line.length > maxBytes) {
+        stop();
+        return;
+      }
+      if (line.length > 0) onLine(line.toString('utf8'));
+    }
+    size += rest.length;
+    if (size > maxBytes) stop();
+    else if (rest.length > 0) parts.push(rest);
+  };
+  const stop = (): void => {
+    socket.off('data', onData);
+    socket.pause();
+    parts = [];
+    onTooLong();
+  };
+  socket.on('data', onData);
+}
+
+/** Reads one request. Answers a sentence when it is none. */
+export function parseRequest(line: string): AdminRequest | string {
+  const value = parseObject(line);
+  if (value === undefined) return 'a request is one JSON object on one line';
+  const { id, command, args = {} } = value;
+  if (typeof id !== 'number' && typeof id !== 'string') return 'a request needs an id, a number or text';
+  if (typeof command !== 'string' || command === '') return 'a request needs a command, as text';
+  if (typeof args !== 'object' || args === null || Array.isArray(args)) return 'args must be an object';
+  return { id, command, args: args as Record<string, unknown> };
+}
+
+/** Parses one line as a JSON object; `undefined` when it is none. */
+export function parseObject(line: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    return value as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,167 @@
+// The server's end of the admin socket: a Unix socket in the data directory that only its owner can open.
+
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Logger } from '../util/logger.ts';
+import { CommandError, type CommandErrorCode, type CommandRegistry, describeArguments } from './commands.ts';
+import { type AdminRequest, type AdminResponse, parseRequest, readLines, SOCKET_NAME } from './protocol.ts';
+
+export interface AdminSocketOptions {
+  /** The data directory; it must exist. */
+  dataPath: string;
+  commands: CommandRegistry;
+  log: Logger;
+}
+
+const MAX_REQUEST_BYTES = 256 * 1024;
+const MAX_CONNECTIONS = 32;
+const MAX_PENDING = 16;
+/** Unix socket names have 108 bytes, the last of them zero. */
+const MAX_PATH_BYTES = 107;
+const PROBE_TIMEOUT_MS = 2000;
+
+/** Takes requests from local administrators and runs them on the command registry. */
+export class AdminSocket {
+  readonly path: string;
+  readonly #commands: CommandRegistry;
+  readonly #log: Logger;
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+
+  constructor(options: AdminSocketOptions) {
+    this.path = join(options.dataPath, SOCKET_NAME);
+    this.#commands = options.commands;
+    this.#log = options.log;
+  }
+
+  /**
+   * Opens the socket, in place of one that a dead server left.
+   * @throws Error with a sentence for the administrator, such as when another server uses the data directory.
+   */
+  async start(): Promise<void> {
+    if (Buffer.byteLength(this.path) > MAX_PATH_BYTES) {
+      throw new Error(
+        `the path of the admin socket is too long (${MAX_PATH_BYTES} bytes at most): ${this.path}`,
+      );
+    }
+    await removeStale(this.path);
+    const server = createServer((socket) => this.#accept(socket));
+    server.maxConnections = MAX_CONNECTIONS;
+    await listen(server, this.path);
+    server.on('error', (error) => this.#log.error('admin socket failed', { error }));
+    this.#server = server;
+  }
+
+  /** Closes the socket and everybody on it, and removes its file. */
+  async stop(): Promise<void> {
+    const server = this.#server;
+    if (server === undefined) return;
+    this.#server = undefined;
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+
+  #accept(socket: Socket): void {
+    this.#sockets.add(socket);
+    const gone = new AbortController();
+    let pending = 0;
+    const answer = (response: AdminResponse): void => {
+      if (socket.writable) socket.write(`${JSON.stringify(response)}\n`);
+    };
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      gone.abort();
+    });
+    const serve = (request: AdminRequest): void => {
+      pending++;
+      void this.#run(request, gone.signal).then((response) => {
+        pending--;
+        answer(response);
+      });
+    };
+    const onLine = (line: string): void => {
+      const request = parseRequest(line);
+      if (typeof request === 'string') answer(failure(null, 'usage', request));
+      else if (pending >= MAX_PENDING) answer(failure(request.id, 'refused', 'too many requests at once'));
+      else serve(request);
+    };
+    readLines(socket, MAX_REQUEST_BYTES, onLine, () => {
+      answer(failure(null, 'usage', `a request has at most ${MAX_REQUEST_BYTES} bytes`));
+      socket.destroySoon();
+    });
+  }
+
+  /** Never rejects: whatever goes wrong is an answer. */
+  async #run({ id, command, args }: AdminRequest, signal: AbortSignal): Promise<AdminResponse> {
+    try {
+      if (command === 'commands') return { id, ok: true, result: { data: this.#listCommands() } };
+      const result = await this.#commands.run(command, args, { by: 'admin socket', signal });
+      return { id, ok: true, result };
+    } catch (error) {
+      if (error instanceof CommandError) return failure(id, error.code, error.message);
+      this.#log.error('command failed', { command, error });
+      const message = error instanceof Error ? error.message : String(error);
+      return failure(id, 'refused', `${command} failed: ${message}`);
+    }
+  }
+
+  #listCommands(): readonly object[] {
+    return this.#commands.list().map((command) => ({
+      name: command.name,
+      summary: command.summary,
+      positional: command.positional ?? [],
+      args: describeArguments(command),
+    }));
+  }
+}
+
+function failure(id: AdminResponse['id'], code: CommandErrorCode, message: string): AdminResponse {
+  return { id, ok: false, error: { code, message } };
+}
+
+/** The name must be free: a socket that nobody answers on is removed. */
+async function removeStale(path: string): Promise<void> {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return;
+  if (!stats.isSocket()) throw new Error(`${path} is in the way: it is not a socket; move it elsewhere`);
+  if (await answers(path)) {
+    throw new Error(`another server is running with this data directory: it answers on ${path}`);
+  }
+  unlinkSync(path);
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    const finish = (settle: () => void): void => {
+      socket.destroy();
+      settle();
+    };
+    // Busy is alive: only a refused connection proves that nobody listens.
+    socket.setTimeout(PROBE_TIMEOUT_MS, () => finish(() => resolve(true)));
+    socket.once('connect', () => finish(() => resolve(true)));
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') finish(() => resolve(false));
+      else finish(() => reject(new Error(`cannot use the admin socket: ${error.message}`)));
+    });
+  });
+}
+
+/** The file is never open to others, not even between its creation and the change of its mode. */
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const umask = process.umask(0o177);
+    try {
+      server.once('error', reject);
+      server.listen(path, () => {
+        server.off('error', reject);
+        chmodSync(path, 0o600);
+        resolve();
+      });
+    } finally {
+      process.umask(umask);
+    }
+  });
+}

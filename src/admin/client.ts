@@ -61,8 +61,10 @@ export class AdminClient {
   #receive(line: string): void {
     const response = parseObject(line) as AdminResponse | undefined;
     if (response === undefined) return;
-    if (response.id === null)
-      return this.#fail(response.ok ? 'an answer to nothing' : response.error.message);
+    if (response.id === null) {
+      this.#fail(response.ok ? 'an answer to nothing' : response.error.message);
+      return;
+    }
     const waiting = this.#waiting.get(Number(response.id));
     this.#waiting.delete(Number(response.id));
     if (response.ok) waiting?.resolve(response.result);

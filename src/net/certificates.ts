@@ -1,58 +1,132 @@
 // The certificates of our hosts, from a directory, picked by name and reloadable while running.
 
 import type { SecureContext } from 'node:tls';
+import {
+  type Certificate,
+  type CertificateFiles,
+  type CertificateProblem,
+  type LoadedCertificate,
+  readCertificates,
+} from './certificate-files.ts';
+import { asciiDomain, dnsNameCovers } from './identity.ts';
+import { clientContext } from './tls.ts';
 
-export interface Certificate {
-  /** PEM. */
-  key: string;
-  /** PEM, leaf first. */
-  cert: string;
-  /** Milliseconds since 1970. */
-  notBefore: number;
-  notAfter: number;
-  /** DNS names in the certificate, wildcards included, lower case. */
-  names: string[];
-  /** The certificate's file. */
-  path: string;
-}
-
-export interface CertificateProblem {
-  severity: 'error' | 'warning';
-  /** The file or directory concerned. */
-  path: string;
-  /** The host that lacks something; undefined when it is about the file alone. */
-  domain: string | undefined;
-  /** What is wrong, where, and what to do. */
-  message: string;
-}
+export type { Certificate, CertificateProblem } from './certificate-files.ts';
 
 export interface CertificateStoreOptions {
   /** PEM certificates trusted besides the well-known ones, for peers' certificates. */
   ca?: readonly string[];
 }
 
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** Certificates are renewed a month ahead; less than this left means that nobody does. */
+const EXPIRES_SOON_MS = 14 * DAY_MS;
+
 export class CertificateStore {
-  constructor(_directory: string, _options: CertificateStoreOptions = {}) {}
+  readonly directory: string;
   /** Certificates that peers may be signed by besides the well-known ones (PEM). */
-  get ca(): readonly string[] {
-    return [];
+  readonly ca: readonly string[];
+  #files: CertificateFiles = { loaded: [], problems: [] };
+  #anonymous: SecureContext | undefined;
+
+  /** Empty until `reload`. */
+  constructor(directory: string, options: CertificateStoreOptions = {}) {
+    this.directory = directory;
+    this.ca = options.ca ?? [];
   }
+
   get certificates(): readonly Certificate[] {
-    return [];
+    return this.#files.loaded.map(({ certificate }) => certificate);
   }
-  /** Reads the directory again and swaps what new handshakes get; never throws, answers what was wrong. */
-  reload(): Promise<CertificateProblem[]> {
-    throw new Error('not yet');
+
+  /**
+   * Reads the directory again and swaps what new handshakes get; established connections go on. Never throws:
+   * answers with what is wrong with the files.
+   */
+  async reload(): Promise<CertificateProblem[]> {
+    const before = this.#files.loaded;
+    const { loaded, problems } = await readCertificates(this.directory, this.ca);
+    // A pair caught half-written, or spoilt, goes on in its last good form.
+    const spoilt = new Set(problems.map((problem) => problem.path));
+    const kept = before.filter(
+      ({ certificate }) => spoilt.has(certificate.path) || spoilt.has(this.directory),
+    );
+    this.#files = { loaded: [...loaded, ...kept], problems };
+    return problems;
   }
-  /** The best usable certificate for a domain: its own name before a wildcard, valid before expired. */
-  certificateFor(_domain: string): Certificate | undefined {
-    throw new Error('not yet');
+
+  /** The best certificate for a domain: valid now before others, its own name before a wildcard, then the one that lasts longest. */
+  certificateFor(domain: string): Certificate | undefined {
+    return this.#find(domain)?.certificate;
   }
-  contextFor(_domain: string): SecureContext | undefined {
-    throw new Error('not yet');
+
+  contextFor(domain: string): SecureContext | undefined {
+    return this.#find(domain)?.context;
   }
-  /** What is wrong with the files, and which of `domains` have no usable certificate. */
-  check(_domains: Iterable<string>, _now?: number): CertificateProblem[] {
-    throw new Error('not yet');
+
+  /** For connections that we open in the name of one of our domains; it shows no certificate when there is none. */
+  clientContextFor(domain: string): SecureContext {
+    this.#anonymous ??= clientContext({ ca: this.ca });
+    return this.contextFor(domain) ?? this.#anonymous;
   }
+
+  /** What is wrong with the files, and which of `domains` lack a usable certificate. `now`: ms since 1970. */
+  check(domains: Iterable<string>, now: number = Date.now()): CertificateProblem[] {
+    const problems = [...this.#files.problems];
+    for (const domain of domains) {
+      const certificate = this.certificateFor(domain);
+      const problem = certificate === undefined ? this.#missing(domain) : validity(certificate, domain, now);
+      if (problem !== undefined) problems.push(problem);
+    }
+    return problems;
+  }
+
+  #find(domain: string): LoadedCertificate | undefined {
+    const name = asciiDomain(domain);
+    if (name === undefined) return undefined;
+    const now = Date.now();
+    const covering = this.#files.loaded.filter(({ certificate }) => covers(certificate, name));
+    return covering.sort(
+      (a, b) => preference(b.certificate, name, now) - preference(a.certificate, name, now),
+    )[0];
+  }
+
+  #missing(domain: string): CertificateProblem {
+    const others =
+      this.certificates.map((certificate) => certificate.path).join(', ') || 'no usable certificate at all';
+    const message = `No certificate in ${this.directory} names ${domain} (there: ${others}). Order one for it, or add the name to an existing one, and put the files there as ${domain}.crt and ${domain}.key.`;
+    return { severity: 'error', path: this.directory, domain, message };
+  }
+}
+
+function covers(certificate: Certificate, domain: string): boolean {
+  return certificate.names.some((name) => dnsNameCovers(name, domain));
+}
+
+/** Higher is better. A day of validity counts less than an exact name, and that less than being valid at all. */
+function preference(certificate: Certificate, domain: string, now: number): number {
+  const isValid = certificate.notBefore <= now && now < certificate.notAfter;
+  const isExact = certificate.names.includes(domain);
+  return (isValid ? 2e9 : 0) + (isExact ? 1e9 : 0) + certificate.notAfter / DAY_MS;
+}
+
+function validity(certificate: Certificate, domain: string, now: number): CertificateProblem | undefined {
+  const { path, notBefore, notAfter } = certificate;
+  if (now >= notAfter) {
+    const message = `The certificate ${path} for ${domain} expired on ${day(notAfter)}: clients and servers refuse it. Renew it.`;
+    return { severity: 'error', path, domain, message };
+  }
+  if (now < notBefore) {
+    const message = `The certificate ${path} for ${domain} is not valid before ${day(notBefore)}. Check this machine's clock, or use the certificate from then on.`;
+    return { severity: 'error', path, domain, message };
+  }
+  if (notAfter - now < EXPIRES_SOON_MS) {
+    const message = `The certificate ${path} for ${domain} expires on ${day(notAfter)}. Renew it, and see why that did not happen by itself.`;
+    return { severity: 'warning', path, domain, message };
+  }
+  return undefined;
+}
+
+function day(at: number): string {
+  return new Date(at).toISOString().slice(0, 10);
 }

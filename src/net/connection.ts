@@ -1,14 +1,21 @@
 // A byte stream to one peer: TCP, TLS over it, or a pair in memory. Output of one turn of the event loop is
 // one write, a peer that does not read is cut off, and TLS can be started underneath.
+//
+//   open ──startTls──▶ securing ──▶ open          closing: our side has ended, the peer's not yet
+//    └──────end────▶ closing ──▶ closed ◀── destroy, error, or both sides ended
 
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { TlsInfo, TlsUpgrade } from './tls.ts';
+import { type Clock, systemClock, type Timer } from '../util/clock.ts';
+import { plainAddress } from './address.ts';
+import { NetError } from './errors.ts';
+import { connectTls, type TlsInfo, type TlsUpgrade } from './tls.ts';
 
 export interface ConnectionHandler {
   onData(chunk: Buffer): void;
   /** Called exactly once; `error` is undefined when both sides ended in order. */
   onClose(error: Error | undefined): void;
-  /** Queued bytes fell below the low-water mark after having been above it. */
+  /** What was queued has gone out, after a write that the socket could not take at once. */
   onDrain?(): void;
 }
 
@@ -19,42 +26,250 @@ export interface ConnectionOptions {
   tls?: TlsInfo;
   /** More than this waiting to be read by the peer destroys the connection. Default 8 MiB. */
   maxQueuedBytes?: number;
+  /** How long the peer may take to end its side after `end()`. Default 5 s. */
+  closeTimeoutMs?: number;
+  clock?: Clock;
 }
+
+type Phase = 'open' | 'securing' | 'closing' | 'closed';
 
 /** A TCP, TLS or in-memory byte stream with write batching. */
 export class Connection {
-  constructor(_stream: Duplex, _options: ConnectionOptions = {}) {}
-  get remoteAddress(): string {
-    return '';
+  readonly remoteAddress: string;
+  #stream: Duplex;
+  #tls: TlsInfo | undefined;
+  #phase: Phase = 'open';
+  #handler: ConnectionHandler | undefined;
+  #paused = false;
+  #pending: (string | Buffer)[] = [];
+  #pendingLength = 0;
+  #dirty = false;
+  #error: Error | undefined;
+  #closeTimer: Timer | undefined;
+  readonly #maxQueuedBytes: number;
+  readonly #closeTimeoutMs: number;
+  readonly #clock: Clock;
+
+  constructor(stream: Duplex, options: ConnectionOptions = {}) {
+    this.#stream = stream;
+    this.#tls = options.tls;
+    this.#maxQueuedBytes = options.maxQueuedBytes ?? 8 * 1024 * 1024;
+    this.#closeTimeoutMs = options.closeTimeoutMs ?? 5_000;
+    this.#clock = options.clock ?? systemClock;
+    const address = stream instanceof Socket ? stream.remoteAddress : undefined;
+    this.remoteAddress = options.remoteAddress ?? plainAddress(address ?? 'unknown');
+    if (stream instanceof Socket) stream.setNoDelay(true); // Batching is ours: Nagle would only delay it.
+    this.#attach(stream);
   }
+
   get tls(): TlsInfo | undefined {
-    return undefined;
+    return this.#tls;
   }
+
   get secure(): boolean {
-    return false;
+    return this.#tls !== undefined;
   }
+
+  /** Nothing can be written any more. */
   get closed(): boolean {
-    return false;
+    return this.#phase === 'closing' || this.#phase === 'closed';
   }
+
   /** Set by the owner before the first tick ends; nothing is read from the stream before. */
-  set handler(_handler: ConnectionHandler) {}
-  /** Joined with everything else of this turn of the event loop into one socket write. */
-  write(_data: string | Buffer): void {}
-  flush(): void {}
-  get queuedBytes(): number {
-    return 0;
+  set handler(handler: ConnectionHandler) {
+    const isFirst = this.#handler === undefined;
+    this.#handler = handler;
+    if (!isFirst) return;
+    if (this.#phase === 'closed') queueMicrotask(() => this.#handler?.onClose(this.#error));
+    else if (this.#phase !== 'securing') this.#read();
   }
-  pause(): void {}
-  resume(): void {}
+
+  /**
+   * Joined with everything else of this turn of the event loop into one socket write. Dropped when the
+   * connection is closed. The connection owns `data` from here on.
+   */
+  write(data: string | Buffer): void {
+    if (this.closed || data.length === 0) return;
+    this.#pending.push(data);
+    this.#pendingLength += data.length;
+    if (this.queuedBytes > this.#maxQueuedBytes) {
+      const waiting = `${Math.ceil(this.queuedBytes / 1024)} KiB waiting for it`;
+      this.destroy(new NetError('queue-overflow', `the peer does not read: ${waiting}`));
+      return;
+    }
+    if (this.#dirty) return;
+    this.#dirty = true;
+    turn.add(this);
+  }
+
+  /** Hands over at once what waits for the end of the turn. */
+  flush(): void {
+    this.#dirty = false;
+    if (this.#pendingLength === 0 || this.#phase === 'securing' || this.#phase === 'closed') return;
+    const data = joined(this.#pending);
+    this.#pending = [];
+    this.#pendingLength = 0;
+    this.#stream.write(data);
+  }
+
+  /** What the peer has not taken yet: ours and the socket's. Counts text by its length, so it is a little less than bytes. */
+  get queuedBytes(): number {
+    return this.#pendingLength + this.#stream.writableLength;
+  }
+
+  /** Stops reading; the peer feels it as backpressure. */
+  pause(): void {
+    this.#paused = true;
+    if (this.#phase !== 'securing') this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    if (this.#phase !== 'securing' && this.#handler !== undefined) this.#stream.resume();
+  }
+
   /**
    * Makes this same connection a TLS one. `leftover` is what the caller received after the STARTTLS exchange
-   * and did not use: any of it refuses the upgrade.
+   * and did not use: any of it refuses the upgrade, since whoever sits on the line could have put it there
+   * (RFC 6120 §5.3.3: nothing of before the handshake counts after it). Writes wait for the handshake.
    *
-   * @throws NetError 'starttls-refused', 'tls-failed', 'closed'; the connection is then destroyed.
+   * @throws NetError 'starttls-refused', 'tls-failed', 'no-certificate', 'closed'; the connection is then destroyed.
    */
-  startTls(_upgrade: TlsUpgrade, _leftover?: Buffer): Promise<TlsInfo> {
-    throw new Error('not yet');
+  async startTls(upgrade: TlsUpgrade, leftover?: Buffer): Promise<TlsInfo> {
+    const raw = this.#stream;
+    if (this.#phase !== 'open') throw new NetError('closed', 'the connection is closed');
+    this.flush();
+    this.#phase = 'securing';
+    this.#detach(raw);
+    try {
+      if (this.secure) throw new NetError('starttls-refused', 'the connection uses TLS already');
+      if ((leftover?.length ?? 0) > 0 || raw.readableLength > 0) {
+        throw new NetError('starttls-refused', 'data in the clear followed the STARTTLS exchange');
+      }
+      await written(raw);
+      const { socket, info } = await (upgrade.side === 'server'
+        ? upgrade.tls.accept(raw, upgrade.domain)
+        : connectTls(raw, upgrade));
+      return this.#secured(socket, info);
+    } catch (error) {
+      this.#error ??= error as Error;
+      raw.destroy();
+      this.#closed();
+      throw this.#error;
+    }
   }
-  end(): void {}
-  destroy(_error?: Error): void {}
+
+  /** Sends what is queued, then ends our side; the connection is destroyed when the peer does not end its own in time. */
+  end(): void {
+    if (this.closed) return;
+    if (this.#phase === 'securing') {
+      this.destroy();
+      return;
+    }
+    this.flush();
+    this.#phase = 'closing';
+    this.#stream.end();
+    this.#closeTimer = this.#clock.after(this.#closeTimeoutMs, () => this.#stream.destroy());
+  }
+
+  /** Ends everything at once; what is queued is lost. */
+  destroy(error?: Error): void {
+    if (this.#phase === 'closed') return;
+    this.#error ??= error;
+    this.#pending = [];
+    this.#pendingLength = 0;
+    if (this.#phase !== 'securing') this.#phase = 'closing';
+    this.#stream.destroy();
+  }
+
+  #secured(socket: Duplex, info: TlsInfo): TlsInfo {
+    if (this.#error !== undefined || this.#stream.destroyed) {
+      socket.destroy();
+      throw this.#error ?? new NetError('closed', 'the connection was closed during the TLS handshake');
+    }
+    this.#stream = socket;
+    this.#tls = info;
+    this.#phase = 'open';
+    this.#attach(socket);
+    if (this.#handler !== undefined) this.#read();
+    this.flush();
+    return info;
+  }
+
+  #read(): void {
+    this.#stream.on('data', this.#onData);
+    if (this.#paused) this.#stream.pause();
+    else this.#stream.resume();
+  }
+
+  #attach(stream: Duplex): void {
+    stream.on('end', this.#onEnd);
+    stream.on('drain', this.#onDrain);
+    stream.on('error', this.#onError);
+    stream.on('close', this.#closed);
+  }
+
+  /** Hands the stream over to TLS. Errors stay ours: nobody else may be listening when one comes late. */
+  #detach(stream: Duplex): void {
+    stream.off('data', this.#onData);
+    stream.off('end', this.#onEnd);
+    stream.off('drain', this.#onDrain);
+    stream.off('close', this.#closed);
+    stream.pause();
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#handler?.onData(chunk);
+  };
+
+  /** The peer has ended its side: RFC 6120 §4.4 leaves nothing to wait for. */
+  readonly #onEnd = (): void => this.end();
+
+  readonly #onDrain = (): void => this.#handler?.onDrain?.();
+
+  readonly #onError = (error: Error): void => {
+    this.#error ??= error;
+  };
+
+  readonly #closed = (): void => {
+    if (this.#phase === 'closed') return;
+    this.#phase = 'closed';
+    this.#closeTimer?.cancel();
+    this.#pending = [];
+    this.#pendingLength = 0;
+    this.#handler?.onClose(this.#error);
+  };
+}
+
+/** The connections that have something to send at the end of this turn of the event loop. */
+const turn = {
+  waiting: [] as Connection[],
+
+  add(connection: Connection): void {
+    // setImmediate runs once all sockets that were readable have been read: what several senders cause for one
+    // receiver still goes out together.
+    if (this.waiting.push(connection) === 1) setImmediate(() => this.flush());
+  },
+
+  flush(): void {
+    const connections = this.waiting;
+    this.waiting = [];
+    for (const connection of connections) connection.flush();
+  },
+};
+
+/** One piece: text stays text, which the runtime writes faster than a Buffer of it. */
+function joined(pieces: (string | Buffer)[]): string | Buffer {
+  const only = pieces.length === 1 ? pieces[0] : undefined;
+  if (only !== undefined) return only;
+  if (pieces.every((piece) => typeof piece === 'string')) return pieces.join('');
+  return Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)));
+}
+
+/** Resolves when the stream has passed on what it was given: TLS must not overtake it. */
+function written(stream: Duplex): Promise<void> {
+  if (stream.writableLength === 0) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    stream.write('', (error) => (error ? reject(error) : resolve()));
+  });
 }

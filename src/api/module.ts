@@ -11,7 +11,8 @@ import type { Answer, EventName, Handler, Observer, Payload } from './events.ts'
 import type { C2SSession, Host, Origin, S2SSession } from './session.ts';
 
 /** What modules offer to each other, by module name; declared by the owner, read with `module.use`. */
-export type Exports = {};
+// biome-ignore lint/suspicious/noEmptyInterface: each module merges its own into it
+export interface Exports {}
 
 /** What modules contribute to shared lists, by list name. */
 export interface Items {

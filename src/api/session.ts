@@ -5,9 +5,11 @@ import type { Element, Stanza } from '../xml/element.ts';
 import type { Jid } from '../xml/jid.ts';
 
 /** What modules keep on a client session: each slot is declared by the module that owns it. */
-export type C2SState = {};
+// biome-ignore lint/suspicious/noEmptyInterface: each module merges its own into it
+export interface C2SState {}
 /** What modules keep on a server-to-server session. */
-export type S2SState = {};
+// biome-ignore lint/suspicious/noEmptyInterface: each module merges its own into it
+export interface S2SState {}
 
 interface Session {
   /** Unique in this process; stands in the log. */

@@ -1,5 +1,7 @@
 export * from './element.ts';
 export * from './errors.ts';
 export * from './jid.ts';
+export { detach } from './names.ts';
 export * from './namespaces.ts';
+export * from './parser.ts';
 export { openTag, serialize, share } from './serialize.ts';

@@ -1,0 +1,32 @@
+// How much one peer may make the parser hold or do. Exceeding any of it ends the stream with policy-violation.
+
+export interface ParserLimits {
+  /** Bytes of one stanza, or of the stream's header, with the namespace declarations that the parser adds. */
+  stanzaBytes: number;
+  /** Elements open at once, the stream's root included. Recursion over trees relies on this one. */
+  depth: number;
+  /** Attributes of one element, namespace declarations included. */
+  attributes: number;
+  /** Bytes of one element or attribute name. */
+  nameBytes: number;
+  /** Prefixes declared and in scope at once. */
+  namespaceDeclarations: number;
+}
+
+/** For a peer that has said who it is. */
+export const DEFAULT_LIMITS: Readonly<ParserLimits> = Object.freeze({
+  stanzaBytes: 512 * 1024,
+  depth: 128,
+  attributes: 64,
+  nameBytes: 256,
+  namespaceDeclarations: 32,
+});
+
+/** For a peer that may be anybody: room for a header, features, SASL and binding; RFC 6120 §13.12 wants 10,000. */
+export const PREAUTH_LIMITS: Readonly<ParserLimits> = Object.freeze({
+  stanzaBytes: 10 * 1024,
+  depth: 16,
+  attributes: 32,
+  nameBytes: 128,
+  namespaceDeclarations: 16,
+});

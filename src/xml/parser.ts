@@ -1,0 +1,82 @@
+// The hostile border: bytes of an XML stream to elements, strictly and within limits (RFC 6120 §11).
+
+import { DEFAULT_LIMITS, type ParserLimits } from './limits.ts';
+import { Tokenizer } from './tokenizer.ts';
+import { type ParserHandler, TreeBuilder } from './tree-builder.ts';
+
+export { DEFAULT_LIMITS, type ParserLimits, PREAUTH_LIMITS } from './limits.ts';
+export type { ParserHandler } from './tree-builder.ts';
+
+/**
+ * Parses one XML stream, from its header to its closing tag; a stream restart takes a new parser. Its work is linear
+ * in the bytes received, however they are cut, and what it holds is bounded by its limits.
+ *
+ * Text and attribute values may keep up to 4 KiB of the input alive each; see `detach` in `names.ts` for those that
+ * are kept for long.
+ */
+export class XmlParser {
+  readonly #builder: TreeBuilder;
+  readonly #tokenizer: Tokenizer;
+  #rest: Buffer = Buffer.alloc(0);
+  #state: 'open' | 'stopped' | 'failed' = 'open';
+
+  /** The handler must not call `write`. */
+  constructor(handler: ParserHandler, limits: ParserLimits = DEFAULT_LIMITS) {
+    this.#builder = new TreeBuilder(handler, limits);
+    this.#tokenizer = new Tokenizer(this.#builder, limits);
+  }
+
+  get limits(): ParserLimits {
+    return this.#tokenizer.limits;
+  }
+
+  /** Takes effect with the next token. */
+  set limits(limits: ParserLimits) {
+    this.#tokenizer.limits = limits;
+    this.#builder.limits = limits;
+  }
+
+  /**
+   * The namespace whose first-level elements come without `xmlns`. The header sets it; a handler may set it in
+   * `onOpen` for a header that declares none, as RFC 6120 §4.8.3 allows.
+   */
+  get contentNamespace(): string | undefined {
+    return this.#builder.contentNamespace;
+  }
+
+  set contentNamespace(xmlns: string | undefined) {
+    this.#builder.contentNamespace = xmlns;
+  }
+
+  /** Whether a stanza, or the header, has begun and is not complete. */
+  get midStanza(): boolean {
+    return this.#tokenizer.midToken;
+  }
+
+  /**
+   * Feeds bytes, which the parser does not keep. After an error it takes nothing more and ignores what comes.
+   *
+   * @throws StreamError for what must end the stream, and whatever a handler throws.
+   * @throws Error after `stop`.
+   */
+  write(chunk: Buffer): void {
+    if (this.#state === 'failed') return;
+    if (this.#state === 'stopped') throw new Error('The parser was stopped');
+    this.#state = 'failed';
+    const taken = this.#tokenizer.write(chunk);
+    this.#state = this.#tokenizer.stopped ? 'stopped' : 'open';
+    if (taken < chunk.length) this.#rest = chunk.subarray(taken);
+  }
+
+  /** Called from inside a handler: nothing after the present tag is looked at any more. */
+  stop(): void {
+    this.#tokenizer.stop();
+  }
+
+  /** The bytes that were received and not looked at because of `stop`; the caller's from then on. */
+  rest(): Buffer {
+    const rest = this.#rest;
+    this.#rest = Buffer.alloc(0);
+    return rest;
+  }
+}

@@ -239,7 +239,9 @@ function requiresNone(fields: Options): boolean {
 
 /** Lower-cases what RFC 7622 compares without case; the full rules are applied where addresses meet stanzas. */
 function canonicalJid(raw: string, bare: boolean): string | undefined {
-  const match = /^(?:([^@/"&'<>:\s]{1,1023})@)?([^@/\s]{1,1023})(?:\/(.{1,1023}))?$/u.exec(raw);
+  const match = /^(?:([^@/"&'<>:\s]{1,1023})@)?([^@/\s]{1,1023})(?:\/(.{1,1023}))?$/u.exec(
+    raw.normalize('NFC'),
+  );
   if (match === null || (bare && match[3] !== undefined)) return undefined;
   const [, local, domain = '', resource] = match;
   const prefix = local === undefined ? '' : `${local.toLowerCase()}@`;

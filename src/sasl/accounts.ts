@@ -1,0 +1,177 @@
+// The accounts of one host: who may log in, and what proves it. Passwords are kept as SCRAM keys only.
+
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import type { KeyvalStore, Stores } from '../storage/stores.ts';
+import { type Clock, systemClock } from '../util/clock.ts';
+import { SerialQueue } from '../util/serial-queue.ts';
+import type { Credentials } from './mechanisms.ts';
+import { preparePassword } from './password.ts';
+import { deriveKeys, fakeKeys, type ScramHash, type ScramKeys } from './scram-keys.ts';
+
+export interface Account {
+  /** The prepared localpart. */
+  readonly user: string;
+  /** Set: may log in. */
+  readonly enabled: boolean;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+}
+
+export type AccountCondition = 'exists' | 'not-found' | 'unusable-password';
+
+const TEXTS: Readonly<Record<AccountCondition, string>> = {
+  exists: 'There is already an account of that name.',
+  'not-found': 'There is no account of that name.',
+  'unusable-password': 'That password cannot be used: it is empty, too long, or has forbidden characters.',
+};
+
+/** Something about an account cannot be done. Its message may be shown to people. */
+export class AccountError extends Error {
+  readonly condition: AccountCondition;
+  readonly user: string;
+
+  constructor(condition: AccountCondition, user: string) {
+    super(TEXTS[condition]);
+    this.name = 'AccountError';
+    this.condition = condition;
+    this.user = user;
+  }
+}
+
+/** As stored in `accounts`; the owner is the user. */
+interface StoredAccount {
+  readonly enabled: boolean;
+  readonly createdAt: number;
+  /** Absent for a hash that an import did not bring. */
+  readonly keys: Partial<Record<ScramHash, ScramKeys>>;
+}
+
+/** No user has the empty name, so what belongs to the host as such is kept under it. */
+const HOST = '';
+
+export class Accounts implements Credentials {
+  readonly domain: string;
+  readonly #accounts: KeyvalStore<StoredAccount>;
+  readonly #secrets: KeyvalStore<string>;
+  readonly #clock: Clock;
+  /** Changes to one account happen one after the other. */
+  readonly #changes = new SerialQueue();
+  #seed: Promise<Buffer> | undefined;
+
+  constructor(stores: Stores, { domain, clock = systemClock }: { domain: string; clock?: Clock }) {
+    this.domain = domain;
+    this.#accounts = stores.keyval('accounts');
+    this.#secrets = stores.keyval('account_secrets');
+    this.#clock = clock;
+  }
+
+  async get(user: string): Promise<Account | undefined> {
+    const stored = await this.#accounts.get(user);
+    return stored && publicAccount(user, stored);
+  }
+
+  async list(): Promise<Account[]> {
+    const accounts: Account[] = [];
+    for await (const user of this.#accounts.owners()) {
+      const account = await this.get(user);
+      if (account) accounts.push(account);
+    }
+    return accounts.sort((a, b) => (a.user < b.user ? -1 : 1));
+  }
+
+  /** @throws AccountError 'exists', 'unusable-password' */
+  async create(user: string, password: string): Promise<Account> {
+    const keys = await keysOf(user, password);
+    return this.#changes.run(user, async () => {
+      if (await this.#accounts.get(user)) throw new AccountError('exists', user);
+      const stored = { enabled: true, createdAt: this.#clock.now(), keys };
+      await this.#accounts.set(user, stored);
+      return publicAccount(user, stored);
+    });
+  }
+
+  /** @throws AccountError 'not-found', 'unusable-password' */
+  async setPassword(user: string, password: string): Promise<void> {
+    const keys = await keysOf(user, password);
+    await this.#change(user, (stored) => ({ ...stored, keys }));
+  }
+
+  /** @throws AccountError 'not-found' */
+  async setEnabled(user: string, enabled: boolean): Promise<void> {
+    await this.#change(user, (stored) => ({ ...stored, enabled }));
+  }
+
+  /** Removes the account alone; `Stores.purge` removes all that modules keep for the user. @throws AccountError 'not-found' */
+  async delete(user: string): Promise<void> {
+    await this.#changes.run(user, async () => {
+      await this.#existing(user);
+      await this.#accounts.delete(user);
+    });
+  }
+
+  async isEnabled(user: string): Promise<boolean> {
+    return (await this.#accounts.get(user))?.enabled ?? false;
+  }
+
+  async scramKeys(user: string, hash: ScramHash): Promise<ScramKeys | undefined> {
+    return (await this.#accounts.get(user))?.keys[hash];
+  }
+
+  /** Whether the password is right, for disabled accounts too. Derives keys also for users that do not exist. */
+  async verify(user: string, password: string): Promise<boolean> {
+    const stored = (await this.#accounts.get(user))?.keys ?? {};
+    const hash = stored.sha256 || !stored.sha1 ? 'sha256' : 'sha1';
+    const expected = stored[hash] ?? fakeKeys(await this.fakeSaltSeed(), user, hash);
+    const prepared = preparePassword(password);
+    const salt = Buffer.from(expected.salt, 'base64');
+    const given = await deriveKeys(prepared ?? '', { hash, salt, iterations: expected.iterations });
+    const right = timingSafeEqual(
+      Buffer.from(given.storedKey, 'base64'),
+      Buffer.from(expected.storedKey, 'base64'),
+    );
+    return right && prepared !== undefined && stored[hash] !== undefined;
+  }
+
+  /** Made once and kept, so that the salts of unknown users do not change with a restart. */
+  fakeSaltSeed(): Promise<Buffer> {
+    this.#seed ??= this.#loadSeed().catch((error: unknown) => {
+      this.#seed = undefined;
+      throw error;
+    });
+    return this.#seed;
+  }
+
+  async #loadSeed(): Promise<Buffer> {
+    const kept = await this.#secrets.get(HOST);
+    if (kept !== undefined) return Buffer.from(kept, 'base64');
+    const seed = randomBytes(32);
+    await this.#secrets.set(HOST, seed.toString('base64'));
+    return seed;
+  }
+
+  #change(user: string, edit: (stored: StoredAccount) => StoredAccount): Promise<void> {
+    return this.#changes.run(user, async () => {
+      await this.#accounts.set(user, edit(await this.#existing(user)));
+    });
+  }
+
+  async #existing(user: string): Promise<StoredAccount> {
+    const stored = await this.#accounts.get(user);
+    if (!stored) throw new AccountError('not-found', user);
+    return stored;
+  }
+}
+
+function publicAccount(user: string, { enabled, createdAt }: StoredAccount): Account {
+  return { user, enabled, createdAt };
+}
+
+async function keysOf(user: string, password: string): Promise<Record<ScramHash, ScramKeys>> {
+  const prepared = preparePassword(password);
+  if (prepared === undefined) throw new AccountError('unusable-password', user);
+  const [sha1, sha256] = await Promise.all([
+    deriveKeys(prepared, { hash: 'sha1' }),
+    deriveKeys(prepared, { hash: 'sha256' }),
+  ]);
+  return { sha1, sha256 };
+}

@@ -80,7 +80,11 @@ export class Server implements ServerContext {
     try {
       await this.#prepare();
       for (const config of this.config.hosts) await this.#startHost(config.domain);
-      registerCoreCommands(this.commands, this, this.#modules);
+      registerCoreCommands(this.commands, {
+        hosts: this.router.hosts,
+        modules: this.#modules,
+        purge: (host, user) => this.#storage!.purge(host.domain, user),
+      });
       await this.#listen();
     } catch (error) {
       await this.stop();

@@ -86,6 +86,14 @@ export class ModuleHost {
     }
   }
 
+  /**
+   * Whether a module is made for this kind of host.
+   * @throws ModuleError MODULE_NOT_FOUND
+   */
+  async accepts(name: string): Promise<boolean> {
+    return fits(await this.#files.import(name), this.#host);
+  }
+
   /** Unloads everything, the last loaded first. */
   async close(): Promise<void> {
     for (const name of [...this.#loaded.keys()].reverse()) await this.#stop(name);
@@ -173,13 +181,18 @@ export class ModuleHost {
     }
   }
 
-  #checkScope({ name, scope = 'local' }: ModuleDefinition): void {
-    if (scope === 'host' || scope === this.#host.kind) return;
-    const place = scope === 'local' ? 'hosts with users' : 'components';
+  #checkScope(definition: ModuleDefinition): void {
+    if (fits(definition, this.#host)) return;
+    const { name, scope } = definition;
+    const place = scope === 'component' ? 'components' : 'hosts with users';
     throw new ModuleError(
       'MODULE_WRONG_SCOPE',
       name,
       `Module "${name}" is for ${place}; ${this.#host.domain} is none`,
     );
   }
+}
+
+function fits({ scope = 'local' }: ModuleDefinition, host: LocalHost): boolean {
+  return scope === 'host' || scope === host.kind;
 }

@@ -82,7 +82,10 @@ export class Router {
 
   #dispatch(event: StanzaEvent): void {
     const host = this.hosts.get(event.to.domain);
-    if (host) return this.#deliver(host, event);
+    if (host) {
+      this.#deliver(host, event);
+      return;
+    }
     const sender = this.hosts.get(event.from.domain);
     if (!sender) {
       this.#log.warn('no relaying between other servers', { from: event.from.domain, to: event.to.domain });

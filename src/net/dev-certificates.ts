@@ -99,13 +99,13 @@ function makeAuthority(now: number): { key: string; cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const name = commonName(`enjamb development CA ${randomBytes(4).toString('hex')}`);
   const keyId = keyIdOf(publicKey);
-  const cert = signCertificate(
-    privateKey,
-    name,
-    name,
+  const cert = signCertificate({
+    issuerKey: privateKey,
+    issuer: name,
+    subject: name,
     publicKey,
-    [now, now + CA_LIFE_MS],
-    [
+    validity: [now, now + CA_LIFE_MS],
+    extensions: [
       extension(
         '2.5.29.19',
         true,
@@ -115,7 +115,7 @@ function makeAuthority(now: number): { key: string; cert: string } {
       extension('2.5.29.14', false, encode(TAG.OCTET_STRING, keyId)),
       extension('2.5.29.35', false, sequence(encode(contextTag(0), keyId))),
     ],
-  );
+  });
   return { key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), cert };
 }
 
@@ -127,13 +127,13 @@ function makeHostCertificate(
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   // A common name ends at 64 characters (RFC 5280 appendix A.1); nobody reads it but people.
   const subject = domain.length <= 64 ? commonName(domain) : sequence();
-  const cert = signCertificate(
-    authority.key,
-    authority.name,
+  const cert = signCertificate({
+    issuerKey: authority.key,
+    issuer: authority.name,
     subject,
     publicKey,
-    [now, now + LIFE_MS],
-    [
+    validity: [now, now + LIFE_MS],
+    extensions: [
       extension('2.5.29.19', true, sequence()),
       extension('2.5.29.15', true, bitString(Buffer.from([0b10000000]), 7)), // digitalSignature
       extension('2.5.29.37', false, sequence(oid('1.3.6.1.5.5.7.3.1'), oid('1.3.6.1.5.5.7.3.2'))), // server, client
@@ -142,7 +142,7 @@ function makeHostCertificate(
       // Critical when the subject is empty (RFC 5280 §4.2.1.6).
       extension(OID.SUBJECT_ALT_NAME, domain.length > 64, alternativeNames(domain)),
     ],
-  );
+  });
   return { key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), cert };
 }
 

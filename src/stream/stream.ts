@@ -18,6 +18,7 @@ import { XmlParser } from '../xml/parser.ts';
 import { openTag, serialize } from '../xml/serialize.ts';
 import { Deadlines, type StreamTimeouts } from './deadlines.ts';
 import { readHeader, type StreamHeader } from './header.ts';
+import { ReadLimit, type ReadRate } from './read-limit.ts';
 import { readStreamError } from './received-error.ts';
 
 /**
@@ -34,8 +35,6 @@ export interface StreamHandler {
   onElement(element: Element): void;
   /** The stream is over: nothing is sent or received any more. Called exactly once. */
   onClose(error: Error | undefined, cause: StreamCloseCause): void;
-  /** Bytes have arrived, before they are parsed. */
-  onBytes?(count: number): void;
   /** What was queued for the peer has gone out. */
   onDrain?(): void;
 }
@@ -52,6 +51,8 @@ export interface StreamOptions {
   timeouts?: Partial<StreamTimeouts>;
   /** Default: those for peers that have not authenticated. */
   limits?: ParserLimits;
+  /** How fast the peer may send; faster, and it is read more slowly. Default: no limit. */
+  rate?: ReadRate | undefined;
 }
 
 export interface OpenOptions {
@@ -77,6 +78,7 @@ export class XmlStream {
   #handler: StreamHandler;
   readonly #options: StreamOptions;
   readonly #deadlines: Deadlines;
+  readonly #readLimit: ReadLimit | undefined;
   #parser: XmlParser;
   #limits: ParserLimits;
   #phase: Phase = 'open';
@@ -101,6 +103,7 @@ export class XmlStream {
       expired: (what) => this.#end(new StreamError('connection-timeout', what), 'timeout'),
       isPaused: () => this.#pauses.size > 0,
     });
+    if (options.rate !== undefined) this.#readLimit = new ReadLimit(options.rate, options.clock, this);
     this.#deadlines.startNegotiation();
     this.#deadlines.startHeader();
     connection.handler = {
@@ -213,12 +216,15 @@ export class XmlStream {
    * peer are still handled until it has closed its side too, for a limited time (§4.4). Idempotent.
    */
   close(error?: Error, cause: StreamCloseCause = error === undefined ? 'local' : 'stream-error'): void {
-    if (error !== undefined) return this.#end(error, cause);
+    if (error !== undefined) {
+      this.#end(error, cause);
+      return;
+    }
     if (this.#phase !== 'open') return;
     this.#writeClose();
     this.#phase = 'closing';
     this.#deadlines.stop();
-    this.#pauses.clear();
+    this.unpause('output');
     this.connection.resume(); // The peer's closing tag may be behind what we have not read.
     this.#closeTimer = this.#options.clock.after(this.#deadlines.closeMs, () =>
       this.#closed(undefined, cause),
@@ -228,7 +234,7 @@ export class XmlStream {
   #onData(chunk: Buffer): void {
     if (this.#phase === 'closed') return;
     this.lastReceivedAt = this.#options.clock.now();
-    this.#handler.onBytes?.(chunk.length);
+    this.#readLimit?.take(chunk.length);
     this.#parse(chunk);
   }
 
@@ -279,10 +285,12 @@ export class XmlStream {
   #onElement(element: Element): void {
     if (this.#phase === 'closed') return;
     this.#progressed = true;
-    if (!element.is('error', NS.STREAM)) return this.#handler.onElement(element);
-    const error = readStreamError(element);
-    this.#writeClose();
-    this.#closed(error, 'stream-error');
+    if (!element.is('error', NS.STREAM)) {
+      this.#handler.onElement(element);
+      return;
+    }
+    if (this.#phase === 'open') this.#writeClose();
+    this.#closed(readStreamError(element), 'stream-error');
   }
 
   /** RFC 6120 §4.4: the closing tag is answered in kind; then the connection ends. */
@@ -294,7 +302,10 @@ export class XmlStream {
   }
 
   #failed(error: unknown): void {
-    if (error instanceof StreamError) return this.#end(error, 'stream-error');
+    if (error instanceof StreamError) {
+      this.#end(error, 'stream-error');
+      return;
+    }
     this.#options.log.error('stream handler failed', { error });
     this.#end(new StreamError('internal-server-error'), 'stream-error');
   }
@@ -313,7 +324,7 @@ export class XmlStream {
       if (this.#options.role === 'initiator') return;
       this.open({ from: this.#options.from, id: newId() });
     }
-    if (error !== undefined) this.connection.write(serialize(toStreamError(error).toElement()));
+    if (error instanceof StreamError) this.connection.write(serialize(error.toElement()));
     this.connection.write('</stream:stream>');
   }
 
@@ -323,6 +334,7 @@ export class XmlStream {
     this.#phase = 'closed';
     this.#closeTimer?.cancel();
     this.#deadlines.stop();
+    this.#readLimit?.stop();
     this.#parser.stop();
     this.#pauses.clear();
     this.connection.resume(); // What is still on its way must be read, or the peer loses our last words.
@@ -347,9 +359,4 @@ function headerText(namespace: string, options: OpenOptions): string {
     'xml:lang': options.lang ?? 'en',
   });
   return `<?xml version='1.0'?>${openTag(header)}`;
-}
-
-/** What the peer is told: never the words of an error that was not made for it. */
-function toStreamError(error: Error): StreamError {
-  return error instanceof StreamError ? error : new StreamError('internal-server-error');
 }

@@ -73,6 +73,13 @@ export class XmlParser {
     this.#tokenizer.stop();
   }
 
+  /** Goes on after `stop`, with the bytes that `rest` gave first. */
+  resume(): void {
+    if (this.#state === 'failed') return;
+    this.#tokenizer.resume();
+    this.#state = 'open';
+  }
+
   /** The bytes that were received and not looked at because of `stop`; the caller's from then on. */
   rest(): Buffer {
     const rest = this.#rest;

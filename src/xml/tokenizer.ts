@@ -130,6 +130,11 @@ export class Tokenizer {
     this.#stopped = true;
   }
 
+  /** Makes `write` possible again. */
+  resume(): void {
+    this.#stopped = false;
+  }
+
   /** Takes bytes and returns how many of them it has looked at: fewer than all only after `stop`. */
   write(chunk: Buffer): number {
     let at = 0;

@@ -90,6 +90,8 @@ export class XmlStream {
   #progressed = false;
   readonly #pauses = new Set<string>();
   #isSuspended = false;
+  /** Chunks that came while suspended; reading is paused then, so there is hardly one. */
+  readonly #held: Buffer[] = [];
   #closeTimer: Timer | undefined;
 
   constructor(connection: Connection, options: StreamOptions) {
@@ -158,9 +160,8 @@ export class XmlStream {
     this.#isOpened = false;
     this.header = undefined;
     this.#parser.stop();
-    this.#isSuspended = false;
     if (this.#isParsing) this.#restartPending = true;
-    else this.#continueWith(this.#parser.rest());
+    else this.#restartWith(this.#leftover());
   }
 
   /**
@@ -184,10 +185,11 @@ export class XmlStream {
   }
 
   resume(): void {
-    if (!this.#isSuspended) return;
+    if (!this.#isSuspended || this.#phase === 'closed') return;
     this.#isSuspended = false;
     this.unpause('suspended');
-    if (!this.#isParsing) this.#parse(this.#parser.rest());
+    this.#parser.resume();
+    if (!this.#isParsing) this.#parse(this.#leftover());
   }
 
   /** Stops reading from the peer until every reason to do so has gone. */
@@ -235,7 +237,8 @@ export class XmlStream {
     if (this.#phase === 'closed') return;
     this.lastReceivedAt = this.#options.clock.now();
     this.#readLimit?.take(chunk.length);
-    this.#parse(chunk);
+    if (this.#isSuspended) this.#held.push(chunk);
+    else this.#parse(chunk);
   }
 
   #parse(chunk: Buffer): void {
@@ -249,12 +252,18 @@ export class XmlStream {
       this.#isParsing = false;
     }
     if (this.#phase === 'closed') return;
-    if (this.#restartPending) this.#continueWith(this.#parser.rest());
+    if (this.#restartPending) this.#restartWith(this.#leftover());
     else this.#deadlines.stanza(this.#parser.midStanza, this.#progressed);
   }
 
-  #continueWith(leftover: Buffer): void {
+  /** What has been received and not been parsed. */
+  #leftover(): Buffer {
+    return Buffer.concat([this.#parser.rest(), ...this.#held.splice(0)]);
+  }
+
+  #restartWith(leftover: Buffer): void {
     this.#restartPending = false;
+    this.#isSuspended = false;
     if (this.#phase !== 'open') return;
     this.#parser = this.#newParser();
     this.#deadlines.startHeader();

@@ -33,29 +33,29 @@ class NewerDatabase extends Error {}
 /** Opens, protects and updates the database. */
 function open(file: string): Database.Database {
   const db = new Database(file, { timeout: BUSY_TIMEOUT_MS });
+  const version = versionOf(db);
+  if (version > MIGRATIONS.length) {
+    throw new NewerDatabase(`The database has version ${version}, this server knows ${MIGRATIONS.length}`);
+  }
   // WAL: readers never wait for the writer. FULL: a commit is on the disk, not in the system's cache.
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = FULL');
   db.pragma(`journal_size_limit = ${JOURNAL_LIMIT_BYTES}`);
   db.pragma('cache_size = -16000');
-  MIGRATIONS.forEach((sql, version) => {
-    migrate(db, version, sql);
+  MIGRATIONS.forEach((sql, from) => {
+    migrate(db, from, sql);
   });
-  const version = versionOf(db);
-  if (version > MIGRATIONS.length) {
-    throw new NewerDatabase(`The database has version ${version}, this server knows ${MIGRATIONS.length}`);
-  }
   return db;
 }
 
-function migrate(db: Database.Database, version: number, sql: string): void {
+function migrate(db: Database.Database, from: number, sql: string): void {
   const step = db.transaction(() => {
     // Read inside the transaction: another process may have taken the step meanwhile.
-    if (versionOf(db) !== version) return;
+    if (versionOf(db) !== from) return;
     db.exec(sql);
-    db.pragma(`user_version = ${version + 1}`);
+    db.pragma(`user_version = ${from + 1}`);
   });
-  if (versionOf(db) === version) step.immediate();
+  if (versionOf(db) === from) step.immediate();
 }
 
 function versionOf(db: Database.Database): number {
@@ -200,6 +200,7 @@ function serve({ file }: WriterData, port: NonNullable<typeof parentPort>): void
       answer({ outcomes: writer.run(message.batch) });
       return;
     }
+    db.pragma('busy_timeout = 1000'); // A stop does not wait long for another process's readers.
     db.pragma('wal_checkpoint(TRUNCATE)');
     db.close();
     port.close();

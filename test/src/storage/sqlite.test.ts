@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import Database from 'better-sqlite3';
+import { SqliteStorage } from '../../../src/storage/drivers/sqlite.ts';
+import { openStorage } from '../../../src/storage/index.ts';
+import { storageContract } from '../../storage/contract.ts';
+import { emptyFolder } from '../../storage/folder.ts';
+
+const HOST = 'montague.lit';
+
+storageContract('sqlite', () => openStorage({ driver: 'sqlite', dataPath: emptyFolder() }));
+
+test('what was written is there after closing and opening again', async () => {
+  const dataPath = emptyFolder();
+  const first = await openStorage({ driver: 'sqlite', dataPath });
+  const unawaited = first.keyval(HOST, 'vcard').set('romeo', 'queued when closed');
+  await Promise.all([first.close(), unawaited]);
+  assert.ok(!existsSync(join(dataPath, 'enjamb.sqlite-wal')), 'the log is folded into the database');
+  const second = await openStorage({ driver: 'sqlite', dataPath });
+  assert.equal(await second.keyval(HOST, 'vcard').get('romeo'), 'queued when closed');
+  await second.close();
+});
+
+test('folder and files are for their owner only', async () => {
+  const dataPath = join(emptyFolder(), 'deep', 'data');
+  const driver = await openStorage({ driver: 'sqlite', dataPath });
+  await driver.keyval(HOST, 'vcard').set('romeo', 1);
+  assert.equal(statSync(dataPath).mode & 0o777, 0o700);
+  for (const suffix of ['', '-wal', '-shm']) {
+    assert.equal(statSync(join(dataPath, `enjamb.sqlite${suffix}`)).mode & 0o777, 0o600, suffix);
+  }
+  await driver.close();
+});
+
+test('an operation that fails fails alone, and the rest of its batch is kept', async () => {
+  const dataPath = emptyFolder();
+  const driver = await openStorage({ driver: 'sqlite', dataPath });
+  const store = driver.keyval(HOST, 'vcard');
+  await store.set('first', 0);
+  poison(dataPath);
+  const names = ['romeo', 'poison', 'juliet'];
+  const results = await Promise.allSettled(names.map((owner) => store.set(owner, 1)));
+  assert.deepEqual(
+    results.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  );
+  const reason = (results[1] as PromiseRejectedResult).reason;
+  assert.equal(reason.name, 'StorageError');
+  assert.equal(reason.condition, 'failed');
+  assert.equal(reason.driver, 'sqlite');
+  assert.equal(reason.store, 'vcard');
+  assert.match(reason.cause.message, /bad apple/);
+  assert.deepEqual(await Promise.all(names.map((owner) => store.get(owner))), [1, undefined, 1]);
+  assert.equal(driver.queuedBytes, 0);
+  await driver.close();
+});
+
+test('a store whose first write failed can be written afterwards', async () => {
+  const dataPath = emptyFolder();
+  const driver = await openStorage({ driver: 'sqlite', dataPath });
+  poison(dataPath);
+  const store = driver.keyval(HOST, 'new');
+  await assert.rejects(store.set('poison', 1), { condition: 'failed' });
+  await store.set('romeo', 1);
+  assert.equal(await store.get('romeo'), 1);
+  await driver.close();
+});
+
+test('beyond the bound of the queue writes are refused, and taken again once it has drained', async () => {
+  const driver = await SqliteStorage.open(emptyFolder(), { maxQueuedBytes: 100_000 });
+  const store = driver.keyval(HOST, 'vcard');
+  const big = 'x'.repeat(40_000);
+  const taken = [store.set('a', big), store.set('b', big)];
+  assert.ok(driver.queuedBytes > 80_000 && driver.queuedBytes <= driver.maxQueuedBytes);
+  await assert.rejects(store.set('c', big), { condition: 'resource-constraint', store: 'vcard' });
+  await Promise.all(taken);
+  assert.equal(driver.queuedBytes, 0);
+  await store.set('c', big);
+  assert.deepEqual(await Promise.all(['a', 'b', 'c'].map((owner) => store.get(owner))), [big, big, big]);
+  await driver.close();
+});
+
+test('more writes than one commit takes are all made, in order', async () => {
+  const driver = await openStorage({ driver: 'sqlite', dataPath: emptyFolder() });
+  const store = driver.archive(HOST, 'mam');
+  const order: number[] = [];
+  const numbers = Array.from({ length: 950 }, (_, n) => n);
+  await Promise.all(
+    numbers.map(async (n) => {
+      await store.append('romeo', { id: `${n}`, at: 1, with: 'x', xml: '<x/>' });
+      order.push(n);
+    }),
+  );
+  assert.deepEqual(order, numbers);
+  const page = await store.query('romeo', {});
+  assert.deepEqual(
+    page.entries.map(({ id }) => Number(id)),
+    numbers,
+  );
+  await driver.close();
+});
+
+test('two storages on one file see and survive each other', async () => {
+  const dataPath = emptyFolder();
+  const [server, tool] = await Promise.all([
+    openStorage({ driver: 'sqlite', dataPath }),
+    openStorage({ driver: 'sqlite', dataPath }),
+  ]);
+  const numbers = Array.from({ length: 300 }, (_, n) => n);
+  await Promise.all(
+    numbers.flatMap((n) => [
+      server.map(HOST, 'm').set('romeo', `server${n}`, n),
+      tool.map(HOST, 'm').set('romeo', `tool${n}`, n),
+    ]),
+  );
+  assert.equal((await server.map(HOST, 'm').entries('romeo')).size, 600);
+  await server.close();
+  assert.equal((await tool.map(HOST, 'm').entries('romeo')).size, 600);
+  await tool.close();
+});
+
+test("another process's lock is waited for", async () => {
+  const dataPath = emptyFolder();
+  const driver = await openStorage({ driver: 'sqlite', dataPath });
+  const store = driver.keyval(HOST, 'vcard');
+  const other = new Database(join(dataPath, 'enjamb.sqlite'));
+  other.exec('BEGIN IMMEDIATE');
+  let done = false;
+  const written = store.set('romeo', 1).then(() => {
+    done = true;
+  });
+  assert.equal(await driver.keyval(HOST, 'other').get('juliet'), undefined, 'readers are not held up');
+  assert.equal(done, false);
+  other.exec('COMMIT');
+  other.close();
+  await written;
+  assert.equal(await store.get('romeo'), 1);
+  await driver.close();
+});
+
+test('a file that is no database, or a folder that cannot be made, is a clear error', async () => {
+  const dataPath = emptyFolder();
+  const file = join(dataPath, 'enjamb.sqlite');
+  writeFileSync(file, 'This is not a database. '.repeat(100));
+  await assert.rejects(openStorage({ driver: 'sqlite', dataPath }), (error: Error) => {
+    assert.equal(error.name, 'StorageError');
+    assert.match(error.message, /enjamb\.sqlite: .*not a database/);
+    return true;
+  });
+  await assert.rejects(openStorage({ driver: 'sqlite', dataPath: join(file, 'data') }), {
+    name: 'StorageError',
+    condition: 'failed',
+  });
+});
+
+/** From now on the database refuses to store an owner named 'poison'. */
+function poison(dataPath: string): void {
+  const db = new Database(join(dataPath, 'enjamb.sqlite'));
+  db.exec(`CREATE TRIGGER poison BEFORE INSERT ON keyval WHEN new.owner = 'poison'
+    BEGIN SELECT RAISE(ABORT, 'bad apple'); END`);
+  db.close();
+}

@@ -1,0 +1,22 @@
+// Writes to the database in its first argument until killed, and prints each key once it has been acknowledged.
+
+import { writeSync } from 'node:fs';
+import { openStorage } from '../../src/storage/index.ts';
+
+const driver = await openStorage({ driver: 'sqlite', dataPath: process.argv[2] ?? '' });
+const map = driver.map('montague.lit', 'pep');
+const archive = driver.archive('montague.lit', 'mam');
+const STREAMS = 40;
+
+async function writeForever(stream: number): Promise<void> {
+  for (let n = 0; ; n++) {
+    const key = `${stream}/${n}`;
+    await Promise.all([
+      map.set('romeo', key, n),
+      archive.append('romeo', { id: key, at: n, with: 'juliet@capulet.lit', xml: 'x'.repeat(300) }),
+    ]);
+    writeSync(1, `${key}\n`); // Synchronous: what was acknowledged has left the process.
+  }
+}
+
+await Promise.all(Array.from({ length: STREAMS }, (_, stream) => writeForever(stream)));

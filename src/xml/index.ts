@@ -1,3 +1,4 @@
+export { flatCopy, parseElement } from './copy.ts';
 export * from './element.ts';
 export * from './errors.ts';
 export * from './jid.ts';

@@ -18,10 +18,9 @@ interface Children extends Array<Node> {
  * @throws Error when a name is not a qualified XML name: names never come from input.
  */
 export function serialize(element: Element): string {
-  const name = element.name;
+  const start = startOf(element);
   const content = serializeChildren(element.children);
-  if (content === '') return `${startOf(element)}/>`;
-  return `${startOf(element)}>${content}</${name}>`;
+  return content === '' ? `${start}/>` : `${start}>${content}</${element.name}>`;
 }
 
 /** Writes the start tag alone: the header of a stream. @throws Error when a name is not an XML name. */
@@ -56,26 +55,43 @@ function serializeChildren(children: Children): string {
 
 /** `<name a='b'`, without what closes the tag. */
 function startOf(element: Element): string {
-  let tag = TAGS.get(element.name) ?? remember(TAGS, element.name, `<${element.name}`);
+  let tag = wordFor(element.name).tag;
   const attrs = element.attrs;
+  let first = true;
   for (const key in attrs) {
     const value = attrs[key];
     if (value === undefined) continue;
-    tag += `${KEYS.get(key) ?? remember(KEYS, key, ` ${key}='`)}${escapeAttribute(value)}'`;
+    const word = wordFor(key);
+    tag += (first ? word.firstKey : word.key) + escapeAttribute(value);
+    first = false;
   }
-  return tag;
+  return first ? tag : `${tag}'`;
 }
 
-// Names seen to be proper, with what is written for them. Bounded, because parsed names come through here too.
-const TAGS = new Map<string, string>();
-const KEYS = new Map<string, string>();
-const MAX_KNOWN_NAMES = 2048;
+/** A name known to be proper, with what is written for it: fewer strings to join, and no second check. */
+interface Word {
+  readonly name: string;
+  readonly tag: string;
+  readonly firstKey: string;
+  /** With the quote that ends the attribute before. */
+  readonly key: string;
+}
 
-function remember(known: Map<string, string>, name: string, written: string): string {
+/** Fixed in size, because the names of parsed elements come through here too: new ones evict others. */
+const SLOTS = 1024;
+const words: (Word | undefined)[] = new Array(SLOTS).fill(undefined);
+
+function wordFor(name: string): Word {
+  const length = name.length;
+  const hash =
+    name.charCodeAt(0) * 31 + name.charCodeAt(length >> 1) * 7 + name.charCodeAt(length - 1) + length * 131;
+  const slot = hash & (SLOTS - 1);
+  const word = words[slot];
+  if (word !== undefined && word.name === name) return word;
   if (!QNAME.test(name)) throw new Error(`Not an XML name: ${JSON.stringify(name)}`);
-  if (known.size >= MAX_KNOWN_NAMES) known.clear();
-  known.set(name, written);
-  return written;
+  const fresh = { name, tag: `<${name}`, firstKey: ` ${name}='`, key: `' ${name}='` };
+  words[slot] = fresh;
+  return fresh;
 }
 
 // One look finds whether a value has anything to replace; most have not. Surrogates are looked at only then.

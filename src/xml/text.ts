@@ -1,19 +1,39 @@
-// Character and entity references (XML 1.0 §4.1, §4.6; RFC 6120 §11.1).
+// What stands between tags or in an attribute value, to what it means.
 
 import { isXmlChar } from './chars.ts';
 import { StreamError } from './errors.ts';
+
+/**
+ * The meaning of text between tags (XML 1.0 §2.4, §2.11).
+ *
+ * @throws StreamError as {@link expandReferences} does, and 'not-well-formed' for a `]]>`.
+ */
+export function characterData(raw: string): string {
+  if (raw.includes(']]>')) throw new StreamError('not-well-formed', ']]> in text');
+  return expandReferences(normaliseLineEnds(raw));
+}
+
+/** The meaning of an attribute value (XML 1.0 §3.3.3). @throws StreamError as {@link expandReferences} does. */
+export function attributeValue(raw: string): string {
+  return expandReferences(raw.replace(/\r\n|[\t\n\r]/g, ' '));
+}
+
+/** XML 1.0 §2.11. */
+export function normaliseLineEnds(text: string): string {
+  return text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text;
+}
 
 const PREDEFINED: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 const REFERENCE = /&(?:(amp|lt|gt|quot|apos)|#0*([0-9]{1,7})|#x0*([0-9A-Fa-f]{1,6}));/y;
 const ENTITY = /&[:A-Z_a-z\u0080-\uffff][-.:0-9A-Z_a-z\u0080-\uffff]*;/y;
 
 /**
- * Replaces the references in a text.
+ * Replaces the references in a text (XML 1.0 §4.1, §4.6; RFC 6120 §11.1).
  *
  * @throws StreamError 'restricted-xml' for an entity other than the five predefined ones, 'not-well-formed' for a
  * bare `&` and for a reference to what is no character of XML.
  */
-export function expandReferences(text: string): string {
+function expandReferences(text: string): string {
   let result = '';
   let done = 0;
   for (let at = text.indexOf('&'); at >= 0; at = text.indexOf('&', done)) {

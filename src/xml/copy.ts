@@ -1,0 +1,39 @@
+// Elements that outlive the stream they came on: copies that keep nothing else alive, and text back to elements.
+
+import { type Attrs, Element } from './element.ts';
+import { detach } from './names.ts';
+import { NS } from './namespaces.ts';
+import { XmlParser } from './parser.ts';
+
+/** Shorter texts are copied by the runtime anyway, and never keep what they were cut out of. */
+const SHORTEST_CUT = 13;
+
+/** A copy, all the way down, that shares no memory with the bytes the original was parsed from. */
+export function flatCopy(element: Element): Element {
+  const attrs: Attrs = {};
+  for (const key in element.attrs) attrs[key] = flatText(element.attrs[key]);
+  const copy = new Element(element.name, attrs);
+  for (const child of element.children) {
+    copy.append(typeof child === 'string' ? flatText(child) : flatCopy(child));
+  }
+  return copy;
+}
+
+/**
+ * Reads one element from text that `serialize` wrote, in the content namespace of a client's stream.
+ * @throws StreamError when it is not well-formed; Error when it is not exactly one element.
+ */
+export function parseElement(text: string): Element {
+  const found: Element[] = [];
+  const parser = new XmlParser({ onOpen() {}, onElement: (element) => found.push(element), onClose() {} });
+  parser.write(
+    Buffer.from(`<stream:stream xmlns='${NS.CLIENT}' xmlns:stream='${NS.STREAM}'>${text}</stream:stream>`),
+  );
+  const [element] = found;
+  if (element === undefined || found.length > 1) throw new Error('Exactly one element expected');
+  return element;
+}
+
+function flatText<T extends string | undefined>(text: T): T {
+  return (text === undefined || text.length < SHORTEST_CUT ? text : detach(text)) as T;
+}

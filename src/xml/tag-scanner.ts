@@ -1,0 +1,194 @@
+// One tag, from the first byte of its name to its `>`.
+//
+//   NAME ─▶ INSIDE ⇄ ATTRIBUTE_NAME ─▶ EQUALS ─▶ QUOTE ─▶ VALUE      END_NAME ─▶ END_SPACE
+//             └─'/'─▶ EMPTY
+
+import { AMPERSAND, BAD, BREAK, BYTE_FLAGS, HIGH, isSpace, LESS_THAN, NAME_BYTES } from './chars.ts';
+import { hashStep, internValue, type Name } from './names.ts';
+import { attributeValue } from './text.ts';
+import type { TokenInput } from './token-input.ts';
+
+const NAME = 0;
+const INSIDE = 1;
+const ATTRIBUTE_NAME = 2;
+const EQUALS = 3;
+const QUOTE = 4;
+const VALUE = 5;
+const EMPTY = 6;
+const END_NAME = 7;
+const END_SPACE = 8;
+
+const GREATER = 0x3e;
+const SLASH = 0x2f;
+const EQUALS_SIGN = 0x3d;
+const DOUBLE_QUOTE = 0x22;
+const SINGLE_QUOTE = 0x27;
+
+/** What a complete tag was. */
+export type TagKind = 'start' | 'empty' | 'end';
+
+export class TagScanner {
+  readonly #input: TokenInput;
+  #state = NAME;
+  #hash = 0;
+  #flags = 0;
+  #quote = 0;
+  #spaced = false;
+  /** The tag's name, once that is complete. */
+  name: Name | undefined;
+  /** The attributes of a start tag; emptied by `reset`. */
+  readonly attributes: Name[] = [];
+  readonly values: string[] = [];
+  /** Set when the tag is complete. */
+  kind: TagKind | undefined;
+
+  constructor(input: TokenInput) {
+    this.#input = input;
+  }
+
+  reset(endTag: boolean): void {
+    this.#state = endTag ? END_NAME : NAME;
+    this.#hash = 0;
+    this.kind = undefined;
+    this.attributes.length = 0;
+    this.values.length = 0;
+  }
+
+  /** Goes on at `at` to the end of the tag or of the window; returns where it got. */
+  scan(at: number): number {
+    const end = this.#input.end;
+    let next = at;
+    while (next < end && this.kind === undefined) next = this.#step(next);
+    return next;
+  }
+
+  #step(at: number): number {
+    switch (this.#state) {
+      case NAME:
+      case ATTRIBUTE_NAME:
+      case END_NAME:
+        return this.#name(at);
+      case INSIDE:
+        return this.#inside(at);
+      case VALUE:
+        return this.#value(at);
+      default:
+        return this.#single(at, this.#input.bytes[at]!);
+    }
+  }
+
+  /** The states that want one certain byte, some with white space before it. */
+  #single(at: number, byte: number): number {
+    switch (this.#state) {
+      case EQUALS:
+        if (byte === EQUALS_SIGN) this.#state = QUOTE;
+        else if (!isSpace(byte)) throw this.#malformed(at, 'Attribute without a value');
+        return at + 1;
+      case QUOTE:
+        if (byte === DOUBLE_QUOTE || byte === SINGLE_QUOTE) this.#beginValue(byte);
+        else if (!isSpace(byte)) throw this.#malformed(at, 'Attribute value without quotes');
+        return at + 1;
+      case EMPTY:
+        if (byte !== GREATER) throw this.#malformed(at, 'Stray slash in a tag');
+        this.kind = 'empty';
+        return at + 1;
+      default:
+        if (byte === GREATER) this.kind = 'end';
+        else if (!isSpace(byte)) throw this.#malformed(at, 'End tag with more than a name');
+        return at + 1;
+    }
+  }
+
+  #name(at: number): number {
+    const { bytes, end, limits, pendingBytes } = this.#input;
+    let hash = this.#hash;
+    let i = at;
+    for (; i < end; i++) {
+      const byte = bytes[i]!;
+      if (NAME_BYTES[byte] === 0) break;
+      hash = hashStep(hash, byte);
+    }
+    this.#hash = hash;
+    if (pendingBytes + i - at > limits.nameBytes) {
+      throw this.#input.error(i, 'policy-violation', 'Name too long');
+    }
+    if (i === end) return this.#input.suspend(at);
+    const name = this.#input.takeName(at, i, hash);
+    if (name === undefined) throw this.#malformed(i, 'Not a name');
+    return this.#finishName(i, name);
+  }
+
+  #finishName(at: number, name: Name): number {
+    if (this.#state !== ATTRIBUTE_NAME) {
+      this.name = name;
+      this.#spaced = false;
+      this.#state = this.#state === NAME ? INSIDE : END_SPACE;
+      return at;
+    }
+    this.attributes.push(name);
+    this.#state = EQUALS;
+    return at;
+  }
+
+  /** Between the attributes, which need white space before them. */
+  #inside(at: number): number {
+    const { bytes, end, limits } = this.#input;
+    let i = at;
+    while (i < end && isSpace(bytes[i]!)) i++;
+    if (i > at) this.#spaced = true;
+    if (i === end) return i;
+    const byte = bytes[i]!;
+    if (byte === GREATER) {
+      this.kind = 'start';
+      return i + 1;
+    }
+    if (byte === SLASH) {
+      this.#state = EMPTY;
+      return i + 1;
+    }
+    if (NAME_BYTES[byte] !== 3 || !this.#spaced) throw this.#malformed(i, 'Stray character in a tag');
+    if (this.attributes.length >= limits.attributes) {
+      throw this.#input.error(i, 'policy-violation', 'Too many attributes');
+    }
+    this.#state = ATTRIBUTE_NAME;
+    this.#hash = 0;
+    return i;
+  }
+
+  #beginValue(quote: number): void {
+    this.#state = VALUE;
+    this.#quote = quote;
+    this.#flags = 0;
+  }
+
+  #value(at: number): number {
+    const { bytes, end } = this.#input;
+    const quote = this.#quote;
+    let flags = this.#flags;
+    let i = at;
+    for (; i < end; i++) {
+      const byte = bytes[i]!;
+      if (byte === quote) break;
+      flags |= BYTE_FLAGS[byte]!;
+      if ((flags & (BAD | LESS_THAN)) !== 0) throw this.#malformed(i, 'Character not allowed in a value');
+    }
+    this.#flags = flags;
+    if (i === end) return this.#input.suspend(at);
+    this.#input.checkSize(i);
+    this.values.push(this.#finishValue(this.#input.take(at, i, flags), flags));
+    this.#spaced = false;
+    this.#state = INSIDE;
+    return i + 1;
+  }
+
+  #finishValue(raw: string, flags: number): string {
+    const value = (flags & (BREAK | AMPERSAND)) === 0 ? raw : attributeValue(raw);
+    const name = this.attributes[this.attributes.length - 1]!;
+    const repeats = name.declares !== undefined || name.text === 'type';
+    return repeats && (flags & HIGH) === 0 ? internValue(value) : value;
+  }
+
+  #malformed(at: number, text: string): Error {
+    return this.#input.error(at, 'not-well-formed', text);
+  }
+}

@@ -1,7 +1,10 @@
-// Connects to the first target that answers (RFC 8305).
+// Connects to the first target that answers (RFC 8305, "happy eyeballs").
 
-import type { Socket } from 'node:net';
-import type { Resolver } from './dns.ts';
+import { connect, type Socket } from 'node:net';
+import { type Clock, systemClock, type Timer } from '../util/clock.ts';
+import { hostAndPort } from './address.ts';
+import type { Address, Resolver } from './dns.ts';
+import { NetError, reasonOf } from './errors.ts';
 import type { Target } from './srv.ts';
 
 export interface ConnectOptions {
@@ -10,12 +13,181 @@ export interface ConnectOptions {
   timeoutMs: number;
   /** Aborting ends all attempts. */
   signal?: AbortSignal;
+  /** How a socket is opened; the system's way by default. */
+  dial?(address: string, port: number): Socket;
+  clock?: Clock;
 }
 
-/** @throws NetError 'connect-failed' that says for each target why. */
-export function connectTcp(
-  _targets: readonly Target[],
-  _options: ConnectOptions,
-): Promise<{ socket: Socket; target: Target }> {
-  throw new Error('not yet');
+export interface Connected {
+  socket: Socket;
+  target: Target;
 }
+
+/** RFC 8305 §5, "Connection Attempt Delay". */
+const NEXT_ADDRESS_MS = 250;
+/** Another target is a second choice, not another way to the same place: the first gets more time (RFC 2782). */
+const NEXT_TARGET_MS = 3_000;
+const MAX_ADDRESSES_PER_TARGET = 8;
+const MAX_ATTEMPTS = 24;
+
+/**
+ * Dials the targets in order, IPv6 and IPv4 in turn, the next one whenever the last has failed or takes long. The
+ * first connection made is kept and belongs to the caller.
+ *
+ * @throws NetError 'connect-failed' that says for each target why.
+ */
+export function connectTcp(targets: readonly Target[], options: ConnectOptions): Promise<Connected> {
+  return new Race(targets, options).run();
+}
+
+interface Candidate extends Address {
+  target: Target;
+  isLastOfTarget: boolean;
+}
+
+class Race {
+  readonly #options: ConnectOptions;
+  readonly #clock: Clock;
+  readonly #candidates: AsyncGenerator<Candidate>;
+  readonly #dialling = new Set<Socket>();
+  readonly #failures: string[] = [];
+  readonly #result = Promise.withResolvers<Connected>();
+  #isOver = false;
+  #isExhausted = false;
+  #isFetching = false;
+  #nextTimer: Timer | undefined;
+
+  constructor(targets: readonly Target[], options: ConnectOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#candidates = this.#find(targets);
+  }
+
+  async run(): Promise<Connected> {
+    const { timeoutMs, signal } = this.#options;
+    const deadline = this.#clock.after(timeoutMs, () =>
+      this.#giveUp(`no answer within ${timeoutMs / 1000} s`),
+    );
+    const onAbort = () => this.#giveUp('given up');
+    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal?.aborted) onAbort();
+    else this.#next();
+    try {
+      return await this.#result.promise;
+    } finally {
+      deadline.cancel();
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Starts one more attempt. Only one candidate is looked up at a time. */
+  #next(): void {
+    this.#nextTimer?.cancel();
+    if (this.#isOver || this.#isFetching) return;
+    this.#isFetching = true;
+    this.#candidates.next().then(
+      ({ value, done }) => {
+        this.#isFetching = false;
+        if (this.#isOver) return;
+        if (!done) return this.#dial(value);
+        this.#isExhausted = true;
+        this.#checkForEnd();
+      },
+      (error: unknown) => this.#giveUp(reasonOf(error)),
+    );
+  }
+
+  #dial(candidate: Candidate): void {
+    const { address, target } = candidate;
+    const socket = (this.#options.dial ?? dial)(address, target.port);
+    this.#dialling.add(socket);
+    socket.once('connect', () => this.#win(socket, target));
+    socket.on('error', (error) => this.#lose(socket, candidate, error));
+    const delayMs = candidate.isLastOfTarget ? NEXT_TARGET_MS : NEXT_ADDRESS_MS;
+    this.#nextTimer = this.#clock.after(delayMs, () => this.#next());
+  }
+
+  #win(socket: Socket, target: Target): void {
+    if (this.#isOver) return;
+    this.#dialling.delete(socket);
+    this.#finish();
+    this.#result.resolve({ socket, target });
+  }
+
+  #lose(socket: Socket, { address, target }: Candidate, error: Error & { code?: string }): void {
+    socket.destroy();
+    if (!this.#dialling.delete(socket) || this.#isOver) return;
+    const where = target.host === address ? '' : ` (${address})`;
+    const why = WORDS[error.code ?? ''] ?? error.message;
+    this.#failures.push(`${hostAndPort(target.host, target.port)}${where}: ${why}`);
+    if (this.#isExhausted) this.#checkForEnd();
+    else this.#next();
+  }
+
+  #checkForEnd(): void {
+    if (this.#isExhausted && this.#dialling.size === 0) this.#giveUp(undefined);
+  }
+
+  #giveUp(reason: string | undefined): void {
+    if (this.#isOver) return;
+    const reasons = reason === undefined ? this.#failures : [...this.#failures, reason];
+    this.#finish();
+    const why = reasons.join('; ') || 'there is nothing to connect to';
+    this.#result.reject(new NetError('connect-failed', `no connection could be made: ${why}`));
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    this.#nextTimer?.cancel();
+    for (const socket of this.#dialling) socket.destroy();
+    this.#dialling.clear();
+  }
+
+  /** The addresses of all targets, looked up only when their turn has come. */
+  async *#find(targets: readonly Target[]): AsyncGenerator<Candidate> {
+    let left = MAX_ATTEMPTS;
+    for (const target of targets) {
+      const addresses = await this.#addressesOf(target);
+      for (const [index, address] of addresses.entries()) {
+        if (left-- === 0) return;
+        yield { ...address, target, isLastOfTarget: index === addresses.length - 1 };
+      }
+    }
+  }
+
+  async #addressesOf(target: Target): Promise<Address[]> {
+    try {
+      const { records } = await this.#options.resolver.resolveAddresses(target.host);
+      if (records.length === 0)
+        this.#failures.push(`${hostAndPort(target.host, target.port)}: has no address`);
+      return interleave(records).slice(0, MAX_ADDRESSES_PER_TARGET);
+    } catch (error) {
+      this.#failures.push(`${hostAndPort(target.host, target.port)}: ${reasonOf(error)}`);
+      return [];
+    }
+  }
+}
+
+/** IPv6 first, then in turn (RFC 8305 §4). */
+function interleave(addresses: readonly Address[]): Address[] {
+  const six = addresses.filter(({ family }) => family === 6);
+  const four = addresses.filter(({ family }) => family === 4);
+  const pairs = Math.max(six.length, four.length);
+  return Array.from({ length: pairs }, (_, index) => [six[index], four[index]])
+    .flat()
+    .filter((address) => address !== undefined);
+}
+
+/** Half-open sockets, so that what is queued when the peer ends still goes out (see connection.ts). */
+function dial(address: string, port: number): Socket {
+  return connect({ host: address, port, allowHalfOpen: true, noDelay: true });
+}
+
+const WORDS: Record<string, string> = {
+  ECONNREFUSED: 'connection refused',
+  ETIMEDOUT: 'no answer',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'no route to its network',
+  EADDRNOTAVAIL: 'this machine has no address of that kind',
+  ECONNRESET: 'connection reset',
+};

@@ -10,7 +10,8 @@ export type NetErrorCode =
   | 'no-service' // the domain says that it offers no such service (RFC 2782, target ".")
   | 'dns-failed' // no usable answer from any DNS server
   | 'connect-failed' // no target could be reached
-  | 'listen-failed'; // a port could not be opened
+  | 'listen-failed' // a port could not be opened
+  | 'too-many-connections'; // of one address
 
 /** A failure of the network or of its configuration; `message` is fit to be shown to an administrator. */
 export class NetError extends Error {

@@ -1,37 +1,186 @@
 // Opens ports and hands over the connections that arrive there.
 
-import type { Connection } from './connection.ts';
-import type { NetError } from './errors.ts';
+import { createServer, isIP, type Server, type Socket } from 'node:net';
+import { hostAndPort, limitKey, plainAddress } from './address.ts';
+import { Connection } from './connection.ts';
+import { NetError, reasonOf } from './errors.ts';
 import type { ServerTls } from './tls.ts';
 
 export interface ListenerOptions {
-  /** "*" is every address of both families. */
+  /** IP addresses; "*" is every address of both families. */
   interfaces: readonly string[];
+  /** 0 lets the system choose. */
   ports: readonly number[];
   /** Given: TLS from the first byte; the handler gets the connection after the handshake. */
   tls?: ServerTls;
-  /** Connections of one address at once, handshakes included. Default 100. */
+  /** Connections of one address (IPv6: one /64 network) at once, handshakes included. Default 100. */
   maxPerAddress?: number;
   /** Addresses that the cap does not apply to. */
   isExempt?(address: string): boolean;
+  /** See ConnectionOptions. */
   maxQueuedBytes?: number;
+  /** Must set the connection's handler before it returns. */
   onConnection(connection: Connection): void;
-  /** A peer was turned away (cap, failed handshake). */
+  /** A peer was turned away: too many connections, or a failed handshake. */
   onRefused?(reason: NetError, remoteAddress: string): void;
 }
 
+const MAX_PER_ADDRESS = 100;
+
 /** A set of open ports that belong together. */
 export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #servers: Server[] = [];
+  readonly #connectionsOf = new Map<string, number>();
+  readonly #handshaking = new Set<Socket>();
+
+  private constructor(options: ListenerOptions) {
+    this.#options = options;
+  }
+
   /** @throws NetError 'listen-failed'; ports opened before are closed again. */
-  static open(_options: ListenerOptions): Promise<Listener> {
-    throw new Error('not yet');
+  static async open(options: ListenerOptions): Promise<Listener> {
+    const listener = new Listener(options);
+    try {
+      for (const port of options.ports) await listener.#openPort(port);
+    } catch (error) {
+      await listener.close();
+      throw error;
+    }
+    return listener;
   }
-  /** What is really open, for logs; port 0 in the options has its real number here. */
+
+  /** What is really open, for logs. */
   get addresses(): { address: string; port: number }[] {
-    return [];
+    return this.#servers.flatMap((server) => {
+      const at = server.address();
+      return at === null || typeof at === 'string' ? [] : [{ address: at.address, port: at.port }];
+    });
   }
+
   /** Takes no more connections; those handed over stay with their owners. */
-  close(): Promise<void> {
-    throw new Error('not yet');
+  async close(): Promise<void> {
+    for (const socket of this.#handshaking) socket.destroy();
+    for (const server of this.#servers.splice(0)) server.close();
+  }
+
+  async #openPort(port: number): Promise<void> {
+    const missing: NetError[] = [];
+    let opened = 0;
+    for (const name of this.#options.interfaces) {
+      try {
+        await this.#openOne(name, port);
+        opened++;
+      } catch (error) {
+        // A machine without IPv6 is not misconfigured, as long as it listens on something.
+        if (!(error instanceof NetError) || name !== '::1' || !isFamilyMissing(error.cause)) throw error;
+        missing.push(error);
+      }
+    }
+    if (opened === 0 && missing[0] !== undefined) throw missing[0];
+  }
+
+  async #openOne(name: string, port: number): Promise<void> {
+    try {
+      if (name !== '*' && isIP(name) === 0) throw new Error('it is no IP address, and not "*"');
+      this.#servers.push(await this.#listen(name === '*' ? '::' : name, port));
+    } catch (error) {
+      if (name === '*' && isFamilyMissing(error)) return this.#openOne('0.0.0.0', port);
+      throw new NetError('listen-failed', whyClosed(name, port, error), { permanent: true, cause: error });
+    }
+  }
+
+  #listen(host: string, port: number): Promise<Server> {
+    return new Promise((resolve, reject) => {
+      // Half-open, so that what is queued when the peer ends still goes out (see connection.ts).
+      const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+      server.once('error', reject);
+      server.listen({ host, port }, () => {
+        server.off('error', reject);
+        server.on('error', (error) => this.#refuse('listen-failed', reasonOf(error), host));
+        resolve(server);
+      });
+    });
+  }
+
+  #accept(socket: Socket): void {
+    if (socket.remoteAddress === undefined) {
+      socket.destroy(); // gone before we looked
+      return;
+    }
+    const address = plainAddress(socket.remoteAddress);
+    socket.on('error', () => {});
+    if (!this.#count(socket, address)) {
+      socket.destroy();
+      this.#refuse('too-many-connections', `${address} has too many connections open`, address);
+      return;
+    }
+    if (this.#options.tls === undefined)
+      this.#handOver(new Connection(socket, this.#connectionOptions(address)));
+    else void this.#secure(socket, address, this.#options.tls);
+  }
+
+  async #secure(socket: Socket, address: string, tls: ServerTls): Promise<void> {
+    this.#handshaking.add(socket);
+    try {
+      const secured = await tls.accept(socket);
+      const options = { ...this.#connectionOptions(address), tls: secured.info };
+      this.#handOver(new Connection(secured.socket, options));
+    } catch (error) {
+      const reason = error instanceof NetError ? error : new NetError('tls-failed', reasonOf(error));
+      this.#options.onRefused?.(reason, address);
+    } finally {
+      this.#handshaking.delete(socket);
+    }
+  }
+
+  #handOver(connection: Connection): void {
+    this.#options.onConnection(connection);
+  }
+
+  #connectionOptions(remoteAddress: string): { remoteAddress: string; maxQueuedBytes?: number } {
+    const { maxQueuedBytes } = this.#options;
+    return maxQueuedBytes === undefined ? { remoteAddress } : { remoteAddress, maxQueuedBytes };
+  }
+
+  /** Whether one more from there is allowed; if so, it counts until it closes. */
+  #count(socket: Socket, address: string): boolean {
+    if (this.#options.isExempt?.(address)) return true;
+    const key = limitKey(address);
+    const open = this.#connectionsOf.get(key) ?? 0;
+    if (open >= (this.#options.maxPerAddress ?? MAX_PER_ADDRESS)) return false;
+    this.#connectionsOf.set(key, open + 1);
+    socket.once('close', () => {
+      const left = (this.#connectionsOf.get(key) ?? 1) - 1;
+      if (left === 0) this.#connectionsOf.delete(key);
+      else this.#connectionsOf.set(key, left);
+    });
+    return true;
+  }
+
+  #refuse(code: 'too-many-connections' | 'listen-failed', message: string, address: string): void {
+    this.#options.onRefused?.(new NetError(code, message), address);
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+function isFamilyMissing(error: unknown): boolean {
+  return ['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(codeOf(error) ?? '');
+}
+
+function whyClosed(name: string, port: number, error: unknown): string {
+  const where = `port ${port} on ${name}`;
+  switch (codeOf(error)) {
+    case 'EADDRINUSE':
+      return `${where} is in use by another program; stop that one, or configure another port`;
+    case 'EACCES':
+      return `${where} may not be opened by this user; ports below 1024 need a privilege (CAP_NET_BIND_SERVICE)`;
+    case 'EADDRNOTAVAIL':
+      return `${where} cannot be opened: this machine has no address ${name}; correct the interfaces`;
+    default:
+      return `${hostAndPort(name, port)} cannot be opened: ${reasonOf(error)}`;
   }
 }

@@ -1,0 +1,49 @@
+// Remembers answers for as long as they are good. Bounded: the oldest makes room.
+
+import type { Clock } from '../util/clock.ts';
+
+interface Entry<T> {
+  value: Promise<T>;
+  expiresAt: number;
+}
+
+/** Lookups by key; what several ask at once is looked up once. */
+export class LookupCache<T> {
+  readonly #clock: Clock;
+  readonly #maxEntries: number;
+  readonly #entries = new Map<string, Entry<T>>();
+
+  constructor(clock: Clock, maxEntries: number) {
+    this.#clock = clock;
+    this.#maxEntries = maxEntries;
+  }
+
+  /** `lookUp` answers with the value and how long it is good, in ms. A failed lookup is not remembered. */
+  get(key: string, lookUp: () => Promise<{ value: T; ttlMs: number }>): Promise<T> {
+    const known = this.#entries.get(key);
+    if (known !== undefined && known.expiresAt > this.#clock.now()) return known.value;
+    this.#entries.delete(key);
+    const entry: Entry<T> = { expiresAt: Number.POSITIVE_INFINITY, value: this.#run(key, lookUp) };
+    this.#entries.set(key, entry);
+    this.#makeRoom();
+    return entry.value;
+  }
+
+  async #run(key: string, lookUp: () => Promise<{ value: T; ttlMs: number }>): Promise<T> {
+    let expiresAt = 0;
+    try {
+      const { value, ttlMs } = await lookUp();
+      expiresAt = this.#clock.now() + ttlMs;
+      return value;
+    } finally {
+      const entry = this.#entries.get(key);
+      if (entry !== undefined) entry.expiresAt = expiresAt;
+    }
+  }
+
+  #makeRoom(): void {
+    if (this.#entries.size <= this.#maxEntries) return;
+    const oldest = this.#entries.keys().next().value;
+    if (oldest !== undefined) this.#entries.delete(oldest);
+  }
+}

@@ -1,0 +1,158 @@
+// One question to one DNS server, over UDP and, when the answer is too long for that, over TCP (RFC 1035 §4.2).
+
+import { randomInt } from 'node:crypto';
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { connect, isIP } from 'node:net';
+import * as dnsPacket from 'dns-packet';
+import { hostAndPort } from './address.ts';
+
+export type RecordType = 'A' | 'AAAA' | 'SRV';
+
+export interface DnsServer {
+  address: string;
+  port: number;
+}
+
+export interface DnsResponse {
+  /** 0 NOERROR, 1 FORMERR, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED (RFC 1035 §4.1.1). */
+  rcode: number;
+  /** The AD flag (RFC 4035 §3.2.3), as the server set it. */
+  authenticData: boolean;
+  answers: dnsPacket.Answer[];
+  authorities: dnsPacket.Answer[];
+}
+
+interface Question {
+  id: number;
+  type: RecordType;
+  name: string;
+}
+
+/** Fits every path without fragments, which could be forged (DNS flag day 2020). */
+const MAX_UDP_BYTES = 1232;
+const FORMERR = 1;
+
+/**
+ * Asks. Id and port are fresh for every question, and what does not answer exactly it is ignored (RFC 5452 §9).
+ *
+ * @throws Error in words, when there was no usable answer within `timeoutMs` (UDP and TCP each).
+ */
+export async function queryServer(
+  server: DnsServer,
+  name: string,
+  type: RecordType,
+  timeoutMs: number,
+): Promise<DnsResponse> {
+  const question = { id: randomInt(0x10000), type, name };
+  let packet = await overUdp(server, question, encodeQuestion(question, true), timeoutMs);
+  if (rcodeOf(packet) === FORMERR) {
+    // A server from before EDNS (RFC 6891 §6.2.2).
+    packet = await overUdp(server, question, encodeQuestion(question, false), timeoutMs);
+  }
+  if (packet.flag_tc) packet = await overTcp(server, question, timeoutMs);
+  return {
+    rcode: rcodeOf(packet),
+    authenticData: packet.flag_ad,
+    answers: packet.answers ?? [],
+    authorities: packet.authorities ?? [],
+  };
+}
+
+function rcodeOf(packet: dnsPacket.DecodedPacket): number {
+  return (packet.flags ?? 0) & 0xf;
+}
+
+function encodeQuestion({ id, type, name }: Question, useEdns: boolean): Buffer {
+  const opt: dnsPacket.OptAnswer = {
+    type: 'OPT',
+    name: '.',
+    udpPayloadSize: MAX_UDP_BYTES,
+    extendedRcode: 0,
+    ednsVersion: 0,
+    flags: 0,
+    flag_do: false,
+    options: [],
+  };
+  return dnsPacket.encode({
+    type: 'query',
+    id,
+    // AD in a question asks for AD in the answer (RFC 6840 §5.7).
+    flags: dnsPacket.RECURSION_DESIRED | dnsPacket.AUTHENTIC_DATA,
+    questions: [{ type, name }],
+    additionals: useEdns ? [opt] : [],
+  });
+}
+
+/** The packet if it answers this very question. */
+function decodeAnswer(message: Buffer, question: Question): dnsPacket.DecodedPacket | undefined {
+  let packet: dnsPacket.DecodedPacket;
+  try {
+    packet = dnsPacket.decode(message);
+  } catch {
+    return undefined;
+  }
+  if (packet.type !== 'response' || packet.id !== question.id) return undefined;
+  const [asked, ...others] = packet.questions ?? [];
+  // What a server did not understand it may leave out.
+  if (asked === undefined) return rcodeOf(packet) === FORMERR ? packet : undefined;
+  const isSame = asked.type === question.type && asked.name.toLowerCase() === question.name.toLowerCase();
+  return isSame && asked.class === 'IN' && others.length === 0 ? packet : undefined;
+}
+
+function overUdp(
+  server: DnsServer,
+  question: Question,
+  message: Buffer,
+  timeoutMs: number,
+): Promise<dnsPacket.DecodedPacket> {
+  return new Promise((resolve, reject) => {
+    const socket: UdpSocket = createSocket(isIP(server.address) === 6 ? 'udp6' : 'udp4');
+    const finish = (settle: () => void) => {
+      clearTimeout(timer);
+      socket.removeAllListeners().on('error', () => {});
+      socket.close();
+      settle();
+    };
+    const fail = (reason: string) => finish(() => reject(failure(server, reason)));
+    const timer = setTimeout(() => fail(`did not answer within ${timeoutMs / 1000} s`), timeoutMs);
+    socket.on('error', (error) => fail(`cannot be reached: ${error.message}`));
+    socket.on('message', (data) => {
+      const packet = decodeAnswer(data, question);
+      if (packet !== undefined) finish(() => resolve(packet));
+    });
+    // A connected socket hears this server only, and has a port of its own that the system picks at random.
+    socket.connect(server.port, server.address, () => socket.send(message));
+  });
+}
+
+function overTcp(server: DnsServer, question: Question, timeoutMs: number): Promise<dnsPacket.DecodedPacket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: server.address, port: server.port });
+    const finish = (settle: () => void) => {
+      clearTimeout(timer);
+      socket.destroy();
+      settle();
+    };
+    const fail = (reason: string) => finish(() => reject(failure(server, `${reason} (TCP)`)));
+    const timer = setTimeout(() => fail(`did not answer within ${timeoutMs / 1000} s`), timeoutMs);
+    let received = Buffer.alloc(0);
+    socket.on('error', (error) => fail(`cannot be reached: ${error.message}`));
+    socket.on('close', () => fail('closed the connection without an answer'));
+    socket.on('data', (chunk) => {
+      received = Buffer.concat([received, chunk]);
+      const length = received.length < 2 ? undefined : received.readUInt16BE(0);
+      if (length === undefined || received.length < 2 + length) return;
+      const packet = decodeAnswer(received.subarray(2, 2 + length), question);
+      if (packet === undefined) fail('answered something else');
+      else finish(() => resolve(packet));
+    });
+    const message = encodeQuestion(question, true);
+    const prefix = Buffer.alloc(2);
+    prefix.writeUInt16BE(message.length);
+    socket.end(Buffer.concat([prefix, message]));
+  });
+}
+
+function failure(server: DnsServer, reason: string): Error {
+  return new Error(`DNS server ${hostAndPort(server.address, server.port)} ${reason}`);
+}

@@ -1,0 +1,164 @@
+// XEP-0030 Service Discovery: what the domain, and accounts on it, can do.
+
+import {
+  defineModule,
+  type Element,
+  type Event,
+  type IqRequest,
+  type Items,
+  type Jid,
+  type Module,
+  NS,
+  StanzaError,
+  xml,
+} from 'enjamb/api';
+
+/** One entity that belongs to another (§4.1). */
+export interface DiscoItem {
+  readonly jid: string;
+  readonly node?: string;
+  readonly name?: string;
+}
+
+declare module 'enjamb/api' {
+  interface Items {
+    /** What the domain lists as belonging to it, such as its room service. */
+    'disco-item': DiscoItem;
+    /** A form added to the domain's information (XEP-0128). */
+    'disco-form': Element;
+    /** What every account on this host can do, as seen by those who may see its presence. */
+    'disco-account-feature': string;
+    'disco-account-identity': Items['disco-identity'];
+    /** Gives the items of an account that `asker` may know of. */
+    'disco-account-items': (owner: string, asker: Jid) => readonly DiscoItem[];
+  }
+
+  interface Events {
+    /** What is at a node? The answer holds the children of the information (§3.2). */
+    'disco-info-node': Event<{ readonly request: IqRequest; readonly node: string }, readonly Element[]>;
+    /** What belongs to a node? The answer holds the items (§4.2). */
+    'disco-items-node': Event<{ readonly request: IqRequest; readonly node: string }, readonly DiscoItem[]>;
+  }
+}
+
+/**
+ * Tells who the domain is, what it can do and what belongs to it, from what other modules contribute. For an account it
+ * answers only those who may see the account's presence; to all others an account that exists looks like one that does
+ * not (§8).
+ */
+export default defineModule({
+  name: 'disco',
+  summary: 'Tells clients and servers what this server can do',
+  implements: ['XEP-0030 2.5.0', 'XEP-0128 1.0.1'],
+  scope: 'host',
+
+  load(module) {
+    module.provide('disco-feature', NS.DISCO_INFO);
+    module.provide('disco-feature', NS.DISCO_ITEMS);
+    module.handleIq({ type: 'get', to: ['host'], name: 'query', xmlns: NS.DISCO_INFO }, (request) =>
+      info(request, nodeInfo(module, request) ?? hostInfo(module)),
+    );
+    module.handleIq({ type: 'get', to: ['host'], name: 'query', xmlns: NS.DISCO_ITEMS }, (request) =>
+      items(request, nodeItems(module, request) ?? module.items('disco-item')),
+    );
+    if (module.host.kind === 'local') answerForAccounts(module);
+  },
+});
+
+function answerForAccounts(module: Module): void {
+  module.provide('disco-identity', { category: 'server', type: 'im', name: 'enjamb' });
+  module.provide('disco-account-identity', { category: 'account', type: 'registered' });
+  module.provide('disco-account-feature', NS.DISCO_INFO);
+  module.provide('disco-account-feature', NS.DISCO_ITEMS);
+  module.handleIq({ type: 'get', to: ['bare'], name: 'query', xmlns: NS.DISCO_INFO }, (request) => {
+    if (!maySee(module, request)) throw new StanzaError('service-unavailable');
+    return info(request, nodeInfo(module, request) ?? accountInfo(module));
+  });
+  module.handleIq({ type: 'get', to: ['bare'], name: 'query', xmlns: NS.DISCO_ITEMS }, (request) => {
+    if (!maySee(module, request)) return items(request, []);
+    return items(request, nodeItems(module, request) ?? accountItems(module, request));
+  });
+  module.hook('iq/bare', ({ stanza, to }) => {
+    if (stanza.attrs.type !== 'get' || module.host.users.has(to.local ?? '')) return;
+    const query = stanza.getChild('query', NS.DISCO_ITEMS);
+    if (!query) return;
+    // §8: the items of an account that does not exist are as empty as those that may not be seen.
+    module.send(
+      xml(
+        'iq',
+        { type: 'result', id: stanza.attrs.id, from: stanza.attrs.to, to: stanza.attrs.from },
+        echo(query),
+      ),
+    );
+    return 'handled';
+  });
+}
+
+/** §8: the owner, and whom the owner lets see the presence of the account. */
+function maySee(module: Module, { from, to }: IqRequest): boolean {
+  if (from.bare === to.bare) return true;
+  return module.fire('roster-may-see-presence', { user: to.local ?? '', contact: from.bare }) ?? false;
+}
+
+function hostInfo(module: Module): Element[] {
+  return [
+    ...module.items('disco-identity').map(identity),
+    ...features(module.items('disco-feature')),
+    ...module.items('disco-form').map(detached),
+  ];
+}
+
+function accountInfo(module: Module): Element[] {
+  return [
+    ...module.items('disco-account-identity').map(identity),
+    ...features(module.items('disco-account-feature')),
+  ];
+}
+
+function accountItems(module: Module, { from, to }: IqRequest): DiscoItem[] {
+  return module.items('disco-account-items').flatMap((list) => list(to.local ?? '', from));
+}
+
+/** `undefined` when no node was asked for. @throws StanzaError 'item-not-found' when nobody knows the node. */
+function nodeInfo(module: Module, request: IqRequest): readonly Element[] | undefined {
+  const { node } = request.payload.attrs;
+  if (node === undefined) return undefined;
+  const answer = module.fire('disco-info-node', { request, node });
+  if (!answer) throw new StanzaError('item-not-found');
+  return answer;
+}
+
+function nodeItems(module: Module, request: IqRequest): readonly DiscoItem[] | undefined {
+  const { node } = request.payload.attrs;
+  if (node === undefined) return undefined;
+  const answer = module.fire('disco-items-node', { request, node });
+  if (!answer) throw new StanzaError('item-not-found');
+  return answer;
+}
+
+function info(request: IqRequest, children: readonly Element[]): Element {
+  return echo(request.payload).append(...children);
+}
+
+function items(request: IqRequest, list: readonly DiscoItem[]): Element {
+  return echo(request.payload).append(...list.map(({ jid, node, name }) => xml('item', { jid, node, name })));
+}
+
+/** §3.2: the answer mirrors the node that was asked for. */
+function echo(query: Element): Element {
+  return xml('query', { xmlns: query.getNS(), node: query.attrs.node });
+}
+
+function identity({ category, type, name }: Items['disco-identity']): Element {
+  return xml('identity', { category, type, name });
+}
+
+/** Each feature once, in a fixed order: clients hash the list (XEP-0115 §5). */
+function features(list: readonly string[]): Element[] {
+  return [...new Set(list)].sort().map((feature) => xml('feature', { var: feature }));
+}
+
+/** A copy that may be put under another parent. */
+function detached(element: Element): Element {
+  return element.with({});
+}

@@ -1,0 +1,111 @@
+// The contact list (RFC 6121 §2); who may see whose presence (§3) is in subscription.ts.
+
+import {
+  defineModule,
+  type Element,
+  type Event,
+  type IqRequest,
+  integer,
+  type Module,
+  NS,
+  newId,
+  StanzaError,
+  xml,
+} from 'enjamb/api';
+import { parseRosterSet, type RosterItem } from './item.ts';
+import { pushesSince, type Roster, wholeRoster } from './roster.ts';
+import { Rosters } from './rosters.ts';
+
+declare module 'enjamb/api' {
+  interface C2SState {
+    /** The client has asked for the roster, and hears of changes from then on. Owned by roster. */
+    rosterRequested?: boolean;
+  }
+  interface Exports {
+    roster: Rosters;
+  }
+  interface Events {
+    /** An entry of a user's roster was made, changed or taken away. */
+    'roster-change': Event<{
+      readonly user: string;
+      /** Bare JID. */
+      readonly contact: string;
+      readonly before: RosterItem | undefined;
+      readonly after: RosterItem | undefined;
+    }>;
+    /** May this contact (a bare JID) see the user's presence? Answered by roster. */
+    'roster-may-see-presence': Event<{ readonly user: string; readonly contact: string }, boolean>;
+  }
+}
+
+/** Keeps every user's contacts, at most `roster_max_items` and `roster_max_requests` entries of them. */
+export default defineModule({
+  name: 'roster',
+  summary: 'Keeps the contact lists of users',
+  implements: ['RFC 6121'],
+  options: {
+    roster_max_items: integer('How many contacts a user may have', { default: 1000, min: 1 }),
+    roster_max_groups: integer('How many groups a contact may be in', { default: 32, min: 1 }),
+    roster_max_requests: integer('How many strangers may wait for an answer; more are ignored', {
+      default: 200,
+      min: 1,
+    }),
+  },
+
+  async load(module) {
+    const { roster_max_items, roster_max_groups, roster_max_requests } = module.options;
+    const rosters = new Rosters(module, await module.store.table<Roster>('roster'), {
+      maxItems: roster_max_items,
+      maxRequests: roster_max_requests,
+    });
+    const matching = { to: ['self'], name: 'query', xmlns: NS.ROSTER } as const;
+    module.handleIq({ type: 'get', ...matching }, (request) => give(rosters, request));
+    module.handleIq({ type: 'set', ...matching }, ({ payload, to }) => {
+      const { remove, ...item } = parseRosterSet(payload, roster_max_groups);
+      return remove ? rosters.remove(userOf(to), item.jid) : rosters.edit(userOf(to), item);
+    });
+    refuseStrangers(module);
+    module.hook('stream-features', ({ features }) => {
+      if (features.getChild('bind', NS.BIND)) features.append(xml('ver', NS.ROSTER_VERSIONING));
+    });
+    module.hook('roster-may-see-presence', ({ user, contact }) => rosters.hasSubscriber(user, contact));
+    return rosters;
+  },
+});
+
+/**
+ * §2.2, §2.6.3: the complete roster, or an empty result followed by a push for each change since the version that the
+ * client remembers.
+ */
+function give(rosters: Rosters, { payload, to, origin }: IqRequest): Element | undefined {
+  const roster = rosters.of(userOf(to));
+  const pushes = payload.attrs.ver === undefined ? undefined : pushesSince(roster, payload.attrs.ver);
+  if (origin.kind !== 'c2s') return wholeRoster(roster);
+  origin.state.rosterRequested = pushes === undefined;
+  if (pushes === undefined) return wholeRoster(roster);
+  // The result goes out when this function has returned. Pushes made until then are among those sent here.
+  queueMicrotask(() => {
+    origin.state.rosterRequested = true;
+    for (const push of pushesSince(rosters.of(userOf(to)), payload.attrs.ver ?? '') ?? []) {
+      origin.send(xml('iq', { type: 'set', id: newId(), to: origin.jid.toString() }, push));
+    }
+  });
+  return undefined;
+}
+
+/** §2.1.5: others may not touch a roster. The answer is the same whether the account exists or not. */
+function refuseStrangers(module: Module): void {
+  module.hook(
+    'iq/bare',
+    ({ stanza, from, to }) => {
+      const { type } = stanza.attrs;
+      if ((type !== 'get' && type !== 'set') || from.bare === to.bare) return;
+      if (stanza.getChild('query', NS.ROSTER)) throw new StanzaError('forbidden');
+    },
+    'guard',
+  );
+}
+
+function userOf(account: { local: string | undefined }): string {
+  return account.local ?? '';
+}

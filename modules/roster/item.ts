@@ -1,0 +1,101 @@
+// One entry of a roster (RFC 6121 §2.1.2): what is kept, what a client may set, what a client is shown.
+
+import { type Element, Jid, StanzaError, xml } from 'enjamb/api';
+import { isAsking, type SubscriptionState, subscriptionOf } from './subscription.ts';
+
+export interface RosterItem {
+  /** The contact's bare JID. */
+  readonly jid: string;
+  readonly state: SubscriptionState;
+  /** Whether the user has the contact in the list; a stranger's request alone does not put one there (§3.1.3). */
+  readonly listed: boolean;
+  readonly name?: string;
+  readonly groups: readonly string[];
+  /** The contact's request will be approved when it comes (§3.4). */
+  readonly approved: boolean;
+  /** The contact's request as text, while it waits for an answer. */
+  readonly request?: string;
+  /** The roster's version that this entry last changed in. */
+  readonly version: number;
+}
+
+/** An entry that has no place among the versions yet. */
+export type Draft = Omit<RosterItem, 'version'>;
+
+/** What a client asks of its roster. */
+export interface RosterSet {
+  readonly jid: string;
+  readonly remove: boolean;
+  readonly name?: string;
+  readonly groups: readonly string[];
+}
+
+/** In characters. */
+const MAX_NAME = 1024;
+const MAX_GROUP = 256;
+
+/**
+ * Reads a roster set (§2.1.5, §2.3.3).
+ * @throws StanzaError 'bad-request', 'not-acceptable' as §2.3.3 says; 'jid-malformed'.
+ */
+export function parseRosterSet(query: Element, maxGroups: number): RosterSet {
+  const [item, more] = query.getChildren('item');
+  if (!item || more) throw new StanzaError('bad-request', { text: 'A roster set has exactly one item' });
+  const jid = contactJid(item.attrs.jid);
+  // §2.1.5: any other value of `subscription`, and `ask` and `approved`, are the server's business.
+  if (item.attrs.subscription === 'remove') return { jid, remove: true, groups: [] };
+  const groups = groupsOf(item, maxGroups);
+  const name = nameOf(item);
+  return { jid, remove: false, groups, ...(name === undefined ? {} : { name }) };
+}
+
+/** The `<item/>` that clients are shown. */
+export function toElement(item: Draft): Element {
+  return xml(
+    'item',
+    {
+      jid: item.jid,
+      name: item.name,
+      subscription: subscriptionOf(item.state),
+      ask: isAsking(item.state) ? 'subscribe' : undefined,
+      approved: item.approved ? 'true' : undefined,
+    },
+    ...item.groups.map((group) => xml('group', {}, group)),
+  );
+}
+
+/** Whether clients see no difference between the two. */
+export function looksSame(one: Draft, other: Draft): boolean {
+  return toElement(one).toString() === toElement(other).toString();
+}
+
+function contactJid(text: string | undefined): string {
+  if (text === undefined) throw new StanzaError('bad-request', { text: 'The item has no jid' });
+  const jid = Jid.parse(text);
+  if (jid.resource !== undefined) {
+    throw new StanzaError('bad-request', { text: 'A contact is an address without a resource' });
+  }
+  return jid.bare;
+}
+
+function nameOf(item: Element): string | undefined {
+  const { name } = item.attrs;
+  if (name === undefined || name === '') return undefined;
+  if (name.length > MAX_NAME) throw new StanzaError('not-acceptable', { text: 'The name is too long' });
+  return name;
+}
+
+function groupsOf(item: Element, maxGroups: number): readonly string[] {
+  const groups = item.getChildren('group').map((group) => group.text().normalize('NFC'));
+  if (groups.some((group) => group === '')) {
+    throw new StanzaError('not-acceptable', { text: 'A group needs a name' });
+  }
+  if (groups.some((group) => group.length > MAX_GROUP)) {
+    throw new StanzaError('not-acceptable', { text: 'The name of a group is too long' });
+  }
+  if (groups.length > maxGroups) throw new StanzaError('not-acceptable', { text: 'Too many groups' });
+  if (new Set(groups).size < groups.length) {
+    throw new StanzaError('bad-request', { text: 'A group is named twice' });
+  }
+  return groups;
+}

@@ -1,0 +1,91 @@
+// One user's roster as a value: every change makes a new one with a new version (RFC 6121 §2.6).
+
+import { type Element, NS, xml } from 'enjamb/api';
+import { type Draft, looksSame, type RosterItem, toElement } from './item.ts';
+
+export interface Roster {
+  /** Grows with every change that clients can see; about the time of the last one, in ms since 1970. */
+  readonly version: number;
+  /** Changes can be told one by one to clients that know this version or a later one. */
+  readonly since: number;
+  /** By the contact's bare JID. */
+  readonly items: Readonly<Record<string, RosterItem>>;
+  /** What was taken off the list lately, the oldest first. */
+  readonly removed: readonly { readonly jid: string; readonly version: number }[];
+}
+
+export const EMPTY: Roster = { version: 0, since: 0, items: {}, removed: [] };
+
+/** How many removals are remembered for clients that come back with an old version. */
+const MAX_REMOVALS = 100;
+
+export function itemOf(roster: Roster, contact: string): RosterItem | undefined {
+  return Object.hasOwn(roster.items, contact) ? roster.items[contact] : undefined;
+}
+
+/** Whether a client that shows the list has anything to change in it. */
+export function isVisibleChange(before: Draft | undefined, after: Draft | undefined): boolean {
+  if (!before?.listed || !after?.listed) return (before?.listed ?? false) !== (after?.listed ?? false);
+  return !looksSame(before, after);
+}
+
+/** The roster with `draft` in place of the contact's entry; `undefined` takes the entry away. `now` in ms since 1970. */
+export function withItem(
+  roster: Roster,
+  contact: string,
+  draft: Draft | undefined,
+  now: number,
+  visible: boolean,
+): Roster {
+  const before = itemOf(roster, contact);
+  const version = visible ? Math.max(now, roster.version + 1) : roster.version;
+  const { [contact]: _, ...others } = roster.items;
+  const item = draft && { ...draft, version: visible ? version : (before?.version ?? version) };
+  const items = item ? { ...others, [contact]: item } : others;
+  const earlier = roster.removed.filter(({ jid }) => jid !== contact);
+  const gone = before?.listed && !draft?.listed;
+  const removed = gone ? [...earlier, { jid: contact, version }] : earlier;
+  // A roster that begins now cannot tell what a client remembers of an older one, of a former account perhaps.
+  const since = roster.version === 0 ? version : roster.since;
+  const forgotten = removed.length > MAX_REMOVALS ? removed[0] : undefined;
+  if (forgotten)
+    return { version, since: Math.max(since, forgotten.version), items, removed: removed.slice(1) };
+  return { version, since, items, removed };
+}
+
+/** The complete roster, as a client gets it. */
+export function wholeRoster(roster: Roster): Element {
+  const items = Object.values(roster.items).filter((item) => item.listed);
+  return xml('query', { xmlns: NS.ROSTER, ver: `${roster.version}` }, ...items.map(toElement));
+}
+
+/** What a push says: one entry as it is now. */
+export function pushOf(roster: Roster, contact: string): Element {
+  const item = itemOf(roster, contact);
+  return item?.listed ? query(item.version, toElement(item)) : query(roster.version, gone(contact));
+}
+
+/**
+ * The pushes that bring a client from the version it names to the present one, in order (§2.6.3); `undefined` when
+ * only the complete roster can, because the version is too old or none of ours.
+ */
+export function pushesSince(roster: Roster, ver: string): readonly Element[] | undefined {
+  const known = /^\d{1,15}$/.test(ver) ? Number(ver) : Number.NaN;
+  if (!(known >= roster.since && known <= roster.version)) return undefined;
+  const items = Object.values(roster.items).filter((item) => item.listed && item.version > known);
+  const removed = roster.removed.filter(({ version }) => version > known);
+  return [
+    ...items.map((item) => ({ version: item.version, element: toElement(item) })),
+    ...removed.map(({ jid, version }) => ({ version, element: gone(jid) })),
+  ]
+    .sort((a, b) => a.version - b.version)
+    .map(({ version, element }) => query(version, element));
+}
+
+function query(version: number, item: Element): Element {
+  return xml('query', { xmlns: NS.ROSTER, ver: `${version}` }, item);
+}
+
+function gone(contact: string): Element {
+  return xml('item', { jid: contact, subscription: 'remove' });
+}

@@ -1,0 +1,198 @@
+// The rosters of one host's users: reads for routing, and changes with the pushes that follow from them.
+
+import { type C2SSession, type Module, newId, StanzaError, share, type Table, xml } from 'enjamb/api';
+import type { Draft, RosterItem, RosterSet } from './item.ts';
+import { EMPTY, isVisibleChange, itemOf, pushOf, type Roster, withItem } from './roster.ts';
+import {
+  type Direction,
+  hasFrom,
+  hasTo,
+  isAsked,
+  isAsking,
+  type Row,
+  rowFor,
+  type SubscriptionType,
+} from './subscription.ts';
+
+/** What a subscription stanza does to one relation; nothing has been changed yet. */
+export interface Transition extends Row {
+  readonly user: string;
+  readonly contact: string;
+  readonly before: RosterItem | undefined;
+  /** The entry afterwards; `undefined`: there is none. The same as `before` when nothing changes. */
+  readonly after: Draft | undefined;
+}
+
+export interface Limits {
+  readonly maxItems: number;
+  readonly maxRequests: number;
+}
+
+/** Keeps at most `maxItems + maxRequests` entries per user. */
+export class Rosters {
+  readonly #module: Module;
+  readonly #table: Table<Roster>;
+  readonly #limits: Limits;
+
+  constructor(module: Module, table: Table<Roster>, limits: Limits) {
+    this.#module = module;
+    this.#table = table;
+    this.#limits = limits;
+  }
+
+  of(user: string): Roster {
+    return this.#table.get(user) ?? EMPTY;
+  }
+
+  item(user: string, contact: string): RosterItem | undefined {
+    return itemOf(this.of(user), contact);
+  }
+
+  /** Everyone the user has any relation with, strangers who wait for an answer included. */
+  items(user: string): readonly RosterItem[] {
+    return Object.values(this.of(user).items);
+  }
+
+  /** Who sees the user's presence: bare JIDs. */
+  subscribers(user: string): readonly string[] {
+    return this.#contacts(user, (item) => hasFrom(item.state));
+  }
+
+  /** Whose presence the user sees: bare JIDs. */
+  subscriptions(user: string): readonly string[] {
+    return this.#contacts(user, (item) => hasTo(item.state));
+  }
+
+  /** Whose answer the user waits for: bare JIDs. */
+  asking(user: string): readonly string[] {
+    return this.#contacts(user, (item) => isAsking(item.state));
+  }
+
+  /** Requests that the user has not answered, in the words of those who asked. */
+  requests(user: string): readonly string[] {
+    return this.items(user).flatMap((item) => item.request ?? []);
+  }
+
+  /** Whether the contact sees the user's presence. */
+  hasSubscriber(user: string, contact: string): boolean {
+    const item = this.item(user, contact);
+    return item !== undefined && hasFrom(item.state);
+  }
+
+  /** What a contact must be told when the user's entry for it goes away (§2.5.2). */
+  partings({ state }: RosterItem): readonly SubscriptionType[] {
+    const ours = hasTo(state) || isAsking(state) ? (['unsubscribe'] as const) : [];
+    const theirs = hasFrom(state) || isAsked(state) ? (['unsubscribed'] as const) : [];
+    return [...ours, ...theirs];
+  }
+
+  /** The user's clients that have asked for the roster: "interested resources" (§2.2). */
+  interested(user: string): readonly C2SSession[] {
+    return this.#module.host.sessions.of(user).filter((session) => session.state.rosterRequested);
+  }
+
+  /**
+   * Adds or changes an entry as a client wants it (§2.3, §2.4). Resolves when it is stored.
+   * @throws StanzaError 'not-allowed' for the user's own address, 'resource-constraint' when the roster is full.
+   */
+  edit(user: string, { jid, name, groups }: Omit<RosterSet, 'remove'>): Promise<void> {
+    if (jid === `${user}@${this.#module.host.domain}`) throw new StanzaError('not-allowed');
+    const before = this.item(user, jid);
+    if (!before?.listed) this.#makeRoom(user);
+    const { name: _, ...rest } = before ?? newcomer(jid);
+    const wanted = { ...rest, listed: true, groups, ...(name === undefined ? {} : { name }) };
+    return this.#put(user, jid, wanted, true);
+  }
+
+  /**
+   * Takes an entry off the list (§2.5). Resolves when that is stored.
+   * @throws StanzaError 'item-not-found'
+   */
+  remove(user: string, contact: string): Promise<void> {
+    if (!this.item(user, contact)?.listed) throw new StanzaError('item-not-found');
+    return this.#put(user, contact, undefined);
+  }
+
+  /**
+   * Looks up what a subscription stanza between the user and the contact does, by the tables of Appendix A.
+   * @throws StanzaError 'resource-constraint' when it would put another contact into a full roster.
+   */
+  transition(user: string, contact: string, direction: Direction, type: SubscriptionType): Transition {
+    const before = this.item(user, contact);
+    const row = rowFor(direction, type, before?.state ?? 'none', before?.approved ?? false);
+    const after = draftOf(
+      before ?? newcomer(contact),
+      row,
+      direction === 'outbound' && type !== 'unsubscribe',
+    );
+    if (after?.listed && !before?.listed) this.#makeRoom(user);
+    const ignored =
+      after && isAsked(after.state) && !(before && isAsked(before.state)) && this.#isBeset(user);
+    if (ignored) return { user, contact, pass: false, before, after: before };
+    return { ...row, user, contact, before, after: isSame(before, after) ? before : after };
+  }
+
+  /**
+   * Makes a transition happen: stores it, pushes what clients can see of it, tells other modules. `request` is the
+   * contact's own words, kept until they are answered. Resolves when it is stored.
+   */
+  async settle({ user, contact, before, after }: Transition, request?: string): Promise<void> {
+    if (before === after) return;
+    const words = after && isAsked(after.state) ? (request ?? before?.request) : undefined;
+    await this.#put(user, contact, after && { ...after, ...(words === undefined ? {} : { request: words }) });
+  }
+
+  async #put(user: string, contact: string, draft: Draft | undefined, alwaysPush = false): Promise<void> {
+    const before = this.item(user, contact);
+    const visible = alwaysPush || isVisibleChange(before, draft);
+    const roster = withItem(this.of(user), contact, draft, this.#module.clock.now(), visible);
+    const stored = this.#table.set(user, roster);
+    if (visible) this.#push(user, contact);
+    this.#module.fire('roster-change', { user, contact, before, after: this.item(user, contact) });
+    await stored;
+  }
+
+  #push(user: string, contact: string): void {
+    const push = share(xml('iq', { type: 'set' }, pushOf(this.of(user), contact)));
+    for (const session of this.interested(user)) {
+      session.send(push.with({ id: newId(), to: session.jid.toString() }));
+    }
+  }
+
+  #contacts(user: string, matches: (item: RosterItem) => boolean): readonly string[] {
+    const contacts: string[] = [];
+    for (const item of this.items(user)) if (matches(item)) contacts.push(item.jid);
+    return contacts;
+  }
+
+  #makeRoom(user: string): void {
+    const listed = this.items(user).filter((item) => item.listed).length;
+    if (listed >= this.#limits.maxItems) {
+      throw new StanzaError('resource-constraint', { type: 'cancel', text: 'The contact list is full' });
+    }
+  }
+
+  /** Whether so many strangers wait for an answer that another one is not taken in. */
+  #isBeset(user: string): boolean {
+    return this.items(user).filter((item) => isAsked(item.state)).length >= this.#limits.maxRequests;
+  }
+}
+
+function newcomer(jid: string): Draft {
+  return { jid, state: 'none', listed: false, groups: [], approved: false };
+}
+
+/** `lists`: the stanza is one by which the user takes the contact into the list, if it leaves any trace. */
+function draftOf(item: Draft, row: Row, lists: boolean): Draft | undefined {
+  const { request: _, ...rest } = item;
+  const state = row.next ?? item.state;
+  const approved = row.approve ?? item.approved;
+  const listed = item.listed || (lists && (state !== 'none' || approved));
+  if (!listed && state === 'none') return undefined;
+  return { ...rest, state, approved, listed };
+}
+
+function isSame(before: RosterItem | undefined, after: Draft | undefined): boolean {
+  if (!before || !after) return before === after;
+  return before.state === after.state && before.approved === after.approved && before.listed === after.listed;
+}

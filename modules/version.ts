@@ -1,0 +1,28 @@
+// XEP-0092 Software Version.
+
+import { readFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
+import { defineModule, NS, xml } from 'enjamb/api';
+
+/** Tells the name and version of this software, and never the operating system under it (§4). */
+export default defineModule({
+  name: 'version',
+  summary: 'Tells the name and version of the server',
+  implements: ['XEP-0092 1.1'],
+  scope: 'host',
+
+  load(module) {
+    const version = ownVersion();
+    module.provide('disco-feature', NS.VERSION);
+    module.handleIq({ type: 'get', to: ['host'], name: 'query', xmlns: NS.VERSION }, () =>
+      xml('query', NS.VERSION, xml('name', {}, 'enjamb'), xml('version', {}, version)),
+    );
+  },
+});
+
+function ownVersion(): string {
+  const path = findPackageJSON('..', import.meta.url);
+  if (path === undefined) throw new Error('The package.json of enjamb is missing');
+  const { version } = JSON.parse(readFileSync(path, 'utf8')) as { version: string };
+  return version;
+}

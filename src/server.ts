@@ -15,6 +15,7 @@ import type { Connection } from './net/connection.ts';
 import { makeDevelopmentCertificates } from './net/dev-certificates.ts';
 import { Listener } from './net/listener.ts';
 import { ServerTls } from './net/tls.ts';
+import { registerS2SCommands } from './s2s/commands.ts';
 import { type Dial, dialer } from './s2s/dial.ts';
 import { Links } from './s2s/links.ts';
 import { openStorage, storesFor } from './storage/index.ts';
@@ -66,7 +67,7 @@ export class Server implements ServerContext {
       router: this.router,
       tls: this.#s2sTls,
       certificates: this.certificates,
-      dial: dial ?? dialer(config, log),
+      dial: dial ?? dialer(config),
     });
     this.router.remote = this.links;
     this.#files = new ModuleFiles(config.core.plugin_paths);
@@ -85,6 +86,7 @@ export class Server implements ServerContext {
         modules: this.#modules,
         purge: (host, user) => this.#storage!.purge(host.domain, user),
       });
+      registerS2SCommands(this.commands, this.links, this);
       await this.#listen();
     } catch (error) {
       await this.stop();

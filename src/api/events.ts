@@ -48,6 +48,8 @@ export interface Events extends Outbound, Inbound {
   'resource-unbind': Event<{ readonly session: C2SSession; readonly error: Error | undefined }>;
   /** A stream with another server is established; nobody is authenticated yet. */
   's2s-connect': Event<{ readonly session: S2SSession }>;
+  /** An outgoing stream is ready, and SASL EXTERNAL is not possible: whoever can begins to authenticate us. */
+  's2s-authenticate': Event<{ readonly session: S2SSession; readonly remote: string }, 'handled'>;
   /** The peer has proved to be `remote`, or has accepted us there: stanzas flow. Once per remote domain. */
   's2s-open': Event<{ readonly session: S2SSession; readonly remote: string }>;
   /** An authenticated stream ended; fired on the local host, once per remote domain that it served. */
@@ -84,7 +86,5 @@ export type Answer<N extends EventName> = Events[N]['answer'];
 export type Stage = 'guard' | 'rewrite' | 'observe' | 'deliver';
 
 /** Synchronous. The first answer ends the event. (`void` alone would let an async function through.) */
-// biome-ignore lint/suspicious/noConfusingVoidType: a handler without a return statement answers nothing
 export type Handler<N extends EventName> = (event: Payload<N>) => Answer<N> | undefined | void;
-// biome-ignore lint/suspicious/noConfusingVoidType: as above
 export type Observer<N extends EventName> = (event: Readonly<Payload<N>>) => undefined | void;

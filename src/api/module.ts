@@ -29,7 +29,6 @@ export interface IqRequest {
   readonly origin: Origin;
 }
 /** Returns the child of the result, or nothing for an empty result. Throws a StanzaError to refuse. */
-// biome-ignore lint/suspicious/noConfusingVoidType: a handler without a return statement gives an empty result
 export type IqHandler = (request: IqRequest) => Element | void | Promise<Element | void>;
 
 export interface IqMatch {
@@ -78,6 +77,13 @@ export interface Module<O extends Options = Options> {
    * @throws StanzaError the peer's error; IqTimeoutError after `timeoutMs` (default 30 s); AbortError at unload.
    */
   sendIq(iq: Stanza, options?: { timeoutMs?: number }): Promise<Stanza>;
+
+  /**
+   * The stream on which this host speaks to another server, made when there is none. It is as secure as it will be,
+   * but perhaps not authenticated yet.
+   * @throws Error when the server cannot be reached.
+   */
+  connectRemote(remote: string): Promise<S2SSession>;
 
   provide<K extends keyof Items>(list: K, item: Items[K]): void;
   items<K extends keyof Items>(list: K): readonly Items[K][];

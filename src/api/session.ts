@@ -55,7 +55,16 @@ export interface S2SSession extends Session {
   /** Stanzas received and sent since the stream opened. */
   readonly stanzasIn: number;
   readonly stanzasOut: number;
+  /** The id of the stream, chosen by the side that was called (RFC 6120 §4.7.3). */
+  readonly streamId: string;
   readonly state: S2SState;
+  /** Whether the peer's certificate is valid and made for `domain` (RFC 6120 §13.7.2). */
+  proves(domain: string): boolean;
+  /**
+   * Lets stanzas of `remote` in, or ours to it out, on the word of the caller, who has verified it.
+   * @throws StanzaError 'policy-violation' when the configuration asks for more proof than there is.
+   */
+  authenticate(remote: string): void;
 }
 
 /** The server itself, speaking for one host. */

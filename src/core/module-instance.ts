@@ -12,6 +12,7 @@ import type {
   NonzaHandler,
   NonzaMatch,
 } from '../api/module.ts';
+import type { S2SSession } from '../api/session.ts';
 import type { Stores } from '../storage/stores.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
@@ -99,6 +100,12 @@ export class ModuleInstance implements Module {
       timeoutMs,
       this.signal,
     );
+  }
+
+  connectRemote(remote: string): Promise<S2SSession> {
+    const { remote: links } = this.#around.router;
+    if (!links) return Promise.reject(new Error('This server does not speak to others'));
+    return links.connect(this.host.domain, remote);
   }
 
   provide<K extends keyof Items>(list: K, item: Items[K]): void {

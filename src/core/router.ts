@@ -2,7 +2,7 @@
 // Everything between two sockets happens in one tick (docs/adr/0001), so stanzas stay in order (RFC 6120 §10.1).
 
 import type { Kind, StanzaEvent, Target } from '../api/events.ts';
-import type { C2SSession, Origin } from '../api/session.ts';
+import type { C2SSession, Origin, S2SSession } from '../api/session.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Element, Stanza } from '../xml/element.ts';
@@ -16,6 +16,8 @@ import { PendingWork } from './work.ts';
 /** Sends stanzas to other servers. A stanza that cannot be delivered comes back to the router as its error. */
 export interface RemoteSender {
   send(local: string, remote: string, stanza: Stanza): void;
+  /** The stream for stanzas from one of our hosts to another server, secured but perhaps not authenticated. */
+  connect(local: string, remote: string): Promise<S2SSession>;
 }
 
 /** Chooses host, remote link, or error; nothing more. */

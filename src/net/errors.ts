@@ -31,3 +31,8 @@ export class NetError extends Error {
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Whether trying again soon is no use: the domain does not exist, or offers no such service. */
+export function isPermanent(error: unknown): boolean {
+  return error instanceof NetError && error.permanent;
+}

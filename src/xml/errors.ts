@@ -79,7 +79,7 @@ export class StanzaError extends Error {
    * `undefined-condition` (§8.3.2); `malformed` tells the two apart from a real one.
    */
   static from(stanza: Stanza): StanzaError & { malformed?: boolean } {
-    const error = stanza.getChild('error');
+    const error = stanza.elements().find(({ name }) => name === 'error');
     const child = error
       ?.elements()
       .find((element) => element.getNS() === NS.STANZAS && element.name !== 'text');

@@ -1,0 +1,129 @@
+// What administrators see of the streams with other servers, and do to them.
+
+import { CommandError, type CommandRegistry, type CommandResult, defineCommand } from '../admin/commands.ts';
+import { string } from '../config/options.ts';
+import type { ServerContext } from '../core/context.ts';
+import { xml } from '../xml/element.ts';
+import { StanzaError } from '../xml/errors.ts';
+import { prepareDomain } from '../xml/jid.ts';
+import { NS } from '../xml/namespaces.ts';
+import type { Links } from './links.ts';
+import type { Route } from './route.ts';
+import type { S2SSession } from './session.ts';
+
+const COLUMNS = [
+  'local',
+  'remote',
+  'direction',
+  'state',
+  'since',
+  'secure',
+  'certificate',
+  'address',
+  'queued',
+  'error',
+];
+const PING_MS = 30_000;
+
+/** Offers `s2s list`, `s2s close` and `s2s ping` until the server stops. */
+export function registerS2SCommands(registry: CommandRegistry, links: Links, context: ServerContext): void {
+  const domain = string('The domain of the other server');
+  registry.register(
+    defineCommand({
+      name: 's2s list',
+      summary: 'Lists the links with other servers, and why those that failed did',
+      args: { domain: string('Only this domain', { optional: true }) },
+      positional: ['domain'],
+      run(args): CommandResult {
+        const { routes, incoming } = links.list();
+        const rows = [...routes.map(routeRow), ...incoming.flatMap(incomingRows)];
+        return {
+          rows: rows.filter(({ remote }) => args.domain === undefined || remote === args.domain),
+          columns: COLUMNS,
+        };
+      },
+    }),
+  );
+  registry.register(
+    defineCommand({
+      name: 's2s close',
+      summary: 'Closes the links with another server; the next stanza opens them again',
+      args: { domain },
+      positional: ['domain'],
+      run(args): CommandResult {
+        const closed = links.closeDomain(prepareDomain(args.domain));
+        if (closed === 0) throw new CommandError(`There is no link with ${args.domain}`);
+        return {
+          text: `${closed} ${closed === 1 ? 'link' : 'links'} with ${args.domain} closed`,
+          data: { closed },
+        };
+      },
+    }),
+  );
+  registry.register(
+    defineCommand({
+      name: 's2s ping',
+      summary: 'Asks another server for a sign of life (XEP-0199)',
+      args: { domain },
+      positional: ['domain'],
+      run: (args, { signal }) => ping(context, prepareDomain(args.domain), signal),
+    }),
+  );
+}
+
+async function ping(context: ServerContext, remote: string, signal?: AbortSignal): Promise<CommandResult> {
+  const host = [...context.router.hosts.values()].find(({ kind }) => kind === 'local');
+  if (!host) throw new CommandError('There is no host to ask from');
+  const began = performance.now();
+  const request = xml('iq', { type: 'get', from: host.domain, to: remote }, xml('ping', NS.PING));
+  const send = (iq: typeof request) => context.router.route(iq, host.origin);
+  let note = '';
+  try {
+    await context.router.pendingIqs.request(request, send, PING_MS, signal ?? new AbortController().signal);
+  } catch (error) {
+    if (!(error instanceof StanzaError)) throw error;
+    // A server that does not know pings is alive all the same (XEP-0199 §4.3).
+    if (error.condition !== 'service-unavailable' && error.condition !== 'feature-not-implemented') {
+      throw new CommandError(`${remote} does not answer: ${error.text ?? error.condition}`);
+    }
+    note = ' (it does not know pings)';
+  }
+  const ms = Math.round(performance.now() - began);
+  return { text: `${remote} answered in ${ms} ms${note}`, data: { domain: remote, ms } };
+}
+
+function routeRow(route: Route) {
+  const { session, lastError } = route;
+  const state = session ? 'open' : route.isIdle ? 'closed' : 'connecting';
+  return {
+    local: route.host.domain,
+    remote: route.remote,
+    direction: 'out',
+    state,
+    since: time(session?.authenticatedAt ?? lastError?.at),
+    secure: session?.secure,
+    certificate: session?.proves(route.remote),
+    address: session?.remoteAddress,
+    queued: route.queued,
+    error: lastError?.message,
+  };
+}
+
+function incomingRows(session: S2SSession) {
+  return [...session.remotes].map((remote) => ({
+    local: session.local,
+    remote,
+    direction: 'in',
+    state: 'open',
+    since: time(session.authenticatedAt),
+    secure: session.secure,
+    certificate: session.proves(remote),
+    address: session.remoteAddress,
+    queued: 0,
+    error: undefined,
+  }));
+}
+
+function time(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : new Date(ms).toISOString();
+}

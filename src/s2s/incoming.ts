@@ -1,0 +1,172 @@
+// A stream that another server opened: STARTTLS, then SASL EXTERNAL or whatever a module offers (dialback).
+// RFC 6120 §4.3, §5, §6; XEP-0178 for EXTERNAL between servers.
+
+import type { ServerContext } from '../core/context.ts';
+import type { Connection } from '../net/connection.ts';
+import type { ServerTls } from '../net/tls.ts';
+import { isVersion1, type StreamHeader } from '../stream/header.ts';
+import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/stream.ts';
+import { newId } from '../util/ids.ts';
+import { type Element, xml } from '../xml/element.ts';
+import { SaslError, StanzaError, StreamError } from '../xml/errors.ts';
+import { Jid } from '../xml/jid.ts';
+import { NS } from '../xml/namespaces.ts';
+import { S2SSession } from './session.ts';
+
+/** The base64 of the longest domain, and a little. */
+const MAX_AUTHZID_CHARS = 1_500;
+const MAX_SASL_ATTEMPTS = 3;
+
+export interface IncomingContext extends ServerContext {
+  readonly tls: ServerTls;
+}
+
+export class Incoming implements StreamHandler {
+  /** Known once the peer has said whom it wants. */
+  session: S2SSession | undefined;
+  readonly #context: IncomingContext;
+  readonly #stream: XmlStream;
+  readonly #onEnd: () => void;
+  /** Whom the peer claims to be in its header; proves nothing. */
+  #claimed: string | undefined;
+  #saslAttempts = 0;
+
+  /** `onEnd` is called once when the stream is over. */
+  constructor(connection: Connection, context: IncomingContext, onEnd: () => void) {
+    this.#context = context;
+    this.#onEnd = onEnd;
+    const { clock, log } = context;
+    this.#stream = new XmlStream(connection, {
+      role: 'receiver',
+      namespace: NS.SERVER,
+      handler: this,
+      clock,
+      log,
+    });
+  }
+
+  close(error?: Error): void {
+    this.#stream.close(error);
+  }
+
+  onHeader(header: StreamHeader): void {
+    const session = this.#sessionFor(header);
+    this.#claimed = claimedDomain(header);
+    session.streamId = newId();
+    const { log } = session;
+    log.debug('s2s stream opened by peer', { from: this.#claimed, address: session.remoteAddress });
+    this.#stream.open({ from: session.local, to: header.from, id: session.streamId, dialback: true });
+    if (isVersion1(header)) this.#stream.sendFeatures(this.#features(session));
+    session.host.hooks.notify('s2s-connect', { session });
+  }
+
+  onElement(element: Element): void {
+    const session = this.session!;
+    switch (element.getNS()) {
+      case NS.TLS:
+        return this.#startTls(session, element);
+      case NS.SASL:
+        return this.#sasl(session, element);
+      default:
+        return session.receive(element);
+    }
+  }
+
+  onClose(error: Error | undefined, cause: StreamCloseCause): void {
+    this.session?.ended(error, cause);
+    this.#onEnd();
+  }
+
+  /** The address in the header stays the same over restarts (RFC 6120 §4.7.2). */
+  #sessionFor(header: StreamHeader): S2SSession {
+    const to = Jid.tryParse(header.to);
+    if (!to?.isDomain)
+      throw new StreamError('improper-addressing', 'The stream header must say whom it is for');
+    const host = this.#context.router.hosts.get(to.domain);
+    if (!host) throw new StreamError('host-unknown');
+    if (this.session && this.session.host !== host) throw new StreamError('host-unknown');
+    this.session ??= new S2SSession(this.#stream, 'in', host, this.#context);
+    return this.session;
+  }
+
+  #features(session: S2SSession): Element {
+    const features = xml('stream:features');
+    const { requiresEncryption } = session.policy;
+    if (!session.secure) {
+      features.append(xml('starttls', NS.TLS, requiresEncryption ? xml('required') : undefined));
+      if (requiresEncryption) return features;
+    }
+    if (session.remotes.size > 0) return features;
+    if (this.#claimed !== undefined && session.proves(this.#claimed)) {
+      features.append(xml('mechanisms', NS.SASL, xml('mechanism', {}, 'EXTERNAL')));
+    }
+    session.host.hooks.notify('stream-features', { session, features });
+    return features;
+  }
+
+  #startTls(session: S2SSession, element: Element): void {
+    if (element.name !== 'starttls' || session.secure || session.remotes.size > 0) {
+      this.#stream.send(xml('failure', NS.TLS)); // RFC 6120 §5.4.2.2
+      this.#stream.close();
+      return;
+    }
+    this.#stream.send(xml('proceed', NS.TLS));
+    this.#stream
+      .startTls({ side: 'server', tls: this.#context.tls, domain: session.local })
+      .catch((error: Error) =>
+        session.log.info('s2s encryption failed', { from: this.#claimed, error: error.message }),
+      );
+  }
+
+  /** XEP-0178 §3: the certificate of the handshake is the proof, the authorization identity only says which name. */
+  #sasl(session: S2SSession, element: Element): void {
+    if (session.remotes.size > 0) throw new StreamError('policy-violation', 'Already authenticated');
+    if (element.name !== 'auth') throw new StreamError('unsupported-stanza-type');
+    try {
+      const remote = this.#externalIdentity(session, element);
+      session.authenticate(remote);
+      this.#stream.send(xml('success', NS.SASL));
+      this.#stream.restart();
+    } catch (error) {
+      const failure = toSaslError(error);
+      session.log.info('s2s authentication failed', { from: this.#claimed, why: failure.message });
+      this.#stream.send(failure.toElement());
+      if (++this.#saslAttempts >= MAX_SASL_ATTEMPTS)
+        throw new StreamError('policy-violation', 'Too many attempts');
+    }
+  }
+
+  #externalIdentity(session: S2SSession, element: Element): string {
+    if (element.attrs.mechanism !== 'EXTERNAL') throw new SaslError('invalid-mechanism');
+    if (!session.secure) throw new SaslError('encryption-required');
+    const text = element.text();
+    if (text.length > MAX_AUTHZID_CHARS) throw new SaslError('malformed-request');
+    const authzid =
+      text === '' || text === '=' ? this.#claimed : Buffer.from(text, 'base64').toString('utf8');
+    const domain = authzid === undefined ? undefined : domainOf(authzid);
+    if (domain === undefined) throw new SaslError('invalid-authzid');
+    // Section 3: the identity must be the one of the header where there is one.
+    if (this.#claimed !== undefined && domain !== this.#claimed) throw new SaslError('invalid-authzid');
+    if (!session.proves(domain)) throw new SaslError('not-authorized');
+    return domain;
+  }
+}
+
+function claimedDomain(header: StreamHeader): string | undefined {
+  if (header.from === undefined) return undefined;
+  const domain = domainOf(header.from);
+  if (domain === undefined)
+    throw new StreamError('improper-addressing', 'The address of the sender is no domain');
+  return domain;
+}
+
+function domainOf(text: string): string | undefined {
+  const jid = Jid.tryParse(text);
+  return jid?.isDomain ? jid.domain : undefined;
+}
+
+function toSaslError(error: unknown): SaslError {
+  if (error instanceof SaslError) return error;
+  if (error instanceof StanzaError) return new SaslError('not-authorized', error.text);
+  throw error;
+}

@@ -1,0 +1,89 @@
+// All streams with other servers: one route for each pair of domains, and the streams that others opened to us.
+
+import type { RemoteSender } from '../core/router.ts';
+import type { Connection } from '../net/connection.ts';
+import type { Stanza } from '../xml/element.ts';
+import { StreamError } from '../xml/errors.ts';
+import { Incoming, type IncomingContext } from './incoming.ts';
+import type { OutgoingContext } from './outgoing.ts';
+import { Route } from './route.ts';
+import type { S2SSession } from './session.ts';
+
+export type LinksContext = IncomingContext & OutgoingContext;
+
+/** More pairs of domains than that are not remembered once they are idle. */
+const ROUTES_BEFORE_SWEEP = 256;
+
+export class Links implements RemoteSender {
+  readonly #context: LinksContext;
+  /** By local domain, then by remote domain. */
+  readonly #routes = new Map<string, Map<string, Route>>();
+  readonly #incoming = new Set<Incoming>();
+  #isClosing = false;
+
+  constructor(context: LinksContext) {
+    this.#context = context;
+  }
+
+  send(local: string, remote: string, stanza: Stanza): void {
+    this.#route(local, remote).send(stanza);
+  }
+
+  connect(local: string, remote: string): Promise<S2SSession> {
+    return this.#route(local, remote).connect();
+  }
+
+  /** Another server has connected to us. */
+  accept(connection: Connection): void {
+    if (this.#isClosing) return connection.destroy();
+    const incoming: Incoming = new Incoming(connection, this.#context, () => {
+      this.#incoming.delete(incoming);
+    });
+    this.#incoming.add(incoming);
+  }
+
+  /** Every route that is in use or has failed lately, and every stream from another server. */
+  list(): { routes: Route[]; incoming: S2SSession[] } {
+    const routes = this.#all().filter((route) => !route.isIdle || route.lastError);
+    const incoming = [...this.#incoming].flatMap(({ session }) => (session ? [session] : []));
+    return { routes, incoming };
+  }
+
+  /** Ends all streams with one other server. Resolves with how many there were. */
+  closeDomain(remote: string): number {
+    const routes = this.#all().filter((route) => route.remote === remote && !route.isIdle);
+    const incoming = [...this.#incoming].filter(({ session }) => session?.remotes.has(remote));
+    for (const link of [...routes, ...incoming]) link.close();
+    return routes.length + incoming.length;
+  }
+
+  /** Closes all streams in order; resolves once every peer has closed its side or has had the time for it. */
+  close(): Promise<void> {
+    this.#isClosing = true;
+    const farewell = new StreamError('system-shutdown');
+    for (const incoming of this.#incoming) incoming.close(farewell);
+    const open = this.#all().filter((route) => !route.isIdle);
+    const ended = open.map((route) => route.shutdown());
+    return Promise.all(ended).then(() => undefined);
+  }
+
+  #route(local: string, remote: string): Route {
+    const routes = this.#routes.get(local) ?? new Map<string, Route>();
+    this.#routes.set(local, routes);
+    let route = routes.get(remote);
+    if (!route) {
+      if (routes.size >= ROUTES_BEFORE_SWEEP) sweep(routes);
+      route = new Route(this.#context.router.hosts.get(local)!, remote, this.#context);
+      routes.set(remote, route);
+    }
+    return route;
+  }
+
+  #all(): Route[] {
+    return [...this.#routes.values()].flatMap((routes) => [...routes.values()]);
+  }
+}
+
+function sweep(routes: Map<string, Route>): void {
+  for (const [remote, route] of routes) if (route.isIdle) routes.delete(remote);
+}

@@ -1,0 +1,229 @@
+// A stream that we open to another server, from the dial to the moment when stanzas may flow.
+//
+//   dialling → header → STARTTLS → header → prepared ──authenticate()──▶ EXTERNAL → header → open
+//                                              └────────────────────────▶ dialback (a module) ──▶ open
+
+import type { ServerContext } from '../core/context.ts';
+import type { LocalHost } from '../core/host.ts';
+import type { CertificateStore } from '../net/certificates.ts';
+import type { Connection } from '../net/connection.ts';
+import { isVersion1, type StreamHeader } from '../stream/header.ts';
+import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/stream.ts';
+import { type Element, xml } from '../xml/element.ts';
+import { StreamError } from '../xml/errors.ts';
+import { NS } from '../xml/namespaces.ts';
+import type { Dial } from './dial.ts';
+import { certificateProblem } from './policy.ts';
+import { S2SSession } from './session.ts';
+
+export interface OutgoingContext extends ServerContext {
+  readonly certificates: CertificateStore;
+  readonly dial: Dial;
+}
+
+export interface OutgoingEvents {
+  /** Secured as far as it will be; `authenticate()` may follow. */
+  onPrepared(session: S2SSession): void;
+  onOpen(session: S2SSession): void;
+  /** The one end, at whatever point. */
+  onEnd(error: Error | undefined): void;
+}
+
+/** Why a stream could not be established; `permanent` when trying again soon is no use. */
+export class LinkError extends Error {
+  readonly permanent: boolean;
+
+  constructor(message: string, permanent = false) {
+    super(message);
+    this.name = 'LinkError';
+    this.permanent = permanent;
+  }
+}
+
+type Phase = 'dialling' | 'negotiating' | 'prepared' | 'external' | 'authenticating' | 'open' | 'ended';
+
+const NEGOTIATION_MS = 30_000;
+
+export class Outgoing implements StreamHandler {
+  session: S2SSession | undefined;
+  readonly #context: OutgoingContext;
+  readonly #host: LocalHost;
+  readonly #remote: string;
+  readonly #events: OutgoingEvents;
+  readonly #abort = new AbortController();
+  #stream: XmlStream | undefined;
+  #phase: Phase = 'dialling';
+  #features: Element | undefined;
+  #wantsOpen = false;
+  #failure: Error | undefined;
+
+  constructor(host: LocalHost, remote: string, context: OutgoingContext, events: OutgoingEvents) {
+    this.#host = host;
+    this.#remote = remote;
+    this.#context = context;
+    this.#events = events;
+    context.dial(remote, this.#abort.signal).then(
+      (connection) => this.#connected(connection),
+      (error: Error) => this.#end(error),
+    );
+  }
+
+  get isEnded(): boolean {
+    return this.#phase === 'ended';
+  }
+
+  /** Authenticates us, now or as soon as the stream is ready for it. */
+  authenticate(): void {
+    this.#wantsOpen = true;
+    if (this.#phase === 'prepared') this.#authenticate(this.session!);
+  }
+
+  close(error?: Error): void {
+    this.#abort.abort();
+    if (this.#stream) this.#stream.close(error);
+    else this.#end(error);
+  }
+
+  onHeader(header: StreamHeader): void {
+    const session = this.session!;
+    session.streamId = header.id ?? '';
+    if (this.#phase === 'external') return;
+    if (header.id === undefined) throw new StreamError('bad-format', 'The header has no stream id');
+    if (!isVersion1(header)) this.#prepared(session); // Before XMPP 1.0 there were no features, but dialback.
+  }
+
+  onElement(element: Element): void {
+    const session = this.session!;
+    if (element.is('features', NS.STREAM)) return this.#onFeatures(session, element);
+    if (element.getNS() === NS.TLS) return this.#onTls(element);
+    if (element.getNS() === NS.SASL) return this.#onSasl(session, element);
+    session.receive(element);
+  }
+
+  onClose(error: Error | undefined, cause: StreamCloseCause): void {
+    const reason =
+      this.#failure ??
+      error ??
+      (this.#phase === 'open' ? undefined : new LinkError(`${this.#remote} closed the stream`));
+    this.session?.ended(reason, cause);
+    this.#end(reason);
+  }
+
+  #connected(connection: Connection): void {
+    if (this.isEnded) return connection.destroy();
+    const { clock, log } = this.#context;
+    const stream = new XmlStream(connection, {
+      role: 'initiator',
+      namespace: NS.SERVER,
+      handler: this,
+      clock,
+      log,
+      timeouts: { negotiationMs: NEGOTIATION_MS },
+    });
+    this.#stream = stream;
+    this.#phase = 'negotiating';
+    const session = new S2SSession(stream, 'out', this.#host, this.#context);
+    session.onAuthenticated = (remote) => {
+      if (remote === this.#remote) this.#opened(session);
+    };
+    this.session = session;
+    session.log.debug('s2s connected', { remote: this.#remote, address: session.remoteAddress });
+    this.#header();
+  }
+
+  #header(): void {
+    this.#stream!.open({ from: this.#host.domain, to: this.#remote, dialback: true });
+  }
+
+  #onFeatures(session: S2SSession, features: Element): void {
+    if (this.#phase === 'external') return this.#accepted(session);
+    if (this.#phase !== 'negotiating') return; // Nothing else is negotiated on an open stream.
+    this.#features = features;
+    if (!session.secure && features.getChild('starttls', NS.TLS)) {
+      this.#stream!.send(xml('starttls', NS.TLS));
+      return;
+    }
+    this.#prepared(session);
+  }
+
+  #onTls(element: Element): void {
+    if (this.#phase !== 'negotiating' || element.name !== 'proceed') {
+      throw this.#fail(`${this.#remote} refused to encrypt the connection`);
+    }
+    const context = this.#context.certificates.clientContextFor(this.#host.domain);
+    this.#stream!.startTls({ side: 'client', servername: this.#remote, context }).then(
+      () => this.#header(),
+      (error: Error) => this.#fail(error.message),
+    );
+  }
+
+  /** The stream is as secure as it will be: enough for what our host demands? */
+  #prepared(session: S2SSession): void {
+    const tls = this.#stream!.connection.tls;
+    if (session.policy.requiresEncryption && !session.secure) {
+      throw this.#fail(`${this.#remote} does not encrypt, and s2s_require_encryption is on`);
+    }
+    if (session.policy.requiresCertificate(this.#remote) && !session.proves(this.#remote)) {
+      throw this.#fail(`${certificateProblem(tls, this.#remote)}, and s2s_secure_auth is on`);
+    }
+    this.#phase = 'prepared';
+    this.#host.hooks.notify('s2s-connect', { session });
+    this.#events.onPrepared(session);
+    if (this.#wantsOpen) this.#authenticate(session);
+  }
+
+  #authenticate(session: S2SSession): void {
+    const mechanisms = this.#features?.getChild('mechanisms', NS.SASL)?.getChildren('mechanism') ?? [];
+    if (session.secure && mechanisms.some((mechanism) => mechanism.text() === 'EXTERNAL')) {
+      this.#phase = 'external';
+      const identity = Buffer.from(this.#host.domain).toString('base64'); // XEP-0178 §3: always say it
+      this.#stream!.send(xml('auth', { xmlns: NS.SASL, mechanism: 'EXTERNAL' }, identity));
+      return;
+    }
+    this.#authenticateOtherwise(session);
+  }
+
+  #onSasl(session: S2SSession, element: Element): void {
+    if (this.#phase !== 'external') throw new StreamError('unsupported-stanza-type');
+    if (element.name === 'success') {
+      this.#stream!.restart();
+      this.#header();
+      return;
+    }
+    session.log.info('certificate not accepted by peer', {
+      remote: this.#remote,
+      why: element.elements()[0]?.name,
+    });
+    this.#authenticateOtherwise(session);
+  }
+
+  #authenticateOtherwise(session: S2SSession): void {
+    this.#phase = 'authenticating';
+    const answer = this.#host.hooks.fire('s2s-authenticate', { session, remote: this.#remote });
+    if (answer !== 'handled')
+      throw this.#fail(`${this.#remote} does not accept our certificate, and dialback is off`);
+  }
+
+  #accepted(session: S2SSession): void {
+    session.authenticate(this.#remote);
+  }
+
+  #opened(session: S2SSession): void {
+    this.#phase = 'open';
+    this.#events.onOpen(session);
+  }
+
+  /** Remembers the true reason in words, and ends the stream. */
+  #fail(reason: string): StreamError {
+    this.#failure ??= new LinkError(reason);
+    const error = new StreamError('policy-violation');
+    this.#stream?.close(error);
+    return error;
+  }
+
+  #end(error: Error | undefined): void {
+    if (this.isEnded) return;
+    this.#phase = 'ended';
+    this.#events.onEnd(error);
+  }
+}

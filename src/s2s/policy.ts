@@ -1,0 +1,45 @@
+// What one of our hosts demands of another server before stanzas flow.
+
+import { HOST_OPTIONS } from '../config/core-options.ts';
+import type { LocalHost } from '../core/host.ts';
+import { certificateMatches } from '../net/identity.ts';
+import type { TlsInfo } from '../net/tls.ts';
+
+const OPTIONS = {
+  s2s_require_encryption: HOST_OPTIONS.s2s_require_encryption,
+  s2s_secure_auth: HOST_OPTIONS.s2s_secure_auth,
+  s2s_insecure_domains: HOST_OPTIONS.s2s_insecure_domains,
+};
+
+export class Policy {
+  readonly requiresEncryption: boolean;
+  readonly #secureAuth: boolean;
+  readonly #insecureDomains: ReadonlySet<string>;
+
+  constructor(host: LocalHost) {
+    const options = host.config.get(OPTIONS);
+    this.requiresEncryption = options.s2s_require_encryption;
+    this.#secureAuth = options.s2s_secure_auth;
+    this.#insecureDomains = new Set(options.s2s_insecure_domains);
+  }
+
+  /** Whether only a valid certificate proves who the other server is; else dialback may do. */
+  requiresCertificate(remote: string): boolean {
+    return this.#secureAuth && !this.#insecureDomains.has(remote);
+  }
+}
+
+/** Whether a handshake showed a certificate that is valid and made for the domain. */
+export function certificateProves(tls: TlsInfo | undefined, domain: string): boolean {
+  if (!tls?.authorized || !tls.peerCertificate) return false;
+  return certificateMatches(tls.peerCertificate, domain, 'xmpp-server');
+}
+
+/** Says in words why a certificate proves nothing. */
+export function certificateProblem(tls: TlsInfo | undefined, domain: string): string {
+  if (!tls) return `the connection to ${domain} is not encrypted`;
+  if (!tls.peerCertificate) return `${domain} showed no certificate`;
+  if (!tls.authorized)
+    return `the certificate of ${domain} is not valid (${tls.authorizationError ?? 'unknown reason'})`;
+  return `the certificate is not made for ${domain}`;
+}

@@ -1,0 +1,191 @@
+// The way from one of our domains to one other domain: a stream made on demand, and the stanzas that wait for it.
+
+import type { LocalHost } from '../core/host.ts';
+import { isPermanent, reasonOf } from '../net/errors.ts';
+import type { Stanza } from '../xml/element.ts';
+import { StanzaError } from '../xml/errors.ts';
+import { serialize } from '../xml/serialize.ts';
+import { LinkError, Outgoing, type OutgoingContext } from './outgoing.ts';
+import type { S2SSession } from './session.ts';
+
+/** What may wait while a stream is being established. */
+const MAX_QUEUED = 1_000;
+const MAX_QUEUED_CHARS = 4 * 1024 * 1024;
+
+/** After a failure the next attempt waits, the longer the more have failed (RFC 6120 §3.3). */
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 10_000;
+
+/** A stream that was only made to ask something is not kept for ever. */
+const UNUSED_MS = 60_000;
+
+interface Asker {
+  resolve(session: S2SSession): void;
+  reject(error: Error): void;
+}
+
+export class Route {
+  readonly host: LocalHost;
+  readonly remote: string;
+  /** What went wrong last, and when (ms since 1970). */
+  lastError: { readonly message: string; readonly at: number } | undefined;
+  readonly #context: OutgoingContext;
+  #attempt: Outgoing | undefined;
+  /** Prepared, perhaps open. */
+  #prepared: S2SSession | undefined;
+  #open: S2SSession | undefined;
+  #queue: Stanza[] = [];
+  #queuedChars = 0;
+  #askers: Asker[] = [];
+  #failures = 0;
+  #retryAt = 0;
+  #onIdle: (() => void) | undefined;
+
+  constructor(host: LocalHost, remote: string, context: OutgoingContext) {
+    this.host = host;
+    this.remote = remote;
+    this.#context = context;
+  }
+
+  get session(): S2SSession | undefined {
+    return this.#open;
+  }
+
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** When the next attempt may begin, in ms since 1970. */
+  get retryAt(): number {
+    return this.#retryAt;
+  }
+
+  /** Nothing is under way, and nothing needs to be remembered. */
+  get isIdle(): boolean {
+    return this.#attempt === undefined && this.#context.clock.now() >= this.#retryAt;
+  }
+
+  /** Sends a stanza in its turn, or returns it to its sender. */
+  send(stanza: Stanza): void {
+    if (this.#open?.send(stanza)) return;
+    if (this.#open) this.#forget(); // It is closing; its successor need not wait for its end.
+    if (this.#attempt === undefined && this.#context.clock.now() < this.#retryAt) {
+      this.#bounce(stanza, new LinkError(this.lastError?.message ?? 'the connection failed'));
+      return;
+    }
+    const chars = serialize(stanza).length;
+    if (this.#queue.length >= MAX_QUEUED || this.#queuedChars + chars > MAX_QUEUED_CHARS) {
+      this.#bounce(stanza, new LinkError('too much is waiting for the connection'));
+      return;
+    }
+    this.#queue.push(stanza);
+    this.#queuedChars += chars;
+    this.#ensure().authenticate();
+  }
+
+  /** The stream itself, secured but perhaps not authenticated. @throws Error when it cannot be made. */
+  connect(): Promise<S2SSession> {
+    if (this.#prepared) return Promise.resolve(this.#prepared);
+    return new Promise((resolve, reject) => {
+      this.#askers.push({ resolve, reject });
+      const attempt = this.#ensure();
+      this.#context.clock.after(UNUSED_MS, () => {
+        if (this.#attempt === attempt && !this.#open && this.#queue.length === 0) attempt.close();
+      });
+    });
+  }
+
+  close(error?: Error): void {
+    this.#attempt?.close(error);
+  }
+
+  /** Closes the stream in order, once all that was sent has gone; resolves when it has ended. */
+  shutdown(): Promise<void> {
+    return new Promise((resolve) => {
+      if (!this.#attempt) return resolve();
+      this.#onIdle = resolve;
+      this.#attempt.close();
+    });
+  }
+
+  #ensure(): Outgoing {
+    if (this.#attempt) return this.#attempt;
+    const attempt: Outgoing = new Outgoing(this.host, this.remote, this.#context, {
+      onPrepared: (session) => {
+        if (this.#attempt === attempt) this.#onPrepared(session);
+      },
+      onOpen: (session) => {
+        if (this.#attempt === attempt) this.#onOpen(session);
+      },
+      onEnd: (error) => {
+        if (this.#attempt === attempt) this.#onEnd(error);
+      },
+    });
+    this.#attempt = attempt;
+    return attempt;
+  }
+
+  #forget(): void {
+    this.#attempt = undefined;
+    this.#prepared = undefined;
+    this.#open = undefined;
+  }
+
+  #onPrepared(session: S2SSession): void {
+    this.#prepared = session;
+    for (const asker of this.#askers.splice(0)) asker.resolve(session);
+  }
+
+  #onOpen(session: S2SSession): void {
+    this.#open = session;
+    this.#failures = 0;
+    this.#retryAt = 0;
+    this.lastError = undefined;
+    const waiting = this.#takeQueue();
+    for (const stanza of waiting) if (!session.send(stanza)) this.send(stanza);
+  }
+
+  #onEnd(error: Error | undefined): void {
+    const waiting = this.#takeQueue();
+    const served = this.#open !== undefined || (this.#prepared !== undefined && waiting.length === 0);
+    const reason = error ?? new LinkError('the stream was closed');
+    this.#forget();
+    this.#onIdle?.();
+    for (const asker of this.#askers.splice(0)) asker.reject(reason);
+    if (error) this.lastError = { message: reasonOf(error), at: this.#context.clock.now() };
+    if (!served) this.#failed(reason);
+    for (const stanza of waiting) this.#bounce(stanza, reason);
+  }
+
+  #failed(error: Error): void {
+    const pause = Math.min(FIRST_PAUSE_MS * 2 ** this.#failures++, LONGEST_PAUSE_MS);
+    this.#retryAt = this.#context.clock.now() + pause * (0.75 + Math.random() / 2);
+    this.host.log.info('s2s failed', {
+      remote: this.remote,
+      why: error.message,
+      nextTryMs: Math.round(pause),
+    });
+    this.host.hooks.notify('s2s-failed', { remote: this.remote, permanent: isPermanent(error), error });
+  }
+
+  #takeQueue(): Stanza[] {
+    const queue = this.#queue;
+    this.#queue = [];
+    this.#queuedChars = 0;
+    return queue;
+  }
+
+  /**
+   * Some clients delete a room from the user's bookmarks on any error whose type is not `wait`, so only a domain that
+   * does not exist is a lasting error.
+   */
+  #bounce(stanza: Stanza, reason: Error): void {
+    const error = isPermanent(reason)
+      ? new StanzaError('remote-server-not-found', { text: `There is no XMPP server for ${this.remote}` })
+      : new StanzaError('remote-server-timeout', {
+          type: 'wait',
+          text: `${this.remote} could not be reached`,
+        });
+    this.#context.router.bounce(stanza, error);
+  }
+}

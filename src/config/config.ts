@@ -43,6 +43,8 @@ export interface Config {
   /** The values at the top of the file; paths are absolute. */
   readonly core: Infer<typeof CORE_OPTIONS>;
   readonly hosts: readonly HostConfig[];
+  /** Every option that the file names, at the top or under a host. */
+  readonly given: ReadonlySet<string>;
   /** The values at the top of the file of other options. */
   get<O extends Options>(options: O): Infer<O>;
 }
@@ -64,6 +66,7 @@ export function loadConfig(source: ConfigSource, known: KnownOptions): Config {
     path,
     core: absolute(get(CORE_OPTIONS), path === undefined ? process.cwd() : dirname(path)),
     hosts: Object.entries(hosts as Table).map(([name, own]) => hostConfig(name, own as Table, top, known)),
+    given: new Set([top, ...Object.values(hosts as Table)].flatMap((table) => Object.keys(table as Table))),
     get,
   };
 }

@@ -50,8 +50,8 @@ function isError(value: unknown): value is { type: string; message: string; stac
   return typeof value === 'object' && value !== null && 'type' in value && 'message' in value;
 }
 
-/** Control and direction characters of a peer must not move the terminal's cursor. */
-function visible(text: string): string {
+/** Text safe on a terminal: control and direction characters of a peer must not move the terminal's cursor. */
+export function visible(text: string): string {
   return text.replaceAll(
     /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,

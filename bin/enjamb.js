@@ -1,0 +1,67 @@
+#!/usr/bin/env node
+// Starts enjamb with a Node that is new enough. Any Node must get as far as saying what is wrong: so nothing of our
+// own, and nothing that needs a new Node, is imported before the check.
+
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const REQUIRED = [22, 19];
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const source = join(root, 'src', 'main.ts');
+const built = join(root, 'dist', 'src', 'main.js');
+/** Only a checkout has the sources: there they run as they are, so that nobody runs a stale build. */
+const isCheckout = existsSync(source);
+
+function isNewEnough(version) {
+  const [major, minor] = version.split('.').map(Number);
+  return major > REQUIRED[0] || (major === REQUIRED[0] && minor >= REQUIRED[1]);
+}
+
+/** The Node that was installed as a dependency, of this package or of one around it. */
+function bundledNode() {
+  const name = `node-${process.platform}-${process.arch}`;
+  let folder = root;
+  for (;;) {
+    const file = join(folder, 'node_modules', name, 'bin', 'node');
+    if (existsSync(file)) return file;
+    if (dirname(folder) === folder) return undefined;
+    folder = dirname(folder);
+  }
+}
+
+/** Runs the program in a Node of its own: signals go through to it, its end is ours. */
+function runIn(node) {
+  const program = isCheckout ? ['--conditions=source', source] : [built];
+  const child = spawn(node, program.concat(process.argv.slice(2)), { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => {
+    console.error(`enjamb: cannot run ${node}: ${error.message}`);
+    process.exit(1);
+  });
+  child.on('exit', (code, signal) => {
+    if (signal === null) process.exit(code);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}
+
+function main() {
+  const newEnough = isNewEnough(process.versions.node);
+  const node = newEnough ? process.execPath : bundledNode();
+  if (node === undefined) {
+    const found = `${process.versions.node} (${process.execPath})`;
+    console.error(`enjamb needs Node ${REQUIRED.join('.')} or newer; this is Node ${found}`);
+    process.exit(1);
+  }
+  if (!isCheckout && !existsSync(built)) {
+    console.error(`enjamb: ${built} is missing: install the package again`);
+    process.exit(1);
+  }
+  // Condition flags exist on the command line only, so a checkout needs a process of its own.
+  if (newEnough && !isCheckout) import(pathToFileURL(built).href);
+  else runIn(node);
+}
+
+main();

@@ -1,0 +1,49 @@
+// `enjamb check config`: the file's mistakes, and settings that are doubtful.
+
+import { adviceOn } from '../../config/advice.ts';
+import type { Config } from '../../config/config.ts';
+import { ConfigError, type ConfigProblem } from '../../config/error.ts';
+import { ModuleFiles } from '../../core/module-files.ts';
+import { knownOptions, readConfig } from '../configuration.ts';
+import type { Finding } from './finding.ts';
+
+/** The configuration, if it can be used, and what is to be said about it. */
+export async function checkConfig(
+  file: string | undefined,
+): Promise<{ config: Config | undefined; findings: readonly Finding[] }> {
+  try {
+    const config = await readConfig(file);
+    return { config, findings: [summary(config), ...(await doubts(config))] };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { config: undefined, findings: error.problems.map((problem) => mistake(problem, error.file)) };
+  }
+}
+
+function summary(config: Config): Finding {
+  const hosts = config.hosts
+    .map((host) => `${host.domain}${host.component ? ` (${host.component})` : ''}`)
+    .join(', ');
+  const source = config.path ?? 'the built-in configuration';
+  return { check: 'config', severity: 'ok', message: `${source} can be used; hosts: ${hosts}` };
+}
+
+async function doubts(config: Config): Promise<readonly Finding[]> {
+  const known = await knownOptions(new ModuleFiles(config.core.plugin_paths));
+  return adviceOn(config, known).map(({ subject, message, todo }) => ({
+    check: 'config',
+    severity: 'warning',
+    message: `${subject}: ${message}`,
+    todo,
+  }));
+}
+
+function mistake(
+  { path, line, column, expected, got, hint }: ConfigProblem,
+  file: string | undefined,
+): Finding {
+  const place = [file, line, column].filter((part) => part !== undefined).join(':');
+  const subject = path === '' ? '' : `${path}: `;
+  const message = `${place}: ${subject}expected ${expected}, got ${got}; the server does not start with it`;
+  return { check: 'config', severity: 'error', message, ...(hint === undefined ? {} : { todo: hint }) };
+}

@@ -1,0 +1,70 @@
+// `enjamb check storage`: can the data be read, is there room for more, and can nobody else read it?
+
+import { existsSync, statSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { AdminClient } from '../../admin/client.ts';
+import type { Config } from '../../config/config.ts';
+import { formatSize } from '../../config/units.ts';
+import { openOffline } from '../offline.ts';
+import type { Finding } from './finding.ts';
+
+const DATABASE = 'enjamb.sqlite';
+const MIB = 1024 * 1024;
+const LOW_BYTES = 200 * MIB;
+
+export async function checkStorage(config: Config): Promise<readonly Finding[]> {
+  const path = config.core.data_path;
+  if (config.core.storage === 'memory')
+    return [say('ok', 'storage is "memory": there is nothing on disk to check')];
+  const client = await AdminClient.connect(path);
+  client?.close();
+  const running = client !== undefined;
+  const database = running
+    ? say('ok', `a server is running with the data in ${path}`)
+    : await openDatabase(config);
+  return [database, ...(await room(path)), ...privacy(path)];
+}
+
+async function openDatabase(config: Config): Promise<Finding> {
+  const file = join(config.core.data_path, DATABASE);
+  if (!existsSync(file))
+    return say('ok', `there is no database in ${config.core.data_path} yet; it is made at the first start`);
+  try {
+    const { door, close } = await openOffline(config);
+    const counts = await Promise.all(
+      door.domains.map(async (domain) => `${(await door.list(domain)).length} on ${domain}`),
+    );
+    await close();
+    return say('ok', `${file} can be read; accounts: ${counts.join(', ') || 'none'}`);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const todo =
+      'make sure that its owner runs this command; if it is damaged, stop the server and put a backup in its place';
+    return say('error', `the server cannot start: ${reason}`, todo);
+  }
+}
+
+/** A full disk refuses messages for users who are offline. */
+async function room(path: string): Promise<readonly Finding[]> {
+  const { bavail, bsize } = await statfs(existing(path));
+  const free = bavail * bsize;
+  if (free >= LOW_BYTES) return [];
+  const message = `only ${formatSize(Math.floor(free / MIB) * MIB)} are free at ${path}: once it is full nothing can be saved`;
+  return [say('warning', message, 'free some space, or move data_path to a larger disk')];
+}
+
+function privacy(path: string): readonly Finding[] {
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0o700;
+  if ((mode & 0o077) === 0) return [];
+  const message = `other users of this machine may look into ${path} (mode ${(mode & 0o777).toString(8)})`;
+  return [say('warning', message, `chmod 700 ${path}`)];
+}
+
+function existing(path: string): string {
+  return existsSync(path) || dirname(path) === path ? path : existing(dirname(path));
+}
+
+function say(severity: Finding['severity'], message: string, todo?: string): Finding {
+  return { check: 'storage', severity, message, ...(todo === undefined ? {} : { todo }) };
+}

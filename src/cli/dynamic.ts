@@ -1,0 +1,115 @@
+// Commands that modules of the running server offer: `enjamb NAME …` for a name that this program does not know.
+
+import { AdminClient } from '../admin/client.ts';
+import type { ArgumentInfo } from '../admin/commands.ts';
+import { didYouMean } from '../config/suggest.ts';
+import { readConfig } from './configuration.ts';
+import { renderResult } from './output.ts';
+import { CliError, type ExitCode, type Terminal } from './terminal.ts';
+
+/** What the server says of each command (`commands` on the admin socket). */
+export interface RemoteCommand {
+  readonly name: string;
+  readonly summary: string;
+  readonly positional: readonly string[];
+  readonly args: readonly ArgumentInfo[];
+}
+
+/** Runs what the words name; `own` are the names that this program has, for a suggestion. */
+export async function runDynamic(
+  argv: readonly string[],
+  own: readonly string[],
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const { rest, json, file } = takeCommon(argv);
+  const config = await readConfig(file);
+  const client = await AdminClient.connect(config.core.data_path);
+  if (client === undefined)
+    throw unknown(rest, own, '; a module may offer it, but no server is running to ask');
+  try {
+    const commands = (await client.run('commands')).data as readonly RemoteCommand[];
+    const command = longestMatch(rest, commands);
+    if (command === undefined) throw unknown(rest, [...own, ...commands.map(({ name }) => name)]);
+    const words = rest.slice(command.name.split(' ').length);
+    const result = await client.run(command.name, parseWords(command, words));
+    terminal.stdout.write(renderResult(result, json));
+    return 0;
+  } finally {
+    client.close();
+  }
+}
+
+/**
+ * Reads the words after a command's name: `--flag value`, `--flag=value`, and the rest by position.
+ * @throws CliError when they do not fit the command.
+ */
+export function parseWords(command: RemoteCommand, words: readonly string[]): Record<string, unknown> {
+  const args: Record<string, unknown> = {};
+  const positional: string[] = [];
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index]!;
+    if (!word.startsWith('--')) {
+      positional.push(word);
+      continue;
+    }
+    const [name, value] = splitFlag(word);
+    const info = command.args.find((arg) => arg.name === name) ?? (name === 'host' ? HOST : undefined);
+    if (info === undefined)
+      throw new CliError(`"${command.name}" has no option --${name}${usage(command)}`, 2);
+    if (value !== undefined) args[name] = value;
+    else args[name] = info.takes === 'true or false' ? true : words[++index];
+    if (args[name] === undefined) throw new CliError(`--${name} needs a value: ${info.takes}`, 2);
+  }
+  for (const [index, word] of positional.entries()) {
+    const name = command.positional[index];
+    if (name === undefined) throw new CliError(`too many words: "${word}"${usage(command)}`, 2);
+    args[name] = word;
+  }
+  return args;
+}
+
+/** Commands of single hosts take it without declaring it. */
+const HOST: ArgumentInfo = { name: 'host', doc: 'Only this host', takes: 'a host', required: false };
+
+function splitFlag(word: string): readonly [name: string, value: string | undefined] {
+  const equals = word.indexOf('=');
+  const name = (equals === -1 ? word : word.slice(0, equals)).slice(2).replaceAll('-', '_');
+  return [name, equals === -1 ? undefined : word.slice(equals + 1)];
+}
+
+function usage(command: RemoteCommand): string {
+  const flags = command.args.filter((arg) => !command.positional.includes(arg.name));
+  const words = [
+    ...command.positional.map((name) => name.toUpperCase()),
+    ...flags.map((arg) => `[--${arg.name.replaceAll('_', '-')} …]`),
+  ];
+  return `\nusage: enjamb ${command.name} ${words.join(' ')}`.trimEnd();
+}
+
+function takeCommon(argv: readonly string[]): { rest: string[]; json: boolean; file: string | undefined } {
+  const rest: string[] = [];
+  let file: string | undefined;
+  for (let index = 0; index < argv.length; index++) {
+    const word = argv[index]!;
+    if (word === '-c' || word === '--config') file = argv[++index];
+    else if (word.startsWith('--config=')) file = word.slice('--config='.length);
+    else if (word !== '--json') rest.push(word);
+  }
+  return { rest, json: argv.includes('--json'), file };
+}
+
+function longestMatch(
+  words: readonly string[],
+  commands: readonly RemoteCommand[],
+): RemoteCommand | undefined {
+  const line = `${words.join(' ')} `;
+  const fitting = commands.filter(({ name }) => line.startsWith(`${name} `));
+  return fitting.sort((a, b) => b.name.length - a.name.length)[0];
+}
+
+function unknown(words: readonly string[], known: readonly string[], why = ''): CliError {
+  const [first = ''] = words;
+  const hint = didYouMean(first, known) ?? didYouMean(words.join(' '), known);
+  const advice = hint ?? '"enjamb --help" lists what there is';
+  return new CliError(`there is no command "${first}"${why}\n${advice}`, 2);
+}

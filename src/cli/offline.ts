@@ -1,0 +1,46 @@
+// The accounts while no server runs: straight on the database.
+
+import type { UserDoor } from '../admin/user-commands.ts';
+import type { Config } from '../config/config.ts';
+import type { Accounts } from '../sasl/accounts.ts';
+import { CliError } from './terminal.ts';
+
+/**
+ * Opens the database for the user commands; `close` it afterwards.
+ * @throws CliError when there is nothing on disk to open.
+ */
+export async function openOffline(config: Config): Promise<{ door: UserDoor; close(): Promise<void> }> {
+  const { storage: driver, data_path: dataPath } = config.core;
+  if (driver === 'memory') {
+    throw new CliError('storage is "memory": accounts exist only while the server runs, and it does not');
+  }
+  const { openStorage, storesFor } = await import('../storage/index.ts');
+  const { Accounts } = await import('../sasl/accounts.ts');
+  const storage = await openStorage({ driver, dataPath });
+  const domains = config.hosts.filter((host) => host.component === undefined).map((host) => host.domain);
+  const accounts = new Map(
+    domains.map((domain) => [domain, new Accounts(storesFor(storage, domain), { domain })]),
+  );
+  const door = offlineDoor(domains, accounts, (domain, user) => storesFor(storage, domain).purge(user));
+  return { door, close: () => storage.close() };
+}
+
+function offlineDoor(
+  domains: readonly string[],
+  accounts: ReadonlyMap<string, Accounts>,
+  purge: (domain: string, user: string) => Promise<void>,
+): UserDoor {
+  const of = (domain: string): Accounts => accounts.get(domain)!;
+  return {
+    domains,
+    list: (domain) => of(domain).list(),
+    get: (domain, user) => of(domain).get(user),
+    create: async (domain, user, password) => void (await of(domain).create(user, password)),
+    setPassword: (domain, user, password) => of(domain).setPassword(user, password),
+    setEnabled: (domain, user, enabled) => of(domain).setEnabled(user, enabled),
+    delete: async (domain, user) => {
+      await of(domain).delete(user);
+      await purge(domain, user);
+    },
+  };
+}

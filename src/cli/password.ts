@@ -1,0 +1,80 @@
+// Passwords from standard input, from a prompt without echo, or made up. Never from the command line, where others
+// on the machine can read them.
+
+import type { Readable } from 'node:stream';
+import { newId } from '../util/ids.ts';
+import { CliError, type Terminal } from './terminal.ts';
+
+export interface PasswordSource {
+  passwordStdin?: boolean;
+  generate?: boolean;
+}
+
+/** Longest password that is read; the account code has its own limit. */
+const MAX_BYTES = 4096;
+
+/**
+ * Gets a new password as the options say.
+ * @throws CliError when there is none to get.
+ */
+export async function newPassword(source: PasswordSource, terminal: Terminal): Promise<string> {
+  if (source.generate === true && source.passwordStdin === true) {
+    throw new CliError('choose one of --generate and --password-stdin', 2);
+  }
+  if (source.generate === true) return newId();
+  if (source.passwordStdin === true) return notEmpty(await firstLine(terminal.stdin));
+  if (terminal.stdin.isTTY !== true) {
+    throw new CliError('no password: pipe it in with --password-stdin, or make one with --generate', 2);
+  }
+  const first = notEmpty(await prompt('New password: ', terminal));
+  if ((await prompt('Again: ', terminal)) !== first) throw new CliError('the two passwords differ');
+  return first;
+}
+
+function notEmpty(password: string): string {
+  if (password === '') throw new CliError('the password is empty');
+  return password;
+}
+
+async function firstLine(input: Readable): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of input) {
+    const bytes = Buffer.from(chunk as Buffer | string);
+    chunks.push(bytes);
+    size += bytes.length;
+    if (size > MAX_BYTES) throw new CliError(`the password is longer than ${MAX_BYTES} bytes`);
+    if (bytes.includes(10)) break;
+  }
+  const [line = ''] = Buffer.concat(chunks).toString('utf8').split('\n');
+  return line.replace(/\r$/, '');
+}
+
+const ENTER = new Set(['\r', '\n', '\u0004']);
+const BACKSPACE = new Set(['\u007f', '\b']);
+
+/** Asks on the terminal and shows nothing of the answer. */
+function prompt(question: string, { stdin, stderr }: Terminal): Promise<string> {
+  stderr.write(question);
+  stdin.setRawMode?.(true);
+  return new Promise((resolve, reject) => {
+    const typed: string[] = [];
+    const finish = (settle: () => void): void => {
+      stdin.off('data', onData);
+      stdin.setRawMode?.(false);
+      stdin.pause();
+      stderr.write('\n');
+      settle();
+    };
+    const onData = (data: Buffer): void => {
+      for (const char of data.toString('utf8')) {
+        if (char === '\u0003') return void finish(() => reject(new CliError('cancelled')));
+        if (ENTER.has(char)) return void finish(() => resolve(typed.join('')));
+        if (BACKSPACE.has(char)) typed.pop();
+        else typed.push(char);
+      }
+    };
+    stdin.on('data', onData);
+    stdin.resume();
+  });
+}

@@ -1,0 +1,175 @@
+// The command `enjamb`: its words, options and exit codes. The only user of the command line library.
+
+import { Argument, Command, CommanderError } from 'commander';
+import { CommandError } from '../admin/commands.ts';
+import { ConfigError } from '../config/error.ts';
+import { CHECK_NAMES, check } from './check/index.ts';
+import { readConfig } from './configuration.ts';
+import { runDynamic } from './dynamic.ts';
+import { renderResult } from './output.ts';
+import { type CommandArgs, runOnServer } from './run-command.ts';
+import { start } from './start.ts';
+import { CliError, type ExitCode, type Terminal } from './terminal.ts';
+import { addUserCommands } from './user.ts';
+import { version } from './version.ts';
+
+export interface CommonOptions {
+  config?: string;
+  json?: boolean;
+}
+
+/** What the parts of the program share: where to write, and how to say how it ended. */
+export interface Session {
+  readonly terminal: Terminal;
+  exitCode: ExitCode;
+}
+
+/** Runs `enjamb` with its arguments (without the program's name); never rejects. */
+export async function run(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const session: Session = { terminal, exitCode: 0 };
+  const program = buildProgram(session);
+  const own = program.commands.map((command) => command.name());
+  try {
+    const [first] = argv;
+    if (first === undefined) {
+      terminal.stderr.write(program.helpInformation());
+      return 2;
+    }
+    if (!first.startsWith('-') && ![...own, 'help'].includes(first))
+      return await runDynamic(argv, own, terminal);
+    await program.parseAsync([...argv], { from: 'user' });
+    return session.exitCode;
+  } catch (error) {
+    return explain(error, terminal);
+  }
+}
+
+function buildProgram(session: Session): Command {
+  const { stdout, stderr } = session.terminal;
+  const program = new Command('enjamb')
+    .description('An XMPP server whose users stay in their rooms')
+    .version(version, '-V, --version')
+    .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
+    .showHelpAfterError('(--help says more)')
+    .exitOverride();
+  addStart(program, session);
+  addCheck(program, session);
+  addUserCommands(program, session);
+  addModuleCommands(program, session);
+  addLinkCommands(program, session);
+  addJoins(program, session);
+  return program;
+}
+
+/** `-c FILE`, on every command. */
+export function withConfig(command: Command): Command {
+  return command.option('-c, --config <file>', 'the configuration (default: enjamb.toml if it exists)');
+}
+
+function addStart(program: Command, session: Session): void {
+  withConfig(program.command('start').description('run the server in the foreground')).action(
+    async (options: CommonOptions) => {
+      session.exitCode = await start(options.config, session.terminal);
+    },
+  );
+}
+
+function addCheck(program: Command, session: Session): void {
+  const what = new Argument('[what]', 'what to check (default: everything)').choices(CHECK_NAMES);
+  withConfig(program.command('check').description('find mistakes and say what to do'))
+    .addArgument(what)
+    .option('--json', 'for programs')
+    .action(async (only: string | undefined, options: CommonOptions) => {
+      const settings = { file: options.config, only, json: options.json === true };
+      session.exitCode = await check(settings, session.terminal);
+    });
+}
+
+function addModuleCommands(program: Command, session: Session): void {
+  const group = program.command('module').description('modules of the running server');
+  remote(group.command('list').description('list the loaded modules'), session, 'module list', () => ({}));
+  for (const [action, what] of [
+    ['load', 'load a module'],
+    ['unload', 'take a module out of the running server'],
+    ['reload', 'replace a module by the newest text of its file'],
+  ] as const) {
+    const command = group.command(action).description(what).argument('<name>', 'the module');
+    remote(command, session, `module ${action}`, (name) => ({ name }));
+  }
+  for (const command of group.commands) command.option('--host <host>', 'only on this host');
+}
+
+function addLinkCommands(program: Command, session: Session): void {
+  const group = program.command('s2s').description('links with other servers');
+  remote(
+    group.command('list').description('links, their last errors and since when'),
+    session,
+    's2s list',
+    () => ({}),
+  );
+  for (const [action, what] of [
+    ['close', 'close the links with a domain'],
+    ['ping', 'ask a domain for a sign of life'],
+  ] as const) {
+    const command = group.command(action).description(what).argument('<domain>', 'the other server');
+    remote(command, session, `s2s ${action}`, (domain) => ({ domain }));
+  }
+}
+
+function addJoins(program: Command, session: Session): void {
+  const joins = program
+    .command('joins')
+    .description('rooms elsewhere that our users are in, with state and last proof');
+  remote(joins.argument('[who]', 'a user or a domain'), session, 'joins', (who) => ({ who }));
+  const probe = joins.command('probe').description('ask the rooms of a domain now').argument('<domain>');
+  remote(probe, session, 'joins probe', (domain) => ({ domain }));
+}
+
+/** A command that the running server carries out. */
+function remote(
+  command: Command,
+  session: Session,
+  name: string,
+  argsOf: (word: string | undefined) => CommandArgs,
+): void {
+  withConfig(command).option('--json', 'for programs');
+  command.action(async (...given: unknown[]) => {
+    const word = typeof given[0] === 'string' ? given[0] : undefined;
+    const options = command.optsWithGlobals<CommonOptions & { host?: string }>();
+    const args = { ...argsOf(word), ...(options.host === undefined ? {} : { host: options.host }) };
+    const result = await runOnServer(await readConfig(options.config), name, withoutGaps(args));
+    session.terminal.stdout.write(renderResult(result, options.json === true));
+  });
+}
+
+function withoutGaps(args: CommandArgs): CommandArgs {
+  return Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined));
+}
+
+/** Says what went wrong, without a stack where the administrator can act on the sentence alone. */
+function explain(error: unknown, { stderr }: Terminal): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof ConfigError) {
+    stderr.write(`${error.message}\n`);
+    return 1;
+  }
+  if (error instanceof CliError || error instanceof CommandError) {
+    stderr.write(`enjamb: ${error.message}\n`);
+    if (error instanceof CliError) return error.exitCode;
+    return error.code === 'usage' ? 2 : 1;
+  }
+  const isKnown = error instanceof Error && KNOWN_ERRORS.has(error.name);
+  const text =
+    error instanceof Error ? (isKnown ? error.message : (error.stack ?? error.message)) : String(error);
+  stderr.write(`enjamb: ${text}\n`);
+  return 1;
+}
+
+/** Errors whose message is a sentence for the administrator. */
+const KNOWN_ERRORS: ReadonlySet<string> = new Set([
+  'AccountError',
+  'ModuleError',
+  'NetError',
+  'StorageError',
+  'StartError',
+]);

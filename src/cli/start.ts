@@ -1,0 +1,142 @@
+// `enjamb start`: a server in the foreground, until a signal ends it.
+
+import { mkdir } from 'node:fs/promises';
+import { AdminSocket } from '../admin/socket.ts';
+import type { Config } from '../config/config.ts';
+import { ConfigError } from '../config/error.ts';
+import { createLogger, type Logger } from '../util/logger.ts';
+import { readConfig } from './configuration.ts';
+import type { ExitCode, Terminal } from './terminal.ts';
+
+/** An orderly stop takes no longer than this; then the process ends anyway. */
+const STOP_LIMIT_MS = 10_000;
+const SAME_SIGNAL_MS = 500;
+
+/** What this needs of a `Server`. */
+interface Running {
+  readonly addresses: readonly { address: string; port: number }[];
+  stop(): Promise<void>;
+  reload(): Promise<void>;
+}
+
+interface Served {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly server: Running;
+  readonly admin: AdminSocket;
+}
+
+/**
+ * Runs until SIGTERM or SIGINT. The caller ends the process with the answer.
+ * @throws ConfigError and whatever keeps the server from starting.
+ */
+export async function start(file: string | undefined, terminal: Terminal): Promise<ExitCode> {
+  const config = await readConfig(file);
+  const log = createLogger({ level: config.core.log_level });
+  const ended = untilSignal(log);
+  const served = await open(config, log);
+  terminal.stdout.write(`${readyLine(served)}\n`);
+  if (config.path === undefined) terminal.stderr.write(welcome(served));
+  const onReload = (): void => void reload(served, file);
+  process.on('SIGHUP', onReload);
+  const failed = await ended;
+  process.off('SIGHUP', onReload);
+  const orderly = await close(served);
+  return orderly && !failed ? 0 : 1;
+}
+
+/** The admin socket comes first: it tells when another server uses the data directory. */
+async function open(config: Config, log: Logger): Promise<Served> {
+  const { Server } = await import('../server.ts');
+  await mkdir(config.core.data_path, { recursive: true, mode: 0o700 });
+  const server = new Server({ config, log });
+  const admin = new AdminSocket({ dataPath: config.core.data_path, commands: server.commands, log });
+  await admin.start();
+  try {
+    await server.start();
+  } catch (error) {
+    await admin.stop();
+    throw error;
+  }
+  return { config, log, server, admin };
+}
+
+/**
+ * Resolves with false at the first signal, with true at an error that nobody caught. The next signal ends the process
+ * at once; a terminal and the parent process may both pass on the same key press, which counts as one.
+ */
+function untilSignal(log: Logger): Promise<boolean> {
+  return new Promise((resolve) => {
+    let stoppingSince: number | undefined;
+    const onSignal = (signal: NodeJS.Signals): void => {
+      const now = performance.now();
+      if (stoppingSince !== undefined && now - stoppingSince > SAME_SIGNAL_MS) process.exit(1);
+      if (stoppingSince !== undefined) return;
+      stoppingSince = now;
+      log.info('stopping', { signal });
+      resolve(false);
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+    process.on('uncaughtException', (error) => {
+      log.error('internal error, stopping', { error });
+      if (stoppingSince !== undefined) process.exit(1);
+      stoppingSince = performance.now();
+      resolve(true);
+    });
+  });
+}
+
+/** False when it took too long. */
+async function close({ log, server, admin }: Served): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), STOP_LIMIT_MS);
+  });
+  const stopped = admin.stop().then(() => server.stop());
+  const orderly = await Promise.race([stopped.then(() => true), limit]);
+  clearTimeout(timer);
+  if (orderly) log.info('stopped');
+  else log.error('stopped before everything was closed', { limitMs: STOP_LIMIT_MS });
+  return orderly;
+}
+
+/** A configuration with mistakes changes nothing: the server goes on with the old one. */
+async function reload({ log, server }: Served, file: string | undefined): Promise<void> {
+  try {
+    await readConfig(file);
+    await server.reload();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) log.error('reload failed', { error });
+    else for (const problem of error.problems) log.error('configuration not reloaded', { ...problem });
+  }
+}
+
+function readyLine({ config, server }: Served): string {
+  const hosts = config.hosts.map((host) => host.domain).join(' ');
+  return `ready ${hosts}; listening on ${listen(server).join(', ') || 'no port'}`;
+}
+
+/** For somebody who has just started it for the first time. */
+function welcome({ config, server }: Served): string {
+  const domain = config.hosts.find((host) => host.component === undefined)?.domain ?? 'localhost';
+  return [
+    '',
+    `  enjamb is running with its built-in configuration, for ${config.hosts.map((host) => host.domain).join(' and ')}.`,
+    `  It listens on ${listen(server).join(', ')} and keeps its data in ${config.core.data_path}.`,
+    '',
+    '  Create an account, from another terminal in this folder:',
+    `      npx enjamb user add romeo@${domain}`,
+    '',
+    '  Your own configuration: copy enjamb.example.toml to enjamb.toml, and check it with "npx enjamb check".',
+    '',
+    '',
+  ].join('\n');
+}
+
+function listen(server: Running): readonly string[] {
+  const shown = server.addresses.map(
+    ({ address, port }) => `${address.includes(':') ? `[${address}]` : address}:${port}`,
+  );
+  return [...new Set(shown)];
+}

@@ -1,0 +1,23 @@
+// Where a command reads from and writes to, and how it ends.
+
+import type { Readable, Writable } from 'node:stream';
+
+export interface Terminal {
+  readonly stdin: Readable & { isTTY?: boolean; setRawMode?(mode: boolean): unknown };
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+}
+
+/** 0: done; 1: refused or failed, the reason is on stderr; 2: wrong usage. */
+export type ExitCode = 0 | 1 | 2;
+
+/** Ends the command with a sentence on stderr. */
+export class CliError extends Error {
+  readonly exitCode: ExitCode;
+
+  constructor(message: string, exitCode: ExitCode = 1) {
+    super(message);
+    this.name = 'CliError';
+    this.exitCode = exitCode;
+  }
+}

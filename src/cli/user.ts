@@ -1,0 +1,87 @@
+// `enjamb user …`: accounts, on the running server or straight in the database.
+
+import type { Command } from 'commander';
+import { readConfig } from './configuration.ts';
+import { renderResult } from './output.ts';
+import { newPassword, type PasswordSource } from './password.ts';
+import { type CommonOptions, type Session, withConfig } from './program.ts';
+import { type CommandArgs, runAnywhere, runOnServer } from './run-command.ts';
+
+type UserOptions = CommonOptions & PasswordSource & { admin?: boolean; host?: string };
+
+export function addUserCommands(program: Command, session: Session): void {
+  const group = program.command('user').description('accounts');
+  addPasswordCommand(group, session, 'add', 'create an account').option(
+    '--admin',
+    'say how to make it an administrator',
+  );
+  addPasswordCommand(group, session, 'passwd', 'set a new password');
+  addPlainCommand(group, session, 'disable', 'keep an account from logging in; its data is kept');
+  addPlainCommand(group, session, 'enable', 'let a disabled account log in again');
+  addPlainCommand(group, session, 'delete', 'remove an account and all its data');
+  addList(group, session);
+  addSessions(group, session);
+}
+
+/** `add` and `passwd` need a password besides the address. */
+function addPasswordCommand(group: Command, session: Session, name: string, summary: string): Command {
+  return withConfig(group.command(name).description(summary))
+    .argument('<jid>', 'the account, such as romeo@example.org')
+    .option('--password-stdin', 'read the password from standard input')
+    .option('--generate', 'make up a password and print it')
+    .option('--json', 'for programs')
+    .action(async (jid: string, options: UserOptions) => {
+      const config = await readConfig(options.config);
+      const password = await newPassword(options, session.terminal);
+      const result = await runAnywhere(config, `user ${name}`, { jid, password }, session.terminal);
+      const shown = options.generate === true ? password : undefined;
+      session.terminal.stdout.write(report(result.text ?? '', jid, shown, options));
+    });
+}
+
+function report(done: string, jid: string, password: string | undefined, options: UserOptions): string {
+  if (options.json === true)
+    return `${JSON.stringify({ jid, ...(password === undefined ? {} : { password }) })}\n`;
+  const secret = password === undefined ? '' : `password: ${password}\n`;
+  const admin = `To make it an administrator, add it to the configuration and restart: admins = ["${jid}"]\n`;
+  return `${done}\n${secret}${options.admin === true ? admin : ''}`;
+}
+
+function addPlainCommand(group: Command, session: Session, name: string, summary: string): void {
+  withConfig(group.command(name).description(summary))
+    .argument('<jid>', 'the account, such as romeo@example.org')
+    .option('--json', 'for programs')
+    .action((jid: string, options: UserOptions) => answer(session, `user ${name}`, { jid }, options));
+}
+
+function addList(group: Command, session: Session): void {
+  withConfig(group.command('list').description('list the accounts'))
+    .option('--host <host>', 'only those of this host')
+    .option('--json', 'for programs')
+    .action((options: UserOptions) => {
+      const args: CommandArgs = options.host === undefined ? {} : { host: options.host };
+      return answer(session, 'user list', args, options);
+    });
+}
+
+/** Only the running server knows who is connected. */
+function addSessions(group: Command, session: Session): void {
+  withConfig(group.command('sessions').description('list who is connected'))
+    .argument('[jid]', 'only this account')
+    .option('--json', 'for programs')
+    .action(async (jid: string | undefined, options: UserOptions) => {
+      const args: CommandArgs = jid === undefined ? {} : { jid };
+      const result = await runOnServer(await readConfig(options.config), 'user sessions', args);
+      session.terminal.stdout.write(renderResult(result, options.json === true));
+    });
+}
+
+async function answer(
+  session: Session,
+  name: string,
+  args: CommandArgs,
+  options: UserOptions,
+): Promise<void> {
+  const result = await runAnywhere(await readConfig(options.config), name, args, session.terminal);
+  session.terminal.stdout.write(renderResult(result, options.json === true));
+}

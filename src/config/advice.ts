@@ -1,0 +1,108 @@
+// Settings that are allowed and yet doubtful: what they lead to, and what to do.
+
+import type { Config } from './config.ts';
+import type { CORE_OPTIONS } from './core-options.ts';
+import type { Infer, Options } from './option.ts';
+
+export interface Advice {
+  /** The option, or the host. */
+  readonly subject: string;
+  /** What follows from the setting. */
+  readonly message: string;
+  /** What to do about it. */
+  readonly todo: string;
+}
+
+type Core = Infer<typeof CORE_OPTIONS>;
+
+/** Each rule: where it points, when it applies, what follows, what to do. */
+const RULES: readonly (readonly [
+  subject: string,
+  when: (core: Core) => boolean,
+  message: string,
+  todo: string,
+])[] = [
+  [
+    'allow_unencrypted_plain_auth',
+    (core) => core.allow_unencrypted_plain_auth && !core.c2s_require_encryption,
+    'passwords and messages of clients without TLS can be read by anybody on the way',
+    'fine on a trusted network and for tests; else set c2s_require_encryption = true',
+  ],
+  [
+    'allow_unencrypted_plain_auth',
+    (core) => core.allow_unencrypted_plain_auth && core.c2s_require_encryption,
+    'it has no effect while c2s_require_encryption is true: clients cannot log in without TLS at all',
+    'take it away',
+  ],
+  [
+    's2s_require_encryption',
+    (core) => !core.s2s_require_encryption && core.s2s_secure_auth,
+    'it has no effect while s2s_secure_auth is true: a server without TLS has no certificate to show',
+    'set s2s_require_encryption = true, or s2s_secure_auth = false as well',
+  ],
+  [
+    's2s_require_encryption',
+    (core) => !core.s2s_require_encryption && !core.s2s_secure_auth,
+    'traffic with other servers may be readable on the way',
+    'fine on a trusted network and for tests; else set it to true',
+  ],
+  [
+    's2s_secure_auth',
+    (core) => !core.s2s_secure_auth,
+    'whoever controls the DNS of another domain on the way to it can speak for it',
+    'set it to true, and name the exceptions in s2s_insecure_domains',
+  ],
+  [
+    'allow_registration',
+    (core) => core.allow_registration,
+    'anybody may create accounts, spammers included, and other servers may block yours for it',
+    'create accounts with "enjamb user add" instead',
+  ],
+  [
+    'storage',
+    (core) => core.storage === 'memory',
+    'accounts and everything else are lost when the server stops',
+    'set storage = "sqlite"',
+  ],
+  [
+    'limits',
+    (core) => core.limits.c2s.rate === false || core.limits.s2s.rate === false,
+    'one connection can take all of the server for itself',
+    'fine for benchmarks and on a trusted network; else give it a rate',
+  ],
+];
+
+/** What is doubtful in a valid configuration. `known` are the options of every available module. */
+export function adviceOn(config: Config, known: ReadonlyMap<string, Options>): readonly Advice[] {
+  const rules = RULES.filter(([, when]) => when(config.core));
+  return [
+    ...rules.map(([subject, , message, todo]) => ({ subject, message, todo })),
+    ...strangeAdmins(config),
+    ...idleOptions(config, known),
+  ];
+}
+
+function strangeAdmins({ core, hosts }: Config): readonly Advice[] {
+  const domains = new Set(hosts.map((host) => host.domain));
+  const elsewhere = core.admins.filter((admin) => !domains.has(admin.slice(admin.indexOf('@') + 1)));
+  return elsewhere.map((admin) => ({
+    subject: 'admins',
+    message: `${admin} is an account of another server: whoever runs that one can administer yours`,
+    todo: 'name an account of one of your own hosts, if that is not what you want',
+  }));
+}
+
+/** Options that are set for modules that run nowhere. */
+function idleOptions(config: Config, known: ReadonlyMap<string, Options>): readonly Advice[] {
+  const enabled = new Set(config.hosts.flatMap((host) => host.modules));
+  const working = new Set([...enabled].flatMap((name) => Object.keys(known.get(name) ?? {})));
+  return [...known]
+    .filter(([name]) => !enabled.has(name))
+    .flatMap(([name, options]) => Object.keys(options).map((key) => [name, key] as const))
+    .filter(([, key]) => config.given.has(key) && !working.has(key))
+    .map(([name, key]) => ({
+      subject: key,
+      message: `it has no effect: the module "${name}" is not enabled on any host`,
+      todo: `add "${name}" to modules_enabled, or take the option away`,
+    }));
+}

@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Accounts } from '../../../src/sasl/accounts.ts';
+import { mechanismsFor } from '../../../src/sasl/mechanisms.ts';
+import { deriveKeys } from '../../../src/sasl/scram.ts';
+import { MemoryStorage } from '../../../src/storage/drivers/memory.ts';
+import { StorageError } from '../../../src/storage/error.ts';
+import { storesFor } from '../../../src/storage/index.ts';
+import { ScramClient } from './scram-client.ts';
+
+const DOMAIN = 'montague.lit';
+
+function setUp() {
+  const stores = storesFor(new MemoryStorage(), DOMAIN);
+  const clock = { now: () => 1_700_000_000_000, after: () => ({ cancel() {} }) };
+  return { stores, accounts: new Accounts(stores, { domain: DOMAIN, clock }) };
+}
+
+test('an account is made, found, listed and deleted', async () => {
+  const { accounts } = setUp();
+  const romeo = { user: 'romeo', enabled: true, createdAt: 1_700_000_000_000 };
+  assert.deepEqual(await accounts.create('romeo', 'pencil'), romeo);
+  await accounts.create('benvolio', 'paper');
+  assert.deepEqual(await accounts.get('romeo'), romeo);
+  assert.equal(await accounts.get('tybalt'), undefined);
+  await accounts.fakeSaltSeed();
+  assert.deepEqual(
+    (await accounts.list()).map(({ user }) => user),
+    ['benvolio', 'romeo'],
+  );
+  await accounts.delete('romeo');
+  assert.equal(await accounts.get('romeo'), undefined);
+  assert.equal(await accounts.verify('romeo', 'pencil'), false);
+});
+
+test('a name is taken once, also by two who ask at the same time', async () => {
+  const { accounts } = setUp();
+  const both = await Promise.allSettled([accounts.create('romeo', 'one'), accounts.create('romeo', 'two')]);
+  assert.deepEqual(both.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+  const exists = { name: 'AccountError', condition: 'exists', user: 'romeo', message: /already an account/ };
+  await assert.rejects(accounts.create('romeo', 'three'), exists);
+});
+
+test('what is done to an account that is not there is not-found', async () => {
+  const { accounts } = setUp();
+  const notFound = { name: 'AccountError', condition: 'not-found', message: /no account/ };
+  await assert.rejects(accounts.setPassword('romeo', 'pencil'), notFound);
+  await assert.rejects(accounts.setEnabled('romeo', false), notFound);
+  await assert.rejects(accounts.delete('romeo'), notFound);
+});
+
+test('verify knows the right password from others', async () => {
+  const { accounts } = setUp();
+  await accounts.create('romeo', 'pencil');
+  assert.equal(await accounts.verify('romeo', 'pencil'), true);
+  for (const wrong of ['Pencil', 'pencil ', '', '\u0000', 'x'.repeat(5000)]) {
+    assert.equal(await accounts.verify('romeo', wrong), false, JSON.stringify(wrong.slice(0, 10)));
+  }
+  assert.equal(await accounts.verify('tybalt', 'pencil'), false);
+  await accounts.setPassword('romeo', 'brush');
+  assert.equal(await accounts.verify('romeo', 'pencil'), false);
+  assert.equal(await accounts.verify('romeo', 'brush'), true);
+});
+
+test('RFC 4013 §3: passwords are prepared with SASLprep', async () => {
+  const { accounts } = setUp();
+  await accounts.create('romeo', 'I\u00adX \u00aa\u2168');
+  assert.equal(await accounts.verify('romeo', 'IX aIX'), true);
+  await accounts.setPassword('romeo', 'rose 🥀');
+  assert.equal(await accounts.verify('romeo', 'rose 🥀'), true);
+  for (const unusable of ['', '\u0007', '\u0627\u0031', '\u00ad', 'x'.repeat(5000)]) {
+    const create = accounts.create('tybalt', unusable);
+    await assert.rejects(create, { condition: 'unusable-password' }, JSON.stringify(unusable.slice(0, 10)));
+  }
+});
+
+test('the password itself is not kept, only keys for both hashes with salts of their own', async () => {
+  const { accounts, stores } = setUp();
+  await accounts.create('romeo', 'pencil');
+  assert.doesNotMatch(JSON.stringify(await stores.keyval('accounts').get('romeo')), /pencil/);
+  const [sha1, sha256] = [
+    await accounts.scramKeys('romeo', 'sha1'),
+    await accounts.scramKeys('romeo', 'sha256'),
+  ];
+  assert.ok(sha1 && sha256);
+  assert.notEqual(sha1.salt, sha256.salt);
+  assert.equal(Buffer.from(sha1.salt, 'base64').length, 16);
+  assert.ok(sha1.iterations >= 4096 && sha256.iterations >= 4096);
+  const salt = Buffer.from(sha1.salt, 'base64');
+  assert.deepEqual(sha1, await deriveKeys('pencil', { hash: 'sha1', salt, iterations: sha1.iterations }));
+  assert.equal(await accounts.scramKeys('tybalt', 'sha1'), undefined);
+});
+
+test('an account imported with SHA-1 keys alone still takes PLAIN', async () => {
+  const { accounts, stores } = setUp();
+  const keys = { sha1: await deriveKeys('pencil', { hash: 'sha1', iterations: 4096 }) };
+  await stores.keyval('accounts').set('romeo', { enabled: true, createdAt: 0, keys });
+  assert.equal(await accounts.verify('romeo', 'pencil'), true);
+  assert.equal(await accounts.verify('romeo', 'brush'), false);
+});
+
+test('the secret behind fake salts survives a restart', async () => {
+  const { accounts, stores } = setUp();
+  const [seed, same] = await Promise.all([accounts.fakeSaltSeed(), accounts.fakeSaltSeed()]);
+  assert.equal(seed.length, 32);
+  assert.deepEqual(seed, same);
+  assert.deepEqual(await new Accounts(stores, { domain: DOMAIN }).fakeSaltSeed(), seed);
+});
+
+test('RFC 6120 §6.3.3: mechanisms are offered best first, PLAIN and -PLUS only where they may be', () => {
+  const credentials = setUp().accounts;
+  const base = { credentials, domain: DOMAIN };
+  const channelBinding = new Map([['tls-exporter', Buffer.from('x')]]);
+  assert.deepEqual(mechanismsFor({ ...base, plain: false }).names, ['SCRAM-SHA-256', 'SCRAM-SHA-1']);
+  assert.deepEqual(mechanismsFor({ ...base, plain: true, channelBinding: new Map() }).names, [
+    'SCRAM-SHA-256',
+    'SCRAM-SHA-1',
+    'PLAIN',
+  ]);
+  assert.deepEqual(mechanismsFor({ ...base, plain: true, channelBinding }).names, [
+    'SCRAM-SHA-256-PLUS',
+    'SCRAM-SHA-1-PLUS',
+    'SCRAM-SHA-256',
+    'SCRAM-SHA-1',
+    'PLAIN',
+  ]);
+  for (const name of ['PLAIN', 'SCRAM-SHA-256-PLUS', 'plain', 'EXTERNAL', '', '__proto__']) {
+    const create = () => mechanismsFor({ ...base, plain: false }).create(name);
+    assert.throws(create, { condition: 'invalid-mechanism' });
+  }
+});
+
+test('every mechanism offered lets the right user in, and no other', async () => {
+  const { accounts } = setUp();
+  await accounts.create('romeo', 'pencil');
+  const channelBinding = new Map([['tls-exporter', Buffer.from('x')]]);
+  const offer = mechanismsFor({ credentials: accounts, domain: DOMAIN, plain: true, channelBinding });
+  for (const name of offer.names) {
+    assert.equal(await logIn(offer, name, 'Romeo', 'pencil'), 'romeo', name);
+    await assert.rejects(logIn(offer, name, 'romeo', 'brush'), { condition: 'not-authorized' }, name);
+    await assert.rejects(logIn(offer, name, 'tybalt', 'pencil'), { condition: 'not-authorized' }, name);
+  }
+});
+
+test('RFC 6120 §6.3.8: the authzid may be the own bare JID and nothing else', async () => {
+  const { accounts } = setUp();
+  await accounts.create('romeo', 'pencil');
+  const offer = mechanismsFor({ credentials: accounts, domain: DOMAIN, plain: true });
+  for (const name of offer.names) {
+    assert.equal(await logIn(offer, name, 'romeo', 'pencil', 'Romeo@montague.lit'), 'romeo', name);
+    for (const other of ['juliet@montague.lit', 'romeo@capulet.lit', 'romeo@montague.lit/x', 'romeo', '@']) {
+      const attempt = logIn(offer, name, 'romeo', 'pencil', other);
+      await assert.rejects(attempt, { condition: 'invalid-authzid' }, `${name} ${other}`);
+    }
+  }
+});
+
+test('RFC 6120 §6.5.2: account-disabled is told only to who knows the password', async () => {
+  const { accounts } = setUp();
+  await accounts.create('romeo', 'pencil');
+  await accounts.setEnabled('romeo', false);
+  assert.equal((await accounts.get('romeo'))?.enabled, false);
+  const offer = mechanismsFor({ credentials: accounts, domain: DOMAIN, plain: true });
+  for (const name of offer.names) {
+    await assert.rejects(logIn(offer, name, 'romeo', 'pencil'), { condition: 'account-disabled' }, name);
+    await assert.rejects(logIn(offer, name, 'romeo', 'brush'), { condition: 'not-authorized' }, name);
+  }
+  await accounts.setEnabled('romeo', true);
+  assert.equal(await logIn(offer, 'PLAIN', 'romeo', 'pencil'), 'romeo');
+});
+
+test('RFC 6120 §6.5.11: storage that fails is temporary-auth-failure, with its cause for the log', async () => {
+  const { accounts } = setUp();
+  const cause = new StorageError('failed', 'disk', { driver: 'memory' });
+  const credentials = {
+    verify: () => Promise.reject(cause),
+    scramKeys: () => Promise.reject(cause),
+    isEnabled: async () => true,
+    fakeSaltSeed: () => accounts.fakeSaltSeed(),
+  };
+  const offer = mechanismsFor({ credentials, domain: DOMAIN, plain: true });
+  for (const name of offer.names) {
+    await assert.rejects(logIn(offer, name, 'romeo', 'x'), { condition: 'temporary-auth-failure', cause });
+  }
+});
+
+/** Logs in as a client would, and gives the user that the server took it for. */
+async function logIn(
+  offer: ReturnType<typeof mechanismsFor>,
+  name: string,
+  username: string,
+  password: string,
+  authzid?: string,
+): Promise<string> {
+  const mechanism = offer.create(name);
+  assert.equal(mechanism.name, name);
+  if (name === 'PLAIN') {
+    const step = await mechanism.step(Buffer.from(`${authzid ?? ''}\0${username}\0${password}`));
+    assert.ok(step.done);
+    return step.user;
+  }
+  const plus = name.endsWith('-PLUS');
+  const client = new ScramClient({
+    hash: name.startsWith('SCRAM-SHA-256') ? 'sha256' : 'sha1',
+    username,
+    password,
+    gs2Header: `${plus ? 'p=tls-exporter' : 'n'},${authzid === undefined ? '' : `a=${authzid}`},`,
+    binding: plus ? Buffer.from('x') : Buffer.alloc(0),
+  });
+  const first = await mechanism.step(client.first());
+  assert.ok(!first.done);
+  const last = await mechanism.step(client.final(first.challenge));
+  assert.ok(last.done);
+  assert.equal(`${last.data}`, client.expected);
+  return last.user;
+}

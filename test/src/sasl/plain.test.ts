@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type PlainMessage, type PlainOptions, PlainServer, parsePlain } from '../../../src/sasl/plain.ts';
+import { SaslError } from '../../../src/xml/errors.ts';
+
+const READ: [message: string, expected: PlainMessage][] = [
+  ['\0tim\0tanstaaftanstaaf', { authzid: undefined, authcid: 'tim', password: 'tanstaaftanstaaf' }],
+  ['Ursel\0Kurt\0xipj3plmq', { authzid: 'Ursel', authcid: 'Kurt', password: 'xipj3plmq' }],
+  ['\0é\0 🔑 ', { authzid: undefined, authcid: 'é', password: ' 🔑 ' }],
+  ['\0tim\0\ufeffpass', { authzid: undefined, authcid: 'tim', password: '\ufeffpass' }],
+];
+
+for (const [message, expected] of READ) {
+  test(`RFC 4616 §2: ${JSON.stringify(message)} is read`, () => {
+    assert.deepEqual(parsePlain(Buffer.from(message)), expected);
+  });
+}
+
+const MALFORMED: [what: string, message: string | Buffer][] = [
+  ['nothing', ''],
+  ['no NUL', 'tim'],
+  ['one NUL', 'tim\0pass'],
+  ['three NULs', '\0tim\0pass\0'],
+  ['a NUL in the password', '\0tim\0pa\0ss'],
+  ['no authcid', '\0\0pass'],
+  ['no password', '\0tim\0'],
+  ['invalid UTF-8', Buffer.from([0, 0x74, 0, 0xc3, 0x28])],
+  ['a message of 10 kB', `\0tim\0${'x'.repeat(10_000)}`],
+];
+
+for (const [what, message] of MALFORMED) {
+  test(`RFC 4616 §2: ${what} is malformed`, () => {
+    assert.throws(() => parsePlain(Buffer.from(message)), {
+      name: 'SaslError',
+      condition: 'malformed-request',
+    });
+  });
+}
+
+function server(options: Partial<PlainOptions> = {}): PlainServer {
+  return new PlainServer({
+    prepareUser: (name) => (name.includes('@') ? undefined : name.toLowerCase()),
+    verify: async (user, password) => user === 'tim' && password === 'tanstaaf',
+    authorize: async () => {},
+    ...options,
+  });
+}
+
+const RIGHT = Buffer.from('\0Tim\0tanstaaf');
+
+test('RFC 4616 §4: the right password lets in, under the prepared name', async () => {
+  assert.deepEqual(await server().step(RIGHT), { done: true, user: 'tim' });
+});
+
+test('RFC 4616 §4: anything else is not-authorized, names that cannot exist included', async () => {
+  const verified: string[] = [];
+  const verify = async (user: string) => {
+    verified.push(user);
+    return user === '';
+  };
+  for (const message of ['\0tim\0wrong', '\0tybalt\0tanstaaf', '\0a@b\0tanstaaf']) {
+    await assert.rejects(server({ verify }).step(Buffer.from(message)), { condition: 'not-authorized' });
+  }
+  assert.deepEqual(verified, ['tim', 'tybalt', ''], 'the work is done for all of them');
+});
+
+test('RFC 4422 §5: a client without an initial response is asked for it, once', async () => {
+  const plain = server();
+  assert.deepEqual(await plain.step(Buffer.alloc(0)), { done: false, challenge: Buffer.alloc(0) });
+  assert.ok((await plain.step(RIGHT)).done);
+  await assert.rejects(plain.step(RIGHT), { condition: 'malformed-request' });
+  const again = server();
+  await again.step(Buffer.alloc(0));
+  await assert.rejects(again.step(Buffer.alloc(0)), { condition: 'malformed-request' });
+});
+
+test('RFC 6120 §6.3.8: the authzid is judged only after the right password', async () => {
+  const authorize = async (_user: string, authzid: string | undefined) => {
+    if (authzid !== undefined) throw new SaslError('invalid-authzid');
+  };
+  const attempt = (message: string) => server({ authorize }).step(Buffer.from(message));
+  await assert.rejects(attempt('ursel\0tim\0tanstaaf'), { condition: 'invalid-authzid' });
+  await assert.rejects(attempt('ursel\0tim\0wrong'), { condition: 'not-authorized' });
+  assert.ok((await attempt('\0tim\0tanstaaf')).done);
+});

@@ -54,8 +54,8 @@ export default defineModule({
     });
 
     module.hook('s2s-authenticate', ({ session, remote }) => {
-      claiming.add(session);
       const key = keyFor(remote, local, session.streamId);
+      claiming.add(session);
       session.send(xml('db:result', { from: local, to: remote }, key));
       return 'handled';
     });

@@ -77,6 +77,11 @@ export class ServerTls {
     this.#options = options;
   }
 
+  /** Whether there is any certificate to show. */
+  get available(): boolean {
+    return this.#certificates.certificates.length > 0;
+  }
+
   /**
    * Shakes hands; the certificate goes by SNI, without it by `domain`.
    *

@@ -6,6 +6,7 @@
 // The stream knows nothing of who is at the other end: features, SASL, binding and stanzas belong to its owner.
 
 import type { Connection } from '../net/connection.ts';
+import { NetError } from '../net/errors.ts';
 import type { TlsInfo, TlsUpgrade } from '../net/tls.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import { newId } from '../util/ids.ts';
@@ -82,6 +83,8 @@ export class XmlStream {
   #parser: XmlParser;
   #limits: ParserLimits;
   #phase: Phase = 'open';
+  /** Why we have closed our side. */
+  #localCause: StreamCloseCause | undefined;
   /** Our header of this start or restart has been sent. */
   #isOpened = false;
   #isParsing = false;
@@ -110,7 +113,7 @@ export class XmlStream {
     this.#deadlines.startHeader();
     connection.handler = {
       onData: (chunk) => this.#onData(chunk),
-      onClose: (error) => this.#closed(error, 'reset'),
+      onClose: (error) => this.#onConnectionClose(error),
       onDrain: () => this.#handler.onDrain?.(),
     };
   }
@@ -225,6 +228,7 @@ export class XmlStream {
     if (this.#phase !== 'open') return;
     this.#writeClose();
     this.#phase = 'closing';
+    this.#localCause = cause;
     this.#deadlines.stop();
     this.unpause('output');
     this.connection.resume(); // The peer's closing tag may be behind what we have not read.
@@ -305,9 +309,13 @@ export class XmlStream {
   /** RFC 6120 §4.4: the closing tag is answered in kind; then the connection ends. */
   #onCloseTag(): void {
     if (this.#phase === 'closed') return;
-    const cause = this.#phase === 'closing' ? 'local' : 'clean';
     if (this.#phase === 'open') this.#writeClose();
-    this.#closed(undefined, cause);
+    this.#closed(undefined, this.#localCause ?? 'clean');
+  }
+
+  #onConnectionClose(error: Error | undefined): void {
+    if (this.#localCause !== undefined) this.#closed(undefined, this.#localCause);
+    else this.#closed(error ?? new NetError('closed', 'the peer hung up without closing its stream'), 'reset');
   }
 
   #failed(error: unknown): void {
@@ -339,7 +347,6 @@ export class XmlStream {
 
   #closed(error: Error | undefined, cause: StreamCloseCause): void {
     if (this.#phase === 'closed') return;
-    const endedInOrder = this.#phase === 'closing' && cause === 'reset' && error === undefined;
     this.#phase = 'closed';
     this.#closeTimer?.cancel();
     this.#deadlines.stop();
@@ -349,7 +356,7 @@ export class XmlStream {
     this.connection.resume(); // What is still on its way must be read, or the peer loses our last words.
     this.connection.end();
     try {
-      this.#handler.onClose(error, endedInOrder ? 'local' : cause);
+      this.#handler.onClose(error, cause);
     } catch (failure) {
       this.#options.log.error('stream handler failed', { error: failure });
     }

@@ -1,0 +1,39 @@
+// What ties a SASL exchange to the TLS connection under it (RFC 5056), so that nobody can sit between the two.
+
+import { createHash, X509Certificate } from 'node:crypto';
+import type { TlsInfo } from '../net/tls.ts';
+import type { ChannelBindings } from '../sasl/scram.ts';
+import { type Element, xml } from '../xml/element.ts';
+
+const NONE: ChannelBindings = new Map();
+const XMLNS = 'urn:xmpp:sasl-cb:0';
+
+/** The types that this connection has, with their data. */
+export function channelBindings(tls: TlsInfo | undefined): ChannelBindings {
+  if (tls === undefined) return NONE;
+  const bindings = new Map<string, Buffer>();
+  // RFC 9266 §3: with TLS 1.2 the extended master secret would have to be asked for first.
+  if (tls.protocol === 'TLSv1.3') {
+    bindings.set('tls-exporter', tls.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding'));
+  }
+  const endPoint = tls.localCertificateDer && serverEndPoint(tls.localCertificateDer);
+  if (endPoint) bindings.set('tls-server-end-point', endPoint);
+  return bindings;
+}
+
+/** XEP-0440 §2. */
+export function channelBindingFeature(bindings: ChannelBindings): Element | undefined {
+  if (bindings.size === 0) return undefined;
+  const types = [...bindings.keys()].map((type) => xml('channel-binding', { type }));
+  return xml('sasl-channel-binding', XMLNS, ...types);
+}
+
+/** RFC 5929 §4.1: hashed as the certificate's signature is, with SHA-256 in place of MD5 and SHA-1. */
+function serverEndPoint(certificate: Buffer): Buffer | undefined {
+  const signature = new X509Certificate(certificate).signatureAlgorithm?.toLowerCase() ?? '';
+  const hash = /sha-?(1|224|256|384|512)(?!\d)/.exec(signature)?.[1];
+  if (hash === undefined) return undefined; // Ed25519, PSS: none is defined.
+  return createHash(hash === '1' ? 'sha256' : `sha${hash}`)
+    .update(certificate)
+    .digest();
+}

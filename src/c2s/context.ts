@@ -1,0 +1,36 @@
+// What client sessions are given by the server around them.
+
+import type { ServerContext } from '../core/context.ts';
+import type { ServerTls } from '../net/tls.ts';
+import type { StreamTimeouts } from '../stream/deadlines.ts';
+
+export interface C2SContext extends ServerContext {
+  /** Absent: STARTTLS cannot be offered. */
+  readonly tls?: ServerTls;
+  readonly options?: Partial<C2SOptions>;
+  /** Clients that have not bound a resource yet, kept up to date; for whoever has to close them. */
+  readonly negotiating?: Set<{ close(error?: Error): void }>;
+}
+
+export interface C2SOptions {
+  /** Sessions of one account at once, sleeping ones included. */
+  readonly maxSessions: number;
+  /** After so many failed attempts to authenticate the stream is closed. */
+  readonly maxAuthAttempts: number;
+  /** How long a failed attempt has to wait for its answer: guessing takes time. */
+  readonly authFailureDelayMs: number;
+  /** Stanzas of one client whose work is under way; above it, nothing is read. */
+  readonly maxPendingWork: number;
+  /** Output waiting for one client; above it, nothing is read from it, and read again below half of it. */
+  readonly outputMarkBytes: number;
+  readonly timeouts: Partial<StreamTimeouts>;
+}
+
+export const C2S_DEFAULTS: C2SOptions = {
+  maxSessions: 20,
+  maxAuthAttempts: 4,
+  authFailureDelayMs: 500,
+  maxPendingWork: 64,
+  outputMarkBytes: 256 * 1024,
+  timeouts: {},
+};

@@ -1,0 +1,216 @@
+// A client's way from its first byte to a bound resource: STARTTLS, SASL, binding (RFC 6120 §4.3).
+
+import { HOST_OPTIONS } from '../config/core-options.ts';
+import type { LocalHost } from '../core/host.ts';
+import type { Connection } from '../net/connection.ts';
+import { mechanismsFor } from '../sasl/mechanisms.ts';
+import { isVersion1, type StreamHeader } from '../stream/header.ts';
+import type { ReadRate } from '../stream/read-limit.ts';
+import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/stream.ts';
+import { newId } from '../util/ids.ts';
+import { type Element, type Stanza, xml } from '../xml/element.ts';
+import { errorReply, SaslError, StanzaError, StreamError } from '../xml/errors.ts';
+import { Jid } from '../xml/jid.ts';
+import { DEFAULT_LIMITS } from '../xml/limits.ts';
+import { NS } from '../xml/namespaces.ts';
+import { bindFeature, bindResult, chooseAddress } from './bind.ts';
+import { channelBindingFeature, channelBindings } from './channel-binding.ts';
+import { C2S_DEFAULTS, type C2SContext, type C2SOptions } from './context.ts';
+import { acceptIn } from './phases.ts';
+import { mechanismsFeature, type SaslAnswer, SaslExchange } from './sasl.ts';
+import { C2SSession } from './session.ts';
+import { secure, starttlsFeature } from './starttls.ts';
+
+const POLICY = {
+  c2s_require_encryption: HOST_OPTIONS.c2s_require_encryption,
+  allow_unencrypted_plain_auth: HOST_OPTIONS.allow_unencrypted_plain_auth,
+};
+
+export class Negotiation implements StreamHandler {
+  readonly #context: C2SContext;
+  readonly #options: C2SOptions;
+  readonly #stream: XmlStream;
+  readonly #session: C2SSession;
+  /** Who speaks to a client that has not named a host of ours. */
+  readonly #defaultFrom: string | undefined;
+  #user: string | undefined;
+  #sasl: SaslExchange | undefined;
+  #failedAttempts = 0;
+
+  constructor(connection: Connection, context: C2SContext) {
+    this.#context = context;
+    this.#options = { ...C2S_DEFAULTS, ...context.options };
+    const hosts = [...context.router.hosts.values()];
+    this.#defaultFrom = hosts.find(({ kind }) => kind === 'local')?.domain;
+    this.#stream = new XmlStream(connection, {
+      role: 'receiver',
+      namespace: NS.CLIENT,
+      handler: this,
+      clock: context.clock,
+      log: context.log,
+      timeouts: this.#options.timeouts,
+      rate: rateOf(context),
+      ...(this.#defaultFrom === undefined ? {} : { from: this.#defaultFrom }),
+    });
+    this.#session = new C2SSession(this.#stream, context, this.#options);
+    context.negotiating?.add(this.#session);
+  }
+
+  onHeader(header: StreamHeader): void {
+    const host = this.#hostOf(header.to);
+    const from = host?.domain ?? this.#defaultFrom;
+    this.#stream.open({ from, to: Jid.tryParse(header.from)?.toString(), id: newId() });
+    this.#checkHeader(header, host);
+    this.#session.host = host;
+    this.#session.phase = this.#nextPhase(host);
+    this.#stream.sendFeatures(this.#features(host));
+  }
+
+  onElement(element: Element): void {
+    const { host, phase } = this.#session;
+    switch (acceptIn(phase, element)) {
+      case 'starttls':
+        this.#secure(host);
+        return;
+      case 'sasl':
+        this.#authenticate(element, host);
+        return;
+      case 'bind':
+        this.#bind(element, host);
+    }
+  }
+
+  onClose(error: Error | undefined, cause: StreamCloseCause): void {
+    this.#context.negotiating?.delete(this.#session);
+    const why = error === undefined ? {} : { why: error.message };
+    this.#session.log.info('client gone before it was bound', { cause, phase: this.#session.phase, ...why });
+    this.#session.phase = 'closed';
+  }
+
+  /** RFC 6120 §4.7.2; the domain is a host with users. */
+  #hostOf(to: string | undefined): LocalHost | undefined {
+    const jid = Jid.tryParse(to);
+    const host = jid?.isDomain ? this.#context.router.hosts.get(jid.domain) : undefined;
+    return host?.kind === 'local' ? host : undefined;
+  }
+
+  #checkHeader(header: StreamHeader, host: LocalHost | undefined): asserts host is LocalHost {
+    if (header.to === undefined) throw new StreamError('improper-addressing', 'The header has no to');
+    if (!host) throw new StreamError('host-unknown');
+    if (!isVersion1(header)) throw new StreamError('unsupported-version', 'This server speaks XMPP 1.0');
+    if (this.#user === undefined) return;
+    if (host !== this.#session.host) throw new StreamError('host-unknown', 'You logged in at another host');
+    const from = Jid.tryParse(header.from);
+    const isOwn = from === undefined || from.bare === Jid.of(this.#user, host.domain).bare;
+    if (!isOwn) throw new StreamError('invalid-from', 'You logged in as somebody else'); // §4.7.1
+  }
+
+  #nextPhase(host: LocalHost): 'securing' | 'authenticating' | 'binding' {
+    if (this.#user !== undefined) return 'binding';
+    const mustSecure = host.config.get(POLICY).c2s_require_encryption && !this.#stream.secure;
+    return mustSecure ? 'securing' : 'authenticating';
+  }
+
+  #features(host: LocalHost): Element {
+    const { phase } = this.#session;
+    const features = xml('stream:features');
+    const canSecure = !this.#stream.secure && this.#context.tls?.available === true && phase !== 'binding';
+    if (canSecure) features.append(starttlsFeature(phase === 'securing'));
+    if (phase === 'securing' && !canSecure) this.#session.log.warn('no certificate: clients cannot log in');
+    if (phase === 'authenticating') features.append(...this.#authFeatures(host));
+    if (phase === 'binding') {
+      // RFC 3921 §3 wanted a session to be asked for; old clients still do unless told that they need not.
+      features.append(bindFeature(), xml('session', NS.SESSION, xml('optional')));
+    }
+    if (phase !== 'securing') host.hooks.notify('stream-features', { session: this.#session, features });
+    return features;
+  }
+
+  #authFeatures(host: LocalHost): (Element | undefined)[] {
+    const bindings = channelBindings(this.#stream.connection.tls);
+    const mechanisms = mechanismsFor({
+      credentials: host.accounts,
+      domain: host.domain,
+      plain: this.#stream.secure || host.config.get(POLICY).allow_unencrypted_plain_auth,
+      channelBinding: bindings,
+    });
+    this.#sasl = new SaslExchange(mechanisms);
+    return [mechanismsFeature(mechanisms.names), channelBindingFeature(bindings)];
+  }
+
+  #secure(host: LocalHost): void {
+    const { tls } = this.#context;
+    this.#session.phase = 'opening';
+    secure(this.#stream, tls?.available ? tls : undefined, host.domain).catch((error: Error) => {
+      this.#session.log.info('TLS handshake failed', { why: error.message });
+    });
+  }
+
+  /** RFC 6120 §6.4: while an answer is being worked out, nothing else of this client is looked at. */
+  #authenticate(element: Element, host: LocalHost): void {
+    const exchange = this.#sasl;
+    this.#stream.suspend();
+    const answer = exchange?.take(element) ?? Promise.reject(new SaslError('encryption-required'));
+    answer
+      .then(
+        (next) => this.#answer(next, host),
+        (error: unknown) => this.#refuse(error),
+      )
+      .catch((error: unknown) => {
+        this.#session.log.error('authentication failed unexpectedly', { error });
+        this.#stream.close(new StreamError('internal-server-error'));
+      });
+  }
+
+  #answer({ reply, user }: SaslAnswer, host: LocalHost): void {
+    if (!this.#stream.isOpen) return;
+    this.#stream.send(reply);
+    if (user === undefined) {
+      this.#stream.resume();
+      return;
+    }
+    const mechanism = this.#sasl?.mechanism;
+    this.#user = user;
+    this.#session.authenticated(Jid.of(user, host.domain));
+    this.#session.phase = 'opening';
+    this.#session.log.info('authenticated', { user, mechanism, secure: this.#stream.secure });
+    this.#stream.raiseLimits(DEFAULT_LIMITS);
+    this.#stream.restart();
+  }
+
+  #refuse(error: unknown): void {
+    const refusal = error instanceof SaslError ? error : new SaslError('temporary-auth-failure');
+    const { condition } = refusal;
+    const fields = { condition, mechanism: this.#sasl?.mechanism, address: this.#stream.remoteAddress };
+    if (condition === 'temporary-auth-failure') {
+      this.#session.log.error('authentication impossible', { ...fields, error: refusal.cause ?? error });
+    } else this.#session.log.info('authentication refused', fields);
+    this.#failedAttempts++;
+    const isGuess = condition === 'not-authorized' || condition === 'account-disabled';
+    if (!isGuess) this.#tellRefusal(refusal);
+    else this.#context.clock.after(this.#options.authFailureDelayMs, () => this.#tellRefusal(refusal));
+  }
+
+  #tellRefusal(refusal: SaslError): void {
+    this.#stream.send(refusal.toElement());
+    if (this.#failedAttempts < this.#options.maxAuthAttempts) this.#stream.resume();
+    else this.#stream.close(new StreamError('policy-violation', 'Too many failed attempts')); // §6.4.5
+  }
+
+  #bind(iq: Stanza, host: LocalHost): void {
+    try {
+      const jid = chooseAddress(iq, this.#user ?? '', host, this.#options.maxSessions);
+      this.#context.negotiating?.delete(this.#session);
+      this.#session.bind(jid, () => this.#stream.send(bindResult(iq, jid)));
+    } catch (error) {
+      if (!(error instanceof StanzaError)) throw error;
+      const reply = errorReply(iq, error);
+      if (reply) this.#stream.send(reply);
+    }
+  }
+}
+
+function rateOf({ config }: C2SContext): ReadRate | undefined {
+  const { rate, burst } = config.core.limits.c2s;
+  return rate === false ? undefined : { bytesPerSecond: rate, burstBytes: burst };
+}

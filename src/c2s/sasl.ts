@@ -1,0 +1,79 @@
+// SASL with a client (RFC 6120 §6): the exchange of one stream, one mechanism at a time.
+
+import type { SaslMechanism } from '../sasl/mechanism.ts';
+import type { Mechanisms } from '../sasl/mechanisms.ts';
+import { type Element, xml } from '../xml/element.ts';
+import { SaslError } from '../xml/errors.ts';
+import { NS } from '../xml/namespaces.ts';
+
+export interface SaslAnswer {
+  readonly reply: Element;
+  /** Set once the exchange has succeeded: the prepared localpart. */
+  readonly user?: string;
+}
+
+export class SaslExchange {
+  readonly #mechanisms: Mechanisms;
+  /** The mechanism under way. */
+  #current: SaslMechanism | undefined;
+  #name = '';
+
+  constructor(mechanisms: Mechanisms) {
+    this.#mechanisms = mechanisms;
+  }
+
+  /** The mechanism last asked for, for the log. */
+  get mechanism(): string {
+    return this.#name;
+  }
+
+  /**
+   * Takes an `auth`, `response` or `abort`. The next one must wait for the answer.
+   * @throws SaslError when the attempt is over without success.
+   */
+  async take(element: Element): Promise<SaslAnswer> {
+    const mechanism = this.#mechanismFor(element);
+    this.#current = undefined;
+    const step = await mechanism.step(decode(element));
+    if (step.done) return { reply: success(step.data), user: step.user };
+    this.#current = mechanism;
+    return { reply: xml('challenge', NS.SASL, encode(step.challenge)) };
+  }
+
+  #mechanismFor(element: Element): SaslMechanism {
+    const current = this.#current;
+    this.#current = undefined;
+    if (element.name === 'abort') throw new SaslError('aborted'); // §6.4.4
+    if (element.name === 'auth') {
+      if (current) throw new SaslError('malformed-request', 'Another attempt is under way');
+      this.#name = element.attrs.mechanism ?? '';
+      return this.#mechanisms.create(this.#name);
+    }
+    if (!current) throw new SaslError('malformed-request', 'No attempt is under way');
+    return current;
+  }
+}
+
+export function mechanismsFeature(names: readonly string[]): Element {
+  return xml('mechanisms', NS.SASL, ...names.map((name) => xml('mechanism', {}, name)));
+}
+
+/** RFC 4648 §4, "without whitespace or other characters" between (RFC 6120 §13.9.1). */
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+function decode(element: Element): Buffer {
+  if (element.elements().length > 0) throw new SaslError('malformed-request');
+  const text = element.text();
+  if (text === '=') return Buffer.alloc(0); // §6.4.2: data of no length
+  if (!BASE64.test(text)) throw new SaslError('incorrect-encoding');
+  return Buffer.from(text, 'base64');
+}
+
+function encode(data: Buffer): string | undefined {
+  return data.length === 0 ? undefined : data.toString('base64');
+}
+
+/** §6.4.6: additional data of no length is not the same as none. */
+function success(data: Buffer | undefined): Element {
+  return xml('success', NS.SASL, data === undefined ? undefined : (encode(data) ?? '='));
+}

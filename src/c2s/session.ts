@@ -1,0 +1,265 @@
+// A client's session. It is not its stream: a stream may break, and another one be attached to the same session
+// (docs/adr/0002). Whether a session outlives its stream is decided by whoever answers `c2s-disconnect`.
+
+import type { C2SState, C2SSession as Contract } from '../api/session.ts';
+import { HandlerError } from '../core/hooks.ts';
+import type { LocalHost } from '../core/host.ts';
+import { checkStanza, emptyResult, isLegacySession, isStanza, stampStanza } from '../core/stanza-rules.ts';
+import type { StreamCloseCause, StreamHandler, XmlStream } from '../stream/stream.ts';
+import { newId } from '../util/ids.ts';
+import type { Logger } from '../util/logger.ts';
+import type { Element, Stanza } from '../xml/element.ts';
+import { StanzaError, StreamError } from '../xml/errors.ts';
+import { Jid } from '../xml/jid.ts';
+import type { C2SContext, C2SOptions } from './context.ts';
+import { acceptIn, type Phase } from './phases.ts';
+
+/** Only a stream that broke can be taken up again; one that was closed, by whom ever, has ended the session. */
+const RESUMABLE: ReadonlySet<StreamCloseCause> = new Set(['reset', 'timeout']);
+
+export class C2SSession implements Contract {
+  readonly kind = 'c2s';
+  readonly id = newId();
+  readonly state: C2SState = {};
+  /** What may be received now; set by the negotiation until the session is bound. */
+  phase: Phase = 'opening';
+  boundAt = 0;
+  remoteAddress: string;
+  log: Logger;
+  readonly #context: C2SContext;
+  readonly #options: C2SOptions;
+  #stream: XmlStream | undefined;
+  #secure: boolean;
+  #host: LocalHost | undefined;
+  #jid: Jid | undefined;
+  #pendingWork = 0;
+
+  constructor(stream: XmlStream, context: C2SContext, options: C2SOptions) {
+    this.#stream = stream;
+    this.#context = context;
+    this.#options = options;
+    this.#secure = stream.secure;
+    this.remoteAddress = stream.remoteAddress;
+    this.log = context.log.child({ c2s: this.id });
+  }
+
+  /** Known from the client's header on. */
+  get host(): LocalHost {
+    if (!this.#host) throw new Error('The client has not said yet which host it wants');
+    return this.#host;
+  }
+
+  set host(host: LocalHost) {
+    this.#host = host;
+  }
+
+  /** The full JID; before binding the bare one, before authentication that of the host. */
+  get jid(): Jid {
+    this.#jid ??= Jid.of(undefined, this.host.domain);
+    return this.#jid;
+  }
+
+  get connected(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  get secure(): boolean {
+    return this.#stream?.secure ?? this.#secure;
+  }
+
+  authenticated(bare: Jid): void {
+    this.#jid = bare;
+  }
+
+  /**
+   * Gives the session its address. A session that had it before is ended (RFC 6120 §7.7.2.2). `answer` tells the
+   * client, before anything else can be sent to it.
+   */
+  bind(jid: Jid, answer: () => void): void {
+    const { hooks, sessions } = this.host;
+    sessions.get(jid)?.close(new StreamError('conflict', 'Replaced by a new session'));
+    this.#jid = jid;
+    this.phase = 'bound';
+    this.boundAt = this.#context.clock.now();
+    if (this.#stream) this.#take(this.#stream);
+    sessions.add(this);
+    answer();
+    this.log.info('client bound', { jid: `${jid}`, secure: this.secure, address: this.remoteAddress });
+    hooks.notify('resource-bind', { session: this });
+  }
+
+  /** Goes on with another stream, on which the client has authenticated anew (XEP-0198 §5). */
+  attach(stream: XmlStream): void {
+    const former = this.#stream;
+    this.#stream = undefined;
+    former?.close(new StreamError('conflict', 'Resumed on another stream'));
+    this.phase = 'bound';
+    this.remoteAddress = stream.remoteAddress;
+    this.#take(stream);
+    this.log.info('client resumed', { address: this.remoteAddress });
+    this.host.hooks.notify('c2s-resume', { session: this });
+  }
+
+  /** The stream is gone without having been closed. The session sleeps if somebody will wake it, else it ends. */
+  detach(error: Error): void {
+    if (this.phase !== 'bound') return;
+    this.#stream = undefined;
+    if (this.#mayBeResumed(error)) {
+      this.phase = 'asleep';
+      this.log.info('client asleep', { why: error.message });
+    } else this.#end(error);
+  }
+
+  /** Gives up the stream of a session that is not bound, to be attached to the one that it resumes. */
+  release(): XmlStream | undefined {
+    const stream = this.#stream;
+    if (this.phase !== 'binding') return undefined;
+    this.#stream = undefined;
+    this.phase = 'closed';
+    this.#context.negotiating?.delete(this);
+    return stream;
+  }
+
+  send(element: Element): boolean {
+    if (this.phase !== 'bound' && this.phase !== 'asleep') return false;
+    const sent = this.#outgoing(element);
+    if (sent === undefined) return true;
+    if (this.#stream === undefined) return this.phase === 'asleep';
+    return this.#write(this.#stream, sent);
+  }
+
+  close(error?: Error): void {
+    if (this.phase === 'closed') return;
+    const stream = this.#stream;
+    const isBound = this.phase === 'bound' || this.phase === 'asleep';
+    if (isBound) this.#end(error); // First, so that nothing more is written to the client on the occasion.
+    stream?.close(error);
+  }
+
+  hold(work: Promise<unknown>): void {
+    this.#pendingWork++;
+    if (this.#pendingWork > this.#options.maxPendingWork) this.#stream?.pause('work');
+    const done = () => {
+      this.#pendingWork--;
+      if (this.#pendingWork <= this.#options.maxPendingWork) this.#stream?.unpause('work');
+    };
+    work.then(done, done);
+  }
+
+  #take(stream: XmlStream): void {
+    this.#stream = stream;
+    this.#secure = stream.secure;
+    stream.handler = this.#handlerFor(stream);
+    stream.negotiated();
+    if (this.#pendingWork > this.#options.maxPendingWork) stream.pause('work');
+  }
+
+  /** What a stream says counts only while it is this session's. */
+  #handlerFor(stream: XmlStream): StreamHandler {
+    return {
+      onHeader: () => {},
+      onElement: (element) => {
+        if (this.#stream === stream) this.#receive(element, stream.header?.lang);
+      },
+      onClose: (error, cause) => {
+        if (this.#stream === stream) this.#streamClosed(error, cause);
+      },
+      onDrain: () => {
+        if (stream.connection.queuedBytes <= this.#options.outputMarkBytes / 2) stream.unpause('output');
+      },
+    };
+  }
+
+  #streamClosed(error: Error | undefined, cause: StreamCloseCause): void {
+    if (error !== undefined && RESUMABLE.has(cause)) {
+      this.detach(error);
+      return;
+    }
+    this.#end(error);
+  }
+
+  #mayBeResumed(error: Error): boolean {
+    try {
+      return this.host.hooks.fire('c2s-disconnect', { session: this, error }) === 'sleep';
+    } catch (failure) {
+      this.log.error('handler failed', { event: 'c2s-disconnect', error: failure });
+      return false;
+    }
+  }
+
+  /** Whatever way the session ends, it ends here, once. */
+  #end(error: Error | undefined): void {
+    if (this.phase === 'closed') return;
+    this.phase = 'closed';
+    this.#stream = undefined;
+    this.host.sessions.remove(this);
+    this.log.info('client gone', { jid: `${this.jid}`, ...(error ? { why: error.message } : {}) });
+    this.host.hooks.notify('resource-unbind', { session: this, error });
+  }
+
+  // ── From the client ──────────────────────────────────────────────────────────────────────────────────────────
+
+  #receive(received: Element, lang: string | undefined): void {
+    const kind = acceptIn(this.phase, received);
+    const element = this.#incoming(received);
+    if (element === undefined || this.phase !== 'bound') return;
+    if (kind !== 'nonza' && isStanza(element)) {
+      this.#submit(stampStanza(element, this.jid, lang));
+      return;
+    }
+    const handler = this.host.nonzas.get('c2s', element);
+    if (!handler) throw new StreamError('unsupported-stanza-type', `<${element.name}/> is unknown here`);
+    handler(element, this);
+  }
+
+  #submit(stanza: Stanza): void {
+    const { router } = this.#context;
+    const problem = checkStanza(stanza);
+    if (problem) router.bounce(stanza, problem);
+    else if (isLegacySession(stanza)) router.route(emptyResult(stanza), this.host.origin);
+    else router.submit(this, stanza);
+  }
+
+  /** What `c2s-in` leaves of an element. A handler that fails refuses it. @throws StreamError a handler's */
+  #incoming(element: Element): Element | undefined {
+    if (!this.host.hooks.has('c2s-in')) return element;
+    const event = { session: this, element };
+    try {
+      return this.host.hooks.fire('c2s-in', event) === 'handled' ? undefined : event.element;
+    } catch (thrown) {
+      const cause = thrown instanceof HandlerError ? thrown.cause : thrown;
+      if (cause instanceof StreamError) throw cause;
+      this.#refuse(element, cause);
+      return undefined;
+    }
+  }
+
+  #refuse(element: Element, cause: unknown): void {
+    const isRefusal = cause instanceof StanzaError;
+    if (!isRefusal) this.log.error('handler failed', { event: 'c2s-in', error: cause });
+    if (!isStanza(element)) return;
+    const error = isRefusal ? cause : new StanzaError('internal-server-error');
+    this.#context.router.bounce(element.with({ from: `${this.jid}` }), error);
+  }
+
+  // ── To the client ────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** What `c2s-out` leaves of an element; `undefined` when a handler has taken it, or failed. */
+  #outgoing(element: Element): Element | undefined {
+    if (!this.host.hooks.has('c2s-out')) return element;
+    const event = { session: this, element };
+    try {
+      return this.host.hooks.fire('c2s-out', event) === 'handled' ? undefined : event.element;
+    } catch (error) {
+      this.log.error('handler failed', { event: 'c2s-out', error });
+      return undefined;
+    }
+  }
+
+  /** A client that does not read is not read either, before its queue grows until the connection is cut. */
+  #write(stream: XmlStream, element: Element): boolean {
+    const accepted = stream.send(element);
+    if (stream.connection.queuedBytes > this.#options.outputMarkBytes) stream.pause('output');
+    return accepted;
+  }
+}

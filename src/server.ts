@@ -84,7 +84,7 @@ export class Server implements ServerContext {
       registerCoreCommands(this.commands, {
         hosts: this.router.hosts,
         modules: this.#modules,
-        purge: (host, user) => this.#storage!.purge(host.domain, user),
+        purge: (host, user) => host.stores.purge(user),
       });
       registerS2SCommands(this.commands, this.links, this);
       await this.#listen();

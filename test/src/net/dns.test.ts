@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import * as dnsPacket from 'dns-packet';
+import { Resolver } from '../../../src/net/dns.ts';
+import type { NetError } from '../../../src/net/errors.ts';
+import { dnsFixture } from '../../support/dns-fixture.ts';
+import { temporaryDirectory } from './certificate-fixture.ts';
+
+const NO_HOSTS = '/nonexistent/hosts';
+
+function resolver(server: string, timeoutMs = 2_000): Resolver {
+  return new Resolver({ servers: [server], hostsFile: NO_HOSTS, timeoutMs });
+}
+
+test('A and AAAA records are answered together', async (t) => {
+  const dns = await dnsFixture(t, { 'montague.lit': { A: ['192.0.2.1'], AAAA: ['2001:db8::1'] } });
+  const { records, exists } = await resolver(dns.address).resolveAddresses('Montague.LIT.');
+  assert.deepEqual(records, [
+    { address: '2001:db8::1', family: 6 },
+    { address: '192.0.2.1', family: 4 },
+  ]);
+  assert.equal(exists, true);
+});
+
+test('RFC 1035 §4.2.1: a truncated answer is asked for again over TCP', async (t) => {
+  const SRV = Array.from({ length: 40 }, (_, index) => `10 0 ${5000 + index} host${index}.capulet.lit`);
+  const dns = await dnsFixture(t, { '_xmpp-server._tcp.capulet.lit': { SRV } });
+  dns.misbehave = (response, { transport }, send) => {
+    if (transport === 'tcp') send(response);
+    else send({ ...response, flags: (response.flags ?? 0) | dnsPacket.TRUNCATED_RESPONSE, answers: [] });
+  };
+  const { records } = await resolver(dns.address).resolveSrv('_xmpp-server._tcp.capulet.lit');
+  assert.equal(records.length, 40);
+  assert.deepEqual(
+    dns.questions.map(({ transport }) => transport),
+    ['udp', 'tcp'],
+  );
+});
+
+test('RFC 5452 §9: answers with another id or to another question are ignored', async (t) => {
+  const dns = await dnsFixture(t, { 'montague.lit': { A: ['192.0.2.1'] } });
+  const forged = { type: 'A', name: 'montague.lit', ttl: 60, data: '203.0.113.66' } as const;
+  dns.misbehave = (response, _question, send) => {
+    send({ ...response, id: ((response.id ?? 0) + 1) & 0xffff, answers: [forged] });
+    send({ ...response, questions: [{ type: 'A', name: 'other.lit' }], answers: [forged] });
+    send({ ...response, type: 'query', answers: [forged] });
+    send(response);
+  };
+  const { records } = await resolver(dns.address).resolveAddresses('montague.lit');
+  assert.deepEqual(records, [{ address: '192.0.2.1', family: 4 }]);
+});
+
+test('records of other names in an answer are left out', async (t) => {
+  const dns = await dnsFixture(t, { 'montague.lit': { A: ['192.0.2.1'] } });
+  dns.misbehave = (response, _question, send) => {
+    const stray = { type: 'A', name: 'bank.lit', ttl: 60, data: '203.0.113.66' } as const;
+    send({ ...response, answers: [stray, ...(response.answers ?? [])] });
+  };
+  const asked = resolver(dns.address);
+  assert.equal((await asked.resolveAddresses('montague.lit')).records.length, 1);
+  dns.misbehave = undefined;
+  assert.equal((await asked.resolveAddresses('bank.lit')).records.length, 0);
+});
+
+test('RFC 2308: a name that does not exist is an answer, no answer is an error', async (t) => {
+  const dns = await dnsFixture(t, { 'empty.lit': {} });
+  const quick = resolver(dns.address, 50);
+  assert.equal((await quick.resolveAddresses('nowhere.lit')).exists, false);
+  assert.deepEqual(await quick.resolveAddresses('empty.lit'), {
+    records: [],
+    exists: true,
+    authenticated: false,
+  });
+  dns.misbehave = () => {};
+  await assert.rejects(quick.resolveAddresses('silent.lit'), (error: NetError) => {
+    assert.equal(error.code, 'dns-failed');
+    assert.equal(error.permanent, false);
+    assert.match(error.message, /silent\.lit could not be looked up .*did not answer within 0\.05 s/);
+    return true;
+  });
+});
+
+test('a server that fails is followed by the next one', async (t) => {
+  const broken = await dnsFixture(t);
+  broken.misbehave = (response, _question, send) => send({ ...response, flags: 2 });
+  const good = await dnsFixture(t, { 'montague.lit': { A: ['192.0.2.1'] } });
+  const both = new Resolver({ servers: [broken.address, good.address], hostsFile: NO_HOSTS });
+  assert.equal((await both.resolveAddresses('montague.lit')).records.length, 1);
+  assert.ok(broken.questions.length > 0);
+});
+
+test('RFC 6891 §6.2.2: a server without EDNS is asked again without it', async (t) => {
+  const dns = await dnsFixture(t, { '_xmpp-server._tcp.old.lit': { SRV: ['0 0 5269 a.old.lit'] } });
+  dns.misbehave = (response, _question, send) => {
+    if (dns.questions.length === 1) send({ type: 'response', id: response.id ?? 0, flags: 1 });
+    else send(response);
+  };
+  const { records } = await resolver(dns.address).resolveSrv('_xmpp-server._tcp.old.lit');
+  assert.deepEqual(records, [{ priority: 0, weight: 0, port: 5269, target: 'a.old.lit' }]);
+});
+
+test('aliases are followed, inside an answer and by asking on, but not for ever', async (t) => {
+  const dns = await dnsFixture(t, {
+    'www.lit': { CNAME: 'montague.lit' },
+    'montague.lit': { A: ['192.0.2.1'] },
+  });
+  const asked = resolver(dns.address);
+  assert.equal((await asked.resolveAddresses('www.lit')).records.length, 1);
+  // A server that does not recurse gives one alias at a time.
+  dns.misbehave = (response, { name }, send) => {
+    const next = `${Number.parseInt(name, 10) + 1}.loop.lit`;
+    send({ ...response, flags: 0, answers: [{ type: 'CNAME', name, ttl: 60, data: next }] });
+  };
+  dns.questions.length = 0;
+  await assert.rejects(asked.resolveSrv('1.loop.lit'), /alias/);
+  assert.ok(dns.questions.length <= 10);
+});
+
+test('an answer is remembered for its time to live, and asked for once however many ask', async (t) => {
+  const dns = await dnsFixture(t, {
+    'a.lit': { SRV: ['0 0 1 x.lit'], ttl: 10 },
+    'zero.lit': { SRV: ['0 0 1 x.lit'], ttl: 0 },
+  });
+  let now = 0;
+  const clock = { now: () => now, after: () => ({ cancel() {} }) };
+  const cached = new Resolver({ servers: [dns.address], hostsFile: NO_HOSTS, clock });
+  await Promise.all([cached.resolveSrv('a.lit'), cached.resolveSrv('a.lit')]);
+  now = 9_999;
+  await cached.resolveSrv('a.lit');
+  assert.equal(dns.questions.length, 1);
+  now = 10_000;
+  await cached.resolveSrv('a.lit');
+  assert.equal(dns.questions.length, 2);
+  await cached.resolveSrv('zero.lit');
+  await cached.resolveSrv('zero.lit');
+  assert.equal(dns.questions.length, 4);
+  // Negative answers are good for half a minute.
+  await cached.resolveSrv('none.lit');
+  now += 29_000;
+  await cached.resolveSrv('none.lit');
+  assert.equal(dns.questions.length, 5);
+  now += 1_000;
+  await cached.resolveSrv('none.lit');
+  assert.equal(dns.questions.length, 6);
+});
+
+test('RFC 4035: the AD flag is passed on from a configured server', async (t) => {
+  const dns = await dnsFixture(t, { 'a.lit': { SRV: ['0 0 1 x.lit'] }, 'b.lit': { SRV: ['0 0 1 x.lit'] } });
+  const asked = resolver(dns.address);
+  assert.equal((await asked.resolveSrv('a.lit')).authenticated, false);
+  dns.isValidating = true;
+  assert.equal((await asked.resolveSrv('b.lit')).authenticated, true);
+});
+
+test('the hosts file counts for addresses, before the DNS and as soon as it changes', async (t) => {
+  const dns = await dnsFixture(t, { 'montague.lit': { A: ['192.0.2.1'] } });
+  const hostsFile = join(await temporaryDirectory(t), 'hosts');
+  await writeFile(hostsFile, '# local\n127.0.0.7\tMontague.lit  www.montague.lit # both\nnonsense x.lit\n');
+  const asked = new Resolver({ servers: [dns.address], hostsFile });
+  const first = await asked.resolveAddresses('montague.lit');
+  assert.deepEqual(first.records, [{ address: '127.0.0.7', family: 4 }]);
+  assert.equal(dns.questions.length, 0);
+  await writeFile(hostsFile, '::7 montague.lit\n127.0.0.8 montague.lit\n');
+  const second = await asked.resolveAddresses('montague.lit');
+  assert.deepEqual(
+    second.records.map(({ address }) => address),
+    ['::7', '127.0.0.8'],
+  );
+});
+
+test('RFC 6761 §6.3: localhost, what is below it, and IP literals never go to the DNS', async (t) => {
+  const dns = await dnsFixture(t);
+  const asked = resolver(dns.address);
+  for (const name of ['localhost', 'rooms.localhost', 'LOCALHOST.']) {
+    assert.deepEqual((await asked.resolveAddresses(name)).records, [
+      { address: '::1', family: 6 },
+      { address: '127.0.0.1', family: 4 },
+    ]);
+  }
+  assert.deepEqual((await asked.resolveSrv('_xmpp-server._tcp.rooms.localhost')).records, []);
+  assert.deepEqual((await asked.resolveAddresses('[2001:db8::5]')).records, [
+    { address: '2001:db8::5', family: 6 },
+  ]);
+  assert.deepEqual((await asked.resolveAddresses('192.0.2.9')).records, [
+    { address: '192.0.2.9', family: 4 },
+  ]);
+  assert.deepEqual(dns.questions, []);
+});
+
+test('names that the DNS cannot hold do not exist, and are not asked for', async (t) => {
+  const dns = await dnsFixture(t);
+  const asked = resolver(dns.address);
+  for (const name of ['', '..', 'a..b', `${'x'.repeat(64)}.lit`, 'a b.lit', `${'abcdefg.'.repeat(40)}lit`]) {
+    assert.equal((await asked.resolveAddresses(name)).exists, false, name);
+    assert.equal((await asked.resolveSrv(name)).exists, false, name);
+  }
+  assert.deepEqual(dns.questions, []);
+});
+
+test('RFC 5890: an international name is asked for as A-labels', async (t) => {
+  const dns = await dnsFixture(t, { 'xn--bcher-kva.lit': { A: ['192.0.2.1'] } });
+  assert.equal((await resolver(dns.address).resolveAddresses('bücher.lit')).records.length, 1);
+});
+
+test('garbage instead of an answer is waited out', async (t) => {
+  const dns = await dnsFixture(t);
+  dns.misbehave = (response, _question, send) => send({ ...response, questions: [] });
+  await assert.rejects(resolver(dns.address, 30).resolveSrv('a.lit'), /did not answer/);
+});
+
+test('servers that are no addresses are told so', () => {
+  for (const server of ['dns.example', '1.2.3.4:0', '1.2.3.4:99999', '[::1', '']) {
+    assert.throws(() => new Resolver({ servers: [server] }), /is no DNS server/);
+  }
+  for (const server of ['127.0.0.1', '127.0.0.1:5353', '::1', '[::1]:5353', '[::1]']) {
+    assert.doesNotThrow(() => new Resolver({ servers: [server] }));
+  }
+});

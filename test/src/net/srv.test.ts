@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Resolver } from '../../../src/net/dns.ts';
+import { order, targetsFor } from '../../../src/net/srv.ts';
+import { type DnsFixture, dnsFixture } from '../../support/dns-fixture.ts';
+
+function resolver(dns: DnsFixture): Resolver {
+  return new Resolver({ servers: [dns.address], hostsFile: '/nonexistent', timeoutMs: 50 });
+}
+
+const records = fc.array(
+  fc.record({
+    priority: fc.nat(3),
+    weight: fc.nat(65535),
+    port: fc.integer({ min: 1, max: 65535 }),
+    target: fc.domain(),
+  }),
+);
+
+test('RFC 2782: every record comes once, lower priorities first, whatever the dice', () => {
+  const dice = fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }));
+  fc.assert(
+    fc.property(records, dice, (given, throws) => {
+      const ordered = order(given, () => throws.next().value ?? 0);
+      assert.equal(ordered.length, given.length);
+      assert.deepEqual(new Set(ordered), new Set(given));
+      const priorities = ordered.map(({ priority }) => priority);
+      assert.deepEqual(
+        priorities,
+        priorities.toSorted((a, b) => a - b),
+      );
+    }),
+  );
+});
+
+test('RFC 2782: within a priority, the first is chosen in proportion to the weights', () => {
+  const given = [
+    { priority: 1, weight: 0, port: 1, target: 'none' },
+    { priority: 1, weight: 10, port: 2, target: 'some' },
+    { priority: 1, weight: 30, port: 3, target: 'most' },
+  ];
+  const first = new Map<string, number>();
+  // Every possible throw once: 0 … 40.
+  for (let dice = 0; dice <= 40; dice++) {
+    const target = order(given, () => dice / 41 + 1e-9)[0]?.target ?? '';
+    first.set(target, (first.get(target) ?? 0) + 1);
+  }
+  assert.deepEqual(Object.fromEntries(first), { none: 1, some: 10, most: 30 });
+});
+
+test('RFC 6120 §3.2.1: SRV records tell hosts and ports', async (t) => {
+  const dns = await dnsFixture(t, {
+    '_xmpp-server._tcp.capulet.lit': {
+      SRV: ['20 0 5269 backup.capulet.lit', '10 0 5270 xmpp.capulet.lit', '10 0 0 .'],
+    },
+    '_xmpps-server._tcp.capulet.lit': { SRV: ['5 0 443 tls.capulet.lit'] },
+  });
+  dns.isValidating = true;
+  assert.deepEqual(await targetsFor(resolver(dns), 'capulet.lit', 'xmpp-server'), [
+    { host: 'xmpp.capulet.lit', port: 5270, directTls: false, authenticated: true },
+    { host: 'backup.capulet.lit', port: 5269, directTls: false, authenticated: true },
+  ]);
+  assert.deepEqual(await targetsFor(resolver(dns), 'capulet.lit', 'xmpps-server'), [
+    { host: 'tls.capulet.lit', port: 443, directTls: true, authenticated: true },
+  ]);
+});
+
+test('RFC 6120 §3.2.2: without SRV records the domain itself is the target', async (t) => {
+  const dns = await dnsFixture(t, { 'capulet.lit': { A: ['192.0.2.1'] } });
+  assert.deepEqual(await targetsFor(resolver(dns), 'capulet.lit', 'xmpp-server'), [
+    { host: 'capulet.lit', port: 5269, directTls: false, authenticated: false },
+  ]);
+  assert.equal((await targetsFor(resolver(dns), 'capulet.lit', 'xmpp-client'))[0]?.port, 5222);
+  assert.deepEqual(await targetsFor(resolver(dns), 'capulet.lit', 'xmpps-server'), []);
+});
+
+test('RFC 6120 §3.2.1: no response about SRV is followed by the fallback too', async (t) => {
+  const dns = await dnsFixture(t, { 'capulet.lit': { A: ['192.0.2.1'] } });
+  dns.misbehave = (response, { type }, send) => {
+    if (type !== 'SRV') send(response);
+  };
+  assert.equal((await targetsFor(resolver(dns), 'capulet.lit', 'xmpp-server'))[0]?.host, 'capulet.lit');
+  await assert.rejects(targetsFor(resolver(dns), 'nowhere.lit', 'xmpp-server'), {
+    code: 'dns-failed',
+    permanent: false,
+  });
+});
+
+test('RFC 2782: the target "." means decidedly no such service', async (t) => {
+  const dns = await dnsFixture(t, {
+    'capulet.lit': { A: ['192.0.2.1'] },
+    '_xmpp-server._tcp.capulet.lit': { SRV: ['0 0 0 .'] },
+  });
+  await assert.rejects(targetsFor(resolver(dns), 'capulet.lit', 'xmpp-server'), {
+    code: 'no-service',
+    permanent: true,
+  });
+});
+
+test('a domain that does not exist is another thing than a DNS that does not answer', async (t) => {
+  const dns = await dnsFixture(t, { 'empty.lit': {} });
+  await assert.rejects(targetsFor(resolver(dns), 'nowhere.lit', 'xmpp-server'), {
+    code: 'no-such-domain',
+    permanent: true,
+    message: 'nowhere.lit does not exist in the DNS',
+  });
+  await assert.rejects(targetsFor(resolver(dns), 'empty.lit', 'xmpp-server'), {
+    code: 'no-service',
+    permanent: true,
+  });
+  dns.misbehave = () => {};
+  await assert.rejects(targetsFor(resolver(dns), 'silent.lit', 'xmpp-server'), {
+    code: 'dns-failed',
+    permanent: false,
+  });
+});
+
+test('RFC 6120 §3.2: an IP literal is its own target', async (t) => {
+  const dns = await dnsFixture(t);
+  const [target] = await targetsFor(resolver(dns), '[2001:db8::1]', 'xmpp-server');
+  assert.deepEqual(target, { host: '[2001:db8::1]', port: 5269, directTls: false, authenticated: true });
+  assert.equal((await targetsFor(resolver(dns), 'localhost', 'xmpp-server'))[0]?.host, 'localhost');
+  assert.deepEqual(dns.questions, []);
+});

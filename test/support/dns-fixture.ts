@@ -1,0 +1,140 @@
+// A DNS server for tests, on loopback over UDP and TCP, that answers from a table and can misbehave.
+
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import * as dnsPacket from 'dns-packet';
+
+/** What a name has. SRV as "priority weight port target". */
+export interface ZoneEntry {
+  A?: string[];
+  AAAA?: string[];
+  SRV?: string[];
+  CNAME?: string;
+  /** Seconds, for all records of the name. Default 60. */
+  ttl?: number;
+}
+
+export interface DnsQuestion {
+  type: string;
+  name: string;
+  transport: 'udp' | 'tcp';
+}
+
+type Send = (response: dnsPacket.Packet) => void;
+
+export interface DnsFixture {
+  /** As it is written into `dns_servers`. */
+  address: string;
+  /** By lower-case name; may be changed while running. A name that is not in it does not exist. */
+  zone: Record<string, ZoneEntry>;
+  /** All that was asked, in order. */
+  questions: DnsQuestion[];
+  /** Sets the AD flag on every answer. */
+  isValidating: boolean;
+  /** Sends something else instead of, or besides, the proper answer. */
+  misbehave: ((response: dnsPacket.Packet, question: DnsQuestion, send: Send) => void) | undefined;
+  close(): Promise<void>;
+}
+
+/** Starts one; it is closed when the test ends. */
+export async function dnsFixture(
+  t: { after(task: () => Promise<void>): void },
+  zone: Record<string, ZoneEntry> = {},
+): Promise<DnsFixture> {
+  const tcp = createServer();
+  const udp = createSocket('udp4');
+  const port = await bindBoth(udp, tcp);
+  const fixture: DnsFixture = {
+    address: `127.0.0.1:${port}`,
+    zone,
+    questions: [],
+    isValidating: false,
+    misbehave: undefined,
+    async close() {
+      udp.close();
+      tcp.close();
+    },
+  };
+  serveUdp(fixture, udp);
+  serveTcp(fixture, tcp);
+  t.after(() => fixture.close());
+  return fixture;
+}
+
+async function bindBoth(udp: UdpSocket, tcp: Server): Promise<number> {
+  tcp.listen(0, '127.0.0.1');
+  await once(tcp, 'listening');
+  const at = tcp.address();
+  if (at === null || typeof at === 'string') throw new Error('no port');
+  udp.bind(at.port, '127.0.0.1');
+  await once(udp, 'listening');
+  return at.port;
+}
+
+function serveUdp(fixture: DnsFixture, udp: UdpSocket): void {
+  udp.on('message', (message, from) => {
+    answer(fixture, message, 'udp', (response) => {
+      udp.send(dnsPacket.encode(response), from.port, from.address);
+    });
+  });
+}
+
+function serveTcp(fixture: DnsFixture, tcp: Server): void {
+  tcp.on('connection', (socket) => {
+    socket.on('error', () => {});
+    let received = Buffer.alloc(0);
+    socket.on('data', (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk]);
+      if (received.length < 2 || received.length < 2 + received.readUInt16BE(0)) return;
+      answer(fixture, received.subarray(2), 'tcp', (response) =>
+        socket.end(dnsPacket.streamEncode(response)),
+      );
+    });
+  });
+}
+
+function answer(fixture: DnsFixture, message: Buffer, transport: 'udp' | 'tcp', send: Send): void {
+  const query = dnsPacket.decode(message);
+  const asked = query.questions?.[0];
+  if (asked === undefined) return;
+  const question = { type: asked.type, name: asked.name.toLowerCase(), transport };
+  fixture.questions.push(question);
+  const answers = recordsFor(fixture.zone, question.name, question.type);
+  const exists = answers.length > 0 || fixture.zone[question.name] !== undefined;
+  const response: dnsPacket.Packet = {
+    type: 'response',
+    id: query.id ?? 0,
+    flags:
+      dnsPacket.RECURSION_DESIRED |
+      dnsPacket.RECURSION_AVAILABLE |
+      (fixture.isValidating ? dnsPacket.AUTHENTIC_DATA : 0) |
+      (exists ? 0 : 3),
+    questions: [asked],
+    answers,
+  };
+  if (fixture.misbehave === undefined) send(response);
+  else fixture.misbehave(response, question, send);
+}
+
+/** The records of a name, after the aliases that lead to them, as a recursive resolver puts them. */
+function recordsFor(zone: Record<string, ZoneEntry>, name: string, type: string): dnsPacket.Answer[] {
+  const entry = zone[name];
+  const ttl = entry?.ttl ?? 60;
+  if (entry?.CNAME !== undefined) {
+    return [{ type: 'CNAME', name, ttl, data: entry.CNAME }, ...recordsFor(zone, entry.CNAME, type)];
+  }
+  if (type === 'A') return (entry?.A ?? []).map((data) => ({ type: 'A', name, ttl, data }));
+  if (type === 'AAAA') return (entry?.AAAA ?? []).map((data) => ({ type: 'AAAA', name, ttl, data }));
+  if (type !== 'SRV') return [];
+  return (entry?.SRV ?? []).map((text) => {
+    const [priority, weight, port, target] = text.split(' ');
+    const data = {
+      priority: Number(priority),
+      weight: Number(weight),
+      port: Number(port),
+      target: target ?? '.',
+    };
+    return { type: 'SRV', name, ttl, data };
+  });
+}

@@ -1,6 +1,6 @@
 // The only door for modules: `import { … } from 'enjamb/api'`.
 
-export type { Command, CommandResult } from '../admin/commands.ts';
+export { type Command, CommandError, type CommandResult, defineCommand } from '../admin/commands.ts';
 export * from '../config/options.ts';
 export * from '../storage/stores.ts';
 export type { Clock, Timer } from '../util/clock.ts';

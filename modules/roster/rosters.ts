@@ -23,6 +23,13 @@ export interface Transition extends Row {
   readonly after: Draft | undefined;
 }
 
+export interface Partings {
+  /** The contact sees the user's clients, and must see them go. */
+  readonly unavailable: boolean;
+  readonly unsubscribe: boolean;
+  readonly unsubscribed: boolean;
+}
+
 export interface Limits {
   readonly maxItems: number;
   readonly maxRequests: number;
@@ -80,10 +87,12 @@ export class Rosters {
   }
 
   /** What a contact must be told when the user's entry for it goes away (§2.5.2). */
-  partings({ state }: RosterItem): readonly SubscriptionType[] {
-    const ours = hasTo(state) || isAsking(state) ? (['unsubscribe'] as const) : [];
-    const theirs = hasFrom(state) || isAsked(state) ? (['unsubscribed'] as const) : [];
-    return [...ours, ...theirs];
+  partings({ state }: RosterItem): Partings {
+    return {
+      unavailable: hasFrom(state),
+      unsubscribe: hasTo(state) || isAsking(state),
+      unsubscribed: hasFrom(state) || isAsked(state),
+    };
   }
 
   /** The user's clients that have asked for the roster: "interested resources" (§2.2). */

@@ -13,6 +13,7 @@ export const NS = {
   DIALBACK_FEATURE: 'urn:xmpp:features:dialback',
   ROSTER: 'jabber:iq:roster',
   ROSTER_VERSIONING: 'urn:xmpp:features:rosterver',
+  PRE_APPROVAL: 'urn:xmpp:features:pre-approval',
   DISCO_INFO: 'http://jabber.org/protocol/disco#info',
   DISCO_ITEMS: 'http://jabber.org/protocol/disco#items',
   PING: 'urn:xmpp:ping',

@@ -1,0 +1,84 @@
+// Where messages for our users go (RFC 6121 §8.5).
+
+import {
+  type C2SSession,
+  defineModule,
+  type Event,
+  type Module,
+  StanzaError,
+  type StanzaEvent,
+} from 'enjamb/api';
+
+declare module 'enjamb/api' {
+  interface Events {
+    /** No client of an existing account takes this chat or normal message. Whoever keeps it answers `'handled'`. */
+    'message-undeliverable': Event<StanzaEvent, 'handled'>;
+  }
+}
+
+/** What becomes of a message that no client takes. */
+type Leftover = 'keep' | 'refuse' | 'drop';
+
+/**
+ * Delivers messages to the clients that should have them. A message for the account goes to every available client
+ * whose priority is not negative (§8.5.2.1.1); the sender of one that nobody takes hears `service-unavailable`.
+ */
+export default defineModule({
+  name: 'message',
+  summary: 'Delivers messages to the clients of users',
+  implements: ['RFC 6121'],
+  depends: ['presence'],
+
+  load(module) {
+    module.hook('message/bare', (event) => {
+      const { type } = event.stanza.attrs;
+      // §8.5.2: rooms speak to clients, not to accounts; an error concerns the client that sent what failed.
+      const taken = type !== 'groupchat' && type !== 'error' && toAccount(module, event);
+      if (!taken) leave(module, event, leftoverOfAccount(type));
+      return 'handled';
+    });
+
+    module.hook('message/full', (event) => {
+      if (module.host.sessions.get(event.to)?.send(event.stanza)) return 'handled';
+      const { type } = event.stanza.attrs;
+      // §8.5.3.2.1: a conversation goes on with the account when the client it was held with has gone.
+      const taken = type === 'chat' && toAccount(module, event);
+      if (!taken) leave(module, event, leftoverOfResource(type));
+      return 'handled';
+    });
+  },
+});
+
+/** Whether at least one client took the message. */
+function toAccount(module: Module, { stanza, to }: StanzaEvent): boolean {
+  let taken = false;
+  for (const session of module.host.sessions.of(to.local ?? '')) {
+    if (takesMessages(session) && session.send(stanza)) taken = true;
+  }
+  return taken;
+}
+
+/** Available with a priority that is not negative (§4.7.2.3). */
+function takesMessages({ state }: C2SSession): boolean {
+  return state.presence !== undefined && (state.priority ?? 0) >= 0;
+}
+
+/** §8.5.2.1.1, §8.5.2.2.1. A type that nobody knows counts as `normal` (§5.2.2). */
+function leftoverOfAccount(type: string | undefined): Leftover {
+  if (type === 'headline' || type === 'error') return 'drop';
+  return type === 'groupchat' ? 'refuse' : 'keep';
+}
+
+/** §8.5.3.2.1. A room takes the refusal as the sign that this client is gone. */
+function leftoverOfResource(type: string | undefined): Leftover {
+  if (type === 'headline' || type === 'error') return 'drop';
+  return type === 'chat' ? 'keep' : 'refuse';
+}
+
+/** @throws StanzaError 'service-unavailable', also for an account that does not exist (§8.5.1). */
+function leave(module: Module, event: StanzaEvent, leftover: Leftover): void {
+  if (leftover === 'drop') return;
+  const mayKeep = leftover === 'keep' && module.host.users.has(event.to.local ?? '');
+  if (mayKeep && module.fire('message-undeliverable', event) === 'handled') return;
+  throw new StanzaError('service-unavailable');
+}

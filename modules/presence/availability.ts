@@ -1,0 +1,169 @@
+// What a client says of itself: to its contacts when it comes, changes and goes (RFC 6121 §4.2, §4.4, §4.5), and to
+// others of its choice (§4.6).
+
+import {
+  type C2SSession,
+  type Element,
+  type Exports,
+  flatCopy,
+  type Jid,
+  type Module,
+  newId,
+  parseElement,
+  type Stanza,
+  StanzaError,
+  share,
+  xml,
+} from 'enjamb/api';
+
+const PRIORITY = /^\s*[+-]?\d{1,3}\s*$/;
+
+export class Availability {
+  readonly #module: Module;
+  readonly #roster: Exports['roster'];
+  readonly #maxDirected: number;
+
+  constructor(module: Module, roster: Exports['roster'], maxDirected: number) {
+    this.#module = module;
+    this.#roster = roster;
+    this.#maxDirected = maxDirected;
+  }
+
+  /** The account's available clients. */
+  sessions(user: string): readonly C2SSession[] {
+    return this.#module.host.sessions.of(user).filter((session) => session.state.presence !== undefined);
+  }
+
+  /**
+   * §4.2.2, §4.4.2: the client is there, or has news of itself.
+   * @throws StanzaError 'bad-request' for a priority out of range.
+   */
+  announce(session: C2SSession, stanza: Stanza): void {
+    const priority = priorityOf(stanza);
+    const isInitial = session.state.presence === undefined;
+    const presence = share(flatCopy(stanza).with({ from: session.jid.toString() }));
+    session.state.presence = presence;
+    session.state.priority = priority;
+    this.#broadcast(session, presence);
+    if (!isInitial) return;
+    this.#forgetCovered(session);
+    this.#introduce(session);
+  }
+
+  /** §4.5.2: the client is no longer there, though it may stay connected. */
+  withdraw(session: C2SSession, stanza: Stanza): void {
+    const wasAvailable = session.state.presence !== undefined;
+    const { directed } = session.state;
+    const presence = share(stanza.with({ from: session.jid.toString() }));
+    // The client hears its own broadcast too, so it counts as available until that is out.
+    if (wasAvailable) this.#broadcast(session, presence);
+    const others = [...(directed ?? [])].filter(
+      ([bare]) => !(wasAvailable && this.#isCovered(session, bare)),
+    );
+    delete session.state.presence;
+    delete session.state.priority;
+    delete session.state.directed;
+    for (const [, addresses] of others) {
+      for (const to of addresses) this.#module.send(presence.with({ to }));
+    }
+  }
+
+  /** The session is over: the server speaks for the client, which may not have said goodbye (§4.5.2). */
+  end(session: C2SSession): void {
+    if (session.state.presence === undefined && session.state.directed === undefined) return;
+    this.withdraw(session, xml('presence', { type: 'unavailable', id: newId() }));
+  }
+
+  /**
+   * §4.6.3: notes whom the client speaks to directly; the stanza goes its way.
+   * @throws StanzaError 'resource-constraint' when there are too many of them.
+   */
+  direct(session: C2SSession, { attrs }: Stanza, to: Jid): void {
+    const { state } = session;
+    if (attrs.type === 'unavailable') return forget(session, to);
+    if (state.presence !== undefined && this.#isCovered(session, to.bare)) return;
+    state.directed ??= new Map();
+    const addresses = state.directed.get(to.bare) ?? new Set();
+    if (addresses.has(to.toString())) return;
+    if (sizeOf(state.directed) >= this.#maxDirected) {
+      throw new StanzaError('resource-constraint', { text: 'Present to too many addresses' });
+    }
+    state.directed.set(to.bare, addresses.add(to.toString()));
+  }
+
+  /** Tells one address what every available client of the account says of itself. */
+  reveal(user: string, to: string): void {
+    for (const { state } of this.sessions(user)) this.#module.send(state.presence!.with({ to }));
+  }
+
+  /** Tells one address that none of the account's clients is there. */
+  conceal(user: string, to: string): void {
+    for (const { jid } of this.sessions(user)) {
+      this.#module.send(xml('presence', { type: 'unavailable', id: newId(), from: jid.toString(), to }));
+    }
+  }
+
+  /** To the account's own available clients, this one included (§4.2.2), and to all who may see it. */
+  #broadcast(session: C2SSession, presence: Element): void {
+    this.#module.send(presence.with({ to: session.jid.bare }));
+    for (const to of this.#roster.subscribers(userOf(session))) this.#module.send(presence.with({ to }));
+  }
+
+  /** What a client that has just become available must hear: who else is there, and who wants an answer. */
+  #introduce(session: C2SSession): void {
+    const user = userOf(session);
+    const to = session.jid.toString();
+    for (const other of this.sessions(user)) {
+      if (other !== session) this.#module.send(other.state.presence!.with({ to }));
+    }
+    for (const contact of this.#roster.subscriptions(user)) {
+      this.#module.send(xml('presence', { type: 'probe', id: newId(), from: to, to: contact }));
+    }
+    for (const request of this.#roster.requests(user)) session.send(parseElement(request));
+    this.#askAgain(session);
+  }
+
+  /** §3.1.2: a request to another server may have been lost on the way; repeated, it is delivered once. */
+  #askAgain({ jid }: C2SSession): void {
+    for (const contact of this.#roster.asking(jid.local ?? '')) {
+      if (contact.endsWith(`@${this.#module.host.domain}`)) continue;
+      this.#module.send(xml('presence', { type: 'subscribe', id: newId(), from: jid.bare, to: contact }));
+    }
+  }
+
+  /** Whether the client's broadcasts go to this bare JID. */
+  #isCovered({ jid }: C2SSession, bare: string): boolean {
+    return bare === jid.bare || this.#roster.hasSubscriber(jid.local ?? '', bare);
+  }
+
+  #forgetCovered(session: C2SSession): void {
+    const { directed } = session.state;
+    for (const bare of directed?.keys() ?? []) if (this.#isCovered(session, bare)) directed?.delete(bare);
+  }
+}
+
+function forget({ state }: C2SSession, to: Jid): void {
+  const addresses = state.directed?.get(to.bare);
+  if (!addresses) return;
+  addresses.delete(to.toString());
+  if (addresses.size === 0 || to.resource === undefined) state.directed?.delete(to.bare);
+}
+
+function sizeOf(directed: ReadonlyMap<string, ReadonlySet<string>>): number {
+  let size = 0;
+  for (const addresses of directed.values()) size += addresses.size;
+  return size;
+}
+
+/** §4.7.2.3. @throws StanzaError 'bad-request' */
+function priorityOf(stanza: Stanza): number {
+  const text = stanza.getChildText('priority');
+  if (text === undefined) return 0;
+  const priority = PRIORITY.test(text) ? Number(text) : Number.NaN;
+  if (priority >= -128 && priority <= 127) return priority;
+  throw new StanzaError('bad-request', { text: 'A priority is a number from -128 to 127' });
+}
+
+function userOf({ jid }: C2SSession): string {
+  return jid.local ?? '';
+}

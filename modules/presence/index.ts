@@ -1,0 +1,102 @@
+// Presence (RFC 6121 §3, §4): who is there, told to those who may know it.
+
+import {
+  type C2SSession,
+  defineModule,
+  type Element,
+  type Exports,
+  integer,
+  type Module,
+  NS,
+  StanzaError,
+  type StanzaEvent,
+  xml,
+} from 'enjamb/api';
+import { Availability } from './availability.ts';
+import { Delivery } from './delivery.ts';
+import { isSubscriptionType, Subscriptions } from './subscriptions.ts';
+
+declare module 'enjamb/api' {
+  interface C2SState {
+    /** What the client last said of itself to everyone; absent while it is not available. Owned by presence. */
+    presence?: Element;
+    /** From -128 to 127; absent while the client is not available. Owned by presence. */
+    priority?: number;
+    /**
+     * Whom the client has sent available presence directly, where its broadcasts do not go (§4.6.3): the bare JID → the
+     * addresses used. They are told when the client goes. Owned by presence.
+     */
+    directed?: Map<string, Set<string>>;
+  }
+}
+
+/** Keeps one stanza and at most `presence_max_directed` addresses per session. */
+export default defineModule({
+  name: 'presence',
+  summary: 'Tells contacts who is online, and manages who may know',
+  implements: ['RFC 6121'],
+  depends: ['roster'],
+  options: {
+    presence_max_directed: integer('How many addresses outside its contact list a client may be present to', {
+      default: 1000,
+      min: 1,
+    }),
+  },
+
+  load(module) {
+    const roster = module.use('roster');
+    const availability = new Availability(module, roster, module.options.presence_max_directed);
+    const subscriptions = new Subscriptions(module, roster, availability);
+    const delivery = new Delivery(module, roster, availability, subscriptions);
+
+    const outgoing = (event: StanzaEvent<C2SSession>) => send(event, availability, subscriptions);
+    module.hook('pre-presence/self', outgoing);
+    module.hook('pre-presence/bare', outgoing);
+    module.hook('pre-presence/full', outgoing);
+    module.hook('pre-presence/host', outgoing);
+    module.hook('presence/bare', (event) => delivery.toAccount(event));
+    module.hook('presence/full', (event) => delivery.toResource(event));
+    module.hook('resource-unbind', ({ session }) => availability.end(session));
+    endSubscriptions(module, roster, subscriptions);
+    module.hook('stream-features', ({ features }) => {
+      if (features.getChild('bind', NS.BIND)) features.append(xml('sub', NS.PRE_APPROVAL));
+    });
+    module.provide('disco-account-items', (owner) =>
+      availability.sessions(owner).map((session) => ({ jid: session.jid.toString() })),
+    );
+  },
+});
+
+/** What one of our clients sends. @throws StanzaError 'bad-request' for a type that does not exist, or has no target. */
+function send(
+  event: StanzaEvent<C2SSession>,
+  availability: Availability,
+  subscriptions: Subscriptions,
+): 'handled' | undefined {
+  const { stanza, origin, to } = event;
+  const { type } = stanza.attrs;
+  if (isSubscriptionType(type)) {
+    subscriptions.outbound(event, type);
+    return 'handled';
+  }
+  const isAddressed = stanza.attrs.to !== undefined;
+  if (isAddressed && (type === 'probe' || type === 'error')) return undefined;
+  if (type !== undefined && type !== 'unavailable') throw new StanzaError('bad-request');
+  if (isAddressed) {
+    availability.direct(origin, stanza, to);
+    return undefined;
+  }
+  if (type === undefined) availability.announce(origin, stanza);
+  else availability.withdraw(origin, stanza);
+  return 'handled';
+}
+
+/** §2.5.2: whoever leaves the list, or loses the whole account, hears what that ends. */
+function endSubscriptions(module: Module, roster: Exports['roster'], subscriptions: Subscriptions): void {
+  module.observe('roster-change', ({ user, contact, before, after }) => {
+    if (before?.listed && !after) subscriptions.part(user, contact, roster.partings(before));
+  });
+  module.observe('user-delete', ({ user }) => {
+    for (const item of roster.items(user)) subscriptions.part(user, item.jid, roster.partings(item));
+  });
+}

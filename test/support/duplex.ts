@@ -15,8 +15,12 @@ export class RawPeer {
   #socket: Duplex;
   readonly #waiting = new Set<() => void>();
 
-  constructor(socket: Duplex) {
+  readonly #cut: () => void;
+
+  /** `cut` breaks the connection for the other side too. */
+  constructor(socket: Duplex, cut: () => void = () => {}) {
     this.#socket = socket;
+    this.#cut = cut;
     this.#listen();
   }
 
@@ -46,6 +50,7 @@ export class RawPeer {
   /** Hangs up without a word. */
   drop(): void {
     this.#socket.destroy();
+    this.#cut();
   }
 
   /** Stops taking what is sent to it. */
@@ -108,7 +113,8 @@ export class RawPeer {
 export function connectedPair(options: ConnectionOptions = {}): { connection: Connection; peer: RawPeer } {
   const [ours, theirs] = duplexPair();
   const connection = new Connection(ours, { remoteAddress: '192.0.2.1', ...options });
-  return { connection, peer: new RawPeer(theirs) };
+  const cut = () => ours.destroy(new Error('connection reset')); // A pair does not notice that its half is gone.
+  return { connection, peer: new RawPeer(theirs, cut) };
 }
 
 /** Lets everything happen that needs no more than turns of the event loop. */

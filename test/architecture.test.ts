@@ -1,0 +1,108 @@
+// The law of ARCHITECTURE.md: imports point downwards, and each dependency has one door.
+
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { test } from 'node:test';
+
+const ROOT = join(import.meta.dirname, '..');
+
+/** What each part of `src` may import besides itself. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  util: [],
+  xml: ['util'],
+  net: ['util'],
+  config: ['util', 'xml'],
+  storage: ['util'],
+  stream: ['util', 'xml', 'net'],
+  admin: ['util', 'xml', 'config'],
+  sasl: ['util', 'xml', 'storage'],
+  api: ['util', 'xml', 'config', 'storage', 'admin'],
+  core: ['util', 'xml', 'config', 'storage', 'admin', 'sasl', 'net', 'api'],
+  c2s: ['util', 'xml', 'config', 'net', 'stream', 'sasl', 'api', 'core'],
+  s2s: ['util', 'xml', 'config', 'net', 'stream', 'admin', 'api', 'core'],
+  'server.ts': ['util', 'xml', 'config', 'net', 'storage', 'admin', 'core', 'c2s', 's2s'],
+  cli: ['util', 'xml', 'config', 'net', 'storage', 'admin', 'sasl', 'core', 'server.ts'],
+  'main.ts': ['cli', 'util'],
+};
+
+/** The one folder that may import a package; replacing it is then a change in one place. */
+const DOORS: Record<string, string> = {
+  ltx: 'src/xml',
+  'better-sqlite3': 'src/storage',
+  'dns-packet': 'src/net',
+  pino: 'src/util',
+  'smol-toml': 'src/config',
+  commander: 'src/cli',
+  '@mongodb-js/saslprep': 'src/sasl',
+};
+
+const STATIC_OR_DYNAMIC_IMPORT =
+  /^(?:import|export)\s+(?:[\w$*{},\s]+?\sfrom\s+)?'([^'\n]+)'|\bimport\('([^']+)'\)/gm;
+
+interface Import {
+  readonly file: string;
+  readonly specifier: string;
+}
+
+test('imports inside src point downwards', () => {
+  const wrong = importsOf('src/**/*.ts').filter(({ file, specifier }) => {
+    if (!specifier.startsWith('.')) return false;
+    const [from, to] = [partOf(file), partOf(normalize(join(dirname(file), specifier)))];
+    return from !== to && !MAY_IMPORT[from]?.includes(to);
+  });
+  assert.deepEqual(wrong, []);
+});
+
+test('every part of src is named in the table, and nothing else is', () => {
+  const parts = new Set(globSync('src/**/*.ts', { cwd: ROOT }).map(partOf));
+  assert.deepEqual([...parts].sort(), Object.keys(MAY_IMPORT).sort());
+});
+
+test('a module imports enjamb/api, node:* and its own folder', () => {
+  const wrong = importsOf('modules/**/*.ts').filter(({ file, specifier }) => {
+    if (specifier === 'enjamb/api' || specifier.startsWith('node:')) return false;
+    const target = normalize(join(dirname(file), specifier));
+    return !specifier.startsWith('.') || dirname(file) === 'modules' || moduleOf(target) !== moduleOf(file);
+  });
+  assert.deepEqual(wrong, []);
+});
+
+test('each dependency has one door', () => {
+  const wrong = importsOf('{src,modules}/**/*.ts').filter(({ file, specifier }) => {
+    if (specifier.startsWith('.') || specifier.startsWith('node:') || specifier === 'enjamb/api')
+      return false;
+    const door = DOORS[specifier];
+    return door === undefined || !file.startsWith(`${door}/`);
+  });
+  assert.deepEqual(wrong, []);
+});
+
+test('no file is longer than 400 lines', () => {
+  const files = globSync('{src,modules}/**/*.ts', { cwd: ROOT });
+  const long = files.filter((file) => read(file).split('\n').length > 400);
+  assert.deepEqual(long, []);
+});
+
+function importsOf(pattern: string): Import[] {
+  return globSync(pattern, { cwd: ROOT })
+    .filter((file) => !file.endsWith('.d.ts'))
+    .flatMap((file) => {
+      const specifiers = read(file).matchAll(STATIC_OR_DYNAMIC_IMPORT);
+      return [...specifiers].map((match) => ({ file, specifier: match[1] ?? match[2]! }));
+    });
+}
+
+function read(file: string): string {
+  return readFileSync(join(ROOT, file), 'utf8');
+}
+
+/** `src/xml/jid.ts` → `xml`, `src/main.ts` → `main.ts`. */
+function partOf(file: string): string {
+  return file.split('/')[1]!;
+}
+
+/** `modules/muc/room.ts` → `muc`. */
+function moduleOf(file: string): string {
+  return file.split('/')[1]!;
+}

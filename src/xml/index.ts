@@ -5,4 +5,5 @@ export * from './jid.ts';
 export { detach } from './names.ts';
 export * from './namespaces.ts';
 export * from './parser.ts';
+export { opaqueString, usernameCaseMapped } from './precis.ts';
 export { openTag, serialize, share } from './serialize.ts';

@@ -1,14 +1,33 @@
-// Addresses (RFC 7622).
+// Addresses (RFC 7622): local@domain/resource.
 
+import { prepareDomain } from './domain.ts';
 import { StanzaError } from './errors.ts';
+import { detach } from './names.ts';
+import { opaqueString, usernameCaseMapped } from './precis.ts';
 
-/** One address; its parts are prepared (RFC 7622 §3), so that equal addresses have equal text. */
+export { prepareDomain } from './domain.ts';
+
+/** Bytes of each part in UTF-8 (RFC 7622 §3.2, §3.3, §3.4). */
+const MAX_PART_BYTES = 1023;
+const MAX_TEXT = 3 * MAX_PART_BYTES + 2;
+
+/** Each stanza names a few of the same addresses: those seen lately are found by their text. */
+const REMEMBERED = 2048;
+const LONGEST_REMEMBERED = 256;
+let recent = new Map<string, Jid>();
+let older = new Map<string, Jid>();
+
+/**
+ * One address. Its parts are prepared as RFC 7622 §3 says, so that addresses which are the same have the same text,
+ * and `bare` serves as a key.
+ */
 export class Jid {
   readonly local: string | undefined;
   readonly domain: string;
   readonly resource: string | undefined;
   /** `local@domain` or `domain`. */
   readonly bare: string;
+  #bareJid: Jid | undefined;
 
   private constructor(local: string | undefined, domain: string, resource: string | undefined) {
     this.local = local;
@@ -17,17 +36,19 @@ export class Jid {
     this.bare = local === undefined ? domain : `${local}@${domain}`;
   }
 
+  /**
+   * Reads an address; one that was read lately costs a look into a map.
+   * @throws StanzaError 'jid-malformed'
+   */
   static parse(text: string): Jid {
-    const slash = text.indexOf('/');
-    const bare = slash < 0 ? text : text.slice(0, slash);
-    const at = bare.indexOf('@');
-    return Jid.of(
-      at < 0 ? undefined : bare.slice(0, at),
-      bare.slice(at + 1),
-      slash < 0 ? undefined : text.slice(slash + 1),
-    );
+    const known = recent.get(text);
+    if (known !== undefined) return known;
+    const jid = older.get(text) ?? Jid.#read(text);
+    if (text.length <= LONGEST_REMEMBERED) remember(text, jid);
+    return jid;
   }
 
+  /** The same, with `undefined` for what is absent or no address. */
   static tryParse(text: string | undefined): Jid | undefined {
     if (text === undefined) return undefined;
     try {
@@ -38,15 +59,32 @@ export class Jid {
     }
   }
 
+  /** Puts an address together. @throws StanzaError 'jid-malformed' */
   static of(local: string | undefined, domain: string, resource?: string): Jid {
-    if (local === '' || resource === '') throw new StanzaError('jid-malformed');
-    return new Jid(local?.toLowerCase(), prepareDomain(domain), resource);
+    return new Jid(
+      local === undefined ? undefined : prepareLocal(local),
+      prepareDomain(domain),
+      resource === undefined ? undefined : prepareResource(resource),
+    );
   }
 
+  /** RFC 7622 §3.1: the first slash ends the bare address, the first at sign before it the local part. */
+  static #read(text: string): Jid {
+    if (text.length > MAX_TEXT) throw malformed();
+    const own = detach(text);
+    const slash = own.indexOf('/');
+    const bare = slash < 0 ? own : own.slice(0, slash);
+    const at = bare.indexOf('@');
+    const local = at < 0 ? undefined : bare.slice(0, at);
+    return Jid.of(local, bare.slice(at + 1), slash < 0 ? undefined : own.slice(slash + 1));
+  }
+
+  /** Has a resource, with or without a local part. */
   get isFull(): boolean {
     return this.resource !== undefined;
   }
 
+  /** An account or a room: a local part and no resource. */
   get isBare(): boolean {
     return this.local !== undefined && this.resource === undefined;
   }
@@ -56,11 +94,14 @@ export class Jid {
   }
 
   toBare(): Jid {
-    return this.resource === undefined ? this : new Jid(this.local, this.domain, undefined);
+    if (this.resource === undefined) return this;
+    this.#bareJid ??= new Jid(this.local, this.domain, undefined);
+    return this.#bareJid;
   }
 
+  /** @throws StanzaError 'jid-malformed' */
   withResource(resource: string): Jid {
-    return Jid.of(this.local, this.domain, resource);
+    return new Jid(this.local, this.domain, prepareResource(resource));
   }
 
   equals(other: Jid): boolean {
@@ -72,9 +113,44 @@ export class Jid {
   }
 }
 
-/** @throws StanzaError 'jid-malformed' */
-export function prepareDomain(text: string): string {
-  const domain = text.replace(/\.$/, '').toLowerCase();
-  if (domain === '') throw new StanzaError('jid-malformed');
-  return domain;
+/** Two generations: when the younger one is full the older is dropped, and what is still in use moves up. */
+function remember(text: string, jid: Jid): void {
+  if (recent.size >= REMEMBERED) {
+    older = recent;
+    recent = new Map();
+  }
+  recent.set(detach(text), jid);
+}
+
+/** Lower-case ASCII as far as RFC 7622 §3.3.1 allows it in a local part. */
+const PLAIN_LOCAL = /^[!#-%(-.0-9;=?[-~]+$/;
+const EXCLUDED_LOCAL = /["&'/:<>@]/;
+
+/** RFC 7622 §3.3: UsernameCaseMapped, without eight characters. @throws StanzaError 'jid-malformed' */
+export function prepareLocal(text: string): string {
+  if (text.length <= MAX_PART_BYTES && PLAIN_LOCAL.test(text)) return text;
+  if (text.length > MAX_TEXT) throw malformed();
+  const local = usernameCaseMapped(text);
+  if (local === undefined || EXCLUDED_LOCAL.test(local)) throw malformed();
+  return withinBytes(local);
+}
+
+const PLAIN_RESOURCE = /^[ -~]+$/;
+
+/** RFC 7622 §3.4: OpaqueString. @throws StanzaError 'jid-malformed' */
+export function prepareResource(text: string): string {
+  if (text.length <= MAX_PART_BYTES && PLAIN_RESOURCE.test(text)) return text;
+  if (text.length > MAX_TEXT) throw malformed();
+  const resource = opaqueString(text);
+  if (resource === undefined) throw malformed();
+  return withinBytes(resource);
+}
+
+function withinBytes(part: string): string {
+  if (Buffer.byteLength(part) > MAX_PART_BYTES) throw malformed();
+  return part;
+}
+
+function malformed(): StanzaError {
+  return new StanzaError('jid-malformed');
 }

@@ -1,0 +1,74 @@
+// The domain part of an address (RFC 7622 §3.2): an IP literal, or labels as IDNA2008 wants them.
+
+import { isIPv4, isIPv6 } from 'node:net';
+import { domainToASCII, domainToUnicode } from 'node:url';
+import { StanzaError } from './errors.ts';
+import { isIdentifier } from './precis.ts';
+
+const MAX_BYTES = 1023;
+const MAX_LABEL = 63;
+/** Letters, digits and hyphens, the first and the last no hyphen (RFC 5890 §2.3.1). */
+const LDH_LABEL = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;
+/** The four dots of IDNA; any of them at the end is stripped (RFC 7622 §3.2). */
+const FINAL_DOT = /[.\u3002\uFF0E\uFF61]$/;
+
+/**
+ * Brings a domain into the form in which it is compared and kept: lower case, U-labels, no final dot, IPv6 addresses
+ * in brackets and in their shortest form.
+ *
+ * @throws StanzaError 'jid-malformed'
+ */
+export function prepareDomain(text: string): string {
+  if (text.length > MAX_BYTES) throw malformed();
+  if (text.startsWith('[')) return prepareLiteral(text);
+  const name = text.replace(FINAL_DOT, '');
+  // The runtime's IDNA is that of URLs: it would take `%61`, and addresses of fewer than four numbers.
+  if (/[\0-,/:-@[-`{-\x7f]/.test(name.replace(/[A-Z]/g, ''))) throw malformed();
+  const plain = /^[\0-\x7f]*$/.test(name) && !/xn--/i.test(name);
+  return plain ? checkAscii(name.toLowerCase()) : prepareUnicode(name);
+}
+
+/** Domains in lower-case ASCII, without A-labels. */
+function checkAscii(name: string): string {
+  if (isIPv4(name)) return name;
+  const labels = name.split('.');
+  if (!labels.every(isLabel)) throw malformed();
+  if (/^[0-9]+$/.test(labels[labels.length - 1]!)) throw malformed();
+  return name;
+}
+
+function prepareUnicode(name: string): string {
+  const ascii = domainToASCII(name);
+  const unicode = domainToUnicode(ascii);
+  const labels = unicode.split('.');
+  const given = ascii.split('.');
+  if (given.length !== labels.length || !labels.every((label, i) => isULabel(label, given[i]!)))
+    throw malformed();
+  if (/^[0-9]+$/.test(labels[labels.length - 1]!)) throw malformed();
+  if (Buffer.byteLength(unicode) > MAX_BYTES || domainToASCII(unicode) !== ascii) throw malformed();
+  return unicode;
+}
+
+/** Whether an ASCII label is one that is no A-label; two hyphens in third place are reserved (RFC 5890 §2.3.1). */
+function isLabel(label: string): boolean {
+  return label.length <= MAX_LABEL && LDH_LABEL.test(label) && !label.startsWith('--', 2);
+}
+
+/** Whether a label is a U-label, or plain ASCII (RFC 5890 §2.3.2.1). */
+function isULabel(label: string, ascii: string): boolean {
+  if (label === ascii) return isLabel(label);
+  if (ascii.length > MAX_LABEL || !ascii.startsWith('xn--')) return false;
+  if (/^-|-$|^..--|[\0-,./:-`{-\x7f]/.test(label)) return false;
+  // A mark may not come first (RFC 5891 §4.2.3.2); what IDNA allows otherwise is what identifiers may hold.
+  return !/^\p{M}/u.test(label) && label.toLowerCase() === label && isIdentifier(label);
+}
+
+function prepareLiteral(text: string): string {
+  const address = text.slice(1, -1);
+  if (!text.endsWith(']') || !isIPv6(address) || address.includes('%')) throw malformed();
+  return domainToASCII(text);
+}
+
+function malformed(): StanzaError {
+  return new StanzaError('jid-malformed', { text: 'Not a domain' });
+}

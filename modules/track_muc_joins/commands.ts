@@ -1,0 +1,45 @@
+// `enjamb joins`: which rooms our users are in.
+
+import { type Command, defineCommand, string } from 'enjamb/api';
+import { FLAG, type Join, type JoinIndex } from './entries.ts';
+
+/** Lists tracked joins, all of them or those of one address. */
+export function joinsCommand(index: JoinIndex): Command {
+  return defineCommand({
+    name: 'joins',
+    summary: 'Rooms that our users are in, with state and last proof',
+    args: { who: string('A user, a client, a room, or a domain of rooms', { optional: true }) },
+    positional: ['who'],
+    run: ({ who }) => ({
+      rows: all(index)
+        .filter((join) => who === undefined || concerns(join, who.toLowerCase()))
+        .map(row),
+      columns: ['session', 'room', 'nick', 'state', 'since', 'proof'],
+    }),
+  });
+}
+
+function all(index: JoinIndex): Join[] {
+  const rooms = [...index.domains()].flatMap((domain) => [...domain.rooms.values()]);
+  return rooms.flatMap((room) => [...room.joins]);
+}
+
+function concerns({ session, room }: Join, who: string): boolean {
+  const addresses = [`${session.jid}`.toLowerCase(), session.jid.bare, room.jid, room.domain.name];
+  return addresses.includes(who);
+}
+
+function row(join: Join): Record<string, unknown> {
+  return {
+    session: `${join.session.jid}`,
+    room: join.room.jid,
+    nick: join.nick,
+    state: join.flags & FLAG.UNPROVEN ? `${join.state}, unproven` : join.state,
+    since: date(join.since),
+    proof: join.provenAt === 0 ? undefined : date(join.provenAt),
+  };
+}
+
+function date(at: number): string {
+  return new Date(at).toISOString();
+}

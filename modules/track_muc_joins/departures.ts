@@ -1,0 +1,189 @@
+// Leaves that rooms have not confirmed. One that did not arrive leaves a ghost behind: an occupant whom nobody can
+// reach and who does not know that it is there. So a leave that was lost is sent again when the domain is back.
+
+import { type Clock, type Element, newId, type Stanza, xml } from 'enjamb/api';
+import type { Join } from './entries.ts';
+
+interface Departure {
+  /** The full JID that has left; its session may be gone. */
+  readonly from: string;
+  /** The occupant address, as last known. */
+  readonly to: string;
+  readonly room: string;
+  readonly at: number;
+  /** The client knows nothing of this leave, so it gets no confirmation of it either. */
+  readonly quiet: boolean;
+  /** It was sent a second time already. */
+  readonly resent: boolean;
+}
+
+/** By domain; within it by `key`. Plain data: survives a reload of the module's code. */
+interface Leaves {
+  /** Sent, not confirmed. In the order of sending. */
+  readonly open: Map<string, Departure>;
+  /** Lost: to be sent when the domain is back. */
+  readonly owed: Map<string, Departure>;
+}
+export type DepartureData = Map<string, Leaves>;
+
+/** Rooms that do not confirm a leave at all are not waited for any longer. */
+const CONFIRM_MS = 10 * 60_000;
+const OWED_MS = 24 * 60 * 60_000;
+const MAX_PER_DOMAIN = 10_000;
+/** So many leaves in a second at most when a domain is back. */
+const BATCH = 100;
+const BATCH_MS = 1_000;
+
+export interface DepartureParts {
+  readonly data: DepartureData;
+  readonly clock: Clock;
+  send(stanza: Stanza): void;
+  after(delayMs: number, task: () => void): unknown;
+  /** Whether this address is in that room again, or on its way in. */
+  isIn(full: string, room: string): boolean;
+}
+
+export class Departures {
+  readonly #parts: DepartureParts;
+
+  constructor(parts: DepartureParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether no leave is waited for: rules out all else, once per stanza. */
+  get none(): boolean {
+    return this.#parts.data.size === 0;
+  }
+
+  /** A leave is on its way. */
+  sent(join: Join, options: { quiet?: boolean } = {}): void {
+    const leaves = this.#leaves(join.room.domain.name);
+    const departure = this.#departure(join, options.quiet ?? false);
+    leaves.owed.delete(keyOf(departure.from, departure.room));
+    put(leaves.open, departure);
+    this.#expire(leaves);
+  }
+
+  /** Sends the leave of a client that has said goodbye to everybody at once. */
+  send(join: Join): void {
+    this.#parts.send(leaveFrom(`${join.session.jid}`, `${join.room.jid}/${join.nick}`));
+  }
+
+  /** Sends a leave that the client knows nothing of. */
+  leave(join: Join): void {
+    this.sent(join, { quiet: true });
+    this.send(join);
+  }
+
+  /** A leave that has to be made up for when the domain is back. */
+  owe(join: Join): void {
+    put(this.#leaves(join.room.domain.name).owed, this.#departure(join, true));
+  }
+
+  /** The room has said that this address is no longer in it. Answers whether the client is not to hear of it. */
+  confirmed(domain: string, full: string, room: string): boolean {
+    const leaves = this.#parts.data.get(domain);
+    const key = keyOf(full, room);
+    const departure = leaves?.open.get(key);
+    if (!leaves || !departure) return false;
+    leaves.open.delete(key);
+    this.#tidy(domain, leaves);
+    return departure.quiet;
+  }
+
+  /** The leave came back. Answers whether there was one. */
+  undeliverable(domain: string, full: string, room: string): boolean {
+    const leaves = this.#parts.data.get(domain);
+    const departure = leaves?.open.get(keyOf(full, room));
+    if (!leaves || !departure) return false;
+    leaves.open.delete(keyOf(full, room));
+    put(leaves.owed, departure);
+    return true;
+  }
+
+  /** The client comes back in before its leave was heard of. */
+  cancel(domain: string, full: string, room: string): void {
+    const leaves = this.#parts.data.get(domain);
+    leaves?.owed.delete(keyOf(full, room));
+    if (leaves) this.#tidy(domain, leaves);
+  }
+
+  /** A stream broke: what nobody confirmed may be lost. `orderly`: the peer has read all before it closed. */
+  broken(domain: string, orderly: boolean): void {
+    const leaves = this.#parts.data.get(domain);
+    if (!leaves) return;
+    for (const departure of [...leaves.open.values()]) {
+      leaves.open.delete(keyOf(departure.from, departure.room));
+      if (!(orderly && departure.resent)) put(leaves.owed, departure);
+    }
+    this.#expire(leaves);
+    this.#tidy(domain, leaves);
+  }
+
+  /** The domain can be reached again: sends what is owed, a batch at a time. */
+  restored(domain: string): void {
+    const leaves = this.#parts.data.get(domain);
+    if (!leaves || leaves.owed.size === 0) return;
+    this.#expire(leaves);
+    for (const departure of [...leaves.owed.values()].slice(0, BATCH)) {
+      leaves.owed.delete(keyOf(departure.from, departure.room));
+      if (this.#parts.isIn(departure.from, departure.room)) continue;
+      put(leaves.open, { ...departure, quiet: true, resent: true });
+      this.#parts.send(leaveFrom(departure.from, departure.to));
+    }
+    if (leaves.owed.size > 0) this.#parts.after(BATCH_MS, () => this.restored(domain));
+    this.#tidy(domain, leaves);
+  }
+
+  /** Forgets what has been waited for too long. */
+  sweep(): void {
+    for (const [domain, leaves] of this.#parts.data) {
+      this.#expire(leaves);
+      this.#tidy(domain, leaves);
+    }
+  }
+
+  #departure(join: Join, quiet: boolean): Departure {
+    const { session, room, nick } = join;
+    const at = this.#parts.clock.now();
+    return { from: `${session.jid}`, to: `${room.jid}/${nick}`, room: room.jid, at, quiet, resent: false };
+  }
+
+  #leaves(domain: string): Leaves {
+    const leaves = this.#parts.data.get(domain) ?? { open: new Map(), owed: new Map() };
+    this.#parts.data.set(domain, leaves);
+    return leaves;
+  }
+
+  #expire({ open, owed }: Leaves): void {
+    const now = this.#parts.clock.now();
+    dropWhile(open, ({ at }) => at < now - CONFIRM_MS || open.size > MAX_PER_DOMAIN);
+    dropWhile(owed, ({ at }) => at < now - OWED_MS || owed.size > MAX_PER_DOMAIN);
+  }
+
+  #tidy(domain: string, leaves: Leaves): void {
+    if (leaves.open.size + leaves.owed.size === 0) this.#parts.data.delete(domain);
+  }
+}
+
+/** The presence by which a session leaves a room (XEP-0045 §7.14). */
+function leaveFrom(from: string, to: string): Element {
+  return xml('presence', { type: 'unavailable', id: newId(), from, to });
+}
+
+function keyOf(full: string, room: string): string {
+  return `${full} ${room}`;
+}
+
+function put(map: Map<string, Departure>, departure: Departure): void {
+  const key = keyOf(departure.from, departure.room);
+  map.delete(key);
+  map.set(key, departure);
+}
+
+function dropWhile(map: Map<string, Departure>, isDue: (departure: Departure) => boolean): void {
+  for (const [key, departure] of map) {
+    if (!isDue(departure)) return;
+    map.delete(key);
+  }
+}

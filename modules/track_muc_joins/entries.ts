@@ -1,0 +1,264 @@
+// What is remembered: which session is in which room, under which nick, and when that was last proved.
+//
+//   domain ── room ── join ── session          one join per (session, room); rooms and domains are shared
+
+import type { C2SSession, Clock, Event, Jid, Origin } from 'enjamb/api';
+
+/**
+ * ```
+ *           join          110            leave            110, or undeliverable
+ *   (none) ─────▶ joining ────▶ joined ────────▶ leaving ────────────────────▶ gone
+ *                     ▲          │  ▲
+ *                join └──────────┤  │ 110, error, or 303
+ *                       new nick ▼  │
+ *                             renaming
+ * ```
+ */
+export type JoinState = 'joining' | 'joined' | 'renaming' | 'leaving' | 'gone';
+
+/** The flags of a join, kept as one small number: there may be a hundred thousand joins. */
+export const FLAG = {
+  /** The room does not mark self-presence with status 110. */
+  NO_110: 1,
+  /** Our nick has been seen in the room while joining, without anything that says it is us. */
+  NICK_SEEN: 2,
+  /** A room's answer makes it likely that the client is in, and does not prove it. */
+  UNPROVEN: 4,
+} as const;
+
+/** One session in one room. */
+export interface Join {
+  readonly session: C2SSession;
+  readonly room: Room;
+  /** The nick that the room last told this client, or the one asked for while joining. */
+  nick: string;
+  state: JoinState;
+  /** Counts joins, leaves and nick changes that the client has sent: what was asked before one is void after it. */
+  epoch: number;
+  flags: number;
+  /** When the client was last let in, or asked to be; ms since 1970. */
+  since: number;
+  /** When the room last showed that this very session is in it; ms since 1970, 0 for never. */
+  provenAt: number;
+}
+
+export interface Room {
+  /** The bare JID. */
+  readonly jid: string;
+  readonly domain: Domain;
+  readonly joins: Set<Join>;
+}
+
+export interface Domain {
+  readonly name: string;
+  readonly rooms: Map<string, Room>;
+  /** When stanzas from or to this domain were last in danger of being lost; ms since 1970. */
+  brokenAt: number;
+  /** Until then, only streams that were authenticated after `brokenAt` prove anything. */
+  settlesAt: number;
+}
+
+/** A step that a client has asked for and a room has not answered. */
+interface Pending {
+  /** The new nick that was asked for. */
+  readonly requested: string | undefined;
+  /** The nick before, for when the room refuses. */
+  readonly previous: string | undefined;
+  readonly at: number;
+}
+
+/** Plain data: survives a reload of the module's code. */
+export interface JoinData {
+  readonly domains: Map<string, Domain>;
+  readonly pending: Map<Join, Pending>;
+}
+
+export type Change = 'joining' | 'joined' | 'renaming' | 'leaving' | 'gone';
+
+declare module 'enjamb/api' {
+  interface C2SState {
+    /** The rooms this client is in, by bare JID. Owned by track_muc_joins. */
+    mucJoins?: Map<string, Join>;
+    /** Other addresses that the client has sent presence to: bare JID → when. Owned by track_muc_joins. */
+    mucAddressed?: Map<string, number>;
+  }
+  interface Events {
+    /** A join has passed into another state, or has got another nick. */
+    'track-muc-joins-change': Event<{ readonly join: Join; readonly change: Change }>;
+  }
+}
+
+/** More rooms than that in one session are not tracked: a bound, not a limit for anybody known. */
+const MAX_ROOMS = 5_000;
+const MAX_ADDRESSED = 200;
+const ADDRESSED_MS = 5 * 60_000;
+
+/** All joins of one host. */
+export class JoinIndex {
+  readonly #data: JoinData;
+  readonly #clock: Clock;
+  readonly #changed: (join: Join, change: Change) => void;
+
+  constructor(data: JoinData, clock: Clock, changed: (join: Join, change: Change) => void) {
+    this.#data = data;
+    this.#clock = clock;
+    this.#changed = changed;
+  }
+
+  get(session: C2SSession, room: string): Join | undefined {
+    return session.state.mucJoins?.get(room);
+  }
+
+  domain(name: string): Domain | undefined {
+    return this.#data.domains.get(name);
+  }
+
+  domains(): Iterable<Domain> {
+    return this.#data.domains.values();
+  }
+
+  /** What the client has asked for and the room has not answered yet. */
+  pending(join: Join): Pending | undefined {
+    return this.#data.pending.get(join);
+  }
+
+  /** The client asks to be let in, for the first time or again. `undefined`: it is in too many rooms. */
+  begin(session: C2SSession, address: Jid): Join | undefined {
+    const nick = address.resource ?? '';
+    const join = this.get(session, address.bare) ?? this.#create(session, address);
+    if (join === undefined) return undefined;
+    const wasIn = join.state === 'joined' || join.state === 'renaming';
+    const previous = wasIn ? join.nick : undefined;
+    this.#data.pending.set(join, { requested: nick, previous, at: this.#clock.now() });
+    join.nick = nick;
+    join.flags &= ~FLAG.NICK_SEEN;
+    this.#move(join, 'joining');
+    return join;
+  }
+
+  /** The client asks for another nick. */
+  rename(join: Join, nick: string): void {
+    this.#data.pending.set(join, { requested: nick, previous: join.nick, at: this.#clock.now() });
+    this.#move(join, 'renaming');
+  }
+
+  /** The client leaves; the room has not confirmed it. */
+  leave(join: Join): void {
+    this.#data.pending.delete(join);
+    this.#move(join, 'leaving');
+  }
+
+  /** The room says that the session is in it, under this nick. */
+  confirm(join: Join, nick: string, origin?: Origin): void {
+    const changed = join.state !== 'joined' || join.nick !== nick;
+    if (join.state === 'joining') join.since = this.#clock.now();
+    this.#data.pending.delete(join);
+    join.nick = nick;
+    join.state = 'joined';
+    join.flags &= ~FLAG.NICK_SEEN;
+    this.prove(join, origin);
+    if (changed) this.#changed(join, 'joined');
+  }
+
+  /** The room announces a new nick (status 303); its presence follows. */
+  announce(join: Join, nick: string, origin: Origin): void {
+    this.#data.pending.set(join, { requested: undefined, previous: undefined, at: this.#clock.now() });
+    join.nick = nick;
+    join.state = 'renaming';
+    this.prove(join, origin);
+    this.#changed(join, 'renaming');
+  }
+
+  /** The room has refused: everything is as before the client asked. */
+  restore(join: Join): void {
+    join.nick = this.#data.pending.get(join)?.previous ?? join.nick;
+    this.#data.pending.delete(join);
+    join.state = 'joined';
+    this.#changed(join, 'joined');
+  }
+
+  /** Takes a join out of the books, for whatever reason. */
+  remove(join: Join): void {
+    if (join.state === 'gone') return;
+    join.state = 'gone';
+    this.#data.pending.delete(join);
+    join.session.state.mucJoins?.delete(join.room.jid);
+    this.#prune(join);
+    this.#changed(join, 'gone');
+  }
+
+  /**
+   * Something has come that rooms send to occupants only (see the rules in `incoming.ts`). It is no proof when it may
+   * have been under way on another stream while the link broke.
+   */
+  prove(join: Join, origin?: Origin): void {
+    if (join.state !== 'joined' && join.state !== 'renaming') return;
+    const now = this.#clock.now();
+    const { brokenAt, settlesAt } = join.room.domain;
+    if (now < settlesAt && origin !== undefined && !isNewer(origin, brokenAt)) return;
+    join.provenAt = now;
+    if (join.flags & FLAG.UNPROVEN) join.flags &= ~FLAG.UNPROVEN;
+  }
+
+  /** Remembers that the client has sent plain presence to this address, which may be a room that lets it in. */
+  address(session: C2SSession, bare: string): void {
+    session.state.mucAddressed ??= new Map();
+    const addressed = session.state.mucAddressed;
+    addressed.delete(bare);
+    addressed.set(bare, this.#clock.now());
+    if (addressed.size > MAX_ADDRESSED) addressed.delete(addressed.keys().next().value ?? '');
+  }
+
+  /** A join nobody has asked for with `<x/>`, if the client has sent presence there of late. */
+  adopt(session: C2SSession, address: Jid, origin: Origin): Join | undefined {
+    const at = session.state.mucAddressed?.get(address.bare);
+    if (at === undefined || this.#clock.now() - at > ADDRESSED_MS) return undefined;
+    const join = this.#create(session, address);
+    if (join !== undefined) this.confirm(join, address.resource ?? '', origin);
+    return join;
+  }
+
+  #create(session: C2SSession, address: Jid): Join | undefined {
+    session.state.mucJoins ??= new Map();
+    const joins = session.state.mucJoins;
+    if (joins.size >= MAX_ROOMS) return undefined;
+    const room = this.#room(address);
+    const since = this.#clock.now();
+    const nick = address.resource ?? '';
+    const join: Join = { session, room, nick, state: 'joining', epoch: 0, flags: 0, since, provenAt: 0 };
+    joins.set(room.jid, join);
+    room.joins.add(join);
+    return join;
+  }
+
+  #room(address: Jid): Room {
+    const domain: Domain = this.domain(address.domain) ?? {
+      name: address.domain,
+      rooms: new Map(),
+      brokenAt: 0,
+      settlesAt: 0,
+    };
+    this.#data.domains.set(domain.name, domain);
+    const room = domain.rooms.get(address.bare) ?? { jid: address.bare, domain, joins: new Set() };
+    domain.rooms.set(room.jid, room);
+    return room;
+  }
+
+  #prune(join: Join): void {
+    const { room } = join;
+    room.joins.delete(join);
+    if (room.joins.size > 0) return;
+    room.domain.rooms.delete(room.jid);
+    if (room.domain.rooms.size === 0) this.#data.domains.delete(room.domain.name);
+  }
+
+  #move(join: Join, state: 'joining' | 'renaming' | 'leaving'): void {
+    join.state = state;
+    join.epoch++;
+    this.#changed(join, state);
+  }
+}
+
+function isNewer(origin: Origin, brokenAt: number): boolean {
+  return origin.kind === 's2s' && origin.authenticatedAt !== undefined && origin.authenticatedAt > brokenAt;
+}

@@ -1,0 +1,58 @@
+// What other modules may ask and say about joins: `module.use('track_muc_joins')`.
+
+import type { C2SSession, Clock } from 'enjamb/api';
+import type { Departures } from './departures.ts';
+import { type Domain, FLAG, type Join, type JoinIndex } from './entries.ts';
+
+export interface Joins {
+  get(session: C2SSession, room: string): Join | undefined;
+  /** The rooms of one domain that any of our clients is in. */
+  domain(name: string): Domain | undefined;
+  domains(): Iterable<Domain>;
+  /** A domain is in doubt: what comes within `settleMs` proves nothing, unless a newer stream brings it. */
+  doubt(domain: Domain, settleMs: number): void;
+  /** The room has shown that this session is in it. */
+  prove(join: Join): void;
+  /** The room has let it be understood, without a proof. */
+  presume(join: Join): void;
+  /** The room knows the session under another nick than we did. */
+  adopt(join: Join, nick: string): void;
+  /** The nick that the client has asked for and the room has not confirmed, and since when. */
+  requested(join: Join): { readonly nick: string; readonly at: number } | undefined;
+  /** The client is no longer in the room, and knows. */
+  remove(join: Join): void;
+  /** Takes the session out of the room, without a word to the client. */
+  leave(join: Join): void;
+  /** As `leave`, once the domain can be reached again, unless the client has joined anew by then. */
+  leaveLater(join: Join): void;
+}
+
+declare module 'enjamb/api' {
+  interface Exports {
+    track_muc_joins: Joins;
+  }
+}
+
+export function exportsOf(index: JoinIndex, departures: Departures, clock: Clock): Joins {
+  return {
+    get: (session, room) => index.get(session, room),
+    domain: (name) => index.domain(name),
+    domains: () => index.domains(),
+    doubt(domain, settleMs) {
+      domain.brokenAt = clock.now();
+      domain.settlesAt = domain.brokenAt + settleMs;
+    },
+    prove: (join) => index.prove(join),
+    presume(join) {
+      join.flags |= FLAG.UNPROVEN;
+    },
+    adopt: (join, nick) => index.confirm(join, nick),
+    requested(join) {
+      const pending = index.pending(join);
+      return pending?.requested === undefined ? undefined : { nick: pending.requested, at: pending.at };
+    },
+    remove: (join) => index.remove(join),
+    leave: (join) => departures.leave(join),
+    leaveLater: (join) => departures.owe(join),
+  };
+}

@@ -1,0 +1,193 @@
+// What rooms send to clients. The core has checked that the sending domain is who it says it is.
+
+import {
+  type C2SSession,
+  type Element,
+  type Event,
+  type Jid,
+  NS,
+  type Origin,
+  StanzaError,
+  type StanzaEvent,
+} from 'enjamb/api';
+import type { Departures } from './departures.ts';
+import { FLAG, type Join, type JoinIndex } from './entries.ts';
+
+type Received = Readonly<StanzaEvent>;
+
+declare module 'enjamb/api' {
+  interface Events {
+    /**
+     * A room has refused a client's presence in a way that says, or lets suspect, that the client is not in it. The
+     * error itself reaches the client after this event.
+     */
+    'track-muc-joins-doubt': Event<{ readonly join: Join; readonly certain: boolean }>;
+  }
+}
+
+/** What a room answers to presence from somebody who is not in it. */
+const OUT = new Set(['item-not-found', 'not-acceptable']);
+/** Says as much in other words, but others may have said it. */
+const PERHAPS_OUT = new Set([
+  ...OUT,
+  'gone',
+  'recipient-unavailable',
+  'forbidden',
+  'registration-required',
+  'not-authorized',
+]);
+
+/** Follows what rooms say about our clients. */
+export class Incoming {
+  readonly #index: JoinIndex;
+  readonly #departures: Departures;
+  readonly #doubt: (join: Join, certain: boolean) => void;
+
+  constructor(index: JoinIndex, departures: Departures, doubt: (join: Join, certain: boolean) => void) {
+    this.#index = index;
+    this.#departures = departures;
+    this.#doubt = doubt;
+  }
+
+  /**
+   * What comes back from rooms that our clients have left: confirmations of leaves that the client does not know of
+   * are kept from it, and leaves of sessions that have ended since are settled.
+   */
+  afterLeave({ stanza, from, to, origin }: Received): 'handled' | undefined {
+    const { type } = stanza.attrs;
+    if (type === 'error') {
+      const lost = isLocalBounce({ stanza, from, origin }) || isUnreachable(StanzaError.from(stanza));
+      if (lost) this.#departures.undeliverable(from.domain, `${to}`, from.bare);
+      return undefined;
+    }
+    if (type !== 'unavailable' || from.resource === undefined) return undefined;
+    const x = stanza.getChild('x', NS.MUC_USER);
+    if (x === undefined || !has(x, '110') || has(x, '303')) return undefined;
+    return this.#departures.confirmed(from.domain, `${to}`, from.bare) ? 'handled' : undefined;
+  }
+
+  presence(event: Received, session: C2SSession): void {
+    const { stanza, from, origin } = event;
+    const join = session.state.mucJoins?.get(from.bare);
+    const { type } = stanza.attrs;
+    if (type === 'error') {
+      if (join) this.#refused(join, event);
+      return;
+    }
+    const x = stanza.getChild('x', NS.MUC_USER);
+    if (from.resource === undefined) return; // The room's own presence (avatar, caps).
+    if (join === undefined) {
+      if (type === undefined && x && has(x, '110')) this.#index.adopt(session, from, origin);
+      return;
+    }
+    if (type === undefined && x) this.#available(join, from, x, origin);
+    else if (type === 'unavailable') this.#unavailable(join, from, x, origin);
+  }
+
+  /** Live messages reach occupants only (XEP-0045 §7.4, §7.5); invitations and the like come from the bare JID. */
+  message({ stanza, from, origin }: Received, join: Join): void {
+    const { type } = stanza.attrs;
+    if (type === 'groupchat') {
+      if (join.state === 'joining' && join.flags & FLAG.NICK_SEEN && isSubject(stanza))
+        this.#settle(join, origin);
+      else this.#index.prove(join, origin);
+    } else if (type !== 'error' && from.resource !== undefined && stanza.getChild('x', NS.MUC_USER)) {
+      this.#index.prove(join, origin);
+    }
+  }
+
+  #available(join: Join, from: Jid, x: Element, origin: Origin): void {
+    if (join.state === 'leaving') return;
+    const nick = from.resource ?? '';
+    // Whatever the nick: services lock nicks down at the join (status 210) and change them later.
+    if (has(x, '110')) this.#index.confirm(join, nick, origin);
+    else if (join.state !== 'joining') this.#index.prove(join, origin);
+    else if (nick === join.nick) {
+      if (x.getChild('item')?.attrs.jid === `${join.session.jid}`) this.#settle(join, origin);
+      else join.flags |= FLAG.NICK_SEEN;
+    }
+  }
+
+  /** In, according to a room that does not use status 110. */
+  #settle(join: Join, origin: Origin): void {
+    join.flags |= FLAG.NO_110;
+    this.#index.confirm(join, join.nick, origin);
+  }
+
+  #unavailable(join: Join, from: Jid, x: Element | undefined, origin: Origin): void {
+    const own = from.resource === join.nick;
+    const self = x !== undefined && has(x, '110');
+    if (x && has(x, '303') && (self || own)) {
+      this.#renamed(join, x, origin);
+      return;
+    }
+    if (join.state === 'joining') return; // About an earlier stay; the answer to the join is still to come.
+    // A 110 without 303 is about this full JID only: other sessions of the same occupant stay.
+    const left = self || x?.getChild('destroy') !== undefined || (own && (join.flags & FLAG.NO_110) !== 0);
+    if (left || (own && join.state === 'leaving')) this.#index.remove(join);
+    // From the own nick without 110: a sibling session has gone (Prosody shows a swap of nicks so).
+    else if (x && !own) this.#index.prove(join, origin);
+  }
+
+  #renamed(join: Join, x: Element, origin: Origin): void {
+    const nick = x.getChild('item')?.attrs.nick;
+    if (join.state === 'leaving' || nick === undefined || nick === '') return;
+    this.#index.announce(join, nick, origin);
+  }
+
+  #refused(join: Join, event: Received): void {
+    const error = StanzaError.from(event.stanza);
+    const local = isLocalBounce(event);
+    if (join.state === 'leaving') this.#index.remove(join);
+    else if (join.state === 'joining') this.#joinFailed(join, error, local);
+    else if (join.state === 'renaming') this.#renameFailed(join, error, local, event.from);
+    else if (!local && isAbout(join, event.from) && PERHAPS_OUT.has(error.condition)) {
+      this.#doubt(join, OUT.has(error.condition) && error.type !== 'wait');
+    }
+  }
+
+  /** An occupant's second join may be refused for its nick alone (XEP-0045 §7.2.8); then it stays, most likely. */
+  #joinFailed(join: Join, error: StanzaError, local: boolean): void {
+    const pending = this.#index.pending(join);
+    if (pending?.previous === undefined || pending.previous === pending.requested) {
+      // The client takes itself for outside now. If the room did not say so, it may still have it from before.
+      if (pending?.previous !== undefined && local) this.#departures.owe(join);
+      this.#index.remove(join);
+      return;
+    }
+    this.#index.restore(join);
+    if (!local && PERHAPS_OUT.has(error.condition)) this.#doubt(join, false);
+  }
+
+  /** XEP-0045 §7.6: an occupant whose new nick is refused keeps the old one. */
+  #renameFailed(join: Join, error: StanzaError, local: boolean, from: Jid): void {
+    const requested = this.#index.pending(join)?.requested;
+    if (requested === undefined || (from.resource !== undefined && from.resource !== requested)) return;
+    this.#index.restore(join);
+    if (!local && OUT.has(error.condition)) this.#doubt(join, false);
+  }
+}
+
+/** Whether our own side gave up on a stanza to another server: no word of the room's. */
+function isLocalBounce({ origin, from, stanza }: Pick<Received, 'origin' | 'from' | 'stanza'>): boolean {
+  return stanza.attrs.type === 'error' && origin.kind === 'host' && origin.domain !== from.domain;
+}
+
+/** The service itself cannot be reached from where it was looked for. */
+function isUnreachable(error: StanzaError): boolean {
+  return error.condition === 'remote-server-timeout' || error.condition === 'remote-server-not-found';
+}
+
+/** Whether `x` holds this status code (XEP-0045 §12). */
+function has(x: Element, code: string): boolean {
+  return x.getChildren('status').some((status) => status.attrs.code === code);
+}
+
+/** XEP-0045 §7.2.15: the subject ends what a room sends to who enters it. */
+function isSubject(message: Element): boolean {
+  return message.getChild('subject') !== undefined && message.getChild('body') === undefined;
+}
+
+function isAbout(join: Join, from: Jid): boolean {
+  return from.resource === undefined || from.resource === join.nick;
+}

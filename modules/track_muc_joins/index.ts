@@ -1,0 +1,99 @@
+// Which chat rooms each client is in.
+//
+//   entries.ts     what is remembered          outgoing.ts  what clients send to rooms
+//   incoming.ts    what rooms send to clients  farewell.ts  clients that go offline
+//   departures.ts  leaves that may have been lost
+
+import { defineModule, type Module } from 'enjamb/api';
+import { joinsCommand } from './commands.ts';
+import { Departures } from './departures.ts';
+import { JoinIndex } from './entries.ts';
+import { exportsOf, type Joins } from './exports.ts';
+import { Farewells } from './farewell.ts';
+import { Incoming } from './incoming.ts';
+import { keptData } from './kept.ts';
+import { Outgoing } from './outgoing.ts';
+
+const SWEEP_MS = 60_000;
+
+/**
+ * Remembers which rooms each client is in, from what the client sends and what rooms send to it (XEP-0045 §7).
+ * Other modules read it with `module.use('track_muc_joins')`.
+ */
+export default defineModule({
+  name: 'track_muc_joins',
+  summary: 'Remembers which chat rooms each client is in',
+  implements: ['XEP-0045 1.35.5'],
+  depends: ['presence'],
+
+  load(module): Joins {
+    return track(module);
+  },
+});
+
+/** Everything that is made when the module loads. */
+function track(module: Module): Joins {
+  const data = keptData(module);
+  const index = new JoinIndex(data.joins, module.clock, (join, change) => {
+    module.fire('track-muc-joins-change', { join, change });
+  });
+  const departures = new Departures({
+    data: data.departures,
+    clock: module.clock,
+    send: (stanza) => module.send(stanza),
+    after: (delayMs, task) => module.after(delayMs, task),
+    isIn: (full, room) => isIn(module, full, room),
+  });
+  watchClients(module, index, departures);
+  watchRooms(module, index, departures);
+  watchLinks(module, departures);
+  module.command(joinsCommand(index));
+  return exportsOf(index, departures, module.clock);
+}
+
+function watchClients(module: Module, index: JoinIndex, departures: Departures): void {
+  const outgoing = new Outgoing(index, departures);
+  const farewells = new Farewells(index, outgoing, departures);
+  module.observe('pre-presence/full', (event) => outgoing.toOccupant(event));
+  module.observe('pre-presence/bare', (event) => outgoing.toBare(event));
+  module.observe('pre-presence/self', ({ stanza, origin: session }) => {
+    if (stanza.attrs.to === undefined && stanza.attrs.type === 'unavailable') farewells.leaveAll(session);
+  });
+  // Before the presence module takes leave for the client and forgets whom it knows.
+  module.hook('resource-unbind', ({ session }) => farewells.leaveAll(session), 'guard');
+  module.hook('resource-unbind', ({ session }) => farewells.forget(session));
+}
+
+function watchRooms(module: Module, index: JoinIndex, departures: Departures): void {
+  const { sessions } = module.host;
+  const incoming = new Incoming(index, departures, (join, certain) => {
+    module.fire('track-muc-joins-doubt', { join, certain });
+  });
+  module.hook(
+    'presence/full',
+    (event) => (departures.none ? undefined : incoming.afterLeave(event)),
+    'guard',
+  );
+  module.observe('presence/full', (event) => {
+    const session = sessions.get(event.to);
+    if (session?.state.mucJoins || session?.state.mucAddressed) incoming.presence(event, session);
+  });
+  module.observe('message/full', (event) => {
+    const join = sessions.get(event.to)?.state.mucJoins?.get(event.from.bare);
+    if (join) incoming.message(event, join);
+  });
+}
+
+function watchLinks(module: Module, departures: Departures): void {
+  module.observe('s2s-close', ({ remote, cause }) => {
+    departures.broken(remote, cause === 'clean' || cause === 'idle');
+  });
+  module.observe('s2s-failed', ({ remote }) => departures.broken(remote, false));
+  module.observe('s2s-open', ({ remote }) => departures.restored(remote));
+  module.every(SWEEP_MS, () => departures.sweep());
+}
+
+function isIn(module: Module, full: string, room: string): boolean {
+  const state = module.host.sessions.get(full)?.state.mucJoins?.get(room)?.state;
+  return state === 'joining' || state === 'joined' || state === 'renaming';
+}

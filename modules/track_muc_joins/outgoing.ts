@@ -1,0 +1,54 @@
+// What clients send to rooms, seen before it is routed.
+
+import { type C2SSession, NS, type StanzaEvent } from 'enjamb/api';
+import type { Departures } from './departures.ts';
+import type { Join, JoinIndex } from './entries.ts';
+
+type Sent = Readonly<StanzaEvent<C2SSession>>;
+
+/** Follows joins, nick changes and leaves from the client's side. */
+export class Outgoing {
+  readonly #index: JoinIndex;
+  readonly #departures: Departures;
+
+  constructor(index: JoinIndex, departures: Departures) {
+    this.#index = index;
+    this.#departures = departures;
+  }
+
+  /** Presence to `room/nick`. */
+  toOccupant({ stanza, to, origin: session }: Sent): void {
+    const { type } = stanza.attrs;
+    const join = this.#index.get(session, to.bare);
+    if (type === 'unavailable') {
+      if (join) this.leave(join);
+      return;
+    }
+    if (type !== undefined) return;
+    if (stanza.getChild('x', NS.MUC)) this.#enter({ stanza, to, session });
+    else if (join === undefined || join.state === 'leaving') this.#index.address(session, to.bare);
+    else if (join.state !== 'joining' && join.nick !== to.resource) {
+      this.#index.rename(join, to.resource ?? '');
+    }
+  }
+
+  /** Presence to a bare JID: some clients leave a room so. */
+  toBare({ stanza, to, origin: session }: Sent): void {
+    if (stanza.attrs.type !== 'unavailable') return;
+    const join = this.#index.get(session, to.bare);
+    if (join) this.leave(join);
+  }
+
+  leave(join: Join): void {
+    if (join.state === 'leaving') return;
+    this.#index.leave(join);
+    this.#departures.sent(join);
+  }
+
+  /** A join also tells the room that whoever was lost is back (XEP-0045 §7.2.1), so no owed leave may follow it. */
+  #enter({ to, session }: Pick<Sent, 'stanza' | 'to'> & { session: C2SSession }): void {
+    this.#departures.cancel(to.domain, `${session.jid}`, to.bare);
+    const join = this.#index.begin(session, to);
+    if (join === undefined) session.log.debug('too many rooms, one is not tracked', { room: to.bare });
+  }
+}

@@ -1,0 +1,83 @@
+// XEP-0045 Multi-User Chat: a host of rooms.
+//
+//   room        ranks, room, rooms, stored, options, settings/
+//   presence    presence, join, nick, leave, bounce, broadcast, presence_payload
+//   messages    message, history, subject, private_message, invite, voice
+//   requests    room_iq, admin (affiliations, roles), owner (form, destroy), disco, iq_relay
+//   all         service, payload, copy, refusal, occupant_id
+
+import { defineModule, type EventName, type StanzaEvent } from 'enjamb/api';
+import { destroyRoom } from './destroy.ts';
+import { SERVICE_FEATURES } from './disco.ts';
+import { relayAnswer, relayRequest } from './iq_relay.ts';
+import { messageToRoom } from './message.ts';
+import { OPTIONS } from './options.ts';
+import { presenceToOccupant, presenceToRoom } from './presence.ts';
+import { messageToOccupant } from './private_message.ts';
+import { iqToRoom, iqToService } from './room_iq.ts';
+import { type Service, turn } from './service.ts';
+import { loadRooms, type StoredRoom } from './stored.ts';
+
+/** How often forgotten new rooms are looked for. */
+const SWEEP_MS = 30_000;
+
+export default defineModule({
+  name: 'muc',
+  summary: 'Chat rooms (XEP-0045)',
+  implements: ['XEP-0045 1.35.5', 'XEP-0410 1.1.0', 'XEP-0421 1.0.1', 'XEP-0203 2.0'],
+  scope: 'component',
+  options: OPTIONS,
+
+  async load(module) {
+    const service: Service = {
+      module,
+      domain: module.host.domain,
+      rooms: module.keep('rooms', () => new Map()),
+      relays: module.keep('relays', () => new Map()),
+      store: module.store.keyval<StoredRoom>('muc_rooms'),
+      stored: new Set(),
+      changed: new Set(),
+      writing: new Map(),
+      postponed: [],
+      inTurn: false,
+    };
+    await loadRooms(service);
+
+    for (const feature of SERVICE_FEATURES) module.provide('disco-feature', feature);
+
+    on('presence/full', presenceToOccupant);
+    on('presence/bare', presenceToRoom);
+    on('message/full', messageToOccupant);
+    on('message/bare', messageToRoom);
+    on('iq/full', (service, event) => {
+      const { type } = event.stanza.attrs;
+      if (type === 'get' || type === 'set') relayRequest(service, event);
+      else relayAnswer(service, event);
+    });
+    module.hook('iq/bare', (event) => turn(service, event, () => iqToRoom(service, event)));
+    module.hook('iq/host', (event) => turn(service, event, () => iqToService(service, event)));
+
+    module.every(SWEEP_MS, () => turn(service, undefined, () => removeForgottenRooms(service)));
+
+    /** Whatever is addressed to a room or an occupant is the rooms' business, answered or not. */
+    function on(
+      name: EventName & `${'presence' | 'message' | 'iq'}/${'full' | 'bare'}`,
+      handle: (service: Service, event: StanzaEvent) => void,
+    ): void {
+      module.hook(name, (event) => {
+        turn(service, event, () => handle(service, event));
+        return 'handled';
+      });
+    }
+  },
+});
+
+/** §10.1.1, step 5: whoever creates a room and never configures it has given it up. */
+function removeForgottenRooms(service: Service): void {
+  const { clock, options } = service.module;
+  for (const room of [...service.rooms.values()]) {
+    if (room.lockedSince === undefined) continue;
+    if (clock.now() - room.lockedSince < options.muc_room_lock_timeout) continue;
+    destroyRoom(service, room, { reason: 'The room was never configured' });
+  }
+}

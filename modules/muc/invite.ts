@@ -1,0 +1,144 @@
+// Mediated invitations and their refusals (XEP-0045 §7.8.2).
+
+import { detach, type Element, Jid, NS, type StanzaEvent, xml } from 'enjamb/api';
+import { canStillRemember } from './affiliations.ts';
+import { type Affiliation, isAtLeast } from './ranks.ts';
+import { refusal } from './refusal.ts';
+import { affiliationOf, type Room, seatOf } from './room.ts';
+import { roomChanged } from './rooms.ts';
+import { type Service, send } from './service.ts';
+
+/** One stanza may cause so many. */
+const MAX_INVITES_AT_ONCE = 10;
+/** Invitations that a room remembers, so that they can be declined. */
+const MAX_INVITATIONS = 200;
+
+interface Invitation {
+  readonly invitee: Jid;
+  /** The bare JID. */
+  readonly inviter: string;
+  readonly id?: string | undefined;
+  readonly reason?: string | undefined;
+  /** XEP-0045 §7.9: the one-to-one chat that goes on in the room. */
+  readonly continued?: Element | undefined;
+}
+
+/** Sends invitations on. False: there are none in `x`. @throws StanzaError when the sender may not, or one is wrong */
+export function handleInvites(service: Service, room: Room, event: StanzaEvent, x: Element): boolean {
+  const invites = x.getChildren('invite');
+  if (invites.length === 0) return false;
+  if (invites.length > MAX_INVITES_AT_ONCE) {
+    throw refusal(room.jid, 'policy-violation', {
+      text: `At most ${MAX_INVITES_AT_ONCE} invitations at once`,
+    });
+  }
+  checkMayInvite(room, event.from);
+  const invitations = invites.map((invite) => read(room, event, invite));
+  for (const invitation of invitations) {
+    welcomeMember(service, room, invitation.invitee);
+    sendInvitation(service, room, invitation);
+  }
+  return true;
+}
+
+/** Sends an invitation in the room's name; remembers it so that it can be declined. */
+export function sendInvitation(service: Service, room: Room, invitation: Invitation): void {
+  const { invitee, inviter, id, reason, continued } = invitation;
+  const { passwordProtected, password } = room.config;
+  rememberInvitation(room, detach(invitee.bare), detach(inviter));
+  send(
+    service,
+    xml(
+      'message',
+      { id, from: room.jid, to: invitee.toString() },
+      xml(
+        'x',
+        NS.MUC_USER,
+        xml(
+          'invite',
+          { from: inviter },
+          reason === undefined ? undefined : xml('reason', {}, reason),
+          continued && xml('continue', { thread: continued.attrs.thread }),
+        ),
+        passwordProtected ? xml('password', {}, password) : undefined,
+      ),
+    ),
+  );
+}
+
+/** Tells the inviter. False: `x` holds no refusal. @throws StanzaError 'item-not-found' when nothing was to refuse */
+export function handleDeclines(
+  service: Service,
+  room: Room,
+  { stanza, from }: StanzaEvent,
+  x: Element,
+): boolean {
+  const decline = x.getChild('decline');
+  if (!decline) return false;
+  const inviter = Jid.tryParse(decline.attrs.to);
+  if (!inviter) throw refusal(room.jid, 'jid-malformed');
+  // Without a look at what was sent, the room would carry anybody's words to anybody.
+  if (room.invitations.get(from.bare) !== inviter.bare) throw refusal(room.jid, 'item-not-found');
+  room.invitations.delete(from.bare);
+  const reason = decline.getChildText('reason');
+  send(
+    service,
+    xml(
+      'message',
+      { id: stanza.attrs.id, from: room.jid, to: inviter.toString() },
+      xml(
+        'x',
+        NS.MUC_USER,
+        xml('decline', { from: from.bare }, reason === undefined ? undefined : xml('reason', {}, reason)),
+      ),
+    ),
+  );
+  return true;
+}
+
+/** Occupants may, and members who are not there; in a members-only room it is admitting somebody (§9.5). */
+function checkMayInvite(room: Room, sender: Jid): void {
+  const affiliation = affiliationOf(room, sender.bare);
+  if (!seatOf(room, sender) && !isAtLeast(affiliation, 'member')) {
+    throw refusal(room.jid, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
+  }
+  const least: Affiliation = !room.config.membersOnly
+    ? 'none'
+    : room.config.allowInvites
+      ? 'member'
+      : 'admin';
+  if (!isAtLeast(affiliation, least))
+    throw refusal(room.jid, 'forbidden', { text: 'You may not invite others' });
+}
+
+function read(room: Room, { stanza, from }: StanzaEvent, invite: Element): Invitation {
+  const invitee = Jid.tryParse(invite.attrs.to);
+  if (!invitee) throw refusal(room.jid, 'jid-malformed', { text: 'Invited whom?' });
+  if (affiliationOf(room, invitee.bare) === 'outcast') {
+    throw refusal(room.jid, 'not-allowed', { text: 'Whom you invite is banned' });
+  }
+  return {
+    invitee,
+    inviter: from.bare,
+    id: stanza.attrs.id,
+    reason: invite.getChildText('reason'),
+    continued: invite.getChild('continue'),
+  };
+}
+
+/** §9.5: an invitation to a members-only room makes a member; to an open one it MUST NOT. */
+function welcomeMember(service: Service, room: Room, invitee: Jid): void {
+  if (!room.config.membersOnly || room.standings.has(invitee.bare)) return;
+  if (!canStillRemember(service, room)) throw refusal(room.jid, 'resource-constraint');
+  room.standings.set(detach(invitee.bare), { affiliation: 'member' });
+  roomChanged(service, room);
+}
+
+function rememberInvitation(room: Room, invitee: string, inviter: string): void {
+  room.invitations.delete(invitee);
+  room.invitations.set(invitee, inviter);
+  for (const oldest of room.invitations.keys()) {
+    if (room.invitations.size <= MAX_INVITATIONS) break;
+    room.invitations.delete(oldest);
+  }
+}

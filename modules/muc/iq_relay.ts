@@ -1,0 +1,137 @@
+// IQ requests from one occupant to another (XEP-0045 §17.4), and pings to oneself (XEP-0410 §3.3).
+
+import { type Element, type Node, NS, newId, type StanzaEvent, xml } from 'enjamb/api';
+import { refusal } from './refusal.ts';
+import { affiliationOf, mainSeat, type Occupant, type Room, type Seat, seatOf } from './room.ts';
+import { findRoom } from './rooms.ts';
+import { type Service, send } from './service.ts';
+
+/** A request that has been passed on. */
+export interface Relay {
+  /** The room's localpart. */
+  readonly room: string;
+  readonly requester: Seat;
+  /** What the requester called it, and to whom. */
+  readonly id: string | undefined;
+  readonly address: string;
+  /** Whom we asked: nobody else may answer. */
+  readonly asked: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** Answers that take longer are not waited for. */
+const PATIENCE_MS = 5 * 60_000;
+/** Requests under way of one client. */
+const MAX_PER_CLIENT = 50;
+/** Requests under way on the service. */
+const MAX_RELAYS = 10_000;
+
+/**
+ * A request to an occupant JID.
+ * @throws StanzaError 'not-acceptable' to whoever is not in the room (XEP-0410 §3.3), 'item-not-found' for a nick that
+ *   nobody has, 'resource-constraint' for too many requests at once
+ */
+export function relayRequest(service: Service, event: StanzaEvent): void {
+  const { stanza, from, to } = event;
+  const room = visibleRoom(service, event);
+  const seat = seatOf(room, from);
+  // Before any look at nicks: who is not in the room learns nothing of who is.
+  if (!room || !seat) throw strangerRefusal(room ? room.jid : service.domain, stanza);
+  const target = room.occupants.get(to.resource ?? '');
+  if (!target) throw refusal(room.jid, 'item-not-found', { text: 'There is nobody of that name' });
+  if (target === seat.occupant && isPing(stanza)) {
+    send(
+      service,
+      xml('iq', { type: 'result', id: stanza.attrs.id, from: to.toString(), to: from.toString() }),
+    );
+    return;
+  }
+  const asked = addressFor(stanza, target);
+  const id = remember(service, room, {
+    room: room.name,
+    requester: seat,
+    id: stanza.attrs.id,
+    address: to.toString(),
+    asked,
+    at: service.module.clock.now(),
+  });
+  send(
+    service,
+    xml('iq', {
+      type: stanza.attrs.type,
+      id,
+      from: `${room.jid}/${seat.occupant.nick}`,
+      to: asked,
+      'xml:lang': stanza.attrs['xml:lang'],
+    }).withChildren(stanza.children),
+  );
+}
+
+/** A result or error that came to an occupant JID: it goes to whoever asked, under the id and name known there. */
+export function relayAnswer(service: Service, { stanza, from }: StanzaEvent): void {
+  const { id, type } = stanza.attrs;
+  const relay = id === undefined ? undefined : service.relays.get(id);
+  if (id === undefined || !relay || relay.asked !== from.toString()) return;
+  forget(service, id, relay);
+  const { requester } = relay;
+  if (service.rooms.get(relay.room)?.seats.get(requester.jid) !== requester) return;
+  send(
+    service,
+    xml('iq', { type, id: relay.id, from: relay.address, to: requester.jid }).withChildren(
+      stanza.children.map(withoutSource),
+    ),
+  );
+}
+
+/** §17.2: a room that is not configured yet is there for its owner alone. */
+function visibleRoom(service: Service, { from, to }: StanzaEvent): Room | undefined {
+  const room = findRoom(service, to);
+  if (room?.lockedSince !== undefined && affiliationOf(room, from.bare) !== 'owner') return undefined;
+  return room;
+}
+
+/**
+ * For a room that does not exist it is the same answer: `item-not-found` would tell a client that it is in the room
+ * under another nick (XEP-0410 §3.2).
+ */
+function strangerRefusal(by: string, stanza: Element) {
+  const isDisco = stanza.getChild('query', NS.DISCO_INFO) ?? stanza.getChild('query', NS.DISCO_ITEMS);
+  if (isDisco) return refusal(by, 'bad-request', { text: 'You are not in the room' }); // XEP-0045 §6.6
+  return refusal(by, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
+}
+
+function isPing(stanza: Element): boolean {
+  return stanza.attrs.type === 'get' && stanza.getChild('ping', NS.PING) !== undefined;
+}
+
+/** What belongs to the account rather than to one client of it goes to the bare JID: vCards, and PEP. */
+function addressFor(stanza: Element, target: Occupant): string {
+  const concernsAccount = stanza.getChild('vCard', NS.VCARD) ?? stanza.getChild('pubsub', NS.PUBSUB);
+  return concernsAccount ? target.bare : mainSeat(target).jid;
+}
+
+function remember(service: Service, room: Room, relay: Relay): string {
+  for (const [id, oldest] of service.relays) {
+    if (relay.at - oldest.at < PATIENCE_MS) break;
+    forget(service, id, oldest);
+  }
+  if (service.relays.size >= MAX_RELAYS || relay.requester.asking >= MAX_PER_CLIENT) {
+    throw refusal(room.jid, 'resource-constraint', { text: 'Too many requests are under way' });
+  }
+  const id = newId();
+  relay.requester.asking++;
+  service.relays.set(id, relay);
+  return id;
+}
+
+function forget(service: Service, id: string, relay: Relay): void {
+  service.relays.delete(id);
+  relay.requester.asking--;
+}
+
+/** `by` would give away a real address (§17.4). */
+function withoutSource(node: Node): Node {
+  if (typeof node === 'string' || node.name !== 'error' || node.attrs.by === undefined) return node;
+  return node.with({ by: undefined });
+}

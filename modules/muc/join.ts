@@ -1,0 +1,149 @@
+// Entering a room (XEP-0045 §7.1, §7.2), which also creates it (§10.1).
+
+import { detach, type Element, NS, StanzaError, type StanzaEvent } from 'enjamb/api';
+import { announce, repaint, showRoom, tellOthers, tellOwn } from './broadcast.ts';
+import { sendHistory } from './history.ts';
+import { changeNick, checkNickIsFree, echoOf, properNick, rewrittenCodes } from './nick.ts';
+import { occupantId } from './occupant_id.ts';
+import { hasChanged, type Said, speak, whatIsSaid } from './presence_payload.ts';
+import { defaultRole, isAtLeast } from './ranks.ts';
+import { refusal, refuseEntry } from './refusal.ts';
+import { affiliationOf, mainSeat, type Occupant, type Room, type Seat, seatOf } from './room.ts';
+import { createRoom, findRoom } from './rooms.ts';
+import type { Service } from './service.ts';
+import { sendSubject } from './subject.ts';
+
+/** Admins and owners may fill a full room by so many more (§7.2.9: "up to some reasonable number"). */
+const PLACES_FOR_ADMINS = 10;
+
+/** Available presence with the muc `x`: somebody enters, or has lost track and enters again. */
+export function join(service: Service, event: StanzaEvent): void {
+  const room = findRoom(service, event.to);
+  const seat = seatOf(room, event.from);
+  try {
+    if (room && seat) resync(service, room, seat, event);
+    else enter(service, room, event);
+  } catch (error) {
+    if (!(error instanceof StanzaError)) throw error;
+    refuseEntry(service, event.stanza, error);
+  }
+}
+
+function enter(service: Service, existing: Room | undefined, event: StanzaEvent): void {
+  const { from, to, stanza } = event;
+  const nick = properNick(service, to);
+  const said = whatIsSaid(stanza, to.bare);
+  if (existing) checkEntry(service, existing, event, nick);
+  const room = existing ?? foundRoom(service, event);
+  const seat = admit(room, detach(from.bare), detach(from.toString()), nick);
+  speak(room, seat, said);
+  tellOthers(service, room, seat.occupant);
+  const created = existing === undefined ? ['201'] : [];
+  welcome(service, room, seat, event, [...created, ...rewrittenCodes(event)]);
+}
+
+/** §7.1: the order in which somebody who enters learns of the room. */
+function welcome(
+  service: Service,
+  room: Room,
+  seat: Seat,
+  { stanza }: StanzaEvent,
+  codes: readonly string[],
+): void {
+  showRoom(service, room, seat);
+  // §7.2.3: 100 warns that everybody sees the real address.
+  const ownCodes = room.config.whois === 'anyone' ? ['100', ...codes] : codes;
+  tellOwn(service, room, seat.occupant, [seat], { ownCodes, echo: echoOf(seat, stanza) });
+  sendHistory(service, room, seat, stanza.getChild('x', NS.MUC)?.getChild('history'));
+  sendSubject(service, room, seat);
+}
+
+/** §7.2.1, §17.3: who is in already gets everything again; others hear of it only if something is new. */
+function resync(service: Service, room: Room, seat: Seat, event: StanzaEvent): void {
+  const nick = properNick(service, event.to);
+  const said = whatIsSaid(event.stanza, room.jid);
+  if (nick !== seat.occupant.nick) {
+    checkNickIsFree(room, nick, seat.occupant.bare);
+    if (seat.occupant.seats.size === 1) {
+      changeNick(service, room, seat, said, event);
+    } else {
+      // It says that it is somebody else now; its siblings did not.
+      leaveSiblings(service, room, seat);
+      const moved = admit(room, seat.occupant.bare, seat.jid, nick);
+      speak(room, moved, said);
+      tellOthers(service, room, moved.occupant);
+      welcome(service, room, moved, event, rewrittenCodes(event));
+      return;
+    }
+  } else {
+    refresh(service, room, seat, said);
+  }
+  welcome(service, room, seat, event, rewrittenCodes(event));
+}
+
+function refresh(service: Service, room: Room, seat: Seat, said: Said): void {
+  const isNew = hasChanged(seat, said);
+  speak(room, seat, said);
+  if (isNew && mainSeat(seat.occupant) === seat) tellOthers(service, room, seat.occupant);
+}
+
+function leaveSiblings(service: Service, room: Room, seat: Seat): void {
+  room.seats.delete(seat.jid);
+  seat.occupant.seats.delete(seat.jid);
+  repaint(seat.occupant);
+  announce(service, room, seat.occupant);
+}
+
+/** §10.1.1. @throws StanzaError 'not-allowed', 'resource-constraint' */
+function foundRoom(service: Service, { from, to, origin }: StanzaEvent): Room {
+  const { restrict_room_creation: restricted, muc_max_rooms: most } = service.module.options;
+  const allowed = restricted === false || (restricted === 'local' && origin.kind === 'c2s');
+  if (!allowed) throw refusal(to.bare, 'not-allowed', { text: 'Only some may create rooms here' });
+  if (service.rooms.size >= most) throw refusal(to.bare, 'resource-constraint', { text: 'Too many rooms' });
+  return createRoom(service, detach(to.local ?? ''), detach(from.bare));
+}
+
+/** @throws StanzaError with the conditions of §7.2.16 */
+function checkEntry(service: Service, room: Room, event: StanzaEvent, nick: string): void {
+  const { bare } = event.from;
+  const affiliation = affiliationOf(room, bare);
+  // §7.2.10: before it is configured, the room is there for its owner alone.
+  if (room.lockedSince !== undefined && affiliation !== 'owner') {
+    throw refusal(room.jid, 'item-not-found', { text: 'The room is not configured yet' });
+  }
+  if (affiliation === 'outcast') throw refusal(room.jid, 'forbidden', { text: 'You are banned' });
+  if (room.config.membersOnly && !isAtLeast(affiliation, 'member')) {
+    throw refusal(room.jid, 'registration-required', { text: 'Only members may enter' });
+  }
+  checkPassword(room, event.stanza.getChild('x', NS.MUC));
+  checkNickIsFree(room, nick, bare);
+  const limit = service.module.options.muc_max_occupants;
+  const most = room.config.maxOccupants === 0 ? limit : Math.min(room.config.maxOccupants, limit);
+  const reserve = isAtLeast(affiliation, 'admin') ? PLACES_FOR_ADMINS : 0;
+  if (room.seats.size >= most + reserve) {
+    throw refusal(room.jid, 'service-unavailable', { type: 'wait', text: 'The room is full' });
+  }
+}
+
+/** @throws StanzaError 'not-authorized' (§7.2.5) */
+function checkPassword(room: Room, x: Element | undefined): void {
+  const { passwordProtected, password } = room.config;
+  if (!passwordProtected || x?.getChildText('password') === password) return;
+  throw refusal(room.jid, 'not-authorized', { text: 'A password is needed' });
+}
+
+/** Gives a client its seat, under a nick that its user holds already or that is free. */
+function admit(room: Room, bare: string, jid: string, nick: string): Seat {
+  const occupant = room.occupants.get(nick) ?? newOccupant(room, bare, nick);
+  const seat: Seat = { jid, occupant, presence: [], priority: 0, turn: 0, asking: 0 };
+  occupant.seats.set(jid, seat);
+  room.seats.set(jid, seat);
+  return seat;
+}
+
+function newOccupant(room: Room, bare: string, nick: string): Occupant {
+  const role = defaultRole(affiliationOf(room, bare), room.config.moderated);
+  const occupant: Occupant = { nick, bare, id: occupantId(room, bare), role, seats: new Map(), view: {} };
+  room.occupants.set(nick, occupant);
+  return occupant;
+}

@@ -1,0 +1,173 @@
+// muc#owner: configuring and destroying a room (XEP-0045 §10.1, §10.2, §10.9).
+
+import { type Element, Jid, NS, type StanzaEvent, share, xml } from 'enjamb/api';
+import { type AffiliationChange, applyAffiliations, checkAffiliations } from './affiliations.ts';
+import { repaint } from './broadcast.ts';
+import { destroyRoom } from './destroy.ts';
+import { buildForm, type Field, readForm } from './form.ts';
+import type { Affiliation } from './ranks.ts';
+import { refusal } from './refusal.ts';
+import { affiliationOf, type Room, seatOf } from './room.ts';
+import { roomChanged, unlockRoom } from './rooms.ts';
+import { type Service, send } from './service.ts';
+import { allSettings, type RoomConfig } from './settings/index.ts';
+
+/** The form fields that name all owners and all admins (§10.2). */
+const OWNERS_FIELD = 'muc#roomconfig_roomowners';
+const ADMINS_FIELD = 'muc#roomconfig_roomadmins';
+
+/** The configuration form, with everything as it is. @throws StanzaError 'forbidden' */
+export function readConfig(room: Room, from: Jid): Element {
+  checkOwner(room, from);
+  const settings = allSettings().map(([key, setting]): Field => {
+    const value = setting.write(room.config[key]);
+    return {
+      var: setting.field,
+      type: setting.type,
+      label: setting.label,
+      values: value === '' ? [] : [value],
+      ...(setting.choices && { choices: setting.choices }),
+    };
+  });
+  const people: Field[] = [
+    { var: OWNERS_FIELD, type: 'jid-multi', label: 'Owners', values: holders(room, 'owner') },
+    { var: ADMINS_FIELD, type: 'jid-multi', label: 'Admins', values: holders(room, 'admin') },
+  ];
+  const form = buildForm('form', NS.MUC_ROOMCONFIG, [...settings, ...people], `Configuration of ${room.jid}`);
+  return xml('query', NS.MUC_OWNER, form);
+}
+
+/**
+ * Configures or destroys the room, or gives up doing so. `answer` is called when nothing can be refused any more.
+ * @throws StanzaError 'forbidden', 'not-acceptable' (§10.1.3), 'conflict' (§10.2), 'bad-request'
+ */
+export function changeRoom(
+  service: Service,
+  room: Room,
+  event: StanzaEvent,
+  query: Element,
+  answer: () => void,
+): void {
+  checkOwner(room, event.from);
+  const destroy = query.getChild('destroy');
+  const form = query.getChild('x', NS.DATA_FORMS);
+  if (destroy) {
+    destroyRoom(service, room, {
+      venue: destroy.attrs.jid,
+      password: destroy.getChildText('password'),
+      reason: destroy.getChildText('reason'),
+    });
+    answer();
+  } else if (form?.attrs.type === 'cancel') {
+    // §10.1.3: a room that never was configured goes; §10.2: any other stays as it is.
+    if (room.lockedSince !== undefined) destroyRoom(service, room, {});
+    answer();
+  } else if (form?.attrs.type === 'submit') {
+    configure(service, room, event.from, readForm(form), answer);
+  } else {
+    throw refusal(room.jid, 'bad-request');
+  }
+}
+
+function checkOwner(room: Room, from: Jid): void {
+  if (affiliationOf(room, from.bare) !== 'owner') throw refusal(room.jid, 'forbidden');
+}
+
+/** An empty form accepts what is (§10.1.2); fields that are left out stay as they are. */
+function configure(
+  service: Service,
+  room: Room,
+  from: Jid,
+  values: ReadonlyMap<string, string[]>,
+  answer: () => void,
+): void {
+  const formType = values.get('FORM_TYPE')?.[0];
+  if (formType !== undefined && formType !== NS.MUC_ROOMCONFIG) throw refusal(room.jid, 'bad-request');
+  const config = readSettings(service, room, values);
+  const people = peopleChanges(room, values);
+  if (people.length > 0) checkAffiliations(service, room, from.bare, people);
+  const before = room.config;
+  room.config = config;
+  unlockRoom(service, room);
+  roomChanged(service, room);
+  answer();
+  applyAffiliations(service, room, { bare: from.bare, actor: seatOf(room, from)?.occupant.nick }, people);
+  settle(service, room, before);
+}
+
+function readSettings(service: Service, room: Room, values: ReadonlyMap<string, string[]>): RoomConfig {
+  const config: Record<string, unknown> = { ...room.config };
+  for (const [key, setting] of allSettings()) {
+    const given = values.get(setting.field);
+    if (given) config[key] = setting.read(given[0] ?? '', service.module.options);
+  }
+  const result = config as RoomConfig;
+  if (result.passwordProtected && result.password === '') {
+    throw refusal(room.jid, 'not-acceptable', { text: 'A room with a password needs one' });
+  }
+  return result;
+}
+
+/** What follows from a new configuration: notices (§10.2.1), and each changed setting's own effect. */
+function settle(service: Service, room: Room, before: RoomConfig): void {
+  const changed = allSettings().filter(([key]) => room.config[key] !== before[key]);
+  if (changed.length === 0) return;
+  for (const occupant of room.occupants.values()) repaint(occupant);
+  const codes = new Set(changed.map(([key, setting]) => setting.notice?.(room.config[key]) ?? '104'));
+  for (const code of codes) notify(service, room, code);
+  for (const [, setting] of changed) setting.effect?.(service, room);
+}
+
+function notify(service: Service, room: Room, code: string): void {
+  const notice = share(
+    xml('message', { type: 'groupchat', from: room.jid }, xml('x', NS.MUC_USER, xml('status', { code }))),
+  );
+  for (const jid of room.seats.keys()) send(service, notice.with({ to: jid }));
+}
+
+/** The lists of owners and admins are whole: who is missing from one loses it, who is new gains it (§10.2). */
+function peopleChanges(room: Room, values: ReadonlyMap<string, string[]>): AffiliationChange[] {
+  const owners = peopleIn(room, values.get(OWNERS_FIELD));
+  const admins = peopleIn(room, values.get(ADMINS_FIELD));
+  const concerned = new Set([
+    ...(owners ?? []),
+    ...(admins ?? []),
+    ...holders(room, 'owner'),
+    ...holders(room, 'admin'),
+  ]);
+  return [...concerned]
+    .map((bare) => ({ bare, before: room.standings.get(bare)?.affiliation ?? 'none' }) as const)
+    .map(({ bare, before }) => ({ bare, before, affiliation: listed(bare, before, owners, admins) }))
+    .filter(({ before, affiliation }) => before !== affiliation)
+    .map(({ bare, affiliation }) => ({ bare, affiliation }));
+}
+
+/** What the two lists make of somebody; one that was not submitted changes nothing. A former owner stays admin. */
+function listed(
+  bare: string,
+  before: Affiliation,
+  owners: ReadonlySet<string> | undefined,
+  admins: ReadonlySet<string> | undefined,
+): Affiliation {
+  if (owners ? owners.has(bare) : before === 'owner') return 'owner';
+  if (admins ? admins.has(bare) : before === 'admin') return 'admin';
+  if (before === 'owner') return 'admin';
+  return before === 'admin' ? 'none' : before;
+}
+
+function peopleIn(room: Room, values: readonly string[] | undefined): Set<string> | undefined {
+  return values && new Set(values.filter((text) => text !== '').map((text) => bareOf(room, text)));
+}
+
+function bareOf(room: Room, text: string): string {
+  const jid = Jid.tryParse(text);
+  if (jid?.local === undefined)
+    throw refusal(room.jid, 'not-acceptable', { text: 'Not an address of a person' });
+  return jid.bare;
+}
+
+function holders(room: Room, affiliation: Affiliation): string[] {
+  return [...room.standings]
+    .filter(([, standing]) => standing.affiliation === affiliation)
+    .map(([bare]) => bare);
+}

@@ -1,0 +1,47 @@
+// The rooms of a service: their beginning and their end.
+
+import type { Jid } from 'enjamb/api';
+import type { Room } from './room.ts';
+import type { Service } from './service.ts';
+import { makeRoom } from './stored.ts';
+
+export function findRoom(service: Service, address: Jid): Room | undefined {
+  return address.local === undefined ? undefined : service.rooms.get(address.local);
+}
+
+/** Makes a room with the default configuration and one owner (XEP-0045 §10.1.1). */
+export function createRoom(service: Service, name: string, owner: string): Room {
+  const { module } = service;
+  const room = makeRoom(service, name);
+  room.standings.set(owner, { affiliation: 'owner' });
+  if (module.options.muc_room_locking) room.lockedSince = module.clock.now();
+  service.rooms.set(name, room);
+  roomChanged(service, room);
+  module.log.info('room created', { room: room.jid, owner, locked: room.lockedSince !== undefined });
+  return room;
+}
+
+/** The room's row in the store follows at the end of the turn. */
+export function roomChanged(service: Service, room: Room): void {
+  service.changed.add(room.name);
+}
+
+/** Opens a new room to others (§10.1.2). */
+export function unlockRoom(service: Service, room: Room): void {
+  if (room.lockedSince === undefined) return;
+  room.lockedSince = undefined;
+  roomChanged(service, room);
+}
+
+/** Forgets a room, occupants or not; telling them is the caller's business. */
+export function dropRoom(service: Service, room: Room): void {
+  if (service.rooms.get(room.name) !== room) return;
+  service.rooms.delete(room.name);
+  roomChanged(service, room);
+  service.module.log.info('room removed', { room: room.jid });
+}
+
+/** §7.14: a temporary room ends when the last occupant has gone. */
+export function closeIfDone(service: Service, room: Room): void {
+  if (room.seats.size === 0 && !room.config.persistent) dropRoom(service, room);
+}

@@ -1,0 +1,68 @@
+// One room service, and the turn in which everything happens that one event brings about.
+
+import type { KeyvalStore, Module, Stanza, StanzaEvent } from 'enjamb/api';
+import type { Relay } from './iq_relay.ts';
+import type { MucOptions } from './options.ts';
+import type { Room } from './room.ts';
+import { type StoredRoom, writeChanges } from './stored.ts';
+
+export interface Service {
+  readonly module: Module<MucOptions>;
+  readonly domain: string;
+  /** By localpart. */
+  readonly rooms: Map<string, Room>;
+  /** IQ requests from one occupant to another, by the id that we gave them; oldest first. */
+  readonly relays: Map<string, Relay>;
+  readonly store: KeyvalStore<StoredRoom>;
+  /** The rooms that have a row in the store. */
+  readonly stored: Set<string>;
+  /** The rooms to be written, or to be removed from the store, when the turn ends. */
+  readonly changed: Set<string>;
+  /** Writes that have not begun yet, by room. */
+  readonly writing: Map<string, Promise<void>>;
+  /** What waits for the end of the turn. */
+  readonly postponed: (() => void)[];
+  inTurn: boolean;
+}
+
+export function send(service: Service, stanza: Stanza): void {
+  service.module.send(stanza);
+}
+
+/**
+ * Runs what one event brings about. What we send may come back as an error within the same tick; what follows from
+ * that is postponed to the end of the turn. So everybody hears of one thing after the other in the same order, and a
+ * thousand clients that are gone do not nest a thousand announcements in each other.
+ */
+export function turn<T>(service: Service, event: StanzaEvent | undefined, act: () => T): T {
+  if (service.inTurn) return act();
+  service.inTurn = true;
+  try {
+    return act();
+  } finally {
+    runPostponed(service);
+    service.inTurn = false;
+    for (const write of writeChanges(service)) {
+      if (event) event.waitUntil(write);
+      else service.module.spawn(write);
+    }
+  }
+}
+
+/** Leaves something for the end of the turn. */
+export function postpone(service: Service, act: () => void): void {
+  service.postponed.push(act);
+}
+
+function runPostponed(service: Service): void {
+  const { postponed } = service;
+  // The list grows while it runs.
+  for (let next = 0; next < postponed.length; next++) {
+    try {
+      postponed[next]?.();
+    } catch (error) {
+      service.module.log.error('postponed work failed', { error });
+    }
+  }
+  postponed.length = 0;
+}

@@ -1,0 +1,89 @@
+// Rooms on disk: one row per persistent room. Memory leads; the row follows at the end of each turn.
+
+import { randomBytes } from 'node:crypto';
+import type { Room, Standing, Subject } from './room.ts';
+import type { Service } from './service.ts';
+import { initialConfig, type RoomConfig } from './settings/index.ts';
+
+export interface StoredRoom {
+  readonly config: Partial<RoomConfig>;
+  readonly standings: Readonly<Record<string, Standing>>;
+  readonly subject?: Subject;
+  readonly secret: string;
+}
+
+/** A room without occupants, as it was stored or, without `row`, as new ones are. */
+export function makeRoom(service: Service, name: string, row?: StoredRoom): Room {
+  return {
+    name,
+    jid: `${name}@${service.domain}`,
+    config: initialConfig(service.module.options, row?.config),
+    standings: new Map(Object.entries(row?.standings ?? {})),
+    occupants: new Map(),
+    seats: new Map(),
+    history: [],
+    subject: row?.subject,
+    secret: row?.secret ?? randomBytes(32).toString('base64url'),
+    lockedSince: undefined,
+    invitations: new Map(),
+    turn: 0,
+  };
+}
+
+/** Reads all persistent rooms into memory. */
+export async function loadRooms(service: Service): Promise<void> {
+  for await (const name of service.store.owners()) {
+    const row = await service.store.get(name);
+    if (row === undefined) continue;
+    service.stored.add(name);
+    // After a reload of the module the live room is still here, and newer.
+    if (!service.rooms.has(name)) service.rooms.set(name, makeRoom(service, name, row));
+  }
+}
+
+/** Begins to write what has changed in this turn; each write rejects when the store refuses it. */
+export function writeChanges(service: Service): Promise<void>[] {
+  const writes: Promise<void>[] = [];
+  for (const name of service.changed) {
+    if (service.stored.has(name) || isKept(service.rooms.get(name))) writes.push(write(service, name));
+  }
+  service.changed.clear();
+  return writes;
+}
+
+/** Writes of one room follow each other; one that has not begun yet takes later changes along. */
+function write(service: Service, name: string): Promise<void> {
+  const waiting = service.writing.get(name);
+  if (waiting) return waiting;
+  const work = service.module.serial(`room ${name}`, async () => {
+    await Promise.resolve(); // so that it is known as waiting before it begins
+    service.writing.delete(name);
+    await bringUpToDate(service, name);
+  });
+  service.writing.set(name, work);
+  return work;
+}
+
+async function bringUpToDate(service: Service, name: string): Promise<void> {
+  const room = service.rooms.get(name);
+  if (isKept(room)) {
+    service.stored.add(name);
+    await service.store.set(name, rowOf(room));
+  } else {
+    service.stored.delete(name);
+    await service.store.delete(name);
+  }
+}
+
+function isKept(room: Room | undefined): room is Room {
+  return room?.config.persistent === true && room.lockedSince === undefined;
+}
+
+function rowOf(room: Room): StoredRoom {
+  return {
+    config: room.config,
+    standings: Object.fromEntries(room.standings),
+    secret: room.secret,
+    ...(room.subject === undefined ? {} : { subject: room.subject }),
+  };
+}

@@ -191,6 +191,9 @@ function handshake(
   timeoutMs: number,
   begin: (settle: Settle) => (() => void) | undefined,
 ): Promise<SecureStream> {
+  // Whoever hangs up half-way will not go on; a half-open socket would wait for it until the time is over.
+  const isHalfOpen = socket.allowHalfOpen;
+  socket.allowHalfOpen = false;
   return new Promise((resolve, reject) => {
     let cleanUp: (() => void) | undefined;
     const settle: Settle = (result) => {
@@ -201,6 +204,8 @@ function handshake(
         socket.destroy();
         reject(new NetError('tls-failed', inWords(result), { cause: result }));
       } else {
+        socket.allowHalfOpen = isHalfOpen;
+        result.socket.allowHalfOpen = isHalfOpen;
         // The layer below knows nothing of its end when it is no socket.
         result.socket.once('close', () => socket.destroy());
         resolve(result);

@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
+import { CertificateStore } from '../../../src/net/certificates.ts';
+import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
+import { certificateMatches } from '../../../src/net/identity.ts';
+import { DAY_MS, makeCertificate, temporaryDirectory, type Wanted } from './certificate-fixture.ts';
+
+/** A store over files made from what is wanted; 'NAME/' makes a folder as certbot does. */
+async function storeOf(t: TestContext, files: Record<string, Wanted>): Promise<CertificateStore> {
+  const directory = await temporaryDirectory(t);
+  for (const [name, wanted] of Object.entries(files)) {
+    const { cert, key } = makeCertificate(wanted);
+    if (name.endsWith('/')) {
+      await mkdir(join(directory, name));
+      await writeFile(join(directory, name, 'fullchain.pem'), cert);
+      await writeFile(join(directory, name, 'privkey.pem'), key);
+    } else {
+      await writeFile(join(directory, `${name}.crt`), cert);
+      await writeFile(join(directory, `${name}.key`), key);
+    }
+  }
+  const store = new CertificateStore(directory);
+  await store.reload();
+  return store;
+}
+
+function fileFor(store: CertificateStore, domain: string): string | undefined {
+  return store.certificateFor(domain)?.path.slice(store.directory.length + 1);
+}
+
+test("both layouts are found, and the names inside count, not the file's", async (t) => {
+  const store = await storeOf(t, {
+    whatever: { dns: ['montague.lit', 'rooms.montague.lit'] },
+    'capulet.lit/': { dns: ['capulet.lit', '*.capulet.lit'] },
+  });
+  assert.equal(fileFor(store, 'montague.lit'), 'whatever.crt');
+  assert.equal(fileFor(store, 'Rooms.Montague.lit'), 'whatever.crt');
+  assert.equal(fileFor(store, 'rooms.capulet.lit'), 'capulet.lit/fullchain.pem');
+  assert.equal(fileFor(store, 'a.b.capulet.lit'), undefined);
+  assert.ok(store.contextFor('capulet.lit') !== undefined);
+  assert.equal(store.contextFor('verona.lit'), undefined);
+  assert.ok(store.clientContextFor('verona.lit') !== undefined);
+});
+
+test('a valid certificate before an expired one, the own name before a wildcard, then the longest', async (t) => {
+  const now = Date.now();
+  const old = { from: now - 20 * DAY_MS, until: now - DAY_MS };
+  const store = await storeOf(t, {
+    a: { dns: ['rooms.lit', 'x.montague.lit'], ...old },
+    b: { dns: ['*.montague.lit'], until: now + 300 * DAY_MS },
+    c: { dns: ['y.montague.lit'], until: now + 40 * DAY_MS },
+    d: { dns: ['y.montague.lit'], until: now + 60 * DAY_MS },
+  });
+  assert.equal(fileFor(store, 'x.montague.lit'), 'b.crt');
+  assert.equal(fileFor(store, 'y.montague.lit'), 'd.crt');
+  assert.equal(fileFor(store, 'rooms.lit'), 'a.crt');
+});
+
+test('every kind of problem says what is wrong, where, and what to do', async (t) => {
+  const now = Date.now();
+  const store = await storeOf(t, {
+    expired: { dns: ['expired.lit'], from: now - 9 * DAY_MS, until: now - DAY_MS },
+    early: { dns: ['early.lit'], from: now + 2 * DAY_MS },
+    soon: { dns: ['soon.lit'], until: now + 5 * DAY_MS },
+    good: { dns: ['good.lit'] },
+    swapped: { dns: ['swapped.lit'] },
+    nameless: { commonName: 'nameless.lit' },
+  });
+  const file = (name: string) => join(store.directory, name);
+  await writeFile(file('swapped.key'), makeCertificate({ dns: ['a.lit'] }).key);
+  await writeFile(file('garbage.crt'), 'no certificate');
+  await writeFile(file('garbage.key'), 'no key');
+  await writeFile(file('badkey.crt'), makeCertificate({ dns: ['badkey.lit'] }).cert);
+  await writeFile(file('badkey.key'), 'no key');
+  await writeFile(file('keyless.crt'), makeCertificate({ dns: ['keyless.lit'] }).cert);
+  await store.reload();
+  const domains = ['expired.lit', 'early.lit', 'soon.lit', 'good.lit', 'missing.lit'];
+  const problems = store.check(domains, now);
+  const expected: [string, 'error' | 'warning', RegExp][] = [
+    ['badkey.crt', 'error', /badkey\.key is not an unencrypted private key/],
+    ['garbage.crt', 'error', /is not a certificate in PEM form/],
+    ['keyless.crt', 'error', /keyless\.key of .* cannot be read: ENOENT/],
+    ['nameless.crt', 'error', /names no domain in subjectAltName/],
+    ['swapped.crt', 'error', /swapped\.key does not belong to the certificate/],
+    ['expired.crt', 'error', /for expired\.lit expired on .* Renew it/],
+    ['early.crt', 'error', /for early\.lit is not valid before /],
+    ['soon.crt', 'warning', /for soon\.lit expires on /],
+    ['', 'error', /names missing\.lit .*put the files there as missing\.lit\.crt and missing\.lit\.key/],
+  ];
+  assert.equal(problems.length, expected.length, problems.map(({ message }) => message).join('\n'));
+  for (const [index, [name, severity, message]] of expected.entries()) {
+    assert.equal(problems[index]?.path, name === '' ? store.directory : file(name));
+    assert.equal(problems[index]?.severity, severity);
+    assert.match(problems[index]?.message ?? '', message);
+  }
+});
+
+test('a directory that is not there is a problem, not an exception', async () => {
+  const store = new CertificateStore('/nonexistent/certs');
+  assert.match((await store.reload())[0]?.message ?? '', /cannot be read .*set "certificates"/);
+  assert.equal(store.certificateFor('montague.lit'), undefined);
+});
+
+test('a reload takes what is new, forgets what is gone, and keeps the last good form of what is broken', async (t) => {
+  const store = await storeOf(t, { a: { dns: ['a.lit'] }, b: { dns: ['b.lit'] }, c: { dns: ['c.lit'] } });
+  const before = store.certificateFor('b.lit');
+  await rm(join(store.directory, 'a.crt'));
+  await writeFile(join(store.directory, 'b.crt'), makeCertificate({ dns: ['b.lit'] }).cert);
+  const renewed = makeCertificate({ dns: ['c.lit', 'd.lit'] });
+  await writeFile(join(store.directory, 'c.crt'), renewed.cert);
+  await writeFile(join(store.directory, 'c.key'), renewed.key);
+  const problems = await store.reload();
+  assert.deepEqual(
+    problems.map(({ path }) => path),
+    [join(store.directory, 'b.crt')],
+  );
+  assert.equal(store.certificateFor('a.lit'), undefined);
+  assert.equal(store.certificateFor('b.lit'), before);
+  assert.ok(store.certificateFor('d.lit') !== undefined);
+  assert.equal((await store.reload()).length, 1);
+  assert.equal(store.certificates.length, 2);
+});
+
+test('development certificates are signed by their authority and name the domain in every way', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const domains = ['localhost', 'bücher.lit', `${'x'.repeat(60)}.example.org`, '192.0.2.1'];
+  const { ca, caPath, written } = await makeDevelopmentCertificates(directory, domains);
+  assert.equal(await readFile(caPath, 'utf8'), ca);
+  assert.equal(written.length, 8);
+  const authority = new X509Certificate(ca);
+  assert.equal(authority.ca, true);
+  for (const domain of ['localhost', 'xn--bcher-kva.lit', `${'x'.repeat(60)}.example.org`]) {
+    const certificate = new X509Certificate(await readFile(join(directory, `${domain}.crt`)));
+    assert.ok(certificate.checkIssued(authority));
+    assert.ok(certificate.verify(authority.publicKey));
+    assert.equal(certificate.ca, false);
+    assert.equal(certificate.checkHost(domain), domain);
+    assert.deepEqual(certificate.keyUsage, ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2']);
+    assert.ok(certificateMatches(certificate, domain, 'xmpp-server'));
+    const { mode } = await stat(join(directory, `${domain}.key`));
+    assert.equal(mode & 0o777, 0o600);
+  }
+  assert.ok(authority.checkIssued(authority) && authority.verify(authority.publicKey));
+});
+
+test("development certificates pass OpenSSL's strict check", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const { caPath } = await makeDevelopmentCertificates(directory, ['localhost']);
+  const args = ['verify', '-x509_strict', '-purpose', 'sslserver', '-CAfile', caPath];
+  try {
+    const { stdout } = await promisify(execFile)('openssl', [...args, join(directory, 'localhost.crt')]);
+    assert.match(stdout, /localhost\.crt: OK/);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') t.skip('no openssl here');
+    else throw error;
+  }
+});
+
+test('files that exist are never overwritten, and what is there is not made again', async (t) => {
+  const store = await storeOf(t, { mine: { dns: ['montague.lit', '*.montague.lit'] } });
+  const { directory } = store;
+  await writeFile(join(directory, 'capulet.lit.key'), 'the only copy');
+  const domains = ['montague.lit', 'rooms.montague.lit', 'capulet.lit', 'verona.lit'];
+  const first = await makeDevelopmentCertificates(directory, domains);
+  assert.deepEqual(
+    first.written.map((path) => path.slice(directory.length + 1)),
+    ['development-ca/ca.key', 'development-ca/ca.crt', 'verona.lit.key', 'verona.lit.crt'],
+  );
+  assert.equal(await readFile(join(directory, 'capulet.lit.key'), 'utf8'), 'the only copy');
+  const files = await readdir(directory);
+  const second = await makeDevelopmentCertificates(directory, domains);
+  assert.deepEqual(second.written, []);
+  assert.equal(second.ca, first.ca);
+  assert.deepEqual(await readdir(directory), files);
+  const third = await makeDevelopmentCertificates(directory, ['mantua.lit']);
+  const added = new X509Certificate(await readFile(join(directory, 'mantua.lit.crt')));
+  assert.ok(added.checkIssued(new X509Certificate(third.ca)));
+});
+
+test('half of an authority is not completed', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const { caPath } = await makeDevelopmentCertificates(directory, []);
+  await rm(caPath);
+  await assert.rejects(makeDevelopmentCertificates(directory, ['a.lit']), /holds only half/);
+});

@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict';
+import { Duplex, duplexPair } from 'node:stream';
+import { test } from 'node:test';
+import { Connection, type ConnectionHandler } from '../../../src/net/connection.ts';
+
+/** Keeps what happens, and wakes who waits for it. */
+function recorder() {
+  const closed = Promise.withResolvers<Error | undefined>();
+  let received = '';
+  let drains = 0;
+  let closes = 0;
+  let heard = () => {};
+  const handler: ConnectionHandler = {
+    onData(chunk) {
+      received += chunk.toString();
+      heard();
+    },
+    onClose(error) {
+      closes++;
+      closed.resolve(error);
+    },
+    onDrain() {
+      drains++;
+    },
+  };
+  return {
+    handler,
+    closed: closed.promise,
+    get received() {
+      return received;
+    },
+    get drains() {
+      return drains;
+    },
+    get closes() {
+      return closes;
+    },
+    async until(text: string) {
+      while (!received.includes(text)) await new Promise<void>((resolve) => (heard = resolve));
+    },
+  };
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A stream that keeps every single write; `stuck` ones never finish. */
+function sink({ stuck = false } = {}) {
+  const writes: string[] = [];
+  const release: (() => void)[] = [];
+  const stream = new Duplex({
+    decodeStrings: false,
+    read() {},
+    write(chunk, _encoding, done) {
+      writes.push(String(chunk));
+      if (stuck) release.push(done);
+      else done();
+    },
+  });
+  return { stream, writes, release: () => release.splice(0).forEach((done) => void done()) };
+}
+
+test('everything written in one turn of the event loop is one write', async () => {
+  const { stream, writes } = sink();
+  const connection = new Connection(stream);
+  connection.handler = recorder().handler;
+  connection.write('<a/>');
+  await Promise.resolve();
+  connection.write('<b>é</b>');
+  process.nextTick(() => connection.write('<c/>'));
+  assert.deepEqual(writes, []);
+  await turn();
+  assert.deepEqual(writes, ['<a/><b>é</b><c/>']);
+  connection.write('<d/>');
+  connection.write(Buffer.from('<e>é</e>'));
+  connection.write('<f>é</f>');
+  connection.flush();
+  assert.deepEqual(writes.slice(1), ['<d/><e>é</e><f>é</f>']);
+  await turn();
+  assert.equal(writes.length, 2);
+});
+
+test('data that arrives before there is a handler is held', async () => {
+  const [ours, theirs] = duplexPair();
+  const connection = new Connection(ours);
+  theirs.write('early');
+  await turn();
+  await turn();
+  const heard = recorder();
+  connection.handler = heard.handler;
+  await heard.until('early');
+  connection.destroy();
+});
+
+test('a close that comes before there is a handler is told to it', async () => {
+  const { stream } = sink();
+  const connection = new Connection(stream);
+  connection.destroy(new Error('too early'));
+  await turn();
+  const heard = recorder();
+  connection.handler = heard.handler;
+  assert.equal((await heard.closed)?.message, 'too early');
+});
+
+test('a peer that never reads is cut off, with a clear error', async () => {
+  const { stream } = sink({ stuck: true });
+  const connection = new Connection(stream, { maxQueuedBytes: 10_000 });
+  const heard = recorder();
+  connection.handler = heard.handler;
+  for (let i = 0; i < 10 && !connection.closed; i++) {
+    connection.write('x'.repeat(1_000));
+    connection.flush();
+  }
+  assert.equal(connection.queuedBytes, 10_000);
+  assert.equal(connection.closed, false);
+  connection.write('y');
+  assert.equal(connection.closed, true);
+  const error = await heard.closed;
+  assert.match(error?.message ?? '', /the peer does not read: 10 KiB waiting/);
+  assert.equal(heard.closes, 1);
+});
+
+test('the handler hears when what was queued has gone out', async () => {
+  const { stream, release } = sink({ stuck: true });
+  const connection = new Connection(stream);
+  const heard = recorder();
+  connection.handler = heard.handler;
+  connection.write('x'.repeat(100_000));
+  connection.flush();
+  await turn();
+  assert.equal(heard.drains, 0);
+  release();
+  await turn();
+  assert.equal(heard.drains, 1);
+  assert.equal(connection.queuedBytes, 0);
+  connection.destroy();
+});
+
+test('a paused connection reads nothing until it is resumed', async () => {
+  const [ours, theirs] = duplexPair();
+  const connection = new Connection(ours);
+  const heard = recorder();
+  connection.handler = heard.handler;
+  connection.pause();
+  theirs.write('later');
+  await turn();
+  await turn();
+  assert.equal(heard.received, '');
+  connection.resume();
+  await heard.until('later');
+  connection.destroy();
+});
+
+test('what is queued when the peer ends still goes out, and both sides close without error', async () => {
+  const [ours, theirs] = duplexPair();
+  const connection = new Connection(ours);
+  const heard = recorder();
+  connection.handler = { ...heard.handler, onData: () => connection.write('</stream:stream>') };
+  const other = new Connection(theirs);
+  const otherHeard = recorder();
+  other.handler = otherHeard.handler;
+  other.write('</stream:stream>');
+  other.end();
+  assert.equal(await heard.closed, undefined);
+  assert.equal(await otherHeard.closed, undefined);
+  assert.equal(otherHeard.received, '</stream:stream>');
+});
+
+test('a peer that does not end its side is not waited for longer than the grace time', async () => {
+  const { stream } = sink();
+  let fire = () => {};
+  const clock = {
+    now: () => 0,
+    after: (_delayMs: number, task: () => void) => {
+      fire = task;
+      return { cancel() {} };
+    },
+  };
+  const connection = new Connection(stream, { clock });
+  const heard = recorder();
+  connection.handler = heard.handler;
+  connection.end();
+  await turn();
+  assert.equal(heard.closes, 0);
+  connection.write('dropped');
+  fire();
+  assert.equal(await heard.closed, undefined);
+});
+
+test('destroying twice closes once, with the first reason', async () => {
+  const { stream } = sink();
+  const connection = new Connection(stream);
+  const heard = recorder();
+  connection.handler = heard.handler;
+  connection.destroy(new Error('first'));
+  connection.destroy(new Error('second'));
+  connection.end();
+  assert.equal((await heard.closed)?.message, 'first');
+  await turn();
+  assert.equal(heard.closes, 1);
+});
+
+test('an error of the stream is the reason of the close', async () => {
+  const { stream } = sink();
+  const connection = new Connection(stream);
+  const heard = recorder();
+  connection.handler = heard.handler;
+  stream.destroy(new Error('read ECONNRESET'));
+  assert.equal((await heard.closed)?.message, 'read ECONNRESET');
+});

@@ -1,0 +1,284 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, connect as tcpConnect } from 'node:net';
+import { type Duplex, duplexPair } from 'node:stream';
+import { type TestContext, test } from 'node:test';
+import * as nodeTls from 'node:tls';
+import { CertificateStore } from '../../../src/net/certificates.ts';
+import { Connection, type ConnectionHandler } from '../../../src/net/connection.ts';
+import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
+import { certificateMatches } from '../../../src/net/identity.ts';
+import { connectTls, ServerTls } from '../../../src/net/tls.ts';
+import { temporaryDirectory } from './certificate-fixture.ts';
+
+const DOMAINS = ['montague.lit', 'capulet.lit'];
+
+/** A store with development certificates for both houses, that trusts their authority. */
+async function developmentStore(t: TestContext): Promise<CertificateStore> {
+  const directory = await temporaryDirectory(t);
+  const { ca } = await makeDevelopmentCertificates(directory, DOMAINS);
+  const store = new CertificateStore(directory, { ca: [ca] });
+  assert.deepEqual(await store.reload(), []);
+  return store;
+}
+
+/** Two ends of a TCP connection on loopback. */
+async function tcpPair(t: TestContext): Promise<[Duplex, Duplex]> {
+  const server = createServer({ allowHalfOpen: true });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const at = server.address();
+  const port = typeof at === 'object' && at !== null ? at.port : 0;
+  const accepted = once(server, 'connection') as Promise<[Duplex]>;
+  const client = tcpConnect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  await once(client, 'connect');
+  const [socket] = await accepted;
+  t.after(() => {
+    client.destroy();
+    socket.destroy();
+    server.close();
+  });
+  return [client, socket];
+}
+
+async function memoryPair(t: TestContext): Promise<[Duplex, Duplex]> {
+  const [client, server] = duplexPair();
+  t.after(() => void client.destroy());
+  t.after(() => void server.destroy());
+  return [client, server];
+}
+
+function collector() {
+  const closed = Promise.withResolvers<Error | undefined>();
+  let received = '';
+  let heard = () => {};
+  const handler: ConnectionHandler = {
+    onData(chunk) {
+      received += chunk.toString();
+      heard();
+    },
+    onClose: (error) => closed.resolve(error),
+  };
+  const until = async (text: string) => {
+    while (!received.includes(text)) await new Promise<void>((resolve) => (heard = resolve));
+  };
+  return { handler, closed: closed.promise, until };
+}
+
+for (const [kind, pair] of [
+  ['TCP', tcpPair],
+  ['streams in memory', memoryPair],
+] as const) {
+  test(`RFC 6120 §5.4: STARTTLS on the same connection objects, over ${kind}`, async (t) => {
+    const store = await developmentStore(t);
+    const [a, b] = await pair(t);
+    // A pair in memory does not tell its one end that the other is gone: only the grace time does.
+    const [client, server] = [new Connection(a), new Connection(b, { closeTimeoutMs: 20 })];
+    const [fromServer, fromClient] = [collector(), collector()];
+    client.handler = fromServer.handler;
+    server.handler = fromClient.handler;
+    client.write('<starttls/>');
+    await fromClient.until('<starttls/>');
+    server.write('<proceed/>');
+    const tls = new ServerTls(store, { alpn: ['xmpp-client'], requestCert: false });
+    const serverSide = server.startTls({ side: 'server', tls });
+    server.write('<after/>'); // waits for the handshake
+    await fromServer.until('<proceed/>');
+    const clientSide = client.startTls({ side: 'client', servername: 'capulet.lit', ca: store.ca });
+    const [serverInfo, clientInfo] = await Promise.all([serverSide, clientSide]);
+
+    assert.equal(clientInfo.authorized, true);
+    assert.equal(clientInfo.protocol, 'TLSv1.3');
+    assert.equal(serverInfo.servername, 'capulet.lit');
+    assert.ok(client.secure && server.secure);
+    await fromServer.until('<after/>');
+    client.write('<secret/>');
+    await fromClient.until('<secret/>');
+
+    // RFC 9266 §4.2: both sides derive the same channel binding.
+    const label = 'EXPORTER-Channel-Binding';
+    const ours = serverInfo.exportKeyingMaterial(32, label);
+    assert.equal(ours.length, 32);
+    assert.deepEqual(ours, clientInfo.exportKeyingMaterial(32, label));
+    assert.deepEqual(serverInfo.localCertificateDer, clientInfo.peerCertificate?.raw);
+
+    client.end();
+    assert.equal(await fromServer.closed, undefined);
+    assert.equal(await fromClient.closed, undefined);
+  });
+
+  test(`RFC 6120 §5.3.3: bytes after <starttls/> refuse the upgrade, over ${kind}`, async (t) => {
+    const store = await developmentStore(t);
+    const tls = new ServerTls(store, { alpn: [], requestCert: false });
+    for (const leftover of [Buffer.from('<iq/>'), undefined]) {
+      const [, b] = await pair(t);
+      const server = new Connection(b);
+      const heard = collector();
+      server.handler = heard.handler;
+      // Given by the caller, or waiting in the stream's own buffer.
+      server.pause();
+      if (leftover === undefined) b.unshift(Buffer.from('<iq/>'));
+      await assert.rejects(server.startTls({ side: 'server', tls }, leftover), { code: 'starttls-refused' });
+      assert.equal(server.secure, false);
+      assert.match((await heard.closed)?.message ?? '', /in the clear/);
+    }
+  });
+}
+
+test('RFC 6066 §3: SNI picks the certificate; without it, the domain that the stream was opened to', async (t) => {
+  const store = await developmentStore(t);
+  const tls = new ServerTls(store, { alpn: [], requestCert: false });
+  for (const domain of DOMAINS) {
+    const [a, b] = await tcpPair(t);
+    const other = DOMAINS.find((name) => name !== domain);
+    const accepted = tls.accept(b, other);
+    const { info } = await connectTls(a, { servername: domain, ca: store.ca });
+    await accepted;
+    assert.ok(
+      info.peerCertificate !== undefined && certificateMatches(info.peerCertificate, domain, 'xmpp-server'),
+    );
+  }
+  for (const domain of DOMAINS) {
+    const [a, b] = await tcpPair(t);
+    const accepted = tls.accept(b, domain);
+    // An address is never sent as SNI (RFC 6066 §3).
+    const { info } = await connectTls(a, { servername: '127.0.0.1', ca: store.ca });
+    assert.equal((await accepted).info.servername, undefined);
+    assert.ok(
+      info.peerCertificate !== undefined && certificateMatches(info.peerCertificate, domain, 'xmpp-server'),
+    );
+  }
+});
+
+test('RFC 7301: ours is chosen, an offer of others only is refused, and no offer is fine', async (t) => {
+  const store = await developmentStore(t);
+  const tls = new ServerTls(store, { alpn: ['xmpp-client'], requestCert: false });
+  const shake = async (alpn?: string[]) => {
+    const [a, b] = await tcpPair(t);
+    const options = { servername: 'capulet.lit', ca: store.ca, ...(alpn === undefined ? {} : { alpn }) };
+    const [server, client] = await Promise.allSettled([tls.accept(b), connectTls(a, options)]);
+    if (server.status === 'rejected') return server.reason;
+    return client.status === 'fulfilled' ? [server.value.info.alpn, client.value.info.alpn] : client.reason;
+  };
+  assert.deepEqual(await shake(['h2', 'xmpp-client']), ['xmpp-client', 'xmpp-client']);
+  assert.deepEqual(await shake(), [undefined, undefined]);
+  assert.match((await shake(['h2'])).message, /TLS handshake failed/);
+});
+
+test("RFC 6120 §13.7.2: both servers see the other one's certificate, and whether its chain is good", async (t) => {
+  const store = await developmentStore(t);
+  const tls = new ServerTls(store, { alpn: [], requestCert: true });
+  for (const pair of [tcpPair, memoryPair]) {
+    const [a, b] = await pair(t);
+    const accepted = tls.accept(b);
+    await connectTls(a, { servername: 'capulet.lit', context: store.clientContextFor('montague.lit') });
+    const { info } = await accepted;
+    assert.equal(info.authorized, true);
+    assert.equal(info.authorizationError, undefined);
+    assert.ok(info.peerCertificate !== undefined);
+    assert.ok(certificateMatches(info.peerCertificate, 'montague.lit', 'xmpp-server'));
+  }
+  const stranger = await developmentStore(t);
+  const [a, b] = await tcpPair(t);
+  const accepted = tls.accept(b);
+  const { info: clientInfo } = await connectTls(a, {
+    servername: 'capulet.lit',
+    context: stranger.clientContextFor('montague.lit'),
+  });
+  const { info } = await accepted;
+  assert.equal(info.authorized, false);
+  assert.match(info.authorizationError ?? '', /SELF_SIGNED|UNABLE_TO/);
+  assert.equal(clientInfo.authorized, false);
+});
+
+test('a client without a certificate is told apart from one with a bad one', async (t) => {
+  const store = await developmentStore(t);
+  const tls = new ServerTls(store, { alpn: [], requestCert: true });
+  const [a, b] = await tcpPair(t);
+  const accepted = tls.accept(b);
+  await connectTls(a, { servername: 'capulet.lit', ca: store.ca });
+  const { info } = await accepted;
+  assert.equal(info.peerCertificate, undefined);
+  assert.equal(info.authorized, false);
+  assert.equal(info.authorizationError, 'no certificate was shown');
+});
+
+test('a reload changes what new handshakes get and drops nobody', async (t) => {
+  const store = await developmentStore(t);
+  const tls = new ServerTls(store, { alpn: [], requestCert: false });
+  const shake = async () => {
+    const [a, b] = await tcpPair(t);
+    const accepted = tls.accept(b, 'capulet.lit');
+    const client = await connectTls(a, { servername: 'capulet.lit', ca: store.ca });
+    return { server: await accepted, client };
+  };
+  const before = await shake();
+  const { rm } = await import('node:fs/promises');
+  for (const end of ['crt', 'key']) await rm(`${store.directory}/capulet.lit.${end}`);
+  await makeDevelopmentCertificates(store.directory, DOMAINS);
+  assert.deepEqual(await store.reload(), []);
+  const after = await shake();
+  assert.notDeepEqual(after.client.info.peerCertificate?.raw, before.client.info.peerCertificate?.raw);
+  const said = once(before.server.socket, 'data');
+  before.client.socket.write('still here');
+  assert.equal(String((await said)[0]), 'still here');
+});
+
+test('RFC 9325 §3.1.1: nothing older than TLS 1.2, and no handshake for ever', async (t) => {
+  const store = await developmentStore(t);
+  const tls = new ServerTls(store, { alpn: [], requestCert: false, handshakeTimeoutMs: 40 });
+  const [a, b] = await tcpPair(t);
+  const accepted = tls.accept(b);
+  const old = nodeTls.connect({
+    socket: a as never,
+    minVersion: 'TLSv1',
+    maxVersion: 'TLSv1.1',
+    ciphers: 'DEFAULT@SECLEVEL=0',
+    rejectUnauthorized: false,
+  });
+  old.on('error', () => {});
+  await assert.rejects(accepted, { code: 'tls-failed' });
+  for (const pair of [tcpPair, memoryPair]) {
+    const [, silent] = await pair(t);
+    await assert.rejects(tls.accept(silent), /no answer within 0.04 s/);
+    assert.equal(silent.destroyed, true);
+    const [mute] = await pair(t);
+    await assert.rejects(
+      connectTls(mute, { servername: 'a.lit', handshakeTimeoutMs: 40 }),
+      /no answer within/,
+    );
+  }
+});
+
+test('a peer that speaks no TLS, or hangs up, is a failed handshake', async (t) => {
+  const store = await developmentStore(t);
+  const tls = new ServerTls(store, { alpn: [], requestCert: false });
+  const [a, b] = await tcpPair(t);
+  a.write('<stream:stream>');
+  await assert.rejects(tls.accept(b), { code: 'tls-failed', message: /wrong version number|http request/i });
+  const [c, d] = await tcpPair(t);
+  const accepted = tls.accept(d);
+  c.destroy();
+  await assert.rejects(accepted, /TLS handshake failed: the peer closed the connection/);
+});
+
+test('without any certificate the handshake is refused in words', async (t) => {
+  const store = new CertificateStore(await temporaryDirectory(t));
+  await store.reload();
+  const tls = new ServerTls(store, { alpn: [], requestCert: false });
+  const [, b] = await memoryPair(t);
+  await assert.rejects(tls.accept(b), { code: 'no-certificate' });
+});
+
+test('destroying a connection during the handshake ends it', async (t) => {
+  const store = await developmentStore(t);
+  const tls = new ServerTls(store, { alpn: [], requestCert: false });
+  const [, b] = await tcpPair(t);
+  const server = new Connection(b);
+  const heard = collector();
+  server.handler = heard.handler;
+  const securing = server.startTls({ side: 'server', tls });
+  server.destroy(new Error('shutting down'));
+  await assert.rejects(securing, /shutting down/);
+  assert.equal((await heard.closed)?.message, 'shutting down');
+});

@@ -60,7 +60,7 @@ function main() {
     process.exit(1);
   }
   // Condition flags exist on the command line only, so a checkout needs a process of its own.
-  if (newEnough && !isCheckout) import(pathToFileURL(built).href);
+  if (newEnough && !isCheckout) void import(pathToFileURL(built).href);
   else runIn(node);
 }
 

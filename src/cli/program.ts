@@ -101,12 +101,8 @@ function addModuleCommands(program: Command, session: Session): void {
 
 function addLinkCommands(program: Command, session: Session): void {
   const group = program.command('s2s').description('links with other servers');
-  remote(
-    group.command('list').description('links, their last errors and since when'),
-    session,
-    's2s list',
-    () => ({}),
-  );
+  const list = group.command('list').description('links, their last errors and since when');
+  remote(list.argument('[domain]', 'only this other server'), session, 's2s list', (domain) => ({ domain }));
   for (const [action, what] of [
     ['close', 'close the links with a domain'],
     ['ping', 'ask a domain for a sign of life'],

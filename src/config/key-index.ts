@@ -33,12 +33,11 @@ export class KeyIndex {
 
   #document(): void {
     let table: Path = [];
-    while (this.#skip(/[\s]*(?:#[^\n]*)?/y) || this.#at < this.#text.length) {
+    for (;;) {
+      this.#skip(/(?:\s|#[^\n]*)*/y);
       if (this.#at >= this.#text.length) return;
-      const before = this.#at;
       if (this.#text[this.#at] === '[') table = this.#header();
-      else this.#pair(table);
-      if (this.#at === before) this.#at++;
+      else this.#forward(() => this.#pair(table));
     }
   }
 
@@ -104,17 +103,20 @@ export class KeyIndex {
     for (let index = 0; this.#more(']'); index++) {
       const item = [...path, index];
       this.#note(item, this.#at);
-      this.#value(item);
+      this.#forward(() => this.#value(item));
     }
   }
 
   #inlineTable(path: Path): void {
     this.#at++;
-    while (this.#more('}')) {
-      const before = this.#at;
-      this.#pair(path);
-      if (this.#at === before) this.#at++;
-    }
+    while (this.#more('}')) this.#forward(() => this.#pair(path));
+  }
+
+  /** Text that is not valid must not hold us up: what reads nothing skips a character. */
+  #forward(read: () => void): void {
+    const before = this.#at;
+    read();
+    if (this.#at === before) this.#at++;
   }
 
   /** Skips to the next item; false, and past `closing`, when there is none. */

@@ -17,32 +17,33 @@ const LISTENERS = [
 
 type Table = Readonly<Record<string, unknown>>;
 
+interface Use {
+  readonly key: string;
+  readonly index: number;
+  readonly addresses: readonly string[];
+}
+
 /** Reports every port that is used twice on overlapping addresses. Port 0 is a different one each time. */
 export function findPortClashes(top: Table, report: Report): void {
-  const taken = new Map<number, { key: string; addresses: readonly string[] }[]>();
+  const taken = new Map<number, Use[]>();
   for (const [key, interfaces] of LISTENERS) {
     const addresses = acceptedValue(interfaces, top) as readonly string[];
     for (const [index, port] of (acceptedValue(key, top) as readonly number[]).entries()) {
+      const use = { key, index, addresses };
       const others = taken.get(port) ?? [];
       const clash = port === 0 ? undefined : others.find((other) => overlap(other.addresses, addresses));
-      if (clash !== undefined) reportClash(top, [key, index, port], clash.key, report);
-      taken.set(port, [...others, { key, addresses }]);
+      if (clash !== undefined) reportClash(top, port, [clash, use], report);
+      taken.set(port, [...others, use]);
     }
   }
 }
 
-/** Points at whichever of the two the file names: the other may be a default. */
-function reportClash(
-  top: Table,
-  found: readonly [string, number, number],
-  other: string,
-  report: Report,
-): void {
-  const [key, index, port] = found;
-  const named = Object.hasOwn(top, key);
-  const path = named ? [key, index] : [other];
-  const hint = `${named ? other : key} has it${Object.hasOwn(top, named ? other : key) ? '' : ' by default'}; each listener needs a port of its own`;
-  report(path, { expected: 'a port that is free', got: String(port), hint });
+/** Points at whichever of the two the file names, the later one if both. */
+function reportClash(top: Table, port: number, [first, second]: readonly [Use, Use], report: Report): void {
+  const [at, other] = Object.hasOwn(top, second.key) ? [second, first] : [first, second];
+  const byDefault = Object.hasOwn(top, other.key) ? '' : ' by default';
+  const hint = `${other.key} has it${byDefault}; each listener needs a port of its own`;
+  report([at.key, at.index], { expected: 'a port that is free', got: String(port), hint });
 }
 
 /** A wrong value is reported elsewhere; here it counts as none. */

@@ -63,7 +63,7 @@ export function parseSize(raw: unknown): number | undefined {
 
 /** Bytes per second from a number or text (`"1 MiB/s"`); `undefined` when it is none. */
 export function parseRate(raw: unknown): number | undefined {
-  if (typeof raw !== 'string') return parseSize(raw);
+  if (typeof raw !== 'string' || /^\d+$/.test(raw)) return parseSize(raw);
   const match = /^(.*?)\s*(?:\/\s*s|\/\s*second|per second)$/i.exec(raw.trim());
   return match === null ? undefined : parseSize(match[1]);
 }

@@ -1,0 +1,336 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { test } from 'node:test';
+import { type Config, type KnownOptions, loadConfig, readModuleSources } from '../../../src/config/config.ts';
+import { DEFAULT_MODULES } from '../../../src/config/core-options.ts';
+import { ConfigError, type ConfigProblem } from '../../../src/config/error.ts';
+import { duration, integer, type Options } from '../../../src/config/options.ts';
+
+const PING_MUC = { ping_muc_delay: duration('Wait', { default: '60 seconds', min: 1 }) };
+const KNOWN: KnownOptions = new Map<string, Options>([
+  ...DEFAULT_MODULES.map((name): [string, Options] => [name, {}]),
+  ['ping_muc', PING_MUC],
+  ['muc', { muc_history: integer('Messages', { default: 20, min: 0 }) }],
+  ['smacks', {}],
+]);
+
+/** Each row: what is wrong, the text, and the problems as `line:column path | expected | got | hint`. */
+const MISTAKES: readonly (readonly [rule: string, text: string, problems: readonly string[]])[] = [
+  [
+    'an unknown option, with the nearest known one',
+    'c2s_prots = [5222]\n[hosts.a]',
+    ['1:1 c2s_prots | a known option | "c2s_prots" | did you mean "c2s_ports"?'],
+  ],
+  [
+    'a hyphen for an underscore, and a capital',
+    'Ping-muc-delay = 5\n[hosts.a]',
+    ['1:1 Ping-muc-delay | a known option | "Ping-muc-delay" | did you mean "ping_muc_delay"?'],
+  ],
+  [
+    'an unknown option that is like no other has no suggestion',
+    'favourite_colour = "blue"\n[hosts.a]',
+    ['1:1 favourite_colour | a known option | "favourite_colour" | '],
+  ],
+  [
+    'an unknown option of a host',
+    '[hosts.a]\n  pingmucdelay = 3',
+    ['2:3 hosts.a.pingmucdelay | a known option | "pingmucdelay" | did you mean "ping_muc_delay"?'],
+  ],
+  [
+    'a wrong type',
+    's2s_require_encryption = "yes"\n[hosts.a]',
+    ['1:1 s2s_require_encryption | true or false | "yes" | '],
+  ],
+  [
+    'a value out of range',
+    'ping_muc_delay = 0\n[hosts.a]',
+    ['1:1 ping_muc_delay | a duration such as 90 or "10 minutes", at least 1 second | 0 | '],
+  ],
+  [
+    'a wrong item of a list, at its own place',
+    'c2s_ports = [\n  5222,\n  "five", # comment, with [brackets]\n]\n[hosts.a]',
+    ['3:3 c2s_ports.1 | an integer from 0 to 65535 | "five" | '],
+  ],
+  [
+    'a mistyped choice',
+    'log_level = "inf"\n[hosts.a]',
+    ['1:1 log_level | one of "debug", "info", "warn", "error" | "inf" | did you mean "info"?'],
+  ],
+  [
+    'an unknown key of an inline table',
+    '[limits]\nc2s = { rat = "1 MiB/s" }\n[hosts.a]',
+    ['2:9 limits.c2s.rat | a known key | "rat" | did you mean "rate"?'],
+  ],
+  [
+    'a dotted key',
+    'limits.c2s.burst = "lots"\n[hosts.a]',
+    ['1:12 limits.c2s.burst | a size such as 65536 or "256 KiB", at least 1 byte | "lots" | '],
+  ],
+  [
+    'an unknown module, with the nearest known one',
+    'modules_enabled = ["roster", "smack"]\n[hosts.a]',
+    ['1:30 modules_enabled.1 | a module that is installed | "smack" | did you mean "smacks"?'],
+  ],
+  [
+    'an unknown module to be disabled under a host',
+    '[hosts."b.a"]\nmodules_disabled = ["pingmuc"]',
+    [
+      '2:21 hosts."b.a".modules_disabled.0 | a module that is installed | "pingmuc" | did you mean "ping_muc"?',
+    ],
+  ],
+  [
+    'an option of the whole server under a host',
+    '[hosts.a]\nc2s_ports = [1]',
+    [
+      '2:1 hosts.a.c2s_ports | a known option | "c2s_ports" | "c2s_ports" is for the whole server: put it at the top of the file, above the first line in [brackets]',
+    ],
+  ],
+  [
+    'an option of one host at the top',
+    'component = "muc"\n[hosts.a]',
+    [
+      '1:1 component | a known option | "component" | "component" belongs under one host: put it below a line [hosts."NAME"]',
+    ],
+  ],
+  [
+    'no host at all',
+    'log_level = "info"',
+    [
+      '? | at least one host | none | add a line such as [hosts."example.org"], with the domain of your users',
+    ],
+  ],
+  [
+    'a host that is no table',
+    'hosts = ["a.example"]',
+    [
+      '1:1 hosts | at least one host | a list | add a line such as [hosts."example.org"], with the domain of your users',
+    ],
+  ],
+  [
+    'a host name with a user in front',
+    '[hosts."ann@example.org"]',
+    [
+      '1:8 hosts."ann@example.org" | a domain name | "ann@example.org" | a host is a domain, without the part up to the "@"',
+    ],
+  ],
+  [
+    'a host name that no domain can have',
+    '[hosts."-x..y"]',
+    [
+      '1:8 hosts."-x..y" | a domain name | "-x..y" | only letters, digits, hyphens and dots, such as "example.org"',
+    ],
+  ],
+  [
+    'a host twice, in different case',
+    '[hosts."a.b"]\n[hosts."A.b"]',
+    ['2:8 hosts."A.b" | every host once | "A.b" | domains are compared without case'],
+  ],
+  [
+    'an external component without a secret',
+    '[hosts.x]\ncomponent = "external"',
+    [
+      '2:1 hosts.x.component | a component_secret beside component = "external" | none | the component logs in with it (XEP-0114): component_secret = "a long random text"',
+    ],
+  ],
+  [
+    'a secret for a component that is not external',
+    '[hosts.x]\ncomponent = "muc"\ncomponent_secret = "s3cret"',
+    [
+      '3:1 hosts.x.component_secret | component = "external" beside it | component = "muc" | take component_secret away, or add component = "external"',
+    ],
+  ],
+  [
+    'a component that is not installed',
+    '[hosts.x]\ncomponent = "pubsub"',
+    [
+      '2:1 hosts.x.component | a kind of component that is installed | "pubsub" | the module "pubsub" that it needs is not part of this version',
+    ],
+  ],
+  [
+    'one port for two listeners',
+    'c2s_ports = [5222, 5269]\n[hosts.a]',
+    [
+      '1:20 c2s_ports.1 | a port that is free | 5269 | s2s_ports has it by default; each listener needs a port of its own',
+    ],
+  ],
+  [
+    'a port twice in one list',
+    's2s_ports = [5000, 5000]\n[hosts.a]',
+    [
+      '1:20 s2s_ports.1 | a port that is free | 5000 | s2s_ports has it; each listener needs a port of its own',
+    ],
+  ],
+];
+
+for (const [rule, text, expected] of MISTAKES) {
+  test(`a mistake is explained: ${rule}`, () => {
+    assert.deepEqual(problemsOf(text).map(line), expected);
+  });
+}
+
+test('all mistakes of a file are reported at once, in the order of the file', () => {
+  const text =
+    'c2s_prots = [1]\nlog_level = 5\n[hosts."x y"]\nadmins = "ann@example.org"\n[hosts.b]\nfoo_bar_baz = 1';
+  const problems = problemsOf(text);
+  assert.deepEqual(
+    problems.map((problem) => problem.line),
+    [1, 2, 3, 4, 6],
+  );
+});
+
+test('the message of a ConfigError has file, line, column and hint of each mistake', () => {
+  assert.throws(() => loadConfig({ path: '/etc/enjamb.toml', text: 'c2s_prots = [1]\n[hosts.a]' }, KNOWN), {
+    name: 'ConfigError',
+    message:
+      '/etc/enjamb.toml has a mistake:\n' +
+      '  /etc/enjamb.toml:1:1: c2s_prots: expected a known option, got "c2s_prots"\n    did you mean "c2s_ports"?',
+  });
+});
+
+test('a syntax error has its line and column', () => {
+  const [problem, ...others] = problemsOf('log_level = "info"\nadmins = = 5\n');
+  assert.deepEqual([problem?.line, problem?.column, others.length], [2, 10, 0]);
+});
+
+test('a syntax error on a line with a secret does not show the line', () => {
+  assert.throws(
+    () => loadConfig({ text: '[hosts.a]\ncomponent_secret = "hunter2" x' }, KNOWN),
+    (error: Error) => error instanceof ConfigError && !error.message.includes('hunter2'),
+  );
+});
+
+test('a file that does not exist is a ConfigError', () => {
+  assert.throws(
+    () => loadConfig({ path: '/no/such/enjamb.toml' }, KNOWN),
+    /expected a file that can be read/,
+  );
+});
+
+test('keys that would reach into the prototype are refused', () => {
+  for (const key of ['__proto__', 'constructor']) {
+    assert.throws(() => loadConfig({ text: `${key} = 1\n[hosts.a]` }, KNOWN), ConfigError);
+    assert.throws(() => loadConfig({ text: `[hosts.${key}]\n` }, KNOWN), ConfigError);
+  }
+});
+
+test('a key at the top is the default of all hosts, one under a host is that host’s', () => {
+  const config = load(
+    'ping_muc_delay = 5\ns2s_secure_auth = false\n[hosts.a]\n[hosts.b]\nping_muc_delay = "1 minute"',
+  );
+  assert.equal(config.get(PING_MUC).ping_muc_delay, 5000);
+  assert.equal(host(config, 'a').get(PING_MUC).ping_muc_delay, 5000);
+  assert.equal(host(config, 'b').get(PING_MUC).ping_muc_delay, 60_000);
+  assert.equal(config.core.s2s_secure_auth, false);
+});
+
+test('an option that the file does not name has its default', () => {
+  assert.equal(host(load('[hosts.a]'), 'a').get(PING_MUC).ping_muc_delay, 60_000);
+});
+
+test('limits: a table, false as a whole, false for one, a rate of 0', () => {
+  const off = { rate: false, burst: 4 * 1024 * 1024 };
+  assert.deepEqual(load('[hosts.a]').core.limits.c2s, { rate: 1024 * 1024, burst: 4 * 1024 * 1024 });
+  assert.deepEqual(load('limits = false\n[hosts.a]').core.limits.c2s, off);
+  assert.deepEqual(load('[limits]\nc2s = false\n[hosts.a]').core.limits.c2s, off);
+  assert.deepEqual(load('[limits]\nc2s = { rate = 0 }\n[hosts.a]').core.limits.c2s, off);
+  assert.equal(load('[limits]\nc2s = false\n[hosts.a]').core.limits.s2s.rate, 4 * 1024 * 1024);
+});
+
+test('modules: the default list, without what is disabled at the top or under the host', () => {
+  const config = load('modules_disabled = ["time"]\n[hosts.a]\nmodules_disabled = ["ping_muc"]\n[hosts.b]');
+  const without = (...names: string[]) => DEFAULT_MODULES.filter((name) => !names.includes(name));
+  assert.deepEqual(host(config, 'a').modules, without('time', 'ping_muc'));
+  assert.deepEqual(host(config, 'b').modules, without('time'));
+});
+
+test('modules: modules_enabled replaces the default list; a host’s own list wins', () => {
+  const config = load(
+    'modules_enabled = ["roster", "ping"]\n[hosts.a]\n[hosts.b]\nmodules_enabled = ["ping", "ping"]',
+  );
+  assert.deepEqual(host(config, 'a').modules, ['roster', 'ping']);
+  assert.deepEqual(host(config, 'b').modules, ['ping']);
+});
+
+test('modules: a component keeps what makes it work whatever the list at the top says', () => {
+  const config = load(
+    'modules_enabled = ["roster"]\n[hosts.a]\n[hosts.r]\ncomponent = "muc"\n[hosts.q]\ncomponent = "muc"\nmodules_enabled = ["ping"]',
+  );
+  assert.deepEqual(host(config, 'r').modules, ['muc', 'disco', 'ping', 'version', 'time', 'dialback']);
+  assert.deepEqual(host(config, 'q').modules, ['muc', 'ping']);
+});
+
+test('modules: a name with a slash is a package, whose presence shows at load', () => {
+  const text = 'plugin_paths = ["plugins"]\nmodules_enabled = ["@acme/mod", "ping"]\n[hosts.a]';
+  assert.deepEqual(host(load(text), 'a').modules, ['@acme/mod', 'ping']);
+  assert.deepEqual(readModuleSources({ path: '/etc/enjamb/enjamb.toml', text }), {
+    pluginPaths: ['/etc/enjamb/plugins'],
+    packages: ['@acme/mod'],
+  });
+});
+
+test('paths count from the folder of the file, without a file from the working directory', () => {
+  const text = 'data_path = "../var"\ncertificates = "/srv/certs"\n[hosts.a]';
+  const { core } = loadConfig({ path: '/etc/enjamb/enjamb.toml', text }, KNOWN);
+  assert.deepEqual([core.data_path, core.certificates], ['/etc/var', '/srv/certs']);
+  assert.equal(load('[hosts.a]').core.data_path, resolve('data'));
+});
+
+test('without a file: localhost with users and rooms.localhost with rooms', () => {
+  const { hosts, path } = loadConfig({}, KNOWN);
+  assert.equal(path, undefined);
+  assert.deepEqual(
+    hosts.map(({ domain, component }) => [domain, component]),
+    [
+      ['localhost', undefined],
+      ['rooms.localhost', 'muc'],
+    ],
+  );
+});
+
+test('an external component has its secret and answers for itself', () => {
+  const external = host(load('[hosts.x]\ncomponent = "external"\ncomponent_secret = "s3cret"'), 'x');
+  assert.deepEqual(
+    [external.component, external.componentSecret, external.modules],
+    ['external', 's3cret', ['dialback']],
+  );
+});
+
+test('enjamb.example.toml is valid, and shows the defaults', () => {
+  const text = readFileSync(new URL('../../../enjamb.example.toml', import.meta.url), 'utf8');
+  const example = load(text);
+  const plain = load('admins = ["ann@example.org"]\n[hosts."example.org"]');
+  assert.deepEqual(example.core, plain.core);
+  assert.deepEqual(
+    example.hosts.map(({ domain, component }) => [domain, component]),
+    [
+      ['example.org', undefined],
+      ['rooms.example.org', 'muc'],
+    ],
+  );
+});
+
+function load(text: string): Config {
+  return loadConfig({ text }, KNOWN);
+}
+
+function host(config: Config, domain: string): Config['hosts'][number] {
+  const found = config.hosts.find((candidate) => candidate.domain === domain);
+  assert.ok(found, `no host ${domain}`);
+  return found;
+}
+
+function problemsOf(text: string): readonly ConfigProblem[] {
+  try {
+    loadConfig({ text }, KNOWN);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+function line({ line, column, path, expected, got, hint = '' }: ConfigProblem): string {
+  const place = line === undefined ? '?' : `${line}:${column} ${path}`;
+  return [place, expected, got, hint].join(' | ');
+}

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Command, CommandError, CommandRegistry, defineCommand } from '../../../src/admin/commands.ts';
+import { boolean, duration, integer, jid, list, string } from '../../../src/config/options.ts';
+
+const CONTEXT = { by: 'test' };
+
+/** Answers with what it was given. */
+function echo(name: string): Command {
+  return defineCommand({
+    name,
+    summary: 'Echoes',
+    args: { who: jid('Who', { optional: true }), count: integer('How many', { default: 1 }) },
+    positional: ['who'],
+    run: (args, { by }) => ({ data: { ...args, by } }),
+  });
+}
+
+/** A command that lists one row for its host. */
+function rows(domain: string): Command {
+  return defineCommand({
+    name: 'joins',
+    summary: 'Rooms',
+    args: {},
+    run: () => ({ rows: [{ room: `hall@${domain}` }], columns: ['room'], text: 'done' }),
+  });
+}
+
+test('a command gets its arguments checked and with their defaults', async () => {
+  const registry = new CommandRegistry();
+  registry.register(echo('echo'));
+  const result = await registry.run('echo', { who: 'Romeo@Example.org' }, CONTEXT);
+  assert.deepEqual(result.data, { who: 'romeo@example.org', count: 1, by: 'test' });
+});
+
+test('wrong and unknown arguments are refused as wrong usage, all at once', async () => {
+  const registry = new CommandRegistry();
+  registry.register(echo('echo'));
+  await assert.rejects(
+    registry.run('echo', { who: '@', count: 'x', more: 1 }, CONTEXT),
+    (error: CommandError) => {
+      assert.equal(error.code, 'usage');
+      for (const name of ['who', 'count', 'more']) assert.match(error.message, new RegExp(name));
+      return true;
+    },
+  );
+});
+
+test('text that spells a number, a truth value or a list is taken as such where the argument asks for it', async () => {
+  const registry = new CommandRegistry();
+  const args = {
+    count: integer('x'),
+    force: boolean('x'),
+    wait: duration('x'),
+    hosts: list('x', string('y')),
+    name: string('x'),
+  };
+  registry.register(
+    defineCommand({ name: 'typed', summary: 'x', args, run: (values) => ({ data: values }) }),
+  );
+  const raw = { count: '5', force: 'true', wait: '2 minutes', hosts: 'a, b', name: '12' };
+  const { data } = await registry.run('typed', raw, CONTEXT);
+  assert.deepEqual(data, { count: 5, force: true, wait: 120_000, hosts: ['a', 'b'], name: '12' });
+});
+
+test('an unknown command is told apart from a refused one', async () => {
+  const registry = new CommandRegistry();
+  await assert.rejects(registry.run('nothing', {}, CONTEXT), {
+    name: 'CommandError',
+    code: 'unknown-command',
+  });
+});
+
+test('a name can be taken once, and is free again when it is given back', () => {
+  const registry = new CommandRegistry();
+  const undo = registry.register(echo('s2s  list'));
+  assert.throws(() => registry.register(echo('s2s list')), CommandError);
+  assert.throws(() => registry.register(echo('s2s list'), 'a.example'), CommandError);
+  undo();
+  undo();
+  registry.register(echo('s2s list'));
+  registry.unregister('s2s list');
+  assert.deepEqual(registry.list(), []);
+});
+
+test('a command of several hosts runs on all of them, and the rows say where they are from', async () => {
+  const registry = new CommandRegistry();
+  registry.register(rows('a.example'), 'a.example');
+  const single = await registry.run('joins', {}, CONTEXT);
+  assert.deepEqual(single.rows, [{ room: 'hall@a.example' }]);
+  registry.register(rows('b.example'), 'b.example');
+  const both = await registry.run('joins', {}, CONTEXT);
+  assert.deepEqual(both, {
+    rows: [
+      { host: 'a.example', room: 'hall@a.example' },
+      { host: 'b.example', room: 'hall@b.example' },
+    ],
+    columns: ['host', 'room'],
+    text: 'a.example: done\nb.example: done',
+  });
+});
+
+test('the argument host picks one of them', async () => {
+  const registry = new CommandRegistry();
+  for (const domain of ['a.example', 'b.example']) registry.register(rows(domain), domain);
+  const { rows: found } = await registry.run('joins', { host: 'b.example' }, CONTEXT);
+  assert.deepEqual(found, [{ room: 'hall@b.example' }]);
+  await assert.rejects(registry.run('joins', { host: 'c.example' }, CONTEXT), { code: 'usage' });
+});

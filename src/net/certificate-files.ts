@@ -5,7 +5,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { reasonOf } from './errors.ts';
-import { certificateIdentities } from './identity.ts';
+import { asciiDomain, certificateIdentities } from './identity.ts';
 import { trustedRoots } from './trust.ts';
 
 export interface Certificate {
@@ -17,7 +17,7 @@ export interface Certificate {
   notBefore: number;
   /** Milliseconds since 1970. */
   notAfter: number;
-  /** DNS names in the certificate, wildcards included, lower case. */
+  /** Domains that the certificate names in any way, wildcards included; lower-case A-labels. */
   names: string[];
   /** The certificate's file. */
   path: string;
@@ -128,7 +128,7 @@ function load(pair: Pair, cert: string, key: string, ca: readonly string[]): Loa
   if (!leaf.checkPrivateKey(privateKey)) {
     return `The key ${pair.key} does not belong to the certificate ${pair.cert}. Put the two files of one order together; if there is a chain, the host's own certificate must come first in the file.`;
   }
-  const names = certificateIdentities(leaf).dns;
+  const names = namesOf(leaf);
   if (names.length === 0) {
     return `${pair.cert} names no domain in subjectAltName, without which no peer accepts it. Order one that does.`;
   }
@@ -140,4 +140,10 @@ function load(pair: Pair, cert: string, key: string, ca: readonly string[]): Loa
   } catch (error) {
     return `${pair.cert} cannot be used for TLS: ${reasonOf(error)}. Replace it and its key.`;
   }
+}
+
+function namesOf(certificate: X509Certificate): string[] {
+  const { dns, xmppAddr, srv } = certificateIdentities(certificate);
+  const others = [...xmppAddr, ...srv.map((name) => name.replace(/^_xmpp-(server|client)\./, ''))];
+  return [...new Set([...dns, ...others.map(asciiDomain).filter((name) => name !== undefined)])];
 }

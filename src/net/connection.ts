@@ -10,6 +10,7 @@ import { type Clock, systemClock, type Timer } from '../util/clock.ts';
 import { plainAddress } from './address.ts';
 import { NetError } from './errors.ts';
 import { connectTls, type TlsInfo, type TlsUpgrade } from './tls.ts';
+import { joined, turn } from './turn.ts';
 
 export interface ConnectionHandler {
   onData(chunk: Buffer): void;
@@ -176,6 +177,7 @@ export class Connection {
   destroy(error?: Error): void {
     if (this.#phase === 'closed') return;
     this.#error ??= error;
+    if (this.#phase === 'securing') this.#error ??= new NetError('closed', 'closed during the TLS handshake');
     this.#pending = [];
     this.#pendingLength = 0;
     if (this.#phase !== 'securing') this.#phase = 'closing';
@@ -239,31 +241,6 @@ export class Connection {
     this.#pendingLength = 0;
     this.#handler?.onClose(this.#error);
   };
-}
-
-/** The connections that have something to send at the end of this turn of the event loop. */
-const turn = {
-  waiting: [] as Connection[],
-
-  add(connection: Connection): void {
-    // setImmediate runs once all sockets that were readable have been read: what several senders cause for one
-    // receiver still goes out together.
-    if (this.waiting.push(connection) === 1) setImmediate(() => this.flush());
-  },
-
-  flush(): void {
-    const connections = this.waiting;
-    this.waiting = [];
-    for (const connection of connections) connection.flush();
-  },
-};
-
-/** One piece: text stays text, which the runtime writes faster than a Buffer of it. */
-function joined(pieces: (string | Buffer)[]): string | Buffer {
-  const only = pieces.length === 1 ? pieces[0] : undefined;
-  if (only !== undefined) return only;
-  if (pieces.every((piece) => typeof piece === 'string')) return pieces.join('');
-  return Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)));
 }
 
 /** Resolves when the stream has passed on what it was given: TLS must not overtake it. */

@@ -4,7 +4,7 @@ import { createServer, isIP, type Server, type Socket } from 'node:net';
 import { hostAndPort, limitKey, plainAddress } from './address.ts';
 import { Connection } from './connection.ts';
 import { NetError, reasonOf } from './errors.ts';
-import type { ServerTls } from './tls.ts';
+import type { SecureStream, ServerTls } from './tls.ts';
 
 export interface ListenerOptions {
   /** IP addresses; "*" is every address of both families. */
@@ -115,27 +115,30 @@ export class Listener {
       this.#refuse('too-many-connections', `${address} has too many connections open`, address);
       return;
     }
-    if (this.#options.tls === undefined)
-      this.#handOver(new Connection(socket, this.#connectionOptions(address)));
-    else void this.#secure(socket, address, this.#options.tls);
+    const { tls } = this.#options;
+    if (tls === undefined)
+      this.#options.onConnection(new Connection(socket, this.#connectionOptions(address)));
+    else void this.#secure(socket, address, tls);
   }
 
   async #secure(socket: Socket, address: string, tls: ServerTls): Promise<void> {
+    const secured = await this.#shakeHands(socket, address, tls);
+    if (secured === undefined) return;
+    const options = { ...this.#connectionOptions(address), tls: secured.info };
+    this.#options.onConnection(new Connection(secured.socket, options));
+  }
+
+  async #shakeHands(socket: Socket, address: string, tls: ServerTls): Promise<SecureStream | undefined> {
     this.#handshaking.add(socket);
     try {
-      const secured = await tls.accept(socket);
-      const options = { ...this.#connectionOptions(address), tls: secured.info };
-      this.#handOver(new Connection(secured.socket, options));
+      return await tls.accept(socket);
     } catch (error) {
       const reason = error instanceof NetError ? error : new NetError('tls-failed', reasonOf(error));
       this.#options.onRefused?.(reason, address);
+      return undefined;
     } finally {
       this.#handshaking.delete(socket);
     }
-  }
-
-  #handOver(connection: Connection): void {
-    this.#options.onConnection(connection);
   }
 
   #connectionOptions(remoteAddress: string): { remoteAddress: string; maxQueuedBytes?: number } {

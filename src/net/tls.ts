@@ -1,33 +1,15 @@
 // TLS on streams that already exist, for both sides.
 
-import type { X509Certificate } from 'node:crypto';
 import { constants } from 'node:crypto';
 import { isIP, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
 import type { Certificate, CertificateStore } from './certificates.ts';
-import { NetError, reasonOf } from './errors.ts';
+import { NetError } from './errors.ts';
+import { describeTls, type TlsInfo } from './tls-info.ts';
 import { trustedRoots } from './trust.ts';
 
-/** What a TLS handshake established. */
-export interface TlsInfo {
-  /** 'TLSv1.3' or 'TLSv1.2'. */
-  protocol: string;
-  /** Name of the cipher suite. */
-  cipher: string;
-  /** Server side: the name the client asked for (SNI). Client side: the name we asked for. */
-  servername: string | undefined;
-  alpn: string | undefined;
-  /** Undefined when the peer showed none. */
-  peerCertificate: X509Certificate | undefined;
-  /** Validity of the chain only; whose certificate it is, `certificateMatches` tells. */
-  authorized: boolean;
-  authorizationError: string | undefined;
-  /** RFC 9266: label 'EXPORTER-Channel-Binding', 32 bytes; the context is the empty string. */
-  exportKeyingMaterial(length: number, label: string): Buffer;
-  /** What we showed, for tls-server-end-point (RFC 5929 §4). */
-  localCertificateDer: Buffer | undefined;
-}
+export type { TlsInfo } from './tls-info.ts';
 
 export interface SecureStream {
   socket: tls.TLSSocket;
@@ -142,7 +124,7 @@ export class ServerTls {
     });
     server.on('secureConnection', (socket) => {
       socket.on('error', ignore);
-      find(socket)?.({ socket, info: describe(socket, requestCert) });
+      find(socket)?.({ socket, info: describeTls(socket, requestCert) });
     });
     server.on('tlsClientError', (error, socket) => find(socket)?.(error));
     return server;
@@ -166,7 +148,7 @@ export function connectTls(socket: Duplex, options: ClientTlsOptions): Promise<S
     });
     secured.on('error', settle);
     secured.once('secureConnect', () => {
-      settle({ socket: secured, info: { ...describe(secured, true), servername: options.servername } });
+      settle({ socket: secured, info: { ...describeTls(secured, true), servername: options.servername } });
     });
     return () => secured.off('error', settle).on('error', ignore);
   });
@@ -219,35 +201,6 @@ function handshake(
     if (socket.destroyed) onClose();
     else cleanUp = begin(settle);
   });
-}
-
-function describe(socket: tls.TLSSocket, askedForCertificate: boolean): TlsInfo {
-  const peerCertificate = askedForCertificate ? socket.getPeerX509Certificate() : undefined;
-  const authorized = peerCertificate !== undefined && socket.authorized;
-  return {
-    protocol: socket.getProtocol() ?? 'unknown',
-    cipher: socket.getCipher().standardName,
-    servername: sniOf(socket),
-    alpn: socket.alpnProtocol || undefined,
-    peerCertificate,
-    authorized,
-    authorizationError: authorized ? undefined : whyNot(socket, peerCertificate),
-    // With an empty context, not without one: TLS 1.2 tells the two apart (RFC 5705 §4).
-    exportKeyingMaterial: (length, label) => socket.exportKeyingMaterial(length, label, Buffer.alloc(0)),
-    localCertificateDer: socket.getX509Certificate()?.raw,
-  };
-}
-
-function sniOf(socket: tls.TLSSocket): string | undefined {
-  const name: unknown = Reflect.get(socket, 'servername');
-  return typeof name === 'string' && name !== '' ? name : undefined;
-}
-
-function whyNot(socket: tls.TLSSocket, certificate: X509Certificate | undefined): string {
-  if (certificate === undefined) return 'no certificate was shown';
-  // Declared as an Error, in truth mostly its code.
-  const error: unknown = socket.authorizationError;
-  return typeof error === 'string' ? error : reasonOf(error ?? 'not verified');
 }
 
 function endpoints(socket: Socket): string | undefined {

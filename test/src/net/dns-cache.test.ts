@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LookupCache } from '../../../src/net/dns-cache.ts';
+
+const clock = { now: () => 0, after: () => ({ cancel() {} }) };
+
+test('the cache is bounded: the oldest answer makes room', async () => {
+  const cache = new LookupCache<number>(clock, 2);
+  let lookups = 0;
+  const lookUp = async () => ({ value: ++lookups, ttlMs: 1000 });
+  assert.equal(await cache.get('a', lookUp), 1);
+  assert.equal(await cache.get('b', lookUp), 2);
+  assert.equal(await cache.get('a', lookUp), 1);
+  assert.equal(await cache.get('c', lookUp), 3);
+  assert.equal(await cache.get('b', lookUp), 2);
+  assert.equal(await cache.get('a', lookUp), 4);
+});
+
+test('a failed lookup reaches everyone who waits for it, and is not remembered', async () => {
+  const cache = new LookupCache<number>(clock, 2);
+  const fail = () => Promise.reject(new Error('no answer'));
+  const both = [cache.get('a', fail), cache.get('a', async () => ({ value: 1, ttlMs: 1000 }))];
+  for (const waiting of both) await assert.rejects(waiting, /no answer/);
+  assert.equal(await cache.get('a', async () => ({ value: 2, ttlMs: 1000 })), 2);
+});

@@ -3,13 +3,14 @@
 import type { ServerContext } from '../core/context.ts';
 import type { ServerTls } from '../net/tls.ts';
 import type { StreamTimeouts } from '../stream/deadlines.ts';
+import type { C2SSession } from './session.ts';
 
 export interface C2SContext extends ServerContext {
   /** Absent: STARTTLS cannot be offered. */
   readonly tls?: ServerTls;
   readonly options?: Partial<C2SOptions>;
   /** Clients that have not bound a resource yet, kept up to date; for whoever has to close them. */
-  readonly negotiating?: Set<{ close(error?: Error): void }>;
+  readonly negotiating?: Set<C2SSession>;
 }
 
 export interface C2SOptions {

@@ -122,10 +122,10 @@ export class C2SSession implements Contract {
 
   send(element: Element): boolean {
     if (this.phase !== 'bound' && this.phase !== 'asleep') return false;
-    const sent = this.#outgoing(element);
-    if (sent === undefined) return true;
+    const left = this.#outgoing(element);
+    if (typeof left === 'boolean') return left;
     if (this.#stream === undefined) return this.phase === 'asleep';
-    return this.#write(this.#stream, sent);
+    return this.#write(this.#stream, left);
   }
 
   close(error?: Error): void {
@@ -216,7 +216,7 @@ export class C2SSession implements Contract {
     const { router } = this.#context;
     const problem = checkStanza(stanza);
     if (problem) router.bounce(stanza, problem);
-    else if (isLegacySession(stanza)) router.route(emptyResult(stanza), this.host.origin);
+    else if (isLegacySession(stanza)) router.route(emptyResult(stanza, this.jid), this.host.origin);
     else router.submit(this, stanza);
   }
 
@@ -244,15 +244,15 @@ export class C2SSession implements Contract {
 
   // ── To the client ────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** What `c2s-out` leaves of an element; `undefined` when a handler has taken it, or failed. */
-  #outgoing(element: Element): Element | undefined {
+  /** What `c2s-out` leaves of an element; true when a handler has taken it, false when one has failed. */
+  #outgoing(element: Element): Element | boolean {
     if (!this.host.hooks.has('c2s-out')) return element;
     const event = { session: this, element };
     try {
-      return this.host.hooks.fire('c2s-out', event) === 'handled' ? undefined : event.element;
+      return this.host.hooks.fire('c2s-out', event) === 'handled' || event.element;
     } catch (error) {
       this.log.error('handler failed', { event: 'c2s-out', error });
-      return undefined;
+      return false;
     }
   }
 

@@ -70,8 +70,10 @@ export function isLegacySession(iq: Stanza): boolean {
   return iq.name === 'iq' && iq.attrs.type === 'set' && iq.getChild('session', NS.SESSION) !== undefined;
 }
 
-export function emptyResult(iq: Stanza): Stanza {
-  return xml('iq', { type: 'result', id: iq.attrs.id, from: iq.attrs.to, to: iq.attrs.from });
+/** `account` answers where the request was for nobody in particular (RFC 6120 §8.1.1.1). */
+export function emptyResult(iq: Stanza, account: Jid): Stanza {
+  const from = iq.attrs.to ?? account.bare;
+  return xml('iq', { type: 'result', id: iq.attrs.id, from, to: iq.attrs.from });
 }
 
 function badRequest(text: string): StanzaError {

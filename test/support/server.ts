@@ -57,6 +57,7 @@ export class TestServer {
   /** A connection on which nothing has been said yet. */
   connect(): ScriptedClient {
     const [ours, theirs] = duplexPair();
+    ours.once('close', () => theirs.destroy()); // A pair does not notice that its half is gone.
     this.server.acceptClient(
       new Connection(theirs, { remoteAddress: '192.0.2.1', clock: this.server.clock }),
     );

@@ -1,0 +1,181 @@
+// Where messages go: every row of RFC 6121 §8.5.2.1.1, §8.5.2.2.1, §8.5.3.1 and §8.5.3.2.1.
+
+import { type TestContext, test } from 'node:test';
+import type { ScriptedClient } from '../support/client.ts';
+import { becomeAvailable, IM_MODULES, settled } from '../support/contacts.ts';
+import { startServer } from '../support/server.ts';
+
+const CONFIG = `${IM_MODULES}\n[hosts."capulet.lit"]\n[hosts."montague.lit"]`;
+const ROMEO = 'romeo@montague.lit/orchard';
+const JULIET = 'juliet@capulet.lit';
+
+/** A priority: available; `silent`: connected only. */
+type Resource = number | 'silent';
+type Outcome = 'delivered' | 'refused' | 'ignored';
+
+interface Case {
+  readonly section: string;
+  readonly to: 'bare' | 'other resource';
+  readonly type: string;
+  readonly resources: readonly Resource[];
+  /** Delivered: to every available client whose priority is not negative. */
+  readonly outcome: Outcome;
+}
+
+/** Nobody, one or several; available with any sign of priority, or merely connected. */
+const GATHERINGS: readonly (readonly Resource[])[] = [
+  [],
+  ['silent'],
+  [-1],
+  [-1, -1],
+  [-1, 'silent'],
+  [0],
+  [1],
+  [1, 1],
+  [3, 0],
+  [0, 0],
+  [1, -1],
+  [0, -1, 'silent'],
+];
+const TYPES = ['normal', '', 'chat', 'groupchat', 'headline', 'error', 'no-such-type'];
+
+const CASES: readonly Case[] = GATHERINGS.flatMap((resources) => {
+  const isOpen = resources.some((resource) => typeof resource === 'number' && resource >= 0);
+  const isAvailable = resources.some((resource) => typeof resource === 'number');
+  return TYPES.flatMap((type): Case[] => [
+    {
+      section: isAvailable ? '§8.5.2.1.1' : '§8.5.2.2.1',
+      to: 'bare',
+      type,
+      resources,
+      outcome: forAccount(type, isOpen),
+    },
+    { section: '§8.5.3.2.1', to: 'other resource', type, resources, outcome: forResource(type, isOpen) },
+  ]);
+});
+
+function forAccount(type: string, isOpen: boolean): Outcome {
+  if (type === 'error') return 'ignored';
+  if (type === 'groupchat') return 'refused';
+  if (isOpen) return 'delivered';
+  return type === 'headline' ? 'ignored' : 'refused';
+}
+
+function forResource(type: string, isOpen: boolean): Outcome {
+  if (type === 'error' || type === 'headline') return 'ignored';
+  return type === 'chat' && isOpen ? 'delivered' : 'refused';
+}
+
+const typed = (type: string) => (type === '' ? '' : ` type='${type}'`);
+const refusal = (from: string) => `<message type='error' from='${from}' to='${ROMEO}'>
+  <error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`;
+
+async function gather(
+  t: TestContext,
+  resources: readonly Resource[],
+): Promise<[ScriptedClient, ScriptedClient[]]> {
+  const server = await startServer(t, { config: CONFIG });
+  await server.account(JULIET);
+  const clients: ScriptedClient[] = [];
+  for (const [index, resource] of resources.entries()) {
+    const client = await server.client(`${JULIET}/${index}`);
+    if (resource !== 'silent') await becomeAvailable(client, `<priority>${resource}</priority>`);
+    clients.push(client);
+  }
+  for (const client of clients) await drain(client);
+  return [await server.client(ROMEO), clients];
+}
+
+/** Takes what clients told each other of their coming. */
+async function drain(client: ScriptedClient): Promise<void> {
+  client.send(`<iq type='get' id='drain' to='capulet.lit'><query xmlns='urn:example:drain'/></iq>`);
+  await client.skipUntil((element) => element.attrs.id === 'drain');
+}
+
+for (const resources of GATHERINGS) {
+  test(`RFC 6121 §8.5: messages for an account with the clients [${resources.join(', ')}]`, async (t) => {
+    const [romeo, clients] = await gather(t, resources);
+    for (const { section, to, type, outcome } of CASES.filter((one) => one.resources === resources)) {
+      await t.test(`RFC 6121 ${section}: type "${type}" for the ${to}: ${outcome}`, async () => {
+        const address = to === 'bare' ? JULIET : `${JULIET}/tomb`;
+        romeo.send(`<message${typed(type)} to='${address}'><body>Hi</body></message>`);
+        if (outcome === 'refused') await romeo.receives(refusal(address));
+        await settled(romeo);
+        for (const [index, client] of clients.entries()) {
+          const priority = resources[index];
+          if (outcome === 'delivered' && typeof priority === 'number' && priority >= 0) {
+            await client.receives(
+              `<message${typed(type)} from='${ROMEO}' to='${address}'><body>Hi</body></message>`,
+            );
+          }
+          await settled(client);
+        }
+      });
+    }
+  });
+}
+
+test('RFC 6121 §8.5.3.1: a message for a full JID reaches that client alone, whatever its priority', async (t) => {
+  const [romeo, clients] = await gather(t, [-1, 'silent', 5]);
+  for (const type of TYPES) {
+    for (const index of [0, 1]) {
+      romeo.send(`<message${typed(type)} to='${JULIET}/${index}'><body>Hi</body></message>`);
+      await clients[index]!.receives(
+        `<message${typed(type)} from='${ROMEO}' to='${JULIET}/${index}'><body>Hi</body></message>`,
+      );
+    }
+  }
+  await settled(romeo, ...clients);
+});
+
+test('RFC 6121 §8.5.1: an account that does not exist answers like one that nobody is connected to', async (t) => {
+  const [romeo] = await gather(t, []);
+  for (const type of TYPES) {
+    for (const resource of ['', '/tomb']) {
+      const answers: string[] = [];
+      for (const bare of [JULIET, 'nobody@capulet.lit']) {
+        const to = `${bare}${resource}`;
+        romeo.send(`<message${typed(type)} to='${to}'><body>Hi</body></message>`);
+        romeo.send(`<iq type='get' id='end' to='montague.lit'><query xmlns='urn:example:end'/></iq>`);
+        const first = await romeo.next();
+        if (first.attrs.id !== 'end') await romeo.skipUntil((element) => element.attrs.id === 'end');
+        answers.push(`${first}`.replaceAll(to, 'them'));
+      }
+      t.assert.equal(answers[0], answers[1], `${type} to ${resource || 'the account'}`);
+    }
+  }
+});
+
+test('RFC 6120 §10.3.1: a message without an address goes to the sender’s own account', async (t) => {
+  const server = await startServer(t, { config: CONFIG });
+  const balcony = await server.client(`${JULIET}/balcony`);
+  await becomeAvailable(balcony);
+  balcony.send(`<message><body>To myself</body></message>`);
+  await balcony.receives(`<message from='${JULIET}/balcony' to='${JULIET}'><body>To myself</body></message>`);
+});
+
+test('a message that no client takes is offered to whoever keeps messages, for accounts that exist', async (t) => {
+  const server = await startServer(t, { config: CONFIG });
+  await server.account(JULIET);
+  const kept: string[] = [];
+  server.server.router.hosts.get('capulet.lit')!.hooks.add(
+    'message-undeliverable',
+    ({ stanza }) => {
+      kept.push(`${stanza.attrs.type} ${stanza.attrs.to}`);
+      return 'handled';
+    },
+    'deliver',
+    'test',
+  );
+  const romeo = await server.client(ROMEO);
+  for (const to of [JULIET, `${JULIET}/tomb`, 'nobody@capulet.lit']) {
+    for (const type of ['normal', 'chat', 'headline', 'groupchat', 'error']) {
+      romeo.send(`<message type='${type}' to='${to}'><body>Hi</body></message>`);
+    }
+  }
+  for (let refused = 0; refused < 6; refused++) {
+    await romeo.skipUntil((element) => element.attrs.type === 'error');
+  }
+  await settled(romeo);
+  t.assert.deepEqual(kept, [`normal ${JULIET}`, `chat ${JULIET}`, `chat ${JULIET}/tomb`]);
+});

@@ -1,0 +1,92 @@
+// One roster as a value: its versions, and what a client that comes back must be told (RFC 6121 §2.6).
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Draft } from '../../modules/roster/item.ts';
+import { EMPTY, pushesSince, type Roster, wholeRoster, withItem } from '../../modules/roster/roster.ts';
+
+const listed = (jid: string, name?: string): Draft => ({
+  jid,
+  state: 'none',
+  listed: true,
+  groups: [],
+  approved: false,
+  ...(name === undefined ? {} : { name }),
+});
+
+const put = (roster: Roster, jid: string, name?: string, now = 1000) =>
+  withItem(roster, jid, listed(jid, name), now, true);
+const remove = (roster: Roster, jid: string, now = 1000) => withItem(roster, jid, undefined, now, true);
+
+/** `jid:name:version` of each push. */
+function told(roster: Roster, ver: string): string[] | undefined {
+  return pushesSince(roster, ver)?.map((query) => {
+    const { jid, name, subscription } = query.getChild('item')!.attrs;
+    return `${jid}:${subscription === 'remove' ? 'removed' : (name ?? '')}:${query.attrs.ver}`;
+  });
+}
+
+test('RFC 6121 §2.6.3: every change has a version of its own, also when the clock stands still', () => {
+  const one = put(EMPTY, 'a@x', 'A', 1000);
+  const two = put(one, 'b@x', 'B', 1000);
+  const three = put(two, 'a@x', 'A2', 500);
+  assert.deepEqual([one.version, two.version, three.version], [1000, 1001, 1002]);
+});
+
+test('RFC 6121 §2.6.3: only the final state of each changed item is told, in the order of the changes', () => {
+  let roster = put(EMPTY, 'start@x');
+  const known = `${roster.version}`;
+  for (const [jid, name] of [
+    ['a@x', 'first'],
+    ['b@x', 'B'],
+    ['c@x', 'C'],
+    ['a@x', 'last'],
+  ] as const) {
+    roster = put(roster, jid, name);
+  }
+  roster = remove(roster, 'c@x');
+  assert.deepEqual(told(roster, known), ['b@x:B:1002', 'a@x:last:1004', 'c@x:removed:1005']);
+});
+
+test('RFC 6121 §2.6.3: nothing has changed since the present version', () => {
+  const roster = put(EMPTY, 'a@x');
+  assert.deepEqual(told(roster, `${roster.version}`), []);
+});
+
+test('RFC 6121 §2.6.2: a version that is empty, unknown, of the future or no number takes the complete roster', () => {
+  const roster = put(put(EMPTY, 'a@x'), 'b@x');
+  for (const ver of ['', '999', '1002', 'ver14', '-1', '1e3', ' 1000', '9'.repeat(400)]) {
+    assert.equal(pushesSince(roster, ver), undefined, ver);
+  }
+});
+
+test('RFC 6121 §2.6.3: a removed item that is back is told as it is now, once', () => {
+  const roster = put(EMPTY, 'a@x', 'A');
+  const again = put(remove(roster, 'a@x'), 'a@x', 'again');
+  assert.deepEqual(told(again, `${roster.version}`), ['a@x:again:1002']);
+});
+
+test('removals are remembered within a bound; whoever needs an older one gets the complete roster', () => {
+  let roster = put(EMPTY, 'first@x');
+  const old = `${roster.version}`;
+  for (let n = 0; n < 101; n++) roster = remove(put(roster, `${n}@x`), `${n}@x`);
+  assert.equal(roster.removed.length, 100);
+  assert.equal(pushesSince(roster, old), undefined);
+  assert.equal(pushesSince(roster, `${roster.since}`)?.length, 100);
+});
+
+test('RFC 6121 A.1: a stranger that waits for an answer is in no list, and changes no version', () => {
+  const roster = put(EMPTY, 'a@x');
+  const stranger: Draft = { ...listed('stranger@x'), state: 'none + in', listed: false };
+  const asked = withItem(roster, 'stranger@x', stranger, 2000, false);
+  assert.equal(asked.version, roster.version);
+  assert.deepEqual(told(asked, `${roster.version}`), []);
+  assert.equal(wholeRoster(asked).getChildren('item').length, 1);
+});
+
+test('an address that is also a word of the language is an address', () => {
+  const roster = put(put(EMPTY, '__proto__'), 'constructor');
+  assert.deepEqual(Object.keys(roster.items), ['__proto__', 'constructor']);
+  assert.equal(wholeRoster(roster).getChildren('item').length, 2);
+  assert.equal(wholeRoster(remove(roster, '__proto__')).getChildren('item').length, 1);
+});

@@ -24,6 +24,8 @@ export interface C2SOptions {
   readonly maxPendingWork: number;
   /** Output waiting for one client; above it, nothing is read from it, and read again below half of it. */
   readonly outputMarkBytes: number;
+  /** How long that much may wait without having gone out completely. */
+  readonly outputTimeoutMs: number;
   readonly timeouts: Partial<StreamTimeouts>;
 }
 
@@ -33,5 +35,6 @@ export const C2S_DEFAULTS: C2SOptions = {
   authFailureDelayMs: 500,
   maxPendingWork: 64,
   outputMarkBytes: 256 * 1024,
+  outputTimeoutMs: 5 * 60 * 1000,
   timeouts: {},
 };

@@ -6,6 +6,7 @@ import { HandlerError } from '../core/hooks.ts';
 import type { LocalHost } from '../core/host.ts';
 import { checkStanza, emptyResult, isLegacySession, isStanza, stampStanza } from '../core/stanza-rules.ts';
 import type { StreamCloseCause, StreamHandler, XmlStream } from '../stream/stream.ts';
+import type { Timer } from '../util/clock.ts';
 import { newId } from '../util/ids.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Element, Stanza } from '../xml/element.ts';
@@ -33,6 +34,8 @@ export class C2SSession implements Contract {
   #host: LocalHost | undefined;
   #jid: Jid | undefined;
   #pendingWork = 0;
+  /** Runs while the client has much to read. */
+  #stuck: Timer | undefined;
 
   constructor(stream: XmlStream, context: C2SContext, options: C2SOptions) {
     this.#stream = stream;
@@ -90,8 +93,7 @@ export class C2SSession implements Contract {
 
   /** Goes on with another stream, on which the client has authenticated anew (XEP-0198 §5). */
   attach(stream: XmlStream): void {
-    const former = this.#stream;
-    this.#stream = undefined;
+    const former = this.#release();
     former?.close(new StreamError('conflict', 'Resumed on another stream'));
     this.phase = 'bound';
     this.remoteAddress = stream.remoteAddress;
@@ -103,7 +105,7 @@ export class C2SSession implements Contract {
   /** The stream is gone without having been closed. The session sleeps if somebody will wake it, else it ends. */
   detach(error: Error): void {
     if (this.phase !== 'bound') return;
-    this.#stream = undefined;
+    this.#release();
     if (this.#mayBeResumed(error)) {
       this.phase = 'asleep';
       this.log.info('client asleep', { why: error.message });
@@ -112,12 +114,10 @@ export class C2SSession implements Contract {
 
   /** Gives up the stream of a session that is not bound, to be attached to the one that it resumes. */
   release(): XmlStream | undefined {
-    const stream = this.#stream;
     if (this.phase !== 'binding') return undefined;
-    this.#stream = undefined;
     this.phase = 'closed';
     this.#context.negotiating?.delete(this);
-    return stream;
+    return this.#release();
   }
 
   send(element: Element): boolean {
@@ -154,6 +154,14 @@ export class C2SSession implements Contract {
     if (this.#pendingWork > this.#options.maxPendingWork) stream.pause('work');
   }
 
+  #release(): XmlStream | undefined {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    this.#stuck?.cancel();
+    this.#stuck = undefined;
+    return stream;
+  }
+
   /** What a stream says counts only while it is this session's. */
   #handlerFor(stream: XmlStream): StreamHandler {
     return {
@@ -165,7 +173,7 @@ export class C2SSession implements Contract {
         if (this.#stream === stream) this.#streamClosed(error, cause);
       },
       onDrain: () => {
-        if (stream.connection.queuedBytes <= this.#options.outputMarkBytes / 2) stream.unpause('output');
+        if (stream.connection.queuedBytes <= this.#options.outputMarkBytes / 2) this.#drained(stream);
       },
     };
   }
@@ -191,7 +199,7 @@ export class C2SSession implements Contract {
   #end(error: Error | undefined): void {
     if (this.phase === 'closed') return;
     this.phase = 'closed';
-    this.#stream = undefined;
+    this.#release();
     this.host.sessions.remove(this);
     this.log.info('client gone', { jid: `${this.jid}`, ...(error ? { why: error.message } : {}) });
     this.host.hooks.notify('resource-unbind', { session: this, error });
@@ -259,7 +267,18 @@ export class C2SSession implements Contract {
   /** A client that does not read is not read either, before its queue grows until the connection is cut. */
   #write(stream: XmlStream, element: Element): boolean {
     const accepted = stream.send(element);
-    if (stream.connection.queuedBytes > this.#options.outputMarkBytes) stream.pause('output');
+    if (stream.connection.queuedBytes > this.#options.outputMarkBytes && this.#stuck === undefined) {
+      stream.pause('output');
+      const givenUp = new StreamError('connection-timeout', 'You do not read what you are sent');
+      const giveUp = () => stream.close(givenUp, 'timeout');
+      this.#stuck = this.#context.clock.after(this.#options.outputTimeoutMs, giveUp);
+    }
     return accepted;
+  }
+
+  #drained(stream: XmlStream): void {
+    stream.unpause('output');
+    this.#stuck?.cancel();
+    this.#stuck = undefined;
   }
 }

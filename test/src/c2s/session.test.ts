@@ -434,6 +434,19 @@ describe('flow', () => {
     assert.equal(harness.host.sessions.size, 1);
   });
 
+  test('a client that reads nothing of a full queue for five minutes is given up', async (t) => {
+    const harness = await startHarness(t);
+    const client = await harness.bound('balcony');
+    client.peer.stopReading();
+    harness.session(BALCONY).send(xml('message', {}, xml('body', {}, 'x'.repeat(512 * 1024))));
+    await harness.clock.advance(5 * 60 * 1000 - 1);
+    assert.equal(harness.host.sessions.size, 1);
+    await harness.clock.advance(1);
+    assert.equal(harness.host.sessions.size, 0);
+    await harness.clock.advance(5_000);
+    assert.equal(harness.clock.pending, 0, 'nothing waits for the client any more');
+  });
+
   test('a client that never reads is cut off, and its session with it', async (t) => {
     const harness = await startHarness(t);
     const client = await harness.bound('balcony', 'juliet', { maxQueuedBytes: 1024 * 1024 });

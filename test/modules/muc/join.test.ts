@@ -1,0 +1,362 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ScriptedClient } from '../../support/client.ts';
+import {
+  configured,
+  enters,
+  HALL,
+  joined,
+  MUC,
+  roomServer,
+  roomWith,
+  settled,
+  USER,
+  userOf,
+} from './rooms.ts';
+
+const ID = `<occupant-id xmlns='urn:xmpp:occupant-id:0' id='{any}'/>`;
+
+/** The refusal of a join, with the `x` that marks it. */
+async function isRefused(
+  client: ScriptedClient,
+  nick: string,
+  type: string,
+  condition: string,
+): Promise<void> {
+  await client.receives(`
+    <presence type='error' id='join' from='${HALL}/${nick}' to='${client.jid}'>
+      <x xmlns='${MUC}'/>
+      <error type='${type}' by='${HALL}'>
+        <${condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>
+        <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>{any}</text>
+      </error>
+    </presence>`);
+}
+
+async function isRefusedWithoutText(client: ScriptedClient, nick: string, type: string, condition: string) {
+  await client.receives(`
+    <presence type='error' id='join' from='${HALL}/${nick}' to='${client.jid}'>
+      <x xmlns='${MUC}'/>
+      <error type='${type}' by='${HALL}'><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>
+    </presence>`);
+}
+
+test('XEP-0045 §10.1.1: who enters a room that does not exist creates and owns it (201)', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  enters(romeo, 'Romeo');
+  const self = await romeo.receives(`
+    <presence from='${HALL}/Romeo' to='romeo@localhost/orchard'>
+      <x xmlns='${USER}'>
+        <item affiliation='owner' role='moderator' jid='romeo@localhost/orchard'/>
+        <status code='110'/><status code='201'/>
+      </x>
+      ${ID}
+    </presence>`);
+  assert.equal(self.attrs.id, 'join', '§7.2.2: the id of the join comes back');
+  await romeo.receives(`
+    <message type='groupchat' from='${HALL}' to='romeo@localhost/orchard'><subject/></message>`);
+  await romeo.receivesNothing();
+});
+
+test('XEP-0045 §7.1: others first, then oneself, history, the subject, and live messages last', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const nurse = await server.client('nurse@localhost/house');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  await joined(nurse, 'Nurse');
+  romeo.send(`<message to='${HALL}' type='groupchat' id='s'><subject>Verona</subject></message>`);
+  romeo.send(`<message to='${HALL}' type='groupchat' id='1'><body>But soft!</body></message>`);
+  await nurse.skipUntil((element) => element.attrs.id === '1');
+
+  enters(juliet, 'Juliet');
+  await juliet.receivesInAnyOrder(
+    `<presence from='${HALL}/Romeo' to='${juliet.jid}'>
+      <x xmlns='${USER}'><item affiliation='owner' role='moderator'/></x>${ID}
+    </presence>`,
+    `<presence from='${HALL}/Nurse' to='${juliet.jid}'>
+      <x xmlns='${USER}'><item affiliation='none' role='participant'/></x>${ID}
+    </presence>`,
+  );
+  await juliet.receives(
+    `<presence from='${HALL}/Juliet' to='${juliet.jid}'>
+      <x xmlns='${USER}'>
+        <item affiliation='none' role='participant' jid='${juliet.jid}'/><status code='110'/>
+      </x>${ID}
+    </presence>`,
+  );
+  await juliet.receives(
+    `<message type='groupchat' from='${HALL}/Romeo' to='${juliet.jid}' id='1'>
+      <body>But soft!</body>${ID}<delay xmlns='urn:xmpp:delay' from='${HALL}' stamp='{any}'/>
+    </message>`,
+  );
+  await juliet.receives(
+    `<message type='groupchat' from='${HALL}/Romeo' to='${juliet.jid}'>
+      <subject>Verona</subject><delay xmlns='urn:xmpp:delay' from='${HALL}' stamp='{any}'/>${ID}
+    </message>`,
+  );
+  romeo.send(`<message to='${HALL}' type='groupchat' id='2'><body>It is the east</body></message>`);
+  await juliet.receives(
+    `<message type='groupchat' from='${HALL}/Romeo' to='${juliet.jid}' id='2'>
+      <body>It is the east</body>${ID}
+    </message>`,
+  );
+});
+
+test('XEP-0045 §7.2.4: only moderators of a semi-anonymous room see real addresses', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const nurse = await server.client('nurse@localhost/house');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  await joined(nurse, 'Nurse');
+  await settled(romeo);
+  enters(juliet, 'Juliet');
+  const open = await romeo.receives(`
+    <presence from='${HALL}/Juliet' to='${romeo.jid}'>
+      <x xmlns='${USER}'><item affiliation='none' role='participant' jid='${juliet.jid}'/></x>${ID}
+    </presence>`);
+  const closed = await nurse.receives(`
+    <presence from='${HALL}/Juliet' to='${nurse.jid}'>
+      <x xmlns='${USER}'><item affiliation='none' role='participant'/></x>${ID}
+    </presence>`);
+  assert.equal(
+    open.getChild('occupant-id', 'urn:xmpp:occupant-id:0')?.attrs.id,
+    closed.getChild('occupant-id', 'urn:xmpp:occupant-id:0')?.attrs.id,
+  );
+});
+
+test('XEP-0045 §7.2.3: a non-anonymous room shows addresses to all and warns who enters (100)', async (t) => {
+  const server = await roomServer(t, 'muc_room_default_public_jids = true');
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  const seen = (await joined(juliet, 'Juliet')).filter(({ name }) => name === 'presence').map(userOf);
+  assert.deepEqual(seen, [
+    { affiliation: 'owner', role: 'moderator', jid: romeo.jid, nick: undefined, codes: [] },
+    { affiliation: 'none', role: 'participant', jid: juliet.jid, nick: undefined, codes: ['100', '110'] },
+  ]);
+});
+
+test('XEP-0045 §7.2.10: while the owner has not configured a room it is not there for others', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await joined(romeo, 'Romeo');
+  enters(juliet, 'Juliet');
+  await isRefused(juliet, 'Juliet', 'cancel', 'item-not-found');
+  await configured(romeo);
+  await joined(juliet, 'Juliet');
+});
+
+test('muc_room_locking = false: others may enter a new room at once', async (t) => {
+  const server = await roomServer(t, 'muc_room_locking = false');
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await joined(romeo, 'Romeo');
+  await joined(juliet, 'Juliet');
+});
+
+test('XEP-0045 §7.2.8: a nick belongs to one user', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  enters(juliet, 'Romeo');
+  await isRefusedWithoutText(juliet, 'Romeo', 'cancel', 'conflict');
+  await romeo.receivesNothing();
+});
+
+test('XEP-0045 §7.2.8: several clients of one user share a nick, and all hear everything', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const phone = await server.client('romeo@localhost/phone');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  await joined(juliet, 'Juliet');
+  await settled(romeo);
+
+  const seen = await joined(phone, 'Romeo');
+  assert.deepEqual(
+    seen.map(({ attrs }) => attrs.from),
+    [`${HALL}/Juliet`, `${HALL}/Romeo`, HALL],
+    'the nick is shown once',
+  );
+  juliet.send(`<message to='${HALL}' type='groupchat' id='1'><body>Ay me!</body></message>`);
+  for (const client of [romeo, phone]) await client.skipUntil((element) => element.attrs.id === '1');
+  phone.send(`<message to='${HALL}' type='groupchat' id='2'><body>She speaks.</body></message>`);
+  const said = await juliet.skipUntil((element) => element.attrs.id === '2');
+  assert.equal(said.attrs.from, `${HALL}/Romeo`);
+  juliet.send(`<message to='${HALL}/Romeo' type='chat' id='3'><body>Romeo?</body></message>`);
+  for (const client of [romeo, phone]) await client.skipUntil((element) => element.attrs.id === '3');
+});
+
+test('XEP-0045 §7.2.1: a join without a nick is jid-malformed', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  romeo.send(`<presence to='${HALL}' id='join'><x xmlns='${MUC}'/></presence>`);
+  await romeo.receives(`
+    <presence type='error' from='${HALL}' to='${romeo.jid}'>
+      <x xmlns='${MUC}'/>
+      <error type='modify' by='${HALL}'>
+        <jid-malformed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>
+        <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>{any}</text>
+      </error>
+    </presence>`);
+});
+
+test('XEP-0045 §17.1: a nick that nobody can see, or of any length, is refused', async (t) => {
+  const server = await roomServer(t, 'muc_max_nick_length = 5');
+  const romeo = await server.client('romeo@localhost/orchard');
+  enters(romeo, 'Romeo!');
+  await isRefused(romeo, 'Romeo!', 'modify', 'policy-violation');
+  romeo.send(`<presence to='${HALL}/&#xAD;' id='join'><x xmlns='${MUC}'/></presence>`);
+  const refused = await romeo.next();
+  assert.equal(refused.attrs.type, 'error');
+  assert.ok(refused.getChild('error')?.getChild('jid-malformed', 'urn:ietf:params:xml:ns:xmpp-stanzas'));
+});
+
+test('XEP-0045 §7.2.5: a password must be right', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo', {
+    'muc#roomconfig_passwordprotectedroom': '1',
+    'muc#roomconfig_roomsecret': 'cauldronburn',
+  });
+  enters(juliet, 'Juliet');
+  await isRefused(juliet, 'Juliet', 'auth', 'not-authorized');
+  enters(juliet, 'Juliet', '<password>double</password>');
+  await isRefused(juliet, 'Juliet', 'auth', 'not-authorized');
+  const seen = await joined(juliet, 'Juliet', '<password>cauldronburn</password>');
+  assert.doesNotMatch(seen.join(''), /cauldronburn/);
+  assert.doesNotMatch(String(await romeo.next()), /cauldronburn/);
+});
+
+test('XEP-0045 §7.2.6: a members-only room refuses strangers', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo', { 'muc#roomconfig_membersonly': '1' });
+  enters(juliet, 'Juliet');
+  await isRefused(juliet, 'Juliet', 'auth', 'registration-required');
+});
+
+test('XEP-0045 §7.2.9: a full room refuses others than admins', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const phone = await server.client('romeo@localhost/phone');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo', { 'muc#roomconfig_maxusers': '1' });
+  enters(juliet, 'Juliet');
+  await isRefused(juliet, 'Juliet', 'wait', 'service-unavailable');
+  await joined(phone, 'Romeo II');
+});
+
+test('XEP-0045 §7.2.17: presence without x from outside gets a kick with 110, 307 and 333', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  juliet.send(`<presence to='${HALL}/Juliet'/>`);
+  await juliet.receives(`
+    <presence type='unavailable' from='${HALL}/Juliet' to='${juliet.jid}'>
+      <x xmlns='${USER}'>
+        <item affiliation='none' role='none'><reason>You are not in the room.</reason></item>
+        <status code='110'/><status code='307'/><status code='333'/>
+      </x>
+    </presence>`);
+  await romeo.receivesNothing();
+});
+
+test('XEP-0045 §17.3: who enters again is sent everything again, and others nothing', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  const first = await joined(juliet, 'Juliet');
+  await settled(romeo);
+  const second = await joined(juliet, 'Juliet');
+  assert.deepEqual(second.map(String), first.map(String));
+  await romeo.receivesNothing();
+});
+
+test('XEP-0045 §17.3: others hear of who enters again when the presence is another', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  await joined(juliet, 'Juliet');
+  await settled(romeo);
+  juliet.send(`<presence to='${HALL}/Juliet'><show>away</show><x xmlns='${MUC}'/></presence>`);
+  const news = await romeo.next();
+  assert.equal(news.getChildText('show'), 'away');
+  assert.deepEqual(userOf(news).codes, []);
+});
+
+test('XEP-0045 §17.3: what only the room may say does not pass through it', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  juliet.send(`
+    <presence to='${HALL}/Juliet'>
+      <x xmlns='${MUC}'/>
+      <status>hello</status>
+      <x xmlns='${USER}'><item affiliation='owner' role='moderator'/><status code='110'/></x>
+      <occupant-id xmlns='urn:xmpp:occupant-id:0' id='somebody else'/>
+      <c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='n' ver='v'/>
+    </presence>`);
+  await romeo.receives(`
+    <presence from='${HALL}/Juliet' to='${romeo.jid}'>
+      <status>hello</status>
+      <c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='n' ver='v'/>
+      <x xmlns='${USER}'><item affiliation='none' role='participant' jid='${juliet.jid}'/></x>
+      ${ID}
+    </presence>`);
+});
+
+test('XEP-0045 §7.2.11: creating rooms may be restricted', async (t) => {
+  const server = await roomServer(t, 'restrict_room_creation = true');
+  const romeo = await server.client('romeo@localhost/orchard');
+  enters(romeo, 'Romeo');
+  await isRefused(romeo, 'Romeo', 'cancel', 'not-allowed');
+});
+
+test('the number of rooms is bounded', async (t) => {
+  const server = await roomServer(t, 'muc_max_rooms = 1');
+  const romeo = await server.client('romeo@localhost/orchard');
+  await joined(romeo, 'Romeo', '', 'first@rooms.localhost');
+  enters(romeo, 'Romeo');
+  await isRefused(romeo, 'Romeo', 'wait', 'resource-constraint');
+});
+
+test('a presence that all who enter would have to be sent is bounded', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  romeo.send(
+    `<presence to='${HALL}/Romeo' id='join'><status>${'x'.repeat(20_000)}</status><x xmlns='${MUC}'/></presence>`,
+  );
+  await isRefused(romeo, 'Romeo', 'modify', 'policy-violation');
+  enters(romeo, 'Romeo');
+  assert.deepEqual(userOf(await romeo.next()).codes, ['110', '201'], 'no room was left behind');
+});
+
+test('XEP-0421 §4: the occupant id is the same at each visit and another for another user', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  const idOf = (seen: Awaited<ReturnType<typeof joined>>, nick: string) =>
+    seen
+      .find(({ name, attrs }) => name === 'presence' && attrs.from === `${HALL}/${nick}`)
+      ?.getChild('occupant-id', 'urn:xmpp:occupant-id:0')?.attrs.id;
+  await roomWith(romeo, 'Romeo');
+  const first = await joined(juliet, 'Juliet');
+  juliet.send(`<presence to='${HALL}/Juliet' type='unavailable'/>`);
+  await juliet.next();
+  const second = await joined(juliet, 'Capulet');
+  assert.ok(idOf(first, 'Juliet'));
+  assert.equal(idOf(second, 'Capulet'), idOf(first, 'Juliet'));
+  assert.notEqual(idOf(second, 'Romeo'), idOf(first, 'Juliet'));
+});

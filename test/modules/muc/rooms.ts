@@ -1,0 +1,105 @@
+// What the conversations with rooms have in common.
+
+import type { TestContext } from 'node:test';
+import type { Element } from '../../../src/xml/element.ts';
+import type { ScriptedClient } from '../../support/client.ts';
+import { startServer, type TestServer, type TestServerOptions } from '../../support/server.ts';
+
+export const MUC = 'http://jabber.org/protocol/muc';
+export const USER = `${MUC}#user`;
+export const ADMIN = `${MUC}#admin`;
+export const OWNER = `${MUC}#owner`;
+export const HALL = 'hall@rooms.localhost';
+
+/** Two hosts: users on `localhost`, rooms on `rooms.localhost`; `options` are the room service's, as TOML. */
+export function roomServer(
+  t: TestContext,
+  options = '',
+  more: Partial<TestServerOptions> = {},
+): Promise<TestServer> {
+  const config = `
+[hosts."localhost"]
+modules_enabled = ["message", "presence"]
+[hosts."rooms.localhost"]
+component = "muc"
+${options}`;
+  return startServer(t, { config, ...more });
+}
+
+/** Sends the join alone. */
+export function enters(client: ScriptedClient, nick: string, inside = '', room = HALL): void {
+  client.send(`<presence to='${room}/${nick}' id='join'><x xmlns='${MUC}'>${inside}</x></presence>`);
+}
+
+/** Enters and takes away all that a room says at that, up to the subject. */
+export async function joined(
+  client: ScriptedClient,
+  nick: string,
+  inside = '',
+  room = HALL,
+): Promise<Element[]> {
+  enters(client, nick, inside, room);
+  const seen: Element[] = [];
+  await client.skipUntil((element) => {
+    seen.push(element);
+    return element.name === 'message' && element.getChild('subject') !== undefined;
+  });
+  return seen;
+}
+
+/** The owner makes an instant room, or with `fields` a configured one. */
+export async function roomWith(
+  owner: ScriptedClient,
+  nick: string,
+  fields: Record<string, string | string[]> = {},
+): Promise<void> {
+  await joined(owner, nick);
+  await configured(owner, fields);
+}
+
+/** Submits a configuration and takes away its result, and whatever the room says about the change. */
+export async function configured(
+  owner: ScriptedClient,
+  fields: Record<string, string | string[]> = {},
+): Promise<void> {
+  owner.send(`<iq type='set' id='config' to='${HALL}'><query xmlns='${OWNER}'>${form(fields)}</query></iq>`);
+  await owner.skipUntil(`<iq type='result' id='config' from='${HALL}' to='${owner.jid}'/>`);
+  await settled(owner);
+}
+
+/** Takes away everything that is under way to a client. */
+export async function settled(client: ScriptedClient): Promise<void> {
+  client.send(`<iq type='get' id='settled' to='${HALL}'><query xmlns='urn:enjamb:test:nothing'/></iq>`);
+  await client.skipUntil((element) => element.attrs.id === 'settled');
+}
+
+export function form(fields: Record<string, string | string[]>): string {
+  const all = Object.keys(fields).length === 0 ? {} : { FORM_TYPE: `${MUC}#roomconfig`, ...fields };
+  const inside = Object.entries(all).map(
+    ([name, values]) =>
+      `<field var='${name}'>${[values]
+        .flat()
+        .map((value) => `<value>${value}</value>`)
+        .join('')}</field>`,
+  );
+  return `<x xmlns='jabber:x:data' type='submit'>${inside.join('')}</x>`;
+}
+
+/** What a presence says in its muc#user `x`. */
+export function userOf(presence: Element): {
+  affiliation: string | undefined;
+  role: string | undefined;
+  jid: string | undefined;
+  nick: string | undefined;
+  codes: (string | undefined)[];
+} {
+  const x = presence.getChild('x', USER);
+  const { affiliation, role, jid, nick } = x?.getChild('item')?.attrs ?? {};
+  return {
+    affiliation,
+    role,
+    jid,
+    nick,
+    codes: x?.getChildren('status').map(({ attrs }) => attrs.code) ?? [],
+  };
+}

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { canonicalDomain } from './addresses.ts';
 import {
   CORE_OPTIONS,
   type ComponentKind,
@@ -26,7 +27,7 @@ export interface ConfigSource {
 }
 
 export interface HostConfig {
-  /** Lower case. */
+  /** As addresses have it (RFC 7622 §3.2): `xn--mnchen-3ya.example` is `münchen.example`. */
   readonly domain: string;
   /** What kind of service it is; `undefined` for a host with users. */
   readonly component: ComponentKind | undefined;
@@ -116,7 +117,7 @@ function hostConfig(name: string, own: Table, top: Table, known: KnownOptions): 
   );
   const merged = { ...top, ...own };
   return {
-    domain: name.toLowerCase(),
+    domain: canonicalDomain(name) ?? name,
     component,
     componentSecret,
     modules: resolveModules(own, top, component, known),

@@ -1,6 +1,6 @@
 // The options that the server itself reads, as opposed to those that modules declare.
 
-import { boolean, integer, jid, list, oneOf, rate, record, size, string } from './options.ts';
+import { boolean, domain, integer, jid, list, oneOf, rate, record, size, string } from './options.ts';
 
 const port = integer('A TCP port; 0 lets the system choose', { min: 0, max: 65_535 });
 const address = string('An IP address of this machine, or "*" for all', {
@@ -10,10 +10,6 @@ const address = string('An IP address of this machine, or "*" for all', {
 const moduleName = string('The name of a module', {
   pattern: /^[@\w./-]{1,200}$/,
   expected: 'the name of a module such as "ping_muc"',
-});
-const domain = string('A domain', {
-  pattern: /^[^\s@/"'<>&:]{1,253}$/u,
-  expected: 'a domain such as "example.org"',
 });
 const ports = (doc: string, fallback: readonly number[]) => list(doc, port, { default: fallback });
 const addresses = (doc: string, fallback: readonly string[]) => list(doc, address, { default: fallback });
@@ -85,7 +81,9 @@ export const HOST_OPTIONS = {
     'Other servers need a valid certificate; false: dialback may authenticate one whose certificate is not valid',
     { default: true },
   ),
-  s2s_insecure_domains: list('Servers whose certificate need not be valid', domain, { default: [] }),
+  s2s_insecure_domains: list('Servers whose certificate need not be valid', domain('A domain'), {
+    default: [],
+  }),
   allow_unencrypted_plain_auth: boolean('Clients may send their password over an unencrypted connection', {
     default: false,
   }),

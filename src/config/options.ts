@@ -1,5 +1,6 @@
 // The option builders: one declaration gives the validator, the default, the static type and the documentation.
 
+import { canonicalDomain, canonicalJid } from './addresses.ts';
 import {
   type Common,
   collect,
@@ -162,6 +163,15 @@ export function jid(doc: string, settings: Common & { bare?: boolean } = {}): Op
   );
 }
 
+/** A domain; the code gets its canonical text. */
+export function domain(doc: string, settings: Optional): Option<string | undefined>;
+export function domain(doc: string, settings?: Default<string>): Option<string>;
+export function domain(doc: string, settings: Common = {}): Option<unknown> {
+  return define(doc, settings, 'a domain such as "example.org"', (raw) =>
+    typeof raw === 'string' ? canonicalDomain(raw) : undefined,
+  );
+}
+
 /** Several values of one kind. */
 export function list<T>(
   doc: string,
@@ -235,15 +245,4 @@ function range(
 
 function requiresNone(fields: Options): boolean {
   return Object.values(fields).every((field) => !field.required);
-}
-
-/** Lower-cases what RFC 7622 compares without case; the full rules are applied where addresses meet stanzas. */
-function canonicalJid(raw: string, bare: boolean): string | undefined {
-  const match = /^(?:([^@/"&'<>:\s]{1,1023})@)?([^@/\s]{1,1023})(?:\/(.{1,1023}))?$/u.exec(
-    raw.normalize('NFC'),
-  );
-  if (match === null || (bare && match[3] !== undefined)) return undefined;
-  const [, local, domain = '', resource] = match;
-  const prefix = local === undefined ? '' : `${local.toLowerCase()}@`;
-  return `${prefix}${domain.toLowerCase()}${resource === undefined ? '' : `/${resource}`}`;
 }

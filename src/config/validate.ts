@@ -1,5 +1,6 @@
 // Finds every mistake in a parsed configuration: unknown words, wrong values, impossible combinations.
 
+import { canonicalDomain } from './addresses.ts';
 import type { KnownOptions } from './config.ts';
 import {
   COMPONENT_KINDS,
@@ -72,23 +73,19 @@ function checkHosts(hosts: unknown, known: KnownOptions, report: Report): void {
 
 function checkHostName(name: string, seen: Set<string>, report: Report): void {
   const path = ['hosts', name];
-  if (!isDomain(name)) {
+  const domain = canonicalDomain(name);
+  if (domain === undefined) {
     const hint = name.includes('@')
       ? `a host is a domain, without the part up to the "@"`
       : 'only letters, digits, hyphens and dots, such as "example.org"';
     report(path, { expected: 'a domain name', got: show(name), hint });
+    return;
   }
-  if (seen.has(name.toLowerCase())) {
-    report(path, { expected: 'every host once', got: show(name), hint: 'domains are compared without case' });
+  if (seen.has(domain)) {
+    const hint = `this is ${domain}, which stands above; domains are compared without case`;
+    report(path, { expected: 'every host once', got: show(name), hint });
   }
-  seen.add(name.toLowerCase());
-}
-
-/** Labels of letters, digits and inner hyphens (letters of any script), or an IP literal as RFC 7622 §3.2 has it. */
-function isDomain(name: string): boolean {
-  if (/^\[[0-9a-fA-F:.]+\]$/.test(name)) return true;
-  const labels = name.split('.');
-  return name.length <= 253 && labels.every((label) => /^(?!-)[\p{L}\p{M}\p{N}-]{1,63}(?<!-)$/u.test(label));
+  seen.add(domain);
 }
 
 function checkHost(

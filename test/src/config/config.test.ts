@@ -124,7 +124,9 @@ const MISTAKES: readonly (readonly [rule: string, text: string, problems: readon
   [
     'a host twice, in different case',
     '[hosts."a.b"]\n[hosts."A.b"]',
-    ['2:8 hosts."A.b" | every host once | "A.b" | domains are compared without case'],
+    [
+      '2:8 hosts."A.b" | every host once | "A.b" | this is a.b, which stands above; domains are compared without case',
+    ],
   ],
   [
     'an external component without a secret',
@@ -226,6 +228,14 @@ test('a key at the top is the default of all hosts, one under a host is that hos
 
 test('an option that the file does not name has its default', () => {
   assert.equal(host(load('[hosts.a]'), 'a').get(PING_MUC).ping_muc_delay, 60_000);
+});
+
+test('RFC 7622 §3.2: a host has one name, however the file writes it', () => {
+  assert.equal(load('[hosts."XN--mnchen-3ya.example"]').hosts[0]?.domain, 'münchen.example');
+  assert.equal(load('[hosts."MÜNCHEN.example"]').hosts[0]?.domain, 'münchen.example');
+  assert.deepEqual(load('s2s_insecure_domains = ["B.Example"]\n[hosts.a]').core.s2s_insecure_domains, [
+    'b.example',
+  ]);
 });
 
 test('limits: a table, false as a whole, false for one, a rate of 0', () => {

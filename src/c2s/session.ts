@@ -2,7 +2,6 @@
 // (docs/adr/0002). Whether a session outlives its stream is decided by whoever answers `c2s-disconnect`.
 
 import type { C2SState, C2SSession as Contract } from '../api/session.ts';
-import { HandlerError } from '../core/hooks.ts';
 import type { LocalHost } from '../core/host.ts';
 import { checkStanza, emptyResult, isLegacySession, isStanza, stampStanza } from '../core/stanza-rules.ts';
 import type { StreamCloseCause, StreamHandler, XmlStream } from '../stream/stream.ts';
@@ -10,10 +9,11 @@ import type { Timer } from '../util/clock.ts';
 import { newId } from '../util/ids.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Element, Stanza } from '../xml/element.ts';
-import { StanzaError, StreamError } from '../xml/errors.ts';
+import { StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import type { C2SContext, C2SOptions } from './context.ts';
 import { acceptIn, type Phase } from './phases.ts';
+import { passIn, passOut } from './wire.ts';
 
 /** Only a stream that broke can be taken up again; one that was closed, by whom ever, has ended the session. */
 const RESUMABLE: ReadonlySet<StreamCloseCause> = new Set(['reset', 'timeout']);
@@ -58,8 +58,7 @@ export class C2SSession implements Contract {
 
   /** The full JID; before binding the bare one, before authentication that of the host. */
   get jid(): Jid {
-    this.#jid ??= Jid.of(undefined, this.host.domain);
-    return this.#jid;
+    return this.#jid ?? Jid.of(undefined, this.host.domain);
   }
 
   get connected(): boolean {
@@ -106,10 +105,12 @@ export class C2SSession implements Contract {
   detach(error: Error): void {
     if (this.phase !== 'bound') return;
     this.#release();
-    if (this.#mayBeResumed(error)) {
-      this.phase = 'asleep';
-      this.log.info('client asleep', { why: error.message });
-    } else this.#end(error);
+    if (!this.#mayBeResumed(error)) {
+      this.#end(error);
+      return;
+    }
+    this.phase = 'asleep';
+    this.log.info('client asleep', { why: error.message });
   }
 
   /** Gives up the stream of a session that is not bound, to be attached to the one that it resumes. */
@@ -122,7 +123,7 @@ export class C2SSession implements Contract {
 
   send(element: Element): boolean {
     if (this.phase !== 'bound' && this.phase !== 'asleep') return false;
-    const left = this.#outgoing(element);
+    const left = passOut(this, element);
     if (typeof left === 'boolean') return left;
     if (this.#stream === undefined) return this.phase === 'asleep';
     return this.#write(this.#stream, left);
@@ -188,7 +189,8 @@ export class C2SSession implements Contract {
 
   #mayBeResumed(error: Error): boolean {
     try {
-      return this.host.hooks.fire('c2s-disconnect', { session: this, error }) === 'sleep';
+      const answer = this.host.hooks.fire('c2s-disconnect', { session: this, error });
+      return answer === 'sleep' && this.phase === 'bound'; // A handler may have closed it.
     } catch (failure) {
       this.log.error('handler failed', { event: 'c2s-disconnect', error: failure });
       return false;
@@ -209,7 +211,7 @@ export class C2SSession implements Contract {
 
   #receive(received: Element, lang: string | undefined): void {
     const kind = acceptIn(this.phase, received);
-    const element = this.#incoming(received);
+    const element = passIn(this, received, this.#context.router);
     if (element === undefined || this.phase !== 'bound') return;
     if (kind !== 'nonza' && isStanza(element)) {
       this.#submit(stampStanza(element, this.jid, lang));
@@ -224,45 +226,11 @@ export class C2SSession implements Contract {
     const { router } = this.#context;
     const problem = checkStanza(stanza);
     if (problem) router.bounce(stanza, problem);
-    else if (isLegacySession(stanza)) router.route(emptyResult(stanza, this.jid), this.host.origin);
+    else if (isLegacySession(stanza, this.jid)) router.route(emptyResult(stanza, this.jid), this.host.origin);
     else router.submit(this, stanza);
   }
 
-  /** What `c2s-in` leaves of an element. A handler that fails refuses it. @throws StreamError a handler's */
-  #incoming(element: Element): Element | undefined {
-    if (!this.host.hooks.has('c2s-in')) return element;
-    const event = { session: this, element };
-    try {
-      return this.host.hooks.fire('c2s-in', event) === 'handled' ? undefined : event.element;
-    } catch (thrown) {
-      const cause = thrown instanceof HandlerError ? thrown.cause : thrown;
-      if (cause instanceof StreamError) throw cause;
-      this.#refuse(element, cause);
-      return undefined;
-    }
-  }
-
-  #refuse(element: Element, cause: unknown): void {
-    const isRefusal = cause instanceof StanzaError;
-    if (!isRefusal) this.log.error('handler failed', { event: 'c2s-in', error: cause });
-    if (!isStanza(element)) return;
-    const error = isRefusal ? cause : new StanzaError('internal-server-error');
-    this.#context.router.bounce(element.with({ from: `${this.jid}` }), error);
-  }
-
   // ── To the client ────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** What `c2s-out` leaves of an element; true when a handler has taken it, false when one has failed. */
-  #outgoing(element: Element): Element | boolean {
-    if (!this.host.hooks.has('c2s-out')) return element;
-    const event = { session: this, element };
-    try {
-      return this.host.hooks.fire('c2s-out', event) === 'handled' || event.element;
-    } catch (error) {
-      this.log.error('handler failed', { event: 'c2s-out', error });
-      return false;
-    }
-  }
 
   /** A client that does not read is not read either, before its queue grows until the connection is cut. */
   #write(stream: XmlStream, element: Element): boolean {

@@ -66,8 +66,11 @@ function isOwn(from: string, sender: Jid): boolean {
 }
 
 /** The request for a session that RFC 3921 §3 wanted and RFC 6120 made needless: answered, and nothing more. */
-export function isLegacySession(iq: Stanza): boolean {
-  return iq.name === 'iq' && iq.attrs.type === 'set' && iq.getChild('session', NS.SESSION) !== undefined;
+export function isLegacySession(iq: Stanza, sender: Jid): boolean {
+  const { to, type } = iq.attrs;
+  if (iq.name !== 'iq' || type !== 'set') return false;
+  const isForUs = to === undefined || to === sender.domain || to === sender.bare;
+  return isForUs && iq.getChild('session', NS.SESSION) !== undefined;
 }
 
 /** `account` answers where the request was for nobody in particular (RFC 6120 §8.1.1.1). */

@@ -249,6 +249,10 @@ describe('binding', () => {
       await client.reads(/<iq [^>]*\/>/),
       `<iq type='result' id='s1' from='juliet@${DOMAIN}' to='juliet@${DOMAIN}/balcony'/>`,
     );
+    client.send(
+      `<iq type='set' id='s2' to='romeo@${DOMAIN}'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>`,
+    );
+    assert.match(await client.reads('</iq>'), /type='error' id='s2' from='romeo@/);
   });
 });
 

@@ -1,0 +1,47 @@
+// What modules see of each element between a client's stream and its session: `c2s-in` and `c2s-out`.
+
+import { HandlerError } from '../core/hooks.ts';
+import type { Router } from '../core/router.ts';
+import { isStanza } from '../core/stanza-rules.ts';
+import type { Element } from '../xml/element.ts';
+import { StanzaError, StreamError } from '../xml/errors.ts';
+import type { C2SSession } from './session.ts';
+
+/**
+ * What `c2s-in` leaves of an element; `undefined` when a handler has taken it, or has failed and so refused it.
+ * @throws StreamError a handler's.
+ */
+export function passIn(session: C2SSession, element: Element, router: Router): Element | undefined {
+  const { hooks } = session.host;
+  if (!hooks.has('c2s-in')) return element;
+  const event = { session, element };
+  try {
+    return hooks.fire('c2s-in', event) === 'handled' ? undefined : event.element;
+  } catch (thrown) {
+    const cause = thrown instanceof HandlerError ? thrown.cause : thrown;
+    if (cause instanceof StreamError) throw cause;
+    refuse(session, element, cause, router);
+    return undefined;
+  }
+}
+
+/** What `c2s-out` leaves of an element; true when a handler has taken it, false when one has failed. */
+export function passOut(session: C2SSession, element: Element): Element | boolean {
+  const { hooks } = session.host;
+  if (!hooks.has('c2s-out')) return element;
+  const event = { session, element };
+  try {
+    return hooks.fire('c2s-out', event) === 'handled' || event.element;
+  } catch (error) {
+    session.log.error('handler failed', { event: 'c2s-out', error });
+    return false;
+  }
+}
+
+function refuse(session: C2SSession, element: Element, cause: unknown, router: Router): void {
+  const isRefusal = cause instanceof StanzaError;
+  if (!isRefusal) session.log.error('handler failed', { event: 'c2s-in', error: cause });
+  if (!isStanza(element)) return;
+  const error = isRefusal ? cause : new StanzaError('internal-server-error');
+  router.bounce(element.with({ from: session.jid.toString() }), error);
+}

@@ -13,17 +13,10 @@ import {
   xml,
 } from 'enjamb/api';
 
-/** One entity that belongs to another (§4.1). */
-export interface DiscoItem {
-  readonly jid: string;
-  readonly node?: string;
-  readonly name?: string;
-}
+type DiscoItem = Items['disco-item'];
 
 declare module 'enjamb/api' {
   interface Items {
-    /** What the domain lists as belonging to it, such as its room service. */
-    'disco-item': DiscoItem;
     /** A form added to the domain's information (XEP-0128). */
     'disco-form': Element;
     /** What every account on this host can do, as seen by those who may see its presence. */

@@ -16,17 +16,24 @@ import {
   xml,
 } from 'enjamb/api';
 
+export interface Limits {
+  /** Of a broadcast stanza, in characters. */
+  readonly maxSize: number;
+  /** Addresses per session. */
+  readonly maxDirected: number;
+}
+
 const PRIORITY = /^\s*[+-]?\d{1,3}\s*$/;
 
 export class Availability {
   readonly #module: Module;
   readonly #roster: Exports['roster'];
-  readonly #maxDirected: number;
+  readonly #limits: Limits;
 
-  constructor(module: Module, roster: Exports['roster'], maxDirected: number) {
+  constructor(module: Module, roster: Exports['roster'], limits: Limits) {
     this.#module = module;
     this.#roster = roster;
-    this.#maxDirected = maxDirected;
+    this.#limits = limits;
   }
 
   /** The account's available clients. */
@@ -36,25 +43,31 @@ export class Availability {
 
   /**
    * §4.2.2, §4.4.2: the client is there, or has news of itself.
-   * @throws StanzaError 'bad-request' for a priority out of range.
+   * @throws StanzaError 'bad-request' for a priority out of range, 'policy-violation' for too large a stanza.
    */
   announce(session: C2SSession, stanza: Stanza): void {
     const priority = priorityOf(stanza);
     const isInitial = session.state.presence === undefined;
-    const presence = share(flatCopy(stanza).with({ from: session.jid.toString() }));
+    const previousPriority = session.state.priority;
+    const presence = this.#forMany(session, flatCopy(stanza));
     session.state.presence = presence;
     session.state.priority = priority;
     this.#broadcast(session, presence);
-    if (!isInitial) return;
-    this.#forgetCovered(session);
-    this.#introduce(session);
+    if (isInitial) {
+      this.#forgetCovered(session);
+      this.#introduce(session);
+    }
+    this.#module.fire('presence-available', { session, previousPriority });
   }
 
-  /** §4.5.2: the client is no longer there, though it may stay connected. */
+  /**
+   * §4.5.2: the client is no longer there, though it may stay connected.
+   * @throws StanzaError 'policy-violation' for too large a stanza.
+   */
   withdraw(session: C2SSession, stanza: Stanza): void {
     const wasAvailable = session.state.presence !== undefined;
     const { directed } = session.state;
-    const presence = share(stanza.with({ from: session.jid.toString() }));
+    const presence = this.#forMany(session, stanza);
     // The client hears its own broadcast too, so it counts as available until that is out.
     if (wasAvailable) this.#broadcast(session, presence);
     const others = [...(directed ?? [])].filter(
@@ -85,7 +98,7 @@ export class Availability {
     state.directed ??= new Map();
     const addresses = state.directed.get(to.bare) ?? new Set();
     if (addresses.has(to.toString())) return;
-    if (sizeOf(state.directed) >= this.#maxDirected) {
+    if (sizeOf(state.directed) >= this.#limits.maxDirected) {
       throw new StanzaError('resource-constraint', { text: 'Present to too many addresses' });
     }
     state.directed.set(to.bare, addresses.add(to.toString()));
@@ -101,6 +114,13 @@ export class Availability {
     for (const { jid } of this.sessions(user)) {
       this.#module.send(xml('presence', { type: 'unavailable', id: newId(), from: jid.toString(), to }));
     }
+  }
+
+  /** What many will get is serialised once, and no larger than what each of them may be burdened with. */
+  #forMany({ jid }: C2SSession, stanza: Stanza): Element {
+    const presence = share(stanza.with({ from: jid.toString() }));
+    if (presence.toString().length <= this.#limits.maxSize) return presence;
+    throw new StanzaError('policy-violation', { text: 'This presence is too large for a broadcast' });
   }
 
   /** To the account's own available clients, this one included (§4.2.2), and to all who may see it. */

@@ -4,12 +4,14 @@ import {
   type C2SSession,
   defineModule,
   type Element,
+  type Event,
   type Exports,
   integer,
   type Module,
   NS,
   StanzaError,
   type StanzaEvent,
+  size,
   xml,
 } from 'enjamb/api';
 import { Availability } from './availability.ts';
@@ -28,9 +30,17 @@ declare module 'enjamb/api' {
      */
     directed?: Map<string, Set<string>>;
   }
+  interface Events {
+    /** A client has become available or has changed; its contacts have heard of it. */
+    'presence-available': Event<{
+      readonly session: C2SSession;
+      /** `undefined`: it was not available before. */
+      readonly previousPriority: number | undefined;
+    }>;
+  }
 }
 
-/** Keeps one stanza and at most `presence_max_directed` addresses per session. */
+/** Keeps one stanza of at most `presence_max_size` and `presence_max_directed` addresses per session. */
 export default defineModule({
   name: 'presence',
   summary: 'Tells contacts who is online, and manages who may know',
@@ -41,11 +51,18 @@ export default defineModule({
       default: 1000,
       min: 1,
     }),
+    presence_max_size: size('How large a presence may be that goes to all contacts', {
+      default: '16 KiB',
+      min: '1 KiB',
+    }),
   },
 
   load(module) {
     const roster = module.use('roster');
-    const availability = new Availability(module, roster, module.options.presence_max_directed);
+    const availability = new Availability(module, roster, {
+      maxDirected: module.options.presence_max_directed,
+      maxSize: module.options.presence_max_size,
+    });
     const subscriptions = new Subscriptions(module, roster, availability);
     const delivery = new Delivery(module, roster, availability, subscriptions);
 

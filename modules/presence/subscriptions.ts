@@ -16,7 +16,7 @@ type Transition = ReturnType<Roster['transition']>;
 export type SubscriptionType = Parameters<Roster['transition']>[3];
 
 /** Larger requests are kept without what they carry. In characters. */
-const MAX_REQUEST = 8 * 1024;
+const MAX_REQUEST = 2 * 1024;
 
 export function isSubscriptionType(type: string | undefined): type is SubscriptionType {
   return type === 'subscribe' || type === 'subscribed' || type === 'unsubscribe' || type === 'unsubscribed';

@@ -47,7 +47,7 @@ export default defineModule({
     roster_max_items: integer('How many contacts a user may have', { default: 1000, min: 1 }),
     roster_max_groups: integer('How many groups a contact may be in', { default: 32, min: 1 }),
     roster_max_requests: integer('How many strangers may wait for an answer; more are ignored', {
-      default: 200,
+      default: 100,
       min: 1,
     }),
   },

@@ -18,6 +18,8 @@ export interface Exports {}
 export interface Items {
   'disco-feature': string;
   'disco-identity': { readonly category: string; readonly type: string; readonly name?: string };
+  /** What belongs to the host, such as the room service of a domain (XEP-0030 §4.1). */
+  'disco-item': { readonly jid: string; readonly node?: string; readonly name?: string };
 }
 
 export interface IqRequest {

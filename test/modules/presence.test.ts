@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import type { C2SSession } from '../../src/api/session.ts';
 import type { ScriptedClient } from '../support/client.ts';
 import {
   becomeAvailable,
@@ -247,6 +248,41 @@ test('RFC 6121 §4.7.2.3: a priority is a number from -128 to 127', async (t) =>
     const session = server.server.router.hosts.get('montague.lit')?.sessions.get(romeo.jid);
     assert.equal(session?.state.priority, Number(priority));
   }
+});
+
+test('a presence that would burden every contact is refused', async (t) => {
+  const server = await start(t, `presence_max_size = "1 KiB"\n${CONFIG}`);
+  const romeo = await server.client(`${ROMEO}/orchard`);
+  await becomeAvailable(romeo);
+  for (const type of ['', ` type='unavailable'`]) {
+    romeo.send(`<presence${type}><status>${'!'.repeat(1024)}</status></presence>`);
+    await romeo.receives(`<presence type='error' from='montague.lit' to='${ROMEO}/orchard'>
+      <error type='modify'><policy-violation xmlns='${STANZAS}'/>
+        <text xmlns='${STANZAS}' xml:lang='en'>{any}</text></error></presence>`);
+  }
+});
+
+test('other modules hear of a client once it is available, and of its priority before', async (t) => {
+  const server = await start(t);
+  const heard: unknown[] = [];
+  const { hooks } = server.server.router.hosts.get('montague.lit')!;
+  const observe = ({
+    session,
+    previousPriority,
+  }: {
+    session: C2SSession;
+    previousPriority: number | undefined;
+  }) => {
+    heard.push([previousPriority, session.state.priority]);
+  };
+  hooks.add('presence-available', observe, 'observe', 'test');
+  const romeo = await server.client(`${ROMEO}/orchard`);
+  await becomeAvailable(romeo, '<priority>-1</priority>');
+  await becomeAvailable(romeo);
+  assert.deepEqual(heard, [
+    [undefined, -1],
+    [-1, 0],
+  ]);
 });
 
 test('RFC 6121 §8.5.2.1.2: presence for the bare JID goes to available clients, whatever their priority', async (t) => {

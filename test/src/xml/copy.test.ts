@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { flatCopy, parseElement } from '../../../src/xml/copy.ts';
+import { StreamError } from '../../../src/xml/errors.ts';
+
+const TEXT = `<presence from='romeo@montague.lit/orchard' type='subscribe'><status>Ünïcode &amp; &lt;so on&gt;</status><x xmlns='urn:example:x' a='it&apos;s'><y/>text<z/></x></presence>`;
+
+test('an element read back from its own text is the same', () => {
+  const element = parseElement(TEXT);
+  assert.equal(element.toString(), TEXT);
+  assert.equal(element.getNS(), undefined, 'a stanza is in the content namespace of any stream');
+  assert.equal(element.getChild('x', 'urn:example:x')?.getChild('y')?.getNS(), 'urn:example:x');
+});
+
+test('text that is not one whole element is refused', () => {
+  for (const text of ['', 'text', '<a/><b/>', '<a>', '<stream:error/>'.slice(0, 5)]) {
+    assert.throws(() => parseElement(text), Error, text);
+  }
+  assert.throws(() => parseElement('<a></b>'), StreamError);
+});
+
+test('a flat copy is equal, and independent of the original at every depth', () => {
+  const original = parseElement(TEXT);
+  const copy = flatCopy(original);
+  assert.equal(copy.toString(), TEXT);
+  original.getChild('x', 'urn:example:x')!.children.length = 0;
+  original.attrs.type = 'changed';
+  assert.equal(copy.toString(), TEXT);
+  assert.equal(copy.getChild('status')?.parent, copy);
+});

@@ -41,6 +41,8 @@ export interface DepartureParts {
   after(delayMs: number, task: () => void): unknown;
   /** Whether this address is in that room again, or on its way in. */
   isIn(full: string, room: string): boolean;
+  /** The room's word is no longer waited for: the client counts as gone. */
+  settle(full: string, room: string): void;
 }
 
 export class Departures {
@@ -115,6 +117,7 @@ export class Departures {
     for (const departure of [...leaves.open.values()]) {
       leaves.open.delete(keyOf(departure.from, departure.room));
       if (!(orderly && departure.resent)) put(leaves.owed, departure);
+      this.#parts.settle(departure.from, departure.room);
     }
     this.#expire(leaves);
     this.#tidy(domain, leaves);
@@ -157,7 +160,8 @@ export class Departures {
 
   #expire({ open, owed }: Leaves): void {
     const now = this.#parts.clock.now();
-    dropWhile(open, ({ at }) => at < now - CONFIRM_MS || open.size > MAX_PER_DOMAIN);
+    const unconfirmed = dropWhile(open, ({ at }) => at < now - CONFIRM_MS || open.size > MAX_PER_DOMAIN);
+    for (const { from, room } of unconfirmed) this.#parts.settle(from, room);
     dropWhile(owed, ({ at }) => at < now - OWED_MS || owed.size > MAX_PER_DOMAIN);
   }
 
@@ -181,9 +185,12 @@ function put(map: Map<string, Departure>, departure: Departure): void {
   map.set(key, departure);
 }
 
-function dropWhile(map: Map<string, Departure>, isDue: (departure: Departure) => boolean): void {
+function dropWhile(map: Map<string, Departure>, isDue: (departure: Departure) => boolean): Departure[] {
+  const dropped: Departure[] = [];
   for (const [key, departure] of map) {
-    if (!isDue(departure)) return;
+    if (!isDue(departure)) break;
     map.delete(key);
+    dropped.push(departure);
   }
+  return dropped;
 }

@@ -7,7 +7,7 @@
 import { defineModule, type Module } from 'enjamb/api';
 import { joinsCommand } from './commands.ts';
 import { Departures } from './departures.ts';
-import { JoinIndex } from './entries.ts';
+import { type Join, JoinIndex } from './entries.ts';
 import { exportsOf, type Joins } from './exports.ts';
 import { Farewells } from './farewell.ts';
 import { Incoming } from './incoming.ts';
@@ -42,7 +42,11 @@ function track(module: Module): Joins {
     clock: module.clock,
     send: (stanza) => module.send(stanza),
     after: (delayMs, task) => module.after(delayMs, task),
-    isIn: (full, room) => isIn(module, full, room),
+    isIn: (full, room) => isIn(joinOf(module, full, room)),
+    settle(full, room) {
+      const join = joinOf(module, full, room);
+      if (join?.state === 'leaving') index.remove(join);
+    },
   });
   watchClients(module, index, departures);
   watchRooms(module, index, departures);
@@ -93,7 +97,10 @@ function watchLinks(module: Module, departures: Departures): void {
   module.every(SWEEP_MS, () => departures.sweep());
 }
 
-function isIn(module: Module, full: string, room: string): boolean {
-  const state = module.host.sessions.get(full)?.state.mucJoins?.get(room)?.state;
-  return state === 'joining' || state === 'joined' || state === 'renaming';
+function joinOf(module: Module, full: string, room: string): Join | undefined {
+  return module.host.sessions.get(full)?.state.mucJoins?.get(room);
+}
+
+function isIn(join: Join | undefined): boolean {
+  return join?.state === 'joining' || join?.state === 'joined' || join?.state === 'renaming';
 }

@@ -1,0 +1,341 @@
+// One domain whose rooms are in doubt. However many rooms and clients there are, an outage costs one question at a
+// time; only when the domain answers are all clients asked about.
+//
+//             trigger          delay             answer               all settled
+//     idle ───────────▶ waiting ─────▶ canary ─────────────▶ fan-out ─────────────▶ idle
+//                                       ▲  │ no answer           │ some undecided
+//                        pause, or link │  ▼                     ▼
+//                                       down ◀────────────────────  ── give-up: tell all ──▶ idle
+
+import { Alarm } from './alarm.ts';
+import type { Case } from './case.ts';
+import type { Context, Join } from './context.ts';
+import { Inquiries, type InquiryParts } from './inquiries.ts';
+import type { Notices } from './notice.ts';
+import {
+  type Answer,
+  isAnswer,
+  isUnknown,
+  judgePing,
+  type Outcome,
+  type Relay,
+  type Verdict,
+} from './verdict.ts';
+import { Rate } from './window.ts';
+
+export type Trigger =
+  /** An authenticated stream with the domain has ended. */
+  | 'link-lost'
+  /** … after the peer had been silent for so long that the delay has been spent already. */
+  | 'link-silent'
+  /** Something could not be sent: no stream was lost, but nobody can be reached. */
+  | 'unreachable'
+  /** A client was in doubt, and nobody said whether it is in. */
+  | 'unanswered'
+  /** An administrator wants to know. */
+  | 'asked';
+
+export type WatchState = 'idle' | 'waiting' | 'canary' | 'fan-out' | 'down';
+
+export interface WatchParts extends Omit<InquiryParts, 'rates' | 'events'> {
+  readonly notices: Notices;
+  /** Of all domains together. */
+  readonly total: Rate;
+}
+
+/** After so many clients in a row about whom nobody says anything, the domain counts as gone again. */
+const HOPELESS = 8;
+
+export class DomainWatch {
+  readonly name: string;
+  readonly #context: Context;
+  readonly #notices: Notices;
+  readonly #inquiries: Inquiries;
+  readonly #alarm: Alarm;
+  readonly #deadline: Alarm;
+  #state: WatchState = 'idle';
+  #cause: Trigger = 'link-lost';
+  #startedAt = 0;
+  #attempt = 0;
+  #lastWakeUp = Number.NEGATIVE_INFINITY;
+  /** When the domain broke again while it was being asked; 0 if it did not. */
+  #brokenAgainAt = 0;
+  /** Clients in a row about whom nobody said anything. */
+  #failures = 0;
+  #canary: Join | undefined;
+  /** Who was a canary before: each time another one. */
+  readonly #tried = new Set<Join>();
+  /** About whom nothing more can be learned this time. */
+  readonly #unproven = new Set<Join>();
+  #canaries = 0;
+  #lost = 0;
+
+  constructor(name: string, parts: WatchParts) {
+    this.name = name;
+    this.#context = parts.context;
+    this.#notices = parts.notices;
+    this.#alarm = new Alarm(parts.context);
+    this.#deadline = new Alarm(parts.context);
+    this.#inquiries = new Inquiries({
+      ...parts,
+      rates: [new Rate(parts.context.settings.rate), parts.total],
+      events: {
+        judged: (subject, verdict) => this.#judged(subject, verdict),
+        concluded: (subject, outcome) => this.#concluded(subject, outcome),
+        idle: () => this.#idle(),
+      },
+    });
+  }
+
+  get state(): WatchState {
+    return this.#state;
+  }
+
+  /** Nothing is under way, nothing has to be remembered. */
+  get isOver(): boolean {
+    return this.#state === 'idle' && this.#inquiries.isIdle;
+  }
+
+  /** Something has happened that may have put clients out of rooms. The first of a burst starts the clock. */
+  trigger(cause: Trigger): void {
+    this.#context.counters.triggers++;
+    // Who cannot be reached has not lost anything new; our own questions fail in that way too.
+    const isLoss = cause === 'link-lost' || cause === 'link-silent';
+    if (isLoss || this.#state === 'idle') this.#doubt();
+    if (this.#state === 'idle') this.#start(cause);
+    else if (cause === 'link-silent') this.#alarm.bringForward(this.#context.settings.soon);
+    if (isLoss && (this.#state === 'canary' || this.#state === 'fan-out')) {
+      this.#brokenAgainAt = this.#context.now();
+    }
+  }
+
+  /** A stream with the domain is up. */
+  linkUp(): void {
+    const { fast, wakeUp, wakeUpSpread, wakeUpGap } = this.#context.settings;
+    if (this.#state !== 'down' && !(this.#state === 'waiting' && fast)) return;
+    const now = this.#context.now();
+    const at = Math.max(now + wakeUp + wakeUpSpread * this.#context.random(), this.#lastWakeUp + wakeUpGap);
+    if (this.#alarm.bringForward(at - now)) this.#lastWakeUp = at;
+  }
+
+  /** One client is in doubt, and whoever said so can be asked at once. */
+  confirm(join: Join, concernsRoom = false): void {
+    if (!this.#notices.isPending(join)) this.#inquiries.askNow(join, concernsRoom);
+  }
+
+  /** What was asked about this client has been answered otherwise. */
+  drop(join: Join): void {
+    this.#inquiries.drop(join);
+  }
+
+  /** Asks now about everybody, and gives their number. */
+  askNow(): number {
+    if (this.#state === 'idle') this.#begin('asked');
+    this.#doubt();
+    const count = [...this.#suspects()].length;
+    if (this.#state !== 'canary' && this.#state !== 'fan-out') this.#nextCanary();
+    return count;
+  }
+
+  /** An answer that was no longer waited for: what it decides counts, and the domain can be reached. */
+  late(join: Join, answer: Answer, relay: Relay): void {
+    const inquiry = { pings: 1, seen: [], room: undefined, irc: undefined, mayProbe: false };
+    const verdict = judgePing(answer, relay, inquiry);
+    if ('conclude' in verdict && (verdict.conclude === 'joined' || verdict.conclude === 'lost')) {
+      this.#apply(join, verdict.conclude);
+      this.#inquiries.drop(join);
+    }
+    if (isAnswer(verdict)) this.linkUp();
+  }
+
+  #doubt(): void {
+    const domain = this.#context.joins.domain(this.name);
+    if (domain) this.#context.joins.doubt(domain, this.#context.settings.settle);
+  }
+
+  #start(cause: Trigger): void {
+    this.#begin(cause);
+    const { delay, jitter, soon } = this.#context.settings;
+    this.#state = 'waiting';
+    this.#alarm.set(cause === 'link-silent' ? soon : delay + jitter * this.#context.random(), () =>
+      this.#nextCanary(),
+    );
+  }
+
+  #begin(cause: Trigger): void {
+    this.#cause = cause;
+    this.#startedAt = this.#context.now();
+    this.#attempt = 0;
+    this.#canaries = 0;
+    this.#lost = 0;
+    const { giveUp } = this.#context.settings;
+    if (Number.isFinite(giveUp)) this.#deadline.set(giveUp, () => this.#timeIsUp());
+  }
+
+  /** Whoever was not proved to be in a room since the domain broke. */
+  *#suspects(): Generator<Join> {
+    const domain = this.#context.joins.domain(this.name);
+    for (const room of domain?.rooms.values() ?? []) {
+      for (const join of room.joins) {
+        const isDoubtful = isIn(join) && join.provenAt <= room.domain.brokenAt && !this.#unproven.has(join);
+        if (isDoubtful && !this.#notices.isPending(join)) yield join;
+      }
+    }
+  }
+
+  #nextCanary(): void {
+    this.#alarm.cancel();
+    this.#inquiries.forgetRooms();
+    const canary = this.#chooseCanary();
+    if (canary === undefined) {
+      this.#finish();
+      return;
+    }
+    this.#tried.add(canary);
+    this.#canary = canary;
+    this.#canaries++;
+    this.#state = 'canary';
+    this.#inquiries.askNow(canary);
+  }
+
+  /** Somebody who is there, in the liveliest room, and was not the canary before. */
+  #chooseCanary(): Join | undefined {
+    const candidates = [...this.#suspects()];
+    let fresh = candidates.filter((join) => !this.#tried.has(join));
+    if (fresh.length === 0) {
+      this.#tried.clear();
+      fresh = candidates;
+    }
+    return fresh.reduce<Join | undefined>(
+      (best, join) => (best === undefined || isBetterCanary(join, best) ? join : best),
+      undefined,
+    );
+  }
+
+  #judged({ join }: Case, verdict: Verdict): void {
+    // Whatever it says, somebody answers there.
+    if (this.#isCanary(join) && !('conclude' in verdict)) this.#fanOut();
+  }
+
+  #concluded(subject: Case, outcome: Outcome): void {
+    const { join } = subject;
+    if (isUnknown(outcome)) {
+      this.#undecided(join, outcome);
+      return;
+    }
+    this.#failures = 0;
+    this.#apply(join, outcome);
+    if (outcome === 'lost' && subject.concernsRoom) this.#inquiries.enqueue(others(join));
+    if (this.#isCanary(join)) this.#fanOut();
+  }
+
+  #undecided(join: Join, outcome: 'busy' | 'down' | 'silent'): void {
+    if (this.#isCanary(join)) this.#goDown();
+    else if (this.#state === 'idle') this.trigger('unanswered');
+    else if (this.#state === 'fan-out' && (outcome === 'down' || ++this.#failures >= HOPELESS)) {
+      this.#inquiries.stop();
+    }
+  }
+
+  #apply(join: Join, outcome: Outcome): void {
+    const { joins } = this.#context;
+    if (outcome === 'joined') joins.prove(join);
+    else if (outcome === 'unproven') {
+      joins.presume(join);
+      this.#unproven.add(join);
+    } else if (outcome === 'room-gone') {
+      for (const occupant of join.room.joins) if (isIn(occupant)) this.#tell(occupant);
+    } else {
+      // The room has it under a name that the client does not know: out with it, so that both sides agree.
+      if (outcome === 'desync') joins.leave(join);
+      this.#tell(join);
+    }
+  }
+
+  #tell(join: Join): void {
+    this.#lost++;
+    this.#notices.tell(join);
+  }
+
+  #fanOut(): void {
+    this.#state = 'fan-out';
+    this.#failures = 0;
+    this.#inquiries.askAll([...this.#suspects()]);
+  }
+
+  #idle(): void {
+    if (this.#state === 'canary')
+      this.#nextCanary(); // The canary was settled without an answer.
+    else if (this.#state === 'fan-out') this.#roundOver();
+  }
+
+  #roundOver(): void {
+    const isDecided = this.#suspects().next().done === true;
+    if (isDecided || this.#brokenAgainAt > 0) this.#finish();
+    else this.#goDown();
+  }
+
+  #goDown(): void {
+    const { giveUp, firstPause, longestPause } = this.#context.settings;
+    if (this.#context.now() - this.#startedAt >= giveUp) {
+      this.#giveUp();
+      return;
+    }
+    this.#state = 'down';
+    const pause = Math.min(firstPause * 2 ** this.#attempt++, longestPause);
+    this.#alarm.set(pause * (0.8 + 0.4 * this.#context.random()), () => this.#nextCanary());
+  }
+
+  /** While clients are being asked about, the end of that is waited for. */
+  #timeIsUp(): void {
+    if (this.#state === 'canary' || this.#state === 'down') this.#giveUp();
+  }
+
+  /** Better told late than never; and should a room still have them, it is to let them go. */
+  #giveUp(): void {
+    this.#inquiries.clear();
+    this.#context.counters.giveUps++;
+    for (const join of [...this.#suspects()]) {
+      this.#context.joins.leaveLater(join);
+      this.#tell(join);
+    }
+    this.#finish();
+  }
+
+  #finish(): void {
+    const { log, now, settings } = this.#context;
+    const [remote, cause, durationMs] = [this.name, this.#cause, now() - this.#startedAt];
+    if (this.#canaries > 0) {
+      log.info('rooms asked', { remote, cause, lost: this.#lost, unproven: this.#unproven.size, durationMs });
+    }
+    this.#state = 'idle';
+    this.#alarm.cancel();
+    this.#deadline.cancel();
+    this.#tried.clear();
+    this.#unproven.clear();
+    this.#canary = undefined;
+    const brokenAt = this.#brokenAgainAt;
+    this.#brokenAgainAt = 0;
+    if (brokenAt === 0) return;
+    this.#start('link-lost');
+    this.#alarm.bringForward(Math.max(0, brokenAt + settings.delay + settings.jitter - now()));
+  }
+
+  #isCanary(join: Join): boolean {
+    return this.#state === 'canary' && join === this.#canary;
+  }
+}
+
+function isIn({ state }: Join): boolean {
+  return state === 'joined' || state === 'renaming';
+}
+
+function isBetterCanary(a: Join, b: Join): boolean {
+  if (a.session.connected !== b.session.connected) return a.session.connected;
+  if (a.state !== b.state) return a.state === 'joined';
+  return a.provenAt > b.provenAt;
+}
+
+function others(join: Join): Join[] {
+  return [...join.room.joins].filter((other) => other !== join && isIn(other));
+}

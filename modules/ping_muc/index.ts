@@ -1,0 +1,173 @@
+// Clients that fall out of rooms on other servers are told so: the reason why this server exists.
+//
+//   triggers.ts     what puts a domain, or one client, in doubt
+//   domain.ts       the schedule of one domain        watches.ts   all domains in doubt
+//   inquiries.ts    who is asked, how many at once    rotation.ts  in which order    rooms.ts  one per room first
+//   probe.ts        questions under way               answer.ts    reading answers   verdict.ts  what they mean
+//   notice.ts       telling clients                   pacing.ts    at which pace
+//   relay.ts        pings that rooms pass on          client_pings.ts  the clients' own
+//   own_traffic.ts  streams that only we have used    window.ts    how much at once
+
+import { type Command, defineCommand, defineModule, type Module, NS, string } from 'enjamb/api';
+import { ClientPings } from './client_pings.ts';
+import { type Context, type Counters, newCounters } from './context.ts';
+import { keptData, presenceProbes } from './kept.ts';
+import { Notices } from './notice.ts';
+import { OwnTraffic } from './own_traffic.ts';
+import { Probes } from './probe.ts';
+import { Relays } from './relay.ts';
+import { options, settingsFrom } from './settings.ts';
+import { watchBounces, watchLinks } from './triggers.ts';
+import { Watches } from './watches.ts';
+import { Rate } from './window.ts';
+
+declare module 'enjamb/api' {
+  interface Exports {
+    ping_muc: { readonly counters: Readonly<Counters> };
+  }
+}
+
+/**
+ * When the link to another server breaks, asks the rooms there whether our clients are still in (XEP-0410), and tells
+ * those who are not with an unavailable presence of status 333 (XEP-0045 §11.1), so that they can join again.
+ */
+export default defineModule({
+  name: 'ping_muc',
+  summary: 'Tells clients when they fell out of rooms because a link between servers broke',
+  implements: ['XEP-0410 1.1.0'],
+  depends: ['track_muc_joins', 'presence'],
+  options,
+  load: (module) => loadPingMuc(module),
+});
+
+const SWEEP_MS = 60_000;
+/** Questions in a second to all domains together. */
+const TOTAL_RATE = 1_000;
+
+/** As `load`; tests bring their own randomness. */
+export function loadPingMuc(module: Module<typeof options>, random: () => number = Math.random) {
+  const kept = keptData(module);
+  const context = contextOf(module, random);
+  const relays = new Relays(context);
+  const traffic = new OwnTraffic();
+  const notices: Notices = new Notices({
+    context,
+    recheck: (join) => watches.of(join.room.domain.name).confirm(join),
+  });
+  const probes: Probes = new Probes({
+    context,
+    relays,
+    traffic,
+    probes: kept.probes,
+    late: (join, answer, relay) => watches.of(join.room.domain.name).late(join, answer, relay),
+  });
+  const watches: Watches = new Watches({
+    context,
+    probes,
+    notices,
+    total: new Rate(TOTAL_RATE),
+    presenceProbes: presenceProbes(kept.presenceProbes, context.now),
+  });
+  module.provide('disco-feature', NS.MOD_PING_MUC);
+  takeAnswers(module, probes, relays, traffic);
+  countTraffic(module, probes, traffic);
+  watchLinks(module, { context, watches, notices, traffic });
+  watchBounces(module, { context, watches, notices, traffic });
+  watchClientPings(module, new ClientPings({ context, relays, notices, watches }));
+  module.observe('c2s-resume', ({ session }) => {
+    // After this event: what was sent while the client slept comes first.
+    if (session.state.mucNotices) module.after(0, () => notices.resumed(session));
+  });
+  module.command(probeCommand(context, watches));
+  module.every(SWEEP_MS, () => probes.sweep());
+  resume(module, kept, { probes, watches, notices });
+  return { counters: context.counters };
+}
+
+function contextOf(module: Module<typeof options>, random: () => number): Context {
+  return {
+    joins: module.use('track_muc_joins'),
+    settings: settingsFrom(module.options),
+    log: module.log,
+    counters: newCounters(),
+    now: () => module.clock.now(),
+    random,
+    after: (delayMs, task) => module.after(delayMs, task),
+    send: (stanza) => module.send(stanza),
+  };
+}
+
+/** What rooms send to a client, and is not for it. */
+function takeAnswers(
+  module: Module<typeof options>,
+  probes: Probes,
+  relays: Relays,
+  traffic: OwnTraffic,
+): void {
+  const { sessions } = module.host;
+  module.hook(
+    'iq/full',
+    (event) => {
+      const { stanza, from, to, origin } = event;
+      const isRequest = stanza.attrs.type === 'get' || stanza.attrs.type === 'set';
+      if (!isRequest) return probes.acceptIq(event);
+      if (stanza.attrs.type !== 'get' || from.resource === undefined) return undefined;
+      const reply = relays.answer(event, sessions.get(to));
+      if (reply === undefined) return undefined;
+      if (origin.kind === 's2s') traffic.received(origin);
+      traffic.expect(reply.attrs.id);
+      module.send(reply);
+      return 'handled';
+    },
+    'guard',
+  );
+  module.hook(
+    'presence/full',
+    (event) => {
+      if (!probes.awaitsPresence) return undefined;
+      return probes.acceptPresence(event, sessions.get(event.to)?.state.mucJoins?.get(event.from.bare));
+    },
+    'guard',
+  );
+}
+
+function countTraffic(module: Module<typeof options>, probes: Probes, traffic: OwnTraffic): void {
+  module.observe('s2s-out', ({ session, element }) => {
+    const { id } = element.attrs;
+    if (probes.has(id) || traffic.isReply(id)) traffic.sent(session);
+  });
+}
+
+function watchClientPings(module: Module<typeof options>, pings: ClientPings): void {
+  module.observe('pre-iq/full', (event) => pings.sent(event));
+  module.observe('iq/full', (event) => pings.answered(event));
+}
+
+/** Goes on where the instance before this one was interrupted, and leaves word for the one after it. */
+function resume(
+  module: Module<typeof options>,
+  kept: ReturnType<typeof keptData>,
+  { probes, watches, notices }: { probes: Probes; watches: Watches; notices: Notices },
+): void {
+  for (const domain of kept.interrupted) watches.trigger(domain, 'link-lost');
+  kept.interrupted = [];
+  module.onUnload(() => {
+    const untold = [...notices.pending].map((join) => join.room.domain.name);
+    kept.interrupted = [...new Set([...watches.open, ...untold])];
+    probes.close();
+  });
+}
+
+function probeCommand(context: Context, watches: Watches): Command {
+  return defineCommand({
+    name: 'joins probe',
+    summary: 'Asks the rooms of a domain now whether our users are still in',
+    args: { domain: string('The domain of the rooms') },
+    positional: ['domain'],
+    run({ domain }) {
+      const name = domain.toLowerCase();
+      const count = context.joins.domain(name) ? watches.of(name).askNow() : 0;
+      return { text: `asking about ${count} ${count === 1 ? 'join' : 'joins'} at ${name}`, data: { count } };
+    },
+  });
+}

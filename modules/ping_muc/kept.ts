@@ -1,0 +1,29 @@
+// What survives a reload of this module: the questions under way, so that no answer to them reaches a client, and
+// which domains have to be asked again.
+
+import type { Module } from 'enjamb/api';
+import type { Probe } from './probe.ts';
+
+export interface Kept {
+  readonly probes: Map<string, Probe>;
+  /** When rooms were last sent a presence probe; ms since 1970, by room. */
+  readonly presenceProbes: Map<string, number>;
+  /** The domains that were in doubt when the module was unloaded. */
+  interrupted: string[];
+}
+
+export function keptData(module: Pick<Module, 'keep'>): Kept {
+  return module.keep<Kept>('data', () => ({ probes: new Map(), presenceProbes: new Map(), interrupted: [] }));
+}
+
+/** Sends a presence probe to a room at most once a day: it is a last resort, and visible to the room. */
+export function presenceProbes(sent: Map<string, number>, now: () => number) {
+  const DAY_MS = 24 * 60 * 60_000;
+  return {
+    may: (room: string) => (sent.get(room) ?? Number.NEGATIVE_INFINITY) + DAY_MS <= now(),
+    sent(room: string) {
+      for (const [other, at] of sent) if (at + DAY_MS <= now()) sent.delete(other);
+      sent.set(room, now());
+    },
+  };
+}

@@ -1,0 +1,38 @@
+// The domains that are in doubt now. A domain without joins is never in doubt.
+
+import type { Context } from './context.ts';
+import { DomainWatch, type Trigger, type WatchParts } from './domain.ts';
+
+export class Watches {
+  readonly #context: Context;
+  readonly #parts: WatchParts;
+  readonly #watches = new Map<string, DomainWatch>();
+
+  constructor(parts: WatchParts) {
+    this.#context = parts.context;
+    this.#parts = parts;
+  }
+
+  /** The domains whose investigation is not over. */
+  get open(): string[] {
+    return [...this.#watches.values()].filter(({ isOver }) => !isOver).map(({ name }) => name);
+  }
+
+  /** The watch of a domain that is in doubt. */
+  get(domain: string): DomainWatch | undefined {
+    return this.#watches.get(domain);
+  }
+
+  trigger(domain: string, cause: Trigger): void {
+    if (this.#context.joins.domain(domain)) this.of(domain).trigger(cause);
+  }
+
+  of(domain: string): DomainWatch {
+    const known = this.#watches.get(domain);
+    if (known) return known;
+    for (const { name, isOver } of this.#watches.values()) if (isOver) this.#watches.delete(name);
+    const watch = new DomainWatch(domain, this.#parts);
+    this.#watches.set(domain, watch);
+    return watch;
+  }
+}

@@ -11,13 +11,14 @@ export const ADMIN = `${MUC}#admin`;
 export const OWNER = `${MUC}#owner`;
 export const HALL = 'hall@rooms.localhost';
 
-/** Two hosts: users on `localhost`, rooms on `rooms.localhost`; `options` are the room service's, as TOML. */
+/** Two hosts: users on `localhost`, rooms on `rooms.localhost`; `options` are the room service's, `top` the server's, as TOML. */
 export function roomServer(
   t: TestContext,
   options = '',
-  more: Partial<TestServerOptions> = {},
+  { top = '', ...more }: Partial<TestServerOptions> & { top?: string } = {},
 ): Promise<TestServer> {
   const config = `
+${top}
 [hosts."localhost"]
 modules_enabled = ["message", "presence"]
 [hosts."rooms.localhost"]

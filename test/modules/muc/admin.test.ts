@@ -1,0 +1,305 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Element } from '../../../src/xml/element.ts';
+import type { ScriptedClient } from '../../support/client.ts';
+import { ADMIN, enters, HALL, joined, roomServer, roomWith, settled, USER, userOf } from './rooms.ts';
+
+const ID = `<occupant-id xmlns='urn:xmpp:occupant-id:0' id='{any}'/>`;
+const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
+
+function asks(client: ScriptedClient, type: 'get' | 'set', items: string): void {
+  client.send(`<iq type='${type}' id='admin' to='${HALL}'><query xmlns='${ADMIN}'>${items}</query></iq>`);
+}
+
+/** Sends changes and takes what comes up to their answer, which is checked. */
+async function changes(client: ScriptedClient, items: string, condition?: string): Promise<void> {
+  asks(client, 'set', items);
+  const answer = await client.skipUntil((element) => element.attrs.id === 'admin');
+  assert.equal(answer.attrs.type, condition === undefined ? 'result' : 'error', String(answer));
+  if (condition !== undefined) {
+    assert.ok(answer.getChild('error')?.getChild(condition, STANZAS), `${condition} expected: ${answer}`);
+  }
+}
+
+async function list(client: ScriptedClient, item: string): Promise<Element['attrs'][] | string> {
+  asks(client, 'get', item);
+  const answer = await client.skipUntil((element) => element.attrs.id === 'admin');
+  if (answer.attrs.type === 'error') return answer.getChild('error')!.elements()[0]!.name;
+  return answer
+    .getChild('query', ADMIN)!
+    .elements()
+    .map(({ attrs }) => ({ ...attrs }));
+}
+
+async function three(t: Parameters<typeof roomServer>[0], fields = {}) {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  const nurse = await server.client('nurse@localhost/house');
+  await roomWith(romeo, 'Romeo', fields);
+  await joined(juliet, 'Juliet');
+  await joined(nurse, 'Nurse');
+  for (const client of [romeo, juliet]) await settled(client);
+  return { server, romeo, juliet, nurse };
+}
+
+test('XEP-0045 §8.2: a kick removes with 307, actor and reason; who kicked hears of success first', async (t) => {
+  const { romeo, juliet, nurse } = await three(t);
+  asks(romeo, 'set', `<item nick='Nurse' role='none'><reason>Peace!</reason></item>`);
+  await romeo.receives(`<iq type='result' id='admin' from='${HALL}' to='${romeo.jid}'/>`);
+  await nurse.receives(`
+    <presence type='unavailable' from='${HALL}/Nurse' to='${nurse.jid}'>
+      <x xmlns='${USER}'>
+        <item affiliation='none' role='none' jid='${nurse.jid}'><actor nick='Romeo'/><reason>Peace!</reason></item>
+        <status code='110'/><status code='307'/>
+      </x>${ID}
+    </presence>`);
+  for (const [client, jid] of [
+    [romeo, `jid='${nurse.jid}'`],
+    [juliet, ''],
+  ] as const) {
+    await client.receives(`
+      <presence type='unavailable' from='${HALL}/Nurse' to='${client.jid}'>
+        <x xmlns='${USER}'>
+          <item affiliation='none' role='none' ${jid}><actor nick='Romeo'/><reason>Peace!</reason></item>
+          <status code='307'/>
+        </x>${ID}
+      </presence>`);
+  }
+  await joined(nurse, 'Nurse');
+});
+
+test('XEP-0045 §8.2: who is no moderator may not kick, nobody an owner', async (t) => {
+  const { romeo, juliet, nurse } = await three(t);
+  await changes(juliet, `<item nick='Nurse' role='none'/>`, 'forbidden');
+  await changes(romeo, `<item jid='juliet@localhost' affiliation='admin'/>`);
+  await changes(juliet, `<item nick='Romeo' role='none'/>`, 'not-allowed');
+  await changes(juliet, `<item nick='Tybalt' role='none'/>`, 'item-not-found');
+  await settled(nurse);
+  await nurse.receivesNothing();
+});
+
+test('XEP-0045 §8.2 with several clients: all clients of the nick are removed', async (t) => {
+  const { server, romeo, juliet, nurse } = await three(t);
+  const second = await server.client('nurse@localhost/chair');
+  await joined(second, 'Nurse');
+  for (const client of [romeo, juliet, nurse]) await settled(client);
+  await changes(romeo, `<item nick='Nurse' role='none'/>`);
+  for (const client of [nurse, second]) assert.deepEqual(userOf(await client.next()).codes, ['110', '307']);
+  assert.deepEqual(userOf(await juliet.next()).codes, ['307']);
+  await juliet.receivesNothing();
+});
+
+test('XEP-0045 §8.3, §8.4: granting and revoking voice is told to all', async (t) => {
+  const { romeo, juliet, nurse } = await three(t, { 'muc#roomconfig_moderatedroom': '1' });
+  await changes(romeo, `<item nick='Nurse' role='participant'><reason>Speak!</reason></item>`);
+  for (const client of [romeo, juliet, nurse]) {
+    const news = await client.next();
+    assert.deepEqual([news.attrs.from, userOf(news).role], [`${HALL}/Nurse`, 'participant']);
+    assert.match(String(news), /<reason>Speak!<\/reason>/);
+  }
+  assert.deepEqual(await list(romeo, `<item role='participant'/>`), [
+    { affiliation: 'none', role: 'participant', nick: 'Nurse', jid: nurse.jid },
+  ]);
+  await changes(romeo, `<item nick='Nurse' role='visitor'/>`);
+  assert.equal(userOf(await juliet.next()).role, 'visitor');
+});
+
+test('XEP-0045 §9.1: a ban removes with 301 and lasts', async (t) => {
+  const { romeo, juliet, nurse } = await three(t);
+  await changes(
+    romeo,
+    `<item jid='nurse@localhost/house' affiliation='outcast'><reason>Treason</reason></item>`,
+  );
+  const { affiliation, role, codes } = userOf(await nurse.next());
+  assert.deepEqual([affiliation, role, codes], ['outcast', 'none', ['110', '301']]);
+  assert.deepEqual(userOf(await juliet.next()).codes, ['301']);
+  enters(nurse, 'Nurse');
+  assert.ok((await nurse.next()).getChild('error')?.getChild('forbidden', STANZAS));
+  assert.deepEqual(await list(romeo, `<item affiliation='outcast'/>`), [
+    { affiliation: 'outcast', jid: 'nurse@localhost' },
+  ]);
+  await changes(romeo, `<item jid='nurse@localhost' affiliation='none'/>`);
+  await joined(nurse, 'Nurse');
+});
+
+test('XEP-0045 §9.1: nobody bans itself', async (t) => {
+  const { romeo, juliet } = await three(t);
+  await changes(romeo, `<item jid='juliet@localhost' affiliation='admin'/>`);
+  await changes(romeo, `<item jid='romeo@localhost' affiliation='outcast'/>`, 'conflict');
+  await changes(juliet, `<item jid='juliet@localhost' affiliation='outcast'/>`, 'conflict');
+  await changes(juliet, `<item jid='romeo@localhost' affiliation='outcast'/>`, 'not-allowed');
+});
+
+test('XEP-0045 §9.2: a domain is banned as a whole, except for those who belong to the room', async (t) => {
+  const { romeo, juliet, nurse } = await three(t);
+  await changes(romeo, `<item jid='juliet@localhost' affiliation='member'/>`);
+  await settled(juliet);
+  await changes(romeo, `<item jid='localhost' affiliation='outcast'/>`);
+  assert.deepEqual(userOf(await juliet.next()).codes, ['301']);
+  await juliet.receivesNothing();
+  await settled(nurse);
+  enters(nurse, 'Nurse');
+  assert.ok((await nurse.next()).getChild('error')?.getChild('forbidden', STANZAS));
+  await changes(romeo, `<item jid='localhost' affiliation='member'/>`, 'not-acceptable');
+});
+
+test('XEP-0045 §9.2: of a request that is refused in part nothing is applied', async (t) => {
+  const { romeo, juliet } = await three(t);
+  await changes(romeo, `<item jid='juliet@localhost' affiliation='admin'/>`);
+  await changes(
+    juliet,
+    `<item jid='nurse@localhost' affiliation='outcast'/><item jid='romeo@localhost' affiliation='outcast'/>`,
+    'not-allowed',
+  );
+  assert.deepEqual(await list(romeo, `<item affiliation='outcast'/>`), []);
+});
+
+test('XEP-0045 §9.3, §9.4: membership is granted and revoked before the eyes of all', async (t) => {
+  const { romeo, juliet, nurse } = await three(t);
+  await changes(romeo, `<item jid='nurse@localhost' affiliation='member'/>`);
+  for (const client of [juliet, nurse]) assert.equal(userOf(await client.next()).affiliation, 'member');
+  assert.deepEqual(await list(romeo, `<item affiliation='member'/>`), [
+    { affiliation: 'member', jid: 'nurse@localhost', nick: 'Nurse' },
+  ]);
+  await changes(romeo, `<item jid='nurse@localhost' affiliation='none'/>`);
+  for (const client of [juliet, nurse]) assert.equal(userOf(await client.next()).affiliation, 'none');
+  await changes(juliet, `<item jid='nurse@localhost' affiliation='member'/>`, 'forbidden');
+});
+
+test('XEP-0045 §9.4: in a members-only room it is a removal, with 321 and no presence before it', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo', { 'muc#roomconfig_membersonly': '1' });
+  await changes(romeo, `<item jid='juliet@localhost' affiliation='member'/>`);
+  await joined(juliet, 'Juliet');
+  await changes(romeo, `<item jid='juliet@localhost' affiliation='none'/>`);
+  const gone = await juliet.next();
+  assert.deepEqual([gone.attrs.type, userOf(gone).codes], ['unavailable', ['110', '321']]);
+  enters(juliet, 'Juliet');
+  assert.ok((await juliet.next()).getChild('error')?.getChild('registration-required', STANZAS));
+});
+
+test('XEP-0045 §9.5: who becomes a member of a members-only room is invited', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  juliet.send('<presence/>');
+  await juliet.receives(`<presence from='${juliet.jid}' to='juliet@localhost'/>`);
+  await roomWith(romeo, 'Romeo', { 'muc#roomconfig_membersonly': '1' });
+  await changes(romeo, `<item jid='juliet@localhost' affiliation='member'/>`);
+  await juliet.receives(`
+    <message from='${HALL}' to='juliet@localhost'><x xmlns='${USER}'><invite from='romeo@localhost'/></x></message>`);
+});
+
+test('XEP-0045 §9.3, §7.12: a reserved nick is kept for its owner, who can ask for it', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  const nurse = await server.client('nurse@localhost/house');
+  await roomWith(romeo, 'Romeo');
+  await changes(romeo, `<item jid='juliet@localhost' affiliation='member' nick='Capulet'/>`);
+  const node = 'x-roomuser-item';
+  const query = `<iq type='get' id='nick' to='${HALL}'><query xmlns='http://jabber.org/protocol/disco#info' node='${node}'/></iq>`;
+  juliet.send(query);
+  await juliet.receives(`
+    <iq type='result' id='nick' from='${HALL}' to='${juliet.jid}'>
+      <query xmlns='http://jabber.org/protocol/disco#info' node='${node}'>
+        <identity category='conference' type='text' name='Capulet'/>
+      </query>
+    </iq>`);
+  nurse.send(query);
+  await nurse.receives(`
+    <iq type='result' id='nick' from='${HALL}' to='${nurse.jid}'>
+      <query xmlns='http://jabber.org/protocol/disco#info' node='${node}'/>
+    </iq>`);
+  enters(nurse, 'Capulet');
+  assert.ok((await nurse.next()).getChild('error')?.getChild('conflict', STANZAS));
+  await joined(juliet, 'Capulet');
+  // §9.1: a ban takes it away.
+  await changes(romeo, `<item jid='juliet@localhost' affiliation='outcast'/>`);
+  await joined(nurse, 'Capulet');
+});
+
+test('XEP-0045 §9.6, §9.7: moderators are made and unmade by admins', async (t) => {
+  const { romeo, juliet, nurse } = await three(t);
+  await changes(romeo, `<item nick='Juliet' role='moderator'/>`);
+  assert.equal(userOf(await nurse.next()).role, 'moderator');
+  await changes(juliet, `<item nick='Nurse' role='moderator'/>`, 'forbidden');
+  assert.deepEqual(await list(juliet, `<item role='moderator'/>`), 'forbidden');
+  await changes(romeo, `<item nick='Juliet' role='participant'/>`);
+  assert.equal(userOf(await nurse.next()).role, 'participant');
+  await changes(romeo, `<item jid='juliet@localhost' affiliation='admin'/>`);
+  await changes(juliet, `<item nick='Romeo' role='participant'/>`, 'not-allowed');
+});
+
+test('XEP-0045 §10.3 to §10.8: owners and admins are made and unmade by owners alone', async (t) => {
+  const { romeo, juliet, nurse } = await three(t);
+  await changes(romeo, `<item jid='juliet@localhost' affiliation='admin'/>`);
+  const promoted = userOf(await nurse.next());
+  assert.deepEqual([promoted.affiliation, promoted.role], ['admin', 'moderator']);
+  await changes(juliet, `<item jid='nurse@localhost' affiliation='admin'/>`, 'forbidden');
+  await changes(juliet, `<item jid='nurse@localhost' affiliation='owner'/>`, 'forbidden');
+  await changes(juliet, `<item jid='romeo@localhost' affiliation='member'/>`, 'forbidden');
+  await changes(romeo, `<item jid='juliet@localhost' affiliation='owner'/>`);
+  assert.equal(userOf(await nurse.next()).affiliation, 'owner');
+  await changes(juliet, `<item jid='romeo@localhost' affiliation='none'/>`);
+  const former = userOf(await nurse.next());
+  assert.deepEqual([former.affiliation, former.role], ['none', 'participant']);
+});
+
+test('XEP-0045 §10.4: the last owner stays', async (t) => {
+  const { romeo } = await three(t);
+  for (const affiliation of ['admin', 'member', 'none']) {
+    await changes(romeo, `<item jid='romeo@localhost' affiliation='${affiliation}'/>`, 'conflict');
+  }
+  await changes(
+    romeo,
+    `<item jid='romeo@localhost' affiliation='none'/><item jid='nurse@localhost' affiliation='owner'/>`,
+  );
+});
+
+test('XEP-0045 §10.5, §10.8: lists of addresses are not for everybody where addresses are hidden', async (t) => {
+  const { romeo, juliet, nurse } = await three(t);
+  await changes(romeo, `<item jid='juliet@localhost' affiliation='admin'/>`);
+  for (const affiliation of ['owner', 'admin', 'member', 'outcast']) {
+    assert.equal(await list(nurse, `<item affiliation='${affiliation}'/>`), 'forbidden');
+  }
+  for (const affiliation of ['owner', 'admin']) {
+    assert.equal(await list(juliet, `<item affiliation='${affiliation}'/>`), 'forbidden');
+  }
+  for (const affiliation of ['member', 'outcast']) {
+    assert.deepEqual(await list(juliet, `<item affiliation='${affiliation}'/>`), []);
+  }
+  assert.deepEqual(await list(romeo, `<item affiliation='owner'/>`), [
+    { affiliation: 'owner', jid: 'romeo@localhost', nick: 'Romeo' },
+  ]);
+});
+
+test('XEP-0045 §9.5: in a non-anonymous room whoever is in may see who belongs to it', async (t) => {
+  const { nurse } = await three(t, { 'muc#roomconfig_whois': 'anyone' });
+  assert.deepEqual(await list(nurse, `<item affiliation='owner'/>`), [
+    { affiliation: 'owner', jid: 'romeo@localhost', nick: 'Romeo' },
+  ]);
+  assert.equal(await list(nurse, `<item affiliation='outcast'/>`), 'forbidden');
+});
+
+test('XEP-0045 §17.4: one item changes a role or an affiliation, not both', async (t) => {
+  const { romeo } = await three(t);
+  await changes(romeo, `<item nick='Nurse' role='visitor' affiliation='member'/>`, 'bad-request');
+  await changes(romeo, `<item nick='Nurse'/>`, 'bad-request');
+  await changes(romeo, '', 'bad-request');
+  await changes(romeo, `<item nick='Nurse' role='king'/>`, 'bad-request');
+  await changes(romeo, `<item jid='@' affiliation='member'/>`, 'jid-malformed');
+  assert.equal(await list(romeo, ''), 'bad-request');
+});
+
+test('the number of people that a room remembers is bounded', async (t) => {
+  const server = await roomServer(t, 'muc_max_affiliations = 2');
+  const romeo = await server.client('romeo@localhost/orchard');
+  await roomWith(romeo, 'Romeo');
+  await changes(romeo, `<item jid='a@localhost' affiliation='member'/>`);
+  await changes(romeo, `<item jid='b@localhost' affiliation='outcast'/>`, 'resource-constraint');
+  await changes(romeo, `<item jid='a@localhost' affiliation='outcast'/>`);
+});

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Element } from '../../../src/xml/element.ts';
+import type { ScriptedClient } from '../../support/client.ts';
+import { HALL, joined, roomServer, roomWith } from './rooms.ts';
+
+const INFO = 'http://jabber.org/protocol/disco#info';
+const ITEMS = 'http://jabber.org/protocol/disco#items';
+const RSM = 'http://jabber.org/protocol/rsm';
+
+async function asks(
+  client: ScriptedClient,
+  to: string,
+  xmlns: string,
+  inside = '',
+  node = '',
+): Promise<Element> {
+  client.send(`<iq type='get' id='q' to='${to}'><query xmlns='${xmlns}' ${node}>${inside}</query></iq>`);
+  return client.skipUntil((element) => element.attrs.id === 'q');
+}
+const query = (answer: Element, xmlns: string) => answer.getChild('query', xmlns)!;
+const featuresOf = (answer: Element) =>
+  query(answer, INFO)
+    .getChildren('feature')
+    .map(({ attrs }) => attrs.var ?? '');
+const itemsOf = (answer: Element) =>
+  query(answer, ITEMS)
+    .getChildren('item')
+    .map(({ attrs }) => [attrs.jid, attrs.name]);
+const conditionOf = (answer: Element) => answer.getChild('error')?.elements()[0]?.name;
+
+test('XEP-0045 §6.2: the service says what it is', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const answer = await asks(romeo, 'rooms.localhost', INFO);
+  assert.deepEqual(query(answer, INFO).getChild('identity')?.attrs, {
+    category: 'conference',
+    type: 'text',
+    name: 'Chatrooms',
+  });
+  const features = featuresOf(answer);
+  for (const feature of [
+    'http://jabber.org/protocol/muc',
+    'http://jabber.org/protocol/muc#stable_id',
+    'urn:xmpp:occupant-id:0',
+  ]) {
+    assert.ok(features.includes(feature), feature);
+  }
+  assert.equal(new Set(features).size, features.length, 'each once');
+});
+
+test('XEP-0045 §6.3: the service lists public rooms with their names, no hidden or locked ones', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  await roomWith(romeo, 'Romeo', { 'muc#roomconfig_roomname': 'A Hall' });
+  await joined(romeo, 'Romeo', '', 'locked@rooms.localhost');
+  assert.deepEqual(itemsOf(await asks(romeo, 'rooms.localhost', ITEMS)), [[HALL, 'A Hall']]);
+  await roomWith(romeo, 'Romeo', { 'muc#roomconfig_publicroom': '0' });
+  assert.deepEqual(itemsOf(await asks(romeo, 'rooms.localhost', ITEMS)), []);
+});
+
+test('XEP-0045 §6.3, XEP-0059 §2.2: the list comes in pages', async (t) => {
+  const server = await roomServer(t, 'muc_room_locking = false');
+  const romeo = await server.client('romeo@localhost/orchard');
+  for (const name of ['a', 'b', 'c']) await joined(romeo, 'Romeo', '', `${name}@rooms.localhost`);
+  const page = (inside: string) =>
+    asks(romeo, 'rooms.localhost', ITEMS, `<set xmlns='${RSM}'>${inside}</set>`);
+  const jids = (answer: Element) => itemsOf(answer).map(([jid]) => jid);
+  const first = await page('<max>2</max>');
+  assert.deepEqual(jids(first), ['a@rooms.localhost', 'b@rooms.localhost']);
+  const set = query(first, ITEMS).getChild('set', RSM)!;
+  assert.deepEqual(
+    ['first', 'last', 'count'].map((name) => set.getChildText(name)),
+    ['a@rooms.localhost', 'b@rooms.localhost', '3'],
+  );
+  assert.deepEqual(jids(await page('<max>2</max><after>b@rooms.localhost</after>')), ['c@rooms.localhost']);
+  assert.deepEqual(jids(await page('<after>c@rooms.localhost</after>')), []);
+  assert.deepEqual(jids(await page('<max>0</max>')), []);
+});
+
+test('XEP-0045 §6.4: a room says what kind of room it is', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo', { 'muc#roomconfig_roomdesc': 'Where one dances' });
+  const answer = await asks(juliet, HALL, INFO);
+  const features = featuresOf(answer);
+  for (const feature of [
+    'http://jabber.org/protocol/muc',
+    'http://jabber.org/protocol/muc#stable_id',
+    'http://jabber.org/protocol/muc#self-ping-optimization',
+    'urn:xmpp:occupant-id:0',
+    'muc_public',
+    'muc_temporary',
+    'muc_open',
+    'muc_unmoderated',
+    'muc_unsecured',
+    'muc_semianonymous',
+  ]) {
+    assert.ok(features.includes(feature), feature);
+  }
+  assert.equal(query(answer, INFO).getChild('identity')?.attrs.name, 'hall');
+  const fields = query(answer, INFO).getChild('x', 'jabber:x:data')!.getChildren('field');
+  const info = Object.fromEntries(fields.map((field) => [field.attrs.var, field.getChildText('value')]));
+  assert.equal(info.FORM_TYPE, 'http://jabber.org/protocol/muc#roominfo');
+  assert.equal(info['muc#roominfo_description'], 'Where one dances');
+  assert.equal(info['muc#roominfo_occupants'], '1');
+
+  await roomWith(romeo, 'Romeo', {
+    'muc#roomconfig_publicroom': '0',
+    'muc#roomconfig_persistentroom': '1',
+    'muc#roomconfig_membersonly': '1',
+    'muc#roomconfig_moderatedroom': '1',
+    'muc#roomconfig_passwordprotectedroom': '1',
+    'muc#roomconfig_roomsecret': 'x',
+    'muc#roomconfig_whois': 'anyone',
+  });
+  const closed = featuresOf(await asks(juliet, HALL, INFO)).filter((feature) => feature.startsWith('muc_'));
+  assert.deepEqual(closed, [
+    'muc_hidden',
+    'muc_persistent',
+    'muc_membersonly',
+    'muc_moderated',
+    'muc_passwordprotected',
+    'muc_nonanonymous',
+  ]);
+});
+
+test('XEP-0045 §6.5: who is in a room is told to those who are', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  assert.deepEqual(itemsOf(await asks(romeo, HALL, ITEMS)), [[`${HALL}/Romeo`, undefined]]);
+  assert.deepEqual(itemsOf(await asks(juliet, HALL, ITEMS)), []);
+});
+
+test('rooms that are not, or not yet, there are item-not-found', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  assert.equal(conditionOf(await asks(juliet, HALL, INFO)), 'item-not-found');
+  await joined(romeo, 'Romeo');
+  assert.equal(conditionOf(await asks(juliet, HALL, INFO)), 'item-not-found');
+  assert.equal((await asks(romeo, HALL, INFO)).attrs.type, 'result');
+});
+
+test('XEP-0045 §18.1.1: a room that discards nothing answers service-unavailable for #traffic', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  await roomWith(romeo, 'Romeo');
+  const traffic = await asks(romeo, HALL, INFO, '', `node='http://jabber.org/protocol/muc#traffic'`);
+  assert.equal(conditionOf(traffic), 'service-unavailable');
+  assert.equal(conditionOf(await asks(romeo, HALL, INFO, '', `node='nonsense'`)), 'item-not-found');
+});

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ScriptedClient } from '../../support/client.ts';
+import { ADMIN, HALL, joined, roomServer, roomWith, settled, USER } from './rooms.ts';
+
+const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
+
+async function available(client: ScriptedClient): Promise<ScriptedClient> {
+  client.send('<presence/>');
+  await client.next();
+  return client;
+}
+
+function invites(client: ScriptedClient, ...whom: string[]): void {
+  const inside = whom.map((jid) => `<invite to='${jid}'><reason>Come!</reason></invite>`).join('');
+  client.send(`<message to='${HALL}' id='i'><x xmlns='${USER}'>${inside}</x></message>`);
+}
+
+async function refused(client: ScriptedClient, condition: string): Promise<void> {
+  const answer = await client.next();
+  assert.ok(answer.getChild('error')?.getChild(condition, STANZAS), `${condition} expected: ${answer}`);
+}
+
+async function memberList(client: ScriptedClient): Promise<(string | undefined)[]> {
+  client.send(
+    `<iq type='get' id='l' to='${HALL}'><query xmlns='${ADMIN}'><item affiliation='member'/></query></iq>`,
+  );
+  const answer = await client.skipUntil((element) => element.attrs.id === 'l');
+  return answer
+    .getChild('query', ADMIN)!
+    .elements()
+    .map(({ attrs }) => attrs.jid);
+}
+
+test('XEP-0045 §7.8.2: the room sends the invitation on and says who invites', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await available(await server.client('juliet@localhost/balcony'));
+  await roomWith(romeo, 'Romeo', {
+    'muc#roomconfig_passwordprotectedroom': '1',
+    'muc#roomconfig_roomsecret': 'cauldronburn',
+  });
+  invites(romeo, 'juliet@localhost');
+  await juliet.receives(`
+    <message from='${HALL}' to='juliet@localhost' id='i'>
+      <x xmlns='${USER}'>
+        <invite from='romeo@localhost'><reason>Come!</reason></invite><password>cauldronburn</password>
+      </x>
+    </message>`);
+  assert.deepEqual(await memberList(romeo), [], '§9.5: an open room makes no member by it');
+});
+
+test('XEP-0045 §7.8.2: whoever was invited may decline, through the room', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await available(await server.client('romeo@localhost/orchard'));
+  const juliet = await available(await server.client('juliet@localhost/balcony'));
+  await roomWith(romeo, 'Romeo');
+  const decline = `
+    <message to='${HALL}' id='d'>
+      <x xmlns='${USER}'><decline to='romeo@localhost'><reason>Too tired</reason></decline></x>
+    </message>`;
+  juliet.send(decline);
+  await refused(juliet, 'item-not-found');
+  invites(romeo, 'juliet@localhost');
+  await juliet.next();
+  juliet.send(decline);
+  await romeo.receives(`
+    <message from='${HALL}' to='romeo@localhost' id='d'>
+      <x xmlns='${USER}'><decline from='juliet@localhost'><reason>Too tired</reason></decline></x>
+    </message>`);
+  juliet.send(decline);
+  await refused(juliet, 'item-not-found');
+});
+
+test('XEP-0045 §7.8.2, §9.5: in a members-only room an admin invites, which makes a member', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await available(await server.client('juliet@localhost/balcony'));
+  await server.account('nurse@localhost');
+  await roomWith(romeo, 'Romeo', { 'muc#roomconfig_membersonly': '1' });
+  invites(romeo, 'juliet@localhost');
+  await juliet.next();
+  assert.deepEqual(await memberList(romeo), ['juliet@localhost']);
+  await joined(juliet, 'Juliet');
+  await settled(romeo);
+  invites(juliet, 'nurse@localhost');
+  await refused(juliet, 'forbidden');
+  assert.deepEqual(await memberList(romeo), ['juliet@localhost']);
+});
+
+test('XEP-0045 §9.5: muc#roomconfig_allowinvites lets members invite', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await available(await server.client('juliet@localhost/balcony'));
+  const nurse = await available(await server.client('nurse@localhost/house'));
+  await roomWith(romeo, 'Romeo', { 'muc#roomconfig_membersonly': '1', 'muc#roomconfig_allowinvites': '1' });
+  invites(romeo, 'juliet@localhost');
+  await juliet.next();
+  invites(juliet, 'nurse@localhost');
+  assert.equal((await nurse.next()).attrs.from, HALL);
+  assert.deepEqual(await memberList(romeo), ['juliet@localhost', 'nurse@localhost']);
+});
+
+test('an invitation lifts no ban, and comes from nobody who has nothing to do with the room', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await available(await server.client('juliet@localhost/balcony'));
+  const nurse = await server.client('nurse@localhost/house');
+  await roomWith(romeo, 'Romeo');
+  romeo.send(
+    `<iq type='set' id='b' to='${HALL}'><query xmlns='${ADMIN}'><item jid='juliet@localhost' affiliation='outcast'/></query></iq>`,
+  );
+  await romeo.next();
+  invites(romeo, 'juliet@localhost');
+  await refused(romeo, 'not-allowed');
+  invites(nurse, 'juliet@localhost');
+  await refused(nurse, 'not-acceptable');
+  invites(romeo, '@');
+  await refused(romeo, 'jid-malformed');
+  invites(romeo, ...Array.from({ length: 11 }, (_, n) => `user${n}@localhost`));
+  await refused(romeo, 'policy-violation');
+  await juliet.receivesNothing();
+});

@@ -1,0 +1,354 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { verdict } from '../../../modules/muc/bounce.ts';
+import { StanzaError } from '../../../src/xml/errors.ts';
+import { configured, enters, HALL, joined, roomServer, roomWith, settled, USER, userOf } from './rooms.ts';
+
+const ID = `<occupant-id xmlns='urn:xmpp:occupant-id:0' id='{any}'/>`;
+
+test('XEP-0045 §7.14: who leaves is told with 110, the others with its words and role none', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  await joined(juliet, 'Juliet');
+  await settled(romeo);
+  juliet.send(`<presence to='${HALL}/Juliet' type='unavailable'><status>Good night</status></presence>`);
+  await juliet.receives(`
+    <presence type='unavailable' from='${HALL}/Juliet' to='${juliet.jid}'>
+      <status>Good night</status>
+      <x xmlns='${USER}'><item affiliation='none' role='none' jid='${juliet.jid}'/><status code='110'/></x>${ID}
+    </presence>`);
+  await romeo.receives(`
+    <presence type='unavailable' from='${HALL}/Juliet' to='${romeo.jid}'>
+      <status>Good night</status>
+      <x xmlns='${USER}'><item affiliation='none' role='none' jid='${juliet.jid}'/></x>${ID}
+    </presence>`);
+  await juliet.receivesNothing();
+});
+
+test('XEP-0045 §17.3: unavailable presence of one who is not there is silently ignored', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  juliet.send(`<presence to='${HALL}/Romeo' type='unavailable'/>`);
+  juliet.send(`<presence to='hole@rooms.localhost/Juliet' type='unavailable'/>`);
+  await juliet.receivesNothing();
+  await romeo.receivesNothing();
+});
+
+test('XEP-0045 §17.3: presence of another type is neither a way in nor a way out', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  await roomWith(romeo, 'Romeo');
+  for (const type of ['probe', 'subscribe', 'unsubscribed']) {
+    romeo.send(`<presence to='${HALL}/Romeo' type='${type}'/>`);
+    romeo.send(`<presence to='other@rooms.localhost/Romeo' type='${type}'/>`);
+  }
+  await settled(romeo);
+  romeo.send(`<message to='${HALL}' type='groupchat' id='m'><body>still here</body></message>`);
+  assert.equal((await romeo.next()).attrs.id, 'm');
+});
+
+test('XEP-0045 §7.14: a temporary room ends with its last occupant', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  romeo.send(`<presence to='${HALL}/Romeo' type='unavailable'/>`);
+  await romeo.next();
+  enters(juliet, 'Juliet');
+  assert.deepEqual(userOf(await juliet.next()).codes, ['110', '201']);
+});
+
+test('XEP-0045 §10: a persistent room stays, and its owner stays owner', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  await roomWith(romeo, 'Romeo', { 'muc#roomconfig_persistentroom': '1' });
+  romeo.send(`<presence to='${HALL}/Romeo' type='unavailable'/>`);
+  await romeo.next();
+  const [self] = await joined(romeo, 'Romeo');
+  const { affiliation, codes } = userOf(self!);
+  assert.deepEqual([affiliation, codes], ['owner', ['110']]);
+});
+
+test('XEP-0045 §10.1.3: an owner who leaves before configuring takes the room along', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  await joined(romeo, 'Romeo');
+  romeo.send(`<presence to='${HALL}/Romeo' type='unavailable'/>`);
+  await romeo.receives(`
+    <presence type='unavailable' from='${HALL}/Romeo' to='${romeo.jid}'>
+      <x xmlns='${USER}'><item affiliation='none' role='none'/><destroy/><status code='110'/></x>${ID}
+    </presence>`);
+});
+
+test('RFC 6121 §4.5.3: a client that hangs up leaves its rooms', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  await joined(juliet, 'Juliet');
+  await settled(romeo);
+  juliet.drop();
+  const gone = await romeo.next();
+  assert.deepEqual([gone.attrs.type, gone.attrs.from], ['unavailable', `${HALL}/Juliet`]);
+});
+
+test('XEP-0045 §7.14 with several clients: only the one that goes is told; the nick stays', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const phone = await server.client('romeo@localhost/phone');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(juliet, 'Juliet');
+  await joined(romeo, 'Romeo');
+  await joined(phone, 'Romeo');
+  for (const client of [juliet, romeo]) await settled(client);
+  // The latest presence is the phone's; with it gone the nick shows the other client again.
+  phone.send(`<presence to='${HALL}/Romeo' type='unavailable'/>`);
+  const told = await phone.next();
+  assert.deepEqual([told.attrs.type, userOf(told).codes], ['unavailable', ['110']]);
+  const seen = await juliet.next();
+  assert.deepEqual(
+    [seen.attrs.type, seen.attrs.from, userOf(seen).jid],
+    [undefined, `${HALL}/Romeo`, romeo.jid],
+  );
+  await settled(romeo);
+  juliet.send(`<message to='${HALL}' type='groupchat' id='m'><body>Romeo?</body></message>`);
+  assert.equal((await romeo.next()).attrs.id, 'm');
+  await phone.receivesNothing();
+});
+
+test('XEP-0045 §11.1: who bounces what the room sends is removed with 333, without 307', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  await joined(juliet, 'Juliet');
+  await settled(romeo);
+  juliet.send(`
+    <message to='${HALL}/Romeo' type='error' id='m'>
+      <error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>
+    </message>`);
+  await juliet.receives(`
+    <presence type='unavailable' from='${HALL}/Juliet' to='${juliet.jid}'>
+      <x xmlns='${USER}'>
+        <item affiliation='none' role='none' jid='${juliet.jid}'/><status code='110'/><status code='333'/>
+      </x>${ID}
+    </presence>`);
+  await romeo.receives(`
+    <presence type='unavailable' from='${HALL}/Juliet' to='${romeo.jid}'>
+      <x xmlns='${USER}'><item affiliation='none' role='none' jid='${juliet.jid}'/><status code='333'/></x>${ID}
+    </presence>`);
+});
+
+test('XEP-0045 §11.1 with several clients: only the one that bounces goes, and it alone hears 333', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const phone = await server.client('romeo@localhost/phone');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(juliet, 'Juliet');
+  await joined(phone, 'Romeo');
+  await joined(romeo, 'Romeo');
+  for (const client of [juliet, phone]) await settled(client);
+  phone.send(`
+    <presence to='${HALL}/Juliet' type='error'>
+      <error type='wait'><recipient-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>
+    </presence>`);
+  assert.deepEqual(userOf(await phone.next()).codes, ['110', '333']);
+  await juliet.receivesNothing();
+  await romeo.receivesNothing();
+});
+
+test('a client that is gone is found out by the next message, which all others get first', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  await joined(juliet, 'Juliet');
+  await settled(romeo);
+  // Its server forgets the client without a word to the room.
+  const host = server.server.router.hosts.get('localhost')!;
+  const lost = host.hooks.add(
+    'message/full',
+    ({ to }) => {
+      if (to.toString() === juliet.jid) throw new StanzaError('service-unavailable');
+    },
+    'guard',
+    'test',
+  );
+  romeo.send(`<message to='${HALL}' type='groupchat' id='m'><body>Juliet?</body></message>`);
+  assert.equal((await romeo.next()).attrs.id, 'm');
+  const gone = await romeo.next();
+  assert.deepEqual([gone.attrs.from, userOf(gone).codes], [`${HALL}/Juliet`, ['333']]);
+  lost();
+});
+
+test('an error of whoever is not in the room changes nothing', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const other = await server.client('romeo@localhost/other');
+  await roomWith(romeo, 'Romeo');
+  other.send(`
+    <message to='${HALL}/Romeo' type='error'>
+      <error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>
+    </message>`);
+  await other.receivesNothing();
+  await romeo.receivesNothing();
+});
+
+test('which errors mean that somebody is gone (XEP-0045 §18.1.2 and what servers in use say)', () => {
+  const gone = [
+    'gone',
+    'item-not-found',
+    'jid-malformed',
+    'recipient-unavailable',
+    'redirect',
+    'service-unavailable',
+    'remote-server-not-found',
+    'remote-server-timeout',
+    'internal-server-error',
+  ] as const;
+  for (const condition of gone) assert.equal(verdict(new StanzaError(condition)), 'remove', condition);
+  for (const condition of [
+    'policy-violation',
+    'not-allowed',
+    'resource-constraint',
+    'feature-not-implemented',
+  ] as const) {
+    assert.equal(verdict(new StanzaError(condition)), 'keep', condition);
+  }
+});
+
+test('XEP-0045 §7.7: a new presence is passed on with role and affiliation', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  await joined(juliet, 'Juliet');
+  await settled(romeo);
+  juliet.send(`<presence to='${HALL}/Juliet' id='p'><show>xa</show><status>asleep</status></presence>`);
+  await romeo.receives(`
+    <presence from='${HALL}/Juliet' to='${romeo.jid}'>
+      <show>xa</show><status>asleep</status>
+      <x xmlns='${USER}'><item affiliation='none' role='participant' jid='${juliet.jid}'/></x>${ID}
+    </presence>`);
+  const own = await juliet.next();
+  assert.deepEqual([own.attrs.id, userOf(own).codes], ['p', ['110']]);
+});
+
+test('with several clients, the one of higher priority is what others see', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const phone = await server.client('romeo@localhost/phone');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(juliet, 'Juliet');
+  await joined(romeo, 'Romeo', '');
+  romeo.send(`<presence to='${HALL}/Romeo'><priority>5</priority></presence>`);
+  await joined(phone, 'Romeo');
+  await settled(juliet);
+  phone.send(`<presence to='${HALL}/Romeo' id='p'><show>away</show></presence>`);
+  assert.equal((await phone.next()).attrs.id, 'p');
+  await juliet.receivesNothing();
+});
+
+test('XEP-0045 §7.6: a new nick is told as 303 with the nick, then as presence of the new one', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  await joined(juliet, 'Juliet');
+  await settled(romeo);
+  juliet.send(`<presence to='${HALL}/Capulet' id='n'/>`);
+  for (const [client, own] of [
+    [romeo, ''],
+    [juliet, `<status code='110'/>`],
+  ] as const) {
+    await client.receives(`
+      <presence type='unavailable' from='${HALL}/Juliet' to='${client.jid}'>
+        <x xmlns='${USER}'>
+          <item affiliation='none' role='participant' jid='${juliet.jid}' nick='Capulet'/>${own}<status code='303'/>
+        </x>${ID}
+      </presence>`);
+    await client.receives(`
+      <presence from='${HALL}/Capulet' to='${client.jid}'>
+        <x xmlns='${USER}'><item affiliation='none' role='participant' jid='${juliet.jid}'/>${own}</x>${ID}
+      </presence>`);
+  }
+  juliet.send(`<message to='${HALL}' type='groupchat' id='m'><body>Deny thy father</body></message>`);
+  assert.equal((await romeo.next()).attrs.from, `${HALL}/Capulet`);
+});
+
+test("XEP-0045 §7.6: another user's nick is a conflict, and nothing changes", async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  await joined(juliet, 'Juliet');
+  await settled(romeo);
+  juliet.send(`<presence to='${HALL}/Romeo' id='n'/>`);
+  await juliet.receives(`
+    <presence type='error' from='${HALL}/Romeo' to='${juliet.jid}' id='n'>
+      <x xmlns='http://jabber.org/protocol/muc'/>
+      <error type='cancel' by='${HALL}'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>
+    </presence>`);
+  await romeo.receivesNothing();
+  juliet.send(`<message to='${HALL}' type='groupchat' id='m'><body>hello</body></message>`);
+  assert.equal((await romeo.next()).attrs.from, `${HALL}/Juliet`);
+});
+
+test('XEP-0045 §7.6 with several clients: all of them are renamed', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const phone = await server.client('romeo@localhost/phone');
+  await roomWith(romeo, 'Romeo');
+  await joined(phone, 'Romeo');
+  await settled(romeo);
+  phone.send(`<presence to='${HALL}/Montague'/>`);
+  for (const client of [romeo, phone]) {
+    const old = await client.next();
+    assert.deepEqual([old.attrs.type, userOf(old).codes], ['unavailable', ['110', '303']]);
+    const now = await client.next();
+    assert.deepEqual([now.attrs.from, userOf(now).codes], [`${HALL}/Montague`, ['110']]);
+  }
+});
+
+test('XEP-0045 §7.2.8: one may take the nick of another client of the same user', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const phone = await server.client('romeo@localhost/phone');
+  await roomWith(romeo, 'Romeo');
+  await joined(phone, 'Montague');
+  await settled(romeo);
+  phone.send(`<presence to='${HALL}/Romeo'/>`);
+  const old = await romeo.next();
+  assert.deepEqual(
+    [old.attrs.from, old.attrs.type, userOf(old).nick],
+    [`${HALL}/Montague`, 'unavailable', 'Romeo'],
+  );
+  const now = await romeo.next();
+  assert.deepEqual([now.attrs.from, userOf(now).codes], [`${HALL}/Romeo`, ['110']]);
+  await settled(phone);
+  romeo.send(`<message to='${HALL}' type='groupchat' id='m'><body>hello</body></message>`);
+  assert.equal((await phone.next()).attrs.id, 'm');
+  await phone.receivesNothing();
+});
+
+test('a client that enters again under another nick leaves its siblings where they are', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const phone = await server.client('romeo@localhost/phone');
+  await roomWith(romeo, 'Romeo');
+  await joined(phone, 'Romeo');
+  await settled(romeo);
+  const seen = await joined(phone, 'Phone');
+  assert.deepEqual(
+    seen.map(({ attrs }) => attrs.from),
+    [`${HALL}/Romeo`, `${HALL}/Phone`, HALL],
+  );
+  await settled(romeo);
+  romeo.send(`<message to='${HALL}' type='groupchat' id='m'><body>hello</body></message>`);
+  assert.equal((await romeo.next()).attrs.from, `${HALL}/Romeo`);
+  await configured(romeo);
+});

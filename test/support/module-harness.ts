@@ -1,0 +1,346 @@
+// A real server whose clients and links are plain objects: every stanza passes the real router and modules in one
+// tick, and time passes only when the test says so. For tests that count exactly, over minutes or thousands.
+
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import type { EventName, Payload } from '../../src/api/events.ts';
+import type { C2SSession, C2SState, S2SCloseCause, S2SSession, S2SState } from '../../src/api/session.ts';
+import type { RemoteSender } from '../../src/core/router.ts';
+import { Server } from '../../src/server.ts';
+import type { Clock, Timer } from '../../src/util/clock.ts';
+import { silentLogger } from '../../src/util/logger.ts';
+import type { Element } from '../../src/xml/element.ts';
+import { StanzaError } from '../../src/xml/errors.ts';
+import { Jid } from '../../src/xml/jid.ts';
+import { NS } from '../../src/xml/namespaces.ts';
+import { matchesXml, parseXml } from './match.ts';
+import { testConfig } from './server.ts';
+
+export const HOST = 'montague.lit';
+
+/** Turned in one tick: nothing but timers happens in between. */
+export class HandClock implements Clock {
+  #now = Date.UTC(2026, 0, 1);
+  #order = 0;
+  /** Sorted by time, then by order of setting. */
+  readonly #timers: { at: number; order: number; task: () => void; isOff: boolean }[] = [];
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(delayMs: number, task: () => void): Timer {
+    const timer = { at: this.#now + Math.max(0, delayMs), order: this.#order++, task, isOff: false };
+    let [low, high] = [0, this.#timers.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#timers[middle]!.at <= timer.at) low = middle + 1;
+      else high = middle;
+    }
+    this.#timers.splice(low, 0, timer);
+    return {
+      cancel() {
+        timer.isOff = true;
+      },
+    };
+  }
+
+  advance(ms: number): void {
+    const end = this.#now + ms;
+    for (let next = this.#timers[0]; next !== undefined && next.at <= end; next = this.#timers[0]) {
+      this.#timers.shift();
+      if (next.isOff) continue;
+      this.#now = next.at;
+      next.task();
+    }
+    this.#now = end;
+  }
+
+  seconds(count: number): void {
+    this.advance(count * 1_000);
+  }
+}
+
+/** A bound client without a connection. */
+export class HarnessClient implements C2SSession {
+  readonly kind = 'c2s';
+  readonly id: string;
+  readonly log = silentLogger;
+  readonly secure = true;
+  readonly remoteAddress = '192.0.2.1';
+  readonly jid: Jid;
+  readonly host: C2SSession['host'];
+  readonly state: C2SState = {};
+  readonly boundAt: number;
+  /** Everything that was sent to the client, also while it slept. */
+  readonly inbox: Element[] = [];
+  /** When each of them came; ms since 1970. */
+  readonly times: number[] = [];
+  connected = true;
+  readonly #harness: Harness;
+
+  constructor(harness: Harness, jid: string) {
+    this.#harness = harness;
+    this.jid = Jid.parse(jid);
+    this.id = jid;
+    this.host = harness.host;
+    this.boundAt = harness.clock.now();
+  }
+
+  send(element: Element): boolean {
+    this.inbox.push(element);
+    this.times.push(this.#harness.clock.now());
+    return true;
+  }
+
+  hold(): void {}
+
+  /** The session ends. */
+  close(): void {
+    const { host } = this.#harness;
+    host.sessions.remove(this);
+    host.hooks.notify('resource-unbind', { session: this, error: undefined });
+  }
+
+  sleep(): void {
+    this.connected = false;
+  }
+
+  resume(): void {
+    this.connected = true;
+    this.#harness.notify('c2s-resume', { session: this });
+  }
+
+  /** The client says this. */
+  says(xml: string): void {
+    const stanza = parseXml(xml);
+    this.#harness.server.router.submit(this, stanza.with({ from: `${this.jid}` }));
+  }
+
+  joins(occupant: string): void {
+    this.says(`<presence to='${occupant}'><x xmlns='http://jabber.org/protocol/muc'/></presence>`);
+  }
+
+  /** What has come since this was last asked. */
+  heard(): Element[] {
+    this.times.length = 0;
+    return this.inbox.splice(0);
+  }
+
+  /** The notices among all that has come. */
+  get notices(): Element[] {
+    return this.inbox.filter((element) => isNotice(element));
+  }
+
+  get iqs(): Element[] {
+    return this.inbox.filter(({ name }) => name === 'iq');
+  }
+
+  count(xml: string): number {
+    return this.inbox.filter((element) => matchesXml(element, xml)).length;
+  }
+}
+
+/** The presence by which our server tells a client that it is out. */
+export function isNotice(element: Element): boolean {
+  if (element.name !== 'presence' || element.attrs.type !== 'unavailable') return false;
+  const x = element.getChild('x', NS.MUC_USER);
+  const codes = x?.getChildren('status').map(({ attrs }) => attrs.code) ?? [];
+  const reason = x?.getChild('item')?.getChildText('reason');
+  return codes.includes('110') && codes.includes('333') && reason === 'Connection to remote server lost';
+}
+
+/** One direction of a link with another server. */
+export class HarnessLink implements S2SSession {
+  readonly kind = 's2s';
+  readonly id: string;
+  readonly log = silentLogger;
+  readonly secure = true;
+  readonly remoteAddress = '192.0.2.2';
+  readonly direction: 'in' | 'out';
+  readonly local = HOST;
+  readonly remotes: ReadonlySet<string>;
+  readonly authenticatedAt: number;
+  readonly state: S2SState = {};
+  lastReceivedAt = 0;
+  stanzasIn = 0;
+  stanzasOut = 0;
+
+  constructor(remote: string, direction: 'in' | 'out', now: number) {
+    this.id = `${remote} ${direction}`;
+    this.remotes = new Set([remote]);
+    this.direction = direction;
+    this.authenticatedAt = now;
+  }
+
+  readonly streamId = '';
+
+  send(): boolean {
+    return true;
+  }
+
+  close(): void {}
+
+  proves(): boolean {
+    return true;
+  }
+
+  authenticate(): void {}
+}
+
+/** Another server, as far as our router sees it: two streams, opened on demand, and somebody who answers. */
+export class HarnessPeer {
+  readonly domain: string;
+  /** Everything that reached the other server. */
+  readonly received: Element[] = [];
+  /** How often somebody tried to connect in vain. */
+  failures = 0;
+  reachable = true;
+  /** Swallows everything without closing anything. */
+  deaf = false;
+  roundTripMs = 50;
+  onStanza: (stanza: Element) => void = () => {};
+  #out: HarnessLink | undefined;
+  #in: HarnessLink | undefined;
+  readonly #harness: Harness;
+
+  constructor(harness: Harness, domain: string) {
+    this.#harness = harness;
+    this.domain = domain;
+  }
+
+  accept(stanza: Element): void {
+    const { clock } = this.#harness;
+    if (!this.reachable) {
+      clock.after(0, () => this.#refuse(stanza));
+      return;
+    }
+    const out = this.openOut();
+    this.#harness.notify('s2s-out', { session: out, element: stanza });
+    out.stanzasOut++;
+    if (this.deaf) return;
+    this.received.push(stanza);
+    clock.after(this.roundTripMs / 2, () => this.onStanza(stanza));
+  }
+
+  /** The other server says this, after half a round trip. */
+  says(stanza: Element | string): void {
+    const element = typeof stanza === 'string' ? parseXml(stanza) : stanza;
+    this.#harness.clock.after(this.roundTripMs / 2, () => this.#arrive(element));
+  }
+
+  openOut(): HarnessLink {
+    this.#out ??= this.#open('out');
+    return this.#out;
+  }
+
+  openIn(): HarnessLink {
+    this.#in ??= this.#open('in');
+    return this.#in;
+  }
+
+  /** Both streams end. */
+  cut(cause: S2SCloseCause = 'reset'): void {
+    this.closeOut(cause);
+    this.closeIn(cause);
+  }
+
+  closeOut(cause: S2SCloseCause): void {
+    const link = this.#out;
+    this.#out = undefined;
+    if (link) this.#closed(link, cause);
+  }
+
+  closeIn(cause: S2SCloseCause): void {
+    const link = this.#in;
+    this.#in = undefined;
+    if (link) this.#closed(link, cause);
+  }
+
+  #arrive(element: Element): void {
+    if (!this.reachable || this.deaf) return;
+    const link = this.openIn();
+    link.stanzasIn++;
+    this.#harness.server.router.route(element, link);
+  }
+
+  #open(direction: 'in' | 'out'): HarnessLink {
+    const link = new HarnessLink(this.domain, direction, this.#harness.clock.now());
+    this.#harness.notify('s2s-open', { session: link, remote: this.domain });
+    return link;
+  }
+
+  #closed(session: HarnessLink, cause: S2SCloseCause): void {
+    this.#harness.notify('s2s-close', { session, remote: this.domain, cause, error: undefined });
+  }
+
+  #refuse(stanza: Element): void {
+    this.failures++;
+    const error = new Error('connection refused');
+    this.#harness.notify('s2s-failed', { remote: this.domain, permanent: false, error });
+    const text = `${this.domain} could not be reached`;
+    this.#harness.server.router.bounce(stanza, new StanzaError('remote-server-timeout', { text }));
+  }
+}
+
+export class Harness implements RemoteSender {
+  readonly server: Server;
+  readonly clock: HandClock;
+  readonly #peers = new Map<string, HarnessPeer>();
+
+  constructor(server: Server, clock: HandClock) {
+    this.server = server;
+    this.clock = clock;
+    server.router.remote = this;
+  }
+
+  get host() {
+    return this.server.router.hosts.get(HOST)!;
+  }
+
+  send(_local: string, remote: string, stanza: Element): void {
+    this.peer(remote).accept(stanza);
+  }
+
+  connect(): Promise<never> {
+    return Promise.reject(new Error('there are no streams here'));
+  }
+
+  peer(domain: string): HarnessPeer {
+    const peer = this.#peers.get(domain) ?? new HarnessPeer(this, domain);
+    this.#peers.set(domain, peer);
+    return peer;
+  }
+
+  client(jid: string): HarnessClient {
+    const client = new HarnessClient(this, jid);
+    this.host.sessions.add(client);
+    this.notify('resource-bind', { session: client });
+    return client;
+  }
+
+  notify<N extends EventName>(name: N, payload: Payload<N>): void {
+    this.host.hooks.notify(name, payload);
+  }
+
+  async command(name: string, args: Record<string, unknown> = {}) {
+    return this.server.commands.run(name, args, { by: 'test' });
+  }
+}
+
+/** Starts it, with chance always in the middle. `config` is for the host. */
+export async function harness(t: TestContext, config = ''): Promise<Harness> {
+  t.mock.method(Math, 'random', () => 0.5);
+  const clock = new HandClock();
+  const modules = ['roster', 'presence', 'message', 'disco', 'track_muc_joins', 'ping_muc'];
+  const text = `[hosts."${HOST}"]\nmodules_enabled = ${JSON.stringify(modules)}\n${config}`;
+  const server = new Server({
+    config: await testConfig(text),
+    log: silentLogger,
+    clock,
+    dial: () => Promise.reject(new assert.AssertionError({ message: 'nobody is dialled here' })),
+  });
+  await server.start();
+  t.after(() => server.stop());
+  return new Harness(server, clock);
+}

@@ -4,7 +4,7 @@ import { type StanzaCondition, StanzaError, type StanzaEvent } from 'enjamb/api'
 import { removeSeat } from './leave.ts';
 import { seatOf } from './room.ts';
 import { findRoom } from './rooms.ts';
-import { postpone, type Service } from './service.ts';
+import type { Service } from './service.ts';
 
 /** This very client does not exist any more. */
 const CLIENT_GONE = new Set<StanzaCondition>([
@@ -32,11 +32,7 @@ export function verdict(error: StanzaError): 'remove' | 'keep' {
 export function handleBounce(service: Service, { stanza, from, to }: StanzaEvent): void {
   if (verdict(StanzaError.from(stanza)) === 'keep') return;
   const room = findRoom(service, to);
-  if (!room || !seatOf(room, from)) return;
-  // It may be in the middle of a fan-out that the others have not seen the end of.
-  postpone(service, () => {
-    const seat = seatOf(room, from);
-    // §11.1: 333 without 307: nobody has thrown it out.
-    if (seat && service.rooms.get(room.name) === room) removeSeat(service, room, seat, { codes: ['333'] });
-  });
+  const seat = seatOf(room, from);
+  // §11.1: 333 without 307: nobody has thrown it out.
+  if (room && seat) removeSeat(service, room, seat, { codes: ['333'] });
 }

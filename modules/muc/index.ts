@@ -4,9 +4,10 @@
 //   presence    presence, join, nick, leave, bounce, broadcast, presence_payload
 //   messages    message, history, subject, private_message, invite, voice
 //   requests    room_iq, admin (affiliations, roles), owner (form, destroy), disco, iq_relay
-//   all         service, payload, copy, refusal, occupant_id
+//   all         service, payload, copy, refusal, occupant_id, commands
 
 import { defineModule, type EventName, type StanzaEvent } from 'enjamb/api';
+import { roomCommands } from './commands.ts';
 import { destroyRoom } from './destroy.ts';
 import { SERVICE_FEATURES } from './disco.ts';
 import { relayAnswer, relayRequest } from './iq_relay.ts';
@@ -15,7 +16,7 @@ import { OPTIONS } from './options.ts';
 import { presenceToOccupant, presenceToRoom } from './presence.ts';
 import { messageToOccupant } from './private_message.ts';
 import { iqToRoom, iqToService } from './room_iq.ts';
-import { type Service, turn } from './service.ts';
+import { postpone, type Service, turn } from './service.ts';
 import { loadRooms, type StoredRoom } from './stored.ts';
 
 /** How often forgotten new rooms are looked for. */
@@ -43,6 +44,7 @@ export default defineModule({
     };
     await loadRooms(service);
 
+    for (const command of roomCommands(service)) module.command(command);
     for (const feature of SERVICE_FEATURES) module.provide('disco-feature', feature);
 
     on('presence/full', presenceToOccupant);
@@ -65,12 +67,18 @@ export default defineModule({
       handle: (service: Service, event: StanzaEvent) => void,
     ): void {
       module.hook(name, (event) => {
-        turn(service, event, () => handle(service, event));
+        if (service.inTurn && isFarewell(event)) postpone(service, () => handle(service, event));
+        else turn(service, event, () => handle(service, event));
         return 'handled';
       });
     }
   },
 });
+
+/** That a client is gone may be found out in the middle of a fan-out to it. */
+function isFarewell({ stanza }: StanzaEvent): boolean {
+  return stanza.attrs.type === 'error' || stanza.attrs.type === 'unavailable';
+}
 
 /** §10.1.1, step 5: whoever creates a room and never configures it has given it up. */
 function removeForgottenRooms(service: Service): void {

@@ -30,9 +30,9 @@ export function send(service: Service, stanza: Stanza): void {
 }
 
 /**
- * Runs what one event brings about. What we send may come back as an error within the same tick; what follows from
- * that is postponed to the end of the turn. So everybody hears of one thing after the other in the same order, and a
- * thousand clients that are gone do not nest a thousand announcements in each other.
+ * Runs what one event brings about. What we send may come back as an error within the same tick, or make a client hang
+ * up; what follows from that is postponed to the end of the turn. So everybody hears of one thing after the other in
+ * the same order, and a thousand clients that are gone do not nest a thousand announcements in each other.
  */
 export function turn<T>(service: Service, event: StanzaEvent | undefined, act: () => T): T {
   if (service.inTurn) return act();

@@ -64,7 +64,7 @@ test('the module can be reloaded with people in its rooms', async (t) => {
   await roomWith(romeo, 'Romeo');
   await joined(juliet, 'Juliet');
   await settled(romeo);
-  await server.server.modulesOf('rooms.localhost')!.reload('muc');
+  await server.server.commands.run('module reload', { name: 'muc' }, { by: 'test' });
   juliet.send(`<message to='${HALL}' type='groupchat' id='m'><body>hello</body></message>`);
   for (const client of [romeo, juliet]) assert.equal((await client.next()).attrs.id, 'm');
   await configured(romeo, { 'muc#roomconfig_roomname': 'Hall' });

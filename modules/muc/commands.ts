@@ -1,0 +1,110 @@
+// What administrators do with rooms: `enjamb rooms …`.
+
+import { boolean, type Command, CommandError, defineCommand, Jid, jid, string } from 'enjamb/api';
+import { destroyRoom } from './destroy.ts';
+import type { Room } from './room.ts';
+import { createRoom, roomChanged, unlockRoom } from './rooms.ts';
+import { type Service, turn } from './service.ts';
+
+const room = jid('The room');
+
+export function roomCommands(service: Service): Command[] {
+  return [listCommand(service), showCommand(service), createCommand(service), destroyCommand(service)];
+}
+
+function listCommand(service: Service): Command {
+  return defineCommand({
+    name: 'rooms list',
+    summary: 'The rooms on this server',
+    args: {},
+    run: () => ({
+      rows: [...service.rooms.values()].map(summaryOf),
+      columns: ['room', 'name', 'clients', 'persistent', 'public', 'locked'],
+    }),
+  });
+}
+
+function showCommand(service: Service): Command {
+  return defineCommand({
+    name: 'rooms show',
+    summary: 'Who is in a room, who belongs to it, and how it is configured',
+    args: { room },
+    positional: ['room'],
+    run(args) {
+      const found = roomHere(service, args.room);
+      if (!found) return {};
+      const { password: _, ...config } = found.config;
+      return {
+        rows: [...found.seats.values()].map(({ jid: client, occupant }) => {
+          return { client, nick: occupant.nick, role: occupant.role };
+        }),
+        data: { ...summaryOf(found), config, standings: Object.fromEntries(found.standings) },
+      };
+    },
+  });
+}
+
+function createCommand(service: Service): Command {
+  return defineCommand({
+    name: 'rooms create',
+    summary: 'Makes a persistent room',
+    args: {
+      room,
+      owner: jid('Who owns it'),
+      hidden: boolean('Whether it is left out of the public list', { default: false }),
+    },
+    positional: ['room', 'owner'],
+    run(args) {
+      const { local, domain } = Jid.parse(args.room);
+      if (domain !== service.domain) return {};
+      if (local === undefined) throw new CommandError('a room has a name before the @', 'usage');
+      if (service.rooms.has(local)) throw new CommandError(`${args.room} exists already`);
+      turn(service, undefined, () => {
+        const made = createRoom(service, local, args.owner);
+        made.config = { ...made.config, persistent: true, listed: !args.hidden };
+        unlockRoom(service, made);
+        roomChanged(service, made);
+      });
+      return { text: `${args.room} created` };
+    },
+  });
+}
+
+function destroyCommand(service: Service): Command {
+  return defineCommand({
+    name: 'rooms destroy',
+    summary: 'Removes everybody from a room, and the room for good',
+    args: {
+      room,
+      reason: string('What its occupants are told', { optional: true }),
+      venue: jid('Where they may go instead', { optional: true }),
+    },
+    positional: ['room'],
+    run(args) {
+      const found = roomHere(service, args.room);
+      if (!found) return {};
+      turn(service, undefined, () => destroyRoom(service, found, { reason: args.reason, venue: args.venue }));
+      return { text: `${args.room} destroyed` };
+    },
+  });
+}
+
+/** `undefined`: it would be on another host. @throws CommandError when it would be here and is not */
+function roomHere(service: Service, text: string): Room | undefined {
+  const { local = '', domain } = Jid.parse(text);
+  if (domain !== service.domain) return undefined;
+  const found = service.rooms.get(local);
+  if (!found) throw new CommandError(`there is no room ${text}`);
+  return found;
+}
+
+function summaryOf({ jid: address, config, seats, lockedSince }: Room) {
+  return {
+    room: address,
+    name: config.name,
+    clients: seats.size,
+    persistent: config.persistent,
+    public: config.listed,
+    locked: lockedSince !== undefined,
+  };
+}

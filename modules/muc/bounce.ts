@@ -1,7 +1,7 @@
 // Error replies to what a room has sent: whether they mean that somebody is gone (XEP-0045 §18.1.2, "Ghost Users").
 
 import { type StanzaCondition, StanzaError, type StanzaEvent } from 'enjamb/api';
-import { removeSeat } from './leave.ts';
+import { markGone } from './leave.ts';
 import { seatOf } from './room.ts';
 import { findRoom } from './rooms.ts';
 import type { Service } from './service.ts';
@@ -33,6 +33,5 @@ export function handleBounce(service: Service, { stanza, from, to }: StanzaEvent
   if (verdict(StanzaError.from(stanza)) === 'keep') return;
   const room = findRoom(service, to);
   const seat = seatOf(room, from);
-  // §11.1: 333 without 307: nobody has thrown it out.
-  if (room && seat) removeSeat(service, room, seat, { codes: ['333'] });
+  if (room && seat) markGone(service, room, seat);
 }

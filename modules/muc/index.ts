@@ -39,6 +39,7 @@ export default defineModule({
       stored: new Set(),
       changed: new Set(),
       writing: new Map(),
+      gone: new Map(),
       postponed: [],
       inTurn: false,
     };
@@ -67,18 +68,15 @@ export default defineModule({
       handle: (service: Service, event: StanzaEvent) => void,
     ): void {
       module.hook(name, (event) => {
-        if (service.inTurn && isFarewell(event)) postpone(service, () => handle(service, event));
+        // A client may hang up in the middle of a fan-out to it.
+        if (service.inTurn && event.stanza.attrs.type === 'unavailable')
+          postpone(service, () => handle(service, event));
         else turn(service, event, () => handle(service, event));
         return 'handled';
       });
     }
   },
 });
-
-/** That a client is gone may be found out in the middle of a fan-out to it. */
-function isFarewell({ stanza }: StanzaEvent): boolean {
-  return stanza.attrs.type === 'error' || stanza.attrs.type === 'unavailable';
-}
 
 /** §10.1.1, step 5: whoever creates a room and never configures it has given it up. */
 function removeForgottenRooms(service: Service): void {

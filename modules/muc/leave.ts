@@ -1,12 +1,12 @@
 // Ways out of a room: leaving (XEP-0045 §7.14), being removed (§8.2, §9.1, §10.2), being gone (§11.1).
 
 import type { Node } from 'enjamb/api';
-import { announce, repaint, tellOthers, tellOwn } from './broadcast.ts';
+import { announce, type News, repaint, tellOthers, tellOwn } from './broadcast.ts';
 import { destroyRoom } from './destroy.ts';
 import { type Affiliation, isAtLeast } from './ranks.ts';
 import { affiliationOf, mainSeat, type Occupant, type Room, type Seat } from './room.ts';
 import { closeIfDone } from './rooms.ts';
-import type { Service } from './service.ts';
+import { postpone, type Service } from './service.ts';
 
 export interface Departure {
   /** What the client said in going. */
@@ -17,55 +17,72 @@ export interface Departure {
   readonly reason?: string | undefined;
 }
 
-/** One client goes. The nick stays while other clients of the user hold it; then only the one that goes is told. */
-export function removeSeat(service: Service, room: Room, seat: Seat, departure: Departure = {}): void {
-  if (room.lockedSince !== undefined && room.seats.size === 1) {
+/**
+ * Clients go. A nick stays while other clients of its user hold it; then only those that go are told. Nobody who goes
+ * hears of the others who do.
+ */
+export function removeSeats(
+  service: Service,
+  room: Room,
+  seats: readonly Seat[],
+  departure: Departure = {},
+): void {
+  if (room.lockedSince !== undefined && seats.length === room.seats.size) {
     // §10.1.3: an owner who goes before the room is configured takes it along.
     destroyRoom(service, room, {});
     return;
   }
-  const { occupant } = seat;
-  const wasMain = mainSeat(occupant) === seat;
-  room.seats.delete(seat.jid);
-  occupant.seats.delete(seat.jid);
-  const news = { type: 'unavailable', payload: [], role: 'none', jid: seat.jid, ...departure } as const;
-  tellOwn(service, room, occupant, [seat], news);
-  repaint(occupant);
-  if (occupant.seats.size === 0) {
-    room.occupants.delete(occupant.nick);
-    tellOthers(service, room, occupant, news);
-  } else if (wasMain) {
-    announce(service, room, occupant);
+  const shown = new Map(seats.map(({ occupant }) => [occupant, mainSeat(occupant)]));
+  for (const seat of seats) {
+    room.seats.delete(seat.jid);
+    seat.occupant.seats.delete(seat.jid);
+  }
+  for (const seat of seats) tellOwn(service, room, seat.occupant, [seat], farewell(seat, departure));
+  for (const [occupant, main] of shown) {
+    repaint(occupant);
+    if (occupant.seats.size === 0) {
+      room.occupants.delete(occupant.nick);
+      tellOthers(service, room, occupant, farewell(main, departure));
+    } else if (!occupant.seats.has(main.jid)) {
+      announce(service, room, occupant);
+    }
   }
   closeIfDone(service, room);
 }
 
 /** All clients of an occupant go. */
 export function removeOccupant(service: Service, room: Room, occupant: Occupant, departure: Departure): void {
-  for (const seat of [...occupant.seats.values()]) {
-    if (occupant.seats.size > 1) dismissSibling(service, room, seat, departure);
-    else removeSeat(service, room, seat, departure);
-  }
+  removeSeats(service, room, [...occupant.seats.values()], departure);
 }
 
 /** §10.2, status 322: whoever may not be in a members-only room. */
 export function removeStrangers(service: Service, room: Room): void {
   if (!room.config.membersOnly) return;
-  for (const occupant of [...room.occupants.values()]) {
-    if (isAtLeast(affiliationOf(room, occupant.bare), 'member')) continue;
-    removeOccupant(service, room, occupant, { codes: ['322'] });
+  const strangers = [...room.seats.values()].filter(
+    ({ occupant }) => !isAtLeast(affiliationOf(room, occupant.bare), 'member'),
+  );
+  if (strangers.length > 0) removeSeats(service, room, strangers, { codes: ['322'] });
+}
+
+/**
+ * A client has turned out to be gone (§11.1: 333; without 307, nobody has thrown it out). One message may find out many:
+ * they go together when the turn is over.
+ */
+export function markGone(service: Service, room: Room, seat: Seat): void {
+  if (service.gone.size === 0) postpone(service, () => removeGone(service));
+  service.gone.set(seat, room);
+}
+
+function removeGone(service: Service): void {
+  // Some may have left by themselves since.
+  const gone = [...service.gone].filter(([seat, room]) => room.seats.get(seat.jid) === seat);
+  service.gone.clear();
+  for (const room of new Set(gone.map(([, room]) => room))) {
+    const seats = gone.filter(([, place]) => place === room).map(([seat]) => seat);
+    removeSeats(service, room, seats, { codes: ['333'] });
   }
 }
 
-/** A client of an occupant that is being removed as a whole: nobody hears of it but the client. */
-function dismissSibling(service: Service, room: Room, seat: Seat, departure: Departure): void {
-  room.seats.delete(seat.jid);
-  seat.occupant.seats.delete(seat.jid);
-  tellOwn(service, room, seat.occupant, [seat], {
-    type: 'unavailable',
-    payload: [],
-    role: 'none',
-    jid: seat.jid,
-    ...departure,
-  });
+function farewell(seat: Seat, departure: Departure): News {
+  return { type: 'unavailable', payload: [], role: 'none', jid: seat.jid, ...departure };
 }

@@ -4,7 +4,7 @@ import { NS, StanzaError, type StanzaEvent, xml } from 'enjamb/api';
 import { handleBounce } from './bounce.ts';
 import { announce, tellOwn } from './broadcast.ts';
 import { join } from './join.ts';
-import { removeSeat } from './leave.ts';
+import { removeSeats } from './leave.ts';
 import { changeNick, echoOf } from './nick.ts';
 import { passedOn } from './payload.ts';
 import { speak, whatIsSaid } from './presence_payload.ts';
@@ -66,7 +66,7 @@ function update(service: Service, room: Room, seat: Seat, event: StanzaEvent): v
 function leave(service: Service, event: StanzaEvent): void {
   const room = findRoom(service, event.to);
   const seat = seatOf(room, event.from);
-  if (room && seat) removeSeat(service, room, seat, { payload: passedOn(event.stanza, room.jid) });
+  if (room && seat) removeSeats(service, room, [seat], { payload: passedOn(event.stanza, room.jid) });
 }
 
 /** §7.2.17: a client that thinks it is in the room learns at once that it is not. */

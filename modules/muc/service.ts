@@ -3,7 +3,7 @@
 import type { KeyvalStore, Module, Stanza, StanzaEvent } from 'enjamb/api';
 import type { Relay } from './iq_relay.ts';
 import type { MucOptions } from './options.ts';
-import type { Room } from './room.ts';
+import type { Room, Seat } from './room.ts';
 import { type StoredRoom, writeChanges } from './stored.ts';
 
 export interface Service {
@@ -20,6 +20,8 @@ export interface Service {
   readonly changed: Set<string>;
   /** Writes that have not begun yet, by room. */
   readonly writing: Map<string, Promise<void>>;
+  /** Clients that turned out to be gone in this turn, with the rooms they were in. */
+  readonly gone: Map<Seat, Room>;
   /** What waits for the end of the turn. */
   readonly postponed: (() => void)[];
   inTurn: boolean;

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { verdict } from '../../../modules/muc/bounce.ts';
+import type { StanzaEvent } from '../../../src/api/events.ts';
 import { StanzaError } from '../../../src/xml/errors.ts';
+import { parseXml } from '../../support/match.ts';
 import { configured, enters, HALL, joined, roomServer, roomWith, settled, USER, userOf } from './rooms.ts';
 
 const ID = `<occupant-id xmlns='urn:xmpp:occupant-id:0' id='{any}'/>`;
@@ -183,6 +185,37 @@ test('a client that is gone is found out by the next message, which all others g
   const gone = await romeo.next();
   assert.deepEqual([gone.attrs.from, userOf(gone).codes], [`${HALL}/Juliet`, ['333']]);
   lost();
+});
+
+test('many clients that are gone go together: none of them is told of the others', async (t) => {
+  const server = await roomServer(t, 'muc_room_locking = false');
+  const { router } = server.server;
+  const host = router.hosts.get('localhost')!;
+  const romeo = await server.client('romeo@localhost/orchard');
+  await joined(romeo, 'Romeo');
+  let alive = true;
+  let told = 0;
+  const toGhosts = ({ to, stanza }: StanzaEvent) => {
+    if (to.local !== 'ghost') return undefined;
+    if (!alive && stanza.name === 'message') throw new StanzaError('service-unavailable');
+    if (!alive) told++;
+    return 'handled';
+  };
+  host.hooks.add('message/full', toGhosts, 'guard', 'test');
+  host.hooks.add('presence/full', toGhosts, 'guard', 'test');
+  const ghosts = Array.from({ length: 200 }, (_, n) => n);
+  for (const n of ghosts) {
+    const to = `${HALL}/ghost ${n}`;
+    const join = `<presence from='ghost@localhost/${n}' to='${to}'><x xmlns='http://jabber.org/protocol/muc'/></presence>`;
+    router.route(parseXml(join), host.origin);
+  }
+  await settled(romeo);
+  alive = false;
+  romeo.send(`<message to='${HALL}' type='groupchat' id='m'><body>Who is there?</body></message>`);
+  assert.equal((await romeo.next()).attrs.id, 'm');
+  for (const _ of ghosts) assert.deepEqual(userOf(await romeo.next()).codes, ['333']);
+  await romeo.receivesNothing();
+  assert.equal(told, ghosts.length, 'each ghost is told once, of itself');
 });
 
 test('an error of whoever is not in the room changes nothing', async (t) => {

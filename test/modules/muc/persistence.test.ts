@@ -45,7 +45,7 @@ test('rooms that were destroyed or became temporary are not there after a restar
   const romeo = await first.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo', { 'muc#roomconfig_persistentroom': '1' });
   romeo.send(`<iq type='set' id='d' to='${HALL}'><query xmlns='${OWNER}'><destroy/></query></iq>`);
-  await settled(romeo).catch(() => {});
+  await settled(romeo);
   await joined(romeo, 'Romeo', '', 'locked@rooms.localhost');
   await first.server.stop();
 

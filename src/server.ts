@@ -2,8 +2,8 @@
 
 import { mkdir } from 'node:fs/promises';
 import { CommandRegistry } from './admin/commands.ts';
-import { acceptClient, type C2SContext } from './c2s/index.ts';
-import type { Config } from './config/config.ts';
+import { acceptClient, type C2SContext, type C2SSession } from './c2s/index.ts';
+import type { Config, HostConfig } from './config/config.ts';
 import { registerCoreCommands } from './core/commands.ts';
 import type { ServerContext } from './core/context.ts';
 import { LocalHost } from './core/host.ts';
@@ -35,6 +35,9 @@ export interface ServerParts {
 /** How long an orderly stop may take for each of its steps. */
 const STOP_STEP_MS = 4_000;
 
+/** Connections of one address at once: a company behind one address is no attack yet. */
+const MAX_PER_ADDRESS = 1_000;
+
 /** One server: hosts, their modules, and the open ports. */
 export class Server implements ServerContext {
   readonly config: Config;
@@ -47,6 +50,8 @@ export class Server implements ServerContext {
   readonly #files: ModuleFiles;
   readonly #modules = new Map<string, ModuleHost>();
   readonly #listeners: Listener[] = [];
+  /** Clients that have not bound a resource yet. */
+  readonly #negotiating = new Set<C2SSession>();
   readonly #c2s: C2SContext;
   readonly #s2sTls: ServerTls;
   #storage: StorageDriver | undefined;
@@ -59,7 +64,7 @@ export class Server implements ServerContext {
     this.certificates = new CertificateStore(config.core.certificates);
     this.#s2sTls = new ServerTls(this.certificates, { alpn: ['xmpp-server'], requestCert: true });
     const c2sTls = new ServerTls(this.certificates, { alpn: ['xmpp-client'], requestCert: false });
-    this.#c2s = { config, log, clock, router: this.router, tls: c2sTls };
+    this.#c2s = { config, log, clock, router: this.router, tls: c2sTls, negotiating: this.#negotiating };
     this.links = new Links({
       config,
       log,
@@ -80,12 +85,8 @@ export class Server implements ServerContext {
   async start(): Promise<void> {
     try {
       await this.#prepare();
-      for (const config of this.config.hosts) await this.#startHost(config.domain);
-      registerCoreCommands(this.commands, {
-        hosts: this.router.hosts,
-        modules: this.#modules,
-        purge: (host, user) => host.stores.purge(user),
-      });
+      for (const config of componentsLast(this.config.hosts)) await this.#startHost(config);
+      registerCoreCommands(this.commands, { hosts: this.router.hosts, modules: this.#modules });
       registerS2SCommands(this.commands, this.links, this);
       await this.#listen();
     } catch (error) {
@@ -101,6 +102,7 @@ export class Server implements ServerContext {
     const farewell = new StreamError('system-shutdown');
     for (const host of this.router.hosts.values())
       for (const session of host.sessions) session.close(farewell);
+    for (const client of this.#negotiating) client.close(farewell);
     await this.#within(this.router.work.idle());
     await this.#within(this.links.close());
     for (const modules of [...this.#modules.values()].reverse()) await modules.close();
@@ -145,15 +147,25 @@ export class Server implements ServerContext {
     this.#storage = await openStorage({ driver: core.storage, dataPath: core.data_path });
   }
 
-  async #startHost(domain: string): Promise<void> {
-    const config = this.config.hosts.find((host) => host.domain === domain)!;
+  async #startHost(config: HostConfig): Promise<void> {
+    const { domain } = config;
     const host = new LocalHost(config, storesFor(this.#storage!, domain), this.log);
     if (host.kind === 'local') await host.loadUsers();
     this.router.hosts.set(domain, host);
+    this.#announce(host);
     const modules = new ModuleHost(host, this.#files, this, this.commands);
     this.#modules.set(domain, modules);
     await modules.load(config.modules);
     host.hooks.notify('host-start', { domain });
+  }
+
+  /** Services below a host of ours are found through it (XEP-0030 §3.2). */
+  #announce(component: LocalHost): void {
+    if (component.kind !== 'component') return;
+    const parent = this.router.hosts.get(component.domain.slice(component.domain.indexOf('.') + 1));
+    const { hosts } = this.router;
+    const hosting = parent ? [parent] : [...hosts.values()].filter(({ kind }) => kind === 'local');
+    for (const host of hosting) host.items.add('disco-item', { jid: component.domain });
   }
 
   async #listen(): Promise<void> {
@@ -172,14 +184,13 @@ export class Server implements ServerContext {
     tls?: ServerTls,
   ): Promise<void> {
     if (ports.length === 0) return;
-    const { interfaces } = this.config.core;
-    const onRefused = (error: Error, address: string) =>
-      this.log.info('connection refused', { address, why: error.message });
+    const { core } = this.config;
     const listener = await Listener.open({
-      interfaces,
+      interfaces: core.interfaces,
       ports,
+      maxPerAddress: core.limits.c2s.rate === false ? Number.POSITIVE_INFINITY : MAX_PER_ADDRESS,
       onConnection,
-      onRefused,
+      onRefused: (error, address) => this.log.info('connection refused', { address, why: error.message }),
       ...(tls ? { tls } : {}),
     });
     this.#listeners.push(listener);
@@ -190,4 +201,9 @@ export class Server implements ServerContext {
     const limit = new Promise((resolve) => setTimeout(resolve, STOP_STEP_MS).unref());
     return Promise.race([step, limit]);
   }
+}
+
+/** A component is announced by the hosts that exist when it starts. */
+function componentsLast(hosts: readonly HostConfig[]): HostConfig[] {
+  return [...hosts].sort((a, b) => Number(a.component !== undefined) - Number(b.component !== undefined));
 }

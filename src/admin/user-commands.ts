@@ -1,4 +1,4 @@
-// `enjamb user …` while no server runs. Names and arguments are those of the running server's commands.
+// `enjamb user …`, the same whether a server runs or not: what differs is the door to the accounts.
 
 import { type Infer, jid, string } from '../config/options.ts';
 import { Jid } from '../xml/jid.ts';
@@ -8,6 +8,8 @@ export interface UserRow {
   /** The localpart. */
   readonly user: string;
   readonly enabled: boolean;
+  /** How many sessions it has; `undefined` when no server runs. */
+  readonly online?: number;
 }
 
 /** What the commands need of the server or the database. Users are localparts; `domain` is one of `domains`. */
@@ -119,9 +121,9 @@ async function listUsers(door: UserDoor, only: string | undefined): Promise<Comm
   const rows: Record<string, unknown>[] = [];
   for (const domain of only === undefined ? door.domains : [only]) {
     const users = [...(await door.list(domain))].sort((a, b) => a.user.localeCompare(b.user));
-    rows.push(...users.map(({ user, enabled }) => ({ jid: `${user}@${domain}`, enabled })));
+    rows.push(...users.map(({ user, ...rest }) => ({ jid: `${user}@${domain}`, ...rest })));
   }
-  return { rows, columns: ['jid', 'enabled'] };
+  return { rows };
 }
 
 async function existing(door: UserDoor, address: string): Promise<{ domain: string; user: string }> {

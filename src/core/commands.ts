@@ -1,20 +1,19 @@
 // What administrators do to a running server itself; modules add their own commands.
 
 import { CommandError, type CommandRegistry, type CommandResult, defineCommand } from '../admin/commands.ts';
+import { userCommands } from '../admin/user-commands.ts';
+import type { C2SSession } from '../api/session.ts';
 import { jid, string } from '../config/options.ts';
 import { Jid } from '../xml/jid.ts';
 import type { LocalHost } from './host.ts';
 import type { ModuleHost } from './module-host.ts';
+import { userDoor } from './user-door.ts';
 
 export interface CommandScope {
   readonly hosts: ReadonlyMap<string, LocalHost>;
   readonly modules: ReadonlyMap<string, ModuleHost>;
-  /** Removes all that is stored for an account. */
-  purge(host: LocalHost, user: string): Promise<void>;
 }
 
-const account = jid('The account, e.g. ann@example.org');
-const password = string('The password', { secret: true, maxLength: 1024 });
 const anyHost = string('One host; default: all', { optional: true });
 
 /** Offers the commands for accounts and modules until the server stops. */
@@ -23,109 +22,41 @@ export function registerCoreCommands(registry: CommandRegistry, scope: CommandSc
   registerModuleCommands(registry, scope);
 }
 
-function registerUserCommands(registry: CommandRegistry, scope: CommandScope): void {
-  const find = (text: string) => accountOf(scope, text);
-  registry.register(
-    defineCommand({
-      name: 'user add',
-      summary: 'Creates an account',
-      args: { jid: account, password },
-      positional: ['jid'],
-      async run(args) {
-        const { host, user } = find(args.jid);
-        if (host.users.has(user))
-          throw new CommandError(`${args.jid} exists already; \`enjamb user passwd\` sets a new password`);
-        await host.createUser(user, args.password);
-        return { text: `${user}@${host.domain} created` };
-      },
-    }),
-  );
-  registry.register(
-    defineCommand({
-      name: 'user passwd',
-      summary: 'Sets a new password',
-      args: { jid: account, password },
-      positional: ['jid'],
-      async run(args) {
-        const { host, user } = find(args.jid);
-        await host.accounts.setPassword(user, args.password);
-        return { text: `${user}@${host.domain} has a new password` };
-      },
-    }),
-  );
-  for (const [name, enabled] of [
-    ['enable', true],
-    ['disable', false],
-  ] as const) {
-    registry.register(
-      defineCommand({
-        name: `user ${name}`,
-        summary: enabled
-          ? 'Lets an account log in again'
-          : 'Keeps an account from logging in, and ends its sessions',
-        args: { jid: account },
-        positional: ['jid'],
-        async run(args) {
-          const { host, user } = find(args.jid);
-          await host.accounts.setEnabled(user, enabled);
-          if (!enabled) for (const session of host.sessions.of(user)) session.close();
-          return { text: `${user}@${host.domain} is ${name}d` };
-        },
-      }),
-    );
-  }
-  registry.register(
-    defineCommand({
-      name: 'user delete',
-      summary: 'Removes an account with everything it has stored here',
-      args: { jid: account },
-      positional: ['jid'],
-      async run(args) {
-        const { host, user } = find(args.jid);
-        if (!host.users.has(user)) throw new CommandError(`${args.jid} does not exist`);
-        await host.deleteUser(user, () => scope.purge(host, user));
-        return { text: `${user}@${host.domain} deleted` };
-      },
-    }),
-  );
-  registry.register(
-    defineCommand({
-      name: 'user list',
-      summary: 'Lists accounts',
-      args: { host: anyHost },
-      async run(args): Promise<CommandResult> {
-        const rows = [];
-        for (const host of localHosts(scope, args.host)) {
-          for await (const { user, enabled } of await host.accounts.list()) {
-            rows.push({ jid: `${user}@${host.domain}`, enabled, online: host.sessions.of(user).length });
-          }
-        }
-        return { rows, columns: ['jid', 'enabled', 'online'] };
-      },
-    }),
-  );
+function registerUserCommands(registry: CommandRegistry, { hosts }: CommandScope): void {
+  for (const command of userCommands(userDoor(hosts))) registry.register(command);
   registry.register(
     defineCommand({
       name: 'user sessions',
       summary: 'Lists the sessions of an account, or all',
       args: { jid: jid('The account; default: all', { optional: true }) },
       positional: ['jid'],
-      run(args): CommandResult {
-        const sessions =
-          args.jid === undefined
-            ? localHosts(scope).flatMap((host) => [...host.sessions])
-            : sessionsOf(find(args.jid));
-        const rows = sessions.map(({ jid: full, secure, connected, remoteAddress, boundAt }) => ({
-          jid: `${full}`,
-          since: new Date(boundAt).toISOString(),
-          address: remoteAddress,
-          secure,
-          connected,
-        }));
-        return { rows, columns: ['jid', 'since', 'address', 'secure', 'connected'] };
-      },
+      run: (args): CommandResult => ({
+        rows: sessionsOf(hosts, args.jid).map(sessionRow),
+        columns: ['jid', 'since', 'address', 'secure', 'connected'],
+      }),
     }),
   );
+}
+
+function sessionsOf(
+  hosts: ReadonlyMap<string, LocalHost>,
+  account: string | undefined,
+): readonly C2SSession[] {
+  if (account === undefined) return [...hosts.values()].flatMap((host) => [...host.sessions]);
+  const { local, domain } = Jid.parse(account);
+  const host = hosts.get(domain);
+  if (local === undefined || host?.kind !== 'local') throw new CommandError(`there is no account ${account}`);
+  return host.sessions.of(local);
+}
+
+function sessionRow({ jid: full, secure, connected, remoteAddress, boundAt }: C2SSession) {
+  return {
+    jid: `${full}`,
+    since: new Date(boundAt).toISOString(),
+    address: remoteAddress,
+    secure,
+    connected,
+  };
 }
 
 function registerModuleCommands(registry: CommandRegistry, scope: CommandScope): void {
@@ -196,26 +127,4 @@ async function concerned(
   if (found.length > 0) return found;
   const why = action === 'load' ? 'is loaded already wherever it may be' : 'is not loaded on any host';
   throw new CommandError(`module "${name}" ${why}`);
-}
-
-function accountOf(scope: CommandScope, text: string): { host: LocalHost; user: string } {
-  const { local, domain } = Jid.parse(text);
-  const host = scope.hosts.get(domain);
-  if (host?.kind !== 'local') {
-    const ours = localHosts(scope).map((local) => local.domain);
-    throw new CommandError(`"${domain}" has no accounts here; these hosts have: ${ours.join(', ')}`);
-  }
-  if (local === undefined)
-    throw new CommandError(`"${text}" has no user part; write it as user@${domain}`, 'usage');
-  return { host, user: local };
-}
-
-function localHosts(scope: CommandScope, only?: string): LocalHost[] {
-  return [...scope.hosts.values()].filter(
-    (host) => host.kind === 'local' && (only === undefined || host.domain === only),
-  );
-}
-
-function sessionsOf({ host, user }: { host: LocalHost; user: string }) {
-  return [...host.sessions.of(user)];
 }

@@ -52,11 +52,11 @@ export class LocalHost implements Host {
   }
 
   /** Ends the account's sessions and removes everything that any module keeps for it. */
-  async deleteUser(user: string, purge: () => Promise<void>): Promise<void> {
+  async deleteUser(user: string): Promise<void> {
     await this.accounts.delete(user);
     this.#names.delete(user);
     for (const session of this.sessions.of(user)) session.close();
     this.hooks.notify('user-delete', { user });
-    await purge();
+    await this.stores.purge(user);
   }
 }

@@ -1,0 +1,188 @@
+// A client that is not the bottleneck: it logs in properly, and then only counts what comes.
+
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+
+export interface LoginOptions {
+  readonly port: number;
+  readonly domain: string;
+  readonly user: string;
+  readonly password: string;
+  readonly resource?: string;
+  /** STARTTLS (RFC 6120 §5). */
+  readonly tls?: boolean;
+  readonly mechanism?: 'PLAIN' | 'SCRAM-SHA-1';
+}
+
+export class LoadClient {
+  jid = '';
+  #socket: Socket;
+  #buffered = '';
+  #wake: (() => void) | undefined;
+  #onChunk: ((chunk: Buffer) => void) | undefined;
+  /** Derived keys by salt and iteration count: the load is to be the server's. */
+  static readonly #salted = new Map<string, Buffer>();
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    this.#listen();
+  }
+
+  static async login(options: LoginOptions): Promise<LoadClient> {
+    const socket = connect({ port: options.port, host: '127.0.0.1', noDelay: true });
+    await once(socket, 'connect');
+    const client = new LoadClient(socket);
+    await client.#negotiate(options);
+    return client;
+  }
+
+  /** Creates an account by in-band registration (XEP-0077). */
+  static async register({ port, domain, user, password }: LoginOptions): Promise<void> {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    await once(socket, 'connect');
+    const client = new LoadClient(socket);
+    await client.#open(domain);
+    client.write(
+      `<iq type='set' id='r' to='${domain}'><query xmlns='jabber:iq:register'><username>${user}</username><password>${password}</password></query></iq>`,
+    );
+    const answer = await client.until(/<\/iq>|<iq[^>]*\/>/);
+    client.close();
+    if (!answer.includes("'result'") && !answer.includes('"result"'))
+      throw new Error(`${user} not registered: ${answer}`);
+  }
+
+  write(text: string): void {
+    this.#socket.write(text);
+  }
+
+  /** From here on, everything that comes goes to `sink` unread. */
+  drainTo(sink: (chunk: Buffer) => void): void {
+    this.#onChunk = sink;
+  }
+
+  /** Reads until `end` has come, and gives what came. */
+  async until(end: string | RegExp): Promise<string> {
+    for (;;) {
+      const match = typeof end === 'string' ? this.#buffered.indexOf(end) : this.#buffered.search(end);
+      if (match >= 0) {
+        const text = this.#buffered;
+        this.#buffered = '';
+        return text;
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  async #negotiate(options: LoginOptions): Promise<void> {
+    let features = await this.#open(options.domain);
+    if (options.tls === true) {
+      this.write(`<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`);
+      await this.until('<proceed');
+      await this.#secure(options.domain);
+      features = await this.#open(options.domain);
+    }
+    const mechanism = options.mechanism ?? 'PLAIN';
+    if (!features.includes(`>${mechanism}<`)) throw new Error(`${mechanism} is not offered: ${features}`);
+    await (mechanism === 'PLAIN' ? this.#plain(options) : this.#scram(options));
+    await this.#open(options.domain);
+    const resource = options.resource ?? 'bench';
+    this.write(
+      `<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind></iq>`,
+    );
+    const bound = await this.until('</iq>');
+    this.jid = /<jid>([^<]+)<\/jid>/.exec(bound)?.[1] ?? '';
+    if (this.jid === '') throw new Error(`not bound: ${bound}`);
+  }
+
+  #open(domain: string): Promise<string> {
+    this.write(
+      `<?xml version='1.0'?><stream:stream to='${domain}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`,
+    );
+    return this.until(/<\/stream:features>|<stream:features\/>/);
+  }
+
+  async #secure(servername: string): Promise<void> {
+    this.#socket.removeAllListeners();
+    const secure = connectTls({ socket: this.#socket, servername, rejectUnauthorized: false });
+    await once(secure, 'secureConnect');
+    secure.setNoDelay(true);
+    this.#socket = secure;
+    this.#listen();
+  }
+
+  async #plain({ user, password }: LoginOptions): Promise<void> {
+    const token = Buffer.from(`\0${user}\0${password}`).toString('base64');
+    this.write(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${token}</auth>`);
+    await this.#success();
+  }
+
+  async #scram({ user, password }: LoginOptions): Promise<void> {
+    const bare = `n=${user},r=${randomBytes(18).toString('base64')}`;
+    const first = Buffer.from(`n,,${bare}`).toString('base64');
+    this.write(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-1'>${first}</auth>`);
+    const answer = await this.until('</challenge>');
+    const challenge = Buffer.from(/<challenge[^>]*>([^<]+)</.exec(answer)![1]!, 'base64').toString();
+    const [, nonce, salt, count] = /r=([^,]+),s=([^,]+),i=(\d+)/.exec(challenge)!;
+    const salted = LoadClient.#saltedPassword(password, salt!, Number(count));
+    const final = `c=biws,r=${nonce}`;
+    const clientKey = hmac(salted, 'Client Key');
+    const stored = createHash('sha1').update(clientKey).digest();
+    const signature = hmac(stored, `${bare},${challenge},${final}`);
+    const proof = Buffer.from(clientKey.map((byte, i) => byte ^ signature[i]!)).toString('base64');
+    const response = Buffer.from(`${final},p=${proof}`).toString('base64');
+    this.write(`<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>${response}</response>`);
+    await this.#success();
+  }
+
+  async #success(): Promise<void> {
+    const answer = await this.until(/<success|<failure/);
+    if (!answer.includes('<success')) throw new Error(`not logged in: ${answer}`);
+  }
+
+  static #saltedPassword(password: string, salt: string, iterations: number): Buffer {
+    const key = `${password} ${salt} ${iterations}`;
+    const known =
+      LoadClient.#salted.get(key) ??
+      pbkdf2Sync(password, Buffer.from(salt, 'base64'), iterations, 20, 'sha1');
+    LoadClient.#salted.set(key, known);
+    return known;
+  }
+
+  #listen(): void {
+    this.#socket.on('error', () => {});
+    this.#socket.on('data', (chunk: Buffer) => {
+      if (this.#onChunk) return this.#onChunk(chunk);
+      this.#buffered += chunk.toString('latin1');
+      this.#wake?.();
+    });
+  }
+}
+
+/** Counts how often `mark` comes, however the bytes are cut; the mark must begin with a byte that it does not hold again. */
+export function counter(mark: string, onCount: (count: number) => void): (chunk: Buffer) => void {
+  const needle = Buffer.from(mark, 'latin1');
+  let tail: Buffer = Buffer.alloc(0);
+  return (chunk) => {
+    const bytes = tail.length === 0 ? chunk : Buffer.concat([tail, chunk]);
+    let count = 0;
+    let from = 0;
+    for (let at = bytes.indexOf(needle); at >= 0; at = bytes.indexOf(needle, from)) {
+      count++;
+      from = at + needle.length;
+    }
+    tail = bytes.subarray(Math.max(from, bytes.length - needle.length + 1));
+    if (count > 0) onCount(count);
+  };
+}
+
+function hmac(key: Buffer, data: string): Buffer {
+  return createHmac('sha1', key).update(data).digest();
+}

@@ -1,0 +1,57 @@
+// What a process and its children have cost, from the operating system's accounting.
+
+import { readdirSync, readFileSync } from 'node:fs';
+
+const TICKS_PER_SECOND = 100; // USER_HZ is 100 on every Linux that Node runs on.
+
+interface Stat {
+  readonly parent: number;
+  readonly ticks: number;
+}
+
+/** User and system time of a process, its threads and its descendants, those that have ended included. */
+export function cpuSeconds(pid: number): number {
+  let ticks = 0;
+  for (const member of family(pid)) ticks += stat(member)?.ticks ?? 0;
+  return ticks / TICKS_PER_SECOND;
+}
+
+/** Proportional set size of a process and its descendants, in KiB. */
+export function memoryKiB(pid: number): number {
+  let total = 0;
+  for (const member of family(pid)) {
+    const rollup = read(`/proc/${member}/smaps_rollup`) ?? '';
+    total += Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0);
+  }
+  return total;
+}
+
+/** Children come after their parents. */
+export function family(pid: number): number[] {
+  const parents = new Map<number, number>();
+  for (const entry of readdirSync('/proc')) {
+    const found = /^\d+$/.test(entry) ? stat(Number(entry)) : undefined;
+    if (found) parents.set(Number(entry), found.parent);
+  }
+  const members = [pid];
+  for (const member of members) {
+    for (const [child, parent] of parents) if (parent === member) members.push(child);
+  }
+  return members;
+}
+
+function stat(pid: number): Stat | undefined {
+  const text = read(`/proc/${pid}/stat`);
+  if (text === undefined) return undefined;
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const [utime, stime, cutime, cstime] = fields.slice(11, 15).map(Number);
+  return { parent: Number(fields[1]), ticks: utime! + stime! + cutime! + cstime! };
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

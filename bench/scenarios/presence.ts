@@ -1,0 +1,58 @@
+// One user whose presence goes to 200 contacts, again and again.
+
+import { counter, type LoadClient } from '../client.ts';
+import { loginAll, pause, RUN_MS, type Scenario } from '../scenario.ts';
+import { DOMAIN } from '../servers/server.ts';
+
+const CONTACTS = 200;
+
+export const presence: Scenario = {
+  name: 'presence to 200 contacts',
+  unit: 'delivery',
+  per: 100_000,
+  users: CONTACTS + 1,
+  async prepare(server) {
+    const [user, ...contacts] = await loginAll(server, CONTACTS + 1);
+    await befriend(user!, contacts);
+    let delivered = 0;
+    let isRunning = true;
+    let round = 0;
+    const next = () => user!.write(`<presence><status>${++round}</status></presence>`);
+    user!.drainTo(() => {});
+    for (const [i, contact] of contacts.entries()) {
+      contact.drainTo(
+        counter('</status>', (count) => {
+          delivered += count;
+          if (i === CONTACTS - 1 && isRunning) for (let k = 0; k < count; k++) next();
+        }),
+      );
+    }
+    return {
+      async run() {
+        for (let i = 0; i < 5; i++) next();
+        await pause(RUN_MS);
+        isRunning = false;
+        await pause(500);
+        return { count: delivered };
+      },
+      close: () =>
+        [user!, ...contacts].forEach((client) => {
+          client.close();
+        }),
+    };
+  },
+};
+
+/** Contacts ask, the user approves: its presence then goes to them. */
+async function befriend(user: LoadClient, contacts: readonly LoadClient[]): Promise<void> {
+  user.write(`<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq><presence/>`);
+  await user.until('</iq>');
+  user.drainTo(() => {});
+  for (const contact of contacts) {
+    contact.drainTo(() => {});
+    contact.write(`<presence/><presence type='subscribe' to='u0@${DOMAIN}'/>`);
+  }
+  await pause(2_000);
+  for (let i = 1; i <= contacts.length; i++) user.write(`<presence type='subscribed' to='u${i}@${DOMAIN}'/>`);
+  await pause(3_000);
+}

@@ -18,7 +18,7 @@ import { handleVoiceForm } from './voice.ts';
  * @throws StanzaError 'item-not-found' where there is no room yet (§17.2), 'bad-request' for what a room does not take
  */
 export function messageToRoom(service: Service, event: StanzaEvent): void {
-  const { stanza, from, to } = event;
+  const { stanza } = event;
   const { type } = stanza.attrs;
   if (type === 'error') {
     handleBounce(service, event);
@@ -35,7 +35,7 @@ export function messageToRoom(service: Service, event: StanzaEvent): void {
   if (handleVoiceForm(service, room, event)) return;
   // Chat states, receipts and such may go astray; what somebody wrote may not.
   if (stanza.getChild('body')) {
-    throw refusal(to.bare, 'bad-request', { text: `Messages to a room are of type groupchat, ${from.bare}` });
+    throw refusal(room.jid, 'bad-request', { text: 'Messages to a room are of type groupchat' });
   }
 }
 

@@ -37,7 +37,7 @@ export type Trigger =
 
 export type WatchState = 'idle' | 'waiting' | 'canary' | 'fan-out' | 'down';
 
-export interface WatchParts extends Omit<InquiryParts, 'rates' | 'events'> {
+export interface WatchParts extends Omit<InquiryParts, 'rates' | 'isPending' | 'events'> {
   readonly notices: Notices;
   /** Of all domains together. */
   readonly total: Rate;
@@ -79,6 +79,7 @@ export class DomainWatch {
     this.#inquiries = new Inquiries({
       ...parts,
       rates: [new Rate(parts.context.settings.rate), parts.total],
+      isPending: (join) => parts.notices.isPending(join),
       events: {
         judged: (subject, verdict) => this.#judged(subject, verdict),
         concluded: (subject, outcome) => this.#concluded(subject, outcome),

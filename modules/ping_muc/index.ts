@@ -44,10 +44,9 @@ const SWEEP_MS = 60_000;
 /** Questions in a second to all domains together. */
 const TOTAL_RATE = 1_000;
 
-/** As `load`; tests bring their own randomness. */
-export function loadPingMuc(module: Module<typeof options>, random: () => number = Math.random) {
+function loadPingMuc(module: Module<typeof options>): { readonly counters: Readonly<Counters> } {
   const kept = keptData(module);
-  const context = contextOf(module, random);
+  const context = contextOf(module);
   const relays = new Relays(context);
   const traffic = new OwnTraffic();
   const notices: Notices = new Notices({
@@ -84,14 +83,14 @@ export function loadPingMuc(module: Module<typeof options>, random: () => number
   return { counters: context.counters };
 }
 
-function contextOf(module: Module<typeof options>, random: () => number): Context {
+function contextOf(module: Module<typeof options>): Context {
   return {
     joins: module.use('track_muc_joins'),
     settings: settingsFrom(module.options),
     log: module.log,
     counters: newCounters(),
     now: () => module.clock.now(),
-    random,
+    random: () => Math.random(),
     after: (delayMs, task) => module.after(delayMs, task),
     send: (stanza) => module.send(stanza),
   };

@@ -35,6 +35,8 @@ export interface InquiryParts {
   readonly rates: readonly Rate[];
   /** Which rooms have been sent a presence probe of late. */
   readonly presenceProbes: { may(room: string): boolean; sent(room: string): void };
+  /** Whether the client is about to be told that it is out. */
+  isPending(join: Join): boolean;
   readonly events: InquiryEvents;
 }
 
@@ -141,7 +143,7 @@ export class Inquiries {
     for (;;) {
       const subject = this.#ready.shift() ?? this.#fromRotation();
       if (subject === undefined) return undefined;
-      if (!isOpen(subject)) this.#settled(subject);
+      if (!isOpen(subject) || this.#parts.isPending(subject.join)) this.#settled(subject);
       else if (this.#rooms.admits(subject)) return subject;
     }
   }

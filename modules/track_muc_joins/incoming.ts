@@ -60,7 +60,8 @@ export class Incoming {
       if (lost) this.#departures.undeliverable(from.domain, `${to}`, from.bare);
       return undefined;
     }
-    if (type !== 'unavailable' || from.resource === undefined) return undefined;
+    const isOurs = origin.kind === 'host' && origin.domain !== from.domain; // What ping_muc tells the client.
+    if (type !== 'unavailable' || from.resource === undefined || isOurs) return undefined;
     const x = stanza.getChild('x', NS.MUC_USER);
     if (x === undefined || !has(x, '110') || has(x, '303')) return undefined;
     return this.#departures.confirmed(from.domain, `${to}`, from.bare) ? 'handled' : undefined;

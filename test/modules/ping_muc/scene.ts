@@ -1,0 +1,44 @@
+// The stage of most tests: romeo is in the hall of another server.
+
+import type { TestContext } from 'node:test';
+import { FakeRooms } from '../../support/fake-rooms.ts';
+import { type Harness, type HarnessClient, harness } from '../../support/module-harness.ts';
+
+export const ROOM = 'hall@rooms.capulet.lit';
+export const ROMEO = 'romeo@montague.lit/orchard';
+
+export interface Scene {
+  readonly h: Harness;
+  readonly rooms: FakeRooms;
+  readonly romeo: HarnessClient;
+}
+
+/** D is 60 s and chance always in the middle, so the first question comes 63 s after the break. */
+export const FIRST_QUESTION_S = 63;
+
+export async function scene(t: TestContext, config = ''): Promise<Scene> {
+  const h = await harness(t, config);
+  const rooms = new FakeRooms(h);
+  const romeo = h.client(ROMEO);
+  romeo.joins(`${ROOM}/Romeo`);
+  h.clock.seconds(10);
+  romeo.heard();
+  return { h, rooms, romeo };
+}
+
+/** `count` rooms with all of these users in each; gives the clients. */
+export function crowd(h: Harness, rooms: FakeRooms, users: number, count: number): HarnessClient[] {
+  const clients = Array.from({ length: users }, (_, i) => h.client(`user${i}@montague.lit/x`));
+  for (let room = 0; room < count; room++) {
+    for (const client of clients) client.joins(`room${room}@${rooms.domain}/${client.jid.local}`);
+  }
+  h.clock.seconds(10);
+  for (const client of clients) client.heard();
+  return clients;
+}
+
+/** How many of the tracked joins say this of themselves. */
+export async function states(h: Harness): Promise<string[]> {
+  const { rows = [] } = await h.command('joins');
+  return rows.map(({ state }) => String(state));
+}

@@ -31,10 +31,15 @@ function bundledNode() {
   }
 }
 
-/** Runs the program in a Node of its own: signals go through to it, its end is ours. */
+/**
+ * Runs the program in a Node of its own: signals go through to it, its end is ours. The channel tells it when this
+ * process is gone without having had the time to say so, so that no server is left behind that nobody sees.
+ */
 function runIn(node) {
   const program = isCheckout ? ['--conditions=source', source] : [built];
-  const child = spawn(node, program.concat(process.argv.slice(2)), { stdio: 'inherit' });
+  const child = spawn(node, program.concat(process.argv.slice(2)), {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     console.error(`enjamb: cannot run ${node}: ${error.message}`);

@@ -11,8 +11,9 @@ import { makeDevelopmentCertificates } from '../src/net/dev-certificates.ts';
 import { ScriptedClient } from '../test/support/client.ts';
 import { dnsFixture, type ZoneEntry } from '../test/support/dns-fixture.ts';
 
-const ENJAMB = join(import.meta.dirname, '../bin/enjamb.js');
+const ENJAMB = ['--conditions=source', join(import.meta.dirname, '../src/main.ts')];
 const READY_MS = 20_000;
+const PATIENCE_MS = 30_000;
 
 /** One enjamb, as a child process. */
 export class Performer {
@@ -29,7 +30,7 @@ export class Performer {
 
   /** Resolves when every port is open. */
   async start(): Promise<void> {
-    const child = spawn(process.execPath, [ENJAMB, 'start', '-c', join(this.#folder, 'enjamb.toml')], {
+    const child = spawn(process.execPath, [...ENJAMB, 'start', '-c', join(this.#folder, 'enjamb.toml')], {
       env: this.#env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -44,7 +45,7 @@ export class Performer {
   }
 
   async addUser(jid: string): Promise<void> {
-    const args = [ENJAMB, 'user', 'add', jid, '--password-stdin', '-c', join(this.#folder, 'enjamb.toml')];
+    const args = [...ENJAMB, 'user', 'add', jid, '--password-stdin', '-c', join(this.#folder, 'enjamb.toml')];
     const child = spawn(process.execPath, args, { env: this.#env, stdio: ['pipe', 'ignore', 'inherit'] });
     child.stdin?.end('secret\n');
     const [code] = await once(child, 'exit');
@@ -63,7 +64,7 @@ export class Performer {
   async login(jid: string): Promise<ScriptedClient> {
     const socket = connect(this.#clientPort, '127.0.0.1');
     await once(socket, 'connect');
-    return new ScriptedClient(socket).login(jid);
+    return new ScriptedClient(socket, PATIENCE_MS).login(jid);
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

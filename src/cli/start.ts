@@ -78,6 +78,11 @@ function untilSignal(log: Logger): Promise<boolean> {
     };
     process.on('SIGTERM', onSignal);
     process.on('SIGINT', onSignal);
+    // Whoever started us in a process of its own (bin/enjamb.js) is gone.
+    process.channel?.unref();
+    process.once('disconnect', () => {
+      if (stoppingSince === undefined) onSignal('SIGTERM');
+    });
     process.on('uncaughtException', (error) => {
       log.error('internal error, stopping', { error });
       if (stoppingSince !== undefined) process.exit(1);

@@ -13,14 +13,16 @@ export class ScriptedClient {
   /** The full JID, once bound. */
   jid = '';
   readonly #socket: Duplex;
+  readonly #patienceMs: number;
   #parser: XmlParser;
   readonly #inbox: Element[] = [];
   readonly #waiting: (() => void)[] = [];
   #closed = false;
   #pings = 0;
 
-  constructor(socket: Duplex) {
+  constructor(socket: Duplex, patienceMs = PATIENCE_MS) {
     this.#socket = socket;
+    this.#patienceMs = patienceMs;
     this.#parser = this.#newParser();
     socket.on('data', (chunk: Buffer) => this.#parser.write(chunk));
     socket.on('end', () => this.#close());
@@ -139,7 +141,7 @@ export class ScriptedClient {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => reject(new assert.AssertionError({ message: `${this.jid || 'the client'}: nothing came` })),
-        PATIENCE_MS,
+        this.#patienceMs,
       );
       this.#waiting.push(() => {
         clearTimeout(timer);

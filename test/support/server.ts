@@ -82,7 +82,7 @@ export async function startServer(t: TestContext, options: TestServerOptions): P
 export async function testConfig(text: string): Promise<Config> {
   const keys = new Set([...text.matchAll(/^(\w+) *=/gm)].map((match) => match[1]));
   const base = BASE.split('\n').filter((line) => !keys.has(line.split(' ')[0]));
-  return loadConfig({ text: `${base.join('\n')}\n${text}` }, await knownOptions());
+  return loadConfig({ text: `${base.join('\n')}\n${text}`, path: 'test/enjamb.toml' }, await knownOptions());
 }
 
 async function knownOptions(): Promise<Map<string, Options>> {

@@ -23,7 +23,7 @@ export function prepareDomain(text: string): string {
   if (text.startsWith('[')) return prepareLiteral(text);
   const name = text.replace(FINAL_DOT, '');
   // The runtime's IDNA is that of URLs: it would take `%61`, and addresses of fewer than four numbers.
-  if (/[\0-,/:-@[-`{-\x7f]/.test(name.replace(/[A-Z]/g, ''))) throw malformed();
+  if (/[\0-,/:-@[-`{-\x7f]/.test(name)) throw malformed();
   const plain = /^[\0-\x7f]*$/.test(name) && !/xn--/i.test(name);
   return plain ? checkAscii(name.toLowerCase()) : prepareUnicode(name);
 }

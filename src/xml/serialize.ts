@@ -111,7 +111,7 @@ const REFERENCES: Record<string, string> = {
 };
 
 /** Escapes text for the place between tags. */
-export function escapeText(text: string): string {
+function escapeText(text: string): string {
   if (!UNSAFE_TEXT.test(text)) return text;
   return text.toWellFormed().replace(REPLACED_TEXT, replacement);
 }

@@ -36,7 +36,7 @@ export class TagScanner {
   #spaced = false;
   /** The tag's name, once that is complete. */
   name: Name | undefined;
-  /** The attributes of a start tag; emptied by `reset`. */
+  /** The attributes of a start tag; emptied by `clear`. */
   readonly attributes: Name[] = [];
   readonly values: string[] = [];
   /** Set when the tag is complete. */
@@ -46,10 +46,15 @@ export class TagScanner {
     this.#input = input;
   }
 
+  /** Starts a new tag. */
   reset(endTag: boolean): void {
     this.#state = endTag ? END_NAME : NAME;
     this.#hash = 0;
     this.kind = undefined;
+  }
+
+  /** Forgets the attributes: an idle session must not keep what its last stanza was cut out of. */
+  clear(): void {
     this.attributes.length = 0;
     this.values.length = 0;
   }

@@ -231,6 +231,7 @@ export class Tokenizer {
       return next;
     }
     this.#input.add(this.#sink.startTag(tag.name!, tag.attributes, tag.values));
+    tag.clear();
     this.#flags = 0;
     this.#state = this.#sink.depth > 1 ? TEXT : OUTSIDE;
     if (tag.kind === 'empty') {

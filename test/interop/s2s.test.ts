@@ -1,0 +1,74 @@
+// Links with a real Prosody.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { AWAY, HOME } from './support/addresses.ts';
+import type { SlixmppClient } from './support/slixmpp.ts';
+import { type World, type WorldOptions, world } from './support/world.ts';
+
+const LIMIT = { timeout: 60_000 };
+
+test('XEP-0220, RFC 6120 §5: messages go both ways over STARTTLS and dialback', LIMIT, async (t) => {
+  const { enjamb } = await conversation(t, { secureAuth: false, caTrusted: false });
+  const links = await enjamb.list('s2s', 'list', AWAY);
+  assert.deepEqual(links.map(({ direction }) => direction).sort(), ['in', 'out']);
+  for (const { secure, certificate, state } of links) {
+    assert.deepEqual({ secure, certificate, state }, { secure: true, certificate: false, state: 'open' });
+  }
+  await enjamb.stop();
+});
+
+test(
+  'XEP-0178: messages go both ways over SASL EXTERNAL when the certificates are valid',
+  LIMIT,
+  async (t) => {
+    const { enjamb, prosody } = await conversation(t, { secureAuth: true });
+    const links = await enjamb.list('s2s', 'list', AWAY);
+    assert.deepEqual(links.map(({ direction }) => direction).sort(), ['in', 'out']);
+    assert.ok(links.every(({ certificate }) => certificate === true));
+    assert.equal((await prosody.shell('s2s', 'show')).match(/EXTERNAL/g)?.length, 2);
+    await enjamb.stop();
+  },
+);
+
+/** Romeo of enjamb and Juliet of Prosody greet each other, each with a link that the own server opens. */
+async function conversation(t: Parameters<typeof world>[0], options: WorldOptions): Promise<World> {
+  const created = await world(t, options);
+  const romeo = await created.homeUser('romeo');
+  const juliet = await created.awayUser('juliet');
+  await says(romeo, juliet, `juliet@${AWAY}`, 'What lady is that?');
+  await says(juliet, romeo, `romeo@${HOME}`, 'My only love sprung from my only hate!');
+  return created;
+}
+
+async function says(from: SlixmppClient, to: SlixmppClient, address: string, body: string): Promise<void> {
+  from.send(address, body);
+  const { element } = await to.stanza('the message', (it) => it.getChildText('body') === body);
+  assert.equal(element.attrs.type, 'chat');
+}
+
+test('RFC 6120 §8.3.3.16: a domain without a server is remote-server-not-found', LIMIT, async (t) => {
+  const { enjamb, homeUser } = await world(t, { prosody: false });
+  const romeo = await homeUser('romeo');
+  const outcome = await romeo.ping('nobody.example');
+  assert.deepEqual(
+    { event: outcome.event, condition: outcome.condition, type: outcome.type },
+    { event: 'ping_failed', condition: 'remote-server-not-found', type: 'cancel' },
+  );
+  await enjamb.stop();
+});
+
+test(
+  'RFC 6120 §8.3.3.17: a server that refuses connections is remote-server-timeout, to be tried again',
+  LIMIT,
+  async (t) => {
+    const { enjamb, homeUser } = await world(t, { prosody: false }); // Its address is in the DNS all the same.
+    const romeo = await homeUser('romeo');
+    const outcome = await romeo.ping(AWAY);
+    assert.deepEqual(
+      { event: outcome.event, condition: outcome.condition, type: outcome.type },
+      { event: 'ping_failed', condition: 'remote-server-timeout', type: 'wait' },
+    );
+    await enjamb.stop();
+  },
+);

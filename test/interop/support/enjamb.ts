@@ -1,0 +1,133 @@
+// enjamb as an administrator runs it: the command, a configuration file, signals.
+
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ENJAMB, HOME } from './addresses.ts';
+import { Program, run } from './program.ts';
+import { type Clean, withinMs } from './waiting.ts';
+
+const COMMAND = fileURLToPath(new URL('../../../bin/enjamb.js', import.meta.url));
+const START_MS = 20_000;
+/** What the command itself promises, and a little. */
+const STOP_MS = 12_000;
+
+export interface EnjambOptions {
+  readonly folder: string;
+  /** Holds the certificate of the host already. */
+  readonly certificates: string;
+  /** Trusted besides the well-known authorities. */
+  readonly caPath?: string;
+  /** "127.0.0.1:5353" */
+  readonly dns: string;
+  /** Lines of TOML for the top of the file. */
+  readonly config?: readonly string[];
+}
+
+/** What is logged, one object per line. */
+export interface LogLine {
+  readonly msg: string;
+  readonly level: string;
+  readonly [field: string]: unknown;
+}
+
+export class Enjamb {
+  readonly #t: Clean;
+  readonly #options: EnjambOptions;
+  readonly #file: string;
+  #program: Program | undefined;
+
+  private constructor(t: Clean, options: EnjambOptions) {
+    this.#t = t;
+    this.#options = options;
+    this.#file = join(options.folder, 'enjamb.toml');
+  }
+
+  /** Started and listening. It is killed when the test ends, if `stop` was not called. */
+  static async start(t: Clean, options: EnjambOptions): Promise<Enjamb> {
+    const enjamb = new Enjamb(t, options);
+    await mkdir(options.folder, { recursive: true });
+    await writeFile(enjamb.#file, configuration(options));
+    await enjamb.#start();
+    return enjamb;
+  }
+
+  async addUser(jid: string, password: string): Promise<void> {
+    await this.command(['user', 'add', jid, '--password-stdin'], `${password}\n`);
+  }
+
+  /** Runs `enjamb …` with the same configuration. @throws AssertionError unless it exits with 0 */
+  async command(words: readonly string[], input = ''): Promise<string> {
+    const { code, stdout, stderr } = await run(process.execPath, [COMMAND, ...words, '-c', this.#file], {
+      input,
+    });
+    assert.equal(code, 0, `enjamb ${words.join(' ')}: ${stderr}`);
+    return stdout;
+  }
+
+  /** A listing, by `--json`. */
+  async list(...words: string[]): Promise<Record<string, unknown>[]> {
+    return JSON.parse(await this.command([...words, '--json'])) as Record<string, unknown>[];
+  }
+
+  /** Everything logged so far. */
+  get log(): LogLine[] {
+    return this.#running.lines
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as LogLine);
+  }
+
+  /** Resolves with the first log line, also of the past, that fits. */
+  async logged(fits: (line: LogLine) => boolean, limitMs: number): Promise<LogLine> {
+    const found = await this.#running.line(
+      (line) => line.startsWith('{') && fits(JSON.parse(line) as LogLine),
+      limitMs,
+    );
+    return JSON.parse(found) as LogLine;
+  }
+
+  /** An orderly stop. @throws AssertionError unless it exits with 0 in time */
+  async stop(): Promise<void> {
+    const program = this.#running;
+    program.signal('SIGTERM');
+    const exit = await withinMs(STOP_MS, 'the end of enjamb', program.exited);
+    assert.deepEqual(exit, { code: 0, signal: null }, `enjamb stops in order:\n${program.tail()}`);
+  }
+
+  get #running(): Program {
+    assert.ok(this.#program, 'enjamb was started');
+    return this.#program;
+  }
+
+  async #start(): Promise<void> {
+    const { caPath, folder } = this.#options;
+    this.#program = new Program(this.#t, 'enjamb', {
+      command: process.execPath,
+      args: [COMMAND, 'start', '-c', this.#file],
+      ...(caPath === undefined ? {} : { env: { NODE_EXTRA_CA_CERTS: caPath } }),
+      logFile: join(folder, 'enjamb.log'),
+    });
+    await this.#program.line((line) => line.startsWith('ready'), START_MS);
+  }
+}
+
+function configuration({ folder, certificates, dns, config = [] }: EnjambOptions): string {
+  return [
+    `data_path = ${JSON.stringify(join(folder, 'data'))}`,
+    `certificates = ${JSON.stringify(certificates)}`,
+    `interfaces = ["${ENJAMB.address}"]`,
+    `c2s_ports = [${ENJAMB.c2s}]`,
+    `c2s_direct_tls_ports = [${ENJAMB.c2sDirectTls}]`,
+    `s2s_ports = [${ENJAMB.s2s}]`,
+    's2s_direct_tls_ports = []',
+    'http_ports = []',
+    'https_ports = []',
+    'component_ports = []',
+    `dns_servers = ["${dns}"]`,
+    'log_level = "debug"',
+    ...config,
+    `[hosts."${HOME}"]`,
+    '',
+  ].join('\n');
+}

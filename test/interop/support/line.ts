@@ -1,0 +1,126 @@
+// A TCP proxy that can be a good line, a dead one, a cut one, or none.
+
+import { once } from 'node:events';
+import { createServer, type Server, Socket } from 'node:net';
+import { BETWEEN } from './addresses.ts';
+import type { Clean } from './waiting.ts';
+
+/**
+ * forward: bytes go through. drop: bytes vanish and nobody is told, connections seem to be made. refuse: connections
+ * end at once; those that exist are left alone.
+ */
+export type LineState = 'forward' | 'drop' | 'refuse';
+
+interface Pair {
+  readonly near: Socket;
+  readonly far: Socket;
+  /** Bytes are missing: no end of it can ever go on. */
+  isBroken: boolean;
+}
+
+export class Line {
+  readonly #server: Server;
+  readonly #target: { address: string; port: number };
+  readonly #pairs = new Set<Pair>();
+  #state: LineState = 'forward';
+  /** Connections that were opened through it. */
+  opened = 0;
+  /** Bytes that vanished. */
+  dropped = 0;
+
+  private constructor(target: { address: string; port: number }) {
+    this.#target = target;
+    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (near) => this.#accept(near));
+  }
+
+  /** Listens until the test ends. */
+  static async start(t: Clean, target: { address: string; port: number }): Promise<Line> {
+    const line = new Line(target);
+    line.#server.listen(0, BETWEEN);
+    await once(line.#server, 'listening');
+    t.after(() => {
+      line.cut('reset');
+      line.#server.close();
+    });
+    return line;
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return address !== null && typeof address === 'object' ? address.port : 0;
+  }
+
+  get connections(): number {
+    return this.#pairs.size;
+  }
+
+  get state(): LineState {
+    return this.#state;
+  }
+
+  /** A line that heals resets what lost bytes on it, as the systems at both ends would at the next retransmission. */
+  set state(state: LineState) {
+    this.#state = state;
+    if (state !== 'forward') return;
+    for (const pair of this.#pairs) if (pair.isBroken) reset(pair);
+  }
+
+  /** Ends all connections, at both ends. */
+  cut(how: 'reset' | 'finish'): void {
+    for (const pair of this.#pairs) {
+      if (how === 'reset') reset(pair);
+      else for (const socket of [pair.near, pair.far]) socket.end();
+    }
+  }
+
+  #accept(near: Socket): void {
+    this.opened++;
+    if (this.#state === 'refuse') {
+      near.on('error', () => {});
+      end(near);
+      return;
+    }
+    const far = new Socket({ allowHalfOpen: true });
+    const pair: Pair = { near, far, isBroken: false };
+    this.#pairs.add(pair);
+    if (!this.#loses(pair)) far.connect(this.#target.port, this.#target.address);
+    this.#pass(pair, near, far);
+    this.#pass(pair, far, near);
+  }
+
+  #pass(pair: Pair, from: Socket, to: Socket): void {
+    from.on('data', (bytes: Buffer) => {
+      if (this.#loses(pair)) this.dropped += bytes.length;
+      else if (!to.write(bytes)) {
+        from.pause();
+        to.once('drain', () => from.resume());
+      }
+    });
+    from.on('end', () => {
+      if (!this.#loses(pair)) to.end();
+    });
+    from.on('error', () => {
+      if (!this.#loses(pair)) reset(pair);
+    });
+    from.on('close', () => {
+      if (pair.near.destroyed && pair.far.destroyed) this.#pairs.delete(pair);
+    });
+    from.resume();
+  }
+
+  #loses(pair: Pair): boolean {
+    if (this.#state === 'drop') pair.isBroken = true;
+    return pair.isBroken;
+  }
+}
+
+function reset({ near, far }: Pair): void {
+  end(near);
+  end(far);
+}
+
+/** With a reset where there is a connection. */
+function end(socket: Socket): void {
+  if (socket.pending || socket.destroyed) socket.destroy();
+  else socket.resetAndDestroy();
+}

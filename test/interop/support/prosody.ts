@@ -1,0 +1,185 @@
+// A real Prosody, with all its files in one folder.
+
+import assert from 'node:assert/strict';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Element } from '../../../src/xml/element.ts';
+import { parseXml } from '../../support/match.ts';
+import { AWAY, HALLS, PROSODY, ROOMS } from './addresses.ts';
+import { Program, run } from './program.ts';
+import { type Clean, until, withinMs } from './waiting.ts';
+
+const MODULES = fileURLToPath(new URL('./prosody-modules', import.meta.url));
+const START_MS = 15_000;
+const STOP_MS = 10_000;
+
+export interface ProsodyOptions {
+  readonly folder: string;
+  readonly certificates: string;
+  /** Trusted for the certificates of other servers. */
+  readonly caPath?: string;
+  /** "127.0.0.1:5353" */
+  readonly dns: string;
+  /** Demand valid certificates of other servers. */
+  readonly secureAuth?: boolean;
+}
+
+/** A stanza that Prosody got from or sent to another server. */
+export interface WireStanza {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** As Prosody sees it. */
+  readonly dir: 'in' | 'out';
+  readonly element: Element;
+}
+
+export class Prosody {
+  readonly #t: Clean;
+  readonly #folder: string;
+  readonly #file: string;
+  readonly #wireFile: string;
+  #program: Program | undefined;
+
+  private constructor(t: Clean, folder: string) {
+    this.#t = t;
+    this.#folder = folder;
+    this.#file = join(folder, 'prosody.cfg.lua');
+    this.#wireFile = join(folder, 'wire.jsonl');
+  }
+
+  /** Started and listening. It is killed when the test ends. */
+  static async start(t: Clean, options: ProsodyOptions): Promise<Prosody> {
+    const prosody = new Prosody(t, options.folder);
+    await mkdir(join(options.folder, 'data'), { recursive: true });
+    await writeFile(prosody.#wireFile, '');
+    await writeFile(prosody.#file, configuration(options, prosody.#wireFile));
+    await prosody.start();
+    return prosody;
+  }
+
+  /** Starts it again with the data that it has. */
+  async start(): Promise<void> {
+    assert.ok(!this.#program?.isRunning, 'Prosody does not run yet');
+    this.#program = new Program(this.#t, 'prosody', {
+      command: 'prosody',
+      args: ['-F', '--config', this.#file],
+      logFile: join(this.#folder, 'prosody.log'),
+    });
+    const program = this.#program;
+    const isUp = async (): Promise<true | undefined> => {
+      assert.ok(program.isRunning, `Prosody ended:\n${program.tail()}`);
+      const open = (await accepts(PROSODY.c2s)) && (await accepts(PROSODY.s2s));
+      return open ? true : undefined;
+    };
+    await until('Prosody listens', isUp, START_MS);
+  }
+
+  /** The process is gone before anything can be written or said. */
+  async kill9(): Promise<void> {
+    this.#running.kill('SIGKILL');
+    await this.#running.exited;
+  }
+
+  async stop(): Promise<void> {
+    this.#running.signal('SIGTERM');
+    await withinMs(STOP_MS, 'the end of Prosody', this.#running.exited);
+  }
+
+  async addUser(user: string, password: string): Promise<void> {
+    await this.shell('user', 'create', `${user}@${AWAY}`, password);
+  }
+
+  /** Ends all streams with another server, in both directions. */
+  async closeLinks(domain: string): Promise<void> {
+    await this.shell('s2s', 'closeall', domain);
+  }
+
+  /** The real addresses of all who are in a room, or undefined when there is no such room. */
+  async occupants(room: string): Promise<string[] | undefined> {
+    const host = room.slice(room.indexOf('@') + 1);
+    const answer = await this.shell(
+      `> (function() local room = prosody.hosts["${host}"].modules.muc.get_room_from_jid("${room}");
+        if not room then return "none" end; local all = {};
+        for _, occupant in room:each_occupant() do
+          for jid in occupant:each_session() do all[#all + 1] = jid end
+        end; table.sort(all); return "in it: "..table.concat(all, " ") end)()`.replaceAll(/\s+/g, ' '),
+    );
+    if (/^Result: none$/m.test(answer)) return undefined;
+    const list = /^Result: in it:(.*)$/m.exec(answer)?.[1];
+    assert.ok(list !== undefined, `Prosody says who is in the room: ${answer}`);
+    return list.split(' ').filter((jid) => jid !== '');
+  }
+
+  /** All stanzas exchanged with other servers so far, over restarts. */
+  async wire(): Promise<WireStanza[]> {
+    const text = await readFile(this.#wireFile, 'utf8');
+    const complete = text.split('\n').slice(0, -1);
+    return complete.map((line) => {
+      const { at, dir, xml } = JSON.parse(line) as { at: number; dir: 'in' | 'out'; xml: string };
+      return { at, dir, element: parseXml(xml) };
+    });
+  }
+
+  /** The shell of Prosody's administrators. @throws AssertionError when it reports an error */
+  async shell(...words: string[]): Promise<string> {
+    const { stdout, stderr } = await run('prosodyctl', ['--config', this.#file, 'shell', ...words]);
+    assert.doesNotMatch(stdout, /^(Error|!)/m, `prosodyctl shell ${words.join(' ')}: ${stderr}`);
+    return stdout;
+  }
+
+  get #running(): Program {
+    assert.ok(this.#program, 'Prosody was started');
+    return this.#program;
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, PROSODY.address);
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}
+
+function configuration(options: ProsodyOptions, wireFile: string): string {
+  const { folder, certificates, caPath, dns, secureAuth = false } = options;
+  const text = (value: string): string => JSON.stringify(value);
+  return `
+run_as_root = true -- a bare container has no other user
+pidfile = ${text(join(folder, 'prosody.pid'))}
+data_path = ${text(join(folder, 'data'))}
+certificates = ${text(certificates)}
+plugin_paths = { ${text(MODULES)} }
+interfaces = { ${text(PROSODY.address)} }
+c2s_ports = { ${PROSODY.c2s} }
+s2s_ports = { ${PROSODY.s2s} }
+c2s_direct_tls_ports = {}
+s2s_direct_tls_ports = {}
+http_ports = {}
+https_ports = {}
+log = { { levels = { min = "debug" }, to = "console" } }
+modules_enabled = { "roster", "saslauth", "tls", "dialback", "disco", "ping", "posix", "admin_shell", "wire" }
+wire_file = ${text(wireFile)}
+unbound = {
+  resolvconf = false;
+  forward = { ${text(dns.replace(':', '@'))} };
+  options = { ["do-not-query-localhost:"] = "no" };
+}
+${caPath === undefined ? '' : `ssl = { cafile = ${text(caPath)} }`}
+c2s_require_encryption = true
+s2s_require_encryption = true
+s2s_secure_auth = ${secureAuth}
+
+VirtualHost ${text(AWAY)}
+
+Component ${text(ROOMS)} "muc"
+muc_room_locking = false
+
+Component ${text(HALLS)} "muc"
+muc_room_locking = false
+muc_room_default_persistent = true
+`;
+}

@@ -1,0 +1,187 @@
+// A client made with slixmpp, in a process of its own.
+
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Element } from '../../../src/xml/element.ts';
+import { parseXml } from '../../support/match.ts';
+import { Program } from './program.ts';
+import { type Clean, withinMs } from './waiting.ts';
+
+const SCRIPT = fileURLToPath(new URL('./slixmpp_client.py', import.meta.url));
+/** Debian's, for which its package installs slixmpp. */
+const PYTHON = '/usr/bin/python3';
+const ANSWER_MS = 20_000;
+
+export interface Login {
+  readonly jid: string;
+  readonly password: string;
+  readonly host: string;
+  readonly port: number;
+  /** The only one that may be used. Default: the client's own choice. */
+  readonly mechanism?: string;
+  readonly directTls?: boolean;
+}
+
+export interface Report {
+  readonly event: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly [field: string]: unknown;
+}
+
+export interface SessionReport extends Report {
+  readonly jid: string;
+  readonly mechanism: string;
+  /** Such as "TLSv1.3". */
+  readonly encryption: string | null;
+  readonly starttls: boolean;
+  readonly verified: boolean;
+}
+
+export interface ReceivedStanza {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly element: Element;
+}
+
+export interface SlixmppOptions {
+  readonly folder: string;
+  readonly caPath: string;
+  readonly name: string;
+}
+
+export class SlixmppClient {
+  /** All stanzas received so far, in order. */
+  readonly stanzas: ReceivedStanza[] = [];
+  readonly #program: Program;
+  readonly #caPath: string;
+  readonly #reports: Report[] = [];
+  readonly #events = new EventEmitter<{ report: [Report] }>();
+
+  private constructor(t: Clean, { folder, caPath, name }: SlixmppOptions) {
+    this.#caPath = caPath;
+    this.#program = new Program(t, name, {
+      command: PYTHON,
+      args: [SCRIPT],
+      logFile: join(folder, `${name}.log`),
+    });
+    this.#program.onStdout((line) => this.#take(JSON.parse(line) as Report));
+  }
+
+  /** Ready to log in. It ends with the test. */
+  static async start(t: Clean, options: SlixmppOptions): Promise<SlixmppClient> {
+    const client = new SlixmppClient(t, options);
+    await client.#program.line((line) => line.includes('"ready"'), ANSWER_MS);
+    return client;
+  }
+
+  /** Does not wait for the outcome: a report "session", "failed_auth", "untrusted" … */
+  beginLogin({ directTls, ...login }: Login): void {
+    this.#do('login', { ...login, ca: this.#caPath, ...(directTls ? { direct_tls: true } : {}) });
+  }
+
+  /** @throws AssertionError when it is refused. */
+  async login(login: Login): Promise<SessionReport> {
+    this.beginLogin(login);
+    const outcome = await this.#next('session', 'refused', 'untrusted', 'disconnected');
+    assert.equal(
+      outcome.event,
+      'session',
+      `${login.jid} logs in: ${JSON.stringify(this.#reports.slice(-4))}`,
+    );
+    return outcome as SessionReport;
+  }
+
+  /** Resolves with the nicknames of all in the room, ours among them. @throws AssertionError when it fails. */
+  async join(room: string, nick: string): Promise<string[]> {
+    this.#do('join', { room, nick });
+    const outcome = await this.#next('joined', 'join_failed');
+    assert.equal(outcome.event, 'joined', `joins ${room}: ${JSON.stringify(outcome)}`);
+    return outcome.occupants as string[];
+  }
+
+  leave(room: string, nick: string): void {
+    this.#do('leave', { room, nick });
+  }
+
+  send(to: string, body: string, type: 'chat' | 'groupchat' = 'chat'): void {
+    this.#do('send', { to, body, type });
+  }
+
+  presence(to: string, type: string): void {
+    this.#do('presence', { to, type });
+  }
+
+  /** Resolves with "pong" or "ping_failed". */
+  ping(to: string): Promise<Report> {
+    this.#do('ping', { to });
+    return this.#next('pong', 'ping_failed');
+  }
+
+  /** Closes the stream and waits for the end. */
+  async logout(): Promise<void> {
+    this.#do('logout', {});
+    await this.#next('disconnected');
+  }
+
+  /** Drops the connection without a word. */
+  async cut(): Promise<void> {
+    this.#do('cut', {});
+    await this.#next('disconnected');
+  }
+
+  /** Resolves with the first stanza, from the `since`th on, that fits. */
+  async stanza(
+    what: string,
+    fits: (element: Element) => boolean,
+    { since = 0, limitMs = ANSWER_MS } = {},
+  ): Promise<ReceivedStanza> {
+    const seen = this.stanzas.slice(since).find(({ element }) => fits(element));
+    if (seen) return seen;
+    const found = Promise.withResolvers<ReceivedStanza>();
+    const listener = (report: Report): void => {
+      const last = this.stanzas.at(-1);
+      if (report.event === 'stanza' && last && fits(last.element)) found.resolve(last);
+    };
+    this.#events.on('report', listener);
+    try {
+      return await withinMs(limitMs, what, found.promise);
+    } finally {
+      this.#events.off('report', listener);
+    }
+  }
+
+  /** The next report of one of these kinds; those of the past do not count. */
+  report(...events: string[]): Promise<Report> {
+    return this.#next(...events);
+  }
+
+  #do(command: string, args: object): void {
+    this.#program.writeLine(JSON.stringify({ do: command, ...args }));
+  }
+
+  async #next(...kinds: string[]): Promise<Report> {
+    const found = Promise.withResolvers<Report>();
+    const listener = (report: Report): void => {
+      if (kinds.includes(report.event)) found.resolve(report);
+    };
+    this.#events.on('report', listener);
+    const ended = this.#program.exited.then((): never => {
+      throw new Error(`${this.#program.name} ended:\n${this.#program.tail()}`);
+    });
+    try {
+      return await withinMs(ANSWER_MS, kinds.join(' or '), Promise.race([found.promise, ended]));
+    } finally {
+      this.#events.off('report', listener);
+    }
+  }
+
+  #take(report: Report): void {
+    if (report.event === 'stanza')
+      this.stanzas.push({ at: report.at, element: parseXml(report.xml as string) });
+    else this.#reports.push(report);
+    this.#events.emit('report', report);
+  }
+}

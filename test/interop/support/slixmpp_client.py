@@ -1,0 +1,134 @@
+"""An XMPP client made with slixmpp, driven from outside.
+
+One JSON object per line on standard input says what to do, one per line on standard output says what happened.
+It behaves as slixmpp does out of the box: what it answers by itself, it answers here too.
+"""
+
+import asyncio
+import json
+import os
+import ssl
+import sys
+import time
+from pathlib import Path
+
+# slixmpp prints to standard output on its own account, so the reports get a descriptor of their own.
+REPORTS = os.fdopen(os.dup(1), 'w', encoding='utf-8', buffering=1)
+os.dup2(2, 1)
+
+import slixmpp  # noqa: E402
+from slixmpp.exceptions import IqError, IqTimeout, PresenceError  # noqa: E402
+from slixmpp.xmlstream import tostring  # noqa: E402
+
+JOIN_SECONDS = 20
+STANZAS = ('message', 'presence', 'iq')
+
+
+def report(event, **fields):
+    """`at` is in milliseconds since 1970."""
+    print(json.dumps({'event': event, 'at': time.time() * 1000, **fields}), file=REPORTS, flush=True)
+
+
+class Client(slixmpp.ClientXMPP):
+    def __init__(self, jid, password, ca, mechanism):
+        super().__init__(jid, password, sasl_mech=mechanism)
+        self.ca_certs = Path(ca)
+        self.register_plugin('xep_0030')
+        self.register_plugin('xep_0045')
+        self.register_plugin('xep_0199')
+        self.add_filter('in', self.report_stanza)
+        self.add_event_handler('session_start', self.on_session_start)
+        self.add_event_handler('failed_auth', self.on_failed_auth)
+        self.add_event_handler('failed_all_auth', lambda _: report('refused'))
+        self.add_event_handler('connection_failed', lambda why: report('unreachable', why=str(why)))
+        self.add_event_handler('ssl_invalid_chain', self.on_invalid_chain)
+        self.add_event_handler('disconnected', lambda why: report('disconnected', why=str(why or '')))
+
+    def report_stanza(self, stanza):
+        """Everything that arrives, before slixmpp itself looks at it."""
+        if stanza.name in STANZAS:
+            report('stanza', xml=tostring(stanza.xml, xmlns=self.default_ns, top_level=False))
+        return stanza
+
+    async def on_session_start(self, _):
+        self.send_presence()
+        await self.get_roster()
+        is_encrypted = isinstance(self.socket, (ssl.SSLSocket, ssl.SSLObject))
+        report(
+            'session',
+            jid=self.boundjid.full,
+            mechanism=self['feature_mechanisms'].mech.name,
+            encryption=self.socket.version() if is_encrypted else None,
+            starttls='starttls' in self.features,
+            verified=is_encrypted and self.socket.context.verify_mode == ssl.CERT_REQUIRED,
+        )
+
+    def on_failed_auth(self, failure):
+        report('failed_auth', condition=failure['condition'])
+
+    def on_invalid_chain(self, error):
+        report('untrusted', why=str(error))
+        self.abort()
+
+
+class Driver:
+    """Carries out one command after the other, in the order in which they come."""
+
+    def __init__(self):
+        self.client = None
+
+    async def login(self, jid, password, ca, host, port, mechanism=None, direct_tls=False):
+        self.client = Client(jid, password, ca, mechanism)
+        self.client.connect((host, port), use_ssl=direct_tls, disable_starttls=direct_tls)
+
+    async def join(self, room, nick):
+        try:
+            await self.client['xep_0045'].join_muc_wait(slixmpp.JID(room), nick, timeout=JOIN_SECONDS)
+        except PresenceError as error:
+            return report('join_failed', room=room, condition=error.condition)
+        except asyncio.TimeoutError:
+            return report('join_failed', room=room, condition='timeout')
+        occupants = self.client['xep_0045'].get_roster(slixmpp.JID(room))
+        report('joined', room=room, occupants=sorted(occupants))
+
+    async def leave(self, room, nick):
+        self.client['xep_0045'].leave_muc(slixmpp.JID(room), nick)
+
+    async def send(self, to, body, type='chat'):
+        self.client.send_message(mto=slixmpp.JID(to), mbody=body, mtype=type)
+
+    async def presence(self, to, type):
+        self.client.send_presence(pto=to, ptype=type)
+
+    async def ping(self, to):
+        try:
+            await self.client['xep_0199'].send_ping(slixmpp.JID(to), timeout=JOIN_SECONDS)
+            report('pong', to=to)
+        except IqError as error:
+            report('ping_failed', to=to, condition=error.condition, type=error.etype)
+        except IqTimeout:
+            report('ping_failed', to=to, condition='timeout', type='')
+
+    async def logout(self):
+        await self.client.disconnect()
+
+    async def cut(self):
+        """Vanishes as a client does whose line breaks: no farewell."""
+        self.client.abort()
+
+
+async def main():
+    driver = Driver()
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    report('ready', slixmpp=slixmpp.__version__)
+    while line := await reader.readline():
+        command = json.loads(line)
+        await getattr(driver, command.pop('do'))(**command)
+    if driver.client is not None and driver.client.is_connected():
+        driver.client.abort()
+
+
+if __name__ == '__main__':
+    asyncio.run(main())

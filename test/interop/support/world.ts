@@ -1,0 +1,147 @@
+// A small internet: DNS, enjamb with its users, Prosody with its rooms, the lines between the two, and clients.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
+import { type DnsFixture, dnsFixture, type ZoneEntry } from '../../support/dns-fixture.ts';
+import { AWAY, BETWEEN, ENJAMB, HALLS, HOME, PROSODY, ROOMS } from './addresses.ts';
+import { Enjamb } from './enjamb.ts';
+import { Line } from './line.ts';
+import { Prosody } from './prosody.ts';
+import { type Login, SlixmppClient } from './slixmpp.ts';
+
+export interface WorldOptions {
+  /** Puts a proxy on each way between the servers. */
+  readonly proxies?: boolean;
+  /** False: there is only enjamb. */
+  readonly prosody?: boolean;
+  /** Both sides demand valid certificates. Default false. */
+  readonly secureAuth?: boolean;
+  /** Both sides trust the authority that signed all certificates. Default true. */
+  readonly caTrusted?: boolean;
+  /** Lines of TOML for the top of enjamb's configuration. */
+  readonly config?: readonly string[];
+}
+
+export interface World {
+  readonly enjamb: Enjamb;
+  /** @throws Error when the world was made without. */
+  readonly prosody: Prosody;
+  readonly dns: DnsFixture;
+  /** The line on which enjamb connects to Prosody. */
+  readonly toProsody: Line;
+  /** The line on which Prosody connects to enjamb. */
+  readonly toEnjamb: Line;
+  /** A client that has not logged in. */
+  client(name: string): Promise<SlixmppClient>;
+  /** A user of enjamb, with a client that has logged in by SCRAM over STARTTLS. */
+  homeUser(user: string): Promise<SlixmppClient>;
+  /** A user of Prosody, whose client has logged in. */
+  awayUser(user: string): Promise<SlixmppClient>;
+}
+
+export const PASSWORD = 'wherefore art thou 7';
+
+/** Everything in it ends with the test; when the test failed, the folder with all logs stays and is named. */
+export async function world(t: TestContext, options: WorldOptions = {}): Promise<World> {
+  const folder = await temporaryFolder(t);
+  const certificates = join(folder, 'certs');
+  const { caPath } = await makeDevelopmentCertificates(certificates, [HOME, AWAY, ROOMS, HALLS]);
+  const dns = await dnsFixture(t);
+  const lines = options.proxies === true ? await proxies(t) : undefined;
+  Object.assign(dns.zone, zone(lines));
+  const trusted = options.caTrusted === false ? {} : { caPath };
+  const common = { certificates, dns: dns.address, ...trusted };
+  const prosody =
+    options.prosody === false
+      ? undefined
+      : await Prosody.start(t, {
+          ...common,
+          folder: join(folder, 'prosody'),
+          secureAuth: options.secureAuth === true,
+        });
+  const config = [`s2s_secure_auth = ${options.secureAuth === true}`, ...(options.config ?? [])];
+  const enjamb = await Enjamb.start(t, { ...common, folder: join(folder, 'enjamb'), config });
+  const client = (name: string) => SlixmppClient.start(t, { folder, caPath, name });
+  return {
+    enjamb,
+    dns,
+    client,
+    get prosody() {
+      return given(prosody, 'Prosody');
+    },
+    get toProsody() {
+      return given(lines?.toProsody, 'a proxy');
+    },
+    get toEnjamb() {
+      return given(lines?.toEnjamb, 'a proxy');
+    },
+    async homeUser(user) {
+      await enjamb.addUser(`${user}@${HOME}`, PASSWORD);
+      const created = await client(user);
+      await created.login(homeLogin(user));
+      return created;
+    },
+    async awayUser(user) {
+      await given(prosody, 'Prosody').addUser(user, PASSWORD);
+      const created = await client(user);
+      await created.login({ ...homeLogin(user, AWAY), host: PROSODY.address, port: PROSODY.c2s });
+      return created;
+    },
+  };
+}
+
+/** The resource is chosen so that tests can name the full JID. */
+export function homeLogin(user: string, domain: string = HOME): Login {
+  return {
+    jid: `${user}@${domain}/orchard`,
+    password: PASSWORD,
+    host: ENJAMB.address,
+    port: ENJAMB.c2s,
+    mechanism: 'SCRAM-SHA-256',
+  };
+}
+
+async function temporaryFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'enjamb-interop-'));
+  t.after(async () => {
+    // The types of Node 24 do not know `passed` yet.
+    if ((t as TestContext & { readonly passed: boolean }).passed)
+      await rm(folder, { recursive: true, force: true });
+    else t.diagnostic(`logs of this test: ${folder}`);
+  });
+  return folder;
+}
+
+async function proxies(t: TestContext): Promise<{ toProsody: Line; toEnjamb: Line }> {
+  return {
+    toProsody: await Line.start(t, { address: PROSODY.address, port: PROSODY.s2s }),
+    toEnjamb: await Line.start(t, { address: ENJAMB.address, port: ENJAMB.s2s }),
+  };
+}
+
+/** RFC 6120 §3.2.1: SRV records lead to the servers, or to the proxies before them. */
+function zone(lines: { toProsody: Line; toEnjamb: Line } | undefined): Record<string, ZoneEntry> {
+  const enjamb = lines ? 'between.example' : 'enjamb.example';
+  const prosody = lines ? 'between.example' : 'prosody.example';
+  const home = `0 0 ${lines?.toEnjamb.port ?? ENJAMB.s2s} ${enjamb}`;
+  const away = `0 0 ${lines?.toProsody.port ?? PROSODY.s2s} ${prosody}`;
+  return {
+    'enjamb.example': { A: [ENJAMB.address] },
+    'prosody.example': { A: [PROSODY.address] },
+    'between.example': { A: [BETWEEN] },
+    [HOME]: {},
+    [AWAY]: {},
+    [`_xmpp-server._tcp.${HOME}`]: { SRV: [home] },
+    [`_xmpp-server._tcp.${AWAY}`]: { SRV: [away] },
+    [`_xmpp-server._tcp.${ROOMS}`]: { SRV: [away] },
+    [`_xmpp-server._tcp.${HALLS}`]: { SRV: [away] },
+  };
+}
+
+function given<T>(part: T | undefined, name: string): T {
+  if (part === undefined) throw new Error(`this world was made without ${name}`);
+  return part;
+}

@@ -248,6 +248,15 @@ test('RFC 5802 §6: "y" where -PLUS was offered is a downgrade and refused; wher
   assert.ok((await talk(client({ gs2Header: 'y,,' }), server())).done);
 });
 
+test('"y" from slixmpp, known by its nonce of digits, is let pass; the binding of another type is not', async () => {
+  const slixmpp = { gs2Header: 'y,,', nonce: '7364712141640124' };
+  assert.ok((await talk(client(slixmpp), server({ channelBinding: BINDING }))).done);
+  const relayed = client({ gs2Header: 'y,,' }); // Its own nonce under another one's name proves nothing.
+  const scram = server({ channelBinding: BINDING });
+  const first = challengeOf(await scram.step(client(slixmpp).first()));
+  await assert.rejects(scram.step(relayed.final(first)), refused('not-authorized'));
+});
+
 test('RFC 5802 §5.1: the last message repeats the GS2 header, authzid and all', async () => {
   const authorized: unknown[] = [];
   const options = { authorize: async (...who: unknown[]) => void authorized.push(who) };

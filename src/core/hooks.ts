@@ -23,6 +23,13 @@ export class HandlerError extends Error {
   }
 }
 
+/** What a handler threw, and whose handler it was; `owner` is named for what was not thrown through an event. */
+export function unwrap(thrown: unknown, owner: string): { readonly owner: string; readonly error: unknown } {
+  return thrown instanceof HandlerError
+    ? { owner: thrown.owner, error: thrown.cause }
+    : { owner, error: thrown };
+}
+
 /**
  * The hooks of one host. Handlers run in the order of their stages, within one in the order of registration, all in
  * one tick. Lists are replaced, never edited, so that handlers may come and go while an event runs.
@@ -67,8 +74,9 @@ export class Hooks {
         const answer = handler(payload);
         if (answer !== undefined && stage !== STAGES.observe) return answer as Answer<N>;
       } catch (cause) {
-        const error = new HandlerError(owner, name, cause);
-        if (stage !== STAGES.observe) throw error;
+        // Where one event fired another, the innermost handler is the one to name.
+        if (stage !== STAGES.observe)
+          throw cause instanceof HandlerError ? cause : new HandlerError(owner, name, cause);
         this.#log.error('handler failed', { event: name, module: owner, error: cause });
       }
     }

@@ -8,7 +8,9 @@ import { newId } from '../util/ids.ts';
 import type { Element, Stanza } from '../xml/element.ts';
 import { xml } from '../xml/element.ts';
 import { IqTimeoutError, StanzaError } from '../xml/errors.ts';
+import { Jid } from '../xml/jid.ts';
 import { ModuleError } from './errors.ts';
+import { unwrap } from './hooks.ts';
 
 interface Registration {
   readonly owner: string;
@@ -63,7 +65,10 @@ export function handleRequest(
   const found = handlers.find(stanza.attrs.type ?? '', target, payload);
   if (!found) throw new StanzaError('service-unavailable');
   const request: IqRequest = { stanza, payload, from, to, origin };
-  const refuse = (error: unknown) => reply(error instanceof StanzaError ? error : failed(found.owner, error));
+  const refuse = (thrown: unknown) => {
+    const { error, owner } = unwrap(thrown, found.owner);
+    reply(error instanceof StanzaError ? error : failed(owner, error));
+  };
   const accept = (answer: Element | undefined) => reply(resultOf(stanza, answer));
   try {
     const answer = found.handler(request);
@@ -106,13 +111,12 @@ export class PendingIqs {
    * @throws StanzaError the peer's error; IqTimeoutError; the signal's reason when it aborts.
    */
   request(iq: Stanza, send: (iq: Stanza) => void, timeoutMs: number, signal: AbortSignal): Promise<Stanza> {
-    signal.throwIfAborted();
+    if (signal.aborted) return Promise.reject(reasonFor(signal));
     const id = newId();
     const { from, to } = iq.attrs;
     if (from === undefined || to === undefined) throw new TypeError('A request needs from and to');
     return new Promise((resolve, reject) => {
-      const abort = () =>
-        this.#settle(id, signal.reason instanceof Error ? signal.reason : new Error('aborted'));
+      const abort = () => this.#settle(id, reasonFor(signal));
       const timer = this.#clock.after(timeoutMs, () => this.#settle(id, new IqTimeoutError()));
       signal.addEventListener('abort', abort, { once: true });
       const settle = (answer: Stanza | Error) => {
@@ -133,7 +137,8 @@ export class PendingIqs {
   accept(stanza: Stanza): boolean {
     const { id, from, to } = stanza.attrs;
     const pending = id === undefined ? undefined : this.#pending.get(id);
-    if (id === undefined || !pending || pending.to !== from || pending.from !== to) return false;
+    if (id === undefined || !pending) return false;
+    if (!isSameAddress(pending.to, from) || !isSameAddress(pending.from, to)) return false;
     this.#settle(id, stanza);
     return true;
   }
@@ -145,6 +150,17 @@ export class PendingIqs {
     pending.timer.cancel();
     pending.settle(answer);
   }
+}
+
+function reasonFor(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new Error('aborted');
+}
+
+/** The peer may write an address in another way than we did (RFC 7622 §3.2.1: `Capulet.lit` is `capulet.lit`). */
+function isSameAddress(ours: string, theirs: string | undefined): boolean {
+  if (ours === theirs) return true;
+  const [mine, other] = [Jid.tryParse(ours), Jid.tryParse(theirs)];
+  return mine !== undefined && other !== undefined && mine.equals(other);
 }
 
 function resultOf(iq: Stanza, payload: Element | undefined): Stanza {

@@ -8,7 +8,7 @@ import type { Logger } from '../util/logger.ts';
 import type { Element, Stanza } from '../xml/element.ts';
 import { errorReply, StanzaError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
-import { HandlerError } from './hooks.ts';
+import { unwrap } from './hooks.ts';
 import type { LocalHost } from './host.ts';
 import { handleRequest, PendingIqs } from './iq-router.ts';
 import { PendingWork } from './work.ts';
@@ -64,8 +64,10 @@ export class Router {
 
   /** Answers a stanza with an error, where RFC 6120 §8.3.1 allows one. Spoken by our host nearest to the cause. */
   bounce(stanza: Stanza, error: StanzaError): void {
-    const reply = errorReply(stanza, error);
-    const sender = Jid.tryParse(reply?.attrs.to);
+    const sender = Jid.tryParse(stanza.attrs.from);
+    // §10.3.1, §10.3.3: what names nobody is for the sender's own account, which so is who answers.
+    const isForAccount = stanza.attrs.to === undefined && stanza.name !== 'presence';
+    const reply = errorReply(isForAccount ? stanza.with({ to: sender?.bare }) : stanza, error);
     if (!reply || !sender) return;
     const recipient = Jid.tryParse(reply.attrs.from);
     const host = (recipient && this.hosts.get(recipient.domain)) ?? this.hosts.get(sender.domain);
@@ -137,8 +139,7 @@ export class Router {
     try {
       route();
     } catch (thrown) {
-      const error = thrown instanceof HandlerError ? thrown.cause : thrown;
-      const owner = thrown instanceof HandlerError ? thrown.owner : 'router';
+      const { error, owner } = unwrap(thrown, 'router');
       const refusal = error instanceof StanzaError ? error : this.#failed(owner, error);
       const addressed = stanza.attrs.from === undefined ? stanza.with({ from: from.toString() }) : stanza;
       this.bounce(addressed, refusal);

@@ -1,0 +1,173 @@
+// Events: four stages, first answer wins, nobody's failure is anybody else's.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { StanzaEvent } from '../../../src/api/events.ts';
+import { HandlerError, Hooks, unwrap } from '../../../src/core/hooks.ts';
+import type { Logger } from '../../../src/util/logger.ts';
+import { silentLogger } from '../../../src/util/logger.ts';
+import { StanzaError } from '../../../src/xml/errors.ts';
+
+const EVENT = {} as StanzaEvent;
+
+function recorder(): { log: Logger; errors: unknown[] } {
+  const errors: unknown[] = [];
+  return { log: { ...silentLogger, error: (_message, fields) => errors.push(fields) }, errors };
+}
+
+function thrownBy(run: () => unknown): unknown {
+  try {
+    run();
+  } catch (error) {
+    return error;
+  }
+  return assert.fail('nothing was thrown');
+}
+
+test('handlers run by stage, and within a stage in the order of their registration', () => {
+  const hooks = new Hooks(silentLogger);
+  const ran: string[] = [];
+  for (const stage of ['deliver', 'observe', 'rewrite', 'guard'] as const) {
+    for (const n of [1, 2]) hooks.add('message/bare', () => void ran.push(`${stage} ${n}`), stage, 'm');
+  }
+  assert.equal(hooks.fire('message/bare', EVENT), undefined);
+  assert.deepEqual(ran, [
+    'guard 1',
+    'guard 2',
+    'rewrite 1',
+    'rewrite 2',
+    'observe 1',
+    'observe 2',
+    'deliver 1',
+    'deliver 2',
+  ]);
+});
+
+test('the first answer ends the event, in every stage that may answer', () => {
+  for (const stage of ['guard', 'rewrite', 'deliver'] as const) {
+    const hooks = new Hooks(silentLogger);
+    hooks.add('message/bare', () => 'handled', stage, 'first');
+    hooks.add('message/bare', () => assert.fail('ran after the answer'), stage, 'second');
+    assert.equal(hooks.fire('message/bare', EVENT), 'handled');
+  }
+});
+
+test('what an observer returns is no answer', () => {
+  const hooks = new Hooks(silentLogger);
+  hooks.add('message/bare', () => 'handled', 'observe', 'watcher');
+  assert.equal(hooks.fire('message/bare', EVENT), undefined);
+});
+
+test('an event that nobody hooks has no answer, and `has` tells', () => {
+  const hooks = new Hooks(silentLogger);
+  assert.equal(hooks.has('message/bare'), false);
+  assert.equal(hooks.fire('message/bare', EVENT), undefined);
+  const remove = hooks.add('message/bare', () => undefined, 'deliver', 'm');
+  assert.equal(hooks.has('message/bare'), true);
+  remove();
+  remove();
+  assert.equal(hooks.has('message/bare'), false);
+});
+
+test('a handler that is added while the event runs hears the next one', () => {
+  const hooks = new Hooks(silentLogger);
+  let heard = 0;
+  let added = false;
+  const add = () => {
+    if (!added) hooks.add('message/bare', () => void heard++, 'deliver', 'late');
+    added = true;
+  };
+  hooks.add('message/bare', add, 'guard', 'adder');
+  hooks.fire('message/bare', EVENT);
+  assert.equal(heard, 0);
+  hooks.fire('message/bare', EVENT);
+  assert.equal(heard, 1);
+});
+
+test('a handler that removes itself while the event runs makes nobody else miss it', () => {
+  const hooks = new Hooks(silentLogger);
+  const ran: string[] = [];
+  const remove = hooks.add('message/bare', once, 'deliver', 'once');
+  function once(): undefined {
+    ran.push('once');
+    remove();
+  }
+  hooks.add('message/bare', () => void ran.push('always'), 'deliver', 'always');
+  hooks.fire('message/bare', EVENT);
+  hooks.fire('message/bare', EVENT);
+  assert.deepEqual(ran, ['once', 'always', 'always']);
+});
+
+test('a handler that throws in guard, rewrite or deliver ends the event: it fails closed', () => {
+  for (const stage of ['guard', 'rewrite', 'deliver'] as const) {
+    const hooks = new Hooks(silentLogger);
+    const refusal = new StanzaError('forbidden');
+    hooks.add(
+      'message/bare',
+      () => {
+        throw refusal;
+      },
+      stage,
+      'doorkeeper',
+    );
+    hooks.add('message/bare', () => assert.fail('delivered all the same'), 'deliver', 'm');
+    const thrown = thrownBy(() => hooks.fire('message/bare', EVENT));
+    assert.ok(thrown instanceof HandlerError);
+    assert.equal(thrown.owner, 'doorkeeper');
+    assert.equal(thrown.cause, refusal);
+  }
+});
+
+test('an observer that throws is logged with its module, and the next handler runs', () => {
+  const { log, errors } = recorder();
+  const hooks = new Hooks(log);
+  const error = new Error('broken');
+  hooks.add(
+    'message/bare',
+    () => {
+      throw error;
+    },
+    'observe',
+    'clumsy',
+  );
+  hooks.add('message/bare', () => 'handled', 'deliver', 'm');
+  assert.equal(hooks.fire('message/bare', EVENT), 'handled');
+  assert.deepEqual(errors, [{ event: 'message/bare', module: 'clumsy', error }]);
+});
+
+test('what has happened is heard by every handler, whatever others answer or throw', () => {
+  const { log, errors } = recorder();
+  const hooks = new Hooks(log);
+  const heard: string[] = [];
+  for (const stage of ['deliver', 'guard', 'observe'] as const) {
+    hooks.add(
+      'user-create',
+      ({ user }) => {
+        heard.push(`${stage} ${user}`);
+        throw new Error('broken');
+      },
+      stage,
+      stage,
+    );
+  }
+  hooks.notify('user-create', { user: 'romeo' });
+  assert.deepEqual(heard, ['guard romeo', 'observe romeo', 'deliver romeo']);
+  assert.equal(errors.length, 3);
+});
+
+test('a refusal in an event that a handler fires keeps its own module and its own words', () => {
+  const hooks = new Hooks(silentLogger);
+  const refusal = new StanzaError('policy-violation');
+  hooks.add('message/bare', () => hooks.fire('message/full', EVENT), 'deliver', 'outer');
+  hooks.add(
+    'message/full',
+    () => {
+      throw refusal;
+    },
+    'guard',
+    'inner',
+  );
+  const thrown = thrownBy(() => hooks.fire('message/bare', EVENT));
+  assert.deepEqual(unwrap(thrown, 'router'), { owner: 'inner', error: refusal });
+  assert.deepEqual(unwrap(refusal, 'router'), { owner: 'router', error: refusal });
+});

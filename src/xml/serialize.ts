@@ -97,10 +97,17 @@ function wordFor(name: string): Word {
 // One look finds whether a value has anything to replace; most have not. Surrogates are looked at only then.
 const UNSAFE_TEXT = /[&<>\r\u0000-\u0008\u000B\u000C\u000E-\u001F\uD800-\uDFFF\uFFFE\uFFFF]/;
 const UNSAFE_ATTRIBUTE = /[&<>'\u0000-\u001F\uD800-\uDFFF\uFFFE\uFFFF]/;
-const REPLACED_TEXT = /[&<>\r\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/g;
-const REPLACED_ATTRIBUTE = /[&<>'\u0000-\u001F\uFFFE\uFFFF]/g;
 
-const REFERENCES: Record<string, string> = {
+/** What is written for characters of ASCII between tags, and in attribute values; `undefined` for themselves. */
+const IN_TEXT = replacements({
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '\r': '&#13;',
+  '\t': '\t',
+  '\n': '\n',
+});
+const IN_ATTRIBUTE = replacements({
   '&': '&amp;',
   '<': '&lt;',
   '>': '&gt;',
@@ -108,20 +115,32 @@ const REFERENCES: Record<string, string> = {
   '\t': '&#9;',
   '\n': '&#10;',
   '\r': '&#13;',
-};
+});
 
-/** Escapes text for the place between tags. */
 function escapeText(text: string): string {
-  if (!UNSAFE_TEXT.test(text)) return text;
-  return text.toWellFormed().replace(REPLACED_TEXT, replacement);
+  return UNSAFE_TEXT.test(text) ? replaceIn(text.toWellFormed(), IN_TEXT) : text;
 }
 
-/** Escapes text for an attribute value in either kind of quotes but the double ones. */
+/** For values in single quotes. */
 function escapeAttribute(text: string): string {
-  if (!UNSAFE_ATTRIBUTE.test(text)) return text;
-  return text.toWellFormed().replace(REPLACED_ATTRIBUTE, replacement);
+  return UNSAFE_ATTRIBUTE.test(text) ? replaceIn(text.toWellFormed(), IN_ATTRIBUTE) : text;
 }
 
-function replacement(char: string): string {
-  return REFERENCES[char] ?? '\uFFFD';
+function replaceIn(text: string, table: readonly (string | undefined)[]): string {
+  let result = '';
+  let done = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    const written = code < 0x80 ? table[code] : code >= 0xfffe ? '\uFFFD' : undefined;
+    if (written === undefined) continue;
+    result += text.slice(done, i) + written;
+    done = i + 1;
+  }
+  return result + text.slice(done);
+}
+
+function replacements(references: Record<string, string>): readonly (string | undefined)[] {
+  return Array.from({ length: 0x80 }, (_, code) => {
+    return references[String.fromCharCode(code)] ?? (code < 0x20 ? '\uFFFD' : undefined);
+  });
 }

@@ -12,8 +12,12 @@ export interface Kept {
   interrupted: string[];
 }
 
-export function keptData(module: Pick<Module, 'keep'>): Kept {
-  return module.keep<Kept>('data', () => ({ probes: new Map(), presenceProbes: new Map(), interrupted: [] }));
+export function keptData(module: Pick<Module, 'keep' | 'host'>): Kept {
+  return module.keep<Kept>('data', () => {
+    // What sleeping clients were to be told before the module was off is not known to be true any more.
+    for (const { state } of module.host.sessions) delete state.mucNotices;
+    return { probes: new Map(), presenceProbes: new Map(), interrupted: [] };
+  });
 }
 
 /** Sends a presence probe to a room at most once a day: it is a last resort, and visible to the room. */

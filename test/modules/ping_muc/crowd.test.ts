@@ -1,0 +1,221 @@
+// Many rooms, many users, one link: how many questions at once, how fast, and at which pace clients are told.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Pacing } from '../../../modules/ping_muc/pacing.ts';
+import { Rotation } from '../../../modules/ping_muc/rotation.ts';
+import { Rate, Window } from '../../../modules/ping_muc/window.ts';
+import { FakeRooms } from '../../support/fake-rooms.ts';
+import { harness } from '../../support/module-harness.ts';
+import { crowd, FIRST_QUESTION_S, states } from './scene.ts';
+
+/** The most that happened in any span of time of this length, half-open. */
+function busiest(times: readonly number[], spanMs = 1_000): number {
+  const sorted = [...times].sort((a, b) => a - b);
+  let [first, most] = [0, 0];
+  for (const [last, at] of sorted.entries()) {
+    while (sorted[first]! <= at - spanMs) first++;
+    most = Math.max(most, last - first + 1);
+  }
+  return most;
+}
+
+test('2,000 joins, all lost: everybody is told once, at the pace that rooms and domains can take', async (t) => {
+  const h = await harness(t);
+  const rooms = new FakeRooms(h);
+  const clients = crowd(h, rooms, 50, 40);
+  const asked: number[] = [];
+  rooms.onPing = (ping) => {
+    asked.push(h.clock.now());
+    return rooms.answerPing(ping);
+  };
+  rooms.forget();
+  const broken = h.clock.now();
+  rooms.peer.cut();
+  h.clock.seconds(600);
+  const told = clients.flatMap(({ inbox, times }) => inbox.map((element, i) => ({ element, at: times[i]! })));
+  assert.equal(told.length, 2_000);
+  assert.equal(asked.length, 2_000);
+  assert.ok(busiest(asked) <= 200, `${busiest(asked)} questions in a second`);
+  assert.ok(busiest(told.map(({ at }) => at)) <= 100);
+  const perRoom = Map.groupBy(told, ({ element }) => element.attrs.from?.split('/')[0]);
+  for (const notices of perRoom.values()) assert.ok(busiest(notices.map(({ at }) => at)) <= 5);
+  assert.ok(Math.max(...told.map(({ at }) => at)) - broken < 100_000, 'all within 100 seconds');
+  assert.deepEqual(await states(h), []);
+});
+
+test('500 joins, all lost: everybody knows within 75 seconds of the break', async (t) => {
+  const h = await harness(t);
+  const rooms = new FakeRooms(h);
+  const clients = crowd(h, rooms, 25, 20);
+  rooms.forget();
+  rooms.peer.cut();
+  h.clock.seconds(75);
+  assert.ok(clients.every(({ notices }) => notices.length === 20));
+});
+
+test('2,000 joins, nobody lost: nobody hears of it, and no answer is pushed out by another', async (t) => {
+  const h = await harness(t);
+  const rooms = new FakeRooms(h);
+  const clients = crowd(h, rooms, 50, 40);
+  const asked: number[] = [];
+  rooms.onPing = (ping) => {
+    asked.push(h.clock.now());
+    return rooms.answerPing(ping);
+  };
+  rooms.peer.roundTripMs = 5_000;
+  rooms.peer.cut();
+  h.clock.seconds(600);
+  assert.equal(busiest(asked, 5_000), 256, 'at once');
+  assert.ok(clients.every(({ inbox }) => inbox.length === 0));
+  assert.equal(rooms.pings.length, 2_000);
+});
+
+test('rooms that talk are not asked about', async (t) => {
+  const h = await harness(t);
+  const rooms = new FakeRooms(h);
+  const clients = crowd(h, rooms, 10, 10);
+  rooms.peer.cut();
+  h.clock.seconds(30);
+  for (let room = 0; room < 9; room++) rooms.chat(`room${room}@${rooms.domain}`, 'Juliet');
+  h.clock.seconds(120);
+  assert.equal(rooms.pings.length, 10);
+  assert.ok(clients.every(({ notices }) => notices.length === 0));
+});
+
+test('100 rooms of 20 users each have vanished: one ping and one question for each room', async (t) => {
+  const h = await harness(t);
+  const rooms = new FakeRooms(h);
+  const clients = crowd(h, rooms, 20, 100);
+  rooms.forget({ gone: true });
+  rooms.peer.cut();
+  h.clock.seconds(300);
+  assert.equal(rooms.pings.length, 100);
+  assert.equal(rooms.infos.length, 100);
+  assert.ok(clients.every(({ notices }) => notices.length === 100));
+});
+
+test('one room does not answer, the others do: only its clients are asked again', async (t) => {
+  const h = await harness(t);
+  const rooms = new FakeRooms(h);
+  const clients = crowd(h, rooms, 3, 30);
+  rooms.onPing = (ping) => (ping.attrs.to?.startsWith('room7@') ? undefined : rooms.answerPing(ping));
+  rooms.peer.cut();
+  h.clock.seconds(300);
+  const perRoom = Map.groupBy(rooms.pings, ({ attrs }) => attrs.to?.split('@')[0]);
+  for (const [room, pings] of perRoom) if (room !== 'room7') assert.equal(pings.length, 3);
+  assert.ok(perRoom.get('room7')!.length <= 6);
+  assert.ok(clients.every(({ inbox }) => inbox.length === 0));
+  h.clock.seconds(600);
+  assert.ok(
+    clients.every(({ notices }) => notices.length === 1),
+    'no answer for ten minutes',
+  );
+});
+
+test('two domains fail at once: each has its own canary and its own schedule', async (t) => {
+  const h = await harness(t);
+  const [one, two] = [new FakeRooms(h), new FakeRooms(h, 'rooms.verona.lit')];
+  const clients = [...crowd(h, one, 2, 3)];
+  for (const client of clients) client.joins(`square@rooms.verona.lit/${client.jid.local}`);
+  h.clock.seconds(10);
+  for (const client of clients) client.heard();
+  two.peer.reachable = false;
+  one.forget();
+  one.peer.cut();
+  two.peer.cut();
+  h.clock.seconds(120);
+  assert.ok(clients.every(({ notices }) => notices.length === 3));
+  assert.equal(one.pings.length, 6);
+  assert.ok(two.peer.failures <= 3);
+});
+
+test('the window doubles with every window of answers, up to 256, and halves with a failure', () => {
+  const window = new Window();
+  const sizes = [];
+  for (let size = window.size; size < 256; size = window.size) {
+    sizes.push(size);
+    for (let i = 0; i < size; i++) window.answered();
+  }
+  for (let i = 0; i < 1_000; i++) window.answered();
+  assert.deepEqual([...sizes, window.size], [8, 16, 32, 64, 128, 256]);
+  window.failed();
+  assert.equal(window.size, 128);
+  for (let i = 0; i < 20; i++) window.failed();
+  assert.equal(window.size, 1);
+});
+
+for (const perSecond of [1, 7, 100, 200]) {
+  test(`a rate of ${perSecond} lets through so many in every second, and no more`, () => {
+    const rate = new Rate(perSecond);
+    const times: number[] = [];
+    for (let now = 0; now < 5_000; now++) {
+      while (rate.wait(now) === 0) {
+        rate.take(now);
+        times.push(now);
+      }
+    }
+    assert.equal(busiest(times), perSecond);
+    assert.equal(times.length, 5 * perSecond);
+  });
+}
+
+test('pacing: five of one room in a second, rooms in turn', () => {
+  const pacing = new Pacing<string>(100);
+  for (const item of ['a1', 'a2', 'a3']) pacing.push('a', item);
+  pacing.push('b', 'b1');
+  const seen: [number, string][] = [];
+  for (let now = 0; now <= 1_000; now++) {
+    for (let next = pacing.next(now); next && 'item' in next; next = pacing.next(now))
+      seen.push([now, next.item]);
+  }
+  assert.deepEqual(seen, [
+    [0, 'a1'],
+    [0, 'b1'],
+    [200, 'a2'],
+    [400, 'a3'],
+  ]);
+  assert.ok(pacing.isEmpty);
+});
+
+test('who is there is asked about first, every account in its turn, its liveliest room before the others', async (t) => {
+  const h = await harness(t);
+  const rooms = new FakeRooms(h);
+  const [asleep, awake, other] = crowd(h, rooms, 3, 3);
+  asleep!.sleep();
+  for (const room of ['room1', 'room0', 'room2']) {
+    rooms.chat(`${room}@${rooms.domain}`, 'Juliet');
+    h.clock.seconds(1);
+  }
+  const joins = [asleep!, awake!, other!].flatMap(({ state }) => [...(state.mucJoins?.values() ?? [])]);
+  const rotation = new Rotation(joins);
+  const order = Array.from({ length: 10 }, () => rotation.next());
+  assert.deepEqual(
+    order.map((join) => join && `${join.session.jid.local} ${join.room.jid.split('@')[0]}`),
+    [
+      ...['user1 room2', 'user2 room2', 'user0 room2'],
+      ...['user1 room0', 'user2 room0', 'user0 room0'],
+      ...['user1 room1', 'user2 room1', 'user0 room1'],
+      undefined,
+    ],
+  );
+});
+
+test('the first question comes after the delay and its random part, never before', async (t) => {
+  for (const [chance, delay] of [
+    [0, 60_000],
+    [0.999, 65_994],
+  ] as const) {
+    const h = await harness(t);
+    t.mock.method(Math, 'random', () => chance);
+    const rooms = new FakeRooms(h);
+    crowd(h, rooms, 1, 1);
+    rooms.peer.cut();
+    h.clock.advance(delay - 1);
+    assert.equal(rooms.pings.length, 0);
+    h.clock.advance(2);
+    assert.equal(rooms.pings.length, 1);
+    t.mock.restoreAll();
+  }
+  assert.equal(FIRST_QUESTION_S, 63);
+});

@@ -13,7 +13,10 @@ const LIMITS = {
   namespaceDeclarations: 32,
 };
 
-/** A document of about so many bytes in which one thing never ends, or comes again and again. */
+/**
+ * A document of about so many bytes in which one thing never ends; of an eighth of them where one comes again and
+ * again, so that the cost of collecting garbage stays out of it.
+ */
 const OPEN_ENDED: [string, (bytes: number) => string][] = [
   ['an attribute value', (bytes) => `<a b='${'x'.repeat(bytes)}`],
   ['text', (bytes) => `<a>${'x'.repeat(bytes)}`],
@@ -25,14 +28,14 @@ const OPEN_ENDED: [string, (bytes: number) => string][] = [
   ['closing brackets in CDATA', (bytes) => `<a><![CDATA[${']'.repeat(bytes)}`],
   ['white space in a tag', (bytes) => `<a ${' '.repeat(bytes)}`],
   ['white space between stanzas', (bytes) => ' '.repeat(bytes)],
-  ['references', (bytes) => `<a>${'&lt;'.repeat(bytes / 4)}</a>`],
+  ['references', (bytes) => `<a>${'&lt;'.repeat(bytes / 32)}</a>`],
   ['zeros in a reference', (bytes) => `<a>&#${'0'.repeat(bytes)}65;</a>`],
   ['ampersands', (bytes) => `<a b='${'&'.repeat(bytes)}'`],
   ['line ends', (bytes) => `<a>${'\r\n'.repeat(bytes / 2)}</a>`],
-  ['small elements', (bytes) => `<a>${'<b/>'.repeat(bytes / 4)}</a>`],
-  ['small pieces of CDATA', (bytes) => `<a>${'<![CDATA[x]]>'.repeat(bytes / 13)}</a>`],
+  ['small elements', (bytes) => `<a>${'<b/>'.repeat(bytes / 32)}</a>`],
+  ['small pieces of CDATA', (bytes) => `<a>${'<![CDATA[x]]>'.repeat(bytes / 104)}</a>`],
   ['nested elements', (bytes) => `${'<a>'.repeat(Math.min(bytes / 3, 9000))}`],
-  ['tags full of attributes', (bytes) => tagOf(64).repeat(bytes / 400)],
+  ['tags full of attributes', (bytes) => tagOf(64).repeat(bytes / 3200)],
   ['prefixes looked up', (bytes) => `<a ${prefixes(29)}>${'<p0:b/>'.repeat(bytes / 40)}`],
 ];
 
@@ -45,8 +48,8 @@ describe('XML 1.0 in linear time', () => {
       it(`${what}, ${how}`, () => {
         const small = cost(documentOf(bytes), size);
         const large = cost(documentOf(bytes * 4), size);
-        // Quadratic work would make it sixteen times as much, and tens of seconds.
-        assert.ok(large < small * 8 + 40, `${small.toFixed(1)} ms for one, ${large.toFixed(1)} ms for four`);
+        // Quadratic work is sixteen times as much, and takes seconds; the rest is for collectors and busy machines.
+        assert.ok(large < small * 10 + 80, `${small.toFixed(1)} ms for one, ${large.toFixed(1)} ms for four`);
       });
     }
   }

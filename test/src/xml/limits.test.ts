@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { DEFAULT_LIMITS, PREAUTH_LIMITS, XmlParser } from '../../../src/xml/parser.ts';
+import { feed, HEADER, piecesOf, whole } from './feed.ts';
+
+describe('limits (RFC 6120 §13.12: policy-violation)', () => {
+  const limits = { stanzaBytes: 400, depth: 6, attributes: 4, nameBytes: 20, namespaceDeclarations: 3 };
+
+  function within(stanza: string): string | undefined {
+    const bytes = Buffer.from(HEADER + stanza);
+    const { error } = feed(whole(bytes), limits);
+    assert.equal(feed(piecesOf(bytes, 1), limits).error, error, 'byte by byte');
+    assert.equal(feed(piecesOf(bytes, 7), limits).error, error, 'in pieces');
+    return error;
+  }
+
+  const exact: [string, string, string][] = [
+    ['depth', `${'<a>'.repeat(5)}`, `${'<a>'.repeat(6)}`],
+    ['attributes', "<a b='' c='' d='' e=''/>", "<a b='' c='' d='' e='' f=''/>"],
+    ['element name', `<${'n'.repeat(20)}/>`, `<${'n'.repeat(21)}/>`],
+    ['attribute name', `<a ${'n'.repeat(20)}=''/>`, `<a ${'n'.repeat(21)}=''/>`],
+    ['end tag name', `<${'n'.repeat(20)}></${'n'.repeat(20)}>`, `<a></${'n'.repeat(21)}`],
+    [
+      'prefixes, the header’s included',
+      "<a xmlns:b='u' xmlns:c='u'/>",
+      "<a xmlns:b='u' xmlns:c='u'><d xmlns:e='u'/></a>",
+    ],
+    ['stanza of text', `<a>${'x'.repeat(393)}</a>`, `<a>${'x'.repeat(394)}</a>`],
+    ['stanza without end', `<a>${'x'.repeat(397)}`, `<a>${'x'.repeat(398)}`],
+    ['stanza of attributes', `<a b='${'x'.repeat(391)}'/>`, `<a b='${'x'.repeat(392)}'/>`],
+    ['stanza of elements', `<a>${'<b/>'.repeat(98)} </a>`, `<a>${'<b/>'.repeat(98)}  </a>`],
+    ['stanza of CDATA', `<a><![CDATA[${'x'.repeat(381)}]]></a>`, `<a><![CDATA[${'x'.repeat(382)}]]></a>`],
+  ];
+  for (const [what, fits, exceeds] of exact) {
+    it(`${what}: the limit itself is allowed, one more is not`, () => {
+      assert.equal(within(fits), undefined);
+      assert.equal(within(exceeds), 'policy-violation');
+    });
+  }
+
+  it('a header is limited like a stanza', () => {
+    assert.equal(feed(whole(Buffer.from(`<a b='${'x'.repeat(400)}`)), limits).error, 'policy-violation');
+  });
+
+  it('an error beyond the limit is reported as the limit, however the bytes are cut', () => {
+    assert.equal(within(`<a>${'x'.repeat(398)}\0`), 'policy-violation');
+    assert.equal(within(`<a>${'x'.repeat(397)}\0`), 'not-well-formed');
+  });
+
+  it('white space between stanzas does not count', () => {
+    assert.equal(within(`${' '.repeat(1000)}<a/>${'\n'.repeat(1000)}<a/>`), undefined);
+  });
+
+  it('declarations that the parser adds count: no short tag stands for a long namespace', () => {
+    const long = `<a xmlns:p='${'u'.repeat(150)}'>`;
+    assert.equal(within(`${long}<p:b/></a>`), undefined);
+    assert.equal(within(`${long}<p:b/><p:b/></a>`), 'policy-violation');
+    assert.equal(within(`${long}<b p:c=''/><b p:c=''/></a>`), 'policy-violation');
+  });
+
+  it('an entity without end is limited like other text', () => {
+    assert.equal(within(`<a>&${'a'.repeat(1000)}`), 'policy-violation');
+  });
+
+  it('hostile sizes are refused before login and after', () => {
+    for (const [given, size] of [
+      [PREAUTH_LIMITS, 20_000],
+      [DEFAULT_LIMITS, 600_000],
+    ] as const) {
+      for (const open of ["<a b='", '<a>', '<', '<a><![CDATA[', '<a ']) {
+        const bytes = Buffer.from(HEADER + open + 'x'.repeat(size));
+        assert.equal(feed(piecesOf(bytes, 1400), given).error, 'policy-violation', open);
+      }
+      const deep = Buffer.from(HEADER + '<a>'.repeat(200));
+      assert.equal(feed(whole(deep), given).error, 'policy-violation');
+      const wide = Array.from({ length: 100 }, (_, i) => `a${i}=''`).join(' ');
+      assert.equal(feed(whole(Buffer.from(`${HEADER}<a ${wide}/>`)), given).error, 'policy-violation');
+    }
+  });
+
+  it('limits may be raised after login', () => {
+    const parser = new XmlParser({ onOpen() {}, onElement() {}, onClose() {} }, limits);
+    parser.write(Buffer.from(HEADER));
+    parser.limits = { ...limits, stanzaBytes: 1000 };
+    parser.write(Buffer.from(`<a>${'x'.repeat(900)}</a>`));
+    assert.throws(() => parser.write(Buffer.from(`<a>${'x'.repeat(1000)}</a>`)), {
+      condition: 'policy-violation',
+    });
+  });
+});

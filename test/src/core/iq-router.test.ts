@@ -1,0 +1,333 @@
+// Requests: one handler, one answer, to whoever asked.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ModuleError } from '../../../src/core/errors.ts';
+import { IqHandlers, PendingIqs } from '../../../src/core/iq-router.ts';
+import type { Element, Stanza } from '../../../src/xml/element.ts';
+import { xml } from '../../../src/xml/element.ts';
+import { IqTimeoutError, StanzaError } from '../../../src/xml/errors.ts';
+import { FakeClock } from '../../support/clock.ts';
+import { assertXml } from '../../support/match.ts';
+import { startBench, TEST_NS } from './harness.ts';
+
+const ROMEO = 'romeo@montague.lit/orchard';
+const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
+
+function errorXml(condition: string, type: string, text = ''): string {
+  return `<error type='${type}'><${condition} xmlns='${STANZAS}'/>${text && `<text xmlns='${STANZAS}' xml:lang='en'>${text}</text>`}</error>`;
+}
+
+// ── Requests to us ─────────────────────────────────────────────────────────────────────────────────────────────
+
+test('RFC 6120 §8.2.3: a request is answered once, under its id, by whom it was addressed to', async (t) => {
+  const bench = await startBench(t);
+  bench.handleIq(({ payload, from, to }) =>
+    xml('query', { xmlns: TEST_NS, asked: `${payload.attrs.q} ${from} ${to}` }),
+  );
+  const romeo = await bench.client(ROMEO);
+  romeo.send(`<iq type='get' id='a&amp;1' to='montague.lit'><query xmlns='${TEST_NS}' q='why'/></iq>`);
+  const answer = await romeo.receives(
+    `<iq type='result' id='a&amp;1' from='montague.lit' to='${ROMEO}'><query xmlns='${TEST_NS}' asked='why ${ROMEO} montague.lit'/></iq>`,
+  );
+  assert.equal(answer.attrs.id, 'a&1');
+  await romeo.receivesNothing();
+});
+
+test('RFC 6120 §8.2.3: a handler that returns nothing gives an empty result', async (t) => {
+  const bench = await startBench(t);
+  bench.handleIq(() => undefined, { type: 'set' });
+  const romeo = await bench.client(ROMEO);
+  romeo.send(`<iq type='set' id='1' to='montague.lit'><query xmlns='${TEST_NS}'/></iq>`);
+  await romeo.receives(`<iq type='result' id='1' from='montague.lit' to='${ROMEO}'/>`);
+});
+
+test('RFC 6120 §8.4: a request that nobody handles is refused as service-unavailable', async (t) => {
+  const bench = await startBench(t);
+  bench.handleIq(() => undefined);
+  const romeo = await bench.client(ROMEO);
+  for (const [type, xmlns] of [
+    ['set', TEST_NS],
+    ['get', 'urn:enjamb:other'],
+  ]) {
+    romeo.send(`<iq type='${type}' id='${type}' to='montague.lit'><query xmlns='${xmlns}'/></iq>`);
+    await romeo.receives(
+      `<iq type='error' id='${type}' from='montague.lit' to='${ROMEO}'>${errorXml('service-unavailable', 'cancel')}</iq>`,
+    );
+  }
+});
+
+test('RFC 6120 §10.3.3: a request without `to` is answered by the own account, refused or not', async (t) => {
+  const bench = await startBench(t);
+  bench.handleIq(() => undefined, { to: ['self'] });
+  const romeo = await bench.client(ROMEO);
+  romeo.send(`<iq type='get' id='1'><query xmlns='${TEST_NS}'/></iq>`);
+  await romeo.receives(`<iq type='result' id='1' from='romeo@montague.lit' to='${ROMEO}'/>`);
+  romeo.send(`<iq type='get' id='2'><query xmlns='urn:enjamb:other'/></iq>`);
+  await romeo.receives(
+    `<iq type='error' id='2' from='romeo@montague.lit' to='${ROMEO}'>${errorXml('service-unavailable', 'cancel')}</iq>`,
+  );
+  romeo.send(`<iq type='get' id='3'/>`);
+  await romeo.receives(
+    `<iq type='error' id='3' from='romeo@montague.lit' to='${ROMEO}'>${errorXml('bad-request', 'modify', '{any}')}</iq>`,
+  );
+});
+
+test('a request of `self` falls back to what anybody may ask of the account, and not the other way round', async (t) => {
+  const bench = await startBench(t);
+  bench.handleIq(() => xml('query', { xmlns: TEST_NS, by: 'bare' }), { to: ['bare'] });
+  bench.handleIq(() => xml('own', { xmlns: TEST_NS }), { to: ['self'], name: 'own' });
+  const romeo = await bench.client(ROMEO);
+  const juliet = await bench.client('juliet@montague.lit/balcony');
+  romeo.send(`<iq type='get' id='1' to='romeo@montague.lit'><query xmlns='${TEST_NS}'/></iq>`);
+  await romeo.receives(
+    `<iq type='result' id='1' from='romeo@montague.lit' to='${ROMEO}'><query xmlns='${TEST_NS}' by='bare'/></iq>`,
+  );
+  juliet.send(`<iq type='get' id='2' to='romeo@montague.lit'><own xmlns='${TEST_NS}'/></iq>`);
+  await juliet.receives(
+    `<iq type='error' id='2' from='romeo@montague.lit' to='juliet@montague.lit/balcony'>${errorXml('service-unavailable', 'cancel')}</iq>`,
+  );
+});
+
+test('RFC 6120 §8.2.3: two children, or none, are a bad-request, from clients and from servers', async (t) => {
+  const bench = await startBench(t);
+  bench.handleIq(() => assert.fail('handled'));
+  const romeo = await bench.client(ROMEO);
+  for (const children of ['', `<query xmlns='${TEST_NS}'/><query xmlns='${TEST_NS}'/>`]) {
+    romeo.send(`<iq type='get' id='1' to='montague.lit'>${children}</iq>`);
+    await romeo.receives(
+      `<iq type='error' id='1' from='montague.lit' to='${ROMEO}'>${errorXml('bad-request', 'modify', '{any}')}</iq>`,
+    );
+    bench.arrive(`<iq type='get' id='2' from='capulet.lit' to='montague.lit'>${children}</iq>`);
+    assertXml(
+      bench.sent.shift()!,
+      `<iq type='error' id='2' from='montague.lit' to='capulet.lit'>${errorXml('bad-request', 'modify', '{any}')}</iq>`,
+    );
+  }
+});
+
+test('RFC 6120 §8.2.3: a result and an error are never answered', async (t) => {
+  const bench = await startBench(t);
+  const romeo = await bench.client(ROMEO);
+  for (const to of [
+    'montague.lit',
+    'romeo@montague.lit',
+    'nobody@montague.lit',
+    'nobody@montague.lit/x',
+    ROMEO,
+  ]) {
+    bench.arrive(`<iq type='result' id='1' from='capulet.lit' to='${to}'/>`);
+    bench.arrive(`<iq type='error' id='1' from='capulet.lit' to='${to}'>${errorXml('gone', 'cancel')}</iq>`);
+  }
+  await romeo.receives(`<iq type='result' id='1' from='capulet.lit' to='${ROMEO}'/>`);
+  await romeo.receives(
+    `<iq type='error' id='1' from='capulet.lit' to='${ROMEO}'>${errorXml('gone', 'cancel')}</iq>`,
+  );
+  await romeo.receivesNothing();
+  assert.deepEqual(bench.sent, []);
+});
+
+test('a handler may take its time; what it throws meanwhile refuses the request', async (t) => {
+  const bench = await startBench(t);
+  const answers = new Map<string, () => Promise<Element | undefined>>([
+    ['late', () => Promise.resolve(xml('query', { xmlns: TEST_NS, late: 'yes' }))],
+    ['empty', () => Promise.resolve(undefined)],
+    ['refused', () => Promise.reject(new StanzaError('forbidden', { text: 'not you' }))],
+    ['broken', () => Promise.reject(new Error('secret detail'))],
+  ]);
+  bench.handleIq(({ payload }) => answers.get(payload.attrs.q!)!());
+  const romeo = await bench.client(ROMEO);
+  const ask = (q: string) =>
+    romeo.send(`<iq type='get' id='${q}' to='montague.lit'><query xmlns='${TEST_NS}' q='${q}'/></iq>`);
+  const head = (type: string) => `<iq type='${type}' from='montague.lit' to='${ROMEO}'`;
+  ask('late');
+  await romeo.receives(`${head('result')} id='late'><query xmlns='${TEST_NS}' late='yes'/></iq>`);
+  ask('empty');
+  await romeo.receives(`${head('result')} id='empty'/>`);
+  ask('refused');
+  await romeo.receives(`${head('error')} id='refused'>${errorXml('forbidden', 'auth', 'not you')}</iq>`);
+  ask('broken');
+  await romeo.receives(`${head('error')} id='broken'>${errorXml('internal-server-error', 'cancel')}</iq>`);
+});
+
+test('a handler that throws at once refuses the request, with no word of what was wrong inside', async (t) => {
+  const bench = await startBench(t);
+  const errors = [new StanzaError('not-allowed'), new Error('secret detail')];
+  bench.handleIq(() => {
+    throw errors.shift();
+  });
+  const romeo = await bench.client(ROMEO);
+  for (const condition of ['not-allowed', 'internal-server-error']) {
+    romeo.send(`<iq type='get' id='1' to='montague.lit'><query xmlns='${TEST_NS}'/></iq>`);
+    await romeo.receives(
+      `<iq type='error' id='1' from='montague.lit' to='${ROMEO}'>${errorXml(condition, 'cancel')}</iq>`,
+    );
+  }
+});
+
+test('a refusal in an event that the handler fires refuses the request', async (t) => {
+  const bench = await startBench(t);
+  bench.hook('user-create', () => {
+    throw new StanzaError('policy-violation');
+  });
+  bench.handleIq(() => void bench.host.hooks.fire('user-create', { user: 'x' }));
+  const romeo = await bench.client(ROMEO);
+  romeo.send(`<iq type='get' id='1' to='montague.lit'><query xmlns='${TEST_NS}'/></iq>`);
+  await romeo.receives(
+    `<iq type='error' id='1' from='montague.lit' to='${ROMEO}'>${errorXml('policy-violation', 'modify')}</iq>`,
+  );
+});
+
+test('a request has one handler: a second one is refused, and both modules are named', () => {
+  const handlers = new IqHandlers();
+  const match = { type: 'get', to: ['host', 'bare'], name: 'query', xmlns: TEST_NS } as const;
+  const remove = handlers.add(match, () => undefined, 'first');
+  assert.throws(
+    () => handlers.add({ ...match, to: ['self', 'bare'] }, () => undefined, 'second'),
+    (error) =>
+      error instanceof ModuleError &&
+      error.code === 'MODULE_HANDLER_CONFLICT' &&
+      error.message.includes('first') &&
+      error.message.includes('second'),
+  );
+  const query = xml('query', TEST_NS);
+  assert.equal(
+    handlers.find('get', 'self', query)?.owner,
+    'first',
+    'the refused one has left nothing behind',
+  );
+  handlers.add({ ...match, type: 'set' }, () => undefined, 'second');
+  remove();
+  assert.equal(handlers.find('get', 'bare', query), undefined);
+  assert.equal(handlers.find('set', 'bare', query)?.owner, 'second');
+});
+
+// ── Requests of ours ───────────────────────────────────────────────────────────────────────────────────────────
+
+interface Asked {
+  readonly clock: FakeClock;
+  readonly pending: PendingIqs;
+  readonly answer: Promise<Stanza>;
+  readonly sent: Stanza;
+  readonly abort: AbortController;
+}
+
+function ask(to = 'hall@rooms.capulet.lit/Romeo'): Asked {
+  const clock = new FakeClock();
+  const pending = new PendingIqs(clock);
+  const abort = new AbortController();
+  const sent: Stanza[] = [];
+  const iq = xml('iq', { type: 'get', id: 'ours', from: 'montague.lit', to }, xml('ping', 'urn:xmpp:ping'));
+  const answer = pending.request(iq, (stanza) => sent.push(stanza), 30_000, abort.signal);
+  return { clock, pending, answer, sent: sent[0]!, abort };
+}
+
+test('RFC 6120 §8.1.3: a request of ours has an id that nobody can guess, whatever its maker wrote', () => {
+  const [one, other] = [ask(), ask()];
+  assert.notEqual(one.sent.attrs.id, 'ours');
+  assert.notEqual(one.sent.attrs.id, other.sent.attrs.id);
+  assert.match(one.sent.attrs.id!, /^[\w-]{20}$/);
+});
+
+test('only whom we asked can answer: the right id from another address is not taken', async () => {
+  const { pending, answer, sent } = ask();
+  const { id } = sent.attrs;
+  for (const from of [
+    'mallory@evil.lit',
+    'hall@rooms.capulet.lit',
+    'hall@rooms.capulet.lit/Mallory',
+    'rooms.capulet.lit',
+    'montague.lit',
+    undefined,
+  ]) {
+    assert.equal(pending.accept(xml('iq', { type: 'result', id, from, to: 'montague.lit' })), false, from);
+  }
+  const from = 'hall@rooms.capulet.lit/Romeo';
+  assert.equal(pending.accept(xml('iq', { type: 'result', id, from, to: 'verona.lit' })), false);
+  assert.equal(pending.accept(xml('iq', { type: 'result', id: 'ours', from, to: 'montague.lit' })), false);
+  assert.equal(pending.accept(xml('iq', { type: 'result', from, to: 'montague.lit' })), false);
+  assert.equal(pending.accept(xml('iq', { type: 'result', id, from, to: 'montague.lit' })), true);
+  assert.equal((await answer).attrs.from, from);
+});
+
+test('an answer is taken once', async () => {
+  const { pending, answer, sent } = ask('capulet.lit');
+  const result = xml('iq', { type: 'result', id: sent.attrs.id, from: 'capulet.lit', to: 'montague.lit' });
+  assert.equal(pending.accept(result), true);
+  assert.equal(pending.accept(result), false);
+  await answer;
+});
+
+test('RFC 7622 §3.2: the same address in another writing is the same address', async () => {
+  const { pending, answer, sent } = ask('Hall@Rooms.Capulet.LIT/Romeo');
+  const from = 'hall@rooms.capulet.lit/Romeo';
+  assert.equal(
+    pending.accept(xml('iq', { type: 'result', id: sent.attrs.id, from, to: 'Montague.lit' })),
+    true,
+  );
+  await answer;
+});
+
+test('the error of the peer is what the caller catches', async () => {
+  const { pending, answer, sent } = ask('capulet.lit');
+  const error = new StanzaError('not-acceptable', { text: 'no', by: 'capulet.lit' });
+  pending.accept(
+    xml(
+      'iq',
+      { type: 'error', id: sent.attrs.id, from: 'capulet.lit', to: 'montague.lit' },
+      error.toElement(),
+    ),
+  );
+  await assert.rejects(answer, {
+    name: 'StanzaError',
+    condition: 'not-acceptable',
+    text: 'no',
+    by: 'capulet.lit',
+  });
+});
+
+test('no answer in time is an error of its own, and a late one is nobody’s', async () => {
+  const { clock, pending, answer, sent } = ask('capulet.lit');
+  const failed = assert.rejects(answer, IqTimeoutError);
+  await clock.advance(30_000);
+  await failed;
+  const late = xml('iq', { type: 'result', id: sent.attrs.id, from: 'capulet.lit', to: 'montague.lit' });
+  assert.equal(pending.accept(late), false);
+});
+
+test('a module that unloads waits for no answer', async () => {
+  const { clock, answer, abort } = ask('capulet.lit');
+  const reason = new DOMException('unloaded', 'AbortError');
+  abort.abort(reason);
+  await assert.rejects(answer, reason);
+  assert.equal(clock.pending, 0);
+  const unsent = new PendingIqs(clock).request(
+    xml('iq', { type: 'get', from: 'montague.lit', to: 'capulet.lit' }),
+    () => assert.fail('sent'),
+    1_000,
+    abort.signal,
+  );
+  await assert.rejects(unsent, reason);
+});
+
+test('RFC 6120 §8.2.3: an answer to the server’s own question reaches no client, a stranger’s does', async (t) => {
+  const clock = new FakeClock();
+  const bench = await startBench(t, clock);
+  const romeo = await bench.client(ROMEO);
+  const { router } = bench.test.server;
+  const iq = xml('iq', { type: 'get', from: ROMEO, to: 'capulet.lit' }, xml('ping', 'urn:xmpp:ping'));
+  const send = (stanza: Stanza) => router.route(stanza, bench.host.origin);
+  const answer = router.pendingIqs.request(iq, send, 30_000, new AbortController().signal);
+  const { id } = bench.sent[0]!.attrs;
+  bench.arrive(`<iq type='result' id='${id}' from='evil.lit' to='${ROMEO}'/>`);
+  await romeo.receives(`<iq type='result' id='${id}' from='evil.lit' to='${ROMEO}'/>`);
+  bench.arrive(
+    `<iq type='get' id='${id}' from='capulet.lit' to='${ROMEO}'><ping xmlns='urn:xmpp:ping'/></iq>`,
+  );
+  await romeo.receives(
+    `<iq type='get' id='${id}' from='capulet.lit' to='${ROMEO}'><ping xmlns='urn:xmpp:ping'/></iq>`,
+  );
+  bench.arrive(`<iq type='result' id='${id}' from='capulet.lit' to='${ROMEO}'/>`);
+  assertXml(await answer, `<iq type='result' from='capulet.lit' to='${ROMEO}'/>`);
+  await romeo.receivesNothing();
+});

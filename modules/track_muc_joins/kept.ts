@@ -36,4 +36,5 @@ function dropEnded({ host }: Module, { joins }: Kept): void {
     }
     if (domain.rooms.size === 0) joins.domains.delete(domain.name);
   }
+  for (const join of joins.pending.keys()) if (isEnded(join)) joins.pending.delete(join);
 }

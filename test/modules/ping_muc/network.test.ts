@@ -1,0 +1,91 @@
+// The whole way: two servers, a real room service, streams between them that break.
+
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { ScriptedClient } from '../../support/client.ts';
+import { FakeClock } from '../../support/clock.ts';
+import { type Network, network } from '../../support/network.ts';
+
+const ROOM = 'hall@rooms.capulet.lit';
+const ROMEO = 'romeo@montague.lit/orchard';
+const NOTICE = `
+  <presence type='unavailable' from='${ROOM}/Romeo' to='${ROMEO}' id='{any}'>
+    <x xmlns='http://jabber.org/protocol/muc#user'>
+      <item affiliation='none' role='none'><reason>Connection to remote server lost</reason></item>
+      <status code='110'/><status code='333'/><status code='330'/>
+    </x>
+  </presence>`;
+
+interface Scene {
+  readonly net: Network;
+  readonly clock: FakeClock;
+  readonly romeo: ScriptedClient;
+}
+
+async function inTheHall(t: TestContext): Promise<Scene> {
+  const clock = new FakeClock();
+  // Streams that wait for their peer's closing tag at the end must not wait for a clock that stands still.
+  t.after(() => {
+    clock.advance(60_000).catch(() => {});
+  });
+  const net = await network(
+    t,
+    {
+      montague: `[hosts."montague.lit"]`,
+      capulet: `[hosts."capulet.lit"]\n[hosts."rooms.capulet.lit"]\ncomponent = "muc"`,
+    },
+    { clock },
+  );
+  const romeo = await net.client(ROMEO);
+  await enter(romeo);
+  return { net, clock, romeo };
+}
+
+async function enter(client: ScriptedClient): Promise<void> {
+  client.send(`<presence to='${ROOM}/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>`);
+  await client.skipUntil(
+    (element) => element.name === 'message' && element.getChild('subject') !== undefined,
+  );
+}
+
+/** The service forgets everything, as a restart makes it. */
+async function forgetRooms({ net }: Scene): Promise<void> {
+  const { commands } = net.of('rooms.capulet.lit').server;
+  const muc = { name: 'muc', host: 'rooms.capulet.lit' };
+  await commands.run('module unload', muc, { by: 'test' });
+  await commands.run('module load', muc, { by: 'test' });
+}
+
+test('XEP-0410 §3.2: a client that fell out of a room elsewhere is told so, and can join again', async (t) => {
+  const scene = await inTheHall(t);
+  const { net, clock, romeo } = scene;
+  await forgetRooms(scene);
+  net.cut('montague.lit', 'rooms.capulet.lit');
+  await clock.advance(59_000);
+  await romeo.receivesNothing();
+  for (let second = 0; second < 12; second++) await clock.advance(1_000);
+  await romeo.receives(NOTICE);
+  await enter(romeo);
+  await romeo.receivesNothing();
+});
+
+test('XEP-0410 §3.2: a client that is still in the room hears nothing of a broken link', async (t) => {
+  const { net, clock, romeo } = await inTheHall(t);
+  net.cut('montague.lit', 'rooms.capulet.lit');
+  await clock.advance(120_000);
+  await romeo.receivesNothing();
+  assert.ok((net.dialled.get('rooms.capulet.lit') ?? 0) >= 2, 'the room was asked');
+});
+
+test('nothing is said while the other server cannot be reached; what is true follows when it can', async (t) => {
+  const scene = await inTheHall(t);
+  const { net, clock, romeo } = scene;
+  await forgetRooms(scene);
+  net.unreachable.add('rooms.capulet.lit');
+  net.cut('montague.lit', 'rooms.capulet.lit');
+  await clock.advance(240_000);
+  await romeo.receivesNothing();
+  net.unreachable.delete('rooms.capulet.lit');
+  await clock.advance(120_000);
+  await romeo.receives(NOTICE);
+});

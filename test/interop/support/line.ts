@@ -73,6 +73,14 @@ export class Line {
     }
   }
 
+  /** Resets all connections for the one who opened them; the other end is told nothing. */
+  cutNear(): void {
+    for (const pair of this.#pairs) {
+      pair.isBroken = true;
+      end(pair.near);
+    }
+  }
+
   #accept(near: Socket): void {
     this.opened++;
     if (this.#state === 'refuse') {

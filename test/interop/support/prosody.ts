@@ -112,6 +112,12 @@ export class Prosody {
     return list.split(' ').filter((jid) => jid !== '');
   }
 
+  /** Writes a room to the disk, as it does itself whenever the room's configuration changes. */
+  async saveRoom(room: string): Promise<void> {
+    const host = room.slice(room.indexOf('@') + 1);
+    await this.shell(`> prosody.hosts["${host}"].modules.muc.get_room_from_jid("${room}"):save(true)`);
+  }
+
   /** All stanzas exchanged with other servers so far, over restarts. */
   async wire(): Promise<WireStanza[]> {
     const text = await readFile(this.#wireFile, 'utf8');
@@ -120,6 +126,11 @@ export class Prosody {
       const { at, dir, xml } = JSON.parse(line) as { at: number; dir: 'in' | 'out'; xml: string };
       return { at, dir, element: parseXml(xml) };
     });
+  }
+
+  /** Its log since it was started last. */
+  get log(): string {
+    return this.#running.lines.join('\n');
   }
 
   /** The shell of Prosody's administrators. @throws AssertionError when it reports an error */

@@ -114,6 +114,12 @@ export class SlixmppClient {
     this.#do('presence', { to, type });
   }
 
+  /** Resolves with the features that an address advertises (XEP-0030 §3). */
+  async features(of: string): Promise<string[]> {
+    this.#do('disco', { of });
+    return (await this.#next('features')).features as string[];
+  }
+
   /** Resolves with "pong" or "ping_failed". */
   ping(to: string): Promise<Report> {
     this.#do('ping', { to });

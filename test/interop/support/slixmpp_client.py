@@ -100,6 +100,10 @@ class Driver:
     async def presence(self, to, type):
         self.client.send_presence(pto=to, ptype=type)
 
+    async def disco(self, of):
+        info = await self.client['xep_0030'].get_info(slixmpp.JID(of), timeout=JOIN_SECONDS)
+        report('features', features=sorted(info['disco_info']['features']))
+
     async def ping(self, to):
         try:
             await self.client['xep_0199'].send_ping(slixmpp.JID(to), timeout=JOIN_SECONDS)

@@ -1,6 +1,6 @@
 // What administrators do with rooms: `enjamb rooms …`.
 
-import { boolean, type Command, CommandError, defineCommand, Jid, jid, string } from 'enjamb/api';
+import { boolean, CommandError, Jid, jid, type Module, string } from 'enjamb/api';
 import { destroyRoom } from './destroy.ts';
 import type { Room } from './room.ts';
 import { createRoom, roomChanged, unlockRoom } from './rooms.ts';
@@ -8,12 +8,17 @@ import { type Service, turn } from './service.ts';
 
 const room = jid('The room');
 
-export function roomCommands(service: Service): Command[] {
-  return [listCommand(service), showCommand(service), createCommand(service), destroyCommand(service)];
+type Registry = Pick<Module, 'command'>;
+
+export function addRoomCommands(module: Registry, service: Service): void {
+  addList(module, service);
+  addShow(module, service);
+  addCreate(module, service);
+  addDestroy(module, service);
 }
 
-function listCommand(service: Service): Command {
-  return defineCommand({
+function addList(module: Registry, service: Service): void {
+  module.command({
     name: 'rooms list',
     summary: 'The rooms on this server',
     args: {},
@@ -24,8 +29,8 @@ function listCommand(service: Service): Command {
   });
 }
 
-function showCommand(service: Service): Command {
-  return defineCommand({
+function addShow(module: Registry, service: Service): void {
+  module.command({
     name: 'rooms show',
     summary: 'Who is in a room, who belongs to it, and how it is configured',
     args: { room },
@@ -44,8 +49,8 @@ function showCommand(service: Service): Command {
   });
 }
 
-function createCommand(service: Service): Command {
-  return defineCommand({
+function addCreate(module: Registry, service: Service): void {
+  module.command({
     name: 'rooms create',
     summary: 'Makes a persistent room',
     args: {
@@ -70,8 +75,8 @@ function createCommand(service: Service): Command {
   });
 }
 
-function destroyCommand(service: Service): Command {
-  return defineCommand({
+function addDestroy(module: Registry, service: Service): void {
+  module.command({
     name: 'rooms destroy',
     summary: 'Removes everybody from a room, and the room for good',
     args: {

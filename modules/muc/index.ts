@@ -7,7 +7,7 @@
 //   all         service, payload, copy, refusal, occupant_id, commands
 
 import { defineModule, type EventName, type StanzaEvent } from 'enjamb/api';
-import { roomCommands } from './commands.ts';
+import { addRoomCommands } from './commands.ts';
 import { destroyRoom } from './destroy.ts';
 import { SERVICE_FEATURES } from './disco.ts';
 import { relayAnswer, relayRequest } from './iq_relay.ts';
@@ -45,7 +45,7 @@ export default defineModule({
     };
     await loadRooms(service);
 
-    for (const command of roomCommands(service)) module.command(command);
+    addRoomCommands(module, service);
     for (const feature of SERVICE_FEATURES) module.provide('disco-feature', feature);
 
     on('presence/full', presenceToOccupant);

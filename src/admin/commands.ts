@@ -46,14 +46,20 @@ export type CommandErrorCode =
 export class CommandError extends Error {
   readonly code: CommandErrorCode;
 
-  constructor(message: string, code: CommandErrorCode = 'refused') {
-    super(message);
+  constructor(message: string, code: CommandErrorCode = 'refused', cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
     this.name = 'CommandError';
     this.code = code;
   }
 }
 
-/** Gives a command its types; returns it as one that any registry takes. */
+/** Errors of the layers below whose message is a sentence for the administrator, by name: they are no bugs. */
+const REFUSALS: ReadonlySet<string> = new Set(['AccountError', 'ModuleError', 'NetError']);
+
+/**
+ * Gives a command its types where it is not handed to `register` or `module.command` on the spot; returns it as one
+ * that any registry takes.
+ */
 export function defineCommand<const O extends Options>(command: Command<O>): Command {
   return command as unknown as Command;
 }
@@ -75,14 +81,14 @@ export class CommandRegistry {
    * Offers a command until the returned function is called.
    * @throws CommandError when the name is taken (for that host).
    */
-  register(command: Command, host?: string): () => void {
+  register<const O extends Options>(command: Command<O>, host?: string): () => void {
     const name = normalise(command.name);
     const entries = this.#entries.get(name) ?? [];
     if (entries.some((entry) => entry.host === host || entry.host === undefined || host === undefined)) {
       const where = host === undefined ? '' : ` on ${host}`;
       throw new CommandError(`the command "${name}" is registered already${where}`);
     }
-    const entry: Entry = { command, host };
+    const entry: Entry = { command: defineCommand(command), host };
     this.#entries.set(name, [...entries, entry]);
     return () => this.#remove(name, (other) => other === entry);
   }
@@ -118,7 +124,7 @@ export class CommandRegistry {
     const { chosen, rest } = choose(entries, args);
     const answers: [host: string | undefined, result: CommandResult][] = [];
     for (const { command, host } of chosen) {
-      answers.push([host, await command.run(parseArguments(command, rest), context)]);
+      answers.push([host, await carryOut(command, rest, context)]);
     }
     return merge(answers);
   }
@@ -146,6 +152,20 @@ export function describeArguments(command: Command): readonly ArgumentInfo[] {
     takes: option.describe(),
     required: option.required,
   }));
+}
+
+async function carryOut(
+  command: Command,
+  raw: Readonly<Record<string, unknown>>,
+  context: CommandContext,
+): Promise<CommandResult> {
+  const args = parseArguments(command, raw);
+  try {
+    return await command.run(args, context);
+  } catch (error) {
+    if (!(error instanceof Error) || !REFUSALS.has(error.name)) throw error;
+    throw new CommandError(error.message, 'refused', error);
+  }
 }
 
 function parseArguments(command: Command, raw: Readonly<Record<string, unknown>>): Infer<Options> {

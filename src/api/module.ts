@@ -92,7 +92,7 @@ export interface Module<O extends Options = Options> {
   /** What a module of this host's `depends` returned from its `load`. */
   use<K extends keyof Exports>(module: K): Exports[K];
   /** Declares something that administrators can do; appears as `enjamb NAME …`. */
-  command(command: Command): void;
+  command<const A extends Options>(command: Command<A>): void;
 
   after(delayMs: number, task: () => void | Promise<void>): Timer;
   every(intervalMs: number, task: () => void | Promise<void>): Timer;

@@ -1,6 +1,6 @@
 // What administrators see of the streams with other servers, and do to them.
 
-import { CommandError, type CommandRegistry, type CommandResult, defineCommand } from '../admin/commands.ts';
+import { CommandError, type CommandRegistry, type CommandResult } from '../admin/commands.ts';
 import { string } from '../config/options.ts';
 import type { ServerContext } from '../core/context.ts';
 import { xml } from '../xml/element.ts';
@@ -28,47 +28,41 @@ const PING_MS = 30_000;
 /** Offers `s2s list`, `s2s close` and `s2s ping` until the server stops. */
 export function registerS2SCommands(registry: CommandRegistry, links: Links, context: ServerContext): void {
   const domain = string('The domain of the other server');
-  registry.register(
-    defineCommand({
-      name: 's2s list',
-      summary: 'Lists the links with other servers, and why those that failed did',
-      args: { domain: string('Only this domain', { optional: true }) },
-      positional: ['domain'],
-      run(args): CommandResult {
-        const { routes, incoming } = links.list();
-        const rows = [...routes.map(routeRow), ...incoming.flatMap(incomingRows)];
-        return {
-          rows: rows.filter(({ remote }) => args.domain === undefined || remote === args.domain),
-          columns: COLUMNS,
-        };
-      },
-    }),
-  );
-  registry.register(
-    defineCommand({
-      name: 's2s close',
-      summary: 'Closes the links with another server; the next stanza opens them again',
-      args: { domain },
-      positional: ['domain'],
-      run(args): CommandResult {
-        const closed = links.closeDomain(prepareDomain(args.domain));
-        if (closed === 0) throw new CommandError(`There is no link with ${args.domain}`);
-        return {
-          text: `${closed} ${closed === 1 ? 'link' : 'links'} with ${args.domain} closed`,
-          data: { closed },
-        };
-      },
-    }),
-  );
-  registry.register(
-    defineCommand({
-      name: 's2s ping',
-      summary: 'Asks another server for a sign of life (XEP-0199)',
-      args: { domain },
-      positional: ['domain'],
-      run: (args, { signal }) => ping(context, prepareDomain(args.domain), signal),
-    }),
-  );
+  registry.register({
+    name: 's2s list',
+    summary: 'Lists the links with other servers, and why those that failed did',
+    args: { domain: string('Only this domain', { optional: true }) },
+    positional: ['domain'],
+    run(args): CommandResult {
+      const { routes, incoming } = links.list();
+      const rows = [...routes.map(routeRow), ...incoming.flatMap(incomingRows)];
+      return {
+        rows: rows.filter(({ remote }) => args.domain === undefined || remote === args.domain),
+        columns: COLUMNS,
+      };
+    },
+  });
+  registry.register({
+    name: 's2s close',
+    summary: 'Closes the links with another server; the next stanza opens them again',
+    args: { domain },
+    positional: ['domain'],
+    run(args): CommandResult {
+      const closed = links.closeDomain(prepareDomain(args.domain));
+      if (closed === 0) throw new CommandError(`There is no link with ${args.domain}`);
+      return {
+        text: `${closed} ${closed === 1 ? 'link' : 'links'} with ${args.domain} closed`,
+        data: { closed },
+      };
+    },
+  });
+  registry.register({
+    name: 's2s ping',
+    summary: 'Asks another server for a sign of life (XEP-0199)',
+    args: { domain },
+    positional: ['domain'],
+    run: (args, { signal }) => ping(context, prepareDomain(args.domain), signal),
+  });
 }
 
 async function ping(context: ServerContext, remote: string, signal?: AbortSignal): Promise<CommandResult> {

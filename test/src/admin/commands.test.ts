@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Command, CommandError, CommandRegistry, defineCommand } from '../../../src/admin/commands.ts';
 import { boolean, duration, integer, jid, list, string } from '../../../src/config/options.ts';
+import { ModuleError } from '../../../src/core/errors.ts';
+import { NetError } from '../../../src/net/errors.ts';
+import { AccountError } from '../../../src/sasl/accounts.ts';
 
 const CONTEXT = { by: 'test' };
 
@@ -106,4 +109,51 @@ test('the argument host picks one of them', async () => {
   const { rows: found } = await registry.run('joins', { host: 'b.example' }, CONTEXT);
   assert.deepEqual(found, [{ room: 'hall@b.example' }]);
   await assert.rejects(registry.run('joins', { host: 'c.example' }, CONTEXT), { code: 'usage' });
+});
+
+test('what an account, a module or the network refuses reaches the administrator as a sentence', async () => {
+  const registry = new CommandRegistry();
+  const thrown = [
+    new AccountError('not-found', 'romeo'),
+    new ModuleError('MODULE_NOT_FOUND', 'weather', 'There is no module "weather"'),
+    new NetError('no-such-domain', 'there is no capulet.lit'),
+  ];
+  for (const [index, error] of thrown.entries()) {
+    registry.register({
+      name: `fail ${index}`,
+      summary: 'Fails',
+      args: {},
+      run: () => Promise.reject(error),
+    });
+    const expected = { name: 'CommandError', code: 'refused', message: error.message, cause: error };
+    await assert.rejects(registry.run(`fail ${index}`, {}, CONTEXT), expected);
+  }
+});
+
+test('an error that nobody expected stays what it is: it is a bug, and has to be logged', async () => {
+  const registry = new CommandRegistry();
+  const bug = new TypeError('x is not a function');
+  registry.register({ name: 'break', summary: 'Breaks', args: {}, run: () => Promise.reject(bug) });
+  await assert.rejects(registry.run('break', {}, CONTEXT), bug);
+});
+
+test('types: what is registered on the spot has its arguments typed without a helper', () => {
+  const registry = new CommandRegistry();
+  registry.register({
+    name: 'typed',
+    summary: 'Typed',
+    args: { count: integer('How many'), who: jid('Who', { optional: true }) },
+    positional: ['count'],
+    run: ({ count, who }) => ({ text: `${count.toFixed()} ${who?.toUpperCase()}` }),
+  });
+  registry.register({
+    name: 'wrong',
+    summary: 'Wrong',
+    args: { count: integer('How many') },
+    // @ts-expect-error a positional argument must be one of args
+    positional: ['cuont'],
+    // @ts-expect-error count is a number
+    run: ({ count }) => ({ text: count.toUpperCase() }),
+  });
+  assert.equal(registry.list().length, 2);
 });

@@ -15,6 +15,11 @@ export interface Logger {
   child(fields: object): Logger;
 }
 
+export interface RootLogger extends Logger {
+  /** From now on, for every child as well. */
+  setLevel(level: LogLevel | 'silent'): void;
+}
+
 export interface LoggerOptions {
   level: LogLevel | 'silent';
   /** Coloured lines for people instead of JSON. Default: whether stderr is a terminal. */
@@ -24,16 +29,30 @@ export interface LoggerOptions {
 }
 
 /** Makes the root logger. Values of fields that are named like a secret are never written, at any depth. */
-export function createLogger(options: LoggerOptions): Logger {
+export function createLogger(options: LoggerOptions): RootLogger {
   const { level, destination } = options;
   const pretty = options.pretty ?? (destination === undefined && process.stderr.isTTY === true);
   const settings = {
-    level,
+    level: 'debug',
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return wrap(pino(settings, sink(destination ?? process.stderr, pretty)));
+  const gate = { rank: RANKS[level] };
+  const log = wrap(pino(settings, sink(destination ?? process.stderr, pretty)), gate);
+  return {
+    ...log,
+    setLevel: (next) => {
+      gate.rank = RANKS[next];
+    },
+  };
+}
+
+const RANKS = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 } as const;
+
+/** What is said at all; one for a logger and its children, so that all of them follow a change. */
+interface Gate {
+  rank: number;
 }
 
 /** Says nothing; for tests and for code that may run without a server. */
@@ -59,19 +78,19 @@ function sink(destination: Writable, pretty: boolean): DestinationStream {
   };
 }
 
-function wrap(log: pino.Logger): Logger {
-  return {
-    debug: (message, fields) => write(log, 'debug', message, fields),
-    info: (message, fields) => write(log, 'info', message, fields),
-    warn: (message, fields) => write(log, 'warn', message, fields),
-    error: (message, fields) => write(log, 'error', message, fields),
-    child: (fields) => wrap(log.child(clean(fields))),
+function wrap(log: pino.Logger, gate: Gate): Logger {
+  const write = (level: LogLevel, message: string, fields: object | undefined): void => {
+    if (RANKS[level] < gate.rank) return;
+    if (fields === undefined) log[level](message);
+    else log[level](clean(fields), message);
   };
-}
-
-function write(log: pino.Logger, level: LogLevel, message: string, fields: object | undefined): void {
-  if (fields === undefined) log[level](message);
-  else if (log.isLevelEnabled(level)) log[level](clean(fields), message);
+  return {
+    debug: (message, fields) => write('debug', message, fields),
+    info: (message, fields) => write('info', message, fields),
+    warn: (message, fields) => write('warn', message, fields),
+    error: (message, fields) => write('error', message, fields),
+    child: (fields) => wrap(log.child(clean(fields)), gate),
+  };
 }
 
 const SECRET =

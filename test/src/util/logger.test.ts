@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
-import { createLogger, type Logger, type LoggerOptions, silentLogger } from '../../../src/util/logger.ts';
+import { createLogger, type LoggerOptions, type RootLogger, silentLogger } from '../../../src/util/logger.ts';
 
 /** A logger into memory, and what it has written. */
-function memoryLogger(options: Partial<LoggerOptions> = {}): { log: Logger; text: () => string } {
+function memoryLogger(options: Partial<LoggerOptions> = {}): { log: RootLogger; text: () => string } {
   const destination = new PassThrough();
   const log = createLogger({ level: 'debug', pretty: false, destination, ...options });
   return { log, text: () => (destination.read() as Buffer | null)?.toString() ?? '' };
@@ -31,6 +31,17 @@ test('lines below the level are not written', () => {
   assert.equal(text(), '');
   log.warn('c');
   assert.match(text(), /"c"/);
+});
+
+test('a changed level counts at once, for children that exist as well', () => {
+  const { log, text } = memoryLogger({ level: 'warn' });
+  const child = log.child({ host: 'a' });
+  log.setLevel('debug');
+  child.debug('now');
+  assert.match(text(), /"now"/);
+  log.setLevel('silent');
+  child.error('never');
+  assert.equal(text(), '');
 });
 
 test('values of fields named like a secret are never written, at any depth, in parents and errors’ neighbours', () => {

@@ -1,6 +1,7 @@
 // The end of a room (XEP-0045 §10.9).
 
 import { type Element, NS, share, xml } from 'enjamb/api';
+import type { News } from './broadcast.ts';
 import { occupantIdElement } from './occupant_id.ts';
 import type { Room } from './room.ts';
 import { dropRoom } from './rooms.ts';
@@ -13,8 +14,16 @@ export interface Destruction {
   readonly reason?: string | undefined;
 }
 
-/** Removes everybody, each hearing of nobody's going but its own, and the room for good, persistent or not. */
-export function destroyRoom(service: Service, room: Room, destruction: Destruction): void {
+/**
+ * Removes everybody, each hearing of nobody's going but its own, and the room for good, persistent or not. `echo`: the
+ * `id` of the presence that brought it about, for the client that sent it.
+ */
+export function destroyRoom(
+  service: Service,
+  room: Room,
+  destruction: Destruction,
+  echo?: News['echo'],
+): void {
   dropRoom(service, room);
   for (const occupant of room.occupants.values()) {
     const farewell = share(
@@ -31,7 +40,10 @@ export function destroyRoom(service: Service, room: Room, destruction: Destructi
         occupantIdElement(occupant.id),
       ),
     );
-    for (const seat of occupant.seats.values()) send(service, farewell.with({ to: seat.jid }));
+    for (const seat of occupant.seats.values()) {
+      const id = echo?.client === seat ? echo.id : undefined;
+      send(service, farewell.with({ to: seat.jid, id }));
+    }
   }
   room.occupants.clear();
   room.seats.clear();

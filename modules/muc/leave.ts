@@ -15,6 +15,8 @@ export interface Departure {
   readonly affiliation?: Affiliation;
   readonly actor?: string | undefined;
   readonly reason?: string | undefined;
+  /** The `id` of the presence by which a client leaves; it gets that back. */
+  readonly echo?: NonNullable<News['echo']>;
 }
 
 /**
@@ -29,7 +31,7 @@ export function removeSeats(
 ): void {
   if (room.lockedSince !== undefined && seats.length === room.seats.size) {
     // §10.1.3: an owner who goes before the room is configured takes it along.
-    destroyRoom(service, room, {});
+    destroyRoom(service, room, {}, departure.echo);
     return;
   }
   const shown = new Map(seats.map(({ occupant }) => [occupant, mainSeat(occupant)]));

@@ -63,10 +63,12 @@ function update(service: Service, room: Room, seat: Seat, event: StanzaEvent): v
 }
 
 /** §17.3: "A room MUST silently ignore unavailable presence received from a user who has a role of 'none'." */
-function leave(service: Service, event: StanzaEvent): void {
-  const room = findRoom(service, event.to);
-  const seat = seatOf(room, event.from);
-  if (room && seat) removeSeats(service, room, [seat], { payload: passedOn(event.stanza, room.jid) });
+function leave(service: Service, { stanza, from, to }: StanzaEvent): void {
+  const room = findRoom(service, to);
+  const seat = seatOf(room, from);
+  if (!room || !seat) return;
+  // COMPAT(Smack 4.5): where `id`s are stable, it waits for its own to come back before it knows that it has left.
+  removeSeats(service, room, [seat], { payload: passedOn(stanza, room.jid), echo: echoOf(seat, stanza) });
 }
 
 /** §7.2.17: a client that thinks it is in the room learns at once that it is not. */

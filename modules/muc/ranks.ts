@@ -93,10 +93,12 @@ export function refuseRole(actor: Actor, target: Subordinate, after: Role | 'non
   const needed = WHO_CHANGES_ROLE[target.role][after];
   // Moderator status is the admins' business, present or not (§9.6, §9.7); the rest is the moderators' (§8).
   const concernsStatus = after === 'moderator' || (target.role === 'moderator' && after === 'participant');
-  if (concernsStatus && !isAdmin) return 'forbidden';
-  if (!concernsStatus && !actor.moderates) return 'forbidden';
-  if (needed === 'admin' && !isAdmin) return 'not-allowed';
-  return isProtected(actor, target, after) ? 'not-allowed' : undefined;
+  if (!actor.moderates && !(concernsStatus && isAdmin)) return 'forbidden';
+  // §9.8: what nobody may do is not for want of privileges.
+  if (isProtected(actor, target, after)) return 'not-allowed';
+  if (isAdmin) return undefined;
+  if (concernsStatus) return 'forbidden';
+  return needed === 'admin' ? 'not-allowed' : undefined;
 }
 
 /** Whether the target's affiliation shields it from this change, whoever asks. */

@@ -29,6 +29,18 @@ test('XEP-0045 §7.14: who leaves is told with 110, the others with its words an
   await juliet.receivesNothing();
 });
 
+test('XEP-0045 §7.14: who leaves gets its own id back, and nobody else does', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  await joined(juliet, 'Juliet');
+  await settled(romeo);
+  juliet.send(`<presence to='${HALL}/Juliet' type='unavailable' id='adieu'/>`);
+  assert.equal((await juliet.next()).attrs.id, 'adieu');
+  assert.equal((await romeo.next()).attrs.id, undefined);
+});
+
 test('XEP-0045 §17.3: unavailable presence of one who is not there is silently ignored', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
@@ -79,9 +91,9 @@ test('XEP-0045 §10.1.3: an owner who leaves before configuring takes the room a
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   await joined(romeo, 'Romeo');
-  romeo.send(`<presence to='${HALL}/Romeo' type='unavailable'/>`);
+  romeo.send(`<presence to='${HALL}/Romeo' type='unavailable' id='adieu'/>`);
   await romeo.receives(`
-    <presence type='unavailable' from='${HALL}/Romeo' to='${romeo.jid}'>
+    <presence type='unavailable' from='${HALL}/Romeo' to='${romeo.jid}' id='adieu'>
       <x xmlns='${USER}'><item affiliation='none' role='none'/><destroy/><status code='110'/></x>${ID}
     </presence>`);
 });

@@ -105,12 +105,19 @@ test('XEP-0045 §9.6, §9.7: admins, in the room or not, make and unmake moderat
 });
 
 test('XEP-0045 §9.8: nobody takes moderator status from an admin or owner', () => {
-  for (const actor of ['admin', 'owner'] as const) {
+  for (const actor of ['none', 'member', 'admin', 'owner'] as const) {
     for (const affiliation of ['admin', 'owner'] as const) {
       assert.equal(
         refuseRole(moderator(actor), target(affiliation, 'moderator'), 'participant'),
         'not-allowed',
       );
     }
+  }
+});
+
+test('XEP-0045 §9: who neither moderates nor administrates is told forbidden, whoever the target is', () => {
+  const actor = { affiliation: 'member', moderates: false } as const;
+  for (const affiliation of ['none', 'admin', 'owner'] as const) {
+    assert.equal(refuseRole(actor, target(affiliation, 'moderator'), 'participant'), 'forbidden');
   }
 });

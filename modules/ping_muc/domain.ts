@@ -9,9 +9,11 @@
 
 import { Alarm } from './alarm.ts';
 import type { Case } from './case.ts';
+import { conclude } from './conclude.ts';
 import type { Context, Join } from './context.ts';
 import { Inquiries, type InquiryParts } from './inquiries.ts';
 import type { Notices } from './notice.ts';
+import { isIn, Suspects, take } from './suspects.ts';
 import {
   type Answer,
   isAnswer,
@@ -45,6 +47,8 @@ export interface WatchParts extends Omit<InquiryParts, 'rates' | 'isPending' | '
 
 /** After so many clients in a row about whom nobody says anything, the domain counts as gone again. */
 const HOPELESS = 8;
+/** Clients looked at in one tick. */
+const BATCH = 2_000;
 
 export class DomainWatch {
   readonly name: string;
@@ -63,10 +67,9 @@ export class DomainWatch {
   /** Clients in a row about whom nobody said anything. */
   #failures = 0;
   #canary: Join | undefined;
-  /** Who was a canary before: each time another one. */
-  readonly #tried = new Set<Join>();
-  /** About whom nothing more can be learned this time. */
-  readonly #unproven = new Set<Join>();
+  /** Not all suspects have been handed to the inquiries yet. */
+  #feeding = false;
+  readonly #suspects: Suspects;
   #canaries = 0;
   #lost = 0;
 
@@ -74,6 +77,7 @@ export class DomainWatch {
     this.name = name;
     this.#context = parts.context;
     this.#notices = parts.notices;
+    this.#suspects = new Suspects(name, parts.context, parts.notices);
     this.#alarm = new Alarm(parts.context);
     this.#deadline = new Alarm(parts.context);
     this.#inquiries = new Inquiries({
@@ -133,7 +137,7 @@ export class DomainWatch {
   askNow(): number {
     if (this.#state === 'idle') this.#begin('asked');
     this.#doubt();
-    const count = [...this.#suspects()].length;
+    const count = [...this.#suspects].length;
     if (this.#state !== 'canary' && this.#state !== 'fan-out') this.#nextCanary();
     return count;
   }
@@ -173,44 +177,18 @@ export class DomainWatch {
     if (Number.isFinite(giveUp)) this.#deadline.set(giveUp, () => this.#timeIsUp());
   }
 
-  /** Whoever was not proved to be in a room since the domain broke. */
-  *#suspects(): Generator<Join> {
-    const domain = this.#context.joins.domain(this.name);
-    for (const room of domain?.rooms.values() ?? []) {
-      for (const join of room.joins) {
-        const isDoubtful = isIn(join) && join.provenAt <= room.domain.brokenAt && !this.#unproven.has(join);
-        if (isDoubtful && !this.#notices.isPending(join)) yield join;
-      }
-    }
-  }
-
   #nextCanary(): void {
     this.#alarm.cancel();
     this.#inquiries.forgetRooms();
-    const canary = this.#chooseCanary();
+    const canary = this.#suspects.canary();
     if (canary === undefined) {
       this.#finish();
       return;
     }
-    this.#tried.add(canary);
     this.#canary = canary;
     this.#canaries++;
     this.#state = 'canary';
     this.#inquiries.askNow(canary);
-  }
-
-  /** Somebody who is there, in the liveliest room, and was not the canary before. */
-  #chooseCanary(): Join | undefined {
-    const candidates = [...this.#suspects()];
-    let fresh = candidates.filter((join) => !this.#tried.has(join));
-    if (fresh.length === 0) {
-      this.#tried.clear();
-      fresh = candidates;
-    }
-    return fresh.reduce<Join | undefined>(
-      (best, join) => (best === undefined || isBetterCanary(join, best) ? join : best),
-      undefined,
-    );
   }
 
   #judged({ join }: Case, verdict: Verdict): void {
@@ -234,45 +212,43 @@ export class DomainWatch {
     if (this.#isCanary(join)) this.#goDown();
     else if (this.#state === 'idle') this.trigger('unanswered');
     else if (this.#state === 'fan-out' && (outcome === 'down' || ++this.#failures >= HOPELESS)) {
+      this.#feeding = false;
       this.#inquiries.stop();
     }
   }
 
   #apply(join: Join, outcome: Outcome): void {
-    const { joins } = this.#context;
-    if (outcome === 'joined') joins.prove(join);
-    else if (outcome === 'unproven') {
-      joins.presume(join);
-      this.#unproven.add(join);
-    } else if (outcome === 'room-gone') {
-      for (const occupant of join.room.joins) if (isIn(occupant)) this.#tell(occupant);
-    } else {
-      // The room has it under a name that the client does not know: out with it, so that both sides agree.
-      if (outcome === 'desync') joins.leave(join);
-      this.#tell(join);
-    }
-  }
-
-  #tell(join: Join): void {
-    this.#lost++;
-    this.#notices.tell(join);
+    this.#lost += conclude(join, outcome, this.#context, this.#notices);
+    if (outcome === 'unproven') this.#suspects.presume(join);
   }
 
   #fanOut(): void {
     this.#state = 'fan-out';
     this.#failures = 0;
-    this.#inquiries.askAll([...this.#suspects()]);
+    this.#inquiries.reset();
+    this.#feeding = true;
+    this.#feed(this.#suspects[Symbol.iterator]());
+  }
+
+  /** So many in one tick that nobody notices. */
+  #feed(suspects: Iterator<Join>): void {
+    const batch = take(suspects, BATCH);
+    this.#feeding = batch.length === BATCH;
+    this.#inquiries.add(batch);
+    if (!this.#feeding) return;
+    this.#context.after(0, () => {
+      if (this.#feeding) this.#feed(suspects);
+    });
   }
 
   #idle(): void {
     if (this.#state === 'canary')
       this.#nextCanary(); // The canary was settled without an answer.
-    else if (this.#state === 'fan-out') this.#roundOver();
+    else if (this.#state === 'fan-out' && !this.#feeding) this.#roundOver();
   }
 
   #roundOver(): void {
-    const isDecided = this.#suspects().next().done === true;
-    if (isDecided || this.#brokenAgainAt > 0) this.#finish();
+    if (this.#suspects.isEmpty || this.#brokenAgainAt > 0) this.#finish();
     else this.#goDown();
   }
 
@@ -294,26 +270,36 @@ export class DomainWatch {
 
   /** Better told late than never; and should a room still have them, it is to let them go. */
   #giveUp(): void {
+    this.#state = 'down';
+    this.#alarm.cancel();
     this.#inquiries.clear();
-    this.#context.counters.giveUps++;
-    for (const join of [...this.#suspects()]) {
+    const batch = take(this.#suspects[Symbol.iterator](), BATCH);
+    this.#context.counters.giveUps += batch.length;
+    this.#lost += batch.length;
+    for (const join of batch) {
       this.#context.joins.leaveLater(join);
-      this.#tell(join);
+      this.#notices.tell(join);
     }
-    this.#finish();
+    if (batch.length === BATCH) this.#alarm.set(0, () => this.#giveUp());
+    else this.#finish();
   }
 
   #finish(): void {
     const { log, now, settings } = this.#context;
     const [remote, cause, durationMs] = [this.name, this.#cause, now() - this.#startedAt];
     if (this.#canaries > 0) {
-      log.info('rooms asked', { remote, cause, lost: this.#lost, unproven: this.#unproven.size, durationMs });
+      log.info('rooms asked', {
+        remote,
+        cause,
+        lost: this.#lost,
+        unproven: this.#suspects.unproven,
+        durationMs,
+      });
     }
     this.#state = 'idle';
     this.#alarm.cancel();
     this.#deadline.cancel();
-    this.#tried.clear();
-    this.#unproven.clear();
+    this.#suspects.clear();
     this.#canary = undefined;
     const brokenAt = this.#brokenAgainAt;
     this.#brokenAgainAt = 0;
@@ -325,16 +311,6 @@ export class DomainWatch {
   #isCanary(join: Join): boolean {
     return this.#state === 'canary' && join === this.#canary;
   }
-}
-
-function isIn({ state }: Join): boolean {
-  return state === 'joined' || state === 'renaming';
-}
-
-function isBetterCanary(a: Join, b: Join): boolean {
-  if (a.session.connected !== b.session.connected) return a.session.connected;
-  if (a.state !== b.state) return a.state === 'joined';
-  return a.provenAt > b.provenAt;
 }
 
 function others(join: Join): Join[] {

@@ -2,6 +2,7 @@
 
 import { type Case, isOpen, newCase } from './case.ts';
 import type { Context, Join } from './context.ts';
+import { nickFor, untilNickIsKnown } from './nicks.ts';
 import type { Probes } from './probe.ts';
 import { Rooms } from './rooms.ts';
 import { Rotation } from './rotation.ts';
@@ -77,14 +78,19 @@ export class Inquiries {
     if (this.isIdle) this.#rooms.clear();
   }
 
-  /** Asks about all of these, as fast as the window lets it. */
-  askAll(joins: Iterable<Join>): void {
+  /** A round of questions begins, carefully. */
+  reset(): void {
     this.#window.reset();
-    this.#rotation = new Rotation(joins);
+    this.#rotation = new Rotation();
+  }
+
+  /** Asks about all of these, each in its turn, as fast as the window lets it. */
+  add(joins: Iterable<Join>): void {
+    this.#rotation.add(joins);
     this.#pump();
   }
 
-  /** Asks about a few more. */
+  /** Asks about these before all others. */
   enqueue(joins: Iterable<Join>): void {
     const now = this.#parts.context.now();
     for (const join of joins) if (!this.#cases.has(join)) this.#ready.push(this.#begin(join, now, false));
@@ -157,7 +163,7 @@ export class Inquiries {
 
   #ask(subject: Case): void {
     const { join, inquiry } = subject;
-    const delay = this.#untilNickIsKnown(join);
+    const delay = untilNickIsKnown(join, this.#parts.context);
     if (delay > 0) {
       this.#requeue(this.#rooms.open(subject));
       this.#wait(subject, delay);
@@ -168,7 +174,7 @@ export class Inquiries {
     inquiry.pings++;
     const now = this.#parts.context.now();
     for (const rate of this.#parts.rates) rate.take(now);
-    const nick = this.#nickFor(subject);
+    const nick = nickFor(subject, this.#parts.context);
     inquiry.irc = this.#irc;
     inquiry.mayProbe = this.#parts.presenceProbes.may(join.room.jid);
     this.#question(subject, 'ping', nick, (answer, relay) => {
@@ -283,18 +289,5 @@ export class Inquiries {
   #release(subject: Case): void {
     if (subject.isAsking) this.#asking--;
     subject.isAsking = false;
-  }
-
-  /** XEP-0410 §4: no ping between a nick change and its answer, as long as there is hope for one. */
-  #untilNickIsKnown(join: Join): number {
-    const { joins, settings, now } = this.#parts.context;
-    const requested = join.state === 'renaming' ? joins.requested(join) : undefined;
-    return requested === undefined ? 0 : Math.max(0, requested.at + settings.renaming - now());
-  }
-
-  /** Of an unanswered nick change, the new nick first: the room has most likely made it. */
-  #nickFor({ join, triesOldNick }: Case): string {
-    const requested = join.state === 'renaming' ? this.#parts.context.joins.requested(join)?.nick : undefined;
-    return requested === undefined || triesOldNick ? join.nick : requested;
   }
 }

@@ -1,42 +1,56 @@
 // In which order clients are asked about: those who are there first, every account in its turn, its liveliest rooms
-// before the others. Built in one pass; what it sorts, it sorts when that account's turn comes.
+// before the others. Filled bit by bit, and sorted when an account's turn comes: fifty thousand joins block nobody.
 
 import type { Join } from './context.ts';
 
 interface Account {
+  readonly bare: string;
   readonly joins: Join[];
   isSorted: boolean;
 }
 
 export class Rotation {
-  readonly #accounts: Account[];
+  readonly #accounts = new Map<string, Account>();
+  /** Accounts with a client that is there, and the others; empty ones are taken out at their turn. */
+  readonly #present: Account[] = [];
+  readonly #absent: Account[] = [];
   #turn = 0;
 
-  constructor(joins: Iterable<Join> = []) {
-    const accounts = new Map<string, Account>();
+  add(joins: Iterable<Join>): void {
     for (const join of joins) {
       const { bare } = join.session.jid;
-      const account = accounts.get(bare);
-      if (account) account.joins.push(join);
-      else accounts.set(bare, { joins: [join], isSorted: false });
+      const account = this.#accounts.get(bare);
+      if (account) {
+        account.joins.push(join);
+        account.isSorted = false;
+      } else this.#open(bare, join);
     }
-    const isPresent = ({ joins }: Account) => joins.some(({ session }) => session.connected);
-    const all = [...accounts.values()];
-    this.#accounts = [
-      ...all.filter((account) => isPresent(account)),
-      ...all.filter((account) => !isPresent(account)),
-    ];
   }
 
   next(): Join | undefined {
-    if (this.#accounts.length === 0) return undefined;
-    if (this.#turn >= this.#accounts.length) this.#turn = 0;
-    const account = this.#accounts[this.#turn]!;
-    if (!account.isSorted) sort(account);
-    const join = account.joins.pop();
-    if (account.joins.length === 0) this.#accounts.splice(this.#turn, 1);
-    else this.#turn++;
-    return join;
+    return this.#from(this.#present) ?? this.#from(this.#absent);
+  }
+
+  #open(bare: string, join: Join): void {
+    const account = { bare, joins: [join], isSorted: false };
+    this.#accounts.set(bare, account);
+    (join.session.connected ? this.#present : this.#absent).push(account);
+  }
+
+  #from(accounts: Account[]): Join | undefined {
+    while (accounts.length > 0) {
+      if (this.#turn >= accounts.length) this.#turn = 0;
+      const account = accounts[this.#turn]!;
+      if (!account.isSorted) sort(account);
+      const join = account.joins.pop();
+      if (join !== undefined) {
+        this.#turn++;
+        return join;
+      }
+      accounts.splice(this.#turn, 1);
+      this.#accounts.delete(account.bare);
+    }
+    return undefined;
   }
 }
 

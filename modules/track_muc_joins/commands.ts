@@ -1,7 +1,8 @@
 // `enjamb joins`: which rooms our users are in.
 
 import { type Command, defineCommand, string } from 'enjamb/api';
-import { FLAG, type Join, type JoinIndex } from './entries.ts';
+import type { JoinIndex } from './entries.ts';
+import { FLAG, type Join } from './join.ts';
 
 /** Lists tracked joins, all of them or those of one address. */
 export function joinsCommand(index: JoinIndex): Command {
@@ -35,7 +36,7 @@ function row(join: Join): Record<string, unknown> {
     room: join.room.jid,
     nick: join.nick,
     state: join.flags & FLAG.UNPROVEN ? `${join.state}, unproven` : join.state,
-    since: date(join.since),
+    since: date(join.sinceSeconds * 1_000),
     proof: join.provenAt === 0 ? undefined : date(join.provenAt),
   };
 }

@@ -2,7 +2,7 @@
 // reach and who does not know that it is there. So a leave that was lost is sent again when the domain is back.
 
 import { type Clock, type Element, newId, type Stanza, xml } from 'enjamb/api';
-import type { Join } from './entries.ts';
+import type { Join } from './join.ts';
 
 interface Departure {
   /** The full JID that has left; its session may be gone. */

@@ -1,62 +1,7 @@
-// What is remembered: which session is in which room, under which nick, and when that was last proved.
-//
-//   domain ── room ── join ── session          one join per (session, room); rooms and domains are shared
+// All joins of a host: found by session and room, or by domain; and the steps from one state to the next.
 
-import type { C2SSession, Clock, Event, Jid, Origin } from 'enjamb/api';
-
-/**
- * ```
- *           join          110            leave            110, or undeliverable
- *   (none) ─────▶ joining ────▶ joined ────────▶ leaving ────────────────────▶ gone
- *                     ▲          │  ▲
- *                join └──────────┤  │ 110, error, or 303
- *                       new nick ▼  │
- *                             renaming
- * ```
- */
-export type JoinState = 'joining' | 'joined' | 'renaming' | 'leaving' | 'gone';
-
-/** The flags of a join, kept as one small number: there may be a hundred thousand joins. */
-export const FLAG = {
-  /** The room does not mark self-presence with status 110. */
-  NO_110: 1,
-  /** Our nick has been seen in the room while joining, without anything that says it is us. */
-  NICK_SEEN: 2,
-  /** A room's answer makes it likely that the client is in, and does not prove it. */
-  UNPROVEN: 4,
-} as const;
-
-/** One session in one room. */
-export interface Join {
-  readonly session: C2SSession;
-  readonly room: Room;
-  /** The nick that the room last told this client, or the one asked for while joining. */
-  nick: string;
-  state: JoinState;
-  /** Counts joins, leaves and nick changes that the client has sent: what was asked before one is void after it. */
-  epoch: number;
-  flags: number;
-  /** When the client was last let in, or asked to be; ms since 1970. */
-  since: number;
-  /** When the room last showed that this very session is in it; ms since 1970, 0 for never. */
-  provenAt: number;
-}
-
-export interface Room {
-  /** The bare JID. */
-  readonly jid: string;
-  readonly domain: Domain;
-  readonly joins: Set<Join>;
-}
-
-export interface Domain {
-  readonly name: string;
-  readonly rooms: Map<string, Room>;
-  /** When stanzas from or to this domain were last in danger of being lost; ms since 1970. */
-  brokenAt: number;
-  /** Until then, only streams that were authenticated after `brokenAt` prove anything. */
-  settlesAt: number;
-}
+import type { C2SSession, Clock, Jid, Origin } from 'enjamb/api';
+import { type Change, type Domain, FLAG, type Join, type Room } from './join.ts';
 
 /** A step that a client has asked for and a room has not answered. */
 interface Pending {
@@ -71,21 +16,6 @@ interface Pending {
 export interface JoinData {
   readonly domains: Map<string, Domain>;
   readonly pending: Map<Join, Pending>;
-}
-
-export type Change = 'joining' | 'joined' | 'renaming' | 'leaving' | 'gone';
-
-declare module 'enjamb/api' {
-  interface C2SState {
-    /** The rooms this client is in, by bare JID. Owned by track_muc_joins. */
-    mucJoins?: Map<string, Join>;
-    /** Other addresses that the client has sent presence to: bare JID → when. Owned by track_muc_joins. */
-    mucAddressed?: Map<string, number>;
-  }
-  interface Events {
-    /** A join has passed into another state, or has got another nick. */
-    'track-muc-joins-change': Event<{ readonly join: Join; readonly change: Change }>;
-  }
 }
 
 /** More rooms than that in one session are not tracked: a bound, not a limit for anybody known. */
@@ -124,8 +54,8 @@ export class JoinIndex {
 
   /** The client asks to be let in, for the first time or again. `undefined`: it is in too many rooms. */
   begin(session: C2SSession, address: Jid): Join | undefined {
-    const nick = address.resource ?? '';
     const join = this.get(session, address.bare) ?? this.#create(session, address);
+    const nick = ownCopy(session, address.resource ?? '');
     if (join === undefined) return undefined;
     const wasIn = join.state === 'joined' || join.state === 'renaming';
     const previous = wasIn ? join.nick : undefined;
@@ -150,10 +80,11 @@ export class JoinIndex {
 
   /** The room says that the session is in it, under this nick. */
   confirm(join: Join, nick: string, origin?: Origin): void {
-    const changed = join.state !== 'joined' || join.nick !== nick;
-    if (join.state === 'joining') join.since = this.#clock.now();
+    const isNew = join.nick !== nick;
+    const changed = isNew || join.state !== 'joined';
+    if (join.state === 'joining') join.sinceSeconds = this.#seconds();
     this.#data.pending.delete(join);
-    join.nick = nick;
+    if (isNew) join.nick = ownCopy(join.session, nick);
     join.state = 'joined';
     join.flags &= ~FLAG.NICK_SEEN;
     this.prove(join, origin);
@@ -163,7 +94,7 @@ export class JoinIndex {
   /** The room announces a new nick (status 303); its presence follows. */
   announce(join: Join, nick: string, origin: Origin): void {
     this.#data.pending.set(join, { requested: undefined, previous: undefined, at: this.#clock.now() });
-    join.nick = nick;
+    join.nick = ownCopy(join.session, nick);
     join.state = 'renaming';
     this.prove(join, origin);
     this.#changed(join, 'renaming');
@@ -218,14 +149,27 @@ export class JoinIndex {
     return join;
   }
 
+  #seconds(): number {
+    return Math.floor(this.#clock.now() / 1_000);
+  }
+
   #create(session: C2SSession, address: Jid): Join | undefined {
     session.state.mucJoins ??= new Map();
     const joins = session.state.mucJoins;
     if (joins.size >= MAX_ROOMS) return undefined;
     const room = this.#room(address);
-    const since = this.#clock.now();
-    const nick = address.resource ?? '';
-    const join: Join = { session, room, nick, state: 'joining', epoch: 0, flags: 0, since, provenAt: 0 };
+    const sinceSeconds = this.#seconds();
+    const nick = ownCopy(session, address.resource ?? '');
+    const join: Join = {
+      session,
+      room,
+      nick,
+      state: 'joining',
+      epoch: 0,
+      flags: 0,
+      sinceSeconds,
+      provenAt: 0,
+    };
     joins.set(room.jid, join);
     room.joins.add(join);
     return join;
@@ -261,4 +205,13 @@ export class JoinIndex {
 
 function isNewer(origin: Origin, brokenAt: number): boolean {
   return origin.kind === 's2s' && origin.authenticatedAt !== undefined && origin.authenticatedAt > brokenAt;
+}
+
+/**
+ * One string for all rooms in which the client has this nick; and one of our own: what the parser gives is a piece of
+ * all that came in the same packet, and would keep that in memory.
+ */
+function ownCopy({ state }: C2SSession, nick: string): string {
+  if (state.mucNick !== nick) state.mucNick = Buffer.from(nick).toString();
+  return state.mucNick;
 }

@@ -2,7 +2,8 @@
 
 import type { C2SSession, Clock } from 'enjamb/api';
 import type { Departures } from './departures.ts';
-import { type Domain, FLAG, type Join, type JoinIndex } from './entries.ts';
+import type { JoinIndex } from './entries.ts';
+import { type Domain, FLAG, type Join } from './join.ts';
 
 export interface Joins {
   get(session: C2SSession, room: string): Join | undefined;

@@ -11,7 +11,8 @@ import {
   type StanzaEvent,
 } from 'enjamb/api';
 import type { Departures } from './departures.ts';
-import { FLAG, type Join, type JoinIndex } from './entries.ts';
+import type { JoinIndex } from './entries.ts';
+import { FLAG, type Join } from './join.ts';
 
 type Received = Readonly<StanzaEvent>;
 

@@ -1,16 +1,18 @@
 // Which chat rooms each client is in.
 //
-//   entries.ts     what is remembered          outgoing.ts  what clients send to rooms
-//   incoming.ts    what rooms send to clients  farewell.ts  clients that go offline
-//   departures.ts  leaves that may have been lost
+//   join.ts      what is remembered          entries.ts   all joins, and how they change
+//   outgoing.ts  what clients send to rooms  incoming.ts  what rooms send to clients
+//   farewell.ts  clients that go offline     departures.ts  leaves that may have been lost
+//   exports.ts   for other modules           kept.ts      over a reload
 
 import { defineModule, type Module } from 'enjamb/api';
 import { joinsCommand } from './commands.ts';
 import { Departures } from './departures.ts';
-import { type Join, JoinIndex } from './entries.ts';
+import { JoinIndex } from './entries.ts';
 import { exportsOf, type Joins } from './exports.ts';
 import { Farewells } from './farewell.ts';
 import { Incoming } from './incoming.ts';
+import type { Join } from './join.ts';
 import { keptData } from './kept.ts';
 import { Outgoing } from './outgoing.ts';
 

@@ -3,7 +3,8 @@
 
 import type { Module } from 'enjamb/api';
 import type { DepartureData } from './departures.ts';
-import type { Join, JoinData } from './entries.ts';
+import type { JoinData } from './entries.ts';
+import type { Join } from './join.ts';
 
 interface Kept {
   readonly joins: JoinData;

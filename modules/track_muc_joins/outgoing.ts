@@ -2,7 +2,8 @@
 
 import { type C2SSession, NS, type StanzaEvent } from 'enjamb/api';
 import type { Departures } from './departures.ts';
-import type { Join, JoinIndex } from './entries.ts';
+import type { JoinIndex } from './entries.ts';
+import type { Join } from './join.ts';
 
 type Sent = Readonly<StanzaEvent<C2SSession>>;
 

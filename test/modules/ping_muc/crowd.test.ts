@@ -188,14 +188,14 @@ test('who is there is asked about first, every account in its turn, its livelies
     h.clock.seconds(1);
   }
   const joins = [asleep!, awake!, other!].flatMap(({ state }) => [...(state.mucJoins?.values() ?? [])]);
-  const rotation = new Rotation(joins);
+  const rotation = new Rotation();
+  rotation.add(joins);
   const order = Array.from({ length: 10 }, () => rotation.next());
   assert.deepEqual(
     order.map((join) => join && `${join.session.jid.local} ${join.room.jid.split('@')[0]}`),
     [
-      ...['user1 room2', 'user2 room2', 'user0 room2'],
-      ...['user1 room0', 'user2 room0', 'user0 room0'],
-      ...['user1 room1', 'user2 room1', 'user0 room1'],
+      ...['user1 room2', 'user2 room2', 'user1 room0', 'user2 room0', 'user1 room1', 'user2 room1'],
+      ...['user0 room2', 'user0 room0', 'user0 room1'],
       undefined,
     ],
   );

@@ -1,0 +1,85 @@
+// Of whom it is not known whether they are still in their rooms.
+
+import type { Context, Join } from './context.ts';
+import type { Notices } from './notice.ts';
+
+export class Suspects {
+  readonly #domain: string;
+  readonly #context: Context;
+  readonly #notices: Notices;
+  /** Who was a canary before: each time another one. */
+  readonly #tried = new Set<Join>();
+  /** About whom nothing more can be learned this time. */
+  readonly #unproven = new Set<Join>();
+
+  constructor(domain: string, context: Context, notices: Notices) {
+    this.#domain = domain;
+    this.#context = context;
+    this.#notices = notices;
+  }
+
+  /** Whoever was not proved to be in a room since the domain broke. Goes on to be right while others are settled. */
+  *[Symbol.iterator](): Generator<Join> {
+    const domain = this.#context.joins.domain(this.#domain);
+    for (const room of domain?.rooms.values() ?? []) {
+      for (const join of room.joins) {
+        const isDoubtful = isIn(join) && join.provenAt <= room.domain.brokenAt && !this.#unproven.has(join);
+        if (isDoubtful && !this.#notices.isPending(join)) yield join;
+      }
+    }
+  }
+
+  get isEmpty(): boolean {
+    return this[Symbol.iterator]().next().done === true;
+  }
+
+  get unproven(): number {
+    return this.#unproven.size;
+  }
+
+  /** Takes it that this client is in, without a proof. */
+  presume(join: Join): void {
+    this.#context.joins.presume(join);
+    this.#unproven.add(join);
+  }
+
+  /** Somebody who is there, in the liveliest room, and was not the canary before if that can be. */
+  canary(): Join | undefined {
+    let [fresh, any]: (Join | undefined)[] = [];
+    for (const join of this) {
+      if (any === undefined || isBetterCanary(join, any)) any = join;
+      if (this.#tried.has(join)) continue;
+      if (fresh === undefined || isBetterCanary(join, fresh)) fresh = join;
+    }
+    if (fresh === undefined) this.#tried.clear();
+    const canary = fresh ?? any;
+    if (canary) this.#tried.add(canary);
+    return canary;
+  }
+
+  clear(): void {
+    this.#tried.clear();
+    this.#unproven.clear();
+  }
+}
+
+export function isIn({ state }: Join): boolean {
+  return state === 'joined' || state === 'renaming';
+}
+
+/** The next ones, at most so many. */
+export function take(joins: Iterator<Join>, most: number): Join[] {
+  const taken: Join[] = [];
+  while (taken.length < most) {
+    const { value, done } = joins.next();
+    if (done) break;
+    taken.push(value);
+  }
+  return taken;
+}
+
+function isBetterCanary(a: Join, b: Join): boolean {
+  if (a.session.connected !== b.session.connected) return a.session.connected;
+  if (a.state !== b.state) return a.state === 'joined';
+  return a.provenAt > b.provenAt;
+}

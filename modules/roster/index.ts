@@ -13,7 +13,7 @@ import {
   xml,
 } from 'enjamb/api';
 import { parseRosterSet, type RosterItem } from './item.ts';
-import { pushesSince, type Roster, wholeRoster } from './roster.ts';
+import { catchUp, pushesSince, type Roster, wholeRoster } from './roster.ts';
 import { Rosters } from './rosters.ts';
 
 declare module 'enjamb/api' {
@@ -79,7 +79,7 @@ export default defineModule({
  */
 function give(rosters: Rosters, { payload, to, origin }: IqRequest): Element | undefined {
   const roster = rosters.of(userOf(to));
-  const pushes = payload.attrs.ver === undefined ? undefined : pushesSince(roster, payload.attrs.ver);
+  const pushes = payload.attrs.ver === undefined ? undefined : catchUp(roster, payload.attrs.ver);
   if (origin.kind !== 'c2s') return wholeRoster(roster);
   origin.state.rosterRequested = pushes === undefined;
   if (pushes === undefined) return wholeRoster(roster);

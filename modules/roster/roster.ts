@@ -82,6 +82,21 @@ export function pushesSince(roster: Roster, ver: string): readonly Element[] | u
     .map(({ version, element }) => query(version, element));
 }
 
+/** What a push takes besides its content, and what its confirmation takes. In characters. */
+const PUSH_ENVELOPE = 150;
+
+/**
+ * What a client is told that names the version it knows: pushes, none when nothing has changed; `undefined`: the complete
+ * roster, because that is less to send ("(1) use less bandwidth than sending individual roster pushes", §2.6.3), or
+ * because only that tells the truth.
+ */
+export function catchUp(roster: Roster, ver: string): readonly Element[] | undefined {
+  const pushes = pushesSince(roster, ver);
+  if (!pushes || pushes.length === 0) return pushes;
+  const size = pushes.reduce((sum, push) => sum + push.toString().length + PUSH_ENVELOPE, 0);
+  return wholeRoster(roster).toString().length <= size ? undefined : pushes;
+}
+
 function query(version: number, item: Element): Element {
   return xml('query', { xmlns: NS.ROSTER, ver: `${version}` }, item);
 }

@@ -3,7 +3,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Draft } from '../../modules/roster/item.ts';
-import { EMPTY, pushesSince, type Roster, wholeRoster, withItem } from '../../modules/roster/roster.ts';
+import {
+  catchUp,
+  EMPTY,
+  pushesSince,
+  type Roster,
+  wholeRoster,
+  withItem,
+} from '../../modules/roster/roster.ts';
 
 const listed = (jid: string, name?: string): Draft => ({
   jid,
@@ -58,6 +65,18 @@ test('RFC 6121 §2.6.2: a version that is empty, unknown, of the future or no nu
   for (const ver of ['', '999', '1002', 'ver14', '-1', '1e3', ' 1000', '9'.repeat(400)]) {
     assert.equal(pushesSince(roster, ver), undefined, ver);
   }
+});
+
+test('RFC 6121 §2.6.3: the complete roster is sent where it is less than the pushes would be', () => {
+  let roster = put(EMPTY, 'a@x');
+  const known = `${roster.version}`;
+  roster = put(roster, 'b@x');
+  assert.equal(catchUp(roster, known), undefined);
+  for (let n = 0; n < 20; n++) roster = put(roster, `contact-${n}@example.org`);
+  const lately = `${roster.version}`;
+  assert.deepEqual(catchUp(roster, lately), []);
+  assert.equal(catchUp(put(roster, 'b@x', 'B'), lately)?.length, 1);
+  assert.equal(catchUp(roster, known), undefined);
 });
 
 test('RFC 6121 §2.6.3: a removed item that is back is told as it is now, once', () => {

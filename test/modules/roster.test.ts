@@ -208,6 +208,9 @@ test('RFC 6121 §2.6.3: with an old version the result is empty, and the changes
   const editor = await server.client('juliet@capulet.lit/balcony');
   editor.send(set(`<item jid='start@b'/>`));
   await editor.receives(result);
+  // Enough of them that the complete roster is more to send than a few changes.
+  for (let n = 0; n < 20; n++) editor.send(set(`<item jid='contact-${n}@example.org'/>`));
+  for (let n = 0; n < 20; n++) await editor.receives(result);
   editor.send(get(''));
   const ver = (await editor.next()).getChild('query', NS)?.attrs.ver;
   for (const item of [`<item jid='a@b'/>`, `<item jid='c@d'/>`, `<item jid='a@b' name='A'/>`]) {

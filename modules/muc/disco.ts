@@ -2,8 +2,9 @@
 
 import { type Element, type Jid, NS, StanzaError, xml } from 'enjamb/api';
 import { buildForm, type Field } from './form.ts';
+import { isAtLeast } from './ranks.ts';
 import { refusal } from './refusal.ts';
-import { type Room, seatOf } from './room.ts';
+import { affiliationOf, type Room, seatOf } from './room.ts';
 import type { Service } from './service.ts';
 
 /** A list of more rooms than this is given in pages (§6.3). */
@@ -76,10 +77,19 @@ export function roomInfo(room: Room, from: Jid, query: Element): Element {
   );
 }
 
-/** §6.5: who is there is told to those who are there. */
-export function roomItems(room: Room, from: Jid): Element {
-  const nicks = seatOf(room, from) ? [...room.occupants.keys()] : [];
+/**
+ * §6.5: who is there is told to those who are there; to others only where they could go and see for themselves, and the
+ * service says that they need not ("advised to turn off such information sharing by default").
+ */
+export function roomItems(service: Service, room: Room, from: Jid): Element {
+  const mayKnow = seatOf(room, from) || (service.module.options.muc_public_occupants && isOpen(room, from));
+  const nicks = mayKnow ? [...room.occupants.keys()] : [];
   return xml('query', NS.DISCO_ITEMS, ...nicks.map((nick) => xml('item', { jid: `${room.jid}/${nick}` })));
+}
+
+function isOpen(room: Room, from: Jid): boolean {
+  const { listed, membersOnly, passwordProtected } = room.config;
+  return listed && !membersOnly && !passwordProtected && isAtLeast(affiliationOf(room, from.bare), 'none');
 }
 
 function titleOf(room: Room): string {

@@ -49,6 +49,10 @@ export const OPTIONS = {
     default: '',
     maxLength: 64,
   }),
+  muc_public_occupants: boolean(
+    'Whether strangers may see who is in a room that is listed and open to everybody',
+    { default: false },
+  ),
   muc_max_rooms: integer('Most rooms on the service', { default: 10_000, min: 1 }),
   muc_max_occupants: integer('Most clients in one room', { default: 10_000, min: 1 }),
   muc_max_affiliations: integer('Most people whom one room remembers as owner, admin, member or banned', {

@@ -33,7 +33,7 @@ export function iqToRoom(service: Service, event: StanzaEvent): 'handled' | unde
     case `get ${NS.DISCO_INFO}`:
       return answer(service, event, roomInfo(room, from, query));
     case `get ${NS.DISCO_ITEMS}`:
-      return answer(service, event, roomItems(room, from));
+      return answer(service, event, roomItems(service, room, from));
     case `get ${NS.MUC_ADMIN}`:
       return answer(service, event, readList(room, from, query));
     case `set ${NS.MUC_ADMIN}`:

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Element } from '../../../src/xml/element.ts';
 import type { ScriptedClient } from '../../support/client.ts';
-import { HALL, joined, roomServer, roomWith } from './rooms.ts';
+import { configured, HALL, joined, roomServer, roomWith } from './rooms.ts';
 
 const INFO = 'http://jabber.org/protocol/disco#info';
 const ITEMS = 'http://jabber.org/protocol/disco#items';
@@ -132,6 +132,21 @@ test('XEP-0045 §6.5: who is in a room is told to those who are', async (t) => {
   const juliet = await server.client('juliet@localhost/balcony');
   await roomWith(romeo, 'Romeo');
   assert.deepEqual(itemsOf(await asks(romeo, HALL, ITEMS)), [[`${HALL}/Romeo`, undefined]]);
+  assert.deepEqual(itemsOf(await asks(juliet, HALL, ITEMS)), []);
+});
+
+test('XEP-0045 §6.5: muc_public_occupants tells everybody who is in a room that everybody may enter', async (t) => {
+  const server = await roomServer(t, 'muc_public_occupants = true');
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  assert.deepEqual(itemsOf(await asks(juliet, HALL, ITEMS)), [[`${HALL}/Romeo`, undefined]]);
+  for (const field of ['membersonly', 'passwordprotectedroom']) {
+    await configured(romeo, { [`muc#roomconfig_${field}`]: '1', 'muc#roomconfig_roomsecret': 'x' });
+    assert.deepEqual(itemsOf(await asks(juliet, HALL, ITEMS)), []);
+    await configured(romeo, { [`muc#roomconfig_${field}`]: '0' });
+  }
+  await configured(romeo, { 'muc#roomconfig_publicroom': '0' });
   assert.deepEqual(itemsOf(await asks(juliet, HALL, ITEMS)), []);
 });
 

@@ -73,12 +73,19 @@ export class Line {
     }
   }
 
-  /** Resets all connections for the one who opened them; the other end is told nothing. */
+  /** Resets all connections for the side that opened them; the other one is told nothing. */
   cutNear(): void {
-    for (const pair of this.#pairs) {
-      pair.isBroken = true;
-      end(pair.near);
-    }
+    for (const pair of this.#pairs) this.#cutOne(pair, pair.near);
+  }
+
+  /** Resets all connections for the side that accepted them; the other one is told nothing. */
+  cutFar(): void {
+    for (const pair of this.#pairs) this.#cutOne(pair, pair.far);
+  }
+
+  #cutOne(pair: Pair, socket: Socket): void {
+    pair.isBroken = true;
+    end(socket);
   }
 
   #accept(near: Socket): void {

@@ -66,11 +66,13 @@ export async function answeredSelfPing(
   );
 }
 
-/** Proves membership by what only members get: `speaker` says something in the room, and `listener` hears it. */
+/** Proves membership by what only members get: `speaker` says something in the room, and both hear it. */
 export async function hears(listener: SlixmppClient, speaker: SlixmppClient, room: string): Promise<void> {
   const body = `Do you hear me? ${Math.random()}`;
   speaker.send(room, body, 'groupchat');
-  await listener.stanza('what was said in the room', (it) => it.getChildText('body') === body);
+  for (const client of [listener, speaker]) {
+    await client.stanza('what was said in the room', (it) => it.getChildText('body') === body);
+  }
 }
 
 /** What a client got, without what was said in the room. */

@@ -1,0 +1,88 @@
+// Scene 4: the user left, joined again or disconnected during the delay. Nobody is asked for them, nothing is sent.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { HOME, ROOMS } from './support/addresses.ts';
+import { answeredSelfPing, fullJid, hears, noticesIn, selfPings, WINDOW_MS } from './support/room.ts';
+import type { SlixmppClient } from './support/slixmpp.ts';
+import { until, untilTime } from './support/waiting.ts';
+import { type World, world } from './support/world.ts';
+
+const LIMIT = { timeout: 60_000 };
+const ROOM = `balcony@${ROOMS}`;
+/** Long enough for what the user does meanwhile. */
+const DELAY_MS = 4_000;
+
+interface Meanwhile {
+  readonly what: string;
+  act(romeo: SlixmppClient, there: World): Promise<void>;
+  /** Whether the room has the user afterwards. */
+  readonly inside: boolean;
+}
+
+const MEANWHILE: readonly Meanwhile[] = [
+  { what: 'leaves', act: leaves, inside: false },
+  {
+    what: 'leaves and joins again',
+    async act(romeo) {
+      await leaves(romeo);
+      await romeo.join(ROOM, 'Romeo');
+    },
+    inside: true,
+  },
+  {
+    what: 'joins again without leaving',
+    async act(romeo) {
+      await romeo.join(ROOM, 'Romeo');
+    },
+    inside: true,
+  },
+  { what: 'logs out', act: (romeo) => romeo.logout(), inside: false },
+  { what: 'loses the connection', act: (romeo) => romeo.cut(), inside: false },
+];
+
+for (const { what, act, inside } of MEANWHILE) {
+  test(
+    `XEP-0410: a user who ${what} during the delay is not asked for and told nothing`,
+    LIMIT,
+    async (t) => {
+      const there = await world(t, { config: [`ping_muc_delay = ${DELAY_MS / 1000}`] });
+      const { enjamb, prosody } = there;
+      const romeo = await there.homeUser('romeo');
+      const benvolio = await there.homeUser('benvolio');
+      await romeo.join(ROOM, 'Romeo');
+      await benvolio.join(ROOM, 'Benvolio');
+
+      const closedAt = Date.now();
+      await prosody.closeLinks(HOME);
+      await act(romeo, there);
+      await until('the room knows', () => hasRomeo(prosody, inside), DELAY_MS);
+      const since = romeo.stanzas.length;
+      assert.ok(Date.now() < closedAt + DELAY_MS, 'all this was during the delay');
+
+      // The one who stayed is asked for: it is not that nobody would have been.
+      const limitMs = DELAY_MS + WINDOW_MS;
+      await answeredSelfPing(prosody, { user: 'benvolio', room: ROOM, since: closedAt, limitMs });
+      await untilTime(closedAt + limitMs);
+      assert.deepEqual(await selfPings(prosody, 'romeo', ROOM), []);
+      assert.deepEqual(romeo.stanzas.slice(since).map(String), []);
+      assert.deepEqual(noticesIn([...romeo.stanzas, ...benvolio.stanzas]), []);
+      if (inside) await hears(romeo, benvolio, ROOM);
+      await enjamb.stop();
+    },
+  );
+}
+
+/** The room's answer is awaited: it is not what must not come. */
+async function leaves(romeo: SlixmppClient): Promise<void> {
+  const since = romeo.stanzas.length;
+  romeo.leave(ROOM, 'Romeo');
+  const isFarewell = (from: string | undefined, type: string | undefined) =>
+    from === `${ROOM}/Romeo` && type === 'unavailable';
+  await romeo.stanza('the farewell', (it) => isFarewell(it.attrs.from, it.attrs.type), { since });
+}
+
+async function hasRomeo(prosody: World['prosody'], wanted: boolean): Promise<true | undefined> {
+  const has = (await prosody.occupants(ROOM))?.includes(fullJid('romeo')) === true;
+  return has === wanted ? true : undefined;
+}

@@ -5,12 +5,14 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 
 const REQUIRED = [22, 19];
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const source = join(root, 'src', 'main.ts');
 const built = join(root, 'dist', 'src', 'main.js');
+/** Heap flags count at the start only (docs/adr/0010): garbage of a busy second is not kept for the quiet hours. */
+const FLAGS = ['--max-semi-space-size=6'];
 /** Only a checkout has the sources: there they run as they are, so that nobody runs a stale build. */
 const isCheckout = existsSync(source);
 
@@ -36,7 +38,7 @@ function bundledNode() {
  * process is gone without having had the time to say so, so that no server is left behind that nobody sees.
  */
 function runIn(node) {
-  const program = isCheckout ? ['--conditions=source', source] : [built];
+  const program = isCheckout ? [...FLAGS, '--conditions=source', source] : [...FLAGS, built];
   const child = spawn(node, program.concat(process.argv.slice(2)), {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   });
@@ -64,9 +66,7 @@ function main() {
     console.error(`enjamb: ${built} is missing: install the package again`);
     process.exit(1);
   }
-  // Condition flags exist on the command line only, so a checkout needs a process of its own.
-  if (newEnough && !isCheckout) void import(pathToFileURL(built).href);
-  else runIn(node);
+  runIn(node);
 }
 
 main();

@@ -5,6 +5,7 @@ import { loginAll, pause, RUN_MS, type Scenario } from '../scenario.ts';
 import { DOMAIN } from '../servers/server.ts';
 
 const CONTACTS = 200;
+const PORTION = 50;
 
 export const presence: Scenario = {
   name: 'presence to 200 contacts',
@@ -43,16 +44,21 @@ export const presence: Scenario = {
   },
 };
 
-/** Contacts ask, the user approves: its presence then goes to them. */
+/** Contacts ask, the user approves: its presence then goes to them. In portions, since open requests are bounded. */
 async function befriend(user: LoadClient, contacts: readonly LoadClient[]): Promise<void> {
   user.write(`<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq><presence/>`);
   await user.until('</iq>');
   user.drainTo(() => {});
-  for (const contact of contacts) {
-    contact.drainTo(() => {});
-    contact.write(`<presence/><presence type='subscribe' to='u0@${DOMAIN}'/>`);
+  for (let first = 0; first < contacts.length; first += PORTION) {
+    const portion = contacts.slice(first, first + PORTION);
+    for (const contact of portion) {
+      contact.drainTo(() => {});
+      contact.write(`<presence/><presence type='subscribe' to='u0@${DOMAIN}'/>`);
+    }
+    await pause(1_000);
+    for (const contact of portion) {
+      user.write(`<presence type='subscribed' to='${contact.jid.slice(0, contact.jid.indexOf('/'))}'/>`);
+    }
+    await pause(1_000);
   }
-  await pause(2_000);
-  for (let i = 1; i <= contacts.length; i++) user.write(`<presence type='subscribed' to='u${i}@${DOMAIN}'/>`);
-  await pause(3_000);
 }

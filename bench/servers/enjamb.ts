@@ -6,7 +6,7 @@ import { Accounts } from '../../src/sasl/accounts.ts';
 import { openStorage, storesFor } from '../../src/storage/index.ts';
 import { type BenchServer, type BenchSetup, DOMAIN, launch, PASSWORD, ROOMS } from './server.ts';
 
-const MAIN = join(import.meta.dirname, '../../src/main.ts');
+const LAUNCHER = join(import.meta.dirname, '../../bin/enjamb.js');
 
 export async function enjamb(setup: BenchSetup): Promise<BenchServer> {
   const { folder, port, users, tls } = setup;
@@ -17,19 +17,13 @@ export async function enjamb(setup: BenchSetup): Promise<BenchServer> {
   await writeFile(join(certificates, `${DOMAIN}.key`), tls.key);
   await writeFile(file, CONFIG(port));
   await register(join(folder, 'data'), users);
-  const profile =
-    process.env.BENCH_PROFILE === undefined
-      ? []
-      : ['--cpu-prof', `--cpu-prof-dir=${process.env.BENCH_PROFILE}`];
-  return launch('enjamb', port, [
-    process.execPath,
-    ...profile,
-    '--conditions=source',
-    MAIN,
-    'start',
-    '-c',
-    file,
-  ]);
+  return launch('enjamb', port, [process.execPath, LAUNCHER, 'start', '-c', file], { env: profiling() });
+}
+
+/** `BENCH_PROFILE=FOLDER` writes a CPU profile of the server there. */
+function profiling(): NodeJS.ProcessEnv {
+  const folder = process.env.BENCH_PROFILE;
+  return folder === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${folder}` };
 }
 
 const CONFIG = (port: number) => `

@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { deriveKeys } from '../../src/sasl/scram-keys.ts';
 import { type BenchServer, type BenchSetup, DOMAIN, launch, PASSWORD, ROOMS } from './server.ts';
 
 /** The generational collector and a larger block list cache: what a careful administrator would set. */
@@ -16,13 +17,22 @@ export function prosody(variant: 'stock' | 'tuned'): (setup: BenchSetup) => Prom
     await mkdir(accounts, { recursive: true });
     await writeFile(join(folder, 'cert.pem'), tls.cert);
     await writeFile(join(folder, 'key.pem'), tls.key);
-    for (let i = 0; i < users; i++) {
-      await writeFile(join(accounts, `u${i}.dat`), `return { ["password"] = "${PASSWORD}"; };\n`);
-    }
+    const account = await hashedAccount();
+    for (let i = 0; i < users; i++) await writeFile(join(accounts, `u${i}.dat`), account);
     const file = join(folder, 'prosody.cfg.lua');
     await writeFile(file, config(folder, data, port) + (variant === 'tuned' ? TUNED : '') + HOSTS);
     return launch(`prosody ${variant}`, port, ['prosody', '--config', file, '-F']);
   };
+}
+
+/** As its internal_hashed keeps a password: SCRAM-SHA-1, hexadecimal keys. */
+async function hashedAccount(): Promise<string> {
+  const { salt, iterations, storedKey, serverKey } = await deriveKeys(PASSWORD, {
+    hash: 'sha1',
+    iterations: 10_000,
+  });
+  const hex = (base64: string) => Buffer.from(base64, 'base64').toString('hex');
+  return `return { ["iteration_count"] = ${iterations}; ["salt"] = "${salt}"; ["stored_key"] = "${hex(storedKey)}"; ["server_key"] = "${hex(serverKey)}"; };\n`;
 }
 
 const config = (folder: string, data: string, port: number) => `
@@ -35,7 +45,7 @@ s2s_ports = { }
 modules_disabled = { "s2s" }
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
-authentication = "internal_plain"
+authentication = "internal_hashed"
 modules_enabled = { "disco", "roster", "saslauth", "tls", "blocklist", "bookmarks", "carbons", "dialback",
   "pep", "private", "smacks", "vcard4", "vcard_legacy", "csi_simple", "ping", "register", "time", "uptime", "version" }
 ssl = { certificate = "${folder}/cert.pem"; key = "${folder}/key.pem" }

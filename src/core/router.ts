@@ -106,7 +106,16 @@ export class Router {
     if (host.hooks.fire(INBOUND[kind][target], event) === 'handled') return;
     if (target === 'self' && host.hooks.fire(INBOUND[kind].bare, event) === 'handled') return;
     if (kind === 'iq') this.#deliverIq(host, event, target);
-    else if (kind === 'message') throw new StanzaError('service-unavailable');
+    else this.#deliverUnhandled(host, event);
+  }
+
+  /** What no module takes. Presence of and to users is dropped (RFC 6121 §8.5); a service that is not there says so. */
+  #deliverUnhandled(host: LocalHost, { stanza, to }: StanzaEvent): void {
+    const { type } = stanza.attrs;
+    // RFC 6120 §8.3: whose stanza was refused hears of it, whichever modules there are.
+    if (type === 'error') host.sessions.get(to)?.send(stanza);
+    else if (stanza.name === 'message' || (host.kind === 'component' && type === undefined))
+      throw new StanzaError('service-unavailable');
   }
 
   #deliverIq(host: LocalHost, event: StanzaEvent, target: Target): void {

@@ -1,0 +1,224 @@
+// Every module alone, and every two of them: the server starts and says no to what nobody is there for.
+
+import assert from 'node:assert/strict';
+import { duplexPair } from 'node:stream';
+import { type TestContext, test } from 'node:test';
+import { ModuleFiles } from '../../src/core/module-files.ts';
+import { Connection } from '../../src/net/connection.ts';
+import type { ScriptedClient } from '../support/client.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+
+const HOST = 'montague.lit';
+const ROOMS = 'rooms.montague.lit';
+const ROMEO = `romeo@${HOST}/orchard`;
+const HALL = `hall@${ROOMS}`;
+
+/** How a stanza of each module is answered while the module is there; without it: `service-unavailable`, or nothing. */
+interface Probe {
+  /** Whoever of them is there answers. */
+  readonly modules: readonly string[];
+  readonly host: string;
+  readonly stanza: string;
+  /** What tells that the module has answered: the type of the reply, `undefined` for none. */
+  readonly answer: string | undefined;
+  /** RFC 6121 §8.5: presence for users that nobody handles is dropped. */
+  readonly without: 'error' | 'nothing';
+}
+
+const request = (xmlns: string, name = 'query') => `<${name} xmlns='${xmlns}'/>`;
+const asked = (module: string, payload: string): Probe[] =>
+  [HOST, ROOMS].map((host) => {
+    const stanza = `<iq type='get' id='probe' to='${host}'>${payload}</iq>`;
+    // The room service describes itself also where nobody else does.
+    const modules = module === 'disco' && host === ROOMS ? ['disco', 'muc'] : [module];
+    return { modules, host, stanza, answer: 'result', without: 'error' };
+  });
+
+const PROBES: readonly Probe[] = [
+  ...asked('ping', request('urn:xmpp:ping', 'ping')),
+  ...asked('time', request('urn:xmpp:time', 'time')),
+  ...asked('version', request('jabber:iq:version')),
+  ...asked('disco', request('http://jabber.org/protocol/disco#info')),
+  ...asked('disco', request('http://jabber.org/protocol/disco#items')),
+  {
+    modules: ['roster'],
+    host: HOST,
+    stanza: `<iq type='get' id='probe'><query xmlns='jabber:iq:roster'/></iq>`,
+    answer: 'result',
+    without: 'error',
+  },
+  {
+    modules: ['message'],
+    host: HOST,
+    stanza: `<message id='probe' type='chat' to='${ROMEO}'><body>It is I</body></message>`,
+    answer: 'chat',
+    without: 'error',
+  },
+  {
+    modules: ['presence'],
+    host: HOST,
+    stanza: `<presence id='probe' to='${ROMEO}'/>`,
+    answer: undefined,
+    without: 'nothing',
+  },
+  {
+    modules: ['muc'],
+    host: ROOMS,
+    stanza: `<iq type='get' id='probe' to='${HALL}'><query xmlns='http://jabber.org/protocol/muc#owner'/></iq>`,
+    answer: 'error item-not-found',
+    without: 'error',
+  },
+  {
+    modules: ['muc'],
+    host: ROOMS,
+    stanza: `<message id='probe' type='groupchat' to='${HALL}'><body>It is I</body></message>`,
+    answer: 'error item-not-found',
+    without: 'error',
+  },
+  {
+    modules: ['muc'],
+    host: ROOMS,
+    stanza: `<presence id='probe' to='${HALL}'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
+    answer: 'error jid-malformed',
+    without: 'error',
+  },
+];
+
+const definitions = await readDefinitions();
+
+test('every module alone, and none: the server starts, and the rest is not there', async (t) => {
+  for (const set of [[], ...[...definitions.keys()].map((name) => [name])]) await enableAndDisable(t, set);
+});
+
+test('every two modules: the server starts, and the rest is not there', async (t) => {
+  const names = [...definitions.keys()];
+  for (const [index, one] of names.entries())
+    for (const other of names.slice(index + 1)) await enableAndDisable(t, [one, other]);
+});
+
+test('all modules but one: what the others need is loaded all the same', async (t) => {
+  const names = [...definitions.keys()];
+  for (const left of names) {
+    const site = await startSite(t, names, [left]);
+    await site.check(names.filter((name) => name !== left));
+  }
+});
+
+test('XEP-0220 §2.1: a server that does not know dialback ends the stream', async (t) => {
+  for (const name of definitions.keys()) {
+    const { server } = await startSite(t, [name]);
+    const said = await callAsServer(server);
+    if (name === 'dialback') assert.match(said, /<db:result [^>]*type='error'|<db:result [^>]*type="error"/);
+    else assert.match(said, /unsupported-stanza-type/, name);
+  }
+});
+
+/** Enabled by the configuration, disabled while the server runs, and enabled again. */
+async function enableAndDisable(t: TestContext, set: readonly string[]): Promise<void> {
+  const site = await startSite(t, set);
+  await site.check(set);
+  await site.unloadAll();
+  await site.check([]);
+  for (const name of set.toReversed()) await site.load(name);
+  await site.check(set);
+}
+
+async function startSite(t: TestContext, enabled: readonly string[], disabled: readonly string[] = []) {
+  const fitting = (...scopes: string[]) =>
+    enabled.filter((name) => scopes.includes(definitions.get(name)!.scope) && !disabled.includes(name));
+  const [users, service] = [fitting('local', 'host'), fitting('component', 'host')];
+  const config = `
+    [hosts."${HOST}"]
+    modules_enabled = ${JSON.stringify(users)}
+    [hosts."${ROOMS}"]
+    component = "muc"
+    modules_enabled = ${JSON.stringify(service)}
+    modules_disabled = ${JSON.stringify(service.includes('muc') ? [] : ['muc'])}
+  `;
+  const server = await startServer(t, { config });
+  const romeo = await server.client(ROMEO);
+  const run = (name: string, args: Record<string, unknown> = {}) =>
+    server.server.commands.run(name, args, { by: 'test' });
+  const loaded = async () => {
+    const { rows = [] } = await run('module list');
+    return rows.map(({ host, module }) => `${host} ${module}`);
+  };
+  return {
+    server,
+    /** Another module may have brought it along. */
+    async load(name: string) {
+      const isThere = (await loaded()).some((row) => row.endsWith(` ${name}`));
+      if (!isThere) await run('module load', { name });
+    },
+    async check(set: readonly string[]) {
+      const there = [
+        ...withDependencies(set, 'local').map((name) => `${HOST} ${name}`),
+        ...withDependencies(set, 'component').map((name) => `${ROOMS} ${name}`),
+      ];
+      const what = `enabled: ${set.join(', ') || 'nothing'}`;
+      assert.deepEqual((await loaded()).sort(), there.sort(), what);
+      await probeAll(romeo, new Set(there), what);
+    },
+    async unloadAll() {
+      for (const row of (await loaded()).toReversed()) {
+        const [host, name] = row.split(' ');
+        await run('module unload', { name, host });
+      }
+    },
+  };
+}
+
+async function probeAll(romeo: ScriptedClient, there: ReadonlySet<string>, what: string): Promise<void> {
+  for (const { modules, host, stanza, answer, without } of PROBES) {
+    const isThere = modules.some((module) => there.has(`${host} ${module}`));
+    romeo.send(stanza);
+    const message = `${what}: ${stanza}`;
+    if (!isThere && without === 'nothing') {
+      await romeo.receivesNothing();
+      continue;
+    }
+    const reply = await romeo.next();
+    assert.equal(reply.attrs.id, 'probe', message);
+    const condition = reply.getChild('error')?.elements()[0]?.name;
+    const got = [reply.attrs.type, condition].filter((part) => part !== undefined).join(' ');
+    assert.equal(got, isThere ? (answer ?? '') : 'error service-unavailable', message);
+  }
+}
+
+/** Says a dialback request as another server would, and gives what it hears until the answer is there. */
+async function callAsServer({ server }: TestServer): Promise<string> {
+  const [ours, theirs] = duplexPair();
+  ours.once('close', () => theirs.destroy());
+  server.acceptServer(new Connection(theirs, { remoteAddress: '192.0.2.2', clock: server.clock }));
+  ours.setEncoding('utf8');
+  ours.write(
+    `<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' from='capulet.lit' to='${HOST}' version='1.0'>` +
+      `<db:result from='capulet.lit' to='${HOST}'>key</db:result>`,
+  );
+  let heard = '';
+  for await (const text of ours) {
+    heard += text;
+    if (/<db:result|<\/stream:stream>/.test(heard)) break;
+  }
+  ours.destroy();
+  return heard;
+}
+
+/** What is loaded for a set of modules on a kind of host. */
+function withDependencies(set: readonly string[], kind: 'local' | 'component'): string[] {
+  const found = new Set<string>();
+  const visit = (name: string): void => {
+    const { scope, depends } = definitions.get(name)!;
+    if (found.has(name) || (scope !== 'host' && scope !== kind)) return;
+    found.add(name);
+    for (const needed of depends) visit(needed);
+  };
+  for (const name of set) visit(name);
+  return [...found];
+}
+
+async function readDefinitions() {
+  const files = new ModuleFiles();
+  const read = await Promise.all(files.names().map((name) => files.import(name)));
+  return new Map(read.map(({ name, scope = 'local', depends = [] }) => [name, { scope, depends }] as const));
+}

@@ -44,8 +44,14 @@ test('XEP-0030 §3.1: the domain tells its identity and features, each once and 
 
 test('XEP-0030 §4.1: a domain to which nothing belongs has an empty list', async (t) => {
   const [romeo] = await romeoAndServer(t);
+  romeo.send(ask('montague.lit', ITEMS));
+  await romeo.receives(result('montague.lit', ROMEO, ITEMS, ''));
+});
+
+test('XEP-0030 §4.1: a service below the domain belongs to it', async (t) => {
+  const [romeo] = await romeoAndServer(t);
   romeo.send(ask('capulet.lit', ITEMS));
-  await romeo.receives(result('capulet.lit', ROMEO, ITEMS, ''));
+  await romeo.receives(result('capulet.lit', ROMEO, ITEMS, `<item jid='rooms.capulet.lit'/>`));
 });
 
 test('XEP-0030 §3.2, §7: a node that nobody knows is not found', async (t) => {

@@ -13,6 +13,7 @@ import type {
   NonzaMatch,
 } from '../api/module.ts';
 import type { S2SSession } from '../api/session.ts';
+import type { Options } from '../config/options.ts';
 import type { Stores } from '../storage/stores.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
@@ -30,8 +31,8 @@ export interface ModuleSurroundings {
   readonly commands: CommandRegistry;
   /** What `module.use` gives: the return values of the loaded modules. */
   use(name: string): unknown;
-  /** Data that outlives a reload, by module. */
-  readonly kept: Map<string, unknown>;
+  /** Data that outlives a reload, by module, then by key. */
+  readonly kept: Map<string, Map<string, unknown>>;
 }
 
 export class ModuleInstance implements Module {
@@ -69,11 +70,11 @@ export class ModuleInstance implements Module {
     handler: Handler<N>,
     stage: 'guard' | 'rewrite' | 'deliver' = 'deliver',
   ): void {
-    this.#undo.add(this.host.hooks.add(event, handler, stage, this.name));
+    this.#owe(this.host.hooks.add(event, handler, stage, this.name));
   }
 
   observe<N extends EventName>(event: N, observer: Observer<N>): void {
-    this.#undo.add(this.host.hooks.add(event, observer as Handler<N>, 'observe', this.name));
+    this.#owe(this.host.hooks.add(event, observer as Handler<N>, 'observe', this.name));
   }
 
   fire<N extends EventName>(event: N, payload: Payload<N>): Answer<N> | undefined {
@@ -81,11 +82,11 @@ export class ModuleInstance implements Module {
   }
 
   handleIq(match: IqMatch, handler: IqHandler): void {
-    this.#undo.add(this.host.iqHandlers.add(match, handler, this.name));
+    this.#owe(this.host.iqHandlers.add(match, handler, this.name));
   }
 
   handleNonza(match: NonzaMatch, handler: NonzaHandler): void {
-    this.#undo.add(this.host.nonzas.add(match, handler, this.name));
+    this.#owe(this.host.nonzas.add(match, handler, this.name));
   }
 
   send(stanza: Stanza): void {
@@ -109,7 +110,7 @@ export class ModuleInstance implements Module {
   }
 
   provide<K extends keyof Items>(list: K, item: Items[K]): void {
-    this.#undo.add(this.host.items.add(list, item));
+    this.#owe(this.host.items.add(list, item));
   }
 
   items<K extends keyof Items>(list: K): readonly Items[K][] {
@@ -127,8 +128,8 @@ export class ModuleInstance implements Module {
     return this.#around.use(module) as Exports[K];
   }
 
-  command(command: Command): void {
-    this.#undo.add(this.#around.commands.register(command, this.host.domain));
+  command<const A extends Options>(command: Command<A>): void {
+    this.#owe(this.#around.commands.register(command, this.host.domain));
   }
 
   after(delayMs: number, task: () => void | Promise<void>): Timer {
@@ -140,7 +141,7 @@ export class ModuleInstance implements Module {
       this.#undo.delete(cancel);
       timer.cancel();
     };
-    this.#undo.add(cancel);
+    this.#owe(cancel);
     return { cancel };
   }
 
@@ -165,13 +166,20 @@ export class ModuleInstance implements Module {
   }
 
   keep<T>(key: string, create: () => T): T {
-    const name = `${this.name} ${key}`;
-    if (!this.#around.kept.has(name)) this.#around.kept.set(name, create());
-    return this.#around.kept.get(name) as T;
+    const kept = this.#around.kept.get(this.name) ?? new Map<string, unknown>();
+    this.#around.kept.set(this.name, kept);
+    if (!kept.has(key)) kept.set(key, create());
+    return kept.get(key) as T;
   }
 
   onUnload(undo: () => void | Promise<void>): void {
-    this.#undo.add(undo);
+    this.#owe(undo);
+  }
+
+  /** Remembers what to undo. What work that goes on after the unloading registers is undone at once. */
+  #owe(undo: () => void | Promise<void>): void {
+    if (!this.signal.aborted) this.#undo.add(undo);
+    else this.#run(undo);
   }
 
   /** Undoes everything, the latest first. One failure is logged and does not keep the rest from being undone. */
@@ -189,10 +197,10 @@ export class ModuleInstance implements Module {
 
   #run(task: () => void | Promise<void>): void {
     try {
-      const work = task();
-      if (work) this.spawn(work);
+      const work: unknown = task(); // `() => set.add(x)` is a task too, and its set no promise.
+      if (work instanceof Promise) this.spawn(work);
     } catch (error) {
-      this.log.error('timer failed', { error });
+      this.log.error('task failed', { error });
     }
   }
 }

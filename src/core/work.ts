@@ -17,12 +17,12 @@ export class PendingWork {
 
   /** Watches `work` until it settles; a failure is logged, and never left unhandled. */
   add(work: Promise<unknown>, owner: string): void {
-    this.#pending.add(work);
-    work
+    const watched = work
       .catch((error: unknown) => {
         if (!isAbort(error)) this.#log.error('background work failed', { module: owner, error });
       })
-      .finally(() => this.#pending.delete(work));
+      .finally(() => this.#pending.delete(watched));
+    this.#pending.add(watched);
   }
 
   /** Resolves once nothing is under way, work that begins meanwhile included. */

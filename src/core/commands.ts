@@ -94,7 +94,7 @@ function registerModuleCommands(registry: CommandRegistry, scope: CommandScope):
         async run(args) {
           const hosts = await concerned(scope, action, args.name, args.host);
           for (const [, modules] of hosts)
-            await (action === 'load' ? modules.load([args.name]) : modules[action](args.name));
+            await (action === 'load' ? modules.load([args.name], true) : modules[action](args.name));
           return { text: `${args.name} ${done} on ${hosts.map(([domain]) => domain).join(', ')}` };
         },
       }),
@@ -116,15 +116,21 @@ async function concerned(
         `"${only}" is none of our hosts (${[...scope.modules.keys()].join(', ')})`,
         'usage',
       );
+    if (action === 'load' && isLoaded(modules, name))
+      throw new CommandError(`module "${name}" is loaded on ${only} already`);
     return [[only, modules]];
   }
   const found: [string, ModuleHost][] = [];
   for (const [domain, modules] of scope.modules) {
-    const isLoaded = modules.loaded.some((module) => module.name === name);
-    const fits = action === 'load' ? !isLoaded && (await modules.accepts(name)) : isLoaded;
+    const isThere = isLoaded(modules, name);
+    const fits = action === 'load' ? !isThere && (await modules.accepts(name)) : isThere;
     if (fits) found.push([domain, modules]);
   }
   if (found.length > 0) return found;
   const why = action === 'load' ? 'is loaded already wherever it may be' : 'is not loaded on any host';
   throw new CommandError(`module "${name}" ${why}`);
+}
+
+function isLoaded(modules: ModuleHost, name: string): boolean {
+  return modules.loaded.some((module) => module.name === name);
 }

@@ -2,6 +2,7 @@
 
 import type { CommandRegistry } from '../admin/commands.ts';
 import type { ModuleDefinition } from '../api/module.ts';
+import { SerialQueue } from '../util/serial-queue.ts';
 import type { ServerContext } from './context.ts';
 import { ModuleError } from './errors.ts';
 import type { LocalHost } from './host.ts';
@@ -14,6 +15,8 @@ export class ModuleHost {
   readonly #around: ModuleSurroundings;
   /** Loaded modules, in load order. */
   readonly #loaded = new Map<string, ModuleInstance>();
+  /** One change at a time: two administrators may ask for the same. */
+  readonly #changes = new SerialQueue();
 
   constructor(host: LocalHost, files: ModuleFiles, context: ServerContext, commands: CommandRegistry) {
     this.#host = host;
@@ -33,35 +36,17 @@ export class ModuleHost {
   }
 
   /**
-   * Loads modules with whatever they depend on. If one fails, those that this call loaded are unloaded again.
+   * Loads modules with whatever they depend on; what is loaded already stays as it is. If one fails, those that this
+   * call loaded are unloaded again. `fresh` reads the newest text of those that are named.
    * @throws ModuleError
    */
-  async load(names: readonly string[]): Promise<void> {
-    const order = await this.#order(names);
-    const done: string[] = [];
-    try {
-      for (const definition of order) {
-        await this.#start(definition);
-        done.push(definition.name);
-      }
-    } catch (error) {
-      for (const name of done.reverse()) await this.#stop(name);
-      throw error;
-    }
+  async load(names: readonly string[], fresh = false): Promise<void> {
+    await this.#changes.run('', () => this.#load(names, fresh));
   }
 
   /** @throws ModuleError MODULE_NOT_LOADED, or MODULE_IN_USE while other modules depend on it. */
-  async unload(name: string): Promise<void> {
-    this.#instance(name);
-    const users = this.#dependants(name);
-    if (users.length > 0) {
-      throw new ModuleError(
-        'MODULE_IN_USE',
-        name,
-        `Module "${name}" is needed by ${users.join(', ')}; unload these first`,
-      );
-    }
-    await this.#stop(name);
+  unload(name: string): Promise<void> {
+    return this.#changes.run('', () => this.#unload(name));
   }
 
   /**
@@ -69,21 +54,8 @@ export class ModuleHost {
    * does not load, the old one stays.
    * @throws ModuleError
    */
-  async reload(name: string): Promise<void> {
-    const old = this.#instance(name).definition;
-    const fresh = await this.#files.import(name, true);
-    this.#checkScope(fresh);
-    const users = this.#dependants(name).map((user) => this.#instance(user).definition);
-    for (const { name: user } of [...users].reverse()) await this.#stop(user);
-    await this.#stop(name);
-    try {
-      await this.#start(fresh);
-    } catch (error) {
-      await this.#start(old);
-      throw error;
-    } finally {
-      for (const user of users) await this.#start(user);
-    }
+  reload(name: string): Promise<void> {
+    return this.#changes.run('', () => this.#reload(name));
   }
 
   /**
@@ -95,16 +67,94 @@ export class ModuleHost {
   }
 
   /** Unloads everything, the last loaded first. */
-  async close(): Promise<void> {
-    for (const name of [...this.#loaded.keys()].reverse()) await this.#stop(name);
+  close(): Promise<void> {
+    return this.#changes.run('', async () => {
+      for (const name of [...this.#loaded.keys()].reverse()) await this.#stop(name);
+    });
+  }
+
+  /** Answers with what was loaded, in that order. */
+  async #load(names: readonly string[], fresh: boolean, neededBy?: string): Promise<string[]> {
+    const order = await this.#order(names, fresh, neededBy);
+    const done: string[] = [];
+    try {
+      for (const definition of order) {
+        await this.#start(definition);
+        done.push(definition.name);
+      }
+    } catch (error) {
+      for (const { name } of order) this.#around.kept.delete(name);
+      await this.#stopAll(done);
+      throw error;
+    }
+    return done;
+  }
+
+  async #unload(name: string): Promise<void> {
+    this.#instance(name);
+    const users = this.#dependants(name);
+    if (users.length > 0) {
+      throw new ModuleError(
+        'MODULE_IN_USE',
+        name,
+        `Module "${name}" is needed by ${users.join(', ')}; unload these first`,
+      );
+    }
+    await this.#stop(name);
+    this.#around.kept.delete(name);
+  }
+
+  async #reload(name: string): Promise<void> {
+    const old = this.#instance(name).definition;
+    const fresh = await this.#files.import(name, true);
+    this.#checkScope(fresh);
+    const added = await this.#load(fresh.depends ?? [], false, name);
+    const users = this.#dependants(name).map((user) => this.#instance(user).definition);
+    const circular = [fresh, ...users].find((user) => fresh.depends?.includes(user.name));
+    if (circular) {
+      await this.#stopAll(added);
+      throw circularError([name, circular.name, name]);
+    }
+    await this.#stopAll([name, ...users.map((user) => user.name)]);
+    const failure = await this.#replace(old, fresh);
+    await this.#startAgain(users);
+    if (failure === undefined) return;
+    await this.#stopAll(added);
+    throw failure.error;
+  }
+
+  /** Starts `fresh`, or `old` again; answers with why it was not `fresh`. */
+  async #replace(old: ModuleDefinition, fresh: ModuleDefinition): Promise<{ error: unknown } | undefined> {
+    try {
+      await this.#start(fresh);
+      return undefined;
+    } catch (error) {
+      await this.#startAgain([old]);
+      return { error };
+    }
+  }
+
+  /** What does not load any more stays away, with what needs it; the rest is not to suffer for it. */
+  async #startAgain(definitions: readonly ModuleDefinition[]): Promise<void> {
+    for (const definition of definitions) {
+      const { name, depends = [] } = definition;
+      const missing = depends.filter((needed) => !this.#loaded.has(needed));
+      try {
+        if (missing.length === 0) await this.#start(definition);
+        else this.#host.log.error('module not loaded again', { module: name, missing });
+      } catch (error) {
+        this.#host.log.error('module not loaded again', { module: name, error });
+      }
+    }
   }
 
   async #start(definition: ModuleDefinition): Promise<void> {
-    const instance = new ModuleInstance(definition, this.#host, this.#around);
+    let instance: ModuleInstance | undefined;
     try {
+      instance = new ModuleInstance(definition, this.#host, this.#around);
       instance.exports = await definition.load(instance);
     } catch (cause) {
-      await instance.unload();
+      await instance?.unload();
       if (cause instanceof ModuleError) throw cause;
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new ModuleError(
@@ -122,6 +172,11 @@ export class ModuleHost {
     await this.#loaded.get(name)?.unload();
     this.#loaded.delete(name);
     this.#host.log.debug('module unloaded', { module: name });
+  }
+
+  /** The last loaded first. */
+  async #stopAll(names: readonly string[]): Promise<void> {
+    for (const name of names.toReversed()) await this.#stop(name);
   }
 
   #instance(name: string): ModuleInstance {
@@ -146,30 +201,27 @@ export class ModuleHost {
   }
 
   /** What has to be loaded, dependencies first; what is loaded already is left out. */
-  async #order(names: readonly string[]): Promise<ModuleDefinition[]> {
+  async #order(
+    names: readonly string[],
+    fresh: boolean,
+    neededBy: string | undefined,
+  ): Promise<ModuleDefinition[]> {
     const order = new Map<string, ModuleDefinition>();
     const visit = async (name: string, path: readonly string[]): Promise<void> => {
       if (order.has(name) || this.#loaded.has(name)) return;
-      if (path.includes(name)) {
-        const circle = [...path.slice(path.indexOf(name)), name].join(' → ');
-        throw new ModuleError(
-          'MODULE_DEPENDENCY_CIRCULAR',
-          name,
-          `Modules depend on each other in a circle: ${circle}`,
-        );
-      }
-      const definition = await this.#import(name, path.at(-1));
+      if (path.includes(name)) throw circularError([...path.slice(path.indexOf(name)), name]);
+      const definition = await this.#import(name, path.at(-1), fresh);
       this.#checkScope(definition);
       for (const needed of definition.depends ?? []) await visit(needed, [...path, name]);
       order.set(name, definition);
     };
-    for (const name of names) await visit(name, []);
+    for (const name of names) await visit(name, neededBy === undefined ? [] : [neededBy]);
     return [...order.values()];
   }
 
-  async #import(name: string, neededBy: string | undefined): Promise<ModuleDefinition> {
+  async #import(name: string, neededBy: string | undefined, fresh: boolean): Promise<ModuleDefinition> {
     try {
-      return await this.#files.import(name);
+      return await this.#files.import(name, fresh && neededBy === undefined);
     } catch (error) {
       if (neededBy === undefined || !(error instanceof ModuleError) || error.code !== 'MODULE_NOT_FOUND')
         throw error;
@@ -191,6 +243,12 @@ export class ModuleHost {
       `Module "${name}" is for ${place}; ${this.#host.domain} is none`,
     );
   }
+}
+
+function circularError(circle: readonly string[]): ModuleError {
+  const path = circle.join(' → ');
+  const message = `Modules depend on each other in a circle: ${path}`;
+  return new ModuleError('MODULE_DEPENDENCY_CIRCULAR', circle[0]!, message);
 }
 
 function fits({ scope = 'local' }: ModuleDefinition, host: LocalHost): boolean {

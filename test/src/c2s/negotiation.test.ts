@@ -238,7 +238,7 @@ describe('binding', () => {
     const harness = await startHarness(t);
     const client = harness.connect();
     await client.login();
-    await harness.host.deleteUser('juliet', async () => {});
+    await harness.host.deleteUser('juliet');
     assert.match(await client.bind('balcony'), /<error type='cancel'><not-allowed /);
   });
 

@@ -29,8 +29,8 @@ export function removeSeats(
   seats: readonly Seat[],
   departure: Departure = {},
 ): void {
-  if (room.lockedSince !== undefined && seats.length === room.seats.size) {
-    // §10.1.3: an owner who goes before the room is configured takes it along.
+  if (room.configuring && seats.length === room.seats.size) {
+    // §10.1.3: an owner who goes while configuring a new room is told that it goes too.
     destroyRoom(service, room, {}, departure.echo);
     return;
   }

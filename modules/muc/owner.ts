@@ -19,6 +19,7 @@ const ADMINS_FIELD = 'muc#roomconfig_roomadmins';
 /** The configuration form, with everything as it is. @throws StanzaError 'forbidden' */
 export function readConfig(room: Room, from: Jid): Element {
   checkOwner(room, from);
+  if (room.lockedSince !== undefined) room.configuring = true;
   const settings = allSettings().map(([key, setting]): Field => {
     const value = setting.write(room.config[key]);
     return {

@@ -68,6 +68,8 @@ export interface Room {
   readonly secret: string;
   /** Set until the owner has configured the new room (§10.1.1), in ms since 1970. */
   lockedSince: number | undefined;
+  /** The owner has asked for the form of the new room (§10.1.3) and has not sent it back yet. */
+  configuring: boolean;
   /** Invitations under way: invitee → inviter, bare JIDs. Only these may be declined through the room. */
   readonly invitations: Map<string, string>;
   turn: number;

@@ -30,6 +30,7 @@ export function roomChanged(service: Service, room: Room): void {
 export function unlockRoom(service: Service, room: Room): void {
   if (room.lockedSince === undefined) return;
   room.lockedSince = undefined;
+  room.configuring = false;
   roomChanged(service, room);
 }
 
@@ -41,7 +42,8 @@ export function dropRoom(service: Service, room: Room): void {
   service.module.log.info('room removed', { room: room.jid });
 }
 
-/** §7.14: a temporary room ends when the last occupant has gone. */
+/** §7.14: a temporary room ends when the last occupant has gone, and so does one that never was configured. */
 export function closeIfDone(service: Service, room: Room): void {
-  if (room.seats.size === 0 && !room.config.persistent) dropRoom(service, room);
+  const isKept = room.config.persistent && room.lockedSince === undefined;
+  if (room.seats.size === 0 && !isKept) dropRoom(service, room);
 }

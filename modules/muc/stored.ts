@@ -25,6 +25,7 @@ export function makeRoom(service: Service, name: string, row?: StoredRoom): Room
     subject: row?.subject,
     secret: row?.secret ?? randomBytes(32).toString('base64url'),
     lockedSince: undefined,
+    configuring: false,
     invitations: new Map(),
     turn: 0,
   };

@@ -24,6 +24,7 @@ function roomWithHistory(count: number, options: Record<string, unknown> = {}): 
     subject: undefined,
     secret: 'secret',
     lockedSince: undefined,
+    configuring: false,
     invitations: new Map(),
     turn: 0,
   };

@@ -10,6 +10,8 @@ import { type World, world } from './support/world.ts';
 
 const LIMIT = { timeout: 60_000 };
 const ROOM = `balcony@${ROOMS}`;
+/** Nothing happens here, so that only a ping can show who is in it. */
+const QUIET_ROOM = `hall@${ROOMS}`;
 /** Long enough for what the user does meanwhile. */
 const DELAY_MS = 4_000;
 
@@ -50,8 +52,10 @@ for (const { what, act, inside } of MEANWHILE) {
       const { enjamb, prosody } = there;
       const romeo = await there.homeUser('romeo');
       const benvolio = await there.homeUser('benvolio');
+      const juliet = await there.awayUser('juliet');
+      await juliet.join(ROOM, 'Juliet');
       await romeo.join(ROOM, 'Romeo');
-      await benvolio.join(ROOM, 'Benvolio');
+      await benvolio.join(QUIET_ROOM, 'Benvolio');
 
       const closedAt = Date.now();
       await prosody.closeLinks(HOME);
@@ -62,12 +66,12 @@ for (const { what, act, inside } of MEANWHILE) {
 
       // The one who stayed is asked for: it is not that nobody would have been.
       const limitMs = DELAY_MS + WINDOW_MS;
-      await answeredSelfPing(prosody, { user: 'benvolio', room: ROOM, since: closedAt, limitMs });
+      await answeredSelfPing(prosody, { user: 'benvolio', room: QUIET_ROOM, since: closedAt, limitMs });
       await untilTime(closedAt + limitMs);
       assert.deepEqual(await selfPings(prosody, 'romeo', ROOM), []);
       assert.deepEqual(romeo.stanzas.slice(since).map(String), []);
       assert.deepEqual(noticesIn([...romeo.stanzas, ...benvolio.stanzas]), []);
-      if (inside) await hears(romeo, benvolio, ROOM);
+      if (inside) await hears(romeo, juliet, ROOM);
       await enjamb.stop();
     },
   );

@@ -115,7 +115,12 @@ export class Notices {
     const verdict = this.#pending.get(join);
     this.#pending.delete(join);
     this.#queued.delete(join);
-    if (!verdict || !isTrue(join, verdict)) return;
+    if (!verdict) return;
+    if (!isTrue(join, verdict)) {
+      // The client has done something meanwhile. If its nick change gets no answer, nothing else would tell it.
+      if (join.state === 'renaming' && join.provenAt <= verdict.at) this.#recheck(join);
+      return;
+    }
     const { session, room } = join;
     if (!session.connected) {
       session.state.mucNotices ??= new Map();

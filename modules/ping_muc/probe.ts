@@ -147,7 +147,6 @@ export class Probes {
 
   #timeout(probe: Probe): void {
     this.#context.counters.timeouts++;
-    this.sweep();
     this.#done(probe)?.(isVoid(probe) ? undefined : { kind: 'timeout' }, relayOf(probe, probe.join.session));
   }
 

@@ -103,13 +103,6 @@ export class Departures {
     return true;
   }
 
-  /** The client comes back in before its leave was heard of. */
-  cancel(domain: string, full: string, room: string): void {
-    const leaves = this.#parts.data.get(domain);
-    leaves?.owed.delete(keyOf(full, room));
-    if (leaves) this.#tidy(domain, leaves);
-  }
-
   /** A stream broke: what nobody confirmed may be lost. `orderly`: the peer has read all before it closed. */
   broken(domain: string, orderly: boolean): void {
     const leaves = this.#parts.data.get(domain);

@@ -46,9 +46,7 @@ export class Outgoing {
     this.#departures.sent(join);
   }
 
-  /** A join also tells the room that whoever was lost is back (XEP-0045 §7.2.1), so no owed leave may follow it. */
   #enter({ to, session }: Pick<Sent, 'stanza' | 'to'> & { session: C2SSession }): void {
-    this.#departures.cancel(to.domain, `${session.jid}`, to.bare);
     const join = this.#index.begin(session, to);
     if (join === undefined) session.log.debug('too many rooms, one is not tracked', { room: to.bare });
   }

@@ -185,6 +185,8 @@ export class HarnessLink implements S2SSession {
     return true;
   }
 
+  refuses(): undefined {}
+
   authenticate(): void {}
 }
 
@@ -196,6 +198,8 @@ export class HarnessPeer {
   /** How often somebody tried to connect in vain. */
   failures = 0;
   reachable = true;
+  /** Refuses everything without trying to connect, as after a failure. */
+  paused = false;
   /** Swallows everything without closing anything. */
   deaf = false;
   roundTripMs = 50;
@@ -211,7 +215,7 @@ export class HarnessPeer {
 
   accept(stanza: Element): void {
     const { clock } = this.#harness;
-    if (!this.reachable) {
+    if (!this.reachable || this.paused) {
       clock.after(0, () => this.#refuse(stanza));
       return;
     }
@@ -277,7 +281,7 @@ export class HarnessPeer {
   #refuse(stanza: Element): void {
     this.failures++;
     const error = new Error('connection refused');
-    this.#harness.notify('s2s-failed', { remote: this.domain, permanent: false, error });
+    if (!this.paused) this.#harness.notify('s2s-failed', { remote: this.domain, permanent: false, error });
     const text = `${this.domain} could not be reached`;
     this.#harness.server.router.bounce(stanza, new StanzaError('remote-server-timeout', { text }));
   }

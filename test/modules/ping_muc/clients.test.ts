@@ -115,8 +115,41 @@ test('the client’s join overtakes the answer to our question: the answer is vo
   assert.deepEqual(await states(h), ['joined']);
 });
 
-test('a notice that waits for its turn is not sent to a client that has left meanwhile', async (t) => {
-  const { h, rooms } = await scene(t);
+test('the answer comes when the client is in again already: void', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  rooms.onPing = (ping) => {
+    h.clock.after(5_000, () => rooms.peer.says(failure(ping, 'not-acceptable', { by: ROOM })));
+    return undefined;
+  };
+  rooms.forget();
+  rooms.peer.cut();
+  h.clock.seconds(FIRST_QUESTION_S + 1);
+  romeo.joins(`${ROOM}/Romeo`);
+  h.clock.seconds(1);
+  assert.deepEqual(await states(h), ['joined']);
+  h.clock.seconds(600);
+  assert.equal(romeo.notices.length, 0);
+  assert.deepEqual(await states(h), ['joined']);
+});
+
+test('the answer is about a nick that the client no longer has: void', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  rooms.onPing = (ping) => {
+    h.clock.after(5_000, () => rooms.peer.says(failure(ping, 'not-acceptable', { by: ROOM })));
+    return undefined;
+  };
+  rooms.peer.cut();
+  h.clock.seconds(FIRST_QUESTION_S + 1);
+  rooms.rename(ROOM, ROMEO, 'Forced');
+  h.clock.seconds(600);
+  assert.equal(romeo.notices.length, 0);
+  assert.equal(rooms.pings.length, 1);
+});
+
+/** Twenty clients of one room have fallen out; gives one of them that has not been told yet. */
+async function untold(t: Parameters<typeof scene>[0]) {
+  const made = await scene(t);
+  const { h, rooms } = made;
   const clients = Array.from({ length: 20 }, (_, i) => h.client(`user${i}@montague.lit/x`));
   for (const client of clients) client.joins(`${ROOM}/${client.jid.local}`);
   h.clock.seconds(10);
@@ -126,10 +159,44 @@ test('a notice that waits for its turn is not sent to a client that has left mea
   h.clock.seconds(FIRST_QUESTION_S + 1);
   const waiting = clients.find(({ notices }) => notices.length === 0);
   assert.ok(waiting, 'five in a second, so not everybody has been told yet');
+  return { ...made, waiting };
+}
+
+test('a notice that waits for its turn is refuted by what the room says meanwhile', async (t) => {
+  const { h, rooms, waiting } = await untold(t);
+  rooms.rooms.get(ROOM)!.set(`${waiting.jid}`, `${waiting.jid.local}`);
+  rooms.chat(ROOM, 'Juliet');
+  h.clock.seconds(600);
+  assert.equal(waiting.notices.length, 0);
+});
+
+test('a notice that waits for its turn is void when the client changes its nick; it is asked about anew', async (t) => {
+  const { h, rooms, waiting } = await untold(t);
+  waiting.says(`<presence to='${ROOM}/Other'/>`);
+  h.clock.seconds(30);
+  assert.equal(waiting.notices.length, 0);
+  h.clock.seconds(60);
+  assert.deepEqual(
+    rooms.pings.filter(({ attrs }) => attrs.from === `${waiting.jid}`).map(({ attrs }) => attrs.to),
+    [`${ROOM}/${waiting.jid.local}`, `${ROOM}/Other`],
+  );
+  assert.equal(waiting.notices.length, 1);
+});
+
+test('the client’s presence in the room is forgotten with its place there', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  assert.ok(romeo.state.directed?.has(ROOM));
+  rooms.forget();
+  rooms.peer.cut();
+  h.clock.seconds(FIRST_QUESTION_S + 1);
+  assert.equal(romeo.state.directed?.has(ROOM), false);
+});
+
+test('a notice that waits for its turn is not sent to a client that has left meanwhile', async (t) => {
+  const { h, waiting } = await untold(t);
   waiting.says(`<presence type='unavailable' to='${ROOM}/${waiting.jid.local}'/>`);
   h.clock.seconds(600);
   assert.equal(waiting.notices.length, 0);
-  assert.equal(clients.filter(({ notices }) => notices.length === 1).length, 19);
 });
 
 test('the session ends before the delay is over: nothing is asked', async (t) => {
@@ -331,6 +398,39 @@ test('a message of the client’s cannot be delivered: the domain is asked after
   assert.equal(rooms.pings.length, 0);
   h.clock.seconds(10);
   assert.equal(rooms.pings.length, 1);
+  assert.equal(romeo.notices.length, 1);
+});
+
+test('… also while no connection is even tried', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  rooms.peer.paused = true;
+  romeo.says(`<message type='groupchat' id='m1' to='${ROOM}'><body>hello?</body></message>`);
+  h.clock.seconds(1);
+  rooms.peer.paused = false;
+  rooms.forget();
+  h.clock.seconds(FIRST_QUESTION_S);
+  assert.equal(romeo.notices.length, 1);
+});
+
+test('XEP-0045 §7.5: a private message comes back for want of a recipient: the sender is in', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  const { onStanza } = rooms.peer;
+  rooms.peer.onStanza = (stanza) => {
+    if (stanza.name === 'message') rooms.peer.says(failure(stanza, 'item-not-found', { by: ROOM }));
+    else onStanza(stanza);
+  };
+  rooms.peer.cut();
+  h.clock.seconds(20);
+  romeo.says(`<message type='chat' id='m1' to='${ROOM}/Juliet'><body>psst</body></message>`);
+  h.clock.seconds(600);
+  assert.equal(rooms.pings.length, 0);
+});
+
+test('XEP-0045 §7.5: a private message comes back from a room that does not know the sender', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  rooms.forget();
+  romeo.says(`<message type='chat' id='m1' to='${ROOM}/Juliet'><body>psst</body></message>`);
+  h.clock.seconds(1);
   assert.equal(romeo.notices.length, 1);
 });
 

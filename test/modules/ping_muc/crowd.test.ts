@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { Pacing } from '../../../modules/ping_muc/pacing.ts';
 import { Rotation } from '../../../modules/ping_muc/rotation.ts';
 import { Rate, Window } from '../../../modules/ping_muc/window.ts';
-import { FakeRooms } from '../../support/fake-rooms.ts';
+import { FakeRooms, failure } from '../../support/fake-rooms.ts';
 import { harness } from '../../support/module-harness.ts';
 import { crowd, FIRST_QUESTION_S, states } from './scene.ts';
 
@@ -111,6 +111,22 @@ test('one room does not answer, the others do: only its clients are asked again'
     clients.every(({ notices }) => notices.length === 1),
     'no answer for ten minutes',
   );
+});
+
+test('every second question fails: few are under way at once', async (t) => {
+  const h = await harness(t);
+  const rooms = new FakeRooms(h);
+  crowd(h, rooms, 20, 30);
+  const asked: number[] = [];
+  rooms.onPing = (ping) => {
+    asked.push(h.clock.now());
+    return asked.length % 2 === 1 ? rooms.answerPing(ping) : failure(ping, 'internal-server-error');
+  };
+  rooms.peer.roundTripMs = 2_000;
+  rooms.peer.cut();
+  h.clock.seconds(FIRST_QUESTION_S + 120);
+  assert.ok(asked.length > 20);
+  assert.ok(busiest(asked, 2_000) <= 16, `${busiest(asked, 2_000)} at once`);
 });
 
 test('two domains fail at once: each has its own canary and its own schedule', async (t) => {

@@ -288,3 +288,57 @@ test('a domain in which nobody is causes no questions', async (t) => {
   assert.equal(other.received.length, 0);
   assert.equal(rooms.pings.length, 0);
 });
+
+test('the link breaks again while clients are asked about: all are asked once more, a delay later', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  for (let i = 0; i < 19; i++) romeo.joins(`room${i}@rooms.capulet.lit/Romeo`);
+  h.clock.seconds(10);
+  romeo.heard();
+  rooms.peer.roundTripMs = 4_000;
+  rooms.peer.cut();
+  h.clock.seconds(FIRST_QUESTION_S + 5);
+  const asked = rooms.pings.length;
+  assert.ok(asked > 1 && asked < 20, `${asked} pings`);
+  rooms.forget();
+  rooms.peer.cut();
+  h.clock.seconds(FIRST_QUESTION_S - 1);
+  const first = rooms.pings.length;
+  assert.ok(first <= 20, `${first} pings: nobody twice within the delay`);
+  h.clock.seconds(60);
+  assert.equal(romeo.notices.length, 20);
+  assert.equal(new Set(romeo.notices.map(({ attrs }) => attrs.from)).size, 20);
+});
+
+test('a link that comes up every three seconds wakes us up every thirty', async (t) => {
+  const { h, rooms } = await scene(t, 'ping_muc_give_up = "never"');
+  rooms.onPing = () => undefined;
+  rooms.peer.cut();
+  h.clock.seconds(FIRST_QUESTION_S + 600);
+  const before = rooms.pings.length;
+  for (let i = 0; i < 100; i++) {
+    rooms.peer.cut();
+    rooms.peer.openIn();
+    h.clock.seconds(3);
+  }
+  const woken = rooms.pings.length - before;
+  assert.ok(woken >= 4 && woken <= 11, `${woken} pings in five minutes`);
+});
+
+test('the domain goes away in the middle: no more than what is under way is lost on it', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  for (let i = 0; i < 99; i++) romeo.joins(`room${i}@rooms.capulet.lit/Romeo`);
+  h.clock.seconds(10);
+  romeo.heard();
+  rooms.peer.cut();
+  rooms.peer.roundTripMs = 0;
+  rooms.onPing = (ping) => {
+    const answer = rooms.answerPing(ping);
+    h.clock.after(1, () => {
+      rooms.peer.reachable = false;
+    });
+    return answer;
+  };
+  h.clock.seconds(FIRST_QUESTION_S + 5);
+  assert.ok(rooms.pings.length + rooms.peer.failures <= 40, `${rooms.peer.failures} attempts`);
+  assert.equal(romeo.notices.length, 0);
+});

@@ -317,6 +317,36 @@ describe('XEP-0045 §7.14, §8.2, §9.1, §10.9, §11: leaving', () => {
     assert.equal(rooms.leaves.length, 1, 'once is enough');
   });
 
+  test('a room that confirms nothing gets an owed leave once, not at every opening of a link', async (t) => {
+    const { h, rooms, romeo } = await joined(t);
+    rooms.peer.reachable = false;
+    rooms.peer.cut();
+    romeo.says(`<presence type='unavailable' to='${ROOM}/Romeo'/>`);
+    h.clock.seconds(10);
+    rooms.peer.reachable = true;
+    for (let i = 0; i < 5; i++) {
+      rooms.peer.openOut();
+      h.clock.seconds(10);
+      rooms.peer.cut('clean');
+    }
+    assert.equal(rooms.leaves.length, 1);
+  });
+
+  test('a client that cannot come in again takes itself for outside: the room is told when it can be', async (t) => {
+    const { h, rooms, romeo, joins } = await stage(t);
+    romeo.joins(`${ROOM}/Romeo`);
+    h.clock.seconds(1);
+    rooms.peer.reachable = false;
+    rooms.peer.cut();
+    romeo.joins(`${ROOM}/Romeo`);
+    h.clock.seconds(10);
+    assert.deepEqual(await joins(), []);
+    rooms.peer.reachable = true;
+    rooms.peer.openIn();
+    h.clock.seconds(1);
+    assert.equal(rooms.rooms.get(ROOM)?.size, 0);
+  });
+
   test('a leave that broke with its stream is sent again', async (t) => {
     const { h, rooms, romeo, joins } = await stage(t);
     romeo.joins(`${ROOM}/Romeo`);

@@ -20,6 +20,8 @@ export const NS = {
   VERSION: 'jabber:iq:version',
   TIME: 'urn:xmpp:time',
   DELAY: 'urn:xmpp:delay',
+  CHAT_STATES: 'http://jabber.org/protocol/chatstates',
+  HINTS: 'urn:xmpp:hints',
   DATA_FORMS: 'jabber:x:data',
   MUC: 'http://jabber.org/protocol/muc',
   MUC_USER: 'http://jabber.org/protocol/muc#user',

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { type Config, type ConfigSource, loadConfig, readModuleSources } from '../config/config.ts';
 import type { Options } from '../config/options.ts';
 import { ModuleFiles } from '../core/module-files.ts';
+import { findPackages } from '../core/module-packages.ts';
 
 /** Used when it exists and no other file is named. */
 const DEFAULT_FILE = 'enjamb.toml';
@@ -14,8 +15,11 @@ const DEFAULT_FILE = 'enjamb.toml';
  */
 export async function readConfig(file: string | undefined): Promise<Config> {
   const source = sourceOf(file);
-  const { pluginPaths } = readModuleSources(source);
-  return loadConfig(source, await knownOptions(new ModuleFiles(pluginPaths)));
+  const { folder, pluginPaths, packages } = readModuleSources(source);
+  const found = await findPackages(packages, [folder, process.cwd()]);
+  const problems = new Map(found.problems);
+  const known = await knownOptions(new ModuleFiles(pluginPaths, found.files), problems);
+  return loadConfig(source, known, { ...found, problems });
 }
 
 function sourceOf(file: string | undefined): ConfigSource {
@@ -23,11 +27,21 @@ function sourceOf(file: string | undefined): ConfigSource {
   return existsSync(DEFAULT_FILE) ? { path: DEFAULT_FILE } : {};
 }
 
-/** A module that cannot be read is known by name only: it is an error when it is loaded, not when it lies around. */
-export async function knownOptions(files: ModuleFiles): Promise<ReadonlyMap<string, Options>> {
+/**
+ * The options of every module. One that cannot be read is known by name only, and why goes into `problems`: it is an
+ * error when it is enabled, not when it lies around.
+ */
+export async function knownOptions(
+  files: ModuleFiles,
+  problems: Map<string, string> = new Map(),
+): Promise<ReadonlyMap<string, Options>> {
   const entries = files.names().map(async (name): Promise<[string, Options]> => {
-    const definition = await files.import(name).catch(() => undefined);
-    return [name, definition?.options ?? {}];
+    try {
+      return [name, (await files.import(name)).options ?? {}];
+    } catch (error) {
+      problems.set(name, error instanceof Error ? error.message : String(error));
+      return [name, {}];
+    }
   });
   return new Map(await Promise.all(entries));
 }

@@ -14,6 +14,7 @@ import { DEFAULT_CONFIG } from './default-config.ts';
 import { type ConfigDocument, parseDocument } from './document.ts';
 import { ConfigError } from './error.ts';
 import { type Infer, isTable, type Options, parseOptions } from './option.ts';
+import { isPackageName, NO_PACKAGES, type PackageModules } from './packages.ts';
 import { findProblems } from './validate.ts';
 
 /** The options of every available module by its name, enabled or not. */
@@ -44,6 +45,8 @@ export interface Config {
   /** The values at the top of the file; paths are absolute. */
   readonly core: Infer<typeof CORE_OPTIONS>;
   readonly hosts: readonly HostConfig[];
+  /** The modules that come from npm packages: the URL of the file, by the module's name. */
+  readonly packages: ReadonlyMap<string, string>;
   /** Every option that the file names, at the top or under a host. */
   readonly given: ReadonlySet<string>;
   /** The values at the top of the file of other options. */
@@ -56,17 +59,26 @@ type Table = Readonly<Record<string, unknown>>;
  * Reads and checks a configuration; without path and text, the built-in one.
  * @throws ConfigError with every mistake in it.
  */
-export function loadConfig(source: ConfigSource, known: KnownOptions): Config {
+export function loadConfig(
+  source: ConfigSource,
+  known: KnownOptions,
+  packages: PackageModules = NO_PACKAGES,
+): Config {
   const path = source.path === undefined ? undefined : resolve(source.path);
   const document = readDocument(source);
-  const problems = findProblems(document, known);
+  const problems = findProblems(document, known, packages);
   if (problems.length > 0) throw new ConfigError(problems, source.path);
   const { hosts, ...top } = document.data;
   const get = <O extends Options>(options: O): Infer<O> => parseOptions(options, pick(options, top));
   return {
     path,
     core: absolute(get(CORE_OPTIONS), path === undefined ? process.cwd() : dirname(path)),
-    hosts: Object.entries(hosts as Table).map(([name, own]) => hostConfig(name, own as Table, top, known)),
+    hosts: Object.entries(hosts as Table).map(([name, own]) => {
+      const modules = (kind: ComponentKind | undefined) =>
+        resolveModules(own as Table, top, kind, { known, packages });
+      return hostConfig(name, own as Table, top, modules);
+    }),
+    packages: packages.files,
     given: new Set([top, ...Object.values(hosts as Table)].flatMap((table) => Object.keys(table as Table))),
     get,
   };
@@ -74,9 +86,11 @@ export function loadConfig(source: ConfigSource, known: KnownOptions): Config {
 
 /** What must be known of a file before its modules are: where modules of other makers come from. */
 export interface ModuleSources {
+  /** Where the file is, or would be; packages are looked for from there. */
+  readonly folder: string;
   /** Absolute folders. */
   readonly pluginPaths: readonly string[];
-  /** Names in `modules_enabled` that are npm packages: those with a slash. */
+  /** Names in `modules_enabled` that are npm packages. */
   readonly packages: readonly string[];
 }
 
@@ -90,8 +104,9 @@ export function readModuleSources(source: ConfigSource): ModuleSources {
   const hosts = isTable(data.hosts) ? Object.values(data.hosts).filter(isTable) : [];
   const enabled = [data, ...hosts].flatMap((table) => strings(table.modules_enabled));
   return {
+    folder,
     pluginPaths: strings(data.plugin_paths).map((path) => resolve(folder, path)),
-    packages: [...new Set(enabled.filter((name) => name.includes('/')))],
+    packages: [...new Set(enabled.filter(isPackageName))],
   };
 }
 
@@ -110,7 +125,12 @@ function readText(path: string): string {
   }
 }
 
-function hostConfig(name: string, own: Table, top: Table, known: KnownOptions): HostConfig {
+function hostConfig(
+  name: string,
+  own: Table,
+  top: Table,
+  modules: (kind: ComponentKind | undefined) => readonly string[],
+): HostConfig {
   const { component, component_secret: componentSecret } = parseOptions(
     HOST_ONLY_OPTIONS,
     pick(HOST_ONLY_OPTIONS, own),
@@ -120,7 +140,7 @@ function hostConfig(name: string, own: Table, top: Table, known: KnownOptions): 
     domain: canonicalDomain(name) ?? name,
     component,
     componentSecret,
-    modules: resolveModules(own, top, component, known),
+    modules: modules(component),
     get: (options) => parseOptions(options, pick(options, merged)),
   };
 }
@@ -133,14 +153,15 @@ function resolveModules(
   own: Table,
   top: Table,
   kind: ComponentKind | undefined,
-  known: KnownOptions,
+  { known, packages }: { known: KnownOptions; packages: PackageModules },
 ): readonly string[] {
   const defaults = kind === undefined ? DEFAULT_MODULES : DEFAULT_COMPONENT_MODULES[kind];
   const listed = own.modules_enabled ?? (kind === undefined ? top.modules_enabled : undefined);
   const chosen = listed === undefined ? defaults.filter((name) => known.has(name)) : strings(listed);
   const essential = kind === undefined || kind === 'external' ? [] : [kind];
-  const disabled = new Set([...strings(top.modules_disabled), ...strings(own.modules_disabled)]);
-  return [...new Set([...essential, ...chosen])].filter((name) => !disabled.has(name));
+  const nameOf = (word: string) => packages.names.get(word) ?? word;
+  const disabled = new Set([...strings(top.modules_disabled), ...strings(own.modules_disabled)].map(nameOf));
+  return [...new Set([...essential, ...chosen].map(nameOf))].filter((name) => !disabled.has(name));
 }
 
 function absolute(core: Infer<typeof CORE_OPTIONS>, folder: string): Infer<typeof CORE_OPTIONS> {

@@ -14,6 +14,7 @@ import type { ConfigDocument } from './document.ts';
 import { type ConfigProblem, formatPath, placeOf } from './error.ts';
 import type { Path } from './key-index.ts';
 import { isTable, type Option, OptionError, type OptionIssue, type Options, show } from './option.ts';
+import { isPackageName, type PackageModules } from './packages.ts';
 import { findPortClashes } from './ports.ts';
 import { didYouMean, nearest } from './suggest.ts';
 
@@ -23,7 +24,11 @@ type Vocabulary = ReadonlyMap<string, readonly Option<unknown>[]>;
 export type Report = (path: Path, problem: Pick<ConfigProblem, 'expected' | 'got' | 'hint'>) => void;
 
 /** Every mistake in the document. */
-export function findProblems(document: ConfigDocument, known: KnownOptions): readonly ConfigProblem[] {
+export function findProblems(
+  document: ConfigDocument,
+  known: KnownOptions,
+  packages: PackageModules,
+): readonly ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const report: Report = (path, problem) => {
     const { expected, got, hint } = problem;
@@ -34,6 +39,7 @@ export function findProblems(document: ConfigDocument, known: KnownOptions): rea
   const { hosts, ...top } = document.data;
   checkTop(top, known, report);
   checkHosts(hosts, known, report);
+  checkModules(document.data, known, packages, report);
   return problems;
 }
 
@@ -46,7 +52,6 @@ function checkTop(top: Table, known: KnownOptions, report: Report): void {
       : didYouMean(key, [...vocabulary.keys(), 'hosts']);
     report([key], unknownKey(key, hint));
   }
-  checkModuleNames(top, [], known, report);
   findPortClashes(top, report);
 }
 
@@ -102,7 +107,6 @@ function checkHost(
       : didYouMean(key, vocabulary.keys());
     report([...path, key], unknownKey(key, hint));
   }
-  checkModuleNames(host, path, known, report);
   checkComponent(host, path, known, report);
 }
 
@@ -157,16 +161,32 @@ function hintFor(issue: OptionIssue): { hint?: string } {
   return hint === undefined ? {} : { hint };
 }
 
-/** A name with a slash is a package of another maker; whether it is installed shows when it is loaded. */
-function checkModuleNames(table: Table, path: Path, known: KnownOptions, report: Report): void {
-  for (const key of ['modules_enabled', 'modules_disabled']) {
-    const names = Array.isArray(table[key]) ? table[key] : [];
-    for (const [index, name] of names.entries()) {
-      if (typeof name !== 'string' || name.includes('/') || known.has(name)) continue;
-      const hint = moduleHint(name, known);
-      report([...path, key, index], { expected: 'a module that is installed', got: show(name), hint });
+/** The names of modules, at the top and under each host. */
+function checkModules(data: Table, known: KnownOptions, packages: PackageModules, report: Report): void {
+  const hosts = isTable(data.hosts) ? Object.entries(data.hosts) : [];
+  const places = hosts.map(([name, host]): [Path, unknown] => [['hosts', name], host]);
+  for (const [path, table] of [[[], data] as [Path, unknown], ...places]) {
+    if (!isTable(table)) continue;
+    for (const key of ['modules_enabled', 'modules_disabled']) {
+      const names = Array.isArray(table[key]) ? table[key] : [];
+      for (const [index, name] of names.entries()) {
+        const problem = typeof name === 'string' ? moduleProblem(name, known, packages) : undefined;
+        const disabled = key === 'modules_disabled' && known.has(name);
+        if (problem !== undefined && !disabled) report([...path, key, index], problem);
+      }
     }
   }
+}
+
+function moduleProblem(
+  name: string,
+  known: KnownOptions,
+  packages: PackageModules,
+): Pick<ConfigProblem, 'expected' | 'got' | 'hint'> | undefined {
+  const hint = packages.problems.get(name);
+  if (hint !== undefined) return { expected: 'a module that can be used', got: show(name), hint };
+  if (known.has(name) || isPackageName(name)) return undefined;
+  return { expected: 'a module that is installed', got: show(name), hint: moduleHint(name, known) };
 }
 
 function moduleHint(name: string, known: KnownOptions): string {

@@ -1,10 +1,12 @@
-// Finds module files and imports them: the definitions that ship with the server, and those of `plugin_paths`.
+// Finds module files and imports them: the definitions that ship with the server, those of `plugin_paths`, and those
+// of npm packages.
 
 import { existsSync, readdirSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { ModuleDefinition } from '../api/module.ts';
+import { CORE_OPTIONS, HOST_ONLY_OPTIONS } from '../config/core-options.ts';
 import { ModuleError } from './errors.ts';
 
 /** `.ts` when the sources run directly, `.js` once compiled. */
@@ -20,21 +22,24 @@ interface Folder {
   readonly extensions: readonly string[];
 }
 
-/** Every module by name: its file, found once. A later folder wins, so that a site may replace a module. */
+/** Every module by name. A package wins over a folder, a later folder over one before: a site may replace a module. */
 export class ModuleFiles {
   readonly #folders: readonly Folder[];
+  readonly #packages: ReadonlyMap<string, string>;
   /** Of modules that have been read more than once. */
   readonly #versions = new Map<string, string>();
 
-  constructor(pluginPaths: readonly string[] = []) {
+  /** `packages`: the URL of the file, by the module's name. */
+  constructor(pluginPaths: readonly string[] = [], packages: ReadonlyMap<string, string> = new Map()) {
     const plugins = pluginPaths.map((path) => ({ path: resolve(path), extensions: PLUGIN_EXTENSIONS }));
     this.#folders = [{ path: OWN_MODULES, extensions: [EXTENSION] }, ...plugins];
+    this.#packages = packages;
     if (plugins.length > 0) resolveForModules();
   }
 
   /** The names of all modules that could be loaded. */
   names(): string[] {
-    const found = new Set<string>();
+    const found = new Set<string>(this.#packages.keys());
     for (const { path, extensions } of this.#folders) {
       for (const entry of existsSync(path) ? readdirSync(path) : []) {
         const extension = extensions.find((ending) => entry.endsWith(ending)) ?? '';
@@ -51,52 +56,82 @@ export class ModuleFiles {
    * @throws ModuleError MODULE_NOT_FOUND, MODULE_LOAD_FAILED, MODULE_INVALID
    */
   async import(name: string, fresh = false): Promise<ModuleDefinition> {
-    const file = this.#find(name);
-    if (!file) {
+    const url = this.#find(name);
+    if (!url) {
       const where = this.#folders.map(({ path }) => path).join(', ');
       throw new ModuleError('MODULE_NOT_FOUND', name, `There is no module "${name}" in ${where}`);
     }
-    const url = pathToFileURL(file);
     const version = fresh ? newVersion(url) : this.#versions.get(name);
-    if (version !== undefined) url.searchParams.set('v', version);
     try {
-      const loaded = (await import(url.href)) as { default?: unknown };
-      const definition = checked(name, loaded.default);
+      const definition = await readDefinition(withVersion(url, version), name);
+      if (definition.name !== name) throw invalid(name, `names itself "${definition.name}"`);
       if (version !== undefined) this.#versions.set(name, version);
       return definition;
     } catch (cause) {
       // A text that failed is remembered as failed: whoever asks again wants it looked at again.
-      if (!fresh) this.#versions.set(name, newVersion(pathToFileURL(file)));
-      if (cause instanceof ModuleError) throw cause;
-      const why = `Module "${name}" could not be read: ${textOf(cause)}`;
-      throw new ModuleError('MODULE_LOAD_FAILED', name, why, cause);
+      if (!fresh) this.#versions.set(name, newVersion(url));
+      throw cause;
     }
   }
 
-  #find(name: string): string | undefined {
+  #find(name: string): URL | undefined {
     if (!VALID_NAME.test(name)) return undefined;
+    const packaged = this.#packages.get(name);
+    if (packaged !== undefined) return new URL(packaged);
     for (const { path, extensions } of this.#folders.toReversed()) {
       const candidates = extensions.flatMap((extension) => [
         join(path, name, `index${extension}`),
         join(path, `${name}${extension}`),
       ]);
       const found = candidates.find((file) => existsSync(file));
-      if (found !== undefined) return found;
+      if (found !== undefined) return pathToFileURL(found);
     }
     return undefined;
   }
 }
 
-function checked(name: string, definition: unknown): ModuleDefinition {
-  const candidate = definition as Partial<ModuleDefinition> | undefined;
-  if (candidate?.name !== name || typeof candidate.load !== 'function') {
-    throw new ModuleError(
-      'MODULE_INVALID',
-      name,
-      `Module "${name}" must export default defineModule({ name: '${name}', … })`,
-    );
+/**
+ * Imports a file and checks that what it exports is a module. `label` is what messages call it.
+ * @throws ModuleError MODULE_LOAD_FAILED, MODULE_INVALID
+ */
+export async function readDefinition(url: string, label: string): Promise<ModuleDefinition> {
+  resolveForModules();
+  try {
+    const { default: exported } = (await import(url)) as { default?: unknown };
+    return checked(label, exported);
+  } catch (cause) {
+    if (cause instanceof ModuleError) throw cause;
+    const why = `Module "${label}" could not be read: ${textOf(cause)}`;
+    throw new ModuleError('MODULE_LOAD_FAILED', label, why, cause);
   }
-  return candidate as ModuleDefinition;
+}
+
+/** Others wrote it, perhaps without types: what the server relies on is looked at. */
+function checked(label: string, definition: unknown): ModuleDefinition {
+  const { name, load, options = {}, depends = [] } = (definition ?? {}) as Partial<ModuleDefinition>;
+  if (typeof name !== 'string' || typeof load !== 'function')
+    throw invalid(label, `must export default defineModule({ name: '${label}', … })`);
+  if (!VALID_NAME.test(name)) throw invalid(label, `names itself "${name}", which is not snake_case`);
+  if (!Array.isArray(depends)) throw invalid(label, 'must list the names of other modules in `depends`');
+  for (const [key, option] of Object.entries(options)) {
+    if (typeof option?.parse !== 'function')
+      throw invalid(label, `must make its option "${key}" by a builder`);
+    if (!VALID_NAME.test(key)) throw invalid(label, `has an option "${key}", which is not snake_case`);
+    if (RESERVED.has(key)) throw invalid(label, `has an option "${key}", which is the server's own`);
+  }
+  return definition as ModuleDefinition;
+}
+
+const RESERVED = new Set(['hosts', ...Object.keys(CORE_OPTIONS), ...Object.keys(HOST_ONLY_OPTIONS)]);
+
+function invalid(label: string, problem: string): ModuleError {
+  return new ModuleError('MODULE_INVALID', label, `Module "${label}" ${problem}`);
+}
+
+function withVersion(url: URL, version: string | undefined): string {
+  const versioned = new URL(url);
+  if (version !== undefined) versioned.searchParams.set('v', version);
+  return versioned.href;
 }
 
 /** Where the files of a version lie, as the beginning of their URLs. */

@@ -29,7 +29,7 @@ function summary(config: Config): Finding {
 }
 
 async function doubts(config: Config): Promise<readonly Finding[]> {
-  const known = await knownOptions(new ModuleFiles(config.core.plugin_paths));
+  const known = await knownOptions(new ModuleFiles(config.core.plugin_paths, config.packages));
   return adviceOn(config, known).map(({ subject, message, todo }) => ({
     check: 'config',
     severity: 'warning',

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { type Config, type KnownOptions, loadConfig, readModuleSources } from '../../../src/config/config.ts';
 import { DEFAULT_MODULES } from '../../../src/config/core-options.ts';
 import { ConfigError, type ConfigProblem } from '../../../src/config/error.ts';
-import { duration, integer, type Options } from '../../../src/config/options.ts';
+import { duration, integer, type Options, string } from '../../../src/config/options.ts';
 
 const PING_MUC = { ping_muc_delay: duration('Wait', { default: '60 seconds', min: 1 }) };
 const KNOWN: KnownOptions = new Map<string, Options>([
@@ -270,13 +270,50 @@ test('modules: a component keeps what makes it work whatever the list at the top
   assert.deepEqual(host(config, 'q').modules, ['muc', 'ping']);
 });
 
-test('modules: a name with a slash is a package, whose presence shows at load', () => {
-  const text = 'plugin_paths = ["plugins"]\nmodules_enabled = ["@acme/mod", "ping"]\n[hosts.a]';
-  assert.deepEqual(host(load(text), 'a').modules, ['@acme/mod', 'ping']);
+test('modules: a name with a slash or an @ is a package, which is known before the file is checked', () => {
+  const text =
+    'plugin_paths = ["plugins"]\nmodules_enabled = ["@acme/mod", "ping", "rain/sun", "@x"]\n[hosts.a]';
   assert.deepEqual(readModuleSources({ path: '/etc/enjamb/enjamb.toml', text }), {
+    folder: '/etc/enjamb',
     pluginPaths: ['/etc/enjamb/plugins'],
-    packages: ['@acme/mod'],
+    packages: ['@acme/mod', 'rain/sun', '@x'],
   });
+});
+
+test('modules: a package stands for its module, also where it is disabled, and its options are known', () => {
+  const packages = {
+    names: new Map([['@acme/mod', 'weather']]),
+    files: new Map([['weather', 'file:///site/node_modules/@acme/mod/index.js']]),
+    problems: new Map<string, string>(),
+  };
+  const known = new Map([...KNOWN, ['weather', { weather_city: string('Where', { default: 'Verona' }) }]]);
+  const modulesOf = (text: string) => host(loadConfig({ text }, known, packages), 'a').modules;
+  const enabled = 'modules_enabled = ["@acme/mod", "ping", "weather"]\nweather_city = "Mantua"\n';
+  assert.deepEqual(modulesOf(`${enabled}[hosts.a]`), ['weather', 'ping']);
+  assert.deepEqual(modulesOf(`${enabled}modules_disabled = ["@acme/mod"]\n[hosts.a]`), ['ping']);
+  assert.deepEqual(modulesOf(`${enabled}[hosts.a]\nmodules_disabled = ["weather"]`), ['ping']);
+});
+
+test('modules: one that cannot be used is a mistake where it is enabled, with the reason', () => {
+  const reason = 'install it: npm install @acme/mod, in /etc/enjamb';
+  const packages = { names: new Map(), files: new Map(), problems: new Map([['@acme/mod', reason]]) };
+  const text = '[hosts.a]\nmodules_enabled = ["@acme/mod"]';
+  assert.throws(
+    () => loadConfig({ text }, KNOWN, packages),
+    ({ problems }: ConfigError) => {
+      assert.deepEqual(problems, [
+        {
+          path: 'hosts.a.modules_enabled.0',
+          line: 2,
+          column: 20,
+          expected: 'a module that can be used',
+          got: '"@acme/mod"',
+          hint: reason,
+        },
+      ]);
+      return true;
+    },
+  );
 });
 
 test('paths count from the folder of the file, without a file from the working directory', () => {

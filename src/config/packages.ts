@@ -1,0 +1,17 @@
+// What is known of the npm packages among the modules before the configuration is checked.
+
+export interface PackageModules {
+  /** The name of the module in each package. */
+  readonly names: ReadonlyMap<string, string>;
+  /** The file of each of these modules, as a URL, by the module's name. */
+  readonly files: ReadonlyMap<string, string>;
+  /** Why a package, or a module in a folder of `plugin_paths`, cannot be used; by its name in the configuration. */
+  readonly problems: ReadonlyMap<string, string>;
+}
+
+export const NO_PACKAGES: PackageModules = { names: new Map(), files: new Map(), problems: new Map() };
+
+/** Whether a name in `modules_enabled` means an npm package: `@acme/weather`, `weather/rain`. */
+export function isPackageName(name: string): boolean {
+  return name.includes('/') || name.startsWith('@');
+}

@@ -1,0 +1,58 @@
+// Modules that are npm packages: found from the folder of the configuration, as Node finds them from a file there.
+
+import { registerHooks } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { PackageModules } from '../config/packages.ts';
+import { readDefinition } from './module-files.ts';
+
+/** Reads the module of every package; what cannot be used is in `problems`, as a hint for the administrator. */
+export async function findPackages(
+  packages: readonly string[],
+  folders: readonly string[],
+): Promise<PackageModules> {
+  const names = new Map<string, string>();
+  const files = new Map<string, string>();
+  const problems = new Map<string, string>();
+  for (const spec of packages) {
+    try {
+      const { name, url } = await readPackage(spec, folders);
+      const rival = [...names].find(([, taken]) => taken === name)?.[0];
+      if (rival !== undefined) throw new Error(`its module is "${name}", and so is that of "${rival}"`);
+      names.set(spec, name);
+      files.set(name, url);
+    } catch (error) {
+      problems.set(spec, error instanceof Error ? error.message : String(error));
+    }
+  }
+  return { names, files, problems };
+}
+
+async function readPackage(spec: string, folders: readonly string[]): Promise<{ name: string; url: string }> {
+  if (/^[./]/.test(spec)) throw new Error('a path is no package: name its folder in plugin_paths');
+  const url = folders.map((folder) => locate(spec, folder)).find((found) => found !== undefined);
+  if (url === undefined) throw new Error(`install it: npm install ${packageOf(spec)}, in ${folders[0]}`);
+  const { name } = await readDefinition(url, spec);
+  return { name, url };
+}
+
+/** `import.meta.resolve` knows no starting place of its own choice (without a flag), so a hook gives it one. */
+function locate(spec: string, folder: string): string | undefined {
+  const parentURL = pathToFileURL(join(folder, 'enjamb.toml')).href;
+  const hook = registerHooks({
+    resolve: (specifier, context, next) =>
+      next(specifier, specifier === spec ? { ...context, parentURL } : context),
+  });
+  try {
+    return import.meta.resolve(spec);
+  } catch {
+    return undefined;
+  } finally {
+    hook.deregister();
+  }
+}
+
+/** `@acme/weather/rain` → `@acme/weather`, `weather/rain` → `weather`. */
+function packageOf(spec: string): string {
+  return spec.split('/', spec.startsWith('@') ? 2 : 1).join('/');
+}

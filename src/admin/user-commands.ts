@@ -121,7 +121,8 @@ async function listUsers(door: UserDoor, only: string | undefined): Promise<Comm
   const rows: Record<string, unknown>[] = [];
   for (const domain of only === undefined ? door.domains : [only]) {
     const users = [...(await door.list(domain))].sort((a, b) => a.user.localeCompare(b.user));
-    rows.push(...users.map(({ user, ...rest }) => ({ jid: `${user}@${domain}`, ...rest })));
+    for (const { user, enabled, online } of users)
+      rows.push({ jid: `${user}@${domain}`, enabled, ...(online === undefined ? {} : { online }) });
   }
   return { rows };
 }

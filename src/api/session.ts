@@ -2,6 +2,7 @@
 
 import type { Logger } from '../util/logger.ts';
 import type { Element, Stanza } from '../xml/element.ts';
+import type { StanzaError } from '../xml/errors.ts';
 import type { Jid } from '../xml/jid.ts';
 
 /** What modules keep on a client session: each slot is declared by the module that owns it. */
@@ -60,9 +61,11 @@ export interface S2SSession extends Session {
   readonly state: S2SState;
   /** Whether the peer's certificate is valid and made for `domain` (RFC 6120 §13.7.2). */
   proves(domain: string): boolean;
+  /** Why the configuration does not let `remote` be authenticated on this stream, whatever else proves it. */
+  refuses(remote: string): StanzaError | undefined;
   /**
    * Lets stanzas of `remote` in, or ours to it out, on the word of the caller, who has verified it.
-   * @throws StanzaError 'policy-violation' when the configuration asks for more proof than there is.
+   * @throws StanzaError what `refuses` gives.
    */
   authenticate(remote: string): void;
 }

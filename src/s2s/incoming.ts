@@ -11,6 +11,7 @@ import { type Element, xml } from '../xml/element.ts';
 import { SaslError, StanzaError, StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import { NS } from '../xml/namespaces.ts';
+import { readRate } from './policy.ts';
 import { S2SSession } from './session.ts';
 
 /** The base64 of the longest domain, and a little. */
@@ -42,14 +43,17 @@ export class Incoming implements StreamHandler {
       handler: this,
       clock,
       log,
+      rate: readRate(context),
     });
   }
 
+  /** Ends the stream for a reason of our own: the server stops, or an administrator wants it. */
   close(error?: Error): void {
-    this.#stream.close(error);
+    this.#stream.close(error, 'local');
   }
 
   onHeader(header: StreamHeader): void {
+    const isFirst = this.session === undefined;
     const session = this.#sessionFor(header);
     this.#claimed = claimedDomain(header);
     session.streamId = newId();
@@ -57,7 +61,7 @@ export class Incoming implements StreamHandler {
     log.debug('s2s stream opened by peer', { from: this.#claimed, address: session.remoteAddress });
     this.#stream.open({ from: session.local, to: header.from, id: session.streamId, dialback: true });
     if (isVersion1(header)) this.#stream.sendFeatures(this.#features(session));
-    session.host.hooks.notify('s2s-connect', { session });
+    if (isFirst) session.host.hooks.notify('s2s-connect', { session });
   }
 
   onElement(element: Element): void {
@@ -92,7 +96,7 @@ export class Incoming implements StreamHandler {
   #features(session: S2SSession): Element {
     const features = xml('stream:features');
     const { requiresEncryption } = session.policy;
-    if (!session.secure) {
+    if (!session.secure && (this.#context.tls.available || requiresEncryption)) {
       features.append(xml('starttls', NS.TLS, requiresEncryption ? xml('required') : undefined));
       if (requiresEncryption) return features;
     }
@@ -105,7 +109,8 @@ export class Incoming implements StreamHandler {
   }
 
   #startTls(session: S2SSession, element: Element): void {
-    if (element.name !== 'starttls' || session.secure || session.remotes.size > 0) {
+    const isPossible = this.#context.tls.available && !session.secure && session.remotes.size === 0;
+    if (element.name !== 'starttls' || !isPossible) {
       this.#stream.send(xml('failure', NS.TLS)); // RFC 6120 §5.4.2.2
       this.#stream.close();
       return;

@@ -1,9 +1,11 @@
 // What one of our hosts demands of another server before stanzas flow.
 
 import { HOST_OPTIONS } from '../config/core-options.ts';
+import type { ServerContext } from '../core/context.ts';
 import type { LocalHost } from '../core/host.ts';
 import { certificateMatches } from '../net/identity.ts';
 import type { TlsInfo } from '../net/tls.ts';
+import type { ReadRate } from '../stream/read-limit.ts';
 
 const OPTIONS = {
   s2s_require_encryption: HOST_OPTIONS.s2s_require_encryption,
@@ -27,6 +29,12 @@ export class Policy {
   requiresCertificate(remote: string): boolean {
     return this.#secureAuth && !this.#insecureDomains.has(remote);
   }
+}
+
+/** How fast one other server may send on one stream. */
+export function readRate({ config }: ServerContext): ReadRate | undefined {
+  const { rate, burst } = config.core.limits.s2s;
+  return rate === false ? undefined : { bytesPerSecond: rate, burstBytes: burst };
 }
 
 /** Whether a handshake showed a certificate that is valid and made for the domain. */

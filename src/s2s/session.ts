@@ -3,15 +3,16 @@
 import type { S2SSession as Contract, S2SCloseCause, S2SState } from '../api/session.ts';
 import type { ServerContext } from '../core/context.ts';
 import type { LocalHost } from '../core/host.ts';
-import { checkStanza } from '../core/stanza-rules.ts';
+import { checkStanza, isStanza } from '../core/stanza-rules.ts';
 import type { StreamCloseCause, XmlStream } from '../stream/stream.ts';
 import { newId } from '../util/ids.ts';
 import type { Logger } from '../util/logger.ts';
-import type { Element } from '../xml/element.ts';
+import type { Element, Stanza } from '../xml/element.ts';
 import { StanzaError, StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import { DEFAULT_LIMITS } from '../xml/limits.ts';
 import { certificateProves, Policy } from './policy.ts';
+import { passIn, passOut } from './wire.ts';
 
 export type Direction = 'in' | 'out';
 
@@ -58,13 +59,16 @@ export class S2SSession implements Contract {
     return this.#stream.lastReceivedAt;
   }
 
+  /** False once either side has closed the stream. */
+  get isOpen(): boolean {
+    return this.#stream.isOpen;
+  }
+
+  /** Modules see what goes over an authenticated stream; what authenticates it is none of their business. */
   send(element: Element): boolean {
-    let sent = element;
-    if (this.host.hooks.has('s2s-out')) {
-      const event = { session: this, element };
-      if (this.host.hooks.fire('s2s-out', event) === 'handled') return true;
-      sent = event.element;
-    }
+    if (!this.#stream.isOpen) return false;
+    const sent = this.remotes.size === 0 ? element : passOut(this, element, this.#context.router);
+    if (sent === undefined) return true;
     if (!this.#stream.send(sent)) return false;
     if (isStanza(sent)) this.stanzasOut++;
     return true;
@@ -78,14 +82,20 @@ export class S2SSession implements Contract {
     return certificateProves(this.#stream.connection.tls, domain);
   }
 
-  authenticate(remote: string): void {
-    if (this.remotes.has(remote) || !this.#stream.isOpen) return;
+  refuses(remote: string): StanzaError | undefined {
     if (this.policy.requiresEncryption && !this.secure) {
-      throw new StanzaError('policy-violation', { text: 'Encryption is required' });
+      return new StanzaError('policy-violation', { text: 'Encryption is required' });
     }
     if (this.policy.requiresCertificate(remote) && !this.proves(remote)) {
-      throw new StanzaError('policy-violation', { text: `A valid certificate for ${remote} is required` });
+      return new StanzaError('not-authorized', { text: `A valid certificate for ${remote} is required` });
     }
+    return undefined;
+  }
+
+  authenticate(remote: string): void {
+    if (this.remotes.has(remote) || !this.#stream.isOpen) return;
+    const refusal = this.refuses(remote);
+    if (refusal) throw refusal;
     this.remotes.add(remote);
     this.authenticatedAt ??= this.#context.clock.now();
     this.#stream.negotiated();
@@ -95,13 +105,10 @@ export class S2SSession implements Contract {
     this.host.hooks.notify('s2s-open', { session: this, remote });
   }
 
-  /** A first-level element on a stream that is past its negotiation. @throws StreamError */
+  /** A first-level element that is no part of the negotiation of TLS and SASL. @throws StreamError */
   receive(element: Element): void {
-    if (this.host.hooks.has('s2s-in')) {
-      const event = { session: this, element };
-      if (this.host.hooks.fire('s2s-in', event) === 'handled') return;
-      this.#take(event.element);
-    } else this.#take(element);
+    const left = this.remotes.size === 0 ? element : passIn(this, element, this.#context.router);
+    if (left !== undefined) this.#take(left);
   }
 
   /** The stream is over. */
@@ -125,27 +132,27 @@ export class S2SSession implements Contract {
     handler(element, this);
   }
 
-  #takeStanza(stanza: Element): void {
+  #takeStanza(stanza: Stanza): void {
+    const { from, to } = stanza.attrs;
     // RFC 6120 §8.1.1.2, §8.1.2.2: between servers both addresses are required.
-    const from = Jid.tryParse(stanza.attrs.from);
-    const to = Jid.tryParse(stanza.attrs.to);
-    if (!from || !to) throw new StreamError('improper-addressing');
+    if (from === undefined || to === undefined) throw new StreamError('improper-addressing');
     if (this.direction === 'out')
       throw new StreamError('not-authorized', 'This stream carries no stanzas to us');
-    if (!this.remotes.has(from.domain)) {
-      throw new StreamError(this.remotes.size === 0 ? 'not-authorized' : 'invalid-from');
-    }
+    if (this.remotes.size === 0) throw new StreamError('not-authorized');
+    const sender = Jid.tryParse(from);
+    // Somebody's odd address must not cost everybody else the stream.
+    if (!sender) return this.log.debug('stanza from a malformed address dropped', { from });
+    if (!this.remotes.has(sender.domain)) throw new StreamError('invalid-from');
     this.stanzasIn++;
+    this.#route(stanza, Jid.tryParse(to));
+  }
+
+  #route(stanza: Stanza, to: Jid | undefined): void {
     const { router } = this.#context;
-    const problem = checkStanza(stanza);
-    if (problem) router.bounce(stanza, problem);
-    else if (!router.hosts.has(to.domain)) router.bounce(stanza, new StanzaError('item-not-found'));
+    const problem = to === undefined ? new StanzaError('jid-malformed') : checkStanza(stanza);
+    // RFC 6120 §8.1.1.2: a stream is for the pair of domains that was authenticated, under this host's policy.
+    if (to !== undefined && to.domain !== this.local) throw new StreamError('host-unknown');
+    if (problem) router.bounce(to === undefined ? stanza.with({ to: this.local }) : stanza, problem);
     else router.route(stanza, this);
   }
-}
-
-/** A message, presence or iq in the content namespace of the stream. */
-export function isStanza(element: Element): boolean {
-  const { name } = element;
-  return (name === 'message' || name === 'presence' || name === 'iq') && element.attrs.xmlns === undefined;
 }

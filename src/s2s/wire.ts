@@ -1,0 +1,48 @@
+// What modules see of each element between an authenticated stream and its session: `s2s-in` and `s2s-out`.
+
+import { unwrap } from '../core/hooks.ts';
+import type { Router } from '../core/router.ts';
+import { isStanza } from '../core/stanza-rules.ts';
+import type { Element } from '../xml/element.ts';
+import { StanzaError, StreamError } from '../xml/errors.ts';
+import type { S2SSession } from './session.ts';
+
+/**
+ * What `s2s-in` leaves of an element; `undefined` when a handler has taken it, or has failed and so refused it.
+ * @throws StreamError a handler's.
+ */
+export function passIn(session: S2SSession, element: Element, router: Router): Element | undefined {
+  return pass('s2s-in', session, element, router);
+}
+
+/** What `s2s-out` leaves of an element; the stream is not to suffer for a handler that fails. */
+export function passOut(session: S2SSession, element: Element, router: Router): Element | undefined {
+  try {
+    return pass('s2s-out', session, element, router);
+  } catch (error) {
+    session.close(error as StreamError);
+    return undefined;
+  }
+}
+
+function pass(
+  name: 's2s-in' | 's2s-out',
+  session: S2SSession,
+  element: Element,
+  router: Router,
+): Element | undefined {
+  const { hooks } = session.host;
+  if (!hooks.has(name)) return element;
+  const event = { session, element };
+  try {
+    return hooks.fire(name, event) === 'handled' ? undefined : event.element;
+  } catch (thrown) {
+    const { error, owner } = unwrap(thrown, 's2s');
+    if (error instanceof StreamError) throw error;
+    const isRefusal = error instanceof StanzaError;
+    if (!isRefusal) session.log.error('handler failed', { event: name, module: owner, error });
+    if (isStanza(element))
+      router.bounce(element, isRefusal ? error : new StanzaError('internal-server-error'));
+    return undefined;
+  }
+}

@@ -29,7 +29,7 @@ export class Links implements RemoteSender {
     this.#route(local, remote).send(stanza);
   }
 
-  connect(local: string, remote: string): Promise<S2SSession> {
+  async connect(local: string, remote: string): Promise<S2SSession> {
     return this.#route(local, remote).connect();
   }
 
@@ -49,22 +49,30 @@ export class Links implements RemoteSender {
     return { routes, incoming };
   }
 
-  /** Ends all streams with one other server. Resolves with how many there were. */
+  /** Ends all streams with one other server, and tells how many there were. What has failed may be tried at once. */
   closeDomain(remote: string): number {
-    const routes = this.#all().filter((route) => route.remote === remote && !route.isIdle);
+    const routes = this.#all().filter((route) => route.remote === remote);
     const incoming = [...this.#incoming].filter(({ session }) => session?.remotes.has(remote));
+    const count = routes.filter(({ isActive }) => isActive).length + incoming.length;
     for (const link of [...routes, ...incoming]) link.close();
-    return routes.length + incoming.length;
+    return count;
   }
 
-  /** Closes all streams in order; resolves once every peer has closed its side or has had the time for it. */
-  close(): Promise<void> {
+  /**
+   * Takes nothing more and closes all streams in order, outgoing ones when all that waits for them has gone; resolves
+   * once every peer has closed its side or has had the time for it.
+   */
+  async close(): Promise<void> {
     this.#isClosing = true;
     const farewell = new StreamError('system-shutdown');
     for (const incoming of this.#incoming) incoming.close(farewell);
-    const open = this.#all().filter((route) => !route.isIdle);
-    const ended = open.map((route) => route.shutdown());
-    return Promise.all(ended).then(() => undefined);
+    await Promise.all(this.#all().map((route) => route.shutdown()));
+  }
+
+  /** Ends at once what is left. */
+  abort(): void {
+    const farewell = new StreamError('system-shutdown');
+    for (const link of [...this.#all(), ...this.#incoming]) link.close(farewell);
   }
 
   #route(local: string, remote: string): Route {
@@ -74,6 +82,7 @@ export class Links implements RemoteSender {
     if (!route) {
       if (routes.size >= ROUTES_BEFORE_SWEEP) sweep(routes);
       route = new Route(this.#context.router.hosts.get(local)!, remote, this.#context);
+      if (this.#isClosing) void route.shutdown();
       routes.set(remote, route);
     }
     return route;

@@ -1,7 +1,7 @@
 // A stream that we open to another server, from the dial to the moment when stanzas may flow.
 //
-//   dialling → header → STARTTLS → header → prepared ──authenticate()──▶ EXTERNAL → header → open
-//                                              └────────────────────────▶ dialback (a module) ──▶ open
+//   dialling → header → STARTTLS → header → prepared ──authenticate()──▶ EXTERNAL ──success──▶ header → open
+//                                              └──────── or refused ────▶ dialback (a module) ──────────▶ open
 
 import type { ServerContext } from '../core/context.ts';
 import type { LocalHost } from '../core/host.ts';
@@ -13,7 +13,7 @@ import { type Element, xml } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
 import { NS } from '../xml/namespaces.ts';
 import type { Dial } from './dial.ts';
-import { certificateProblem } from './policy.ts';
+import { certificateProblem, readRate } from './policy.ts';
 import { S2SSession } from './session.ts';
 
 export interface OutgoingContext extends ServerContext {
@@ -40,7 +40,15 @@ export class LinkError extends Error {
   }
 }
 
-type Phase = 'dialling' | 'negotiating' | 'prepared' | 'external' | 'authenticating' | 'open' | 'ended';
+type Phase =
+  | 'dialling'
+  | 'negotiating'
+  | 'prepared'
+  | 'external'
+  | 'accepted'
+  | 'authenticating'
+  | 'open'
+  | 'ended';
 
 const NEGOTIATION_MS = 30_000;
 
@@ -55,6 +63,7 @@ export class Outgoing implements StreamHandler {
   #phase: Phase = 'dialling';
   #features: Element | undefined;
   #wantsOpen = false;
+  #isGivenUp = false;
   #failure: Error | undefined;
 
   constructor(host: LocalHost, remote: string, context: OutgoingContext, events: OutgoingEvents) {
@@ -62,14 +71,17 @@ export class Outgoing implements StreamHandler {
     this.#remote = remote;
     this.#context = context;
     this.#events = events;
-    context.dial(remote, this.#abort.signal).then(
-      (connection) => this.#connected(connection),
-      (error: Error) => this.#end(error),
-    );
+    void this.#dial();
   }
 
-  get isEnded(): boolean {
-    return this.#phase === 'ended';
+  /** Whether there is still something to wait for. */
+  get isUsable(): boolean {
+    return this.#phase !== 'ended' && !this.#isGivenUp && this.#stream?.isOpen !== false;
+  }
+
+  /** Whether it was us who ended it, and no failure. */
+  get isGivenUp(): boolean {
+    return this.#isGivenUp;
   }
 
   /** Authenticates us, now or as soon as the stream is ready for it. */
@@ -78,16 +90,18 @@ export class Outgoing implements StreamHandler {
     if (this.#phase === 'prepared') this.#authenticate(this.session!);
   }
 
+  /** Ends it for a reason of our own: nobody needs it, the server stops, or an administrator wants it. */
   close(error?: Error): void {
+    this.#isGivenUp = true;
     this.#abort.abort();
-    if (this.#stream) this.#stream.close(error);
+    if (this.#stream) this.#stream.close(error, 'local');
     else this.#end(error);
   }
 
   onHeader(header: StreamHeader): void {
     const session = this.session!;
     session.streamId = header.id ?? '';
-    if (this.#phase === 'external') return;
+    if (this.#phase === 'accepted') return;
     if (header.id === undefined) throw new StreamError('bad-format', 'The header has no stream id');
     if (!isVersion1(header)) this.#prepared(session); // Before XMPP 1.0 there were no features, but dialback.
   }
@@ -104,13 +118,23 @@ export class Outgoing implements StreamHandler {
     const reason =
       this.#failure ??
       error ??
-      (this.#phase === 'open' ? undefined : new LinkError(`${this.#remote} closed the stream`));
+      (this.#phase === 'open' || this.#isGivenUp
+        ? undefined
+        : new LinkError(`${this.#remote} closed the stream`));
     this.session?.ended(reason, cause);
     this.#end(reason);
   }
 
+  async #dial(): Promise<void> {
+    try {
+      this.#connected(await this.#context.dial(this.#remote, this.#abort.signal));
+    } catch (error) {
+      this.#end(error instanceof Error ? error : new LinkError(String(error)));
+    }
+  }
+
   #connected(connection: Connection): void {
-    if (this.isEnded) return connection.destroy();
+    if (!this.isUsable) return connection.destroy();
     const { clock, log } = this.#context;
     const stream = new XmlStream(connection, {
       role: 'initiator',
@@ -119,6 +143,7 @@ export class Outgoing implements StreamHandler {
       clock,
       log,
       timeouts: { negotiationMs: NEGOTIATION_MS },
+      rate: readRate(this.#context),
     });
     this.#stream = stream;
     this.#phase = 'negotiating';
@@ -136,7 +161,7 @@ export class Outgoing implements StreamHandler {
   }
 
   #onFeatures(session: S2SSession, features: Element): void {
-    if (this.#phase === 'external') return this.#accepted(session);
+    if (this.#phase === 'accepted') return session.authenticate(this.#remote);
     if (this.#phase !== 'negotiating') return; // Nothing else is negotiated on an open stream.
     this.#features = features;
     if (!session.secure && features.getChild('starttls', NS.TLS)) {
@@ -148,7 +173,7 @@ export class Outgoing implements StreamHandler {
 
   #onTls(element: Element): void {
     if (this.#phase !== 'negotiating' || element.name !== 'proceed') {
-      throw this.#fail(`${this.#remote} refused to encrypt the connection`);
+      return this.#fail(`${this.#remote} refused to encrypt the connection`);
     }
     const context = this.#context.certificates.clientContextFor(this.#host.domain);
     this.#stream!.startTls({ side: 'client', servername: this.#remote, context }).then(
@@ -161,10 +186,10 @@ export class Outgoing implements StreamHandler {
   #prepared(session: S2SSession): void {
     const tls = this.#stream!.connection.tls;
     if (session.policy.requiresEncryption && !session.secure) {
-      throw this.#fail(`${this.#remote} does not encrypt, and s2s_require_encryption is on`);
+      return this.#fail(`${this.#remote} does not encrypt, and s2s_require_encryption is on`);
     }
     if (session.policy.requiresCertificate(this.#remote) && !session.proves(this.#remote)) {
-      throw this.#fail(`${certificateProblem(tls, this.#remote)}, and s2s_secure_auth is on`);
+      return this.#fail(`${certificateProblem(tls, this.#remote)}, and s2s_secure_auth is on`);
     }
     this.#phase = 'prepared';
     this.#host.hooks.notify('s2s-connect', { session });
@@ -184,8 +209,10 @@ export class Outgoing implements StreamHandler {
   }
 
   #onSasl(session: S2SSession, element: Element): void {
-    if (this.#phase !== 'external') throw new StreamError('unsupported-stanza-type');
+    const isAnswer = element.name === 'success' || element.name === 'failure';
+    if (this.#phase !== 'external' || !isAnswer) throw new StreamError('unsupported-stanza-type');
     if (element.name === 'success') {
+      this.#phase = 'accepted';
       this.#stream!.restart();
       this.#header();
       return;
@@ -199,13 +226,17 @@ export class Outgoing implements StreamHandler {
 
   #authenticateOtherwise(session: S2SSession): void {
     this.#phase = 'authenticating';
-    const answer = this.#host.hooks.fire('s2s-authenticate', { session, remote: this.#remote });
-    if (answer !== 'handled')
-      throw this.#fail(`${this.#remote} does not accept our certificate, and dialback is off`);
+    if (this.#isHandledByModule(session)) return;
+    this.#fail(`${this.#remote} does not accept our certificate, and dialback is off`);
   }
 
-  #accepted(session: S2SSession): void {
-    session.authenticate(this.#remote);
+  #isHandledByModule(session: S2SSession): boolean {
+    try {
+      return this.#host.hooks.fire('s2s-authenticate', { session, remote: this.#remote }) === 'handled';
+    } catch (error) {
+      session.log.error('handler failed', { event: 's2s-authenticate', error });
+      return false;
+    }
   }
 
   #opened(session: S2SSession): void {
@@ -214,15 +245,13 @@ export class Outgoing implements StreamHandler {
   }
 
   /** Remembers the true reason in words, and ends the stream. */
-  #fail(reason: string): StreamError {
+  #fail(reason: string): void {
     this.#failure ??= new LinkError(reason);
-    const error = new StreamError('policy-violation');
-    this.#stream?.close(error);
-    return error;
+    this.#stream?.close(new StreamError('policy-violation'));
   }
 
   #end(error: Error | undefined): void {
-    if (this.isEnded) return;
+    if (this.#phase === 'ended') return;
     this.#phase = 'ended';
     this.#events.onEnd(error);
   }

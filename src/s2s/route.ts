@@ -16,8 +16,8 @@ const MAX_QUEUED_CHARS = 4 * 1024 * 1024;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
 
-/** A stream that was only made to ask something is not kept for ever. */
-const UNUSED_MS = 60_000;
+/** A stream that was only made to ask something is closed after that, before its negotiation times out. */
+const UNUSED_MS = 22_000;
 
 interface Asker {
   resolve(session: S2SSession): void;
@@ -38,7 +38,9 @@ export class Route {
   #queuedChars = 0;
   #askers: Asker[] = [];
   #failures = 0;
+  #lastFailure: Error | undefined;
   #retryAt = 0;
+  #isClosing = false;
   #onIdle: (() => void) | undefined;
 
   constructor(host: LocalHost, remote: string, context: OutgoingContext) {
@@ -55,28 +57,25 @@ export class Route {
     return this.#queue.length;
   }
 
-  /** When the next attempt may begin, in ms since 1970. */
-  get retryAt(): number {
-    return this.#retryAt;
+  /** A stream is there, or being made. */
+  get isActive(): boolean {
+    return this.#attempt !== undefined;
   }
 
   /** Nothing is under way, and nothing needs to be remembered. */
   get isIdle(): boolean {
-    return this.#attempt === undefined && this.#context.clock.now() >= this.#retryAt;
+    return !this.isActive && this.#pausedFor === undefined;
   }
 
   /** Sends a stanza in its turn, or returns it to its sender. */
   send(stanza: Stanza): void {
     if (this.#open?.send(stanza)) return;
-    if (this.#open) this.#forget(); // It is closing; its successor need not wait for its end.
-    if (this.#attempt === undefined && this.#context.clock.now() < this.#retryAt) {
-      this.#bounce(stanza, new LinkError(this.lastError?.message ?? 'the connection failed'));
-      return;
-    }
+    this.#forgetUseless();
+    const obstacle = this.#isClosing ? new LinkError('this server is stopping') : this.#pausedFor;
+    if (obstacle) return this.#bounce(stanza, obstacle);
     const chars = serialize(stanza).length;
     if (this.#queue.length >= MAX_QUEUED || this.#queuedChars + chars > MAX_QUEUED_CHARS) {
-      this.#bounce(stanza, new LinkError('too much is waiting for the connection'));
-      return;
+      return this.#bounce(stanza, new LinkError('too much is waiting for the connection'));
     }
     this.#queue.push(stanza);
     this.#queuedChars += chars;
@@ -85,40 +84,54 @@ export class Route {
 
   /** The stream itself, secured but perhaps not authenticated. @throws Error when it cannot be made. */
   connect(): Promise<S2SSession> {
+    this.#forgetUseless();
     if (this.#prepared) return Promise.resolve(this.#prepared);
+    const obstacle = this.#isClosing ? new LinkError('this server is stopping') : this.#pausedFor;
+    if (obstacle) return Promise.reject(obstacle);
     return new Promise((resolve, reject) => {
       this.#askers.push({ resolve, reject });
-      const attempt = this.#ensure();
-      this.#context.clock.after(UNUSED_MS, () => {
-        if (this.#attempt === attempt && !this.#open && this.#queue.length === 0) attempt.close();
-      });
+      this.#ensure();
     });
   }
 
+  /** The next stanza opens a new stream, at once. */
   close(error?: Error): void {
+    this.#retryAt = 0;
     this.#attempt?.close(error);
   }
 
-  /** Closes the stream in order, once all that was sent has gone; resolves when it has ended. */
+  /** Takes no more, and closes the stream in order once all that was sent has gone; resolves when it has ended. */
   shutdown(): Promise<void> {
+    this.#isClosing = true;
     return new Promise((resolve) => {
       if (!this.#attempt) return resolve();
       this.#onIdle = resolve;
-      this.#attempt.close();
+      if (this.#open !== undefined || this.#queue.length === 0) this.#attempt.close();
     });
+  }
+
+  /** Why no attempt is made for now: the last one has failed just before. */
+  get #pausedFor(): Error | undefined {
+    const isPaused = this.#attempt === undefined && this.#context.clock.now() < this.#retryAt;
+    return isPaused ? this.#lastFailure : undefined;
+  }
+
+  /** A stream that is closing need not have ended for its successor to be made. */
+  #forgetUseless(): void {
+    if (this.#attempt?.isUsable === false) this.#forget();
   }
 
   #ensure(): Outgoing {
     if (this.#attempt) return this.#attempt;
     const attempt: Outgoing = new Outgoing(this.host, this.remote, this.#context, {
       onPrepared: (session) => {
-        if (this.#attempt === attempt) this.#onPrepared(session);
+        if (this.#attempt === attempt) this.#onPrepared(session, attempt);
       },
       onOpen: (session) => {
         if (this.#attempt === attempt) this.#onOpen(session);
       },
       onEnd: (error) => {
-        if (this.#attempt === attempt) this.#onEnd(error);
+        if (this.#attempt === attempt) this.#onEnd(error, attempt.isGivenUp);
       },
     });
     this.#attempt = attempt;
@@ -131,9 +144,12 @@ export class Route {
     this.#open = undefined;
   }
 
-  #onPrepared(session: S2SSession): void {
+  #onPrepared(session: S2SSession, attempt: Outgoing): void {
     this.#prepared = session;
     for (const asker of this.#askers.splice(0)) asker.resolve(session);
+    this.#context.clock.after(UNUSED_MS, () => {
+      if (this.#attempt === attempt && !this.#open && this.#queue.length === 0) attempt.close();
+    });
   }
 
   #onOpen(session: S2SSession): void {
@@ -141,23 +157,26 @@ export class Route {
     this.#failures = 0;
     this.#retryAt = 0;
     this.lastError = undefined;
+    this.#lastFailure = undefined;
     const waiting = this.#takeQueue();
     for (const stanza of waiting) if (!session.send(stanza)) this.send(stanza);
+    if (this.#isClosing) this.#attempt?.close();
   }
 
-  #onEnd(error: Error | undefined): void {
+  #onEnd(error: Error | undefined, isGivenUp: boolean): void {
     const waiting = this.#takeQueue();
     const served = this.#open !== undefined || (this.#prepared !== undefined && waiting.length === 0);
     const reason = error ?? new LinkError('the stream was closed');
     this.#forget();
-    this.#onIdle?.();
     for (const asker of this.#askers.splice(0)) asker.reject(reason);
-    if (error) this.lastError = { message: reasonOf(error), at: this.#context.clock.now() };
-    if (!served) this.#failed(reason);
+    if (error && !isGivenUp) this.lastError = { message: reasonOf(error), at: this.#context.clock.now() };
+    if (!served && !isGivenUp) this.#failed(reason);
     for (const stanza of waiting) this.#bounce(stanza, reason);
+    this.#onIdle?.();
   }
 
   #failed(error: Error): void {
+    this.#lastFailure = error;
     const pause = Math.min(FIRST_PAUSE_MS * 2 ** this.#failures++, LONGEST_PAUSE_MS);
     this.#retryAt = this.#context.clock.now() + pause * (0.75 + Math.random() / 2);
     this.host.log.info('s2s failed', {

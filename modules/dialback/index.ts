@@ -1,0 +1,65 @@
+// XEP-0220 Server Dialback: a server that cannot show a valid certificate proves its name by being reachable there.
+//
+//   originating ──── db:result(key) ────▶ receiving ──── db:verify(key) ────▶ authoritative (same domain)
+//               ◀─── db:result(valid) ───           ◀─── db:verify(valid) ───
+
+import { randomBytes } from 'node:crypto';
+import { defineModule, type Element, NS, type S2SSession, StanzaError, StreamError, xml } from 'enjamb/api';
+import { type Addresses, addressesOf } from './addresses.ts';
+import { isKey, keyFor } from './key.ts';
+import { Verifications } from './verifications.ts';
+
+export default defineModule({
+  name: 'dialback',
+  summary: 'Authenticates other servers by calling them back (XEP-0220)',
+  implements: ['XEP-0220 1.1.1', 'XEP-0185 1.0'],
+  scope: 'host',
+
+  load(module) {
+    const local = module.host.domain;
+    const secret = module.keep('secret', () => randomBytes(32).toString('hex'));
+    const verifications = new Verifications(module);
+    /** Whom we have told who we are, and who may answer therefore, by our stream to them. */
+    const claims = new WeakMap<S2SSession, string>();
+
+    module.hook('stream-features', ({ session, features }) => {
+      if (session?.kind !== 's2s') return;
+      features.append(xml('dialback', NS.DIALBACK_FEATURE, xml('errors')));
+    });
+
+    module.hook('s2s-authenticate', ({ session, remote }) => {
+      const key = keyFor(secret, remote, local, session.streamId);
+      claims.set(session, remote);
+      session.send(xml('db:result', { from: local, to: remote }, key));
+      return 'handled';
+    });
+
+    module.handleNonza({ on: ['s2s'], name: 'result', xmlns: NS.DIALBACK }, (element, peer) => {
+      const session = peer as S2SSession;
+      const addresses = addressesOf(element);
+      if (element.attrs.type !== undefined) takeAnswer(session, addresses, element);
+      else if (session.direction === 'out') throw new StreamError('not-authorized', 'You were called');
+      else verifications.begin(session, addresses, element.text());
+    });
+
+    module.handleNonza({ on: ['s2s'], name: 'verify', xmlns: NS.DIALBACK }, (element, peer) => {
+      const session = peer as S2SSession;
+      if (element.attrs.type !== undefined) return verifications.end(session, element);
+      const { from, to } = addressesOf(element);
+      const { id = '' } = element.attrs;
+      const error = to === local ? undefined : new StanzaError('item-not-found').toElement();
+      const verdict = isKey(element.text(), keyFor(secret, from, to, id)) ? 'valid' : 'invalid';
+      session.send(xml('db:verify', { from: to, to: from, id, type: error ? 'error' : verdict }, error));
+    });
+
+    /** Section 2.1.1: the answer to our own claim, from whom it was made to, on the stream where it was made. */
+    function takeAnswer(session: S2SSession, { from, to }: Addresses, element: Element): void {
+      if (claims.get(session) !== from || to !== local)
+        throw new StreamError('not-authorized', 'An answer to nothing');
+      claims.delete(session);
+      if (element.attrs.type === 'valid') return session.authenticate(from);
+      const why = element.attrs.type === 'error' ? StanzaError.from(element).condition : 'invalid';
+      session.close(new StreamError('undefined-condition', `${from} did not accept dialback (${why})`));
+    }
+  },
+});

@@ -1,0 +1,129 @@
+// The claims of other servers to be somebody, while the server that answers for that name is asked.
+
+import {
+  type Element,
+  type Module,
+  type S2SSession,
+  StanzaError,
+  StreamError,
+  type Timer,
+  xml,
+} from 'enjamb/api';
+import { type Addresses, addressesOf } from './addresses.ts';
+
+/** How long the whole verification may take, the connection to the authoritative server included. */
+const VERIFY_MS = 30_000;
+/** Verifications under way at once, for all peers together and for one stream: each may cost a connection. */
+const MAX_VERIFYING = 500;
+const MAX_VERIFYING_PER_STREAM = 8;
+const MAX_KEY_CHARS = 1_024;
+
+interface Verification extends Addresses {
+  /** Whoever claims to be `from` on its stream to us. */
+  readonly claimant: S2SSession;
+  /** Where we asked; only there is the answer taken. */
+  asked: S2SSession | undefined;
+  readonly timer: Timer;
+}
+
+/** The claims that are being verified (section 2.1.2, section 2.2.1). */
+export class Verifications {
+  readonly #module: Module;
+  readonly #pending = new Map<string, Verification>();
+
+  constructor(module: Module) {
+    this.#module = module;
+  }
+
+  /** A peer claims to be `from`. What would be refused anyway is refused before anybody is called. */
+  begin(claimant: S2SSession, addresses: Addresses, key: string): void {
+    const refusal = this.#refusal(claimant, addresses, key);
+    if (refusal) return this.#answer(claimant, addresses, refusal);
+    // A certificate says more than a call.
+    if (claimant.proves(addresses.from)) return this.#accept(claimant, addresses);
+    const id = claimant.streamId;
+    const name = nameOf(addresses.from, id);
+    const timer = this.#module.after(VERIFY_MS, () => {
+      this.#pending.delete(name);
+      this.#answer(claimant, addresses, new StanzaError('remote-server-timeout'));
+    });
+    const verification: Verification = { ...addresses, claimant, asked: undefined, timer };
+    this.#pending.set(name, verification);
+    this.#module.spawn(this.#ask(verification, name, id, key));
+  }
+
+  /** The verdict of an authoritative server; one that nobody asked for, or asked there, is no verdict (section 3.1). */
+  end(session: S2SSession, element: Element): void {
+    const { from, to } = addressesOf(element);
+    const name = nameOf(from, element.attrs.id ?? '');
+    const verification = this.#pending.get(name);
+    if (!verification || verification.asked !== session || to !== verification.to) return;
+    this.#forget(name, verification);
+    const { claimant } = verification;
+    if (element.attrs.type === 'valid') this.#accept(claimant, verification);
+    else if (element.attrs.type === 'invalid') this.#reject(claimant, verification);
+    else this.#answer(claimant, verification, new StanzaError('remote-server-not-found'));
+  }
+
+  #refusal(claimant: S2SSession, { from, to }: Addresses, key: string): StanzaError | undefined {
+    if (to !== this.#module.host.domain) return new StanzaError('item-not-found');
+    const refusal = claimant.refuses(from);
+    if (refusal) return refusal;
+    if (key.length > MAX_KEY_CHARS) return new StanzaError('policy-violation');
+    const own = [...this.#pending.values()].filter((other) => other.claimant === claimant);
+    const isTooMuch = this.#pending.size >= MAX_VERIFYING || own.length >= MAX_VERIFYING_PER_STREAM;
+    if (isTooMuch || own.some((other) => other.from === from)) return new StanzaError('resource-constraint');
+    return undefined;
+  }
+
+  /** Section 2.1.2: asks the server that answers for the domain whether it made this key. */
+  async #ask(verification: Verification, name: string, id: string, key: string): Promise<void> {
+    const { claimant, from, to } = verification;
+    try {
+      const asked = await this.#module.connectRemote(from);
+      if (this.#pending.get(name) !== verification) return;
+      verification.asked = asked;
+      if (asked.send(xml('db:verify', { from: to, to: from, id }, key))) return;
+      throw new Error('the stream has been closed');
+    } catch (error) {
+      if (this.#pending.get(name) !== verification) return;
+      this.#forget(name, verification);
+      this.#module.log.info('dialback failed', { from, why: String(error) });
+      this.#answer(claimant, verification, new StanzaError('remote-server-not-found'));
+    }
+  }
+
+  #forget(name: string, { timer }: Verification): void {
+    this.#pending.delete(name);
+    timer.cancel();
+  }
+
+  #accept(session: S2SSession, addresses: Addresses): void {
+    try {
+      session.authenticate(addresses.from);
+      this.#answer(session, addresses, 'valid');
+    } catch (error) {
+      if (!(error instanceof StanzaError)) throw error;
+      this.#answer(session, addresses, error);
+    }
+  }
+
+  /** Section 2.2.1: an invalid claim ends the stream, unless somebody else has been verified on it. */
+  #reject(session: S2SSession, addresses: Addresses): void {
+    if (session.remotes.size > 0) return this.#answer(session, addresses, new StanzaError('forbidden'));
+    this.#answer(session, addresses, 'invalid');
+    session.close(new StreamError('not-authorized'));
+  }
+
+  #answer(session: S2SSession, { from, to }: Addresses, verdict: 'valid' | 'invalid' | StanzaError): void {
+    const error = verdict instanceof StanzaError ? verdict : undefined;
+    const type = verdict instanceof StanzaError ? 'error' : verdict;
+    session.send(xml('db:result', { from: to, to: from, type }, error?.toElement()));
+    if (verdict !== 'valid')
+      this.#module.log.info('dialback refused', { from, why: error?.condition ?? type });
+  }
+}
+
+function nameOf(from: string, streamId: string): string {
+  return `${from} ${streamId}`;
+}

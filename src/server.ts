@@ -75,7 +75,7 @@ export class Server implements ServerContext {
       dial: dial ?? dialer(config),
     });
     this.router.remote = this.links;
-    this.#files = new ModuleFiles(config.core.plugin_paths);
+    this.#files = new ModuleFiles(config.core.plugin_paths, config.packages);
   }
 
   /**
@@ -85,7 +85,10 @@ export class Server implements ServerContext {
   async start(): Promise<void> {
     try {
       await this.#prepare();
-      for (const config of componentsLast(this.config.hosts)) await this.#startHost(config);
+      // All hosts first: what one sends to another while it loads must not look for it in the DNS.
+      for (const config of componentsLast(this.config.hosts)) await this.#createHost(config);
+      for (const host of this.router.hosts.values()) await this.#loadModules(host);
+      for (const { domain, hooks } of this.router.hosts.values()) hooks.notify('host-start', { domain });
       registerCoreCommands(this.commands, { hosts: this.router.hosts, modules: this.#modules });
       registerS2SCommands(this.commands, this.links, this);
       await this.#listen();
@@ -103,8 +106,10 @@ export class Server implements ServerContext {
     for (const host of this.router.hosts.values())
       for (const session of host.sessions) session.close(farewell);
     for (const client of this.#negotiating) client.close(farewell);
+    this.router.pendingIqs.close(); // Nobody is left to whom the answers would matter.
     await this.#within(this.router.work.idle());
     await this.#within(this.links.close());
+    this.links.abort();
     for (const modules of [...this.#modules.values()].reverse()) await modules.close();
     await this.#within(this.router.work.idle());
     await this.#storage?.close();
@@ -147,16 +152,18 @@ export class Server implements ServerContext {
     this.#storage = await openStorage({ driver: core.storage, dataPath: core.data_path });
   }
 
-  async #startHost(config: HostConfig): Promise<void> {
+  async #createHost(config: HostConfig): Promise<void> {
     const { domain } = config;
     const host = new LocalHost(config, storesFor(this.#storage!, domain), this.log);
     if (host.kind === 'local') await host.loadUsers();
     this.router.hosts.set(domain, host);
     this.#announce(host);
+  }
+
+  async #loadModules(host: LocalHost): Promise<void> {
     const modules = new ModuleHost(host, this.#files, this, this.commands);
-    this.#modules.set(domain, modules);
-    await modules.load(config.modules);
-    host.hooks.notify('host-start', { domain });
+    this.#modules.set(host.domain, modules);
+    await modules.load(host.config.modules);
   }
 
   /** Services below a host of ours are found through it (XEP-0030 §3.2). */

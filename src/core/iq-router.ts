@@ -101,9 +101,16 @@ interface Pending {
 export class PendingIqs {
   readonly #pending = new Map<string, Pending>();
   readonly #clock: Clock;
+  readonly #closed = new AbortController();
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** The server stops: nothing is asked and nothing is waited for any more. */
+  close(): void {
+    this.#closed.abort(new DOMException('The server is stopping', 'AbortError'));
+    for (const id of [...this.#pending.keys()]) this.#settle(id, reasonFor(this.#closed.signal));
   }
 
   /**
@@ -111,7 +118,8 @@ export class PendingIqs {
    * @throws StanzaError the peer's error; IqTimeoutError; the signal's reason when it aborts.
    */
   request(iq: Stanza, send: (iq: Stanza) => void, timeoutMs: number, signal: AbortSignal): Promise<Stanza> {
-    if (signal.aborted) return Promise.reject(reasonFor(signal));
+    const ended = [this.#closed.signal, signal].find(({ aborted }) => aborted);
+    if (ended) return Promise.reject(reasonFor(ended));
     const id = newId();
     const { from, to } = iq.attrs;
     if (from === undefined || to === undefined) throw new TypeError('A request needs from and to');

@@ -199,7 +199,7 @@ export class DomainWatch {
   #concluded(subject: Case, outcome: Outcome): void {
     const { join } = subject;
     if (isUnknown(outcome)) {
-      this.#undecided(join, outcome);
+      this.#undecided(join);
       return;
     }
     this.#failures = 0;
@@ -208,10 +208,10 @@ export class DomainWatch {
     if (this.#isCanary(join)) this.#fanOut();
   }
 
-  #undecided(join: Join, outcome: 'busy' | 'down' | 'silent'): void {
+  #undecided(join: Join): void {
     if (this.#isCanary(join)) this.#goDown();
     else if (this.#state === 'idle') this.trigger('unanswered');
-    else if (this.#state === 'fan-out' && (outcome === 'down' || ++this.#failures >= HOPELESS)) {
+    else if (this.#state === 'fan-out' && ++this.#failures >= HOPELESS) {
       this.#feeding = false;
       this.#inquiries.stop();
     }

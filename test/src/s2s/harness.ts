@@ -1,0 +1,203 @@
+// A server, and other servers made of plain bytes: some call it, some are called by it.
+
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import type { EventName, Handler, Kind, Target } from '../../../src/api/events.ts';
+import type { LocalHost } from '../../../src/core/host.ts';
+import type { Connection, ConnectionOptions } from '../../../src/net/connection.ts';
+import { NetError } from '../../../src/net/errors.ts';
+import type { Server } from '../../../src/server.ts';
+import type { Stanza } from '../../../src/xml/element.ts';
+import { FakeClock } from '../../support/clock.ts';
+import { connectedPair, type RawPeer, settled } from '../../support/duplex.ts';
+import { parseXml } from '../../support/match.ts';
+import { startServer } from '../../support/server.ts';
+
+export const DB = 'jabber:server:dialback';
+const STREAM = 'http://etherx.jabber.org/streams';
+
+export interface HeaderOptions {
+  from?: string;
+  to?: string;
+  id?: string;
+  version?: string;
+  xmlns?: string;
+}
+
+/** A header as another server sends it; an empty string leaves the attribute out. */
+export function header(options: HeaderOptions = {}): string {
+  const { from = 'capulet.lit', to = 'montague.lit', id = '', version = '1.0' } = options;
+  const attributes = Object.entries({ from, to, id, version })
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => ` ${name}='${value}'`);
+  return `<?xml version='1.0'?><stream:stream xmlns='${options.xmlns ?? 'jabber:server'}' xmlns:stream='${STREAM}' xmlns:db='${DB}'${attributes.join('')}>`;
+}
+
+export const DIALBACK_FEATURE =
+  "<stream:features><dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback></stream:features>";
+
+export interface WorldOptions {
+  /** Lines for the top of the configuration. */
+  config?: string;
+  modules?: readonly string[];
+  connection?: ConnectionOptions;
+}
+
+/** How a call by our server ends; by default a peer waits for it at the other end. */
+type Answer = (remote: string, signal: AbortSignal) => Promise<Connection> | Connection;
+
+export class World {
+  readonly server: Server;
+  readonly clock: FakeClock;
+  /** What has come for montague.lit or somebody there, from anywhere. */
+  readonly arrived: Stanza[] = [];
+  /** The life of the links of montague.lit, a line for each event. */
+  readonly events: string[] = [];
+  /** Whom our server has called, in order. */
+  readonly called: string[] = [];
+  answer: Answer | undefined;
+  readonly #calls: RawPeer[] = [];
+  readonly #peers: RawPeer[] = [];
+  readonly #connection: ConnectionOptions;
+
+  constructor(start: (world: World) => Server, clock: FakeClock, connection: ConnectionOptions) {
+    this.clock = clock;
+    this.#connection = { clock, ...connection };
+    this.server = start(this);
+    this.#watch();
+  }
+
+  get host(): LocalHost {
+    return this.server.router.hosts.get('montague.lit')!;
+  }
+
+  hook<N extends EventName>(event: N, handler: Handler<N>): void {
+    this.host.hooks.add(event, handler, 'guard', 'test');
+  }
+
+  /** Somebody here sends something. */
+  send(xml: string): void {
+    this.server.router.route(parseXml(xml), this.host.origin);
+  }
+
+  /** Another server calls. */
+  call(options: ConnectionOptions = {}): RawPeer {
+    const { connection, peer } = connectedPair({ ...this.#connection, ...options });
+    this.#peers.push(peer);
+    this.server.acceptServer(connection);
+    return peer;
+  }
+
+  /** Another server has called and has been told what it may do. */
+  async opened(options: HeaderOptions = {}): Promise<RawPeer> {
+    const peer = this.call();
+    peer.send(header(options));
+    await peer.reads(/<stream:features\/>|<\/stream:features>/);
+    return peer;
+  }
+
+  /** Another server has called and has been verified by dialback. */
+  async verified(from = 'capulet.lit', to = 'montague.lit'): Promise<RawPeer> {
+    const peer = await this.opened({ from, to });
+    peer.send(`<db:result from='${from}' to='${to}'>key</db:result>`);
+    const authority = await this.prepared();
+    const asked = await authority.reads('</db:verify>');
+    const id = /id='([^']*)'/.exec(asked)![1];
+    authority.send(`<db:verify from='${from}' to='${to}' id='${id}' type='valid'/>`);
+    await peer.reads(`type='valid'/>`);
+    authority.send('</stream:stream>');
+    await authority.readsToEnd();
+    return peer;
+  }
+
+  /** Our server's next call, on which nothing has been said yet. */
+  async nextCall(): Promise<RawPeer> {
+    for (let turns = 0; turns < 1_000; turns++) {
+      const peer = this.#calls.shift();
+      if (peer) return peer;
+      await settled(1);
+    }
+    return assert.fail('our server has called nobody');
+  }
+
+  /** Our server's next call, up to our features. */
+  async prepared(features = DIALBACK_FEATURE, options: HeaderOptions = {}): Promise<RawPeer> {
+    const peer = await this.nextCall();
+    await peer.reads(/<stream:stream [^>]*>/);
+    peer.send(header({ id: 'S1', ...options }) + features);
+    return peer;
+  }
+
+  /** Our server's next call, up to its dialback key. */
+  async claimed(): Promise<RawPeer> {
+    const peer = await this.prepared();
+    await peer.reads('</db:result>');
+    return peer;
+  }
+
+  /** Our server's next call, accepted: stanzas follow. */
+  async accepted(remote = 'capulet.lit'): Promise<RawPeer> {
+    const peer = await this.claimed();
+    peer.send(`<db:result from='${remote}' to='montague.lit' type='valid'/>`);
+    return peer;
+  }
+
+  async dial(remote: string, signal: AbortSignal): Promise<Connection> {
+    this.called.push(remote);
+    if (this.answer) return this.answer(remote, signal);
+    const { connection, peer } = connectedPair(this.#connection);
+    this.#peers.push(peer);
+    this.#calls.push(peer);
+    return connection;
+  }
+
+  /** Breaks every line, so that the server has nothing to wait for when it stops. */
+  drop(): void {
+    for (const peer of this.#peers) peer.drop();
+  }
+
+  #watch(): void {
+    for (const kind of ['message', 'presence', 'iq'] satisfies Kind[]) {
+      for (const target of ['full', 'bare', 'host'] satisfies Target[]) {
+        this.hook(`${kind}/${target}`, ({ stanza }) => {
+          this.arrived.push(stanza);
+          return 'handled';
+        });
+      }
+    }
+    const note = (...words: unknown[]) => void this.events.push(words.join(' '));
+    this.hook('s2s-connect', ({ session }) => note('connect', session.direction));
+    this.hook('s2s-open', ({ session, remote }) => note('open', session.direction, remote));
+    this.hook('s2s-close', ({ session, remote, cause }) => note('close', session.direction, remote, cause));
+    this.hook('s2s-failed', ({ remote, permanent }) =>
+      note('failed', remote, permanent ? 'for good' : 'for now'),
+    );
+  }
+}
+
+/** montague.lit and verona.lit, in plaintext, with dialback; time stands still. */
+export async function startWorld(t: TestContext, options: WorldOptions = {}): Promise<World> {
+  const clock = new FakeClock();
+  let world: World | undefined;
+  t.after(() => world?.drop());
+  const { server } = await startServer(t, {
+    clock,
+    dial: (remote, signal) => world!.dial(remote, signal),
+    config: `
+      modules_enabled = ${JSON.stringify(options.modules ?? ['dialback'])}
+${options.config ?? ''}
+      [hosts."montague.lit"]
+      [hosts."verona.lit"]
+    `,
+  });
+  world = new World(() => server, clock, options.connection ?? {});
+  return world;
+}
+
+export function noSuchDomain(): never {
+  throw new NetError('no-such-domain', 'there is no such domain', { permanent: true });
+}
+
+export function refused(): never {
+  throw new NetError('connect-failed', 'connection refused');
+}

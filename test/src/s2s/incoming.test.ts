@@ -1,0 +1,357 @@
+// Streams that other servers open to us, as long as nobody knows who they are, and after.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { StanzaError, StreamError } from '../../../src/xml/errors.ts';
+import type { RawPeer } from '../../support/duplex.ts';
+import { settled } from '../../support/duplex.ts';
+import { assertXml } from '../../support/match.ts';
+import { header, startWorld } from './harness.ts';
+
+const MESSAGE = `<message from='juliet@capulet.lit/x' to='romeo@montague.lit'/>`;
+
+async function endsWith(peer: RawPeer, condition: string): Promise<void> {
+  const text = await peer.readsToEnd();
+  assert.match(text, new RegExp(`<stream:error><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>`));
+  assert.ok(text.endsWith('</stream:error></stream:stream>'), text);
+}
+
+// ── Headers ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+test('RFC 6120 §4.7: our header answers the peer’s, with an id of our own, and features follow', async (t) => {
+  const world = await startWorld(t);
+  const ids = new Set<string>();
+  for (let i = 0; i < 2; i++) {
+    const peer = world.call();
+    peer.send(header({ to: 'MONTAGUE.lit', id: 'theirs' }));
+    const text = await peer.reads('</stream:features>');
+    const [, attributes = ''] = /<stream:stream ([^>]*)>/.exec(text)!;
+    assert.match(attributes, / from='montague.lit' to='capulet.lit' id='[\w-]{20}' version='1.0'/);
+    assert.match(attributes, /xmlns='jabber:server'/);
+    assert.match(attributes, /xmlns:db='jabber:server:dialback'/);
+    ids.add(/ id='([^']*)'/.exec(attributes)![1]!);
+    assert.match(text, /<dialback xmlns='urn:xmpp:features:dialback'><errors\/><\/dialback>/);
+    assert.doesNotMatch(text, /mechanisms|starttls/, 'there is nothing to encrypt with');
+  }
+  assert.equal(ids.size, 2);
+});
+
+test('RFC 6120 §4.9.3: a header that is wrong ends the stream, and says why', async (t) => {
+  const world = await startWorld(t);
+  const cases: [condition: string, text: string][] = [
+    ['host-unknown', header({ to: 'nobody.lit' })],
+    ['improper-addressing', header({ to: '' })],
+    ['improper-addressing', header({ to: 'romeo@montague.lit' })],
+    ['improper-addressing', header({ to: '@' })],
+    ['improper-addressing', header({ from: 'juliet@capulet.lit' })],
+    ['invalid-namespace', header({ xmlns: 'jabber:client' })],
+    ['invalid-namespace', header().replaceAll('http://etherx.jabber.org/streams', 'urn:x')],
+    ['unsupported-version', header({ version: 'one' })],
+    ['not-well-formed', '<stream:stream <'],
+    ['not-well-formed', 'GET / HTTP/1.1\r\n'],
+  ];
+  for (const [condition, text] of cases) {
+    const peer = world.call();
+    peer.send(text);
+    await endsWith(peer, condition);
+  }
+  assert.deepEqual(world.events, []);
+});
+
+test('RFC 6120 §4.7.5: a server from before XMPP 1.0 gets no features, and may use dialback', async (t) => {
+  const world = await startWorld(t);
+  const peer = world.call();
+  peer.send(header({ version: '' }));
+  await peer.reads(/<stream:stream [^>]*>/);
+  peer.send(`<db:result from='capulet.lit' to='montague.lit'>key</db:result>`);
+  await world.prepared();
+  assert.equal(peer.unread, '');
+  assert.deepEqual(world.called, ['capulet.lit']);
+});
+
+// ── A stranger ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+test('RFC 6120 §4.9.3.12: a stanza before authentication is not-authorized, and goes nowhere', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.opened();
+  peer.send(MESSAGE);
+  await endsWith(peer, 'not-authorized');
+  assert.deepEqual(world.arrived, []);
+});
+
+test('a stranger is inert: modules hear of no element and of no end, whatever it claims to be', async (t) => {
+  const world = await startWorld(t);
+  for (const event of ['s2s-in', 's2s-out'] as const) {
+    world.hook(event, () => assert.fail(`${event} for a stranger`));
+  }
+  for (let i = 0; i < 3; i++) {
+    const peer = await world.opened();
+    if (i === 0) peer.send('</stream:stream>');
+    if (i === 1) peer.drop();
+    if (i === 2) peer.send(`<db:result from='capulet.lit' to='nobody.lit'>key</db:result>${MESSAGE}`);
+    await peer.readsToEnd();
+  }
+  await settled();
+  assert.deepEqual(world.events, ['connect in', 'connect in', 'connect in']);
+  assert.deepEqual(world.called, []);
+});
+
+test('RFC 6120 §4.9.3.24: an element that nobody knows ends the stream', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.opened();
+  peer.send(`<thing xmlns='urn:x'/>`);
+  await endsWith(peer, 'unsupported-stanza-type');
+});
+
+test('a stranger has little time: for its header, for an element it has begun, for the whole negotiation', async (t) => {
+  const world = await startWorld(t);
+  const silent = world.call();
+  const half = await world.opened();
+  half.send(`<db:result from='cap`);
+  const idle = await world.opened();
+  await world.clock.advance(10_000);
+  await endsWith(silent, 'connection-timeout');
+  assert.equal(half.ended, false);
+  await world.clock.advance(50_000);
+  await endsWith(half, 'connection-timeout');
+  await endsWith(idle, 'connection-timeout');
+});
+
+test('RFC 6120 §13.12: what is too large for a stranger ends the stream, complete or not', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.opened();
+  peer.send(`<db:result from='capulet.lit' to='montague.lit'>${'k'.repeat(20_000)}`);
+  await endsWith(peer, 'policy-violation');
+  for (const [condition, garbage] of [
+    ['bad-format', Buffer.from([0xff, 0xfe, 0x00, 0x3c])],
+    ['not-well-formed', Buffer.from('<a></b>')],
+    ['restricted-xml', Buffer.from('<!-- -->')],
+  ] as const) {
+    const other = await world.opened();
+    other.send(garbage);
+    await endsWith(other, condition);
+  }
+});
+
+// ── TLS that is required, and SASL without it ──────────────────────────────────────────────────────────────────
+
+test('RFC 6120 §5.3.1: where TLS is required it is all that is offered, and nothing is accepted before', async (t) => {
+  const world = await startWorld(t, { config: 's2s_require_encryption = true' });
+  for (const [condition, text] of [
+    ['policy-violation', `<db:result from='capulet.lit' to='montague.lit'>key</db:result>`],
+    ['policy-violation', `<db:verify from='capulet.lit' to='montague.lit' id='1'>key</db:verify>`],
+    ['not-authorized', MESSAGE],
+  ] as const) {
+    const peer = world.call();
+    peer.send(header());
+    const greeting = await peer.reads('</stream:features>');
+    assert.ok(
+      greeting.endsWith(
+        `<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls></stream:features>`,
+      ),
+      greeting,
+    );
+    peer.send(text);
+    await endsWith(peer, condition);
+  }
+  assert.deepEqual(world.called, []);
+});
+
+test('RFC 6120 §5.4.2.2: STARTTLS without a certificate to show fails, and ends the stream', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.opened();
+  peer.send(`<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`);
+  await peer.reads(`<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:stream>`);
+  peer.send('</stream:stream>');
+  assert.equal(await peer.readsToEnd(), '');
+});
+
+test('XEP-0178 §3: EXTERNAL in plaintext is refused, and a few attempts are enough', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.opened();
+  const auth = (mechanism: string) =>
+    peer.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='${mechanism}'>=</auth>`);
+  auth('EXTERNAL');
+  await peer.reads(`<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><encryption-required/></failure>`);
+  auth('PLAIN');
+  await peer.reads(`<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><invalid-mechanism/></failure>`);
+  auth('EXTERNAL');
+  await peer.reads(`<encryption-required/></failure>`);
+  await endsWith(peer, 'policy-violation');
+});
+
+// ── Stanzas of a known server ──────────────────────────────────────────────────────────────────────────────────
+
+test('a stanza of a verified server arrives as it is', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.verified();
+  peer.send(
+    `<message from='juliet@capulet.lit/x' to='romeo@montague.lit' id='1'><body>O &amp; O</body></message>`,
+  );
+  await settled();
+  assertXml(
+    world.arrived[0]!,
+    `<message from='juliet@capulet.lit/x' to='romeo@montague.lit' id='1'><body>O &amp; O</body></message>`,
+  );
+});
+
+test('RFC 6120 §8.1.2.2: a stanza from anybody else is invalid-from', async (t) => {
+  const world = await startWorld(t);
+  for (const from of [
+    'evil.lit',
+    'juliet@evil.lit/x',
+    'sub.capulet.lit',
+    'montague.lit',
+    'romeo@montague.lit',
+  ]) {
+    const peer = await world.verified();
+    peer.send(`<message from='${from}' to='romeo@montague.lit'/>`);
+    await endsWith(peer, 'invalid-from');
+  }
+  assert.deepEqual(world.arrived, []);
+});
+
+test('RFC 6120 §8.1.1.2, §8.1.2.2: a stanza without `from` or without `to` is improper-addressing', async (t) => {
+  const world = await startWorld(t);
+  for (const text of [
+    `<message to='romeo@montague.lit'/>`,
+    `<message from='juliet@capulet.lit'/>`,
+    '<presence/>',
+  ]) {
+    const peer = await world.verified();
+    peer.send(text);
+    await endsWith(peer, 'improper-addressing');
+  }
+});
+
+test('RFC 6120 §8.1.1.2: a stanza for a domain that was not verified for this stream is host-unknown', async (t) => {
+  const world = await startWorld(t);
+  for (const to of ['romeo@verona.lit', 'nobody.lit', 'capulet.lit']) {
+    const peer = await world.verified();
+    peer.send(`<message from='juliet@capulet.lit' to='${to}'/>`);
+    await endsWith(peer, 'host-unknown');
+  }
+  assert.deepEqual(world.arrived, []);
+});
+
+test('one malformed address does not cost everybody else the stream', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.verified();
+  peer.send(`<message from='@capulet.lit' to='romeo@montague.lit' id='1'/>`);
+  peer.send(`<message from='juliet@capulet.lit' to='@montague.lit' id='2'/>`);
+  peer.send(`<message from='juliet@capulet.lit' to='romeo@montague.lit' id='3'/>`);
+  const back = await world.accepted();
+  const error = await back.reads('</message>');
+  assert.match(
+    error,
+    /<message type='error' id='2' from='montague.lit' to='juliet@capulet.lit'><error type='modify'><jid-malformed /,
+  );
+  assert.deepEqual(
+    world.arrived.map(({ attrs }) => attrs.id),
+    ['3'],
+  );
+});
+
+test('RFC 6120 §8.2.3: an iq of a wrong form is refused, and the stream goes on', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.verified();
+  peer.send(`<iq from='capulet.lit' to='montague.lit' type='get'><q xmlns='urn:q'/></iq>`);
+  peer.send(`<iq from='capulet.lit' to='montague.lit' type='ask' id='2'><q xmlns='urn:q'/></iq>`);
+  peer.send(`<presence from='juliet@capulet.lit' to='romeo@montague.lit' type='dancing' id='3'/>`);
+  peer.send(MESSAGE);
+  const back = await world.accepted();
+  for (const kind of ['iq', 'iq', 'presence']) {
+    assert.match(await back.reads(`</${kind}>`), /<error type='modify'><bad-request /);
+  }
+  assert.equal(world.arrived.length, 1);
+});
+
+test('a verified server may send larger stanzas than a stranger, and not larger ones than that', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.verified();
+  const message = (size: number) =>
+    `<message from='juliet@capulet.lit' to='romeo@montague.lit'><body>${'x'.repeat(size)}</body></message>`;
+  peer.send(message(200_000));
+  await settled();
+  assert.equal(world.arrived.length, 1);
+  peer.send(message(600_000));
+  await endsWith(peer, 'policy-violation');
+  assert.equal(world.events.at(-1), 'close in capulet.lit stream-error');
+});
+
+test('half a stanza and silence end the stream', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.verified();
+  peer.send('<message from=');
+  await world.clock.advance(59_000);
+  assert.equal(peer.ended, false);
+  await world.clock.advance(1_000);
+  await endsWith(peer, 'connection-timeout');
+  assert.equal(world.events.at(-1), 'close in capulet.lit timeout');
+});
+
+test('a server that sends faster than it may is read more slowly', async (t) => {
+  const world = await startWorld(t, { config: `limits = { s2s = { rate = "1 KiB/s", burst = "4 KiB" } }` });
+  const peer = await world.verified();
+  const count = 20;
+  for (let i = 0; i < count; i++) {
+    peer.send(
+      `<message from='juliet@capulet.lit' to='romeo@montague.lit'><body>${'x'.repeat(1_000)}</body></message>`,
+    );
+    await settled();
+  }
+  const atOnce = world.arrived.length;
+  assert.ok(atOnce > 0 && atOnce < 8, `${atOnce} arrived at once`);
+  await world.clock.advance(60_000);
+  assert.equal(world.arrived.length, count);
+});
+
+test('a peer that does not read what it is answered is cut off', async (t) => {
+  const world = await startWorld(t, { connection: { maxQueuedBytes: 64 * 1024 } });
+  const peer = await world.opened();
+  peer.stopReading();
+  const verify = `<db:verify from='capulet.lit' to='montague.lit' id='1'>${'k'.repeat(500)}</db:verify>`;
+  for (let i = 0; i < 20_000 && !peer.socket.destroyed; i++) {
+    peer.send(verify);
+    if (i % 50 === 0) await settled(1);
+    if (world.server.links.list().incoming.length === 0) break;
+  }
+  assert.equal(world.server.links.list().incoming.length, 0);
+});
+
+// ── Modules on the wire ────────────────────────────────────────────────────────────────────────────────────────
+
+test('a module may take, change and refuse what a verified server sends', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.verified();
+  world.hook('s2s-in', (event) => {
+    const { id } = event.element.attrs;
+    if (id === 'taken') return 'handled';
+    if (id === 'refused') throw new StanzaError('policy-violation');
+    if (id === 'broken') throw new Error('secret');
+    event.element = event.element.with({ id: `${id}+` });
+    return undefined;
+  });
+  for (const id of ['taken', 'refused', 'broken', 'changed']) {
+    peer.send(`<message from='juliet@capulet.lit' to='romeo@montague.lit' id='${id}'/>`);
+  }
+  const back = await world.accepted();
+  assert.match(await back.reads('</message>'), /id='refused'.*<policy-violation/);
+  assert.match(await back.reads('</message>'), /id='broken'.*<internal-server-error/);
+  assert.deepEqual(
+    world.arrived.map(({ attrs }) => attrs.id),
+    ['changed+'],
+  );
+  assert.equal(peer.ended, false);
+});
+
+test('a module may end the stream', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.verified();
+  world.hook('s2s-in', () => {
+    throw new StreamError('policy-violation', 'enough');
+  });
+  peer.send(MESSAGE);
+  assert.match(await peer.readsToEnd(), /<stream:error><policy-violation .*enough/);
+  assert.deepEqual(world.arrived, []);
+});

@@ -3,6 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { CommandRegistry } from './admin/commands.ts';
 import { acceptClient, type C2SContext, type C2SSession } from './c2s/index.ts';
+import { settingsForRestart } from './config/changes.ts';
 import type { Config, HostConfig } from './config/config.ts';
 import { registerCoreCommands } from './core/commands.ts';
 import type { ServerContext } from './core/context.ts';
@@ -40,6 +41,7 @@ const MAX_PER_ADDRESS = 1_000;
 
 /** One server: hosts, their modules, and the open ports. */
 export class Server implements ServerContext {
+  /** What the server was started with; what hosts have now is `host.config`. */
   readonly config: Config;
   readonly log: Logger;
   readonly clock: Clock;
@@ -131,12 +133,33 @@ export class Server implements ServerContext {
     return this.#listeners.flatMap((listener) => listener.addresses);
   }
 
-  /** Reads certificates anew; who is connected stays connected. */
-  async reload(): Promise<void> {
+  /**
+   * Reads certificates anew, and takes over what it can of a changed configuration; who is connected stays connected.
+   * What needs a restart is logged, setting by setting.
+   */
+  async reload(config: Config = this.config): Promise<void> {
     const problems = await this.certificates.reload();
     for (const { message, path } of problems)
       this.log.warn('certificate problem', { path, problem: message });
+    for (const setting of settingsForRestart(this.config, config))
+      this.log.warn('setting needs a restart', { setting });
+    this.#files.use(config.core.plugin_paths, config.packages);
+    for (const host of config.hosts) await this.#reconfigure(host);
     this.log.info('reloaded', { certificates: this.certificates.certificates.length });
+  }
+
+  /** A host that is new, or of another kind, waits for the restart. */
+  async #reconfigure(config: HostConfig): Promise<void> {
+    const { domain } = config;
+    const modules = this.#modules.get(domain);
+    if (!modules || this.router.hosts.get(domain)?.config.component !== config.component) return;
+    try {
+      const changes = await modules.reconfigure(config);
+      const isChanged = Object.values(changes).some((names: readonly string[]) => names.length > 0);
+      if (isChanged) this.log.info('modules changed', { host: domain, ...changes });
+    } catch (error) {
+      this.log.error('modules not changed', { host: domain, error });
+    }
   }
 
   async #prepare(): Promise<void> {

@@ -4,7 +4,8 @@ import { mkdir } from 'node:fs/promises';
 import { AdminSocket } from '../admin/socket.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/error.ts';
-import { createLogger, type Logger } from '../util/logger.ts';
+import { createLogger, type Logger, type RootLogger } from '../util/logger.ts';
+import { SerialQueue } from '../util/serial-queue.ts';
 import { readConfig } from './configuration.ts';
 import type { ExitCode, Terminal } from './terminal.ts';
 
@@ -16,12 +17,12 @@ const SAME_SIGNAL_MS = 500;
 interface Running {
   readonly addresses: readonly { address: string; port: number }[];
   stop(): Promise<void>;
-  reload(): Promise<void>;
+  reload(config: Config): Promise<void>;
 }
 
 interface Served {
   readonly config: Config;
-  readonly log: Logger;
+  readonly log: RootLogger;
   readonly server: Running;
   readonly admin: AdminSocket;
 }
@@ -34,19 +35,26 @@ export async function start(file: string | undefined, terminal: Terminal): Promi
   const config = await readConfig(file);
   const log = createLogger({ level: config.core.log_level });
   const ended = untilSignal(log);
-  const served = await open(config, log);
+  const opening = open(config, log);
+  const reloads = new SerialQueue();
+  // From now on, that nobody who asks for a reload while the server starts ends it.
+  const onReload = (): void =>
+    void reloads.run('', () => opening.then((open) => reload(open, file), noServer));
+  process.on('SIGHUP', onReload);
+  const served = await opening;
   terminal.stdout.write(`${readyLine(served)}\n`);
   if (config.path === undefined) terminal.stderr.write(welcome(served));
-  const onReload = (): void => void reload(served, file);
-  process.on('SIGHUP', onReload);
   const failed = await ended;
   process.off('SIGHUP', onReload);
   const orderly = await close(served);
   return orderly && !failed ? 0 : 1;
 }
 
+/** Why there is none has been said. */
+function noServer(): void {}
+
 /** The admin socket comes first: it tells when another server uses the data directory. */
-async function open(config: Config, log: Logger): Promise<Served> {
+async function open(config: Config, log: RootLogger): Promise<Served> {
   const { Server } = await import('../server.ts');
   await mkdir(config.core.data_path, { recursive: true, mode: 0o700 });
   const server = new Server({ config, log });
@@ -109,8 +117,9 @@ async function close({ log, server, admin }: Served): Promise<boolean> {
 /** A configuration with mistakes changes nothing: the server goes on with the old one. */
 async function reload({ log, server }: Served, file: string | undefined): Promise<void> {
   try {
-    await readConfig(file);
-    await server.reload();
+    const config = await readConfig(file);
+    log.setLevel(config.core.log_level);
+    await server.reload(config);
   } catch (error) {
     if (!(error instanceof ConfigError)) log.error('reload failed', { error });
     else for (const problem of error.problems) log.error('configuration not reloaded', { ...problem });

@@ -14,7 +14,8 @@ import { SessionTable } from './sessions.ts';
 export class LocalHost implements Host {
   readonly domain: string;
   readonly kind: 'local' | 'component';
-  readonly config: HostConfig;
+  /** Replaced when the configuration is reloaded: read it when it is needed. */
+  config: HostConfig;
   readonly log: Logger;
   readonly hooks: Hooks;
   readonly sessions = new SessionTable();

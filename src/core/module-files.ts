@@ -24,13 +24,17 @@ interface Folder {
 
 /** Every module by name. A package wins over a folder, a later folder over one before: a site may replace a module. */
 export class ModuleFiles {
-  readonly #folders: readonly Folder[];
-  readonly #packages: ReadonlyMap<string, string>;
+  #folders: readonly Folder[] = [];
+  #packages: ReadonlyMap<string, string> = new Map();
   /** Of modules that have been read more than once. */
   readonly #versions = new Map<string, string>();
 
-  /** `packages`: the URL of the file, by the module's name. */
   constructor(pluginPaths: readonly string[] = [], packages: ReadonlyMap<string, string> = new Map()) {
+    this.use(pluginPaths, packages);
+  }
+
+  /** From now on modules are looked for there. `packages`: the URL of the file, by the module's name. */
+  use(pluginPaths: readonly string[], packages: ReadonlyMap<string, string>): void {
     const plugins = pluginPaths.map((path) => ({ path: resolve(path), extensions: PLUGIN_EXTENSIONS }));
     this.#folders = [{ path: OWN_MODULES, extensions: [EXTENSION] }, ...plugins];
     this.#packages = packages;

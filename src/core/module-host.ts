@@ -1,13 +1,23 @@
 // Loads, unloads and reloads the modules of one host, in the order of their dependencies.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { CommandRegistry } from '../admin/commands.ts';
 import type { ModuleDefinition } from '../api/module.ts';
+import type { HostConfig } from '../config/config.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
 import type { ServerContext } from './context.ts';
 import { ModuleError } from './errors.ts';
 import type { LocalHost } from './host.ts';
 import type { ModuleFiles } from './module-files.ts';
 import { ModuleInstance, type ModuleSurroundings } from './module-instance.ts';
+import { checkScope, circularError, fits, inOrder } from './module-order.ts';
+
+/** What another configuration has changed, by the names of modules. */
+export interface ModuleChanges {
+  readonly loaded: readonly string[];
+  readonly unloaded: readonly string[];
+  readonly reloaded: readonly string[];
+}
 
 export class ModuleHost {
   readonly #host: LocalHost;
@@ -59,6 +69,15 @@ export class ModuleHost {
   }
 
   /**
+   * Makes the host that of another configuration. What that does not list is unloaded, what it adds is loaded, and what
+   * it gives other options is loaded again, with its dependants. A module that fails to load is logged and stays away.
+   * @throws ModuleError when the list as a whole cannot be loaded; then nothing has changed.
+   */
+  reconfigure(config: HostConfig): Promise<ModuleChanges> {
+    return this.#changes.run('', () => this.#reconfigure(config));
+  }
+
+  /**
    * Whether a module is made for this kind of host.
    * @throws ModuleError MODULE_NOT_FOUND
    */
@@ -90,6 +109,31 @@ export class ModuleHost {
     return done;
   }
 
+  async #reconfigure(config: HostConfig): Promise<ModuleChanges> {
+    const source = { import: (name: string) => this.#files.import(name), has: () => false };
+    const wanted = await inOrder(config.modules, this.#host, source);
+    const names = new Set(wanted.map(({ name }) => name));
+    const before = [...this.#loaded.keys()];
+    const unloaded = before.filter((name) => !names.has(name));
+    const changed = before.filter((name) => names.has(name) && this.#isChangedBy(name, config));
+    const reloaded = before.filter((name) => names.has(name) && this.#reloadsWith(name, changed));
+    await this.#stopAll(before.filter((name) => unloaded.includes(name) || reloaded.includes(name)));
+    for (const name of unloaded) this.#around.kept.delete(name);
+    this.#host.config = config;
+    await this.#startAll(wanted.filter(({ name }) => !this.#loaded.has(name)));
+    const loaded = [...this.#loaded.keys()].filter((name) => !before.includes(name));
+    return { loaded, unloaded, reloaded };
+  }
+
+  #isChangedBy(name: string, config: HostConfig): boolean {
+    const { options = {} } = this.#instance(name).definition;
+    return !isDeepStrictEqual(this.#host.config.get(options), config.get(options));
+  }
+
+  #reloadsWith(name: string, changed: readonly string[]): boolean {
+    return changed.some((other) => other === name || this.#dependants(other).includes(name));
+  }
+
   async #unload(name: string): Promise<void> {
     this.#instance(name);
     const users = this.#dependants(name);
@@ -107,7 +151,7 @@ export class ModuleHost {
   async #reload(name: string): Promise<void> {
     const old = this.#instance(name).definition;
     const fresh = await this.#files.import(name, true);
-    this.#checkScope(fresh);
+    checkScope(fresh, this.#host);
     const added = await this.#load(fresh.depends ?? [], false, name);
     const users = this.#dependants(name).map((user) => this.#instance(user).definition);
     const circular = [fresh, ...users].find((user) => fresh.depends?.includes(user.name));
@@ -117,7 +161,7 @@ export class ModuleHost {
     }
     await this.#stopAll([name, ...users.map((user) => user.name)]);
     const failure = await this.#replace(old, fresh);
-    await this.#startAgain(users);
+    await this.#startAll(users);
     if (failure === undefined) return;
     await this.#stopAll(added);
     throw failure.error;
@@ -129,21 +173,21 @@ export class ModuleHost {
       await this.#start(fresh);
       return undefined;
     } catch (error) {
-      await this.#startAgain([old]);
+      await this.#startAll([old]);
       return { error };
     }
   }
 
   /** What does not load any more stays away, with what needs it; the rest is not to suffer for it. */
-  async #startAgain(definitions: readonly ModuleDefinition[]): Promise<void> {
+  async #startAll(definitions: readonly ModuleDefinition[]): Promise<void> {
     for (const definition of definitions) {
       const { name, depends = [] } = definition;
       const missing = depends.filter((needed) => !this.#loaded.has(needed));
       try {
         if (missing.length === 0) await this.#start(definition);
-        else this.#host.log.error('module not loaded again', { module: name, missing });
+        else this.#host.log.error('module not loaded', { module: name, missing });
       } catch (error) {
-        this.#host.log.error('module not loaded again', { module: name, error });
+        this.#host.log.error('module not loaded', { module: name, error });
       }
     }
   }
@@ -156,6 +200,7 @@ export class ModuleHost {
     } catch (cause) {
       await instance?.unload();
       if (cause instanceof ModuleError) throw cause;
+      this.#host.log.error('module failed to load', { module: definition.name, error: cause });
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new ModuleError(
         'MODULE_LOAD_FAILED',
@@ -201,56 +246,11 @@ export class ModuleHost {
   }
 
   /** What has to be loaded, dependencies first; what is loaded already is left out. */
-  async #order(
-    names: readonly string[],
-    fresh: boolean,
-    neededBy: string | undefined,
-  ): Promise<ModuleDefinition[]> {
-    const order = new Map<string, ModuleDefinition>();
-    const visit = async (name: string, path: readonly string[]): Promise<void> => {
-      if (order.has(name) || this.#loaded.has(name)) return;
-      if (path.includes(name)) throw circularError([...path.slice(path.indexOf(name)), name]);
-      const definition = await this.#import(name, path.at(-1), fresh);
-      this.#checkScope(definition);
-      for (const needed of definition.depends ?? []) await visit(needed, [...path, name]);
-      order.set(name, definition);
+  #order(names: readonly string[], fresh: boolean, neededBy?: string): Promise<ModuleDefinition[]> {
+    const source = {
+      import: (name: string, isNeeded: boolean) => this.#files.import(name, fresh && !isNeeded),
+      has: (name: string) => this.#loaded.has(name),
     };
-    for (const name of names) await visit(name, neededBy === undefined ? [] : [neededBy]);
-    return [...order.values()];
+    return inOrder(names, this.#host, source, neededBy);
   }
-
-  async #import(name: string, neededBy: string | undefined, fresh: boolean): Promise<ModuleDefinition> {
-    try {
-      return await this.#files.import(name, fresh && neededBy === undefined);
-    } catch (error) {
-      if (neededBy === undefined || !(error instanceof ModuleError) || error.code !== 'MODULE_NOT_FOUND')
-        throw error;
-      throw new ModuleError(
-        'MODULE_DEPENDENCY_MISSING',
-        neededBy,
-        `Module "${neededBy}" needs the module "${name}", which does not exist`,
-      );
-    }
-  }
-
-  #checkScope(definition: ModuleDefinition): void {
-    if (fits(definition, this.#host)) return;
-    const { name, scope } = definition;
-    const place = scope === 'component' ? 'components' : 'hosts with users';
-    throw new ModuleError(
-      'MODULE_WRONG_SCOPE',
-      name,
-      `Module "${name}" is for ${place}; ${this.#host.domain} is none`,
-    );
-  }
-}
-
-function circularError(circle: readonly string[]): ModuleError {
-  const path = circle.join(' → ');
-  const message = `Modules depend on each other in a circle: ${path}`;
-  return new ModuleError('MODULE_DEPENDENCY_CIRCULAR', circle[0]!, message);
-}
-
-function fits({ scope = 'local' }: ModuleDefinition, host: LocalHost): boolean {
-  return scope === 'host' || scope === host.kind;
 }

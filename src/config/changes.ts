@@ -1,0 +1,31 @@
+// What of a changed configuration a running server cannot take over.
+
+import { isDeepStrictEqual } from 'node:util';
+import type { Config } from './config.ts';
+import { SERVER_OPTIONS } from './core-options.ts';
+
+/** Options of the whole server that count from the moment of a reload; those of hosts all do. */
+const LIVE: ReadonlySet<string> = new Set(['log_level', 'plugin_paths']);
+
+/** The settings, as in the file, that differ from those that the server was started with and need a restart. */
+export function settingsForRestart(started: Config, next: Config): readonly string[] {
+  const keys = Object.keys(SERVER_OPTIONS) as (keyof typeof SERVER_OPTIONS)[];
+  const changed = keys.filter(
+    (key) => !LIVE.has(key) && !isDeepStrictEqual(started.core[key], next.core[key]),
+  );
+  return [...changed, ...changedHosts(started, next)];
+}
+
+/** Hosts that came or went, or are of another kind. */
+function changedHosts(started: Config, next: Config): readonly string[] {
+  const [before, after] = [started, next].map(
+    ({ hosts }) => new Map(hosts.map((host) => [host.domain, host])),
+  );
+  const domains = new Set([...before!.keys(), ...after!.keys()]);
+  return [...domains].flatMap((domain) => {
+    const [old, host] = [before!.get(domain), after!.get(domain)];
+    if (!old || !host) return [`hosts."${domain}"`];
+    if (old.component !== host.component) return [`hosts."${domain}".component`];
+    return old.componentSecret === host.componentSecret ? [] : [`hosts."${domain}".component_secret`];
+  });
+}

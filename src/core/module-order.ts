@@ -1,0 +1,79 @@
+// In which order modules load: what they depend on first; and what keeps a list of them from loading at all.
+
+import type { ModuleDefinition } from '../api/module.ts';
+import { ModuleError } from './errors.ts';
+
+/** The host that modules are to run on. */
+export interface ModulePlace {
+  readonly domain: string;
+  readonly kind: 'local' | 'component';
+}
+
+export interface ModuleSource {
+  /** @throws ModuleError */
+  import(name: string, isNeeded: boolean): Promise<ModuleDefinition>;
+  /** Whether it is there already, and to be left out. */
+  has(name: string): boolean;
+}
+
+/**
+ * What has to be loaded, dependencies first. `neededBy` is the module that needs all of `names`.
+ * @throws ModuleError MODULE_DEPENDENCY_MISSING, MODULE_DEPENDENCY_CIRCULAR, MODULE_WRONG_SCOPE, or of the source.
+ */
+export async function inOrder(
+  names: readonly string[],
+  place: ModulePlace,
+  source: ModuleSource,
+  neededBy?: string,
+): Promise<ModuleDefinition[]> {
+  const order = new Map<string, ModuleDefinition>();
+  const visit = async (name: string, path: readonly string[]): Promise<void> => {
+    if (order.has(name) || source.has(name)) return;
+    if (path.includes(name)) throw circularError([...path.slice(path.indexOf(name)), name]);
+    const definition = await find(source, name, path.at(-1));
+    checkScope(definition, place, path.at(-1));
+    for (const needed of definition.depends ?? []) await visit(needed, [...path, name]);
+    order.set(name, definition);
+  };
+  for (const name of names) await visit(name, neededBy === undefined ? [] : [neededBy]);
+  return [...order.values()];
+}
+
+async function find(
+  source: ModuleSource,
+  name: string,
+  neededBy: string | undefined,
+): Promise<ModuleDefinition> {
+  try {
+    return await source.import(name, neededBy !== undefined);
+  } catch (error) {
+    if (neededBy === undefined || !(error instanceof ModuleError) || error.code !== 'MODULE_NOT_FOUND')
+      throw error;
+    throw new ModuleError(
+      'MODULE_DEPENDENCY_MISSING',
+      neededBy,
+      `Module "${neededBy}" needs the module "${name}", which does not exist`,
+    );
+  }
+}
+
+/** @throws ModuleError MODULE_WRONG_SCOPE */
+export function checkScope(definition: ModuleDefinition, place: ModulePlace, neededBy?: string): void {
+  if (fits(definition, place)) return;
+  const { name, scope } = definition;
+  const kind = scope === 'component' ? 'components' : 'hosts with users';
+  const why = neededBy === undefined ? '' : `, and "${neededBy}" needs it`;
+  const message = `Module "${name}" is for ${kind}; ${place.domain} is none${why}`;
+  throw new ModuleError('MODULE_WRONG_SCOPE', name, message);
+}
+
+/** Whether a module is made for this kind of host. */
+export function fits({ scope = 'local' }: ModuleDefinition, { kind }: ModulePlace): boolean {
+  return scope === 'host' || scope === kind;
+}
+
+export function circularError(circle: readonly string[]): ModuleError {
+  const path = circle.join(' → ');
+  const message = `Modules depend on each other in a circle: ${path}`;
+  return new ModuleError('MODULE_DEPENDENCY_CIRCULAR', circle[0]!, message);
+}

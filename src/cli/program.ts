@@ -154,11 +154,14 @@ function explain(error: unknown, { stderr }: Terminal): ExitCode {
     if (error instanceof CliError) return error.exitCode;
     return error.code === 'usage' ? 2 : 1;
   }
-  const isKnown = error instanceof Error && KNOWN_ERRORS.has(error.name);
-  const text =
-    error instanceof Error ? (isKnown ? error.message : (error.stack ?? error.message)) : String(error);
-  stderr.write(`enjamb: ${text}\n`);
+  stderr.write(`enjamb: ${error instanceof Error ? textOf(error) : String(error)}\n`);
   return 1;
+}
+
+function textOf(error: Error & { code?: unknown; condition?: unknown }): string {
+  if (!KNOWN_ERRORS.has(error.name)) return error.stack ?? error.message;
+  const word = error.code ?? error.condition;
+  return typeof word === 'string' ? `${error.message}\n(${word}: see docs/errors.md)` : error.message;
 }
 
 /** Errors whose message is a sentence for the administrator. */

@@ -6,6 +6,7 @@ import { ConfigError, type ConfigProblem } from '../../config/error.ts';
 import { ModuleFiles } from '../../core/module-files.ts';
 import { knownOptions, readConfig } from '../configuration.ts';
 import type { Finding } from './finding.ts';
+import { brokenModules, unwillinglyLoaded } from './modules.ts';
 
 /** The configuration, if it can be used, and what is to be said about it. */
 export async function checkConfig(
@@ -13,7 +14,10 @@ export async function checkConfig(
 ): Promise<{ config: Config | undefined; findings: readonly Finding[] }> {
   try {
     const config = await readConfig(file);
-    return { config, findings: [summary(config), ...(await doubts(config))] };
+    const files = new ModuleFiles(config.core.plugin_paths, config.packages);
+    const broken = await brokenModules(config, files);
+    if (broken.length > 0) return { config: undefined, findings: broken };
+    return { config, findings: [summary(config), ...(await doubts(config, files))] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { config: undefined, findings: error.problems.map((problem) => mistake(problem, error.file)) };
@@ -28,9 +32,10 @@ function summary(config: Config): Finding {
   return { check: 'config', severity: 'ok', message: `${source} can be used; hosts: ${hosts}` };
 }
 
-async function doubts(config: Config): Promise<readonly Finding[]> {
-  const known = await knownOptions(new ModuleFiles(config.core.plugin_paths, config.packages));
-  return adviceOn(config, known).map(({ subject, message, todo }) => ({
+async function doubts(config: Config, files: ModuleFiles): Promise<readonly Finding[]> {
+  const known = await knownOptions(files);
+  const advice = [...adviceOn(config, known), ...(await unwillinglyLoaded(config, files))];
+  return advice.map(({ subject, message, todo }) => ({
     check: 'config',
     severity: 'warning',
     message: `${subject}: ${message}`,

@@ -7,7 +7,7 @@ import { homeLogin, PASSWORD, world } from './support/world.ts';
 
 const LIMIT = { timeout: 60_000 };
 const MECHANISMS = ['SCRAM-SHA-1', 'SCRAM-SHA-256', 'PLAIN'];
-const DIRECT_TLS = { port: ENJAMB.c2sDirectTls, directTls: true };
+const DIRECT_TLS = { port: ENJAMB.c2sDirectTls, tls: 'direct' } as const;
 
 test(
   'RFC 6120 §5, §6: slixmpp logs in by SCRAM and PLAIN, over STARTTLS and direct TLS',
@@ -35,9 +35,41 @@ test(
         await romeo.logout();
       });
     }
+    await t.test('left to its own choice', async (t) => {
+      const romeo = await client('own-choice');
+      const { mechanism: _, ...login } = homeLogin('romeo');
+      const session = await romeo.login(login);
+      assert.match(session.mechanism, /^SCRAM-/);
+      await romeo.logout();
+      t.diagnostic(session.mechanism);
+    });
     await enjamb.stop();
   },
 );
+
+test('without encryption a client logs in only where the administrator allows it', LIMIT, async (t) => {
+  await t.test('by default it is offered no mechanism (RFC 6120 §13.8.3)', async (t) => {
+    const { enjamb, client } = await world(t, { prosody: false });
+    const romeo = await client('plaintext');
+    romeo.beginLogin({ ...homeLogin('romeo'), tls: 'none' });
+    const { xml } = await romeo.report('stream_features');
+    assert.match(String(xml), /<starttls [^>]*><required ?\/><\/starttls>/);
+    assert.doesNotMatch(String(xml), /mechanism/);
+    await enjamb.stop();
+  });
+  await t.test('where it is allowed, by any', async (t) => {
+    const config = ['c2s_require_encryption = false', 'allow_unencrypted_plain_auth = true'];
+    const { enjamb, client } = await world(t, { prosody: false, config });
+    await enjamb.addUser(`romeo@${HOME}`, PASSWORD);
+    for (const mechanism of MECHANISMS) {
+      const romeo = await client(`plaintext-${mechanism}`);
+      const session = await romeo.login({ ...homeLogin('romeo'), tls: 'none', mechanism });
+      assert.deepEqual([session.encryption, session.mechanism], [null, mechanism]);
+      await romeo.logout();
+    }
+    await enjamb.stop();
+  });
+});
 
 test('RFC 6120 §6.5: a wrong password and an unknown user are refused alike', LIMIT, async (t) => {
   const { enjamb, client } = await world(t, { prosody: false });

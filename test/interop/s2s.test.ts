@@ -32,6 +32,34 @@ test(
   },
 );
 
+test('XEP-0220: messages go both ways by dialback alone where neither side demands TLS', LIMIT, async (t) => {
+  const { enjamb } = await conversation(t, { encryption: false });
+  const links = await enjamb.list('s2s', 'list', AWAY);
+  assert.deepEqual(links.map(({ direction, secure }) => [direction, secure]).sort(), [
+    ['in', false],
+    ['out', false],
+  ]);
+  await enjamb.stop();
+});
+
+test(
+  'RFC 6120 §13.7.2: nothing passes where valid certificates are demanded and not shown',
+  LIMIT,
+  async (t) => {
+    const created = await world(t, { secureAuth: true, caTrusted: false });
+    const romeo = await created.homeUser('romeo');
+    const juliet = await created.awayUser('juliet');
+    const outward = await romeo.ping(AWAY);
+    assert.deepEqual(
+      { event: outward.event, condition: outward.condition, type: outward.type },
+      { event: 'ping_failed', condition: 'remote-server-timeout', type: 'wait' },
+    );
+    assert.equal((await juliet.ping(HOME)).event, 'ping_failed');
+    assert.deepEqual(await created.prosody.wire(), []);
+    await created.enjamb.stop();
+  },
+);
+
 /** Romeo of enjamb and Juliet of Prosody greet each other, each with a link that the own server opens. */
 async function conversation(t: Parameters<typeof world>[0], options: WorldOptions): Promise<World> {
   const created = await world(t, options);

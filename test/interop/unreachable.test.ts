@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ROOMS } from './support/addresses.ts';
 import type { LineState } from './support/line.ts';
-import { answeredSelfPing, CONFIG, DELAY_MS, GIVE_UP_MS, hears, selfPings } from './support/room.ts';
+import { answeredSelfPing, asText, CONFIG, DELAY_MS, GIVE_UP_MS, hears, selfPings } from './support/room.ts';
 import { until, untilTime } from './support/waiting.ts';
 import { world } from './support/world.ts';
 
@@ -50,7 +50,7 @@ for (const { what, state } of OUTAGES) {
       });
       assert.equal(answer.element.attrs.type, 'result');
       await untilTime(lostAt + GIVE_UP_MS + DELAY_MS);
-      assert.deepEqual(romeo.stanzas.slice(since).map(String), []);
+      assert.deepEqual(asText(romeo.stanzas.slice(since)), []);
       await hears(romeo, juliet, ROOM);
       await hears(juliet, romeo, ROOM);
       assert.equal(romeo.stanzas.length, since + 2);

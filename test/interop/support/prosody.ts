@@ -24,6 +24,8 @@ export interface ProsodyOptions {
   readonly dns: string;
   /** Demand valid certificates of other servers. */
   readonly secureAuth?: boolean;
+  /** False: other servers are offered no TLS, and not asked for it. Default true. */
+  readonly encryption?: boolean;
 }
 
 /** A stanza that Prosody got from or sent to another server. */
@@ -156,7 +158,7 @@ function accepts(port: number): Promise<boolean> {
 }
 
 function configuration(options: ProsodyOptions, wireFile: string): string {
-  const { folder, certificates, caPath, dns, secureAuth = false } = options;
+  const { folder, certificates, caPath, dns, secureAuth = false, encryption = true } = options;
   const text = (value: string): string => JSON.stringify(value);
   return `
 run_as_root = true -- a bare container has no other user
@@ -181,7 +183,8 @@ unbound = {
 }
 ${caPath === undefined ? '' : `ssl = { cafile = ${text(caPath)} }`}
 c2s_require_encryption = true
-s2s_require_encryption = true
+s2s_require_encryption = ${encryption}
+s2s_allow_encryption = ${encryption}
 s2s_secure_auth = ${secureAuth}
 
 VirtualHost ${text(AWAY)}

@@ -75,9 +75,13 @@ export async function hears(listener: SlixmppClient, speaker: SlixmppClient, roo
   }
 }
 
+export function asText(stanzas: readonly ReceivedStanza[]): string[] {
+  return stanzas.map(({ element }) => element.toString());
+}
+
 /** What a client got, without what was said in the room. */
 export function besidesTalk(stanzas: readonly ReceivedStanza[]): string[] {
-  return stanzas.filter(({ element }) => !element.is('message')).map(({ element }) => element.toString());
+  return asText(stanzas.filter(({ element }) => !element.is('message')));
 }
 
 /** @throws AssertionError unless the moment is from `earliest` to `latest` (ms since 1970). */

@@ -21,7 +21,8 @@ export interface Login {
   readonly port: number;
   /** The only one that may be used. Default: the client's own choice. */
   readonly mechanism?: string;
-  readonly directTls?: boolean;
+  /** Default "starttls", without which the client does not go on. */
+  readonly tls?: 'starttls' | 'direct' | 'none';
 }
 
 export interface Report {
@@ -78,8 +79,8 @@ export class SlixmppClient {
   }
 
   /** Does not wait for the outcome: a report "session", "failed_auth", "untrusted" … */
-  beginLogin({ directTls, ...login }: Login): void {
-    this.#do('login', { ...login, ca: this.#caPath, ...(directTls ? { direct_tls: true } : {}) });
+  beginLogin(login: Login): void {
+    this.#do('login', { ...login, ca: this.#caPath });
   }
 
   /** @throws AssertionError when it is refused. */

@@ -48,6 +48,8 @@ class Client(slixmpp.ClientXMPP):
         """Everything that arrives, before slixmpp itself looks at it."""
         if stanza.name in STANZAS:
             report('stanza', xml=tostring(stanza.xml, xmlns=self.default_ns, top_level=False))
+        elif stanza.name == 'features':
+            report('stream_features', xml=tostring(stanza.xml, xmlns=self.default_ns, top_level=False))
         return stanza
 
     async def on_session_start(self, _):
@@ -77,9 +79,10 @@ class Driver:
     def __init__(self):
         self.client = None
 
-    async def login(self, jid, password, ca, host, port, mechanism=None, direct_tls=False):
+    async def login(self, jid, password, ca, host, port, mechanism=None, tls='starttls'):
         self.client = Client(jid, password, ca, mechanism)
-        self.client.connect((host, port), use_ssl=direct_tls, disable_starttls=direct_tls)
+        self.client['feature_mechanisms'].unencrypted_plain = tls == 'none'
+        self.client.connect((host, port), use_ssl=tls == 'direct', disable_starttls=tls != 'starttls')
 
     async def join(self, room, nick):
         try:

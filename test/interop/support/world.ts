@@ -19,6 +19,8 @@ export interface WorldOptions {
   readonly prosody?: boolean;
   /** Both sides demand valid certificates. Default false. */
   readonly secureAuth?: boolean;
+  /** False: Prosody does not know TLS between servers, and enjamb does not demand it. Default true. */
+  readonly encryption?: boolean;
   /** Both sides trust the authority that signed all certificates. Default true. */
   readonly caTrusted?: boolean;
   /** Lines of TOML for the top of enjamb's configuration. */
@@ -61,8 +63,13 @@ export async function world(t: TestContext, options: WorldOptions = {}): Promise
           ...common,
           folder: join(folder, 'prosody'),
           secureAuth: options.secureAuth === true,
+          encryption: options.encryption !== false,
         });
-  const config = [`s2s_secure_auth = ${options.secureAuth === true}`, ...(options.config ?? [])];
+  const config = [
+    `s2s_secure_auth = ${options.secureAuth === true}`,
+    `s2s_require_encryption = ${options.encryption !== false}`,
+    ...(options.config ?? []),
+  ];
   const enjamb = await Enjamb.start(t, { ...common, folder: join(folder, 'enjamb'), config });
   const client = (name: string) => SlixmppClient.start(t, { folder, caPath, name });
   return {

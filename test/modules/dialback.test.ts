@@ -1,0 +1,322 @@
+// XEP-0220, as the server that is called, as the one that calls, and as the one that is asked.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { keyFor } from '../../modules/dialback/key.ts';
+import { header, refused, startWorld, type World } from '../src/s2s/harness.ts';
+import { type RawPeer, settled } from '../support/duplex.ts';
+
+const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
+const CLAIM = `<db:result from='capulet.lit' to='montague.lit'>key</db:result>`;
+const MESSAGE = `<message from='juliet@capulet.lit' to='romeo@montague.lit'/>`;
+
+/** The stream of a stranger, and what it has been told of its claim; nothing else may come. */
+async function answerTo(peer: RawPeer): Promise<string> {
+  const text = await peer.reads(/<db:result [^>]*\/>|<\/db:result>/);
+  const error = new RegExp(`<error type='\\w+'><([\\w-]+) xmlns='${STANZAS}'`).exec(text)?.[1];
+  assert.match(text, /^<db:result from='[\w.]+' to='[\w.]+' type='\w+'/);
+  const [, from, to, type] = /from='([\w.]+)' to='([\w.]+)' type='(\w+)'/.exec(text)!;
+  return [from, to, type, error].filter((word) => word !== undefined).join(' ');
+}
+
+/** A stranger has claimed to be capulet.lit, and capulet.lit has been asked. */
+async function verifying(world: World): Promise<{ peer: RawPeer; authority: RawPeer; id: string }> {
+  const peer = world.call();
+  peer.send(header());
+  const greeting = await peer.reads('</stream:features>');
+  peer.send(CLAIM);
+  const authority = await world.prepared();
+  const asked = await authority.reads('</db:verify>');
+  const id = / id='([\w-]{20})'/.exec(greeting)![1]!;
+  assert.equal(asked, `<db:verify from='montague.lit' to='capulet.lit' id='${id}'>key</db:verify>`);
+  return { peer, authority, id };
+}
+
+function verdict(id: string, type: string, from = 'capulet.lit', to = 'montague.lit'): string {
+  return `<db:verify from='${from}' to='${to}' id='${id}' type='${type}'/>`;
+}
+
+// ── Somebody claims to be capulet.lit ──────────────────────────────────────────────────────────────────────────
+
+test('XEP-0220 §2.2.1: a claim that the authoritative server confirms is accepted, and stanzas follow', async (t) => {
+  const world = await startWorld(t);
+  const { peer, authority, id } = await verifying(world);
+  authority.send(verdict(id, 'valid'));
+  assert.equal(await answerTo(peer), 'montague.lit capulet.lit valid');
+  peer.send(MESSAGE);
+  await settled();
+  assert.equal(world.arrived.length, 1);
+  assert.deepEqual(world.events, ['connect in', 'connect out', 'open in capulet.lit']);
+});
+
+test('XEP-0220 §2.2.1: a claim that it denies is invalid, and ends the stream', async (t) => {
+  const world = await startWorld(t);
+  const { peer, authority, id } = await verifying(world);
+  authority.send(verdict(id, 'invalid'));
+  assert.equal(await answerTo(peer), 'montague.lit capulet.lit invalid');
+  assert.match(await peer.readsToEnd(), /<not-authorized /);
+  assert.deepEqual(world.events, ['connect in', 'connect out']);
+});
+
+test('XEP-0220 §2.4.2: an authoritative server that answers with an error, or cannot be reached, ends no stream', async (t) => {
+  const world = await startWorld(t);
+  const { peer, authority, id } = await verifying(world);
+  authority.send(verdict(id, 'error'));
+  assert.equal(await answerTo(peer), 'montague.lit capulet.lit error remote-server-not-found');
+  authority.drop();
+  await settled();
+  world.answer = refused;
+  peer.send(CLAIM);
+  assert.equal(await answerTo(peer), 'montague.lit capulet.lit error remote-server-not-found');
+  assert.equal(peer.ended, false);
+});
+
+test('XEP-0220 §2.1.1: an authoritative server that does not answer in time is an error', async (t) => {
+  const world = await startWorld(t);
+  const { peer, authority, id } = await verifying(world);
+  await world.clock.advance(30_000);
+  assert.equal(await answerTo(peer), 'montague.lit capulet.lit error remote-server-timeout');
+  authority.send(verdict(id, 'valid'));
+  peer.send(MESSAGE);
+  assert.match(await peer.readsToEnd(), /<not-authorized /, 'a late answer counts for nothing');
+});
+
+test('XEP-0220 §3.1: a verdict counts only from the stream on which it was asked for', async (t) => {
+  const world = await startWorld(t);
+  const { peer, authority, id } = await verifying(world);
+  const forger = await world.opened({ from: 'evil.lit' });
+  forger.send(verdict(id, 'valid'));
+  peer.send(verdict(id, 'valid'));
+  await settled();
+  assert.equal(peer.unread, '');
+  const known = await world.verified('evil.lit');
+  known.send(verdict(id, 'valid'));
+  await settled();
+  assert.equal(peer.unread, '');
+  authority.send(verdict(id, 'valid'));
+  assert.equal(await answerTo(peer), 'montague.lit capulet.lit valid');
+});
+
+test('XEP-0220 §2.1.2: a verdict counts only for the domains and the stream that were asked about', async (t) => {
+  const world = await startWorld(t);
+  const { peer, authority, id } = await verifying(world);
+  for (const wrong of [
+    verdict(`${id}x`, 'valid'),
+    verdict(id, 'valid', 'evil.lit'),
+    verdict(id, 'valid', 'capulet.lit', 'verona.lit'),
+    `<db:verify from='capulet.lit' to='montague.lit' type='valid'/>`,
+  ]) {
+    authority.send(wrong);
+  }
+  await settled();
+  assert.equal(peer.unread, '');
+  authority.send(verdict(id, 'valid'));
+  assert.equal(await answerTo(peer), 'montague.lit capulet.lit valid');
+  authority.send(verdict(id, 'valid'));
+  await settled();
+  assert.equal(peer.unread, '', 'once');
+});
+
+test('the key belongs to one stream: another stream of the same peer is verified by its own', async (t) => {
+  const world = await startWorld(t);
+  const { peer, authority, id } = await verifying(world);
+  const other = await world.opened();
+  other.send(CLAIM);
+  const asked = await authority.reads('</db:verify>');
+  assert.doesNotMatch(asked, new RegExp(id));
+  authority.send(verdict(id, 'valid'));
+  assert.equal(await answerTo(peer), 'montague.lit capulet.lit valid');
+  await settled();
+  assert.equal(other.unread, '');
+});
+
+test('XEP-0220 §2.2.1: a claim for a domain that this stream is not for is an error, and nobody is called', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.opened();
+  for (const to of ['nobody.lit', 'verona.lit']) {
+    peer.send(`<db:result from='capulet.lit' to='${to}'>key</db:result>`);
+    assert.equal(await answerTo(peer), `${to} capulet.lit error item-not-found`);
+  }
+  assert.deepEqual(world.called, []);
+});
+
+test('XEP-0220 §2.4.2: a claim that the policy would refuse all the same makes us call nobody', async (t) => {
+  const world = await startWorld(t, { config: 's2s_secure_auth = true\ns2s_insecure_domains = ["old.lit"]' });
+  const peer = await world.opened();
+  peer.send(CLAIM);
+  assert.equal(await answerTo(peer), 'montague.lit capulet.lit error not-authorized');
+  assert.deepEqual(world.called, []);
+  const old = await world.verified('old.lit');
+  old.send(`<message from='ann@old.lit' to='romeo@montague.lit'/>`);
+  await settled();
+  assert.equal(world.arrived.length, 1);
+});
+
+test('a claim without addresses, or with others than domains, ends the stream', async (t) => {
+  const world = await startWorld(t);
+  for (const attributes of [
+    '',
+    `from='capulet.lit'`,
+    `from='juliet@capulet.lit' to='montague.lit'`,
+    `from='@' to='@'`,
+  ]) {
+    for (const name of ['result', 'verify']) {
+      const peer = await world.opened();
+      peer.send(`<db:${name} ${attributes}>key</db:${name}>`);
+      assert.match(await peer.readsToEnd(), /<improper-addressing /);
+    }
+  }
+});
+
+test('one stream cannot make us call many servers at once, nor one server twice', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.opened();
+  const claim = (from: string) => peer.send(`<db:result from='${from}' to='montague.lit'>key</db:result>`);
+  for (let i = 0; i < 20; i++) claim(`victim${i}.lit`);
+  for (let i = 8; i < 20; i++) {
+    assert.equal(await answerTo(peer), `montague.lit victim${i}.lit error resource-constraint`);
+  }
+  claim('victim0.lit');
+  assert.equal(await answerTo(peer), 'montague.lit victim0.lit error resource-constraint');
+  assert.equal(world.called.length, 8);
+  peer.send(`<db:result from='long.lit' to='montague.lit'>${'k'.repeat(2_000)}</db:result>`);
+  assert.equal(await answerTo(peer), 'montague.lit long.lit error policy-violation');
+  await world.clock.advance(30_000);
+  for (let i = 0; i < 8; i++) await answerTo(peer);
+  claim('next.lit');
+  await settled();
+  assert.equal(world.called.at(-1), 'next.lit', 'it may go on when these have ended');
+});
+
+test('many streams together cannot make us call more than 500 servers at once', async (t) => {
+  const world = await startWorld(t);
+  const peers = await Promise.all(Array.from({ length: 64 }, () => world.opened()));
+  for (const [i, peer] of peers.entries()) {
+    for (let j = 0; j < 8; j++) {
+      peer.send(`<db:result from='v${i * 8 + j}.lit' to='montague.lit'>key</db:result>`);
+    }
+  }
+  await settled(50);
+  assert.equal(world.called.length, 500);
+});
+
+test('a second domain on the same stream is verified for itself; its failure is no end for the first', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.verified('capulet.lit');
+  const claim = async (type: string) => {
+    peer.send(`<db:result from='rooms.capulet.lit' to='montague.lit'>key2</db:result>`);
+    const authority = await world.prepared();
+    const id = / id='([^']*)'/.exec(await authority.reads('</db:verify>'))![1]!;
+    authority.send(verdict(id, type, 'rooms.capulet.lit'));
+    const answer = await answerTo(peer);
+    authority.drop();
+    await settled();
+    return answer;
+  };
+  assert.equal(await claim('invalid'), 'montague.lit rooms.capulet.lit error forbidden');
+  peer.send(MESSAGE);
+  await settled();
+  assert.equal(world.arrived.length, 1);
+  assert.equal(await claim('valid'), 'montague.lit rooms.capulet.lit valid');
+  peer.send(`<message from='hall@rooms.capulet.lit' to='romeo@montague.lit'/>`);
+  peer.send('</stream:stream>');
+  await settled();
+  assert.equal(world.arrived.length, 2);
+  assert.deepEqual(
+    world.events.filter((event) => event.includes(' in ')),
+    [
+      'open in capulet.lit',
+      'open in rooms.capulet.lit',
+      'close in capulet.lit clean',
+      'close in rooms.capulet.lit clean',
+    ],
+  );
+});
+
+test('a claimant that hangs up while it is verified opens nothing', async (t) => {
+  const world = await startWorld(t);
+  const { peer, authority, id } = await verifying(world);
+  peer.drop();
+  await settled();
+  authority.send(verdict(id, 'valid'));
+  await settled();
+  assert.deepEqual(world.events, ['connect in', 'connect out']);
+});
+
+// ── We claim to be montague.lit ────────────────────────────────────────────────────────────────────────────────
+
+test('XEP-0220 §3: an answer to nothing ends the stream, whatever it says', async (t) => {
+  const world = await startWorld(t);
+  for (const type of ['valid', 'invalid', 'error']) {
+    const peer = await world.opened();
+    peer.send(`<db:result from='capulet.lit' to='montague.lit' type='${type}'/>${MESSAGE}`);
+    assert.match(await peer.readsToEnd(), /<not-authorized /);
+  }
+  assert.deepEqual(world.arrived, []);
+  assert.deepEqual(new Set(world.events), new Set(['connect in']));
+});
+
+test('XEP-0220 §3: nobody but the server that we have called can accept us, and it only for itself', async (t) => {
+  const world = await startWorld(t);
+  world.send(`<message from='romeo@montague.lit' to='juliet@evil.lit'/>`);
+  const peer = await world.claimed();
+  peer.send(`<db:result from='capulet.lit' to='montague.lit' type='valid'/>`);
+  await peer.readsToEnd();
+  assert.deepEqual(world.events, ['connect out', 'failed evil.lit for now']);
+});
+
+test('XEP-0220 §2.1.1: an answer counts once', async (t) => {
+  const world = await startWorld(t);
+  world.send(`<message from='romeo@montague.lit' to='juliet@capulet.lit'/>`);
+  const peer = await world.accepted();
+  await peer.reads('<message');
+  peer.send(`<db:result from='capulet.lit' to='montague.lit' type='valid'/>`);
+  await peer.readsToEnd();
+  assert.deepEqual(world.events, [
+    'connect out',
+    'open out capulet.lit',
+    'close out capulet.lit stream-error',
+  ]);
+});
+
+// ── We are asked whether we are montague.lit ───────────────────────────────────────────────────────────────────
+
+test('XEP-0220 §2.2.2: a key of ours is valid for the domains and the stream that it was made for, and for no other', async (t) => {
+  const world = await startWorld(t);
+  world.send(`<message from='romeo@montague.lit' to='juliet@capulet.lit'/>`);
+  const called = await world.prepared();
+  const key = /<db:result [^>]*>(\w+)</.exec(await called.reads('</db:result>'))![1]!;
+  const asker = await world.opened();
+  const ask = async (text: string, from = 'capulet.lit', to = 'montague.lit', id = 'S1') => {
+    asker.send(`<db:verify from='${from}' to='${to}' id='${id}'>${text}</db:verify>`);
+    const answer = await asker.reads(/<db:verify [^>]*\/>|<\/db:verify>/);
+    assert.match(answer, new RegExp(`^<db:verify from='${to}' to='${from}' id='${id}' type='`));
+    return /type='(\w+)'/.exec(answer)![1];
+  };
+  assert.equal(await ask(key), 'valid');
+  assert.equal(await ask(key), 'valid', 'nothing is remembered, and nothing used up');
+  assert.equal(await ask(`${key.slice(1)}0`), 'invalid');
+  assert.equal(await ask(''), 'invalid');
+  assert.equal(await ask(key, 'evil.lit'), 'invalid');
+  assert.equal(await ask(key, 'capulet.lit', 'montague.lit', 'S2'), 'invalid');
+  assert.equal(await ask(key, 'capulet.lit', 'verona.lit'), 'error');
+  assert.deepEqual(world.events, ['connect out', 'connect in'], 'asking authenticates nobody');
+});
+
+test('XEP-0185 §3: keys are made as in its examples', () => {
+  assert.equal(
+    keyFor('s3cr3tf0rd14lb4ck', 'montague.example', 'capulet.example', 'D60000229F'),
+    'b4835385f37fe2895af6c196b59097b16862406db80559900d96bf6fa7d23df3',
+  );
+});
+
+test('keys stay valid when the module is reloaded', async (t) => {
+  const world = await startWorld(t);
+  world.send(`<message from='romeo@montague.lit' to='juliet@capulet.lit'/>`);
+  const called = await world.prepared();
+  const key = /<db:result [^>]*>(\w+)</.exec(await called.reads('</db:result>'))![1]!;
+  await world.server.commands.run('module reload', { name: 'dialback' }, { by: 'test' });
+  const asker = await world.opened();
+  asker.send(`<db:verify from='capulet.lit' to='montague.lit' id='S1'>${key}</db:verify>`);
+  await asker.reads(`type='valid'/>`);
+});

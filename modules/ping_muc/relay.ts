@@ -1,5 +1,5 @@
 // Self-pings that a room passes on to one of the user's clients (XEP-0410 §3.2). The server answers in the client's
-// place: a sleeping phone cannot, and some services throw out a session that does not (docs/adr/0011).
+// place: a sleeping phone cannot, and some services throw out a session that does not (docs/adr/0012-the-server-answers-relayed-pings.md).
 
 import { type C2SSession, NS, type Stanza, type StanzaEvent, xml } from 'enjamb/api';
 import type { Context } from './context.ts';

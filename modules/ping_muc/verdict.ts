@@ -1,5 +1,5 @@
 // What an answer means: is the client in the room, is it not, or what has to be asked next? Pure; the rules follow
-// XEP-0410 §3.2, corrected by what room services really answer (docs/adr/0010-verdicts-of-self-pings.md).
+// XEP-0410 §3.2, corrected by what room services really answer (docs/adr/0011-what-an-answer-to-a-self-ping-means.md).
 
 import type { ErrorType } from 'enjamb/api';
 

@@ -11,6 +11,8 @@ interface Departure {
   readonly to: string;
   readonly room: string;
   readonly at: number;
+  /** When it was last sent. */
+  readonly sentAt: number;
   /** The client knows nothing of this leave, so it gets no confirmation of it either. */
   readonly quiet: boolean;
   /** It was sent a second time already. */
@@ -26,9 +28,12 @@ interface Leaves {
 }
 export type DepartureData = Map<string, Leaves>;
 
-/** Rooms that do not confirm a leave at all are not waited for any longer. */
+/** After that the client counts as gone, whether the room confirms it or not. */
 const CONFIRM_MS = 10 * 60_000;
-const OWED_MS = 24 * 60 * 60_000;
+/** After that no room needs to be told any more. */
+const FORGET_MS = 24 * 60 * 60_000;
+/** A peer that closes a stream in order has read what was sent so long before. */
+const READ_MS = 5_000;
 const MAX_PER_DOMAIN = 10_000;
 /** So many leaves in a second at most when a domain is back. */
 const BATCH = 100;
@@ -40,7 +45,7 @@ export interface DepartureParts {
   send(stanza: Stanza): void;
   after(delayMs: number, task: () => void): unknown;
   /** Whether this address is in that room again, or on its way in. */
-  isIn(full: string, room: string): boolean;
+  standing(full: string, room: string): 'in' | 'entering' | 'out';
   /** The room's word is no longer waited for: the client counts as gone. */
   settle(full: string, room: string): void;
 }
@@ -93,23 +98,33 @@ export class Departures {
     return departure.quiet;
   }
 
-  /** The leave came back. Answers whether there was one. */
+  /** The client has been let in: there is nothing left to make up for. */
+  superseded(domain: string, full: string, room: string): void {
+    const leaves = this.#parts.data.get(domain);
+    if (!leaves) return;
+    leaves.open.delete(keyOf(full, room));
+    leaves.owed.delete(keyOf(full, room));
+    this.#tidy(domain, leaves);
+  }
+
+  /** The leave came back. Answers whether the client is not to hear of it. */
   undeliverable(domain: string, full: string, room: string): boolean {
     const leaves = this.#parts.data.get(domain);
     const departure = leaves?.open.get(keyOf(full, room));
     if (!leaves || !departure) return false;
     leaves.open.delete(keyOf(full, room));
     put(leaves.owed, departure);
-    return true;
+    return departure.quiet;
   }
 
   /** A stream broke: what nobody confirmed may be lost. `orderly`: the peer has read all before it closed. */
   broken(domain: string, orderly: boolean): void {
     const leaves = this.#parts.data.get(domain);
     if (!leaves) return;
+    const now = this.#parts.clock.now();
     for (const departure of [...leaves.open.values()]) {
       leaves.open.delete(keyOf(departure.from, departure.room));
-      if (!(orderly && departure.resent)) put(leaves.owed, departure);
+      if (!orderly || !departure.resent || departure.sentAt > now - READ_MS) put(leaves.owed, departure);
       this.#parts.settle(departure.from, departure.room);
     }
     this.#expire(leaves);
@@ -121,13 +136,17 @@ export class Departures {
     const leaves = this.#parts.data.get(domain);
     if (!leaves || leaves.owed.size === 0) return;
     this.#expire(leaves);
+    const before = leaves.owed.size;
     for (const departure of [...leaves.owed.values()].slice(0, BATCH)) {
+      const standing = this.#parts.standing(departure.from, departure.room);
+      if (standing === 'entering') continue; // Settled by the room's answer to that.
       leaves.owed.delete(keyOf(departure.from, departure.room));
-      if (this.#parts.isIn(departure.from, departure.room)) continue;
-      put(leaves.open, { ...departure, quiet: true, resent: true });
+      if (standing === 'in') continue;
+      put(leaves.open, { ...departure, quiet: true, resent: true, sentAt: this.#parts.clock.now() });
       this.#parts.send(leaveFrom(departure.from, departure.to));
     }
-    if (leaves.owed.size > 0) this.#parts.after(BATCH_MS, () => this.restored(domain));
+    if (leaves.owed.size > 0 && leaves.owed.size < before)
+      this.#parts.after(BATCH_MS, () => this.restored(domain));
     this.#tidy(domain, leaves);
   }
 
@@ -142,7 +161,15 @@ export class Departures {
   #departure(join: Join, quiet: boolean): Departure {
     const { session, room, nick } = join;
     const at = this.#parts.clock.now();
-    return { from: `${session.jid}`, to: `${room.jid}/${nick}`, room: room.jid, at, quiet, resent: false };
+    return {
+      from: `${session.jid}`,
+      to: `${room.jid}/${nick}`,
+      room: room.jid,
+      at,
+      sentAt: at,
+      quiet,
+      resent: false,
+    };
   }
 
   #leaves(domain: string): Leaves {
@@ -153,9 +180,12 @@ export class Departures {
 
   #expire({ open, owed }: Leaves): void {
     const now = this.#parts.clock.now();
-    const unconfirmed = dropWhile(open, ({ at }) => at < now - CONFIRM_MS || open.size > MAX_PER_DOMAIN);
-    for (const { from, room } of unconfirmed) this.#parts.settle(from, room);
-    dropWhile(owed, ({ at }) => at < now - OWED_MS || owed.size > MAX_PER_DOMAIN);
+    for (const { from, room, at } of open.values()) {
+      if (at >= now - CONFIRM_MS) break;
+      this.#parts.settle(from, room);
+    }
+    dropWhile(open, ({ at }) => at < now - FORGET_MS || open.size > MAX_PER_DOMAIN);
+    dropWhile(owed, ({ at }) => at < now - FORGET_MS || owed.size > MAX_PER_DOMAIN);
   }
 
   #tidy(domain: string, leaves: Leaves): void {
@@ -178,12 +208,9 @@ function put(map: Map<string, Departure>, departure: Departure): void {
   map.set(key, departure);
 }
 
-function dropWhile(map: Map<string, Departure>, isDue: (departure: Departure) => boolean): Departure[] {
-  const dropped: Departure[] = [];
+function dropWhile(map: Map<string, Departure>, isDue: (departure: Departure) => boolean): void {
   for (const [key, departure] of map) {
-    if (!isDue(departure)) break;
+    if (!isDue(departure)) return;
     map.delete(key);
-    dropped.push(departure);
   }
-  return dropped;
 }

@@ -9,6 +9,8 @@ interface Pending {
   readonly requested: string | undefined;
   /** The nick before, for when the room refuses. */
   readonly previous: string | undefined;
+  /** The room may have let the client in before, whatever comes of this request. */
+  readonly mayBeIn: boolean;
   readonly at: number;
 }
 
@@ -57,9 +59,10 @@ export class JoinIndex {
     const join = this.get(session, address.bare) ?? this.#create(session, address);
     const nick = ownCopy(session, address.resource ?? '');
     if (join === undefined) return undefined;
-    const wasIn = join.state === 'joined' || join.state === 'renaming';
-    const previous = wasIn ? join.nick : undefined;
-    this.#data.pending.set(join, { requested: nick, previous, at: this.#clock.now() });
+    const previous = join.state === 'joined' || join.state === 'renaming' ? join.nick : undefined;
+    const isRepeated = join.state === 'joining' && join.epoch > 0; // The answer to the first may have been lost.
+    const mayBeIn = previous !== undefined || isRepeated || this.#data.pending.get(join)?.mayBeIn === true;
+    this.#data.pending.set(join, { requested: nick, previous, mayBeIn, at: this.#clock.now() });
     join.nick = nick;
     join.flags &= ~FLAG.NICK_SEEN;
     this.#move(join, 'joining');
@@ -68,7 +71,12 @@ export class JoinIndex {
 
   /** The client asks for another nick. */
   rename(join: Join, nick: string): void {
-    this.#data.pending.set(join, { requested: nick, previous: join.nick, at: this.#clock.now() });
+    this.#data.pending.set(join, {
+      requested: nick,
+      previous: join.nick,
+      mayBeIn: true,
+      at: this.#clock.now(),
+    });
     this.#move(join, 'renaming');
   }
 
@@ -93,7 +101,12 @@ export class JoinIndex {
 
   /** The room announces a new nick (status 303); its presence follows. */
   announce(join: Join, nick: string, origin: Origin): void {
-    this.#data.pending.set(join, { requested: undefined, previous: undefined, at: this.#clock.now() });
+    this.#data.pending.set(join, {
+      requested: undefined,
+      previous: undefined,
+      mayBeIn: true,
+      at: this.#clock.now(),
+    });
     join.nick = ownCopy(join.session, nick);
     join.state = 'renaming';
     this.prove(join, origin);

@@ -58,8 +58,8 @@ export class Incoming {
     const { type } = stanza.attrs;
     if (type === 'error') {
       const lost = isLocalBounce({ stanza, from, origin }) || isUnreachable(StanzaError.from(stanza));
-      if (lost) this.#departures.undeliverable(from.domain, `${to}`, from.bare);
-      return undefined;
+      const isQuiet = lost && this.#departures.undeliverable(from.domain, `${to}`, from.bare);
+      return isQuiet ? 'handled' : undefined;
     }
     const isOurs = origin.kind === 'host' && origin.domain !== from.domain; // What ping_muc tells the client.
     if (type !== 'unavailable' || from.resource === undefined || isOurs) return undefined;
@@ -102,7 +102,7 @@ export class Incoming {
     if (join.state === 'leaving') return;
     const nick = from.resource ?? '';
     // Whatever the nick: services lock nicks down at the join (status 210) and change them later.
-    if (has(x, '110')) this.#index.confirm(join, nick, origin);
+    if (has(x, '110')) this.#confirm(join, nick, origin);
     else if (join.state !== 'joining') this.#index.prove(join, origin);
     else if (nick === join.nick) {
       if (x.getChild('item')?.attrs.jid === `${join.session.jid}`) this.#settle(join, origin);
@@ -110,10 +110,17 @@ export class Incoming {
     }
   }
 
+  #confirm(join: Join, nick: string, origin: Origin): void {
+    if (join.state === 'joining') {
+      this.#departures.superseded(join.room.domain.name, `${join.session.jid}`, join.room.jid);
+    }
+    this.#index.confirm(join, nick, origin);
+  }
+
   /** In, according to a room that does not use status 110. */
   #settle(join: Join, origin: Origin): void {
     join.flags |= FLAG.NO_110;
-    this.#index.confirm(join, join.nick, origin);
+    this.#confirm(join, join.nick, origin);
   }
 
   #unavailable(join: Join, from: Jid, x: Element | undefined, origin: Origin): void {
@@ -153,7 +160,7 @@ export class Incoming {
     const pending = this.#index.pending(join);
     if (pending?.previous === undefined || pending.previous === pending.requested) {
       // The client takes itself for outside now. If the room did not say so, it may still have it from before.
-      if (pending?.previous !== undefined && local) this.#departures.owe(join);
+      if (pending?.mayBeIn && local) this.#departures.owe(join);
       this.#index.remove(join);
       return;
     }

@@ -44,7 +44,7 @@ function track(module: Module): Joins {
     clock: module.clock,
     send: (stanza) => module.send(stanza),
     after: (delayMs, task) => module.after(delayMs, task),
-    isIn: (full, room) => isIn(joinOf(module, full, room)),
+    standing: (full, room) => standing(joinOf(module, full, room)),
     settle(full, room) {
       const join = joinOf(module, full, room);
       if (join?.state === 'leaving') index.remove(join);
@@ -103,6 +103,7 @@ function joinOf(module: Module, full: string, room: string): Join | undefined {
   return module.host.sessions.get(full)?.state.mucJoins?.get(room);
 }
 
-function isIn(join: Join | undefined): boolean {
-  return join?.state === 'joining' || join?.state === 'joined' || join?.state === 'renaming';
+function standing(join: Join | undefined): 'in' | 'entering' | 'out' {
+  if (join?.state === 'joining') return 'entering';
+  return join?.state === 'joined' || join?.state === 'renaming' ? 'in' : 'out';
 }

@@ -224,23 +224,34 @@ export class HarnessPeer {
     out.stanzasOut++;
     if (this.deaf) return;
     this.received.push(stanza);
-    clock.after(this.roundTripMs / 2, () => this.onStanza(stanza));
+    clock.after(this.roundTripMs / 2, () => {
+      if (out === this.#out) this.onStanza(stanza);
+    });
   }
 
   /** The other server says this, after half a round trip. */
   says(stanza: Element | string): void {
     const element = typeof stanza === 'string' ? parseXml(stanza) : stanza;
-    this.#harness.clock.after(this.roundTripMs / 2, () => this.#arrive(element));
+    const link = this.#in;
+    this.#harness.clock.after(this.roundTripMs / 2, () => {
+      if (link === undefined || link === this.#in) this.#arrive(element); // What was under way on a broken stream is lost.
+    });
   }
 
   openOut(): HarnessLink {
-    this.#out ??= this.#open('out');
-    return this.#out;
+    if (this.#out) return this.#out;
+    const link = new HarnessLink(this.domain, 'out', this.#harness.clock.now());
+    this.#out = link;
+    this.#opened(link);
+    return link;
   }
 
   openIn(): HarnessLink {
-    this.#in ??= this.#open('in');
-    return this.#in;
+    if (this.#in) return this.#in;
+    const link = new HarnessLink(this.domain, 'in', this.#harness.clock.now());
+    this.#in = link;
+    this.#opened(link);
+    return link;
   }
 
   /** Both streams end. */
@@ -268,10 +279,8 @@ export class HarnessPeer {
     this.#harness.server.router.route(element, link);
   }
 
-  #open(direction: 'in' | 'out'): HarnessLink {
-    const link = new HarnessLink(this.domain, direction, this.#harness.clock.now());
-    this.#harness.notify('s2s-open', { session: link, remote: this.domain });
-    return link;
+  #opened(session: HarnessLink): void {
+    this.#harness.notify('s2s-open', { session, remote: this.domain });
   }
 
   #closed(session: HarnessLink, cause: S2SCloseCause): void {

@@ -1,4 +1,4 @@
-// The table of what answers mean, row by row (XEP-0410 §3.2 and docs/adr/0010).
+// The table of what answers mean, row by row (XEP-0410 §3.2 and docs/adr/0011).
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

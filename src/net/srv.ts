@@ -112,5 +112,8 @@ function pick(records: readonly SrvRecord[], random: () => number): number {
   const total = records.reduce((sum, record) => sum + record.weight, 0);
   const threshold = Math.floor(random() * (total + 1));
   let sum = 0;
-  return records.findIndex((record) => (sum += record.weight) >= threshold);
+  return records.findIndex((record) => {
+    sum += record.weight;
+    return sum >= threshold;
+  });
 }

@@ -315,7 +315,8 @@ export class XmlStream {
 
   #onConnectionClose(error: Error | undefined): void {
     if (this.#localCause !== undefined) this.#closed(undefined, this.#localCause);
-    else this.#closed(error ?? new NetError('closed', 'the peer hung up without closing its stream'), 'reset');
+    else
+      this.#closed(error ?? new NetError('closed', 'the peer hung up without closing its stream'), 'reset');
   }
 
   #failed(error: unknown): void {

@@ -245,6 +245,7 @@ export class DomainWatch {
     if (this.#state === 'canary')
       this.#nextCanary(); // The canary was settled without an answer.
     else if (this.#state === 'fan-out' && !this.#feeding) this.#roundOver();
+    else if (this.#state === 'idle') this.#inquiries.forgetRooms();
   }
 
   #roundOver(): void {
@@ -300,6 +301,7 @@ export class DomainWatch {
     this.#alarm.cancel();
     this.#deadline.cancel();
     this.#suspects.clear();
+    this.#inquiries.forgetRooms();
     this.#canary = undefined;
     const brokenAt = this.#brokenAgainAt;
     this.#brokenAgainAt = 0;

@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import type { ScriptedClient } from '../../support/client.ts';
 import { FakeClock } from '../../support/clock.ts';
 import { type Network, network } from '../../support/network.ts';
+import { startServer } from '../../support/server.ts';
 
 const ROOM = 'hall@rooms.capulet.lit';
 const ROMEO = 'romeo@montague.lit/orchard';
@@ -48,6 +49,14 @@ async function enter(client: ScriptedClient): Promise<void> {
   );
 }
 
+/** XEP-0045 §10.1.2: an instant room. */
+async function unlock(client: ScriptedClient, room: string): Promise<void> {
+  client.send(
+    `<iq type='set' id='u' to='${room}'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>`,
+  );
+  await client.skipUntil(({ attrs }) => attrs.id === 'u');
+}
+
 /** The service forgets everything, as a restart makes it. */
 async function forgetRooms({ net }: Scene): Promise<void> {
   const { commands } = net.of('rooms.capulet.lit').server;
@@ -88,4 +97,32 @@ test('nothing is said while the other server cannot be reached; what is true fol
   net.unreachable.delete('rooms.capulet.lit');
   await clock.advance(120_000);
   await romeo.receives(NOTICE);
+});
+
+test('rooms of our own are tracked like others, and left once', async (t) => {
+  const server = await startServer(t, {
+    config: `[hosts."montague.lit"]\n[hosts."rooms.montague.lit"]\ncomponent = "muc"`,
+  });
+  const room = 'square@rooms.montague.lit';
+  const joins = async () => {
+    const { rows = [] } = await server.server.commands.run('joins', {}, { by: 'test' });
+    return rows.map(({ session, room: where, nick, state }) => `${session} ${where} ${nick} ${state}`);
+  };
+  const romeo = await server.client(ROMEO);
+  const benvolio = await server.client('benvolio@montague.lit/x');
+  for (const client of [romeo, benvolio]) {
+    client.send(
+      `<presence to='${room}/${client.jid.split('@')[0]}'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
+    );
+    await client.skipUntil((element) => element.getChild('subject') !== undefined);
+    if (client === romeo) await unlock(romeo, room);
+  }
+  assert.deepEqual(await joins(), [
+    `${ROMEO} ${room} romeo joined`,
+    `benvolio@montague.lit/x ${room} benvolio joined`,
+  ]);
+  romeo.drop();
+  await benvolio.skipUntil(({ attrs }) => attrs.type === 'unavailable' && attrs.from === `${room}/romeo`);
+  assert.deepEqual(await joins(), [`benvolio@montague.lit/x ${room} benvolio joined`]);
+  await benvolio.receivesNothing();
 });

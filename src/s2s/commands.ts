@@ -24,6 +24,8 @@ const COLUMNS = [
   'error',
 ];
 const PING_MS = 30_000;
+/** What our own side says of a server that is not reached, or not in time. */
+const UNREACHED: ReadonlySet<string> = new Set(['remote-server-not-found', 'remote-server-timeout']);
 
 /** Offers `s2s list`, `s2s close` and `s2s ping` until the server stops. */
 export function registerS2SCommands(registry: CommandRegistry, links: Links, context: ServerContext): void {
@@ -34,10 +36,11 @@ export function registerS2SCommands(registry: CommandRegistry, links: Links, con
     args: { domain: string('Only this domain', { optional: true }) },
     positional: ['domain'],
     run(args): CommandResult {
+      const only = args.domain === undefined ? undefined : domainOf(args.domain);
       const { routes, incoming } = links.list();
       const rows = [...routes.map(routeRow), ...incoming.flatMap(incomingRows)];
       return {
-        rows: rows.filter(({ remote }) => args.domain === undefined || remote === args.domain),
+        rows: rows.filter(({ remote }) => only === undefined || remote === only),
         columns: COLUMNS,
       };
     },
@@ -48,7 +51,7 @@ export function registerS2SCommands(registry: CommandRegistry, links: Links, con
     args: { domain },
     positional: ['domain'],
     run(args): CommandResult {
-      const closed = links.closeDomain(prepareDomain(args.domain));
+      const closed = links.closeDomain(domainOf(args.domain));
       if (closed === 0) throw new CommandError(`There is no link with ${args.domain}`);
       return {
         text: `${closed} ${closed === 1 ? 'link' : 'links'} with ${args.domain} closed`,
@@ -61,12 +64,26 @@ export function registerS2SCommands(registry: CommandRegistry, links: Links, con
     summary: 'Asks another server for a sign of life (XEP-0199)',
     args: { domain },
     positional: ['domain'],
-    run: (args, { signal }) => ping(context, prepareDomain(args.domain), signal),
+    run: (args, { signal }) => ping(context, links, domainOf(args.domain), signal),
   });
 }
 
-async function ping(context: ServerContext, remote: string, signal?: AbortSignal): Promise<CommandResult> {
-  const host = [...context.router.hosts.values()].find(({ kind }) => kind === 'local');
+function domainOf(text: string): string {
+  try {
+    return prepareDomain(text);
+  } catch {
+    throw new CommandError(`"${text}" is no domain`, 'usage');
+  }
+}
+
+async function ping(
+  context: ServerContext,
+  links: Links,
+  remote: string,
+  signal?: AbortSignal,
+): Promise<CommandResult> {
+  const hosts = [...context.router.hosts.values()];
+  const host = hosts.find(({ kind }) => kind === 'local') ?? hosts[0];
   if (!host) throw new CommandError('There is no host to ask from');
   const began = performance.now();
   const request = xml('iq', { type: 'get', from: host.domain, to: remote }, xml('ping', NS.PING));
@@ -76,11 +93,11 @@ async function ping(context: ServerContext, remote: string, signal?: AbortSignal
     await context.router.pendingIqs.request(request, send, PING_MS, signal ?? new AbortController().signal);
   } catch (error) {
     if (!(error instanceof StanzaError)) throw error;
-    // A server that does not know pings is alive all the same (XEP-0199 §4.3).
-    if (error.condition !== 'service-unavailable' && error.condition !== 'feature-not-implemented') {
-      throw new CommandError(`${remote} does not answer: ${error.text ?? error.condition}`);
+    if (UNREACHED.has(error.condition)) {
+      const why = links.lastError(host.domain, remote) ?? error.text ?? error.condition;
+      throw new CommandError(`${remote} does not answer: ${why}`);
     }
-    note = ' (it does not know pings)';
+    note = ` (with ${error.condition})`; // Who refuses a ping is alive all the same (XEP-0199 §4.3).
   }
   const ms = Math.round(performance.now() - began);
   return { text: `${remote} answered in ${ms} ms${note}`, data: { domain: remote, ms } };
@@ -88,7 +105,7 @@ async function ping(context: ServerContext, remote: string, signal?: AbortSignal
 
 function routeRow(route: Route) {
   const { session, lastError } = route;
-  const state = session ? 'open' : route.isIdle ? 'closed' : 'connecting';
+  const state = session ? 'open' : route.isActive ? 'connecting' : 'closed';
   return {
     local: route.host.domain,
     remote: route.remote,

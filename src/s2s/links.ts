@@ -49,6 +49,11 @@ export class Links implements RemoteSender {
     return { routes, incoming };
   }
 
+  /** Why one of our hosts could not reach another server lately. */
+  lastError(local: string, remote: string): string | undefined {
+    return this.#routes.get(local)?.get(remote)?.lastError?.message;
+  }
+
   /** Ends all streams with one other server, and tells how many there were. What has failed may be tried at once. */
   closeDomain(remote: string): number {
     const routes = this.#all().filter((route) => route.remote === remote);

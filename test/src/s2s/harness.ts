@@ -49,7 +49,7 @@ type Answer = (remote: string, signal: AbortSignal) => Promise<Connection> | Con
 export class World {
   readonly server: Server;
   readonly clock: FakeClock;
-  /** What has come for montague.lit or somebody there, from anywhere. */
+  /** What has come for somebody at montague.lit, from anywhere. */
   readonly arrived: Stanza[] = [];
   /** The life of the links of montague.lit, a line for each event. */
   readonly events: string[] = [];
@@ -158,7 +158,7 @@ export class World {
 
   #watch(): void {
     for (const kind of ['message', 'presence', 'iq'] satisfies Kind[]) {
-      for (const target of ['full', 'bare', 'host'] satisfies Target[]) {
+      for (const target of ['full', 'bare'] satisfies Target[]) {
         this.hook(`${kind}/${target}`, ({ stanza }) => {
           this.arrived.push(stanza);
           return 'handled';

@@ -1,0 +1,345 @@
+// What modules and administrators learn of the links, and how links end.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CommandError, type CommandResult } from '../../../src/admin/commands.ts';
+import type { Payload } from '../../../src/api/events.ts';
+import { NetError } from '../../../src/net/errors.ts';
+import { StreamError } from '../../../src/xml/errors.ts';
+import { type RawPeer, settled } from '../../support/duplex.ts';
+import { parseXml } from '../../support/match.ts';
+import { noSuchDomain, refused, startWorld, type World } from './harness.ts';
+
+const MESSAGE = `<message id='1' from='juliet@capulet.lit' to='romeo@montague.lit'/>`;
+
+function send(world: World, id: string | number, to = 'juliet@capulet.lit'): void {
+  world.send(`<message id='${id}' from='romeo@montague.lit' to='${to}'/>`);
+}
+
+interface Ending {
+  readonly cause: string;
+  /** Of the error in the event. */
+  readonly error?: RegExp;
+  end(peer: RawPeer, world: World): unknown;
+}
+
+const ENDINGS: Record<string, Ending> = {
+  'the peer closes its stream': {
+    cause: 'clean',
+    end: (peer) => peer.send('</stream:stream>'),
+  },
+  'the peer sends a stream error': {
+    cause: 'stream-error',
+    error: /^StreamError: system-shutdown/,
+    end: (peer) =>
+      peer.send(
+        `<stream:error><system-shutdown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>`,
+      ),
+  },
+  'we send a stream error': {
+    cause: 'stream-error',
+    error: /^StreamError: unsupported-stanza-type/,
+    end: (peer) => peer.send(`<thing xmlns='urn:x'/>`),
+  },
+  'the connection breaks': {
+    cause: 'reset',
+    error: /connection reset/,
+    end: (peer) => peer.drop(),
+  },
+  'the peer hangs up without closing its stream': {
+    cause: 'reset',
+    error: /^NetError: the peer hung up/,
+    end: (peer) => peer.socket.end(),
+  },
+  'the peer stops in the middle of an element': {
+    cause: 'timeout',
+    error: /^StreamError: connection-timeout/,
+    async end(peer, world) {
+      peer.send('<message');
+      await world.clock.advance(60_000);
+    },
+  },
+  'an administrator closes it': {
+    cause: 'local',
+    end: async (peer, world) => {
+      world.server.links.closeDomain('capulet.lit');
+      await peer.reads('</stream:stream>');
+      peer.send('</stream:stream>');
+    },
+  },
+  'an administrator closes it, and the peer does not follow': {
+    cause: 'local',
+    end: async (_peer, world) => {
+      world.server.links.closeDomain('capulet.lit');
+      await world.clock.advance(5_000);
+    },
+  },
+  'a module closes it with an error': {
+    cause: 'stream-error',
+    error: /^StreamError: policy-violation/,
+    end: (_peer, world) => {
+      const { routes, incoming } = world.server.links.list();
+      for (const session of [...routes.map(({ session }) => session), ...incoming]) {
+        session?.close(new StreamError('policy-violation'));
+      }
+    },
+  },
+  'the server stops': {
+    cause: 'local',
+    async end(peer, world) {
+      const stopped = world.server.links.close();
+      await peer.reads('</stream:stream>');
+      peer.send('</stream:stream>');
+      await stopped;
+    },
+  },
+};
+
+for (const direction of ['in', 'out'] as const) {
+  for (const [name, { cause, error, end }] of Object.entries(ENDINGS)) {
+    test(`s2s-close, once, with its cause: ${name} (${direction})`, async (t) => {
+      const world = await startWorld(t);
+      const closed: Payload<'s2s-close'>[] = [];
+      let peer: RawPeer;
+      if (direction === 'in') peer = await world.verified();
+      else {
+        send(world, 1);
+        peer = await world.accepted();
+        await peer.reads('<message');
+      }
+      const { routes, incoming } = world.server.links.list();
+      const session = direction === 'in' ? incoming[0] : routes[0]?.session;
+      world.hook('s2s-close', (event) => void closed.push(event));
+      await end(peer, world);
+      await settled();
+      assert.equal(closed.length, 1);
+      assert.equal(closed[0]!.session, session);
+      assert.equal(closed[0]!.remote, 'capulet.lit');
+      assert.equal(closed[0]!.cause, cause);
+      if (error) assert.match(String(closed[0]!.error), error);
+      else if (cause !== 'local') assert.equal(closed[0]!.error, undefined);
+      assert.equal(session!.isOpen, false);
+      assert.ok(!world.events.some((event) => event.startsWith('failed')), `${world.events}`);
+    });
+  }
+}
+
+test('s2s-open tells on which stream, and the session knows who it is with and since when', async (t) => {
+  const world = await startWorld(t);
+  const opened: Payload<'s2s-open'>[] = [];
+  world.hook('s2s-open', (event) => void opened.push(event));
+  const peer = await world.verified();
+  const now = world.clock.now();
+  const { session, remote } = opened[0]!;
+  assert.equal(remote, 'capulet.lit');
+  assert.deepEqual(
+    [
+      session.kind,
+      session.direction,
+      session.local,
+      [...session.remotes],
+      session.authenticatedAt,
+      session.secure,
+    ],
+    ['s2s', 'in', 'montague.lit', ['capulet.lit'], now, false],
+  );
+  await world.clock.advance(1_000);
+  peer.send(MESSAGE);
+  await settled();
+  assert.deepEqual([session.stanzasIn, session.stanzasOut, session.lastReceivedAt], [1, 0, now + 1_000]);
+  send(world, 1);
+  await (await world.accepted()).reads('<message');
+  const out = opened[1]!.session;
+  assert.deepEqual([out.direction, out.stanzasIn, out.stanzasOut], ['out', 0, 1]);
+});
+
+test('s2s-failed tells why, and whether trying again is any use', async (t) => {
+  const world = await startWorld(t);
+  const failed: Payload<'s2s-failed'>[] = [];
+  world.hook('s2s-failed', (event) => void failed.push(event));
+  world.answer = (remote) => (remote === 'nowhere.lit' ? noSuchDomain() : refused());
+  send(world, 1);
+  send(world, 2, 'nowhere.lit');
+  await settled();
+  assert.deepEqual(
+    failed.map(({ remote, permanent, error }) => [remote, permanent, (error as NetError).code]),
+    [
+      ['capulet.lit', false, 'connect-failed'],
+      ['nowhere.lit', true, 'no-such-domain'],
+    ],
+  );
+  assert.ok(failed.every(({ error }) => error instanceof NetError));
+});
+
+test('who hears of the end of a stream may send at once: over a new one', async (t) => {
+  const world = await startWorld(t);
+  send(world, 1);
+  const first = await world.accepted();
+  await first.reads('<message');
+  let count = 0;
+  world.hook('s2s-close', () => {
+    if (count++ === 0) send(world, 'again');
+  });
+  first.drop();
+  const second = await world.accepted();
+  await second.reads(`<message id='again'`);
+  assert.deepEqual(world.arrived, []);
+});
+
+test('who hears of a failure may send at once: it comes back, and nobody is called', async (t) => {
+  const world = await startWorld(t);
+  world.answer = refused;
+  world.hook('s2s-failed', () => send(world, 'again'));
+  send(world, 1);
+  await settled();
+  assert.equal(world.called.length, 1);
+  assert.deepEqual(world.arrived.map(({ attrs }) => attrs.id).sort(), ['1', 'again']);
+});
+
+// ── The end of the server ──────────────────────────────────────────────────────────────────────────────────────
+
+test('a stop sends what was sent, tells why, and takes nothing more', async (t) => {
+  const world = await startWorld(t);
+  const incoming = await world.verified();
+  send(world, 0);
+  const open = await world.accepted();
+  await open.reads(`<message id='0'`);
+  send(world, 1);
+  const stopped = world.server.stop();
+  send(world, 2);
+  assert.match(await open.reads('</stream:stream>'), /<message id='1'[^>]*\/>.*<\/stream:stream>$/);
+  open.send('</stream:stream>');
+  assert.match(await incoming.readsToEnd(), /<stream:error><system-shutdown .*<\/stream:stream>$/);
+  await stopped;
+  assert.equal(world.call().ended, false);
+  await settled();
+  assert.deepEqual(world.called, ['capulet.lit', 'capulet.lit'], 'for the verification and for the message');
+});
+
+test('a stop waits for what is on its way to a server that is still being called', async (t) => {
+  const world = await startWorld(t);
+  send(world, 1);
+  send(world, 2);
+  const peer = await world.claimed();
+  const stopped = world.server.stop();
+  await settled();
+  assert.equal(peer.ended, false);
+  peer.send(`<db:result from='capulet.lit' to='montague.lit' type='valid'/>`);
+  assert.match(await peer.reads('</stream:stream>'), /<message id='1'.*<message id='2'.*<\/stream:stream>$/);
+  peer.send('</stream:stream>');
+  await stopped;
+});
+
+test('a stop ends in time, whatever the peers do', async (t) => {
+  const world = await startWorld(t);
+  send(world, 1);
+  const open = await world.accepted();
+  await open.reads('<message');
+  send(world, 2, 'silent.lit');
+  await world.nextCall();
+  world.answer = () => new Promise(() => {});
+  send(world, 3, 'unreachable.lit');
+  await world.opened();
+  const began = performance.now();
+  await world.server.stop();
+  assert.ok(performance.now() - began < 6_000);
+  await settled();
+  assert.ok(open.ended);
+  assert.deepEqual(world.server.links.list(), { routes: [], incoming: [] });
+});
+
+test('a stop waits for no answer to a question of ours', async (t) => {
+  const world = await startWorld(t);
+  const { pendingIqs, work } = world.server.router;
+  const iq = parseXml(
+    `<iq type='get' id='1' from='montague.lit' to='juliet@montague.lit'><q xmlns='urn:q'/></iq>`,
+  );
+  const asked = pendingIqs.request(iq, () => {}, 30_000, new AbortController().signal);
+  work.add(asked, 'test');
+  const began = performance.now();
+  await world.server.stop();
+  assert.ok(performance.now() - began < 1_000);
+  await assert.rejects(asked, { name: 'AbortError' });
+});
+
+// ── Administrators ─────────────────────────────────────────────────────────────────────────────────────────────
+
+async function run(world: World, command: string, domain?: string): Promise<CommandResult> {
+  return world.server.commands.run(command, domain === undefined ? {} : { domain }, { by: 'test' });
+}
+
+test('`s2s list` shows every link, and why those that failed did', async (t) => {
+  const world = await startWorld(t);
+  await world.verified();
+  await world.opened({ from: 'stranger.lit' });
+  send(world, 1);
+  await (await world.accepted()).reads('<message');
+  send(world, 2, 'waiting.lit');
+  world.answer = refused;
+  send(world, 3, 'broken.lit');
+  await settled();
+  const { rows } = await run(world, 's2s list');
+  assert.deepEqual(
+    rows!.map(({ remote, direction, state, queued, error }) => [remote, direction, state, queued, error]),
+    [
+      ['capulet.lit', 'out', 'open', 0, undefined],
+      ['waiting.lit', 'out', 'connecting', 1, undefined],
+      ['broken.lit', 'out', 'closed', 0, 'connection refused'],
+      ['capulet.lit', 'in', 'open', 0, undefined],
+    ],
+  );
+  assert.deepEqual(
+    (await run(world, 's2s list', 'Broken.lit')).rows!.map(({ remote }) => remote),
+    ['broken.lit'],
+  );
+});
+
+test('`s2s close` closes both directions, and lets a server that failed be called at once', async (t) => {
+  const world = await startWorld(t);
+  const incoming = await world.verified();
+  send(world, 1);
+  const outgoing = await world.accepted();
+  await outgoing.reads('<message');
+  const { text, data } = await run(world, 's2s close', 'capulet.lit');
+  assert.equal(text, '2 links with capulet.lit closed');
+  assert.deepEqual(data, { closed: 2 });
+  await Promise.all([incoming.reads('</stream:stream>'), outgoing.reads('</stream:stream>')]);
+  world.answer = refused;
+  send(world, 2, 'broken.lit');
+  await settled();
+  await assert.rejects(run(world, 's2s close', 'broken.lit'), CommandError);
+  send(world, 3, 'broken.lit');
+  await settled();
+  assert.equal(world.called.filter((remote) => remote === 'broken.lit').length, 2);
+  await assert.rejects(run(world, 's2s close', 'a@b'), { name: 'CommandError', code: 'usage' });
+});
+
+test('`s2s ping` tells whether a server answers, and if not, why', async (t) => {
+  const world = await startWorld(t);
+  send(world, 1);
+  const peer = await world.accepted();
+  await peer.reads(/<message [^>]*>/);
+  const ping = async (answer: (id: string) => string) => {
+    const result = run(world, 's2s ping', 'Capulet.lit');
+    const asked = await peer.reads('</iq>');
+    assert.match(asked, /<iq [^>]*from='montague.lit' to='capulet.lit'[^>]*><ping xmlns='urn:xmpp:ping'\/>/);
+    world.send(answer(/id='([^']*)'/.exec(asked)![1]!));
+    return (await result).text;
+  };
+  const addresses = `from='capulet.lit' to='montague.lit'`;
+  const pong = await ping((id) => `<iq type='result' id='${id}' ${addresses}/>`);
+  assert.match(`${pong}`, /^capulet.lit answered in \d+ ms$/);
+  const error = `<error type='auth'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`;
+  const refusal = await ping((id) => `<iq type='error' id='${id}' ${addresses}>${error}</iq>`);
+  assert.match(`${refusal}`, /^capulet.lit answered in \d+ ms \(with forbidden\)$/);
+  const unanswered = run(world, 's2s ping', 'capulet.lit');
+  await peer.reads('</iq>');
+  const failed = assert.rejects(unanswered, { name: 'CommandError', message: /No answer came in time/ });
+  await world.clock.advance(30_000);
+  await failed;
+  world.answer = refused;
+  await assert.rejects(run(world, 's2s ping', 'broken.lit'), {
+    name: 'CommandError',
+    message: 'broken.lit does not answer: connection refused',
+  });
+});

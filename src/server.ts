@@ -34,7 +34,7 @@ export interface ServerParts {
 }
 
 /** How long an orderly stop may take for each of its steps. */
-const STOP_STEP_MS = 4_000;
+const STOP_STEP_MS = 3_000;
 
 /** Connections of one address at once: a company behind one address is no attack yet. */
 const MAX_PER_ADDRESS = 1_000;

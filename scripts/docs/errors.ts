@@ -1,0 +1,83 @@
+// docs/errors.md: every word by which the server says that something is wrong, what it means, and what to do.
+
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { STANZA_ERROR_TYPES } from '../../src/xml/errors.ts';
+import {
+  type Advice,
+  EXIT_CODES,
+  MODULE_ERRORS,
+  NET_ERRORS,
+  SASL_ERRORS,
+  STANZA_ERRORS,
+  STORAGE_ERRORS,
+  STREAM_ERRORS,
+} from './error-texts.ts';
+import { code, GENERATED, page, table } from './markdown.ts';
+
+/** `root` is the folder of the project. */
+export function errorsPage(root: string): string {
+  const sources = globSync('{src,modules}/**/*.ts', { cwd: root }).map((file) =>
+    readFileSync(join(root, file), 'utf8'),
+  );
+  return page(
+    '# Errors',
+    GENERATED,
+    'Each word stays the same across releases; the sentences beside it may change. Text for people is in English.',
+    ...section('Exit codes of the command `enjamb`', 'code', EXIT_CODES),
+    '## The configuration',
+    CONFIGURATION,
+    ...section('Modules (`ModuleError`)', 'code', MODULE_ERRORS, MODULES),
+    ...section('The network (`NetError`)', 'code', NET_ERRORS, NETWORK),
+    ...section('Storage (`StorageError`)', 'condition', STORAGE_ERRORS, STORAGE),
+    '## Stanzas that are refused',
+    'Conditions of RFC 6120 §8.3.3 that this server sends; other servers may send all of them.',
+    stanzaTable(usedIn(sources, 'StanzaError|refusal', STANZA_ERRORS)),
+    ...section('Logins that are refused', 'condition', usedIn(sources, 'SaslError', SASL_ERRORS), SASL),
+    ...section('Streams that are ended', 'condition', usedIn(sources, 'StreamError', STREAM_ERRORS), STREAMS),
+  );
+}
+
+const CONFIGURATION = `A configuration with mistakes is not used: \`enjamb start\` and \`enjamb check\` list all of them with line and column,
+what was expected, what is there, and what was perhaps meant. On SIGHUP the server goes on with what it has, and logs each
+mistake as \`configuration not reloaded\`. What a running server cannot take over is logged as \`setting needs a restart\`.`;
+
+const MODULES =
+  'Said by `enjamb start`, `enjamb check config` and `enjamb module`, and in the log. The message names the module.';
+const NETWORK =
+  'Said in the log and by `enjamb s2s list`, of connections with clients, other servers and DNS servers.';
+const STORAGE =
+  'Said in the log. Clients hear `internal-server-error`, or the first two conditions as they are.';
+const SASL = 'Conditions of RFC 6120 §6.5 that this server sends to clients and other servers.';
+const STREAMS =
+  'Conditions of RFC 6120 §4.9.3 that this server sends before it hangs up; they are in the log as well.';
+
+function section(
+  title: string,
+  head: string,
+  texts: Readonly<Record<string, Advice>>,
+  about?: string,
+): string[] {
+  const rows = Object.entries(texts).map(([word, { means, todo }]) => [code(word), means, todo]);
+  const body = table([head, 'what it means', 'what to do'], rows);
+  return [`## ${title}`, ...(about === undefined ? [] : [about]), body];
+}
+
+function stanzaTable(texts: Readonly<Partial<Record<keyof typeof STANZA_ERRORS, Advice>>>): string {
+  const rows = Object.entries(texts).map(([word, { means, todo }]) => {
+    const type = STANZA_ERROR_TYPES[word as keyof typeof STANZA_ERROR_TYPES];
+    return [code(word), type, means, todo];
+  });
+  return table(['condition', 'type', 'what it means', 'what to do'], rows);
+}
+
+/** Those that are thrown anywhere in the sources, by the name of the class or of a function that makes one. */
+function usedIn<T extends Readonly<Record<string, Advice>>>(
+  sources: readonly string[],
+  makers: string,
+  texts: T,
+): Partial<T> {
+  const pattern = new RegExp(`\\b(?:${makers})\\(\\s*(?:[\\w.]+,\\s*)?'([a-z-]+)'`, 'g');
+  const used = new Set(sources.flatMap((text) => [...text.matchAll(pattern)].map((match) => match[1])));
+  return Object.fromEntries(Object.entries(texts).filter(([word]) => used.has(word))) as Partial<T>;
+}

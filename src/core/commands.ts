@@ -1,6 +1,6 @@
 // What administrators do to a running server itself; modules add their own commands.
 
-import { CommandError, type CommandRegistry, type CommandResult, defineCommand } from '../admin/commands.ts';
+import { CommandError, type CommandRegistry, type CommandResult } from '../admin/commands.ts';
 import { userCommands } from '../admin/user-commands.ts';
 import type { C2SSession } from '../api/session.ts';
 import { jid, string } from '../config/options.ts';
@@ -24,18 +24,16 @@ export function registerCoreCommands(registry: CommandRegistry, scope: CommandSc
 
 function registerUserCommands(registry: CommandRegistry, { hosts }: CommandScope): void {
   for (const command of userCommands(userDoor(hosts))) registry.register(command);
-  registry.register(
-    defineCommand({
-      name: 'user sessions',
-      summary: 'Lists the sessions of an account, or all',
-      args: { jid: jid('The account; default: all', { optional: true }) },
-      positional: ['jid'],
-      run: (args): CommandResult => ({
-        rows: sessionsOf(hosts, args.jid).map(sessionRow),
-        columns: ['jid', 'since', 'address', 'secure', 'connected'],
-      }),
+  registry.register({
+    name: 'user sessions',
+    summary: 'Lists the sessions of an account, or all',
+    args: { jid: jid('The account; default: all', { optional: true }) },
+    positional: ['jid'],
+    run: (args): CommandResult => ({
+      rows: sessionsOf(hosts, args.jid).map(sessionRow),
+      columns: ['jid', 'since', 'address', 'secure', 'connected'],
     }),
-  );
+  });
 }
 
 function sessionsOf(
@@ -61,21 +59,19 @@ function sessionRow({ jid: full, secure, connected, remoteAddress, boundAt }: C2
 
 function registerModuleCommands(registry: CommandRegistry, scope: CommandScope): void {
   const name = string('The name of the module');
-  registry.register(
-    defineCommand({
-      name: 'module list',
-      summary: 'Lists the loaded modules',
-      args: { host: anyHost },
-      run: (args): CommandResult => ({
-        rows: [...scope.modules]
-          .filter(([domain]) => args.host === undefined || domain === args.host)
-          .flatMap(([host, modules]) =>
-            modules.loaded.map((module) => ({ host, module: module.name, summary: module.summary })),
-          ),
-        columns: ['host', 'module', 'summary'],
-      }),
+  registry.register({
+    name: 'module list',
+    summary: 'Lists the loaded modules',
+    args: { host: anyHost },
+    run: (args): CommandResult => ({
+      rows: [...scope.modules]
+        .filter(([domain]) => args.host === undefined || domain === args.host)
+        .flatMap(([host, modules]) =>
+          modules.loaded.map((module) => ({ host, module: module.name, summary: module.summary })),
+        ),
+      columns: ['host', 'module', 'summary'],
     }),
-  );
+  });
   const actions = {
     load: { summary: 'Loads a module on hosts that it is made for', done: 'loaded' },
     unload: { summary: 'Takes a module out of the running server', done: 'unloaded' },
@@ -85,20 +81,18 @@ function registerModuleCommands(registry: CommandRegistry, scope: CommandScope):
     keyof typeof actions,
     { summary: string; done: string },
   ][]) {
-    registry.register(
-      defineCommand({
-        name: `module ${action}`,
-        summary,
-        args: { name, host: anyHost },
-        positional: ['name'],
-        async run(args) {
-          const hosts = await concerned(scope, action, args.name, args.host);
-          for (const [, modules] of hosts)
-            await (action === 'load' ? modules.load([args.name], true) : modules[action](args.name));
-          return { text: `${args.name} ${done} on ${hosts.map(([domain]) => domain).join(', ')}` };
-        },
-      }),
-    );
+    registry.register({
+      name: `module ${action}`,
+      summary,
+      args: { name, host: anyHost },
+      positional: ['name'],
+      async run(args) {
+        const hosts = await concerned(scope, action, args.name, args.host);
+        for (const [, modules] of hosts)
+          await (action === 'load' ? modules.load([args.name], true) : modules[action](args.name));
+        return { text: `${args.name} ${done} on ${hosts.map(([domain]) => domain).join(', ')}` };
+      },
+    });
   }
 }
 

@@ -18,6 +18,7 @@ import { presence } from './scenarios/presence.ts';
 import { room } from './scenarios/room.ts';
 import { ejabberd } from './servers/ejabberd.ts';
 import { enjamb } from './servers/enjamb.ts';
+import { nodeXmppServer } from './servers/node-xmpp-server.ts';
 import { prosody } from './servers/prosody.ts';
 import { DOMAIN, type Launch } from './servers/server.ts';
 
@@ -40,6 +41,7 @@ const SERVERS: Record<string, Launch> = {
   'prosody-stock': prosody('stock'),
   'prosody-tuned': prosody('tuned'),
   ejabberd,
+  'node-xmpp-server': nodeXmppServer,
 };
 
 interface Figure {

@@ -19,6 +19,7 @@ export class Links implements RemoteSender {
   /** By local domain, then by remote domain. */
   readonly #routes = new Map<string, Map<string, Route>>();
   readonly #incoming = new Set<Incoming>();
+  readonly #calls = { underWay: 0 };
   #isClosing = false;
 
   constructor(context: LinksContext) {
@@ -86,7 +87,7 @@ export class Links implements RemoteSender {
     let route = routes.get(remote);
     if (!route) {
       if (routes.size >= ROUTES_BEFORE_SWEEP) sweep(routes);
-      route = new Route(this.#context.router.hosts.get(local)!, remote, this.#context);
+      route = new Route(this.#context.router.hosts.get(local)!, remote, this.#context, this.#calls);
       if (this.#isClosing) void route.shutdown();
       routes.set(remote, route);
     }

@@ -29,6 +29,11 @@ export interface OutgoingEvents {
   onEnd(error: Error | undefined): void;
 }
 
+/** How many streams are being established, by all routes together. */
+export interface Calls {
+  underWay: number;
+}
+
 /** Why a stream could not be established; `permanent` when trying again soon is no use. */
 export class LinkError extends Error {
   readonly permanent: boolean;
@@ -57,6 +62,7 @@ export class Outgoing implements StreamHandler {
   readonly #context: OutgoingContext;
   readonly #host: LocalHost;
   readonly #remote: string;
+  readonly #calls: Calls;
   readonly #events: OutgoingEvents;
   readonly #abort = new AbortController();
   #stream: XmlStream | undefined;
@@ -66,7 +72,15 @@ export class Outgoing implements StreamHandler {
   #isGivenUp = false;
   #failure: Error | undefined;
 
-  constructor(host: LocalHost, remote: string, context: OutgoingContext, events: OutgoingEvents) {
+  constructor(
+    host: LocalHost,
+    remote: string,
+    context: OutgoingContext,
+    calls: Calls,
+    events: OutgoingEvents,
+  ) {
+    this.#calls = calls;
+    this.#calls.underWay++;
     this.#host = host;
     this.#remote = remote;
     this.#context = context;
@@ -241,6 +255,7 @@ export class Outgoing implements StreamHandler {
 
   #opened(session: S2SSession): void {
     this.#phase = 'open';
+    this.#calls.underWay--;
     this.#events.onOpen(session);
   }
 
@@ -252,6 +267,7 @@ export class Outgoing implements StreamHandler {
 
   #end(error: Error | undefined): void {
     if (this.#phase === 'ended') return;
+    if (this.#phase !== 'open') this.#calls.underWay--;
     this.#phase = 'ended';
     this.#events.onEnd(error);
   }

@@ -5,12 +5,15 @@ import { isPermanent, reasonOf } from '../net/errors.ts';
 import type { Stanza } from '../xml/element.ts';
 import { StanzaError } from '../xml/errors.ts';
 import { serialize } from '../xml/serialize.ts';
-import { LinkError, Outgoing, type OutgoingContext } from './outgoing.ts';
+import { type Calls, LinkError, Outgoing, type OutgoingContext } from './outgoing.ts';
 import type { S2SSession } from './session.ts';
 
 /** What may wait while a stream is being established. */
 const MAX_QUEUED = 1_000;
 const MAX_QUEUED_CHARS = 4 * 1024 * 1024;
+
+/** Streams being established at once: whoever writes to ten thousand domains makes us call no more than that. */
+const MAX_CALLS = 1_000;
 
 /** After a failure the next attempt waits, the longer the more have failed (RFC 6120 §3.3). */
 const FIRST_PAUSE_MS = 500;
@@ -30,6 +33,7 @@ export class Route {
   /** What went wrong last, and when (ms since 1970). */
   lastError: { readonly message: string; readonly at: number } | undefined;
   readonly #context: OutgoingContext;
+  readonly #calls: Calls;
   #attempt: Outgoing | undefined;
   /** Prepared, perhaps open. */
   #prepared: S2SSession | undefined;
@@ -43,10 +47,12 @@ export class Route {
   #isClosing = false;
   #onIdle: (() => void) | undefined;
 
-  constructor(host: LocalHost, remote: string, context: OutgoingContext) {
+  /** `calls` is shared by all routes. */
+  constructor(host: LocalHost, remote: string, context: OutgoingContext, calls: Calls) {
     this.host = host;
     this.remote = remote;
     this.#context = context;
+    this.#calls = calls;
   }
 
   get session(): S2SSession | undefined {
@@ -71,7 +77,7 @@ export class Route {
   send(stanza: Stanza): void {
     if (this.#open?.send(stanza)) return;
     this.#forgetUseless();
-    const obstacle = this.#isClosing ? new LinkError('this server is stopping') : this.#pausedFor;
+    const obstacle = this.#obstacle;
     if (obstacle) return this.#bounce(stanza, obstacle);
     const chars = serialize(stanza).length;
     if (this.#queue.length >= MAX_QUEUED || this.#queuedChars + chars > MAX_QUEUED_CHARS) {
@@ -86,7 +92,7 @@ export class Route {
   connect(): Promise<S2SSession> {
     this.#forgetUseless();
     if (this.#prepared) return Promise.resolve(this.#prepared);
-    const obstacle = this.#isClosing ? new LinkError('this server is stopping') : this.#pausedFor;
+    const obstacle = this.#obstacle;
     if (obstacle) return Promise.reject(obstacle);
     return new Promise((resolve, reject) => {
       this.#askers.push({ resolve, reject });
@@ -110,10 +116,17 @@ export class Route {
     });
   }
 
-  /** Why no attempt is made for now: the last one has failed just before. */
+  /** The last attempt has failed just before. */
   get #pausedFor(): Error | undefined {
     const isPaused = this.#attempt === undefined && this.#context.clock.now() < this.#retryAt;
     return isPaused ? this.#lastFailure : undefined;
+  }
+
+  /** Why nothing is sent for now. */
+  get #obstacle(): Error | undefined {
+    if (this.#isClosing) return new LinkError('this server is stopping');
+    const isFull = this.#attempt === undefined && this.#calls.underWay >= MAX_CALLS;
+    return isFull ? new LinkError('too many servers are being called') : this.#pausedFor;
   }
 
   /** A stream that is closing need not have ended for its successor to be made. */
@@ -123,7 +136,7 @@ export class Route {
 
   #ensure(): Outgoing {
     if (this.#attempt) return this.#attempt;
-    const attempt: Outgoing = new Outgoing(this.host, this.remote, this.#context, {
+    const attempt: Outgoing = new Outgoing(this.host, this.remote, this.#context, this.#calls, {
       onPrepared: (session) => {
         if (this.#attempt === attempt) this.#onPrepared(session, attempt);
       },

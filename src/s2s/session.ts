@@ -83,6 +83,9 @@ export class S2SSession implements Contract {
   }
 
   refuses(remote: string): StanzaError | undefined {
+    if (this.#context.router.hosts.has(remote)) {
+      return new StanzaError('not-allowed', { text: `${remote} is here` });
+    }
     if (this.policy.requiresEncryption && !this.secure) {
       return new StanzaError('policy-violation', { text: 'Encryption is required' });
     }

@@ -152,6 +152,16 @@ test('XEP-0220 §2.4.2: a claim that the policy would refuse all the same makes 
   assert.equal(world.arrived.length, 1);
 });
 
+test('nobody else can be one of our own domains, and we do not call ourselves to find out', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.opened({ from: 'verona.lit' });
+  for (const from of ['verona.lit', 'montague.lit']) {
+    peer.send(`<db:result from='${from}' to='montague.lit'>key</db:result>`);
+    assert.equal(await answerTo(peer), `montague.lit ${from} error not-allowed`);
+  }
+  assert.deepEqual(world.called, []);
+});
+
 test('a claim without addresses, or with others than domains, ends the stream', async (t) => {
   const world = await startWorld(t);
   for (const attributes of [

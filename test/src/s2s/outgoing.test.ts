@@ -251,6 +251,22 @@ test('more than 4 MiB of waiting stanzas come back', async (t) => {
   assert.deepEqual(bounced(world), ['10 remote-server-timeout wait', '11 remote-server-timeout wait']);
 });
 
+test('no more than 1,000 servers are called at once; what is for others comes back', async (t) => {
+  const world = await startWorld(t);
+  world.answer = (_remote, signal) =>
+    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('given up'))));
+  for (let i = 0; i < 1_002; i++) world.send(message(i, `domain${i}.lit`));
+  world.send(message('again', 'domain0.lit'));
+  assert.equal(world.called.length, 1_000);
+  assert.deepEqual(bounced(world), ['1000 remote-server-timeout wait', '1001 remote-server-timeout wait']);
+  world.server.links.closeDomain('domain5.lit');
+  world.answer = undefined;
+  world.send(message('open', 'capulet.lit'));
+  await (await world.accepted()).reads(`<message id='open'`);
+  world.send(message('next', 'next.lit'));
+  await world.nextCall();
+});
+
 test('RFC 6120 §3.3: after a failure nobody is called for a while, for longer after each, and then again', async (t) => {
   const world = await startWorld(t);
   world.answer = refused;

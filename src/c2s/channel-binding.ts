@@ -1,6 +1,7 @@
 // What ties a SASL exchange to the TLS connection under it (RFC 5056), so that nobody can sit between the two.
 
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import { signatureHash } from '../net/signature-hash.ts';
 import type { TlsInfo } from '../net/tls.ts';
 import type { ChannelBindings } from '../sasl/scram.ts';
 import { type Element, xml } from '../xml/element.ts';
@@ -30,10 +31,9 @@ export function channelBindingFeature(bindings: ChannelBindings): Element | unde
 
 /** RFC 5929 §4.1: hashed as the certificate's signature is, with SHA-256 in place of MD5 and SHA-1. */
 function serverEndPoint(certificate: Buffer): Buffer | undefined {
-  const signature = new X509Certificate(certificate).signatureAlgorithm?.toLowerCase() ?? '';
-  const hash = /sha-?(1|224|256|384|512)(?!\d)/.exec(signature)?.[1];
-  if (hash === undefined) return undefined; // Ed25519, PSS: none is defined.
-  return createHash(hash === '1' ? 'sha256' : `sha${hash}`)
+  const hash = signatureHash(certificate);
+  if (hash === undefined) return undefined; // None is defined.
+  return createHash(hash === 'md5' || hash === 'sha1' ? 'sha256' : hash)
     .update(certificate)
     .digest();
 }

@@ -2,7 +2,9 @@
 
 import type { ServerContext } from '../core/context.ts';
 import type { ServerTls } from '../net/tls.ts';
+import type { LoginLimits } from '../sasl/login-limits.ts';
 import type { StreamTimeouts } from '../stream/deadlines.ts';
+import type { WorkGate } from '../util/work-gate.ts';
 import type { C2SSession } from './session.ts';
 
 export interface C2SContext extends ServerContext {
@@ -11,6 +13,10 @@ export interface C2SContext extends ServerContext {
   readonly options?: Partial<C2SOptions>;
   /** Clients that have not bound a resource yet, kept up to date; for whoever has to close them. */
   readonly negotiating?: Set<C2SSession>;
+  /** Absent: passwords may be guessed without limit. */
+  readonly loginLimits?: LoginLimits;
+  /** Absent: any number of passwords is verified at once. */
+  readonly passwordWork?: WorkGate;
 }
 
 export interface C2SOptions {

@@ -4,6 +4,7 @@ import type { Connection } from '../net/connection.ts';
 import type { C2SContext } from './context.ts';
 import { Negotiation } from './negotiation.ts';
 
+export { loginProtection } from './attempts.ts';
 export type { C2SContext, C2SOptions } from './context.ts';
 export { C2SSession } from './session.ts';
 

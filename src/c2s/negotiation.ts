@@ -9,10 +9,11 @@ import type { ReadRate } from '../stream/read-limit.ts';
 import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/stream.ts';
 import { newId } from '../util/ids.ts';
 import { type Element, type Stanza, xml } from '../xml/element.ts';
-import { errorReply, SaslError, StanzaError, StreamError } from '../xml/errors.ts';
+import { errorReply, type SaslCondition, SaslError, StanzaError, StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import { DEFAULT_LIMITS } from '../xml/limits.ts';
 import { NS } from '../xml/namespaces.ts';
+import { Attempts } from './attempts.ts';
 import { bindFeature, bindResult, chooseAddress } from './bind.ts';
 import { channelBindingFeature, channelBindings } from './channel-binding.ts';
 import { C2S_DEFAULTS, type C2SContext, type C2SOptions } from './context.ts';
@@ -26,6 +27,13 @@ const POLICY = {
   allow_unencrypted_plain_auth: HOST_OPTIONS.allow_unencrypted_plain_auth,
 };
 
+/** Refusals that come after a while: who guesses, or has guessed too much, is not to be quick at it. */
+const WAITS: ReadonlySet<SaslCondition> = new Set([
+  'not-authorized',
+  'account-disabled',
+  'temporary-auth-failure',
+]);
+
 export class Negotiation implements StreamHandler {
   readonly #context: C2SContext;
   readonly #options: C2SOptions;
@@ -35,6 +43,7 @@ export class Negotiation implements StreamHandler {
   readonly #defaultFrom: string | undefined;
   #user: string | undefined;
   #sasl: SaslExchange | undefined;
+  #attempts: Attempts | undefined;
   #failedAttempts = 0;
 
   constructor(connection: Connection, context: C2SContext) {
@@ -127,13 +136,18 @@ export class Negotiation implements StreamHandler {
   }
 
   #authFeatures(host: LocalHost): (Element | undefined)[] {
+    const { loginLimits, passwordWork } = this.#context;
     const bindings = channelBindings(this.#stream.connection.tls);
+    const attempts = new Attempts(loginLimits, host.domain, this.#stream.remoteAddress);
     const mechanisms = mechanismsFor({
       credentials: host.accounts,
       domain: host.domain,
       plain: this.#stream.secure || host.config.get(POLICY).allow_unencrypted_plain_auth,
       channelBinding: bindings,
+      admit: (user) => attempts.admit(user),
+      passwordWork,
     });
+    this.#attempts = attempts;
     this.#sasl = new SaslExchange(mechanisms);
     return [mechanismsFeature(mechanisms.names), channelBindingFeature(bindings)];
   }
@@ -149,6 +163,7 @@ export class Negotiation implements StreamHandler {
   /** RFC 6120 §6.4: while an answer is being worked out, nothing else of this client is looked at. */
   #authenticate(element: Element, host: LocalHost): void {
     const exchange = this.#sasl;
+    if (element.name === 'auth') this.#attempts?.begin();
     this.#stream.suspend();
     const answer = exchange?.take(element) ?? Promise.reject(new SaslError('encryption-required'));
     answer
@@ -169,6 +184,7 @@ export class Negotiation implements StreamHandler {
       this.#stream.resume();
       return;
     }
+    this.#attempts?.succeeded();
     const mechanism = this.#sasl?.mechanism;
     this.#user = user;
     this.#session.authenticated(Jid.of(user, host.domain));
@@ -179,16 +195,24 @@ export class Negotiation implements StreamHandler {
   }
 
   #refuse(error: unknown): void {
-    const refusal = error instanceof SaslError ? error : new SaslError('temporary-auth-failure');
-    const { condition } = refusal;
-    const fields = { condition, mechanism: this.#sasl?.mechanism, address: this.#stream.remoteAddress };
-    if (condition === 'temporary-auth-failure') {
-      this.#session.log.error('authentication impossible', { ...fields, error: refusal.cause ?? error });
-    } else this.#session.log.info('authentication refused', fields);
+    const cause = { cause: error };
+    const refusal =
+      error instanceof SaslError ? error : Object.assign(new SaslError('temporary-auth-failure'), cause);
+    this.#logRefusal(refusal);
     this.#failedAttempts++;
-    const isGuess = condition === 'not-authorized' || condition === 'account-disabled';
-    if (!isGuess) this.#tellRefusal(refusal);
+    if (!WAITS.has(refusal.condition)) this.#tellRefusal(refusal);
     else this.#context.clock.after(this.#options.authFailureDelayMs, () => this.#tellRefusal(refusal));
+  }
+
+  #logRefusal({ condition, cause }: SaslError): void {
+    const { log } = this.#session;
+    const address = this.#stream.remoteAddress;
+    const account = this.#attempts?.account;
+    const fields = { condition, mechanism: this.#sasl?.mechanism, account, address };
+    if (cause !== undefined) log.error('authentication impossible', { ...fields, error: cause });
+    else log.info('authentication refused', fields);
+    const limit = condition === 'not-authorized' ? this.#attempts?.failed() : undefined;
+    if (limit) log.warn('too many failed logins', { limit, account, address });
   }
 
   #tellRefusal(refusal: SaslError): void {

@@ -18,6 +18,16 @@ export function hostAndPort(host: string, port: number): string {
 
 /** Who counts as one peer for limits: an IPv4 address, or the /64 network that an IPv6 host has to itself. */
 export function limitKey(address: string): string {
+  return networkOf(address, 4);
+}
+
+/** Who counts as one site for limits: an IPv4 address, or the /48 network that an IPv6 site may have to itself. */
+export function siteKey(address: string): string {
+  return networkOf(address, 3);
+}
+
+/** The first groups of 16 bits of an IPv6 address. */
+function networkOf(address: string, count: number): string {
   if (!address.includes(':')) return address;
   const [head = '', tail] = (address.split('%', 1)[0] ?? '').split('::');
   const left = head === '' ? [] : head.split(':');
@@ -25,7 +35,7 @@ export function limitKey(address: string): string {
   const gap = Array.from({ length: Math.max(8 - left.length - right.length, 0) }, () => '0');
   const groups = tail === undefined ? left : [...left, ...gap, ...right];
   return `${groups
-    .slice(0, 4)
+    .slice(0, count)
     .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':')}::/64`;
+    .join(':')}::/${16 * count}`;
 }

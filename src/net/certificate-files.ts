@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { reasonOf } from './errors.ts';
 import { asciiDomain, certificateIdentities } from './identity.ts';
+import { TLS_POLICY } from './tls-policy.ts';
 import { trustedRoots } from './trust.ts';
 
 export interface Certificate {
@@ -133,7 +134,7 @@ function load(pair: Pair, cert: string, key: string, ca: readonly string[]): Loa
     return `${pair.cert} names no domain in subjectAltName, without which no peer accepts it. Order one that does.`;
   }
   try {
-    const context = createSecureContext({ key, cert, minVersion: 'TLSv1.2', ...trustedRoots(ca) });
+    const context = createSecureContext({ key, cert, ...TLS_POLICY, ...trustedRoots(ca) });
     const notBefore = Date.parse(leaf.validFrom);
     const notAfter = Date.parse(leaf.validTo);
     return { certificate: { key, cert, notBefore, notAfter, names, path: pair.cert }, context };

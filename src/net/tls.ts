@@ -7,6 +7,7 @@ import * as tls from 'node:tls';
 import type { Certificate, CertificateStore } from './certificates.ts';
 import { NetError } from './errors.ts';
 import { describeTls, type TlsInfo } from './tls-info.ts';
+import { TLS_POLICY } from './tls-policy.ts';
 import { trustedRoots } from './trust.ts';
 
 export type { TlsInfo } from './tls-info.ts';
@@ -109,9 +110,10 @@ export class ServerTls {
       key: certificate.key,
       cert: certificate.cert,
       ...trustedRoots(this.#certificates.ca),
-      minVersion: 'TLSv1.2',
+      ...TLS_POLICY,
+      honorCipherOrder: true,
       // No tickets where certificates count: a resumed session would carry an old verdict on the peer's.
-      secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (requestCert ? constants.SSL_OP_NO_TICKET : 0),
+      secureOptions: TLS_POLICY.secureOptions | (requestCert ? constants.SSL_OP_NO_TICKET : 0),
       requestCert,
       rejectUnauthorized: false,
       SNICallback: (name, done) => done(null, this.#certificates.contextFor(name)),
@@ -157,7 +159,7 @@ export function connectTls(socket: Duplex, options: ClientTlsOptions): Promise<S
 /** A context for outgoing connections; about 4 ms when there are extra roots. */
 export function clientContext(options: Pick<ClientTlsOptions, 'certificate' | 'ca'>): tls.SecureContext {
   return tls.createSecureContext({
-    minVersion: 'TLSv1.2',
+    ...TLS_POLICY,
     ...(options.certificate === undefined
       ? {}
       : { key: options.certificate.key, cert: options.certificate.cert }),

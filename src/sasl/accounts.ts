@@ -4,9 +4,10 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { KeyvalStore, Stores } from '../storage/stores.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
+import { Lookalikes, plainHash, type StoredKeys } from './lookalikes.ts';
 import type { Credentials } from './mechanisms.ts';
 import { preparePassword } from './password.ts';
-import { deriveKeys, fakeKeys, type ScramHash, type ScramKeys } from './scram-keys.ts';
+import { deriveKeys, type ScramHash, type ScramKeys } from './scram-keys.ts';
 
 export interface Account {
   /** The prepared localpart. */
@@ -43,23 +44,35 @@ interface StoredAccount {
   readonly enabled: boolean;
   readonly createdAt: number;
   /** Absent for a hash that an import did not bring. */
-  readonly keys: Partial<Record<ScramHash, ScramKeys>>;
+  readonly keys: StoredKeys;
 }
+
+/** How keys are made of a password. */
+export type Derive = typeof deriveKeys;
 
 /** No user has the empty name, so what belongs to the host as such is kept under it. */
 const HOST = '';
+
+export interface AccountsOptions {
+  readonly domain: string;
+  readonly clock?: Clock;
+  readonly derive?: Derive;
+}
 
 export class Accounts implements Credentials {
   readonly domain: string;
   readonly #accounts: KeyvalStore<StoredAccount>;
   readonly #secrets: KeyvalStore<string>;
   readonly #clock: Clock;
+  readonly #derive: Derive;
   /** Changes to one account happen one after the other. */
   readonly #changes = new SerialQueue();
-  #seed: Promise<Buffer> | undefined;
+  /** Made at the first login. */
+  #lookalikes: Promise<Lookalikes> | undefined;
 
-  constructor(stores: Stores, { domain, clock = systemClock }: { domain: string; clock?: Clock }) {
+  constructor(stores: Stores, { domain, clock = systemClock, derive = deriveKeys }: AccountsOptions) {
     this.domain = domain;
+    this.#derive = derive;
     this.#accounts = stores.keyval('accounts');
     this.#secrets = stores.keyval('account_secrets');
     this.#clock = clock;
@@ -86,6 +99,7 @@ export class Accounts implements Credentials {
       if (await this.#accounts.get(user)) throw new AccountError('exists', user);
       const stored = { enabled: true, createdAt: this.#clock.now(), keys };
       await this.#accounts.set(user, stored);
+      await this.#recount(undefined, keys);
       return publicAccount(user, stored);
     });
   }
@@ -104,8 +118,9 @@ export class Accounts implements Credentials {
   /** Removes the account alone; `Stores.purge` removes all that modules keep for the user. @throws AccountError 'not-found' */
   async delete(user: string): Promise<void> {
     await this.#changes.run(user, async () => {
-      await this.#existing(user);
+      const { keys } = await this.#existing(user);
       await this.#accounts.delete(user);
+      await this.#recount(keys, undefined);
     });
   }
 
@@ -117,30 +132,51 @@ export class Accounts implements Credentials {
     return (await this.#accounts.get(user))?.keys[hash];
   }
 
+  async fakeKeys(user: string, hash: ScramHash): Promise<ScramKeys> {
+    return (await this.#lookalikesOnce()).keys(user, hash);
+  }
+
   /** Whether the password is right, for disabled accounts too. Derives keys also for users that do not exist. */
   async verify(user: string, password: string): Promise<boolean> {
-    const stored = (await this.#accounts.get(user))?.keys ?? {};
-    const hash = stored.sha256 || !stored.sha1 ? 'sha256' : 'sha1';
-    const expected = stored[hash] ?? fakeKeys(await this.fakeSaltSeed(), user, hash);
+    const lookalikes = await this.#lookalikesOnce();
+    const stored = (await this.#accounts.get(user))?.keys;
+    const hash = stored ? plainHash(stored) : lookalikes.plainHash(user);
+    const fake = lookalikes.keys(user, hash);
+    const expected = stored?.[hash] ?? fake;
     const prepared = preparePassword(password);
     const salt = Buffer.from(expected.salt, 'base64');
-    const given = await deriveKeys(prepared ?? '', { hash, salt, iterations: expected.iterations });
+    const given = await this.#derive(prepared ?? '', { hash, salt, iterations: expected.iterations });
     const right = timingSafeEqual(
       Buffer.from(given.storedKey, 'base64'),
       Buffer.from(expected.storedKey, 'base64'),
     );
-    return right && prepared !== undefined && stored[hash] !== undefined;
+    return right && prepared !== undefined && expected !== fake;
+  }
+
+  #lookalikesOnce(): Promise<Lookalikes> {
+    this.#lookalikes ??= this.#loadLookalikes().catch((error: unknown) => {
+      this.#lookalikes = undefined;
+      throw error;
+    });
+    return this.#lookalikes;
+  }
+
+  async #loadLookalikes(): Promise<Lookalikes> {
+    const lookalikes = new Lookalikes(await this.#loadSeed());
+    for await (const user of this.#accounts.owners()) {
+      const stored = await this.#accounts.get(user);
+      if (stored) lookalikes.count(stored.keys, 1);
+    }
+    return lookalikes;
+  }
+
+  async #recount(former: StoredKeys | undefined, next: StoredKeys | undefined): Promise<void> {
+    const lookalikes = await this.#lookalikes;
+    if (former) lookalikes?.count(former, -1);
+    if (next) lookalikes?.count(next, 1);
   }
 
   /** Made once and kept, so that the salts of unknown users do not change with a restart. */
-  fakeSaltSeed(): Promise<Buffer> {
-    this.#seed ??= this.#loadSeed().catch((error: unknown) => {
-      this.#seed = undefined;
-      throw error;
-    });
-    return this.#seed;
-  }
-
   async #loadSeed(): Promise<Buffer> {
     const kept = await this.#secrets.get(HOST);
     if (kept !== undefined) return Buffer.from(kept, 'base64');
@@ -151,7 +187,10 @@ export class Accounts implements Credentials {
 
   #change(user: string, edit: (stored: StoredAccount) => StoredAccount): Promise<void> {
     return this.#changes.run(user, async () => {
-      await this.#accounts.set(user, edit(await this.#existing(user)));
+      const stored = await this.#existing(user);
+      const next = edit(stored);
+      await this.#accounts.set(user, next);
+      await this.#recount(stored.keys, next.keys);
     });
   }
 

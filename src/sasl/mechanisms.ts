@@ -1,5 +1,6 @@
 // Which mechanisms a stream offers, and the making of one.
 
+import { GateFullError, type WorkGate } from '../util/work-gate.ts';
 import { SaslError, StanzaError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import type { SaslMechanism } from './mechanism.ts';
@@ -11,9 +12,9 @@ export interface Credentials {
   /** True only for the right password; takes as long for a user that does not exist. */
   verify(user: string, password: string): Promise<boolean>;
   scramKeys(user: string, hash: ScramHash): Promise<ScramKeys | undefined>;
+  /** Of a user that does not exist, or has no keys for this hash; always the same, and like those of others. */
+  fakeKeys(user: string, hash: ScramHash): Promise<ScramKeys>;
   isEnabled(user: string): Promise<boolean>;
-  /** A secret that stays the same for good. */
-  fakeSaltSeed(): Promise<Buffer>;
 }
 
 export interface MechanismOptions {
@@ -23,13 +24,21 @@ export interface MechanismOptions {
   readonly plain: boolean;
   /** Data for the types that this connection has; absent or empty: no -PLUS mechanisms. */
   readonly channelBinding?: ChannelBindings | undefined;
+  /**
+   * Called with the prepared localpart before anything is looked up; with the empty text for a name that no account can
+   * have. @throws SaslError when the attempt may not go on.
+   */
+  admit?(user: string): void;
+  /** Bounds what verifying passwords may cost at once, for all who share it. */
+  readonly passwordWork?: WorkGate | undefined;
 }
 
 export interface Mechanisms {
   /** Best first (RFC 6120 §6.3.3). */
   readonly names: readonly string[];
   /**
-   * Steps of what it makes fail with 'temporary-auth-failure' and a `cause` when the credentials cannot be read.
+   * Steps of what it makes fail with 'temporary-auth-failure' when there is too much to do at once, and with a `cause`
+   * when the credentials cannot be read.
    * @throws SaslError 'invalid-mechanism' for a name that is not offered.
    */
   create(name: string): SaslMechanism;
@@ -50,8 +59,8 @@ const SCRAM: readonly ScramMechanism[] = [
 
 /** The mechanisms of one stream. */
 export function mechanismsFor(options: MechanismOptions): Mechanisms {
-  const { domain } = options;
-  const credentials = guarded(options.credentials);
+  const { domain, admit = () => {} } = options;
+  const credentials = guarded(options.credentials, options.passwordWork);
   const channelBinding = options.channelBinding?.size ? options.channelBinding : undefined;
   const scram = SCRAM.filter(({ plus }) => !plus || channelBinding !== undefined);
   const prepareUser = (name: string) => localpart(name, domain);
@@ -59,13 +68,14 @@ export function mechanismsFor(options: MechanismOptions): Mechanisms {
     mayLogIn(credentials, domain, user, authzid);
 
   function create(name: string): SaslMechanism {
-    const { verify, fakeSaltSeed } = credentials;
-    if (name === 'PLAIN' && options.plain) return new PlainServer({ prepareUser, verify, authorize });
+    const { verify } = credentials;
+    if (name === 'PLAIN' && options.plain) return new PlainServer({ prepareUser, admit, verify, authorize });
     const mechanism = scram.find((offered) => offered.name === name);
     if (!mechanism) throw new SaslError('invalid-mechanism');
     const { hash, plus } = mechanism;
     const lookup = (user: string) => credentials.scramKeys(user, hash);
-    return new ScramServer({ hash, plus, channelBinding, prepareUser, lookup, authorize, fakeSaltSeed });
+    const fakeKeys = (user: string) => credentials.fakeKeys(user, hash);
+    return new ScramServer({ hash, plus, channelBinding, prepareUser, admit, lookup, fakeKeys, authorize });
   }
 
   return { names: [...scram.map(({ name }) => name), ...(options.plain ? ['PLAIN'] : [])], create };
@@ -84,16 +94,21 @@ async function mayLogIn(
 }
 
 /** Credentials whose failures (a full disk, say) are the server's fault and not the client's (RFC 6120 §6.5.11). */
-function guarded(credentials: Credentials): Credentials {
+function guarded(credentials: Credentials, work: WorkGate | undefined): Credentials {
+  const verify = (user: string, password: string) => credentials.verify(user, password);
   return {
-    verify: (user, password) => credentials.verify(user, password).catch(temporary),
+    verify: (user, password) =>
+      (work ? work.run(() => verify(user, password)) : verify(user, password)).catch(temporary),
     scramKeys: (user, hash) => credentials.scramKeys(user, hash).catch(temporary),
+    fakeKeys: (user, hash) => credentials.fakeKeys(user, hash).catch(temporary),
     isEnabled: (user) => credentials.isEnabled(user).catch(temporary),
-    fakeSaltSeed: () => credentials.fakeSaltSeed().catch(temporary),
   };
 }
 
 function temporary(cause: unknown): never {
+  if (cause instanceof GateFullError) {
+    throw new SaslError('temporary-auth-failure', 'Too many logins at once; try again later');
+  }
   throw Object.assign(new SaslError('temporary-auth-failure'), { cause });
 }
 

@@ -26,6 +26,11 @@ export function parsePlain(message: Buffer): PlainMessage {
 export interface PlainOptions {
   /** The prepared localpart of a name as sent; undefined when no account can have it. */
   prepareUser(name: string): string | undefined;
+  /**
+   * Called once it is known who wants to log in, before anything is looked up; with the empty text for a name that no
+   * account can have. @throws SaslError when the attempt may not go on.
+   */
+  admit(user: string): void;
   /** Takes as long for a user that does not exist. */
   verify(user: string, password: string): Promise<boolean>;
   /** Called once the password is right. @throws SaslError when this user may not act as `authzid`, or not at all. */
@@ -52,6 +57,7 @@ export class PlainServer implements SaslMechanism {
     }
     const { authzid, authcid, password } = parsePlain(data);
     const user = this.#options.prepareUser(authcid);
+    this.#options.admit(user ?? '');
     // The empty name has no account, and costs the same.
     if (!(await this.#options.verify(user ?? '', password)) || user === undefined) {
       throw new SaslError('not-authorized');

@@ -1,6 +1,6 @@
 // What is kept of a password: the SCRAM keys (RFC 5802 §3). They verify a login without giving the password away.
 
-import { createHash, createHmac, pbkdf2, randomBytes } from 'node:crypto';
+import { createHash, createHmac, hkdfSync, pbkdf2, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 
 export type ScramHash = 'sha1' | 'sha256';
@@ -49,16 +49,32 @@ export function digest(hash: ScramHash, data: Buffer): Buffer {
   return createHash(hash).update(data).digest();
 }
 
+/** What anybody can see of the keys of an account, by asking for its challenge. */
+export interface KeyShape {
+  readonly iterations: number;
+  readonly saltBytes: number;
+}
+
+export const DEFAULT_SHAPE: KeyShape = { iterations: DEFAULT_ITERATIONS, saltBytes: SALT_BYTES };
+
 /**
  * Keys for a user that does not exist: always the same for the same name, so that asking twice tells nothing
  * (RFC 5802 §9 and RFC 7677 §4 leave this to the server). No password fits them.
  */
-export function fakeKeys(seed: Buffer, user: string, hash: ScramHash): ScramKeys {
-  const derived = (what: string) => hmac('sha256', seed, `${what}\0${hash}\0${user}`);
+export function fakeKeys(seed: Buffer, user: string, hash: ScramHash, shape: KeyShape): ScramKeys {
+  const derived = (what: string, bytes: number) =>
+    Buffer.from(hkdfSync('sha256', seed, '', `${what}\0${hash}\0${keyedName(user)}`, bytes)).toString(
+      'base64',
+    );
   return {
-    salt: derived('salt').subarray(0, SALT_BYTES).toString('base64'),
-    iterations: DEFAULT_ITERATIONS,
-    storedKey: derived('stored').subarray(0, HASH_BYTES[hash]).toString('base64'),
-    serverKey: derived('server').subarray(0, HASH_BYTES[hash]).toString('base64'),
+    salt: derived('salt', shape.saltBytes),
+    iterations: shape.iterations,
+    storedKey: derived('stored', HASH_BYTES[hash]),
+    serverKey: derived('server', HASH_BYTES[hash]),
   };
+}
+
+/** Names that cannot be names may be long; the context of a derivation may not. */
+function keyedName(user: string): string {
+  return digest('sha256', Buffer.from(user)).toString('base64');
 }

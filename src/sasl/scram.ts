@@ -7,7 +7,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { SaslError } from '../xml/errors.ts';
 import { readText } from './encoding.ts';
 import type { SaslMechanism, SaslStep } from './mechanism.ts';
-import { digest, fakeKeys, HASH_BYTES, hmac, type ScramHash, type ScramKeys } from './scram-keys.ts';
+import { digest, HASH_BYTES, hmac, type ScramHash, type ScramKeys } from './scram-keys.ts';
 import { type ClientFirst, readClientFinal, readClientFirst } from './scram-messages.ts';
 
 export { deriveKeys, type ScramHash, type ScramKeys } from './scram-keys.ts';
@@ -23,12 +23,17 @@ export interface ScramOptions {
   readonly channelBinding?: ChannelBindings | undefined;
   /** The prepared localpart of a name as sent; undefined when no account can have it. */
   prepareUser(name: string): string | undefined;
+  /**
+   * Called once it is known who wants to log in, before anything is looked up; with the empty text for a name that no
+   * account can have. @throws SaslError when the attempt may not go on.
+   */
+  admit(user: string): void;
   /** Takes the prepared localpart. */
   lookup(user: string): Promise<ScramKeys | undefined>;
+  /** Keys for a user that does not exist, always the same for the same name, and like those of users that do. */
+  fakeKeys(user: string): Promise<ScramKeys>;
   /** Called once the proof is right. @throws SaslError when this user may not act as `authzid`, or not at all. */
   authorize(user: string, authzid: string | undefined): Promise<void>;
-  /** A secret of this host that stays the same: unknown users must always seem to have the same salt. */
-  fakeSaltSeed(): Promise<Buffer>;
   /** The server's part of the nonce; default: 144 random bits. */
   nonce?(): string;
 }
@@ -79,11 +84,12 @@ export class ScramServer implements SaslMechanism {
   async #first(text: string): Promise<Buffer> {
     const first = readClientFirst(text);
     this.#checkFlag(first);
-    const prepared = this.#options.prepareUser(first.username);
+    const { prepareUser, admit, fakeKeys, lookup, nonce: ours = newNonce } = this.#options;
+    const prepared = prepareUser(first.username);
     const user = prepared ?? first.username;
-    const { hash, fakeSaltSeed, lookup, nonce: ours = newNonce } = this.#options;
-    const fake = fakeKeys(await fakeSaltSeed(), user, hash); // Also for known users: the same work for all.
-    const found = prepared === undefined ? undefined : await lookup(prepared);
+    admit(prepared ?? '');
+    const fake = await fakeKeys(user); // Also for known users: the same work for all.
+    const found = await lookup(prepared ?? ''); // The empty name has no account, and costs the same.
     const keys = found ?? fake;
     const nonce = first.nonce + ours();
     const serverFirst = `r=${nonce},s=${keys.salt},i=${keys.iterations}`;

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Accounts } from '../../../src/sasl/accounts.ts';
+import { Accounts, type Derive } from '../../../src/sasl/accounts.ts';
 import { mechanismsFor } from '../../../src/sasl/mechanisms.ts';
-import { deriveKeys } from '../../../src/sasl/scram.ts';
+import { deriveKeys, type ScramHash, type ScramKeys } from '../../../src/sasl/scram.ts';
 import { MemoryStorage } from '../../../src/storage/drivers/memory.ts';
 import { StorageError } from '../../../src/storage/error.ts';
 import { storesFor } from '../../../src/storage/index.ts';
+import { WorkGate } from '../../../src/util/work-gate.ts';
 import { ScramClient } from './scram-client.ts';
 
 const DOMAIN = 'montague.lit';
@@ -23,7 +24,7 @@ test('an account is made, found, listed and deleted', async () => {
   await accounts.create('benvolio', 'paper');
   assert.deepEqual(await accounts.get('romeo'), romeo);
   assert.equal(await accounts.get('tybalt'), undefined);
-  await accounts.fakeSaltSeed();
+  await accounts.fakeKeys('tybalt', 'sha1');
   assert.deepEqual(
     (await accounts.list()).map(({ user }) => user),
     ['benvolio', 'romeo'],
@@ -99,13 +100,108 @@ test('an account imported with SHA-1 keys alone still takes PLAIN', async () => 
   assert.equal(await accounts.verify('romeo', 'brush'), false);
 });
 
-test('the secret behind fake salts survives a restart', async () => {
+test('RFC 5802 §9: the keys of a user that does not exist stay the same, also over a restart', async () => {
   const { accounts, stores } = setUp();
-  const [seed, same] = await Promise.all([accounts.fakeSaltSeed(), accounts.fakeSaltSeed()]);
-  assert.equal(seed.length, 32);
-  assert.deepEqual(seed, same);
-  assert.deepEqual(await new Accounts(stores, { domain: DOMAIN }).fakeSaltSeed(), seed);
+  const [fake, same] = await Promise.all([
+    accounts.fakeKeys('tybalt', 'sha1'),
+    accounts.fakeKeys('tybalt', 'sha1'),
+  ]);
+  assert.deepEqual(fake, same);
+  assert.deepEqual(await new Accounts(stores, { domain: DOMAIN }).fakeKeys('tybalt', 'sha1'), fake);
+  assert.notEqual((await accounts.fakeKeys('tybalt', 'sha256')).salt, fake.salt);
+  assert.notEqual((await accounts.fakeKeys('paris', 'sha1')).salt, fake.salt);
+  assert.notEqual((await setUp().accounts.fakeKeys('tybalt', 'sha1')).salt, fake.salt);
 });
+
+test('RFC 5802 §9: users that do not exist have the iteration counts and salts of those that do', async () => {
+  const { accounts } = setUp();
+  await accounts.create('romeo', 'pencil');
+  for (const hash of ['sha1', 'sha256'] as const) {
+    const real = await accounts.scramKeys('romeo', hash);
+    const fake = await accounts.fakeKeys('tybalt', hash);
+    assert.deepEqual(shape(fake), shape(real!));
+  }
+});
+
+test('RFC 5802 §9: where accounts have been imported, those that do not exist look imported in proportion', async () => {
+  const { accounts, stores } = setUp();
+  const salt = Buffer.alloc(24, 7);
+  const sha1 = await deriveKeys('pencil', { hash: 'sha1', iterations: 4096, salt });
+  for (const user of ['benvolio', 'mercutio', 'balthasar']) {
+    await stores.keyval('accounts').set(user, { enabled: true, createdAt: 0, keys: { sha1 } });
+  }
+  await accounts.create('romeo', 'pencil');
+  const names = Array.from({ length: 400 }, (_, index) => `nobody${index}`);
+  const shapes = await Promise.all(names.map(async (name) => shape(await accounts.fakeKeys(name, 'sha1'))));
+  const own = shape((await accounts.scramKeys('romeo', 'sha1'))!);
+  const imported = shapes.filter((it) => it === shape(sha1)).length;
+  assert.equal(shapes.filter((it) => it === own).length, names.length - imported, 'nothing else is seen');
+  assert.ok(imported > 240 && imported < 360, `three of four are like three of four accounts: ${imported}`);
+  const others = await Promise.all(names.map(async (name) => shape(await accounts.fakeKeys(name, 'sha256'))));
+  assert.deepEqual([...new Set(others)], [shape((await accounts.scramKeys('romeo', 'sha256'))!)]);
+  // Once the imported ones are gone, nobody looks like them.
+  for (const user of ['benvolio', 'mercutio', 'balthasar']) await accounts.setPassword(user, 'paper');
+  for (const name of names.slice(0, 50)) assert.equal(shape(await accounts.fakeKeys(name, 'sha1')), own);
+});
+
+test('a password for an account that does not exist costs the same derivation as for one that does', async () => {
+  const { accounts, stores } = setUp();
+  const sha1 = await deriveKeys('pencil', { hash: 'sha1', iterations: 4096 });
+  await stores.keyval('accounts').set('romeo', { enabled: true, createdAt: 0, keys: { sha1 } });
+  const work = async (user: string, password: string) => {
+    const derived: unknown[] = [];
+    const derive: Derive = (text, options) => {
+      derived.push([text, options.hash, options.iterations, options.salt?.length]);
+      return deriveKeys(text, options);
+    };
+    const asked = new Accounts(stores, { domain: DOMAIN, derive });
+    assert.equal(await asked.verify(user, password), false);
+    return derived;
+  };
+  for (const password of ['brush', '\u0000', 'x'.repeat(5000)]) {
+    const expected = [[password === 'brush' ? 'brush' : '', 'sha1', 4096, 16]];
+    assert.deepEqual(await work('romeo', password), expected);
+    assert.deepEqual(await work('tybalt', password), expected);
+    assert.deepEqual(await work('', password), expected);
+  }
+  await accounts.delete('romeo');
+  assert.deepEqual(await work('romeo', 'brush'), [['brush', 'sha256', 10_000, 16]]);
+});
+
+test('passwords are verified a few at a time, in order; beyond what can wait they are temporary-auth-failure', async () => {
+  const { accounts } = setUp();
+  const started: string[] = [];
+  const finish: (() => void)[] = [];
+  const credentials = {
+    verify: async (user: string) => {
+      started.push(user);
+      await new Promise<void>((resolve) => finish.push(resolve));
+      return true;
+    },
+    scramKeys: (user: string, hash: ScramHash) => accounts.scramKeys(user, hash),
+    fakeKeys: (user: string, hash: ScramHash) => accounts.fakeKeys(user, hash),
+    isEnabled: async () => true,
+  };
+  const passwordWork = new WorkGate({ atWork: 2, waiting: 1 });
+  const offer = mechanismsFor({ credentials, domain: DOMAIN, plain: true, passwordWork });
+  const attempt = (user: string) => logIn(offer, 'PLAIN', user, 'x');
+  const [a, b, c] = [attempt('a'), attempt('b'), attempt('c')];
+  await assert.rejects(attempt('d'), { condition: 'temporary-auth-failure', text: /^Too many logins/ });
+  assert.deepEqual(started, ['a', 'b']);
+  finish[0]?.();
+  assert.equal(await a, 'a');
+  assert.deepEqual(started, ['a', 'b', 'c']);
+  for (const end of finish) end();
+  assert.deepEqual(await Promise.all([b, c]), ['b', 'c']);
+  const last = attempt('e');
+  await new Promise(setImmediate);
+  finish.at(-1)?.();
+  assert.equal(await last, 'e', 'the places are free again');
+});
+
+function shape({ iterations, salt }: ScramKeys): string {
+  return `${iterations} ${Buffer.from(salt, 'base64').length}`;
+}
 
 test('RFC 6120 §6.3.3: mechanisms are offered best first, PLAIN and -PLUS only where they may be', () => {
   const credentials = setUp().accounts;
@@ -176,7 +272,7 @@ test('RFC 6120 §6.5.11: storage that fails is temporary-auth-failure, with its 
     verify: () => Promise.reject(cause),
     scramKeys: () => Promise.reject(cause),
     isEnabled: async () => true,
-    fakeSaltSeed: () => accounts.fakeSaltSeed(),
+    fakeKeys: (user: string, hash: ScramHash) => accounts.fakeKeys(user, hash),
   };
   const offer = mechanismsFor({ credentials, domain: DOMAIN, plain: true });
   for (const name of offer.names) {

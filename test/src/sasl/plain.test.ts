@@ -42,6 +42,7 @@ function server(options: Partial<PlainOptions> = {}): PlainServer {
     prepareUser: (name) => (name.includes('@') ? undefined : name.toLowerCase()),
     verify: async (user, password) => user === 'tim' && password === 'tanstaaf',
     authorize: async () => {},
+    admit: () => {},
     ...options,
   });
 }
@@ -82,4 +83,18 @@ test('RFC 6120 §6.3.8: the authzid is judged only after the right password', as
   await assert.rejects(attempt('ursel\0tim\0tanstaaf'), { condition: 'invalid-authzid' });
   await assert.rejects(attempt('ursel\0tim\0wrong'), { condition: 'not-authorized' });
   assert.ok((await attempt('\0tim\0tanstaaf')).done);
+});
+
+test('who may not try is refused before the password is looked at', async () => {
+  const asked: string[] = [];
+  const admit = (user: string) => {
+    asked.push(user);
+    throw new SaslError('temporary-auth-failure');
+  };
+  const verify = async () => assert.fail('nobody may look');
+  for (const message of ['\0Tim\0tanstaaf', '\0a@b\0tanstaaf']) {
+    const attempt = server({ admit, verify }).step(Buffer.from(message));
+    await assert.rejects(attempt, { condition: 'temporary-auth-failure' });
+  }
+  assert.deepEqual(asked, ['tim', '']);
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SaslStep } from '../../../src/sasl/mechanism.ts';
 import { deriveKeys, type ScramOptions, ScramServer } from '../../../src/sasl/scram.ts';
+import { DEFAULT_SHAPE, fakeKeys } from '../../../src/sasl/scram-keys.ts';
 import { type SaslCondition, SaslError } from '../../../src/xml/errors.ts';
 import { ScramClient } from './scram-client.ts';
 
@@ -17,7 +18,8 @@ const OPTIONS: ScramOptions = {
   prepareUser: (name) => (name.includes('@') ? undefined : name.toLowerCase()),
   lookup: async (user) => (user === 'user' ? KEYS : undefined),
   authorize: async () => {},
-  fakeSaltSeed: async () => SEED,
+  admit: () => {},
+  fakeKeys: async (user) => fakeKeys(SEED, user, 'sha1', DEFAULT_SHAPE),
 };
 
 /** With the server's nonce of RFC 5802 §5. */
@@ -206,8 +208,8 @@ test('a wrong password is not-authorized', async () => {
 });
 
 test('RFC 5802 §9: an unknown user looks like a known one with a wrong password', async () => {
-  const ask = async (username: string, seed = SEED) => {
-    const scram = server({ fakeSaltSeed: async () => seed });
+  const ask = async (username: string) => {
+    const scram = server();
     const nobody = client({ username });
     const first = challengeOf(await scram.step(nobody.first()));
     await assert.rejects(scram.step(nobody.final(first)), refused('not-authorized'));
@@ -217,11 +219,49 @@ test('RFC 5802 §9: an unknown user looks like a known one with a wrong password
   assert.deepEqual([salt, iterations], await ask('nobody'), 'the salt stays');
   assert.deepEqual([salt, iterations], await ask('NOBODY'), 'also for another spelling of the name');
   assert.notEqual(salt, (await ask('nobody else'))[0]);
-  assert.notEqual(salt, (await ask('nobody', Buffer.from('another host')))[0]);
   const real = await deriveKeys('pencil', { hash: 'sha1' });
   assert.equal(salt.length, real.salt.length);
   assert.equal(Number(iterations), real.iterations);
   await ask('impossible@name');
+});
+
+test('RFC 5802 §9: the same is done for a known user, an unknown one and an impossible one, in the same order', async () => {
+  const did = async (username: string, password: string) => {
+    const calls: string[] = [];
+    const scram = server({
+      admit: () => void calls.push('admit'),
+      fakeKeys: async (user) => {
+        calls.push('fakeKeys');
+        return OPTIONS.fakeKeys(user);
+      },
+      lookup: async (user) => {
+        calls.push('lookup');
+        return OPTIONS.lookup(user);
+      },
+      authorize: async () => void calls.push('authorize'),
+    });
+    const guesser = client({ username, password });
+    await assert.rejects(talk(guesser, scram), refused('not-authorized'));
+    return calls;
+  };
+  for (const username of ['user', 'nobody', 'impossible@name']) {
+    assert.deepEqual(await did(username, 'pen'), ['admit', 'fakeKeys', 'lookup'], username);
+  }
+});
+
+test('who may not try is refused before anything is looked up', async () => {
+  const asked: string[] = [];
+  const admit = (user: string) => {
+    asked.push(user);
+    throw new SaslError('temporary-auth-failure');
+  };
+  const lookup = async () => assert.fail('nobody may look');
+  for (const username of ['User', 'impossible@name']) {
+    const scram = server({ admit, lookup, fakeKeys: lookup });
+    await assert.rejects(scram.step(client({ username }).first()), refused('temporary-auth-failure'));
+    await assert.rejects(scram.step(client().first()), refused('malformed-request'));
+  }
+  assert.deepEqual(asked, ['user', '']);
 });
 
 test('RFC 5802 §6: with -PLUS the data of the channel is part of the proof', async () => {
@@ -283,4 +323,32 @@ test('a finished exchange takes nothing more', async () => {
   const scram = server();
   await talk(client(), scram);
   await assert.rejects(scram.step(client().first()), refused('malformed-request'));
+});
+
+test('RFC 5802 §9: what was overheard proves nothing a second time, and nothing out of turn', async () => {
+  const nonces = ['one', 'two'].values();
+  const nonce = () => nonces.next().value ?? '';
+  const romeo = client();
+  const overheard = romeo.final(challengeOf(await server({ nonce }).step(romeo.first())));
+  const again = server({ nonce });
+  await again.step(romeo.first());
+  await assert.rejects(
+    again.step(overheard),
+    refused('not-authorized'),
+    'the nonce of the server is another',
+  );
+  await assert.rejects(server().step(overheard), refused('malformed-request'), 'the last message first');
+
+  const twice = server();
+  await twice.step(romeo.first());
+  await assert.rejects(twice.step(romeo.first()), refused('malformed-request'), 'the first message twice');
+  await assert.rejects(twice.step(overheard), refused('malformed-request'), 'and then the last one');
+});
+
+test('messages that come before the answer to the one before are refused', async () => {
+  const scram = server();
+  const romeo = client();
+  const [first, second] = await Promise.allSettled([scram.step(romeo.first()), scram.step(romeo.first())]);
+  assert.equal(first.status, 'fulfilled');
+  assert.equal(second.status, 'rejected');
 });

@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Budgets } from '../../../src/sasl/budgets.ts';
+import { type LoginLimit, LoginLimits, type LoginSource } from '../../../src/sasl/login-limits.ts';
+import { FakeClock } from '../../support/clock.ts';
+
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+
+/** An attacker may try 50 times from one address, and 100 times on one account, 10 of them from one network. */
+function setUp() {
+  const clock = new FakeClock();
+  const limits = new LoginLimits(clock, { perAddress: 50, perAccount: 100, windowMs: 10 * MINUTE });
+  const isRefused = (account: string, source: LoginSource) => {
+    try {
+      limits.check(account, source);
+      return false;
+    } catch (error) {
+      assert.equal((error as { condition?: string }).condition, 'temporary-auth-failure');
+      return true;
+    }
+  };
+  /** Guesses as long as it is let; tells how often that was, and what was told for the log. */
+  const guess = (account: string, source: LoginSource, times = 1_000) => {
+    const told: LoginLimit[] = [];
+    let guesses = 0;
+    for (; guesses < times && !isRefused(account, source); guesses++) {
+      const limit = limits.failed(account, source);
+      if (limit) told.push(limit);
+    }
+    return { guesses, told };
+  };
+  return { clock, limits, isRefused, guess };
+}
+
+const at = (address: string, network = address): LoginSource => ({ address, network });
+const v4 = (index: number) => at(`192.0.2.${index}`);
+const ROMEO = 'romeo@montague.lit';
+const HOME = at('203.0.113.7');
+
+test('one address may fail ten times on one account, then once a minute', async () => {
+  const { clock, isRefused, guess } = setUp();
+  assert.deepEqual(guess(ROMEO, v4(1)), { guesses: 10, told: ['account-from-network'] });
+  await clock.advance(MINUTE - 1);
+  assert.ok(isRefused(ROMEO, v4(1)));
+  await clock.advance(1);
+  assert.deepEqual(guess(ROMEO, v4(1)), { guesses: 1, told: ['account-from-network'] });
+  await clock.advance(10 * MINUTE);
+  assert.equal(guess(ROMEO, v4(1)).guesses, 10);
+});
+
+test('one address may fail fifty times over all accounts, then once in twelve seconds', async () => {
+  const { clock, isRefused, guess } = setUp();
+  const guessEach = () => {
+    let total = 0;
+    for (let index = 0; index < 100; index++) total += guess(`user${index}@montague.lit`, v4(1), 1).guesses;
+    return total;
+  };
+  assert.equal(guessEach(), 50);
+  assert.ok(isRefused('new@montague.lit', v4(1)));
+  assert.ok(!isRefused('new@montague.lit', v4(2)), 'others are not concerned');
+  await clock.advance(12_000);
+  assert.equal(guessEach(), 1);
+});
+
+test('one account can stand a hundred failures from everywhere, then ten a minute', async () => {
+  const { clock, isRefused, guess } = setUp();
+  const guessFromEach = () => {
+    let total = 0;
+    const told: LoginLimit[] = [];
+    for (let index = 0; index < 200; index++) {
+      const { guesses, told: more } = guess(ROMEO, v4(index), 3);
+      total += guesses;
+      told.push(...more);
+    }
+    return { total, told };
+  };
+  assert.deepEqual(guessFromEach(), { total: 100, told: ['account'] });
+  assert.ok(isRefused(ROMEO, v4(250)));
+  assert.ok(!isRefused('juliet@montague.lit', v4(250)), 'others are not concerned');
+  await clock.advance(MINUTE);
+  assert.equal(guessFromEach().total, 10);
+});
+
+test('no single address, and no IPv6 site with all its networks, can lock anybody out elsewhere', () => {
+  const { isRefused, guess } = setUp();
+  let guesses = guess(ROMEO, v4(1)).guesses;
+  for (let index = 0; index < 5_000; index++) {
+    const network = at(`2001:db8:1:${index.toString(16)}::/64`, '2001:db8:1::/48');
+    guesses += guess(ROMEO, network, 3).guesses;
+  }
+  assert.equal(guesses, 20, 'ten for the address, ten for the site');
+  assert.ok(!isRefused(ROMEO, HOME));
+  assert.ok(!isRefused(ROMEO, at('2001:db8:2:1::/64', '2001:db8:2::/48')));
+});
+
+test('guesses made all at once, before any is counted, are paid for by waiting; the account does not pay', async () => {
+  const { clock, limits, isRefused } = setUp();
+  for (let index = 0; index < 1_000; index++) limits.failed(ROMEO, v4(1));
+  assert.ok(!isRefused(ROMEO, HOME));
+  await clock.advance(60 * MINUTE);
+  assert.ok(isRefused(ROMEO, v4(1)), 'a thousand guesses are what an hour and more allows');
+  await clock.advance(17 * 60 * MINUTE);
+  assert.ok(!isRefused(ROMEO, v4(1)));
+});
+
+test('while a whole botnet guesses, users get in from where they have logged in before', async () => {
+  const { clock, limits, isRefused, guess } = setUp();
+  limits.succeeded(ROMEO, HOME);
+  for (let index = 0; index < 200; index++) guess(ROMEO, v4(index));
+  for (let index = 0; index < 100; index++) guess(`user${index}@montague.lit`, HOME, 1);
+  assert.ok(isRefused(ROMEO, v4(250)), 'the account is closed to strangers');
+  assert.ok(isRefused('juliet@montague.lit', HOME), 'and the address to other accounts');
+  assert.ok(!isRefused(ROMEO, HOME));
+  await clock.advance(30 * DAY);
+  for (let index = 0; index < 200; index++) guess(ROMEO, v4(index));
+  assert.ok(isRefused(ROMEO, HOME), 'nobody is at home anywhere for ever');
+});
+
+test('at home one may fail a hundred times, at nobody else’s expense, and a success forgives it', () => {
+  const { limits, isRefused, guess } = setUp();
+  limits.succeeded(ROMEO, HOME);
+  assert.deepEqual(guess(ROMEO, HOME), { guesses: 100, told: ['account'] });
+  assert.ok(!isRefused(ROMEO, v4(1)));
+  assert.ok(!isRefused('juliet@montague.lit', HOME));
+  limits.succeeded(ROMEO, HOME);
+  assert.equal(guess(ROMEO, HOME).guesses, 100);
+});
+
+test('an account of one’s own is no help in guessing those of others', () => {
+  const { limits, guess } = setUp();
+  let guesses = 0;
+  for (let index = 0; index < 200; index++) {
+    guesses += guess(`user${index}@montague.lit`, v4(1), 1).guesses;
+    limits.succeeded('tybalt@montague.lit', v4(1));
+  }
+  assert.equal(guesses, 50);
+});
+
+test('0 switches a limit off', () => {
+  const limits = new LoginLimits(new FakeClock(), { perAddress: 0, perAccount: 0, windowMs: MINUTE });
+  for (let index = 0; index < 1_000; index++) {
+    limits.check(ROMEO, HOME);
+    assert.equal(limits.failed(ROMEO, HOME), undefined);
+  }
+});
+
+test('what is remembered is bounded; the quietest is forgotten first', async () => {
+  const clock = new FakeClock();
+  const budgets = new Budgets(clock, { size: 2, windowMs: MINUTE, maxKeys: 3 });
+  for (const key of ['a', 'b', 'c', 'a', 'd']) budgets.spend(key);
+  assert.equal(budgets.size, 3);
+  assert.ok(!budgets.has('a'), 'not the one that was busy last');
+  assert.equal(budgets.spend('b'), false, 'its second one, had it not been forgotten');
+  await clock.advance(2 * MINUTE);
+  assert.ok(budgets.has('a'));
+});
+
+test('a clock that is set back gives nobody more, and takes nothing', () => {
+  let now = 1_000_000;
+  const clock = { now: () => now, after: () => ({ cancel() {} }) };
+  const budgets = new Budgets(clock, { size: 2, windowMs: MINUTE, maxKeys: 3 });
+  budgets.spend('a');
+  now = 0;
+  assert.ok(budgets.has('a'));
+  budgets.spend('a');
+  assert.ok(!budgets.has('a'));
+});

@@ -2,7 +2,7 @@
 
 import { mkdir } from 'node:fs/promises';
 import { CommandRegistry } from './admin/commands.ts';
-import { acceptClient, type C2SContext, type C2SSession } from './c2s/index.ts';
+import { acceptClient, type C2SContext, type C2SSession, loginProtection } from './c2s/index.ts';
 import { settingsForRestart } from './config/changes.ts';
 import type { Config, HostConfig } from './config/config.ts';
 import { registerCoreCommands } from './core/commands.ts';
@@ -66,7 +66,15 @@ export class Server implements ServerContext {
     this.certificates = new CertificateStore(config.core.certificates);
     this.#s2sTls = new ServerTls(this.certificates, { alpn: ['xmpp-server'], requestCert: true });
     const c2sTls = new ServerTls(this.certificates, { alpn: ['xmpp-client'], requestCert: false });
-    this.#c2s = { config, log, clock, router: this.router, tls: c2sTls, negotiating: this.#negotiating };
+    this.#c2s = {
+      config,
+      log,
+      clock,
+      router: this.router,
+      tls: c2sTls,
+      negotiating: this.#negotiating,
+      ...loginProtection(config, clock),
+    };
     this.links = new Links({
       config,
       log,

@@ -1,6 +1,18 @@
 // The options that the server itself reads, as opposed to those that modules declare.
 
-import { boolean, domain, integer, jid, list, oneOf, rate, record, size, string } from './options.ts';
+import {
+  boolean,
+  domain,
+  duration,
+  integer,
+  jid,
+  list,
+  oneOf,
+  rate,
+  record,
+  size,
+  string,
+} from './options.ts';
 
 const port = integer('A TCP port; 0 lets the system choose', { min: 0, max: 65_535 });
 const address = string('An IP address of this machine, or "*" for all', {
@@ -59,6 +71,18 @@ export const SERVER_OPTIONS = {
     { default: [] },
   ),
   log_level: oneOf('How much is logged', ['debug', 'info', 'warn', 'error'], { default: 'info' }),
+  auth_failures_per_address: integer(
+    'Failed logins of one address (IPv6: one /64 network) in a window, before it has to wait; 0: without limit',
+    { default: 50, min: 0 },
+  ),
+  auth_failures_per_account: integer(
+    'Failed logins on one account in a window, a tenth of it from one place; 0: without limit',
+    { default: 100, min: 0 },
+  ),
+  auth_failure_window: duration('The time in which failed logins are counted', {
+    default: '10 minutes',
+    min: '1 second',
+  }),
   plugin_paths: list('Folders with modules of other makers, relative to the file', string('A folder'), {
     default: [],
   }),

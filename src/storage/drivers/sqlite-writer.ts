@@ -25,6 +25,9 @@ import {
 /** Larger write-ahead logs are cut back at the next checkpoint. */
 const JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024;
 
+const WAL_ATTEMPTS = 50;
+const WAL_PAUSE_MS = 20;
+
 /** Errors of the whole database: trying the operations one by one would only take longer to fail. */
 const HOPELESS = /^SQLITE_(BUSY|LOCKED|READONLY|CORRUPT|NOTADB|CANTOPEN|IOERR)/;
 
@@ -38,7 +41,7 @@ function open(file: string): Database.Database {
     throw new NewerDatabase(`The database has version ${version}, this server knows ${MIGRATIONS.length}`);
   }
   // WAL: readers never wait for the writer. FULL: a commit is on the disk, not in the system's cache.
-  db.pragma('journal_mode = WAL');
+  useWriteAheadLog(db);
   db.pragma('synchronous = FULL');
   db.pragma(`journal_size_limit = ${JOURNAL_LIMIT_BYTES}`);
   db.pragma('cache_size = -16000');
@@ -46,6 +49,23 @@ function open(file: string): Database.Database {
     migrate(db, from, sql);
   });
   return db;
+}
+
+/**
+ * Of two that do this to a new database at the same moment, SQLite tells one without any wait that it is busy, as they
+ * would wait for each other; once the other is done, there is nothing left to do.
+ */
+function useWriteAheadLog(db: Database.Database): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      db.pragma('journal_mode = WAL');
+      return;
+    } catch (error) {
+      const isBusy = error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
+      if (!isBusy || attempt === WAL_ATTEMPTS) throw error;
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAL_PAUSE_MS); // The thread has nothing else to do.
+  }
 }
 
 function migrate(db: Database.Database, from: number, sql: string): void {

@@ -221,6 +221,7 @@ test('a stop waits for what is on its way to a server that is still being called
   send(world, 1);
   send(world, 2);
   const peer = await world.claimed();
+  const began = performance.now();
   const stopped = world.server.stop();
   await settled();
   assert.equal(peer.ended, false);
@@ -228,6 +229,7 @@ test('a stop waits for what is on its way to a server that is still being called
   assert.match(await peer.reads('</stream:stream>'), /<message id='1'.*<message id='2'.*<\/stream:stream>$/);
   peer.send('</stream:stream>');
   await stopped;
+  assert.ok(performance.now() - began < 2_000, 'and no longer than for that');
 });
 
 test('a stop ends in time, whatever the peers do', async (t) => {

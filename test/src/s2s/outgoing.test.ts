@@ -315,6 +315,8 @@ test('a stanza for a stream that is closing goes over a new one', async (t) => {
   world.send(message(1));
   const first = await world.accepted();
   await idsUpTo(first, 1);
+  const passed: unknown[] = [];
+  world.hook('s2s-out', ({ element }) => void passed.push(element.attrs.id));
   world.server.links.closeDomain('capulet.lit');
   world.send(message(2));
   const second = await world.accepted();
@@ -325,6 +327,7 @@ test('a stanza for a stream that is closing goes over a new one', async (t) => {
   world.send(message(3));
   assert.deepEqual(await idsUpTo(second, 3), ['3'], 'the end of the first is nothing to the second');
   assert.deepEqual(world.arrived, []);
+  assert.deepEqual(passed, ['2', '3'], 'modules see each stanza once, on the stream that takes it');
 });
 
 test('a stanza for a stream that is closing before it was ever open goes over a new one', async (t) => {

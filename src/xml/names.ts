@@ -11,8 +11,15 @@ export interface Name {
   readonly local: string;
   /** What an attribute of this name declares: a prefix, `''` for the default namespace, `undefined` for nothing. */
   readonly declares: string | undefined;
-  /** The name's bytes, one per character. */
-  readonly bytes: string;
+  /** Whether values of an attribute of this name come again and again. */
+  readonly recurs: boolean;
+  /** The name in UTF-8. */
+  readonly bytes: Uint8Array;
+}
+
+interface Value {
+  readonly text: string;
+  readonly bytes: Uint8Array;
 }
 
 /** Slots per table: fixed, so that a peer who invents names evicts others and nothing grows. */
@@ -20,7 +27,7 @@ const SLOTS = 2048;
 const LONGEST_VALUE = 128;
 
 const names: (Name | undefined)[] = new Array(SLOTS).fill(undefined);
-const values: (string | undefined)[] = new Array(SLOTS).fill(undefined);
+const values: (Value | undefined)[] = new Array(SLOTS).fill(undefined);
 
 /** One step of the hash over a name's bytes; starts from 0. */
 export function hashStep(hash: number, byte: number): number {
@@ -28,29 +35,38 @@ export function hashStep(hash: number, byte: number): number {
 }
 
 /**
- * The name in `source` (one byte per character) from `start` to `end`, whose hash is `hash`; `undefined` when that
- * is no qualified name (Namespaces in XML §4).
+ * The name that stands in `source` from `start` to `end`, whose hash is `hash`; `undefined` when that is no qualified
+ * name (Namespaces in XML §4).
  */
-export function internName(source: string, start: number, end: number, hash: number): Name | undefined {
+export function internName(source: Buffer, start: number, end: number, hash: number): Name | undefined {
   const slot = hash & (SLOTS - 1);
   const known = names[slot];
-  if (known !== undefined && standsAt(known.bytes, source, start, end)) return known;
-  const name = makeName(source.slice(start, end));
+  if (known !== undefined && known.bytes.length === end - start && standsAt(known.bytes, source, start)) {
+    return known;
+  }
+  const name = makeName(Uint8Array.from(source.subarray(start, end)));
   if (name !== undefined) names[slot] = name;
   return name;
 }
 
-/** Some value in ASCII that is likely to come again, such as a namespace. */
-export function internValue(value: string): string {
-  if (value.length > LONGEST_VALUE) return value;
-  let hash = 0;
-  for (let i = 0; i < value.length; i++) hash = hashStep(hash, value.charCodeAt(i));
+/** The value in ASCII that stands in `source` from `start` to `end`, likely to come again, such as a namespace. */
+export function internValue(source: Buffer, start: number, end: number): string {
+  const length = end - start;
+  if (length > LONGEST_VALUE) return source.toString('latin1', start, end);
+  // Namespaces differ in length, at their ends or in the middle.
+  let hash = hashStep(length, source[start + (length >> 1)] ?? 0);
+  for (let i = Math.max(start, end - 6); i < end; i++) hash = hashStep(hash, source[i]!);
   const slot = hash & (SLOTS - 1);
   const known = values[slot];
-  if (known === value) return known;
-  const copy = detach(value);
-  values[slot] = copy;
-  return copy;
+  if (known !== undefined && known.bytes.length === length && standsAt(known.bytes, source, start)) {
+    return known.text;
+  }
+  const value = {
+    text: asKey(source.toString('latin1', start, end)),
+    bytes: Uint8Array.from(source.subarray(start, end)),
+  };
+  values[slot] = value;
+  return value.text;
 }
 
 /**
@@ -61,24 +77,28 @@ export function detach(text: string): string {
   return Buffer.from(text, 'utf16le').toString('utf16le');
 }
 
-function standsAt(bytes: string, source: string, start: number, end: number): boolean {
-  const length = bytes.length;
-  if (length !== end - start) return false;
-  for (let i = 0; i < length; i++) {
-    if (bytes.charCodeAt(i) !== source.charCodeAt(start + i)) return false;
+/** Whether `bytes` are what `source` has from `start` on. */
+export function standsAt(bytes: Uint8Array, source: Uint8Array, start: number): boolean {
+  for (let i = 0; i < bytes.length; i++) {
+    if (bytes[i] !== source[start + i]) return false;
   }
   return true;
 }
 
-function makeName(bytes: string): Name | undefined {
-  const buffer = Buffer.from(bytes, 'latin1');
-  if (!isUtf8(buffer)) return undefined;
-  const text = buffer.toString('utf8');
+function makeName(bytes: Uint8Array): Name | undefined {
+  if (!isUtf8(bytes)) return undefined;
+  const text = asKey(Buffer.from(bytes).toString('utf8'));
   if (!QNAME.test(text)) return undefined;
   const colon = text.indexOf(':');
-  const prefix = colon < 0 ? undefined : detach(text.slice(0, colon));
-  const local = colon < 0 ? text : detach(text.slice(colon + 1));
-  return { text, prefix, local, declares: declaredBy(prefix, local), bytes: buffer.toString('latin1') };
+  const prefix = colon < 0 ? undefined : asKey(text.slice(0, colon));
+  const local = colon < 0 ? text : asKey(text.slice(colon + 1));
+  const declares = declaredBy(prefix, local);
+  return { text, prefix, local, declares, recurs: declares !== undefined || text === 'type', bytes };
+}
+
+/** The same text as the one string that the runtime has for all property keys of that text: the fastest to use. */
+function asKey(text: string): string {
+  return Object.keys({ [text]: undefined })[0]!;
 }
 
 function declaredBy(prefix: string | undefined, local: string): string | undefined {

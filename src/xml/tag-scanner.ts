@@ -4,7 +4,7 @@
 //             └─'/'─▶ EMPTY
 
 import { AMPERSAND, BAD, BREAK, BYTE_FLAGS, HIGH, isSpace, LESS_THAN, NAME_BYTES } from './chars.ts';
-import { hashStep, internValue, type Name } from './names.ts';
+import { hashStep, internName, internValue, type Name } from './names.ts';
 import { attributeValue } from './text.ts';
 import type { TokenInput } from './token-input.ts';
 
@@ -18,6 +18,7 @@ const EMPTY = 6;
 const END_NAME = 7;
 const END_SPACE = 8;
 
+const SPACE = 0x20;
 const GREATER = 0x3e;
 const SLASH = 0x2f;
 const EQUALS_SIGN = 0x3d;
@@ -55,8 +56,9 @@ export class TagScanner {
 
   /** Forgets the attributes: an idle session must not keep what its last stanza was cut out of. */
   clear(): void {
-    this.attributes.length = 0;
-    this.values.length = 0;
+    // Setting the length would free what the next tag needs again.
+    while (this.attributes.pop() !== undefined);
+    while (this.values.pop() !== undefined);
   }
 
   /** Goes on at `at` to the end of the tag or of the window; returns where it got. */
@@ -128,19 +130,50 @@ export class TagScanner {
       this.name = name;
       this.#spaced = false;
       this.#state = this.#state === NAME ? INSIDE : END_SPACE;
-      return at;
+      return this.#state === INSIDE ? this.#inside(at) : at;
     }
     this.attributes.push(name);
     this.#state = EQUALS;
     return at;
   }
 
+  /**
+   * The short way through ` name='value'`: takes the attributes at `at` that are in the window as a whole, and need
+   * nothing to be decoded, replaced or refused. The states below deal with whatever is different in any way.
+   */
+  #plainAttributes(at: number): number {
+    const { bytes, end, limits } = this.#input;
+    let done = at;
+    while (done < end && bytes[done] === SPACE && this.attributes.length < limits.attributes) {
+      let i = done + 1;
+      let hash = 0;
+      if (i === end || NAME_BYTES[bytes[i]!] !== 3) break;
+      for (; i < end && NAME_BYTES[bytes[i]!] !== 0; i++) hash = hashStep(hash, bytes[i]!);
+      const nameEnd = i;
+      const quote = bytes[i + 1];
+      if (bytes[i] !== EQUALS_SIGN || (quote !== SINGLE_QUOTE && quote !== DOUBLE_QUOTE)) break;
+      i += 2;
+      const valueStart = i;
+      while (i < end && BYTE_FLAGS[bytes[i]!] === 0 && bytes[i] !== quote) i++;
+      if (i >= end || bytes[i] !== quote || nameEnd - done - 1 > limits.nameBytes) break;
+      const name = internName(bytes, done + 1, nameEnd, hash);
+      if (name === undefined) break;
+      this.attributes.push(name);
+      this.values.push(name.recurs ? internValue(bytes, valueStart, i) : this.#input.slice(valueStart, i));
+      this.#spaced = false;
+      done = i + 1;
+    }
+    return done;
+  }
+
   /** Between the attributes, which need white space before them. */
   #inside(at: number): number {
     const { bytes, end, limits } = this.#input;
-    let i = at;
+    let i = this.#plainAttributes(at);
+    if (i === end) return i;
+    const before = i;
     while (i < end && isSpace(bytes[i]!)) i++;
-    if (i > at) this.#spaced = true;
+    if (i > before) this.#spaced = true;
     if (i === end) return i;
     const byte = bytes[i]!;
     if (byte === GREATER) {
@@ -187,10 +220,10 @@ export class TagScanner {
   }
 
   #finishValue(raw: string, flags: number): string {
-    const value = (flags & (BREAK | AMPERSAND)) === 0 ? raw : attributeValue(raw);
+    if ((flags & (BREAK | AMPERSAND)) !== 0) return attributeValue(raw);
     const name = this.attributes[this.attributes.length - 1]!;
-    const repeats = name.declares !== undefined || name.text === 'type';
-    return repeats && (flags & HIGH) === 0 ? internValue(value) : value;
+    if (!name.recurs || (flags & HIGH) !== 0) return raw;
+    return internValue(Buffer.from(raw, 'latin1'), 0, raw.length);
   }
 
   #malformed(at: number, text: string): Error {

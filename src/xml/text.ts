@@ -23,8 +23,9 @@ export function normaliseLineEnds(text: string): string {
   return text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text;
 }
 
-const PREDEFINED: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
-const REFERENCE = /&(?:(amp|lt|gt|quot|apos)|#0*([0-9]{1,7})|#x0*([0-9A-Fa-f]{1,6}));/y;
+const PREDEFINED = new Map(Object.entries({ amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }));
+const LONGEST_PREDEFINED = 4;
+const CHARACTER_REFERENCE = /&#(?:0*([0-9]{1,7})|x0*([0-9A-Fa-f]{1,6}));/y;
 const ENTITY = /&[:A-Z_a-z\u0080-\uffff][-.:0-9A-Z_a-z\u0080-\uffff]*;/y;
 
 /**
@@ -37,18 +38,21 @@ function expandReferences(text: string): string {
   let result = '';
   let done = 0;
   for (let at = text.indexOf('&'); at >= 0; at = text.indexOf('&', done)) {
-    REFERENCE.lastIndex = at;
-    const match = REFERENCE.exec(text);
-    if (match === null) throw refusal(text, at);
-    result += text.slice(done, at) + characterOf(match);
-    done = at + match[0].length;
+    const end = text.indexOf(';', at);
+    if (end < 0) throw refusal(text, at);
+    const predefined =
+      end - at - 1 > LONGEST_PREDEFINED ? undefined : PREDEFINED.get(text.slice(at + 1, end));
+    result += text.slice(done, at) + (predefined ?? referencedCharacter(text, at));
+    done = end + 1;
   }
   return result + text.slice(done);
 }
 
-function characterOf(match: RegExpExecArray): string {
-  const [, name, decimal, hexadecimal] = match;
-  if (name !== undefined) return PREDEFINED[name]!;
+function referencedCharacter(text: string, at: number): string {
+  CHARACTER_REFERENCE.lastIndex = at;
+  const match = CHARACTER_REFERENCE.exec(text);
+  if (match === null) throw refusal(text, at);
+  const [, decimal, hexadecimal] = match;
   const code = decimal !== undefined ? Number.parseInt(decimal, 10) : Number.parseInt(hexadecimal!, 16);
   if (!isXmlChar(code)) throw new StreamError('not-well-formed', 'Reference to no character of XML');
   return String.fromCodePoint(code);

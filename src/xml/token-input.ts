@@ -87,6 +87,11 @@ export class TokenInput {
     return this.end;
   }
 
+  /** The token from `start` to `end` of the window, which is ASCII. */
+  slice(start: number, end: number): string {
+    return this.#latin1.slice(start, end);
+  }
+
   /** The token whose last bytes are those from `start` to `end`; `flags` are those of all its bytes. */
   take(start: number, end: number, flags: number): string {
     const ascii = (flags & HIGH) === 0;
@@ -99,9 +104,9 @@ export class TokenInput {
 
   /** The same for a name; `undefined` when it is none. */
   takeName(start: number, end: number, hash: number): Name | undefined {
-    if (this.#pendingBytes === 0) return internName(this.#latin1, start, end, hash);
-    const source = this.#takePending(start, end).toString('latin1');
-    return internName(source, 0, source.length, hash);
+    if (this.#pendingBytes === 0) return internName(this.bytes, start, end, hash);
+    const token = this.#takePending(start, end);
+    return internName(token, 0, token.length, hash);
   }
 
   #takePending(start: number, end: number): Buffer {

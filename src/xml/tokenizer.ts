@@ -5,6 +5,9 @@
 // one string of a character per byte, and most values are a slice of it. Only values with bytes beyond ASCII are
 // decoded, when they are complete, so no character is ever cut in two.
 //
+// What nearly every tag is made of has a short way through, which takes nothing but what is in its window as a whole
+// and needs no second look. Anything else, and every error, is left to the states, as if there were no short way.
+//
 //   START ─▶ OUTSIDE ─'<'─▶ OPEN ─▶ TAG ─▶ OUTSIDE or TEXT        (OUTSIDE: between the stanzas)
 //     │                      │ ▲                     │
 //     ▼                      │ └─────────'<'─────────┘
@@ -18,12 +21,13 @@ import {
   GREATER_THAN,
   HIGH,
   isSpace,
+  LESS_THAN,
   NAME_BYTES,
 } from './chars.ts';
 import { checkDeclaration } from './decode.ts';
 import { StreamError } from './errors.ts';
 import type { ParserLimits } from './limits.ts';
-import type { Name } from './names.ts';
+import { type Name, standsAt } from './names.ts';
 import { TagScanner } from './tag-scanner.ts';
 import { characterData, normaliseLineEnds } from './text.ts';
 import { TokenInput } from './token-input.ts';
@@ -32,6 +36,8 @@ import { TokenInput } from './token-input.ts';
 export interface TokenSink {
   /** Elements open now. */
   readonly depth: number;
+  /** The name of the innermost of them. */
+  readonly openName: Name | undefined;
   /** Whether the root element has ended. */
   readonly ended: boolean;
   /** The arrays are the tokenizer's. Returns how many bytes longer the element is than what was received. */
@@ -193,12 +199,17 @@ export class Tokenizer {
       throw new StreamError(condition, 'Text outside of the stanzas');
     }
     if (this.#sink.ended) throw new StreamError('not-well-formed', 'Markup after the end of the stream');
-    this.#state = OPEN;
     this.#input.beginAt(i);
-    return i + 1;
+    return this.#less(i);
   }
 
   // ── Markup ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** At a `<`. */
+  #less(at: number): number {
+    this.#state = OPEN;
+    return at + 1 < this.#input.end ? this.#open(at + 1) : at + 1;
+  }
 
   /** After a `<`. */
   #open(at: number): number {
@@ -206,19 +217,30 @@ export class Tokenizer {
     if (NAME_BYTES[byte] === 3) {
       this.#state = TAG;
       this.#tag.reset(false);
-      return at;
+      return this.#inTag(at);
     }
-    if (byte === SLASH && this.#sink.depth > 0) {
-      this.#state = TAG;
-      this.#tag.reset(true);
-      return at + 1;
-    }
+    if (byte === SLASH && this.#sink.depth > 0) return this.#openEnd(at + 1);
     if (byte === QUESTION) {
       throw this.#input.error(at, 'restricted-xml', 'Processing instructions are not allowed');
     }
     if (byte !== EXCLAMATION) throw this.#input.error(at, 'not-well-formed', 'Stray < in text');
     this.#state = BANG;
     return at + 1;
+  }
+
+  /** After `</`: the short way where the right name and the `>` follow in the window. */
+  #openEnd(at: number): number {
+    const { bytes, end } = this.#input;
+    const name = this.#sink.openName!;
+    const close = at + name.bytes.length;
+    if (close < end && bytes[close] === GREATER && standsAt(name.bytes, bytes, at)) {
+      this.#input.checkSize(close + 1);
+      this.#endElement(undefined);
+      return close + 1;
+    }
+    this.#state = TAG;
+    this.#tag.reset(true);
+    return at;
   }
 
   #inTag(at: number): number {
@@ -268,19 +290,22 @@ export class Tokenizer {
     let flags = this.#flags;
     let i = at;
     for (; i < end; i++) {
-      const byte = bytes[i]!;
-      if (byte === LESS) break;
-      flags |= BYTE_FLAGS[byte]!;
-      if ((flags & BAD) !== 0) throw this.#input.error(i, 'not-well-formed', 'Control character');
+      const found = BYTE_FLAGS[bytes[i]!]!;
+      if (found === 0) continue;
+      if (found === LESS_THAN) break;
+      flags |= found;
+      if (found === BAD) throw this.#input.error(i, 'not-well-formed', 'Control character');
     }
     this.#flags = flags;
     if (i === end) return this.#input.suspend(at);
-    this.#state = OPEN;
-    if (i === at && this.#input.pendingBytes === 0) return i + 1;
-    this.#input.checkSize(i);
-    const raw = this.#input.take(at, i, flags);
-    this.#sink.text((flags & (GREATER_THAN | CARRIAGE_RETURN | AMPERSAND)) === 0 ? raw : characterData(raw));
-    return i + 1;
+    if (i > at || this.#input.pendingBytes > 0) {
+      this.#input.checkSize(i);
+      const raw = this.#input.take(at, i, flags);
+      this.#sink.text(
+        (flags & (GREATER_THAN | CARRIAGE_RETURN | AMPERSAND)) === 0 ? raw : characterData(raw),
+      );
+    }
+    return this.#less(i);
   }
 
   #cdataStart(at: number): number {

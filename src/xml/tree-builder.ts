@@ -5,7 +5,7 @@
 // go elsewhere without the rest (PubSub items, forwarding) and must not need what its ancestors declared. What this
 // adds counts towards the size of the stanza, or `<p:a/>` could stand for as many copies of a long namespace.
 
-import { Element } from './element.ts';
+import { Element, type Node } from './element.ts';
 import { StreamError } from './errors.ts';
 import type { ParserLimits } from './limits.ts';
 import type { Name } from './names.ts';
@@ -51,6 +51,10 @@ export class TreeBuilder implements TokenSink {
     this.limits = limits;
   }
 
+  get openName(): Name | undefined {
+    return this.#names[this.depth - 1];
+  }
+
   text(text: string): void {
     this.#text += text;
   }
@@ -61,8 +65,8 @@ export class TreeBuilder implements TokenSink {
     if (attributes.length > 1) rejectDuplicates(attributes);
     this.#flushText();
     this.#marks.push(this.#bindings.length);
-    const declared = this.#declare(attributes, values);
-    const fallback = declared ?? this.#defaults[this.depth - 1] ?? '';
+    const declared = attributes.length === 0 ? undefined : this.#declare(attributes, values);
+    const fallback = declared ?? (this.depth === 0 ? '' : this.#defaults[this.depth - 1]!);
     const xmlns = this.#namespaceOf(name, fallback);
     this.#names.push(name);
     this.#defaults.push(fallback);
@@ -124,14 +128,14 @@ export class TreeBuilder implements TokenSink {
     if (this.depth > 2) {
       const parent = this.#elements[this.depth - 2]!;
       element.parent = parent;
-      parent.children.push(element);
+      addChild(parent, element);
     }
     this.#elements.push(element);
   }
 
   #flushText(): void {
     if (this.#text === '') return;
-    this.#elements[this.depth - 1]!.children.push(this.#text);
+    addChild(this.#elements[this.depth - 1]!, this.#text);
     this.#text = '';
   }
 
@@ -211,6 +215,12 @@ export class TreeBuilder implements TokenSink {
       seen.add(name);
     }
   }
+}
+
+/** Most elements have one child, and a list that grows from nothing makes room for seventeen. */
+function addChild(parent: Element, child: Node): void {
+  if (parent.children.length === 0) parent.children = [child];
+  else parent.children.push(child);
 }
 
 function rejectDuplicates(attributes: readonly Name[]): void {

@@ -1,0 +1,8 @@
+/** The parts of ltx that only the benchmark uses; the package ships no types of its own. */
+declare module 'ltx' {
+  export class Parser {
+    constructor(options?: { Element?: typeof Element });
+    tree: Element | undefined;
+    write(data: Buffer | string): void;
+  }
+}

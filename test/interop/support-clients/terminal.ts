@@ -1,0 +1,92 @@
+// A program in a terminal of its own: somebody types, and reads the screen. The terminal is a server of tmux that
+// ends with the test, and the program with it, for then its terminal is gone.
+
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Program, run } from '../support/program.ts';
+import { type Clean, until } from '../support/waiting.ts';
+
+const READ_MS = 20_000;
+
+export interface TerminalOptions {
+  /** The socket is made in it, so the path is short. */
+  readonly folder: string;
+  /** For a shell. */
+  readonly command: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export class Terminal {
+  readonly #socket: string;
+
+  private constructor(socket: string) {
+    this.#socket = socket;
+  }
+
+  static async start(t: Clean, { folder, command, env }: TerminalOptions): Promise<Terminal> {
+    const socket = join(folder, 'tmux.socket');
+    const config = join(folder, 'tmux.conf');
+    await writeFile(config, configuration(command));
+    new Program(t, 'tmux', {
+      command: 'tmux',
+      args: ['-D', '-S', socket, '-f', config],
+      env,
+      logFile: join(folder, 'tmux.log'),
+    });
+    const terminal = new Terminal(socket);
+    await until(
+      'a terminal',
+      async () => (await terminal.#tmux('has-session')).code === 0 || undefined,
+      READ_MS,
+    );
+    return terminal;
+  }
+
+  /** One line, and Enter. */
+  async type(line: string): Promise<void> {
+    const { code, stderr } = await this.#tmux('send-keys', '-l', '--', line, ';', 'send-keys', 'Enter');
+    assert.equal(code, 0, stderr);
+  }
+
+  /** All that is on the screen. */
+  async screen(): Promise<string> {
+    const { stdout } = await this.#tmux('capture-pane', '-p');
+    return stdout.trimEnd();
+  }
+
+  /** Resolves when this is on the screen, now or later. @throws Error with the screen */
+  shows(text: string): Promise<void> {
+    return this.#until(`"${text}" on the screen`, async () => (await this.screen()).includes(text));
+  }
+
+  /** Resolves when the program has ended. */
+  ended(): Promise<void> {
+    return this.#until('the end of the program', async () => {
+      const { stdout } = await this.#tmux('display-message', '-p', '#{pane_dead}');
+      return stdout.trim() === '1';
+    });
+  }
+
+  async #until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+    try {
+      await until(what, async () => (await isSo()) || undefined, READ_MS);
+    } catch (error) {
+      throw new Error(`${what}, which is:\n${await this.screen()}`, { cause: error });
+    }
+  }
+
+  #tmux(...words: string[]) {
+    return run('tmux', ['-S', this.#socket, ...words]);
+  }
+}
+
+/** What ends stays readable. Wide enough that no line is broken. */
+function configuration(command: string): string {
+  return [
+    'set -g remain-on-exit on',
+    'set -g default-size 160x100',
+    `new-session -d ${JSON.stringify(command)}`,
+    '',
+  ].join('\n');
+}

@@ -6,6 +6,8 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 
 export interface LoginOptions {
+  /** Default 127.0.0.1. */
+  readonly address?: string;
   readonly port: number;
   readonly domain: string;
   readonly user: string;
@@ -21,6 +23,7 @@ export class LoadClient {
   #socket: Socket;
   #buffered = '';
   #wake: (() => void) | undefined;
+  #isClosed = false;
   #onChunk: ((chunk: Buffer) => void) | undefined;
   /** Derived keys by salt and iteration count: the load is to be the server's. */
   static readonly #salted = new Map<string, Buffer>();
@@ -31,18 +34,15 @@ export class LoadClient {
   }
 
   static async login(options: LoginOptions): Promise<LoadClient> {
-    const socket = connect({ port: options.port, host: '127.0.0.1', noDelay: true });
-    await once(socket, 'connect');
-    const client = new LoadClient(socket);
+    const client = await LoadClient.#connect(options);
     await client.#negotiate(options);
     return client;
   }
 
   /** Creates an account by in-band registration (XEP-0077). */
-  static async register({ port, domain, user, password }: LoginOptions): Promise<void> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    await once(socket, 'connect');
-    const client = new LoadClient(socket);
+  static async register(options: LoginOptions): Promise<void> {
+    const { domain, user, password } = options;
+    const client = await LoadClient.#connect(options);
     await client.#open(domain);
     client.write(
       `<iq type='set' id='r' to='${domain}'><query xmlns='jabber:iq:register'><username>${user}</username><password>${password}</password></query></iq>`,
@@ -51,6 +51,12 @@ export class LoadClient {
     client.close();
     if (!answer.includes("'result'") && !answer.includes('"result"'))
       throw new Error(`${user} not registered: ${answer}`);
+  }
+
+  static async #connect({ address = '127.0.0.1', port }: LoginOptions): Promise<LoadClient> {
+    const socket = connect({ port, host: address, noDelay: true });
+    await once(socket, 'connect');
+    return new LoadClient(socket);
   }
 
   write(text: string): void {
@@ -62,7 +68,7 @@ export class LoadClient {
     this.#onChunk = sink;
   }
 
-  /** Reads until `end` has come, and gives what came. */
+  /** Reads until `end` has come, and gives what came. @throws Error when the connection closes before. */
   async until(end: string | RegExp): Promise<string> {
     for (;;) {
       const match = typeof end === 'string' ? this.#buffered.indexOf(end) : this.#buffered.search(end);
@@ -71,6 +77,7 @@ export class LoadClient {
         this.#buffered = '';
         return text;
       }
+      if (this.#isClosed) throw new Error(`the connection was closed after: ${this.#buffered.slice(-300)}`);
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -158,6 +165,10 @@ export class LoadClient {
 
   #listen(): void {
     this.#socket.on('error', () => {});
+    this.#socket.on('close', () => {
+      this.#isClosed = true;
+      this.#wake?.();
+    });
     this.#socket.on('data', (chunk: Buffer) => {
       if (this.#onChunk) return this.#onChunk(chunk);
       this.#buffered += chunk.toString('latin1');

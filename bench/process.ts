@@ -1,7 +1,11 @@
 // What a process and its children have cost, from the operating system's accounting.
 
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
+/** The servers have this processor, the load generator the other one. */
+export const SERVER_CPU = '0';
+const LOAD_CPU = '1';
 const TICKS_PER_SECOND = 100; // USER_HZ is 100 on every Linux that Node runs on.
 
 interface Stat {
@@ -40,6 +44,12 @@ export function family(pid: number): number[] {
   return members;
 }
 
+/** Zombies are dead. */
+export function isAlive(pid: number): boolean {
+  const status = read(`/proc/${pid}/status`);
+  return status !== undefined && !/^State:\s+Z/m.test(status);
+}
+
 function stat(pid: number): Stat | undefined {
   const text = read(`/proc/${pid}/stat`);
   if (text === undefined) return undefined;
@@ -54,4 +64,9 @@ function read(path: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Moves this process, the load generator, to the processor that no server has. */
+export function keepAwayFromServers(): void {
+  spawnSync('taskset', ['-a', '-p', '-c', LOAD_CPU, `${process.pid}`]);
 }

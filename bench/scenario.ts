@@ -1,7 +1,7 @@
 // What all scenarios share.
 
 import { LoadClient, type LoginOptions } from './client.ts';
-import { type BenchServer, DOMAIN, PASSWORD } from './servers/server.ts';
+import { type BenchServer, PASSWORD } from './servers/server.ts';
 
 export interface Measurement {
   /** What was done so often. */
@@ -10,17 +10,29 @@ export interface Measurement {
   readonly extra?: Readonly<Record<string, number>>;
 }
 
+/** What not every server can do. */
+export type Ability = 'accounts' | 'presence' | 'rooms' | 'federation';
+
+export interface Prepared {
+  run(): Promise<Measurement>;
+  close(): void;
+}
+
 export interface Scenario {
   readonly name: string;
   /** What one unit is, and how many a figure is given for. */
   readonly unit: string;
   readonly per: number;
   readonly users: number;
-  readonly contacts?: boolean;
+  /** Servers that lack it are passed over. */
+  readonly needs?: Ability;
   /** Whether the figure is CPU seconds; else only `extra` counts. */
   readonly isCpu?: boolean;
-  /** Prepares everything and returns the part that is measured. */
-  prepare(server: BenchServer): Promise<{ run(): Promise<Measurement>; close(): void }>;
+  /**
+   * Prepares everything and returns the part that is measured. `away` is the other server where `needs` is
+   * 'federation'.
+   */
+  prepare(server: BenchServer, away?: BenchServer): Promise<Prepared>;
 }
 
 /** How long the measured part of a scenario takes. */
@@ -35,8 +47,7 @@ export async function loginAll(
   for (let i = 0; i < count; i += 20) {
     const batch = Array.from({ length: Math.min(20, count - i) }, (_, j) =>
       LoadClient.login({
-        port: server.port,
-        domain: DOMAIN,
+        ...server.at,
         user: `u${i + j}`,
         password: PASSWORD,
         ...options,

@@ -1,7 +1,7 @@
 // 200 sessions in 100 pairs, 100-byte bodies; a fixed number under way per pair.
 
 import { counter, type LoadClient } from '../client.ts';
-import { loginAll, pause, RUN_MS, type Scenario } from '../scenario.ts';
+import { loginAll, type Prepared, pause, RUN_MS, type Scenario } from '../scenario.ts';
 
 const SESSIONS = 200;
 const BODY = 'x'.repeat(100);
@@ -16,29 +16,49 @@ export function chat(name: string, { underWay, tls }: { underWay: number; tls: b
       const clients = await loginAll(server, SESSIONS, { tls });
       for (const client of clients) client.write('<presence/>');
       await pause(1_000);
-      let delivered = 0;
-      let isRunning = true;
-      for (let i = 0; i < SESSIONS; i += 2) {
-        connectPair(clients[i]!, clients[i + 1]!, (count) => {
-          delivered += count;
-          return isRunning;
-        });
-      }
-      return {
-        async run() {
-          for (let i = 0; i < SESSIONS; i += 2) {
-            clients[i]!.write(message(clients[i + 1]!.jid).repeat(underWay));
-          }
-          await pause(RUN_MS);
-          isRunning = false;
-          await pause(300);
-          return { count: delivered };
-        },
-        close: () =>
-          clients.forEach((client) => {
-            client.close();
-          }),
-      };
+      const pairs = Array.from(
+        { length: SESSIONS / 2 },
+        (_, i) => [clients[2 * i]!, clients[2 * i + 1]!] as const,
+      );
+      return chatting(pairs, underWay);
+    },
+  };
+}
+
+/**
+ * The first of each pair writes to the second, `underWay` messages at a time. One message of each pair has gone through
+ * when this resolves. @throws Error when it has not after `firstMs`.
+ */
+export async function chatting(
+  pairs: readonly (readonly [LoadClient, LoadClient])[],
+  underWay: number,
+  { firstMs = 10_000 }: { firstMs?: number } = {},
+): Promise<Prepared> {
+  let delivered = 0;
+  let isRunning = false;
+  for (const [sender, receiver] of pairs) {
+    connectPair(sender, receiver, (count) => {
+      delivered += count;
+      return isRunning;
+    });
+  }
+  for (const [sender, receiver] of pairs) sender.write(message(receiver.jid));
+  for (let waited = 0; delivered < pairs.length; waited += 50) {
+    if (waited > firstMs) throw new Error(`${delivered} of ${pairs.length} first messages have arrived`);
+    await pause(50);
+  }
+  return {
+    async run() {
+      delivered = 0;
+      isRunning = true;
+      for (const [sender, receiver] of pairs) sender.write(message(receiver.jid).repeat(underWay));
+      await pause(RUN_MS);
+      isRunning = false;
+      await pause(300);
+      return { count: delivered };
+    },
+    close() {
+      for (const client of pairs.flat()) client.close();
     },
   };
 }

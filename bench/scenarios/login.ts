@@ -2,7 +2,7 @@
 
 import { LoadClient } from '../client.ts';
 import { RUN_MS, type Scenario } from '../scenario.ts';
-import { DOMAIN, PASSWORD } from '../servers/server.ts';
+import { PASSWORD } from '../servers/server.ts';
 
 const AT_ONCE = 4;
 
@@ -12,11 +12,11 @@ export function login(name: string, mechanism: 'PLAIN' | 'SCRAM-SHA-1'): Scenari
     unit: 'login',
     per: 100,
     users: 20,
+    needs: 'accounts',
     async prepare(server) {
       const once = async (user: string) => {
         const client = await LoadClient.login({
-          port: server.port,
-          domain: DOMAIN,
+          ...server.at,
           user,
           password: PASSWORD,
           tls: true,

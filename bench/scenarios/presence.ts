@@ -12,6 +12,7 @@ export const presence: Scenario = {
   unit: 'delivery',
   per: 100_000,
   users: CONTACTS + 1,
+  needs: 'presence',
   async prepare(server) {
     const [user, ...contacts] = await loginAll(server, CONTACTS + 1);
     await befriend(user!, contacts);

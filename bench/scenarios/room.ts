@@ -15,6 +15,7 @@ export function room(name: string, { tls }: { tls: boolean }): Scenario {
     unit: 'delivery',
     per: 100_000,
     users: OCCUPANTS,
+    needs: 'rooms',
     async prepare(server) {
       const clients = await loginAll(server, OCCUPANTS, { tls });
       let joined = 0;

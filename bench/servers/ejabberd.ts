@@ -1,24 +1,28 @@
-// ejabberd as Debian ships it; accounts are registered through its own command.
+// ejabberd as Debian ships it; accounts are registered in-band (XEP-0077), which its configuration lets anybody do.
 
 import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LoadClient } from '../client.ts';
-import { type BenchServer, type BenchSetup, DOMAIN, launch, PASSWORD, ROOMS } from './server.ts';
+import { type BenchServer, type BenchSetup, launch, PASSWORD, ROOMS } from './server.ts';
 
-export async function ejabberd({ folder, port, users, tls }: BenchSetup): Promise<BenchServer | undefined> {
+export async function ejabberd(setup: BenchSetup): Promise<BenchServer | undefined> {
+  const { folder, users, tls, address, port } = setup;
+  // It asks the system's resolver for addresses, which cannot be given others here: its domain is its address.
+  const domain = setup.federation ? address : setup.domain;
+  const place = { address, port, domain };
   if (spawnSync('which', ['ejabberdctl']).status !== 0) return undefined;
   await mkdir(join(folder, 'spool'), { recursive: true });
   await writeFile(join(folder, 'server.pem'), tls.cert + tls.key);
   const file = join(folder, 'ejabberd.yml');
-  await writeFile(file, config(folder, port));
+  await writeFile(file, config({ ...setup, domain }));
   const erl = [
     '-noinput',
     '-mnesia',
     'dir',
     `"${folder}/spool"`,
     '-sname',
-    `bench${port}@localhost`,
+    `bench-${setup.domain.split('.')[0]}-${port}@localhost`,
     '-s',
     'ejabberd',
   ];
@@ -28,29 +32,25 @@ export async function ejabberd({ folder, port, users, tls }: BenchSetup): Promis
     EJABBERD_LOG_PATH: join(folder, 'ejabberd.log'),
     HOME: folder,
   };
-  const server = await launch('ejabberd', port, ['erl', '+K', 'true', ...erl], { env, cwd: folder });
-  for (let i = 0; i < users; i++) await register(port, `u${i}`);
+  const server = await launch('ejabberd', place, ['erl', '+K', 'true', ...erl], { env, cwd: folder });
+  for (let i = 0; i < users; i++) await LoadClient.register({ ...place, user: `u${i}`, password: PASSWORD });
   return server;
 }
 
-/** XEP-0077: the configuration below lets anybody. */
-async function register(port: number, user: string): Promise<void> {
-  await LoadClient.register({ port, domain: DOMAIN, user, password: PASSWORD });
-}
-
-const config = (folder: string, port: number) => `
-hosts: ["${DOMAIN}"]
+const config = ({ folder, address, port, domain, federation }: BenchSetup) => `
+hosts: ["${domain}"]
 loglevel: error
 certfiles: ["${folder}/server.pem"]
 registration_timeout: infinity
 listen:
   - port: ${port}
-    ip: "127.0.0.1"
+    ip: "${address}"
     module: ejabberd_c2s
     starttls: true
     max_stanza_size: 262144
     access: c2s
     shaper: none
+${federation ? federate(address, federation.port) : ''}
 acl:
   local: { user_regexp: "" }
 access_rules:
@@ -70,6 +70,7 @@ modules:
   mod_private: {}
   mod_vcard: {}
   mod_caps: {}
+  mod_s2s_dialback: {}
   mod_stream_mgmt: {}
   mod_time: {}
   mod_version: {}
@@ -81,4 +82,15 @@ modules:
     max_user_conferences: 1000
     max_users: 1000
     default_room_options: { max_users: 1000 }
+`;
+
+const federate = (address: string, port: number) => `
+  - port: ${port}
+    ip: "${address}"
+    module: ejabberd_s2s_in
+    max_stanza_size: 524288
+    shaper: none
+s2s_use_starttls: required
+outgoing_s2s_port: ${port}
+s2s_access: all
 `;

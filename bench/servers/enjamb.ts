@@ -1,23 +1,45 @@
 // enjamb itself, with its default modules and no limits.
 
+import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Accounts } from '../../src/sasl/accounts.ts';
 import { openStorage, storesFor } from '../../src/storage/index.ts';
-import { type BenchServer, type BenchSetup, DOMAIN, launch, PASSWORD, ROOMS } from './server.ts';
+import { type BenchServer, type BenchSetup, launch, PASSWORD, ROOMS } from './server.ts';
 
 const LAUNCHER = join(import.meta.dirname, '../../bin/enjamb.js');
 
 export async function enjamb(setup: BenchSetup): Promise<BenchServer> {
-  const { folder, port, users, tls } = setup;
+  await prepareEnjamb(setup);
+  return startEnjamb(setup);
+}
+
+/** Writes the configuration, and makes certificates and accounts. */
+export async function prepareEnjamb(setup: BenchSetup): Promise<void> {
+  const { folder, users, tls, domain } = setup;
   const certificates = join(folder, 'certs');
-  const file = join(folder, 'enjamb.toml');
   await mkdir(certificates, { recursive: true });
-  await writeFile(join(certificates, `${DOMAIN}.crt`), tls.cert);
-  await writeFile(join(certificates, `${DOMAIN}.key`), tls.key);
-  await writeFile(file, CONFIG(port));
-  await register(join(folder, 'data'), users);
-  return launch('enjamb', port, [process.execPath, LAUNCHER, 'start', '-c', file], { env: profiling() });
+  await writeFile(join(certificates, `${domain}.crt`), tls.cert);
+  await writeFile(join(certificates, `${domain}.key`), tls.key);
+  await writeFile(configFile(setup), config(setup));
+  await register(join(folder, 'data'), domain, users);
+}
+
+/** Starts it with the data that it has. */
+export function startEnjamb(setup: BenchSetup): Promise<BenchServer> {
+  const command = [process.execPath, LAUNCHER, 'start', '-c', configFile(setup)];
+  return launch('enjamb', setup, command, { env: profiling() });
+}
+
+/** `enjamb check storage` while it is stopped. */
+export function checkEnjambStorage(setup: BenchSetup): { code: number | null; said: string } {
+  const command = [LAUNCHER, 'check', 'storage', '-c', configFile(setup)];
+  const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });
+  return { code: status, said: `${stdout}${stderr}`.trim() };
+}
+
+function configFile({ folder }: BenchSetup): string {
+  return join(folder, 'enjamb.toml');
 }
 
 /** `BENCH_PROFILE=FOLDER` writes a CPU profile of the server there. */
@@ -26,25 +48,27 @@ function profiling(): NodeJS.ProcessEnv {
   return folder === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${folder}` };
 }
 
-const CONFIG = (port: number) => `
-interfaces = ["127.0.0.1"]
+const config = ({ address, port, domain, federation }: BenchSetup) => `
+interfaces = ["${address}"]
 c2s_ports = [${port}]
 c2s_direct_tls_ports = []
-s2s_ports = []
+s2s_ports = [${federation?.port ?? ''}]
+s2s_secure_auth = false
+dns_servers = [${federation ? `"127.0.0.1:${federation.dnsPort}"` : ''}]
 s2s_direct_tls_ports = []
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 limits = false
 log_level = "warn"
-[hosts."${DOMAIN}"]
+[hosts."${domain}"]
 [hosts."${ROOMS}"]
 component = "muc"
 muc_room_locking = false
 `;
 
-async function register(dataPath: string, users: number): Promise<void> {
+async function register(dataPath: string, domain: string, users: number): Promise<void> {
   const driver = await openStorage({ driver: 'sqlite', dataPath });
-  const accounts = new Accounts(storesFor(driver, DOMAIN), { domain: DOMAIN });
+  const accounts = new Accounts(storesFor(driver, domain), { domain });
   await Promise.all(Array.from({ length: users }, (_, i) => accounts.create(`u${i}`, PASSWORD)));
   await driver.close();
 }

@@ -8,7 +8,8 @@ import { type BenchServer, type BenchSetup, DOMAIN, launch } from './server.ts';
 
 const PEER = join(import.meta.dirname, '../peers/node-xmpp-server');
 
-export async function nodeXmppServer({ folder, port, tls }: BenchSetup): Promise<BenchServer | undefined> {
+export async function nodeXmppServer(setup: BenchSetup): Promise<BenchServer | undefined> {
+  const { folder, port, tls } = setup;
   await cp(PEER, folder, { recursive: true });
   const arguments_ = ['install', '--no-audit', '--no-fund', '--silent', '--prefer-offline'];
   const install = spawnSync('npm', arguments_, { cwd: folder, timeout: 60_000 });
@@ -17,5 +18,5 @@ export async function nodeXmppServer({ folder, port, tls }: BenchSetup): Promise
   await writeFile(key, tls.key);
   await writeFile(cert, tls.cert);
   const command = [process.execPath, join(folder, 'server.js'), `${port}`, DOMAIN, key, cert];
-  return launch('node-xmpp-server', port, command);
+  return launch('node-xmpp-server', setup, command);
 }

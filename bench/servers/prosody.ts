@@ -3,16 +3,17 @@
 import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BenchServer, type BenchSetup, DOMAIN, launch, PASSWORD, ROOMS } from './server.ts';
+import { type BenchServer, type BenchSetup, launch, PASSWORD, ROOMS } from './server.ts';
 
 /** The generational collector and a larger block list cache: what a careful administrator would set. */
 const TUNED = `gc = { mode = "generational" }\nblocklist_cache_size = 4096\n`;
 
 export function prosody(variant: 'stock' | 'tuned'): (setup: BenchSetup) => Promise<BenchServer | undefined> {
-  return async ({ folder, port, users, tls }) => {
+  return async (setup) => {
+    const { folder, users, tls, domain } = setup;
     if (spawnSync('which', ['prosody']).status !== 0) return undefined;
     const data = join(folder, 'data');
-    const accounts = join(data, DOMAIN.replaceAll('.', '%2e'), 'accounts');
+    const accounts = join(data, domain.replaceAll('.', '%2e'), 'accounts');
     await mkdir(accounts, { recursive: true });
     await writeFile(join(folder, 'cert.pem'), tls.cert);
     await writeFile(join(folder, 'key.pem'), tls.key);
@@ -20,19 +21,18 @@ export function prosody(variant: 'stock' | 'tuned'): (setup: BenchSetup) => Prom
     const account = `return { ["password"] = "${PASSWORD}"; };\n`;
     for (let i = 0; i < users; i++) await writeFile(join(accounts, `u${i}.dat`), account);
     const file = join(folder, 'prosody.cfg.lua');
-    await writeFile(file, config(folder, data, port) + (variant === 'tuned' ? TUNED : '') + HOSTS);
-    return launch(`prosody ${variant}`, port, ['prosody', '--config', file, '-F']);
+    await writeFile(file, config(setup, data) + (variant === 'tuned' ? TUNED : '') + hosts(domain));
+    return launch(`prosody ${variant}`, setup, ['prosody', '--config', file, '-F']);
   };
 }
 
-const config = (folder: string, data: string, port: number) => `
+const config = ({ folder, address, port, federation }: BenchSetup, data: string) => `
 run_as_root = true
 pidfile = "${folder}/prosody.pid"
 data_path = "${data}"
-interfaces = { "127.0.0.1" }
+interfaces = { "${address}" }
 c2s_ports = { ${port} }
-s2s_ports = { }
-modules_disabled = { "s2s" }
+${federation ? federate(federation) : 's2s_ports = { }\nmodules_disabled = { "s2s" }'}
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 authentication = "internal_hashed"
@@ -42,8 +42,19 @@ ssl = { certificate = "${folder}/cert.pem"; key = "${folder}/key.pem" }
 log = { warn = "*console" }
 `;
 
-const HOSTS = `
-VirtualHost "${DOMAIN}"
+const federate = ({ port, dnsPort }: NonNullable<BenchSetup['federation']>) => `
+s2s_ports = { ${port} }
+s2s_require_encryption = true
+s2s_secure_auth = false
+unbound = {
+  resolvconf = false;
+  forward = { "127.0.0.1@${dnsPort}" };
+  options = { ["do-not-query-localhost:"] = "no" };
+}
+`;
+
+const hosts = (domain: string) => `
+VirtualHost "${domain}"
 Component "${ROOMS}" "muc"
   muc_room_locking = false
 `;

@@ -4,33 +4,43 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cpuSeconds, memoryKiB } from '../process.ts';
+import { cpuSeconds, family, isAlive, memoryKiB, SERVER_CPU } from '../process.ts';
 
-export const DOMAIN = 'bench.test';
-export const ROOMS = 'rooms.bench.test';
+// Not .test: resolvers answer for that themselves (RFC 6761 §6.2).
+export const DOMAIN = 'bench.example';
+/** The other side of servers that federate. */
+export const AWAY = 'away.example';
+export const ROOMS = 'rooms.bench.example';
 export const PASSWORD = 'secret';
-/** The processor of the server; the load generator has the other one. */
-export const SERVER_CPU = '0';
 
 /** What every server that can be measured does. */
 export interface BenchServer {
   readonly name: string;
-  readonly port: number;
+  /** Where clients log in. */
+  readonly at: Place;
   readonly pid: number;
   cpu(): number;
   memory(): number;
+  /** Asks, and kills after 10 s. */
   stop(): Promise<void>;
+  /** Asks, or kills all of its processes, and waits for the end. @returns the exit code, when there is one */
+  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | undefined>;
 }
 
-export interface BenchSetup {
+export interface Place {
+  readonly address: string;
+  readonly port: number;
+  readonly domain: string;
+}
+
+export interface BenchSetup extends Place {
   /** An empty folder. */
   readonly folder: string;
-  readonly port: number;
   /** Accounts `u0`, `u1`, … */
   readonly users: number;
-  /** `u0` has all others as contacts, subscribed both ways. */
-  readonly contacts?: boolean;
   readonly tls: { readonly key: string; readonly cert: string };
+  /** With other servers: the port for them, and a DNS server at 127.0.0.1 that knows where they are. */
+  readonly federation?: { readonly port: number; readonly dnsPort: number };
 }
 
 /** Starts a server; `undefined` when it is not installed. */
@@ -39,7 +49,7 @@ export type Launch = (setup: BenchSetup) => Promise<BenchServer | undefined>;
 /** Runs a command pinned to the server's processor and waits until the port is open. */
 export async function launch(
   name: string,
-  port: number,
+  { address, port, domain }: Place,
   command: readonly string[],
   options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
 ): Promise<BenchServer> {
@@ -52,29 +62,51 @@ export async function launch(
   child.stderr?.on('data', (text: Buffer) => {
     said = (said + text.toString()).slice(-4_000);
   });
-  await listening(port, child, () => said);
+  await listening({ address, port }, child, () => said);
   const pid = child.pid!;
   return {
     name,
-    port,
+    at: { address, port, domain },
     pid,
     cpu: () => cpuSeconds(pid),
     memory: () => memoryKiB(pid),
     async stop() {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const exit = once(child, 'exit');
-      child.kill('SIGTERM');
-      const forced = setTimeout(() => child.kill('SIGKILL'), 10_000);
-      await exit;
+      const forced = setTimeout(() => end(child, 'SIGKILL'), 10_000);
+      await end(child, 'SIGTERM');
       clearTimeout(forced);
     },
+    end: (signal) => end(child, signal),
   };
 }
 
-async function listening(port: number, child: ChildProcess, said: () => string): Promise<void> {
+async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<number | undefined> {
+  const members = family(child.pid!);
+  if (child.exitCode === null && child.signalCode === null) {
+    const exit = once(child, 'exit');
+    // Only a process itself can stop in order, and pass that on; killed are all.
+    for (const pid of signal === 'SIGKILL' ? members.toReversed() : [child.pid!]) kill(pid, signal);
+    await exit;
+  }
+  while (members.some(isAlive)) await sleep(20);
+  return child.exitCode ?? undefined;
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It was faster.
+  }
+}
+
+async function listening(
+  { address, port }: Pick<Place, 'address' | 'port'>,
+  child: ChildProcess,
+  said: () => string,
+): Promise<void> {
   for (let attempt = 0; attempt < 150; attempt++) {
     if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}:\n${said()}`);
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(port, address);
     const isOpen = await new Promise<boolean>((resolve) => {
       socket.on('connect', () => resolve(true));
       socket.on('error', () => resolve(false));

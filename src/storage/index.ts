@@ -5,6 +5,8 @@ import { SqliteStorage } from './drivers/sqlite.ts';
 import type { ArchiveStore, KeyvalStore, MapStore, StorageDriver, Stores, Table } from './stores.ts';
 import { type MemoryTable, openTable } from './table.ts';
 
+export { damageOf } from './drivers/sqlite.ts';
+
 export type DriverName = 'sqlite' | 'memory';
 
 export interface StorageOptions {

@@ -36,13 +36,20 @@ async function openDatabase(config: Config): Promise<Finding> {
       door.domains.map(async (domain) => `${(await door.list(domain)).length} on ${domain}`),
     );
     await close();
-    return say('ok', `${file} can be read; accounts: ${counts.join(', ') || 'none'}`);
+    await assertWhole(file);
+    return say('ok', `${file} can be read and is whole; accounts: ${counts.join(', ') || 'none'}`);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const todo =
       'make sure that its owner runs this command; if it is damaged, stop the server and put a backup in its place';
     return say('error', `the server cannot start: ${reason}`, todo);
   }
+}
+
+async function assertWhole(file: string): Promise<void> {
+  const { damageOf } = await import('../../storage/index.ts');
+  const damage = damageOf(file);
+  if (damage.length > 0) throw new Error(`${file} is damaged: ${damage.join('; ')}`);
 }
 
 /** A full disk refuses messages for users who are offline. */

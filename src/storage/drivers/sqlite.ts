@@ -23,6 +23,19 @@ const READ_TIMEOUT_MS = 2_000;
 /** Owners read between two turns of the event loop. */
 const OWNERS_PER_TURN = 100;
 
+/** What is damaged in a database that nobody has open: SQLite's own words, ten at most; empty when it is whole. */
+export function damageOf(file: string): string[] {
+  const database = new Database(file, { readonly: true, fileMustExist: true, timeout: READ_TIMEOUT_MS });
+  try {
+    const rows = database.pragma('integrity_check(10)') as { integrity_check: string }[];
+    return rows.map((row) => row.integrity_check).filter((text) => text !== 'ok');
+  } catch (error) {
+    return [error instanceof Error ? error.message : String(error)]; // Too damaged to be read at all.
+  } finally {
+    database.close();
+  }
+}
+
 export interface SqliteOptions {
   readonly maxQueuedBytes?: number;
 }

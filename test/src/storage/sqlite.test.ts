@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
-import { SqliteStorage } from '../../../src/storage/drivers/sqlite.ts';
+import { damageOf, SqliteStorage } from '../../../src/storage/drivers/sqlite.ts';
 import { openStorage } from '../../../src/storage/index.ts';
 import { storageContract } from '../../storage/contract.ts';
 import { emptyFolder } from '../../storage/folder.ts';
@@ -21,6 +21,22 @@ test('what was written is there after closing and opening again', async () => {
   const second = await openStorage({ driver: 'sqlite', dataPath });
   assert.equal(await second.keyval(HOST, 'vcard').get('romeo'), 'queued when closed');
   await second.close();
+});
+
+test('a damaged page is found, and a whole database is said to be whole', async () => {
+  const dataPath = emptyFolder();
+  const file = join(dataPath, 'enjamb.sqlite');
+  const driver = await openStorage({ driver: 'sqlite', dataPath });
+  const written = Array.from({ length: 200 }, (_, i) =>
+    driver.keyval(HOST, 'vcard').set(`user${i}`, 'x'.repeat(500)),
+  );
+  await Promise.all(written);
+  await driver.close();
+  assert.deepEqual(damageOf(file), []);
+  const descriptor = openSync(file, 'r+');
+  writeSync(descriptor, Buffer.alloc(4096, 0xff), 0, 4096, Math.floor(statSync(file).size / 8192) * 4096);
+  closeSync(descriptor);
+  assert.notDeepEqual(damageOf(file), []);
 });
 
 test('folder and files are for their owner only', async () => {

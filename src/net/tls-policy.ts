@@ -19,6 +19,10 @@ export const TLS_POLICY = {
     'ECDHE-ECDSA-CHACHA20-POLY1305',
     'ECDHE-RSA-CHACHA20-POLY1305',
   ].join(':'),
-  /** RFC 9325 §3.5: an XMPP server has no use for renegotiation. */
-  secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+  /**
+   * No renegotiation (RFC 9325 §3.5). No tickets, and so no resumption: their keys would live as long as the process
+   * (§3.4), a resumed session carries an old verdict on the peer's certificate, and does not know which of ours it was
+   * made with, which tls-server-end-point depends on (RFC 5929 §4.1). With TLS 1.3 it would save no round trip.
+   */
+  secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_TICKET,
 } as const;

@@ -1,6 +1,5 @@
 // TLS on streams that already exist, for both sides.
 
-import { constants } from 'node:crypto';
 import { isIP, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
@@ -112,8 +111,6 @@ export class ServerTls {
       ...trustedRoots(this.#certificates.ca),
       ...TLS_POLICY,
       honorCipherOrder: true,
-      // No tickets where certificates count: a resumed session would carry an old verdict on the peer's.
-      secureOptions: TLS_POLICY.secureOptions | (requestCert ? constants.SSL_OP_NO_TICKET : 0),
       requestCert,
       rejectUnauthorized: false,
       SNICallback: (name, done) => done(null, this.#certificates.contextFor(name)),

@@ -87,7 +87,8 @@ export class Element extends LtxElement {
     copy.parent = this.parent;
     copy.children = this.children;
     copy.attrs = { ...this.attrs };
-    for (const [name, value] of Object.entries(attrs)) {
+    for (const name in attrs) {
+      const value = attrs[name];
       if (value === undefined) delete copy.attrs[name];
       else copy.attrs[name] = value;
     }

@@ -28,6 +28,8 @@ export class Jid {
   /** `local@domain` or `domain`. */
   readonly bare: string;
   #bareJid: Jid | undefined;
+  /** Sessions are looked up by it: a text that stays keeps its hash. */
+  #text: string | undefined;
 
   private constructor(local: string | undefined, domain: string, resource: string | undefined) {
     this.local = local;
@@ -109,7 +111,8 @@ export class Jid {
   }
 
   toString(): string {
-    return this.resource === undefined ? this.bare : `${this.bare}/${this.resource}`;
+    this.#text ??= this.resource === undefined ? this.bare : `${this.bare}/${this.resource}`;
+    return this.#text;
   }
 }
 

@@ -170,7 +170,7 @@ describe('failure', () => {
     });
   }
 
-  test('RFC 6120 §6.5.9: a message that the mechanism cannot read is malformed-request', async (t) => {
+  test('RFC 6120 §6.5.8: a message that the mechanism cannot read is malformed-request', async (t) => {
     const client = (await startHarness(t)).connect();
     await client.open();
     client.auth('PLAIN', base64('juliet'));

@@ -1,0 +1,187 @@
+// Whose certificate is it? Each kind of name, with real handshakes, whichever side has called (RFC 6120 §13.7.1.2.1,
+// RFC 9525, RFC 4985).
+
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { createServer, getCACertificates, setDefaultCACertificates, type TLSSocket } from 'node:tls';
+import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
+import { connectTls } from '../../../src/net/tls.ts';
+import { settled } from '../../support/duplex.ts';
+import { DAY_MS, makeCertificate, type Wanted } from '../net/certificate-fixture.ts';
+import { header, startWorld, type World } from './harness.ts';
+
+const TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
+const SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
+const EXTERNAL = `<mechanisms xmlns='${SASL}'><mechanism>EXTERNAL</mechanism></mechanisms>`;
+
+interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+interface Case {
+  readonly what: string;
+  readonly names: Wanted;
+  readonly domain?: string;
+  readonly isProof: boolean;
+  /** Why it is none, when it has been signed by somebody trusted all the same. */
+  readonly why?: RegExp;
+}
+
+const NOT_MADE_FOR_IT = /the certificate is not made for/;
+const CASES: readonly Case[] = [
+  { what: 'RFC 9525 §6.3: a DNS name', names: { dns: ['capulet.lit'] }, isProof: true },
+  {
+    what: 'RFC 9525 §6.3: a wildcard',
+    names: { dns: ['*.capulet.lit'] },
+    domain: 'rooms.capulet.lit',
+    isProof: true,
+  },
+  { what: 'RFC 9525 §6.3: a wildcard below it', names: { dns: ['*.capulet.lit'] }, isProof: false },
+  {
+    what: 'RFC 9525 §6.3: the domain above it',
+    names: { dns: ['capulet.lit'] },
+    domain: 'rooms.capulet.lit',
+    isProof: false,
+  },
+  { what: 'RFC 4985 §2: an SRVName', names: { srv: ['_xmpp-server.capulet.lit'] }, isProof: true },
+  {
+    what: 'RFC 4985 §2: an SRVName of another service',
+    names: { srv: ['_xmpp-client.capulet.lit', '_imaps.capulet.lit'] },
+    isProof: false,
+  },
+  { what: 'RFC 6120 §13.7.1.4: an XmppAddr', names: { xmppAddr: ['capulet.lit'] }, isProof: true },
+  {
+    what: 'RFC 6120 §13.7.1.4: an XmppAddr of a user',
+    names: { xmppAddr: ['admin@capulet.lit'] },
+    isProof: false,
+  },
+  {
+    what: 'RFC 9525 §6.3: A-labels for a name in letters of its own',
+    names: { dns: ['xn--bcher-kva.example'] },
+    domain: 'bücher.example',
+    isProof: true,
+  },
+  { what: 'RFC 9525 §6.1: a common name alone', names: { commonName: 'capulet.lit' }, isProof: false },
+  { what: 'RFC 9525 §6: one name of many', names: { dns: ['a.lit', 'capulet.lit', 'b.lit'] }, isProof: true },
+  { what: 'RFC 9525 §6: other names', names: { dns: ['capulet.lit.evil.lit'] }, isProof: false },
+  {
+    what: 'RFC 5280 §4.1.2.5: a name that has expired',
+    names: { dns: ['capulet.lit'], from: Date.now() - 9 * DAY_MS, until: Date.now() - DAY_MS },
+    isProof: false,
+    why: /is not valid \(CERT_HAS_EXPIRED\)/,
+  },
+  {
+    what: 'RFC 5280 §4.1.2.5: a name that is not valid yet',
+    names: { dns: ['capulet.lit'], from: Date.now() + 9 * DAY_MS, until: Date.now() + 19 * DAY_MS },
+    isProof: false,
+    why: /is not valid \(CERT_NOT_YET_VALID\)/,
+  },
+];
+
+/** Each of them its own authority, and known by its name as that. */
+const made = CASES.map(({ names }, index) => makeCertificate({ commonName: `case ${index}`, ...names }));
+const roots = getCACertificates('default');
+let folder = '';
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'enjamb-identities-'));
+  await makeDevelopmentCertificates(folder, ['montague.lit', 'verona.lit']);
+  setDefaultCACertificates(made.map(({ cert }) => cert));
+});
+
+after(async () => {
+  setDefaultCACertificates(roots);
+  await rm(folder, { recursive: true });
+});
+
+function config(): { config: string } {
+  return {
+    config: `certificates = ${JSON.stringify(folder)}\ns2s_require_encryption = true\ns2s_secure_auth = true`,
+  };
+}
+
+describe('somebody calls us', () => {
+  for (const [index, { what, domain = 'capulet.lit', isProof }] of CASES.entries()) {
+    test(`${what} ${isProof ? 'lets' : 'does not let'} ${domain} use EXTERNAL`, async (t) => {
+      const world = await startWorld(t, config());
+      const peer = world.call();
+      peer.send(header({ from: domain }));
+      await peer.reads('</stream:features>');
+      peer.send(`<starttls xmlns='${TLS}'/>`);
+      await peer.reads(`<proceed xmlns='${TLS}'/>`);
+      const certificate = made[index]!;
+      const { socket } = await connectTls(peer.release(), { servername: 'montague.lit', certificate });
+      peer.switchTo(socket);
+      peer.send(header({ from: domain }));
+      const features = await peer.reads('</stream:features>');
+      assert.equal(features.includes('EXTERNAL'), isProof, features);
+      // Whatever was offered, it is tried.
+      const identity = Buffer.from(domain).toString('base64');
+      peer.send(`<auth xmlns='${SASL}' mechanism='EXTERNAL'>${identity}</auth>`);
+      const answer = await peer.reads(/<success [^>]*>|<\/failure>/);
+      assert.match(answer, isProof ? /^<success / : /<not-authorized\/>/);
+      peer.send(isProof ? header({ from: domain }) : '');
+      peer.send(`<message from='a@${domain}' to='romeo@montague.lit'/>`);
+      if (!isProof) await peer.readsToEnd();
+      await settled();
+      assert.equal(world.arrived.length, isProof ? 1 : 0);
+    });
+  }
+});
+
+describe('we call somebody', () => {
+  for (const [index, { what, domain = 'capulet.lit', isProof, why = NOT_MADE_FOR_IT }] of CASES.entries()) {
+    test(`${what} ${isProof ? 'is' : 'is not'} enough for us to speak with ${domain}`, async (t) => {
+      const world = await startWorld(t, config());
+      world.send(`<message id='1' from='romeo@montague.lit/x' to='juliet@${domain}'/>`);
+      await secured(world, made[index]!, domain);
+      if (!isProof) {
+        assert.match(world.server.links.list().routes[0]!.lastError!.message, why);
+        assert.equal(world.arrived[0]?.attrs.type, 'error', 'the message comes back');
+      }
+    });
+  }
+
+  /** Our server's call, over TLS; resolves when our server has asked to be authenticated, or has hung up. */
+  async function secured(world: World, certificate: KeyPair, domain: string): Promise<void> {
+    const features = `<stream:features><starttls xmlns='${TLS}'/></stream:features>`;
+    const peer = await world.prepared(features, { from: domain });
+    await peer.reads('<starttls ');
+    peer.send(`<proceed xmlns='${TLS}'/>`);
+    const raw = peer.release();
+    const socket = await new Promise<TLSSocket>((resolve) => {
+      createServer({ ...certificate, requestCert: true, rejectUnauthorized: false }, resolve).emit(
+        'connection',
+        raw,
+      );
+    });
+    peer.switchTo(socket);
+    await peer.reads(/<stream:stream [^>]*>/);
+    peer.send(`${header({ from: domain, id: 'S2' })}<stream:features>${EXTERNAL}</stream:features>`);
+    const isProof = CASES[made.indexOf(certificate)]!.isProof;
+    if (isProof) await peer.reads(`<auth xmlns='${SASL}' mechanism='EXTERNAL'>`);
+    else assert.doesNotMatch(await peer.readsToEnd(), /<auth|<message/);
+    await settled();
+  }
+});
+
+test('RFC 6120 §13.7.1.2: one certificate for two domains proves both, each on its own stream', async (t) => {
+  const certificate = made[CASES.findIndex(({ names }) => names.dns?.length === 3)]!;
+  const world = await startWorld(t, config());
+  for (const domain of ['a.lit', 'b.lit', 'c.lit']) {
+    const peer = world.call();
+    peer.send(header({ from: domain }));
+    await peer.reads('</stream:features>');
+    peer.send(`<starttls xmlns='${TLS}'/>`);
+    await peer.reads(`<proceed xmlns='${TLS}'/>`);
+    const { socket } = await connectTls(peer.release(), { servername: 'montague.lit', certificate });
+    peer.switchTo(socket);
+    peer.send(header({ from: domain }));
+    const features = await peer.reads('</stream:features>');
+    assert.equal(features.includes('EXTERNAL'), domain !== 'c.lit');
+  }
+});

@@ -13,7 +13,8 @@ export interface Trend {
   /** KiB, of that line. */
   readonly first: number;
   readonly last: number;
-  /** KiB, over the whole time. */
+  /** KiB, after the warm-up. */
+  readonly least: number;
   readonly most: number;
 }
 
@@ -51,7 +52,8 @@ export class MemoryWatch {
       perMinute,
       first: at(settled[0]!.minute),
       last: at(settled.at(-1)!.minute),
-      most: Math.max(...this.#samples.map(({ kiB }) => kiB)),
+      least: Math.min(...settled.map(({ kiB }) => kiB)),
+      most: Math.max(...settled.map(({ kiB }) => kiB)),
     };
   }
 }

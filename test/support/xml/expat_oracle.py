@@ -6,6 +6,7 @@ the same way, JSON: {"root": tree or null, "trees": [tree], "why": "" or the rea
 """
 
 import json
+import signal
 import struct
 import sys
 from xml.parsers import expat
@@ -80,6 +81,7 @@ def resolved(name):
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends when its input does
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     while head := source.read(4):
         (length,) = struct.unpack(">I", head)

@@ -42,7 +42,7 @@ export class ProfanityUser implements User {
     await writeHome(home, { jid, password, door });
     this.#running = await Terminal.start(this.#t, {
       folder,
-      command: 'exec profanity',
+      command: 'profanity',
       env: environment(home, caPath),
     });
     return this.#running;

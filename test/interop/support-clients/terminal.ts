@@ -8,11 +8,13 @@ import { Program, run } from '../support/program.ts';
 import { type Clean, until } from '../support/waiting.ts';
 
 const READ_MS = 20_000;
+/** What the shell says at the end of the program. */
+const EXIT_CODE = 'exit code';
 
 export interface TerminalOptions {
   /** The socket is made in it, so the path is short. */
   readonly folder: string;
-  /** For a shell. */
+  /** For a shell, without single quotes. */
   readonly command: string;
   readonly env: Readonly<Record<string, string>>;
 }
@@ -60,12 +62,9 @@ export class Terminal {
     return this.#until(`"${text}" on the screen`, async () => (await this.screen()).includes(text));
   }
 
-  /** Resolves when the program has ended. */
+  /** Resolves when the program has ended with exit code 0. */
   ended(): Promise<void> {
-    return this.#until('the end of the program', async () => {
-      const { stdout } = await this.#tmux('display-message', '-p', '#{pane_dead}');
-      return stdout.trim() === '1';
-    });
+    return this.shows(`${EXIT_CODE} 0`);
   }
 
   async #until(what: string, isSo: () => Promise<boolean>): Promise<void> {
@@ -81,12 +80,12 @@ export class Terminal {
   }
 }
 
-/** What ends stays readable. Wide enough that no line is broken. */
+/** Wide enough that no line is broken. After the end of the program its last words and its exit code stay readable. */
 function configuration(command: string): string {
   return [
-    'set -g remain-on-exit on',
+    'set -g default-shell /bin/sh',
     'set -g default-size 160x100',
-    `new-session -d ${JSON.stringify(command)}`,
+    `new-session -d '${command}; echo "${EXIT_CODE} $?"; exec cat'`,
     '',
   ].join('\n');
 }

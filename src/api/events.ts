@@ -24,6 +24,13 @@ export interface StanzaEvent<O extends Origin = Origin> {
 /** One element about to be handled, or about to be written, on a session that is past negotiation. */
 type Wire<S> = Event<{ readonly session: S; element: Element }, 'handled'>;
 
+export interface OutgoingElement {
+  readonly session: C2SSession;
+  element: Element;
+  /** Set by whoever sends it again when it is lost: the client counts as having it, whatever its stream says. */
+  kept: boolean;
+}
+
 export type Kind = 'message' | 'presence' | 'iq';
 export type Target = 'full' | 'bare' | 'host' | 'self';
 /** Sent by a client of this host, before routing. */
@@ -36,7 +43,22 @@ export interface Events extends Outbound, Inbound {
   /** A stanza leaves for another server; fired on the sender's host. */
   'route/remote': Event<StanzaEvent, 'handled'>;
   'c2s-in': Wire<C2SSession>;
-  'c2s-out': Wire<C2SSession>;
+  'c2s-out': Event<OutgoingElement, 'handled'>;
+  /** A stanza of the client has been handled, in this tick, but for `work`. */
+  'c2s-handle': Event<{
+    readonly session: C2SSession;
+    readonly stanza: Stanza;
+    /** Resolves once everything has settled that `waitUntil` was called with; `undefined` when there is nothing. */
+    readonly work: Promise<unknown> | undefined;
+  }>;
+  /**
+   * An authenticated client sends something before it has bound a resource, no request to bind and no stanza. Whoever
+   * knows it says what it is told, or which session of the same account goes on with its stream (XEP-0198 §5).
+   */
+  'c2s-unbound-nonza': Event<
+    { readonly session: C2SSession; readonly element: Element },
+    { readonly reply: Element } | { readonly resume: C2SSession }
+  >;
   's2s-in': Wire<S2SSession>;
   's2s-out': Wire<S2SSession>;
   /** A client has bound a resource (RFC 6120 §7). */

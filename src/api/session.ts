@@ -2,7 +2,7 @@
 
 import type { Logger } from '../util/logger.ts';
 import type { Element, Stanza } from '../xml/element.ts';
-import type { StanzaError } from '../xml/errors.ts';
+import type { StanzaError, StreamError } from '../xml/errors.ts';
 import type { Jid } from '../xml/jid.ts';
 
 /** What modules keep on a client session: each slot is declared by the module that owns it. */
@@ -38,6 +38,16 @@ export interface C2SSession extends Session {
   readonly boundAt: number;
   /** Reads no further from the client while too much of its work is under way. Called by the router. */
   hold(work: Promise<unknown>): void;
+  /**
+   * Writes to the stream past `c2s-out`: elements that are no stanzas, and text that has been that way before. False
+   * when there is no stream, or it takes nothing any more.
+   */
+  write(element: Element | string): boolean;
+  /**
+   * Gives up a stream that seems dead; the session may be resumed on another one. False, and nothing happens, while
+   * it is us who do not read, so that the client's silence proves nothing.
+   */
+  disconnect(error: StreamError): boolean;
 }
 
 /** One authenticated (or still authenticating) stream with another server, whichever side opened it. */

@@ -1,6 +1,9 @@
 // A client's way from its first byte to a bound resource: STARTTLS, SASL, binding (RFC 6120 §4.3).
 
+import type { Answer } from '../api/events.ts';
+import type { C2SSession as Contract } from '../api/session.ts';
 import { HOST_OPTIONS } from '../config/core-options.ts';
+import { unwrap } from '../core/hooks.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { Connection } from '../net/connection.ts';
 import { mechanismsFor } from '../sasl/mechanisms.ts';
@@ -86,6 +89,9 @@ export class Negotiation implements StreamHandler {
         return;
       case 'bind':
         this.#bind(element, host);
+        return;
+      case 'nonza':
+        this.#handleUnbound(element, host);
     }
   }
 
@@ -232,6 +238,37 @@ export class Negotiation implements StreamHandler {
       if (reply) this.#stream.send(reply);
     }
   }
+
+  #handleUnbound(element: Element, host: LocalHost): void {
+    const answer = this.#answerOf(element, host);
+    if (answer === undefined) {
+      throw new StreamError('unsupported-stanza-type', `<${element.name}/> is unknown here`);
+    }
+    if ('reply' in answer) this.#stream.send(answer.reply);
+    else this.#resume(answer.resume);
+  }
+
+  #answerOf(element: Element, host: LocalHost): Answer<'c2s-unbound-nonza'> | undefined {
+    try {
+      return host.hooks.fire('c2s-unbound-nonza', { session: this.#session, element });
+    } catch (thrown) {
+      throw unwrap(thrown, '').error;
+    }
+  }
+
+  /** XEP-0198 §5: another session takes over the stream; this one is over before it had an address. */
+  #resume(former: Contract): void {
+    const session = resumable(former, this.#session);
+    const stream = this.#session.release();
+    if (stream) session.attach(stream);
+  }
+}
+
+/** Our own session behind what a module answered. @throws Error for one that cannot go on with this stream. */
+function resumable(session: Contract, fresh: C2SSession): C2SSession {
+  const isAlive = session instanceof C2SSession && (session.phase === 'bound' || session.phase === 'asleep');
+  if (isAlive && session.jid.bare === fresh.jid.bare) return session;
+  throw new Error(`Session ${session.id} cannot be resumed by ${fresh.jid}`);
 }
 
 function rateOf({ config }: C2SContext): ReadRate | undefined {

@@ -3,7 +3,7 @@
 
 import type { C2SState, C2SSession as Contract } from '../api/session.ts';
 import type { LocalHost } from '../core/host.ts';
-import { checkStanza, emptyResult, isLegacySession, isStanza, stampStanza } from '../core/stanza-rules.ts';
+import { checkStanza, emptyResult, isLegacySession, stampStanza } from '../core/stanza-rules.ts';
 import type { StreamCloseCause, StreamHandler, XmlStream } from '../stream/stream.ts';
 import type { Timer } from '../util/clock.ts';
 import { newId } from '../util/ids.ts';
@@ -34,6 +34,9 @@ export class C2SSession implements Contract {
   #host: LocalHost | undefined;
   #jid: Jid | undefined;
   #pendingWork = 0;
+  /** A stanza of the client is being handled, and has left this work so far. */
+  #isReceiving = false;
+  #work: Promise<unknown>[] | undefined;
   /** Runs while the client has much to read. */
   #stuck: Timer | undefined;
 
@@ -125,8 +128,19 @@ export class C2SSession implements Contract {
     if (this.phase !== 'bound' && this.phase !== 'asleep') return false;
     const left = passOut(this, element);
     if (typeof left === 'boolean') return left;
-    if (this.#stream === undefined) return this.phase === 'asleep';
-    return this.#write(this.#stream, left);
+    // What handlers answered may have cost the session its stream, or its life.
+    const accepted = this.#stream ? this.#write(this.#stream, left.element) : this.phase === 'asleep';
+    return accepted || left.kept;
+  }
+
+  write(element: Element | string): boolean {
+    return this.#stream !== undefined && this.#write(this.#stream, element);
+  }
+
+  disconnect(error: StreamError): boolean {
+    if (this.#stream === undefined || this.#stream.isPaused) return false;
+    this.#stream.close(error, 'timeout');
+    return true;
   }
 
   close(error?: Error): void {
@@ -138,6 +152,7 @@ export class C2SSession implements Contract {
   }
 
   hold(work: Promise<unknown>): void {
+    if (this.#isReceiving) this.#work = [...(this.#work ?? []), work];
     this.#pendingWork++;
     if (this.#pendingWork > this.#options.maxPendingWork) this.#stream?.pause('work');
     const done = () => {
@@ -210,13 +225,30 @@ export class C2SSession implements Contract {
   // ── From the client ──────────────────────────────────────────────────────────────────────────────────────────
 
   #receive(received: Element, lang: string | undefined): void {
-    const kind = acceptIn(this.phase, received);
-    const element = passIn(this, received, this.#context.router);
-    if (element === undefined || this.phase !== 'bound') return;
-    if (kind !== 'nonza' && isStanza(element)) {
-      this.#submit(stampStanza(element, this.jid, lang));
+    if (acceptIn(this.phase, received) !== 'nonza') {
+      this.#receiveStanza(received, lang);
       return;
     }
+    const element = passIn(this, received, this.#context.router);
+    if (element !== undefined && this.phase === 'bound') this.#handle(element);
+  }
+
+  #receiveStanza(received: Stanza, lang: string | undefined): void {
+    this.#isReceiving = true;
+    this.#work = undefined;
+    try {
+      const stanza = passIn(this, received, this.#context.router);
+      if (stanza !== undefined && this.phase === 'bound') this.#submit(stampStanza(stanza, this.jid, lang));
+    } finally {
+      this.#isReceiving = false;
+    }
+    const { hooks } = this.host;
+    if (!hooks.has('c2s-handle')) return;
+    const work = this.#work && Promise.allSettled(this.#work);
+    hooks.notify('c2s-handle', { session: this, stanza: received, work });
+  }
+
+  #handle(element: Element): void {
     const handler = this.host.nonzas.get('c2s', element);
     if (!handler) throw new StreamError('unsupported-stanza-type', `<${element.name}/> is unknown here`);
     handler(element, this);
@@ -233,7 +265,7 @@ export class C2SSession implements Contract {
   // ── To the client ────────────────────────────────────────────────────────────────────────────────────────────
 
   /** A client that does not read is not read either, before its queue grows until the connection is cut. */
-  #write(stream: XmlStream, element: Element): boolean {
+  #write(stream: XmlStream, element: Element | string): boolean {
     const accepted = stream.send(element);
     if (stream.connection.queuedBytes > this.#options.outputMarkBytes && this.#stuck === undefined) {
       stream.pause('output');

@@ -1,5 +1,6 @@
 // What modules see of each element between a client's stream and its session: `c2s-in` and `c2s-out`.
 
+import type { OutgoingElement } from '../api/events.ts';
 import { HandlerError } from '../core/hooks.ts';
 import type { Router } from '../core/router.ts';
 import { isStanza } from '../core/stanza-rules.ts';
@@ -26,12 +27,12 @@ export function passIn(session: C2SSession, element: Element, router: Router): E
 }
 
 /** What `c2s-out` leaves of an element; true when a handler has taken it, false when one has failed. */
-export function passOut(session: C2SSession, element: Element): Element | boolean {
+export function passOut(session: C2SSession, element: Element): OutgoingElement | boolean {
   const { hooks } = session.host;
-  if (!hooks.has('c2s-out')) return element;
-  const event = { session, element };
+  const event = { session, element, kept: false };
+  if (!hooks.has('c2s-out')) return event;
   try {
-    return hooks.fire('c2s-out', event) === 'handled' || event.element;
+    return hooks.fire('c2s-out', event) === 'handled' || event;
   } catch (error) {
     session.log.error('handler failed', { event: 'c2s-out', error });
     return false;

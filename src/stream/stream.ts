@@ -205,6 +205,11 @@ export class XmlStream {
     if (this.#pauses.delete(reason) && this.#pauses.size === 0) this.connection.resume();
   }
 
+  /** Whether what the peer sends waits, for whatever reason of ours. */
+  get isPaused(): boolean {
+    return this.#pauses.size > 0;
+  }
+
   /** Lets the peer send more, now that it is known. */
   raiseLimits(limits: ParserLimits): void {
     this.#limits = limits;

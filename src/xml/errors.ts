@@ -147,12 +147,15 @@ export type StreamCondition =
 export class StreamError extends Error {
   readonly condition: StreamCondition;
   readonly text: string | undefined;
+  /** An application-specific condition (§4.9.4). */
+  readonly application: Element | undefined;
 
-  constructor(condition: StreamCondition, text?: string) {
+  constructor(condition: StreamCondition, text?: string, application?: Element) {
     super(text === undefined ? condition : `${condition}: ${text}`);
     this.name = 'StreamError';
     this.condition = condition;
     this.text = text;
+    this.application = application;
   }
 
   toElement(): Element {
@@ -161,6 +164,7 @@ export class StreamError extends Error {
       {},
       xml(this.condition, NS.STREAMS),
       this.text === undefined ? undefined : xml('text', { xmlns: NS.STREAMS, 'xml:lang': 'en' }, this.text),
+      this.application,
     );
   }
 }

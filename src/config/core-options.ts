@@ -153,6 +153,7 @@ export const DEFAULT_MODULES = [
   'dialback',
   'track_muc_joins',
   'ping_muc',
+  'smacks',
 ] as const;
 
 /** Modules of a component besides the one that makes it what it is. An external one answers for itself. */

@@ -8,11 +8,12 @@ import { ConfigError, type ConfigProblem } from '../../../src/config/error.ts';
 import { duration, integer, type Options, string } from '../../../src/config/options.ts';
 
 const PING_MUC = { ping_muc_delay: duration('Wait', { default: '60 seconds', min: 1 }) };
+const SMACKS = { smacks_hibernation_time: duration('Wait', { default: '10 minutes' }) };
 const KNOWN: KnownOptions = new Map<string, Options>([
   ...DEFAULT_MODULES.map((name): [string, Options] => [name, {}]),
   ['ping_muc', PING_MUC],
   ['muc', { muc_history: integer('Messages', { default: 20, min: 0 }) }],
-  ['smacks', {}],
+  ['smacks', SMACKS],
 ]);
 
 /** Each row: what is wrong, the text, and the problems as `line:column path | expected | got | hint`. */

@@ -1,0 +1,37 @@
+// A message for an account, or for a client that is gone, goes to several clients (RFC 6121 §8.5.2.1.1, §8.5.3.2.1). When one of them is given up, those
+// that have the message must not get it again, and when none has it, it must not be lost.
+
+import type { C2SSession, Stanza } from 'enjamb/api';
+
+/** One message for several clients of an account. */
+export interface Delivery {
+  readonly to: string;
+  /** Clients that have it in their queue or have taken it off. */
+  copies: number;
+  /** A client has confirmed it, or is one that confirms nothing. */
+  isTaken: boolean;
+}
+
+export class Deliveries {
+  /** By what all copies of a stanza have in common, its children. */
+  readonly #recent = new WeakMap<object, Delivery>();
+
+  /** The session is sent a stanza. `undefined` for one that no other client of the account is sent. */
+  note(session: C2SSession, { name, attrs, children }: Stanza): Delivery | undefined {
+    const { jid, host, state } = session;
+    if (name !== 'message' || attrs.to === undefined || attrs.to === jid.toString()) return undefined;
+    if (host.sessions.of(jid.local ?? '').length < 2) return undefined;
+    const delivery = this.#of(children, attrs.to);
+    if (state.smacks) delivery.copies++;
+    else delivery.isTaken = true;
+    return delivery;
+  }
+
+  #of(children: object, to: string): Delivery {
+    const known = this.#recent.get(children);
+    if (known?.to === to) return known;
+    const delivery = { to, copies: 0, isTaken: false };
+    this.#recent.set(children, delivery);
+    return delivery;
+  }
+}

@@ -1,0 +1,54 @@
+// How many stanzas of a client have been handled: h counts them in the order in which they came, each when its work is
+// done, so that it never speaks for a stanza that may still be lost.
+//
+//     h │ [work, 3 behind it] [work, 0] [work, 17 behind it]
+//        ◀── counted when the first is done
+
+/** A stanza whose work is under way, and those behind it that have none. */
+interface Batch {
+  isDone: boolean;
+  stanzas: number;
+}
+
+export interface Inbound {
+  /** Modulo 2^32 (§4). */
+  h: number;
+  readonly waiting: Batch[];
+  /** The client has asked while work was under way. */
+  isOwed: boolean;
+  /** Tells the client what it is owed. */
+  readonly tell: () => void;
+  /** Called once when nothing is under way any more. */
+  whenIdle?: (() => void) | undefined;
+}
+
+export function newInbound(tell: () => void): Inbound {
+  return { h: 0, waiting: [], isOwed: false, tell };
+}
+
+/** The next stanza of the client has been handled, but for `work`, which never rejects. */
+export function noteHandled(inbound: Inbound, work: Promise<unknown> | undefined): void {
+  const last = inbound.waiting.at(-1);
+  if (work === undefined) {
+    if (last) last.stanzas++;
+    else inbound.h = (inbound.h + 1) >>> 0;
+    return;
+  }
+  const batch = { isDone: false, stanzas: 1 };
+  inbound.waiting.push(batch);
+  void work.then(() => {
+    batch.isDone = true;
+    advance(inbound);
+  });
+}
+
+function advance(inbound: Inbound): void {
+  const { waiting } = inbound;
+  while (waiting[0]?.isDone) inbound.h = (inbound.h + waiting.shift()!.stanzas) >>> 0;
+  if (waiting.length > 0) return;
+  if (inbound.isOwed) inbound.tell();
+  inbound.isOwed = false;
+  const { whenIdle } = inbound;
+  inbound.whenIdle = undefined;
+  whenIdle?.();
+}

@@ -1,0 +1,193 @@
+// XEP-0198 Stream Management: stanzas are acknowledged, and a client whose connection breaks goes on with another.
+
+import {
+  type C2SSession,
+  defineModule,
+  duration,
+  type Element,
+  integer,
+  type Module,
+  NS,
+  StreamError,
+  size,
+  xml,
+} from 'enjamb/api';
+import { Acknowledgements } from './acknowledgements.ts';
+import { Deliveries } from './deliveries.ts';
+import { failed, hOf, isTrue, secondsOf } from './elements.ts';
+import { Hibernation } from './hibernation.ts';
+import { newInbound, noteHandled } from './inbound.ts';
+import { giveBack } from './leftovers.ts';
+import { keep, newOutbound } from './outbound.ts';
+import { Resumption } from './resume.ts';
+import type { StreamManagement } from './state.ts';
+
+const STANZAS: ReadonlySet<string> = new Set(['message', 'presence', 'iq']);
+
+/**
+ * Keeps what a client has not acknowledged: at most `smacks_max_queue` stanzas and `smacks_max_queue_size` per session,
+ * for at most `smacks_max_hibernated_sessions` sleeping sessions per account. When a session ends, its messages go where
+ * messages for a client that is gone go (RFC 6121 §8.5.3.2.1), requests are refused, and nothing is lost silently.
+ */
+export default defineModule({
+  name: 'smacks',
+  summary: 'Keeps clients going when their connection breaks',
+  implements: ['XEP-0198 1.6.3'],
+  options: {
+    smacks_hibernation_time: duration('How long a client whose connection broke may come back', {
+      default: '10 minutes',
+      min: '1 second',
+    }),
+    smacks_max_hibernated_sessions: integer('How many clients of a user may be away like this', {
+      default: 10,
+      min: 1,
+    }),
+    smacks_max_queue: integer('How many stanzas are kept for a client that has not confirmed them', {
+      default: 5000,
+      min: 1,
+    }),
+    smacks_max_queue_size: size('How large these may be together', { default: '2 MiB', min: '16 KiB' }),
+    smacks_max_unacked: integer('After how many stanzas a client is asked to confirm at once', {
+      default: 10,
+      min: 1,
+    }),
+    smacks_ack_timeout: duration('How long a client may take to confirm before it is taken for dead', {
+      default: '1 minute',
+      min: '1 second',
+    }),
+  },
+
+  load(module) {
+    const { options } = module;
+    const acks = new Acknowledgements(module.clock, {
+      maxUnacked: options.smacks_max_unacked,
+      timeoutMs: options.smacks_ack_timeout,
+    });
+    const hibernation = new Hibernation(module, {
+      timeMs: options.smacks_hibernation_time,
+      maxPerAccount: options.smacks_max_hibernated_sessions,
+    });
+    const limits = { stanzas: options.smacks_max_queue, bytes: options.smacks_max_queue_size };
+
+    module.hook('stream-features', ({ session, features }) => {
+      const isForClient = session?.kind === 'c2s' && features.getChild('bind', NS.BIND) !== undefined;
+      if (isForClient) features.append(xml('sm', NS.SM));
+    });
+    count(module, acks, limits);
+    negotiate(module, acks, hibernation);
+    sleepAndWake(module, acks, hibernation);
+  },
+});
+
+/** §4: what goes out is kept until it is acknowledged; what comes in counts once it is handled. */
+function count(module: Module, acks: Acknowledgements, limits: { stanzas: number; bytes: number }): void {
+  const deliveries = new Deliveries();
+  module.hook('c2s-out', (event) => {
+    const { session, element } = event;
+    const management = session.state.smacks;
+    if (!STANZAS.has(element.name)) return undefined;
+    const delivery = deliveries.note(session, element);
+    if (management === undefined) return undefined;
+    const isKept = keep(management.outbound, element, { at: module.clock.now(), delivery }, limits);
+    if (!isKept) {
+      if (delivery) delivery.copies--;
+      session.close(new StreamError('resource-constraint', 'You have not confirmed what you were sent'));
+      return undefined;
+    }
+    if (!session.connected || management.isResuming) return 'handled';
+    event.kept = true;
+    acks.sent(session, management);
+    return undefined;
+  });
+  module.observe('c2s-handle', ({ session, work }) => {
+    const management = session.state.smacks;
+    if (management === undefined) return;
+    management.isHeard = true;
+    noteHandled(management.inbound, work);
+  });
+}
+
+function negotiate(module: Module, acks: Acknowledgements, hibernation: Hibernation): void {
+  const on = (name: string, handler: (element: Element, session: C2SSession) => void) =>
+    module.handleNonza({ on: ['c2s'], name, xmlns: NS.SM }, (element, session) => {
+      if (session.kind === 'c2s') handler(element, session);
+    });
+  on('enable', (request, session) => enable(request, session, hibernation));
+  on('resume', (_, session) => session.write(failed('unexpected-request'))); // §3: a resource is bound already.
+  on('r', (_, session) => answer(session));
+  on('a', (element, session) => {
+    const management = session.state.smacks;
+    if (management === undefined) session.write(failed('unexpected-request'));
+    else acks.received(session, management, hOf(element));
+  });
+}
+
+/** §3; a second one ends the stream. */
+function enable(request: Element, session: C2SSession, hibernation: Hibernation): void {
+  if (session.state.smacks) {
+    throw new StreamError('policy-violation', 'Stream management has been enabled before');
+  }
+  const wish = isTrue(request.attrs.resume) ? hibernation.offer(secondsOf(request.attrs.max)) : undefined;
+  const { id, max } = wish ?? {};
+  session.write(xml('enabled', { xmlns: NS.SM, id, resume: id && 'true', max: max?.toString() }));
+  const management: StreamManagement = {
+    ...(id === undefined ? {} : { id }),
+    maxMs: (max ?? 0) * 1000,
+    inbound: newInbound(() => session.write(xml('a', { xmlns: NS.SM, h: `${management.inbound.h}` }))),
+    outbound: newOutbound(),
+    isRequested: false,
+    isHeard: false,
+    isResuming: false,
+  };
+  session.state.smacks = management;
+}
+
+/** §4: at once, with what has been handled so far; when work is under way, again as soon as it is done. */
+function answer(session: C2SSession): void {
+  const management = session.state.smacks;
+  if (management === undefined) {
+    session.write(failed('unexpected-request'));
+    return;
+  }
+  management.isHeard = true;
+  if (management.isResuming) return; // What it asks for is about to be said.
+  const { inbound } = management;
+  inbound.isOwed = inbound.waiting.length > 0;
+  session.write(xml('a', { xmlns: NS.SM, h: `${inbound.h}` }));
+}
+
+/** §5. */
+function sleepAndWake(module: Module, acks: Acknowledgements, hibernation: Hibernation): void {
+  const resumption = new Resumption(module, hibernation.ended);
+  module.hook('c2s-unbound-nonza', ({ session, element }) => {
+    if (element.getNS() !== NS.SM) return undefined;
+    if (element.name === 'resume') return resumption.answer(session, element);
+    return element.name === 'enable' ? { reply: failed('unexpected-request') } : undefined;
+  });
+  module.hook('c2s-disconnect', ({ session }) => {
+    const management = session.state.smacks;
+    if (management === undefined) return undefined;
+    acks.stop(management);
+    return hibernation.begin(session, management) ? 'sleep' : undefined;
+  });
+  // First of all, so that nothing new is said to the client before what it missed.
+  module.hook(
+    'c2s-resume',
+    ({ session }) => {
+      const management = session.state.smacks;
+      if (management === undefined) return;
+      acks.stop(management);
+      hibernation.end(management);
+      resumption.begin(session, management, () => acks.sent(session, management));
+    },
+    'guard',
+  );
+  module.hook('resource-unbind', ({ session, error }) => {
+    const management = session.state.smacks;
+    if (management === undefined) return;
+    delete session.state.smacks;
+    acks.stop(management);
+    hibernation.forget(session, management, error);
+    giveBack(module, session, management.outbound);
+  });
+}

@@ -1,0 +1,65 @@
+// What was sent to a client and not acknowledged, oldest first. It is kept as text, because a tree takes six times the
+// memory and keeps the bytes alive that it was parsed from.
+
+import { type Element, share } from 'enjamb/api';
+import type { Delivery } from './deliveries.ts';
+
+export interface Sent {
+  /** As it was written to the stream. */
+  readonly text: string;
+  /** In UTF-8. */
+  readonly bytes: number;
+  /** In ms since 1970. */
+  readonly at: number;
+  readonly delivery: Delivery | undefined;
+}
+
+export interface Outbound {
+  /** The client's last h: what was sent before the first in the queue, modulo 2^32 (§4). */
+  acknowledged: number;
+  bytes: number;
+  readonly queue: Sent[];
+}
+
+export function newOutbound(): Outbound {
+  return { acknowledged: 0, bytes: 0, queue: [] };
+}
+
+/** False, and nothing is kept, when it would be too much. */
+export function keep(
+  outbound: Outbound,
+  element: Element,
+  about: Pick<Sent, 'at' | 'delivery'>,
+  limits: { readonly stanzas: number; readonly bytes: number },
+): boolean {
+  if (outbound.queue.length >= limits.stanzas) return false;
+  const sent = { ...flat(share(element).toString()), ...about }; // Shared with the stream: serialised once.
+  if (outbound.bytes + sent.bytes > limits.bytes) return false;
+  outbound.bytes += sent.bytes;
+  outbound.queue.push(sent);
+  return true;
+}
+
+/** How many stanzas have been sent, modulo 2^32. */
+export function sentCount({ acknowledged, queue }: Outbound): number {
+  return (acknowledged + queue.length) >>> 0;
+}
+
+/** Takes off the queue what the client has. False, and nothing changes, when it cannot have that many. */
+export function acknowledge(outbound: Outbound, h: number): boolean {
+  const count = (h - outbound.acknowledged) >>> 0;
+  if (count > outbound.queue.length) return false;
+  outbound.acknowledged = h;
+  for (const { bytes, delivery } of outbound.queue.splice(0, count)) {
+    outbound.bytes -= bytes;
+    if (delivery) delivery.isTaken = true;
+  }
+  return true;
+}
+
+/** The same text in one piece that holds nothing else alive, of one byte a character where that is enough. */
+function flat(text: string): { text: string; bytes: number } {
+  const bytes = Buffer.from(text);
+  const encoding = bytes.length === text.length ? 'latin1' : 'utf8';
+  return { text: bytes.toString(encoding), bytes: bytes.length };
+}

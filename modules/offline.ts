@@ -55,7 +55,9 @@ function keep(kept: KeptMessages, event: StanzaEvent): 'handled' | undefined {
   if (saysOnlyChatState(event.stanza)) return 'handled';
   // XEP-0334 §4.2: "not stored in any archive or offline storage"; so its sender must know that it is lost.
   if (event.stanza.getChild('no-store', NS.HINTS)) return undefined;
-  event.waitUntil(kept.store(event.to.local ?? '', event.stanza));
+  const { origin, to, stanza } = event;
+  const isOurs = origin.kind === 'host' && origin.domain === to.domain;
+  event.waitUntil(kept.store(to.local ?? '', stanza, isOurs));
   return 'handled';
 }
 
@@ -94,11 +96,14 @@ class KeptMessages {
     this.#limits = limits;
   }
 
-  /** Stores a message, or tells its sender that it cannot be. Never rejects. */
-  async store(user: string, message: Stanza): Promise<void> {
+  /**
+   * Stores a message, or tells its sender that it cannot be. Never rejects. One that this host itself has put on its way,
+   * `isOurs`, may say already since when it has waited.
+   */
+  async store(user: string, message: Stanza, isOurs = false): Promise<void> {
     try {
       const at = this.#module.clock.now();
-      const text = this.#stamped(message, at).toString();
+      const text = this.#stamped(message, at, isOurs).toString();
       const entry = { id: newId(), at, with: message.attrs.from ?? '', xml: text };
       await this.#module.serial(user, () => this.#append(user, entry));
     } catch (error) {
@@ -168,12 +173,13 @@ class KeptMessages {
   }
 
   /** §3, XEP-0203: since when it has waited. Nobody else may say so in the name of this host. */
-  #stamped(message: Stanza, at: number): Stanza {
+  #stamped(message: Stanza, at: number, isOurs: boolean): Stanza {
     const { domain } = this.#module.host;
     const stamp = new Date(at).toISOString();
     const said = message.children.filter(
       (child) => typeof child === 'string' || !(child.is('delay', NS.DELAY) && child.attrs.from === domain),
     );
+    if (isOurs && said.length < message.children.length) return message;
     return message.withChildren([...said, xml('delay', { xmlns: NS.DELAY, from: domain, stamp })]);
   }
 }

@@ -25,6 +25,17 @@ export interface ParserHandler {
   onClose(): void;
 }
 
+/** An element that is not complete. */
+interface Open {
+  readonly name: Name;
+  readonly xmlns: string;
+  /** The default namespace of its content. */
+  readonly fallback: string;
+  /** How many prefixes were bound outside of it. */
+  readonly bound: number;
+  readonly element: Element;
+}
+
 interface Binding {
   readonly prefix: string;
   readonly xmlns: string;
@@ -36,13 +47,8 @@ export class TreeBuilder implements TokenSink {
   depth = 0;
   ended = false;
   readonly #handler: ParserHandler;
-  /** One entry per open element, the root first. */
-  readonly #elements: Element[] = [];
-  readonly #names: Name[] = [];
-  /** The namespace of each open element, the default one in its content, and how many prefixes were bound before. */
-  readonly #namespaces: string[] = [];
-  readonly #defaults: string[] = [];
-  readonly #marks: number[] = [];
+  /** The root first. */
+  readonly #open: Open[] = [];
   readonly #bindings: Binding[] = [];
   #text = '';
 
@@ -52,7 +58,7 @@ export class TreeBuilder implements TokenSink {
   }
 
   get openName(): Name | undefined {
-    return this.#names[this.depth - 1];
+    return this.#open[this.depth - 1]?.name;
   }
 
   text(text: string): void {
@@ -64,37 +70,37 @@ export class TreeBuilder implements TokenSink {
       throw new StreamError('policy-violation', 'Elements nested too deeply');
     if (attributes.length > 1) rejectDuplicates(attributes);
     this.#flushText();
-    this.#marks.push(this.#bindings.length);
+    const parent = this.depth === 0 ? undefined : this.#open[this.depth - 1]!;
+    const bound = this.#bindings.length;
     const declared = attributes.length === 0 ? undefined : this.#declare(attributes, values);
-    const fallback = declared ?? (this.depth === 0 ? '' : this.#defaults[this.depth - 1]!);
-    const xmlns = this.#namespaceOf(name, fallback);
-    this.#names.push(name);
-    this.#defaults.push(fallback);
-    this.#namespaces.push(xmlns);
-    this.depth++;
-    if (this.depth === 1) return this.#openStream(name, xmlns, declared, attributes, values);
-
+    const fallback = declared ?? (parent === undefined ? '' : parent.fallback);
+    const xmlns = name.prefix === undefined ? fallback : this.#bindings[this.#find(name.prefix)]!.xmlns;
     const element = new Element(name.local);
+    this.#open.push({ name, xmlns, fallback, bound, element });
+    this.depth++;
+    if (parent === undefined) return this.#openStream(element, xmlns, declared, attributes, values);
+
     let added = 0;
-    if (xmlns !== this.#outerNamespace()) {
+    if (xmlns !== (this.depth === 2 ? this.contentNamespace : parent.xmlns)) {
       element.attrs.xmlns = xmlns;
       if (xmlns !== declared) added += ` xmlns=''`.length + xmlns.length;
     }
     if (attributes.length > 0) added += this.#setAttributes(element, attributes, values);
-    this.#attach(element);
+    if (this.depth > 2) {
+      element.parent = parent.element;
+      addChild(parent.element, element);
+    }
     return added;
   }
 
   endTag(name: Name | undefined): void {
-    const opened = this.#names.pop();
-    if (name !== undefined && name.text !== opened?.text) {
+    const { name: opened, bound, element } = this.#open[this.depth - 1]!;
+    if (name !== undefined && name.text !== opened.text) {
       throw new StreamError('not-well-formed', 'End tag of another element');
     }
     this.#flushText();
-    this.#namespaces.pop();
-    this.#defaults.pop();
-    this.#bindings.length = this.#marks.pop()!;
-    const element = this.#elements.pop()!;
+    this.#open.pop();
+    while (this.#bindings.length > bound) this.#bindings.pop();
     this.depth--;
     if (this.depth === 1) this.#handler.onElement(element);
     if (this.depth > 0) return;
@@ -103,39 +109,23 @@ export class TreeBuilder implements TokenSink {
   }
 
   #openStream(
-    name: Name,
+    root: Element,
     xmlns: string,
     declared: string | undefined,
     attributes: readonly Name[],
     values: readonly string[],
   ): number {
-    const root = new Element(name.local);
     root.attrs.xmlns = xmlns;
     this.#setAttributes(root, attributes, values);
-    this.#elements.push(root);
     // "The content namespace MUST be other than the stream namespace" (RFC 6120 §4.8.2).
     this.contentNamespace = declared === xmlns || declared === '' ? undefined : declared;
     this.#handler.onOpen(root, this.contentNamespace);
     return 0;
   }
 
-  /** The namespace that an element just opened has without saying so. */
-  #outerNamespace(): string | undefined {
-    return this.depth === 2 ? this.contentNamespace : this.#namespaces[this.depth - 2];
-  }
-
-  #attach(element: Element): void {
-    if (this.depth > 2) {
-      const parent = this.#elements[this.depth - 2]!;
-      element.parent = parent;
-      addChild(parent, element);
-    }
-    this.#elements.push(element);
-  }
-
   #flushText(): void {
     if (this.#text === '') return;
-    addChild(this.#elements[this.depth - 1]!, this.#text);
+    addChild(this.#open[this.depth - 1]!.element, this.#text);
     this.#text = '';
   }
 
@@ -160,11 +150,6 @@ export class TreeBuilder implements TokenSink {
       throw new StreamError('policy-violation', 'Too many namespace prefixes');
     }
     this.#bindings.push(binding);
-  }
-
-  #namespaceOf(name: Name, fallback: string): string {
-    if (name.prefix === undefined) return fallback;
-    return this.#bindings[this.#find(name.prefix)]!.xmlns;
   }
 
   /** The index of the innermost binding of a prefix. */
@@ -198,7 +183,7 @@ export class TreeBuilder implements TokenSink {
   #declareFor(element: Element, prefix: string): number {
     const index = this.#find(prefix);
     const key = `xmlns:${prefix}`;
-    const ownFrom = this.#marks[this.#marks.length - 1]!;
+    const ownFrom = this.#open[this.depth - 1]!.bound;
     if (index >= ownFrom || element.attrs[key] !== undefined) return 0;
     const { xmlns } = this.#bindings[index]!;
     element.attrs[key] = xmlns;

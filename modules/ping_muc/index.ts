@@ -114,7 +114,7 @@ function takeAnswers(
       const reply = relays.answer(event, sessions.get(to));
       if (reply === undefined) return undefined;
       if (origin.kind === 's2s') traffic.received(origin);
-      traffic.expect(reply.attrs.id);
+      traffic.expect(reply);
       module.send(reply);
       return 'handled';
     },
@@ -132,8 +132,7 @@ function takeAnswers(
 
 function countTraffic(module: Module<typeof options>, probes: Probes, traffic: OwnTraffic): void {
   module.observe('s2s-out', ({ session, element }) => {
-    const { id } = element.attrs;
-    if (probes.has(id) || traffic.isReply(id)) traffic.sent(session);
+    if (probes.has(element.attrs.id) || traffic.isReply(element)) traffic.sent(session);
   });
 }
 

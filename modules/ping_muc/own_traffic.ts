@@ -1,7 +1,7 @@
 // What of a stream's traffic was ours. A stream that only our questions have opened says nothing when it closes for
 // lack of traffic: to ask again would open the next one, and so on for ever.
 
-import type { S2SCloseCause, S2SSession } from 'enjamb/api';
+import type { Element, S2SCloseCause, S2SSession } from 'enjamb/api';
 
 declare module 'enjamb/api' {
   interface S2SState {
@@ -10,19 +10,17 @@ declare module 'enjamb/api' {
   }
 }
 
-/** Answers to relayed pings that have not left yet; more than that at once are not told apart. */
-const MAX_REPLIES = 10_000;
-
 export class OwnTraffic {
-  readonly #replies = new Set<string>();
+  /** Stanzas themselves, not their ids: those are the other side's to choose, as many and as long as it likes. */
+  readonly #replies = new WeakSet<Element>();
 
   /** The answer to a relayed ping is about to be sent. */
-  expect(id: string | undefined): void {
-    if (id !== undefined && this.#replies.size < MAX_REPLIES) this.#replies.add(id);
+  expect(reply: Element): void {
+    this.#replies.add(reply);
   }
 
-  isReply(id: string | undefined): boolean {
-    return id !== undefined && this.#replies.delete(id);
+  isReply(element: Element): boolean {
+    return this.#replies.has(element);
   }
 
   sent({ state }: S2SSession): void {

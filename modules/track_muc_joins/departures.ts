@@ -1,8 +1,15 @@
 // Leaves that rooms have not confirmed. One that did not arrive leaves a ghost behind: an occupant whom nobody can
 // reach and who does not know that it is there. So a leave that was lost is sent again when the domain is back.
+//
+//            the room confirms, or refuses
+//     sent ─────────────────────────────────▶ forgotten
+//      │ ▲                                        ▲
+//      │ └──── the domain is back ────┐           │ the client is in again
+//      └─ it broke, or cannot be ──▶ owed ────────┘
+//         reached
 
-import { type Clock, type Element, newId, type Stanza, xml } from 'enjamb/api';
-import type { Join } from './join.ts';
+import { type Clock, newId, type Stanza, xml } from 'enjamb/api';
+import { type Join, worthKeeping } from './join.ts';
 
 interface Departure {
   /** The full JID that has left; its session may be gone. */
@@ -10,23 +17,29 @@ interface Departure {
   /** The occupant address, as last known. */
   readonly to: string;
   readonly room: string;
+  readonly domain: string;
   readonly at: number;
+  state: 'sent' | 'owed';
   /** When it was last sent. */
-  readonly sentAt: number;
-  /** The client knows nothing of this leave, so it gets no confirmation of it either. */
-  readonly quiet: boolean;
+  sentAt: number;
+  /** Of the presence, if the client gave it one: the room's error has the same (RFC 6120 §8.1.3). */
+  id: string | undefined;
+  /** The client knows nothing of this leave, so it gets no answer to it either. */
+  quiet: boolean;
   /** It was sent a second time already. */
-  readonly resent: boolean;
+  resent: boolean;
 }
 
-/** By domain; within it by `key`. Plain data: survives a reload of the module's code. */
-interface Leaves {
-  /** Sent, not confirmed. In the order of sending. */
-  readonly open: Map<string, Departure>;
-  /** Lost: to be sent when the domain is back. */
-  readonly owed: Map<string, Departure>;
+/** Plain data: survives a reload of the module's code. */
+export interface DepartureData {
+  /** By `keyOf`, the oldest first. */
+  readonly all: Map<string, Departure>;
+  readonly byDomain: Map<string, Set<Departure>>;
 }
-export type DepartureData = Map<string, Leaves>;
+
+export function newDepartures(): DepartureData {
+  return { all: new Map(), byDomain: new Map() };
+}
 
 /** After that the client counts as gone, whether the room confirms it or not. */
 const CONFIRM_MS = 10 * 60_000;
@@ -34,7 +47,8 @@ const CONFIRM_MS = 10 * 60_000;
 const FORGET_MS = 24 * 60 * 60_000;
 /** A peer that closes a stream in order has read what was sent so long before. */
 const READ_MS = 5_000;
-const MAX_PER_DOMAIN = 10_000;
+/** Of all domains together; what is older is forgotten. */
+const MAX_DEPARTURES = 50_000;
 /** So many leaves in a second at most when a domain is back. */
 const BATCH = 100;
 const BATCH_MS = 1_000;
@@ -52,165 +66,158 @@ export interface DepartureParts {
 
 export class Departures {
   readonly #parts: DepartureParts;
+  readonly #data: DepartureData;
 
   constructor(parts: DepartureParts) {
     this.#parts = parts;
+    this.#data = parts.data;
   }
 
   /** Whether no leave is waited for: rules out all else, once per stanza. */
   get none(): boolean {
-    return this.#parts.data.size === 0;
+    return this.#data.all.size === 0;
   }
 
-  /** A leave is on its way. */
-  sent(join: Join, options: { quiet?: boolean } = {}): void {
-    const leaves = this.#leaves(join.room.domain.name);
-    const departure = this.#departure(join, options.quiet ?? false);
-    leaves.owed.delete(keyOf(departure.from, departure.room));
-    put(leaves.open, departure);
-    this.#expire(leaves);
+  /** The client's own leave is on its way, under this id. */
+  sent(join: Join, id: string | undefined): void {
+    this.#add(join, { state: 'sent', id: worthKeeping(id), quiet: false });
   }
 
-  /** Sends the leave of a client that has said goodbye to everybody at once. */
-  send(join: Join): void {
-    this.#parts.send(leaveFrom(`${join.session.jid}`, `${join.room.jid}/${join.nick}`));
-  }
-
-  /** Sends a leave that the client knows nothing of. */
-  leave(join: Join): void {
-    this.sent(join, { quiet: true });
-    this.send(join);
+  /** Sends a leave; `quiet`: one that the client knows nothing of. */
+  leave(join: Join, { quiet = true } = {}): void {
+    this.#send(this.#add(join, { state: 'sent', id: undefined, quiet }));
   }
 
   /** A leave that has to be made up for when the domain is back. */
   owe(join: Join): void {
-    put(this.#leaves(join.room.domain.name).owed, this.#departure(join, true));
+    this.#add(join, { state: 'owed', id: undefined, quiet: true });
+  }
+
+  /** The client's session has ended: whoever has its address next knows nothing of its leaves. */
+  hush({ session, room }: Join): void {
+    const departure = this.#data.all.get(keyOf(`${session.jid}`, room.jid));
+    if (departure) departure.quiet = true;
+  }
+
+  /** Whether a leave is on its way of which the client knows nothing. */
+  isQuiet(full: string, room: string): boolean {
+    return this.#sent(full, room)?.quiet === true;
   }
 
   /** The room has said that this address is no longer in it. Answers whether the client is not to hear of it. */
-  confirmed(domain: string, full: string, room: string): boolean {
-    const leaves = this.#parts.data.get(domain);
-    const key = keyOf(full, room);
-    const departure = leaves?.open.get(key);
-    if (!leaves || !departure) return false;
-    leaves.open.delete(key);
-    this.#tidy(domain, leaves);
+  confirmed(full: string, room: string): boolean {
+    const departure = this.#sent(full, room);
+    if (!departure) return false;
+    this.#drop(departure);
+    return departure.quiet;
+  }
+
+  /**
+   * The room, or whoever could not reach it, has refused presence of this address; `isLost`: it did not arrive. Answers
+   * whether that was a leave of which the client is not to hear.
+   */
+  refused(full: string, room: string, id: string | undefined, isLost: boolean): boolean {
+    const departure = this.#sent(full, room);
+    if (!departure) return false;
+    const isAnswer = departure.id === undefined ? isLost : departure.id === id;
+    if (!isAnswer) return false;
+    if (isLost) departure.state = 'owed';
+    else this.#drop(departure);
     return departure.quiet;
   }
 
   /** The client has been let in: there is nothing left to make up for. */
-  superseded(domain: string, full: string, room: string): void {
-    const leaves = this.#parts.data.get(domain);
-    if (!leaves) return;
-    leaves.open.delete(keyOf(full, room));
-    leaves.owed.delete(keyOf(full, room));
-    this.#tidy(domain, leaves);
-  }
-
-  /** The leave came back. Answers whether the client is not to hear of it. */
-  undeliverable(domain: string, full: string, room: string): boolean {
-    const leaves = this.#parts.data.get(domain);
-    const departure = leaves?.open.get(keyOf(full, room));
-    if (!leaves || !departure) return false;
-    leaves.open.delete(keyOf(full, room));
-    put(leaves.owed, departure);
-    return departure.quiet;
+  superseded(full: string, room: string): void {
+    const departure = this.#data.all.get(keyOf(full, room));
+    if (departure) this.#drop(departure);
   }
 
   /** A stream broke: what nobody confirmed may be lost. `orderly`: the peer has read all before it closed. */
   broken(domain: string, orderly: boolean): void {
-    const leaves = this.#parts.data.get(domain);
-    if (!leaves) return;
-    const now = this.#parts.clock.now();
-    for (const departure of [...leaves.open.values()]) {
-      leaves.open.delete(keyOf(departure.from, departure.room));
-      if (!orderly || !departure.resent || departure.sentAt > now - READ_MS) put(leaves.owed, departure);
+    const readBefore = this.#parts.clock.now() - READ_MS;
+    for (const departure of this.#of(domain)) {
+      if (departure.state !== 'sent') continue;
+      if (orderly && departure.resent && departure.sentAt <= readBefore) this.#drop(departure);
+      else departure.state = 'owed';
       this.#parts.settle(departure.from, departure.room);
     }
-    this.#expire(leaves);
-    this.#tidy(domain, leaves);
   }
 
   /** The domain can be reached again: sends what is owed, a batch at a time. */
   restored(domain: string): void {
-    const leaves = this.#parts.data.get(domain);
-    if (!leaves || leaves.owed.size === 0) return;
-    this.#expire(leaves);
-    const before = leaves.owed.size;
-    for (const departure of [...leaves.owed.values()].slice(0, BATCH)) {
-      const standing = this.#parts.standing(departure.from, departure.room);
-      if (standing === 'entering') continue; // Settled by the room's answer to that.
-      leaves.owed.delete(keyOf(departure.from, departure.room));
-      if (standing === 'in') continue;
-      put(leaves.open, { ...departure, quiet: true, resent: true, sentAt: this.#parts.clock.now() });
-      this.#parts.send(leaveFrom(departure.from, departure.to));
+    const owed = this.#of(domain).filter(({ state }) => state === 'owed');
+    // Of who is on its way in, the room's answer to that settles it.
+    const due = owed.filter(({ from, room }) => this.#parts.standing(from, room) !== 'entering');
+    for (const departure of due.slice(0, BATCH)) {
+      if (this.#parts.standing(departure.from, departure.room) === 'in') this.#drop(departure);
+      else this.#resend(departure);
     }
-    if (leaves.owed.size > 0 && leaves.owed.size < before)
-      this.#parts.after(BATCH_MS, () => this.restored(domain));
-    this.#tidy(domain, leaves);
+    if (due.length > BATCH) this.#parts.after(BATCH_MS, () => this.restored(domain));
   }
 
   /** Forgets what has been waited for too long. */
   sweep(): void {
-    for (const [domain, leaves] of this.#parts.data) {
-      this.#expire(leaves);
-      this.#tidy(domain, leaves);
-    }
-  }
-
-  #departure(join: Join, quiet: boolean): Departure {
-    const { session, room, nick } = join;
-    const at = this.#parts.clock.now();
-    return {
-      from: `${session.jid}`,
-      to: `${room.jid}/${nick}`,
-      room: room.jid,
-      at,
-      sentAt: at,
-      quiet,
-      resent: false,
-    };
-  }
-
-  #leaves(domain: string): Leaves {
-    const leaves = this.#parts.data.get(domain) ?? { open: new Map(), owed: new Map() };
-    this.#parts.data.set(domain, leaves);
-    return leaves;
-  }
-
-  #expire({ open, owed }: Leaves): void {
     const now = this.#parts.clock.now();
-    for (const { from, room, at } of open.values()) {
-      if (at >= now - CONFIRM_MS) break;
-      this.#parts.settle(from, room);
+    for (const departure of this.#data.all.values()) {
+      const age = now - departure.at;
+      if (age < CONFIRM_MS) return;
+      if (departure.state === 'sent') this.#parts.settle(departure.from, departure.room);
+      if (age > FORGET_MS) this.#drop(departure);
     }
-    dropWhile(open, ({ at }) => at < now - FORGET_MS || open.size > MAX_PER_DOMAIN);
-    dropWhile(owed, ({ at }) => at < now - FORGET_MS || owed.size > MAX_PER_DOMAIN);
   }
 
-  #tidy(domain: string, leaves: Leaves): void {
-    if (leaves.open.size + leaves.owed.size === 0) this.#parts.data.delete(domain);
+  #add({ session, room, nick }: Join, how: Pick<Departure, 'state' | 'id' | 'quiet'>): Departure {
+    const { all, byDomain } = this.#data;
+    const [from, at, domain] = [`${session.jid}`, this.#parts.clock.now(), room.domain.name];
+    this.superseded(from, room.jid);
+    const departure: Departure = {
+      ...{ from, to: `${room.jid}/${nick}`, room: room.jid, domain },
+      ...{ at, sentAt: at, resent: false },
+      ...how,
+    };
+    all.set(keyOf(from, room.jid), departure);
+    const siblings = byDomain.get(domain) ?? new Set();
+    byDomain.set(domain, siblings.add(departure));
+    if (all.size > MAX_DEPARTURES) this.#drop(all.values().next().value!);
+    return departure;
+  }
+
+  #drop(departure: Departure): void {
+    const { all, byDomain } = this.#data;
+    all.delete(keyOf(departure.from, departure.room));
+    const siblings = byDomain.get(departure.domain);
+    siblings?.delete(departure);
+    if (siblings?.size === 0) byDomain.delete(departure.domain);
+  }
+
+  #resend(departure: Departure): void {
+    departure.state = 'sent';
+    departure.sentAt = this.#parts.clock.now();
+    departure.quiet = true;
+    departure.resent = true;
+    this.#send(departure);
+  }
+
+  #send(departure: Departure): void {
+    departure.id = newId();
+    this.#parts.send(leaveFrom(departure.from, departure.to, departure.id));
+  }
+
+  #sent(full: string, room: string): Departure | undefined {
+    const departure = this.#data.all.get(keyOf(full, room));
+    return departure?.state === 'sent' ? departure : undefined;
+  }
+
+  #of(domain: string): Departure[] {
+    return [...(this.#data.byDomain.get(domain) ?? [])];
   }
 }
 
 /** The presence by which a session leaves a room (XEP-0045 §7.14). */
-function leaveFrom(from: string, to: string): Element {
-  return xml('presence', { type: 'unavailable', id: newId(), from, to });
+function leaveFrom(from: string, to: string, id: string): Stanza {
+  return xml('presence', { type: 'unavailable', id, from, to });
 }
 
 function keyOf(full: string, room: string): string {
   return `${full} ${room}`;
-}
-
-function put(map: Map<string, Departure>, departure: Departure): void {
-  const key = keyOf(departure.from, departure.room);
-  map.delete(key);
-  map.set(key, departure);
-}
-
-function dropWhile(map: Map<string, Departure>, isDue: (departure: Departure) => boolean): void {
-  for (const [key, departure] of map) {
-    if (!isDue(departure)) return;
-    map.delete(key);
-  }
 }

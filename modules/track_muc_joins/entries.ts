@@ -1,12 +1,14 @@
 // All joins of a host: found by session and room, or by domain; and the steps from one state to the next.
 
 import type { C2SSession, Clock, Jid, Origin } from 'enjamb/api';
-import { type Change, type Domain, FLAG, type Join, type Room } from './join.ts';
+import { type Domain, FLAG, type Join, type Room, worthKeeping } from './join.ts';
 
 /** A step that a client has asked for and a room has not answered. */
 interface Pending {
-  /** The new nick that was asked for. */
+  /** The nick that was asked for. */
   readonly requested: string | undefined;
+  /** Of the request to be let in, if the client gave it one: the room's error has the same (RFC 6120 §8.1.3). */
+  readonly id: string | undefined;
   /** The nick before, for when the room refuses. */
   readonly previous: string | undefined;
   /** The room may have let the client in before, whatever comes of this request. */
@@ -29,9 +31,9 @@ const ADDRESSED_MS = 5 * 60_000;
 export class JoinIndex {
   readonly #data: JoinData;
   readonly #clock: Clock;
-  readonly #changed: (join: Join, change: Change) => void;
+  readonly #changed: (join: Join) => void;
 
-  constructor(data: JoinData, clock: Clock, changed: (join: Join, change: Change) => void) {
+  constructor(data: JoinData, clock: Clock, changed: (join: Join) => void) {
     this.#data = data;
     this.#clock = clock;
     this.#changed = changed;
@@ -55,14 +57,15 @@ export class JoinIndex {
   }
 
   /** The client asks to be let in, for the first time or again. `undefined`: it is in too many rooms. */
-  begin(session: C2SSession, address: Jid): Join | undefined {
+  begin(session: C2SSession, address: Jid, id: string | undefined): Join | undefined {
     const join = this.get(session, address.bare) ?? this.#create(session, address);
     const nick = ownCopy(session, address.resource ?? '');
     if (join === undefined) return undefined;
     const previous = join.state === 'joined' || join.state === 'renaming' ? join.nick : undefined;
     const isRepeated = join.state === 'joining' && join.epoch > 0; // The answer to the first may have been lost.
     const mayBeIn = previous !== undefined || isRepeated || this.#data.pending.get(join)?.mayBeIn === true;
-    this.#data.pending.set(join, { requested: nick, previous, mayBeIn, at: this.#clock.now() });
+    const at = this.#clock.now();
+    this.#data.pending.set(join, { requested: nick, id: worthKeeping(id), previous, mayBeIn, at });
     join.nick = nick;
     join.flags &= ~FLAG.NICK_SEEN;
     this.#move(join, 'joining');
@@ -73,6 +76,7 @@ export class JoinIndex {
   rename(join: Join, nick: string): void {
     this.#data.pending.set(join, {
       requested: nick,
+      id: undefined,
       previous: join.nick,
       mayBeIn: true,
       at: this.#clock.now(),
@@ -96,13 +100,14 @@ export class JoinIndex {
     join.state = 'joined';
     join.flags &= ~FLAG.NICK_SEEN;
     this.prove(join, origin);
-    if (changed) this.#changed(join, 'joined');
+    if (changed) this.#changed(join);
   }
 
   /** The room announces a new nick (status 303); its presence follows. */
   announce(join: Join, nick: string, origin: Origin): void {
     this.#data.pending.set(join, {
       requested: undefined,
+      id: undefined,
       previous: undefined,
       mayBeIn: true,
       at: this.#clock.now(),
@@ -110,7 +115,7 @@ export class JoinIndex {
     join.nick = ownCopy(join.session, nick);
     join.state = 'renaming';
     this.prove(join, origin);
-    this.#changed(join, 'renaming');
+    this.#changed(join);
   }
 
   /** The room has refused: everything is as before the client asked. */
@@ -118,7 +123,7 @@ export class JoinIndex {
     join.nick = this.#data.pending.get(join)?.previous ?? join.nick;
     this.#data.pending.delete(join);
     join.state = 'joined';
-    this.#changed(join, 'joined');
+    this.#changed(join);
   }
 
   /** Takes a join out of the books, for whatever reason. */
@@ -128,7 +133,7 @@ export class JoinIndex {
     this.#data.pending.delete(join);
     join.session.state.mucJoins?.delete(join.room.jid);
     this.#prune(join);
-    this.#changed(join, 'gone');
+    this.#changed(join);
   }
 
   /**
@@ -212,7 +217,7 @@ export class JoinIndex {
   #move(join: Join, state: 'joining' | 'renaming' | 'leaving'): void {
     join.state = state;
     join.epoch++;
-    this.#changed(join, state);
+    this.#changed(join);
   }
 }
 

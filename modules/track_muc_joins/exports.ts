@@ -1,6 +1,6 @@
 // What other modules may ask and say about joins: `module.use('track_muc_joins')`.
 
-import type { C2SSession, Clock } from 'enjamb/api';
+import type { C2SSession, Clock, Origin } from 'enjamb/api';
 import type { Departures } from './departures.ts';
 import type { JoinIndex } from './entries.ts';
 import { type Domain, FLAG, type Join } from './join.ts';
@@ -12,20 +12,28 @@ export interface Joins {
   domains(): Iterable<Domain>;
   /** A domain is in doubt: what comes within `settleMs` proves nothing, unless a newer stream brings it. */
   doubt(domain: Domain, settleMs: number): void;
-  /** The room has shown that this session is in it. */
-  prove(join: Join): void;
+  /** The room has shown that this session is in it; `origin` is what brought that, if it may be older than a break. */
+  prove(join: Join, origin?: Origin): void;
   /** The room has let it be understood, without a proof. */
   presume(join: Join): void;
   /** The room knows the session under another nick than we did. */
   adopt(join: Join, nick: string): void;
-  /** The nick that the client has asked for and the room has not confirmed, and since when. */
-  requested(join: Join): { readonly nick: string; readonly at: number } | undefined;
+  /** What the client has asked for and the room has not confirmed: to be let in under a nick, or another nick. */
+  requested(join: Join): Request | undefined;
   /** The client is no longer in the room, and knows. */
   remove(join: Join): void;
   /** Takes the session out of the room, without a word to the client. */
   leave(join: Join): void;
   /** As `leave`, once the domain can be reached again, unless the client has joined anew by then. */
   leaveLater(join: Join): void;
+}
+
+export interface Request {
+  readonly nick: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** The id of the presence that asks to be let in. */
+  readonly id: string | undefined;
 }
 
 declare module 'enjamb/api' {
@@ -43,14 +51,14 @@ export function exportsOf(index: JoinIndex, departures: Departures, clock: Clock
       domain.brokenAt = clock.now();
       domain.settlesAt = domain.brokenAt + settleMs;
     },
-    prove: (join) => index.prove(join),
+    prove: (join, origin) => index.prove(join, origin),
     presume(join) {
       join.flags |= FLAG.UNPROVEN;
     },
     adopt: (join, nick) => index.confirm(join, nick),
     requested(join) {
-      const pending = index.pending(join);
-      return pending?.requested === undefined ? undefined : { nick: pending.requested, at: pending.at };
+      const { requested: nick, at = 0, id } = index.pending(join) ?? {};
+      return nick === undefined ? undefined : { nick, at, id };
     },
     remove: (join) => index.remove(join),
     leave: (join) => departures.leave(join),

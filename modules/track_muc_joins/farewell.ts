@@ -4,6 +4,7 @@
 import type { C2SSession } from 'enjamb/api';
 import type { Departures } from './departures.ts';
 import type { JoinIndex } from './entries.ts';
+import type { Join } from './join.ts';
 import type { Outgoing } from './outgoing.ts';
 
 export class Farewells {
@@ -21,17 +22,29 @@ export class Farewells {
    * The client leaves everything at once. The presence module is about to tell whoever has directed presence, with
    * the client's own words; the rooms that it does not know of are told here.
    */
-  leaveAll({ state }: C2SSession): void {
-    for (const join of [...(state.mucJoins?.values() ?? [])]) {
+  leaveAll({ state }: C2SSession, id: string | undefined): void {
+    for (const join of joinsOf(state)) {
       if (join.state === 'leaving') continue;
-      this.#outgoing.leave(join);
-      if (!state.directed?.has(join.room.jid)) this.#departures.send(join);
+      this.#outgoing.leave(join, id);
+      if (!state.directed?.has(join.room.jid)) this.#departures.leave(join, { quiet: false });
     }
   }
 
-  /** Takes an ended session out of the books; its leaves are still waited for. */
-  forget({ state }: C2SSession): void {
-    for (const join of [...(state.mucJoins?.values() ?? [])]) this.#index.remove(join);
+  /**
+   * The session is over, and perhaps replaced by another one with the same address: what rooms answer is not for that.
+   * The presence module has nothing left to tell them.
+   */
+  end({ state }: C2SSession): void {
+    for (const join of joinsOf(state)) {
+      if (join.state === 'leaving') this.#departures.hush(join);
+      else this.#departures.leave(join);
+      state.directed?.delete(join.room.jid);
+      this.#index.remove(join);
+    }
     delete state.mucAddressed;
   }
+}
+
+function joinsOf({ mucJoins }: C2SSession['state']): readonly Join[] {
+  return [...(mucJoins?.values() ?? [])];
 }

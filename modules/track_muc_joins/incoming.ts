@@ -7,8 +7,10 @@ import {
   type Jid,
   NS,
   type Origin,
+  type Stanza,
   StanzaError,
   type StanzaEvent,
+  xml,
 } from 'enjamb/api';
 import type { Departures } from './departures.ts';
 import type { JoinIndex } from './entries.ts';
@@ -51,21 +53,23 @@ export class Incoming {
   }
 
   /**
-   * What comes back from rooms that our clients have left: confirmations of leaves that the client does not know of
-   * are kept from it, and leaves of sessions that have ended since are settled.
+   * What comes from rooms that our clients have left, or that sessions have which had the client's address before: it
+   * settles those leaves, and what the client knows nothing of is kept from it.
    */
-  afterLeave({ stanza, from, to, origin }: Received): 'handled' | undefined {
+  afterLeave({ stanza, from, to, origin }: Received, session: C2SSession | undefined): 'handled' | undefined {
     const { type } = stanza.attrs;
     if (type === 'error') {
-      const lost = isLocalBounce({ stanza, from, origin }) || isUnreachable(StanzaError.from(stanza));
-      const isQuiet = lost && this.#departures.undeliverable(from.domain, `${to}`, from.bare);
-      return isQuiet ? 'handled' : undefined;
+      const isLost = isLocalBounce({ stanza, from, origin }) || isUnreachable(StanzaError.from(stanza));
+      return this.#departures.refused(`${to}`, from.bare, stanza.attrs.id, isLost) ? 'handled' : undefined;
     }
     const isOurs = origin.kind === 'host' && origin.domain !== from.domain; // What ping_muc tells the client.
-    if (type !== 'unavailable' || from.resource === undefined || isOurs) return undefined;
     const x = stanza.getChild('x', NS.MUC_USER);
-    if (x === undefined || !has(x, '110') || has(x, '303')) return undefined;
-    return this.#departures.confirmed(from.domain, `${to}`, from.bare) ? 'handled' : undefined;
+    if (x === undefined || from.resource === undefined || isOurs) return undefined;
+    if (type !== 'unavailable' || !has(x, '110') || has(x, '303')) {
+      const isForOthers = session?.state.mucJoins?.has(from.bare) !== true;
+      return isForOthers && this.#departures.isQuiet(`${to}`, from.bare) ? 'handled' : undefined;
+    }
+    return this.#departures.confirmed(`${to}`, from.bare) ? 'handled' : undefined;
   }
 
   presence(event: Received, session: C2SSession): void {
@@ -111,9 +115,7 @@ export class Incoming {
   }
 
   #confirm(join: Join, nick: string, origin: Origin): void {
-    if (join.state === 'joining') {
-      this.#departures.superseded(join.room.domain.name, `${join.session.jid}`, join.room.jid);
-    }
+    if (join.state === 'joining') this.#departures.superseded(`${join.session.jid}`, join.room.jid);
     this.#index.confirm(join, nick, origin);
   }
 
@@ -148,11 +150,18 @@ export class Incoming {
     const error = StanzaError.from(event.stanza);
     const local = isLocalBounce(event);
     if (join.state === 'leaving') this.#index.remove(join);
-    else if (join.state === 'joining') this.#joinFailed(join, error, local);
-    else if (join.state === 'renaming') this.#renameFailed(join, error, local, event.from);
+    else if (join.state === 'joining') {
+      if (this.#isAnswer(event.stanza, join)) this.#joinFailed(join, error, local);
+    } else if (join.state === 'renaming') this.#renameFailed(join, error, local, event.from);
     else if (!local && isAbout(join, event.from) && PERHAPS_OUT.has(error.condition)) {
       this.#doubt(join, OUT.has(error.condition) && error.type !== 'wait');
     }
+  }
+
+  /** What comes back of presence that was sent before the join says nothing of the join. */
+  #isAnswer({ attrs: { id } }: Stanza, join: Join): boolean {
+    const asked = this.#index.pending(join)?.id;
+    return id === undefined || asked === undefined || id === asked;
   }
 
   /** An occupant's second join may be refused for its nick alone (XEP-0045 §7.2.8); then it stays, most likely. */
@@ -175,6 +184,17 @@ export class Incoming {
     this.#index.restore(join);
     if (!local && OUT.has(error.condition)) this.#doubt(join, false);
   }
+}
+
+/**
+ * A join that our own side could not deliver comes back with what tells it from other presence (XEP-0045 §7.2), as a
+ * room would send it. COMPAT(slixmpp ≤ 1.8): waits for that.
+ */
+export function echoJoin(event: StanzaEvent, session: C2SSession | undefined): void {
+  if (!isLocalBounce(event) || session?.state.mucJoins?.get(event.from.bare)?.state !== 'joining') return;
+  const { stanza } = event;
+  if (stanza.getChild('x', NS.MUC)) return;
+  event.stanza = stanza.withChildren([xml('x', NS.MUC), ...stanza.children]);
 }
 
 /** Whether our own side gave up on a stanza to another server: no word of the room's. */

@@ -11,7 +11,7 @@ import { Departures } from './departures.ts';
 import { JoinIndex } from './entries.ts';
 import { exportsOf, type Joins } from './exports.ts';
 import { Farewells } from './farewell.ts';
-import { Incoming } from './incoming.ts';
+import { echoJoin, Incoming } from './incoming.ts';
 import type { Join } from './join.ts';
 import { keptData } from './kept.ts';
 import { Outgoing } from './outgoing.ts';
@@ -36,8 +36,8 @@ export default defineModule({
 /** Everything that is made when the module loads. */
 function track(module: Module): Joins {
   const data = keptData(module);
-  const index = new JoinIndex(data.joins, module.clock, (join, change) => {
-    module.fire('track-muc-joins-change', { join, change });
+  const index = new JoinIndex(data.joins, module.clock, (join) => {
+    module.fire('track-muc-joins-change', { join });
   });
   const departures = new Departures({
     data: data.departures,
@@ -63,11 +63,11 @@ function watchClients(module: Module, index: JoinIndex, departures: Departures):
   module.observe('pre-presence/full', (event) => outgoing.toOccupant(event));
   module.observe('pre-presence/bare', (event) => outgoing.toBare(event));
   module.observe('pre-presence/self', ({ stanza, origin: session }) => {
-    if (stanza.attrs.to === undefined && stanza.attrs.type === 'unavailable') farewells.leaveAll(session);
+    const { id, to, type } = stanza.attrs;
+    if (to === undefined && type === 'unavailable') farewells.leaveAll(session, id);
   });
-  // Before the presence module takes leave for the client and forgets whom it knows.
-  module.hook('resource-unbind', ({ session }) => farewells.leaveAll(session), 'guard');
-  module.hook('resource-unbind', ({ session }) => farewells.forget(session));
+  // Before the presence module takes leave for the client.
+  module.hook('resource-unbind', ({ session }) => farewells.end(session), 'guard');
 }
 
 function watchRooms(module: Module, index: JoinIndex, departures: Departures): void {
@@ -77,8 +77,15 @@ function watchRooms(module: Module, index: JoinIndex, departures: Departures): v
   });
   module.hook(
     'presence/full',
-    (event) => (departures.none ? undefined : incoming.afterLeave(event)),
+    (event) => (departures.none ? undefined : incoming.afterLeave(event, sessions.get(event.to))),
     'guard',
+  );
+  module.hook(
+    'presence/full',
+    (event) => {
+      if (event.stanza.attrs.type === 'error') echoJoin(event, sessions.get(event.to));
+    },
+    'rewrite',
   );
   module.observe('presence/full', (event) => {
     const session = sessions.get(event.to);

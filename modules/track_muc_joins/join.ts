@@ -58,8 +58,6 @@ export interface Domain {
   settlesAt: number;
 }
 
-export type Change = 'joining' | 'joined' | 'renaming' | 'leaving' | 'gone';
-
 declare module 'enjamb/api' {
   interface C2SState {
     /** The rooms this client is in, by bare JID. Owned by track_muc_joins. */
@@ -71,6 +69,14 @@ declare module 'enjamb/api' {
   }
   interface Events {
     /** A join has passed into another state, or has got another nick. */
-    'track-muc-joins-change': Event<{ readonly join: Join; readonly change: Change }>;
+    'track-muc-joins-change': Event<{ readonly join: Join }>;
   }
+}
+
+/** Ids come from clients, which may make them as long as they like. */
+const MAX_ID = 256;
+
+/** An id of our own to keep, if it is one that anybody would use; see `ownCopy` in `entries.ts`. */
+export function worthKeeping(id: string | undefined): string | undefined {
+  return id === undefined || id.length > MAX_ID ? undefined : Buffer.from(id).toString();
 }

@@ -2,7 +2,7 @@
 // better than wrong, for a room that the client has left must not be asked about.
 
 import type { Module } from 'enjamb/api';
-import type { DepartureData } from './departures.ts';
+import { type DepartureData, newDepartures } from './departures.ts';
 import type { JoinData } from './entries.ts';
 import type { Join } from './join.ts';
 
@@ -14,7 +14,7 @@ interface Kept {
 export function keptData(module: Module): Kept {
   const kept = module.keep<Kept>('data', () => {
     forgetJoins(module);
-    return { joins: { domains: new Map(), pending: new Map() }, departures: new Map() };
+    return { joins: { domains: new Map(), pending: new Map() }, departures: newDepartures() };
   });
   dropEnded(module, kept);
   return kept;

@@ -22,7 +22,7 @@ export class Outgoing {
     const { type } = stanza.attrs;
     const join = this.#index.get(session, to.bare);
     if (type === 'unavailable') {
-      if (join) this.leave(join);
+      if (join) this.leave(join, stanza.attrs.id);
       return;
     }
     if (type !== undefined) return;
@@ -37,17 +37,18 @@ export class Outgoing {
   toBare({ stanza, to, origin: session }: Sent): void {
     if (stanza.attrs.type !== 'unavailable') return;
     const join = this.#index.get(session, to.bare);
-    if (join) this.leave(join);
+    if (join) this.leave(join, stanza.attrs.id);
   }
 
-  leave(join: Join): void {
+  /** The client has said goodbye, in a presence with this id. */
+  leave(join: Join, id: string | undefined): void {
     if (join.state === 'leaving') return;
     this.#index.leave(join);
-    this.#departures.sent(join);
+    this.#departures.sent(join, id);
   }
 
-  #enter({ to, session }: Pick<Sent, 'stanza' | 'to'> & { session: C2SSession }): void {
-    const join = this.#index.begin(session, to);
+  #enter({ stanza, to, session }: Pick<Sent, 'stanza' | 'to'> & { session: C2SSession }): void {
+    const join = this.#index.begin(session, to, stanza.attrs.id);
     if (join === undefined) session.log.debug('too many rooms, one is not tracked', { room: to.bare });
   }
 }

@@ -21,6 +21,8 @@ export class FakeRooms {
   onJoin: ((nick: string) => string | StanzaError) | undefined;
   /** Whether nicknames changes are answered. */
   answersNickChanges = true;
+  /** Whether presence from somebody who is not in is answered with an error: updates everywhere, leaves at some. */
+  refusesStrangers = false;
 
   constructor(harness: Harness, domain = 'rooms.capulet.lit') {
     this.domain = domain;
@@ -121,9 +123,11 @@ export class FakeRooms {
     const [room, nick] = split(stanza.attrs.to);
     const full = stanza.attrs.from ?? '';
     if (stanza.attrs.type === 'probe') this.#say(this.onProbe?.(stanza));
+    else if (stanza.attrs.type === undefined && stanza.getChild('x', NS.MUC))
+      this.#join(stanza, room, nick, full);
+    else if (!this.rooms.get(room)?.has(full)) this.#stranger(stanza, room);
     else if (stanza.attrs.type === 'unavailable') this.#leave(room, full);
-    else if (stanza.getChild('x', NS.MUC)) this.#join(stanza, room, nick, full);
-    else if (this.rooms.get(room)?.has(full)) this.#changeNick(room, nick, full);
+    else this.#changeNick(room, nick, full);
   }
 
   #join(stanza: Element, room: string, nick: string, full: string): void {
@@ -136,6 +140,11 @@ export class FakeRooms {
     this.rooms.set(room, occupants.set(full, given));
     this.peer.says(presence(`${room}/${given}`, full, given === nick ? ['110'] : ['110', '210']));
     this.peer.says(xml('message', { type: 'groupchat', from: room, to: full }, xml('subject')));
+  }
+
+  #stranger(stanza: Element, room: string): void {
+    const condition = this.rooms.has(room) ? 'not-acceptable' : 'item-not-found';
+    if (this.refusesStrangers) this.#say(failure(stanza, condition));
   }
 
   #leave(room: string, full: string): void {

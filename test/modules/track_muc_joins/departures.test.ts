@@ -1,0 +1,247 @@
+// Leaves whose answers nobody waits for any more, and what of them must not reach whoever has the address next.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Departures, newDepartures } from '../../../modules/track_muc_joins/departures.ts';
+import type { Join } from '../../../modules/track_muc_joins/join.ts';
+import { Jid } from '../../../src/xml/jid.ts';
+import { FakeRooms, failure, presence } from '../../support/fake-rooms.ts';
+import { HandClock, type Harness, type HarnessClient, harness } from '../../support/module-harness.ts';
+
+const ROOM = 'hall@rooms.capulet.lit';
+const ROMEO = 'romeo@montague.lit/orchard';
+const ENTERS = `<x xmlns='http://jabber.org/protocol/muc'/>`;
+
+interface Stage {
+  readonly h: Harness;
+  readonly rooms: FakeRooms;
+  readonly romeo: HarnessClient;
+  /** `nick state` of each join. */
+  joins(): Promise<string[]>;
+}
+
+async function joined(t: Parameters<typeof harness>[0]): Promise<Stage> {
+  const h = await harness(t);
+  const rooms = new FakeRooms(h);
+  const romeo = h.client(ROMEO);
+  romeo.joins(`${ROOM}/Romeo`);
+  h.clock.seconds(1);
+  const joins = async () => {
+    const { rows = [] } = await h.command('joins');
+    return rows.map(({ nick, state }) => `${nick} ${state}`);
+  };
+  return { h, rooms, romeo, joins };
+}
+
+test('the same address joins again at once: the confirmation of its predecessor’s leave is not its own', async (t) => {
+  const { h, romeo, joins } = await joined(t);
+  romeo.close();
+  const successor = h.client(ROMEO);
+  successor.joins(`${ROOM}/Romeo`);
+  h.clock.seconds(1);
+  assert.deepEqual(
+    successor.inbox.filter(({ name }) => name === 'presence').map(({ attrs }) => attrs.type),
+    [undefined],
+  );
+  assert.deepEqual(await joins(), ['Romeo joined']);
+});
+
+test('… nor if the predecessor had said goodbye itself', async (t) => {
+  const { h, romeo } = await joined(t);
+  romeo.says(`<presence/>`);
+  romeo.says(`<presence type='unavailable' id='bye'/>`);
+  romeo.close();
+  const successor = h.client(ROMEO);
+  successor.joins(`${ROOM}/Romeo`);
+  h.clock.seconds(1);
+  assert.deepEqual(
+    successor.inbox.filter(({ name }) => name === 'presence').map(({ attrs }) => attrs.type),
+    [undefined],
+  );
+});
+
+for (const farewell of ['', `<presence type='unavailable' id='bye'/>`]) {
+  const how = farewell === '' ? 'ended' : 'has said goodbye and ended';
+  test(`a service that refuses the leave of a session that ${how}: no error for its successor’s join`, async (t) => {
+    const { h, rooms, romeo, joins } = await joined(t);
+    rooms.forget({ gone: true });
+    rooms.refusesStrangers = true;
+    romeo.says('<presence/>');
+    if (farewell) romeo.says(farewell);
+    romeo.close();
+    const successor = h.client(ROMEO);
+    successor.says(`<presence id='join' to='${ROOM}/Romeo'>${ENTERS}</presence>`);
+    h.clock.seconds(1);
+    assert.deepEqual(
+      successor.inbox.filter(({ name }) => name === 'presence').map(({ attrs }) => attrs.type),
+      [undefined],
+    );
+    assert.deepEqual(await joins(), ['Romeo joined']);
+  });
+}
+
+test('a join is answered when its session has ended: the successor, which has not joined, hears nothing', async (t) => {
+  const { h, romeo } = await joined(t);
+  romeo.joins('garden@rooms.capulet.lit/Romeo');
+  romeo.close();
+  const successor = h.client(ROMEO);
+  h.clock.seconds(1);
+  assert.deepEqual(
+    successor.inbox.filter(({ name }) => name === 'presence'),
+    [],
+  );
+});
+
+test('RFC 6120 §8.1.3: an error to presence from before the join says nothing of the join', async (t) => {
+  const { h, rooms, romeo, joins } = await joined(t);
+  rooms.forget();
+  rooms.refusesStrangers = true;
+  romeo.says(`<presence id='away' to='${ROOM}/Romeo'><show>away</show></presence>`);
+  romeo.says(`<presence id='join' to='${ROOM}/Romeo'>${ENTERS}</presence>`);
+  h.clock.seconds(1);
+  assert.deepEqual(await joins(), ['Romeo joined']);
+  assert.equal(rooms.rooms.get(ROOM)?.get(ROMEO), 'Romeo');
+});
+
+test('a refusal whose id is that of the join counts, and so does one without an id', async (t) => {
+  const { h, rooms, romeo, joins } = await joined(t);
+  rooms.peer.onStanza = () => {};
+  for (const id of [`id='join'`, '']) {
+    romeo.says(`<presence id='join' to='garden@rooms.capulet.lit/Romeo'>${ENTERS}</presence>`);
+    assert.deepEqual(await joins(), ['Romeo joined', 'Romeo joining']);
+    rooms.peer.says(
+      `<presence type='error' ${id} from='garden@rooms.capulet.lit/Romeo' to='${ROMEO}'>
+         <error type='auth'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>`,
+    );
+    h.clock.seconds(1);
+    assert.deepEqual(await joins(), ['Romeo joined']);
+  }
+});
+
+test('XEP-0045 §7.2: a join that could not be delivered comes back with its x, as a room would send it', async (t) => {
+  const { h, rooms, romeo } = await joined(t);
+  rooms.peer.reachable = false;
+  rooms.peer.cut();
+  romeo.heard();
+  romeo.says(`<presence id='join' to='garden@rooms.capulet.lit/Romeo'>${ENTERS}</presence>`);
+  h.clock.seconds(1);
+  const [error] = romeo.heard();
+  assert.equal(error?.attrs.id, 'join');
+  assert.equal(error?.attrs.type, 'error');
+  assert.ok(error?.getChild('x', 'http://jabber.org/protocol/muc'));
+  assert.ok(
+    error?.getChild('error')?.getChild('remote-server-timeout', 'urn:ietf:params:xml:ns:xmpp-stanzas'),
+  );
+});
+
+test('a leave that comes back while no connection is tried is owed', async (t) => {
+  const { h, rooms, romeo } = await joined(t);
+  rooms.peer.paused = true;
+  romeo.says(`<presence type='unavailable' id='bye' to='${ROOM}/Romeo'/>`);
+  h.clock.seconds(1);
+  rooms.peer.paused = false;
+  rooms.peer.cut('clean');
+  rooms.peer.openOut();
+  h.clock.seconds(1);
+  assert.equal(rooms.rooms.get(ROOM)?.size, 0);
+});
+
+test('a leave that the client knows nothing of is refused: neither does it hear of that', async (t) => {
+  const { h, rooms, romeo } = await joined(t);
+  rooms.peer.reachable = false;
+  rooms.peer.cut();
+  romeo.says(`<presence type='unavailable' id='bye' to='${ROOM}/Romeo'/>`);
+  h.clock.seconds(1);
+  romeo.heard();
+  rooms.forget({ gone: true });
+  rooms.refusesStrangers = true;
+  rooms.peer.reachable = true;
+  rooms.peer.openOut();
+  h.clock.seconds(1);
+  assert.equal(rooms.leaves.length, 1);
+  assert.deepEqual(romeo.inbox, []);
+});
+
+test('an error to something else does not pass for the answer to such a leave', async (t) => {
+  const { h, rooms, romeo } = await joined(t);
+  rooms.peer.reachable = false;
+  rooms.peer.cut();
+  romeo.says(`<presence type='unavailable' id='bye' to='${ROOM}/Romeo'/>`);
+  h.clock.seconds(1);
+  romeo.heard();
+  rooms.peer.reachable = true;
+  rooms.peer.onStanza = () => {};
+  rooms.peer.openOut();
+  romeo.says(`<presence id='join' to='${ROOM}/Romeo'>${ENTERS}</presence>`);
+  h.clock.seconds(1);
+  rooms.peer.says(failure(rooms.peer.received.at(-1)!, 'forbidden'));
+  h.clock.seconds(1);
+  assert.equal(romeo.inbox.at(-1)?.attrs.id, 'join');
+});
+
+test('a client that was taken out quietly does not see what the room sends until it knows', async (t) => {
+  const { h, rooms, romeo } = await joined(t);
+  rooms.peer.reachable = false;
+  rooms.peer.cut();
+  romeo.says(`<presence type='unavailable' id='bye' to='${ROOM}/Romeo'/>`);
+  h.clock.seconds(1);
+  romeo.heard();
+  rooms.peer.reachable = true;
+  rooms.peer.onStanza = () => {};
+  rooms.peer.openOut();
+  rooms.peer.says(presence(`${ROOM}/Juliet`, ROMEO, []));
+  rooms.peer.says(presence(`${ROOM}/Romeo`, ROMEO, ['110'], { type: 'unavailable' }));
+  rooms.peer.says(presence(`${ROOM}/Juliet`, ROMEO, []));
+  h.clock.seconds(1);
+  assert.equal(romeo.inbox.length, 1, 'what comes after the confirmation is the room’s fault');
+});
+
+/** Without a server: how many leaves there are is what matters. */
+function departures(standing: (full: string) => 'in' | 'entering' | 'out' = () => 'out') {
+  const clock = new HandClock();
+  const sent: string[] = [];
+  const data = newDepartures();
+  const made = new Departures({
+    data,
+    clock,
+    send: ({ attrs }) => void sent.push(attrs.from ?? ''),
+    after: (delayMs, task) => clock.after(delayMs, task),
+    standing,
+    settle: () => {},
+  });
+  const owe = (index: number, domain = 'rooms.capulet.lit') => {
+    const room = { jid: `hall@${domain}`, domain: { name: domain } };
+    const session = { jid: Jid.parse(`user${index}@montague.lit/x`) };
+    made.owe({ session, room, nick: 'x' } as unknown as Join);
+  };
+  return { clock, sent, data, made, owe };
+}
+
+test('50,000 leaves are waited for at most, of all domains together; the oldest are forgotten', () => {
+  const { data, owe } = departures();
+  for (let i = 0; i < 50_100; i++) owe(i, `rooms${i % 1_000}.lit`);
+  assert.equal(data.all.size, 50_000);
+  assert.equal(
+    [...data.byDomain.values()].reduce((sum, { size }) => sum + size, 0),
+    50_000,
+  );
+  assert.equal(data.all.values().next().value?.from, 'user100@montague.lit/x');
+});
+
+test('a hundred in a second when the domain is back, however many of them wait to be let in again', () => {
+  const isEntering = (full: string) => Number(/\d+/.exec(full)) < 150;
+  const { clock, sent, made, owe } = departures((full) => (isEntering(full) ? 'entering' : 'out'));
+  for (let i = 0; i < 400; i++) owe(i);
+  made.restored('rooms.capulet.lit');
+  assert.equal(sent.length, 100);
+  clock.seconds(10);
+  assert.equal(sent.length, 250);
+});
+
+test('all is forgotten after a day', () => {
+  const { clock, data, made, owe } = departures();
+  for (let i = 0; i < 10; i++) owe(i);
+  clock.seconds(86_401);
+  made.sweep();
+  assert.equal(data.all.size + data.byDomain.size, 0);
+});

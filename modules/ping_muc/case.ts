@@ -1,7 +1,8 @@
 // One client's place in one room, under investigation.
 
 import type { Timer } from 'enjamb/api';
-import type { Join } from './context.ts';
+import type { Join, Joins } from './context.ts';
+import { isDoubtful } from './suspects.ts';
 import type { Inquiry } from './verdict.ts';
 
 export interface Case {
@@ -35,7 +36,6 @@ export function newCase(join: Join, since: number, concernsRoom: boolean): Case 
 }
 
 /** Whether the answer is still wanted. */
-export function isOpen({ join, since, isClosed }: Case): boolean {
-  if (isClosed || join.provenAt > since) return false;
-  return join.state === 'joined' || join.state === 'renaming';
+export function isOpen({ join, since, isClosed }: Case, joins: Joins): boolean {
+  return !isClosed && isDoubtful(join, since, joins);
 }

@@ -3,28 +3,26 @@
 import type { Context, Join } from './context.ts';
 import type { Notices } from './notice.ts';
 import { isIn } from './suspects.ts';
-import type { Outcome } from './verdict.ts';
+import { isUnknown, type Outcome } from './verdict.ts';
 
-/** Acts on an outcome that decides; gives how many clients are to be told that they are out. */
+/** Acts on an outcome; gives how many clients are to be told that they are out. */
 export function conclude(join: Join, outcome: Outcome, { joins }: Context, notices: Notices): number {
-  switch (outcome) {
-    case 'joined':
-      joins.prove(join);
-      return 0;
-    case 'room-gone': {
-      const occupants = [...join.room.joins].filter((other) => isIn(other));
-      for (const occupant of occupants) notices.tell(occupant);
-      return occupants.length;
-    }
-    case 'desync':
-      // The room has it under a name that the client does not know: out with it, so that both sides agree.
-      joins.leave(join);
-      notices.tell(join);
-      return 1;
-    case 'lost':
-      notices.tell(join);
-      return 1;
-    default:
-      return 0;
-  }
+  const told = whoIsOut(join, outcome);
+  // The room has it under a name that the client does not know, or has let it in and the client has not heard of it:
+  // out with it, so that both sides agree.
+  if (told.includes(join) && !isNotInRoom(outcome)) joins.leave(join);
+  if (told.length === 0 && outcome === 'joined') joins.prove(join);
+  for (const occupant of told) notices.tell(occupant);
+  return told.length;
+}
+
+function whoIsOut(join: Join, outcome: Outcome): readonly Join[] {
+  if (outcome === 'room-gone') return [...join.room.joins].filter((other) => other === join || isIn(other));
+  if (outcome === 'lost' || outcome === 'desync') return [join];
+  // Who still waits to be let in has to ask again, whatever the room says: its answer will not come any more.
+  return join.state === 'joining' && !isUnknown(outcome) ? [join] : [];
+}
+
+function isNotInRoom(outcome: Outcome): boolean {
+  return outcome === 'lost' || outcome === 'room-gone';
 }

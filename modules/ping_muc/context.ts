@@ -35,6 +35,8 @@ export function newCounters() {
     spoofed: 0,
     relays: 0,
     notices: 0,
+    /** Clients told to join again, because the answer to their join was lost. */
+    unanswered: 0,
     giveUps: 0,
   };
 }

@@ -149,7 +149,8 @@ export class Inquiries {
     for (;;) {
       const subject = this.#ready.shift() ?? this.#fromRotation();
       if (subject === undefined) return undefined;
-      if (!isOpen(subject) || this.#parts.isPending(subject.join)) this.#settled(subject);
+      if (!isOpen(subject, this.#parts.context.joins) || this.#parts.isPending(subject.join))
+        this.#settled(subject);
       else if (this.#rooms.admits(subject)) return subject;
     }
   }
@@ -176,7 +177,8 @@ export class Inquiries {
     for (const rate of this.#parts.rates) rate.take(now);
     const nick = nickFor(subject, this.#parts.context);
     inquiry.irc = this.#irc;
-    inquiry.mayProbe = this.#parts.presenceProbes.may(join.room.jid);
+    // To a client that waits to be let in, the same presence would be the room's answer.
+    inquiry.mayProbe = join.state !== 'joining' && this.#parts.presenceProbes.may(join.room.jid);
     this.#question(subject, 'ping', nick, (answer, relay) => {
       const verdict = judgePing(answer, relay, inquiry);
       if ('conclude' in verdict && verdict.conclude === 'joined' && nick !== join.nick) {

@@ -1,13 +1,16 @@
 // Telling clients that they are out of a room: at their pace, and only if it is still true when their turn comes.
 
-import { type C2SSession, type Element, NS, newId, xml } from 'enjamb/api';
+import { type C2SSession, type Element, NS, newId, StanzaError, xml } from 'enjamb/api';
 import type { Context, Join } from './context.ts';
 import { Pacing } from './pacing.ts';
+import { isIn } from './suspects.ts';
 
 interface Verdict {
   readonly epoch: number;
   /** When it was reached; ms since 1970. What the room shows later refutes it. */
   readonly at: number;
+  /** The client was waiting to be let in: if it has been since, this is refuted too. */
+  readonly isEntering: boolean;
 }
 
 declare module 'enjamb/api' {
@@ -33,6 +36,8 @@ export class Notices {
   readonly #queues = new Map<string, Pacing<Join>>();
   readonly #pending = new Map<Join, Verdict>();
   readonly #queued = new Set<Join>();
+  /** What we have told clients, as it passes through the server. */
+  readonly #told = new WeakSet<Element>();
 
   constructor({ context, recheck }: NoticeParts) {
     this.#context = context;
@@ -51,15 +56,20 @@ export class Notices {
     return this.#pending.keys();
   }
 
+  /** Whether this stanza is one by which a client is told. */
+  isOne(stanza: Element): boolean {
+    return this.#told.has(stanza);
+  }
+
   /** Tells the client in its turn, once. */
   tell(join: Join): void {
-    this.#enqueue(join, { epoch: join.epoch, at: this.#context.now() });
+    this.#enqueue(join, this.#verdict(join));
   }
 
   /** Tells a client that knows it already, unless it does something about it itself. */
   tellLater(join: Join): void {
     if (this.isPending(join)) return;
-    const verdict = { epoch: join.epoch, at: this.#context.now() };
+    const verdict = this.#verdict(join);
     this.#pending.set(join, verdict);
     this.#context.after(this.#context.settings.ownAction, () => {
       if (this.#pending.get(join) !== verdict) return;
@@ -79,14 +89,14 @@ export class Notices {
     }
   }
 
+  #verdict({ epoch, state }: Join): Verdict {
+    return { epoch, at: this.#context.now(), isEntering: state === 'joining' };
+  }
+
   #enqueue(join: Join, verdict: Verdict): void {
     const { name } = join.room.domain;
-    if (this.#queued.has(join)) {
-      // In the queue already, for an earlier stay perhaps; the newer verdict counts when its turn comes.
-      if (this.#pending.get(join)?.epoch !== verdict.epoch) this.#pending.set(join, verdict);
-      return;
-    }
-    this.#pending.set(join, verdict);
+    this.#pending.set(join, verdict); // Of several, the newest counts when its turn comes.
+    if (this.#queued.has(join)) return;
     this.#queued.add(join);
     const queue = this.#queues.get(name);
     if (queue) {
@@ -127,18 +137,30 @@ export class Notices {
       session.state.mucNotices.set(join, verdict);
       return;
     }
-    const { counters, log, send, settings, joins } = this.#context;
-    counters.notices++;
-    log.debug('client told that it fell out', { session: session.id, room: room.jid });
     session.state.directed?.delete(room.jid);
-    send(notice(join, settings.emit330));
-    joins.remove(join);
+    const stanza = this.#wordsFor(join);
+    this.#told.add(stanza);
+    this.#context.joins.remove(join);
+    this.#context.send(stanza);
+  }
+
+  #wordsFor(join: Join): Element {
+    const { counters, joins, log, settings } = this.#context;
+    const fields = { session: join.session.id, room: join.room.jid };
+    if (join.state === 'joining') {
+      counters.unanswered++;
+      log.debug('client told that its join was lost', fields);
+      return unanswered(join, joins.requested(join)?.id);
+    }
+    counters.notices++;
+    log.debug('client told that it fell out', fields);
+    return notice(join, settings.emit330);
   }
 }
 
-function isTrue(join: Join, { epoch, at }: Verdict): boolean {
-  if (join.epoch !== epoch || join.provenAt > at) return false;
-  return join.state === 'joined' || join.state === 'renaming';
+function isTrue(join: Join, { epoch, at, isEntering }: Verdict): boolean {
+  if (join.epoch !== epoch) return false;
+  return isEntering ? join.state === 'joining' : isIn(join) && join.provenAt <= at;
 }
 
 /**
@@ -157,5 +179,16 @@ export function notice({ session, room, nick }: Join, emit330: boolean): Element
       xml('status', { code: '333' }),
       emit330 ? xml('status', { code: '330' }) : undefined,
     ),
+  );
+}
+
+/** The answer to a join whose own answer was lost: the same as if it could not have been sent, so that it is repeated. */
+function unanswered({ session, room, nick }: Join, id: string | undefined): Element {
+  const error = new StanzaError('remote-server-timeout', { text: REASON });
+  return xml(
+    'presence',
+    { type: 'error', id, from: `${room.jid}/${nick}`, to: `${session.jid}` },
+    xml('x', NS.MUC),
+    error.toElement(),
   );
 }

@@ -6,6 +6,7 @@ import { answerOf } from './answer.ts';
 import type { Context, Join } from './context.ts';
 import type { OwnTraffic } from './own_traffic.ts';
 import { type Relays, relayOf, type Waiting } from './relay.ts';
+import { isIn } from './suspects.ts';
 import type { Answer, Question, Relay } from './verdict.ts';
 
 /** `undefined`: the client has moved on, the answer is void. */
@@ -18,6 +19,8 @@ export interface Probe extends Waiting {
   readonly epoch: number;
   /** The join's nick when this was asked. */
   readonly nick: string;
+  /** The client was waiting to be let in. */
+  readonly isEntering: boolean;
   readonly question: Question;
   readonly to: string;
   readonly sentAt: number;
@@ -70,6 +73,7 @@ export class Probes {
       join,
       epoch: join.epoch,
       nick: join.nick,
+      isEntering: join.state === 'joining',
       question,
       to,
       sentAt: now(),
@@ -167,10 +171,10 @@ export class Probes {
   }
 }
 
-/** Whether the client has joined anew, left, ended or got another nick since. */
-function isVoid({ join, epoch, nick }: Probe): boolean {
+/** Whether the client has been let in, has joined anew, left, ended or got another nick since. */
+function isVoid({ join, epoch, nick, isEntering }: Probe): boolean {
   if (join.epoch !== epoch || join.nick !== nick) return true;
-  return join.state !== 'joined' && join.state !== 'renaming';
+  return isEntering ? join.state !== 'joining' : !isIn(join);
 }
 
 /**

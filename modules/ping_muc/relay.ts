@@ -37,7 +37,7 @@ export class Relays {
    * Answers a ping from the client's own occupant: whatever its id, only a session of the same occupant can have
    * sent it. A deliberate exception to RFC 6121 §8.5.3, by which an iq for a full JID is the client's.
    */
-  answer({ stanza, from, to }: StanzaEvent, session: C2SSession | undefined): Stanza | undefined {
+  answer({ stanza, from, to, origin }: StanzaEvent, session: C2SSession | undefined): Stanza | undefined {
     const { joins, counters, settings } = this.#context;
     const join = session && joins.get(session, from.bare);
     if (!join || join.state === 'leaving' || !stanza.getChild('ping', NS.PING)) return undefined;
@@ -48,7 +48,7 @@ export class Relays {
       waiting.relayedTo ??= new Set();
       waiting.relayedTo.add(session);
     }
-    joins.prove(join);
+    joins.prove(join, origin);
     if (!settings.answerRelayed) return undefined;
     return xml('iq', { type: 'result', id: stanza.attrs.id, from: `${to}`, to: `${from}` });
   }

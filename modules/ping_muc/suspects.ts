@@ -1,6 +1,6 @@
 // Of whom it is not known whether they are still in their rooms.
 
-import type { Context, Join } from './context.ts';
+import type { Context, Join, Joins } from './context.ts';
 import type { Notices } from './notice.ts';
 
 export class Suspects {
@@ -20,11 +20,12 @@ export class Suspects {
 
   /** Whoever was not proved to be in a room since the domain broke. Goes on to be right while others are settled. */
   *[Symbol.iterator](): Generator<Join> {
-    const domain = this.#context.joins.domain(this.#domain);
+    const { joins } = this.#context;
+    const domain = joins.domain(this.#domain);
     for (const room of domain?.rooms.values() ?? []) {
       for (const join of room.joins) {
-        const isDoubtful = isIn(join) && join.provenAt <= room.domain.brokenAt && !this.#unproven.has(join);
-        if (isDoubtful && !this.#notices.isPending(join)) yield join;
+        if (!isDoubtful(join, room.domain.brokenAt, joins) || this.#unproven.has(join)) continue;
+        if (!this.#notices.isPending(join)) yield join;
       }
     }
   }
@@ -65,6 +66,15 @@ export class Suspects {
 
 export function isIn({ state }: Join): boolean {
   return state === 'joined' || state === 'renaming';
+}
+
+/**
+ * Whether it is not known what the room makes of this client: nothing has come since that moment (ms since 1970). Of a
+ * client that waits to be let in, the request or the answer to it may have been lost.
+ */
+export function isDoubtful(join: Join, since: number, joins: Joins): boolean {
+  if (join.state !== 'joining') return isIn(join) && join.provenAt <= since;
+  return (joins.requested(join)?.at ?? Number.POSITIVE_INFINITY) <= since;
 }
 
 /** The next ones, at most so many. */

@@ -52,8 +52,9 @@ export function watchBounces(module: Module, parts: TriggerParts): void {
 }
 
 /** Whether our own side gave up on what a client had sent to a domain of rooms. */
-function localBounce(event: Readonly<StanzaEvent>, { watches }: TriggerParts): boolean {
+function localBounce(event: Readonly<StanzaEvent>, { watches, notices }: TriggerParts): boolean {
   if (!isLocalBounce(event)) return false;
+  if (notices.isOne(event.stanza)) return true;
   if (NOBODY.has(conditionOf(event.stanza) ?? '')) watches.trigger(event.from.domain, 'unreachable');
   return true;
 }
@@ -67,17 +68,22 @@ function messageError(
   if (localBounce(event, parts) || join?.state !== 'joined') return;
   const condition = conditionOf(event.stanza) ?? '';
   const byRoom = event.stanza.getChild('error')?.attrs.by === join.room.jid;
-  if (event.from.resource === undefined) groupchatError(join, condition, parts);
+  if (event.from.resource === undefined) groupchatError(join, condition, event, parts);
   else if (NOT_IN.has(condition)) parts.watches.of(join.room.domain.name).confirm(join);
   // A private message to somebody who has left: the room looks for the sender first.
-  else if (condition === 'item-not-found' && byRoom) parts.context.joins.prove(join);
+  else if (condition === 'item-not-found' && byRoom) parts.context.joins.prove(join, event.origin);
 }
 
 /** The error's type is no help: services differ in it. */
-function groupchatError(join: Join, condition: string, { context, watches }: TriggerParts): void {
+function groupchatError(
+  join: Join,
+  condition: string,
+  { origin }: Readonly<StanzaEvent>,
+  { context, watches }: TriggerParts,
+): void {
   const domain = join.room.domain.name;
   if (NOT_IN.has(condition)) watches.of(domain).confirm(join);
   else if (ROOM_CHANGED.has(condition)) watches.of(domain).confirm(join, true);
-  else if (IN_BUT_REFUSED.has(condition)) context.joins.prove(join);
+  else if (IN_BUT_REFUSED.has(condition)) context.joins.prove(join, origin);
   else if (NOBODY.has(condition)) watches.trigger(domain, 'unreachable');
 }

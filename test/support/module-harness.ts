@@ -95,6 +95,14 @@ export class HarnessClient implements C2SSession {
 
   hold(): void {}
 
+  write(): boolean {
+    return this.connected;
+  }
+
+  disconnect(): boolean {
+    return false;
+  }
+
   /** The session ends. */
   close(): void {
     const { host } = this.#harness;
@@ -206,6 +214,7 @@ export class HarnessPeer {
   onStanza: (stanza: Element) => void = () => {};
   #out: HarnessLink | undefined;
   #in: HarnessLink | undefined;
+  #breaks = 0;
   readonly #harness: Harness;
 
   constructor(harness: Harness, domain: string) {
@@ -232,9 +241,11 @@ export class HarnessPeer {
   /** The other server says this, after half a round trip. */
   says(stanza: Element | string): void {
     const element = typeof stanza === 'string' ? parseXml(stanza) : stanza;
-    const link = this.#in;
+    const [link, breaks] = [this.#in, this.#breaks];
     this.#harness.clock.after(this.roundTripMs / 2, () => {
-      if (link === undefined || link === this.#in) this.#arrive(element); // What was under way on a broken stream is lost.
+      // What was under way on a broken stream is lost, and so is what waited for one that was still being made.
+      const isLost = link === undefined ? breaks !== this.#breaks : link !== this.#in;
+      if (!isLost) this.#arrive(element);
     });
   }
 
@@ -256,6 +267,7 @@ export class HarnessPeer {
 
   /** Both streams end. */
   cut(cause: S2SCloseCause = 'reset'): void {
+    this.#breaks++;
     this.closeOut(cause);
     this.closeIn(cause);
   }

@@ -469,3 +469,26 @@ test('a late result of an own question is no result for the client that asks wit
   h.clock.seconds(1);
   assert.equal(romeo.count(String(result(rooms.pings.at(-1)!))), 1);
 });
+
+test('a notice waits for its turn, the room shows the client, and then refuses it: the newest counts', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  const others = Array.from({ length: 10 }, (_, i) => h.client(`user${i}@montague.lit/x`));
+  for (const other of others) other.joins(`${ROOM}/${other.jid.local}`);
+  h.clock.seconds(1);
+  rooms.forget();
+  rooms.peer.cut();
+  h.clock.seconds(FIRST_QUESTION_S);
+  h.clock.advance(500); // Five of a room in a second are told: the last ones wait.
+  const last = [romeo, ...others].find(({ notices }) => notices.length === 0)!;
+  const nick = last === romeo ? 'Romeo' : last.jid.local;
+  rooms.peer.says(
+    `<message type='groupchat' from='${ROOM}/Juliet' to='${last.jid}'><body>adieu</body></message>`,
+  );
+  h.clock.advance(100);
+  rooms.peer.says(
+    `<presence type='error' from='${ROOM}/${nick}' to='${last.jid}'>
+       <error type='cancel'><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>`,
+  );
+  h.clock.seconds(10);
+  assert.equal(last.notices.length, 1);
+});

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import { sentCount } from '../../../modules/smacks/outbound.ts';
 import type { StreamManagement } from '../../../modules/smacks/state.ts';
 import type { C2SSession } from '../../../src/api/session.ts';
 import type { ScriptedClient } from '../../support/client.ts';
@@ -39,8 +40,7 @@ export class Scene {
   async available(jid: string, content = ''): Promise<{ client: ScriptedClient; id: string }> {
     const { client, id } = await this.managed(jid);
     await becomeAvailable(client, content);
-    const { acknowledged, queue } = this.management(jid).outbound;
-    client.send(`<a ${SM} h='${acknowledged + queue.length}'/>`);
+    client.send(`<a ${SM} h='${this.sent(jid)}'/>`);
     await this.turns();
     assert.equal(this.management(jid).outbound.queue.length, 0);
     return { client, id };
@@ -83,6 +83,11 @@ export class Scene {
     const management = this.session(jid)?.state.smacks;
     assert.ok(management, `${jid} has stream management`);
     return management;
+  }
+
+  /** How many stanzas a client has been sent. */
+  sent(jid: string): number {
+    return sentCount(this.management(jid).outbound);
   }
 
   /** What has been written is read, and what that causes too. */

@@ -121,13 +121,21 @@ function failure(id: AdminResponse['id'], code: CommandErrorCode, message: strin
   return { id, ok: false, error: { code, message } };
 }
 
+/** The server cannot start here; the message is a sentence for the administrator. */
+export class StartError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'StartError';
+  }
+}
+
 /** The name must be free: a socket that nobody answers on is removed. */
 async function removeStale(path: string): Promise<void> {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return;
-  if (!stats.isSocket()) throw new Error(`${path} is in the way: it is not a socket; move it elsewhere`);
+  if (!stats.isSocket()) throw new StartError(`${path} is in the way: it is not a socket; move it elsewhere`);
   if (await answers(path)) {
-    throw new Error(`another server is running with this data directory: it answers on ${path}`);
+    throw new StartError(`another server is running with this data directory: it answers on ${path}`);
   }
   unlinkSync(path);
 }

@@ -222,6 +222,7 @@ test('a running server: ready on stdout, commands over the admin socket, an orde
   const second = await spawned(cwd, ['start']);
   assert.deepEqual([second.code, second.out], [1, '']);
   assert.match(second.err, /another server is running with this data directory/);
+  assert.doesNotMatch(second.err, /\n +at /, 'a sentence, and no stack');
 
   child.kill('SIGTERM');
   assert.equal(await exited, 0);

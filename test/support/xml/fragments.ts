@@ -6,6 +6,7 @@ const XML = 'http://www.w3.org/XML/1998/namespace';
 export const HEADERS = [
   `<stream:stream xmlns='jabber:client' xmlns:stream='${STREAM}' to='im.example' version='1.0'>`,
   `<stream:stream xmlns='jabber:client' xmlns:stream='${STREAM}' xmlns:p='u' xmlns:q='urn:q' xmlns:c='jabber:client'>`,
+  `<stream:stream xmlns='jabber:client' xmlns:stream='${STREAM}' xmlns:p='u' xmlns:q='u'>`,
   `<stream:stream xmlns='jabber:server' xmlns:stream='${STREAM}' xmlns:db='jabber:server:dialback' xml:lang='en'>`,
   `<stream xmlns='${STREAM}' xmlns:p='u'>`,
   `<stream:stream xmlns:stream='${STREAM}' stream:x='1' x="'">`,

@@ -1,5 +1,5 @@
-// What was sent to a client and not acknowledged, oldest first. It is kept as text, because a tree takes six times the
-// memory and keeps the bytes alive that it was parsed from.
+// What was sent to a client and not acknowledged, oldest first. It is kept as text, because a tree takes three times the
+// memory and keeps the bytes alive that it was parsed from (docs/adr/0014).
 
 import { type Element, share } from 'enjamb/api';
 import type { Delivery } from './deliveries.ts';

@@ -146,11 +146,13 @@ function makeHostCertificate(
   return { key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), cert };
 }
 
-/** All three identities that XMPP knows (RFC 6120 §13.7.1.2.1). */
+/**
+ * The identities of RFC 6120 §13.7.1.2.1, but for the one that it keeps for the sake of old programs.
+ * COMPAT(ejabberd ≤ 23.01): its EXTERNAL breaks off at a valid certificate that has an XmppAddr.
+ */
 function alternativeNames(domain: string): Buffer {
   return sequence(
     text(contextTag(2), domain),
-    otherName(OID.XMPP_ADDR, text(TAG.UTF8_STRING, domain)),
     otherName(OID.DNS_SRV, text(TAG.IA5_STRING, `_xmpp-client.${domain}`)),
     otherName(OID.DNS_SRV, text(TAG.IA5_STRING, `_xmpp-server.${domain}`)),
   );

@@ -1,0 +1,100 @@
+// A real ejabberd that only speaks with other servers, with all its files in one folder.
+
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Program } from '../support/program.ts';
+import type { Clean } from '../support/waiting.ts';
+
+/** Its own address; the port is the one that the other servers of the tests have. */
+export const EJABBERD = { address: '127.0.0.5', s2s: 15_269 };
+export const VERONA = 'verona.example';
+
+const START_MS = 20_000;
+/** Where Debian has Erlang's libraries and ejabberd's own. */
+const SYSTEM = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
+const LIBRARIES = `${SYSTEM}/erlang/lib:/usr/lib/erlang/lib:${SYSTEM}`;
+
+export interface EjabberdOptions {
+  readonly folder: string;
+  /** Holds the certificate and the key of its domain. */
+  readonly certificates: string;
+  /** The only authority that it trusts. */
+  readonly caPath: string;
+  /** "127.0.0.1:5353" */
+  readonly dns: string;
+  /** False: only certificates authenticate a server. Default true. */
+  readonly dialback?: boolean;
+}
+
+export class Ejabberd {
+  readonly #program: Program;
+
+  private constructor(program: Program) {
+    this.#program = program;
+  }
+
+  /** Started and listening. It is killed when the test ends. */
+  static async start(t: Clean, options: EjabberdOptions): Promise<Ejabberd> {
+    const { folder } = options;
+    await mkdir(join(folder, 'spool'), { recursive: true });
+    await writeFile(join(folder, 'ejabberd.yml'), configuration(options));
+    await writeFile(join(folder, 'inetrc'), resolver(options.dns));
+    await writeFile(join(folder, 'own.pem'), await ownCertificate(options.certificates), { mode: 0o600 });
+    let program: Program | undefined;
+    t.after(async () => {
+      if (!program?.isRunning) return;
+      program.signal('SIGTERM'); // An orderly end writes the log to its last line.
+      await program.exited;
+    });
+    // Without a node name: it needs no daemon that would outlive it.
+    program = new Program(t, 'ejabberd', {
+      command: 'erl',
+      args: ['-noinput', '-mnesia', 'dir', `"${join(folder, 'spool')}"`, '-s', 'ejabberd'],
+      env: {
+        EJABBERD_CONFIG_PATH: join(folder, 'ejabberd.yml'),
+        EJABBERD_LOG_PATH: join(folder, 'ejabberd.log'),
+        ERL_INETRC: join(folder, 'inetrc'),
+        ERL_LIBS: LIBRARIES,
+        HOME: folder,
+      },
+      logFile: join(folder, 'output.log'),
+    });
+    const listens = `Start accepting TCP connections at ${EJABBERD.address}:${EJABBERD.s2s}`;
+    await program.line((line) => line.includes(listens), START_MS);
+    return new Ejabberd(program);
+  }
+
+  /** What it has said so far. */
+  get log(): string {
+    return this.#program.lines.join('\n');
+  }
+}
+
+async function ownCertificate(folder: string): Promise<string> {
+  const files = ['crt', 'key'].map((end) => readFile(join(folder, `${VERONA}.${end}`), 'utf8'));
+  return (await Promise.all(files)).join('');
+}
+
+function configuration({ folder, caPath, dialback = true }: EjabberdOptions): string {
+  return `
+hosts: ["${VERONA}"]
+loglevel: info
+certfiles: ["${join(folder, 'own.pem')}"]
+ca_file: "${caPath}"
+s2s_use_starttls: required
+listen:
+  - port: ${EJABBERD.s2s}
+    ip: "${EJABBERD.address}"
+    module: ejabberd_s2s_in
+modules:
+  mod_ping: {}
+${dialback ? '  mod_s2s_dialback: {}' : ''}
+`;
+}
+
+/** Erlang asks the name server of the test, and nobody else: what the system says of names would come first. */
+function resolver(dns: string): string {
+  const [address = '', port] = dns.split(':');
+  const tuple = `{${address.replaceAll('.', ',')}}`;
+  return `{resolv_conf, ""}.\n{hosts_file, ""}.\n{lookup, [dns]}.\n{nameserver, ${tuple}, ${port}}.\n`;
+}

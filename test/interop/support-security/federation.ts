@@ -1,0 +1,111 @@
+// enjamb and one other server, each with an authority of its own that the other one trusts or does not.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
+import { dnsFixture } from '../../support/dns-fixture.ts';
+import { AWAY, ENJAMB, HALLS, HOME, PROSODY, ROOMS } from '../support/addresses.ts';
+import { Enjamb } from '../support/enjamb.ts';
+import { Prosody } from '../support/prosody.ts';
+import { EJABBERD, Ejabberd, VERONA } from './ejabberd.ts';
+
+export interface Trust {
+  /** We trust the authority of the other server. */
+  readonly weTrust: boolean;
+  /** The other server trusts ours. */
+  readonly theyTrust: boolean;
+  /** We take no dialback for a certificate. */
+  readonly weDemand?: boolean;
+  /** Nor does the other server. */
+  readonly theyDemand?: boolean;
+}
+
+export interface Federation<Peer> {
+  readonly enjamb: Enjamb;
+  readonly peer: Peer;
+}
+
+/** Everything in it ends with the test; when the test failed, the folder with all logs stays and is named. */
+export async function withProsody(t: TestContext, trust: Trust): Promise<Federation<Prosody>> {
+  const stage = await prepare(t, [AWAY, ROOMS, HALLS]);
+  const peer = await Prosody.start(t, {
+    folder: join(stage.folder, 'prosody'),
+    certificates: stage.theirs.certificates,
+    dns: stage.dns,
+    secureAuth: trust.theyDemand === true,
+    ...(trust.theyTrust ? { caPath: stage.ours.caPath } : {}),
+  });
+  return { peer, enjamb: await startEnjamb(t, stage, trust) };
+}
+
+/** As above. ejabberd demands a certificate by having no dialback. */
+export async function withEjabberd(t: TestContext, trust: Trust): Promise<Federation<Ejabberd>> {
+  // ejabberd asks the name server for SRV records, and the system, which knows only addresses, for the rest.
+  const stage = await prepare(t, [VERONA], ENJAMB.address);
+  const peer = await Ejabberd.start(t, {
+    folder: join(stage.folder, 'ejabberd'),
+    certificates: stage.theirs.certificates,
+    dns: stage.dns,
+    dialback: trust.theyDemand !== true,
+    caPath: trust.theyTrust ? stage.ours.caPath : stage.theirs.caPath,
+  });
+  return { peer, enjamb: await startEnjamb(t, stage, trust) };
+}
+
+interface Stage {
+  readonly folder: string;
+  readonly dns: string;
+  readonly ours: Authority;
+  readonly theirs: Authority;
+}
+
+interface Authority {
+  readonly certificates: string;
+  readonly caPath: string;
+}
+
+/** `target`: where enjamb's own SRV record points. */
+async function prepare(
+  t: TestContext,
+  domains: readonly string[],
+  target = 'enjamb.example',
+): Promise<Stage> {
+  const folder = await mkdtemp(join(tmpdir(), 'enjamb-security-'));
+  t.after(async () => {
+    // The types of Node 24 do not know `passed` yet.
+    if ((t as TestContext & { readonly passed: boolean }).passed)
+      await rm(folder, { recursive: true, force: true });
+    else t.diagnostic(`logs of this test: ${folder}`);
+  });
+  const dns = await dnsFixture(t, {
+    'enjamb.example': { A: [ENJAMB.address] },
+    'prosody.example': { A: [PROSODY.address] },
+    'ejabberd.example': { A: [EJABBERD.address] },
+    [`_xmpp-server._tcp.${HOME}`]: { SRV: [`0 0 ${ENJAMB.s2s} ${target}`] },
+    [`_xmpp-server._tcp.${AWAY}`]: { SRV: [`0 0 ${PROSODY.s2s} prosody.example`] },
+    [`_xmpp-server._tcp.${VERONA}`]: { SRV: [`0 0 ${EJABBERD.s2s} ejabberd.example`] },
+  });
+  const authority = async (name: string, names: readonly string[]): Promise<Authority> => {
+    const certificates = join(folder, name);
+    const { caPath } = await makeDevelopmentCertificates(certificates, names);
+    return { certificates, caPath };
+  };
+  return {
+    folder,
+    dns: dns.address,
+    ours: await authority('our-certs', [HOME]),
+    theirs: await authority('their-certs', domains),
+  };
+}
+
+function startEnjamb(t: TestContext, stage: Stage, { weTrust, weDemand = false }: Trust): Promise<Enjamb> {
+  return Enjamb.start(t, {
+    folder: join(stage.folder, 'enjamb'),
+    certificates: stage.ours.certificates,
+    dns: stage.dns,
+    config: [`s2s_secure_auth = ${weDemand}`],
+    ...(weTrust ? { caPath: stage.theirs.caPath } : {}),
+  });
+}

@@ -1,6 +1,6 @@
 // Reads an answer from the stanza that brought it.
 
-import { type ErrorType, NS, type Stanza, type StanzaEvent } from 'enjamb/api';
+import { type ErrorType, isLocalBounce, NS, type Stanza, type StanzaEvent } from 'enjamb/api';
 import type { Answer, RoomFacts } from './verdict.ts';
 
 type Received = Pick<StanzaEvent, 'stanza' | 'from' | 'origin'>;
@@ -17,11 +17,6 @@ export function answerOf(event: Received, room: string): Answer {
     byRoom: error?.attrs.by === room,
     local: isLocalBounce(event),
   };
-}
-
-/** Whether our own side gave up on a stanza to another server: no word of the other server's. */
-export function isLocalBounce({ stanza, from, origin }: Received): boolean {
-  return stanza.attrs.type === 'error' && origin.kind === 'host' && origin.domain !== from.domain;
 }
 
 /** The defined condition as it stands there, known or not (RFC 6120 §8.3.2). */

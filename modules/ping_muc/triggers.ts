@@ -1,7 +1,7 @@
 // What puts domains and single clients in doubt, and what a client's own stanzas prove when they come back.
 
-import type { C2SSession, Module, StanzaEvent } from 'enjamb/api';
-import { conditionOf, isLocalBounce } from './answer.ts';
+import { type C2SSession, isLocalBounce, type Module, type StanzaEvent } from 'enjamb/api';
+import { conditionOf } from './answer.ts';
 import type { Context, Join } from './context.ts';
 import type { Notices } from './notice.ts';
 import type { OwnTraffic } from './own_traffic.ts';

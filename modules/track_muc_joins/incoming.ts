@@ -4,6 +4,7 @@ import {
   type C2SSession,
   type Element,
   type Event,
+  isLocalBounce,
   type Jid,
   NS,
   type Origin,
@@ -15,6 +16,7 @@ import {
 import type { Departures } from './departures.ts';
 import type { JoinIndex } from './entries.ts';
 import { FLAG, type Join } from './join.ts';
+import { hasStatus } from './status.ts';
 
 type Received = Readonly<StanzaEvent>;
 
@@ -52,26 +54,6 @@ export class Incoming {
     this.#doubt = doubt;
   }
 
-  /**
-   * What comes from rooms that our clients have left, or that sessions have which had the client's address before: it
-   * settles those leaves, and what the client knows nothing of is kept from it.
-   */
-  afterLeave({ stanza, from, to, origin }: Received, session: C2SSession | undefined): 'handled' | undefined {
-    const { type } = stanza.attrs;
-    if (type === 'error') {
-      const isLost = isLocalBounce({ stanza, from, origin }) || isUnreachable(StanzaError.from(stanza));
-      return this.#departures.refused(`${to}`, from.bare, stanza.attrs.id, isLost) ? 'handled' : undefined;
-    }
-    const isOurs = origin.kind === 'host' && origin.domain !== from.domain; // What ping_muc tells the client.
-    const x = stanza.getChild('x', NS.MUC_USER);
-    if (x === undefined || from.resource === undefined || isOurs) return undefined;
-    if (type !== 'unavailable' || !has(x, '110') || has(x, '303')) {
-      const isForOthers = session?.state.mucJoins?.has(from.bare) !== true;
-      return isForOthers && this.#departures.isQuiet(`${to}`, from.bare) ? 'handled' : undefined;
-    }
-    return this.#departures.confirmed(`${to}`, from.bare) ? 'handled' : undefined;
-  }
-
   presence(event: Received, session: C2SSession): void {
     const { stanza, from, origin } = event;
     const join = session.state.mucJoins?.get(from.bare);
@@ -83,7 +65,7 @@ export class Incoming {
     const x = stanza.getChild('x', NS.MUC_USER);
     if (from.resource === undefined) return; // The room's own presence (avatar, caps).
     if (join === undefined) {
-      if (type === undefined && x && has(x, '110')) this.#index.adopt(session, from, origin);
+      if (type === undefined && x && hasStatus(x, '110')) this.#index.adopt(session, from, origin);
       return;
     }
     if (type === undefined && x) this.#available(join, from, x, origin);
@@ -106,7 +88,7 @@ export class Incoming {
     if (join.state === 'leaving') return;
     const nick = from.resource ?? '';
     // Whatever the nick: services lock nicks down at the join (status 210) and change them later.
-    if (has(x, '110')) this.#confirm(join, nick, origin);
+    if (hasStatus(x, '110')) this.#confirm(join, nick, origin);
     else if (join.state !== 'joining') this.#index.prove(join, origin);
     else if (nick === join.nick) {
       if (x.getChild('item')?.attrs.jid === `${join.session.jid}`) this.#settle(join, origin);
@@ -127,8 +109,8 @@ export class Incoming {
 
   #unavailable(join: Join, from: Jid, x: Element | undefined, origin: Origin): void {
     const own = from.resource === join.nick;
-    const self = x !== undefined && has(x, '110');
-    if (x && has(x, '303') && (self || own)) {
+    const self = x !== undefined && hasStatus(x, '110');
+    if (x && hasStatus(x, '303') && (self || own)) {
       this.#renamed(join, x, origin);
       return;
     }
@@ -195,21 +177,6 @@ export function echoJoin(event: StanzaEvent, session: C2SSession | undefined): v
   const { stanza } = event;
   if (stanza.getChild('x', NS.MUC)) return;
   event.stanza = stanza.withChildren([xml('x', NS.MUC), ...stanza.children]);
-}
-
-/** Whether our own side gave up on a stanza to another server: no word of the room's. */
-function isLocalBounce({ origin, from, stanza }: Pick<Received, 'origin' | 'from' | 'stanza'>): boolean {
-  return stanza.attrs.type === 'error' && origin.kind === 'host' && origin.domain !== from.domain;
-}
-
-/** The service itself cannot be reached from where it was looked for. */
-function isUnreachable(error: StanzaError): boolean {
-  return error.condition === 'remote-server-timeout' || error.condition === 'remote-server-not-found';
-}
-
-/** Whether `x` holds this status code (XEP-0045 §12). */
-function has(x: Element, code: string): boolean {
-  return x.getChildren('status').some((status) => status.attrs.code === code);
 }
 
 /** XEP-0045 §7.2.15: the subject ends what a room sends to who enters it. */

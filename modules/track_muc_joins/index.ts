@@ -3,7 +3,8 @@
 //   join.ts      what is remembered          entries.ts   all joins, and how they change
 //   outgoing.ts  what clients send to rooms  incoming.ts  what rooms send to clients
 //   farewell.ts  clients that go offline     departures.ts  leaves that may have been lost
-//   exports.ts   for other modules           kept.ts      over a reload
+//   former_rooms.ts  what rooms send after   exports.ts   for other modules
+//   kept.ts      over a reload               commands.ts  `enjamb joins`
 
 import { defineModule, type Module } from 'enjamb/api';
 import { joinsCommand } from './commands.ts';
@@ -11,6 +12,7 @@ import { Departures } from './departures.ts';
 import { JoinIndex } from './entries.ts';
 import { exportsOf, type Joins } from './exports.ts';
 import { Farewells } from './farewell.ts';
+import { fromFormerRoom } from './former_rooms.ts';
 import { echoJoin, Incoming } from './incoming.ts';
 import type { Join } from './join.ts';
 import { keptData } from './kept.ts';
@@ -77,7 +79,7 @@ function watchRooms(module: Module, index: JoinIndex, departures: Departures): v
   });
   module.hook(
     'presence/full',
-    (event) => (departures.none ? undefined : incoming.afterLeave(event, sessions.get(event.to))),
+    (event) => (departures.none ? undefined : fromFormerRoom(event, sessions.get(event.to), departures)),
     'guard',
   );
   module.hook(

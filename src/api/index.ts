@@ -6,6 +6,7 @@ export * from '../storage/stores.ts';
 export type { Clock, Timer } from '../util/clock.ts';
 export { newId } from '../util/ids.ts';
 export * from '../xml/index.ts';
+export * from './bounces.ts';
 export * from './events.ts';
 export * from './module.ts';
 export * from './session.ts';

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ScriptedClient } from '../../support/client.ts';
 import { becomeAvailable } from '../../support/contacts.ts';
+import { parseXml } from '../../support/match.ts';
 import { BALCONY, CHAMBER, chat, JULIET, NURSE, ROMEO, type Scene, SM, says, scene } from './scene.ts';
 
 const EXPIRY_MS = 600_000;
@@ -218,17 +219,31 @@ test('smacks_max_hibernated_sessions: of too many sleeping clients of a user the
   assert.ok(there.session(NURSE));
 });
 
-test('a message for a client whose connection has broken unnoticed is taken once', async (t) => {
+test('a message for a client that is gone does not come twice to the one that has it either', async (t) => {
   const there = await scene(t);
-  const { client, id } = await there.available(BALCONY);
   const romeo = await there.test.client(ROMEO);
-  const session = there.session(BALCONY)!;
-  client.drop(); // The server hears of it in a later turn.
+  const { client: away } = await there.available(BALCONY);
+  const plain = await there.test.client(`${JULIET}/hall`);
+  await becomeAvailable(plain);
+  await there.loses(away);
+  says(romeo, CHAMBER, 'gone?');
+  await plain.skipUntil(chat(ROMEO, CHAMBER, 'gone?'));
+  assert.equal(there.management(BALCONY).outbound.queue.length, 2);
+  await expire(there);
+  assert.deepEqual(await texts(plain, romeo, `${JULIET}/hall`), []);
+});
+
+test('a message that breaks the connection on its way is kept, and so not stored for another client too', async (t) => {
+  const there = await scene(t, 'smacks_max_queue_size = "32 MiB"');
+  await there.available(BALCONY);
   const { router } = there.test.server;
-  const message = (await import('../../support/match.ts')).parseXml(chat(ROMEO, BALCONY, 'now'));
-  router.route(message, { kind: 'host', domain: 'capulet.lit' });
-  while (session.connected) await new Promise((resolve) => setImmediate(resolve));
-  const back = await there.returning(BALCONY, id, 1);
-  await back.receives(`<resumed ${SM} previd='${id}' h='1'/>`);
-  assert.deepEqual(await texts(back, romeo, BALCONY), ['now']);
+  const text = 'o'.repeat(450_000);
+  const messages = Array.from({ length: 20 }, () => parseXml(chat(ROMEO, BALCONY, text)));
+  // More than may wait for a client that does not read, in one tick.
+  for (const message of messages) router.route(message, { kind: 'host', domain: 'capulet.lit' });
+  await there.idle();
+  assert.equal(there.session(BALCONY)?.connected, false);
+  assert.equal(there.management(BALCONY).outbound.queue.length, messages.length);
+  const archive = await router.hosts.get('capulet.lit')!.stores.archive('offline');
+  assert.deepEqual((await archive.query('juliet', {})).entries, []);
 });

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { StanzaEvent } from '../../../src/api/events.ts';
+import type { C2SSession } from '../../../src/api/session.ts';
 import { becomeAvailable, befriend, reloadModule } from '../../support/contacts.ts';
+import { parseXml } from '../../support/match.ts';
 import { BALCONY, CHAMBER, chat, JULIET, ROMEO, SM, says, scene } from './scene.ts';
 
 const R = `<r ${SM}/>`;
@@ -43,6 +45,23 @@ test('XEP-0198 §5: what the client has not is sent again, in order, behind it w
   await back.receives(a(3));
   assert.equal(there.management(BALCONY).outbound.queue.length, 0);
   await back.receivesNothing();
+});
+
+test('XEP-0198 §5: whatever else is said to a client that comes back is said behind what it missed', async (t) => {
+  const there = await scene(t);
+  const { client, id } = await there.available(BALCONY);
+  const romeo = await there.test.client(ROMEO);
+  const { hooks } = there.test.server.router.hosts.get('capulet.lit')!;
+  const greet = ({ session }: { session: C2SSession }) =>
+    void session.send(parseXml('<message id="hello"/>'));
+  hooks.add('c2s-resume', greet, 'observe', 'test');
+  await there.loses(client);
+  says(romeo, BALCONY, 'missed');
+  await romeo.receivesNothing();
+  const back = await there.returning(BALCONY, id, 1);
+  await back.receives(resumed(id, 1));
+  await back.receives(chat(ROMEO, BALCONY, 'missed'));
+  assert.equal((await back.next()).attrs.id, 'hello');
 });
 
 test('XEP-0198 §5: what was sent twice in vain is sent a third time, once', async (t) => {

@@ -52,6 +52,8 @@ export type Derive = typeof deriveKeys;
 
 /** No user has the empty name, so what belongs to the host as such is kept under it. */
 const HOST = '';
+/** Nor does any have a name with a space. */
+const NOBODY = 'no body';
 
 export interface AccountsOptions {
   readonly domain: string;
@@ -63,6 +65,8 @@ export class Accounts implements Credentials {
   readonly domain: string;
   readonly #accounts: KeyvalStore<StoredAccount>;
   readonly #secrets: KeyvalStore<string>;
+  /** What is read for those who do not exist, kept for the host. */
+  readonly #decoys: KeyvalStore<StoredAccount>;
   readonly #clock: Clock;
   readonly #derive: Derive;
   /** Changes to one account happen one after the other. */
@@ -75,6 +79,7 @@ export class Accounts implements Credentials {
     this.#derive = derive;
     this.#accounts = stores.keyval('accounts');
     this.#secrets = stores.keyval('account_secrets');
+    this.#decoys = stores.keyval('account_decoys');
     this.#clock = clock;
   }
 
@@ -129,7 +134,7 @@ export class Accounts implements Credentials {
   }
 
   async scramKeys(user: string, hash: ScramHash): Promise<ScramKeys | undefined> {
-    return (await this.#accounts.get(user))?.keys[hash];
+    return (await this.#look(user))?.keys[hash];
   }
 
   async fakeKeys(user: string, hash: ScramHash): Promise<ScramKeys> {
@@ -139,7 +144,7 @@ export class Accounts implements Credentials {
   /** Whether the password is right, for disabled accounts too. Derives keys also for users that do not exist. */
   async verify(user: string, password: string): Promise<boolean> {
     const lookalikes = await this.#lookalikesOnce();
-    const stored = (await this.#accounts.get(user))?.keys;
+    const stored = (await this.#look(user))?.keys;
     const hash = stored ? plainHash(stored) : lookalikes.plainHash(user);
     const fake = lookalikes.keys(user, hash);
     const expected = stored?.[hash] ?? fake;
@@ -153,6 +158,16 @@ export class Accounts implements Credentials {
     return right && prepared !== undefined && expected !== fake;
   }
 
+  /**
+   * What is stored of an account, for somebody who wants to log in. An account that exists takes longer to read than
+   * one that does not; so one of each kind is read for everybody.
+   */
+  async #look(user: string): Promise<StoredAccount | undefined> {
+    const stored = await this.#accounts.get(user);
+    await this.#decoys.get(stored ? NOBODY : HOST);
+    return stored;
+  }
+
   #lookalikesOnce(): Promise<Lookalikes> {
     this.#lookalikes ??= this.#loadLookalikes().catch((error: unknown) => {
       this.#lookalikes = undefined;
@@ -163,6 +178,8 @@ export class Accounts implements Credentials {
 
   async #loadLookalikes(): Promise<Lookalikes> {
     const lookalikes = new Lookalikes(await this.#loadSeed());
+    const keys = { sha1: lookalikes.keys(HOST, 'sha1'), sha256: lookalikes.keys(HOST, 'sha256') };
+    await this.#decoys.set(HOST, { enabled: true, createdAt: this.#clock.now(), keys });
     for await (const user of this.#accounts.owners()) {
       const stored = await this.#accounts.get(user);
       if (stored) lookalikes.count(stored.keys, 1);

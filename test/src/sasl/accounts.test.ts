@@ -6,6 +6,7 @@ import { deriveKeys, type ScramHash, type ScramKeys } from '../../../src/sasl/sc
 import { MemoryStorage } from '../../../src/storage/drivers/memory.ts';
 import { StorageError } from '../../../src/storage/error.ts';
 import { storesFor } from '../../../src/storage/index.ts';
+import type { Stores } from '../../../src/storage/stores.ts';
 import { WorkGate } from '../../../src/util/work-gate.ts';
 import { ScramClient } from './scram-client.ts';
 
@@ -167,6 +168,47 @@ test('a password for an account that does not exist costs the same derivation as
   await accounts.delete('romeo');
   assert.deepEqual(await work('romeo', 'brush'), [['brush', 'sha256', 10_000, 16]]);
 });
+
+test('for whoever logs in one record is found and one is not, whether there is such an account or not', async () => {
+  const { accounts, stores } = setUp();
+  await accounts.create('romeo', 'pencil');
+  const reads: string[] = [];
+  const watched: Stores = {
+    ...stores,
+    keyval: <V>(name: string) => {
+      const store = stores.keyval<V>(name);
+      const get = async (owner: string) => {
+        const found = await store.get(owner);
+        reads.push(found === undefined ? 'missed' : `found ${JSON.stringify(found).length}`);
+        return found;
+      };
+      return { ...store, get, set: store.set.bind(store), owners: store.owners.bind(store) };
+    },
+  };
+  const asked = new Accounts(watched, {
+    domain: DOMAIN,
+    clock: { now: () => 1_700_000_000_000, after: never },
+  });
+  await asked.fakeKeys('anybody', 'sha1');
+  for (const ask of [
+    (user: string) => asked.scramKeys(user, 'sha256'),
+    (user: string) => asked.verify(user, 'brush'),
+  ]) {
+    const seen: string[][] = [];
+    for (const user of ['romeo', 'tybalt', '']) {
+      reads.length = 0;
+      await ask(user);
+      seen.push(reads.toSorted());
+    }
+    assert.match(seen[0]![0]!, /^found \d+$/);
+    assert.equal(seen[0]![1], 'missed');
+    assert.deepEqual([seen[1], seen[2]], [seen[0], seen[0]]);
+  }
+});
+
+function never(): never {
+  assert.fail('nothing waits here');
+}
 
 test('passwords are verified a few at a time, in order; beyond what can wait they are temporary-auth-failure', async () => {
   const { accounts } = setUp();

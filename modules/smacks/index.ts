@@ -76,6 +76,7 @@ export default defineModule({
     count(module, acks, limits);
     negotiate(module, acks, hibernation);
     sleepAndWake(module, acks, hibernation);
+    checkCounts(module);
   },
 });
 
@@ -104,6 +105,24 @@ function count(module: Module, acks: Acknowledgements, limits: { stanzas: number
     if (management === undefined) return;
     management.isHeard = true;
     noteHandled(management.inbound, work);
+  });
+}
+
+/** What passes while the module is not loaded is not counted: a session to which that happened would lie from then on. */
+function checkCounts(module: Module): void {
+  const { sessions } = module.host;
+  for (const session of [...sessions]) {
+    const { smacks: management } = session.state;
+    const from = management?.unseenFrom;
+    if (!management || !from) continue;
+    management.unseenFrom = undefined;
+    if (from.stanzasIn === session.stanzasIn && from.stanzasOut === session.stanzasOut) continue;
+    session.close(new StreamError('reset', 'Stream management was off for a while'));
+  }
+  module.onUnload(() => {
+    for (const { state, stanzasIn, stanzasOut } of sessions) {
+      if (state.smacks) state.smacks.unseenFrom = { stanzasIn, stanzasOut };
+    }
   });
 }
 

@@ -30,5 +30,7 @@ export interface StreamManagement {
   sleepTimer?: Timer | undefined;
   /** The client has a new stream, and has not been told yet what was handled on the old one. */
   isResuming: boolean;
+  /** While the module is not loaded: what had passed by then. */
+  unseenFrom?: { readonly stanzasIn: number; readonly stanzasOut: number } | undefined;
   resumeTimer?: Timer | undefined;
 }

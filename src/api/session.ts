@@ -36,6 +36,9 @@ export interface C2SSession extends Session {
   readonly state: C2SState;
   /** Milliseconds since 1970. */
   readonly boundAt: number;
+  /** Stanzas received from the client and sent to it since the resource was bound, whoever took them on their way. */
+  readonly stanzasIn: number;
+  readonly stanzasOut: number;
   /** Reads no further from the client while too much of its work is under way. Called by the router. */
   hold(work: Promise<unknown>): void;
   /**

@@ -25,6 +25,8 @@ export class C2SSession implements Contract {
   /** What may be received now; set by the negotiation until the session is bound. */
   phase: Phase = 'opening';
   boundAt = 0;
+  stanzasIn = 0;
+  stanzasOut = 0;
   remoteAddress: string;
   log: Logger;
   readonly #context: C2SContext;
@@ -126,10 +128,11 @@ export class C2SSession implements Contract {
 
   send(element: Element): boolean {
     if (this.phase !== 'bound' && this.phase !== 'asleep') return false;
+    this.stanzasOut++;
     const left = passOut(this, element);
     if (typeof left === 'boolean') return left;
-    // What handlers answered may have cost the session its stream, or its life.
-    const accepted = this.#stream ? this.#write(this.#stream, left.element) : this.phase === 'asleep';
+    // What handlers answered may have cost the session its stream. While it sleeps, what nobody takes is not sent.
+    const accepted = this.#stream !== undefined && this.#write(this.#stream, left.element);
     return accepted || left.kept;
   }
 
@@ -234,6 +237,7 @@ export class C2SSession implements Contract {
   }
 
   #receiveStanza(received: Stanza, lang: string | undefined): void {
+    this.stanzasIn++;
     this.#isReceiving = true;
     this.#work = undefined;
     try {

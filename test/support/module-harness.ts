@@ -95,6 +95,14 @@ export class HarnessClient implements C2SSession {
 
   hold(): void {}
 
+  get stanzasIn(): number {
+    return 0;
+  }
+
+  get stanzasOut(): number {
+    return this.inbox.length;
+  }
+
   write(): boolean {
     return this.connected;
   }

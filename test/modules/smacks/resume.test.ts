@@ -275,6 +275,26 @@ test('a sleeping and a connected session survive a reload of the module, with al
   await (await there.returning(BALCONY, id, 2)).receives(failed('item-not-found', `h='1'`));
 });
 
+test('a session of which the module has missed stanzas ends when it is loaded again; messages go elsewhere', async (t) => {
+  const there = await scene(t);
+  const { commands } = there.test.server;
+  const { client } = await there.available(BALCONY);
+  const { client: other } = await there.available(CHAMBER);
+  const { client: away } = await there.available(`${JULIET}/hall`);
+  await client.skipUntil(({ attrs }) => attrs.from === `${JULIET}/hall`);
+  await other.skipUntil(({ attrs }) => attrs.from === `${JULIET}/hall`);
+  const romeo = await there.test.client(ROMEO);
+  await there.loses(away);
+  await commands.run('module unload', { name: 'smacks' }, { by: 'test' });
+  says(romeo, `${JULIET}/hall`, 'asleep?');
+  await client.receives(chat(ROMEO, `${JULIET}/hall`, 'asleep?'));
+  await other.receives(chat(ROMEO, `${JULIET}/hall`, 'asleep?'));
+  await commands.run('module load', { name: 'smacks' }, { by: 'test' });
+  for (const one of [client, other]) await one.skipUntil((element) => isStreamError('reset')(element));
+  assert.equal(there.session(BALCONY), undefined);
+  assert.equal(there.session(`${JULIET}/hall`), undefined);
+});
+
 test('XEP-0198 §5: a client that has lost its connection stays in its rooms', async (t) => {
   const there = await scene(t);
   const { client, id } = await there.available(BALCONY);

@@ -2,9 +2,11 @@
 
 import type { Config } from '../config/config.ts';
 import { limitKey, siteKey } from '../net/address.ts';
-import { type LoginLimit, LoginLimits, type LoginSource } from '../sasl/login-limits.ts';
+import { LoginLimits, type LoginSource } from '../sasl/login-limits.ts';
 import type { Clock } from '../util/clock.ts';
+import type { Logger } from '../util/logger.ts';
 import { WorkGate } from '../util/work-gate.ts';
+import type { SaslError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import type { C2SContext } from './context.ts';
 
@@ -30,6 +32,7 @@ export function loginProtection(
 export class Attempts {
   readonly #limits: LoginLimits | undefined;
   readonly #domain: string;
+  readonly #remoteAddress: string;
   readonly #source: LoginSource;
   /** The account that the present attempt is about. */
   #account: string | undefined;
@@ -37,12 +40,8 @@ export class Attempts {
   constructor(limits: LoginLimits | undefined, domain: string, remoteAddress: string) {
     this.#limits = limits;
     this.#domain = domain;
+    this.#remoteAddress = remoteAddress;
     this.#source = { address: limitKey(remoteAddress), network: siteKey(remoteAddress) };
-  }
-
-  /** The account that the last attempt was about, as far as it has got to that. */
-  get account(): string | undefined {
-    return this.#account;
   }
 
   /** An attempt begins. */
@@ -56,9 +55,15 @@ export class Attempts {
     this.#limits?.check(this.#account, this.#source);
   }
 
-  /** The password was wrong. Answers which limit has been reached by that. */
-  failed(): LoginLimit | undefined {
-    return this.#account === undefined ? undefined : this.#limits?.failed(this.#account, this.#source);
+  /** The attempt is over. A wrong password counts; whatever else goes wrong proves nothing. */
+  refused({ condition, cause }: SaslError, mechanism: string | undefined, log: Logger): void {
+    const account = this.#account;
+    const fields = { condition, mechanism, account, address: this.#remoteAddress };
+    if (cause !== undefined) log.error('authentication impossible', { ...fields, error: cause });
+    else log.info('authentication refused', fields);
+    if (condition !== 'not-authorized' || account === undefined) return;
+    const limit = this.#limits?.failed(account, this.#source);
+    if (limit) log.warn('too many failed logins', { limit, account, address: this.#remoteAddress });
   }
 
   succeeded(): void {

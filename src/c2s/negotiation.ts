@@ -21,7 +21,7 @@ import { bindFeature, bindResult, chooseAddress } from './bind.ts';
 import { channelBindingFeature, channelBindings } from './channel-binding.ts';
 import { C2S_DEFAULTS, type C2SContext, type C2SOptions } from './context.ts';
 import { acceptIn } from './phases.ts';
-import { mechanismsFeature, type SaslAnswer, SaslExchange } from './sasl.ts';
+import { mechanismsFeature, type SaslAnswer, SaslExchange, toSaslError } from './sasl.ts';
 import { C2SSession } from './session.ts';
 import { secure, starttlsFeature } from './starttls.ts';
 
@@ -201,24 +201,11 @@ export class Negotiation implements StreamHandler {
   }
 
   #refuse(error: unknown): void {
-    const cause = { cause: error };
-    const refusal =
-      error instanceof SaslError ? error : Object.assign(new SaslError('temporary-auth-failure'), cause);
-    this.#logRefusal(refusal);
+    const refusal = toSaslError(error);
+    this.#attempts?.refused(refusal, this.#sasl?.mechanism, this.#session.log);
     this.#failedAttempts++;
     if (!WAITS.has(refusal.condition)) this.#tellRefusal(refusal);
     else this.#context.clock.after(this.#options.authFailureDelayMs, () => this.#tellRefusal(refusal));
-  }
-
-  #logRefusal({ condition, cause }: SaslError): void {
-    const { log } = this.#session;
-    const address = this.#stream.remoteAddress;
-    const account = this.#attempts?.account;
-    const fields = { condition, mechanism: this.#sasl?.mechanism, account, address };
-    if (cause !== undefined) log.error('authentication impossible', { ...fields, error: cause });
-    else log.info('authentication refused', fields);
-    const limit = condition === 'not-authorized' ? this.#attempts?.failed() : undefined;
-    if (limit) log.warn('too many failed logins', { limit, account, address });
   }
 
   #tellRefusal(refusal: SaslError): void {

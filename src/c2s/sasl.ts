@@ -54,6 +54,12 @@ export class SaslExchange {
   }
 }
 
+/** What is told of a failure: one that is not the client's fault is not explained to it (RFC 6120 §6.5.11). */
+export function toSaslError(error: unknown): SaslError {
+  if (error instanceof SaslError) return error;
+  return Object.assign(new SaslError('temporary-auth-failure'), { cause: error });
+}
+
 export function mechanismsFeature(names: readonly string[]): Element {
   return xml('mechanisms', NS.SASL, ...names.map((name) => xml('mechanism', {}, name)));
 }

@@ -1,0 +1,130 @@
+// What comes back to clients, and what that says of their rooms.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { failure } from '../../support/fake-rooms.ts';
+import { FIRST_QUESTION_S, ROOM, scene, states } from './scene.ts';
+
+test('a message comes back from the room: the client is told within two round trips', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  rooms.forget();
+  romeo.says(`<message type='groupchat' id='m1' to='${ROOM}'><body>hello?</body></message>`);
+  h.clock.advance(2 * rooms.peer.roundTripMs + 10);
+  assert.equal(romeo.inbox.length, 2);
+  assert.match(String(romeo.inbox[0]), /^<message .*<not-acceptable/, 'its own error first');
+  assert.equal(romeo.notices.length, 1);
+  assert.equal(rooms.pings.length, 1);
+});
+
+test('a message comes back although the client is in (a filter): nobody is told anything', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  const { onStanza } = rooms.peer;
+  rooms.peer.onStanza = (stanza) => {
+    if (stanza.name === 'message')
+      rooms.peer.says(failure(stanza, 'not-acceptable', { type: 'cancel', by: ROOM }));
+    else onStanza(stanza);
+  };
+  romeo.says(`<message type='groupchat' id='m1' to='${ROOM}'><body>spam</body></message>`);
+  h.clock.seconds(600);
+  assert.equal(romeo.inbox.length, 1);
+  assert.equal(rooms.pings.length, 1);
+  assert.deepEqual(await states(h), ['joined']);
+});
+
+for (const condition of ['forbidden', 'policy-violation', 'resource-constraint', 'not-allowed'] as const) {
+  test(`a message comes back with ${condition}: that is said to occupants, so it proves one`, async (t) => {
+    const { h, rooms, romeo } = await scene(t);
+    const { onStanza } = rooms.peer;
+    rooms.peer.onStanza = (stanza) => {
+      if (stanza.name === 'message') rooms.peer.says(failure(stanza, condition, { by: ROOM }));
+      else onStanza(stanza);
+    };
+    rooms.peer.cut();
+    h.clock.seconds(20);
+    romeo.says(`<message type='groupchat' id='m1' to='${ROOM}'><body>may I?</body></message>`);
+    h.clock.seconds(600);
+    assert.equal(rooms.pings.length, 0);
+  });
+}
+
+test('the room of a message that came back is gone: its other clients are told too', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  const friend = h.client('benvolio@montague.lit/x');
+  friend.joins(`${ROOM}/Benvolio`);
+  h.clock.seconds(10);
+  friend.heard();
+  romeo.heard();
+  rooms.forget({ gone: true });
+  const { onStanza } = rooms.peer;
+  rooms.peer.onStanza = (stanza) => {
+    if (stanza.name === 'message') rooms.peer.says(failure(stanza, 'item-not-found', { by: rooms.domain }));
+    else onStanza(stanza);
+  };
+  romeo.says(`<message type='groupchat' id='m1' to='${ROOM}'><body>hello?</body></message>`);
+  h.clock.seconds(2);
+  assert.equal(romeo.notices.length + friend.notices.length, 2);
+  assert.equal(rooms.pings.length, 1);
+});
+
+test('a message of the client’s cannot be delivered: the domain is asked after the delay', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  rooms.peer.reachable = false;
+  romeo.says(`<message type='groupchat' id='m1' to='${ROOM}'><body>hello?</body></message>`);
+  h.clock.seconds(1);
+  assert.match(String(romeo.heard()), /remote-server-timeout/);
+  rooms.peer.reachable = true;
+  rooms.forget();
+  h.clock.seconds(FIRST_QUESTION_S - 5);
+  assert.equal(rooms.pings.length, 0);
+  h.clock.seconds(10);
+  assert.equal(rooms.pings.length, 1);
+  assert.equal(romeo.notices.length, 1);
+});
+
+test('… also while no connection is even tried', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  rooms.peer.paused = true;
+  romeo.says(`<message type='groupchat' id='m1' to='${ROOM}'><body>hello?</body></message>`);
+  h.clock.seconds(1);
+  rooms.peer.paused = false;
+  rooms.forget();
+  h.clock.seconds(FIRST_QUESTION_S);
+  assert.equal(romeo.notices.length, 1);
+});
+
+test('XEP-0045 §7.5: a private message comes back for want of a recipient: the sender is in', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  const { onStanza } = rooms.peer;
+  rooms.peer.onStanza = (stanza) => {
+    if (stanza.name === 'message') rooms.peer.says(failure(stanza, 'item-not-found', { by: ROOM }));
+    else onStanza(stanza);
+  };
+  rooms.peer.cut();
+  h.clock.seconds(20);
+  romeo.says(`<message type='chat' id='m1' to='${ROOM}/Juliet'><body>psst</body></message>`);
+  h.clock.seconds(600);
+  assert.equal(rooms.pings.length, 0);
+});
+
+test('XEP-0045 §7.5: a private message comes back from a room that does not know the sender', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  rooms.forget();
+  romeo.says(`<message type='chat' id='m1' to='${ROOM}/Juliet'><body>psst</body></message>`);
+  h.clock.seconds(1);
+  assert.equal(romeo.notices.length, 1);
+});
+
+test('XEP-0045 §7.2.18: an error to a presence update of somebody who is not in says so', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  rooms.forget();
+  const { onStanza } = rooms.peer;
+  rooms.peer.onStanza = (stanza) => {
+    if (stanza.name === 'presence') rooms.peer.says(failure(stanza, 'not-acceptable', { by: ROOM }));
+    else onStanza(stanza);
+  };
+  romeo.says(`<presence to='${ROOM}/Romeo'><show>away</show></presence>`);
+  h.clock.seconds(1);
+  assert.equal(romeo.inbox.length, 2);
+  assert.equal(romeo.inbox[0]?.attrs.type, 'error');
+  assert.equal(romeo.notices.length, 1);
+});

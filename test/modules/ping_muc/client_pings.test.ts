@@ -1,0 +1,79 @@
+// Clients that ask for themselves (XEP-0410).
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { result } from '../../support/fake-rooms.ts';
+import { FIRST_QUESTION_S, ROMEO, ROOM, scene } from './scene.ts';
+
+const PING = `<iq type='get' id='own' to='${ROOM}/Romeo'><ping xmlns='urn:xmpp:ping'/></iq>`;
+
+test('a self-ping of the client’s own passes, both ways', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  romeo.says(PING);
+  h.clock.seconds(1);
+  assert.equal(rooms.pings.length, 1);
+  assert.equal(romeo.count(`<iq type='result' id='own' from='${ROOM}/Romeo' to='${ROMEO}'/>`), 1);
+});
+
+test('a self-ping of the client’s own that finds it in the room saves ours', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  rooms.peer.cut();
+  h.clock.seconds(30);
+  romeo.says(PING);
+  h.clock.seconds(600);
+  assert.equal(rooms.pings.length, 1);
+});
+
+test('a client that has found out itself is told only when it does nothing about it for 30 seconds', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  rooms.forget();
+  rooms.peer.cut();
+  h.clock.seconds(30);
+  romeo.says(PING);
+  h.clock.seconds(29);
+  assert.equal(romeo.notices.length, 0);
+  h.clock.seconds(2);
+  assert.equal(romeo.notices.length, 1);
+  assert.equal(rooms.pings.length, 1);
+});
+
+test('… and not when it joins again', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  rooms.forget();
+  rooms.peer.cut();
+  h.clock.seconds(30);
+  romeo.says(PING);
+  h.clock.seconds(10);
+  romeo.joins(`${ROOM}/Romeo`);
+  h.clock.seconds(600);
+  assert.equal(romeo.notices.length, 0);
+  assert.equal(rooms.pings.length, 1);
+});
+
+test('a self-ping of the client’s own is relayed to a sleeping sibling: the server answers it', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  const phone = h.client('romeo@montague.lit/phone');
+  phone.joins(`${ROOM}/Romeo`);
+  h.clock.seconds(10);
+  phone.heard();
+  romeo.heard();
+  phone.sleep();
+  rooms.onPing = (ping) => {
+    rooms.relay(ping, [`${phone.jid}`]);
+    return undefined;
+  };
+  romeo.says(PING);
+  h.clock.seconds(1);
+  assert.equal(romeo.iqs.length, 1);
+  assert.deepEqual(phone.inbox, []);
+});
+
+test('a late result of an own question is no result for the client that asks with the same id', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  rooms.peer.cut();
+  h.clock.seconds(FIRST_QUESTION_S + 1);
+  const { id } = rooms.pings[0]!.attrs;
+  romeo.says(PING.replace('own', `${id}`));
+  h.clock.seconds(1);
+  assert.equal(romeo.count(String(result(rooms.pings.at(-1)!))), 1);
+});

@@ -1,0 +1,81 @@
+// Notices that wait for their turn: what happens meanwhile counts.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FIRST_QUESTION_S, ROOM, scene } from './scene.ts';
+
+/** Twenty clients of one room have fallen out; gives one of them that has not been told yet. */
+async function untold(t: Parameters<typeof scene>[0]) {
+  const made = await scene(t);
+  const { h, rooms } = made;
+  const clients = Array.from({ length: 20 }, (_, i) => h.client(`user${i}@montague.lit/x`));
+  for (const client of clients) client.joins(`${ROOM}/${client.jid.local}`);
+  h.clock.seconds(10);
+  for (const client of clients) client.heard();
+  rooms.forget();
+  rooms.peer.cut();
+  h.clock.seconds(FIRST_QUESTION_S + 1);
+  const waiting = clients.find(({ notices }) => notices.length === 0);
+  assert.ok(waiting, 'five in a second, so not everybody has been told yet');
+  return { ...made, waiting };
+}
+
+test('a notice that waits for its turn is refuted by what the room says meanwhile', async (t) => {
+  const { h, rooms, waiting } = await untold(t);
+  rooms.rooms.get(ROOM)!.set(`${waiting.jid}`, `${waiting.jid.local}`);
+  rooms.chat(ROOM, 'Juliet');
+  h.clock.seconds(600);
+  assert.equal(waiting.notices.length, 0);
+});
+
+test('a notice that waits for its turn is void when the client changes its nick; it is asked about anew', async (t) => {
+  const { h, rooms, waiting } = await untold(t);
+  waiting.says(`<presence to='${ROOM}/Other'/>`);
+  h.clock.seconds(30);
+  assert.equal(waiting.notices.length, 0);
+  h.clock.seconds(60);
+  assert.deepEqual(
+    rooms.pings.filter(({ attrs }) => attrs.from === `${waiting.jid}`).map(({ attrs }) => attrs.to),
+    [`${ROOM}/${waiting.jid.local}`, `${ROOM}/Other`],
+  );
+  assert.equal(waiting.notices.length, 1);
+});
+
+test('a notice that waits for its turn is not sent to a client that has left meanwhile', async (t) => {
+  const { h, waiting } = await untold(t);
+  waiting.says(`<presence type='unavailable' to='${ROOM}/${waiting.jid.local}'/>`);
+  h.clock.seconds(600);
+  assert.equal(waiting.notices.length, 0);
+});
+
+test('a notice waits for its turn, the room shows the client, and then refuses it: the newest counts', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  const others = Array.from({ length: 10 }, (_, i) => h.client(`user${i}@montague.lit/x`));
+  for (const other of others) other.joins(`${ROOM}/${other.jid.local}`);
+  h.clock.seconds(1);
+  rooms.forget();
+  rooms.peer.cut();
+  h.clock.seconds(FIRST_QUESTION_S);
+  h.clock.advance(500); // Five of a room in a second are told: the last ones wait.
+  const last = [romeo, ...others].find(({ notices }) => notices.length === 0)!;
+  const nick = last === romeo ? 'Romeo' : last.jid.local;
+  rooms.peer.says(
+    `<message type='groupchat' from='${ROOM}/Juliet' to='${last.jid}'><body>adieu</body></message>`,
+  );
+  h.clock.advance(100);
+  rooms.peer.says(
+    `<presence type='error' from='${ROOM}/${nick}' to='${last.jid}'>
+       <error type='cancel'><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>`,
+  );
+  h.clock.seconds(10);
+  assert.equal(last.notices.length, 1);
+});
+
+test('the client’s presence in the room is forgotten with its place there', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  assert.ok(romeo.state.directed?.has(ROOM));
+  rooms.forget();
+  rooms.peer.cut();
+  h.clock.seconds(FIRST_QUESTION_S + 1);
+  assert.equal(romeo.state.directed?.has(ROOM), false);
+});

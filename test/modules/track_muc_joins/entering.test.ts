@@ -1,0 +1,176 @@
+// How clients come into rooms, and change their names there.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { StanzaError } from '../../../src/xml/errors.ts';
+import { failure } from '../../support/fake-rooms.ts';
+import { joined, ROMEO, ROOM, silentStage, stage } from './stage.ts';
+
+describe('XEP-0045 §7.2: entering', () => {
+  test('joining until the self-presence comes, joined from then on', async (t) => {
+    const { romeo, joins, sends } = await silentStage(t);
+    romeo.joins(`${ROOM}/Romeo`);
+    assert.deepEqual(await joins(), ['Romeo joining']);
+    sends(`${ROOM}/Juliet`, []);
+    assert.deepEqual(await joins(), ['Romeo joining']);
+    sends(`${ROOM}/Romeo`, ['110']);
+    assert.deepEqual(await joins(), ['Romeo joined']);
+  });
+
+  test('§7.2.2: the service gives another nick (210)', async (t) => {
+    const { romeo, joins, sends } = await silentStage(t);
+    romeo.joins(`${ROOM}/Romeo`);
+    sends(`${ROOM}/romeo.m`, ['110', '210']);
+    assert.deepEqual(await joins(), ['romeo.m joined']);
+  });
+
+  test('a room in the contact list is tracked as any other', async (t) => {
+    const { romeo, joins, h } = await stage(t);
+    romeo.says(`<iq type='set' id='r'><query xmlns='jabber:iq:roster'><item jid='${ROOM}'/></query></iq>`);
+    romeo.says(`<presence to='${ROOM}' type='subscribed'/>`);
+    romeo.says('<presence/>');
+    romeo.joins(`${ROOM}/Romeo`);
+    h.clock.seconds(1);
+    assert.deepEqual(await joins(), ['Romeo joined']);
+  });
+
+  for (const condition of ['conflict', 'forbidden', 'registration-required', 'not-authorized'] as const) {
+    test(`refused with ${condition}: never in`, async (t) => {
+      const { romeo, rooms, joins, h } = await stage(t);
+      rooms.onJoin = () => new StanzaError(condition);
+      romeo.joins(`${ROOM}/Romeo`);
+      h.clock.seconds(1);
+      assert.deepEqual(await joins(), []);
+    });
+  }
+
+  test('the room cannot be reached: not in, once the client has the error', async (t) => {
+    const { romeo, rooms, joins, h } = await stage(t);
+    rooms.peer.reachable = false;
+    romeo.joins(`${ROOM}/Romeo`);
+    assert.deepEqual(await joins(), ['Romeo joining']);
+    h.clock.seconds(1);
+    assert.deepEqual(await joins(), []);
+    assert.equal(romeo.inbox[0]?.attrs.type, 'error');
+  });
+
+  test('an occupant joins again under a nick that is taken: still in under the old one', async (t) => {
+    const { romeo, rooms, joins, h } = await stage(t);
+    romeo.joins(`${ROOM}/Romeo`);
+    h.clock.seconds(1);
+    rooms.onJoin = () => new StanzaError('conflict');
+    romeo.joins(`${ROOM}/Juliet`);
+    h.clock.seconds(1);
+    assert.deepEqual(await joins(), ['Romeo joined']);
+  });
+
+  test('a stranger cannot plant a room', async (t) => {
+    const { romeo, joins, sends } = await silentStage(t);
+    sends(`${ROOM}/Romeo`, ['110']);
+    romeo.joins('garden@rooms.capulet.lit/Romeo');
+    sends(`${ROOM}/Romeo`, ['110']);
+    assert.deepEqual(await joins(), ['Romeo joining']);
+    assert.equal(romeo.state.mucJoins?.has(ROOM), false);
+  });
+
+  test('§7.2.18: plain presence is no join, unless the room lets the client in within five minutes', async (t) => {
+    const { romeo, joins, sends, h } = await silentStage(t);
+    romeo.says(`<presence to='${ROOM}/Romeo'/>`);
+    assert.deepEqual(await joins(), []);
+    sends(`${ROOM}/Romeo`, ['110']);
+    assert.deepEqual(await joins(), ['Romeo joined']);
+    romeo.says(`<presence to='garden@rooms.capulet.lit/Romeo'/>`);
+    h.clock.seconds(301);
+    sends('garden@rooms.capulet.lit/Romeo', ['110']);
+    assert.deepEqual(await joins(), ['Romeo joined']);
+  });
+
+  test('a service without status 110: the own JID in the self-presence will do', async (t) => {
+    const { romeo, rooms, joins, h } = await silentStage(t);
+    romeo.joins(`${ROOM}/Romeo`);
+    rooms.peer.says(
+      `<presence from='${ROOM}/Romeo' to='${ROMEO}'><x xmlns='http://jabber.org/protocol/muc#user'>
+         <item role='participant' affiliation='none' jid='${ROMEO}'/></x></presence>`,
+    );
+    h.clock.seconds(1);
+    assert.deepEqual(await joins(), ['Romeo joined']);
+  });
+
+  test('a service without status 110: or the subject after it (§7.2.15)', async (t) => {
+    const { romeo, rooms, joins, sends, h } = await silentStage(t);
+    romeo.joins(`${ROOM}/Romeo`);
+    sends(`${ROOM}/Romeo`, []);
+    assert.deepEqual(await joins(), ['Romeo joining']);
+    rooms.peer.says(`<message type='groupchat' from='${ROOM}' to='${ROMEO}'><subject/></message>`);
+    h.clock.seconds(1);
+    assert.deepEqual(await joins(), ['Romeo joined']);
+    sends(`${ROOM}/Romeo`, [], { type: 'unavailable' });
+    assert.deepEqual(await joins(), []);
+  });
+
+  test('the subject alone lets nobody in', async (t) => {
+    const { romeo, rooms, joins, h } = await silentStage(t);
+    romeo.joins(`${ROOM}/Romeo`);
+    rooms.peer.says(`<message type='groupchat' from='${ROOM}' to='${ROMEO}'><subject/></message>`);
+    h.clock.seconds(1);
+    assert.deepEqual(await joins(), ['Romeo joining']);
+  });
+});
+
+describe('XEP-0045 §7.6: nick changes', () => {
+  test('asked for, announced (303), done (110)', async (t) => {
+    const { romeo, joins, sends } = await joined(t);
+    romeo.says(`<presence to='${ROOM}/Montague'/>`);
+    assert.deepEqual(await joins(), ['Romeo renaming']);
+    sends(`${ROOM}/Romeo`, ['303', '110'], { type: 'unavailable', newNick: 'Montague' });
+    assert.deepEqual(await joins(), ['Montague renaming']);
+    sends(`${ROOM}/Montague`, ['110']);
+    assert.deepEqual(await joins(), ['Montague joined']);
+  });
+
+  test('the service chooses another one than asked for (210)', async (t) => {
+    const { romeo, joins, sends } = await joined(t);
+    romeo.says(`<presence to='${ROOM}/Montague'/>`);
+    sends(`${ROOM}/Romeo`, ['303', '110'], { type: 'unavailable', newNick: 'montague' });
+    sends(`${ROOM}/montague`, ['110', '210']);
+    assert.deepEqual(await joins(), ['montague joined']);
+  });
+
+  test('forced by the room, without the client’s asking', async (t) => {
+    const { joins, sends } = await joined(t);
+    sends(`${ROOM}/Romeo`, ['303', '110'], { type: 'unavailable', newNick: 'Forced' });
+    sends(`${ROOM}/Forced`, ['110']);
+    assert.deepEqual(await joins(), ['Forced joined']);
+  });
+
+  test('announced by a service without status 110', async (t) => {
+    const { joins, sends } = await joined(t);
+    sends(`${ROOM}/Romeo`, ['303'], { type: 'unavailable', newNick: 'Other' });
+    assert.deepEqual(await joins(), ['Other renaming']);
+  });
+
+  test('somebody else’s nick change is none of ours', async (t) => {
+    const { joins, sends } = await joined(t);
+    sends(`${ROOM}/Juliet`, ['303'], { type: 'unavailable', newNick: 'Capulet' });
+    assert.deepEqual(await joins(), ['Romeo joined']);
+  });
+
+  for (const condition of ['conflict', 'not-allowed', 'not-acceptable'] as const) {
+    test(`refused with ${condition}: the old nick stays`, async (t) => {
+      const { romeo, rooms, joins, h } = await joined(t);
+      rooms.peer.onStanza = (stanza) => {
+        if (stanza.name === 'presence') rooms.peer.says(failure(stanza, condition));
+      };
+      romeo.says(`<presence to='${ROOM}/Juliet'/>`);
+      h.clock.seconds(1);
+      assert.deepEqual(await joins(), ['Romeo joined']);
+    });
+  }
+
+  test('a presence update under the same nick changes nothing', async (t) => {
+    const { romeo, joins } = await joined(t);
+    romeo.says(`<presence to='${ROOM}/Romeo'><show>away</show></presence>`);
+    assert.deepEqual(await joins(), ['Romeo joined']);
+    assert.equal(romeo.state.mucJoins?.get(ROOM)?.epoch, 1);
+  });
+});

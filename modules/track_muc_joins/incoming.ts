@@ -5,7 +5,7 @@ import {
   type Element,
   type Event,
   isLocalBounce,
-  type Jid,
+  Jid,
   NS,
   type Origin,
   type Stanza,
@@ -108,13 +108,13 @@ export class Incoming {
   }
 
   #unavailable(join: Join, from: Jid, x: Element | undefined, origin: Origin): void {
+    if (join.state === 'joining') return; // About an earlier stay; the answer to the join is still to come.
     const own = from.resource === join.nick;
     const self = x !== undefined && hasStatus(x, '110');
     if (x && hasStatus(x, '303') && (self || own)) {
-      this.#renamed(join, x, origin);
+      this.#renamed(join, nickIn(x, from), origin);
       return;
     }
-    if (join.state === 'joining') return; // About an earlier stay; the answer to the join is still to come.
     // A 110 without 303 is about this full JID only: other sessions of the same occupant stay.
     const left = self || x?.getChild('destroy') !== undefined || (own && (join.flags & FLAG.NO_110) !== 0);
     if (left || (own && join.state === 'leaving')) this.#index.remove(join);
@@ -122,9 +122,9 @@ export class Incoming {
     else if (x && !own) this.#index.prove(join, origin);
   }
 
-  #renamed(join: Join, x: Element, origin: Origin): void {
-    const nick = x.getChild('item')?.attrs.nick;
-    if (join.state === 'leaving' || nick === undefined || nick === '') return;
+  /** Where the new nick is none that could be, the presence that follows will tell it. */
+  #renamed(join: Join, nick: string | undefined, origin: Origin): void {
+    if (join.state === 'leaving' || nick === undefined) return;
     this.#index.announce(join, nick, origin);
   }
 
@@ -182,6 +182,12 @@ export function echoJoin(event: StanzaEvent, session: C2SSession | undefined): v
 /** XEP-0045 §7.2.15: the subject ends what a room sends to who enters it. */
 function isSubject(message: Element): boolean {
   return message.getChild('subject') !== undefined && message.getChild('body') === undefined;
+}
+
+/** The nick that a 303 announces (XEP-0045 §7.6), as it will stand in addresses: it is no more than text yet. */
+function nickIn(x: Element, from: Jid): string | undefined {
+  const nick = x.getChild('item')?.attrs.nick;
+  return nick === undefined ? undefined : Jid.tryParse(`${from.bare}/${nick}`)?.resource;
 }
 
 function isAbout(join: Join, from: Jid): boolean {

@@ -149,6 +149,39 @@ describe('XEP-0045 §7.6: nick changes', () => {
     assert.deepEqual(await joins(), ['Other renaming']);
   });
 
+  for (const [what, nick] of [
+    ['too long', 'n'.repeat(1_024)],
+    ['empty', ''],
+    ['with a character that is none', 'Ro\u200bmeo'],
+  ] as const) {
+    test(`announced with a nick that cannot be (${what}): only what follows counts`, async (t) => {
+      const { joins, sends } = await joined(t);
+      sends(`${ROOM}/Romeo`, ['303', '110'], { type: 'unavailable', newNick: nick });
+      assert.deepEqual(await joins(), ['Romeo joined']);
+      sends(`${ROOM}/Other`, ['110']);
+      assert.deepEqual(await joins(), ['Other joined']);
+    });
+  }
+
+  test('announced while the client asks to be let in anew: about its earlier stay', async (t) => {
+    const { romeo, rooms, joins, sends, h } = await joined(t);
+    romeo.joins(`${ROOM}/Montague`);
+    sends(`${ROOM}/Romeo`, ['303', '110'], { type: 'unavailable', newNick: 'Forced' });
+    assert.deepEqual(await joins(), ['Montague joining']);
+    rooms.peer.says(
+      `<presence type='error' from='${ROOM}/Montague' to='${ROMEO}'>
+         <error type='cancel'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>`,
+    );
+    h.clock.seconds(1);
+    assert.deepEqual(await joins(), ['Romeo joined']);
+  });
+
+  test('announced in another form than in addresses (RFC 7622 §3.4): the form of addresses', async (t) => {
+    const { joins, sends } = await joined(t);
+    sends(`${ROOM}/Romeo`, ['303', '110'], { type: 'unavailable', newNick: 'Rome\u0301o' });
+    assert.deepEqual(await joins(), ['Rom\u00e9o renaming']);
+  });
+
   test('somebody else’s nick change is none of ours', async (t) => {
     const { joins, sends } = await joined(t);
     sends(`${ROOM}/Juliet`, ['303'], { type: 'unavailable', newNick: 'Capulet' });

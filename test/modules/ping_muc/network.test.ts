@@ -126,3 +126,38 @@ test('rooms of our own are tracked like others, and left once', async (t) => {
   assert.deepEqual(await joins(), [`benvolio@montague.lit/x ${room} benvolio joined`]);
   await benvolio.receivesNothing();
 });
+
+test('the line breaks while a client is being let in: it is told, and can join again', async (t) => {
+  const { net, clock, romeo } = await inTheHall(t);
+  const garden = 'garden@rooms.capulet.lit';
+  const { hooks } = net.of('rooms.capulet.lit').server.router.hosts.get('rooms.capulet.lit')!;
+  const broken = new Promise<void>((resolve) => {
+    const remove = hooks.add(
+      'presence/full',
+      () => {
+        remove();
+        net.cut('montague.lit', 'rooms.capulet.lit');
+        resolve();
+        return 'handled';
+      },
+      'guard',
+      'test',
+    );
+  });
+  const join = `<presence id='join' to='${garden}/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>`;
+  romeo.send(join);
+  await broken;
+  await clock.advance(59_000);
+  await romeo.receivesNothing();
+  for (let second = 0; second < 12; second++) await clock.advance(1_000);
+  await romeo.receives(`
+    <presence type='error' id='join' from='${garden}/Romeo' to='${ROMEO}'>
+      <x xmlns='http://jabber.org/protocol/muc'/>
+      <error type='wait'>
+        <remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>
+        <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>Connection to remote server lost</text>
+      </error>
+    </presence>`);
+  romeo.send(join);
+  await romeo.skipUntil((element) => element.getChild('subject') !== undefined);
+});

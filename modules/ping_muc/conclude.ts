@@ -1,7 +1,7 @@
 // What follows for the client, and for others, from what has been found out.
 
 import type { Context, Join } from './context.ts';
-import type { Notices } from './notice.ts';
+import type { NoticeCause, Notices } from './notice.ts';
 import { isIn } from './suspects.ts';
 import { isUnknown, type Outcome } from './verdict.ts';
 
@@ -12,7 +12,7 @@ export function conclude(join: Join, outcome: Outcome, { joins }: Context, notic
   // out with it, so that both sides agree.
   if (told.includes(join) && !isNotInRoom(outcome)) joins.leave(join);
   if (told.length === 0 && outcome === 'joined') joins.prove(join);
-  for (const occupant of told) notices.tell(occupant);
+  for (const occupant of told) notices.tell(occupant, causeOf(outcome));
   return told.length;
 }
 
@@ -25,4 +25,8 @@ function whoIsOut(join: Join, outcome: Outcome): readonly Join[] {
 
 function isNotInRoom(outcome: Outcome): boolean {
   return outcome === 'lost' || outcome === 'room-gone';
+}
+
+function causeOf(outcome: Outcome): NoticeCause {
+  return outcome === 'room-gone' || outcome === 'desync' ? outcome : 'lost';
 }

@@ -279,7 +279,7 @@ export class DomainWatch {
     this.#lost += batch.length;
     for (const join of batch) {
       this.#context.joins.leaveLater(join);
-      this.#notices.tell(join);
+      this.#notices.tell(join, 'given-up');
     }
     if (batch.length === BATCH) this.#alarm.set(0, () => this.#giveUp());
     else this.#finish();

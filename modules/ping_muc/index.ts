@@ -52,6 +52,8 @@ function loadPingMuc(module: Module<typeof options>): { readonly counters: Reado
   const notices: Notices = new Notices({
     context,
     recheck: (join) => watches.of(join.room.domain.name).confirm(join),
+    told: (notice) => module.fire('ping-muc-notice', notice),
+    tellsAsleep: (notice) => module.fire('ping-muc-asleep', notice) === 'tell',
   });
   const probes: Probes = new Probes({
     context,

@@ -1,11 +1,33 @@
 // Telling clients that they are out of a room: at their pace, and only if it is still true when their turn comes.
 
-import { type C2SSession, type Element, NS, newId, StanzaError, xml } from 'enjamb/api';
+import { type C2SSession, type Element, type Event, NS, newId, StanzaError, xml } from 'enjamb/api';
 import type { Context, Join } from './context.ts';
 import { Pacing } from './pacing.ts';
 import { isIn } from './suspects.ts';
 
+/** How it was found out. */
+export type NoticeCause =
+  /** The room said so. */
+  | 'lost'
+  /** The room exists no longer. */
+  | 'room-gone'
+  /** The room had the client under a name that the client does not know, and was told to let it go. */
+  | 'desync'
+  /** Nobody said anything for so long that it makes no difference (`ping_muc_give_up`). */
+  | 'given-up'
+  /** The client asked itself, and did nothing about the answer. */
+  | 'own-ping';
+
+export interface Notice {
+  readonly session: C2SSession;
+  /** The bare JID. */
+  readonly room: string;
+  readonly nick: string;
+  readonly cause: NoticeCause;
+}
+
 interface Verdict {
+  readonly cause: NoticeCause;
   readonly epoch: number;
   /** When it was reached; ms since 1970. What the room shows later refutes it. */
   readonly at: number;
@@ -18,6 +40,15 @@ declare module 'enjamb/api' {
     /** What the client is to be told when it wakes up. Owned by ping_muc. */
     mucNotices?: Map<Join, Verdict>;
   }
+  interface Events {
+    /** A client has just been told that it is out of a room; it is no longer tracked there. */
+    'ping-muc-notice': Event<Notice>;
+    /**
+     * A sleeping client is out of a room, and would be told once it wakes up. Whoever acts for it meanwhile answers
+     * `'tell'`: then it is told now, among what waits for it, and `ping-muc-notice` follows.
+     */
+    'ping-muc-asleep': Event<Notice, 'tell'>;
+  }
 }
 
 /** Ours, never the remote's: a text of somebody else's would be shown as the server's word. */
@@ -27,11 +58,15 @@ export interface NoticeParts {
   readonly context: Context;
   /** A verdict has grown old while the client slept. */
   recheck(join: Join): void;
+  /** The client has been told. */
+  told(notice: Notice): void;
+  /** Whether a sleeping client is to be told now. */
+  tellsAsleep(notice: Notice): boolean;
 }
 
 export class Notices {
   readonly #context: Context;
-  readonly #recheck: (join: Join) => void;
+  readonly #parts: NoticeParts;
   /** By domain. */
   readonly #queues = new Map<string, Pacing<Join>>();
   readonly #pending = new Map<Join, Verdict>();
@@ -39,9 +74,9 @@ export class Notices {
   /** What we have told clients, as it passes through the server. */
   readonly #told = new WeakSet<Element>();
 
-  constructor({ context, recheck }: NoticeParts) {
-    this.#context = context;
-    this.#recheck = recheck;
+  constructor(parts: NoticeParts) {
+    this.#context = parts.context;
+    this.#parts = parts;
   }
 
   /** Whether the client is about to be told, or will be when it wakes up. */
@@ -62,14 +97,14 @@ export class Notices {
   }
 
   /** Tells the client in its turn, once. */
-  tell(join: Join): void {
-    this.#enqueue(join, this.#verdict(join));
+  tell(join: Join, cause: NoticeCause): void {
+    this.#enqueue(join, this.#verdict(join, cause));
   }
 
   /** Tells a client that knows it already, unless it does something about it itself. */
   tellLater(join: Join): void {
     if (this.isPending(join)) return;
-    const verdict = this.#verdict(join);
+    const verdict = this.#verdict(join, 'own-ping');
     this.#pending.set(join, verdict);
     this.#context.after(this.#context.settings.ownAction, () => {
       if (this.#pending.get(join) !== verdict) return;
@@ -84,13 +119,13 @@ export class Notices {
     delete state.mucNotices;
     for (const [join, verdict] of held ?? []) {
       if (!isTrue(join, verdict)) continue;
-      if (this.#context.now() - verdict.at > this.#context.settings.stale) this.#recheck(join);
+      if (this.#context.now() - verdict.at > this.#context.settings.stale) this.#parts.recheck(join);
       else this.#enqueue(join, verdict);
     }
   }
 
-  #verdict({ epoch, state }: Join): Verdict {
-    return { epoch, at: this.#context.now(), isEntering: state === 'joining' };
+  #verdict({ epoch, state }: Join, cause: NoticeCause): Verdict {
+    return { cause, epoch, at: this.#context.now(), isEntering: state === 'joining' };
   }
 
   #enqueue(join: Join, verdict: Verdict): void {
@@ -128,11 +163,13 @@ export class Notices {
     if (!verdict) return;
     if (!isTrue(join, verdict)) {
       // The client has done something meanwhile. If its nick change gets no answer, nothing else would tell it.
-      if (join.state === 'renaming' && join.provenAt <= verdict.at) this.#recheck(join);
+      if (join.state === 'renaming' && join.provenAt <= verdict.at) this.#parts.recheck(join);
       return;
     }
-    const { session, room } = join;
-    if (!session.connected) {
+    const { session, room, nick } = join;
+    const notice = { session, room: room.jid, nick, cause: verdict.cause };
+    const wasIn = join.state !== 'joining';
+    if (!session.connected && !(wasIn && this.#parts.tellsAsleep(notice))) {
       session.state.mucNotices ??= new Map();
       session.state.mucNotices.set(join, verdict);
       return;
@@ -142,6 +179,7 @@ export class Notices {
     this.#told.add(stanza);
     this.#context.joins.remove(join);
     this.#context.send(stanza);
+    if (wasIn) this.#parts.told(notice);
   }
 
   #wordsFor(join: Join): Element {

@@ -46,7 +46,7 @@ export function watchBounces(module: Module, parts: TriggerParts): void {
   });
   module.observe('track-muc-joins-doubt', ({ join, certain }) => {
     // Answers to a client's presence: some of them are given to nobody who is in.
-    if (certain) parts.notices.tell(join);
+    if (certain) parts.notices.tell(join, 'lost');
     else parts.watches.of(join.room.domain.name).confirm(join);
   });
 }

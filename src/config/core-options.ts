@@ -146,6 +146,7 @@ export const DEFAULT_MODULES = [
   'presence',
   'message',
   'offline',
+  'private',
   'disco',
   'ping',
   'version',

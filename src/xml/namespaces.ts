@@ -29,6 +29,7 @@ export const NS = {
   MUC_OWNER: 'http://jabber.org/protocol/muc#owner',
   MUC_SELF_PING: 'http://jabber.org/protocol/muc#self-ping-optimization',
   SM: 'urn:xmpp:sm:3',
+  PRIVATE: 'jabber:iq:private',
   VCARD: 'vcard-temp',
   PUBSUB: 'http://jabber.org/protocol/pubsub',
   RSM: 'http://jabber.org/protocol/rsm',

@@ -1,0 +1,93 @@
+// XEP-0049 Private XML Storage: where clients keep what no other user sees, such as the rooms to join at login.
+
+import {
+  defineModule,
+  type Element,
+  integer,
+  type MapStore,
+  type Module,
+  NS,
+  parseElement,
+  StanzaError,
+  size,
+  xml,
+} from 'enjamb/api';
+
+/** One element per name and namespace for every user, at most `private_max_elements`, of `private_max_size` together. */
+export default defineModule({
+  name: 'private',
+  summary: 'Keeps settings and bookmarks of clients on the server',
+  implements: ['XEP-0049 1.2'],
+  options: {
+    private_max_elements: integer('How many different elements a user may keep', { default: 64, min: 1 }),
+    private_max_size: size('How large what a user keeps may be together', { default: '256 KiB', min: 1 }),
+  },
+
+  load(module) {
+    const { private_max_elements, private_max_size } = module.options;
+    const kept = new PrivateElements(module, { elements: private_max_elements, bytes: private_max_size });
+    const matching = { to: ['self'], name: 'query', xmlns: NS.PRIVATE } as const;
+    module.provide('disco-feature', NS.PRIVATE);
+    module.handleIq({ type: 'get', ...matching }, ({ payload, from }) => kept.get(from.local ?? '', payload));
+    module.handleIq({ type: 'set', ...matching }, ({ payload, from }) => kept.set(from.local ?? '', payload));
+    refuseStrangers(module);
+  },
+});
+
+class PrivateElements {
+  readonly #module: Module;
+  readonly #store: MapStore<string>;
+  readonly #limits: { readonly elements: number; readonly bytes: number };
+
+  constructor(module: Module, limits: { elements: number; bytes: number }) {
+    this.#module = module;
+    this.#store = module.store.map('private');
+    this.#limits = limits;
+  }
+
+  /** §2: the element that was asked for; as it was asked for when there is none. @throws StanzaError bad-request */
+  async get(user: string, query: Element): Promise<Element> {
+    const [asked, ...others] = query.elements();
+    if (asked === undefined || others.length > 0) throw new StanzaError('bad-request');
+    const found = await this.#store.get(user, keyOf(asked));
+    return xml('query', NS.PRIVATE, found === undefined ? asked : parseElement(found));
+  }
+
+  /** §2: each element replaces the one of its name and namespace. @throws StanzaError when it is too much */
+  async set(user: string, query: Element): Promise<undefined> {
+    const changes = new Map(query.elements().map((element) => [keyOf(element), element.toString()]));
+    if (changes.size === 0) throw new StanzaError('not-acceptable');
+    await this.#module.serial(user, async () => {
+      this.#assertFits(new Map([...(await this.#store.entries(user)), ...changes]));
+      for (const [key, text] of changes) await this.#store.set(user, key, text);
+    });
+    return undefined;
+  }
+
+  #assertFits(all: ReadonlyMap<string, string>): void {
+    let bytes = 0;
+    for (const text of all.values()) bytes += Buffer.byteLength(text);
+    if (all.size <= this.#limits.elements && bytes <= this.#limits.bytes) return;
+    throw new StanzaError('resource-constraint', { type: 'cancel', text: 'Your private storage is full' });
+  }
+}
+
+/** §2: "with a proper namespace". @throws StanzaError not-acceptable when it has none */
+function keyOf(element: Element): string {
+  const xmlns = element.getNS();
+  if (xmlns === undefined || xmlns === NS.PRIVATE) throw new StanzaError('not-acceptable');
+  return `${xmlns} ${element.name}`;
+}
+
+/** §2: the data of others, whether the account exists or not. */
+function refuseStrangers(module: Module): void {
+  module.hook(
+    'iq/bare',
+    ({ stanza, from, to }) => {
+      const { type } = stanza.attrs;
+      if ((type !== 'get' && type !== 'set') || from.bare === to.bare) return;
+      if (stanza.getChild('query', NS.PRIVATE)) throw new StanzaError('forbidden');
+    },
+    'guard',
+  );
+}

@@ -1,0 +1,122 @@
+// XEP-0049: what clients keep on the server for themselves.
+
+import { type TestContext, test } from 'node:test';
+import type { ScriptedClient } from '../support/client.ts';
+import { reloadModule } from '../support/contacts.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+
+const JULIET = 'juliet@capulet.lit/balcony';
+const BOOKMARKS = `<storage xmlns='storage:bookmarks'>
+  <conference jid='balcony@rooms.capulet.lit' autojoin='true'><nick>Juliet</nick></conference></storage>`;
+const PREFERENCES = `<prefs xmlns='urn:example:prefs'><colour>red</colour></prefs>`;
+
+interface Scene {
+  readonly server: TestServer;
+  readonly juliet: ScriptedClient;
+}
+
+async function scene(t: TestContext, options = ''): Promise<Scene> {
+  const server = await startServer(t, {
+    config: `modules_enabled = ["private", "disco"]\n${options}\n[hosts."capulet.lit"]`,
+  });
+  return { server, juliet: await server.client(JULIET) };
+}
+
+/** The account of a client: whose data it means. */
+function own(client: ScriptedClient): string {
+  return `${client.jid}`.replace(/\/.*/, '');
+}
+
+function ask(client: ScriptedClient, type: 'get' | 'set', content: string, to = ''): void {
+  client.send(`<iq type='${type}' id='q' ${to}><query xmlns='jabber:iq:private'>${content}</query></iq>`);
+}
+
+async function keeps(client: ScriptedClient, content: string): Promise<void> {
+  ask(client, 'set', content);
+  await client.receives(`<iq type='result' id='q' from='${own(client)}' to='${client.jid}'/>`);
+}
+
+async function has(client: ScriptedClient, asked: string, content: string): Promise<void> {
+  ask(client, 'get', asked);
+  await client.receives(
+    `<iq type='result' id='q' from='${own(client)}' to='${client.jid}'><query xmlns='jabber:iq:private'>${content}</query></iq>`,
+  );
+}
+
+async function refused(
+  client: ScriptedClient,
+  error: string,
+  { from = own(client), text = '' } = {},
+): Promise<void> {
+  const [condition, type] = error.split(' ');
+  const reason = `<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>${text}</text>`;
+  await client.receives(`<iq type='error' id='q' from='${from}' to='${client.jid}'><error type='${type}'>
+    <${condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>${text === '' ? '' : reason}</error></iq>`);
+}
+
+test('XEP-0049 §2: what was stored is given back, whole, also to another client and after a reload', async (t) => {
+  const { server, juliet } = await scene(t);
+  await keeps(juliet, BOOKMARKS + PREFERENCES);
+  await has(juliet, `<storage xmlns='storage:bookmarks'/>`, BOOKMARKS);
+  await reloadModule(server, 'private');
+  const chamber = await server.client('juliet@capulet.lit/chamber');
+  await has(chamber, `<prefs xmlns='urn:example:prefs'/>`, PREFERENCES);
+});
+
+test('XEP-0049 §2: what is stored replaces what had the same name and namespace, and nothing else', async (t) => {
+  const { juliet } = await scene(t);
+  await keeps(juliet, BOOKMARKS + PREFERENCES);
+  await keeps(juliet, `<storage xmlns='storage:bookmarks'/>`);
+  await has(juliet, `<storage xmlns='storage:bookmarks'/>`, `<storage xmlns='storage:bookmarks'/>`);
+  await has(juliet, `<prefs xmlns='urn:example:prefs'/>`, PREFERENCES);
+});
+
+test('XEP-0049 §2: who asks for what was never stored gets it empty', async (t) => {
+  const { juliet } = await scene(t);
+  await has(juliet, `<storage xmlns='storage:bookmarks'/>`, `<storage xmlns='storage:bookmarks'/>`);
+});
+
+test('XEP-0049 §2: nobody reads or writes what others have', async (t) => {
+  const { server, juliet } = await scene(t);
+  const romeo = await server.client('romeo@capulet.lit/orchard');
+  await keeps(juliet, BOOKMARKS);
+  for (const type of ['get', 'set'] as const) {
+    ask(romeo, type, `<storage xmlns='storage:bookmarks'/>`, `to='juliet@capulet.lit'`);
+    await refused(romeo, 'forbidden auth', { from: 'juliet@capulet.lit' });
+  }
+  await has(romeo, `<storage xmlns='storage:bookmarks'/>`, `<storage xmlns='storage:bookmarks'/>`);
+  await has(juliet, `<storage xmlns='storage:bookmarks'/>`, BOOKMARKS);
+});
+
+test('XEP-0049 §2: a get needs one element, a set at least one, each with a namespace of its own', async (t) => {
+  const { juliet } = await scene(t);
+  for (const [type, content, error] of [
+    ['get', '', 'bad-request modify'],
+    ['get', BOOKMARKS + PREFERENCES, 'bad-request modify'],
+    ['get', '<storage/>', 'not-acceptable modify'],
+    ['set', '', 'not-acceptable modify'],
+    ['set', `${PREFERENCES}<storage/>`, 'not-acceptable modify'],
+  ] as const) {
+    ask(juliet, type, content);
+    await refused(juliet, error);
+  }
+  await has(juliet, `<prefs xmlns='urn:example:prefs'/>`, `<prefs xmlns='urn:example:prefs'/>`);
+});
+
+test('a user keeps no more than the limits; what is kept can still be replaced', async (t) => {
+  const { juliet } = await scene(t, 'private_max_elements = 2\nprivate_max_size = 400');
+  await keeps(juliet, BOOKMARKS + PREFERENCES);
+  for (const more of [
+    `<third xmlns='urn:example:prefs'/>`,
+    `<prefs xmlns='urn:example:prefs'>${'x'.repeat(400)}</prefs>`,
+  ]) {
+    ask(juliet, 'set', more);
+    await refused(juliet, 'resource-constraint cancel', { text: 'Your private storage is full' });
+  }
+  await keeps(juliet, `<prefs xmlns='urn:example:prefs'><colour>blue</colour></prefs>`);
+  await has(
+    juliet,
+    `<prefs xmlns='urn:example:prefs'/>`,
+    `<prefs xmlns='urn:example:prefs'><colour>blue</colour></prefs>`,
+  );
+});

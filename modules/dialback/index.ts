@@ -38,7 +38,7 @@ export default defineModule({
       const session = peer as S2SSession;
       const addresses = addressesOf(element);
       if (element.attrs.type !== undefined) takeAnswer(session, addresses, element);
-      else if (session.direction === 'out') throw new StreamError('not-authorized', 'You were called');
+      else if (session.isOurs) throw new StreamError('not-authorized', 'You were called');
       else verifications.begin(session, addresses, element.text());
     });
 

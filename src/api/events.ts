@@ -74,6 +74,38 @@ export interface Events extends Outbound, Inbound {
   's2s-authenticate': Event<{ readonly session: S2SSession; readonly remote: string }, 'handled'>;
   /** The peer has proved to be `remote`, or has accepted us there: stanzas flow. Once per remote domain. */
   's2s-open': Event<{ readonly session: S2SSession; readonly remote: string }>;
+  /**
+   * What the peer of a stream that we have opened announces, each time (after TLS, again after SASL) and before we act
+   * on it.
+   */
+  's2s-features': Event<{
+    readonly session: S2SSession;
+    readonly remote: string;
+    readonly features: Element;
+  }>;
+  /**
+   * Our stanzas to `remote` are about to flow on `session`. With `'wait'` they do once the module calls
+   * `session.begin`; it has 10 s, else the session is closed. `previous`: the session that has ended and whose
+   * unconfirmed stanzas are about to be sent again.
+   */
+  's2s-begin': Event<
+    { readonly session: S2SSession; readonly remote: string; readonly previous: S2SSession | undefined },
+    'wait'
+  >;
+  /**
+   * A session that has carried our stanzas to `remote` is over. The answer: those that passed `s2s-out` and that the
+   * peer has not confirmed, oldest first, as they were when they passed; they are sent again over the next session.
+   * Fired once for each session and remote. Whoever answers, answers for all of them.
+   */
+  's2s-unconfirmed': Event<{ readonly session: S2SSession; readonly remote: string }, readonly Stanza[]>;
+  /** A link is about to be closed because it is idle, or somebody wants to know whether it matters. */
+  's2s-needed': Event<{ readonly remote: string }, 'needed'>;
+  /**
+   * A service that runs on this very server, such as an external component, is gone, or there again. Told on every
+   * host of ours.
+   */
+  'service-down': Event<{ readonly domain: string }>;
+  'service-up': Event<{ readonly domain: string }>;
   /** An authenticated stream ended; fired on the local host, once per remote domain that it served. */
   's2s-close': Event<{
     readonly session: S2SSession;

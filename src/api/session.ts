@@ -56,8 +56,10 @@ export interface C2SSession extends Session {
 /** One authenticated (or still authenticating) stream with another server, whichever side opened it. */
 export interface S2SSession extends Session {
   readonly kind: 's2s';
-  /** Who dialled; a fact for logs, not for logic. */
+  /** Whither stanzas flow, as the log shows it: `both` on a bidirectional stream (XEP-0288). */
   readonly direction: 'in' | 'out' | 'both';
+  /** Whether we have opened it. */
+  readonly isOurs: boolean;
   /** Our domain. */
   readonly local: string;
   /** The domains that the peer has proved to speak for. */
@@ -72,6 +74,21 @@ export interface S2SSession extends Session {
   /** The id of the stream, chosen by the side that was called (RFC 6120 §4.7.3). */
   readonly streamId: string;
   readonly state: S2SState;
+  /** What the peer has announced last on a stream that we have opened; `undefined` before, and on its own streams. */
+  readonly peerFeatures: Element | undefined;
+  /** Sends one element past `s2s-out`: no stanza. False when the stream takes nothing any more. */
+  write(element: Element): boolean;
+  /** Sends a space, so that the connection is not taken for dead (RFC 6120 §4.6.1). */
+  keepAlive(): void;
+  /** Ends the session as `Session.close` does; `cause` is what `s2s-close` gives as the cause then. */
+  close(error?: Error, cause?: S2SCloseCause): void;
+  /** Lets stanzas flow both ways between the domains that are authenticated on this stream (XEP-0288). Idempotent. */
+  makeBidirectional(): void;
+  /**
+   * Lets our stanzas flow after `s2s-begin` was answered with `'wait'`. `confirmed`: how many of those that the session
+   * before left unconfirmed the peer turned out to have, counted from the oldest (XEP-0198 §5); the rest is sent again.
+   */
+  begin(confirmed: number): void;
   /** Whether the peer's certificate is valid and made for `domain` (RFC 6120 §13.7.2). */
   proves(domain: string): boolean;
   /** Why the configuration does not let `remote` be authenticated on this stream, whatever else proves it. */

@@ -3,7 +3,7 @@
 import type { LocalHost } from '../core/host.ts';
 import { isPermanent, reasonOf } from '../net/errors.ts';
 import type { Stanza } from '../xml/element.ts';
-import { StanzaError } from '../xml/errors.ts';
+import { StanzaError, StreamError } from '../xml/errors.ts';
 import { serialize } from '../xml/serialize.ts';
 import { type Calls, LinkError, Outgoing, type OutgoingContext } from './outgoing.ts';
 import type { S2SSession } from './session.ts';
@@ -21,6 +21,9 @@ const LONGEST_PAUSE_MS = 10_000;
 
 /** A stream that was only made to ask something is closed after that, before its negotiation times out. */
 const UNUSED_MS = 22_000;
+
+/** How long a module may keep us from sending on a new stream. */
+const BEGIN_MS = 10_000;
 
 interface Asker {
   resolve(session: S2SSession): void;
@@ -41,6 +44,9 @@ export class Route {
   #queue: Stanza[] = [];
   #queuedChars = 0;
   #askers: Asker[] = [];
+  /** Whose unconfirmed stanzas stand at the head of the queue, and how many they are. */
+  #previous: S2SSession | undefined;
+  #unconfirmed = 0;
   #failures = 0;
   #lastFailure: Error | undefined;
   #retryAt = 0;
@@ -166,25 +172,55 @@ export class Route {
   }
 
   #onOpen(session: S2SSession): void {
-    this.#open = session;
     this.#failures = 0;
     this.#retryAt = 0;
     this.lastError = undefined;
     this.#lastFailure = undefined;
-    const waiting = this.#takeQueue();
+    const { remote } = this;
+    const begin = (confirmed: number) => this.#begin(session, confirmed);
+    if (this.host.hooks.fire('s2s-begin', { session, remote, previous: this.#previous }) !== 'wait')
+      return begin(0);
+    const limit = this.#context.clock.after(BEGIN_MS, () =>
+      session.close(new StreamError('connection-timeout'), 'timeout'),
+    );
+    session.onceBegun((confirmed) => {
+      limit.cancel();
+      begin(confirmed);
+    });
+  }
+
+  #begin(session: S2SSession, confirmed: number): void {
+    if (!session.isOpen) return;
+    this.#open = session;
+    this.#previous = undefined;
+    const waiting = this.#takeQueue().slice(Math.min(confirmed, this.#unconfirmed));
+    this.#unconfirmed = 0;
     for (const stanza of waiting) if (!session.send(stanza)) this.send(stanza);
     if (this.#isClosing) this.#attempt?.close();
+  }
+
+  /** What the peer has not confirmed goes first. */
+  #takeBack(session: S2SSession): void {
+    const { remote } = this;
+    const unconfirmed = this.host.hooks.fire('s2s-unconfirmed', { session, remote }) ?? [];
+    if (unconfirmed.length === 0) return;
+    this.#previous = session;
+    this.#unconfirmed = unconfirmed.length;
+    this.#queue.unshift(...unconfirmed);
+    this.#ensure().authenticate();
   }
 
   #onEnd(error: Error | undefined, isGivenUp: boolean): void {
     const waiting = this.#takeQueue();
     const served = this.#open !== undefined || (this.#prepared !== undefined && waiting.length === 0);
     const reason = error ?? new LinkError('the stream was closed');
+    const ended = this.#open;
     this.#forget();
     for (const asker of this.#askers.splice(0)) asker.reject(reason);
     if (error && !isGivenUp) this.lastError = { message: reasonOf(error), at: this.#context.clock.now() };
     if (!served && !isGivenUp) this.#failed(reason);
     for (const stanza of waiting) this.#bounce(stanza, reason);
+    if (ended) this.#takeBack(ended);
     this.#onIdle?.();
   }
 

@@ -19,7 +19,7 @@ export type Direction = 'in' | 'out';
 export class S2SSession implements Contract {
   readonly kind = 's2s';
   readonly id = newId().slice(0, 8);
-  readonly direction: Direction;
+  readonly isOurs: boolean;
   readonly host: LocalHost;
   readonly policy: Policy;
   readonly remotes = new Set<string>();
@@ -29,18 +29,32 @@ export class S2SSession implements Contract {
   stanzasIn = 0;
   stanzasOut = 0;
   streamId = '';
+  peerFeatures: Element | undefined;
   /** Told when `remote` has been authenticated. */
   onAuthenticated: ((remote: string) => void) | undefined;
+  /** Those who wait for `begin`, in order: one for each remote domain. */
+  readonly #beginnings: ((confirmed: number) => void)[] = [];
+  #isBidirectional = false;
   readonly #stream: XmlStream;
   readonly #context: ServerContext;
 
   constructor(stream: XmlStream, direction: Direction, host: LocalHost, context: ServerContext) {
     this.#stream = stream;
     this.#context = context;
-    this.direction = direction;
+    this.isOurs = direction === 'out';
     this.host = host;
     this.policy = new Policy(host);
     this.log = host.log.child({ s2s: this.id, direction });
+  }
+
+  get direction(): 'in' | 'out' | 'both' {
+    if (this.#isBidirectional) return 'both';
+    return this.isOurs ? 'out' : 'in';
+  }
+
+  /** Whether our stanzas may flow on it. */
+  get carriesOut(): boolean {
+    return this.isOurs || this.#isBidirectional;
   }
 
   get local(): string {
@@ -74,8 +88,29 @@ export class S2SSession implements Contract {
     return true;
   }
 
-  close(error?: Error): void {
-    this.#stream.close(error);
+  write(element: Element): boolean {
+    return this.#stream.send(element);
+  }
+
+  keepAlive(): void {
+    this.#stream.send(' ');
+  }
+
+  close(error?: Error, cause?: S2SCloseCause): void {
+    this.#stream.close(error, cause);
+  }
+
+  makeBidirectional(): void {
+    this.#isBidirectional = true;
+  }
+
+  begin(confirmed: number): void {
+    this.#beginnings.shift()?.(confirmed);
+  }
+
+  /** Calls back when a module says `begin`. */
+  onceBegun(begun: (confirmed: number) => void): void {
+    this.#beginnings.push(begun);
   }
 
   proves(domain: string): boolean {
@@ -119,9 +154,8 @@ export class S2SSession implements Contract {
     const fields = { cause, ...(error ? { error: error.message } : {}) };
     if (this.remotes.size > 0) this.log.info('s2s closed', { remotes: [...this.remotes], ...fields });
     else this.log.debug('s2s closed before it was authenticated', fields);
-    const reported: S2SCloseCause = cause;
     for (const remote of this.remotes) {
-      this.host.hooks.notify('s2s-close', { session: this, remote, cause: reported, error });
+      this.host.hooks.notify('s2s-close', { session: this, remote, cause, error });
     }
   }
 
@@ -139,7 +173,7 @@ export class S2SSession implements Contract {
     const { from, to } = stanza.attrs;
     // RFC 6120 §8.1.1.2, §8.1.2.2: between servers both addresses are required.
     if (from === undefined || to === undefined) throw new StreamError('improper-addressing');
-    if (this.direction === 'out')
+    if (this.isOurs && !this.#isBidirectional)
       throw new StreamError('not-authorized', 'This stream carries no stanzas to us');
     if (this.remotes.size === 0) throw new StreamError('not-authorized');
     const sender = Jid.tryParse(from);

@@ -24,9 +24,9 @@ import { readStreamError } from './received-error.ts';
 
 /**
  * How a stream ended: both sides closed it in order; one of them by a stream error; the connection broke; the peer
- * was silent for too long; we closed it without an error.
+ * was silent for too long; we closed it for lack of traffic; we closed it without an error.
  */
-export type StreamCloseCause = 'clean' | 'stream-error' | 'reset' | 'timeout' | 'local';
+export type StreamCloseCause = 'clean' | 'stream-error' | 'reset' | 'timeout' | 'idle' | 'local';
 
 /** What the owner of a stream hears. An exception ends the stream: a StreamError as it is, others as our fault. */
 export interface StreamHandler {

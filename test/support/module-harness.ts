@@ -190,10 +190,25 @@ export class HarnessLink implements S2SSession {
   }
 
   readonly streamId = '';
+  readonly peerFeatures = undefined;
+
+  get isOurs(): boolean {
+    return this.direction === 'out';
+  }
 
   send(): boolean {
     return true;
   }
+
+  write(): boolean {
+    return true;
+  }
+
+  keepAlive(): void {}
+
+  makeBidirectional(): void {}
+
+  begin(): void {}
 
   close(): void {}
 

@@ -6,6 +6,7 @@ import { acceptClient, type C2SContext, type C2SSession, loginProtection } from 
 import { settingsForRestart } from './config/changes.ts';
 import type { Config, HostConfig } from './config/config.ts';
 import { registerCoreCommands } from './core/commands.ts';
+import { measureCore } from './core/metrics.ts';
 import type { ServerContext } from './core/context.ts';
 import { LocalHost } from './core/host.ts';
 import { ModuleFiles } from './core/module-files.ts';
@@ -19,10 +20,12 @@ import { ServerTls } from './net/tls.ts';
 import { registerS2SCommands } from './s2s/commands.ts';
 import { type Dial, dialer } from './s2s/dial.ts';
 import { Links } from './s2s/links.ts';
+import { measureLinks } from './s2s/metrics.ts';
 import { openStorage, storesFor } from './storage/index.ts';
 import type { StorageDriver } from './storage/stores.ts';
 import { type Clock, systemClock } from './util/clock.ts';
 import type { Logger } from './util/logger.ts';
+import { MetricRegistry } from './util/metrics.ts';
 import { StreamError } from './xml/errors.ts';
 
 export interface ServerParts {
@@ -47,6 +50,7 @@ export class Server implements ServerContext {
   readonly clock: Clock;
   readonly router: Router;
   readonly commands = new CommandRegistry();
+  readonly metrics = new MetricRegistry();
   readonly certificates: CertificateStore;
   readonly links: Links;
   readonly #files: ModuleFiles;
@@ -101,6 +105,7 @@ export class Server implements ServerContext {
       for (const { domain, hooks } of this.router.hosts.values()) hooks.notify('host-start', { domain });
       registerCoreCommands(this.commands, { hosts: this.router.hosts, modules: this.#modules });
       registerS2SCommands(this.commands, this.links, this);
+      this.#measure();
       await this.#listen();
     } catch (error) {
       await this.stop();
@@ -204,6 +209,11 @@ export class Server implements ServerContext {
     const { hosts } = this.router;
     const hosting = parent ? [parent] : [...hosts.values()].filter(({ kind }) => kind === 'local');
     for (const host of hosting) host.items.add('disco-item', { jid: component.domain });
+  }
+
+  #measure(): void {
+    measureCore(this.metrics, this.commands, this.router);
+    measureLinks(this.metrics.scope(), this.links);
   }
 
   async #listen(): Promise<void> {

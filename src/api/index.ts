@@ -5,6 +5,7 @@ export * from '../config/options.ts';
 export * from '../storage/stores.ts';
 export type { Clock, Timer } from '../util/clock.ts';
 export { newId } from '../util/ids.ts';
+export type { Counter, Histogram, Labelled, Metrics, Reading } from '../util/metrics.ts';
 export * from '../xml/index.ts';
 export * from './bounces.ts';
 export * from './events.ts';

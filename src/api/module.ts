@@ -5,6 +5,7 @@ import type { Infer, Options } from '../config/options.ts';
 import type { Stores } from '../storage/stores.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
+import type { Metrics } from '../util/metrics.ts';
 import type { Element, Stanza } from '../xml/element.ts';
 import type { Jid } from '../xml/jid.ts';
 import type { Answer, EventName, Handler, Observer, Payload } from './events.ts';
@@ -55,6 +56,8 @@ export interface Module<O extends Options = Options> {
   readonly options: Infer<O>;
   readonly store: Stores;
   readonly clock: Clock;
+  /** What this module counts and measures, on this host; `enjamb metrics` prints it. */
+  readonly metric: Metrics;
   /** Aborted at unload. */
   readonly signal: AbortSignal;
 

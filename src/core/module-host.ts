@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { CommandRegistry } from '../admin/commands.ts';
 import type { ModuleDefinition } from '../api/module.ts';
 import type { HostConfig } from '../config/config.ts';
+import type { MetricRegistry } from '../util/metrics.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
 import type { ServerContext } from './context.ts';
 import { ModuleError } from './errors.ts';
@@ -19,6 +20,11 @@ export interface ModuleChanges {
   readonly reloaded: readonly string[];
 }
 
+/** What the modules of all hosts share. */
+export interface ModuleContext extends ServerContext {
+  readonly metrics: MetricRegistry;
+}
+
 export class ModuleHost {
   readonly #host: LocalHost;
   readonly #files: ModuleFiles;
@@ -28,13 +34,14 @@ export class ModuleHost {
   /** One change at a time: two administrators may ask for the same. */
   readonly #changes = new SerialQueue();
 
-  constructor(host: LocalHost, files: ModuleFiles, context: ServerContext, commands: CommandRegistry) {
+  constructor(host: LocalHost, files: ModuleFiles, context: ModuleContext, commands: CommandRegistry) {
     this.#host = host;
     this.#files = files;
     this.#around = {
       router: context.router,
       clock: context.clock,
       commands,
+      metrics: context.metrics,
       use: (name) => this.#loaded.get(name)?.exports,
       kept: new Map(),
     };

@@ -17,6 +17,7 @@ import type { Options } from '../config/options.ts';
 import type { Stores } from '../storage/stores.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
+import type { MetricRegistry, Metrics } from '../util/metrics.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
 import type { Stanza } from '../xml/element.ts';
 import { ModuleError } from './errors.ts';
@@ -29,6 +30,7 @@ export interface ModuleSurroundings {
   readonly router: Router;
   readonly clock: Clock;
   readonly commands: CommandRegistry;
+  readonly metrics: MetricRegistry;
   /** What `module.use` gives: the return values of the loaded modules. */
   use(name: string): unknown;
   /** Data that outlives a reload, by module, then by key. */
@@ -43,6 +45,7 @@ export class ModuleInstance implements Module {
   readonly options: Record<string, never>;
   readonly store: Stores;
   readonly clock: Clock;
+  readonly metric: Metrics;
   /** What the module's `load` returned. */
   exports: unknown;
   readonly #around: ModuleSurroundings;
@@ -59,6 +62,7 @@ export class ModuleInstance implements Module {
     this.store = host.stores;
     this.clock = around.clock;
     this.#around = around;
+    this.metric = around.metrics.scope({ host: host.domain }, (undo) => this.#owe(undo));
   }
 
   get signal(): AbortSignal {

@@ -26,6 +26,11 @@ export class Router {
   readonly pendingIqs: PendingIqs;
   readonly work: PendingWork;
   remote: RemoteSender | undefined;
+  /** How many stanzas were taken to our hosts and to other servers. */
+  readonly routed = {
+    here: { message: 0, presence: 0, iq: 0 },
+    elsewhere: { message: 0, presence: 0, iq: 0 },
+  };
   readonly #log: Logger;
 
   constructor(clock: Clock, log: Logger) {
@@ -87,6 +92,7 @@ export class Router {
   #dispatch(event: StanzaEvent): void {
     const host = this.hosts.get(event.to.domain);
     if (host) {
+      this.routed.here[event.stanza.name as Kind]++;
       this.#deliver(host, event);
       return;
     }
@@ -97,6 +103,7 @@ export class Router {
     }
     if (sender.hooks.fire('route/remote', event) === 'handled') return;
     if (!this.remote) throw new StanzaError('remote-server-not-found');
+    this.routed.elsewhere[event.stanza.name as Kind]++;
     this.remote.send(sender.domain, event.to.domain, event.stanza);
   }
 

@@ -1,0 +1,43 @@
+// What the core measures of itself, and the command that prints what all have measured.
+
+import type { CommandRegistry, CommandResult } from '../admin/commands.ts';
+import type { MetricRegistry, Reading } from '../util/metrics.ts';
+import type { Router } from './router.ts';
+
+/** Offers `metrics`, and measures sessions and stanzas, until the server stops. */
+export function measureCore(registry: MetricRegistry, commands: CommandRegistry, router: Router): void {
+  const metrics = registry.scope();
+  metrics.gauge(
+    'c2s_sessions',
+    'Bound client sessions; those without a connection may be resumed',
+    ['host', 'state'],
+    () => sessionsOf(router),
+  );
+  metrics.counted(
+    'stanzas_routed',
+    'Stanzas taken to a host of ours or to another server',
+    ['kind', 'to'],
+    () =>
+      Object.entries(router.routed).flatMap(([to, kinds]) =>
+        Object.entries(kinds).map(([kind, count]): Reading => [[kind, to], count]),
+      ),
+  );
+  commands.register({
+    name: 'metrics',
+    summary: 'Prints what is measured, as OpenMetrics text',
+    args: {},
+    run: (): CommandResult => ({ text: registry.text().trimEnd(), data: registry.samples() }),
+  });
+}
+
+function sessionsOf(router: Router): Reading[] {
+  return [...router.hosts.values()]
+    .filter(({ kind }) => kind === 'local')
+    .flatMap(({ domain, sessions }): Reading[] => {
+      const connected = [...sessions].filter((session) => session.connected).length;
+      return [
+        [[domain, 'connected'], connected],
+        [[domain, 'asleep'], sessions.size - connected],
+      ];
+    });
+}

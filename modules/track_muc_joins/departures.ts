@@ -8,7 +8,7 @@
 //      └─ it broke, or cannot be ──▶ owed ────────┘
 //         reached
 
-import { type Clock, newId, type Stanza, xml } from 'enjamb/api';
+import { type Clock, type Jid, newId, type Stanza, xml } from 'enjamb/api';
 import { type Join, worthKeeping } from './join.ts';
 
 interface Departure {
@@ -35,10 +35,11 @@ export interface DepartureData {
   /** By `keyOf`, the oldest first. */
   readonly all: Map<string, Departure>;
   readonly byDomain: Map<string, Set<Departure>>;
+  readonly byClient: Map<string, Set<Departure>>;
 }
 
 export function newDepartures(): DepartureData {
-  return { all: new Map(), byDomain: new Map() };
+  return { all: new Map(), byDomain: new Map(), byClient: new Map() };
 }
 
 /** After that the client counts as gone, whether the room confirms it or not. */
@@ -62,6 +63,16 @@ export interface DepartureParts {
   standing(full: string, room: string): 'in' | 'entering' | 'out';
   /** The room's word is no longer waited for: the client counts as gone. */
   settle(full: string, room: string): void;
+  /** A leave of this client is waited for from now on, or no longer. */
+  changed(full: string): void;
+}
+
+/** Who leaves what. */
+interface Place {
+  readonly from: string;
+  readonly room: string;
+  readonly nick: string;
+  readonly domain: string;
 }
 
 export class Departures {
@@ -91,6 +102,19 @@ export class Departures {
   /** A leave that has to be made up for when the domain is back. */
   owe(join: Join): void {
     this.#add(join, { state: 'owed', id: undefined, quiet: true });
+  }
+
+  /** A client of an earlier run of this server, which died with it, may still be in this room. */
+  oweFor(from: string, room: Jid, nick: string): void {
+    const place = { from, room: room.bare, nick, domain: room.domain };
+    this.#addPlace(place, { state: 'owed', id: undefined, quiet: true });
+  }
+
+  /** The leaves of this client that nobody has confirmed. */
+  *of(from: string): Generator<{ readonly room: string; readonly nick: string; readonly at: number }> {
+    for (const { room, to, at } of this.#data.byClient.get(from) ?? []) {
+      yield { room, nick: to.slice(room.length + 1), at };
+    }
   }
 
   /** The client's session has ended: whoever has its address next knows nothing of its leaves. */
@@ -135,7 +159,7 @@ export class Departures {
   /** A stream broke: what nobody confirmed may be lost. `orderly`: the peer has read all before it closed. */
   broken(domain: string, orderly: boolean): void {
     const readBefore = this.#parts.clock.now() - READ_MS;
-    for (const departure of this.#of(domain)) {
+    for (const departure of this.#at(domain)) {
       if (departure.state !== 'sent') continue;
       if (orderly && departure.resent && departure.sentAt <= readBefore) this.#drop(departure);
       else departure.state = 'owed';
@@ -145,7 +169,7 @@ export class Departures {
 
   /** The domain can be reached again: sends what is owed, a batch at a time. */
   restored(domain: string): void {
-    const owed = this.#of(domain).filter(({ state }) => state === 'owed');
+    const owed = this.#at(domain).filter(({ state }) => state === 'owed');
     // Of who is on its way in, the room's answer to that settles it.
     const due = owed.filter(({ from, room }) => this.#parts.standing(from, room) !== 'entering');
     for (const departure of due.slice(0, BATCH)) {
@@ -167,27 +191,32 @@ export class Departures {
   }
 
   #add({ session, room, nick }: Join, how: Pick<Departure, 'state' | 'id' | 'quiet'>): Departure {
-    const { all, byDomain } = this.#data;
-    const [from, at, domain] = [`${session.jid}`, this.#parts.clock.now(), room.domain.name];
-    this.superseded(from, room.jid);
+    return this.#addPlace({ from: `${session.jid}`, room: room.jid, nick, domain: room.domain.name }, how);
+  }
+
+  #addPlace({ from, room, nick, domain }: Place, how: Pick<Departure, 'state' | 'id' | 'quiet'>): Departure {
+    const { all, byDomain, byClient } = this.#data;
+    const at = this.#parts.clock.now();
+    this.superseded(from, room);
     const departure: Departure = {
-      ...{ from, to: `${room.jid}/${nick}`, room: room.jid, domain },
+      ...{ from, to: `${room}/${nick}`, room, domain },
       ...{ at, sentAt: at, resent: false },
       ...how,
     };
-    all.set(keyOf(from, room.jid), departure);
-    const siblings = byDomain.get(domain) ?? new Set();
-    byDomain.set(domain, siblings.add(departure));
+    all.set(keyOf(from, room), departure);
+    addTo(byDomain, domain, departure);
+    addTo(byClient, from, departure);
     if (all.size > MAX_DEPARTURES) this.#drop(all.values().next().value!);
+    this.#parts.changed(from);
     return departure;
   }
 
   #drop(departure: Departure): void {
-    const { all, byDomain } = this.#data;
+    const { all, byDomain, byClient } = this.#data;
     all.delete(keyOf(departure.from, departure.room));
-    const siblings = byDomain.get(departure.domain);
-    siblings?.delete(departure);
-    if (siblings?.size === 0) byDomain.delete(departure.domain);
+    removeFrom(byDomain, departure.domain, departure);
+    removeFrom(byClient, departure.from, departure);
+    this.#parts.changed(departure.from);
   }
 
   #resend(departure: Departure): void {
@@ -208,7 +237,7 @@ export class Departures {
     return departure?.state === 'sent' ? departure : undefined;
   }
 
-  #of(domain: string): Departure[] {
+  #at(domain: string): Departure[] {
     return [...(this.#data.byDomain.get(domain) ?? [])];
   }
 }
@@ -216,6 +245,17 @@ export class Departures {
 /** The presence by which a session leaves a room (XEP-0045 §7.14). */
 function leaveFrom(from: string, to: string, id: string): Stanza {
   return xml('presence', { type: 'unavailable', id, from, to });
+}
+
+function addTo(sets: Map<string, Set<Departure>>, key: string, departure: Departure): void {
+  const set = sets.get(key) ?? new Set();
+  sets.set(key, set.add(departure));
+}
+
+function removeFrom(sets: Map<string, Set<Departure>>, key: string, departure: Departure): void {
+  const set = sets.get(key);
+  set?.delete(departure);
+  if (set?.size === 0) sets.delete(key);
 }
 
 function keyOf(full: string, room: string): string {

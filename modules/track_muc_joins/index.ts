@@ -4,21 +4,32 @@
 //   outgoing.ts  what clients send to rooms  incoming.ts  what rooms send to clients
 //   farewell.ts  clients that go offline     departures.ts  leaves that may have been lost
 //   former_rooms.ts  what rooms send after   exports.ts   for other modules
-//   kept.ts      over a reload               commands.ts  `enjamb joins`
+//   kept.ts      over a reload               records.ts   over a crash, on disk
+//   ghosts.ts    clients that died with us   commands.ts  `enjamb joins`
 
-import { defineModule, type Module } from 'enjamb/api';
+import { boolean, defineModule, type Module } from 'enjamb/api';
 import { joinsCommand } from './commands.ts';
 import { Departures } from './departures.ts';
 import { JoinIndex } from './entries.ts';
 import { exportsOf, type Joins } from './exports.ts';
 import { Farewells } from './farewell.ts';
 import { fromFormerRoom } from './former_rooms.ts';
+import { oweGhosts } from './ghosts.ts';
 import { echoJoin, Incoming } from './incoming.ts';
 import type { Join } from './join.ts';
-import { keptData } from './kept.ts';
+import { type Kept, keptData } from './kept.ts';
 import { Outgoing } from './outgoing.ts';
+import { type JoinRecord, type RecordStore, Records, readRecords } from './records.ts';
 
 const SWEEP_MS = 60_000;
+
+const options = {
+  track_muc_persist: boolean('Keep on disk who is in which room, so that rooms hear of it after a crash', {
+    default: true,
+  }),
+};
+
+type Tracker = Module<typeof options>;
 
 /**
  * Remembers which rooms each client is in, from what the client sends and what rooms send to it (XEP-0045 §7).
@@ -29,19 +40,28 @@ export default defineModule({
   summary: 'Remembers which chat rooms each client is in',
   implements: ['XEP-0045 1.35.5'],
   depends: ['presence'],
+  options,
 
-  load(module): Joins {
+  load(module): Promise<Joins> {
     return track(module);
   },
 });
 
 /** Everything that is made when the module loads. */
-function track(module: Module): Joins {
+async function track(module: Tracker): Promise<Joins> {
   const data = keptData(module);
+  const store: RecordStore = module.store.map('muc_joins');
+  const records: Records = new Records({
+    store,
+    log: module.log,
+    after: (delayMs, task) => module.after(delayMs, task),
+    recordsOf: (full) => (module.options.track_muc_persist ? recordsOf(module, full, departures) : []),
+  });
   const index = new JoinIndex(data.joins, module.clock, (join) => {
+    records.touch(`${join.session.jid}`);
     module.fire('track-muc-joins-change', { join });
   });
-  const departures = new Departures({
+  const departures: Departures = new Departures({
     data: data.departures,
     clock: module.clock,
     send: (stanza) => module.send(stanza),
@@ -51,15 +71,51 @@ function track(module: Module): Joins {
       const join = joinOf(module, full, room);
       if (join?.state === 'leaving') index.remove(join);
     },
+    changed: (full) => records.touch(full),
   });
+  module.onUnload(() => records.flush());
   watchClients(module, index, departures);
   watchRooms(module, index, departures);
   watchLinks(module, departures);
   module.command(joinsCommand(index));
+  await takeOver(module, { data, store, records, departures });
   return exportsOf(index, departures, module.clock);
 }
 
-function watchClients(module: Module, index: JoinIndex, departures: Departures): void {
+interface Remains {
+  readonly data: Kept;
+  readonly store: RecordStore;
+  readonly records: Records;
+  readonly departures: Departures;
+}
+
+/** What is on disk when the module loads, and is not its own from before a reload, is of clients that are gone. */
+async function takeOver(module: Tracker, { data, store, records, departures }: Remains): Promise<void> {
+  if (!data.isFresh) {
+    for (const { jid } of module.host.sessions) records.touch(`${jid}`); // The option may have changed.
+    return;
+  }
+  data.isFresh = false;
+  const found = await readRecords(store, module.host.domain);
+  for (const full of found.keys()) records.touch(full);
+  if (!module.options.track_muc_persist) return;
+  const ghosts = oweGhosts(found, module.host.sessions, departures);
+  if (ghosts > 0)
+    module.log.info('rooms may have clients that are gone', { clients: found.size, joins: ghosts });
+}
+
+/** Where a client is, on its way in, or on its way out. */
+function recordsOf(module: Tracker, full: string, departures: Departures): JoinRecord[] {
+  const joins = module.host.sessions.get(full)?.state.mucJoins ?? new Map<string, Join>();
+  const records: JoinRecord[] = [];
+  for (const { room, nick, sinceSeconds } of joins.values()) records.push([room.jid, nick, sinceSeconds]);
+  for (const { room, nick, at } of departures.of(full)) {
+    if (!joins.has(room)) records.push([room, nick, Math.floor(at / 1_000)]);
+  }
+  return records;
+}
+
+function watchClients(module: Tracker, index: JoinIndex, departures: Departures): void {
   const outgoing = new Outgoing(index, departures);
   const farewells = new Farewells(index, outgoing, departures);
   module.observe('pre-presence/full', (event) => outgoing.toOccupant(event));
@@ -72,7 +128,7 @@ function watchClients(module: Module, index: JoinIndex, departures: Departures):
   module.hook('resource-unbind', ({ session }) => farewells.end(session), 'guard');
 }
 
-function watchRooms(module: Module, index: JoinIndex, departures: Departures): void {
+function watchRooms(module: Tracker, index: JoinIndex, departures: Departures): void {
   const { sessions } = module.host;
   const incoming = new Incoming(index, departures, (join, certain) => {
     module.fire('track-muc-joins-doubt', { join, certain });
@@ -99,7 +155,7 @@ function watchRooms(module: Module, index: JoinIndex, departures: Departures): v
   });
 }
 
-function watchLinks(module: Module, departures: Departures): void {
+function watchLinks(module: Tracker, departures: Departures): void {
   module.observe('s2s-close', ({ remote, cause }) => {
     departures.broken(remote, cause === 'clean' || cause === 'idle');
   });
@@ -108,7 +164,7 @@ function watchLinks(module: Module, departures: Departures): void {
   module.every(SWEEP_MS, () => departures.sweep());
 }
 
-function joinOf(module: Module, full: string, room: string): Join | undefined {
+function joinOf(module: Tracker, full: string, room: string): Join | undefined {
   return module.host.sessions.get(full)?.state.mucJoins?.get(room);
 }
 

@@ -6,21 +6,23 @@ import { type DepartureData, newDepartures } from './departures.ts';
 import type { JoinData } from './entries.ts';
 import type { Join } from './join.ts';
 
-interface Kept {
+export interface Kept {
   readonly joins: JoinData;
   readonly departures: DepartureData;
+  /** Nothing was kept: what is on disk is of an earlier run. */
+  isFresh: boolean;
 }
 
-export function keptData(module: Module): Kept {
+export function keptData(module: Pick<Module, 'keep' | 'host'>): Kept {
   const kept = module.keep<Kept>('data', () => {
     forgetJoins(module);
-    return { joins: { domains: new Map(), pending: new Map() }, departures: newDepartures() };
+    return { joins: { domains: new Map(), pending: new Map() }, departures: newDepartures(), isFresh: true };
   });
   dropEnded(module, kept);
   return kept;
 }
 
-function forgetJoins({ host }: Module): void {
+function forgetJoins({ host }: Pick<Module, 'host'>): void {
   for (const { state } of host.sessions) {
     delete state.mucJoins;
     delete state.mucAddressed;
@@ -28,7 +30,7 @@ function forgetJoins({ host }: Module): void {
 }
 
 /** Sessions may have ended while the module was being replaced. */
-function dropEnded({ host }: Module, { joins }: Kept): void {
+function dropEnded({ host }: Pick<Module, 'host'>, { joins }: Kept): void {
   const isEnded = ({ session }: Join) => host.sessions.get(session.jid) !== session;
   for (const domain of joins.domains.values()) {
     for (const room of domain.rooms.values()) {

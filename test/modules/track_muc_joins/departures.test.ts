@@ -208,6 +208,7 @@ function departures(standing: (full: string) => 'in' | 'entering' | 'out' = () =
     after: (delayMs, task) => clock.after(delayMs, task),
     standing,
     settle: () => {},
+    changed: () => {},
   });
   const owe = (index: number, domain = 'rooms.capulet.lit') => {
     const room = { jid: `hall@${domain}`, domain: { name: domain } };

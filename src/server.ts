@@ -3,12 +3,14 @@
 import { mkdir } from 'node:fs/promises';
 import { CommandRegistry } from './admin/commands.ts';
 import { acceptClient, type C2SContext, type C2SSession, loginProtection } from './c2s/index.ts';
+import { registerComponentCommands } from './component/commands.ts';
+import { Components } from './component/components.ts';
 import { settingsForRestart } from './config/changes.ts';
 import type { Config, HostConfig } from './config/config.ts';
 import { registerCoreCommands } from './core/commands.ts';
-import { measureCore } from './core/metrics.ts';
 import type { ServerContext } from './core/context.ts';
 import { LocalHost } from './core/host.ts';
+import { measureCore } from './core/metrics.ts';
 import { ModuleFiles } from './core/module-files.ts';
 import { ModuleHost } from './core/module-host.ts';
 import { Router } from './core/router.ts';
@@ -53,6 +55,7 @@ export class Server implements ServerContext {
   readonly metrics = new MetricRegistry();
   readonly certificates: CertificateStore;
   readonly links: Links;
+  readonly components: Components;
   readonly #files: ModuleFiles;
   readonly #modules = new Map<string, ModuleHost>();
   readonly #listeners: Listener[] = [];
@@ -89,6 +92,7 @@ export class Server implements ServerContext {
       dial: dial ?? dialer(config),
     });
     this.router.remote = this.links;
+    this.components = new Components(this);
     this.#files = new ModuleFiles(config.core.plugin_paths, config.packages);
   }
 
@@ -105,6 +109,7 @@ export class Server implements ServerContext {
       for (const { domain, hooks } of this.router.hosts.values()) hooks.notify('host-start', { domain });
       registerCoreCommands(this.commands, { hosts: this.router.hosts, modules: this.#modules });
       registerS2SCommands(this.commands, this.links, this);
+      registerComponentCommands(this.commands, this.components);
       this.#measure();
       await this.#listen();
     } catch (error) {
@@ -123,6 +128,7 @@ export class Server implements ServerContext {
     for (const client of this.#negotiating) client.close(farewell);
     this.router.pendingIqs.close(); // Nobody is left to whom the answers would matter.
     await this.#within(this.router.work.idle());
+    this.components.close();
     await this.#within(this.links.close());
     this.links.abort();
     for (const modules of [...this.#modules.values()].reverse()) await modules.close();
@@ -139,6 +145,11 @@ export class Server implements ServerContext {
   /** Another server's connection, however it came. */
   acceptServer(connection: Connection): void {
     this.links.accept(connection);
+  }
+
+  /** An external component's connection, however it came. */
+  acceptComponent(connection: Connection): void {
+    this.components.accept(connection);
   }
 
   /** What is listened on, for the person who started the server. */
@@ -193,6 +204,7 @@ export class Server implements ServerContext {
     const host = new LocalHost(config, storesFor(this.#storage!, domain), this.log);
     if (host.kind === 'local') await host.loadUsers();
     this.router.hosts.set(domain, host);
+    if (config.component === 'external') this.components.add(host);
     this.#announce(host);
   }
 
@@ -221,20 +233,23 @@ export class Server implements ServerContext {
     const client = (connection: Connection) => this.acceptClient(connection);
     const server = (connection: Connection) => this.acceptServer(connection);
     await this.#open(core.c2s_ports, client);
-    await this.#open(core.c2s_direct_tls_ports, client, this.#c2s.tls);
+    await this.#open(core.c2s_direct_tls_ports, client, { tls: this.#c2s.tls });
     await this.#open(core.s2s_ports, server);
-    await this.#open(core.s2s_direct_tls_ports, server, this.#s2sTls);
+    await this.#open(core.s2s_direct_tls_ports, server, { tls: this.#s2sTls });
+    if (this.components.services.length === 0) return;
+    const component = (connection: Connection) => this.acceptComponent(connection);
+    await this.#open(core.component_ports, component, { interfaces: core.component_interfaces });
   }
 
   async #open(
     ports: readonly number[],
     onConnection: (connection: Connection) => void,
-    tls?: ServerTls,
+    { interfaces, tls }: { interfaces?: readonly string[]; tls?: ServerTls | undefined } = {},
   ): Promise<void> {
     if (ports.length === 0) return;
     const { core } = this.config;
     const listener = await Listener.open({
-      interfaces: core.interfaces,
+      interfaces: interfaces ?? core.interfaces,
       ports,
       maxPerAddress: core.limits.c2s.rate === false ? Number.POSITIVE_INFINITY : MAX_PER_ADDRESS,
       onConnection,

@@ -21,7 +21,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   core: ['util', 'xml', 'config', 'storage', 'admin', 'sasl', 'net', 'api'],
   c2s: ['util', 'xml', 'config', 'net', 'stream', 'sasl', 'api', 'core'],
   s2s: ['util', 'xml', 'config', 'net', 'stream', 'admin', 'api', 'core'],
-  'server.ts': ['util', 'xml', 'config', 'net', 'storage', 'admin', 'core', 'c2s', 's2s'],
+  component: ['util', 'xml', 'config', 'net', 'stream', 'admin', 'sasl', 'api', 'core'],
+  'server.ts': ['util', 'xml', 'config', 'net', 'storage', 'admin', 'core', 'c2s', 's2s', 'component'],
   cli: ['util', 'xml', 'config', 'net', 'storage', 'admin', 'sasl', 'core', 'server.ts'],
   'main.ts': ['cli', 'util'],
 };

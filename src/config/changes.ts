@@ -25,7 +25,6 @@ function changedHosts(started: Config, next: Config): readonly string[] {
   return [...domains].flatMap((domain) => {
     const [old, host] = [before!.get(domain), after!.get(domain)];
     if (!old || !host) return [`hosts."${domain}"`];
-    if (old.component !== host.component) return [`hosts."${domain}".component`];
-    return old.componentSecret === host.componentSecret ? [] : [`hosts."${domain}".component_secret`];
+    return old.component === host.component ? [] : [`hosts."${domain}".component`];
   });
 }

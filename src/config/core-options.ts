@@ -135,6 +135,11 @@ export const HOST_ONLY_OPTIONS = {
     pattern: /./,
     expected: 'text that is not empty',
   }),
+  component_conflict_resolve: oneOf(
+    'A second connection of an external component: it is refused while the first answers, or replaces the first',
+    ['kick_new', 'kick_old'],
+    { default: 'kick_new' },
+  ),
 };
 
 /** What `Config.core` has, and `HostConfig.get` gives for one host. */

@@ -43,7 +43,7 @@ export interface StreamHandler {
 export interface StreamOptions {
   /** The receiver was called by the initiator (RFC 6120 §4.2). */
   role: 'receiver' | 'initiator';
-  namespace: typeof NS.CLIENT | typeof NS.SERVER;
+  namespace: typeof NS.CLIENT | typeof NS.SERVER | typeof NS.COMPONENT;
   handler: StreamHandler;
   clock: Clock;
   log: Logger;
@@ -60,7 +60,7 @@ export interface OpenOptions {
   from?: string | undefined;
   to?: string | undefined;
   id?: string | undefined;
-  /** Default '1.0'. */
+  /** Default '1.0'; components know none (XEP-0114 §3). */
   version?: string;
   /** Default 'en'. */
   lang?: string;
@@ -377,7 +377,7 @@ function headerText(namespace: string, options: OpenOptions): string {
     from: options.from,
     to: options.to,
     id: options.id,
-    version: options.version ?? '1.0',
+    version: namespace === NS.COMPONENT ? undefined : (options.version ?? '1.0'),
     'xml:lang': options.lang ?? 'en',
   });
   return `<?xml version='1.0'?>${openTag(header)}`;

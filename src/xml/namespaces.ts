@@ -3,6 +3,7 @@ export const NS = {
   STREAM: 'http://etherx.jabber.org/streams',
   CLIENT: 'jabber:client',
   SERVER: 'jabber:server',
+  COMPONENT: 'jabber:component:accept',
   STANZAS: 'urn:ietf:params:xml:ns:xmpp-stanzas',
   STREAMS: 'urn:ietf:params:xml:ns:xmpp-streams',
   TLS: 'urn:ietf:params:xml:ns:xmpp-tls',

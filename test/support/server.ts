@@ -28,6 +28,7 @@ c2s_ports = []
 c2s_direct_tls_ports = []
 s2s_ports = []
 s2s_direct_tls_ports = []
+component_ports = []
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 s2s_require_encryption = false

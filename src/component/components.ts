@@ -1,0 +1,56 @@
+// All external components (XEP-0114): the domains that they serve, and the connections that want to.
+
+import type { ServerContext } from '../core/context.ts';
+import type { LocalHost } from '../core/host.ts';
+import type { Connection } from '../net/connection.ts';
+import { Budgets } from '../sasl/budgets.ts';
+import { StreamError } from '../xml/errors.ts';
+import type { ComponentContext } from './context.ts';
+import { Handshake } from './handshake.ts';
+import { Service } from './service.ts';
+
+const MAX_FAILURE_KEYS = 1_000;
+
+export class Components {
+  readonly #context: ComponentContext;
+  readonly #services = new Map<string, Service>();
+  readonly #negotiating = new Set<Handshake>();
+  #isClosing = false;
+
+  constructor(context: ServerContext) {
+    const { config, log, clock, router } = context;
+    const { auth_failures_per_address: size, auth_failure_window: windowMs } = config.core;
+    const failures = new Budgets(clock, { size, windowMs, maxKeys: MAX_FAILURE_KEYS });
+    this.#context = { config, log, clock, router, failures };
+  }
+
+  /** From now on the host is for a component to serve. */
+  add(host: LocalHost): void {
+    this.#services.set(host.domain, new Service(host, this.#context.router));
+  }
+
+  get services(): readonly Service[] {
+    return [...this.#services.values()];
+  }
+
+  /** A connection that somebody opened; it is closed unless it proves to be a component in time. */
+  accept(connection: Connection): void {
+    if (this.#isClosing) return connection.destroy();
+    const handshake: Handshake = new Handshake(connection, this.#context, this.#services, () => {
+      this.#negotiating.delete(handshake);
+    });
+    this.#negotiating.add(handshake);
+  }
+
+  /** The server stops: components are told so. */
+  close(): void {
+    this.#isClosing = true;
+    const farewell = new StreamError('system-shutdown');
+    for (const handshake of this.#negotiating) handshake.close(farewell);
+    for (const service of this.services) {
+      const { session } = service;
+      service.session = undefined; // Nobody needs to be told: everything goes.
+      session?.close(farewell);
+    }
+  }
+}

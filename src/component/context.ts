@@ -1,0 +1,16 @@
+// What the connections of components are given by the server around them.
+
+import type { ServerContext } from '../core/context.ts';
+import type { Budgets } from '../sasl/budgets.ts';
+import type { ReadRate } from '../stream/read-limit.ts';
+
+export interface ComponentContext extends ServerContext {
+  /** Failed handshakes, by address and domain. */
+  readonly failures: Budgets;
+}
+
+/** Trusted as it is, a component is read no faster than another server: it shares the process with all others. */
+export function readRate({ config }: ComponentContext): ReadRate | undefined {
+  const { rate, burst } = config.core.limits.s2s;
+  return rate === false ? undefined : { bytesPerSecond: rate, burstBytes: burst };
+}

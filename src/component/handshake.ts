@@ -1,0 +1,163 @@
+// A component's way in (XEP-0114 §3, `jabber:component:accept`): its header names the domain, its handshake proves
+// that it knows the secret.
+//
+//   header ──▶ handshake ──▶ serving
+//                 └── the domain is served already ──▶ waiting for the other to show that it is alive
+
+import { HOST_ONLY_OPTIONS } from '../config/core-options.ts';
+import { limitKey } from '../net/address.ts';
+import type { Connection } from '../net/connection.ts';
+import type { StreamHeader } from '../stream/header.ts';
+import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/stream.ts';
+import { newId } from '../util/ids.ts';
+import type { Element } from '../xml/element.ts';
+import { StreamError } from '../xml/errors.ts';
+import { Jid } from '../xml/jid.ts';
+import { NS } from '../xml/namespaces.ts';
+import { type ComponentContext, readRate } from './context.ts';
+import { provesSecret } from './secret.ts';
+import type { Service } from './service.ts';
+import { ComponentSession } from './session.ts';
+
+/** A component says nothing but two elements before it is let in. */
+const NEGOTIATION_MS = 30_000;
+/** How long a wrong secret waits for its answer: guessing takes time. */
+const REFUSAL_DELAY_MS = 500;
+/** How long a component that is connected already may take to show that it is alive. */
+const CONTEST_MS = 10_000;
+
+const POLICY = { component_conflict_resolve: HOST_ONLY_OPTIONS.component_conflict_resolve };
+
+export class Handshake implements StreamHandler {
+  readonly #context: ComponentContext;
+  readonly #services: ReadonlyMap<string, Service>;
+  readonly #stream: XmlStream;
+  readonly #onEnd: () => void;
+  readonly #streamId = newId();
+  #service: Service | undefined;
+  #isDone = false;
+
+  /** `onEnd` is called once when the component is let in, or the stream is over. */
+  constructor(
+    connection: Connection,
+    context: ComponentContext,
+    services: ReadonlyMap<string, Service>,
+    onEnd: () => void,
+  ) {
+    this.#context = context;
+    this.#services = services;
+    this.#onEnd = onEnd;
+    const { clock, log } = context;
+    this.#stream = new XmlStream(connection, {
+      role: 'receiver',
+      namespace: NS.COMPONENT,
+      handler: this,
+      clock,
+      log,
+      timeouts: { negotiationMs: NEGOTIATION_MS },
+      rate: readRate(context),
+    });
+  }
+
+  close(error: Error): void {
+    this.#stream.close(error, 'local');
+  }
+
+  onHeader(header: StreamHeader): void {
+    const service = this.#serviceOf(header);
+    if (!this.#context.failures.has(this.#failureKey(service)))
+      throw new StreamError('policy-violation', 'Too many failed handshakes; try again later');
+    this.#service = service;
+    this.#stream.open({ from: service.domain, id: this.#streamId });
+  }
+
+  onElement(element: Element): void {
+    const service = this.#service!;
+    if (!element.is('handshake')) throw new StreamError('not-authorized', 'The handshake comes first');
+    const secret = service.host.config.componentSecret;
+    if (secret === undefined || !provesSecret(element.text(), this.#streamId, secret)) this.#refuse(service);
+    else this.#admit(service);
+  }
+
+  onClose(error: Error | undefined, cause: StreamCloseCause): void {
+    const why = error === undefined ? {} : { why: error.message };
+    const component = this.#service?.domain;
+    this.#context.log.info('component gone before it was let in', { component, cause, ...why });
+    this.#done();
+  }
+
+  #serviceOf({ to }: StreamHeader): Service {
+    if (to === undefined) throw new StreamError('improper-addressing', 'The header has no to');
+    const jid = Jid.tryParse(to);
+    const service = jid?.isDomain ? this.#services.get(jid.domain) : undefined;
+    if (!service) throw new StreamError('host-unknown', 'No external component of that name is configured');
+    return service;
+  }
+
+  /** Components of one machine share an address: who guesses at one domain is no burden on the others. */
+  #failureKey(service: Service): string {
+    return `${limitKey(this.#stream.remoteAddress)} ${service.domain}`;
+  }
+
+  #refuse(service: Service): void {
+    const { clock, failures } = this.#context;
+    const address = this.#stream.remoteAddress;
+    service.host.log.warn('component refused: its secret is not component_secret', { address });
+    if (!service.session) service.lastError = { at: clock.now(), message: `wrong secret from ${address}` };
+    failures.spend(this.#failureKey(service));
+    this.#stream.suspend();
+    clock.after(REFUSAL_DELAY_MS, () => this.#stream.close(new StreamError('not-authorized')));
+  }
+
+  /** docs/adr/0020: one component serves a domain. A line that is dead must not keep it out for ever. */
+  #admit(service: Service): void {
+    const { session } = service;
+    if (!session) return this.#begin(service);
+    if (service.host.config.get(POLICY).component_conflict_resolve === 'kick_old') {
+      session.close(new StreamError('conflict', 'Replaced by a new connection'));
+      return this.#begin(service);
+    }
+    if (service.isContested) throw conflict();
+    service.isContested = true;
+    this.#stream.suspend();
+    this.#context.router.work.add(this.#contest(service, session), 'component');
+  }
+
+  async #contest(service: Service, session: ComponentSession): Promise<void> {
+    const isAlive = await session.isAlive(CONTEST_MS);
+    service.isContested = false;
+    if (isAlive) {
+      service.host.log.warn('component refused: another one is connected', {
+        address: this.#stream.remoteAddress,
+        other: session.remoteAddress,
+      });
+      this.#stream.close(conflict());
+      return;
+    }
+    session.close(new StreamError('conflict', 'Replaced by a new connection: you did not answer'));
+    if (!this.#stream.isOpen) return;
+    this.#begin(service);
+    this.#stream.resume();
+  }
+
+  #begin(service: Service): void {
+    const { clock } = this.#context;
+    const session = new ComponentSession(this.#stream, service.host, this.#context, (error, cause) => {
+      if (service.session === session) service.detach(clock.now(), error?.message ?? `closed (${cause})`);
+    });
+    this.#stream.send('<handshake/>');
+    session.log.info('component connected', { address: session.remoteAddress });
+    this.#done();
+    service.attach(session);
+  }
+
+  #done(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#onEnd();
+  }
+}
+
+function conflict(): StreamError {
+  return new StreamError('conflict', 'Another component serves this domain already');
+}

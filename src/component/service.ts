@@ -1,0 +1,76 @@
+// One of our domains that an external component serves: whatever is addressed to it goes to the component, or, while
+// there is none, back to its sender.
+
+import type { Kind, StanzaEvent, Target } from '../api/events.ts';
+import type { LocalHost } from '../core/host.ts';
+import type { Router } from '../core/router.ts';
+import { notifyService } from '../core/services.ts';
+import type { Stanza } from '../xml/element.ts';
+import { errorReply, StanzaError } from '../xml/errors.ts';
+import type { ComponentSession } from './session.ts';
+
+const KINDS: readonly Kind[] = ['message', 'presence', 'iq'];
+const TARGETS: readonly Target[] = ['full', 'bare', 'host'];
+
+export class Service {
+  readonly host: LocalHost;
+  /** The component, while it is connected. */
+  session: ComponentSession | undefined;
+  /** Somebody who knows the secret waits for the present component to prove that it is alive. */
+  isContested = false;
+  /** Why the component went away, or could not come. */
+  lastError: { readonly at: number; readonly message: string } | undefined;
+  readonly #router: Router;
+
+  constructor(host: LocalHost, router: Router) {
+    this.host = host;
+    this.#router = router;
+    // Before any module of the host: a component answers for everything below its domain.
+    for (const kind of KINDS) {
+      for (const target of TARGETS)
+        host.hooks.add(`${kind}/${target}`, (event) => this.#deliver(event), 'deliver', 'component');
+    }
+  }
+
+  get domain(): string {
+    return this.host.domain;
+  }
+
+  attach(session: ComponentSession): void {
+    this.session = session;
+    this.lastError = undefined;
+    notifyService('service-up', this.domain, this.#router);
+  }
+
+  detach(at: number, message: string): void {
+    this.session = undefined;
+    this.lastError = { at, message };
+    notifyService('service-down', this.domain, this.#router);
+  }
+
+  #deliver(event: StanzaEvent): 'handled' {
+    const { stanza } = event;
+    // What this server itself asked in the name of the domain is not the component's business.
+    if (isAnswer(stanza) && this.#router.pendingIqs.accept(stanza)) return 'handled';
+    if (!this.session) {
+      // A condition that passes: on some others clients give a room up (XEP-0410 §3.2).
+      const text = 'This service is not connected at the moment';
+      this.#sendBack(event, new StanzaError('remote-server-timeout', { by: this.domain, text }));
+    } else if (!this.session.send(stanza)) {
+      const text = 'This service has too much to do at the moment';
+      this.#sendBack(event, new StanzaError('resource-constraint', { by: this.domain, text }));
+    }
+    return 'handled';
+  }
+
+  /** Spoken by the sender's host where it is ours: this is no word of the service's own (see `isLocalBounce`). */
+  #sendBack({ stanza, from }: StanzaEvent, error: StanzaError): void {
+    const reply = errorReply(stanza, error);
+    const speaker = this.#router.hosts.get(from.domain) ?? this.host;
+    if (reply) this.#router.route(reply, speaker.origin);
+  }
+}
+
+function isAnswer({ name, attrs }: Stanza): boolean {
+  return name === 'iq' && (attrs.type === 'result' || attrs.type === 'error');
+}

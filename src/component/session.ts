@@ -1,0 +1,171 @@
+// A component that has proved to know the secret: its stanzas come in, those for its domain go out.
+
+import type { LocalHost } from '../core/host.ts';
+import { checkStanza, isStanza } from '../core/stanza-rules.ts';
+import type { StreamCloseCause, StreamHandler, XmlStream } from '../stream/stream.ts';
+import type { Timer } from '../util/clock.ts';
+import { newId } from '../util/ids.ts';
+import type { Logger } from '../util/logger.ts';
+import { type Element, type Stanza, xml } from '../xml/element.ts';
+import { IqTimeoutError, StanzaError, StreamError } from '../xml/errors.ts';
+import { Jid } from '../xml/jid.ts';
+import { DEFAULT_LIMITS } from '../xml/limits.ts';
+import { NS } from '../xml/namespaces.ts';
+import type { ComponentContext } from './context.ts';
+
+/** With more than that waiting for the component, stanzas go back to their senders. */
+const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
+/** With more than that waiting, the component has to read on within a limited time. */
+const STUCK_BYTES = 256 * 1024;
+const STUCK_MS = 60_000;
+/** A component that has been silent for so long is asked for a sign of life. */
+const SILENCE_MS = 60_000;
+const PING_MS = 30_000;
+
+export class ComponentSession implements StreamHandler {
+  readonly id = newId().slice(0, 8);
+  readonly host: LocalHost;
+  readonly log: Logger;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  stanzasIn = 0;
+  stanzasOut = 0;
+  readonly #stream: XmlStream;
+  readonly #context: ComponentContext;
+  readonly #onEnd: (error: Error | undefined, cause: StreamCloseCause) => void;
+  readonly #ended = new AbortController();
+  /** It has answered a ping once, so its silence means something. */
+  #answersPings = false;
+  #watch: Timer | undefined;
+  #stuck: Timer | undefined;
+
+  /** Takes over the stream. `onEnd` is called once when it is over. */
+  constructor(
+    stream: XmlStream,
+    host: LocalHost,
+    context: ComponentContext,
+    onEnd: (error: Error | undefined, cause: StreamCloseCause) => void,
+  ) {
+    this.#stream = stream;
+    this.host = host;
+    this.#context = context;
+    this.#onEnd = onEnd;
+    this.log = host.log.child({ component: this.id });
+    this.since = context.clock.now();
+    stream.handler = this;
+    stream.negotiated();
+    stream.raiseLimits(DEFAULT_LIMITS);
+    this.#watchSilence(SILENCE_MS);
+  }
+
+  get remoteAddress(): string {
+    return this.#stream.remoteAddress;
+  }
+
+  /** What the component has not read yet. */
+  get queuedBytes(): number {
+    return this.#stream.connection.queuedBytes;
+  }
+
+  /** Sends to the component; false when it does not read what it is sent. */
+  send(stanza: Stanza): boolean {
+    if (this.queuedBytes > MAX_QUEUED_BYTES || !this.#stream.send(stanza)) return false;
+    this.stanzasOut++;
+    if (this.queuedBytes > STUCK_BYTES)
+      this.#stuck ??= this.#context.clock.after(STUCK_MS, () => this.#giveUp());
+    return true;
+  }
+
+  /** Ends the session for a reason of our own. */
+  close(error: Error): void {
+    this.#stream.close(error, 'local');
+  }
+
+  /**
+   * Asks for a sign of life (XEP-0199), and waits no longer than that. Whatever comes is one, and as long as it is us
+   * who do not read, silence proves nothing.
+   */
+  async isAlive(limitMs: number): Promise<boolean> {
+    const askedAt = this.#context.clock.now();
+    const answered = await this.#ping(limitMs);
+    if (this.#ended.signal.aborted) return false;
+    return answered || this.#stream.isPaused || this.#stream.lastReceivedAt > askedAt;
+  }
+
+  onHeader(): void {}
+
+  onElement(element: Element): void {
+    // COMPAT(libraries that write what clients write): the namespace of the stream is meant.
+    if (element.attrs.xmlns === NS.CLIENT) delete element.attrs.xmlns;
+    if (!isStanza(element))
+      throw new StreamError('unsupported-stanza-type', `<${element.name}/> is unknown here`);
+    this.#take(element);
+  }
+
+  onDrain(): void {
+    if (this.queuedBytes > STUCK_BYTES / 2) return;
+    this.#stuck?.cancel();
+    this.#stuck = undefined;
+  }
+
+  onClose(error: Error | undefined, cause: StreamCloseCause): void {
+    this.#watch?.cancel();
+    this.#stuck?.cancel();
+    this.#ended.abort(new DOMException('The component has gone', 'AbortError'));
+    this.log.info('component gone', { cause, ...(error ? { why: error.message } : {}) });
+    this.#onEnd(error, cause);
+  }
+
+  /** XEP-0114 §3: the domain of the sender must be that of the component; who below it is the component's choice. */
+  #take(stanza: Stanza): void {
+    // COMPAT(old components): both addresses are required, but who else than the service could it be?
+    const from = stanza.attrs.from ?? this.host.domain;
+    const sender = Jid.tryParse(from);
+    this.stanzasIn++;
+    // One odd name behind a gateway must not cost all the others the stream.
+    if (!sender) return this.log.warn('stanza of a component from a malformed address dropped', { from });
+    if (sender.domain !== this.host.domain)
+      throw new StreamError('invalid-from', `You are ${this.host.domain}, and nobody else`);
+    const { router } = this.#context;
+    const addressed = stanza.attrs.from === undefined ? stanza.with({ from }) : stanza;
+    const problem = checkStanza(addressed);
+    if (problem) router.bounce(addressed, problem);
+    else router.route(addressed, this.host.origin);
+  }
+
+  /** The line may be dead, and nobody be told (RFC 6120 §4.6): whoever answered before and no longer does is gone. */
+  #watchSilence(delayMs: number): void {
+    this.#watch = this.#context.clock.after(delayMs, () => {
+      const restMs = this.#stream.lastReceivedAt + SILENCE_MS - this.#context.clock.now();
+      if (restMs > 0) this.#watchSilence(restMs);
+      else this.#context.router.work.add(this.#checkSilence(), 'component');
+    });
+  }
+
+  async #checkSilence(): Promise<void> {
+    const isAlive = await this.isAlive(PING_MS);
+    if (this.#ended.signal.aborted) return;
+    if (isAlive || !this.#answersPings) this.#watchSilence(SILENCE_MS);
+    else this.#stream.close(new StreamError('connection-timeout', 'You do not answer'), 'timeout');
+  }
+
+  #giveUp(): void {
+    this.#stream.close(new StreamError('connection-timeout', 'You do not read what you are sent'), 'timeout');
+  }
+
+  async #ping(limitMs: number): Promise<boolean> {
+    const { router } = this.#context;
+    const from = [...router.hosts.values()].find(({ kind }) => kind === 'local') ?? this.host;
+    const ping = xml('iq', { type: 'get', from: from.domain, to: this.host.domain }, xml('ping', NS.PING));
+    const send = (iq: Stanza): unknown => this.#stream.send(iq);
+    try {
+      await router.pendingIqs.request(ping, send, limitMs, this.#ended.signal);
+    } catch (error) {
+      if (error instanceof IqTimeoutError) return false;
+      if (!(error instanceof StanzaError)) return true; // We have stopped asking: that proves nothing.
+      // Who refuses a ping is alive all the same (XEP-0199 §4.3).
+    }
+    this.#answersPings = true;
+    return true;
+  }
+}

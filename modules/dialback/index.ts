@@ -23,7 +23,7 @@ export default defineModule({
     const claims = new WeakMap<S2SSession, string>();
 
     module.hook('stream-features', ({ session, features }) => {
-      if (session?.kind !== 's2s') return;
+      if (session?.kind !== 's2s' || session.remotes.size > 0) return;
       features.append(xml('dialback', NS.DIALBACK_FEATURE, xml('errors')));
     });
 

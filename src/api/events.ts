@@ -61,6 +61,14 @@ export interface Events extends Outbound, Inbound {
   >;
   's2s-in': Wire<S2SSession>;
   's2s-out': Wire<S2SSession>;
+  /** A stanza of another server has been handled, in this tick, but for `work`; see `c2s-handle`. */
+  's2s-handle': Event<{
+    readonly session: S2SSession;
+    readonly stanza: Stanza;
+    readonly work: Promise<unknown> | undefined;
+  }>;
+  /** We are about to close our side of an authenticated stream: the last moment to say something on it. */
+  's2s-farewell': Event<{ readonly session: S2SSession }>;
   /** A client has bound a resource (RFC 6120 §7). */
   'resource-bind': Event<{ readonly session: C2SSession }>;
   /** The stream is gone. Whoever can resume the session answers `'sleep'`; else it ends. */
@@ -122,6 +130,10 @@ export interface Events extends Outbound, Inbound {
   'stream-features': Event<{
     readonly session: C2SSession | S2SSession | undefined;
     readonly features: Element;
+    /** Of the largest first-level element that the peer may send now. */
+    readonly maxBytes: number;
+    /** How long the peer may send nothing before the stream is closed; `undefined`: for ever. */
+    readonly idleMs?: number | undefined;
   }>;
   /** An account exists from now on, or no longer. */
   'user-create': Event<{ readonly user: string }>;

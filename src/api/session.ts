@@ -76,6 +76,8 @@ export interface S2SSession extends Session {
   readonly state: S2SState;
   /** What the peer has announced last on a stream that we have opened; `undefined` before, and on its own streams. */
   readonly peerFeatures: Element | undefined;
+  /** Reads no further from the peer while too much of the work of its stanzas is under way. Called by the router. */
+  hold(work: Promise<unknown>): void;
   /** Sends one element past `s2s-out`: no stanza. False when the stream takes nothing any more. */
   write(element: Element): boolean;
   /** Sends a space, so that the connection is not taken for dead (RFC 6120 §4.6.1). */

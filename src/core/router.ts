@@ -185,7 +185,7 @@ class RoutedStanza<O extends Origin> implements StanzaEvent<O> {
 
   waitUntil(work: Promise<unknown>): void {
     this.#work.add(work, this.stanza.name);
-    if (this.origin.kind === 'c2s') this.origin.hold(work);
+    if (this.origin.kind !== 'host') this.origin.hold(work);
   }
 }
 

@@ -81,6 +81,10 @@ export class Incoming implements StreamHandler {
     this.#onEnd();
   }
 
+  onFarewell(): void {
+    this.session?.farewell();
+  }
+
   /** The address in the header stays the same over restarts (RFC 6120 §4.7.2). */
   #sessionFor(header: StreamHeader): S2SSession {
     const to = Jid.tryParse(header.to);
@@ -100,8 +104,8 @@ export class Incoming implements StreamHandler {
       features.append(xml('starttls', NS.TLS, requiresEncryption ? xml('required') : undefined));
       if (requiresEncryption) return features;
     }
-    if (session.remotes.size > 0) return features;
-    if (this.#claimed !== undefined && session.proves(this.#claimed)) {
+    const isKnown = session.remotes.size > 0;
+    if (!isKnown && this.#claimed !== undefined && session.proves(this.#claimed)) {
       features.append(xml('mechanisms', NS.SASL, xml('mechanism', {}, 'EXTERNAL')));
     }
     session.host.hooks.notify('stream-features', { session, features });

@@ -139,6 +139,10 @@ export class Outgoing implements StreamHandler {
     this.#end(reason);
   }
 
+  onFarewell(): void {
+    this.session?.farewell();
+  }
+
   async #dial(): Promise<void> {
     try {
       this.#connected(await this.#context.dial(this.#remote, this.#abort.signal));

@@ -11,10 +11,13 @@ import type { Element, Stanza } from '../xml/element.ts';
 import { StanzaError, StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import { DEFAULT_LIMITS } from '../xml/limits.ts';
-import { certificateProves, Policy } from './policy.ts';
+import { certificateProves, Policy, refusalOf } from './policy.ts';
 import { passIn, passOut } from './wire.ts';
 
 export type Direction = 'in' | 'out';
+
+/** Stanzas of a peer whose work is under way; while there are more it is not read. */
+const MAX_PENDING_WORK = 256;
 
 export class S2SSession implements Contract {
   readonly kind = 's2s';
@@ -34,7 +37,12 @@ export class S2SSession implements Contract {
   onAuthenticated: ((remote: string) => void) | undefined;
   /** Those who wait for `begin`, in order: one for each remote domain. */
   readonly #beginnings: ((confirmed: number) => void)[] = [];
+  readonly #unwritten: Stanza[] = [];
   #isBidirectional = false;
+  #pendingWork = 0;
+  /** A stanza of the peer is being handled, and has left this work so far. */
+  #isReceiving = false;
+  #work: Promise<unknown>[] | undefined;
   readonly #stream: XmlStream;
   readonly #context: ServerContext;
 
@@ -88,6 +96,24 @@ export class S2SSession implements Contract {
     return true;
   }
 
+  /**
+   * Sends a stanza; false when the stream takes nothing any more. Once modules have seen it, it has been sent, also if
+   * the stream could not take it after all: it is among the unconfirmed ones then, or in `takeUnwritten`.
+   */
+  carry(stanza: Stanza): boolean {
+    if (!this.#stream.isOpen) return false;
+    const sent = passOut(this, stanza, this.#context.router);
+    if (sent === undefined) return true;
+    if (this.#stream.send(sent)) this.stanzasOut++;
+    else this.#unwritten.push(stanza);
+    return true;
+  }
+
+  /** What was given to `carry` and has not even been written, in order. */
+  takeUnwritten(): Stanza[] {
+    return this.#unwritten.splice(0);
+  }
+
   write(element: Element): boolean {
     return this.#stream.send(element);
   }
@@ -121,6 +147,8 @@ export class S2SSession implements Contract {
     if (this.#context.router.hosts.has(remote)) {
       return new StanzaError('not-allowed', { text: `${remote} is here` });
     }
+    const refusal = refusalOf(this.host, remote);
+    if (refusal) return refusal;
     if (this.policy.requiresEncryption && !this.secure) {
       return new StanzaError('policy-violation', { text: 'Encryption is required' });
     }
@@ -145,8 +173,24 @@ export class S2SSession implements Contract {
 
   /** A first-level element that is no part of the negotiation of TLS and SASL. @throws StreamError */
   receive(element: Element): void {
-    const left = this.remotes.size === 0 ? element : passIn(this, element, this.#context.router);
-    if (left !== undefined) this.#take(left);
+    if (isStanza(element)) return this.#receiveStanza(element);
+    this.#receive(element);
+  }
+
+  hold(work: Promise<unknown>): void {
+    if (this.#isReceiving) this.#work = [...(this.#work ?? []), work];
+    this.#pendingWork++;
+    if (this.#pendingWork > MAX_PENDING_WORK) this.#stream.pause('work');
+    const done = () => {
+      this.#pendingWork--;
+      if (this.#pendingWork <= MAX_PENDING_WORK) this.#stream.unpause('work');
+    };
+    work.then(done, done);
+  }
+
+  /** Our side of the stream is about to be closed. */
+  farewell(): void {
+    if (this.remotes.size > 0) this.host.hooks.notify('s2s-farewell', { session: this });
   }
 
   /** The stream is over. */
@@ -156,6 +200,25 @@ export class S2SSession implements Contract {
     else this.log.debug('s2s closed before it was authenticated', fields);
     for (const remote of this.remotes) {
       this.host.hooks.notify('s2s-close', { session: this, remote, cause, error });
+    }
+  }
+
+  #receive(element: Element): void {
+    const left = this.remotes.size === 0 ? element : passIn(this, element, this.#context.router);
+    if (left !== undefined) this.#take(left);
+  }
+
+  /** Also one that costs the peer its stream has been handled: sent again, it would cost it the next one. */
+  #receiveStanza(stanza: Stanza): void {
+    this.#isReceiving = true;
+    this.#work = undefined;
+    try {
+      this.#receive(stanza);
+    } finally {
+      this.#isReceiving = false;
+      const { hooks } = this.host;
+      const work = this.#work && Promise.allSettled(this.#work);
+      if (hooks.has('s2s-handle')) hooks.notify('s2s-handle', { session: this, stanza, work });
     }
   }
 

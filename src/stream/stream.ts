@@ -38,6 +38,8 @@ export interface StreamHandler {
   onClose(error: Error | undefined, cause: StreamCloseCause): void;
   /** What was queued for the peer has gone out. */
   onDrain?(): void;
+  /** Our side is about to be closed: what is sent now comes before the closing tag, or the stream error. */
+  onFarewell?(): void;
 }
 
 export interface StreamOptions {
@@ -210,6 +212,11 @@ export class XmlStream {
     return this.#pauses.size > 0;
   }
 
+  /** What the peer may send at most. */
+  get limits(): Readonly<ParserLimits> {
+    return this.#limits;
+  }
+
   /** Lets the peer send more, now that it is known. */
   raiseLimits(limits: ParserLimits): void {
     this.#limits = limits;
@@ -346,6 +353,8 @@ export class XmlStream {
     if (!this.#isOpened) {
       if (this.#options.role === 'initiator') return;
       this.open({ from: this.#options.from, id: newId() });
+    } else if (this.#phase === 'open') {
+      this.#handler.onFarewell?.();
     }
     if (error instanceof StreamError) this.connection.write(serialize(error.toElement()));
     this.connection.write('</stream:stream>');

@@ -204,6 +204,8 @@ export class HarnessLink implements S2SSession {
     return true;
   }
 
+  hold(): void {}
+
   keepAlive(): void {}
 
   makeBidirectional(): void {}

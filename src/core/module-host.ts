@@ -12,6 +12,7 @@ import type { LocalHost } from './host.ts';
 import type { ModuleFiles } from './module-files.ts';
 import { ModuleInstance, type ModuleSurroundings } from './module-instance.ts';
 import { checkScope, circularError, fits, inOrder } from './module-order.ts';
+import { notifyService } from './services.ts';
 
 /** What another configuration has changed, by the names of modules. */
 export interface ModuleChanges {
@@ -33,6 +34,8 @@ export class ModuleHost {
   readonly #loaded = new Map<string, ModuleInstance>();
   /** One change at a time: two administrators may ask for the same. */
   readonly #changes = new SerialQueue();
+  /** Whether the module that makes a component what it is has been loaded; `undefined` before the first time. */
+  #isServing: boolean | undefined;
 
   constructor(host: LocalHost, files: ModuleFiles, context: ModuleContext, commands: CommandRegistry) {
     this.#host = host;
@@ -58,12 +61,12 @@ export class ModuleHost {
    * @throws ModuleError
    */
   async load(names: readonly string[], fresh = false): Promise<void> {
-    await this.#changes.run('', () => this.#load(names, fresh));
+    await this.#change(() => this.#load(names, fresh));
   }
 
   /** @throws ModuleError MODULE_NOT_LOADED, or MODULE_IN_USE while other modules depend on it. */
   unload(name: string): Promise<void> {
-    return this.#changes.run('', () => this.#unload(name));
+    return this.#change(() => this.#unload(name));
   }
 
   /**
@@ -72,7 +75,7 @@ export class ModuleHost {
    * @throws ModuleError
    */
   reload(name: string): Promise<void> {
-    return this.#changes.run('', () => this.#reload(name));
+    return this.#change(() => this.#reload(name));
   }
 
   /**
@@ -81,7 +84,7 @@ export class ModuleHost {
    * @throws ModuleError when the list as a whole cannot be loaded; then nothing has changed.
    */
   reconfigure(config: HostConfig): Promise<ModuleChanges> {
-    return this.#changes.run('', () => this.#reconfigure(config));
+    return this.#change(() => this.#reconfigure(config));
   }
 
   /**
@@ -97,6 +100,20 @@ export class ModuleHost {
     return this.#changes.run('', async () => {
       for (const name of [...this.#loaded.keys()].reverse()) await this.#stop(name);
     });
+  }
+
+  #change<T>(change: () => Promise<T>): Promise<T> {
+    return this.#changes.run('', () => change().finally(() => this.#announce()));
+  }
+
+  /** A reload is no reason to say anything: what the module keeps in memory is there again when it has loaded. */
+  #announce(): void {
+    const { component, domain } = this.#host.config;
+    if (component === undefined || component === 'external') return;
+    const before = this.#isServing;
+    this.#isServing = this.#loaded.has(component);
+    if (before === undefined || before === this.#isServing) return;
+    notifyService(this.#isServing ? 'service-up' : 'service-down', domain, this.#around.router);
   }
 
   /** Answers with what was loaded, in that order. */

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { ScriptedComponent, SECRET } from '../../support/component.ts';
+import { settled } from '../../support/duplex.ts';
+import { startServer, type TestServer } from '../../support/server.ts';
+
+const CONFIG = `
+[hosts."capulet.lit"]
+[hosts."montague.lit"]
+[hosts."rooms.capulet.lit"]
+component = "muc"
+[hosts."plays.capulet.lit"]
+component = "external"
+component_secret = "${SECRET}"
+`;
+
+/** What each host with users is told, in order. */
+async function listening(t: TestContext): Promise<{ net: TestServer; told: string[] }> {
+  const net = await startServer(t, { config: CONFIG });
+  const told: string[] = [];
+  for (const { hooks, domain } of net.server.router.hosts.values()) {
+    for (const event of ['service-down', 'service-up'] as const)
+      hooks.add(
+        event,
+        (service) => void told.push(`${domain}: ${event} ${service.domain}`),
+        'observe',
+        'test',
+      );
+  }
+  return { net, told };
+}
+
+function command({ server }: TestServer, name: string, module: string): Promise<unknown> {
+  return server.commands.run(name, { name: module, host: 'rooms.capulet.lit' }, { by: 'test' });
+}
+
+test('hosts with users are told when an external component comes and goes', async (t) => {
+  const { net, told } = await listening(t);
+  const component = await ScriptedComponent.serving(net, 'plays.capulet.lit');
+  assert.deepEqual(told.splice(0), [
+    'capulet.lit: service-up plays.capulet.lit',
+    'montague.lit: service-up plays.capulet.lit',
+  ]);
+  component.drop();
+  await settled();
+  assert.deepEqual(told, [
+    'capulet.lit: service-down plays.capulet.lit',
+    'montague.lit: service-down plays.capulet.lit',
+  ]);
+});
+
+test('hosts with users are told when the module of a component goes and comes back', async (t) => {
+  const { net, told } = await listening(t);
+  await command(net, 'module unload', 'muc');
+  assert.deepEqual(told.splice(0), [
+    'capulet.lit: service-down rooms.capulet.lit',
+    'montague.lit: service-down rooms.capulet.lit',
+  ]);
+  await command(net, 'module load', 'muc');
+  assert.deepEqual(told, [
+    'capulet.lit: service-up rooms.capulet.lit',
+    'montague.lit: service-up rooms.capulet.lit',
+  ]);
+});
+
+test('a reload keeps the rooms, and nobody is told anything; nor when another module goes', async (t) => {
+  const { net, told } = await listening(t);
+  await command(net, 'module reload', 'muc');
+  await command(net, 'module unload', 'version');
+  await command(net, 'module load', 'version');
+  assert.deepEqual(told, []);
+});
+
+test('an orderly stop is no loss of a service', async (t) => {
+  const { net, told } = await listening(t);
+  await ScriptedComponent.serving(net, 'plays.capulet.lit');
+  told.splice(0);
+  await net.server.stop();
+  assert.deepEqual(told, []);
+});

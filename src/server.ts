@@ -89,7 +89,7 @@ export class Server implements ServerContext {
       router: this.router,
       tls: this.#s2sTls,
       certificates: this.certificates,
-      dial: dial ?? dialer(config),
+      dial: dial ?? dialer(config, this.certificates),
     });
     this.router.remote = this.links;
     this.components = new Components(this);

@@ -93,6 +93,14 @@ export const NET_ERRORS: Readonly<Record<NetErrorCode, Advice>> = {
     'No DNS server has given a usable answer',
     'Check that this machine can resolve names, or set `dns_servers`',
   ),
+  'dns-bogus': advice(
+    'The answer is not what its owner has signed (DNSSEC): it is broken there, or forged on the way',
+    'Nothing here, if others see it too: its administrator has to sign anew; else find out who answers in its place',
+  ),
+  'dane-mismatch': advice(
+    'The other server showed another certificate than its TLSA records name (DANE), and nothing was sent to it',
+    'Tell its administrator, who may have renewed the certificate and not the records; or somebody is in between',
+  ),
   'connect-failed': advice(
     'None of the addresses of the other server could be reached',
     'Wait, and if it stays so: check firewalls, IPv6, and whether others can reach it; `enjamb s2s list` has the last error',

@@ -70,6 +70,11 @@ export const SERVER_OPTIONS = {
     }),
     { default: [] },
   ),
+  dane: oneOf(
+    'Whether TLSA records prove other servers (RFC 7673): when a DNS server on this machine says that DNSSEC vouches for them (auto), when any DNS server says so (always: the way to it must be safe), or not at all (never)',
+    ['auto', 'always', 'never'],
+    { default: 'auto' },
+  ),
   log_level: oneOf('How much is logged', ['debug', 'info', 'warn', 'error'], { default: 'info' }),
   auth_failures_per_address: integer(
     'Failed logins of one address (IPv6: one /64 network) in a window, before it has to wait; 0: without limit',

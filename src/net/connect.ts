@@ -3,6 +3,7 @@
 import { connect, type Socket } from 'node:net';
 import { type Clock, systemClock, type Timer } from '../util/clock.ts';
 import { hostAndPort } from './address.ts';
+import { AddressFeed } from './address-feed.ts';
 import type { Address, Resolver } from './dns.ts';
 import { NetError, reasonOf } from './errors.ts';
 import type { Target } from './srv.ts';
@@ -13,6 +14,8 @@ export interface ConnectOptions {
   timeoutMs: number;
   /** Aborting ends all attempts. */
   signal?: AbortSignal;
+  /** What has gone wrong before, to be told with the rest. */
+  earlierFailures?: readonly string[];
   /** How a socket is opened; the system's way by default. */
   dial?(address: string, port: number): Socket;
   clock?: Clock;
@@ -27,7 +30,6 @@ export interface Connected {
 const NEXT_ADDRESS_MS = 250;
 /** Another target is a second choice, not another way to the same place: the first gets more time (RFC 2782). */
 const NEXT_TARGET_MS = 3_000;
-const MAX_ADDRESSES_PER_TARGET = 8;
 const MAX_ATTEMPTS = 24;
 
 /**
@@ -42,7 +44,6 @@ export function connectTcp(targets: readonly Target[], options: ConnectOptions):
 
 interface Candidate extends Address {
   target: Target;
-  isLastOfTarget: boolean;
 }
 
 class Race {
@@ -50,16 +51,20 @@ class Race {
   readonly #clock: Clock;
   readonly #candidates: AsyncGenerator<Candidate>;
   readonly #dialling = new Set<Socket>();
-  readonly #failures: string[] = [];
+  readonly #failures: string[];
   readonly #result = Promise.withResolvers<Connected>();
   #isOver = false;
   #isExhausted = false;
   #isFetching = false;
   #nextTimer: Timer | undefined;
+  #lastDialled: { target: Target; at: number } | undefined;
+  /** Of another target than the last one: that one has some time left. */
+  #held: Candidate | undefined;
 
   constructor(targets: readonly Target[], options: ConnectOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#failures = [...(options.earlierFailures ?? [])];
     this.#candidates = this.#find(targets);
   }
 
@@ -84,12 +89,13 @@ class Race {
   #next(): void {
     this.#nextTimer?.cancel();
     if (this.#isOver || this.#isFetching) return;
+    if (this.#held !== undefined) return this.#dial(this.#held);
     this.#isFetching = true;
     this.#candidates.next().then(
       ({ value, done }) => {
         this.#isFetching = false;
         if (this.#isOver) return;
-        if (!done) return this.#dial(value);
+        if (!done) return this.#found(value);
         this.#isExhausted = true;
         this.#checkForEnd();
       },
@@ -97,14 +103,24 @@ class Race {
     );
   }
 
+  #found(candidate: Candidate): void {
+    const last = this.#lastDialled;
+    const isOther = last !== undefined && last.target !== candidate.target;
+    const leftMs = isOther ? last.at + NEXT_TARGET_MS - this.#clock.now() : 0;
+    if (leftMs <= 0 || this.#dialling.size === 0) return this.#dial(candidate);
+    this.#held = candidate;
+    this.#nextTimer = this.#clock.after(leftMs, () => this.#next());
+  }
+
   #dial(candidate: Candidate): void {
     const { address, target } = candidate;
+    this.#held = undefined;
+    this.#lastDialled = { target, at: this.#clock.now() };
     const socket = (this.#options.dial ?? dial)(address, target.port);
     this.#dialling.add(socket);
     socket.once('connect', () => this.#win(socket, target));
     socket.on('error', (error) => this.#lose(socket, candidate, error));
-    const delayMs = candidate.isLastOfTarget ? NEXT_TARGET_MS : NEXT_ADDRESS_MS;
-    this.#nextTimer = this.#clock.after(delayMs, () => this.#next());
+    this.#nextTimer = this.#clock.after(NEXT_ADDRESS_MS, () => this.#next());
   }
 
   #win(socket: Socket, target: Target): void {
@@ -147,35 +163,16 @@ class Race {
   async *#find(targets: readonly Target[]): AsyncGenerator<Candidate> {
     let left = MAX_ATTEMPTS;
     for (const target of targets) {
-      const addresses = await this.#addressesOf(target);
-      for (const [index, address] of addresses.entries()) {
+      const lookups = await this.#options.resolver.lookUpAddresses(target.host);
+      const feed = new AddressFeed(lookups, this.#clock);
+      for (let next = await feed.next(); next !== undefined; next = await feed.next()) {
         if (left-- === 0) return;
-        yield { ...address, target, isLastOfTarget: index === addresses.length - 1 };
+        yield { ...next, target };
       }
+      if (feed.problem !== undefined)
+        this.#failures.push(`${hostAndPort(target.host, target.port)}: ${feed.problem}`);
     }
   }
-
-  async #addressesOf(target: Target): Promise<Address[]> {
-    try {
-      const { records } = await this.#options.resolver.resolveAddresses(target.host);
-      if (records.length === 0)
-        this.#failures.push(`${hostAndPort(target.host, target.port)}: has no address`);
-      return interleave(records).slice(0, MAX_ADDRESSES_PER_TARGET);
-    } catch (error) {
-      this.#failures.push(`${hostAndPort(target.host, target.port)}: ${reasonOf(error)}`);
-      return [];
-    }
-  }
-}
-
-/** IPv6 first, then in turn (RFC 8305 §4). */
-function interleave(addresses: readonly Address[]): Address[] {
-  const six = addresses.filter(({ family }) => family === 6);
-  const four = addresses.filter(({ family }) => family === 4);
-  const pairs = Math.max(six.length, four.length);
-  return Array.from({ length: pairs }, (_, index) => [six[index], four[index]])
-    .flat()
-    .filter((address) => address !== undefined);
 }
 
 /** Half-open sockets, so that what is queued when the peer ends still goes out (see connection.ts). */

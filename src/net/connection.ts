@@ -8,6 +8,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Clock, systemClock, type Timer } from '../util/clock.ts';
 import { plainAddress } from './address.ts';
+import type { DaneEndpoint } from './dane.ts';
 import { NetError } from './errors.ts';
 import { connectTls, type TlsInfo, type TlsUpgrade } from './tls.ts';
 import { joined, turn } from './turn.ts';
@@ -25,6 +26,8 @@ export interface ConnectionOptions {
   remoteAddress?: string;
   /** What a handshake that is already done established. */
   tls?: TlsInfo;
+  /** What the peer's certificate must be when TLS is started. */
+  dane?: DaneEndpoint | undefined;
   /** More than this waiting to be read by the peer destroys the connection. Default 8 MiB. */
   maxQueuedBytes?: number;
   /** How long the peer may take to end its side after `end()`. Default 5 s. */
@@ -37,6 +40,8 @@ type Phase = 'open' | 'securing' | 'closing' | 'closed';
 /** A TCP, TLS or in-memory byte stream with write batching. */
 export class Connection {
   readonly remoteAddress: string;
+  /** What the DNS says of the peer's certificate. Given, nothing may pass in the clear. */
+  readonly dane: DaneEndpoint | undefined;
   #stream: Duplex;
   #tls: TlsInfo | undefined;
   #phase: Phase = 'open';
@@ -54,6 +59,7 @@ export class Connection {
   constructor(stream: Duplex, options: ConnectionOptions = {}) {
     this.#stream = stream;
     this.#tls = options.tls;
+    this.dane = options.dane;
     this.#maxQueuedBytes = options.maxQueuedBytes ?? 8 * 1024 * 1024;
     this.#closeTimeoutMs = options.closeTimeoutMs ?? 5_000;
     this.#clock = options.clock ?? systemClock;
@@ -134,7 +140,7 @@ export class Connection {
    * and did not use: any of it refuses the upgrade, since whoever sits on the line could have put it there
    * (RFC 6120 §5.3.3: nothing of before the handshake counts after it). Writes wait for the handshake.
    *
-   * @throws NetError 'starttls-refused', 'tls-failed', 'no-certificate', 'closed'; the connection is then destroyed.
+   * @throws NetError 'starttls-refused', 'tls-failed', 'dane-mismatch', 'no-certificate', 'closed'; the connection is then destroyed.
    */
   async startTls(upgrade: TlsUpgrade, leftover?: Buffer): Promise<TlsInfo> {
     const raw = this.#stream;
@@ -150,7 +156,7 @@ export class Connection {
       await written(raw);
       const { socket, info } = await (upgrade.side === 'server'
         ? upgrade.tls.accept(raw, upgrade.domain)
-        : connectTls(raw, upgrade));
+        : connectTls(raw, { dane: this.dane, ...upgrade }));
       return this.#secured(socket, info);
     } catch (error) {
       this.#error ??= error as Error;

@@ -6,7 +6,7 @@ import { connect, isIP } from 'node:net';
 import * as dnsPacket from 'dns-packet';
 import { hostAndPort } from './address.ts';
 
-export type RecordType = 'A' | 'AAAA' | 'SRV';
+export type RecordType = 'A' | 'AAAA' | 'SRV' | 'TLSA';
 
 export interface DnsServer {
   address: string;
@@ -26,6 +26,8 @@ interface Question {
   id: number;
   type: RecordType;
   name: string;
+  /** The answer is wanted even if its DNSSEC signatures are wrong (CD, RFC 4035 §3.2.2). */
+  unchecked: boolean;
 }
 
 /** Fits every path without fragments, which could be forged (DNS flag day 2020). */
@@ -33,7 +35,7 @@ const MAX_UDP_BYTES = 1232;
 const FORMERR = 1;
 
 /**
- * Asks. Id and port are fresh for every question, and what does not answer exactly it is ignored (RFC 5452 §9).
+ * Asks; `unchecked` for what DNSSEC finds wrong, too. Id and port are fresh for every question, and what does not answer exactly it is ignored (RFC 5452 §9).
  *
  * @throws Error in words, when there was no usable answer within `timeoutMs` (UDP and TCP each).
  */
@@ -42,8 +44,9 @@ export async function queryServer(
   name: string,
   type: RecordType,
   timeoutMs: number,
+  unchecked = false,
 ): Promise<DnsResponse> {
-  const question = { id: randomInt(0x10000), type, name };
+  const question = { id: randomInt(0x10000), type, name, unchecked };
   let packet = await overUdp(server, question, encodeQuestion(question, true), timeoutMs);
   if (rcodeOf(packet) === FORMERR) {
     // A server from before EDNS (RFC 6891 §6.2.2).
@@ -62,7 +65,7 @@ function rcodeOf(packet: dnsPacket.DecodedPacket): number {
   return (packet.flags ?? 0) & 0xf;
 }
 
-function encodeQuestion({ id, type, name }: Question, useEdns: boolean): Buffer {
+function encodeQuestion({ id, type, name, unchecked }: Question, useEdns: boolean): Buffer {
   const opt: dnsPacket.OptAnswer = {
     type: 'OPT',
     name: '.',
@@ -77,7 +80,7 @@ function encodeQuestion({ id, type, name }: Question, useEdns: boolean): Buffer 
     type: 'query',
     id,
     // AD in a question asks for AD in the answer (RFC 6840 §5.7).
-    flags: dnsPacket.RECURSION_DESIRED | dnsPacket.AUTHENTIC_DATA,
+    flags: dnsPacket.RECURSION_DESIRED | (unchecked ? dnsPacket.CHECKING_DISABLED : dnsPacket.AUTHENTIC_DATA),
     questions: [{ type, name }],
     additionals: useEdns ? [opt] : [],
   });

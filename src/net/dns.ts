@@ -4,24 +4,25 @@ import { getServers } from 'node:dns';
 import { isIP } from 'node:net';
 import type * as dnsPacket from 'dns-packet';
 import { type Clock, systemClock } from '../util/clock.ts';
+import {
+  type Address,
+  addressOf,
+  follow,
+  MAX_CNAMES,
+  nameOf,
+  type SrvRecord,
+  srvOf,
+  tlsaOf,
+  ttlMs,
+} from './dns-answer.ts';
 import { LookupCache } from './dns-cache.ts';
 import { type DnsResponse, type DnsServer, queryServer, type RecordType } from './dns-query.ts';
 import { NetError, reasonOf } from './errors.ts';
 import { HostsFile } from './hosts-file.ts';
 import { asciiDomain } from './identity.ts';
+import type { TlsaRecord } from './tlsa.ts';
 
-export interface Address {
-  address: string;
-  family: 4 | 6;
-}
-
-export interface SrvRecord {
-  priority: number;
-  weight: number;
-  port: number;
-  /** Lower case, without the root's dot; "." itself means that there is no such service (RFC 2782). */
-  target: string;
-}
+export type { Address, SrvRecord } from './dns-answer.ts';
 
 export interface Answer<T> {
   records: T[];
@@ -29,7 +30,12 @@ export interface Answer<T> {
   exists: boolean;
   /** DNSSEC vouches for this (the AD flag of a resolver that we may believe), or this machine itself does. */
   authenticated: boolean;
+  /** This machine said it, nobody was asked. */
+  isLocal?: true;
 }
+
+/** Addresses of one name by family, each as soon as it is known. */
+export type AddressLookups = Record<'six' | 'four', Promise<Answer<Address>>>;
 
 export interface ResolverOptions {
   /** "192.0.2.1", "192.0.2.1:5353", "[2001:db8::1]:53"; empty: the system's. */
@@ -38,27 +44,28 @@ export interface ResolverOptions {
   hostsFile?: string;
   /** For one try at one server. Default 3 s. */
   timeoutMs?: number;
+  /**
+   * Whether the AD flag is believed of servers on other machines, too: whoever is on the way there can set it (RFC 4035
+   * §4.9.3). Default false: only of servers on this machine.
+   */
+  believesAll?: boolean;
   clock?: Clock;
 }
 
 const NOERROR = 0;
+const SERVFAIL = 2;
 const NXDOMAIN = 3;
 /** Every server is asked this often before we give up. */
 const ROUNDS = 2;
 const MAX_SERVERS = 3;
-const MAX_CNAMES = 8;
-const MAX_RECORDS = 64;
 const MAX_CACHED = 2000;
-/** Long enough to spare the DNS, short enough that a move is noticed without a restart. */
-const MAX_TTL_S = 60 * 60;
-/** A name that appears after we asked is found soon. */
-const MAX_NEGATIVE_TTL_S = 30;
 
 /** A stub resolver of our own: the system's tells neither AD nor time to live. */
 export class Resolver {
   readonly #servers: readonly DnsServer[];
   readonly #hosts: HostsFile;
   readonly #timeoutMs: number;
+  readonly #believesAll: boolean;
   readonly #cache: LookupCache<Answer<dnsPacket.Answer>>;
 
   /** @throws Error when an entry of `servers` is no address. */
@@ -66,6 +73,7 @@ export class Resolver {
     this.#servers = options.servers.map(parseServer);
     this.#hosts = new HostsFile(options.hostsFile ?? '/etc/hosts');
     this.#timeoutMs = options.timeoutMs ?? 3_000;
+    this.#believesAll = options.believesAll ?? false;
     this.#cache = new LookupCache(options.clock ?? systemClock, MAX_CACHED);
   }
 
@@ -73,31 +81,56 @@ export class Resolver {
   async resolveSrv(name: string): Promise<Answer<SrvRecord>> {
     const ascii = nameOf(name);
     if (ascii === undefined) return { records: [], exists: false, authenticated: false };
-    if (isLocalhost(ascii)) return { records: [], exists: true, authenticated: true };
+    if (isLocalhost(ascii)) return { records: [], exists: true, authenticated: true, isLocal: true };
     const answer = await this.#lookUp(ascii, 'SRV');
     return { ...answer, records: answer.records.flatMap(srvOf) };
+  }
+
+  /** @throws NetError 'dns-failed', 'dns-bogus' */
+  async resolveTlsa(name: string): Promise<Answer<TlsaRecord>> {
+    const ascii = nameOf(name);
+    if (ascii === undefined || isLocalhost(ascii))
+      return { records: [], exists: false, authenticated: false };
+    const answer = await this.#lookUp(ascii, 'TLSA');
+    return { ...answer, records: answer.records.flatMap(tlsaOf) };
   }
 
   /**
    * A and AAAA together, unless the hosts file or the name itself tells.
    *
-   * @throws NetError 'dns-failed' when one of them was not answered and the other has nothing.
+   * @throws NetError 'dns-failed', 'dns-bogus' when one of them was not answered and the other has nothing.
    */
   async resolveAddresses(name: string): Promise<Answer<Address>> {
-    const local = await this.#localAddresses(name);
-    if (local !== undefined) return { records: local, exists: true, authenticated: true };
-    const ascii = nameOf(name);
-    if (ascii === undefined) return { records: [], exists: false, authenticated: false };
-    const results = await Promise.allSettled([this.#lookUp(ascii, 'AAAA'), this.#lookUp(ascii, 'A')]);
+    const { six, four } = await this.lookUpAddresses(name);
+    const results = await Promise.allSettled([six, four]);
     const answers = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-    const records = answers.flatMap((answer) => answer.records.flatMap(addressOf));
+    const records = answers.flatMap((answer) => answer.records);
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined && records.length === 0) throw failed.reason;
     return {
       records,
       exists: answers.some((answer) => answer.exists),
-      authenticated: answers.every((answer) => answer.authenticated),
+      authenticated: failed === undefined && answers.every((answer) => answer.authenticated),
+      ...(answers.some((answer) => answer.isLocal) ? { isLocal: true } : {}),
     };
+  }
+
+  /** The same by family, for who does not wait for both. Neither promise needs to be waited for. */
+  async lookUpAddresses(name: string): Promise<AddressLookups> {
+    const local = await this.#localAddresses(name);
+    const ascii = nameOf(name);
+    const lookUp = async (type: 'A' | 'AAAA', family: 4 | 6): Promise<Answer<Address>> => {
+      if (local !== undefined) {
+        const records = local.filter((address) => address.family === family);
+        return { records, exists: true, authenticated: true, isLocal: true };
+      }
+      if (ascii === undefined) return { records: [], exists: false, authenticated: false };
+      const answer = await this.#lookUp(ascii, type);
+      return { ...answer, records: answer.records.flatMap(addressOf) };
+    };
+    const lookups = { six: lookUp('AAAA', 6), four: lookUp('A', 4) };
+    for (const lookup of Object.values(lookups)) lookup.catch(() => {});
+    return lookups;
   }
 
   async #localAddresses(name: string): Promise<Address[] | undefined> {
@@ -135,21 +168,41 @@ export class Resolver {
 
   async #ask(name: string, type: RecordType): Promise<{ response: DnsResponse; trusted: boolean }> {
     const reasons = new Set<string>();
+    let failing: DnsServer | undefined;
     const servers = this.#servers.length > 0 ? this.#servers : systemServers();
     for (let round = 0; round < ROUNDS; round++) {
       for (const server of servers) {
         try {
           const response = await queryServer(server, name, type, this.#timeoutMs);
-          const trusted = this.#servers.length > 0 || isLoopback(server.address);
+          const trusted = this.#believes(server);
           if (response.rcode === NOERROR || response.rcode === NXDOMAIN) return { response, trusted };
           reasons.add(`DNS server ${server.address} refused or failed (code ${response.rcode})`);
+          if (response.rcode === SERVFAIL && trusted) failing ??= server;
         } catch (error) {
           reasons.add(reasonOf(error));
         }
       }
     }
+    if (failing !== undefined && (await this.#isBogus(failing, name, type))) {
+      const reason = `${name} could not be looked up (${type}): its DNSSEC signatures are not valid`;
+      throw new NetError('dns-bogus', reason);
+    }
     const why = [...reasons].join('; ') || 'no DNS server is configured';
     throw new NetError('dns-failed', `${name} could not be looked up (${type}): ${why}`);
+  }
+
+  #believes(server: DnsServer): boolean {
+    return this.#believesAll || isLoopback(server.address);
+  }
+
+  /** A validating resolver has one code for all that goes wrong (RFC 4035 §5.5); unchecked, the answer is there or not. */
+  async #isBogus(server: DnsServer, name: string, type: RecordType): Promise<boolean> {
+    try {
+      const { rcode } = await queryServer(server, name, type, this.#timeoutMs, true);
+      return rcode === NOERROR || rcode === NXDOMAIN;
+    } catch {
+      return false;
+    }
   }
 }
 
@@ -169,12 +222,6 @@ function systemServers(): DnsServer[] {
   return getServers().slice(0, MAX_SERVERS).map(parseServer);
 }
 
-/** The wire has no room for longer names (RFC 1035 §2.3.4). */
-function nameOf(name: string): string | undefined {
-  const ascii = asciiDomain(name);
-  return ascii === undefined || ascii.length > 253 ? undefined : ascii;
-}
-
 /** RFC 6761 §6.3: resolvers must not send these to the DNS. */
 function isLocalhost(name: string): boolean {
   return name === 'localhost' || name.endsWith('.localhost');
@@ -182,50 +229,4 @@ function isLocalhost(name: string): boolean {
 
 function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
-}
-
-/** Follows the aliases inside one answer: the name at their end, and its records. */
-function follow(
-  { answers }: DnsResponse,
-  name: string,
-  type: RecordType,
-): { owner: string; records: dnsPacket.Answer[] } {
-  let owner = name;
-  for (let hops = 0; hops < MAX_CNAMES; hops++) {
-    const alias = answers.find((answer) => answer.type === 'CNAME' && plain(answer.name) === owner);
-    if (alias?.type !== 'CNAME') break;
-    const next = nameOf(alias.data);
-    if (next === undefined) break;
-    owner = next;
-  }
-  const records = answers.filter((answer) => answer.type === type && plain(answer.name) === owner);
-  return { owner, records: records.slice(0, MAX_RECORDS) };
-}
-
-function plain(name: string): string {
-  const lower = name.toLowerCase();
-  return lower.length > 1 && lower.endsWith('.') ? lower.slice(0, -1) : lower;
-}
-
-/** What an answer is good for: its shortest record; a negative one as RFC 2308 §5 says, but briefly. */
-function ttlMs(response: DnsResponse, records: dnsPacket.Answer[]): number {
-  if (records.length === 0) {
-    const soa = response.authorities.find((record) => record.type === 'SOA');
-    const seconds = soa?.type === 'SOA' ? Math.min(soa.ttl ?? 0, soa.data.minimum ?? 0) : MAX_NEGATIVE_TTL_S;
-    return Math.min(seconds, MAX_NEGATIVE_TTL_S) * 1000;
-  }
-  const seconds = response.answers.map((record) => ('ttl' in record ? (record.ttl ?? 0) : MAX_TTL_S));
-  return Math.min(...seconds, MAX_TTL_S) * 1000;
-}
-
-function srvOf(record: dnsPacket.Answer): SrvRecord[] {
-  if (record.type !== 'SRV') return [];
-  const { priority = 0, weight = 0, port, target } = record.data;
-  return [{ priority, weight, port, target: target === '' ? '.' : plain(target) }];
-}
-
-function addressOf(record: dnsPacket.Answer): Address[] {
-  if (record.type === 'A') return [{ address: record.data, family: 4 }];
-  if (record.type === 'AAAA') return [{ address: record.data, family: 6 }];
-  return [];
 }

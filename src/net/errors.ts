@@ -9,6 +9,8 @@ export type NetErrorCode =
   | 'no-such-domain' // the DNS knows no such name
   | 'no-service' // the domain says that it offers no such service (RFC 2782, target ".")
   | 'dns-failed' // no usable answer from any DNS server
+  | 'dns-bogus' // the answer is not what its owner signed (DNSSEC)
+  | 'dane-mismatch' // the certificate is not the one that the DNS names
   | 'connect-failed' // no target could be reached
   | 'listen-failed' // a port could not be opened
   | 'too-many-connections'; // of one address

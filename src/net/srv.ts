@@ -1,10 +1,11 @@
-// Where to connect for a domain: SRV records in the order of RFC 2782, else the domain itself (RFC 6120 §3.2).
+// Where to connect for a domain: SRV records of both kinds in the order of RFC 2782 (XEP-0368), else the domain itself
+// (RFC 6120 §3.2).
 
 import { isIP } from 'node:net';
 import type { Answer, Resolver, SrvRecord } from './dns.ts';
 import { NetError } from './errors.ts';
 
-export type SrvService = 'xmpp-client' | 'xmpp-server' | 'xmpps-client' | 'xmpps-server';
+export type XmppService = 'xmpp-client' | 'xmpp-server';
 
 export interface Target {
   host: string;
@@ -15,45 +16,48 @@ export interface Target {
   authenticated: boolean;
 }
 
-const FALLBACK_PORT: Partial<Record<SrvService, number>> = { 'xmpp-client': 5222, 'xmpp-server': 5269 };
+/** A record of either kind. */
+interface MixedRecord extends SrvRecord {
+  directTls: boolean;
+  authenticated: boolean;
+}
+
+/** What became of one question. */
+type Outcome = { answer: Answer<SrvRecord>; error?: undefined } | { answer?: undefined; error: unknown };
+
+const FALLBACK_PORT: Record<XmppService, number> = { 'xmpp-client': 5222, 'xmpp-server': 5269 };
 /** A domain with more targets is no better reachable; it only makes us dial more. */
 const MAX_TARGETS = 16;
 
 /**
- * Targets for a service of a domain, best first. For the direct TLS services none at all is an empty list: they
- * have no fallback. `random`: from 0 up to 1, decides among weights.
+ * Targets for a service of a domain, best first: those for STARTTLS and for direct TLS are one list (XEP-0368 §2).
+ * `random`: from 0 up to 1, decides among weights.
  *
- * @throws NetError 'no-service' and 'no-such-domain' (permanent), 'dns-failed'.
+ * @throws NetError 'no-service' and 'no-such-domain' (permanent), 'dns-failed', 'dns-bogus'.
  */
 export async function targetsFor(
   resolver: Resolver,
   domain: string,
-  service: SrvService,
+  service: XmppService,
   random: () => number = Math.random,
 ): Promise<Target[]> {
-  const directTls = service.startsWith('xmpps');
   const port = FALLBACK_PORT[service];
-  if (isAddress(domain))
-    return port === undefined ? [] : [{ host: domain, port, directTls, authenticated: true }];
-  const { answer, error } = await srvRecords(resolver, domain, service);
-  if (answer !== undefined && answer.records.length > 0) {
-    const usable = answer.records.filter(({ target }) => target !== '.');
-    if (usable.length === 0) throw noService(domain, service);
-    return order(usable, random)
-      .slice(0, MAX_TARGETS)
-      .map((record) => ({
-        host: record.target,
-        port: record.port,
-        directTls,
-        authenticated: answer.authenticated,
-      }));
-  }
-  if (port === undefined) {
-    if (error !== undefined) throw error;
-    return [];
-  }
+  if (isAddress(domain)) return [{ host: domain, port, directTls: false, authenticated: true }];
+  const [plain, direct] = await Promise.all([
+    askSrv(resolver, `_${service}._tcp.${domain}`),
+    askSrv(resolver, `_${service.replace('xmpp', 'xmpps')}._tcp.${domain}`),
+  ]);
+  const records = [...mixed(plain, false), ...mixed(direct, true)];
+  const usable = records.filter(({ target }) => target !== '.');
+  if (usable.length > 0) return order(usable, random).slice(0, MAX_TARGETS).map(asTarget);
+  if (records.length > 0) throw declined(domain, service, plain, direct);
   return [
-    { host: domain, port, directTls, authenticated: await hasAddress(resolver, domain, service, error) },
+    {
+      host: domain,
+      port,
+      directTls: false,
+      authenticated: await fallBack(resolver, domain, service, plain, direct),
+    },
   ];
 }
 
@@ -61,44 +65,63 @@ function isAddress(domain: string): boolean {
   return isIP(domain.replace(/^\[(.*)\]$/, '$1')) !== 0;
 }
 
-/** A question about SRV that stays unanswered is followed by the fallback as well (RFC 6120 §3.2.1). */
-async function srvRecords(
-  resolver: Resolver,
-  domain: string,
-  service: SrvService,
-): Promise<{ answer?: Answer<SrvRecord>; error?: unknown }> {
+async function askSrv(resolver: Resolver, name: string): Promise<Outcome> {
   try {
-    return { answer: await resolver.resolveSrv(`_${service}._tcp.${domain}`) };
+    return { answer: await resolver.resolveSrv(name) };
   } catch (error) {
     return { error };
   }
 }
 
-/** Makes sure that the fallback leads somewhere; answers whether DNSSEC vouches for it. */
-async function hasAddress(
+function mixed({ answer }: Outcome, directTls: boolean): MixedRecord[] {
+  if (answer === undefined) return [];
+  const { authenticated } = answer;
+  return answer.records.map((record) => ({ ...record, directTls, authenticated }));
+}
+
+function asTarget({ target, port, directTls, authenticated }: MixedRecord): Target {
+  return { host: target, port, directTls, authenticated };
+}
+
+/** The target "." (RFC 2782), by one kind at least. No fallback follows, whichever it was (XEP-0368 §4). */
+function declined(domain: string, service: XmppService, plain: Outcome, direct: Outcome): unknown {
+  const unanswered = plain.error ?? direct.error;
+  if (unanswered !== undefined) return unanswered; // The other kind may well be offered.
+  const reason = `${domain} declares that it has no ${service} service (SRV target ".")`;
+  return new NetError('no-service', reason, { permanent: true });
+}
+
+/**
+ * Makes sure that the domain itself leads somewhere; answers whether DNSSEC vouches for it. A question that stays
+ * unanswered is followed by the fallback as well (RFC 6120 §3.2.1), but not where it may have been suppressed: in a
+ * domain secured by DNSSEC no answer is as bad as a false one (RFC 7673 §3.1).
+ */
+async function fallBack(
   resolver: Resolver,
   domain: string,
-  service: SrvService,
-  srvError: unknown,
+  service: XmppService,
+  plain: Outcome,
+  direct: Outcome,
 ): Promise<boolean> {
-  const { records, exists, authenticated } = await resolver.resolveAddresses(domain);
-  if (records.length > 0) return authenticated && srvError === undefined;
+  const unanswered = plain.error ?? direct.error;
+  const isBogus = unanswered instanceof NetError && unanswered.code === 'dns-bogus';
+  if (isBogus) throw unanswered;
+  const { records, exists, authenticated, isLocal } = await resolver.resolveAddresses(domain);
+  const isSecured = authenticated && isLocal !== true;
   // Without an answer about SRV nothing is decided.
-  if (srvError !== undefined) throw srvError;
+  if (unanswered !== undefined && (records.length === 0 || isSecured)) throw unanswered;
+  if (records.length > 0) {
+    return [plain, direct].every(({ answer }) => answer?.authenticated) && authenticated;
+  }
   if (!exists)
     throw new NetError('no-such-domain', `${domain} does not exist in the DNS`, { permanent: true });
   const reason = `${domain} has neither SRV records for ${service} nor an address`;
   throw new NetError('no-service', reason, { permanent: true });
 }
 
-function noService(domain: string, service: SrvService): NetError {
-  const reason = `${domain} declares that it has no ${service} service (SRV target ".")`;
-  return new NetError('no-service', reason, { permanent: true });
-}
-
 /** RFC 2782: lower priority first; within one, at random in proportion to the weights. */
-export function order(records: readonly SrvRecord[], random: () => number): SrvRecord[] {
-  const ordered: SrvRecord[] = [];
+export function order<R extends SrvRecord>(records: readonly R[], random: () => number): R[] {
+  const ordered: R[] = [];
   const priorities = [...new Set(records.map((record) => record.priority))].sort((a, b) => a - b);
   for (const priority of priorities) {
     // Those of weight 0 first, so that they have a small chance (RFC 2782, "Weight").

@@ -2,6 +2,7 @@
 
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
+import type { DaneProof } from './dane.ts';
 import { reasonOf } from './errors.ts';
 
 /** What a TLS handshake established. */
@@ -18,6 +19,8 @@ export interface TlsInfo {
   /** Validity of the chain only; whose certificate it is, `certificateMatches` tells. */
   authorized: boolean;
   authorizationError: string | undefined;
+  /** The DNS vouches for the certificate: it proves a domain, whatever `authorized` says. */
+  dane?: DaneProof;
   /** RFC 9266: label 'EXPORTER-Channel-Binding', 32 bytes; the context is the empty string. */
   exportKeyingMaterial(length: number, label: string): Buffer;
   /** What we showed, for tls-server-end-point (RFC 5929 §4). */
@@ -40,6 +43,13 @@ export function describeTls(socket: TLSSocket, askedForCertificate: boolean): Tl
     exportKeyingMaterial: (length, label) => socket.exportKeyingMaterial(length, label, Buffer.alloc(0)),
     localCertificateDer: socket.getX509Certificate()?.raw,
   };
+}
+
+/** What the peer showed, its own certificate first, then the others as they came; their links prove nothing. */
+export function shownChain(peerCertificate: X509Certificate | undefined): X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  for (let next = peerCertificate; next !== undefined; next = next.issuerCertificate) chain.push(next);
+  return chain;
 }
 
 function sniOf(socket: TLSSocket): string | undefined {

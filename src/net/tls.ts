@@ -1,11 +1,13 @@
 // TLS on streams that already exist, for both sides.
 
-import { isIP, Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
 import type { Certificate, CertificateStore } from './certificates.ts';
+import { type DaneEndpoint, daneProblem, verifyDane } from './dane.ts';
 import { NetError } from './errors.ts';
-import { describeTls, type TlsInfo } from './tls-info.ts';
+import { asciiDomain } from './identity.ts';
+import { describeTls, shownChain, type TlsInfo } from './tls-info.ts';
 import { TLS_POLICY } from './tls-policy.ts';
 import { trustedRoots } from './trust.ts';
 
@@ -26,6 +28,8 @@ export interface ClientTlsOptions {
   /** PEM certificates trusted besides the well-known ones. */
   ca?: readonly string[];
   alpn?: string[];
+  /** What the certificate must be; when it is not, the handshake fails. */
+  dane?: DaneEndpoint | undefined;
   /** Default 30 s. */
   handshakeTimeoutMs?: number;
 }
@@ -133,24 +137,34 @@ export class ServerTls {
 /**
  * Shakes hands as a client. Whether the certificate names the right domain is left to the caller.
  *
- * @throws NetError 'tls-failed'; the socket is then destroyed.
+ * @throws NetError 'tls-failed', 'dane-mismatch'; the socket is then destroyed.
  */
 export function connectTls(socket: Duplex, options: ClientTlsOptions): Promise<SecureStream> {
+  const sni = asciiDomain(options.servername); // RFC 6066 §3: A-labels, and no address
   return handshake(socket, options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS, (settle) => {
     const secured = tls.connect({
       socket,
       secureContext: options.context ?? clientContext(options),
-      ...(isIP(options.servername) === 0 ? { servername: options.servername } : {}),
+      ...(sni === undefined ? {} : { servername: sni }),
       ...(options.alpn === undefined ? {} : { ALPNProtocols: options.alpn }),
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
     });
     secured.on('error', settle);
     secured.once('secureConnect', () => {
-      settle({ socket: secured, info: { ...describeTls(secured, true), servername: options.servername } });
+      settle(judged(secured, options));
     });
     return () => secured.off('error', settle).on('error', ignore);
   });
+}
+
+function judged(socket: tls.TLSSocket, { servername, dane }: ClientTlsOptions): SecureStream | NetError {
+  const info: TlsInfo = { ...describeTls(socket, true), servername };
+  if (dane === undefined) return { socket, info };
+  const chain = shownChain(info.peerCertificate);
+  const proof = verifyDane(dane, { chain, authorized: info.authorized, now: Date.now() });
+  if (proof === undefined) return new NetError('dane-mismatch', daneProblem(dane));
+  return { socket, info: { ...info, dane: proof } };
 }
 
 /** A context for outgoing connections; about 4 ms when there are extra roots. */
@@ -183,7 +197,8 @@ function handshake(
       cleanUp?.();
       if (result instanceof Error) {
         socket.destroy();
-        reject(new NetError('tls-failed', inWords(result), { cause: result }));
+        const isSaid = result instanceof NetError;
+        reject(isSaid ? result : new NetError('tls-failed', inWords(result), { cause: result }));
       } else {
         socket.allowHalfOpen = isHalfOpen;
         result.socket.allowHalfOpen = isHalfOpen;

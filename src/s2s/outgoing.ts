@@ -145,7 +145,8 @@ export class Outgoing implements StreamHandler {
 
   async #dial(): Promise<void> {
     try {
-      this.#connected(await this.#context.dial(this.#remote, this.#abort.signal));
+      const { signal } = this.#abort;
+      this.#connected(await this.#context.dial(this.#remote, signal, this.#host.domain));
     } catch (error) {
       this.#end(error instanceof Error ? error : new LinkError(String(error)));
     }
@@ -207,6 +208,10 @@ export class Outgoing implements StreamHandler {
     const tls = this.#stream!.connection.tls;
     if (session.policy.requiresEncryption && !session.secure) {
       return this.#fail(`${this.#remote} does not encrypt, and s2s_require_encryption is on`);
+    }
+    // RFC 7673 §3.4: where the DNS names a certificate, one has to be shown.
+    if (this.#stream!.connection.dane && !session.secure) {
+      return this.#fail(`${this.#remote} does not encrypt, although its TLSA records name a certificate`);
     }
     if (session.policy.requiresCertificate(this.#remote) && !session.proves(this.#remote)) {
       return this.#fail(`${certificateProblem(tls, this.#remote)}, and s2s_secure_auth is on`);

@@ -37,8 +37,9 @@ export function readRate({ config }: ServerContext): ReadRate | undefined {
   return rate === false ? undefined : { bytesPerSecond: rate, burstBytes: burst };
 }
 
-/** Whether a handshake showed a certificate that is valid and made for the domain. */
+/** Whether a handshake showed a certificate that is valid and made for the domain, or that its DNS vouches for (DANE). */
 export function certificateProves(tls: TlsInfo | undefined, domain: string): boolean {
+  if (tls?.dane?.domain === domain) return true;
   if (!tls?.authorized || !tls.peerCertificate) return false;
   return certificateMatches(tls.peerCertificate, domain, 'xmpp-server');
 }

@@ -5,21 +5,33 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import * as dnsPacket from 'dns-packet';
 
-/** What a name has. SRV as "priority weight port target". */
+/** What a name has. SRV as "priority weight port target", TLSA as "usage selector matching hex". */
 export interface ZoneEntry {
   A?: string[];
   AAAA?: string[];
   SRV?: string[];
+  TLSA?: string[];
   CNAME?: string;
   /** Seconds, for all records of the name. Default 60. */
   ttl?: number;
+  /** What a validating resolver thinks of it. 'bogus': it answers SERVFAIL, unless it is asked not to check. */
+  dnssec?: 'secure' | 'insecure' | 'bogus';
+  /** The UDP answer says that it is too long, and has nothing in it. */
+  isTruncated?: boolean;
 }
 
 export interface DnsQuestion {
   type: string;
   name: string;
   transport: 'udp' | 'tcp';
+  /** AD: the answer is to say whether it is secured (RFC 6840 §5.7). */
+  wantsAd: boolean;
+  /** CD: what DNSSEC finds wrong is wanted, too. */
+  unchecked: boolean;
 }
+
+const SERVFAIL = 2;
+const NXDOMAIN = 3;
 
 type Send = (response: dnsPacket.Packet) => void;
 
@@ -30,7 +42,7 @@ export interface DnsFixture {
   zone: Record<string, ZoneEntry>;
   /** All that was asked, in order. */
   questions: DnsQuestion[];
-  /** Sets the AD flag on every answer. */
+  /** Sets the AD flag on every answer, but for names that are marked otherwise. */
   isValidating: boolean;
   /** Sends something else instead of, or besides, the proper answer. */
   misbehave: ((response: dnsPacket.Packet, question: DnsQuestion, send: Send) => void) | undefined;
@@ -98,23 +110,38 @@ function answer(fixture: DnsFixture, message: Buffer, transport: 'udp' | 'tcp', 
   const query = dnsPacket.decode(message);
   const asked = query.questions?.[0];
   if (asked === undefined) return;
-  const question = { type: asked.type, name: asked.name.toLowerCase(), transport };
+  const flags = query.flags ?? 0;
+  const question = {
+    type: asked.type,
+    name: asked.name.toLowerCase(),
+    transport,
+    wantsAd: (flags & dnsPacket.AUTHENTIC_DATA) !== 0,
+    unchecked: (flags & dnsPacket.CHECKING_DISABLED) !== 0,
+  };
   fixture.questions.push(question);
-  const answers = recordsFor(fixture.zone, question.name, question.type);
-  const exists = answers.length > 0 || fixture.zone[question.name] !== undefined;
-  const response: dnsPacket.Packet = {
+  const response = { ...respond(fixture, question), id: query.id ?? 0, questions: [asked] };
+  if (fixture.misbehave === undefined) send(response);
+  else fixture.misbehave(response, question, send);
+}
+
+function respond({ zone, isValidating }: DnsFixture, question: DnsQuestion): dnsPacket.Packet {
+  const entry = zone[question.name];
+  const found = recordsFor(zone, question.name, question.type);
+  const exists = found.length > 0 || entry !== undefined;
+  const isBogus = entry?.dnssec === 'bogus' && !question.unchecked;
+  const isSecure = entry?.dnssec === undefined ? isValidating : entry.dnssec === 'secure';
+  const isTruncated = entry?.isTruncated === true && question.transport === 'udp';
+  const code = isBogus ? SERVFAIL : exists ? 0 : NXDOMAIN;
+  return {
     type: 'response',
-    id: query.id ?? 0,
     flags:
       dnsPacket.RECURSION_DESIRED |
       dnsPacket.RECURSION_AVAILABLE |
-      (fixture.isValidating ? dnsPacket.AUTHENTIC_DATA : 0) |
-      (exists ? 0 : 3),
-    questions: [asked],
-    answers,
+      (isSecure && question.wantsAd ? dnsPacket.AUTHENTIC_DATA : 0) |
+      (isTruncated ? dnsPacket.TRUNCATED_RESPONSE : 0) |
+      code,
+    answers: isBogus || isTruncated ? [] : found,
   };
-  if (fixture.misbehave === undefined) send(response);
-  else fixture.misbehave(response, question, send);
 }
 
 /** The records of a name, after the aliases that lead to them, as a recursive resolver puts them. */
@@ -126,6 +153,7 @@ function recordsFor(zone: Record<string, ZoneEntry>, name: string, type: string)
   }
   if (type === 'A') return (entry?.A ?? []).map((data) => ({ type: 'A', name, ttl, data }));
   if (type === 'AAAA') return (entry?.AAAA ?? []).map((data) => ({ type: 'AAAA', name, ttl, data }));
+  if (type === 'TLSA') return (entry?.TLSA ?? []).map((text) => tlsaRecord(text, name, ttl));
   if (type !== 'SRV') return [];
   return (entry?.SRV ?? []).map((text) => {
     const [priority, weight, port, target] = text.split(' ');
@@ -137,4 +165,15 @@ function recordsFor(zone: Record<string, ZoneEntry>, name: string, type: string)
     };
     return { type: 'SRV', name, ttl, data };
   });
+}
+
+function tlsaRecord(text: string, name: string, ttl: number): dnsPacket.Answer {
+  const [usage, selector, matchingType, hex] = text.split(' ');
+  const data = {
+    usage: Number(usage),
+    selector: Number(selector),
+    matchingType: Number(matchingType),
+    certificate: Buffer.from(hex ?? '', 'hex'),
+  };
+  return { type: 'TLSA', name, ttl, data };
 }

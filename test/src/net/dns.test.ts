@@ -154,6 +154,35 @@ test('RFC 4035: the AD flag is passed on from a configured server', async (t) =>
   assert.equal((await asked.resolveSrv('b.lit')).authenticated, true);
 });
 
+test('RFC 6840 §5.7: a question asks for the AD flag, and an unchecked one does not', async (t) => {
+  const dns = await dnsFixture(t, { 'a.lit': { SRV: ['0 0 1 x.lit'], dnssec: 'bogus' } });
+  await assert.rejects(resolver(dns.address).resolveSrv('a.lit'), {
+    code: 'dns-bogus',
+    message: 'a.lit could not be looked up (SRV): its DNSSEC signatures are not valid',
+  });
+  assert.deepEqual(
+    dns.questions.map(({ wantsAd, unchecked }) => [wantsAd, unchecked]),
+    [
+      [true, false],
+      [true, false],
+      [false, true],
+    ],
+  );
+  // Broken for everybody is another matter.
+  dns.misbehave = (response, _question, send) => send({ ...response, flags: 2, answers: [] });
+  await assert.rejects(resolver(dns.address).resolveSrv('a.lit'), { code: 'dns-failed' });
+});
+
+test('RFC 6698 §2: TLSA records', async (t) => {
+  const hex = 'ab'.repeat(32);
+  const dns = await dnsFixture(t, { '_5269._tcp.xmpp.lit': { TLSA: [`3 1 1 ${hex}`], dnssec: 'secure' } });
+  assert.deepEqual(await resolver(dns.address).resolveTlsa('_5269._tcp.xmpp.lit'), {
+    records: [{ usage: 3, selector: 1, matching: 1, data: Buffer.from(hex, 'hex') }],
+    exists: true,
+    authenticated: true,
+  });
+});
+
 test('the hosts file counts for addresses, before the DNS and as soon as it changes', async (t) => {
   const dns = await dnsFixture(t, { 'montague.lit': { A: ['192.0.2.1'] } });
   const hostsFile = join(await temporaryDirectory(t), 'hosts');

@@ -58,12 +58,57 @@ test('RFC 6120 §3.2.1: SRV records tell hosts and ports', async (t) => {
   });
   dns.isValidating = true;
   assert.deepEqual(await targetsFor(resolver(dns), 'capulet.lit', 'xmpp-server'), [
+    { host: 'tls.capulet.lit', port: 443, directTls: true, authenticated: true },
     { host: 'xmpp.capulet.lit', port: 5270, directTls: false, authenticated: true },
     { host: 'backup.capulet.lit', port: 5269, directTls: false, authenticated: true },
   ]);
-  assert.deepEqual(await targetsFor(resolver(dns), 'capulet.lit', 'xmpps-server'), [
-    { host: 'tls.capulet.lit', port: 443, directTls: true, authenticated: true },
-  ]);
+});
+
+test('XEP-0368 §2: priorities and weights of both kinds are mixed', async (t) => {
+  const dns = await dnsFixture(t, {
+    '_xmpp-server._tcp.capulet.lit': { SRV: ['10 10 5269 a.lit', '20 0 5269 c.lit'] },
+    '_xmpps-server._tcp.capulet.lit': { SRV: ['10 30 443 b.lit', '15 0 443 m.lit'] },
+  });
+  const hosts = async (dice: number): Promise<string[]> => {
+    const targets = await targetsFor(resolver(dns), 'capulet.lit', 'xmpp-server', () => dice);
+    return targets.map(({ host, directTls }) => `${host}${directTls ? ' tls' : ''}`);
+  };
+  assert.deepEqual(await hosts(0), ['a.lit', 'b.lit tls', 'm.lit tls', 'c.lit']);
+  assert.deepEqual(await hosts(0.99), ['b.lit tls', 'a.lit', 'm.lit tls', 'c.lit']);
+});
+
+test('XEP-0368 §4: who declines direct TLS is called by his other records, and never without any', async (t) => {
+  const declined = { SRV: ['0 0 0 .'] };
+  const dns = await dnsFixture(t, {
+    'capulet.lit': { A: ['192.0.2.1'] },
+    '_xmpp-server._tcp.capulet.lit': { SRV: ['0 0 5269 a.lit'] },
+    '_xmpps-server._tcp.capulet.lit': declined,
+    'mantua.lit': { A: ['192.0.2.1'] },
+    '_xmpps-server._tcp.mantua.lit': declined,
+  });
+  const targets = await targetsFor(resolver(dns), 'capulet.lit', 'xmpp-server');
+  assert.deepEqual(
+    targets.map(({ host, directTls }) => [host, directTls]),
+    [['a.lit', false]],
+  );
+  await assert.rejects(targetsFor(resolver(dns), 'mantua.lit', 'xmpp-server'), {
+    code: 'no-service',
+    permanent: true,
+  });
+});
+
+test('XEP-0368 §2: direct TLS alone is enough, and has no fallback of its own', async (t) => {
+  const dns = await dnsFixture(t, {
+    'capulet.lit': { A: ['192.0.2.1'] },
+    '_xmpps-server._tcp.capulet.lit': { SRV: ['0 0 443 b.lit'] },
+    '_xmpp-server._tcp.verona.lit': { SRV: ['0 0 0 .'] },
+    '_xmpps-server._tcp.verona.lit': { SRV: ['0 0 443 b.lit'] },
+  });
+  for (const domain of ['capulet.lit', 'verona.lit']) {
+    assert.deepEqual(await targetsFor(resolver(dns), domain, 'xmpp-server'), [
+      { host: 'b.lit', port: 443, directTls: true, authenticated: false },
+    ]);
+  }
 });
 
 test('RFC 6120 §3.2.2: without SRV records the domain itself is the target', async (t) => {
@@ -72,7 +117,37 @@ test('RFC 6120 §3.2.2: without SRV records the domain itself is the target', as
     { host: 'capulet.lit', port: 5269, directTls: false, authenticated: false },
   ]);
   assert.equal((await targetsFor(resolver(dns), 'capulet.lit', 'xmpp-client'))[0]?.port, 5222);
-  assert.deepEqual(await targetsFor(resolver(dns), 'capulet.lit', 'xmpps-server'), []);
+});
+
+test('RFC 7673 §3.1: the fallback is vouched for only when the absence of SRV records is, too', async (t) => {
+  const dns = await dnsFixture(t, {
+    'capulet.lit': { A: ['192.0.2.1'], dnssec: 'secure' },
+    'verona.lit': { A: ['192.0.2.1'], dnssec: 'secure' },
+    '_xmpp-server._tcp.verona.lit': { dnssec: 'secure' },
+    '_xmpps-server._tcp.verona.lit': { dnssec: 'secure' },
+  });
+  const first = async (domain: string) => (await targetsFor(resolver(dns), domain, 'xmpp-server'))[0];
+  assert.equal((await first('capulet.lit'))?.authenticated, false);
+  assert.equal((await first('verona.lit'))?.authenticated, true);
+});
+
+test('RFC 7673 §3.1: answers about SRV that DNSSEC refutes, or that are kept back, are no reason for the fallback', async (t) => {
+  const dns = await dnsFixture(t, {
+    'capulet.lit': { A: ['192.0.2.1'], dnssec: 'insecure' },
+    '_xmpp-server._tcp.capulet.lit': { SRV: ['0 0 5269 a.lit'], dnssec: 'bogus' },
+    'verona.lit': { A: ['192.0.2.1'], dnssec: 'secure' },
+    'mantua.lit': { A: ['192.0.2.1'], dnssec: 'insecure' },
+  });
+  await assert.rejects(targetsFor(resolver(dns), 'capulet.lit', 'xmpp-server'), {
+    code: 'dns-bogus',
+    permanent: false,
+    message: /DNSSEC signatures are not valid/,
+  });
+  dns.misbehave = (response, { type }, send) => {
+    if (type !== 'SRV') send(response);
+  };
+  await assert.rejects(targetsFor(resolver(dns), 'verona.lit', 'xmpp-server'), { code: 'dns-failed' });
+  assert.equal((await targetsFor(resolver(dns), 'mantua.lit', 'xmpp-server'))[0]?.host, 'mantua.lit');
 });
 
 test('RFC 6120 §3.2.1: no response about SRV is followed by the fallback too', async (t) => {

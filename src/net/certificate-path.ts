@@ -1,0 +1,94 @@
+// Which authorities a certificate leads up to, among those that were shown with it. For anchors that stand in the
+// DNS: the library under TLS can only judge by anchors that it knew before the handshake.
+
+import type { X509Certificate } from 'node:crypto';
+import { oid } from './der.ts';
+import { signatureHash } from './signature-hash.ts';
+import { extensionsOf, pathLength } from './x509-fields.ts';
+
+/** A longer chain is no chain that anybody uses, and each certificate costs a signature check. */
+const MAX_CERTIFICATES = 10;
+/** What TLS itself demands of keys (112 bits, NIST SP 800-57). */
+const MIN_RSA_BITS = 2048;
+const SERVER_AUTH = ['1.3.6.1.5.5.7.3.1', '2.5.29.37.0'];
+const WEAK_HASHES = ['md5', 'sha1'];
+
+const NAME_CONSTRAINTS = bytes('2.5.29.30');
+/** subjectAltName, keyUsage, basicConstraints, extKeyUsage are judged here or by the library; policies bind nobody here. */
+const UNDERSTOOD = ['2.5.29.17', '2.5.29.15', '2.5.29.19', '2.5.29.37', '2.5.29.32'].map(bytes);
+
+/**
+ * The authorities above a certificate, nearest first: each has signed one below it, may sign, and is valid now (ms
+ * since 1970). None when the certificate itself is not good for a server now. What restricts names, or is critical and
+ * unknown, leads nowhere (RFC 5280 §4.2).
+ */
+export function authoritiesAbove(
+  leaf: X509Certificate,
+  pool: readonly X509Certificate[],
+  now: number,
+): X509Certificate[] {
+  if (!isGoodForServer(leaf, now)) return [];
+  const found: { certificate: X509Certificate; depth: number }[] = [];
+  const left = new Set(pool.slice(0, MAX_CERTIFICATES));
+  const climb = (from: X509Certificate, depth: number): void => {
+    for (const candidate of left) {
+      if (!maySign(candidate, depth, now) || !hasSigned(candidate, from)) continue;
+      left.delete(candidate);
+      found.push({ certificate: candidate, depth });
+    }
+  };
+  climb(leaf, 0);
+  for (let index = 0; index < found.length; index++) {
+    const entry = found[index];
+    if (entry !== undefined) climb(entry.certificate, entry.depth + 1);
+  }
+  return found.map(({ certificate }) => certificate);
+}
+
+/** Whether nothing in the certificate itself speaks against a server that shows it now (ms since 1970). */
+export function isGoodForServer(leaf: X509Certificate, now: number): boolean {
+  return isValid(leaf, now) && isForServers(leaf) && isUnderstood(leaf);
+}
+
+/** `depth`: how many authorities are below it. */
+function maySign(authority: X509Certificate, depth: number, now: number): boolean {
+  return (
+    authority.ca &&
+    isValid(authority, now) &&
+    isUnderstood(authority) &&
+    isStrong(authority) &&
+    pathLength(authority.raw) >= depth
+  );
+}
+
+function hasSigned(authority: X509Certificate, certificate: X509Certificate): boolean {
+  if (!certificate.checkIssued(authority) || WEAK_HASHES.includes(signatureHash(certificate.raw) ?? ''))
+    return false;
+  return certificate.verify(authority.publicKey);
+}
+
+function isValid(certificate: X509Certificate, now: number): boolean {
+  return certificate.validFromDate.getTime() <= now && now <= certificate.validToDate.getTime();
+}
+
+function isForServers({ keyUsage }: X509Certificate): boolean {
+  // The library's name for the extended key usage; absent means any.
+  const usages: readonly string[] | undefined = keyUsage;
+  return usages === undefined || usages.some((usage) => SERVER_AUTH.includes(usage));
+}
+
+function isUnderstood(certificate: X509Certificate): boolean {
+  return extensionsOf(certificate.raw).every(
+    ({ id, isCritical }) =>
+      !id.equals(NAME_CONSTRAINTS) && (!isCritical || UNDERSTOOD.some((known) => known.equals(id))),
+  );
+}
+
+function isStrong({ publicKey }: X509Certificate): boolean {
+  const bits = publicKey.asymmetricKeyDetails?.modulusLength;
+  return bits === undefined || bits >= MIN_RSA_BITS;
+}
+
+function bytes(dotted: string): Buffer {
+  return oid(dotted).subarray(2);
+}

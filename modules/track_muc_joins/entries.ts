@@ -221,8 +221,10 @@ export class JoinIndex {
   }
 }
 
+/** Nothing is under way from a service of this very server: what comes, has been said now. */
 function isNewer(origin: Origin, brokenAt: number): boolean {
-  return origin.kind === 's2s' && origin.authenticatedAt !== undefined && origin.authenticatedAt > brokenAt;
+  if (origin.kind !== 's2s') return true;
+  return origin.authenticatedAt !== undefined && origin.authenticatedAt > brokenAt;
 }
 
 /**

@@ -161,6 +161,8 @@ function watchLinks(module: Tracker, departures: Departures): void {
   });
   module.observe('s2s-failed', ({ remote }) => departures.broken(remote, false));
   module.observe('s2s-open', ({ remote }) => departures.restored(remote));
+  module.observe('service-down', ({ domain }) => departures.broken(domain, false));
+  module.observe('service-up', ({ domain }) => departures.restored(domain));
   module.every(SWEEP_MS, () => departures.sweep());
 }
 

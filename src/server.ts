@@ -40,6 +40,8 @@ export interface ServerParts {
 
 /** How long an orderly stop may take for each of its steps. */
 const STOP_STEP_MS = 3_000;
+/** The last stanzas for other servers are worth more: they take people out of their rooms. */
+const STOP_LINKS_MS = 5_000;
 
 /** Connections of one address at once: a company behind one address is no attack yet. */
 const MAX_PER_ADDRESS = 1_000;
@@ -129,7 +131,7 @@ export class Server implements ServerContext {
     this.router.pendingIqs.close(); // Nobody is left to whom the answers would matter.
     await this.#within(this.router.work.idle());
     this.components.close();
-    await this.#within(this.links.close());
+    await this.#within(this.links.close(), STOP_LINKS_MS);
     this.links.abort();
     for (const modules of [...this.#modules.values()].reverse()) await modules.close();
     await this.#within(this.router.work.idle());
@@ -169,6 +171,7 @@ export class Server implements ServerContext {
       this.log.warn('setting needs a restart', { setting });
     this.#files.use(config.core.plugin_paths, config.packages);
     for (const host of config.hosts) await this.#reconfigure(host);
+    this.links.review();
     this.log.info('reloaded', { certificates: this.certificates.certificates.length });
   }
 
@@ -260,8 +263,8 @@ export class Server implements ServerContext {
   }
 
   /** Waits for a step of the stop, but never for ever: somebody is waiting for the process to end. */
-  #within(step: Promise<unknown>): Promise<unknown> {
-    const limit = new Promise((resolve) => setTimeout(resolve, STOP_STEP_MS).unref());
+  #within(step: Promise<unknown>, limitMs = STOP_STEP_MS): Promise<unknown> {
+    const limit = new Promise((resolve) => setTimeout(resolve, limitMs).unref());
     return Promise.race([step, limit]);
   }
 }

@@ -3,6 +3,7 @@
 import {
   boolean,
   domain,
+  domainPattern,
   duration,
   integer,
   jid,
@@ -112,6 +113,21 @@ export const HOST_OPTIONS = {
   ),
   s2s_insecure_domains: list('Servers whose certificate need not be valid', domain('A domain'), {
     default: [],
+  }),
+  s2s_allow: list('The only servers that the host communicates with; empty: all', domainPattern('A domain'), {
+    default: [],
+  }),
+  s2s_block: list('Servers that the host does not communicate with', domainPattern('A domain'), {
+    default: [],
+  }),
+  s2s_queue_time: duration(
+    'How long stanzas wait for a server that was reached in the last hour and now is not; 0: not at all',
+    { default: '90 seconds', max: '1 hour' },
+  ),
+  s2s_idle_time: duration('After how long without stanzas a link with another server is closed', {
+    default: '10 minutes',
+    min: '30 seconds',
+    never: true,
   }),
   allow_unencrypted_plain_auth: boolean('Clients may send their password over an unencrypted connection', {
     default: false,

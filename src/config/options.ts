@@ -172,6 +172,19 @@ export function domain(doc: string, settings: Common = {}): Option<unknown> {
   );
 }
 
+/** A domain, or `*.` before one for every domain below it; the code gets its canonical text. */
+export function domainPattern(doc: string): Option<string> {
+  const expected = 'a domain such as "example.org", or "*.example.org" for all below it';
+  const read = (raw: string) => {
+    const isWide = raw.startsWith('*.');
+    const canonical = canonicalDomain(isWide ? raw.slice(2) : raw);
+    return isWide && canonical !== undefined ? `*.${canonical}` : canonical;
+  };
+  return define(doc, {}, expected, (raw) =>
+    typeof raw === 'string' ? read(raw) : undefined,
+  ) as Option<string>;
+}
+
 /** Several values of one kind. */
 export function list<T>(
   doc: string,

@@ -2,6 +2,7 @@
 // RFC 6120 §4.3, §5, §6; XEP-0178 for EXTERNAL between servers.
 
 import type { ServerContext } from '../core/context.ts';
+import type { LocalHost } from '../core/host.ts';
 import type { Connection } from '../net/connection.ts';
 import type { ServerTls } from '../net/tls.ts';
 import { isVersion1, type StreamHeader } from '../stream/header.ts';
@@ -10,8 +11,9 @@ import { newId } from '../util/ids.ts';
 import { type Element, xml } from '../xml/element.ts';
 import { SaslError, StanzaError, StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
+import { DEFAULT_LIMITS } from '../xml/limits.ts';
 import { NS } from '../xml/namespaces.ts';
-import { readRate } from './policy.ts';
+import { readRate, refusalOf } from './policy.ts';
 import { S2SSession } from './session.ts';
 
 /** The base64 of the longest domain, and a little. */
@@ -22,20 +24,28 @@ export interface IncomingContext extends ServerContext {
   readonly tls: ServerTls;
 }
 
+export interface IncomingEvents {
+  /** The peer has been told that it is `remote`: stanzas flow. */
+  onReady(session: S2SSession, remote: string): void;
+  /** The one end. */
+  onEnd(): void;
+}
+
 export class Incoming implements StreamHandler {
   /** Known once the peer has said whom it wants. */
   session: S2SSession | undefined;
   readonly #context: IncomingContext;
   readonly #stream: XmlStream;
-  readonly #onEnd: () => void;
+  readonly #events: IncomingEvents;
   /** Whom the peer claims to be in its header; proves nothing. */
   #claimed: string | undefined;
   #saslAttempts = 0;
+  /** Whom SASL has authenticated, until the new stream begins on which stanzas flow (RFC 6120 §6.4.6). */
+  #accepted: string | undefined;
 
-  /** `onEnd` is called once when the stream is over. */
-  constructor(connection: Connection, context: IncomingContext, onEnd: () => void) {
+  constructor(connection: Connection, context: IncomingContext, events: IncomingEvents) {
     this.#context = context;
-    this.#onEnd = onEnd;
+    this.#events = events;
     const { clock, log } = context;
     this.#stream = new XmlStream(connection, {
       role: 'receiver',
@@ -57,11 +67,16 @@ export class Incoming implements StreamHandler {
     const session = this.#sessionFor(header);
     this.#claimed = claimedDomain(header);
     session.streamId = newId();
+    const refusal = this.#claimed === undefined ? undefined : refusalOf(session.host, this.#claimed);
+    if (refusal) throw new StreamError('policy-violation', refusal.text);
     const { log } = session;
     log.debug('s2s stream opened by peer', { from: this.#claimed, address: session.remoteAddress });
     this.#stream.open({ from: session.local, to: header.from, id: session.streamId, dialback: true });
     if (isVersion1(header)) this.#stream.sendFeatures(this.#features(session));
     if (isFirst) session.host.hooks.notify('s2s-connect', { session });
+    const accepted = this.#accepted;
+    this.#accepted = undefined;
+    if (accepted !== undefined) this.#events.onReady(session, accepted);
   }
 
   onElement(element: Element): void {
@@ -78,7 +93,7 @@ export class Incoming implements StreamHandler {
 
   onClose(error: Error | undefined, cause: StreamCloseCause): void {
     this.session?.ended(error, cause);
-    this.#onEnd();
+    this.#events.onEnd();
   }
 
   onFarewell(): void {
@@ -93,8 +108,20 @@ export class Incoming implements StreamHandler {
     const host = this.#context.router.hosts.get(to.domain);
     if (!host) throw new StreamError('host-unknown');
     if (this.session && this.session.host !== host) throw new StreamError('host-unknown');
-    this.session ??= new S2SSession(this.#stream, 'in', host, this.#context);
+    this.session ??= this.#newSession(host);
     return this.session;
+  }
+
+  #newSession(host: LocalHost): S2SSession {
+    const session = new S2SSession(this.#stream, 'in', host, this.#context);
+    session.onAuthenticated = (remote) => {
+      if (this.#accepted === remote) return;
+      // Whoever has authenticated the peer tells it in this tick; our stanzas come after that (XEP-0288 §2.2).
+      queueMicrotask(() => {
+        if (session.isOpen) this.#events.onReady(session, remote);
+      });
+    };
+    return session;
   }
 
   #features(session: S2SSession): Element {
@@ -108,7 +135,9 @@ export class Incoming implements StreamHandler {
     if (!isKnown && this.#claimed !== undefined && session.proves(this.#claimed)) {
       features.append(xml('mechanisms', NS.SASL, xml('mechanism', {}, 'EXTERNAL')));
     }
-    session.host.hooks.notify('stream-features', { session, features });
+    // With dialback nothing is announced after authentication, and before it nothing large comes (XEP-0478 §4).
+    const maxBytes = DEFAULT_LIMITS.stanzaBytes;
+    session.host.hooks.notify('stream-features', { session, features, maxBytes });
     return features;
   }
 
@@ -133,10 +162,12 @@ export class Incoming implements StreamHandler {
     if (element.name !== 'auth') throw new StreamError('unsupported-stanza-type');
     try {
       const remote = this.#externalIdentity(session, element);
+      this.#accepted = remote;
       session.authenticate(remote);
       this.#stream.send(xml('success', NS.SASL));
       this.#stream.restart();
     } catch (error) {
+      this.#accepted = undefined;
       const failure = toSaslError(error);
       session.log.info('s2s authentication failed', { from: this.#claimed, why: failure.message });
       this.#stream.send(failure.toElement());

@@ -4,8 +4,10 @@ import type { RemoteSender } from '../core/router.ts';
 import type { Connection } from '../net/connection.ts';
 import type { Stanza } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
+import { IdleWatch } from './idle.ts';
 import { Incoming, type IncomingContext } from './incoming.ts';
 import type { OutgoingContext } from './outgoing.ts';
+import { refusalOf } from './policy.ts';
 import { Route } from './route.ts';
 import type { S2SSession } from './session.ts';
 
@@ -13,6 +15,8 @@ export type LinksContext = IncomingContext & OutgoingContext;
 
 /** More pairs of domains than that are not remembered once they are idle. */
 const ROUTES_BEFORE_SWEEP = 256;
+/** Of those with whom there has been a link lately, more than that are not remembered. */
+const MAX_ROUTES = 4_096;
 
 export class Links implements RemoteSender {
   readonly #context: LinksContext;
@@ -20,10 +24,12 @@ export class Links implements RemoteSender {
   readonly #routes = new Map<string, Map<string, Route>>();
   readonly #incoming = new Set<Incoming>();
   readonly #calls = { underWay: 0 };
+  readonly #idle: IdleWatch;
   #isClosing = false;
 
   constructor(context: LinksContext) {
     this.#context = context;
+    this.#idle = new IdleWatch(context.clock, () => this.sessions());
   }
 
   send(local: string, remote: string, stanza: Stanza): void {
@@ -37,22 +43,27 @@ export class Links implements RemoteSender {
   /** Another server has connected to us. */
   accept(connection: Connection): void {
     if (this.#isClosing) return connection.destroy();
-    const incoming: Incoming = new Incoming(connection, this.#context, () => {
-      this.#incoming.delete(incoming);
+    const incoming: Incoming = new Incoming(connection, this.#context, {
+      onReady: (session, remote) => this.#onReady(session, remote),
+      onEnd: () => {
+        this.#incoming.delete(incoming);
+        const { session } = incoming;
+        for (const remote of session?.remotes ?? []) this.#existing(session!.local, remote)?.ended(session!);
+      },
     });
     this.#incoming.add(incoming);
   }
 
   /** Every route that is in use or has failed lately, and every stream from another server. */
   list(): { routes: Route[]; incoming: S2SSession[] } {
-    const routes = this.#all().filter((route) => !route.isIdle || route.lastError);
+    const routes = this.#all().filter((route) => !route.isUnused || route.lastError);
     const incoming = [...this.#incoming].flatMap(({ session }) => (session ? [session] : []));
     return { routes, incoming };
   }
 
   /** Why one of our hosts could not reach another server lately. */
   lastError(local: string, remote: string): string | undefined {
-    return this.#routes.get(local)?.get(remote)?.lastError?.message;
+    return this.#existing(local, remote)?.lastError?.message;
   }
 
   /** Ends all streams with one other server, and tells how many there were. What has failed may be tried at once. */
@@ -70,18 +81,48 @@ export class Links implements RemoteSender {
    */
   async close(): Promise<void> {
     this.#isClosing = true;
+    this.#idle.stop();
     const farewell = new StreamError('system-shutdown');
-    for (const incoming of this.#incoming) incoming.close(farewell);
+    for (const incoming of this.#incoming) if (!isCarrier(incoming)) incoming.close(farewell);
     await Promise.all(this.#all().map((route) => route.shutdown()));
   }
 
   /** Ends at once what is left. */
   abort(): void {
     const farewell = new StreamError('system-shutdown');
-    for (const link of [...this.#all(), ...this.#incoming]) link.close(farewell);
+    for (const incoming of this.#incoming) incoming.close(farewell);
+    for (const route of this.#all()) route.abort(farewell);
+  }
+
+  /** Closes the links that the configuration, which may have changed, does not allow any more. */
+  review(): void {
+    const refused = (session: S2SSession) =>
+      [...session.remotes].some((remote) => refusalOf(session.host, remote) !== undefined);
+    for (const session of this.sessions()) {
+      if (refused(session)) session.close(new StreamError('policy-violation'));
+    }
+  }
+
+  /** Every stream on which somebody has been authenticated. */
+  sessions(): S2SSession[] {
+    const all = [...this.#incoming, ...this.#all().flatMap(({ call }) => (call ? [call] : []))];
+    return all.flatMap(({ session }) => (session && session.remotes.size > 0 ? [session] : []));
+  }
+
+  /** A stream of the peer's has been authenticated; whether our stanzas may take it depends on what was agreed on. */
+  #onReady(session: S2SSession, remote: string): void {
+    this.#idle.start();
+    const route = this.#route(session.local, remote);
+    if (session.carriesOut) route.offer(session);
+    else route.heard();
+  }
+
+  #existing(local: string, remote: string): Route | undefined {
+    return this.#routes.get(local)?.get(remote);
   }
 
   #route(local: string, remote: string): Route {
+    this.#idle.start();
     const routes = this.#routes.get(local) ?? new Map<string, Route>();
     this.#routes.set(local, routes);
     let route = routes.get(remote);
@@ -99,6 +140,15 @@ export class Links implements RemoteSender {
   }
 }
 
+function isCarrier({ session }: Incoming): boolean {
+  return session?.carriesOut === true && session.remotes.size > 0;
+}
+
+/** Forgets routes that are not in use: at first those with nothing to remember, then as many as must be. */
 function sweep(routes: Map<string, Route>): void {
   for (const [remote, route] of routes) if (route.isIdle) routes.delete(remote);
+  for (const [remote, route] of routes) {
+    if (routes.size < MAX_ROUTES) return;
+    if (route.isUnused) routes.delete(remote);
+  }
 }

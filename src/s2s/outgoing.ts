@@ -12,6 +12,7 @@ import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/
 import { type Element, xml } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
 import { NS } from '../xml/namespaces.ts';
+import { ask } from './ask.ts';
 import type { Dial } from './dial.ts';
 import { certificateProblem, readRate } from './policy.ts';
 import { S2SSession } from './session.ts';
@@ -251,17 +252,8 @@ export class Outgoing implements StreamHandler {
 
   #authenticateOtherwise(session: S2SSession): void {
     this.#phase = 'authenticating';
-    if (this.#isHandledByModule(session)) return;
+    if (ask(this.#host, 's2s-authenticate', { session, remote: this.#remote }) === 'handled') return;
     this.#fail(`${this.#remote} does not accept our certificate, and dialback is off`);
-  }
-
-  #isHandledByModule(session: S2SSession): boolean {
-    try {
-      return this.#host.hooks.fire('s2s-authenticate', { session, remote: this.#remote }) === 'handled';
-    } catch (error) {
-      session.log.error('handler failed', { event: 's2s-authenticate', error });
-      return false;
-    }
   }
 
   #opened(session: S2SSession): void {

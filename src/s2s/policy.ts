@@ -1,11 +1,14 @@
 // What one of our hosts demands of another server before stanzas flow.
 
+import type { HostConfig } from '../config/config.ts';
 import { HOST_OPTIONS } from '../config/core-options.ts';
+import type { Infer } from '../config/options.ts';
 import type { ServerContext } from '../core/context.ts';
 import type { LocalHost } from '../core/host.ts';
 import { certificateMatches } from '../net/identity.ts';
 import type { TlsInfo } from '../net/tls.ts';
 import type { ReadRate } from '../stream/read-limit.ts';
+import { StanzaError } from '../xml/errors.ts';
 
 const OPTIONS = {
   s2s_require_encryption: HOST_OPTIONS.s2s_require_encryption,
@@ -29,6 +32,26 @@ export class Policy {
   requiresCertificate(remote: string): boolean {
     return this.#secureAuth && !this.#insecureDomains.has(remote);
   }
+}
+
+const LISTS = { s2s_allow: HOST_OPTIONS.s2s_allow, s2s_block: HOST_OPTIONS.s2s_block };
+
+/** By configuration, which is replaced as a whole when it is reloaded. */
+const lists = new WeakMap<HostConfig, Infer<typeof LISTS>>();
+
+/** Why a host has nothing to do with another domain, whatever proves that one; `undefined` when it has. */
+export function refusalOf({ config }: LocalHost, remote: string): StanzaError | undefined {
+  const known = lists.get(config) ?? config.get(LISTS);
+  lists.set(config, known);
+  const { s2s_allow: allowed, s2s_block: blocked } = known;
+  const isAllowed = allowed.length === 0 || isListed(remote, allowed);
+  if (isAllowed && !isListed(remote, blocked)) return undefined;
+  return new StanzaError('not-allowed', { text: `This server does not communicate with ${remote}` });
+}
+
+/** A leading "*." stands for everything below a domain. */
+function isListed(domain: string, list: readonly string[]): boolean {
+  return list.some((entry) => (entry.startsWith('*.') ? domain.endsWith(entry.slice(1)) : domain === entry));
 }
 
 /** How fast one other server may send on one stream. */

@@ -1,23 +1,24 @@
-// The way from one of our domains to one other domain: a stream made on demand, and the stanzas that wait for it.
+// The way from one of our domains to one other domain: which stream our stanzas take, and what waits for one.
+//
+// Any number of streams may lead there: one of ours, and bidirectional ones of the peer's (XEP-0288). One of them
+// carries, until it ends; only then the next one does. So stanzas stay in order (RFC 6120 §10.1), and what the peer has
+// not confirmed goes before everything else (docs/adr/0016).
 
+import { HOST_OPTIONS } from '../config/core-options.ts';
 import type { LocalHost } from '../core/host.ts';
 import { isPermanent, reasonOf } from '../net/errors.ts';
+import type { Timer } from '../util/clock.ts';
 import type { Stanza } from '../xml/element.ts';
 import { StanzaError, StreamError } from '../xml/errors.ts';
-import { serialize } from '../xml/serialize.ts';
+import { ask } from './ask.ts';
+import { Outage } from './outage.ts';
 import { type Calls, LinkError, Outgoing, type OutgoingContext } from './outgoing.ts';
+import { refusalOf } from './policy.ts';
 import type { S2SSession } from './session.ts';
-
-/** What may wait while a stream is being established. */
-const MAX_QUEUED = 1_000;
-const MAX_QUEUED_CHARS = 4 * 1024 * 1024;
+import { Waiting } from './waiting.ts';
 
 /** Streams being established at once: whoever writes to ten thousand domains makes us call no more than that. */
 const MAX_CALLS = 1_000;
-
-/** After a failure the next attempt waits, the longer the more have failed (RFC 6120 §3.3). */
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 10_000;
 
 /** A stream that was only made to ask something is closed after that, before its negotiation times out. */
 const UNUSED_MS = 22_000;
@@ -25,9 +26,18 @@ const UNUSED_MS = 22_000;
 /** How long a module may keep us from sending on a new stream. */
 const BEGIN_MS = 10_000;
 
+/** A stanza that has been under way when that many links broke may be what breaks them. */
+const MAX_RESENDS = 3;
+
 interface Asker {
   resolve(session: S2SSession): void;
   reject(error: Error): void;
+}
+
+/** What a session that ended has left unconfirmed: it is at the head of the queue. */
+interface Remainder {
+  readonly session: S2SSession;
+  readonly stanzas: readonly Stanza[];
 }
 
 export class Route {
@@ -37,19 +47,24 @@ export class Route {
   lastError: { readonly message: string; readonly at: number } | undefined;
   readonly #context: OutgoingContext;
   readonly #calls: Calls;
-  #attempt: Outgoing | undefined;
-  /** Prepared, perhaps open. */
+  readonly #outage: Outage;
+  readonly #waiting: Waiting;
+  /** The stream that we are making, or have made last. */
+  #call: Outgoing | undefined;
+  /** It is as secure as it will be. */
   #prepared: S2SSession | undefined;
-  #open: S2SSession | undefined;
-  #queue: Stanza[] = [];
-  #queuedChars = 0;
+  /** Those that could carry, oldest first. */
+  readonly #able = new Set<S2SSession>();
+  /** The one that will, once a module lets it. */
+  #starting: S2SSession | undefined;
+  #carrier: S2SSession | undefined;
+  /** Has carried and takes nothing more, but has not ended. */
+  #leaving: S2SSession | undefined;
+  #remainder: Remainder | undefined;
+  readonly #resends = new WeakMap<Stanza, number>();
+  #isFlushing = false;
   #askers: Asker[] = [];
-  /** Whose unconfirmed stanzas stand at the head of the queue, and how many they are. */
-  #previous: S2SSession | undefined;
-  #unconfirmed = 0;
-  #failures = 0;
-  #lastFailure: Error | undefined;
-  #retryAt = 0;
+  #retry: Timer | undefined;
   #isClosing = false;
   #onIdle: (() => void) | undefined;
 
@@ -59,201 +74,327 @@ export class Route {
     this.remote = remote;
     this.#context = context;
     this.#calls = calls;
+    this.#waiting = new Waiting(context.clock, (late) => {
+      this.#returnAll(late, this.#outage.failure ?? new LinkError('there was no link in time'));
+    });
+    this.#outage = new Outage(
+      host.config.get({ s2s_queue_time: HOST_OPTIONS.s2s_queue_time }).s2s_queue_time,
+    );
   }
 
+  /** The stream that our stanzas take. */
   get session(): S2SSession | undefined {
-    return this.#open;
+    return this.#carrier;
+  }
+
+  /** The stream of ours, whatever state it is in. */
+  get call(): Outgoing | undefined {
+    return this.#call;
   }
 
   get queued(): number {
-    return this.#queue.length;
+    return this.#waiting.size;
   }
 
-  /** A stream is there, or being made. */
+  /** A stream of ours is there, or being made. */
   get isActive(): boolean {
-    return this.#attempt !== undefined;
+    return this.#call !== undefined;
+  }
+
+  /** When the next attempt is made, in ms since 1970; `undefined` when none is planned. */
+  get nextTry(): number | undefined {
+    return this.#retry === undefined ? undefined : this.#outage.retryAt;
   }
 
   /** Nothing is under way, and nothing needs to be remembered. */
   get isIdle(): boolean {
-    return !this.isActive && this.#pausedFor === undefined;
+    const isUsed = this.isActive || this.#able.size > 0 || this.#leaving !== undefined || this.queued > 0;
+    return !isUsed && !this.#isPaused && !this.#outage.isKnown(this.#now);
+  }
+
+  /** Nothing is under way. */
+  get isUnused(): boolean {
+    return !this.isActive && this.#able.size === 0 && this.#leaving === undefined && this.queued === 0;
   }
 
   /** Sends a stanza in its turn, or returns it to its sender. */
   send(stanza: Stanza): void {
-    if (this.#open?.send(stanza)) return;
-    this.#forgetUseless();
+    const refusal = refusalOf(this.host, this.remote);
+    if (refusal) return this.#context.router.bounce(stanza, refusal);
+    if (!this.#isFlushing && this.#carrier?.carry(stanza)) return;
     const obstacle = this.#obstacle;
     if (obstacle) return this.#bounce(stanza, obstacle);
-    const chars = serialize(stanza).length;
-    if (this.#queue.length >= MAX_QUEUED || this.#queuedChars + chars > MAX_QUEUED_CHARS) {
+    if (!this.#waiting.add(stanza, this.#outage.deadline(stanza, this.#now))) {
       return this.#bounce(stanza, new LinkError('too much is waiting for the connection'));
     }
-    this.#queue.push(stanza);
-    this.#queuedChars += chars;
-    this.#ensure().authenticate();
+    this.#settle();
   }
 
-  /** The stream itself, secured but perhaps not authenticated. @throws Error when it cannot be made. */
+  /** A stream of ours, secured but perhaps not authenticated. @throws Error when it cannot be made. */
   connect(): Promise<S2SSession> {
     this.#forgetUseless();
     if (this.#prepared) return Promise.resolve(this.#prepared);
-    const obstacle = this.#obstacle;
+    const obstacle = this.#call ? undefined : (this.#unreachable ?? this.#pausedFor);
     if (obstacle) return Promise.reject(obstacle);
     return new Promise((resolve, reject) => {
       this.#askers.push({ resolve, reject });
-      this.#ensure();
+      this.#ensureCall();
     });
   }
 
-  /** The next stanza opens a new stream, at once. */
-  close(error?: Error): void {
-    this.#retryAt = 0;
-    this.#attempt?.close(error);
+  /** A stream that may carry is ready for it. */
+  offer(session: S2SSession): void {
+    this.#able.add(session);
+    this.#settle();
   }
 
-  /** Takes no more, and closes the stream in order once all that was sent has gone; resolves when it has ended. */
+  /** The peer has called us, on a stream that does not carry: it can be reached again, probably. */
+  heard(): void {
+    this.#outage.heard(this.#now);
+    if (this.queued > 0) this.#settle();
+  }
+
+  /** A stream that was offered is over. */
+  ended(session: S2SSession): void {
+    if (!this.#able.delete(session)) return;
+    if (this.#starting === session) this.#starting = undefined;
+    if (this.#carrier === session || this.#leaving === session) {
+      this.#carrier = undefined;
+      this.#leaving = undefined;
+      this.#takeBack(session);
+    }
+    this.#settle();
+  }
+
+  /** Ends the stream of ours. The next stanza opens a new one, at once. */
+  close(error?: Error): void {
+    this.#outage.forgive();
+    this.#call?.close(error);
+  }
+
+  /** Takes no more, and closes its streams in order once all that was sent has gone; resolves when they have ended. */
   shutdown(): Promise<void> {
     this.#isClosing = true;
+    this.#outage.forgive();
     return new Promise((resolve) => {
-      if (!this.#attempt) return resolve();
       this.#onIdle = resolve;
-      if (this.#open !== undefined || this.#queue.length === 0) this.#attempt.close();
+      this.#settle();
     });
+  }
+
+  /** Ends at once what is left, and returns what waits. */
+  abort(error: Error): void {
+    this.#isClosing = true;
+    this.#call?.close(error);
+    this.#giveUp(new LinkError('this server is stopping'));
+  }
+
+  get #now(): number {
+    return this.#context.clock.now();
+  }
+
+  get #isPaused(): boolean {
+    return this.#now < this.#outage.retryAt;
   }
 
   /** The last attempt has failed just before. */
   get #pausedFor(): Error | undefined {
-    const isPaused = this.#attempt === undefined && this.#context.clock.now() < this.#retryAt;
-    return isPaused ? this.#lastFailure : undefined;
+    return this.#isPaused ? (this.#outage.failure ?? new LinkError('the last streams broke')) : undefined;
   }
 
-  /** Why nothing is sent for now. */
-  get #obstacle(): Error | undefined {
+  /** Why nobody is called for now, whoever asks. */
+  get #unreachable(): Error | undefined {
     if (this.#isClosing) return new LinkError('this server is stopping');
-    const isFull = this.#attempt === undefined && this.#calls.underWay >= MAX_CALLS;
-    return isFull ? new LinkError('too many servers are being called') : this.#pausedFor;
+    return this.#calls.underWay >= MAX_CALLS ? new LinkError('too many servers are being called') : undefined;
   }
 
-  /** A stream that is closing need not have ended for its successor to be made. */
-  #forgetUseless(): void {
-    if (this.#attempt?.isUsable === false) this.#forget();
+  /** Why a stanza cannot even wait. */
+  get #obstacle(): Error | undefined {
+    if (this.#isClosing) return this.#unreachable;
+    if (this.#call?.isUsable || this.#able.size > 0) return undefined;
+    const failure = this.#pausedFor;
+    const isHopeful = this.#outage.mayWait(this.#now) && !isPermanent(failure);
+    return isHopeful ? undefined : (this.#unreachable ?? failure);
   }
 
-  #ensure(): Outgoing {
-    if (this.#attempt) return this.#attempt;
-    const attempt: Outgoing = new Outgoing(this.host, this.remote, this.#context, this.#calls, {
-      onPrepared: (session) => {
-        if (this.#attempt === attempt) this.#onPrepared(session, attempt);
-      },
-      onOpen: (session) => {
-        if (this.#attempt === attempt) this.#onOpen(session);
-      },
-      onEnd: (error) => {
-        if (this.#attempt === attempt) this.#onEnd(error, attempt.isGivenUp);
-      },
-    });
-    this.#attempt = attempt;
-    return attempt;
+  /** Finds a stream for what waits; one that carries stays the one. */
+  #settle(): void {
+    if (this.#carrier?.isOpen === false) {
+      this.#leaving = this.#carrier;
+      this.#carrier = undefined;
+    }
+    if (this.#starting?.isOpen === false) this.#starting = undefined;
+    const isServed = this.#carrier !== undefined || this.#starting !== undefined;
+    // What a stream has not delivered goes before everything else, so its end comes first.
+    const next = isServed || this.#leaving ? undefined : [...this.#able].find(({ isOpen }) => isOpen);
+    if (next) this.#start(next);
+    else if (!isServed && this.queued > 0) this.#demand();
+    if (this.#isClosing) this.#leave();
   }
 
-  #forget(): void {
-    this.#attempt = undefined;
-    this.#prepared = undefined;
-    this.#open = undefined;
-  }
-
-  #onPrepared(session: S2SSession, attempt: Outgoing): void {
-    this.#prepared = session;
-    for (const asker of this.#askers.splice(0)) asker.resolve(session);
-    this.#context.clock.after(UNUSED_MS, () => {
-      if (this.#attempt === attempt && !this.#open && this.#queue.length === 0) attempt.close();
-    });
-  }
-
-  #onOpen(session: S2SSession): void {
-    this.#failures = 0;
-    this.#retryAt = 0;
-    this.lastError = undefined;
-    this.#lastFailure = undefined;
+  #start(session: S2SSession): void {
+    this.#starting = session;
     const { remote } = this;
-    const begin = (confirmed: number) => this.#begin(session, confirmed);
-    if (this.host.hooks.fire('s2s-begin', { session, remote, previous: this.#previous }) !== 'wait')
-      return begin(0);
+    const answer = ask(this.host, 's2s-begin', { session, remote, previous: this.#remainder?.session });
+    if (answer !== 'wait') return this.#begin(session, 0);
     const limit = this.#context.clock.after(BEGIN_MS, () =>
-      session.close(new StreamError('connection-timeout'), 'timeout'),
+      session.close(new StreamError('connection-timeout', 'No answer'), 'timeout'),
     );
     session.onceBegun((confirmed) => {
       limit.cancel();
-      begin(confirmed);
+      this.#begin(session, confirmed);
     });
   }
 
   #begin(session: S2SSession, confirmed: number): void {
-    if (!session.isOpen) return;
-    this.#open = session;
-    this.#previous = undefined;
-    const waiting = this.#takeQueue().slice(Math.min(confirmed, this.#unconfirmed));
-    this.#unconfirmed = 0;
-    for (const stanza of waiting) if (!session.send(stanza)) this.send(stanza);
-    if (this.#isClosing) this.#attempt?.close();
+    if (this.#starting !== session) return;
+    this.#starting = undefined;
+    this.#carrier = session;
+    if (confirmed > 0) this.#waiting.drop(new Set(this.#remainder?.stanzas.slice(0, confirmed)));
+    this.#remainder = undefined;
+    this.lastError = undefined;
+    this.#outage.began(this.#now);
+    this.#flush(session);
+    this.#settle();
   }
 
-  /** What the peer has not confirmed goes first. */
+  #flush(session: S2SSession): void {
+    this.#isFlushing = true;
+    while (session.isOpen && this.queued > 0) session.carry(this.#waiting.next()!);
+    this.#isFlushing = false;
+  }
+
+  /** Whose stanzas were on their way when the stream ended goes first in the queue. */
   #takeBack(session: S2SSession): void {
-    const { remote } = this;
-    const unconfirmed = this.host.hooks.fire('s2s-unconfirmed', { session, remote }) ?? [];
-    if (unconfirmed.length === 0) return;
-    this.#previous = session;
-    this.#unconfirmed = unconfirmed.length;
-    this.#queue.unshift(...unconfirmed);
-    this.#ensure().authenticate();
+    const unwritten = session.takeUnwritten();
+    const unconfirmed = ask(this.host, 's2s-unconfirmed', { session, remote: this.remote }) ?? unwritten;
+    const now = this.#now;
+    this.#outage.ended(now, unconfirmed.length > 0);
+    if (this.#isClosing || unconfirmed.length === 0)
+      return this.#returnAll(unconfirmed, new LinkError('the link broke'));
+    const [again, tooOften] = this.#countResends(unconfirmed);
+    this.#waiting.putFirst(again, (stanza) => this.#outage.deadline(stanza, now));
+    this.#remainder = { session, stanzas: unconfirmed };
+    this.#returnAll(tooOften, new LinkError('the link broke'));
   }
 
-  #onEnd(error: Error | undefined, isGivenUp: boolean): void {
-    const waiting = this.#takeQueue();
-    const served = this.#open !== undefined || (this.#prepared !== undefined && waiting.length === 0);
+  #countResends(stanzas: readonly Stanza[]): [again: Stanza[], tooOften: Stanza[]] {
+    const [again, tooOften]: [Stanza[], Stanza[]] = [[], []];
+    for (const stanza of stanzas) {
+      const count = (this.#resends.get(stanza) ?? 0) + 1;
+      this.#resends.set(stanza, count);
+      (count > MAX_RESENDS ? tooOften : again).push(stanza);
+    }
+    return [again, tooOften];
+  }
+
+  /** Something waits: calls the peer, or will. */
+  #demand(): void {
+    this.#forgetUseless();
+    if (this.#call) return this.#call.authenticate();
+    const isFull = this.#calls.underWay >= MAX_CALLS;
+    if (!isFull && !this.#isPaused) return this.#ensureCall().authenticate();
+    if (this.#retry) return;
+    const delay = Math.max(this.#outage.retryAt - this.#now, isFull ? 1_000 : 0);
+    this.#retry = this.#context.clock.after(delay, () => {
+      this.#retry = undefined;
+      this.#settle();
+    });
+  }
+
+  /** A stream that is closing need not have ended for its successor to be made. */
+  #forgetUseless(): void {
+    if (this.#call?.isUsable !== false) return;
+    this.#call = undefined;
+    this.#prepared = undefined;
+  }
+
+  #ensureCall(): Outgoing {
+    if (this.#call) return this.#call;
+    this.#retry?.cancel();
+    this.#retry = undefined;
+    const call: Outgoing = new Outgoing(this.host, this.remote, this.#context, this.#calls, {
+      onPrepared: (session) => {
+        if (this.#call === call) this.#onPrepared(session, call);
+      },
+      onOpen: (session) => this.offer(session),
+      onEnd: (error) => this.#onEnd(error, call),
+    });
+    this.#call = call;
+    return call;
+  }
+
+  #onPrepared(session: S2SSession, call: Outgoing): void {
+    this.#prepared = session;
+    for (const asker of this.#askers.splice(0)) asker.resolve(session);
+    this.#context.clock.after(UNUSED_MS, () => {
+      if (this.#call === call && session.remotes.size === 0 && this.queued === 0) call.close();
+    });
+  }
+
+  #onEnd(error: Error | undefined, call: Outgoing): void {
+    const { session, isGivenUp } = call;
+    const isCurrent = this.#call === call;
     const reason = error ?? new LinkError('the stream was closed');
-    const ended = this.#open;
-    this.#forget();
-    for (const asker of this.#askers.splice(0)) asker.reject(reason);
-    if (error && !isGivenUp) this.lastError = { message: reasonOf(error), at: this.#context.clock.now() };
-    if (!served && !isGivenUp) this.#failed(reason);
-    for (const stanza of waiting) this.#bounce(stanza, reason);
-    if (ended) this.#takeBack(ended);
-    this.#onIdle?.();
+    if (error && !isGivenUp && isCurrent) this.lastError = { message: reasonOf(error), at: this.#now };
+    const wasOpen = session !== undefined && this.#able.has(session);
+    const wasUsed = wasOpen || (isCurrent && this.#prepared !== undefined && this.queued === 0);
+    if (isCurrent) {
+      this.#call = undefined;
+      this.#prepared = undefined;
+      for (const asker of this.#askers.splice(0)) asker.reject(reason);
+    }
+    if (session) this.ended(session);
+    if (!isCurrent || wasOpen) return;
+    if (!wasUsed && !isGivenUp) this.#failed(reason);
+    const isHopeless = isPermanent(reason) || this.#isClosing || !this.#outage.mayWait(this.#now);
+    if (isHopeless && !this.#carrier && !this.#starting) this.#giveUp(reason);
+    this.#settle();
   }
 
   #failed(error: Error): void {
-    this.#lastFailure = error;
-    const pause = Math.min(FIRST_PAUSE_MS * 2 ** this.#failures++, LONGEST_PAUSE_MS);
-    this.#retryAt = this.#context.clock.now() + pause * (0.75 + Math.random() / 2);
+    const pause = this.#outage.failed(error, this.#now);
     this.host.log.info('s2s failed', {
       remote: this.remote,
       why: error.message,
       nextTryMs: Math.round(pause),
+      waiting: this.queued,
     });
     this.host.hooks.notify('s2s-failed', { remote: this.remote, permanent: isPermanent(error), error });
   }
 
-  #takeQueue(): Stanza[] {
-    const queue = this.#queue;
-    this.#queue = [];
-    this.#queuedChars = 0;
-    return queue;
+  /** The server stops: closes what has nothing to send any more. */
+  #leave(): void {
+    if (this.queued > 0) return;
+    if (!this.#starting) for (const session of this.#able) session.close(undefined, 'local');
+    if (this.#call && !this.#call.session?.remotes.size) this.#call.close();
+    if (!this.isUnused) return;
+    this.#onIdle?.();
+    this.#onIdle = undefined;
   }
 
-  /**
-   * Some clients delete a room from the user's bookmarks on any error whose type is not `wait`, so only a domain that
-   * does not exist is a lasting error.
-   */
-  #bounce(stanza: Stanza, reason: Error): void {
-    const error = isPermanent(reason)
-      ? new StanzaError('remote-server-not-found', { text: `There is no XMPP server for ${this.remote}` })
-      : new StanzaError('remote-server-timeout', {
-          type: 'wait',
-          text: `${this.remote} could not be reached`,
-        });
-    this.#context.router.bounce(stanza, error);
+  #giveUp(reason: Error): void {
+    this.#retry?.cancel();
+    this.#retry = undefined;
+    this.#remainder = undefined;
+    this.#returnAll(this.#waiting.all(), reason);
   }
+
+  #returnAll(stanzas: readonly Stanza[], reason: Error): void {
+    for (const stanza of stanzas) this.#bounce(stanza, reason);
+  }
+
+  #bounce(stanza: Stanza, reason: Error): void {
+    this.#context.router.bounce(stanza, notReached(this.remote, reason));
+  }
+}
+
+/**
+ * Some clients delete a room from the user's bookmarks on any error whose type is not `wait`, so only a domain that
+ * does not exist is a lasting error.
+ */
+function notReached(remote: string, reason: Error): StanzaError {
+  return isPermanent(reason)
+    ? new StanzaError('remote-server-not-found', { text: `There is no XMPP server for ${remote}` })
+    : new StanzaError('remote-server-timeout', { type: 'wait', text: `${remote} could not be reached` });
 }

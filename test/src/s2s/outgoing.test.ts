@@ -310,7 +310,7 @@ test('the pause after a failure holds for questions too: no stranger makes us ca
 
 // ── Life ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('a stanza for a stream that is closing goes over a new one', async (t) => {
+test('RFC 6120 §10.1: a stanza for a stream that is closing goes over a new one, once the old one has ended', async (t) => {
   const world = await startWorld(t);
   world.send(message(1));
   const first = await world.accepted();
@@ -320,9 +320,11 @@ test('a stanza for a stream that is closing goes over a new one', async (t) => {
   world.server.links.closeDomain('capulet.lit');
   world.send(message(2));
   const second = await world.accepted();
-  assert.deepEqual(await idsUpTo(second, 2), ['2']);
+  await settled();
+  assert.equal(second.unread, '', 'what the first has not delivered would come too late');
   await first.reads('</stream:stream>');
   first.send('</stream:stream>');
+  assert.deepEqual(await idsUpTo(second, 2), ['2']);
   await settled();
   world.send(message(3));
   assert.deepEqual(await idsUpTo(second, 3), ['3'], 'the end of the first is nothing to the second');

@@ -1,0 +1,108 @@
+// What one of our domains remembers of its luck with another one: whether it may be hoped for, and when to try again.
+
+import type { Stanza } from '../xml/element.ts';
+
+/** After a failure the next attempt waits, the longer the more have failed (RFC 6120 §3.3), and never in step. */
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 10_000;
+
+/** A link that broke sooner than that has not proved that the peer is well. */
+const STABLE_MS = 10_000;
+
+/** Whom we had a link with in that time exists, and is worth waiting for. */
+const LATELY_MS = 60 * 60_000;
+
+/** Nobody waits longer for the answer to a request. */
+const REQUEST_MS = 30_000;
+
+/** What waits has at least the time of one attempt. */
+const ATTEMPT_MS = 60_000;
+
+export class Outage {
+  /** Why the last attempt failed; `undefined` when it did not. */
+  failure: Error | undefined;
+  /** No attempt before, in ms since 1970. */
+  retryAt = 0;
+  readonly #queueMs: number;
+  /** Since when stanzas could not be sent; `undefined` when they could, or nobody has tried. */
+  #since: number | undefined;
+  #lastUp: number | undefined;
+  #beganAt: number | undefined;
+  #failures = 0;
+
+  /** `queueMs`: how long stanzas may wait for a peer that is known. */
+  constructor(queueMs: number) {
+    this.#queueMs = queueMs;
+  }
+
+  /** Whether there has been a link with the peer lately. */
+  isKnown(now: number): boolean {
+    return this.#lastUp !== undefined && now - this.#lastUp < LATELY_MS;
+  }
+
+  /** Whether what cannot be sent now is kept for the next attempt. */
+  mayWait(now: number): boolean {
+    return this.isKnown(now) && now < (this.#since ?? now) + this.#queueMs;
+  }
+
+  /** Until when a stanza that is accepted now may wait, in ms since 1970. One outage has one end for all of them. */
+  deadline(stanza: Stanza, now: number): number {
+    this.#since ??= now;
+    const patience = Math.max(this.#since + this.#queueMs, now + ATTEMPT_MS);
+    const { type } = stanza.attrs;
+    const isRequest = stanza.name === 'iq' && (type === 'get' || type === 'set');
+    return isRequest ? Math.min(patience, now + REQUEST_MS) : patience;
+  }
+
+  /** An attempt has failed; returns the pause until the next one in ms. */
+  failed(error: Error, now: number): number {
+    this.failure = error;
+    if (this.isKnown(now)) this.#since ??= now;
+    else this.#since = undefined;
+    return this.#pause(now);
+  }
+
+  /** The peer is there: it has called us. */
+  heard(now: number): void {
+    this.#lastUp = now;
+    this.#since = undefined;
+    this.#failures = 0;
+    this.retryAt = 0;
+    this.failure = undefined;
+  }
+
+  /** Stanzas flow. */
+  began(now: number): void {
+    this.#lastUp = now;
+    this.#beganAt = now;
+    this.retryAt = 0;
+    this.failure = undefined;
+  }
+
+  /**
+   * They do no longer; `leavesSome`: some have to be sent again. A peer that breaks every link at once, perhaps over
+   * what it gets again and again, is out all the time, and is called more and more slowly.
+   */
+  ended(now: number, leavesSome: boolean): void {
+    const isStable = this.#beganAt !== undefined && now - this.#beganAt >= STABLE_MS;
+    this.#lastUp = now;
+    this.#beganAt = undefined;
+    if (isStable || !leavesSome) {
+      this.#since = undefined;
+      this.#failures = 0;
+    } else if (this.#failures > 0) this.#pause(now);
+    else this.#failures = 1;
+  }
+
+  /** Lets the next attempt begin at once. */
+  forgive(): void {
+    this.retryAt = 0;
+  }
+
+  #pause(now: number): number {
+    const longest = Math.min(FIRST_PAUSE_MS * 2 ** this.#failures++, LONGEST_PAUSE_MS);
+    const pause = longest * (0.75 + Math.random() / 2);
+    this.retryAt = now + pause;
+    return pause;
+  }
+}

@@ -7,6 +7,7 @@
 //   notice.ts       telling clients                   pacing.ts    at which pace
 //   relay.ts        pings that rooms pass on          client_pings.ts  the clients' own
 //   own_traffic.ts  streams that only we have used    window.ts    how much at once
+//   rejoin*.ts      joining for clients that do not do it themselves
 
 import { type Command, defineCommand, defineModule, type Module, NS, string } from 'enjamb/api';
 import { ClientPings } from './client_pings.ts';
@@ -15,6 +16,7 @@ import { keptData, presenceProbes } from './kept.ts';
 import { Notices } from './notice.ts';
 import { OwnTraffic } from './own_traffic.ts';
 import { Probes } from './probe.ts';
+import { assistRejoins } from './rejoin_hooks.ts';
 import { Relays } from './relay.ts';
 import { options, settingsFrom } from './settings.ts';
 import { watchBounces, watchLinks } from './triggers.ts';
@@ -79,6 +81,7 @@ function loadPingMuc(module: Module<typeof options>): { readonly counters: Reado
     // After this event: what was sent while the client slept comes first.
     if (session.state.mucNotices) module.after(0, () => notices.resumed(session));
   });
+  assistRejoins(module, context);
   module.command(probeCommand(context, watches));
   module.every(SWEEP_MS, () => probes.sweep());
   resume(module, kept, { probes, watches, notices });

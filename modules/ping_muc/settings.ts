@@ -2,6 +2,7 @@
 // with one second runs the whole path in seconds.
 
 import { boolean, duration, type Infer, integer, number } from 'enjamb/api';
+import { rejoinOptions } from './rejoin_hooks.ts';
 
 export const options = {
   ping_muc_delay: duration('How long to wait after a link broke before rooms are asked', {
@@ -38,6 +39,7 @@ export const options = {
   answer_relayed_pings: boolean('Answer self-pings that rooms pass on to a client, in its place', {
     default: true,
   }),
+  ...rejoinOptions,
 };
 
 /** All in milliseconds, if nothing else is said. */

@@ -1,6 +1,6 @@
 // What other modules may ask and say about joins: `module.use('track_muc_joins')`.
 
-import type { C2SSession, Clock, Origin } from 'enjamb/api';
+import type { C2SSession, Clock, Jid, Origin } from 'enjamb/api';
 import type { Departures } from './departures.ts';
 import type { JoinIndex } from './entries.ts';
 import { type Domain, FLAG, type Join } from './join.ts';
@@ -20,6 +20,11 @@ export interface Joins {
   adopt(join: Join, nick: string): void;
   /** What the client has asked for and the room has not confirmed: to be let in under a nick, or another nick. */
   requested(join: Join): Request | undefined;
+  /**
+   * The caller asks the room to let the client in, in its place, by a presence with this id. `undefined`: the
+   * client is in too many rooms.
+   */
+  enter(session: C2SSession, occupant: Jid, id: string): Join | undefined;
   /** The client is no longer in the room, and knows. */
   remove(join: Join): void;
   /** Takes the session out of the room, without a word to the client. */
@@ -60,6 +65,7 @@ export function exportsOf(index: JoinIndex, departures: Departures, clock: Clock
       const { requested: nick, at = 0, id } = index.pending(join) ?? {};
       return nick === undefined ? undefined : { nick, at, id };
     },
+    enter: (session, occupant, id) => index.begin(session, occupant, id),
     remove: (join) => index.remove(join),
     leave: (join) => departures.leave(join),
     leaveLater: (join) => departures.owe(join),

@@ -15,6 +15,7 @@ export const CORE: readonly (readonly [specification: string, folder: string])[]
   ['RFC 8305', 'net'],
   ['RFC 9266', 'c2s, sasl'],
   ['RFC 9525', 'net'],
+  ['XEP-0114 1.6', 'component'],
   ['XEP-0178 1.2', 's2s'],
   ['XEP-0368 1.1.0', 'net'],
   ['XEP-0440 1.0.0', 'c2s'],

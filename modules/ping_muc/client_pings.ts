@@ -1,11 +1,23 @@
 // Self-pings of the clients themselves (XEP-0410). They pass as they are; what their answers say is evidence like ours.
+// One answer is misread by several clients: that there is no such room, which they take for "still in, under another
+// nick". `normalise_self_ping_errors` puts it into words that all understand, once it is sure.
 
-import { type C2SSession, NS, type StanzaEvent } from 'enjamb/api';
+import {
+  type C2SSession,
+  type Element,
+  errorReply,
+  NS,
+  StanzaError,
+  type StanzaEvent,
+  xml,
+} from 'enjamb/api';
 import { answerOf } from './answer.ts';
+import { tellRoom } from './conclude.ts';
 import type { Context, Join } from './context.ts';
 import type { Notices } from './notice.ts';
+import type { Probes } from './probe.ts';
 import { type Relays, relayOf, type Waiting } from './relay.ts';
-import { judgePing } from './verdict.ts';
+import { type Answer, judgePing, saysGone } from './verdict.ts';
 import type { Watches } from './watches.ts';
 
 interface ClientPing extends Waiting {
@@ -13,6 +25,7 @@ interface ClientPing extends Waiting {
   readonly epoch: number;
   readonly nick: string;
   readonly occupant: string;
+  readonly id: string | undefined;
   readonly sentAt: number;
 }
 
@@ -22,6 +35,7 @@ const MAX_PINGS = 10_000;
 export interface ClientPingParts {
   readonly context: Context;
   readonly relays: Relays;
+  readonly probes: Probes;
   readonly notices: Notices;
   readonly watches: Watches;
 }
@@ -42,47 +56,94 @@ export class ClientPings {
     const sentAt = this.#parts.context.now();
     this.#expire(sentAt);
     const { epoch, nick } = join;
-    const ping: ClientPing = { join, epoch, nick, occupant: `${to}`, sentAt, relayedTo: undefined };
-    this.#pings.set(`${session.jid} ${stanza.attrs.id}`, ping);
+    const { id } = stanza.attrs;
+    const ping: ClientPing = { join, epoch, nick, occupant: `${to}`, id, sentAt, relayedTo: undefined };
+    this.#pings.set(`${session.jid} ${id}`, ping);
     this.#parts.relays.open(ping.occupant, session.jid.bare, ping);
   }
 
-  /** A client gets an answer from somebody. */
-  answered(event: Readonly<StanzaEvent>): void {
-    const { stanza, from, to } = event;
-    if (this.#pings.size === 0 || stanza.attrs.type === 'get' || stanza.attrs.type === 'set') return;
-    const key = `${to} ${stanza.attrs.id}`;
-    const ping = this.#pings.get(key);
-    if (ping?.occupant !== `${from}`) return;
-    this.#forget(key, ping);
-    const { join } = ping;
-    if (join.state !== 'joined' || join.epoch !== ping.epoch || join.nick !== ping.nick) return;
-    this.#learn(ping, event);
+  /** A client gets an answer from somebody. Takes it away where it has to be put into other words. */
+  hold(event: StanzaEvent): 'handled' | undefined {
+    if (!this.#parts.context.settings.normaliseErrors) return undefined;
+    const ping = this.#answered(event);
+    if (ping === undefined || !isValid(ping)) return undefined;
+    const answer = answerOf(event, ping.join.room.jid);
+    if (answer.kind !== 'error' || answer.condition !== 'item-not-found' || answer.byRoom) return undefined;
+    this.#forget(ping);
+    this.#normalise(ping, event, answer);
+    return 'handled';
   }
 
-  #learn(ping: ClientPing, event: Readonly<StanzaEvent>): void {
+  /** A client gets an answer from somebody, as it is. */
+  answered(event: Readonly<StanzaEvent>): void {
+    const ping = this.#answered(event);
+    if (ping === undefined) return;
+    this.#forget(ping);
+    if (isValid(ping)) this.#learn(ping, answerOf(event, ping.join.room.jid));
+  }
+
+  #answered({ stanza, from, to }: Readonly<StanzaEvent>): ClientPing | undefined {
+    if (this.#pings.size === 0 || stanza.attrs.type === 'get' || stanza.attrs.type === 'set')
+      return undefined;
+    const ping = this.#pings.get(`${to} ${stanza.attrs.id}`);
+    return ping?.occupant === `${from}` ? ping : undefined;
+  }
+
+  #learn(ping: ClientPing, answer: Answer): void {
     const { join } = ping;
     const { context, notices, watches } = this.#parts;
     const inquiry = { pings: 1, seen: [], room: undefined, irc: undefined, mayProbe: false };
-    const verdict = judgePing(answerOf(event, join.room.jid), relayOf(ping, join.session), inquiry);
-    const outcome = 'conclude' in verdict ? verdict.conclude : undefined;
-    if (outcome !== 'joined' && outcome !== 'lost') return;
-    if (outcome === 'joined') context.joins.prove(join);
+    const verdict = judgePing(answer, relayOf(ping, join.session), inquiry);
+    if (!('conclude' in verdict)) {
+      // The client may misread it; whoever answered so can be asked more.
+      watches.of(join.room.domain.name).confirm(join);
+      return;
+    }
+    if (verdict.conclude !== 'joined' && verdict.conclude !== 'lost') return;
+    if (verdict.conclude === 'joined') context.joins.prove(join);
     else notices.tellLater(join);
     watches.get(join.room.domain.name)?.drop(join);
   }
 
+  /** Asks whether the room exists; the client gets its answer when that is known. */
+  #normalise(ping: ClientPing, { stanza }: StanzaEvent, answer: Answer): void {
+    const { join } = ping;
+    const { probes, notices, context } = this.#parts;
+    probes.ask(join, 'room', join.nick, (word) => {
+      const isGone =
+        word?.kind === 'error' && !word.local && word.type !== 'wait' && saysGone(word.condition);
+      join.session.send(isGone ? refusal(ping) : stanza);
+      if (!isValid(ping)) return;
+      if (!isGone) this.#learn(ping, answer);
+      else {
+        notices.tellLater(join);
+        tellRoom(join, { context, notices, lost() {} });
+      }
+    });
+  }
+
   #expire(now: number): void {
-    for (const [key, ping] of this.#pings) {
+    for (const ping of this.#pings.values()) {
       if (ping.sentAt > now - MAX_AGE_MS && this.#pings.size < MAX_PINGS) return;
-      this.#forget(key, ping);
+      this.#forget(ping);
     }
   }
 
-  #forget(key: string, ping: ClientPing): void {
-    this.#pings.delete(key);
+  #forget(ping: ClientPing): void {
+    this.#pings.delete(`${ping.join.session.jid} ${ping.id}`);
     this.#parts.relays.close(ping.occupant, ping.join.session.jid.bare, ping);
   }
+}
+
+/** Whether the client has not moved on since it asked. */
+function isValid({ join, epoch, nick }: ClientPing): boolean {
+  return join.state === 'joined' && join.epoch === epoch && join.nick === nick;
+}
+
+/** The client is not in the room, in the words of XEP-0410 §3.3. */
+function refusal({ id, occupant, join }: ClientPing): Element {
+  const ping = xml('iq', { type: 'get', id, from: `${join.session.jid}`, to: occupant });
+  return errorReply(ping, new StanzaError('not-acceptable', { type: 'cancel' }))!;
 }
 
 function isPing({ attrs, children }: StanzaEvent['stanza']): boolean {

@@ -11,9 +11,11 @@ import { Alarm } from './alarm.ts';
 import type { Case } from './case.ts';
 import { conclude } from './conclude.ts';
 import type { Context, Join } from './context.ts';
+import { Episode, entries } from './episode.ts';
 import { Inquiries, type InquiryParts } from './inquiries.ts';
 import type { Notices } from './notice.ts';
-import { isIn, Suspects, take } from './suspects.ts';
+import { inSlices, SLICE, take } from './slices.ts';
+import { isIn, Suspects } from './suspects.ts';
 import {
   type Answer,
   isAnswer,
@@ -30,6 +32,8 @@ export type Trigger =
   | 'link-lost'
   /** … after the peer had been silent for so long that the delay has been spent already. */
   | 'link-silent'
+  /** The domain is served by this very server, and its service is gone. */
+  | 'service-down'
   /** Something could not be sent: no stream was lost, but nobody can be reached. */
   | 'unreachable'
   /** A client was in doubt, and nobody said whether it is in. */
@@ -47,21 +51,23 @@ export interface WatchParts extends Omit<InquiryParts, 'rates' | 'isPending' | '
 
 /** After so many clients in a row about whom nobody says anything, the domain counts as gone again. */
 const HOPELESS = 8;
-/** Clients looked at in one tick. */
-const BATCH = 2_000;
+/** What may have lost something that was under way. */
+const LOSSES: ReadonlySet<Trigger> = new Set(['link-lost', 'link-silent', 'service-down']);
 
 export class DomainWatch {
   readonly name: string;
   readonly #context: Context;
   readonly #notices: Notices;
   readonly #inquiries: Inquiries;
+  readonly #suspects: Suspects;
   readonly #alarm: Alarm;
   readonly #deadline: Alarm;
   #state: WatchState = 'idle';
-  #cause: Trigger = 'link-lost';
-  #startedAt = 0;
-  #attempt = 0;
+  #episode: Episode | undefined;
   #lastWakeUp = Number.NEGATIVE_INFINITY;
+  /** When the domain was last there again, and when it last answered anything. */
+  #recoveredAt: number | undefined;
+  #answeredAt = Number.NEGATIVE_INFINITY;
   /** When the domain broke again while it was being asked; 0 if it did not. */
   #brokenAgainAt = 0;
   /** Clients in a row about whom nobody said anything. */
@@ -69,9 +75,6 @@ export class DomainWatch {
   #canary: Join | undefined;
   /** Not all suspects have been handed to the inquiries yet. */
   #feeding = false;
-  readonly #suspects: Suspects;
-  #canaries = 0;
-  #lost = 0;
 
   constructor(name: string, parts: WatchParts) {
     this.name = name;
@@ -101,31 +104,56 @@ export class DomainWatch {
     return this.#state === 'idle' && this.#inquiries.isIdle;
   }
 
+  /** When the domain could last be reached again; ms since 1970. */
+  get recoveredAt(): number | undefined {
+    return this.#recoveredAt;
+  }
+
+  /** When the domain has last answered a question; ms since 1970. */
+  get answeredAt(): number {
+    return this.#answeredAt;
+  }
+
+  /** Whether this client is being asked about. */
+  has(join: Join): boolean {
+    return this.#inquiries.has(join);
+  }
+
   /** Something has happened that may have put clients out of rooms. The first of a burst starts the clock. */
   trigger(cause: Trigger): void {
-    this.#context.counters.triggers++;
+    const { measures, now, settings } = this.#context;
+    measures.triggers.of(cause).add();
     // Who cannot be reached has not lost anything new; our own questions fail in that way too.
-    const isLoss = cause === 'link-lost' || cause === 'link-silent';
+    const isLoss = LOSSES.has(cause);
     if (isLoss || this.#state === 'idle') this.#doubt();
+    if (isLoss) this.#recoveredAt = undefined;
     if (this.#state === 'idle') this.#start(cause);
-    else if (cause === 'link-silent') this.#alarm.bringForward(this.#context.settings.soon);
-    if (isLoss && (this.#state === 'canary' || this.#state === 'fan-out')) {
-      this.#brokenAgainAt = this.#context.now();
-    }
+    else if (cause === 'link-silent') this.#alarm.bringForward(settings.soon);
+    if (isLoss && (this.#state === 'canary' || this.#state === 'fan-out')) this.#brokenAgainAt = now();
   }
 
   /** A stream with the domain is up. */
   linkUp(): void {
-    const { fast, wakeUp, wakeUpSpread, wakeUpGap } = this.#context.settings;
-    if (this.#state !== 'down' && !(this.#state === 'waiting' && fast)) return;
-    const now = this.#context.now();
-    const at = Math.max(now + wakeUp + wakeUpSpread * this.#context.random(), this.#lastWakeUp + wakeUpGap);
-    if (this.#alarm.bringForward(at - now)) this.#lastWakeUp = at;
+    const { now, random, settings } = this.#context;
+    const { fast, wakeUp, wakeUpSpread, wakeUpGap } = settings;
+    this.#recoveredAt ??= now();
+    const isEager = fast || this.#episode?.cause === 'link-silent';
+    if (this.#state !== 'down' && !(this.#state === 'waiting' && isEager)) return;
+    const at = Math.max(now() + wakeUp + wakeUpSpread * random(), this.#lastWakeUp + wakeUpGap);
+    if (this.#alarm.bringForward(at - now())) this.#lastWakeUp = at;
   }
 
   /** One client is in doubt, and whoever said so can be asked at once. */
   confirm(join: Join, concernsRoom = false): void {
     if (!this.#notices.isPending(join)) this.#inquiries.askNow(join, concernsRoom);
+  }
+
+  /** One client of each of several rooms is in doubt. */
+  confirmRooms(joins: readonly Join[]): void {
+    this.#inquiries.enqueue(
+      joins.filter((join) => !this.#notices.isPending(join)),
+      true,
+    );
   }
 
   /** What was asked about this client has been answered otherwise. */
@@ -137,7 +165,7 @@ export class DomainWatch {
   askNow(): number {
     if (this.#state === 'idle') this.#begin('asked');
     this.#doubt();
-    const count = [...this.#suspects].length;
+    const count = entries(this.name, this.#context);
     if (this.#state !== 'canary' && this.#state !== 'fan-out') this.#nextCanary();
     return count;
   }
@@ -146,6 +174,7 @@ export class DomainWatch {
   late(join: Join, answer: Answer, relay: Relay): void {
     const inquiry = { pings: 1, seen: [], room: undefined, irc: undefined, mayProbe: false };
     const verdict = judgePing(answer, relay, inquiry);
+    this.#context.measures.answered(answer, verdict);
     if ('conclude' in verdict && (verdict.conclude === 'joined' || verdict.conclude === 'lost')) {
       this.#apply(join, verdict.conclude);
       this.#inquiries.drop(join);
@@ -168,11 +197,7 @@ export class DomainWatch {
   }
 
   #begin(cause: Trigger): void {
-    this.#cause = cause;
-    this.#startedAt = this.#context.now();
-    this.#attempt = 0;
-    this.#canaries = 0;
-    this.#lost = 0;
+    this.#episode = new Episode(this.name, cause, this.#context);
     const { giveUp } = this.#context.settings;
     if (Number.isFinite(giveUp)) this.#deadline.set(giveUp, () => this.#timeIsUp());
   }
@@ -186,26 +211,34 @@ export class DomainWatch {
       return;
     }
     this.#canary = canary;
-    this.#canaries++;
     this.#state = 'canary';
     this.#inquiries.askNow(canary);
   }
 
   #judged({ join }: Case, verdict: Verdict): void {
+    if (this.#episode) this.#episode.pings++;
+    if (isAnswer(verdict)) this.#answeredAt = this.#context.now();
     // Whatever it says, somebody answers there.
     if (this.#isCanary(join) && !('conclude' in verdict)) this.#fanOut();
   }
 
   #concluded(subject: Case, outcome: Outcome): void {
     const { join } = subject;
+    this.#episode?.concluded(outcome);
     if (isUnknown(outcome)) {
       this.#undecided(join);
       return;
     }
     this.#failures = 0;
     this.#apply(join, outcome);
-    if (outcome === 'lost' && subject.concernsRoom) this.#inquiries.enqueue(others(join));
+    if (outcome === 'lost' && subject.concernsRoom) this.#askOthers(join);
     if (this.#isCanary(join)) this.#fanOut();
+  }
+
+  #askOthers(join: Join): void {
+    inSlices(join.room.joins.values(), this.#context.after, (slice) => {
+      this.#inquiries.enqueue(slice.filter((other) => other !== join && isIn(other)));
+    });
   }
 
   #undecided(join: Join): void {
@@ -218,12 +251,20 @@ export class DomainWatch {
   }
 
   #apply(join: Join, outcome: Outcome): void {
-    this.#lost += conclude(join, outcome, this.#context, this.#notices);
+    const episode = this.#episode;
+    conclude(join, outcome, {
+      context: this.#context,
+      notices: this.#notices,
+      lost(count) {
+        if (episode) episode.lost += count;
+      },
+    });
     if (outcome === 'unproven') this.#suspects.presume(join);
   }
 
   #fanOut(): void {
     this.#state = 'fan-out';
+    this.#recoveredAt ??= this.#context.now();
     this.#failures = 0;
     this.#inquiries.reset();
     this.#feeding = true;
@@ -232,9 +273,9 @@ export class DomainWatch {
 
   /** So many in one tick that nobody notices. */
   #feed(suspects: Iterator<Join>): void {
-    const batch = take(suspects, BATCH);
-    this.#feeding = batch.length === BATCH;
-    this.#inquiries.add(batch);
+    const slice = take(suspects, SLICE);
+    this.#feeding = slice.length === SLICE;
+    this.#inquiries.add(slice);
     if (!this.#feeding) return;
     this.#context.after(0, () => {
       if (this.#feeding) this.#feed(suspects);
@@ -255,12 +296,14 @@ export class DomainWatch {
 
   #goDown(): void {
     const { giveUp, firstPause, longestPause } = this.#context.settings;
-    if (this.#context.now() - this.#startedAt >= giveUp) {
+    const episode = this.#episode!;
+    this.#recoveredAt = undefined;
+    if (episode.age >= giveUp) {
       this.#giveUp();
       return;
     }
     this.#state = 'down';
-    const pause = Math.min(firstPause * 2 ** this.#attempt++, longestPause);
+    const pause = Math.min(firstPause * 2 ** episode.attempts++, longestPause);
     this.#alarm.set(pause * (0.8 + 0.4 * this.#context.random()), () => this.#nextCanary());
   }
 
@@ -274,29 +317,21 @@ export class DomainWatch {
     this.#state = 'down';
     this.#alarm.cancel();
     this.#inquiries.clear();
-    const batch = take(this.#suspects[Symbol.iterator](), BATCH);
-    this.#context.counters.giveUps += batch.length;
-    this.#lost += batch.length;
-    for (const join of batch) {
+    const slice = take(this.#suspects[Symbol.iterator](), SLICE);
+    this.#context.measures.giveUps.add(slice.length);
+    this.#episode!.unknown += slice.length;
+    for (const join of slice) {
       this.#context.joins.leaveLater(join);
       this.#notices.tell(join, 'given-up');
     }
-    if (batch.length === BATCH) this.#alarm.set(0, () => this.#giveUp());
+    if (slice.length === SLICE) this.#alarm.set(0, () => this.#giveUp());
     else this.#finish();
   }
 
   #finish(): void {
-    const { log, now, settings } = this.#context;
-    const [remote, cause, durationMs] = [this.name, this.#cause, now() - this.#startedAt];
-    if (this.#canaries > 0) {
-      log.info('rooms asked', {
-        remote,
-        cause,
-        lost: this.#lost,
-        unproven: this.#suspects.unproven,
-        durationMs,
-      });
-    }
+    const { now, settings } = this.#context;
+    this.#episode?.end();
+    this.#episode = undefined;
     this.#state = 'idle';
     this.#alarm.cancel();
     this.#deadline.cancel();
@@ -313,8 +348,4 @@ export class DomainWatch {
   #isCanary(join: Join): boolean {
     return this.#state === 'canary' && join === this.#canary;
   }
-}
-
-function others(join: Join): Join[] {
-  return [...join.room.joins].filter((other) => other !== join && isIn(other));
 }

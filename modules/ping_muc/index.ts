@@ -7,27 +7,26 @@
 //   notice.ts       telling clients                   pacing.ts    at which pace
 //   relay.ts        pings that rooms pass on          client_pings.ts  the clients' own
 //   own_traffic.ts  streams that only we have used    window.ts    how much at once
+//   silence.ts      rooms that say nothing            slices.ts    … in one tick
+//   episode.ts      the line in the log               measures.ts  what is counted     commands.ts
 //   rejoin*.ts      joining for clients that do not do it themselves
 
-import { type Command, defineCommand, defineModule, type Module, NS, string } from 'enjamb/api';
+import { defineModule, type Module, NS } from 'enjamb/api';
 import { ClientPings } from './client_pings.ts';
-import { type Context, type Counters, newCounters } from './context.ts';
+import { forgetCommand, probeCommand } from './commands.ts';
+import type { Context } from './context.ts';
 import { keptData, presenceProbes } from './kept.ts';
+import { Measures, measureDomains } from './measures.ts';
 import { Notices } from './notice.ts';
 import { OwnTraffic } from './own_traffic.ts';
 import { Probes } from './probe.ts';
 import { assistRejoins } from './rejoin_hooks.ts';
 import { Relays } from './relay.ts';
 import { options, settingsFrom } from './settings.ts';
+import { Silence } from './silence.ts';
 import { watchBounces, watchLinks } from './triggers.ts';
 import { Watches } from './watches.ts';
 import { Rate } from './window.ts';
-
-declare module 'enjamb/api' {
-  interface Exports {
-    ping_muc: { readonly counters: Readonly<Counters> };
-  }
-}
 
 /**
  * When the link to another server breaks, asks the rooms there whether our clients are still in (XEP-0410), and tells
@@ -46,7 +45,7 @@ const SWEEP_MS = 60_000;
 /** Questions in a second to all domains together. */
 const TOTAL_RATE = 1_000;
 
-function loadPingMuc(module: Module<typeof options>): { readonly counters: Readonly<Counters> } {
+function loadPingMuc(module: Module<typeof options>): void {
   const kept = keptData(module);
   const context = contextOf(module);
   const relays = new Relays(context);
@@ -54,7 +53,11 @@ function loadPingMuc(module: Module<typeof options>): { readonly counters: Reado
   const notices: Notices = new Notices({
     context,
     recheck: (join) => watches.of(join.room.domain.name).confirm(join),
-    told: (notice) => module.fire('ping-muc-notice', notice),
+    told(notice) {
+      const recoveredAt = watches.get(notice.domain)?.recoveredAt;
+      if (recoveredAt !== undefined) context.measures.told(context.now() - recoveredAt);
+      module.fire('ping-muc-notice', notice);
+    },
     tellsAsleep: (notice) => module.fire('ping-muc-asleep', notice) === 'tell',
   });
   const probes: Probes = new Probes({
@@ -76,16 +79,19 @@ function loadPingMuc(module: Module<typeof options>): { readonly counters: Reado
   countTraffic(module, probes, traffic);
   watchLinks(module, { context, watches, notices, traffic });
   watchBounces(module, { context, watches, notices, traffic });
-  watchClientPings(module, new ClientPings({ context, relays, notices, watches }));
+  watchClientPings(module, new ClientPings({ context, relays, probes, notices, watches }));
   module.observe('c2s-resume', ({ session }) => {
     // After this event: what was sent while the client slept comes first.
     if (session.state.mucNotices) module.after(0, () => notices.resumed(session));
   });
   assistRejoins(module, context);
   module.command(probeCommand(context, watches));
+  module.command(forgetCommand(module.host, context.joins));
   module.every(SWEEP_MS, () => probes.sweep());
+  const silence = new Silence({ context, watches, notices });
+  if (context.settings.silence > 0) module.every(silence.interval, () => silence.walk());
+  measureDomains(module.metric, () => watches.states);
   resume(module, kept, { probes, watches, notices });
-  return { counters: context.counters };
 }
 
 function contextOf(module: Module<typeof options>): Context {
@@ -93,7 +99,7 @@ function contextOf(module: Module<typeof options>): Context {
     joins: module.use('track_muc_joins'),
     settings: settingsFrom(module.options),
     log: module.log,
-    counters: newCounters(),
+    measures: new Measures(module.metric),
     now: () => module.clock.now(),
     random: () => Math.random(),
     after: (delayMs, task) => module.after(delayMs, task),
@@ -115,8 +121,12 @@ function takeAnswers(
       const { stanza, from, to, origin } = event;
       const isRequest = stanza.attrs.type === 'get' || stanza.attrs.type === 'set';
       if (!isRequest) return probes.acceptIq(event);
-      if (stanza.attrs.type !== 'get' || from.resource === undefined) return undefined;
-      const reply = relays.answer(event, sessions.get(to));
+      if (stanza.attrs.type !== 'get') return undefined;
+      const session = sessions.get(to);
+      const reply =
+        from.resource === undefined
+          ? relays.answerForSleeping(event, session)
+          : relays.answer(event, session);
       if (reply === undefined) return undefined;
       if (origin.kind === 's2s') traffic.received(origin);
       traffic.expect(reply);
@@ -143,6 +153,7 @@ function countTraffic(module: Module<typeof options>, probes: Probes, traffic: O
 
 function watchClientPings(module: Module<typeof options>, pings: ClientPings): void {
   module.observe('pre-iq/full', (event) => pings.sent(event));
+  module.hook('iq/full', (event) => pings.hold(event), 'guard');
   module.observe('iq/full', (event) => pings.answered(event));
 }
 
@@ -158,19 +169,5 @@ function resume(
     const untold = [...notices.pending].map((join) => join.room.domain.name);
     kept.interrupted = [...new Set([...watches.open, ...untold])];
     probes.close();
-  });
-}
-
-function probeCommand(context: Context, watches: Watches): Command {
-  return defineCommand({
-    name: 'joins probe',
-    summary: 'Asks the rooms of a domain now whether our users are still in',
-    args: { domain: string('The domain of the rooms') },
-    positional: ['domain'],
-    run({ domain }) {
-      const name = domain.toLowerCase();
-      const count = context.joins.domain(name) ? watches.of(name).askNow() : 0;
-      return { text: `asking about ${count} ${count === 1 ? 'join' : 'joins'} at ${name}`, data: { count } };
-    },
   });
 }

@@ -6,6 +6,7 @@ import { nickFor, untilNickIsKnown } from './nicks.ts';
 import type { Probes } from './probe.ts';
 import { Rooms } from './rooms.ts';
 import { Rotation } from './rotation.ts';
+import { SLICE } from './slices.ts';
 import {
   type Answer,
   isAnswer,
@@ -91,9 +92,11 @@ export class Inquiries {
   }
 
   /** Asks about these before all others. */
-  enqueue(joins: Iterable<Join>): void {
+  enqueue(joins: Iterable<Join>, concernsRoom = false): void {
     const now = this.#parts.context.now();
-    for (const join of joins) if (!this.#cases.has(join)) this.#ready.push(this.#begin(join, now, false));
+    for (const join of joins) {
+      if (!this.#cases.has(join)) this.#ready.push(this.#begin(join, now, concernsRoom));
+    }
     this.#pump();
   }
 
@@ -139,20 +142,26 @@ export class Inquiries {
         return;
       }
       const subject = this.#next();
+      if (subject === 'later') {
+        this.#timer = context.after(0, () => this.#pump());
+        return;
+      }
       if (subject === undefined) break;
       this.#ask(subject);
     }
     if (this.isIdle) this.#parts.events.idle();
   }
 
-  #next(): Case | undefined {
-    for (;;) {
+  /** `later`: too many had to be passed over, as they wait for their rooms or are settled. */
+  #next(): Case | 'later' | undefined {
+    for (let passed = 0; passed < SLICE; passed++) {
       const subject = this.#ready.shift() ?? this.#fromRotation();
       if (subject === undefined) return undefined;
       if (!isOpen(subject, this.#parts.context.joins) || this.#parts.isPending(subject.join))
         this.#settled(subject);
       else if (this.#rooms.admits(subject)) return subject;
     }
+    return 'later';
   }
 
   #fromRotation(): Case | undefined {
@@ -201,6 +210,7 @@ export class Inquiries {
         return;
       }
       const verdict = judge(answer, relay);
+      this.#parts.context.measures.answered(answer, verdict);
       this.#parts.events.judged(subject, verdict);
       if (!subject.isClosed) this.#proceed(subject, verdict);
     });

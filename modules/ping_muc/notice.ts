@@ -22,6 +22,7 @@ export interface Notice {
   readonly session: C2SSession;
   /** The bare JID. */
   readonly room: string;
+  readonly domain: string;
   readonly nick: string;
   readonly cause: NoticeCause;
 }
@@ -167,7 +168,7 @@ export class Notices {
       return;
     }
     const { session, room, nick } = join;
-    const notice = { session, room: room.jid, nick, cause: verdict.cause };
+    const notice = { session, room: room.jid, domain: room.domain.name, nick, cause: verdict.cause };
     const wasIn = join.state !== 'joining';
     if (!session.connected && !(wasIn && this.#parts.tellsAsleep(notice))) {
       session.state.mucNotices ??= new Map();
@@ -179,18 +180,19 @@ export class Notices {
     this.#told.add(stanza);
     this.#context.joins.remove(join);
     this.#context.send(stanza);
-    if (wasIn) this.#parts.told(notice);
+    if (!wasIn) return;
+    this.#context.measures.notices.of(notice.cause).add();
+    this.#parts.told(notice);
   }
 
   #wordsFor(join: Join): Element {
-    const { counters, joins, log, settings } = this.#context;
+    const { measures, joins, log, settings } = this.#context;
     const fields = { session: join.session.id, room: join.room.jid };
     if (join.state === 'joining') {
-      counters.unanswered++;
+      measures.unanswered.add();
       log.debug('client told that its join was lost', fields);
       return unanswered(join, joins.requested(join)?.id);
     }
-    counters.notices++;
     log.debug('client told that it fell out', fields);
     return notice(join, settings.emit330);
   }

@@ -36,7 +36,9 @@ export class OwnTraffic {
   /** Whether nobody but us has used this stream, and it has ended in order. */
   isIrrelevant(session: S2SSession, cause: S2SCloseCause): boolean {
     if (cause !== 'clean' && cause !== 'idle') return false;
-    const { in: ours = 0, out: own = 0 } = session.state.pingMuc ?? {};
-    return session.stanzasIn === ours && session.stanzasOut === own;
+    const { pingMuc, keepalive } = session.state;
+    const answers = (pingMuc?.in ?? 0) + (keepalive?.answered ?? 0);
+    const questions = (pingMuc?.out ?? 0) + (keepalive?.asked ?? 0);
+    return session.stanzasIn === answers && session.stanzasOut === questions;
   }
 }

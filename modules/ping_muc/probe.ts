@@ -66,7 +66,7 @@ export class Probes {
 
   /** Asks, with the session's address. The listener is called once, never before this returns. */
   ask(join: Join, question: Question, nick: string, listener: Listener): void {
-    const { now, after, settings, counters } = this.#context;
+    const { now, after, settings, measures } = this.#context;
     const to = addressee(join, question, nick);
     const probe: Probe = {
       id: newId(),
@@ -82,10 +82,8 @@ export class Probes {
       relayedTo: undefined,
     };
     this.#probes.set(probe.id, probe);
-    if (question === 'ping') {
-      counters.pings++;
-      this.#parts.relays.open(to, join.session.jid.bare, probe);
-    } else counters.questions++;
+    measures.questions.of(question).add();
+    if (question === 'ping') this.#parts.relays.open(to, join.session.jid.bare, probe);
     if (question === 'presence') this.#presence.set(join, probe);
     this.#context.send(stanzaOf(probe));
   }
@@ -125,9 +123,9 @@ export class Probes {
   }
 
   #accept(probe: Probe, event: StanzaEvent): 'handled' {
-    const { counters, log } = this.#context;
+    const { measures, log } = this.#context;
     if (!isFromAsked(probe, event)) {
-      counters.spoofed++;
+      measures.ignored.of('spoofed').add();
       log.debug('answer from a stranger ignored', { from: `${event.from}`, asked: probe.to });
       return 'handled';
     }
@@ -137,20 +135,17 @@ export class Probes {
     const listener = this.#done(probe);
     this.#probes.delete(probe.id);
     if (isVoid(probe)) {
-      counters.void++;
+      measures.ignored.of('void').add();
       this.#tell(listener, undefined, relay);
-    } else if (listener) {
-      counters[answer.kind === 'result' ? 'results' : 'errors']++;
-      this.#tell(listener, answer, relay);
-    } else if (probe.question === 'ping') {
-      counters.late++;
+    } else if (listener) this.#tell(listener, answer, relay);
+    else if (probe.question === 'ping') {
+      measures.late.add();
       this.#parts.late(probe.join, answer, relay);
     }
     return 'handled';
   }
 
   #timeout(probe: Probe): void {
-    this.#context.counters.timeouts++;
     this.#done(probe)?.(isVoid(probe) ? undefined : { kind: 'timeout' }, relayOf(probe, probe.join.session));
   }
 

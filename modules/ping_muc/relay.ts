@@ -1,8 +1,9 @@
 // Self-pings that a room passes on to one of the user's clients (XEP-0410 §3.2). The server answers in the client's
 // place: a sleeping phone cannot, and some services throw out a session that does not (docs/adr/0012-the-server-answers-relayed-pings.md).
 
-import { type C2SSession, NS, type Stanza, type StanzaEvent, xml } from 'enjamb/api';
+import { type C2SSession, type Jid, NS, type Stanza, type StanzaEvent, xml } from 'enjamb/api';
 import type { Context } from './context.ts';
+import { isIn } from './suspects.ts';
 import type { Relay } from './verdict.ts';
 
 /** Something that waits for the answer to a self-ping. */
@@ -38,20 +39,44 @@ export class Relays {
    * sent it. A deliberate exception to RFC 6121 §8.5.3, by which an iq for a full JID is the client's.
    */
   answer({ stanza, from, to, origin }: StanzaEvent, session: C2SSession | undefined): Stanza | undefined {
-    const { joins, counters, settings } = this.#context;
+    const { joins, measures, settings } = this.#context;
     const join = session && joins.get(session, from.bare);
     if (!join || join.state === 'leaving' || !stanza.getChild('ping', NS.PING)) return undefined;
     const requested = join.state === 'renaming' ? joins.requested(join)?.nick : undefined;
     if (from.resource !== join.nick && from.resource !== requested) return undefined;
-    counters.relays++;
+    measures.relays.add();
     for (const waiting of this.#waiting.get(`${from} ${to.bare}`) ?? []) {
       waiting.relayedTo ??= new Set();
       waiting.relayedTo.add(session);
     }
     joins.prove(join, origin);
     if (!settings.answerRelayed) return undefined;
-    return xml('iq', { type: 'result', id: stanza.attrs.id, from: `${to}`, to: `${from}` });
+    return pong(stanza, from, to);
   }
+
+  /**
+   * Answers a ping by which a room, or its service, finds out whether a client that sleeps is still there: it is, for it
+   * can be resumed, and some services throw out who does not answer. A client that is connected answers for itself.
+   */
+  answerForSleeping({ stanza, from, to }: StanzaEvent, session: C2SSession | undefined): Stanza | undefined {
+    const { measures, settings } = this.#context;
+    if (!settings.answerForSleeping || session === undefined || session.connected) return undefined;
+    if (!stanza.getChild('ping', NS.PING) || !isInAt(session, from)) return undefined;
+    measures.relays.add();
+    return pong(stanza, from, to);
+  }
+}
+
+function pong({ attrs: { id } }: Stanza, from: Jid, to: Jid): Stanza {
+  return xml('iq', { type: 'result', id, from: `${to}`, to: `${from}` });
+}
+
+/** Whether the client is in this room, or in any of this service. */
+function isInAt({ state: { mucJoins } }: C2SSession, { local, bare, domain }: Jid): boolean {
+  const joins = [...(mucJoins?.values() ?? [])];
+  return joins.some(
+    (join) => isIn(join) && (local === undefined ? join.room.domain.name === domain : join.room.jid === bare),
+  );
 }
 
 /** To whom the room has passed on a ping that `session` had sent. */

@@ -28,6 +28,9 @@ export const options = {
   ping_muc_fast: boolean('Ask as soon as a broken link is up again, without waiting for the delay', {
     default: false,
   }),
+  ping_muc_silence: duration('After how long without a word a room is asked for no other reason; 0: never', {
+    default: '15 minutes',
+  }),
   ping_muc_rate: integer('Questions to one domain in a second, at most', { default: 200, min: 1 }),
   ping_muc_notify_rate: integer('Clients told about rooms of one domain in a second, at most', {
     default: 100,
@@ -39,6 +42,14 @@ export const options = {
   answer_relayed_pings: boolean('Answer self-pings that rooms pass on to a client, in its place', {
     default: true,
   }),
+  answer_pings_for_hibernating: boolean(
+    'Answer pings by which rooms and their services find out whether a client that sleeps is still there',
+    { default: true },
+  ),
+  normalise_self_ping_errors: boolean(
+    'Tell clients that ask about a room that exists no longer that they are not in it, as they may misread the room’s words',
+    { default: false },
+  ),
   ...rejoinOptions,
 };
 
@@ -70,11 +81,17 @@ export interface Settings {
   readonly settle: number;
   /** How old a verdict about a sleeping client may be when it wakes up. */
   readonly stale: number;
+  /** How long a room may be silent; 0 for as long as it likes. */
+  readonly silence: number;
+  /** Between two rooms of a domain that are asked because they are silent. */
+  readonly silenceGap: number;
   /** Per second. */
   readonly rate: number;
   readonly notifyRate: number;
   readonly emit330: boolean;
   readonly answerRelayed: boolean;
+  readonly answerForSleeping: boolean;
+  readonly normaliseErrors: boolean;
 }
 
 export function settingsFrom(given: Infer<typeof options>): Settings {
@@ -98,9 +115,13 @@ export function settingsFrom(given: Infer<typeof options>): Settings {
     ownAction: scaled(30),
     settle: scaled(2),
     stale: scaled(60),
+    silence: given.ping_muc_silence,
+    silenceGap: 2_000,
     rate: given.ping_muc_rate,
     notifyRate: given.ping_muc_notify_rate,
     emit330: given.ping_muc_emit_330,
     answerRelayed: given.answer_relayed_pings,
+    answerForSleeping: given.answer_pings_for_hibernating,
+    normaliseErrors: given.normalise_self_ping_errors,
   };
 }

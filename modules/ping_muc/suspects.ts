@@ -3,6 +3,9 @@
 import type { Context, Join, Joins } from './context.ts';
 import type { Notices } from './notice.ts';
 
+/** Among so many there is a good canary. */
+const ENOUGH = 1_000;
+
 export class Suspects {
   readonly #domain: string;
   readonly #context: Context;
@@ -34,20 +37,18 @@ export class Suspects {
     return this[Symbol.iterator]().next().done === true;
   }
 
-  get unproven(): number {
-    return this.#unproven.size;
-  }
-
   /** Takes it that this client is in, without a proof. */
   presume(join: Join): void {
     this.#context.joins.presume(join);
     this.#unproven.add(join);
   }
 
-  /** Somebody who is there, in the liveliest room, and was not the canary before if that can be. */
+  /** Somebody who is there, in a lively room, and was not the canary before if that can be. */
   canary(): Join | undefined {
     let [fresh, any]: (Join | undefined)[] = [];
+    let seen = 0;
     for (const join of this) {
+      if (++seen > ENOUGH && fresh !== undefined) break;
       if (any === undefined || isBetterCanary(join, any)) any = join;
       if (this.#tried.has(join)) continue;
       if (fresh === undefined || isBetterCanary(join, fresh)) fresh = join;
@@ -77,18 +78,8 @@ export function isDoubtful(join: Join, since: number, joins: Joins): boolean {
   return (joins.requested(join)?.at ?? Number.POSITIVE_INFINITY) <= since;
 }
 
-/** The next ones, at most so many. */
-export function take(joins: Iterator<Join>, most: number): Join[] {
-  const taken: Join[] = [];
-  while (taken.length < most) {
-    const { value, done } = joins.next();
-    if (done) break;
-    taken.push(value);
-  }
-  return taken;
-}
-
-function isBetterCanary(a: Join, b: Join): boolean {
+/** Whom to ask first: somebody who is there, in the liveliest room. */
+export function isBetterCanary(a: Join, b: Join): boolean {
   if (a.session.connected !== b.session.connected) return a.session.connected;
   if (a.state !== b.state) return a.state === 'joined';
   return a.provenAt > b.provenAt;

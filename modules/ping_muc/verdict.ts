@@ -89,6 +89,11 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'remote-server-timeout': 'down',
 };
 
+/** Whether the table has a row for this condition. */
+export function isKnown(condition: string): boolean {
+  return Object.hasOwn(ROWS, condition);
+}
+
 /** One investigation: what has been asked and learned so far. */
 export interface Inquiry {
   /** Pings sent, the one now answered included. */
@@ -191,7 +196,8 @@ function undecided(answer: Answer): Outcome {
   return answer.local || ROWS[answer.condition ?? ''] === 'down' ? 'down' : 'busy';
 }
 
-function saysGone(condition: string | undefined): boolean {
+/** Whether a room that answers so does not exist. */
+export function saysGone(condition: string | undefined): boolean {
   return condition === 'item-not-found' || condition === 'gone';
 }
 

@@ -23,6 +23,11 @@ export class Watches {
     return this.#watches.get(domain);
   }
 
+  /** What each domain in doubt is at. */
+  get states(): string[] {
+    return [...this.#watches.values()].filter(({ isOver }) => !isOver).map(({ state }) => state);
+  }
+
   trigger(domain: string, cause: Trigger): void {
     if (this.#context.joins.domain(domain)) this.of(domain).trigger(cause);
   }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { result } from '../../support/fake-rooms.ts';
+import { failure, result } from '../../support/fake-rooms.ts';
 import { FIRST_QUESTION_S, ROMEO, ROOM, scene } from './scene.ts';
 
 const PING = `<iq type='get' id='own' to='${ROOM}/Romeo'><ping xmlns='urn:xmpp:ping'/></iq>`;
@@ -76,4 +76,54 @@ test('a late result of an own question is no result for the client that asks wit
   romeo.says(PING.replace('own', `${id}`));
   h.clock.seconds(1);
   assert.equal(romeo.count(String(result(rooms.pings.at(-1)!))), 1);
+});
+
+test('the room is gone, and the client takes that for another nick: it is asked about, and told', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  rooms.forget({ gone: true });
+  romeo.says(PING);
+  h.clock.seconds(1);
+  assert.equal(romeo.iqs.length, 1);
+  assert.equal(romeo.notices.length, 1);
+  assert.equal(rooms.pings.length, 2);
+  assert.equal(rooms.infos.length, 1);
+});
+
+const NORMALISE = 'normalise_self_ping_errors = true';
+
+test('normalise_self_ping_errors: a room that is gone is put into words that no client misreads', async (t) => {
+  const { h, rooms, romeo } = await scene(t, NORMALISE);
+  const phone = h.client('romeo@montague.lit/phone');
+  phone.joins(`${ROOM}/Romeo`);
+  h.clock.seconds(10);
+  phone.heard();
+  romeo.heard();
+  rooms.forget({ gone: true });
+  romeo.says(PING);
+  h.clock.seconds(1);
+  assert.equal(romeo.iqs.length, 1);
+  const error = romeo.iqs[0]!.getChild('error');
+  assert.equal(romeo.iqs[0]!.attrs.id, 'own');
+  assert.equal(error?.attrs.type, 'cancel');
+  assert.ok(error?.getChild('not-acceptable', 'urn:ietf:params:xml:ns:xmpp-stanzas'));
+  assert.equal(phone.notices.length, 1, 'the others are told at once');
+  assert.equal(romeo.notices.length, 0, 'who has asked may act by itself');
+  h.clock.seconds(30);
+  assert.equal(romeo.notices.length, 1);
+  assert.equal(rooms.pings.length, 1);
+});
+
+test('normalise_self_ping_errors: what is not proved to be so stays as the room has said it', async (t) => {
+  const { h, rooms, romeo } = await scene(t, NORMALISE);
+  rooms.onPing = (ping) => failure(ping, 'item-not-found', { by: rooms.domain });
+  rooms.onInfo = () => undefined;
+  romeo.says(PING);
+  h.clock.seconds(1);
+  assert.equal(romeo.iqs.length, 0);
+  h.clock.seconds(30);
+  assert.equal(romeo.iqs.length, 1);
+  assert.ok(
+    romeo.iqs[0]!.getChild('error')?.getChild('item-not-found', 'urn:ietf:params:xml:ns:xmpp-stanzas'),
+  );
+  assert.equal(romeo.notices.length, 0);
 });

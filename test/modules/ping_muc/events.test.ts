@@ -22,7 +22,7 @@ test('modules hear of every notice, with what made us sure', async (t) => {
   assert.equal(seen.length, 1);
   const { session, ...rest } = seen[0]!;
   assert.equal(session, romeo);
-  assert.deepEqual(rest, { room: ROOM, nick: 'Romeo', cause: 'lost' });
+  assert.deepEqual(rest, { room: ROOM, domain: 'rooms.capulet.lit', nick: 'Romeo', cause: 'lost' });
 });
 
 test('a client that sleeps is told now when a module acts for it', async (t) => {

@@ -16,8 +16,9 @@ export interface Scene {
 /** D is 60 s and chance always in the middle, so the first question comes 63 s after the break. */
 export const FIRST_QUESTION_S = 63;
 
+/** Rooms are never asked for being silent, unless the configuration says so. */
 export async function scene(t: TestContext, config = ''): Promise<Scene> {
-  const h = await harness(t, config);
+  const h = await harness(t, /^ping_muc_silence/m.test(config) ? config : `ping_muc_silence = 0\n${config}`);
   const rooms = new FakeRooms(h);
   const romeo = h.client(ROMEO);
   romeo.joins(`${ROOM}/Romeo`);

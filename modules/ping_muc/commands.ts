@@ -1,0 +1,36 @@
+// `enjamb joins probe` and `enjamb joins forget`.
+
+import { type Command, CommandError, defineCommand, type Host, string } from 'enjamb/api';
+import type { Context, Joins } from './context.ts';
+import type { Watches } from './watches.ts';
+
+export function probeCommand(context: Context, watches: Watches): Command {
+  return defineCommand({
+    name: 'joins probe',
+    summary: 'Asks the rooms of a domain now whether our users are still in',
+    args: { domain: string('The domain of the rooms') },
+    positional: ['domain'],
+    run({ domain }) {
+      const name = domain.toLowerCase();
+      const count = context.joins.domain(name) ? watches.of(name).askNow() : 0;
+      return { text: `asking about ${count} ${count === 1 ? 'join' : 'joins'} at ${name}`, data: { count } };
+    },
+  });
+}
+
+/** For the administrator who knows better: nobody is told, neither the client nor the room. */
+export function forgetCommand({ sessions }: Pick<Host, 'sessions'>, joins: Joins): Command {
+  return defineCommand({
+    name: 'joins forget',
+    summary: 'Takes it that a client is not in a room, without a word to either of them',
+    args: { client: string('The full address of the client'), room: string('The address of the room') },
+    positional: ['client', 'room'],
+    run({ client, room }) {
+      const session = sessions.get(client);
+      const join = session && joins.get(session, room.toLowerCase());
+      if (join === undefined) throw new CommandError(`${client} is not known to be in ${room}`);
+      joins.remove(join);
+      return { text: `forgot that ${client} is in ${room}` };
+    },
+  });
+}

@@ -1,0 +1,88 @@
+// What this module counts, for `enjamb metrics`.
+
+import type { Counter, Histogram, Labelled, Metrics, Reading } from 'enjamb/api';
+import { type Answer, isKnown, type Verdict } from './verdict.ts';
+
+/** Upper bounds, in seconds: from a round trip to the give-up. */
+const SPANS = [1, 5, 15, 30, 65, 75, 120, 300, 600, 1_200];
+
+export class Measures {
+  readonly triggers: Labelled<Counter>;
+  readonly questions: Labelled<Counter>;
+  /** Answers that nobody could use: the client had moved on, or somebody else answered. */
+  readonly ignored: Labelled<Counter>;
+  readonly late: Counter;
+  readonly relays: Counter;
+  readonly notices: Labelled<Counter>;
+  /** Clients told to join again, because the answer to their join was lost. */
+  readonly unanswered: Counter;
+  readonly giveUps: Counter;
+  readonly silenceChecks: Counter;
+  readonly #answers: Labelled<Counter>;
+  readonly #verdictSeconds: Histogram;
+  readonly #noticeSeconds: Histogram;
+
+  constructor(metric: Metrics) {
+    this.triggers = metric.counter('ping_muc_triggers', 'What has put domains of rooms in doubt', ['cause']);
+    this.questions = metric.counter('ping_muc_questions', 'Questions to rooms and their services', ['kind']);
+    this.#answers = metric.counter('ping_muc_answers', 'Answers to them, and what was made of each', [
+      'verdict',
+      'condition',
+    ]);
+    this.ignored = metric.counter('ping_muc_ignored_answers', 'Answers that did not count', ['reason']);
+    this.late = metric.counter('ping_muc_late_answers', 'Answers that were no longer waited for');
+    this.relays = metric.counter('ping_muc_relays', 'Pings answered in the place of clients');
+    this.notices = metric.counter('ping_muc_notices', 'Clients told that they are out of a room', ['cause']);
+    this.unanswered = metric.counter('ping_muc_lost_joins', 'Clients told that their join was lost');
+    this.giveUps = metric.counter('ping_muc_give_ups', 'Joins given up because nobody answered');
+    this.silenceChecks = metric.counter(
+      'ping_muc_silence_checks',
+      'Rooms asked because they had been silent',
+    );
+    this.#verdictSeconds = metric.histogram(
+      'ping_muc_verdict_seconds',
+      'From the break to the verdict about a join',
+      SPANS,
+    );
+    this.#noticeSeconds = metric.histogram(
+      'ping_muc_notice_seconds',
+      'From the recovery of a domain to what a client is told',
+      SPANS,
+    );
+  }
+
+  answered(answer: Answer, verdict: Verdict): void {
+    this.#answers.of(nameOf(verdict), conditionOf(answer)).add();
+  }
+
+  /** A join was settled so long after its domain came into doubt; ms. */
+  settled(afterMs: number): void {
+    this.#verdictSeconds.observe(afterMs / 1_000);
+  }
+
+  /** A client was told so long after its domain could be reached again; ms. */
+  told(afterMs: number): void {
+    this.#noticeSeconds.observe(afterMs / 1_000);
+  }
+}
+
+/** `states`: of every domain that is in doubt. */
+export function measureDomains(metric: Metrics, states: () => Iterable<string>): void {
+  metric.gauge('ping_muc_domains', 'Domains of rooms that are in doubt', ['state'], () => {
+    const counts = new Map<string, number>();
+    for (const state of states()) counts.set(state, (counts.get(state) ?? 0) + 1);
+    return [...counts].map(([state, count]): Reading => [[state], count]);
+  });
+}
+
+function nameOf(verdict: Verdict): string {
+  if ('conclude' in verdict) return verdict.conclude;
+  return 'ask' in verdict ? `ask-${verdict.ask}` : 'ask-again';
+}
+
+/** The condition, where RFC 6120 knows it: others are the peer's to invent. */
+function conditionOf(answer: Answer): string {
+  if (answer.kind !== 'error') return answer.kind;
+  const { condition } = answer;
+  return condition !== undefined && isKnown(condition) ? condition : 'other';
+}

@@ -1,0 +1,99 @@
+// Rooms that say nothing: their service may have started anew behind a link that never broke.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FakeRooms, failure } from '../../support/fake-rooms.ts';
+import { type Harness, harness } from '../../support/module-harness.ts';
+import { crowd, FIRST_QUESTION_S, ROOM, scene } from './scene.ts';
+
+const ON = 'ping_muc_silence = "15 minutes"';
+
+/** Notes when questions come, in seconds from now. */
+function listen(h: Harness, rooms: FakeRooms): { readonly to: string; readonly at: number }[] {
+  const asked: { to: string; at: number }[] = [];
+  const start = h.clock.now();
+  rooms.onPing = (ping) => {
+    asked.push({ to: ping.attrs.to ?? '', at: (h.clock.now() - start) / 1_000 });
+    return rooms.answerPing(ping);
+  };
+  return asked;
+}
+
+test('a silent room is asked once in fifteen minutes, and its clients hear nothing', async (t) => {
+  const { h, rooms, romeo } = await scene(t, ON);
+  h.clock.seconds(3_500);
+  assert.equal(rooms.pings.length, 3);
+  assert.deepEqual(romeo.heard(), []);
+});
+
+test('a room in which somebody speaks is not asked', async (t) => {
+  const { h, rooms } = await scene(t, ON);
+  for (let minute = 0; minute < 120; minute += 14) {
+    rooms.chat(ROOM, 'Juliet');
+    h.clock.seconds(14 * 60);
+  }
+  assert.equal(rooms.pings.length, 0);
+});
+
+test('ping_muc_silence = 0 switches it off', async (t) => {
+  const { h, rooms } = await scene(t, 'ping_muc_silence = 0');
+  h.clock.seconds(24 * 3_600);
+  assert.equal(rooms.pings.length, 0);
+});
+
+test('of each room one client is asked about, one room in two seconds', async (t) => {
+  const h = await harness(t, ON);
+  const rooms = new FakeRooms(h);
+  crowd(h, rooms, 3, 40);
+  const asked = listen(h, rooms);
+  h.clock.seconds(1_000);
+  assert.equal(asked.length, 40);
+  assert.equal(new Set(asked.map(({ to }) => to.split('/')[0])).size, 40);
+  for (const [i, { at }] of asked.entries()) assert.ok(i === 0 || at - asked[i - 1]!.at >= 2);
+});
+
+test('an answer that proves nothing is not asked for again before fifteen minutes have passed', async (t) => {
+  const { h, rooms, romeo } = await scene(t, ON);
+  rooms.onPing = (ping) => failure(ping, 'not-allowed');
+  h.clock.seconds(4 * 900 + 60);
+  assert.equal(rooms.pings.length, 4);
+  assert.equal(rooms.probes.length, 1, 'one presence probe a day');
+  assert.deepEqual(romeo.heard(), []);
+});
+
+test('a domain that is silent as a whole is asked once; then it is in doubt, and asked as such', async (t) => {
+  const h = await harness(t, ON);
+  const rooms = new FakeRooms(h);
+  const clients = crowd(h, rooms, 3, 40);
+  rooms.onPing = () => undefined;
+  h.clock.seconds(895);
+  assert.equal(rooms.pings.length, 1);
+  h.clock.seconds(30 + FIRST_QUESTION_S - 5);
+  assert.equal(rooms.pings.length, 1);
+  h.clock.seconds(10);
+  assert.equal(rooms.pings.length, 2, 'the canary');
+  assert.ok(clients.every(({ inbox }) => inbox.length === 0));
+});
+
+test('one room has lost its clients: the quiet rooms of the same service are asked at once', async (t) => {
+  const h = await harness(t, ON);
+  const rooms = new FakeRooms(h);
+  const clients = crowd(h, rooms, 5, 1_000);
+  h.clock.seconds(700);
+  for (let i = 500; i < 1_000; i++) rooms.chat(`room${i}@${rooms.domain}`, 'Juliet');
+  h.clock.seconds(1);
+  for (const client of clients) client.heard();
+  rooms.forget();
+  h.clock.seconds(190 + 60);
+  const told = clients.flatMap(({ notices }) => notices.map(({ attrs }) => attrs.from?.split('/')[0]));
+  assert.equal(told.length, 5 * 500, 'those who had been silent, all of them, within a minute');
+  assert.ok(told.every((room) => Number(/\d+/.exec(room ?? '')?.[0]) < 500));
+});
+
+test('a link that is broken already is reason enough: nobody is asked twice', async (t) => {
+  const { h, rooms } = await scene(t, ON);
+  h.clock.seconds(860);
+  rooms.peer.cut();
+  h.clock.seconds(120);
+  assert.equal(rooms.pings.length, 1);
+});

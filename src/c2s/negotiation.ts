@@ -137,7 +137,9 @@ export class Negotiation implements StreamHandler {
       // RFC 3921 §3 wanted a session to be asked for; old clients still do unless told that they need not.
       features.append(bindFeature(), xml('session', NS.SESSION, xml('optional')));
     }
-    if (phase !== 'securing') host.hooks.notify('stream-features', { session: this.#session, features });
+    const { stanzaBytes: maxBytes } = this.#stream.limits;
+    if (phase !== 'securing')
+      host.hooks.notify('stream-features', { session: this.#session, features, maxBytes });
     return features;
   }
 

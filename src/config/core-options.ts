@@ -178,15 +178,20 @@ export const DEFAULT_MODULES = [
   'version',
   'time',
   'dialback',
+  's2s_keepalive',
+  'stream_limits',
   'track_muc_joins',
   'ping_muc',
   'smacks',
 ] as const;
 
+/** What every host needs in order to speak with other servers. */
+const LINKS = ['dialback', 's2s_keepalive', 'stream_limits'] as const;
+
 /** Modules of a component besides the one that makes it what it is. An external one answers for itself. */
 export const DEFAULT_COMPONENT_MODULES: Readonly<Record<ComponentKind, readonly string[]>> = {
-  muc: ['muc', 'disco', 'ping', 'version', 'time', 'dialback'],
-  pubsub: ['pubsub', 'disco', 'ping', 'version', 'time', 'dialback'],
-  http_file_share: ['http_file_share', 'disco', 'ping', 'version', 'time', 'dialback'],
-  external: ['dialback'],
+  muc: ['muc', 'disco', 'ping', 'version', 'time', ...LINKS],
+  pubsub: ['pubsub', 'disco', 'ping', 'version', 'time', ...LINKS],
+  http_file_share: ['http_file_share', 'disco', 'ping', 'version', 'time', ...LINKS],
+  external: LINKS,
 };

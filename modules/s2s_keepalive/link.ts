@@ -1,0 +1,137 @@
+// What we know of the way to one other domain: its streams, and whether it is alive.
+//
+//   quiet ──silent for too long, and needed──▶ asked ──any byte──▶ quiet
+//                                                └──none in time──▶ every stream ended
+//
+// One timer for each domain, set anew when it fires and not when something comes, so that stanzas cost nothing.
+
+import { type Clock, type S2SSession, StreamError, type Timer } from 'enjamb/api';
+
+export interface LinkSurroundings {
+  readonly clock: Clock;
+  readonly silenceMs: number;
+  readonly timeoutMs: number;
+  after(delayMs: number, task: () => void): Timer;
+  isNeeded(remote: string): boolean;
+  /** Sends the question; `Link.asked` is called when it goes out on a stream, perhaps within this call. */
+  ask(remote: string): void;
+  onDead(remote: string, silentMs: number): void;
+}
+
+/** Firewalls and address translators forget a connection after some minutes, RFC 5382 §5 wants hours. */
+const SPACE_MS = 3 * 60_000;
+/** Of the time after which the peer has said that it hangs up. */
+const IDLE_SHARE = 0.7;
+const SHORTEST_MS = 1_000;
+
+/** A timer that is later than that: this process has slept, or been busy, and what the peer has sent is still unread. */
+const LATE_MS = 5_000;
+
+export class Link {
+  readonly #remote: string;
+  readonly #around: LinkSurroundings;
+  /** With the time of the last space on it. */
+  readonly #sessions = new Map<S2SSession, number>();
+  #timer: Timer | undefined;
+  #dueAt = 0;
+  #askedAt: number | undefined;
+  /** When the question must have been answered by. */
+  #deadline = 0;
+
+  constructor(remote: string, surroundings: LinkSurroundings) {
+    this.#remote = remote;
+    this.#around = surroundings;
+  }
+
+  add(session: S2SSession): void {
+    this.#sessions.set(session, this.#around.clock.now());
+    if (this.#timer === undefined) this.#arm(this.#around.silenceMs);
+  }
+
+  /** Answers with how many streams are left. */
+  remove(session: S2SSession): number {
+    this.#sessions.delete(session);
+    if (this.#sessions.size === 0) this.#timer?.cancel();
+    return this.#sessions.size;
+  }
+
+  /** The question is on its way. */
+  asked(): void {
+    if (this.#askedAt !== undefined) return;
+    this.#askedAt = this.#around.clock.now();
+    this.#deadline = this.#askedAt + this.#around.timeoutMs;
+    this.#arm(this.#around.timeoutMs);
+  }
+
+  /** A domain may speak on a stream that we have opened, and on one that it has opened: any byte is a sign of life. */
+  get #heardAt(): number {
+    let heardAt = 0;
+    for (const { lastReceivedAt } of this.#sessions.keys()) heardAt = Math.max(heardAt, lastReceivedAt);
+    return heardAt;
+  }
+
+  #check(): void {
+    const now = this.#around.clock.now();
+    const isLate = now - this.#dueAt > LATE_MS;
+    const heardAt = this.#heardAt;
+    this.#arm(this.#around.silenceMs);
+    if (this.#askedAt !== undefined && heardAt >= this.#askedAt) this.#askedAt = undefined;
+    if (this.#askedAt === undefined) return this.#watch(now, heardAt);
+    if (isLate) this.#deadline = now + this.#around.timeoutMs;
+    if (now < this.#deadline) return this.#arm(this.#deadline - now);
+    this.#end(now - heardAt);
+  }
+
+  #watch(now: number, heardAt: number): void {
+    const { silenceMs } = this.#around;
+    const isNeeded = this.#around.isNeeded(this.#remote);
+    const spaceInMs = this.#sendSpaces(now, isNeeded);
+    const silentMs = now - heardAt;
+    const quietMs = isNeeded ? silenceMs - silentMs : silenceMs;
+    this.#arm(Math.min(quietMs > 0 ? quietMs : silenceMs, spaceInMs));
+    if (isNeeded && silentMs >= silenceMs) this.#ask(now);
+  }
+
+  /** On streams that carry no stanzas of ours a space is all that can be said; its loss is for TCP to notice. */
+  #ask(now: number): void {
+    for (const session of this.#sessions.keys()) if (session.direction === 'in') this.#space(session, now);
+    this.#around.ask(this.#remote);
+  }
+
+  /** Answers with the time until the next one is due. */
+  #sendSpaces(now: number, isNeeded: boolean): number {
+    let nextMs = SPACE_MS;
+    for (const [session, spacedAt] of this.#sessions) {
+      const everyMs = isNeeded ? Math.min(SPACE_MS, idleShareOf(session)) : SPACE_MS;
+      const inMs = spacedAt + everyMs - now;
+      if (inMs <= 0) this.#space(session, now);
+      nextMs = Math.min(nextMs, inMs <= 0 ? everyMs : inMs);
+    }
+    return nextMs;
+  }
+
+  #space(session: S2SSession, now: number): void {
+    this.#sessions.set(session, now);
+    session.keepAlive();
+  }
+
+  #end(silentMs: number): void {
+    this.#askedAt = undefined;
+    this.#around.onDead(this.#remote, silentMs);
+    const error = new StreamError('connection-timeout', 'Nothing came for too long');
+    for (const session of [...this.#sessions.keys()]) session.close(error, 'timeout');
+  }
+
+  #arm(delayMs: number): void {
+    this.#timer?.cancel();
+    this.#dueAt = this.#around.clock.now() + delayMs;
+    this.#timer = this.#around.after(delayMs, () => this.#check());
+  }
+}
+
+/** Below what the peer has announced (XEP-0478 §3.1), so that a needed link is not closed for lack of traffic. */
+function idleShareOf({ state }: S2SSession): number {
+  const { idleSeconds } = state.peerLimits ?? {};
+  if (idleSeconds === undefined) return SPACE_MS;
+  return Math.max(SHORTEST_MS, idleSeconds * 1_000 * IDLE_SHARE);
+}

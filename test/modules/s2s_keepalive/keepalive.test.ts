@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { startWorld, type World, type WorldOptions } from '../../src/s2s/harness.ts';
+import { type RawPeer, settled } from '../../support/duplex.ts';
+
+const MODULES = ['dialback', 'ping', 's2s_keepalive', 'stream_limits'];
+const LIMITS = (idleSeconds: number) =>
+  `<stream:features><limits xmlns='urn:xmpp:stream-limits:0'><idle-seconds>${idleSeconds}</idle-seconds></limits></stream:features>`;
+
+interface Scene {
+  readonly world: World;
+  /** The stream that we have opened. */
+  readonly out: RawPeer;
+  /** The stream that the peer has opened. */
+  readonly in: RawPeer;
+}
+
+/** montague.lit and capulet.lit are connected both ways. */
+async function connected(t: TestContext, needed = true, options: WorldOptions = {}): Promise<Scene> {
+  const world = await startWorld(t, { modules: MODULES, ...options });
+  if (needed) world.hook('s2s-needed', () => 'needed');
+  const incoming = await world.verified();
+  world.send(`<message id='first' from='romeo@montague.lit' to='juliet@capulet.lit'/>`);
+  const out = await world.accepted();
+  await out.reads(`<message id='first'`);
+  await out.reads('/>');
+  world.events.length = 0;
+  return { world, out, in: incoming };
+}
+
+/** The id of the ping that has come. */
+async function asked(peer: RawPeer): Promise<string> {
+  const text = await peer.reads(/<iq type='get'[^>]*><ping xmlns='urn:xmpp:ping'\/><\/iq>/);
+  assert.match(text, /from='montague\.lit' to='capulet\.lit'/);
+  return /id='([^']*)'/.exec(text)![1]!;
+}
+
+function answer(peer: RawPeer, id: string, type = 'result'): void {
+  peer.send(`<iq type='${type}' id='${id}' from='capulet.lit' to='montague.lit'/>`);
+}
+
+test('a needed server is asked after 30 s of silence; with its answer the links stay', async (t) => {
+  const { world, out, in: incoming } = await connected(t);
+  for (let round = 0; round < 5; round++) {
+    await world.clock.advance(29_999);
+    assert.equal(out.unread, '', 'not yet');
+    await world.clock.advance(1);
+    const id = await asked(out);
+    assert.match(incoming.unread, /^ $/, 'a space on the stream that carries nothing of ours');
+    incoming.unread = '';
+    answer(incoming, id, round % 2 === 0 ? 'result' : 'error');
+    await settled();
+  }
+  assert.deepEqual(world.events, []);
+  assert.equal(out.unread, '');
+});
+
+test('no byte within 30 s of the question: all streams with the domain are ended, with cause timeout', async (t) => {
+  const { world, out, in: incoming } = await connected(t);
+  await world.clock.advance(59_999);
+  await asked(out);
+  assert.deepEqual(world.events, []);
+  await world.clock.advance(1);
+  assert.deepEqual(world.events.sort(), ['close in capulet.lit timeout', 'close out capulet.lit timeout']);
+  assert.match(await out.readsToEnd(), /<connection-timeout/);
+  assert.match(await incoming.readsToEnd(), /<connection-timeout/);
+  await world.clock.advance(600_000);
+  assert.equal(world.called.length, 2, 'nobody is called for it');
+});
+
+test('any byte on any stream is a sign of life', async (t) => {
+  const { world, out, in: incoming } = await connected(t);
+  for (const peer of [out, incoming, out]) {
+    await world.clock.advance(30_000);
+    await asked(out);
+    await world.clock.advance(5_000);
+    peer.send(' ');
+    await settled();
+  }
+  assert.deepEqual(world.events, []);
+});
+
+test('a server that is not silent is not asked', async (t) => {
+  const { world, out, in: incoming } = await connected(t);
+  for (let i = 0; i < 20; i++) {
+    await world.clock.advance(20_000);
+    incoming.send(`<message from='juliet@capulet.lit' to='romeo@montague.lit'/>`);
+    await settled();
+  }
+  assert.match(out.unread, /^ *$/);
+});
+
+test('RFC 6120 §4.6.1: a link that nobody needs gets a space every three minutes, and no question', async (t) => {
+  const { world, out, in: incoming } = await connected(t, false);
+  await world.clock.advance(9 * 60_000);
+  assert.equal(out.unread, ' '.repeat(3));
+  assert.equal(incoming.unread, ' '.repeat(3));
+  assert.deepEqual(world.events, []);
+});
+
+test('a link that becomes needed is asked within 30 s', async (t) => {
+  const { world, out } = await connected(t, false);
+  await world.clock.advance(100_000);
+  world.hook('s2s-needed', ({ remote }) => (remote === 'capulet.lit' ? 'needed' : undefined));
+  await world.clock.advance(30_000);
+  await asked(out);
+});
+
+test('XEP-0478 §3.1: on a needed link something is sent before the peer takes it for idle', async (t) => {
+  const { world, out, in: incoming } = await connected(t);
+  out.send(LIMITS(100));
+  await settled();
+  for (let i = 0; i < 20; i++) {
+    await world.clock.advance(10_000);
+    incoming.send(' ');
+    await settled();
+  }
+  assert.match(out.unread, /^ {2,4}$/, 'the peer is never without traffic for 100 s');
+});
+
+test('our questions and their answers are counted on the streams, and reach nobody', async (t) => {
+  const { world, out, in: incoming } = await connected(t);
+  const sessions: Record<string, { state: { keepalive?: object }; stanzasIn: number; stanzasOut: number }> =
+    {};
+  world.hook('s2s-close', ({ session }) => {
+    sessions[session.direction] = session;
+  });
+  await world.clock.advance(30_000);
+  answer(incoming, await asked(out));
+  await world.clock.advance(30_000);
+  await asked(out);
+  assert.deepEqual(world.arrived, []);
+  out.drop();
+  incoming.drop();
+  await settled();
+  assert.deepEqual(sessions.out?.state.keepalive, { asked: 2, answered: 0 });
+  assert.equal(sessions.out?.stanzasOut, 3);
+  assert.deepEqual(sessions.in?.state.keepalive, { asked: 0, answered: 1 });
+  assert.equal(sessions.in?.stanzasIn, 1);
+});
+
+test('an answer in the name of another domain is no answer of whom we asked', async (t) => {
+  const { world, out } = await connected(t);
+  const other = await world.verified('verona.example');
+  let answered = 0;
+  world.hook('s2s-close', ({ session }) => {
+    answered += session.state.keepalive?.answered ?? 0;
+  });
+  await world.clock.advance(30_000);
+  const id = await asked(out);
+  other.send(`<iq type='result' id='${id}' from='verona.example' to='montague.lit'/>`);
+  await world.clock.advance(30_000);
+  assert.equal(answered, 0);
+  assert.ok(world.events.includes('close out capulet.lit timeout'));
+});
+
+test('where only the peer has a stream, one of ours is made to ask; a question that cannot be sent ends nothing', async (t) => {
+  const world = await startWorld(t, { modules: MODULES });
+  world.hook('s2s-needed', () => 'needed');
+  await world.verified();
+  world.events.length = 0;
+  world.answer = () => {
+    throw new Error('refused');
+  };
+  await world.clock.advance(90_000);
+  assert.equal(
+    world.events.some((line) => line.startsWith('close')),
+    false,
+    world.events.join(),
+  );
+  world.answer = undefined;
+  const before = world.called.length;
+  for (let i = 0; i < 60 && world.called.length === before; i++) await world.clock.advance(1_000);
+  const peer = await world.accepted();
+  await asked(peer);
+});
+
+test('a process that has slept does not judge by what it could not hear', async (t) => {
+  const { world, out, in: incoming } = await connected(t);
+  await world.clock.advance(30_000);
+  await asked(out);
+  const { clock } = world;
+  const awake = clock.now.bind(clock);
+  t.mock.method(clock, 'now', () => awake() + 3_600_000);
+  await clock.advance(30_000);
+  assert.deepEqual(world.events, [], 'the timer comes an hour late');
+  incoming.send(' ');
+  await clock.advance(30_000);
+  assert.deepEqual(world.events, []);
+});
+
+test('module-reload: the links that are open stay watched', async (t) => {
+  const { world, out } = await connected(t);
+  await world.server.commands.run(
+    'module reload',
+    { name: 's2s_keepalive', host: 'montague.lit' },
+    { by: 'a test' },
+  );
+  await world.clock.advance(60_000);
+  await asked(out);
+  assert.equal(world.events.length, 2, world.events.join());
+});

@@ -136,6 +136,38 @@ test('a slow address that answers first wins, and the other attempt is ended', a
   assert.equal(sockets[1]?.destroyed, true);
 });
 
+test('RFC 8305 §5: an address that refuses is followed at once, in the time of its target too', async (t) => {
+  const hosts = await resolver(t, '192.0.2.1 a.lit\n2001:db8::1 a.lit\n192.0.2.3 b.lit\n');
+  const clock = handClock();
+  const sockets: Socket[] = [];
+  let heard = () => {};
+  const dial = () => {
+    sockets.push(new Socket());
+    heard();
+    return sockets.at(-1) ?? new Socket();
+  };
+  const until = async (count: number) => {
+    while (sockets.length < count) await new Promise<void>((resolve) => (heard = resolve));
+  };
+  const targets = [target('a.lit', 1), target('b.lit', 2)];
+  const result = connectTcp(targets, { resolver: hosts, timeoutMs: 1e6, clock, dial });
+  await until(1);
+  sockets[0]?.emit('error', Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }));
+  await until(2);
+  // The other target is known by now, and waits.
+  clock.pass(250);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(sockets.length, 2);
+  sockets[1]?.emit('error', Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }));
+  await until(3);
+  sockets[2]?.emit('connect');
+  assert.equal((await result).target, targets[1]);
+  assert.deepEqual(
+    sockets.map(({ destroyed }) => destroyed),
+    [true, true, false],
+  );
+});
+
 test('the error says for each target why', async (t) => {
   const port = await closedPort();
   const hosts = await resolver(t, '127.0.0.1 dead.lit\n');

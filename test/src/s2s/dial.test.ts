@@ -1,0 +1,301 @@
+import assert from 'node:assert/strict';
+import { createHash, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import * as tls from 'node:tls';
+import { type Certificate, CertificateStore } from '../../../src/net/certificates.ts';
+import type { Connection } from '../../../src/net/connection.ts';
+import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
+import { dialer } from '../../../src/s2s/dial.ts';
+import { certificateProves } from '../../../src/s2s/policy.ts';
+import { type DnsFixture, dnsFixture } from '../../support/dns-fixture.ts';
+import { testConfig } from '../../support/server.ts';
+import { spki } from '../net/authority-fixture.ts';
+import { temporaryDirectory } from '../net/certificate-fixture.ts';
+
+const HOME = 'montague.lit';
+const AWAY = 'capulet.lit';
+const PLAIN = `_xmpp-server._tcp.${AWAY}`;
+const DIRECT = `_xmpps-server._tcp.${AWAY}`;
+
+interface Peer {
+  readonly port: number;
+  /** How often it was called. */
+  calls: number;
+}
+
+interface SecurePeer extends Peer {
+  /** What it knows of its first caller after the handshake. */
+  readonly first: Promise<tls.TLSSocket & { servername: string | false }>;
+}
+
+interface World {
+  readonly dns: DnsFixture;
+  readonly certificates: CertificateStore;
+  /** Calls capulet.lit; the connection ends with the test. */
+  call(signal?: AbortSignal): Promise<Connection>;
+  certificate(domain?: string): Certificate;
+  /** TLS from the first byte. */
+  direct(options?: tls.TlsOptions): Promise<SecurePeer>;
+  /** For STARTTLS: plain TCP. */
+  plain(onSocket?: (socket: Socket) => void): Promise<Peer>;
+  /** Adds the record for what shows a certificate at a port of xmpp.lit. */
+  tlsa(port: number, entry?: { of?: Certificate; hex?: string }): void;
+}
+
+async function world(t: TestContext, config = ''): Promise<World> {
+  const folder = await temporaryDirectory(t);
+  await makeDevelopmentCertificates(folder, [HOME, AWAY]);
+  const certificates = new CertificateStore(folder);
+  await certificates.reload();
+  const dns = await dnsFixture(t, { 'xmpp.lit': { A: ['127.0.0.1'] } });
+  const text = `dns_servers = ["${dns.address}"]\n${config}\n[hosts."${HOME}"]`;
+  const dial = dialer(await testConfig(text), certificates);
+  const certificate = (domain = AWAY): Certificate => {
+    const found = certificates.certificateFor(domain);
+    assert.ok(found);
+    return found;
+  };
+  return {
+    dns,
+    certificates,
+    certificate,
+    async call(signal = new AbortController().signal) {
+      const connection = await dial(AWAY, signal, HOME);
+      t.after(() => connection.destroy());
+      return connection;
+    },
+    direct: (options) => directPeer(t, certificate(), options),
+    plain: (onSocket) => plainPeer(t, onSocket),
+    tlsa(port, { of = certificate(), hex } = {}) {
+      const hash = createHash('sha256').update(spki(new X509Certificate(of.cert)));
+      dns.zone[`_${port}._tcp.xmpp.lit`] = { TLSA: [`3 1 1 ${hex ?? hash.digest('hex')}`] };
+    },
+  };
+}
+
+async function directPeer(
+  t: TestContext,
+  { cert, key }: Certificate,
+  options: tls.TlsOptions = { ALPNProtocols: ['xmpp-server'] },
+): Promise<SecurePeer> {
+  const server = tls.createServer({ cert, key, requestCert: true, rejectUnauthorized: false, ...options });
+  const first = Promise.withResolvers<tls.TLSSocket & { servername: string | false }>();
+  const peer = { port: await listen(t, server), calls: 0, first: first.promise };
+  server.on('connection', () => peer.calls++);
+  server.on('secureConnection', (socket) => {
+    socket.on('error', () => {});
+    first.resolve(socket as tls.TLSSocket & { servername: string | false });
+  });
+  return peer;
+}
+
+async function plainPeer(t: TestContext, onSocket: (socket: Socket) => void = () => {}): Promise<Peer> {
+  const peer = { port: 0, calls: 0 };
+  const server = createServer((socket) => {
+    peer.calls++;
+    socket.on('error', () => {});
+    onSocket(socket);
+  });
+  peer.port = await listen(t, server);
+  return peer;
+}
+
+/** A port where nobody listens. */
+async function closedPort(): Promise<number> {
+  const server = createServer();
+  const port = await listen(undefined, server);
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function listen(t: TestContext | undefined, server: Server | tls.Server): Promise<number> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  t?.after(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const at = server.address();
+  assert.ok(at !== null && typeof at === 'object');
+  return at.port;
+}
+
+test('XEP-0368 §2: TLS from the first byte, with the domain as SNI and xmpp-server as ALPN', async (t) => {
+  const { dns, direct, call } = await world(t);
+  const peer = await direct();
+  dns.zone[DIRECT] = { SRV: [`0 0 ${peer.port} xmpp.lit`] };
+  const connection = await call();
+  assert.equal(connection.secure, true);
+  assert.equal(connection.tls?.alpn, 'xmpp-server');
+  assert.equal(connection.remoteAddress, '127.0.0.1');
+  assert.match(connection.tls?.peerCertificate?.subjectAltName ?? '', /DNS:capulet\.lit/);
+  assert.equal(connection.tls?.dane, undefined);
+  const caller = await peer.first;
+  assert.deepEqual([caller.servername, caller.alpnProtocol], [AWAY, 'xmpp-server']);
+  assert.match(caller.getPeerX509Certificate()?.subjectAltName ?? '', /DNS:montague\.lit/);
+});
+
+test('XEP-0368 §2: a record for STARTTLS leads to a connection in the clear', async (t) => {
+  const { dns, plain, call } = await world(t);
+  const peer = await plain();
+  dns.zone[PLAIN] = { SRV: [`0 0 ${peer.port} xmpp.lit`] };
+  assert.equal((await call()).secure, false);
+});
+
+test('XEP-0368 §2: where direct TLS fails, the next target follows', async (t) => {
+  const { dns, plain, direct, call } = await world(t);
+  const noTls = await plain((socket) => socket.end('<not-tls/>'));
+  const other = await direct({ ALPNProtocols: ['h2'] });
+  const good = await plain();
+  dns.zone[DIRECT] = { SRV: [`0 0 ${noTls.port} xmpp.lit`, `1 0 ${other.port} xmpp.lit`] };
+  dns.zone[PLAIN] = { SRV: [`2 0 ${good.port} xmpp.lit`] };
+  assert.equal((await call()).secure, false);
+  assert.deepEqual([noTls.calls, good.calls], [1, 1]);
+});
+
+test('the error says for each target why, handshakes included', async (t) => {
+  const { dns, plain, call } = await world(t);
+  const noTls = await plain((socket) => socket.end('<not-tls/>'));
+  const port = await closedPort();
+  dns.zone[DIRECT] = { SRV: [`0 0 ${noTls.port} xmpp.lit`] };
+  await assert.rejects(call(), { code: 'tls-failed', message: /^TLS handshake failed: / });
+  const dns2 = await world(t);
+  dns2.dns.zone[DIRECT] = dns.zone[DIRECT]!;
+  dns2.dns.zone[PLAIN] = { SRV: [`1 0 ${port} xmpp.lit`] };
+  await assert.rejects(dns2.call(), {
+    code: 'connect-failed',
+    message: new RegExp(
+      `xmpp\\.lit:${noTls.port}: TLS handshake failed: .*; xmpp\\.lit:${port} \\(127\\.0\\.0\\.1\\): connection refused`,
+    ),
+  });
+});
+
+test('RFC 2782: a dead first target is followed by the next, and priorities are kept', async (t) => {
+  const { dns, plain, call } = await world(t);
+  const [second, third] = [await plain(), await plain()];
+  dns.zone[PLAIN] = {
+    SRV: [
+      `20 0 ${third.port} xmpp.lit`,
+      `0 0 ${await closedPort()} xmpp.lit`,
+      `10 0 ${second.port} xmpp.lit`,
+    ],
+  };
+  await call();
+  assert.deepEqual([second.calls, third.calls], [1, 0]);
+});
+
+test('RFC 1035 §4.2.1: truncated answers on the whole way are asked for again over TCP', async (t) => {
+  const { dns, plain, call } = await world(t);
+  const peer = await plain();
+  dns.zone[PLAIN] = { SRV: [`0 0 ${peer.port} xmpp.lit`], isTruncated: true };
+  dns.zone['xmpp.lit'] = { A: ['127.0.0.1'], isTruncated: true };
+  await call();
+  assert.deepEqual(
+    dns.questions
+      .filter(({ transport }) => transport === 'tcp')
+      .map(({ type }) => type)
+      .sort(),
+    ['A', 'AAAA', 'SRV'],
+  );
+});
+
+test('RFC 8305 §4: IPv6 first where this machine has it, else what works', async (t) => {
+  const { dns, plain, call } = await world(t);
+  const four = await plain();
+  dns.zone['xmpp.lit'] = { A: ['127.0.0.1'], AAAA: ['::1'] };
+  dns.zone[PLAIN] = { SRV: [`0 0 ${four.port} xmpp.lit`] };
+  assert.equal((await call()).remoteAddress, '127.0.0.1', 'nobody listens there on IPv6');
+  const six = createServer((socket) => socket.on('error', () => {}).resume());
+  const isOpen = await new Promise((resolve) => {
+    six.once('error', () => resolve(false));
+    six.listen(four.port, '::1', () => resolve(true));
+  });
+  if (!isOpen) return t.diagnostic('this machine has no IPv6');
+  t.after(() => six.close());
+  assert.equal((await call()).remoteAddress, '::1');
+});
+
+test('RFC 7673 §3.4: a direct TLS target whose certificate fits its TLSA record is proved', async (t) => {
+  const { dns, direct, tlsa, call } = await world(t);
+  const peer = await direct();
+  dns.isValidating = true;
+  dns.zone[DIRECT] = { SRV: [`0 0 ${peer.port} xmpp.lit`] };
+  tlsa(peer.port);
+  const connection = await call();
+  assert.deepEqual(connection.tls?.dane, { domain: AWAY, usage: 'DANE-EE' });
+  assert.equal(connection.tls?.authorized, false);
+  assert.equal(certificateProves(connection.tls, AWAY), true);
+  assert.equal(certificateProves(connection.tls, 'verona.lit'), false, 'for nobody else');
+});
+
+test('RFC 6698 §4.1: a target whose certificate no TLSA record fits is not used', async (t) => {
+  const { dns, direct, plain, tlsa, call } = await world(t);
+  const [wrong, good] = [await direct(), await plain()];
+  dns.isValidating = true;
+  dns.zone[DIRECT] = { SRV: [`0 0 ${wrong.port} xmpp.lit`] };
+  tlsa(wrong.port, { hex: '00'.repeat(32) });
+  const expected = `the certificate that capulet.lit showed at xmpp.lit:${wrong.port} is not the one that its TLSA records name (DANE, _${wrong.port}._tcp.xmpp.lit: DANE-EE)`;
+  await assert.rejects(call(), { code: 'dane-mismatch', message: expected });
+  const next = await world(t);
+  Object.assign(next.dns.zone, dns.zone, { [PLAIN]: { SRV: [`1 0 ${good.port} xmpp.lit`] } });
+  next.dns.isValidating = true;
+  assert.equal((await next.call()).secure, false);
+});
+
+test('RFC 7673 §3.4: with STARTTLS the same is demanded when TLS starts', async (t) => {
+  const { dns, plain, certificate, tlsa, call, certificates } = await world(t);
+  const { cert, key } = certificate();
+  const peer = await plain((socket) => {
+    const secured = new tls.TLSSocket(socket, { isServer: true, cert, key });
+    secured.on('error', () => {});
+  });
+  dns.isValidating = true;
+  dns.zone[PLAIN] = { SRV: [`0 0 ${peer.port} xmpp.lit`] };
+  const upgrade = { side: 'client', servername: AWAY, context: certificates.clientContextFor(HOME) } as const;
+  tlsa(peer.port);
+  assert.equal((await (await call()).startTls(upgrade)).dane?.usage, 'DANE-EE');
+  const other = await world(t);
+  Object.assign(other.dns.zone, dns.zone);
+  other.dns.isValidating = true;
+  other.tlsa(peer.port, { of: other.certificate(HOME) });
+  const connection = await other.call();
+  assert.equal(connection.dane?.host, 'xmpp.lit');
+  await assert.rejects(connection.startTls(upgrade), { code: 'dane-mismatch' });
+});
+
+test('RFC 7673 §3.3: a target whose TLSA records are kept back is not used', async (t) => {
+  const { dns, plain, call } = await world(t);
+  const [first, second] = [await plain(), await plain()];
+  dns.isValidating = true;
+  dns.zone[PLAIN] = { SRV: [`0 0 ${first.port} xmpp.lit`, `1 0 ${second.port} xmpp.lit`] };
+  dns.zone[`_${first.port}._tcp.xmpp.lit`] = { TLSA: [`3 1 1 ${'00'.repeat(32)}`], dnssec: 'bogus' };
+  const connection = await call();
+  assert.equal(connection.dane, undefined);
+  assert.equal(second.calls, 1);
+});
+
+test('dane = "never": nobody asks for TLSA records', async (t) => {
+  const { dns, direct, tlsa, call } = await world(t, 'dane = "never"');
+  const peer = await direct();
+  dns.isValidating = true;
+  dns.zone[DIRECT] = { SRV: [`0 0 ${peer.port} xmpp.lit`] };
+  tlsa(peer.port, { hex: '00'.repeat(32) });
+  assert.equal((await call()).tls?.dane, undefined);
+  assert.ok(dns.questions.every(({ type }) => type !== 'TLSA'));
+});
+
+test('a call that is given up during the handshake ends at once', async (t) => {
+  const { dns, plain, call } = await world(t);
+  const abort = new AbortController();
+  const peer = await plain((socket) => socket.once('data', () => abort.abort()));
+  dns.zone[DIRECT] = { SRV: [`0 0 ${peer.port} xmpp.lit`] };
+  await assert.rejects(call(abort.signal), { code: 'tls-failed' });
+});

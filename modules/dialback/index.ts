@@ -34,11 +34,13 @@ export default defineModule({
       return 'handled';
     });
 
+    module.hook('s2s-end', ({ session }) => verifications.lost(session));
+
     module.handleNonza({ on: ['s2s'], name: 'result', xmlns: NS.DIALBACK }, (element, peer) => {
       const session = peer as S2SSession;
       const addresses = addressesOf(element);
       if (element.attrs.type !== undefined) takeAnswer(session, addresses, element);
-      else if (session.isOurs) throw new StreamError('not-authorized', 'You were called');
+      else if (session.direction === 'out') throw new StreamError('not-authorized', 'You were called');
       else verifications.begin(session, addresses, element.text());
     });
 

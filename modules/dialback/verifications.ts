@@ -52,6 +52,16 @@ export class Verifications {
     this.#module.spawn(this.#ask(verification, name, id, key));
   }
 
+  /** A stream has ended: what was asked there, nobody will answer (section 2.4.2). */
+  lost(session: S2SSession): void {
+    for (const [name, verification] of this.#pending) {
+      if (verification.asked !== session && verification.claimant !== session) continue;
+      this.#forget(name, verification);
+      if (verification.asked === session)
+        this.#answer(verification.claimant, verification, new StanzaError('remote-server-timeout'));
+    }
+  }
+
   /** The verdict of an authoritative server; one that nobody asked for, or asked there, is no verdict (section 3.1). */
   end(session: S2SSession, element: Element): void {
     const { from, to } = addressesOf(element);

@@ -78,6 +78,8 @@ export interface Events extends Outbound, Inbound {
   'resource-unbind': Event<{ readonly session: C2SSession; readonly error: Error | undefined }>;
   /** A stream with another server is established; nobody is authenticated yet. */
   's2s-connect': Event<{ readonly session: S2SSession }>;
+  /** A stream with another server is over, whether somebody was authenticated on it (`s2s-close`) or not. */
+  's2s-end': Event<{ readonly session: S2SSession }>;
   /** An outgoing stream is ready, and SASL EXTERNAL is not possible: whoever can begins to authenticate us. */
   's2s-authenticate': Event<{ readonly session: S2SSession; readonly remote: string }, 'handled'>;
   /** The peer has proved to be `remote`, or has accepted us there: stanzas flow. Once per remote domain. */

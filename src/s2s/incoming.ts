@@ -148,6 +148,7 @@ export class Incoming implements StreamHandler {
       this.#stream.close();
       return;
     }
+    session.secured();
     this.#stream.send(xml('proceed', NS.TLS));
     this.#stream
       .startTls({ side: 'server', tls: this.#context.tls, domain: session.local })

@@ -23,7 +23,7 @@ export class Outage {
   failure: Error | undefined;
   /** No attempt before, in ms since 1970. */
   retryAt = 0;
-  readonly #queueMs: number;
+  readonly #queueMs: () => number;
   /** Since when stanzas could not be sent; `undefined` when they could, or nobody has tried. */
   #since: number | undefined;
   #lastUp: number | undefined;
@@ -31,7 +31,7 @@ export class Outage {
   #failures = 0;
 
   /** `queueMs`: how long stanzas may wait for a peer that is known. */
-  constructor(queueMs: number) {
+  constructor(queueMs: () => number) {
     this.#queueMs = queueMs;
   }
 
@@ -42,13 +42,13 @@ export class Outage {
 
   /** Whether what cannot be sent now is kept for the next attempt. */
   mayWait(now: number): boolean {
-    return this.isKnown(now) && now < (this.#since ?? now) + this.#queueMs;
+    return this.isKnown(now) && now < (this.#since ?? now) + this.#queueMs();
   }
 
   /** Until when a stanza that is accepted now may wait, in ms since 1970. One outage has one end for all of them. */
   deadline(stanza: Stanza, now: number): number {
     this.#since ??= now;
-    const patience = Math.max(this.#since + this.#queueMs, now + ATTEMPT_MS);
+    const patience = Math.max(this.#since + this.#queueMs(), now + ATTEMPT_MS);
     const { type } = stanza.attrs;
     const isRequest = stanza.name === 'iq' && (type === 'get' || type === 'set');
     return isRequest ? Math.min(patience, now + REQUEST_MS) : patience;

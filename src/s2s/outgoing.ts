@@ -105,6 +105,12 @@ export class Outgoing implements StreamHandler {
     if (this.#phase === 'prepared') this.#authenticate(this.session!);
   }
 
+  /** Does not authenticate us, unless that has begun; false when it has. */
+  retract(): boolean {
+    this.#wantsOpen = false;
+    return this.#phase === 'dialling' || this.#phase === 'negotiating' || this.#phase === 'prepared';
+  }
+
   /** Ends it for a reason of our own: nobody needs it, the server stops, or an administrator wants it. */
   close(error?: Error): void {
     this.#isGivenUp = true;

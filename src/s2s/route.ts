@@ -11,11 +11,14 @@ import type { Timer } from '../util/clock.ts';
 import type { Stanza } from '../xml/element.ts';
 import { StanzaError, StreamError } from '../xml/errors.ts';
 import { ask } from './ask.ts';
+import { Leftovers } from './leftovers.ts';
 import { Outage } from './outage.ts';
 import { type Calls, LinkError, Outgoing, type OutgoingContext } from './outgoing.ts';
 import { refusalOf } from './policy.ts';
 import type { S2SSession } from './session.ts';
 import { Waiting } from './waiting.ts';
+
+const OPTIONS = { s2s_queue_time: HOST_OPTIONS.s2s_queue_time };
 
 /** Streams being established at once: whoever writes to ten thousand domains makes us call no more than that. */
 const MAX_CALLS = 1_000;
@@ -26,18 +29,9 @@ const UNUSED_MS = 22_000;
 /** How long a module may keep us from sending on a new stream. */
 const BEGIN_MS = 10_000;
 
-/** A stanza that has been under way when that many links broke may be what breaks them. */
-const MAX_RESENDS = 3;
-
 interface Asker {
   resolve(session: S2SSession): void;
   reject(error: Error): void;
-}
-
-/** What a session that ended has left unconfirmed: it is at the head of the queue. */
-interface Remainder {
-  readonly session: S2SSession;
-  readonly stanzas: readonly Stanza[];
 }
 
 export class Route {
@@ -60,8 +54,7 @@ export class Route {
   #carrier: S2SSession | undefined;
   /** Has carried and takes nothing more, but has not ended. */
   #leaving: S2SSession | undefined;
-  #remainder: Remainder | undefined;
-  readonly #resends = new WeakMap<Stanza, number>();
+  readonly #leftovers = new Leftovers();
   #isFlushing = false;
   #askers: Asker[] = [];
   #retry: Timer | undefined;
@@ -77,9 +70,7 @@ export class Route {
     this.#waiting = new Waiting(context.clock, (late) => {
       this.#returnAll(late, this.#outage.failure ?? new LinkError('there was no link in time'));
     });
-    this.#outage = new Outage(
-      host.config.get({ s2s_queue_time: HOST_OPTIONS.s2s_queue_time }).s2s_queue_time,
-    );
+    this.#outage = new Outage(() => host.config.get(OPTIONS).s2s_queue_time);
   }
 
   /** The stream that our stanzas take. */
@@ -235,7 +226,7 @@ export class Route {
   #start(session: S2SSession): void {
     this.#starting = session;
     const { remote } = this;
-    const answer = ask(this.host, 's2s-begin', { session, remote, previous: this.#remainder?.session });
+    const answer = ask(this.host, 's2s-begin', { session, remote, previous: this.#leftovers.session });
     if (answer !== 'wait') return this.#begin(session, 0);
     const limit = this.#context.clock.after(BEGIN_MS, () =>
       session.close(new StreamError('connection-timeout', 'No answer'), 'timeout'),
@@ -250,12 +241,21 @@ export class Route {
     if (this.#starting !== session) return;
     this.#starting = undefined;
     this.#carrier = session;
-    if (confirmed > 0) this.#waiting.drop(new Set(this.#remainder?.stanzas.slice(0, confirmed)));
-    this.#remainder = undefined;
+    this.#waiting.drop(this.#leftovers.confirmed(confirmed));
     this.lastError = undefined;
     this.#outage.began(this.#now);
+    if (!session.isOurs) this.#retractCall();
     this.#flush(session);
     this.#settle();
+  }
+
+  /**
+   * The peer's stream does. One of ours that is being authenticated may be carrying for the peer already, so it is
+   * left to be; and one that somebody asks for, too.
+   */
+  #retractCall(): void {
+    const isUnasked = this.#prepared === undefined && this.#askers.length === 0;
+    if (this.#call?.retract() && isUnasked) this.#call.close();
   }
 
   #flush(session: S2SSession): void {
@@ -272,20 +272,9 @@ export class Route {
     this.#outage.ended(now, unconfirmed.length > 0);
     if (this.#isClosing || unconfirmed.length === 0)
       return this.#returnAll(unconfirmed, new LinkError('the link broke'));
-    const [again, tooOften] = this.#countResends(unconfirmed);
+    const { again, tooOften } = this.#leftovers.take(session, unconfirmed);
     this.#waiting.putFirst(again, (stanza) => this.#outage.deadline(stanza, now));
-    this.#remainder = { session, stanzas: unconfirmed };
     this.#returnAll(tooOften, new LinkError('the link broke'));
-  }
-
-  #countResends(stanzas: readonly Stanza[]): [again: Stanza[], tooOften: Stanza[]] {
-    const [again, tooOften]: [Stanza[], Stanza[]] = [[], []];
-    for (const stanza of stanzas) {
-      const count = (this.#resends.get(stanza) ?? 0) + 1;
-      this.#resends.set(stanza, count);
-      (count > MAX_RESENDS ? tooOften : again).push(stanza);
-    }
-    return [again, tooOften];
   }
 
   /** Something waits: calls the peer, or will. */
@@ -376,7 +365,7 @@ export class Route {
   #giveUp(reason: Error): void {
     this.#retry?.cancel();
     this.#retry = undefined;
-    this.#remainder = undefined;
+    this.#leftovers.clear();
     this.#returnAll(this.#waiting.all(), reason);
   }
 

@@ -130,6 +130,11 @@ export class S2SSession implements Contract {
     this.#isBidirectional = true;
   }
 
+  /** Forgets what was agreed on in the clear (RFC 6120 §5.4.3.3). */
+  secured(): void {
+    this.#isBidirectional = false;
+  }
+
   begin(confirmed: number): void {
     this.#beginnings.shift()?.(confirmed);
   }
@@ -201,6 +206,7 @@ export class S2SSession implements Contract {
     for (const remote of this.remotes) {
       this.host.hooks.notify('s2s-close', { session: this, remote, cause, error });
     }
+    this.host.hooks.notify('s2s-end', { session: this });
   }
 
   #receive(element: Element): void {

@@ -1,0 +1,34 @@
+// XEP-0288 Bidirectional Server-to-Server Connections: one connection between two servers does for both directions.
+
+import { defineModule, NS, type S2SSession, xml } from 'enjamb/api';
+
+/**
+ * Takes part in negotiation only; who may say what on the stream is decided where it is authenticated. Nothing is
+ * agreed on before TLS (§2.1), since what was said in the clear counts for nothing after it.
+ */
+export default defineModule({
+  name: 's2s_bidi',
+  summary: 'Uses one connection with another server for both directions',
+  implements: ['XEP-0288 1.0.1'],
+  scope: 'host',
+
+  load(module) {
+    module.hook('stream-features', ({ session, features }) => {
+      if (session?.kind !== 's2s' || session.isOurs || session.remotes.size > 0) return;
+      features.append(xml('bidi', NS.BIDI_FEATURE));
+    });
+
+    module.hook('s2s-features', ({ session, features }) => {
+      const isTooLate = session.remotes.size > 0 || session.direction === 'both';
+      const comesTls = !session.secure && features.getChild('starttls', NS.TLS) !== undefined;
+      if (isTooLate || comesTls || !features.getChild('bidi', NS.BIDI_FEATURE)) return;
+      if (session.write(xml('bidi', NS.BIDI))) session.makeBidirectional();
+    });
+
+    module.handleNonza({ on: ['s2s'], name: 'bidi', xmlns: NS.BIDI }, (_element, peer) => {
+      const session = peer as S2SSession;
+      // §2.2: before authentication. Later we may already have a stream of our own, and stay with it.
+      if (!session.isOurs && session.remotes.size === 0) session.makeBidirectional();
+    });
+  },
+});

@@ -1,0 +1,44 @@
+// What a session leaves that has ended: the stanzas that its peer has not confirmed, and how often they were sent.
+
+import type { Stanza } from '../xml/element.ts';
+import type { S2SSession } from './session.ts';
+
+/** A stanza that has been under way when more links than that broke may be what breaks them. */
+const MAX_RESENDS = 3;
+
+export class Leftovers {
+  readonly #resends = new WeakMap<Stanza, number>();
+  #session: S2SSession | undefined;
+  #stanzas: readonly Stanza[] = [];
+
+  /** Whose they are; `undefined` when there are none. */
+  get session(): S2SSession | undefined {
+    return this.#session;
+  }
+
+  /** Takes over what a session has left: what is to be sent again, and what has been too often. */
+  take(session: S2SSession, stanzas: readonly Stanza[]): { again: Stanza[]; tooOften: Stanza[] } {
+    this.#session = session;
+    this.#stanzas = stanzas;
+    const counted = stanzas.map((stanza) => {
+      const count = (this.#resends.get(stanza) ?? 0) + 1;
+      this.#resends.set(stanza, count);
+      return { stanza, isTooMuch: count > MAX_RESENDS };
+    });
+    const pick = (isTooMuch: boolean) =>
+      counted.filter((one) => one.isTooMuch === isTooMuch).map(({ stanza }) => stanza);
+    return { again: pick(false), tooOften: pick(true) };
+  }
+
+  /** The first `count` of them, which the peer has; then there are none. */
+  confirmed(count: number): ReadonlySet<Stanza> {
+    const confirmed = new Set(this.#stanzas.slice(0, count));
+    this.clear();
+    return confirmed;
+  }
+
+  clear(): void {
+    this.#session = undefined;
+    this.#stanzas = [];
+  }
+}

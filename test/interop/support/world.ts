@@ -112,7 +112,8 @@ export function homeLogin(user: string, domain: string = HOME): Login {
   };
 }
 
-async function temporaryFolder(t: TestContext): Promise<string> {
+/** Goes with the test; when the test failed, it stays and is named. */
+export async function temporaryFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'enjamb-interop-'));
   t.after(async () => {
     // The types of Node 24 do not know `passed` yet.

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { Program } from '../support/program.ts';
 import type { Clean } from '../support/waiting.ts';
 
-/** Its own address; the port is the one that the other servers of the tests have. */
-export const EJABBERD = { address: '127.0.0.5', s2s: 15_269 };
+/** Its own address; the ports are those that the other servers of the tests have. */
+export const EJABBERD = { address: '127.0.0.5', s2s: 15_269, s2sDirectTls: 15_270 };
 export const VERONA = 'verona.example';
 
 const START_MS = 20_000;
@@ -59,8 +59,10 @@ export class Ejabberd {
       },
       logFile: join(folder, 'output.log'),
     });
-    const listens = `Start accepting TCP connections at ${EJABBERD.address}:${EJABBERD.s2s}`;
-    await program.line((line) => line.includes(listens), START_MS);
+    for (const port of [EJABBERD.s2s, EJABBERD.s2sDirectTls]) {
+      const listens = new RegExp(`Start accepting (TCP|TLS) connections at ${EJABBERD.address}:${port}`);
+      await program.line((line) => listens.test(line), START_MS);
+    }
     return new Ejabberd(program);
   }
 
@@ -86,6 +88,10 @@ listen:
   - port: ${EJABBERD.s2s}
     ip: "${EJABBERD.address}"
     module: ejabberd_s2s_in
+  - port: ${EJABBERD.s2sDirectTls}
+    ip: "${EJABBERD.address}"
+    module: ejabberd_s2s_in
+    tls: true
 modules:
   mod_ping: {}
 ${dialback ? '  mod_s2s_dialback: {}' : ''}

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
-import { dnsFixture } from '../../support/dns-fixture.ts';
+import { dnsFixture, type ZoneEntry } from '../../support/dns-fixture.ts';
 import { AWAY, ENJAMB, HALLS, HOME, PROSODY, ROOMS } from '../support/addresses.ts';
 import { Enjamb } from '../support/enjamb.ts';
 import { Prosody } from '../support/prosody.ts';
@@ -20,6 +20,8 @@ export interface Trust {
   readonly weDemand?: boolean;
   /** Nor does the other server. */
   readonly theyDemand?: boolean;
+  /** How they find each other: by SRV records for STARTTLS, or by those for direct TLS alone (XEP-0368). */
+  readonly by?: 'STARTTLS' | 'direct TLS';
 }
 
 export interface Federation<Peer> {
@@ -29,7 +31,7 @@ export interface Federation<Peer> {
 
 /** Everything in it ends with the test; when the test failed, the folder with all logs stays and is named. */
 export async function withProsody(t: TestContext, trust: Trust): Promise<Federation<Prosody>> {
-  const stage = await prepare(t, [AWAY, ROOMS, HALLS]);
+  const stage = await prepare(t, { ...trust, domains: [AWAY, ROOMS, HALLS] });
   const peer = await Prosody.start(t, {
     folder: join(stage.folder, 'prosody'),
     certificates: stage.theirs.certificates,
@@ -43,7 +45,7 @@ export async function withProsody(t: TestContext, trust: Trust): Promise<Federat
 /** As above. ejabberd demands a certificate by having no dialback. */
 export async function withEjabberd(t: TestContext, trust: Trust): Promise<Federation<Ejabberd>> {
   // ejabberd asks the name server for SRV records, and the system, which knows only addresses, for the rest.
-  const stage = await prepare(t, [VERONA], ENJAMB.address);
+  const stage = await prepare(t, { ...trust, domains: [VERONA], target: ENJAMB.address });
   const peer = await Ejabberd.start(t, {
     folder: join(stage.folder, 'ejabberd'),
     certificates: stage.theirs.certificates,
@@ -66,11 +68,15 @@ interface Authority {
   readonly caPath: string;
 }
 
-/** `target`: where enjamb's own SRV record points. */
+interface Prepared extends Pick<Trust, 'by'> {
+  readonly domains: readonly string[];
+  /** Where enjamb's own SRV record points. */
+  readonly target?: string;
+}
+
 async function prepare(
   t: TestContext,
-  domains: readonly string[],
-  target = 'enjamb.example',
+  { domains, target = 'enjamb.example', by = 'STARTTLS' }: Prepared,
 ): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), 'enjamb-security-'));
   t.after(async () => {
@@ -83,9 +89,9 @@ async function prepare(
     'enjamb.example': { A: [ENJAMB.address] },
     'prosody.example': { A: [PROSODY.address] },
     'ejabberd.example': { A: [EJABBERD.address] },
-    [`_xmpp-server._tcp.${HOME}`]: { SRV: [`0 0 ${ENJAMB.s2s} ${target}`] },
-    [`_xmpp-server._tcp.${AWAY}`]: { SRV: [`0 0 ${PROSODY.s2s} prosody.example`] },
-    [`_xmpp-server._tcp.${VERONA}`]: { SRV: [`0 0 ${EJABBERD.s2s} ejabberd.example`] },
+    ...service(HOME, ENJAMB, target, by),
+    ...service(AWAY, PROSODY, 'prosody.example', by),
+    ...service(VERONA, EJABBERD, 'ejabberd.example', by),
   });
   const authority = async (name: string, names: readonly string[]): Promise<Authority> => {
     const certificates = join(folder, name);
@@ -108,4 +114,16 @@ function startEnjamb(t: TestContext, stage: Stage, { weTrust, weDemand = false }
     config: [`s2s_secure_auth = ${weDemand}`],
     ...(weTrust ? { caPath: stage.theirs.caPath } : {}),
   });
+}
+
+function service(
+  domain: string,
+  ports: { s2s: number; s2sDirectTls: number },
+  target: string,
+  by: Trust['by'],
+): Record<string, ZoneEntry> {
+  const [plain, direct] = [`_xmpp-server._tcp.${domain}`, `_xmpps-server._tcp.${domain}`];
+  if (by === 'STARTTLS') return { [plain]: { SRV: [`0 0 ${ports.s2s} ${target}`] } };
+  // The target "." declines what is not meant (RFC 2782).
+  return { [direct]: { SRV: [`0 0 ${ports.s2sDirectTls} ${target}`] }, [plain]: { SRV: ['0 0 0 .'] } };
 }

@@ -58,16 +58,40 @@ export interface Play<Peer> {
   readonly domain: string;
   readonly says: Says;
   start(t: TestContext, trust: Trust): Promise<Federation<Peer>>;
+  readonly by?: Trust['by'];
 }
+
+/** What the other server writes into its log. */
+export const PROSODY_SAYS: Says = {
+  EXTERNAL: [
+    /Accepting SASL EXTERNAL identity from montague\.example/,
+    /SASL EXTERNAL with montague\.example succeeded/,
+  ],
+  dialback: [
+    /asking montague\.example if key \w+ belongs to them/,
+    /sent dialback key on outgoing s2s stream/,
+  ],
+};
+
+export const EJABBERD_SAYS: Says = {
+  EXTERNAL: [
+    /Accepted inbound s2s EXTERNAL authentication montague\.example -> verona\.example/,
+    /Accepted outbound s2s EXTERNAL authentication verona\.example -> montague\.example/,
+  ],
+  dialback: [
+    /Accepted inbound s2s dialback authentication montague\.example -> verona\.example/,
+    /Accepted outbound s2s dialback authentication verona\.example -> montague\.example/,
+  ],
+};
 
 /** Plays all combinations, each with servers of its own. */
 export async function proveEachOther<Peer extends { readonly log: string }>(
   t: TestContext,
-  { domain, says, start }: Play<Peer>,
+  { domain, says, start, by = 'STARTTLS' }: Play<Peer>,
 ): Promise<void> {
   for (const combination of COMBINATIONS) {
     await t.test(combination.name, async (t) => {
-      const { enjamb, peer } = await start(t, combination);
+      const { enjamb, peer } = await start(t, { ...combination, by });
       if (combination.proof === undefined) {
         await refuse(enjamb, domain, combination);
       } else {

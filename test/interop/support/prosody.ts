@@ -170,7 +170,7 @@ interfaces = { ${text(PROSODY.address)} }
 c2s_ports = { ${PROSODY.c2s} }
 s2s_ports = { ${PROSODY.s2s} }
 c2s_direct_tls_ports = {}
-s2s_direct_tls_ports = {}
+s2s_direct_tls_ports = { ${PROSODY.s2sDirectTls} }
 http_ports = {}
 https_ports = {}
 log = { { levels = { min = "debug" }, to = "console" } }

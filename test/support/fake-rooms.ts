@@ -1,5 +1,6 @@
 // A room service on another server, as scriptable as the real ones are different.
 
+import type { Clock } from '../../src/util/clock.ts';
 import { type Element, xml } from '../../src/xml/element.ts';
 import { errorReply, StanzaError, type StanzaErrorDetails } from '../../src/xml/errors.ts';
 import { NS } from '../../src/xml/namespaces.ts';
@@ -24,7 +25,7 @@ export class FakeRooms {
   /** Whether presence from somebody who is not in is answered with an error: updates everywhere, leaves at some. */
   refusesStrangers = false;
 
-  constructor(harness: Harness, domain = 'rooms.capulet.lit') {
+  constructor(harness: Harness<Clock>, domain = 'rooms.capulet.lit') {
     this.domain = domain;
     this.peer = harness.peer(domain);
     this.peer.onStanza = (stanza) => this.#take(stanza);

@@ -77,9 +77,9 @@ export class HarnessClient implements C2SSession {
   /** When each of them came; ms since 1970. */
   readonly times: number[] = [];
   connected = true;
-  readonly #harness: Harness;
+  readonly #harness: Harness<Clock>;
 
-  constructor(harness: Harness, jid: string) {
+  constructor(harness: Harness<Clock>, jid: string) {
     this.#harness = harness;
     this.jid = Jid.parse(jid);
     this.id = jid;
@@ -179,6 +179,7 @@ export class HarnessLink implements S2SSession {
   readonly authenticatedAt: number;
   readonly state: S2SState = {};
   lastReceivedAt = 0;
+  peerClosed = false;
   stanzasIn = 0;
   stanzasOut = 0;
 
@@ -228,6 +229,8 @@ export class HarnessPeer {
   readonly domain: string;
   /** Everything that reached the other server. */
   readonly received: Element[] = [];
+  /** Whether that is kept: not where there are hundreds of thousands. */
+  keeps = true;
   /** How often somebody tried to connect in vain. */
   failures = 0;
   reachable = true;
@@ -240,9 +243,9 @@ export class HarnessPeer {
   #out: HarnessLink | undefined;
   #in: HarnessLink | undefined;
   #breaks = 0;
-  readonly #harness: Harness;
+  readonly #harness: Harness<Clock>;
 
-  constructor(harness: Harness, domain: string) {
+  constructor(harness: Harness<Clock>, domain: string) {
     this.#harness = harness;
     this.domain = domain;
   }
@@ -257,7 +260,7 @@ export class HarnessPeer {
     this.#harness.notify('s2s-out', { session: out, element: stanza });
     out.stanzasOut++;
     if (this.deaf) return;
-    this.received.push(stanza);
+    if (this.keeps) this.received.push(stanza);
     clock.after(this.roundTripMs / 2, () => {
       if (out === this.#out) this.onStanza(stanza);
     });
@@ -272,6 +275,14 @@ export class HarnessPeer {
       const isLost = link === undefined ? breaks !== this.#breaks : link !== this.#in;
       if (!isLost) this.#arrive(element);
     });
+  }
+
+  /** Somebody wants a stream, and has nothing to say yet. */
+  async connect(): Promise<S2SSession> {
+    if (this.reachable && !this.paused) return this.openOut();
+    const error = new Error('connection refused');
+    this.#harness.notify('s2s-failed', { remote: this.domain, permanent: false, error });
+    throw error;
   }
 
   openOut(): HarnessLink {
@@ -333,12 +344,12 @@ export class HarnessPeer {
   }
 }
 
-export class Harness implements RemoteSender {
+export class Harness<C extends Clock = HandClock> implements RemoteSender {
   readonly server: Server;
-  readonly clock: HandClock;
+  readonly clock: C;
   readonly #peers = new Map<string, HarnessPeer>();
 
-  constructor(server: Server, clock: HandClock) {
+  constructor(server: Server, clock: C) {
     this.server = server;
     this.clock = clock;
     server.router.remote = this;
@@ -352,8 +363,8 @@ export class Harness implements RemoteSender {
     this.peer(remote).accept(stanza);
   }
 
-  connect(): Promise<never> {
-    return Promise.reject(new Error('there are no streams here'));
+  connect(_local: string, remote: string): Promise<S2SSession> {
+    return this.peer(remote).connect();
   }
 
   peer(domain: string): HarnessPeer {
@@ -381,8 +392,19 @@ export class Harness implements RemoteSender {
 /** Starts it, with chance always in the middle. `config` is for the host. */
 export async function harness(t: TestContext, config = ''): Promise<Harness> {
   t.mock.method(Math, 'random', () => 0.5);
-  const clock = new HandClock();
-  const modules = ['roster', 'presence', 'message', 'disco', 'track_muc_joins', 'ping_muc'];
+  const started = await startHarness(new HandClock(), config);
+  t.after(() => started.server.stop());
+  return started;
+}
+
+const MODULES = ['roster', 'presence', 'message', 'disco', 'track_muc_joins', 'ping_muc'];
+
+/** Starts it with any clock; whoever does so stops `server` in the end. */
+export async function startHarness<C extends Clock>(
+  clock: C,
+  config = '',
+  modules: readonly string[] = MODULES,
+): Promise<Harness<C>> {
   const text = `[hosts."${HOST}"]\nmodules_enabled = ${JSON.stringify(modules)}\n${config}`;
   const server = new Server({
     config: await testConfig(text),
@@ -391,6 +413,5 @@ export async function harness(t: TestContext, config = ''): Promise<Harness> {
     dial: () => Promise.reject(new assert.AssertionError({ message: 'nobody is dialled here' })),
   });
   await server.start();
-  t.after(() => server.stop());
   return new Harness(server, clock);
 }

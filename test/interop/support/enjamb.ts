@@ -49,7 +49,7 @@ export class Enjamb {
     const enjamb = new Enjamb(t, options);
     await mkdir(options.folder, { recursive: true });
     await writeFile(enjamb.#file, configuration(options));
-    await enjamb.#start();
+    await enjamb.start();
     return enjamb;
   }
 
@@ -95,12 +95,15 @@ export class Enjamb {
     assert.deepEqual(exit, { code: 0, signal: null }, `enjamb stops in order:\n${program.tail()}`);
   }
 
-  get #running(): Program {
-    assert.ok(this.#program, 'enjamb was started');
-    return this.#program;
+  /** The process is gone before anything can be written or said. */
+  async kill9(): Promise<void> {
+    this.#running.kill('SIGKILL');
+    await this.#running.exited;
   }
 
-  async #start(): Promise<void> {
+  /** Starts it again with the data that it has. */
+  async start(): Promise<void> {
+    assert.ok(!this.#program?.isRunning, 'enjamb does not run yet');
     const { caPath, folder } = this.#options;
     this.#program = new Program(this.#t, 'enjamb', {
       command: process.execPath,
@@ -109,6 +112,11 @@ export class Enjamb {
       logFile: join(folder, 'enjamb.log'),
     });
     await this.#program.line((line) => line.startsWith('ready'), START_MS);
+  }
+
+  get #running(): Program {
+    assert.ok(this.#program, 'enjamb was started');
+    return this.#program;
   }
 }
 

@@ -32,6 +32,11 @@ export interface World {
   /** @throws Error when the world was made without. */
   readonly prosody: Prosody;
   readonly dns: DnsFixture;
+  /** Of this test, with all logs. */
+  readonly folder: string;
+  /** The certificates of all domains, and the authority that signed them. */
+  readonly certificates: string;
+  readonly caPath: string;
   /** The line on which enjamb connects to Prosody. */
   readonly toProsody: Line;
   /** The line on which Prosody connects to enjamb. */
@@ -75,6 +80,9 @@ export async function world(t: TestContext, options: WorldOptions = {}): Promise
   return {
     enjamb,
     dns,
+    folder,
+    certificates,
+    caPath,
     client,
     get prosody() {
       return given(prosody, 'Prosody');

@@ -178,6 +178,7 @@ export const DEFAULT_MODULES = [
   'version',
   'time',
   'dialback',
+  's2s_bidi',
   's2s_keepalive',
   'stream_limits',
   'track_muc_joins',
@@ -186,7 +187,7 @@ export const DEFAULT_MODULES = [
 ] as const;
 
 /** What every host needs in order to speak with other servers. */
-const LINKS = ['dialback', 's2s_keepalive', 'stream_limits'] as const;
+const LINKS = ['dialback', 's2s_bidi', 's2s_keepalive', 'stream_limits'] as const;
 
 /** Modules of a component besides the one that makes it what it is. An external one answers for itself. */
 export const DEFAULT_COMPONENT_MODULES: Readonly<Record<ComponentKind, readonly string[]>> = {

@@ -6,41 +6,19 @@
 //      │ ▲                                        ▲
 //      │ └──── the domain is back ────┐           │ the client is in again
 //      └─ it broke, or cannot be ──▶ owed ────────┘
-//         reached
+//         reached                     ▲
+//                                     └── what an earlier run of this server has left (ghosts.ts)
 
-import { type Clock, type Jid, newId, type Stanza, xml } from 'enjamb/api';
+import { type Clock, type Jid, newId, type Stanza, type Timer, xml } from 'enjamb/api';
+import {
+  addDeparture,
+  type Departure,
+  type DepartureData,
+  findDeparture,
+  removeDeparture,
+} from './departure_data.ts';
 import { type Join, worthKeeping } from './join.ts';
-
-interface Departure {
-  /** The full JID that has left; its session may be gone. */
-  readonly from: string;
-  /** The occupant address, as last known. */
-  readonly to: string;
-  readonly room: string;
-  readonly domain: string;
-  readonly at: number;
-  state: 'sent' | 'owed';
-  /** When it was last sent. */
-  sentAt: number;
-  /** Of the presence, if the client gave it one: the room's error has the same (RFC 6120 §8.1.3). */
-  id: string | undefined;
-  /** The client knows nothing of this leave, so it gets no answer to it either. */
-  quiet: boolean;
-  /** It was sent a second time already. */
-  resent: boolean;
-}
-
-/** Plain data: survives a reload of the module's code. */
-export interface DepartureData {
-  /** By `keyOf`, the oldest first. */
-  readonly all: Map<string, Departure>;
-  readonly byDomain: Map<string, Set<Departure>>;
-  readonly byClient: Map<string, Set<Departure>>;
-}
-
-export function newDepartures(): DepartureData {
-  return { all: new Map(), byDomain: new Map(), byClient: new Map() };
-}
+import { Reminders } from './reminders.ts';
 
 /** After that the client counts as gone, whether the room confirms it or not. */
 const CONFIRM_MS = 10 * 60_000;
@@ -49,16 +27,24 @@ const FORGET_MS = 24 * 60 * 60_000;
 /** A peer that closes a stream in order has read what was sent so long before. */
 const READ_MS = 5_000;
 /** Of all domains together; what is older is forgotten. */
-const MAX_DEPARTURES = 50_000;
+const MAX_DEPARTURES = 100_000;
 /** So many leaves in a second at most when a domain is back. */
 const BATCH = 100;
 const BATCH_MS = 1_000;
+/** After the start of the server: other servers call back to see who we are, and have to find us. */
+const BEGIN_MS = 1_000;
+/** Between the first leaves to two domains. */
+const GAP_MS = 10;
+/** A service that has said nothing to a leave for so long has got it: what cannot be delivered comes back sooner. */
+const DELIVERED_MS = 120_000;
 
 export interface DepartureParts {
   readonly data: DepartureData;
   readonly clock: Clock;
   send(stanza: Stanza): void;
-  after(delayMs: number, task: () => void): unknown;
+  after(delayMs: number, task: () => void): Timer;
+  /** From 0 to 1. */
+  random(): number;
   /** Whether this address is in that room again, or on its way in. */
   standing(full: string, room: string): 'in' | 'entering' | 'out';
   /** The room's word is no longer waited for: the client counts as gone. */
@@ -78,10 +64,18 @@ interface Place {
 export class Departures {
   readonly #parts: DepartureParts;
   readonly #data: DepartureData;
+  readonly #reminders: Reminders;
+  /** By domain: the leave that was sent to find out whether anybody is there. */
+  readonly #scouts = new Map<string, Departure>();
+  /** By domain: before the next batch. */
+  readonly #batches = new Map<string, Timer>();
 
   constructor(parts: DepartureParts) {
     this.#parts = parts;
     this.#data = parts.data;
+    const { after, random } = parts;
+    this.#reminders = new Reminders({ after, random, due: (domain) => this.#scout(domain) });
+    for (const { state, domain } of this.#data.all.values()) if (state === 'owed') this.#remind(domain);
   }
 
   /** Whether no leave is waited for: rules out all else, once per stanza. */
@@ -99,15 +93,27 @@ export class Departures {
     this.#send(this.#add(join, { state: 'sent', id: undefined, quiet }));
   }
 
-  /** A leave that has to be made up for when the domain is back. */
+  /** A leave that has to be made up for when the domain, which nobody can reach, is back. */
   owe(join: Join): void {
     this.#add(join, { state: 'owed', id: undefined, quiet: true });
+    const { name } = join.room.domain;
+    if (!this.#reminders.has(name)) this.#reminders.setLate(name);
   }
 
   /** A client of an earlier run of this server, which died with it, may still be in this room. */
   oweFor(from: string, room: Jid, nick: string): void {
     const place = { from, room: room.bare, nick, domain: room.domain };
     this.#addPlace(place, { state: 'owed', id: undefined, quiet: true });
+    this.#remind(room.domain);
+  }
+
+  /** The server is up: what is owed is sent, to the domains of this very server last, one domain after the other. */
+  begin(isLocal: (domain: string) => boolean): void {
+    const domains = [...this.#data.byDomain.keys()];
+    const inOrder = [...domains.filter((domain) => !isLocal(domain)), ...domains.filter(isLocal)];
+    inOrder.forEach((domain, index) => {
+      if (this.#reminders.has(domain)) this.#reminders.set(domain, BEGIN_MS + index * GAP_MS);
+    });
   }
 
   /** The leaves of this client that nobody has confirmed. */
@@ -119,7 +125,7 @@ export class Departures {
 
   /** The client's session has ended: whoever has its address next knows nothing of its leaves. */
   hush({ session, room }: Join): void {
-    const departure = this.#data.all.get(keyOf(`${session.jid}`, room.jid));
+    const departure = findDeparture(this.#data, `${session.jid}`, room.jid);
     if (departure) departure.quiet = true;
   }
 
@@ -133,6 +139,7 @@ export class Departures {
     const departure = this.#sent(full, room);
     if (!departure) return false;
     this.#drop(departure);
+    this.#answered(departure);
     return departure.quiet;
   }
 
@@ -141,53 +148,118 @@ export class Departures {
    * whether that was a leave of which the client is not to hear.
    */
   refused(full: string, room: string, id: string | undefined, isLost: boolean): boolean {
-    const departure = this.#sent(full, room);
+    const departure = findDeparture(this.#data, full, room);
     if (!departure) return false;
-    const isAnswer = departure.id === undefined ? isLost : departure.id === id;
-    if (!isAnswer) return false;
-    if (isLost) departure.state = 'owed';
-    else this.#drop(departure);
+    const isNamed = departure.id !== undefined;
+    if (isNamed ? departure.id !== id : !isLost || departure.state === 'owed') return false;
+    if (isLost) this.#lost(departure);
+    else {
+      this.#drop(departure);
+      this.#answered(departure);
+    }
     return departure.quiet;
   }
 
   /** The client has been let in: there is nothing left to make up for. */
   superseded(full: string, room: string): void {
-    const departure = this.#data.all.get(keyOf(full, room));
+    const departure = findDeparture(this.#data, full, room);
     if (departure) this.#drop(departure);
   }
 
-  /** A stream broke: what nobody confirmed may be lost. `orderly`: the peer has read all before it closed. */
-  broken(domain: string, orderly: boolean): void {
+  /** A stream broke: what nobody confirmed may be lost; `how`: what the peer has certainly read all the same. */
+  broken(domain: string, how: 'all' | 'early' | 'none'): void {
     const readBefore = this.#parts.clock.now() - READ_MS;
     for (const departure of this.#at(domain)) {
       if (departure.state !== 'sent') continue;
-      if (orderly && departure.resent && departure.sentAt <= readBefore) this.#drop(departure);
-      else departure.state = 'owed';
+      // Of a client's own leave the answer may have been lost, and its client waits for it.
+      const isRead = how === 'all' || (how === 'early' && departure.resent && departure.sentAt <= readBefore);
+      if (isRead) this.#drop(departure);
+      else this.#lost(departure);
       this.#parts.settle(departure.from, departure.room);
     }
   }
 
+  /** Answers may be lost: nobody is waited for any more. */
+  settle(domain: string): void {
+    for (const { state, from, room } of this.#at(domain))
+      if (state === 'sent') this.#parts.settle(from, room);
+  }
+
   /** The domain can be reached again: sends what is owed, a batch at a time. */
   restored(domain: string): void {
-    const owed = this.#at(domain).filter(({ state }) => state === 'owed');
-    // Of who is on its way in, the room's answer to that settles it.
-    const due = owed.filter(({ from, room }) => this.#parts.standing(from, room) !== 'entering');
-    for (const departure of due.slice(0, BATCH)) {
-      if (this.#parts.standing(departure.from, departure.room) === 'in') this.#drop(departure);
-      else this.#resend(departure);
-    }
-    if (due.length > BATCH) this.#parts.after(BATCH_MS, () => this.restored(domain));
+    this.#reminders.clear(domain);
+    this.#scouts.delete(domain);
+    if (!this.#batches.has(domain)) this.#sendBatch(domain);
   }
 
   /** Forgets what has been waited for too long. */
   sweep(): void {
     const now = this.#parts.clock.now();
     for (const departure of this.#data.all.values()) {
-      const age = now - departure.at;
-      if (age < CONFIRM_MS) return;
+      if (now - departure.at < CONFIRM_MS) return;
+      const isDelivered = departure.state === 'sent' && now - departure.sentAt >= CONFIRM_MS;
       if (departure.state === 'sent') this.#parts.settle(departure.from, departure.room);
-      if (age > FORGET_MS) this.#drop(departure);
+      if (isDelivered || now - departure.at > FORGET_MS) this.#drop(departure);
     }
+  }
+
+  #sendBatch(domain: string): void {
+    this.#batches.delete(domain);
+    const due = this.#due(domain);
+    for (const departure of due.slice(0, BATCH)) this.#resend(departure);
+    if (due.length > BATCH) {
+      this.#batches.set(
+        domain,
+        this.#parts.after(BATCH_MS, () => this.#sendBatch(domain)),
+      );
+    } else if (this.#at(domain).some(({ state }) => state === 'owed')) {
+      this.#remind(domain); // Who is on its way in may be refused.
+    }
+  }
+
+  #remind(domain: string): void {
+    if (!this.#reminders.has(domain)) this.#reminders.set(domain);
+  }
+
+  /** Sends one leave, to see whether anybody is there. */
+  #scout(domain: string): void {
+    const last = this.#scouts.get(domain);
+    if (last?.state === 'sent') {
+      if (this.#parts.clock.now() - last.sentAt >= DELIVERED_MS) this.restored(domain);
+      return;
+    }
+    const [scout] = this.#due(domain);
+    if (scout === undefined) {
+      const isOwed = this.#at(domain).some(({ state }) => state === 'owed');
+      if (!isOwed) this.#reminders.clear(domain);
+      return;
+    }
+    this.#scouts.set(domain, scout);
+    this.#resend(scout);
+  }
+
+  /** The service is there: what else it is owed can be sent. */
+  #answered({ domain }: Departure): void {
+    if (this.#reminders.has(domain)) this.restored(domain);
+  }
+
+  #lost(departure: Departure): void {
+    departure.state = 'owed';
+    this.#batches.get(departure.domain)?.cancel();
+    this.#batches.delete(departure.domain);
+    this.#remind(departure.domain);
+  }
+
+  /** What is owed and can be sent. Of who is on its way in, the room's answer to that settles it. */
+  #due(domain: string): Departure[] {
+    const due: Departure[] = [];
+    for (const departure of this.#at(domain)) {
+      if (departure.state !== 'owed') continue;
+      const standing = this.#parts.standing(departure.from, departure.room);
+      if (standing === 'in') this.#drop(departure);
+      else if (standing === 'out') due.push(departure);
+    }
+    return due;
   }
 
   #add({ session, room, nick }: Join, how: Pick<Departure, 'state' | 'id' | 'quiet'>): Departure {
@@ -195,7 +267,6 @@ export class Departures {
   }
 
   #addPlace({ from, room, nick, domain }: Place, how: Pick<Departure, 'state' | 'id' | 'quiet'>): Departure {
-    const { all, byDomain, byClient } = this.#data;
     const at = this.#parts.clock.now();
     this.superseded(from, room);
     const departure: Departure = {
@@ -203,19 +274,16 @@ export class Departures {
       ...{ at, sentAt: at, resent: false },
       ...how,
     };
-    all.set(keyOf(from, room), departure);
-    addTo(byDomain, domain, departure);
-    addTo(byClient, from, departure);
+    addDeparture(this.#data, departure);
+    const { all } = this.#data;
     if (all.size > MAX_DEPARTURES) this.#drop(all.values().next().value!);
     this.#parts.changed(from);
     return departure;
   }
 
   #drop(departure: Departure): void {
-    const { all, byDomain, byClient } = this.#data;
-    all.delete(keyOf(departure.from, departure.room));
-    removeFrom(byDomain, departure.domain, departure);
-    removeFrom(byClient, departure.from, departure);
+    removeDeparture(this.#data, departure);
+    if (this.#scouts.get(departure.domain) === departure) this.#scouts.delete(departure.domain);
     this.#parts.changed(departure.from);
   }
 
@@ -233,7 +301,7 @@ export class Departures {
   }
 
   #sent(full: string, room: string): Departure | undefined {
-    const departure = this.#data.all.get(keyOf(full, room));
+    const departure = findDeparture(this.#data, full, room);
     return departure?.state === 'sent' ? departure : undefined;
   }
 
@@ -245,19 +313,4 @@ export class Departures {
 /** The presence by which a session leaves a room (XEP-0045 §7.14). */
 function leaveFrom(from: string, to: string, id: string): Stanza {
   return xml('presence', { type: 'unavailable', id, from, to });
-}
-
-function addTo(sets: Map<string, Set<Departure>>, key: string, departure: Departure): void {
-  const set = sets.get(key) ?? new Set();
-  sets.set(key, set.add(departure));
-}
-
-function removeFrom(sets: Map<string, Set<Departure>>, key: string, departure: Departure): void {
-  const set = sets.get(key);
-  set?.delete(departure);
-  if (set?.size === 0) sets.delete(key);
-}
-
-function keyOf(full: string, room: string): string {
-  return `${full} ${room}`;
 }

@@ -7,7 +7,7 @@
 //   kept.ts      over a reload               records.ts   over a crash, on disk
 //   ghosts.ts    clients that died with us   commands.ts  `enjamb joins`
 
-import { boolean, defineModule, type Module } from 'enjamb/api';
+import { boolean, defineModule, type Module, type S2SCloseCause, type S2SSession } from 'enjamb/api';
 import { joinsCommand } from './commands.ts';
 import { Departures } from './departures.ts';
 import { JoinIndex } from './entries.ts';
@@ -66,6 +66,7 @@ async function track(module: Tracker): Promise<Joins> {
     clock: module.clock,
     send: (stanza) => module.send(stanza),
     after: (delayMs, task) => module.after(delayMs, task),
+    random: () => Math.random(),
     standing: (full, room) => standing(joinOf(module, full, room)),
     settle(full, room) {
       const join = joinOf(module, full, room);
@@ -76,7 +77,7 @@ async function track(module: Tracker): Promise<Joins> {
   module.onUnload(() => records.flush());
   watchClients(module, index, departures);
   watchRooms(module, index, departures);
-  watchLinks(module, departures);
+  watchLinks(module, index, departures);
   module.command(joinsCommand(index));
   await takeOver(module, { data, store, records, departures });
   return exportsOf(index, departures, module.clock);
@@ -155,15 +156,28 @@ function watchRooms(module: Tracker, index: JoinIndex, departures: Departures): 
   });
 }
 
-function watchLinks(module: Tracker, departures: Departures): void {
-  module.observe('s2s-close', ({ remote, cause }) => {
-    departures.broken(remote, cause === 'clean' || cause === 'idle');
+function watchLinks(module: Tracker, index: JoinIndex, departures: Departures): void {
+  module.observe('s2s-close', ({ session, remote, cause }) => {
+    if (session.direction === 'in') departures.settle(remote);
+    else departures.broken(remote, readBefore(session, cause));
   });
-  module.observe('s2s-failed', ({ remote }) => departures.broken(remote, false));
+  module.observe('s2s-failed', ({ remote }) => departures.broken(remote, 'none'));
   module.observe('s2s-open', ({ remote }) => departures.restored(remote));
-  module.observe('service-down', ({ domain }) => departures.broken(domain, false));
+  module.observe('service-down', ({ domain }) => departures.broken(domain, 'none'));
   module.observe('service-up', ({ domain }) => departures.restored(domain));
+  module.hook('s2s-needed', ({ remote }) => (index.domain(remote) ? 'needed' : undefined));
+  module.observe('host-start', () => {
+    const local = new Set(module.items('disco-item').map(({ jid }) => jid));
+    departures.begin((domain) => local.has(domain));
+  });
   module.every(SWEEP_MS, () => departures.sweep());
+}
+
+/** What the peer has certainly read of what we have sent on this stream. */
+function readBefore({ peerClosed }: S2SSession, cause: S2SCloseCause): 'all' | 'early' | 'none' {
+  const weClosed = cause === 'local' || cause === 'idle';
+  if (weClosed && peerClosed) return 'all';
+  return cause === 'clean' ? 'early' : 'none';
 }
 
 function joinOf(module: Tracker, full: string, room: string): Join | undefined {

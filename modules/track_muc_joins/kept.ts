@@ -2,7 +2,7 @@
 // better than wrong, for a room that the client has left must not be asked about.
 
 import type { Module } from 'enjamb/api';
-import { type DepartureData, newDepartures } from './departures.ts';
+import { type DepartureData, newDepartures } from './departure_data.ts';
 import type { JoinData } from './entries.ts';
 import type { Join } from './join.ts';
 

@@ -68,6 +68,8 @@ export interface S2SSession extends Session {
   readonly authenticatedAt: number | undefined;
   /** When bytes last came from the peer, in ms since 1970. */
   readonly lastReceivedAt: number;
+  /** The peer has closed its stream in order. If we had closed ours before, it has read all that we sent. */
+  readonly peerClosed: boolean;
   /** Stanzas received and sent since the stream opened. */
   readonly stanzasIn: number;
   readonly stanzasOut: number;

@@ -81,6 +81,10 @@ export class S2SSession implements Contract {
     return this.#stream.lastReceivedAt;
   }
 
+  get peerClosed(): boolean {
+    return this.#stream.peerClosed;
+  }
+
   /** False once either side has closed the stream. */
   get isOpen(): boolean {
     return this.#stream.isOpen;

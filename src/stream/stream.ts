@@ -78,6 +78,8 @@ export class XmlStream {
   header: StreamHeader | undefined;
   /** When bytes last came from the peer, in ms since 1970. */
   lastReceivedAt: number;
+  /** The peer has closed its stream in order (RFC 6120 §4.4). */
+  peerClosed = false;
   #handler: StreamHandler;
   readonly #options: StreamOptions;
   readonly #deadlines: Deadlines;
@@ -321,6 +323,7 @@ export class XmlStream {
   /** RFC 6120 §4.4: the closing tag is answered in kind; then the connection ends. */
   #onCloseTag(): void {
     if (this.#phase === 'closed') return;
+    this.peerClosed = true;
     if (this.#phase === 'open') this.#writeClose();
     this.#closed(undefined, this.#localCause ?? 'clean');
   }

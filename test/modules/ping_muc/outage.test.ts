@@ -121,7 +121,7 @@ test('down for good: one canary at a time for the whole domain, and the notice w
   assert.deepEqual(await states(h), []);
   const attempts = rooms.peer.failures;
   h.clock.seconds(3_600);
-  assert.equal(rooms.peer.failures, attempts, 'nobody is left to be asked about');
+  assert.ok(rooms.peer.failures - attempts <= 12, 'nobody is asked about; but leaves are owed');
 });
 
 test('after giving up, the room is told to let the client go when it is back', async (t) => {

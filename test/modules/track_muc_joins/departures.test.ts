@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Departures, newDepartures } from '../../../modules/track_muc_joins/departures.ts';
+import { newDepartures } from '../../../modules/track_muc_joins/departure_data.ts';
+import { Departures } from '../../../modules/track_muc_joins/departures.ts';
 import type { Join } from '../../../modules/track_muc_joins/join.ts';
 import { Jid } from '../../../src/xml/jid.ts';
 import { FakeRooms, failure, presence } from '../../support/fake-rooms.ts';
@@ -207,6 +208,7 @@ function departures(standing: (full: string) => 'in' | 'entering' | 'out' = () =
     send: ({ attrs }) => void sent.push(attrs.from ?? ''),
     after: (delayMs, task) => clock.after(delayMs, task),
     standing,
+    random: () => 0.5,
     settle: () => {},
     changed: () => {},
   });
@@ -218,13 +220,13 @@ function departures(standing: (full: string) => 'in' | 'entering' | 'out' = () =
   return { clock, sent, data, made, owe };
 }
 
-test('50,000 leaves are waited for at most, of all domains together; the oldest are forgotten', () => {
+test('100,000 leaves are waited for at most, of all domains together; the oldest are forgotten', () => {
   const { data, owe } = departures();
-  for (let i = 0; i < 50_100; i++) owe(i, `rooms${i % 1_000}.lit`);
-  assert.equal(data.all.size, 50_000);
+  for (let i = 0; i < 100_100; i++) owe(i, `rooms${i % 1_000}.lit`);
+  assert.equal(data.all.size, 100_000);
   assert.equal(
     [...data.byDomain.values()].reduce((sum, { size }) => sum + size, 0),
-    50_000,
+    100_000,
   );
   assert.equal(data.all.values().next().value?.from, 'user100@montague.lit/x');
 });

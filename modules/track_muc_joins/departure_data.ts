@@ -1,0 +1,64 @@
+// Leaves that rooms have not confirmed: plain data, and the ways to find them.
+
+export interface Departure {
+  /** The full JID that has left; its session may be gone. */
+  readonly from: string;
+  /** The occupant address, as last known. */
+  readonly to: string;
+  readonly room: string;
+  readonly domain: string;
+  /** Since when it is waited for; ms since 1970. */
+  readonly at: number;
+  state: 'sent' | 'owed';
+  /** When it was last sent. */
+  sentAt: number;
+  /** Of the presence, if the client gave it one: the room's error has the same (RFC 6120 §8.1.3). */
+  id: string | undefined;
+  /** The client knows nothing of this leave, so it gets no answer to it either. */
+  quiet: boolean;
+  /** It was sent a second time already. */
+  resent: boolean;
+}
+
+/** Survives a reload of the module's code. */
+export interface DepartureData {
+  /** By client and room, the oldest first. */
+  readonly all: Map<string, Departure>;
+  readonly byDomain: Map<string, Set<Departure>>;
+  readonly byClient: Map<string, Set<Departure>>;
+}
+
+export function newDepartures(): DepartureData {
+  return { all: new Map(), byDomain: new Map(), byClient: new Map() };
+}
+
+export function findDeparture({ all }: DepartureData, from: string, room: string): Departure | undefined {
+  return all.get(keyOf(from, room));
+}
+
+export function addDeparture({ all, byDomain, byClient }: DepartureData, departure: Departure): void {
+  all.set(keyOf(departure.from, departure.room), departure);
+  addTo(byDomain, departure.domain, departure);
+  addTo(byClient, departure.from, departure);
+}
+
+export function removeDeparture({ all, byDomain, byClient }: DepartureData, departure: Departure): void {
+  all.delete(keyOf(departure.from, departure.room));
+  removeFrom(byDomain, departure.domain, departure);
+  removeFrom(byClient, departure.from, departure);
+}
+
+function addTo(sets: Map<string, Set<Departure>>, key: string, departure: Departure): void {
+  const set = sets.get(key) ?? new Set();
+  sets.set(key, set.add(departure));
+}
+
+function removeFrom(sets: Map<string, Set<Departure>>, key: string, departure: Departure): void {
+  const set = sets.get(key);
+  set?.delete(departure);
+  if (set?.size === 0) sets.delete(key);
+}
+
+function keyOf(from: string, room: string): string {
+  return `${from} ${room}`;
+}

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
-import { dnsFixture, type ZoneEntry } from '../../support/dns-fixture.ts';
+import { type DnsFixture, dnsFixture, type ZoneEntry } from '../../support/dns-fixture.ts';
 import { AWAY, ENJAMB, HALLS, HOME, PROSODY, ROOMS } from '../support/addresses.ts';
 import { Enjamb } from '../support/enjamb.ts';
 import { Prosody } from '../support/prosody.ts';
@@ -27,6 +27,9 @@ export interface Trust {
 export interface Federation<Peer> {
   readonly enjamb: Enjamb;
   readonly peer: Peer;
+  readonly dns: DnsFixture;
+  /** The folder of the other server's certificates. */
+  readonly theirCertificates: string;
 }
 
 /** Everything in it ends with the test; when the test failed, the folder with all logs stays and is named. */
@@ -35,11 +38,11 @@ export async function withProsody(t: TestContext, trust: Trust): Promise<Federat
   const peer = await Prosody.start(t, {
     folder: join(stage.folder, 'prosody'),
     certificates: stage.theirs.certificates,
-    dns: stage.dns,
+    dns: stage.dns.address,
     secureAuth: trust.theyDemand === true,
     ...(trust.theyTrust ? { caPath: stage.ours.caPath } : {}),
   });
-  return { peer, enjamb: await startEnjamb(t, stage, trust) };
+  return federation(peer, stage, await startEnjamb(t, stage, trust));
 }
 
 /** As above. ejabberd demands a certificate by having no dialback. */
@@ -49,16 +52,16 @@ export async function withEjabberd(t: TestContext, trust: Trust): Promise<Federa
   const peer = await Ejabberd.start(t, {
     folder: join(stage.folder, 'ejabberd'),
     certificates: stage.theirs.certificates,
-    dns: stage.dns,
+    dns: stage.dns.address,
     dialback: trust.theyDemand !== true,
     caPath: trust.theyTrust ? stage.ours.caPath : stage.theirs.caPath,
   });
-  return { peer, enjamb: await startEnjamb(t, stage, trust) };
+  return federation(peer, stage, await startEnjamb(t, stage, trust));
 }
 
 interface Stage {
   readonly folder: string;
-  readonly dns: string;
+  readonly dns: DnsFixture;
   readonly ours: Authority;
   readonly theirs: Authority;
 }
@@ -100,17 +103,21 @@ async function prepare(
   };
   return {
     folder,
-    dns: dns.address,
+    dns,
     ours: await authority('our-certs', [HOME]),
     theirs: await authority('their-certs', domains),
   };
+}
+
+function federation<Peer>(peer: Peer, { dns, theirs }: Stage, enjamb: Enjamb): Federation<Peer> {
+  return { peer, enjamb, dns, theirCertificates: theirs.certificates };
 }
 
 function startEnjamb(t: TestContext, stage: Stage, { weTrust, weDemand = false }: Trust): Promise<Enjamb> {
   return Enjamb.start(t, {
     folder: join(stage.folder, 'enjamb'),
     certificates: stage.ours.certificates,
-    dns: stage.dns,
+    dns: stage.dns.address,
     config: [`s2s_secure_auth = ${weDemand}`],
     ...(weTrust ? { caPath: stage.theirs.caPath } : {}),
   });

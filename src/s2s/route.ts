@@ -125,11 +125,13 @@ export class Route {
   connect(): Promise<S2SSession> {
     this.#forgetUseless();
     if (this.#prepared) return Promise.resolve(this.#prepared);
-    const obstacle = this.#call ? undefined : (this.#unreachable ?? this.#pausedFor);
+    // Of a peer that is known, the question waits for the next attempt: perhaps it is back, and wants to be verified.
+    const pause = this.#outage.isKnown(this.#now) ? undefined : this.#pausedFor;
+    const obstacle = this.#call ? undefined : (this.#unreachable ?? pause);
     if (obstacle) return Promise.reject(obstacle);
     return new Promise((resolve, reject) => {
       this.#askers.push({ resolve, reject });
-      this.#ensureCall();
+      this.#demand();
     });
   }
 
@@ -219,7 +221,7 @@ export class Route {
     // What a stream has not delivered goes before everything else, so its end comes first.
     const next = isServed || this.#leaving ? undefined : [...this.#able].find(({ isOpen }) => isOpen);
     if (next) this.#start(next);
-    else if (!isServed && this.queued > 0) this.#demand();
+    else if ((!isServed && this.queued > 0) || this.#askers.length > 0) this.#demand();
     if (this.#isClosing) this.#leave();
   }
 
@@ -277,12 +279,15 @@ export class Route {
     this.#returnAll(tooOften, new LinkError('the link broke'));
   }
 
-  /** Something waits: calls the peer, or will. */
+  /** Somebody waits: calls the peer, or will. */
   #demand(): void {
     this.#forgetUseless();
-    if (this.#call) return this.#call.authenticate();
     const isFull = this.#calls.underWay >= MAX_CALLS;
-    if (!isFull && !this.#isPaused) return this.#ensureCall().authenticate();
+    if (this.#call || (!isFull && !this.#isPaused)) {
+      const call = this.#ensureCall();
+      if (this.queued > 0) call.authenticate();
+      return;
+    }
     if (this.#retry) return;
     const delay = Math.max(this.#outage.retryAt - this.#now, isFull ? 1_000 : 0);
     this.#retry = this.#context.clock.after(delay, () => {

@@ -1,0 +1,332 @@
+// What waits while a known peer is away, what is sent again, and what comes back in the end.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { S2SSession } from '../../../src/s2s/session.ts';
+import type { Stanza } from '../../../src/xml/element.ts';
+import { type RawPeer, settled } from '../../support/duplex.ts';
+import { noSuchDomain, refused, startWorld, type World } from './harness.ts';
+
+const ROMEO = 'romeo@montague.lit/orchard';
+
+function send(world: World, id: string | number, kind = 'message', rest = ''): void {
+  world.send(`<${kind} id='${id}' from='${ROMEO}' to='juliet@capulet.lit' ${rest}/>`);
+}
+
+function request(world: World, id: string): void {
+  world.send(`<iq type='get' id='${id}' from='${ROMEO}' to='capulet.lit'><q xmlns='urn:q'/></iq>`);
+}
+
+/** What has come back to romeo, as `id condition type`. */
+function bounced({ arrived }: World): string[] {
+  return arrived.map((stanza) => {
+    const error = stanza.getChild('error');
+    return `${stanza.attrs.id} ${error?.elements()[0]?.name} ${error?.attrs.type}`;
+  });
+}
+
+/** The ids that a peer has been sent, up to one of them. */
+async function ids(peer: RawPeer, last: string | number): Promise<string[]> {
+  const text = await peer.reads(new RegExp(`<(message|presence|iq)[^>]* id='${last}'`));
+  return [...text.matchAll(/<(?:message|presence|iq)[^>]* id='([^']*)'/g)].map((match) => match[1]!);
+}
+
+/** capulet.lit has been reached, and is gone again. */
+async function lost(world: World): Promise<void> {
+  send(world, 'first');
+  const peer = await world.accepted();
+  await ids(peer, 'first');
+  await world.clock.advance(20_000);
+  peer.drop();
+  await settled();
+}
+
+/** Lets time pass until our server has made that many calls. */
+async function called(world: World, count: number): Promise<void> {
+  for (let i = 0; world.called.length < count && i < 100; i++) await world.clock.advance(200);
+}
+
+/** Keeps what leaves until the test says that it was confirmed, as stream management does. */
+class Keeper {
+  readonly kept = new Map<string, Stanza[]>();
+  readonly asked: string[] = [];
+
+  constructor(world: World) {
+    world.hook('s2s-out', ({ session, element }) => {
+      this.kept.set(session.id, [...(this.kept.get(session.id) ?? []), element as Stanza]);
+    });
+    world.hook('s2s-unconfirmed', ({ session, remote }) => {
+      this.asked.push(remote);
+      return this.kept.get(session.id) ?? [];
+    });
+  }
+
+  confirm(session: S2SSession, count: number): void {
+    this.kept.set(session.id, this.kept.get(session.id)!.slice(count));
+  }
+}
+
+const sessionOf = (world: World) => world.server.links.list().routes[0]!.session!;
+
+// ── Waiting ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+test('a peer restarts for 40 s: all that was sent meanwhile arrives, once, in order', async (t) => {
+  const world = await startWorld(t);
+  await lost(world);
+  world.answer = refused;
+  for (let i = 0; i < 20; i++) {
+    send(world, i);
+    await world.clock.advance(2_000);
+  }
+  assert.deepEqual(bounced(world), []);
+  world.answer = undefined;
+  await called(world, world.called.length + 1);
+  const peer = await world.accepted();
+  assert.deepEqual(
+    await ids(peer, 19),
+    Array.from({ length: 20 }, (_, i) => `${i}`),
+  );
+  send(world, 'later');
+  assert.deepEqual(await ids(peer, 'later'), ['later']);
+  assert.deepEqual(bounced(world), []);
+});
+
+test('while something waits the peer is tried again, RFC 6120 §3.3: more and more slowly, never after 13 s', async (t) => {
+  const world = await startWorld(t);
+  await lost(world);
+  world.answer = refused;
+  const tries: number[] = [];
+  world.hook('s2s-failed', () => void tries.push(world.clock.now()));
+  send(world, 1);
+  await world.clock.advance(80_000);
+  const gaps = tries.slice(1).map((at, i) => at - tries[i]!);
+  assert.ok(gaps[0]! >= 375 && gaps[0]! <= 625, `${gaps}`);
+  assert.ok(gaps[2]! >= 1_500 && gaps[2]! <= 2_500, `${gaps}`);
+  assert.ok(Math.max(...gaps) <= 12_500, `${gaps}`);
+  assert.ok(tries.length >= 9 && tries.length <= 16, `${tries.length}`);
+});
+
+test('s2s_queue_time over, all that waits comes back at once as remote-server-timeout, type wait', async (t) => {
+  const world = await startWorld(t);
+  await lost(world);
+  world.answer = refused;
+  send(world, 1);
+  await world.clock.advance(60_000);
+  send(world, 2);
+  send(world, 3, 'presence', "type='unavailable'");
+  await world.clock.advance(29_000);
+  assert.deepEqual(bounced(world), []);
+  await world.clock.advance(40_000);
+  assert.deepEqual(bounced(world), [
+    '1 remote-server-timeout wait',
+    '2 remote-server-timeout wait',
+    '3 remote-server-timeout wait',
+  ]);
+  const calls = world.called.length;
+  await world.clock.advance(600_000);
+  assert.equal(world.called.length, calls, 'nothing waits, nobody is called');
+  send(world, 4);
+  await settled();
+  assert.equal(bounced(world).at(-1), '4 remote-server-timeout wait', 'one outage has one grace');
+  assert.equal(world.called.length, calls + 1);
+});
+
+test('a request waits for 30 s, and what was sent before and after it goes on waiting', async (t) => {
+  const world = await startWorld(t);
+  await lost(world);
+  world.answer = refused;
+  send(world, 1);
+  request(world, 'asked');
+  send(world, 2);
+  world.send(`<iq type='result' id='answer' from='${ROMEO}' to='capulet.lit'/>`);
+  await world.clock.advance(29_999);
+  assert.deepEqual(bounced(world), []);
+  await world.clock.advance(1);
+  assert.deepEqual(bounced(world), ['asked remote-server-timeout wait']);
+  world.answer = undefined;
+  await called(world, world.called.length + 1);
+  assert.deepEqual(await ids(await world.accepted(), 'answer'), ['1', '2', 'answer']);
+});
+
+test('a request waits no longer than that for a first attempt either', async (t) => {
+  const world = await startWorld(t);
+  world.answer = () => new Promise(() => {});
+  request(world, 'asked');
+  await world.clock.advance(30_000);
+  assert.deepEqual(bounced(world), ['asked remote-server-timeout wait']);
+});
+
+test('a domain that was never reached is not waited for', async (t) => {
+  const world = await startWorld(t);
+  world.answer = refused;
+  send(world, 1);
+  await settled();
+  assert.deepEqual(bounced(world), ['1 remote-server-timeout wait']);
+});
+
+test('nor is one that has not been there for an hour, nor any with s2s_queue_time = 0', async (t) => {
+  const world = await startWorld(t);
+  await lost(world);
+  world.answer = refused;
+  await world.clock.advance(61 * 60_000);
+  send(world, 1);
+  await settled();
+  assert.deepEqual(bounced(world), ['1 remote-server-timeout wait']);
+  const impatient = await startWorld(t, { config: 's2s_queue_time = 0' });
+  await lost(impatient);
+  impatient.answer = refused;
+  send(impatient, 1);
+  await settled();
+  assert.deepEqual(bounced(impatient), ['1 remote-server-timeout wait']);
+});
+
+test('a domain that does not exist any more is not waited for', async (t) => {
+  const world = await startWorld(t);
+  await lost(world);
+  world.answer = refused;
+  send(world, 1);
+  await settled();
+  world.answer = noSuchDomain;
+  await world.clock.advance(1_000);
+  send(world, 2);
+  assert.deepEqual(bounced(world), ['1 remote-server-not-found cancel', '2 remote-server-not-found cancel']);
+});
+
+test('no more than 1,000 stanzas wait, and the first of them stay', async (t) => {
+  const world = await startWorld(t);
+  await lost(world);
+  world.answer = refused;
+  send(world, 0);
+  await settled();
+  for (let i = 1; i < 1_002; i++) send(world, i);
+  assert.deepEqual(bounced(world), ['1000 remote-server-timeout wait', '1001 remote-server-timeout wait']);
+});
+
+test('a peer that is back and wants to be verified is asked at the next attempt, and is not refused', async (t) => {
+  const world = await startWorld(t);
+  await lost(world);
+  world.answer = refused;
+  send(world, 1);
+  await settled();
+  world.answer = undefined;
+  const peer = await world.opened();
+  peer.send(`<db:result from='capulet.lit' to='montague.lit'>key</db:result>`);
+  await settled();
+  assert.equal(peer.unread, '');
+  await called(world, world.called.length + 1);
+  const authority = await world.prepared();
+  const asked = await authority.reads('</db:verify>');
+  const id = /<db:verify[^>]* id='([^']*)'/.exec(asked)![1];
+  authority.send(`<db:verify from='capulet.lit' to='montague.lit' id='${id}' type='valid'/>`);
+  await peer.reads(`type='valid'/>`);
+});
+
+// ── Sending again ──────────────────────────────────────────────────────────────────────────────────────────────
+
+test('what was not confirmed goes first over the next link, in order, once', async (t) => {
+  const world = await startWorld(t);
+  const keeper = new Keeper(world);
+  for (const id of [1, 2, 3, 4]) send(world, id);
+  const first = await world.accepted();
+  await ids(first, 4);
+  keeper.confirm(sessionOf(world), 2);
+  await world.clock.advance(20_000);
+  world.hook('s2s-close', () => send(world, 5));
+  first.drop();
+  const second = await world.accepted();
+  send(world, 6);
+  assert.deepEqual(await ids(second, 6), ['3', '4', '5', '6']);
+  assert.deepEqual(keeper.asked, ['capulet.lit']);
+  assert.deepEqual(bounced(world), []);
+});
+
+test('XEP-0198 §5: with `wait` nothing flows until the module says what the peer has', async (t) => {
+  const world = await startWorld(t);
+  const keeper = new Keeper(world);
+  const began: { session: S2SSession; previous: unknown }[] = [];
+  for (const id of [1, 2, 3]) send(world, id);
+  const first = await world.accepted();
+  await ids(first, 3);
+  const before = sessionOf(world);
+  world.hook('s2s-begin', ({ session, previous }) => {
+    began.push({ session: session as S2SSession, previous });
+    return 'wait';
+  });
+  first.drop();
+  await settled();
+  const second = await world.accepted();
+  send(world, 4);
+  await settled();
+  assert.equal(second.unread, '');
+  assert.deepEqual(began[0]?.previous, before);
+  began[0]!.session.begin(2);
+  began[0]!.session.begin(2);
+  assert.deepEqual(await ids(second, 4), ['3', '4']);
+  assert.deepEqual(keeper.asked, ['capulet.lit']);
+});
+
+test('a module that never lets stanzas flow costs 10 s and the stream, and no stanza', async (t) => {
+  const world = await startWorld(t);
+  let waits = true;
+  world.hook('s2s-begin', () => (waits ? 'wait' : undefined));
+  send(world, 1);
+  const first = await world.accepted();
+  await settled();
+  waits = false;
+  await world.clock.advance(10_000);
+  assert.match(await first.readsToEnd(), /<connection-timeout /);
+  assert.ok(world.events.includes('close out capulet.lit timeout'), `${world.events}`);
+  await called(world, 2);
+  assert.deepEqual(await ids(await world.accepted(), 1), ['1']);
+});
+
+test('a stanza that breaks every link comes back, and what stood behind it arrives', async (t) => {
+  const world = await startWorld(t);
+  const keeper = new Keeper(world);
+  send(world, 'poison');
+  send(world, 'good');
+  for (let links = 0; links < 4; links++) {
+    await called(world, links + 1);
+    const peer = await world.accepted();
+    await ids(peer, 'good');
+    keeper.confirm(sessionOf(world), 0);
+    if (links < 3) peer.drop();
+    else {
+      assert.deepEqual(bounced(world), []);
+      keeper.kept.set(sessionOf(world).id, keeper.kept.get(sessionOf(world).id)!.slice(0, 1));
+      peer.drop();
+    }
+    await settled();
+  }
+  assert.deepEqual(bounced(world), ['poison remote-server-timeout wait']);
+});
+
+test('a stanza that the stream could not take any more is sent over the next one', async (t) => {
+  const world = await startWorld(t, { connection: { maxQueuedBytes: 64 * 1024 } });
+  send(world, 0);
+  const first = await world.accepted();
+  await ids(first, 0);
+  first.stopReading();
+  const body = `<body>${'x'.repeat(15_000)}</body>`;
+  let last = 0;
+  while (sessionOf(world)?.isOpen) {
+    world.send(`<message id='${++last}' from='${ROMEO}' to='juliet@capulet.lit'>${body}</message>`);
+    await settled(1);
+  }
+  send(world, 'behind');
+  assert.deepEqual(await ids(await world.accepted(), 'behind'), [`${last}`, 'behind']);
+});
+
+// ── The end of the server ──────────────────────────────────────────────────────────────────────────────────────
+
+test('a stop tries once more for what waits, and returns it when nobody is there', async (t) => {
+  const world = await startWorld(t);
+  await lost(world);
+  world.answer = refused;
+  send(world, 1);
+  await settled();
+  const calls = world.called.length;
+  await world.server.links.close();
+  assert.equal(world.called.length, calls + 1);
+  assert.deepEqual(bounced(world), ['1 remote-server-timeout wait']);
+});

@@ -148,11 +148,11 @@ export class DomainWatch {
     if (!this.#notices.isPending(join)) this.#inquiries.askNow(join, concernsRoom);
   }
 
-  /** One client of each of several rooms is in doubt. */
-  confirmRooms(joins: readonly Join[]): void {
+  /** Several clients are in doubt, and are asked about as fast as the window lets it. */
+  confirmAll(joins: readonly Join[], concernsRooms: boolean): void {
     this.#inquiries.enqueue(
       joins.filter((join) => !this.#notices.isPending(join)),
-      true,
+      concernsRooms,
     );
   }
 

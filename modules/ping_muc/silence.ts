@@ -3,6 +3,9 @@
 //
 // Nothing is done for this when stanzas come: a walk over all joins, a slice at a time, finds the rooms that will have
 // been silent for long enough before the next walk, and each domain asks about its own when their time comes.
+//
+// A room that speaks to some of our clients and not to others is silent for those: it may have started anew, and some
+// have joined again. Those others are asked about, each of them.
 
 import type { Context, Domain, Join } from './context.ts';
 import type { Notices } from './notice.ts';
@@ -30,6 +33,10 @@ export interface SilenceParts {
 const WALKS = 15;
 /** When a domain has lost somebody, rooms that were quiet for this share of the time are asked at once. */
 const QUIET = 1 / 3;
+/** What proves a client to be in so soon after a question was an answer to it, most likely. */
+const ANSWER_MS = 60_000;
+/** What a room says to all its clients comes within this time. */
+const SPREAD_MS = 5_000;
 /** A walk counts as many joins of a large room as one step. */
 const JOINS_PER_STEP = 8;
 
@@ -39,8 +46,8 @@ export class Silence {
   readonly #notices: Notices;
   /** Of the domains that have something to ask. */
   readonly #queues = new Map<Domain, Queue>();
-  /** When a room was last asked about: the answer need not be a proof. */
-  readonly #askedAt = new WeakMap<Room, number>();
+  /** When a room was last asked about, and whom: the answer need not be a proof, nor is it the room's own word. */
+  readonly #askedAt = new WeakMap<Room | Join, number>();
   /** When all quiet rooms of a domain were last asked about. */
   readonly #hurriedAt = new WeakMap<Domain, number>();
 
@@ -112,20 +119,53 @@ export class Silence {
   }
 
   #ask(room: Room, queue: Queue): void {
-    const { measures, now } = this.#context;
-    const at = this.#dueAt(room);
-    if (at > now()) return; // Somebody has spoken meanwhile.
-    const join = canary(room);
-    if (join === undefined) return;
-    this.#askedAt.set(room, now());
-    queue.asked = { join, epoch: join.epoch, at: now() };
+    const { measures, now, settings } = this.#context;
+    if (this.#dueAt(room) > now()) return; // Somebody has spoken meanwhile.
+    const joins = this.#whomToAsk(room);
+    const [first] = joins;
+    if (first === undefined) return;
+    queue.asked = { join: first, epoch: first.epoch, at: now() };
+    for (const asked of [room, ...joins]) this.#askedAt.set(asked, now());
     measures.silenceChecks.add();
-    this.#watches.of(room.domain.name).confirm(join, true);
+    const isSilent = this.#heardAt(room).all <= now() - settings.silence;
+    this.#watches.of(room.domain.name).confirmAll(joins, isSilent);
   }
 
-  /** When this room will have been silent for long enough; never while nobody is in it. */
+  /** When this room will have been silent for long enough, for all or for somebody; never while nobody is in it. */
   #dueAt(room: Room): number {
-    return Math.max(heardAt(room), this.#askedAt.get(room) ?? 0) + this.#context.settings.silence;
+    const { silence } = this.#context.settings;
+    const { all, live } = this.#heardAt(room);
+    let at = Math.max(all, this.#askedAt.get(room) ?? 0);
+    for (const join of room.joins) {
+      if (isLeftOut(join, live)) at = Math.min(at, Math.max(join.provenAt, this.#askedAt.get(join) ?? 0));
+    }
+    return at + silence;
+  }
+
+  /** Of a silent room one client; of one that speaks, all to whom it does not. */
+  #whomToAsk(room: Room): Join[] {
+    const until = this.#context.now() - this.#context.settings.silence;
+    const { all, live } = this.#heardAt(room);
+    if (all <= until) return [canary(room)].filter((join) => join !== undefined);
+    return [...room.joins].filter(
+      (join) => isLeftOut(join, live) && Math.max(join.provenAt, this.#askedAt.get(join) ?? 0) <= until,
+    );
+  }
+
+  /**
+   * When a room last sent anything to any of our clients, and when it last did so of itself; ms since 1970. `all` is
+   * Infinity where nobody is in.
+   */
+  #heardAt({ joins }: Room): { readonly all: number; readonly live: number } {
+    let [all, live] = [-1, -1];
+    for (const join of joins) {
+      if (!isIn(join)) continue;
+      all = Math.max(all, join.provenAt);
+      const askedAt = this.#askedAt.get(join) ?? Number.NEGATIVE_INFINITY;
+      const isAnswer = join.provenAt >= askedAt && join.provenAt <= askedAt + ANSWER_MS;
+      if (!isAnswer) live = Math.max(live, join.provenAt);
+    }
+    return { all: all < 0 ? Number.POSITIVE_INFINITY : all, live };
   }
 
   #isLost(join: Join, epoch: number): boolean {
@@ -139,11 +179,13 @@ export class Silence {
     this.#hurriedAt.set(domain, now());
     const before = now() - settings.silence * QUIET;
     inSlices(domain.rooms.values(), after, (rooms) => {
-      const quiet = rooms.filter((room) => Math.max(heardAt(room), this.#askedAt.get(room) ?? 0) <= before);
+      const quiet = rooms.filter(
+        (room) => Math.max(this.#heardAt(room).all, this.#askedAt.get(room) ?? 0) <= before,
+      );
       const joins = quiet.map(canary).filter((join) => join !== undefined);
-      for (const room of quiet) this.#askedAt.set(room, now());
+      for (const asked of [...quiet, ...joins]) this.#askedAt.set(asked, now());
       measures.silenceChecks.add(joins.length);
-      this.#watches.of(domain.name).confirmRooms(joins);
+      this.#watches.of(domain.name).confirmAll(joins, true);
     });
   }
 }
@@ -158,11 +200,9 @@ function* steps(domains: Iterable<Domain>): Generator<Room | undefined> {
   }
 }
 
-/** When a room last sent anything to any of our clients; ms since 1970, Infinity where nobody is in. */
-function heardAt({ joins }: Room): number {
-  let latest: number | undefined;
-  for (const join of joins) if (isIn(join) && join.provenAt > (latest ?? -1)) latest = join.provenAt;
-  return latest ?? Number.POSITIVE_INFINITY;
+/** Whether the room has spoken to others, and not to this client. What it says to all reaches nobody much later. */
+function isLeftOut(join: Join, live: number): boolean {
+  return isIn(join) && join.provenAt < live - SPREAD_MS;
 }
 
 function canary({ joins }: Room): Join | undefined {

@@ -97,3 +97,20 @@ test('a link that is broken already is reason enough: nobody is asked twice', as
   h.clock.seconds(120);
   assert.equal(rooms.pings.length, 1);
 });
+
+test('a room that speaks to one client only is silent for the other, and asked about it', async (t) => {
+  const { h, rooms, romeo } = await scene(t, ON);
+  rooms.forget();
+  const benvolio = h.client('benvolio@montague.lit/hills');
+  benvolio.joins(`${ROOM}/Benvolio`);
+  for (let minute = 0; minute < 16; minute++) {
+    rooms.chat(ROOM, 'Juliet');
+    h.clock.seconds(60);
+  }
+  assert.equal(romeo.notices.length, 1);
+  assert.equal(benvolio.notices.length, 0);
+  assert.deepEqual(
+    rooms.pings.map(({ attrs }) => attrs.to),
+    [`${ROOM}/Romeo`],
+  );
+});

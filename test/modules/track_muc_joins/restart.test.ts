@@ -1,0 +1,251 @@
+// What rooms on another server see when ours stops, or dies and comes back: two runs over the same database.
+
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import Database from 'better-sqlite3';
+import type { Element } from '../../../src/xml/element.ts';
+import type { ScriptedClient } from '../../support/client.ts';
+import { FakeClock } from '../../support/clock.ts';
+import { Network } from '../../support/network.ts';
+import { startServer, type TestServer } from '../../support/server.ts';
+
+const ROOM = 'hall@rooms.capulet.lit';
+const ROMEO = 'romeo@montague.lit/orchard';
+const CAPULET = `[hosts."capulet.lit"]\n[hosts."rooms.capulet.lit"]\ncomponent = "muc"`;
+
+/** One run of romeo's server: what it does when nobody turns its clock any more is nothing. */
+interface Run {
+  readonly test: TestServer;
+  readonly clock: FakeClock;
+  isDead: boolean;
+}
+
+class Story {
+  readonly net = new Network();
+  readonly folder: string;
+  readonly #t: TestContext;
+  readonly #clock = new FakeClock();
+  juliet!: ScriptedClient;
+
+  constructor(t: TestContext, folder: string) {
+    this.#t = t;
+    this.folder = folder;
+  }
+
+  /** The other server, with juliet in its hall. */
+  async begin(): Promise<void> {
+    this.#turnAtTheEnd(this.#clock);
+    const self = (): TestServer => this.net.servers.get('capulet')!;
+    const dial = (remote: string) => this.net.dial(self, remote, this.#clock);
+    const capulet = await startServer(this.#t, { config: CAPULET, clock: this.#clock, dial });
+    this.net.servers.set('capulet', capulet);
+    this.juliet = await capulet.client('juliet@capulet.lit/balcony');
+    await enter(this.juliet, 'Juliet');
+    this.juliet.send(
+      `<iq type='set' id='u' to='${ROOM}'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>`,
+    );
+    await this.juliet.skipUntil(({ attrs }) => attrs.id === 'u');
+  }
+
+  /** Romeo's server, from what is on disk. */
+  async start(options = ''): Promise<Run> {
+    const clock = new FakeClock();
+    this.#turnAtTheEnd(clock);
+    const config = `storage = "sqlite"\ndata_path = "${this.folder}"\n[hosts."montague.lit"]\n${options}`;
+    const dial = (remote: string) => {
+      if (run?.isDead !== false) return Promise.reject(new Error('nobody is there any more'));
+      return this.net.dial(() => run!.test, remote, clock);
+    };
+    let run: Run | undefined;
+    const started = await startServer(this.#t, { config, clock, dial });
+    run = { test: started, clock, isDead: false };
+    this.net.servers.set('montague', started);
+    return run;
+  }
+
+  /** Everything that the run has in memory is lost; what it has written is there. */
+  async kill(run: Run): Promise<void> {
+    await this.pass(run, 1_000);
+    run.isDead = true;
+    this.net.cut('montague.lit', 'rooms.capulet.lit');
+    await this.#clock.advance(10_000);
+  }
+
+  async pass(run: Run, ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 500) {
+      await run.clock.advance(500);
+      await this.#clock.advance(500);
+      await run.test.server.router.work.idle();
+    }
+  }
+
+  /** Streams that wait for their peer's closing tag must not wait for a clock that stands still. */
+  #turnAtTheEnd(clock: FakeClock): void {
+    this.#t.after(() => {
+      clock.advance(60_000).catch(() => {});
+    });
+  }
+
+  /** The sessions on disk, with their rooms. */
+  get records(): string[] {
+    const database = new Database(join(this.folder, 'enjamb.sqlite'), { readonly: true });
+    const rows = database
+      .prepare(
+        `SELECT owner || '/' || key || ' ' || value AS text FROM map JOIN store ON store.id = store WHERE name = 'muc_joins'`,
+      )
+      .all() as { text: string }[];
+    database.close();
+    return rows.map(({ text }) => text);
+  }
+}
+
+async function story(t: TestContext): Promise<Story> {
+  const folder = await mkdtemp(join(tmpdir(), 'enjamb-restart-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const made = new Story(t, folder);
+  await made.begin();
+  return made;
+}
+
+async function enter(client: ScriptedClient, nick: string): Promise<void> {
+  client.send(`<presence to='${ROOM}/${nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>`);
+  await client.skipUntil((element) => element.getChild('subject') !== undefined);
+}
+
+function isLeave({ name, attrs }: Element): boolean {
+  return name === 'presence' && attrs.type === 'unavailable' && attrs.from === `${ROOM}/Romeo`;
+}
+
+test('one row for a session: where it is, since when, under which nick', async (t) => {
+  const made = await story(t);
+  const run = await made.start();
+  const romeo = await run.test.client(ROMEO);
+  await enter(romeo, 'Romeo');
+  await made.pass(run, 1_000);
+  assert.deepEqual(made.records, [`romeo/orchard [["${ROOM}","Romeo",${Date.UTC(2026, 0, 1) / 1_000}]]`]);
+  romeo.send(`<presence to='${ROOM}/Montague'/>`);
+  await romeo.skipUntil(({ attrs }) => attrs.from === `${ROOM}/Montague`);
+  await made.pass(run, 1_000);
+  assert.match(made.records.join(), /Montague/);
+  romeo.send(`<presence type='unavailable' to='${ROOM}/Montague'/>`);
+  await romeo.skipUntil(({ attrs }) => attrs.type === 'unavailable' && attrs.from === `${ROOM}/Montague`);
+  await made.pass(run, 1_000);
+  assert.deepEqual(made.records, []);
+});
+
+test('no password gets to the disk', async (t) => {
+  const made = await story(t);
+  const run = await made.start();
+  const romeo = await run.test.client(ROMEO);
+  romeo.send(
+    `<presence to='${ROOM}/Romeo'><x xmlns='http://jabber.org/protocol/muc'><password>wherefore</password></x></presence>`,
+  );
+  await romeo.skipUntil((element) => element.getChild('subject') !== undefined);
+  await made.pass(run, 1_000);
+  assert.equal(made.records.length, 1);
+  assert.doesNotMatch(made.records.join(), /wherefore/);
+});
+
+test('track_muc_persist = false: nothing gets there at all, and what is there goes', async (t) => {
+  const made = await story(t);
+  const run = await made.start();
+  await enter(await run.test.client(ROMEO), 'Romeo');
+  await made.kill(run);
+  assert.equal(made.records.length, 1);
+  const next = await made.start('track_muc_persist = false');
+  const romeo = await next.test.client(ROMEO);
+  await enter(romeo, 'Romeo');
+  await made.pass(next, 2_000);
+  assert.deepEqual(made.records, []);
+});
+
+test('a clean stop: the room sees everybody leave, and nothing is left to make up for', async (t) => {
+  const made = await story(t);
+  const run = await made.start();
+  await enter(await run.test.client(ROMEO), 'Romeo');
+  await made.pass(run, 1_000);
+  assert.equal(made.records.length, 1);
+  await run.test.server.stop();
+  await made.juliet.skipUntil(isLeave);
+  assert.deepEqual(made.records, []);
+});
+
+test('killed, and the client comes back with another resource: the room sees the old one leave in ten seconds', async (t) => {
+  const made = await story(t);
+  const run = await made.start();
+  await enter(await run.test.client(ROMEO), 'Romeo');
+  await made.kill(run);
+  const next = await made.start();
+  const phone = await next.test.client('romeo@montague.lit/phone');
+  await made.pass(next, 10_000);
+  await made.juliet.skipUntil(isLeave);
+  await phone.receivesNothing();
+  assert.deepEqual(made.records, []);
+});
+
+test('killed, and the same address joins again at once: the room sees no leave after the join', async (t) => {
+  const made = await story(t);
+  const run = await made.start();
+  await enter(await run.test.client(ROMEO), 'Romeo');
+  await made.kill(run);
+  const next = await made.start();
+  const romeo = await next.test.client(ROMEO);
+  await enter(romeo, 'Romeo');
+  await made.pass(next, 60_000);
+  made.juliet.send(`<message type='groupchat' to='${ROOM}'><body>Romeo?</body></message>`);
+  const before: Element[] = [];
+  await made.juliet.skipUntil((element) => {
+    before.push(element);
+    return element.getChildText('body') === 'Romeo?';
+  });
+  assert.deepEqual(before.filter(isLeave), []);
+  await romeo.skipUntil((element) => element.getChildText('body') === 'Romeo?');
+  assert.equal(made.records.length, 1);
+});
+
+test('… and joins again when its leave has gone: in again, and it hears nothing of the leave', async (t) => {
+  const made = await story(t);
+  const run = await made.start();
+  await enter(await run.test.client(ROMEO), 'Romeo');
+  await made.kill(run);
+  const next = await made.start();
+  const romeo = await next.test.client(ROMEO);
+  await made.pass(next, 10_000);
+  await made.juliet.skipUntil(isLeave);
+  await romeo.receivesNothing();
+  await enter(romeo, 'Romeo');
+  await made.pass(next, 60_000);
+  await romeo.receivesNothing();
+  assert.equal(made.records.length, 1);
+});
+
+test('killed while the other server was away too: it hears of the leave when it is back', async (t) => {
+  const made = await story(t);
+  const run = await made.start();
+  await enter(await run.test.client(ROMEO), 'Romeo');
+  await made.kill(run);
+  made.net.unreachable.add('rooms.capulet.lit');
+  const next = await made.start();
+  await made.pass(next, 120_000);
+  assert.equal(made.records.length, 1);
+  made.net.unreachable.delete('rooms.capulet.lit');
+  await made.pass(next, 400_000);
+  await made.juliet.skipUntil(isLeave);
+  assert.deepEqual(made.records, []);
+});
+
+test('killed twice: what was owed by the first run is owed still', async (t) => {
+  const made = await story(t);
+  const run = await made.start();
+  await enter(await run.test.client(ROMEO), 'Romeo');
+  await made.kill(run);
+  made.net.unreachable.add('rooms.capulet.lit');
+  const second = await made.start();
+  await made.kill(second);
+  made.net.unreachable.delete('rooms.capulet.lit');
+  await made.pass(await made.start(), 10_000);
+  await made.juliet.skipUntil(isLeave);
+});

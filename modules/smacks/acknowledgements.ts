@@ -5,7 +5,7 @@
 
 import { type C2SSession, type Clock, StreamError } from 'enjamb/api';
 import { tooHigh, withoutH } from './elements.ts';
-import { acknowledge } from './outbound.ts';
+import { acknowledge, sentCount } from './outbound.ts';
 import type { StreamManagement } from './state.ts';
 
 /** Soon enough that a telephone has not switched its radio off again. */
@@ -37,7 +37,7 @@ export class Acknowledgements {
   /** @throws StreamError when the client claims to have more than it was sent, or does not say how much. */
   received(session: C2SSession, management: StreamManagement, h: number | undefined): void {
     if (h === undefined) throw withoutH();
-    if (!acknowledge(management.outbound, h)) throw tooHigh(h, management.outbound);
+    if (!acknowledge(management.outbound, h)) throw tooHigh(h, sentCount(management.outbound));
     this.stop(management);
     this.sent(session, management);
   }

@@ -1,7 +1,6 @@
 // What stream management says and reads.
 
 import { type Element, NS, type StanzaCondition, StreamError, xml } from 'enjamb/api';
-import { type Outbound, sentCount } from './outbound.ts';
 
 /** xs:unsignedInt. */
 const MAX_H = 0xffff_ffff;
@@ -31,8 +30,7 @@ export function withoutH(): StreamError {
 }
 
 /** §6. */
-export function tooHigh(h: number, outbound: Outbound): StreamError {
-  const sent = sentCount(outbound);
+export function tooHigh(h: number, sent: number): StreamError {
   const counts = xml('handled-count-too-high', { xmlns: NS.SM, h: `${h}`, 'send-count': `${sent}` });
   return new StreamError(
     'undefined-condition',

@@ -22,8 +22,8 @@ export interface Inbound {
   whenIdle?: (() => void) | undefined;
 }
 
-export function newInbound(tell: () => void): Inbound {
-  return { h: 0, waiting: [], isOwed: false, tell };
+export function newInbound(tell: () => void, h = 0): Inbound {
+  return { h, waiting: [], isOwed: false, tell };
 }
 
 /** The next stanza of the client has been handled, but for `work`, which never rejects. */

@@ -1,6 +1,8 @@
-// XEP-0198 Stream Management: stanzas are acknowledged, and a client whose connection breaks goes on with another.
+// XEP-0198 Stream Management: stanzas are acknowledged, and a client or a server whose connection breaks goes on with
+// another.
 
 import {
+  boolean,
   type C2SSession,
   defineModule,
   duration,
@@ -20,6 +22,7 @@ import { newInbound, noteHandled } from './inbound.ts';
 import { giveBack } from './leftovers.ts';
 import { keep, newOutbound } from './outbound.ts';
 import { Resumption } from './resume.ts';
+import { manageLinks } from './s2s.ts';
 import type { StreamManagement } from './state.ts';
 
 const STANZAS: ReadonlySet<string> = new Set(['message', 'presence', 'iq']);
@@ -31,8 +34,9 @@ const STANZAS: ReadonlySet<string> = new Set(['message', 'presence', 'iq']);
  */
 export default defineModule({
   name: 'smacks',
-  summary: 'Keeps clients going when their connection breaks',
+  summary: 'Keeps clients and links with other servers going when a connection breaks',
   implements: ['XEP-0198 1.6.3'],
+  scope: 'host',
   options: {
     smacks_hibernation_time: duration('How long a client whose connection broke may come back', {
       default: '10 minutes',
@@ -55,10 +59,34 @@ export default defineModule({
       default: '1 minute',
       min: '1 second',
     }),
+    s2s_resumption_time: duration('How long a link with another server that broke may be taken up again', {
+      default: '5 minutes',
+      min: '1 second',
+    }),
+    s2s_max_unconfirmed: integer(
+      'How many stanzas another server may leave unconfirmed before the link is ended',
+      { default: 20_000, min: 1 },
+    ),
+    s2s_max_unconfirmed_size: size('How large these may be together', { default: '8 MiB', min: '16 KiB' }),
+    s2s_ack_timeout: duration('How long another server may take to confirm before it is taken for dead', {
+      default: '15 seconds',
+      min: '1 second',
+    }),
+    s2s_confirm_by_ping: boolean('Servers without stream management confirm stanzas by answering pings', {
+      default: true,
+    }),
   },
 
   load(module) {
     const { options } = module;
+    manageLinks(module, {
+      maxStanzas: options.s2s_max_unconfirmed,
+      maxBytes: options.s2s_max_unconfirmed_size,
+      ackTimeoutMs: options.s2s_ack_timeout,
+      resumableMs: options.s2s_resumption_time,
+      confirmsByPing: options.s2s_confirm_by_ping,
+    });
+    if (module.host.kind !== 'local') return;
     const acks = new Acknowledgements(module.clock, {
       maxUnacked: options.smacks_max_unacked,
       timeoutMs: options.smacks_ack_timeout,

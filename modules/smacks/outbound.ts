@@ -1,5 +1,5 @@
-// What was sent to a client and not acknowledged, oldest first. It is kept as text, because a tree takes three times the
-// memory and keeps the bytes alive that it was parsed from (docs/adr/0014).
+// What was sent to a peer and not acknowledged, oldest first. For clients it is kept as text, because a tree takes three
+// times the memory and keeps the bytes alive that it was parsed from (docs/adr/0014).
 
 import { type Element, share } from 'enjamb/api';
 import type { Delivery } from './deliveries.ts';
@@ -14,15 +14,21 @@ export interface Sent {
   readonly delivery: Delivery | undefined;
 }
 
-export interface Outbound {
-  /** The client's last h: what was sent before the first in the queue, modulo 2^32 (§4). */
-  acknowledged: number;
-  bytes: number;
-  readonly queue: Sent[];
+/** What every entry of a queue has, whoever it was sent to. */
+export interface Entry {
+  readonly bytes: number;
+  readonly delivery?: Delivery | undefined;
 }
 
-export function newOutbound(): Outbound {
-  return { acknowledged: 0, bytes: 0, queue: [] };
+export interface Outbound<T extends Entry = Sent> {
+  /** The peer's last h: what was sent before the first in the queue, modulo 2^32 (§4). */
+  acknowledged: number;
+  bytes: number;
+  readonly queue: T[];
+}
+
+export function newOutbound<T extends Entry = Sent>(acknowledged = 0): Outbound<T> {
+  return { acknowledged, bytes: 0, queue: [] };
 }
 
 /** False, and nothing is kept, when it would be too much. */
@@ -41,12 +47,12 @@ export function keep(
 }
 
 /** How many stanzas have been sent, modulo 2^32. */
-export function sentCount({ acknowledged, queue }: Outbound): number {
+export function sentCount({ acknowledged, queue }: Outbound<Entry>): number {
   return (acknowledged + queue.length) >>> 0;
 }
 
-/** Takes off the queue what the client has. False, and nothing changes, when it cannot have that many. */
-export function acknowledge(outbound: Outbound, h: number): boolean {
+/** Takes off the queue what the peer has. False, and nothing changes, when it cannot have that many. */
+export function acknowledge(outbound: Outbound<Entry>, h: number): boolean {
   const count = (h - outbound.acknowledged) >>> 0;
   if (count > outbound.queue.length) return false;
   outbound.acknowledged = h;

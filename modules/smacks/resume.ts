@@ -3,7 +3,7 @@
 import { type Answer, type C2SSession, type Element, type Module, NS, xml } from 'enjamb/api';
 import { failed, hOf, tooHigh } from './elements.ts';
 import type { EndedSessions } from './hibernation.ts';
-import { acknowledge } from './outbound.ts';
+import { acknowledge, sentCount } from './outbound.ts';
 import type { StreamManagement } from './state.ts';
 
 /**
@@ -37,7 +37,7 @@ export class Resumption {
       const ended = this.#ended.get(jid.bare)?.find(({ id }) => id === previd);
       return { reply: failed('item-not-found', ended?.inbound.h) };
     }
-    if (!acknowledge(management.outbound, h)) throw tooHigh(h, management.outbound);
+    if (!acknowledge(management.outbound, h)) throw tooHigh(h, sentCount(management.outbound));
     return { resume: former };
   }
 

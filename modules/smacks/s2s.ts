@@ -1,0 +1,176 @@
+// XEP-0198 between servers: what the other server has not confirmed is sent again over the next stream, in order. Who
+// knows no stream management confirms by answering pings.
+
+import { type Element, type Module, NS, type S2SSession, StreamError, share, xml } from 'enjamb/api';
+import { failed, hOf } from './elements.ts';
+import { noteHandled } from './inbound.ts';
+import { acknowledge } from './outbound.ts';
+import { LinkAcks } from './s2s_acks.ts';
+import { Handover } from './s2s_handover.ts';
+import { type Link, stopTimers } from './s2s_link.ts';
+import { type KeptLinks, Links } from './s2s_links.ts';
+import { Negotiation } from './s2s_negotiation.ts';
+import { Pings } from './s2s_pings.ts';
+
+const STANZAS: ReadonlySet<string> = new Set(['message', 'presence', 'iq']);
+
+export interface LinkLimits {
+  readonly maxStanzas: number;
+  readonly maxBytes: number;
+  readonly ackTimeoutMs: number;
+  readonly resumableMs: number;
+  readonly confirmsByPing: boolean;
+}
+
+/** All of it for one host. */
+export function manageLinks(module: Module, limits: LinkLimits): void {
+  const kept = module.keep('links', (): KeptLinks => ({ open: new Set(), resumable: new Map(), count: 0 }));
+  const links = new Links(module.clock, kept);
+  const acks = new LinkAcks(module.clock, limits.ackTimeoutMs);
+  const pings = new Pings(module);
+  const handover = new Handover(module);
+  const { resumableMs, confirmsByPing } = limits;
+  const negotiation = new Negotiation({ module, links, acks, pings, handover, resumableMs, confirmsByPing });
+
+  module.hook('stream-features', ({ session, features }) => {
+    if (session?.kind === 's2s') features.append(xml('sm', NS.SM));
+  });
+  negotiate(module, negotiation, acks);
+  module.hook('s2s-begin', ({ session, remote, previous }) =>
+    negotiation.begin(session, remote, previous?.state.smacks),
+  );
+  keepOutgoing(module, { acks, pings, handover, limits });
+  watchIncoming(module, pings);
+  watchLives(module, { links, pings, handover, negotiation });
+  checkLinks(module, links, pings);
+}
+
+function negotiate(module: Module, negotiation: Negotiation, acks: LinkAcks): void {
+  const on = (name: string, handler: (session: S2SSession, element: Element) => void) =>
+    module.handleNonza({ on: ['s2s'], name, xmlns: NS.SM }, (element, session) => {
+      if (session.kind === 's2s') handler(session, element);
+    });
+  on('enable', (session, element) => negotiation.enable(session, element));
+  on('enabled', (session, element) => negotiation.enabled(session, element));
+  on('resume', (session, element) => negotiation.resume(session, element));
+  on('resumed', (session, element) => negotiation.resumed(session, element));
+  on('failed', (session, element) => negotiation.failed(session, element));
+  on('r', (session) => answer(session));
+  on('a', (session, element) => {
+    const link = session.state.smacks;
+    if (link?.mode === 'acks') acks.received(link, hOf(element));
+    else session.write(failed('unexpected-request'));
+  });
+}
+
+/** §4: at once, with what has been handled so far; when work is under way, again as soon as it is done. */
+function answer(session: S2SSession): void {
+  const inbound = session.state.smacks?.inbound;
+  if (inbound === undefined) {
+    session.write(failed('unexpected-request'));
+    return;
+  }
+  inbound.isOwed = inbound.waiting.length > 0;
+  session.write(xml('a', { xmlns: NS.SM, h: `${inbound.h}` }));
+}
+
+interface Outgoing {
+  readonly acks: LinkAcks;
+  readonly pings: Pings;
+  readonly handover: Handover;
+  readonly limits: LinkLimits;
+}
+
+/** What goes out is kept until it is confirmed; last of all, so that what is kept is what is written. */
+function keepOutgoing(module: Module, { acks, pings, handover, limits }: Outgoing): void {
+  module.hook('s2s-out', ({ session, element }) => {
+    const link = session.state.smacks;
+    if (!link || link.mode === 'nothing' || !STANZAS.has(element.name) || pings.isLeaving(element)) return;
+    if (handover.refuses(element)) return 'handled';
+    const { outbound } = link;
+    const bytes = share(element).toString().length; // Shared with the stream: its content is serialised once.
+    outbound.queue.push({ stanza: element, bytes, at: module.clock.now() });
+    outbound.bytes += bytes;
+    if (outbound.queue.length > limits.maxStanzas || outbound.bytes > limits.maxBytes) makeRoom(link, limits);
+    acks.sent(link);
+    pings.sent(link);
+  });
+}
+
+/** A peer that confirms, and does not, is taken for dead; one that never has is trusted with the oldest. */
+function makeRoom({ mode, answersPings, outbound, session }: Link, limits: LinkLimits): void {
+  if (mode !== 'pings' || answersPings) {
+    const error = new StreamError('resource-constraint', 'Too much has not been acknowledged');
+    session.close(error, 'timeout');
+    return;
+  }
+  while (outbound.queue.length > limits.maxStanzas || outbound.bytes > limits.maxBytes)
+    acknowledge(outbound, (outbound.acknowledged + 1) >>> 0);
+}
+
+function watchIncoming(module: Module, pings: Pings): void {
+  module.hook(
+    's2s-in',
+    ({ session, element }) => {
+      const link = session.state.smacks;
+      if (link) link.hasLastWord = false; // Until this element proves to be an acknowledgement.
+      pings.received(session, element);
+    },
+    'guard',
+  );
+  module.observe('s2s-handle', ({ session, work }) => {
+    const inbound = session.state.smacks?.inbound;
+    if (inbound) noteHandled(inbound, work);
+  });
+}
+
+interface Lives {
+  readonly links: Links;
+  readonly pings: Pings;
+  readonly handover: Handover;
+  readonly negotiation: Negotiation;
+}
+
+function watchLives(module: Module, { links, pings, handover, negotiation }: Lives): void {
+  module.hook('s2s-open', ({ session, remote }) => {
+    links.mark(session);
+    negotiation.opened(session, remote);
+  });
+  // §4: whoever closes in order says how much has been handled, or the peer would send it again.
+  module.hook('s2s-farewell', ({ session }) => {
+    const link = session.state.smacks;
+    if (link?.inbound) answer(session);
+    if (link?.mode === 'acks' && link.outbound.queue.length > 0) session.write(xml('r', NS.SM));
+  });
+  module.hook('s2s-close', ({ session, cause, error }) => {
+    const link = session.state.smacks;
+    if (!link || link.end) return;
+    pings.stop(link);
+    stopTimers(link);
+    links.ended(link, cause, error);
+  });
+  module.hook('s2s-unconfirmed', ({ session, remote }) => {
+    const link = session.state.smacks;
+    return link && link.mode !== 'nothing' ? handover.give(link, remote) : undefined;
+  });
+}
+
+/** What passes while the module is not loaded is not counted: a stream to which that happened would lie from then on. */
+function checkLinks(module: Module, links: Links, pings: Pings): void {
+  for (const link of [...links.open]) {
+    const { session, unseenFrom: from } = link;
+    if (!from) continue;
+    link.unseenFrom = undefined;
+    if (from.stanzasIn !== session.stanzasIn || from.stanzasOut !== session.stanzasOut)
+      session.close(new StreamError('reset', 'Stream management was off for a while'));
+    else pings.sent(link);
+  }
+  module.onUnload(() => {
+    for (const link of links.open) {
+      const { stanzasIn, stanzasOut } = link.session;
+      link.unseenFrom = { stanzasIn, stanzasOut };
+      link.pingTimer = undefined;
+      link.isRequesting = false;
+    }
+  });
+}

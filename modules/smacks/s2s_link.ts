@@ -1,0 +1,115 @@
+// What stream management knows of one stream with another server. Plain data: it outlives a reload of the module.
+
+import type { S2SCloseCause, S2SSession, Stanza, Timer } from 'enjamb/api';
+import type { Inbound } from './inbound.ts';
+import { newOutbound, type Outbound } from './outbound.ts';
+
+declare module 'enjamb/api' {
+  interface S2SState {
+    /** Present once stanzas of ours may flow, or once the peer has enabled stream management. Owned by smacks. */
+    smacks?: Link;
+  }
+}
+
+/**
+ * How the peer confirms what we send:
+ * `unknown`: it has called us, and may still enable stream management or resume a stream;
+ * `enabling`, `resuming`: we have asked it for that, and it has not answered;
+ * `acks`: by stream management; `pings`: by answers to pings; `nothing`: not at all.
+ */
+export type Mode = 'unknown' | 'enabling' | 'resuming' | 'acks' | 'pings' | 'nothing';
+
+/** A stanza that was written to the stream. */
+export interface SentStanza {
+  readonly stanza: Stanza;
+  /** Its length as text. */
+  readonly bytes: number;
+  /** In ms since 1970. */
+  readonly at: number;
+}
+
+export interface Link {
+  readonly session: S2SSession;
+  /** Whom the stream was authenticated for first: who may resume it. */
+  readonly remote: string;
+  mode: Mode;
+  /** What either side may resume it by (§5); absent when it cannot be resumed. */
+  id?: string;
+  /** For how long after its end, in ms. */
+  maxMs: number;
+  /** Present while the peer's stanzas are counted (§4). */
+  inbound?: Inbound;
+  outbound: Outbound<SentStanza>;
+  /** Sent before the peer began to count; its first answer to a request confirms them. */
+  before: SentStanza[];
+  /** Requests for acknowledgement that have not been answered. */
+  requests: number;
+  /** One more is about to be written in this tick. */
+  isRequesting: boolean;
+  /** Until the first of them is overdue; or until the answer to `<enable/>` is. */
+  ackTimer?: Timer | undefined;
+  /** The last thing that came from the peer was an acknowledgement. */
+  hasLastWord: boolean;
+  /** The stream whose place this one is to take, or that we have asked about on it, until that is answered. */
+  former?: Link | undefined;
+  /** It has taken the place of another stream because we have asked for it. */
+  isTakenByUs?: boolean;
+  /** For whom the core waits for `session.begin`, with the stream that carried their stanzas before. */
+  readonly awaiting: { readonly remote: string; readonly previous: Link | undefined }[];
+  /** The peer has answered a ping on this stream. */
+  answersPings: boolean;
+  /** In ms since 1970. */
+  pingedAt: number;
+  /** Until the next ping may be sent. */
+  pingTimer?: Timer | undefined;
+  /** The id of the ping whose answer is waited for. */
+  ping?: string | undefined;
+  /** Once the stream has ended. */
+  end?: LinkEnd;
+  /** While the module is not loaded: what had passed by then. */
+  unseenFrom?: { readonly stanzasIn: number; readonly stanzasOut: number } | undefined;
+}
+
+/** How a stream ended, and what became of what was not confirmed. */
+export interface LinkEnd {
+  /** In ms since 1970. */
+  readonly at: number;
+  readonly cause: S2SCloseCause;
+  readonly error: Error | undefined;
+  /** Given back to be sent again, oldest first: for whom, and as it was given. */
+  readonly handedOver?: readonly { readonly remote: string; readonly stanza: Stanza }[];
+  /** How many of those were sent before the peer began to count. */
+  readonly uncounted?: number;
+  /** How many of all the peer turned out to have, once it has said so. */
+  readonly confirmed?: number;
+}
+
+export function newLink(session: S2SSession, remote: string, mode: Mode): Link {
+  return {
+    session,
+    remote,
+    mode,
+    maxMs: 0,
+    outbound: newOutbound(),
+    before: [],
+    requests: 0,
+    isRequesting: false,
+    hasLastWord: false,
+    awaiting: [],
+    answersPings: false,
+    pingedAt: 0,
+  };
+}
+
+/** Whether anything is waited to be confirmed. */
+export function isUnconfirmed({ outbound, before }: Link): boolean {
+  return outbound.queue.length > 0 || before.length > 0;
+}
+
+export function stopTimers(link: Link): void {
+  link.requests = 0;
+  link.ackTimer?.cancel();
+  link.ackTimer = undefined;
+  link.pingTimer?.cancel();
+  link.pingTimer = undefined;
+}

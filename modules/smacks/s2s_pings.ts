@@ -1,0 +1,145 @@
+// Confirmation by peers that do not know stream management: stanzas are handled in the order in which they came
+// (RFC 6120 §10.1), so that the answer to a ping (XEP-0199), whatever it says, confirms everything before the ping.
+//
+//     nothing to confirm ──sent──▶ waiting ──1 s since the last──▶ asked ──any answer──▶ (waiting, or nothing)
+//                                                                    └──silence──▶ taken for dead, if it ever answered
+
+import {
+  type Element,
+  type Module,
+  NS,
+  newId,
+  type S2SSession,
+  StreamError,
+  type Timer,
+  xml,
+} from 'enjamb/api';
+import { acknowledge, sentCount } from './outbound.ts';
+import { type Link, type SentStanza, stopTimers } from './s2s_link.ts';
+
+const INTERVAL_MS = 1_000;
+const ANSWER_MS = 30_000;
+/** A peer that has never answered is asked again after that. */
+const RETRY_MS = 60_000;
+/** Its stanzas are not kept for longer: what TCP has not brought there by then, it reports. */
+const KEEP_MS = 60_000;
+/**
+ * Answers are confirmed along with what is not one, or once there are so many. Two servers that confirm by pings would
+ * have to confirm each other's answers for ever otherwise.
+ */
+const MAX_ANSWERS = 100;
+
+interface Ping {
+  readonly link: Link;
+  /** How many stanzas had been sent before. */
+  readonly sent: number;
+  readonly timer: Timer;
+}
+
+export class Pings {
+  readonly #module: Module;
+  readonly #pending = new Map<string, Ping>();
+  /** The one that is being sent. */
+  #leaving: Element | undefined;
+
+  constructor(module: Module) {
+    this.#module = module;
+    module.onUnload(() => {
+      for (const { link, timer } of this.#pending.values()) {
+        timer.cancel();
+        link.ping = undefined;
+      }
+    });
+  }
+
+  /** Whether a stanza is a ping of ours, which nobody needs to confirm. */
+  isLeaving(stanza: Element): boolean {
+    return stanza === this.#leaving;
+  }
+
+  /** Something is about to be written in this tick. */
+  sent(link: Link): void {
+    const { queue } = link.outbound;
+    if (link.mode !== 'pings' || link.ping !== undefined || link.pingTimer || link.isRequesting) return;
+    if (queue.length < MAX_ANSWERS && queue.every(isAnswer)) return;
+    const delayMs = link.pingedAt + INTERVAL_MS - this.#module.clock.now();
+    if (delayMs > 0) return this.#later(link, delayMs);
+    link.isRequesting = true;
+    queueMicrotask(() => {
+      link.isRequesting = false;
+      this.#ping(link); // Behind what is being sent in this tick.
+    });
+  }
+
+  /** Takes note of what comes from other servers. */
+  received(session: S2SSession, element: Element): void {
+    if (this.#pending.size === 0 || element.name !== 'iq') return;
+    const { id = '', type, from } = element.attrs;
+    const ping = this.#pending.get(id);
+    if (!ping || (type !== 'result' && type !== 'error')) return;
+    const { link } = ping;
+    if (from !== link.remote || !session.remotes.has(link.remote)) return;
+    counted(session).answered++;
+    this.stop(link);
+    link.answersPings = true;
+    acknowledge(link.outbound, ping.sent);
+    this.sent(link);
+  }
+
+  /** No answer is waited for any more, and nothing is asked. */
+  stop(link: Link): void {
+    stopTimers(link);
+    if (link.ping === undefined) return;
+    this.#pending.get(link.ping)?.timer.cancel();
+    this.#pending.delete(link.ping);
+    link.ping = undefined;
+  }
+
+  #ping(link: Link): void {
+    const { session, remote } = link;
+    if (link.mode !== 'pings' || link.end || link.ping !== undefined || link.outbound.queue.length === 0)
+      return;
+    const id = newId();
+    const from = session.local;
+    const ping = xml('iq', { type: 'get', id, from, to: remote }, xml('ping', NS.PING));
+    this.#leaving = ping;
+    const isSent = session.send(ping);
+    this.#leaving = undefined;
+    if (!isSent || link.end) return;
+    counted(session).asked++;
+    link.ping = id;
+    link.pingedAt = this.#module.clock.now();
+    const timer = this.#module.after(ANSWER_MS, () => this.#silent(link));
+    this.#pending.set(id, { link, sent: sentCount(link.outbound), timer });
+  }
+
+  /** Who never answers may be a server that never does: it is trusted as every server was before. */
+  #silent(link: Link): void {
+    this.stop(link);
+    if (link.answersPings) {
+      link.session.close(new StreamError('connection-timeout', 'No sign that stanzas arrive'), 'timeout');
+      return;
+    }
+    const keptFrom = this.#module.clock.now() - KEEP_MS;
+    const { outbound } = link;
+    const old = outbound.queue.filter(({ at }) => at < keptFrom).length;
+    acknowledge(outbound, (outbound.acknowledged + old) >>> 0);
+    this.#later(link, RETRY_MS);
+  }
+
+  #later(link: Link, delayMs: number): void {
+    link.pingTimer = this.#module.after(delayMs, () => {
+      link.pingTimer = undefined;
+      this.#ping(link);
+    });
+  }
+}
+
+function isAnswer({ stanza: { name, attrs } }: SentStanza): boolean {
+  return name === 'iq' && (attrs.type === 'result' || attrs.type === 'error');
+}
+
+function counted({ state }: S2SSession): { asked: number; answered: number } {
+  state.keepalive ??= { asked: 0, answered: 0 };
+  return state.keepalive;
+}

@@ -80,7 +80,7 @@ function learn({ state }: S2SSession, announced: Element): void {
     };
 }
 
-/** §7: both are xs:unsignedInt. */
+/** §12: both are xs:unsignedInt. */
 function unsigned(text: string | null | undefined): number | undefined {
   const digits = /^\s*\+?(\d{1,10})\s*$/.exec(text ?? '')?.[1];
   const value = digits === undefined ? undefined : Number(digits);

@@ -30,6 +30,8 @@ export interface Command<O extends Options = Options> {
   readonly args: O;
   /** The arguments given by position on the command line, in order; the rest are `--flags`. */
   readonly positional?: readonly (keyof O & string)[];
+  /** Only for who is at the machine itself: never offered over XMPP. */
+  readonly localOnly?: boolean;
   /** @throws CommandError with a sentence for the administrator. */
   run(args: Infer<O>, context: CommandContext): Promise<CommandResult> | CommandResult;
 }
@@ -62,6 +64,12 @@ const REFUSALS: ReadonlySet<string> = new Set(['AccountError', 'ModuleError', 'N
  */
 export function defineCommand<const O extends Options>(command: Command<O>): Command {
   return command as unknown as Command;
+}
+
+/** A command, and where it is offered. */
+export interface CommandOffer {
+  readonly command: Command;
+  readonly hosts: readonly string[] | undefined;
 }
 
 interface Entry {
@@ -106,6 +114,14 @@ export class CommandRegistry {
     return first.sort((a, b) => a.name.localeCompare(b.name));
   }
 
+  /** Every command once, by name, with the hosts that offer it; `undefined`: it is one of the whole server. */
+  offers(): readonly CommandOffer[] {
+    return this.list().map((command) => {
+      const hosts = (this.#entries.get(normalise(command.name)) ?? []).flatMap(({ host }) => host ?? []);
+      return { command, hosts: hosts.length === 0 ? undefined : hosts };
+    });
+  }
+
   get(name: string): Command | undefined {
     return this.#entries.get(normalise(name))?.[0]?.command;
   }
@@ -124,7 +140,7 @@ export class CommandRegistry {
     const { chosen, rest } = choose(entries, args);
     const answers: [host: string | undefined, result: CommandResult][] = [];
     for (const { command, host } of chosen) {
-      answers.push([host, await carryOut(command, rest, context)]);
+      answers.push([host, await runCommand(command, rest, context)]);
     }
     return merge(answers);
   }
@@ -154,7 +170,11 @@ export function describeArguments(command: Command): readonly ArgumentInfo[] {
   }));
 }
 
-async function carryOut(
+/**
+ * Checks the arguments and runs a command that need not be registered.
+ * @throws CommandError when the arguments are wrong, or it cannot be done.
+ */
+export async function runCommand(
   command: Command,
   raw: Readonly<Record<string, unknown>>,
   context: CommandContext,

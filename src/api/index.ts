@@ -1,6 +1,12 @@
 // The only door for modules: `import { … } from 'enjamb/api'`.
 
-export { type Command, CommandError, type CommandResult, defineCommand } from '../admin/commands.ts';
+export {
+  type Command,
+  CommandError,
+  type CommandResult,
+  defineCommand,
+  runCommand,
+} from '../admin/commands.ts';
 export * from '../config/options.ts';
 export * from '../storage/stores.ts';
 export type { Clock, Timer } from '../util/clock.ts';

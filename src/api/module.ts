@@ -1,6 +1,6 @@
 // What a module is, and what it is given.
 
-import type { Command } from '../admin/commands.ts';
+import type { Command, CommandRegistry } from '../admin/commands.ts';
 import type { Infer, Options } from '../config/options.ts';
 import type { Stores } from '../storage/stores.ts';
 import type { Clock, Timer } from '../util/clock.ts';
@@ -96,6 +96,10 @@ export interface Module<O extends Options = Options> {
   use<K extends keyof Exports>(module: K): Exports[K];
   /** Declares something that administrators can do; appears as `enjamb NAME …`. */
   command<const A extends Options>(command: Command<A>): void;
+  /** All that administrators can do; who is one, whoever runs them has to find out (`adminOf`). */
+  readonly commands: Pick<CommandRegistry, 'offers' | 'run'>;
+  /** What somebody may administer by the configuration: this host, every host with users and so the `server`, or nothing. */
+  adminOf(who: Jid): 'server' | 'host' | undefined;
 
   after(delayMs: number, task: () => void | Promise<void>): Timer;
   every(intervalMs: number, task: () => void | Promise<void>): Timer;

@@ -174,6 +174,7 @@ export const DEFAULT_MODULES = [
   'offline',
   'private',
   'disco',
+  'adhoc',
   'ping',
   'version',
   'time',
@@ -191,8 +192,8 @@ const LINKS = ['dialback', 's2s_bidi', 's2s_keepalive', 'stream_limits'] as cons
 
 /** Modules of a component besides the one that makes it what it is. An external one answers for itself. */
 export const DEFAULT_COMPONENT_MODULES: Readonly<Record<ComponentKind, readonly string[]>> = {
-  muc: ['muc', 'disco', 'ping', 'version', 'time', ...LINKS],
-  pubsub: ['pubsub', 'disco', 'ping', 'version', 'time', ...LINKS],
-  http_file_share: ['http_file_share', 'disco', 'ping', 'version', 'time', ...LINKS],
+  muc: ['muc', 'disco', 'adhoc', 'ping', 'version', 'time', ...LINKS],
+  pubsub: ['pubsub', 'disco', 'adhoc', 'ping', 'version', 'time', ...LINKS],
+  http_file_share: ['http_file_share', 'disco', 'adhoc', 'ping', 'version', 'time', ...LINKS],
   external: LINKS,
 };

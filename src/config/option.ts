@@ -14,6 +14,8 @@ export interface Option<out T> {
   readonly secret: boolean;
   /** The settings inside, for a `record`. */
   readonly fields?: Options;
+  /** All the words that it may be, where these are few. */
+  readonly choices?: readonly string[];
   /**
    * Turns a value of the file into one for the code; `undefined` gives the default.
    * @throws OptionError naming every mistake in the value.
@@ -113,6 +115,7 @@ export function define(
     fileDefault: settings.default,
     required,
     secret,
+    ...(known === undefined ? {} : { choices: known }),
     parse: (raw) => (raw === undefined && !required ? fallback : accept(raw)),
     describe: () => expected,
   };

@@ -86,6 +86,7 @@ function registerModuleCommands(registry: CommandRegistry, scope: CommandScope):
       summary,
       args: { name, host: anyHost },
       positional: ['name'],
+      localOnly: true, // What runs in the process is for who may change the files of the process.
       async run(args) {
         const hosts = await concerned(scope, action, args.name, args.host);
         for (const [, modules] of hosts)

@@ -2,14 +2,18 @@
 
 import type { Host, HostOrigin } from '../api/session.ts';
 import type { HostConfig } from '../config/config.ts';
+import { HOST_OPTIONS } from '../config/core-options.ts';
 import { Accounts } from '../sasl/accounts.ts';
 import type { Stores } from '../storage/stores.ts';
 import type { Logger } from '../util/logger.ts';
+import type { Jid } from '../xml/jid.ts';
 import { Hooks } from './hooks.ts';
 import { IqHandlers } from './iq-router.ts';
 import { Items } from './items.ts';
 import { NonzaHandlers } from './nonzas.ts';
 import { SessionTable } from './sessions.ts';
+
+const ADMINS = { admins: HOST_OPTIONS.admins };
 
 export class LocalHost implements Host {
   readonly domain: string;
@@ -39,6 +43,11 @@ export class LocalHost implements Host {
     this.accounts = new Accounts(stores, { domain: config.domain });
     this.origin = { kind: 'host', domain: config.domain };
     this.users = { has: (user) => this.#names.has(user) };
+  }
+
+  /** Whether the configuration lets somebody administer this host. */
+  isAdmin(who: Jid): boolean {
+    return this.config.get(ADMINS).admins.includes(who.bare);
   }
 
   /** Reads which accounts exist; routing asks synchronously from then on. */

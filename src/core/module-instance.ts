@@ -20,6 +20,7 @@ import type { Logger } from '../util/logger.ts';
 import type { MetricRegistry, Metrics } from '../util/metrics.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
 import type { Stanza } from '../xml/element.ts';
+import type { Jid } from '../xml/jid.ts';
 import { ModuleError } from './errors.ts';
 import type { LocalHost } from './host.ts';
 import type { Router } from './router.ts';
@@ -134,6 +135,16 @@ export class ModuleInstance implements Module {
 
   command<const A extends Options>(command: Command<A>): void {
     this.#owe(this.#around.commands.register(command, this.host.domain));
+  }
+
+  get commands(): CommandRegistry {
+    return this.#around.commands;
+  }
+
+  adminOf(who: Jid): 'server' | 'host' | undefined {
+    const hosts = [...this.#around.router.hosts.values()].filter(({ kind }) => kind === 'local');
+    if (hosts.length > 0 && hosts.every((host) => host.isAdmin(who))) return 'server';
+    return this.host.isAdmin(who) ? 'host' : undefined;
   }
 
   after(delayMs: number, task: () => void | Promise<void>): Timer {

@@ -115,7 +115,7 @@ for (const [what, limits] of Object.entries({
   'too little for any stanza': '<max-bytes>1</max-bytes>',
   nothing: '<idle-seconds>60</idle-seconds>',
 })) {
-  test(`XEP-0478 §7: a limit that says ${what} is none`, async (t) => {
+  test(`XEP-0478 §12: a limit that says ${what} is none`, async (t) => {
     const { world, peer } = await linked(t, limits);
     world.send(message(100_000, 'large'));
     await peer.reads(/^<message id='large'/);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { type Config, type KnownOptions, loadConfig, readModuleSources } from '../../../src/config/config.ts';
-import { DEFAULT_MODULES } from '../../../src/config/core-options.ts';
+import { DEFAULT_COMPONENT_MODULES, DEFAULT_MODULES } from '../../../src/config/core-options.ts';
 import { ConfigError, type ConfigProblem } from '../../../src/config/error.ts';
 import { duration, integer, type Options, string } from '../../../src/config/options.ts';
 
@@ -267,7 +267,7 @@ test('modules: a component keeps what makes it work whatever the list at the top
   const config = load(
     'modules_enabled = ["roster"]\n[hosts.a]\n[hosts.r]\ncomponent = "muc"\n[hosts.q]\ncomponent = "muc"\nmodules_enabled = ["ping"]',
   );
-  assert.deepEqual(host(config, 'r').modules, ['muc', 'disco', 'ping', 'version', 'time', 'dialback']);
+  assert.deepEqual(host(config, 'r').modules, DEFAULT_COMPONENT_MODULES.muc);
   assert.deepEqual(host(config, 'q').modules, ['muc', 'ping']);
 });
 
@@ -340,7 +340,7 @@ test('an external component has its secret and answers for itself', () => {
   const external = host(load('[hosts.x]\ncomponent = "external"\ncomponent_secret = "s3cret"'), 'x');
   assert.deepEqual(
     [external.component, external.componentSecret, external.modules],
-    ['external', 's3cret', ['dialback']],
+    ['external', 's3cret', DEFAULT_COMPONENT_MODULES.external],
   );
 });
 

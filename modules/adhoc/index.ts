@@ -1,0 +1,89 @@
+// XEP-0050 Ad-Hoc Commands: what administrators do on the command line, as forms in any client.
+
+import {
+  type Command,
+  defineModule,
+  type Element,
+  type IqRequest,
+  type Jid,
+  NS,
+  StanzaError,
+  xml,
+} from 'enjamb/api';
+import { commandsFor, type Offer } from './offers.ts';
+import { perform, type Request } from './perform.ts';
+import { Sessions } from './sessions.ts';
+
+declare module 'enjamb/api' {
+  interface Items {
+    /** Something that users can do at the host's address, beside what administrators can. */
+    'adhoc-command': {
+      /** Unique on the host. */
+      readonly node: string;
+      /** Its arguments are the form; `context.by` is the address of the user. */
+      readonly command: Command;
+      mayUse(asker: Jid): boolean;
+    };
+  }
+}
+
+/**
+ * Offers every command of administrators, and those that modules have for users, at the host's own address. Who may
+ * administer this host alone sees what concerns this host alone.
+ */
+export default defineModule({
+  name: 'adhoc',
+  summary: 'Lets administrators do in a client what they do on the command line',
+  implements: ['XEP-0050 1.3.0', 'XEP-0004 2.13.2'],
+  scope: 'host',
+  depends: ['disco'],
+
+  load(module) {
+    const sessions = new Sessions(module.clock);
+    const find = (asker: Jid, node: string): Offer => {
+      const found = commandsFor(module, asker).find((offer) => offer.node === node);
+      if (found) return found;
+      // §2.2: what is there for others is forbidden, and for strangers that is all they learn.
+      throw new StanzaError(module.adminOf(asker) ? 'item-not-found' : 'forbidden');
+    };
+
+    module.provide('disco-feature', NS.COMMANDS);
+    module.hook('disco-items-node', ({ request, node }) => {
+      if (node !== NS.COMMANDS || !isHost(request)) return undefined;
+      const jid = module.host.domain;
+      return commandsFor(module, request.from).map((offer) => ({ jid, node: offer.node, name: offer.title }));
+    });
+    module.hook('disco-info-node', ({ request, node }): readonly Element[] | undefined => {
+      if (!isHost(request)) return undefined;
+      if (node === NS.COMMANDS) return [identity('command-list', 'Commands')];
+      if (!isOurs(module.items('adhoc-command'), node)) return undefined;
+      return [
+        identity('command-node', find(request.from, node).title),
+        xml('feature', { var: NS.COMMANDS }),
+        xml('feature', { var: NS.DATA_FORMS }),
+      ];
+    });
+    module.handleIq({ type: 'set', to: ['host'], name: 'command', xmlns: NS.COMMANDS }, (request) => {
+      const { node = '', sessionid, action = 'execute' } = request.payload.attrs;
+      const offer = find(request.from, node);
+      const asked: Request = { offer, asker: request.from, action, sessionid, payload: request.payload };
+      return perform(asked, sessions, {
+        log: module.log,
+        signal: module.signal,
+      });
+    });
+  },
+});
+
+function isHost({ to }: IqRequest): boolean {
+  return to.local === undefined;
+}
+
+/** Other modules have nodes of their own; those of no command are theirs to answer. */
+function isOurs(items: readonly { readonly node: string }[], node: string): boolean {
+  return node.startsWith('enjamb:') || items.some((item) => item.node === node);
+}
+
+function identity(type: string, name: string): Element {
+  return xml('identity', { category: 'automation', type, name });
+}

@@ -1,0 +1,46 @@
+// Forms that were given out and have not come back (XEP-0050 §3.3).
+
+import { type Clock, type Jid, newId } from 'enjamb/api';
+
+/** Who leaves a form open for longer begins anew. */
+const LIFETIME_MS = 15 * 60_000;
+const MAX_PER_ASKER = 10;
+const MAX_SESSIONS = 200;
+
+interface Session {
+  readonly asker: string;
+  readonly node: string;
+  readonly until: number;
+}
+
+export class Sessions {
+  readonly #clock: Clock;
+  /** The oldest first. */
+  readonly #sessions = new Map<string, Session>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Gives the id, a new one or that of a form that goes back again; too many open forms cost the oldest one. */
+  open(asker: Jid, node: string, id = newId()): string {
+    const now = this.#clock.now();
+    for (const [id, { until }] of this.#sessions) if (until <= now) this.#sessions.delete(id);
+    const own = [...this.#sessions].filter(([, session]) => session.asker === `${asker}`);
+    if (own.length >= MAX_PER_ASKER) this.#sessions.delete(own[0]![0]);
+    else if (this.#sessions.size >= MAX_SESSIONS) this.#sessions.delete([...this.#sessions.keys()][0]!);
+    this.#sessions.set(id, { asker: `${asker}`, node, until: now + LIFETIME_MS });
+    return id;
+  }
+
+  /** The node that a session is about; `undefined` when there is none, or it is somebody else's. */
+  nodeOf(id: string, asker: Jid): string | undefined {
+    const session = this.#sessions.get(id);
+    if (session?.asker !== `${asker}` || session.until <= this.#clock.now()) return undefined;
+    return session.node;
+  }
+
+  close(id: string): void {
+    this.#sessions.delete(id);
+  }
+}

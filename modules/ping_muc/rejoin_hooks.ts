@@ -7,7 +7,7 @@ import { wordsOf } from './rejoin_words.ts';
 
 export const rejoinOptions = {
   muc_autorejoin: boolean('Join clients again that fell out of a room and do nothing about it', {
-    default: false,
+    default: true,
   }),
   muc_autorejoin_passwords: boolean(
     'Keep the passwords of rooms in memory for that; else the user has to join',
@@ -29,6 +29,7 @@ export function assistRejoins(module: RejoinModule, context: Context): void {
   module.observe('c2s-resume', ({ session }) => rejoins.resumed(session));
   module.observe('resource-unbind', ({ session }) => rejoins.left(session));
   module.observe('s2s-open', ({ remote }) => rejoins.reachable(remote));
+  module.observe('service-up', ({ domain }) => rejoins.reachable(domain));
 }
 
 /** What clients do about rooms themselves. */

@@ -44,10 +44,7 @@ class Story {
     this.net.servers.set('capulet', capulet);
     this.juliet = await capulet.client('juliet@capulet.lit/balcony');
     await enter(this.juliet, 'Juliet');
-    this.juliet.send(
-      `<iq type='set' id='u' to='${ROOM}'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>`,
-    );
-    await this.juliet.skipUntil(({ attrs }) => attrs.id === 'u');
+    await unlock(this.juliet, ROOM);
   }
 
   /** Romeo's server, from what is on disk. */
@@ -110,9 +107,17 @@ async function story(t: TestContext): Promise<Story> {
   return made;
 }
 
-async function enter(client: ScriptedClient, nick: string): Promise<void> {
-  client.send(`<presence to='${ROOM}/${nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>`);
+async function enter(client: ScriptedClient, nick: string, room = ROOM): Promise<void> {
+  client.send(`<presence to='${room}/${nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>`);
   await client.skipUntil((element) => element.getChild('subject') !== undefined);
+}
+
+/** XEP-0045 §10.1.2: an instant room. */
+async function unlock(client: ScriptedClient, room: string): Promise<void> {
+  client.send(
+    `<iq type='set' id='u' to='${room}'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>`,
+  );
+  await client.skipUntil(({ attrs }) => attrs.id === 'u');
 }
 
 function isLeave({ name, attrs }: Element): boolean {
@@ -248,4 +253,27 @@ test('killed twice: what was owed by the first run is owed still', async (t) => 
   made.net.unreachable.delete('rooms.capulet.lit');
   await made.pass(await made.start(), 10_000);
   await made.juliet.skipUntil(isLeave);
+});
+
+test('rooms of our own die with us: who joins again is in, and what is on disk goes', async (t) => {
+  const made = await story(t);
+  const component = `[hosts."rooms.montague.lit"]\ncomponent = "muc"`;
+  const square = 'square@rooms.montague.lit';
+  const run = await made.start(component);
+  const [romeo, benvolio] = [await run.test.client(ROMEO), await run.test.client('benvolio@montague.lit/x')];
+  await enter(romeo, 'Romeo', square);
+  await unlock(romeo, square);
+  await enter(benvolio, 'Benvolio', square);
+  await made.kill(run);
+  assert.equal(made.records.length, 2);
+  const next = await made.start(component);
+  const again = await next.test.client(ROMEO);
+  await enter(again, 'Romeo', square);
+  await unlock(again, square);
+  await made.pass(next, 12 * 60_000);
+  await again.receivesNothing();
+  assert.deepEqual(
+    made.records.map((text) => text.split(' ')[0]),
+    ['romeo/orchard'],
+  );
 });

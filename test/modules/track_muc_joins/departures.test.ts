@@ -197,6 +197,12 @@ test('a client that was taken out quietly does not see what the room sends until
   assert.equal(romeo.inbox.length, 1, 'what comes after the confirmation is the room’s fault');
 });
 
+function joinOf(index: number, domain = 'rooms.capulet.lit'): Join {
+  const room = { jid: `hall@${domain}`, domain: { name: domain } };
+  const session = { jid: Jid.parse(`user${index}@montague.lit/x`) };
+  return { session, room, nick: 'x' } as unknown as Join;
+}
+
 /** Without a server: how many leaves there are is what matters. */
 function departures(standing: (full: string) => 'in' | 'entering' | 'out' = () => 'out') {
   const clock = new HandClock();
@@ -212,11 +218,7 @@ function departures(standing: (full: string) => 'in' | 'entering' | 'out' = () =
     settle: () => {},
     changed: () => {},
   });
-  const owe = (index: number, domain = 'rooms.capulet.lit') => {
-    const room = { jid: `hall@${domain}`, domain: { name: domain } };
-    const session = { jid: Jid.parse(`user${index}@montague.lit/x`) };
-    made.owe({ session, room, nick: 'x' } as unknown as Join);
-  };
+  const owe = (index: number, domain?: string) => made.owe(joinOf(index, domain));
   return { clock, sent, data, made, owe };
 }
 
@@ -247,4 +249,82 @@ test('all is forgotten after a day', () => {
   clock.seconds(86_401);
   made.sweep();
   assert.equal(data.all.size + data.byDomain.size, 0);
+});
+
+/** A domain that answers nothing, or refuses everything; and how often it was tried. */
+function away() {
+  const made = departures();
+  const refuse = () => {
+    for (const { from, room, id } of [...made.data.all.values()]) made.made.refused(from, room, id, true);
+  };
+  return { ...made, refuse };
+}
+
+test('while a domain is away one leave at a time is tried, with growing pauses: at most 12 in an hour', () => {
+  const { clock, sent, owe, refuse } = away();
+  for (let i = 0; i < 1_000; i++) owe(i);
+  for (let hour = 0; hour < 3; hour++) {
+    sent.length = 0;
+    for (let second = 0; second < 3_600; second++) {
+      clock.seconds(1);
+      refuse();
+    }
+    assert.ok(sent.length >= 10 && sent.length <= 12, `${sent.length} in hour ${hour}`);
+  }
+});
+
+test('as soon as one of them is answered, the others follow', () => {
+  const { clock, sent, data, made, owe } = away();
+  for (let i = 0; i < 150; i++) owe(i);
+  clock.seconds(301);
+  assert.equal(sent.length, 1);
+  const scout = [...data.all.values()].find(({ state }) => state === 'sent')!;
+  made.confirmed(scout.from, scout.room);
+  clock.seconds(2);
+  assert.equal(sent.length, 150);
+});
+
+test('and when one is neither answered nor sent back for two minutes, it has arrived', () => {
+  const { clock, sent, owe } = away();
+  for (let i = 0; i < 50; i++) owe(i);
+  clock.seconds(3_600);
+  assert.equal(sent.length, 50);
+});
+
+test('a stream that the peer closed after ours had read everything; one that it closed first, what was sent early', () => {
+  for (const [how, left] of [
+    ['all', 0],
+    ['early', 3],
+    ['none', 3],
+  ] as const) {
+    const { data, made } = departures();
+    for (let i = 0; i < 3; i++) made.leave(joinOf(i));
+    made.broken('rooms.capulet.lit', how);
+    assert.equal(data.all.size, left, how);
+  }
+});
+
+test('what was sent and not sent back in ten minutes has arrived, whether the room confirms it or not', () => {
+  const { clock, data, made } = departures();
+  made.leave(joinOf(1));
+  clock.seconds(599);
+  made.sweep();
+  assert.equal(data.all.size, 1);
+  clock.seconds(2);
+  made.sweep();
+  assert.equal(data.all.size + data.byClient.size + data.byDomain.size, 0);
+});
+
+test('at the start services of our own come last, and all come one after the other', () => {
+  const { clock, sent, made, owe } = departures();
+  owe(1, 'rooms.montague.lit');
+  owe(2, 'rooms.capulet.lit');
+  owe(3, 'rooms.verona.lit');
+  made.begin((domain) => domain.endsWith('montague.lit'));
+  assert.deepEqual(sent, []);
+  clock.seconds(2);
+  assert.deepEqual(
+    sent.map((from) => from[4]),
+    ['2', '3', '1'],
+  );
 });

@@ -206,4 +206,64 @@ describe('XEP-0045 §7.6: nick changes', () => {
     assert.deepEqual(await joins(), ['Romeo joined']);
     assert.equal(romeo.state.mucJoins?.get(ROOM)?.epoch, 1);
   });
+
+  test('told by the self-presence alone, without a 303: whatever the nick is (§7.2.2)', async (t) => {
+    const { joins, sends } = await joined(t);
+    sends(`${ROOM}/romeo`, ['110']);
+    assert.deepEqual(await joins(), ['romeo joined']);
+  });
+
+  test('thrown out while a nick change is unanswered: out', async (t) => {
+    const { romeo, joins, sends } = await joined(t);
+    romeo.says(`<presence to='${ROOM}/Montague'/>`);
+    sends(`${ROOM}/Romeo`, ['110', '307'], { type: 'unavailable' });
+    assert.deepEqual(await joins(), []);
+  });
+
+  test('one that could not be delivered: the old nick stays', async (t) => {
+    const { h, romeo, rooms, joins } = await joined(t);
+    rooms.peer.reachable = false;
+    rooms.peer.cut();
+    romeo.says(`<presence to='${ROOM}/Montague'/>`);
+    h.clock.seconds(1);
+    assert.deepEqual(await joins(), ['Romeo joined']);
+  });
+
+  test('each step of the client’s makes what was asked before it void', async (t) => {
+    const { romeo } = await joined(t);
+    const epoch = () => romeo.state.mucJoins!.get(ROOM)!.epoch;
+    const steps = [
+      `<presence to='${ROOM}/Montague'/>`,
+      `<presence to='${ROOM}/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
+      `<presence to='${ROOM}/Romeo' type='unavailable'/>`,
+      `<presence to='${ROOM}/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
+    ];
+    for (const step of steps) {
+      const before = epoch();
+      romeo.says(step);
+      assert.equal(epoch(), before + 1, step);
+    }
+  });
+});
+
+describe('RFC 6121 §4.6: presence that does not arrive', () => {
+  for (const condition of ['remote-server-timeout', 'remote-server-not-found'] as const) {
+    test(`${condition}, from the other side: nothing is known of the room, the client is where it was`, async (t) => {
+      const { h, romeo, rooms, joins } = await joined(t);
+      rooms.peer.onStanza = (stanza) => rooms.peer.says(failure(stanza, condition));
+      romeo.says(`<presence to='${ROOM}/Romeo'><show>away</show></presence>`);
+      h.clock.seconds(1);
+      assert.deepEqual(await joins(), ['Romeo joined']);
+    });
+  }
+
+  test('from our side: the same', async (t) => {
+    const { h, romeo, rooms, joins } = await joined(t);
+    rooms.peer.reachable = false;
+    rooms.peer.cut();
+    romeo.says(`<presence to='${ROOM}/Romeo'><show>away</show></presence>`);
+    h.clock.seconds(1);
+    assert.deepEqual(await joins(), ['Romeo joined']);
+    assert.equal(romeo.inbox.at(-1)?.attrs.type, 'error');
+  });
 });

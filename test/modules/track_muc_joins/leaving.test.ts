@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { presence } from '../../support/fake-rooms.ts';
-import { joined, PHONE, ROMEO, ROOM, stage } from './stage.ts';
+import { joined, PHONE, ROMEO, ROOM, silentStage, stage } from './stage.ts';
 
 describe('XEP-0045 §7.14, §8.2, §9.1, §10.9, §11: leaving', () => {
   for (const codes of [
@@ -65,6 +65,16 @@ describe('XEP-0045 §7.14, §8.2, §9.1, §10.9, §11: leaving', () => {
     romeo.says(`<presence type='unavailable' to='${ROOM}/Romeo'/>`);
     sends(`${ROOM}/Romeo`, ['110']);
     assert.deepEqual(await joins(), ['Romeo leaving']);
+  });
+
+  test('the client leaves before it was let in: what the room says to the join changes nothing', async (t) => {
+    const { romeo, joins, sends } = await silentStage(t);
+    romeo.joins(`${ROOM}/Romeo`);
+    romeo.says(`<presence type='unavailable' to='${ROOM}/Romeo'/>`);
+    sends(`${ROOM}/Romeo`, ['110']);
+    assert.deepEqual(await joins(), ['Romeo leaving']);
+    sends(`${ROOM}/Romeo`, ['110'], { type: 'unavailable' });
+    assert.deepEqual(await joins(), []);
   });
 
   test('left and joined again in one breath: the confirmation of the leave does not undo the join', async (t) => {

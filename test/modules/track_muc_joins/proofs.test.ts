@@ -52,6 +52,32 @@ describe('What proves that a room has this very client', () => {
       `<message type='groupchat' from='${ROOM}/Juliet' to='romeo@montague.lit'><body>a</body></message>`,
       false,
     ],
+    [
+      'a note that somebody has sent to a room that one is not in (XEP-0437)',
+      `<message from='rooms.capulet.lit' to='${ROMEO}'><rai xmlns='urn:xmpp:rai:0'><activity>${ROOM}</activity></rai></message>`,
+      false,
+    ],
+    [
+      'what the room’s archive holds (XEP-0313)',
+      `<message from='${ROOM}' to='${ROMEO}'><result xmlns='urn:xmpp:mam:2' id='1'><forwarded xmlns='urn:xmpp:forward:0'>
+         <message xmlns='jabber:client' type='groupchat' from='${ROOM}/Juliet'><body>a</body></message></forwarded></result></message>`,
+      false,
+    ],
+    [
+      'what the room publishes to subscribers who need not be in it',
+      `<message from='${ROOM}' to='${ROMEO}'><event xmlns='http://jabber.org/protocol/pubsub#event'><items node='urn:xmpp:mucsub:nodes:messages'/></event></message>`,
+      false,
+    ],
+    [
+      'a request for voice (§8.6)',
+      `<message from='${ROOM}' to='${ROMEO}'><x xmlns='jabber:x:data' type='form'/></message>`,
+      false,
+    ],
+    [
+      'presence that no room sends, as of a MIX channel (XEP-0403)',
+      `<presence from='${ROOM}/Juliet' to='${ROMEO}'><mix xmlns='urn:xmpp:presence:0'/></presence>`,
+      false,
+    ],
     ['an iq', `<iq type='result' id='x' from='${ROOM}' to='${ROMEO}'/>`, false],
     [
       'a message to another client',
@@ -71,6 +97,57 @@ describe('What proves that a room has this very client', () => {
       assert.equal(provenAt > before, counts);
     });
   }
+});
+
+describe('What proves anything after a link broke', () => {
+  const hello = `<message type='groupchat' from='${ROOM}/Juliet' to='${ROMEO}'><body>a</body></message>`;
+
+  test('not what a stream brings that was there before, for two seconds; it may have been on its way', async (t) => {
+    const { h, rooms, romeo } = await joined(t);
+    h.clock.seconds(10);
+    rooms.peer.openOut();
+    rooms.peer.closeOut('reset');
+    const brokenAt = h.clock.now();
+    rooms.peer.says(hello);
+    h.clock.seconds(1);
+    assert.ok(romeo.state.mucJoins!.get(ROOM)!.provenAt < brokenAt);
+    h.clock.seconds(1);
+    rooms.peer.says(hello);
+    h.clock.seconds(1);
+    assert.ok(romeo.state.mucJoins!.get(ROOM)!.provenAt > brokenAt);
+  });
+
+  test('what a stream brings that was made since', async (t) => {
+    const { h, rooms, romeo } = await joined(t);
+    h.clock.seconds(10);
+    rooms.peer.cut('reset');
+    const brokenAt = h.clock.now();
+    h.clock.advance(100);
+    rooms.peer.openIn();
+    rooms.peer.says(hello);
+    h.clock.advance(100);
+    assert.ok(romeo.state.mucJoins!.get(ROOM)!.provenAt > brokenAt);
+  });
+});
+
+test('XEP-0198: a client that sleeps stays in its rooms, and wakes up in them', async (t) => {
+  const { romeo, joins } = await joined(t);
+  const join = romeo.state.mucJoins!.get(ROOM);
+  romeo.sleep();
+  assert.deepEqual(await joins(), ['Romeo joined']);
+  romeo.resume();
+  assert.equal(romeo.state.mucJoins!.get(ROOM), join);
+  assert.equal(join?.epoch, 1);
+});
+
+test('a link with a domain is needed while somebody is in a room there', async (t) => {
+  const { h, rooms, romeo, sends } = await joined(t);
+  const isNeeded = (remote: string) => h.host.hooks.fire('s2s-needed', { remote });
+  assert.equal(isNeeded(rooms.domain), 'needed');
+  assert.equal(isNeeded('capulet.lit'), undefined);
+  romeo.says(`<presence type='unavailable' to='${ROOM}/Romeo'/>`);
+  sends(`${ROOM}/Romeo`, ['110'], { type: 'unavailable' });
+  assert.equal(isNeeded(rooms.domain), undefined);
 });
 
 test('`enjamb joins` lists all joins, or those of a user, a client, a room or a domain', async (t) => {

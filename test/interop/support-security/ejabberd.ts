@@ -1,4 +1,4 @@
-// A real ejabberd that only speaks with other servers, with all its files in one folder.
+// A real ejabberd, with all its files in one folder. Whoever logs in by PLAIN is let in, whatever the password.
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,13 +6,13 @@ import { Program } from '../support/program.ts';
 import type { Clean } from '../support/waiting.ts';
 
 /** Its own address; the ports are those that the other servers of the tests have. */
-export const EJABBERD = { address: '127.0.0.5', s2s: 15_269, s2sDirectTls: 15_270 };
+export const EJABBERD = { address: '127.0.0.5', c2s: 15_222, s2s: 15_269, s2sDirectTls: 15_270 };
 export const VERONA = 'verona.example';
 
 const START_MS = 20_000;
 /** Where Debian has Erlang's libraries and ejabberd's own. */
 const SYSTEM = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
-const LIBRARIES = `${SYSTEM}/erlang/lib:/usr/lib/erlang/lib:${SYSTEM}`;
+export const LIBRARIES = `${SYSTEM}/erlang/lib:/usr/lib/erlang/lib:${SYSTEM}`;
 
 export interface EjabberdOptions {
   readonly folder: string;
@@ -84,7 +84,13 @@ loglevel: info
 certfiles: ["${join(folder, 'own.pem')}"]
 ca_file: "${caPath}"
 s2s_use_starttls: required
+auth_method: [anonymous]
+anonymous_protocol: login_anon
 listen:
+  - port: ${EJABBERD.c2s}
+    ip: "${EJABBERD.address}"
+    module: ejabberd_c2s
+    starttls_required: true
   - port: ${EJABBERD.s2s}
     ip: "${EJABBERD.address}"
     module: ejabberd_s2s_in
@@ -93,13 +99,15 @@ listen:
     module: ejabberd_s2s_in
     tls: true
 modules:
+  mod_disco: {}
   mod_ping: {}
+  mod_roster: {}
 ${dialback ? '  mod_s2s_dialback: {}' : ''}
 `;
 }
 
 /** Erlang asks the name server of the test, and nobody else: what the system says of names would come first. */
-function resolver(dns: string): string {
+export function resolver(dns: string): string {
   const [address = '', port] = dns.split(':');
   const tuple = `{${address.replaceAll('.', ',')}}`;
   return `{resolv_conf, ""}.\n{hosts_file, ""}.\n{lookup, [dns]}.\n{nameserver, ${tuple}, ${port}}.\n`;

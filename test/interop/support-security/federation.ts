@@ -22,12 +22,21 @@ export interface Trust {
   readonly theyDemand?: boolean;
   /** How they find each other: by SRV records for STARTTLS, or by those for direct TLS alone (XEP-0368). */
   readonly by?: 'STARTTLS' | 'direct TLS';
+  /** Lines of TOML for the top of enjamb's configuration. */
+  readonly config?: readonly string[];
+  /** Modules of Prosody besides the usual ones. */
+  readonly modules?: readonly string[];
 }
 
 export interface Federation<Peer> {
   readonly enjamb: Enjamb;
   readonly peer: Peer;
   readonly dns: DnsFixture;
+  /** Of this test, with all logs. */
+  readonly folder: string;
+  /** The authorities that signed our certificates, and theirs. */
+  readonly ourCaPath: string;
+  readonly theirCaPath: string;
   /** The folder of the other server's certificates. */
   readonly theirCertificates: string;
 }
@@ -40,6 +49,7 @@ export async function withProsody(t: TestContext, trust: Trust): Promise<Federat
     certificates: stage.theirs.certificates,
     dns: stage.dns.address,
     secureAuth: trust.theyDemand === true,
+    modules: trust.modules ?? [],
     ...(trust.theyTrust ? { caPath: stage.ours.caPath } : {}),
   });
   return federation(peer, stage, await startEnjamb(t, stage, trust));
@@ -109,16 +119,19 @@ async function prepare(
   };
 }
 
-function federation<Peer>(peer: Peer, { dns, theirs }: Stage, enjamb: Enjamb): Federation<Peer> {
-  return { peer, enjamb, dns, theirCertificates: theirs.certificates };
+function federation<Peer>(peer: Peer, stage: Stage, enjamb: Enjamb): Federation<Peer> {
+  const { dns, folder, ours, theirs } = stage;
+  const authorities = { ourCaPath: ours.caPath, theirCaPath: theirs.caPath };
+  return { peer, enjamb, dns, folder, ...authorities, theirCertificates: theirs.certificates };
 }
 
-function startEnjamb(t: TestContext, stage: Stage, { weTrust, weDemand = false }: Trust): Promise<Enjamb> {
+function startEnjamb(t: TestContext, stage: Stage, trust: Trust): Promise<Enjamb> {
+  const { weTrust, weDemand = false, config = [] } = trust;
   return Enjamb.start(t, {
     folder: join(stage.folder, 'enjamb'),
     certificates: stage.ours.certificates,
     dns: stage.dns.address,
-    config: [`s2s_secure_auth = ${weDemand}`],
+    config: [`s2s_secure_auth = ${weDemand}`, ...config],
     ...(weTrust ? { caPath: stage.theirs.caPath } : {}),
   });
 }

@@ -1,8 +1,8 @@
 // A real Prosody, with all its files in one folder.
 
 import assert from 'node:assert/strict';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, type NetConnectOpts } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Element } from '../../../src/xml/element.ts';
@@ -12,6 +12,18 @@ import { Program, run } from './program.ts';
 import { type Clean, until, withinMs } from './waiting.ts';
 
 const MODULES = fileURLToPath(new URL('./prosody-modules', import.meta.url));
+/** What every test needs. */
+const MODULES_ENABLED = [
+  'roster',
+  'saslauth',
+  'tls',
+  'dialback',
+  'disco',
+  'ping',
+  'posix',
+  'admin_shell',
+  'wire',
+];
 const START_MS = 15_000;
 const STOP_MS = 10_000;
 
@@ -26,6 +38,12 @@ export interface ProsodyOptions {
   readonly secureAuth?: boolean;
   /** False: other servers are offered no TLS, and not asked for it. Default true. */
   readonly encryption?: boolean;
+  /** Besides those that every test needs. */
+  readonly modules?: readonly string[];
+  /** Lines of Lua for the top of its configuration. */
+  readonly config?: readonly string[];
+  /** Domains besides the usual ones, for users or, with a type, for a service. */
+  readonly hosts?: readonly { readonly domain: string; readonly component?: string }[];
 }
 
 /** A stanza that Prosody got from or sent to another server. */
@@ -72,8 +90,10 @@ export class Prosody {
     const program = this.#program;
     const isUp = async (): Promise<true | undefined> => {
       assert.ok(program.isRunning, `Prosody ended:\n${program.tail()}`);
-      const open = (await accepts(PROSODY.c2s)) && (await accepts(PROSODY.s2s));
-      return open ? true : undefined;
+      const { address: host, c2s, s2s } = PROSODY;
+      const doors = [{ host, port: c2s }, { host, port: s2s }, { path: this.#shellSocket }];
+      for (const door of doors) if (!(await accepts(door))) return undefined;
+      return true;
     };
     await until('Prosody listens', isUp, START_MS);
   }
@@ -130,6 +150,12 @@ export class Prosody {
     });
   }
 
+  /** What a room service keeps is gone. */
+  async forgetRooms(service: string): Promise<void> {
+    const folder = service.replaceAll('.', '%2e');
+    await rm(join(this.#folder, 'data', folder), { recursive: true, force: true });
+  }
+
   /** Its log since it was started last. */
   get log(): string {
     return this.#running.lines.join('\n');
@@ -142,15 +168,19 @@ export class Prosody {
     return stdout;
   }
 
+  get #shellSocket(): string {
+    return join(this.#folder, 'data', 'prosody.sock');
+  }
+
   get #running(): Program {
     assert.ok(this.#program, 'Prosody was started');
     return this.#program;
   }
 }
 
-function accepts(port: number): Promise<boolean> {
+function accepts(door: NetConnectOpts): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, PROSODY.address);
+    const socket = connect(door);
     socket.once('connect', () => resolve(true));
     socket.once('error', () => resolve(false));
     socket.once('connect', () => socket.destroy());
@@ -159,6 +189,7 @@ function accepts(port: number): Promise<boolean> {
 
 function configuration(options: ProsodyOptions, wireFile: string): string {
   const { folder, certificates, caPath, dns, secureAuth = false, encryption = true } = options;
+  const { modules = [], hosts = [], config = [] } = options;
   const text = (value: string): string => JSON.stringify(value);
   return `
 run_as_root = true -- a bare container has no other user
@@ -174,8 +205,9 @@ s2s_direct_tls_ports = { ${PROSODY.s2sDirectTls} }
 http_ports = {}
 https_ports = {}
 log = { { levels = { min = "debug" }, to = "console" } }
-modules_enabled = { "roster", "saslauth", "tls", "dialback", "disco", "ping", "posix", "admin_shell", "wire" }
+modules_enabled = { ${[...MODULES_ENABLED, ...modules].map(text).join(', ')} }
 wire_file = ${text(wireFile)}
+${config.join('\n')}
 unbound = {
   resolvconf = false;
   forward = { ${text(dns.replace(':', '@'))} };
@@ -195,5 +227,11 @@ muc_room_locking = false
 Component ${text(HALLS)} "muc"
 muc_room_locking = false
 muc_room_default_persistent = true
+${hosts.map(hostLine).join('\n')}
 `;
+}
+
+function hostLine({ domain, component }: { domain: string; component?: string }): string {
+  if (component === undefined) return `VirtualHost ${JSON.stringify(domain)}`;
+  return `Component ${JSON.stringify(domain)} ${JSON.stringify(component)}`;
 }

@@ -71,7 +71,7 @@ class Race {
   async run(): Promise<Connected> {
     const { timeoutMs, signal } = this.#options;
     const deadline = this.#clock.after(timeoutMs, () =>
-      this.#giveUp(`no answer within ${timeoutMs / 1000} s`),
+      this.#giveUp(`no answer within ${Math.ceil(timeoutMs / 1000)} s`),
     );
     const onAbort = () => this.#giveUp('given up');
     signal?.addEventListener('abort', onAbort, { once: true });

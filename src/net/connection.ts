@@ -28,6 +28,8 @@ export interface ConnectionOptions {
   tls?: TlsInfo;
   /** What the peer's certificate must be when TLS is started. */
   dane?: DaneEndpoint | undefined;
+  /** TLS was started and failed. */
+  onTlsFailed?: () => void;
   /** More than this waiting to be read by the peer destroys the connection. Default 8 MiB. */
   maxQueuedBytes?: number;
   /** How long the peer may take to end its side after `end()`. Default 5 s. */
@@ -52,6 +54,7 @@ export class Connection {
   #dirty = false;
   #error: Error | undefined;
   #closeTimer: Timer | undefined;
+  readonly #onTlsFailed: (() => void) | undefined;
   readonly #maxQueuedBytes: number;
   readonly #closeTimeoutMs: number;
   readonly #clock: Clock;
@@ -60,6 +63,7 @@ export class Connection {
     this.#stream = stream;
     this.#tls = options.tls;
     this.dane = options.dane;
+    this.#onTlsFailed = options.onTlsFailed;
     this.#maxQueuedBytes = options.maxQueuedBytes ?? 8 * 1024 * 1024;
     this.#closeTimeoutMs = options.closeTimeoutMs ?? 5_000;
     this.#clock = options.clock ?? systemClock;
@@ -162,6 +166,7 @@ export class Connection {
       this.#error ??= error as Error;
       raw.destroy();
       this.#closed();
+      this.#onTlsFailed?.();
       throw this.#error;
     }
   }

@@ -16,6 +16,9 @@ import { connectTls } from '../net/tls.ts';
 /** From the first connection attempt on, handshakes of direct TLS included. */
 const CONNECT_TIMEOUT_MS = 20_000;
 const HANDSHAKE_TIMEOUT_MS = 8_000;
+/** How long a target with which TLS has failed comes after the others. */
+const SUSPECT_MS = 10 * 60_000;
+const MAX_SUSPECTS = 1_000;
 
 /**
  * Opens a connection to the server of a domain, in the name of one of ours (`local`). It may use TLS already, and knows
@@ -28,14 +31,43 @@ export type Dial = (remote: string, signal: AbortSignal, local: string) => Promi
 /** Dials by DNS and TCP. */
 export function dialer({ core }: Config, certificates: CertificateStore): Dial {
   const resolver = new Resolver({ servers: core.dns_servers, believesAll: core.dane === 'always' });
-  const options = { resolver, certificates, usesDane: core.dane !== 'never' };
+  const suspects = new Suspects();
+  const options = { resolver, certificates, suspects, usesDane: core.dane !== 'never' };
   return (remote, signal, local) => new Call(options, remote, local, signal).run();
 }
 
 interface CallOptions {
   resolver: Resolver;
   certificates: CertificateStore;
+  suspects: Suspects;
   usesDane: boolean;
+}
+
+/**
+ * Targets with which TLS has failed. Of STARTTLS that is known only when the target has been handed over: the next
+ * call then begins with another one (RFC 7673 §3.4).
+ */
+class Suspects {
+  readonly #until = new Map<string, number>();
+
+  add(remote: string, target: Target): void {
+    const key = keyOf(remote, target);
+    this.#until.delete(key);
+    this.#until.set(key, performance.now() + SUSPECT_MS);
+    const [oldest] = this.#until.keys();
+    if (this.#until.size > MAX_SUSPECTS && oldest !== undefined) this.#until.delete(oldest);
+  }
+
+  /** The same targets, suspects last. */
+  order(remote: string, targets: readonly Target[]): Target[] {
+    const now = performance.now();
+    const isSuspect = (target: Target): boolean => (this.#until.get(keyOf(remote, target)) ?? 0) > now;
+    return [...targets].sort((a, b) => Number(isSuspect(a)) - Number(isSuspect(b)));
+  }
+}
+
+function keyOf(remote: string, { host, port, directTls }: Target): string {
+  return `${remote} ${host} ${port} ${directTls}`;
 }
 
 class Call {
@@ -54,8 +86,8 @@ class Call {
 
   /** A target that can be reached and not be used is followed by the others. */
   async run(): Promise<Connection> {
-    const { resolver } = this.#options;
-    let targets = await targetsFor(resolver, this.#remote, 'xmpp-server');
+    const { resolver, suspects } = this.#options;
+    let targets = suspects.order(this.#remote, await targetsFor(resolver, this.#remote, 'xmpp-server'));
     const deadline = performance.now() + CONNECT_TIMEOUT_MS;
     for (;;) {
       const { socket, target } = await connectTcp(targets, {
@@ -68,6 +100,8 @@ class Call {
         return await this.#use(socket, target);
       } catch (error) {
         socket.destroy();
+        if (this.#signal.aborted) throw error;
+        suspects.add(this.#remote, target);
         this.#failures.push(`${hostAndPort(target.host, target.port)}: ${reasonOf(error)}`);
         targets = targets.filter((other) => other !== target);
         // The only one: its own words, and its own code, say more than "nothing could be reached".
@@ -77,9 +111,11 @@ class Call {
   }
 
   async #use(socket: Socket, target: Target): Promise<Connection> {
-    const { resolver, certificates, usesDane } = this.#options;
+    const { resolver, certificates, suspects, usesDane } = this.#options;
     const dane = usesDane ? await daneEndpoint(resolver, this.#remote, target) : undefined;
-    if (!target.directTls) return new Connection(socket, { dane });
+    if (!target.directTls) {
+      return new Connection(socket, { dane, onTlsFailed: () => suspects.add(this.#remote, target) });
+    }
     const end = (): void => void socket.destroy();
     this.#signal.addEventListener('abort', end, { once: true });
     try {

@@ -271,6 +271,19 @@ test('RFC 7673 §3.4: with STARTTLS the same is demanded when TLS starts', async
   await assert.rejects(connection.startTls(upgrade), { code: 'dane-mismatch' });
 });
 
+test('RFC 7673 §3.4: a target with which STARTTLS has failed comes after the others from then on', async (t) => {
+  const { dns, plain, call, certificates } = await world(t);
+  const first = await plain((socket) => socket.once('data', () => socket.destroy()));
+  const second = await plain();
+  dns.zone[PLAIN] = { SRV: [`0 0 ${first.port} xmpp.lit`, `1 0 ${second.port} xmpp.lit`] };
+  const upgrade = { side: 'client', servername: AWAY, context: certificates.clientContextFor(HOME) } as const;
+  await assert.rejects((await call()).startTls(upgrade), { code: 'tls-failed' });
+  assert.deepEqual([first.calls, second.calls], [1, 0]);
+  await call();
+  await call();
+  assert.deepEqual([first.calls, second.calls], [1, 2]);
+});
+
 test('RFC 7673 §3.3: a target whose TLSA records are kept back is not used', async (t) => {
   const { dns, plain, call } = await world(t);
   const [first, second] = [await plain(), await plain()];

@@ -78,6 +78,11 @@ export interface Events extends Outbound, Inbound {
   'resource-unbind': Event<{ readonly session: C2SSession; readonly error: Error | undefined }>;
   /** A stream with another server is established; nobody is authenticated yet. */
   's2s-connect': Event<{ readonly session: S2SSession }>;
+  /** An administrator looks at a link: whoever knows something about it adds to the description. */
+  's2s-describe': Event<{
+    readonly session: S2SSession;
+    readonly description: { readonly features: string[]; unconfirmed: number };
+  }>;
   /** A stream with another server is over, whether somebody was authenticated on it (`s2s-close`) or not. */
   's2s-end': Event<{ readonly session: S2SSession }>;
   /** An outgoing stream is ready, and SASL EXTERNAL is not possible: whoever can begins to authenticate us. */

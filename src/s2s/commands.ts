@@ -8,21 +8,8 @@ import { StanzaError } from '../xml/errors.ts';
 import { prepareDomain } from '../xml/jid.ts';
 import { NS } from '../xml/namespaces.ts';
 import type { Links } from './links.ts';
-import type { Route } from './route.ts';
-import type { S2SSession } from './session.ts';
+import { COLUMNS, listLinks } from './list.ts';
 
-const COLUMNS = [
-  'local',
-  'remote',
-  'direction',
-  'state',
-  'since',
-  'secure',
-  'certificate',
-  'address',
-  'queued',
-  'error',
-];
 const PING_MS = 30_000;
 /** What our own side says of a server that is not reached, or not in time. */
 const UNREACHED: ReadonlySet<string> = new Set(['remote-server-not-found', 'remote-server-timeout']);
@@ -37,10 +24,8 @@ export function registerS2SCommands(registry: CommandRegistry, links: Links, con
     positional: ['domain'],
     run(args): CommandResult {
       const only = args.domain === undefined ? undefined : domainOf(args.domain);
-      const { routes, incoming } = links.list();
-      const rows = [...routes.map(routeRow), ...incoming.flatMap(incomingRows)];
       return {
-        rows: rows.filter(({ remote }) => only === undefined || remote === only),
+        rows: listLinks(links).filter(({ remote }) => only === undefined || remote === only),
         columns: COLUMNS,
       };
     },
@@ -101,40 +86,4 @@ async function ping(
   }
   const ms = Math.round(performance.now() - began);
   return { text: `${remote} answered in ${ms} ms${note}`, data: { domain: remote, ms } };
-}
-
-function routeRow(route: Route) {
-  const { session, lastError } = route;
-  const state = session ? 'open' : route.isActive ? 'connecting' : 'closed';
-  return {
-    local: route.host.domain,
-    remote: route.remote,
-    direction: 'out',
-    state,
-    since: time(session?.authenticatedAt ?? lastError?.at),
-    secure: session?.secure,
-    certificate: session?.proves(route.remote),
-    address: session?.remoteAddress,
-    queued: route.queued,
-    error: lastError?.message,
-  };
-}
-
-function incomingRows(session: S2SSession) {
-  return [...session.remotes].map((remote) => ({
-    local: session.local,
-    remote,
-    direction: 'in',
-    state: 'open',
-    since: time(session.authenticatedAt),
-    secure: session.secure,
-    certificate: session.proves(remote),
-    address: session.remoteAddress,
-    queued: 0,
-    error: undefined,
-  }));
-}
-
-function time(ms: number | undefined): string | undefined {
-  return ms === undefined ? undefined : new Date(ms).toISOString();
 }

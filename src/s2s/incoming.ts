@@ -164,7 +164,7 @@ export class Incoming implements StreamHandler {
     try {
       const remote = this.#externalIdentity(session, element);
       this.#accepted = remote;
-      session.authenticate(remote);
+      session.authenticateByCertificate(remote);
       this.#stream.send(xml('success', NS.SASL));
       this.#stream.restart();
     } catch (error) {

@@ -189,7 +189,7 @@ export class Outgoing implements StreamHandler {
   #onFeatures(session: S2SSession, features: Element): void {
     session.peerFeatures = features;
     this.#host.hooks.notify('s2s-features', { session, remote: this.#remote, features });
-    if (this.#phase === 'accepted') return session.authenticate(this.#remote);
+    if (this.#phase === 'accepted') return session.authenticateByCertificate(this.#remote);
     if (this.#phase !== 'negotiating') return; // Nothing else is negotiated on an open stream.
     this.#features = features;
     if (!session.secure && features.getChild('starttls', NS.TLS)) {

@@ -26,6 +26,10 @@ export class S2SSession implements Contract {
   readonly host: LocalHost;
   readonly policy: Policy;
   readonly remotes = new Set<string>();
+  /** Those whom a certificate has authenticated by SASL EXTERNAL, or us there; the others were called back. */
+  readonly #byCertificate = new Set<string>();
+  /** There was TLS before there was a stream (XEP-0368). */
+  readonly #isDirectTls: boolean;
   readonly state: S2SState = {};
   readonly log: Logger;
   authenticatedAt: number | undefined;
@@ -50,6 +54,7 @@ export class S2SSession implements Contract {
     this.#stream = stream;
     this.#context = context;
     this.isOurs = direction === 'out';
+    this.#isDirectTls = stream.secure;
     this.host = host;
     this.policy = new Policy(host);
     this.log = host.log.child({ s2s: this.id, direction });
@@ -178,6 +183,26 @@ export class S2SSession implements Contract {
     this.log.info('s2s open', { remote, secure: this.secure, certificate: this.proves(remote) });
     this.onAuthenticated?.(remote);
     this.host.hooks.notify('s2s-open', { session: this, remote });
+  }
+
+  /** As `authenticate`, where it was SASL that did it. */
+  authenticateByCertificate(remote: string): void {
+    this.#byCertificate.add(remote);
+    this.authenticate(remote);
+  }
+
+  /** In words for administrators. */
+  get securedBy(): string {
+    const { tls } = this.#stream.connection;
+    if (!tls) return 'plain';
+    return `${this.#isDirectTls ? 'direct ' : ''}${tls.protocol} ${tls.cipher}`;
+  }
+
+  /** In words for administrators: how the domain, or we there, were authenticated, and what else speaks for it. */
+  authenticatedBy(remote: string): string {
+    const method = this.#byCertificate.has(remote) ? 'EXTERNAL' : 'dialback';
+    if (!this.proves(remote)) return method;
+    return `${method}, ${this.#stream.connection.tls?.dane ? 'DANE' : 'certificate'}`;
   }
 
   /** A first-level element that is no part of the negotiation of TLS and SASL. @throws StreamError */

@@ -43,6 +43,11 @@ export function manageLinks(module: Module, limits: LinkLimits): void {
   watchIncoming(module, pings);
   watchLives(module, { links, pings, handover, negotiation });
   checkLinks(module, links, pings);
+  module.hook('s2s-describe', ({ session, description }) => {
+    const link = session.state.smacks;
+    if (link?.mode === 'acks' || link?.inbound) description.features.push('stream management');
+    if (link) description.unconfirmed += link.before.length + link.outbound.queue.length;
+  });
 }
 
 function negotiate(module: Module, negotiation: Negotiation, acks: LinkAcks): void {

@@ -1,6 +1,15 @@
 // XEP-0288 Bidirectional Server-to-Server Connections: one connection between two servers does for both directions.
 
-import { defineModule, NS, type S2SSession, xml } from 'enjamb/api';
+import { defineModule, type Element, type Event, NS, type S2SSession, xml } from 'enjamb/api';
+
+declare module 'enjamb/api' {
+  interface Events {
+    /** `<bidi/>` is about to be sent, with what the peer is to know of the way to us: append to it. */
+    's2s-bidi-offer': Event<{ readonly session: S2SSession; readonly bidi: Element }>;
+    /** The peer makes use of the stream for both directions; `bidi` is what it has sent. */
+    's2s-bidi-use': Event<{ readonly session: S2SSession; readonly bidi: Element }>;
+  }
+}
 
 /**
  * Takes part in negotiation only; who may say what on the stream is decided where it is authenticated. Nothing is
@@ -22,13 +31,17 @@ export default defineModule({
       const isTooLate = session.remotes.size > 0 || session.direction === 'both';
       const comesTls = !session.secure && features.getChild('starttls', NS.TLS) !== undefined;
       if (isTooLate || comesTls || !features.getChild('bidi', NS.BIDI_FEATURE)) return;
-      if (session.write(xml('bidi', NS.BIDI))) session.makeBidirectional();
+      const bidi = xml('bidi', NS.BIDI);
+      module.fire('s2s-bidi-offer', { session, bidi });
+      if (session.write(bidi)) session.makeBidirectional();
     });
 
-    module.handleNonza({ on: ['s2s'], name: 'bidi', xmlns: NS.BIDI }, (_element, peer) => {
+    module.handleNonza({ on: ['s2s'], name: 'bidi', xmlns: NS.BIDI }, (bidi, peer) => {
       const session = peer as S2SSession;
       // §2.2: before authentication. Later we may already have a stream of our own, and stay with it.
-      if (!session.isOurs && session.remotes.size === 0) session.makeBidirectional();
+      if (session.isOurs || session.remotes.size > 0) return;
+      session.makeBidirectional();
+      module.fire('s2s-bidi-use', { session, bidi });
     });
   },
 });

@@ -1,6 +1,7 @@
 // XEP-0478 Stream Limits Advertisement: what may be sent on a stream, said before it is sent.
 
 import {
+  DEFAULT_LIMITS,
   defineModule,
   type Element,
   NS,
@@ -46,6 +47,11 @@ export default defineModule({
       features.append(announcement(maxBytes, idleMs));
     });
     module.hook('s2s-features', ({ session, features }) => learn(session, features));
+    // §3.2: who has opened a stream announces no features on it.
+    module.hook('s2s-bidi-offer', ({ bidi }) => {
+      bidi.append(announcement(DEFAULT_LIMITS.stanzaBytes));
+    });
+    module.hook('s2s-bidi-use', ({ session, bidi }) => learn(session, bidi));
     module.hook(
       's2s-out',
       (event) => {
@@ -58,12 +64,12 @@ export default defineModule({
   },
 });
 
-function announcement(maxBytes: number, idleMs: number | undefined): Element {
+function announcement(maxBytes: number, idleMs = Number.POSITIVE_INFINITY): Element {
   return xml(
     'limits',
     NS.STREAM_LIMITS,
     xml('max-bytes', {}, String(maxBytes)),
-    idleMs === undefined ? undefined : xml('idle-seconds', {}, String(Math.floor(idleMs / 1_000))),
+    Number.isFinite(idleMs) ? xml('idle-seconds', {}, String(Math.floor(idleMs / 1_000))) : undefined,
   );
 }
 

@@ -49,7 +49,7 @@ export default defineModule({
   },
 
   load(module) {
-    const asked = module.metric.counter('s2s_keepalive_asked', 'Silent servers asked for a sign of life');
+    const pings = module.metric.counter('s2s_keepalive_pings', 'Pings to servers that were silent');
     const dead = module.metric.counter('s2s_keepalive_timeouts', 'Servers that gave no sign of life in time');
     const links = new Map<string, Link>();
     const questions = new Questions();
@@ -60,8 +60,8 @@ export default defineModule({
       timeoutMs: module.options.s2s_keepalive_timeout,
       after: (delayMs: number, task: () => void) => module.after(delayMs, task),
       isNeeded: (remote: string) => module.fire('s2s-needed', { remote }) === 'needed',
-      ask(remote: string) {
-        asked.add();
+      ping(remote: string) {
+        pings.add();
         const id = newId();
         const ping = xml('iq', { type: 'get', id, from: domain, to: remote }, xml('ping', NS.PING));
         questions.add(ping, id, remote);

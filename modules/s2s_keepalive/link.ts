@@ -5,7 +5,7 @@
 //
 // One timer for each domain, set anew when it fires and not when something comes, so that stanzas cost nothing.
 
-import { type Clock, type S2SSession, StreamError, type Timer } from 'enjamb/api';
+import { type Clock, NS, type S2SSession, StreamError, type Timer, xml } from 'enjamb/api';
 
 export interface LinkSurroundings {
   readonly clock: Clock;
@@ -13,8 +13,8 @@ export interface LinkSurroundings {
   readonly timeoutMs: number;
   after(delayMs: number, task: () => void): Timer;
   isNeeded(remote: string): boolean;
-  /** Sends the question; `Link.asked` is called when it goes out on a stream, perhaps within this call. */
-  ask(remote: string): void;
+  /** Pings the domain; `Link.asked` is called when that goes out on a stream, perhaps within this call. */
+  ping(remote: string): void;
   onDead(remote: string, silentMs: number): void;
 }
 
@@ -27,10 +27,13 @@ const SHORTEST_MS = 1_000;
 /** A timer that is later than that: this process has slept, or been busy, and what the peer has sent is still unread. */
 const LATE_MS = 5_000;
 
+/** Says as much as a ping, in fewer bytes, where the stream is managed (XEP-0198 §4). */
+const REQUEST = xml('r', NS.SM);
+
 export class Link {
   readonly #remote: string;
   readonly #around: LinkSurroundings;
-  /** With the time of the last space on it. */
+  /** With the time when we have sent something on it last, if only a space. */
   readonly #sessions = new Map<S2SSession, number>();
   #timer: Timer | undefined;
   #dueAt = 0;
@@ -85,27 +88,35 @@ export class Link {
   #watch(now: number, heardAt: number): void {
     const { silenceMs } = this.#around;
     const isNeeded = this.#around.isNeeded(this.#remote);
-    const spaceInMs = this.#sendSpaces(now, isNeeded);
     const silentMs = now - heardAt;
     const quietMs = isNeeded ? silenceMs - silentMs : silenceMs;
-    this.#arm(Math.min(quietMs > 0 ? quietMs : silenceMs, spaceInMs));
+    this.#arm(Math.min(quietMs > 0 ? quietMs : silenceMs, this.#refresh(now, isNeeded)));
     if (isNeeded && silentMs >= silenceMs) this.#ask(now);
   }
 
   /** On streams that carry no stanzas of ours a space is all that can be said; its loss is for TCP to notice. */
   #ask(now: number): void {
-    for (const session of this.#sessions.keys()) if (session.direction === 'in') this.#space(session, now);
-    this.#around.ask(this.#remote);
+    let managed: S2SSession | undefined;
+    for (const session of this.#sessions.keys()) {
+      if (session.direction === 'in') this.#space(session, now);
+      else if (session.state.smacks?.mode === 'acks') managed = session;
+    }
+    if (managed?.write(REQUEST)) this.asked();
+    else this.#around.ping(this.#remote);
   }
 
-  /** Answers with the time until the next one is due. */
-  #sendSpaces(now: number, isNeeded: boolean): number {
+  /** Sends what is due on each stream whatever is heard; answers with the time until the next is. */
+  #refresh(now: number, isNeeded: boolean): number {
     let nextMs = SPACE_MS;
-    for (const [session, spacedAt] of this.#sessions) {
-      const everyMs = isNeeded ? Math.min(SPACE_MS, idleShareOf(session)) : SPACE_MS;
-      const inMs = spacedAt + everyMs - now;
-      if (inMs <= 0) this.#space(session, now);
+    for (const [session, sentAt] of this.#sessions) {
+      const idleMs = isNeeded ? idleShareOf(session) : undefined;
+      const everyMs = Math.min(SPACE_MS, idleMs ?? SPACE_MS);
+      const inMs = sentAt + everyMs - now;
       nextMs = Math.min(nextMs, inMs <= 0 ? everyMs : inMs);
+      if (inMs > 0) continue;
+      this.#space(session, now);
+      // Where there is a limit, some servers count stanzas and not bytes.
+      if (idleMs !== undefined && session.direction !== 'in') this.#around.ping(this.#remote);
     }
     return nextMs;
   }
@@ -130,8 +141,7 @@ export class Link {
 }
 
 /** Below what the peer has announced (XEP-0478 §3.1), so that a needed link is not closed for lack of traffic. */
-function idleShareOf({ state }: S2SSession): number {
+function idleShareOf({ state }: S2SSession): number | undefined {
   const { idleSeconds } = state.peerLimits ?? {};
-  if (idleSeconds === undefined) return SPACE_MS;
-  return Math.max(SHORTEST_MS, idleSeconds * 1_000 * IDLE_SHARE);
+  return idleSeconds === undefined ? undefined : Math.max(SHORTEST_MS, idleSeconds * 1_000 * IDLE_SHARE);
 }

@@ -1,6 +1,7 @@
 // Links that nobody uses are closed in order; a peer would do it otherwise, at a worse moment.
 
 import { HOST_OPTIONS } from '../config/core-options.ts';
+import type { LocalHost } from '../core/host.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import { ask } from './ask.ts';
 import type { S2SSession } from './session.ts';
@@ -14,6 +15,11 @@ interface Use {
   readonly stanzas: number;
   /** When they had become more, in ms since 1970. */
   readonly at: number;
+}
+
+/** After how long without stanzas that matter a stream is closed, in ms; perhaps infinite. */
+export function idleTimeOf({ config }: LocalHost): number {
+  return config.get(OPTIONS).s2s_idle_time;
 }
 
 export class IdleWatch {
@@ -46,7 +52,7 @@ export class IdleWatch {
 
   #isIdle(session: S2SSession): boolean {
     const now = this.#clock.now();
-    const limit = session.host.config.get(OPTIONS).s2s_idle_time;
+    const limit = idleTimeOf(session.host);
     const use = this.#uses.get(session);
     const stanzas = stanzasThatMatter(session);
     if (!use || use.stanzas !== stanzas) {

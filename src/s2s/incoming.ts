@@ -13,6 +13,7 @@ import { SaslError, StanzaError, StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import { DEFAULT_LIMITS } from '../xml/limits.ts';
 import { NS } from '../xml/namespaces.ts';
+import { idleTimeOf } from './idle.ts';
 import { readRate, refusalOf } from './policy.ts';
 import { S2SSession } from './session.ts';
 
@@ -137,7 +138,8 @@ export class Incoming implements StreamHandler {
     }
     // With dialback nothing is announced after authentication, and before it nothing large comes (XEP-0478 §4).
     const maxBytes = DEFAULT_LIMITS.stanzaBytes;
-    session.host.hooks.notify('stream-features', { session, features, maxBytes });
+    const idleMs = idleTimeOf(session.host);
+    session.host.hooks.notify('stream-features', { session, features, maxBytes, idleMs });
     return features;
   }
 

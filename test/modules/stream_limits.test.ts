@@ -122,3 +122,49 @@ for (const [what, limits] of Object.entries({
     assert.deepEqual(world.arrived, []);
   });
 }
+
+test('XEP-0478 §3.1: servers are told after how long a link without stanzas is closed', async (t) => {
+  const idleSeconds = async (time: string) => {
+    const world = await startWorld(t, { modules: ['stream_limits'], config: `s2s_idle_time = ${time}` });
+    const peer = world.call();
+    peer.send(
+      `<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' from='capulet.lit' to='montague.lit' version='1.0'>`,
+    );
+    return /<idle-seconds>(\d+)</.exec(await peer.reads('</stream:features>'))?.[1];
+  };
+  assert.equal(await idleSeconds('"5 minutes"'), '300');
+  assert.equal(await idleSeconds('"never"'), undefined);
+});
+
+const BIDI = `<bidi xmlns='urn:xmpp:features:bidi'/>`;
+
+test('XEP-0478 §3.2: on a bidirectional stream of ours the peer learns our limits from <bidi/>', async (t) => {
+  const world = await startWorld(t, { modules: ['dialback', 's2s_bidi', 'stream_limits'] });
+  world.send(message(200));
+  const peer = await world.prepared(
+    features(`<max-bytes>10000</max-bytes></limits>${BIDI}<limits xmlns='urn:x'>`),
+  );
+  assert.match(
+    await peer.reads('</bidi>'),
+    /<bidi xmlns='urn:xmpp:bidi'><limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>524288<\/max-bytes><\/limits><\/bidi>/,
+  );
+});
+
+test('XEP-0478 §3.2, §4: the limits in the <bidi/> of a peer hold on its stream', async (t) => {
+  const world = await startWorld(t, { modules: ['dialback', 's2s_bidi', 'stream_limits'] });
+  const peer = await world.opened();
+  peer.send(
+    `<bidi xmlns='urn:xmpp:bidi'><limits xmlns='${NS}'><max-bytes>10000</max-bytes></limits></bidi><db:result from='capulet.lit' to='montague.lit'>key</db:result>`,
+  );
+  const authority = await world.prepared();
+  const id = /<db:verify[^>]* id='([^']*)'/.exec(await authority.reads('</db:verify>'))![1];
+  authority.send(`<db:verify from='capulet.lit' to='montague.lit' id='${id}' type='valid'/>`);
+  await peer.reads(`type='valid'/>`);
+  world.send(message(10_001, 'large'));
+  world.send(message(10_000, 'fits'));
+  await peer.reads(/^<message id='fits'/);
+  assert.deepEqual(
+    world.arrived.map(({ attrs }) => [attrs.id, attrs.type]),
+    [['large', 'error']],
+  );
+});

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { startWorld, type World, type WorldOptions } from '../../src/s2s/harness.ts';
+import { DIALBACK_FEATURE, startWorld, type World, type WorldOptions } from '../../src/s2s/harness.ts';
 import { type RawPeer, settled } from '../../support/duplex.ts';
 
 const MODULES = ['dialback', 'ping', 's2s_keepalive', 'stream_limits'];
@@ -115,7 +115,33 @@ test('XEP-0478 §3.1: on a needed link something is sent before the peer takes i
     incoming.send(' ');
     await settled();
   }
-  assert.match(out.unread, /^ {2,4}$/, 'the peer is never without traffic for 100 s');
+  assert.equal(out.unread.match(/<ping /g)?.length, 2, 'the peer is never without a stanza for 100 s');
+});
+
+test('XEP-0198 §4: a managed stream is asked for an acknowledgement, which is no stanza', async (t) => {
+  const world = await startWorld(t, { modules: [...MODULES, 'smacks'] });
+  world.hook('s2s-needed', () => 'needed');
+  world.send(`<message id='first' from='romeo@montague.lit' to='juliet@capulet.lit'/>`);
+  const out = await world.prepared(
+    DIALBACK_FEATURE.replace('</stream:features>', `<sm xmlns='urn:xmpp:sm:3'/></stream:features>`),
+  );
+  await out.reads('</db:result>');
+  out.send(`<db:result from='capulet.lit' to='montague.lit' type='valid'/>`);
+  await out.reads(/<enable [^>]*>/);
+  out.send(`<enabled xmlns='urn:xmpp:sm:3'/>`);
+  await out.reads(`<message id='first'`);
+  await out.reads(`<r xmlns='urn:xmpp:sm:3'/>`);
+  out.send(`<a xmlns='urn:xmpp:sm:3' h='1'/>`);
+  await settled();
+  for (let round = 0; round < 3; round++) {
+    out.unread = '';
+    await world.clock.advance(30_000);
+    assert.equal(out.unread, `<r xmlns='urn:xmpp:sm:3'/>`);
+    if (round < 2) out.send(`<a xmlns='urn:xmpp:sm:3' h='1'/>`);
+    await settled();
+  }
+  await world.clock.advance(30_000);
+  assert.ok(world.events.includes('close out capulet.lit timeout'), world.events.join());
 });
 
 test('our questions and their answers are counted on the streams, and reach nobody', async (t) => {

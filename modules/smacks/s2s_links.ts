@@ -74,12 +74,6 @@ export class Links {
     if (link.id !== undefined) this.#clock.after(link.maxMs, () => this.forget(link));
   }
 
-  /** The last bidirectional stream with a domain that broke: the peer, too, may have something unconfirmed. */
-  lastShared(remote: string): Link | undefined {
-    const links = [...(this.#kept.resumable.get(remote)?.values() ?? [])];
-    return links.findLast(({ session, end }) => end !== undefined && session.direction === 'both');
-  }
-
   /** A stream that has ended and that no other has taken the place of. */
   isResumable(link: Link): boolean {
     return link.id !== undefined && this.find([link.remote], link.id) === link;

@@ -44,25 +44,35 @@ export class Negotiation {
 
   /** Stanzas for `remote` are about to flow; `previous` has left some unconfirmed. */
   begin(session: S2SSession, remote: string, previous: Link | undefined): 'wait' | undefined {
-    const { links } = this.#parts;
     const known = session.state.smacks;
-    const isManaged = known !== undefined && known.mode !== 'unknown' && known.mode !== 'resuming';
-    if (isManaged) return this.#inquire(known, remote, previous);
-    if (!session.isOurs || known)
-      return this.#await(known ?? this.#called(session, remote), remote, previous);
+    if (known?.mode === 'unknown' || known?.mode === 'resuming') return this.#await(known, remote, previous);
+    if (known) return this.#beginLater(known, remote, previous);
+    if (session.isOurs) return this.#beginAnew(session, remote, previous);
+    return this.#await(this.#called(session, remote), remote, previous);
+  }
+
+  /** On a stream of ours that has just been made. */
+  #beginAnew(session: S2SSession, remote: string, previous: Link | undefined): 'wait' | undefined {
+    const { links } = this.#parts;
     const link = links.add(newLink(session, remote, 'nothing'));
-    if (session.peerFeatures?.getChild('sm', NS.SM) === undefined) {
-      this.#without(link);
-      return this.#soon(link, remote, previous);
-    }
-    const former = previous ?? links.lastShared(remote);
-    if (former && this.#isOpenQuestion(former)) {
+    const former = this.#openQuestion(previous);
+    if (session.peerFeatures?.getChild('sm', NS.SM) === undefined) this.#without(link);
+    else if (former === undefined) this.#enable(link);
+    else {
       link.mode = 'resuming';
       this.#ask(link, former);
       return this.#await(link, remote, previous);
     }
-    this.#enable(link);
     return this.#soon(link, remote, previous);
+  }
+
+  /** On a stream that was there before. */
+  #beginLater(link: Link, remote: string, previous: Link | undefined): 'wait' | undefined {
+    const mayTell = link.mode === 'acks' || link.mode === 'enabling';
+    if (!mayTell || !this.#openQuestion(previous)) return this.#soon(link, remote, previous);
+    link.awaiting.push({ remote, previous });
+    if (link.mode === 'acks') this.#proceed(link);
+    return 'wait';
   }
 
   /** A stream of ours is there, whether our stanzas take it or not: those of the peer may. */
@@ -91,7 +101,7 @@ export class Negotiation {
     managed.maxMs = Math.min(resumableMs, (secondsOf(request.attrs.max) ?? Number.POSITIVE_INFINITY) * 1_000);
     const offer = wish ? { id: managed.id, resume: 'true', max: `${Math.floor(managed.maxMs / 1_000)}` } : {};
     session.write(xml('enabled', { xmlns: NS.SM, ...offer }));
-    this.#go(managed);
+    this.#proceed(managed);
     acks.sent(managed);
   }
 
@@ -107,6 +117,7 @@ export class Negotiation {
     const { id = '' } = attrs;
     if (isTrue(attrs.resume) && id !== '' && id.length <= MAX_ID_CHARS) links.makeResumable(link, id);
     acks.sent(link);
+    this.#proceed(link);
   }
 
   /** The peer has not: to enable it, or to resume the stream. */
@@ -120,11 +131,14 @@ export class Negotiation {
       if (h !== undefined) handover.settle(former, h);
       links.forget(former);
       link.former = undefined;
-      if (link.mode === 'resuming') this.#enable(link);
-      this.#go(link);
+      if (link.mode === 'resuming') {
+        this.#enable(link);
+        this.#go(link);
+      } else this.#proceed(link);
     } else if (link.mode === 'enabling') {
       acks.stop(link);
       this.#without(link);
+      this.#go(link);
       pings.sent(link);
     }
   }
@@ -197,7 +211,7 @@ export class Negotiation {
     links.makeResumable(link, former.id);
     link.isTakenByUs = link.session.isOurs;
     links.mark(link);
-    this.#go(link);
+    this.#proceed(link);
   }
 
   #called(session: S2SSession, remote: string): Link {
@@ -226,25 +240,23 @@ export class Negotiation {
     });
   }
 
-  /** On a stream that has been there before the other one broke. */
-  #inquire(link: Link, remote: string, previous: Link | undefined): 'wait' | undefined {
-    const isPossible = link.mode === 'acks' && link.former === undefined;
-    if (!previous || !isPossible || !this.#isOpenQuestion(previous))
-      return this.#soon(link, remote, previous);
-    this.#ask(link, previous);
+  /** On a stream that is managed: lets stanzas flow, once the peer has said what became of those that go first. */
+  #proceed(link: Link): void {
+    if (link.former) return; // It is being asked already.
+    const former = link.awaiting.map(({ previous }) => this.#openQuestion(previous)).find(Boolean);
+    if (!former) return this.#go(link);
+    this.#ask(link, former);
     this.#parts.module.clock.after(INQUIRY_MS, () => {
-      if (link.former !== previous) return;
+      if (link.former !== former) return;
       link.former = undefined;
       this.#go(link);
     });
-    return this.#await(link, remote, previous);
   }
 
-  /** Whether the peer may still say how much of a stream it has handled. */
-  #isOpenQuestion(former: Link): boolean {
-    return (
-      former.end !== undefined && former.end.confirmed === undefined && this.#parts.links.isResumable(former)
-    );
+  /** A stream that has ended, of which the peer may still say how much it has handled. */
+  #openQuestion(former: Link | undefined): Link | undefined {
+    const isOpen = former?.end !== undefined && former.end.confirmed === undefined;
+    return isOpen && this.#parts.links.isResumable(former) ? former : undefined;
   }
 
   #without(link: Link): void {

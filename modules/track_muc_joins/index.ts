@@ -54,6 +54,7 @@ async function track(module: Tracker): Promise<Joins> {
   const records: Records = new Records({
     store,
     log: module.log,
+    clock: module.clock,
     after: (delayMs, task) => module.after(delayMs, task),
     recordsOf: (full) => (module.options.track_muc_persist ? recordsOf(module, full, departures) : []),
   });

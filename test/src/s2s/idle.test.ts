@@ -1,0 +1,74 @@
+// Links that nobody uses, and how long they live.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type RawPeer, settled } from '../../support/duplex.ts';
+import { parseXml } from '../../support/match.ts';
+import { startWorld, type World } from './harness.ts';
+
+const MESSAGE = `<message id='1' from='juliet@capulet.lit' to='romeo@montague.lit'/>`;
+
+function send(world: World, id: string | number): void {
+  world.send(`<message id='${id}' from='romeo@montague.lit' to='juliet@capulet.lit'/>`);
+}
+
+const MINUTE_MS = 60_000;
+
+async function link(world: World): Promise<RawPeer> {
+  send(world, 1);
+  const peer = await world.accepted();
+  await peer.reads(/<message[^>]*>/);
+  return peer;
+}
+
+test('a link that nobody uses for s2s_idle_time is closed in order, with its cause', async (t) => {
+  const world = await startWorld(t);
+  const incoming = await world.verified();
+  const outgoing = await link(world);
+  await world.clock.advance(9 * MINUTE_MS);
+  incoming.send(MESSAGE);
+  await world.clock.advance(1.6 * MINUTE_MS);
+  await outgoing.reads('</stream:stream>');
+  outgoing.send('</stream:stream>');
+  await settled();
+  assert.equal(world.events.at(-1), 'close out capulet.lit idle');
+  assert.equal(incoming.ended, false);
+  await world.clock.advance(9 * MINUTE_MS);
+  await world.clock.advance(1.6 * MINUTE_MS);
+  await incoming.reads('</stream:stream>');
+});
+
+test('signs of life are no use of a link; whoever needs it keeps it', async (t) => {
+  const world = await startWorld(t, { config: 's2s_idle_time = "1 minute"' });
+  const peer = await link(world);
+  const needed: string[] = [];
+  let isNeeded = true;
+  world.hook('s2s-needed', ({ remote }) => {
+    needed.push(remote);
+    return isNeeded ? 'needed' : undefined;
+  });
+  const { session } = world.server.links.list().routes[0]!;
+  for (let i = 1; i <= 4; i++) {
+    session!.send(parseXml(`<iq type='get' id='ka${i}' from='montague.lit' to='capulet.lit'/>`));
+    Object.assign(session!.state, { keepalive: { asked: i, answered: 0 } });
+    await world.clock.advance(30_000);
+  }
+  assert.ok(needed.length > 0 && needed.every((remote) => remote === 'capulet.lit'));
+  assert.equal(session!.isOpen, true);
+  isNeeded = false;
+  await world.clock.advance(15_000);
+  assert.equal(session!.isOpen, false);
+  await peer.reads('</stream:stream>');
+});
+
+test('RFC 6120 §10.1: a stanza for a link that is being closed for lack of traffic opens the next one', async (t) => {
+  const world = await startWorld(t, { config: 's2s_idle_time = "1 minute"' });
+  const peer = await link(world);
+  await world.clock.advance(76_000);
+  await peer.reads('</stream:stream>');
+  send(world, 2);
+  const next = await world.accepted();
+  peer.send('</stream:stream>');
+  await next.reads(`<message id='2'`);
+  assert.deepEqual(world.arrived, []);
+});

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, type X509Certificate } from 'node:crypto';
-import { type TestContext, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import {
   type DaneEndpoint,
   type DaneProof,
@@ -48,6 +49,10 @@ const root = issue({ name: 'root', isAuthority: true });
 const between = issue({ name: 'between', isAuthority: true, by: root });
 const leaf = issue({ name: 'leaf', by: between, dns: [DOMAIN] });
 const stranger = issue({ name: 'stranger', dns: [DOMAIN] });
+
+const trusted = getCACertificates('default');
+before(() => setDefaultCACertificates([root.pem]));
+after(() => setDefaultCACertificates(trusted));
 
 test('RFC 6698 §2.1: DANE-EE in every form fits its certificate, and no other', () => {
   for (const [selector, matching] of EVERY_FORM) {
@@ -130,6 +135,10 @@ test('RFC 5280 §6.1: for DANE-TA a chain is judged as any chain is', () => {
       issue({ name: 'end', by: root, dns: [DOMAIN], extensions: [purpose('1.3.6.1.5.5.7.3.2')] }),
       root,
     ],
+    'of an issuer of another name': [
+      issue({ name: 'end', by: { ...root, name: stranger.name }, dns: [DOMAIN] }),
+      root,
+    ],
     'signed by another of the same name': [issue({ name: 'end', by: impostor, dns: [DOMAIN] }), root],
   };
   for (const [what, chain] of Object.entries(wrong)) assert.equal(proof(record, chain), undefined, what);
@@ -165,6 +174,13 @@ test('RFC 7671 §5.3, §5.4: PKIX-EE and PKIX-TA come on top of what is demanded
     const elsewhere = { ...endpoint(record), domain: 'montague.lit', host: 'xmpp.montague.lit' };
     assert.equal(verifyDane(elsewhere, shown(chain, true)), undefined, 'another name');
   }
+});
+
+test('RFC 6698 §2.1.1: PKIX-TA may name a trusted root that is not shown', () => {
+  const record = tlsa([0, 1, 1], root.certificate);
+  assert.equal(proof(record, [leaf, between], true)?.usage, 'PKIX-TA');
+  assert.equal(proof(record, [leaf], true), undefined, 'a link is missing');
+  assert.equal(proof(record, [stranger], true), undefined);
 });
 
 test('RFC 6698 §4.1: one record that fits is enough', () => {

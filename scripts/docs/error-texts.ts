@@ -197,8 +197,8 @@ export const STANZA_ERRORS: Readonly<Record<StanzaCondition, Advice>> = {
     'Check the address; see `no-such-domain` above',
   ),
   'remote-server-timeout': advice(
-    'The other server could not be reached, or has not answered in time',
-    'Try again later; `enjamb s2s list` has the reason',
+    'The other server, or the component, could not be reached, or has not answered in time',
+    'Try again later; `enjamb s2s list` or `enjamb components list` has the reason',
   ),
   'resource-constraint': advice(
     'A limit is reached: of contacts, rooms, or things that wait',
@@ -217,8 +217,8 @@ export const STREAM_ERRORS: Readonly<Record<StreamCondition, Advice>> = {
   'bad-format': advice('XML that cannot be used here', REPORT),
   'bad-namespace-prefix': advice('A prefix that was never declared', REPORT),
   conflict: advice(
-    'The same client has connected again',
-    'Nothing; if it goes on, two clients use one resource',
+    'The same client has connected again, or a component whose domain is served already',
+    'Nothing; if it goes on, two clients use one resource, or two copies of a component run',
   ),
   'connection-timeout': advice('Nothing was heard for too long', 'Nothing'),
   'host-gone': advice('The host is no longer served here', 'Look up where it is now'),

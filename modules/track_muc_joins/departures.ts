@@ -160,10 +160,11 @@ export class Departures {
     return departure.quiet;
   }
 
-  /** The client has been let in: there is nothing left to make up for. */
-  superseded(full: string, room: string): void {
+  /** The client has been let in: there is nothing left to make up for. Answers whether a leave may be on its way. */
+  superseded(full: string, room: string): boolean {
     const departure = findDeparture(this.#data, full, room);
     if (departure) this.#drop(departure);
+    return departure !== undefined;
   }
 
   /** A stream broke: what nobody confirmed may be lost; `how`: what the peer has certainly read all the same. */

@@ -97,7 +97,12 @@ export class Incoming {
   }
 
   #confirm(join: Join, nick: string, origin: Origin): void {
-    if (join.state === 'joining') this.#departures.superseded(`${join.session.jid}`, join.room.jid);
+    const { session, room } = join;
+    if (join.state === 'joining' && this.#departures.superseded(`${session.jid}`, room.jid)) {
+      // A join, a leave and this join may have waited together for the link, and this may be the answer to the first:
+      // then the room takes leave of the client, and lets it in again.
+      this.#index.address(session, room.jid);
+    }
     this.#index.confirm(join, nick, origin);
   }
 

@@ -239,10 +239,13 @@ export class HarnessPeer {
   /** Swallows everything without closing anything. */
   deaf = false;
   roundTripMs = 50;
+  /** While nobody can be reached, stanzas wait so long, and questions at most 30 s; 0: they come back at once. */
+  queueMs = 0;
   onStanza: (stanza: Element) => void = () => {};
   #out: HarnessLink | undefined;
   #in: HarnessLink | undefined;
   #breaks = 0;
+  #queue: { readonly stanza: Element; readonly expiry: Timer }[] = [];
   readonly #harness: Harness<Clock>;
 
   constructor(harness: Harness<Clock>, domain: string) {
@@ -253,7 +256,8 @@ export class HarnessPeer {
   accept(stanza: Element): void {
     const { clock } = this.#harness;
     if (!this.reachable || this.paused) {
-      clock.after(0, () => this.#refuse(stanza));
+      if (this.queueMs > 0) this.#wait(stanza);
+      else clock.after(0, () => this.#refuse(stanza));
       return;
     }
     const out = this.openOut();
@@ -308,6 +312,13 @@ export class HarnessPeer {
     this.closeIn(cause);
   }
 
+  /** Both streams are gone, and nobody is told: as if there never had been any, as with a service of this server. */
+  vanish(): void {
+    this.#breaks++;
+    this.#out = undefined;
+    this.#in = undefined;
+  }
+
   closeOut(cause: S2SCloseCause): void {
     const link = this.#out;
     this.#out = undefined;
@@ -329,6 +340,24 @@ export class HarnessPeer {
 
   #opened(session: HarnessLink): void {
     this.#harness.notify('s2s-open', { session, remote: this.domain });
+    this.flush();
+  }
+
+  /** What has waited goes out. */
+  flush(): void {
+    for (const { stanza, expiry } of this.#queue.splice(0)) {
+      expiry.cancel();
+      this.accept(stanza);
+    }
+  }
+
+  #wait(stanza: Element): void {
+    const ms = stanza.name === 'iq' ? Math.min(this.queueMs, 30_000) : this.queueMs;
+    const expiry = this.#harness.clock.after(ms, () => {
+      this.#queue = this.#queue.filter((waiting) => waiting.expiry !== expiry);
+      this.#refuse(stanza);
+    });
+    this.#queue.push({ stanza, expiry });
   }
 
   #closed(session: HarnessLink, cause: S2SCloseCause): void {

@@ -1,16 +1,25 @@
-// Thousands of random faults and doings of clients. Whatever happens: nobody who is in a room is told to be out of
-// it, and in the end the room, the server and the client believe the same.
+// Random faults and doings of clients. Whatever happens: nobody who is in a room is told to be out of it, and in the end
+// the room, the server and the client believe the same.
 
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
-import type { S2SCloseCause } from '../../../src/api/session.ts';
-import { newId } from '../../../src/util/ids.ts';
-import { NS } from '../../../src/xml/namespaces.ts';
-import { FakeRooms } from '../../support/fake-rooms.ts';
-import { type Harness, type HarnessClient, harness, isNotice } from '../../support/module-harness.ts';
+import type { S2SCloseCause } from '../../../../src/api/session.ts';
+import type { Timer } from '../../../../src/util/clock.ts';
+import { newId } from '../../../../src/util/ids.ts';
+import { NS } from '../../../../src/xml/namespaces.ts';
+import { FakeRooms } from '../../../support/fake-rooms.ts';
+import {
+  HandClock,
+  type Harness,
+  type HarnessClient,
+  isNotice,
+  startHarness,
+} from '../../../support/module-harness.ts';
 
-const RUNS = Number(process.env.STORM_RUNS ?? 40);
-const STEPS = Number(process.env.STORM_STEPS ?? 150);
+/** Steps of one storm; after them everything works again, and an hour passes. */
+export const STEPS = 200;
+/** How long a dead stream stays unnoticed. */
+const KEEPALIVE_MS = 60_000;
+const LAST_LINES = Number(process.env.STORM_LOG ?? 40);
 const CAUSES: readonly S2SCloseCause[] = ['clean', 'reset', 'stream-error', 'idle', 'local', 'timeout'];
 const ROOMS = ['hall', 'garden', 'crypt'].map((name) => `${name}@rooms.capulet.lit`);
 const CLIENTS = ['romeo@montague.lit/a', 'romeo@montague.lit/b', 'benvolio@montague.lit/a'];
@@ -33,21 +42,39 @@ class Storm {
   readonly #clients: HarnessClient[];
   /** The rooms that each client takes itself to be in, from what it has heard (XEP-0045 §7), with its nick. */
   readonly #beliefs = new Map<HarnessClient, Map<string, string>>();
+  /** The rooms that each client has asked to be let into, and has not left. */
+  readonly #joined = new Map<HarnessClient, Set<string>>();
   /** What happened, for the reader of a failure. */
   readonly log: string[] = [];
   notices = 0;
+  #deafness: Timer | undefined;
+  /** The first false notice: to be said where no handler of the server can take it for its own failure. */
+  #wrong: string | undefined;
 
   constructor(h: Harness, random: () => number) {
     this.#h = h;
     this.#random = random;
     this.#rooms = new FakeRooms(h);
     this.#rooms.refusesStrangers = random() < 0.5;
+    this.#rooms.peer.keeps = false;
+    this.#rooms.peer.queueMs = random() < 0.5 ? 0 : 90_000;
     for (const room of ROOMS) this.#rooms.rooms.set(room, new Map());
     this.#clients = CLIENTS.map((jid) => this.#newClient(jid));
   }
 
   step(): void {
-    const faults = [this.#cut, this.#restart, this.#outage, this.#goDeaf, this.#heal];
+    const faults = [
+      this.#cut,
+      this.#restart,
+      this.#restartQuietly,
+      this.#outage,
+      this.#refuse,
+      this.#goDeaf,
+      this.#service,
+      this.#keepAlive,
+      this.#heal,
+      this.#heal,
+    ];
     const doings = [
       this.#join,
       this.#join,
@@ -57,12 +84,14 @@ class Storm {
       this.#chat,
       this.#ping,
       this.#nap,
+      this.#forceNick,
       this.#end,
     ];
     const action = this.#pick(this.#random() < 0.3 ? faults : doings);
     action.call(this);
     this.#h.clock.advance(Math.floor(this.#random() ** 3 * 200_000));
     this.#listen();
+    if (this.#wrong !== undefined) assert.fail(this.#wrong);
   }
 
   /** Everything works again. */
@@ -75,6 +104,7 @@ class Storm {
   }
 
   check(): void {
+    if (this.#wrong !== undefined) assert.fail(this.#wrong);
     for (const client of this.#clients) {
       for (const room of ROOMS) {
         const truth = this.#rooms.rooms.get(room)?.has(`${client.jid}`) ?? false;
@@ -104,7 +134,8 @@ class Storm {
         const codes = statuses.map((status) => status.attrs.code);
         if (isNotice(rest.element)) this.notices++;
         if (!codes.includes('110') || codes.includes('303')) continue;
-        if (attrs.type === undefined) belief.set(room, nick);
+        // What a room says to who was here before means nothing to who has not joined.
+        if (attrs.type === undefined && this.#joined.get(client)!.has(room)) belief.set(room, nick);
         else belief.delete(room);
       }
     }
@@ -113,14 +144,15 @@ class Storm {
   #newClient(jid: string): HarnessClient {
     const client = this.#h.client(jid);
     this.#beliefs.set(client, new Map());
+    this.#joined.set(client, new Set());
     const send = client.send.bind(client);
     client.send = (element) => {
-      const [room = ''] = (element.attrs.from ?? '').split('/');
-      const isFalse = isNotice(element) && this.#rooms.rooms.get(room)?.has(jid);
-      assert.ok(
-        !isFalse,
-        `${jid} is told to be out of ${room}, and is in:\n${this.log.slice(-25).join('\n')}`,
-      );
+      const [room = '', nick] = (element.attrs.from ?? '').split('/');
+      // In under another nick than the client knows, it is told too, and has left by our hand first.
+      if (isNotice(element) && this.#rooms.rooms.get(room)?.get(jid) === nick) {
+        this.#wrong ??= `${jid} is told to be out of ${room}, and is in`;
+        this.log.push(`WRONG: ${this.#wrong}`);
+      }
       if (isNotice(element)) this.log.push(`${jid} hears that it is out of ${room}`);
       return send(element);
     };
@@ -139,6 +171,7 @@ class Storm {
     const [client, room] = [this.#pick(this.#clients), this.#pick(ROOMS)];
     if (this.#beliefs.get(client)!.has(room) || !client.connected) return;
     this.#note(`${client.jid} joins ${room}`);
+    this.#joined.get(client)!.add(room);
     client.says(
       `<presence id='${newId()}' to='${room}/${client.jid.local}'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
     );
@@ -157,6 +190,7 @@ class Storm {
     if (!this.#beliefs.get(client)!.has(room) || !client.connected) return;
     this.#note(`${client.jid} leaves ${room}`);
     this.#beliefs.get(client)!.delete(room);
+    this.#joined.get(client)!.delete(room);
     client.says(`<presence type='unavailable' to='${room}/${client.jid.local}'/>`);
   }
 
@@ -218,6 +252,59 @@ class Storm {
     this.#rooms.peer.cut('reset');
   }
 
+  /** The service begins anew behind a link that does not break: only its silence tells. */
+  #restartQuietly(): void {
+    const room = this.#pick(ROOMS);
+    this.#note(`quiet restart, ${room} forgotten`);
+    this.#rooms.rooms.get(room)?.clear();
+  }
+
+  /** A service of this very server goes and comes; it may have forgotten who was in. */
+  #service(): void {
+    const isGone = this.#random() < 0.5;
+    this.#note(`service ${isGone ? 'gone' : 'there'}`);
+    const domain = this.#rooms.domain;
+    if (isGone) {
+      this.#rooms.peer.reachable = false;
+      this.#rooms.peer.vanish();
+      for (const room of ROOMS) if (this.#random() < 0.3) this.#rooms.rooms.get(room)?.clear();
+      this.#h.notify('service-down', { domain });
+    } else {
+      this.#heal();
+      this.#h.notify('service-up', { domain });
+    }
+  }
+
+  /** Our own side refuses to try: what clients send comes back. */
+  #refuse(): void {
+    this.#note('refused');
+    this.#rooms.peer.paused = true;
+  }
+
+  /** A sign of life is asked for and given; later the stream may close for lack of other traffic. */
+  #keepAlive(): void {
+    const { peer } = this.#rooms;
+    if (peer.deaf || peer.paused || !peer.reachable) return;
+    this.#note('keepalive');
+    const [out, back] = [peer.openOut(), peer.openIn()];
+    out.state.keepalive ??= { asked: 0, answered: 0 };
+    back.state.keepalive ??= { asked: 0, answered: 0 };
+    out.stanzasOut++;
+    out.state.keepalive.asked++;
+    back.stanzasIn++;
+    back.state.keepalive.answered++;
+    if (this.#random() < 0.5) peer.cut('idle');
+  }
+
+  /** The room gives somebody another nick. */
+  #forceNick(): void {
+    const room = this.#pick(ROOMS);
+    const full = `${this.#pick(this.#clients).jid}`;
+    if (!this.#rooms.rooms.get(room)?.has(full)) return;
+    this.#note(`${room} renames ${full}`);
+    this.#rooms.rename(room, full, `forced${Math.floor(this.#random() * 3)}`);
+  }
+
   #outage(): void {
     this.#note('outage');
     this.#rooms.peer.reachable = false;
@@ -225,14 +312,27 @@ class Storm {
     this.#rooms.peer.cut('reset');
   }
 
+  /** Packets are dropped. The streams are found dead after a minute, and new ones cannot be made. */
   #goDeaf(): void {
+    const { peer } = this.#rooms;
+    if (peer.deaf || !peer.reachable) return;
     this.#note('deaf');
-    this.#rooms.peer.deaf = true;
+    peer.deaf = true;
+    this.#deafness?.cancel();
+    this.#deafness = this.#h.clock.after(KEEPALIVE_MS, () => {
+      if (!peer.deaf) return;
+      this.#note('found dead');
+      peer.deaf = false;
+      peer.reachable = false;
+      peer.cut('timeout');
+    });
   }
 
   #heal(): void {
     this.#note('heal');
     const { peer } = this.#rooms;
+    peer.paused = false;
+    this.#deafness?.cancel();
     if (peer.deaf) {
       peer.deaf = false;
       peer.openOut();
@@ -240,30 +340,27 @@ class Storm {
     }
     peer.reachable = true;
     peer.openIn();
+    peer.flush();
   }
 }
 
-async function run(t: TestContext, seed: number): Promise<number> {
+/** Makes one storm. Gives how many clients were told something. */
+export async function storm(seed: number): Promise<number> {
   const random = randomFrom(seed);
-  const h = await harness(t, 'ping_muc_give_up = "never"');
-  t.mock.restoreAll();
-  t.mock.method(Math, 'random', random);
-  const storm = new Storm(h, random);
-  for (let step = 0; step < STEPS; step++) storm.step();
-  storm.end();
+  const h = await startHarness(new HandClock(), 'ping_muc_give_up = "never"\nmuc_autorejoin = false');
+  const { random: chance } = Math;
+  Math.random = random;
+  const weather = new Storm(h, random);
   try {
-    storm.check();
+    for (let step = 0; step < STEPS; step++) weather.step();
+    weather.end();
+    weather.check();
   } catch (error) {
-    const story = storm.log.slice(-Number(process.env.STORM_LOG ?? 40)).join('\n');
+    const story = weather.log.slice(-LAST_LINES).join('\n');
     throw new Error(`seed ${seed}: ${(error as Error).message}\n${story}`, { cause: error });
+  } finally {
+    Math.random = chance;
+    await h.server.stop();
   }
-  t.mock.restoreAll();
-  return storm.notices;
+  return weather.notices;
 }
-
-test(`${RUNS * STEPS} random steps: no false notice, no missed loss`, async (t) => {
-  let notices = 0;
-  const first = Number(process.env.STORM_SEED ?? 1);
-  for (let seed = first; seed < first + RUNS; seed++) notices += await run(t, seed);
-  assert.ok(notices > RUNS, `${notices} notices: the storm must be one`);
-});

@@ -1,10 +1,10 @@
 // All streams with other servers that are managed, and those that have ended and may be resumed (§5).
 
-import { type Clock, newId, type S2SCloseCause, type S2SSession } from 'enjamb/api';
+import type { Clock, S2SCloseCause, S2SSession } from 'enjamb/api';
 import type { Link } from './s2s_link.ts';
 
 /** Of one remote domain, and of all together: each is a few numbers once what it left has been sent again. */
-const MAX_PER_REMOTE = 8;
+const MAX_PER_REMOTE = 16;
 const MAX_RESUMABLE = 5_000;
 
 /** What outlives a reload of the module. */
@@ -48,7 +48,7 @@ export class Links {
   }
 
   /** Lets either side resume the stream by `id`. False when there are too many. */
-  makeResumable(link: Link, id = newId()): boolean {
+  makeResumable(link: Link, id: string): boolean {
     const own = this.#kept.resumable.get(link.remote) ?? new Map<string, Link>();
     if (!own.has(id) && !this.#hasRoom(own)) return false;
     link.id = id;

@@ -97,8 +97,9 @@ export class Negotiation {
     managed.outbound = newOutbound();
     managed.inbound = inboundOf(managed);
     managed.mode = 'acks';
-    const wish = isTrue(request.attrs.resume) && links.makeResumable(managed);
     managed.maxMs = Math.min(resumableMs, (secondsOf(request.attrs.max) ?? Number.POSITIVE_INFINITY) * 1_000);
+    // The id of the stream is of our making, and known to the peer even if it never gets our answer.
+    const wish = isTrue(request.attrs.resume) && links.makeResumable(managed, session.streamId);
     const offer = wish ? { id: managed.id, resume: 'true', max: `${Math.floor(managed.maxMs / 1_000)}` } : {};
     session.write(xml('enabled', { xmlns: NS.SM, ...offer }));
     this.#proceed(managed);
@@ -115,6 +116,7 @@ export class Negotiation {
     link.inbound = inboundOf(link);
     link.maxMs = Math.min(resumableMs, (secondsOf(attrs.max) ?? Number.POSITIVE_INFINITY) * 1_000);
     const { id = '' } = attrs;
+    if (id !== link.id) this.#unresumable(link);
     if (isTrue(attrs.resume) && id !== '' && id.length <= MAX_ID_CHARS) links.makeResumable(link, id);
     acks.sent(link);
     this.#proceed(link);
@@ -137,6 +139,7 @@ export class Negotiation {
       } else this.#proceed(link);
     } else if (link.mode === 'enabling') {
       acks.stop(link);
+      this.#unresumable(link);
       this.#without(link);
       this.#go(link);
       pings.sent(link);
@@ -208,7 +211,7 @@ export class Negotiation {
     link.outbound = newOutbound(h);
     link.inbound = inboundOf(link, former.inbound?.h);
     link.maxMs = former.maxMs;
-    links.makeResumable(link, former.id);
+    if (former.id !== undefined) links.makeResumable(link, former.id);
     link.isTakenByUs = link.session.isOurs;
     links.mark(link);
     this.#proceed(link);
@@ -225,10 +228,20 @@ export class Negotiation {
   }
 
   #enable(link: Link): void {
-    const max = `${Math.floor(this.#parts.resumableMs / 1_000)}`;
+    const { acks, links, resumableMs } = this.#parts;
+    const { streamId } = link.session;
     link.mode = 'enabling';
-    link.session.write(xml('enable', { xmlns: NS.SM, resume: 'true', max }));
-    this.#parts.acks.await(link);
+    link.maxMs = resumableMs;
+    link.session.write(
+      xml('enable', { xmlns: NS.SM, resume: 'true', max: `${Math.floor(resumableMs / 1_000)}` }),
+    );
+    if (streamId !== '') links.makeResumable(link, streamId); // A guess, until the answer comes.
+    acks.await(link);
+  }
+
+  #unresumable(link: Link): void {
+    this.#parts.links.forget(link);
+    delete link.id;
   }
 
   /** Asks what became of what the former stream has left, and for its place where the new one may take it. */

@@ -188,7 +188,7 @@ export const DEFAULT_MODULES = [
 ] as const;
 
 /** What every host needs in order to speak with other servers. */
-const LINKS = ['dialback', 's2s_bidi', 's2s_keepalive', 'stream_limits'] as const;
+const LINKS = ['dialback', 's2s_bidi', 's2s_keepalive', 'stream_limits', 'smacks'] as const;
 
 /** Modules of a component besides the one that makes it what it is. An external one answers for itself. */
 export const DEFAULT_COMPONENT_MODULES: Readonly<Record<ComponentKind, readonly string[]>> = {

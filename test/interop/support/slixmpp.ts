@@ -127,6 +127,21 @@ export class SlixmppClient {
     return this.#next('pong', 'ping_failed');
   }
 
+  /** Resolves with the commands that an address offers: node → name (XEP-0050 §2.2). */
+  async commands(of: string): Promise<Record<string, string>> {
+    this.#do('commands', { of });
+    return (await this.#next('commands')).commands as Record<string, string>;
+  }
+
+  /**
+   * Runs a command with these values in its form (XEP-0050 §2.4). Resolves with "command_done": the types of the fields
+   * by name (`asked`), `status`, `notes` and `rows`; or with "command_failed".
+   */
+  command(to: string, node: string, values: Record<string, string> = {}): Promise<Report> {
+    this.#do('command', { to, node, values });
+    return this.#next('command_done', 'command_failed');
+  }
+
   /** Closes the stream and waits for the end. */
   async logout(): Promise<void> {
     this.#do('logout', {});

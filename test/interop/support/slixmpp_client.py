@@ -35,6 +35,7 @@ class Client(slixmpp.ClientXMPP):
         self.ca_certs = Path(ca)
         self.register_plugin('xep_0030')
         self.register_plugin('xep_0045')
+        self.register_plugin('xep_0050')
         self.register_plugin('xep_0199')
         self.add_filter('in', self.report_stanza)
         self.add_event_handler('session_start', self.on_session_start)
@@ -115,6 +116,33 @@ class Driver:
             report('ping_failed', to=to, condition=error.condition, type=error.etype)
         except IqTimeout:
             report('ping_failed', to=to, condition='timeout', type='')
+
+    async def commands(self, of):
+        items = await self.client['xep_0050'].get_commands(slixmpp.JID(of), timeout=JOIN_SECONDS)
+        report('commands', commands={node: name for _, node, name in items['disco_items']['items']})
+
+    async def command(self, to, node, values):
+        """Runs a command, and fills in the form that comes, as a person does."""
+        adhoc = self.client['xep_0050']
+        try:
+            answer = (await adhoc.send_command(slixmpp.JID(to), node, timeout=JOIN_SECONDS))['command']
+            asked = {}
+            if answer['status'] == 'executing':
+                form = answer['form']
+                asked = {name: field['type'] for name, field in form.get_fields().items()}
+                form['type'] = 'submit'
+                form['values'] = values
+                actions = answer.xml.find('{%s}actions' % answer.namespace)
+                done = await adhoc.send_command(
+                    slixmpp.JID(to), node, action=actions.get('execute'), payload=form,
+                    sessionid=answer['sessionid'], timeout=JOIN_SECONDS)
+                answer = done['command']
+        except IqError as error:
+            return report('command_failed', node=node, condition=error.condition)
+        report(
+            'command_done', node=node, asked=asked, status=answer['status'],
+            notes=[f'{kind}: {text}' for kind, text in answer['notes']],
+            rows=[dict(item) for item in answer['form'].get_items()])
 
     async def logout(self):
         await self.client.disconnect()

@@ -19,6 +19,8 @@ interface Kept {
   readonly words: string;
   /** When the server last joined in the client's place; ms since 1970. */
   readonly rejoinedAt: number;
+  /** The server has joined, and the room has not been seen to be new. */
+  isUnseen: boolean;
 }
 
 export interface Waiting {
@@ -64,7 +66,7 @@ export class Rejoins {
     const join = this.#context.joins.get(session, room);
     if (join === undefined) return;
     if (words === undefined) this.#kept.delete(join);
-    else this.#kept.set(join, { words, rejoinedAt: Number.NEGATIVE_INFINITY });
+    else this.#kept.set(join, { words, rejoinedAt: Number.NEGATIVE_INFINITY, isUnseen: false });
   }
 
   /** A join has passed into another state. */
@@ -91,6 +93,15 @@ export class Rejoins {
     this.#add(waiting);
     if (cause === 'given-up') this.#cutOffOf(occupant.domain).add(waiting);
     else this.#await(waiting);
+  }
+
+  /** A room is new. Answers, once, whether it was the server that made it so, for the client. */
+  hasMade(session: C2SSession, room: string): boolean {
+    const join = this.#context.joins.get(session, room);
+    const kept = join && this.#kept.get(join);
+    if (!kept?.isUnseen) return false;
+    kept.isUnseen = false;
+    return true;
   }
 
   /** The client has done something about this room: it is its business again. */
@@ -164,7 +175,7 @@ export class Rejoins {
     const id = newId();
     const join = joins.enter(session, occupant, id);
     if (join === undefined) return false;
-    this.#kept.set(join, { words, rejoinedAt: now() });
+    this.#kept.set(join, { words, rejoinedAt: now(), isUnseen: true });
     log.debug('joining again for a client', { session: session.id, room: occupant.bare });
     send(rejoinOf({ ...waiting, id }));
     return true;

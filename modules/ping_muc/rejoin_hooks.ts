@@ -1,6 +1,6 @@
 // Joins clients again that do not do so themselves, if `muc_autorejoin` is on: what is watched for that.
 
-import { boolean, type Infer, type Module, NS } from 'enjamb/api';
+import { boolean, type Infer, type Module, NS, newId, type Stanza, xml } from 'enjamb/api';
 import type { Context } from './context.ts';
 import { Rejoins } from './rejoin.ts';
 import { wordsOf } from './rejoin_words.ts';
@@ -17,12 +17,19 @@ export const rejoinOptions = {
   ),
 };
 
-type RejoinModule = Pick<Module, 'hook' | 'observe'> & { readonly options: Infer<typeof rejoinOptions> };
+type RejoinModule = Pick<Module, 'hook' | 'observe' | 'host' | 'sendIq' | 'spawn'> & {
+  readonly options: Infer<typeof rejoinOptions>;
+};
 
 export function assistRejoins(module: RejoinModule, context: Context): void {
   if (!module.options.muc_autorejoin) return;
   const rejoins = new Rejoins(context);
   watchClients(module, rejoins);
+  module.observe('presence/full', ({ stanza, from, to }) => {
+    if (stanza.attrs.type !== undefined || !isNewRoom(stanza)) return;
+    const session = module.host.sessions.get(to);
+    if (session && rejoins.hasMade(session, from.bare)) module.spawn(unlock(module, `${to}`, from.bare));
+  });
   module.observe('track-muc-joins-change', ({ join }) => rejoins.changed(join));
   module.hook('ping-muc-asleep', (notice) => (rejoins.takes(notice) ? 'tell' : undefined));
   module.observe('ping-muc-notice', (notice) => rejoins.told(notice));
@@ -46,4 +53,20 @@ function watchClients(module: RejoinModule, rejoins: Rejoins): void {
   module.observe('pre-iq/full', ({ stanza, to, origin: session }) => {
     if (stanza.getChild('ping', NS.PING)) rejoins.asked(session, to.bare);
   });
+}
+
+/** The room was gone; the join has made it again (XEP-0045 §10.1.1). */
+function isNewRoom(presence: Stanza): boolean {
+  const codes = presence.getChild('x', NS.MUC_USER)?.getChildren('status') ?? [];
+  return codes.some(({ attrs }) => attrs.code === '201');
+}
+
+/** §10.1.2: the room as it is by default. Until somebody asks for that, nobody else can come back into it. */
+async function unlock(module: RejoinModule, from: string, room: string): Promise<void> {
+  const form = xml('query', NS.MUC_OWNER, xml('x', { xmlns: NS.DATA_FORMS, type: 'submit' }));
+  try {
+    await module.sendIq(xml('iq', { type: 'set', id: newId(), from, to: room }, form));
+  } catch {
+    // It is the client's room: it has been told that it is new, and can do the same.
+  }
 }

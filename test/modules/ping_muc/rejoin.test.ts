@@ -5,7 +5,7 @@ import { describe, type TestContext, test } from 'node:test';
 import type { Element } from '../../../src/xml/element.ts';
 import { StanzaError } from '../../../src/xml/errors.ts';
 import { NS } from '../../../src/xml/namespaces.ts';
-import { FakeRooms } from '../../support/fake-rooms.ts';
+import { FakeRooms, failure, presence } from '../../support/fake-rooms.ts';
 import { type Harness, type HarnessClient, harness, isNotice } from '../../support/module-harness.ts';
 import { FIRST_QUESTION_S, ROMEO, ROOM } from './scene.ts';
 
@@ -217,6 +217,38 @@ test('muc_autorejoin: a room that loses the client again within ten minutes is l
   fallOut(made);
   made.h.clock.seconds(31);
   assert.equal(made.entered().length, 3, 'its own join counts anew');
+});
+
+test('muc_autorejoin: a room that was gone, and is new, is opened for the others (XEP-0045 §10.1.2)', async (t) => {
+  const made = await scene(t);
+  fallOut(made);
+  const take = made.rooms.peer.onStanza;
+  const asked: Element[] = [];
+  made.rooms.peer.onStanza = (stanza) => {
+    if (stanza.name === 'iq') asked.push(stanza);
+    if (stanza.name === 'iq') made.rooms.peer.says(failure(stanza, 'forbidden'));
+    else if (stanza.getChild('x', NS.MUC))
+      made.rooms.peer.says(presence(`${ROOM}/Romeo`, ROMEO, ['110', '201']));
+    else take(stanza);
+  };
+  made.h.clock.seconds(31);
+  assert.equal(asked.length, 1);
+  assert.equal(asked[0]?.attrs.from, ROMEO);
+  assert.equal(asked[0]?.attrs.to, ROOM);
+  const form = asked[0]?.getChild('query', NS.MUC_OWNER)?.getChild('x', NS.DATA_FORMS);
+  assert.equal(form?.attrs.type, 'submit');
+  assert.deepEqual(made.romeo.iqs, []);
+  made.rooms.peer.onStanza = take;
+  const before = made.rooms.peer.received.filter(({ name }) => name === 'iq').length;
+  made.romeo.joins('garden@rooms.capulet.lit/Romeo');
+  made.rooms.peer.says(presence('garden@rooms.capulet.lit/Romeo', ROMEO, ['110', '201']));
+  made.rooms.peer.says(presence(`${ROOM}/Romeo`, ROMEO, ['110', '201']));
+  made.h.clock.seconds(1);
+  assert.equal(
+    made.rooms.peer.received.filter(({ name }) => name === 'iq').length,
+    before,
+    'what the client makes itself is its own business',
+  );
 });
 
 test('muc_autorejoin: told only because nobody could be reached: joined when that is over', async (t) => {

@@ -4,7 +4,7 @@ import { handshakeOf, provesSecret } from '../../../src/component/secret.ts';
 import { FakeClock } from '../../support/clock.ts';
 import { ScriptedComponent, SECRET } from '../../support/component.ts';
 import { settled } from '../../support/duplex.ts';
-import { startServer, type TestServer } from '../../support/server.ts';
+import { startServer, type TestServer, testConfig } from '../../support/server.ts';
 
 const CONFIG = `
 [hosts."capulet.lit"]
@@ -222,4 +222,14 @@ test('component_conflict_resolve = "kick_old": the newest connection wins at onc
 test('an external component without a secret is a mistake in the configuration', async (t) => {
   const config = '[hosts."capulet.lit"]\n[hosts."x.capulet.lit"]\ncomponent = "external"';
   await assert.rejects(startServer(t, { config }), /component_secret/);
+});
+
+test('a secret that is changed in the configuration counts from the reload on; who is connected stays', async (t) => {
+  const net = await startServer(t, { config: CONFIG });
+  const first = await ScriptedComponent.serving(net, 'irc.capulet.lit', 'another');
+  await net.server.reload(
+    await testConfig(CONFIG.replace('"another"', '"yet another"').replace(SECRET, 'changed')),
+  );
+  await ScriptedComponent.serving(net, PLAYS, 'changed');
+  await first.receivesNothing();
 });

@@ -9,6 +9,7 @@ import { prepareDomain } from '../xml/jid.ts';
 import { NS } from '../xml/namespaces.ts';
 import type { Links } from './links.ts';
 import { COLUMNS, listLinks } from './list.ts';
+import { refusalOf } from './policy.ts';
 
 const PING_MS = 30_000;
 /** What our own side says of a server that is not reached, or not in time. */
@@ -70,6 +71,8 @@ async function ping(
   const hosts = [...context.router.hosts.values()];
   const host = hosts.find(({ kind }) => kind === 'local') ?? hosts[0];
   if (!host) throw new CommandError('There is no host to ask from');
+  const refusal = refusalOf(host, remote);
+  if (refusal) throw new CommandError(`${remote} is not asked: ${refusal.text}`);
   const began = performance.now();
   const request = xml('iq', { type: 'get', from: host.domain, to: remote }, xml('ping', NS.PING));
   const send = (iq: typeof request) => context.router.route(iq, host.origin);

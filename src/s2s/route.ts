@@ -99,13 +99,13 @@ export class Route {
 
   /** Nothing is under way, and nothing needs to be remembered. */
   get isIdle(): boolean {
-    const isUsed = this.isActive || this.#able.size > 0 || this.#leaving !== undefined || this.queued > 0;
-    return !isUsed && !this.#isPaused && !this.#outage.isKnown(this.#now);
+    return this.isUnused && !this.#isPaused && !this.#outage.isKnown(this.#now);
   }
 
   /** Nothing is under way. */
   get isUnused(): boolean {
-    return !this.isActive && this.#able.size === 0 && this.#leaving === undefined && this.queued === 0;
+    const isAwaited = this.queued > 0 || this.#askers.length > 0;
+    return !isAwaited && !this.isActive && this.#able.size === 0 && this.#leaving === undefined;
   }
 
   /** Sends a stanza in its turn, or returns it to its sender. */

@@ -15,12 +15,19 @@ export function passIn(session: S2SSession, element: Element, router: Router): E
   return pass('s2s-in', session, element, router);
 }
 
-/** What `s2s-out` leaves of an element; the stream is not to suffer for a handler that fails. */
+/**
+ * What `s2s-out` leaves of an element. The stream does not suffer for a handler that fails, and the sender of a stanza
+ * hears of it.
+ */
 export function passOut(session: S2SSession, element: Element, router: Router): Element | undefined {
   try {
     return pass('s2s-out', session, element, router);
   } catch (error) {
     session.close(error as StreamError);
+    if (isStanza(element)) {
+      const text = 'The link broke over this stanza';
+      router.bounce(element, new StanzaError('remote-server-timeout', { type: 'wait', text }));
+    }
     return undefined;
   }
 }

@@ -81,6 +81,16 @@ test('XEP-0220 §2.1.1: an authoritative server that does not answer in time is 
   assert.match(await peer.readsToEnd(), /<not-authorized /, 'a late answer counts for nothing');
 });
 
+test('XEP-0220 §2.4.2: when the stream ends on which was asked, the claimant hears it at once', async (t) => {
+  for (const end of ['</stream:stream>', undefined]) {
+    const world = await startWorld(t);
+    const { peer, authority } = await verifying(world);
+    if (end === undefined) authority.drop();
+    else authority.send(end);
+    assert.equal(await answerTo(peer), 'montague.lit capulet.lit error remote-server-timeout');
+  }
+});
+
 test('XEP-0220 §3.1: a verdict counts only from the stream on which it was asked for', async (t) => {
   const world = await startWorld(t);
   const { peer, authority, id } = await verifying(world);

@@ -84,6 +84,22 @@ const ENDINGS: Record<string, Ending> = {
       }
     },
   },
+  'a module finds it dead': {
+    cause: 'timeout',
+    error: /^StreamError: connection-timeout/,
+    end: (_peer, world) => {
+      for (const session of world.server.links.sessions())
+        session.close(new StreamError('connection-timeout'), 'timeout');
+    },
+  },
+  'a module has no use for it': {
+    cause: 'idle',
+    end: async (peer, world) => {
+      for (const session of world.server.links.sessions()) session.close(undefined, 'idle');
+      await peer.reads('</stream:stream>');
+      peer.send('</stream:stream>');
+    },
+  },
   'the server stops': {
     cause: 'local',
     async end(peer, world) {

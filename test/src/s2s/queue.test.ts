@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { S2SSession } from '../../../src/s2s/session.ts';
 import type { Stanza } from '../../../src/xml/element.ts';
+import { StreamError } from '../../../src/xml/errors.ts';
 import { type RawPeer, settled } from '../../support/duplex.ts';
 import { noSuchDomain, refused, startWorld, type World } from './harness.ts';
 
@@ -315,6 +316,18 @@ test('a stanza that the stream could not take any more is sent over the next one
   }
   send(world, 'behind');
   assert.deepEqual(await ids(await world.accepted(), 'behind'), [`${last}`, 'behind']);
+});
+
+test('a module that ends the stream over a stanza: its sender hears of it, and the others go over the next one', async (t) => {
+  const world = await startWorld(t);
+  world.hook('s2s-out', ({ element }) => {
+    if (element.attrs.id === '2') throw new StreamError('policy-violation');
+  });
+  for (const id of [1, 2, 3]) send(world, id);
+  const first = await world.accepted();
+  assert.match(await first.readsToEnd(), /id='1'[^>]*><stream:error><policy-violation /);
+  assert.deepEqual(await ids(await world.accepted(), 3), ['3']);
+  assert.deepEqual(bounced(world), ['2 remote-server-timeout wait']);
 });
 
 // ── The end of the server ──────────────────────────────────────────────────────────────────────────────────────

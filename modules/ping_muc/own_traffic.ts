@@ -1,7 +1,7 @@
 // What of a stream's traffic was ours. A stream that only our questions have opened says nothing when it closes for
 // lack of traffic: to ask again would open the next one, and so on for ever.
 
-import type { Element, S2SCloseCause, S2SSession } from 'enjamb/api';
+import { type Element, type S2SCloseCause, type S2SSession, StreamError } from 'enjamb/api';
 
 declare module 'enjamb/api' {
   interface S2SState {
@@ -33,12 +33,17 @@ export class OwnTraffic {
     state.pingMuc.in++;
   }
 
-  /** Whether nobody but us has used this stream, and it has ended in order. */
-  isIrrelevant(session: S2SSession, cause: S2SCloseCause): boolean {
-    if (cause !== 'clean' && cause !== 'idle') return false;
+  /** Whether nobody but us has used this stream, and it has ended in order or for lack of traffic. */
+  isIrrelevant(session: S2SSession, cause: S2SCloseCause, error: Error | undefined): boolean {
+    if (cause !== 'clean' && cause !== 'idle' && !isIdleError(cause, error)) return false;
     const { pingMuc, keepalive } = session.state;
     const answers = (pingMuc?.in ?? 0) + (keepalive?.answered ?? 0);
     const questions = (pingMuc?.out ?? 0) + (keepalive?.asked ?? 0);
     return session.stanzasIn === answers && session.stanzasOut === questions;
   }
+}
+
+/** A peer may end an idle stream by an error (RFC 6120 §4.9.3.4), as ejabberd does. */
+function isIdleError(cause: S2SCloseCause, error: Error | undefined): boolean {
+  return cause === 'stream-error' && error instanceof StreamError && error.condition === 'connection-timeout';
 }

@@ -25,8 +25,8 @@ export interface TriggerParts {
 
 /** Follows the links with other servers. */
 export function watchLinks(module: Module, { watches, traffic }: TriggerParts): void {
-  module.observe('s2s-close', ({ session, remote, cause }) => {
-    if (traffic.isIrrelevant(session, cause)) return;
+  module.observe('s2s-close', ({ session, remote, cause, error }) => {
+    if (traffic.isIrrelevant(session, cause, error)) return;
     watches.trigger(remote, cause === 'timeout' ? 'link-silent' : 'link-lost');
     if (cause === 'timeout' && watches.get(remote)) reconnect(module, remote);
   });

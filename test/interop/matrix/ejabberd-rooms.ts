@@ -1,0 +1,193 @@
+// A real ejabberd with rooms and users, at the addresses and under the names that Prosody has in other tests.
+
+import assert from 'node:assert/strict';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseXml } from '../../support/match.ts';
+import { AWAY, PROSODY, ROOMS } from '../support/addresses.ts';
+import { Program } from '../support/program.ts';
+import type { WireStanza } from '../support/prosody.ts';
+import { type Clean, withinMs } from '../support/waiting.ts';
+import { LIBRARIES, resolver } from '../support-security/ejabberd.ts';
+
+const API_PORT = 15_280;
+const START_MS = 30_000;
+const STOP_MS = 20_000;
+
+export interface EjabberdRoomsOptions {
+  readonly folder: string;
+  readonly certificates: string;
+  readonly caPath: string;
+  /** "127.0.0.1:5353" */
+  readonly dns: string;
+  /** Lines of YAML for the top of the configuration. */
+  readonly config?: readonly string[];
+}
+
+export class EjabberdRooms {
+  readonly #t: Clean;
+  readonly #options: EjabberdRoomsOptions;
+  #program: Program | undefined;
+  /** What earlier runs have logged. */
+  #past: string[] = [];
+
+  private constructor(t: Clean, options: EjabberdRoomsOptions) {
+    this.#t = t;
+    this.#options = options;
+  }
+
+  /** Started and listening. It is killed when the test ends. */
+  static async start(t: Clean, options: EjabberdRoomsOptions): Promise<EjabberdRooms> {
+    const ejabberd = new EjabberdRooms(t, options);
+    const { folder } = options;
+    await mkdir(join(folder, 'spool'), { recursive: true });
+    await writeFile(join(folder, 'ejabberd.yml'), configuration(options));
+    await writeFile(join(folder, 'inetrc'), resolver(options.dns));
+    await ejabberd.start();
+    return ejabberd;
+  }
+
+  /** Starts it again with the data that it has, and the certificates that are there now. */
+  async start(): Promise<void> {
+    assert.ok(!this.#program?.isRunning, 'ejabberd does not run yet');
+    this.#past.push(...(this.#program?.lines ?? []));
+    const { folder, certificates } = this.#options;
+    for (const domain of [AWAY, ROOMS]) await writePem(certificates, domain, folder);
+    // Without a node name: it needs no daemon that would outlive it.
+    this.#program = new Program(this.#t, 'ejabberd', {
+      command: 'erl',
+      args: ['-noinput', '-mnesia', 'dir', `"${join(folder, 'spool')}"`, '-s', 'ejabberd'],
+      env: {
+        EJABBERD_CONFIG_PATH: join(folder, 'ejabberd.yml'),
+        EJABBERD_LOG_PATH: join(folder, 'ejabberd.log'),
+        ERL_INETRC: join(folder, 'inetrc'),
+        ERL_LIBS: LIBRARIES,
+        HOME: folder,
+      },
+      logFile: join(folder, 'output.log'),
+    });
+    const listens = `Start accepting TCP connections at ${PROSODY.address}:${PROSODY.s2s}`;
+    await this.#program.line((line) => line.includes(listens), START_MS);
+    await this.#program.line((line) => line.includes('is started in the node'), START_MS);
+  }
+
+  async kill9(): Promise<void> {
+    this.#running.kill('SIGKILL');
+    await this.#running.exited;
+  }
+
+  async stop(): Promise<void> {
+    this.#running.signal('SIGTERM');
+    await withinMs(STOP_MS, 'the end of ejabberd', this.#running.exited);
+  }
+
+  async addUser(user: string, password: string): Promise<void> {
+    await this.#api('register', { user, host: AWAY, password });
+  }
+
+  /** The real addresses of all who are in a room, or undefined when there is no such room. */
+  async occupants(room: string): Promise<string[] | undefined> {
+    const [name, service] = room.split('@');
+    const answer = await this.#ask('get_room_occupants', { name, service });
+    if (answer.status !== 200) return undefined;
+    return (answer.body as { jid: string }[]).map(({ jid }) => jid).sort();
+  }
+
+  /** A room that stays when everybody has left it, and is there again after a restart. */
+  async createPersistent(room: string): Promise<void> {
+    const [name, service] = room.split('@');
+    const options = [{ name: 'persistent', value: 'true' }];
+    await this.#api('create_room_with_opts', { name, service, host: AWAY, options });
+  }
+
+  /** The room service alone ends and begins anew; streams with other servers stay. */
+  async restartRooms(): Promise<void> {
+    await this.#api('restart_module', { host: AWAY, module: 'mod_muc' });
+  }
+
+  /** All stanzas exchanged with other servers so far, over restarts. */
+  async wire(): Promise<WireStanza[]> {
+    return [...this.#past, ...this.#running.lines].flatMap(stanzasIn);
+  }
+
+  get log(): string {
+    return this.#running.lines.join('\n');
+  }
+
+  async #api(command: string, args: object): Promise<void> {
+    const { status, body } = await this.#ask(command, args);
+    assert.equal(status, 200, `${command}: ${JSON.stringify(body)}`);
+  }
+
+  async #ask(command: string, args: object): Promise<{ status: number; body: unknown }> {
+    const response = await fetch(`http://${PROSODY.address}:${API_PORT}/api/${command}`, {
+      method: 'POST',
+      body: JSON.stringify(args),
+    });
+    return { status: response.status, body: await response.json() };
+  }
+
+  get #running(): Program {
+    assert.ok(this.#program, 'ejabberd was started');
+    return this.#program;
+  }
+}
+
+/** ejabberd writes what it sends and receives into its log as an Erlang binary, after the moment and a process. */
+const XML_LINE = /^(\S+ \S+?) .*(Received|Send) XML on stream = <<"(.*)">>$/;
+
+function stanzasIn(line: string): WireStanza[] {
+  const [, at, way, quoted] = XML_LINE.exec(line) ?? [];
+  if (at === undefined || quoted === undefined || !/^<(message|presence|iq)\b/.test(quoted)) return [];
+  const text = quoted.replaceAll('\\"', '"').replaceAll('\\\\', '\\');
+  const dir = way === 'Received' ? 'in' : 'out';
+  return parseXml(`<several>${text}</several>`)
+    .elements()
+    .filter(({ attrs }) => attrs.from !== undefined && attrs.to !== undefined) // Not a client's own.
+    .map((element) => ({ at: Date.parse(at), dir, element }));
+}
+
+async function writePem(certificates: string, domain: string, folder: string): Promise<void> {
+  const files = ['crt', 'key'].map((end) => readFile(join(certificates, `${domain}.${end}`), 'utf8'));
+  await writeFile(join(folder, `${domain}.pem`), (await Promise.all(files)).join(''), { mode: 0o600 });
+}
+
+function configuration({ folder, caPath, config = [] }: EjabberdRoomsOptions): string {
+  return `
+hosts: ["${AWAY}"]
+loglevel: debug
+certfiles: ["${join(folder, `${AWAY}.pem`)}", "${join(folder, `${ROOMS}.pem`)}"]
+ca_file: "${caPath}"
+s2s_use_starttls: required
+auth_password_format: scram
+disable_sasl_mechanisms: ["X-OAUTH2"]
+${config.join('\n')}
+listen:
+  - port: ${PROSODY.s2s}
+    ip: "${PROSODY.address}"
+    module: ejabberd_s2s_in
+  - port: ${PROSODY.c2s}
+    ip: "${PROSODY.address}"
+    module: ejabberd_c2s
+    starttls_required: true
+  - port: ${API_PORT}
+    ip: "${PROSODY.address}"
+    module: ejabberd_http
+    request_handlers:
+      /api: mod_http_api
+api_permissions:
+  everything:
+    who:
+      ip: 127.0.0.0/8
+    what: "*"
+modules:
+  mod_ping: {}
+  mod_disco: {}
+  mod_roster: {}
+  mod_s2s_dialback: {}
+  mod_admin_extra: {}
+  mod_muc_admin: {}
+  mod_muc:
+    host: "${ROOMS}"
+`;
+}

@@ -1,0 +1,114 @@
+// The servers of the fault matrix: what its rows need of a real server with rooms, whichever it is.
+
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
+import { AWAY, ENJAMB, HALLS, HOME, PROSODY, ROOMS } from '../support/addresses.ts';
+import { Prosody, type WireStanza } from '../support/prosody.ts';
+import type { SlixmppClient } from '../support/slixmpp.ts';
+import { homeLogin, PASSWORD, type World, world } from '../support/world.ts';
+import { EjabberdRooms } from './ejabberd-rooms.ts';
+
+export interface RoomService {
+  start(): Promise<void>;
+  /** An orderly stop. */
+  stop(): Promise<void>;
+  kill9(): Promise<void>;
+  /** The room service alone ends and begins anew, behind streams that stay. */
+  restartRooms(): Promise<void>;
+  /** The real addresses of all who are in a room, or undefined when there is no such room. */
+  occupants(room: string): Promise<string[] | undefined>;
+  wire(): Promise<WireStanza[]>;
+  addUser(user: string, password: string): Promise<void>;
+  readonly log: string;
+}
+
+export interface Scene {
+  readonly there: World;
+  readonly service: RoomService;
+  /** The same, where it is that. @throws Error */
+  readonly prosody: Prosody;
+  /** A user of the server with the rooms, whose client has logged in there. */
+  awayUser(user: string): Promise<SlixmppClient>;
+  /** Its certificates have run out when it starts the next time. */
+  letCertificatesExpire(): Promise<void>;
+}
+
+export type Kind = 'Prosody' | 'ejabberd';
+
+export interface SceneOptions {
+  /** Lines of TOML for the top of enjamb's configuration. */
+  readonly config?: readonly string[];
+  readonly secureAuth?: boolean;
+  /** Seconds after which the other server closes its idle streams. */
+  readonly idleSeconds?: number;
+  /** Prosody: the rooms hand self-pings to clients. */
+  readonly relaysSelfPings?: boolean;
+}
+
+export async function scene(t: TestContext, kind: Kind, options: SceneOptions = {}): Promise<Scene> {
+  const { config = [], secureAuth = false } = options;
+  const there = await world(t, { prosody: false, secureAuth, config });
+  const service = await (kind === 'Prosody' ? startProsody : startEjabberd)(t, there, options);
+  return {
+    there,
+    service,
+    get prosody() {
+      if (!(service instanceof Prosody)) throw new Error(`this is ${kind}`);
+      return service;
+    },
+    async awayUser(user) {
+      await service.addUser(user, PASSWORD);
+      const client = await there.client(user);
+      const login = { ...homeLogin(user, AWAY), host: PROSODY.address, port: PROSODY.c2s };
+      await client.login({ ...login, mechanism: 'SCRAM-SHA-1' }); // Prosody 0.12 keeps no other keys.
+      return client;
+    },
+    async letCertificatesExpire() {
+      const domains = [AWAY, ROOMS, HALLS];
+      const files = domains.flatMap((domain) => [`${domain}.crt`, `${domain}.key`]);
+      for (const file of files) await rm(join(there.certificates, file), { force: true });
+      const longAgo = Date.now() - 1_000 * 24 * 60 * 60 * 1000;
+      await makeDevelopmentCertificates(there.certificates, domains, longAgo);
+    },
+  };
+}
+
+async function startProsody(
+  t: TestContext,
+  there: World,
+  options: SceneOptions,
+): Promise<Prosody & RoomService> {
+  const { idleSeconds, relaysSelfPings, secureAuth = false } = options;
+  const prosody = await Prosody.start(t, {
+    folder: join(there.folder, 'prosody'),
+    certificates: there.certificates,
+    caPath: there.caPath,
+    dns: there.dns.address,
+    secureAuth,
+    config: idleSeconds === undefined ? [] : [`s2s_idle_timeout = ${idleSeconds}`],
+  });
+  // Those of a component are not in the list of all hosts.
+  if (idleSeconds !== undefined) await prosody.shell('module', 'load', 's2s_idle_timeout', ROOMS);
+  if (relaysSelfPings) await prosody.shell('module', 'load', 'relays_self_pings', ROOMS);
+  return Object.assign(prosody, {
+    async restartRooms() {
+      await prosody.shell('module', 'unload', 'muc', ROOMS);
+      await prosody.forgetRooms(ROOMS); // It would take its occupants over.
+      await prosody.shell('module', 'load', 'muc', ROOMS);
+    },
+  });
+}
+
+async function startEjabberd(t: TestContext, there: World, options: SceneOptions): Promise<EjabberdRooms> {
+  // ejabberd asks the name server for SRV records, and the system, which knows only addresses, for the rest.
+  there.dns.zone[`_xmpp-server._tcp.${HOME}`] = { SRV: [`0 0 ${ENJAMB.s2s} ${ENJAMB.address}`] };
+  return EjabberdRooms.start(t, {
+    folder: join(there.folder, 'ejabberd'),
+    certificates: there.certificates,
+    caPath: there.caPath,
+    dns: there.dns.address,
+    config: options.idleSeconds === undefined ? [] : [`s2s_timeout: ${options.idleSeconds}`],
+  });
+}

@@ -14,6 +14,10 @@ import { Pings } from './s2s_pings.ts';
 
 const STANZAS: ReadonlySet<string> = new Set(['message', 'presence', 'iq']);
 
+/** The limits may be exceeded, so far, by what was sent just now: no peer can have confirmed that yet. */
+const BURST_MS = 5_000;
+const BURST_TIMES = 4;
+
 export interface LinkLimits {
   readonly maxStanzas: number;
   readonly maxBytes: number;
@@ -96,21 +100,27 @@ function keepOutgoing(module: Module, { acks, pings, handover, limits }: Outgoin
     const bytes = share(element).toString().length; // Shared with the stream: its content is serialised once.
     outbound.queue.push({ stanza: element, bytes, at: module.clock.now() });
     outbound.bytes += bytes;
-    if (outbound.queue.length > limits.maxStanzas || outbound.bytes > limits.maxBytes) makeRoom(link, limits);
+    if (isFull(link, limits, 1)) makeRoom(link, limits, module.clock.now());
     acks.sent(link);
     pings.sent(link);
   });
 }
 
+function isFull({ outbound }: Link, { maxStanzas, maxBytes }: LinkLimits, times: number): boolean {
+  return outbound.queue.length > times * maxStanzas || outbound.bytes > times * maxBytes;
+}
+
 /** A peer that confirms, and does not, is taken for dead; one that never has is trusted with the oldest. */
-function makeRoom({ mode, answersPings, outbound, session }: Link, limits: LinkLimits): void {
-  if (mode !== 'pings' || answersPings) {
-    const error = new StreamError('resource-constraint', 'Too much has not been acknowledged');
-    session.close(error, 'timeout');
+function makeRoom(link: Link, limits: LinkLimits, now: number): void {
+  const { mode, answersPings, outbound, session } = link;
+  if (mode === 'pings' && !answersPings) {
+    while (isFull(link, limits, 1)) acknowledge(outbound, (outbound.acknowledged + 1) >>> 0);
     return;
   }
-  while (outbound.queue.length > limits.maxStanzas || outbound.bytes > limits.maxBytes)
-    acknowledge(outbound, (outbound.acknowledged + 1) >>> 0);
+  const [oldest] = outbound.queue;
+  const isBurst = oldest !== undefined && now - oldest.at < BURST_MS && !isFull(link, limits, BURST_TIMES);
+  if (isBurst) return;
+  session.close(new StreamError('resource-constraint', 'Too much has not been acknowledged'), 'timeout');
 }
 
 function watchIncoming(module: Module, pings: Pings): void {

@@ -18,4 +18,6 @@ export interface Context {
   random(): number;
   after(delayMs: number, task: () => void): Timer;
   send(stanza: Stanza): void;
+  /** Tries to make a link with another server, where there is none; settled when that has come to an end. */
+  reach(domain: string): Promise<void>;
 }

@@ -62,6 +62,8 @@ export class DomainWatch {
   readonly #suspects: Suspects;
   readonly #alarm: Alarm;
   readonly #deadline: Alarm;
+  readonly #scout: Alarm;
+  #isReaching = false;
   #state: WatchState = 'idle';
   #episode: Episode | undefined;
   #lastWakeUp = Number.NEGATIVE_INFINITY;
@@ -83,6 +85,7 @@ export class DomainWatch {
     this.#suspects = new Suspects(name, parts.context, parts.notices);
     this.#alarm = new Alarm(parts.context);
     this.#deadline = new Alarm(parts.context);
+    this.#scout = new Alarm(parts.context);
     this.#inquiries = new Inquiries({
       ...parts,
       rates: [new Rate(parts.context.settings.rate), parts.total],
@@ -129,6 +132,8 @@ export class DomainWatch {
     if (isLoss) this.#recoveredAt = undefined;
     if (this.#state === 'idle') this.#start(cause);
     else if (cause === 'link-silent') this.#alarm.bringForward(settings.soon);
+    // It was dead for a while, and may work at once when it is made anew.
+    if (cause === 'link-silent') this.#reach();
     if (isLoss && (this.#state === 'canary' || this.#state === 'fan-out')) this.#brokenAgainAt = now();
   }
 
@@ -212,6 +217,7 @@ export class DomainWatch {
     }
     this.#canary = canary;
     this.#state = 'canary';
+    this.#scout.cancel();
     this.#inquiries.askNow(canary);
   }
 
@@ -303,8 +309,19 @@ export class DomainWatch {
       return;
     }
     this.#state = 'down';
+    this.#scout.set(this.#context.settings.scout, () => this.#reach());
     const pause = Math.min(firstPause * 2 ** episode.attempts++, longestPause);
     this.#alarm.set(pause * (0.8 + 0.4 * this.#context.random()), () => this.#nextCanary());
+  }
+
+  /** While it is down nobody may have anything to send there; so that its return is noticed, we knock. */
+  #reach(): void {
+    if (this.#isReaching) return;
+    this.#isReaching = true;
+    void this.#context.reach(this.name).then(() => {
+      this.#isReaching = false;
+      if (this.#state === 'down') this.#scout.set(this.#context.settings.scout, () => this.#reach());
+    });
   }
 
   /** While clients are being asked about, the end of that is waited for. */
@@ -335,6 +352,7 @@ export class DomainWatch {
     this.#state = 'idle';
     this.#alarm.cancel();
     this.#deadline.cancel();
+    this.#scout.cancel();
     this.#suspects.clear();
     this.#inquiries.forgetRooms();
     this.#canary = undefined;

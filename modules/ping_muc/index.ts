@@ -104,7 +104,18 @@ function contextOf(module: Module<typeof options>): Context {
     random: () => Math.random(),
     after: (delayMs, task) => module.after(delayMs, task),
     send: (stanza) => module.send(stanza),
+    reach: (domain) => reach(module, domain),
   };
+}
+
+/** Where it fails, `s2s-failed` tells of it. A service of this very server has no link. */
+async function reach(module: Module<typeof options>, domain: string): Promise<void> {
+  if (module.items('disco-item').some(({ jid }) => jid === domain)) return;
+  try {
+    await module.connectRemote(domain);
+  } catch (error) {
+    module.log.debug('not reached', { remote: domain, error });
+  }
 }
 
 /** What rooms send to a client, and is not for it. */

@@ -65,6 +65,8 @@ export interface Settings {
   /** Before the second attempt to reach a domain; doubles with each, up to `longestPause`. */
   readonly firstPause: number;
   readonly longestPause: number;
+  /** Between two attempts to make a link, while nobody can be asked. */
+  readonly scout: number;
   /** After a stream is up again: this, and up to `wakeUpSpread` more. */
   readonly wakeUp: number;
   readonly wakeUpSpread: number;
@@ -106,6 +108,7 @@ export function settingsFrom(given: Infer<typeof options>): Settings {
     fast: given.ping_muc_fast,
     firstPause: delay / 4,
     longestPause: 5 * delay,
+    scout: scaled(30),
     wakeUp: scaled(2),
     wakeUpSpread: scaled(3),
     wakeUpGap: scaled(30),

@@ -28,22 +28,12 @@ export function watchLinks(module: Module, { watches, traffic }: TriggerParts): 
   module.observe('s2s-close', ({ session, remote, cause, error }) => {
     if (traffic.isIrrelevant(session, cause, error)) return;
     watches.trigger(remote, cause === 'timeout' ? 'link-silent' : 'link-lost');
-    if (cause === 'timeout' && watches.get(remote)) reconnect(module, remote);
   });
   module.observe('s2s-failed', ({ remote }) => watches.trigger(remote, 'unreachable'));
   module.observe('s2s-open', ({ remote }) => watches.get(remote)?.linkUp());
   // Rooms of this very server have no link that could break.
   module.observe('service-down', ({ domain }) => watches.trigger(domain, 'service-down'));
   module.observe('service-up', ({ domain }) => watches.get(domain)?.linkUp());
-}
-
-/** A link that was dead for a while may work at once when it is made anew; if not, `s2s-failed` tells of it. */
-function reconnect(module: Module, remote: string): void {
-  const attempt = module.connectRemote(remote).then(
-    () => {},
-    (error: unknown) => module.log.debug('not reconnected', { remote, error }),
-  );
-  module.spawn(attempt);
 }
 
 /** Follows what comes back to clients. */

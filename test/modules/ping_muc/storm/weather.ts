@@ -42,8 +42,8 @@ class Storm {
   readonly #clients: HarnessClient[];
   /** The rooms that each client takes itself to be in, from what it has heard (XEP-0045 §7), with its nick. */
   readonly #beliefs = new Map<HarnessClient, Map<string, string>>();
-  /** The rooms that each client has asked to be let into, and has not left. */
-  readonly #joined = new Map<HarnessClient, Set<string>>();
+  /** The rooms that each client has asked to be let into, and has not left, with the id of the request. */
+  readonly #joined = new Map<HarnessClient, Map<string, string>>();
   /** What happened, for the reader of a failure. */
   readonly log: string[] = [];
   notices = 0;
@@ -133,9 +133,12 @@ class Storm {
         const statuses = rest.element.getChild('x', NS.MUC_USER)?.getChildren('status') ?? [];
         const codes = statuses.map((status) => status.attrs.code);
         if (isNotice(rest.element)) this.notices++;
+        // A join that fails.
+        const joined = this.#joined.get(client)!;
+        if (attrs.type === 'error' && joined.get(room) === attrs.id && !belief.has(room)) joined.delete(room);
         if (!codes.includes('110') || codes.includes('303')) continue;
         // What a room says to who was here before means nothing to who has not joined.
-        if (attrs.type === undefined && this.#joined.get(client)!.has(room)) belief.set(room, nick);
+        if (attrs.type === undefined && joined.has(room)) belief.set(room, nick);
         else belief.delete(room);
       }
     }
@@ -144,7 +147,7 @@ class Storm {
   #newClient(jid: string): HarnessClient {
     const client = this.#h.client(jid);
     this.#beliefs.set(client, new Map());
-    this.#joined.set(client, new Set());
+    this.#joined.set(client, new Map());
     const send = client.send.bind(client);
     client.send = (element) => {
       const [room = '', nick] = (element.attrs.from ?? '').split('/');
@@ -171,9 +174,10 @@ class Storm {
     const [client, room] = [this.#pick(this.#clients), this.#pick(ROOMS)];
     if (this.#beliefs.get(client)!.has(room) || !client.connected) return;
     this.#note(`${client.jid} joins ${room}`);
-    this.#joined.get(client)!.add(room);
+    const id = newId();
+    this.#joined.get(client)!.set(room, id);
     client.says(
-      `<presence id='${newId()}' to='${room}/${client.jid.local}'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
+      `<presence id='${id}' to='${room}/${client.jid.local}'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
     );
   }
 

@@ -51,6 +51,18 @@ export class Terminal {
     assert.equal(code, 0, stderr);
   }
 
+  /** Text without Enter. */
+  async write(text: string): Promise<void> {
+    const { code, stderr } = await this.#tmux('send-keys', '-l', '--', text);
+    assert.equal(code, 0, stderr);
+  }
+
+  /** One key by its name: "C-n". */
+  async press(key: string): Promise<void> {
+    const { code, stderr } = await this.#tmux('send-keys', key);
+    assert.equal(code, 0, stderr);
+  }
+
   /** All that is on the screen. */
   async screen(): Promise<string> {
     const { stdout } = await this.#tmux('capture-pane', '-p');

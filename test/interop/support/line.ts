@@ -33,10 +33,10 @@ export class Line {
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (near) => this.#accept(near));
   }
 
-  /** Listens until the test ends. */
-  static async start(t: Clean, target: { address: string; port: number }): Promise<Line> {
+  /** Listens until the test ends. @param port 0: any */
+  static async start(t: Clean, target: { address: string; port: number }, port = 0): Promise<Line> {
     const line = new Line(target);
-    line.#server.listen(0, BETWEEN);
+    line.#server.listen(port, BETWEEN);
     await once(line.#server, 'listening');
     t.after(() => {
       line.cut('reset');

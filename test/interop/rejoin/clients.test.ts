@@ -1,0 +1,135 @@
+// What real client programs make of the notice, and of being joined again in their place. docs/clients.md tells it in
+// words, with what only eyes can see.
+
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { isNotice } from '../support/room.ts';
+import { until, untilTime } from '../support/waiting.ts';
+import type { World } from '../support/world.ts';
+import type { RoomUser } from './support/room-user.ts';
+import { ROOM, type Scene, scene } from './support/scene.ts';
+
+const LIMIT = { timeout: 200_000 };
+const DELAY = 'ping_muc_delay = 2';
+const ASSISTED = 'muc_autorejoin = true';
+const NOTICE_MS = 20_000;
+/** The half minute in which clients may act, and a little. */
+const REJOIN_MS = 45_000;
+const HEARD_MS = 15_000;
+/** Rooms count in these when they are asked for history. */
+const SECOND_MS = 1_000;
+/** What was said in the last second before the line broke may come twice: better than never. */
+const LAST_WORDS = 'last words';
+/** It opens a window for a room that it takes for left, and shows nothing in it but what it says itself. */
+const DEAF = 'Profanity';
+/** It shows everything, and lets its user write only after a click on "Join". */
+const MUTE = 'Gajim';
+
+test(
+  'XEP-0045 §7.2.13: the line breaks and the room lets everybody go; joined again, all hear what they missed',
+  LIMIT,
+  async (t) => {
+    const there = await scene(t, { config: [DELAY, ASSISTED], speakerAt: 'prosody', desktops: true });
+    await says(there, 'before', there.users);
+    await untilTime(Date.now() + 2 * SECOND_MS);
+    await says(there, LAST_WORDS, there.users);
+    await untilTime(Date.now() + 2 * SECOND_MS);
+    const meanwhile = await breakTheLine(there);
+    await allAreIn(there);
+    await says(there, 'afterwards', there.users.filter(hears));
+    for (const user of there.users.filter(hears)) {
+      await t.test(`${user.program} shows everything once`, async () => {
+        for (const text of ['before', ...meanwhile, 'afterwards']) {
+          assert.equal(await user.shown(text), 1, text);
+        }
+        assert.ok((await user.shown(LAST_WORDS)) >= 1, LAST_WORDS);
+      });
+    }
+    await everybodySpeaks(
+      t,
+      there,
+      there.users.filter((user) => hears(user) && user.program !== MUTE),
+    );
+  },
+);
+
+test(
+  'XEP-0045 §7.2: Prosody dies with the room; joined again, clients hear and are heard',
+  LIMIT,
+  async (t) => {
+    const there = await scene(t, { config: [DELAY, ASSISTED], speakerAt: 'enjamb', desktops: false });
+    await says(there, 'before', there.users);
+    await dieAndReturn(there);
+    await allAreIn(there);
+    const users = there.users.filter(hears);
+    await says(there, 'afterwards', users);
+    for (const user of users) assert.equal(await user.shown('before'), 1, user.program);
+    await everybodySpeaks(t, there, users);
+  },
+);
+
+function hears({ program }: RoomUser): boolean {
+  return program !== DEAF;
+}
+
+/** Resolves when all of them show it. */
+async function says({ speaker }: Scene, text: string, listeners: readonly RoomUser[]): Promise<void> {
+  speaker.send(ROOM, text, 'groupchat');
+  for (const user of listeners) {
+    const shown = async () => ((await user.shown(text)) > 0 ? true : undefined);
+    await until(`"${text}" at ${user.program}`, shown, HEARD_MS);
+  }
+}
+
+/**
+ * What is said then reaches nobody, and Prosody takes those whom it cannot reach out of the room. Resolves with what
+ * was said: the first of it into connections of which Prosody does not know yet that they are gone.
+ */
+async function breakTheLine({ world, speaker }: Scene): Promise<string[]> {
+  const lines = [world.toProsody, world.toEnjamb];
+  const said: string[] = [];
+  for (const line of lines) line.state = 'refuse';
+  for (const line of lines) line.cut('reset');
+  const alone = async () => {
+    said.push(`meanwhile (${said.length + 1})`);
+    speaker.send(ROOM, said.at(-1) ?? '', 'groupchat');
+    return (await world.prosody.occupants(ROOM))?.length === 1 ? true : undefined;
+  };
+  await until('the speaker alone', alone, NOTICE_MS);
+  for (const line of lines) line.state = 'forward';
+  return said;
+}
+
+/** The speaker is told as everybody is, and joins at once as no other client does. */
+async function dieAndReturn({ world, speaker }: Scene): Promise<void> {
+  const since = speaker.stanzas.length;
+  await world.prosody.kill9();
+  await world.prosody.start();
+  await speaker.stanza('the notice', isNotice, { since, limitMs: NOTICE_MS });
+  await speaker.join(ROOM, 'Speaker');
+}
+
+async function allAreIn({ world, users }: Scene): Promise<void> {
+  const expected = [...users.map(({ jid }) => jid.replace(/@.*/, '')), 'speaker'].toSorted();
+  const here = async () => (`${await namesIn(world)}` === `${expected}` ? true : undefined);
+  await until('everybody in the room again', here, REJOIN_MS);
+}
+
+async function everybodySpeaks(
+  t: TestContext,
+  { speaker }: Scene,
+  users: readonly RoomUser[],
+): Promise<void> {
+  for (const user of users) {
+    await t.test(`${user.program} is heard, without a click`, async () => {
+      const text = `here is ${user.program}`;
+      await user.say(text);
+      await speaker.stanza(text, (it) => it.getChildText('body') === text, { limitMs: HEARD_MS });
+    });
+  }
+}
+
+async function namesIn({ prosody }: World): Promise<string[]> {
+  const occupants = (await prosody.occupants(ROOM)) ?? [];
+  return occupants.map((jid) => jid.replace(/@.*/, '')).toSorted();
+}

@@ -1,0 +1,90 @@
+// Dino: its account is in its database, the room among the bookmarks that are at the server.
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { until } from '../../support/waiting.ts';
+import { count, write } from './databases.ts';
+import { Desktop } from './desktop.ts';
+import type { RoomUser, RoomUserOptions } from './room-user.ts';
+
+const START_MS = 40_000;
+export class DinoUser implements RoomUser {
+  readonly program = 'Dino';
+  readonly jid: string;
+  readonly nick: string;
+  readonly desktop: Desktop;
+  readonly #password: string;
+
+  private constructor(desktop: Desktop, { jid, nick, password }: RoomUserOptions) {
+    this.desktop = desktop;
+    this.jid = jid;
+    this.nick = nick;
+    this.#password = password;
+  }
+
+  static async start(t: Parameters<typeof Desktop.start>[0], options: RoomUserOptions): Promise<DinoUser> {
+    return new DinoUser(await Desktop.start(t, options), options);
+  }
+
+  async enter(room: string): Promise<void> {
+    await mkdir(join(this.desktop.home.data, 'dino'), { recursive: true, mode: 0o700 });
+    write(this.#file, [...TABLES, ...account(this.jid, this.#password, this.nick), ...conversation(room)]);
+    await this.desktop.open({ name: 'dino', command: ['dino-im'] });
+  }
+
+  async shown(text: string): Promise<number> {
+    return count(
+      this.#file,
+      `SELECT count(*) FROM content_item JOIN message ON message.id = content_item.foreign_id
+       WHERE content_item.content_type = 1 AND content_item.hide = 0 AND message.body = ?`,
+      text,
+    );
+  }
+
+  async say(text: string): Promise<void> {
+    await this.desktop.type(text);
+    await this.desktop.press('Return');
+    const written = async () => ((await this.shown(text)) > 0 ? true : undefined);
+    await until(`"${text}" written in Dino`, written, START_MS);
+  }
+
+  async picture(name: string): Promise<void> {
+    await this.desktop.picture(join(this.desktop.folder, `${name}.png`));
+  }
+
+  get #file(): string {
+    return join(this.desktop.home.data, 'dino', 'dino.db');
+  }
+}
+
+type Statements = [sql: string, ...(string | number)[]][];
+
+/** Those that we write to, as they are in its database of version 26; it makes all others. */
+const TABLES: Statements = [
+  [
+    `CREATE TABLE account (id INTEGER PRIMARY KEY AUTOINCREMENT, bare_jid TEXT NOT NULL UNIQUE, resourcepart TEXT,
+     password TEXT, alias TEXT, enabled INTEGER, roster_version TEXT, mam_earliest_synced INTEGER)`,
+  ],
+  ['CREATE TABLE jid (id INTEGER PRIMARY KEY AUTOINCREMENT, bare_jid TEXT NOT NULL UNIQUE)'],
+  [
+    `CREATE TABLE conversation (id INTEGER PRIMARY KEY AUTOINCREMENT, account_id INTEGER, jid_id INTEGER,
+     resource TEXT, active INTEGER, active_last_changed INTEGER NOT NULL DEFAULT 0, last_active INTEGER, type INTEGER,
+     encryption INTEGER, read_up_to INTEGER, read_up_to_item INTEGER NOT NULL DEFAULT -1, notification INTEGER,
+     send_typing INTEGER, send_marker INTEGER, pinned INTEGER DEFAULT 0)`,
+  ],
+];
+
+function account(jid: string, password: string, nick: string): Statements {
+  return [[`INSERT INTO account VALUES (1, ?, 'dino.test', ?, ?, 1, '', 0)`, jid, password, nick]];
+}
+
+function conversation(room: string): Statements {
+  return [
+    ['INSERT INTO jid VALUES (1, ?)', room],
+    [
+      `INSERT INTO conversation (account_id, jid_id, active, last_active, type, encryption, notification, send_typing,
+       send_marker) VALUES (1, 1, 1, ?, 1, 0, 0, 0, 0)`,
+      Math.floor(Date.now() / 1000),
+    ],
+  ];
+}

@@ -1,0 +1,103 @@
+// Gajim: its account is in its settings, the room among the bookmarks that are at the server.
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BETWEEN } from '../../support/addresses.ts';
+import { until } from '../../support/waiting.ts';
+import { count, write } from './databases.ts';
+import { Desktop } from './desktop.ts';
+import type { RoomUser, RoomUserOptions } from './room-user.ts';
+
+const WRITTEN_MS = 20_000;
+/** Where the first of its conversations is on our screen. */
+const CONVERSATION = { x: 175, y: 178 };
+
+export class GajimUser implements RoomUser {
+  readonly program = 'Gajim';
+  readonly jid: string;
+  readonly nick: string;
+  readonly desktop: Desktop;
+  readonly #password: string;
+
+  private constructor(desktop: Desktop, { jid, nick, password }: RoomUserOptions) {
+    this.desktop = desktop;
+    this.jid = jid;
+    this.nick = nick;
+    this.#password = password;
+  }
+
+  static async start(t: Parameters<typeof Desktop.start>[0], options: RoomUserOptions): Promise<GajimUser> {
+    return new GajimUser(await Desktop.start(t, options), options);
+  }
+
+  async enter(room: string): Promise<void> {
+    const folder = join(this.desktop.home.config, 'gajim');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    write(join(folder, 'settings.sqlite'), settings({ jid: this.jid, password: this.#password, room }));
+    await this.desktop.open({ name: 'gajim', command: ['gajim', '--verbose'] });
+  }
+
+  async shown(text: string): Promise<number> {
+    const file = join(this.desktop.home.data, 'gajim', 'logs.db');
+    return count(file, 'SELECT count(*) FROM logs WHERE message = ?', text);
+  }
+
+  async say(text: string): Promise<void> {
+    await this.desktop.click(CONVERSATION.x, CONVERSATION.y);
+    await this.desktop.type(text);
+    await this.desktop.press('Return');
+    const written = async () => ((await this.shown(text)) > 0 ? true : undefined);
+    await until(`"${text}" written in Gajim`, written, WRITTEN_MS);
+  }
+
+  async picture(name: string): Promise<void> {
+    await this.desktop.picture(join(this.desktop.folder, `${name}.png`));
+  }
+}
+
+const ACCOUNT = 'account';
+const WORKSPACE = 'd6c2a1b0-0000-4000-8000-000000000001';
+
+type Statements = [sql: string, ...(string | number)[]][];
+
+/** Of version 5 of its settings. */
+function settings({ jid, password, room }: { jid: string; password: string; room: string }): Statements {
+  const [name = '', hostname = ''] = jid.split('@');
+  const account = {
+    name,
+    hostname,
+    password,
+    active: true,
+    autoconnect: true,
+    resource: 'gajim.test',
+    use_custom_host: true,
+    custom_host: BETWEEN,
+    custom_port: 5222,
+    custom_type: 'START TLS',
+  };
+  const app = { check_for_update: false, use_keyring: false, ask_online_status: false };
+  const chat = {
+    account: ACCOUNT,
+    jid: { __type: 'JID', value: room },
+    type: 'groupchat',
+    pinned: false,
+    position: 0,
+  };
+  const workspaces = { [WORKSPACE]: { name: 'Test', color: '#336699', avatar_sha: '', chats: [chat] } };
+  const rows = { app, soundevents: {}, status_presets: {}, proxies: {}, plugins: {}, workspaces };
+  return [
+    ['CREATE TABLE settings (name TEXT UNIQUE, settings TEXT)'],
+    ['CREATE TABLE account_settings (account TEXT UNIQUE, settings TEXT)'],
+    ...Object.entries(rows).map(([row, value]): [string, string, string] => [
+      'INSERT INTO settings VALUES (?, ?)',
+      row,
+      JSON.stringify(value),
+    ]),
+    [
+      'INSERT INTO account_settings VALUES (?, ?)',
+      ACCOUNT,
+      JSON.stringify({ account, contact: {}, group_chat: {} }),
+    ],
+    ['PRAGMA user_version = 5'],
+  ];
+}

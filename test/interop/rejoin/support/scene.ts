@@ -1,0 +1,93 @@
+// Everybody in one room of a real Prosody: each through enjamb at another client program, and one who speaks.
+
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { ENJAMB, HOME, ROOMS } from '../../support/addresses.ts';
+import { Line } from '../../support/line.ts';
+import type { SlixmppClient } from '../../support/slixmpp.ts';
+import { until } from '../../support/waiting.ts';
+import { PASSWORD, type World, world } from '../../support/world.ts';
+import { bookmark } from './bookmark.ts';
+import { whyNoDesktop } from './desktop.ts';
+import { DinoUser } from './dino-user.ts';
+import { GajimUser } from './gajim-user.ts';
+import { PoezioUser } from './poezio-user.ts';
+import { ProfanityRoomUser } from './profanity-room-user.ts';
+import type { RoomUser, RoomUserOptions } from './room-user.ts';
+import { SlixmppRoomUser } from './slixmpp-room-user.ts';
+
+export const ROOM = `orchard@${ROOMS}`;
+const ENTER_MS = 60_000;
+/** Where programs look that cannot be told a port. */
+const C2S_PORT = 5222;
+
+export interface Scene {
+  readonly world: World;
+  /** A user of enjamb, or of Prosody. */
+  readonly speaker: SlixmppClient;
+  readonly users: readonly RoomUser[];
+}
+
+export interface SceneOptions {
+  readonly config: readonly string[];
+  /** Where the speaker has an account: at Prosody the fault does not concern the speaker. */
+  readonly speakerAt: 'enjamb' | 'prosody';
+  /** Whether programs with windows take part, where they can. */
+  readonly desktops: boolean;
+}
+
+/** Everybody is in the room, and has heard the speaker. */
+export async function scene(t: TestContext, options: SceneOptions): Promise<Scene> {
+  const there = await world(t, { proxies: true, config: options.config });
+  const folder = await temporaryFolder(t);
+  const speaker =
+    options.speakerAt === 'enjamb' ? await there.homeUser('speaker') : await there.awayUser('speaker');
+  await speaker.join(ROOM, 'Speaker');
+  const users = await terminals(t, there, folder);
+  const why = options.desktops ? await whyNoDesktop() : 'not in this scene';
+  if (why === undefined) users.push(...(await desktops(t, there, folder)));
+  else t.diagnostic(`Gajim and Dino do not take part: ${why}`);
+  for (const user of users) await user.enter(ROOM);
+  await until(
+    'everybody in the room',
+    async () => ((await there.prosody.occupants(ROOM))?.length === users.length + 1 ? true : undefined),
+    ENTER_MS,
+  );
+  return { world: there, speaker, users };
+}
+
+async function terminals(t: TestContext, there: World, folder: string): Promise<RoomUser[]> {
+  return [
+    new SlixmppRoomUser(await there.client('slixmpp'), await account(there, folder, 'slixmpp')),
+    new ProfanityRoomUser(t, await account(there, folder, 'profanity')),
+    new PoezioUser(t, await account(there, folder, 'poezio')),
+  ];
+}
+
+async function desktops(t: TestContext, there: World, folder: string): Promise<RoomUser[]> {
+  await Line.start(t, { address: ENJAMB.address, port: ENJAMB.c2s }, C2S_PORT);
+  const [dino, gajim] = [await account(there, folder, 'dino'), await account(there, folder, 'gajim')];
+  for (const options of [dino, gajim]) await bookmark(options, ROOM);
+  return [await DinoUser.start(t, dino), await GajimUser.start(t, gajim)];
+}
+
+async function account({ enjamb, caPath }: World, parent: string, name: string): Promise<RoomUserOptions> {
+  const jid = `${name}@${HOME}`;
+  await enjamb.addUser(jid, PASSWORD);
+  const folder = join(parent, name);
+  await mkdir(folder, { mode: 0o700 });
+  return { folder, caPath, jid, password: PASSWORD, nick: `${name.charAt(0).toUpperCase()}${name.slice(1)}` };
+}
+
+async function temporaryFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'enjamb-rejoin-'));
+  t.after(async () => {
+    // The types of Node 24 do not know `passed` yet.
+    if ((t as TestContext & { readonly passed: boolean }).passed)
+      await rm(folder, { recursive: true, force: true });
+    else t.diagnostic(`screens and logs of the clients: ${folder}`);
+  });
+  return folder;
+}

@@ -1,0 +1,42 @@
+// A program made with slixmpp, such as a bot, which does what slixmpp does by itself.
+
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { SlixmppClient } from '../../support/slixmpp.ts';
+import { homeLogin } from '../../support/world.ts';
+import type { RoomUser, RoomUserOptions } from './room-user.ts';
+
+export class SlixmppRoomUser implements RoomUser {
+  readonly program = 'slixmpp';
+  readonly jid: string;
+  readonly nick: string;
+  readonly #client: SlixmppClient;
+  readonly #options: RoomUserOptions;
+  #room = '';
+
+  constructor(client: SlixmppClient, options: RoomUserOptions) {
+    this.#client = client;
+    this.#options = options;
+    this.jid = options.jid;
+    this.nick = options.nick;
+  }
+
+  async enter(room: string): Promise<void> {
+    this.#room = room;
+    await this.#client.login(homeLogin(this.jid.replace(/@.*/, '')));
+    await this.#client.join(room, this.nick);
+  }
+
+  async shown(text: string): Promise<number> {
+    return this.#client.stanzas.filter(({ element }) => element.getChildText('body') === text).length;
+  }
+
+  async say(text: string): Promise<void> {
+    this.#client.send(this.#room, text, 'groupchat');
+  }
+
+  async picture(name: string): Promise<void> {
+    const stanzas = this.#client.stanzas.map(({ element }) => `${element}\n`);
+    await writeFile(join(this.#options.folder, `${name}.txt`), stanzas.join(''));
+  }
+}

@@ -158,7 +158,12 @@ function takeAnswers(
 
 function countTraffic(module: Module<typeof options>, probes: Probes, traffic: OwnTraffic): void {
   module.observe('s2s-out', ({ session, element }) => {
-    if (probes.has(element.attrs.id) || traffic.isReply(element)) traffic.sent(session);
+    const isPong = element.attrs.type !== 'get' && traffic.isSignOfLife(element);
+    if (probes.has(element.attrs.id) || traffic.isReply(element) || isPong) traffic.sent(session);
+  });
+  module.observe('iq/host', ({ stanza, origin }) => {
+    const isPing = stanza.attrs.type === 'get' && traffic.isSignOfLife(stanza);
+    if (isPing && origin.kind === 's2s') traffic.received(origin);
   });
 }
 

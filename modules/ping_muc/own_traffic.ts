@@ -23,6 +23,14 @@ export class OwnTraffic {
     return this.#replies.has(element);
   }
 
+  /** Servers that ask each other whether they are there; nobody else hears of it. */
+  isSignOfLife({ name, attrs: { type, from, to }, children }: Element): boolean {
+    if (name !== 'iq' || isOfSomebody(from) || isOfSomebody(to)) return false;
+    const [child] = children;
+    if (type === 'result' || type === 'error') return type === 'error' || child === undefined;
+    return type === 'get' && typeof child === 'object' && child.is('ping', NS.PING);
+  }
+
   sent({ state }: S2SSession): void {
     state.pingMuc ??= { in: 0, out: 0 };
     state.pingMuc.out++;
@@ -46,4 +54,8 @@ export class OwnTraffic {
 /** A peer may end an idle stream by an error (RFC 6120 §4.9.3.4), as ejabberd does. */
 function isIdleError(cause: S2SCloseCause, error: Error | undefined): boolean {
   return cause === 'stream-error' && error instanceof StreamError && error.condition === 'connection-timeout';
+}
+
+function isOfSomebody(address = ''): boolean {
+  return address.includes('@');
 }

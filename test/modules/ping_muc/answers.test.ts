@@ -380,3 +380,24 @@ test('a ping from the service itself is the client’s', async (t) => {
   h.clock.seconds(1);
   assert.equal(romeo.iqs.length, 1);
 });
+
+test('a link on which servers only asked each other for a sign of life is nobody’s: its end asks nothing', async (t) => {
+  const { h, rooms } = await scene(t);
+  rooms.peer.cut('idle');
+  h.clock.seconds(120);
+  assert.equal(rooms.pings.length, 1);
+  const { peer } = rooms;
+  const [out, back] = [peer.openOut(), peer.openIn()];
+  back.state.keepalive = { asked: 0, answered: 1 };
+  back.stanzasIn++;
+  out.state.keepalive = { asked: 1, answered: 0 };
+  out.stanzasOut++;
+  peer.says(
+    `<iq type='get' id='k' from='${rooms.domain}' to='montague.lit'><ping xmlns='urn:xmpp:ping'/></iq>`,
+  );
+  h.clock.seconds(1);
+  assert.equal(peer.received.filter(({ attrs }) => attrs.id === 'k').length, 1);
+  peer.cut('idle');
+  h.clock.seconds(600);
+  assert.equal(rooms.pings.length, 1);
+});

@@ -1,7 +1,7 @@
 // What of a stream's traffic was ours. A stream that only our questions have opened says nothing when it closes for
 // lack of traffic: to ask again would open the next one, and so on for ever.
 
-import { type Element, type S2SCloseCause, type S2SSession, StreamError } from 'enjamb/api';
+import { type Element, NS, type S2SCloseCause, type S2SSession, StreamError } from 'enjamb/api';
 
 declare module 'enjamb/api' {
   interface S2SState {

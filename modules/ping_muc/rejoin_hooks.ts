@@ -7,7 +7,7 @@ import { wordsOf } from './rejoin_words.ts';
 
 export const rejoinOptions = {
   muc_autorejoin: boolean('Join clients again that fell out of a room and do nothing about it', {
-    default: false,
+    default: true,
   }),
   muc_autorejoin_passwords: boolean(
     'Keep the passwords of rooms in memory for that; else the user has to join',

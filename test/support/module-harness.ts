@@ -434,7 +434,9 @@ export async function startHarness<C extends Clock>(
   config = '',
   modules: readonly string[] = MODULES,
 ): Promise<Harness<C>> {
-  const text = `[hosts."${HOST}"]\nmodules_enabled = ${JSON.stringify(modules)}\n${config}`;
+  // Most tests end with what clients are told: nobody acts for them then, unless the configuration says so.
+  const assisted = /^muc_autorejoin =/m.test(config) ? '' : 'muc_autorejoin = false';
+  const text = `[hosts."${HOST}"]\nmodules_enabled = ${JSON.stringify(modules)}\n${assisted}\n${config}`;
   const server = new Server({
     config: await testConfig(text),
     log: silentLogger,

@@ -14,6 +14,7 @@ const OWN_ROOM = 'hall@rooms.montague.lit';
 const ROMEO = 'romeo@montague.lit/orchard';
 const MUC_USER = 'http://jabber.org/protocol/muc#user';
 const CONFIG = `
+muc_autorejoin = false
 [hosts."montague.lit"]
 [hosts."rooms.montague.lit"]
 component = "muc"

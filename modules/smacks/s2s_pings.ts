@@ -1,7 +1,7 @@
 // Confirmation by peers that do not know stream management: stanzas are handled in the order in which they came
 // (RFC 6120 §10.1), so that the answer to a ping (XEP-0199), whatever it says, confirms everything before the ping.
 //
-//     nothing to confirm ──sent──▶ waiting ──1 s since the last──▶ asked ──any answer──▶ (waiting, or nothing)
+//     nothing to confirm ──sent──▶ waiting ──1 s since the last, or 10 sent──▶ asked ──any answer──▶ (waiting, or nothing)
 //                                                                    └──silence──▶ taken for dead, if it ever answered
 
 import {
@@ -17,7 +17,9 @@ import {
 import { acknowledge, sentCount } from './outbound.ts';
 import { type Link, type SentStanza, stopTimers } from './s2s_link.ts';
 
+/** Between two pings, unless so many stanzas are waiting: as many may come twice if the link breaks. */
 const INTERVAL_MS = 1_000;
+const MANY = 10;
 const ANSWER_MS = 30_000;
 /** A peer that has never answered is asked again after that. */
 const RETRY_MS = 60_000;
@@ -60,10 +62,14 @@ export class Pings {
   /** Something is about to be written in this tick. */
   sent(link: Link): void {
     const { queue } = link.outbound;
-    if (link.mode !== 'pings' || link.ping !== undefined || link.pingTimer || link.isRequesting) return;
+    const isMany = queue.length >= MANY;
+    if (link.mode !== 'pings' || link.ping !== undefined || link.isRequesting) return;
+    if (link.pingTimer && !(isMany && link.answersPings)) return;
     if (queue.length < MAX_ANSWERS && queue.every(isAnswer)) return;
-    const delayMs = link.pingedAt + INTERVAL_MS - this.#module.clock.now();
+    const delayMs = isMany ? 0 : link.pingedAt + INTERVAL_MS - this.#module.clock.now();
     if (delayMs > 0) return this.#later(link, delayMs);
+    link.pingTimer?.cancel();
+    link.pingTimer = undefined;
     link.isRequesting = true;
     queueMicrotask(() => {
       link.isRequesting = false;

@@ -25,6 +25,8 @@ export interface WorldOptions {
   readonly caTrusted?: boolean;
   /** Lines of TOML for the top of enjamb's configuration. */
   readonly config?: readonly string[];
+  /** Modules of Prosody besides the usual ones. */
+  readonly prosodyModules?: readonly string[];
 }
 
 export interface World {
@@ -69,6 +71,7 @@ export async function world(t: TestContext, options: WorldOptions = {}): Promise
           folder: join(folder, 'prosody'),
           secureAuth: options.secureAuth === true,
           encryption: options.encryption !== false,
+          modules: options.prosodyModules ?? [],
         });
   const config = [
     `s2s_secure_auth = ${options.secureAuth === true}`,

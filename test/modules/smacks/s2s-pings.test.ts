@@ -102,6 +102,17 @@ test('pings are no more than one at a time, and one in a second; they and their 
   assert.equal(back.ended, false);
 });
 
+test('ten stanzas do not wait for the second to end', async (t) => {
+  const there = await pair(t);
+  const { world, out } = there;
+  await answers(there, (await ping(out)).id);
+  for (let count = 0; count < 9; count++) say(world, count);
+  await settled();
+  assert.doesNotMatch(out.unread, PING);
+  say(world, 9);
+  assert.equal((await ping(out)).before.length, 10);
+});
+
 test('answers alone are not confirmed: two servers would confirm each other for ever', async (t) => {
   const there = await pair(t);
   const { world, out } = there;

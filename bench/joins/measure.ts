@@ -9,6 +9,9 @@ import { FastClock, threadMs } from './clock.ts';
 import { Crowd } from './crowd.ts';
 import { Table } from './table.ts';
 
+/** A second, less what a turn of the event loop may take: times are taken when a turn is nearly over. */
+const SECOND_MS = 990;
+
 const { values } = parseArgs({
   options: {
     rooms: { type: 'string', default: '1000' },
@@ -139,9 +142,6 @@ async function measureLoss(): Promise<void> {
   const tracked = crowd.clients.reduce((sum, { state }) => sum + (state.mucJoins?.size ?? 0), 0);
   table.add('joins left', tracked, `at ${HOST}`, { most: 0 });
 }
-
-/** A second, less what a turn of the event loop may take: times are taken when a turn is nearly over. */
-const SECOND_MS = 990;
 
 /** The most that happened in any second; `times` rise. */
 function busiest(times: readonly number[]): number {

@@ -1,0 +1,212 @@
+// Rows 7 to 15 and 37, 40 to 44: links that die, idle, flap, or never break.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { xml } from '../../../../src/xml/element.ts';
+import { FakeRooms, failure, result } from '../../../support/fake-rooms.ts';
+import { HarnessLink } from '../../../support/module-harness.ts';
+import { ASKED_S, ROMEO, ROOM, romeoInTheHall, type Stage, stage } from './stage.ts';
+
+/** Packets are dropped; after a minute our side finds out, and nobody can be reached until the end. */
+function halfOpen(set: Stage, seconds: number): void {
+  set.peer.deaf = true;
+  set.seconds(60);
+  set.peer.deaf = false;
+  set.peer.reachable = false;
+  set.peer.cut('timeout');
+  set.seconds(seconds - 60);
+  set.peer.reachable = true;
+  set.peer.openIn();
+}
+
+test('row 7: half-open for five minutes, and kept: nobody hears of it', async (t) => {
+  const set = await romeoInTheHall(t);
+  halfOpen(set, 300);
+  assert.ok(set.asked.length <= 6, `${set.asked.length} questions`);
+  set.seconds(600);
+  set.check({ pings: 1 });
+});
+
+test('row 8: half-open for five minutes, and removed: told within 5 s of the recovery', async (t) => {
+  const set = await romeoInTheHall(t);
+  set.rooms.forget();
+  halfOpen(set, 300);
+  set.seconds(5);
+  set.check({ notices: 1, pings: 1 });
+});
+
+test('row 7: a dead link is made anew at once, and the room asked within 5 s', async (t) => {
+  const set = await romeoInTheHall(t);
+  set.rooms.forget();
+  set.peer.cut('timeout');
+  set.seconds(6);
+  set.check({ notices: 1, pings: 1 });
+});
+
+test('row 9: packets are dropped for 20 s, and nothing closes: nobody asks', async (t) => {
+  const set = await romeoInTheHall(t);
+  set.peer.deaf = true;
+  set.seconds(20);
+  set.peer.deaf = false;
+  set.seconds(600);
+  set.check({});
+});
+
+test('row 10: an idle stream is closed: asked once, and not again when the stream of that closes', async (t) => {
+  const set = await romeoInTheHall(t, 'ping_muc_silence = 0');
+  set.peer.cut('clean');
+  set.seconds(ASKED_S + 5);
+  for (let round = 0; round < 5; round++) {
+    set.peer.cut('clean');
+    set.seconds(600);
+  }
+  set.check({ pings: 1 });
+});
+
+test('row 11: one direction is closed, traffic goes on in the other: nobody asks', async (t) => {
+  const set = await romeoInTheHall(t);
+  set.peer.closeOut('idle');
+  set.seconds(10);
+  set.rooms.chat(ROOM, 'Juliet');
+  set.seconds(600);
+  set.check({});
+});
+
+test('row 12: connections are refused for ever: nothing before the give-up, at most 8 questions', async (t) => {
+  const set = await romeoInTheHall(t);
+  set.peer.queueMs = 90_000;
+  set.peer.reachable = false;
+  set.peer.cut('stream-error');
+  set.seconds(599);
+  assert.equal(set.romeo.notices.length, 0);
+  set.seconds(40);
+  assert.equal(set.romeo.notices.length, 1);
+  assert.ok(set.asked.length <= 8, `${set.asked.length} questions`);
+  assert.equal(set.romeo.iqs.length, 0);
+});
+
+test('row 13: the service starts anew behind a stream that stays up: told after 15 min', async (t) => {
+  const set = await romeoInTheHall(t);
+  set.enter('benvolio@montague.lit/hills', { nick: 'Benvolio' });
+  set.rooms.chat(ROOM, 'Juliet');
+  set.seconds(1);
+  set.rooms.forget();
+  set.seconds(900);
+  set.check({ notices: 2, pings: 2 });
+});
+
+test('row 14: the same, and the user writes: the error is delivered, the notice follows', async (t) => {
+  const set = await romeoInTheHall(t);
+  set.rooms.forget();
+  set.romeo.says(`<message type='groupchat' id='m' to='${ROOM}'><body>hello</body></message>`);
+  set.h.clock.advance(4 * set.peer.roundTripMs);
+  const names = set.romeo.inbox.slice(-2).map(({ name, attrs }) => `${name} ${attrs.type}`);
+  assert.deepEqual(names, ['message error', 'presence unavailable']);
+  set.check({ notices: 1, pings: 1 });
+});
+
+for (const condition of ['service-unavailable', 'remote-server-timeout'] as const) {
+  test(`row 15: the service is down and its host says ${condition}, wait: told when it is back`, async (t) => {
+    const set = await romeoInTheHall(t);
+    set.rooms.forget();
+    set.rooms.onPing = (ping) => failure(ping, condition, { type: 'wait', by: set.rooms.domain });
+    set.peer.cut('clean');
+    set.seconds(180);
+    assert.equal(set.romeo.notices.length, 0);
+    set.rooms.onPing = undefined;
+    set.seconds(300);
+    assert.equal(set.romeo.notices.length, 1);
+    assert.ok(set.rooms.pings.length <= 7);
+    set.truth();
+  });
+}
+
+test('row 37: a link that flaps every 20 s for ten minutes: one round of questions a minute at most', async (t) => {
+  const set = await romeoInTheHall(t);
+  for (let i = 0; i < 30; i++) {
+    set.peer.openOut();
+    set.peer.cut('reset');
+    set.seconds(20);
+  }
+  set.seconds(300);
+  assert.ok(set.asked.length <= 11, `${set.asked.length} questions`);
+  assert.equal(set.romeo.notices.length, 0);
+  set.truth();
+});
+
+test('row 40: the session ends before the question: nobody is asked about, nobody told', async (t) => {
+  const set = await romeoInTheHall(t);
+  set.peer.cut('reset');
+  set.seconds(30);
+  set.romeo.close();
+  set.seconds(600);
+  assert.equal(set.rooms.pings.length, 0);
+  assert.equal(set.romeo.notices.length, 0);
+});
+
+test('row 41: 600 questions that nobody answers for 20 s: each gets its answer, and no client another’s', async (t) => {
+  const set = await stage(t, 'ping_muc_silence = 0');
+  for (let user = 0; user < 30; user++) {
+    const jid = `user${user}@montague.lit/x`;
+    for (let room = 0; room < 20; room++) {
+      set.enter(jid, { room: `room${room}@${set.rooms.domain}`, nick: `user${user}` });
+    }
+  }
+  set.peer.roundTripMs = 20_000;
+  set.peer.cut('reset');
+  set.seconds(600);
+  set.check({ pings: 600 });
+});
+
+test('row 42: a stranger who claims the domain connects and goes, a thousand times: nobody asks', async (t) => {
+  const set = await romeoInTheHall(t);
+  for (let i = 0; i < 1_000; i++) {
+    const session = new HarnessLink('rooms.capulet.lit', 'in', set.h.clock.now());
+    set.h.notify('s2s-connect', { session });
+  }
+  set.seconds(600);
+  set.check({});
+});
+
+test('row 43: an answer with the right id from another domain is nobody’s', async (t) => {
+  const set = await romeoInTheHall(t);
+  const mallory = new FakeRooms(set.h, 'rooms.mallory.lit');
+  set.rooms.onPing = (ping) => {
+    const { id, from: to } = ping.attrs;
+    mallory.peer.says(xml('iq', { type: 'error', id, from: 'rooms.mallory.lit', to }));
+    mallory.peer.says(failure(ping, 'not-acceptable').with({ from: `hall@${mallory.domain}/Romeo`, to }));
+    return undefined;
+  };
+  set.peer.cut('reset');
+  set.seconds(ASKED_S + 10);
+  set.rooms.onPing = undefined;
+  set.seconds(600);
+  set.check({ pings: set.rooms.pings.length });
+});
+
+for (const condition of ['resource-constraint', 'policy-violation', 'internal-server-error'] as const) {
+  test(`row 44: ${condition} to everything: nobody is told, and the pauses grow`, async (t) => {
+    const set = await romeoInTheHall(t, 'ping_muc_give_up = "never"');
+    set.rooms.onPing = (ping) => failure(ping, condition, { type: 'wait' });
+    set.peer.cut('reset');
+    set.seconds(3_600);
+    assert.ok(set.asked.length <= 20, `${set.asked.length} questions`);
+    const gaps = set.asked.slice(1).map((at, i) => at - set.asked[i]!);
+    assert.deepEqual(
+      gaps.slice(0, 5),
+      [...gaps.slice(0, 5)].sort((a, b) => a - b),
+    );
+    set.check({ pings: set.asked.length });
+  });
+}
+
+test('row 44: half of the answers are a refusal to answer now: the others count', async (t) => {
+  const set = await stage(t, 'ping_muc_give_up = "never"');
+  for (let room = 0; room < 40; room++) set.enter(ROMEO, { room: `room${room}@${set.rooms.domain}` });
+  let asked = 0;
+  set.rooms.onPing = (ping) =>
+    asked++ % 2 ? result(ping) : failure(ping, 'resource-constraint', { type: 'wait' });
+  set.peer.cut('reset');
+  set.seconds(3_600);
+  set.check({ pings: set.asked.length });
+});

@@ -1,0 +1,147 @@
+// Rows 1 to 6 and 22 to 26: the other server starts anew, and is away for a shorter or longer time.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { failure } from '../../../support/fake-rooms.ts';
+import { SERVICES, type ServiceName, speakAs } from '../../../support/room-services.ts';
+import { ASKED_S, ROMEO, ROOM, romeoInTheHall } from './stage.ts';
+
+const NAMES = Object.keys(SERVICES) as ServiceName[];
+
+for (const service of NAMES) {
+  test(`row 1: clean restart, occupants kept (${service}): nobody hears of it`, async (t) => {
+    const set = await romeoInTheHall(t);
+    speakAs(set.rooms, service);
+    set.restart(20);
+    set.seconds(600);
+    set.check({ pings: 1, probes: service === 'ejabberd, queries off' ? 1 : 0 });
+  });
+
+  test(`row 2: clean restart, occupants lost (${service}): told within 66 s`, async (t) => {
+    const set = await romeoInTheHall(t);
+    speakAs(set.rooms, service);
+    set.rooms.forget();
+    set.restart(20);
+    set.seconds(46);
+    set.check({ notices: 1, pings: 1 });
+  });
+}
+
+test('row 1: a client to which the room has spoken is not asked about', async (t) => {
+  const set = await romeoInTheHall(t);
+  set.restart(20);
+  set.seconds(5);
+  set.rooms.chat(ROOM, 'Juliet');
+  set.seconds(600);
+  set.check({});
+});
+
+test('row 3: clean restart, the temporary room is gone: one ping and one question, told within 66 s', async (t) => {
+  const set = await romeoInTheHall(t);
+  set.enter('benvolio@montague.lit/hills', { nick: 'Benvolio' });
+  set.rooms.forget({ gone: true });
+  set.restart(20);
+  set.seconds(46);
+  set.check({ notices: 2, pings: 1, infos: 1 });
+});
+
+test('row 4: killed, back in 20 s, occupants lost: told within 66 s', async (t) => {
+  const set = await romeoInTheHall(t);
+  set.peer.deaf = true;
+  set.rooms.forget();
+  set.seconds(1);
+  set.peer.deaf = false;
+  set.restart(20);
+  set.seconds(45);
+  set.check({ notices: 1, pings: 1 });
+});
+
+test('row 5: away for five minutes, occupants lost: nothing before it is back, then told within 5 s', async (t) => {
+  const set = await romeoInTheHall(t);
+  set.rooms.forget();
+  set.peer.reachable = false;
+  set.peer.cut('reset');
+  set.seconds(300);
+  assert.equal(set.romeo.notices.length, 0);
+  set.peer.reachable = true;
+  set.peer.openIn();
+  set.seconds(5);
+  set.check({ notices: 1, pings: 1 });
+});
+
+test('row 6: away for good: told after ten times the delay, at most 8 questions for the whole domain', async (t) => {
+  const set = await romeoInTheHall(t);
+  for (let i = 0; i < 20; i++) set.enter(ROMEO, { room: `room${i}@${set.rooms.domain}` });
+  set.peer.reachable = false;
+  set.peer.cut('reset');
+  const before = set.h.clock.now();
+  set.seconds(599);
+  assert.equal(set.romeo.notices.length, 0);
+  set.seconds(16);
+  assert.equal(set.romeo.notices.length, 21);
+  assert.ok(set.h.clock.now() - before <= 615_000);
+  assert.ok(set.asked.length <= 8, `${set.asked.length} questions`);
+  const rejoin = set.romeo.inbox.length;
+  set.romeo.joins(`${ROOM}/Romeo`);
+  set.seconds(1);
+  const error = set.romeo.inbox[rejoin]?.getChild('error');
+  assert.equal(error?.attrs.type, 'wait', 'Monal deletes the bookmark at any other type');
+  // It let us go in the end: nobody is there as a ghost.
+  set.peer.reachable = true;
+  set.peer.openIn();
+  set.seconds(120);
+  assert.equal(set.rooms.rooms.get(ROOM)?.size, 0);
+});
+
+test('row 23: the room was destroyed meanwhile: one notice', async (t) => {
+  const set = await romeoInTheHall(t);
+  set.rooms.forget();
+  set.rooms.onPing = (ping) => failure(ping, 'gone', { type: 'cancel' });
+  set.restart(20);
+  set.seconds(46);
+  set.check({ notices: 1, pings: 1 });
+});
+
+test('row 24: the user was banned meanwhile: one notice', async (t) => {
+  const set = await romeoInTheHall(t);
+  set.rooms.forget();
+  set.rooms.onPing = (ping) => failure(ping, 'forbidden');
+  set.restart(20);
+  set.seconds(46);
+  set.check({ notices: 1, pings: 1 });
+});
+
+test('row 25: the user left meanwhile: no notice, and the leave is made up for', async (t) => {
+  const set = await romeoInTheHall(t);
+  set.peer.reachable = false;
+  set.peer.cut('reset');
+  set.romeo.says(`<presence type='unavailable' to='${ROOM}/Romeo'/>`);
+  set.seconds(120);
+  set.peer.reachable = true;
+  set.peer.openIn();
+  set.seconds(600);
+  assert.equal(set.romeo.notices.length, 0);
+  assert.equal(set.rooms.pings.length, 0);
+  assert.equal(set.rooms.rooms.get(ROOM)?.size, 0);
+  assert.equal(set.romeo.state.mucJoins?.size ?? 0, 0);
+});
+
+test('row 26: the client has joined again by itself: that is the proof', async (t) => {
+  const set = await romeoInTheHall(t);
+  set.rooms.forget();
+  set.restart(20);
+  set.romeo.joins(`${ROOM}/Romeo`);
+  set.seconds(ASKED_S + 600);
+  set.check({});
+});
+
+test('row 22: a nick that the room has forced upon the client: the notice comes from that', async (t) => {
+  const set = await romeoInTheHall(t);
+  set.rooms.rename(ROOM, ROMEO, 'Montague');
+  set.seconds(1);
+  set.rooms.forget();
+  set.restart(20);
+  set.seconds(46);
+  assert.equal(set.romeo.notices[0]?.attrs.from, `${ROOM}/Montague`);
+  set.check({ notices: 1, pings: 1 });
+});

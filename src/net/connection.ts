@@ -42,7 +42,7 @@ type Phase = 'open' | 'securing' | 'closing' | 'closed';
 /** A TCP, TLS or in-memory byte stream with write batching. */
 export class Connection {
   readonly remoteAddress: string;
-  /** What the DNS says of the peer's certificate. Given, nothing may pass in the clear. */
+  /** What the DNS says of the peer's certificate. Where there are records, nothing may pass in the clear. */
   readonly dane: DaneEndpoint | undefined;
   #stream: Duplex;
   #tls: TlsInfo | undefined;

@@ -22,18 +22,19 @@ import {
 export interface DaneEndpoint {
   /** Whose service it is: as it was asked for. */
   domain: string;
-  /** The host that SRV records lead to, or the domain itself. */
+  /** The host that SRV records lead to, where its aliases end, or the domain itself. */
   host: string;
   port: number;
-  /** Usable ones, at least one. */
+  /** Usable ones. None: the way to the host is all that the DNS vouches for. */
   records: readonly TlsaRecord[];
 }
 
-/** The DNS vouches for the certificate that was shown. */
+/** The DNS vouches for the certificate that was shown, or for the name in it. */
 export interface DaneProof {
   /** For whom it is proof, and for nobody else. */
   domain: string;
-  usage: DaneUsage;
+  /** 'PKIX': there is no TLSA record. An authority has signed the name of the host (RFC 7673 §4.1). */
+  usage: DaneUsage | 'PKIX';
 }
 
 /** What the peer showed in the handshake. */
@@ -47,9 +48,9 @@ export interface ShownCertificates {
 }
 
 /**
- * The TLSA records for a target, where all that leads to it is secured by DNSSEC; undefined where the usual rules apply.
+ * What is known of a target to which DNSSEC vouches for the way; undefined where the usual rules apply.
  *
- * @throws NetError when they cannot be had: this target must not be used then (RFC 7673 §3.3).
+ * @throws NetError when TLSA records cannot be had: this target must not be used then (RFC 7673 §3.4).
  */
 export async function daneEndpoint(
   resolver: Resolver,
@@ -57,21 +58,27 @@ export async function daneEndpoint(
   { host, port, authenticated }: Target,
 ): Promise<DaneEndpoint | undefined> {
   if (!authenticated || asciiDomain(host) === undefined) return undefined;
-  // RFC 7673 §3.2: with insecure addresses the question is not even asked.
   const addresses = await resolver.resolveAddresses(host);
-  if (!addresses.authenticated) return undefined;
-  const answer = await resolver.resolveTlsa(`_${port}._tcp.${host}`);
-  const records = answer.authenticated ? usableRecords(answer.records) : [];
-  return records.length === 0 ? undefined : { domain, host, port, records };
+  // RFC 7671 §7: records at the end of the aliases are preferred.
+  const names = addresses.canonicalName === undefined ? [host] : [addresses.canonicalName, host];
+  // RFC 7673 §3.2: with insecure addresses the question is not even asked.
+  for (const name of addresses.authenticated ? names : []) {
+    const answer = await resolver.resolveTlsa(`_${port}._tcp.${name}`);
+    const records = answer.authenticated ? usableRecords(answer.records) : [];
+    if (records.length > 0) return { domain, host: name, port, records };
+  }
+  return host === domain ? undefined : { domain, host, port, records: [] };
 }
 
-/** The proof, by whichever record gives it; undefined when none does: then nothing must pass (RFC 6698 §4.1). */
+/** The proof, by whichever record gives it. Where there are records and none does, nothing must pass (RFC 6698 §4.1). */
 export function verifyDane(endpoint: DaneEndpoint, shown: ShownCertificates): DaneProof | undefined {
-  for (const record of endpoint.records) {
+  const { domain, records } = endpoint;
+  if (records.length === 0) {
+    return shown.authorized && isNamed(endpoint, shown) ? { domain, usage: 'PKIX' } : undefined;
+  }
+  for (const record of records) {
     const usage = usageOf(record);
-    if (usage !== undefined && CHECKS[usage](record, endpoint, shown)) {
-      return { domain: endpoint.domain, usage };
-    }
+    if (usage !== undefined && CHECKS[usage](record, endpoint, shown)) return { domain, usage };
   }
   return undefined;
 }
@@ -94,7 +101,7 @@ const CHECKS: Record<DaneUsage, Check> = {
   'DANE-EE': (record, _endpoint, shown) => isLeaf(record, shown),
 };
 
-/** Both names are good, since the DNS vouches for the way from one to the other (RFC 7673 §4.2). */
+/** Both names are good, since the DNS vouches for the way from one to the other (RFC 7673 §4.1, §6). */
 function isNamed({ domain, host }: DaneEndpoint, { chain }: ShownCertificates): boolean {
   const [leaf] = chain;
   if (leaf === undefined) return false;

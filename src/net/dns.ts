@@ -30,6 +30,8 @@ export interface Answer<T> {
   exists: boolean;
   /** DNSSEC vouches for this (the AD flag of a resolver that we may believe), or this machine itself does. */
   authenticated: boolean;
+  /** Where the aliases end, if the name is one. */
+  canonicalName?: string;
   /** This machine said it, nobody was asked. */
   isLocal?: true;
 }
@@ -77,6 +79,11 @@ export class Resolver {
     this.#cache = new LookupCache(options.clock ?? systemClock, MAX_CACHED);
   }
 
+  /** Whether any answer can be authenticated at all, as far as we may believe it. */
+  get believesAny(): boolean {
+    return this.#serversNow.some((server) => this.#believes(server));
+  }
+
   /** @throws NetError 'dns-failed' when no server gave a usable answer. */
   async resolveSrv(name: string): Promise<Answer<SrvRecord>> {
     const ascii = nameOf(name);
@@ -96,7 +103,8 @@ export class Resolver {
   }
 
   /**
-   * A and AAAA together, unless the hosts file or the name itself tells.
+   * A and AAAA together, unless the hosts file or the name itself tells. They are authenticated when those of one
+   * family are: whoever keeps the other ones back must gain nothing by it (RFC 7673 §3.2).
    *
    * @throws NetError 'dns-failed', 'dns-bogus' when one of them was not answered and the other has nothing.
    */
@@ -104,14 +112,17 @@ export class Resolver {
     const { six, four } = await this.lookUpAddresses(name);
     const results = await Promise.allSettled([six, four]);
     const answers = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-    const records = answers.flatMap((answer) => answer.records);
+    const found = answers.filter(({ records }) => records.length > 0);
     const failed = results.find((result) => result.status === 'rejected');
-    if (failed !== undefined && records.length === 0) throw failed.reason;
+    if (failed !== undefined && found.length === 0) throw failed.reason;
+    const secured = found.find(({ authenticated }) => authenticated);
     return {
-      records,
-      exists: answers.some((answer) => answer.exists),
-      authenticated: failed === undefined && answers.every((answer) => answer.authenticated),
-      ...(answers.some((answer) => answer.isLocal) ? { isLocal: true } : {}),
+      records: found.flatMap(({ records }) => records),
+      exists: answers.some(({ exists }) => exists),
+      authenticated:
+        found.length > 0 ? secured !== undefined : answers.every((answer) => answer.authenticated),
+      ...(secured?.canonicalName === undefined ? {} : { canonicalName: secured.canonicalName }),
+      ...(answers.some(({ isLocal }) => isLocal) ? { isLocal: true } : {}),
     };
   }
 
@@ -158,7 +169,13 @@ export class Resolver {
         const exists = response.rcode !== NXDOMAIN;
         const { owner, records } = follow(response, alias, type);
         if (records.length > 0 || !exists || owner === alias) {
-          return { value: { records, exists, authenticated }, ttlMs: ttlMs(response, records) };
+          const value = {
+            records,
+            exists,
+            authenticated,
+            ...(owner === name ? {} : { canonicalName: owner }),
+          };
+          return { value, ttlMs: ttlMs(response, records) };
         }
         alias = owner;
       }
@@ -169,7 +186,7 @@ export class Resolver {
   async #ask(name: string, type: RecordType): Promise<{ response: DnsResponse; trusted: boolean }> {
     const reasons = new Set<string>();
     let failing: DnsServer | undefined;
-    const servers = this.#servers.length > 0 ? this.#servers : systemServers();
+    const servers = this.#serversNow;
     for (let round = 0; round < ROUNDS; round++) {
       for (const server of servers) {
         try {
@@ -189,6 +206,10 @@ export class Resolver {
     }
     const why = [...reasons].join('; ') || 'no DNS server is configured';
     throw new NetError('dns-failed', `${name} could not be looked up (${type}): ${why}`);
+  }
+
+  get #serversNow(): readonly DnsServer[] {
+    return this.#servers.length > 0 ? this.#servers : systemServers();
   }
 
   #believes(server: DnsServer): boolean {

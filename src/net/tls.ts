@@ -28,7 +28,7 @@ export interface ClientTlsOptions {
   /** PEM certificates trusted besides the well-known ones. */
   ca?: readonly string[];
   alpn?: string[];
-  /** What the certificate must be; when it is not, the handshake fails. */
+  /** What the certificate must be; when it is not what the records name, the handshake fails. */
   dane?: DaneEndpoint | undefined;
   /** Default 30 s. */
   handshakeTimeoutMs?: number;
@@ -163,8 +163,8 @@ function judged(socket: tls.TLSSocket, { servername, dane }: ClientTlsOptions): 
   if (dane === undefined) return { socket, info };
   const chain = shownChain(info.peerCertificate);
   const proof = verifyDane(dane, { chain, authorized: info.authorized, now: Date.now() });
-  if (proof === undefined) return new NetError('dane-mismatch', daneProblem(dane));
-  return { socket, info: { ...info, dane: proof } };
+  if (proof !== undefined) return { socket, info: { ...info, dane: proof } };
+  return dane.records.length > 0 ? new NetError('dane-mismatch', daneProblem(dane)) : { socket, info };
 }
 
 /** A context for outgoing connections; about 4 ms when there are extra roots. */

@@ -13,7 +13,7 @@ export interface Extension {
   value: Buffer;
 }
 
-/** SubjectPublicKeyInfo as it stands in the certificate, which is what TLSA records speak of (RFC 6698 §1.3). */
+/** SubjectPublicKeyInfo as it stands in the certificate, which is what TLSA records speak of (RFC 6698 §2.1.2). */
 export function publicKeyInfo(certificate: Buffer): Buffer | undefined {
   const fields = toBeSigned(certificate);
   // [0] version, left out for version 1; then serialNumber, signature, issuer, validity, subject

@@ -45,7 +45,7 @@ interface CallOptions {
 
 /**
  * Targets with which TLS has failed. Of STARTTLS that is known only when the target has been handed over: the next
- * call then begins with another one (RFC 7673 §3.4).
+ * call then begins with another one.
  */
 class Suspects {
   readonly #until = new Map<string, number>();

@@ -217,7 +217,8 @@ export class Outgoing implements StreamHandler {
       return this.#fail(`${this.#remote} does not encrypt, and s2s_require_encryption is on`);
     }
     // RFC 7673 §3.4: where the DNS names a certificate, one has to be shown.
-    if (this.#stream!.connection.dane && !session.secure) {
+    const named = this.#stream!.connection.dane?.records ?? [];
+    if (named.length > 0 && !session.secure) {
       return this.#fail(`${this.#remote} does not encrypt, although its TLSA records name a certificate`);
     }
     if (session.policy.requiresCertificate(this.#remote) && !session.proves(this.#remote)) {

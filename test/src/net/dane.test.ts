@@ -98,7 +98,7 @@ test('RFC 7671 §5.2: DANE-TA is no word on the certificate of the server itself
   assert.equal(proof(tlsa([2, 0, 1], leaf.certificate), [leaf, between, root]), undefined);
 });
 
-test('RFC 7673 §4.2: for DANE-TA the name is that of the domain or that of the target', () => {
+test('RFC 7673 §6: for DANE-TA the name is that of the domain or that of the target', () => {
   const record = tlsa([2, 0, 1], root.certificate);
   const named = (...dns: string[]) => [issue({ name: 'named', by: root, dns }), root];
   for (const name of [DOMAIN, HOST, '*.capulet.lit']) assert.ok(proof(record, named(name)), name);
@@ -214,6 +214,15 @@ test('RFC 7671 §9: of two digests the weaker one does not count', () => {
   assert.deepEqual(usableRecords([weak, strong, whole, other]), [strong, whole, other]);
 });
 
+test('RFC 7673 §4.1: without TLSA records an authority may vouch for the host as well as for the domain', () => {
+  const named = (...dns: string[]) => shown([issue({ name: 'named', by: root, dns }), root], true);
+  for (const name of [DOMAIN, HOST]) {
+    assert.deepEqual(verifyDane(endpoint(), named(name)), { domain: DOMAIN, usage: 'PKIX' });
+    assert.equal(verifyDane(endpoint(), { ...named(name), authorized: false }), undefined);
+  }
+  assert.equal(verifyDane(endpoint(), named('montague.lit')), undefined);
+});
+
 /** `server` stands for what the records of `zone` lead to. */
 async function zoneWith(t: TestContext, changes: Record<string, ZoneEntry>): Promise<DnsFixture> {
   const record = tlsa([3, 1, 1], leaf.certificate);
@@ -234,15 +243,15 @@ test('RFC 7673 §3: TLSA records of the target count where everything on the way
   assert.deepEqual(await endpointFrom(dns), endpoint(tlsa([3, 1, 1], leaf.certificate)));
 });
 
-test('RFC 7673 §3: nobody asks for TLSA records where SRV records or addresses are not secured', async (t) => {
+test('RFC 7673 §3.2: nobody asks for TLSA records where SRV records or addresses are not secured', async (t) => {
   const dns = await zoneWith(t, { [HOST]: { A: ['192.0.2.1'], dnssec: 'insecure' } });
-  assert.equal(await endpointFrom(dns), undefined);
+  assert.deepEqual(await endpointFrom(dns), endpoint());
   dns.zone[HOST] = { A: ['192.0.2.1'], dnssec: 'secure' };
   assert.equal(await endpointFrom(dns, false), undefined);
   assert.ok(dns.questions.every(({ type }) => type !== 'TLSA'));
 });
 
-test('RFC 7673 §3.3: insecure, missing and unusable TLSA records are as good as none', async (t) => {
+test('RFC 7673 §3.4: insecure, missing and unusable TLSA records are as good as none', async (t) => {
   const TLSA = [`3 1 1 ${'00'.repeat(32)}`];
   for (const entry of [
     { TLSA, dnssec: 'insecure' as const },
@@ -250,15 +259,40 @@ test('RFC 7673 §3.3: insecure, missing and unusable TLSA records are as good as
     { TLSA: ['3 1 1 00', '9 9 9 00'], dnssec: 'secure' as const },
   ]) {
     const dns = await zoneWith(t, { [`_5269._tcp.${HOST}`]: entry });
-    assert.equal(await endpointFrom(dns), undefined);
+    assert.deepEqual(await endpointFrom(dns), endpoint());
   }
 });
 
-test('RFC 7673 §3.3: TLSA records that DNSSEC refutes or that are kept back forbid the target', async (t) => {
+test('RFC 7673 §3.4: TLSA records that DNSSEC refutes or that are kept back forbid the target', async (t) => {
   const dns = await zoneWith(t, { [`_5269._tcp.${HOST}`]: { TLSA: ['3 1 1 00'], dnssec: 'bogus' } });
   await assert.rejects(endpointFrom(dns), { code: 'dns-bogus' });
   dns.misbehave = (response, { type }, send) => {
     if (type !== 'TLSA') send(response);
   };
   await assert.rejects(endpointFrom(dns), { code: 'dns-failed' });
+});
+
+test('RFC 7673 §3.2: whoever keeps the addresses of one family back does not get rid of TLSA records', async (t) => {
+  const dns = await zoneWith(t, {});
+  dns.misbehave = (response, { type }, send) => {
+    if (type !== 'AAAA') send(response);
+  };
+  assert.deepEqual(await endpointFrom(dns), endpoint(tlsa([3, 1, 1], leaf.certificate)));
+});
+
+test('RFC 7671 §7: TLSA records at the end of secured aliases come before those at their beginning', async (t) => {
+  const END = 'host.verona.lit';
+  const first = tlsa([3, 1, 1], leaf.certificate);
+  const last = tlsa([3, 1, 1], stranger.certificate);
+  const zone = {
+    [HOST]: { CNAME: END, dnssec: 'secure' as const },
+    [END]: { A: ['192.0.2.1'], dnssec: 'secure' as const },
+    [`_5269._tcp.${END}`]: { TLSA: [`3 1 1 ${last.data.toString('hex')}`], dnssec: 'secure' as const },
+  };
+  const dns = await zoneWith(t, zone);
+  assert.deepEqual(await endpointFrom(dns), { ...endpoint(last), host: END });
+  delete dns.zone[`_5269._tcp.${END}`];
+  assert.deepEqual(await endpointFrom(dns), endpoint(first));
+  dns.zone[HOST] = { CNAME: END, dnssec: 'insecure' };
+  assert.deepEqual(await endpointFrom(dns), endpoint());
 });

@@ -48,7 +48,8 @@ export class Outage {
   /** Until when a stanza that is accepted now may wait, in ms since 1970. One outage has one end for all of them. */
   deadline(stanza: Stanza, now: number): number {
     this.#since ??= now;
-    const patience = Math.max(this.#since + this.#queueMs(), now + ATTEMPT_MS);
+    const end = this.#since + Math.max(this.#queueMs(), ATTEMPT_MS);
+    const patience = now < end ? end : now + ATTEMPT_MS;
     const { type } = stanza.attrs;
     const isRequest = stanza.name === 'iq' && (type === 'get' || type === 'set');
     return isRequest ? Math.min(patience, now + REQUEST_MS) : patience;

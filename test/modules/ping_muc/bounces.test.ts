@@ -5,17 +5,6 @@ import { test } from 'node:test';
 import { failure } from '../../support/fake-rooms.ts';
 import { FIRST_QUESTION_S, ROOM, scene, states } from './scene.ts';
 
-test('a message comes back from the room: the client is told within two round trips', async (t) => {
-  const { h, rooms, romeo } = await scene(t);
-  rooms.forget();
-  romeo.says(`<message type='groupchat' id='m1' to='${ROOM}'><body>hello?</body></message>`);
-  h.clock.advance(2 * rooms.peer.roundTripMs + 10);
-  assert.equal(romeo.inbox.length, 2);
-  assert.match(String(romeo.inbox[0]), /^<message .*<not-acceptable/, 'its own error first');
-  assert.equal(romeo.notices.length, 1);
-  assert.equal(rooms.pings.length, 1);
-});
-
 test('a message comes back although the client is in (a filter): nobody is told anything', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   const { onStanza } = rooms.peer;

@@ -2,11 +2,24 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { StanzaError } from '../../../../src/xml/errors.ts';
+import { NS } from '../../../../src/xml/namespaces.ts';
 import { failure } from '../../../support/fake-rooms.ts';
+import type { HarnessClient } from '../../../support/module-harness.ts';
 import { SERVICES, type ServiceName, speakAs } from '../../../support/room-services.ts';
-import { ASKED_S, ROMEO, ROOM, romeoInTheHall } from './stage.ts';
+import { ASKED_S, ROMEO, ROOM, romeoInTheHall, type Stage } from './stage.ts';
 
 const NAMES = Object.keys(SERVICES) as ServiceName[];
+
+/** Whoever joins again gets the room's own word. */
+function rejoinIsRefused(set: Stage & { romeo: HarnessClient }, condition: 'gone' | 'forbidden'): void {
+  set.rooms.onJoin = () => new StanzaError(condition);
+  set.romeo.joins(`${ROOM}/Romeo`);
+  set.seconds(1);
+  const error = set.romeo.inbox.at(-1)?.getChild('error');
+  assert.ok(error?.getChild(condition, NS.STANZAS));
+  set.truth();
+}
 
 for (const service of NAMES) {
   test(`row 1: clean restart, occupants kept (${service}): nobody hears of it`, async (t) => {
@@ -93,22 +106,24 @@ test('row 6: away for good: told after ten times the delay, at most 8 questions 
   assert.equal(set.rooms.rooms.get(ROOM)?.size, 0);
 });
 
-test('row 23: the room was destroyed meanwhile: one notice', async (t) => {
+test('row 23: the room was destroyed meanwhile: one notice, and the room’s own word to the next join', async (t) => {
   const set = await romeoInTheHall(t);
   set.rooms.forget();
   set.rooms.onPing = (ping) => failure(ping, 'gone', { type: 'cancel' });
   set.restart(20);
   set.seconds(46);
   set.check({ notices: 1, pings: 1 });
+  rejoinIsRefused(set, 'gone');
 });
 
-test('row 24: the user was banned meanwhile: one notice', async (t) => {
+test('row 24: the user was banned meanwhile: one notice, and the room’s own word to the next join', async (t) => {
   const set = await romeoInTheHall(t);
   set.rooms.forget();
   set.rooms.onPing = (ping) => failure(ping, 'forbidden');
   set.restart(20);
   set.seconds(46);
   set.check({ notices: 1, pings: 1 });
+  rejoinIsRefused(set, 'forbidden');
 });
 
 test('row 25: the user left meanwhile: no notice, and the leave is made up for', async (t) => {

@@ -9,9 +9,6 @@ import { FastClock, threadMs } from './clock.ts';
 import { Crowd } from './crowd.ts';
 import { Table } from './table.ts';
 
-/** A second, less what a turn of the event loop may take: times are taken when a turn is nearly over. */
-const SECOND_MS = 990;
-
 const { values } = parseArgs({
   options: {
     rooms: { type: 'string', default: '1000' },
@@ -26,6 +23,8 @@ const [rooms, users, speed] = [values.rooms, values.users, values.speed].map(Num
   number,
 ];
 const count = rooms * users;
+/** A second, less what a turn of the event loop may take: times are taken when a turn is nearly over. */
+const secondMs = 1_000 - 10 * speed;
 const table = new Table();
 
 process.stdout.write(
@@ -147,7 +146,7 @@ async function measureLoss(): Promise<void> {
 function busiest(times: readonly number[]): number {
   let [first, most] = [0, 0];
   for (const [last, at] of times.entries()) {
-    while (times[first]! <= at - SECOND_MS) first++;
+    while (times[first]! <= at - secondMs) first++;
     most = Math.max(most, last - first + 1);
   }
   return most;

@@ -20,9 +20,10 @@ import { makeDevelopmentCertificates } from './net/dev-certificates.ts';
 import { Listener } from './net/listener.ts';
 import { ServerTls } from './net/tls.ts';
 import { registerS2SCommands } from './s2s/commands.ts';
-import { type Dial, dialer } from './s2s/dial.ts';
+import { type Dial, dialer, resolverFor } from './s2s/dial.ts';
 import { Links } from './s2s/links.ts';
 import { measureLinks } from './s2s/metrics.ts';
+import { Vouching } from './s2s/vouching.ts';
 import { openStorage, storesFor } from './storage/index.ts';
 import type { StorageDriver } from './storage/stores.ts';
 import { type Clock, systemClock } from './util/clock.ts';
@@ -84,6 +85,7 @@ export class Server implements ServerContext {
       negotiating: this.#negotiating,
       ...loginProtection(config, clock),
     };
+    const resolver = resolverFor(config);
     this.links = new Links({
       config,
       log,
@@ -91,7 +93,8 @@ export class Server implements ServerContext {
       router: this.router,
       tls: this.#s2sTls,
       certificates: this.certificates,
-      dial: dial ?? dialer(config, this.certificates),
+      dial: dial ?? dialer(config, this.certificates, resolver),
+      vouching: new Vouching(config, resolver, clock),
     });
     this.router.remote = this.links;
     this.components = new Components(this);

@@ -35,8 +35,13 @@ export class Verifications {
     this.#module = module;
   }
 
-  /** A peer claims to be `from`. What would be refused anyway is refused before anybody is called. */
+  /** A peer claims to be `from`. */
   begin(claimant: S2SSession, addresses: Addresses, key: string): void {
+    claimant.examine(addresses.from, () => this.#begin(claimant, addresses, key));
+  }
+
+  /** What would be refused anyway is refused before anybody is called. */
+  #begin(claimant: S2SSession, addresses: Addresses, key: string): void {
     const refusal = this.#refusal(claimant, addresses, key);
     if (refusal) return this.#answer(claimant, addresses, refusal);
     // A certificate says more than a call.

@@ -93,8 +93,14 @@ export interface S2SSession extends Session {
    * before left unconfirmed the peer turned out to have, counted from the oldest (XEP-0198 §5); the rest is sent again.
    */
   begin(confirmed: number): void;
-  /** Whether the peer's certificate is valid and made for `domain` (RFC 6120 §13.7.2). */
+  /** Whether the peer's certificate is valid and made for `domain` (RFC 6120 §13.7.2), or the DNS vouches for it (DANE). */
   proves(domain: string): boolean;
+  /**
+   * Asks the DNS whether it vouches for the peer's certificate, where that would make `proves` true and nothing else
+   * does, and then calls back; at once, where there is nothing to ask. Until then the stream is not read, for a few
+   * seconds at most. No call follows when it has ended meanwhile.
+   */
+  examine(domain: string, then: () => void): void;
   /** Why the configuration does not let `remote` be authenticated on this stream, whatever else proves it. */
   refuses(remote: string): StanzaError | undefined;
   /**

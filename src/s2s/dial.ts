@@ -28,9 +28,12 @@ const MAX_SUSPECTS = 1_000;
  */
 export type Dial = (remote: string, signal: AbortSignal, local: string) => Promise<Connection>;
 
+export function resolverFor({ core }: Config): Resolver {
+  return new Resolver({ servers: core.dns_servers, believesAll: core.dane === 'always' });
+}
+
 /** Dials by DNS and TCP. */
-export function dialer({ core }: Config, certificates: CertificateStore): Dial {
-  const resolver = new Resolver({ servers: core.dns_servers, believesAll: core.dane === 'always' });
+export function dialer({ core }: Config, certificates: CertificateStore, resolver: Resolver): Dial {
   const suspects = new Suspects();
   const options = { resolver, certificates, suspects, usesDane: core.dane !== 'never' };
   return (remote, signal, local) => new Call(options, remote, local, signal).run();

@@ -16,6 +16,7 @@ import { NS } from '../xml/namespaces.ts';
 import { idleTimeOf } from './idle.ts';
 import { readRate, refusalOf } from './policy.ts';
 import { S2SSession } from './session.ts';
+import type { Vouching } from './vouching.ts';
 
 /** The base64 of the longest domain, and a little. */
 const MAX_AUTHZID_CHARS = 1_500;
@@ -23,6 +24,7 @@ const MAX_SASL_ATTEMPTS = 3;
 
 export interface IncomingContext extends ServerContext {
   readonly tls: ServerTls;
+  readonly vouching: Vouching;
 }
 
 export interface IncomingEvents {
@@ -73,11 +75,9 @@ export class Incoming implements StreamHandler {
     const { log } = session;
     log.debug('s2s stream opened by peer', { from: this.#claimed, address: session.remoteAddress });
     this.#stream.open({ from: session.local, to: header.from, id: session.streamId, dialback: true });
-    if (isVersion1(header)) this.#stream.sendFeatures(this.#features(session));
-    if (isFirst) session.host.hooks.notify('s2s-connect', { session });
-    const accepted = this.#accepted;
-    this.#accepted = undefined;
-    if (accepted !== undefined) this.#events.onReady(session, accepted);
+    const greet = () => this.#greet(session, isVersion1(header), isFirst);
+    if (this.#claimed === undefined || this.#accepted !== undefined) greet();
+    else session.examine(this.#claimed, greet);
   }
 
   onElement(element: Element): void {
@@ -101,6 +101,14 @@ export class Incoming implements StreamHandler {
     this.session?.farewell();
   }
 
+  #greet(session: S2SSession, hasFeatures: boolean, isFirst: boolean): void {
+    if (hasFeatures) this.#stream.sendFeatures(this.#features(session));
+    if (isFirst) session.host.hooks.notify('s2s-connect', { session });
+    const accepted = this.#accepted;
+    this.#accepted = undefined;
+    if (accepted !== undefined) this.#events.onReady(session, accepted);
+  }
+
   /** The address in the header stays the same over restarts (RFC 6120 §4.7.2). */
   #sessionFor(header: StreamHeader): S2SSession {
     const to = Jid.tryParse(header.to);
@@ -114,7 +122,7 @@ export class Incoming implements StreamHandler {
   }
 
   #newSession(host: LocalHost): S2SSession {
-    const session = new S2SSession(this.#stream, 'in', host, this.#context);
+    const session = new S2SSession(this.#stream, 'in', host, this.#context, this.#context.vouching);
     session.onAuthenticated = (remote) => {
       if (this.#accepted === remote) return;
       // Whoever has authenticated the peer tells it in this tick; our stanzas come after that (XEP-0288 §2.2).

@@ -11,7 +11,9 @@ import type { Element, Stanza } from '../xml/element.ts';
 import { StanzaError, StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import { DEFAULT_LIMITS } from '../xml/limits.ts';
-import { certificateProves, Policy, refusalOf } from './policy.ts';
+import { Policy, refusalOf } from './policy.ts';
+import { Proofs } from './proofs.ts';
+import type { Vouching } from './vouching.ts';
 import { passIn, passOut } from './wire.ts';
 
 export type Direction = 'in' | 'out';
@@ -28,6 +30,7 @@ export class S2SSession implements Contract {
   readonly remotes = new Set<string>();
   /** Those whom a certificate has authenticated by SASL EXTERNAL, or us there; the others were called back. */
   readonly #byCertificate = new Set<string>();
+  readonly #proofs: Proofs;
   /** There was TLS before there was a stream (XEP-0368). */
   readonly #isDirectTls: boolean;
   readonly state: S2SState = {};
@@ -50,13 +53,20 @@ export class S2SSession implements Contract {
   readonly #stream: XmlStream;
   readonly #context: ServerContext;
 
-  constructor(stream: XmlStream, direction: Direction, host: LocalHost, context: ServerContext) {
+  constructor(
+    stream: XmlStream,
+    direction: Direction,
+    host: LocalHost,
+    context: ServerContext,
+    vouching?: Vouching,
+  ) {
     this.#stream = stream;
     this.#context = context;
     this.isOurs = direction === 'out';
     this.#isDirectTls = stream.secure;
     this.host = host;
     this.policy = new Policy(host);
+    this.#proofs = new Proofs({ stream, host, policy: this.policy, context, vouching });
     this.log = host.log.child({ s2s: this.id, direction });
   }
 
@@ -154,7 +164,11 @@ export class S2SSession implements Contract {
   }
 
   proves(domain: string): boolean {
-    return certificateProves(this.#stream.connection.tls, domain);
+    return this.#proofs.of(domain) !== undefined;
+  }
+
+  examine(domain: string, then: () => void): void {
+    this.#proofs.examine(domain, then);
   }
 
   refuses(remote: string): StanzaError | undefined {
@@ -201,8 +215,8 @@ export class S2SSession implements Contract {
   /** In words for administrators: how the domain, or we there, were authenticated, and what else speaks for it. */
   authenticatedBy(remote: string): string {
     const method = this.#byCertificate.has(remote) ? 'EXTERNAL' : 'dialback';
-    if (!this.proves(remote)) return method;
-    return `${method}, ${this.#stream.connection.tls?.dane ? 'DANE' : 'certificate'}`;
+    const proof = this.#proofs.of(remote);
+    return proof === undefined ? method : `${method}, ${proof}`;
   }
 
   /** A first-level element that is no part of the negotiation of TLS and SASL. @throws StreamError */

@@ -219,6 +219,10 @@ export class HarnessLink implements S2SSession {
     return true;
   }
 
+  examine(_domain: string, then: () => void): void {
+    then();
+  }
+
   refuses(): undefined {}
 
   authenticate(): void {}

@@ -33,6 +33,7 @@ c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 s2s_require_encryption = false
 s2s_secure_auth = false
+dane = "never"
 limits = false
 `;
 

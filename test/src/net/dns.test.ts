@@ -154,6 +154,17 @@ test('RFC 4035: the AD flag is passed on from a configured server', async (t) =>
   assert.equal((await asked.resolveSrv('b.lit')).authenticated, true);
 });
 
+test('RFC 6698 §4.1: the AD flag is believed of validating resolvers on this machine, or of all', () => {
+  const believes = (server: string, believesAll = false) =>
+    new Resolver({ servers: [server], believesAll }).believesAny;
+  assert.equal(believes('127.0.0.1'), true);
+  assert.equal(believes('127.0.0.53:53'), true);
+  assert.equal(believes('[::1]:53'), true);
+  assert.equal(believes('192.0.2.1'), false);
+  assert.equal(believes('127.0.0.11'), false, "Docker's only passes on what others say");
+  assert.equal(believes('192.0.2.1', true), true);
+});
+
 test('RFC 6840 §5.7: a question asks for the AD flag, and an unchecked one does not', async (t) => {
   const dns = await dnsFixture(t, { 'a.lit': { SRV: ['0 0 1 x.lit'], dnssec: 'bogus' } });
   await assert.rejects(resolver(dns.address).resolveSrv('a.lit'), {

@@ -7,7 +7,7 @@ import * as tls from 'node:tls';
 import { type Certificate, CertificateStore } from '../../../src/net/certificates.ts';
 import type { Connection } from '../../../src/net/connection.ts';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
-import { dialer } from '../../../src/s2s/dial.ts';
+import { dialer, resolverFor } from '../../../src/s2s/dial.ts';
 import { certificateProves } from '../../../src/s2s/policy.ts';
 import { type DnsFixture, dnsFixture } from '../../support/dns-fixture.ts';
 import { testConfig } from '../../support/server.ts';
@@ -44,14 +44,15 @@ interface World {
   tlsa(port: number, entry?: { of?: Certificate; hex?: string }): void;
 }
 
-async function world(t: TestContext, config = ''): Promise<World> {
+async function world(t: TestContext, config = 'dane = "auto"'): Promise<World> {
   const folder = await temporaryDirectory(t);
   await makeDevelopmentCertificates(folder, [HOME, AWAY]);
   const certificates = new CertificateStore(folder);
   await certificates.reload();
   const dns = await dnsFixture(t, { 'xmpp.lit': { A: ['127.0.0.1'] } });
   const text = `dns_servers = ["${dns.address}"]\n${config}\n[hosts."${HOME}"]`;
-  const dial = dialer(await testConfig(text), certificates);
+  const settings = await testConfig(text);
+  const dial = dialer(settings, certificates, resolverFor(settings));
   const certificate = (domain = AWAY): Certificate => {
     const found = certificates.certificateFor(domain);
     assert.ok(found);

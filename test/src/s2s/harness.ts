@@ -6,6 +6,7 @@ import type { EventName, Handler, Kind, Target } from '../../../src/api/events.t
 import type { LocalHost } from '../../../src/core/host.ts';
 import type { Connection, ConnectionOptions } from '../../../src/net/connection.ts';
 import { NetError } from '../../../src/net/errors.ts';
+import { connectTls } from '../../../src/net/tls.ts';
 import type { Server } from '../../../src/server.ts';
 import type { Stanza } from '../../../src/xml/element.ts';
 import { FakeClock } from '../../support/clock.ts';
@@ -14,7 +15,16 @@ import { parseXml } from '../../support/match.ts';
 import { startServer } from '../../support/server.ts';
 
 export const DB = 'jabber:server:dialback';
+export const TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
+export const SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
+export const STARTTLS = `<starttls xmlns='${TLS}'/>`;
+export const EXTERNAL = `<mechanisms xmlns='${SASL}'><mechanism>EXTERNAL</mechanism></mechanisms>`;
 const STREAM = 'http://etherx.jabber.org/streams';
+
+export interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
 
 export interface HeaderOptions {
   from?: string;
@@ -192,6 +202,34 @@ ${options.config ?? ''}
   });
   world = new World(() => server, clock, options.connection ?? {});
   return world;
+}
+
+/** Another server has called, has shown a certificate in the handshake, and has been told what it may do. */
+export async function secured(
+  world: World,
+  certificate?: KeyPair,
+  from = 'capulet.lit',
+  to = 'montague.lit',
+): Promise<{ peer: RawPeer; features: string }> {
+  const peer = world.call();
+  peer.send(header({ from, to }));
+  await peer.reads('</stream:features>');
+  peer.send(STARTTLS);
+  await peer.reads(`<proceed xmlns='${TLS}'/>`);
+  const { socket } = await connectTls(peer.release(), {
+    servername: to,
+    ...(certificate ? { certificate } : {}),
+    alpn: ['xmpp-server'],
+  });
+  peer.switchTo(socket);
+  peer.send(header({ from, to }));
+  const features = await peer.reads(/<stream:features\/>|<\/stream:features>/);
+  return { peer, features };
+}
+
+export function auth(authzid: string): string {
+  const text = authzid === '' ? '=' : Buffer.from(authzid).toString('base64');
+  return `<auth xmlns='${SASL}' mechanism='EXTERNAL'>${text}</auth>`;
 }
 
 export function noSuchDomain(): never {

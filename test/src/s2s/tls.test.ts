@@ -7,21 +7,23 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createServer, getCACertificates, setDefaultCACertificates, type TLSSocket } from 'node:tls';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
-import { connectTls } from '../../../src/net/tls.ts';
 import { type RawPeer, settled } from '../../support/duplex.ts';
 import { makeCertificate } from '../net/certificate-fixture.ts';
-import { DIALBACK_FEATURE, header, startWorld, type World } from './harness.ts';
+import {
+  auth,
+  DIALBACK_FEATURE,
+  EXTERNAL,
+  header,
+  type KeyPair,
+  SASL,
+  STARTTLS,
+  secured,
+  startWorld,
+  TLS,
+  type World,
+} from './harness.ts';
 
-const TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
-const SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
-const STARTTLS = `<starttls xmlns='${TLS}'/>`;
-const EXTERNAL = `<mechanisms xmlns='${SASL}'><mechanism>EXTERNAL</mechanism></mechanisms>`;
 const MESSAGE = `<message from='juliet@capulet.lit/x' to='romeo@montague.lit'/>`;
-
-interface KeyPair {
-  readonly cert: string;
-  readonly key: string;
-}
 
 let folder = '';
 const roots = getCACertificates('default');
@@ -48,34 +50,6 @@ async function certificateOf(domain: string): Promise<KeyPair> {
 
 function secureConfig(more = 's2s_secure_auth = true'): { config: string } {
   return { config: `certificates = ${JSON.stringify(folder)}\ns2s_require_encryption = true\n${more}` };
-}
-
-/** Another server has called, has shown a certificate in the handshake, and has been told what it may do. */
-async function secured(
-  world: World,
-  certificate?: KeyPair,
-  from = 'capulet.lit',
-  to = 'montague.lit',
-): Promise<{ peer: RawPeer; features: string }> {
-  const peer = world.call();
-  peer.send(header({ from, to }));
-  await peer.reads('</stream:features>');
-  peer.send(STARTTLS);
-  await peer.reads(`<proceed xmlns='${TLS}'/>`);
-  const { socket } = await connectTls(peer.release(), {
-    servername: to,
-    ...(certificate ? { certificate } : {}),
-    alpn: ['xmpp-server'],
-  });
-  peer.switchTo(socket);
-  peer.send(header({ from, to }));
-  const features = await peer.reads(/<stream:features\/>|<\/stream:features>/);
-  return { peer, features };
-}
-
-function auth(authzid: string): string {
-  const text = authzid === '' ? '=' : Buffer.from(authzid).toString('base64');
-  return `<auth xmlns='${SASL}' mechanism='EXTERNAL'>${text}</auth>`;
 }
 
 /** Our server has called; the other side encrypts, with this certificate, and offers this. */

@@ -1,0 +1,72 @@
+// What speaks for it, on one stream, that the peer is who it says: its certificate, by the word of an authority or of
+// the DNS.
+
+import type { ServerContext } from '../core/context.ts';
+import type { LocalHost } from '../core/host.ts';
+import type { XmlStream } from '../stream/stream.ts';
+import { StreamError } from '../xml/errors.ts';
+import { certificateProves, type Policy, refusalOf } from './policy.ts';
+import type { Vouching } from './vouching.ts';
+
+/** Of so many domains is the DNS asked on one stream. */
+const MAX_EXAMINED = 64;
+
+export interface ProofsOptions {
+  readonly stream: XmlStream;
+  readonly host: LocalHost;
+  readonly policy: Policy;
+  readonly context: ServerContext;
+  /** Where the peer has called us. */
+  readonly vouching: Vouching | undefined;
+}
+
+export class Proofs {
+  readonly #options: ProofsOptions;
+  /** What the DNS has answered. */
+  readonly #examined = new Map<string, boolean>();
+
+  constructor(options: ProofsOptions) {
+    this.#options = options;
+  }
+
+  /** What proves that the peer is this domain. */
+  of(domain: string): 'certificate' | 'DANE' | undefined {
+    const { tls } = this.#options.stream.connection;
+    if (this.#examined.get(domain)) return 'DANE';
+    if (!certificateProves(tls, domain)) return undefined;
+    return tls?.dane !== undefined && tls.dane.usage !== 'PKIX' ? 'DANE' : 'certificate';
+  }
+
+  /** As S2SSession.examine says. */
+  examine(domain: string, then: () => void): void {
+    const { stream, vouching } = this.#options;
+    const { tls } = stream.connection;
+    const search =
+      tls && this.#isUnclear(domain) ? vouching?.ask(domain, tls, stream.remoteAddress) : undefined;
+    if (!search) return then();
+    stream.suspend();
+    void search.then((isProved) => {
+      this.#examined.set(domain, isProved);
+      try {
+        if (stream.isOpen) then();
+        stream.resume();
+      } catch (error) {
+        stream.close(error instanceof StreamError ? error : new StreamError('internal-server-error'));
+      }
+    });
+  }
+
+  /** Whether an answer of the DNS would change anything. */
+  #isUnclear(domain: string): boolean {
+    const { stream, host, policy, context } = this.#options;
+    return (
+      stream.connection.tls?.peerCertificate !== undefined &&
+      policy.requiresCertificate(domain) &&
+      this.of(domain) === undefined &&
+      !this.#examined.has(domain) &&
+      this.#examined.size < MAX_EXAMINED &&
+      !context.router.hosts.has(domain) &&
+      refusalOf(host, domain) === undefined
+    );
+  }
+}

@@ -25,27 +25,33 @@ export interface DepartureData {
   /** By client and room, the oldest first. */
   readonly all: Map<string, Departure>;
   readonly byDomain: Map<string, Set<Departure>>;
-  readonly byClient: Map<string, Set<Departure>>;
+  /** The oldest first. */
+  readonly byAccount: Map<string, Set<Departure>>;
 }
 
 export function newDepartures(): DepartureData {
-  return { all: new Map(), byDomain: new Map(), byClient: new Map() };
+  return { all: new Map(), byDomain: new Map(), byAccount: new Map() };
 }
 
 export function findDeparture({ all }: DepartureData, from: string, room: string): Departure | undefined {
   return all.get(keyOf(from, room));
 }
 
-export function addDeparture({ all, byDomain, byClient }: DepartureData, departure: Departure): void {
-  all.set(keyOf(departure.from, departure.room), departure);
-  addTo(byDomain, departure.domain, departure);
-  addTo(byClient, departure.from, departure);
+/** All leaves of the account that this client belongs to. */
+export function departuresBeside({ byAccount }: DepartureData, from: string): ReadonlySet<Departure> {
+  return byAccount.get(accountOf(from)) ?? new Set();
 }
 
-export function removeDeparture({ all, byDomain, byClient }: DepartureData, departure: Departure): void {
+export function addDeparture({ all, byDomain, byAccount }: DepartureData, departure: Departure): void {
+  all.set(keyOf(departure.from, departure.room), departure);
+  addTo(byDomain, departure.domain, departure);
+  addTo(byAccount, accountOf(departure.from), departure);
+}
+
+export function removeDeparture({ all, byDomain, byAccount }: DepartureData, departure: Departure): void {
   all.delete(keyOf(departure.from, departure.room));
   removeFrom(byDomain, departure.domain, departure);
-  removeFrom(byClient, departure.from, departure);
+  removeFrom(byAccount, accountOf(departure.from), departure);
 }
 
 function addTo(sets: Map<string, Set<Departure>>, key: string, departure: Departure): void {
@@ -57,6 +63,10 @@ function removeFrom(sets: Map<string, Set<Departure>>, key: string, departure: D
   const set = sets.get(key);
   set?.delete(departure);
   if (set?.size === 0) sets.delete(key);
+}
+
+function accountOf(full: string): string {
+  return full.slice(0, full.indexOf('/'));
 }
 
 function keyOf(from: string, room: string): string {

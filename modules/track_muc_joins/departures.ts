@@ -14,6 +14,7 @@ import {
   addDeparture,
   type Departure,
   type DepartureData,
+  departuresBeside,
   findDeparture,
   removeDeparture,
 } from './departure_data.ts';
@@ -28,13 +29,15 @@ const FORGET_MS = 24 * 60 * 60_000;
 const READ_MS = 5_000;
 /** Of all domains together; what is older is forgotten. */
 const MAX_DEPARTURES = 100_000;
+/** Of one account: as many as one client can be in rooms, so that nobody uses up what is there for all. */
+const MAX_OF_ACCOUNT = 5_000;
 /** So many leaves in a second at most when a domain is back. */
 const BATCH = 100;
 const BATCH_MS = 1_000;
 /** After the start of the server: other servers call back to see who we are, and have to find us. */
 const BEGIN_MS = 1_000;
-/** Between the first leaves to two domains. */
-const GAP_MS = 10;
+/** Between the first leaves to two domains: nobody may be there, and only so many servers are called at once. */
+const GAP_MS = 25;
 /** A service that has said nothing to a leave for so long has got it: what cannot be delivered comes back sooner. */
 const DELIVERED_MS = 120_000;
 
@@ -118,8 +121,8 @@ export class Departures {
 
   /** The leaves of this client that nobody has confirmed. */
   *of(from: string): Generator<{ readonly room: string; readonly nick: string; readonly at: number }> {
-    for (const { room, to, at } of this.#data.byClient.get(from) ?? []) {
-      yield { room, nick: to.slice(room.length + 1), at };
+    for (const { from: full, room, to, at } of departuresBeside(this.#data, from)) {
+      if (full === from) yield { room, nick: to.slice(room.length + 1), at };
     }
   }
 
@@ -276,8 +279,9 @@ export class Departures {
       ...how,
     };
     addDeparture(this.#data, departure);
-    const { all } = this.#data;
-    if (all.size > MAX_DEPARTURES) this.#drop(all.values().next().value!);
+    const own = departuresBeside(this.#data, from);
+    if (own.size > MAX_OF_ACCOUNT) this.#drop(first(own));
+    else if (this.#data.all.size > MAX_DEPARTURES) this.#drop(first(this.#data.all.values()));
     this.#parts.changed(from);
     return departure;
   }
@@ -309,6 +313,11 @@ export class Departures {
   #at(domain: string): Departure[] {
     return [...(this.#data.byDomain.get(domain) ?? [])];
   }
+}
+
+function first(departures: Iterable<Departure>): Departure {
+  const [oldest] = departures;
+  return oldest!;
 }
 
 /** The presence by which a session leaves a room (XEP-0045 §7.14). */

@@ -2,6 +2,8 @@
 //
 //     owed ──▶ 15 s ──▶ one leave ──▶ 30 s ──▶ one leave ──▶ … five minutes at most
 //                           └─ answered, or a link opens ──▶ all of them
+//
+// Anybody can join rooms on servers that do not exist, so the more domains there are, the longer are the pauses.
 
 import type { Timer } from 'enjamb/api';
 
@@ -9,6 +11,8 @@ const FIRST_PAUSE_MS = 15_000;
 const LONGEST_PAUSE_MS = 5 * 60_000;
 /** After so many attempts the pauses are as long as they get. */
 const SLOW = 5;
+/** With more domains than that, each is tried less often: in the long run one domain in a second is. */
+const MANY = LONGEST_PAUSE_MS / 1_000;
 
 export interface ReminderParts {
   after(delayMs: number, task: () => void): Timer;
@@ -58,6 +62,6 @@ export class Reminders {
   /** Some more or less, so that not all servers come at once. */
   #pause(attempts: number): number {
     const pause = Math.min(FIRST_PAUSE_MS * 2 ** attempts, LONGEST_PAUSE_MS);
-    return pause * (0.8 + 0.4 * this.#parts.random());
+    return pause * Math.max(1, this.#all.size / MANY) * (0.8 + 0.4 * this.#parts.random());
   }
 }

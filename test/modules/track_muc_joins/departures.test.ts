@@ -312,7 +312,7 @@ test('what was sent and not sent back in ten minutes has arrived, whether the ro
   assert.equal(data.all.size, 1);
   clock.seconds(2);
   made.sweep();
-  assert.equal(data.all.size + data.byClient.size + data.byDomain.size, 0);
+  assert.equal(data.all.size + data.byAccount.size + data.byDomain.size, 0);
 });
 
 test('at the start services of our own come last, and all come one after the other', () => {

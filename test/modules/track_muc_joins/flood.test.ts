@@ -1,0 +1,50 @@
+// What one account can make the server owe, and how often that makes it call others.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type HarnessClient, type HarnessPeer, harness } from '../../support/module-harness.ts';
+
+const ENTERS = `<x xmlns='http://jabber.org/protocol/muc'/>`;
+
+function passesThrough(client: HarnessClient, { domain }: HarnessPeer): void {
+  client.says(`<presence to='hall@${domain}/Romeo'>${ENTERS}</presence>`);
+  client.says(`<presence to='hall@${domain}/Romeo' type='unavailable'/>`);
+}
+
+test('leaves for thousands of servers that nobody can reach: one is called in a second, not all of them', async (t) => {
+  const h = await harness(t);
+  const romeo = h.client('romeo@montague.lit/orchard');
+  const peers = Array.from({ length: 3_000 }, (_, index) => h.peer(`rooms${index}.capulet.lit`));
+  for (const peer of peers) {
+    peer.reachable = false;
+    passesThrough(romeo, peer);
+  }
+  h.clock.seconds(2 * 3_600);
+  for (const peer of peers) peer.failures = 0;
+  h.clock.seconds(30_000);
+  const calls = peers.reduce((sum, { failures }) => sum + failures, 0);
+  assert.ok(calls > 20_000 && calls < 35_000, `${calls} calls in 30,000 s`);
+});
+
+test('the leaves of one account are bounded, and cost no other account its own', async (t) => {
+  const h = await harness(t);
+  const peer = h.peer('rooms.capulet.lit');
+  peer.reachable = false;
+  const juliet = h.client('juliet@montague.lit/balcony');
+  passesThrough(juliet, peer);
+  for (let index = 0; index < 6; index++) {
+    const romeo = h.client(`romeo@montague.lit/${index}`);
+    for (let room = 0; room < 1_000; room++) {
+      romeo.says(`<presence to='${room}@${peer.domain}/Romeo'>${ENTERS}</presence>`);
+      romeo.says(`<presence to='${room}@${peer.domain}/Romeo' type='unavailable'/>`);
+    }
+    h.clock.seconds(1);
+  }
+  peer.reachable = true;
+  peer.openOut();
+  h.clock.seconds(120);
+  const from = peer.received.map(({ attrs }) => attrs.from ?? '');
+  assert.equal(from.filter((full) => full.startsWith('juliet@')).length, 1);
+  assert.equal(from.filter((full) => full.startsWith('romeo@')).length, 5_000);
+  assert.ok(!from.includes('romeo@montague.lit/0'), 'the oldest were forgotten');
+});

@@ -81,7 +81,12 @@ export class Program {
   /** To the whole group; does nothing after the end. */
   kill(signal: NodeJS.Signals): void {
     if (!this.isRunning || this.#child.pid === undefined) return;
-    process.kill(-this.#child.pid, signal);
+    try {
+      process.kill(-this.#child.pid, signal);
+    } catch (error) {
+      // It has ended, and we have not heard of it yet.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 
   /** To the one process, as an administrator does it. */

@@ -8,11 +8,8 @@ import { Terminal } from '../../support-clients/terminal.ts';
 import type { RoomUser, RoomUserOptions } from './room-user.ts';
 import { occurrences } from './screen.ts';
 
-/**
- * It refuses to run as root, which it would be under a root who runs the tests; and it outlives its terminal, unless
- * its parent takes it along.
- */
-const AS_SOMEBODY = 'unshare --user --map-user=1000 --map-group=1000 --fork --kill-child';
+/** It outlives its terminal unless its parent takes it along; and it refuses to run as root. */
+const UNDER = `unshare --fork --kill-child ${process.getuid?.() === 0 ? '--user --map-user=1000 --map-group=1000' : ''}`;
 
 export class PoezioUser implements RoomUser {
   readonly program = 'Poezio';
@@ -37,7 +34,7 @@ export class PoezioUser implements RoomUser {
     await writeFile(join(config, 'poezio.cfg'), configuration(this.#options, room));
     this.#running = await Terminal.start(this.#t, {
       folder,
-      command: `${AS_SOMEBODY} poezio -d ${join(folder, 'poezio.log')}`,
+      command: `${UNDER} poezio -d ${join(folder, 'poezio.log')}`,
       env: {
         HOME: home,
         XDG_CONFIG_HOME: join(home, '.config'),

@@ -1,6 +1,6 @@
 // `enjamb joins probe` and `enjamb joins forget`.
 
-import { type Command, CommandError, defineCommand, type Host, string } from 'enjamb/api';
+import { type Command, CommandError, defineCommand, type Host, Jid, string } from 'enjamb/api';
 import type { Context, Joins } from './context.ts';
 import type { Watches } from './watches.ts';
 
@@ -19,14 +19,19 @@ export function probeCommand(context: Context, watches: Watches): Command {
 }
 
 /** For the administrator who knows better: nobody is told, neither the client nor the room. */
-export function forgetCommand({ sessions }: Pick<Host, 'sessions'>, joins: Joins): Command {
+export function forgetCommand(
+  { domain, sessions }: Pick<Host, 'domain' | 'sessions'>,
+  joins: Joins,
+): Command {
   return defineCommand({
     name: 'joins forget',
     summary: 'Takes it that a client is not in a room, without a word to either of them',
     args: { client: string('The full address of the client'), room: string('The address of the room') },
     positional: ['client', 'room'],
     run({ client, room }) {
-      const session = sessions.get(client);
+      const address = Jid.tryParse(client);
+      if (address?.domain !== domain) return {};
+      const session = sessions.get(address);
       const join = session && joins.get(session, room.toLowerCase());
       if (join === undefined) throw new CommandError(`${client} is not known to be in ${room}`);
       joins.remove(join);

@@ -32,7 +32,10 @@ export interface Command<O extends Options = Options> {
   readonly positional?: readonly (keyof O & string)[];
   /** Only for who is at the machine itself: never offered over XMPP. */
   readonly localOnly?: boolean;
-  /** @throws CommandError with a sentence for the administrator. */
+  /**
+   * A command of single hosts answers `{}` when it is asked about something on another host.
+   * @throws CommandError with a sentence for the administrator.
+   */
   run(args: Infer<O>, context: CommandContext): Promise<CommandResult> | CommandResult;
 }
 
@@ -142,6 +145,10 @@ export class CommandRegistry {
     for (const { command, host } of chosen) {
       answers.push([host, await runCommand(command, rest, context)]);
     }
+    if (answers.every(([host, result]) => host !== undefined && isEmpty(result))) {
+      const asked = answers.map(([host]) => host).join(', ');
+      throw new CommandError(`that is not on ${asked}`);
+    }
     return merge(answers);
   }
 
@@ -233,6 +240,10 @@ function choose(
   if (chosen.length > 0) return { chosen, rest };
   const offered = entries.map((entry) => entry.host).join(', ');
   throw new CommandError(`"${String(host)}" does not offer this command; these do: ${offered}`, 'usage');
+}
+
+function isEmpty({ rows, text, data }: CommandResult): boolean {
+  return rows === undefined && text === undefined && data === undefined;
 }
 
 function merge(answers: readonly (readonly [string | undefined, CommandResult])[]): CommandResult {

@@ -77,5 +77,7 @@ test('`joins forget`: nobody is told, and nobody asked any more', async (t) => {
   assert.equal(rooms.pings.length, 0);
   assert.deepEqual(romeo.heard(), []);
   assert.equal(rooms.leaves.length, 0);
-  await assert.rejects(h.command('joins forget', { client: ROMEO, room: ROOM }), { name: 'CommandError' });
+  await assert.rejects(h.command('joins forget', { client: ROMEO, room: ROOM }), /is not known to be in/);
+  const elsewhere = { client: 'romeo@verona.lit/orchard', room: ROOM };
+  await assert.rejects(h.command('joins forget', elsewhere), /that is not on montague\.lit/);
 });

@@ -111,6 +111,28 @@ test('the argument host picks one of them', async () => {
   await assert.rejects(registry.run('joins', { host: 'c.example' }, CONTEXT), { code: 'usage' });
 });
 
+test('a host that is asked about something on another one stays out of it; where all do, that is refused', async () => {
+  const registry = new CommandRegistry();
+  for (const host of ['montague.lit', 'verona.lit']) {
+    registry.register(
+      {
+        name: 'show',
+        summary: 'Shows it',
+        args: { where: string('Where it is') },
+        run: ({ where }) => (where === host ? { text: 'here' } : {}),
+      },
+      host,
+    );
+  }
+  assert.deepEqual(await registry.run('show', { where: 'verona.lit' }, CONTEXT), {
+    text: 'verona.lit: here',
+  });
+  await assert.rejects(
+    registry.run('show', { where: 'capulet.lit' }, CONTEXT),
+    new CommandError('that is not on montague.lit, verona.lit'),
+  );
+});
+
 test('what an account, a module or the network refuses reaches the administrator as a sentence', async () => {
   const registry = new CommandRegistry();
   const thrown = [

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { resultElements } from '../../../modules/adhoc/result.ts';
+import { string } from '../../../src/config/options.ts';
 import type { Element } from '../../../src/xml/element.ts';
+import type { Jid } from '../../../src/xml/jid.ts';
 import type { ScriptedClient } from '../../support/client.ts';
 import { FakeClock } from '../../support/clock.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
@@ -27,7 +30,7 @@ async function scene(t: TestContext): Promise<Scene> {
       admins = ["romeo@montague.lit", "mercutio@montague.lit"]
       modules_enabled = ["adhoc", "track_muc_joins", "ping_muc"]
       [hosts."verona.lit"]
-      modules_enabled = ["adhoc", "track_muc_joins"]
+      modules_enabled = ["adhoc", "message", "track_muc_joins"]
       [hosts."rooms.montague.lit"]
       component = "muc"
       modules_enabled = ["adhoc"]
@@ -138,16 +141,56 @@ test('what loads code is not offered over XMPP', async (t) => {
 
 test('an administrator of one host has what that host offers, and there alone', async (t) => {
   const { server } = await scene(t);
+  // One that takes a host as it likes is not bound to this one.
+  const vault = { name: 'vault', summary: 'Opens', args: { host: string('Where') }, run: () => ({}) };
+  server.server.commands.register(vault, 'montague.lit');
   const mercutio = await server.client('mercutio@montague.lit/street');
   const list = await nodes(mercutio);
   assert.ok(list.includes('enjamb:joins') && list.includes('enjamb:joins-probe'), list.join());
   assert.equal(
-    list.some((node) => /user|s2s|metrics|module|rooms/.test(node)),
+    list.some((node) => /user|s2s|metrics|module|rooms|vault/.test(node)),
     false,
     list.join(),
   );
   assert.deepEqual(await nodes(mercutio, 'verona.lit'), []);
   assert.deepEqual(await nodes(mercutio, 'rooms.montague.lit'), []);
+});
+
+test('a command that other hosts offer too does nothing there for the administrator of one', async (t) => {
+  const { server, admin } = await scene(t);
+  const paris = await server.client('paris@verona.lit/tomb');
+  paris.send(
+    `<presence to='hall@rooms.montague.lit/Paris'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
+  );
+  await paris.skipUntil((element) => element.attrs.from === 'hall@rooms.montague.lit/Paris');
+  const rows = async (client: ScriptedClient) => {
+    const { attrs } = await execute(client, command('enjamb:joins'));
+    // No field of that name was offered: it must not get through.
+    const form = submit({ host: 'verona.lit' });
+    const done = await execute(client, command('enjamb:joins', `sessionid='${attrs.sessionid}'`, form));
+    return done.getChild('x', FORMS)?.getChildren('item').length ?? 0;
+  };
+  assert.equal(await rows(admin), 1);
+  assert.equal(await rows(await server.client('mercutio@montague.lit/street')), 0);
+});
+
+test('what modules have for users is offered to those who may use it', async (t) => {
+  const { server } = await scene(t);
+  const node = 'urn:x:greet';
+  const greet = {
+    name: 'greet',
+    summary: 'Greets',
+    args: {},
+    run: (_: unknown, { by }: { by: string }) => ({ text: `hello ${by}` }),
+  };
+  const item = { node, command: greet, mayUse: (asker: Jid) => asker.local === 'juliet' };
+  server.server.router.hosts.get('montague.lit')!.items.add('adhoc-command', item);
+  const juliet = await server.client('juliet@montague.lit/balcony');
+  assert.deepEqual(await nodes(juliet), [node]);
+  assert.deepEqual(notes(await execute(juliet, command(node))), ['info: hello juliet@montague.lit/balcony']);
+  const tybalt = await server.client('tybalt@montague.lit/street');
+  assert.deepEqual(await nodes(tybalt), []);
+  assert.deepEqual(conditions(await ask(tybalt, 'set', command(node))), ['forbidden']);
 });
 
 test('a component offers its own commands to the administrators of the component', async (t) => {
@@ -297,6 +340,47 @@ test('open forms are bounded: the eleventh of a client costs its first', async (
     ask(admin, 'set', command('enjamb:joins', `sessionid='${id}'`, submit({})));
   assert.deepEqual(conditions(await answer(ids[0])), ['not-allowed', 'session-expired']);
   assert.equal((await answer(ids[1])).attrs.type, 'result');
+});
+
+test('one form is one run, however often it is sent', async (t) => {
+  const { admin } = await scene(t);
+  const { attrs } = await execute(admin, command('enjamb:user-add'));
+  const text = command(
+    'enjamb:user-add',
+    `sessionid='${attrs.sessionid}'`,
+    submit({ jid: 'tybalt@montague.lit', password: 'x' }),
+  );
+  admin.send(
+    `<iq type='set' id='one' to='montague.lit'>${text}</iq><iq type='set' id='two' to='montague.lit'>${text}</iq>`,
+  );
+  const answers = [await admin.next(), await admin.next()];
+  const find = (id: string) => answers.find((answer) => answer.attrs.id === id)!;
+  assert.equal(find('one').attrs.type, 'result');
+  assert.deepEqual(conditions(find('two')), ['not-allowed', 'session-expired']);
+});
+
+test('fields with names that every object has are no arguments', async (t) => {
+  const { admin } = await scene(t);
+  const { attrs } = await execute(admin, command('enjamb:joins'));
+  const form = submit({ constructor: 'x', toString: 'x', ['__proto__']: 'x', hasOwnProperty: 'x' });
+  const done = await execute(admin, command('enjamb:joins', `sessionid='${attrs.sessionid}'`, form));
+  assert.equal(done.attrs.status, 'completed');
+});
+
+test('a table that is too large for a stanza is cut, and says so', () => {
+  const rows = Array.from({ length: 5_000 }, (_, index) => ({
+    index,
+    text: 'x'.repeat(index < 2_000 ? 1 : 500),
+  }));
+  const [form, note] = resultElements('t', { rows });
+  assert.equal(form?.getChildren('item').length, 1_000);
+  assert.match(note?.text() ?? '', /^4000 more are left out/);
+  const [wide, other] = resultElements('t', { rows: rows.slice(2_000) });
+  assert.ok(`${wide}`.length < 200_000);
+  assert.match(other?.text() ?? '', /more are left out/);
+  const [lines, last] = resultElements('t', { text: 'line\n'.repeat(50_000) });
+  assert.ok(`${lines}`.length < 1_000_000);
+  assert.match(last?.text() ?? '', /not all/);
 });
 
 test('where several hosts offer a command, one of them can be chosen', async (t) => {

@@ -211,6 +211,10 @@ function sleepAndWake(module: Module, acks: Acknowledgements, hibernation: Hiber
     if (element.name === 'resume') return resumption.answer(session, element);
     return element.name === 'enable' ? { reply: failed('unexpected-request') } : undefined;
   });
+  // §3: not before authentication.
+  module.hook('c2s-early-nonza', ({ element }) => {
+    return element.getNS() === NS.SM ? failed('unexpected-request') : undefined;
+  });
   module.hook('c2s-disconnect', ({ session }) => {
     const management = session.state.smacks;
     if (management === undefined) return undefined;

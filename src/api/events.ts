@@ -59,6 +59,8 @@ export interface Events extends Outbound, Inbound {
     { readonly session: C2SSession; readonly element: Element },
     { readonly reply: Element } | { readonly resume: C2SSession }
   >;
+  /** A client that has not authenticated sends what is only for those that have. The answer is what it is told. */
+  'c2s-early-nonza': Event<{ readonly element: Element }, Element>;
   's2s-in': Wire<S2SSession>;
   's2s-out': Wire<S2SSession>;
   /** A stanza of another server has been handled, in this tick, but for `work`; see `c2s-handle`. */

@@ -91,7 +91,8 @@ export class Negotiation implements StreamHandler {
         this.#bind(element, host);
         return;
       case 'nonza':
-        this.#handleUnbound(element, host);
+        if (phase === 'binding') this.#handleUnbound(element, host);
+        else this.#refuseEarly(element, host);
     }
   }
 
@@ -235,6 +236,13 @@ export class Negotiation implements StreamHandler {
     }
     if ('reply' in answer) this.#stream.send(answer.reply);
     else this.#resume(answer.resume);
+  }
+
+  /** RFC 6120 §4.9.3.12, unless a module has milder words. */
+  #refuseEarly(element: Element, host: LocalHost): void {
+    const reply = host.hooks.fire('c2s-early-nonza', { element });
+    if (reply === undefined) throw new StreamError('not-authorized');
+    this.#stream.send(reply);
   }
 
   #answerOf(element: Element, host: LocalHost): Answer<'c2s-unbound-nonza'> | undefined {

@@ -25,7 +25,7 @@ export type ElementKind = 'starttls' | 'sasl' | 'bind' | 'stanza' | 'nonza';
 const ACCEPTED: Readonly<Record<Phase, ReadonlySet<ElementKind>>> = {
   opening: new Set(),
   securing: new Set(['starttls', 'sasl']), // SASL only to be told that encryption is required (RFC 6120 §6.5.4).
-  authenticating: new Set(['starttls', 'sasl']),
+  authenticating: new Set(['starttls', 'sasl', 'nonza']), // One that comes too early (XEP-0198 §3).
   binding: new Set(['bind', 'nonza']), // One that asks to resume a session (XEP-0198 §5).
   bound: new Set(['bind', 'stanza', 'nonza']),
   asleep: new Set(),

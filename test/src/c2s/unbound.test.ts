@@ -15,6 +15,20 @@ test('what no module knows ends the stream', async (t) => {
   assert.match(await client.refused(NONZA), /<unsupported-stanza-type /);
 });
 
+test('RFC 6120 §4.9.3.12: what comes before authentication ends the stream, unless a module answers it', async (t) => {
+  const harness = await startHarness(t);
+  const stranger = harness.connect();
+  await stranger.open();
+  assert.match(await stranger.refused(NONZA), /<not-authorized /);
+  harness.hook('c2s-early-nonza', ({ element }) => {
+    return element.is('wake', 'urn:example:wake') ? xml('later', 'urn:example:wake') : undefined;
+  });
+  const client = harness.connect();
+  await client.open();
+  client.send(NONZA);
+  await client.reads(`<later xmlns='urn:example:wake'/>`);
+});
+
 test('a module may answer, and the client can still bind', async (t) => {
   const harness = await startHarness(t);
   harness.hook('c2s-unbound-nonza', ({ element, session }) => {

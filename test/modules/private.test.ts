@@ -1,5 +1,6 @@
 // XEP-0049: what clients keep on the server for themselves.
 
+import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { ScriptedClient } from '../support/client.ts';
 import { reloadModule } from '../support/contacts.ts';
@@ -119,4 +120,16 @@ test('a user keeps no more than the limits; what is kept can still be replaced',
     `<prefs xmlns='urn:example:prefs'/>`,
     `<prefs xmlns='urn:example:prefs'><colour>blue</colour></prefs>`,
   );
+});
+
+test('requests that come at once do not get past the limits together', async (t) => {
+  const { juliet } = await scene(t, 'private_max_elements = 2');
+  const sets = [0, 1, 2, 3].map(
+    (i) =>
+      `<iq type='set' id='q'><query xmlns='jabber:iq:private'><kept xmlns='urn:example:${i}'/></query></iq>`,
+  );
+  juliet.send(sets.join(''));
+  const types: (string | undefined)[] = [];
+  for (const _ of sets) types.push((await juliet.next()).attrs.type);
+  assert.deepEqual(types, ['result', 'result', 'error', 'error']);
 });

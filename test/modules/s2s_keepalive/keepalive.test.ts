@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { Questions } from '../../../modules/s2s_keepalive/questions.ts';
+import { xml } from '../../../src/xml/element.ts';
+import { Jid } from '../../../src/xml/jid.ts';
 import { DIALBACK_FEATURE, startWorld, type World, type WorldOptions } from '../../src/s2s/harness.ts';
 import { type RawPeer, settled } from '../../support/duplex.ts';
 
@@ -116,6 +119,26 @@ test('XEP-0478 §3.1: on a needed link something is sent before the peer takes i
     await settled();
   }
   assert.equal(out.unread.match(/<ping /g)?.length, 2, 'the peer is never without a stanza for 100 s');
+});
+
+test('a peer that claims to hang up at once is not sent more than a word a second', async (t) => {
+  const { world, out, in: incoming } = await connected(t);
+  out.send(LIMITS(0));
+  await settled();
+  for (let second = 0; second < 60; second++) {
+    await world.clock.advance(1_000);
+    incoming.send(' ');
+    await settled();
+  }
+  const pings = out.unread.match(/<ping /g)?.length ?? 0;
+  assert.ok(pings > 10 && pings <= 60, `${pings} pings in a minute`);
+});
+
+test('questions that are never answered are forgotten, the oldest first', () => {
+  const questions = new Questions();
+  for (let i = 0; i < 20_001; i++) questions.add(xml('iq'), `q${i}`, 'capulet.lit');
+  const answer = (id: string) => questions.answers(xml('iq', { id }), Jid.parse('capulet.lit'));
+  assert.deepEqual([questions.size, answer('q0'), answer('q1')], [20_000, false, true]);
 });
 
 test('XEP-0198 §4: a managed stream is asked for an acknowledgement, which is no stanza', async (t) => {

@@ -210,6 +210,22 @@ test('a dead line keeps nobody out: a component that shows no life is replaced',
   assert.equal(isConnected(net), true);
 });
 
+test('a component that has gone while it waited for another one to show life takes nothing over', async (t) => {
+  const { clock, net } = await clocked(t);
+  const first = await ScriptedComponent.serving(net, PLAYS);
+  const second = ScriptedComponent.connect(net);
+  await second.header(PLAYS);
+  second.prove(SECRET);
+  await first.next();
+  await settled();
+  second.drop();
+  await settled();
+  await clock.advance(10_000);
+  await settled();
+  assert.equal(isConnected(net), false);
+  await ScriptedComponent.serving(net, PLAYS);
+});
+
 test('component_conflict_resolve = "kick_old": the newest connection wins at once', async (t) => {
   const config = CONFIG.replace(SECRET, `${SECRET}"\ncomponent_conflict_resolve = "kick_old`);
   const { net } = await clocked(t, config);

@@ -93,6 +93,15 @@ test('what names no sender is the service’s own; a malformed one costs that st
   );
 });
 
+test('once it is let in, a component may send what other servers may', async (t) => {
+  const net = await startServer(t, { config: CONFIG });
+  const component = await ScriptedComponent.serving(net, PLAYS);
+  const juliet = await net.client('juliet@capulet.lit/balcony');
+  const text = `<message from='${PLAYS}' to='juliet@capulet.lit/balcony' id='1'><body>${'x'.repeat(200_000)}</body></message>`;
+  component.send(text);
+  await juliet.receives(text);
+});
+
 test('COMPAT: stanzas that carry the namespace of clients are understood', async (t) => {
   const net = await startServer(t, { config: CONFIG });
   const component = await ScriptedComponent.serving(net, PLAYS);

@@ -18,6 +18,8 @@ export interface Context {
   random(): number;
   after(delayMs: number, task: () => void): Timer;
   send(stanza: Stanza): void;
+  /** Whether this very server has that domain: there is no link that could break. */
+  isLocal(domain: string): boolean;
   /** Tries to make a link with another server, where there is none; settled when that has come to an end. */
   reach(domain: string): Promise<void>;
 }

@@ -14,6 +14,7 @@ import type { Context, Join } from './context.ts';
 import { Episode, entries } from './episode.ts';
 import { Inquiries, type InquiryParts } from './inquiries.ts';
 import type { Notices } from './notice.ts';
+import type { Probes } from './probe.ts';
 import { inSlices, SLICE, take } from './slices.ts';
 import { isIn, Suspects } from './suspects.ts';
 import {
@@ -58,6 +59,7 @@ export class DomainWatch {
   readonly name: string;
   readonly #context: Context;
   readonly #notices: Notices;
+  readonly #probes: Probes;
   readonly #inquiries: Inquiries;
   readonly #suspects: Suspects;
   readonly #alarm: Alarm;
@@ -82,6 +84,7 @@ export class DomainWatch {
     this.name = name;
     this.#context = parts.context;
     this.#notices = parts.notices;
+    this.#probes = parts.probes;
     this.#suspects = new Suspects(name, parts.context, parts.notices);
     this.#alarm = new Alarm(parts.context);
     this.#deadline = new Alarm(parts.context);
@@ -209,6 +212,10 @@ export class DomainWatch {
 
   #nextCanary(): void {
     this.#alarm.cancel();
+    if (this.#probes.isWaiting(this.name)) {
+      this.#goDown(); // One question is enough for a link that may be made some time.
+      return;
+    }
     this.#inquiries.forgetRooms();
     const canary = this.#suspects.canary();
     if (canary === undefined) {

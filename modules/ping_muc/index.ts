@@ -75,6 +75,7 @@ function loadPingMuc(module: Module<typeof options>): void {
     presenceProbes: presenceProbes(kept.presenceProbes, context.now),
   });
   module.provide('disco-feature', NS.MOD_PING_MUC);
+  module.provide('muc-domain-state', (domain) => watches.summary(domain));
   takeAnswers(module, probes, relays, traffic);
   countTraffic(module, probes, traffic);
   watchLinks(module, { context, watches, notices, traffic });
@@ -104,13 +105,18 @@ function contextOf(module: Module<typeof options>): Context {
     random: () => Math.random(),
     after: (delayMs, task) => module.after(delayMs, task),
     send: (stanza) => module.send(stanza),
+    isLocal: (domain) => isLocal(module, domain),
     reach: (domain) => reach(module, domain),
   };
 }
 
-/** Where it fails, `s2s-failed` tells of it. A service of this very server has no link. */
+function isLocal(module: Module<typeof options>, domain: string): boolean {
+  return module.items('disco-item').some(({ jid }) => jid === domain);
+}
+
+/** Where it fails, `s2s-failed` tells of it. */
 async function reach(module: Module<typeof options>, domain: string): Promise<void> {
-  if (module.items('disco-item').some(({ jid }) => jid === domain)) return;
+  if (isLocal(module, domain)) return;
   try {
     await module.connectRemote(domain);
   } catch (error) {
@@ -159,7 +165,7 @@ function takeAnswers(
 function countTraffic(module: Module<typeof options>, probes: Probes, traffic: OwnTraffic): void {
   module.observe('s2s-out', ({ session, element }) => {
     const isPong = element.attrs.type !== 'get' && traffic.isSignOfLife(element);
-    if (probes.has(element.attrs.id) || traffic.isReply(element) || isPong) traffic.sent(session);
+    if (probes.left(element.attrs.id) || traffic.isReply(element) || isPong) traffic.sent(session);
   });
   module.observe('iq/host', ({ stanza, origin }) => {
     const isPing = stanza.attrs.type === 'get' && traffic.isSignOfLife(stanza);

@@ -1,6 +1,7 @@
 // Telling clients that they are out of a room: at their pace, and only if it is still true when their turn comes.
 
 import { type C2SSession, type Element, type Event, NS, newId, StanzaError, xml } from 'enjamb/api';
+import { Alarm } from './alarm.ts';
 import type { Context, Join } from './context.ts';
 import { Pacing } from './pacing.ts';
 import { isIn } from './suspects.ts';
@@ -55,6 +56,12 @@ declare module 'enjamb/api' {
 /** Ours, never the remote's: a text of somebody else's would be shown as the server's word. */
 const REASON = 'Connection to remote server lost';
 
+/** Who waits for its turn at one domain. */
+interface Queue {
+  readonly pacing: Pacing<Join>;
+  readonly alarm: Alarm;
+}
+
 export interface NoticeParts {
   readonly context: Context;
   /** A verdict has grown old while the client slept. */
@@ -69,7 +76,7 @@ export class Notices {
   readonly #context: Context;
   readonly #parts: NoticeParts;
   /** By domain. */
-  readonly #queues = new Map<string, Pacing<Join>>();
+  readonly #queues = new Map<string, Queue>();
   readonly #pending = new Map<Join, Verdict>();
   readonly #queued = new Set<Join>();
   /** What we have told clients, as it passes through the server. */
@@ -130,31 +137,34 @@ export class Notices {
   }
 
   #enqueue(join: Join, verdict: Verdict): void {
-    const { name } = join.room.domain;
+    const { room } = join;
     this.#pending.set(join, verdict); // Of several, the newest counts when its turn comes.
     if (this.#queued.has(join)) return;
     this.#queued.add(join);
-    const queue = this.#queues.get(name);
-    if (queue) {
-      queue.push(join.room.jid, join);
-      return;
-    }
-    const opened = new Pacing<Join>(this.#context.settings.notifyRate);
-    opened.push(join.room.jid, join);
-    this.#queues.set(name, opened);
+    const { pacing, alarm } = this.#queues.get(room.domain.name) ?? this.#open(room.domain.name);
+    pacing.push(room.jid, join);
     // Not in this tick: what made us sure (a bounce) is to reach the client first.
-    this.#context.after(0, () => this.#drain(name, opened));
+    alarm.bringForward(0);
   }
 
-  #drain(name: string, queue: Pacing<Join>): void {
-    for (let next = queue.next(this.#context.now()); next; next = queue.next(this.#context.now())) {
+  #open(domain: string): Queue {
+    const pacing = new Pacing<Join>(this.#context.settings.notifyRate);
+    const queue = { pacing, alarm: new Alarm(this.#context) };
+    this.#queues.set(domain, queue);
+    queue.alarm.set(0, () => this.#drain(domain, queue));
+    return queue;
+  }
+
+  #drain(domain: string, queue: Queue): void {
+    const { now } = this.#context;
+    for (let next = queue.pacing.next(now()); next; next = queue.pacing.next(now())) {
       if ('waitMs' in next) {
-        this.#context.after(next.waitMs, () => this.#drain(name, queue));
+        queue.alarm.set(next.waitMs, () => this.#drain(domain, queue));
         return;
       }
       this.#deliver(next.item);
     }
-    this.#queues.delete(name);
+    this.#queues.delete(domain);
   }
 
   #deliver(join: Join): void {

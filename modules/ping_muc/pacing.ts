@@ -24,10 +24,6 @@ export class Pacing<T> {
     this.#rate = new Rate(perSecond);
   }
 
-  get isEmpty(): boolean {
-    return this.#lanes.size === 0;
-  }
-
   push(room: string, item: T): void {
     const lane = this.#lanes.get(room);
     if (lane) {
@@ -39,7 +35,7 @@ export class Pacing<T> {
     this.#free.push(opened);
   }
 
-  /** The next item, or how long to wait for one; `undefined` when there is none at all. */
+  /** The next item, or how long to wait; `undefined` when there is none, and what has gone out is long enough ago. */
   next(now: number): { readonly item: T } | { readonly waitMs: number } | undefined {
     this.#wake(now);
     const wait = this.#rate.wait(now);
@@ -47,7 +43,8 @@ export class Pacing<T> {
     const lane = this.#free.shift();
     if (lane === undefined) {
       const resting = this.#resting[0];
-      return resting && { waitMs: Math.max(1, resting.freeAt - now) };
+      const waitMs = resting ? resting.freeAt - now : this.#rate.rest(now);
+      return waitMs > 0 ? { waitMs: Math.max(1, waitMs) } : undefined;
     }
     this.#rate.take(now);
     lane.freeAt = now + ROOM_GAP_MS;

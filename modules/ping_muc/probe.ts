@@ -47,16 +47,13 @@ export class Probes {
   readonly #probes: Map<string, Probe>;
   /** Presence probes, whose answer need not repeat the id. */
   readonly #presence = new Map<Join, Probe>();
+  /** Questions that wait for a link with another server. */
+  readonly #waiting = new Set<Probe>();
 
   constructor(parts: ProbeParts) {
     this.#parts = parts;
     this.#context = parts.context;
     this.#probes = parts.probes;
-  }
-
-  /** Whether a stanza with this id is a question of ours. */
-  has(id: string | undefined): boolean {
-    return id !== undefined && this.#probes.has(id);
   }
 
   /** Whether any presence may be an answer to us. */
@@ -85,7 +82,20 @@ export class Probes {
     measures.questions.of(question).add();
     if (question === 'ping') this.#parts.relays.open(to, join.session.jid.bare, probe);
     if (question === 'presence') this.#presence.set(join, probe);
+    if (!this.#context.isLocal(join.room.domain.name)) this.#waiting.add(probe);
     this.#context.send(stanzaOf(probe));
+  }
+
+  /** A stanza with this id is on its way over a link: whether it is a question of ours. */
+  left(id: string | undefined): boolean {
+    const probe = id === undefined ? undefined : this.#probes.get(id);
+    if (probe) this.#waiting.delete(probe);
+    return probe !== undefined;
+  }
+
+  /** Whether a question to this domain still waits for a link, also when its answer is no longer waited for. */
+  isWaiting(domain: string): boolean {
+    return [...this.#waiting].some(({ join }) => join.room.domain.name === domain);
   }
 
   /** An iq for one of our clients: an answer to us is not the client's. */
@@ -111,9 +121,9 @@ export class Probes {
   /** Forgets what could not even be late any more. */
   sweep(): void {
     const oldest = this.#context.now() - LATE_MS;
-    for (const [id, { sentAt }] of this.#probes) {
-      if (sentAt > oldest) return;
-      this.#probes.delete(id);
+    for (const probe of this.#probes.values()) {
+      if (probe.sentAt > oldest) return;
+      this.#forget(probe);
     }
   }
 
@@ -133,7 +143,7 @@ export class Probes {
     const answer = answerOf(event, probe.join.room.jid);
     const relay = relayOf(probe, probe.join.session);
     const listener = this.#done(probe);
-    this.#probes.delete(probe.id);
+    this.#forget(probe);
     if (isVoid(probe)) {
       measures.ignored.of('void').add();
       this.#tell(listener, undefined, relay);
@@ -143,6 +153,11 @@ export class Probes {
       this.#parts.late(probe.join, answer, relay);
     }
     return 'handled';
+  }
+
+  #forget(probe: Probe): void {
+    this.#probes.delete(probe.id);
+    this.#waiting.delete(probe);
   }
 
   #timeout(probe: Probe): void {

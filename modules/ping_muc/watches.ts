@@ -3,6 +3,14 @@
 import type { Context } from './context.ts';
 import { DomainWatch, type Trigger, type WatchParts } from './domain.ts';
 
+const SUMMARY = {
+  idle: 'ok',
+  waiting: 'waiting',
+  canary: 'asking',
+  'fan-out': 'asking',
+  down: 'down',
+} as const;
+
 export class Watches {
   readonly #context: Context;
   readonly #parts: WatchParts;
@@ -26,6 +34,11 @@ export class Watches {
   /** What each domain in doubt is at. */
   get states(): string[] {
     return [...this.#watches.values()].filter(({ isOver }) => !isOver).map(({ state }) => state);
+  }
+
+  /** The state of any domain, for who does not care how it is asked. */
+  summary(domain: string): 'ok' | 'waiting' | 'asking' | 'down' {
+    return SUMMARY[this.#watches.get(domain)?.state ?? 'idle'];
   }
 
   trigger(domain: string, cause: Trigger): void {

@@ -52,4 +52,10 @@ export class Rate {
     this.#times[this.#next] = now;
     this.#next = (this.#next + 1) % this.#count;
   }
+
+  /** How long until nothing that has happened counts any more, in ms. */
+  rest(now: number): number {
+    const newest = this.#times[(this.#next + this.#count - 1) % this.#count];
+    return newest === undefined ? 0 : Math.max(0, newest + this.#periodMs - now);
+  }
 }

@@ -4,8 +4,8 @@ import { type Command, defineCommand, string } from 'enjamb/api';
 import type { JoinIndex } from './entries.ts';
 import { FLAG, type Join } from './join.ts';
 
-/** Lists tracked joins, all of them or those of one address. */
-export function joinsCommand(index: JoinIndex): Command {
+/** Lists tracked joins, all of them or those of one address. `stateOf`: whether a domain is in doubt, in a word. */
+export function joinsCommand(index: JoinIndex, stateOf: (domain: string) => string | undefined): Command {
   return defineCommand({
     name: 'joins',
     summary: 'Rooms that our users are in, with state and last proof',
@@ -14,8 +14,8 @@ export function joinsCommand(index: JoinIndex): Command {
     run: ({ who }) => ({
       rows: all(index)
         .filter((join) => who === undefined || concerns(join, who.toLowerCase()))
-        .map(row),
-      columns: ['session', 'room', 'nick', 'state', 'since', 'proof'],
+        .map((join) => ({ ...row(join), domain: stateOf(join.room.domain.name) })),
+      columns: ['session', 'room', 'nick', 'state', 'since', 'proof', 'domain'],
     }),
   });
 }

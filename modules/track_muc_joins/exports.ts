@@ -45,6 +45,10 @@ declare module 'enjamb/api' {
   interface Exports {
     track_muc_joins: Joins;
   }
+  interface Items {
+    /** Says whether a domain of rooms is in doubt, in a word for `enjamb joins`; of the module that looks after that. */
+    'muc-domain-state': (domain: string) => string;
+  }
 }
 
 export function exportsOf(index: JoinIndex, departures: Departures, clock: Clock): Joins {

@@ -79,7 +79,7 @@ async function track(module: Tracker): Promise<Joins> {
   watchClients(module, index, departures);
   watchRooms(module, index, departures);
   watchLinks(module, index, departures);
-  module.command(joinsCommand(index));
+  module.command(joinsCommand(index, (domain) => module.items('muc-domain-state')[0]?.(domain)));
   await takeOver(module, { data, store, records, departures });
   return exportsOf(index, departures, module.clock);
 }

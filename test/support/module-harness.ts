@@ -293,6 +293,11 @@ export class HarnessPeer {
     throw error;
   }
 
+  /** What waits until the other server can be reached. */
+  get waiting(): Element[] {
+    return this.#queue.map(({ stanza }) => stanza);
+  }
+
   openOut(): HarnessLink {
     if (this.#out) return this.#out;
     const link = new HarnessLink(this.domain, 'out', this.#harness.clock.now());

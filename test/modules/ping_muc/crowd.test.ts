@@ -7,6 +7,7 @@ import { Rotation } from '../../../modules/ping_muc/rotation.ts';
 import { Rate, Window } from '../../../modules/ping_muc/window.ts';
 import { FakeRooms, failure } from '../../support/fake-rooms.ts';
 import { harness } from '../../support/module-harness.ts';
+import { randomFrom } from '../../support/random.ts';
 import { crowd, FIRST_QUESTION_S } from './scene.ts';
 
 /** The most that happened in any span of time of this length, half-open. */
@@ -142,6 +143,51 @@ for (const perSecond of [1, 7, 100, 200]) {
   });
 }
 
+test('ping_muc_notify_rate: in no second more, also when nobody waits for a while', async (t) => {
+  for (const perSecond of [7, 10]) {
+    const h = await harness(t, `ping_muc_notify_rate = ${perSecond}`);
+    const rooms = new FakeRooms(h);
+    const clients = crowd(h, rooms, 5, 20);
+    const says = (room: number) =>
+      clients[room % 5]!.says(
+        `<message type='groupchat' id='m' to='room${room}@${rooms.domain}'><body>hello</body></message>`,
+      );
+    rooms.forget();
+    for (let room = 0; room < 20; room++) {
+      says(room);
+      h.clock.advance(room % 7 === 6 ? 450 : 0);
+    }
+    h.clock.seconds(30);
+    const told = clients.flatMap(({ inbox, times }) =>
+      inbox.flatMap((element, i) => (element.attrs.type === 'unavailable' ? [times[i]!] : [])),
+    );
+    assert.equal(told.length, 20);
+    assert.ok(busiest(told) <= perSecond, `${busiest(told)} in a second`);
+    t.mock.restoreAll();
+  }
+});
+
+test('pacing: whatever comes when, no second has more than a hundred, or five of a room', () => {
+  const random = randomFrom(7);
+  for (let round = 0; round < 20; round++) {
+    const pacing = new Pacing<string>(100);
+    const seen: { room: string; at: number }[] = [];
+    for (let now = 0; now < 10_000; now += 1 + Math.floor(random() * 40)) {
+      const burst = random() < 0.1 ? Math.floor(random() * 400) : 0;
+      for (let i = 0; i < burst; i++) {
+        const room = `room${Math.floor(random() * 60)}`;
+        pacing.push(room, room);
+      }
+      for (let next = pacing.next(now); next && 'item' in next; next = pacing.next(now))
+        seen.push({ room: next.item, at: now });
+    }
+    assert.ok(seen.length > 500, `${seen.length}`);
+    assert.ok(busiest(seen.map(({ at }) => at)) <= 100);
+    for (const of of Map.groupBy(seen, ({ room }) => room).values())
+      assert.ok(busiest(of.map(({ at }) => at)) <= 5);
+  }
+});
+
 test('pacing: five of one room in a second, rooms in turn', () => {
   const pacing = new Pacing<string>(100);
   for (const item of ['a1', 'a2', 'a3']) pacing.push('a', item);
@@ -157,7 +203,7 @@ test('pacing: five of one room in a second, rooms in turn', () => {
     [200, 'a2'],
     [400, 'a3'],
   ]);
-  assert.ok(pacing.isEmpty);
+  assert.equal(pacing.next(1_000), undefined);
 });
 
 test('who is there is asked about first, every account in its turn, its liveliest room before the others', async (t) => {
@@ -200,4 +246,25 @@ test('the first question comes after the delay and its random part, never before
     t.mock.restoreAll();
   }
   assert.equal(FIRST_QUESTION_S, 63);
+});
+
+test('a delay of a second: never more than one question waits for a link that cannot be made', async (t) => {
+  const h = await harness(t, 'ping_muc_delay = "1 second"\nping_muc_give_up = "never"\nping_muc_silence = 0');
+  const rooms = new FakeRooms(h);
+  const [client] = crowd(h, rooms, 1, 20);
+  rooms.peer.queueMs = 90_000;
+  rooms.peer.reachable = false;
+  rooms.peer.cut();
+  let most = 0;
+  for (let ms = 0; ms < 120_000; ms += 100) {
+    h.clock.advance(100);
+    most = Math.max(most, rooms.peer.waiting.length);
+  }
+  assert.equal(most, 1);
+  assert.ok(rooms.peer.failures >= 3, 'each waits for 30 s, and is followed by another one');
+  rooms.forget();
+  rooms.peer.reachable = true;
+  rooms.peer.openIn();
+  h.clock.seconds(10);
+  assert.equal(client!.notices.length, 20);
 });

@@ -216,3 +216,16 @@ test('the domain goes away in the middle: no more than what is under way is lost
   assert.ok(rooms.pings.length + rooms.peer.failures <= 40, `${rooms.peer.failures} attempts`);
   assert.equal(romeo.notices.length, 0);
 });
+
+test('`joins` says whether the domain is in doubt', async (t) => {
+  const { h, rooms } = await scene(t);
+  const domain = async () => (await h.command('joins')).rows?.[0]?.domain;
+  assert.equal(await domain(), 'ok');
+  rooms.peer.deaf = true;
+  rooms.peer.cut();
+  assert.equal(await domain(), 'waiting');
+  h.clock.seconds(FIRST_QUESTION_S + 1);
+  assert.equal(await domain(), 'asking');
+  h.clock.seconds(30);
+  assert.equal(await domain(), 'down');
+});

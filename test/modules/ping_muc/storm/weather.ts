@@ -14,6 +14,7 @@ import {
   isNotice,
   startHarness,
 } from '../../../support/module-harness.ts';
+import { randomFrom } from '../../../support/random.ts';
 
 /** Steps of one storm; after them everything works again, and an hour passes. */
 export const STEPS = 200;
@@ -23,17 +24,6 @@ const LAST_LINES = Number(process.env.STORM_LOG ?? 40);
 const CAUSES: readonly S2SCloseCause[] = ['clean', 'reset', 'stream-error', 'idle', 'local', 'timeout'];
 const ROOMS = ['hall', 'garden', 'crypt'].map((name) => `${name}@rooms.capulet.lit`);
 const CLIENTS = ['romeo@montague.lit/a', 'romeo@montague.lit/b', 'benvolio@montague.lit/a'];
-
-/** A small generator of its own, so that a failure can be repeated by its seed. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 class Storm {
   readonly #h: Harness;

@@ -53,7 +53,7 @@ export class Network {
     if (this.unreachable.has(remote)) throw new NetError('connect-failed', `${remote} refuses connections`);
     const to = [...this.servers.values()].find(({ server }) => server.router.hosts.has(remote));
     if (!to) throw new NetError('no-such-domain', `there is no ${remote}`, { permanent: true });
-    const [ours, theirs] = duplexPair();
+    const [ours, theirs] = linkedPair();
     this.#lines.add({ from: from(), to, ends: [ours, theirs] });
     to.server.acceptServer(new Connection(theirs, { remoteAddress: '192.0.2.2', clock }));
     return new Connection(ours, { remoteAddress: '192.0.2.3', clock });
@@ -78,4 +78,20 @@ export async function network(
     net.servers.set(name, await startServer(t, { config, clock, dial }));
   }
   return net;
+}
+
+/** A pair whose halves notice each other's end, as sockets do. */
+function linkedPair(): [Duplex, Duplex] {
+  const [one, other] = duplexPair();
+  one.once('close', () => hangUp(one, other));
+  other.once('close', () => hangUp(other, one));
+  return [one, other];
+}
+
+function hangUp(gone: Duplex, other: Duplex): void {
+  if (other.destroyed) return;
+  if (!gone.writableFinished) other.push(null);
+  // What it says now nobody will ever take.
+  if (other.readableEnded) other.destroy();
+  else other.once('end', () => setImmediate(() => other.destroy()));
 }

@@ -1,13 +1,17 @@
 // Which authorities a certificate leads up to, among those that were shown with it. For anchors that stand in the
-// DNS: the library under TLS can only judge by anchors that it knew before the handshake.
+// DNS: the library under TLS can only judge by anchors that it knew before the handshake. And for the certificates of
+// servers that call us, which it judges as those of clients.
 
-import type { X509Certificate } from 'node:crypto';
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import { oid } from './der.ts';
 import { signatureHash } from './signature-hash.ts';
 import { extensionsOf, pathLength } from './x509-fields.ts';
 
-/** A longer chain is no chain that anybody uses, and each certificate costs a signature check. */
+/** A longer chain is no chain that anybody uses. */
 const MAX_CERTIFICATES = 10;
+/** A chain of three takes as many. What strangers make us check is limited, and their keys may be slow ones. */
+const MAX_SIGNATURES = 64;
+const MAX_RSA_BITS = 8192;
 /** What TLS itself demands of keys (112 bits, NIST SP 800-57). */
 const MIN_RSA_BITS = 2048;
 const SERVER_AUTH = ['1.3.6.1.5.5.7.3.1', '2.5.29.37.0'];
@@ -16,6 +20,48 @@ const WEAK_HASHES = ['md5', 'sha1'];
 const NAME_CONSTRAINTS = bytes('2.5.29.30');
 /** subjectAltName, keyUsage, basicConstraints, extKeyUsage are judged here or by the library; policies bind nobody here. */
 const UNDERSTOOD = ['2.5.29.17', '2.5.29.15', '2.5.29.19', '2.5.29.37', '2.5.29.32'].map(bytes);
+
+/** Checks signatures, each of them once, and only so many for one handshake: whoever shows more has shown nothing. */
+export class SignatureChecks {
+  #left = MAX_SIGNATURES;
+  readonly #known = new Map<X509Certificate, Map<X509Certificate, boolean>>();
+
+  hasSigned(authority: X509Certificate, certificate: X509Certificate): boolean {
+    const known = this.#known.get(authority) ?? new Map<X509Certificate, boolean>();
+    this.#known.set(authority, known);
+    const isSigned = known.get(certificate) ?? this.#check(authority, certificate);
+    known.set(certificate, isSigned);
+    return isSigned;
+  }
+
+  isSignedBy(key: KeyObject, certificate: X509Certificate): boolean {
+    return isStrong(key) && this.#left-- > 0 && certificate.verify(key);
+  }
+
+  #check(authority: X509Certificate, certificate: X509Certificate): boolean {
+    if (!certificate.checkIssued(authority) || WEAK_HASHES.includes(signatureHash(certificate.raw) ?? ''))
+      return false;
+    return this.isSignedBy(authority.publicKey, certificate);
+  }
+}
+
+/**
+ * Whether a server that shows this, its own certificate first, is vouched for by one of the roots now (ms since 1970).
+ * Its names are not looked at.
+ */
+export function leadsToRoot(
+  [leaf, ...above]: readonly X509Certificate[],
+  roots: readonly X509Certificate[],
+  now: number,
+): boolean {
+  if (leaf === undefined) return false;
+  const checks = new SignatureChecks();
+  const issuers = new Set([leaf, ...above].map(({ issuer }) => issuer));
+  return roots.some(
+    (root) =>
+      issuers.has(root.subject) && authoritiesAbove(leaf, [root, ...above], now, checks).includes(root),
+  );
+}
 
 /**
  * The authorities above a certificate, nearest first: each has signed one below it, may sign, and is valid now (ms
@@ -26,13 +72,14 @@ export function authoritiesAbove(
   leaf: X509Certificate,
   pool: readonly X509Certificate[],
   now: number,
+  checks: SignatureChecks,
 ): X509Certificate[] {
   if (!isGoodForServer(leaf, now)) return [];
   const found: { certificate: X509Certificate; depth: number }[] = [];
   const left = new Set(pool.slice(0, MAX_CERTIFICATES));
   const climb = (from: X509Certificate, depth: number): void => {
     for (const candidate of left) {
-      if (!maySign(candidate, depth, now) || !hasSigned(candidate, from)) continue;
+      if (!maySign(candidate, depth, now) || !checks.hasSigned(candidate, from)) continue;
       left.delete(candidate);
       found.push({ certificate: candidate, depth });
     }
@@ -55,16 +102,10 @@ function maySign(authority: X509Certificate, depth: number, now: number): boolea
   return (
     authority.ca &&
     isValid(authority, now) &&
+    isForServers(authority) &&
     isUnderstood(authority) &&
-    isStrong(authority) &&
     pathLength(authority.raw) >= depth
   );
-}
-
-function hasSigned(authority: X509Certificate, certificate: X509Certificate): boolean {
-  if (!certificate.checkIssued(authority) || WEAK_HASHES.includes(signatureHash(certificate.raw) ?? ''))
-    return false;
-  return certificate.verify(authority.publicKey);
 }
 
 function isValid(certificate: X509Certificate, now: number): boolean {
@@ -84,9 +125,9 @@ function isUnderstood(certificate: X509Certificate): boolean {
   );
 }
 
-function isStrong({ publicKey }: X509Certificate): boolean {
-  const bits = publicKey.asymmetricKeyDetails?.modulusLength;
-  return bits === undefined || bits >= MIN_RSA_BITS;
+function isStrong({ asymmetricKeyDetails }: KeyObject): boolean {
+  const bits = asymmetricKeyDetails?.modulusLength;
+  return bits === undefined || (bits >= MIN_RSA_BITS && bits <= MAX_RSA_BITS);
 }
 
 function bytes(dotted: string): Buffer {

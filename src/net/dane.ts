@@ -1,10 +1,9 @@
 // Certificates vouched for by the DNS instead of, or besides, the public authorities (DANE: RFC 6698, RFC 7671), for
 // services found by SRV records (RFC 7673).
 
-import { X509Certificate } from 'node:crypto';
-import { getCACertificates } from 'node:tls';
+import type { X509Certificate } from 'node:crypto';
 import { hostAndPort } from './address.ts';
-import { authoritiesAbove, isGoodForServer } from './certificate-path.ts';
+import { authoritiesAbove, isGoodForServer, SignatureChecks } from './certificate-path.ts';
 import type { Resolver } from './dns.ts';
 import { asciiDomain, certificateIdentities, certificateMatches, dnsNameCovers } from './identity.ts';
 import type { Target } from './srv.ts';
@@ -17,6 +16,7 @@ import {
   usableRecords,
   usageOf,
 } from './tlsa.ts';
+import { trustedCertificates } from './trust.ts';
 
 /** What the certificate of one port must be, by the word of the DNS. */
 export interface DaneEndpoint {
@@ -73,12 +73,13 @@ export async function daneEndpoint(
 /** The proof, by whichever record gives it. Where there are records and none does, nothing must pass (RFC 6698 §4.1). */
 export function verifyDane(endpoint: DaneEndpoint, shown: ShownCertificates): DaneProof | undefined {
   const { domain, records } = endpoint;
+  const facts = new Facts(endpoint, shown);
   if (records.length === 0) {
-    return shown.authorized && isNamed(endpoint, shown) ? { domain, usage: 'PKIX' } : undefined;
+    return shown.authorized && facts.isNamed ? { domain, usage: 'PKIX' } : undefined;
   }
   for (const record of records) {
     const usage = usageOf(record);
-    if (usage !== undefined && CHECKS[usage](record, endpoint, shown)) return { domain, usage };
+    if (usage !== undefined && CHECKS[usage](record, facts)) return { domain, usage };
   }
   return undefined;
 }
@@ -89,16 +90,43 @@ export function daneProblem({ domain, host, port, records }: DaneEndpoint): stri
   return `the certificate that ${domain} showed at ${hostAndPort(host, port)} is not the one that its TLSA records name (DANE, _${port}._tcp.${host}: ${usages})`;
 }
 
-type Check = (record: TlsaRecord, endpoint: DaneEndpoint, shown: ShownCertificates) => boolean;
+/** What is asked for each record, found out once. */
+class Facts implements ShownCertificates {
+  readonly chain: readonly X509Certificate[];
+  readonly authorized: boolean;
+  readonly now: number;
+  /** The certificate is made for the domain or its host. */
+  readonly isNamed: boolean;
+  readonly checks = new SignatureChecks();
+  #authorities: readonly X509Certificate[] | undefined;
+
+  constructor(endpoint: DaneEndpoint, shown: ShownCertificates) {
+    this.chain = shown.chain;
+    this.authorized = shown.authorized;
+    this.now = shown.now;
+    this.isNamed = isNamed(endpoint, shown);
+  }
+
+  /** Above the certificate, among those that were shown, or with one more. */
+  authorities(more?: X509Certificate): readonly X509Certificate[] {
+    const [leaf, ...above] = this.chain;
+    if (leaf === undefined) return [];
+    if (more !== undefined) return authoritiesAbove(leaf, [more, ...above], this.now, this.checks);
+    this.#authorities ??= authoritiesAbove(leaf, above, this.now, this.checks);
+    return this.#authorities;
+  }
+}
+
+type Check = (record: TlsaRecord, facts: Facts) => boolean;
 
 const CHECKS: Record<DaneUsage, Check> = {
-  'PKIX-TA': (record, endpoint, shown) =>
-    shown.authorized && isNamed(endpoint, shown) && hasAnchor(record, shown, roots.get()),
-  'PKIX-EE': (record, endpoint, shown) =>
-    shown.authorized && isNamed(endpoint, shown) && isLeaf(record, shown),
-  'DANE-TA': (record, endpoint, shown) => isNamed(endpoint, shown) && hasAnchor(record, shown, []),
+  // Roots are mostly not shown, but may be what the record names.
+  'PKIX-TA': (record, facts) =>
+    facts.authorized && facts.isNamed && hasAnchor(record, facts, trustedCertificates()),
+  'PKIX-EE': (record, facts) => facts.authorized && facts.isNamed && isLeaf(record, facts),
+  'DANE-TA': (record, facts) => facts.isNamed && hasAnchor(record, facts, []),
   // Names and dates do not count (RFC 7671 §5.1): the record is for this very port, and is taken away when it is over.
-  'DANE-EE': (record, _endpoint, shown) => isLeaf(record, shown),
+  'DANE-EE': (record, facts) => isLeaf(record, facts),
 };
 
 /** Both names are good, since the DNS vouches for the way from one to the other (RFC 7673 §4.1, §6). */
@@ -117,34 +145,15 @@ function isLeaf(record: TlsaRecord, { chain: [leaf] }: ShownCertificates): boole
 }
 
 /** Whether the chain leads to the anchor that the record names. It need not be shown when the record holds it whole. */
-function hasAnchor(
-  record: TlsaRecord,
-  { chain, now }: ShownCertificates,
-  others: readonly X509Certificate[],
-): boolean {
-  const [leaf, ...above] = chain;
+function hasAnchor(record: TlsaRecord, facts: Facts, others: readonly X509Certificate[]): boolean {
+  const [leaf] = facts.chain;
   if (leaf === undefined) return false;
-  const whole = fullCertificate(record);
-  const shown = authoritiesAbove(leaf, whole === undefined ? above : [whole, ...above], now);
+  const shown = facts.authorities(fullCertificate(record));
   if (shown.some((authority) => recordMatches(record, authority))) return true;
   const key = record.usage === 2 ? fullKey(record) : undefined;
   // RFC 7671 §5.2.3: a bare key, of which no certificate is shown.
-  if (key !== undefined && isGoodForServer(leaf, now)) {
-    return [leaf, ...shown].some((certificate) => certificate.verify(key));
+  if (key !== undefined && isGoodForServer(leaf, facts.now)) {
+    return [leaf, ...shown].some((certificate) => facts.checks.isSignedBy(key, certificate));
   }
-  return others.some(
-    (root) =>
-      recordMatches(record, root) &&
-      authoritiesAbove(leaf, [root, ...above], now).some((authority) => authority === root),
-  );
+  return others.some((root) => recordMatches(record, root) && facts.authorities(root).includes(root));
 }
-
-/** Roots are mostly not shown, but may be what a PKIX-TA record names. Read when the first such record comes. */
-const roots = {
-  known: undefined as readonly X509Certificate[] | undefined,
-
-  get(): readonly X509Certificate[] {
-    this.known ??= getCACertificates('default').map((pem) => new X509Certificate(pem));
-    return this.known;
-  },
-};

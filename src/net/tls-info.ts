@@ -2,6 +2,7 @@
 
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
+import { leadsToRoot } from './certificate-path.ts';
 import type { DaneProof } from './dane.ts';
 import { reasonOf } from './errors.ts';
 
@@ -27,10 +28,18 @@ export interface TlsInfo {
   localCertificateDer: Buffer | undefined;
 }
 
-/** Reads it off a socket. A certificate that was not asked for cannot have been verified, and is not shown. */
-export function describeTls(socket: TLSSocket, askedForCertificate: boolean): TlsInfo {
+/**
+ * Reads it off a socket. A certificate that was not asked for cannot have been verified, and is not shown. `roots`: of
+ * whom a client may show the certificate of a server.
+ */
+export function describeTls(
+  socket: TLSSocket,
+  askedForCertificate: boolean,
+  roots?: () => readonly X509Certificate[],
+): TlsInfo {
   const peerCertificate = askedForCertificate ? socket.getPeerX509Certificate() : undefined;
-  const authorized = peerCertificate !== undefined && socket.authorized;
+  const authorized =
+    peerCertificate !== undefined && (socket.authorized || isServerThatCalls(socket, peerCertificate, roots));
   return {
     protocol: socket.getProtocol() ?? 'unknown',
     cipher: socket.getCipher().standardName,
@@ -43,6 +52,19 @@ export function describeTls(socket: TLSSocket, askedForCertificate: boolean): Tl
     exportKeyingMaterial: (length, label) => socket.exportKeyingMaterial(length, label, Buffer.alloc(0)),
     localCertificateDer: socket.getX509Certificate()?.raw,
   };
+}
+
+/**
+ * Public authorities make certificates for servers alone. A server that calls another one is a client in the eyes of
+ * the library, which so refuses them, and forgets over it whatever else was wrong: all has to be judged anew.
+ */
+function isServerThatCalls(
+  socket: TLSSocket,
+  certificate: X509Certificate,
+  roots: (() => readonly X509Certificate[]) | undefined,
+): boolean {
+  const isPurpose = whyNot(socket, certificate) === 'INVALID_PURPOSE';
+  return isPurpose && roots !== undefined && leadsToRoot(shownChain(certificate), roots(), Date.now());
 }
 
 /** What the peer showed, its own certificate first, then the others as they came; their links prove nothing. */

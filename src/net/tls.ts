@@ -9,7 +9,7 @@ import { NetError } from './errors.ts';
 import { asciiDomain } from './identity.ts';
 import { describeTls, shownChain, type TlsInfo } from './tls-info.ts';
 import { TLS_POLICY } from './tls-policy.ts';
-import { trustedRoots } from './trust.ts';
+import { trustedCertificates, trustedRoots } from './trust.ts';
 
 export type { TlsInfo } from './tls-info.ts';
 
@@ -109,6 +109,7 @@ export class ServerTls {
   /** A server that never listens. */
   #makeServer(certificate: Certificate, find: (socket: tls.TLSSocket) => Settle | undefined): tls.Server {
     const { alpn, requestCert } = this.#options;
+    const roots = () => trustedCertificates(this.#certificates.ca);
     const server = tls.createServer({
       key: certificate.key,
       cert: certificate.cert,
@@ -127,7 +128,7 @@ export class ServerTls {
     });
     server.on('secureConnection', (socket) => {
       socket.on('error', ignore);
-      find(socket)?.({ socket, info: describeTls(socket, requestCert) });
+      find(socket)?.({ socket, info: describeTls(socket, requestCert, roots) });
     });
     server.on('tlsClientError', (error, socket) => find(socket)?.(error));
     return server;

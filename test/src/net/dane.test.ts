@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createHash, type X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { after, before, type TestContext, test } from 'node:test';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import {
@@ -187,6 +187,25 @@ test('RFC 6698 §4.1: one record that fits is enough', () => {
   const records = [tlsa([3, 1, 1], stranger.certificate), tlsa([2, 0, 1], root.certificate)];
   assert.equal(verifyDane(endpoint(...records), shown([leaf, between, root]))?.usage, 'DANE-TA');
   assert.equal(verifyDane(endpoint(...records), shown([leaf, between])), undefined);
+});
+
+test('records and certificates that are made to be costly are not judged to their end', (t) => {
+  // Whoever of them has signed whom is found out by trying: they have one name.
+  let tangle = [issue({ name: 'tangle', isAuthority: true })];
+  for (let count = 1; count < 10; count++)
+    tangle = [issue({ name: 'tangle', isAuthority: true, by: tangle[0]! }), ...tangle];
+  const end = issue({ name: 'tangle', by: tangle[0]!, dns: [DOMAIN] });
+  const records = Array.from({ length: 64 }, (_, index) => ({
+    ...tlsa([2, 0, 1], root.certificate),
+    data: Buffer.alloc(32, index),
+  }));
+  const verify = t.mock.method(X509Certificate.prototype, 'verify');
+  assert.equal(verifyDane(endpoint(...records), shown([end, ...tangle])), undefined);
+  assert.ok(verify.mock.callCount() <= 64, `${verify.mock.callCount()} signatures`);
+  const bare = [...tangle, stranger].map(({ certificate }) => tlsa([2, 1, 0], certificate));
+  verify.mock.resetCalls();
+  verifyDane(endpoint(...Array.from({ length: 6 }, () => bare).flat()), shown([end, ...tangle]));
+  assert.ok(verify.mock.callCount() <= 64, `${verify.mock.callCount()} signatures`);
 });
 
 test('RFC 6698 §4.1: records of unknown kinds and malformed ones are unusable', () => {

@@ -9,7 +9,8 @@ import { Connection, type ConnectionHandler } from '../../../src/net/connection.
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
 import { certificateMatches } from '../../../src/net/identity.ts';
 import { connectTls, ServerTls } from '../../../src/net/tls.ts';
-import { temporaryDirectory } from './certificate-fixture.ts';
+import { type Issued, issue, purpose } from './authority-fixture.ts';
+import { DAY_MS, temporaryDirectory } from './certificate-fixture.ts';
 
 const DOMAINS = ['montague.lit', 'capulet.lit'];
 
@@ -189,6 +190,45 @@ test("RFC 6120 §13.7.2: both servers see the other one's certificate, and wheth
   assert.equal(info.authorized, false);
   assert.match(info.authorizationError ?? '', /SELF_SIGNED|UNABLE_TO/);
   assert.equal(clientInfo.authorized, false);
+});
+
+test('XEP-0178 §3: a server that calls may show a certificate that is made for servers alone', async (t) => {
+  const [SERVER, CLIENT, CODE] = [1, 2, 3].map((last) => purpose(`1.3.6.1.5.5.7.3.${last}`));
+  const root = issue({ name: 'root', isAuthority: true });
+  const between = issue({ name: 'between', isAuthority: true, by: root, extensions: [SERVER!] });
+  const forClients = issue({ name: 'clients', isAuthority: true, by: root, extensions: [CLIENT!] });
+  const stranger = issue({ name: 'root', isAuthority: true });
+  const past = { from: Date.now() - 9 * DAY_MS, until: Date.now() - DAY_MS };
+  const cases: [what: string, isGood: boolean, chain: Issued[]][] = [
+    ['an authority has signed it', true, [issue({ name: 'a', by: root, extensions: [SERVER!] })]],
+    ['one below it has', true, [issue({ name: 'a', by: between, extensions: [SERVER!] }), between]],
+    ['for clients', true, [issue({ name: 'a', by: root, extensions: [CLIENT!] })]],
+    ['for neither', false, [issue({ name: 'a', by: root, extensions: [CODE!] })]],
+    ['nobody has signed it', false, [issue({ name: 'a', extensions: [SERVER!] })]],
+    ['a stranger has', false, [issue({ name: 'a', by: stranger, extensions: [SERVER!] }), stranger]],
+    ['expired', false, [issue({ name: 'a', by: root, extensions: [SERVER!], ...past })]],
+    ['a link is missing', false, [issue({ name: 'a', by: between, extensions: [SERVER!] })]],
+    [
+      'below one for clients',
+      false,
+      [issue({ name: 'a', by: forClients, extensions: [SERVER!] }), forClients],
+    ],
+  ];
+  const folder = await temporaryDirectory(t);
+  await makeDevelopmentCertificates(folder, DOMAINS);
+  const store = new CertificateStore(folder, { ca: [root.pem] });
+  await store.reload();
+  const tls = new ServerTls(store, { alpn: [], requestCert: true });
+  for (const [what, isGood, chain] of cases) {
+    const [a, b] = await memoryPair(t);
+    const accepted = tls.accept(b);
+    const key = chain[0]!.key.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const cert = chain.map(({ pem }) => pem).join('');
+    await connectTls(a, { servername: 'capulet.lit', certificate: { cert, key } });
+    const { info } = await accepted;
+    assert.equal(info.authorized, isGood, what);
+    assert.equal(info.authorizationError === undefined, isGood, what);
+  }
 });
 
 test('a client without a certificate is told apart from one with a bad one', async (t) => {

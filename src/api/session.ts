@@ -105,7 +105,7 @@ export interface S2SSession extends Session {
   refuses(remote: string): StanzaError | undefined;
   /**
    * Lets stanzas of `remote` in, or ours to it out, on the word of the caller, who has verified it.
-   * @throws StanzaError what `refuses` gives.
+   * @throws StanzaError what `refuses` gives; 'resource-constraint' when the stream speaks for too many already.
    */
   authenticate(remote: string): void;
 }

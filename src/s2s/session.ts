@@ -20,6 +20,8 @@ export type Direction = 'in' | 'out';
 
 /** Stanzas of a peer whose work is under way; while there are more it is not read. */
 const MAX_PENDING_WORK = 256;
+/** For whom a peer may speak on one stream: a certificate may name any number, and each costs memory in many places. */
+const MAX_REMOTES = 200;
 
 export class S2SSession implements Contract {
   readonly kind = 's2s';
@@ -190,6 +192,8 @@ export class S2SSession implements Contract {
     if (this.remotes.has(remote) || !this.#stream.isOpen) return;
     const refusal = this.refuses(remote);
     if (refusal) throw refusal;
+    if (this.remotes.size >= MAX_REMOTES)
+      throw new StanzaError('resource-constraint', { text: 'Use another stream' });
     this.remotes.add(remote);
     this.authenticatedAt ??= this.#context.clock.now();
     this.#stream.negotiated();

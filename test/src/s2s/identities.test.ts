@@ -11,16 +11,7 @@ import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.t
 import { connectTls } from '../../../src/net/tls.ts';
 import { settled } from '../../support/duplex.ts';
 import { DAY_MS, makeCertificate, type Wanted } from '../net/certificate-fixture.ts';
-import { header, startWorld, type World } from './harness.ts';
-
-const TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
-const SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
-const EXTERNAL = `<mechanisms xmlns='${SASL}'><mechanism>EXTERNAL</mechanism></mechanisms>`;
-
-interface KeyPair {
-  readonly cert: string;
-  readonly key: string;
-}
+import { EXTERNAL, header, type KeyPair, SASL, secured, startWorld, TLS, type World } from './harness.ts';
 
 interface Case {
   readonly what: string;
@@ -138,7 +129,7 @@ describe('we call somebody', () => {
     test(`${what} ${isProof ? 'is' : 'is not'} enough for us to speak with ${domain}`, async (t) => {
       const world = await startWorld(t, config());
       world.send(`<message id='1' from='romeo@montague.lit/x' to='juliet@${domain}'/>`);
-      await secured(world, made[index]!, domain);
+      await called(world, made[index]!, domain);
       if (!isProof) {
         assert.match(world.server.links.list().routes[0]!.lastError!.message, why);
         assert.equal(world.arrived[0]?.attrs.type, 'error', 'the message comes back');
@@ -147,7 +138,7 @@ describe('we call somebody', () => {
   }
 
   /** Our server's call, over TLS; resolves when our server has asked to be authenticated, or has hung up. */
-  async function secured(world: World, certificate: KeyPair, domain: string): Promise<void> {
+  async function called(world: World, certificate: KeyPair, domain: string): Promise<void> {
     const features = `<stream:features><starttls xmlns='${TLS}'/></stream:features>`;
     const peer = await world.prepared(features, { from: domain });
     await peer.reads('<starttls ');
@@ -184,4 +175,19 @@ test('RFC 6120 §13.7.1.2: one certificate for two domains proves both, each on 
     const features = await peer.reads('</stream:features>');
     assert.equal(features.includes('EXTERNAL'), domain !== 'c.lit');
   }
+});
+
+test('a certificate for any number of names lets one stream speak for 200 domains at most', async (t) => {
+  const certificate = made[CASES.findIndex(({ names }) => names.dns?.[0] === '*.capulet.lit')]!;
+  const world = await startWorld(t, config());
+  const { peer } = await secured(world, certificate, 'd0.capulet.lit');
+  const claim = (index: number) =>
+    `<db:result from='d${index}.capulet.lit' to='montague.lit'>key</db:result>`;
+  for (let index = 0; index < 200; index++) peer.send(claim(index));
+  await peer.reads(`to='d199.capulet.lit' type='valid'/>`);
+  peer.send(claim(200));
+  assert.match(await peer.reads('</db:result>'), /type='error'>.*<resource-constraint /);
+  peer.send(claim(7));
+  await peer.reads(`to='d7.capulet.lit' type='valid'/>`);
+  assert.equal(world.server.links.list().incoming[0]!.remotes.size, 200);
 });

@@ -69,6 +69,7 @@ function accountOf(full: string): string {
   return full.slice(0, full.indexOf('/'));
 }
 
-function keyOf(from: string, room: string): string {
+/** One string for a client, by its full JID, and a room. */
+export function keyOf(from: string, room: string): string {
   return `${from} ${room}`;
 }

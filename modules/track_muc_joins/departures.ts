@@ -16,6 +16,7 @@ import {
   type DepartureData,
   departuresBeside,
   findDeparture,
+  keyOf,
   removeDeparture,
 } from './departure_data.ts';
 import { type Join, worthKeeping } from './join.ts';
@@ -38,6 +39,8 @@ const BATCH_MS = 1_000;
 const BEGIN_MS = 1_000;
 /** Between the first leaves to two domains: nobody may be there, and only so many servers are called at once. */
 const GAP_MS = 25;
+/** Leaves that were answered of late, in case they are about to be sent again. */
+const MAX_ANSWERED = 1_000;
 /** A service that has said nothing to a leave for so long has got it: what cannot be delivered comes back sooner. */
 const DELIVERED_MS = 120_000;
 
@@ -70,6 +73,8 @@ export class Departures {
   readonly #reminders: Reminders;
   /** By domain: the leave that was sent to find out whether anybody is there. */
   readonly #scouts = new Map<string, Departure>();
+  /** Clients and rooms of leaves that were answered of late, the oldest first. */
+  readonly #settled = new Set<string>();
   /** By domain: before the next batch. */
   readonly #batches = new Map<string, Timer>();
 
@@ -141,7 +146,6 @@ export class Departures {
   confirmed(full: string, room: string): boolean {
     const departure = this.#sent(full, room);
     if (!departure) return false;
-    this.#drop(departure);
     this.#answered(departure);
     return departure.quiet;
   }
@@ -156,11 +160,21 @@ export class Departures {
     const isNamed = departure.id !== undefined;
     if (isNamed ? departure.id !== id : !isLost || departure.state === 'owed') return false;
     if (isLost) this.#lost(departure);
-    else {
-      this.#drop(departure);
-      this.#answered(departure);
-    }
+    else this.#answered(departure);
     return departure.quiet;
+  }
+
+  /**
+   * A leave was on a stream that broke, and whoever keeps such stanzas sends it again, or returns it. Until then it is
+   * not lost. Answers whether the room has answered it.
+   */
+  repeated(full: string, room: string, id: string | undefined): boolean {
+    const departure = findDeparture(this.#data, full, room);
+    if (!departure) return this.#settled.has(keyOf(full, room));
+    if (departure.id !== worthKeeping(id)) return false;
+    departure.state = 'sent';
+    departure.sentAt = this.#parts.clock.now();
+    return false;
   }
 
   /** The client has been let in: there is nothing left to make up for. Answers whether a leave may be on its way. */
@@ -243,7 +257,11 @@ export class Departures {
   }
 
   /** The service is there: what else it is owed can be sent. */
-  #answered({ domain }: Departure): void {
+  #answered(departure: Departure): void {
+    const { from, room, domain } = departure;
+    this.#drop(departure);
+    this.#settled.add(keyOf(from, room));
+    if (this.#settled.size > MAX_ANSWERED) this.#settled.delete(first(this.#settled));
     if (this.#reminders.has(domain)) this.restored(domain);
   }
 
@@ -273,6 +291,7 @@ export class Departures {
   #addPlace({ from, room, nick, domain }: Place, how: Pick<Departure, 'state' | 'id' | 'quiet'>): Departure {
     const at = this.#parts.clock.now();
     this.superseded(from, room);
+    this.#settled.delete(keyOf(from, room));
     const departure: Departure = {
       ...{ from, to: `${room}/${nick}`, room, domain },
       ...{ at, sentAt: at, resent: false },
@@ -315,8 +334,8 @@ export class Departures {
   }
 }
 
-function first(departures: Iterable<Departure>): Departure {
-  const [oldest] = departures;
+function first<T>(all: Iterable<T>): T {
+  const [oldest] = all;
   return oldest!;
 }
 

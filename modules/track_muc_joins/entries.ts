@@ -24,6 +24,8 @@ export interface JoinData {
 
 /** More rooms than that in one session are not tracked: a bound, not a limit for anybody known. */
 const MAX_ROOMS = 5_000;
+/** Room and nick in characters: RFC 7622 allows 3,071 bytes, which nobody uses, and which would be on disk, too. */
+const MAX_ADDRESS = 512;
 const MAX_ADDRESSED = 200;
 const ADDRESSED_MS = 5 * 60_000;
 
@@ -56,7 +58,7 @@ export class JoinIndex {
     return this.#data.pending.get(join);
   }
 
-  /** The client asks to be let in, for the first time or again. `undefined`: it is in too many rooms. */
+  /** The client asks to be let in, for the first time or again. `undefined`: that is too much to be tracked. */
   begin(session: C2SSession, address: Jid, id: string | undefined): Join | undefined {
     const join = this.get(session, address.bare) ?? this.#create(session, address);
     const nick = ownCopy(session, address.resource ?? '');
@@ -174,7 +176,7 @@ export class JoinIndex {
   #create(session: C2SSession, address: Jid): Join | undefined {
     session.state.mucJoins ??= new Map();
     const joins = session.state.mucJoins;
-    if (joins.size >= MAX_ROOMS) return undefined;
+    if (joins.size >= MAX_ROOMS || `${address}`.length > MAX_ADDRESS) return undefined;
     const room = this.#room(address);
     const sinceSeconds = this.#seconds();
     const nick = ownCopy(session, address.resource ?? '');

@@ -5,7 +5,8 @@
 //   farewell.ts  clients that go offline     departures.ts  leaves that may have been lost
 //   former_rooms.ts  what rooms send after   exports.ts   for other modules
 //   kept.ts      over a reload               records.ts   over a crash, on disk
-//   ghosts.ts    clients that died with us   commands.ts  `enjamb joins`
+//   ghosts.ts    clients that died with us   repeats.ts   what links that broke had on them
+//   commands.ts  `enjamb joins`
 
 import { boolean, defineModule, type Module, type S2SCloseCause, type S2SSession } from 'enjamb/api';
 import { joinsCommand } from './commands.ts';
@@ -20,6 +21,7 @@ import type { Join } from './join.ts';
 import { type Kept, keptData } from './kept.ts';
 import { Outgoing } from './outgoing.ts';
 import { type JoinRecord, type RecordStore, Records, readRecords } from './records.ts';
+import { isAnswered } from './repeats.ts';
 
 const SWEEP_MS = 60_000;
 
@@ -162,7 +164,10 @@ function watchLinks(module: Tracker, index: JoinIndex, departures: Departures): 
     if (session.direction === 'in') departures.settle(remote);
     else departures.broken(remote, readBefore(session, cause));
   });
-  module.observe('s2s-failed', ({ remote }) => departures.broken(remote, 'none'));
+  module.observe('s2s-failed', ({ remote }) => departures.settle(remote));
+  module.hook('s2s-repeat', ({ stanza }) =>
+    isAnswered(stanza, module.host.sessions, departures) ? 'needless' : undefined,
+  );
   module.observe('s2s-open', ({ remote }) => departures.restored(remote));
   module.observe('service-down', ({ domain }) => departures.broken(domain, 'none'));
   module.observe('service-up', ({ domain }) => departures.restored(domain));

@@ -49,6 +49,6 @@ export class Outgoing {
 
   #enter({ stanza, to, session }: Pick<Sent, 'stanza' | 'to'> & { session: C2SSession }): void {
     const join = this.#index.begin(session, to, stanza.attrs.id);
-    if (join === undefined) session.log.debug('too many rooms, one is not tracked', { room: to.bare });
+    if (join === undefined) session.log.debug('room not tracked: too many, or too long', { room: to.bare });
   }
 }

@@ -48,3 +48,12 @@ test('the leaves of one account are bounded, and cost no other account its own',
   assert.equal(from.filter((full) => full.startsWith('romeo@')).length, 5_000);
   assert.ok(!from.includes('romeo@montague.lit/0'), 'the oldest were forgotten');
 });
+
+test('a client in thousands of rooms with endless names: what nobody uses is not remembered', async (t) => {
+  const h = await harness(t);
+  const romeo = h.client('romeo@montague.lit/orchard');
+  for (const length of [100, 900]) romeo.joins(`${'x'.repeat(length)}@rooms.capulet.lit/Romeo`);
+  romeo.joins(`hall@rooms.capulet.lit/${'R'.repeat(900)}`);
+  assert.deepEqual([...(romeo.state.mucJoins?.keys() ?? [])], [`${'x'.repeat(100)}@rooms.capulet.lit`]);
+  assert.equal(h.peer('rooms.capulet.lit').received.length, 3, 'they are joined all the same');
+});

@@ -115,6 +115,11 @@ export interface Events extends Outbound, Inbound {
    * Fired once for each session and remote. Whoever answers, answers for all of them.
    */
   's2s-unconfirmed': Event<{ readonly session: S2SSession; readonly remote: string }, readonly Stanza[]>;
+  /**
+   * One of those is about to wait for the next session, to leave on it, or to come back to its sender: asked each time.
+   * `'needless'`: the peer has shown that it has got it, so nothing of that is done.
+   */
+  's2s-repeat': Event<{ readonly remote: string; readonly stanza: Stanza }, 'needless'>;
   /** A link is about to be closed because it is idle, or somebody wants to know whether it matters. */
   's2s-needed': Event<{ readonly remote: string }, 'needed'>;
   /**

@@ -16,6 +16,11 @@ export class Leftovers {
     return this.#session;
   }
 
+  /** Whether it was on a session that has ended. */
+  has(stanza: Stanza): boolean {
+    return this.#resends.has(stanza);
+  }
+
   /** Takes over what a session has left: what is to be sent again, and what has been too often. */
   take(session: S2SSession, stanzas: readonly Stanza[]): { again: Stanza[]; tooOften: Stanza[] } {
     this.#session = session;

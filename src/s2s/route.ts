@@ -9,9 +9,10 @@ import type { LocalHost } from '../core/host.ts';
 import { isPermanent, reasonOf } from '../net/errors.ts';
 import type { Timer } from '../util/clock.ts';
 import type { Stanza } from '../xml/element.ts';
-import { StanzaError, StreamError } from '../xml/errors.ts';
+import { StreamError } from '../xml/errors.ts';
 import { ask } from './ask.ts';
 import { Leftovers } from './leftovers.ts';
+import { notReached } from './not-reached.ts';
 import { Outage } from './outage.ts';
 import { type Calls, LinkError, Outgoing, type OutgoingContext } from './outgoing.ts';
 import { refusalOf } from './policy.ts';
@@ -262,7 +263,10 @@ export class Route {
 
   #flush(session: S2SSession): void {
     this.#isFlushing = true;
-    while (session.isOpen && this.queued > 0) session.carry(this.#waiting.next()!);
+    while (session.isOpen && this.queued > 0) {
+      const stanza = this.#waiting.next()!;
+      if (this.#isWanted(stanza)) session.carry(stanza);
+    }
     this.#isFlushing = false;
   }
 
@@ -272,11 +276,18 @@ export class Route {
     const unconfirmed = ask(this.host, 's2s-unconfirmed', { session, remote: this.remote }) ?? unwritten;
     const now = this.#now;
     this.#outage.ended(now, unconfirmed.length > 0);
-    if (this.#isClosing || unconfirmed.length === 0)
-      return this.#returnAll(unconfirmed, new LinkError('the link broke'));
+    if (unconfirmed.length === 0) return;
     const { again, tooOften } = this.#leftovers.take(session, unconfirmed);
-    this.#waiting.putFirst(again, (stanza) => this.#outage.deadline(stanza, now));
+    if (this.#isClosing) return this.#returnAll(unconfirmed, new LinkError('the link broke'));
+    const wanted = again.filter((stanza) => this.#isWanted(stanza));
+    this.#waiting.putFirst(wanted, (stanza) => this.#outage.deadline(stanza, now));
     this.#returnAll(tooOften, new LinkError('the link broke'));
+  }
+
+  /** Whether a stanza still has to go, or to come back; the peer may have got it, if it was on a stream that broke. */
+  #isWanted(stanza: Stanza): boolean {
+    const { remote } = this;
+    return !this.#leftovers.has(stanza) || ask(this.host, 's2s-repeat', { remote, stanza }) !== 'needless';
   }
 
   /** Somebody waits: calls the peer, or will. */
@@ -375,20 +386,10 @@ export class Route {
   }
 
   #returnAll(stanzas: readonly Stanza[], reason: Error): void {
-    for (const stanza of stanzas) this.#bounce(stanza, reason);
+    for (const stanza of stanzas) if (this.#isWanted(stanza)) this.#bounce(stanza, reason);
   }
 
   #bounce(stanza: Stanza, reason: Error): void {
     this.#context.router.bounce(stanza, notReached(this.remote, reason));
   }
-}
-
-/**
- * Some clients delete a room from the user's bookmarks on any error whose type is not `wait`, so only a domain that
- * does not exist is a lasting error.
- */
-function notReached(remote: string, reason: Error): StanzaError {
-  return isPermanent(reason)
-    ? new StanzaError('remote-server-not-found', { text: `There is no XMPP server for ${remote}` })
-    : new StanzaError('remote-server-timeout', { type: 'wait', text: `${remote} could not be reached` });
 }

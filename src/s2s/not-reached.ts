@@ -1,0 +1,14 @@
+// The error with which a stanza comes back that could not be sent to another server.
+
+import { isPermanent } from '../net/errors.ts';
+import { StanzaError } from '../xml/errors.ts';
+
+/**
+ * Some clients delete a room from the user's bookmarks on any error whose type is not `wait`, so only a domain that
+ * does not exist is a lasting error.
+ */
+export function notReached(remote: string, reason: Error): StanzaError {
+  return isPermanent(reason)
+    ? new StanzaError('remote-server-not-found', { text: `There is no XMPP server for ${remote}` })
+    : new StanzaError('remote-server-timeout', { type: 'wait', text: `${remote} could not be reached` });
+}

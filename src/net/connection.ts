@@ -28,7 +28,7 @@ export interface ConnectionOptions {
   tls?: TlsInfo;
   /** What the peer's certificate must be when TLS is started. */
   dane?: DaneEndpoint | undefined;
-  /** TLS was started and failed. */
+  /** TLS was started and failed, and not because we have given up. */
   onTlsFailed?: () => void;
   /** More than this waiting to be read by the peer destroys the connection. Default 8 MiB. */
   maxQueuedBytes?: number;
@@ -54,6 +54,8 @@ export class Connection {
   #dirty = false;
   #error: Error | undefined;
   #closeTimer: Timer | undefined;
+  /** We have ended the connection during the handshake. */
+  #isGivenUp = false;
   readonly #onTlsFailed: (() => void) | undefined;
   readonly #maxQueuedBytes: number;
   readonly #closeTimeoutMs: number;
@@ -166,7 +168,7 @@ export class Connection {
       this.#error ??= error as Error;
       raw.destroy();
       this.#closed();
-      this.#onTlsFailed?.();
+      if (!this.#isGivenUp) this.#onTlsFailed?.();
       throw this.#error;
     }
   }
@@ -188,7 +190,8 @@ export class Connection {
   destroy(error?: Error): void {
     if (this.#phase === 'closed') return;
     this.#error ??= error;
-    if (this.#phase === 'securing') this.#error ??= new NetError('closed', 'closed during the TLS handshake');
+    this.#isGivenUp = this.#phase === 'securing';
+    if (this.#isGivenUp) this.#error ??= new NetError('closed', 'closed during the TLS handshake');
     this.#pending = [];
     this.#pendingLength = 0;
     if (this.#phase !== 'securing') this.#phase = 'closing';

@@ -116,6 +116,8 @@ class Call {
   async #use(socket: Socket, target: Target): Promise<Connection> {
     const { resolver, certificates, suspects, usesDane } = this.#options;
     const dane = usesDane ? await daneEndpoint(resolver, this.#remote, target) : undefined;
+    if (socket.destroyed)
+      throw new NetError('closed', 'the connection broke while its TLSA records were looked up');
     if (!target.directTls) {
       return new Connection(socket, { dane, onTlsFailed: () => suspects.add(this.#remote, target) });
     }

@@ -57,6 +57,8 @@ type Phase =
   | 'ended';
 
 const NEGOTIATION_MS = 30_000;
+/** Less than that, so that it is known what has failed. */
+const HANDSHAKE_MS = 10_000;
 
 export class Outgoing implements StreamHandler {
   session: S2SSession | undefined;
@@ -204,7 +206,8 @@ export class Outgoing implements StreamHandler {
       return this.#fail(`${this.#remote} refused to encrypt the connection`);
     }
     const context = this.#context.certificates.clientContextFor(this.#host.domain);
-    this.#stream!.startTls({ side: 'client', servername: this.#remote, context }).then(
+    const upgrade = { servername: this.#remote, context, handshakeTimeoutMs: HANDSHAKE_MS };
+    this.#stream!.startTls({ side: 'client', ...upgrade }).then(
       () => this.#header(),
       (error: Error) => this.#fail(error.message),
     );

@@ -285,6 +285,37 @@ test('a target with which STARTTLS has failed comes after the others from then o
   assert.deepEqual([first.calls, second.calls], [1, 2]);
 });
 
+test('a handshake that we give up ourselves says nothing of the target', async (t) => {
+  const { dns, plain, call, certificates } = await world(t);
+  const [first, second] = [await plain(), await plain()];
+  dns.zone[PLAIN] = { SRV: [`0 0 ${first.port} xmpp.lit`, `1 0 ${second.port} xmpp.lit`] };
+  const connection = await call();
+  const context = certificates.clientContextFor(HOME);
+  const upgrade = connection.startTls({ side: 'client', servername: AWAY, context });
+  connection.end();
+  await assert.rejects(upgrade, { code: 'closed' });
+  await call();
+  assert.deepEqual([first.calls, second.calls], [2, 0]);
+});
+
+test('a target that hangs up while its TLSA records are looked up is followed by the next one', async (t) => {
+  const { dns, plain, call } = await world(t);
+  const gone = Promise.withResolvers<void>();
+  const first = await plain((socket) => {
+    socket.resetAndDestroy();
+    gone.resolve();
+  });
+  const second = await plain();
+  dns.isValidating = true;
+  dns.zone[PLAIN] = { SRV: [`0 0 ${first.port} xmpp.lit`, `1 0 ${second.port} xmpp.lit`] };
+  dns.misbehave = (response, { type }, send) => {
+    if (type === 'TLSA') void gone.promise.then(() => setImmediate(() => send(response)));
+    else send(response);
+  };
+  await call();
+  assert.equal(second.calls, 1);
+});
+
 test('RFC 7673 §3.4: a target whose TLSA records are kept back is not used', async (t) => {
   const { dns, plain, call } = await world(t);
   const [first, second] = [await plain(), await plain()];

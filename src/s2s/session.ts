@@ -95,7 +95,7 @@ export class S2SSession implements Contract {
   }
 
   get lastReceivedAt(): number {
-    return this.#stream.lastReceivedAt;
+    return this.#stream.isPaused ? this.#context.clock.now() : this.#stream.lastReceivedAt;
   }
 
   get peerClosed(): boolean {

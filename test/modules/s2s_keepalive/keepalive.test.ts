@@ -226,6 +226,25 @@ test('where only the peer has a stream, one of ours is made to ask; a question t
   await asked(peer);
 });
 
+test('while it is us who do not read, silence proves nothing', async (t) => {
+  const { world, out } = await connected(t);
+  let finish = (): void => {};
+  const work = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  world.hook('s2s-out', ({ session }) => {
+    for (let i = 0; i < 300; i++) session.hold(work);
+  });
+  await world.clock.advance(30_000);
+  await asked(out);
+  for (let i = 0; i < 10; i++) await world.clock.advance(10_000);
+  assert.equal(world.events.join(), '');
+  finish();
+  await settled();
+  for (let i = 0; i < 10; i++) await world.clock.advance(10_000);
+  assert.ok(world.events.includes('close out capulet.lit timeout'), world.events.join());
+});
+
 test('a process that has slept does not judge by what it could not hear', async (t) => {
   const { world, out, in: incoming } = await connected(t);
   await world.clock.advance(30_000);

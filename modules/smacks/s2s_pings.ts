@@ -1,7 +1,7 @@
 // Confirmation by peers that do not know stream management: stanzas are handled in the order in which they came
 // (RFC 6120 §10.1), so that the answer to a ping (XEP-0199), whatever it says, confirms everything before the ping.
 //
-//     nothing to confirm ──sent──▶ waiting ──1 s since the last, or 10 sent──▶ asked ──any answer──▶ (waiting, or nothing)
+//     nothing to confirm ──sent──▶ waiting ──0.1 s since the last, or 5 sent──▶ asked ──any answer──▶ (waiting, or none)
 //                                                                    └──silence──▶ taken for dead, if it ever answered
 
 import {
@@ -17,9 +17,12 @@ import {
 import { acknowledge, sentCount } from './outbound.ts';
 import { type Link, type SentStanza, stopTimers } from './s2s_link.ts';
 
-/** Between two pings, unless so many stanzas are waiting: as many may come twice if the link breaks. */
-const INTERVAL_MS = 1_000;
-const MANY = 10;
+/**
+ * Between two pings, unless so many stanzas are waiting. What was sent after the last one may come twice if the link
+ * breaks: about one stanza of 25 in a second, for ten pings (docs/adr/0017).
+ */
+const INTERVAL_MS = 100;
+const MANY = 5;
 const ANSWER_MS = 30_000;
 /** A peer that has never answered is asked again after that. */
 const RETRY_MS = 60_000;

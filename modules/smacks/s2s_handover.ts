@@ -3,7 +3,7 @@
 import { errorReply, Jid, type Module, NS, type Stanza, StanzaError, xml } from 'enjamb/api';
 import { tooHigh } from './elements.ts';
 import { newOutbound } from './outbound.ts';
-import type { Link, LinkEnd, SentStanza } from './s2s_link.ts';
+import type { Given, Link, LinkEnd, SentStanza } from './s2s_link.ts';
 
 export class Handover {
   readonly #module: Module;
@@ -14,11 +14,17 @@ export class Handover {
     this.#module = module;
   }
 
-  /** What is to be sent to `remote` again, oldest first. */
+  /** What is to be sent to `remote` again, oldest first; it is given once. */
   give(link: Link, remote: string): readonly Stanza[] {
     if (!link.end) return [];
     const { handedOver = [] } = this.#collected(link, link.end);
-    return handedOver.filter((given) => given.remote === remote).map(({ stanza }) => stanza);
+    const given: Stanza[] = [];
+    for (const entry of handedOver) {
+      if (entry.remote !== remote || !entry.stanza) continue;
+      given.push(entry.stanza);
+      entry.stanza = undefined;
+    }
+    return given;
   }
 
   /**
@@ -33,7 +39,10 @@ export class Handover {
     const counted = handedOver.length - uncounted;
     if (count > counted) throw tooHigh(h, (acknowledged + counted) >>> 0);
     link.end = { ...link.end, confirmed: count === 0 ? 0 : uncounted + count };
-    for (const { stanza } of handedOver) this.#doubtful.delete(stanza);
+    for (const { doubtful } of handedOver) {
+      const stanza = doubtful?.deref();
+      if (stanza) this.#doubtful.delete(stanza);
+    }
   }
 
   /** How many of the stanzas for `remote` the peer is known to have. */
@@ -60,11 +69,13 @@ export class Handover {
     if (end.handedOver) return end;
     const sent = [...link.before, ...link.outbound.queue];
     const isKnown = isCounted(link, end);
-    const handedOver = sent.map((entry) => ({
-      remote: remoteOf(entry, link),
-      stanza: delayed(entry, this.#module.host.domain),
-    }));
-    if (!isKnown) for (const { stanza } of handedOver) if (isSet(stanza)) this.#doubtful.add(stanza);
+    const handedOver = sent.map((entry): Given => {
+      const stanza = delayed(entry, this.#module.host.domain);
+      const remote = remoteOf(entry, link);
+      if (isKnown || !isSet(stanza)) return { remote, stanza };
+      this.#doubtful.add(stanza);
+      return { remote, stanza, doubtful: new WeakRef(stanza) };
+    });
     link.end = { ...end, handedOver, uncounted: link.before.length };
     link.before = [];
     link.outbound = newOutbound(link.outbound.acknowledged);

@@ -70,14 +70,23 @@ export interface Link {
   unseenFrom?: { readonly stanzasIn: number; readonly stanzasOut: number } | undefined;
 }
 
+/** A stanza that was not confirmed. It is remembered for minutes, and the stanza need not be. */
+export interface Given {
+  readonly remote: string;
+  /** Until it is given back to be sent again. */
+  stanza: Stanza | undefined;
+  /** A request that may have been carried out, as it was given. */
+  doubtful?: WeakRef<Stanza>;
+}
+
 /** How a stream ended, and what became of what was not confirmed. */
 export interface LinkEnd {
   /** In ms since 1970. */
   readonly at: number;
   readonly cause: S2SCloseCause;
   readonly error: Error | undefined;
-  /** Given back to be sent again, oldest first: for whom, and as it was given. */
-  readonly handedOver?: readonly { readonly remote: string; readonly stanza: Stanza }[];
+  /** What is to be sent again, oldest first. */
+  readonly handedOver?: readonly Given[];
   /** How many of those were sent before the peer began to count. */
   readonly uncounted?: number;
   /** How many of all the peer turned out to have, once it has said so. */

@@ -33,6 +33,24 @@ test('XEP-0198 §4: what was confirmed is not sent again, the rest is, in order'
   assert.deepEqual(bounced(world), []);
 });
 
+test('what is remembered of a stream that has ended does not keep what it left', async (t) => {
+  const world = await managedWorld(t);
+  say(world, 1);
+  say(world, 2, 'iq', `type='set'`, `<query xmlns='a'/>`);
+  const peer = await managed(world, `resume='true' id='S1'`);
+  await burst(peer);
+  const [session] = world.server.links.sessions();
+  await drop(world, peer);
+  const { end } = session!.state.smacks!;
+  assert.deepEqual(
+    end!.handedOver!.map(({ remote, stanza }) => [remote, stanza]),
+    [
+      ['capulet.lit', undefined],
+      ['capulet.lit', undefined],
+    ],
+  );
+});
+
 test('XEP-0198 §4: who confirms more than was sent is told so, and loses the stream', async (t) => {
   const world = await managedWorld(t);
   say(world, 1);

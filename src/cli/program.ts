@@ -58,6 +58,7 @@ function buildProgram(session: Session): Command {
   addModuleCommands(program, session);
   addLinkCommands(program, session);
   addJoins(program, session);
+  addOverviews(program, session);
   return program;
 }
 
@@ -119,6 +120,17 @@ function addJoins(program: Command, session: Session): void {
   remote(joins.argument('[who]', 'a user or a domain'), session, 'joins', (who) => ({ who }));
   const probe = joins.command('probe').description('ask the rooms of a domain now').argument('<domain>');
   remote(probe, session, 'joins probe', (domain) => ({ domain }));
+  const forget = joins.command('forget').description('take it that a client is not in a room');
+  forget.argument('<client>').argument('<room>');
+  remote(forget, session, 'joins forget', (client, room) => ({ client, room }));
+}
+
+function addOverviews(program: Command, session: Session): void {
+  const components = program.command('components').description('gateways, bots and the like (XEP-0114)');
+  const list = components.command('list').description('which are connected, and why others went');
+  remote(list, session, 'components list', () => ({}));
+  const metrics = program.command('metrics').description('what the server has counted, as OpenMetrics text');
+  remote(metrics, session, 'metrics', () => ({}));
 }
 
 /** A command that the running server carries out. */
@@ -126,13 +138,13 @@ function remote(
   command: Command,
   session: Session,
   name: string,
-  argsOf: (word: string | undefined) => CommandArgs,
+  argsOf: (...words: (string | undefined)[]) => CommandArgs,
 ): void {
   withConfig(command).option('--json', 'for programs');
   command.action(async (...given: unknown[]) => {
-    const word = typeof given[0] === 'string' ? given[0] : undefined;
+    const words = given.map((word) => (typeof word === 'string' ? word : undefined));
     const options = command.optsWithGlobals<CommonOptions & { host?: string }>();
-    const args = { ...argsOf(word), ...(options.host === undefined ? {} : { host: options.host }) };
+    const args = { ...argsOf(...words), ...(options.host === undefined ? {} : { host: options.host }) };
     const result = await runOnServer(await readConfig(options.config), name, withoutGaps(args));
     session.terminal.stdout.write(renderResult(result, options.json === true));
   });

@@ -173,6 +173,9 @@ test('what needs the running server says so when there is none', async (t) => {
     's2s list',
     'joins',
     'joins probe b.example',
+    'joins forget romeo@a.example/orchard balcony@b.example',
+    'components list',
+    'metrics',
   ]) {
     const { code, err } = await enjamb(cwd, words.split(' '));
     assert.equal(code, 1, words);

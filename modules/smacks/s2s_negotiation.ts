@@ -1,13 +1,13 @@
 // How stream management begins between servers (§3), and how a stream takes the place of one that broke (§5).
 //
 //     we call:      <enable/> and stanzas at once; or, with something unconfirmed: <resume/>, the answer, stanzas
-//     we are called: stanzas of ours wait for what the peer asks for, a little while
+//     we are called: stanzas at once; or, with something unconfirmed, when the peer has asked for what it wants
 //     on a stream that is managed already: <resume/> for another one, and <failed/> says how much of it was handled
 
 import { type Element, type Module, NS, type S2SSession, StreamError, xml } from 'enjamb/api';
 import { failed, hOf, isTrue, secondsOf, withoutH } from './elements.ts';
 import { type Inbound, newInbound } from './inbound.ts';
-import { newOutbound } from './outbound.ts';
+import { newOutbound, sentCount } from './outbound.ts';
 import type { LinkAcks } from './s2s_acks.ts';
 import type { Handover } from './s2s_handover.ts';
 import { type Link, newLink } from './s2s_link.ts';
@@ -45,6 +45,7 @@ export class Negotiation {
   /** Stanzas for `remote` are about to flow; `previous` has left some unconfirmed. */
   begin(session: S2SSession, remote: string, previous: Link | undefined): 'wait' | undefined {
     const known = session.state.smacks;
+    if (known?.mode === 'unknown') this.#expect(known);
     if (known?.mode === 'unknown' || known?.mode === 'resuming') return this.#await(known, remote, previous);
     if (known) return this.#beginLater(known, remote, previous);
     if (session.isOurs) return this.#beginAnew(session, remote, previous);
@@ -175,7 +176,7 @@ export class Negotiation {
     if (!former || former === link) return refuse(session, 'item-not-found');
     const isStale = former.end === undefined && former.isTakenByUs && links.isBefore(session, former);
     if (isStale) return refuse(session, 'conflict');
-    const isNew = link.mode === 'unknown' && !session.isOurs;
+    const isNew = link.mode === 'unknown' && !session.isOurs && sentCount(link.outbound) === 0;
     if (isNew) link.mode = 'resuming';
     former.session.close(new StreamError('conflict', 'Resumed on another stream'));
     handover.settle(former, h);
@@ -219,12 +220,17 @@ export class Negotiation {
 
   #called(session: S2SSession, remote: string): Link {
     const link = this.#parts.links.add(newLink(session, remote, 'unknown'));
-    link.ackTimer = this.#parts.module.clock.after(ENABLE_MS, () => {
+    this.#expect(link);
+    return link;
+  }
+
+  /** The peer has a while to enable stream management; then stanzas flow without. */
+  #expect(link: Link): void {
+    link.ackTimer ??= this.#parts.module.clock.after(ENABLE_MS, () => {
       if (link.mode !== 'unknown' || link.end) return;
       this.#without(link);
       this.#go(link);
     });
-    return link;
   }
 
   #enable(link: Link): void {

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { startWorld } from '../../src/s2s/harness.ts';
 import { type RawPeer, settled } from '../../support/duplex.ts';
-import { managedWorld, R, SM } from './s2s-peer.ts';
+import { burst, managed, managedWorld, R, SM, say } from './s2s-peer.ts';
 
 const A = (h: number) => `<a ${SM} h='${h}'/>`;
 const failed = (condition: string) =>
@@ -224,4 +225,24 @@ test('XEP-0198 §5: streams are kept for as long as was said, and no more than a
   assert.equal(await asked(ids[16]!), 'resume');
   await world.clock.advance(61_000);
   assert.equal(await asked(ids[15]!), 'failed');
+});
+
+test('a stream that carries later waits no longer for <enable/> than one that carries at once', async (t) => {
+  const world = await startWorld(t, { modules: ['dialback', 'smacks', 's2s_bidi'] });
+  say(world, 1);
+  const ours = await managed(world);
+  await burst(ours);
+  const theirs = await world.opened();
+  theirs.send(`<bidi xmlns='urn:xmpp:bidi'/><db:result from='capulet.lit' to='montague.lit'>key</db:result>`);
+  const id = / id='([^']*)'/.exec(await ours.reads('</db:verify>'))![1];
+  ours.send(`<db:verify from='capulet.lit' to='montague.lit' id='${id}' type='valid'/>`);
+  await theirs.reads(`type='valid'/>`);
+  theirs.send(`<resume ${SM} previd='nothing' h='0'/>`);
+  await theirs.reads('</failed>');
+  ours.drop();
+  await settled();
+  say(world, 2);
+  await world.clock.advance(3_000);
+  await settled();
+  assert.match(theirs.unread, /<message id='1'.*<message id='2'/);
 });

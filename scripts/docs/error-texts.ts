@@ -183,10 +183,13 @@ export const STANZA_ERRORS: Readonly<Record<StanzaCondition, Advice>> = {
     'The request is understood, and its content is refused',
     'Read the text; change the content',
   ),
-  'not-allowed': advice('Nobody may do that here', 'Nothing'),
+  'not-allowed': advice(
+    'Nobody may do that here; of a server: `s2s_allow` or `s2s_block` is against it',
+    'Nothing, or correct the lists',
+  ),
   'not-authorized': advice('A password is missing or wrong, such as that of a room', 'Enter it again'),
   'policy-violation': advice(
-    'A rule of this server forbids it, such as a limit of size',
+    'A rule of this server forbids it, or it is larger than the other server takes',
     'Read the text; send less',
   ),
   'recipient-unavailable': advice('The recipient is there, but not now', 'Try again later'),
@@ -223,7 +226,7 @@ export const STREAM_ERRORS: Readonly<Record<StreamCondition, Advice>> = {
   'connection-timeout': advice('Nothing was heard for too long', 'Nothing'),
   'host-gone': advice('The host is no longer served here', 'Look up where it is now'),
   'host-unknown': advice(
-    'The host is not served here',
+    'The host is not served here, or no component of that name is configured',
     'Check the domain, and `[hosts."…"]` in the configuration',
   ),
   'improper-addressing': advice('An address is missing or is none', REPORT),
@@ -234,13 +237,16 @@ export const STREAM_ERRORS: Readonly<Record<StreamCondition, Advice>> = {
   ),
   'invalid-namespace': advice(
     'Not the language of this port',
-    'Connect clients to client ports and servers to server ports',
+    'Connect clients, servers and components to their own ports',
   ),
   'invalid-xml': advice('XML that does not fit its specification', REPORT),
-  'not-authorized': advice('Something that needs a login came before it', REPORT),
+  'not-authorized': advice(
+    'Something that needs a login came before it, or the secret of a component is wrong',
+    'A component: compare its secret with `component_secret`; else a bug, here or there',
+  ),
   'not-well-formed': advice('No XML at all, or broken XML', REPORT),
   'policy-violation': advice(
-    'A rule of this server was broken, such as a limit of size or speed',
+    'A rule of this server was broken, such as a limit of size, or of failed logins',
     'Read the text beside it',
   ),
   'remote-connection-failed': advice('A server behind this one could not be reached', 'Try again later'),

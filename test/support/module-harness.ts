@@ -315,10 +315,10 @@ export class HarnessPeer {
   }
 
   /** Both streams end. */
-  cut(cause: S2SCloseCause = 'reset'): void {
+  cut(cause: S2SCloseCause = 'reset', error?: Error): void {
     this.#breaks++;
-    this.closeOut(cause);
-    this.closeIn(cause);
+    this.closeOut(cause, error);
+    this.closeIn(cause, error);
   }
 
   /** Both streams are gone, and nobody is told: as if there never had been any, as with a service of this server. */
@@ -328,16 +328,16 @@ export class HarnessPeer {
     this.#in = undefined;
   }
 
-  closeOut(cause: S2SCloseCause): void {
+  closeOut(cause: S2SCloseCause, error?: Error): void {
     const link = this.#out;
     this.#out = undefined;
-    if (link) this.#closed(link, cause);
+    if (link) this.#closed(link, cause, error);
   }
 
-  closeIn(cause: S2SCloseCause): void {
+  closeIn(cause: S2SCloseCause, error?: Error): void {
     const link = this.#in;
     this.#in = undefined;
-    if (link) this.#closed(link, cause);
+    if (link) this.#closed(link, cause, error);
   }
 
   #arrive(element: Element): void {
@@ -369,8 +369,8 @@ export class HarnessPeer {
     this.#queue.push({ stanza, expiry });
   }
 
-  #closed(session: HarnessLink, cause: S2SCloseCause): void {
-    this.#harness.notify('s2s-close', { session, remote: this.domain, cause, error: undefined });
+  #closed(session: HarnessLink, cause: S2SCloseCause, error: Error | undefined): void {
+    this.#harness.notify('s2s-close', { session, remote: this.domain, cause, error });
   }
 
   #refuse(stanza: Element): void {
@@ -442,10 +442,11 @@ export async function startHarness<C extends Clock>(
   clock: C,
   config = '',
   modules: readonly string[] = MODULES,
+  serverConfig = '',
 ): Promise<Harness<C>> {
   // Most tests end with what clients are told: nobody acts for them then, unless the configuration says so.
   const assisted = /^muc_autorejoin =/m.test(config) ? '' : 'muc_autorejoin = false';
-  const text = `[hosts."${HOST}"]\nmodules_enabled = ${JSON.stringify(modules)}\n${assisted}\n${config}`;
+  const text = `${serverConfig}\n[hosts."${HOST}"]\nmodules_enabled = ${JSON.stringify(modules)}\n${assisted}\n${config}`;
   const server = new Server({
     config: await testConfig(text),
     log: silentLogger,

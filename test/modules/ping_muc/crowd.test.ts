@@ -8,18 +8,7 @@ import { Rate, Window } from '../../../modules/ping_muc/window.ts';
 import { FakeRooms, failure } from '../../support/fake-rooms.ts';
 import { harness } from '../../support/module-harness.ts';
 import { randomFrom } from '../../support/random.ts';
-import { crowd, FIRST_QUESTION_S } from './scene.ts';
-
-/** The most that happened in any span of time of this length, half-open. */
-function busiest(times: readonly number[], spanMs = 1_000): number {
-  const sorted = [...times].sort((a, b) => a - b);
-  let [first, most] = [0, 0];
-  for (const [last, at] of sorted.entries()) {
-    while (sorted[first]! <= at - spanMs) first++;
-    most = Math.max(most, last - first + 1);
-  }
-  return most;
-}
+import { busiest, crowd, FIRST_QUESTION_S } from './scene.ts';
 
 test('2,000 joins, nobody lost: nobody hears of it, and no answer is pushed out by another', async (t) => {
   const h = await harness(t);

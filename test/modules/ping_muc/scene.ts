@@ -43,3 +43,14 @@ export async function states(h: Harness): Promise<string[]> {
   const { rows = [] } = await h.command('joins');
   return rows.map(({ state }) => String(state));
 }
+
+/** The most that happened in any span of time of this length, half-open. */
+export function busiest(times: readonly number[], spanMs = 1_000): number {
+  const sorted = [...times].sort((a, b) => a - b);
+  let [first, most] = [0, 0];
+  for (const [last, at] of sorted.entries()) {
+    while (sorted[first]! <= at - spanMs) first++;
+    most = Math.max(most, last - first + 1);
+  }
+  return most;
+}

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { xml } from '../../../../src/xml/element.ts';
+import { StreamError } from '../../../../src/xml/errors.ts';
 import { FakeRooms, failure, result } from '../../../support/fake-rooms.ts';
 import { HarnessLink } from '../../../support/module-harness.ts';
 import { ASKED_S, ROMEO, ROOM, romeoInTheHall, type Stage, stage } from './stage.ts';
@@ -22,9 +23,8 @@ function halfOpen(set: Stage, seconds: number): void {
 test('row 7: half-open for five minutes, and kept: nobody hears of it', async (t) => {
   const set = await romeoInTheHall(t);
   halfOpen(set, 300);
-  assert.ok(set.asked.length <= 6, `${set.asked.length} questions`);
   set.seconds(600);
-  set.check({ pings: 1 });
+  set.check({ pings: 1, attempts: 6 });
 });
 
 test('row 8: half-open for five minutes, and removed: told within 5 s of the recovery', async (t) => {
@@ -32,7 +32,7 @@ test('row 8: half-open for five minutes, and removed: told within 5 s of the rec
   set.rooms.forget();
   halfOpen(set, 300);
   set.seconds(5);
-  set.check({ notices: 1, pings: 1 });
+  set.check({ notices: 1, pings: 1, attempts: 6 });
 });
 
 test('row 7: a dead link is made anew at once, and the room asked within 5 s', async (t) => {
@@ -52,15 +52,31 @@ test('row 9: packets are dropped for 20 s, and nothing closes: nobody asks', asy
   set.check({});
 });
 
-test('row 10: an idle stream is closed: asked once, and not again when the stream of that closes', async (t) => {
+// Not every server closes an idle stream without a word: ejabberd sends an error (RFC 6120 §4.9.3.4).
+for (const [how, cause, error] of [
+  ['in order', 'clean', undefined],
+  ['by us', 'idle', undefined],
+  ['by an error', 'stream-error', new StreamError('connection-timeout')],
+] as const) {
+  test(`row 10: an idle stream is closed ${how}: asked once, and not again when the stream of that closes`, async (t) => {
+    const set = await romeoInTheHall(t, 'ping_muc_silence = 0');
+    set.peer.cut(cause, error);
+    set.seconds(ASKED_S + 5);
+    for (let round = 0; round < 5; round++) {
+      set.peer.cut(cause, error);
+      set.seconds(600);
+    }
+    set.check({ pings: 1 });
+  });
+}
+
+test('row 10: … but another error is no idleness: asked each time', async (t) => {
   const set = await romeoInTheHall(t, 'ping_muc_silence = 0');
-  set.peer.cut('clean');
-  set.seconds(ASKED_S + 5);
-  for (let round = 0; round < 5; round++) {
-    set.peer.cut('clean');
+  for (let round = 0; round < 3; round++) {
+    set.peer.cut('stream-error', new StreamError('reset'));
     set.seconds(600);
   }
-  set.check({ pings: 1 });
+  set.check({ pings: 3 });
 });
 
 test('row 11: one direction is closed, traffic goes on in the other: nobody asks', async (t) => {
@@ -79,10 +95,14 @@ test('row 12: connections are refused for ever: nothing before the give-up, at m
   set.peer.cut('stream-error');
   set.seconds(599);
   assert.equal(set.romeo.notices.length, 0);
-  set.seconds(40);
+  set.seconds(7);
   assert.equal(set.romeo.notices.length, 1);
-  assert.ok(set.asked.length <= 8, `${set.asked.length} questions`);
-  assert.equal(set.romeo.iqs.length, 0);
+  // Somebody renews the certificate: then it lets us go, for it does not know that it was given up.
+  set.seconds(3_600);
+  set.peer.reachable = true;
+  set.peer.openIn();
+  set.seconds(120);
+  set.check({ notices: 1, attempts: 5 });
 });
 
 test('row 13: the service starts anew behind a stream that stays up: told after 15 min', async (t) => {
@@ -114,10 +134,8 @@ for (const condition of ['service-unavailable', 'remote-server-timeout'] as cons
     set.seconds(180);
     assert.equal(set.romeo.notices.length, 0);
     set.rooms.onPing = undefined;
-    set.seconds(300);
-    assert.equal(set.romeo.notices.length, 1);
-    assert.ok(set.rooms.pings.length <= 7);
-    set.truth();
+    set.seconds(120);
+    set.check({ notices: 1, pings: 5 });
   });
 }
 
@@ -129,19 +147,16 @@ test('row 37: a link that flaps every 20 s for ten minutes: one round of questio
     set.seconds(20);
   }
   set.seconds(300);
-  assert.ok(set.asked.length <= 11, `${set.asked.length} questions`);
-  assert.equal(set.romeo.notices.length, 0);
-  set.truth();
+  set.check({ pings: 8 });
 });
 
 test('row 40: the session ends before the question: nobody is asked about, nobody told', async (t) => {
   const set = await romeoInTheHall(t);
   set.peer.cut('reset');
   set.seconds(30);
-  set.romeo.close();
+  set.end(set.romeo);
   set.seconds(600);
-  assert.equal(set.rooms.pings.length, 0);
-  assert.equal(set.romeo.notices.length, 0);
+  set.check({});
 });
 
 test('row 41: 600 questions that nobody answers for 20 s: each gets its answer, and no client another’s', async (t) => {
@@ -181,7 +196,7 @@ test('row 43: an answer with the right id from another domain is nobody’s', as
   set.seconds(ASKED_S + 10);
   set.rooms.onPing = undefined;
   set.seconds(600);
-  set.check({ pings: set.rooms.pings.length });
+  set.check({ pings: 2 });
 });
 
 for (const condition of ['resource-constraint', 'policy-violation', 'internal-server-error'] as const) {
@@ -190,13 +205,9 @@ for (const condition of ['resource-constraint', 'policy-violation', 'internal-se
     set.rooms.onPing = (ping) => failure(ping, condition, { type: 'wait' });
     set.peer.cut('reset');
     set.seconds(3_600);
-    assert.ok(set.asked.length <= 20, `${set.asked.length} questions`);
-    const gaps = set.asked.slice(1).map((at, i) => at - set.asked[i]!);
-    assert.deepEqual(
-      gaps.slice(0, 5),
-      [...gaps.slice(0, 5)].sort((a, b) => a - b),
-    );
-    set.check({ pings: set.asked.length });
+    const gaps = set.asked.slice(1).map((at, i) => Math.floor((at - set.asked[i]!) / 1_000));
+    assert.deepEqual(gaps.slice(0, 7), [15, 30, 60, 120, 240, 300, 300]);
+    set.check({ pings: 16 });
   });
 }
 

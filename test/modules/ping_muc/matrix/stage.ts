@@ -18,6 +18,8 @@ export interface Counts {
   readonly notices?: number;
   /** On the wire; canaries are among them. */
   readonly pings?: number;
+  /** … with those that did not arrive because nobody could be reached. */
+  readonly attempts?: number;
   readonly infos?: number;
   readonly probes?: number;
   /** Seen by any client. */
@@ -31,6 +33,9 @@ export class Stage {
 
   /** When questions were sent, whether or not they arrived; ms since 1970. */
   readonly asked: number[] = [];
+  /** Where clients have said goodbye, and after which of the stanzas that they got. */
+  readonly #goodbyes: { readonly client: HarnessClient; readonly room: string; readonly after: number }[] =
+    [];
 
   constructor(h: Harness) {
     this.h = h;
@@ -55,6 +60,37 @@ export class Stage {
     return client;
   }
 
+  /** So many users in so many rooms, each of them in all. */
+  crowd(users: number, rooms: number): void {
+    for (let i = 0; i < users; i++) this.clients.push(this.h.client(`user${i}@montague.lit/x`));
+    for (let room = 0; room < rooms; room++) {
+      for (const client of this.clients) client.joins(`room${room}@${this.rooms.domain}/${client.jid.local}`);
+    }
+    this.h.clock.seconds(10);
+  }
+
+  /** Somebody leaves a room. */
+  leave(client: HarnessClient, room = ROOM): void {
+    const nick = client.state.mucJoins?.get(room)?.nick;
+    client.says(`<presence type='unavailable' to='${room}/${nick}'/>`);
+    this.#goodbyes.push({ client, room, after: client.inbox.length });
+  }
+
+  /** A client's session ends. */
+  end(client: HarnessClient): void {
+    for (const room of client.state.mucJoins?.keys() ?? [])
+      this.#goodbyes.push({ client, room, after: client.inbox.length });
+    client.close();
+  }
+
+  /** Our server stops as it should: sessions first, then links, then everything else. */
+  async stop(): Promise<void> {
+    for (const client of this.clients) this.end(client);
+    this.seconds(1);
+    this.peer.cut('local');
+    await this.h.server.stop();
+  }
+
   seconds(count: number): void {
     this.h.clock.seconds(count);
   }
@@ -69,20 +105,24 @@ export class Stage {
   }
 
   /** What has happened, to the last stanza; and that all believe the same. */
-  check({ notices = 0, pings = 0, infos = 0, probes = 0, iqs = 0 }: Counts): void {
+  check({ notices = 0, pings = 0, attempts = pings, infos = 0, probes = 0, iqs = 0 }: Counts): void {
     const counted = {
       notices: this.clients.reduce((sum, client) => sum + client.notices.length, 0),
       pings: this.rooms.pings.length,
+      attempts: this.asked.length,
       infos: this.rooms.infos.length,
       probes: this.rooms.probes.length,
       iqs: this.clients.reduce((sum, client) => sum + client.iqs.length, 0),
     };
-    assert.deepEqual(counted, { notices, pings, infos, probes, iqs });
+    assert.deepEqual(counted, { notices, pings, attempts, infos, probes, iqs });
     this.truth();
   }
 
-  /** The room's occupants, the server's joins, and what each client must believe by what it has heard. */
+  /** The rooms' occupants, the server's joins, and what each client must believe by what it has said and heard. */
   truth(): void {
+    const known = new Set(this.clients.map(({ jid }) => `${jid}`));
+    for (const [room, all] of this.rooms.rooms)
+      for (const full of all.keys()) assert.ok(known.has(full), `${full} is a ghost in ${room}`);
     for (const client of this.clients) {
       const full = `${client.jid}`;
       const occupants = [...this.rooms.rooms].filter(([, all]) => all.has(full));
@@ -91,25 +131,31 @@ export class Stage {
         ({ room, nick, state }) => `${room.jid}/${nick}${state === 'joined' ? '' : `, ${state}`}`,
       );
       assert.deepEqual(tracked.sort(), inRooms, `the server believes otherwise of ${full}`);
-      assert.deepEqual(beliefs(client.inbox), inRooms, `${full} believes otherwise`);
+      assert.deepEqual(this.#beliefs(client), inRooms, `${full} believes otherwise`);
     }
+  }
+
+  /** Where a client is, by what it has been told (XEP-0045 §7), and has said. */
+  #beliefs(client: HarnessClient): string[] {
+    const places = new Map<string, string>();
+    const goodbyes = this.#goodbyes.filter((goodbye) => goodbye.client === client);
+    for (const [i, element] of [...client.inbox, undefined].entries()) {
+      for (const { room, after } of goodbyes) if (after === i) places.delete(room);
+      if (element) hear(element, places);
+    }
+    return [...places].map(([room, nick]) => `${room}/${nick}`).sort();
   }
 }
 
-/** Where a client is, by what it has been told (XEP-0045 §7). */
-function beliefs(inbox: readonly Element[]): string[] {
-  const places = new Map<string, string>();
-  for (const element of inbox) {
-    const x = element.getChild('x', NS.MUC_USER);
-    const codes = x?.getChildren('status').map(({ attrs }) => attrs.code) ?? [];
-    const [room = '', nick = ''] = (element.attrs.from ?? '').split('/');
-    if (element.name !== 'presence' || !codes.includes('110') || codes.includes('303')) continue;
-    if (isNotice(element))
-      assert.equal(places.get(room), nick, 'a notice is about the nick that the client has');
-    if (element.attrs.type === undefined) places.set(room, nick);
-    else places.delete(room);
-  }
-  return [...places].map(([room, nick]) => `${room}/${nick}`).sort();
+function hear(element: Element, places: Map<string, string>): void {
+  const x = element.getChild('x', NS.MUC_USER);
+  const codes = x?.getChildren('status').map(({ attrs }) => attrs.code) ?? [];
+  const [room = '', nick = ''] = (element.attrs.from ?? '').split('/');
+  if (element.name !== 'presence' || !codes.includes('110') || codes.includes('303')) return;
+  if (isNotice(element))
+    assert.equal(places.get(room), nick, 'a notice is about the nick that the client has');
+  if (element.attrs.type === undefined) places.set(room, nick);
+  else places.delete(room);
 }
 
 export async function stage(t: TestContext, config = ''): Promise<Stage> {

@@ -117,3 +117,16 @@ test('XEP-0045 §7.2.18: an error to a presence update of somebody who is not in
   assert.equal(romeo.inbox[0]?.attrs.type, 'error');
   assert.equal(romeo.notices.length, 1);
 });
+
+test('XEP-0045 §7.6: a nick change is refused by a room that does not know who asks: asked at once, and told', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  rooms.refusesStrangers = true;
+  rooms.forget();
+  romeo.says(`<presence to='${ROOM}/Montague'/>`);
+  h.clock.seconds(1);
+  assert.equal(rooms.pings.length, 1);
+  assert.deepEqual(
+    romeo.notices.map(({ attrs }) => attrs.from),
+    [`${ROOM}/Romeo`],
+  );
+});

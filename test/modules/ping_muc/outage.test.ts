@@ -229,3 +229,22 @@ test('`joins` says whether the domain is in doubt', async (t) => {
   h.clock.seconds(30);
   assert.equal(await domain(), 'down');
 });
+
+test('a domain that is away is knocked at every 30 s: nobody else has to open a link for its return to be seen', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  rooms.forget();
+  rooms.peer.reachable = false;
+  rooms.peer.cut();
+  // An attempt ends in a turn of its own.
+  const pass = async (seconds: number) => {
+    for (let passed = 0; passed < seconds; passed++) {
+      h.clock.seconds(1);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  await pass(400);
+  assert.equal(romeo.notices.length, 0);
+  rooms.peer.reachable = true;
+  await pass(35);
+  assert.equal(romeo.notices.length, 1);
+});

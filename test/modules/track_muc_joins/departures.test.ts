@@ -328,3 +328,35 @@ test('at the start services of our own come last, and all come one after the oth
     ['2', '3', '1'],
   );
 });
+
+for (const [condition, leaves] of [
+  ['forbidden', 1],
+  ['remote-server-timeout', 2],
+  ['remote-server-not-found', 2],
+] as const) {
+  test(`a leave is refused by the other side with ${condition}: sent ${leaves === 1 ? 'once' : 'again when the link is new'}`, async (t) => {
+    const { h, rooms, romeo } = await joined(t);
+    rooms.peer.onStanza = (stanza) => rooms.peer.says(failure(stanza, condition));
+    romeo.close();
+    h.clock.seconds(1);
+    rooms.peer.onStanza = () => {};
+    rooms.peer.cut('clean');
+    rooms.peer.openOut();
+    h.clock.seconds(1);
+    assert.equal(rooms.leaves.length, leaves);
+  });
+}
+
+test('a domain that is lost a second time is tried by ourselves as the first time', () => {
+  const { clock, sent, made, owe } = departures();
+  for (let round = 1; round <= 2; round++) {
+    owe(round);
+    made.broken('rooms.capulet.lit', 'none');
+    made.restored('rooms.capulet.lit');
+    assert.equal(sent.length, 2 * round - 1);
+    made.broken('rooms.capulet.lit', 'none');
+    clock.seconds(20);
+    assert.equal(sent.length, 2 * round, 'after 15 s');
+    made.confirmed(`user${round}@montague.lit/x`, 'hall@rooms.capulet.lit');
+  }
+});

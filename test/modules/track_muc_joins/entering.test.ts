@@ -267,3 +267,18 @@ describe('RFC 6121 §4.6: presence that does not arrive', () => {
     assert.equal(romeo.inbox.at(-1)?.attrs.type, 'error');
   });
 });
+
+test('a join, a leave and a join wait together for the link: the room takes them in turn, and the client is in', async (t) => {
+  const { h, romeo, rooms, joins } = await stage(t);
+  rooms.peer.queueMs = 90_000;
+  rooms.peer.reachable = false;
+  romeo.joins(`${ROOM}/Romeo`);
+  romeo.says(`<presence type='unavailable' to='${ROOM}/Romeo'/>`);
+  romeo.joins(`${ROOM}/Romeo`);
+  h.clock.seconds(10);
+  rooms.peer.reachable = true;
+  rooms.peer.openIn();
+  h.clock.seconds(1);
+  assert.equal(rooms.rooms.get(ROOM)?.get(ROMEO), 'Romeo');
+  assert.deepEqual(await joins(), ['Romeo joined']);
+});

@@ -6,6 +6,7 @@ import { failed, hOf } from './elements.ts';
 import { noteHandled } from './inbound.ts';
 import { acknowledge } from './outbound.ts';
 import { LinkAcks } from './s2s_acks.ts';
+import { Answers } from './s2s_answers.ts';
 import { Handover } from './s2s_handover.ts';
 import { type Link, stopTimers } from './s2s_link.ts';
 import { type KeptLinks, Links } from './s2s_links.ts';
@@ -32,7 +33,8 @@ export function manageLinks(module: Module, limits: LinkLimits): void {
   const links = new Links(module.clock, kept);
   const acks = new LinkAcks(module.clock, limits.ackTimeoutMs);
   const pings = new Pings(module);
-  const handover = new Handover(module);
+  const answers = new Answers(links);
+  const handover = new Handover(module, answers);
   const { resumableMs, confirmsByPing } = limits;
   const negotiation = new Negotiation({ module, links, acks, pings, handover, resumableMs, confirmsByPing });
 
@@ -44,7 +46,7 @@ export function manageLinks(module: Module, limits: LinkLimits): void {
     negotiation.begin(session, remote, previous?.state.smacks),
   );
   keepOutgoing(module, { acks, pings, handover, limits });
-  watchIncoming(module, pings);
+  watchIncoming(module, pings, answers);
   watchLives(module, { links, pings, handover, negotiation });
   checkLinks(module, links, pings);
   module.hook('s2s-describe', ({ session, description }) => {
@@ -94,7 +96,7 @@ interface Outgoing {
 function keepOutgoing(module: Module, { acks, pings, handover, limits }: Outgoing): void {
   module.hook('s2s-out', ({ session, element }) => {
     const link = session.state.smacks;
-    if (!link || link.mode === 'nothing' || !STANZAS.has(element.name) || pings.isLeaving(element)) return;
+    if (!link || link.mode === 'nothing' || !STANZAS.has(element.name) || pings.takes(link, element)) return;
     if (handover.refuses(element)) return 'handled';
     const { outbound } = link;
     const bytes = share(element).toString().length; // Shared with the stream: its content is serialised once.
@@ -123,16 +125,18 @@ function makeRoom(link: Link, limits: LinkLimits, now: number): void {
   session.close(new StreamError('resource-constraint', 'Too much has not been acknowledged'), 'timeout');
 }
 
-function watchIncoming(module: Module, pings: Pings): void {
+function watchIncoming(module: Module, pings: Pings, answers: Answers): void {
   module.hook(
     's2s-in',
     ({ session, element }) => {
       const link = session.state.smacks;
       if (link) link.hasLastWord = false; // Until this element proves to be an acknowledgement.
-      pings.received(session, element);
+      answers.received(session, element);
+      return pings.received(session, element);
     },
     'guard',
   );
+  module.hook('s2s-repeat', ({ stanza }) => (answers.has(stanza) ? 'needless' : undefined));
   module.observe('s2s-handle', ({ session, work }) => {
     const inbound = session.state.smacks?.inbound;
     if (inbound) noteHandled(inbound, work);

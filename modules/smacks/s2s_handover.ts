@@ -3,15 +3,18 @@
 import { errorReply, Jid, type Module, NS, type Stanza, StanzaError, xml } from 'enjamb/api';
 import { tooHigh } from './elements.ts';
 import { newOutbound } from './outbound.ts';
+import type { Answers } from './s2s_answers.ts';
 import type { Given, Link, LinkEnd, SentStanza } from './s2s_link.ts';
 
 export class Handover {
   readonly #module: Module;
+  readonly #answers: Answers;
   /** Requests of which nobody knows yet whether they have been carried out. */
   readonly #doubtful = new WeakSet<Stanza>();
 
-  constructor(module: Module) {
+  constructor(module: Module, answers: Answers) {
     this.#module = module;
+    this.#answers = answers;
   }
 
   /** What is to be sent to `remote` again, oldest first; it is given once. */
@@ -72,6 +75,7 @@ export class Handover {
     const handedOver = sent.map((entry): Given => {
       const stanza = delayed(entry, this.#module.host.domain);
       const remote = remoteOf(entry, link);
+      this.#answers.inherit(stanza, entry.stanza);
       if (isKnown || !isSet(stanza)) return { remote, stanza };
       this.#doubtful.add(stanza);
       return { remote, stanza, doubtful: new WeakRef(stanza) };

@@ -20,6 +20,8 @@ export class Links {
   readonly #kept: KeptLinks;
   /** In which order streams were authenticated, and resumed. */
   readonly #order = new WeakMap<object, number>();
+  /** By remote domain: the stream that our stanzas take. */
+  readonly #carriers = new Map<string, Link>();
   #latest = 0;
 
   constructor(clock: Clock, kept: KeptLinks) {
@@ -35,6 +37,16 @@ export class Links {
     link.session.state.smacks = link;
     this.#kept.open.add(link);
     return link;
+  }
+
+  /** Our stanzas to `remote` take this stream from now on. */
+  carry(remote: string, link: Link): void {
+    this.#carriers.set(remote, link);
+  }
+
+  /** The open stream that our stanzas to `remote` take. */
+  carrier(remote: string): Link | undefined {
+    return this.#carriers.get(remote);
   }
 
   /** Notes that something has happened to a session or a link after everything that was noted before. */
@@ -70,6 +82,8 @@ export class Links {
   /** The stream has ended; it may be resumed for a while. */
   ended(link: Link, cause: S2SCloseCause, error: Error | undefined): void {
     this.#kept.open.delete(link);
+    for (const remote of link.session.remotes)
+      if (this.#carriers.get(remote) === link) this.#carriers.delete(remote);
     link.end = { at: this.#clock.now(), cause, error };
     if (link.id !== undefined) this.#clock.after(link.maxMs, () => this.forget(link));
   }

@@ -44,12 +44,23 @@ export class Negotiation {
 
   /** Stanzas for `remote` are about to flow; `previous` has left some unconfirmed. */
   begin(session: S2SSession, remote: string, previous: Link | undefined): 'wait' | undefined {
+    const isAwaited = this.#begin(session, remote, previous);
+    const link = session.state.smacks;
+    if (link) this.#parts.links.carry(remote, link);
+    return isAwaited;
+  }
+
+  #begin(session: S2SSession, remote: string, previous: Link | undefined): 'wait' | undefined {
+    const { links } = this.#parts;
     const known = session.state.smacks;
-    if (known?.mode === 'unknown') this.#expect(known);
-    if (known?.mode === 'unknown' || known?.mode === 'resuming') return this.#await(known, remote, previous);
-    if (known) return this.#beginLater(known, remote, previous);
+    if (known?.mode === 'resuming') return this.#await(known, remote, previous);
+    if (known && known.mode !== 'unknown') return this.#beginLater(known, remote, previous);
     if (session.isOurs) return this.#beginAnew(session, remote, previous);
-    return this.#await(this.#called(session, remote), remote, previous);
+    const link = known ?? links.add(newLink(session, remote, 'unknown'));
+    this.#expect(link);
+    // Only of a stream that could be resumed is there anything to hear, and only from who knows stream management.
+    if (this.#openQuestion(previous)) return this.#await(link, remote, previous);
+    return this.#soon(link, remote, previous);
   }
 
   /** On a stream of ours that has just been made. */
@@ -218,18 +229,13 @@ export class Negotiation {
     this.#proceed(link);
   }
 
-  #called(session: S2SSession, remote: string): Link {
-    const link = this.#parts.links.add(newLink(session, remote, 'unknown'));
-    this.#expect(link);
-    return link;
-  }
-
-  /** The peer has a while to enable stream management; then stanzas flow without. */
+  /** The peer has a while to enable stream management; then it is taken for one that does not know it. */
   #expect(link: Link): void {
     link.ackTimer ??= this.#parts.module.clock.after(ENABLE_MS, () => {
       if (link.mode !== 'unknown' || link.end) return;
       this.#without(link);
       this.#go(link);
+      this.#parts.pings.sent(link);
     });
   }
 

@@ -39,6 +39,8 @@ interface Ping {
   /** How many stanzas had been sent before. */
   readonly sent: number;
   readonly timer: Timer;
+  /** Nobody else has sent it. */
+  readonly isOurs: boolean;
 }
 
 export class Pings {
@@ -57,9 +59,12 @@ export class Pings {
     });
   }
 
-  /** Whether a stanza is a ping of ours, which nobody needs to confirm. */
-  isLeaving(stanza: Element): boolean {
-    return stanza === this.#leaving;
+  /** Whether a stanza is a ping, which nobody needs to confirm. Another module's serves as well as ours. */
+  takes(link: Link, stanza: Element): boolean {
+    if (stanza === this.#leaving) return true;
+    if (link.mode !== 'pings' || !isPing(stanza, link)) return false;
+    if (link.ping === undefined) this.#await(link, stanza.attrs.id ?? '', false);
+    return true;
   }
 
   /** Something is about to be written in this tick. */
@@ -80,19 +85,19 @@ export class Pings {
     });
   }
 
-  /** Takes note of what comes from other servers. */
-  received(session: S2SSession, element: Element): void {
-    if (this.#pending.size === 0 || element.name !== 'iq') return;
+  /** Takes note of what comes from other servers; answers to our pings are for nobody else. */
+  received(session: S2SSession, element: Element): 'handled' | undefined {
+    if (this.#pending.size === 0 || element.name !== 'iq') return undefined;
     const { id = '', type, from } = element.attrs;
     const ping = this.#pending.get(id);
-    if (!ping || (type !== 'result' && type !== 'error')) return;
+    if (!ping || (type !== 'result' && type !== 'error')) return undefined;
     const { link } = ping;
-    if (from !== link.remote || !session.remotes.has(link.remote)) return;
-    counted(session).answered++;
+    if (from !== link.remote || !session.remotes.has(link.remote)) return undefined;
     this.stop(link);
     link.answersPings = true;
     acknowledge(link.outbound, ping.sent);
     this.sent(link);
+    return ping.isOurs ? 'handled' : undefined;
   }
 
   /** No answer is waited for any more, and nothing is asked. */
@@ -116,10 +121,15 @@ export class Pings {
     this.#leaving = undefined;
     if (!isSent || link.end) return;
     counted(session).asked++;
+    this.#await(link, id, true);
+  }
+
+  /** A ping leaves, behind everything else. */
+  #await(link: Link, id: string, isOurs: boolean): void {
     link.ping = id;
     link.pingedAt = this.#module.clock.now();
     const timer = this.#module.after(ANSWER_MS, () => this.#silent(link));
-    this.#pending.set(id, { link, sent: sentCount(link.outbound), timer });
+    this.#pending.set(id, { link, sent: sentCount(link.outbound), timer, isOurs });
   }
 
   /** Who never answers may be a server that never does: it is trusted as every server was before. */
@@ -142,6 +152,14 @@ export class Pings {
       this.#ping(link);
     });
   }
+}
+
+/** From our domain to theirs (XEP-0199 §4.3). */
+function isPing({ name, attrs, children }: Element, { session, remote }: Link): boolean {
+  const [child] = children;
+  const isBetweenServers = attrs.to === remote && attrs.from === session.local;
+  if (name !== 'iq' || attrs.type !== 'get' || !isBetweenServers) return false;
+  return typeof child === 'object' && child.is('ping', NS.PING);
 }
 
 function isAnswer({ stanza: { name, attrs } }: SentStanza): boolean {

@@ -98,7 +98,7 @@ test('pings are no more than one at a time, and ten in a second; they and their 
   const { routes, incoming } = world.server.links.list();
   const ours = routes[0]?.session?.state.keepalive;
   assert.deepEqual(ours, { asked: 3, answered: 0 });
-  assert.deepEqual(incoming[0]?.state.keepalive, { asked: 0, answered: 2 });
+  assert.equal(incoming[0]?.stanzasIn, 0, 'nobody else sees the answers');
   assert.equal(back.ended, false);
 });
 

@@ -19,6 +19,8 @@ export class Waiting {
   readonly #clock: Clock;
   readonly #onExpired: (stanzas: Stanza[]) => void;
   #entries: Entry[] = [];
+  /** How many at the beginning have left: taking each off would move all the others. */
+  #left = 0;
   #chars = 0;
   #timer: Timer | undefined;
   #firesAt = 0;
@@ -30,7 +32,7 @@ export class Waiting {
   }
 
   get size(): number {
-    return this.#entries.length;
+    return this.#entries.length - this.#left;
   }
 
   /** False when there is no room for it. */
@@ -50,7 +52,8 @@ export class Waiting {
       chars: serialize(stanza).length,
       deadline: deadlineOf(stanza),
     }));
-    this.#entries = [...entries, ...this.#entries];
+    this.#entries = [...entries, ...this.#entries.slice(this.#left)];
+    this.#left = 0;
     for (const { chars, deadline } of entries) {
       this.#chars += chars;
       this.#watch(deadline);
@@ -59,10 +62,12 @@ export class Waiting {
 
   /** Takes the first one. */
   next(): Stanza | undefined {
-    const entry = this.#entries.shift();
-    if (entry) this.#chars -= entry.chars;
-    if (this.size === 0) this.#stop();
-    return entry?.stanza;
+    const entry = this.#entries[this.#left];
+    if (!entry) return undefined;
+    this.#left++;
+    this.#chars -= entry.chars;
+    if (this.size === 0) this.#clear();
+    return entry.stanza;
   }
 
   drop(stanzas: ReadonlySet<Stanza>): void {
@@ -75,11 +80,20 @@ export class Waiting {
   }
 
   #take(isTaken: (entry: Entry) => boolean): Stanza[] {
-    const taken = this.#entries.filter(isTaken);
-    this.#entries = this.#entries.filter((entry) => !isTaken(entry));
+    const taken: Entry[] = [];
+    const staying: Entry[] = [];
+    for (const entry of this.#entries.slice(this.#left)) (isTaken(entry) ? taken : staying).push(entry);
+    this.#entries = staying;
+    this.#left = 0;
     for (const { chars } of taken) this.#chars -= chars;
-    if (this.size === 0) this.#stop();
+    if (this.size === 0) this.#clear();
     return taken.map(({ stanza }) => stanza);
+  }
+
+  #clear(): void {
+    this.#entries = [];
+    this.#left = 0;
+    this.#stop();
   }
 
   /** One timer, for the earliest of all. */
@@ -99,7 +113,11 @@ export class Waiting {
     this.#timer = undefined;
     const now = this.#clock.now();
     const expired = this.#take(({ deadline }) => deadline <= now);
-    if (this.size > 0) this.#watch(Math.min(...this.#entries.map(({ deadline }) => deadline)));
+    if (this.size > 0) {
+      this.#watch(
+        this.#entries.reduce((first, { deadline }) => Math.min(first, deadline), Number.POSITIVE_INFINITY),
+      );
+    }
     if (expired.length > 0) this.#onExpired(expired);
   }
 }

@@ -268,6 +268,29 @@ test('muc_autorejoin: told only because nobody could be reached: joined when tha
   assert.equal(rooms.rooms.get(ROOM)?.get(ROMEO), 'Romeo');
 });
 
+test('muc_autorejoin: after a day its user knows better', async (t) => {
+  const made = await scene(t);
+  const { h, rooms, romeo, entered } = made;
+  rooms.forget();
+  rooms.peer.reachable = false;
+  rooms.peer.cut();
+  h.clock.seconds(700);
+  assert.equal(romeo.notices.length, 1);
+  h.clock.seconds(24 * 3_600);
+  rooms.peer.reachable = true;
+  rooms.peer.openIn();
+  h.clock.seconds(60);
+  assert.deepEqual(entered(), []);
+});
+
+test('muc_autorejoin: of a client with very much to say nothing is kept', async (t) => {
+  const made = await scene(t, '', `<long xmlns='urn:x'>${'x'.repeat(2_048)}</long>`);
+  assert.equal(made.romeo.state.mucWords, undefined);
+  fallOut(made);
+  made.h.clock.seconds(100);
+  assert.deepEqual(made.entered(), []);
+});
+
 describe('muc_autorejoin: a client that sleeps', () => {
   test('is told and joined at once, so that its user hears of messages', async (t) => {
     const made = await scene(t);

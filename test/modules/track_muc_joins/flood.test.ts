@@ -49,6 +49,20 @@ test('the leaves of one account are bounded, and cost no other account its own',
   assert.ok(!from.includes('romeo@montague.lit/0'), 'the oldest were forgotten');
 });
 
+test('a domain that has been away for more than a day is owed nothing any more', async (t) => {
+  const h = await harness(t);
+  const peer = h.peer('rooms.capulet.lit');
+  peer.reachable = false;
+  passesThrough(h.client('romeo@montague.lit/orchard'), peer);
+  h.clock.seconds(25 * 3_600);
+  const tried = peer.failures;
+  h.clock.seconds(3_600);
+  peer.reachable = true;
+  peer.openOut();
+  h.clock.seconds(120);
+  assert.deepEqual([peer.failures - tried, peer.received.length], [0, 0]);
+});
+
 test('a client in thousands of rooms with endless names: what nobody uses is not remembered', async (t) => {
   const h = await harness(t);
   const romeo = h.client('romeo@montague.lit/orchard');

@@ -168,6 +168,38 @@ test('track_muc_persist = false: nothing gets there at all, and what is there go
   assert.deepEqual(made.records, []);
 });
 
+/** Takes what has come so far. */
+async function catchUp(client: ScriptedClient): Promise<void> {
+  client.send(`<iq type='get' id='now' to='capulet.lit'><ping xmlns='urn:xmpp:ping'/></iq>`);
+  await client.skipUntil(({ attrs }) => attrs.id === 'now');
+}
+
+test('track_muc_persist = false: what an earlier run has written is nobody’s leave', async (t) => {
+  const made = await story(t);
+  const run = await made.start();
+  await enter(await run.test.client(ROMEO), 'Romeo');
+  await made.kill(run);
+  await catchUp(made.juliet);
+  const next = await made.start('track_muc_persist = false');
+  await made.pass(next, 30_000);
+  await made.juliet.receivesNothing();
+});
+
+test('the module is taken out and loaded again: clients that are there stay in their rooms', async (t) => {
+  const made = await story(t);
+  const run = await made.start();
+  const romeo = await run.test.client(ROMEO);
+  await enter(romeo, 'Romeo');
+  await made.pass(run, 1_000);
+  await catchUp(made.juliet);
+  const { commands } = run.test.server;
+  for (const name of ['ping_muc', 'track_muc_joins'])
+    await commands.run('module unload', { name }, { by: 'test' });
+  await commands.run('module load', { name: 'track_muc_joins' }, { by: 'test' });
+  await made.pass(run, 30_000);
+  await made.juliet.receivesNothing();
+});
+
 test('a clean stop: the room sees everybody leave, and nothing is left to make up for', async (t) => {
   const made = await story(t);
   const run = await made.start();

@@ -127,3 +127,29 @@ test('normalise_self_ping_errors: what is not proved to be so stays as the room 
   );
   assert.equal(romeo.notices.length, 0);
 });
+
+test('… and the others of its room, who waited for its answer, are asked about all the same', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  const benvolio = h.client('benvolio@montague.lit/hills');
+  benvolio.joins(`${ROOM}/Benvolio`);
+  h.clock.seconds(10);
+  romeo.joins('garden@rooms.capulet.lit/Romeo'); // The liveliest room: its answer is the first.
+  h.clock.seconds(10);
+  const asked: string[] = [];
+  rooms.onPing = (ping) => {
+    if (ping.attrs.to?.startsWith('garden')) return result(ping);
+    asked.push(`${ping.attrs.from}`);
+    return asked.length === 1 ? undefined : rooms.answerPing(ping);
+  };
+  rooms.peer.cut();
+  h.clock.seconds(FIRST_QUESTION_S + 2);
+  assert.equal(asked.length, 1);
+  const [first, other] = asked[0] === ROMEO ? [romeo, benvolio] : [benvolio, romeo];
+  rooms.rooms.get(ROOM)?.delete(`${other.jid}`);
+  first.says(
+    `<iq type='get' id='own' to='${ROOM}/${rooms.rooms.get(ROOM)?.get(`${first.jid}`)}'><ping xmlns='urn:xmpp:ping'/></iq>`,
+  );
+  h.clock.seconds(5);
+  assert.equal(other.notices.length, 1);
+  assert.equal(first.notices.length, 0);
+});

@@ -1,7 +1,9 @@
 // The whole way: two servers, a real room service, streams between them that break.
 
 import assert from 'node:assert/strict';
+import { duplexPair } from 'node:stream';
 import { type TestContext, test } from 'node:test';
+import { Connection } from '../../../src/net/connection.ts';
 import type { ScriptedClient } from '../../support/client.ts';
 import { FakeClock } from '../../support/clock.ts';
 import { type Network, network } from '../../support/network.ts';
@@ -127,6 +129,35 @@ test('rooms of our own are tracked like others, and left once', async (t) => {
   assert.deepEqual(await joins(), [`benvolio@montague.lit/x ${room} benvolio joined`]);
   await benvolio.receivesNothing();
 });
+
+for (const words of [
+  '',
+  `<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' from='rooms.capulet.lit' to='montague.lit'>`,
+]) {
+  test(`row 42: a stranger who ${words ? 'claims the domain of a room' : 'says nothing'} connects and goes, ten times: nobody asks`, async (t) => {
+    const { net, clock, romeo } = await inTheHall(t);
+    let questions = 0;
+    const { hooks } = net.of('montague.lit').server.router.hosts.get('montague.lit')!;
+    const count = (to = '') => {
+      if (to.startsWith(ROOM)) questions++;
+    };
+    hooks.add('s2s-out', ({ element }) => count(element.attrs.to), 'observe', 'test');
+    for (let i = 0; i < 10; i++) {
+      const [stranger, ours] = duplexPair();
+      net
+        .of('montague.lit')
+        .server.acceptServer(new Connection(ours, { remoteAddress: '192.0.2.66', clock }));
+      stranger.resume();
+      stranger.write(words || ' ');
+      await clock.advance(10);
+      stranger.destroy();
+      ours.destroy();
+    }
+    await clock.advance(120_000);
+    await romeo.receivesNothing();
+    assert.equal(questions, 0);
+  });
+}
 
 /** Prepares a join during which every connection between the servers breaks; the room may never get it. */
 function breakAtJoin(net: Network, { isLost }: { isLost: boolean }) {

@@ -41,6 +41,8 @@ export interface ServerParts {
 
 /** How long an orderly stop may take for each of its steps. */
 const STOP_STEP_MS = 3_000;
+/** Enough for one attempt where somebody answers. */
+const STOP_HURRY_MS = 1_000;
 /** The last stanzas for other servers are worth more: they take people out of their rooms. */
 const STOP_LINKS_MS = 5_000;
 
@@ -127,6 +129,7 @@ export class Server implements ServerContext {
   async stop(): Promise<void> {
     await Promise.allSettled(this.#listeners.splice(0).map((listener) => listener.close()));
     for (const host of this.router.hosts.values()) host.hooks.notify('host-stop', { domain: host.domain });
+    await this.links.hurry((step) => this.#within(step, STOP_HURRY_MS));
     const farewell = new StreamError('system-shutdown');
     for (const host of this.router.hosts.values())
       for (const session of host.sessions) session.close(farewell);

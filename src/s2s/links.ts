@@ -76,6 +76,16 @@ export class Links implements RemoteSender {
   }
 
   /**
+   * Our clients are about to go: what waits for other servers is sent as long as `within` waits, or returned while they
+   * can still be told.
+   */
+  async hurry(within: (step: Promise<unknown>) => Promise<unknown>): Promise<void> {
+    const routes = this.#all().filter(({ queued }) => queued > 0);
+    await within(Promise.all(routes.map((route) => route.hurry())));
+    for (const route of routes) route.relax();
+  }
+
+  /**
    * Takes nothing more and closes all streams in order, outgoing ones when all that waits for them has gone; resolves
    * once every peer has closed its side or has had the time for it.
    */

@@ -30,11 +30,6 @@ const UNUSED_MS = 22_000;
 /** How long a module may keep us from sending on a new stream. */
 const BEGIN_MS = 10_000;
 
-interface Asker {
-  resolve(session: S2SSession): void;
-  reject(error: Error): void;
-}
-
 export class Route {
   readonly host: LocalHost;
   readonly remote: string;
@@ -57,9 +52,11 @@ export class Route {
   #leaving: S2SSession | undefined;
   readonly #leftovers = new Leftovers();
   #isFlushing = false;
-  #askers: Asker[] = [];
+  #askers: PromiseWithResolvers<S2SSession>[] = [];
   #retry: Timer | undefined;
   #isClosing = false;
+  /** Who hears when nothing waits any more; nothing waits for a second attempt then. */
+  #onEmpty: (() => void) | undefined;
   #onIdle: (() => void) | undefined;
 
   /** `calls` is shared by all routes. */
@@ -130,10 +127,10 @@ export class Route {
     const pause = this.#outage.isKnown(this.#now) ? undefined : this.#pausedFor;
     const obstacle = this.#call ? undefined : (this.#unreachable ?? pause);
     if (obstacle) return Promise.reject(obstacle);
-    return new Promise((resolve, reject) => {
-      this.#askers.push({ resolve, reject });
-      this.#demand();
-    });
+    const asker = Promise.withResolvers<S2SSession>();
+    this.#askers.push(asker);
+    this.#demand();
+    return asker.promise;
   }
 
   /** A stream that may carry is ready for it. */
@@ -164,6 +161,21 @@ export class Route {
   close(error?: Error): void {
     this.#outage.forgive();
     this.#call?.close(error);
+  }
+
+  /** Sends what waits within one attempt, or returns it; resolves when that is done, and holds until `relax`. */
+  hurry(): Promise<void> {
+    this.#outage.forgive();
+    return new Promise((resolve) => {
+      this.#onEmpty = resolve;
+      this.#settle();
+    });
+  }
+
+  /** Returns what has not been sent by now. */
+  relax(): void {
+    this.#onEmpty = undefined;
+    this.#returnAll(this.#waiting.all(), this.#outage.failure ?? new LinkError('this server is stopping'));
   }
 
   /** Takes no more, and closes its streams in order once all that was sent has gone; resolves when they have ended. */
@@ -207,7 +219,7 @@ export class Route {
     if (this.#isClosing) return this.#unreachable;
     if (this.#call?.isUsable || this.#able.size > 0) return undefined;
     const failure = this.#pausedFor;
-    const isHopeful = this.#outage.mayWait(this.#now) && !isPermanent(failure);
+    const isHopeful = this.#outage.mayWait(this.#now) && !isPermanent(failure) && !this.#onEmpty;
     return isHopeful ? undefined : (this.#unreachable ?? failure);
   }
 
@@ -223,6 +235,7 @@ export class Route {
     const next = isServed || this.#leaving ? undefined : [...this.#able].find(({ isOpen }) => isOpen);
     if (next) this.#start(next);
     else if ((!isServed && this.queued > 0) || this.#askers.length > 0) this.#demand();
+    if (this.queued === 0) this.#onEmpty?.();
     if (this.#isClosing) this.#leave();
   }
 
@@ -352,7 +365,8 @@ export class Route {
     if (session) this.ended(session);
     if (!isCurrent || wasOpen) return;
     if (!wasUsed && !isGivenUp) this.#failed(reason);
-    const isHopeless = isPermanent(reason) || this.#isClosing || !this.#outage.mayWait(this.#now);
+    const isLast = this.#isClosing || this.#onEmpty !== undefined;
+    const isHopeless = isPermanent(reason) || isLast || !this.#outage.mayWait(this.#now);
     if (isHopeless && !this.#carrier && !this.#starting) this.#giveUp(reason);
     this.#settle();
   }

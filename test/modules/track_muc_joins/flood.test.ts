@@ -71,3 +71,11 @@ test('a client in thousands of rooms with endless names: what nobody uses is not
   assert.deepEqual([...(romeo.state.mucJoins?.keys() ?? [])], [`${'x'.repeat(100)}@rooms.capulet.lit`]);
   assert.equal(h.peer('rooms.capulet.lit').received.length, 3, 'they are joined all the same');
 });
+
+test('presence to ever new addresses: only the last of them may turn out to be rooms', async (t) => {
+  const h = await harness(t);
+  const romeo = h.client('romeo@montague.lit/orchard');
+  for (let i = 0; i < 300; i++) romeo.says(`<presence to='user${i}@capulet.lit/x'/>`);
+  const addressed = [...(romeo.state.mucAddressed?.keys() ?? [])];
+  assert.deepEqual([addressed.length, addressed.at(-1)], [200, 'user299@capulet.lit']);
+});

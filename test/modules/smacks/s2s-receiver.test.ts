@@ -246,3 +246,23 @@ test('a stream that carries later waits no longer for <enable/> than one that ca
   await settled();
   assert.match(theirs.unread, /<message id='1'.*<message id='2'/);
 });
+
+test('a peer that has called us gets our stanzas at once, whether it enables stream management or not', async (t) => {
+  const world = await startWorld(t, { modules: ['dialback', 'smacks', 's2s_bidi'] });
+  const theirs = await world.opened();
+  theirs.send(`<bidi xmlns='urn:xmpp:bidi'/><db:result from='capulet.lit' to='montague.lit'>key</db:result>`);
+  const authority = await world.prepared();
+  const id = / id='([^']*)'/.exec(await authority.reads('</db:verify>'))![1];
+  say(world, 1);
+  authority.send(`<db:verify from='capulet.lit' to='montague.lit' id='${id}' type='valid'/>`);
+  await theirs.reads(/type='valid'\/>.*<message id='1'[^>]*>/);
+  theirs.send(`<enable ${SM} resume='true'/>`);
+  assert.match(
+    await theirs.reads(R),
+    /<enabled [^>]*>/,
+    'what was sent before is confirmed by the first answer',
+  );
+  theirs.send(A(0));
+  await settled();
+  assert.equal(world.server.links.list().incoming[0]?.state.smacks?.before.length, 0);
+});

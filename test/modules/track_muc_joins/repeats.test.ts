@@ -113,7 +113,10 @@ for (const config of ['', 'modules_disabled = ["s2s_bidi"]', 'modules_disabled =
     await romeo.receivesNothing();
     net.unreachable.clear();
     await clock.advance(120_000);
-    assert.deepEqual(said, ['here join']);
+    assert.deepEqual(
+      said.filter((what) => what === 'here join'),
+      ['here join'],
+    );
   });
 
   test(`a leave while the line is broken: the room hears it once, the client its answer ${config}`, async (t) => {

@@ -303,6 +303,31 @@ test('a stanza that breaks every link comes back, and what stood behind it arriv
   assert.deepEqual(bounced(world), ['poison remote-server-timeout wait']);
 });
 
+test('s2s-repeat: what the peer has shown to have is neither sent again nor returned', async (t) => {
+  const world = await startWorld(t);
+  new Keeper(world);
+  const needless = new Set(['2']);
+  world.hook('s2s-repeat', ({ stanza }) => (needless.has(stanza.attrs.id ?? '') ? 'needless' : undefined));
+  for (const id of [1, 2, 3]) send(world, id);
+  const first = await world.accepted();
+  await ids(first, 3);
+  world.answer = refused;
+  first.drop();
+  await settled();
+  for (const id of [4, 5]) send(world, id);
+  needless.add('3').add('4');
+  world.answer = undefined;
+  await world.clock.advance(1_000);
+  const second = await world.accepted();
+  assert.deepEqual(await ids(second, 5), ['1', '4', '5'], 'nobody is asked of what was on no link yet');
+  world.answer = refused;
+  second.drop();
+  await settled();
+  needless.add('1');
+  await world.clock.advance(100_000);
+  assert.deepEqual(bounced(world), ['5 remote-server-timeout wait']);
+});
+
 test('a stanza that the stream could not take any more is sent over the next one', async (t) => {
   const world = await startWorld(t, { connection: { maxQueuedBytes: 64 * 1024 } });
   send(world, 0);

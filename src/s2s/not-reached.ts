@@ -1,8 +1,4 @@
-<<<<<<< ours
 // The error with which a stanza comes back that could not be sent to another server.
-=======
-// What the sender of a stanza is told that could not be brought to another server.
->>>>>>> theirs
 
 import { isPermanent } from '../net/errors.ts';
 import { StanzaError } from '../xml/errors.ts';

@@ -77,6 +77,7 @@ export class DomainWatch {
   /** Clients in a row about whom nobody said anything. */
   #failures = 0;
   #canary: Join | undefined;
+  #canaryAt = 0;
   /** Not all suspects have been handed to the inquiries yet. */
   #feeding = false;
 
@@ -223,6 +224,7 @@ export class DomainWatch {
       return;
     }
     this.#canary = canary;
+    this.#canaryAt = this.#context.now();
     this.#state = 'canary';
     this.#scout.cancel();
     this.#inquiries.askNow(canary);
@@ -310,6 +312,8 @@ export class DomainWatch {
   #goDown(): void {
     const { giveUp, firstPause, longestPause } = this.#context.settings;
     const episode = this.#episode!;
+    // A link that broke and is new since the canary was asked: it may have been lost with the old one.
+    const isBack = this.#recoveredAt !== undefined && this.#brokenAgainAt >= this.#canaryAt;
     this.#recoveredAt = undefined;
     if (episode.age >= giveUp) {
       this.#giveUp();
@@ -319,6 +323,7 @@ export class DomainWatch {
     this.#scout.set(this.#context.settings.scout, () => this.#reach());
     const pause = Math.min(firstPause * 2 ** episode.attempts++, longestPause);
     this.#alarm.set(pause * (0.8 + 0.4 * this.#context.random()), () => this.#nextCanary());
+    if (isBack) this.linkUp();
   }
 
   /** While it is down nobody may have anything to send there; so that its return is noticed, we knock. */

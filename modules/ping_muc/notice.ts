@@ -89,9 +89,8 @@ export class Notices {
 
   /** Whether the client is about to be told, or will be when it wakes up. */
   isPending(join: Join): boolean {
-    if (this.#pending.has(join)) return true;
-    const held = join.session.state.mucNotices?.get(join);
-    return held !== undefined && isTrue(join, held);
+    const verdict = this.#pending.get(join) ?? join.session.state.mucNotices?.get(join);
+    return verdict !== undefined && isTrue(join, verdict);
   }
 
   /** What clients have not been told yet, for the next instance of this module. */

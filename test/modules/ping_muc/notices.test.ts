@@ -79,3 +79,23 @@ test('the client’s presence in the room is forgotten with its place there', as
   h.clock.seconds(FIRST_QUESTION_S + 1);
   assert.equal(romeo.state.directed?.has(ROOM), false);
 });
+
+test('a client that has joined again while it waits to be told, and is lost again, is asked about anew', async (t) => {
+  const { h, rooms, romeo } = await scene(t, 'ping_muc_notify_rate = 1');
+  for (let i = 0; i < 30; i++) romeo.joins(`room${i}@rooms.capulet.lit/Romeo`);
+  h.clock.seconds(10);
+  romeo.heard();
+  rooms.forget();
+  rooms.peer.cut();
+  h.clock.seconds(FIRST_QUESTION_S + 5);
+  const last = [...(romeo.state.mucJoins?.keys() ?? [])].at(0)!;
+  romeo.joins(`${last}/Romeo`);
+  h.clock.seconds(1);
+  assert.equal(rooms.rooms.get(last)?.size, 1);
+  rooms.rooms.get(last)?.clear();
+  const before = rooms.pings.length;
+  romeo.says(`<message type='groupchat' id='m' to='${last}'><body>hello?</body></message>`);
+  h.clock.seconds(60);
+  assert.equal(rooms.pings.length, before + 1);
+  assert.equal(romeo.notices.filter(({ attrs }) => attrs.from?.startsWith(last)).length, 1);
+});

@@ -248,3 +248,20 @@ test('a domain that is away is knocked at every 30 s: nobody else has to open a 
   await pass(35);
   assert.equal(romeo.notices.length, 1);
 });
+
+test('the link breaks and is new while the canary is out: no long pause, as if it had come up after it', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  rooms.forget();
+  rooms.peer.reachable = false;
+  rooms.peer.cut();
+  h.clock.seconds(280);
+  rooms.peer.reachable = true;
+  rooms.peer.deaf = true;
+  h.clock.seconds(10);
+  assert.equal(romeo.notices.length, 0);
+  rooms.peer.cut();
+  rooms.peer.deaf = false;
+  rooms.peer.openIn();
+  h.clock.seconds(35);
+  assert.equal(romeo.notices.length, 1);
+});

@@ -5,10 +5,10 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseXml } from '../../support/match.ts';
 import { AWAY, PROSODY, ROOMS } from '../support/addresses.ts';
-import { Program } from '../support/program.ts';
+import type { Program } from '../support/program.ts';
 import type { WireStanza } from '../support/prosody.ts';
 import { type Clean, withinMs } from '../support/waiting.ts';
-import { LIBRARIES, resolver } from '../support-security/ejabberd.ts';
+import { ejabberdIn, resolver } from '../support-security/ejabberd.ts';
 
 const API_PORT = 15_280;
 const START_MS = 30_000;
@@ -53,19 +53,7 @@ export class EjabberdRooms {
     this.#past.push(...(this.#program?.lines ?? []));
     const { folder, certificates } = this.#options;
     for (const domain of [AWAY, ROOMS]) await writePem(certificates, domain, folder);
-    // Without a node name: it needs no daemon that would outlive it.
-    this.#program = new Program(this.#t, 'ejabberd', {
-      command: 'erl',
-      args: ['-noinput', '-mnesia', 'dir', `"${join(folder, 'spool')}"`, '-s', 'ejabberd'],
-      env: {
-        EJABBERD_CONFIG_PATH: join(folder, 'ejabberd.yml'),
-        EJABBERD_LOG_PATH: join(folder, 'ejabberd.log'),
-        ERL_INETRC: join(folder, 'inetrc'),
-        ERL_LIBS: LIBRARIES,
-        HOME: folder,
-      },
-      logFile: join(folder, 'output.log'),
-    });
+    this.#program = ejabberdIn(folder, this.#t);
     const listens = `Start accepting TCP connections at ${PROSODY.address}:${PROSODY.s2s}`;
     await this.#program.line((line) => line.includes(listens), START_MS);
     await this.#program.line((line) => line.includes('is started in the node'), START_MS);

@@ -2,7 +2,9 @@
 // and what counts is what the user was told, what the room was asked, and whether both agree in the end.
 
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import Database from 'better-sqlite3';
 import { HALLS, HOME, ROOMS } from '../support/addresses.ts';
 import {
   assertWithin,
@@ -165,6 +167,8 @@ for (const kind of KINDS) {
     await there.enjamb.stop();
     await until('the room has let him go', () => isWithout(service, ROMEO), 1_000);
     assert.deepEqual(farewellsOf('Romeo', juliet).length, 1);
+    const database = join(there.folder, 'enjamb', 'data', 'enjamb.sqlite');
+    assert.equal(sessionsIn(database), 0, 'nothing is left to be made up for');
     await there.enjamb.start();
     assert.deepEqual(await trackedBy(there), []);
     await there.enjamb.stop();
@@ -293,4 +297,13 @@ async function isWithout(service: RoomService, jid: string): Promise<true | unde
 /** The rooms in which enjamb has its users. */
 async function trackedBy({ enjamb }: Scene['there']): Promise<unknown[]> {
   return (await enjamb.list('joins')).map(({ room }) => room);
+}
+
+/** How many sessions are on disk as being in rooms. */
+function sessionsIn(file: string): number {
+  const database = new Database(file, { readonly: true });
+  const count = `SELECT count(*) AS rows FROM map JOIN store ON store.id = store WHERE name = 'muc_joins'`;
+  const { rows } = database.prepare(count).get() as { rows: number };
+  database.close();
+  return rows;
 }

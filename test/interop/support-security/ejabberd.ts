@@ -12,7 +12,7 @@ export const VERONA = 'verona.example';
 const START_MS = 20_000;
 /** Where Debian has Erlang's libraries and ejabberd's own. */
 const SYSTEM = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
-export const LIBRARIES = `${SYSTEM}/erlang/lib:/usr/lib/erlang/lib:${SYSTEM}`;
+const LIBRARIES = `${SYSTEM}/erlang/lib:/usr/lib/erlang/lib:${SYSTEM}`;
 
 export interface EjabberdOptions {
   readonly folder: string;
@@ -46,19 +46,7 @@ export class Ejabberd {
       program.signal('SIGTERM'); // An orderly end writes the log to its last line.
       await program.exited;
     });
-    // Without a node name: it needs no daemon that would outlive it.
-    program = new Program(t, 'ejabberd', {
-      command: 'erl',
-      args: ['-noinput', '-mnesia', 'dir', `"${join(folder, 'spool')}"`, '-s', 'ejabberd'],
-      env: {
-        EJABBERD_CONFIG_PATH: join(folder, 'ejabberd.yml'),
-        EJABBERD_LOG_PATH: join(folder, 'ejabberd.log'),
-        ERL_INETRC: join(folder, 'inetrc'),
-        ERL_LIBS: LIBRARIES,
-        HOME: folder,
-      },
-      logFile: join(folder, 'output.log'),
-    });
+    program = ejabberdIn(folder, t);
     for (const port of [EJABBERD.s2s, EJABBERD.s2sDirectTls]) {
       const listens = new RegExp(`Start accepting (TCP|TLS) connections at ${EJABBERD.address}:${port}`);
       await program.line((line) => listens.test(line), START_MS);
@@ -70,6 +58,23 @@ export class Ejabberd {
   get log(): string {
     return this.#program.lines.join('\n');
   }
+}
+
+/** Runs ejabberd with the files `ejabberd.yml` and `inetrc` of a folder, and `spool` for its data. */
+export function ejabberdIn(folder: string, t: Clean): Program {
+  // Without a node name: it needs no daemon that would outlive it.
+  return new Program(t, 'ejabberd', {
+    command: 'erl',
+    args: ['-noinput', '-mnesia', 'dir', `"${join(folder, 'spool')}"`, '-s', 'ejabberd'],
+    env: {
+      EJABBERD_CONFIG_PATH: join(folder, 'ejabberd.yml'),
+      EJABBERD_LOG_PATH: join(folder, 'ejabberd.log'),
+      ERL_INETRC: join(folder, 'inetrc'),
+      ERL_LIBS: LIBRARIES,
+      HOME: folder,
+    },
+    logFile: join(folder, 'output.log'),
+  });
 }
 
 async function ownCertificate(folder: string): Promise<string> {

@@ -8,17 +8,23 @@ const MAX_RESENDS = 3;
 
 export class Leftovers {
   readonly #resends = new WeakMap<Stanza, number>();
+  readonly #isNeedless: (stanza: Stanza) => boolean;
   #session: S2SSession | undefined;
   #stanzas: readonly Stanza[] = [];
+
+  /** `isNeedless`: whether somebody knows that the peer has got it. */
+  constructor(isNeedless: (stanza: Stanza) => boolean) {
+    this.#isNeedless = isNeedless;
+  }
 
   /** Whose they are; `undefined` when there are none. */
   get session(): S2SSession | undefined {
     return this.#session;
   }
 
-  /** Whether it was on a session that has ended. */
-  has(stanza: Stanza): boolean {
-    return this.#resends.has(stanza);
+  /** Whether a stanza still has to go, or to come back; the peer may have got it, if it was on a stream that broke. */
+  isWanted(stanza: Stanza): boolean {
+    return !this.#resends.has(stanza) || !this.#isNeedless(stanza);
   }
 
   /** Takes over what a session has left: what is to be sent again, and what has been too often. */

@@ -81,7 +81,7 @@ export class Links implements RemoteSender {
    */
   async hurry(within: (step: Promise<unknown>) => Promise<unknown>): Promise<void> {
     const routes = this.#all().filter(({ queued }) => queued > 0);
-    await within(Promise.all(routes.map((route) => route.hurry())));
+    await within(Promise.all(routes.map((route) => new Promise<void>((resolve) => route.hurry(resolve)))));
     for (const route of routes) route.relax();
   }
 

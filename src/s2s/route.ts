@@ -50,7 +50,7 @@ export class Route {
   #carrier: S2SSession | undefined;
   /** Has carried and takes nothing more, but has not ended. */
   #leaving: S2SSession | undefined;
-  readonly #leftovers = new Leftovers();
+  readonly #leftovers: Leftovers;
   #isFlushing = false;
   #askers: PromiseWithResolvers<S2SSession>[] = [];
   #retry: Timer | undefined;
@@ -68,6 +68,7 @@ export class Route {
     this.#waiting = new Waiting(context.clock, (late) => {
       this.#returnAll(late, this.#outage.failure ?? new LinkError('there was no link in time'));
     });
+    this.#leftovers = new Leftovers((stanza) => ask(host, 's2s-repeat', { remote, stanza }) === 'needless');
     this.#outage = new Outage(() => host.config.get(OPTIONS).s2s_queue_time);
   }
 
@@ -163,13 +164,11 @@ export class Route {
     this.#call?.close(error);
   }
 
-  /** Sends what waits within one attempt, or returns it; resolves when that is done, and holds until `relax`. */
-  hurry(): Promise<void> {
+  /** Sends what waits within one attempt, or returns it; calls back when nothing waits. Holds until `relax`. */
+  hurry(onEmpty: () => void): void {
     this.#outage.forgive();
-    return new Promise((resolve) => {
-      this.#onEmpty = resolve;
-      this.#settle();
-    });
+    this.#onEmpty = onEmpty;
+    this.#settle();
   }
 
   /** Returns what has not been sent by now. */
@@ -278,7 +277,7 @@ export class Route {
     this.#isFlushing = true;
     while (session.isOpen && this.queued > 0) {
       const stanza = this.#waiting.next()!;
-      if (this.#isWanted(stanza)) session.carry(stanza);
+      if (this.#leftovers.isWanted(stanza)) session.carry(stanza);
     }
     this.#isFlushing = false;
   }
@@ -292,15 +291,9 @@ export class Route {
     if (unconfirmed.length === 0) return;
     const { again, tooOften } = this.#leftovers.take(session, unconfirmed);
     if (this.#isClosing) return this.#returnAll(unconfirmed, new LinkError('the link broke'));
-    const wanted = again.filter((stanza) => this.#isWanted(stanza));
+    const wanted = again.filter((stanza) => this.#leftovers.isWanted(stanza));
     this.#waiting.putFirst(wanted, (stanza) => this.#outage.deadline(stanza, now));
     this.#returnAll(tooOften, new LinkError('the link broke'));
-  }
-
-  /** Whether a stanza still has to go, or to come back; the peer may have got it, if it was on a stream that broke. */
-  #isWanted(stanza: Stanza): boolean {
-    const { remote } = this;
-    return !this.#leftovers.has(stanza) || ask(this.host, 's2s-repeat', { remote, stanza }) !== 'needless';
   }
 
   /** Somebody waits: calls the peer, or will. */
@@ -372,14 +365,10 @@ export class Route {
   }
 
   #failed(error: Error): void {
-    const pause = this.#outage.failed(error, this.#now);
-    this.host.log.info('s2s failed', {
-      remote: this.remote,
-      why: error.message,
-      nextTryMs: Math.round(pause),
-      waiting: this.queued,
-    });
-    this.host.hooks.notify('s2s-failed', { remote: this.remote, permanent: isPermanent(error), error });
+    const { host, remote, queued: waiting } = this;
+    const nextTryMs = Math.round(this.#outage.failed(error, this.#now));
+    host.log.info('s2s failed', { remote, why: error.message, nextTryMs, waiting });
+    host.hooks.notify('s2s-failed', { remote, permanent: isPermanent(error), error });
   }
 
   /** The server stops: closes what has nothing to send any more. */
@@ -400,7 +389,7 @@ export class Route {
   }
 
   #returnAll(stanzas: readonly Stanza[], reason: Error): void {
-    for (const stanza of stanzas) if (this.#isWanted(stanza)) this.#bounce(stanza, reason);
+    for (const stanza of stanzas) if (this.#leftovers.isWanted(stanza)) this.#bounce(stanza, reason);
   }
 
   #bounce(stanza: Stanza, reason: Error): void {

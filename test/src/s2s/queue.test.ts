@@ -317,7 +317,7 @@ test('s2s-repeat: what the peer has shown to have is neither sent again nor retu
   for (const id of [4, 5]) send(world, id);
   needless.add('3').add('4');
   world.answer = undefined;
-  await world.clock.advance(1_000);
+  await world.clock.advance(3_000);
   const second = await world.accepted();
   assert.deepEqual(await ids(second, 5), ['1', '4', '5'], 'nobody is asked of what was on no link yet');
   world.answer = refused;

@@ -20,6 +20,6 @@ export interface Context {
   send(stanza: Stanza): void;
   /** Whether this very server has that domain: there is no link that could break. */
   isLocal(domain: string): boolean;
-  /** Tries to make a link with another server, where there is none; settled when that has come to an end. */
-  reach(domain: string): Promise<void>;
+  /** Tries to connect to another server, where there is no link; whether that succeeds. */
+  reach(domain: string): Promise<boolean>;
 }

@@ -66,6 +66,8 @@ export class DomainWatch {
   readonly #deadline: Alarm;
   readonly #scout: Alarm;
   #isReaching = false;
+  /** The last time that we knocked somebody was there. */
+  #isReached = false;
   #state: WatchState = 'idle';
   #episode: Episode | undefined;
   #lastWakeUp = Number.NEGATIVE_INFINITY;
@@ -200,6 +202,7 @@ export class DomainWatch {
     this.#begin(cause);
     const { delay, jitter, soon } = this.#context.settings;
     this.#state = 'waiting';
+    this.#isReached = false;
     this.#alarm.set(cause === 'link-silent' ? soon : delay + jitter * this.#context.random(), () =>
       this.#nextCanary(),
     );
@@ -330,9 +333,13 @@ export class DomainWatch {
   #reach(): void {
     if (this.#isReaching) return;
     this.#isReaching = true;
-    void this.#context.reach(this.name).then(() => {
+    void this.#context.reach(this.name).then((isReached) => {
       this.#isReaching = false;
-      if (this.#state === 'down') this.#scout.set(this.#context.settings.scout, () => this.#reach());
+      if (this.#state !== 'down') return;
+      this.#scout.set(this.#context.settings.scout, () => this.#reach());
+      // Whether stanzas pass, too, the canary finds out: once, if they do not.
+      if (isReached && !this.#isReached) this.linkUp();
+      this.#isReached = isReached;
     });
   }
 

@@ -115,12 +115,14 @@ function isLocal(module: Module<typeof options>, domain: string): boolean {
 }
 
 /** Where it fails, `s2s-failed` tells of it. */
-async function reach(module: Module<typeof options>, domain: string): Promise<void> {
-  if (isLocal(module, domain)) return;
+async function reach(module: Module<typeof options>, domain: string): Promise<boolean> {
+  if (isLocal(module, domain)) return false;
   try {
     await module.connectRemote(domain);
+    return true;
   } catch (error) {
     module.log.debug('not reached', { remote: domain, error });
+    return false;
   }
 }
 

@@ -172,6 +172,7 @@ modules:
   mod_ping: {}
   mod_disco: {}
   mod_roster: {}
+  mod_offline: {}
   mod_s2s_dialback: {}
   mod_admin_extra: {}
   mod_muc_admin: {}

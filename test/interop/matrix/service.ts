@@ -43,6 +43,8 @@ export interface SceneOptions {
   readonly secureAuth?: boolean;
   /** Seconds after which the other server closes its idle streams. */
   readonly idleSeconds?: number;
+  /** Modules of Prosody besides the usual ones. */
+  readonly prosodyModules?: readonly string[];
   /** Prosody: the rooms hand self-pings to clients. */
   readonly relaysSelfPings?: boolean;
 }
@@ -80,13 +82,14 @@ async function startProsody(
   there: World,
   options: SceneOptions,
 ): Promise<Prosody & RoomService> {
-  const { idleSeconds, relaysSelfPings, secureAuth = false } = options;
+  const { idleSeconds, prosodyModules = [], relaysSelfPings, secureAuth = false } = options;
   const prosody = await Prosody.start(t, {
     folder: join(there.folder, 'prosody'),
     certificates: there.certificates,
     caPath: there.caPath,
     dns: there.dns.address,
     secureAuth,
+    modules: prosodyModules,
     config: idleSeconds === undefined ? [] : [`s2s_idle_timeout = ${idleSeconds}`],
   });
   // Those of a component are not in the list of all hosts.

@@ -23,6 +23,9 @@ export interface EnjambOptions {
   readonly dns: string;
   /** Lines of TOML for the top of the file. */
   readonly config?: readonly string[];
+  /** Where it listens, and for whom, when it is not the one that is tested. The ports are always the same. */
+  readonly address?: string;
+  readonly domain?: string;
 }
 
 /** What is logged, one object per line. */
@@ -120,11 +123,12 @@ export class Enjamb {
   }
 }
 
-function configuration({ folder, certificates, dns, config = [] }: EnjambOptions): string {
+function configuration(options: EnjambOptions): string {
+  const { folder, certificates, dns, config = [], address = ENJAMB.address, domain = HOME } = options;
   return [
     `data_path = ${JSON.stringify(join(folder, 'data'))}`,
     `certificates = ${JSON.stringify(certificates)}`,
-    `interfaces = ["${ENJAMB.address}"]`,
+    `interfaces = ["${address}"]`,
     `c2s_ports = [${ENJAMB.c2s}]`,
     `c2s_direct_tls_ports = [${ENJAMB.c2sDirectTls}]`,
     `s2s_ports = [${ENJAMB.s2s}]`,
@@ -132,11 +136,11 @@ function configuration({ folder, certificates, dns, config = [] }: EnjambOptions
     'http_ports = []',
     'https_ports = []',
     `component_ports = [${ENJAMB.component}]`,
-    `component_interfaces = ["${ENJAMB.address}"]`,
+    `component_interfaces = ["${address}"]`,
     `dns_servers = ["${dns}"]`,
     'log_level = "debug"',
     ...config,
-    `[hosts."${HOME}"]`,
+    `[hosts."${domain}"]`,
     '',
   ].join('\n');
 }

@@ -107,8 +107,9 @@ export class SlixmppClient {
     this.#do('leave', { room, nick });
   }
 
-  send(to: string, body: string, type: 'chat' | 'groupchat' = 'chat'): void {
-    this.#do('send', { to, body, type });
+  /** `id` is the client's own when it is left out. */
+  send(to: string, body: string, type: 'chat' | 'groupchat' = 'chat', id?: string): void {
+    this.#do('send', { to, body, type, ...(id === undefined ? {} : { id }) });
   }
 
   presence(to: string, type: string): void {

@@ -98,8 +98,11 @@ class Driver:
     async def leave(self, room, nick):
         self.client['xep_0045'].leave_muc(slixmpp.JID(room), nick)
 
-    async def send(self, to, body, type='chat'):
-        self.client.send_message(mto=slixmpp.JID(to), mbody=body, mtype=type)
+    async def send(self, to, body, type='chat', id=None):
+        message = self.client.make_message(mto=slixmpp.JID(to), mbody=body, mtype=type)
+        if id is not None:
+            message['id'] = id
+        message.send()
 
     async def presence(self, to, type):
         self.client.send_presence(pto=to, ptype=type)

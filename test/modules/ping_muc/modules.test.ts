@@ -52,15 +52,17 @@ test('a reload in the middle of an outage loses nothing', async (t) => {
   assert.equal(romeo.notices.length, 1);
 });
 
-test('a session that ends while its joins are handed over is in no room any more', async (t) => {
-  const { h, rooms, romeo } = await scene(t);
-  const reload = h.command('module reload', { name: 'track_muc_joins', host: HOST });
-  romeo.close();
-  await reload;
-  assert.deepEqual(await states(h), []);
-  rooms.peer.cut();
-  h.clock.seconds(600);
-  assert.equal(rooms.pings.length, 0);
+test('a session that ends while its joins are handed over is in no room any more, whenever that is', async (t) => {
+  for (let later = 0; later < 25; later++) {
+    const { h, romeo } = await scene(t);
+    const reload = h.command('module reload', { name: 'track_muc_joins', host: HOST });
+    while (h.host.hooks.has('s2s-needed')) await Promise.resolve(); // The old module is going.
+    for (let turn = 0; turn < later; turn++) await Promise.resolve();
+    romeo.close();
+    await reload;
+    assert.deepEqual(await states(h), []);
+    t.mock.restoreAll();
+  }
 });
 
 test('an answer to a question from before a reload does not reach the client', async (t) => {

@@ -99,3 +99,16 @@ test('a client that has joined again while it waits to be told, and is lost agai
   assert.equal(rooms.pings.length, before + 1);
   assert.equal(romeo.notices.filter(({ attrs }) => attrs.from?.startsWith(last)).length, 1);
 });
+
+test('a notice waits for nothing while there is room in its second', async (t) => {
+  const { h, rooms, romeo } = await scene(t, 'ping_muc_notify_rate = 7');
+  const other = 'garden@rooms.capulet.lit';
+  romeo.joins(`${other}/Romeo`);
+  h.clock.seconds(10);
+  rooms.forget();
+  for (const [count, room] of [ROOM, other].entries()) {
+    romeo.says(`<message type='groupchat' id='m' to='${room}'><body>hello</body></message>`);
+    h.clock.advance(300);
+    assert.equal(romeo.notices.length, count + 1);
+  }
+});

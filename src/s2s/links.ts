@@ -18,6 +18,9 @@ const ROUTES_BEFORE_SWEEP = 256;
 /** Of those with whom there has been a link lately, more than that are not remembered. */
 const MAX_ROUTES = 4_096;
 
+/** A server that is called for the last time, and has not said a word by then, is not waited for. */
+const SILENCE_MS = 2_000;
+
 export class Links implements RemoteSender {
   readonly #context: LinksContext;
   /** By local domain, then by remote domain. */
@@ -94,7 +97,11 @@ export class Links implements RemoteSender {
     this.#idle.stop();
     const farewell = new StreamError('system-shutdown');
     for (const incoming of this.#incoming) if (!isCarrier(incoming)) incoming.close(farewell);
+    const patience = this.#context.clock.after(SILENCE_MS, () => {
+      for (const route of this.#all()) if (!route.session && route.call?.isSilent) route.abort(farewell);
+    });
     await Promise.all(this.#all().map((route) => route.shutdown()));
+    patience.cancel();
   }
 
   /** Ends at once what is left. */

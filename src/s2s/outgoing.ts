@@ -101,6 +101,11 @@ export class Outgoing implements StreamHandler {
     return this.#isGivenUp;
   }
 
+  /** The peer has not said a word. */
+  get isSilent(): boolean {
+    return this.#phase === 'dialling' || (this.#phase === 'negotiating' && this.session?.streamId === '');
+  }
+
   /** Authenticates us, now or as soon as the stream is ready for it. */
   authenticate(): void {
     this.#wantsOpen = true;

@@ -369,3 +369,16 @@ test('a stop tries once more for what waits, and returns it when nobody is there
   assert.equal(world.called.length, calls + 1);
   assert.deepEqual(bounced(world), ['1 remote-server-timeout wait']);
 });
+
+test('a stop does not wait for a peer that is called and says nothing', async (t) => {
+  const world = await startWorld(t);
+  await lost(world);
+  send(world, 1);
+  const stopped = world.server.links.close();
+  await world.nextCall();
+  await world.clock.advance(1_900);
+  assert.deepEqual(bounced(world), []);
+  await world.clock.advance(200);
+  await stopped;
+  assert.deepEqual(bounced(world), ['1 remote-server-timeout wait']);
+});

@@ -13,7 +13,7 @@ import type { S2SSession } from './session.ts';
 
 export type LinksContext = IncomingContext & OutgoingContext;
 
-/** More pairs of domains than that are not remembered once they are idle. */
+/** After so many new pairs of domains those are forgotten that are idle. */
 const ROUTES_BEFORE_SWEEP = 256;
 /** Of those with whom there has been a link lately, more than that are not remembered. */
 const MAX_ROUTES = 4_096;
@@ -25,6 +25,7 @@ export class Links implements RemoteSender {
   readonly #context: LinksContext;
   /** By local domain, then by remote domain. */
   readonly #routes = new Map<string, Map<string, Route>>();
+  #newRoutes = 0;
   readonly #incoming = new Set<Incoming>();
   readonly #calls = { underWay: 0 };
   readonly #idle: IdleWatch;
@@ -144,7 +145,8 @@ export class Links implements RemoteSender {
     this.#routes.set(local, routes);
     let route = routes.get(remote);
     if (!route) {
-      if (routes.size >= ROUTES_BEFORE_SWEEP) sweep(routes);
+      if (++this.#newRoutes % ROUTES_BEFORE_SWEEP === 0)
+        for (const each of this.#routes.values()) sweep(each);
       route = new Route(this.#context.router.hosts.get(local)!, remote, this.#context, this.#calls);
       if (this.#isClosing) void route.shutdown();
       routes.set(remote, route);

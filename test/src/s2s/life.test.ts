@@ -408,3 +408,14 @@ test('`s2s list` says how a link is secured and authenticated, what waits, and w
   const inMs = Date.parse(String(next_try)) - world.clock.now();
   assert.ok(inMs > 0 && inMs < 1_000, `${next_try}`);
 });
+
+test('domains that nobody reaches are forgotten, however many there are', async (t) => {
+  const world = await startWorld(t);
+  world.answer = noSuchDomain;
+  for (let i = 0; i < 2_000; i++) {
+    world.send(`<message from='romeo@montague.lit/orchard' to='d${i}.example'/>`);
+    if (i % 100 === 99) await world.clock.advance(20_000);
+  }
+  assert.equal(world.arrived.length, 2_000, 'each is told of');
+  assert.ok(world.server.links.list().routes.length <= 2 * 256);
+});

@@ -96,7 +96,7 @@ export class ComponentSession implements StreamHandler {
 
   onElement(element: Element): void {
     // COMPAT(libraries that write what clients write): the namespace of the stream is meant.
-    if (element.attrs.xmlns === NS.CLIENT) delete element.attrs.xmlns;
+    if (element.attrs.xmlns === NS.CLIENT) element.attrs = element.with({ xmlns: undefined }).attrs;
     if (!isStanza(element))
       throw new StreamError('unsupported-stanza-type', `<${element.name}/> is unknown here`);
     this.#take(element);

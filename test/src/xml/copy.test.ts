@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
 import { flatCopy, parseElement } from '../../../src/xml/copy.ts';
+import { xml } from '../../../src/xml/element.ts';
 import { StreamError } from '../../../src/xml/errors.ts';
 
 const TEXT = `<presence from='romeo@montague.lit/orchard' type='subscribe'><status>Ünïcode &amp; &lt;so on&gt;</status><x xmlns='urn:example:x' a='it&apos;s'><y/>text<z/></x></presence>`;
@@ -27,4 +29,15 @@ test('a flat copy is equal, and independent of the original at every depth', () 
   original.attrs.type = 'changed';
   assert.equal(copy.toString(), TEXT);
   assert.equal(copy.getChild('status')?.parent, copy);
+});
+
+test('attributes without one that was removed are as quick to walk as any others', () => {
+  setFlagsFromString('--allow-natives-syntax');
+  const isFast = new Function('object', 'return %HasFastProperties(object)') as (object: object) => boolean;
+  const message = xml('message', { id: '1', from: 'a@b', to: 'c@d' });
+  const attrs = { ...message.attrs };
+  delete attrs.from;
+  assert.equal(isFast(attrs), false, 'what this is about');
+  assert.equal(isFast(message.with({ from: undefined }).attrs), true);
+  assert.deepEqual(message.with({ from: undefined, to: 'e@f' }).attrs, { id: '1', to: 'e@f' });
 });

@@ -118,13 +118,16 @@ function overUdp(
     };
     const fail = (reason: string) => finish(() => reject(failure(server, reason)));
     const timer = setTimeout(() => fail(`did not answer within ${timeoutMs / 1000} s`), timeoutMs);
+    // connect() fails without a route or without the address family. Given a callback it would report that to the
+    // callback only, which is why neither connect() nor send() has one: every failure is this event.
     socket.on('error', (error) => fail(`cannot be reached: ${error.message}`));
     socket.on('message', (data) => {
       const packet = decodeAnswer(data, question);
       if (packet !== undefined) finish(() => resolve(packet));
     });
+    socket.on('connect', () => socket.send(message));
     // A connected socket hears this server only, and has a port of its own that the system picks at random.
-    socket.connect(server.port, server.address, () => socket.send(message));
+    socket.connect(server.port, server.address);
   });
 }
 

@@ -258,3 +258,18 @@ test('servers that are no addresses are told so', () => {
     assert.doesNotThrow(() => new Resolver({ servers: [server] }));
   }
 });
+
+// The system refuses these as it does without a route, or without the address family. Nothing is sent.
+for (const [server, which] of [
+  ['255.255.255.255', 'IPv4'],
+  ['fe80::1%nowhere', 'IPv6'],
+] as const) {
+  test(`a name server that the system refuses to reach fails the lookup, at once (${which})`, async () => {
+    const unreachable = new Resolver({ servers: [server], hostsFile: NO_HOSTS, timeoutMs: 60_000 });
+    await assert.rejects(unreachable.resolveSrv('_xmpp-server._tcp.montague.lit'), {
+      code: 'dns-failed',
+      permanent: false,
+      message: /montague\.lit could not be looked up \(SRV\): DNS server .* cannot be reached: /,
+    });
+  });
+}

@@ -27,6 +27,7 @@ import { Vouching } from './s2s/vouching.ts';
 import { openStorage, storesFor } from './storage/index.ts';
 import type { StorageDriver } from './storage/stores.ts';
 import { type Clock, systemClock } from './util/clock.ts';
+import { containedClock, Faults } from './util/faults.ts';
 import type { Logger } from './util/logger.ts';
 import { MetricRegistry } from './util/metrics.ts';
 import { StreamError } from './xml/errors.ts';
@@ -35,6 +36,8 @@ export interface ServerParts {
   readonly config: Config;
   readonly log: Logger;
   readonly clock?: Clock;
+  /** Default: one that logs to `log`. */
+  readonly faults?: Faults;
   /** How other servers are reached; default: DNS and TCP. */
   readonly dial?: Dial;
 }
@@ -54,6 +57,7 @@ export class Server implements ServerContext {
   /** What the server was started with; what hosts have now is `host.config`. */
   readonly config: Config;
   readonly log: Logger;
+  readonly faults: Faults;
   readonly clock: Clock;
   readonly router: Router;
   readonly commands = new CommandRegistry();
@@ -70,33 +74,29 @@ export class Server implements ServerContext {
   readonly #s2sTls: ServerTls;
   #storage: StorageDriver | undefined;
 
-  constructor({ config, log, clock = systemClock, dial }: ServerParts) {
+  constructor({ config, log, clock = systemClock, faults = new Faults(log), dial }: ServerParts) {
     this.config = config;
     this.log = log;
-    this.clock = clock;
-    this.router = new Router(clock, log);
+    this.faults = faults;
+    this.clock = containedClock(clock, faults);
+    this.router = new Router(this.clock, log, faults);
     this.certificates = new CertificateStore(config.core.certificates);
-    this.#s2sTls = new ServerTls(this.certificates, { alpn: ['xmpp-server'], requestCert: true });
-    const c2sTls = new ServerTls(this.certificates, { alpn: ['xmpp-client'], requestCert: false });
+    this.#s2sTls = new ServerTls(this.certificates, { alpn: ['xmpp-server'], requestCert: true, faults });
+    const c2sTls = new ServerTls(this.certificates, { alpn: ['xmpp-client'], requestCert: false, faults });
+    const shared = { config, log, faults, clock: this.clock, router: this.router };
     this.#c2s = {
-      config,
-      log,
-      clock,
-      router: this.router,
+      ...shared,
       tls: c2sTls,
       negotiating: this.#negotiating,
-      ...loginProtection(config, clock),
+      ...loginProtection(config, this.clock),
     };
-    const resolver = resolverFor(config);
+    const resolver = resolverFor(config, faults);
     this.links = new Links({
-      config,
-      log,
-      clock,
-      router: this.router,
+      ...shared,
       tls: this.#s2sTls,
       certificates: this.certificates,
-      dial: dial ?? dialer(config, this.certificates, resolver),
-      vouching: new Vouching(config, resolver, clock),
+      dial: dial ?? dialer(shared, this.certificates, resolver),
+      vouching: new Vouching(config, resolver, this.clock),
     });
     this.router.remote = this.links;
     this.components = new Components(this);
@@ -113,7 +113,7 @@ export class Server implements ServerContext {
       // All hosts first: what one sends to another while it loads must not look for it in the DNS.
       for (const config of componentsLast(this.config.hosts)) await this.#createHost(config);
       for (const host of this.router.hosts.values()) await this.#loadModules(host);
-      for (const { domain, hooks } of this.router.hosts.values()) hooks.notify('host-start', { domain });
+      this.#notifyHosts('host-start');
       registerCoreCommands(this.commands, { hosts: this.router.hosts, modules: this.#modules });
       registerS2SCommands(this.commands, this.links, this);
       registerComponentCommands(this.commands, this.components);
@@ -125,24 +125,44 @@ export class Server implements ServerContext {
     }
   }
 
-  /** An orderly stop: no new connections, streams told and closed, modules unloaded, storage flushed. */
+  /**
+   * An orderly stop: no new connections, streams told and closed, modules unloaded, storage flushed. A step that fails
+   * does not keep the next ones from running: what has been acknowledged is to reach the disk.
+   */
   async stop(): Promise<void> {
-    await Promise.allSettled(this.#listeners.splice(0).map((listener) => listener.close()));
-    for (const host of this.router.hosts.values()) host.hooks.notify('host-stop', { domain: host.domain });
-    await this.links.hurry((step) => this.#within(step, STOP_HURRY_MS));
-    const farewell = new StreamError('system-shutdown');
-    for (const host of this.router.hosts.values())
-      for (const session of host.sessions) session.close(farewell);
-    for (const client of this.#negotiating) client.close(farewell);
-    this.router.pendingIqs.close(); // Nobody is left to whom the answers would matter.
-    await this.#within(this.router.work.idle());
-    this.components.close();
-    await this.#within(this.links.close(), STOP_LINKS_MS);
-    this.links.abort();
-    for (const modules of [...this.#modules.values()].reverse()) await modules.close();
-    await this.#within(this.router.work.idle());
-    await this.#storage?.close();
+    const steps: (() => unknown)[] = [
+      () => Promise.allSettled(this.#listeners.splice(0).map((listener) => listener.close())),
+      () => this.#notifyHosts('host-stop'),
+      () => this.links.hurry((step) => this.#within(step, STOP_HURRY_MS)),
+      () => this.#closeClients(),
+      () => this.router.pendingIqs.close(), // Nobody is left to whom the answers would matter.
+      () => this.#within(this.router.work.idle()),
+      () => this.components.close(),
+      () => this.#within(this.links.close(), STOP_LINKS_MS),
+      () => this.links.abort(),
+      ...[...this.#modules.values()].reverse().map((modules) => () => modules.close()),
+      () => this.#within(this.router.work.idle()),
+      () => this.#storage?.close(),
+    ];
+    for (const step of steps) {
+      try {
+        await step();
+      } catch (error) {
+        this.faults.report('stop', error);
+      }
+    }
     this.#storage = undefined;
+  }
+
+  #notifyHosts(event: 'host-start' | 'host-stop'): void {
+    for (const { domain, hooks } of this.router.hosts.values()) hooks.notify(event, { domain });
+  }
+
+  #closeClients(): void {
+    const farewell = new StreamError('system-shutdown');
+    const bound = [...this.router.hosts.values()].flatMap(({ sessions }) => [...sessions]);
+    for (const session of [...bound, ...this.#negotiating])
+      this.faults.contain('stop', () => session.close(farewell));
   }
 
   /** A client's connection, however it came. */
@@ -210,7 +230,7 @@ export class Server implements ServerContext {
 
   async #createHost(config: HostConfig): Promise<void> {
     const { domain } = config;
-    const host = new LocalHost(config, storesFor(this.#storage!, domain), this.log);
+    const host = new LocalHost(config, storesFor(this.#storage!, domain), this.log, this.faults);
     if (host.kind === 'local') await host.loadUsers();
     this.router.hosts.set(domain, host);
     if (config.component === 'external') this.components.add(host);
@@ -233,7 +253,7 @@ export class Server implements ServerContext {
   }
 
   #measure(): void {
-    measureCore(this.metrics, this.commands, this.router);
+    measureCore(this.metrics, this.commands, this);
     measureLinks(this.metrics.scope(), this.links);
   }
 
@@ -261,6 +281,8 @@ export class Server implements ServerContext {
       interfaces: interfaces ?? core.interfaces,
       ports,
       maxPerAddress: core.limits.c2s.rate === false ? Number.POSITIVE_INFINITY : MAX_PER_ADDRESS,
+      clock: this.clock,
+      faults: this.faults,
       onConnection,
       onRefused: (error, address) => this.log.info('connection refused', { address, why: error.message }),
       ...(tls ? { tls } : {}),

@@ -63,7 +63,7 @@ function runPostponed(service: Service): void {
     try {
       postponed[next]?.();
     } catch (error) {
-      service.module.log.error('postponed work failed', { error });
+      service.module.report(error);
     }
   }
   postponed.length = 0;

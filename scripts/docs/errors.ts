@@ -30,6 +30,8 @@ export function errorsPage(root: string): string {
     ...section('Modules (`ModuleError`)', 'code', MODULE_ERRORS, MODULES),
     ...section('The network (`NetError`)', 'code', NET_ERRORS, NETWORK),
     ...section('Storage (`StorageError`)', 'condition', STORAGE_ERRORS, STORAGE),
+    '## Internal errors',
+    INTERNAL,
     '## Stanzas that are refused',
     'Conditions of RFC 6120 §8.3.3 that this server sends; other servers may send all of them.',
     stanzaTable(usedIn(sources, 'StanzaError|refusal', STANZA_ERRORS)),
@@ -48,6 +50,10 @@ const NETWORK =
   'Said in the log and by `enjamb s2s list`, of connections with clients, other servers and DNS servers.';
 const STORAGE =
   'Said in the log. Clients hear `internal-server-error`, or the first two conditions as they are.';
+const INTERNAL = `An exception that nobody expected costs the one stanza, connection, timer or lookup in which it came
+([ADR 0024](adr/0024-what-an-exception-costs.md)); the server goes on. The log has a line at level \`error\` with its stack,
+such as \`handler failed\`, \`connection failed\` or \`internal error\`, and \`enjamb metrics\` counts them as
+\`enjamb_internal_errors_total\`, by place. None is your mistake: please report the line, with its stack.`;
 const SASL = 'Conditions of RFC 6120 §6.5 that this server sends to clients and other servers.';
 const STREAMS =
   'Conditions of RFC 6120 §4.9.3 that this server sends before it hangs up; they are in the log as well.';

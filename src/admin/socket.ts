@@ -3,6 +3,7 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import type { Faults } from '../util/faults.ts';
 import type { Logger } from '../util/logger.ts';
 import { CommandError, type CommandErrorCode, type CommandRegistry, describeArguments } from './commands.ts';
 import { type AdminRequest, type AdminResponse, parseRequest, readLines, SOCKET_NAME } from './protocol.ts';
@@ -12,6 +13,7 @@ export interface AdminSocketOptions {
   dataPath: string;
   commands: CommandRegistry;
   log: Logger;
+  faults: Faults;
 }
 
 const MAX_REQUEST_BYTES = 256 * 1024;
@@ -26,6 +28,7 @@ export class AdminSocket {
   readonly path: string;
   readonly #commands: CommandRegistry;
   readonly #log: Logger;
+  readonly #faults: Faults;
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
 
@@ -33,6 +36,7 @@ export class AdminSocket {
     this.path = join(options.dataPath, SOCKET_NAME);
     this.#commands = options.commands;
     this.#log = options.log;
+    this.#faults = options.faults;
   }
 
   /**
@@ -76,10 +80,11 @@ export class AdminSocket {
     });
     const serve = (request: AdminRequest): void => {
       pending++;
-      void this.#run(request, gone.signal).then((response) => {
+      const answered = this.#run(request, gone.signal).then((response) => {
         pending--;
         answer(response);
       });
+      this.#faults.watch('command', answered);
     };
     const onLine = (line: string): void => {
       const request = parseRequest(line);
@@ -101,7 +106,7 @@ export class AdminSocket {
       return { id, ok: true, result };
     } catch (error) {
       if (error instanceof CommandError) return failure(id, error.code, error.message);
-      this.#log.error('command failed', { command, error });
+      this.#faults.report('command', error, { command });
       const message = error instanceof Error ? error.message : String(error);
       return failure(id, 'refused', `${command} failed: ${message}`);
     }
@@ -165,8 +170,13 @@ function listen(server: Server, path: string): Promise<void> {
       server.once('error', reject);
       server.listen(path, () => {
         server.off('error', reject);
-        chmodSync(path, 0o600);
-        resolve();
+        try {
+          chmodSync(path, 0o600);
+          resolve();
+        } catch (error) {
+          server.close();
+          reject(error);
+        }
       });
     } finally {
       process.umask(umask);

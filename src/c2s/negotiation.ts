@@ -59,7 +59,7 @@ export class Negotiation implements StreamHandler {
       namespace: NS.CLIENT,
       handler: this,
       clock: context.clock,
-      log: context.log,
+      faults: context.faults,
       timeouts: this.#options.timeouts,
       rate: rateOf(context),
       ...(this.#defaultFrom === undefined ? {} : { from: this.#defaultFrom }),
@@ -181,7 +181,7 @@ export class Negotiation implements StreamHandler {
         (error: unknown) => this.#refuse(error),
       )
       .catch((error: unknown) => {
-        this.#session.log.error('authentication failed unexpectedly', { error });
+        this.#context.faults.report('stream', error, { c2s: this.#session.id });
         this.#stream.close(new StreamError('internal-server-error'));
       });
   }

@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { AdminSocket } from '../admin/socket.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/error.ts';
+import { Faults } from '../util/faults.ts';
 import { createLogger, type Logger, type RootLogger } from '../util/logger.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
 import { readConfig } from './configuration.ts';
@@ -12,6 +13,8 @@ import type { ExitCode, Terminal } from './terminal.ts';
 /** An orderly stop takes no longer than this; then the process ends anyway. */
 const STOP_LIMIT_MS = 10_000;
 const SAME_SIGNAL_MS = 500;
+/** Node has found its own state to be impossible. */
+const RUNTIME_BROKEN = 'ERR_INTERNAL_ASSERTION';
 
 /** What this needs of a `Server`. */
 interface Running {
@@ -34,31 +37,34 @@ interface Served {
 export async function start(file: string | undefined, terminal: Terminal): Promise<ExitCode> {
   const config = await readConfig(file);
   const log = createLogger({ level: config.core.log_level });
+  const faults = new Faults(log);
   const ended = untilSignal(log);
-  const opening = open(config, log);
+  const unowned = containUnowned(faults, log);
+  const opening = open(config, log, faults);
   const reloads = new SerialQueue();
   // From now on, that nobody who asks for a reload while the server starts ends it.
   const onReload = (): void =>
     void reloads.run('', () => opening.then((open) => reload(open, file), noServer));
   process.on('SIGHUP', onReload);
   const served = await opening;
+  unowned.started();
   terminal.stdout.write(`${readyLine(served)}\n`);
   if (config.path === undefined) terminal.stderr.write(welcome(served));
-  const failed = await ended;
+  await ended;
   process.off('SIGHUP', onReload);
-  const orderly = await close(served);
-  return orderly && !failed ? 0 : 1;
+  return (await close(served)) ? 0 : 1;
 }
 
 /** Why there is none has been said. */
 function noServer(): void {}
 
 /** The admin socket comes first: it tells when another server uses the data directory. */
-async function open(config: Config, log: RootLogger): Promise<Served> {
+async function open(config: Config, log: RootLogger, faults: Faults): Promise<Served> {
   const { Server } = await import('../server.ts');
   await mkdir(config.core.data_path, { recursive: true, mode: 0o700 });
-  const server = new Server({ config, log });
-  const admin = new AdminSocket({ dataPath: config.core.data_path, commands: server.commands, log });
+  const server = new Server({ config, log, faults });
+  const { commands } = server;
+  const admin = new AdminSocket({ dataPath: config.core.data_path, commands, log, faults });
   await admin.start();
   try {
     await server.start();
@@ -70,10 +76,10 @@ async function open(config: Config, log: RootLogger): Promise<Served> {
 }
 
 /**
- * Resolves with false at the first signal, with true at an error that nobody caught. The next signal ends the process
- * at once; a terminal and the parent process may both pass on the same key press, which counts as one.
+ * Resolves at the first signal. The next one ends the process at once; a terminal and the parent process may both pass
+ * on the same key press, which counts as one.
  */
-function untilSignal(log: Logger): Promise<boolean> {
+function untilSignal(log: Logger): Promise<void> {
   return new Promise((resolve) => {
     let stoppingSince: number | undefined;
     const onSignal = (signal: NodeJS.Signals): void => {
@@ -82,7 +88,7 @@ function untilSignal(log: Logger): Promise<boolean> {
       if (stoppingSince !== undefined) return;
       stoppingSince = now;
       log.info('stopping', { signal });
-      resolve(false);
+      resolve();
     };
     process.on('SIGTERM', onSignal);
     process.on('SIGINT', onSignal);
@@ -91,13 +97,25 @@ function untilSignal(log: Logger): Promise<boolean> {
     process.once('disconnect', () => {
       if (stoppingSince === undefined) onSignal('SIGTERM');
     });
-    process.on('uncaughtException', (error) => {
-      log.error('internal error, stopping', { error });
-      if (stoppingSince !== undefined) process.exit(1);
-      stoppingSince = performance.now();
-      resolve(true);
-    });
   });
+}
+
+/**
+ * Takes the exceptions, and the rejections of promises, that nobody else has taken: each costs what it came in, and the
+ * server goes on (docs/adr/0024). While it starts, nobody depends on it yet, and half a server is worse than none.
+ */
+function containUnowned(faults: Faults, log: Logger): { started(): void } {
+  let isStarted = false;
+  process.on('uncaughtException', (error: Error & { code?: string }, origin) => {
+    if (isStarted && error.code !== RUNTIME_BROKEN) return faults.report('unowned', error, { origin });
+    log.error('internal error, giving up', { error, origin });
+    process.exit(1);
+  });
+  return {
+    started: () => {
+      isStarted = true;
+    },
+  };
 }
 
 /** False when it took too long. */

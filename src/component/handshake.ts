@@ -47,13 +47,13 @@ export class Handshake implements StreamHandler {
     this.#context = context;
     this.#services = services;
     this.#onEnd = onEnd;
-    const { clock, log } = context;
+    const { clock, faults } = context;
     this.#stream = new XmlStream(connection, {
       role: 'receiver',
       namespace: NS.COMPONENT,
       handler: this,
       clock,
-      log,
+      faults,
       timeouts: { negotiationMs: NEGOTIATION_MS },
       rate: readRate(context),
     });

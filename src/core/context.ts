@@ -2,6 +2,7 @@
 
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../util/clock.ts';
+import type { Faults } from '../util/faults.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Router } from './router.ts';
 
@@ -9,6 +10,8 @@ export interface ServerContext {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Where unexpected exceptions end. */
+  readonly faults: Faults;
   /** Also knows our hosts: `router.hosts`. */
   readonly router: Router;
 }

@@ -1,7 +1,7 @@
 // One mechanism for everything that can happen on a host: named events, four stages, first answer wins.
 
 import type { Answer, EventName, Handler, Payload, Stage } from '../api/events.ts';
-import type { Logger } from '../util/logger.ts';
+import type { Faults } from '../util/faults.ts';
 
 interface Registration {
   readonly stage: number;
@@ -36,10 +36,10 @@ export function unwrap(thrown: unknown, owner: string): { readonly owner: string
  */
 export class Hooks {
   readonly #handlers = new Map<string, readonly Registration[]>();
-  readonly #log: Logger;
+  readonly #faults: Faults;
 
-  constructor(log: Logger) {
-    this.#log = log;
+  constructor(faults: Faults) {
+    this.#faults = faults;
   }
 
   /** Registers a handler; the returned function removes it again. */
@@ -77,7 +77,7 @@ export class Hooks {
         // Where one event fired another, the innermost handler is the one to name.
         if (stage !== STAGES.observe)
           throw cause instanceof HandlerError ? cause : new HandlerError(owner, name, cause);
-        this.#log.error('handler failed', { event: name, module: owner, error: cause });
+        this.#faults.report('handler', cause, { event: name, module: owner });
       }
     }
     return undefined;
@@ -89,7 +89,7 @@ export class Hooks {
       try {
         handler(payload);
       } catch (error) {
-        this.#log.error('handler failed', { event: name, module: owner, error });
+        this.#faults.report('handler', error, { event: name, module: owner });
       }
     }
   }

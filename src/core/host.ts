@@ -5,6 +5,7 @@ import type { HostConfig } from '../config/config.ts';
 import { HOST_OPTIONS } from '../config/core-options.ts';
 import { Accounts } from '../sasl/accounts.ts';
 import type { Stores } from '../storage/stores.ts';
+import type { Faults } from '../util/faults.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Jid } from '../xml/jid.ts';
 import { Hooks } from './hooks.ts';
@@ -21,6 +22,7 @@ export class LocalHost implements Host {
   /** Replaced when the configuration is reloaded: read it when it is needed. */
   config: HostConfig;
   readonly log: Logger;
+  readonly faults: Faults;
   readonly hooks: Hooks;
   readonly sessions = new SessionTable();
   readonly iqHandlers = new IqHandlers();
@@ -33,12 +35,13 @@ export class LocalHost implements Host {
   readonly users: { has(user: string): boolean };
   readonly #names = new Set<string>();
 
-  constructor(config: HostConfig, stores: Stores, log: Logger) {
+  constructor(config: HostConfig, stores: Stores, log: Logger, faults: Faults) {
     this.config = config;
     this.domain = config.domain;
     this.kind = config.component === undefined ? 'local' : 'component';
     this.log = log.child({ host: config.domain });
-    this.hooks = new Hooks(this.log);
+    this.faults = faults.loggedBy(this.log);
+    this.hooks = new Hooks(this.faults);
     this.stores = stores;
     this.accounts = new Accounts(stores, { domain: config.domain });
     this.origin = { kind: 'host', domain: config.domain };

@@ -2,10 +2,15 @@
 
 import type { CommandRegistry, CommandResult } from '../admin/commands.ts';
 import type { MetricRegistry, Reading } from '../util/metrics.ts';
+import type { ServerContext } from './context.ts';
 import type { Router } from './router.ts';
 
 /** Offers `metrics`, and measures sessions and stanzas, until the server stops. */
-export function measureCore(registry: MetricRegistry, commands: CommandRegistry, router: Router): void {
+export function measureCore(
+  registry: MetricRegistry,
+  commands: CommandRegistry,
+  { router, faults }: Pick<ServerContext, 'router' | 'faults'>,
+): void {
   const metrics = registry.scope();
   metrics.gauge(
     'c2s_sessions',
@@ -21,6 +26,12 @@ export function measureCore(registry: MetricRegistry, commands: CommandRegistry,
       Object.entries(router.routed).flatMap(([to, kinds]) =>
         Object.entries(kinds).map(([kind, count]): Reading => [[kind, to], count]),
       ),
+  );
+  metrics.counted(
+    'internal_errors',
+    'Unexpected exceptions; each has cost only what it came in, and the log has its stack',
+    ['place'],
+    () => [...faults.counts].map(([place, count]): Reading => [[place], count]),
   );
   commands.register({
     name: 'metrics',

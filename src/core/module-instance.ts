@@ -16,6 +16,7 @@ import type { S2SSession } from '../api/session.ts';
 import type { Options } from '../config/options.ts';
 import type { Stores } from '../storage/stores.ts';
 import type { Clock, Timer } from '../util/clock.ts';
+import type { Faults } from '../util/faults.ts';
 import type { Logger } from '../util/logger.ts';
 import type { MetricRegistry, Metrics } from '../util/metrics.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
@@ -50,6 +51,7 @@ export class ModuleInstance implements Module {
   /** What the module's `load` returned. */
   exports: unknown;
   readonly #around: ModuleSurroundings;
+  readonly #faults: Faults;
   readonly #abort = new AbortController();
   readonly #undo = new Set<() => void | Promise<void>>();
   readonly #serial = new SerialQueue();
@@ -59,6 +61,7 @@ export class ModuleInstance implements Module {
     this.name = definition.name;
     this.host = host;
     this.log = host.log.child({ module: definition.name });
+    this.#faults = host.faults.loggedBy(this.log);
     this.options = host.config.get(definition.options ?? {}) as Record<string, never>;
     this.store = host.stores;
     this.clock = around.clock;
@@ -176,6 +179,10 @@ export class ModuleInstance implements Module {
     this.#around.router.work.add(work, this.name);
   }
 
+  report(error: unknown, fields?: object): void {
+    this.#faults.report('task', error, fields);
+  }
+
   serial<T>(key: string, task: () => Promise<T>): Promise<T> {
     return this.#serial.run(key, task);
   }
@@ -204,7 +211,7 @@ export class ModuleInstance implements Module {
       try {
         await undo();
       } catch (error) {
-        this.log.error('unload failed', { error });
+        this.report(error, { unloading: true });
       }
     }
     this.#undo.clear();
@@ -215,7 +222,7 @@ export class ModuleInstance implements Module {
       const work: unknown = task(); // `() => set.add(x)` is a task too, and its set no promise.
       if (work instanceof Promise) this.spawn(work);
     } catch (error) {
-      this.log.error('task failed', { error });
+      this.report(error);
     }
   }
 }

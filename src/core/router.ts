@@ -4,6 +4,7 @@
 import type { Kind, StanzaEvent, Target } from '../api/events.ts';
 import type { C2SSession, Origin, S2SSession } from '../api/session.ts';
 import type { Clock } from '../util/clock.ts';
+import type { Faults } from '../util/faults.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Element, Stanza } from '../xml/element.ts';
 import { errorReply, StanzaError } from '../xml/errors.ts';
@@ -32,11 +33,13 @@ export class Router {
     elsewhere: { message: 0, presence: 0, iq: 0 },
   };
   readonly #log: Logger;
+  readonly #faults: Faults;
 
-  constructor(clock: Clock, log: Logger) {
+  constructor(clock: Clock, log: Logger, faults: Faults) {
     this.pendingIqs = new PendingIqs(clock);
-    this.work = new PendingWork(log);
+    this.work = new PendingWork(faults);
     this.#log = log;
+    this.#faults = faults;
   }
 
   /** A stanza from a client of ours, checked and stamped with its `from` by the session. */
@@ -163,7 +166,7 @@ export class Router {
   }
 
   #failed(owner: string, error: unknown): StanzaError {
-    this.#log.error('handler failed', { module: owner, error });
+    this.#faults.report('handler', error, { module: owner });
     return new StanzaError('internal-server-error', { cause: error });
   }
 }

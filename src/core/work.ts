@@ -1,14 +1,14 @@
 // Work that stanzas left behind (`event.waitUntil`): counted, so that shutdown, tests and backpressure can wait.
 
-import type { Logger } from '../util/logger.ts';
+import type { Faults } from '../util/faults.ts';
 
 /** The promises that are still under way. */
 export class PendingWork {
   readonly #pending = new Set<Promise<unknown>>();
-  readonly #log: Logger;
+  readonly #faults: Faults;
 
-  constructor(log: Logger) {
-    this.#log = log;
+  constructor(faults: Faults) {
+    this.#faults = faults;
   }
 
   get size(): number {
@@ -19,7 +19,7 @@ export class PendingWork {
   add(work: Promise<unknown>, owner: string): void {
     const watched = work
       .catch((error: unknown) => {
-        if (!isAbort(error)) this.#log.error('background work failed', { module: owner, error });
+        if (!isAbort(error)) this.#faults.report('work', error, { module: owner });
       })
       .finally(() => this.#pending.delete(watched));
     this.#pending.add(watched);

@@ -91,16 +91,16 @@ class Race {
     if (this.#isOver || this.#isFetching) return;
     if (this.#held !== undefined) return this.#dial(this.#held);
     this.#isFetching = true;
-    this.#candidates.next().then(
-      ({ value, done }) => {
+    this.#candidates
+      .next()
+      .then(({ value, done }) => {
         this.#isFetching = false;
         if (this.#isOver) return;
         if (!done) return this.#found(value);
         this.#isExhausted = true;
         this.#checkForEnd();
-      },
-      (error: unknown) => this.#giveUp(reasonOf(error)),
-    );
+      })
+      .catch((error: unknown) => this.#giveUp(reasonOf(error)));
   }
 
   #found(candidate: Candidate): void {
@@ -116,7 +116,13 @@ class Race {
     const { address, target } = candidate;
     this.#held = undefined;
     this.#lastDialled = { target, at: this.#clock.now() };
-    const socket = (this.#options.dial ?? dial)(address, target.port);
+    let socket: Socket;
+    try {
+      socket = (this.#options.dial ?? dial)(address, target.port);
+    } catch (error) {
+      this.#failures.push(`${hostAndPort(target.host, target.port)} (${address}): ${reasonOf(error)}`);
+      return this.#next();
+    }
     this.#dialling.add(socket);
     socket.once('connect', () => this.#win(socket, target));
     socket.on('error', (error) => this.#lose(socket, candidate, error));

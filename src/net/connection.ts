@@ -7,12 +7,14 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Clock, systemClock, type Timer } from '../util/clock.ts';
+import type { Faults } from '../util/faults.ts';
 import { plainAddress } from './address.ts';
 import type { DaneEndpoint } from './dane.ts';
 import { NetError } from './errors.ts';
 import { connectTls, type TlsInfo, type TlsUpgrade } from './tls.ts';
 import { joined, turn } from './turn.ts';
 
+/** If a method throws, the connection is destroyed and the exception reported. */
 export interface ConnectionHandler {
   onData(chunk: Buffer): void;
   /** Called exactly once; `error` is undefined when both sides ended in order. */
@@ -35,6 +37,8 @@ export interface ConnectionOptions {
   /** How long the peer may take to end its side after `end()`. Default 5 s. */
   closeTimeoutMs?: number;
   clock?: Clock;
+  /** Reports exceptions of the handler. Default: they are rethrown. */
+  faults?: Faults | undefined;
 }
 
 type Phase = 'open' | 'securing' | 'closing' | 'closed';
@@ -60,6 +64,7 @@ export class Connection {
   readonly #maxQueuedBytes: number;
   readonly #closeTimeoutMs: number;
   readonly #clock: Clock;
+  readonly #faults: Faults | undefined;
 
   constructor(stream: Duplex, options: ConnectionOptions = {}) {
     this.#stream = stream;
@@ -69,6 +74,7 @@ export class Connection {
     this.#maxQueuedBytes = options.maxQueuedBytes ?? 8 * 1024 * 1024;
     this.#closeTimeoutMs = options.closeTimeoutMs ?? 5_000;
     this.#clock = options.clock ?? systemClock;
+    this.#faults = options.faults;
     const address = stream instanceof Socket ? stream.remoteAddress : undefined;
     this.remoteAddress = options.remoteAddress ?? plainAddress(address ?? 'unknown');
     if (stream instanceof Socket) stream.setNoDelay(true); // Batching is ours: Nagle would only delay it.
@@ -93,7 +99,7 @@ export class Connection {
     const isFirst = this.#handler === undefined;
     this.#handler = handler;
     if (!isFirst) return;
-    if (this.#phase === 'closed') queueMicrotask(() => this.#handler?.onClose(this.#error));
+    if (this.#phase === 'closed') queueMicrotask(() => this.#tellClosed());
     else if (this.#phase !== 'securing') this.#read();
   }
 
@@ -119,10 +125,14 @@ export class Connection {
   flush(): void {
     this.#dirty = false;
     if (this.#pendingLength === 0 || this.#phase === 'securing' || this.#phase === 'closed') return;
-    const data = joined(this.#pending);
+    const pieces = this.#pending;
     this.#pending = [];
     this.#pendingLength = 0;
-    this.#stream.write(data);
+    try {
+      this.#stream.write(joined(pieces));
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   /** What the peer has not taken yet: ours and the socket's. Counts text by its length, so it is a little less than bytes. */
@@ -235,13 +245,23 @@ export class Connection {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    this.#handler?.onData(chunk);
+    try {
+      this.#handler?.onData(chunk);
+    } catch (error) {
+      this.#failed(error);
+    }
   };
 
   /** The peer has ended its side: RFC 6120 §4.4 leaves nothing to wait for. */
   readonly #onEnd = (): void => this.end();
 
-  readonly #onDrain = (): void => this.#handler?.onDrain?.();
+  readonly #onDrain = (): void => {
+    try {
+      this.#handler?.onDrain?.();
+    } catch (error) {
+      this.#failed(error);
+    }
+  };
 
   readonly #onError = (error: Error): void => {
     this.#error ??= error;
@@ -253,8 +273,22 @@ export class Connection {
     this.#closeTimer?.cancel();
     this.#pending = [];
     this.#pendingLength = 0;
-    this.#handler?.onClose(this.#error);
+    this.#tellClosed();
   };
+
+  #tellClosed(): void {
+    try {
+      this.#handler?.onClose(this.#error);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.destroy(error instanceof Error ? error : new Error(String(error)));
+    if (this.#faults === undefined) throw error;
+    this.#faults.report('connection', error, { address: this.remoteAddress });
+  }
 }
 
 /** Resolves when the stream has passed on what it was given: TLS must not overtake it. */

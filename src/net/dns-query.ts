@@ -5,13 +5,9 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { connect, isIP } from 'node:net';
 import * as dnsPacket from 'dns-packet';
 import { hostAndPort } from './address.ts';
+import type { DnsServer } from './name-servers.ts';
 
 export type RecordType = 'A' | 'AAAA' | 'SRV' | 'TLSA';
-
-export interface DnsServer {
-  address: string;
-  port: number;
-}
 
 export interface DnsResponse {
   /** 0 NOERROR, 1 FORMERR, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED (RFC 1035 §4.1.1). */
@@ -86,20 +82,23 @@ function encodeQuestion({ id, type, name, unchecked }: Question, useEdns: boolea
   });
 }
 
-/** The packet if it answers this very question. */
+/** The packet if it answers this very question. Never throws. */
 function decodeAnswer(message: Buffer, question: Question): dnsPacket.DecodedPacket | undefined {
-  let packet: dnsPacket.DecodedPacket;
   try {
-    packet = dnsPacket.decode(message);
+    const packet = dnsPacket.decode(message);
+    return isAnswerTo(packet, question) ? packet : undefined;
   } catch {
     return undefined;
   }
-  if (packet.type !== 'response' || packet.id !== question.id) return undefined;
+}
+
+function isAnswerTo(packet: dnsPacket.DecodedPacket, question: Question): boolean {
+  if (packet.type !== 'response' || packet.id !== question.id) return false;
   const [asked, ...others] = packet.questions ?? [];
   // What a server did not understand it may leave out.
-  if (asked === undefined) return rcodeOf(packet) === FORMERR ? packet : undefined;
+  if (asked === undefined) return rcodeOf(packet) === FORMERR;
   const isSame = asked.type === question.type && asked.name.toLowerCase() === question.name.toLowerCase();
-  return isSame && asked.class === 'IN' && others.length === 0 ? packet : undefined;
+  return isSame && asked.class === 'IN' && others.length === 0;
 }
 
 function overUdp(

@@ -1,9 +1,9 @@
 // Looks names up: hosts file, cache, then DNS.
 
-import { getServers } from 'node:dns';
 import { isIP } from 'node:net';
 import type * as dnsPacket from 'dns-packet';
 import { type Clock, systemClock } from '../util/clock.ts';
+import type { Faults } from '../util/faults.ts';
 import {
   type Address,
   addressOf,
@@ -16,10 +16,11 @@ import {
   ttlMs,
 } from './dns-answer.ts';
 import { LookupCache } from './dns-cache.ts';
-import { type DnsResponse, type DnsServer, queryServer, type RecordType } from './dns-query.ts';
+import { type DnsResponse, queryServer, type RecordType } from './dns-query.ts';
 import { NetError, reasonOf } from './errors.ts';
 import { HostsFile } from './hosts-file.ts';
 import { asciiDomain } from './identity.ts';
+import { type DnsServer, parseServer, systemServers } from './name-servers.ts';
 import type { TlsaRecord } from './tlsa.ts';
 
 export type { Address, SrvRecord } from './dns-answer.ts';
@@ -44,6 +45,8 @@ export interface ResolverOptions {
   servers: readonly string[];
   /** Default /etc/hosts. */
   hostsFile?: string;
+  /** Where the system's servers are listed; default /etc/resolv.conf. */
+  resolvConf?: string;
   /** For one try at one server. Default 3 s. */
   timeoutMs?: number;
   /**
@@ -52,6 +55,8 @@ export interface ResolverOptions {
    */
   believesAll?: boolean;
   clock?: Clock;
+  /** Reports exceptions while reading an answer; the lookup fails. */
+  faults?: Faults;
 }
 
 const NOERROR = 0;
@@ -59,7 +64,6 @@ const SERVFAIL = 2;
 const NXDOMAIN = 3;
 /** Every server is asked this often before we give up. */
 const ROUNDS = 2;
-const MAX_SERVERS = 3;
 const MAX_CACHED = 2000;
 /** The resolver in containers: it validates nothing, and passes on the flags of servers elsewhere. */
 const DOCKER = '127.0.0.11';
@@ -67,18 +71,22 @@ const DOCKER = '127.0.0.11';
 /** A stub resolver of our own: the system's tells neither AD nor time to live. */
 export class Resolver {
   readonly #servers: readonly DnsServer[];
+  readonly #resolvConf: string | undefined;
   readonly #hosts: HostsFile;
   readonly #timeoutMs: number;
   readonly #believesAll: boolean;
   readonly #cache: LookupCache<Answer<dnsPacket.Answer>>;
+  readonly #faults: Faults | undefined;
 
   /** @throws Error when an entry of `servers` is no address. */
   constructor(options: ResolverOptions) {
     this.#servers = options.servers.map(parseServer);
+    this.#resolvConf = options.resolvConf;
     this.#hosts = new HostsFile(options.hostsFile ?? '/etc/hosts');
     this.#timeoutMs = options.timeoutMs ?? 3_000;
     this.#believesAll = options.believesAll ?? false;
     this.#cache = new LookupCache(options.clock ?? systemClock, MAX_CACHED);
+    this.#faults = options.faults;
   }
 
   /** Whether any answer can be authenticated at all, as far as we may believe it. */
@@ -92,7 +100,7 @@ export class Resolver {
     if (ascii === undefined) return { records: [], exists: false, authenticated: false };
     if (isLocalhost(ascii)) return { records: [], exists: true, authenticated: true, isLocal: true };
     const answer = await this.#lookUp(ascii, 'SRV');
-    return { ...answer, records: answer.records.flatMap(srvOf) };
+    return { ...answer, records: this.#read(name, answer, srvOf) };
   }
 
   /** @throws NetError 'dns-failed', 'dns-bogus' */
@@ -101,7 +109,7 @@ export class Resolver {
     if (ascii === undefined || isLocalhost(ascii))
       return { records: [], exists: false, authenticated: false };
     const answer = await this.#lookUp(ascii, 'TLSA');
-    return { ...answer, records: answer.records.flatMap(tlsaOf) };
+    return { ...answer, records: this.#read(name, answer, tlsaOf) };
   }
 
   /**
@@ -139,7 +147,7 @@ export class Resolver {
       }
       if (ascii === undefined) return { records: [], exists: false, authenticated: false };
       const answer = await this.#lookUp(ascii, type);
-      return { ...answer, records: answer.records.flatMap(addressOf) };
+      return { ...answer, records: this.#read(name, answer, addressOf) };
     };
     const lookups = { six: lookUp('AAAA', 6), four: lookUp('A', 4) };
     for (const lookup of Object.values(lookups)) lookup.catch(() => {});
@@ -169,20 +177,36 @@ export class Resolver {
         const { response, trusted } = await this.#ask(alias, type);
         authenticated &&= trusted && response.authenticData;
         const exists = response.rcode !== NXDOMAIN;
-        const { owner, records } = follow(response, alias, type);
+        const { owner, records, ttl } = this.#guarded(name, () => {
+          const found = follow(response, alias, type);
+          return { ...found, ttl: ttlMs(response, found.records) };
+        });
         if (records.length > 0 || !exists || owner === alias) {
-          const value = {
-            records,
-            exists,
-            authenticated,
-            ...(owner === name ? {} : { canonicalName: owner }),
-          };
-          return { value, ttlMs: ttlMs(response, records) };
+          const canonical = owner === name ? {} : { canonicalName: owner };
+          return { value: { records, exists, authenticated, ...canonical }, ttlMs: ttl };
         }
         alias = owner;
       }
       throw new NetError('dns-failed', `${name} is an alias of an alias, more than ${MAX_CNAMES} deep`);
     });
+  }
+
+  #read<T>(
+    name: string,
+    { records }: Answer<dnsPacket.Answer>,
+    read: (record: dnsPacket.Answer) => T[],
+  ): T[] {
+    return this.#guarded(name, () => records.flatMap(read));
+  }
+
+  /** Strangers write the answers: an exception while reading one fails the lookup, not the process. */
+  #guarded<T>(name: string, read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      this.#faults?.report('lookup', error, { name });
+      throw new NetError('dns-failed', `${name} could not be looked up: the answer is malformed`);
+    }
   }
 
   async #ask(name: string, type: RecordType): Promise<{ response: DnsResponse; trusted: boolean }> {
@@ -211,7 +235,7 @@ export class Resolver {
   }
 
   get #serversNow(): readonly DnsServer[] {
-    return this.#servers.length > 0 ? this.#servers : systemServers();
+    return this.#servers.length > 0 ? this.#servers : systemServers(this.#resolvConf);
   }
 
   #believes(server: DnsServer): boolean {
@@ -227,22 +251,6 @@ export class Resolver {
       return false;
     }
   }
-}
-
-/** @throws Error when it is neither ADDRESS nor ADDRESS:PORT. */
-function parseServer(text: string): DnsServer {
-  if (isIP(text) !== 0) return { address: text, port: 53 };
-  const parts = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text);
-  const address = parts?.[1] ?? parts?.[2] ?? '';
-  const port = Number(parts?.[3] ?? 53);
-  if (isIP(address) === 0 || port < 1 || port > 65535) {
-    throw new Error(`"${text}" is no DNS server: write an IP address, and a port if it is not 53`);
-  }
-  return { address, port };
-}
-
-function systemServers(): DnsServer[] {
-  return getServers().slice(0, MAX_SERVERS).map(parseServer);
 }
 
 /** RFC 6761 §6.3: resolvers must not send these to the DNS. */

@@ -1,8 +1,10 @@
 // Opens ports and hands over the connections that arrive there.
 
 import { createServer, isIP, type Server, type Socket } from 'node:net';
+import type { Clock } from '../util/clock.ts';
+import type { Faults } from '../util/faults.ts';
 import { hostAndPort, limitKey, plainAddress } from './address.ts';
-import { Connection } from './connection.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
 import { NetError, reasonOf } from './errors.ts';
 import type { SecureStream, ServerTls } from './tls.ts';
 
@@ -17,8 +19,10 @@ export interface ListenerOptions {
   maxPerAddress?: number;
   /** Addresses that the cap does not apply to. */
   isExempt?(address: string): boolean;
-  /** See ConnectionOptions. */
+  /** These three: see ConnectionOptions. */
   maxQueuedBytes?: number;
+  clock?: Clock;
+  faults?: Faults;
   /** Must set the connection's handler before it returns. */
   onConnection(connection: Connection): void;
   /** A peer was turned away: too many connections, or a failed handshake. */
@@ -116,16 +120,26 @@ export class Listener {
       return;
     }
     const { tls } = this.#options;
-    if (tls === undefined)
-      this.#options.onConnection(new Connection(socket, this.#connectionOptions(address)));
+    if (tls === undefined) this.#handOver(new Connection(socket, this.#connectionOptions(address)));
     else void this.#secure(socket, address, tls);
   }
 
+  /** Never rejects. */
   async #secure(socket: Socket, address: string, tls: ServerTls): Promise<void> {
     const secured = await this.#shakeHands(socket, address, tls);
     if (secured === undefined) return;
     const options = { ...this.#connectionOptions(address), tls: secured.info };
-    this.#options.onConnection(new Connection(secured.socket, options));
+    this.#handOver(new Connection(secured.socket, options));
+  }
+
+  #handOver(connection: Connection): void {
+    try {
+      this.#options.onConnection(connection);
+    } catch (error) {
+      connection.destroy();
+      if (this.#options.faults === undefined) throw error;
+      this.#options.faults.report('connection', error, { address: connection.remoteAddress });
+    }
   }
 
   async #shakeHands(socket: Socket, address: string, tls: ServerTls): Promise<SecureStream | undefined> {
@@ -141,9 +155,14 @@ export class Listener {
     }
   }
 
-  #connectionOptions(remoteAddress: string): { remoteAddress: string; maxQueuedBytes?: number } {
-    const { maxQueuedBytes } = this.#options;
-    return maxQueuedBytes === undefined ? { remoteAddress } : { remoteAddress, maxQueuedBytes };
+  #connectionOptions(remoteAddress: string): ConnectionOptions {
+    const { maxQueuedBytes, clock, faults } = this.#options;
+    return {
+      remoteAddress,
+      faults,
+      ...(maxQueuedBytes === undefined ? {} : { maxQueuedBytes }),
+      ...(clock === undefined ? {} : { clock }),
+    };
   }
 
   /** Whether one more from there is allowed; if so, it counts until it closes. */

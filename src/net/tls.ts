@@ -3,6 +3,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
+import type { Faults } from '../util/faults.ts';
 import type { Certificate, CertificateStore } from './certificates.ts';
 import { type DaneEndpoint, daneProblem, verifyDane } from './dane.ts';
 import { NetError } from './errors.ts';
@@ -32,6 +33,8 @@ export interface ClientTlsOptions {
   dane?: DaneEndpoint | undefined;
   /** Default 30 s. */
   handshakeTimeoutMs?: number;
+  /** Reports exceptions while reading the peer's certificate. */
+  faults?: Faults;
 }
 
 /** Which side of the handshake a connection takes when it is upgraded. */
@@ -45,6 +48,8 @@ export interface ServerTlsOptions {
   requestCert: boolean;
   /** Default 30 s. */
   handshakeTimeoutMs?: number;
+  /** Reports exceptions while reading a client's certificate. */
+  faults?: Faults;
 }
 
 const HANDSHAKE_TIMEOUT_MS = 30_000;
@@ -108,7 +113,7 @@ export class ServerTls {
 
   /** A server that never listens. */
   #makeServer(certificate: Certificate, find: (socket: tls.TLSSocket) => Settle | undefined): tls.Server {
-    const { alpn, requestCert } = this.#options;
+    const { alpn, requestCert, faults } = this.#options;
     const roots = () => trustedCertificates(this.#certificates.ca);
     const server = tls.createServer({
       key: certificate.key,
@@ -118,7 +123,13 @@ export class ServerTls {
       honorCipherOrder: true,
       requestCert,
       rejectUnauthorized: false,
-      SNICallback: (name, done) => done(null, this.#certificates.contextFor(name)),
+      SNICallback: (name, done) => {
+        try {
+          done(null, this.#certificates.contextFor(name));
+        } catch (error) {
+          done(error as Error);
+        }
+      },
       ...(alpn.length > 0
         ? {
             ALPNCallback: (offer: { protocols: string[] }) =>
@@ -128,7 +139,7 @@ export class ServerTls {
     });
     server.on('secureConnection', (socket) => {
       socket.on('error', ignore);
-      find(socket)?.({ socket, info: describeTls(socket, requestCert, roots) });
+      find(socket)?.(outcome(faults, () => ({ socket, info: describeTls(socket, requestCert, roots) })));
     });
     server.on('tlsClientError', (error, socket) => find(socket)?.(error));
     return server;
@@ -152,9 +163,7 @@ export function connectTls(socket: Duplex, options: ClientTlsOptions): Promise<S
       checkServerIdentity: () => undefined,
     });
     secured.on('error', settle);
-    secured.once('secureConnect', () => {
-      settle(judged(secured, options));
-    });
+    secured.once('secureConnect', () => settle(outcome(options.faults, () => judged(secured, options))));
     return () => secured.off('error', settle).on('error', ignore);
   });
 }
@@ -180,6 +189,16 @@ export function clientContext(options: Pick<ClientTlsOptions, 'certificate' | 'c
 }
 
 type Settle = (result: SecureStream | Error) => void;
+
+/** The peer chooses its certificate: an exception while reading it fails the handshake, not the process. */
+function outcome(faults: Faults | undefined, read: () => SecureStream | NetError): SecureStream | NetError {
+  try {
+    return read();
+  } catch (error) {
+    faults?.report('connection', error);
+    return new NetError('tls-failed', "the peer's certificate could not be read", { cause: error });
+  }
+}
 
 /** Runs one handshake to its end, whichever of success, error, close and time comes first. */
 function handshake(
@@ -213,8 +232,12 @@ function handshake(
     timer.unref();
     socket.on('error', ignore);
     socket.once('close', onClose);
-    if (socket.destroyed) onClose();
-    else cleanUp = begin(settle);
+    if (socket.destroyed) return onClose();
+    try {
+      cleanUp = begin(settle);
+    } catch (error) {
+      settle(error instanceof Error ? error : new Error(String(error)));
+    }
   });
 }
 

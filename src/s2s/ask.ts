@@ -14,7 +14,7 @@ export function ask<N extends EventName>(
     return host.hooks.fire(event, payload);
   } catch (thrown) {
     const { owner, error } = unwrap(thrown, 's2s');
-    host.log.error('handler failed', { event, module: owner, error });
+    host.faults.report('handler', error, { event, module: owner });
     return undefined;
   }
 }

@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net';
 import type { Config } from '../config/config.ts';
+import type { ServerContext } from '../core/context.ts';
 import { hostAndPort } from '../net/address.ts';
 import type { CertificateStore } from '../net/certificates.ts';
 import { connectTcp } from '../net/connect.ts';
@@ -12,6 +13,7 @@ import { Resolver } from '../net/dns.ts';
 import { NetError, reasonOf } from '../net/errors.ts';
 import { type Target, targetsFor } from '../net/srv.ts';
 import { connectTls } from '../net/tls.ts';
+import type { Faults } from '../util/faults.ts';
 
 /** From the first connection attempt on, handshakes of direct TLS included. */
 const CONNECT_TIMEOUT_MS = 20_000;
@@ -28,18 +30,21 @@ const MAX_SUSPECTS = 1_000;
  */
 export type Dial = (remote: string, signal: AbortSignal, local: string) => Promise<Connection>;
 
-export function resolverFor({ core }: Config): Resolver {
-  return new Resolver({ servers: core.dns_servers, believesAll: core.dane === 'always' });
+export function resolverFor({ core }: Config, faults: Faults): Resolver {
+  return new Resolver({ servers: core.dns_servers, believesAll: core.dane === 'always', faults });
 }
 
+type DialContext = Pick<ServerContext, 'config' | 'clock' | 'faults'>;
+
 /** Dials by DNS and TCP. */
-export function dialer({ core }: Config, certificates: CertificateStore, resolver: Resolver): Dial {
+export function dialer(context: DialContext, certificates: CertificateStore, resolver: Resolver): Dial {
   const suspects = new Suspects();
-  const options = { resolver, certificates, suspects, usesDane: core.dane !== 'never' };
+  const usesDane = context.config.core.dane !== 'never';
+  const options = { ...context, resolver, certificates, suspects, usesDane };
   return (remote, signal, local) => new Call(options, remote, local, signal).run();
 }
 
-interface CallOptions {
+interface CallOptions extends DialContext {
   resolver: Resolver;
   certificates: CertificateStore;
   suspects: Suspects;
@@ -89,12 +94,13 @@ class Call {
 
   /** A target that can be reached and not be used is followed by the others. */
   async run(): Promise<Connection> {
-    const { resolver, suspects } = this.#options;
+    const { resolver, suspects, clock } = this.#options;
     let targets = suspects.order(this.#remote, await targetsFor(resolver, this.#remote, 'xmpp-server'));
     const deadline = performance.now() + CONNECT_TIMEOUT_MS;
     for (;;) {
       const { socket, target } = await connectTcp(targets, {
         resolver,
+        clock,
         timeoutMs: Math.max(0, deadline - performance.now()),
         signal: this.#signal,
         earlierFailures: this.#failures,
@@ -114,12 +120,13 @@ class Call {
   }
 
   async #use(socket: Socket, target: Target): Promise<Connection> {
-    const { resolver, certificates, suspects, usesDane } = this.#options;
+    const { resolver, certificates, suspects, usesDane, clock, faults } = this.#options;
     const dane = usesDane ? await daneEndpoint(resolver, this.#remote, target) : undefined;
     if (socket.destroyed)
       throw new NetError('closed', 'the connection broke while its TLSA records were looked up');
     if (!target.directTls) {
-      return new Connection(socket, { dane, onTlsFailed: () => suspects.add(this.#remote, target) });
+      const onTlsFailed = () => suspects.add(this.#remote, target);
+      return new Connection(socket, { dane, onTlsFailed, clock, faults });
     }
     const end = (): void => void socket.destroy();
     this.#signal.addEventListener('abort', end, { once: true });
@@ -131,8 +138,9 @@ class Call {
         alpn: ['xmpp-server'],
         dane,
         handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+        faults,
       });
-      return new Connection(secured, { tls: info, dane });
+      return new Connection(secured, { tls: info, dane, clock, faults });
     } finally {
       this.#signal.removeEventListener('abort', end);
     }

@@ -49,13 +49,13 @@ export class Incoming implements StreamHandler {
   constructor(connection: Connection, context: IncomingContext, events: IncomingEvents) {
     this.#context = context;
     this.#events = events;
-    const { clock, log } = context;
+    const { clock, faults } = context;
     this.#stream = new XmlStream(connection, {
       role: 'receiver',
       namespace: NS.SERVER,
       handler: this,
       clock,
-      log,
+      faults,
       rate: readRate(context),
     });
   }
@@ -126,9 +126,10 @@ export class Incoming implements StreamHandler {
     session.onAuthenticated = (remote) => {
       if (this.#accepted === remote) return;
       // Whoever has authenticated the peer tells it in this tick; our stanzas come after that (XEP-0288 §2.2).
-      queueMicrotask(() => {
+      const tell = () => {
         if (session.isOpen) this.#events.onReady(session, remote);
-      });
+      };
+      queueMicrotask(() => this.#context.faults.contain('connection', tell, { remote }));
     };
     return session;
   }

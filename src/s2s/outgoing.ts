@@ -88,7 +88,7 @@ export class Outgoing implements StreamHandler {
     this.#remote = remote;
     this.#context = context;
     this.#events = events;
-    void this.#dial();
+    context.faults.watch('connection', this.#dial());
   }
 
   /** Whether there is still something to wait for. */
@@ -168,13 +168,13 @@ export class Outgoing implements StreamHandler {
 
   #connected(connection: Connection): void {
     if (!this.isUsable) return connection.destroy();
-    const { clock, log } = this.#context;
+    const { clock, faults } = this.#context;
     const stream = new XmlStream(connection, {
       role: 'initiator',
       namespace: NS.SERVER,
       handler: this,
       clock,
-      log,
+      faults,
       timeouts: { negotiationMs: NEGOTIATION_MS },
       rate: readRate(this.#context),
     });
@@ -211,11 +211,13 @@ export class Outgoing implements StreamHandler {
       return this.#fail(`${this.#remote} refused to encrypt the connection`);
     }
     const context = this.#context.certificates.clientContextFor(this.#host.domain);
-    const upgrade = { servername: this.#remote, context, handshakeTimeoutMs: HANDSHAKE_MS };
-    this.#stream!.startTls({ side: 'client', ...upgrade }).then(
+    const { faults } = this.#context;
+    const upgrade = { servername: this.#remote, context, handshakeTimeoutMs: HANDSHAKE_MS, faults };
+    const secured = this.#stream!.startTls({ side: 'client', ...upgrade }).then(
       () => this.#header(),
       (error: Error) => this.#fail(error.message),
     );
+    faults.watch('connection', secured);
   }
 
   /** The stream is as secure as it will be: enough for what our host demands? */

@@ -39,7 +39,7 @@ export class Proofs {
 
   /** As S2SSession.examine says. */
   examine(domain: string, then: () => void): void {
-    const { stream, vouching } = this.#options;
+    const { stream, vouching, context } = this.#options;
     const { tls } = stream.connection;
     const search =
       tls && this.#isUnclear(domain) ? vouching?.ask(domain, tls, stream.remoteAddress) : undefined;
@@ -51,6 +51,7 @@ export class Proofs {
         if (stream.isOpen) then();
         stream.resume();
       } catch (error) {
+        if (!(error instanceof StreamError)) context.faults.report('stream', error, { domain });
         stream.close(error instanceof StreamError ? error : new StreamError('internal-server-error'));
       }
     });

@@ -9,8 +9,8 @@ import type { Connection } from '../net/connection.ts';
 import { NetError } from '../net/errors.ts';
 import type { TlsInfo, TlsUpgrade } from '../net/tls.ts';
 import type { Clock, Timer } from '../util/clock.ts';
+import type { Faults } from '../util/faults.ts';
 import { newId } from '../util/ids.ts';
-import type { Logger } from '../util/logger.ts';
 import { type Element, xml } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
 import { type ParserLimits, PREAUTH_LIMITS } from '../xml/limits.ts';
@@ -48,7 +48,7 @@ export interface StreamOptions {
   namespace: typeof NS.CLIENT | typeof NS.SERVER | typeof NS.COMPONENT;
   handler: StreamHandler;
   clock: Clock;
-  log: Logger;
+  faults: Faults;
   /** What our header says as `from` when the stream fails before the owner could open it. */
   from?: string;
   timeouts?: Partial<StreamTimeouts>;
@@ -339,7 +339,7 @@ export class XmlStream {
       this.#end(error, 'stream-error');
       return;
     }
-    this.#options.log.error('stream handler failed', { error });
+    this.#options.faults.report('stream', error);
     this.#end(new StreamError('internal-server-error'), 'stream-error');
   }
 
@@ -376,7 +376,7 @@ export class XmlStream {
     try {
       this.#handler.onClose(error, cause);
     } catch (failure) {
-      this.#options.log.error('stream handler failed', { error: failure });
+      this.#options.faults.report('stream', failure);
     }
   }
 }

@@ -14,7 +14,7 @@ import { StanzaError } from '../../src/xml/errors.ts';
 import { Jid } from '../../src/xml/jid.ts';
 import { NS } from '../../src/xml/namespaces.ts';
 import { matchesXml, parseXml } from './match.ts';
-import { testConfig } from './server.ts';
+import { assertNoMoreFaults, ErrorLog, testConfig } from './server.ts';
 
 export const HOST = 'montague.lit';
 
@@ -431,7 +431,10 @@ export class Harness<C extends Clock = HandClock> implements RemoteSender {
 export async function harness(t: TestContext, config = ''): Promise<Harness> {
   t.mock.method(Math, 'random', () => 0.5);
   const started = await startHarness(new HandClock(), config);
-  t.after(() => started.server.stop());
+  t.after(async () => {
+    await started.server.stop();
+    assertNoMoreFaults(started.server);
+  });
   return started;
 }
 
@@ -449,7 +452,7 @@ export async function startHarness<C extends Clock>(
   const text = `${serverConfig}\n[hosts."${HOST}"]\nmodules_enabled = ${JSON.stringify(modules)}\n${assisted}\n${config}`;
   const server = new Server({
     config: await testConfig(text),
-    log: silentLogger,
+    log: new ErrorLog(),
     clock,
     dial: () => Promise.reject(new assert.AssertionError({ message: 'nobody is dialled here' })),
   });

@@ -1,7 +1,9 @@
 // A real server in this process: memory for storage, pairs of streams for sockets, a clock that the test may turn.
 
+import assert from 'node:assert/strict';
 import { duplexPair } from 'node:stream';
 import type { TestContext } from 'node:test';
+import { inspect } from 'node:util';
 import { type Config, loadConfig } from '../../src/config/config.ts';
 import type { Options } from '../../src/config/options.ts';
 import { ModuleFiles } from '../../src/core/module-files.ts';
@@ -9,7 +11,8 @@ import { Connection } from '../../src/net/connection.ts';
 import type { Dial } from '../../src/s2s/dial.ts';
 import { Server } from '../../src/server.ts';
 import { type Clock, systemClock } from '../../src/util/clock.ts';
-import { silentLogger } from '../../src/util/logger.ts';
+import type { FaultPlace, Faults } from '../../src/util/faults.ts';
+import { type Logger, silentLogger } from '../../src/util/logger.ts';
 import { ScriptedClient } from './client.ts';
 
 export interface TestServerOptions {
@@ -61,7 +64,11 @@ export class TestServer {
     const [ours, theirs] = duplexPair();
     ours.once('close', () => theirs.destroy()); // A pair does not notice that its half is gone.
     this.server.acceptClient(
-      new Connection(theirs, { remoteAddress: '192.0.2.1', clock: this.server.clock }),
+      new Connection(theirs, {
+        remoteAddress: '192.0.2.1',
+        clock: this.server.clock,
+        faults: this.server.faults,
+      }),
     );
     return new ScriptedClient(ours);
   }
@@ -71,13 +78,41 @@ export class TestServer {
 export async function startServer(t: TestContext, options: TestServerOptions): Promise<TestServer> {
   const server = new Server({
     config: await testConfig(options.config),
-    log: silentLogger,
+    log: new ErrorLog(),
     clock: options.clock ?? systemClock,
     dial: options.dial ?? (() => Promise.reject(new Error('nobody can be reached from this test'))),
   });
   await server.start();
-  t.after(() => server.stop());
+  t.after(async () => {
+    await server.stop();
+    assertNoMoreFaults(server);
+  });
   return new TestServer(server);
+}
+
+const expected = new WeakMap<ReadonlyMap<FaultPlace, number>, Partial<Record<FaultPlace, number>>>();
+
+/** The handlers of a test have thrown on purpose: the server has contained exactly so many exceptions. */
+export function assertFaults({ counts }: Faults, faults: Partial<Record<FaultPlace, number>>): void {
+  assert.deepEqual(Object.fromEntries(counts), faults);
+  expected.set(counts, faults);
+}
+
+/** The server has contained nothing but what was asserted before: in a test, an exception is to be seen. */
+export function assertNoMoreFaults({ faults: { counts }, log }: Server): void {
+  const errors = log instanceof ErrorLog ? log.errors.map((error) => inspect(error)) : [];
+  const message = `the server has contained an exception:\n${errors.join('\n')}`;
+  assert.deepEqual(Object.fromEntries(counts), expected.get(counts) ?? {}, message);
+}
+
+/** Remembers the errors that were logged, and nothing else. */
+export class ErrorLog implements Logger {
+  readonly errors: unknown[] = [];
+  readonly debug = silentLogger.debug;
+  readonly info = silentLogger.info;
+  readonly warn = silentLogger.warn;
+  readonly error = (message: string, fields?: object): void => void this.errors.push({ message, ...fields });
+  readonly child = (): this => this;
 }
 
 /** A configuration for tests, checked as a real one is. `text` may override what BASE says. */

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { StanzaEvent } from '../../../src/api/events.ts';
+import { assertFaults } from '../../support/server.ts';
 import { BALCONY, chat, JULIET, ROMEO, type Scene, SM, says, scene } from './scene.ts';
 
 const a = (h: number) => `<a ${SM} h='${h}'/>`;
@@ -51,6 +52,7 @@ test('XEP-0198 §4: work that fails is over too', async (t) => {
   await client.receives(a(0));
   work[0]!.reject(new Error('disk full'));
   await client.receives(a(1));
+  assertFaults(there.test.server.faults, { work: 1 });
 });
 
 test('XEP-0198 §4: a message for somebody who is not there counts when it is stored', async (t) => {

@@ -10,6 +10,7 @@ import { AdminClient } from '../../../src/admin/client.ts';
 import { CommandError, CommandRegistry, defineCommand } from '../../../src/admin/commands.ts';
 import { AdminSocket } from '../../../src/admin/socket.ts';
 import { string } from '../../../src/config/options.ts';
+import { Faults } from '../../../src/util/faults.ts';
 import { silentLogger } from '../../../src/util/logger.ts';
 
 function dataFolder(t: TestContext): string {
@@ -58,7 +59,7 @@ async function startSocket(
   dataPath = dataFolder(t),
   commands = registry(),
 ): Promise<AdminSocket> {
-  const socket = new AdminSocket({ dataPath, commands, log: silentLogger });
+  const socket = new AdminSocket({ dataPath, commands, log: silentLogger, faults: new Faults(silentLogger) });
   await socket.start();
   t.after(() => socket.stop());
   return socket;
@@ -144,7 +145,12 @@ test('a socket that a dead server left is replaced', async (t) => {
 test('a second server on the same data directory is refused, and the first goes on', async (t) => {
   const dataPath = dataFolder(t);
   const client = await startClient(t, dataPath);
-  const second = new AdminSocket({ dataPath, commands: registry(), log: silentLogger });
+  const second = new AdminSocket({
+    dataPath,
+    commands: registry(),
+    log: silentLogger,
+    faults: new Faults(silentLogger),
+  });
   await assert.rejects(second.start(), /another server is running with this data directory/);
   assert.equal((await client.run('say', { word: 'here' })).text, 'here');
 });
@@ -152,14 +158,24 @@ test('a second server on the same data directory is refused, and the first goes 
 test('a file that is no socket is left alone', async (t) => {
   const dataPath = dataFolder(t);
   writeFileSync(join(dataPath, 'admin.sock'), 'precious');
-  const socket = new AdminSocket({ dataPath, commands: registry(), log: silentLogger });
+  const socket = new AdminSocket({
+    dataPath,
+    commands: registry(),
+    log: silentLogger,
+    faults: new Faults(silentLogger),
+  });
   await assert.rejects(socket.start(), /is in the way/);
   assert.ok(existsSync(join(dataPath, 'admin.sock')));
 });
 
 test('a path that no socket can have is refused with the reason', async (t) => {
   const dataPath = join(dataFolder(t), 'x'.repeat(120));
-  const socket = new AdminSocket({ dataPath, commands: registry(), log: silentLogger });
+  const socket = new AdminSocket({
+    dataPath,
+    commands: registry(),
+    log: silentLogger,
+    faults: new Faults(silentLogger),
+  });
   await assert.rejects(socket.start(), /too long/);
 });
 

@@ -9,6 +9,7 @@ import { Router } from '../../../src/core/router.ts';
 import type { ConnectionOptions } from '../../../src/net/connection.ts';
 import type { ServerTls } from '../../../src/net/tls.ts';
 import { openStorage, storesFor } from '../../../src/storage/index.ts';
+import { Faults } from '../../../src/util/faults.ts';
 import { silentLogger } from '../../../src/util/logger.ts';
 import { FakeClock } from '../../support/clock.ts';
 import { connectedPair, type RawPeer } from '../../support/duplex.ts';
@@ -80,16 +81,19 @@ export async function startHarness(t: TestContext, options: HarnessOptions = {})
     component = "muc"
   `;
   const config = loadConfig({ text }, new Map([['muc', {}]]));
-  const router = new Router(clock, silentLogger);
+  const faults = new Faults(silentLogger);
+  const router = new Router(clock, silentLogger, faults);
   const storage = await openStorage({ driver: 'memory', dataPath: '' });
   t.after(() => storage.close());
   for (const host of config.hosts) {
-    router.hosts.set(host.domain, new LocalHost(host, storesFor(storage, host.domain), silentLogger));
+    const stores = storesFor(storage, host.domain);
+    router.hosts.set(host.domain, new LocalHost(host, stores, silentLogger, faults));
   }
   const context: C2SContext = {
     config,
     clock,
     log: silentLogger,
+    faults,
     router,
     ...(options.tls ? { tls: options.tls } : {}),
     ...(options.options ? { options: options.options } : {}),

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { StanzaEvent } from '../../../src/api/events.ts';
 import { HandlerError, Hooks, unwrap } from '../../../src/core/hooks.ts';
+import { Faults } from '../../../src/util/faults.ts';
 import type { Logger } from '../../../src/util/logger.ts';
 import { silentLogger } from '../../../src/util/logger.ts';
 import { StanzaError } from '../../../src/xml/errors.ts';
@@ -25,7 +26,7 @@ function thrownBy(run: () => unknown): unknown {
 }
 
 test('handlers run by stage, and within a stage in the order of their registration', () => {
-  const hooks = new Hooks(silentLogger);
+  const hooks = new Hooks(new Faults(silentLogger));
   const ran: string[] = [];
   for (const stage of ['deliver', 'observe', 'rewrite', 'guard'] as const) {
     for (const n of [1, 2]) hooks.add('message/bare', () => void ran.push(`${stage} ${n}`), stage, 'm');
@@ -45,7 +46,7 @@ test('handlers run by stage, and within a stage in the order of their registrati
 
 test('the first answer ends the event, in every stage that may answer', () => {
   for (const stage of ['guard', 'rewrite', 'deliver'] as const) {
-    const hooks = new Hooks(silentLogger);
+    const hooks = new Hooks(new Faults(silentLogger));
     hooks.add('message/bare', () => 'handled', stage, 'first');
     hooks.add('message/bare', () => assert.fail('ran after the answer'), stage, 'second');
     assert.equal(hooks.fire('message/bare', EVENT), 'handled');
@@ -53,13 +54,13 @@ test('the first answer ends the event, in every stage that may answer', () => {
 });
 
 test('what an observer returns is no answer', () => {
-  const hooks = new Hooks(silentLogger);
+  const hooks = new Hooks(new Faults(silentLogger));
   hooks.add('message/bare', () => 'handled', 'observe', 'watcher');
   assert.equal(hooks.fire('message/bare', EVENT), undefined);
 });
 
 test('an event that nobody hooks has no answer, and `has` tells', () => {
-  const hooks = new Hooks(silentLogger);
+  const hooks = new Hooks(new Faults(silentLogger));
   assert.equal(hooks.has('message/bare'), false);
   assert.equal(hooks.fire('message/bare', EVENT), undefined);
   const remove = hooks.add('message/bare', () => undefined, 'deliver', 'm');
@@ -70,7 +71,7 @@ test('an event that nobody hooks has no answer, and `has` tells', () => {
 });
 
 test('a handler that is added while the event runs hears the next one', () => {
-  const hooks = new Hooks(silentLogger);
+  const hooks = new Hooks(new Faults(silentLogger));
   let heard = 0;
   let added = false;
   const add = () => {
@@ -85,7 +86,7 @@ test('a handler that is added while the event runs hears the next one', () => {
 });
 
 test('a handler that removes itself while the event runs makes nobody else miss it', () => {
-  const hooks = new Hooks(silentLogger);
+  const hooks = new Hooks(new Faults(silentLogger));
   const ran: string[] = [];
   const remove = hooks.add('message/bare', once, 'deliver', 'once');
   function once(): undefined {
@@ -100,7 +101,7 @@ test('a handler that removes itself while the event runs makes nobody else miss 
 
 test('a handler that throws in guard, rewrite or deliver ends the event: it fails closed', () => {
   for (const stage of ['guard', 'rewrite', 'deliver'] as const) {
-    const hooks = new Hooks(silentLogger);
+    const hooks = new Hooks(new Faults(silentLogger));
     const refusal = new StanzaError('forbidden');
     hooks.add(
       'message/bare',
@@ -120,7 +121,7 @@ test('a handler that throws in guard, rewrite or deliver ends the event: it fail
 
 test('an observer that throws is logged with its module, and the next handler runs', () => {
   const { log, errors } = recorder();
-  const hooks = new Hooks(log);
+  const hooks = new Hooks(new Faults(log));
   const error = new Error('broken');
   hooks.add(
     'message/bare',
@@ -137,7 +138,7 @@ test('an observer that throws is logged with its module, and the next handler ru
 
 test('what has happened is heard by every handler, whatever others answer or throw', () => {
   const { log, errors } = recorder();
-  const hooks = new Hooks(log);
+  const hooks = new Hooks(new Faults(log));
   const heard: string[] = [];
   for (const stage of ['deliver', 'guard', 'observe'] as const) {
     hooks.add(
@@ -156,7 +157,7 @@ test('what has happened is heard by every handler, whatever others answer or thr
 });
 
 test('a refusal in an event that a handler fires keeps its own module and its own words', () => {
-  const hooks = new Hooks(silentLogger);
+  const hooks = new Hooks(new Faults(silentLogger));
   const refusal = new StanzaError('policy-violation');
   hooks.add('message/bare', () => hooks.fire('message/full', EVENT), 'deliver', 'outer');
   hooks.add(

@@ -9,6 +9,7 @@ import { xml } from '../../../src/xml/element.ts';
 import { IqTimeoutError, StanzaError } from '../../../src/xml/errors.ts';
 import { FakeClock } from '../../support/clock.ts';
 import { assertXml } from '../../support/match.ts';
+import { assertFaults } from '../../support/server.ts';
 import { startBench, TEST_NS } from './harness.ts';
 
 const ROMEO = 'romeo@montague.lit/orchard';
@@ -148,6 +149,7 @@ test('a handler may take its time; what it throws meanwhile refuses the request'
   await romeo.receives(`${head('error')} id='refused'>${errorXml('forbidden', 'auth', 'not you')}</iq>`);
   ask('broken');
   await romeo.receives(`${head('error')} id='broken'>${errorXml('internal-server-error', 'cancel')}</iq>`);
+  assertFaults(bench.host.faults, { handler: 1 });
 });
 
 test('a handler that throws at once refuses the request, with no word of what was wrong inside', async (t) => {
@@ -163,15 +165,16 @@ test('a handler that throws at once refuses the request, with no word of what wa
       `<iq type='error' id='1' from='montague.lit' to='${ROMEO}'>${errorXml(condition, 'cancel')}</iq>`,
     );
   }
+  assertFaults(bench.host.faults, { handler: 1 });
 });
 
 test('a refusal in an event that the handler fires refuses the request', async (t) => {
   const bench = await startBench(t);
+  const romeo = await bench.client(ROMEO);
   bench.hook('user-create', () => {
     throw new StanzaError('policy-violation');
   });
   bench.handleIq(() => void bench.host.hooks.fire('user-create', { user: 'x' }));
-  const romeo = await bench.client(ROMEO);
   romeo.send(`<iq type='get' id='1' to='montague.lit'><query xmlns='${TEST_NS}'/></iq>`);
   await romeo.receives(
     `<iq type='error' id='1' from='montague.lit' to='${ROMEO}'>${errorXml('policy-violation', 'modify')}</iq>`,

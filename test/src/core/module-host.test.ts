@@ -12,7 +12,7 @@ import { ModuleFiles } from '../../../src/core/module-files.ts';
 import { ModuleHost } from '../../../src/core/module-host.ts';
 import type { Stanza } from '../../../src/xml/element.ts';
 import { FakeClock } from '../../support/clock.ts';
-import { startServer } from '../../support/server.ts';
+import { assertFaults, startServer } from '../../support/server.ts';
 
 /** What the modules of these tests tell: they share no other state with the tests. */
 const told: string[] = [];
@@ -261,6 +261,7 @@ test('undoing runs backwards, and one failure does not keep the rest from being 
   await site.modules.load(['stack']);
   await site.modules.unload('stack');
   assert.deepEqual(told, ['3', '2', '1']);
+  assertFaults(site.host.faults, { task: 1 });
 });
 
 test('a module that others need stays, and says who they are', async (t) => {

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { Kind, StanzaEvent, Target } from '../../../src/api/events.ts';
 import { StanzaError } from '../../../src/xml/errors.ts';
 import { assertXml, parseXml } from '../../support/match.ts';
+import { assertFaults } from '../../support/server.ts';
 import { startBench } from './harness.ts';
 
 const ROMEO = 'romeo@montague.lit/orchard';
@@ -210,6 +211,7 @@ test('a refusal by a handler is the reply, wherever the handler stands; anything
     await romeo.receives(`<message type='error' id='1' from='${to}' to='${ROMEO}'>${error}</message>`);
   }
   assert.deepEqual(bench.sent, []);
+  assertFaults(bench.host.faults, { handler: 1 });
 });
 
 test('a refused message without `to` comes back from the own account, and a refused presence from the host', async (t) => {

@@ -3,11 +3,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PendingWork } from '../../../src/core/work.ts';
+import { Faults } from '../../../src/util/faults.ts';
 import { silentLogger } from '../../../src/util/logger.ts';
 
 function recorded(): { work: PendingWork; errors: unknown[] } {
   const errors: unknown[] = [];
-  const work = new PendingWork({ ...silentLogger, error: (_message, fields) => errors.push(fields) });
+  const work = new PendingWork(
+    new Faults({ ...silentLogger, error: (_message, fields) => errors.push(fields) }),
+  );
   return { work, errors };
 }
 

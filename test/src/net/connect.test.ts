@@ -191,3 +191,18 @@ test('an aborted attempt ends at once', async (t) => {
   abort.abort();
   await assert.rejects(result, { code: 'connect-failed' });
 });
+
+test('an address over which the system throws is followed by the next', async (t) => {
+  const found = await resolver(t, '192.0.2.1 first.lit\n192.0.2.2 second.lit\n');
+  const dialled: string[] = [];
+  const dial = (address: string): Socket => {
+    dialled.push(address);
+    throw new RangeError('Port should be >= 0 and < 65536');
+  };
+  const targets = [target('first.lit', 5269), target('second.lit', 5269)];
+  await assert.rejects(connectTcp(targets, { resolver: found, timeoutMs: 5_000, dial }), {
+    code: 'connect-failed',
+    message: /first\.lit:5269 \(192\.0\.2\.1\): Port should be .*; second\.lit:5269 \(192\.0\.2\.2\): Port/,
+  });
+  assert.deepEqual(dialled, ['192.0.2.1', '192.0.2.2']);
+});

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { Duplex, duplexPair } from 'node:stream';
 import { test } from 'node:test';
 import { Connection, type ConnectionHandler } from '../../../src/net/connection.ts';
+import { Faults } from '../../../src/util/faults.ts';
+import { assertFaults, ErrorLog } from '../../support/server.ts';
 
 /** Keeps what happens, and wakes who waits for it. */
 function recorder() {
@@ -208,4 +210,48 @@ test('an error of the stream is the reason of the close', async () => {
   connection.handler = heard.handler;
   stream.destroy(new Error('read ECONNRESET'));
   assert.equal((await heard.closed)?.message, 'read ECONNRESET');
+});
+
+for (const [event, cause] of [
+  ['onData', (peer: Duplex) => void peer.write('hello')],
+  ['onClose', (peer: Duplex) => void peer.destroy()],
+] as const) {
+  test(`an exception in ${event} costs this connection, and is reported`, async () => {
+    const log = new ErrorLog();
+    const faults = new Faults(log);
+    const [ours, theirs] = duplexPair();
+    const connection = new Connection(theirs, { faults, remoteAddress: '192.0.2.1' });
+    const closed = Promise.withResolvers<Error | undefined>();
+    theirs.once('close', () => closed.resolve(undefined));
+    const broken = new Error('broken');
+    const thrower = () => {
+      throw broken;
+    };
+    connection.handler = { onData: () => {}, onClose: () => {}, [event]: thrower };
+    cause(ours);
+    if (event === 'onClose') connection.destroy();
+    await closed.promise;
+    await turn();
+    assert.equal(connection.closed, true);
+    assertFaults(faults, { connection: 1 });
+    assert.deepEqual(log.errors, [{ message: 'connection failed', address: '192.0.2.1', error: broken }]);
+  });
+}
+
+test('an exception when one connection is written to does not keep the others of that turn from it', async () => {
+  const faults = new Faults(new ErrorLog());
+  const failing = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+  failing.write = () => {
+    throw new Error('broken');
+  };
+  const { stream, writes } = sink();
+  const [first, second] = [new Connection(failing, { faults }), new Connection(stream, { faults })];
+  for (const connection of [first, second]) {
+    connection.handler = recorder().handler;
+    connection.write('hello');
+  }
+  await turn();
+  assert.deepEqual(writes, ['hello']);
+  assert.deepEqual([first.closed, second.closed], [true, false]);
+  assertFaults(faults, { connection: 1 });
 });

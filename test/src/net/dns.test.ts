@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import * as dnsPacket from 'dns-packet';
 import { Resolver } from '../../../src/net/dns.ts';
-import type { NetError } from '../../../src/net/errors.ts';
+import { NetError } from '../../../src/net/errors.ts';
 import { dnsFixture } from '../../support/dns-fixture.ts';
+import { randomFrom } from '../../support/random.ts';
 import { temporaryDirectory } from './certificate-fixture.ts';
 
 const NO_HOSTS = '/nonexistent/hosts';
@@ -272,4 +275,53 @@ for (const [server, which] of [
       message: /montague\.lit could not be looked up \(SRV\): DNS server .* cannot be reached: /,
     });
   });
+}
+
+test('whatever comes as an answer, a lookup ends with records or with a NetError', async (t) => {
+  const udp = createSocket('udp4');
+  t.after(() => udp.close());
+  const random = randomFrom(20_261_128);
+  udp.on('message', (query, from) => udp.send(spoilt(properAnswer(query), random), from.port, from.address));
+  udp.bind(0, '127.0.0.1');
+  await once(udp, 'listening');
+  const asked = resolver(`127.0.0.1:${udp.address().port}`, 100);
+  const names = Array.from({ length: 150 }, (_, index) => `host${index}.lit`);
+  const results = await Promise.allSettled(
+    names.flatMap((name) => [asked.resolveAddresses(name), asked.resolveSrv(name), asked.resolveTlsa(name)]),
+  );
+  const isUnderstood = (result: PromiseSettledResult<unknown>): boolean =>
+    result.status === 'fulfilled' || result.reason instanceof NetError;
+  assert.deepEqual(
+    results.filter((result) => !isUnderstood(result)),
+    [],
+  );
+  assert.ok(results.some(({ status }) => status === 'fulfilled'));
+});
+
+/** All kinds of records that we read, whatever was asked for. */
+function properAnswer(query: Buffer): Buffer {
+  const { id = 0, questions = [] } = dnsPacket.decode(query);
+  const name = questions[0]!.name;
+  const tlsa = { usage: 3, selector: 1, matchingType: 1, certificate: Buffer.alloc(32) };
+  return dnsPacket.encode({
+    type: 'response',
+    id,
+    questions,
+    answers: [
+      { type: 'CNAME', name, ttl: 60, data: `alias.${name}` },
+      { type: 'A', name, ttl: 60, data: '192.0.2.1' },
+      { type: 'AAAA', name, ttl: 60, data: '2001:db8::1' },
+      { type: 'SRV', name, ttl: 60, data: { port: 5269, target: name } },
+      { type: 'TLSA', name, ttl: 60, data: tlsa },
+    ],
+  });
+}
+
+/** With some other bytes behind the question, so that it still answers it. */
+function spoilt(packet: Buffer, random: () => number): Buffer {
+  const { questions = [] } = dnsPacket.decode(packet);
+  const start = dnsPacket.encode({ type: 'query', questions }).length;
+  for (let left = 1 + Math.floor(random() * 4); left > 0; left--)
+    packet[start + Math.floor(random() * (packet.length - start))] = Math.floor(random() * 256);
+  return packet;
 }

@@ -9,6 +9,8 @@ import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.t
 import type { NetError } from '../../../src/net/errors.ts';
 import { Listener, type ListenerOptions } from '../../../src/net/listener.ts';
 import { connectTls, ServerTls } from '../../../src/net/tls.ts';
+import { Faults } from '../../../src/util/faults.ts';
+import { assertFaults, ErrorLog } from '../../support/server.ts';
 import { temporaryDirectory } from './certificate-fixture.ts';
 
 /** A listener that greets, and keeps whom it got and whom it turned away. */
@@ -141,4 +143,22 @@ test('an IPv6 host counts with its whole /64, an IPv4 one for itself', () => {
   assert.equal(limitKey('fe80::1%eth0'), 'fe80:0:0:0::/64');
   assert.equal(plainAddress('::ffff:192.0.2.1'), '192.0.2.1');
   assert.equal(plainAddress('::ffff:abcd'), '::ffff:abcd');
+});
+
+test('an exception over one connection costs that connection, and the port stays open', async (t) => {
+  const faults = new Faults(new ErrorLog());
+  let count = 0;
+  const { port } = await open(t, {
+    faults,
+    onConnection(connection) {
+      if (count++ === 0) throw new Error('broken');
+      connection.handler = { onData: () => {}, onClose: () => {} };
+      connection.write('hello');
+    },
+  });
+  const first = await dial(t, port);
+  await once(first.resume(), 'close');
+  assertFaults(faults, { connection: 1 });
+  const second = await dial(t, port);
+  assert.equal(String((await once(second, 'data'))[0]), 'hello');
 });

@@ -9,6 +9,9 @@ import type { Connection } from '../../../src/net/connection.ts';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
 import { dialer, resolverFor } from '../../../src/s2s/dial.ts';
 import { certificateProves } from '../../../src/s2s/policy.ts';
+import { systemClock } from '../../../src/util/clock.ts';
+import { Faults } from '../../../src/util/faults.ts';
+import { silentLogger } from '../../../src/util/logger.ts';
 import { type DnsFixture, dnsFixture } from '../../support/dns-fixture.ts';
 import { testConfig } from '../../support/server.ts';
 import { spki } from '../net/authority-fixture.ts';
@@ -52,7 +55,9 @@ async function world(t: TestContext, config = 'dane = "auto"'): Promise<World> {
   const dns = await dnsFixture(t, { 'xmpp.lit': { A: ['127.0.0.1'] } });
   const text = `dns_servers = ["${dns.address}"]\n${config}\n[hosts."${HOME}"]`;
   const settings = await testConfig(text);
-  const dial = dialer(settings, certificates, resolverFor(settings));
+  const faults = new Faults(silentLogger);
+  const context = { config: settings, clock: systemClock, faults };
+  const dial = dialer(context, certificates, resolverFor(settings, faults));
   const certificate = (domain = AWAY): Certificate => {
     const found = certificates.certificateFor(domain);
     assert.ok(found);

@@ -6,6 +6,7 @@ import { StanzaError, StreamError } from '../../../src/xml/errors.ts';
 import type { RawPeer } from '../../support/duplex.ts';
 import { settled } from '../../support/duplex.ts';
 import { assertXml } from '../../support/match.ts';
+import { assertFaults } from '../../support/server.ts';
 import { header, startWorld } from './harness.ts';
 
 const MESSAGE = `<message from='juliet@capulet.lit/x' to='romeo@montague.lit'/>`;
@@ -342,6 +343,7 @@ test('a module may take, change and refuse what a verified server sends', async 
     world.arrived.map(({ attrs }) => attrs.id),
     ['changed+'],
   );
+  assertFaults(world.host.faults, { handler: 1 });
   assert.equal(peer.ended, false);
 });
 

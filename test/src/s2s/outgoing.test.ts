@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { StanzaError } from '../../../src/xml/errors.ts';
 import { type RawPeer, settled } from '../../support/duplex.ts';
 import { assertXml, parseXml } from '../../support/match.ts';
+import { assertFaults } from '../../support/server.ts';
 import { DIALBACK_FEATURE, header, noSuchDomain, refused, startWorld, type World } from './harness.ts';
 
 const ROMEO = 'romeo@montague.lit/orchard';
@@ -421,5 +422,6 @@ test('a module may take, change and refuse what leaves, also out of the queue, a
   assert.deepEqual(await idsUpTo(peer, '4+'), ['4+']);
   assert.deepEqual(seen, ['1', '2', '3', '4'], 'and nothing of the negotiation');
   assert.deepEqual(bounced(world), ['2 policy-violation modify', '3 internal-server-error cancel']);
+  assertFaults(world.host.faults, { handler: 1 });
   assert.equal(peer.ended, false);
 });

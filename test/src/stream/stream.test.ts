@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { StreamHeader } from '../../../src/stream/header.ts';
 import { type StreamCloseCause, type StreamOptions, XmlStream } from '../../../src/stream/stream.ts';
+import { Faults } from '../../../src/util/faults.ts';
 import { silentLogger } from '../../../src/util/logger.ts';
 import { type Element, xml } from '../../../src/xml/element.ts';
 import { StreamError } from '../../../src/xml/errors.ts';
@@ -28,7 +29,7 @@ function open(
     role: 'receiver',
     namespace: NS.CLIENT,
     clock,
-    log: silentLogger,
+    faults: new Faults(silentLogger),
     from: 'im.example.com',
     handler: {
       onHeader: (header) => {
@@ -435,7 +436,7 @@ describe('what a peer can make us hold', () => {
       role: 'receiver',
       namespace: NS.CLIENT,
       clock,
-      log: silentLogger,
+      faults: new Faults(silentLogger),
       handler: { onHeader() {}, onElement() {}, onClose: (_, cause) => closes.push(cause) },
     });
     peer.stopReading();

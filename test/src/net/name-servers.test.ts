@@ -1,0 +1,52 @@
+// Which DNS servers the system uses, also when that changes while we run.
+
+import assert from 'node:assert/strict';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Resolver } from '../../../src/net/dns.ts';
+import { systemServers } from '../../../src/net/name-servers.ts';
+import { temporaryDirectory } from './certificate-fixture.ts';
+
+const CASES: Record<string, [file: string, addresses: string[]]> = {
+  'IPv4 and IPv6': ['nameserver 192.0.2.1\nnameserver 2001:db8::53\n', ['192.0.2.1', '2001:db8::53']],
+  'a link-local address keeps its zone': ['nameserver fe80::1%eth0\n', ['fe80::1%eth0']],
+  'comments, other words and spaces': [
+    '# nameserver 192.0.2.9\nsearch lit\n  nameserver\t192.0.2.1 \n',
+    ['192.0.2.1'],
+  ],
+  'three at most': [
+    [1, 2, 3, 4].map((n) => `nameserver 192.0.2.${n}`).join('\n'),
+    ['192.0.2.1', '192.0.2.2', '192.0.2.3'],
+  ],
+  'what is no address is passed over': ['nameserver dns.lit\nnameserver 192.0.2.1\n', ['192.0.2.1']],
+  'nobody is named': ['options edns0\n', []],
+};
+
+for (const [title, [content, addresses]] of Object.entries(CASES)) {
+  test(`resolv.conf: ${title}`, async (t) => {
+    const file = join(await temporaryDirectory(t), 'resolv.conf');
+    await writeFile(file, content);
+    assert.deepEqual(
+      systemServers(file),
+      addresses.map((address) => ({ address, port: 53 })),
+    );
+  });
+}
+
+test('resolv.conf: without the file the system is asked', () => {
+  assert.ok(Array.isArray(systemServers('/nonexistent/resolv.conf')));
+});
+
+test('resolv.conf: what changes while we run counts from the next question on', async (t) => {
+  const resolvConf = join(await temporaryDirectory(t), 'resolv.conf');
+  const resolver = new Resolver({ servers: [], hostsFile: '/nonexistent/hosts', resolvConf, timeoutMs: 50 });
+  await writeFile(resolvConf, '# the line is not plugged in\n');
+  await assert.rejects(resolver.resolveAddresses('montague.lit'), /no DNS server is configured/);
+  await writeFile(resolvConf, 'nameserver 255.255.255.255\n');
+  await assert.rejects(
+    resolver.resolveAddresses('montague.lit'),
+    /DNS server 255\.255\.255\.255:53 cannot be reached/,
+  );
+  await rm(resolvConf);
+});

@@ -225,7 +225,8 @@ export class Server implements ServerContext {
     for (const problem of await this.certificates.reload()) {
       this.log.warn('certificate problem', { path: problem.path, problem: problem.message });
     }
-    this.#storage = await openStorage({ driver: core.storage, dataPath: core.data_path });
+    const { faults } = this;
+    this.#storage = await openStorage({ driver: core.storage, dataPath: core.data_path, faults });
   }
 
   async #createHost(config: HostConfig): Promise<void> {

@@ -2,10 +2,15 @@
 // when it is free: the slower the disk, the larger the commits, with no timer (natural group commit).
 //
 //   push ──▶ queued ──(writer free)──▶ in flight ──(committed)──▶ waiter resolved
+//              ◀──────(thread ended)───────┘
+//
+// When the thread ends, what was in flight is written once more by its successor: doing an operation twice is doing it
+// once. Each goes alone then, so that one that ends the thread again fails alone.
 
-import { Worker } from 'node:worker_threads';
+import type { Faults } from '../../util/faults.ts';
 import { StorageError } from '../error.ts';
-import type { FromWriter, Operation, Outcome, ToWriter, WriterData } from './sqlite-operations.ts';
+import type { Operation, Outcome } from './sqlite-operations.ts';
+import { type ThreadOptions, WriterThread } from './sqlite-thread.ts';
 
 /** One commit stays below some ten milliseconds. */
 const MAX_BATCH_OPERATIONS = 200;
@@ -14,15 +19,17 @@ const MAX_BATCH_BYTES = 2 * 1024 * 1024;
 /** What an operation weighs beside its texts. */
 const OVERHEAD_BYTES = 256;
 
-export interface QueueOptions {
-  readonly file: string;
+export interface QueueOptions extends ThreadOptions {
   readonly maxBytes: number;
-  readonly driver: string;
+  /** Where the end of a thread is reported. */
+  readonly faults?: Faults | undefined;
 }
 
 interface Waiting {
   readonly operation: Operation;
   readonly bytes: number;
+  /** It was in flight when a thread ended. */
+  wasLost: boolean;
   resolve(changes: number): void;
   reject(error: StorageError): void;
 }
@@ -30,41 +37,41 @@ interface Waiting {
 export class WriteQueue {
   readonly maxBytes: number;
   readonly #driver: string;
-  readonly #worker: Worker;
+  readonly #thread: WriterThread;
   readonly #queued: Waiting[] = [];
   #inFlight: Waiting[] = [];
   #bytes = 0;
   /** The last write of each (host, owner) that has not settled. */
   readonly #last = new Map<string, Promise<unknown>>();
   #lastOfAll: Promise<unknown> | undefined;
-  /** Why nothing is taken any more. */
-  #ended: StorageError | undefined;
+  /** Why nothing is taken at the moment, or ever again. */
+  #obstacle: StorageError | undefined;
+  #isClosed = false;
+  /** There is no thread; another one is being started. */
+  #isDown = false;
   #drained: (() => void) | undefined;
-  readonly #exited: Promise<void>;
 
-  private constructor(worker: Worker, { maxBytes, driver }: QueueOptions) {
+  private constructor(thread: WriterThread, { maxBytes, driver, faults }: QueueOptions) {
     this.maxBytes = maxBytes;
     this.#driver = driver;
-    this.#worker = worker;
-    this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()));
-    worker.on('message', (message: FromWriter) => this.#answered(message));
-    worker.on('error', (error) => this.#broke(error));
-    worker.on('exit', () => this.#broke(new Error('The writing thread ended')));
-    worker.unref(); // An idle writer does not keep the process alive; a busy one does.
+    this.#thread = thread;
+    thread.events = {
+      answered: (outcomes) => this.#answered(outcomes),
+      ended: (why) => {
+        faults?.report('storage', why, { inFlight: this.#inFlight.length });
+        this.#takeBack(why);
+      },
+      failed: (why) => {
+        faults?.report('storage', why);
+        this.#refuseAll(why);
+      },
+      restarted: () => this.#goOn(),
+    };
   }
 
   /** @throws StorageError 'newer-database', or 'failed' when the database cannot be opened. */
   static async open(options: QueueOptions): Promise<WriteQueue> {
-    const worker = new Worker(WRITER, { workerData: { file: options.file } satisfies WriterData });
-    const first = await new Promise<FromWriter>((resolve, reject) => {
-      worker.once('message', resolve);
-      worker.once('error', reject);
-    }).catch((error: Error): FromWriter => ({ refused: error.message, newer: false }));
-    if (first === 'ready') {
-      return new WriteQueue(worker, options);
-    }
-    const { refused, newer } = first as { refused: string; newer: boolean };
-    throw new StorageError(newer ? 'newer-database' : 'failed', `${options.file}: ${refused}`, options);
+    return new WriteQueue(await WriterThread.open(options), options);
   }
 
   get queuedBytes(): number {
@@ -80,7 +87,7 @@ export class WriteQueue {
     const refusal = this.#refusal(operation, bytes);
     if (refusal) return Promise.reject(refusal);
     const written = new Promise<number>((resolve, reject) => {
-      this.#queued.push({ operation, bytes, resolve, reject });
+      this.#queued.push({ operation, bytes, wasLost: false, resolve, reject });
     });
     this.#bytes += bytes;
     this.#remember(operation, written);
@@ -101,13 +108,12 @@ export class WriteQueue {
 
   /** Takes nothing more, writes what is queued, and lets the thread close the database. */
   async close(): Promise<void> {
-    if (!this.#ended) {
-      this.#ended = new StorageError('closed', 'The storage is closed', { driver: this.#driver });
+    if (!this.#isClosed) {
+      this.#isClosed = true;
+      this.#obstacle = new StorageError('closed', 'The storage is closed', { driver: this.#driver });
       if (this.#bytes > 0) await this.#empty();
-      this.#worker.ref();
-      this.#post('close');
     }
-    await this.#exited;
+    await this.#thread.close();
   }
 
   #empty(): Promise<void> {
@@ -118,11 +124,9 @@ export class WriteQueue {
 
   #refusal(operation: Operation, bytes: number): StorageError | undefined {
     const details = { driver: this.#driver, store: storeOf(operation) };
-    if (this.#ended) {
-      return new StorageError(this.#ended.condition, this.#ended.message, {
-        ...details,
-        cause: this.#ended.cause,
-      });
+    if (this.#obstacle) {
+      const { condition, message, cause } = this.#obstacle;
+      return new StorageError(condition, message, { ...details, cause });
     }
     if (this.#bytes + bytes <= this.maxBytes) return undefined;
     return new StorageError('resource-constraint', 'Too much is waiting to be written', details);
@@ -142,7 +146,15 @@ export class WriteQueue {
   }
 
   #dispatch(): void {
-    if (this.#inFlight.length > 0 || this.#queued.length === 0) return;
+    if (this.#isDown || this.#inFlight.length > 0 || this.#queued.length === 0) return;
+    this.#inFlight = this.#queued.splice(0, this.#nextBatch());
+    this.#thread.keepAlive(true);
+    this.#thread.post({ batch: this.#inFlight.map(({ operation }) => operation) });
+  }
+
+  /** How many operations go next. */
+  #nextBatch(): number {
+    if (this.#queued[0]?.wasLost) return 1;
     let count = 0;
     let bytes = 0;
     for (const waiting of this.#queued) {
@@ -150,23 +162,16 @@ export class WriteQueue {
       if (count === MAX_BATCH_OPERATIONS || (count > 0 && bytes > MAX_BATCH_BYTES)) break;
       count += 1;
     }
-    this.#inFlight = this.#queued.splice(0, count);
-    this.#worker.ref();
-    this.#post({ batch: this.#inFlight.map(({ operation }) => operation) });
+    return count;
   }
 
-  #post(message: ToWriter): void {
-    this.#worker.postMessage(message);
-  }
-
-  #answered(message: FromWriter): void {
-    if (message === 'ready' || !('outcomes' in message)) return;
+  #answered(outcomes: readonly Outcome[]): void {
     const done = this.#inFlight;
     this.#inFlight = [];
-    this.#worker.unref();
+    this.#thread.keepAlive(false);
     this.#dispatch(); // First: the writer works while the waiters run.
     done.forEach((waiting, index) => {
-      this.#settle(waiting, message.outcomes[index]);
+      this.#settle(waiting, outcomes[index]);
     });
     if (this.#bytes === 0) this.#drained?.();
   }
@@ -187,21 +192,40 @@ export class WriteQueue {
   }
 
   /** The thread is gone. What was in flight may or may not be on the disk; everything else is not. */
-  #broke(cause: Error): void {
-    this.#ended ??= new StorageError('failed', 'The writing thread failed', { driver: this.#driver, cause });
-    const lost = [...this.#inFlight, ...this.#queued.splice(0)];
+  #takeBack(why: Error): void {
+    this.#isDown = true;
+    const lost = this.#inFlight;
     this.#inFlight = [];
-    for (const waiting of lost) {
-      this.#settle(waiting, { failed: cause.message, code: 'WRITER_GONE' });
-    }
+    const isCulprit = lost.length === 1 && lost[0]!.wasLost;
+    const hopeless = lost.filter(({ operation }) => isCulprit || !isRepeatable(operation));
+    this.#queued.unshift(...lost.filter((waiting) => !hopeless.includes(waiting)));
+    for (const waiting of lost) waiting.wasLost = true;
+    for (const waiting of hopeless) this.#settle(waiting, gone(why));
+    if (this.#bytes === 0) this.#drained?.();
+  }
+
+  /** Nobody can write now: whoever waits is told, and whoever comes until there is a thread again. */
+  #refuseAll(why: StorageError): void {
+    this.#obstacle ??= why;
+    for (const waiting of this.#queued.splice(0)) this.#settle(waiting, gone(why));
     this.#drained?.();
+  }
+
+  #goOn(): void {
+    this.#isDown = false;
+    if (!this.#isClosed) this.#obstacle = undefined;
+    this.#dispatch();
   }
 }
 
-const WRITER = new URL(
-  import.meta.url.endsWith('.ts') ? './sqlite-writer.ts' : './sqlite-writer.js',
-  import.meta.url,
-);
+function gone({ message }: Error): Outcome {
+  return { failed: `the writing thread ended: ${message}`, code: 'WRITER_GONE' };
+}
+
+/** Removing the first n entries twice removes 2n. */
+function isRepeatable(operation: Operation): boolean {
+  return operation.do !== 'prune' || operation.query.limit === undefined;
+}
 
 function ownerKey(host: string, owner: string): string {
   return `${host}\0${owner}`;

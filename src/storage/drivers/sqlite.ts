@@ -7,6 +7,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import Database from 'better-sqlite3';
+import type { Faults } from '../../util/faults.ts';
 import { StorageError } from '../error.ts';
 import type { ArchiveStore, KeyvalStore, MapStore, StorageDriver } from '../stores.ts';
 import { type Operation, STORE_ID, type StoreName, storeParameters } from './sqlite-operations.ts';
@@ -38,6 +39,10 @@ export function damageOf(file: string): string[] {
 
 export interface SqliteOptions {
   readonly maxQueuedBytes?: number;
+  /** Where the end of the writing thread is reported; it is started again. */
+  readonly faults?: Faults | undefined;
+  /** What runs in the writing thread; default: our writer. */
+  readonly writer?: URL;
 }
 
 export class SqliteStorage implements StorageDriver {
@@ -62,10 +67,20 @@ export class SqliteStorage implements StorageDriver {
     } catch (cause) {
       throw new StorageError('failed', `Cannot make ${file}`, { driver: DRIVER, cause });
     }
-    const queue = await WriteQueue.open({ file, maxBytes, driver: DRIVER });
-    const reader = new Database(file, { readonly: true, fileMustExist: true, timeout: READ_TIMEOUT_MS });
-    reader.pragma('cache_size = -16000');
-    return new SqliteStorage(queue, reader);
+    const { faults, writer } = options;
+    const queue = await WriteQueue.open({
+      file,
+      maxBytes,
+      driver: DRIVER,
+      faults,
+      ...(writer === undefined ? {} : { script: writer }),
+    });
+    try {
+      return new SqliteStorage(queue, openReader(file));
+    } catch (cause) {
+      await queue.close();
+      throw new StorageError('failed', `Cannot read ${file}`, { driver: DRIVER, cause });
+    }
   }
 
   get queuedBytes(): number {
@@ -149,4 +164,10 @@ export class SqliteStorage implements StorageDriver {
       throw new StorageError('failed', `Not read: ${(cause as Error).message}`, { ...details, cause });
     }
   }
+}
+
+function openReader(file: string): Database.Database {
+  const reader = new Database(file, { readonly: true, fileMustExist: true, timeout: READ_TIMEOUT_MS });
+  reader.pragma('cache_size = -16000');
+  return reader;
 }

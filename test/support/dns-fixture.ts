@@ -2,7 +2,7 @@
 
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:net';
+import { createServer, isIPv6, type Server } from 'node:net';
 import * as dnsPacket from 'dns-packet';
 
 /** What a name has. SRV as "priority weight port target", TLSA as "usage selector matching hex". */
@@ -33,7 +33,8 @@ export interface DnsQuestion {
 const SERVFAIL = 2;
 const NXDOMAIN = 3;
 
-type Send = (response: dnsPacket.Packet) => void;
+/** Bytes go out as they are. */
+type Send = (response: dnsPacket.Packet | Buffer) => void;
 
 export interface DnsFixture {
   /** As it is written into `dns_servers`. */
@@ -49,16 +50,17 @@ export interface DnsFixture {
   close(): Promise<void>;
 }
 
-/** Starts one; it is closed when the test ends. */
+/** Starts one on loopback, or where it is told; it is closed when the test ends. */
 export async function dnsFixture(
   t: { after(task: () => Promise<void>): void },
   zone: Record<string, ZoneEntry> = {},
+  listen: { address: string; port: number } = { address: '127.0.0.1', port: 0 },
 ): Promise<DnsFixture> {
   const tcp = createServer();
-  const udp = createSocket('udp4');
-  const port = await bindBoth(udp, tcp);
+  const udp = createSocket(isIPv6(listen.address) ? 'udp6' : 'udp4');
+  const port = await bindBoth(udp, tcp, listen);
   const fixture: DnsFixture = {
-    address: `127.0.0.1:${port}`,
+    address: isIPv6(listen.address) ? `[${listen.address}]:${port}` : `${listen.address}:${port}`,
     zone,
     questions: [],
     isValidating: false,
@@ -74,12 +76,16 @@ export async function dnsFixture(
   return fixture;
 }
 
-async function bindBoth(udp: UdpSocket, tcp: Server): Promise<number> {
-  tcp.listen(0, '127.0.0.1');
+async function bindBoth(
+  udp: UdpSocket,
+  tcp: Server,
+  { address, port }: { address: string; port: number },
+): Promise<number> {
+  tcp.listen(port, address);
   await once(tcp, 'listening');
   const at = tcp.address();
   if (at === null || typeof at === 'string') throw new Error('no port');
-  udp.bind(at.port, '127.0.0.1');
+  udp.bind(at.port, address);
   await once(udp, 'listening');
   return at.port;
 }
@@ -87,7 +93,8 @@ async function bindBoth(udp: UdpSocket, tcp: Server): Promise<number> {
 function serveUdp(fixture: DnsFixture, udp: UdpSocket): void {
   udp.on('message', (message, from) => {
     answer(fixture, message, 'udp', (response) => {
-      udp.send(dnsPacket.encode(response), from.port, from.address);
+      const bytes = Buffer.isBuffer(response) ? response : dnsPacket.encode(response);
+      udp.send(bytes, from.port, from.address);
     });
   });
 }
@@ -100,7 +107,7 @@ function serveTcp(fixture: DnsFixture, tcp: Server): void {
       received = Buffer.concat([received, chunk]);
       if (received.length < 2 || received.length < 2 + received.readUInt16BE(0)) return;
       answer(fixture, received.subarray(2), 'tcp', (response) =>
-        socket.end(dnsPacket.streamEncode(response)),
+        socket.end(Buffer.isBuffer(response) ? response : dnsPacket.streamEncode(response)),
       );
     });
   });

@@ -5,6 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ENJAMB, HOME } from './addresses.ts';
+import type { Network } from './network.ts';
 import { Program, run } from './program.ts';
 import { type Clean, withinMs } from './waiting.ts';
 
@@ -19,13 +20,15 @@ export interface EnjambOptions {
   readonly certificates: string;
   /** Trusted besides the well-known authorities. */
   readonly caPath?: string;
-  /** "127.0.0.1:5353" */
-  readonly dns: string;
+  /** "127.0.0.1:5353"; several: in the order in which they are asked; none: the system's. */
+  readonly dns: string | readonly string[];
   /** Lines of TOML for the top of the file. */
   readonly config?: readonly string[];
-  /** Where it listens, and for whom, when it is not the one that is tested. The ports are always the same. */
+  /** Where it listens ("*": everywhere), and for whom, when it is not the one that is tested. The ports are always the same. */
   readonly address?: string;
   readonly domain?: string;
+  /** Default: that of this machine. */
+  readonly network?: Network;
 }
 
 /** What is logged, one object per line. */
@@ -107,12 +110,13 @@ export class Enjamb {
   /** Starts it again with the data that it has. */
   async start(): Promise<void> {
     assert.ok(!this.#program?.isRunning, 'enjamb does not run yet');
-    const { caPath, folder } = this.#options;
+    const { caPath, folder, network } = this.#options;
     this.#program = new Program(this.#t, 'enjamb', {
       command: process.execPath,
       args: [COMMAND, 'start', '-c', this.#file],
       ...(caPath === undefined ? {} : { env: { NODE_EXTRA_CA_CERTS: caPath } }),
       logFile: join(folder, 'enjamb.log'),
+      network,
     });
     await this.#program.line((line) => line.startsWith('ready'), START_MS);
   }
@@ -137,7 +141,7 @@ function configuration(options: EnjambOptions): string {
     'https_ports = []',
     `component_ports = [${ENJAMB.component}]`,
     `component_interfaces = ["${address}"]`,
-    `dns_servers = ["${dns}"]`,
+    `dns_servers = ${JSON.stringify([dns].flat())}`,
     'log_level = "debug"',
     ...config,
     `[hosts."${domain}"]`,

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import type { Network } from './network.ts';
 import { type Clean, withinMs } from './waiting.ts';
 
 export interface ProgramOptions {
@@ -12,6 +13,8 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Where both outputs are kept; appended to. */
   readonly logFile: string;
+  /** Runs it in there instead of in the network of this machine. */
+  readonly network?: Network | undefined;
 }
 
 export interface Exit {
@@ -43,7 +46,9 @@ export class Program {
   readonly #events = new EventEmitter<{ line: [string]; stdout: [string] }>();
 
   /** It is killed when the test ends, if it still runs then. */
-  constructor(t: Clean, name: string, { command, args, env, logFile }: ProgramOptions) {
+  constructor(t: Clean, name: string, options: ProgramOptions) {
+    const { env, logFile, network } = options;
+    const { command, args } = network?.enter(options) ?? options;
     this.name = name;
     this.#log = createWriteStream(logFile, { flags: 'a' });
     this.#child = spawn(command, args, {

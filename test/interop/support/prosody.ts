@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { Element } from '../../../src/xml/element.ts';
 import { parseXml } from '../../support/match.ts';
 import { AWAY, HALLS, PROSODY, ROOMS } from './addresses.ts';
+import type { Network } from './network.ts';
 import { Program, run } from './program.ts';
 import { type Clean, until, withinMs } from './waiting.ts';
 
@@ -44,6 +45,8 @@ export interface ProsodyOptions {
   readonly config?: readonly string[];
   /** Domains besides the usual ones, for users or, with a type, for a service. */
   readonly hosts?: readonly { readonly domain: string; readonly component?: string }[];
+  /** Default: that of this machine. In another one it listens at every address. */
+  readonly network?: Network;
 }
 
 /** A stanza that Prosody got from or sent to another server. */
@@ -60,18 +63,20 @@ export class Prosody {
   readonly #folder: string;
   readonly #file: string;
   readonly #wireFile: string;
+  readonly #network: Network | undefined;
   #program: Program | undefined;
 
-  private constructor(t: Clean, folder: string) {
+  private constructor(t: Clean, { folder, network }: ProsodyOptions) {
     this.#t = t;
     this.#folder = folder;
+    this.#network = network;
     this.#file = join(folder, 'prosody.cfg.lua');
     this.#wireFile = join(folder, 'wire.jsonl');
   }
 
   /** Started and listening. It is killed when the test ends. */
   static async start(t: Clean, options: ProsodyOptions): Promise<Prosody> {
-    const prosody = new Prosody(t, options.folder);
+    const prosody = new Prosody(t, options);
     await mkdir(join(options.folder, 'data'), { recursive: true });
     await writeFile(prosody.#wireFile, '');
     await writeFile(prosody.#file, configuration(options, prosody.#wireFile));
@@ -86,14 +91,17 @@ export class Prosody {
       command: 'prosody',
       args: ['-F', '--config', this.#file],
       logFile: join(this.#folder, 'prosody.log'),
+      network: this.#network,
     });
     const program = this.#program;
     const isUp = async (): Promise<true | undefined> => {
       assert.ok(program.isRunning, `Prosody ended:\n${program.tail()}`);
       const { address: host, c2s, s2s } = PROSODY;
-      const doors = [{ host, port: c2s }, { host, port: s2s }, { path: this.#shellSocket }];
-      for (const door of doors) if (!(await accepts(door))) return undefined;
-      return true;
+      for (const port of [c2s, s2s]) {
+        const isOpen = this.#network?.accepts(host, port) ?? accepts({ host, port });
+        if (!(await isOpen)) return undefined;
+      }
+      return (await accepts({ path: this.#shellSocket })) ? true : undefined;
     };
     await until('Prosody listens', isUp, START_MS);
   }
@@ -189,7 +197,7 @@ function accepts(door: NetConnectOpts): Promise<boolean> {
 
 function configuration(options: ProsodyOptions, wireFile: string): string {
   const { folder, certificates, caPath, dns, secureAuth = false, encryption = true } = options;
-  const { modules = [], hosts = [], config = [] } = options;
+  const { modules = [], hosts = [], config = [], network } = options;
   const text = (value: string): string => JSON.stringify(value);
   return `
 run_as_root = true -- a bare container has no other user
@@ -197,7 +205,7 @@ pidfile = ${text(join(folder, 'prosody.pid'))}
 data_path = ${text(join(folder, 'data'))}
 certificates = ${text(certificates)}
 plugin_paths = { ${text(MODULES)} }
-interfaces = { ${text(PROSODY.address)} }
+interfaces = { ${(network ? ['*', '::'] : [PROSODY.address]).map(text).join(', ')} }
 c2s_ports = { ${PROSODY.c2s} }
 s2s_ports = { ${PROSODY.s2s} }
 c2s_direct_tls_ports = {}

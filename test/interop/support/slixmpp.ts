@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Element } from '../../../src/xml/element.ts';
 import { parseXml } from '../../support/match.ts';
+import type { Network } from './network.ts';
 import { Program } from './program.ts';
 import { type Clean, withinMs } from './waiting.ts';
 
@@ -51,6 +52,8 @@ export interface SlixmppOptions {
   readonly folder: string;
   readonly caPath: string;
   readonly name: string;
+  /** Default: that of this machine. */
+  readonly network?: Network | undefined;
 }
 
 export class SlixmppClient {
@@ -61,12 +64,13 @@ export class SlixmppClient {
   readonly #reports: Report[] = [];
   readonly #events = new EventEmitter<{ report: [Report] }>();
 
-  private constructor(t: Clean, { folder, caPath, name }: SlixmppOptions) {
+  private constructor(t: Clean, { folder, caPath, name, network }: SlixmppOptions) {
     this.#caPath = caPath;
     this.#program = new Program(t, name, {
       command: PYTHON,
       args: [SCRIPT],
       logFile: join(folder, `${name}.log`),
+      network,
     });
     this.#program.onStdout((line) => this.#take(JSON.parse(line) as Report));
   }

@@ -56,7 +56,7 @@ export class Talk {
   }
 
   resume(): void {
-    this.#timer ??= setInterval(() => this.say(), this.#everyMs);
+    this.#timer ??= setInterval(() => this.say(), this.#everyMs).unref();
   }
 
   /** The numbers among some stanzas, in order. */

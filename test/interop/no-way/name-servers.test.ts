@@ -1,0 +1,69 @@
+// The name server fails in each way that it can. Links that exist are used on, a lookup fails with an error, and new links
+// can be made as soon as it answers again.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { AWAY, HALLS } from '../support/addresses.ts';
+import {
+  BENVOLIO,
+  comesBack,
+  endsUnharmed,
+  JULIET,
+  type NoWay,
+  noWay,
+  ROMEO,
+  recovers,
+  says,
+} from './scene.ts';
+
+const LIMIT = { timeout: 120_000 };
+const ROOM = `hall@${HALLS}`;
+/** Two rounds of 3 s for each of SRV and addresses, and what goes with it. */
+const LOOKUP_MS = 20_000;
+
+const MODES = {
+  refuses: 'refuses to answer',
+  silent: 'is silent',
+  garbage: 'answers garbage',
+  others: 'answers what nobody has asked',
+} as const;
+
+for (const [mode, title] of Object.entries(MODES) as [keyof typeof MODES, string][]) {
+  test(`the name server ${title}`, LIMIT, async (t) => {
+    const there = await noWay(t);
+    await throughFailure(
+      there,
+      () => there.dns.behave(mode),
+      () => there.dns.behave('proper'),
+    );
+  });
+}
+
+test('the name server has closed its port', LIMIT, async (t) => {
+  const there = await noWay(t);
+  await throughFailure(
+    there,
+    () => there.dns.stop(),
+    () => there.dns.start(),
+  );
+});
+
+async function throughFailure(
+  there: NoWay,
+  fail: () => Promise<void>,
+  heal: () => Promise<void>,
+): Promise<void> {
+  const { romeo, benvolio, juliet } = there;
+  await says(romeo, [juliet, JULIET], 'before', 15_000);
+  await fail();
+  await says(romeo, [juliet, JULIET], 'over the link that is there');
+  await says(juliet, [romeo, ROMEO], 'back over it');
+  await says(romeo, [benvolio, BENVOLIO], 'and here');
+  const condition = await comesBack(romeo, ROOM, 'to a domain without a link', LOOKUP_MS);
+  assert.equal(condition, 'remote-server-timeout');
+  await says(romeo, [juliet, JULIET], 'still over the link');
+  await heal();
+  await recovers(romeo, HALLS);
+  await recovers(romeo, AWAY);
+  await endsUnharmed(there);
+}

@@ -41,18 +41,20 @@ export class AdminSocket {
 
   /**
    * Opens the socket, in place of one that a dead server left.
-   * @throws Error with a sentence for the administrator, such as when another server uses the data directory.
+   * @throws StartError when another server uses the data directory, or it cannot be written to.
    */
   async start(): Promise<void> {
     if (Buffer.byteLength(this.path) > MAX_PATH_BYTES) {
-      throw new Error(
+      throw new StartError(
         `the path of the admin socket is too long (${MAX_PATH_BYTES} bytes at most): ${this.path}`,
       );
     }
     await removeStale(this.path);
     const server = createServer((socket) => this.#accept(socket));
     server.maxConnections = MAX_CONNECTIONS;
-    await listen(server, this.path);
+    await listen(server, this.path).catch((error: Error) => {
+      throw new StartError(`the data directory cannot be used: ${inWords(error)}: ${this.path}`);
+    });
     server.on('error', (error) => this.#log.error('admin socket failed', { error }));
     this.#server = server;
   }
@@ -132,6 +134,18 @@ export class StartError extends Error {
     super(message);
     this.name = 'StartError';
   }
+}
+
+const WORDS: Record<string, string> = {
+  EROFS: 'it is on a file system that is mounted read-only',
+  EACCES: 'the user that runs the server may not write there',
+  EPERM: 'the user that runs the server may not write there',
+  ENOSPC: 'the disk is full',
+};
+
+/** What the system says of a file, for an administrator. */
+export function inWords(error: Error & { code?: string }): string {
+  return WORDS[error.code ?? ''] ?? error.message;
 }
 
 /** The name must be free: a socket that nobody answers on is removed. */

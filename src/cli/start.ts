@@ -1,7 +1,7 @@
 // `enjamb start`: a server in the foreground, until a signal ends it.
 
 import { mkdir } from 'node:fs/promises';
-import { AdminSocket } from '../admin/socket.ts';
+import { AdminSocket, inWords, StartError } from '../admin/socket.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/error.ts';
 import { Faults } from '../util/faults.ts';
@@ -61,7 +61,7 @@ function noServer(): void {}
 /** The admin socket comes first: it tells when another server uses the data directory. */
 async function open(config: Config, log: RootLogger, faults: Faults): Promise<Served> {
   const { Server } = await import('../server.ts');
-  await mkdir(config.core.data_path, { recursive: true, mode: 0o700 });
+  await makeDataFolder(config.core.data_path);
   const server = new Server({ config, log, faults });
   const { commands } = server;
   const admin = new AdminSocket({ dataPath: config.core.data_path, commands, log, faults });
@@ -73,6 +73,14 @@ async function open(config: Config, log: RootLogger, faults: Faults): Promise<Se
     throw error;
   }
   return { config, log, server, admin };
+}
+
+async function makeDataFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new StartError(`the data directory cannot be made: ${inWords(error as Error)}: ${path}`);
+  }
 }
 
 /**

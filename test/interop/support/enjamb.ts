@@ -29,6 +29,8 @@ export interface EnjambOptions {
   readonly domain?: string;
   /** Default: that of this machine. */
   readonly network?: Network;
+  /** How many files and sockets it may have open. Default: as many as this process. */
+  readonly descriptors?: number;
 }
 
 /** What is logged, one object per line. */
@@ -110,10 +112,12 @@ export class Enjamb {
   /** Starts it again with the data that it has. */
   async start(): Promise<void> {
     assert.ok(!this.#program?.isRunning, 'enjamb does not run yet');
-    const { caPath, folder, network } = this.#options;
+    const { caPath, folder, network, descriptors } = this.#options;
+    const limit = descriptors === undefined ? [] : ['prlimit', `--nofile=${descriptors}`, '--'];
+    const [command = '', ...args] = [...limit, process.execPath, COMMAND, 'start', '-c', this.#file];
     this.#program = new Program(this.#t, 'enjamb', {
-      command: process.execPath,
-      args: [COMMAND, 'start', '-c', this.#file],
+      command,
+      args,
       ...(caPath === undefined ? {} : { env: { NODE_EXTRA_CA_CERTS: caPath } }),
       logFile: join(folder, 'enjamb.log'),
       network,

@@ -4,8 +4,8 @@
 //   push ──▶ queued ──(writer free)──▶ in flight ──(committed)──▶ waiter resolved
 //              ◀──────(thread ended)───────┘
 //
-// When the thread ends, what was in flight is written once more by its successor: doing an operation twice is doing it
-// once. Each goes alone then, so that one that ends the thread again fails alone.
+// When the thread ends, its successor repeats what was in flight: an operation done twice is an operation done once, but
+// for the number of rows that it reports. Each goes alone then, so that one that ends the thread again fails alone.
 
 import type { Faults } from '../../util/faults.ts';
 import { StorageError } from '../error.ts';
@@ -46,32 +46,41 @@ export class WriteQueue {
   #lastOfAll: Promise<unknown> | undefined;
   /** Why nothing is taken at the moment, or ever again. */
   #obstacle: StorageError | undefined;
-  #isClosed = false;
-  /** There is no thread; another one is being started. */
-  #isDown = false;
+  #closing: Promise<void> | undefined;
+  /** The thread takes operations. */
+  #isUp = false;
+  #wasUp = false;
   #drained: (() => void) | undefined;
 
-  private constructor(thread: WriterThread, { maxBytes, driver, faults }: QueueOptions) {
+  private constructor(options: QueueOptions) {
+    const { maxBytes, driver, faults } = options;
     this.maxBytes = maxBytes;
     this.#driver = driver;
-    this.#thread = thread;
-    thread.events = {
+    this.#thread = new WriterThread(options, {
+      ready: () => this.#goOn(),
       answered: (outcomes) => this.#answered(outcomes),
       ended: (why) => {
         faults?.report('storage', why, { inFlight: this.#inFlight.length });
         this.#takeBack(why);
       },
-      failed: (why) => {
-        faults?.report('storage', why);
+      refused: (why) => {
+        if (this.#wasUp) faults?.report('storage', why);
         this.#refuseAll(why);
       },
-      restarted: () => this.#goOn(),
-    };
+      closedBadly: (why) => faults?.report('storage', why, { closing: true }),
+    });
   }
 
   /** @throws StorageError 'newer-database', or 'failed' when the database cannot be opened. */
   static async open(options: QueueOptions): Promise<WriteQueue> {
-    return new WriteQueue(await WriterThread.open(options), options);
+    const queue = new WriteQueue(options);
+    try {
+      await queue.#thread.open();
+      return queue;
+    } catch (error) {
+      await queue.close();
+      throw error;
+    }
   }
 
   get queuedBytes(): number {
@@ -107,12 +116,14 @@ export class WriteQueue {
   }
 
   /** Takes nothing more, writes what is queued, and lets the thread close the database. */
-  async close(): Promise<void> {
-    if (!this.#isClosed) {
-      this.#isClosed = true;
-      this.#obstacle = new StorageError('closed', 'The storage is closed', { driver: this.#driver });
-      if (this.#bytes > 0) await this.#empty();
-    }
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#obstacle = new StorageError('closed', 'The storage is closed', { driver: this.#driver });
+    if (this.#bytes > 0) await this.#empty();
     await this.#thread.close();
   }
 
@@ -146,7 +157,7 @@ export class WriteQueue {
   }
 
   #dispatch(): void {
-    if (this.#isDown || this.#inFlight.length > 0 || this.#queued.length === 0) return;
+    if (!this.#isUp || this.#inFlight.length > 0 || this.#queued.length === 0) return;
     this.#inFlight = this.#queued.splice(0, this.#nextBatch());
     this.#thread.keepAlive(true);
     this.#thread.post({ batch: this.#inFlight.map(({ operation }) => operation) });
@@ -193,7 +204,7 @@ export class WriteQueue {
 
   /** The thread is gone. What was in flight may or may not be on the disk; everything else is not. */
   #takeBack(why: Error): void {
-    this.#isDown = true;
+    this.#isUp = false;
     const lost = this.#inFlight;
     this.#inFlight = [];
     const isCulprit = lost.length === 1 && lost[0]!.wasLost;
@@ -208,12 +219,14 @@ export class WriteQueue {
   #refuseAll(why: StorageError): void {
     this.#obstacle ??= why;
     for (const waiting of this.#queued.splice(0)) this.#settle(waiting, gone(why));
+    this.#thread.keepAlive(false);
     this.#drained?.();
   }
 
   #goOn(): void {
-    this.#isDown = false;
-    if (!this.#isClosed) this.#obstacle = undefined;
+    this.#isUp = true;
+    this.#wasUp = true;
+    if (!this.#closing) this.#obstacle = undefined;
     this.#dispatch();
   }
 }
@@ -222,9 +235,11 @@ function gone({ message }: Error): Outcome {
   return { failed: `the writing thread ended: ${message}`, code: 'WRITER_GONE' };
 }
 
-/** Removing the first n entries twice removes 2n. */
+/** Removing the first n entries twice removes 2n; an entry that a query refers to may be gone the second time. */
 function isRepeatable(operation: Operation): boolean {
-  return operation.do !== 'prune' || operation.query.limit === undefined;
+  if (operation.do !== 'prune') return true;
+  const { limit, after, before } = operation.query;
+  return limit === undefined && after === undefined && before === undefined;
 }
 
 function ownerKey(host: string, owner: string): string {

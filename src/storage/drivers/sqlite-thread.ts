@@ -1,7 +1,11 @@
-// The thread that writes, seen from the main thread. It is started again when it ends without having been told to: for
-// want of memory, or over an exception of ours.
+// The writing thread, seen from the main thread. It is started again when it ends without having been told to, for want
+// of memory or over an exception of ours.
 //
-//   starting ──ready──▶ working ──ended──▶ starting        starting ──refused──▶ (pause) ──▶ starting
+//             ┌────────────────── ended ◀──────────────────┐
+//             ▼                                            │
+//   open ▶ starting ──ready──▶ working ──(post, answered)──┤        close ends the thread from any state
+//             │  ▲                                         ▼
+//             └──┴──(after a pause)── refused ◀── ended three times without an answer
 
 import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock, type Timer } from '../../util/clock.ts';
@@ -10,6 +14,8 @@ import type { FromWriter, Outcome, ToWriter, WriterData } from './sqlite-operati
 
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
+/** A thread that ends so often without an answer is not started again at once. */
+const MAX_FUTILE = 3;
 
 export interface ThreadOptions {
   readonly file: string;
@@ -19,123 +25,156 @@ export interface ThreadOptions {
   readonly clock?: Clock;
 }
 
-/** What the queue hears, never inside a call of its own. */
 export interface ThreadEvents {
-  /** The outcomes of what was posted last. */
+  /** The thread takes messages; also after each restart. */
+  ready(): void;
+  /** The outcomes of the batch that was posted last. */
   answered(outcomes: readonly Outcome[]): void;
-  /** The thread has ended. What was posted and not answered may or may not be on the disk. */
+  /** The thread has ended by itself. A batch without an answer may or may not be on the disk. */
   ended(why: Error): void;
-  /** It could not be started again, and will be tried again after a pause. */
-  failed(why: StorageError): void;
-  /** It works again. */
-  restarted(): void;
+  /** No thread can be started for now; the next attempt follows after a pause. */
+  refused(why: StorageError): void;
+  /** Closing the database has failed. */
+  closedBadly(why: Error): void;
 }
 
 export class WriterThread {
   readonly #options: ThreadOptions;
+  readonly #events: ThreadEvents;
   readonly #clock: Clock;
-  #worker: Worker;
-  #events: ThreadEvents | undefined;
-  #isClosing = false;
+  #worker: Worker | undefined;
+  #state: 'starting' | 'working' | 'none' = 'none';
+  /** Threads that have ended in a row without an answer. */
+  #futile = 0;
   #pauseMs = FIRST_PAUSE_MS;
   #retry: Timer | undefined;
+  #isAtWork = false;
+  #isClosing = false;
+  readonly #opened = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();
 
-  private constructor(worker: Worker, options: ThreadOptions) {
+  constructor(options: ThreadOptions, events: ThreadEvents) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#worker = worker;
-    this.#adopt(worker);
-  }
-
-  /** @throws StorageError 'newer-database', or 'failed' when the database cannot be opened. */
-  static async open(options: ThreadOptions): Promise<WriterThread> {
-    return new WriterThread(await startWorker(options), options);
-  }
-
-  set events(events: ThreadEvents) {
     this.#events = events;
+    this.#clock = options.clock ?? systemClock;
   }
 
-  /** Lost when there is no thread at the moment: whoever posts hears of that by `ended`. */
+  /** Starts the first thread. @throws StorageError 'newer-database', or 'failed' when the database cannot be opened. */
+  open(): Promise<void> {
+    this.#start();
+    return this.#opened.promise;
+  }
+
+  /** Only between `ready` and `ended`. */
   post(message: ToWriter): void {
-    this.#worker.postMessage(message);
+    this.#worker?.postMessage(message);
   }
 
   /** An idle thread does not keep the process alive; one at work does. */
   keepAlive(isAtWork: boolean): void {
-    if (isAtWork) this.#worker.ref();
-    else this.#worker.unref();
+    this.#isAtWork = isAtWork;
+    if (isAtWork) this.#worker?.ref();
+    else this.#worker?.unref();
   }
 
-  /** Lets the thread close the database; resolves when it has ended. */
+  /** Lets the thread close the database; resolves when it has ended. To be called when nothing is under way. */
   close(): Promise<void> {
-    this.#isClosing = true;
-    this.#retry?.cancel();
-    if (this.#retry !== undefined) this.#closed.resolve();
-    this.#worker.ref();
-    this.post('close');
+    if (!this.#isClosing) {
+      this.#isClosing = true;
+      this.#retry?.cancel();
+      if (this.#state === 'working') this.#end();
+      else if (this.#state === 'none') this.#closed.resolve();
+    }
     return this.#closed.promise;
   }
 
-  #adopt(worker: Worker): void {
-    let why = new Error('it ended without a word');
+  #start(): void {
+    this.#state = 'starting';
+    const { file, script = WRITER } = this.#options;
+    try {
+      this.#listen(new Worker(script, { workerData: { file } satisfies WriterData }));
+    } catch (error) {
+      this.#notStarted({ refused: (error as Error).message, newer: false }); // The system has no thread to give.
+    }
+  }
+
+  /** All listeners at once: a thread may be ready and end before a promise of ours has been awaited. */
+  #listen(worker: Worker): void {
+    this.#worker = worker;
+    let refusal: Refusal | undefined;
+    let failure: Error | undefined;
     worker.on('message', (message: FromWriter) => {
-      if (message !== 'ready' && 'outcomes' in message) this.#events?.answered(message.outcomes);
-    });
-    worker.on('error', (error) => {
-      why = error;
+      if (message === 'ready') this.#ready();
+      else if ('refused' in message) refusal = message;
+      else this.#answered(message.outcomes);
     });
     worker.on('messageerror', (error) => {
-      why = error;
-      void worker.terminate();
+      failure ??= error;
+      worker.terminate().catch(() => {}); // 'exit' follows in any case.
     });
-    worker.on('exit', () => this.#onExit(why));
-    worker.unref();
+    worker.on('error', (error) => {
+      failure ??= error;
+    });
+    worker.on('exit', () => this.#exited(refusal, failure));
   }
 
-  #onExit(why: Error): void {
-    if (this.#isClosing) return this.#closed.resolve();
-    this.#events?.ended(why);
-    this.#restart();
+  #ready(): void {
+    this.#state = 'working';
+    if (this.#isClosing) return this.#end();
+    if (!this.#isAtWork) this.#worker?.unref();
+    this.#opened.resolve();
+    this.#events.ready();
   }
 
-  #restart(): void {
-    this.#retry = undefined;
-    startWorker(this.#options).then(
-      (worker) => this.#restarted(worker),
-      (error: StorageError) => this.#pause(error),
-    );
-  }
-
-  #restarted(worker: Worker): void {
-    this.#worker = worker;
-    this.#adopt(worker);
+  #answered(outcomes: readonly Outcome[]): void {
+    this.#futile = 0;
     this.#pauseMs = FIRST_PAUSE_MS;
-    if (this.#isClosing) this.post('close');
-    else this.#events?.restarted();
+    this.#events.answered(outcomes);
+  }
+
+  #end(): void {
+    this.#worker?.ref();
+    this.post('close');
+  }
+
+  #exited(refusal: Refusal | undefined, failure: Error | undefined): void {
+    const wasWorking = this.#state === 'working';
+    const why = failure ?? new Error('it ended without a word');
+    this.#state = 'none';
+    this.#worker = undefined;
+    if (this.#isClosing) {
+      if (failure) this.#events.closedBadly(failure);
+      this.#closed.resolve();
+    } else if (wasWorking) {
+      this.#events.ended(why);
+      if (++this.#futile < MAX_FUTILE) this.#start();
+      else this.#pause(this.#error(`the writing thread ends again and again: ${why.message}`));
+    } else {
+      this.#notStarted(refusal ?? { refused: why.message, newer: false });
+    }
+  }
+
+  #notStarted({ refused, newer }: Refusal): void {
+    const error = this.#error(`${this.#options.file}: ${refused}`, newer);
+    this.#state = 'none';
+    this.#opened.reject(error); // Does nothing once it was open.
+    if (this.#isClosing) this.#closed.resolve();
+    else this.#pause(error);
   }
 
   #pause(error: StorageError): void {
-    if (this.#isClosing) return this.#closed.resolve();
-    this.#events?.failed(error);
-    this.#retry = this.#clock.after(this.#pauseMs, () => this.#restart());
+    this.#retry = this.#clock.after(this.#pauseMs, () => this.#start());
     this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
+    this.#events.refused(error);
+  }
+
+  #error(message: string, newer = false): StorageError {
+    const { driver } = this.#options;
+    return new StorageError(newer ? 'newer-database' : 'failed', message, { driver });
   }
 }
 
-/** @throws StorageError */
-async function startWorker({ file, driver, script = WRITER }: ThreadOptions): Promise<Worker> {
-  const worker = new Worker(script, { workerData: { file } satisfies WriterData });
-  const first = await new Promise<FromWriter>((resolve, reject) => {
-    worker.once('message', resolve);
-    worker.once('error', reject);
-    worker.once('exit', () => reject(new Error('the writing thread ended before it was ready')));
-  }).catch((error: Error): FromWriter => ({ refused: error.message, newer: false }));
-  if (first === 'ready') return worker;
-  const { refused, newer } = first as { refused: string; newer: boolean };
-  throw new StorageError(newer ? 'newer-database' : 'failed', `${file}: ${refused}`, { driver });
-}
+type Refusal = Extract<FromWriter, { refused: string }>;
 
 const WRITER = new URL(
   import.meta.url.endsWith('.ts') ? './sqlite-writer.ts' : './sqlite-writer.js',

@@ -35,7 +35,8 @@ class NewerDatabase extends Error {}
 
 /** Opens, protects and updates the database. */
 function open(file: string): Database.Database {
-  const db = new Database(file, { timeout: BUSY_TIMEOUT_MS });
+  // The main thread makes the file; one that has vanished since must not be replaced by an empty one.
+  const db = new Database(file, { timeout: BUSY_TIMEOUT_MS, fileMustExist: true });
   const version = versionOf(db);
   if (version > MIGRATIONS.length) {
     throw new NewerDatabase(`The database has version ${version}, this server knows ${MIGRATIONS.length}`);

@@ -1,0 +1,20 @@
+// Our writing thread, but while there is a file "….end" beside the database it ends as soon as it is ready, and while
+// there is a file "….stuck" it cannot close the database. A file "….die" ends it at the next batch, once.
+
+import { existsSync, rmSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { ToWriter, WriterData } from '../../src/storage/drivers/sqlite-operations.ts';
+
+const { file } = workerData as WriterData;
+
+if (existsSync(`${file}.end`)) {
+  parentPort?.postMessage('ready');
+  process.exit(1);
+}
+parentPort?.on('message', (message: ToWriter) => {
+  if (message === 'close' && existsSync(`${file}.stuck`)) throw new Error('the disk does not answer');
+  if (message === 'close' || !existsSync(`${file}.die`)) return;
+  rmSync(`${file}.die`);
+  process.exit(1);
+});
+await import('../../src/storage/drivers/sqlite-writer.ts');

@@ -42,8 +42,11 @@ export interface ServerParts {
   readonly dial?: Dial;
 }
 
-/** How long an orderly stop may take for each of its steps. */
+/** How long an orderly stop may take before storage is closed, and each of its steps. */
+const STOP_MS = 8_000;
 const STOP_STEP_MS = 3_000;
+/** The limit was reached before the step was done. */
+const LATE = Symbol('late');
 /** Enough for one attempt where somebody answers. */
 const STOP_HURRY_MS = 1_000;
 /** The last stanzas for other servers are worth more: they take people out of their rooms. */
@@ -90,13 +93,13 @@ export class Server implements ServerContext {
       negotiating: this.#negotiating,
       ...loginProtection(config, this.clock),
     };
-    const resolver = resolverFor(config, faults);
+    const resolver = resolverFor(config);
     this.links = new Links({
       ...shared,
       tls: this.#s2sTls,
       certificates: this.certificates,
       dial: dial ?? dialer(shared, this.certificates, resolver),
-      vouching: new Vouching(config, resolver, this.clock),
+      vouching: new Vouching(shared, resolver),
     });
     this.router.remote = this.links;
     this.components = new Components(this);
@@ -126,31 +129,32 @@ export class Server implements ServerContext {
   }
 
   /**
-   * An orderly stop: no new connections, streams told and closed, modules unloaded, storage flushed. A step that fails
-   * does not keep the next ones from running: what has been acknowledged is to reach the disk.
+   * An orderly stop: no new connections, streams told and closed, modules unloaded, storage flushed. A step that fails, or
+   * takes too long, keeps none of the others from running: what was acknowledged has to reach the disk.
    */
   async stop(): Promise<void> {
-    const steps: (() => unknown)[] = [
-      () => Promise.allSettled(this.#listeners.splice(0).map((listener) => listener.close())),
-      () => this.#notifyHosts('host-stop'),
-      () => this.links.hurry((step) => this.#within(step, STOP_HURRY_MS)),
-      () => this.#closeClients(),
-      () => this.router.pendingIqs.close(), // Nobody is left to whom the answers would matter.
-      () => this.#within(this.router.work.idle()),
-      () => this.components.close(),
-      () => this.#within(this.links.close(), STOP_LINKS_MS),
-      () => this.links.abort(),
-      ...[...this.#modules.values()].reverse().map((modules) => () => modules.close()),
-      () => this.#within(this.router.work.idle()),
-      () => this.#storage?.close(),
-    ];
-    for (const step of steps) {
+    const end = performance.now() + STOP_MS;
+    const step = async (act: () => unknown, limitMs = STOP_STEP_MS): Promise<void> => {
       try {
-        await step();
+        const left = Math.min(limitMs, end - performance.now());
+        if ((await this.#within(Promise.resolve(act()), left)) === LATE)
+          this.log.warn('step of the stop took too long', { limitMs: Math.round(left) });
       } catch (error) {
         this.faults.report('stop', error);
       }
-    }
+    };
+    await step(() => Promise.all(this.#listeners.splice(0).map((listener) => listener.close())));
+    await step(() => this.#notifyHosts('host-stop'));
+    await step(() => this.links.hurry((hurry) => this.#within(hurry, STOP_HURRY_MS)));
+    await step(() => this.#closeClients());
+    await step(() => this.router.pendingIqs.close()); // Nobody is left to whom the answers would matter.
+    await step(() => this.router.work.idle());
+    await step(() => this.components.close());
+    await step(() => this.links.close(), STOP_LINKS_MS);
+    await step(() => this.links.abort());
+    for (const modules of [...this.#modules.values()].reverse()) await step(() => modules.close());
+    await step(() => this.router.work.idle());
+    await this.#storage?.close();
     this.#storage = undefined;
   }
 
@@ -291,9 +295,9 @@ export class Server implements ServerContext {
     this.#listeners.push(listener);
   }
 
-  /** Waits for a step of the stop, but never for ever: somebody is waiting for the process to end. */
+  /** Waits for a step of the stop, or for its limit; LATE then. */
   #within(step: Promise<unknown>, limitMs = STOP_STEP_MS): Promise<unknown> {
-    const limit = new Promise((resolve) => setTimeout(resolve, limitMs).unref());
+    const limit = new Promise((resolve) => setTimeout(resolve, limitMs, LATE).unref());
     return Promise.race([step, limit]);
   }
 }

@@ -109,8 +109,8 @@ export class Silence {
     else if (next && next.at > now()) this.#pumpLater(next.at - now(), domain, queue);
     else if (next) {
       queue.due.pop();
-      this.#ask(next.room, queue);
       this.#pumpLater(settings.silenceGap, domain, queue);
+      this.#ask(next.room, queue);
     } else this.#queues.delete(domain);
   }
 

@@ -224,13 +224,15 @@ export class Departures {
   #sendBatch(domain: string): void {
     this.#batches.delete(domain);
     const due = this.#due(domain);
-    for (const departure of due.slice(0, BATCH)) this.#resend(departure);
     if (due.length > BATCH) {
       this.#batches.set(
         domain,
         this.#parts.after(BATCH_MS, () => this.#sendBatch(domain)),
       );
-    } else if (this.#at(domain).some(({ state }) => state === 'owed')) {
+    }
+    for (const departure of due.slice(0, BATCH)) this.#resend(departure);
+    if (due.length > BATCH) return;
+    if (this.#at(domain).some(({ state }) => state === 'owed')) {
       this.#remind(domain); // Who is on its way in may be refused.
     }
   }

@@ -79,8 +79,8 @@ export class Records {
     let joins = 0;
     for (const full of this.#stale) {
       if (now < (this.#resting.get(full) ?? 0)) continue;
-      const records = this.#parts.recordsOf(full);
       this.#stale.delete(full);
+      const records = this.#parts.recordsOf(full);
       if (records.length > LIGHT) this.#resting.set(full, now + records.length * REST_MS);
       else this.#resting.delete(full);
       const write = this.#write(full, records);

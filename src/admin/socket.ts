@@ -73,7 +73,7 @@ export class AdminSocket {
     const gone = new AbortController();
     let pending = 0;
     const answer = (response: AdminResponse): void => {
-      if (socket.writable) socket.write(`${JSON.stringify(response)}\n`);
+      if (socket.writable) socket.write(`${this.#encode(response)}\n`);
     };
     socket.on('error', () => {});
     socket.on('close', () => {
@@ -111,6 +111,18 @@ export class AdminSocket {
       this.#faults.report('command', error, { command });
       const message = error instanceof Error ? error.message : String(error);
       return failure(id, 'refused', `${command} failed: ${message}`);
+    }
+  }
+
+  /** A command may return what JSON cannot hold. */
+  #encode(response: AdminResponse): string {
+    try {
+      return JSON.stringify(response);
+    } catch (error) {
+      this.#faults.report('command', error);
+      return JSON.stringify(
+        failure(response.id, 'refused', 'the command is done, but its result cannot be shown'),
+      );
     }
   }
 

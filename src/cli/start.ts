@@ -43,15 +43,17 @@ export async function start(file: string | undefined, terminal: Terminal): Promi
   const opening = open(config, log, faults);
   const reloads = new SerialQueue();
   // From now on, that nobody who asks for a reload while the server starts ends it.
-  const onReload = (): void =>
-    void reloads.run('', () => opening.then((open) => reload(open, file), noServer));
+  let isStopping = false;
+  const onReload = (): void => {
+    if (!isStopping) void reloads.run('', () => opening.then((open) => reload(open, file), noServer));
+  };
   process.on('SIGHUP', onReload);
   const served = await opening;
   unowned.started();
   terminal.stdout.write(`${readyLine(served)}\n`);
   if (config.path === undefined) terminal.stderr.write(welcome(served));
   await ended;
-  process.off('SIGHUP', onReload);
+  isStopping = true;
   return (await close(served)) ? 0 : 1;
 }
 
@@ -114,8 +116,8 @@ function untilSignal(log: Logger): Promise<void> {
  */
 function containUnowned(faults: Faults, log: Logger): { started(): void } {
   let isStarted = false;
-  process.on('uncaughtException', (error: Error & { code?: string }, origin) => {
-    if (isStarted && error.code !== RUNTIME_BROKEN) return faults.report('unowned', error, { origin });
+  process.on('uncaughtException', (error: unknown, origin) => {
+    if (isStarted && !isRuntimeBroken(error)) return faults.report('unowned', error, { origin });
     log.error('internal error, giving up', { error, origin });
     process.exit(1);
   });
@@ -124,6 +126,15 @@ function containUnowned(faults: Faults, log: Logger): { started(): void } {
       isStarted = true;
     },
   };
+}
+
+/** Anything can be thrown, also what has no properties, or some that throw. */
+function isRuntimeBroken(error: unknown): boolean {
+  try {
+    return (error as { code?: unknown } | undefined)?.code === RUNTIME_BROKEN;
+  } catch {
+    return false;
+  }
 }
 
 /** False when it took too long. */

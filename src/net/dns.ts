@@ -3,7 +3,6 @@
 import { isIP } from 'node:net';
 import type * as dnsPacket from 'dns-packet';
 import { type Clock, systemClock } from '../util/clock.ts';
-import type { Faults } from '../util/faults.ts';
 import {
   type Address,
   addressOf,
@@ -55,8 +54,6 @@ export interface ResolverOptions {
    */
   believesAll?: boolean;
   clock?: Clock;
-  /** Reports exceptions while reading an answer; the lookup fails. */
-  faults?: Faults;
 }
 
 const NOERROR = 0;
@@ -76,7 +73,6 @@ export class Resolver {
   readonly #timeoutMs: number;
   readonly #believesAll: boolean;
   readonly #cache: LookupCache<Answer<dnsPacket.Answer>>;
-  readonly #faults: Faults | undefined;
 
   /** @throws Error when an entry of `servers` is no address. */
   constructor(options: ResolverOptions) {
@@ -86,7 +82,6 @@ export class Resolver {
     this.#timeoutMs = options.timeoutMs ?? 3_000;
     this.#believesAll = options.believesAll ?? false;
     this.#cache = new LookupCache(options.clock ?? systemClock, MAX_CACHED);
-    this.#faults = options.faults;
   }
 
   /** Whether any answer can be authenticated at all, as far as we may believe it. */
@@ -100,7 +95,7 @@ export class Resolver {
     if (ascii === undefined) return { records: [], exists: false, authenticated: false };
     if (isLocalhost(ascii)) return { records: [], exists: true, authenticated: true, isLocal: true };
     const answer = await this.#lookUp(ascii, 'SRV');
-    return { ...answer, records: this.#read(name, answer, srvOf) };
+    return { ...answer, records: answer.records.flatMap(srvOf) };
   }
 
   /** @throws NetError 'dns-failed', 'dns-bogus' */
@@ -109,7 +104,7 @@ export class Resolver {
     if (ascii === undefined || isLocalhost(ascii))
       return { records: [], exists: false, authenticated: false };
     const answer = await this.#lookUp(ascii, 'TLSA');
-    return { ...answer, records: this.#read(name, answer, tlsaOf) };
+    return { ...answer, records: answer.records.flatMap(tlsaOf) };
   }
 
   /**
@@ -147,7 +142,7 @@ export class Resolver {
       }
       if (ascii === undefined) return { records: [], exists: false, authenticated: false };
       const answer = await this.#lookUp(ascii, type);
-      return { ...answer, records: this.#read(name, answer, addressOf) };
+      return { ...answer, records: answer.records.flatMap(addressOf) };
     };
     const lookups = { six: lookUp('AAAA', 6), four: lookUp('A', 4) };
     for (const lookup of Object.values(lookups)) lookup.catch(() => {});
@@ -177,36 +172,15 @@ export class Resolver {
         const { response, trusted } = await this.#ask(alias, type);
         authenticated &&= trusted && response.authenticData;
         const exists = response.rcode !== NXDOMAIN;
-        const { owner, records, ttl } = this.#guarded(name, () => {
-          const found = follow(response, alias, type);
-          return { ...found, ttl: ttlMs(response, found.records) };
-        });
+        const { owner, records } = follow(response, alias, type);
         if (records.length > 0 || !exists || owner === alias) {
           const canonical = owner === name ? {} : { canonicalName: owner };
-          return { value: { records, exists, authenticated, ...canonical }, ttlMs: ttl };
+          return { value: { records, exists, authenticated, ...canonical }, ttlMs: ttlMs(response, records) };
         }
         alias = owner;
       }
       throw new NetError('dns-failed', `${name} is an alias of an alias, more than ${MAX_CNAMES} deep`);
     });
-  }
-
-  #read<T>(
-    name: string,
-    { records }: Answer<dnsPacket.Answer>,
-    read: (record: dnsPacket.Answer) => T[],
-  ): T[] {
-    return this.#guarded(name, () => records.flatMap(read));
-  }
-
-  /** Strangers write the answers: an exception while reading one fails the lookup, not the process. */
-  #guarded<T>(name: string, read: () => T): T {
-    try {
-      return read();
-    } catch (error) {
-      this.#faults?.report('lookup', error, { name });
-      throw new NetError('dns-failed', `${name} could not be looked up: the answer is malformed`);
-    }
   }
 
   async #ask(name: string, type: RecordType): Promise<{ response: DnsResponse; trusted: boolean }> {

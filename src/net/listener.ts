@@ -97,7 +97,13 @@ export class Listener {
   #listen(host: string, port: number): Promise<Server> {
     return new Promise((resolve, reject) => {
       // Half-open, so that what is queued when the peer ends still goes out (see connection.ts).
-      const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+      const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+        try {
+          this.#accept(socket);
+        } catch (error) {
+          this.#failed(error, socket);
+        }
+      });
       server.once('error', reject);
       server.listen({ host, port }, () => {
         server.off('error', reject);
@@ -120,26 +126,25 @@ export class Listener {
       return;
     }
     const { tls } = this.#options;
-    if (tls === undefined) this.#handOver(new Connection(socket, this.#connectionOptions(address)));
-    else void this.#secure(socket, address, tls);
+    if (tls === undefined)
+      this.#options.onConnection(new Connection(socket, this.#connectionOptions(address)));
+    else this.#secure(socket, address, tls).catch((error) => this.#failed(error, socket));
   }
 
-  /** Never rejects. */
   async #secure(socket: Socket, address: string, tls: ServerTls): Promise<void> {
     const secured = await this.#shakeHands(socket, address, tls);
     if (secured === undefined) return;
     const options = { ...this.#connectionOptions(address), tls: secured.info };
-    this.#handOver(new Connection(secured.socket, options));
+    this.#options.onConnection(new Connection(secured.socket, options));
   }
 
-  #handOver(connection: Connection): void {
-    try {
-      this.#options.onConnection(connection);
-    } catch (error) {
-      connection.destroy();
-      if (this.#options.faults === undefined) throw error;
-      this.#options.faults.report('connection', error, { address: connection.remoteAddress });
-    }
+  /** An exception over one connection costs that connection. */
+  #failed(error: unknown, socket: Socket): void {
+    socket.destroy();
+    if (this.#options.faults === undefined) throw error;
+    this.#options.faults.report('connection', error, {
+      address: plainAddress(socket.remoteAddress ?? 'unknown'),
+    });
   }
 
   async #shakeHands(socket: Socket, address: string, tls: ServerTls): Promise<SecureStream | undefined> {

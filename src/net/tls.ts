@@ -106,9 +106,14 @@ export class ServerTls {
       server = this.#makeServer(certificate, (secured) => this.#handshakes.get(endpoints(secured) ?? ''));
       this.#servers.set(certificate, server);
     }
-    this.#handshakes.set(key, settle);
+    const forget = () => this.#handshakes.delete(key);
+    const done: Settle = (result) => {
+      forget(); // Also where the handshake ends in this very call.
+      settle(result);
+    };
+    this.#handshakes.set(key, done);
     server.emit('connection', socket);
-    return () => this.#handshakes.delete(key);
+    return forget;
   }
 
   /** A server that never listens. */

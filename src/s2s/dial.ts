@@ -13,7 +13,6 @@ import { Resolver } from '../net/dns.ts';
 import { NetError, reasonOf } from '../net/errors.ts';
 import { type Target, targetsFor } from '../net/srv.ts';
 import { connectTls } from '../net/tls.ts';
-import type { Faults } from '../util/faults.ts';
 
 /** From the first connection attempt on, handshakes of direct TLS included. */
 const CONNECT_TIMEOUT_MS = 20_000;
@@ -30,8 +29,8 @@ const MAX_SUSPECTS = 1_000;
  */
 export type Dial = (remote: string, signal: AbortSignal, local: string) => Promise<Connection>;
 
-export function resolverFor({ core }: Config, faults: Faults): Resolver {
-  return new Resolver({ servers: core.dns_servers, believesAll: core.dane === 'always', faults });
+export function resolverFor({ core }: Config): Resolver {
+  return new Resolver({ servers: core.dns_servers, believesAll: core.dane === 'always' });
 }
 
 type DialContext = Pick<ServerContext, 'config' | 'clock' | 'faults'>;

@@ -46,8 +46,8 @@ export class IdleWatch {
   #check(): void {
     this.#timer = undefined;
     const sessions = this.#sessions();
-    for (const session of sessions) if (this.#isIdle(session)) session.close(undefined, 'idle');
     if (sessions.length > 0) this.start();
+    for (const session of sessions) if (this.#isIdle(session)) session.close(undefined, 'idle');
   }
 
   #isIdle(session: S2SSession): boolean {

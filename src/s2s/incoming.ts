@@ -93,8 +93,11 @@ export class Incoming implements StreamHandler {
   }
 
   onClose(error: Error | undefined, cause: StreamCloseCause): void {
-    this.session?.ended(error, cause);
-    this.#events.onEnd();
+    try {
+      this.session?.ended(error, cause);
+    } finally {
+      this.#events.onEnd();
+    }
   }
 
   onFarewell(): void {

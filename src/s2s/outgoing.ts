@@ -7,6 +7,7 @@ import type { ServerContext } from '../core/context.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { CertificateStore } from '../net/certificates.ts';
 import type { Connection } from '../net/connection.ts';
+import { NetError } from '../net/errors.ts';
 import { isVersion1, type StreamHeader } from '../stream/header.ts';
 import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/stream.ts';
 import { type Element, xml } from '../xml/element.ts';
@@ -149,8 +150,11 @@ export class Outgoing implements StreamHandler {
       (this.#phase === 'open' || this.#isGivenUp
         ? undefined
         : new LinkError(`${this.#remote} closed the stream`));
-    this.session?.ended(reason, cause);
-    this.#end(reason);
+    try {
+      this.session?.ended(reason, cause);
+    } finally {
+      this.#end(reason);
+    }
   }
 
   onFarewell(): void {
@@ -162,6 +166,10 @@ export class Outgoing implements StreamHandler {
       const { signal } = this.#abort;
       this.#connected(await this.#context.dial(this.#remote, signal, this.#host.domain));
     } catch (error) {
+      this.#stream?.connection.destroy();
+      // What the network does is a NetError; anything else is a fault of ours, over an answer of the DNS for example.
+      if (!(error instanceof NetError))
+        this.#context.faults.report('lookup', error, { remote: this.#remote });
       this.#end(error instanceof Error ? error : new LinkError(String(error)));
     }
   }

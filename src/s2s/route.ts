@@ -51,7 +51,6 @@ export class Route {
   /** Has carried and takes nothing more, but has not ended. */
   #leaving: S2SSession | undefined;
   readonly #leftovers: Leftovers;
-  #isFlushing = false;
   #askers: PromiseWithResolvers<S2SSession>[] = [];
   #retry: Timer | undefined;
   #isClosing = false;
@@ -111,7 +110,7 @@ export class Route {
   send(stanza: Stanza): void {
     const refusal = refusalOf(this.host, this.remote);
     if (refusal) return this.#context.router.bounce(stanza, refusal);
-    if (!this.#isFlushing && this.#carrier?.carry(stanza)) return;
+    if (!this.#waiting.isDraining && this.#carrier?.carry(stanza)) return;
     const obstacle = this.#obstacle;
     if (obstacle) return this.#bounce(stanza, obstacle);
     if (!this.#waiting.add(stanza, this.#outage.deadline(stanza, this.#now))) {
@@ -274,12 +273,10 @@ export class Route {
   }
 
   #flush(session: S2SSession): void {
-    this.#isFlushing = true;
-    while (session.isOpen && this.queued > 0) {
-      const stanza = this.#waiting.next()!;
+    const carry = (stanza: Stanza): void => {
       if (this.#leftovers.isWanted(stanza)) session.carry(stanza);
-    }
-    this.#isFlushing = false;
+    };
+    this.#waiting.drain(() => session.isOpen, carry);
   }
 
   /** Whose stanzas were on their way when the stream ended goes first in the queue. */
@@ -384,6 +381,7 @@ export class Route {
   #giveUp(reason: Error): void {
     this.#retry?.cancel();
     this.#retry = undefined;
+    for (const asker of this.#askers.splice(0)) asker.reject(reason);
     this.#leftovers.clear();
     this.#returnAll(this.#waiting.all(), reason);
   }

@@ -1,14 +1,16 @@
 // Whether the DNS vouches for the certificate of a server that has called us, where no authority does (RFC 7712 §5.1).
 // Whoever knows the key that a domain has named for its own port is that domain's server, whichever side has called.
 
-import type { Config } from '../config/config.ts';
+import type { ServerContext } from '../core/context.ts';
 import { siteKey } from '../net/address.ts';
 import { daneEndpoint, verifyDane } from '../net/dane.ts';
 import type { Resolver } from '../net/dns.ts';
+import { NetError } from '../net/errors.ts';
 import { targetsFor } from '../net/srv.ts';
 import type { TlsInfo } from '../net/tls.ts';
 import { shownChain } from '../net/tls-info.ts';
 import type { Clock } from '../util/clock.ts';
+import type { Faults } from '../util/faults.ts';
 
 /** Nobody waits longer to be told what he may do. */
 const PATIENCE_MS = 5_000;
@@ -21,15 +23,20 @@ const MAX_TARGETS = 6;
 export class Vouching {
   readonly #resolver: Resolver;
   readonly #clock: Clock;
+  readonly #faults: Faults;
   readonly #isOn: boolean;
   /** Searches under way by site. They go on when nobody waits for them any more. */
   readonly #searches = new Map<string, number>();
   #underWay = 0;
 
-  constructor({ core }: Config, resolver: Resolver, clock: Clock) {
+  constructor(
+    { config, clock, faults }: Pick<ServerContext, 'config' | 'clock' | 'faults'>,
+    resolver: Resolver,
+  ) {
     this.#resolver = resolver;
     this.#clock = clock;
-    this.#isOn = core.dane !== 'never';
+    this.#faults = faults;
+    this.#isOn = config.core.dane !== 'never';
   }
 
   /**
@@ -43,7 +50,10 @@ export class Vouching {
     if (!this.#isOn || isTooMuch || !this.#resolver.believesAny) return undefined;
     this.#underWay++;
     this.#searches.set(site, count + 1);
-    const search = this.#search(domain, tls).catch(() => false);
+    const search = this.#search(domain, tls).catch((error: unknown) => {
+      if (!(error instanceof NetError)) this.#faults.report('lookup', error, { domain });
+      return false;
+    });
     void search.then(() => this.#done(site));
     return this.#inTime(search);
   }

@@ -16,6 +16,7 @@ interface Entry {
 }
 
 export class Waiting {
+  isDraining = false;
   readonly #clock: Clock;
   readonly #onExpired: (stanzas: Stanza[]) => void;
   #entries: Entry[] = [];
@@ -57,6 +58,16 @@ export class Waiting {
     for (const { chars, deadline } of entries) {
       this.#chars += chars;
       this.#watch(deadline);
+    }
+  }
+
+  /** Hands over what waits, in order, while `isOpen`. What is added meanwhile comes behind. */
+  drain(isOpen: () => boolean, take: (stanza: Stanza) => void): void {
+    this.isDraining = true;
+    try {
+      while (this.size > 0 && isOpen()) take(this.next()!);
+    } finally {
+      this.isDraining = false;
     }
   }
 

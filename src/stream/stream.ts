@@ -357,7 +357,7 @@ export class XmlStream {
       if (this.#options.role === 'initiator') return;
       this.open({ from: this.#options.from, id: newId() });
     } else if (this.#phase === 'open') {
-      this.#handler.onFarewell?.();
+      this.#options.faults.contain('stream', () => this.#handler.onFarewell?.());
     }
     if (error instanceof StreamError) this.connection.write(serialize(error.toElement()));
     this.connection.write('</stream:stream>');

@@ -12,7 +12,7 @@ const MESSAGES = {
   task: 'task failed',
   timer: 'timer failed',
   work: 'background work failed',
-  lookup: 'DNS answer not understood',
+  lookup: 'connection attempt failed',
   command: 'command failed',
   storage: 'storage thread failed',
   stop: 'step of the stop failed',
@@ -21,26 +21,22 @@ const MESSAGES = {
 
 export type FaultPlace = keyof typeof MESSAGES;
 
-/** Log lines a minute; a peer that triggers one fault again and again must not fill the disk. */
-const MAX_LINES = 60;
+/** Log lines a minute and place; a peer that triggers one fault again and again must not fill the disk, nor hide others. */
+const MAX_LINES = 20;
 const MINUTE_MS = 60_000;
 
-/** What a `Faults` shares with those that log elsewhere. */
+/** What all `Faults` of a server share. */
 interface Tally {
   readonly counts: Map<FaultPlace, number>;
-  minuteAt: number;
-  /** Logged since then. */
-  lines: number;
+  /** Lines logged since `at`. */
+  readonly minutes: Map<FaultPlace, { at: number; lines: number }>;
 }
 
 export class Faults {
   readonly #log: Logger;
   readonly #tally: Tally;
 
-  constructor(
-    log: Logger,
-    tally: Tally = { counts: new Map(), minuteAt: Number.NEGATIVE_INFINITY, lines: 0 },
-  ) {
+  constructor(log: Logger, tally: Tally = { counts: new Map(), minutes: new Map() }) {
     this.#log = log;
     this.#tally = tally;
   }
@@ -55,11 +51,11 @@ export class Faults {
     return this.#tally.counts;
   }
 
-  /** Logs an exception with its stack and counts it. Beyond 60 lines a minute it is only counted. */
+  /** Logs what was thrown, with its stack, and counts it. Beyond 20 lines a minute it is only counted. Never throws. */
   report(place: FaultPlace, error: unknown, fields: object = {}): void {
     const { counts } = this.#tally;
     counts.set(place, (counts.get(place) ?? 0) + 1);
-    const left = this.#linesLeft();
+    const left = this.#linesLeft(place);
     if (left < 1) return;
     const last = left === 1 ? { next: 'more of these are only counted for a minute' } : {};
     this.#log.error(MESSAGES[place], { ...fields, error, ...last });
@@ -79,13 +75,12 @@ export class Faults {
     work.catch((error: unknown) => this.report(place, error));
   }
 
-  #linesLeft(): number {
+  #linesLeft(place: FaultPlace): number {
     const now = performance.now();
-    if (now - this.#tally.minuteAt >= MINUTE_MS) {
-      this.#tally.minuteAt = now;
-      this.#tally.lines = 0;
-    }
-    return MAX_LINES - this.#tally.lines++;
+    const known = this.#tally.minutes.get(place);
+    const minute = known && now - known.at < MINUTE_MS ? known : { at: now, lines: 0 };
+    this.#tally.minutes.set(place, minute);
+    return MAX_LINES - minute.lines++;
   }
 }
 

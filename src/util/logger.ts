@@ -100,7 +100,16 @@ const MAX_TEXT = 2000;
 
 /** A copy fit for the log: no secrets, errors as plain data, bounded depth, length and text. */
 function clean(fields: object): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, cleanValue(key, value, 0)]));
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, cleanField(key, value)]));
+}
+
+/** What was thrown may be anything, also an object whose properties throw: logging it must not. */
+function cleanField(key: string, value: unknown): unknown {
+  try {
+    return cleanValue(key, value, 0);
+  } catch {
+    return '[unreadable]';
+  }
 }
 
 function cleanValue(key: string, value: unknown, depth: number): unknown {
@@ -139,10 +148,10 @@ function hasOwnText(value: object): boolean {
 function errorFields(error: Error, depth: number): Record<string, unknown> {
   const { code } = error as { code?: unknown };
   return {
-    type: error.name,
-    message: error.message.slice(0, MAX_TEXT),
+    type: String(error.name),
+    message: String(error.message).slice(0, MAX_TEXT),
     ...(typeof code === 'string' ? { code } : {}),
-    ...(error.stack === undefined ? {} : { stack: error.stack.slice(0, 4 * MAX_TEXT) }),
+    ...(error.stack === undefined ? {} : { stack: String(error.stack).slice(0, 4 * MAX_TEXT) }),
     ...(error.cause === undefined || depth >= MAX_DEPTH
       ? {}
       : { cause: cleanValue('cause', error.cause, depth + 1) }),

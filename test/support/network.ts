@@ -29,7 +29,7 @@ export class Network {
   /** The server that has this host. */
   of(domain: string): TestServer {
     const found = [...this.servers.values()].find(({ server }) => server.router.hosts.has(domain));
-    if (!found) throw new Error(`no server has ${domain}`);
+    if (!found) throw new NetError('no-such-domain', `no server has ${domain}`);
     return found;
   }
 

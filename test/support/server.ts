@@ -8,6 +8,7 @@ import { type Config, loadConfig } from '../../src/config/config.ts';
 import type { Options } from '../../src/config/options.ts';
 import { ModuleFiles } from '../../src/core/module-files.ts';
 import { Connection } from '../../src/net/connection.ts';
+import { NetError } from '../../src/net/errors.ts';
 import type { Dial } from '../../src/s2s/dial.ts';
 import { Server } from '../../src/server.ts';
 import { type Clock, systemClock } from '../../src/util/clock.ts';
@@ -80,7 +81,9 @@ export async function startServer(t: TestContext, options: TestServerOptions): P
     config: await testConfig(options.config),
     log: new ErrorLog(),
     clock: options.clock ?? systemClock,
-    dial: options.dial ?? (() => Promise.reject(new Error('nobody can be reached from this test'))),
+    dial:
+      options.dial ??
+      (() => Promise.reject(new NetError('connect-failed', 'nobody can be reached from this test'))),
   });
   await server.start();
   t.after(async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Questions } from '../../../modules/s2s_keepalive/questions.ts';
+import { NetError } from '../../../src/net/errors.ts';
 import { xml } from '../../../src/xml/element.ts';
 import { Jid } from '../../../src/xml/jid.ts';
 import { DIALBACK_FEATURE, startWorld, type World, type WorldOptions } from '../../src/s2s/harness.ts';
@@ -211,7 +212,7 @@ test('where only the peer has a stream, one of ours is made to ask; a question t
   await world.verified();
   world.events.length = 0;
   world.answer = () => {
-    throw new Error('refused');
+    throw new NetError('connect-failed', 'refused');
   };
   await world.clock.advance(90_000);
   assert.equal(

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
+import { NetError } from '../../../src/net/errors.ts';
 import type { Element } from '../../../src/xml/element.ts';
 import type { ScriptedClient } from '../../support/client.ts';
 import { FakeClock } from '../../support/clock.ts';
@@ -54,7 +55,8 @@ class Story {
     this.#turnAtTheEnd(clock);
     const config = `storage = "sqlite"\ndata_path = "${this.folder}"\n[hosts."montague.lit"]\n${options}`;
     const dial = (remote: string) => {
-      if (run?.isDead !== false) return Promise.reject(new Error('nobody is there any more'));
+      if (run?.isDead !== false)
+        return Promise.reject(new NetError('connect-failed', 'nobody is there any more'));
       return this.net.dial(() => run!.test, remote, clock);
     };
     let run: Run | undefined;

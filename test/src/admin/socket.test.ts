@@ -51,6 +51,9 @@ function registry(): CommandRegistry {
       },
     }),
   );
+  commands.register(
+    defineCommand({ name: 'count', summary: 'Too much for JSON', args: {}, run: () => ({ data: 10n }) }),
+  );
   return commands;
 }
 
@@ -231,4 +234,12 @@ test('a line without an end is cut off at its limit', async (t) => {
   const { error } = (await next()) as { error: { message: string } };
   assert.match(error.message, /at most 262144 bytes/);
   await closed;
+});
+
+test('a result that JSON cannot hold is said to be one, and the next command is answered', async (t) => {
+  const client = await startClient(t);
+  await assert.rejects(client.run('count'), {
+    message: 'the command is done, but its result cannot be shown',
+  });
+  assert.deepEqual(await client.run('say', { word: 'here' }), { text: 'here' });
 });

@@ -27,6 +27,8 @@ const CLUMSY = `
     timer: (module) => module.after(0, fail),
     work: (module) => module.spawn(Promise.reject(new Error('nobody owns this'))),
     command: () => fail(),
+    slow: (module) => module.onUnload(() => new Promise((resolve) => setTimeout(resolve, 1_000))),
+    nothing: () => setTimeout(() => { throw undefined; }, 0),
     runtime: () => setTimeout(() => fail('ERR_INTERNAL_ASSERTION'), 0),
   };
 
@@ -80,46 +82,53 @@ async function start(t: TestContext, modules: string): Promise<Running> {
 test('an exception that nobody owns is logged with its stack and counted, and the server goes on', async (t) => {
   const { folder, child, stderr, metrics } = await start(t, '"clumsy"');
   await once(child.stdout!, 'data'); // ready
-  for (const way of ['tick', 'microtask', 'promise', 'timer', 'work'])
+  for (const way of ['tick', 'microtask', 'promise', 'nothing', 'timer', 'work'])
     assert.deepEqual(await enjamb(folder, 'clumsy', way), { code: 0, out: 'done\n', err: '' }, way);
   const refused = await enjamb(folder, 'clumsy', 'command');
   assert.deepEqual([refused.code, refused.err], [1, 'enjamb: clumsy failed: nobody owns this\n']);
   assert.deepEqual((await metrics()).sort(), [
     'enjamb_internal_errors_total{place="command"} 1',
     'enjamb_internal_errors_total{place="task"} 1',
-    'enjamb_internal_errors_total{place="unowned"} 3',
+    'enjamb_internal_errors_total{place="unowned"} 4',
     'enjamb_internal_errors_total{place="work"} 1',
   ]);
   child.kill('SIGTERM');
-  assert.deepEqual(await once(child, 'exit'), [0, null]);
+  assert.deepEqual(await ended(child), [0, null]);
   const lines = (await stderr).split('\n').filter((line) => line.startsWith('{'));
-  const errors = lines.map(
-    (line) => JSON.parse(line) as { level: string; msg: string; error: { stack: string } },
-  );
+  const errors = lines.map((line) => JSON.parse(line) as { msg: string; error?: { stack: string } });
+  const unowned = ['internal error', 'internal error', 'internal error', 'internal error'];
   assert.deepEqual(
     errors.map(({ msg }) => msg),
-    [
-      'internal error',
-      'internal error',
-      'internal error',
-      'task failed',
-      'background work failed',
-      'command failed',
-    ],
+    [...unowned, 'task failed', 'background work failed', 'command failed'],
   );
-  for (const { error } of errors) assert.match(error.stack, /clumsy\.ts/);
+  const stacks = errors.flatMap(({ error }) => error?.stack ?? []);
+  assert.equal(stacks.filter((stack) => /clumsy\.ts/.test(stack)).length, 6);
+});
+
+test('SIGHUP during the stop changes nothing', async (t) => {
+  const { folder, child } = await start(t, '"clumsy"');
+  await once(child.stdout!, 'data');
+  await enjamb(folder, 'clumsy', 'slow');
+  child.kill('SIGTERM');
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  child.kill('SIGHUP');
+  assert.deepEqual(await ended(child), [0, null]);
 });
 
 test('the process ends when Node has found its own state to be impossible', async (t) => {
   const { folder, child, stderr } = await start(t, '"clumsy"');
   await once(child.stdout!, 'data');
   await enjamb(folder, 'clumsy', 'runtime');
-  assert.deepEqual(await once(child, 'exit'), [1, null]);
+  assert.deepEqual(await ended(child), [1, null]);
   assert.match(await stderr, /ERR_INTERNAL_ASSERTION.*internal error, giving up/);
 });
 
 test('an exception that nobody owns while the server starts ends it: nobody depends on it yet', async (t) => {
   const { child, stderr } = await start(t, '"early"');
-  assert.deepEqual(await once(child, 'exit'), [1, null]);
+  assert.deepEqual(await ended(child), [1, null]);
   assert.match(await stderr, /too early.*internal error, giving up/);
 });
+
+function ended(child: ChildProcess): Promise<unknown[]> {
+  return once(child, 'exit', { signal: AbortSignal.timeout(20_000) });
+}

@@ -6,9 +6,12 @@ import { type TestContext, test } from 'node:test';
 import * as nodeTls from 'node:tls';
 import { CertificateStore } from '../../../src/net/certificates.ts';
 import { Connection, type ConnectionHandler } from '../../../src/net/connection.ts';
+import type { DaneEndpoint } from '../../../src/net/dane.ts';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
 import { certificateMatches } from '../../../src/net/identity.ts';
 import { connectTls, ServerTls } from '../../../src/net/tls.ts';
+import { Faults } from '../../../src/util/faults.ts';
+import { assertFaults, ErrorLog } from '../../support/server.ts';
 import { type Issued, issue, purpose } from './authority-fixture.ts';
 import { DAY_MS, temporaryDirectory } from './certificate-fixture.ts';
 
@@ -321,4 +324,42 @@ test('destroying a connection during the handshake ends it', async (t) => {
   server.destroy(new Error('shutting down'));
   await assert.rejects(securing, /shutting down/);
   assert.equal((await heard.closed)?.message, 'shutting down');
+});
+
+test('an exception over the certificate of a server fails the handshake, and is reported', async (t) => {
+  const [a, b] = await tcpPair(t);
+  const faults = new Faults(new ErrorLog());
+  const broken = { domain: 'capulet.lit', host: 'capulet.lit', port: 5269 } as DaneEndpoint;
+  Object.defineProperty(broken, 'records', { get: () => assert.fail('broken') });
+  const tls = new ServerTls(await developmentStore(t), { alpn: [], requestCert: false });
+  const accepted = tls.accept(b).catch(() => undefined);
+  await assert.rejects(connectTls(a, { servername: 'capulet.lit', dane: broken, faults }), {
+    code: 'tls-failed',
+    message: "the peer's certificate could not be read",
+  });
+  assertFaults(faults, { connection: 1 });
+  await accepted;
+});
+
+test('an exception over the certificate of a client fails the handshake, and is reported', async (t) => {
+  const [a, b] = await tcpPair(t);
+  const faults = new Faults(new ErrorLog());
+  // Looked at only where a certificate for servers alone is shown by somebody who calls.
+  const store = await developmentStore(t);
+  const shown = issue({
+    name: 'montague.lit',
+    dns: ['montague.lit'],
+    extensions: [purpose('1.3.6.1.5.5.7.3.1')],
+  });
+  const trusting = new CertificateStore(store.directory, { ca: [...store.ca, shown.pem, 'no certificate'] });
+  await trusting.reload();
+  const tls = new ServerTls(trusting, { alpn: [], requestCert: true, faults });
+  const key = shown.key.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const connected = connectTls(a, { servername: 'capulet.lit', certificate: { key, cert: shown.pem } });
+  connected.catch(() => {});
+  await assert.rejects(tls.accept(b), {
+    code: 'tls-failed',
+    message: "the peer's certificate could not be read",
+  });
+  assertFaults(faults, { connection: 1 });
 });

@@ -57,7 +57,7 @@ async function world(t: TestContext, config = 'dane = "auto"'): Promise<World> {
   const settings = await testConfig(text);
   const faults = new Faults(silentLogger);
   const context = { config: settings, clock: systemClock, faults };
-  const dial = dialer(context, certificates, resolverFor(settings, faults));
+  const dial = dialer(context, certificates, resolverFor(settings));
   const certificate = (domain = AWAY): Certificate => {
     const found = certificates.certificateFor(domain);
     assert.ok(found);

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NetError } from '../../../src/net/errors.ts';
 import { StanzaError } from '../../../src/xml/errors.ts';
 import { type RawPeer, settled } from '../../support/duplex.ts';
 import { assertXml, parseXml } from '../../support/match.ts';
@@ -255,7 +256,9 @@ test('more than 4 MiB of waiting stanzas come back', async (t) => {
 test('no more than 1,000 servers are called at once; what is for others comes back', async (t) => {
   const world = await startWorld(t);
   world.answer = (_remote, signal) =>
-    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('given up'))));
+    new Promise((_resolve, reject) =>
+      signal.addEventListener('abort', () => reject(new NetError('connect-failed', 'given up'))),
+    );
   for (let i = 0; i < 1_002; i++) world.send(message(i, `domain${i}.lit`));
   world.send(message('again', 'domain0.lit'));
   assert.equal(world.called.length, 1_000);
@@ -424,4 +427,17 @@ test('a module may take, change and refuse what leaves, also out of the queue, a
   assert.deepEqual(bounced(world), ['2 policy-violation modify', '3 internal-server-error cancel']);
   assertFaults(world.host.faults, { handler: 1 });
   assert.equal(peer.ended, false);
+});
+
+test('an exception over a lookup or a connection fails that attempt, and is reported', async (t) => {
+  const world = await startWorld(t);
+  world.answer = () => Promise.reject(new TypeError('x is undefined'));
+  world.send(message(1));
+  await settled();
+  assert.deepEqual(bounced(world), ['1 remote-server-timeout wait']);
+  assertFaults(world.host.faults, { lookup: 1 });
+  world.answer = undefined;
+  await world.clock.advance(10_000);
+  world.send(message(2));
+  await (await world.accepted()).reads(`<message id='2'`);
 });

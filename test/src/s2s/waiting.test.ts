@@ -89,3 +89,21 @@ test('a full house of unconfirmed stanzas leaves without a pause', () => {
   assert.equal(leaving(waiting).length, 80_000);
   assert.ok(performance.now() - began < 200, `${Math.round(performance.now() - began)} ms`);
 });
+
+test('an exception over one stanza leaves the rest where it is, to be handed over later', () => {
+  const { clock, waiting } = scene();
+  for (const id of [1, 2, 3]) waiting.add(message(id), clock.now() + MINUTE_MS);
+  assert.throws(() =>
+    waiting.drain(
+      () => true,
+      () => assert.fail('broken'),
+    ),
+  );
+  assert.equal(waiting.isDraining, false);
+  const taken: string[] = [];
+  waiting.drain(
+    () => taken.length < 1,
+    (stanza) => void taken.push(idOf(stanza)),
+  );
+  assert.deepEqual([taken, waiting.size], [['2'], 1]);
+});

@@ -47,18 +47,33 @@ test('one fault again and again does not fill the log, but is counted', () => {
   const faults = new Faults(log);
   for (let n = 0; n < 1_000; n++) faults.report('stream', new Error('again'));
   assert.equal(faults.counts.get('stream'), 1_000);
-  assert.equal(log.errors.length, 60);
+  assert.equal(log.errors.length, 20);
   assert.deepEqual(log.errors.at(-1), {
     message: 'stream handler failed',
     error: new Error('again'),
     next: 'more of these are only counted for a minute',
   });
+  faults.report('storage', new Error('another one'));
+  assert.equal(log.errors.length, 21, 'one place does not hide the others');
 });
 
-test('what is thrown need not be an error', () => {
-  const faults = new Faults(new ErrorLog());
-  for (const thrown of [undefined, null, 'text', 0]) faults.contain('task', thrower(thrown));
-  assert.equal(faults.counts.get('task'), 4);
+test('whatever is thrown, reporting it throws nothing', () => {
+  const lines: string[] = [];
+  const destination = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(String(chunk));
+      done();
+    },
+  });
+  const spoilt = Object.assign(new Error('spoilt'), { stack: 7 });
+  Object.defineProperty(spoilt, 'message', { get: thrower(new Error('no message')) });
+  const thrown: unknown[] = [undefined, null, 'text', 0, Symbol('x'), () => {}, 10n, spoilt];
+  thrown.push(new Proxy({}, { get: thrower(new Error('no property')) }), Object.create(null));
+  const faults = new Faults(createLogger({ level: 'info', destination }));
+  for (const each of thrown) faults.contain('task', thrower(each));
+  assert.equal(faults.counts.get('task'), thrown.length);
+  assert.equal(lines.length, thrown.length);
+  for (const line of lines) assert.equal((JSON.parse(line) as { msg: string }).msg, 'task failed');
 });
 
 test('a promise that nobody waits for is watched', async () => {

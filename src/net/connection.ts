@@ -28,6 +28,8 @@ export interface ConnectionOptions {
   remoteAddress?: string;
   /** What a handshake that is already done established. */
   tls?: TlsInfo;
+  /** The socket below TLS, when TLS is there already. */
+  socket?: Duplex;
   /** What the peer's certificate must be when TLS is started. */
   dane?: DaneEndpoint | undefined;
   /** TLS was started and failed, and not because we have given up. */
@@ -41,6 +43,9 @@ export interface ConnectionOptions {
   faults?: Faults | undefined;
 }
 
+/** How long what was written last may take to leave this machine. */
+const ABANDON_MS = 1_000;
+
 type Phase = 'open' | 'securing' | 'closing' | 'closed';
 
 /** A TCP, TLS or in-memory byte stream with write batching. */
@@ -49,6 +54,8 @@ export class Connection {
   /** What the DNS says of the peer's certificate. Where there are records, nothing may pass in the clear. */
   readonly dane: DaneEndpoint | undefined;
   #stream: Duplex;
+  /** The lowest stream: the TCP socket. */
+  readonly #socket: Duplex;
   #tls: TlsInfo | undefined;
   #phase: Phase = 'open';
   #handler: ConnectionHandler | undefined;
@@ -68,6 +75,7 @@ export class Connection {
 
   constructor(stream: Duplex, options: ConnectionOptions = {}) {
     this.#stream = stream;
+    this.#socket = options.socket ?? stream;
     this.#tls = options.tls;
     this.dane = options.dane;
     this.#onTlsFailed = options.onTlsFailed;
@@ -193,7 +201,21 @@ export class Connection {
     this.flush();
     this.#phase = 'closing';
     this.#stream.end();
-    this.#closeTimer = this.#clock.after(this.#closeTimeoutMs, () => this.#stream.destroy());
+    this.#closeTimer = this.#clock.after(this.#closeTimeoutMs, () => this.#reset());
+  }
+
+  /**
+   * Ends a connection whose peer seems to be gone. A peer that is there after all still hears what was written; nothing
+   * reaches it later. Without the reset, the system would go on sending what the peer has not confirmed (RFC 9293
+   * §3.10.4), and deliver it when the line is back, although it was sent again over another one.
+   */
+  abandon(): void {
+    if (this.closed) return;
+    if (this.#phase === 'securing') return this.destroy();
+    this.flush();
+    this.#phase = 'closing';
+    this.#stream.end(() => this.#reset());
+    this.#closeTimer = this.#clock.after(ABANDON_MS, () => this.#reset());
   }
 
   /** Ends everything at once; what is queued is lost. */
@@ -205,6 +227,12 @@ export class Connection {
     this.#pending = [];
     this.#pendingLength = 0;
     if (this.#phase !== 'securing') this.#phase = 'closing';
+    this.#stream.destroy();
+  }
+
+  /** Drops what the system has not sent, too. */
+  #reset(): void {
+    if (this.#socket instanceof Socket && !this.#socket.destroyed) this.#socket.resetAndDestroy();
     this.#stream.destroy();
   }
 

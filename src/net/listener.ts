@@ -134,7 +134,7 @@ export class Listener {
   async #secure(socket: Socket, address: string, tls: ServerTls): Promise<void> {
     const secured = await this.#shakeHands(socket, address, tls);
     if (secured === undefined) return;
-    const options = { ...this.#connectionOptions(address), tls: secured.info };
+    const options = { ...this.#connectionOptions(address), tls: secured.info, socket };
     this.#options.onConnection(new Connection(secured.socket, options));
   }
 

@@ -139,7 +139,7 @@ class Call {
         handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
         faults,
       });
-      return new Connection(secured, { tls: info, dane, clock, faults });
+      return new Connection(secured, { tls: info, socket, dane, clock, faults });
     } finally {
       this.#signal.removeEventListener('abort', end);
     }

@@ -231,12 +231,13 @@ export class XmlStream {
   }
 
   /**
-   * Closes the stream. With an error, the stream is over at once (RFC 6120 §4.9.1.1). Without one, elements of the
+   * Closes the stream. With an error, the stream is over at once (RFC 6120 §4.9.1.1); with the cause 'timeout', the peer
+   * is taken for gone, and what it has not received does not reach it later. Without an error, elements of the
    * peer are still handled until it has closed its side too, for a limited time (§4.4). Idempotent.
    */
   close(error?: Error, cause: StreamCloseCause = error === undefined ? 'local' : 'stream-error'): void {
     if (error !== undefined) {
-      this.#end(error, cause);
+      this.#end(error, cause, cause === 'timeout');
       return;
     }
     if (this.#phase !== 'open') return;
@@ -344,9 +345,10 @@ export class XmlStream {
   }
 
   /** Ends the stream for the owner at once; the peer is told why, as far as it still listens. */
-  #end(error: Error, cause: StreamCloseCause): void {
+  #end(error: Error, cause: StreamCloseCause, isGone = false): void {
     if (this.#phase === 'closed') return;
     if (this.#phase === 'open') this.#writeClose(error);
+    if (isGone) this.connection.abandon();
     this.#closed(error, cause);
   }
 

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Duplex, duplexPair } from 'node:stream';
 import { test } from 'node:test';
 import { Connection, type ConnectionHandler } from '../../../src/net/connection.ts';
@@ -254,4 +256,59 @@ test('an exception when one connection is written to does not keep the others of
   assert.deepEqual(writes, ['hello']);
   assert.deepEqual([first.closed, second.closed], [true, false]);
   assertFaults(faults, { connection: 1 });
+});
+
+for (const how of ['abandon', 'end'] as const) {
+  test(`${how}: what the peer has not received by then never reaches it`, async (t) => {
+    const server = createServer({ allowHalfOpen: true });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const accepted = once(server, 'connection') as Promise<[Socket]>;
+    const peer = connect({ port, host: '127.0.0.1' });
+    const [ours] = await accepted;
+    t.after(() => {
+      peer.destroy();
+      server.close();
+    });
+    const broken = once(peer, 'error') as Promise<[NodeJS.ErrnoException]>;
+    const seen = recorder();
+    const connection = new Connection(ours, { closeTimeoutMs: 100, maxQueuedBytes: 64 * 1024 * 1024 });
+    connection.handler = seen.handler;
+    const size = 32 * 1024 * 1024;
+    connection.write(Buffer.alloc(size)); // More than the system keeps for a peer that does not read.
+    connection[how]();
+    await seen.closed;
+    let received = 0;
+    peer.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+    });
+    assert.equal((await broken)[0].code, 'ECONNRESET');
+    assert.ok(received < size);
+  });
+}
+
+test('abandon: a peer that is there after all still hears what was written last', async (t) => {
+  const server = createServer((peer) => peer.resume());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const ours = connect({
+    port: (server.address() as AddressInfo).port,
+    host: '127.0.0.1',
+    allowHalfOpen: true,
+  });
+  const [peer] = await accepted;
+  let heard = '';
+  peer.on('error', () => {}).on('data', (chunk: Buffer) => (heard += String(chunk)));
+  const gone = once(peer, 'close');
+  const connection = new Connection(ours);
+  const seen = recorder();
+  connection.handler = seen.handler;
+  connection.write('<stream:error/></stream:stream>');
+  connection.abandon();
+  await seen.closed;
+  await gone;
+  assert.equal(heard, '<stream:error/></stream:stream>');
 });

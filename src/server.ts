@@ -42,10 +42,11 @@ export interface ServerParts {
   readonly dial?: Dial;
 }
 
-/** How long an orderly stop may take before storage is closed, and each of its steps. */
+/** Limit for all steps of a stop before storage is closed. */
 const STOP_MS = 8_000;
+/** Limit for one step. */
 const STOP_STEP_MS = 3_000;
-/** The limit was reached before the step was done. */
+/** Result of a step that reached its limit. */
 const LATE = Symbol('late');
 /** Enough for one attempt where somebody answers. */
 const STOP_HURRY_MS = 1_000;
@@ -129,33 +130,38 @@ export class Server implements ServerContext {
   }
 
   /**
-   * An orderly stop: no new connections, streams told and closed, modules unloaded, storage flushed. A step that fails, or
-   * takes too long, keeps none of the others from running: what was acknowledged has to reach the disk.
+   * An orderly stop: no new connections, streams told and closed, modules unloaded, storage flushed. After a step that
+   * fails or takes too long the next ones still run, so that everything acknowledged reaches the disk.
    */
   async stop(): Promise<void> {
     const end = performance.now() + STOP_MS;
-    const step = async (act: () => unknown, limitMs = STOP_STEP_MS): Promise<void> => {
-      try {
-        const left = Math.min(limitMs, end - performance.now());
-        if ((await this.#within(Promise.resolve(act()), left)) === LATE)
-          this.log.warn('step of the stop took too long', { limitMs: Math.round(left) });
-      } catch (error) {
-        this.faults.report('stop', error);
-      }
-    };
-    await step(() => Promise.all(this.#listeners.splice(0).map((listener) => listener.close())));
-    await step(() => this.#notifyHosts('host-stop'));
-    await step(() => this.links.hurry((hurry) => this.#within(hurry, STOP_HURRY_MS)));
-    await step(() => this.#closeClients());
-    await step(() => this.router.pendingIqs.close()); // Nobody is left to whom the answers would matter.
-    await step(() => this.router.work.idle());
-    await step(() => this.components.close());
-    await step(() => this.links.close(), STOP_LINKS_MS);
-    await step(() => this.links.abort());
-    for (const modules of [...this.#modules.values()].reverse()) await step(() => modules.close());
-    await step(() => this.router.work.idle());
+    const step = (name: string, act: () => unknown, limitMs = STOP_STEP_MS) =>
+      this.#stopStep(name, act, Math.max(0, Math.min(limitMs, end - performance.now())));
+    const { router, links } = this;
+    const listeners = this.#listeners.splice(0);
+    await step('close ports', () => Promise.all(listeners.map((listener) => listener.close())));
+    await step('tell modules', () => this.#notifyHosts('host-stop'));
+    await step('send what waits', () => links.hurry((hurry) => this.#within(hurry, STOP_HURRY_MS)));
+    await step('close clients', () => this.#closeClients());
+    await step('cancel questions', () => router.pendingIqs.close()); // No client is left to receive the answers.
+    await step('finish work', () => router.work.idle());
+    await step('close components', () => this.components.close());
+    await step('close links', () => links.close(), STOP_LINKS_MS);
+    await step('end links', () => links.abort());
+    for (const modules of [...this.#modules.values()].reverse())
+      await step('unload modules', () => modules.close());
+    await step('finish work of modules', () => router.work.idle());
     await this.#storage?.close();
     this.#storage = undefined;
+  }
+
+  async #stopStep(name: string, act: () => unknown, limitMs: number): Promise<void> {
+    try {
+      const result = await this.#within(Promise.resolve(act()), limitMs);
+      if (result === LATE) this.log.warn('step of the stop took too long', { step: name, limitMs });
+    } catch (error) {
+      this.faults.report('stop', error, { step: name });
+    }
   }
 
   #notifyHosts(event: 'host-start' | 'host-stop'): void {
@@ -229,8 +235,8 @@ export class Server implements ServerContext {
     for (const problem of await this.certificates.reload()) {
       this.log.warn('certificate problem', { path: problem.path, problem: problem.message });
     }
-    const { faults } = this;
-    this.#storage = await openStorage({ driver: core.storage, dataPath: core.data_path, faults });
+    const { faults, clock } = this;
+    this.#storage = await openStorage({ driver: core.storage, dataPath: core.data_path, faults, clock });
   }
 
   async #createHost(config: HostConfig): Promise<void> {
@@ -295,8 +301,8 @@ export class Server implements ServerContext {
     this.#listeners.push(listener);
   }
 
-  /** Waits for a step of the stop, or for its limit; LATE then. */
-  #within(step: Promise<unknown>, limitMs = STOP_STEP_MS): Promise<unknown> {
+  /** Resolves with the step's result, or with LATE at its limit. */
+  #within(step: Promise<unknown>, limitMs: number): Promise<unknown> {
     const limit = new Promise((resolve) => setTimeout(resolve, limitMs, LATE).unref());
     return Promise.race([step, limit]);
   }

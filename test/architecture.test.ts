@@ -39,8 +39,8 @@ const DOORS: Record<string, string> = {
 };
 
 /**
- * Who may use what the system answers with events, callbacks and errors. A file is added here when each of its error
- * paths has been looked at, and has a test: none may throw past its owner (docs/adr/0024).
+ * Files that may use system modules with asynchronous errors. Before adding a file, review each of its error paths: none
+ * may throw past its owner (docs/adr/0024).
  */
 const SYSTEM: Record<string, readonly string[]> = {
   'node:dgram': ['src/net/dns-query.ts'],
@@ -57,7 +57,7 @@ const SYSTEM: Record<string, readonly string[]> = {
   'node:https': [],
 };
 
-/** Those that need no clock: a limit around a promise, or the end of a turn of the event loop. */
+/** Files with timers of their own: for a limit around a promise, or the end of a turn of the event loop. */
 const TIMERS = [
   'src/cli/start.ts',
   'src/net/dns-query.ts',
@@ -109,14 +109,14 @@ test('each dependency has one door', () => {
   assert.deepEqual(wrong, []);
 });
 
-test('the system is spoken to in few places, in which every failure of it has an owner', () => {
+test('system modules with asynchronous errors are used in reviewed files only', () => {
   const wrong = importsOf('{src,modules}/**/*.ts').filter(
     ({ file, specifier }) => SYSTEM[specifier]?.includes(file) === false,
   );
   assert.deepEqual(wrong, []);
 });
 
-test('timers come from a clock, whose tasks are contained', () => {
+test('only listed files set timers of their own', () => {
   const files = globSync('{src,modules}/**/*.ts', { cwd: ROOT });
   const own = files.filter((file) => /(?<!\.)\bset(Timeout|Interval|Immediate)\(/.test(read(file)));
   assert.deepEqual(own.sort(), TIMERS);

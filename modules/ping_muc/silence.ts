@@ -109,7 +109,7 @@ export class Silence {
     else if (next && next.at > now()) this.#pumpLater(next.at - now(), domain, queue);
     else if (next) {
       queue.due.pop();
-      this.#pumpLater(settings.silenceGap, domain, queue);
+      this.#pumpLater(settings.silenceGap, domain, queue); // First: asking may throw.
       this.#ask(next.room, queue);
     } else this.#queues.delete(domain);
   }

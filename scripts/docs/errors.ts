@@ -50,10 +50,11 @@ const NETWORK =
   'Said in the log and by `enjamb s2s list`, of connections with clients, other servers and DNS servers.';
 const STORAGE =
   'Said in the log. Clients hear `internal-server-error`, or the first two conditions as they are.';
-const INTERNAL = `An exception that nobody expected costs the one stanza, connection, timer or lookup in which it came
-([ADR 0024](adr/0024-what-an-exception-costs.md)); the server goes on. The log has a line at level \`error\` with its stack,
-such as \`handler failed\`, \`connection failed\` or \`internal error\`, and \`enjamb metrics\` counts them as
-\`enjamb_internal_errors_total\`, by place. None is your mistake: please report the line, with its stack.`;
+const INTERNAL = `An unexpected exception costs one stanza, connection, timer or lookup, and the server goes on
+([ADR 0024](adr/0024-what-an-exception-costs.md)). The log has a line at level \`error\` with its stack, such as
+\`handler failed\`, \`connection failed\` or \`internal error\`. \`enjamb metrics\` counts them by place as
+\`enjamb_internal_errors_total\`. Please report the line with its stack: it is a
+bug of the server. Only for \`storage thread failed\`, look at disk space, memory and file permissions first.`;
 const SASL = 'Conditions of RFC 6120 §6.5 that this server sends to clients and other servers.';
 const STREAMS =
   'Conditions of RFC 6120 §4.9.3 that this server sends before it hangs up; they are in the log as well.';

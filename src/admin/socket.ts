@@ -41,7 +41,8 @@ export class AdminSocket {
 
   /**
    * Opens the socket, in place of one that a dead server left.
-   * @throws StartError when another server uses the data directory, or it cannot be written to.
+   * @throws StartError when another server uses the data directory, the directory is not writable, the path of the socket
+   * is too long, or another file is in its place.
    */
   async start(): Promise<void> {
     if (Buffer.byteLength(this.path) > MAX_PATH_BYTES) {
@@ -53,7 +54,7 @@ export class AdminSocket {
     const server = createServer((socket) => this.#accept(socket));
     server.maxConnections = MAX_CONNECTIONS;
     await listen(server, this.path).catch((error: Error) => {
-      throw new StartError(`the data directory cannot be used: ${inWords(error)}: ${this.path}`);
+      throw new StartError(`cannot use the data directory: ${inWords(error)}: ${this.path}`);
     });
     server.on('error', (error) => this.#log.error('admin socket failed', { error }));
     this.#server = server;
@@ -114,14 +115,14 @@ export class AdminSocket {
     }
   }
 
-  /** A command may return what JSON cannot hold. */
+  /** Falls back to an error for a result that has no JSON form, such as a BigInt. */
   #encode(response: AdminResponse): string {
     try {
       return JSON.stringify(response);
     } catch (error) {
       this.#faults.report('command', error);
       return JSON.stringify(
-        failure(response.id, 'refused', 'the command is done, but its result cannot be shown'),
+        failure(response.id, 'refused', 'the command ran, but its result cannot be encoded as JSON'),
       );
     }
   }
@@ -149,13 +150,13 @@ export class StartError extends Error {
 }
 
 const WORDS: Record<string, string> = {
-  EROFS: 'it is on a file system that is mounted read-only',
-  EACCES: 'the user that runs the server may not write there',
-  EPERM: 'the user that runs the server may not write there',
+  EROFS: 'the file system is mounted read-only',
+  EACCES: 'the user that runs the server has no write permission',
+  EPERM: 'the user that runs the server has no write permission',
   ENOSPC: 'the disk is full',
 };
 
-/** What the system says of a file, for an administrator. */
+/** Translates a system error about a file into a phrase for the administrator. */
 export function inWords(error: Error & { code?: string }): string {
   return WORDS[error.code ?? ''] ?? error.message;
 }

@@ -105,7 +105,7 @@ export interface Module<O extends Options = Options> {
   every(intervalMs: number, task: () => void | Promise<void>): Timer;
   /** Lets work run on: its failure is logged under this module's name, its abort at unload is silent. */
   spawn(work: Promise<unknown>): void;
-  /** Logs an unexpected exception that the module has caught under its name, and counts it. */
+  /** Logs and counts an unexpected exception that the module has caught. */
   report(error: unknown, fields?: object): void;
   /** Runs async tasks one at a time per key, in call order. */
   serial<T>(key: string, task: () => Promise<T>): Promise<T>;

@@ -210,7 +210,7 @@ export class C2SSession implements Contract {
       const answer = this.host.hooks.fire('c2s-disconnect', { session: this, error });
       return answer === 'sleep' && this.phase === 'bound'; // A handler may have closed it.
     } catch (failure) {
-      this.host.faults.report('handler', failure, { event: 'c2s-disconnect' });
+      this.host.faults.loggedBy(this.log).report('handler', failure, { event: 'c2s-disconnect' });
       return false;
     }
   }

@@ -34,14 +34,14 @@ export function passOut(session: C2SSession, element: Element): OutgoingElement 
   try {
     return hooks.fire('c2s-out', event) === 'handled' || event;
   } catch (error) {
-    session.host.faults.report('handler', error, { event: 'c2s-out' });
+    session.host.faults.loggedBy(session.log).report('handler', error, { event: 'c2s-out' });
     return false;
   }
 }
 
 function refuse(session: C2SSession, element: Element, cause: unknown, router: Router): void {
   const isRefusal = cause instanceof StanzaError;
-  if (!isRefusal) session.host.faults.report('handler', cause, { event: 'c2s-in' });
+  if (!isRefusal) session.host.faults.loggedBy(session.log).report('handler', cause, { event: 'c2s-in' });
   if (!isStanza(element)) return;
   const error = isRefusal ? cause : new StanzaError('internal-server-error');
   router.bounce(element.with({ from: session.jid.toString() }), error);

@@ -13,7 +13,7 @@ import type { ExitCode, Terminal } from './terminal.ts';
 /** An orderly stop takes no longer than this; then the process ends anyway. */
 const STOP_LIMIT_MS = 10_000;
 const SAME_SIGNAL_MS = 500;
-/** Node has found its own state to be impossible. */
+/** The code with which Node reports that its own state is broken. */
 const RUNTIME_BROKEN = 'ERR_INTERNAL_ASSERTION';
 
 /** What this needs of a `Server`. */
@@ -39,17 +39,16 @@ export async function start(file: string | undefined, terminal: Terminal): Promi
   const log = createLogger({ level: config.core.log_level });
   const faults = new Faults(log);
   const ended = untilSignal(log);
-  const unowned = containUnowned(faults, log);
+  const markStarted = handleUncaught(faults, log);
   const opening = open(config, log, faults);
   const reloads = new SerialQueue();
-  // From now on, that nobody who asks for a reload while the server starts ends it.
   let isStopping = false;
   const onReload = (): void => {
     if (!isStopping) void reloads.run('', () => opening.then((open) => reload(open, file), noServer));
   };
-  process.on('SIGHUP', onReload);
+  process.on('SIGHUP', onReload); // Before the start, and to the end: without a listener SIGHUP ends the process.
   const served = await opening;
-  unowned.started();
+  markStarted();
   terminal.stdout.write(`${readyLine(served)}\n`);
   if (config.path === undefined) terminal.stderr.write(welcome(served));
   await ended;
@@ -81,13 +80,13 @@ async function makeDataFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new StartError(`the data directory cannot be made: ${inWords(error as Error)}: ${path}`);
+    throw new StartError(`cannot create the data directory: ${inWords(error as Error)}: ${path}`);
   }
 }
 
 /**
- * Resolves at the first signal. The next one ends the process at once; a terminal and the parent process may both pass
- * on the same key press, which counts as one.
+ * Resolves at the first signal. A second one ends the process immediately. The terminal and the parent process may both
+ * forward one key press; signals within half a second count as one.
  */
 function untilSignal(log: Logger): Promise<void> {
   return new Promise((resolve) => {
@@ -111,24 +110,22 @@ function untilSignal(log: Logger): Promise<void> {
 }
 
 /**
- * Takes the exceptions, and the rejections of promises, that nobody else has taken: each costs what it came in, and the
- * server goes on (docs/adr/0024). While it starts, nobody depends on it yet, and half a server is worse than none.
+ * Handles uncaught exceptions and rejections (docs/adr/0024). A running server logs them and goes on. A starting one ends:
+ * no user depends on it yet, and half a server is worse than none. Call the result once the server runs.
  */
-function containUnowned(faults: Faults, log: Logger): { started(): void } {
+function handleUncaught(faults: Faults, log: Logger): () => void {
   let isStarted = false;
   process.on('uncaughtException', (error: unknown, origin) => {
-    if (isStarted && !isRuntimeBroken(error)) return faults.report('unowned', error, { origin });
-    log.error('internal error, giving up', { error, origin });
+    if (isStarted && !isRuntimeBroken(error)) return faults.report('uncaught', error, { origin });
+    log.error('fatal internal error, exiting', { error, origin });
     process.exit(1);
   });
-  return {
-    started: () => {
-      isStarted = true;
-    },
+  return () => {
+    isStarted = true;
   };
 }
 
-/** Anything can be thrown, also what has no properties, or some that throw. */
+/** Never throws itself: `undefined` and objects with throwing getters can be thrown, too. */
 function isRuntimeBroken(error: unknown): boolean {
   try {
     return (error as { code?: unknown } | undefined)?.code === RUNTIME_BROKEN;

@@ -10,7 +10,7 @@ export interface ServerContext {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Where unexpected exceptions end. */
+  /** Logs and counts unexpected exceptions. */
   readonly faults: Faults;
   /** Also knows our hosts: `router.hosts`. */
   readonly router: Router;

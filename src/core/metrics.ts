@@ -29,7 +29,7 @@ export function measureCore(
   );
   metrics.counted(
     'internal_errors',
-    'Unexpected exceptions; each has cost only what it came in, and the log has its stack',
+    'Unexpected exceptions, by the place that contained them; the log has their stacks',
     ['place'],
     () => [...faults.counts].map(([place, count]): Reading => [[place], count]),
   );

@@ -28,7 +28,7 @@ export interface ConnectionOptions {
   remoteAddress?: string;
   /** What a handshake that is already done established. */
   tls?: TlsInfo;
-  /** The socket below TLS, when TLS is there already. */
+  /** The TCP socket below `stream`, if that is a TLS stream already. */
   socket?: Duplex;
   /** What the peer's certificate must be when TLS is started. */
   dane?: DaneEndpoint | undefined;
@@ -43,7 +43,7 @@ export interface ConnectionOptions {
   faults?: Faults | undefined;
 }
 
-/** How long what was written last may take to leave this machine. */
+/** How long the system may take to accept the last write to an abandoned connection. */
 const ABANDON_MS = 1_000;
 
 type Phase = 'open' | 'securing' | 'closing' | 'closed';
@@ -54,7 +54,7 @@ export class Connection {
   /** What the DNS says of the peer's certificate. Where there are records, nothing may pass in the clear. */
   readonly dane: DaneEndpoint | undefined;
   #stream: Duplex;
-  /** The lowest stream: the TCP socket. */
+  /** The TCP socket at the bottom, with or without TLS above it. */
   readonly #socket: Duplex;
   #tls: TlsInfo | undefined;
   #phase: Phase = 'open';
@@ -136,11 +136,7 @@ export class Connection {
     const pieces = this.#pending;
     this.#pending = [];
     this.#pendingLength = 0;
-    try {
-      this.#stream.write(joined(pieces));
-    } catch (error) {
-      this.#failed(error);
-    }
+    this.#guard(() => this.#stream.write(joined(pieces)));
   }
 
   /** What the peer has not taken yet: ours and the socket's. Counts text by its length, so it is a little less than bytes. */
@@ -191,7 +187,7 @@ export class Connection {
     }
   }
 
-  /** Sends what is queued, then ends our side; the connection is destroyed when the peer does not end its own in time. */
+  /** Sends what is queued, then ends our side; the connection is reset when the peer does not end its own in time. */
   end(): void {
     if (this.closed) return;
     if (this.#phase === 'securing') {
@@ -205,9 +201,9 @@ export class Connection {
   }
 
   /**
-   * Ends a connection whose peer seems to be gone. A peer that is there after all still hears what was written; nothing
-   * reaches it later. Without the reset, the system would go on sending what the peer has not confirmed (RFC 9293
-   * §3.10.4), and deliver it when the line is back, although it was sent again over another one.
+   * Ends a connection whose peer seems to be gone: hands what is queued to the system, then resets. After an orderly close
+   * the system would retransmit unacknowledged bytes for minutes (RFC 9293 §3.8.1). They would arrive when the line is
+   * back, as duplicates of what was sent again over another connection.
    */
   abandon(): void {
     if (this.closed) return;
@@ -230,7 +226,7 @@ export class Connection {
     this.#stream.destroy();
   }
 
-  /** Drops what the system has not sent, too. */
+  /** Closes the socket; the system drops its send buffer, too. */
   #reset(): void {
     if (this.#socket instanceof Socket && !this.#socket.destroyed) this.#socket.resetAndDestroy();
     this.#stream.destroy();
@@ -273,22 +269,14 @@ export class Connection {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    try {
-      this.#handler?.onData(chunk);
-    } catch (error) {
-      this.#failed(error);
-    }
+    this.#guard(() => this.#handler?.onData(chunk));
   };
 
   /** The peer has ended its side: RFC 6120 §4.4 leaves nothing to wait for. */
   readonly #onEnd = (): void => this.end();
 
   readonly #onDrain = (): void => {
-    try {
-      this.#handler?.onDrain?.();
-    } catch (error) {
-      this.#failed(error);
-    }
+    this.#guard(() => this.#handler?.onDrain?.());
   };
 
   readonly #onError = (error: Error): void => {
@@ -305,17 +293,17 @@ export class Connection {
   };
 
   #tellClosed(): void {
-    try {
-      this.#handler?.onClose(this.#error);
-    } catch (error) {
-      this.#failed(error);
-    }
+    this.#guard(() => this.#handler?.onClose(this.#error));
   }
 
-  #failed(error: unknown): void {
-    this.destroy(error instanceof Error ? error : new Error(String(error)));
-    if (this.#faults === undefined) throw error;
-    this.#faults.report('connection', error, { address: this.remoteAddress });
+  #guard(act: () => unknown): void {
+    try {
+      act();
+    } catch (error) {
+      this.destroy(error instanceof Error ? error : new Error(String(error)));
+      if (this.#faults === undefined) throw error;
+      this.#faults.report('connection', error, { address: this.remoteAddress });
+    }
   }
 }
 

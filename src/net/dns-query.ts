@@ -82,7 +82,7 @@ function encodeQuestion({ id, type, name, unchecked }: Question, useEdns: boolea
   });
 }
 
-/** The packet if it answers this very question. Never throws. */
+/** Returns the packet if it answers the question. Never throws. */
 function decodeAnswer(message: Buffer, question: Question): dnsPacket.DecodedPacket | undefined {
   try {
     const packet = dnsPacket.decode(message);
@@ -117,8 +117,8 @@ function overUdp(
     };
     const fail = (reason: string) => finish(() => reject(failure(server, reason)));
     const timer = setTimeout(() => fail(`did not answer within ${timeoutMs / 1000} s`), timeoutMs);
-    // connect() fails without a route or without the address family. Given a callback it would report that to the
-    // callback only, which is why neither connect() nor send() has one: every failure is this event.
+    // connect() fails without a route or without the address family. With a callback, it would report that to the
+    // callback instead of this event. So neither connect() nor send() gets one.
     socket.on('error', (error) => fail(`cannot be reached: ${error.message}`));
     socket.on('message', (data) => {
       const packet = decodeAnswer(data, question);

@@ -44,7 +44,7 @@ export interface ResolverOptions {
   servers: readonly string[];
   /** Default /etc/hosts. */
   hostsFile?: string;
-  /** Where the system's servers are listed; default /etc/resolv.conf. */
+  /** The file that lists the system's servers; default /etc/resolv.conf. */
   resolvConf?: string;
   /** For one try at one server. Default 3 s. */
   timeoutMs?: number;

@@ -19,7 +19,7 @@ export interface ListenerOptions {
   maxPerAddress?: number;
   /** Addresses that the cap does not apply to. */
   isExempt?(address: string): boolean;
-  /** These three: see ConnectionOptions. */
+  /** Passed on to each connection, as are the next two. */
   maxQueuedBytes?: number;
   clock?: Clock;
   faults?: Faults;
@@ -138,7 +138,7 @@ export class Listener {
     this.#options.onConnection(new Connection(secured.socket, options));
   }
 
-  /** An exception over one connection costs that connection. */
+  /** Closes the one connection over which an exception came. */
   #failed(error: unknown, socket: Socket): void {
     socket.destroy();
     if (this.#options.faults === undefined) throw error;

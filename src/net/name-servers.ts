@@ -29,9 +29,9 @@ export function parseServer(text: string): DnsServer {
 }
 
 /**
- * Returns the servers that `file` names. Reads the file at each call (20 µs), because the list changes when the machine
+ * Returns at most three servers that `file` names. Reads the file at each call (20 µs), because the list changes when the machine
  * joins a network. Node reads its own list once, at the start, and drops the zone of link-local addresses, so it is used
- * only where the file does not exist.
+ * only where the file cannot be read.
  */
 export function systemServers(file = '/etc/resolv.conf'): DnsServer[] {
   const listed = namedIn(file) ?? new SystemResolver().getServers();

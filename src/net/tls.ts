@@ -108,7 +108,7 @@ export class ServerTls {
     }
     const forget = () => this.#handshakes.delete(key);
     const done: Settle = (result) => {
-      forget(); // Also where the handshake ends in this very call.
+      forget(); // Here, because the handshake may end before `emit` returns.
       settle(result);
     };
     this.#handshakes.set(key, done);
@@ -132,6 +132,7 @@ export class ServerTls {
         try {
           done(null, this.#certificates.contextFor(name));
         } catch (error) {
+          this.#options.faults?.report('connection', error);
           done(error as Error);
         }
       },

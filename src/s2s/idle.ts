@@ -46,7 +46,7 @@ export class IdleWatch {
   #check(): void {
     this.#timer = undefined;
     const sessions = this.#sessions();
-    if (sessions.length > 0) this.start();
+    if (sessions.length > 0) this.start(); // First: what follows may throw (docs/adr/0024).
     for (const session of sessions) if (this.#isIdle(session)) session.close(undefined, 'idle');
   }
 

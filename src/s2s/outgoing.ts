@@ -89,7 +89,7 @@ export class Outgoing implements StreamHandler {
     this.#remote = remote;
     this.#context = context;
     this.#events = events;
-    context.faults.watch('connection', this.#dial());
+    context.faults.watch('connection', this.#dial(), { remote });
   }
 
   /** Whether there is still something to wait for. */
@@ -167,7 +167,7 @@ export class Outgoing implements StreamHandler {
       this.#connected(await this.#context.dial(this.#remote, signal, this.#host.domain));
     } catch (error) {
       this.#stream?.connection.destroy();
-      // What the network does is a NetError; anything else is a fault of ours, over an answer of the DNS for example.
+      // Network failures are NetErrors. Anything else is a bug of ours.
       if (!(error instanceof NetError))
         this.#context.faults.report('lookup', error, { remote: this.#remote });
       this.#end(error instanceof Error ? error : new LinkError(String(error)));
@@ -225,7 +225,7 @@ export class Outgoing implements StreamHandler {
       () => this.#header(),
       (error: Error) => this.#fail(error.message),
     );
-    faults.watch('connection', secured);
+    faults.watch('connection', secured, { remote: this.#remote });
   }
 
   /** The stream is as secure as it will be: enough for what our host demands? */

@@ -16,7 +16,7 @@ interface Entry {
 }
 
 export class Waiting {
-  isDraining = false;
+  #isDraining = false;
   readonly #clock: Clock;
   readonly #onExpired: (stanzas: Stanza[]) => void;
   #entries: Entry[] = [];
@@ -61,13 +61,18 @@ export class Waiting {
     }
   }
 
-  /** Hands over what waits, in order, while `isOpen`. What is added meanwhile comes behind. */
+  /** True inside `drain`: a new stanza must queue behind the others. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** Passes waiting stanzas to `take`, in order, while `isOpen`; includes those added meanwhile. */
   drain(isOpen: () => boolean, take: (stanza: Stanza) => void): void {
-    this.isDraining = true;
+    this.#isDraining = true;
     try {
       while (this.size > 0 && isOpen()) take(this.next()!);
     } finally {
-      this.isDraining = false;
+      this.#isDraining = false;
     }
   }
 

@@ -47,7 +47,8 @@ function pass(
     const { error, owner } = unwrap(thrown, 's2s');
     if (error instanceof StreamError) throw error;
     const isRefusal = error instanceof StanzaError;
-    if (!isRefusal) session.host.faults.report('handler', error, { event: name, module: owner });
+    if (!isRefusal)
+      session.host.faults.loggedBy(session.log).report('handler', error, { event: name, module: owner });
     if (isStanza(element))
       router.bounce(element, isRefusal ? error : new StanzaError('internal-server-error'));
     return undefined;

@@ -1,5 +1,6 @@
 // The way into storage: a driver for the whole server, and the stores of one host on it.
 
+import type { Clock } from '../util/clock.ts';
 import type { Faults } from '../util/faults.ts';
 import { MemoryStorage } from './drivers/memory.ts';
 import { SqliteStorage } from './drivers/sqlite.ts';
@@ -14,17 +15,18 @@ export interface StorageOptions {
   readonly driver: DriverName;
   /** The directory of the database; made when missing. Unused by `memory`. */
   readonly dataPath: string;
-  /** Where failures of its threads are reported. */
+  /** Reports failures of its threads. */
   readonly faults?: Faults;
+  readonly clock?: Clock;
 }
 
 /**
  * Opens the storage of the server, bringing an older database up to date.
  * @throws StorageError 'newer-database' when a newer version wrote it; 'failed' when it cannot be opened.
  */
-export async function openStorage({ driver, dataPath, faults }: StorageOptions): Promise<StorageDriver> {
+export async function openStorage({ driver, dataPath, ...options }: StorageOptions): Promise<StorageDriver> {
   if (driver === 'memory') return new MemoryStorage();
-  return SqliteStorage.open(dataPath, { faults });
+  return SqliteStorage.open(dataPath, options);
 }
 
 const HOSTS = new WeakMap<StorageDriver, Map<string, Stores>>();

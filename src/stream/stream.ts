@@ -231,8 +231,8 @@ export class XmlStream {
   }
 
   /**
-   * Closes the stream. With an error, the stream is over at once (RFC 6120 §4.9.1.1); with the cause 'timeout', the peer
-   * is taken for gone, and what it has not received does not reach it later. Without an error, elements of the
+   * Closes the stream. With an error, the stream is over at once (RFC 6120 §4.9.1.1); with the cause 'timeout', the
+   * connection is reset, since the peer seems to be gone. Without an error, elements of the
    * peer are still handled until it has closed its side too, for a limited time (§4.4). Idempotent.
    */
   close(error?: Error, cause: StreamCloseCause = error === undefined ? 'local' : 'stream-error'): void {

@@ -1,10 +1,10 @@
-// Unexpected exceptions. Each is contained by the nearest owner (docs/adr/0024): it costs one connection, stanza,
-// timer or lookup, is logged with its stack, and counted.
+// Logs and counts unexpected exceptions. The nearest owner contains each (docs/adr/0024): it costs one connection,
+// stanza, timer or lookup, never the process.
 
 import type { Clock } from './clock.ts';
 import type { Logger } from './logger.ts';
 
-/** Where an exception was contained, and what the log says. The keys are values of a metric's label. */
+/** Log messages by the place where an exception was contained. The places are values of a metric's label. */
 const MESSAGES = {
   connection: 'connection failed',
   stream: 'stream handler failed',
@@ -12,20 +12,20 @@ const MESSAGES = {
   task: 'task failed',
   timer: 'timer failed',
   work: 'background work failed',
-  lookup: 'connection attempt failed',
+  lookup: 'lookup or connection attempt failed',
   command: 'command failed',
   storage: 'storage thread failed',
   stop: 'step of the stop failed',
-  unowned: 'internal error',
+  uncaught: 'internal error',
 } as const;
 
 export type FaultPlace = keyof typeof MESSAGES;
 
-/** Log lines a minute and place; a peer that triggers one fault again and again must not fill the disk, nor hide others. */
+/** Log lines per minute and place: a peer that repeats one fault must neither fill the disk nor hide other faults. */
 const MAX_LINES = 20;
 const MINUTE_MS = 60_000;
 
-/** What all `Faults` of a server share. */
+/** State that all `Faults` of one server share. */
 interface Tally {
   readonly counts: Map<FaultPlace, number>;
   /** Lines logged since `at`. */
@@ -41,27 +41,27 @@ export class Faults {
     this.#tally = tally;
   }
 
-  /** One with the same counts, and the fields of another logger. */
+  /** Returns one that shares the counts and logs through another logger. */
   loggedBy(log: Logger): Faults {
     return new Faults(log, this.#tally);
   }
 
-  /** How many exceptions were contained since the start, by place. */
+  /** Number of contained exceptions since the start, by place. */
   get counts(): ReadonlyMap<FaultPlace, number> {
     return this.#tally.counts;
   }
 
-  /** Logs what was thrown, with its stack, and counts it. Beyond 20 lines a minute it is only counted. Never throws. */
+  /** Counts the exception and logs it with its stack, at most 20 lines a minute per place. Never throws. */
   report(place: FaultPlace, error: unknown, fields: object = {}): void {
     const { counts } = this.#tally;
     counts.set(place, (counts.get(place) ?? 0) + 1);
     const left = this.#linesLeft(place);
     if (left < 1) return;
-    const last = left === 1 ? { next: 'more of these are only counted for a minute' } : {};
+    const last = left === 1 ? { note: 'more of these are only counted until the minute ends' } : {};
     this.#log.error(MESSAGES[place], { ...fields, error, ...last });
   }
 
-  /** Runs a task that has no caller who could take its exception. */
+  /** Runs a task and reports its exception. */
   contain(place: FaultPlace, task: () => void, fields?: object): void {
     try {
       task();
@@ -70,9 +70,9 @@ export class Faults {
     }
   }
 
-  /** Reports the rejection of a promise that nobody waits for. */
-  watch(place: FaultPlace, work: Promise<unknown>): void {
-    work.catch((error: unknown) => this.report(place, error));
+  /** Reports the rejection of a promise that is not awaited. */
+  watch(place: FaultPlace, work: Promise<unknown>, fields?: object): void {
+    work.catch((error: unknown) => this.report(place, error, fields));
   }
 
   #linesLeft(place: FaultPlace): number {
@@ -84,7 +84,7 @@ export class Faults {
   }
 }
 
-/** A clock whose tasks are contained: one that throws costs nothing but itself. */
+/** Returns a clock that reports the exceptions of its tasks. */
 export function containedClock(clock: Clock, faults: Faults): Clock {
   return {
     now: () => clock.now(),

@@ -103,7 +103,7 @@ function clean(fields: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, cleanField(key, value)]));
 }
 
-/** What was thrown may be anything, also an object whose properties throw: logging it must not. */
+/** Never throws, although any value can be thrown and logged, such as an object with throwing getters. */
 function cleanField(key: string, value: unknown): unknown {
   try {
     return cleanValue(key, value, 0);

@@ -1,5 +1,4 @@
-// Our writing thread, but it ends when it is told to: an operation whose value or key names a file in `"die …"` ends
-// the thread, the first times only, and counts them in that file. As a thread does that runs out of memory.
+// Our writing thread, ended by an operation whose value is a `Death`, as a thread ends that runs out of memory.
 
 import { appendFileSync, existsSync, statSync } from 'node:fs';
 import { type MessagePort, parentPort } from 'node:worker_threads';

@@ -1,5 +1,5 @@
-// Our writing thread, but while there is a file "….end" beside the database it ends as soon as it is ready, and while
-// there is a file "….stuck" it cannot close the database. A file "….die" ends it at the next batch, once.
+// Our writing thread, steered by files beside the database: "….end" ends it as soon as it is ready, "….stuck" makes it
+// fail to close, "….die" ends it at the next batch, once.
 
 import { existsSync, rmSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';

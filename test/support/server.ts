@@ -95,13 +95,13 @@ export async function startServer(t: TestContext, options: TestServerOptions): P
 
 const expected = new WeakMap<ReadonlyMap<FaultPlace, number>, Partial<Record<FaultPlace, number>>>();
 
-/** The handlers of a test have thrown on purpose: the server has contained exactly so many exceptions. */
+/** Asserts that the server contained exactly these exceptions, which the test caused on purpose. */
 export function assertFaults({ counts }: Faults, faults: Partial<Record<FaultPlace, number>>): void {
   assert.deepEqual(Object.fromEntries(counts), faults);
   expected.set(counts, faults);
 }
 
-/** The server has contained nothing but what was asserted before: in a test, an exception is to be seen. */
+/** Fails the test if the server contained an exception that `assertFaults` did not expect. */
 export function assertNoMoreFaults({ faults: { counts }, log }: Server): void {
   const errors = log instanceof ErrorLog ? log.errors.map((error) => inspect(error)) : [];
   const message = `the server has contained an exception:\n${errors.join('\n')}`;

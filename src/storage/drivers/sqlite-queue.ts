@@ -4,8 +4,8 @@
 //   push ──▶ queued ──(writer free)──▶ in flight ──(committed)──▶ waiter resolved
 //              ◀──────(thread ended)───────┘
 //
-// When the thread ends, its successor repeats what was in flight: an operation done twice is an operation done once, but
-// for the number of rows that it reports. Each goes alone then, so that one that ends the thread again fails alone.
+// When the thread ends, the next one repeats the operations in flight, one per batch: an operation that ends the thread
+// again fails alone. Repeating is safe, since operations are idempotent but for the number of rows that they report.
 
 import type { Faults } from '../../util/faults.ts';
 import { StorageError } from '../error.ts';
@@ -21,7 +21,7 @@ const OVERHEAD_BYTES = 256;
 
 export interface QueueOptions extends ThreadOptions {
   readonly maxBytes: number;
-  /** Where the end of a thread is reported. */
+  /** Reports each thread that ends by itself. */
   readonly faults?: Faults | undefined;
 }
 
@@ -44,10 +44,10 @@ export class WriteQueue {
   /** The last write of each (host, owner) that has not settled. */
   readonly #last = new Map<string, Promise<unknown>>();
   #lastOfAll: Promise<unknown> | undefined;
-  /** Why nothing is taken at the moment, or ever again. */
+  /** Why writes are refused, for now or after `close`. */
   #obstacle: StorageError | undefined;
   #closing: Promise<void> | undefined;
-  /** The thread takes operations. */
+  /** A thread runs and takes batches. */
   #isUp = false;
   #wasUp = false;
   #drained: (() => void) | undefined;
@@ -163,7 +163,7 @@ export class WriteQueue {
     this.#thread.post({ batch: this.#inFlight.map(({ operation }) => operation) });
   }
 
-  /** How many operations go next. */
+  /** Size of the next batch. */
   #nextBatch(): number {
     if (this.#queued[0]?.wasLost) return 1;
     let count = 0;
@@ -215,7 +215,7 @@ export class WriteQueue {
     if (this.#bytes === 0) this.#drained?.();
   }
 
-  /** Nobody can write now: whoever waits is told, and whoever comes until there is a thread again. */
+  /** Rejects all waiting writes, and new ones until a thread runs again. */
   #refuseAll(why: StorageError): void {
     this.#obstacle ??= why;
     for (const waiting of this.#queued.splice(0)) this.#settle(waiting, gone(why));
@@ -235,7 +235,7 @@ function gone({ message }: Error): Outcome {
   return { failed: `the writing thread ended: ${message}`, code: 'WRITER_GONE' };
 }
 
-/** Removing the first n entries twice removes 2n; an entry that a query refers to may be gone the second time. */
+/** Removing the first n entries twice removes 2n entries; a cursor's entry may be gone the second time. */
 function isRepeatable(operation: Operation): boolean {
   if (operation.do !== 'prune') return true;
   const { limit, after, before } = operation.query;

@@ -1,11 +1,11 @@
-// The writing thread, seen from the main thread. It is started again when it ends without having been told to, for want
-// of memory or over an exception of ours.
+// The writing thread, seen from the main thread. Restarts the thread when it ends unasked: out of memory, or by an
+// exception of ours.
 //
 //             ┌────────────────── ended ◀──────────────────┐
 //             ▼                                            │
 //   open ▶ starting ──ready──▶ working ──(post, answered)──┤        close ends the thread from any state
 //             │  ▲                                         ▼
-//             └──┴──(after a pause)── refused ◀── ended three times without an answer
+//             └──┴──(after a pause)────────────── ended three times without an answer
 
 import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock, type Timer } from '../../util/clock.ts';
@@ -14,23 +14,23 @@ import type { FromWriter, Outcome, ToWriter, WriterData } from './sqlite-operati
 
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
-/** A thread that ends so often without an answer is not started again at once. */
+/** After so many threads in a row that ended without an answer, restarts wait. */
 const MAX_FUTILE = 3;
 
 export interface ThreadOptions {
   readonly file: string;
   readonly driver: string;
-  /** What runs in the thread; default: our writer. */
+  /** The script that runs in the thread; default: our writer. */
   readonly script?: URL;
   readonly clock?: Clock;
 }
 
 export interface ThreadEvents {
-  /** The thread takes messages; also after each restart. */
+  /** A thread runs; called again after each restart. */
   ready(): void;
   /** The outcomes of the batch that was posted last. */
   answered(outcomes: readonly Outcome[]): void;
-  /** The thread has ended by itself. A batch without an answer may or may not be on the disk. */
+  /** The thread has ended unasked. The unanswered batch may or may not be on disk. */
   ended(why: Error): void;
   /** No thread can be started for now; the next attempt follows after a pause. */
   refused(why: StorageError): void;
@@ -44,7 +44,7 @@ export class WriterThread {
   readonly #clock: Clock;
   #worker: Worker | undefined;
   #state: 'starting' | 'working' | 'none' = 'none';
-  /** Threads that have ended in a row without an answer. */
+  /** Number of threads in a row that ended without an answer. */
   #futile = 0;
   #pauseMs = FIRST_PAUSE_MS;
   #retry: Timer | undefined;
@@ -77,7 +77,7 @@ export class WriterThread {
     else this.#worker?.unref();
   }
 
-  /** Lets the thread close the database; resolves when it has ended. To be called when nothing is under way. */
+  /** Closes the database; resolves when the thread has ended. Call it only when no batch is unanswered. */
   close(): Promise<void> {
     if (!this.#isClosing) {
       this.#isClosing = true;
@@ -94,11 +94,11 @@ export class WriterThread {
     try {
       this.#listen(new Worker(script, { workerData: { file } satisfies WriterData }));
     } catch (error) {
-      this.#notStarted({ refused: (error as Error).message, newer: false }); // The system has no thread to give.
+      this.#notStarted({ refused: (error as Error).message, newer: false }); // The system refuses another thread.
     }
   }
 
-  /** All listeners at once: a thread may be ready and end before a promise of ours has been awaited. */
+  /** Attaches all listeners now: a thread can become ready and end before an awaited promise continues. */
   #listen(worker: Worker): void {
     this.#worker = worker;
     let refusal: Refusal | undefined;
@@ -110,7 +110,7 @@ export class WriterThread {
     });
     worker.on('messageerror', (error) => {
       failure ??= error;
-      worker.terminate().catch(() => {}); // 'exit' follows in any case.
+      worker.terminate().catch(() => {}); // 'exit' follows either way.
     });
     worker.on('error', (error) => {
       failure ??= error;
@@ -139,7 +139,7 @@ export class WriterThread {
 
   #exited(refusal: Refusal | undefined, failure: Error | undefined): void {
     const wasWorking = this.#state === 'working';
-    const why = failure ?? new Error('it ended without a word');
+    const why = failure ?? new Error('it ended without an error');
     this.#state = 'none';
     this.#worker = undefined;
     if (this.#isClosing) {
@@ -148,7 +148,7 @@ export class WriterThread {
     } else if (wasWorking) {
       this.#events.ended(why);
       if (++this.#futile < MAX_FUTILE) this.#start();
-      else this.#pause(this.#error(`the writing thread ends again and again: ${why.message}`));
+      else this.#pause(this.#error(`the writing thread keeps ending: ${why.message}`));
     } else {
       this.#notStarted(refusal ?? { refused: why.message, newer: false });
     }
@@ -157,7 +157,7 @@ export class WriterThread {
   #notStarted({ refused, newer }: Refusal): void {
     const error = this.#error(`${this.#options.file}: ${refused}`, newer);
     this.#state = 'none';
-    this.#opened.reject(error); // Does nothing once it was open.
+    this.#opened.reject(error); // No effect after the first start.
     if (this.#isClosing) this.#closed.resolve();
     else this.#pause(error);
   }

@@ -35,7 +35,7 @@ class NewerDatabase extends Error {}
 
 /** Opens, protects and updates the database. */
 function open(file: string): Database.Database {
-  // The main thread makes the file; one that has vanished since must not be replaced by an empty one.
+  // The main thread creates the file. If it has vanished since, do not start with an empty one.
   const db = new Database(file, { timeout: BUSY_TIMEOUT_MS, fileMustExist: true });
   const version = versionOf(db);
   if (version > MIGRATIONS.length) {

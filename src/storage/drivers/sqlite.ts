@@ -7,6 +7,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import Database from 'better-sqlite3';
+import type { Clock } from '../../util/clock.ts';
 import type { Faults } from '../../util/faults.ts';
 import { StorageError } from '../error.ts';
 import type { ArchiveStore, KeyvalStore, MapStore, StorageDriver } from '../stores.ts';
@@ -39,9 +40,10 @@ export function damageOf(file: string): string[] {
 
 export interface SqliteOptions {
   readonly maxQueuedBytes?: number;
-  /** Where the end of the writing thread is reported; it is started again. */
+  /** Reports when the writing thread ends; it is restarted. */
   readonly faults?: Faults | undefined;
-  /** What runs in the writing thread; default: our writer. */
+  readonly clock?: Clock;
+  /** The script that runs in the writing thread; default: our writer. */
   readonly writer?: URL;
 }
 
@@ -67,13 +69,14 @@ export class SqliteStorage implements StorageDriver {
     } catch (cause) {
       throw new StorageError('failed', `Cannot make ${file}`, { driver: DRIVER, cause });
     }
-    const { faults, writer } = options;
+    const { faults, writer, clock } = options;
     const queue = await WriteQueue.open({
       file,
       maxBytes,
       driver: DRIVER,
       faults,
       ...(writer === undefined ? {} : { script: writer }),
+      ...(clock === undefined ? {} : { clock }),
     });
     try {
       return new SqliteStorage(queue, openReader(file));

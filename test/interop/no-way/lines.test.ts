@@ -1,5 +1,5 @@
-// The machine has no way to others, or only one of the two kinds of addresses. Before, during and after, users talk with
-// each other and with others elsewhere: the server lives, loses nothing that it has accepted, and recovers by itself.
+// The machine has no route, or only IPv4, or only IPv6. Local and remote users talk before, during and after. The server
+// stays up, loses no accepted message, and recovers by itself.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -73,7 +73,7 @@ test('the cable is pulled out while people talk, and plugged in again: nothing i
   for (const [name, { said, bounced, lost, twice }] of Object.entries(counts())) {
     t.diagnostic(`${name}: ${said} said, ${bounced} bounced, ${lost.length} lost, ${twice.length} twice`);
     assert.deepEqual([name, lost], [name, []]);
-    // The one whose acknowledgement the cable has swallowed.
+    // The message whose acknowledgement was lost with the cable may come twice.
     assert.ok(twice.length <= (name === 'local' ? 0 : 1), `${name}: ${twice}`);
   }
   assert.equal(counts().local.bounced, 0);

@@ -1,5 +1,5 @@
-// The name server fails in each way that it can. Links that exist are used on, a lookup fails with an error, and new links
-// can be made as soon as it answers again.
+// A failing name server: existing links carry on, a message that needs a lookup bounces, and new links come up as soon as
+// the name server answers again.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

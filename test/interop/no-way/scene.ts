@@ -25,7 +25,7 @@ export const DNS_SIX = '[fd98::2]:53';
 const FOUR = ['10.98.0.1/24', '10.98.0.2/24'] as const;
 const SIX = ['fd98::1/64', 'fd98::2/64'] as const;
 
-/** Two attempts at most: back-off ends at 10 s, and a jitter. */
+/** Enough for two attempts: back-off ends at 10 s plus jitter. */
 const RECOVERY_MS = 30_000;
 const LOCAL_MS = 2_000;
 
@@ -92,7 +92,7 @@ export async function noWay(t: TestContext, options: NoWayOptions = {}): Promise
     dns: nameServers,
     address: '*',
     network: home,
-    // A line that is dead is to be noticed while it is: that is when the server looks for another way.
+    // The server should notice the dead link during the outage, and dial again without a route.
     config: ['s2s_secure_auth = true', 's2s_ack_timeout = 2'],
   });
   const client = (name: string, network: Network) =>
@@ -141,7 +141,7 @@ export async function recovers(romeo: SlixmppClient, domain: string): Promise<vo
   await until(`${domain} can be reached`, ask, RECOVERY_MS);
 }
 
-/** The process is the one that was started, nothing unexpected has been thrown in it, and it stops in order. */
+/** Asserts that the process never restarted, contained no exception, and stops in order. */
 export async function endsUnharmed({ enjamb }: NoWay): Promise<void> {
   const errors = enjamb.log.filter(({ level }) => level === 'error');
   assert.deepEqual(errors, []);

@@ -1,5 +1,5 @@
-// The system refuses what the server needs: room on the disk, descriptors. Users talk before, during and after; nothing that
-// was accepted is lost, and all recovers by itself.
+// The system refuses disk space or descriptors. Users talk before, during and after. No accepted message is lost, and the
+// server recovers by itself.
 
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
@@ -107,8 +107,8 @@ test('EROFS: the server does not start, and says why', LIMIT, async (t) => {
   const { code, stderr } = await run(process.execPath, ['bin/enjamb.js', 'start', '-c', file]);
   assert.equal(code, 1);
   const where = join(data, 'admin.sock');
-  const why = 'it is on a file system that is mounted read-only';
-  assert.equal(stderr, `enjamb: the data directory cannot be used: ${why}: ${where}\n`);
+  const why = 'the file system is mounted read-only';
+  assert.equal(stderr, `enjamb: cannot use the data directory: ${why}: ${where}\n`);
 });
 
 test('EMFILE: who is here talks on, and others get in when descriptors are left again', LIMIT, async (t) => {

@@ -20,7 +20,7 @@ export interface EnjambOptions {
   readonly certificates: string;
   /** Trusted besides the well-known authorities. */
   readonly caPath?: string;
-  /** "127.0.0.1:5353"; several: in the order in which they are asked; none: the system's. */
+  /** Name servers such as "127.0.0.1:5353", in the order of asking; none: the system's. */
   readonly dns: string | readonly string[];
   /** Lines of TOML for the top of the file. */
   readonly config?: readonly string[];

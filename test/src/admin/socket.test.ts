@@ -236,10 +236,10 @@ test('a line without an end is cut off at its limit', async (t) => {
   await closed;
 });
 
-test('a result that JSON cannot hold is said to be one, and the next command is answered', async (t) => {
+test('a result that JSON cannot encode is an error; the next command works', async (t) => {
   const client = await startClient(t);
   await assert.rejects(client.run('count'), {
-    message: 'the command is done, but its result cannot be shown',
+    message: 'the command ran, but its result cannot be encoded as JSON',
   });
   assert.deepEqual(await client.run('say', { word: 'here' }), { text: 'here' });
 });

@@ -1,4 +1,4 @@
-// The process when an exception has no owner (docs/adr/0024): it goes on, unless nobody depends on it yet.
+// Exceptions without an owner (docs/adr/0024): a running server goes on, a starting one ends.
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -12,7 +12,7 @@ const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 
 const CONFIG = `${QUIET}data_path = "data"\nplugin_paths = ["plugins"]\n[hosts."montague.lit"]\n`;
 
-/** Does what no module should: its exceptions come where nobody calls it. */
+/** Throws from callbacks that no caller catches. */
 const CLUMSY = `
   import { defineModule, oneOf } from 'enjamb/api';
 
@@ -89,17 +89,17 @@ test('an exception that nobody owns is logged with its stack and counted, and th
   assert.deepEqual((await metrics()).sort(), [
     'enjamb_internal_errors_total{place="command"} 1',
     'enjamb_internal_errors_total{place="task"} 1',
-    'enjamb_internal_errors_total{place="unowned"} 4',
+    'enjamb_internal_errors_total{place="uncaught"} 4',
     'enjamb_internal_errors_total{place="work"} 1',
   ]);
   child.kill('SIGTERM');
   assert.deepEqual(await ended(child), [0, null]);
   const lines = (await stderr).split('\n').filter((line) => line.startsWith('{'));
   const errors = lines.map((line) => JSON.parse(line) as { msg: string; error?: { stack: string } });
-  const unowned = ['internal error', 'internal error', 'internal error', 'internal error'];
+  const uncaught = ['internal error', 'internal error', 'internal error', 'internal error'];
   assert.deepEqual(
     errors.map(({ msg }) => msg),
-    [...unowned, 'task failed', 'background work failed', 'command failed'],
+    [...uncaught, 'task failed', 'background work failed', 'command failed'],
   );
   const stacks = errors.flatMap(({ error }) => error?.stack ?? []);
   assert.equal(stacks.filter((stack) => /clumsy\.ts/.test(stack)).length, 6);
@@ -120,13 +120,13 @@ test('the process ends when Node has found its own state to be impossible', asyn
   await once(child.stdout!, 'data');
   await enjamb(folder, 'clumsy', 'runtime');
   assert.deepEqual(await ended(child), [1, null]);
-  assert.match(await stderr, /ERR_INTERNAL_ASSERTION.*internal error, giving up/);
+  assert.match(await stderr, /ERR_INTERNAL_ASSERTION.*fatal internal error, exiting/);
 });
 
 test('an exception that nobody owns while the server starts ends it: nobody depends on it yet', async (t) => {
   const { child, stderr } = await start(t, '"early"');
   assert.deepEqual(await ended(child), [1, null]);
-  assert.match(await stderr, /too early.*internal error, giving up/);
+  assert.match(await stderr, /too early.*fatal internal error, exiting/);
 });
 
 function ended(child: ChildProcess): Promise<unknown[]> {

@@ -24,7 +24,7 @@ async function open() {
   return { folder, faults, storage, death, store: storage.keyval(HOST, 'vcard') };
 }
 
-/** How each write ended: its value when it was acknowledged and can be read, or the condition of its error. */
+/** Returns 'written' or the error's message for each write. */
 async function outcomes(writes: Promise<unknown>[]): Promise<string[]> {
   const results = await Promise.allSettled(writes);
   return results.map((result) => (result.status === 'fulfilled' ? 'written' : String(result.reason.message)));
@@ -58,7 +58,7 @@ test('an operation that ends every thread fails alone', async () => {
   const writes = [store.set('romeo', 1), store.set('poison', death('before', 99)), store.set('juliet', 2)];
   const [first, poison, last] = await outcomes(writes);
   assert.deepEqual([first, last], ['written', 'written']);
-  assert.match(poison!, /Not written: the writing thread ended: it ended without a word/);
+  assert.match(poison!, /Not written: the writing thread ended: it ended without an error/);
   assert.equal(await store.get('poison'), undefined);
   assert.deepEqual([await store.get('romeo'), await store.get('juliet')], [1, 2]);
   assertFaults(faults, { storage: 2 });
@@ -114,8 +114,7 @@ test('threads that end as soon as they are ready are started three times, then a
   const write = () => queue.push({ do: 'set', in: STORE, owner: 'romeo', value: '1' });
   await write();
   writeFileSync(`${file}.end`, '');
-  const isRefused = async () => /ends again and again/.test((await outcomes([write()]))[0]!);
-  // Nothing ends a thread that is at work: the next one does not live.
+  const isRefused = async () => /keeps ending/.test((await outcomes([write()]))[0]!);
   await endThread(queue, file);
   await until(isRefused);
   const starts = () => log.errors.length;
@@ -198,7 +197,7 @@ function openQueue(file: string, more: Partial<QueueOptions> = {}): Promise<Writ
   return WriteQueue.open({ file, maxBytes: 1_000_000, driver: 'sqlite', script: ENDING, ...more });
 }
 
-/** Writes what no thread survives, and hears how that ended. */
+/** Ends the thread with a write. */
 async function endThread(queue: WriteQueue, file: string): Promise<void> {
   writeFileSync(`${file}.die`, '');
   queue.push({ do: 'set', in: STORE, owner: 'poison', value: '"die"' }).catch(() => {});

@@ -224,14 +224,16 @@ export class Departures {
   #sendBatch(domain: string): void {
     this.#batches.delete(domain);
     const due = this.#due(domain);
-    if (due.length > BATCH) {
+    const hasMore = due.length > BATCH;
+    // The next batch is planned first: sending may throw (docs/adr/0024).
+    if (hasMore) {
       this.#batches.set(
         domain,
         this.#parts.after(BATCH_MS, () => this.#sendBatch(domain)),
       );
     }
     for (const departure of due.slice(0, BATCH)) this.#resend(departure);
-    if (due.length > BATCH) return;
+    if (hasMore) return;
     if (this.#at(domain).some(({ state }) => state === 'owed')) {
       this.#remind(domain); // Who is on its way in may be refused.
     }

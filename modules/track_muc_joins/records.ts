@@ -79,7 +79,7 @@ export class Records {
     let joins = 0;
     for (const full of this.#stale) {
       if (now < (this.#resting.get(full) ?? 0)) continue;
-      this.#stale.delete(full);
+      this.#stale.delete(full); // First: if the next line throws, the other sessions are still written.
       const records = this.#parts.recordsOf(full);
       if (records.length > LIGHT) this.#resting.set(full, now + records.length * REST_MS);
       else this.#resting.delete(full);

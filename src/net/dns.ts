@@ -204,7 +204,7 @@ export class Resolver {
       const reason = `${name} could not be looked up (${type}): its DNSSEC signatures are not valid`;
       throw new NetError('dns-bogus', reason);
     }
-    const why = [...reasons].join('; ') || 'no DNS server is configured';
+    const why = [...reasons].join('; ');
     throw new NetError('dns-failed', `${name} could not be looked up (${type}): ${why}`);
   }
 

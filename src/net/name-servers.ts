@@ -12,6 +12,8 @@ export interface DnsServer {
 
 /** The limit of the system's own resolver (MAXNS). */
 const MAX_SERVERS = 3;
+/** The default of resolv.conf(5). */
+const LOCAL = '127.0.0.1';
 
 /**
  * Reads a server as it is written in the configuration.
@@ -29,19 +31,18 @@ export function parseServer(text: string): DnsServer {
 }
 
 /**
- * Returns at most three servers that `file` names. Reads the file at each call (20 µs), because the list changes when the machine
- * joins a network. Node reads its own list once, at the start, and drops the zone of link-local addresses, so it is used
- * only where the file cannot be read.
+ * Returns at most three servers that `file` names, or the one on this machine if it names none. Reads the file at each
+ * call (20 µs), because the list changes when the machine joins a network. Node reads its own list once, at the start, and
+ * drops the zone of link-local addresses, so it is used only where the file cannot be read.
  */
 export function systemServers(file = '/etc/resolv.conf'): DnsServer[] {
-  const listed = namedIn(file) ?? new SystemResolver().getServers();
-  return listed
-    .filter((address) => isIP(address) !== 0)
-    .slice(0, MAX_SERVERS)
-    .map((address) => ({ address, port: 53 }));
+  const listed = readServers(file) ?? new SystemResolver().getServers();
+  const addresses = listed.filter((address) => isIP(address) !== 0).slice(0, MAX_SERVERS);
+  if (addresses.length === 0) addresses.push(LOCAL);
+  return addresses.map((address) => ({ address, port: 53 }));
 }
 
-function namedIn(file: string): string[] | undefined {
+function readServers(file: string): string[] | undefined {
   let content: string;
   try {
     content = readFileSync(file, 'utf8');

@@ -2,7 +2,8 @@
 //
 // Values are plain JSON and are copied: what a store was given may be changed afterwards, what it gave belongs to the
 // caller. A read sees every write that was issued before it on the same driver, committed or not. A write resolves
-// once it is committed; a rejected write has not happened.
+// once it is committed; a rejected write has not happened. Only if the writing thread ended over it (the cause has the code
+// WRITER_GONE) it may have.
 
 /** One JSON value per key. The first key of every store is its owner: a username or a room's localpart. */
 export interface KeyvalStore<V> {

@@ -111,11 +111,12 @@ export class SqliteStorage implements StorageDriver {
   }
 
   async close(): Promise<void> {
-    if (!this.#closed) {
+    try {
+      if (!this.#closed) this.#reader.close(); // Before the writer: the last to close tidies the write-ahead log away.
+    } finally {
       this.#closed = true;
-      this.#reader.close(); // Before the writer: the last to close tidies the write-ahead log away.
+      await this.#queue.close();
     }
-    await this.#queue.close();
   }
 
   /** For the stores: queues a write. */

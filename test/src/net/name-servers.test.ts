@@ -21,7 +21,7 @@ const CASES: Record<string, [file: string, addresses: string[]]> = {
     ['192.0.2.1', '192.0.2.2', '192.0.2.3'],
   ],
   'what is no address is passed over': ['nameserver dns.lit\nnameserver 192.0.2.1\n', ['192.0.2.1']],
-  'nobody is named': ['options edns0\n', []],
+  'no server is listed: the one on this machine': ['options edns0\n', ['127.0.0.1']],
 };
 
 for (const [title, [content, addresses]] of Object.entries(CASES)) {
@@ -46,8 +46,11 @@ test('resolv.conf: without the file the system is asked', () => {
 test('resolv.conf: what changes while we run counts from the next question on', async (t) => {
   const resolvConf = join(await temporaryDirectory(t), 'resolv.conf');
   const resolver = new Resolver({ servers: [], hostsFile: '/nonexistent/hosts', resolvConf, timeoutMs: 50 });
-  await writeFile(resolvConf, '# the line is not plugged in\n');
-  await assert.rejects(resolver.resolveAddresses('montague.lit'), /no DNS server is configured/);
+  await writeFile(resolvConf, 'nameserver fe80::1%nowhere\n');
+  await assert.rejects(
+    resolver.resolveAddresses('montague.lit'),
+    /DNS server \[fe80::1%nowhere\]:53 cannot be reached/,
+  );
   await writeFile(resolvConf, 'nameserver 255.255.255.255\n');
   await assert.rejects(
     resolver.resolveAddresses('montague.lit'),

@@ -23,7 +23,11 @@ export class FastClock implements Clock {
   }
 
   now(): number {
-    return this.#epoch + Math.floor((performance.now() - this.#start) * this.#speed);
+    return this.#epoch + Math.floor(this.elapsed());
+  }
+
+  elapsed(): number {
+    return (performance.now() - this.#start) * this.#speed;
   }
 
   after(delayMs: number, task: () => void): Timer {

@@ -9,6 +9,7 @@ export {
 } from '../admin/commands.ts';
 export * from '../config/options.ts';
 export * from '../storage/stores.ts';
+export { ByteBudget } from '../util/byte-budget.ts';
 export type { Clock, Timer } from '../util/clock.ts';
 export { newId } from '../util/ids.ts';
 export type { Counter, Histogram, Labelled, Metrics, Reading } from '../util/metrics.ts';

@@ -6,8 +6,10 @@ export interface Timer {
 }
 
 export interface Clock {
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970: for what is stored, shown or sent. The administrator may set it back. */
   now(): number;
+  /** Milliseconds since an arbitrary moment, for back-offs, rates and caches: it never goes back. */
+  elapsed(): number;
   /** Runs `task` once, at the earliest `delayMs` from now. Never keeps the process alive. */
   after(delayMs: number, task: () => void): Timer;
 }
@@ -17,6 +19,7 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   after(delayMs, task) {
     const timer = setTimeout(task, Math.min(Math.max(delayMs, 0), MAX_DELAY_MS));
     timer.unref();

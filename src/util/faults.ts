@@ -88,6 +88,7 @@ export class Faults {
 export function containedClock(clock: Clock, faults: Faults): Clock {
   return {
     now: () => clock.now(),
+    elapsed: () => clock.elapsed(),
     after: (delayMs, task) => clock.after(delayMs, () => faults.contain('timer', task)),
   };
 }

@@ -6,7 +6,7 @@ const CONFIG = `modules_enabled = ["time"]\n[hosts."capulet.lit"]`;
 
 test('XEP-0202 §2: the server tells its time, in UTC', async (t) => {
   const now = Date.parse('2006-12-19T17:58:35.000Z');
-  const clock = { now: () => now, after: () => ({ cancel() {} }) };
+  const clock = { now: () => now, elapsed: () => now, after: () => ({ cancel() {} }) };
   const server = await startServer(t, { config: CONFIG, clock });
   const juliet = await server.client('juliet@capulet.lit/balcony');
   juliet.send(`<iq type='get' id='t' to='capulet.lit'><time xmlns='urn:xmpp:time'/></iq>`);

@@ -43,6 +43,7 @@ test('a step that fails keeps storage from nothing: what was queued is written, 
   let isBroken = false;
   const clock: Clock = {
     now: () => systemClock.now(),
+    elapsed: () => systemClock.elapsed(),
     after: (...delay) => (isBroken ? assert.fail('the clock is broken') : systemClock.after(...delay)),
   };
   const { server, host, data } = await start(t, `${SQLITE}modules_enabled = []\n${HOST}`, clock);

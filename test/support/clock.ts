@@ -8,7 +8,9 @@ interface Alarm {
 }
 
 export class FakeClock implements Clock {
-  #now = Date.UTC(2026, 0, 1);
+  #elapsed = 1_000;
+  /** Wall time minus elapsed time. */
+  #offset = Date.UTC(2026, 0, 1) - this.#elapsed;
   #alarms: Alarm[] = [];
 
   /** Timers that have not fired and have not been cancelled. */
@@ -17,11 +19,20 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
-    return this.#now;
+    return this.#offset + this.#elapsed;
+  }
+
+  elapsed(): number {
+    return this.#elapsed;
+  }
+
+  /** Sets the wall clock forward or back, as an administrator does: no time passes. */
+  moveWallClock(byMs: number): void {
+    this.#offset += byMs;
   }
 
   after(delayMs: number, task: () => void): Timer {
-    const alarm = { at: this.#now + Math.max(0, delayMs), task };
+    const alarm = { at: this.#elapsed + Math.max(0, delayMs), task };
     this.#alarms.push(alarm);
     return { cancel: () => this.#remove(alarm) };
   }
@@ -31,15 +42,15 @@ export class FakeClock implements Clock {
    * that needs no time: promises, input and output in memory.
    */
   async advance(ms: number): Promise<void> {
-    const end = this.#now + ms;
+    const end = this.#elapsed + ms;
     await turns();
     for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
-      this.#now = next.at;
+      this.#elapsed = next.at;
       this.#remove(next);
       next.task();
       await turns();
     }
-    this.#now = end;
+    this.#elapsed = end;
   }
 
   #next(end: number): Alarm | undefined {

@@ -20,17 +20,28 @@ export const HOST = 'montague.lit';
 
 /** Turned in one tick: nothing but timers happens in between. */
 export class HandClock implements Clock {
-  #now = Date.UTC(2026, 0, 1);
+  #elapsed = 1_000;
+  /** Wall time minus elapsed time. */
+  #offset = Date.UTC(2026, 0, 1) - this.#elapsed;
   #order = 0;
   /** Sorted by time, then by order of setting. */
   readonly #timers: { at: number; order: number; task: () => void; isOff: boolean }[] = [];
 
   now(): number {
-    return this.#now;
+    return this.#offset + this.#elapsed;
+  }
+
+  elapsed(): number {
+    return this.#elapsed;
+  }
+
+  /** Sets the wall clock forward or back, as an administrator does: no time passes. */
+  moveWallClock(byMs: number): void {
+    this.#offset += byMs;
   }
 
   after(delayMs: number, task: () => void): Timer {
-    const timer = { at: this.#now + Math.max(0, delayMs), order: this.#order++, task, isOff: false };
+    const timer = { at: this.#elapsed + Math.max(0, delayMs), order: this.#order++, task, isOff: false };
     let [low, high] = [0, this.#timers.length];
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -46,14 +57,14 @@ export class HandClock implements Clock {
   }
 
   advance(ms: number): void {
-    const end = this.#now + ms;
+    const end = this.#elapsed + ms;
     for (let next = this.#timers[0]; next !== undefined && next.at <= end; next = this.#timers[0]) {
       this.#timers.shift();
       if (next.isOff) continue;
-      this.#now = next.at;
+      this.#elapsed = next.at;
       next.task();
     }
-    this.#now = end;
+    this.#elapsed = end;
   }
 
   seconds(count: number): void {

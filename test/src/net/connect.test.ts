@@ -46,6 +46,7 @@ function handClock() {
   let now = 0;
   return {
     now: () => now,
+    elapsed: () => now,
     after(delayMs: number, task: () => void) {
       const entry = { at: now + delayMs, task };
       waiting.push(entry);

@@ -176,6 +176,7 @@ test('a peer that does not end its side is not waited for longer than the grace 
   let fire = () => {};
   const clock = {
     now: () => 0,
+    elapsed: () => 0,
     after: (_delayMs: number, task: () => void) => {
       fire = task;
       return { cancel() {} };

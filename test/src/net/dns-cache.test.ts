@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LookupCache } from '../../../src/net/dns-cache.ts';
 
-const clock = { now: () => 0, after: () => ({ cancel() {} }) };
+const clock = { now: () => 0, elapsed: () => 0, after: () => ({ cancel() {} }) };
 
 test('the cache is bounded: the oldest answer makes room', async () => {
   const cache = new LookupCache<number>(clock, 2);

@@ -127,7 +127,7 @@ test('an answer is remembered for its time to live, and asked for once however m
     'zero.lit': { SRV: ['0 0 1 x.lit'], ttl: 0 },
   });
   let now = 0;
-  const clock = { now: () => now, after: () => ({ cancel() {} }) };
+  const clock = { now: () => now, elapsed: () => now, after: () => ({ cancel() {} }) };
   const cached = new Resolver({ servers: [dns.address], hostsFile: NO_HOSTS, clock });
   await Promise.all([cached.resolveSrv('a.lit'), cached.resolveSrv('a.lit')]);
   now = 9_999;

@@ -14,7 +14,7 @@ const DOMAIN = 'montague.lit';
 
 function setUp() {
   const stores = storesFor(new MemoryStorage(), DOMAIN);
-  const clock = { now: () => 1_700_000_000_000, after: () => ({ cancel() {} }) };
+  const clock = { now: () => 1_700_000_000_000, elapsed: () => 0, after: () => ({ cancel() {} }) };
   return { stores, accounts: new Accounts(stores, { domain: DOMAIN, clock }) };
 }
 
@@ -187,7 +187,7 @@ test('for whoever logs in one record is found and one is not, whether there is s
   };
   const asked = new Accounts(watched, {
     domain: DOMAIN,
-    clock: { now: () => 1_700_000_000_000, after: never },
+    clock: { now: () => 1_700_000_000_000, elapsed: () => 0, after: never },
   });
   await asked.fakeKeys('anybody', 'sha1');
   for (const ask of [

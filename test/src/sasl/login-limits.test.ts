@@ -158,7 +158,7 @@ test('what is remembered is bounded; the quietest is forgotten first', async () 
 
 test('a clock that is set back gives nobody more, and takes nothing', () => {
   let now = 1_000_000;
-  const clock = { now: () => now, after: () => ({ cancel() {} }) };
+  const clock = { now: () => now, elapsed: () => now, after: () => ({ cancel() {} }) };
   const budgets = new Budgets(clock, { size: 2, windowMs: MINUTE, maxKeys: 3 });
   budgets.spend('a');
   now = 0;

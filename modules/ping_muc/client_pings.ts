@@ -25,12 +25,15 @@ interface ClientPing extends Waiting {
   readonly epoch: number;
   readonly nick: string;
   readonly occupant: string;
-  readonly id: string | undefined;
+  readonly id: string;
   readonly sentAt: number;
 }
 
 const MAX_AGE_MS = 10 * 60_000;
-const MAX_PINGS = 10_000;
+/** Of one session: beyond that its oldest ping passes like any other request. */
+const MAX_PINGS = 100;
+/** Longer ids are not remembered: no client uses them. */
+const MAX_ID_CHARS = 256;
 
 export interface ClientPingParts {
   readonly context: Context;
@@ -42,23 +45,39 @@ export interface ClientPingParts {
 
 export class ClientPings {
   readonly #parts: ClientPingParts;
-  /** By session and id, in the order of asking. */
-  readonly #pings = new Map<string, ClientPing>();
+  /** By the full JID of the session, then by id, in the order of asking. */
+  readonly #pings = new Map<string, Map<string, ClientPing>>();
 
   constructor(parts: ClientPingParts) {
     this.#parts = parts;
   }
 
-  /** A client asks somebody something. */
+  /** A client sends a request. */
   sent({ stanza, to, origin: session }: Readonly<StanzaEvent<C2SSession>>): void {
     const join = session.state.mucJoins?.get(to.bare);
     if (join?.state !== 'joined' || join.nick !== to.resource || !isPing(stanza)) return;
-    const sentAt = this.#parts.context.now();
-    this.#expire(sentAt);
+    const { id = '' } = stanza.attrs;
+    if (id.length > MAX_ID_CHARS) return;
     const { epoch, nick } = join;
-    const { id } = stanza.attrs;
-    const ping: ClientPing = { join, epoch, nick, occupant: `${to}`, id, sentAt, relayedTo: undefined };
-    this.#pings.set(`${session.jid} ${id}`, ping);
+    const sentAt = this.#parts.context.now();
+    this.#remember({ join, epoch, nick, occupant: `${to}`, id, sentAt, relayedTo: undefined });
+  }
+
+  /** The session has ended: its pings will not be answered. */
+  left(session: C2SSession): void {
+    for (const ping of this.#pings.get(`${session.jid}`)?.values() ?? []) this.#forget(ping);
+  }
+
+  #remember(ping: ClientPing): void {
+    const { session } = ping.join;
+    const own = this.#pings.get(`${session.jid}`) ?? new Map<string, ClientPing>();
+    const namesake = own.get(ping.id);
+    if (namesake) this.#forget(namesake);
+    for (const older of own.values()) {
+      if (older.sentAt > ping.sentAt - MAX_AGE_MS && own.size < MAX_PINGS) break;
+      this.#forget(older);
+    }
+    this.#pings.set(`${session.jid}`, own.set(ping.id, ping));
     this.#parts.relays.open(ping.occupant, session.jid.bare, ping);
   }
 
@@ -85,7 +104,7 @@ export class ClientPings {
   #answered({ stanza, from, to }: Readonly<StanzaEvent>): ClientPing | undefined {
     if (this.#pings.size === 0 || stanza.attrs.type === 'get' || stanza.attrs.type === 'set')
       return undefined;
-    const ping = this.#pings.get(`${to} ${stanza.attrs.id}`);
+    const ping = this.#pings.get(`${to}`)?.get(stanza.attrs.id ?? '');
     return ping?.occupant === `${from}` ? ping : undefined;
   }
 
@@ -122,16 +141,12 @@ export class ClientPings {
     });
   }
 
-  #expire(now: number): void {
-    for (const ping of this.#pings.values()) {
-      if (ping.sentAt > now - MAX_AGE_MS && this.#pings.size < MAX_PINGS) return;
-      this.#forget(ping);
-    }
-  }
-
   #forget(ping: ClientPing): void {
-    this.#pings.delete(`${ping.join.session.jid} ${ping.id}`);
-    this.#parts.relays.close(ping.occupant, ping.join.session.jid.bare, ping);
+    const { jid } = ping.join.session;
+    const own = this.#pings.get(`${jid}`);
+    own?.delete(ping.id);
+    if (own?.size === 0) this.#pings.delete(`${jid}`);
+    this.#parts.relays.close(ping.occupant, jid.bare, ping);
   }
 }
 

@@ -179,6 +179,7 @@ function watchClientPings(module: Module<typeof options>, pings: ClientPings): v
   module.observe('pre-iq/full', (event) => pings.sent(event));
   module.hook('iq/full', (event) => pings.hold(event), 'guard');
   module.observe('iq/full', (event) => pings.answered(event));
+  module.observe('resource-unbind', ({ session }) => pings.left(session));
 }
 
 /** Goes on where the instance before this one was interrupted, and leaves word for the one after it. */

@@ -128,6 +128,17 @@ test('normalise_self_ping_errors: what is not proved to be so stays as the room 
   assert.equal(romeo.notices.length, 0);
 });
 
+test('a client has a hundred self-pings under way at most: the oldest passes like any other request', async (t) => {
+  const { h, rooms, romeo } = await scene(t, NORMALISE);
+  rooms.onPing = () => undefined;
+  for (let i = 0; i <= 100; i++) romeo.says(PING.replace('own', `ping-${i}`));
+  rooms.onInfo = (request) => failure(request, 'item-not-found', { by: rooms.domain });
+  for (const ping of rooms.pings.slice(0, 2)) rooms.peer.says(failure(ping, 'item-not-found'));
+  h.clock.seconds(1);
+  const conditions = romeo.iqs.map((iq) => iq.getChild('error')?.elements()[0]?.name);
+  assert.deepEqual(conditions, ['item-not-found', 'not-acceptable']);
+});
+
 test('… and the others of its room, who waited for its answer, are asked about all the same', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   const benvolio = h.client('benvolio@montague.lit/hills');

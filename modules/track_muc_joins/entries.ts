@@ -22,8 +22,9 @@ export interface JoinData {
   readonly pending: Map<Join, Pending>;
 }
 
-/** More rooms than that in one session are not tracked: a bound, not a limit for anybody known. */
+/** Rooms of one session, and of all sessions of an account, that are tracked: no user known comes near. */
 const MAX_ROOMS = 5_000;
+const MAX_OF_ACCOUNT = 10_000;
 /** Room and nick in characters: RFC 7622 allows 3,071 bytes, which nobody uses, and which would be on disk, too. */
 const MAX_ADDRESS = 512;
 const MAX_ADDRESSED = 200;
@@ -34,11 +35,16 @@ export class JoinIndex {
   readonly #data: JoinData;
   readonly #clock: Clock;
   readonly #changed: (join: Join) => void;
+  /** Joins by account. */
+  readonly #counts = new Map<string, number>();
 
   constructor(data: JoinData, clock: Clock, changed: (join: Join) => void) {
     this.#data = data;
     this.#clock = clock;
     this.#changed = changed;
+    for (const { rooms } of data.domains.values()) {
+      for (const { joins } of rooms.values()) for (const join of joins) this.#count(join, 1);
+    }
   }
 
   get(session: C2SSession, room: string): Join | undefined {
@@ -134,6 +140,7 @@ export class JoinIndex {
     join.state = 'gone';
     this.#data.pending.delete(join);
     join.session.state.mucJoins?.delete(join.room.jid);
+    this.#count(join, -1);
     this.#prune(join);
     this.#changed(join);
   }
@@ -177,6 +184,7 @@ export class JoinIndex {
     session.state.mucJoins ??= new Map();
     const joins = session.state.mucJoins;
     if (joins.size >= MAX_ROOMS || `${address}`.length > MAX_ADDRESS) return undefined;
+    if ((this.#counts.get(session.jid.bare) ?? 0) >= MAX_OF_ACCOUNT) return undefined;
     const room = this.#room(address);
     const sinceSeconds = this.#seconds();
     const nick = ownCopy(session, address.resource ?? '');
@@ -192,7 +200,15 @@ export class JoinIndex {
     };
     joins.set(room.jid, join);
     room.joins.add(join);
+    this.#count(join, 1);
     return join;
+  }
+
+  #count({ session }: Join, change: 1 | -1): void {
+    const account = session.jid.bare;
+    const count = (this.#counts.get(account) ?? 0) + change;
+    if (count === 0) this.#counts.delete(account);
+    else this.#counts.set(account, count);
   }
 
   #room(address: Jid): Room {

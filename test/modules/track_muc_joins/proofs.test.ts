@@ -173,3 +173,18 @@ test('a session is in 5,000 rooms at most, as far as is remembered', async (t) =
   assert.equal((await joins()).length, 5_000);
   assert.equal(romeo.state.mucJoins?.size, 5_000);
 });
+
+test('the sessions of an account are in 10,000 rooms at most, and leaving makes room', async (t) => {
+  const { h, rooms, joins } = await stage(t, 'presence_max_directed = 10_000');
+  rooms.peer.onStanza = () => {};
+  const [phone, tablet, laptop] = ['phone', 'tablet', 'laptop'].map((name) =>
+    h.client(`juliet@montague.lit/${name}`),
+  );
+  for (let i = 0; i < 5_000; i++) phone!.joins(`room${i}@rooms.capulet.lit/Juliet`);
+  for (let i = 0; i < 5_000; i++) tablet!.joins(`room${i}@rooms.capulet.lit/Juliet`);
+  laptop!.joins(`one@rooms.capulet.lit/Juliet`);
+  assert.equal((await joins()).length, 10_000);
+  tablet!.close();
+  laptop!.joins(`two@rooms.capulet.lit/Juliet`);
+  assert.equal(laptop!.state.mucJoins?.size, 1);
+});

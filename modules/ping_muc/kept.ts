@@ -20,13 +20,20 @@ export function keptData(module: Pick<Module, 'keep' | 'host'>): Kept {
   });
 }
 
+/** Rooms that are remembered as asked; when there are more, the first may be asked again. */
+const MAX_ROOMS = 10_000;
+const DAY_MS = 24 * 60 * 60_000;
+
 /** Sends a presence probe to a room at most once a day: it is a last resort, and visible to the room. */
 export function presenceProbes(sent: Map<string, number>, now: () => number) {
-  const DAY_MS = 24 * 60 * 60_000;
   return {
     may: (room: string) => (sent.get(room) ?? Number.NEGATIVE_INFINITY) + DAY_MS <= now(),
     sent(room: string) {
-      for (const [other, at] of sent) if (at + DAY_MS <= now()) sent.delete(other);
+      sent.delete(room);
+      for (const [oldest, at] of sent) {
+        if (at + DAY_MS > now() && sent.size < MAX_ROOMS) break;
+        sent.delete(oldest);
+      }
       sent.set(room, now());
     },
   };

@@ -207,3 +207,24 @@ test('an address over which the system throws is followed by the next', async (t
   });
   assert.deepEqual(dialled, ['192.0.2.1', '192.0.2.2']);
 });
+
+test('at most 24 addresses are dialled, however many targets and addresses there are', async (t) => {
+  const names = ['a.lit', 'b.lit', 'c.lit', 'd.lit'];
+  const lines = names.flatMap((name, i) =>
+    Array.from({ length: 8 }, (_, j) => `192.0.2.${8 * i + j} ${name}`),
+  );
+  const hosts = await resolver(t, `${lines.join('\n')}\n`);
+  let dialled = 0;
+  const dial = () => {
+    dialled++;
+    const socket = new Socket();
+    setImmediate(() => socket.destroy(new Error('refused')));
+    return socket;
+  };
+  const targets = names.map((name) => target(name, 1));
+  await assert.rejects(connectTcp(targets, { resolver: hosts, timeoutMs: 5_000, dial }), {
+    name: 'NetError',
+    code: 'connect-failed',
+  });
+  assert.equal(dialled, 24);
+});

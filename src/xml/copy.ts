@@ -1,6 +1,7 @@
 // Elements that outlive the stream they came on: copies that keep nothing else alive, and text back to elements.
 
 import { type Attrs, Element } from './element.ts';
+import { UNBOUNDED_LIMITS } from './limits.ts';
 import { detach } from './names.ts';
 import { NS } from './namespaces.ts';
 import { XmlParser } from './parser.ts';
@@ -20,12 +21,16 @@ export function flatCopy(element: Element): Element {
 }
 
 /**
- * Reads one element from text that `serialize` wrote, in the content namespace of a client's stream.
- * @throws StreamError when it is not well-formed; Error when it is not exactly one element.
+ * Reads one element from text that `serialize` wrote, in the content namespace of a client's stream. Our own text is
+ * trusted: no limit of a stream applies, only the depth is bounded, at 1,024 elements.
+ *
+ * @throws StreamError when the text is not well-formed or nested more deeply than that.
+ * @throws Error when it is not exactly one element.
  */
 export function parseElement(text: string): Element {
   const found: Element[] = [];
-  const parser = new XmlParser({ onOpen() {}, onElement: (element) => found.push(element), onClose() {} });
+  const onElement = (element: Element) => found.push(element);
+  const parser = new XmlParser({ onOpen() {}, onElement, onClose() {} }, UNBOUNDED_LIMITS);
   parser.write(
     Buffer.from(`<stream:stream xmlns='${NS.CLIENT}' xmlns:stream='${NS.STREAM}'>${text}</stream:stream>`),
   );

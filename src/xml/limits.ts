@@ -30,3 +30,12 @@ export const PREAUTH_LIMITS: Readonly<ParserLimits> = Object.freeze({
   nameBytes: 128,
   namespaceDeclarations: 16,
 });
+
+/** For our own text, which was written within limits. Recursion over a tree still needs an end. */
+export const UNBOUNDED_LIMITS: Readonly<ParserLimits> = Object.freeze({
+  stanzaBytes: Number.POSITIVE_INFINITY,
+  depth: 1 + 1024,
+  attributes: Number.POSITIVE_INFINITY,
+  nameBytes: Number.POSITIVE_INFINITY,
+  namespaceDeclarations: Number.POSITIVE_INFINITY,
+});

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { flatCopy, parseElement } from '../../../src/xml/copy.ts';
-import { xml } from '../../../src/xml/element.ts';
+import { type Attrs, type Element, xml } from '../../../src/xml/element.ts';
 import { StreamError } from '../../../src/xml/errors.ts';
+import { serialize } from '../../../src/xml/serialize.ts';
 
 const TEXT = `<presence from='romeo@montague.lit/orchard' type='subscribe'><status>Ünïcode &amp; &lt;so on&gt;</status><x xmlns='urn:example:x' a='it&apos;s'><y/>text<z/></x></presence>`;
 
@@ -19,6 +20,22 @@ test('text that is not one whole element is refused', () => {
     assert.throws(() => parseElement(text), Error, text);
   }
   assert.throws(() => parseElement('<a></b>'), StreamError);
+});
+
+test('our own text is read whatever its size: the limits of streams are for peers', () => {
+  const attributes = (prefix: string, count: number): Attrs =>
+    Object.fromEntries(Array.from({ length: count }, (_, n) => [`${prefix}${n}`, 'u']));
+  const written: Record<string, Element> = {
+    bytes: xml('message', {}, xml('body', {}, 'x'.repeat(1 << 20))),
+    attributes: xml('message', attributes('a', 300)),
+    prefixes: xml('message', attributes('xmlns:p', 40), xml('x', attributes('xmlns:q', 40))),
+    names: xml('message', {}, xml('n'.repeat(2000), { ['k'.repeat(2000)]: '' })),
+    depth: nested(1024),
+  };
+  for (const [what, element] of Object.entries(written)) {
+    assert.equal(serialize(parseElement(serialize(element))), serialize(element), what);
+  }
+  assert.throws(() => parseElement(serialize(nested(1025))), StreamError, 'trees are walked by recursion');
 });
 
 test('a flat copy is equal, and independent of the original at every depth', () => {
@@ -41,3 +58,9 @@ test('attributes without one that was removed are as quick to walk as any others
   assert.equal(isFast(message.with({ from: undefined }).attrs), true);
   assert.deepEqual(message.with({ from: undefined, to: 'e@f' }).attrs, { id: '1', to: 'e@f' });
 });
+
+function nested(depth: number): Element {
+  let element = xml('a');
+  for (let n = 1; n < depth; n++) element = xml('a', {}, element);
+  return element;
+}

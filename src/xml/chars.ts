@@ -31,6 +31,7 @@ export const LESS_THAN = 16;
 export const GREATER_THAN = 32;
 /** TAB, LF or CR: a space in an attribute value. */
 export const BREAK = 64;
+export const APOSTROPHE = 128;
 
 export const BYTE_FLAGS = byteFlags();
 
@@ -49,6 +50,7 @@ function byteFlags(): Uint8Array {
   flags[0x0a] = BREAK;
   flags[0x0d] = BREAK | CARRIAGE_RETURN;
   flags[0x26] = AMPERSAND;
+  flags[0x27] = APOSTROPHE;
   flags[0x3c] = LESS_THAN;
   flags[0x3e] = GREATER_THAN;
   return flags;

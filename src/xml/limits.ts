@@ -1,15 +1,18 @@
 // How much one peer may make the parser hold or do. Exceeding any of it ends the stream with policy-violation.
 
 export interface ParserLimits {
-  /** Bytes of one stanza, or of the stream's header, with the namespace declarations that the parser adds. */
+  /** Bytes of one stanza, or of the stream's header: as received, and as `serialize` writes it. */
   stanzaBytes: number;
   /** Elements open at once, the stream's root included. Recursion over trees relies on this one. */
   depth: number;
-  /** Attributes of one element, namespace declarations included. */
+  /** Attributes of one element. Namespace declarations are limited below, also those that the parser adds. */
   attributes: number;
   /** Bytes of one element or attribute name. */
   nameBytes: number;
-  /** Prefixes declared and in scope at once. */
+  /**
+   * Prefixes in scope at once: those that the header declares, and again those that a stanza declares, or uses of the
+   * header's. A prefix that is declared again for the same namespace counts once.
+   */
   namespaceDeclarations: number;
 }
 

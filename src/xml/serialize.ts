@@ -126,6 +126,25 @@ function escapeAttribute(text: string): string {
   return UNSAFE_ATTRIBUTE.test(text) ? replaceIn(text.toWellFormed(), IN_ATTRIBUTE) : text;
 }
 
+/** Bytes that `serialize` writes for a text between tags; the text must be one that XML can hold. */
+export function textBytes(text: string): number {
+  return Buffer.byteLength(text) + (UNSAFE_TEXT.test(text) ? addedBytes(text, IN_TEXT) : 0);
+}
+
+/** The same for the value of an attribute, without its quotes. */
+export function attributeBytes(text: string): number {
+  return Buffer.byteLength(text) + (UNSAFE_ATTRIBUTE.test(text) ? addedBytes(text, IN_ATTRIBUTE) : 0);
+}
+
+function addedBytes(text: string, table: readonly (string | undefined)[]): number {
+  let added = 0;
+  for (let i = 0; i < text.length; i++) {
+    const written = table[text.charCodeAt(i)];
+    if (written !== undefined) added += written.length - 1;
+  }
+  return added;
+}
+
 function replaceIn(text: string, table: readonly (string | undefined)[]): string {
   let result = '';
   let done = 0;

@@ -3,8 +3,21 @@
 //   NAME ─▶ INSIDE ⇄ ATTRIBUTE_NAME ─▶ EQUALS ─▶ QUOTE ─▶ VALUE      END_NAME ─▶ END_SPACE
 //             └─'/'─▶ EMPTY
 
-import { AMPERSAND, BAD, BREAK, BYTE_FLAGS, HIGH, isSpace, LESS_THAN, NAME_BYTES } from './chars.ts';
+import {
+  AMPERSAND,
+  APOSTROPHE,
+  BAD,
+  BREAK,
+  BYTE_FLAGS,
+  GREATER_THAN,
+  HIGH,
+  isSpace,
+  LESS_THAN,
+  NAME_BYTES,
+} from './chars.ts';
+import type { ParserLimits } from './limits.ts';
 import { hashStep, internName, internValue, type Name } from './names.ts';
+import { attributeBytes } from './serialize.ts';
 import { attributeValue } from './text.ts';
 import type { TokenInput } from './token-input.ts';
 
@@ -24,6 +37,9 @@ const SLASH = 0x2f;
 const EQUALS_SIGN = 0x3d;
 const DOUBLE_QUOTE = 0x22;
 const SINGLE_QUOTE = 0x27;
+
+/** Values with any of these may be written in more bytes than they came in. */
+const WRITTEN_LONGER = AMPERSAND | APOSTROPHE | GREATER_THAN;
 
 /** What a complete tag was. */
 export type TagKind = 'start' | 'empty' | 'end';
@@ -143,8 +159,9 @@ export class TagScanner {
    */
   #plainAttributes(at: number): number {
     const { bytes, end, limits } = this.#input;
+    const most = mostAttributes(limits);
     let done = at;
-    while (done < end && bytes[done] === SPACE && this.attributes.length < limits.attributes) {
+    while (done < end && bytes[done] === SPACE && this.attributes.length < most) {
       let i = done + 1;
       let hash = 0;
       if (i === end || NAME_BYTES[bytes[i]!] !== 3) break;
@@ -185,7 +202,7 @@ export class TagScanner {
       return i + 1;
     }
     if (NAME_BYTES[byte] !== 3 || !this.#spaced) throw this.#malformed(i, 'Stray character in a tag');
-    if (this.attributes.length >= limits.attributes) {
+    if (this.attributes.length >= mostAttributes(limits)) {
       throw this.#input.error(i, 'policy-violation', 'Too many attributes');
     }
     this.#state = ATTRIBUTE_NAME;
@@ -213,7 +230,10 @@ export class TagScanner {
     this.#flags = flags;
     if (i === end) return this.#input.suspend(at);
     this.#input.checkSize(i);
-    this.values.push(this.#finishValue(this.#input.take(at, i, flags), flags));
+    const raw = this.#input.take(at, i, flags);
+    const value = this.#finishValue(raw, flags);
+    if ((flags & WRITTEN_LONGER) !== 0) this.#input.addGrowth(Buffer.byteLength(raw), attributeBytes(value));
+    this.values.push(value);
     this.#spaced = false;
     this.#state = INSIDE;
     return i + 1;
@@ -229,4 +249,9 @@ export class TagScanner {
   #malformed(at: number, text: string): Error {
     return this.#input.error(at, 'not-well-formed', text);
   }
+}
+
+/** Where a tag that never ends is cut off: its attributes, its prefixes, `xmlns` and `xmlns:xml`. */
+function mostAttributes(limits: ParserLimits): number {
+  return limits.attributes + limits.namespaceDeclarations + 2;
 }

@@ -65,6 +65,11 @@ export class TokenInput {
     this.#earlierBytes += bytes;
   }
 
+  /** The same for something that takes so many bytes as received, and as written. */
+  addGrowth(received: number, written: number): void {
+    if (written > received) this.add(written - received);
+  }
+
   /** @throws StreamError 'policy-violation' when what has begun is too large up to `at`. */
   checkSize(at: number): void {
     if (this.#isTooLarge(at)) throw tooLarge();

@@ -28,6 +28,7 @@ import { checkDeclaration } from './decode.ts';
 import { StreamError } from './errors.ts';
 import type { ParserLimits } from './limits.ts';
 import { type Name, standsAt } from './names.ts';
+import { textBytes } from './serialize.ts';
 import { TagScanner } from './tag-scanner.ts';
 import { characterData, normaliseLineEnds } from './text.ts';
 import { TokenInput } from './token-input.ts';
@@ -70,6 +71,9 @@ const CLOSING_BRACKET = 0x5d;
 const WINDOW_BYTES = 4096;
 const DECLARATION_BYTES = 128;
 const CDATA_OPENING = '[CDATA[';
+const CDATA_BYTES = '<![CDATA[]]>'.length;
+/** What CDATA may hold as it is, and other text may not. */
+const MARKUP = AMPERSAND | LESS_THAN | GREATER_THAN;
 
 export class Tokenizer {
   readonly #sink: TokenSink;
@@ -301,9 +305,11 @@ export class Tokenizer {
     if (i > at || this.#input.pendingBytes > 0) {
       this.#input.checkSize(i);
       const raw = this.#input.take(at, i, flags);
-      this.#sink.text(
-        (flags & (GREATER_THAN | CARRIAGE_RETURN | AMPERSAND)) === 0 ? raw : characterData(raw),
-      );
+      const isPlain = (flags & (GREATER_THAN | CARRIAGE_RETURN | AMPERSAND)) === 0;
+      const text = isPlain ? raw : characterData(raw);
+      // No reference is shorter than what is written for it.
+      if ((flags & GREATER_THAN) !== 0) this.#input.addGrowth(Buffer.byteLength(raw), textBytes(text));
+      this.#sink.text(text);
     }
     return this.#less(i);
   }
@@ -337,7 +343,9 @@ export class Tokenizer {
     this.#matched = brackets;
     if (i === end) return this.#input.suspend(at);
     this.#input.checkSize(i);
-    this.#sink.text(normaliseLineEnds(this.#input.take(at, i, flags & HIGH).slice(0, -2)));
+    const text = normaliseLineEnds(this.#input.take(at, i, flags & HIGH).slice(0, -2));
+    if ((flags & MARKUP) !== 0) this.#input.addGrowth(Buffer.byteLength(text) + CDATA_BYTES, textBytes(text));
+    this.#sink.text(text);
     this.#flags = 0;
     this.#state = TEXT;
     return i + 1;

@@ -3,13 +3,15 @@
 // Names come out without prefixes and with an explicit `xmlns` wherever the namespace is another than the parent's.
 // Attribute names keep their prefix, so every element that uses one carries its declaration: a part of a stanza may
 // go elsewhere without the rest (PubSub items, forwarding) and must not need what its ancestors declared. What this
-// adds counts towards the size of the stanza, or `<p:a/>` could stand for as many copies of a long namespace.
+// adds counts towards the limits as if it had been received: another server with the same limits must be able to read
+// what we write, and `<p:a/>` must not stand for as many copies of a long namespace.
 
 import { Element, type Node } from './element.ts';
 import { StreamError } from './errors.ts';
 import type { ParserLimits } from './limits.ts';
 import type { Name } from './names.ts';
 import { NS } from './namespaces.ts';
+import { attributeBytes } from './serialize.ts';
 import type { TokenSink } from './tokenizer.ts';
 
 export interface ParserHandler {
@@ -49,7 +51,9 @@ export class TreeBuilder implements TokenSink {
   readonly #handler: ParserHandler;
   /** The root first. */
   readonly #open: Open[] = [];
+  /** Those of the header first. */
   readonly #bindings: Binding[] = [];
+  #headerBindings = 0;
   #text = '';
 
   constructor(handler: ParserHandler, limits: ParserLimits) {
@@ -74,7 +78,7 @@ export class TreeBuilder implements TokenSink {
     const bound = this.#bindings.length;
     const declared = attributes.length === 0 ? undefined : this.#declare(attributes, values);
     const fallback = declared ?? (parent === undefined ? '' : parent.fallback);
-    const xmlns = name.prefix === undefined ? fallback : this.#bindings[this.#find(name.prefix)]!.xmlns;
+    const xmlns = name.prefix === undefined ? fallback : this.#namespaceOf(name.prefix);
     const element = new Element(name.local);
     this.#open.push({ name, xmlns, fallback, bound, element });
     this.depth++;
@@ -83,7 +87,7 @@ export class TreeBuilder implements TokenSink {
     let added = 0;
     if (xmlns !== (this.depth === 2 ? this.contentNamespace : parent.xmlns)) {
       element.attrs.xmlns = xmlns;
-      if (xmlns !== declared) added += ` xmlns=''`.length + xmlns.length;
+      if (xmlns !== declared) added += declarationBytes('xmlns', xmlns);
     }
     if (attributes.length > 0) added += this.#setAttributes(element, attributes, values);
     if (this.depth > 2) {
@@ -117,6 +121,7 @@ export class TreeBuilder implements TokenSink {
   ): number {
     root.attrs.xmlns = xmlns;
     this.#setAttributes(root, attributes, values);
+    this.#headerBindings = this.#bindings.length;
     // "The content namespace MUST be other than the stream namespace" (RFC 6120 §4.8.2).
     this.contentNamespace = declared === xmlns || declared === '' ? undefined : declared;
     this.#handler.onOpen(root, this.contentNamespace);
@@ -134,70 +139,85 @@ export class TreeBuilder implements TokenSink {
   /** Binds the prefixes that a tag declares; returns the default namespace that it declares. */
   #declare(attributes: readonly Name[], values: readonly string[]): string | undefined {
     let declared: string | undefined;
+    let others = 0;
     for (let i = 0; i < attributes.length; i++) {
       const prefix = attributes[i]!.declares;
-      if (prefix === undefined) continue;
+      if (prefix === undefined) {
+        others++;
+        continue;
+      }
       const xmlns = values[i]!;
       checkBinding(prefix, xmlns);
       if (prefix === '') declared = xmlns;
-      else if (prefix !== 'xml') this.#bind({ prefix, xmlns });
+      else if (prefix !== 'xml') this.#bind(prefix, xmlns);
     }
+    if (others > this.limits.attributes) throw new StreamError('policy-violation', 'Too many attributes');
     return declared;
   }
 
-  #bind(binding: Binding): void {
-    if (this.#bindings.length >= this.limits.namespaceDeclarations) {
+  /** Makes a stanza's declaration count, unless it says what another one in the stanza has said. */
+  #bind(prefix: string, xmlns: string): void {
+    const index = this.#indexOf(prefix);
+    if (index >= this.#headerBindings && this.#bindings[index]!.xmlns === xmlns) return;
+    if (this.#bindings.length - this.#headerBindings >= this.limits.namespaceDeclarations) {
       throw new StreamError('policy-violation', 'Too many namespace prefixes');
     }
-    this.#bindings.push(binding);
+    this.#bindings.push({ prefix, xmlns });
   }
 
-  /** The index of the innermost binding of a prefix. */
-  #find(prefix: string): number {
-    for (let i = this.#bindings.length - 1; i >= 0; i--) {
-      if (this.#bindings[i]!.prefix === prefix) return i;
-    }
-    throw new StreamError('bad-namespace-prefix', 'Unknown namespace prefix');
+  /** The index of the innermost binding of a prefix; -1 if there is none. */
+  #indexOf(prefix: string): number {
+    let i = this.#bindings.length - 1;
+    while (i >= 0 && this.#bindings[i]!.prefix !== prefix) i--;
+    return i;
+  }
+
+  #namespaceOf(prefix: string): string {
+    const binding = this.#bindings[this.#indexOf(prefix)];
+    if (binding === undefined) throw new StreamError('bad-namespace-prefix', 'Unknown namespace prefix');
+    return binding.xmlns;
   }
 
   // ── Attributes ───────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Returns how many bytes longer the element is than what was received. */
   #setAttributes(element: Element, names: readonly Name[], values: readonly string[]): number {
     const attrs = element.attrs;
-    let added = 0;
     let prefixed = 0;
     for (let i = 0; i < names.length; i++) {
       const name = names[i]!;
       if (name.declares === '' || name.declares === 'xml') continue;
       if (name.text === '__proto__') throw new StreamError('policy-violation', 'Attribute name not allowed');
       attrs[name.text] = values[i]!;
-      if (name.prefix === undefined || name.prefix === 'xml' || name.prefix === 'xmlns') continue;
-      added += this.#declareFor(element, name.prefix);
-      prefixed++;
+      if (hasPrefix(name)) prefixed++;
     }
     if (prefixed > 1) this.#rejectSynonyms(names);
-    return added;
+    return prefixed === 0 ? 0 : this.#declareUsed(element, names);
   }
 
-  /** Adds the declaration of a prefix that an attribute of the element uses, unless the element has it already. */
-  #declareFor(element: Element, prefix: string): number {
-    const index = this.#find(prefix);
-    const key = `xmlns:${prefix}`;
-    const ownFrom = this.#open[this.depth - 1]!.bound;
-    if (index >= ownFrom || element.attrs[key] !== undefined) return 0;
-    const { xmlns } = this.#bindings[index]!;
-    element.attrs[key] = xmlns;
-    return ` ${key}=''`.length + xmlns.length;
+  /** Adds the declarations of the prefixes that an element's attributes use and the element does not declare. */
+  #declareUsed({ attrs }: Element, names: readonly Name[]): number {
+    let added = 0;
+    for (const name of names) {
+      if (!hasPrefix(name)) continue;
+      const key = `xmlns:${name.prefix}`;
+      if (attrs[key] !== undefined) continue;
+      const xmlns = this.#namespaceOf(name.prefix);
+      this.#bind(name.prefix, xmlns);
+      attrs[key] = xmlns;
+      added += declarationBytes(key, xmlns);
+    }
+    return added;
   }
 
   /** Two attributes with one name through two prefixes (Namespaces in XML §6.3). */
   #rejectSynonyms(names: readonly Name[]): void {
     const seen = new Set<string>();
-    for (const { prefix, local } of names) {
-      if (prefix === undefined || prefix === 'xml' || prefix === 'xmlns') continue;
-      const name = `${local} ${this.#bindings[this.#find(prefix)]!.xmlns}`;
-      if (seen.has(name)) throw new StreamError('not-well-formed', 'Attribute given twice');
-      seen.add(name);
+    for (const name of names) {
+      if (!hasPrefix(name)) continue;
+      const resolved = `${name.local} ${this.#namespaceOf(name.prefix)}`;
+      if (seen.has(resolved)) throw new StreamError('not-well-formed', 'Attribute given twice');
+      seen.add(resolved);
     }
   }
 }
@@ -216,6 +236,16 @@ function rejectDuplicates(attributes: readonly Name[]): void {
       }
     }
   }
+}
+
+/** Whether an attribute has a prefix that has to be declared. */
+function hasPrefix(name: Name): name is Name & { readonly prefix: string } {
+  return name.prefix !== undefined && name.prefix !== 'xml' && name.prefix !== 'xmlns';
+}
+
+/** Bytes of one declaration as it is written. */
+function declarationBytes(key: string, xmlns: string): number {
+  return ` =''`.length + Buffer.byteLength(key) + attributeBytes(xmlns);
 }
 
 /** Namespaces in XML §3: what may be declared as what. */

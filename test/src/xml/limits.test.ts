@@ -21,9 +21,24 @@ describe('limits (RFC 6120 §13.12: policy-violation)', () => {
     ['attribute name', `<a ${'n'.repeat(20)}=''/>`, `<a ${'n'.repeat(21)}=''/>`],
     ['end tag name', `<${'n'.repeat(20)}></${'n'.repeat(20)}>`, `<a></${'n'.repeat(21)}`],
     [
-      'prefixes, the header’s included',
-      "<a xmlns:b='u' xmlns:c='u'/>",
-      "<a xmlns:b='u' xmlns:c='u'><d xmlns:e='u'/></a>",
+      'prefixes of a stanza',
+      "<a xmlns:b='u' xmlns:c='u'><d xmlns:e='u'/><d xmlns:e='v'/></a>",
+      "<a xmlns:b='u' xmlns:c='u'><d xmlns:e='u'><f xmlns:g='u'/></d></a>",
+    ],
+    [
+      'prefixes of a stanza, with the header’s that it uses',
+      "<a xmlns:b='u' xmlns:c='u'><d stream:e=''><f stream:e=''/></d></a>",
+      "<a xmlns:b='u' xmlns:c='u'><d stream:e='' xmlns:f='u'/></a>",
+    ],
+    [
+      'prefixes that are declared again',
+      "<a xmlns:b='u' xmlns:c='u' xmlns:d='u'><e xmlns:b='u' xmlns:c='u' xmlns:d='u'/></a>",
+      "<a xmlns:b='u' xmlns:c='u' xmlns:d='u'><e xmlns:b='v'/></a>",
+    ],
+    [
+      'attributes beside declarations',
+      "<a xmlns='u' xmlns:p='u' b='' c='' p:d='' e=''/>",
+      "<a xmlns='u' xmlns:p='u' b='' c='' p:d='' e='' f=''/>",
     ],
     ['stanza of text', `<a>${'x'.repeat(393)}</a>`, `<a>${'x'.repeat(394)}</a>`],
     ['stanza without end', `<a>${'x'.repeat(397)}`, `<a>${'x'.repeat(398)}`],
@@ -57,6 +72,24 @@ describe('limits (RFC 6120 §13.12: policy-violation)', () => {
     assert.equal(within(`${long}<p:b/><p:b/></a>`), 'policy-violation');
     assert.equal(within(`${long}<b p:c=''/><b p:c=''/></a>`), 'policy-violation');
   });
+
+  const grow: [string, (count: number) => string, bytes: number, written: number][] = [
+    ['> in text, as &gt;', (n) => `<a>${'>'.repeat(n)}</a>`, 7, 4],
+    ['> in text beyond ASCII', (n) => `<a>ä&#228;${'>'.repeat(n)}</a>`, 7 + 4, 4],
+    ['> in a value', (n) => `<a b='${'>'.repeat(n)}'/>`, 9, 4],
+    ["' in a value, as &apos;", (n) => `<a b="${"'".repeat(n)}"/>`, 9, 6],
+    ['&#39; in a value, as &apos;', (n) => `<a b='${'&#39;'.repeat(n)}'/>`, 9, 6],
+    ['& in CDATA, as &amp;', (n) => `<a><![CDATA[${'&'.repeat(n)}]]></a>`, 7, 5],
+    ['< in CDATA, as &lt;', (n) => `<a><![CDATA[${'<'.repeat(n)}]]></a>`, 7, 4],
+    ['a namespace that is needed twice', (n) => `<a xmlns:p='${'&gt;'.repeat(n)}'><b p:c=''/></a>`, 40, 8],
+  ];
+  for (const [what, stanza, bytes, written] of grow) {
+    it(`${what}: what will be written is what counts`, () => {
+      const most = Math.floor((limits.stanzaBytes - bytes) / written);
+      assert.equal(within(stanza(most)), undefined);
+      assert.equal(within(stanza(most + 1)), 'policy-violation');
+    });
+  }
 
   it('an entity without end is limited like other text', () => {
     assert.equal(within(`<a>&${'a'.repeat(1000)}`), 'policy-violation');

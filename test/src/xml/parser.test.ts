@@ -181,7 +181,7 @@ describe('namespaces', () => {
     [
       'an attribute prefix of an ancestor is declared again, so that every part stands alone',
       "<message xmlns:p='u'><a p:b='1' p:c='2'/></message>",
-      "<message xmlns:p='u'><a p:b='1' xmlns:p='u' p:c='2'/></message>",
+      "<message xmlns:p='u'><a p:b='1' p:c='2' xmlns:p='u'/></message>",
     ],
     [
       'xml:lang needs no declaration',

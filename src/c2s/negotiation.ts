@@ -14,7 +14,7 @@ import { newId } from '../util/ids.ts';
 import { type Element, type Stanza, xml } from '../xml/element.ts';
 import { errorReply, type SaslCondition, SaslError, StanzaError, StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
-import { DEFAULT_LIMITS } from '../xml/limits.ts';
+import { CLIENT_LIMITS } from '../xml/limits.ts';
 import { NS } from '../xml/namespaces.ts';
 import { Attempts } from './attempts.ts';
 import { bindFeature, bindResult, chooseAddress } from './bind.ts';
@@ -199,7 +199,7 @@ export class Negotiation implements StreamHandler {
     this.#session.authenticated(Jid.of(user, host.domain));
     this.#session.phase = 'opening';
     this.#session.log.info('authenticated', { user, mechanism, secure: this.#stream.secure });
-    this.#stream.raiseLimits(DEFAULT_LIMITS);
+    this.#stream.raiseLimits(CLIENT_LIMITS);
     this.#stream.restart();
   }
 

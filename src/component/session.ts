@@ -9,7 +9,7 @@ import type { Logger } from '../util/logger.ts';
 import { type Element, type Stanza, xml } from '../xml/element.ts';
 import { IqTimeoutError, StanzaError, StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
-import { DEFAULT_LIMITS } from '../xml/limits.ts';
+import { CLIENT_LIMITS } from '../xml/limits.ts';
 import { NS } from '../xml/namespaces.ts';
 import type { ComponentContext } from './context.ts';
 
@@ -54,7 +54,7 @@ export class ComponentSession implements StreamHandler {
     this.since = context.clock.now();
     stream.handler = this;
     stream.negotiated();
-    stream.raiseLimits(DEFAULT_LIMITS);
+    stream.raiseLimits(CLIENT_LIMITS);
     this.#watchSilence(SILENCE_MS);
   }
 

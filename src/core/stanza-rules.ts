@@ -1,5 +1,6 @@
 // What RFC 6120 §8 asks of every stanza before it is routed, whoever sent it.
 
+import { isCut } from '../xml/cut.ts';
 import { type Element, type Stanza, xml } from '../xml/element.ts';
 import { StanzaError, StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
@@ -29,6 +30,7 @@ export function isStanza(element: Element): boolean {
  */
 export function checkStanza(stanza: Stanza): StanzaError | undefined {
   const { type } = stanza.attrs;
+  if (isCut(stanza)) return tooLarge();
   if (stanza.name === 'iq') return checkIq(stanza);
   if (stanza.name === 'presence' && type !== undefined && !PRESENCE_TYPES.has(type)) {
     return badRequest('There is no presence of this type');
@@ -77,6 +79,12 @@ export function isLegacySession(iq: Stanza, sender: Jid): boolean {
 export function emptyResult(iq: Stanza, account: Jid): Stanza {
   const from = iq.attrs.to ?? account.bare;
   return xml('iq', { type: 'result', id: iq.attrs.id, from, to: iq.attrs.from });
+}
+
+function tooLarge(): StanzaError {
+  return new StanzaError('policy-violation', {
+    text: 'With namespaces and escapes written out the stanza is too large; send less in one',
+  });
 }
 
 function badRequest(text: string): StanzaError {

@@ -1,7 +1,10 @@
 // How much one peer may make the parser hold or do. Exceeding any of it ends the stream with policy-violation.
 
 export interface ParserLimits {
-  /** Bytes of one stanza, or of the stream's header: as received, and as `serialize` writes it. */
+  /**
+   * Bytes of one stanza, or of the stream's header. A stanza that `serialize` writes in more is none to be passed on,
+   * and comes without its content, see `cut.ts`.
+   */
   stanzaBytes: number;
   /** Elements open at once, the stream's root included. Recursion over trees relies on this one. */
   depth: number;
@@ -16,13 +19,26 @@ export interface ParserLimits {
   namespaceDeclarations: number;
 }
 
-/** For a peer that has said who it is. */
+/** For another server. */
 export const DEFAULT_LIMITS: Readonly<ParserLimits> = Object.freeze({
   stanzaBytes: 512 * 1024,
   depth: 128,
   attributes: 64,
   nameBytes: 256,
   namespaceDeclarations: 32,
+});
+
+/**
+ * For clients and components, whose stanzas go on to servers with more in them: addresses and a language in the first
+ * tag, an id, a delay, what rooms add, and wrappers around the whole (XEP-0297). What is within these limits is within
+ * those for servers behind two servers that do so.
+ */
+export const CLIENT_LIMITS: Readonly<ParserLimits> = Object.freeze({
+  stanzaBytes: DEFAULT_LIMITS.stanzaBytes - 32 * 1024,
+  depth: DEFAULT_LIMITS.depth - 16,
+  attributes: DEFAULT_LIMITS.attributes - 8,
+  nameBytes: DEFAULT_LIMITS.nameBytes,
+  namespaceDeclarations: DEFAULT_LIMITS.namespaceDeclarations - 2,
 });
 
 /** For a peer that may be anybody: room for a header, features, SASL and binding; RFC 6120 §13.12 wants 10,000. */

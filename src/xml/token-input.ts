@@ -21,6 +21,8 @@ export class TokenInput {
   /** Where in this window the stanza or header began; 0 when that was in an earlier one, which held so much of it. */
   #begin = 0;
   #earlierBytes = 0;
+  /** How many bytes longer the stanza will be when it is written. */
+  #addedBytes = 0;
   #pending = NOTHING;
   #pendingBytes = 0;
 
@@ -58,16 +60,22 @@ export class TokenInput {
   beginAt(at: number): void {
     this.#begin = at;
     this.#earlierBytes = 0;
+    this.#addedBytes = 0;
   }
 
   /** Counts bytes that were not received but will be written. */
   add(bytes: number): void {
-    this.#earlierBytes += bytes;
+    this.#addedBytes += bytes;
   }
 
   /** The same for something that takes so many bytes as received, and as written. */
   addGrowth(received: number, written: number): void {
     if (written > received) this.add(written - received);
+  }
+
+  /** Whether what has begun is too large up to `at` when it is written. */
+  isTooLargeWritten(at: number): boolean {
+    return this.#addedBytes > 0 && this.#bytesTo(at) + this.#addedBytes > this.limits.stanzaBytes;
   }
 
   /** @throws StreamError 'policy-violation' when what has begun is too large up to `at`. */
@@ -81,7 +89,11 @@ export class TokenInput {
   }
 
   #isTooLarge(at: number): boolean {
-    return this.#earlierBytes + at - this.#begin > this.limits.stanzaBytes;
+    return this.#bytesTo(at) > this.limits.stanzaBytes;
+  }
+
+  #bytesTo(at: number): number {
+    return this.#earlierBytes + at - this.#begin;
   }
 
   // ── Tokens ───────────────────────────────────────────────────────────────────────────────────────────────────

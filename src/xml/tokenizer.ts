@@ -43,8 +43,8 @@ export interface TokenSink {
   readonly ended: boolean;
   /** The arrays are the tokenizer's. Returns how many bytes longer the element is than what was received. */
   startTag(name: Name, attributes: readonly Name[], values: readonly string[]): number;
-  /** `undefined`: the tag was an empty-element tag. */
-  endTag(name: Name | undefined): void;
+  /** `undefined`: the tag was an empty-element tag, or is known to be right. `isTooLarge` when it is written. */
+  endTag(name: Name | undefined, isTooLarge: boolean): void;
   text(text: string): void;
 }
 
@@ -239,7 +239,7 @@ export class Tokenizer {
     const close = at + name.bytes.length;
     if (close < end && bytes[close] === GREATER && standsAt(name.bytes, bytes, at)) {
       this.#input.checkSize(close + 1);
-      this.#endElement(undefined);
+      this.#endElement(undefined, close + 1);
       return close + 1;
     }
     this.#state = TAG;
@@ -253,25 +253,22 @@ export class Tokenizer {
     if (tag.kind === undefined) return next;
     this.#input.checkSize(next);
     if (tag.kind === 'end') {
-      this.#endElement(tag.name);
+      this.#endElement(tag.name, next);
       return next;
     }
     this.#input.add(this.#sink.startTag(tag.name!, tag.attributes, tag.values));
     tag.clear();
     this.#flags = 0;
     this.#state = this.#sink.depth > 1 ? TEXT : OUTSIDE;
-    if (tag.kind === 'empty') {
-      this.#input.checkSize(next);
-      this.#endElement(undefined);
-    }
+    if (tag.kind === 'empty') this.#endElement(undefined, next);
     return next;
   }
 
-  #endElement(name: Name | undefined): void {
+  #endElement(name: Name | undefined, at: number): void {
     // The state first: the sink may hand over a stanza, and nothing is under way then.
     this.#flags = 0;
     this.#state = this.#sink.depth > 2 ? TEXT : OUTSIDE;
-    this.#sink.endTag(name);
+    this.#sink.endTag(name, this.#input.isTooLargeWritten(at));
   }
 
   /** After `<!`. */

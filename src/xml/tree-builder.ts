@@ -3,9 +3,10 @@
 // Names come out without prefixes and with an explicit `xmlns` wherever the namespace is another than the parent's.
 // Attribute names keep their prefix, so every element that uses one carries its declaration: a part of a stanza may
 // go elsewhere without the rest (PubSub items, forwarding) and must not need what its ancestors declared. What this
-// adds counts towards the limits as if it had been received: another server with the same limits must be able to read
-// what we write, and `<p:a/>` must not stand for as many copies of a long namespace.
+// adds counts towards the limits: another server with the same ones must be able to read what we write, and `<p:a/>`
+// must not stand for as many copies of a long namespace.
 
+import { cutContent } from './cut.ts';
 import { Element, type Node } from './element.ts';
 import { StreamError } from './errors.ts';
 import type { ParserLimits } from './limits.ts';
@@ -21,7 +22,10 @@ export interface ParserHandler {
    * that the tag declares for its content (RFC 6120 §4.8.2), `undefined` when it declares none.
    */
   onOpen(root: Element, contentNamespace: string | undefined): void;
-  /** A complete first-level child; without `xmlns` when it is in the content namespace. The handler owns it. */
+  /**
+   * A complete first-level child; without `xmlns` when it is in the content namespace, and without its content when it
+   * is too long to be written, see `isCut`. The handler owns it.
+   */
   onElement(element: Element): void;
   /** The closing tag of the stream. */
   onClose(): void;
@@ -97,7 +101,7 @@ export class TreeBuilder implements TokenSink {
     return added;
   }
 
-  endTag(name: Name | undefined): void {
+  endTag(name: Name | undefined, isTooLarge: boolean): void {
     const { name: opened, bound, element } = this.#open[this.depth - 1]!;
     if (name !== undefined && name.text !== opened.text) {
       throw new StreamError('not-well-formed', 'End tag of another element');
@@ -106,7 +110,10 @@ export class TreeBuilder implements TokenSink {
     this.#open.pop();
     while (this.#bindings.length > bound) this.#bindings.pop();
     this.depth--;
-    if (this.depth === 1) this.#handler.onElement(element);
+    if (this.depth === 1) {
+      if (isTooLarge) cutContent(element);
+      this.#handler.onElement(element);
+    }
     if (this.depth > 0) return;
     this.ended = true;
     this.#handler.onClose();

@@ -42,7 +42,7 @@ test('XEP-0478 §3.1: clients are told how large an element may be, before and a
   const token = Buffer.from('\0romeo\0secret').toString('base64');
   client.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${token}</auth>`);
   await client.receives(`<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>`);
-  assert.equal(await announced(), `<limits xmlns='${NS}'><max-bytes>524288</max-bytes></limits>`);
+  assert.equal(await announced(), `<limits xmlns='${NS}'><max-bytes>491520</max-bytes></limits>`);
 });
 
 test('XEP-0478 §3.1: what is announced to servers is what is taken from them once they are authenticated', async (t) => {

@@ -1,5 +1,6 @@
 // Feeds documents to the parser in pieces and tells what came out, as text.
 
+import { isCut } from '../../../src/xml/cut.ts';
 import { StreamError } from '../../../src/xml/errors.ts';
 import { DEFAULT_LIMITS, type ParserLimits, XmlParser } from '../../../src/xml/parser.ts';
 import { openTag } from '../../../src/xml/serialize.ts';
@@ -21,7 +22,7 @@ export function feed(pieces: Iterable<Buffer>, limits: ParserLimits = DEFAULT_LI
   const parser = new XmlParser(
     {
       onOpen: (root, contentNamespace) => outcome.events.push(`${openTag(root)} ${contentNamespace}`),
-      onElement: (element) => outcome.events.push(`${element}`),
+      onElement: (element) => outcome.events.push(isCut(element) ? `cut ${element}` : `${element}`),
       onClose: () => outcome.events.push('end'),
     },
     limits,

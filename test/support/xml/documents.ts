@@ -1,6 +1,7 @@
 // Documents to try parsers with: streams with everything that XML 1.0 and XML Names have to offer, nearly all of them
 // good, and the same with damage done to them.
 
+import { crowdedStream } from './crowded.ts';
 import {
   BAD_BYTES,
   DECLARATIONS,
@@ -21,7 +22,7 @@ import { Random } from './random.ts';
 /** The n-th document of a seed. */
 export function documentOf(seed: number, n: number): Buffer {
   const random = new Random(seed, n);
-  const document = Buffer.from(new Maker(random).stream());
+  const document = Buffer.from(random.oneIn(4) ? crowdedStream(random) : new Maker(random).stream());
   return random.below(5) < 2 ? document : damaged(document, random);
 }
 

@@ -7,3 +7,4 @@ export * from './namespaces.ts';
 export * from './parser.ts';
 export { opaqueString, usernameCaseMapped } from './precis.ts';
 export { openTag, serialize, share } from './serialize.ts';
+export { isStampOf } from './stamps.ts';

@@ -7,6 +7,7 @@ import {
   defineModule,
   errorReply,
   integer,
+  keptText,
   type Module,
   NS,
   newId,
@@ -103,7 +104,7 @@ class KeptMessages {
   async store(user: string, message: Stanza, isOurs = false): Promise<void> {
     try {
       const at = this.#module.clock.now();
-      const text = this.#stamped(message, at, isOurs).toString();
+      const text = keptText(this.#stamped(message, at, isOurs));
       const entry = { id: newId(), at, with: message.attrs.from ?? '', xml: text };
       await this.#module.serial(user, () => this.#append(user, entry));
     } catch (error) {
@@ -120,7 +121,7 @@ class KeptMessages {
     await this.#module.serial(user, async () => {
       for (;;) {
         const { entries, complete } = await this.#archive.query(user, { limit: PAGE });
-        const taken = this.#send(session, entries);
+        const taken = this.#send(user, session, entries);
         if (taken > 0) await this.#archive.delete(user, { limit: taken });
         this.#usage.delete(user);
         if (taken < entries.length || complete) return;
@@ -153,21 +154,24 @@ class KeptMessages {
   }
 
   /** How many of the entries the client has taken; one that cannot be read counts, or it would stay for ever. */
-  #send(session: C2SSession, entries: readonly ArchiveEntry[]): number {
+  #send(user: string, session: C2SSession, entries: readonly ArchiveEntry[]): number {
     let taken = 0;
     for (const entry of entries) {
-      const message = this.#read(entry);
+      const message = this.#read(user, entry);
       if (message && !(takesMessages(session) && session.send(message))) return taken;
       taken++;
     }
     return taken;
   }
 
-  #read({ id, xml: text }: ArchiveEntry): Stanza | undefined {
+  #read(user: string, { id, at, xml: text, with: from }: ArchiveEntry): Stanza | undefined {
     try {
-      return parseElement(text);
+      const message = parseElement(text);
+      if (message.name === 'message') return message;
+      throw new Error(`A <message/> expected, not <${message.name}/>`);
     } catch (error) {
-      this.#module.log.error('stored message unreadable', { id, error });
+      const note = 'removed; its sender may send it again';
+      this.#module.log.error('stored message unreadable', { user, id, from, at, note, error });
       return undefined;
     }
   }

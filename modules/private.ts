@@ -4,6 +4,7 @@ import {
   defineModule,
   type Element,
   integer,
+  keptText,
   type MapStore,
   type Module,
   NS,
@@ -37,6 +38,8 @@ export default defineModule({
 class PrivateElements {
   readonly #module: Module;
   readonly #store: MapStore<string>;
+  /** Rows that were reported as unreadable, each once: as many as are damaged on the disk. */
+  readonly #reported = new Set<string>();
   readonly #limits: { readonly elements: number; readonly bytes: number };
 
   constructor(module: Module, limits: { elements: number; bytes: number }) {
@@ -49,19 +52,34 @@ class PrivateElements {
   async get(user: string, query: Element): Promise<Element> {
     const [asked, ...others] = query.elements();
     if (asked === undefined || others.length > 0) throw new StanzaError('bad-request');
-    const found = await this.#store.get(user, keyOf(asked));
-    return xml('query', NS.PRIVATE, found === undefined ? asked : parseElement(found));
+    const key = keyOf(asked);
+    const found = await this.#store.get(user, key);
+    const element = found === undefined ? undefined : this.#read(user, key, found);
+    return xml('query', NS.PRIVATE, element ?? asked);
   }
 
   /** §2: each element replaces the one of its name and namespace. @throws StanzaError when it is too much */
   async set(user: string, query: Element): Promise<undefined> {
-    const changes = new Map(query.elements().map((element) => [keyOf(element), element.toString()]));
+    const changes = new Map(query.elements().map((element) => [keyOf(element), keptText(element)]));
     if (changes.size === 0) throw new StanzaError('not-acceptable');
     await this.#module.serial(user, async () => {
       this.#assertFits(new Map([...(await this.#store.entries(user)), ...changes]));
       for (const [key, text] of changes) await this.#store.set(user, key, text);
     });
     return undefined;
+  }
+
+  #read(user: string, key: string, text: string): Element | undefined {
+    try {
+      return parseElement(text);
+    } catch (error) {
+      const row = `${user} ${key}`;
+      const note = 'answered as if it were not there; the client replaces it when it stores it again';
+      if (!this.#reported.has(row))
+        this.#module.log.error('private element unreadable', { user, key, note, error });
+      this.#reported.add(row);
+      return undefined;
+    }
   }
 
   #assertFits(all: ReadonlyMap<string, string>): void {

@@ -139,8 +139,26 @@ export class Availability {
     for (const contact of this.#roster.subscriptions(user)) {
       this.#module.send(xml('presence', { type: 'probe', id: newId(), from: to, to: contact }));
     }
-    for (const request of this.#roster.requests(user)) session.send(parseElement(request));
+    for (const request of this.#roster.requests(user)) session.send(this.#requestOf(user, request));
     this.#askAgain(session);
+  }
+
+  /** A stored request; without its content when that cannot be read, so that the user can still answer it. */
+  #requestOf(user: string, { contact, text }: { contact: string; text: string }): Stanza {
+    try {
+      return parseElement(text);
+    } catch (error) {
+      const note = 'shown without its content until the user answers it';
+      this.#module.log.error('stored subscription request unreadable', { user, contact, note, error });
+      const bare = xml('presence', {
+        type: 'subscribe',
+        id: newId(),
+        from: contact,
+        to: `${user}@${this.#module.host.domain}`,
+      });
+      this.#module.spawn(this.#roster.replaceRequest(user, contact, bare.toString()));
+      return bare;
+    }
   }
 
   /** §3.1.2: a request to another server may have been lost on the way; repeated, it is delivered once. */

@@ -3,6 +3,7 @@
 import {
   type C2SSession,
   type Exports,
+  keptText,
   type Module,
   newId,
   type Stanza,
@@ -15,7 +16,7 @@ type Roster = Exports['roster'];
 type Transition = ReturnType<Roster['transition']>;
 export type SubscriptionType = Parameters<Roster['transition']>[3];
 
-/** Larger requests are kept without what they carry. In characters. */
+/** Larger requests are kept without their content. In bytes. */
 const MAX_REQUEST = 2 * 1024;
 
 export function isSubscriptionType(type: string | undefined): type is SubscriptionType {
@@ -90,8 +91,13 @@ export class Subscriptions {
   }
 }
 
-/** §3.1.3: the complete request is kept until it is answered. */
+/** §3.1.3: the complete request is kept until it is answered; without its content where that cannot be stored. */
 function wordsOf(request: Stanza): string {
-  const text = request.toString();
-  return text.length <= MAX_REQUEST ? text : request.withChildren([]).toString();
+  const bare = request.withChildren([]).toString();
+  try {
+    const text = keptText(request);
+    return Buffer.byteLength(text) <= MAX_REQUEST ? text : bare;
+  } catch {
+    return bare;
+  }
 }

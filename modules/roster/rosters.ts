@@ -75,9 +75,17 @@ export class Rosters {
     return this.#contacts(user, (item) => isAsking(item.state));
   }
 
-  /** Requests that the user has not answered, in the words of those who asked. */
-  requests(user: string): readonly string[] {
-    return this.items(user).flatMap((item) => item.request ?? []);
+  /** Requests that the user has not answered, as text. */
+  requests(user: string): readonly { readonly contact: string; readonly text: string }[] {
+    return this.items(user).flatMap(({ jid, request }) =>
+      request === undefined ? [] : { contact: jid, text: request },
+    );
+  }
+
+  /** Keeps another text as the contact's unanswered request. Resolves when it is stored. */
+  async replaceRequest(user: string, contact: string, request: string): Promise<void> {
+    const before = this.item(user, contact);
+    if (before?.request !== undefined) await this.#put(user, contact, { ...before, request });
   }
 
   /** Whether the contact sees the user's presence. */

@@ -2,6 +2,7 @@ export { flatCopy, parseElement } from './copy.ts';
 export * from './element.ts';
 export * from './errors.ts';
 export * from './jid.ts';
+export { keptText } from './kept-text.ts';
 export { detach } from './names.ts';
 export * from './namespaces.ts';
 export * from './parser.ts';

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import type { Duplex } from 'node:stream';
 import type { Element } from '../../src/xml/element.ts';
+import { UNBOUNDED_LIMITS } from '../../src/xml/limits.ts';
 import { XmlParser } from '../../src/xml/parser.ts';
 import { assertXml, matchesXml } from './match.ts';
 
@@ -118,14 +119,11 @@ export class ScriptedClient {
   }
 
   #newParser(): XmlParser {
-    return new XmlParser({
-      onOpen() {},
-      onElement: (element) => {
-        this.#inbox.push(element);
-        this.#wake();
-      },
-      onClose: () => this.#close(),
-    });
+    const onElement = (element: Element) => {
+      this.#inbox.push(element);
+      this.#wake();
+    };
+    return new XmlParser({ onOpen() {}, onElement, onClose: () => this.#close() }, UNBOUNDED_LIMITS);
   }
 
   #close(): void {

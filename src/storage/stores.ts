@@ -34,6 +34,8 @@ export interface ArchiveEntry {
 }
 
 export interface ArchiveQuery {
+  /** Only entries with one of these ids. */
+  ids?: readonly string[];
   /** Exactly this `with`. */
   with?: string;
   /** Milliseconds since 1970, inclusive. */

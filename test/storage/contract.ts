@@ -202,6 +202,17 @@ function archiveContract(rule: Rule): void {
     assert.equal(await store.delete('romeo', {}), 0);
     assert.deepEqual(await all(store.owners()), ['juliet']);
   });
+
+  rule('an archive finds and deletes entries by their ids, and passes over unknown ones', async (driver) => {
+    const store = driver.archive(HOST, 'mam');
+    await fill(driver, 6);
+    const page = await store.query('romeo', { ids: ['5', '2', 'gone'] });
+    assert.deepEqual(ids(page.entries), ['2', '5']);
+    assert.equal(page.total, 2);
+    assert.equal(await store.delete('romeo', { ids: ['1', '3', 'gone'] }), 2);
+    assert.equal(await store.delete('romeo', { ids: [] }), 0);
+    assert.deepEqual(ids((await store.query('romeo', {})).entries), ['2', '4', '5', '6']);
+  });
 }
 
 function archivePaging(rule: Rule): void {

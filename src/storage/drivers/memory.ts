@@ -197,12 +197,16 @@ class MemoryArchive implements ArchiveStore, MemoryStore {
 
   #select(owner: string, query: ArchiveQuery): { rows: Row[]; complete: boolean; total: number } {
     const { start = -Infinity, end = Infinity, limit = Infinity } = query;
+    const ids = query.ids && new Set(query.ids);
     const all = this.#rows.get(owner) ?? [];
     const after = this.#named(all, query.after);
     const before = this.#named(all, query.before);
     const matching = all.filter(
       ({ entry }) =>
-        entry.at >= start && entry.at <= end && (query.with === undefined || entry.with === query.with),
+        entry.at >= start &&
+        entry.at <= end &&
+        (query.with === undefined || entry.with === query.with) &&
+        (ids === undefined || ids.has(entry.id)),
     );
     const range = matching.filter(
       (row) => (!after || compare(row, after) > 0) && (!before || compare(row, before) < 0),

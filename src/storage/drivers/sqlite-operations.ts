@@ -61,9 +61,10 @@ export interface ArchiveBounds {
   readonly before: Cursor | undefined;
 }
 
-/** Conditions on `with` and time alone: what an archive page's `total` counts. */
+/** Conditions on ids, `with` and time alone: what an archive page's `total` counts. */
 export function filterSql({ query }: ArchiveBounds): string {
   const conditions = [`store = ${STORE_ID}`, 'owner = @owner'];
+  if (query.ids !== undefined) conditions.push('id IN (SELECT value FROM json_each(@ids))');
   if (query.with !== undefined) conditions.push('peer = @with');
   if (query.start !== undefined) conditions.push('at >= @start');
   if (query.end !== undefined) conditions.push('at <= @end');
@@ -93,6 +94,7 @@ export function parameters(
     ...storeParameters(store),
     owner,
     limit,
+    ...(query.ids === undefined ? {} : { ids: JSON.stringify(query.ids) }),
     ...(query.with === undefined ? {} : { with: query.with }),
     ...(query.start === undefined ? {} : { start: query.start }),
     ...(query.end === undefined ? {} : { end: query.end }),

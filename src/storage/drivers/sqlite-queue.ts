@@ -256,5 +256,10 @@ function weigh(operation: Operation): number {
   if (operation.do === 'set') return bytes + operation.value.length;
   if (operation.do === 'put') return bytes + operation.key.length + operation.value.length;
   if (operation.do === 'append') return bytes + operation.entry.with.length + operation.entry.xml.length;
+  if (operation.do === 'prune') return bytes + lengthOf(operation.query.ids ?? []);
   return bytes;
+}
+
+function lengthOf(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + text.length, 0);
 }

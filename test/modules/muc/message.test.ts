@@ -96,6 +96,26 @@ test('a message cannot pass itself off as what the room says of the past or of p
   assert.notEqual(message.getChild('occupant-id', 'urn:xmpp:occupant-id:0')?.attrs.id, 'x');
 });
 
+test("XEP-0203 §4, XEP-0359 §6: stamps in the room's name are removed, however its address is written", async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  await roomWith(romeo, 'Romeo');
+  romeo.send(`
+    <message to='${HALL}' type='groupchat' id='m'>
+      <body>Hello</body>
+      <stanza-id xmlns='urn:xmpp:sid:0' by='hall@ROOMS.localhost' id='1'/>
+      <stanza-id xmlns='urn:xmpp:sid:0' by='Hall@rooms.localhost.' id='2'/>
+      <delay xmlns='urn:xmpp:delay' from='HALL@rooms.localhost' stamp='2000-01-01T00:00:00Z'/>
+      <x xmlns='jabber:x:delay' from='hall@Rooms.Localhost' stamp='20000101T00:00:00'/>
+      <stanza-id xmlns='urn:xmpp:sid:0' by='other@rooms.localhost' id='3'/>
+    </message>`);
+  await romeo.receives(`
+    <message type='groupchat' from='${HALL}/Romeo' to='${romeo.jid}' id='m'>
+      <body>Hello</body>
+      <stanza-id xmlns='urn:xmpp:sid:0' by='other@rooms.localhost' id='3'/>${ID}
+    </message>`);
+});
+
 test('XEP-0045 §8.1: moderators change the subject, participants where the room lets them', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');

@@ -22,10 +22,14 @@ export function presenceToOccupant(service: Service, event: StanzaEvent): void {
   else if (type === undefined) available(service, event);
 }
 
-/** To the room itself: nobody enters without a nick (§7.2.1). */
+/**
+ * To the room itself: nobody enters without a nick (§7.2.1).
+ * COMPAT(aioxmpp 0.13): leaves by the room's own address (§7.14).
+ */
 export function presenceToRoom(service: Service, event: StanzaEvent): void {
   const { type } = event.stanza.attrs;
   if (type === 'error') handleBounce(service, event);
+  else if (type === 'unavailable') leave(service, event);
   else if (type === undefined) {
     refuseEntry(
       service,

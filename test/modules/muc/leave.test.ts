@@ -25,6 +25,51 @@ test('XEP-0045 §7.14: who leaves is told with 110, the others with its words an
   await juliet.receivesNothing();
 });
 
+test("XEP-0045 §7.14: unavailable presence to the room's own address is a leave", async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  const nurse = await server.client('nurse@localhost/hall');
+  await roomWith(romeo, 'Romeo');
+  await joined(juliet, 'Juliet');
+  await settled(romeo);
+  juliet.send(`<presence to='${HALL}' type='unavailable' id='adieu'><status>Good night</status></presence>`);
+  await juliet.receives(`
+    <presence type='unavailable' from='${HALL}/Juliet' to='${juliet.jid}' id='adieu'>
+      <status>Good night</status>
+      <x xmlns='${USER}'><item affiliation='none' role='none' jid='${juliet.jid}'/><status code='110'/></x>${ID}
+    </presence>`);
+  await romeo.receives(`
+    <presence type='unavailable' from='${HALL}/Juliet' to='${romeo.jid}'>
+      <status>Good night</status>
+      <x xmlns='${USER}'><item affiliation='none' role='none' jid='${juliet.jid}'/></x>${ID}
+    </presence>`);
+  const seen = await joined(nurse, 'Juliet'); // The nick is free.
+  assert.deepEqual(userOf(seen[1]!).codes, ['110']);
+});
+
+test('XEP-0045 §7.14: a leave by the room address of one who is not there is silently ignored', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  juliet.send(`<presence to='${HALL}' type='unavailable'/>`);
+  juliet.send(`<presence to='hole@rooms.localhost' type='unavailable'/>`);
+  await juliet.receivesNothing();
+  await romeo.receivesNothing();
+});
+
+test("a leave by the room's own address leaves no tracked join behind", async (t) => {
+  const server = await roomServer(t, '', { modules: ['message', 'presence', 'track_muc_joins'] });
+  const romeo = await server.client('romeo@localhost/orchard');
+  await roomWith(romeo, 'Romeo');
+  const joins = async () => (await server.server.commands.run('joins', {}, { by: 'test' })).rows;
+  assert.equal((await joins())?.length, 1);
+  romeo.send(`<presence to='${HALL}' type='unavailable'/>`);
+  assert.deepEqual(userOf(await romeo.next()).codes, ['110']);
+  assert.deepEqual(await joins(), []);
+});
+
 test('XEP-0045 §7.14: who leaves gets its own id back, and nobody else does', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');

@@ -15,12 +15,16 @@ export const HALL = 'hall@rooms.localhost';
 export function roomServer(
   t: TestContext,
   options = '',
-  { top = '', ...more }: Partial<TestServerOptions> & { top?: string } = {},
+  {
+    top = '',
+    modules = ['message', 'presence'],
+    ...more
+  }: Partial<TestServerOptions> & { top?: string; modules?: string[] } = {},
 ): Promise<TestServer> {
   const config = `
 ${top}
 [hosts."localhost"]
-modules_enabled = ["message", "presence"]
+modules_enabled = ${JSON.stringify(modules)}
 [hosts."rooms.localhost"]
 component = "muc"
 ${options}`;

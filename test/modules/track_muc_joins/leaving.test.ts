@@ -60,6 +60,20 @@ describe('XEP-0045 §7.14, §8.2, §9.1, §10.9, §11: leaving', () => {
     });
   }
 
+  test('a room that does not take a leave by its own address as one: leaving, until the client enters again', async (t) => {
+    const { h, rooms, romeo, joins } = await joined(t);
+    romeo.says(`<presence type='unavailable' to='${ROOM}'/>`);
+    rooms.peer.says(
+      `<message type='groupchat' from='${ROOM}/Juliet' to='${ROMEO}'><body>Romeo?</body></message>`,
+    );
+    h.clock.seconds(1);
+    assert.deepEqual(await joins(), ['Romeo leaving']);
+    romeo.joins(`${ROOM}/Romeo`);
+    rooms.peer.says(presence(`${ROOM}/Romeo`, ROMEO, ['110']));
+    h.clock.seconds(1);
+    assert.deepEqual(await joins(), ['Romeo joined']);
+  });
+
   test('late presence of a room that the client has left does not bring it back', async (t) => {
     const { romeo, joins, sends } = await joined(t);
     romeo.says(`<presence type='unavailable' to='${ROOM}/Romeo'/>`);

@@ -5,9 +5,11 @@ import { test } from 'node:test';
 import { verdict } from '../../../modules/muc/bounce.ts';
 import type { StanzaEvent } from '../../../src/api/events.ts';
 import { StanzaError } from '../../../src/xml/errors.ts';
+import { Jid } from '../../../src/xml/jid.ts';
 import { parseXml } from '../../support/match.ts';
 import { HALL, joined, roomServer, roomWith, settled, USER, userOf } from './rooms.ts';
 
+const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
 const ID = `<occupant-id xmlns='urn:xmpp:occupant-id:0' id='{any}'/>`;
 
 test('XEP-0045 §11.1: who bounces what the room sends is removed with 333, without 307', async (t) => {
@@ -119,8 +121,30 @@ test('an error of whoever is not in the room changes nothing', async (t) => {
   await romeo.receivesNothing();
 });
 
-test('which errors mean that somebody is gone (XEP-0045 §18.1.2 and what servers in use say)', () => {
-  const gone = [
+for (const [what, inside] of [
+  ['without an error', ''],
+  ['with an error that says nothing', `<error type='cancel'/>`],
+  ['with a condition of a filter', `<error type='modify'><not-acceptable xmlns='${STANZAS}'/></error>`],
+]) {
+  for (const to of [HALL, `${HALL}/Romeo`]) {
+    test(`XEP-0045 §18.1.2: presence of type error ${what} to ${to} removes that client with 333`, async (t) => {
+      const server = await roomServer(t);
+      const romeo = await server.client('romeo@localhost/orchard');
+      const juliet = await server.client('juliet@localhost/balcony');
+      await roomWith(romeo, 'Romeo');
+      await joined(juliet, 'Juliet');
+      await settled(romeo);
+      juliet.send(`<presence to='${to}' type='error'>${inside}</presence>`);
+      const own = await juliet.next();
+      assert.deepEqual([own.attrs.type, userOf(own).codes], ['unavailable', ['110', '333']]);
+      const seen = await romeo.next();
+      assert.deepEqual([seen.attrs.from, userOf(seen).codes], [`${HALL}/Juliet`, ['333']]);
+    });
+  }
+}
+
+const CONDITIONS = {
+  remove: [
     'gone',
     'item-not-found',
     'jid-malformed',
@@ -130,14 +154,36 @@ test('which errors mean that somebody is gone (XEP-0045 §18.1.2 and what server
     'remote-server-not-found',
     'remote-server-timeout',
     'internal-server-error',
-  ] as const;
-  for (const condition of gone) assert.equal(verdict(new StanzaError(condition)), 'remove', condition);
-  for (const condition of [
+  ],
+  keep: [
     'policy-violation',
     'not-allowed',
+    'not-acceptable',
     'resource-constraint',
     'feature-not-implemented',
-  ] as const) {
-    assert.equal(verdict(new StanzaError(condition)), 'keep', condition);
+  ],
+} as const;
+
+for (const [expected, conditions] of Object.entries(CONDITIONS)) {
+  for (const condition of conditions) {
+    test(`a message that comes back with ${condition}: ${expected}`, () => {
+      assert.equal(verdict(bounced('message', condition)), expected);
+    });
+    test(`presence that our own side returns with ${condition}: ${expected}`, () => {
+      assert.equal(verdict(bounced('presence', condition, OURS)), expected);
+    });
   }
+}
+
+test('a message of type error that names no condition: remove', () => {
+  assert.equal(verdict(bounced('message', undefined)), 'remove');
 });
+
+const OURS = { kind: 'host', domain: 'rooms.localhost' } as StanzaEvent['origin'];
+const THEIRS = { kind: 's2s' } as StanzaEvent['origin'];
+
+function bounced(name: string, condition: string | undefined, origin = THEIRS) {
+  const inside = condition === undefined ? '' : `<${condition} xmlns='${STANZAS}'/>`;
+  const stanza = parseXml(`<${name} type='error'><error type='cancel'>${inside}</error></${name}>`);
+  return { stanza, from: Jid.parse('juliet@elsewhere.example/balcony'), origin };
+}

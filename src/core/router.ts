@@ -6,12 +6,14 @@ import type { C2SSession, Origin, S2SSession } from '../api/session.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Faults } from '../util/faults.ts';
 import type { Logger } from '../util/logger.ts';
-import type { Element, Stanza } from '../xml/element.ts';
+import { type Element, type Stanza, xml } from '../xml/element.ts';
 import { errorReply, StanzaError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
+import { NS } from '../xml/namespaces.ts';
 import { unwrap } from './hooks.ts';
 import type { LocalHost } from './host.ts';
 import { handleRequest, PendingIqs } from './iq-router.ts';
+import { domainOf, parseDestination } from './unusable-address.ts';
 import { PendingWork } from './work.ts';
 
 /** Sends stanzas to other servers. A stanza that cannot be delivered comes back to the router as its error. */
@@ -47,7 +49,7 @@ export class Router {
     const host = this.hosts.get(session.jid.domain);
     if (!host) return;
     this.#guarded(stanza, session.jid, () => {
-      const to = stanza.attrs.to === undefined ? session.jid.toBare() : Jid.parse(stanza.attrs.to);
+      const to = stanza.attrs.to === undefined ? session.jid.toBare() : parseDestination(stanza.attrs.to);
       const event = this.#event(stanza, session.jid, to, session);
       const kind = stanza.name as Kind;
       if (host.hooks.fire(PRE[kind][targetOf(to, event.from)], event) === 'handled') return;
@@ -66,7 +68,7 @@ export class Router {
       const { to } = stanza.attrs;
       if (to === undefined)
         throw new StanzaError('bad-request', { text: 'This stanza has no address to go to' });
-      this.#dispatch(this.#event(stanza, from, Jid.parse(to), origin));
+      this.#dispatch(this.#event(stanza, from, parseDestination(to), origin));
     });
   }
 
@@ -77,10 +79,21 @@ export class Router {
     const isForAccount = stanza.attrs.to === undefined && stanza.name !== 'presence';
     const reply = errorReply(isForAccount ? stanza.with({ to: sender?.bare }) : stanza, error);
     if (!reply || !sender) return;
-    const recipient = Jid.tryParse(reply.attrs.from);
-    const host = (recipient && this.hosts.get(recipient.domain)) ?? this.hosts.get(sender.domain);
+    const { from: asked = '' } = reply.attrs;
+    const host = this.hosts.get(domainOf(asked) ?? '') ?? this.hosts.get(sender.domain);
     if (!host) return;
-    this.route(recipient ? reply : reply.with({ from: host.domain }), host.origin);
+    if (Jid.tryParse(asked)) this.route(reply, host.origin);
+    else if (asked === '') this.route(reply.with({ from: host.domain }), host.origin);
+    else this.#answerUnusable(host, stanza.getChild('x', NS.MUC) ? withJoinMark(reply) : reply, sender);
+  }
+
+  /**
+   * RFC 6120 §8.3.1: the error comes from the address that was asked, though that is none, since the sender tells by it
+   * which of its stanzas has failed.
+   */
+  #answerUnusable(host: LocalHost, reply: Stanza, sender: Jid): void {
+    const from = Jid.parse(host.domain);
+    this.#guarded(reply, from, () => this.#dispatch(this.#event(reply, from, sender, host.origin)));
   }
 
   /** Presence without an address is the presence module's alone (RFC 6120 §10.3.2); the rest is for the account. */
@@ -169,6 +182,11 @@ export class Router {
     this.#faults.report('handler', error, { module: owner });
     return new StanzaError('internal-server-error', { cause: error });
   }
+}
+
+/** XEP-0045 §7.2: what tells the refusal of a join from other errors. */
+function withJoinMark(reply: Stanza): Stanza {
+  return reply.name === 'presence' ? reply.withChildren([xml('x', NS.MUC), ...reply.children]) : reply;
 }
 
 class RoutedStanza<O extends Origin> implements StanzaEvent<O> {

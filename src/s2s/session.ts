@@ -4,6 +4,7 @@ import type { S2SSession as Contract, S2SCloseCause, S2SState } from '../api/ses
 import type { ServerContext } from '../core/context.ts';
 import type { LocalHost } from '../core/host.ts';
 import { checkStanza, isStanza } from '../core/stanza-rules.ts';
+import { domainOf } from '../core/unusable-address.ts';
 import type { StreamCloseCause, XmlStream } from '../stream/stream.ts';
 import { newId } from '../util/ids.ts';
 import type { Logger } from '../util/logger.ts';
@@ -297,15 +298,18 @@ export class S2SSession implements Contract {
     if (!sender) return this.log.debug('stanza from a malformed address dropped', { from });
     if (!this.remotes.has(sender.domain)) throw new StreamError('invalid-from');
     this.stanzasIn++;
-    this.#route(stanza, Jid.tryParse(to));
+    this.#route(stanza, domainOf(to));
   }
 
-  #route(stanza: Stanza, to: Jid | undefined): void {
+  #route(stanza: Stanza, domain: string | undefined): void {
     const { router } = this.#context;
-    const problem = to === undefined ? new StanzaError('jid-malformed') : checkStanza(stanza);
+    const problem =
+      domain === undefined
+        ? new StanzaError('jid-malformed', { text: 'The domain of the address is malformed' })
+        : checkStanza(stanza);
     // RFC 6120 §8.1.1.2: a stream is for the pair of domains that was authenticated, under this host's policy.
-    if (to !== undefined && to.domain !== this.local) throw new StreamError('host-unknown');
-    if (problem) router.bounce(to === undefined ? stanza.with({ to: this.local }) : stanza, problem);
+    if (domain !== undefined && domain !== this.local) throw new StreamError('host-unknown');
+    if (problem) router.bounce(domain === undefined ? stanza.with({ to: this.local }) : stanza, problem);
     else router.route(stanza, this);
   }
 }

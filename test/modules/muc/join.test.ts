@@ -206,6 +206,57 @@ test('XEP-0045 §7.2.1: a join without a nick is jid-malformed', async (t) => {
     </presence>`);
 });
 
+for (const [nick, characters] of [
+  ['🏳\uFE0F\u200D🌈', 'U+FE0F, U+200D'],
+  ['👩\u200D💻', 'U+200D'],
+] as const) {
+  test(`XEP-0045 §7.2, RFC 8265 §4.2: ${nick} is refused by the address that was asked, with a text`, async (t) => {
+    const server = await roomServer(t);
+    const romeo = await server.client('romeo@localhost/orchard');
+    await roomWith(romeo, 'Romeo');
+    for (const room of [HALL, 'nowhere@rooms.localhost', 'hall@rooms.elsewhere.example']) {
+      romeo.send(`<presence to='${room}/${nick}' id='join'><x xmlns='${MUC}'/></presence>`);
+      await romeo.receives(`
+        <presence type='error' from='${room}/${nick}' to='${romeo.jid}' id='join'>
+          <x xmlns='${MUC}'/>
+          <error type='modify'>
+            <jid-malformed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>
+            <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'
+              >The part after the /, such as a nickname, has what addresses cannot have: ${characters}</text>
+          </error>
+        </presence>`);
+    }
+  });
+}
+
+test('RFC 6120 §8.3.1: errors come from the address that was asked, whatever of it is malformed', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const long = 'x'.repeat(1024);
+  for (const [to, text] of [
+    ['a\u200Db@localhost', 'The part before the @ has what addresses cannot have: U+200D'],
+    ['@localhost', 'The part before the @ is empty'],
+    ['romeo@localhost/', 'The part after the /, such as a nickname, is empty'],
+    ['romeo@local host', 'The domain has what addresses cannot have: U+0020'],
+    ['romeo@', 'The domain is empty'],
+    [`romeo@localhost/${long}`, 'The part after the /, such as a nickname, is longer than 1023 bytes'],
+  ]) {
+    for (const [name, inside] of [
+      ['message', ''],
+      ['iq', `<ping xmlns='urn:xmpp:ping'/>`],
+    ]) {
+      romeo.send(`<${name} type='get' to='${to}' id='1'>${inside}</${name}>`);
+      await romeo.receives(`
+        <${name} type='error' from='${to}' to='${romeo.jid}' id='1'>
+          <error type='modify'>
+            <jid-malformed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>
+            <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>${text}</text>
+          </error>
+        </${name}>`);
+    }
+  }
+});
+
 test('XEP-0045 §17.1: a nick that nobody can see, or of any length, is refused', async (t) => {
   const server = await roomServer(t, 'muc_max_nick_length = 5');
   const romeo = await server.client('romeo@localhost/orchard');

@@ -130,6 +130,18 @@ test('RFC 6120 §8: what a component sends amiss comes back to it as an error', 
   }
 });
 
+test('RFC 6120 §8.3.1: a component is told which address it was that cannot be used', async (t) => {
+  const net = await startServer(t, { config: CONFIG });
+  const component = await ScriptedComponent.serving(net, PLAYS);
+  component.send(`<message from='a@${PLAYS}' to='a\u200Db@capulet.lit/x' id='1'/>`);
+  await component.receives(`
+    <message type='error' id='1' from='a\u200Db@capulet.lit/x' to='a@${PLAYS}'>
+      <error type='modify'><jid-malformed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>
+        <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'
+          >The part before the @ has what addresses cannot have: U+200D</text></error>
+    </message>`);
+});
+
 test('while the component is away, senders are told so by an error that passes', async (t) => {
   const net = await startServer(t, { config: CONFIG });
   const juliet = await net.client('juliet@capulet.lit/balcony');

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { StanzaError, StreamError } from '../../../src/xml/errors.ts';
 import type { RawPeer } from '../../support/duplex.ts';
 import { settled } from '../../support/duplex.ts';
-import { assertXml } from '../../support/match.ts';
+import { assertXml, parseXml } from '../../support/match.ts';
 import { assertFaults } from '../../support/server.ts';
 import { header, startWorld } from './harness.ts';
 
@@ -245,13 +245,49 @@ test('one malformed address does not cost everybody else the stream', async (t) 
   const error = await back.reads('</message>');
   assert.match(
     error,
-    /<message type='error' id='2' from='montague.lit' to='juliet@capulet.lit'><error type='modify'><jid-malformed /,
+    /<message type='error' id='2' from='@montague.lit' to='juliet@capulet.lit'><error type='modify'><jid-malformed /,
   );
   assert.deepEqual(
     world.arrived.map(({ attrs }) => attrs.id),
     ['3'],
   );
 });
+
+test('RFC 6120 §8.3.1, §8.3.3.8: the error comes from the address that was asked, even when it is none', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.verified();
+  const zwj = 'hall@montague.lit/🏳️\u200D🌈';
+  peer.send(`<message from='juliet@capulet.lit' to='@montague.lit' id='1'/>`);
+  peer.send(`<presence from='juliet@capulet.lit/x' to='${zwj}' id='2'>
+    <x xmlns='http://jabber.org/protocol/muc'><password>secret</password></x></presence>`);
+  peer.send(`<message from='juliet@capulet.lit/x' to='a b@@/c' id='3'/>`);
+  const back = await world.accepted();
+  const malformed = (text: string) => `<error type='modify'>
+    <jid-malformed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>
+    <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>${text}</text></error>`;
+  assertXml(
+    parseXml(stanzaIn(await back.reads('</message>'))),
+    `<message type='error' id='1' from='@montague.lit' to='juliet@capulet.lit'>
+      ${malformed('The part before the @ is empty')}</message>`,
+  );
+  assertXml(
+    parseXml(stanzaIn(await back.reads('</presence>'))),
+    `<presence type='error' id='2' from='${zwj}' to='juliet@capulet.lit/x'>
+      <x xmlns='http://jabber.org/protocol/muc'/>
+      ${malformed('The part after the /, such as a nickname, has what addresses cannot have: U+FE0F, U+200D')}</presence>`,
+  );
+  // Without a domain of ours, only the stream's own domain can answer.
+  assertXml(
+    parseXml(stanzaIn(await back.reads('</message>'))),
+    `<message type='error' id='3' from='montague.lit' to='juliet@capulet.lit/x'>
+      ${malformed('The domain of the address is malformed')}</message>`,
+  );
+});
+
+/** The last stanza of what was read, without what the stream began with. */
+function stanzaIn(text: string): string {
+  return text.slice(Math.max(text.lastIndexOf('<message'), text.lastIndexOf('<presence')));
+}
 
 test('RFC 6120 §8.2.3: an iq of a wrong form is refused, and the stream goes on', async (t) => {
   const world = await startWorld(t);

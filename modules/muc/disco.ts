@@ -2,6 +2,7 @@
 
 import { type Element, type Jid, NS, StanzaError, xml } from 'enjamb/api';
 import { buildForm, type Field } from './form.ts';
+import type { ListingPage } from './listing.ts';
 import { isAtLeast } from './ranks.ts';
 import { refusal } from './refusal.ts';
 import { affiliationOf, type Room, seatOf } from './room.ts';
@@ -42,22 +43,18 @@ export function serviceInfo(service: Service): Element {
 
 /** §6.3: the public rooms by name, in pages where `query` asks for one or there are many (XEP-0059). */
 export function serviceItems(service: Service, query: Element): Element {
+  const { listing } = service;
   const set = query.getChild('set', NS.RSM);
-  const rooms = [...service.rooms.values()]
-    .filter((room) => room.config.listed && room.lockedSince === undefined)
-    .sort((a, b) => (a.jid < b.jid ? -1 : 1));
-  const after = set?.getChildText('after');
-  const start = after ? firstAfter(rooms, after) : 0;
   const wanted = Number(set?.getChildText('max') || MAX_ROOMS_PER_PAGE);
   const max =
     Number.isInteger(wanted) && wanted >= 0 ? Math.min(wanted, MAX_ROOMS_PER_PAGE) : MAX_ROOMS_PER_PAGE;
-  const page = rooms.slice(start, start + max);
-  const isWhole = !set && page.length === rooms.length;
+  const page = listing.page(set?.getChildText('after') || undefined, max);
+  const isWhole = !set && page.rooms.length === listing.size;
   return xml(
     'query',
     NS.DISCO_ITEMS,
-    ...page.map((room) => xml('item', { jid: room.jid, name: titleOf(room) })),
-    isWhole ? undefined : pageElement(page, start, rooms.length),
+    ...page.rooms.map((room) => xml('item', { jid: room.jid, name: titleOf(room) })),
+    isWhole ? undefined : pageElement(page, listing.size),
   );
 }
 
@@ -156,18 +153,13 @@ function reservedNick(room: Room, from: Jid): Element {
   );
 }
 
-function firstAfter(rooms: readonly Room[], jid: string): number {
-  const index = rooms.findIndex((room) => room.jid > jid);
-  return index < 0 ? rooms.length : index;
-}
-
-function pageElement(page: readonly Room[], start: number, total: number): Element {
-  const [first] = page;
+function pageElement({ rooms, start }: ListingPage, total: number): Element {
+  const [first] = rooms;
   return xml(
     'set',
     NS.RSM,
     first && xml('first', { index: String(start) }, first.jid),
-    first && xml('last', {}, page.at(-1)?.jid),
+    first && xml('last', {}, rooms.at(-1)?.jid),
     xml('count', {}, String(total)),
   );
 }

@@ -3,7 +3,7 @@
 //   room        ranks, room, rooms, stored, options, settings/
 //   presence    presence, join, nick, leave, bounce, broadcast, presence_payload
 //   messages    message, history, subject, private_message, invite, voice
-//   requests    room_iq, admin (affiliations, roles), owner (form, destroy), disco, iq_relay
+//   requests    room_iq, admin (affiliations, roles), owner (form, destroy), disco (listing), iq_relay
 //   all         service, payload, copy, refusal, occupant_id, commands
 
 import { defineModule, type EventName, type StanzaEvent } from 'enjamb/api';
@@ -11,6 +11,7 @@ import { addRoomCommands } from './commands.ts';
 import { destroyRoom } from './destroy.ts';
 import { SERVICE_FEATURES } from './disco.ts';
 import { relayAnswer, relayRequest } from './iq_relay.ts';
+import { Listing } from './listing.ts';
 import { messageToRoom } from './message.ts';
 import { OPTIONS } from './options.ts';
 import { presenceToOccupant, presenceToRoom } from './presence.ts';
@@ -34,6 +35,7 @@ export default defineModule({
       module,
       domain: module.host.domain,
       rooms: module.keep('rooms', () => new Map()),
+      listing: new Listing(),
       relays: module.keep('relays', () => new Map()),
       store: module.store.keyval<StoredRoom>('muc_rooms'),
       stored: new Set(),

@@ -1,6 +1,7 @@
 // The rooms of a service: their beginning and their end.
 
 import type { Jid } from 'enjamb/api';
+import { isListed } from './listing.ts';
 import type { Room } from './room.ts';
 import type { Service } from './service.ts';
 import { makeRoom } from './stored.ts';
@@ -21,8 +22,9 @@ export function createRoom(service: Service, name: string, owner: string): Room 
   return room;
 }
 
-/** The room's row in the store follows at the end of the turn. */
+/** Something has changed that is listed or stored. The room's row in the store follows at the end of the turn. */
 export function roomChanged(service: Service, room: Room): void {
+  service.listing.update(room, service.rooms.get(room.name) === room && isListed(room));
   service.changed.add(room.name);
 }
 

@@ -2,6 +2,7 @@
 
 import type { KeyvalStore, Module, Stanza, StanzaEvent } from 'enjamb/api';
 import type { Relay } from './iq_relay.ts';
+import type { Listing } from './listing.ts';
 import type { MucOptions } from './options.ts';
 import type { Room, Seat } from './room.ts';
 import { type StoredRoom, writeChanges } from './stored.ts';
@@ -11,6 +12,7 @@ export interface Service {
   readonly domain: string;
   /** By localpart. */
   readonly rooms: Map<string, Room>;
+  readonly listing: Listing;
   /** IQ requests from one occupant to another, by the id that we gave them; oldest first. */
   readonly relays: Map<string, Relay>;
   readonly store: KeyvalStore<StoredRoom>;

@@ -1,6 +1,7 @@
 // Rooms on disk: one row per persistent room. Memory leads; the row follows at the end of each turn.
 
 import { randomBytes } from 'node:crypto';
+import { isListed } from './listing.ts';
 import type { Room, Standing, Subject } from './room.ts';
 import type { Service } from './service.ts';
 import { initialConfig, type RoomConfig } from './settings/index.ts';
@@ -40,6 +41,7 @@ export async function loadRooms(service: Service): Promise<void> {
     // After a reload of the module the live room is still here, and newer.
     if (!service.rooms.has(name)) service.rooms.set(name, makeRoom(service, name, row));
   }
+  for (const room of service.rooms.values()) service.listing.update(room, isListed(room));
 }
 
 /** Begins to write what has changed in this turn; each write rejects when the store refuses it. */

@@ -1,10 +1,10 @@
-// The end of a turn of the event loop, when what was written during it goes out.
+// Turns of the event loop: what was written during one goes out at its end, and what takes long goes on in the next.
 
 interface Flushable {
   flush(): void;
 }
 
-/** The connections that have something to send at the end of this turn of the event loop. */
+/** The present turn of the event loop, and the connections that have something to send at its end. */
 export const turn = {
   waiting: [] as Flushable[],
 
@@ -19,6 +19,26 @@ export const turn = {
     this.waiting = [];
     for (const connection of connections) connection.flush();
   },
+
+  /** Runs a task once all sockets that are readable now have been read. */
+  next(task: () => void): void {
+    setImmediate(task);
+  },
+
+  /** Differs from one turn to the next; counts only those in which it is asked for. */
+  get number(): number {
+    if (!this.isCounting) {
+      this.isCounting = true;
+      setImmediate(() => {
+        this.isCounting = false;
+        this.count++;
+      });
+    }
+    return this.count;
+  },
+
+  count: 0,
+  isCounting: false,
 };
 
 /** One piece: text stays text, which the runtime writes faster than a Buffer of it. */

@@ -15,11 +15,11 @@ import { type Element, xml } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
 import { type ParserLimits, PREAUTH_LIMITS } from '../xml/limits.ts';
 import { NS } from '../xml/namespaces.ts';
-import { XmlParser } from '../xml/parser.ts';
 import { openTag, serialize } from '../xml/serialize.ts';
 import { Deadlines, type StreamTimeouts } from './deadlines.ts';
 import { readHeader, type StreamHeader } from './header.ts';
-import { ReadLimit, type ReadRate } from './read-limit.ts';
+import { ReadBudget, type ReadRate } from './read-limit.ts';
+import { type ReadStep, StreamReader } from './reader.ts';
 import { readStreamError } from './received-error.ts';
 
 /**
@@ -83,36 +83,26 @@ export class XmlStream {
   #handler: StreamHandler;
   readonly #options: StreamOptions;
   readonly #deadlines: Deadlines;
-  readonly #readLimit: ReadLimit | undefined;
-  #parser: XmlParser;
-  #limits: ParserLimits;
+  readonly #reader: StreamReader;
+  #budget: ReadBudget | undefined;
   #phase: Phase = 'open';
   /** Why we have closed our side. */
   #localCause: StreamCloseCause | undefined;
   /** Our header of this start or restart has been sent. */
   #isOpened = false;
-  #isParsing = false;
-  #restartPending = false;
-  /** Elements have been completed by the chunk that is being parsed. */
-  #progressed = false;
-  readonly #pauses = new Set<string>();
-  #isSuspended = false;
-  /** Chunks that came while suspended; reading is paused then, so there is hardly one. */
-  readonly #held: Buffer[] = [];
   #closeTimer: Timer | undefined;
 
   constructor(connection: Connection, options: StreamOptions) {
     this.connection = connection;
     this.#options = options;
     this.#handler = options.handler;
-    this.#limits = options.limits ?? PREAUTH_LIMITS;
     this.lastReceivedAt = options.clock.now();
-    this.#parser = this.#newParser();
+    this.#reader = this.#newReader();
     this.#deadlines = new Deadlines(options.clock, options.timeouts ?? {}, {
       expired: (what) => this.#end(new StreamError('connection-timeout', what), 'timeout'),
-      isPaused: () => this.#pauses.size > 0,
+      isPaused: () => this.isPaused,
     });
-    if (options.rate !== undefined) this.#readLimit = new ReadLimit(options.rate, options.clock, this);
+    if (options.rate !== undefined) this.shareBudget(new ReadBudget(options.rate, options.clock));
     this.#deadlines.startNegotiation();
     this.#deadlines.startHeader();
     connection.handler = {
@@ -164,11 +154,12 @@ export class XmlStream {
    * sent behind the element being handled belong to the new stream.
    */
   restart(): void {
+    if (this.#phase !== 'open') return;
     this.#isOpened = false;
     this.header = undefined;
-    this.#parser.stop();
-    if (this.#isParsing) this.#restartPending = true;
-    else this.#restartWith(this.#leftover());
+    this.#deadlines.startHeader();
+    this.#reader.restart();
+    this.unpause('suspended');
   }
 
   /**
@@ -177,52 +168,50 @@ export class XmlStream {
    * @throws NetError when the handshake fails; the stream is then closed.
    */
   async startTls(upgrade: TlsUpgrade): Promise<TlsInfo> {
-    this.#parser.stop();
-    await undefined; // The parser knows what is left over once it has returned.
-    const info = await this.connection.startTls(upgrade, this.#parser.rest());
+    const leftover = await this.#reader.leftover();
+    const info = await this.connection.startTls(upgrade, leftover);
     this.restart();
     return info;
   }
 
   /** Takes no further element until `resume` or `restart`; what has already arrived waits as bytes. */
   suspend(): void {
-    this.#isSuspended = true;
-    this.#parser.stop();
     this.pause('suspended');
   }
 
   resume(): void {
-    if (!this.#isSuspended || this.#phase === 'closed') return;
-    this.#isSuspended = false;
     this.unpause('suspended');
-    this.#parser.resume();
-    if (!this.#isParsing) this.#parse(this.#leftover());
   }
 
-  /** Stops reading from the peer until every reason to do so has gone. */
+  /** Takes no further element until every reason to do so has gone; what has already arrived waits as bytes. */
   pause(reason: string): void {
-    this.#pauses.add(reason);
-    this.connection.pause();
+    this.#reader.pause(reason);
   }
 
   unpause(reason: string): void {
-    if (this.#pauses.delete(reason) && this.#pauses.size === 0) this.connection.resume();
+    this.#reader.unpause(reason);
   }
 
   /** Whether what the peer sends waits, for whatever reason of ours. */
   get isPaused(): boolean {
-    return this.#pauses.size > 0;
+    return this.#reader.isPaused;
   }
 
   /** What the peer may send at most. */
   get limits(): Readonly<ParserLimits> {
-    return this.#limits;
+    return this.#reader.limits;
   }
 
   /** Lets the peer send more, now that it is known. */
   raiseLimits(limits: ParserLimits): void {
-    this.#limits = limits;
-    this.#parser.limits = limits;
+    this.#reader.limits = limits;
+  }
+
+  /** From now on, this stream sends at the expense of a budget that others may share, instead of its own. */
+  shareBudget(budget: ReadBudget): void {
+    this.#budget?.leave(this);
+    this.#budget = budget;
+    budget.join(this);
   }
 
   /** Negotiation is complete: its time limit counts no longer. */
@@ -245,8 +234,7 @@ export class XmlStream {
     this.#phase = 'closing';
     this.#localCause = cause;
     this.#deadlines.stop();
-    this.unpause('output');
-    this.connection.resume(); // The peer's closing tag may be behind what we have not read.
+    this.unpause('output'); // The peer's closing tag may be behind what we have not read.
     this.#closeTimer = this.#options.clock.after(this.#deadlines.closeMs, () =>
       this.#closed(undefined, cause),
     );
@@ -255,55 +243,27 @@ export class XmlStream {
   #onData(chunk: Buffer): void {
     if (this.#phase === 'closed') return;
     this.lastReceivedAt = this.#options.clock.now();
-    this.#readLimit?.take(chunk.length);
-    if (this.#isSuspended) this.#held.push(chunk);
-    else this.#parse(chunk);
+    this.#reader.take(chunk);
   }
 
-  #parse(chunk: Buffer): void {
-    this.#isParsing = true;
-    this.#progressed = false;
-    try {
-      this.#parser.write(chunk);
-    } catch (error) {
-      this.#failed(error);
-    } finally {
-      this.#isParsing = false;
-    }
-    if (this.#phase === 'closed') return;
-    if (this.#restartPending) this.#restartWith(this.#leftover());
-    else this.#deadlines.stanza(this.#parser.midStanza, this.#progressed);
+  #newReader(): StreamReader {
+    const owner = {
+      onOpen: (root: Element, contentNamespace: string | undefined) => this.#onOpen(root, contentNamespace),
+      onElement: (element: Element) => this.#onElement(element),
+      onClose: () => this.#onCloseTag(),
+      onStep: (step: ReadStep) => this.#onStep(step),
+      onFailure: (error: unknown) => this.#failed(error),
+    };
+    return new StreamReader(this.connection, owner, this.#options.limits ?? PREAUTH_LIMITS);
   }
 
-  /** What has been received and not been parsed. */
-  #leftover(): Buffer {
-    return Buffer.concat([this.#parser.rest(), ...this.#held.splice(0)]);
-  }
-
-  #restartWith(leftover: Buffer): void {
-    this.#restartPending = false;
-    this.#isSuspended = false;
-    if (this.#phase !== 'open') return;
-    this.#parser = this.#newParser();
-    this.#deadlines.startHeader();
-    this.unpause('suspended');
-    if (leftover.length > 0) this.#parse(leftover);
-  }
-
-  #newParser(): XmlParser {
-    return new XmlParser(
-      {
-        onOpen: (root, contentNamespace) => this.#onOpen(root, contentNamespace),
-        onElement: (element) => this.#onElement(element),
-        onClose: () => this.#onCloseTag(),
-      },
-      this.#limits,
-    );
+  #onStep({ bytes, elements, isMidElement }: ReadStep): void {
+    this.#budget?.take(bytes, elements, this);
+    this.#deadlines.stanza(isMidElement, elements > 0);
   }
 
   #onOpen(root: Element, contentNamespace: string | undefined): void {
     if (this.#phase === 'closed') return;
-    this.#progressed = true;
     this.#deadlines.stopHeader();
     const header = readHeader(root, contentNamespace, this.#options.namespace);
     this.header = header;
@@ -312,7 +272,6 @@ export class XmlStream {
 
   #onElement(element: Element): void {
     if (this.#phase === 'closed') return;
-    this.#progressed = true;
     if (!element.is('error', NS.STREAM)) {
       this.#handler.onElement(element);
       return;
@@ -370,10 +329,8 @@ export class XmlStream {
     this.#phase = 'closed';
     this.#closeTimer?.cancel();
     this.#deadlines.stop();
-    this.#readLimit?.stop();
-    this.#parser.stop();
-    this.#pauses.clear();
-    this.connection.resume(); // What is still on its way must be read, or the peer loses our last words.
+    this.#reader.stop(); // What is still on its way is read, or the peer would lose our last words.
+    this.#budget?.leave(this);
     this.connection.end();
     try {
       this.#handler.onClose(error, cause);

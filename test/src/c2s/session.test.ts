@@ -414,6 +414,25 @@ describe('flow', () => {
     assert.equal(finish.length, 100);
   });
 
+  test('a chunk with 600 stanzas is taken in steps: at most 65 of them are under way', async (t) => {
+    const harness = await startHarness(t);
+    const finish: (() => void)[] = [];
+    harness.hook('pre-message/self', (event) => {
+      event.waitUntil(new Promise<void>((resolve) => finish.push(resolve)));
+      return 'handled';
+    });
+    const client = await harness.bound('balcony');
+    client.send('<message/>'.repeat(600));
+    await settled(50);
+    assert.equal(finish.length, 65);
+    for (let done = 0; done < 600; done += 65) {
+      for (const resolve of finish.splice(0)) resolve();
+      await settled(50);
+      assert.equal(finish.length, Math.max(0, Math.min(65, 535 - done)));
+    }
+    await client.roundTrip('after');
+  });
+
   test('a client that does not read is not read either, and goes on when it reads again', async (t) => {
     const harness = await startHarness(t);
     const stanzas = submitted(harness);

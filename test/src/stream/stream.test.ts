@@ -364,6 +364,37 @@ describe('restarts and waiting', () => {
     stream.close();
   });
 
+  test('a pause takes effect behind the present element, within a chunk too', async () => {
+    const { peer, stream, seen } = open({}, (element, self) => {
+      if (element.attrs.id === '2') self.pause('work');
+    });
+    peer.send(`${HEADER}<a id='1'/><a id='2'/><a id='3'/><a id='4'/><a id='5`);
+    await settled();
+    assert.equal(seen.elements.length, 2);
+    stream.pause('output');
+    stream.unpause('work');
+    await settled();
+    assert.equal(seen.elements.length, 2, 'one reason is left');
+    stream.unpause('output');
+    peer.send(`'/>`);
+    await settled();
+    assert.deepEqual(
+      seen.elements,
+      [1, 2, 3, 4, 5].map((id) => `<a id='${id}'/>`),
+    );
+    stream.close();
+  });
+
+  test('a stream that is closed while it is paused hears the closing tag behind what was held', async () => {
+    const { peer, stream, seen } = open({}, (_, self) => self.pause('output'));
+    peer.send(`${HEADER}<a/><b/></stream:stream>`);
+    await settled();
+    stream.close();
+    stream.unpause('output');
+    await peer.readsToEnd();
+    assert.deepEqual(onlyClose(seen), { error: undefined, cause: 'local' });
+  });
+
   test('a restart after waiting gives what has arrived meanwhile to the new stream', async () => {
     const { peer, stream, seen } = open({}, (_, self) => self.suspend());
     peer.send(`${HEADER}<auth xmlns='urn:example'/>${HEADER}`);
@@ -448,6 +479,22 @@ describe('what a peer can make us hold', () => {
     assert.ok(accepted * 16 <= 512, `${accepted * 16} KiB were queued`);
     assert.deepEqual(closes, ['reset']);
     assert.equal(stream.send(text), false);
+  });
+
+  test('one peer has its turn for a limited time: others are read between the stanzas of one chunk', async () => {
+    const handled: string[] = [];
+    const busy = (name: string) => () => {
+      const until = performance.now() + 0.6;
+      while (performance.now() < until); // Costs as much as a large stanza.
+      handled.push(name);
+    };
+    const [first, second] = [open({}, busy('first')), open({}, busy('second'))];
+    first.peer.send(`${HEADER}${'<a/>'.repeat(100)}`);
+    second.peer.send(`${HEADER}<a/>`);
+    while (handled.length < 101) await settled(1);
+    assert.ok(handled.indexOf('second') <= 6, `the second had to wait for ${handled.indexOf('second')}`);
+    first.stream.close();
+    second.stream.close();
   });
 
   test('a peer that sends too fast is read more slowly, and not disconnected', async () => {

@@ -1,0 +1,198 @@
+// The reading half of a stream: bytes of the connection to elements, no further than the owner can take them.
+//
+//   connection ──▶ held ──▶ parser ──▶ owner
+//
+// A pause takes effect behind the present element, even within a chunk: the rest is held as bytes, and nothing is read
+// from the connection meanwhile. One connection is parsed for a limited time per turn of the event loop, so that a peer
+// that sends as fast as it may does not delay all others.
+
+import type { Connection } from '../net/connection.ts';
+import { turn } from '../net/turn.ts';
+import type { ParserLimits } from '../xml/limits.ts';
+import { type ParserHandler, XmlParser } from '../xml/parser.ts';
+
+/** What one step of parsing has taken in. */
+export interface ReadStep {
+  readonly bytes: number;
+  /** First-level elements, the header included. */
+  readonly elements: number;
+  /** An element has begun and is not complete. */
+  readonly isMidElement: boolean;
+}
+
+export interface ReaderOwner extends ParserHandler {
+  onStep(step: ReadStep): void;
+  /** What the parser or the owner has thrown; to be answered with `stop`. */
+  onFailure(error: unknown): void;
+}
+
+/** Time for one connection per turn of the event loop: 20 of them delay another client by some 20 ms. */
+const SLICE_MS = 1;
+
+export class StreamReader {
+  readonly #connection: Connection;
+  readonly #owner: ReaderOwner;
+  #limits: ParserLimits;
+  #parser: XmlParser;
+  readonly #pauses = new Set<string>();
+  /** Received and not parsed; at most a few chunks, since nothing is read while it waits. */
+  #held: Buffer[] = [];
+  #isParsing = false;
+  #isRestarting = false;
+  #isStopped = false;
+  /** First-level elements of the present step. */
+  #elements = 0;
+  #stepStartedAt = 0;
+  #sliceTurn = -1;
+  /** Spent in `#sliceTurn` by the steps before the present one. */
+  #sliceMs = 0;
+
+  constructor(connection: Connection, owner: ReaderOwner, limits: ParserLimits) {
+    this.#connection = connection;
+    this.#owner = owner;
+    this.#limits = limits;
+    this.#parser = this.#newParser();
+  }
+
+  get isPaused(): boolean {
+    return this.#pauses.size > 0;
+  }
+
+  get limits(): ParserLimits {
+    return this.#limits;
+  }
+
+  set limits(limits: ParserLimits) {
+    this.#limits = limits;
+    this.#parser.limits = limits;
+  }
+
+  /** Takes what has been received. */
+  take(chunk: Buffer): void {
+    if (this.#isStopped) return;
+    this.#held.push(chunk);
+    this.#advance();
+  }
+
+  /** Stops behind the present element until every reason to do so has gone. */
+  pause(reason: string): void {
+    if (this.#isStopped) return;
+    this.#pauses.add(reason);
+    if (this.#isParsing) this.#parser.stop();
+    this.#connection.pause();
+  }
+
+  unpause(reason: string): void {
+    if (!this.#pauses.delete(reason)) return;
+    this.#advance();
+    if (!this.isPaused) this.#connection.resume();
+  }
+
+  /** Goes on with a new header, behind the present element. */
+  restart(): void {
+    this.#isRestarting = true;
+    this.#parser.stop();
+    if (this.#isParsing) return;
+    this.#begin();
+    this.#advance();
+  }
+
+  /** Takes nothing more behind the present element; gives what was received and not parsed, once that one is handled. */
+  async leftover(): Promise<Buffer> {
+    this.#parser.stop();
+    await undefined; // The parser knows what is left over once it has returned.
+    return Buffer.concat([this.#parser.rest(), ...this.#held.splice(0)]);
+  }
+
+  /** For good. The connection is read on, to no purpose but to hear its end. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#parser.stop();
+    this.#pauses.clear();
+    this.#held = [];
+    this.#connection.resume();
+  }
+
+  #advance(): void {
+    while (!this.#isParsing && !this.isPaused && !this.#isStopped) {
+      const chunk = this.#held.shift();
+      if (chunk === undefined) return;
+      this.#step(chunk);
+    }
+  }
+
+  #step(chunk: Buffer): void {
+    this.#beginStep();
+    try {
+      this.#parser.resume();
+      this.#parser.write(chunk);
+    } catch (error) {
+      this.#owner.onFailure(error);
+    } finally {
+      this.#isParsing = false;
+    }
+    if (this.#isStopped) return;
+    const rest = this.#parser.rest();
+    if (rest.length > 0) this.#held.unshift(rest);
+    this.#owner.onStep({
+      bytes: chunk.length - rest.length,
+      elements: this.#elements,
+      isMidElement: this.#parser.midStanza,
+    });
+    if (this.#isRestarting) this.#begin();
+    this.#endStep();
+  }
+
+  #beginStep(): void {
+    this.#isParsing = true;
+    this.#elements = 0;
+    this.#stepStartedAt = performance.now();
+    if (this.#sliceTurn === turn.number) return;
+    this.#sliceTurn = turn.number;
+    this.#sliceMs = 0;
+  }
+
+  #endStep(): void {
+    if (this.#isSliceOver()) this.#yield();
+    this.#sliceMs += performance.now() - this.#stepStartedAt;
+  }
+
+  #isSliceOver(): boolean {
+    return this.#sliceMs + performance.now() - this.#stepStartedAt >= SLICE_MS;
+  }
+
+  /** Lets all others have their turn first. */
+  #yield(): void {
+    if (this.#pauses.has('turn') || this.#isStopped) return;
+    this.pause('turn');
+    turn.next(() => this.unpause('turn'));
+  }
+
+  /** Begins anew, with what was received and not parsed. */
+  #begin(): void {
+    this.#isRestarting = false;
+    if (this.#isStopped) return;
+    const rest = this.#parser.rest();
+    if (rest.length > 0) this.#held.unshift(rest);
+    this.#parser = this.#newParser();
+  }
+
+  #newParser(): XmlParser {
+    const owner = this.#owner;
+    return new XmlParser(
+      {
+        onOpen: (root, contentNamespace) => {
+          this.#elements++;
+          owner.onOpen(root, contentNamespace);
+        },
+        onElement: (element) => {
+          this.#elements++;
+          owner.onElement(element);
+          if (this.#isSliceOver()) this.#yield();
+        },
+        onClose: () => owner.onClose(),
+      },
+      this.#limits,
+    );
+  }
+}

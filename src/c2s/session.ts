@@ -4,8 +4,8 @@
 import type { C2SState, C2SSession as Contract } from '../api/session.ts';
 import type { LocalHost } from '../core/host.ts';
 import { checkStanza, emptyResult, isLegacySession, stampStanza } from '../core/stanza-rules.ts';
+import { SlowReader } from '../stream/slow-reader.ts';
 import type { StreamCloseCause, StreamHandler, XmlStream } from '../stream/stream.ts';
-import type { Timer } from '../util/clock.ts';
 import { newId } from '../util/ids.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Element, Stanza } from '../xml/element.ts';
@@ -39,8 +39,7 @@ export class C2SSession implements Contract {
   /** A stanza of the client is being handled, and has left this work so far. */
   #isReceiving = false;
   #work: Promise<unknown>[] | undefined;
-  /** Runs while the client has much to read. */
-  #stuck: Timer | undefined;
+  #slowReader: SlowReader | undefined;
 
   constructor(stream: XmlStream, context: C2SContext, options: C2SOptions) {
     this.#stream = stream;
@@ -168,6 +167,8 @@ export class C2SSession implements Contract {
   #take(stream: XmlStream): void {
     this.#stream = stream;
     this.#secure = stream.secure;
+    const { outputMarkBytes: markBytes, outputTimeoutMs: limitMs } = this.#options;
+    this.#slowReader = new SlowReader(stream, this.#context.clock, { markBytes, limitMs, isPausing: true });
     stream.handler = this.#handlerFor(stream);
     stream.negotiated();
     if (this.#pendingWork > this.#options.maxPendingWork) stream.pause('work');
@@ -176,8 +177,8 @@ export class C2SSession implements Contract {
   #release(): XmlStream | undefined {
     const stream = this.#stream;
     this.#stream = undefined;
-    this.#stuck?.cancel();
-    this.#stuck = undefined;
+    this.#slowReader?.stop();
+    this.#slowReader = undefined;
     return stream;
   }
 
@@ -192,7 +193,7 @@ export class C2SSession implements Contract {
         if (this.#stream === stream) this.#streamClosed(error, cause);
       },
       onDrain: () => {
-        if (stream.connection.queuedBytes <= this.#options.outputMarkBytes / 2) this.#drained(stream);
+        if (this.#stream === stream) this.#slowReader?.drained();
       },
     };
   }
@@ -271,18 +272,7 @@ export class C2SSession implements Contract {
   /** A client that does not read is not read either, before its queue grows until the connection is cut. */
   #write(stream: XmlStream, element: Element | string): boolean {
     const accepted = stream.send(element);
-    if (stream.connection.queuedBytes > this.#options.outputMarkBytes && this.#stuck === undefined) {
-      stream.pause('output');
-      const givenUp = new StreamError('connection-timeout', 'You do not read what you are sent');
-      const giveUp = () => stream.close(givenUp, 'timeout');
-      this.#stuck = this.#context.clock.after(this.#options.outputTimeoutMs, giveUp);
-    }
+    this.#slowReader?.written();
     return accepted;
-  }
-
-  #drained(stream: XmlStream): void {
-    stream.unpause('output');
-    this.#stuck?.cancel();
-    this.#stuck = undefined;
   }
 }

@@ -2,6 +2,7 @@
 
 import type { LocalHost } from '../core/host.ts';
 import { checkStanza, isStanza } from '../core/stanza-rules.ts';
+import { SlowReader } from '../stream/slow-reader.ts';
 import type { StreamCloseCause, StreamHandler, XmlStream } from '../stream/stream.ts';
 import type { Timer } from '../util/clock.ts';
 import { newId } from '../util/ids.ts';
@@ -37,7 +38,7 @@ export class ComponentSession implements StreamHandler {
   /** It has answered a ping once, so its silence means something. */
   #answersPings = false;
   #watch: Timer | undefined;
-  #stuck: Timer | undefined;
+  readonly #slowReader: SlowReader;
 
   /** Takes over the stream. `onEnd` is called once when it is over. */
   constructor(
@@ -52,6 +53,7 @@ export class ComponentSession implements StreamHandler {
     this.#onEnd = onEnd;
     this.log = host.log.child({ component: this.id });
     this.since = context.clock.now();
+    this.#slowReader = new SlowReader(stream, context.clock, { markBytes: STUCK_BYTES, limitMs: STUCK_MS });
     stream.handler = this;
     stream.negotiated();
     stream.raiseLimits(CLIENT_LIMITS);
@@ -71,8 +73,7 @@ export class ComponentSession implements StreamHandler {
   send(stanza: Stanza): boolean {
     if (this.queuedBytes > MAX_QUEUED_BYTES || !this.#stream.send(stanza)) return false;
     this.stanzasOut++;
-    if (this.queuedBytes > STUCK_BYTES)
-      this.#stuck ??= this.#context.clock.after(STUCK_MS, () => this.#giveUp());
+    this.#slowReader.written();
     return true;
   }
 
@@ -103,14 +104,12 @@ export class ComponentSession implements StreamHandler {
   }
 
   onDrain(): void {
-    if (this.queuedBytes > STUCK_BYTES / 2) return;
-    this.#stuck?.cancel();
-    this.#stuck = undefined;
+    this.#slowReader.drained();
   }
 
   onClose(error: Error | undefined, cause: StreamCloseCause): void {
     this.#watch?.cancel();
-    this.#stuck?.cancel();
+    this.#slowReader.stop();
     this.#ended.abort(new DOMException('The component has gone', 'AbortError'));
     this.log.info('component gone', { cause, ...(error ? { why: error.message } : {}) });
     this.#onEnd(error, cause);
@@ -147,10 +146,6 @@ export class ComponentSession implements StreamHandler {
     if (this.#ended.signal.aborted) return;
     if (isAlive || !this.#answersPings) this.#watchSilence(SILENCE_MS);
     else this.#stream.close(new StreamError('connection-timeout', 'You do not answer'), 'timeout');
-  }
-
-  #giveUp(): void {
-    this.#stream.close(new StreamError('connection-timeout', 'You do not read what you are sent'), 'timeout');
   }
 
   async #ping(limitMs: number): Promise<boolean> {

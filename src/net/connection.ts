@@ -19,7 +19,7 @@ export interface ConnectionHandler {
   onData(chunk: Buffer): void;
   /** Called exactly once; `error` is undefined when both sides ended in order. */
   onClose(error: Error | undefined): void;
-  /** What was queued has gone out, after a write that the socket could not take at once. */
+  /** Output has gone to the system: all that the socket held, or some of what was written in this turn. */
   onDrain?(): void;
 }
 
@@ -136,7 +136,10 @@ export class Connection {
     const pieces = this.#pending;
     this.#pending = [];
     this.#pendingLength = 0;
-    this.#guard(() => this.#stream.write(joined(pieces)));
+    this.#guard(() => {
+      const isTaken = this.#stream.write(joined(pieces));
+      if (isTaken) this.#handler?.onDrain?.(); // Else the socket says when it has gone out.
+    });
   }
 
   /** What the peer has not taken yet: ours and the socket's. Counts text by its length, so it is a little less than bytes. */

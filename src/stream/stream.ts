@@ -36,7 +36,7 @@ export interface StreamHandler {
   onElement(element: Element): void;
   /** The stream is over: nothing is sent or received any more. Called exactly once. */
   onClose(error: Error | undefined, cause: StreamCloseCause): void;
-  /** What was queued for the peer has gone out. */
+  /** Some of what was queued for the peer has gone out. */
   onDrain?(): void;
   /** Our side is about to be closed: what is sent now comes before the closing tag, or the stream error. */
   onFarewell?(): void;

@@ -33,11 +33,16 @@ export class SaslExchange {
    */
   async take(element: Element): Promise<SaslAnswer> {
     const mechanism = this.#mechanismFor(element);
-    this.#current = undefined;
+    if (element.name === 'auth' && isEmpty(element)) return this.#challenge(mechanism); // The client is to speak first.
     const step = await mechanism.step(decode(element));
-    if (step.done) return { reply: success(step.data), user: step.user };
+    return step.done
+      ? { reply: success(step.data), user: step.user }
+      : this.#challenge(mechanism, step.challenge);
+  }
+
+  #challenge(mechanism: SaslMechanism, data?: Buffer): SaslAnswer {
     this.#current = mechanism;
-    return { reply: xml('challenge', NS.SASL, encode(step.challenge)) };
+    return { reply: xml('challenge', NS.SASL, data?.toString('base64')) };
   }
 
   #mechanismFor(element: Element): SaslMechanism {
@@ -67,6 +72,11 @@ export function mechanismsFeature(names: readonly string[]): Element {
 /** RFC 4648 §4, "without whitespace or other characters" between (RFC 6120 §13.9.1). */
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
+/** No initial response: one of no length is "=" (RFC 6120 §6.4.2). */
+function isEmpty(element: Element): boolean {
+  return element.elements().length === 0 && element.text() === '';
+}
+
 function decode(element: Element): Buffer {
   if (element.elements().length > 0) throw new SaslError('malformed-request');
   const text = element.text();
@@ -75,11 +85,7 @@ function decode(element: Element): Buffer {
   return Buffer.from(text, 'base64');
 }
 
-function encode(data: Buffer): string | undefined {
-  return data.length === 0 ? undefined : data.toString('base64');
-}
-
 /** §6.4.6: additional data of no length is not the same as none. */
 function success(data: Buffer | undefined): Element {
-  return xml('success', NS.SASL, data === undefined ? undefined : (encode(data) ?? '='));
+  return xml('success', NS.SASL, data?.length === 0 ? '=' : data?.toString('base64'));
 }

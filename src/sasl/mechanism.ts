@@ -5,11 +5,11 @@ export type SaslStep =
   /** `user` is the prepared localpart; `data` the additional data with success (RFC 6120 §6.4.6). */
   | { readonly done: true; readonly user: string; readonly data?: Buffer };
 
-/** The server side of one attempt. Not reusable: a failed or finished one is thrown away. */
+/** The server side of one attempt at a mechanism in which the client speaks first. Not reusable. */
 export interface SaslMechanism {
   readonly name: string;
   /**
-   * Takes the initial response or a response. Without an initial response the first call gets an empty buffer.
+   * Takes the client's next message, which may be empty.
    * @throws SaslError when the attempt is refused.
    */
   step(data: Buffer): Promise<SaslStep>;

@@ -40,7 +40,7 @@ export interface PlainOptions {
 export class PlainServer implements SaslMechanism {
   readonly name = 'PLAIN';
   readonly #options: PlainOptions;
-  #state: 'empty' | 'asked' | 'over' = 'empty';
+  #isOver = false;
 
   constructor(options: PlainOptions) {
     this.#options = options;
@@ -48,13 +48,8 @@ export class PlainServer implements SaslMechanism {
 
   /** @throws SaslError */
   async step(data: Buffer): Promise<SaslStep> {
-    const state = this.#state;
-    this.#state = 'over';
-    if (state === 'over') throw new SaslError('malformed-request', 'The exchange is over');
-    if (state === 'empty' && data.length === 0) {
-      this.#state = 'asked';
-      return { done: false, challenge: Buffer.alloc(0) };
-    }
+    if (this.#isOver) throw new SaslError('malformed-request', 'The exchange is over');
+    this.#isOver = true;
     const { authzid, authcid, password } = parsePlain(data);
     const user = this.#options.prepareUser(authcid);
     this.#options.admit(user ?? '');

@@ -57,7 +57,7 @@ interface Exchange {
 export class ScramServer implements SaslMechanism {
   readonly name: string;
   readonly #options: ScramOptions;
-  #state: 'empty' | 'first' | 'final' | 'over' = 'empty';
+  #state: 'first' | 'final' | 'over' = 'first';
   #exchange: Exchange | undefined;
 
   constructor(options: ScramOptions) {
@@ -71,11 +71,6 @@ export class ScramServer implements SaslMechanism {
     this.#state = 'over'; // Until this step has succeeded: a failed attempt stays failed.
     if (state === 'over') throw new SaslError('malformed-request', 'The exchange is over');
     if (state === 'final' && this.#exchange) return this.#final(readText(message), this.#exchange);
-    // The client speaks first; without an initial response it is asked to (RFC 4422 §5, item 2a).
-    if (state === 'empty' && message.length === 0) {
-      this.#state = 'first';
-      return { done: false, challenge: Buffer.alloc(0) };
-    }
     const challenge = await this.#first(readText(message));
     this.#state = 'final';
     return { done: false, challenge };

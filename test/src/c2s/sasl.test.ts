@@ -181,12 +181,24 @@ describe('failure', () => {
     await client.reads(failure('malformed-request'));
   });
 
-  test('RFC 6120 §6.4.2: "=" is an empty message', async (t) => {
+  test('RFC 6120 §6.4.2: "=" is an initial response of no length, which no mechanism can read', async (t) => {
     const client = (await startHarness(t)).connect();
     await client.open();
-    client.auth('SCRAM-SHA-1', '=');
-    await client.reads(/<(challenge|failure) [^>]*>/);
-    assert.doesNotMatch(client.peer.unread, /incorrect-encoding/);
+    for (const mechanism of ['PLAIN', 'SCRAM-SHA-1', 'SCRAM-SHA-256']) {
+      client.auth(mechanism, '=');
+      await client.reads(failure('malformed-request'));
+    }
+  });
+
+  test('RFC 6120 §6.4.3: a response of no length is a message too, and there is no second try', async (t) => {
+    const client = (await startHarness(t)).connect();
+    await client.open();
+    for (const data of ['', '=']) {
+      client.auth('PLAIN', '');
+      await client.reads(`<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>`);
+      client.send(`<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>${data}</response>`);
+      await client.reads(failure('malformed-request'));
+    }
   });
 
   test('RFC 6120 §6.4.4: an abort ends the attempt, and another one may begin', async (t) => {

@@ -160,8 +160,9 @@ export class Connection {
 
   /**
    * Makes this same connection a TLS one. `leftover` is what the caller received after the STARTTLS exchange
-   * and did not use: any of it refuses the upgrade, since whoever sits on the line could have put it there
-   * (RFC 6120 §5.3.3: nothing of before the handshake counts after it). Writes wait for the handshake.
+   * and did not use. White space in it is dropped: go-xmpp ends its elements with a line feed. Anything else
+   * refuses the upgrade, since an attacker on the line could have injected it (CVE-2011-0411; RFC 6120
+   * §5.3.3: nothing of before the handshake counts after it). Writes wait for the handshake.
    *
    * @throws NetError 'starttls-refused', 'tls-failed', 'dane-mismatch', 'no-certificate', 'closed'; the connection is then destroyed.
    */
@@ -173,7 +174,8 @@ export class Connection {
     this.#detach(raw);
     try {
       if (this.secure) throw new NetError('starttls-refused', 'the connection uses TLS already');
-      if ((leftover?.length ?? 0) > 0 || raw.readableLength > 0) {
+      const unread = raw.readableLength > 0 ? (raw.read() as Buffer | null) : undefined;
+      if (!isWhiteSpace(leftover) || !isWhiteSpace(unread)) {
         throw new NetError('starttls-refused', 'data in the clear followed the STARTTLS exchange');
       }
       await written(raw);
@@ -308,6 +310,11 @@ export class Connection {
       this.#faults.report('connection', error, { address: this.remoteAddress });
     }
   }
+}
+
+/** XML 1.0 §2.3. */
+function isWhiteSpace(bytes: Buffer | null | undefined): boolean {
+  return bytes?.every((byte) => byte === 0x20 || byte === 0x9 || byte === 0xa || byte === 0xd) ?? true;
 }
 
 /** Resolves when the stream has passed on what it was given: TLS must not overtake it. */

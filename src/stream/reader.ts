@@ -9,7 +9,8 @@
 import type { Connection } from '../net/connection.ts';
 import { turn } from '../net/turn.ts';
 import type { ParserLimits } from '../xml/limits.ts';
-import { type ParserHandler, XmlParser } from '../xml/parser.ts';
+import type { ParserHandler } from '../xml/parser.ts';
+import { StreamParser } from './stream-parser.ts';
 
 /** What one step of parsing has taken in. */
 export interface ReadStep {
@@ -33,7 +34,7 @@ export class StreamReader {
   readonly #connection: Connection;
   readonly #owner: ReaderOwner;
   #limits: ParserLimits;
-  #parser: XmlParser;
+  #parser: StreamParser;
   readonly #pauses = new Set<string>();
   /** Received and not parsed; at most a few chunks, since nothing is read while it waits. */
   #held: Buffer[] = [];
@@ -177,9 +178,9 @@ export class StreamReader {
     this.#parser = this.#newParser();
   }
 
-  #newParser(): XmlParser {
+  #newParser(): StreamParser {
     const owner = this.#owner;
-    return new XmlParser(
+    return new StreamParser(
       {
         onOpen: (root, contentNamespace) => {
           this.#elements++;

@@ -164,7 +164,7 @@ export class XmlStream {
 
   /**
    * Secures the connection, then restarts. To be called where the element is handled that agrees on it, after the
-   * answer was sent; bytes behind that element refuse the handshake.
+   * answer was sent; bytes behind that element, other than white space, refuse the handshake.
    * @throws NetError when the handshake fails; the stream is then closed.
    */
   async startTls(upgrade: TlsUpgrade): Promise<TlsInfo> {

@@ -309,6 +309,31 @@ describe('STARTTLS', () => {
     assert.equal(harness.negotiating.size, 0);
   });
 
+  // go-xmpp ends <starttls/> with a line feed.
+  test('white space behind STARTTLS is dropped, and the handshake succeeds', async (t) => {
+    const { tls, ca } = await certificates(t);
+    const harness = await startHarness(t, { requireEncryption: true, tls });
+    const client = harness.connect();
+    await client.open();
+    const socket = await secured(client, ca, ' \t\r\n');
+    assert.equal(socket.authorized, true);
+    client.send('\n');
+    assert.match(await client.open(), /<mechanism>PLAIN<\/mechanism>/);
+  });
+
+  test('CVE-2011-0411: an element behind white space behind STARTTLS refuses the handshake too', async (t) => {
+    const { tls } = await certificates(t);
+    const harness = await startHarness(t, { tls });
+    const client = harness.connect();
+    await client.open();
+    client.send(
+      `<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>\n<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${plain('juliet', PASSWORD)}</auth>\n`,
+    );
+    assert.doesNotMatch(await client.peer.readsToEnd(), /success|failure/);
+    await settled();
+    assert.equal(harness.negotiating.size, 0);
+  });
+
   test('RFC 6120 §5.4.2.2: where TLS is not possible, STARTTLS fails and the stream is closed', async (t) => {
     const client = (await startHarness(t)).connect();
     assert.doesNotMatch(await client.open(), /starttls/);
@@ -340,8 +365,9 @@ async function certificates(t: TestContext): Promise<{ tls: ServerTls; ca: strin
   return { tls: new ServerTls(store, { alpn: ['xmpp-client'], requestCert: false }), ca };
 }
 
-async function secured(client: Client, ca: string): Promise<TLSSocket> {
-  client.send(`<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`);
+/** `behind`: text in the same packet. */
+async function secured(client: Client, ca: string, behind = ''): Promise<TLSSocket> {
+  client.send(`<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>${behind}`);
   await client.reads(`<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`);
   const socket = connect({ socket: client.peer.release(), servername: DOMAIN, ca });
   await new Promise<void>((resolve, reject) => {

@@ -114,7 +114,7 @@ for (const [kind, pair] of [
   test(`RFC 6120 §5.3.3: bytes after <starttls/> refuse the upgrade, over ${kind}`, async (t) => {
     const store = await developmentStore(t);
     const tls = new ServerTls(store, { alpn: [], requestCert: false });
-    for (const leftover of [Buffer.from('<iq/>'), undefined]) {
+    for (const leftover of [Buffer.from('<iq/>'), Buffer.from('\n<iq/>'), undefined]) {
       const [, b] = await pair(t);
       const server = new Connection(b);
       const heard = collector();
@@ -126,6 +126,24 @@ for (const [kind, pair] of [
       assert.equal(server.secure, false);
       assert.match((await heard.closed)?.message ?? '', /in the clear/);
     }
+  });
+
+  test(`white space after <starttls/> and <proceed/> is dropped, over ${kind}`, async (t) => {
+    const store = await developmentStore(t);
+    const tls = new ServerTls(store, { alpn: [], requestCert: false });
+    const [a, b] = await pair(t);
+    const [client, server] = [new Connection(a), new Connection(b)];
+    client.handler = collector().handler;
+    server.handler = collector().handler;
+    server.pause();
+    b.unshift(Buffer.from('\t\r\n'));
+    const serverSide = server.startTls({ side: 'server', tls }, Buffer.from('\n'));
+    const upgrade = { side: 'client', servername: 'capulet.lit', ca: store.ca } as const;
+    const clientSide = client.startTls(upgrade, Buffer.from(' \n'));
+    const [{ protocol }, { authorized }] = await Promise.all([serverSide, clientSide]);
+    assert.deepEqual([protocol, authorized], ['TLSv1.3', true]);
+    client.destroy();
+    server.destroy();
   });
 }
 

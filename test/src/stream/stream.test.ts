@@ -87,7 +87,38 @@ describe('headers', () => {
     stream.close();
   });
 
+  test('up to 64 bytes of white space before the XML declaration are skipped, in whatever pieces', async () => {
+    for (const pieces of [[' \r\n\t'.repeat(16)], [...'\n'.repeat(64)], ['\n', '', ' ']]) {
+      const { peer, stream, seen } = open();
+      for (const piece of pieces) {
+        peer.send(piece);
+        await settled(1);
+      }
+      peer.send(HEADER);
+      await peer.reads(`xml:lang='en'>`);
+      assert.equal(seen.headers.length, 1);
+      stream.close();
+    }
+  });
+
+  test('the white space before each header is counted anew', async () => {
+    const { peer, stream, seen } = open({}, (_, stream) => stream.restart());
+    for (let start = 1; start < 4; start++) {
+      peer.send(`${' '.repeat(64)}${HEADER}<presence/>`);
+      await settled();
+      assert.equal(seen.headers.length, start);
+    }
+    stream.close();
+  });
+
   const refused: [rule: string, header: string, condition: string][] = [
+    [
+      'XML 1.0 §2.8: a declaration behind 65 bytes of white space',
+      `${' '.repeat(65)}${HEADER}`,
+      'restricted-xml',
+    ],
+    ['XML 1.0 §2.8: a declaration behind another one', `<?xml version='1.0'?> ${HEADER}`, 'restricted-xml'],
+    ['§4.9.3.13: a declaration behind a zero byte', `\0${HEADER}`, 'not-well-formed'],
     [
       '§4.9.3.10: another stream namespace',
       `<stream:stream to='im.example.com' version='1.0' xmlns='jabber:client' xmlns:stream='http://wrong.example/'>`,

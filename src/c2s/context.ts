@@ -22,7 +22,7 @@ export interface C2SContext extends ServerContext {
 export interface C2SOptions {
   /** Sessions of one account at once, sleeping ones included. */
   readonly maxSessions: number;
-  /** After so many failed attempts to authenticate the stream is closed. */
+  /** After this many failed attempts to authenticate, another one closes the stream. */
   readonly maxAuthAttempts: number;
   /** How long a failed attempt has to wait for its answer: guessing takes time. */
   readonly authFailureDelayMs: number;
@@ -37,7 +37,7 @@ export interface C2SOptions {
 
 export const C2S_DEFAULTS: C2SOptions = {
   maxSessions: 20,
-  maxAuthAttempts: 4,
+  maxAuthAttempts: 6, // Five retries, the most that RFC 6120 §6.4.5 allows: libpurple tries SCRAM twice per hash, then PLAIN.
   authFailureDelayMs: 500,
   maxPendingWork: 64,
   outputMarkBytes: 256 * 1024,

@@ -116,9 +116,11 @@ export class Negotiation implements StreamHandler {
     if (!isVersion1(header)) throw new StreamError('unsupported-version', 'This server speaks XMPP 1.0');
     if (this.#user === undefined) return;
     if (host !== this.#session.host) throw new StreamError('host-unknown', 'You logged in at another host');
+    // Only another account is refused (§4.7.1). Perl's XML::Stream names its machine; stanzas are stamped anyway.
     const from = Jid.tryParse(header.from);
-    const isOwn = from === undefined || from.bare === Jid.of(this.#user, host.domain).bare;
-    if (!isOwn) throw new StreamError('invalid-from', 'You logged in as somebody else'); // §4.7.1
+    const isAccount = from?.local !== undefined && from.domain === host.domain;
+    const isOwn = !isAccount || from.local === this.#user;
+    if (!isOwn) throw new StreamError('invalid-from', 'You logged in to another account');
   }
 
   #nextPhase(host: LocalHost): 'securing' | 'authenticating' | 'binding' {
@@ -171,6 +173,9 @@ export class Negotiation implements StreamHandler {
 
   /** RFC 6120 §6.4: while an answer is being worked out, nothing else of this client is looked at. */
   #authenticate(element: Element, host: LocalHost): void {
+    if (this.#failedAttempts >= this.#options.maxAuthAttempts) {
+      throw new StreamError('policy-violation', 'Too many failed attempts'); // §6.4.5
+    }
     const exchange = this.#sasl;
     if (element.name === 'auth') this.#attempts?.begin();
     this.#stream.suspend();
@@ -213,8 +218,7 @@ export class Negotiation implements StreamHandler {
 
   #tellRefusal(refusal: SaslError): void {
     this.#stream.send(refusal.toElement());
-    if (this.#failedAttempts < this.#options.maxAuthAttempts) this.#stream.resume();
-    else this.#stream.close(new StreamError('policy-violation', 'Too many failed attempts')); // §6.4.5
+    this.#stream.resume();
   }
 
   #bind(iq: Stanza, host: LocalHost): void {

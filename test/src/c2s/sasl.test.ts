@@ -101,6 +101,33 @@ describe('success', () => {
     await client.reads('urn:ietf:params:xml:ns:xmpp-bind');
   });
 
+  // go-xmpp ends each SASL element with a line feed.
+  test('white space behind the last SASL element belongs to the old stream', async (t) => {
+    const client = (await startHarness(t)).connect();
+    await client.open();
+    client.auth('PLAIN', '');
+    client.send('\n');
+    await client.reads('<challenge ');
+    client.send(
+      `<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>${plain('juliet', PASSWORD)}</response>\n`,
+    );
+    await client.reads('<success ');
+    await client.open();
+    assert.match(await client.bind('balcony'), /<jid>juliet@im.example.com\/balcony</);
+  });
+
+  test('white space that arrives after the answer does not hide the header of the new stream', async (t) => {
+    const client = (await startHarness(t)).connect();
+    await client.open();
+    client.auth('PLAIN', plain('juliet', PASSWORD));
+    await client.reads('<success ');
+    client.send('\r\n');
+    await settled();
+    client.send(' \t\n');
+    await client.open();
+    assert.match(await client.bind('balcony'), /<jid>/);
+  });
+
   test('RFC 6120 §4.7.2: after authentication the host stays the same', async (t) => {
     const client = (await startHarness(t)).connect();
     await client.open();
@@ -117,6 +144,23 @@ describe('success', () => {
     const text = await client.refused(header(DOMAIN, ` from='romeo@${DOMAIN}'`));
     assert.match(text, /<stream:error><invalid-from /);
   });
+
+  // Perl's XML::Stream names the machine that it runs on.
+  const passedOver = ['laptop', 'romeo@elsewhere.example', DOMAIN, `laptop/${DOMAIN}`, 'not an address@'];
+  for (const from of passedOver) {
+    test(`a header from "${from}", which names no account of this host, changes nothing`, async (t) => {
+      const harness = await startHarness(t);
+      const client = harness.connect();
+      await client.open(DOMAIN, ` from='${from}'`);
+      client.auth('PLAIN', plain('juliet', PASSWORD));
+      await client.reads('<success ');
+      await client.open(DOMAIN, ` from='${from}'`);
+      await client.bind('balcony');
+      client.send(`<message to='juliet@${DOMAIN}/balcony' type='chat' id='m'><body>Ay me!</body></message>`);
+      assert.equal(harness.session(`juliet@${DOMAIN}/balcony`).jid.toString(), `juliet@${DOMAIN}/balcony`);
+      assert.match(await client.reads('</message>'), / from='juliet@im.example.com\/balcony'/);
+    });
+  }
 });
 
 describe('failure', () => {
@@ -143,15 +187,41 @@ describe('failure', () => {
     await refused(harness, client, 'account-disabled');
   });
 
-  test('RFC 6120 §6.4.5: after four failed attempts the stream is closed', async (t) => {
+  test('RFC 6120 §6.4.5: five retries, and the sixth closes the stream unread', async (t) => {
     const harness = await startHarness(t);
     const client = harness.connect();
     await client.open();
-    for (let attempt = 0; attempt < 4; attempt++) {
+    for (let attempt = 0; attempt < 6; attempt++) {
       client.auth('PLAIN', plain('juliet', `guess ${attempt}`));
       await refused(harness, client, 'not-authorized');
     }
-    assert.match(await client.peer.readsToEnd(), /<stream:error><policy-violation .*<\/stream:stream>$/);
+    await settled();
+    assert.equal(client.peer.unread, '');
+    client.auth('PLAIN', plain('juliet', PASSWORD));
+    const end = await client.peer.readsToEnd();
+    assert.match(end, /^<stream:error><policy-violation .*<\/stream:stream>$/);
+    assert.equal(harness.negotiating.size, 0);
+  });
+
+  test('a client that tries all that is offered, twice where it can, last hears not-authorized', async (t) => {
+    const harness = await startHarness(t);
+    const client = harness.connect();
+    await client.open();
+    const wrong = { username: 'juliet', password: 'wrong' };
+    for (const hash of ['sha256', 'sha256', 'sha1', 'sha1'] as const) {
+      const scram = new ScramClient({ hash, ...wrong });
+      client.auth(hash === 'sha1' ? 'SCRAM-SHA-1' : 'SCRAM-SHA-256', base64(scram.first()));
+      const challenge = /<challenge [^>]*>([^<]*)</.exec(await client.reads('</challenge>'))?.[1] ?? '';
+      const final = scram.final(Buffer.from(challenge, 'base64'));
+      client.send(`<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>${base64(final)}</response>`);
+      await refused(harness, client, 'not-authorized');
+    }
+    client.auth('PLAIN', plain('juliet', 'wrong'));
+    await refused(harness, client, 'not-authorized');
+    await settled();
+    assert.equal(client.peer.unread, '');
+    client.send('</stream:stream>');
+    assert.equal(await client.peer.readsToEnd(), '</stream:stream>');
   });
 
   const encodings: [what: string, data: string][] = [

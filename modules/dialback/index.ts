@@ -59,7 +59,7 @@ export default defineModule({
       if (claims.get(session) !== from || to !== local)
         throw new StreamError('not-authorized', 'An answer to nothing');
       claims.delete(session);
-      if (element.attrs.type === 'valid') return session.authenticate(from);
+      if (element.attrs.type === 'valid') return session.authenticate(from, to);
       const why = element.attrs.type === 'error' ? StanzaError.from(element).condition : 'invalid';
       session.close(new StreamError('undefined-condition', `${from} did not accept dialback (${why})`));
     }

@@ -37,7 +37,7 @@ export class Verifications {
 
   /** A peer claims to be `from`. */
   begin(claimant: S2SSession, addresses: Addresses, key: string): void {
-    claimant.examine(addresses.from, () => this.#begin(claimant, addresses, key));
+    claimant.examine(addresses.from, () => this.#begin(claimant, addresses, key), addresses.to);
   }
 
   /** What would be refused anyway is refused before anybody is called. */
@@ -82,7 +82,7 @@ export class Verifications {
 
   #refusal(claimant: S2SSession, { from, to }: Addresses, key: string): StanzaError | undefined {
     if (to !== this.#module.host.domain) return new StanzaError('item-not-found');
-    const refusal = claimant.refuses(from);
+    const refusal = claimant.refuses(from, to);
     if (refusal) return refusal;
     if (key.length > MAX_KEY_CHARS) return new StanzaError('policy-violation');
     const own = [...this.#pending.values()].filter((other) => other.claimant === claimant);
@@ -115,7 +115,7 @@ export class Verifications {
 
   #accept(session: S2SSession, addresses: Addresses): void {
     try {
-      session.authenticate(addresses.from);
+      session.authenticate(addresses.from, addresses.to);
       this.#answer(session, addresses, 'valid');
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error;
@@ -125,7 +125,8 @@ export class Verifications {
 
   /** Section 2.2.1: an invalid claim ends the stream, unless somebody else has been verified on it. */
   #reject(session: S2SSession, addresses: Addresses): void {
-    if (session.remotes.size > 0) return this.#answer(session, addresses, new StanzaError('forbidden'));
+    if (session.authenticatedAt !== undefined)
+      return this.#answer(session, addresses, new StanzaError('forbidden'));
     this.#answer(session, addresses, 'invalid');
     session.close(new StreamError('not-authorized'));
   }

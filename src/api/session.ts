@@ -96,18 +96,19 @@ export interface S2SSession extends Session {
   /** Whether the peer's certificate is valid and made for `domain` (RFC 6120 §13.7.2), or the DNS vouches for it (DANE). */
   proves(domain: string): boolean;
   /**
-   * Asks the DNS whether it vouches for the peer's certificate, where that would make `proves` true and nothing else
-   * does, and then calls back; at once, where there is nothing to ask. Until then the stream is not read, for a few
+   * Asks the DNS whether it vouches for the peer's certificate, where `local` (default: the stream's own domain) needs
+   * that and nothing else makes `proves` true, and then calls back; immediately where there is nothing to ask. Until then the stream is not read, for a few
    * seconds at most. No call follows when it has ended meanwhile.
    */
-  examine(domain: string, then: () => void): void;
-  /** Why the configuration does not let `remote` be authenticated on this stream, whatever else proves it. */
-  refuses(remote: string): StanzaError | undefined;
+  examine(domain: string, then: () => void, local?: string): void;
+  /** Why `remote` may not send to our domain `local` on this stream, whatever proves that it is `remote`. */
+  refuses(remote: string, local: string): StanzaError | undefined;
   /**
-   * Lets stanzas of `remote` in, or ours to it out, on the word of the caller, who has verified it.
+   * Lets stanzas of `remote` to our domain `local` in, or ours to it out, on the word of the caller, who has verified
+   * it. Another domain than the stream's own can only receive on it (XEP-0220 §2.2.1).
    * @throws StanzaError what `refuses` gives; 'resource-constraint' when the stream speaks for too many already.
    */
-  authenticate(remote: string): void;
+  authenticate(remote: string, local: string): void;
 }
 
 /** The server itself, speaking for one host. */

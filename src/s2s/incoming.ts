@@ -28,8 +28,8 @@ export interface IncomingContext extends ServerContext {
 }
 
 export interface IncomingEvents {
-  /** The peer has been told that it is `remote`: stanzas flow. */
-  onReady(session: S2SSession, remote: string): void;
+  /** The peer has been told that it is `remote` for `local`: stanzas flow. */
+  onReady(session: S2SSession, remote: string, local: string): void;
   /** The one end. */
   onEnd(): void;
 }
@@ -109,7 +109,7 @@ export class Incoming implements StreamHandler {
     if (isFirst) session.host.hooks.notify('s2s-connect', { session });
     const accepted = this.#accepted;
     this.#accepted = undefined;
-    if (accepted !== undefined) this.#events.onReady(session, accepted);
+    if (accepted !== undefined) this.#events.onReady(session, accepted, session.local);
   }
 
   /** The address in the header stays the same over restarts (RFC 6120 §4.7.2). */
@@ -126,11 +126,11 @@ export class Incoming implements StreamHandler {
 
   #newSession(host: LocalHost): S2SSession {
     const session = new S2SSession(this.#stream, 'in', host, this.#context, this.#context.vouching);
-    session.onAuthenticated = (remote) => {
-      if (this.#accepted === remote) return;
+    session.onAuthenticated = (remote, local) => {
+      if (this.#accepted === remote && local === session.local) return;
       // Whoever has authenticated the peer tells it in this tick; our stanzas come after that (XEP-0288 §2.2).
       const tell = () => {
-        if (session.isOpen) this.#events.onReady(session, remote);
+        if (session.isOpen) this.#events.onReady(session, remote, local);
       };
       queueMicrotask(() => this.#context.faults.contain('connection', tell, { remote }));
     };

@@ -48,7 +48,7 @@ export class Links implements RemoteSender {
   accept(connection: Connection): void {
     if (this.#isClosing) return connection.destroy();
     const incoming: Incoming = new Incoming(connection, this.#context, {
-      onReady: (session, remote) => this.#onReady(session, remote),
+      onReady: (session, remote, local) => this.#onReady(session, remote, local),
       onEnd: () => {
         this.#incoming.delete(incoming);
         const { session } = incoming;
@@ -114,8 +114,9 @@ export class Links implements RemoteSender {
 
   /** Closes the links that the configuration, which may have changed, does not allow any more. */
   review(): void {
+    const { hosts } = this.#context.router;
     const refused = (session: S2SSession) =>
-      [...session.remotes].some((remote) => refusalOf(session.host, remote) !== undefined);
+      session.pairs.some(({ local, remote }) => refusalOf(hosts.get(local)!, remote) !== undefined);
     for (const session of this.sessions()) {
       if (refused(session)) session.close(new StreamError('policy-violation'));
     }
@@ -124,14 +125,17 @@ export class Links implements RemoteSender {
   /** Every stream on which somebody has been authenticated. */
   sessions(): S2SSession[] {
     const all = [...this.#incoming, ...this.#all().flatMap(({ call }) => (call ? [call] : []))];
-    return all.flatMap(({ session }) => (session && session.remotes.size > 0 ? [session] : []));
+    return all.flatMap(({ session }) => (session?.authenticatedAt !== undefined ? [session] : []));
   }
 
-  /** A stream of the peer's has been authenticated; whether our stanzas may take it depends on what was agreed on. */
-  #onReady(session: S2SSession, remote: string): void {
+  /**
+   * A stream of the peer's has been authenticated; whether our stanzas may take it depends on what was agreed on. Those
+   * of other hosts than the stream's own take streams of their own.
+   */
+  #onReady(session: S2SSession, remote: string, local: string): void {
     this.#idle.start();
-    const route = this.#route(session.local, remote);
-    if (session.carriesOut) route.offer(session);
+    const route = this.#route(local, remote);
+    if (session.carriesOut && local === session.local) route.offer(session);
     else route.heard();
   }
 

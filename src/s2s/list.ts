@@ -34,16 +34,21 @@ export function listLinks(links: Links): Row[] {
     return route.session === undefined ? [absentRow(route)] : [];
   });
   const theirs = incoming.flatMap((session) =>
-    [...session.remotes].map((remote) => sessionRow(session, remote, carried.get(session))),
+    session.pairs.map((pair) => sessionRow(session, pair.remote, carried.get(session), pair.local)),
   );
   return [...ours, ...theirs];
 }
 
-function sessionRow(session: S2SSession, remote: string, route: Route | undefined): Row {
+function sessionRow(
+  session: S2SSession,
+  remote: string,
+  route: Route | undefined,
+  local: string = session.local,
+): Row {
   const description = { features: [] as string[], unconfirmed: 0 };
   session.host.hooks.notify('s2s-describe', { session, description });
   return {
-    local: session.local,
+    local,
     remote,
     direction: session.direction,
     state: 'open',

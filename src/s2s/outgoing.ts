@@ -189,8 +189,8 @@ export class Outgoing implements StreamHandler {
     this.#stream = stream;
     this.#phase = 'negotiating';
     const session = new S2SSession(stream, 'out', this.#host, this.#context);
-    session.onAuthenticated = (remote) => {
-      if (remote === this.#remote) this.#opened(session);
+    session.onAuthenticated = (remote, local) => {
+      if (remote === this.#remote && local === session.local) this.#opened(session);
     };
     this.session = session;
     session.log.debug('s2s connected', { remote: this.#remote, address: session.remoteAddress });

@@ -5,7 +5,7 @@ import type { ServerContext } from '../core/context.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { XmlStream } from '../stream/stream.ts';
 import { StreamError } from '../xml/errors.ts';
-import { certificateProves, type Policy, refusalOf } from './policy.ts';
+import { certificateProves, Policy, refusalOf } from './policy.ts';
 import type { Vouching } from './vouching.ts';
 
 /** Of so many domains is the DNS asked on one stream. */
@@ -13,8 +13,6 @@ const MAX_EXAMINED = 64;
 
 export interface ProofsOptions {
   readonly stream: XmlStream;
-  readonly host: LocalHost;
-  readonly policy: Policy;
   readonly context: ServerContext;
   /** Where the peer has called us. */
   readonly vouching: Vouching | undefined;
@@ -38,11 +36,11 @@ export class Proofs {
   }
 
   /** As S2SSession.examine says. */
-  examine(domain: string, then: () => void): void {
+  examine(domain: string, host: LocalHost, then: () => void): void {
     const { stream, vouching, context } = this.#options;
     const { tls } = stream.connection;
     const search =
-      tls && this.#isUnclear(domain) ? vouching?.ask(domain, tls, stream.remoteAddress) : undefined;
+      tls && this.#isUnclear(domain, host) ? vouching?.ask(domain, tls, stream.remoteAddress) : undefined;
     if (!search) return then();
     stream.suspend();
     void search.then((isProved) => {
@@ -57,9 +55,10 @@ export class Proofs {
     });
   }
 
-  /** Whether an answer of the DNS would change anything. */
-  #isUnclear(domain: string): boolean {
-    const { stream, host, policy, context } = this.#options;
+  /** Whether an answer of the DNS would change anything for one of our hosts. */
+  #isUnclear(domain: string, host: LocalHost): boolean {
+    const { stream, context } = this.#options;
+    const policy = new Policy(host);
     return (
       stream.connection.tls?.peerCertificate !== undefined &&
       policy.requiresCertificate(domain) &&

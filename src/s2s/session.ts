@@ -1,5 +1,6 @@
 // A stream with another server, whichever side opened it: who has been authenticated on it, and the stanzas.
 
+import type { NonzaHandler } from '../api/module.ts';
 import type { S2SSession as Contract, S2SCloseCause, S2SState } from '../api/session.ts';
 import type { ServerContext } from '../core/context.ts';
 import type { LocalHost } from '../core/host.ts';
@@ -12,6 +13,7 @@ import type { Element, Stanza } from '../xml/element.ts';
 import { StanzaError, StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import { DEFAULT_LIMITS } from '../xml/limits.ts';
+import { NS } from '../xml/namespaces.ts';
 import { Policy, refusalOf } from './policy.ts';
 import { Proofs } from './proofs.ts';
 import type { Vouching } from './vouching.ts';
@@ -21,8 +23,8 @@ export type Direction = 'in' | 'out';
 
 /** Stanzas of a peer whose work is under way; while there are more it is not read. */
 const MAX_PENDING_WORK = 256;
-/** For whom a peer may speak on one stream: a certificate may name any number, and each costs memory in many places. */
-const MAX_REMOTES = 200;
+/** Pairs of domains on one stream: a certificate may name any number, and each costs memory in many places. */
+const MAX_PAIRS = 200;
 
 export class S2SSession implements Contract {
   readonly kind = 's2s';
@@ -43,8 +45,10 @@ export class S2SSession implements Contract {
   stanzasOut = 0;
   streamId = '';
   peerFeatures: Element | undefined;
-  /** Told when `remote` has been authenticated. */
-  onAuthenticated: ((remote: string) => void) | undefined;
+  /** Remote domains that were authenticated for other hosts of ours, by host (XEP-0220 §2.2.1). */
+  readonly #others = new Map<string, Set<string>>();
+  /** Told when `remote` has been authenticated for `local`. */
+  onAuthenticated: ((remote: string, local: string) => void) | undefined;
   /** Those who wait for `begin`, in order: one for each remote domain. */
   readonly #beginnings: ((confirmed: number) => void)[] = [];
   readonly #unwritten: Stanza[] = [];
@@ -69,7 +73,7 @@ export class S2SSession implements Contract {
     this.#isDirectTls = stream.secure;
     this.host = host;
     this.policy = new Policy(host);
-    this.#proofs = new Proofs({ stream, host, policy: this.policy, context, vouching });
+    this.#proofs = new Proofs({ stream, context, vouching });
     this.log = host.log.child({ s2s: this.id, direction });
   }
 
@@ -170,44 +174,55 @@ export class S2SSession implements Contract {
     return this.#proofs.of(domain) !== undefined;
   }
 
-  examine(domain: string, then: () => void): void {
-    this.#proofs.examine(domain, then);
+  examine(domain: string, then: () => void, local: string = this.local): void {
+    this.#proofs.examine(domain, this.#context.router.hosts.get(local) ?? this.host, then);
   }
 
-  refuses(remote: string): StanzaError | undefined {
-    if (this.#context.router.hosts.has(remote)) {
-      return new StanzaError('not-allowed', { text: `${remote} is here` });
-    }
-    const refusal = refusalOf(this.host, remote);
+  refuses(remote: string, local: string): StanzaError | undefined {
+    const { hosts } = this.#context.router;
+    const host = hosts.get(local);
+    if (!host) return new StanzaError('item-not-found');
+    if (hosts.has(remote)) return new StanzaError('not-allowed', { text: `${remote} is here` });
+    const refusal = refusalOf(host, remote);
     if (refusal) return refusal;
-    if (this.policy.requiresEncryption && !this.secure) {
+    const policy = host === this.host ? this.policy : new Policy(host);
+    if (policy.requiresEncryption && !this.secure) {
       return new StanzaError('policy-violation', { text: 'Encryption is required' });
     }
-    if (this.policy.requiresCertificate(remote) && !this.proves(remote)) {
+    if (policy.requiresCertificate(remote) && !this.proves(remote)) {
       return new StanzaError('not-authorized', { text: `A valid certificate for ${remote} is required` });
     }
     return undefined;
   }
 
-  authenticate(remote: string): void {
-    if (this.remotes.has(remote) || !this.#stream.isOpen) return;
-    const refusal = this.refuses(remote);
+  authenticate(remote: string, local: string): void {
+    if (this.#isAuthenticated(remote, local) || !this.#stream.isOpen) return;
+    const refusal = this.refuses(remote, local);
     if (refusal) throw refusal;
-    if (this.remotes.size >= MAX_REMOTES)
+    if (this.pairs.length >= MAX_PAIRS)
       throw new StanzaError('resource-constraint', { text: 'Use another stream' });
-    this.remotes.add(remote);
+    if (local === this.local) this.remotes.add(remote);
+    else this.#others.set(local, (this.#others.get(local) ?? new Set()).add(remote));
     this.authenticatedAt ??= this.#context.clock.now();
     this.#stream.negotiated();
     this.#stream.raiseLimits(DEFAULT_LIMITS);
-    this.log.info('s2s open', { remote, secure: this.secure, certificate: this.proves(remote) });
-    this.onAuthenticated?.(remote);
-    this.host.hooks.notify('s2s-open', { session: this, remote });
+    this.log.info('s2s open', { local, remote, secure: this.secure, certificate: this.proves(remote) });
+    this.onAuthenticated?.(remote, local);
+    if (local === this.local) this.host.hooks.notify('s2s-open', { session: this, remote });
+  }
+
+  /** Every pair of domains that was authenticated, with those of other hosts of ours last. */
+  get pairs(): { local: string; remote: string }[] {
+    const others = [...this.#others].flatMap(([local, remotes]) =>
+      [...remotes].map((remote) => ({ local, remote })),
+    );
+    return [...[...this.remotes].map((remote) => ({ local: this.local, remote })), ...others];
   }
 
   /** As `authenticate`, where it was SASL that did it. */
   authenticateByCertificate(remote: string): void {
     this.#byCertificate.add(remote);
-    this.authenticate(remote);
+    this.authenticate(remote, this.local);
   }
 
   /** In words for administrators. */
@@ -278,12 +293,21 @@ export class S2SSession implements Contract {
 
   #take(element: Element): void {
     if (isStanza(element)) return this.#takeStanza(element);
-    const handler = this.host.nonzas.get('s2s', element);
+    const handler = this.#handlerOf(element);
     if (!handler) throw new StreamError('unsupported-stanza-type', `<${element.name}/> is unknown here`);
     if (this.policy.requiresEncryption && !this.secure) {
       throw new StreamError('policy-violation', 'Encryption is required');
     }
     handler(element, this);
+  }
+
+  /** Dialback names the host of ours that it is for, which need not be that of the stream (XEP-0220 §2.2). */
+  #handlerOf(element: Element): NonzaHandler | undefined {
+    const own = this.host.nonzas.get('s2s', element);
+    if (element.getNS() !== NS.DIALBACK) return own;
+    const { hosts } = this.#context.router;
+    const addressed = hosts.get(Jid.tryParse(element.attrs.to)?.domain ?? '');
+    return addressed?.nonzas.get('s2s', element) ?? own;
   }
 
   #takeStanza(stanza: Stanza): void {
@@ -292,13 +316,23 @@ export class S2SSession implements Contract {
     if (from === undefined || to === undefined) throw new StreamError('improper-addressing');
     if (this.isOurs && !this.#isBidirectional)
       throw new StreamError('not-authorized', 'This stream carries no stanzas to us');
-    if (this.remotes.size === 0) throw new StreamError('not-authorized');
+    if (this.authenticatedAt === undefined) throw new StreamError('not-authorized');
     const sender = Jid.tryParse(from);
     // Somebody's odd address must not cost everybody else the stream.
     if (!sender) return this.log.debug('stanza from a malformed address dropped', { from });
-    if (!this.remotes.has(sender.domain)) throw new StreamError('invalid-from');
+    const domain = domainOf(to);
+    // RFC 6120 §8.1.1.2: a stream is for the pairs of domains that were authenticated, under each host's policy.
+    if (!this.#isAuthenticated(sender.domain, domain ?? this.local)) {
+      const isKnown = this.pairs.some(({ remote }) => remote === sender.domain);
+      throw new StreamError(isKnown ? 'host-unknown' : 'invalid-from');
+    }
     this.stanzasIn++;
-    this.#route(stanza, domainOf(to));
+    this.#route(stanza, domain);
+  }
+
+  #isAuthenticated(remote: string, local: string): boolean {
+    if (local === this.local) return this.remotes.has(remote);
+    return this.#others.get(local)?.has(remote) === true;
   }
 
   #route(stanza: Stanza, domain: string | undefined): void {
@@ -307,8 +341,6 @@ export class S2SSession implements Contract {
       domain === undefined
         ? new StanzaError('jid-malformed', { text: 'The domain of the address is malformed' })
         : checkStanza(stanza);
-    // RFC 6120 §8.1.1.2: a stream is for the pair of domains that was authenticated, under this host's policy.
-    if (domain !== undefined && domain !== this.local) throw new StreamError('host-unknown');
     if (problem) router.bounce(domain === undefined ? stanza.with({ to: this.local }) : stanza, problem);
     else router.route(stanza, this);
   }

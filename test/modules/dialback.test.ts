@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { keyFor } from '../../modules/dialback/key.ts';
-import { header, refused, startWorld, type World } from '../src/s2s/harness.ts';
+import { DIALBACK_FEATURE, header, refused, startWorld, type World } from '../src/s2s/harness.ts';
 import { type RawPeer, settled } from '../support/duplex.ts';
+import { parseXml } from '../support/match.ts';
 
 const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
 const CLAIM = `<db:result from='capulet.lit' to='montague.lit'>key</db:result>`;
@@ -140,14 +141,74 @@ test('the key belongs to one stream: another stream of the same peer is verified
   assert.equal(other.unread, '');
 });
 
-test('XEP-0220 §2.2.1: a claim for a domain that this stream is not for is an error, and nobody is called', async (t) => {
+test('XEP-0220 §2.2.1: a claim for a domain that is not configured is item-not-found, and nobody is called', async (t) => {
   const world = await startWorld(t);
   const peer = await world.opened();
-  for (const to of ['nobody.lit', 'verona.lit']) {
-    peer.send(`<db:result from='capulet.lit' to='${to}'>key</db:result>`);
-    assert.equal(await answerTo(peer), `${to} capulet.lit error item-not-found`);
-  }
+  peer.send(`<db:result from='capulet.lit' to='nobody.lit'>key</db:result>`);
+  assert.equal(await answerTo(peer), 'nobody.lit capulet.lit error item-not-found');
   assert.deepEqual(world.called, []);
+});
+
+/** A claim for another domain of ours than the stream's, and the answer to it. */
+async function claimsVerona(world: World, peer: RawPeer, type = 'valid'): Promise<string> {
+  peer.send(`<db:result from='capulet.lit' to='verona.lit'>key2</db:result>`);
+  const authority = await world.prepared(DIALBACK_FEATURE, { to: 'verona.lit' });
+  const asked = await authority.reads('</db:verify>');
+  assert.match(asked, /^<db:verify from='verona.lit' to='capulet.lit' id='[^']*'>key2</);
+  const id = / id='([^']*)'/.exec(asked)![1]!;
+  authority.send(verdict(id, type, 'capulet.lit', 'verona.lit'));
+  return answerTo(peer);
+}
+
+const TO_VERONA = `<message from='juliet@capulet.lit' to='romeo@verona.lit'/>`;
+
+test('XEP-0220 §2.2.1: a proved peer may claim another domain of ours on the same stream', async (t) => {
+  const world = await startWorld(t);
+  const arrived: string[] = [];
+  const { hooks } = world.server.router.hosts.get('verona.lit')!;
+  hooks.add('message/bare', ({ stanza }) => void arrived.push(`${stanza}`), 'guard', 'test');
+  const peer = await world.verified();
+  assert.equal(await claimsVerona(world, peer), 'verona.lit capulet.lit valid');
+  peer.send(`${TO_VERONA}${MESSAGE}`);
+  await settled();
+  assert.deepEqual([arrived.length, world.arrived.length], [1, 1]);
+});
+
+test('XEP-0220 §2.2.1: either domain may be claimed first', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.opened();
+  assert.equal(await claimsVerona(world, peer), 'verona.lit capulet.lit valid');
+  peer.send(CLAIM);
+  const authority = await world.prepared();
+  const id = / id='([^']*)'/.exec(await authority.reads('</db:verify>'))![1]!;
+  authority.send(verdict(id, 'valid'));
+  assert.equal(await answerTo(peer), 'montague.lit capulet.lit valid');
+});
+
+test('RFC 6120 §8.1.1.2: a peer proved for another domain only may not send to that of the stream', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.opened();
+  assert.equal(await claimsVerona(world, peer), 'verona.lit capulet.lit valid');
+  peer.send(MESSAGE);
+  assert.match(await peer.readsToEnd(), /<host-unknown /);
+});
+
+test('XEP-0220 §2.1.2: an invalid claim for another domain costs the proved one nothing', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.verified();
+  assert.equal(await claimsVerona(world, peer, 'invalid'), 'verona.lit capulet.lit error forbidden');
+  peer.send(MESSAGE);
+  await settled();
+  assert.equal(world.arrived.length, 1);
+  peer.send(TO_VERONA);
+  assert.match(await peer.readsToEnd(), /<host-unknown /);
+});
+
+test('XEP-0220 §2.2.1: the policy of the claimed domain decides, not that of the stream', async (t) => {
+  const world = await startWorld(t, { verona: 's2s_block = ["capulet.lit"]' });
+  const peer = await world.verified();
+  peer.send(`<db:result from='capulet.lit' to='verona.lit'>key2</db:result>`);
+  assert.equal(await answerTo(peer), 'verona.lit capulet.lit error not-allowed');
 });
 
 test('XEP-0220 §2.4.2: a claim that the policy would refuse all the same makes us call nobody', async (t) => {
@@ -319,8 +380,27 @@ test('XEP-0220 §2.2.2: a key of ours is valid for the domains and the stream th
   assert.equal(await ask(''), 'invalid');
   assert.equal(await ask(key, 'evil.lit'), 'invalid');
   assert.equal(await ask(key, 'capulet.lit', 'montague.lit', 'S2'), 'invalid');
-  assert.equal(await ask(key, 'capulet.lit', 'verona.lit'), 'error');
+  assert.equal(await ask(key, 'capulet.lit', 'verona.lit'), 'invalid');
+  assert.equal(await ask(key, 'capulet.lit', 'nobody.lit'), 'error');
+  assert.equal(await ask(key, 'capulet.lit', 'montague.lit'), 'valid');
   assert.deepEqual(world.events, ['connect out', 'connect in'], 'asking authenticates nobody');
+});
+
+test('XEP-0220 §2.1.2: a peer may ask about a key of one of our domains on its stream to another one', async (t) => {
+  const world = await startWorld(t);
+  const verona = world.server.router.hosts.get('verona.lit')!;
+  const message = `<message from='romeo@verona.lit' to='juliet@capulet.lit'/>`;
+  world.server.router.route(parseXml(message), verona.origin);
+  const called = await world.prepared(DIALBACK_FEATURE, { to: 'verona.lit' });
+  const key = /<db:result [^>]*>(\w+)</.exec(await called.reads('</db:result>'))![1]!;
+  const asker = await world.opened({ to: 'montague.lit' });
+  for (const [text, type] of Object.entries({ [key]: 'valid', wrong: 'invalid' })) {
+    asker.send(`<db:verify from='capulet.lit' to='verona.lit' id='S1'>${text}</db:verify>`);
+    assert.equal(
+      await asker.reads('/>'),
+      `<db:verify from='verona.lit' to='capulet.lit' id='S1' type='${type}'/>`,
+    );
+  }
 });
 
 test('XEP-0185 §3: keys are made as in its examples', () => {

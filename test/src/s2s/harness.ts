@@ -49,6 +49,8 @@ export const DIALBACK_FEATURE =
 export interface WorldOptions {
   /** Lines for the top of the configuration. */
   config?: string;
+  /** Lines for the host verona.lit. */
+  verona?: string;
   modules?: readonly string[];
   connection?: ConnectionOptions;
 }
@@ -198,6 +200,7 @@ export async function startWorld(t: TestContext, options: WorldOptions = {}): Pr
 ${options.config ?? ''}
       [hosts."montague.lit"]
       [hosts."verona.lit"]
+${options.verona ?? ''}
     `,
   });
   world = new World(() => server, clock, options.connection ?? {});

@@ -105,18 +105,14 @@ function contextOf(module: Module<typeof options>): Context {
     random: () => Math.random(),
     after: (delayMs, task) => module.after(delayMs, task),
     send: (stanza) => module.send(stanza),
-    isLocal: (domain) => isLocal(module, domain),
+    isLocal: (domain) => module.isLocal(domain),
     reach: (domain) => reach(module, domain),
   };
 }
 
-function isLocal(module: Module<typeof options>, domain: string): boolean {
-  return module.items('disco-item').some(({ jid }) => jid === domain);
-}
-
 /** Where it fails, `s2s-failed` tells of it. */
 async function reach(module: Module<typeof options>, domain: string): Promise<boolean> {
-  if (isLocal(module, domain)) return false;
+  if (module.isLocal(domain)) return false;
   try {
     await module.connectRemote(domain);
     return true;

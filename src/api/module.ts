@@ -90,6 +90,9 @@ export interface Module<O extends Options = Options> {
    */
   connectRemote(remote: string): Promise<S2SSession>;
 
+  /** Whether a domain is one of ours, with users or services. */
+  isLocal(domain: string): boolean;
+
   provide<K extends keyof Items>(list: K, item: Items[K]): void;
   items<K extends keyof Items>(list: K): readonly Items[K][];
   /** What a module of this host's `depends` returned from its `load`. */

@@ -117,6 +117,10 @@ export class ModuleInstance implements Module {
     return links.connect(this.host.domain, remote);
   }
 
+  isLocal(domain: string): boolean {
+    return this.#around.router.hosts.has(domain);
+  }
+
   provide<K extends keyof Items>(list: K, item: Items[K]): void {
     this.#owe(this.host.items.add(list, item));
   }

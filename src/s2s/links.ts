@@ -6,7 +6,7 @@ import type { Stanza } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
 import { IdleWatch } from './idle.ts';
 import { Incoming, type IncomingContext } from './incoming.ts';
-import type { OutgoingContext } from './outgoing.ts';
+import { LinkError, type OutgoingContext } from './outgoing.ts';
 import { refusalOf } from './policy.ts';
 import { Route } from './route.ts';
 import type { S2SSession } from './session.ts';
@@ -40,7 +40,9 @@ export class Links implements RemoteSender {
     this.#route(local, remote).send(stanza);
   }
 
+  /** @throws Error when the server cannot be reached, or the domain is ours. */
   async connect(local: string, remote: string): Promise<S2SSession> {
+    if (this.#context.router.hosts.has(remote)) throw new LinkError(`${remote} is here`, true);
     return this.#route(local, remote).connect();
   }
 

@@ -18,6 +18,10 @@ export interface Context {
   random(): number;
   after(delayMs: number, task: () => void): Timer;
   send(stanza: Stanza): void;
+  /** Logs and counts an exception that was contained. */
+  report(error: unknown, fields?: object): void;
+  /** Lets work run on; its exception is logged and counted. */
+  spawn(work: Promise<unknown>): void;
   /** Whether this very server has that domain: there is no link that could break. */
   isLocal(domain: string): boolean;
   /** Tries to connect to another server, where there is no link; whether that succeeds. */

@@ -333,14 +333,22 @@ export class DomainWatch {
   #reach(): void {
     if (this.#isReaching) return;
     this.#isReaching = true;
-    void this.#context.reach(this.name).then((isReached) => {
+    this.#context.spawn(this.#knock());
+  }
+
+  async #knock(): Promise<void> {
+    let isReached = false;
+    try {
+      isReached = await this.#context.reach(this.name);
+    } finally {
       this.#isReaching = false;
-      if (this.#state !== 'down') return;
-      this.#scout.set(this.#context.settings.scout, () => this.#reach());
-      // Whether stanzas pass, too, the canary finds out: once, if they do not.
-      if (isReached && !this.#isReached) this.linkUp();
-      this.#isReached = isReached;
-    });
+      // Set first: what follows may throw.
+      if (this.#state === 'down') this.#scout.set(this.#context.settings.scout, () => this.#reach());
+    }
+    if (this.#state !== 'down') return;
+    // Whether stanzas pass, too, the canary finds out: once, if they do not.
+    if (isReached && !this.#isReached) this.linkUp();
+    this.#isReached = isReached;
   }
 
   /** While clients are being asked about, the end of that is waited for. */

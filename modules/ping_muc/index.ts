@@ -105,6 +105,8 @@ function contextOf(module: Module<typeof options>): Context {
     random: () => Math.random(),
     after: (delayMs, task) => module.after(delayMs, task),
     send: (stanza) => module.send(stanza),
+    report: (error, fields) => module.report(error, fields),
+    spawn: (work) => module.spawn(work),
     isLocal: (domain) => module.isLocal(domain),
     reach: (domain) => reach(module, domain),
   };

@@ -71,7 +71,7 @@ export class Inquiries {
     if (this.#cases.has(join)) return;
     const subject = this.#begin(join, this.#parts.context.now(), concernsRoom);
     this.#rooms.claim(subject);
-    this.#ask(subject);
+    this.#step(subject, () => this.#ask(subject));
   }
 
   /** What rooms said about themselves long ago counts no longer. */
@@ -131,25 +131,49 @@ export class Inquiries {
     return subject;
   }
 
+  /** Asks as many as may be asked now. After an exception it goes on a little later. */
   #pump(): void {
+    const { context } = this.#parts;
+    try {
+      this.#askNext();
+    } catch (error) {
+      context.report(error);
+      this.#pumpAfter(context.settings.soon);
+    }
+  }
+
+  #pumpAfter(delayMs: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.#parts.context.after(delayMs, () => this.#pump());
+  }
+
+  #askNext(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
     const { context, rates } = this.#parts;
     while (this.#asking < this.#window.size) {
       const wait = Math.max(...rates.map((rate) => rate.wait(context.now())));
-      if (wait > 0) {
-        this.#timer = context.after(wait, () => this.#pump());
-        return;
-      }
+      if (wait > 0) return this.#pumpAfter(wait);
       const subject = this.#next();
-      if (subject === 'later') {
-        this.#timer = context.after(0, () => this.#pump());
-        return;
-      }
+      if (subject === 'later') return this.#pumpAfter(0);
       if (subject === undefined) break;
-      this.#ask(subject);
+      this.#step(subject, () => this.#ask(subject));
     }
     if (this.isIdle) this.#parts.events.idle();
+  }
+
+  /** Takes one step with one client. An exception leaves that client unanswered; the others are asked as before. */
+  #step(subject: Case, step: () => void): void {
+    const { context } = this.#parts;
+    try {
+      step();
+    } catch (error) {
+      context.report(error, { room: subject.join.room.jid });
+      this.#pumpAfter(0);
+      if (subject.isClosed) return;
+      this.#settled(subject);
+      this.#parts.events.concluded(subject, 'silent');
+    }
   }
 
   /** `later`: too many had to be passed over, as they wait for their rooms or are settled. */
@@ -205,15 +229,17 @@ export class Inquiries {
   ): void {
     this.#parts.probes.ask(subject.join, question, nick, (answer, relay) => {
       if (subject.isClosed) return;
-      if (answer === undefined) {
-        this.#void(subject);
-        return;
-      }
-      const verdict = judge(answer, relay);
-      this.#parts.context.measures.answered(answer, verdict);
-      this.#parts.events.judged(subject, verdict);
-      if (!subject.isClosed) this.#proceed(subject, verdict);
+      this.#step(subject, () => {
+        if (answer === undefined) this.#void(subject);
+        else this.#judged(subject, answer, judge(answer, relay));
+      });
     });
+  }
+
+  #judged(subject: Case, answer: Answer, verdict: Verdict): void {
+    this.#parts.context.measures.answered(answer, verdict);
+    this.#parts.events.judged(subject, verdict);
+    if (!subject.isClosed) this.#proceed(subject, verdict);
   }
 
   #proceed(subject: Case, verdict: Verdict): void {

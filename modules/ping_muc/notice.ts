@@ -161,7 +161,11 @@ export class Notices {
         queue.alarm.set(next.waitMs, () => this.#drain(domain, queue));
         return;
       }
-      this.#deliver(next.item);
+      try {
+        this.#deliver(next.item);
+      } catch (error) {
+        this.#context.report(error, { domain }); // The others are told all the same.
+      }
     }
     this.#queues.delete(domain);
   }

@@ -147,7 +147,11 @@ export class Rejoins {
         after(next.waitMs, () => this.#drain(queue));
         return;
       }
-      if (this.#isWaiting(next.item)) this.#go(next.item);
+      try {
+        if (this.#isWaiting(next.item)) this.#go(next.item);
+      } catch (error) {
+        this.#context.report(error); // The others join again all the same.
+      }
     }
   }
 

@@ -1,0 +1,82 @@
+// An unexpected exception about one client costs that client its answer, and the others nothing (docs/adr/0024).
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FakeRooms } from '../../support/fake-rooms.ts';
+import { type Harness, type HarnessClient, HarnessLink, harness } from '../../support/module-harness.ts';
+import { assertFaults } from '../../support/server.ts';
+import { crowd, FIRST_QUESTION_S, scene } from './scene.ts';
+
+/** While it is on, every question about this client throws. */
+function faulty(client: HarnessClient): { isOn: boolean } {
+  const fault = { isOn: false };
+  const { jid } = client;
+  Object.defineProperty(client, 'jid', {
+    get() {
+      if (fault.isOn && new Error().stack!.includes('Probes.ask')) throw new TypeError('a fault of the test');
+      return jid;
+    },
+  });
+  return fault;
+}
+
+const ROOMS = 12;
+
+/** Asserts that there were exceptions, all of them contained by the module. */
+function assertContained({ server: { faults } }: Harness): void {
+  const { task = 0 } = Object.fromEntries(faults.counts);
+  assert.ok(task > 0);
+  assertFaults(faults, { task });
+}
+
+test('when asking about one client fails, the others are asked and told, and that one later', async (t) => {
+  const h = await harness(t, 'ping_muc_silence = 0');
+  const rooms = new FakeRooms(h);
+  for (const victim of [0, 5]) {
+    const clients = crowd(h, rooms, 12, ROOMS);
+    const others = clients.filter((_, i) => i !== victim);
+    const fault = faulty(clients[victim]!);
+    rooms.forget();
+    rooms.peer.cut();
+    fault.isOn = true;
+    h.clock.seconds(FIRST_QUESTION_S + 300);
+    assert.deepEqual(
+      others.map(({ notices }) => notices.length),
+      others.map(() => ROOMS),
+    );
+    fault.isOn = false;
+    h.clock.seconds(1_200);
+    assert.equal(clients[victim]!.notices.length, ROOMS);
+    for (const client of clients) client.close();
+  }
+  assertContained(h);
+});
+
+test('while a domain is down it is tried again after an attempt that failed unexpectedly', async (t) => {
+  const { h, rooms } = await scene(t);
+  rooms.peer.reachable = false;
+  rooms.peer.cut();
+  const pass = async (seconds: number) => {
+    for (let i = 0; i < seconds; i++) {
+      h.clock.seconds(1);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  await pass(FIRST_QUESTION_S + 15 + 30);
+  let attempts = 0;
+  rooms.peer.connect = async () => {
+    attempts++;
+    return new HarnessLink(rooms.domain, 'out', h.clock.now());
+  };
+  const random = t.mock.method(Math, 'random', () => {
+    if (new Error().stack!.includes('linkUp')) throw new TypeError('a fault of the test');
+    return 0.5;
+  });
+  await pass(31);
+  assert.equal(attempts, 1);
+  assertFaults(h.server.faults, { work: 1 });
+  random.mock.restore();
+  t.mock.method(Math, 'random', () => 0.5);
+  await pass(70);
+  assert.ok(attempts > 1, `${attempts}`);
+});

@@ -53,7 +53,10 @@ export async function readCertificates(directory: string, ca: readonly string[])
   try {
     pairs = await findPairs(directory);
   } catch (error) {
-    const message = `The certificates directory ${directory} cannot be read (${reasonOf(error)}): create it, or set "certificates" to the right one.`;
+    const remedy = isDenied(error)
+      ? "give the server's user read access to it"
+      : 'create it, or set "certificates" to the right one';
+    const message = `The certificates directory ${directory} cannot be read (${reasonOf(error)}): ${remedy}.`;
     files.problems.push({ severity: 'error', path: directory, domain: undefined, message });
     return files;
   }
@@ -78,16 +81,30 @@ async function findPairs(directory: string): Promise<Pair[]> {
   for (const name of (await readdir(directory)).sort()) {
     const path = join(directory, name);
     if (name.endsWith('.crt')) pairs.push({ cert: path, key: `${path.slice(0, -'.crt'.length)}.key` });
-    else if (await isFile(join(path, 'fullchain.pem'))) {
+    else if (await mayHold(join(path, 'fullchain.pem'))) {
       pairs.push({ cert: join(path, 'fullchain.pem'), key: join(path, 'privkey.pem') });
     }
   }
   return pairs;
 }
 
-async function isFile(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined);
-  return found?.isFile() ?? false;
+/** Whether there is a file, or may be: one that cannot be looked at is a problem, and no reason to forget it. */
+async function mayHold(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch (error) {
+    return !ABSENT.has(codeOf(error));
+  }
+}
+
+const ABSENT: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR']);
+
+function isDenied(error: unknown): boolean {
+  return codeOf(error) === 'EACCES' || codeOf(error) === 'EPERM';
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
 }
 
 /** The pair ready for use, or in words why it is not. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { CertificateStore } from '../../../src/net/certificates.ts';
+import { type CertificateProblem, CertificateStore } from '../../../src/net/certificates.ts';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
 import { certificateMatches } from '../../../src/net/identity.ts';
 import { DAY_MS, makeCertificate, temporaryDirectory, type Wanted } from './certificate-fixture.ts';
@@ -123,6 +123,45 @@ test('a reload takes what is new, forgets what is gone, and keeps the last good 
   assert.equal((await store.reload()).length, 1);
   assert.equal(store.certificates.length, 2);
 });
+
+/** Reads the certificates again as a user without any rights. */
+async function reloadDenied(store: CertificateStore): Promise<CertificateProblem[]> {
+  const { seteuid, geteuid } = process;
+  if (geteuid!() !== 0) return store.reload();
+  seteuid!(65_534);
+  try {
+    return await store.reload();
+  } finally {
+    seteuid!(0);
+  }
+}
+
+for (const what of ['', 'a.crt', 'a.key', 'b.lit', 'b.lit/fullchain.pem', 'b.lit/privkey.pem']) {
+  test(`a reload that may not read "${what}" says so and keeps the certificates in use`, async (t) => {
+    const store = await storeOf(t, { a: { dns: ['a.lit'] }, 'b.lit/': { dns: ['b.lit'] } });
+    await open(store.directory);
+    const before = ['a.lit', 'b.lit'].map((domain) => store.certificateFor(domain));
+    await chmod(join(store.directory, what), 0o000);
+    const problems = await reloadDenied(store);
+    await chmod(join(store.directory, what), 0o755);
+    assert.equal(problems.length, 1);
+    const [{ message, severity }] = problems as [CertificateProblem];
+    assert.equal(severity, 'error');
+    assert.match(message, /cannot be read.*EACCES.*(read access|readable by the server's user)/);
+    const after = ['a.lit', 'b.lit'].map((domain) => store.certificateFor(domain)?.cert);
+    assert.deepEqual(
+      after,
+      before.map((certificate) => certificate!.cert),
+    );
+  });
+}
+
+/** Lets every user read everything below. */
+async function open(directory: string): Promise<void> {
+  await chmod(directory, 0o755);
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true }))
+    await chmod(join(entry.parentPath, entry.name), entry.isDirectory() ? 0o755 : 0o644);
+}
 
 test('development certificates are signed by their authority and name the domain', async (t) => {
   const directory = await temporaryDirectory(t);

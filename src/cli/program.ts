@@ -158,7 +158,7 @@ function withoutGaps(args: CommandArgs): CommandArgs {
 function explain(error: unknown, { stderr }: Terminal): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof ConfigError) {
-    stderr.write(`${error.message}\n`);
+    stderr.write(`enjamb: ${error.message}\n`);
     return 1;
   }
   if (error instanceof CliError || error instanceof CommandError) {

@@ -3,7 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { AdminSocket, inWords, StartError } from '../admin/socket.ts';
 import type { Config } from '../config/config.ts';
-import { ConfigError } from '../config/error.ts';
+import { ConfigError, describeProblem } from '../config/error.ts';
 import { Faults } from '../util/faults.ts';
 import { createLogger, type Logger, type RootLogger } from '../util/logger.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
@@ -156,7 +156,12 @@ async function reload({ log, server }: Served, file: string | undefined): Promis
     await server.reload(config);
   } catch (error) {
     if (!(error instanceof ConfigError)) log.error('reload failed', { error });
-    else for (const problem of error.problems) log.error('configuration not reloaded', { ...problem });
+    else
+      for (const problem of error.problems)
+        log.error('configuration not reloaded', {
+          problem: describeProblem(problem, error.file),
+          todo: problem.hint,
+        });
   }
 }
 

@@ -1,6 +1,5 @@
 // The configuration as the server reads it: every mistake found at once, every value typed.
 
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { canonicalDomain } from './addresses.ts';
 import {
@@ -13,6 +12,7 @@ import {
 import { DEFAULT_CONFIG } from './default-config.ts';
 import { type ConfigDocument, parseDocument } from './document.ts';
 import { ConfigError } from './error.ts';
+import { readText } from './file.ts';
 import { type Infer, isTable, type Options, parseOptions } from './option.ts';
 import { isPackageName, NO_PACKAGES, type PackageModules } from './packages.ts';
 import { findProblems } from './validate.ts';
@@ -96,7 +96,7 @@ export interface ModuleSources {
 
 /**
  * Reads only that, forgiving everything else: `loadConfig` reports the mistakes.
- * @throws ConfigError when the file cannot be read or is no TOML.
+ * @throws ConfigError when the file cannot be read or is not TOML.
  */
 export function readModuleSources(source: ConfigSource): ModuleSources {
   const { data } = readDocument(source);
@@ -114,15 +114,6 @@ function readDocument(source: ConfigSource): ConfigDocument {
   if (source.text !== undefined) return parseDocument(source.text, source.path);
   if (source.path === undefined) return parseDocument(DEFAULT_CONFIG);
   return parseDocument(readText(source.path), source.path);
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError([{ path: '', expected: 'a file that can be read', got: reason }], path);
-  }
 }
 
 function hostConfig(

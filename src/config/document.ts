@@ -1,7 +1,7 @@
 // The configuration file as text: values by the TOML library, whose only user this file is, and the place of each key.
 
 import { parse, TomlError } from 'smol-toml';
-import { ConfigError } from './error.ts';
+import { ConfigError, formatPath } from './error.ts';
 import { KeyIndex, type Path, type Position } from './key-index.ts';
 
 export interface ConfigDocument {
@@ -34,23 +34,61 @@ function parseToml(text: string, file: string | undefined): Readonly<Record<stri
     return parse(text, { unsafeKeyBehaviour: 'throw', maxDepth: 20 });
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    const [first = ''] = error.message.replace(/^Invalid TOML document: /, '').split('\n');
     const { line, column } = error;
-    const problem = {
-      path: '',
-      line,
-      column,
-      expected: 'valid TOML',
-      got: 'something else',
-      hint: `${first}${lineOf(text, line)}`,
-    };
-    throw new ConfigError([problem], file);
+    const [said = ''] = error.message.replace(/^Invalid TOML document: /, '').split('\n');
+    const isRepeated = said.startsWith('trying to redefine');
+    const fault =
+      (isRepeated ? repetition(text, { line, column }) : undefined) ?? syntaxFault(said, text, line);
+    throw new ConfigError([{ path: '', line, column, expected: 'valid TOML', got: 'none', ...fault }], file);
   }
 }
 
+interface Fault {
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** A key or a [table] that stands in the file twice. */
+function repetition(text: string, place: Position): Fault | undefined {
+  const repeated = new KeyIndex(text).repetitionAt(place);
+  if (repeated === undefined) return undefined;
+  const { path, first } = repeated;
+  const isTable = sourceLine(text, place.line).startsWith('[');
+  const name = isTable ? `[${formatPath(path)}]` : formatPath(path);
+  const hint = isTable
+    ? 'put the settings of both below one such line'
+    : 'keep one of the two; the other values of a list go into the same brackets';
+  return { message: `${name} is here a second time; the first is on line ${first.line}`, hint };
+}
+
+/** What the TOML library says, and what is mostly behind it. */
+const REMEDIES: readonly (readonly [said: RegExp, hint: string])[] = [
+  [/^invalid value/, 'text needs quotes, as in storage = "sqlite"; numbers, true and false do not'],
+  [/expected comma or end of structure/, 'a comma is missing, or the bracket that ends a list or table'],
+  [/control characters/, 'a quotation mark is missing at the end of the text'],
+  [/followed by an end-of-line/, 'each setting has a line of its own; several values are a list: [1, 2]'],
+  [/escape sequence/, 'write a backslash twice, or put the text into single quotes'],
+  [
+    /illegal character in key|end of key/,
+    'a line is NAME = VALUE, a [table], or a comment that begins with #',
+  ],
+];
+
+function syntaxFault(said: string, text: string, line: number): Fault {
+  const remedy = REMEDIES.find(([pattern]) => pattern.test(said))?.[1];
+  return {
+    message: `not valid TOML: ${said}${shown(text, line)}`,
+    hint: remedy ?? 'see https://toml.io for the syntax, and enjamb.example.toml for examples',
+  };
+}
+
 /** The offending line itself, cut short and without what looks like a secret's value. */
-function lineOf(text: string, line: number): string {
-  const source = (text.split('\n')[line - 1] ?? '').trim();
+function shown(text: string, line: number): string {
+  const source = sourceLine(text, line);
   if (source === '' || /secret|password|token/i.test(source)) return '';
   return `: ${source.length > 80 ? `${source.slice(0, 77)}…` : source}`;
+}
+
+function sourceLine(text: string, line: number): string {
+  return (text.split('\n')[line - 1] ?? '').trim();
 }

@@ -1,4 +1,4 @@
-// What the administrator has to mend before the server can start: every mistake at once, each with its place.
+// What the administrator has to mend before the server can start: every mistake, each with its place.
 
 import type { Position } from './key-index.ts';
 
@@ -11,6 +11,8 @@ export interface ConfigProblem {
   readonly expected: string;
   /** What stands there. */
   readonly got: string;
+  /** What is wrong, where `expected …, got …` would not say it. */
+  readonly message?: string;
   /** What to do about it. */
   readonly hint?: string;
 }
@@ -34,12 +36,26 @@ export class ConfigError extends Error {
   }
 }
 
+/** The file cannot be read, so nothing is known of what it says. */
+export class ConfigFileError extends ConfigError {
+  /** `message` names the file. */
+  constructor(message: string, hint: string) {
+    super([{ path: '', expected: 'a file that can be read', got: 'none', message, hint }]);
+    this.message = `${message}\n    ${hint}`;
+  }
+}
+
 /** One problem on one line, and its hint on the next. */
-export function formatProblem(problem: ConfigProblem, file?: string): string {
-  const place = [file, problem.line, problem.column].filter((part) => part !== undefined).join(':');
-  const subject = problem.path === '' ? '' : `${problem.path}: `;
+function formatProblem(problem: ConfigProblem, file?: string): string {
   const hint = problem.hint === undefined ? '' : `\n    ${problem.hint}`;
-  return `  ${place === '' ? '' : `${place}: `}${subject}expected ${problem.expected}, got ${problem.got}${hint}`;
+  return `  ${describeProblem(problem, file)}${hint}`;
+}
+
+/** Where something is wrong, and what. */
+export function describeProblem(problem: ConfigProblem, file?: string): string {
+  const { path, line, column, expected, got, message = `expected ${expected}, got ${got}` } = problem;
+  const place = [file, line, column].filter((part) => part !== undefined).join(':');
+  return [place, path, message].filter((part) => part !== '').join(': ');
 }
 
 /** A path as the file would write it. */

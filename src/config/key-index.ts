@@ -13,6 +13,8 @@ export type Path = readonly (string | number)[];
 export class KeyIndex {
   readonly #text: string;
   readonly #offsets = new Map<string, number>();
+  /** Keys that were noted before, such as `a` in a second `a.b`; `start`: of the whole dotted key. */
+  readonly #repetitions: { path: Path; start: number }[] = [];
   /** Items seen so far of each array of tables. */
   readonly #tables = new Map<string, number>();
   #at = 0;
@@ -29,6 +31,18 @@ export class KeyIndex {
       if (offset !== undefined) return positionAt(this.#text, offset);
     }
     return undefined;
+  }
+
+  /** What of the key at a place stands further up as well, and where. Works on text with a key twice, which is not TOML. */
+  repetitionAt({ line, column }: Position): { path: Path; first: Position } | undefined {
+    const here = this.#repetitions.filter(({ start }) => {
+      const position = positionAt(this.#text, start);
+      return position.line === line && position.column === column;
+    });
+    const [longest] = here.sort((a, b) => b.path.length - a.path.length);
+    if (longest === undefined) return undefined;
+    const first = this.#offsets.get(JSON.stringify(longest.path));
+    return first === undefined ? undefined : { path: longest.path, first: positionAt(this.#text, first) };
   }
 
   #document(): void {
@@ -62,13 +76,15 @@ export class KeyIndex {
   /** A dotted key; notes the place of each of its parts that is new. */
   #keyPath(table: Path): Path {
     let path = table;
+    this.#skip(/[ \t]*/y);
+    const first = this.#at;
     do {
       this.#skip(/[ \t]*/y);
       const start = this.#at;
       const part = this.#key();
       if (part === undefined) return path;
       path = [...this.#intoLastItem(path), part];
-      this.#note(path, start);
+      if (!this.#note(path, start)) this.#repetitions.push({ path, start: first });
     } while (this.#skip(/[ \t]*\./y));
     return path;
   }
@@ -128,9 +144,12 @@ export class KeyIndex {
     return false;
   }
 
-  #note(path: Path, offset: number): void {
+  /** False when the path was noted before. */
+  #note(path: Path, offset: number): boolean {
     const id = JSON.stringify(path);
-    if (!this.#offsets.has(id)) this.#offsets.set(id, offset);
+    const isNew = !this.#offsets.has(id);
+    if (isNew) this.#offsets.set(id, offset);
+    return isNew;
   }
 
   /** Moves past what matches; true when that was anything. */

@@ -2,7 +2,7 @@
 
 import { adviceOn } from '../../config/advice.ts';
 import type { Config } from '../../config/config.ts';
-import { ConfigError, type ConfigProblem } from '../../config/error.ts';
+import { ConfigError, type ConfigProblem, describeProblem } from '../../config/error.ts';
 import { ModuleFiles } from '../../core/module-files.ts';
 import { knownOptions, readConfig } from '../configuration.ts';
 import type { Finding } from './finding.ts';
@@ -43,12 +43,8 @@ async function doubts(config: Config, files: ModuleFiles): Promise<readonly Find
   }));
 }
 
-function mistake(
-  { path, line, column, expected, got, hint }: ConfigProblem,
-  file: string | undefined,
-): Finding {
-  const place = [file, line, column].filter((part) => part !== undefined).join(':');
-  const subject = path === '' ? '' : `${path}: `;
-  const message = `${place}: ${subject}expected ${expected}, got ${got}; the server does not start with it`;
+function mistake(problem: ConfigProblem, file: string | undefined): Finding {
+  const { hint } = problem;
+  const message = `${describeProblem(problem, file)}; the server does not start with it`;
   return { check: 'config', severity: 'error', message, ...(hint === undefined ? {} : { todo: hint }) };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { type Config, type KnownOptions, loadConfig, readModuleSources } from '../../../src/config/config.ts';
 import { DEFAULT_COMPONENT_MODULES, DEFAULT_MODULES } from '../../../src/config/core-options.ts';
@@ -203,12 +204,69 @@ test('a syntax error on a line with a secret does not show the line', () => {
   );
 });
 
-test('a file that does not exist is a ConfigError', () => {
-  assert.throws(
-    () => loadConfig({ path: '/no/such/enjamb.toml' }, KNOWN),
-    /expected a file that can be read/,
-  );
+test('a file that cannot be read: which, why, and what to do', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'enjamb-config-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const missing = join(folder, 'enjamb.toml');
+  assert.throws(() => loadConfig({ path: missing }, KNOWN), {
+    name: 'ConfigError',
+    message:
+      `there is no configuration file ${missing}\n` +
+      `    copy enjamb.example.toml to ${missing} and change its domain, or name another file with -c FILE`,
+  });
+  assert.throws(() => loadConfig({ path: folder }, KNOWN), {
+    message:
+      `${folder} is a directory, not a configuration file\n` + `    name the file in it: -c ${missing}`,
+  });
 });
+
+/** Each row: the text, and `line:column message | hint` of its one problem. */
+const NO_TOML: readonly (readonly [rule: string, text: string, problem: string])[] = [
+  [
+    'a key twice',
+    'c2s_ports = [5222]\nlog_level = "info"\nc2s_ports = [5223]\n[hosts.a]',
+    '3:1 c2s_ports is here a second time; the first is on line 1 | keep one of the two; the other values of a list go into the same brackets',
+  ],
+  [
+    'a table twice',
+    '[hosts."a.b"]\n[hosts.c]\n[hosts."a.b"]\n',
+    '3:2 [hosts."a.b"] is here a second time; the first is on line 1 | put the settings of both below one such line',
+  ],
+  [
+    'a key twice in an inline table',
+    '[limits]\nc2s = { rate = 1, rate = 2 }\n[hosts.a]',
+    '2:19 limits.c2s.rate is here a second time; the first is on line 2 | keep one of the two; the other values of a list go into the same brackets',
+  ],
+  [
+    'text without quotes, below a table of the same parent',
+    '[hosts.b]\n[hosts.a]\ncomponent = muc',
+    '3:13 not valid TOML: invalid value: component = muc | text needs quotes, as in storage = "sqlite"; numbers, true and false do not',
+  ],
+  [
+    'a list without its end',
+    'interfaces = ["*"\n[hosts.a]',
+    '2:1 not valid TOML: expected comma or end of structure: [hosts.a] | a comma is missing, or the bracket that ends a list or table',
+  ],
+  [
+    'a line that is no setting',
+    'log_level = "info"\nhosts\n',
+    '2:6 not valid TOML: illegal character in key: hosts | a line is NAME = VALUE, a [table], or a comment that begins with #',
+  ],
+  [
+    'two values in one setting',
+    'c2s_ports = 5222 5223\n[hosts.a]',
+    '1:18 not valid TOML: each key-value declaration must be followed by an end-of-line: c2s_ports = 5222 5223 | each setting has a line of its own; several values are a list: [1, 2]',
+  ],
+];
+
+for (const [rule, text, expected] of NO_TOML) {
+  test(`a file that is not TOML is explained: ${rule}`, () => {
+    const problems = problemsOf(text).map(
+      ({ line, column, message, hint }) => `${line}:${column} ${message} | ${hint}`,
+    );
+    assert.deepEqual(problems, [expected]);
+  });
+}
 
 test('keys that would reach into the prototype are refused', () => {
   for (const key of ['__proto__', 'constructor']) {

@@ -1,6 +1,6 @@
 // Addresses as administrators write them, brought to the form in which they are compared (RFC 7622 §3).
 
-import { Jid } from '../xml/jid.ts';
+import { Jid, prepareLocal } from '../xml/jid.ts';
 
 /** The text of a JID; `undefined` when it is none, or has a resource where `bare` forbids it. */
 export function canonicalJid(raw: string, bare: boolean): string | undefined {
@@ -12,4 +12,52 @@ export function canonicalJid(raw: string, bare: boolean): string | undefined {
 export function canonicalDomain(raw: string): string | undefined {
   const parsed = Jid.tryParse(raw);
   return parsed?.isDomain ? parsed.domain : undefined;
+}
+
+/** Why a text is no address (RFC 7622 §3), and how to write it where there is a way. */
+export function addressFault(raw: string, bare: boolean): string {
+  const slash = raw.indexOf('/');
+  const address = slash < 0 ? raw : raw.slice(0, slash);
+  // The last one, so that an "@" before it counts as part of the name.
+  const at = address.lastIndexOf('@');
+  const [local, domain] = at < 0 ? [undefined, address] : [address.slice(0, at), address.slice(at + 1)];
+  if (domain === '') return 'the domain is missing';
+  if (canonicalDomain(domain) === undefined) return `"${domain}" is not a domain`;
+  const fault = local === undefined ? undefined : localFault(local, domain);
+  if (fault !== undefined) return fault;
+  if (slash >= 0 && bare) return `leave out "${raw.slice(slash)}", which names one client: ${address}`;
+  return slash < 0 ? 'it is too long' : `"${raw.slice(slash + 1)}" cannot name a client`;
+}
+
+/** The characters that no name may have (RFC 7622 §3.3.1), and how XEP-0106 §3 writes them. */
+const ESCAPES: ReadonlyMap<string, string> = new Map(
+  [...' "&\'/:<>@'].map((char) => [char, `\\${char.charCodeAt(0).toString(16)}`]),
+);
+
+function localFault(local: string, domain: string): string | undefined {
+  if (local === '') return 'the name before the "@" is missing';
+  const forbidden = [...new Set(local)].filter((char) => ESCAPES.has(char));
+  if (forbidden.length > 0) {
+    const named = forbidden.map((char) => (char === ' ' ? 'a space' : char)).join(' or ');
+    const escaped = [...local].map((char) => ESCAPES.get(char) ?? char).join('');
+    return `a name cannot contain ${named}; the escaped form is ${escaped}@${domain} (XEP-0106)`;
+  }
+  if (isLocal(local)) return undefined;
+  const bad = [...local].find((char) => !isLocal(char));
+  if (bad === undefined) return 'the name is too long, or mixes characters in a way that is not allowed';
+  return `a name cannot contain ${visibly(bad)}`;
+}
+
+function isLocal(text: string): boolean {
+  try {
+    prepareLocal(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function visibly(char: string): string {
+  const code = `U+${char.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`;
+  return /[\p{C}\p{Z}\p{M}]/u.test(char) ? code : `"${char}" (${code})`;
 }

@@ -25,14 +25,14 @@ const RULES: readonly (readonly [
   [
     'allow_unencrypted_plain_auth',
     (core) => core.allow_unencrypted_plain_auth && !core.c2s_require_encryption,
-    'passwords and messages of clients without TLS can be read by anybody on the way',
-    'fine on a trusted network and for tests; else set c2s_require_encryption = true',
+    'everyone on the network path can read the passwords and messages of clients without TLS',
+    'keep it on a trusted network or in tests only; otherwise set c2s_require_encryption = true',
   ],
   [
     'allow_unencrypted_plain_auth',
     (core) => core.allow_unencrypted_plain_auth && core.c2s_require_encryption,
-    'it has no effect while c2s_require_encryption is true: clients cannot log in without TLS at all',
-    'take it away',
+    'it has no effect while c2s_require_encryption is true: clients cannot log in without TLS',
+    'remove it',
   ],
   [
     's2s_require_encryption',
@@ -43,20 +43,14 @@ const RULES: readonly (readonly [
   [
     's2s_require_encryption',
     (core) => !core.s2s_require_encryption && !core.s2s_secure_auth,
-    'traffic with other servers may be readable on the way',
-    'fine on a trusted network and for tests; else set it to true',
+    'everyone on the network path can read what is exchanged with servers without TLS',
+    'keep it on a trusted network or in tests only; otherwise set it to true',
   ],
   [
     's2s_secure_auth',
     (core) => !core.s2s_secure_auth,
-    'whoever controls the DNS of another domain on the way to it can speak for it',
-    'set it to true, and name the exceptions in s2s_insecure_domains',
-  ],
-  [
-    'allow_registration',
-    (core) => core.allow_registration,
-    'anybody may create accounts, spammers included, and other servers may block yours for it',
-    'create accounts with "enjamb user add" instead',
+    'an attacker who can forge DNS answers can speak for any other domain',
+    'set it to true, and list the exceptions in s2s_insecure_domains',
   ],
   [
     'storage',
@@ -67,8 +61,8 @@ const RULES: readonly (readonly [
   [
     'limits',
     (core) => core.limits.c2s.rate === false || core.limits.s2s.rate === false,
-    'one connection can take all of the server for itself',
-    'fine for benchmarks and on a trusted network; else give it a rate',
+    'one connection can use up the whole server',
+    'keep it for benchmarks and trusted networks only; otherwise set a rate',
   ],
 ];
 
@@ -84,11 +78,12 @@ export function adviceOn(config: Config, known: ReadonlyMap<string, Options>): r
 
 function strangeAdmins({ core, hosts }: Config): readonly Advice[] {
   const domains = new Set(hosts.map((host) => host.domain));
+  const local = hosts.filter(({ component }) => component === undefined).map(({ domain }) => domain);
   const elsewhere = core.admins.filter((admin) => !domains.has(admin.slice(admin.indexOf('@') + 1)));
   return elsewhere.map((admin) => ({
     subject: 'admins',
-    message: `${admin} is an account of another server: whoever runs that one can administer yours`,
-    todo: 'name an account of one of your own hosts, if that is not what you want',
+    message: `${admin} is an account on another server: the administrators of that server can administer yours`,
+    todo: `unless you want that, name an account on one of your own hosts: ${local.join(', ')}`,
   }));
 }
 
@@ -103,6 +98,6 @@ function idleOptions(config: Config, known: ReadonlyMap<string, Options>): reado
     .map(([name, key]) => ({
       subject: key,
       message: `it has no effect: the module "${name}" is not enabled on any host`,
-      todo: `add "${name}" to modules_enabled, or take the option away`,
+      todo: `add "${name}" to modules_enabled, or remove the option`,
     }));
 }

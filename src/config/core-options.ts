@@ -1,12 +1,12 @@
 // The options that the server itself reads, as opposed to those that modules declare.
 
 import {
+  account,
   boolean,
   domain,
   domainPattern,
   duration,
   integer,
-  jid,
   list,
   oneOf,
   rate,
@@ -55,9 +55,6 @@ export const SERVER_OPTIONS = {
   c2s_direct_tls_ports: ports('Ports for clients with TLS from the start (XEP-0368)', [5223]),
   s2s_ports: ports('Ports for other servers (STARTTLS)', [5269]),
   s2s_direct_tls_ports: ports('Ports for other servers with TLS from the start (XEP-0368)', [5270]),
-  http_ports: ports('Ports for HTTP', [5280]),
-  http_interfaces: addresses('Addresses for plain HTTP', LOOPBACK),
-  https_ports: ports('Ports for HTTPS', [5281]),
   component_ports: ports('Ports for external components (XEP-0114)', [5347]),
   component_interfaces: addresses('Addresses for external components', LOOPBACK),
   storage: oneOf('Where data is kept: a database file, or memory (lost at exit)', ['sqlite', 'memory'], {
@@ -104,7 +101,7 @@ export const SERVER_OPTIONS = {
 
 /** Options that stand at the top as the default of all hosts, or under one host. */
 export const HOST_OPTIONS = {
-  admins: list('Who may administer the server', jid('An account'), { default: [] }),
+  admins: list('Who may administer the server', account('An account'), { default: [] }),
   c2s_require_encryption: boolean('Clients must use TLS', { default: true }),
   s2s_require_encryption: boolean('Other servers must use TLS', { default: true }),
   s2s_secure_auth: boolean(
@@ -132,17 +129,13 @@ export const HOST_OPTIONS = {
   allow_unencrypted_plain_auth: boolean('Clients may send their password over an unencrypted connection', {
     default: false,
   }),
-  authentication: oneOf('How passwords are kept: salted and hashed (SCRAM)', ['internal_hashed'], {
-    default: 'internal_hashed',
-  }),
-  allow_registration: boolean('Anybody may create an account with a client (XEP-0077)', { default: false }),
   modules_enabled: list('The modules of the host, instead of the default ones', moduleName, {
     optional: true,
   }),
   modules_disabled: list('Modules taken off the list', moduleName, { default: [] }),
 };
 
-export const COMPONENT_KINDS = ['muc', 'pubsub', 'http_file_share', 'external'] as const;
+export const COMPONENT_KINDS = ['muc', 'external'] as const;
 export type ComponentKind = (typeof COMPONENT_KINDS)[number];
 
 /** Options that make sense under one host only. */
@@ -193,7 +186,5 @@ const LINKS = ['dialback', 's2s_bidi', 's2s_keepalive', 'stream_limits', 'smacks
 /** Modules of a component besides the one that makes it what it is. An external one answers for itself. */
 export const DEFAULT_COMPONENT_MODULES: Readonly<Record<ComponentKind, readonly string[]>> = {
   muc: ['muc', 'disco', 'adhoc', 'ping', 'version', 'time', ...LINKS],
-  pubsub: ['pubsub', 'disco', 'adhoc', 'ping', 'version', 'time', ...LINKS],
-  http_file_share: ['http_file_share', 'disco', 'adhoc', 'ping', 'version', 'time', ...LINKS],
   external: LINKS,
 };

@@ -39,6 +39,10 @@ export interface OptionIssue {
   readonly got: string;
   /** Words that would have been right there, for a suggestion. */
   readonly known?: readonly string[];
+  /** What is wrong with it more precisely, and what to write. */
+  readonly hint?: string;
+  /** Set for an account without the domain that follows its name. */
+  readonly lacks?: 'domain';
 }
 
 /** A value is not what its option takes; the message says `expected …, got …`. */
@@ -46,7 +50,7 @@ export class OptionError extends Error {
   readonly issues: readonly OptionIssue[];
 
   constructor(issues: readonly OptionIssue[]) {
-    super(issues.map((issue) => `${at(issue)}expected ${issue.expected}, got ${issue.got}`).join('; '));
+    super(issues.map(sentence).join('; '));
     this.name = 'OptionError';
     this.issues = issues;
   }
@@ -144,6 +148,7 @@ function own(raw: Readonly<Record<string, unknown>>, key: string): unknown {
   return Object.hasOwn(raw, key) ? raw[key] : undefined;
 }
 
-function at(issue: OptionIssue): string {
-  return issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
+function sentence({ path, expected, got, hint }: OptionIssue): string {
+  const at = path.length === 0 ? '' : `${path.join('.')}: `;
+  return `${at}expected ${expected}, got ${got}${hint === undefined ? '' : `: ${hint}`}`;
 }

@@ -1,6 +1,6 @@
 // The option builders: one declaration gives the validator, the default, the static type and the documentation.
 
-import { canonicalDomain, canonicalJid } from './addresses.ts';
+import { addressFault, canonicalDomain, canonicalJid } from './addresses.ts';
 import {
   type Common,
   collect,
@@ -159,8 +159,24 @@ export function jid(doc: string, settings: Common & { bare?: boolean } = {}): Op
     ? 'an address such as "romeo@example.org"'
     : 'an address such as "romeo@example.org/phone"';
   return define(doc, settings, expected, (raw) =>
-    typeof raw === 'string' ? canonicalJid(raw, bare) : undefined,
+    typeof raw === 'string' ? (canonicalJid(raw, bare) ?? refuse(raw, expected)) : undefined,
   );
+
+  function refuse(raw: string, wanted: string): never {
+    throw new OptionError([{ path: [], expected: wanted, got: show(raw), hint: addressFault(raw, bare) }]);
+  }
+}
+
+/** The address of an account: a JID with a local part and no resource; the code gets its canonical text. */
+export function account(doc: string): Option<string> {
+  const expected = 'an account such as "romeo@example.org"';
+  const address = jid(doc);
+  const read = (raw: unknown): unknown => {
+    if (typeof raw !== 'string') return undefined;
+    if (!raw.includes('@')) throw new OptionError([{ path: [], expected, got: show(raw), lacks: 'domain' }]);
+    return address.parse(raw);
+  };
+  return define(doc, {}, expected, read) as Option<string>;
 }
 
 /** A domain; the code gets its canonical text. */

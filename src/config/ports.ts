@@ -10,8 +10,6 @@ const LISTENERS = [
   ['c2s_direct_tls_ports', 'interfaces'],
   ['s2s_ports', 'interfaces'],
   ['s2s_direct_tls_ports', 'interfaces'],
-  ['http_ports', 'http_interfaces'],
-  ['https_ports', 'interfaces'],
   ['component_ports', 'component_interfaces'],
 ] as const;
 

@@ -2,26 +2,21 @@
 
 import { canonicalDomain } from './addresses.ts';
 import type { KnownOptions } from './config.ts';
-import {
-  COMPONENT_KINDS,
-  CORE_OPTIONS,
-  DEFAULT_COMPONENT_MODULES,
-  HOST_ONLY_OPTIONS,
-  HOST_OPTIONS,
-  SERVER_OPTIONS,
-} from './core-options.ts';
+import { CORE_OPTIONS, HOST_ONLY_OPTIONS, HOST_OPTIONS, SERVER_OPTIONS } from './core-options.ts';
 import type { ConfigDocument } from './document.ts';
 import { type ConfigProblem, formatPath, placeOf } from './error.ts';
 import type { Path } from './key-index.ts';
 import { isTable, type Option, OptionError, type OptionIssue, type Options, show } from './option.ts';
 import { isPackageName, type PackageModules } from './packages.ts';
+import { planned } from './planned.ts';
 import { findPortClashes } from './ports.ts';
 import { didYouMean, nearest } from './suggest.ts';
 
 type Table = Readonly<Record<string, unknown>>;
 type Vocabulary = ReadonlyMap<string, readonly Option<unknown>[]>;
+type Fault = Pick<ConfigProblem, 'expected' | 'got' | 'message' | 'hint'>;
 /** Notes one problem at a path of the file. */
-export type Report = (path: Path, problem: Pick<ConfigProblem, 'expected' | 'got' | 'hint'>) => void;
+export type Report = (path: Path, problem: Fault & Pick<OptionIssue, 'lacks'>) => void;
 
 /** Every mistake in the document. */
 export function findProblems(
@@ -30,17 +25,28 @@ export function findProblems(
   packages: PackageModules,
 ): readonly ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  const report: Report = (path, problem) => {
-    const { expected, got, hint } = problem;
+  const report: Report = (path, { lacks, ...problem }) => {
     const where = { path: formatPath(path), ...placeOf(document.positionOf(path)) };
-    const repeated = problems.some((other) => other.path === where.path && other.expected === expected);
-    if (!repeated) problems.push({ ...where, expected, got, ...(hint === undefined ? {} : { hint }) });
+    const isRepeated = problems.some(
+      (other) => other.path === where.path && other.expected === problem.expected,
+    );
+    const completed = lacks === undefined ? {} : { hint: withDomain(problem.got, document.data.hosts) };
+    if (!isRepeated) problems.push({ ...where, ...problem, ...completed });
   };
   const { hosts, ...top } = document.data;
   checkTop(top, known, report);
   checkHosts(hosts, known, report);
   checkModules(document.data, known, packages, report);
   return problems;
+}
+
+/** `name` is shown in quotes. */
+function withDomain(name: string, hosts: unknown): string {
+  const users = Object.entries(isTable(hosts) ? hosts : {}).filter(
+    ([, host]) => !isTable(host) || host.component === undefined,
+  );
+  const [domain = 'example.org'] = users.map(([own]) => own);
+  return `the domain is missing: write it as "${name.slice(1, -1)}@${domain}"`;
 }
 
 function checkTop(top: Table, known: KnownOptions, report: Report): void {
@@ -66,7 +72,7 @@ function checkHosts(hosts: unknown, known: KnownOptions, report: Report): void {
   const seen = new Set<string>();
   for (const [name, host] of Object.entries(hosts)) {
     checkHostName(name, seen, report);
-    if (isTable(host)) checkHost(name, host, vocabulary, known, report);
+    if (isTable(host)) checkHost(name, host, vocabulary, report);
     else
       report(['hosts', name], {
         expected: 'a table',
@@ -93,13 +99,7 @@ function checkHostName(name: string, seen: Set<string>, report: Report): void {
   seen.add(domain);
 }
 
-function checkHost(
-  name: string,
-  host: Table,
-  vocabulary: Vocabulary,
-  known: KnownOptions,
-  report: Report,
-): void {
+function checkHost(name: string, host: Table, vocabulary: Vocabulary, report: Report): void {
   const path = ['hosts', name];
   for (const key of checkTable(host, path, vocabulary, report)) {
     const hint = Object.hasOwn(SERVER_OPTIONS, key)
@@ -107,10 +107,10 @@ function checkHost(
       : didYouMean(key, vocabulary.keys());
     report([...path, key], unknownKey(key, hint));
   }
-  checkComponent(host, path, known, report);
+  checkComponent(host, path, report);
 }
 
-function checkComponent(host: Table, path: Path, known: KnownOptions, report: Report): void {
+function checkComponent(host: Table, path: Path, report: Report): void {
   const { component, component_secret: secret } = host;
   if (component === 'external' && secret === undefined) {
     const hint = 'the component logs in with it (XEP-0114): component_secret = "a long random text"';
@@ -125,23 +125,17 @@ function checkComponent(host: Table, path: Path, known: KnownOptions, report: Re
     const hint = 'take component_secret away, or add component = "external"';
     report([...path, 'component_secret'], { expected: 'component = "external" beside it', got, hint });
   }
-  const kind = COMPONENT_KINDS.find((choice) => choice === component);
-  const essential =
-    kind === undefined || kind === 'external' ? undefined : DEFAULT_COMPONENT_MODULES[kind][0];
-  if (essential !== undefined && !known.has(essential)) {
-    const got = show(component);
-    const hint = `the module "${essential}" that it needs is not part of this version`;
-    report([...path, 'component'], { expected: 'a kind of component that is installed', got, hint });
-  }
 }
 
-/** Checks the values of a table; answers the keys that nobody knows. */
+/** Checks the values of a table; returns the keys that no part of the server knows. */
 function checkTable(table: Table, path: Path, vocabulary: Vocabulary, report: Report): readonly string[] {
   const strangers: string[] = [];
   for (const [key, raw] of Object.entries(table)) {
-    const options = vocabulary.get(key);
-    if (options === undefined) strangers.push(key);
-    for (const option of options ?? []) checkValue(option, raw, [...path, key], report);
+    const refusal = planned(key, raw);
+    const options = vocabulary.get(key) ?? [];
+    if (refusal !== undefined && refusal !== 'off') report([...path, key], refusal);
+    else if (refusal === undefined && options.length === 0) strangers.push(key);
+    else for (const option of options) checkValue(option, raw, [...path, key], report);
   }
   return strangers;
 }
@@ -151,14 +145,19 @@ function checkValue(option: Option<unknown>, raw: unknown, path: Path, report: R
     option.parse(raw);
   } catch (error) {
     if (!(error instanceof OptionError)) throw error;
-    for (const issue of error.issues) report([...path, ...issue.path], { ...issue, ...hintFor(issue) });
+    for (const issue of error.issues) report([...path, ...issue.path], faultOf(issue));
   }
 }
 
-function hintFor(issue: OptionIssue): { hint?: string } {
-  const word = /^"(.*)"$/.exec(issue.got)?.[1];
-  const hint = word === undefined ? undefined : didYouMean(word, issue.known ?? []);
-  return hint === undefined ? {} : { hint };
+function faultOf({ expected, got, hint, known = [], lacks }: OptionIssue): Parameters<Report>[1] {
+  const word = /^"(.*)"$/.exec(got)?.[1];
+  const advice = hint ?? (word === undefined ? undefined : didYouMean(word, known));
+  return {
+    expected,
+    got,
+    ...(advice === undefined ? {} : { hint: advice }),
+    ...(lacks === undefined ? {} : { lacks }),
+  };
 }
 
 /** The names of modules, at the top and under each host. */
@@ -178,11 +177,7 @@ function checkModules(data: Table, known: KnownOptions, packages: PackageModules
   }
 }
 
-function moduleProblem(
-  name: string,
-  known: KnownOptions,
-  packages: PackageModules,
-): Pick<ConfigProblem, 'expected' | 'got' | 'hint'> | undefined {
+function moduleProblem(name: string, known: KnownOptions, packages: PackageModules): Fault | undefined {
   const hint = packages.problems.get(name);
   if (hint !== undefined) return { expected: 'a module that can be used', got: show(name), hint };
   if (known.has(name) || isPackageName(name)) return undefined;
@@ -195,7 +190,7 @@ function moduleHint(name: string, known: KnownOptions): string {
   return 'see docs/modules.md for their names; those of other makers are found in the folders of plugin_paths';
 }
 
-function unknownKey(key: string, hint: string | undefined): Pick<ConfigProblem, 'expected' | 'got' | 'hint'> {
+function unknownKey(key: string, hint: string | undefined): Fault {
   return { expected: 'a known option', got: show(key), ...(hint === undefined ? {} : { hint }) };
 }
 

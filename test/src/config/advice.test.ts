@@ -24,7 +24,6 @@ test('each weakening of encryption and authentication is named', () => {
   assert.deepEqual(doubts('s2s_secure_auth = false'), ['s2s_secure_auth']);
   assert.deepEqual(doubts('s2s_require_encryption = false'), ['s2s_require_encryption']);
   assert.deepEqual(doubts('allow_unencrypted_plain_auth = true'), ['allow_unencrypted_plain_auth']);
-  assert.deepEqual(doubts('allow_registration = true'), ['allow_registration']);
   assert.deepEqual(doubts('limits = false'), ['limits']);
   assert.deepEqual(doubts('storage = "memory"'), ['storage']);
 });

@@ -145,10 +145,24 @@ const MISTAKES: readonly (readonly [rule: string, text: string, problems: readon
     ],
   ],
   [
-    'a component that is not installed',
-    '[hosts.x]\ncomponent = "pubsub"',
+    'a kind of component that is unknown',
+    '[hosts.x]\ncomponent = "mux"',
+    ['2:1 hosts.x.component | one of "muc", "external" | "mux" | did you mean "muc"?'],
+  ],
+  [
+    'an administrator without the domain, among other mistakes',
+    'admins = ["ann", "bob@a.example"]\nlog_level = "loud"\n[hosts."rooms.a.example"]\ncomponent = "muc"\n[hosts."a.example"]\nadmins = ["carl"]',
     [
-      '2:1 hosts.x.component | a kind of component that is installed | "pubsub" | the module "pubsub" that it needs is not part of this version',
+      '1:11 admins.0 | an account such as "romeo@example.org" | "ann" | the domain is missing: write it as "ann@a.example"',
+      '2:1 log_level | one of "debug", "info", "warn", "error" | "loud" | ',
+      '6:11 hosts."a.example".admins.0 | an account such as "romeo@example.org" | "carl" | the domain is missing: write it as "carl@a.example"',
+    ],
+  ],
+  [
+    'an administrator with a character that no name may have',
+    'admins = ["d\'artagnan@a.example"]\n[hosts."a.example"]',
+    [
+      '1:11 admins.0 | an address such as "romeo@example.org" | "d\'artagnan@a.example" | a name cannot contain \'; the escaped form is d\\27artagnan@a.example (XEP-0106)',
     ],
   ],
   [
@@ -267,6 +281,47 @@ for (const [rule, text, expected] of NO_TOML) {
     assert.deepEqual(problems, [expected]);
   });
 }
+
+/** Each row: a setting for something that this version does not have, and `line:column path message | hint`. */
+const PLANNED: readonly (readonly [text: string, problem: string])[] = [
+  ['http_ports = [5280]', '1:1 http_ports HTTP is not in this version yet | remove http_ports'],
+  ['https_ports = [5281]', '1:1 https_ports HTTP is not in this version yet | remove https_ports'],
+  ['http_interfaces = ["*"]', '1:1 http_interfaces HTTP is not in this version yet | remove http_interfaces'],
+  [
+    'allow_registration = true',
+    '1:1 allow_registration registration with a client (XEP-0077) is not in this version yet | remove allow_registration',
+  ],
+  [
+    'authentication = "anonymous"',
+    '1:1 authentication any value other than "internal_hashed" is not in this version yet | remove authentication',
+  ],
+  [
+    '[hosts.x]\ncomponent = "pubsub"',
+    '2:1 hosts.x.component a publish-subscribe service is not in this version yet | remove this host',
+  ],
+  [
+    '[hosts.x]\ncomponent = "http_file_share"',
+    '2:1 hosts.x.component file upload is not in this version yet | remove this host',
+  ],
+];
+
+for (const [text, expected] of PLANNED) {
+  test(`what this version does not have is refused with that reason: ${text.split('\n').at(-1)}`, () => {
+    const problems = problemsOf(`${text}\n[hosts.a]`);
+    assert.deepEqual(
+      problems.map(
+        ({ line, column, path, message, hint }) => `${line}:${column} ${path} ${message} | ${hint}`,
+      ),
+      [expected],
+    );
+  });
+}
+
+test('what this version does not have may be switched off', () => {
+  load(
+    'http_ports = []\nhttps_ports = []\nhttp_interfaces = []\nallow_registration = false\nauthentication = "internal_hashed"\n[hosts.a]',
+  );
+});
 
 test('keys that would reach into the prototype are refused', () => {
   for (const key of ['__proto__', 'constructor']) {

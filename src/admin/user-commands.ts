@@ -27,12 +27,7 @@ export interface UserDoor {
 }
 
 const account = jid('The account, such as romeo@example.org');
-const password = string('The new password', {
-  secret: true,
-  pattern: /./s,
-  expected: 'a password that is not empty',
-  maxLength: 1023,
-});
+const password = string('The new password', { secret: true });
 
 /** The commands on one door. */
 export function userCommands(door: UserDoor): readonly Command[] {
@@ -48,7 +43,9 @@ function addCommand(door: UserDoor): Command {
     async run(args) {
       const { domain, user } = locate(door, args.jid);
       if (await door.get(domain, user)) {
-        throw new CommandError(`${args.jid} exists already; "enjamb user passwd" changes its password`);
+        throw new CommandError(
+          `the account ${args.jid} exists already; "enjamb user passwd ${args.jid}" changes its password`,
+        );
       }
       await door.create(domain, user, args.password);
       return { text: `${args.jid} created` };
@@ -91,6 +88,7 @@ function switchCommands(door: UserDoor): readonly Command[] {
       summary,
       args: { jid: account },
       positional: ['jid'],
+      destroys: name === 'delete',
       async run(args: Infer<{ jid: typeof account }>) {
         const { domain, user } = await existing(door, args.jid);
         await act(domain, user);
@@ -109,8 +107,8 @@ function switchCommands(door: UserDoor): readonly Command[] {
     ),
     change(
       'delete',
-      'Removes an account and all its data',
-      'deleted, with everything it had stored',
+      'Deletes an account and all its data',
+      'is deleted, with everything that was stored for it',
       (domain, user) => door.delete(domain, user),
     ),
   ];
@@ -134,18 +132,21 @@ async function existing(door: UserDoor, address: string): Promise<{ domain: stri
 }
 
 function locate(door: UserDoor, address: string): { domain: string; user: string } {
-  const parsed = Jid.tryParse(address);
-  if (parsed === undefined) throw new CommandError(`"${address}" is no address`, 'usage');
-  const { local, domain } = parsed;
-  if (local === undefined) {
-    throw new CommandError(`"${address}" names no account: write it as user@${domain}`, 'usage');
-  }
+  const { local, domain } = Jid.parse(address);
+  if (local === undefined) throw incomplete(door, domain);
   if (!door.domains.includes(domain)) throw noSuchHost(door, domain);
   return { domain, user: local };
 }
 
+/** A word without an "@": the name of a host, or that of a user whose host is missing. */
+function incomplete(door: UserDoor, word: string): CommandError {
+  const isHost = door.domains.includes(word);
+  const complete = isHost ? [`user@${word}`] : door.domains.map((domain) => `${word}@${domain}`);
+  const fault = isHost ? `"${word}" is a host, not an account` : `"${word}" has no domain`;
+  return new CommandError(`${fault}: write it as ${complete.join(' or ') || `${word}@HOST`}`, 'usage');
+}
+
 function noSuchHost(door: UserDoor, domain: string): CommandError {
-  return new CommandError(
-    `"${domain}" is no host with users here; these are: ${door.domains.join(', ') || 'none'}`,
-  );
+  const known = door.domains.join(', ') || 'none; add one to the configuration';
+  return new CommandError(`there is no host "${domain}" with users; there are: ${known}`);
 }

@@ -6,7 +6,7 @@ import { type Clock, systemClock } from '../util/clock.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
 import { Lookalikes, plainHash, type StoredKeys } from './lookalikes.ts';
 import type { Credentials } from './mechanisms.ts';
-import { preparePassword } from './password.ts';
+import { checkPassword, PASSWORD_FAULTS, preparePassword } from './password.ts';
 import { deriveKeys, type ScramHash, type ScramKeys } from './scram-keys.ts';
 
 export interface Account {
@@ -23,7 +23,7 @@ export type AccountCondition = 'exists' | 'not-found' | 'unusable-password';
 const TEXTS: Readonly<Record<AccountCondition, string>> = {
   exists: 'There is already an account of that name.',
   'not-found': 'There is no account of that name.',
-  'unusable-password': 'That password cannot be used: it is empty, too long, or has forbidden characters.',
+  'unusable-password': 'That password cannot be used.',
 };
 
 /** Something about an account cannot be done. Its message may be shown to people. */
@@ -31,8 +31,8 @@ export class AccountError extends Error {
   readonly condition: AccountCondition;
   readonly user: string;
 
-  constructor(condition: AccountCondition, user: string) {
-    super(TEXTS[condition]);
+  constructor(condition: AccountCondition, user: string, text = TEXTS[condition]) {
+    super(text);
     this.name = 'AccountError';
     this.condition = condition;
     this.user = user;
@@ -223,8 +223,9 @@ function publicAccount(user: string, { enabled, createdAt }: StoredAccount): Acc
 }
 
 async function keysOf(user: string, password: string): Promise<Record<ScramHash, ScramKeys>> {
-  const prepared = preparePassword(password);
-  if (prepared === undefined) throw new AccountError('unusable-password', user);
+  const checked = checkPassword(password);
+  if ('fault' in checked) throw new AccountError('unusable-password', user, PASSWORD_FAULTS[checked.fault]);
+  const { prepared } = checked;
   const [sha1, sha256] = await Promise.all([
     deriveKeys(prepared, { hash: 'sha1' }),
     deriveKeys(prepared, { hash: 'sha256' }),

@@ -11,11 +11,11 @@ export const COLUMNS = [
   'direction',
   'state',
   'since',
+  'queued',
+  'unconfirmed',
   'secured',
   'authenticated',
   'features',
-  'queued',
-  'unconfirmed',
   'error',
   'next_try',
 ];

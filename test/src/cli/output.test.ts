@@ -30,3 +30,39 @@ test('programs get the data if there is more of it than rows, else the sentence'
   });
   assert.deepEqual(JSON.parse(renderResult({ text: 'done' }, true)), { text: 'done' });
 });
+
+test('a table is at most 100 columns wide: what does not fit follows below each row, whole', () => {
+  const rows = [
+    {
+      local: 'montague.example',
+      remote: 'conference.capulet.example',
+      state: 'closed',
+      since: '2026-11-28T22:00:00.000Z',
+      secured: undefined,
+      error: `none of its addresses could be reached: ${'192.0.2.1:5269 (connection refused), '.repeat(5)}and no more`,
+      next_try: '2026-11-28T22:05:00.000Z',
+    },
+    { local: 'montague.example', remote: 'verona.example', state: 'open', secured: 'TLSv1.3', next_try: '' },
+  ];
+  const columns = ['local', 'remote', 'state', 'since', 'secured', 'error', 'next_try'];
+  const shown = renderResult({ rows, columns }, false);
+  assert.equal(
+    shown,
+    [
+      'LOCAL             REMOTE                      STATE   SINCE                     SECURED',
+      'montague.example  conference.capulet.example  closed  2026-11-28T22:00:00.000Z  -',
+      '    error: none of its addresses could be reached: 192.0.2.1:5269 (connection refused),',
+      '        192.0.2.1:5269 (connection refused), 192.0.2.1:5269 (connection refused), 192.0.2.1:5269',
+      '        (connection refused), 192.0.2.1:5269 (connection refused), and no more',
+      '    next try: 2026-11-28T22:05:00.000Z',
+      'montague.example  verona.example              open    -                         TLSv1.3',
+      '',
+    ].join('\n'),
+  );
+  assert.ok(shown.split('\n').every((line) => line.length <= 100));
+  assert.deepEqual(JSON.parse(renderResult({ rows: [rows[0]!], columns }, true))[0].error, rows[0]!.error);
+});
+
+test('a listing without rows says what it looked for', () => {
+  assert.equal(renderResult({ rows: [] }, false, 'no join matches ann'), 'no join matches ann\n');
+});

@@ -35,6 +35,7 @@ function addShow(module: Registry, service: Service): void {
     summary: 'Who is in a room, who belongs to it, and how it is configured',
     args: { room },
     positional: ['room'],
+    nothing: noService,
     run(args) {
       const found = roomHere(service, args.room);
       if (!found) return {};
@@ -59,11 +60,13 @@ function addCreate(module: Registry, service: Service): void {
       hidden: boolean('Whether it is left out of the public list', { default: false }),
     },
     positional: ['room', 'owner'],
+    nothing: noService,
     run(args) {
       const { local, domain } = Jid.parse(args.room);
       if (domain !== service.domain) return {};
-      if (local === undefined) throw new CommandError('a room has a name before the @', 'usage');
-      if (service.rooms.has(local)) throw new CommandError(`${args.room} exists already`);
+      if (local === undefined)
+        throw new CommandError(`"${args.room}" has no name: write the room as NAME@${domain}`, 'usage');
+      if (service.rooms.has(local)) throw new CommandError(`the room ${args.room} exists already`);
       turn(service, undefined, () => {
         const made = createRoom(service, local, args.owner);
         made.config = { ...made.config, persistent: true, listed: !args.hidden };
@@ -85,6 +88,8 @@ function addDestroy(module: Registry, service: Service): void {
       venue: jid('Where they may go instead', { optional: true }),
     },
     positional: ['room'],
+    destroys: true,
+    nothing: noService,
     run(args) {
       const found = roomHere(service, args.room);
       if (!found) return {};
@@ -92,6 +97,10 @@ function addDestroy(module: Registry, service: Service): void {
       return { text: `${args.room} destroyed` };
     },
   });
+}
+
+function noService(args: { readonly room: string }): string {
+  return `${args.room} is not on a room service of this server`;
 }
 
 /** `undefined`: it would be on another host. @throws CommandError when it would be here and is not */

@@ -12,20 +12,23 @@ export function probeCommand(context: Context, watches: Watches): Command {
     positional: ['domain'],
     run({ domain }) {
       const name = domain.toLowerCase();
-      const count = context.joins.domain(name) ? watches.of(name).askNow() : 0;
-      return { text: `asking about ${count} ${count === 1 ? 'join' : 'joins'} at ${name}`, data: { count } };
+      if (context.joins.domain(name) === undefined) return {};
+      const count = watches.of(name).askNow();
+      const joins = count === 1 ? 'join' : 'joins';
+      return { text: `asking about ${count} ${joins} at ${name}`, data: { count } };
     },
+    nothing: ({ domain }) => `no user is in a room at ${domain}, so there is nothing to ask`,
   });
 }
 
-/** For the administrator who knows better: nobody is told, neither the client nor the room. */
+/** For the administrator who knows better: neither the client nor the room is told. */
 export function forgetCommand(
   { domain, sessions }: Pick<Host, 'domain' | 'sessions'>,
   joins: Joins,
 ): Command {
   return defineCommand({
     name: 'joins forget',
-    summary: 'Takes it that a client is not in a room, without a word to either of them',
+    summary: 'Forgets a join, telling neither the client nor the room',
     args: { client: string('The full address of the client'), room: string('The address of the room') },
     positional: ['client', 'room'],
     run({ client, room }) {
@@ -37,5 +40,6 @@ export function forgetCommand(
       joins.remove(join);
       return { text: `forgot that ${client} is in ${room}` };
     },
+    nothing: ({ client }) => `${client} is not a client of any host here`,
   });
 }

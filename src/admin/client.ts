@@ -22,7 +22,9 @@ export class AdminClient {
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on('error', () => {});
-    socket.on('close', () => this.#fail('the server closed the connection before it answered'));
+    socket.on('close', () =>
+      this.#fail('the server stopped before it answered; look at its log for the reason'),
+    );
     readLines(
       socket,
       MAX_RESPONSE_BYTES,
@@ -46,7 +48,7 @@ export class AdminClient {
    */
   run(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<CommandResult> {
     if (!this.#socket.writable)
-      return Promise.reject(new CommandError('the connection with the server is closed'));
+      return Promise.reject(new CommandError('the server has stopped; look at its log for the reason'));
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
@@ -62,7 +64,7 @@ export class AdminClient {
     const response = parseObject(line) as AdminResponse | undefined;
     if (response === undefined) return;
     if (response.id === null) {
-      this.#fail(response.ok ? 'an answer to nothing' : response.error.message);
+      this.#fail(response.ok ? 'the server sent an unexpected answer' : response.error.message);
       return;
     }
     const waiting = this.#waiting.get(Number(response.id));
@@ -91,8 +93,12 @@ function open(path: string): Promise<Socket | undefined> {
     socket.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
       else if (error.code === 'EACCES')
-        reject(new Error(`only the user that runs the server may use ${path}`));
-      else reject(new Error(`cannot reach the server at ${path}: ${error.message}`));
+        reject(
+          new CommandError(
+            `only the user that runs the server may use ${path}: run this command as that user`,
+          ),
+        );
+      else reject(new CommandError(`cannot reach the server at ${path}: ${error.message}`));
     });
   });
 }

@@ -32,6 +32,10 @@ export interface Command<O extends Options = Options> {
   readonly positional?: readonly (keyof O & string)[];
   /** Only for who is at the machine itself: never offered over XMPP. */
   readonly localOnly?: boolean;
+  /** It deletes something for good: the command line asks first. */
+  readonly destroys?: boolean;
+  /** What to say when no host has what the arguments name; default: which hosts were asked. */
+  nothing?(args: Infer<O>): string;
   /**
    * A command of single hosts answers `{}` when it is asked about something on another host.
    * @throws CommandError with a sentence for the administrator.
@@ -139,7 +143,8 @@ export class CommandRegistry {
     context: CommandContext,
   ): Promise<CommandResult> {
     const entries = this.#entries.get(normalise(name));
-    if (entries === undefined) throw new CommandError(`there is no command "${name}"`, 'unknown-command');
+    if (entries === undefined)
+      throw new CommandError(`there is no command "${name}"; "enjamb --help" lists them`, 'unknown-command');
     const { chosen, rest } = choose(entries, args);
     const answers: [host: string | undefined, result: CommandResult][] = [];
     for (const { command, host } of chosen) {
@@ -147,7 +152,8 @@ export class CommandRegistry {
     }
     if (answers.every(([host, result]) => host !== undefined && isEmpty(result))) {
       const asked = answers.map(([host]) => host).join(', ');
-      throw new CommandError(`that is not on ${asked}`);
+      const [{ command }] = chosen as [Entry];
+      throw new CommandError(nothingText(command, rest) ?? `none of these hosts has it: ${asked}`);
     }
     return merge(answers);
   }
@@ -195,6 +201,10 @@ export async function runCommand(
   }
 }
 
+function nothingText(command: Command, raw: Readonly<Record<string, unknown>>): string | undefined {
+  return command.nothing?.(parseArguments(command, raw));
+}
+
 function parseArguments(command: Command, raw: Readonly<Record<string, unknown>>): Infer<Options> {
   const fitted = Object.entries(raw).map(([key, value]) => [key, fit(command.args[key], value)]);
   try {
@@ -239,7 +249,10 @@ function choose(
   const chosen = entries.filter((entry) => entry.host === host);
   if (chosen.length > 0) return { chosen, rest };
   const offered = entries.map((entry) => entry.host).join(', ');
-  throw new CommandError(`"${String(host)}" does not offer this command; these do: ${offered}`, 'usage');
+  throw new CommandError(
+    `the host "${String(host)}" does not have this command; these hosts do: ${offered}`,
+    'usage',
+  );
 }
 
 function isEmpty({ rows, text, data }: CommandResult): boolean {

@@ -131,6 +131,7 @@ export class AdminSocket {
     return this.#commands.list().map((command) => ({
       name: command.name,
       summary: command.summary,
+      ...(command.destroys === true ? { destroys: true } : {}),
       positional: command.positional ?? [],
       args: describeArguments(command),
     }));

@@ -4,6 +4,7 @@ import { AdminClient } from '../admin/client.ts';
 import type { ArgumentInfo } from '../admin/commands.ts';
 import { didYouMean } from '../config/suggest.ts';
 import { readConfig } from './configuration.ts';
+import { confirm } from './confirm.ts';
 import { renderResult } from './output.ts';
 import { CliError, type ExitCode, type Terminal } from './terminal.ts';
 
@@ -13,6 +14,8 @@ export interface RemoteCommand {
   readonly summary: string;
   readonly positional: readonly string[];
   readonly args: readonly ArgumentInfo[];
+  /** It deletes something for good. */
+  readonly destroys?: boolean;
 }
 
 /** Runs what the words name; `own` are the names that this program has, for a suggestion. */
@@ -21,17 +24,22 @@ export async function runDynamic(
   own: readonly string[],
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const { rest, json, file } = takeCommon(argv);
+  const { rest, json, file, isSure, wantsHelp } = takeCommon(argv);
   const config = await readConfig(file);
   const client = await AdminClient.connect(config.core.data_path);
-  if (client === undefined)
-    throw unknown(rest, own, '; a module may offer it, but no server is running to ask');
+  if (client === undefined) throw unknown(rest, own, '; if a module has it, start the server first');
   try {
     const commands = (await client.run('commands')).data as readonly RemoteCommand[];
     const command = longestMatch(rest, commands);
     if (command === undefined) throw unknown(rest, [...own, ...commands.map(({ name }) => name)]);
-    const words = rest.slice(command.name.split(' ').length);
-    const result = await client.run(command.name, parseWords(command, words));
+    if (wantsHelp) {
+      terminal.stdout.write(`${command.summary}\n${usage(command)}\n`);
+      return 0;
+    }
+    const args = parseWords(command, rest.slice(command.name.split(' ').length));
+    if (command.destroys === true)
+      await confirm(`"${rest.join(' ')}" cannot be undone. Continue?`, isSure, terminal);
+    const result = await client.run(command.name, args);
     terminal.stdout.write(renderResult(result, json));
     return 0;
   } finally {
@@ -55,14 +63,15 @@ export function parseWords(command: RemoteCommand, words: readonly string[]): Re
     const [name, value] = splitFlag(word);
     const info = command.args.find((arg) => arg.name === name) ?? (name === 'host' ? HOST : undefined);
     if (info === undefined)
-      throw new CliError(`"${command.name}" has no option --${name}${usage(command)}`, 2);
+      throw new CliError(`"${command.name}" has no option --${flagOf(name)}\n${usage(command)}`, 2);
     if (value !== undefined) args[name] = value;
     else args[name] = info.takes === 'true or false' ? true : words[++index];
-    if (args[name] === undefined) throw new CliError(`--${name} needs a value: ${info.takes}`, 2);
+    if (args[name] === undefined)
+      throw new CliError(`--${flagOf(name)} needs a value: ${info.takes}\n${usage(command)}`, 2);
   }
   for (const [index, word] of positional.entries()) {
     const name = command.positional[index];
-    if (name === undefined) throw new CliError(`too many words: "${word}"${usage(command)}`, 2);
+    if (name === undefined) throw new CliError(`there is one word too many: "${word}"\n${usage(command)}`, 2);
     args[name] = word;
   }
   return args;
@@ -81,21 +90,38 @@ function usage(command: RemoteCommand): string {
   const flags = command.args.filter((arg) => !command.positional.includes(arg.name));
   const words = [
     ...command.positional.map((name) => name.toUpperCase()),
-    ...flags.map((arg) => `[--${arg.name.replaceAll('_', '-')} …]`),
+    ...flags.map((arg) => `[--${flagOf(arg.name)} …]`),
+    ...(command.destroys === true ? ['[--yes]'] : []),
   ];
-  return `\nusage: enjamb ${command.name} ${words.join(' ')}`.trimEnd();
+  return `usage: enjamb ${command.name} ${words.join(' ')}`.trimEnd();
 }
 
-function takeCommon(argv: readonly string[]): { rest: string[]; json: boolean; file: string | undefined } {
+function flagOf(name: string): string {
+  return name.replaceAll('_', '-');
+}
+
+const COMMON_FLAGS: ReadonlySet<string> = new Set(['--json', '--yes', '--help', '-h']);
+
+interface Common {
+  readonly rest: readonly string[];
+  readonly json: boolean;
+  readonly file: string | undefined;
+  readonly isSure: boolean;
+  readonly wantsHelp: boolean;
+}
+
+/** Flags that every command takes; `--yes` is one of them. */
+function takeCommon(argv: readonly string[]): Common {
   const rest: string[] = [];
   let file: string | undefined;
   for (let index = 0; index < argv.length; index++) {
     const word = argv[index]!;
     if (word === '-c' || word === '--config') file = argv[++index];
     else if (word.startsWith('--config=')) file = word.slice('--config='.length);
-    else if (word !== '--json') rest.push(word);
+    else if (!COMMON_FLAGS.has(word)) rest.push(word);
   }
-  return { rest, json: argv.includes('--json'), file };
+  const [json, isSure] = [argv.includes('--json'), argv.includes('--yes')];
+  return { rest, json, file, isSure, wantsHelp: argv.includes('--help') || argv.includes('-h') };
 }
 
 function longestMatch(
@@ -110,6 +136,6 @@ function longestMatch(
 function unknown(words: readonly string[], known: readonly string[], why = ''): CliError {
   const [first = ''] = words;
   const hint = didYouMean(first, known) ?? didYouMean(words.join(' '), known);
-  const advice = hint ?? '"enjamb --help" lists what there is';
+  const advice = hint ?? '"enjamb --help" lists the commands';
   return new CliError(`there is no command "${first}"${why}\n${advice}`, 2);
 }

@@ -12,7 +12,9 @@ import { CliError } from './terminal.ts';
 export async function openOffline(config: Config): Promise<{ door: UserDoor; close(): Promise<void> }> {
   const { storage: driver, data_path: dataPath } = config.core;
   if (driver === 'memory') {
-    throw new CliError('storage is "memory": accounts exist only while the server runs, and it does not');
+    throw new CliError(
+      'no server is running, and with storage = "memory" accounts exist only while one runs',
+    );
   }
   const { openStorage, storesFor } = await import('../storage/index.ts');
   const { Accounts } = await import('../sasl/accounts.ts');

@@ -19,15 +19,19 @@ const MAX_BYTES = 4096;
  */
 export async function newPassword(source: PasswordSource, terminal: Terminal): Promise<string> {
   if (source.generate === true && source.passwordStdin === true) {
-    throw new CliError('choose one of --generate and --password-stdin', 2);
+    throw new CliError('--generate and --password-stdin exclude each other: choose one', 2);
   }
   if (source.generate === true) return newId();
   if (source.passwordStdin === true) return notEmpty(await firstLine(terminal.stdin));
   if (terminal.stdin.isTTY !== true) {
-    throw new CliError('no password: pipe it in with --password-stdin, or make one with --generate', 2);
+    throw new CliError(
+      'there is no terminal to ask for the password: pipe it in with --password-stdin, or use --generate',
+      2,
+    );
   }
   const first = notEmpty(await prompt('New password: ', terminal));
-  if ((await prompt('Again: ', terminal)) !== first) throw new CliError('the two passwords differ');
+  if ((await prompt('Repeat it: ', terminal)) !== first)
+    throw new CliError('the two passwords differ; nothing was changed');
   return first;
 }
 

@@ -1,6 +1,6 @@
 // The command `enjamb`: its words, options and exit codes. The only user of the command line library.
 
-import { Argument, Command, CommanderError } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { CommandError } from '../admin/commands.ts';
 import { ConfigError } from '../config/error.ts';
 import { CHECK_NAMES, check } from './check/index.ts';
@@ -10,6 +10,7 @@ import { renderResult } from './output.ts';
 import { type CommandArgs, runOnServer } from './run-command.ts';
 import { start } from './start.ts';
 import { CliError, type ExitCode, type Terminal } from './terminal.ts';
+import { explainUsage } from './usage.ts';
 import { addUserCommands } from './user.ts';
 import { version } from './version.ts';
 
@@ -50,7 +51,6 @@ function buildProgram(session: Session): Command {
     .description('An XMPP server whose users stay in their rooms')
     .version(version, '-V, --version')
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
-    .showHelpAfterError('(--help says more)')
     .exitOverride();
   addStart(program, session);
   addCheck(program, session);
@@ -59,6 +59,7 @@ function buildProgram(session: Session): Command {
   addLinkCommands(program, session);
   addJoins(program, session);
   addOverviews(program, session);
+  explainUsage(program);
   return program;
 }
 
@@ -76,9 +77,8 @@ function addStart(program: Command, session: Session): void {
 }
 
 function addCheck(program: Command, session: Session): void {
-  const what = new Argument('[what]', 'what to check (default: everything)').choices(CHECK_NAMES);
   withConfig(program.command('check').description('find mistakes and say what to do'))
-    .addArgument(what)
+    .argument('[what]', `what to check: ${CHECK_NAMES.join(', ')} (default: everything)`)
     .option('--json', 'for programs')
     .action(async (only: string | undefined, options: CommonOptions) => {
       const settings = { file: options.config, only, json: options.json === true };
@@ -91,8 +91,8 @@ function addModuleCommands(program: Command, session: Session): void {
   remote(group.command('list').description('list the loaded modules'), session, 'module list', () => ({}));
   for (const [action, what] of [
     ['load', 'load a module'],
-    ['unload', 'take a module out of the running server'],
-    ['reload', 'replace a module by the newest text of its file'],
+    ['unload', 'remove a module from the running server'],
+    ['reload', 'load the current file of a module in place of the running one'],
   ] as const) {
     const command = group.command(action).description(what).argument('<name>', 'the module');
     remote(command, session, `module ${action}`, (name) => ({ name }));
@@ -103,10 +103,12 @@ function addModuleCommands(program: Command, session: Session): void {
 function addLinkCommands(program: Command, session: Session): void {
   const group = program.command('s2s').description('links with other servers');
   const list = group.command('list').description('links, their last errors and since when');
-  remote(list.argument('[domain]', 'only this other server'), session, 's2s list', (domain) => ({ domain }));
+  list.argument('[domain]', 'only this other server');
+  const none = (domain?: string) => `no link with ${domain ?? 'any other server'}`;
+  remote(list, session, 's2s list', (domain) => ({ domain }), none);
   for (const [action, what] of [
     ['close', 'close the links with a domain'],
-    ['ping', 'ask a domain for a sign of life'],
+    ['ping', 'check that a domain answers'],
   ] as const) {
     const command = group.command(action).description(what).argument('<domain>', 'the other server');
     remote(command, session, `s2s ${action}`, (domain) => ({ domain }));
@@ -117,11 +119,17 @@ function addJoins(program: Command, session: Session): void {
   const joins = program
     .command('joins')
     .description('rooms elsewhere that our users are in, with state and last proof');
-  remote(joins.argument('[who]', 'a user or a domain'), session, 'joins', (who) => ({ who }));
-  const probe = joins.command('probe').description('ask the rooms of a domain now').argument('<domain>');
+  joins.argument('[who]', 'a user, a client, a room, or a domain of rooms');
+  const none = (who?: string) =>
+    who === undefined ? 'no user is in a room elsewhere' : `no join matches ${who}`;
+  remote(joins, session, 'joins', (who) => ({ who }), none);
+  const probe = joins.command('probe').description('ask the rooms of a domain now');
+  probe.argument('<domain>', 'the domain of the rooms');
   remote(probe, session, 'joins probe', (domain) => ({ domain }));
-  const forget = joins.command('forget').description('take it that a client is not in a room');
-  forget.argument('<client>').argument('<room>');
+  const forget = joins
+    .command('forget')
+    .description('forget a join, telling neither the client nor the room');
+  forget.argument('<client>', 'the full address of the client').argument('<room>', 'the address of the room');
   remote(forget, session, 'joins forget', (client, room) => ({ client, room }));
 }
 
@@ -139,6 +147,8 @@ function remote(
   session: Session,
   name: string,
   argsOf: (...words: (string | undefined)[]) => CommandArgs,
+  /** What to say of a listing without rows. */
+  none?: (...words: (string | undefined)[]) => string,
 ): void {
   withConfig(command).option('--json', 'for programs');
   command.action(async (...given: unknown[]) => {
@@ -146,7 +156,7 @@ function remote(
     const options = command.optsWithGlobals<CommonOptions & { host?: string }>();
     const args = { ...argsOf(...words), ...(options.host === undefined ? {} : { host: options.host }) };
     const result = await runOnServer(await readConfig(options.config), name, withoutGaps(args));
-    session.terminal.stdout.write(renderResult(result, options.json === true));
+    session.terminal.stdout.write(renderResult(result, options.json === true, none?.(...words)));
   });
 }
 

@@ -42,12 +42,12 @@ export async function runAnywhere(
   }
 }
 
-/** What to tell who asks for something that only a running server can do. */
+/** The refusal of a command that only a running server can carry out. */
 export function noServer(config: Config, name: string): CliError {
   const how = config.path === undefined ? 'enjamb start' : `enjamb start -c ${config.path}`;
   return new CliError(
-    `"${name}" needs the running server, and none is running with the data directory ${config.core.data_path}.\n` +
-      `Start it with "${how}", or name its configuration with -c FILE.`,
+    `"${name}" needs the running server, and none is running with the data directory ${config.core.data_path}\n` +
+      `start it with "${how}", or name its configuration with -c FILE`,
   );
 }
 
@@ -62,7 +62,7 @@ async function runOffline(
     const registry = new CommandRegistry();
     for (const command of userCommands(door)) registry.register(command);
     const result = await registry.run(name, args, { by: 'command line' });
-    terminal.stderr.write(`No server is running: this is the database in ${config.core.data_path}.\n`);
+    terminal.stderr.write(`No server is running; working on the database in ${config.core.data_path}.\n`);
     return result;
   } finally {
     await close();

@@ -1,13 +1,17 @@
 // `enjamb user …`: accounts, on the running server or straight in the database.
 
 import type { Command } from 'commander';
+import type { Config } from '../config/config.ts';
+import { CORE_OPTIONS } from '../config/core-options.ts';
+import { Jid } from '../xml/jid.ts';
 import { readConfig } from './configuration.ts';
+import { confirm } from './confirm.ts';
 import { renderResult } from './output.ts';
 import { newPassword, type PasswordSource } from './password.ts';
 import { type CommonOptions, type Session, withConfig } from './program.ts';
 import { type CommandArgs, runAnywhere, runOnServer } from './run-command.ts';
 
-type UserOptions = CommonOptions & PasswordSource & { admin?: boolean; host?: string };
+type UserOptions = CommonOptions & PasswordSource & { admin?: boolean; host?: string; yes?: boolean };
 
 export function addUserCommands(program: Command, session: Session): void {
   const group = program.command('user').description('accounts');
@@ -18,7 +22,7 @@ export function addUserCommands(program: Command, session: Session): void {
   addPasswordCommand(group, session, 'passwd', 'set a new password');
   addPlainCommand(group, session, 'disable', 'keep an account from logging in; its data is kept');
   addPlainCommand(group, session, 'enable', 'let a disabled account log in again');
-  addPlainCommand(group, session, 'delete', 'remove an account and all its data');
+  addDelete(group, session);
   addList(group, session);
   addSessions(group, session);
 }
@@ -35,16 +39,45 @@ function addPasswordCommand(group: Command, session: Session, name: string, summ
       const password = await newPassword(options, session.terminal);
       const result = await runAnywhere(config, `user ${name}`, { jid, password }, session.terminal);
       const shown = options.generate === true ? password : undefined;
-      session.terminal.stdout.write(report(result.text ?? '', jid, shown, options));
+      const advice = options.admin === true && options.json !== true ? adminAdvice(config, jid) : '';
+      session.terminal.stdout.write(report(result.text ?? '', jid, shown, options) + advice);
     });
 }
 
 function report(done: string, jid: string, password: string | undefined, options: UserOptions): string {
   if (options.json === true)
     return `${JSON.stringify({ jid, ...(password === undefined ? {} : { password }) })}\n`;
-  const secret = password === undefined ? '' : `password: ${password}\n`;
-  const admin = `To make it an administrator, add it to the configuration and restart: admins = ["${jid}"]\n`;
-  return `${done}\n${secret}${options.admin === true ? admin : ''}`;
+  return `${done}\n${password === undefined ? '' : `password: ${password}\n`}`;
+}
+
+/** Empty for programs, and for an account that is in `admins` already. */
+function adminAdvice(config: Config, jid: string): string {
+  const address = Jid.parse(jid);
+  const host = config.hosts.find(({ domain }) => domain === address.domain);
+  const { admins } = host?.get({ admins: CORE_OPTIONS.admins }) ?? config.core;
+  if (admins.includes(address.bare)) return '';
+  const setting = `admins = ${JSON.stringify([...admins, address.bare]).replaceAll(',', ', ')}`;
+  if (config.path === undefined)
+    return (
+      `To make it an administrator, create enjamb.toml (a copy of enjamb.example.toml) with ${setting}\n` +
+      'and your hosts, and restart the server.\n'
+    );
+  return (
+    `To make it an administrator, set ${setting} in ${config.path}.\n` +
+    'A running server reads that when it gets SIGHUP ("kill -HUP PID"); it need not be restarted.\n'
+  );
+}
+
+function addDelete(group: Command, session: Session): void {
+  withConfig(group.command('delete').description('delete an account and all its data'))
+    .argument('<jid>', 'the account, such as romeo@example.org')
+    .option('--yes', 'do not ask')
+    .option('--json', 'for programs')
+    .action(async (jid: string, options: UserOptions) => {
+      const question = `Delete ${jid} and everything that is stored for it?`;
+      await confirm(question, options.yes === true, session.terminal);
+      await answer(session, 'user delete', { jid }, options);
+    });
 }
 
 function addPlainCommand(group: Command, session: Session, name: string, summary: string): void {

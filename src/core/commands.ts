@@ -73,9 +73,9 @@ function registerModuleCommands(registry: CommandRegistry, scope: CommandScope):
     }),
   });
   const actions = {
-    load: { summary: 'Loads a module on hosts that it is made for', done: 'loaded' },
-    unload: { summary: 'Takes a module out of the running server', done: 'unloaded' },
-    reload: { summary: 'Replaces a module by the newest text of its file', done: 'reloaded' },
+    load: { summary: 'Loads a module on the hosts that it is made for', done: 'loaded' },
+    unload: { summary: 'Removes a module from the running server', done: 'unloaded' },
+    reload: { summary: 'Loads the current file of a module in place of the running one', done: 'reloaded' },
   } as const;
   for (const [action, { summary, done }] of Object.entries(actions) as [
     keyof typeof actions,
@@ -108,11 +108,11 @@ async function concerned(
     const modules = scope.modules.get(only);
     if (!modules)
       throw new CommandError(
-        `"${only}" is none of our hosts (${[...scope.modules.keys()].join(', ')})`,
+        `there is no host "${only}"; there are: ${[...scope.modules.keys()].join(', ')}`,
         'usage',
       );
     if (action === 'load' && isLoaded(modules, name))
-      throw new CommandError(`module "${name}" is loaded on ${only} already`);
+      throw new CommandError(`the module "${name}" is loaded on ${only} already`);
     return [[only, modules]];
   }
   const found: [string, ModuleHost][] = [];
@@ -122,8 +122,11 @@ async function concerned(
     if (fits) found.push([domain, modules]);
   }
   if (found.length > 0) return found;
-  const why = action === 'load' ? 'is loaded already wherever it may be' : 'is not loaded on any host';
-  throw new CommandError(`module "${name}" ${why}`);
+  const why =
+    action === 'load'
+      ? 'is loaded already on every host that it is made for'
+      : 'is not loaded on any host; "enjamb module list" shows what is';
+  throw new CommandError(`the module "${name}" ${why}`);
 }
 
 function isLoaded(modules: ModuleHost, name: string): boolean {

@@ -1,6 +1,7 @@
 // `enjamb check`: finds mistakes before users do; each finding says what breaks and what to do.
 
 import type { Config } from '../../config/config.ts';
+import { didYouMean } from '../../config/suggest.ts';
 import { visible } from '../../util/log-line.ts';
 import { CliError, type ExitCode, type Terminal } from '../terminal.ts';
 import { checkCertificates } from './certificates.ts';
@@ -10,41 +11,41 @@ import { checkStorage } from './storage.ts';
 
 type Check = (config: Config) => Promise<readonly Finding[]>;
 
-/** In the order in which they run; `undefined`: not written yet. */
-const CHECKS: Readonly<Record<string, Check | undefined>> = {
-  config: undefined,
-  certs: checkCertificates,
-  storage: checkStorage,
-  dns: undefined,
-  connectivity: undefined,
-  compliance: undefined,
-};
+/** In the order in which they run, after that of the configuration. */
+const CHECKS: Readonly<Record<string, Check>> = { certs: checkCertificates, storage: checkStorage };
 
-export const CHECK_NAMES = Object.keys(CHECKS);
+export const CHECK_NAMES = ['config', ...Object.keys(CHECKS)];
+
+/** Checks of a later version. */
+const PLANNED: ReadonlySet<string> = new Set(['dns', 'connectivity', 'compliance']);
 
 export interface CheckOptions {
   readonly file: string | undefined;
-  /** One of CHECK_NAMES; default: all that are there. */
+  /** One of CHECK_NAMES; default: all. */
   readonly only: string | undefined;
   readonly json: boolean;
 }
 
-/** Answers 1 when something is broken; doubtful settings alone are no failure. */
+/** Returns 1 when something is broken; doubtful settings alone are no failure. */
 export async function check({ file, only, json }: CheckOptions, terminal: Terminal): Promise<ExitCode> {
-  if (only !== undefined && !CHECK_NAMES.includes(only)) {
-    throw new CliError(`there is no check "${only}"; these are: ${CHECK_NAMES.join(', ')}`, 2);
-  }
-  if (only !== undefined && only !== 'config' && CHECKS[only] === undefined) {
-    throw new CliError(`"enjamb check ${only}" is not available in this version yet`);
-  }
+  if (only !== undefined && !CHECK_NAMES.includes(only)) throw noCheck(only);
   const { config, findings: first } = await checkConfig(file);
   const findings = only === undefined || only === 'config' || config === undefined ? [...first] : [];
   for (const [name, run] of Object.entries(CHECKS)) {
-    if (config === undefined || run === undefined || (only !== undefined && only !== name)) continue;
+    if (config === undefined || (only !== undefined && only !== name)) continue;
     findings.push(...(await run(config)));
   }
   terminal.stdout.write(json ? `${JSON.stringify(findings, undefined, 2)}\n` : render(findings));
   return findings.some((finding) => finding.severity === 'error') ? 1 : 0;
+}
+
+function noCheck(name: string): CliError {
+  const known = CHECK_NAMES.join(', ');
+  if (PLANNED.has(name))
+    return new CliError(`the check "${name}" is not in this version yet; there are: ${known}`);
+  const hint = didYouMean(name, CHECK_NAMES);
+  const advice = hint === undefined ? '' : `\n${hint}`;
+  return new CliError(`there is no check "${name}"; there are: ${known}${advice}`, 2);
 }
 
 const SIGNS = { error: 'WRONG', warning: 'doubtful', ok: 'ok' } as const;

@@ -195,7 +195,7 @@ test('stopping removes the socket, and tells who waits for an answer', async (t)
   const socket = await startSocket(t, dataPath, commands);
   const client = await AdminClient.connect(dataPath);
   assert.ok(client);
-  const waiting = assert.rejects(client.run('wait'), /closed the connection before it answered/);
+  const waiting = assert.rejects(client.run('wait'), /stopped before it answered/);
   const signal = await started.promise;
   await socket.stop();
   await waiting;

@@ -42,9 +42,22 @@ export function write(folder: string, path: string, text: string): void {
 }
 
 /** One run of the program in this process, on the configuration of a folder. */
-export async function enjamb(folder: string, ...args: readonly string[]): Promise<Ended> {
-  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
-  stdin.end();
+export function enjamb(folder: string, ...args: readonly string[]): Promise<Ended> {
+  return enjambReading({ text: '' }, folder, ...args);
+}
+
+/** The same, with what is piped into it, or typed on a terminal. */
+export async function enjambReading(
+  { text, isTTY = false }: { text: string; isTTY?: boolean },
+  folder: string,
+  ...args: readonly string[]
+): Promise<Ended> {
+  const [stdin, stdout, stderr] = [
+    Object.assign(new PassThrough(), { isTTY }),
+    new PassThrough(),
+    new PassThrough(),
+  ];
+  stdin.end(text);
   const code = await run([...args, '-c', join(folder, 'enjamb.toml')], { stdin, stdout, stderr });
   const textOf = (stream: PassThrough) => (stream.read() as Buffer | null)?.toString() ?? '';
   return { code, out: textOf(stdout), err: textOf(stderr) };

@@ -79,11 +79,23 @@ test('module commands say what cannot be done, and where', async (t) => {
   await fails('module load', { name: 'pign' }, /There is no module "pign"/);
   const { text } = await run(site, 'module load', { name: 'ping' });
   assert.equal(text, 'ping loaded on rooms.montague.lit');
-  await fails('module load', { name: 'ping' }, 'module "ping" is loaded already wherever it may be');
+  await fails(
+    'module load',
+    { name: 'ping' },
+    'the module "ping" is loaded already on every host that it is made for',
+  );
   const where = { name: 'ping', host: 'montague.lit' };
-  await fails('module load', where, 'module "ping" is loaded on montague.lit already');
-  await fails('module unload', { name: 'time' }, 'module "time" is not loaded on any host');
-  await fails('module reload', { name: 'ping', host: 'capulet.lit' }, /"capulet.lit" is none of our hosts/);
+  await fails('module load', where, 'the module "ping" is loaded on montague.lit already');
+  await fails(
+    'module unload',
+    { name: 'time' },
+    'the module "time" is not loaded on any host; "enjamb module list" shows what is',
+  );
+  await fails(
+    'module reload',
+    { name: 'ping', host: 'capulet.lit' },
+    /there is no host "capulet.lit"; there are: montague.lit/,
+  );
   const elsewhere = { name: 'time', host: 'verona.lit' };
   await fails('module unload', elsewhere, 'Module "time" is not loaded on verona.lit');
 });

@@ -15,7 +15,18 @@ async function writeForever(stream: number): Promise<void> {
       map.set('romeo', key, n),
       archive.append('romeo', { id: key, at: n, with: 'juliet@capulet.lit', xml: 'x'.repeat(300) }),
     ]);
-    writeSync(1, `${key}\n`); // Synchronous: what was acknowledged has left the process.
+    print(`${key}\n`);
+  }
+}
+
+/** Synchronous: what was acknowledged has left the process. A pipe may be full while its reader is busy. */
+function print(line: string): void {
+  for (;;) {
+    try {
+      return void writeSync(1, line);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
   }
 }
 

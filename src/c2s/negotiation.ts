@@ -11,6 +11,7 @@ import { isVersion1, type StreamHeader } from '../stream/header.ts';
 import type { ReadRate } from '../stream/read-limit.ts';
 import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/stream.ts';
 import { newId } from '../util/ids.ts';
+import { tryDomain } from '../xml/domain.ts';
 import { type Element, type Stanza, xml } from '../xml/element.ts';
 import { errorReply, type SaslCondition, SaslError, StanzaError, StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
@@ -71,7 +72,9 @@ export class Negotiation implements StreamHandler {
   onHeader(header: StreamHeader): void {
     const host = this.#hostOf(header.to);
     const from = host?.domain ?? this.#defaultFrom;
-    this.#stream.open({ from, to: Jid.tryParse(header.from)?.toString(), id: newId() });
+    // An address is not read, which may be slow, for a header that is refused anyway.
+    const to = host === undefined ? undefined : Jid.tryParse(header.from)?.toString();
+    this.#stream.open({ from, to, id: newId() });
     this.#checkHeader(header, host);
     this.#session.host = host;
     this.#session.phase = this.#nextPhase(host);
@@ -105,8 +108,8 @@ export class Negotiation implements StreamHandler {
 
   /** RFC 6120 §4.7.2; the domain is a host with users. */
   #hostOf(to: string | undefined): LocalHost | undefined {
-    const jid = Jid.tryParse(to);
-    const host = jid?.isDomain ? this.#context.router.hosts.get(jid.domain) : undefined;
+    const domain = tryDomain(to);
+    const host = domain === undefined ? undefined : this.#context.router.hosts.get(domain);
     return host?.kind === 'local' ? host : undefined;
   }
 

@@ -8,9 +8,9 @@ import type { ServerTls } from '../net/tls.ts';
 import { isVersion1, type StreamHeader } from '../stream/header.ts';
 import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/stream.ts';
 import { newId } from '../util/ids.ts';
+import { tryDomain } from '../xml/domain.ts';
 import { type Element, xml } from '../xml/element.ts';
 import { SaslError, StanzaError, StreamError } from '../xml/errors.ts';
-import { Jid } from '../xml/jid.ts';
 import { DEFAULT_LIMITS } from '../xml/limits.ts';
 import { NS } from '../xml/namespaces.ts';
 import { idleTimeOf } from './idle.ts';
@@ -114,10 +114,10 @@ export class Incoming implements StreamHandler {
 
   /** The address in the header stays the same over restarts (RFC 6120 §4.7.2). */
   #sessionFor(header: StreamHeader): S2SSession {
-    const to = Jid.tryParse(header.to);
-    if (!to?.isDomain)
+    const to = tryDomain(header.to);
+    if (to === undefined)
       throw new StreamError('improper-addressing', 'The stream header must say whom it is for');
-    const host = this.#context.router.hosts.get(to.domain);
+    const host = this.#context.router.hosts.get(to);
     if (!host) throw new StreamError('host-unknown');
     if (this.session && this.session.host !== host) throw new StreamError('host-unknown');
     this.session ??= this.#newSession(host);
@@ -198,7 +198,7 @@ export class Incoming implements StreamHandler {
     if (text.length > MAX_AUTHZID_CHARS) throw new SaslError('malformed-request');
     const authzid =
       text === '' || text === '=' ? this.#claimed : Buffer.from(text, 'base64').toString('utf8');
-    const domain = authzid === undefined ? undefined : domainOf(authzid);
+    const domain = tryDomain(authzid);
     if (domain === undefined) throw new SaslError('invalid-authzid');
     // Section 3: the identity must be the one of the header where there is one.
     if (this.#claimed !== undefined && domain !== this.#claimed) throw new SaslError('invalid-authzid');
@@ -209,15 +209,10 @@ export class Incoming implements StreamHandler {
 
 function claimedDomain(header: StreamHeader): string | undefined {
   if (header.from === undefined) return undefined;
-  const domain = domainOf(header.from);
+  const domain = tryDomain(header.from);
   if (domain === undefined)
     throw new StreamError('improper-addressing', 'The address of the sender is no domain');
   return domain;
-}
-
-function domainOf(text: string): string | undefined {
-  const jid = Jid.tryParse(text);
-  return jid?.isDomain ? jid.domain : undefined;
 }
 
 function toSaslError(error: unknown): SaslError {

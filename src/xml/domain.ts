@@ -28,6 +28,20 @@ export function prepareDomain(text: string): string {
   return plain ? checkAscii(name.toLowerCase()) : prepareUnicode(name);
 }
 
+/**
+ * The same for a text that must be a domain alone, `undefined` for what is none. Before a login this takes the place of
+ * `Jid.tryParse`: a local part or a resource, which are slow to prepare, is refused at the first `@` or `/`.
+ */
+export function tryDomain(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return prepareDomain(text);
+  } catch (error) {
+    if (error instanceof StanzaError) return undefined;
+    throw error;
+  }
+}
+
 /** Domains in lower-case ASCII, without A-labels. */
 function checkAscii(name: string): string {
   if (isIPv4(name)) return name;

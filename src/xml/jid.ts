@@ -10,6 +10,12 @@ export { prepareDomain } from './domain.ts';
 /** Bytes of each part in UTF-8 (RFC 7622 §3.2, §3.3, §3.4). */
 const MAX_PART_BYTES = 1023;
 const MAX_TEXT = 3 * MAX_PART_BYTES + 2;
+/** Three characters become one of two bytes at best, such as u, diaeresis and macron. */
+const MAX_PART_CHARS = Math.ceil(1.5 * MAX_PART_BYTES);
+/** A mark takes two bytes or more, and a letter takes in three of them at most. */
+const MAX_MARKS = Math.floor(MAX_PART_BYTES / 2) + 3;
+/** Nonspacing marks, but those that other marks compose with. */
+const MARKS = /[\p{Mn}--[\u0C46\u{11131}\u{11132}\u{1611E}-\u{1612F}]]+/gv;
 
 /** Each stanza names a few of the same addresses: those seen lately are found by their text. */
 const REMEMBERED = 2048;
@@ -125,14 +131,14 @@ function remember(text: string, jid: Jid): void {
   recent.set(detach(text), jid);
 }
 
-/** Lower-case ASCII as far as RFC 7622 §3.3.1 allows it in a local part. */
-const PLAIN_LOCAL = /^[!#-%(-.0-9;=?[-~]+$/;
+/** ASCII as far as RFC 7622 §3.3.1 allows it in a local part. */
+const PLAIN_LOCAL = /^[!#-%(-.0-9;=?A-~]+$/;
 const EXCLUDED_LOCAL = /["&'/:<>@]/;
 
 /** RFC 7622 §3.3: UsernameCaseMapped, without eight characters. @throws StanzaError 'jid-malformed' */
 export function prepareLocal(text: string): string {
-  if (text.length <= MAX_PART_BYTES && PLAIN_LOCAL.test(text)) return text;
-  if (text.length > MAX_TEXT) throw malformed();
+  if (text.length <= MAX_PART_BYTES && PLAIN_LOCAL.test(text)) return text.toLowerCase();
+  if (isTooLong(text)) throw malformed();
   const local = usernameCaseMapped(text);
   if (local === undefined || EXCLUDED_LOCAL.test(local)) throw malformed();
   return withinBytes(local);
@@ -143,10 +149,17 @@ const PLAIN_RESOURCE = /^[ -~]+$/;
 /** RFC 7622 §3.4: OpaqueString. @throws StanzaError 'jid-malformed' */
 export function prepareResource(text: string): string {
   if (text.length <= MAX_PART_BYTES && PLAIN_RESOURCE.test(text)) return text;
-  if (text.length > MAX_TEXT) throw malformed();
+  if (isTooLong(text)) throw malformed();
   const resource = opaqueString(text);
   if (resource === undefined) throw malformed();
   return withinBytes(resource);
+}
+
+/** Whether a text has more than 1,023 bytes whatever preparation does to it, which may be slow. */
+function isTooLong(text: string): boolean {
+  if (text.length <= MAX_MARKS) return false;
+  if (text.length > MAX_PART_CHARS) return true;
+  return text.match(MARKS)?.some((run) => run.length > MAX_MARKS) === true;
 }
 
 function withinBytes(part: string): string {

@@ -20,8 +20,9 @@ const IDENTIFIER = new RegExp(
 );
 const FREEFORM = new RegExp(`^[[[${LETTER_DIGITS}${OTHERS}]--[${DISALLOWED}]]${CONTEXTUAL}]*$`, 'v');
 
-/** Code points whose width mapping differs: half-width and full-width forms (RFC 8264 §5.2.1). */
+/** Half-width and full-width forms, with what width mapping makes of each (RFC 8264 §5.2.1). */
 const WIDE_OR_NARROW = /[\uFF01-\uFFEF\u3000]/g;
+const OTHER_WIDTH = otherWidth();
 const SPACES = /\p{Zs}/gu;
 
 /** How often a profile may change its own result before the string is refused (RFC 8264 §7). */
@@ -48,11 +49,11 @@ export function opaqueString(text: string): string | undefined {
 }
 
 function mapUsername(text: string): string | undefined {
-  const narrow = text.replace(WIDE_OR_NARROW, (char) => char.normalize('NFKC'));
+  const narrow = text.replace(WIDE_OR_NARROW, (char) => OTHER_WIDTH.get(char)!);
   // Preparation comes first: lower case turns some that are not allowed into others that are.
   if (!isIdentifier(narrow)) return undefined;
   const name = narrow.toLowerCase().normalize('NFC');
-  if (!isIdentifier(name)) return undefined;
+  if (name !== narrow && !isIdentifier(name)) return undefined;
   return RIGHT_TO_LEFT.test(name) && !isBidiLabel(name) ? undefined : name;
 }
 
@@ -74,11 +75,31 @@ function untilStable(text: string, map: (text: string) => string | undefined): s
 
 /** HasCompat (RFC 8264 §9.17): a code point that NFKC changes, other than those of ASCII. */
 function hasCompatibilityForm(text: string): boolean {
-  if (text.normalize('NFKC') === text) return false;
-  for (const char of text) {
-    if (char.normalize('NFKC') !== char && !EXCEPTIONS.test(char)) return true;
+  // Most texts have no candidate. NFKC of a whole text is slow where marks are out of order, so it comes second.
+  if (!CANDIDATE.test(text) || text.normalize('NFKC') === text) return false;
+  for (const [char] of text.matchAll(CANDIDATES)) {
+    if (isChanged(char)) return true;
   }
   return false;
 }
 
-const EXCEPTIONS = new RegExp(`[${EXCEPTIONS_VALID}${CONTEXTUAL}]`, 'v');
+/** What NFKC changes, Case folding or not: every code point with HasCompat is among them (UAX #44). */
+const CANDIDATE = new RegExp(`[\\p{CWKCF}--[${EXCEPTIONS_VALID}${CONTEXTUAL}!-~]]`, 'v');
+const CANDIDATES = new RegExp(CANDIDATE, 'gv');
+
+/** By code point: as many as Unicode has letters that are candidates, some thousands. */
+const changed = new Map<string, boolean>();
+
+function isChanged(char: string): boolean {
+  let is = changed.get(char);
+  if (is === undefined) {
+    is = char.normalize('NFKC') !== char;
+    changed.set(char, is);
+  }
+  return is;
+}
+
+function otherWidth(): ReadonlyMap<string, string> {
+  const chars = ['\u3000', ...Array.from({ length: 0xef }, (_, n) => String.fromCharCode(0xff01 + n))];
+  return new Map(chars.map((char) => [char, char.normalize('NFKC')]));
+}

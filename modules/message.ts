@@ -4,7 +4,9 @@ import {
   type C2SSession,
   defineModule,
   type Event,
+  isStampOf,
   type Module,
+  type Node,
   StanzaError,
   type StanzaEvent,
 } from 'enjamb/api';
@@ -30,6 +32,8 @@ export default defineModule({
   depends: ['presence'],
 
   load(module) {
+    module.hook('message/bare', (event) => removeForgedDelays(module, event), 'rewrite');
+    module.hook('message/full', (event) => removeForgedDelays(module, event), 'rewrite');
     module.hook('message/bare', (event) => {
       const { type } = event.stanza.attrs;
       // §8.5.2: rooms speak to clients, not to accounts; an error concerns the client that sent what failed.
@@ -48,6 +52,16 @@ export default defineModule({
     });
   },
 });
+
+/** XEP-0203 §4: only this host says in its own name since when a message has waited. */
+function removeForgedDelays({ host: { domain } }: Module, event: StanzaEvent): void {
+  const { stanza, origin } = event;
+  if (origin.kind === 'host' && origin.domain === domain) return;
+  const isForged = (child: Node) =>
+    typeof child !== 'string' && child.name === 'delay' && isStampOf(child, domain);
+  if (!stanza.children.some(isForged)) return;
+  event.stanza = stanza.withChildren(stanza.children.filter((child) => !isForged(child)));
+}
 
 /** Whether at least one client took the message. */
 function toAccount(module: Module, { stanza, to }: StanzaEvent): boolean {

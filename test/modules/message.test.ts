@@ -179,3 +179,18 @@ test('a message that no client takes is offered to whoever keeps messages, for a
   await settled(romeo);
   t.assert.deepEqual(kept, [`normal ${JULIET}`, `chat ${JULIET}`, `chat ${JULIET}/tomb`]);
 });
+
+test('XEP-0203 §4: nobody else says in the name of this host since when a message has waited', async (t) => {
+  const server = await startServer(t, { config: CONFIG });
+  const balcony = await server.client(`${JULIET}/balcony`);
+  await becomeAvailable(balcony);
+  const romeo = await server.client(ROMEO);
+  const delay = (from: string) => `<delay xmlns='urn:xmpp:delay' from='${from}' stamp='2002-09-10T23:08:25Z'/>`;
+  const forged = `${delay('capulet.lit')}${delay('Capulet.LIT')}`;
+  for (const to of [JULIET, `${JULIET}/balcony`]) {
+    romeo.send(`<message type='chat' to='${to}'><body>Hi</body>${forged}${delay('montague.lit')}</message>`);
+    await balcony.receives(
+      `<message type='chat' from='${ROMEO}' to='${to}'><body>Hi</body>${delay('montague.lit')}</message>`,
+    );
+  }
+});

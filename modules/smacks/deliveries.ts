@@ -20,11 +20,18 @@ export class Deliveries {
   note(session: C2SSession, { name, attrs, children }: Stanza): Delivery | undefined {
     const { jid, host, state } = session;
     if (name !== 'message' || attrs.to === undefined || attrs.to === jid.toString()) return undefined;
-    if (host.sessions.of(jid.local ?? '').length < 2) return undefined;
+    const isForOne = host.sessions.of(jid.local ?? '').length < 2;
+    if (isForOne && !this.#recent.has(children)) return undefined;
     const delivery = this.#of(children, attrs.to);
     if (state.smacks) delivery.copies++;
     else delivery.isTaken = true;
     return delivery;
+  }
+
+  /** One of its clients is about to be sent a copy of it again. */
+  again({ children }: Stanza, delivery: Delivery): void {
+    delivery.copies--;
+    this.#recent.set(children, delivery);
   }
 
   #of(children: object, to: string): Delivery {

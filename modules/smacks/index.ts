@@ -19,8 +19,8 @@ import { Deliveries } from './deliveries.ts';
 import { failed, hOf, isTrue, secondsOf } from './elements.ts';
 import { Hibernation } from './hibernation.ts';
 import { newInbound, noteHandled } from './inbound.ts';
-import { giveBack } from './leftovers.ts';
-import { keep, newOutbound } from './outbound.ts';
+import { Leftovers } from './leftovers.ts';
+import { keep, newOutbound, type QueueLimits } from './outbound.ts';
 import { Resumption } from './resume.ts';
 import { manageLinks } from './s2s.ts';
 import type { StreamManagement } from './state.ts';
@@ -95,30 +95,42 @@ export default defineModule({
       timeMs: options.smacks_hibernation_time,
       maxPerAccount: options.smacks_max_hibernated_sessions,
     });
+    const deliveries = new Deliveries();
+    const leftovers = new Leftovers(module, deliveries);
     const limits = { stanzas: options.smacks_max_queue, bytes: options.smacks_max_queue_size };
 
     module.hook('stream-features', ({ session, features }) => {
       const isForClient = session?.kind === 'c2s' && features.getChild('bind', NS.BIND) !== undefined;
       if (isForClient) features.append(xml('sm', NS.SM));
     });
-    count(module, acks, limits);
-    negotiate(module, acks, hibernation);
+    count(module, { acks, deliveries, leftovers, limits });
+    negotiate(module, acks, hibernation, leftovers);
     sleepAndWake(module, acks, hibernation);
+    endSessions(module, acks, hibernation, leftovers);
     checkCounts(module);
   },
 });
 
+interface Counting {
+  readonly acks: Acknowledgements;
+  readonly deliveries: Deliveries;
+  readonly leftovers: Leftovers;
+  readonly limits: QueueLimits;
+}
+
 /** §4: what goes out is kept until it is acknowledged; what comes in counts once it is handled. */
-function count(module: Module, acks: Acknowledgements, limits: { stanzas: number; bytes: number }): void {
-  const deliveries = new Deliveries();
+function count(module: Module, { acks, deliveries, leftovers, limits }: Counting): void {
   module.hook('c2s-out', (event) => {
-    const { session, element } = event;
-    const management = session.state.smacks;
+    const { session, element, receipt } = event;
     if (!STANZAS.has(element.name)) return undefined;
-    const delivery = deliveries.note(session, element);
+    if (session.state.inherited && element.name === 'message') leftovers.settle(session);
+    const management = session.state.smacks;
+    const delivery = receipt ? undefined : deliveries.note(session, element);
     if (management === undefined) return undefined;
-    const isKept = keep(management.outbound, element, { at: module.clock.now(), delivery }, limits);
+    const about = { at: module.clock.now(), delivery, receipt };
+    const isKept = keep(management.outbound, element, about, limits);
     if (!isKept) {
+      if (receipt) return 'full';
       if (delivery) delivery.copies--;
       session.close(new StreamError('resource-constraint', 'You have not confirmed what you were sent'));
       return undefined;
@@ -129,6 +141,7 @@ function count(module: Module, acks: Acknowledgements, limits: { stanzas: number
     return undefined;
   });
   module.observe('c2s-handle', ({ session, work }) => {
+    leftovers.settle(session);
     const management = session.state.smacks;
     if (management === undefined) return;
     management.isHeard = true;
@@ -154,12 +167,20 @@ function checkCounts(module: Module): void {
   });
 }
 
-function negotiate(module: Module, acks: Acknowledgements, hibernation: Hibernation): void {
+function negotiate(
+  module: Module,
+  acks: Acknowledgements,
+  hibernation: Hibernation,
+  leftovers: Leftovers,
+): void {
   const on = (name: string, handler: (element: Element, session: C2SSession) => void) =>
     module.handleNonza({ on: ['c2s'], name, xmlns: NS.SM }, (element, session) => {
       if (session.kind === 'c2s') handler(element, session);
     });
-  on('enable', (request, session) => enable(request, session, hibernation));
+  on('enable', (request, session) => {
+    enable(request, session, hibernation);
+    leftovers.settle(session);
+  });
   on('resume', (_, session) => session.write(failed('unexpected-request'))); // §3: a resource is bound already.
   on('r', (_, session) => answer(session));
   on('a', (element, session) => {
@@ -233,12 +254,25 @@ function sleepAndWake(module: Module, acks: Acknowledgements, hibernation: Hiber
     },
     'guard',
   );
-  module.hook('resource-unbind', ({ session, error }) => {
-    const management = session.state.smacks;
-    if (management === undefined) return;
+}
+
+/** §4: a session is over, and what its client has not acknowledged goes elsewhere. */
+function endSessions(
+  module: Module,
+  acks: Acknowledgements,
+  hibernation: Hibernation,
+  leftovers: Leftovers,
+): void {
+  module.hook('resource-unbind', ({ session, error, successor }) => {
+    const { smacks: management, inherited = [] } = session.state;
     delete session.state.smacks;
-    acks.stop(management);
-    hibernation.forget(session, management, error);
-    giveBack(module, session, management.outbound);
+    delete session.state.inherited;
+    if (management) {
+      acks.stop(management);
+      hibernation.forget(session, management, error);
+    }
+    const queue = [...inherited, ...(management?.outbound.queue ?? [])];
+    if (successor) leftovers.bequeath(queue, successor);
+    else leftovers.giveBack(session, queue);
   });
 }

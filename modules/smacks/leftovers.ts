@@ -1,39 +1,104 @@
-// What becomes of stanzas that a client has not acknowledged when its session is over (§4): the same as of stanzas for
-// a client that is gone. The address is free already, so the router knows what to do.
+// What becomes of stanzas that a client has not acknowledged when its session is over (XEP-0198 §4). If another session
+// takes over the address, they are for that one (RFC 6121 §8.5.3.1). Else they go where stanzas for a client that is gone
+// go: the address is free already, so the router knows.
+//
+//     session ends ──┬─ replaced ──▶ inherited ──(enables stream management, or says or hears something)──▶ sent again
+//                    └─ gone ──▶ the sender that keeps a copy, another client, the offline store, or an error
 
-import { type C2SSession, type Module, NS, parseElement, type Stanza, xml } from 'enjamb/api';
-import type { Outbound, Sent } from './outbound.ts';
+import { type C2SSession, isStampOf, type Module, NS, parseElement, type Stanza, xml } from 'enjamb/api';
+import type { Deliveries } from './deliveries.ts';
+import type { Sent } from './outbound.ts';
 
-export function giveBack(module: Module, session: C2SSession, { queue }: Outbound): void {
-  for (const sent of queue) {
-    if (!isElsewhere(sent)) handBack(module, session, sent);
+export class Leftovers {
+  readonly #module: Module;
+  readonly #deliveries: Deliveries;
+
+  constructor(module: Module, deliveries: Deliveries) {
+    this.#module = module;
+    this.#deliveries = deliveries;
+  }
+
+  /**
+   * Leaves them to the session that takes over the address. It is sent them when its client is about to be sent or has
+   * sent something, at the latest; before, the client may not have enabled stream management, and they could be lost.
+   */
+  bequeath(queue: readonly Sent[], successor: C2SSession): void {
+    if (queue.length > 0) successor.state.inherited = queue;
+  }
+
+  /** Sends the session what it has inherited, in order. */
+  settle(session: C2SSession): void {
+    const { inherited } = session.state;
+    if (inherited === undefined) return;
+    delete session.state.inherited;
+    this.#each(session, inherited, (sent) => this.#sendAgain(session, sent));
+  }
+
+  /** Sends everything back to where stanzas for a client that is gone go. */
+  giveBack(session: C2SSession, queue: readonly Sent[]): void {
+    this.#each(session, queue, (sent) => this.#giveBack(session, sent));
+  }
+
+  #each({ jid, log }: C2SSession, queue: readonly Sent[], act: (sent: Sent) => void): void {
+    for (const sent of queue) {
+      try {
+        act(sent);
+      } catch (error) {
+        const note = 'dropped; its sender is not told';
+        log.error('unacknowledged stanza lost', { jid: `${jid}`, at: sent.at, note, error });
+      }
+    }
+  }
+
+  #sendAgain(session: C2SSession, sent: Sent): void {
+    const { text, receipt, delivery } = sent;
+    if (receipt) {
+      if (!session.send(parseElement(text), receipt)) receipt.returned(text);
+      return;
+    }
+    const stanza = this.#addressed(session, sent);
+    if (stanza === undefined) return;
+    if (stanza.name === 'iq') {
+      this.#module.send(stanza);
+      return;
+    }
+    // The visit to the room has ended with the session before, so its members' words are not for this one.
+    if (stanza.attrs.type === 'groupchat') return;
+    if (delivery) this.#deliveries.again(stanza, delivery);
+    if (!session.send(stanza) && !isElsewhere(sent)) this.#module.send(stanza);
+  }
+
+  #giveBack(session: C2SSession, sent: Sent): void {
+    if (sent.receipt) {
+      sent.receipt.returned(sent.text);
+      return;
+    }
+    if (sent.delivery) sent.delivery.copies--;
+    if (isElsewhere(sent)) return;
+    const stanza = this.#addressed(session, sent);
+    if (stanza) this.#module.send(stanza);
+  }
+
+  /** The stanza with both addresses; `undefined` for one that was for the ended session alone. */
+  #addressed({ jid }: C2SSession, { text, at }: Sent): Stanza | undefined {
+    if (text.startsWith('<presence')) return undefined; // The next client hears of who is there when it comes.
+    const stanza = parseElement(text);
+    const { type, from = jid.bare, to = jid.toString() } = stanza.attrs;
+    // A result or an error has no recipient but the client that asked.
+    if (stanza.name === 'iq' && type !== 'get' && type !== 'set') return undefined;
+    const addressed = stanza.with({ from, to });
+    return stanza.name === 'message' ? delayed(addressed, this.#module.host.domain, at) : addressed;
   }
 }
 
 /** Whether another client of the account has the message, or may still confirm it. */
 function isElsewhere({ delivery }: Sent): boolean {
-  if (!delivery) return false;
-  delivery.copies--;
-  return delivery.isTaken || delivery.copies > 0;
-}
-
-function handBack(module: Module, { jid, log }: C2SSession, { text, at }: Sent): void {
-  if (text.startsWith('<presence')) return; // Whoever comes next hears of who is there then.
-  try {
-    const stanza = parseElement(text);
-    const { type, from = jid.bare, to = jid.toString() } = stanza.attrs;
-    // A result or an error has nobody to go to but the client that asked.
-    if (stanza.name === 'iq' && type !== 'get' && type !== 'set') return;
-    const addressed = stanza.with({ from, to });
-    module.send(stanza.name === 'message' ? delayed(addressed, module.host.domain, at) : addressed);
-  } catch (error) {
-    log.error('unacknowledged stanza lost', { error });
-  }
+  return delivery !== undefined && (delivery.isTaken || delivery.copies > 0);
 }
 
 /** XEP-0203: since when it has waited; what was late before keeps its first time. */
 function delayed(message: Stanza, domain: string, at: number): Stanza {
-  if (message.getChildren('delay', NS.DELAY).some(({ attrs }) => attrs.from === domain)) return message;
+  if (message.elements().some((child) => isStampOf(child, domain))) return message;
   const stamp = new Date(at).toISOString();
   return message.withChildren([...message.children, xml('delay', { xmlns: NS.DELAY, from: domain, stamp })]);
 }

@@ -1,7 +1,7 @@
 // What was sent to a peer and not acknowledged, oldest first. For clients it is kept as text, because a tree takes three
 // times the memory and keeps the bytes alive that it was parsed from (docs/adr/0014).
 
-import { type Element, share } from 'enjamb/api';
+import { type Element, type Receipt, share } from 'enjamb/api';
 import type { Delivery } from './deliveries.ts';
 
 export interface Sent {
@@ -12,12 +12,20 @@ export interface Sent {
   /** In ms since 1970. */
   readonly at: number;
   readonly delivery: Delivery | undefined;
+  /** The sender keeps a copy until this is called. */
+  readonly receipt: Receipt | undefined;
 }
 
 /** What every entry of a queue has, whoever it was sent to. */
 export interface Entry {
   readonly bytes: number;
   readonly delivery?: Delivery | undefined;
+  readonly receipt?: Receipt | undefined;
+}
+
+export interface QueueLimits {
+  readonly stanzas: number;
+  readonly bytes: number;
 }
 
 export interface Outbound<T extends Entry = Sent> {
@@ -31,19 +39,28 @@ export function newOutbound<T extends Entry = Sent>(acknowledged = 0): Outbound<
   return { acknowledged, bytes: 0, queue: [] };
 }
 
-/** False, and nothing is kept, when it would be too much. */
+/**
+ * False, and nothing is kept, when it would be too much. What the sender keeps a copy of can wait: it may fill half of the
+ * queue, so that there is room for the rest, and is never too much for an empty one.
+ */
 export function keep(
   outbound: Outbound,
   element: Element,
-  about: Pick<Sent, 'at' | 'delivery'>,
-  limits: { readonly stanzas: number; readonly bytes: number },
+  about: Pick<Sent, 'at' | 'delivery' | 'receipt'>,
+  limits: QueueLimits,
 ): boolean {
-  if (outbound.queue.length >= limits.stanzas) return false;
+  const { stanzas, bytes } = about.receipt ? patient(outbound, limits) : limits;
+  if (outbound.queue.length >= stanzas) return false;
   const sent = { ...flat(share(element).toString()), ...about }; // Shared with the stream: serialised once.
-  if (outbound.bytes + sent.bytes > limits.bytes) return false;
+  if (outbound.bytes + sent.bytes > bytes) return false;
   outbound.bytes += sent.bytes;
   outbound.queue.push(sent);
   return true;
+}
+
+function patient({ queue }: Outbound, { stanzas, bytes }: QueueLimits): QueueLimits {
+  if (queue.length === 0) return { stanzas: 1, bytes: Number.POSITIVE_INFINITY };
+  return { stanzas: stanzas / 2, bytes: bytes / 2 };
 }
 
 /** How many stanzas have been sent, modulo 2^32. */
@@ -56,9 +73,10 @@ export function acknowledge(outbound: Outbound<Entry>, h: number): boolean {
   const count = (h - outbound.acknowledged) >>> 0;
   if (count > outbound.queue.length) return false;
   outbound.acknowledged = h;
-  for (const { bytes, delivery } of outbound.queue.splice(0, count)) {
+  for (const { bytes, delivery, receipt } of outbound.queue.splice(0, count)) {
     outbound.bytes -= bytes;
     if (delivery) delivery.isTaken = true;
+    receipt?.taken();
   }
   return true;
 }

@@ -2,12 +2,17 @@
 
 import type { Timer } from 'enjamb/api';
 import type { Inbound } from './inbound.ts';
-import type { Outbound } from './outbound.ts';
+import type { Outbound, Sent } from './outbound.ts';
 
 declare module 'enjamb/api' {
   interface C2SState {
     /** Absent until the client enables stream management. Owned by smacks. */
     smacks?: StreamManagement;
+    /**
+     * What the session before at this address left unacknowledged, until it is sent to this one: no more than that
+     * session was allowed to keep. Owned by smacks.
+     */
+    inherited?: readonly Sent[];
   }
 }
 

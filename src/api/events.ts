@@ -2,7 +2,7 @@
 
 import type { Element, Stanza } from '../xml/element.ts';
 import type { Jid } from '../xml/jid.ts';
-import type { C2SSession, Origin, S2SCloseCause, S2SSession } from './session.ts';
+import type { C2SSession, Origin, Receipt, S2SCloseCause, S2SSession } from './session.ts';
 
 /** Declares one event: what handlers receive, and what a handler may answer (`never`: nothing). */
 export interface Event<Payload, Answer = never> {
@@ -27,7 +27,12 @@ type Wire<S> = Event<{ readonly session: S; element: Element }, 'handled'>;
 export interface OutgoingElement {
   readonly session: C2SSession;
   element: Element;
-  /** Set by whoever sends it again when it is lost: the client counts as having it, whatever its stream says. */
+  /** The sender keeps the element until this is called. */
+  readonly receipt: Receipt | undefined;
+  /**
+   * Set by the module that sends it again when it is lost: the client counts as having it, whatever its stream says, and
+   * the module calls the receipt.
+   */
   kept: boolean;
 }
 
@@ -43,7 +48,8 @@ export interface Events extends Outbound, Inbound {
   /** A stanza leaves for another server; fired on the sender's host. */
   'route/remote': Event<StanzaEvent, 'handled'>;
   'c2s-in': Wire<C2SSession>;
-  'c2s-out': Event<OutgoingElement, 'handled'>;
+  /** `full`: there is no room for it now; only for an element with a receipt. */
+  'c2s-out': Event<OutgoingElement, 'handled' | 'full'>;
   /** A stanza of the client has been handled, in this tick, but for `work`. */
   'c2s-handle': Event<{
     readonly session: C2SSession;
@@ -77,7 +83,12 @@ export interface Events extends Outbound, Inbound {
   'c2s-disconnect': Event<{ readonly session: C2SSession; readonly error: Error | undefined }, 'sleep'>;
   'c2s-resume': Event<{ readonly session: C2SSession }>;
   /** The session has ended for good. It is no longer in `host.sessions`, but may still be named as an origin. */
-  'resource-unbind': Event<{ readonly session: C2SSession; readonly error: Error | undefined }>;
+  'resource-unbind': Event<{
+    readonly session: C2SSession;
+    readonly error: Error | undefined;
+    /** The session that takes over its address, about to be bound (RFC 6120 §7.7.2.2). */
+    readonly successor: C2SSession | undefined;
+  }>;
   /** A stream with another server is established; nobody is authenticated yet. */
   's2s-connect': Event<{ readonly session: S2SSession }>;
   /** An administrator looks at a link: whoever knows something about it adds to the description. */

@@ -12,6 +12,14 @@ export interface C2SState {}
 // biome-ignore lint/suspicious/noEmptyInterface: each module merges its own into it
 export interface S2SState {}
 
+/** What becomes of one element that was sent to a client: one of the two is called, once. */
+export interface Receipt {
+  /** The client has confirmed it (XEP-0198), or it was written to the stream of a client that confirms nothing. */
+  taken(): void;
+  /** The session has ended without that. `text`: the element as it was sent. */
+  returned(text: string): void;
+}
+
 interface Session {
   /** Unique in this process; stands in the log. */
   readonly id: string;
@@ -41,6 +49,13 @@ export interface C2SSession extends Session {
   readonly stanzasOut: number;
   /** Reads no further from the client while too much of its work is under way. Called by the router. */
   hold(work: Promise<unknown>): void;
+  /**
+   * Sends one element to the client; false when it can no longer be accepted, or not now. `receipt`: for what the sender
+   * keeps until the client has it. Nothing of it is called when this returns false.
+   */
+  send(element: Element, receipt?: Receipt): boolean;
+  /** Ends the session; a StreamError is told to the client first. `successor`: the one that takes over its address. */
+  close(error?: Error, successor?: C2SSession): void;
   /**
    * Writes to the stream past `c2s-out`: elements that are no stanzas, and text that has been that way before. False
    * when there is no stream, or it takes nothing any more.

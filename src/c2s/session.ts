@@ -1,7 +1,7 @@
 // A client's session. It is not its stream: a stream may break, and another one be attached to the same session
 // (docs/adr/0002). Whether a session outlives its stream is decided by whoever answers `c2s-disconnect`.
 
-import type { C2SState, C2SSession as Contract } from '../api/session.ts';
+import type { C2SState, C2SSession as Contract, Receipt } from '../api/session.ts';
 import type { LocalHost } from '../core/host.ts';
 import { checkStanza, emptyResult, isLegacySession, stampStanza } from '../core/stanza-rules.ts';
 import { SlowReader } from '../stream/slow-reader.ts';
@@ -83,7 +83,7 @@ export class C2SSession implements Contract {
    */
   bind(jid: Jid, answer: () => void): void {
     const { hooks, sessions } = this.host;
-    sessions.get(jid)?.close(new StreamError('conflict', 'Replaced by a new session'));
+    sessions.get(jid)?.close(new StreamError('conflict', 'Replaced by a new session'), this);
     this.#jid = jid;
     this.phase = 'bound';
     this.boundAt = this.#context.clock.now();
@@ -125,13 +125,14 @@ export class C2SSession implements Contract {
     return this.#release();
   }
 
-  send(element: Element): boolean {
+  send(element: Element, receipt?: Receipt): boolean {
     if (this.phase !== 'bound' && this.phase !== 'asleep') return false;
     this.stanzasOut++;
-    const left = passOut(this, element);
+    const left = passOut(this, element, receipt);
     if (typeof left === 'boolean') return left;
     // What handlers answered may have cost the session its stream. While it sleeps, what nobody takes is not sent.
     const accepted = this.#stream !== undefined && this.#write(this.#stream, left.element);
+    if (accepted && !left.kept) receipt?.taken();
     return accepted || left.kept;
   }
 
@@ -145,11 +146,11 @@ export class C2SSession implements Contract {
     return true;
   }
 
-  close(error?: Error): void {
+  close(error?: Error, successor?: Contract): void {
     if (this.phase === 'closed') return;
     const stream = this.#stream;
     const isBound = this.phase === 'bound' || this.phase === 'asleep';
-    if (isBound) this.#end(error); // First, so that nothing more is written to the client on the occasion.
+    if (isBound) this.#end(error, successor); // First, so that nothing more is written to the client on the occasion.
     stream?.close(error);
   }
 
@@ -217,13 +218,13 @@ export class C2SSession implements Contract {
   }
 
   /** Whatever way the session ends, it ends here, once. */
-  #end(error: Error | undefined): void {
+  #end(error: Error | undefined, successor?: Contract): void {
     if (this.phase === 'closed') return;
     this.phase = 'closed';
     this.#release();
     this.host.sessions.remove(this);
     this.log.info('client gone', { jid: `${this.jid}`, ...(error ? { why: error.message } : {}) });
-    this.host.hooks.notify('resource-unbind', { session: this, error });
+    this.host.hooks.notify('resource-unbind', { session: this, error, successor });
   }
 
   // ── From the client ──────────────────────────────────────────────────────────────────────────────────────────

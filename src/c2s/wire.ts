@@ -1,6 +1,7 @@
 // What modules see of each element between a client's stream and its session: `c2s-in` and `c2s-out`.
 
 import type { OutgoingElement } from '../api/events.ts';
+import type { Receipt } from '../api/session.ts';
 import { HandlerError } from '../core/hooks.ts';
 import type { Router } from '../core/router.ts';
 import { isStanza } from '../core/stanza-rules.ts';
@@ -26,13 +27,18 @@ export function passIn(session: C2SSession, element: Element, router: Router): E
   }
 }
 
-/** What `c2s-out` leaves of an element; true when a handler has taken it, false when one has failed. */
-export function passOut(session: C2SSession, element: Element): OutgoingElement | boolean {
+/** What `c2s-out` leaves of an element; true when a handler has taken it, false when one has failed or has no room. */
+export function passOut(
+  session: C2SSession,
+  element: Element,
+  receipt: Receipt | undefined,
+): OutgoingElement | boolean {
   const { hooks } = session.host;
-  const event = { session, element, kept: false };
+  const event = { session, element, receipt, kept: false };
   if (!hooks.has('c2s-out')) return event;
   try {
-    return hooks.fire('c2s-out', event) === 'handled' || event;
+    const answer = hooks.fire('c2s-out', event);
+    return answer === undefined ? event : answer === 'handled';
   } catch (error) {
     session.host.faults.loggedBy(session.log).report('handler', error, { event: 'c2s-out' });
     return false;

@@ -212,7 +212,7 @@ test('XEP-0203 §4: nobody else says in the name of this host since when a messa
   const there = await scene(t);
   const delay = (from: string) =>
     `<delay xmlns='urn:xmpp:delay' from='${from}' stamp='2002-09-10T23:08:25Z'/>`;
-  says(there.romeo, 'Hi', `${delay('capulet.lit')}${delay('montague.lit')}`);
+  says(there.romeo, 'Hi', `${delay('capulet.lit')}${delay('CAPULET.Lit')}${delay('montague.lit')}`);
   await stored(there);
   const message = await (await arrives(there)).next();
   const said = message.getChildren('delay', 'urn:xmpp:delay').map(({ attrs }) => attrs);

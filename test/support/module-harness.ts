@@ -126,7 +126,7 @@ export class HarnessClient implements C2SSession {
   close(): void {
     const { host } = this.#harness;
     host.sessions.remove(this);
-    host.hooks.notify('resource-unbind', { session: this, error: undefined });
+    host.hooks.notify('resource-unbind', { session: this, error: undefined, successor: undefined });
   }
 
   sleep(): void {

@@ -53,17 +53,21 @@ export class Subscriptions {
     if (transition.pass && type === 'subscribed') this.#availability.reveal(user, contact);
   }
 
-  /** A contact's stanza for one of our users (§3.1.3, §3.1.6, §3.2.3, §3.3.3). */
+  /**
+   * A contact's stanza for one of our users (§3.1.3, §3.1.6, §3.2.3, §3.3.3).
+   * @throws StanzaError 'resource-constraint' when too many requests wait for the user.
+   */
   inbound(event: StanzaEvent, type: SubscriptionType): void {
     const { local: user = '', bare } = event.to;
     const contact = event.from.bare;
     if (contact === bare) return;
-    const transition = this.#roster.transition(user, contact, 'inbound', type);
     const stanza = event.stanza.with({ from: contact, to: bare });
+    const texts = type === 'subscribe' ? textsOf(stanza) : [];
+    const transition = this.#roster.transition(user, contact, 'inbound', type, texts);
     const endsView = type === 'unsubscribe' && this.#roster.hasSubscriber(user, contact);
     // §3.1.6: the stanza comes before the roster push, so that clients know the reason for it.
     if (transition.pass) this.#deliver(user, type, stanza);
-    event.waitUntil(this.#roster.settle(transition, type === 'subscribe' ? wordsOf(stanza) : undefined));
+    event.waitUntil(this.#roster.settle(transition));
     if (transition.reply) this.#answer(transition, bare);
     if (endsView) this.#availability.conceal(user, contact);
   }
@@ -92,12 +96,13 @@ export class Subscriptions {
 }
 
 /** §3.1.3: the complete request is kept until it is answered; without its content where that cannot be stored. */
-function wordsOf(request: Stanza): string {
-  const bare = request.withChildren([]).toString();
+function textsOf(request: Stanza): readonly string[] {
+  const { from, to, type } = request.attrs;
+  const bare = xml('presence', { type, id: newId(), from, to }).toString();
   try {
     const text = keptText(request);
-    return Buffer.byteLength(text) <= MAX_REQUEST ? text : bare;
+    return Buffer.byteLength(text) <= MAX_REQUEST ? [text, bare] : [bare];
   } catch {
-    return bare;
+    return [bare];
   }
 }

@@ -10,6 +10,7 @@ import {
   NS,
   newId,
   StanzaError,
+  size,
   xml,
 } from 'enjamb/api';
 import { parseRosterSet, type RosterItem } from './item.ts';
@@ -38,7 +39,10 @@ declare module 'enjamb/api' {
   }
 }
 
-/** Keeps every user's contacts, at most `roster_max_items` and `roster_max_requests` entries of them. */
+/**
+ * Keeps every user's contacts, at most `roster_max_items` of `roster_max_size`, and at most twice `roster_max_requests`
+ * requests of strangers, of 64 KiB each.
+ */
 export default defineModule({
   name: 'roster',
   summary: 'Keeps the contact lists of users',
@@ -46,22 +50,32 @@ export default defineModule({
   options: {
     roster_max_items: integer('How many contacts a user may have', { default: 1000, min: 1 }),
     roster_max_groups: integer('How many groups a contact may be in', { default: 32, min: 1 }),
-    roster_max_requests: integer('How many strangers may wait for an answer; more are ignored', {
-      default: 100,
+    roster_max_size: size('How large the contacts of a user may be together', {
+      default: '256 KiB',
+      min: '1 KiB',
+    }),
+    roster_max_requests: integer(
+      'How many strangers of other servers may wait for an answer, and how many of this domain; more are refused',
+      { default: 100, min: 1 },
+    ),
+    roster_max_requests_per_domain: integer('How many of them may be of the same other domain', {
+      default: 20,
       min: 1,
     }),
   },
 
   async load(module) {
-    const { roster_max_items, roster_max_groups, roster_max_requests } = module.options;
+    const { options } = module;
+    const places = options.roster_max_requests;
     const rosters = new Rosters(module, await module.store.table<Roster>('roster'), {
-      maxItems: roster_max_items,
-      maxRequests: roster_max_requests,
+      maxItems: options.roster_max_items,
+      maxBytes: options.roster_max_size,
+      requests: { places, perDomain: Math.min(options.roster_max_requests_per_domain, places) },
     });
     const matching = { to: ['self'], name: 'query', xmlns: NS.ROSTER } as const;
     module.handleIq({ type: 'get', ...matching }, (request) => give(rosters, request));
     module.handleIq({ type: 'set', ...matching }, ({ payload, to }) => {
-      const { remove, ...item } = parseRosterSet(payload, roster_max_groups);
+      const { remove, ...item } = parseRosterSet(payload, options.roster_max_groups);
       return remove ? rosters.remove(userOf(to), item.jid) : rosters.edit(userOf(to), item);
     });
     refuseStrangers(module);
@@ -69,6 +83,7 @@ export default defineModule({
       if (features.getChild('bind', NS.BIND)) features.append(xml('ver', NS.ROSTER_VERSIONING));
     });
     module.hook('roster-may-see-presence', ({ user, contact }) => rosters.hasSubscriber(user, contact));
+    module.hook('user-delete', ({ user }) => rosters.forget(user));
     return rosters;
   },
 });

@@ -1,4 +1,4 @@
-// One user's roster as a value: every change makes a new one with a new version (RFC 6121 §2.6).
+// One user's roster: what it holds, what a change does to it, and what clients are told (RFC 6121 §2.6).
 
 import { type Element, NS, xml } from 'enjamb/api';
 import { type Draft, looksSame, type RosterItem, toElement } from './item.ts';
@@ -18,6 +18,8 @@ export const EMPTY: Roster = { version: 0, since: 0, items: {}, removed: [] };
 
 /** How many removals are remembered for clients that come back with an old version. */
 const MAX_REMOVALS = 100;
+/** Of their addresses. */
+const MAX_REMOVED_BYTES = 16 * 1024;
 
 export function itemOf(roster: Roster, contact: string): RosterItem | undefined {
   return Object.hasOwn(roster.items, contact) ? roster.items[contact] : undefined;
@@ -29,28 +31,49 @@ export function isVisibleChange(before: Draft | undefined, after: Draft | undefi
   return !looksSame(before, after);
 }
 
-/** The roster with `draft` in place of the contact's entry; `undefined` takes the entry away. `now` in ms since 1970. */
-export function withItem(
-  roster: Roster,
+/** A roster that belongs to its caller. */
+export interface LiveRoster extends Roster {
+  version: number;
+  since: number;
+  items: Record<string, RosterItem>;
+  removed: Roster['removed'];
+}
+
+export function copyOf({ version, since, items, removed }: Roster): LiveRoster {
+  // Without a prototype: `__proto__` is an address like any other.
+  return { version, since, items: Object.assign(Object.create(null), items), removed };
+}
+
+/** Puts `draft` in place of the contact's entry; `undefined` takes the entry away. `now` in ms since 1970. */
+export function change(
+  roster: LiveRoster,
   contact: string,
   draft: Draft | undefined,
-  now: number,
-  visible: boolean,
-): Roster {
+  { now, visible }: { readonly now: number; readonly visible: boolean },
+): void {
   const before = itemOf(roster, contact);
-  const version = visible ? Math.max(now, roster.version + 1) : roster.version;
-  const { [contact]: _, ...others } = roster.items;
-  const item = draft && { ...draft, version: visible ? version : (before?.version ?? version) };
-  const items = item ? { ...others, [contact]: item } : others;
-  const earlier = roster.removed.filter(({ jid }) => jid !== contact);
-  const gone = before?.listed && !draft?.listed;
-  const removed = gone ? [...earlier, { jid: contact, version }] : earlier;
   // A roster that begins now cannot tell what a client remembers of an older one, of a former account perhaps.
-  const since = roster.version === 0 ? version : roster.since;
-  const forgotten = removed.length > MAX_REMOVALS ? removed[0] : undefined;
-  if (forgotten)
-    return { version, since: Math.max(since, forgotten.version), items, removed: removed.slice(1) };
-  return { version, since, items, removed };
+  const isNew = roster.version === 0;
+  if (visible) roster.version = Math.max(now, roster.version + 1);
+  if (isNew) roster.since = roster.version;
+  const { version } = roster;
+  if (draft) roster.items[contact] = { ...draft, version: visible ? version : (before?.version ?? version) };
+  else delete roster.items[contact];
+  const earlier = roster.removed.filter(({ jid }) => jid !== contact);
+  roster.removed = before?.listed && !draft?.listed ? [...earlier, { jid: contact, version }] : earlier;
+  forgetRemovals(roster);
+}
+
+/** Forgets the oldest removals; a client that has not heard of them gets the complete roster. */
+function forgetRemovals(roster: LiveRoster): void {
+  let bytes = roster.removed.reduce((sum, { jid }) => sum + Buffer.byteLength(jid), 0);
+  while (roster.removed.length > MAX_REMOVALS || bytes > MAX_REMOVED_BYTES) {
+    const [oldest, ...rest] = roster.removed;
+    if (oldest === undefined) return;
+    bytes -= Buffer.byteLength(oldest.jid);
+    roster.removed = rest;
+    roster.since = Math.max(roster.since, oldest.version);
+  }
 }
 
 /** The complete roster, as a client gets it. */

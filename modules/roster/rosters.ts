@@ -1,8 +1,10 @@
 // The rosters of one host's users: reads for routing, and changes with the pushes that follow from them.
 
 import { type C2SSession, type Module, newId, StanzaError, share, type Table, xml } from 'enjamb/api';
-import type { Draft, RosterItem, RosterSet } from './item.ts';
-import { EMPTY, isVisibleChange, itemOf, pushOf, type Roster, withItem } from './roster.ts';
+import { type Draft, type RosterItem, type RosterSet, weightOf } from './item.ts';
+import { fitting, type RequestLimits } from './requests.ts';
+import { isVisibleChange, itemOf, pushOf, type Roster } from './roster.ts';
+import { RosterStore } from './store.ts';
 import {
   type Direction,
   hasFrom,
@@ -21,6 +23,8 @@ export interface Transition extends Row {
   readonly before: RosterItem | undefined;
   /** The entry afterwards; `undefined`: there is none. The same as `before` when nothing changes. */
   readonly after: Draft | undefined;
+  /** The contact's request, as it is kept until it is answered. */
+  readonly request?: string | undefined;
 }
 
 export interface Partings {
@@ -32,23 +36,30 @@ export interface Partings {
 
 export interface Limits {
   readonly maxItems: number;
-  readonly maxRequests: number;
+  /** Of all that a user has listed, on disk. */
+  readonly maxBytes: number;
+  readonly requests: RequestLimits;
 }
 
-/** Keeps at most `maxItems + maxRequests` entries per user. */
+/** Keeps per user at most `maxItems` contacts of `maxBytes`, and the requests that requests.ts allows. */
 export class Rosters {
   readonly #module: Module;
-  readonly #table: Table<Roster>;
+  readonly #store: RosterStore;
   readonly #limits: Limits;
 
   constructor(module: Module, table: Table<Roster>, limits: Limits) {
     this.#module = module;
-    this.#table = table;
+    this.#store = new RosterStore(module, table);
     this.#limits = limits;
   }
 
   of(user: string): Roster {
-    return this.#table.get(user) ?? EMPTY;
+    return this.#store.get(user);
+  }
+
+  /** The account is gone; what it had is removed with the account. */
+  forget(user: string): void {
+    this.#store.forget(user);
   }
 
   item(user: string, contact: string): RosterItem | undefined {
@@ -115,9 +126,9 @@ export class Rosters {
   edit(user: string, { jid, name, groups }: Omit<RosterSet, 'remove'>): Promise<void> {
     if (jid === `${user}@${this.#module.host.domain}`) throw new StanzaError('not-allowed');
     const before = this.item(user, jid);
-    if (!before?.listed) this.#makeRoom(user);
     const { name: _, ...rest } = before ?? newcomer(jid);
     const wanted = { ...rest, listed: true, groups, ...(name === undefined ? {} : { name }) };
+    this.#assertFits(user, before, wanted);
     return this.#put(user, jid, wanted, true);
   }
 
@@ -131,10 +142,18 @@ export class Rosters {
   }
 
   /**
-   * Looks up what a subscription stanza between the user and the contact does, by the tables of Appendix A.
-   * @throws StanzaError 'resource-constraint' when it would put another contact into a full roster.
+   * Looks up what a subscription stanza between the user and the contact does, by the tables of Appendix A. `texts`: what
+   * may be kept of a contact's request, the complete one first.
+   * @throws StanzaError 'resource-constraint' when it would put another contact into a full roster, or too many requests
+   * wait for the user.
    */
-  transition(user: string, contact: string, direction: Direction, type: SubscriptionType): Transition {
+  transition(
+    user: string,
+    contact: string,
+    direction: Direction,
+    type: SubscriptionType,
+    texts: readonly string[] = [],
+  ): Transition {
     const before = this.item(user, contact);
     const row = rowFor(direction, type, before?.state ?? 'none', before?.approved ?? false);
     const after = draftOf(
@@ -142,18 +161,14 @@ export class Rosters {
       row,
       direction === 'outbound' && type !== 'unsubscribe',
     );
-    if (after?.listed && !before?.listed) this.#makeRoom(user);
-    const ignored =
-      after && isAsked(after.state) && !(before && isAsked(before.state)) && this.#isBeset(user);
-    if (ignored) return { user, contact, pass: false, before, after: before };
-    return { ...row, user, contact, before, after: isSame(before, after) ? before : after };
+    if (after?.listed && !before?.listed) this.#assertFits(user, before, after);
+    const isNewRequest = after && isAsked(after.state) && !(before && isAsked(before.state));
+    const request = isNewRequest ? this.#place(user, contact, texts) : undefined;
+    return { ...row, user, contact, before, after: isSame(before, after) ? before : after, request };
   }
 
-  /**
-   * Makes a transition happen: stores it, pushes what clients can see of it, tells other modules. `request` is the
-   * contact's own words, kept until they are answered. Resolves when it is stored.
-   */
-  async settle({ user, contact, before, after }: Transition, request?: string): Promise<void> {
+  /** Makes a transition happen: stores it, pushes what clients can see of it, tells others. Resolves when it is stored. */
+  async settle({ user, contact, before, after, request }: Transition): Promise<void> {
     if (before === after) return;
     const words = after && isAsked(after.state) ? (request ?? before?.request) : undefined;
     await this.#put(user, contact, after && { ...after, ...(words === undefined ? {} : { request: words }) });
@@ -162,8 +177,7 @@ export class Rosters {
   async #put(user: string, contact: string, draft: Draft | undefined, alwaysPush = false): Promise<void> {
     const before = this.item(user, contact);
     const visible = alwaysPush || isVisibleChange(before, draft);
-    const roster = withItem(this.of(user), contact, draft, this.#module.clock.now(), visible);
-    const stored = this.#table.set(user, roster);
+    const stored = this.#store.put(user, contact, draft, visible);
     if (visible) this.#push(user, contact);
     this.#module.fire('roster-change', { user, contact, before, after: this.item(user, contact) });
     await stored;
@@ -182,16 +196,27 @@ export class Rosters {
     return contacts;
   }
 
-  #makeRoom(user: string): void {
-    const listed = this.items(user).filter((item) => item.listed).length;
-    if (listed >= this.#limits.maxItems) {
-      throw new StanzaError('resource-constraint', { type: 'cancel', text: 'The contact list is full' });
-    }
+  #assertFits(user: string, before: RosterItem | undefined, after: Draft): void {
+    const { contacts, bytes } = this.#store.sizeOf(user);
+    const added = weightOf(after) - (before?.listed ? weightOf(before) : 0);
+    const isFull = !before?.listed && contacts >= this.#limits.maxItems;
+    const isTooLarge = added > 0 && bytes + added > this.#limits.maxBytes;
+    if (!isFull && !isTooLarge) return;
+    const text = isFull
+      ? 'The contact list is full: remove a contact first'
+      : 'The contact list is too large: remove contacts, or shorten names and groups';
+    throw new StanzaError('resource-constraint', { type: 'cancel', text });
   }
 
-  /** Whether so many strangers wait for an answer that another one is not taken in. */
-  #isBeset(user: string): boolean {
-    return this.items(user).filter((item) => isAsked(item.state)).length >= this.#limits.maxRequests;
+  /** What is kept of a request. */
+  #place(user: string, contact: string, texts: readonly string[]): string | undefined {
+    if (texts.length === 0) return undefined;
+    const { domain } = this.#module.host;
+    const text = fitting(texts, contact, this.items(user), domain, this.#limits.requests);
+    if (text !== undefined) return text;
+    throw new StanzaError('resource-constraint', {
+      text: 'Too many requests of your server wait for an answer of this user: try again later',
+    });
   }
 }
 

@@ -185,7 +185,8 @@ test('XEP-0203 §4: nobody else says in the name of this host since when a messa
   const balcony = await server.client(`${JULIET}/balcony`);
   await becomeAvailable(balcony);
   const romeo = await server.client(ROMEO);
-  const delay = (from: string) => `<delay xmlns='urn:xmpp:delay' from='${from}' stamp='2002-09-10T23:08:25Z'/>`;
+  const delay = (from: string) =>
+    `<delay xmlns='urn:xmpp:delay' from='${from}' stamp='2002-09-10T23:08:25Z'/>`;
   const forged = `${delay('capulet.lit')}${delay('Capulet.LIT')}`;
   for (const to of [JULIET, `${JULIET}/balcony`]) {
     romeo.send(`<message type='chat' to='${to}'><body>Hi</body>${forged}${delay('montague.lit')}</message>`);

@@ -5,11 +5,12 @@ import { test } from 'node:test';
 import type { Draft } from '../../modules/roster/item.ts';
 import {
   catchUp,
+  change,
+  copyOf,
   EMPTY,
   pushesSince,
   type Roster,
   wholeRoster,
-  withItem,
 } from '../../modules/roster/roster.ts';
 
 const listed = (jid: string, name?: string): Draft => ({
@@ -20,6 +21,19 @@ const listed = (jid: string, name?: string): Draft => ({
   approved: false,
   ...(name === undefined ? {} : { name }),
 });
+
+/** A changed copy. */
+function withItem(
+  roster: Roster,
+  jid: string,
+  draft: Draft | undefined,
+  now: number,
+  visible: boolean,
+): Roster {
+  const copy = copyOf(roster);
+  change(copy, jid, draft, { now, visible });
+  return copy;
+}
 
 const put = (roster: Roster, jid: string, name?: string, now = 1000) =>
   withItem(roster, jid, listed(jid, name), now, true);
@@ -108,4 +122,17 @@ test('an address that is also a word of the language is an address', () => {
   assert.deepEqual(Object.keys(roster.items), ['__proto__', 'constructor']);
   assert.equal(wholeRoster(roster).getChildren('item').length, 2);
   assert.equal(wholeRoster(remove(roster, '__proto__')).getChildren('item').length, 1);
+});
+
+test('removals are forgotten when their addresses take too much, and older versions get the complete roster', () => {
+  let roster = put(EMPTY, 'start@x');
+  const known = `${roster.version}`;
+  const long = 'a'.repeat(1000);
+  for (let n = 0; n < 20; n++) {
+    roster = put(roster, `${long}${n}@x`);
+    roster = remove(roster, `${long}${n}@x`);
+  }
+  assert.equal(roster.removed.length, 16);
+  assert.equal(told(roster, known), undefined);
+  assert.equal(told(roster, `${roster.since}`)?.length, 16);
 });

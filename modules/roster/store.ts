@@ -1,0 +1,114 @@
+// Rosters in memory and on disk. Memory leads: a change takes effect immediately, and all changes that come while a roster
+// is being written are its next write.
+//
+//     change ──▶ live ──(no write under way)──▶ being written ──▶ on disk; the promise of each change resolves
+//                 ▲──────(more changes)──────────────┘
+
+import type { Module, Table } from 'enjamb/api';
+import { type Draft, weightOf } from './item.ts';
+import { change, copyOf, EMPTY, itemOf, type LiveRoster, type Roster } from './roster.ts';
+
+/** What the listed entries of a roster take. */
+export interface Size {
+  readonly contacts: number;
+  readonly bytes: number;
+}
+
+/** Larger rosters are written at this rate at most, in bytes per ms: 2 MiB/s for all changes of a user. */
+const WRITE_RATE = 2 * 1024;
+const SMALL = 16 * 1024;
+
+export class RosterStore {
+  readonly #module: Module;
+  readonly #table: Table<Roster>;
+  /** Rosters with changes that are not on disk yet. */
+  readonly #live = new Map<string, LiveRoster>();
+  /** Writes that have not begun, by user. */
+  readonly #waiting = new Map<string, Promise<void>>();
+  readonly #sizes = new WeakMap<Roster, Size>();
+
+  constructor(module: Module, table: Table<Roster>) {
+    this.#module = module;
+    this.#table = table;
+    // What is loaded next reads the table.
+    module.onUnload(async () => {
+      while (this.#live.size > 0)
+        await Promise.allSettled([...this.#live.keys()].map((user) => this.#save(user)));
+    });
+  }
+
+  get(user: string): Roster {
+    return this.#live.get(user) ?? this.#table.get(user) ?? EMPTY;
+  }
+
+  sizeOf(user: string): Size {
+    const roster = this.get(user);
+    const known = this.#sizes.get(roster);
+    if (known) return known;
+    const listed = Object.values(roster.items).filter((item) => item.listed);
+    const bytes = listed.reduce((sum, item) => sum + weightOf(item), 0);
+    const size = { contacts: listed.length, bytes };
+    this.#sizes.set(roster, size);
+    return size;
+  }
+
+  /** Puts `draft` in place of the contact's entry; `undefined` takes the entry away. Resolves when that is stored. */
+  put(user: string, contact: string, draft: Draft | undefined, visible: boolean): Promise<void> {
+    const { contacts, bytes } = this.sizeOf(user);
+    const roster = this.#live.get(user) ?? copyOf(this.get(user));
+    this.#live.set(user, roster);
+    const before = itemOf(roster, contact);
+    change(roster, contact, draft, { now: this.#module.clock.now(), visible });
+    this.#sizes.set(roster, {
+      contacts: contacts + listed(draft) - listed(before),
+      bytes: bytes + (draft?.listed ? weightOf(draft) : 0) - (before?.listed ? weightOf(before) : 0),
+    });
+    return this.#save(user);
+  }
+
+  /** The account is gone; what it had is removed with the account. */
+  forget(user: string): void {
+    this.#live.delete(user);
+  }
+
+  #save(user: string): Promise<void> {
+    const waiting = this.#waiting.get(user);
+    if (waiting) return waiting;
+    const written = new Promise<void>((resolve, reject) => {
+      this.#module.spawn(
+        this.#module.serial(user, () =>
+          this.#write(user)
+            .then(resolve, reject)
+            .then(() => this.#rest(user)),
+        ),
+      );
+    });
+    this.#waiting.set(user, written);
+    return written;
+  }
+
+  async #write(user: string): Promise<void> {
+    this.#waiting.delete(user);
+    const roster = this.#live.get(user);
+    if (roster === undefined) return;
+    const row = { ...roster, items: { ...roster.items } };
+    this.#sizes.set(row, this.sizeOf(user));
+    try {
+      await this.#table.set(user, row);
+    } finally {
+      // When it was refused, memory is what the disk has, unless another write is to follow.
+      if (!this.#waiting.has(user)) this.#live.delete(user);
+    }
+  }
+
+  /** Lets time pass after a large write, so that many small changes of one user do not keep the disk busy. */
+  #rest(user: string): Promise<void> | undefined {
+    const { bytes } = this.sizeOf(user);
+    if (bytes <= SMALL) return undefined;
+    return new Promise((resolve) => this.#module.clock.after(bytes / WRITE_RATE, resolve));
+  }
+}
+
+function listed(item: Draft | undefined): number {
+  return item?.listed ? 1 : 0;
+}

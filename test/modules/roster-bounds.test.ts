@@ -1,0 +1,198 @@
+// How large a roster may be, how often it is written, and how many strangers may wait.
+
+import assert from 'node:assert/strict';
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import type { RosterItem } from '../../modules/roster/item.ts';
+import type { Roster } from '../../modules/roster/roster.ts';
+import { emptyFolder } from '../storage/folder.ts';
+import type { ScriptedClient } from '../support/client.ts';
+import { becomeAvailable, IM_MODULES, reloadModule, settled } from '../support/contacts.ts';
+import { assertFaults, startServer, type TestServer } from '../support/server.ts';
+
+const JULIET = 'juliet@capulet.lit';
+const BALCONY = `${JULIET}/balcony`;
+const HOSTS = ['capulet.lit', 'montague.lit', 'a.example', 'b.example', 'c.example'];
+
+async function server(t: TestContext, options = ''): Promise<TestServer> {
+  const hosts = HOSTS.map((host) => `[hosts."${host}"]`).join('\n');
+  const there = await startServer(t, { config: `${IM_MODULES}\n${options}\n${hosts}` });
+  await there.account(JULIET);
+  return there;
+}
+
+const tableOf = (there: TestServer) =>
+  there.server.router.hosts.get('capulet.lit')!.stores.table<Roster>('roster');
+
+async function stored(there: TestServer): Promise<readonly RosterItem[]> {
+  await there.server.router.work.idle();
+  return Object.values((await tableOf(there)).get('juliet')?.items ?? {});
+}
+
+const set = (item: string, id = 's') =>
+  `<iq type='set' id='${id}'><query xmlns='jabber:iq:roster'>${item}</query></iq>`;
+const result = `<iq type='result' from='${JULIET}' to='${BALCONY}'/>`;
+const constraint = (type: string) => `<error type='${type}'>
+  <resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>
+  <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>{any}</text></error>`;
+const refused = `<iq type='error' from='${JULIET}' to='${BALCONY}'>${constraint('cancel')}</iq>`;
+
+async function sets(client: ScriptedClient, item: string, answer = result): Promise<void> {
+  client.send(set(item));
+  await client.receives(answer);
+}
+
+const onSqlite = (path: string) => `storage = "sqlite"\ndata_path = ${JSON.stringify(path)}`;
+
+test('RFC 6121 §2.3.3: a roster takes no more than roster_max_size, in names, groups or addresses; less is always possible', async (t) => {
+  const there = await server(t, 'roster_max_size = "2 KiB"');
+  const client = await there.client(BALCONY);
+  const long = 'x'.repeat(960);
+  await sets(client, `<item jid='one@b' name='${long}'/>`);
+  await sets(client, `<item jid='two@b' name='${long}'/>`, refused);
+  await sets(
+    client,
+    `<item jid='two@b'><group>${long.slice(0, 256)}</group><group>${long.slice(1, 256)}</group></item>`,
+  );
+  await sets(client, `<item jid='${long}@b'/>`, refused);
+  client.send(`<presence type='subscribe' to='${long}@b'/>`);
+  await client.receives(
+    `<presence type='error' from='${long}@b' to='${BALCONY}'>${constraint('cancel')}</presence>`,
+  );
+  await sets(client, `<item jid='two@b'><group>${long.slice(0, 200)}</group></item>`);
+  await sets(client, `<item jid='one@b' subscription='remove'/>`);
+  await sets(client, `<item jid='three@b' name='${long}'/>`);
+  assert.deepEqual(
+    (await stored(there)).map(({ jid }) => jid),
+    ['two@b', 'three@b'],
+  );
+});
+
+test('a roster of before that is larger can be changed as long as it does not grow', async (t) => {
+  const there = await server(t, 'roster_max_size = "1 KiB"');
+  const client = await there.client(BALCONY);
+  const item = {
+    jid: 'old@b',
+    state: 'none',
+    listed: true,
+    groups: [],
+    approved: false,
+    version: 1,
+  } as const;
+  const items = { 'old@b': { ...item, name: 'o'.repeat(1024) } };
+  await (await tableOf(there)).set('juliet', { version: 1, since: 1, items, removed: [] });
+  await sets(client, `<item jid='new@b'/>`, refused);
+  await sets(client, `<item jid='old@b' name='${'p'.repeat(1024)}'/>`);
+  await sets(client, `<item jid='old@b' name='p'/>`);
+  await sets(client, `<item jid='new@b'/>`);
+});
+
+test('many changes are few writes, and each is on the disk when it is acknowledged', async (t) => {
+  const folder = emptyFolder();
+  const there = await server(t, onSqlite(folder));
+  const client = await there.client(BALCONY);
+  const writes = t.mock.method(await tableOf(there), 'set');
+  client.send(Array.from({ length: 300 }, (_, n) => set(`<item jid='contact${n}@b'/>`)).join(''));
+  for (let n = 0; n < 300; n++) await client.receives(result);
+  const copy = join(emptyFolder(), 'data'); // What would be there if the server was killed now.
+  cpSync(folder, copy, { recursive: true });
+  assert.ok(writes.mock.callCount() <= 3, `${writes.mock.callCount()} writes`);
+  assert.equal((await stored(await server(t, onSqlite(copy)))).length, 300);
+});
+
+test('changes that come while the module is reloaded are not lost', async (t) => {
+  const there = await server(t);
+  const client = await there.client(BALCONY);
+  client.send(Array.from({ length: 30 }, (_, n) => set(`<item jid='contact${n}@b'/>`)).join(''));
+  await reloadModule(there, 'roster');
+  client.send(set(`<item jid='last@b'/>`, 'last'));
+  await client.skipUntil(({ attrs }) => attrs.id === 'last');
+  assert.equal((await stored(there)).length, 31);
+});
+
+test('changes that the disk refuses are refused, and the roster is what the disk has', async (t) => {
+  const there = await server(t);
+  const client = await there.client(BALCONY);
+  await sets(client, `<item jid='kept@b'/>`);
+  const keyval = there.server.router.hosts.get('capulet.lit')!.stores.keyval('roster');
+  t.mock.method(keyval, 'set', () => Promise.reject(new Error('disk full')), { times: 1 });
+  client.send(set(`<item jid='a@b'/>`, 'a') + set(`<item jid='b@b'/>`, 'b'));
+  for (const id of ['a', 'b']) {
+    const answer = await client.next();
+    assert.deepEqual([answer.attrs.id, answer.attrs.type], [id, 'error']);
+  }
+  assert.deepEqual(
+    (await stored(there)).map(({ jid }) => jid),
+    ['kept@b'],
+  );
+  await sets(client, `<item jid='c@b'/>`);
+  assert.deepEqual(
+    (await stored(there)).map(({ jid }) => jid),
+    ['kept@b', 'c@b'],
+  );
+  assertFaults(there.server.faults, { handler: 2 });
+});
+
+/** Somebody asks Juliet; tells whether that was refused. */
+async function asks(there: TestServer, jid: string, content = ''): Promise<boolean> {
+  const client = await there.client(`${jid}/x`);
+  await becomeAvailable(client);
+  client.send(`<presence type='subscribe' to='${JULIET}'>${content}</presence>`);
+  client.send(`<iq type='get' id='end' to='${jid}'><query xmlns='urn:example:end'/></iq>`);
+  const answer = await client.next();
+  client.drop();
+  if (answer.attrs.id === 'end') return false;
+  assert.equal(answer.name, 'presence');
+  assert.ok(answer.getChild('error')?.getChild('resource-constraint', 'urn:ietf:params:xml:ns:xmpp-stanzas'));
+  return true;
+}
+
+test('RFC 6121 §3.1.3: one domain takes no more than its share of the places for requests, and nobody the places of others', async (t) => {
+  const there = await server(t, 'roster_max_requests = 5\nroster_max_requests_per_domain = 2');
+  const taken: Record<string, number> = {};
+  for (const host of ['montague.lit', 'a.example', 'b.example', 'c.example', 'capulet.lit']) {
+    for (let n = 0; n < 3; n++)
+      if (!(await asks(there, `u${n}@${host}`))) taken[host] = (taken[host] ?? 0) + 1;
+  }
+  assert.deepEqual(taken, { 'montague.lit': 2, 'a.example': 2, 'b.example': 1, 'capulet.lit': 3 });
+  for (let n = 3; n < 5; n++) assert.equal(await asks(there, `u${n}@capulet.lit`), false);
+  assert.equal(await asks(there, 'u5@capulet.lit'), true);
+
+  const juliet = await there.client(BALCONY);
+  await becomeAvailable(juliet);
+  for (let n = 0; n < 10; n++) assert.equal((await juliet.next()).attrs.type, 'subscribe');
+  juliet.send(`<presence type='unsubscribed' to='u0@montague.lit'/>`);
+  await settled(juliet);
+  assert.equal(await asks(there, 'u2@montague.lit'), false, 'an answer makes room');
+});
+
+test('RFC 6121 §3.1.3: who is in the list is never kept out by strangers', async (t) => {
+  const there = await server(t, 'roster_max_requests = 1');
+  const juliet = await there.client(BALCONY);
+  await sets(juliet, `<item jid='friend@a.example'/>`);
+  assert.equal(await asks(there, 'stranger@a.example'), false);
+  assert.equal(await asks(there, 'other@a.example'), true);
+  assert.equal(await asks(there, 'friend@a.example'), false);
+});
+
+test('requests are bounded in bytes too: beyond, they are kept without their content', async (t) => {
+  const there = await server(t);
+  const content = `<status>${'!'.repeat(1_800)}</status>`;
+  for (let n = 0; n < 20; n++) assert.equal(await asks(there, `u${n}@a.example`, content), false);
+  const requests = (await stored(there)).map(({ request = '' }) => request.length);
+  const whole = requests.filter((length) => length > 1_800).length;
+  assert.ok(whole >= 2 && whole <= 4, `${whole} with their content`);
+  assert.ok(requests.reduce((sum, length) => sum + length, 0) < (64 * 1024) / 5);
+});
+
+test('a request without its content has no attribute of unbounded length either', async (t) => {
+  const there = await server(t);
+  const romeo = await there.client('romeo@montague.lit/x');
+  romeo.send(
+    `<presence type='subscribe' to='${JULIET}' id='${'i'.repeat(100_000)}' xml:lang='${'l'.repeat(50_000)}'/>`,
+  );
+  await settled(romeo);
+  const [item] = await stored(there);
+  assert.ok(item?.request && item.request.length < 200, `${item?.request?.length}`);
+});

@@ -13,11 +13,16 @@ export default defineModule({
   implements: ['XEP-0160 1.0.1', 'XEP-0203 2.0', 'XEP-0334 1.0.0'],
   depends: ['message', 'presence'],
   options: {
-    offline_max_messages: integer('How many messages are kept for a user; more are refused', {
-      default: 500,
-      min: 0,
+    offline_max_messages: integer(
+      'How many messages are kept for a user, at most half of one contact or of all strangers',
+      {
+        default: 500,
+        min: 0,
+      },
+    ),
+    offline_max_size: size('How large the messages kept for a user may be together, with the same shares', {
+      default: '2 MiB',
     }),
-    offline_max_size: size('How large the messages kept for a user may be together', { default: '2 MiB' }),
   },
 
   load(module) {

@@ -21,11 +21,7 @@ import {
   StanzaError,
   xml,
 } from 'enjamb/api';
-
-export interface Limits {
-  readonly maxMessages: number;
-  readonly maxBytes: number;
-}
+import { type Limits, Usage } from './usage.ts';
 
 /** Survives a reload of the module: clients confirm later. */
 export interface OfflineState {
@@ -34,14 +30,10 @@ export interface OfflineState {
   readonly sent: Map<string, Set<string>>;
 }
 
-/** What the messages of one user take. */
-interface Usage {
-  readonly messages: number;
-  readonly bytes: number;
-}
-
 /** In bytes; larger messages are refused. */
 const MAX_MESSAGE = 384 * 1024;
+/** Users of whom is known what their messages take. */
+const MAX_KNOWN = 1_000;
 /** How long a client that has no room, though it has nothing of ours to confirm, is left alone. */
 const RETRY_MS = 10_000;
 
@@ -50,7 +42,7 @@ export class KeptMessages {
   readonly #archive: ArchiveStore;
   readonly #limits: Limits;
   readonly #state: OfflineState;
-  /** Of users who have been asked about since the start; counting anew costs reading everything. */
+  /** Of users who were sent messages lately, the last one at the end; counting anew costs reading everything. */
   readonly #usage = new Map<string, Usage>();
   /** Ids about to be removed from the disk, by user. */
   readonly #taken = new Map<string, string[]>();
@@ -105,21 +97,39 @@ export class KeptMessages {
 
   /** @throws StanzaError 'service-unavailable' when there is too much already (§2), or no account any more. */
   async #append(user: string, entry: ArchiveEntry): Promise<void> {
-    const { messages, bytes } = await this.#usageOf(user);
-    const added = sizeOf(entry);
-    const isTooMuch = messages >= this.#limits.maxMessages || bytes + added > this.#limits.maxBytes;
-    if (isTooMuch || added > MAX_MESSAGE || !this.#module.host.users.has(user)) {
-      throw new StanzaError('service-unavailable');
-    }
+    const usage = await this.#usageOf(user);
+    const refusal = this.#refusal(user, usage, entry);
+    if (refusal !== undefined) throw new StanzaError('service-unavailable', { text: refusal });
+    if (!this.#module.host.users.has(user)) throw new StanzaError('service-unavailable');
     await this.#archive.append(user, entry);
-    this.#usage.set(user, { messages: messages + 1, bytes: bytes + added });
+    usage.add(entry.with, sizeOf(entry));
+    this.#remember(user, usage);
+  }
+
+  #refusal(user: string, usage: Usage, entry: ArchiveEntry): string | undefined {
+    const bytes = sizeOf(entry);
+    if (bytes > MAX_MESSAGE) return 'This message is too large to be stored, and the user is not there';
+    const host = this.#module.host.domain;
+    const isContact = (sender: string) =>
+      sender === `${user}@${host}` ||
+      this.#module.fire('roster-may-see-presence', { user, contact: sender }) === true;
+    return usage.refusal(entry.with, bytes, this.#limits, { host, isContact });
   }
 
   async #usageOf(user: string): Promise<Usage> {
     const known = this.#usage.get(user);
     if (known) return known;
+    const usage = new Usage();
     const { entries } = await this.#archive.query(user, {});
-    return { messages: entries.length, bytes: entries.reduce((sum, entry) => sum + sizeOf(entry), 0) };
+    for (const entry of entries) usage.add(entry.with, sizeOf(entry));
+    return usage;
+  }
+
+  #remember(user: string, usage: Usage): void {
+    this.#usage.delete(user);
+    this.#usage.set(user, usage);
+    const [oldest] = this.#usage.keys();
+    if (oldest !== undefined && this.#usage.size > MAX_KNOWN) this.#usage.delete(oldest);
   }
 
   /** False when the client does not take the message, or not now. */

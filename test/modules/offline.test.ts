@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { ScriptedClient } from '../support/client.ts';
-import { becomeAvailable, reloadModule, settled } from '../support/contacts.ts';
+import { becomeAvailable, reloadModule, setRoster, settled } from '../support/contacts.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const ROMEO = 'romeo@montague.lit/orchard';
@@ -42,10 +42,12 @@ const kept = (text: string, type = 'chat', to = JULIET) => `
   <message type='${type}' from='${ROMEO}' to='${to}'>
     <body>${text}</body><delay xmlns='urn:xmpp:delay' from='capulet.lit' stamp='{any}'/>
   </message>`;
-const refused = (type: string, condition = 'service-unavailable', to = JULIET) => `
+const refused = (type: string, condition = 'service-unavailable', to = JULIET, text = '') => `
   <message type='error' from='${to}' to='${ROMEO}'>
-    <error type='${type}'><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>
+    <error type='${type}'><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>${text}</error>
   </message>`;
+const REASON = `<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>{any}</text>`;
+const full = refused('cancel', 'service-unavailable', JULIET, REASON);
 
 /** Comes, and becomes available with everything that was waiting taken. */
 async function arrives({ server }: Scene, jid = BALCONY, content = ''): Promise<ScriptedClient> {
@@ -149,9 +151,9 @@ test('XEP-0334 §4.2: what must not be stored is refused', async (t) => {
 });
 
 test('XEP-0160 §2: beyond offline_max_messages the sender hears service-unavailable, until some are taken', async (t) => {
-  const there = await scene(t, 'offline_max_messages = 2');
+  const there = await scene(t, 'offline_max_messages = 10');
   for (const text of ['one', 'two', 'three']) says(there.romeo, text);
-  await there.romeo.receives(refused('cancel'));
+  await there.romeo.receives(full);
   const juliet = await arrives(there);
   await juliet.receives(kept('one'));
   await juliet.receives(kept('two'));
@@ -165,15 +167,15 @@ test('XEP-0160 §2: beyond offline_max_messages the sender hears service-unavail
 });
 
 test('XEP-0160 §2: beyond offline_max_size too, for this user alone, and after a reload', async (t) => {
-  const there = await scene(t, 'offline_max_size = 1000');
+  const there = await scene(t, 'offline_max_size = 5000');
   await there.server.account('nurse@capulet.lit');
   says(there.romeo, 'x'.repeat(500));
   await stored(there);
   says(there.romeo, 'y'.repeat(500));
-  await there.romeo.receives(refused('cancel'));
+  await there.romeo.receives(full);
   await reloadModule(there.server, 'offline');
   says(there.romeo, 'z'.repeat(500));
-  await there.romeo.receives(refused('cancel'));
+  await there.romeo.receives(full);
   says(there.romeo, 'n'.repeat(500), '', 'nurse@capulet.lit');
   await stored(there);
   const juliet = await arrives(there);
@@ -184,7 +186,7 @@ test('XEP-0160 §2: beyond offline_max_size too, for this user alone, and after 
 test('a message that is longer than could be read again is refused', async (t) => {
   const there = await scene(t);
   says(there.romeo, 'x'.repeat(400 * 1024));
-  await there.romeo.receives(refused('cancel'));
+  await there.romeo.receives(full);
   await hearsNothing(there, await arrives(there));
 });
 
@@ -200,7 +202,7 @@ test('a message that the disk refuses is not lost without a word', async (t) => 
 });
 
 test('more messages than are read at once come complete and in order', async (t) => {
-  const there = await scene(t);
+  const there = await scene(t, 'offline_max_messages = 1000');
   for (let n = 0; n < 120; n++) says(there.romeo, `${n}`);
   await stored(there);
   const juliet = await arrives(there);
@@ -231,7 +233,7 @@ test('RFC 6121 §8.5.1: nothing is kept for an account that does not exist', asy
 });
 
 test('what waits for an account goes with the account', async (t) => {
-  const there = await scene(t, 'offline_max_messages = 1');
+  const there = await scene(t, 'offline_max_messages = 5');
   says(there.romeo, 'Hi');
   await stored(there);
   await there.server.server.router.hosts.get('capulet.lit')!.deleteUser('juliet');
@@ -251,3 +253,50 @@ test('XEP-0160 §4: the domain says that it keeps messages', async (t) => {
   const info = (await romeo.next()).getChild('query', 'http://jabber.org/protocol/disco#info');
   assert.ok(info?.getChildren('feature').some(({ attrs }) => attrs.var === 'msgoffline'));
 });
+
+/** How many of 20 messages of each sender are kept, one after the other. */
+async function keptOf(
+  server: TestServer,
+  senders: readonly string[],
+  text = 'Hi',
+): Promise<Record<string, number>> {
+  const archive = server.server.router.hosts.get('capulet.lit')!.stores.archive('offline');
+  const counts: Record<string, number> = {};
+  for (const sender of senders) {
+    const client = await server.client(`${sender}/x`);
+    for (let n = 0; n < 20; n++) says(client, text);
+    client.send(`<iq type='get' id='end' to='${sender}'><query xmlns='urn:example:end'/></iq>`);
+    await client.skipUntil(({ attrs }) => attrs.id === 'end');
+    await server.server.router.work.idle();
+    counts[sender] = (await archive.query('juliet', { with: `${sender}/x` })).total;
+  }
+  return counts;
+}
+
+for (const [limit, text] of [
+  ['offline_max_messages = 20', 'Hi'],
+  ['offline_max_size = 23600', 'x'.repeat(960)],
+] as const) {
+  test(`XEP-0160 §2: ${limit}: strangers have half of it, each domain and each account of this domain a fifth of all`, async (t) => {
+    const domains = ['montague.lit', 'a.example', 'b.example'].map((name) => `[hosts."${name}"]`).join('\n');
+    const modules = 'modules_enabled = ["roster", "presence", "message", "offline"]';
+    const server = await startServer(t, {
+      config: `${modules}\n${limit}\n[hosts."capulet.lit"]\n${domains}`,
+    });
+    await server.account(JULIET);
+    await setRoster(server, JULIET, { 'romeo@montague.lit': 'from', 'nurse@capulet.lit': 'both' });
+    const senders = ['a@a.example', 'b@a.example', 'tybalt@capulet.lit', 'b@b.example', 'c@capulet.lit'];
+    assert.deepEqual(await keptOf(server, senders, text), {
+      'a@a.example': 4,
+      'b@a.example': 0,
+      'tybalt@capulet.lit': 4,
+      'b@b.example': 2,
+      'c@capulet.lit': 0,
+    });
+    const friends = ['romeo@montague.lit', 'nurse@capulet.lit'];
+    assert.deepEqual(await keptOf(server, friends, text), {
+      'romeo@montague.lit': 10,
+      'nurse@capulet.lit': 0,
+    });
+  });
+}

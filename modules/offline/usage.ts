@@ -1,0 +1,82 @@
+// What the messages kept for one user take, and how much more of it a sender may take: a sender who sees the user's presence
+// has half; strangers together have the other half, each other domain and each account of the user's own a fifth of all.
+// So no number of strangers keeps out the messages of contacts, and no domain those of other strangers.
+
+import { Jid } from 'enjamb/api';
+
+export interface Limits {
+  readonly maxMessages: number;
+  /** Of the stored texts. */
+  readonly maxBytes: number;
+}
+
+/** Who the senders are to the user. */
+export interface Acquaintance {
+  /** The user's own domain. */
+  readonly host: string;
+  /** By bare JID. */
+  isContact(sender: string): boolean;
+}
+
+interface Taken {
+  messages: number;
+  bytes: number;
+}
+
+const HALF = 1 / 2;
+const DOMAIN_SHARE = 1 / 5;
+
+export class Usage {
+  /** By bare JID: no more than there are messages. */
+  readonly #bySender = new Map<string, Taken>();
+
+  /** @param sender an address as it stands in the message */
+  add(sender: string, bytes: number): void {
+    const key = bareOf(sender);
+    const taken = this.#bySender.get(key) ?? { messages: 0, bytes: 0 };
+    this.#bySender.set(key, { messages: taken.messages + 1, bytes: taken.bytes + bytes });
+  }
+
+  /** Why there is no room for another message of the sender; `undefined`: there is. */
+  refusal(sender: string, bytes: number, limits: Limits, who: Acquaintance): string | undefined {
+    const bare = bareOf(sender);
+    const isFull = (part: number, counts: (other: string) => boolean) =>
+      this.#isFull(
+        bytes,
+        { maxMessages: limits.maxMessages * part, maxBytes: limits.maxBytes * part },
+        counts,
+      );
+    if (isFull(1, () => true)) return 'Too many messages wait for this user';
+    if (who.isContact(bare)) {
+      return isFull(HALF, (other) => other === bare)
+        ? 'Too many of your messages wait for this user'
+        : undefined;
+    }
+    const group = groupOf(bare, who.host);
+    const isStranger = (other: string) => !who.isContact(other);
+    const isOfGroup = (other: string) => groupOf(other, who.host) === group && isStranger(other);
+    if (isFull(DOMAIN_SHARE, isOfGroup)) return 'Too many messages of you or your server wait for this user';
+    return isFull(HALF, isStranger) ? 'Too many messages of strangers wait for this user' : undefined;
+  }
+
+  #isFull(added: number, { maxMessages, maxBytes }: Limits, counts: (sender: string) => boolean): boolean {
+    let messages = 1;
+    let bytes = added;
+    for (const [sender, taken] of this.#bySender) {
+      if (!counts(sender)) continue;
+      messages += taken.messages;
+      bytes += taken.bytes;
+    }
+    return messages > maxMessages || bytes > maxBytes;
+  }
+}
+
+/** Accounts of the user's own domain count each, others by their domain. */
+function groupOf(bare: string, host: string): string {
+  const domain = Jid.tryParse(bare)?.domain ?? '';
+  return domain === host ? bare : domain;
+}
+
+function bareOf(sender: string): string {
+  return Jid.tryParse(sender)?.bare ?? '';
+}

@@ -1,8 +1,17 @@
 // muc#admin: reading and changing roles and affiliations (XEP-0045 §8, §9, §10.3 to §10.8).
 
 import { type Element, Jid, NS, type StanzaEvent, xml } from 'enjamb/api';
-import { type AffiliationChange, applyAffiliations, checkAffiliations } from './affiliations.ts';
+import {
+  type AffiliationChange,
+  applyAffiliations,
+  checkAffiliations,
+  checkNumber,
+  stageAffiliations,
+} from './affiliations.ts';
+import { commit } from './commit.ts';
+import { writtenNick } from './nick.ts';
 import { type Affiliation, isAffiliation, isAtLeast, isRole, type Role } from './ranks.ts';
+import { reasonIn } from './reason.ts';
 import { refusal } from './refusal.ts';
 import { applyRole, checkRole, type RoleChange } from './roles.ts';
 import {
@@ -36,25 +45,37 @@ export function readList(room: Room, from: Jid, query: Element): Element {
 export function changeList(
   service: Service,
   room: Room,
-  { from }: StanzaEvent,
+  event: StanzaEvent,
   query: Element,
   answer: () => void,
 ): void {
+  const { from } = event;
   const items = query.getChildren('item');
   if (items.length === 0) throw refusal(room.jid, 'bad-request', { text: 'Nothing to change' });
+  checkNumber(room, items.length);
   // §17.4: one item changes a role or an affiliation, not both.
   const isMixed = items.some(({ attrs }) => (attrs.role === undefined) === (attrs.affiliation === undefined));
   if (isMixed) throw refusal(room.jid, 'bad-request', { text: 'Either a role or an affiliation' });
   const roles = items.filter(({ attrs }) => attrs.role !== undefined).map((item) => roleChange(room, item));
   const affiliations = items
     .filter(({ attrs }) => attrs.affiliation !== undefined)
-    .map((item) => affiliationChange(room, item));
-  for (const change of roles) checkRole(room, from, change);
-  if (affiliations.length > 0) checkAffiliations(service, room, from.bare, affiliations);
-  const actor = (seatOf(room, from)?.occupant ?? occupantsOf(room, from.bare)[0])?.nick;
-  answer();
-  for (const change of roles) applyRole(service, room, actor, change);
-  applyAffiliations(service, room, { bare: from.bare, actor }, affiliations);
+    .map((item) => affiliationChange(service, room, item));
+  const check = (tried: Room) => {
+    for (const change of roles) checkRole(tried, from, change);
+    if (affiliations.length > 0) checkAffiliations(service, tried, from.bare, affiliations);
+  };
+  const apply = () => {
+    const actor = (seatOf(room, from)?.occupant ?? occupantsOf(room, from.bare)[0])?.nick;
+    answer();
+    for (const change of roles) applyRole(service, room, actor, change);
+    applyAffiliations(service, room, { bare: from.bare, actor }, affiliations);
+  };
+  if (affiliations.length > 0) {
+    commit(service, room, event, { check, stage: (draft) => stageAffiliations(draft, affiliations), apply });
+    return;
+  }
+  check(room);
+  apply();
 }
 
 function roleChange(room: Room, item: Element): RoleChange {
@@ -62,14 +83,14 @@ function roleChange(room: Room, item: Element): RoleChange {
   if (nick === undefined || (role !== 'none' && !isRole(role))) throw refusal(room.jid, 'bad-request');
   const occupant = room.occupants.get(nick);
   if (!occupant) throw refusal(room.jid, 'item-not-found', { text: 'There is nobody of that name' });
-  return { occupant, role, reason: item.getChildText('reason') };
+  return { occupant, role, reason: reasonIn(room, item) };
 }
 
 /** People are named by JID, those in the room also by nick, as some clients do. */
-function affiliationChange(room: Room, item: Element): AffiliationChange {
+function affiliationChange(service: Service, room: Room, item: Element): AffiliationChange {
   const { affiliation, jid, nick } = item.attrs;
   if (!isAffiliation(affiliation)) throw refusal(room.jid, 'bad-request');
-  const reason = item.getChildText('reason');
+  const reason = reasonIn(room, item);
   if (jid === undefined) {
     const occupant = room.occupants.get(nick ?? '');
     if (!occupant) throw refusal(room.jid, 'item-not-found', { text: 'There is nobody of that name' });
@@ -77,7 +98,9 @@ function affiliationChange(room: Room, item: Element): AffiliationChange {
   }
   const bare = Jid.tryParse(jid)?.bare;
   if (bare === undefined) throw refusal(room.jid, 'jid-malformed');
-  return { bare, affiliation, nick: isAtLeast(affiliation, 'member') ? nick : undefined, reason };
+  if (!isAtLeast(affiliation, 'member') || nick === undefined) return { bare, affiliation, reason };
+  // An empty one gives the reserved nick back.
+  return { bare, affiliation, nick: nick === '' ? '' : writtenNick(service, room, nick), reason };
 }
 
 function roleItems(room: Room, from: Jid, role: Role): Element[] {

@@ -1,15 +1,16 @@
 // Changing who belongs to a room and how (XEP-0045 §9, §10.3 to §10.8): first all of a request is checked, then applied.
 
-import { detach, Jid } from 'enjamb/api';
+import { Jid } from 'enjamb/api';
 import { announce, repaint } from './broadcast.ts';
 import { sendInvitation } from './invite.ts';
 import { type Departure, removeOccupant } from './leave.ts';
 import { checkNickIsFree } from './nick.ts';
 import { type Affiliation, isAtLeast, refuseAffiliation, roleAfter } from './ranks.ts';
 import { refusal } from './refusal.ts';
-import { affiliationOf, type Occupant, occupantsOf, type Room, type Standing } from './room.ts';
+import { affiliationOf, type Occupant, occupantsByAddress, type Room, type Standing } from './room.ts';
 import { roomChanged } from './rooms.ts';
 import type { Service } from './service.ts';
+import { bytesOf, maxStandingBytes, setStanding } from './standings.ts';
 
 export interface AffiliationChange {
   /** A bare JID, or the domain of all who are banned. */
@@ -20,12 +21,11 @@ export interface AffiliationChange {
   readonly reason?: string | undefined;
 }
 
-/** Whether there is room for one more, or for `more`, in the memory of a room. */
-export function canStillRemember(service: Service, room: Room, more = 1): boolean {
-  return room.standings.size + more <= service.module.options.muc_max_affiliations;
-}
+/** One request may change so many: each is told to everybody in the room. */
+export const MAX_CHANGES = 500;
 
 /**
+ * Whether all of it may be done, in this order.
  * @throws StanzaError 'forbidden' or 'not-allowed' where the actor may not (see ranks.ts), 'conflict' for a ban of
  *   oneself (§9.1), for the last owner (§10.4) and for a nick that is another's; 'resource-constraint' for too many
  */
@@ -35,14 +35,68 @@ export function checkAffiliations(
   actor: string,
   changes: readonly AffiliationChange[],
 ): void {
+  checkNumber(room, changes.length);
   for (const change of changes) checkOne(room, actor, change);
-  const added = changes.filter(
-    ({ bare, affiliation }) => affiliation !== 'none' && !room.standings.has(bare),
-  );
-  if (added.length > 0 && !canStillRemember(service, room, added.length)) {
+  checkNicks(room, changes);
+  checkSpace(service, room, changes);
+  checkOwners(room, changes);
+}
+
+/** @throws StanzaError 'policy-violation' */
+export function checkNumber(room: Room, changes: number): void {
+  if (changes <= MAX_CHANGES) return;
+  throw refusal(room.jid, 'policy-violation', { text: `At most ${MAX_CHANGES} changes in one request` });
+}
+
+function checkOne(room: Room, actor: string, { bare, affiliation }: AffiliationChange): void {
+  const rank = affiliationOf(room, actor);
+  const refused = refuseAffiliation(rank, room.standings.get(bare)?.affiliation ?? 'none', affiliation);
+  if (affiliation === 'outcast' && bare === actor && isAtLeast(rank, 'admin')) {
+    throw refusal(room.jid, 'conflict', { text: 'You cannot ban yourself' });
+  }
+  if (refused) throw refusal(room.jid, refused);
+  if (!bare.includes('@') && affiliation !== 'outcast' && affiliation !== 'none') {
+    throw refusal(room.jid, 'not-acceptable', { text: 'A whole domain can only be banned' });
+  }
+}
+
+/** Nicks are nobody else's, neither before nor by another change of the same request. */
+function checkNicks(room: Room, changes: readonly AffiliationChange[]): void {
+  const wanted = new Map<string, string>();
+  for (const { bare, nick = '' } of changes) {
+    if (nick === '') continue;
+    checkNickIsFree(room, nick, bare);
+    if ((wanted.get(nick) ?? bare) !== bare) throw refusal(room.jid, 'conflict');
+    wanted.set(nick, bare);
+  }
+}
+
+/** The memory of a room, and of all rooms, has an end. @throws StanzaError 'resource-constraint' */
+export function checkSpace(service: Service, room: Room, changes: readonly AffiliationChange[]): void {
+  const { options } = service.module;
+  const added = new Set<string>();
+  let bytes = 0;
+  for (const change of changes) {
+    const { bare } = change;
+    const standing = standingAfter(room, change);
+    const old = room.standings.get(bare);
+    if (standing && !old) added.add(bare);
+    bytes += (standing ? bytesOf(bare, standing) : 0) - (old ? bytesOf(bare, old) : 0);
+  }
+  const isTooMany = added.size > 0 && room.standings.size + added.size > options.muc_max_affiliations;
+  if (isTooMany || (bytes > 0 && room.standingBytes + bytes > maxStandingBytes(options))) {
     throw refusal(room.jid, 'resource-constraint', { text: 'The room remembers too many people' });
   }
-  // §10: "Every room MUST have at least one owner".
+  if (bytes > 0 && service.budgets.standings.used + bytes > service.budgets.standings.max) {
+    throw refusal(room.jid, 'resource-constraint', { text: 'The rooms here remember too many people' });
+  }
+}
+
+/** §10: "Every room MUST have at least one owner". */
+function checkOwners(room: Room, changes: readonly AffiliationChange[]): void {
+  const takesAway = ({ bare, affiliation }: AffiliationChange) =>
+    affiliation !== 'owner' && room.standings.get(bare)?.affiliation === 'owner';
+  if (!changes.some(takesAway)) return;
   const owners = new Set(
     [...room.standings].filter(([, { affiliation }]) => affiliation === 'owner').map(([jid]) => jid),
   );
@@ -53,41 +107,45 @@ export function checkAffiliations(
   if (owners.size === 0) throw refusal(room.jid, 'conflict', { text: 'The room needs an owner' });
 }
 
-function checkOne(room: Room, actor: string, { bare, affiliation, nick }: AffiliationChange): void {
-  const rank = affiliationOf(room, actor);
-  const refused = refuseAffiliation(rank, room.standings.get(bare)?.affiliation ?? 'none', affiliation);
-  if (affiliation === 'outcast' && bare === actor && isAtLeast(rank, 'admin')) {
-    throw refusal(room.jid, 'conflict', { text: 'You cannot ban yourself' });
-  }
-  if (refused) throw refusal(room.jid, refused);
-  if (!bare.includes('@') && affiliation !== 'outcast' && affiliation !== 'none') {
-    throw refusal(room.jid, 'not-acceptable', { text: 'A whole domain can only be banned' });
-  }
-  if (nick !== undefined && nick !== '') checkNickIsFree(room, nick, bare);
+/** Makes checked changes in a draft of the room: what is stored, and nothing else. */
+export function stageAffiliations(draft: Room, changes: readonly AffiliationChange[]): void {
+  for (const change of changes) setStanding(draft, change.bare, standingAfter(draft, change));
 }
 
 /** Puts checked changes into force and tells the room. `actor`: the nick of whoever did it, if known there. */
 export function applyAffiliations(
   service: Service,
   room: Room,
-  by: { readonly bare: string; readonly actor: string | undefined },
+  by: Actor,
   changes: readonly AffiliationChange[],
 ): void {
-  for (const change of changes) applyOne(service, room, by, change);
-  if (changes.length > 0) roomChanged(service, room);
+  if (changes.length === 0) return;
+  const present = occupantsByAddress(room);
+  for (const change of changes) {
+    const affected = (present.get(change.bare) ?? []).filter(
+      (occupant) => room.occupants.get(occupant.nick) === occupant,
+    );
+    applyOne(service, room, by, change, affected);
+  }
+  roomChanged(service, room);
+}
+
+export interface Actor {
+  readonly bare: string;
+  readonly actor: string | undefined;
 }
 
 function applyOne(
   service: Service,
   room: Room,
-  by: { readonly bare: string; readonly actor: string | undefined },
+  by: Actor,
   change: AffiliationChange,
+  affected: readonly Occupant[],
 ): void {
   const { bare, affiliation, reason } = change;
-  const affected = bare.includes('@') ? occupantsOf(room, bare) : occupantsFrom(room, bare);
   const before = new Map(affected.map((occupant) => [occupant, affiliationOf(room, occupant.bare)]));
   const wasUnknown = !room.standings.has(bare);
-  setStanding(room, change);
+  setStanding(room, bare, standingAfter(room, change), service.budgets.standings);
   for (const [occupant, old] of before) {
     const now = affiliationOf(room, occupant.bare);
     const departure = departureOf(room, now);
@@ -110,21 +168,17 @@ function departureOf(room: Room, affiliation: Affiliation): Departure | undefine
   return undefined;
 }
 
-function setStanding(room: Room, { bare, affiliation, nick, reason }: AffiliationChange): void {
-  if (affiliation === 'none') {
-    room.standings.delete(bare);
-    return;
-  }
+/** What the room will remember; `undefined`: nothing. */
+function standingAfter(
+  room: Room,
+  { bare, affiliation, nick, reason }: AffiliationChange,
+): Standing | undefined {
+  if (affiliation === 'none') return undefined;
   // §9.1: outcasts have no reserved nick.
   const reserved = affiliation === 'outcast' ? '' : (nick ?? room.standings.get(bare)?.nick ?? '');
-  const standing: Standing = {
+  return {
     affiliation,
-    ...(reserved === '' ? {} : { nick: detach(reserved) }),
-    ...(reason === undefined ? {} : { reason: detach(reason) }),
+    ...(reserved === '' ? {} : { nick: reserved }),
+    ...(reason === undefined ? {} : { reason }),
   };
-  room.standings.set(detach(bare), standing);
-}
-
-function occupantsFrom(room: Room, domain: string): Occupant[] {
-  return [...room.occupants.values()].filter(({ bare }) => bare.endsWith(`@${domain}`) || bare === domain);
 }

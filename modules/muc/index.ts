@@ -1,13 +1,14 @@
 // XEP-0045 Multi-User Chat: a host of rooms.
 //
-//   room        ranks, room, rooms, stored, options, settings/
+//   room        ranks, room, rooms, standings, stored, commit, options, settings/
 //   presence    presence, join, nick, leave, bounce, broadcast, presence_payload
 //   messages    message, history, subject, private_message, invite, voice
-//   requests    room_iq, admin (affiliations, roles), owner (form, destroy), disco (listing), iq_relay
+//   requests    room_iq, admin (affiliations, roles, reason), owner (form, destroy), disco (listing), iq_relay
 //   all         service, payload, copy, refusal, occupant_id, commands
 
-import { defineModule, type EventName, type StanzaEvent } from 'enjamb/api';
+import { ByteBudget, defineModule, type EventName, type StanzaEvent } from 'enjamb/api';
 import { addRoomCommands } from './commands.ts';
+import { settled } from './commit.ts';
 import { destroyRoom } from './destroy.ts';
 import { SERVICE_FEATURES } from './disco.ts';
 import { relayAnswer, relayRequest } from './iq_relay.ts';
@@ -18,6 +19,7 @@ import { presenceToOccupant, presenceToRoom } from './presence.ts';
 import { messageToOccupant } from './private_message.ts';
 import { iqToRoom, iqToService } from './room_iq.ts';
 import { postpone, type Service, turn } from './service.ts';
+import { MAX_STANDING_BYTES } from './standings.ts';
 import { loadRooms, type StoredRoom } from './stored.ts';
 
 /** How often forgotten new rooms are looked for. */
@@ -39,6 +41,8 @@ export default defineModule({
       relays: module.keep('relays', () => new Map()),
       store: module.store.keyval<StoredRoom>('muc_rooms'),
       stored: new Set(),
+      commits: new Map(),
+      budgets: { standings: new ByteBudget(MAX_STANDING_BYTES) },
       changed: new Set(),
       writing: new Map(),
       gone: new Map(),
@@ -46,6 +50,7 @@ export default defineModule({
       inTurn: false,
     };
     await loadRooms(service);
+    module.onUnload(() => settled(service));
 
     addRoomCommands(module, service);
     for (const feature of SERVICE_FEATURES) module.provide('disco-feature', feature);

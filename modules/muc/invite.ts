@@ -1,12 +1,14 @@
 // Mediated invitations and their refusals (XEP-0045 §7.8.2).
 
 import { detach, type Element, Jid, NS, type StanzaEvent, xml } from 'enjamb/api';
-import { canStillRemember } from './affiliations.ts';
+import { checkSpace, stageAffiliations } from './affiliations.ts';
+import { commit } from './commit.ts';
 import { type Affiliation, isAtLeast } from './ranks.ts';
 import { refusal } from './refusal.ts';
 import { affiliationOf, type Room, seatOf } from './room.ts';
 import { roomChanged } from './rooms.ts';
 import { type Service, send } from './service.ts';
+import { setStanding } from './standings.ts';
 
 /** One stanza may cause so many. */
 const MAX_INVITES_AT_ONCE = 10;
@@ -34,11 +36,44 @@ export function handleInvites(service: Service, room: Room, event: StanzaEvent, 
   }
   checkMayInvite(room, event.from);
   const invitations = invites.map((invite) => read(room, event, invite));
-  for (const invitation of invitations) {
-    welcomeMember(service, room, invitation.invitee);
-    sendInvitation(service, room, invitation);
-  }
+  const sendAll = () => {
+    for (const invitation of invitations) sendInvitation(service, room, invitation);
+  };
+  if (newMembers(room, invitations).length === 0) sendAll();
+  else welcomeMembers(service, room, event, invitations, sendAll);
   return true;
+}
+
+/** §9.5: an invitation to a members-only room makes a member; to an open one it MUST NOT. */
+function welcomeMembers(
+  service: Service,
+  room: Room,
+  event: StanzaEvent,
+  invitations: readonly Invitation[],
+  then: () => void,
+): void {
+  commit(service, room, event, {
+    check(tried) {
+      checkMayInvite(tried, event.from);
+      checkSpace(service, tried, newMembers(tried, invitations));
+    },
+    stage: (draft) => stageAffiliations(draft, newMembers(draft, invitations)),
+    apply() {
+      for (const { bare, affiliation } of newMembers(room, invitations)) {
+        setStanding(room, bare, { affiliation }, service.budgets.standings);
+      }
+      roomChanged(service, room);
+      then();
+    },
+  });
+}
+
+function newMembers(room: Room, invitations: readonly Invitation[]) {
+  if (!room.config.membersOnly) return [];
+  const unknown = new Set(invitations.map(({ invitee }) => invitee.bare));
+  return [...unknown]
+    .filter((bare) => !room.standings.has(bare))
+    .map((bare) => ({ bare, affiliation: 'member' }) as const);
 }
 
 /** Sends an invitation in the room's name; remembers it so that it can be declined. */
@@ -124,14 +159,6 @@ function read(room: Room, { stanza, from }: StanzaEvent, invite: Element): Invit
     reason: invite.getChildText('reason'),
     continued: invite.getChild('continue'),
   };
-}
-
-/** §9.5: an invitation to a members-only room makes a member; to an open one it MUST NOT. */
-function welcomeMember(service: Service, room: Room, invitee: Jid): void {
-  if (!room.config.membersOnly || room.standings.has(invitee.bare)) return;
-  if (!canStillRemember(service, room)) throw refusal(room.jid, 'resource-constraint');
-  room.standings.set(detach(invitee.bare), { affiliation: 'member' });
-  roomChanged(service, room);
 }
 
 function rememberInvitation(room: Room, invitee: string, inviter: string): void {

@@ -1,11 +1,12 @@
 // Nicknames: which may be taken (XEP-0045 §7.2.8, §17.1), and changing one (§7.6).
 
-import { detach, type Jid, type Stanza, type StanzaEvent } from 'enjamb/api';
+import { detach, Jid, type Stanza, type StanzaEvent } from 'enjamb/api';
 import { announce } from './broadcast.ts';
 import { type Said, speak } from './presence_payload.ts';
 import { refusal } from './refusal.ts';
-import { type Occupant, type Room, reserverOf, type Seat } from './room.ts';
+import type { Occupant, Room, Seat } from './room.ts';
 import type { Service } from './service.ts';
+import { reserverOf } from './standings.ts';
 
 /** White space and characters that show nothing. */
 const INVISIBLE = /^[\p{Z}\p{C}\s]*$/u;
@@ -22,6 +23,17 @@ export function properNick(service: Service, address: Jid): string {
     throw refusal(address.bare, 'policy-violation', { text: 'The nickname is too long' });
   }
   return detach(nick);
+}
+
+/**
+ * A nick that somebody wrote, as it will stand in addresses.
+ * @throws StanzaError as `properNick` does
+ */
+export function writtenNick(service: Service, room: Room, text: string): string {
+  const address = Jid.tryParse(`${room.jid}/${text}`);
+  if (!address)
+    throw refusal(room.jid, 'jid-malformed', { text: 'This nickname cannot be part of an address' });
+  return properNick(service, address);
 }
 
 /** @throws StanzaError 'conflict' when a nick is another user's, by use or by reservation (§7.2.8) */

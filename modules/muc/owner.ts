@@ -1,9 +1,15 @@
 // muc#owner: configuring and destroying a room (XEP-0045 §10.1, §10.2, §10.9).
 
 import { type Element, Jid, NS, type StanzaEvent, share, xml } from 'enjamb/api';
-import { type AffiliationChange, applyAffiliations, checkAffiliations } from './affiliations.ts';
+import {
+  type AffiliationChange,
+  applyAffiliations,
+  checkAffiliations,
+  stageAffiliations,
+} from './affiliations.ts';
 import { repaint } from './broadcast.ts';
-import { destroyRoom } from './destroy.ts';
+import { commit } from './commit.ts';
+import { type Destruction, destroyRoom } from './destroy.ts';
 import { buildForm, type Field, readForm } from './form.ts';
 import type { Affiliation } from './ranks.ts';
 import { refusal } from './refusal.ts';
@@ -53,21 +59,37 @@ export function changeRoom(
   const destroy = query.getChild('destroy');
   const form = query.getChild('x', NS.DATA_FORMS);
   if (destroy) {
-    destroyRoom(service, room, {
-      venue: destroy.attrs.jid,
-      password: destroy.getChildText('password'),
-      reason: destroy.getChildText('reason'),
-    });
-    answer();
+    const { jid: venue } = destroy.attrs;
+    const password = destroy.getChildText('password');
+    remove(service, room, event, { venue, password, reason: destroy.getChildText('reason') }, answer);
   } else if (form?.attrs.type === 'cancel') {
     // §10.1.3: a room that never was configured goes; §10.2: any other stays as it is.
-    if (room.lockedSince !== undefined) destroyRoom(service, room, {});
-    answer();
+    if (room.lockedSince !== undefined) remove(service, room, event, {}, answer);
+    else answer();
   } else if (form?.attrs.type === 'submit') {
-    configure(service, room, event.from, readForm(form), answer);
+    configure(service, room, event, readForm(form), answer);
   } else {
     throw refusal(room.jid, 'bad-request');
   }
+}
+
+function remove(
+  service: Service,
+  room: Room,
+  event: StanzaEvent,
+  destruction: Destruction,
+  answer: () => void,
+): void {
+  commit(service, room, event, {
+    check: (tried) => checkOwner(tried, event.from),
+    stage(draft) {
+      draft.removed = true;
+    },
+    apply() {
+      destroyRoom(service, room, destruction);
+      answer();
+    },
+  });
 }
 
 function checkOwner(room: Room, from: Jid): void {
@@ -78,22 +100,37 @@ function checkOwner(room: Room, from: Jid): void {
 function configure(
   service: Service,
   room: Room,
-  from: Jid,
+  event: StanzaEvent,
   values: ReadonlyMap<string, string[]>,
   answer: () => void,
 ): void {
+  const { from } = event;
   const formType = values.get('FORM_TYPE')?.[0];
   if (formType !== undefined && formType !== NS.MUC_ROOMCONFIG) throw refusal(room.jid, 'bad-request');
-  const config = readSettings(service, room, values);
-  const people = peopleChanges(room, values);
-  if (people.length > 0) checkAffiliations(service, room, from.bare, people);
-  const before = room.config;
-  room.config = config;
-  unlockRoom(service, room);
-  roomChanged(service, room);
-  answer();
-  applyAffiliations(service, room, { bare: from.bare, actor: seatOf(room, from)?.occupant.nick }, people);
-  settle(service, room, before);
+  commit(service, room, event, {
+    check(tried) {
+      checkOwner(tried, from);
+      readSettings(service, tried, values);
+      const people = peopleChanges(tried, values);
+      if (people.length > 0) checkAffiliations(service, tried, from.bare, people);
+    },
+    stage(draft) {
+      const people = peopleChanges(draft, values);
+      draft.config = readSettings(service, draft, values);
+      draft.lockedSince = undefined;
+      stageAffiliations(draft, people);
+    },
+    apply() {
+      const people = peopleChanges(room, values);
+      const before = room.config;
+      room.config = readSettings(service, room, values);
+      unlockRoom(service, room);
+      roomChanged(service, room);
+      answer();
+      applyAffiliations(service, room, { bare: from.bare, actor: seatOf(room, from)?.occupant.nick }, people);
+      settle(service, room, before);
+    },
+  });
 }
 
 function readSettings(service: Service, room: Room, values: ReadonlyMap<string, string[]>): RoomConfig {

@@ -57,6 +57,10 @@ export interface Room {
   config: RoomConfig;
   /** By bare JID; a domain may be banned as a whole (§9.2). */
   readonly standings: Map<string, Standing>;
+  /** Whose each reserved nick is, by nick; bare JIDs. */
+  readonly reserved: Map<string, string>;
+  /** What `standings` takes, see standings.ts. */
+  standingBytes: number;
   /** By nick. */
   readonly occupants: Map<string, Occupant>;
   /** By full JID. */
@@ -98,6 +102,20 @@ export function occupantsOf(room: Room, bare: string): Occupant[] {
   return [...room.occupants.values()].filter((occupant) => occupant.bare === bare);
 }
 
+/** Everybody in the room by bare JID, and all of a domain by its name; for many look-ups. */
+export function occupantsByAddress(room: Room): ReadonlyMap<string, readonly Occupant[]> {
+  const found = new Map<string, Occupant[]>();
+  for (const occupant of room.occupants.values()) {
+    const { bare } = occupant;
+    for (const key of new Set([bare, bare.slice(bare.indexOf('@') + 1)])) {
+      const others = found.get(key);
+      if (others) others.push(occupant);
+      else found.set(key, [occupant]);
+    }
+  }
+  return found;
+}
+
 /** Who moderates: the client's own occupant, or any other of the same user (§8: matched by bare JID). */
 export function moderatorOf(room: Room, client: Jid): Occupant | undefined {
   const own = seatOf(room, client)?.occupant;
@@ -119,10 +137,4 @@ export function mainSeat(occupant: Occupant): Seat {
   }
   if (!best) throw new Error('An occupant without clients');
   return best;
-}
-
-/** Who holds a nick for itself without being there under it. */
-export function reserverOf(room: Room, nick: string): string | undefined {
-  for (const [bare, standing] of room.standings) if (standing.nick === nick) return bare;
-  return undefined;
 }

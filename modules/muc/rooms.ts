@@ -4,6 +4,7 @@ import type { Jid } from 'enjamb/api';
 import { isListed } from './listing.ts';
 import type { Room } from './room.ts';
 import type { Service } from './service.ts';
+import { setStanding } from './standings.ts';
 import { makeRoom } from './stored.ts';
 
 export function findRoom(service: Service, address: Jid): Room | undefined {
@@ -14,7 +15,7 @@ export function findRoom(service: Service, address: Jid): Room | undefined {
 export function createRoom(service: Service, name: string, owner: string): Room {
   const { module } = service;
   const room = makeRoom(service, name);
-  room.standings.set(owner, { affiliation: 'owner' });
+  setStanding(room, owner, { affiliation: 'owner' }, service.budgets.standings);
   if (module.options.muc_room_locking) room.lockedSince = module.clock.now();
   service.rooms.set(name, room);
   roomChanged(service, room);
@@ -40,6 +41,7 @@ export function unlockRoom(service: Service, room: Room): void {
 export function dropRoom(service: Service, room: Room): void {
   if (service.rooms.get(room.name) !== room) return;
   service.rooms.delete(room.name);
+  service.budgets.standings.give(room.standingBytes);
   roomChanged(service, room);
   service.module.log.info('room removed', { room: room.jid });
 }

@@ -1,6 +1,7 @@
 // One room service, and the turn in which everything happens that one event brings about.
 
-import type { KeyvalStore, Module, Stanza, StanzaEvent } from 'enjamb/api';
+import type { ByteBudget, KeyvalStore, Module, Stanza, StanzaEvent } from 'enjamb/api';
+import type { Commits } from './commit.ts';
 import type { Relay } from './iq_relay.ts';
 import type { Listing } from './listing.ts';
 import type { MucOptions } from './options.ts';
@@ -20,6 +21,9 @@ export interface Service {
   readonly stored: Set<string>;
   /** The rooms to be written, or to be removed from the store, when the turn ends. */
   readonly changed: Set<string>;
+  /** Changes that wait for the disk, by room. */
+  readonly commits: Map<string, Commits>;
+  readonly budgets: Budgets;
   /** Writes that have not begun yet, by room. */
   readonly writing: Map<string, Promise<void>>;
   /** Clients that turned out to be gone in this turn, with the rooms they were in. */
@@ -27,6 +31,11 @@ export interface Service {
   /** What waits for the end of the turn. */
   readonly postponed: (() => void)[];
   inTurn: boolean;
+}
+
+/** What all rooms together may keep in memory. */
+export interface Budgets {
+  readonly standings: ByteBudget;
 }
 
 export function send(service: Service, stanza: Stanza): void {

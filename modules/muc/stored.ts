@@ -1,10 +1,12 @@
-// Rooms on disk: one row per persistent room. Memory leads; the row follows at the end of each turn.
+// Rooms on disk: one row per persistent room. Changes that
+// somebody is told of as done are written first (commit.ts); for all others memory leads, and the row follows.
 
 import { randomBytes } from 'node:crypto';
 import { isListed } from './listing.ts';
 import type { Room, Standing, Subject } from './room.ts';
 import type { Service } from './service.ts';
 import { initialConfig, type RoomConfig } from './settings/index.ts';
+import { setStanding } from './standings.ts';
 
 export interface StoredRoom {
   readonly config: Partial<RoomConfig>;
@@ -15,11 +17,13 @@ export interface StoredRoom {
 
 /** A room without occupants, as it was stored or, without `row`, as new ones are. */
 export function makeRoom(service: Service, name: string, row?: StoredRoom): Room {
-  return {
+  const room: Room = {
     name,
     jid: `${name}@${service.domain}`,
     config: initialConfig(service.module.options, row?.config),
-    standings: new Map(Object.entries(row?.standings ?? {})),
+    standings: new Map(),
+    reserved: new Map(),
+    standingBytes: 0,
     occupants: new Map(),
     seats: new Map(),
     history: [],
@@ -30,6 +34,8 @@ export function makeRoom(service: Service, name: string, row?: StoredRoom): Room
     invitations: new Map(),
     turn: 0,
   };
+  for (const [bare, standing] of Object.entries(row?.standings ?? {})) setStanding(room, bare, standing);
+  return room;
 }
 
 /** Reads all persistent rooms into memory. */
@@ -41,7 +47,10 @@ export async function loadRooms(service: Service): Promise<void> {
     // After a reload of the module the live room is still here, and newer.
     if (!service.rooms.has(name)) service.rooms.set(name, makeRoom(service, name, row));
   }
-  for (const room of service.rooms.values()) service.listing.update(room, isListed(room));
+  for (const room of service.rooms.values()) {
+    service.listing.update(room, isListed(room));
+    service.budgets.standings.force(room.standingBytes);
+  }
 }
 
 /** Begins to write what has changed in this turn; each write rejects when the store refuses it. */
@@ -68,17 +77,22 @@ function write(service: Service, name: string): Promise<void> {
 }
 
 async function bringUpToDate(service: Service, name: string): Promise<void> {
-  const room = service.rooms.get(name);
+  await saveDraft(service, name, service.rooms.get(name));
+}
+
+/** Writes a room as it is or as it would be; one that is not kept, or `undefined`, has no row. */
+export async function saveDraft(service: Service, name: string, room: Room | undefined): Promise<void> {
   if (isKept(room)) {
-    service.stored.add(name);
+    service.stored.add(name); // First: a room that ends meanwhile has a row to be removed.
     await service.store.set(name, rowOf(room));
   } else {
-    service.stored.delete(name);
     await service.store.delete(name);
+    service.stored.delete(name);
   }
 }
 
-function isKept(room: Room | undefined): room is Room {
+/** Whether a room has a row in the store. */
+export function isKept(room: Room | undefined): room is Room {
   return room?.config.persistent === true && room.lockedSince === undefined;
 }
 

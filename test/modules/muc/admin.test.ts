@@ -303,3 +303,72 @@ test('the number of people that a room remembers is bounded', async (t) => {
   await changes(romeo, `<item jid='b@localhost' affiliation='outcast'/>`, 'resource-constraint');
   await changes(romeo, `<item jid='a@localhost' affiliation='outcast'/>`);
 });
+
+test('reasons have at most 1,024 characters; a longer one is refused, and nothing has changed', async (t) => {
+  const { romeo, juliet, nurse } = await three(t);
+  const reason = (length: number) => `<reason>${'x'.repeat(length)}</reason>`;
+  await changes(
+    romeo,
+    `<item jid='troll@x.test' affiliation='outcast'>${reason(1025)}</item>`,
+    'not-acceptable',
+  );
+  await changes(romeo, `<item nick='Nurse' role='none'>${reason(1025)}</item>`, 'not-acceptable');
+  assert.deepEqual(await list(romeo, `<item affiliation='outcast'/>`), []);
+  await juliet.receivesNothing();
+  await changes(romeo, `<item jid='troll@x.test' affiliation='outcast'>${reason(1024)}</item>`);
+  assert.deepEqual(await list(romeo, `<item affiliation='outcast'/>`), [
+    { affiliation: 'outcast', jid: 'troll@x.test' },
+  ]);
+  await changes(romeo, `<item nick='Nurse' role='none'>${reason(1024)}</item>`);
+  assert.equal((await nurse.next()).attrs.type, 'unavailable');
+});
+
+test('a nick that is reserved with an affiliation is one that could be entered with', async (t) => {
+  const { romeo } = await three(t);
+  const member = (nick: string) => `<item jid='mercutio@localhost' affiliation='member' nick='${nick}'/>`;
+  await changes(romeo, member('&#xAD;'), 'jid-malformed');
+  await changes(romeo, member('a\u200Db'), 'jid-malformed');
+  await changes(romeo, member('x'.repeat(129)), 'policy-violation');
+  await changes(romeo, member('Me\u0301rcutio')); // e and a combining accent
+  assert.deepEqual(await list(romeo, `<item affiliation='member'/>`), [
+    { affiliation: 'member', jid: 'mercutio@localhost', nick: 'M\u00E9rcutio' },
+  ]);
+});
+
+test('XEP-0045 §9.3: one nick for two people in one request is a conflict, and the request is refused whole', async (t) => {
+  const { romeo } = await three(t);
+  await changes(
+    romeo,
+    `<item jid='tybalt@localhost' affiliation='member' nick='Cat'/>
+     <item jid='mercutio@localhost' affiliation='member' nick='Cat'/>`,
+    'conflict',
+  );
+  assert.deepEqual(await list(romeo, `<item affiliation='member'/>`), []);
+  await changes(romeo, `<item jid='tybalt@localhost' affiliation='member' nick='Cat'/>`);
+  await changes(romeo, `<item jid='mercutio@localhost' affiliation='member' nick='Cat'/>`, 'conflict');
+  // A nick that is given back is free.
+  await changes(romeo, `<item jid='tybalt@localhost' affiliation='member' nick=''/>`);
+  await changes(romeo, `<item jid='mercutio@localhost' affiliation='member' nick='Cat'/>`);
+  await changes(romeo, `<item jid='mercutio@localhost' affiliation='none'/>`);
+  await changes(romeo, `<item jid='tybalt@localhost' affiliation='member' nick='Cat'/>`);
+});
+
+test('one request changes at most 500 people', async (t) => {
+  const { romeo } = await three(t);
+  const items = (count: number) =>
+    Array.from({ length: count }, (_, n) => `<item jid='m${n}@x.test' affiliation='member'/>`).join('');
+  await changes(romeo, items(501), 'policy-violation');
+  await changes(romeo, items(500));
+});
+
+test('what a room remembers of people is bounded in bytes too', async (t) => {
+  const server = await roomServer(t, 'muc_max_affiliations = 100'); // 64 KiB
+  const romeo = await server.client('romeo@localhost/orchard');
+  await roomWith(romeo, 'Romeo');
+  const ban = (n: number) =>
+    `<item jid='troll${n}@x.test' affiliation='outcast'><reason>${'ü'.repeat(1000)}</reason></item>`;
+  for (let n = 0; n < 30; n++) await changes(romeo, ban(n));
+  await changes(romeo, ban(30), 'resource-constraint');
+  await changes(romeo, `<item jid='troll0@x.test' affiliation='none'/>`);
+  await changes(romeo, ban(30));
+});

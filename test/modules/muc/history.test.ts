@@ -18,6 +18,8 @@ function roomWithHistory(count: number, options: Record<string, unknown> = {}): 
     jid: HALL,
     config: initialConfig(parseOptions(OPTIONS, options)),
     standings: new Map(),
+    reserved: new Map(),
+    standingBytes: 0,
     occupants: new Map(),
     seats: new Map(),
     history: [],

@@ -23,6 +23,7 @@ test('a persistent room is as it was after a restart: configuration, people, sub
   romeo.send(
     `<iq type='set' id='a' to='${HALL}'><query xmlns='${ADMIN}'><item jid='juliet@localhost' affiliation='admin'/></query></iq>`,
   );
+  await romeo.skipUntil((element) => element.attrs.id === 'a');
   romeo.send(`<message to='${HALL}' type='groupchat'><subject>Balconies</subject></message>`);
   await settled(romeo);
   romeo.send(`<presence to='${HALL}/Romeo' type='unavailable'/>`);

@@ -1,0 +1,22 @@
+// Why somebody is banned, kicked, made a member (XEP-0045 §8, §9): kept with the room, or told to all who are in it.
+
+import type { Element } from 'enjamb/api';
+import { refusal } from './refusal.ts';
+import type { Room } from './room.ts';
+
+/** In characters. Nobody types more; and a room keeps the reasons of thousands of people. */
+const MAX_REASON_LENGTH = 1024;
+
+/**
+ * The reason in an item of a request. One that is too long is refused, not cut: what is kept is what was written.
+ * @throws StanzaError 'not-acceptable'
+ */
+export function reasonIn(room: Room, item: Element): string | undefined {
+  const reason = item.getChildText('reason');
+  if (reason !== undefined && reason.length > MAX_REASON_LENGTH) {
+    throw refusal(room.jid, 'not-acceptable', {
+      text: `The reason is longer than ${MAX_REASON_LENGTH} characters`,
+    });
+  }
+  return reason;
+}

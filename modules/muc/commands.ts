@@ -68,7 +68,7 @@ function addCreate(module: Registry, service: Service): void {
         throw new CommandError(`"${args.room}" has no name: write the room as NAME@${domain}`, 'usage');
       if (service.rooms.has(local)) throw new CommandError(`the room ${args.room} exists already`);
       turn(service, undefined, () => {
-        const made = createRoom(service, local, args.owner);
+        const made = createRoom(service, local, { owner: args.owner, creator: undefined });
         made.config = { ...made.config, persistent: true, listed: !args.hidden };
         unlockRoom(service, made);
         roomChanged(service, made);

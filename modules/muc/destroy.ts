@@ -3,6 +3,7 @@
 import { type Element, NS, share, xml } from 'enjamb/api';
 import type { News } from './broadcast.ts';
 import { occupantIdElement } from './occupant_id.ts';
+import { forgetPresence } from './presence_payload.ts';
 import type { Room } from './room.ts';
 import { dropRoom } from './rooms.ts';
 import { type Service, send } from './service.ts';
@@ -41,6 +42,7 @@ export function destroyRoom(
       ),
     );
     for (const seat of occupant.seats.values()) {
+      forgetPresence(service, room, seat);
       const id = echo?.client === seat ? echo.id : undefined;
       send(service, farewell.with({ to: seat.jid, id }));
     }

@@ -1,52 +1,131 @@
-// Discussion history (XEP-0045 §7.2.13, §7.2.14): the last messages, for those who enter.
+// Discussion history (XEP-0045 §7.2.13, §7.2.14): the last messages, for those who enter. It is kept as text, in bounds of bytes of each room and of all rooms together, and read again for each who enters.
 
-import { type Element, NS, type Stanza, share, xml } from 'enjamb/api';
-import { detachedCopies } from './copy.ts';
+import { type ByteBudget, type Element, NS, parseElement, type Stanza, share, xml } from 'enjamb/api';
 import type { Room, Seat } from './room.ts';
 import { type Service, send } from './service.ts';
+import { weightOf } from './weight.ts';
 
 export interface HistoryEntry {
   /** Milliseconds since 1970. */
   readonly at: number;
-  /** Without `to`; serialised once, when somebody first asks for it. */
-  readonly stanza: Stanza;
-  /** About its length in characters, for the bound on memory. */
+  /** The message with its stamp, without `to`. */
+  readonly text: string;
+  /** What it takes in memory, in bytes. */
+  readonly bytes: number;
+  /** What it takes while it is read, in bytes. */
   readonly weight: number;
 }
 
-/** A room keeps no more than this, however few messages that is. In characters. */
-const MAX_WEIGHT = 256 * 1024;
+/** Where rooms find what all of them keep together. */
+export interface HistoryMemory {
+  readonly rooms: ReadonlyMap<string, Room>;
+  readonly budgets: { readonly history: ByteBudget };
+}
+
+/** All rooms of a service together. In bytes. */
+export const MAX_ALL_HISTORY_BYTES = 64 * 1024 * 1024;
+/** A room keeps no more than this, however few messages that is. In bytes. */
+const MAX_BYTES = 256 * 1024;
+/** Nor anything that takes more than this when it is read for somebody who enters. In bytes. */
+const MAX_WEIGHT = 1024 * 1024;
+/** What has been read lately, of all rooms together. In bytes. */
+const MAX_READ_BYTES = 16 * 1024 * 1024;
+/** Of one entry beside its text. In bytes. */
+const ENTRY_BYTES = 200;
 
 /** Keeps a message that the room has reflected; `reflected` is without `to`. */
-export function remember(room: Room, reflected: Stanza, at: number, weight: number): void {
-  if (room.config.historyLength === 0 || weight > MAX_WEIGHT) return;
-  const { id, type, from } = reflected.attrs;
-  const stanza = xml(
-    reflected.name,
-    { type, id, from, 'xml:lang': reflected.attrs['xml:lang'] },
-    ...detachedCopies(reflected.children),
-    stamp(room, at),
-  );
-  room.history.push({ at, stanza, weight });
-  trimHistory(room);
+export function remember(memory: HistoryMemory, room: Room, reflected: Stanza, at: number): void {
+  if (room.config.historyLength === 0) return;
+  const entry = entryOf(room, reflected, at);
+  if (entry.bytes > MAX_BYTES || entry.weight > MAX_WEIGHT) return;
+  makeSpace(memory, entry.bytes);
+  room.history.push(entry);
+  count(memory, room, entry.bytes);
+  trimHistory(memory, room);
 }
 
 /** Forgets what is too much, oldest first. */
-export function trimHistory(room: Room): void {
+export function trimHistory(memory: HistoryMemory, room: Room): void {
+  let bytes = 0;
   let weight = 0;
   let kept = 0;
   while (kept < Math.min(room.history.length, room.config.historyLength)) {
-    weight += room.history.at(-1 - kept)?.weight ?? 0;
-    if (weight > MAX_WEIGHT) break;
+    const entry = room.history.at(-1 - kept);
+    bytes += entry?.bytes ?? 0;
+    weight += entry?.weight ?? 0;
+    if (bytes > MAX_BYTES || weight > MAX_WEIGHT) break;
     kept++;
   }
-  room.history.splice(0, room.history.length - kept);
+  forgetOldest(memory, room, room.history.length - kept);
 }
+
+/** Forgets everything: the room ends. */
+export function clearHistory(memory: HistoryMemory, room: Room): void {
+  forgetOldest(memory, room, room.history.length);
+}
+
+/** When all rooms together keep too much, the one with most forgets the older half of it: nobody uses up all there is. */
+function makeSpace(memory: HistoryMemory, bytes: number): void {
+  const { history } = memory.budgets;
+  while (history.used > 0 && history.used + bytes > history.max) {
+    const heaviest = heaviestOf(memory.rooms.values());
+    if (!heaviest) return;
+    forgetOldest(memory, heaviest, Math.ceil(heaviest.history.length / 2));
+  }
+}
+
+function heaviestOf(rooms: Iterable<Room>): Room | undefined {
+  let heaviest: Room | undefined;
+  for (const room of rooms) if (room.historyBytes > (heaviest?.historyBytes ?? 0)) heaviest = room;
+  return heaviest;
+}
+
+function forgetOldest(memory: HistoryMemory, room: Room, number: number): void {
+  if (number === 0) return;
+  let bytes = 0;
+  for (const entry of room.history.splice(0, number)) bytes += entry.bytes;
+  count(memory, room, -bytes);
+}
+
+function count(memory: HistoryMemory, room: Room, bytes: number): void {
+  room.historyBytes += bytes;
+  memory.budgets.history.force(bytes);
+}
+
+function entryOf(room: Room, reflected: Stanza, at: number): HistoryEntry {
+  const stamped = `${reflected.toString().slice(0, -END_TAG.length)}${stamp(room, at)}${END_TAG}`;
+  // A copy of its own, of one byte per character where they allow it.
+  const text = Buffer.from(stamped).toString();
+  const bytes = ENTRY_BYTES + (Buffer.byteLength(text) === text.length ? 1 : 2) * text.length;
+  return { at, text, bytes, weight: weightOf([reflected]) };
+}
+
+const END_TAG = '</message>';
 
 /** Sends as much of the history as `wish`, the `<history/>` of the join, lets through. */
 export function sendHistory(service: Service, room: Room, seat: Seat, wish: Element | undefined): void {
-  for (const { stanza } of selectHistory(room, seat.jid, wish, service.module.clock.now())) {
-    send(service, stanza.with({ to: seat.jid }));
+  for (const entry of selectHistory(room, seat.jid, wish, service.module.clock.now())) {
+    send(service, service.reader.read(entry).with({ to: seat.jid }));
+  }
+}
+
+/** Reads what was kept. Where many enter, the same messages are asked for again and again. */
+export class HistoryReader {
+  readonly #read = new Map<HistoryEntry, Stanza>();
+  #bytes = 0;
+
+  /** The message without `to`, ready to be sent to many. */
+  read(entry: HistoryEntry): Stanza {
+    const known = this.#read.get(entry);
+    if (known) return known;
+    const stanza = share(parseElement(entry.text));
+    this.#bytes += entry.weight + entry.bytes;
+    if (this.#bytes > MAX_READ_BYTES) {
+      this.#read.clear();
+      this.#bytes = entry.weight + entry.bytes;
+    }
+    this.#read.set(entry, stanza);
+    return stanza;
   }
 }
 
@@ -61,20 +140,18 @@ export function selectHistory(
   now: number,
 ): readonly HistoryEntry[] {
   const limits = limitsOf(wish, now);
+  // What `to` adds to each of them.
+  const added = xml('m', { to }).toString().length - xml('m').toString().length;
   let chars = 0;
   let count = 0;
   while (count < Math.min(room.history.length, limits.stanzas)) {
     const entry = room.history.at(-1 - count);
     if (!entry || entry.at < limits.since) break;
-    if (limits.chars !== Number.POSITIVE_INFINITY) {
-      chars += share(entry.stanza).with({ to }).toString().length;
-      if (chars > limits.chars) break;
-    }
+    chars += entry.text.length + added;
+    if (chars > limits.chars) break;
     count++;
   }
-  const chosen = room.history.slice(room.history.length - count);
-  for (const { stanza } of chosen) share(stanza);
-  return chosen;
+  return room.history.slice(room.history.length - count);
 }
 
 function limitsOf(wish: Element | undefined, now: number): { stanzas: number; chars: number; since: number } {

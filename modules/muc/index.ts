@@ -1,7 +1,7 @@
 // XEP-0045 Multi-User Chat: a host of rooms.
 //
-//   room        ranks, room, rooms, standings, stored, commit, options, settings/
-//   presence    presence, join, nick, leave, bounce, broadcast, presence_payload
+//   room        ranks, room, rooms, creators, standings, stored, commit, options, settings/
+//   presence    presence, join, nick, leave, bounce, broadcast, presence_payload (weight)
 //   messages    message, history, subject, private_message, invite, voice
 //   requests    room_iq, admin (affiliations, roles, reason), owner (form, destroy), disco (listing), iq_relay
 //   all         service, payload, copy, refusal, occupant_id, commands
@@ -11,11 +11,13 @@ import { addRoomCommands } from './commands.ts';
 import { settled } from './commit.ts';
 import { destroyRoom } from './destroy.ts';
 import { SERVICE_FEATURES } from './disco.ts';
+import { HistoryReader, MAX_ALL_HISTORY_BYTES } from './history.ts';
 import { relayAnswer, relayRequest } from './iq_relay.ts';
 import { Listing } from './listing.ts';
 import { messageToRoom } from './message.ts';
 import { OPTIONS } from './options.ts';
 import { presenceToOccupant, presenceToRoom } from './presence.ts';
+import { MAX_ALL_PRESENCE_BYTES } from './presence_payload.ts';
 import { messageToOccupant } from './private_message.ts';
 import { iqToRoom, iqToService } from './room_iq.ts';
 import { postpone, type Service, turn } from './service.ts';
@@ -38,11 +40,17 @@ export default defineModule({
       domain: module.host.domain,
       rooms: module.keep('rooms', () => new Map()),
       listing: new Listing(),
+      created: new Map(),
       relays: module.keep('relays', () => new Map()),
       store: module.store.keyval<StoredRoom>('muc_rooms'),
       stored: new Set(),
       commits: new Map(),
-      budgets: { standings: new ByteBudget(MAX_STANDING_BYTES) },
+      reader: new HistoryReader(),
+      budgets: {
+        standings: new ByteBudget(MAX_STANDING_BYTES),
+        history: new ByteBudget(MAX_ALL_HISTORY_BYTES),
+        presence: new ByteBudget(MAX_ALL_PRESENCE_BYTES),
+      },
       changed: new Set(),
       writing: new Map(),
       gone: new Map(),

@@ -2,10 +2,11 @@
 
 import { detach, type Element, NS, StanzaError, type StanzaEvent } from 'enjamb/api';
 import { announce, repaint, showRoom, tellOthers, tellOwn } from './broadcast.ts';
+import { checkMayCreate } from './creators.ts';
 import { sendHistory } from './history.ts';
 import { changeNick, checkNickIsFree, echoOf, properNick, rewrittenCodes } from './nick.ts';
 import { occupantId } from './occupant_id.ts';
-import { hasChanged, type Said, speak, whatIsSaid } from './presence_payload.ts';
+import { forgetPresence, hasChanged, type Said, speak, whatIsSaid } from './presence_payload.ts';
 import { defaultRole, isAtLeast } from './ranks.ts';
 import { refusal, refuseEntry } from './refusal.ts';
 import { affiliationOf, mainSeat, type Occupant, type Room, type Seat, seatOf } from './room.ts';
@@ -36,7 +37,7 @@ function enter(service: Service, existing: Room | undefined, event: StanzaEvent)
   if (existing) checkEntry(service, existing, event, nick);
   const room = existing ?? foundRoom(service, event);
   const seat = admit(room, detach(from.bare), detach(from.toString()), nick);
-  speak(room, seat, said);
+  speak(service, room, seat, said);
   tellOthers(service, room, seat.occupant);
   const created = existing === undefined ? ['201'] : [];
   welcome(service, room, seat, event, [...created, ...rewrittenCodes(event)]);
@@ -70,7 +71,7 @@ function resync(service: Service, room: Room, seat: Seat, event: StanzaEvent): v
       // It says that it is somebody else now; its siblings did not.
       leaveSiblings(service, room, seat);
       const moved = admit(room, seat.occupant.bare, seat.jid, nick);
-      speak(room, moved, said);
+      speak(service, room, moved, said);
       tellOthers(service, room, moved.occupant);
       welcome(service, room, moved, event, rewrittenCodes(event));
       return;
@@ -83,24 +84,23 @@ function resync(service: Service, room: Room, seat: Seat, event: StanzaEvent): v
 
 function refresh(service: Service, room: Room, seat: Seat, said: Said): void {
   const isNew = hasChanged(seat, said);
-  speak(room, seat, said);
+  speak(service, room, seat, said);
   if (isNew && mainSeat(seat.occupant) === seat) tellOthers(service, room, seat.occupant);
 }
 
 function leaveSiblings(service: Service, room: Room, seat: Seat): void {
   room.seats.delete(seat.jid);
   seat.occupant.seats.delete(seat.jid);
+  forgetPresence(service, room, seat);
   repaint(seat.occupant);
   announce(service, room, seat.occupant);
 }
 
 /** §10.1.1. @throws StanzaError 'not-allowed', 'resource-constraint' */
-function foundRoom(service: Service, { from, to, origin }: StanzaEvent): Room {
-  const { restrict_room_creation: restricted, muc_max_rooms: most } = service.module.options;
-  const allowed = restricted === false || (restricted === 'local' && origin.kind === 'c2s');
-  if (!allowed) throw refusal(to.bare, 'not-allowed', { text: 'Only some may create rooms here' });
-  if (service.rooms.size >= most) throw refusal(to.bare, 'resource-constraint', { text: 'Too many rooms' });
-  return createRoom(service, detach(to.local ?? ''), detach(from.bare));
+function foundRoom(service: Service, event: StanzaEvent): Room {
+  checkMayCreate(service, event);
+  const creator = detach(event.from.bare);
+  return createRoom(service, detach(event.to.local ?? ''), { owner: creator, creator });
 }
 
 /** @throws StanzaError with the conditions of §7.2.16 */
@@ -135,7 +135,7 @@ function checkPassword(room: Room, x: Element | undefined): void {
 /** Gives a client its seat, under a nick that its user holds already or that is free. */
 function admit(room: Room, bare: string, jid: string, nick: string): Seat {
   const occupant = room.occupants.get(nick) ?? newOccupant(room, bare, nick);
-  const seat: Seat = { jid, occupant, presence: [], priority: 0, turn: 0, asking: 0 };
+  const seat: Seat = { jid, occupant, presence: [], presenceBytes: 0, priority: 0, turn: 0, asking: 0 };
   occupant.seats.set(jid, seat);
   room.seats.set(jid, seat);
   return seat;

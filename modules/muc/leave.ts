@@ -3,6 +3,7 @@
 import type { Node } from 'enjamb/api';
 import { announce, type News, repaint, tellOthers, tellOwn } from './broadcast.ts';
 import { destroyRoom } from './destroy.ts';
+import { forgetPresence } from './presence_payload.ts';
 import { type Affiliation, isAtLeast } from './ranks.ts';
 import { affiliationOf, mainSeat, type Occupant, type Room, type Seat } from './room.ts';
 import { closeIfDone } from './rooms.ts';
@@ -38,6 +39,7 @@ export function removeSeats(
   for (const seat of seats) {
     room.seats.delete(seat.jid);
     seat.occupant.seats.delete(seat.jid);
+    forgetPresence(service, room, seat);
   }
   for (const seat of seats) tellOwn(service, room, seat.occupant, [seat], farewell(seat, departure));
   for (const [occupant, main] of shown) {

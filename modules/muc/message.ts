@@ -77,5 +77,5 @@ function reflect(
     ]),
   );
   for (const jid of room.seats.keys()) send(service, reflected.with({ to: jid }));
-  if (historic) remember(room, reflected, service.module.clock.now(), reflected.toString().length);
+  if (historic) remember(service, room, reflected, service.module.clock.now());
 }

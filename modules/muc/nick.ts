@@ -59,7 +59,7 @@ export function changeNick(service: Service, room: Room, seat: Seat, said: Said,
   announce(service, room, occupant, { type: 'unavailable', nick, codes: ['303'] });
   room.occupants.delete(occupant.nick);
   const renamed = takeNick(room, occupant, nick);
-  speak(room, seat, said);
+  speak(service, room, seat, said);
   announce(service, room, renamed, { ownCodes: rewrittenCodes(event), echo: echoOf(seat, event.stanza) });
 }
 

@@ -4,9 +4,9 @@ import { boolean, duration, type Infer, integer, oneOf, string } from 'enjamb/ap
 
 export const OPTIONS = {
   restrict_room_creation: oneOf(
-    'Who may create rooms: false for anybody, "local" for users of this server, true for nobody but administrators',
-    [false, true, 'local'],
-    { default: false },
+    'Who may create rooms: "local" for users of this server, "admin" or true for nobody but administrators, false for anybody; administrators may in any case',
+    [false, true, 'local', 'admin'],
+    { default: 'local' },
   ),
   muc_room_locking: boolean('Whether a new room is closed to others until its owner has configured it', {
     default: true,
@@ -54,6 +54,14 @@ export const OPTIONS = {
     { default: false },
   ),
   muc_max_rooms: integer('Most rooms on the service', { default: 10_000, min: 1 }),
+  muc_max_rooms_per_user: integer(
+    'Most rooms that one user may have created and that are still there; administrators may create more',
+    { default: 100, min: 0 },
+  ),
+  muc_max_rooms_per_domain: integer(
+    'Most rooms that the users of one other server together may have created, where strangers may create rooms',
+    { default: 1000, min: 0 },
+  ),
   muc_max_occupants: integer('Most clients in one room', { default: 10_000, min: 1 }),
   muc_max_affiliations: integer('Most people whom one room remembers as owner, admin, member or banned', {
     default: 5_000,

@@ -55,7 +55,7 @@ function update(service: Service, room: Room, seat: Seat, event: StanzaEvent): v
       changeNick(service, room, seat, said, event);
       return;
     }
-    speak(room, seat, said);
+    speak(service, room, seat, said);
     const news = { echo: echoOf(seat, event.stanza) };
     // Others see only the user's main client.
     if (mainSeat(seat.occupant) === seat) announce(service, room, seat.occupant, news);

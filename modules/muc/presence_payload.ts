@@ -6,34 +6,66 @@ import { detachedCopies } from './copy.ts';
 import { passedOn } from './payload.ts';
 import { refusal } from './refusal.ts';
 import type { Room, Seat } from './room.ts';
+import type { Service } from './service.ts';
+import { weightOf } from './weight.ts';
 
 /** Everybody who enters is sent every occupant's presence: a large one would be paid for by all. In characters. */
 const MAX_PRESENCE_LENGTH = 16 * 1024;
+/** Of one client, in memory. In bytes. */
+const MAX_PRESENCE_BYTES = 48 * 1024;
+/** Of all clients in a room. In bytes. */
+const MAX_ROOM_PRESENCE_BYTES = 32 * 1024 * 1024;
+/** Of all rooms of a service together. In bytes. */
+export const MAX_ALL_PRESENCE_BYTES = 128 * 1024 * 1024;
+/** A character of presence is kept in the elements, and in the two versions that others see. In bytes. */
+const CHARACTER = 4;
+
+type Memory = { readonly budgets: Pick<Service['budgets'], 'presence'> };
 
 export interface Said {
   readonly payload: readonly Node[];
   readonly priority: number;
+  /** What it takes in memory. */
+  readonly bytes: number;
 }
 
 /** @throws StanzaError 'policy-violation' when it is too much */
 export function whatIsSaid(stanza: Stanza, room: string): Said {
   const payload = passedOn(stanza, room);
-  if (stanza.toString().length > MAX_PRESENCE_LENGTH) {
+  const { length } = stanza.toString();
+  const bytes = payload.length === 0 ? 0 : weightOf(payload) + CHARACTER * length;
+  if (length > MAX_PRESENCE_LENGTH || weightOf(payload) > MAX_PRESENCE_BYTES) {
     throw refusal(room, 'policy-violation', { text: 'The presence is too large' });
   }
   const priority = Number(stanza.getChildText('priority') ?? 0);
   return {
     payload: detachedCopies(payload),
     priority: Number.isInteger(priority) ? Math.max(-128, Math.min(127, priority)) : 0,
+    bytes,
   };
 }
 
-/** Puts on record what a client says now. */
-export function speak(room: Room, seat: Seat, said: Said): void {
-  seat.presence = said.payload;
+/**
+ * Puts on record what a client says now. Where the room, or all rooms, already keep as much as they may, the client is
+ * there all the same, with nothing but its priority: nobody is kept out by what others say.
+ */
+export function speak(service: Memory, room: Room, seat: Seat, said: Said): void {
+  forgetPresence(service, room, seat);
+  const { presence } = service.budgets;
+  const hasSpace = room.presenceBytes + said.bytes <= MAX_ROOM_PRESENCE_BYTES && presence.take(said.bytes);
+  seat.presence = hasSpace ? said.payload : [];
+  seat.presenceBytes = hasSpace ? said.bytes : 0;
+  room.presenceBytes += seat.presenceBytes;
   seat.priority = said.priority;
   seat.turn = room.turn++;
   repaint(seat.occupant);
+}
+
+/** The client goes, or says something else. */
+export function forgetPresence({ budgets }: Memory, room: Room, seat: Seat): void {
+  budgets.presence.give(seat.presenceBytes);
+  room.presenceBytes -= seat.presenceBytes;
+  seat.presenceBytes = 0;
 }
 
 export function hasChanged(seat: Seat, said: Said): boolean {

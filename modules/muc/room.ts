@@ -12,6 +12,8 @@ export interface Seat {
   occupant: Occupant;
   /** What the client last said about its presence, without what only the room may say. */
   presence: readonly Node[];
+  /** What `presence` takes, see presence_payload.ts. */
+  presenceBytes: number;
   priority: number;
   /** Rises with every presence of anybody in the room: the latest wins among equal priorities. */
   turn: number;
@@ -55,6 +57,8 @@ export interface Room {
   /** The bare JID. */
   readonly jid: string;
   config: RoomConfig;
+  /** The bare JID of who has made it; `undefined` for an administrator at the command line. */
+  readonly creator: string | undefined;
   /** By bare JID; a domain may be banned as a whole (§9.2). */
   readonly standings: Map<string, Standing>;
   /** Whose each reserved nick is, by nick; bare JIDs. */
@@ -65,8 +69,12 @@ export interface Room {
   readonly occupants: Map<string, Occupant>;
   /** By full JID. */
   readonly seats: Map<string, Seat>;
+  /** What the presence of all seats takes. */
+  presenceBytes: number;
   /** Oldest first. */
   readonly history: HistoryEntry[];
+  /** What `history` takes, see history.ts. */
+  historyBytes: number;
   subject: Subject | undefined;
   /** What occupant ids are made with. */
   readonly secret: string;

@@ -1,6 +1,8 @@
 // The rooms of a service: their beginning and their end.
 
 import type { Jid } from 'enjamb/api';
+import { countRoom } from './creators.ts';
+import { clearHistory } from './history.ts';
 import { isListed } from './listing.ts';
 import type { Room } from './room.ts';
 import type { Service } from './service.ts';
@@ -11,10 +13,15 @@ export function findRoom(service: Service, address: Jid): Room | undefined {
   return address.local === undefined ? undefined : service.rooms.get(address.local);
 }
 
-/** Makes a room with the default configuration and one owner (XEP-0045 §10.1.1). */
-export function createRoom(service: Service, name: string, owner: string): Room {
+/** Makes a room with the default configuration and one owner (XEP-0045 §10.1.1). Both people are bare JIDs. */
+export function createRoom(
+  service: Service,
+  name: string,
+  { owner, creator }: { readonly owner: string; readonly creator: string | undefined },
+): Room {
   const { module } = service;
-  const room = makeRoom(service, name);
+  const room = makeRoom(service, name, { creator });
+  countRoom(service, room, 1);
   setStanding(room, owner, { affiliation: 'owner' }, service.budgets.standings);
   if (module.options.muc_room_locking) room.lockedSince = module.clock.now();
   service.rooms.set(name, room);
@@ -42,6 +49,8 @@ export function dropRoom(service: Service, room: Room): void {
   if (service.rooms.get(room.name) !== room) return;
   service.rooms.delete(room.name);
   service.budgets.standings.give(room.standingBytes);
+  clearHistory(service, room);
+  countRoom(service, room, -1);
   roomChanged(service, room);
   service.module.log.info('room removed', { room: room.jid });
 }

@@ -2,6 +2,7 @@
 
 import type { ByteBudget, KeyvalStore, Module, Stanza, StanzaEvent } from 'enjamb/api';
 import type { Commits } from './commit.ts';
+import type { HistoryReader } from './history.ts';
 import type { Relay } from './iq_relay.ts';
 import type { Listing } from './listing.ts';
 import type { MucOptions } from './options.ts';
@@ -14,6 +15,8 @@ export interface Service {
   /** By localpart. */
   readonly rooms: Map<string, Room>;
   readonly listing: Listing;
+  /** How many rooms each user, and each server's users, have created, by bare JID and by domain. */
+  readonly created: Map<string, number>;
   /** IQ requests from one occupant to another, by the id that we gave them; oldest first. */
   readonly relays: Map<string, Relay>;
   readonly store: KeyvalStore<StoredRoom>;
@@ -24,6 +27,7 @@ export interface Service {
   /** Changes that wait for the disk, by room. */
   readonly commits: Map<string, Commits>;
   readonly budgets: Budgets;
+  readonly reader: HistoryReader;
   /** Writes that have not begun yet, by room. */
   readonly writing: Map<string, Promise<void>>;
   /** Clients that turned out to be gone in this turn, with the rooms they were in. */
@@ -36,6 +40,8 @@ export interface Service {
 /** What all rooms together may keep in memory. */
 export interface Budgets {
   readonly standings: ByteBudget;
+  readonly history: ByteBudget;
+  readonly presence: ByteBudget;
 }
 
 export function send(service: Service, stanza: Stanza): void {

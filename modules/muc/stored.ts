@@ -2,6 +2,7 @@
 // somebody is told of as done are written first (commit.ts); for all others memory leads, and the row follows.
 
 import { randomBytes } from 'node:crypto';
+import { countRoom } from './creators.ts';
 import { isListed } from './listing.ts';
 import type { Room, Standing, Subject } from './room.ts';
 import type { Service } from './service.ts';
@@ -13,28 +14,37 @@ export interface StoredRoom {
   readonly standings: Readonly<Record<string, Standing>>;
   readonly subject?: Subject;
   readonly secret: string;
+  /** Rows of older versions have none. */
+  readonly creator?: string;
 }
 
-/** A room without occupants, as it was stored or, without `row`, as new ones are. */
-export function makeRoom(service: Service, name: string, row?: StoredRoom): Room {
+/** A room without occupants, as it was stored, or as new ones are. */
+export function makeRoom(
+  service: Service,
+  name: string,
+  row: Omit<Partial<StoredRoom>, 'creator'> & Pick<Room, 'creator'>,
+): Room {
   const room: Room = {
     name,
     jid: `${name}@${service.domain}`,
-    config: initialConfig(service.module.options, row?.config),
+    config: initialConfig(service.module.options, row.config),
+    creator: row.creator,
     standings: new Map(),
     reserved: new Map(),
     standingBytes: 0,
     occupants: new Map(),
     seats: new Map(),
+    presenceBytes: 0,
     history: [],
-    subject: row?.subject,
-    secret: row?.secret ?? randomBytes(32).toString('base64url'),
+    historyBytes: 0,
+    subject: row.subject,
+    secret: row.secret ?? randomBytes(32).toString('base64url'),
     lockedSince: undefined,
     configuring: false,
     invitations: new Map(),
     turn: 0,
   };
-  for (const [bare, standing] of Object.entries(row?.standings ?? {})) setStanding(room, bare, standing);
+  for (const [bare, standing] of Object.entries(row.standings ?? {})) setStanding(room, bare, standing);
   return room;
 }
 
@@ -45,11 +55,15 @@ export async function loadRooms(service: Service): Promise<void> {
     if (row === undefined) continue;
     service.stored.add(name);
     // After a reload of the module the live room is still here, and newer.
-    if (!service.rooms.has(name)) service.rooms.set(name, makeRoom(service, name, row));
+    if (!service.rooms.has(name))
+      service.rooms.set(name, makeRoom(service, name, { ...row, creator: row.creator }));
   }
   for (const room of service.rooms.values()) {
     service.listing.update(room, isListed(room));
+    countRoom(service, room, 1);
     service.budgets.standings.force(room.standingBytes);
+    service.budgets.history.force(room.historyBytes);
+    service.budgets.presence.force(room.presenceBytes);
   }
 }
 
@@ -101,6 +115,7 @@ function rowOf(room: Room): StoredRoom {
     config: room.config,
     standings: Object.fromEntries(room.standings),
     secret: room.secret,
+    ...(room.creator === undefined ? {} : { creator: room.creator }),
     ...(room.subject === undefined ? {} : { subject: room.subject }),
   };
 }

@@ -68,7 +68,12 @@ async function prosodyOrEjabberd(
 async function anotherEnjamb(t: TestContext): Promise<Peer> {
   const there = await world(t, { prosody: false, secureAuth: true });
   const { certificates, caPath, dns } = there;
-  const rooms = [`[hosts."${ROOMS}"]`, 'component = "muc"', 'muc_room_locking = false'];
+  const rooms = [
+    `[hosts."${ROOMS}"]`,
+    'component = "muc"',
+    'muc_room_locking = false',
+    'restrict_room_creation = false',
+  ];
   const other = await Enjamb.start(t, {
     folder: join(there.folder, 'other'),
     certificates,

@@ -108,7 +108,12 @@ async function scene(t: TestContext): Promise<Scene> {
   const certificates = join(folder, 'certs');
   const { caPath } = await makeDevelopmentCertificates(certificates, [HOME, ROOMS]);
   const dns = await dnsFixture(t, { [HOME]: {} });
-  const rooms = [`[hosts."${ROOMS}"]`, 'component = "muc"', 'muc_room_locking = false'];
+  const rooms = [
+    `[hosts."${ROOMS}"]`,
+    'component = "muc"',
+    'muc_room_locking = false',
+    'restrict_room_creation = false',
+  ];
   const config = ['smacks_ack_timeout = "2 seconds"', ...rooms];
   const enjamb = await Enjamb.start(t, {
     folder: join(folder, 'enjamb'),

@@ -6,5 +6,5 @@ export const historyLength: Setting<number> = {
   field: 'muc#maxhistoryfetch',
   ...count('Messages kept for those who enter', (options) => options.max_history_messages),
   initial: (options) => Math.min(options.muc_room_default_history_length, options.max_history_messages),
-  effect: (_service, room) => trimHistory(room),
+  effect: trimHistory,
 };

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { remember, selectHistory } from '../../../modules/muc/history.ts';
+import { clearHistory, type HistoryMemory, remember, selectHistory } from '../../../modules/muc/history.ts';
 import { OPTIONS } from '../../../modules/muc/options.ts';
 import type { Room } from '../../../modules/muc/room.ts';
 import { initialConfig } from '../../../modules/muc/settings/index.ts';
 import { parseOptions } from '../../../src/config/options.ts';
-import { type Attrs, xml } from '../../../src/xml/element.ts';
+import { ByteBudget } from '../../../src/util/byte-budget.ts';
+import { parseElement } from '../../../src/xml/copy.ts';
+import { type Attrs, type Stanza, xml } from '../../../src/xml/element.ts';
+import { parseXml } from '../../support/match.ts';
 import { configured, HALL, joined, roomServer, roomWith, settled } from './rooms.ts';
 
 const NOW = Date.parse('2026-01-01T12:00:00Z');
@@ -17,12 +20,15 @@ function roomWithHistory(count: number, options: Record<string, unknown> = {}): 
     name: 'hall',
     jid: HALL,
     config: initialConfig(parseOptions(OPTIONS, options)),
+    creator: undefined,
     standings: new Map(),
     reserved: new Map(),
     standingBytes: 0,
     occupants: new Map(),
     seats: new Map(),
+    presenceBytes: 0,
     history: [],
+    historyBytes: 0,
     subject: undefined,
     secret: 'secret',
     lockedSince: undefined,
@@ -36,14 +42,28 @@ function roomWithHistory(count: number, options: Record<string, unknown> = {}): 
       { type: 'groupchat', id: `m${n}`, from: `${HALL}/Romeo` },
       xml('body', {}, `word ${n}`),
     );
-    remember(room, message, NOW - (count - n) * 60_000, message.toString().length);
+    remember(alone(room), room, message, NOW - (count - n) * 60_000);
   }
   return room;
 }
 
 function chosen(room: Room, wish?: Attrs): (string | undefined)[] {
   const history = wish && xml('history', wish);
-  return selectHistory(room, JULIET, history, NOW).map(({ stanza }) => stanza.attrs.id);
+  return selectHistory(room, JULIET, history, NOW).map(({ text }) => parseElement(text).attrs.id);
+}
+
+/** The memory of a service with these rooms. */
+function memoryOf(rooms: readonly Room[], max: number): HistoryMemory {
+  return {
+    rooms: new Map(rooms.map((room, n) => [`room${n}`, room])),
+    budgets: { history: new ByteBudget(max) },
+  };
+}
+
+const alone = (room: Room) => memoryOf([room], Number.POSITIVE_INFINITY);
+
+function said(id: string, inside: string): Stanza {
+  return parseXml(`<message type='groupchat' id='${id}' from='${HALL}/Romeo'>${inside}</message>`);
 }
 
 test('XEP-0045 §7.2.14: without a wish, all that the room keeps', () => {
@@ -64,9 +84,8 @@ test('XEP-0045 §7.2.14: seconds and since limit by age', () => {
 test('XEP-0045 §7.2.14: maxchars counts the complete stanzas, and sends no part of one', () => {
   const room = roomWithHistory(3);
   const length = (id: string) =>
-    room.history
-      .find(({ stanza }) => stanza.attrs.id === id)!
-      .stanza.with({ to: JULIET })
+    parseElement(room.history.find(({ text }) => text.includes(`id='${id}'`))!.text)
+      .with({ to: JULIET })
       .toString().length;
   const two = length('m2') + length('m3');
   assert.deepEqual(chosen(room, { maxchars: String(two) }), ['m2', 'm3']);
@@ -96,8 +115,61 @@ test('a room keeps as many messages as it is configured to, and no large amount 
     { type: 'groupchat', id: 'large', from: HALL },
     xml('body', {}, 'x'.repeat(200_000)),
   );
-  for (let n = 0; n < 3; n++) remember(room, large, NOW, large.toString().length);
+  for (let n = 0; n < 3; n++) remember(alone(room), room, large, NOW);
   assert.deepEqual(chosen(room), ['large']);
+});
+
+test('what history takes is counted in bytes, and given back', () => {
+  const room = roomWithHistory(0);
+  const memory = alone(room);
+  remember(memory, room, said('latin', `<body>${'x'.repeat(1000)}</body>`), NOW);
+  const latin = room.historyBytes;
+  remember(memory, room, said('greek', `<body>${'\u03BE'.repeat(1000)}</body>`), NOW);
+  assert.ok(latin > 1000 && latin < 1600, `${latin}`);
+  assert.ok(room.historyBytes > latin + 2000, 'two bytes per character');
+  assert.equal(memory.budgets.history.used, room.historyBytes);
+  clearHistory(memory, room);
+  assert.deepEqual([room.historyBytes, memory.budgets.history.used, room.history], [0, 0, []]);
+});
+
+test('a message of nothing but small elements is not remembered: it would be heavy to read', () => {
+  const room = roomWithHistory(1);
+  remember(alone(room), room, said('heavy', '<a/>'.repeat(60_000)), NOW);
+  assert.deepEqual(chosen(room), ['m1']);
+  for (let n = 0; n < 20; n++) remember(alone(room), room, said(`h${n}`, '<a/>'.repeat(1_000)), NOW);
+  assert.equal(chosen(room).length, 6, 'and of many that are less heavy, the newest');
+});
+
+test('when all rooms keep too much, the one that keeps most forgets, and the others nothing', () => {
+  const rooms = [roomWithHistory(3), roomWithHistory(3), roomWithHistory(0)];
+  const [quiet, loud, fresh] = rooms as [Room, Room, Room];
+  const memory = memoryOf(rooms, 100_000);
+  for (const room of [quiet, loud]) memory.budgets.history.force(room.historyBytes);
+  for (let n = 0; n < 200; n++) {
+    remember(memory, loud, said(`n${n}`, `<body>${'x'.repeat(10_000)}</body>`), NOW);
+    assert.ok(memory.budgets.history.used <= 100_000);
+  }
+  assert.deepEqual(chosen(quiet), ['m1', 'm2', 'm3']);
+  remember(memory, fresh, said('hello', `<body>${'x'.repeat(50_000)}</body>`), NOW);
+  assert.deepEqual(chosen(fresh), ['hello']);
+  assert.equal(chosen(loud).at(-1), 'n199');
+});
+
+test('history means the same as what was said, whatever is in it', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Rom$&amp;eo');
+  const inside = `<body xml:lang='de'>a &lt; b $&amp; \u03BE \u{1F339}</body>
+    <x xmlns='urn:x' a='1' p:b='2' xmlns:p='urn:p'><y/>text<z xmlns='urn:z'>]]&gt;</z></x>`;
+  romeo.send(`<message to='${HALL}' type='groupchat' id='m'>${inside}</message>`);
+  const live = await romeo.next();
+  const seen = (await joined(juliet, 'Juliet')).find(({ attrs }) => attrs.id === 'm')!;
+  const withoutStamp = seen.children.filter((node) => typeof node === 'string' || node.name !== 'delay');
+  assert.equal(
+    String(seen.withChildren(withoutStamp).with({ to: undefined })),
+    String(live.with({ to: undefined })),
+  );
 });
 
 test('XEP-0045 §7.2.13: history is stamped by the room, in UTC; the subject is no part of it', async (t) => {

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { forgetPresence, speak, whatIsSaid } from '../../../modules/muc/presence_payload.ts';
+import type { Occupant, Room, Seat } from '../../../modules/muc/room.ts';
+import { ByteBudget } from '../../../src/util/byte-budget.ts';
 import type { ScriptedClient } from '../../support/client.ts';
+import { parseXml } from '../../support/match.ts';
 import {
   configured,
   enters,
@@ -411,3 +415,84 @@ test('XEP-0421 §4: the occupant id is the same at each visit and another for an
   assert.equal(idOf(second, 'Capulet'), idOf(first, 'Juliet'));
   assert.notEqual(idOf(second, 'Romeo'), idOf(first, 'Juliet'));
 });
+
+test('one user may have created 100 rooms that are still there; others and administrators may go on', async (t) => {
+  const server = await roomServer(t, 'muc_max_rooms_per_user = 2', { top: 'admins = ["abbot@localhost"]' });
+  const romeo = await server.client('romeo@localhost/orchard');
+  const phone = await server.client('romeo@localhost/phone');
+  const juliet = await server.client('juliet@localhost/balcony');
+  const abbot = await server.client('abbot@localhost/cell');
+  const room = (n: number) => `room${n}@rooms.localhost`;
+  for (const n of [1, 2]) await joined(romeo, 'Romeo', '', room(n));
+  for (const client of [romeo, phone]) {
+    enters(client, 'Romeo', '', room(3));
+    await client.receives(`
+      <presence type='error' id='join' from='${room(3)}/Romeo' to='${client.jid}'>
+        <x xmlns='${MUC}'/>
+        <error type='wait' by='${room(3)}'>
+          <resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>
+          <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'
+            >You have created too many rooms here</text>
+        </error>
+      </presence>`);
+  }
+  await joined(juliet, 'Juliet', '', room(4));
+  for (const n of [5, 6, 7]) await joined(abbot, 'Abbot', '', room(n));
+  // A room that has ended counts no more, whoever owned it.
+  romeo.send(`<presence to='${room(1)}/Romeo' type='unavailable'/>`);
+  await settled(romeo);
+  await joined(romeo, 'Romeo', '', room(3));
+});
+
+test('restrict_room_creation: "local" is the default; administrators may always create', async (t) => {
+  for (const [value, user] of [
+    ['', 'allowed'],
+    ['restrict_room_creation = "local"', 'allowed'],
+    ['restrict_room_creation = false', 'allowed'],
+    ['restrict_room_creation = true', 'refused'],
+    ['restrict_room_creation = "admin"', 'refused'],
+  ] as const) {
+    const server = await roomServer(t, value, { top: 'admins = ["abbot@localhost"]' });
+    const romeo = await server.client('romeo@localhost/orchard');
+    const abbot = await server.client('abbot@localhost/cell');
+    await joined(abbot, 'Abbot', '', 'cell@rooms.localhost');
+    enters(romeo, 'Romeo');
+    const answer = await romeo.next();
+    assert.equal(answer.attrs.type === 'error' ? 'refused' : 'allowed', user, value);
+    if (user === 'refused') assert.match(String(answer), /<not-allowed/);
+  }
+});
+
+test('presence of a client is bounded by what it takes in memory, too', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  enters(romeo, 'Romeo', '<a/>'.repeat(1_000));
+  await roomWith(romeo, 'Romeo'); // What is in the x is not kept.
+  romeo.send(`<presence to='${HALL}/Romeo' id='p'><x xmlns='urn:x'>${'<a/>'.repeat(1_000)}</x></presence>`);
+  const refused = await romeo.skipUntil((element) => element.attrs.id === 'p');
+  assert.match(String(refused), /<policy-violation/);
+});
+
+test('the presence that all rooms keep is bounded; at the bound clients are there without their words', () => {
+  const budgets = { presence: new ByteBudget(10_000) };
+  const room = { presenceBytes: 0, turn: 0 } as Room;
+  const seats = Array.from({ length: 5 }, () => seat());
+  const said = whatIsSaid(parseXml(`<presence><status>${'x'.repeat(500)}</status></presence>`), HALL);
+  for (const one of seats) speak({ budgets }, room, one, said);
+  assert.ok(budgets.presence.used <= 10_000);
+  assert.equal(budgets.presence.used, room.presenceBytes);
+  assert.deepEqual(
+    seats.map(({ presence }) => presence.length),
+    [1, 1, 1, 0, 0],
+  );
+  speak({ budgets }, room, seats[0]!, whatIsSaid(parseXml('<presence/>'), HALL));
+  speak({ budgets }, room, seats[4]!, said);
+  assert.equal(seats[4]!.presence.length, 1);
+  for (const one of seats) forgetPresence({ budgets }, room, one);
+  assert.deepEqual([budgets.presence.used, room.presenceBytes], [0, 0]);
+});
+
+function seat(): Seat {
+  const occupant = { seats: new Map(), view: {} } as unknown as Occupant;
+  return { jid: '', occupant, presence: [], presenceBytes: 0, priority: 0, turn: 0, asking: 0 };
+}

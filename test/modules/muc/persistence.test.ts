@@ -3,7 +3,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { ADMIN, configured, HALL, joined, OWNER, roomServer, roomWith, settled, userOf } from './rooms.ts';
+import {
+  ADMIN,
+  configured,
+  enters,
+  HALL,
+  joined,
+  OWNER,
+  roomServer,
+  roomWith,
+  settled,
+  userOf,
+} from './rooms.ts';
 
 async function onDisk(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'enjamb-muc-'));
@@ -69,4 +80,20 @@ test('the module can be reloaded with people in its rooms', async (t) => {
   juliet.send(`<message to='${HALL}' type='groupchat' id='m'><body>hello</body></message>`);
   for (const client of [romeo, juliet]) assert.equal((await client.next()).attrs.id, 'm');
   await configured(romeo, { 'muc#roomconfig_roomname': 'Hall' });
+});
+
+test('who has created a persistent room is known after a restart', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'enjamb-muc-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const top = `storage = "sqlite"\ndata_path = "${folder}"`;
+  const start = () => roomServer(t, 'muc_max_rooms_per_user = 1', { top });
+  const first = await start();
+  const romeo = await first.client('romeo@localhost/orchard');
+  await roomWith(romeo, 'Romeo', { 'muc#roomconfig_persistentroom': '1' });
+  await first.server.stop();
+
+  const second = await start();
+  const again = await second.client('romeo@localhost/orchard');
+  enters(again, 'Romeo', '', 'other@rooms.localhost');
+  assert.match(String(await again.next()), /<resource-constraint/);
 });

@@ -79,9 +79,8 @@ test('XEP-0045 §11.1: who cannot be reached for long is removed with 333, and t
   assert.ok(answer.getChild('error')?.getChild('not-acceptable', 'urn:ietf:params:xml:ns:xmpp-stanzas'));
 });
 
-test('restrict_room_creation = "local": only users of this server create rooms', async (t) => {
-  const restricted = `${ROOMS}\nrestrict_room_creation = "local"`;
-  const net = await network(t, { rooms: dialback(restricted), elsewhere: ELSEWHERE });
+test('by default only users of this server create rooms', async (t) => {
+  const net = await network(t, { rooms: dialback(ROOMS), elsewhere: ELSEWHERE });
   const romeo = await net.client('romeo@montague.lit/orchard');
   enters(romeo, 'Romeo');
   const refused = await romeo.next();
@@ -89,6 +88,22 @@ test('restrict_room_creation = "local": only users of this server create rooms',
   const juliet = await net.client('juliet@localhost/balcony');
   await roomWith(juliet, 'Juliet');
   await joined(romeo, 'Romeo');
+});
+
+test('where strangers may create rooms, those of one server share a number of them', async (t) => {
+  const open = `${ROOMS}\nrestrict_room_creation = false\nmuc_max_rooms_per_domain = 2\nmuc_max_rooms_per_user = 2`;
+  const net = await network(t, { rooms: dialback(open), elsewhere: ELSEWHERE });
+  const romeo = await net.client('romeo@montague.lit/orchard');
+  const benvolio = await net.client('benvolio@montague.lit/street');
+  const juliet = await net.client('juliet@localhost/balcony');
+  const nurse = await net.client('nurse@localhost/house');
+  await joined(romeo, 'Romeo', '', 'a@rooms.localhost');
+  await joined(benvolio, 'Benvolio', '', 'b@rooms.localhost');
+  enters(benvolio, 'Benvolio', '', 'c@rooms.localhost');
+  const refused = await benvolio.next();
+  assert.match(String(refused), /<resource-constraint.*Users of your server/);
+  for (const n of [1, 2]) await joined(juliet, 'Juliet', '', `j${n}@rooms.localhost`);
+  for (const n of [1, 2]) await joined(nurse, 'Nurse', '', `n${n}@rooms.localhost`);
 });
 
 /** Both hosts of the room's server authenticate by dialback. */

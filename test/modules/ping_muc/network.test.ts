@@ -35,7 +35,7 @@ async function inTheHall(t: TestContext, config = ''): Promise<Scene> {
     t,
     {
       montague: `${config}\n[hosts."montague.lit"]`,
-      capulet: `${config}\n[hosts."capulet.lit"]\n[hosts."rooms.capulet.lit"]\ncomponent = "muc"`,
+      capulet: `${config}\n[hosts."capulet.lit"]\n[hosts."rooms.capulet.lit"]\ncomponent = "muc"\nrestrict_room_creation = false`,
     },
     { clock },
   );

@@ -84,7 +84,7 @@ async function romeoElsewhere(t: TestContext, config = '') {
     t,
     {
       montague: `${config}\n[hosts."montague.lit"]`,
-      capulet: `${config}\n[hosts."capulet.lit"]\n[hosts."rooms.capulet.lit"]\ncomponent = "muc"`,
+      capulet: `${config}\n[hosts."capulet.lit"]\n[hosts."rooms.capulet.lit"]\ncomponent = "muc"\nrestrict_room_creation = false`,
     },
     { clock },
   );

@@ -1,0 +1,45 @@
+// Who may make rooms, and how many (XEP-0045 §10.1.1).
+
+import type { StanzaEvent } from 'enjamb/api';
+import { refusal } from './refusal.ts';
+import type { Room } from './room.ts';
+import type { Service } from './service.ts';
+
+/**
+ * Administrators may always; others as configured, within their share.
+ * @throws StanzaError 'not-allowed', 'resource-constraint'
+ */
+export function checkMayCreate(service: Service, { from, to, origin }: StanzaEvent): void {
+  const { options } = service.module;
+  if (service.rooms.size >= options.muc_max_rooms) {
+    throw refusal(to.bare, 'resource-constraint', { text: 'Too many rooms' });
+  }
+  if (service.module.adminOf(from) !== undefined) return;
+  const restricted = options.restrict_room_creation;
+  const isLocal = origin.kind === 'c2s';
+  if (restricted !== false && !(restricted === 'local' && isLocal)) {
+    throw refusal(to.bare, 'not-allowed', { text: 'Only some may create rooms here' });
+  }
+  if (roomsOf(service, from.bare) >= options.muc_max_rooms_per_user) {
+    throw refusal(to.bare, 'resource-constraint', { text: 'You have created too many rooms here' });
+  }
+  if (!isLocal && roomsOf(service, from.domain) >= options.muc_max_rooms_per_domain) {
+    throw refusal(to.bare, 'resource-constraint', {
+      text: 'Users of your server have created too many rooms',
+    });
+  }
+}
+
+/** A room has come or gone: it counts for who has made it, and for that server. */
+export function countRoom({ created }: Service, { creator }: Room, step: 1 | -1): void {
+  if (creator === undefined) return;
+  for (const key of new Set([creator, creator.slice(creator.indexOf('@') + 1)])) {
+    const count = (created.get(key) ?? 0) + step;
+    if (count > 0) created.set(key, count);
+    else created.delete(key);
+  }
+}
+
+function roomsOf({ created }: Service, key: string): number {
+  return created.get(key) ?? 0;
+}

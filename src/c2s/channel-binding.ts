@@ -13,7 +13,8 @@ const XMLNS = 'urn:xmpp:sasl-cb:0';
 export function channelBindings(tls: TlsInfo | undefined): ChannelBindings {
   if (tls === undefined) return NONE;
   const bindings = new Map<string, Buffer>();
-  // RFC 9266 §3: with TLS 1.2 the extended master secret would have to be asked for first.
+  // RFC 9266: tls-exporter replaces tls-unique, which is the default up to TLS 1.2 (RFC 5802 §6.1).
+  if (tls.tlsUnique) bindings.set('tls-unique', tls.tlsUnique);
   if (tls.protocol === 'TLSv1.3') {
     bindings.set('tls-exporter', tls.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding'));
   }

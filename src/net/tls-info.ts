@@ -24,6 +24,8 @@ export interface TlsInfo {
   dane?: DaneProof;
   /** RFC 9266: label 'EXPORTER-Channel-Binding', 32 bytes; the context is the empty string. */
   exportKeyingMaterial(length: number, label: string): Buffer;
+  /** RFC 5929 §3; server side with TLS 1.2 and the extended master secret only. */
+  tlsUnique?: Buffer | undefined;
   /** What we showed, for tls-server-end-point (RFC 5929 §4). */
   localCertificateDer: Buffer | undefined;
 }

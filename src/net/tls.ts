@@ -10,6 +10,7 @@ import { NetError } from './errors.ts';
 import { asciiDomain } from './identity.ts';
 import { describeTls, shownChain, type TlsInfo } from './tls-info.ts';
 import { TLS_POLICY } from './tls-policy.ts';
+import { tlsUnique } from './tls-unique.ts';
 import { trustedCertificates, trustedRoots } from './trust.ts';
 
 export type { TlsInfo } from './tls-info.ts';
@@ -145,7 +146,8 @@ export class ServerTls {
     });
     server.on('secureConnection', (socket) => {
       socket.on('error', ignore);
-      find(socket)?.(outcome(faults, () => ({ socket, info: describeTls(socket, requestCert, roots) })));
+      const info = () => ({ ...describeTls(socket, requestCert, roots), tlsUnique: tlsUnique(socket) });
+      find(socket)?.(outcome(faults, () => ({ socket, info: info() })));
     });
     server.on('tlsClientError', (error, socket) => find(socket)?.(error));
     return server;

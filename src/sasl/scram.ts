@@ -12,7 +12,7 @@ import { type ClientFirst, readClientFinal, readClientFirst } from './scram-mess
 
 export { deriveKeys, type ScramHash, type ScramKeys } from './scram-keys.ts';
 
-/** Channel-binding type (`tls-exporter`, `tls-server-end-point`) → its data for this connection (RFC 5056). */
+/** Channel-binding type (`tls-exporter`, `tls-unique`, `tls-server-end-point`) → its data for this connection (RFC 5056). */
 export type ChannelBindings = ReadonlyMap<string, Buffer>;
 
 export interface ScramOptions {

@@ -11,7 +11,10 @@ import { base64, type Client, type Harness, PASSWORD } from './harness.ts';
 import { type SecureClient, startSecureHarness } from './tls-harness.ts';
 
 const TLS12 = { maxVersion: 'TLSv1.2' } as const;
+/** OpenSSL's SSL_OP_NO_EXTENDED_MASTER_SECRET, for which Node has no name. */
+const WITHOUT_EMS = { ...TLS12, secureOptions: 1 } as const;
 const EXPORTER = `<channel-binding type='tls-exporter'/>`;
+const UNIQUE = `<channel-binding type='tls-unique'/>`;
 const END_POINT = `<channel-binding type='tls-server-end-point'/>`;
 const MECHANISMS = ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-1-PLUS', 'SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN'];
 
@@ -24,6 +27,7 @@ function bindingOf(socket: TLSSocket, type: string): Buffer {
   if (type === 'tls-exporter') {
     return socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
   }
+  if (type === 'tls-unique') return socket.getFinished() ?? Buffer.alloc(0);
   return createHash('sha256').update(socket.getPeerCertificate().raw).digest();
 }
 
@@ -65,16 +69,26 @@ test('XEP-0440 §2, RFC 9266 §4.2: with TLS 1.3 both types are offered, and the
   assert.ok(features.includes(feature), features);
 });
 
-test('RFC 9266 §3: with TLS 1.2 only the certificate binds', async (t) => {
+test('RFC 5802 §6.1, RFC 7627: with TLS 1.2 tls-unique is offered, and no tls-exporter', async (t) => {
   const { secured } = await startSecureHarness(t);
   const { client, socket, features } = await secured(TLS12);
   assert.deepEqual(offered(features), MECHANISMS);
-  assert.ok(features.includes(END_POINT) && !features.includes('tls-exporter'), features);
+  const feature = `<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>${UNIQUE}${END_POINT}</sasl-channel-binding>`;
+  assert.ok(features.includes(feature), features);
   const binding = bindingOf(socket, 'tls-exporter');
   assert.match(await attempt(client, { gs2Header: 'p=tls-exporter,,', binding }), /<malformed-request\/>/);
 });
 
-for (const type of ['tls-exporter', 'tls-server-end-point']) {
+test('RFC 7627 §6.4: without the extended master secret tls-unique proves nothing, and is refused', async (t) => {
+  const { secured } = await startSecureHarness(t);
+  const { client, socket, features } = await secured(WITHOUT_EMS);
+  assert.deepEqual(offered(features), MECHANISMS);
+  assert.ok(features.includes(END_POINT) && !features.includes('tls-unique'), features);
+  const binding = bindingOf(socket, 'tls-unique');
+  assert.match(await attempt(client, { gs2Header: 'p=tls-unique,,', binding }), /<malformed-request\/>/);
+});
+
+for (const type of ['tls-exporter', 'tls-unique', 'tls-server-end-point']) {
   for (const mechanism of ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-1-PLUS']) {
     test(`RFC 5802 §6: ${mechanism} with ${type} lets in who is on this connection`, async (t) => {
       const { secured } = await startSecureHarness(t);
@@ -86,8 +100,9 @@ for (const type of ['tls-exporter', 'tls-server-end-point']) {
 
   test(`RFC 5802 §6: the ${type} of another connection is refused`, async (t) => {
     const { secured, harness } = await startSecureHarness(t);
-    const relayed = await secured();
-    const victim = await secured({}, type === 'tls-exporter' ? undefined : 'other.example.com');
+    const options = type === 'tls-unique' ? TLS12 : {};
+    const relayed = await secured(options);
+    const victim = await secured(options, type === 'tls-server-end-point' ? 'other.example.com' : undefined);
     const binding = bindingOf(victim.socket, type);
     const gs2Header = `p=${type},,`;
     assert.equal(await refusal(harness, relayed, { gs2Header, binding }), 'not-authorized');
@@ -113,7 +128,7 @@ test('RFC 5802 §6: who could bind, and was told that we could not, is not let i
   }
 });
 
-test('RFC 5802 §6: a type that was never offered is refused, and the attempt is no guess', async (t) => {
+test('RFC 9266 §3: tls-unique does not exist with TLS 1.3, and the attempt is no guess', async (t) => {
   const { secured } = await startSecureHarness(t);
   const { client, socket } = await secured();
   const binding = socket.getFinished();

@@ -1,0 +1,33 @@
+// The channel binding of TLS 1.2 (RFC 5929 §3). Two connections made through a relay can share it unless the master
+// secret is bound to the handshake (RFC 7627 §1), and Node does not tell whether it was. OpenSSL notes it in the session.
+
+import type { TLSSocket } from 'node:tls';
+import { contextTag, decode, decodeAll, TAG } from './der.ts';
+
+/** SSL_SESSION, as `i2d_SSL_SESSION` of OpenSSL ≥ 1.1.0 writes it, has fewer fields than this. */
+const MAX_FIELDS = 64;
+const FLAGS = contextTag(13, true);
+const EXTENDED_MASTER_SECRET = 1; // SSL_SESS_FLAG_EXTMS
+
+/**
+ * The first Finished message of the handshake, for the server's side of it. Undefined with TLS 1.3 (RFC 9266), and
+ * wherever the extended master secret is not proven.
+ */
+export function tlsUnique(socket: TLSSocket): Buffer | undefined {
+  if (socket.getProtocol() !== 'TLSv1.2') return undefined;
+  const session = socket.getSession();
+  if (session === undefined || !hasExtendedMasterSecret(session)) return undefined;
+  session.fill(0); // It holds the master secret.
+  // In a full handshake the client finishes first, in a resumed one the server.
+  return socket.isSessionReused() ? socket.getFinished() : socket.getPeerFinished();
+}
+
+/** Whether an encoded session says so; false for what cannot be read. */
+export function hasExtendedMasterSecret(session: Buffer): boolean {
+  const outer = decode(session);
+  if (outer?.tag !== TAG.SEQUENCE) return false;
+  const flags = decodeAll(outer.body, MAX_FIELDS).find(({ tag }) => tag === FLAGS);
+  const value = flags && decode(flags.body);
+  if (value?.tag !== TAG.INTEGER) return false;
+  return ((value.body.at(-1) ?? 0) & EXTENDED_MASTER_SECRET) !== 0;
+}

@@ -48,6 +48,7 @@ const SYSTEM: Record<string, readonly string[]> = {
     'src/net/certificate-files.ts',
     'src/net/certificates.ts',
     'src/net/tls-info.ts',
+    'src/net/tls-unique.ts',
     'src/net/tls.ts',
     'src/net/trust.ts',
   ],

@@ -54,9 +54,9 @@ test('go-sendxmpp: STARTTLS and direct TLS, chat both ways, a room, a wrong pass
 // It enters rooms by the protocol from before XEP-0045, which Prosody 0.12 refuses too.
 test('sendxmpp: STARTTLS, chat, a wrong password', LIMIT, async (t) => {
   const { enjamb, juliet, caPath } = await foreignScene(t);
-  const send = (options: string[], { password = PASSWORD, ca = caPath } = {}) => {
+  const send = (options: string[], { password = PASSWORD, ca = caPath, limitMs = 20_000 } = {}) => {
     const login = ['-u', 'romeo', '-o', HOME, '-j', SERVER, '-p', password, '-t', '--tls-ca-path', ca];
-    return run('sendxmpp', [...login, ...options], { input: `${LINE}\n` });
+    return run('sendxmpp', [...login, ...options], { input: `${LINE}\n`, limitMs });
   };
 
   const { code, stderr } = await send([JULIET]);
@@ -68,9 +68,9 @@ test('sendxmpp: STARTTLS, chat, a wrong password', LIMIT, async (t) => {
   const wrong = await send([JULIET], { password: 'wrong' });
   assert.equal(wrong.code, 1);
   assert.match(wrong.stderr, /^Error 'AuthSend': error: not-authorized/);
-  const distrusting = await send([JULIET], { ca: '/etc/ssl/certs/ca-certificates.crt' });
+  // It says nothing for ten seconds, and no reason then; its library has told the server.
+  const distrusting = await send([JULIET], { ca: '/etc/ssl/certs/ca-certificates.crt', limitMs: 3_000 });
   assert.notEqual(distrusting.code, 0);
-  assert.match(distrusting.stderr, /^Error 'AuthSend': /m); // It says no more; its library has told the server why.
   await enjamb.logged(({ why }) => /alert unknown ca/.test(String(why)), 5_000);
   await enjamb.stop();
 });

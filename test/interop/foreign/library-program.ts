@@ -1,0 +1,85 @@
+// What small programs made with client libraries do, each with its library and nothing of ours. They get their arguments
+// in this order: JID, password, host, port, file of trusted certificates, contact, room with nick, line for the room. They
+// log in, ask to see the contact and approve its request, join the room and say the line there. A message is sent back to
+// its sender, "quit" ends the program. On standard output, one line each:
+//
+//   session               logged in                  room BODY   heard in the room
+//   both JID              subscribed both ways       refused …   why the server did not let it in
+//   chat BODY             a message of a person      untrusted … what is wrong with the certificate
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { ENJAMB } from '../support/addresses.ts';
+import { type Exit, Program, run } from '../support/program.ts';
+import { withinMs } from '../support/waiting.ts';
+import { foreignScene, HALL, hears, JULIET, LINE, mechanisms, PASSWORD, ROMEO, type Scene } from './scene.ts';
+
+const STEP_MS = 10_000;
+const RESOURCE = 'window';
+/** Some libraries read the system's authorities only: this shell replaces them, for the program alone. */
+const TRUSTING = [
+  ...['--user', '--map-root-user', '--mount', '--fork', '--kill-child', 'sh', '-c'],
+  'mount --bind "$1" /etc/ssl/certs/ca-certificates.crt && shift && exec "$@"',
+  'sh',
+];
+
+export interface LibraryProgram {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** What it says of a wrong password, and of a certificate by an authority that it does not trust. */
+  readonly refused: RegExp;
+  readonly untrusted: RegExp;
+  readonly mechanism: string;
+}
+
+/** The whole scene, for one program. */
+export async function playsWithOthers(t: TestContext, program: LibraryProgram, scene?: Scene): Promise<void> {
+  const { enjamb, juliet, folder, caPath } = scene ?? (await foreignScene(t));
+  const romeo = new Program(t, program.name, {
+    ...commandOf(program, caPath),
+    logFile: join(folder, `${program.name}.log`),
+  });
+  const reports = (line: string) => romeo.line((it) => it === line, STEP_MS);
+  await reports('session');
+  assert.deepEqual(mechanisms(enjamb), [program.mechanism]);
+  await reports(`both ${JULIET}`);
+
+  juliet.send(ROMEO, LINE);
+  await reports(`chat ${LINE}`);
+  await hears(juliet, ROMEO, LINE);
+
+  await hears(juliet, `${HALL}/Romeo`, LINE);
+  await reports(`room ${LINE}`);
+  juliet.send(HALL, 'Ay me!', 'groupchat');
+  await reports('room Ay me!');
+
+  juliet.send(ROMEO, 'quit');
+  const exit = await withinMs(STEP_MS, `the end of ${program.name}`, romeo.exited);
+  assert.deepEqual(exit, { code: 0, signal: null }, romeo.tail());
+
+  assert.match(saidBy(await runToEnd(program, caPath, 'wrong')), program.refused);
+  const elsewhere = '/etc/ssl/certs/ca-certificates.crt';
+  assert.match(saidBy(await runToEnd(program, elsewhere, PASSWORD)), program.untrusted);
+  assert.deepEqual(mechanisms(enjamb), [program.mechanism]);
+  await enjamb.stop();
+}
+
+function commandOf({ command, env }: LibraryProgram, caPath: string, password = PASSWORD) {
+  const { address, c2s } = ENJAMB;
+  const login = [`${ROMEO}/${RESOURCE}`, password, address, `${c2s}`, caPath];
+  const args = [...TRUSTING, caPath, ...command, ...login, JULIET, `${HALL}/Romeo`, LINE];
+  return { command: 'unshare', args, env: { LC_ALL: 'C.UTF-8', ...env } };
+}
+
+async function runToEnd(program: LibraryProgram, caPath: string, password: string) {
+  const { command, args, env } = commandOf(program, caPath, password);
+  const ended = await run(command, args, { env, limitMs: STEP_MS });
+  assert.notEqual(ended.code, 0);
+  return ended;
+}
+
+function saidBy({ stdout, stderr }: Exit & { stdout: string; stderr: string }): string {
+  return stdout + stderr;
+}

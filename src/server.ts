@@ -200,9 +200,7 @@ export class Server implements ServerContext {
    * What needs a restart is logged, setting by setting.
    */
   async reload(config: Config = this.config): Promise<void> {
-    const problems = await this.certificates.reload();
-    for (const { message, path } of problems)
-      this.log.warn('certificate problem', { path, problem: message });
+    await this.#readCertificates(config);
     for (const setting of settingsForRestart(this.config, config))
       this.log.warn('setting needs a restart', { setting });
     this.#files.use(config.core.plugin_paths, config.packages);
@@ -232,11 +230,18 @@ export class Server implements ServerContext {
       await makeDevelopmentCertificates(core.certificates, domains);
     }
     if (core.storage !== 'memory') await mkdir(core.data_path, { recursive: true, mode: 0o700 });
-    for (const problem of await this.certificates.reload()) {
-      this.log.warn('certificate problem', { path: problem.path, problem: problem.message });
-    }
+    await this.#readCertificates(this.config);
     const { faults, clock } = this;
     this.#storage = await openStorage({ driver: core.storage, dataPath: core.data_path, faults, clock });
+  }
+
+  /** Without a certificate for a host, no client can log in to it, and most servers cannot reach it. */
+  async #readCertificates({ hosts }: Config): Promise<void> {
+    await this.certificates.reload();
+    for (const { severity, path, message } of this.certificates.check(hosts.map(({ domain }) => domain))) {
+      const level = severity === 'error' ? 'error' : 'warn';
+      this.log[level]('certificate problem', { path, problem: message });
+    }
   }
 
   async #createHost(config: HostConfig): Promise<void> {

@@ -7,6 +7,7 @@ import { ConfigError, describeProblem } from '../config/error.ts';
 import { Faults } from '../util/faults.ts';
 import { createLogger, type Logger, type RootLogger } from '../util/logger.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
+import { findOpenFiles } from './check/privacy.ts';
 import { readConfig } from './configuration.ts';
 import type { ExitCode, Terminal } from './terminal.ts';
 
@@ -49,6 +50,8 @@ export async function start(file: string | undefined, terminal: Terminal): Promi
   process.on('SIGHUP', onReload); // Before the start, and to the end: without a listener SIGHUP ends the process.
   const served = await opening;
   markStarted();
+  for (const { message, todo } of await findOpenFiles(config))
+    log.warn('file is open to others', { problem: message, todo });
   terminal.stdout.write(`${readyLine(served)}\n`);
   if (config.path === undefined) terminal.stderr.write(welcome(served));
   await ended;

@@ -94,7 +94,7 @@ export class CertificateStore {
   #missing(domain: string): CertificateProblem {
     const others =
       this.certificates.map((certificate) => certificate.path).join(', ') || 'no usable certificate at all';
-    const message = `No certificate in ${this.directory} names ${domain} (there: ${others}). Order one for it, or add the name to an existing one, and put the files there as ${domain}.crt and ${domain}.key.`;
+    const message = `No certificate in ${this.directory} names ${domain} (there: ${others}), so clients and servers cannot connect to it with TLS. Order one for it, or add the name to an existing one, and put the files there as ${domain}.crt and ${domain}.key.`;
     return { severity: 'error', path: this.directory, domain, message };
   }
 }

@@ -4,13 +4,14 @@ import { existsSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';
 import { CertificateStore } from '../../net/certificates.ts';
 import type { Finding } from './finding.ts';
+import { openKeys } from './privacy.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 export async function checkCertificates(config: Config): Promise<readonly Finding[]> {
   if (config.path === undefined && !existsSync(config.core.certificates)) {
     return [
-      { check: 'certs', severity: 'ok', message: 'certificates for development are made at the first start' },
+      { check: 'certs', severity: 'ok', message: 'the first start creates certificates for development' },
     ];
   }
   const store = new CertificateStore(config.core.certificates);
@@ -22,7 +23,7 @@ export async function checkCertificates(config: Config): Promise<readonly Findin
     if (!messages.has(message)) findings.push({ check: 'certs', severity, message });
     messages.add(message);
   }
-  return [...findings, ...domains.flatMap((domain) => good(store, domain))];
+  return [...findings, ...openKeys(store.certificates), ...domains.flatMap((domain) => good(store, domain))];
 }
 
 function good(store: CertificateStore, domain: string): readonly Finding[] {
@@ -33,7 +34,7 @@ function good(store: CertificateStore, domain: string): readonly Finding[] {
     {
       check: 'certs',
       severity: 'ok',
-      message: `${domain} has ${certificate.path}, valid for ${days} more days`,
+      message: `${domain} has the certificate ${certificate.path}, valid for ${days} more days`,
     },
   ];
 }

@@ -1,6 +1,6 @@
 // `enjamb check storage`: can the data be read, is there room for more, and can nobody else read it?
 
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AdminClient } from '../../admin/client.ts';
@@ -8,6 +8,7 @@ import type { Config } from '../../config/config.ts';
 import { formatSize } from '../../config/units.ts';
 import { openOffline } from '../offline.ts';
 import type { Finding } from './finding.ts';
+import { openData } from './privacy.ts';
 
 const DATABASE = 'enjamb.sqlite';
 const MIB = 1024 * 1024;
@@ -23,13 +24,13 @@ export async function checkStorage(config: Config): Promise<readonly Finding[]> 
   const database = running
     ? say('ok', `a server is running with the data in ${path}`)
     : await openDatabase(config);
-  return [database, ...(await room(path)), ...privacy(path)];
+  return [database, ...(await room(path)), ...openData(path)];
 }
 
 async function openDatabase(config: Config): Promise<Finding> {
   const file = join(config.core.data_path, DATABASE);
   if (!existsSync(file))
-    return say('ok', `there is no database in ${config.core.data_path} yet; it is made at the first start`);
+    return say('ok', `there is no database in ${config.core.data_path} yet; the first start creates it`);
   try {
     const { door, close } = await openOffline(config);
     const counts = await Promise.all(
@@ -37,11 +38,11 @@ async function openDatabase(config: Config): Promise<Finding> {
     );
     await close();
     await assertWhole(file);
-    return say('ok', `${file} can be read and is whole; accounts: ${counts.join(', ') || 'none'}`);
+    return say('ok', `${file} is readable and undamaged; accounts: ${counts.join(', ') || 'none'}`);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const todo =
-      'make sure that its owner runs this command; if it is damaged, stop the server and put a backup in its place';
+      'run this command as the owner of the file; if the file is damaged, stop the server and restore a backup';
     return say('error', `the server cannot start: ${reason}`, todo);
   }
 }
@@ -57,15 +58,8 @@ async function room(path: string): Promise<readonly Finding[]> {
   const { bavail, bsize } = await statfs(existing(path));
   const free = bavail * bsize;
   if (free >= LOW_BYTES) return [];
-  const message = `only ${formatSize(Math.floor(free / MIB) * MIB)} are free at ${path}: once it is full nothing can be saved`;
+  const message = `only ${formatSize(Math.floor(free / MIB) * MIB)} are free at ${path}; on a full disk nothing can be stored`;
   return [say('warning', message, 'free some space, or move data_path to a larger disk')];
-}
-
-function privacy(path: string): readonly Finding[] {
-  const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0o700;
-  if ((mode & 0o077) === 0) return [];
-  const message = `other users of this machine may look into ${path} (mode ${(mode & 0o777).toString(8)})`;
-  return [say('warning', message, `chmod 700 ${path}`)];
 }
 
 function existing(path: string): string {

@@ -1,0 +1,78 @@
+// Which files other users of the machine can read: the data, and the keys of certificates.
+
+import { readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Config } from '../../config/config.ts';
+import { type Certificate, CertificateStore } from '../../net/certificates.ts';
+import type { Finding } from './finding.ts';
+
+/** Group and others. */
+const NOT_OWNER = 0o077;
+/** Others alone: a group may be there to share keys between servers. */
+const OTHERS = 0o007;
+
+/** Everything that `enjamb start` warns of. */
+export async function findOpenFiles({ core }: Config): Promise<readonly Finding[]> {
+  const store = new CertificateStore(core.certificates);
+  await store.reload();
+  const data = core.storage === 'memory' ? [] : openData(core.data_path);
+  return [...data, ...openKeys(store.certificates)];
+}
+
+/** The data directory, and the files in it that are open as well. In a private directory their modes do not matter. */
+export function openData(path: string): readonly Finding[] {
+  const mode = modeOf(path);
+  if (mode === undefined || (mode & NOT_OWNER) === 0) return [];
+  const files = namesIn(path).flatMap((name) => {
+    const own = modeOf(join(path, name)) ?? 0;
+    return (own & NOT_OWNER) === 0 ? [] : [`${name} (mode ${octal(own)})`];
+  });
+  const inside = files.length === 0 ? '' : `, and open ${files.join(', ')} in it`;
+  const message = `other users of this machine can look into the data directory ${path} (mode ${octal(mode)})${inside}`;
+  return [warning('storage', message, `chmod -R go= ${path}`)];
+}
+
+/** Private keys that everybody on the machine can read. */
+export function openKeys(certificates: readonly Certificate[]): readonly Finding[] {
+  return certificates.map(({ path }) => keyOf(path)).flatMap(openKey);
+}
+
+function openKey(key: string): readonly Finding[] {
+  const mode = modeOf(key) ?? 0;
+  const isHidden = ((modeOf(dirname(key)) ?? 0) & OTHERS) === 0;
+  if ((mode & OTHERS) === 0 || isHidden) return [];
+  const message = `other users of this machine can read the private key ${key} (mode ${octal(mode)}) and pose as this server`;
+  return [warning('certs', message, `chmod o= ${key}`)];
+}
+
+/** The key beside a certificate's file. */
+function keyOf(certificate: string): string {
+  if (certificate.endsWith('.crt')) return certificate.replace(/\.crt$/, '.key');
+  return join(dirname(certificate), 'privkey.pem');
+}
+
+/** None where this user may not look. */
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+/** Follows links; `undefined` for what is not there or may not be seen. */
+function modeOf(path: string): number | undefined {
+  try {
+    return statSync(path).mode & 0o777;
+  } catch {
+    return undefined;
+  }
+}
+
+function octal(mode: number): string {
+  return mode.toString(8);
+}
+
+function warning(check: string, message: string, todo: string): Finding {
+  return { check, severity: 'warning', message, todo };
+}

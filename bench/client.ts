@@ -59,6 +59,10 @@ export class LoadClient {
     return new LoadClient(socket);
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   write(text: string): void {
     this.#socket.write(text);
   }

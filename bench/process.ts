@@ -20,6 +20,12 @@ export function cpuSeconds(pid: number): number {
   return ticks / TICKS_PER_SECOND;
 }
 
+/** User and system time of everything on this machine since it started. */
+export function machineCpuSeconds(): number {
+  const [user, nice, system] = (read('/proc/stat') ?? '').split(/\s+/).slice(1, 4).map(Number);
+  return (user! + nice! + system!) / TICKS_PER_SECOND;
+}
+
 /** Proportional set size of a process and its descendants, in KiB. */
 export function memoryKiB(pid: number): number {
   let total = 0;
@@ -28,6 +34,15 @@ export function memoryKiB(pid: number): number {
     total += Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0);
   }
   return total;
+}
+
+/** Largest resident set that any of a process and its descendants has had, in MiB. */
+export function peakMiB(pid: number): number {
+  const peaks = family(pid).map((member) => {
+    const kiB = /^VmHWM:\s+(\d+)/m.exec(read(`/proc/${member}/status`) ?? '')?.[1];
+    return Number(kiB ?? 0) / 1024;
+  });
+  return Math.max(...peaks);
 }
 
 /** Children come after their parents. */
@@ -44,10 +59,12 @@ export function family(pid: number): number[] {
   return members;
 }
 
-/** Zombies are dead. */
+/** Zombies are dead, once their other threads are: until then their ports are open. */
 export function isAlive(pid: number): boolean {
   const status = read(`/proc/${pid}/status`);
-  return status !== undefined && !/^State:\s+Z/m.test(status);
+  if (status === undefined) return false;
+  const threads = Number(/^Threads:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+  return !/^State:\s+Z/m.test(status) || threads > 1;
 }
 
 function stat(pid: number): Stat | undefined {

@@ -1,5 +1,5 @@
 // `npm run bench [-- SCENARIO… --servers enjamb,prosody-tuned --rounds 2 --json FILE]`, and the benches that are commands
-// of their own: `npm run bench xml`, `npm run bench joins`, `npm run bench soak`. What they do and how to read them: README.md beside this.
+// of their own: `npm run bench xml`, `npm run bench joins`, `npm run bench soak`, `npm run bench attack`. What they do and how to read them: README.md beside this.
 //
 // Drives enjamb and, where they are installed, Prosody, ejabberd and node-xmpp-server through the same scenarios,
 // alternating, and prints the CPU seconds that each has taken. The quietest round counts: machines are noisy.
@@ -38,6 +38,7 @@ const COMMANDS: Record<string, (args: readonly string[]) => Promise<void>> = {
   xml: async (args) => (await import('./xml.ts')).benchXml(args),
   joins: async (args) => (await import('./joins/joins.ts')).joins(args),
   soak: async (args) => (await import('./soak/soak.ts')).soak(args),
+  attack: async (args) => (await import('./attack/attack.ts')).attack(args),
 };
 
 const [first, ...rest] = process.argv.slice(2);

@@ -46,15 +46,26 @@ export interface BenchSetup extends Place {
 /** Starts a server; `undefined` when it is not installed. */
 export type Launch = (setup: BenchSetup) => Promise<BenchServer | undefined>;
 
+export interface LaunchOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** The only processor it may use; null: any. Default: the one that is kept free for servers. */
+  readonly cpu?: string | null;
+  /** A file descriptor for its log, when more than the last lines are wanted. */
+  readonly log?: number;
+}
+
 /** Runs a command pinned to the server's processor and waits until the port is open. */
 export async function launch(
   name: string,
   { address, port, domain }: Place,
   command: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
+  options: LaunchOptions = {},
 ): Promise<BenchServer> {
-  const child = spawn('taskset', ['-c', SERVER_CPU, ...command], {
-    stdio: ['ignore', 'ignore', 'pipe'],
+  const { cpu = SERVER_CPU } = options;
+  const [file = '', ...args] = cpu === null ? command : ['taskset', '-c', cpu, ...command];
+  const child = spawn(file, args, {
+    stdio: ['ignore', 'ignore', options.log ?? 'pipe'],
     env: { ...process.env, ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });

@@ -1,0 +1,28 @@
+// The process of an attacker. Arguments: the name of the attack and the world, as JSON. It says "ready", begins when it
+// is told anything, says what became of it when it is told again, and ends with the channel.
+
+import { Attacker } from './attacker.ts';
+import { ATTACKS } from './attacks/index.ts';
+import type { World } from './world.ts';
+
+const [name = '', world = ''] = process.argv.slice(2);
+const attack = ATTACKS.find((attack) => attack.name === name)!;
+const attacker = new Attacker(JSON.parse(world) as World);
+let fault: string | undefined;
+
+process.on('disconnect', () => process.exit());
+process.once('message', () => {
+  attack.run(attacker).catch((error: Error) => {
+    attacker.tally.failed(error);
+    // An attack whose preparation the server does not allow is over: that is its outcome, and no mistake.
+    attacker.tally.note('end: given up');
+  });
+  process.once('message', () => {
+    const { tally } = attacker;
+    process.send!({ outcome: tally.text(), fault: fault ?? tally.fault }, () => process.exit());
+  });
+});
+process.on('uncaughtException', (error) => {
+  fault ??= error.stack;
+});
+process.send!('ready');

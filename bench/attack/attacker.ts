@@ -1,0 +1,130 @@
+// What every attack is made of: connections in several roles, as an account, as a stranger, or as another server.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { listenAsStranger } from './stranger.ts';
+import { Tally } from './tally.ts';
+import { Wire, type WireOptions } from './wire.ts';
+import { MALLORY, PASSWORD, type Site, type World } from './world.ts';
+
+const REST_MS = 100;
+
+/** One attack: who does what. It runs in a process of its own until that is ended. */
+export interface Attack {
+  readonly name: string;
+  readonly who: 'account' | 'stranger' | 'peer';
+  /** Seconds that it needs to have its effect. Default: those of the command. */
+  readonly seconds?: number;
+  /** Whether there is another enjamb. */
+  readonly needsAway?: boolean;
+  run(attacker: Attacker): Promise<void>;
+  /** What else an honest user does meanwhile, in the process of the honest. Resolves when that is prepared. */
+  readonly witness?: (world: World) => Promise<Witness>;
+}
+
+/** Watches until the attack is over. */
+export type Witness = (over: AbortSignal) => Promise<Finding>;
+
+export interface Finding {
+  readonly text: string;
+  readonly isGood: boolean;
+}
+
+export class Attacker {
+  readonly world: World;
+  readonly tally = new Tally();
+  #stranger: Promise<void> | undefined;
+  #sources = 0;
+
+  constructor(world: World) {
+    this.world = world;
+  }
+
+  get home(): Site {
+    return this.world.home;
+  }
+
+  /** A session of an account, by PLAIN over TLS; it sends no presence. @throws Error when refused */
+  async login(user = MALLORY, resource = 'r'): Promise<Wire> {
+    const { address, domain, c2sTls: port } = this.home;
+    const wire = await this.open({ address, port, tls: 'xmpp-client', servername: domain });
+    const token = Buffer.from(`\0${user}\0${PASSWORD}`).toString('base64');
+    await wire.send(clientHeader(domain));
+    await wire.until(/<\/stream:features>/);
+    await wire.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${token}</auth>`);
+    await wire.until(/<success/);
+    await wire.send(clientHeader(domain));
+    await wire.until(/<\/stream:features>/);
+    await wire.send(
+      `<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind></iq>`,
+    );
+    await wire.until(/<\/iq>/);
+    return wire;
+  }
+
+  /** Several sessions of one account. */
+  sessions(count: number, user = MALLORY): Promise<Wire[]> {
+    return Promise.all(Array.from({ length: count }, (_, i) => this.login(user, `r${i}`)));
+  }
+
+  /** A connection to a port of the server on which nothing has been said. */
+  open(options: Omit<WireOptions, 'tally'>): Promise<Wire> {
+    return Wire.open({ ...options, tally: this.tally });
+  }
+
+  /** A source address of this machine that was not used in the last 60,000 calls. */
+  nextSource(): string {
+    const count = this.#sources++ % 60_000;
+    return `127.78.${Math.floor(count / 250)}.${(count % 250) + 1}`;
+  }
+
+  /** A stream of a stranger's server that dialback has authenticated as `from`. @throws Error when it was not */
+  async peer(from: string, to: string): Promise<Wire> {
+    this.#stranger ??= listenAsStranger(this.world);
+    await this.#stranger;
+    const { address, s2sTls: port } = this.home;
+    const wire = await this.open({ address, port, tls: 'xmpp-server', servername: to });
+    await wire.send(serverHeader(from, to));
+    await wire.until(/<\/stream:features>/);
+    await wire.send(`<db:result from='${from}' to='${to}'>key</db:result>`);
+    const answer = await wire.until(/<db:result [^>]*type=/);
+    if (!/<db:result [^>]*type=['"]valid/.test(answer)) throw new Error(`not verified: ${answer}`);
+    return wire;
+  }
+
+  /** Does it again and again, also when the connection was cut off. */
+  async forever(work: () => Promise<void>): Promise<never> {
+    for (;;) {
+      try {
+        await work();
+      } catch (error) {
+        this.tally.failed(error);
+        await sleep(REST_MS);
+      }
+    }
+  }
+
+  /** The same by several, each with its number. */
+  async each(count: number, work: (index: number) => Promise<void>): Promise<void> {
+    await Promise.all(Array.from({ length: count }, (_, i) => this.forever(() => work(i))));
+  }
+
+  /** Calls `work` so many times a second, and does not wait for its end. */
+  async rate(perSecond: number, work: () => Promise<unknown>): Promise<never> {
+    const began = performance.now();
+    for (let done = 0; ; ) {
+      const due = ((performance.now() - began) / 1000) * perSecond;
+      // What could not be done in time is not made up for.
+      if (due - done > perSecond) done = Math.floor(due) - 1;
+      for (; done < due; done++) work().catch((error) => this.tally.failed(error));
+      await sleep(10);
+    }
+  }
+}
+
+export function clientHeader(domain: string): string {
+  return `<?xml version='1.0'?><stream:stream to='${domain}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`;
+}
+
+export function serverHeader(from: string, to: string): string {
+  return `<?xml version='1.0'?><stream:stream from='${from}' to='${to}' version='1.0' xmlns='jabber:server' xmlns:db='jabber:server:dialback' xmlns:stream='http://etherx.jabber.org/streams'>`;
+}

@@ -1,0 +1,88 @@
+// Connections of strangers that never log in: silent ones, handshakes that stop, headers that are slow to read, and as
+// many short ones as fit. Each must cost little, and the log must not grow with them.
+
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Attack, type Attacker, clientHeader } from '../attacker.ts';
+import { slowLocalpart } from './floods.ts';
+
+/** Most connections of one address are 1,000. */
+const PER_SOURCE = 900;
+
+/** 2,000 streams that are opened and never say who they are; one that is cut off comes again. */
+const unauthenticated: Attack = {
+  name: 'never-authenticate',
+  who: 'stranger',
+  async run(attacker) {
+    await crowd(attacker, 2_000, async (from) => {
+      const { address, domain, c2s: port } = attacker.home;
+      const wire = await attacker.open({ address, port, from });
+      await wire.send(clientHeader(domain));
+      while (wire.isOpen) await sleep(500);
+    });
+  },
+};
+
+/** 600 connections to the port for TLS that never begin the handshake. */
+const silentHandshakes: Attack = {
+  name: 'silent-handshakes',
+  who: 'stranger',
+  async run(attacker) {
+    await crowd(attacker, 600, async (from) => {
+      const { address, c2sTls: port } = attacker.home;
+      const wire = await attacker.open({ address, port, from });
+      while (wire.isOpen) await sleep(500);
+    });
+  },
+};
+
+async function crowd(
+  attacker: Attacker,
+  count: number,
+  work: (from: string) => Promise<void>,
+): Promise<void> {
+  const sources = Array.from({ length: Math.ceil(count / PER_SOURCE) }, () => attacker.nextSource());
+  await attacker.each(count, async (index) => {
+    await sleep(index / 2); // 2,000 connections a second
+    await work(sources[Math.floor(index / PER_SOURCE)]!);
+  });
+}
+
+/** 80 headers a second whose addresses are slow to prepare, before any login. */
+const slowHeaders: Attack = {
+  name: 'slow-headers',
+  who: 'stranger',
+  async run(attacker) {
+    const { address, domain, c2s: port } = attacker.home;
+    // 9 KiB of the 10 that a header may have.
+    const [to, from] = [slowLocalpart(3_000), slowLocalpart(1_500)].map((local) => `${local}@${domain}`);
+    const header = clientHeader(domain).replace(`to='${domain}'`, `to='${to}' from='${from}'`);
+    await attacker.rate(80, () => shortVisit(attacker, { address, port }, Buffer.from(header)));
+  },
+};
+
+/** Headers for a domain that is not served, from ever new addresses, as fast as they go. */
+const connectionFlood: Attack = {
+  name: 'connection-flood',
+  who: 'stranger',
+  async run(attacker) {
+    const { address, c2s: port } = attacker.home;
+    const header = Buffer.from(clientHeader('nowhere.example'));
+    await attacker.each(20, () => shortVisit(attacker, { address, port }, header));
+  },
+};
+
+/** Connects, says something, and stays until it is cut off. Without a tally of its own: there are thousands. */
+function shortVisit(attacker: Attacker, to: { address: string; port: number }, said: Buffer): Promise<void> {
+  const socket: Socket = connect({ host: to.address, port: to.port, localAddress: attacker.nextSource() });
+  attacker.tally.note('connections');
+  socket.once('connect', () => socket.write(said));
+  socket.on('error', (error: NodeJS.ErrnoException) => attacker.tally.note(`${error.code}`));
+  socket.resume();
+  return new Promise((resolve) => {
+    socket.setTimeout(10_000, () => socket.destroy());
+    socket.once('close', () => resolve());
+  });
+}
+
+export const CONNECTION_ATTACKS = [unauthenticated, silentHandshakes, slowHeaders, connectionFlood];

@@ -1,0 +1,139 @@
+// The room service: reasons and nicks in lists, the list of rooms, joins, and a reader that does not read. Sent by one
+// account. A list is bounded in bytes, a request costs as much as its answer, and a slow reader is cut off.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Attack } from '../attacker.ts';
+import { ROOMS } from '../world.ts';
+import { join, makeRooms, persist, roomJid, settle } from './room.ts';
+
+function adminSet(room: string, items: string): string {
+  return `<iq type='set' id='s' to='${roomJid(room)}'><query xmlns='http://jabber.org/protocol/muc#admin'>${items}</query></iq>`;
+}
+
+/** 28 MiB: a little less than a room's row may be. */
+const BANS = 60;
+
+/** Bans with reasons of 480 KB, then small changes that each write the whole room. */
+const banReasons: Attack = {
+  name: 'ban-reasons',
+  who: 'account',
+  seconds: 10,
+  async run(attacker) {
+    const sessions = 8;
+    const reason = 'r'.repeat(480 * 1024);
+    const owner = await attacker.login(undefined, 'owner');
+    await owner.send(join('bans'), persist('bans'));
+    await settle(owner);
+    await attacker.each(sessions, async (index) => {
+      const wire = await attacker.login(undefined, `r${index}`);
+      for (let i = index; i < BANS; i += sessions) {
+        const item = `<item affiliation='outcast' jid='troll${i}@x.example'><reason>${reason}</reason></item>`;
+        await wire.send(adminSet('bans', item));
+      }
+      for (let i = 0; ; i++) {
+        await wire.send(
+          adminSet('bans', `<item affiliation='outcast' jid='small${index}-${i % 200}@x.example'/>`),
+        );
+        await sleep(50);
+      }
+    });
+  },
+};
+
+/** With the owner, less than the 5,000 that a room remembers. */
+const RESERVED = 4_990;
+
+const reserveNicks: Attack = {
+  name: 'reserve-nicks',
+  who: 'account',
+  async run(attacker) {
+    const requests = [0, 1].map((round) => {
+      const one = (_: unknown, i: number) =>
+        `<item affiliation='member' jid='m${i}@x.example' nick='n${(i + round) % RESERVED}-${round}'/>`;
+      return Buffer.from(adminSet('nicks', Array.from({ length: RESERVED }, one).join('')));
+    });
+    await attacker.forever(async () => {
+      const wire = await attacker.login();
+      await makeRooms(wire, ['nicks']);
+      for (;;) for (const request of requests) await wire.send(request);
+    });
+  },
+};
+
+const MAKERS = 20;
+const ROOMS_OF_EACH = 487;
+
+/** 9,740 rooms, then 200 questions a second for the length of their list. */
+const discoItems: Attack = {
+  name: 'disco-items',
+  who: 'account',
+  seconds: 14,
+  async run(attacker) {
+    const wires = await attacker.sessions(MAKERS);
+    await Promise.all(
+      wires.map(async (wire, index) => {
+        const names = Array.from({ length: ROOMS_OF_EACH }, (_, i) => `list-${index}-${i}`);
+        await makeRooms(wire, names);
+      }),
+    );
+    attacker.tally.note('rooms asked for', MAKERS * ROOMS_OF_EACH);
+    const question = `<iq type='get' id='q' to='${ROOMS}'><query xmlns='http://jabber.org/protocol/disco#items'><set xmlns='http://jabber.org/protocol/rsm'><max>0</max></set></query></iq>`;
+    await attacker.rate(200, () => {
+      attacker.tally.note('questions');
+      return wires[0]!.send(question);
+    });
+  },
+};
+
+/** 5,000 joins by 20 sessions, then they leave, and again. */
+const manyJoins: Attack = {
+  name: 'five-thousand-joins',
+  who: 'account',
+  async run(attacker) {
+    const names = Array.from({ length: 250 }, (_, i) => `many-${i}`);
+    await attacker.each(20, async (index) => {
+      const wire = await attacker.login(undefined, `r${index}`);
+      for (;;) {
+        const nick = `n${index}`;
+        await wire.send(names.map((name) => join(name, { nick })).join(''));
+        await settle(wire);
+        await wire.send(
+          names.map((name) => `<presence type='unavailable' to='${roomJid(name)}/${nick}'/>`).join(''),
+        );
+        await settle(wire);
+        attacker.tally.note('rounds of 250 joins');
+      }
+    });
+  },
+};
+
+/** Ten sessions talk in a room as fast as they may; an eleventh is in it and reads nothing. */
+const slowReader: Attack = {
+  name: 'slow-reader',
+  who: 'account',
+  async run(attacker) {
+    const owner = await attacker.login(undefined, 'owner');
+    await makeRooms(owner, ['busy']);
+    await Promise.all([
+      attacker.forever(async () => {
+        const wire = await attacker.login(undefined, 'slow');
+        await wire.send(join('busy', { nick: 'slow' }));
+        wire.stopReading();
+        await sleep(60_000);
+      }),
+      attacker.each(10, async (index) => {
+        const wire = await attacker.login(undefined, `r${index}`);
+        await wire.send(join('busy', { nick: `n${index}` }));
+        const text = Buffer.from(
+          `<message type='groupchat' to='${roomJid('busy')}'><body>${'b'.repeat(1_000)}</body></message>`,
+        );
+        for (;;) {
+          await wire.send(text);
+          await sleep(10);
+        }
+      }),
+    ]);
+  },
+};
+
+export const ROOM_ATTACKS = [banReasons, reserveNicks, discoItems, manyJoins, slowReader];

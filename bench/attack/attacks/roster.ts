@@ -1,0 +1,104 @@
+// Rosters and subscription requests, filled by an account or by a stranger's server. A roster is bounded in bytes, a
+// change costs as much as the change, and one domain does not take all places for requests.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LoadClient } from '../../client.ts';
+import type { Attack } from '../attacker.ts';
+import { loginOf } from '../prober.ts';
+import { EVIL, HOME } from '../world.ts';
+import { settle } from './room.ts';
+
+const ITEMS = 1_000;
+const GROUPS = 32;
+
+function rosterSet(item: string): string {
+  return `<iq type='set' id='s'><query xmlns='jabber:iq:roster'>${item}</query></iq>`;
+}
+
+/** 9.5 MiB of names and groups, then small changes. */
+const rosterFill: Attack = {
+  name: 'roster-fill',
+  who: 'account',
+  seconds: 15,
+  async run(attacker) {
+    const groups = Array.from({ length: GROUPS }, (_, i) => `<group>${`${i}`.padEnd(256, 'g')}</group>`).join(
+      '',
+    );
+    const name = 'n'.repeat(1_024);
+    const small = Buffer.from(rosterSet(`<item jid='c0@x.example' name='s'/>`).repeat(400));
+    let isFilled = false;
+    await attacker.forever(async () => {
+      const wire = await attacker.login();
+      for (let i = 0; i < ITEMS && !isFilled; i++)
+        await wire.send(rosterSet(`<item jid='c${i}@x.example' name='${name}'>${groups}</item>`));
+      isFilled = true;
+      for (;;) await wire.send(small);
+    });
+  },
+};
+
+/** From the first byte on, only small changes of a small roster, as fast as one connection may send. */
+const rosterChanges: Attack = {
+  name: 'roster-changes',
+  who: 'account',
+  async run(attacker) {
+    const small = Buffer.from(rosterSet(`<item jid='c0@x.example' name='s'/>`).repeat(400));
+    await attacker.forever(async () => {
+      const wire = await attacker.login();
+      for (;;) await wire.send(small);
+    });
+  },
+};
+
+const subscriptionRequests: Attack = {
+  name: 'subscription-requests',
+  who: 'peer',
+  async run(attacker) {
+    await attacker.forever(async () => {
+      const wire = await attacker.peer(EVIL, HOME);
+      for (let i = 0; ; i++)
+        await wire.send(`<presence type='subscribe' from='x${i}@${EVIL}' to='carl@${HOME}'/>`);
+    });
+  },
+  /** Carl is away; Bob asks him at the end, and Carl must see that when he comes. */
+  async witness({ home }) {
+    const bob = await LoadClient.login(loginOf(home, 'bob', 'desktop'));
+    bob.write('<presence/>');
+    return async (over) => {
+      while (!over.aborted) await sleep(50);
+      bob.write(`<presence type='subscribe' to='carl@${HOME}'/>`);
+      await sleep(500);
+      const carl = await LoadClient.login(loginOf(home, 'carl', 'desktop'));
+      let heard = '';
+      carl.drainTo((chunk) => {
+        heard += chunk.toString('latin1');
+      });
+      carl.write('<presence/>');
+      await sleep(1_000);
+      const isSeen = new RegExp(`<presence[^>]*bob@${HOME}`).test(heard);
+      const count = heard.match(/type=['"]subscribe['"]/g)?.length ?? 0;
+      const text = `Bob's request was ${isSeen ? 'seen' : 'lost'}, among ${count}`;
+      return { text, isGood: isSeen };
+    };
+  },
+};
+
+/** Presence to 50,000 addresses, whose owners are to be told when the session ends; then it ends. */
+const directedPresences: Attack = {
+  name: 'directed-presences',
+  who: 'account',
+  async run(attacker) {
+    await attacker.forever(async () => {
+      const wire = await attacker.login();
+      for (let i = 0; i < 50_000; i += 500) {
+        const one = (_: unknown, j: number) => `<presence to='x${i + j}@${HOME}'/>`;
+        await wire.send(Array.from({ length: 500 }, one).join(''));
+      }
+      await settle(wire);
+      attacker.tally.note('rounds');
+      wire.close();
+    });
+  },
+};
+
+export const ROSTER_ATTACKS = [rosterFill, rosterChanges, subscriptionRequests, directedPresences];

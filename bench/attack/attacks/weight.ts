@@ -1,0 +1,104 @@
+// Characters that weigh far more in memory than on the wire: messages of empty elements, kept by rooms and by queues for
+// other servers. Sent by an account, or by a stranger's server. The server keeps a bounded weight in all.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Attack, Attacker } from '../attacker.ts';
+import { EVIL, ROOMS, SILENT } from '../world.ts';
+import { hollow, join, makeRooms, roomJid, unlock } from './room.ts';
+
+const HISTORY_BYTES = 254 * 1024;
+const WAITING_BYTES = 480 * 1024;
+const HOLLOW = hollow(HISTORY_BYTES);
+
+const historyWeight: Attack = {
+  name: 'history-weight',
+  who: 'account',
+  run: (attacker) => fillHistories(attacker, 6, 10),
+};
+
+const historyWeight400: Attack = {
+  name: 'history-weight-400',
+  who: 'account',
+  seconds: 14,
+  run: (attacker) => fillHistories(attacker, 20, 20),
+};
+
+/** Sessions of one account, each with rooms of its own: into each room again and again. */
+async function fillHistories(attacker: Attacker, sessions: number, roomsOfEach: number): Promise<void> {
+  await attacker.each(sessions, async (index) => {
+    const wire = await attacker.login(undefined, `r${index}`);
+    const rooms = Array.from({ length: roomsOfEach }, (_, i) => `heavy-${index}-${i}`);
+    await makeRooms(wire, rooms);
+    for (;;) {
+      for (const room of rooms) {
+        const head = `<message type='groupchat' to='${roomJid(room)}'><body>b</body><x xmlns='u:x'>`;
+        await wire.send(head, HOLLOW, '</x></message>');
+      }
+    }
+  });
+}
+
+const PEER_STREAMS = 3;
+const PEER_ROOMS = 30;
+
+const historyWeightByPeer: Attack = {
+  name: 'history-weight-by-peer',
+  who: 'peer',
+  seconds: 12,
+  async run(attacker) {
+    await attacker.each(PEER_STREAMS, async (index) => {
+      const domain = `d${index}.${EVIL}`;
+      const from = `x@${domain}/r`;
+      const wire = await attacker.peer(domain, ROOMS);
+      const rooms = Array.from({ length: PEER_ROOMS }, (_, i) => `far-${index}-${i}`);
+      for (const room of rooms) await wire.send(join(room, { from }), unlock(room, from));
+      await sleep(500);
+      for (;;) {
+        for (const room of rooms) {
+          const to = roomJid(room);
+          const head = `<message type='groupchat' from='${from}' to='${to}'><body>b</body><x xmlns='u:x'>`;
+          await wire.send(head, HOLLOW, '</x></message>');
+        }
+      }
+    });
+  },
+};
+
+/** The presence of a seat is kept as long as the seat: 16 KiB characters in each of 500 rooms of each session. */
+const presenceWeight: Attack = {
+  name: 'presence-weight',
+  who: 'account',
+  seconds: 10,
+  async run(attacker) {
+    const payload = `<x xmlns='u:x'>${hollow(15 * 1024)}</x>`;
+    await attacker.each(6, async (index) => {
+      const wire = await attacker.login(undefined, `r${index}`);
+      for (let i = 0; i < 500; i++) await wire.send(join(`seat-${index}-${i}`, { payload }));
+      await sleep(60_000);
+    });
+  },
+};
+
+const waitingWeight: Attack = {
+  name: 'waiting-weight',
+  who: 'account',
+  async run(attacker) {
+    const body = hollow(WAITING_BYTES);
+    let domain = 0;
+    await attacker.each(4, async (index) => {
+      const wire = await attacker.login(undefined, `r${index}`);
+      for (;;) {
+        const head = `<message to='x@d${domain++}.${SILENT}'><body>b</body><x xmlns='u:x'>`;
+        await wire.send(head, body, '</x></message>');
+      }
+    });
+  },
+};
+
+export const WEIGHT_ATTACKS = [
+  historyWeight,
+  historyWeight400,
+  historyWeightByPeer,
+  presenceWeight,
+  waitingWeight,
+];

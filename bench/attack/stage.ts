@@ -1,0 +1,179 @@
+// The servers of an attack, their DNS, certificates and accounts. Everything is ended and removed by `close`.
+
+import { cp, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeDevelopmentCertificates } from '../../src/net/dev-certificates.ts';
+import { Accounts } from '../../src/sasl/accounts.ts';
+import { openStorage, storesFor } from '../../src/storage/index.ts';
+import { type DnsFixture, dnsFixture, type ZoneEntry } from '../../test/support/dns-fixture.ts';
+import { type BenchServer, launch } from '../servers/server.ts';
+import {
+  ACCOMPLICES,
+  AWAY,
+  addressesOf,
+  BOT,
+  BOT_SECRET,
+  EVIL,
+  FRESH,
+  HOME,
+  HONEST,
+  LOOP,
+  MALLORY,
+  PASSWORD,
+  PORTS,
+  ROOMS,
+  SILENT,
+  type Site,
+  type World,
+} from './world.ts';
+
+const LAUNCHER = join(import.meta.dirname, '../../bin/enjamb.js');
+const STRANGER_PORT = 25_571;
+const DIRECT_TLS = '_xmpps-server._tcp.';
+
+export interface RunningSite {
+  readonly server: BenchServer;
+  /** What it has logged so far. */
+  log(): Promise<string>;
+  kill(): Promise<void>;
+}
+
+export class Stage {
+  readonly #folder: string;
+  readonly #dns: DnsFixture;
+  readonly #addresses = addressesOf(process.pid);
+  #count = 0;
+
+  private constructor(folder: string, dns: DnsFixture) {
+    this.#folder = folder;
+    this.#dns = dns;
+  }
+
+  /** Makes what all attacks share. */
+  static async make(): Promise<Stage> {
+    const folder = await mkdtemp(join(tmpdir(), 'enjamb-attack-'));
+    const addresses = addressesOf(process.pid);
+    const dns = await dnsFixture({ after: () => {} }, zone(addresses), { address: addresses.dns, port: 0 });
+    dns.misbehave = (response, question, send) => {
+      if (question.name.endsWith(`.${SILENT}`)) return;
+      const answers = answersBelow(question);
+      send(answers === undefined ? response : { ...response, flags: RECURSIVE, answers });
+      dns.questions.length = 0;
+    };
+    const domains = [HOME, ROOMS, BOT, AWAY, EVIL, ...FRESH];
+    await makeDevelopmentCertificates(join(folder, 'certs'), domains);
+    await register(join(folder, 'home-accounts'), HOME, [...HONEST, MALLORY, ...ACCOMPLICES]);
+    await register(join(folder, 'away-accounts'), AWAY, HONEST);
+    return new Stage(folder, dns);
+  }
+
+  world(seconds: number): World {
+    const { home, away, stranger } = this.#addresses;
+    return {
+      home: { address: home, domain: HOME, ...PORTS },
+      away: { address: away, domain: AWAY, ...PORTS },
+      stranger: { address: stranger, port: STRANGER_PORT },
+      certificates: join(this.#folder, 'certs'),
+      seconds,
+    };
+  }
+
+  /** Starts a server with fresh data. */
+  async start(site: Site): Promise<RunningSite> {
+    const isHome = site.domain === HOME;
+    const folder = join(this.#folder, `${site.domain}-${this.#count++}`);
+    await mkdir(folder);
+    await cp(join(this.#folder, isHome ? 'home-accounts' : 'away-accounts'), join(folder, 'data'), {
+      recursive: true,
+    });
+    const file = join(folder, 'enjamb.toml');
+    await writeFile(file, `${common(site, this.#dns.address)}${isHome ? HOME_HOSTS : AWAY_HOSTS}`);
+    const logFile = join(folder, 'log');
+    const log = await open(logFile, 'w');
+    const command = [process.execPath, LAUNCHER, 'start', '-c', file];
+    const place = { address: site.address, port: site.c2s, domain: site.domain };
+    const server = await launch('enjamb', place, command, { cpu: null, log: log.fd });
+    return {
+      server,
+      log: () => readFile(logFile, 'utf8'),
+      async kill() {
+        await server.end('SIGKILL');
+        await log.close();
+        await rm(folder, { recursive: true, force: true });
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#dns.close();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Default limits and default modules. Strangers without a certificate that is trusted get in by dialback. */
+const common = ({ address, c2s, c2sTls, s2s, s2sTls, component }: Site, dns: string) => `
+certificates = "../certs"
+interfaces = ["${address}"]
+c2s_ports = [${c2s}]
+c2s_direct_tls_ports = [${c2sTls}]
+s2s_ports = [${s2s}]
+s2s_direct_tls_ports = [${s2sTls}]
+http_ports = []
+https_ports = []
+component_ports = [${component}]
+component_interfaces = ["${address}"]
+s2s_secure_auth = false
+dns_servers = ["${dns}"]
+`;
+
+const HOME_HOSTS = `
+[hosts."${HOME}"]
+[hosts."${ROOMS}"]
+component = "muc"
+[hosts."${BOT}"]
+component = "external"
+component_secret = "${BOT_SECRET}"
+`;
+
+const AWAY_HOSTS = [AWAY, ...FRESH].map((domain) => `[hosts."${domain}"]\n`).join('');
+
+async function register(dataPath: string, domain: string, users: readonly string[]): Promise<void> {
+  const driver = await openStorage({ driver: 'sqlite', dataPath });
+  const accounts = new Accounts(storesFor(driver, domain), { domain });
+  await Promise.all(users.map((user) => accounts.create(user, PASSWORD)));
+  await driver.close();
+}
+
+function zone({ home, away, stranger }: ReturnType<typeof addressesOf>): Record<string, ZoneEntry> {
+  const domains = [
+    ...[HOME, ROOMS, BOT].map((domain) => [domain, 'home.hosts.example', PORTS.s2sTls] as const),
+    ...[AWAY, ...FRESH].map((domain) => [domain, 'away.hosts.example', PORTS.s2sTls] as const),
+    [EVIL, 'stranger.hosts.example', STRANGER_PORT] as const,
+  ];
+  return {
+    'home.hosts.example': { A: [home] },
+    'away.hosts.example': { A: [away] },
+    'stranger.hosts.example': { A: [stranger] },
+    ...Object.fromEntries(
+      domains.map(([domain, host, port]) => [`${DIRECT_TLS}${domain}`, { SRV: [`0 0 ${port} ${host}`] }]),
+    ),
+  };
+}
+
+const RECURSIVE = 0x0180;
+
+type DnsAnswers = { type: 'SRV' | 'CNAME'; name: string; ttl: number; data: never }[];
+
+/** Records of the domains that are too many for a table; `undefined`: the table knows. */
+function answersBelow({ name, type }: { name: string; type: string }): DnsAnswers | undefined {
+  if (name.endsWith(`.${EVIL}`) && name.startsWith(DIRECT_TLS) && type === 'SRV') {
+    const data = { priority: 0, weight: 0, port: STRANGER_PORT, target: 'stranger.hosts.example' };
+    return [{ type: 'SRV', name, ttl: 60, data: data as never }];
+  }
+  if (name.endsWith(`.${LOOP}`)) {
+    const next = name.startsWith('again.') ? name.slice('again.'.length) : `again.${name}`;
+    return [{ type: 'CNAME', name, ttl: 60, data: next as never }];
+  }
+  return undefined;
+}

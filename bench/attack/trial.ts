@@ -1,0 +1,154 @@
+// One attack: servers, the honest and the attacker, each in a process of its own, and what was measured.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cpuSeconds, isAlive, machineCpuSeconds, peakMiB } from '../process.ts';
+import type { Attack, Finding } from './attacker.ts';
+import { HelperProcess } from './helper-process.ts';
+import type { Figures } from './prober.ts';
+import type { RunningSite, Stage } from './stage.ts';
+
+const READY_MS = 20_000;
+/** The witness looks once more when the attack is over, and the server may be busy then. */
+const REPORT_MS = 30_000;
+const WATCH_EVERY_MS = 500;
+/** The attacker goes first, so that it does not disturb the honest. */
+const NICE = 19;
+
+export interface Result {
+  readonly attack: string;
+  readonly who: string;
+  readonly seconds: number;
+  readonly figures: Figures;
+  /** Largest resident set of the server, MiB. */
+  readonly rss: number;
+  /** CPU seconds of the server during the attack, user and system. */
+  readonly cpu: number;
+  /** CPU seconds of programs that do not belong to the bench: they disturb it. */
+  readonly cpuOfOthers: number;
+  readonly isAlive: boolean;
+  /** What became of the attacker. */
+  readonly outcome: string;
+  /** What another honest user has seen. */
+  readonly finding?: Finding;
+  readonly log: {
+    readonly kiB: number;
+    readonly lines: number;
+    readonly errors: readonly string[];
+    readonly warnings: readonly string[];
+  };
+}
+
+/** @throws Error when the bench itself fails */
+export async function tryAttack(stage: Stage, attack: Attack, seconds: number): Promise<Result> {
+  const cleaning: (() => unknown)[] = [];
+  try {
+    const world = stage.world(seconds);
+    const start = async (site: typeof world.home): Promise<RunningSite> => {
+      const running = await stage.start(site);
+      cleaning.push(() => running.kill());
+      return running;
+    };
+    const home = await start(world.home);
+    if (attack.needsAway === true) await start(world.away);
+    const helper = (script: string, nice?: number): HelperProcess => {
+      const started = HelperProcess.start(script, [attack.name, JSON.stringify(world)], nice);
+      cleaning.push(() => started.kill());
+      return started;
+    };
+    const [honest, attacker] = [helper('prober-process.ts'), helper('attacker-process.ts', NICE)];
+    await Promise.all([honest.hears(READY_MS), attacker.hears(READY_MS)]);
+    return await measure({ attack, seconds, home, honest, attacker });
+  } finally {
+    for (const clean of cleaning.reverse()) await clean();
+  }
+}
+
+interface Parts {
+  readonly attack: Attack;
+  readonly seconds: number;
+  readonly home: RunningSite;
+  readonly honest: HelperProcess;
+  readonly attacker: HelperProcess;
+}
+
+async function measure({ attack, seconds, home, honest, attacker }: Parts): Promise<Result> {
+  const { pid } = home.server;
+  const watch = new Watch(pid);
+  honest.tell('begin');
+  attacker.tell('begin');
+  await watch.during(seconds * 1_000);
+  attacker.tell('end');
+  honest.tell('end');
+  const [{ outcome }, { figures, finding }] = await Promise.all([
+    attacker.hears<{ outcome: string }>(REPORT_MS),
+    honest.hears<{ figures: Figures; finding?: Finding }>(REPORT_MS),
+  ]);
+  watch.look();
+  return {
+    attack: attack.name,
+    who: attack.who,
+    seconds,
+    figures,
+    rss: watch.peak,
+    cpu: watch.cpu,
+    cpuOfOthers: watch.cpuOfOthers,
+    isAlive: isAlive(pid),
+    outcome,
+    ...(finding === undefined ? {} : { finding }),
+    log: summaryOf(await home.log()),
+  };
+}
+
+/** Follows memory and processor time, so that they are known when the server dies. */
+class Watch {
+  peak = 0;
+  cpu = 0;
+  readonly #pid: number;
+  readonly #cpuBefore: number;
+  readonly #othersBefore = othersCpuSeconds();
+
+  constructor(pid: number) {
+    this.#pid = pid;
+    this.#cpuBefore = cpuSeconds(pid);
+  }
+
+  async during(ms: number): Promise<void> {
+    const end = performance.now() + ms;
+    for (let left = ms; left > 0; left = end - performance.now()) {
+      await sleep(Math.min(WATCH_EVERY_MS, left));
+      this.look();
+    }
+  }
+
+  get cpuOfOthers(): number {
+    return Math.max(0, othersCpuSeconds() - this.#othersBefore);
+  }
+
+  look(): void {
+    if (!isAlive(this.#pid)) return;
+    this.peak = Math.max(this.peak, peakMiB(this.#pid));
+    this.cpu = Math.max(this.cpu, cpuSeconds(this.#pid) - this.#cpuBefore);
+  }
+}
+
+function othersCpuSeconds(): number {
+  return machineCpuSeconds() - cpuSeconds(process.pid);
+}
+
+function summaryOf(log: string): Result['log'] {
+  const lines = log.split('\n').filter((line) => line !== '');
+  const ofLevel = (level: string) => {
+    const messages = lines.filter((line) => line.includes(`"level":"${level}"`)).map(messageOf);
+    return [...new Set(messages)];
+  };
+  const [errors, warnings] = [ofLevel('error'), ofLevel('warn')];
+  return { kiB: Math.round(log.length / 1024), lines: lines.length, errors, warnings };
+}
+
+function messageOf(line: string): string {
+  try {
+    return (JSON.parse(line) as { msg: string }).msg;
+  } catch {
+    return line.slice(0, 100);
+  }
+}

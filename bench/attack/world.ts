@@ -1,0 +1,66 @@
+// Who lives where in the small internet of one attack. Plain data, because each process gets a copy.
+
+/** One server under test. */
+export interface Site {
+  readonly address: string;
+  readonly domain: string;
+  /** STARTTLS; the next port is for TLS from the start. */
+  readonly c2s: number;
+  readonly c2sTls: number;
+  readonly s2s: number;
+  readonly s2sTls: number;
+  readonly component: number;
+}
+
+export interface World {
+  /** The server that is attacked. */
+  readonly home: Site;
+  /** Another enjamb, when the attack needs one. */
+  readonly away: Site;
+  /** Where servers of strangers are found: those of EVIL and of all domains below it. */
+  readonly stranger: { readonly address: string; readonly port: number };
+  /** The folder with a certificate for each domain. */
+  readonly certificates: string;
+  readonly seconds: number;
+}
+
+export const HOME = 'home.example';
+export const ROOMS = 'rooms.home.example';
+/** An external component. */
+export const BOT = 'bot.home.example';
+export const BOT_SECRET = 'open sesame';
+export const AWAY = 'away.example';
+/** Domains of the other server with which there is no link yet. */
+export const FRESH = Array.from({ length: 30 }, (_, i) => `fresh${i}.example`);
+/** The DNS leads all that is below it to the server of the attacker. */
+export const EVIL = 'evil.example';
+/** The DNS does not answer questions about domains below it. */
+export const SILENT = 'silent.example';
+/** Domains below it are aliases of each other. */
+export const LOOP = 'loop.example';
+
+export const PASSWORD = 'secret';
+/** Accounts of the honest: who pings, who logs in, and those that an attack may be after. */
+export const HONEST = ['pinger', 'visitor', 'alice', 'bob', 'carl'] as const;
+/** One account, and those of an attack that takes several. */
+export const MALLORY = 'mallory';
+export const ACCOMPLICES = Array.from({ length: 10 }, (_, i) => `accomplice${i}`);
+
+export const PORTS = {
+  c2s: 25_522,
+  c2sTls: 25_523,
+  s2s: 25_569,
+  s2sTls: 25_570,
+  component: 25_547,
+} as const;
+
+/** Addresses that no other run has at this time: all of 127/8 is this machine. */
+export function addressesOf(pid: number): { home: string; away: string; stranger: string; dns: string } {
+  const network = `127.77.${pid & 0xff}`;
+  return {
+    home: `${network}.1`,
+    away: `${network}.2`,
+    stranger: `${network}.3`,
+    dns: `${network}.4`,
+  };
+}

@@ -12,11 +12,8 @@ let fault: string | undefined;
 
 process.on('disconnect', () => process.exit());
 process.once('message', () => {
-  attack.run(attacker).catch((error: Error) => {
-    attacker.tally.failed(error);
-    // An attack whose preparation the server does not allow is over: that is its outcome, and no mistake.
-    attacker.tally.note('end: given up');
-  });
+  // An attack whose preparation the server does not allow is over: that is its outcome, and no mistake.
+  attack.run(attacker).catch((error) => attacker.tally.gaveUp(error));
   process.once('message', () => {
     const { tally } = attacker;
     process.send!({ outcome: tally.text(), fault: fault ?? tally.fault }, () => process.exit());

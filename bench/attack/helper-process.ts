@@ -1,23 +1,31 @@
 // A process of the bench that talks over its channel: the honest, or the attacker.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 
 export class HelperProcess {
   readonly #child: ChildProcess;
   readonly #name: string;
+  readonly #messages: unknown[] = [];
+  #isOver = false;
   #said = '';
+  #wake: (() => void) | undefined;
 
   private constructor(name: string, child: ChildProcess) {
     this.#name = name;
     this.#child = child;
+    child.on('error', () => this.#over());
+    child.on('exit', () => this.#over());
+    child.on('message', (message) => {
+      this.#messages.push(message);
+      this.#wake?.();
+    });
     child.stderr?.on('data', (text: Buffer) => {
       this.#said = (this.#said + text.toString()).slice(-2_000);
     });
   }
 
-  /** Starts a script beside this one; `nice` is its priority, 19 the lowest. */
+  /** Starts a script beside this one; `nice` is its priority, 19 the lowest. It ends with this process. */
   static start(script: string, args: readonly string[], nice = 0): HelperProcess {
     const file = join(import.meta.dirname, script);
     const command = ['-n', `${nice}`, process.execPath, '--conditions=source', file, ...args];
@@ -28,34 +36,29 @@ export class HelperProcess {
     if (this.#child.connected) this.#child.send(word);
   }
 
-  /** The next that it says. @throws Error when it ends before, or takes too long */
+  /** The next that it says. @throws Error when it ends before, takes too long, or reports a fault of its own */
   async hears<T>(limitMs: number): Promise<T> {
-    const { signal, abort } = withAbort();
-    const limit = AbortSignal.timeout(limitMs);
-    try {
-      const [message] = await Promise.race([
-        once(this.#child, 'message', { signal }),
-        once(this.#child, 'exit', { signal }).then(() => this.#fail('it ended')),
-        once(limit, 'abort').then(() => this.#fail(`it said nothing for ${limitMs / 1000} s`)),
-      ]);
-      const { fault } = message as { fault?: string };
-      if (fault !== undefined) this.#fail(fault);
-      return message as T;
-    } finally {
-      abort();
+    const limit = setTimeout(() => this.#over(), limitMs);
+    while (this.#messages.length === 0 && !this.#isOver) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
     }
+    clearTimeout(limit);
+    const message = this.#messages.shift();
+    if (message === undefined)
+      throw new Error(`${this.#name} ended, or said nothing for ${limitMs / 1000} s ${this.#said}`);
+    const { fault } = message as { fault?: string };
+    if (fault !== undefined) throw new Error(`${this.#name}: ${fault}`);
+    return message as T;
   }
 
   kill(): void {
     this.#child.kill('SIGKILL');
   }
 
-  #fail(why: string): never {
-    throw new Error(`${this.#name}: ${why} ${this.#said}`);
+  #over(): void {
+    this.#isOver = true;
+    this.#wake?.();
   }
-}
-
-function withAbort(): { signal: AbortSignal; abort: () => void } {
-  const controller = new AbortController();
-  return { signal: controller.signal, abort: () => controller.abort() };
 }

@@ -126,11 +126,13 @@ export class Prober {
     if (this.#isConnecting) return;
     this.#isConnecting = true;
     this.#cut++;
-    try {
-      this.#client = await LoadClient.login(loginOf(this.#site, 'pinger', 'desktop'));
-      this.#listen();
-    } catch {
-      // The next ping tries again.
+    while (this.#client.isClosed) {
+      try {
+        this.#client = await LoadClient.login(loginOf(this.#site, 'pinger', 'desktop'));
+        this.#listen();
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, LOGIN_EVERY_MS));
+      }
     }
     this.#isConnecting = false;
   }

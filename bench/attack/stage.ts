@@ -1,5 +1,7 @@
-// The servers of an attack, their DNS, certificates and accounts. Everything is ended and removed by `close`.
+// Where attacks take place: certificates and accounts for all of them; for each one addresses, a DNS server and fresh
+// servers of its own.
 
+import { rmSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,9 +9,11 @@ import { makeDevelopmentCertificates } from '../../src/net/dev-certificates.ts';
 import { Accounts } from '../../src/sasl/accounts.ts';
 import { openStorage, storesFor } from '../../src/storage/index.ts';
 import { type DnsFixture, dnsFixture, type ZoneEntry } from '../../test/support/dns-fixture.ts';
+import { family } from '../process.ts';
 import { type BenchServer, launch } from '../servers/server.ts';
 import {
   ACCOMPLICES,
+  type Addresses,
   AWAY,
   addressesOf,
   BOT,
@@ -30,6 +34,7 @@ import {
 
 const LAUNCHER = join(import.meta.dirname, '../../bin/enjamb.js');
 const STRANGER_PORT = 25_571;
+const DNS_PORT = 25_553;
 const DIRECT_TLS = '_xmpps-server._tcp.';
 
 export interface RunningSite {
@@ -39,75 +44,102 @@ export interface RunningSite {
   kill(): Promise<void>;
 }
 
+export interface Scene {
+  readonly world: World;
+  /** Starts a server with fresh data. */
+  start(site: Site): Promise<RunningSite>;
+  close(): Promise<void>;
+}
+
 export class Stage {
   readonly #folder: string;
-  readonly #dns: DnsFixture;
-  readonly #addresses = addressesOf(process.pid);
-  #count = 0;
+  /** Process ids of servers that run. */
+  readonly #running = new Set<number>();
+  #scenes = 0;
 
-  private constructor(folder: string, dns: DnsFixture) {
+  private constructor(folder: string) {
     this.#folder = folder;
-    this.#dns = dns;
   }
 
   /** Makes what all attacks share. */
   static async make(): Promise<Stage> {
     const folder = await mkdtemp(join(tmpdir(), 'enjamb-attack-'));
-    const addresses = addressesOf(process.pid);
-    const dns = await dnsFixture({ after: () => {} }, zone(addresses), { address: addresses.dns, port: 0 });
-    dns.misbehave = (response, question, send) => {
-      if (question.name.endsWith(`.${SILENT}`)) return;
-      const answers = answersBelow(question);
-      send(answers === undefined ? response : { ...response, flags: RECURSIVE, answers });
-      dns.questions.length = 0;
-    };
     const domains = [HOME, ROOMS, BOT, AWAY, EVIL, ...FRESH];
     await makeDevelopmentCertificates(join(folder, 'certs'), domains);
-    await register(join(folder, 'home-accounts'), HOME, [...HONEST, MALLORY, ...ACCOMPLICES]);
-    await register(join(folder, 'away-accounts'), AWAY, HONEST);
-    return new Stage(folder, dns);
+    await register(accountsOf(folder, HOME), HOME, [...HONEST, MALLORY, ...ACCOMPLICES]);
+    await register(accountsOf(folder, AWAY), AWAY, HONEST);
+    const stage = new Stage(folder);
+    endCleanly(stage);
+    return stage;
   }
 
-  world(seconds: number): World {
-    const { home, away, stranger } = this.#addresses;
-    return {
+  /** For one attack; several may take place at the same time. */
+  async scene(seconds: number): Promise<Scene> {
+    const addresses = addressesOf(process.pid, this.#scenes++);
+    const { home, away, stranger } = addresses;
+    const world = {
       home: { address: home, domain: HOME, ...PORTS },
       away: { address: away, domain: AWAY, ...PORTS },
       stranger: { address: stranger, port: STRANGER_PORT },
       certificates: join(this.#folder, 'certs'),
       seconds,
     };
+    const dns = await startDns(addresses);
+    const start = (site: Site) => this.#start(site, addresses.home, dns.address);
+    return { world, start, close: () => dns.close() };
   }
 
-  /** Starts a server with fresh data. */
-  async start(site: Site): Promise<RunningSite> {
-    const isHome = site.domain === HOME;
-    const folder = join(this.#folder, `${site.domain}-${this.#count++}`);
+  /** Removes everything that is on the disk. */
+  async close(): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  /** The same, and kills what still runs: this process ends. */
+  abandon(): void {
+    for (const pid of this.#running) for (const member of family(pid).toReversed()) kill(member);
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #start(site: Site, name: string, dns: string): Promise<RunningSite> {
+    const folder = join(this.#folder, `${name}-${site.domain}`);
     await mkdir(folder);
-    await cp(join(this.#folder, isHome ? 'home-accounts' : 'away-accounts'), join(folder, 'data'), {
-      recursive: true,
-    });
+    await cp(accountsOf(this.#folder, site.domain), join(folder, 'data'), { recursive: true });
     const file = join(folder, 'enjamb.toml');
-    await writeFile(file, `${common(site, this.#dns.address)}${isHome ? HOME_HOSTS : AWAY_HOSTS}`);
+    await writeFile(file, `${common(site, dns)}${site.domain === HOME ? HOME_HOSTS : AWAY_HOSTS}`);
     const logFile = join(folder, 'log');
     const log = await open(logFile, 'w');
     const command = [process.execPath, LAUNCHER, 'start', '-c', file];
     const place = { address: site.address, port: site.c2s, domain: site.domain };
     const server = await launch('enjamb', place, command, { cpu: null, log: log.fd });
+    this.#running.add(server.pid);
     return {
       server,
       log: () => readFile(logFile, 'utf8'),
-      async kill() {
+      kill: async () => {
         await server.end('SIGKILL');
+        this.#running.delete(server.pid);
         await log.close();
         await rm(folder, { recursive: true, force: true });
       },
     };
   }
+}
 
-  async close(): Promise<void> {
-    await this.#dns.close();
-    await rm(this.#folder, { recursive: true, force: true });
+/** No server is left behind, whatever ends this process. */
+function endCleanly(stage: Stage): void {
+  process.once('exit', () => stage.abandon());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+}
+
+function accountsOf(folder: string, domain: string): string {
+  return join(folder, `accounts-of-${domain}`);
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It was faster.
   }
 }
 
@@ -145,7 +177,19 @@ async function register(dataPath: string, domain: string, users: readonly string
   await driver.close();
 }
 
-function zone({ home, away, stranger }: ReturnType<typeof addressesOf>): Record<string, ZoneEntry> {
+async function startDns(addresses: Addresses): Promise<DnsFixture> {
+  const nowhere = { after: () => {} };
+  const dns = await dnsFixture(nowhere, zone(addresses), { address: addresses.dns, port: DNS_PORT });
+  dns.misbehave = (response, question, send) => {
+    dns.questions.length = 0;
+    if (question.name.endsWith(`.${SILENT}`)) return;
+    const answers = answersBelow(question);
+    send(answers === undefined ? response : { ...response, flags: RECURSIVE, answers });
+  };
+  return dns;
+}
+
+function zone({ home, away, stranger }: Addresses): Record<string, ZoneEntry> {
   const domains = [
     ...[HOME, ROOMS, BOT].map((domain) => [domain, 'home.hosts.example', PORTS.s2sTls] as const),
     ...[AWAY, ...FRESH].map((domain) => [domain, 'away.hosts.example', PORTS.s2sTls] as const),

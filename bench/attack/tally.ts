@@ -9,6 +9,7 @@ export class Tally {
   readonly #closedByUs = new WeakSet<Wire>();
   #lastFailure: string | undefined;
   #fault: string | undefined;
+  #hasGivenUp = false;
   #bytes = 0;
   #open = 0;
   #hasOpened = false;
@@ -39,6 +40,12 @@ export class Tally {
     if (error instanceof TypeError || error instanceof ReferenceError) this.#fault ??= error.stack;
   }
 
+  /** The attack cannot go on. */
+  gaveUp(error: unknown): void {
+    this.failed(error);
+    this.#hasGivenUp = true;
+  }
+
   /** A mistake of the attack itself. */
   get fault(): string | undefined {
     return this.#fault;
@@ -67,7 +74,9 @@ export class Tally {
     if (this.#hasOpened)
       parts.push(this.#open > 0 ? `${this.#open} still connected` : 'none still connected');
     // What was cut off or refused says why by itself.
-    if (this.#lastFailure !== undefined && this.#cuts.size + this.#refusals.size === 0)
+    const isExplained = this.#cuts.size + this.#refusals.size > 0;
+    if (this.#hasGivenUp) parts.push(`gave up: ${this.#lastFailure}`);
+    else if (this.#lastFailure !== undefined && !isExplained)
       parts.push(`last failure: ${this.#lastFailure}`);
     return parts.join(', ');
   }

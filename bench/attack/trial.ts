@@ -6,6 +6,7 @@ import type { Attack, Finding } from './attacker.ts';
 import { HelperProcess } from './helper-process.ts';
 import type { Figures } from './prober.ts';
 import type { RunningSite, Stage } from './stage.ts';
+import type { Site } from './world.ts';
 
 const READY_MS = 20_000;
 /** The witness looks once more when the attack is over, and the server may be busy then. */
@@ -42,9 +43,11 @@ export interface Result {
 export async function tryAttack(stage: Stage, attack: Attack, seconds: number): Promise<Result> {
   const cleaning: (() => unknown)[] = [];
   try {
-    const world = stage.world(seconds);
-    const start = async (site: typeof world.home): Promise<RunningSite> => {
-      const running = await stage.start(site);
+    const scene = await stage.scene(seconds);
+    const { world } = scene;
+    cleaning.push(() => scene.close());
+    const start = async (site: Site): Promise<RunningSite> => {
+      const running = await scene.start(site);
       cleaning.push(() => running.kill());
       return running;
     };

@@ -54,13 +54,16 @@ export const PORTS = {
   component: 25_547,
 } as const;
 
-/** Addresses that no other run has at this time: all of 127/8 is this machine. */
-export function addressesOf(pid: number): { home: string; away: string; stranger: string; dns: string } {
-  const network = `127.77.${pid & 0xff}`;
-  return {
-    home: `${network}.1`,
-    away: `${network}.2`,
-    stranger: `${network}.3`,
-    dns: `${network}.4`,
-  };
+export interface Addresses {
+  readonly home: string;
+  readonly away: string;
+  readonly stranger: string;
+  readonly dns: string;
+}
+
+/** Addresses that no other attack has at this time, of this run or of another one: all of 127/8 is this machine. */
+export function addressesOf(pid: number, scene: number): Addresses {
+  const first = (scene % 60) * 4;
+  const [home, away, stranger, dns] = [1, 2, 3, 4].map((i) => `127.77.${pid & 0xff}.${first + i}`);
+  return { home: home!, away: away!, stranger: stranger!, dns: dns! };
 }

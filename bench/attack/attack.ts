@@ -11,7 +11,7 @@ import { Stage } from './stage.ts';
 import { heading, missesOf, row } from './table.ts';
 import { type Result, tryAttack } from './trial.ts';
 
-const SECONDS = 6;
+const SECONDS = 5;
 
 interface Failure {
   readonly attack: string;

@@ -57,7 +57,11 @@ export class Attacker {
     await wire.send(
       `<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind></iq>`,
     );
-    await wire.until(/<\/iq>/);
+    const answer = await wire.until(/<\/iq>/);
+    if (!answer.includes('<jid>')) {
+      wire.close();
+      throw new Error('not bound');
+    }
     return wire;
   }
 
@@ -77,10 +81,15 @@ export class Attacker {
     return `127.78.${Math.floor(count / 250)}.${(count % 250) + 1}`;
   }
 
+  /** Strangers' servers can be called from now on. */
+  listen(): Promise<void> {
+    this.#stranger ??= listenAsStranger(this.world);
+    return this.#stranger;
+  }
+
   /** A stream of a stranger's server that dialback has authenticated as `from`. @throws Error when it was not */
   async peer(from: string, to: string): Promise<Wire> {
-    this.#stranger ??= listenAsStranger(this.world);
-    await this.#stranger;
+    await this.listen();
     const { address, s2sTls: port } = this.home;
     const wire = await this.open({ address, port, tls: 'xmpp-server', servername: to });
     await wire.send(serverHeader(from, to));

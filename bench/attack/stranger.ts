@@ -5,10 +5,20 @@ import { join } from 'node:path';
 import { createServer, type TLSSocket } from 'node:tls';
 import { EVIL, type World } from './world.ts';
 
+/** Domains below EVIL whose server has a habit of its own begin with this. */
+export const HABITS = {
+  /** Offers stream management, and never acknowledges a stanza (XEP-0198). */
+  forgetful: 'forgetful',
+  /** Reads nothing once it has let the caller in. */
+  deaf: 'deaf',
+} as const;
+
 const GREETING =
   `<?xml version='1.0'?><stream:stream id='stranger' from='${EVIL}' version='1.0' xmlns='jabber:server' ` +
   `xmlns:db='jabber:server:dialback' xmlns:stream='http://etherx.jabber.org/streams'><stream:features>` +
-  `<dialback xmlns='urn:xmpp:features:dialback'/></stream:features>`;
+  `<dialback xmlns='urn:xmpp:features:dialback'/>`;
+const MANAGEMENT = `<sm xmlns='urn:xmpp:sm:3'/>`;
+const ENABLED = `<enabled xmlns='urn:xmpp:sm:3'/>`;
 /** The longest element of dialback. */
 const TAIL = 4_500;
 
@@ -24,22 +34,33 @@ export async function listenAsStranger({ certificates, stranger }: World): Promi
 }
 
 function serve(socket: TLSSocket): void {
+  let habit: string | undefined;
   let isGreeted = false;
   let tail = '';
+  const greet = (header: string): void => {
+    isGreeted = true;
+    habit = Object.values(HABITS).find((habit) => header.includes(`='${habit}`));
+    socket.write(`${GREETING}${habit === HABITS.forgetful ? MANAGEMENT : ''}</stream:features>`);
+  };
   socket.on('error', () => {});
   socket.on('data', (chunk: Buffer) => {
-    if (isGreeted && tail === '' && chunk.indexOf('<db:') < 0) return;
+    if (isGreeted && tail === '' && !isMine(chunk)) return;
     tail += chunk.toString('latin1');
-    if (!isGreeted && tail.includes('<stream:stream')) {
-      isGreeted = true;
-      socket.write(GREETING);
+    const header = isGreeted ? null : /<stream:stream[^>]*>/.exec(tail);
+    if (header) greet(header[0]);
+    for (const [, what = '', attributes = ''] of tail.matchAll(/<db:(verify|result)\b([^>]*)>[^<]*<\/db:/g)) {
+      socket.write(verdict(what, attributes));
+      if (what === 'result' && habit === HABITS.deaf) socket.pause();
     }
-    for (const [, what, attributes = ''] of tail.matchAll(/<db:(verify|result)\b([^>]*)>[^<]*<\/db:/g))
-      socket.write(verdict(what!, attributes));
+    if (/<enable\b/.test(tail)) socket.write(ENABLED);
     // An element that is not whole yet.
     const open = tail.lastIndexOf('<db:');
     tail = open >= 0 && !tail.slice(open).includes('</db:') ? tail.slice(open).slice(-TAIL) : '';
   });
+}
+
+function isMine(chunk: Buffer): boolean {
+  return chunk.indexOf('<db:') >= 0 || chunk.indexOf('<enable') >= 0;
 }
 
 function verdict(what: string, attributes: string): string {

@@ -72,6 +72,43 @@ const connectionFlood: Attack = {
   },
 };
 
+/** Whole TLS handshakes, as many as fit, and nothing after them. */
+const handshakes: Attack = {
+  name: 'tls-handshakes',
+  who: 'stranger',
+  async run(attacker) {
+    const { address, domain: servername, c2sTls: port } = attacker.home;
+    await attacker.each(10, async () => {
+      const from = attacker.nextSource();
+      const wire = await attacker.open({ address, port, tls: 'xmpp-client', servername, from });
+      attacker.tally.note('handshakes');
+      wire.close();
+    });
+  },
+};
+
+/** Passwords for an account, guessed from ever new addresses; the server hashes each of them. */
+const guesses: Attack = {
+  name: 'password-guesses',
+  who: 'stranger',
+  async run(attacker) {
+    const { address, domain, c2sTls: port } = attacker.home;
+    const guess = Buffer.from(`\0carl\0wrong`).toString('base64');
+    await attacker.each(20, async () => {
+      const from = attacker.nextSource();
+      const wire = await attacker.open({ address, port, tls: 'xmpp-client', servername: domain, from });
+      await wire.send(clientHeader(domain));
+      await wire.until(/<\/stream:features>/);
+      for (let i = 0; i < 3; i++) {
+        await wire.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${guess}</auth>`);
+        await wire.until(/<failure/);
+        attacker.tally.note('guesses');
+      }
+      wire.close();
+    });
+  },
+};
+
 /** Connects, says something, and stays until it is cut off. Without a tally of its own: there are thousands. */
 function shortVisit(attacker: Attacker, to: { address: string; port: number }, said: Buffer): Promise<void> {
   const socket: Socket = connect({ host: to.address, port: to.port, localAddress: attacker.nextSource() });
@@ -85,4 +122,11 @@ function shortVisit(attacker: Attacker, to: { address: string; port: number }, s
   });
 }
 
-export const CONNECTION_ATTACKS = [unauthenticated, silentHandshakes, slowHeaders, connectionFlood];
+export const CONNECTION_ATTACKS = [
+  unauthenticated,
+  silentHandshakes,
+  slowHeaders,
+  connectionFlood,
+  handshakes,
+  guesses,
+];

@@ -7,6 +7,7 @@ import { LINK_ATTACKS } from './links.ts';
 import { POISON_ATTACKS } from './poison.ts';
 import { ROOM_ATTACKS } from './rooms.ts';
 import { ROSTER_ATTACKS } from './roster.ts';
+import { STORAGE_ATTACKS } from './storage.ts';
 import { WEIGHT_ATTACKS } from './weight.ts';
 
 /** Nobody attacks: what the figures are beside. */
@@ -21,6 +22,7 @@ export const ATTACKS: readonly Attack[] = [
   ...POISON_ATTACKS,
   ...WEIGHT_ATTACKS,
   ...ROSTER_ATTACKS,
+  ...STORAGE_ATTACKS,
   ...LINK_ATTACKS,
   ...ROOM_ATTACKS,
   ...FLOOD_ATTACKS,

@@ -3,9 +3,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LoadClient } from '../../client.ts';
-import type { Attack } from '../attacker.ts';
+import type { Attack, Witness } from '../attacker.ts';
 import { loginOf } from '../prober.ts';
-import { EVIL, HOME } from '../world.ts';
+import { EVIL, HOME, type World } from '../world.ts';
 import { settle } from './room.ts';
 
 const ITEMS = 1_000;
@@ -60,28 +60,50 @@ const subscriptionRequests: Attack = {
         await wire.send(`<presence type='subscribe' from='x${i}@${EVIL}' to='carl@${HOME}'/>`);
     });
   },
-  /** Carl is away; Bob asks him at the end, and Carl must see that when he comes. */
-  async witness({ home }) {
-    const bob = await LoadClient.login(loginOf(home, 'bob', 'desktop'));
-    bob.write('<presence/>');
-    return async (over) => {
-      while (!over.aborted) await sleep(50);
-      bob.write(`<presence type='subscribe' to='carl@${HOME}'/>`);
-      await sleep(500);
-      const carl = await LoadClient.login(loginOf(home, 'carl', 'desktop'));
-      let heard = '';
-      carl.drainTo((chunk) => {
-        heard += chunk.toString('latin1');
-      });
-      carl.write('<presence/>');
-      await sleep(1_000);
-      const isSeen = new RegExp(`<presence[^>]*bob@${HOME}`).test(heard);
-      const count = heard.match(/type=['"]subscribe['"]/g)?.length ?? 0;
-      const text = `Bob's request was ${isSeen ? 'seen' : 'lost'}, among ${count}`;
-      return { text, isGood: isSeen };
-    };
-  },
+  witness: (world) =>
+    askAtTheEnd(world, `<presence type='subscribe' to='carl@${HOME}'/>`, /<presence[^>]*bob@/),
 };
+
+/** The same with messages, of which 500 are kept. */
+const offlinePlaces: Attack = {
+  name: 'offline-places',
+  who: 'peer',
+  async run(attacker) {
+    await attacker.forever(async () => {
+      const wire = await attacker.peer(EVIL, HOME);
+      for (let i = 0; ; i++)
+        await wire.send(
+          `<message type='chat' from='x${i}@${EVIL}' to='carl@${HOME}'><body>b</body></message>`,
+        );
+    });
+  },
+  witness: (world) =>
+    askAtTheEnd(
+      world,
+      `<message type='chat' to='carl@${HOME}'><body>b</body></message>`,
+      /<message[^>]*bob@/,
+    ),
+};
+
+/** Carl is away; Bob writes to him when the attack is over, and Carl must see that when he comes. */
+async function askAtTheEnd({ home }: World, stanza: string, seen: RegExp): Promise<Witness> {
+  const bob = await LoadClient.login(loginOf(home, 'bob', 'desktop'));
+  bob.write('<presence/>');
+  return async (over) => {
+    while (!over.aborted) await sleep(50);
+    bob.write(stanza);
+    await sleep(500);
+    const carl = await LoadClient.login(loginOf(home, 'carl', 'desktop'));
+    let heard = '';
+    carl.drainTo((chunk) => {
+      heard += chunk.toString('latin1');
+    });
+    carl.write('<presence/>');
+    await sleep(1_000);
+    const isGood = seen.test(heard);
+    return { text: `what Bob sent ${isGood ? 'arrived' : 'was lost'}`, isGood };
+  };
+}
 
 /** Presence to 50,000 addresses, whose owners are to be told when the session ends; then it ends. */
 const directedPresences: Attack = {
@@ -101,4 +123,10 @@ const directedPresences: Attack = {
   },
 };
 
-export const ROSTER_ATTACKS = [rosterFill, rosterChanges, subscriptionRequests, directedPresences];
+export const ROSTER_ATTACKS = [
+  rosterFill,
+  rosterChanges,
+  subscriptionRequests,
+  offlinePlaces,
+  directedPresences,
+];

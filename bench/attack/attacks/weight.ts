@@ -3,6 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attack, Attacker } from '../attacker.ts';
+import { HABITS } from '../stranger.ts';
 import { EVIL, ROOMS, SILENT } from '../world.ts';
 import { hollow, join, makeRooms, roomJid, unlock } from './room.ts';
 
@@ -19,7 +20,7 @@ const historyWeight: Attack = {
 const historyWeight400: Attack = {
   name: 'history-weight-400',
   who: 'account',
-  seconds: 14,
+  seconds: 12,
   run: (attacker) => fillHistories(attacker, 20, 20),
 };
 
@@ -95,10 +96,37 @@ const waitingWeight: Attack = {
   },
 };
 
+/** Another server takes everything and acknowledges nothing, so that all of it is kept for another stream. */
+const unacknowledgedWeight: Attack = {
+  name: 'unacknowledged-weight',
+  who: 'account',
+  run: (attacker) => writeTo(attacker, HABITS.forgetful),
+};
+
+/** Another server reads nothing, so that everything waits in the connection. */
+const unreadWeight: Attack = {
+  name: 'unread-weight',
+  who: 'account',
+  run: (attacker) => writeTo(attacker, HABITS.deaf),
+};
+
+async function writeTo(attacker: Attacker, habit: string): Promise<void> {
+  await attacker.listen();
+  await attacker.each(4, async (index) => {
+    const wire = await attacker.login(undefined, `r${index}`);
+    for (let i = 0; ; i++) {
+      const head = `<message to='x@${habit}${index}-${i % 8}.${EVIL}'><body>b</body><x xmlns='u:x'>`;
+      await wire.send(head, HOLLOW, '</x></message>');
+    }
+  });
+}
+
 export const WEIGHT_ATTACKS = [
   historyWeight,
   historyWeight400,
   historyWeightByPeer,
   presenceWeight,
   waitingWeight,
+  unacknowledgedWeight,
+  unreadWeight,
 ];

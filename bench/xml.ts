@@ -1,11 +1,12 @@
 // `npm run bench xml [-- --rounds 3] [--json FILE]`
 //
-// What XML costs: our parser against ltx's and saxes, our serializer against ltx's, on the same stream of stanzas. Each
-// contender has a process of its own, they take turns, and the quietest pass counts: machines are noisy.
+// What XML costs: our parser against ltx's and saxes, our serializer against ltx's, on the same stream of stanzas; and
+// addresses. Each contender has a process of its own, they take turns, and the quietest pass counts: machines are noisy.
 
 import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { benchAddresses } from './xml/addresses.ts';
 import { PARSERS, SERIALIZERS } from './xml/contenders.ts';
 import type { Sample } from './xml/measure.ts';
 
@@ -35,6 +36,7 @@ export async function benchXml(args: readonly string[]): Promise<void> {
     }
   }
   print([...rows.values()]);
+  benchAddresses();
   if (values.json !== undefined)
     await writeFile(values.json, `${JSON.stringify([...rows.values()], undefined, 2)}\n`);
 }

@@ -24,6 +24,11 @@ export function isStanza(element: Element): boolean {
   return KINDS.has(element.name) && element.getNS() === undefined;
 }
 
+/** Presence that tells of somebody, rather than asks or answers (RFC 6121 §4.7.1). */
+export function isAvailability({ name, attrs: { type } }: Stanza): boolean {
+  return name === 'presence' && (type === undefined || type === 'unavailable');
+}
+
 /**
  * What is wrong with the form of a stanza, if anything. A message of an unknown type is a normal one (RFC 6121
  * §5.2.2), so there is nothing to refuse about messages.

@@ -4,11 +4,12 @@ import type { NonzaHandler } from '../api/module.ts';
 import type { S2SSession as Contract, S2SCloseCause, S2SState } from '../api/session.ts';
 import type { ServerContext } from '../core/context.ts';
 import type { LocalHost } from '../core/host.ts';
-import { checkStanza, isStanza } from '../core/stanza-rules.ts';
+import { checkStanza, isAvailability, isStanza } from '../core/stanza-rules.ts';
 import { domainOf } from '../core/unusable-address.ts';
 import type { StreamCloseCause, XmlStream } from '../stream/stream.ts';
 import { newId } from '../util/ids.ts';
 import type { Logger } from '../util/logger.ts';
+import { isCut } from '../xml/cut.ts';
 import type { Element, Stanza } from '../xml/element.ts';
 import { StanzaError, StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
@@ -341,6 +342,8 @@ export class S2SSession implements Contract {
       domain === undefined
         ? new StanzaError('jid-malformed', { text: 'The domain of the address is malformed' })
         : checkStanza(stanza);
+    // Nobody waits for an answer to it, and a room would throw out whom the error comes from.
+    if (isCut(stanza) && isAvailability(stanza)) return this.log.debug('presence dropped: it is too large');
     if (problem) router.bounce(domain === undefined ? stanza.with({ to: this.local }) : stanza, problem);
     else router.route(stanza, this);
   }

@@ -246,7 +246,13 @@ export class Server implements ServerContext {
 
   async #createHost(config: HostConfig): Promise<void> {
     const { domain } = config;
-    const host = new LocalHost(config, storesFor(this.#storage!, domain), this.log, this.faults);
+    const host = new LocalHost(
+      config,
+      storesFor(this.#storage!, domain),
+      this.log,
+      this.faults,
+      this.#negotiating,
+    );
     if (host.kind === 'local') await host.loadUsers();
     this.router.hosts.set(domain, host);
     if (config.component === 'external') this.components.add(host);

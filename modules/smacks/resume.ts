@@ -29,6 +29,8 @@ export class Resumption {
     const { previd } = request.attrs;
     const h = hOf(request);
     if (previd === undefined || h === undefined) return { reply: failed('bad-request') };
+    // Disabled or deleted since it logged in.
+    if (!this.#module.host.users.isEnabled(jid.local ?? '')) return { reply: failed('not-allowed') };
     const former = this.#module.host.sessions
       .of(jid.local ?? '')
       .find(({ state }) => state.smacks?.id === previd);

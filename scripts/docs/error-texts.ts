@@ -241,7 +241,7 @@ export const STREAM_ERRORS: Readonly<Record<StreamCondition, Advice>> = {
   ),
   'invalid-xml': advice('XML that does not fit its specification', REPORT),
   'not-authorized': advice(
-    'Something that needs a login came before it, or the secret of a component is wrong',
+    'Something that needs a login came before it, the account was disabled or deleted, or the secret of a component is wrong',
     'A component: compare its secret with `component_secret`; else a bug, here or there',
   ),
   'not-well-formed': advice('No XML at all, or broken XML', REPORT),
@@ -250,7 +250,10 @@ export const STREAM_ERRORS: Readonly<Record<StreamCondition, Advice>> = {
     'Read the text beside it',
   ),
   'remote-connection-failed': advice('A server behind this one could not be reached', 'Try again later'),
-  reset: advice('The connection has to be made anew', 'Nothing; clients do it by themselves'),
+  reset: advice(
+    'The connection has to be made anew, such as after the password was changed',
+    'Enter the new password if the client asks for it; else nothing, clients do it by themselves',
+  ),
   'resource-constraint': advice('Too much at once', 'Try again later'),
   'restricted-xml': advice('XML that XMPP forbids, such as comments', REPORT),
   'see-other-host': advice('Another machine serves this', 'Nothing; clients follow by themselves'),

@@ -19,11 +19,12 @@ export interface UserDoor {
   list(domain: string): Promise<readonly UserRow[]>;
   get(domain: string, user: string): Promise<UserRow | undefined>;
   create(domain: string, user: string, password: string): Promise<void>;
-  setPassword(domain: string, user: string, password: string): Promise<void>;
-  /** A disabled account's sessions end. */
-  setEnabled(domain: string, user: string, enabled: boolean): Promise<void>;
-  /** Removes the account and all that any module keeps for it. */
-  delete(domain: string, user: string): Promise<void>;
+  /** Ends the sessions of the account, except for the client (full JID) that asks for it. Returns how many it has ended. */
+  setPassword(domain: string, user: string, password: string, by: string): Promise<number>;
+  /** A disabled account's sessions end. Returns how many. */
+  setEnabled(domain: string, user: string, enabled: boolean): Promise<number>;
+  /** Removes the account and all that any module keeps for it. Returns how many sessions it has ended. */
+  delete(domain: string, user: string): Promise<number>;
 }
 
 const account = jid('The account, such as romeo@example.org');
@@ -68,10 +69,10 @@ function passwdCommand(door: UserDoor): Command {
     summary: 'Sets a new password',
     args: { jid: account, password },
     positional: ['jid'],
-    async run(args) {
+    async run(args, { by }) {
       const { domain, user } = await existing(door, args.jid);
-      await door.setPassword(domain, user, args.password);
-      return { text: `${args.jid} has a new password` };
+      const ended = await door.setPassword(domain, user, args.password, by);
+      return { text: `${args.jid} has a new password${sessionsEnded(ended)}` };
     },
   });
 }
@@ -81,7 +82,7 @@ function switchCommands(door: UserDoor): readonly Command[] {
     name: string,
     summary: string,
     done: string,
-    act: (domain: string, user: string) => Promise<void>,
+    act: (domain: string, user: string) => Promise<number>,
   ) =>
     defineCommand({
       name: `user ${name}`,
@@ -91,8 +92,8 @@ function switchCommands(door: UserDoor): readonly Command[] {
       destroys: name === 'delete',
       async run(args: Infer<{ jid: typeof account }>) {
         const { domain, user } = await existing(door, args.jid);
-        await act(domain, user);
-        return { text: `${args.jid} ${done}` };
+        const ended = await act(domain, user);
+        return { text: `${args.jid} ${done}${sessionsEnded(ended)}` };
       },
     });
   return [
@@ -112,6 +113,11 @@ function switchCommands(door: UserDoor): readonly Command[] {
       (domain, user) => door.delete(domain, user),
     ),
   ];
+}
+
+function sessionsEnded(count: number): string {
+  if (count === 0) return '';
+  return count === 1 ? '; 1 session ended' : `; ${count} sessions ended`;
 }
 
 async function listUsers(door: UserDoor, only: string | undefined): Promise<CommandResult> {

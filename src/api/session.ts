@@ -157,7 +157,11 @@ export interface Host {
   /** Bound client sessions. */
   readonly sessions: Sessions;
   /** The accounts of a local host. Synchronous: routing depends on it. */
-  readonly users: { has(user: string): boolean };
+  readonly users: {
+    has(user: string): boolean;
+    /** False for an account that does not exist, or may not log in. */
+    isEnabled(user: string): boolean;
+  };
 }
 
 export interface Sessions extends Iterable<C2SSession> {

@@ -2,7 +2,7 @@
 // (docs/adr/0002). Whether a session outlives its stream is decided by whoever answers `c2s-disconnect`.
 
 import type { C2SState, C2SSession as Contract, Receipt } from '../api/session.ts';
-import type { LocalHost } from '../core/host.ts';
+import type { LocalHost, Negotiating } from '../core/host.ts';
 import { checkStanza, emptyResult, isLegacySession, stampStanza } from '../core/stanza-rules.ts';
 import { SlowReader } from '../stream/slow-reader.ts';
 import type { StreamCloseCause, StreamHandler, XmlStream } from '../stream/stream.ts';
@@ -18,7 +18,7 @@ import { passIn, passOut } from './wire.ts';
 /** Only a stream that broke can be taken up again; one that was closed, by whom ever, has ended the session. */
 const RESUMABLE: ReadonlySet<StreamCloseCause> = new Set(['reset', 'timeout']);
 
-export class C2SSession implements Contract {
+export class C2SSession implements Contract, Negotiating {
   readonly kind = 'c2s';
   readonly id = newId();
   readonly state: C2SState = {};
@@ -35,6 +35,8 @@ export class C2SSession implements Contract {
   #secure: boolean;
   #host: LocalHost | undefined;
   #jid: Jid | undefined;
+  /** Accounts, as bare JIDs, that the stream must not log in to; there is no session of any yet. */
+  readonly #revoked = new Map<string, StreamError>();
   #pendingWork = 0;
   /** A stanza of the client is being handled, and has left this work so far. */
   #isReceiving = false;
@@ -73,8 +75,20 @@ export class C2SSession implements Contract {
     return this.#stream?.secure ?? this.#secure;
   }
 
+  /** Closes the stream instead when the account's password was changed, say, while the client proved it. */
   authenticated(bare: Jid): void {
     this.#jid = bare;
+    const error = this.#revoked.get(bare.bare);
+    if (error) this.#stream?.close(error);
+  }
+
+  revoke(host: LocalHost, user: string, error: StreamError): boolean {
+    if (this.#host !== host) return false;
+    const { bare } = Jid.of(user, host.domain);
+    this.#revoked.set(bare, error);
+    if (this.#jid?.bare !== bare) return false;
+    this.#stream?.close(error);
+    return true;
   }
 
   /**

@@ -38,11 +38,18 @@ function offlineDoor(
     list: (domain) => of(domain).list(),
     get: (domain, user) => of(domain).get(user),
     create: async (domain, user, password) => void (await of(domain).create(user, password)),
-    setPassword: (domain, user, password) => of(domain).setPassword(user, password),
-    setEnabled: (domain, user, enabled) => of(domain).setEnabled(user, enabled),
-    delete: async (domain, user) => {
+    async setPassword(domain, user, password) {
+      await of(domain).setPassword(user, password);
+      return 0;
+    },
+    async setEnabled(domain, user, enabled) {
+      await of(domain).setEnabled(user, enabled);
+      return 0;
+    },
+    async delete(domain, user) {
       await of(domain).delete(user);
       await purge(domain, user);
+      return 0;
     },
   };
 }

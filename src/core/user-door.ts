@@ -3,7 +3,7 @@
 import type { UserDoor } from '../admin/user-commands.ts';
 import type { LocalHost } from './host.ts';
 
-/** Changes reach whoever is online: a session of a disabled or deleted account ends. */
+/** Changes reach those who are online: sessions of a disabled or deleted account end, and those of an old password. */
 export function userDoor(hosts: ReadonlyMap<string, LocalHost>): UserDoor {
   const locals = [...hosts.values()].filter(({ kind }) => kind === 'local');
   const of = (domain: string): LocalHost => hosts.get(domain)!;
@@ -18,11 +18,9 @@ export function userDoor(hosts: ReadonlyMap<string, LocalHost>): UserDoor {
     },
     get: (domain, user) => of(domain).accounts.get(user),
     create: (domain, user, password) => of(domain).createUser(user, password),
-    setPassword: (domain, user, password) => of(domain).accounts.setPassword(user, password),
-    async setEnabled(domain, user, enabled) {
-      await of(domain).accounts.setEnabled(user, enabled);
-      if (!enabled) for (const session of of(domain).sessions.of(user)) session.close();
-    },
+    setPassword: (domain, user, password, by) =>
+      of(domain).setPassword(user, password, of(domain).sessions.get(by)),
+    setEnabled: (domain, user, enabled) => of(domain).setEnabled(user, enabled),
     delete: (domain, user) => of(domain).deleteUser(user),
   };
 }

@@ -242,6 +242,16 @@ describe('binding', () => {
     assert.match(await client.bind('balcony'), /<error type='cancel'><not-allowed /);
   });
 
+  test('RFC 6120 §7.6.2.2: an account that is disabled between login and binding is not bound', async (t) => {
+    const harness = await startHarness(t);
+    const client = harness.connect();
+    await client.login();
+    await harness.host.setEnabled('juliet', false);
+    assert.match(await client.bind('balcony'), /<error type='cancel'><not-allowed /);
+    await harness.host.setEnabled('juliet', true);
+    assert.match(await client.bind('balcony'), /<jid>/);
+  });
+
   test('RFC 3921 §3: a client that still asks for a session is answered', async (t) => {
     const client = await (await startHarness(t)).bound('balcony');
     client.send(`<iq type='set' id='s1'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>`);

@@ -2,7 +2,13 @@
 
 import { mkdir } from 'node:fs/promises';
 import { CommandRegistry } from './admin/commands.ts';
-import { acceptClient, type C2SContext, type C2SSession, loginProtection } from './c2s/index.ts';
+import {
+  acceptClient,
+  accountBudgets,
+  type C2SContext,
+  type C2SSession,
+  loginProtection,
+} from './c2s/index.ts';
 import { registerComponentCommands } from './component/commands.ts';
 import { Components } from './component/components.ts';
 import { settingsForRestart } from './config/changes.ts';
@@ -23,6 +29,7 @@ import { registerS2SCommands } from './s2s/commands.ts';
 import { type Dial, dialer, resolverFor } from './s2s/dial.ts';
 import { Links } from './s2s/links.ts';
 import { measureLinks } from './s2s/metrics.ts';
+import { peerBudgets } from './s2s/policy.ts';
 import { Vouching } from './s2s/vouching.ts';
 import { openStorage, storesFor } from './storage/index.ts';
 import type { StorageDriver } from './storage/stores.ts';
@@ -87,11 +94,13 @@ export class Server implements ServerContext {
     this.certificates = new CertificateStore(config.core.certificates);
     this.#s2sTls = new ServerTls(this.certificates, { alpn: ['xmpp-server'], requestCert: true, faults });
     const c2sTls = new ServerTls(this.certificates, { alpn: ['xmpp-client'], requestCert: false, faults });
-    const shared = { config, log, faults, clock: this.clock, router: this.router };
+    const budgets = peerBudgets(config, this.clock);
+    const shared = { config, log, faults, clock: this.clock, router: this.router, peerBudgets: budgets };
     this.#c2s = {
       ...shared,
       tls: c2sTls,
       negotiating: this.#negotiating,
+      accountBudgets: accountBudgets(config, this.clock),
       ...loginProtection(config, this.clock),
     };
     const resolver = resolverFor(config);

@@ -1,9 +1,12 @@
 // What client sessions are given by the server around them.
 
+import type { Config } from '../config/config.ts';
 import type { ServerContext } from '../core/context.ts';
 import type { ServerTls } from '../net/tls.ts';
 import type { LoginLimits } from '../sasl/login-limits.ts';
 import type { StreamTimeouts } from '../stream/deadlines.ts';
+import { ReadBudgets, type ReadRate } from '../stream/read-limit.ts';
+import type { Clock } from '../util/clock.ts';
 import type { WorkGate } from '../util/work-gate.ts';
 import type { C2SSession } from './session.ts';
 
@@ -13,6 +16,8 @@ export interface C2SContext extends ServerContext {
   readonly options?: Partial<C2SOptions>;
   /** Clients that have not bound a resource yet, kept up to date; for whoever has to close them. */
   readonly negotiating?: Set<C2SSession>;
+  /** What the clients of each account may send together; absent: each for itself. */
+  readonly accountBudgets?: ReadBudgets | undefined;
   /** Absent: passwords may be guessed without limit. */
   readonly loginLimits?: LoginLimits;
   /** Absent: any number of passwords is verified at once. */
@@ -44,3 +49,22 @@ export const C2S_DEFAULTS: C2SOptions = {
   outputTimeoutMs: 5 * 60 * 1000,
   timeouts: {},
 };
+
+/**
+ * What handling the smallest stanza costs, in bytes that could be read in the same time. With a rate of 1 MiB/s an
+ * account so has 1,000 small stanzas a second, after 4,000 at once: a client that joins 200 rooms sends 200.
+ */
+const BYTES_PER_STANZA = 1024;
+
+/** How fast one connection may send before it has authenticated, and all clients of an account together. */
+export function readRate({ config }: { readonly config: Config }): ReadRate | undefined {
+  const { rate, burst } = config.core.limits.c2s;
+  if (rate === false) return undefined;
+  return { bytesPerSecond: rate, burstBytes: burst, bytesPerStanza: BYTES_PER_STANZA };
+}
+
+/** Budgets by bare JID: twenty sessions of one account may not send twenty times as much as one. */
+export function accountBudgets(config: Config, clock: Clock): ReadBudgets | undefined {
+  const rate = readRate({ config });
+  return rate && new ReadBudgets(rate, clock);
+}

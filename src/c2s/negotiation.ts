@@ -8,7 +8,6 @@ import type { LocalHost } from '../core/host.ts';
 import type { Connection } from '../net/connection.ts';
 import { mechanismsFor } from '../sasl/mechanisms.ts';
 import { isVersion1, type StreamHeader } from '../stream/header.ts';
-import type { ReadRate } from '../stream/read-limit.ts';
 import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/stream.ts';
 import { newId } from '../util/ids.ts';
 import { tryDomain } from '../xml/domain.ts';
@@ -20,7 +19,7 @@ import { NS } from '../xml/namespaces.ts';
 import { Attempts } from './attempts.ts';
 import { bindFeature, bindResult, chooseAddress } from './bind.ts';
 import { channelBindingFeature, channelBindings } from './channel-binding.ts';
-import { C2S_DEFAULTS, type C2SContext, type C2SOptions } from './context.ts';
+import { C2S_DEFAULTS, type C2SContext, type C2SOptions, readRate } from './context.ts';
 import { acceptIn } from './phases.ts';
 import { mechanismsFeature, type SaslAnswer, SaslExchange, toSaslError } from './sasl.ts';
 import { C2SSession } from './session.ts';
@@ -62,7 +61,7 @@ export class Negotiation implements StreamHandler {
       clock: context.clock,
       faults: context.faults,
       timeouts: this.#options.timeouts,
-      rate: rateOf(context),
+      rate: readRate(context),
       ...(this.#defaultFrom === undefined ? {} : { from: this.#defaultFrom }),
     });
     this.#session = new C2SSession(this.#stream, context, this.#options);
@@ -273,9 +272,4 @@ function resumable(session: Contract, fresh: C2SSession): C2SSession {
   const isAlive = session instanceof C2SSession && (session.phase === 'bound' || session.phase === 'asleep');
   if (isAlive && session.jid.bare === fresh.jid.bare) return session;
   throw new Error(`Session ${session.id} cannot be resumed by ${fresh.jid}`);
-}
-
-function rateOf({ config }: C2SContext): ReadRate | undefined {
-  const { rate, burst } = config.core.limits.c2s;
-  return rate === false ? undefined : { bytesPerSecond: rate, burstBytes: burst };
 }

@@ -80,6 +80,8 @@ export class C2SSession implements Contract, Negotiating {
     this.#jid = bare;
     const error = this.#revoked.get(bare.bare);
     if (error) this.#stream?.close(error);
+    const budget = this.#context.accountBudgets?.of(bare.bare);
+    if (budget) this.#stream?.shareBudget(budget);
   }
 
   revoke(host: LocalHost, user: string, error: StreamError): boolean {

@@ -9,8 +9,12 @@ export interface ComponentContext extends ServerContext {
   readonly failures: Budgets;
 }
 
+/** As for other servers (`s2s/policy.ts`). */
+const BYTES_PER_STANZA = 256;
+
 /** Trusted as it is, a component is read no faster than another server: it shares the process with all others. */
 export function readRate({ config }: ComponentContext): ReadRate | undefined {
   const { rate, burst } = config.core.limits.s2s;
-  return rate === false ? undefined : { bytesPerSecond: rate, burstBytes: burst };
+  if (rate === false) return undefined;
+  return { bytesPerSecond: rate, burstBytes: burst, bytesPerStanza: BYTES_PER_STANZA };
 }

@@ -28,12 +28,12 @@ const ports = (doc: string, fallback: readonly number[]) => list(doc, port, { de
 const addresses = (doc: string, fallback: readonly string[]) => list(doc, address, { default: fallback });
 const LOOPBACK = ['127.0.0.1', '::1'];
 
-/** Limits on what one connection may send; `burst` may come at once, more at `rate`. */
+/** Limits on what a peer may send; `burst` may come at once, more at `rate`. */
 const limit = (doc: string, rateDefault: string, burstDefault: string) =>
   record(
     doc,
     {
-      rate: rate('Lasting speed of one connection; false or 0 switches the limit off', {
+      rate: rate('Lasting speed; false or 0 switches the limit off', {
         default: rateDefault,
       }),
       burst: size('What may come at once before the rate counts', { default: burstDefault, min: 1 }),
@@ -90,10 +90,18 @@ export const SERVER_OPTIONS = {
     default: [],
   }),
   limits: record(
-    'What one connection may send; false switches all limits off',
+    'What peers may send; false switches all limits off',
     {
-      c2s: limit('Limits of a client connection', '1 MiB/s', '4 MiB'),
-      s2s: limit('Limits of a connection with another server', '4 MiB/s', '16 MiB'),
+      c2s: limit(
+        'What all clients of an account may send together; a stanza counts 1 KiB more than it has',
+        '1 MiB/s',
+        '4 MiB',
+      ),
+      s2s: limit(
+        'What another server, or a component, may send over all its connections; a stanza counts 256 bytes more than it has',
+        '4 MiB/s',
+        '16 MiB',
+      ),
     },
     { whenFalse: { c2s: false, s2s: false } },
   ),

@@ -1,7 +1,6 @@
 // A stream that another server opened: STARTTLS, then SASL EXTERNAL or whatever a module offers (dialback).
 // RFC 6120 §4.3, §5, §6; XEP-0178 for EXTERNAL between servers.
 
-import type { ServerContext } from '../core/context.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { Connection } from '../net/connection.ts';
 import type { ServerTls } from '../net/tls.ts';
@@ -14,7 +13,7 @@ import { SaslError, StanzaError, StreamError } from '../xml/errors.ts';
 import { DEFAULT_LIMITS } from '../xml/limits.ts';
 import { NS } from '../xml/namespaces.ts';
 import { idleTimeOf } from './idle.ts';
-import { readRate, refusalOf } from './policy.ts';
+import { type PeerContext, readRate, refusalOf } from './policy.ts';
 import { S2SSession } from './session.ts';
 import type { Vouching } from './vouching.ts';
 
@@ -22,7 +21,7 @@ import type { Vouching } from './vouching.ts';
 const MAX_AUTHZID_CHARS = 1_500;
 const MAX_SASL_ATTEMPTS = 3;
 
-export interface IncomingContext extends ServerContext {
+export interface IncomingContext extends PeerContext {
   readonly tls: ServerTls;
   readonly vouching: Vouching;
 }

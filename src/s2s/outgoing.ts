@@ -3,7 +3,6 @@
 //   dialling → header → STARTTLS → header → prepared ──authenticate()──▶ EXTERNAL ──success──▶ header → open
 //                                              └──────── or refused ────▶ dialback (a module) ──────────▶ open
 
-import type { ServerContext } from '../core/context.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { CertificateStore } from '../net/certificates.ts';
 import type { Connection } from '../net/connection.ts';
@@ -15,10 +14,10 @@ import { StreamError } from '../xml/errors.ts';
 import { NS } from '../xml/namespaces.ts';
 import { ask } from './ask.ts';
 import type { Dial } from './dial.ts';
-import { certificateProblem, readRate } from './policy.ts';
+import { certificateProblem, type PeerContext, readRate } from './policy.ts';
 import { S2SSession } from './session.ts';
 
-export interface OutgoingContext extends ServerContext {
+export interface OutgoingContext extends PeerContext {
   readonly certificates: CertificateStore;
   readonly dial: Dial;
 }

@@ -1,13 +1,14 @@
 // What one of our hosts demands of another server before stanzas flow.
 
-import type { HostConfig } from '../config/config.ts';
+import type { Config, HostConfig } from '../config/config.ts';
 import { HOST_OPTIONS } from '../config/core-options.ts';
 import type { Infer } from '../config/options.ts';
 import type { ServerContext } from '../core/context.ts';
 import type { LocalHost } from '../core/host.ts';
 import { certificateMatches } from '../net/identity.ts';
 import type { TlsInfo } from '../net/tls.ts';
-import type { ReadRate } from '../stream/read-limit.ts';
+import { ReadBudgets, type ReadRate } from '../stream/read-limit.ts';
+import type { Clock } from '../util/clock.ts';
 import { StanzaError } from '../xml/errors.ts';
 
 const OPTIONS = {
@@ -54,10 +55,26 @@ function isListed(domain: string, list: readonly string[]): boolean {
   return list.some((entry) => (entry.startsWith('*.') ? domain.endsWith(entry.slice(1)) : domain === entry));
 }
 
-/** How fast one other server may send on one stream. */
-export function readRate({ config }: ServerContext): ReadRate | undefined {
+/** What streams with other servers are given. */
+export interface PeerContext extends ServerContext {
+  /** What each domain may send over all its streams together; absent: each stream for itself. */
+  readonly peerBudgets?: ReadBudgets | undefined;
+}
+
+/** As for clients (`c2s/context.ts`), but lower: a peer speaks for many users, and rooms send much small presence. */
+const BYTES_PER_STANZA = 256;
+
+/** How fast one other server may send on one stream, and over all its streams. */
+export function readRate({ config }: Pick<ServerContext, 'config'>): ReadRate | undefined {
   const { rate, burst } = config.core.limits.s2s;
-  return rate === false ? undefined : { bytesPerSecond: rate, burstBytes: burst };
+  if (rate === false) return undefined;
+  return { bytesPerSecond: rate, burstBytes: burst, bytesPerStanza: BYTES_PER_STANZA };
+}
+
+/** Budgets by domain. */
+export function peerBudgets(config: Config, clock: Clock): ReadBudgets | undefined {
+  const rate = readRate({ config });
+  return rate && new ReadBudgets(rate, clock);
 }
 
 /** Whether a handshake showed a certificate that is valid and made for the domain, or that its DNS vouches for (DANE). */

@@ -2,7 +2,6 @@
 
 import type { NonzaHandler } from '../api/module.ts';
 import type { S2SSession as Contract, S2SCloseCause, S2SState } from '../api/session.ts';
-import type { ServerContext } from '../core/context.ts';
 import type { LocalHost } from '../core/host.ts';
 import { checkStanza, isAvailability, isStanza } from '../core/stanza-rules.ts';
 import { domainOf } from '../core/unusable-address.ts';
@@ -15,7 +14,7 @@ import { StanzaError, StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import { DEFAULT_LIMITS } from '../xml/limits.ts';
 import { NS } from '../xml/namespaces.ts';
-import { Policy, refusalOf } from './policy.ts';
+import { type PeerContext, Policy, refusalOf } from './policy.ts';
 import { Proofs } from './proofs.ts';
 import type { Vouching } from './vouching.ts';
 import { passIn, passOut } from './wire.ts';
@@ -59,13 +58,13 @@ export class S2SSession implements Contract {
   #isReceiving = false;
   #work: Promise<unknown>[] | undefined;
   readonly #stream: XmlStream;
-  readonly #context: ServerContext;
+  readonly #context: PeerContext;
 
   constructor(
     stream: XmlStream,
     direction: Direction,
     host: LocalHost,
-    context: ServerContext,
+    context: PeerContext,
     vouching?: Vouching,
   ) {
     this.#stream = stream;
@@ -202,6 +201,7 @@ export class S2SSession implements Contract {
     if (refusal) throw refusal;
     if (this.pairs.length >= MAX_PAIRS)
       throw new StanzaError('resource-constraint', { text: 'Use another stream' });
+    if (this.authenticatedAt === undefined) this.#shareBudget(remote);
     if (local === this.local) this.remotes.add(remote);
     else this.#others.set(local, (this.#others.get(local) ?? new Set()).add(remote));
     this.authenticatedAt ??= this.#context.clock.now();
@@ -218,6 +218,11 @@ export class S2SSession implements Contract {
       [...remotes].map((remote) => ({ local, remote })),
     );
     return [...[...this.remotes].map((remote) => ({ local: this.local, remote })), ...others];
+  }
+
+  #shareBudget(remote: string): void {
+    const budget = this.#context.peerBudgets?.of(remote);
+    if (budget) this.#stream.shareBudget(budget);
   }
 
   /** As `authenticate`, where it was SASL that did it. */

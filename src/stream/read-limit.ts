@@ -50,8 +50,9 @@ export class ReadBudget {
 
   /** Counts what has been read, and pauses the reader for as long as it has been too much. */
   take(bytes: number, stanzas: number, reader: Pausable): void {
-    this.#refill();
     this.#balance -= bytes + stanzas * (this.#rate.bytesPerStanza ?? 0);
+    if (this.#balance >= 0) return;
+    this.#refill();
     if (this.#balance >= 0) return;
     this.#waiting.add(reader);
     reader.pause(REASON);

@@ -2,7 +2,7 @@
 
 import type { TestContext } from 'node:test';
 import type { EventName, Handler } from '../../../src/api/events.ts';
-import { acceptClient, type C2SContext, type C2SSession } from '../../../src/c2s/index.ts';
+import { acceptClient, accountBudgets, type C2SContext, type C2SSession } from '../../../src/c2s/index.ts';
 import { loadConfig } from '../../../src/config/config.ts';
 import { LocalHost } from '../../../src/core/host.ts';
 import { Router } from '../../../src/core/router.ts';
@@ -95,6 +95,7 @@ export async function startHarness(t: TestContext, options: HarnessOptions = {})
     log: silentLogger,
     faults,
     router,
+    accountBudgets: accountBudgets(config, clock),
     ...(options.tls ? { tls: options.tls } : {}),
     ...(options.options ? { options: options.options } : {}),
   };

@@ -4,7 +4,7 @@ import type { Stanza } from '../../../src/api/session.ts';
 import { xml } from '../../../src/xml/element.ts';
 import { StanzaError, StreamError } from '../../../src/xml/errors.ts';
 import { settled } from '../../support/duplex.ts';
-import { DOMAIN, type Harness, startHarness } from './harness.ts';
+import { type Client, DOMAIN, type Harness, PASSWORD, startHarness } from './harness.ts';
 
 const JULIET = `juliet@${DOMAIN}`;
 const BALCONY = `${JULIET}/balcony`;
@@ -489,8 +489,27 @@ describe('flow', () => {
       await settled();
     }
     assert.ok(stanzas.length < 10, `${stanzas.length} stanzas came through at once`);
-    await harness.clock.advance(30_000);
+    await harness.clock.advance(60_000);
     assert.equal(stanzas.length, 20);
     assert.equal(harness.host.sessions.size, 1);
+  });
+
+  test('twenty sessions of one account may send together what one may; other accounts do not feel it', async (t) => {
+    const config = '[limits]\nc2s = { rate = "10 kB/s", burst = "200 kB" }';
+    const harness = await startHarness(t, { config });
+    await harness.host.createUser('romeo', PASSWORD);
+    const stanzas = submitted(harness);
+    const clients: Client[] = [];
+    for (let i = 0; i < 20; i++) clients.push(await harness.bound(`r${i}`));
+    for (const client of clients) client.send('<presence/>'.repeat(1_000));
+    await settled(100);
+    const burst = stanzas.length;
+    assert.ok(burst >= 100 && burst < 300, `${burst} stanzas at once; 1,035 bytes for each`);
+    await harness.clock.advance(10_000);
+    const lasting = stanzas.length - burst;
+    assert.ok(lasting >= 50 && lasting < 250, `${lasting} stanzas in 10 s`);
+    const romeo = await harness.bound('orchard', 'romeo');
+    assert.equal(await romeo.roundTrip('end'), '');
+    for (const { peer } of clients) peer.drop();
   });
 });

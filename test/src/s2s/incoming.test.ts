@@ -343,6 +343,18 @@ test('a server that sends faster than it may is read more slowly', async (t) => 
   assert.equal(world.arrived.length, count);
 });
 
+test('the streams of one peer may send together what one may', async (t) => {
+  const world = await startWorld(t, { config: `limits = { s2s = { rate = "1 KiB/s", burst = "16 KiB" } }` });
+  const peers = [await world.verified(), await world.verified(), await world.verified()];
+  const message = `<message from='juliet@capulet.lit' to='romeo@montague.lit'><body>${'x'.repeat(1_000)}</body></message>`;
+  for (const peer of peers) peer.send(message.repeat(20));
+  await settled(100);
+  const atOnce = world.arrived.length;
+  assert.ok(atOnce > 8 && atOnce < 30, `${atOnce} arrived at once`);
+  await world.clock.advance(120_000);
+  assert.equal(world.arrived.length, 60);
+});
+
 test('a peer that does not read what it is answered is cut off', async (t) => {
   const world = await startWorld(t, { connection: { maxQueuedBytes: 64 * 1024 } });
   const peer = await world.opened();

@@ -13,6 +13,7 @@ export { ByteBudget } from '../util/byte-budget.ts';
 export type { Clock, Timer } from '../util/clock.ts';
 export { newId } from '../util/ids.ts';
 export type { Counter, Histogram, Labelled, Metrics, Reading } from '../util/metrics.ts';
+export { type Holder, SharedBudget } from '../util/shared-budget.ts';
 export * from '../xml/index.ts';
 export * from './bounces.ts';
 export * from './events.ts';

@@ -2,6 +2,7 @@
 
 import type { RemoteSender } from '../core/router.ts';
 import type { Connection } from '../net/connection.ts';
+import { SharedBudget } from '../util/shared-budget.ts';
 import type { Stanza } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
 import { IdleWatch } from './idle.ts';
@@ -10,6 +11,7 @@ import { LinkError, type OutgoingContext } from './outgoing.ts';
 import { refusalOf } from './policy.ts';
 import { Route } from './route.ts';
 import type { S2SSession } from './session.ts';
+import { WaitingBudget } from './waiting.ts';
 
 export type LinksContext = IncomingContext & OutgoingContext;
 
@@ -17,6 +19,9 @@ export type LinksContext = IncomingContext & OutgoingContext;
 const ROUTES_BEFORE_SWEEP = 256;
 /** Of those with whom there has been a link lately, more than that are not remembered. */
 const MAX_ROUTES = 4_096;
+
+/** Streams being made at once. One account's share is 50, so that others can reach servers, too. */
+const MAX_CALLS = 1_000;
 
 /** A server that is called for the last time, and has not said a word by then, is not waited for. */
 const SILENCE_MS = 2_000;
@@ -27,7 +32,7 @@ export class Links implements RemoteSender {
   readonly #routes = new Map<string, Map<string, Route>>();
   #newRoutes = 0;
   readonly #incoming = new Set<Incoming>();
-  readonly #calls = { underWay: 0 };
+  readonly #budgets = { calls: new SharedBudget(MAX_CALLS), waiting: new WaitingBudget() };
   readonly #idle: IdleWatch;
   #isClosing = false;
 
@@ -153,7 +158,7 @@ export class Links implements RemoteSender {
     if (!route) {
       if (++this.#newRoutes % ROUTES_BEFORE_SWEEP === 0)
         for (const each of this.#routes.values()) sweep(each);
-      route = new Route(this.#context.router.hosts.get(local)!, remote, this.#context, this.#calls);
+      route = new Route(this.#context.router.hosts.get(local)!, remote, this.#context, this.#budgets);
       if (this.#isClosing) void route.shutdown();
       routes.set(remote, route);
     }

@@ -8,6 +8,7 @@ import { StanzaError } from '../xml/errors.ts';
  * does not exist is a lasting error.
  */
 export function notReached(remote: string, reason: Error): StanzaError {
+  if (reason instanceof StanzaError) return reason;
   return isPermanent(reason)
     ? new StanzaError('remote-server-not-found', { text: `There is no XMPP server for ${remote}` })
     : new StanzaError('remote-server-timeout', { type: 'wait', text: `${remote} could not be reached` });

@@ -30,11 +30,6 @@ export interface OutgoingEvents {
   onEnd(error: Error | undefined): void;
 }
 
-/** How many streams are being established, by all routes together. */
-export interface Calls {
-  underWay: number;
-}
-
 /** Why a stream could not be established; `permanent` when trying again soon is no use. */
 export class LinkError extends Error {
   readonly permanent: boolean;
@@ -65,7 +60,8 @@ export class Outgoing implements StreamHandler {
   readonly #context: OutgoingContext;
   readonly #host: LocalHost;
   readonly #remote: string;
-  readonly #calls: Calls;
+  /** Gives back its place among the calls under way. */
+  readonly #release: () => void;
   readonly #events: OutgoingEvents;
   readonly #abort = new AbortController();
   #stream: XmlStream | undefined;
@@ -79,11 +75,10 @@ export class Outgoing implements StreamHandler {
     host: LocalHost,
     remote: string,
     context: OutgoingContext,
-    calls: Calls,
+    release: () => void,
     events: OutgoingEvents,
   ) {
-    this.#calls = calls;
-    this.#calls.underWay++;
+    this.#release = release;
     this.#host = host;
     this.#remote = remote;
     this.#context = context;
@@ -282,7 +277,7 @@ export class Outgoing implements StreamHandler {
 
   #opened(session: S2SSession): void {
     this.#phase = 'open';
-    this.#calls.underWay--;
+    this.#release();
     this.#events.onOpen(session);
   }
 
@@ -294,7 +289,7 @@ export class Outgoing implements StreamHandler {
 
   #end(error: Error | undefined): void {
     if (this.#phase === 'ended') return;
-    if (this.#phase !== 'open') this.#calls.underWay--;
+    if (this.#phase !== 'open') this.#release();
     this.#phase = 'ended';
     this.#events.onEnd(error);
   }

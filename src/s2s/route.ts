@@ -7,28 +7,31 @@
 import { HOST_OPTIONS } from '../config/core-options.ts';
 import type { LocalHost } from '../core/host.ts';
 import { isPermanent, reasonOf } from '../net/errors.ts';
-import type { Timer } from '../util/clock.ts';
+import type { SharedBudget } from '../util/shared-budget.ts';
 import type { Stanza } from '../xml/element.ts';
-import { StreamError } from '../xml/errors.ts';
+import { StanzaError, StreamError } from '../xml/errors.ts';
 import { ask } from './ask.ts';
+import { type CallEnd, Caller } from './caller.ts';
 import { Leftovers } from './leftovers.ts';
 import { notReached } from './not-reached.ts';
 import { Outage } from './outage.ts';
-import { type Calls, LinkError, Outgoing, type OutgoingContext } from './outgoing.ts';
+import { LinkError, type Outgoing, type OutgoingContext } from './outgoing.ts';
+import { modulesOf, payerOf } from './payer.ts';
 import { refusalOf } from './policy.ts';
 import type { S2SSession } from './session.ts';
-import { Waiting } from './waiting.ts';
+import { Waiting, type WaitingBudget } from './waiting.ts';
 
 const OPTIONS = { s2s_queue_time: HOST_OPTIONS.s2s_queue_time };
 
-/** Streams being established at once: whoever writes to ten thousand domains makes us call no more than that. */
-const MAX_CALLS = 1_000;
-
-/** A stream that was only made to ask something is closed after that, before its negotiation times out. */
-const UNUSED_MS = 22_000;
-
 /** How long a module may keep us from sending on a new stream. */
 const BEGIN_MS = 10_000;
+
+/** What all routes share. */
+export interface RouteBudgets {
+  /** Streams being made. */
+  readonly calls: SharedBudget;
+  readonly waiting: WaitingBudget;
+}
 
 export class Route {
   readonly host: LocalHost;
@@ -36,13 +39,9 @@ export class Route {
   /** What went wrong last, and when (ms since 1970). */
   lastError: { readonly message: string; readonly at: number } | undefined;
   readonly #context: OutgoingContext;
-  readonly #calls: Calls;
+  readonly #caller: Caller;
   readonly #outage: Outage;
   readonly #waiting: Waiting;
-  /** The stream that we are making, or have made last. */
-  #call: Outgoing | undefined;
-  /** It is as secure as it will be. */
-  #prepared: S2SSession | undefined;
   /** Those that could carry, oldest first. */
   readonly #able = new Set<S2SSession>();
   /** The one that will, once a module lets it. */
@@ -51,24 +50,34 @@ export class Route {
   /** Has carried and takes nothing more, but has not ended. */
   #leaving: S2SSession | undefined;
   readonly #leftovers: Leftovers;
-  #askers: PromiseWithResolvers<S2SSession>[] = [];
-  #retry: Timer | undefined;
   #isClosing = false;
   /** Who hears when nothing waits any more; nothing waits for a second attempt then. */
   #onEmpty: (() => void) | undefined;
   #onIdle: (() => void) | undefined;
 
-  /** `calls` is shared by all routes. */
-  constructor(host: LocalHost, remote: string, context: OutgoingContext, calls: Calls) {
+  constructor(host: LocalHost, remote: string, context: OutgoingContext, budgets: RouteBudgets) {
     this.host = host;
     this.remote = remote;
     this.#context = context;
-    this.#calls = calls;
-    this.#waiting = new Waiting(context.clock, (late) => {
-      this.#returnAll(late, this.#outage.failure ?? new LinkError('there was no link in time'));
-    });
+    this.#waiting = new Waiting(
+      context.clock,
+      budgets.waiting,
+      (stanza) => payerOf(host, stanza),
+      (late) => this.#returnAll(late, this.#outage.failure ?? this.#delay),
+    );
     this.#leftovers = new Leftovers((stanza) => ask(host, 's2s-repeat', { remote, stanza }) === 'needless');
     this.#outage = new Outage(() => host.config.get(OPTIONS).s2s_queue_time);
+    this.#caller = new Caller({
+      host,
+      remote,
+      context,
+      calls: budgets.calls,
+      outage: this.#outage,
+      queued: () => this.queued,
+      onOpen: (session) => this.offer(session),
+      onEnd: (end) => this.#onEnd(end),
+      onRetry: () => this.#settle(),
+    });
   }
 
   /** The stream that our stanzas take. */
@@ -78,7 +87,7 @@ export class Route {
 
   /** The stream of ours, whatever state it is in. */
   get call(): Outgoing | undefined {
-    return this.#call;
+    return this.#caller.call;
   }
 
   get queued(): number {
@@ -87,12 +96,14 @@ export class Route {
 
   /** A stream of ours is there, or being made. */
   get isActive(): boolean {
-    return this.#call !== undefined;
+    return this.call !== undefined;
   }
 
   /** When the next attempt is made, in ms since 1970; `undefined` when none is planned. */
   get nextTry(): number | undefined {
-    return this.#retry === undefined ? undefined : this.#outage.retryAt;
+    if (!this.#caller.isRetrying) return undefined;
+    const { clock } = this.#context;
+    return clock.now() + Math.max(0, this.#outage.retryAt - this.#now);
   }
 
   /** Nothing is under way, and nothing needs to be remembered. */
@@ -102,7 +113,7 @@ export class Route {
 
   /** Nothing is under way. */
   get isUnused(): boolean {
-    const isAwaited = this.queued > 0 || this.#askers.length > 0;
+    const isAwaited = this.queued > 0 || this.#caller.isAwaited;
     return !isAwaited && !this.isActive && this.#able.size === 0 && this.#leaving === undefined;
   }
 
@@ -113,24 +124,22 @@ export class Route {
     if (!this.#waiting.isDraining && this.#carrier?.carry(stanza)) return;
     const obstacle = this.#obstacle;
     if (obstacle) return this.#bounce(stanza, obstacle);
-    if (!this.#waiting.add(stanza, this.#outage.deadline(stanza, this.#now))) {
-      return this.#bounce(stanza, new LinkError('too much is waiting for the connection'));
-    }
+    const isFull = this.#waiting.add(stanza, this.#outage.deadline(stanza, this.#now));
+    if (isFull) return this.#context.router.bounce(stanza, isFull);
+    this.#caller.chargeTo(payerOf(this.host, stanza));
     this.#settle();
   }
 
   /** A stream of ours, secured but perhaps not authenticated. @throws Error when it cannot be made. */
   connect(): Promise<S2SSession> {
-    this.#forgetUseless();
-    if (this.#prepared) return Promise.resolve(this.#prepared);
+    const { prepared } = this.#caller;
+    if (prepared) return Promise.resolve(prepared);
+    this.#caller.chargeTo(modulesOf(this.host));
     // Of a peer that is known, the question waits for the next attempt: perhaps it is back, and wants to be verified.
     const pause = this.#outage.isKnown(this.#now) ? undefined : this.#pausedFor;
-    const obstacle = this.#call ? undefined : (this.#unreachable ?? pause);
+    const obstacle = this.call ? undefined : (this.#unreachable ?? pause);
     if (obstacle) return Promise.reject(obstacle);
-    const asker = Promise.withResolvers<S2SSession>();
-    this.#askers.push(asker);
-    this.#demand();
-    return asker.promise;
+    return this.#caller.ask();
   }
 
   /** A stream that may carry is ready for it. */
@@ -160,7 +169,7 @@ export class Route {
   /** Ends the stream of ours. The next stanza opens a new one, at once. */
   close(error?: Error): void {
     this.#outage.forgive();
-    this.#call?.close(error);
+    this.call?.close(error);
   }
 
   /** Sends what waits within one attempt, or returns it; calls back when nothing waits. Holds until `relax`. */
@@ -189,12 +198,12 @@ export class Route {
   /** Ends at once what is left, and returns what waits. */
   abort(error: Error): void {
     this.#isClosing = true;
-    this.#call?.close(error);
+    this.call?.close(error);
     this.#giveUp(new LinkError('this server is stopping'));
   }
 
   get #now(): number {
-    return this.#context.clock.now();
+    return this.#context.clock.elapsed();
   }
 
   get #isPaused(): boolean {
@@ -209,16 +218,23 @@ export class Route {
   /** Why nobody is called for now, whoever asks. */
   get #unreachable(): Error | undefined {
     if (this.#isClosing) return new LinkError('this server is stopping');
-    return this.#calls.underWay >= MAX_CALLS ? new LinkError('too many servers are being called') : undefined;
+    return this.#caller.isHeldBack ? new LinkError('too many servers are being called') : undefined;
+  }
+
+  /** Why nothing was sent in time, although no attempt has failed. */
+  get #delay(): Error {
+    if (!this.#caller.isHeldBack) return new LinkError('there was no link in time');
+    const text = 'You are writing to too many servers that do not answer';
+    return new StanzaError('resource-constraint', { text });
   }
 
   /** Why a stanza cannot even wait. */
   get #obstacle(): Error | undefined {
     if (this.#isClosing) return this.#unreachable;
-    if (this.#call?.isUsable || this.#able.size > 0) return undefined;
+    if (this.call?.isUsable || this.#able.size > 0) return undefined;
     const failure = this.#pausedFor;
     const isHopeful = this.#outage.mayWait(this.#now) && !isPermanent(failure) && !this.#onEmpty;
-    return isHopeful ? undefined : (this.#unreachable ?? failure);
+    return isHopeful ? undefined : failure;
   }
 
   /** Finds a stream for what waits; one that carries stays the one. */
@@ -232,7 +248,7 @@ export class Route {
     // What a stream has not delivered goes before everything else, so its end comes first.
     const next = isServed || this.#leaving ? undefined : [...this.#able].find(({ isOpen }) => isOpen);
     if (next) this.#start(next);
-    else if ((!isServed && this.queued > 0) || this.#askers.length > 0) this.#demand();
+    else if ((!isServed && this.queued > 0) || this.#caller.isAwaited) this.#caller.demand();
     if (this.queued === 0) this.#onEmpty?.();
     if (this.#isClosing) this.#leave();
   }
@@ -258,18 +274,9 @@ export class Route {
     this.#waiting.drop(this.#leftovers.confirmed(confirmed));
     this.lastError = undefined;
     this.#outage.began(this.#now);
-    if (!session.isOurs) this.#retractCall();
+    if (!session.isOurs) this.#caller.retract();
     this.#flush(session);
     this.#settle();
-  }
-
-  /**
-   * The peer's stream does. One of ours that is being authenticated may be carrying for the peer already, so it is
-   * left to be; and one that somebody asks for, too.
-   */
-  #retractCall(): void {
-    const isUnasked = this.#prepared === undefined && this.#askers.length === 0;
-    if (this.#call?.retract() && isUnasked) this.#call.close();
   }
 
   #flush(session: S2SSession): void {
@@ -293,65 +300,13 @@ export class Route {
     this.#returnAll(tooOften, new LinkError('the link broke'));
   }
 
-  /** Somebody waits: calls the peer, or will. */
-  #demand(): void {
-    this.#forgetUseless();
-    const isFull = this.#calls.underWay >= MAX_CALLS;
-    if (this.#call || (!isFull && !this.#isPaused)) {
-      const call = this.#ensureCall();
-      if (this.queued > 0) call.authenticate();
-      return;
-    }
-    if (this.#retry) return;
-    const delay = Math.max(this.#outage.retryAt - this.#now, isFull ? 1_000 : 0);
-    this.#retry = this.#context.clock.after(delay, () => {
-      this.#retry = undefined;
-      this.#settle();
-    });
-  }
-
-  /** A stream that is closing need not have ended for its successor to be made. */
-  #forgetUseless(): void {
-    if (this.#call?.isUsable !== false) return;
-    this.#call = undefined;
-    this.#prepared = undefined;
-  }
-
-  #ensureCall(): Outgoing {
-    if (this.#call) return this.#call;
-    this.#retry?.cancel();
-    this.#retry = undefined;
-    const call: Outgoing = new Outgoing(this.host, this.remote, this.#context, this.#calls, {
-      onPrepared: (session) => {
-        if (this.#call === call) this.#onPrepared(session, call);
-      },
-      onOpen: (session) => this.offer(session),
-      onEnd: (error) => this.#onEnd(error, call),
-    });
-    this.#call = call;
-    return call;
-  }
-
-  #onPrepared(session: S2SSession, call: Outgoing): void {
-    this.#prepared = session;
-    for (const asker of this.#askers.splice(0)) asker.resolve(session);
-    this.#context.clock.after(UNUSED_MS, () => {
-      if (this.#call === call && session.remotes.size === 0 && this.queued === 0) call.close();
-    });
-  }
-
-  #onEnd(error: Error | undefined, call: Outgoing): void {
+  #onEnd({ call, error, isCurrent, wasUsed }: CallEnd): void {
     const { session, isGivenUp } = call;
-    const isCurrent = this.#call === call;
     const reason = error ?? new LinkError('the stream was closed');
-    if (error && !isGivenUp && isCurrent) this.lastError = { message: reasonOf(error), at: this.#now };
+    if (error && !isGivenUp && isCurrent)
+      this.lastError = { message: reasonOf(error), at: this.#context.clock.now() };
     const wasOpen = session !== undefined && this.#able.has(session);
-    const wasUsed = wasOpen || (isCurrent && this.#prepared !== undefined && this.queued === 0);
-    if (isCurrent) {
-      this.#call = undefined;
-      this.#prepared = undefined;
-      for (const asker of this.#askers.splice(0)) asker.reject(reason);
-    }
+    if (isCurrent) this.#caller.giveUp(reason);
     if (session) this.ended(session);
     if (!isCurrent || wasOpen) return;
     if (!wasUsed && !isGivenUp) this.#failed(reason);
@@ -372,16 +327,14 @@ export class Route {
   #leave(): void {
     if (this.queued > 0) return;
     if (!this.#starting) for (const session of this.#able) session.close(undefined, 'local');
-    if (this.#call && !this.#call.session?.remotes.size) this.#call.close();
+    if (this.call && !this.call.session?.remotes.size) this.call.close();
     if (!this.isUnused) return;
     this.#onIdle?.();
     this.#onIdle = undefined;
   }
 
   #giveUp(reason: Error): void {
-    this.#retry?.cancel();
-    this.#retry = undefined;
-    for (const asker of this.#askers.splice(0)) asker.reject(reason);
+    this.#caller.giveUp(reason);
     this.#leftovers.clear();
     this.#returnAll(this.#waiting.all(), reason);
   }

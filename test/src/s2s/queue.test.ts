@@ -201,7 +201,7 @@ test('no more than 1,000 stanzas wait, and the first of them stay', async (t) =>
   send(world, 0);
   await settled();
   for (let i = 1; i < 1_002; i++) send(world, i);
-  assert.deepEqual(bounced(world), ['1000 remote-server-timeout wait', '1001 remote-server-timeout wait']);
+  assert.deepEqual(bounced(world), ['1000 resource-constraint wait', '1001 resource-constraint wait']);
 });
 
 test('a peer that is back and wants to be verified is asked at the next attempt, and is not refused', async (t) => {

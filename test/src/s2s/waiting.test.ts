@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Waiting } from '../../../src/s2s/waiting.ts';
+import { Waiting, WaitingBudget } from '../../../src/s2s/waiting.ts';
 import type { Stanza } from '../../../src/xml/element.ts';
 import { xml } from '../../../src/xml/element.ts';
 import { FakeClock } from '../../support/clock.ts';
+import { parseXml } from '../../support/match.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -13,10 +14,13 @@ interface Scene {
   readonly expired: string[];
 }
 
-function scene(): Scene {
+const SERVICE = { name: 'rooms.lit', share: 1 };
+
+function scene(budget = new WaitingBudget()): Scene {
   const clock = new FakeClock();
   const expired: string[] = [];
-  const waiting = new Waiting(clock, (stanzas) => void expired.push(...stanzas.map(idOf)));
+  const onExpired = (stanzas: Stanza[]) => void expired.push(...stanzas.map(idOf));
+  const waiting = new Waiting(clock, budget, () => SERVICE, onExpired);
   return { clock, waiting, expired };
 }
 
@@ -36,7 +40,7 @@ function leaving(waiting: Waiting): string[] {
 
 test('stanzas leave in order, and what was on its way goes before all that still waits', () => {
   const { clock, waiting } = scene();
-  const deadline = clock.now() + MINUTE_MS;
+  const deadline = clock.elapsed() + MINUTE_MS;
   for (const id of [1, 2, 3, 4]) waiting.add(message(id), deadline);
   assert.equal(idOf(waiting.next()!), '1');
   waiting.putFirst([message('a'), message('b')], () => deadline);
@@ -50,7 +54,7 @@ test('stanzas leave in order, and what was on its way goes before all that still
 
 test('each waits for its own time, and what has left does not come back', async () => {
   const { clock, waiting, expired } = scene();
-  const now = clock.now();
+  const now = clock.elapsed();
   for (const [id, minutes] of [
     [1, 1],
     [2, 3],
@@ -68,15 +72,15 @@ test('each waits for its own time, and what has left does not come back', async 
 
 test('what is dropped or taken makes room', () => {
   const { clock, waiting } = scene();
-  const deadline = clock.now() + MINUTE_MS;
+  const deadline = clock.elapsed() + MINUTE_MS;
   const stanzas = Array.from({ length: 1_000 }, (_, index) => message(index));
-  for (const stanza of stanzas) assert.equal(waiting.add(stanza, deadline), true);
-  assert.equal(waiting.add(message('more'), deadline), false);
+  waiting.putFirst(stanzas, () => deadline);
+  assert.equal(waiting.add(message('more'), deadline)?.condition, 'resource-constraint');
   waiting.next();
   waiting.drop(new Set(stanzas.slice(1, 3)));
   assert.equal(waiting.size, 997);
-  for (const id of ['x', 'y', 'z']) assert.equal(waiting.add(message(id), deadline), true);
-  assert.equal(waiting.add(message('more'), deadline), false);
+  for (const id of ['x', 'y', 'z']) assert.equal(waiting.add(message(id), deadline), undefined);
+  assert.equal(waiting.add(message('more'), deadline)?.condition, 'resource-constraint');
   assert.equal(waiting.all().length, 1_000);
   assert.equal(waiting.size, 0);
 });
@@ -84,7 +88,7 @@ test('what is dropped or taken makes room', () => {
 test('a full house of unconfirmed stanzas leaves without a pause', () => {
   const { clock, waiting } = scene();
   const stanzas = Array.from({ length: 80_000 }, (_, index) => message(index));
-  waiting.putFirst(stanzas, () => clock.now() + MINUTE_MS);
+  waiting.putFirst(stanzas, () => clock.elapsed() + MINUTE_MS);
   const began = performance.now();
   assert.equal(leaving(waiting).length, 80_000);
   assert.ok(performance.now() - began < 200, `${Math.round(performance.now() - began)} ms`);
@@ -92,7 +96,7 @@ test('a full house of unconfirmed stanzas leaves without a pause', () => {
 
 test('an exception over one stanza leaves the rest where it is, to be handed over later', () => {
   const { clock, waiting } = scene();
-  for (const id of [1, 2, 3]) waiting.add(message(id), clock.now() + MINUTE_MS);
+  for (const id of [1, 2, 3]) waiting.add(message(id), clock.elapsed() + MINUTE_MS);
   assert.throws(() =>
     waiting.drain(
       () => true,
@@ -106,4 +110,39 @@ test('an exception over one stanza leaves the rest where it is, to be handed ove
     (stanza) => void taken.push(idOf(stanza)),
   );
   assert.deepEqual([taken, waiting.size], [['2'], 1]);
+});
+
+test('a stanza that has waited is the same, whatever is in it', () => {
+  const { waiting, clock } = scene();
+  const text = `<message from='a@b/ü' to='c@d' xml:lang='de'><body>a &lt; 'b' &amp; 🏳️‍🌈\n&#13;</body><x xmlns='urn:x'><y/></x></message>`;
+  const stanza = parseXml(text);
+  waiting.add(stanza, clock.elapsed() + MINUTE_MS);
+  assert.deepEqual(`${waiting.next()}`, `${stanza}`);
+});
+
+test('what waits for all links together is bounded, whatever its form, and what has left makes room', () => {
+  const budget = new WaitingBudget();
+  const deadline = MINUTE_MS * 10;
+  const scenes = Array.from({ length: 30 }, () => scene(budget).waiting);
+  const fill = (waiting: Waiting) => {
+    for (let i = 0; ; i++) if (waiting.add(large, deadline)) return i;
+  };
+  const large = xml('message', {}, xml('body', {}, 'ü'.repeat(200_000)));
+  const counts = scenes.map(fill);
+  assert.deepEqual([counts[0], counts.at(-1)], [10, 0]);
+  assert.ok(budget.used.bytes <= 64 * 1024 * 1024 && budget.used.bytes > 63 * 1024 * 1024);
+  scenes[0]!.all();
+  assert.equal(fill(scenes.at(-1)!), 10);
+  for (const waiting of scenes) waiting.all();
+  assert.deepEqual(budget.used, { stanzas: 0, bytes: 0 });
+});
+
+test('a stanza that is to be sent again counts with what its tree takes', () => {
+  const budget = new WaitingBudget();
+  const { waiting, clock } = scene(budget);
+  const many = Array.from({ length: 10_000 }, () => xml('a'));
+  waiting.putFirst([xml('message', {}, ...many)], () => clock.elapsed() + MINUTE_MS);
+  assert.ok(budget.used.bytes > 1_000_000, `${budget.used.bytes}`);
+  waiting.next();
+  assert.deepEqual(budget.used, { stanzas: 0, bytes: 0 });
 });

@@ -1,0 +1,43 @@
+// An amount that many holders share, where none may take more than a part of it.
+
+import { ByteBudget } from './byte-budget.ts';
+
+export interface Holder {
+  readonly name: string;
+  /** The part of every amount that it may take, up to 1. */
+  readonly share: number;
+}
+
+export class SharedBudget {
+  readonly #total: ByteBudget;
+  readonly #taken = new Map<string, number>();
+
+  /** @param total in whatever unit is taken: bytes, stanzas, calls */
+  constructor(total: number) {
+    this.#total = new ByteBudget(total);
+  }
+
+  get used(): number {
+    return this.#total.used;
+  }
+
+  /** Which bound leaves no room for so much; `undefined` when there is room. */
+  obstacle({ name, share }: Holder, amount: number): 'share' | 'total' | undefined {
+    const { used, max } = this.#total;
+    if ((this.#taken.get(name) ?? 0) + amount > share * max) return 'share';
+    return used + amount > max ? 'total' : undefined;
+  }
+
+  /** Takes so much, even beyond the bounds: whether there is room is asked before. */
+  force({ name }: Holder, amount: number): void {
+    this.#total.force(amount);
+    this.#taken.set(name, (this.#taken.get(name) ?? 0) + amount);
+  }
+
+  give({ name }: Holder, amount: number): void {
+    this.#total.give(amount);
+    const left = (this.#taken.get(name) ?? 0) - amount;
+    if (left > 0) this.#taken.set(name, left);
+    else this.#taken.delete(name);
+  }
+}

@@ -1,0 +1,107 @@
+// What one account may make the server do for it while other servers do not answer: never so much that others wait.
+
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { NetError } from '../../../src/net/errors.ts';
+import { settled } from '../../support/duplex.ts';
+import { startWorld, type World } from './harness.ts';
+
+const ROMEO = 'romeo@montague.lit/orchard';
+
+/** No server answers, except those that the test names. */
+async function silentWorld(t: TestContext, answering: readonly string[] = []): Promise<World> {
+  const world = await startWorld(t);
+  world.answer = (remote, signal) => {
+    if (!answering.includes(remote)) return unanswered(signal);
+    world.answer = undefined;
+    return world.dial(remote, signal);
+  };
+  return world;
+}
+
+function unanswered(signal: AbortSignal): Promise<never> {
+  const given = new NetError('connect-failed', 'given up');
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(given)));
+}
+
+function message(id: string | number, to: string, from = ROMEO, body = ''): string {
+  return `<message id='${id}' from='${from}' to='juliet@${to}'><body>${body}</body></message>`;
+}
+
+/** What has come back, as `id condition type: text`. */
+function bounced({ arrived }: World): string[] {
+  return arrived.map((stanza) => {
+    const [condition, text] = stanza.getChild('error')?.elements() ?? [];
+    return `${stanza.attrs.id} ${condition?.name} ${stanza.getChild('error')?.attrs.type}: ${text?.text()}`;
+  });
+}
+
+test('1,100 messages of one account to silent servers: 50 are called, and others reach theirs', async (t) => {
+  const world = await silentWorld(t, ['capulet.lit']);
+  for (let i = 0; i < 1_100; i++) world.send(message(i, `silent${i}.lit`));
+  assert.equal(world.called.length, 50);
+  const refusal = 'resource-constraint wait: Too many stanzas of yours wait for servers that do not answer';
+  assert.deepEqual(
+    bounced(world),
+    Array.from({ length: 100 }, (_, i) => `${1_000 + i} ${refusal}`),
+  );
+  world.send(message('other', 'capulet.lit', 'mercutio@montague.lit/x'));
+  const peer = await world.accepted();
+  await peer.reads(`<message id='other'`);
+});
+
+test('when one call of an account has ended, its next one is made', async (t) => {
+  const world = await silentWorld(t);
+  for (let i = 0; i < 60; i++) world.send(message(i, `silent${i}.lit`));
+  assert.equal(world.called.length, 50);
+  world.server.links.closeDomain('silent5.lit');
+  await world.clock.advance(1_000);
+  assert.equal(world.called.length, 51);
+});
+
+test('stanzas that were never tried come back with the reason', async (t) => {
+  const world = await silentWorld(t);
+  for (let i = 0; i < 51; i++) world.send(message(i, `silent${i}.lit`));
+  await world.clock.advance(91_000);
+  const refusal = '50 resource-constraint wait: You are writing to too many servers that do not answer';
+  assert.deepEqual(bounced(world).slice(-1), [refusal]);
+});
+
+test('an account has the rest of the limits for as many servers as it likes: 1,000 stanzas and 3 MiB', async (t) => {
+  const world = await silentWorld(t);
+  const body = 'x'.repeat(100_000);
+  for (let i = 0; i < 40; i++) world.send(message(i, `silent${i}.lit`, ROMEO, body));
+  assert.equal(bounced(world).length, 40 - 33);
+  world.send(message('other', 'silent.lit', 'mercutio@montague.lit/x', body));
+  assert.equal(bounced(world).length, 40 - 33);
+});
+
+test('replies that strangers cause have a share of their own: 250 calls', async (t) => {
+  const world = await silentWorld(t);
+  const reply = (to: string) =>
+    world.send(`<presence type='unsubscribed' from='romeo@montague.lit' to='x@${to}'/>`);
+  for (let i = 0; i < 300; i++) reply(`stranger${i}.lit`);
+  assert.equal(world.called.length, 250);
+  world.send(message('own', 'silent.lit'));
+  assert.equal(world.called.length, 251);
+});
+
+test('1,000 servers are called at the same time, at most', async (t) => {
+  const world = await silentWorld(t);
+  for (let user = 0; user < 22; user++)
+    for (let i = 0; i < 50; i++) world.send(message(i, `u${user}-${i}.lit`, `user${user}@montague.lit/x`));
+  await settled();
+  assert.equal(world.called.length, 1_000);
+  assert.deepEqual(bounced(world), []);
+});
+
+test('a server that was found by another account costs the first one nothing', async (t) => {
+  const world = await silentWorld(t, ['capulet.lit']);
+  for (let i = 0; i < 55; i++) world.send(message(i, `silent${i}.lit`));
+  world.send(message('first', 'capulet.lit'));
+  assert.ok(!world.called.includes('capulet.lit'));
+  world.send(message('second', 'capulet.lit', 'mercutio@montague.lit/x'));
+  const peer = await world.accepted();
+  await peer.reads(`<message id='second'`);
+  assert.deepEqual(bounced(world), []);
+});

@@ -55,6 +55,7 @@ c2s_direct_tls_ports = []
 s2s_ports = [${federation?.port ?? ''}]
 s2s_secure_auth = false
 dns_servers = [${federation ? `"127.0.0.1:${federation.dnsPort}"` : ''}]
+s2s_refused_addresses = "none"
 s2s_direct_tls_ports = []
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true

@@ -68,6 +68,11 @@ export const SERVER_OPTIONS = {
     }),
     { default: [] },
   ),
+  s2s_refused_addresses: oneOf(
+    'Where other servers are not looked for, whatever the DNS says: on this machine and its links (loopback), also in private networks (private), or everywhere is fine (none). Names in the hosts file are not concerned',
+    ['none', 'loopback', 'private'],
+    { default: 'loopback' },
+  ),
   dane: oneOf(
     'Whether TLSA records prove other servers (RFC 7673): when a DNS server on this machine says that DNSSEC vouches for them (auto), when any DNS server says so (always: the way to it must be safe), or not at all (never)',
     ['auto', 'always', 'never'],

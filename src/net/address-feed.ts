@@ -18,6 +18,7 @@ export class AddressFeed {
   readonly #errors: string[] = [];
   #changed = Promise.withResolvers<void>();
   #given = 0;
+  #isLocal = false;
   #turn: Family = 6;
 
   constructor({ six, four }: AddressLookups, clock: Clock) {
@@ -30,6 +31,11 @@ export class AddressFeed {
   get problem(): string | undefined {
     if (this.#given > 0) return undefined;
     return [...new Set(this.#errors)].join('; ') || 'has no address';
+  }
+
+  /** This machine itself has said so, and the DNS was not asked. */
+  get isLocal(): boolean {
+    return this.#isLocal;
   }
 
   /** The next one to try; undefined when there are no more. */
@@ -53,7 +59,8 @@ export class AddressFeed {
       this.#changed = Promise.withResolvers();
     };
     lookup.then(
-      ({ records }) => {
+      ({ records, isLocal }) => {
+        this.#isLocal ||= isLocal === true;
         this.#known[family].push(...records);
         done();
       },

@@ -1,11 +1,12 @@
 // Connects to the first target that answers (RFC 8305, "happy eyeballs").
 
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
 import { type Clock, systemClock, type Timer } from '../util/clock.ts';
 import { hostAndPort } from './address.ts';
 import { AddressFeed } from './address-feed.ts';
 import type { Address, Resolver } from './dns.ts';
 import { NetError, reasonOf } from './errors.ts';
+import { isRefused, type RefusedAddresses } from './refused-addresses.ts';
 import type { Target } from './srv.ts';
 
 export interface ConnectOptions {
@@ -14,6 +15,8 @@ export interface ConnectOptions {
   timeoutMs: number;
   /** Aborting ends all attempts. */
   signal?: AbortSignal;
+  /** Addresses that are passed over when the DNS names them, or when the name is an address. */
+  refused?: RefusedAddresses;
   /** What has gone wrong before, to be told with the rest. */
   earlierFailures?: readonly string[];
   /** How a socket is opened; the system's way by default. */
@@ -173,11 +176,21 @@ class Race {
       const feed = new AddressFeed(lookups, this.#clock);
       for (let next = await feed.next(); next !== undefined; next = await feed.next()) {
         if (left-- === 0) return;
-        yield { ...next, target };
+        if (this.#mayDial(next, target, feed)) yield { ...next, target };
       }
       if (feed.problem !== undefined)
         this.#failures.push(`${hostAndPort(target.host, target.port)}: ${feed.problem}`);
     }
+  }
+
+  /** What this machine's hosts file says is its administrator's wish. */
+  #mayDial(found: Address, { host, port }: Target, feed: AddressFeed): boolean {
+    const { refused = 'none' } = this.#options;
+    const isWanted = feed.isLocal && isIP(host.replace(/^\[(.*)\]$/, '$1')) === 0;
+    if (isWanted || !isRefused(found, refused)) return true;
+    const why = `its address ${found.address} is not called (s2s_refused_addresses = "${refused}")`;
+    this.#failures.push(`${hostAndPort(host, port)}: ${why}`);
+    return false;
   }
 }
 

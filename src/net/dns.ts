@@ -61,6 +61,8 @@ const SERVFAIL = 2;
 const NXDOMAIN = 3;
 /** Every server is asked this often before we give up. */
 const ROUNDS = 2;
+/** For one look-up with all its aliases, servers and rounds: a few servers that are silent must not take minutes. */
+const LOOKUP_MS = 15_000;
 const MAX_CACHED = 2000;
 /** The resolver in containers: it validates nothing, and passes on the flags of servers elsewhere. */
 const DOCKER = '127.0.0.11';
@@ -165,11 +167,12 @@ export class Resolver {
 
   #lookUp(name: string, type: RecordType): Promise<Answer<dnsPacket.Answer>> {
     return this.#cache.get(`${type} ${name}`, async () => {
+      const deadline = performance.now() + LOOKUP_MS;
       let alias = name;
       let authenticated = true;
       // A resolver mostly follows aliases itself and answers with the chain; the loop is for those that do not.
       for (let hops = 0; hops <= MAX_CNAMES; hops++) {
-        const { response, trusted } = await this.#ask(alias, type);
+        const { response, trusted } = await this.#ask(alias, type, deadline);
         authenticated &&= trusted && response.authenticData;
         const exists = response.rcode !== NXDOMAIN;
         const { owner, records } = follow(response, alias, type);
@@ -183,14 +186,21 @@ export class Resolver {
     });
   }
 
-  async #ask(name: string, type: RecordType): Promise<{ response: DnsResponse; trusted: boolean }> {
+  async #ask(
+    name: string,
+    type: RecordType,
+    deadline: number,
+  ): Promise<{ response: DnsResponse; trusted: boolean }> {
     const reasons = new Set<string>();
     let failing: DnsServer | undefined;
     const servers = this.#serversNow;
     for (let round = 0; round < ROUNDS; round++) {
       for (const server of servers) {
+        const restMs = deadline - performance.now();
+        if (restMs <= 0)
+          throw new NetError('dns-failed', `${name} was not found in ${LOOKUP_MS / 1_000} s (${type})`);
         try {
-          const response = await queryServer(server, name, type, this.#timeoutMs);
+          const response = await queryServer(server, name, type, Math.min(this.#timeoutMs, restMs));
           const trusted = this.#believes(server);
           if (response.rcode === NOERROR || response.rcode === NXDOMAIN) return { response, trusted };
           reasons.add(`DNS server ${server.address} refused or failed (code ${response.rcode})`);

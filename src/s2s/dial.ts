@@ -13,8 +13,9 @@ import { Resolver } from '../net/dns.ts';
 import { NetError, reasonOf } from '../net/errors.ts';
 import { type Target, targetsFor } from '../net/srv.ts';
 import { connectTls } from '../net/tls.ts';
+import type { Clock } from '../util/clock.ts';
 
-/** From the first connection attempt on, handshakes of direct TLS included. */
+/** For everything together: look-ups, connection attempts, handshakes of direct TLS. */
 const CONNECT_TIMEOUT_MS = 20_000;
 const HANDSHAKE_TIMEOUT_MS = 8_000;
 /** How long a target with which TLS has failed comes after the others. */
@@ -37,7 +38,7 @@ type DialContext = Pick<ServerContext, 'config' | 'clock' | 'faults'>;
 
 /** Dials by DNS and TCP. */
 export function dialer(context: DialContext, certificates: CertificateStore, resolver: Resolver): Dial {
-  const suspects = new Suspects();
+  const suspects = new Suspects(context.clock);
   const usesDane = context.config.core.dane !== 'never';
   const options = { ...context, resolver, certificates, suspects, usesDane };
   return (remote, signal, local) => new Call(options, remote, local, signal).run();
@@ -55,19 +56,24 @@ interface CallOptions extends DialContext {
  * call then begins with another one.
  */
 class Suspects {
+  readonly #clock: Clock;
   readonly #until = new Map<string, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   add(remote: string, target: Target): void {
     const key = keyOf(remote, target);
     this.#until.delete(key);
-    this.#until.set(key, performance.now() + SUSPECT_MS);
+    this.#until.set(key, this.#clock.elapsed() + SUSPECT_MS);
     const [oldest] = this.#until.keys();
     if (this.#until.size > MAX_SUSPECTS && oldest !== undefined) this.#until.delete(oldest);
   }
 
   /** The same targets, suspects last. */
   order(remote: string, targets: readonly Target[]): Target[] {
-    const now = performance.now();
+    const now = this.#clock.elapsed();
     const isSuspect = (target: Target): boolean => (this.#until.get(keyOf(remote, target)) ?? 0) > now;
     return [...targets].sort((a, b) => Number(isSuspect(a)) - Number(isSuspect(b)));
   }
@@ -82,6 +88,7 @@ class Call {
   readonly #remote: string;
   readonly #local: string;
   readonly #signal: AbortSignal;
+  readonly #deadline: number;
   readonly #failures: string[] = [];
 
   constructor(options: CallOptions, remote: string, local: string, signal: AbortSignal) {
@@ -89,18 +96,20 @@ class Call {
     this.#remote = remote;
     this.#local = local;
     this.#signal = signal;
+    this.#deadline = options.clock.elapsed() + CONNECT_TIMEOUT_MS;
   }
 
   /** A target that can be reached and not be used is followed by the others. */
   async run(): Promise<Connection> {
-    const { resolver, suspects, clock } = this.#options;
-    let targets = suspects.order(this.#remote, await targetsFor(resolver, this.#remote, 'xmpp-server'));
-    const deadline = performance.now() + CONNECT_TIMEOUT_MS;
+    const { resolver, suspects, clock, config } = this.#options;
+    const found = await this.#inTime(targetsFor(resolver, this.#remote, 'xmpp-server'));
+    let targets = suspects.order(this.#remote, found);
     for (;;) {
       const { socket, target } = await connectTcp(targets, {
         resolver,
         clock,
-        timeoutMs: Math.max(0, deadline - performance.now()),
+        refused: config.core.s2s_refused_addresses,
+        timeoutMs: this.#restMs,
         signal: this.#signal,
         earlierFailures: this.#failures,
       });
@@ -118,9 +127,29 @@ class Call {
     }
   }
 
+  get #restMs(): number {
+    return Math.max(0, this.#deadline - this.#options.clock.elapsed());
+  }
+
+  /** Waits for a look-up until the call's time is over or it is given up. @throws NetError then; what the look-up throws. */
+  #inTime<T>(lookup: Promise<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const late = () =>
+      reject(new NetError('dns-failed', `the DNS did not answer within ${CONNECT_TIMEOUT_MS / 1_000} s`));
+    const givenUp = () => reject(new NetError('closed', 'given up'));
+    const timer = this.#options.clock.after(this.#restMs, late);
+    this.#signal.addEventListener('abort', givenUp, { once: true });
+    if (this.#signal.aborted) givenUp();
+    lookup.then(resolve, reject);
+    return promise.finally(() => {
+      timer.cancel();
+      this.#signal.removeEventListener('abort', givenUp);
+    });
+  }
+
   async #use(socket: Socket, target: Target): Promise<Connection> {
     const { resolver, certificates, suspects, usesDane, clock, faults } = this.#options;
-    const dane = usesDane ? await daneEndpoint(resolver, this.#remote, target) : undefined;
+    const dane = usesDane ? await this.#inTime(daneEndpoint(resolver, this.#remote, target)) : undefined;
     if (socket.destroyed)
       throw new NetError('closed', 'the connection broke while its TLSA records were looked up');
     if (!target.directTls) {

@@ -38,6 +38,7 @@ allow_unencrypted_plain_auth = true
 s2s_require_encryption = false
 s2s_secure_auth = false
 dane = "never"
+s2s_refused_addresses = "none"
 limits = false
 `;
 

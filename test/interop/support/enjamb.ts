@@ -146,6 +146,7 @@ function configuration(options: EnjambOptions): string {
     `component_ports = [${ENJAMB.component}]`,
     `component_interfaces = ["${address}"]`,
     `dns_servers = ${JSON.stringify([dns].flat())}`,
+    's2s_refused_addresses = "none"',
     'log_level = "debug"',
     ...config,
     `[hosts."${domain}"]`,

@@ -9,9 +9,10 @@ import type { Connection } from '../../../src/net/connection.ts';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
 import { dialer, resolverFor } from '../../../src/s2s/dial.ts';
 import { certificateProves } from '../../../src/s2s/policy.ts';
-import { systemClock } from '../../../src/util/clock.ts';
+import { type Clock, systemClock } from '../../../src/util/clock.ts';
 import { Faults } from '../../../src/util/faults.ts';
 import { silentLogger } from '../../../src/util/logger.ts';
+import { FakeClock } from '../../support/clock.ts';
 import { type DnsFixture, dnsFixture } from '../../support/dns-fixture.ts';
 import { testConfig } from '../../support/server.ts';
 import { spki } from '../net/authority-fixture.ts';
@@ -47,7 +48,7 @@ interface World {
   tlsa(port: number, entry?: { of?: Certificate; hex?: string }): void;
 }
 
-async function world(t: TestContext, config = 'dane = "auto"'): Promise<World> {
+async function world(t: TestContext, config = 'dane = "auto"', clock: Clock = systemClock): Promise<World> {
   const folder = await temporaryDirectory(t);
   await makeDevelopmentCertificates(folder, [HOME, AWAY]);
   const certificates = new CertificateStore(folder);
@@ -56,7 +57,7 @@ async function world(t: TestContext, config = 'dane = "auto"'): Promise<World> {
   const text = `dns_servers = ["${dns.address}"]\n${config}\n[hosts."${HOME}"]`;
   const settings = await testConfig(text);
   const faults = new Faults(silentLogger);
-  const context = { config: settings, clock: systemClock, faults };
+  const context = { config: settings, clock, faults };
   const dial = dialer(context, certificates, resolverFor(settings));
   const certificate = (domain = AWAY): Certificate => {
     const found = certificates.certificateFor(domain);
@@ -348,4 +349,52 @@ test('a call that is given up during the handshake ends at once', async (t) => {
   const peer = await plain((socket) => socket.once('data', () => abort.abort()));
   dns.zone[DIRECT] = { SRV: [`0 0 ${peer.port} xmpp.lit`] };
   await assert.rejects(call(abort.signal), { code: 'tls-failed' });
+});
+
+test('20 s are the limit for look-ups and connection attempts together', async (t) => {
+  const clock = new FakeClock();
+  const { dns, call } = await world(t, '', clock);
+  dns.misbehave = () => {};
+  const refused = assert.rejects(call(), { code: 'dns-failed', message: /did not answer within 20 s/ });
+  await clock.advance(19_999);
+  await clock.advance(1);
+  await refused;
+  assert.equal(clock.pending, 0);
+});
+
+test('a call that is given up during a look-up ends immediately', async (t) => {
+  const { dns, call } = await world(t);
+  dns.misbehave = () => {};
+  const abort = new AbortController();
+  const refused = assert.rejects(call(abort.signal), { code: 'closed' });
+  abort.abort();
+  await refused;
+  await assert.rejects(call(abort.signal), { code: 'closed' });
+});
+
+test('s2s_refused_addresses = "loopback" (default): a record in the DNS leads to no port of this machine', async (t) => {
+  const { dns, call, plain } = await world(t, 's2s_refused_addresses = "loopback"');
+  const peer = await plain();
+  dns.zone[PLAIN] = {
+    SRV: [`0 0 ${peer.port} xmpp.lit`, `1 0 ${peer.port} mapped.lit`, `2 0 ${peer.port} 127.0.0.1`],
+  };
+  dns.zone['mapped.lit'] = { AAAA: ['::ffff:127.0.0.1'] };
+  await assert.rejects(call(), (error: Error) => {
+    assert.match(
+      error.message,
+      /xmpp\.lit:\d+: its address 127\.0\.0\.1 is not called \(s2s_refused_addresses/,
+    );
+    assert.match(error.message, /mapped\.lit:\d+: its address ::ffff:\S+ is not called/);
+    assert.match(error.message, /; 127\.0\.0\.1:\d+: its address 127\.0\.0\.1 is not called/);
+    return true;
+  });
+  assert.equal(peer.calls, 0);
+});
+
+test('s2s_refused_addresses = "none": a record in the DNS may lead to this machine', async (t) => {
+  const { dns, call, plain } = await world(t, 's2s_refused_addresses = "none"');
+  const peer = await plain();
+  dns.zone[PLAIN] = { SRV: [`0 0 ${peer.port} xmpp.lit`] };
+  await call();
+  assert.equal(peer.calls, 1);
 });

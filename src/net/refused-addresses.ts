@@ -1,0 +1,45 @@
+// Addresses that another server is not looked for at, because they are this machine's or its network's own. A record in
+// the DNS can lead anywhere, and anybody can have one.
+
+import { BlockList } from 'node:net';
+import type { Address } from './dns.ts';
+
+/** `loopback`: this machine and its links; `private`: also networks that are not part of the Internet. */
+export type RefusedAddresses = 'none' | 'loopback' | 'private';
+
+type Subnet = readonly [network: string, prefix: number, family: 'ipv4' | 'ipv6'];
+
+/** RFC 1122 §3.2.1.3, RFC 3927, RFC 4291 §2.5: loopback, unspecified (this machine, too), link-local, IPv4-compatible. */
+const LOOPBACK: readonly Subnet[] = [
+  ['0.0.0.0', 8, 'ipv4'],
+  ['127.0.0.0', 8, 'ipv4'],
+  ['169.254.0.0', 16, 'ipv4'],
+  ['::', 96, 'ipv6'],
+  ['fe80::', 10, 'ipv6'],
+];
+/** RFC 1918, RFC 6598, RFC 4193, RFC 3879. */
+const PRIVATE: readonly Subnet[] = [
+  ['10.0.0.0', 8, 'ipv4'],
+  ['172.16.0.0', 12, 'ipv4'],
+  ['192.168.0.0', 16, 'ipv4'],
+  ['100.64.0.0', 10, 'ipv4'],
+  ['fc00::', 7, 'ipv6'],
+  ['fec0::', 10, 'ipv6'],
+];
+
+const LISTS: Record<RefusedAddresses, BlockList> = {
+  none: listOf([]),
+  loopback: listOf(LOOPBACK),
+  private: listOf([...LOOPBACK, ...PRIVATE]),
+};
+
+/** Whether the setting refuses an address; an IPv4 address in IPv6 form (RFC 4291 §2.5.5.2) counts as itself. */
+export function isRefused({ address, family }: Address, refused: RefusedAddresses): boolean {
+  return LISTS[refused].check(address, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+function listOf(subnets: readonly Subnet[]): BlockList {
+  const list = new BlockList();
+  for (const subnet of subnets) list.addSubnet(...subnet);
+  return list;
+}

@@ -67,7 +67,10 @@ export default defineModule({
       'How many stanzas another server may leave unconfirmed before the link is ended',
       { default: 20_000, min: 1 },
     ),
-    s2s_max_unconfirmed_size: size('How large these may be together', { default: '8 MiB', min: '16 KiB' }),
+    s2s_max_unconfirmed_size: size('How much memory these may take, of 128 MiB for all links of a host', {
+      default: '16 MiB',
+      min: '16 KiB',
+    }),
     s2s_ack_timeout: duration('How long another server may take to confirm before it is taken for dead', {
       default: '15 seconds',
       min: '1 second',

@@ -1,14 +1,24 @@
 // XEP-0198 between servers: what the other server has not confirmed is sent again over the next stream, in order. Who
 // knows no stream management confirms by answering pings.
 
-import { type Element, type Module, NS, type S2SSession, StreamError, share, xml } from 'enjamb/api';
+import {
+  type Element,
+  type Module,
+  NS,
+  payerOf,
+  type S2SSession,
+  SharedBudget,
+  StanzaError,
+  StreamError,
+  treeBytes,
+  xml,
+} from 'enjamb/api';
 import { failed, hOf } from './elements.ts';
 import { noteHandled } from './inbound.ts';
-import { acknowledge } from './outbound.ts';
 import { LinkAcks } from './s2s_acks.ts';
 import { Answers } from './s2s_answers.ts';
 import { Handover } from './s2s_handover.ts';
-import { type Link, stopTimers } from './s2s_link.ts';
+import { confirmUpTo, keep, type Link, stopTimers } from './s2s_link.ts';
 import { type KeptLinks, Links } from './s2s_links.ts';
 import { Negotiation } from './s2s_negotiation.ts';
 import { Pings } from './s2s_pings.ts';
@@ -18,6 +28,9 @@ const STANZAS: ReadonlySet<string> = new Set(['message', 'presence', 'iq']);
 /** The limits may be exceeded, so far, by what was sent just now: no peer can have confirmed that yet. */
 const BURST_MS = 5_000;
 const BURST_TIMES = 4;
+
+/** What may be unconfirmed on all streams of one host together. */
+const MAX_BYTES_IN_TOTAL = 128 * 1024 * 1024;
 
 export interface LinkLimits {
   readonly maxStanzas: number;
@@ -29,7 +42,15 @@ export interface LinkLimits {
 
 /** All of it for one host. */
 export function manageLinks(module: Module, limits: LinkLimits): void {
-  const kept = module.keep('links', (): KeptLinks => ({ open: new Set(), resumable: new Map(), count: 0 }));
+  const kept = module.keep(
+    'links',
+    (): KeptLinks => ({
+      open: new Set(),
+      resumable: new Map(),
+      count: 0,
+      unconfirmed: new SharedBudget(MAX_BYTES_IN_TOTAL),
+    }),
+  );
   const links = new Links(module.clock, kept);
   const acks = new LinkAcks(module.clock, limits.ackTimeoutMs);
   const pings = new Pings(module);
@@ -98,14 +119,19 @@ function keepOutgoing(module: Module, { acks, pings, handover, limits }: Outgoin
     const link = session.state.smacks;
     if (!link || link.mode === 'nothing' || !STANZAS.has(element.name) || pings.takes(link, element)) return;
     if (handover.refuses(element)) return 'handled';
-    const { outbound } = link;
-    const bytes = share(element).toString().length; // Shared with the stream: its content is serialised once.
-    outbound.queue.push({ stanza: element, bytes, at: module.clock.now() });
-    outbound.bytes += bytes;
+    const bytes = treeBytes(element);
+    const payer = payerOf(module.host, element);
+    if (link.budget?.obstacle(payer, bytes)) throw unconfirmed();
+    keep(link, { stanza: element, bytes, payer, at: module.clock.now() });
     if (isFull(link, limits, 1)) makeRoom(link, limits, module.clock.now());
     acks.sent(link);
     pings.sent(link);
   });
+}
+
+function unconfirmed(): StanzaError {
+  const text = 'Too much was sent to other servers, and they have not confirmed it yet';
+  return new StanzaError('resource-constraint', { text });
 }
 
 function isFull({ outbound }: Link, { maxStanzas, maxBytes }: LinkLimits, times: number): boolean {
@@ -116,7 +142,7 @@ function isFull({ outbound }: Link, { maxStanzas, maxBytes }: LinkLimits, times:
 function makeRoom(link: Link, limits: LinkLimits, now: number): void {
   const { mode, answersPings, outbound, session } = link;
   if (mode === 'pings' && !answersPings) {
-    while (isFull(link, limits, 1)) acknowledge(outbound, (outbound.acknowledged + 1) >>> 0);
+    while (isFull(link, limits, 1)) confirmUpTo(link, (outbound.acknowledged + 1) >>> 0);
     return;
   }
   const [oldest] = outbound.queue;

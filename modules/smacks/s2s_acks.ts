@@ -2,8 +2,8 @@
 
 import { type Clock, NS, StreamError, xml } from 'enjamb/api';
 import { tooHigh, withoutH } from './elements.ts';
-import { acknowledge, sentCount } from './outbound.ts';
-import { isUnconfirmed, type Link } from './s2s_link.ts';
+import { sentCount } from './outbound.ts';
+import { confirmBefore, confirmUpTo, isUnconfirmed, type Link } from './s2s_link.ts';
 
 /**
  * A request goes with every burst, in the same write: the peer that has handled the burst has then said so, even if it
@@ -33,10 +33,10 @@ export class LinkAcks {
   /** @throws StreamError when the peer claims to have more than it was sent, or does not say how much. */
   received(link: Link, h: number | undefined): void {
     if (h === undefined) throw withoutH();
-    if (!acknowledge(link.outbound, h)) throw tooHigh(h, sentCount(link.outbound));
+    if (!confirmUpTo(link, h)) throw tooHigh(h, sentCount(link.outbound));
     link.hasLastWord = true;
     if (link.requests > 0) {
-      link.before = []; // Elements are handled in order (RFC 6120 §10.1): these came before the request.
+      confirmBefore(link); // Elements are handled in order (RFC 6120 §10.1): these came before the request.
       link.requests--;
     }
     if (link.requests > 0) this.await(link);

@@ -2,8 +2,7 @@
 // reflection, of a join the client's own presence, by the same id (RFC 6120 §8.1.3; XEP-0045 §7.2.2, §7.4).
 
 import { type Element, Jid, NS, type S2SSession, type Stanza } from 'enjamb/api';
-import { acknowledge } from './outbound.ts';
-import type { Link } from './s2s_link.ts';
+import { confirmUpTo, type Link } from './s2s_link.ts';
 import type { Links } from './s2s_links.ts';
 
 /** Of the unconfirmed, so many are compared with what comes: an answer is for one of the oldest. */
@@ -44,7 +43,7 @@ export class Answers {
       if (stanza.attrs.id !== answer.attrs.id || !isAnswer(answer, stanza)) continue;
       this.#answered.add(stanza);
       // Stanzas are handled in order (RFC 6120 §10.1), as with pings. Who counts knows better what is done.
-      if (link.mode === 'pings') acknowledge(link.outbound, (acknowledged + index + 1) >>> 0);
+      if (link.mode === 'pings') confirmUpTo(link, (acknowledged + index + 1) >>> 0);
       return;
     }
   }

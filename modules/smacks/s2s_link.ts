@@ -1,8 +1,8 @@
 // What stream management knows of one stream with another server. Plain data: it outlives a reload of the module.
 
-import type { S2SCloseCause, S2SSession, Stanza, Timer } from 'enjamb/api';
+import type { Holder, S2SCloseCause, S2SSession, SharedBudget, Stanza, Timer } from 'enjamb/api';
 import type { Inbound } from './inbound.ts';
-import { newOutbound, type Outbound } from './outbound.ts';
+import { acknowledge, newOutbound, type Outbound } from './outbound.ts';
 
 declare module 'enjamb/api' {
   interface S2SState {
@@ -22,8 +22,10 @@ export type Mode = 'unknown' | 'enabling' | 'resuming' | 'acks' | 'pings' | 'not
 /** A stanza that was written to the stream. */
 export interface SentStanza {
   readonly stanza: Stanza;
-  /** Its length as text. */
+  /** About what it takes in memory. */
   readonly bytes: number;
+  /** On whose behalf it is kept. */
+  readonly payer: Holder;
   /** In ms since 1970. */
   readonly at: number;
 }
@@ -42,6 +44,8 @@ export interface Link {
   outbound: Outbound<SentStanza>;
   /** Sent before the peer began to count; its first answer to a request confirms them. */
   before: SentStanza[];
+  /** Where what is kept counts, while the stream is open. */
+  budget?: SharedBudget | undefined;
   /** Requests for acknowledgement that have not been answered. */
   requests: number;
   /** One more is about to be written in this tick. */
@@ -108,6 +112,38 @@ export function newLink(session: S2SSession, remote: string, mode: Mode): Link {
     answersPings: false,
     pingedAt: 0,
   };
+}
+
+/** Keeps a stanza until it is confirmed. */
+export function keep({ outbound, budget }: Link, sent: SentStanza): void {
+  outbound.queue.push(sent);
+  outbound.bytes += sent.bytes;
+  budget?.force(sent.payer, sent.bytes);
+}
+
+/** Lets go of what the peer has. False, and nothing changes, when it cannot have that many. */
+export function confirmUpTo(link: Link, h: number): boolean {
+  const { outbound } = link;
+  const confirmed = outbound.queue.slice(0, (h - outbound.acknowledged) >>> 0);
+  if (!acknowledge(outbound, h)) return false;
+  release(link, confirmed);
+  return true;
+}
+
+/** Lets go of what was sent before the peer began to count. */
+export function confirmBefore(link: Link): void {
+  release(link, link.before);
+  link.before = [];
+}
+
+/** What is left counts no longer: the stream has ended, and it is about to be handed over. */
+export function leaveBudget(link: Link): void {
+  release(link, [...link.before, ...link.outbound.queue]);
+  link.budget = undefined;
+}
+
+function release({ budget }: Link, entries: readonly SentStanza[]): void {
+  if (budget) for (const { payer, bytes } of entries) budget.give(payer, bytes);
 }
 
 /** Whether anything is waited to be confirmed. */

@@ -1,7 +1,7 @@
 // All streams with other servers that are managed, and those that have ended and may be resumed (§5).
 
-import type { Clock, S2SCloseCause, S2SSession } from 'enjamb/api';
-import type { Link } from './s2s_link.ts';
+import type { Clock, S2SCloseCause, S2SSession, SharedBudget } from 'enjamb/api';
+import { type Link, leaveBudget } from './s2s_link.ts';
 
 /** Of one remote domain, and of all together: each is a few numbers once what it left has been sent again. */
 const MAX_PER_REMOTE = 16;
@@ -13,6 +13,8 @@ export interface KeptLinks {
   /** By remote domain, then by id; the oldest first. Of the id that a peer has given, only that peer can make use. */
   readonly resumable: Map<string, Map<string, Link>>;
   count: number;
+  /** For what is not confirmed on all open streams. */
+  readonly unconfirmed: SharedBudget;
 }
 
 export class Links {
@@ -35,6 +37,7 @@ export class Links {
 
   add(link: Link): Link {
     link.session.state.smacks = link;
+    link.budget = this.#kept.unconfirmed;
     this.#kept.open.add(link);
     return link;
   }
@@ -84,6 +87,7 @@ export class Links {
     this.#kept.open.delete(link);
     for (const remote of link.session.remotes)
       if (this.#carriers.get(remote) === link) this.#carriers.delete(remote);
+    leaveBudget(link);
     link.end = { at: this.#clock.now(), cause, error };
     if (link.id !== undefined) this.#clock.after(link.maxMs, () => this.forget(link));
   }

@@ -14,8 +14,8 @@ import {
   type Timer,
   xml,
 } from 'enjamb/api';
-import { acknowledge, sentCount } from './outbound.ts';
-import { type Link, type SentStanza, stopTimers } from './s2s_link.ts';
+import { sentCount } from './outbound.ts';
+import { confirmUpTo, type Link, type SentStanza, stopTimers } from './s2s_link.ts';
 
 /**
  * Between two pings, unless so many stanzas are waiting. What was sent after the last one may come twice if the link
@@ -95,7 +95,7 @@ export class Pings {
     if (from !== link.remote || !session.remotes.has(link.remote)) return undefined;
     this.stop(link);
     link.answersPings = true;
-    acknowledge(link.outbound, ping.sent);
+    confirmUpTo(link, ping.sent);
     this.sent(link);
     return ping.isOurs ? 'handled' : undefined;
   }
@@ -142,7 +142,7 @@ export class Pings {
     const keptFrom = this.#module.clock.now() - KEEP_MS;
     const { outbound } = link;
     const old = outbound.queue.filter(({ at }) => at < keptFrom).length;
-    acknowledge(outbound, (outbound.acknowledged + old) >>> 0);
+    confirmUpTo(link, (outbound.acknowledged + old) >>> 0);
     this.#later(link, RETRY_MS);
   }
 

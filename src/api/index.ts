@@ -18,4 +18,5 @@ export * from '../xml/index.ts';
 export * from './bounces.ts';
 export * from './events.ts';
 export * from './module.ts';
+export { payerOf } from './payer.ts';
 export * from './session.ts';

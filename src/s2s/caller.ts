@@ -1,11 +1,11 @@
 // The stream that we make to another server: when it is made, for whom, and who waits for it.
 
+import { modulesOf } from '../api/payer.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { Timer } from '../util/clock.ts';
 import type { Holder, SharedBudget } from '../util/shared-budget.ts';
 import type { Outage } from './outage.ts';
 import { Outgoing, type OutgoingContext } from './outgoing.ts';
-import { modulesOf } from './payer.ts';
 import type { S2SSession } from './session.ts';
 
 /** A stream that was only made to ask something is closed after that, before its negotiation times out. */

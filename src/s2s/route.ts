@@ -4,6 +4,7 @@
 // carries, until it ends; only then the next one does. So stanzas stay in order (RFC 6120 §10.1), and what the peer has
 // not confirmed goes before everything else (docs/adr/0016).
 
+import { modulesOf, payerOf } from '../api/payer.ts';
 import { HOST_OPTIONS } from '../config/core-options.ts';
 import type { LocalHost } from '../core/host.ts';
 import { isPermanent, reasonOf } from '../net/errors.ts';
@@ -16,7 +17,6 @@ import { Leftovers } from './leftovers.ts';
 import { notReached } from './not-reached.ts';
 import { Outage } from './outage.ts';
 import { LinkError, type Outgoing, type OutgoingContext } from './outgoing.ts';
-import { modulesOf, payerOf } from './payer.ts';
 import { refusalOf } from './policy.ts';
 import type { S2SSession } from './session.ts';
 import { Waiting, type WaitingBudget } from './waiting.ts';

@@ -1,8 +1,8 @@
 // On whose behalf a stanza goes to another server. What the server may spend on that is bounded in total and for each.
 
-import type { LocalHost } from '../core/host.ts';
 import type { Holder } from '../util/shared-budget.ts';
 import type { Stanza } from '../xml/element.ts';
+import type { Host } from './session.ts';
 
 /** One account: 20 of them can take everything. */
 const ACCOUNT_SHARE = 1 / 20;
@@ -14,7 +14,7 @@ const REPLIES_SHARE = 1 / 4;
 const MODULES_SHARE = 1 / 2;
 
 /** A user's own stanzas come from a full address; replies in its account's name, and in the host's, do not. */
-export function payerOf({ domain, kind }: LocalHost, { attrs: { from = '', type } }: Stanza): Holder {
+export function payerOf({ domain, kind }: Host, { attrs: { from = '', type } }: Stanza): Holder {
   if (kind === 'component') return { name: domain, share: SERVICE_SHARE };
   const end = from.indexOf('/');
   const isReply = end < 0 || type === 'error' || type === 'result';
@@ -22,6 +22,6 @@ export function payerOf({ domain, kind }: LocalHost, { attrs: { from = '', type 
   return { name: from.slice(0, end), share: ACCOUNT_SHARE };
 }
 
-export function modulesOf({ domain }: LocalHost): Holder {
+export function modulesOf({ domain }: Host): Holder {
   return { name: `modules of ${domain}`, share: MODULES_SHARE };
 }

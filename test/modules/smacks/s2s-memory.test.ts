@@ -1,0 +1,60 @@
+// How much is kept for other servers that do not confirm: by memory, of each account and of all.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { World } from '../../src/s2s/harness.ts';
+import { settled } from '../../support/duplex.ts';
+import { bounced, burst, drop, idsIn, managed, managedWorld, SM, say } from './s2s-peer.ts';
+
+/** 40 KB of text that take 1.5 MiB as a tree. */
+const COSTLY = '<a/>'.repeat(10_000);
+
+function costly(world: World, id: string | number, from = 'romeo@montague.lit/x'): void {
+  world.send(
+    `<message id='${id}' from='${from}' to='juliet@capulet.lit/y'><x xmlns='urn:x'>${COSTLY}</x></message>`,
+  );
+}
+
+test('stanzas of one account that are not confirmed take 6.4 MiB at most; others go on', async (t) => {
+  const world = await managedWorld(t);
+  say(world, 'first');
+  const peer = await managed(world);
+  await burst(peer);
+  for (let i = 0; i < 6; i++) costly(world, i);
+  assert.deepEqual(bounced(world), ['4 resource-constraint', '5 resource-constraint']);
+  const text = world.arrived[0]!.getChild('error')!.getChildText(
+    'text',
+    'urn:ietf:params:xml:ns:xmpp-stanzas',
+  );
+  assert.equal(text, 'Too much was sent to other servers, and they have not confirmed it yet');
+  costly(world, 'other', 'mercutio@montague.lit/x');
+  assert.deepEqual(idsIn(await peer.reads(`id='other'`)), ['0', '1', '2', '3', 'other']);
+  peer.send(`<a ${SM} h='6'/>`);
+  await settled();
+  costly(world, 'next');
+  await peer.reads(`id='next'`);
+});
+
+test('what is kept counts no longer once its link has broken, and again when it is sent again', async (t) => {
+  const world = await managedWorld(t);
+  for (let round = 0; round < 6; round++) {
+    world.arrived.length = 0;
+    say(world, 'first');
+    const peer = await managed(world);
+    await peer.reads(`id='first'`);
+    for (let i = 0; i < 4; i++) costly(world, `${i}`);
+    assert.deepEqual(bounced(world), []);
+    await peer.reads(`id='3'`);
+    costly(world, 'more');
+    assert.deepEqual(bounced(world), ['more resource-constraint']);
+    await drop(world, peer);
+    const next = await managed(world);
+    await next.reads(`id='3'`);
+    costly(world, 'more');
+    assert.deepEqual(bounced(world), ['more resource-constraint', 'more resource-constraint']);
+    next.send(`<a ${SM} h='5'/>`);
+    await settled();
+    next.send('</stream:stream>');
+    await settled();
+  }
+});

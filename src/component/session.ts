@@ -126,7 +126,8 @@ export class ComponentSession implements StreamHandler {
     if (sender.domain !== this.host.domain)
       throw new StreamError('invalid-from', `You are ${this.host.domain}, and nobody else`);
     const { router } = this.#context;
-    const addressed = stanza.attrs.from === undefined ? stanza.with({ from }) : stanza;
+    const prepared = `${sender}`; // RFC 7622 §3: others compare addresses as text.
+    const addressed = stanza.attrs.from === prepared ? stanza : stanza.with({ from: prepared });
     const problem = checkStanza(addressed);
     if (problem) router.bounce(addressed, problem);
     else router.route(addressed, this.host.origin);

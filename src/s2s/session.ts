@@ -333,7 +333,9 @@ export class S2SSession implements Contract {
       throw new StreamError(isKnown ? 'host-unknown' : 'invalid-from');
     }
     this.stanzasIn++;
-    this.#route(stanza, domain);
+    // RFC 7622 §3: others compare addresses as text, and `x@EVIL.LIT` would be a stranger to them.
+    const prepared = `${sender}`;
+    this.#route(prepared === from ? stanza : stanza.with({ from: prepared }), domain);
   }
 
   #isAuthenticated(remote: string, local: string): boolean {

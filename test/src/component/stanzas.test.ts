@@ -71,6 +71,18 @@ test('XEP-0114 §3: the component speaks for whomever it wants at its domain', a
   await component.receives(`<iq type='result' id='p' from='capulet.lit' to='hamlet@${PLAYS}'/>`);
 });
 
+test('RFC 7622 §3: the sender is passed on in prepared form, however the component wrote it', async (t) => {
+  const net = await startServer(t, { config: CONFIG });
+  const component = await ScriptedComponent.serving(net, PLAYS);
+  const juliet = await net.client('juliet@capulet.lit/balcony');
+  for (const from of [`Hamlet@${PLAYS.toUpperCase()}`, `hamlet@${PLAYS}.`]) {
+    component.send(`<message from='${from}/Act 1' to='juliet@capulet.lit/balcony' type='chat' id='1'/>`);
+    await juliet.receives(
+      `<message from='hamlet@${PLAYS}/Act 1' to='juliet@capulet.lit/balcony' type='chat' id='1'/>`,
+    );
+  }
+});
+
 test('XEP-0114 §3: the domain of the sender must be that of the component', async (t) => {
   const net = await startServer(t, { config: CONFIG });
   const juliet = await net.client('juliet@capulet.lit/balcony');

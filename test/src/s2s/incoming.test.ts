@@ -235,6 +235,18 @@ test('RFC 6120 §8.1.1.2: a stanza for a domain that was not verified for this s
   assert.deepEqual(world.arrived, []);
 });
 
+test('RFC 7622 §3: the sender is passed on in prepared form, however it was written', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.verified();
+  const spellings = ['juliet@CAPULET.LIT', 'Juliet@capulet.lit.', 'JULIET@capulet。lit'];
+  for (const from of spellings) peer.send(`<message from='${from}/Balcony' to='romeo@montague.lit'/>`);
+  await settled();
+  assert.deepEqual(
+    world.arrived.map(({ attrs }) => attrs.from),
+    spellings.map(() => 'juliet@capulet.lit/Balcony'),
+  );
+});
+
 test('one malformed address does not cost everybody else the stream', async (t) => {
   const world = await startWorld(t);
   const peer = await world.verified();

@@ -24,7 +24,7 @@ export class Sessions {
 
   /** Gives the id, a new one or that of a form that goes back again; too many open forms cost the oldest one. */
   open(asker: Jid, node: string, id = newId()): string {
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     for (const [id, { until }] of this.#sessions) if (until <= now) this.#sessions.delete(id);
     const own = [...this.#sessions].filter(([, session]) => session.asker === `${asker}`);
     if (own.length >= MAX_PER_ASKER) this.#sessions.delete(own[0]![0]);
@@ -36,7 +36,7 @@ export class Sessions {
   /** The node that a session is about; `undefined` when there is none, or it is somebody else's. */
   nodeOf(id: string, asker: Jid): string | undefined {
     const session = this.#sessions.get(id);
-    if (session?.asker !== `${asker}` || session.until <= this.#clock.now()) return undefined;
+    if (session?.asker !== `${asker}` || session.until <= this.#clock.elapsed()) return undefined;
     return session.node;
   }
 

@@ -16,7 +16,7 @@ export interface Relay {
   readonly address: string;
   /** Whom we asked: nobody else may answer. */
   readonly asked: string;
-  /** Milliseconds since 1970. */
+  /** As `clock.elapsed` tells time. */
   readonly at: number;
 }
 
@@ -54,7 +54,7 @@ export function relayRequest(service: Service, event: StanzaEvent): void {
     id: stanza.attrs.id,
     address: to.toString(),
     asked,
-    at: service.module.clock.now(),
+    at: service.module.clock.elapsed(),
   });
   send(
     service,

@@ -47,7 +47,7 @@ export class Link {
   }
 
   add(session: S2SSession): void {
-    this.#sessions.set(session, this.#around.clock.now());
+    this.#sessions.set(session, this.#around.clock.elapsed());
     if (this.#timer === undefined) this.#arm(this.#around.silenceMs);
   }
 
@@ -61,7 +61,7 @@ export class Link {
   /** The question is on its way. */
   asked(): void {
     if (this.#askedAt !== undefined) return;
-    this.#askedAt = this.#around.clock.now();
+    this.#askedAt = this.#around.clock.elapsed();
     this.#deadline = this.#askedAt + this.#around.timeoutMs;
     this.#arm(this.#around.timeoutMs);
   }
@@ -74,7 +74,7 @@ export class Link {
   }
 
   #check(): void {
-    const now = this.#around.clock.now();
+    const now = this.#around.clock.elapsed();
     const isLate = now - this.#dueAt > LATE_MS;
     const heardAt = this.#heardAt;
     this.#arm(this.#around.silenceMs);
@@ -135,7 +135,7 @@ export class Link {
 
   #arm(delayMs: number): void {
     this.#timer?.cancel();
-    this.#dueAt = this.#around.clock.now() + delayMs;
+    this.#dueAt = this.#around.clock.elapsed() + delayMs;
     this.#timer = this.#around.after(delayMs, () => this.#check());
   }
 }

@@ -42,7 +42,7 @@ export class Hibernation {
     this.end(management);
     if (management.id === undefined) return false;
     const { clock } = this.#module;
-    management.asleepSince = clock.now();
+    management.asleepSince = clock.elapsed();
     // The clock's own timer: nobody is kept for ever because the module was unloaded meanwhile.
     management.sleepTimer = clock.after(management.maxMs, () =>
       session.close(new StreamError('connection-timeout', 'Not resumed in time')),

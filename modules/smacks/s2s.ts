@@ -122,8 +122,8 @@ function keepOutgoing(module: Module, { acks, pings, handover, limits }: Outgoin
     const bytes = treeBytes(element);
     const payer = payerOf(module.host, element);
     if (link.budget?.obstacle(payer, bytes)) throw unconfirmed();
-    keep(link, { stanza: element, bytes, payer, at: module.clock.now() });
-    if (isFull(link, limits, 1)) makeRoom(link, limits, module.clock.now());
+    keep(link, { stanza: element, bytes, payer, at: module.clock.elapsed() });
+    if (isFull(link, limits, 1)) makeRoom(link, limits, module.clock.elapsed());
     acks.sent(link);
     pings.sent(link);
   });

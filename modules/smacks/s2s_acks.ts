@@ -47,7 +47,7 @@ export class LinkAcks {
   /** The peer owes an answer, from now on. */
   await(link: Link): void {
     link.ackTimer?.cancel();
-    this.#watch(link, this.#clock.now(), 1);
+    this.#watch(link, this.#clock.elapsed(), 1);
   }
 
   stop(link: Link): void {
@@ -65,7 +65,7 @@ export class LinkAcks {
   #watch(link: Link, since: number, patience: number): void {
     link.ackTimer = this.#clock.after(this.#timeoutMs, () => {
       const isHeard = link.session.lastReceivedAt > since;
-      if (isHeard && patience < MAX_PATIENCE) return this.#watch(link, this.#clock.now(), patience + 1);
+      if (isHeard && patience < MAX_PATIENCE) return this.#watch(link, this.#clock.elapsed(), patience + 1);
       link.session.close(
         new StreamError('connection-timeout', 'Stanzas were not acknowledged in time'),
         'timeout',

@@ -1,6 +1,6 @@
 // What becomes of stanzas that another server has not confirmed when the stream ends (docs/adr/0017).
 
-import { errorReply, Jid, type Module, NS, type Stanza, StanzaError, xml } from 'enjamb/api';
+import { errorReply, Jid, type Module, NS, type Stanza, StanzaError, wallTime, xml } from 'enjamb/api';
 import { tooHigh } from './elements.ts';
 import { newOutbound } from './outbound.ts';
 import type { Answers } from './s2s_answers.ts';
@@ -73,7 +73,7 @@ export class Handover {
     const sent = [...link.before, ...link.outbound.queue];
     const isKnown = isCounted(link, end);
     const handedOver = sent.map((entry): Given => {
-      const stanza = delayed(entry, this.#module.host.domain);
+      const stanza = delayed(entry, this.#module);
       const remote = remoteOf(entry, link);
       this.#answers.inherit(stanza, entry.stanza);
       if (isKnown || !isSet(stanza)) return { remote, stanza };
@@ -105,10 +105,13 @@ function remoteOf({ stanza }: SentStanza, { remote, session }: Link): string {
  * XEP-0203: when a message to a person was sent first. In rooms a delay is the mark of history: members would not be
  * told of a message that has it (XEP-0045 §7.2.15).
  */
-function delayed({ stanza, at }: SentStanza, domain: string): Stanza {
+function delayed({ stanza, at }: SentStanza, { clock, host }: Module): Stanza {
   const { type } = stanza.attrs;
   if (stanza.name !== 'message' || type === 'groupchat' || type === 'error') return stanza;
   if (stanza.getChildren('delay', NS.DELAY).length > 0) return stanza;
-  const stamp = new Date(at).toISOString();
-  return stanza.withChildren([...stanza.children, xml('delay', { xmlns: NS.DELAY, from: domain, stamp })]);
+  const stamp = new Date(wallTime(clock, at)).toISOString();
+  return stanza.withChildren([
+    ...stanza.children,
+    xml('delay', { xmlns: NS.DELAY, from: host.domain, stamp }),
+  ]);
 }

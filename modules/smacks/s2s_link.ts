@@ -26,7 +26,7 @@ export interface SentStanza {
   readonly bytes: number;
   /** On whose behalf it is kept. */
   readonly payer: Holder;
-  /** In ms since 1970. */
+  /** As `clock.elapsed` tells time. */
   readonly at: number;
 }
 
@@ -62,7 +62,7 @@ export interface Link {
   readonly awaiting: { readonly remote: string; readonly previous: Link | undefined }[];
   /** The peer has answered a ping on this stream. */
   answersPings: boolean;
-  /** In ms since 1970. */
+  /** As `clock.elapsed` tells time. */
   pingedAt: number;
   /** Until the next ping may be sent. */
   pingTimer?: Timer | undefined;
@@ -110,7 +110,7 @@ export function newLink(session: S2SSession, remote: string, mode: Mode): Link {
     hasLastWord: false,
     awaiting: [],
     answersPings: false,
-    pingedAt: 0,
+    pingedAt: Number.NEGATIVE_INFINITY,
   };
 }
 

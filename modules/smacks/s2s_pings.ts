@@ -74,7 +74,7 @@ export class Pings {
     if (link.mode !== 'pings' || link.ping !== undefined || link.isRequesting) return;
     if (link.pingTimer && !(isMany && link.answersPings)) return;
     if (queue.length < MAX_ANSWERS && queue.every(isAnswer)) return;
-    const delayMs = isMany ? 0 : link.pingedAt + INTERVAL_MS - this.#module.clock.now();
+    const delayMs = isMany ? 0 : link.pingedAt + INTERVAL_MS - this.#module.clock.elapsed();
     if (delayMs > 0) return this.#later(link, delayMs);
     link.pingTimer?.cancel();
     link.pingTimer = undefined;
@@ -127,7 +127,7 @@ export class Pings {
   /** A ping leaves, behind everything else. */
   #await(link: Link, id: string, isOurs: boolean): void {
     link.ping = id;
-    link.pingedAt = this.#module.clock.now();
+    link.pingedAt = this.#module.clock.elapsed();
     const timer = this.#module.after(ANSWER_MS, () => this.#silent(link));
     this.#pending.set(id, { link, sent: sentCount(link.outbound), timer, isOurs });
   }
@@ -139,7 +139,7 @@ export class Pings {
       link.session.close(new StreamError('connection-timeout', 'No sign that stanzas arrive'), 'timeout');
       return;
     }
-    const keptFrom = this.#module.clock.now() - KEEP_MS;
+    const keptFrom = this.#module.clock.elapsed() - KEEP_MS;
     const { outbound } = link;
     const old = outbound.queue.filter(({ at }) => at < keptFrom).length;
     confirmUpTo(link, (outbound.acknowledged + old) >>> 0);

@@ -29,7 +29,7 @@ export interface StreamManagement {
   isHeard: boolean;
   /** Until the request, or until the answer to it is overdue. */
   ackTimer?: Timer | undefined;
-  /** While the session sleeps: in ms since 1970. */
+  /** While the session sleeps: since when, as `clock.elapsed` tells time. */
   asleepSince?: number | undefined;
   /** Until the session is given up. */
   sleepTimer?: Timer | undefined;

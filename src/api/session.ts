@@ -79,9 +79,9 @@ export interface S2SSession extends Session {
   readonly local: string;
   /** The domains that the peer has proved to speak for. */
   readonly remotes: ReadonlySet<string>;
-  /** When the first of `remotes` was authenticated, in ms since 1970; `undefined` before. */
+  /** When the first domain was authenticated, as `clock.elapsed` tells time; `undefined` before. */
   readonly authenticatedAt: number | undefined;
-  /** When bytes last came from the peer, in ms since 1970. Now, while it is us who do not read what comes. */
+  /** When bytes last came from the peer, as `clock.elapsed` tells time. Now, while it is us who do not read what comes. */
   readonly lastReceivedAt: number;
   /** The peer has closed its stream in order. If we had closed ours before, it has read all that we sent. */
   readonly peerClosed: boolean;

@@ -87,7 +87,7 @@ export class ComponentSession implements StreamHandler {
    * who do not read, silence proves nothing.
    */
   async isAlive(limitMs: number): Promise<boolean> {
-    const askedAt = this.#context.clock.now();
+    const askedAt = this.#context.clock.elapsed();
     const answered = await this.#ping(limitMs);
     if (this.#ended.signal.aborted) return false;
     return answered || this.#stream.isPaused || this.#stream.lastReceivedAt > askedAt;
@@ -136,7 +136,7 @@ export class ComponentSession implements StreamHandler {
   /** The line may be dead, and nobody be told (RFC 6120 §4.6): whoever answered before and no longer does is gone. */
   #watchSilence(delayMs: number): void {
     this.#watch = this.#context.clock.after(delayMs, () => {
-      const restMs = this.#stream.lastReceivedAt + SILENCE_MS - this.#context.clock.now();
+      const restMs = this.#stream.lastReceivedAt + SILENCE_MS - this.#context.clock.elapsed();
       if (restMs > 0) this.#watchSilence(restMs);
       else this.#context.router.work.add(this.#checkSilence(), 'component');
     });

@@ -109,7 +109,7 @@ class Race {
   #found(candidate: Candidate): void {
     const last = this.#lastDialled;
     const isOther = last !== undefined && last.target !== candidate.target;
-    const leftMs = isOther ? last.at + NEXT_TARGET_MS - this.#clock.now() : 0;
+    const leftMs = isOther ? last.at + NEXT_TARGET_MS - this.#clock.elapsed() : 0;
     if (leftMs <= 0 || this.#dialling.size === 0) return this.#dial(candidate);
     this.#held = candidate;
     this.#nextTimer = this.#clock.after(leftMs, () => this.#next());
@@ -118,7 +118,7 @@ class Race {
   #dial(candidate: Candidate): void {
     const { address, target } = candidate;
     this.#held = undefined;
-    this.#lastDialled = { target, at: this.#clock.now() };
+    this.#lastDialled = { target, at: this.#clock.elapsed() };
     let socket: Socket;
     try {
       socket = (this.#options.dial ?? dial)(address, target.port);

@@ -21,7 +21,7 @@ export class LookupCache<T> {
   /** `lookUp` answers with the value and how long it is good, in ms. A failed lookup is not remembered. */
   get(key: string, lookUp: () => Promise<{ value: T; ttlMs: number }>): Promise<T> {
     const known = this.#entries.get(key);
-    if (known !== undefined && known.expiresAt > this.#clock.now()) return known.value;
+    if (known !== undefined && known.expiresAt > this.#clock.elapsed()) return known.value;
     this.#entries.delete(key);
     const entry: Entry<T> = { expiresAt: Number.POSITIVE_INFINITY, value: this.#run(key, lookUp) };
     this.#entries.set(key, entry);
@@ -33,7 +33,7 @@ export class LookupCache<T> {
     let expiresAt = 0;
     try {
       const { value, ttlMs } = await lookUp();
-      expiresAt = this.#clock.now() + ttlMs;
+      expiresAt = this.#clock.elapsed() + ttlMs;
       return value;
     } finally {
       const entry = this.#entries.get(key);

@@ -13,7 +13,7 @@ const CHECK_MS = 15_000;
 interface Use {
   /** Stanzas in both directions that mattered to somebody, when they were counted last. */
   readonly stanzas: number;
-  /** When they had become more, in ms since 1970. */
+  /** When they had become more, as `clock.elapsed` tells time. */
   readonly at: number;
 }
 
@@ -51,7 +51,7 @@ export class IdleWatch {
   }
 
   #isIdle(session: S2SSession): boolean {
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     const limit = idleTimeOf(session.host);
     const use = this.#uses.get(session);
     const stanzas = stanzasThatMatter(session);

@@ -52,7 +52,7 @@ function sessionRow(
     remote,
     direction: session.direction,
     state: 'open',
-    since: time(session.authenticatedAt),
+    since: time(session.openSince),
     secured: session.securedBy,
     authenticated: session.authenticatedBy(remote),
     features: description.features.join(', ') || undefined,

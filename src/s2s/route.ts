@@ -8,6 +8,7 @@ import { modulesOf, payerOf } from '../api/payer.ts';
 import { HOST_OPTIONS } from '../config/core-options.ts';
 import type { LocalHost } from '../core/host.ts';
 import { isPermanent, reasonOf } from '../net/errors.ts';
+import { wallTime } from '../util/clock.ts';
 import type { SharedBudget } from '../util/shared-budget.ts';
 import type { Stanza } from '../xml/element.ts';
 import { StanzaError, StreamError } from '../xml/errors.ts';
@@ -102,8 +103,7 @@ export class Route {
   /** When the next attempt is made, in ms since 1970; `undefined` when none is planned. */
   get nextTry(): number | undefined {
     if (!this.#caller.isRetrying) return undefined;
-    const { clock } = this.#context;
-    return clock.now() + Math.max(0, this.#outage.retryAt - this.#now);
+    return wallTime(this.#context.clock, Math.max(this.#outage.retryAt, this.#now));
   }
 
   /** Nothing is under way, and nothing needs to be remembered. */

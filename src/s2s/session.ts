@@ -6,6 +6,7 @@ import type { LocalHost } from '../core/host.ts';
 import { checkStanza, isAvailability, isStanza } from '../core/stanza-rules.ts';
 import { domainOf } from '../core/unusable-address.ts';
 import type { StreamCloseCause, XmlStream } from '../stream/stream.ts';
+import { wallTime } from '../util/clock.ts';
 import { newId } from '../util/ids.ts';
 import type { Logger } from '../util/logger.ts';
 import { isCut } from '../xml/cut.ts';
@@ -100,7 +101,7 @@ export class S2SSession implements Contract {
   }
 
   get lastReceivedAt(): number {
-    return this.#stream.isPaused ? this.#context.clock.now() : this.#stream.lastReceivedAt;
+    return this.#stream.isPaused ? this.#context.clock.elapsed() : this.#stream.lastReceivedAt;
   }
 
   get peerClosed(): boolean {
@@ -204,7 +205,7 @@ export class S2SSession implements Contract {
     if (this.authenticatedAt === undefined) this.#shareBudget(remote);
     if (local === this.local) this.remotes.add(remote);
     else this.#others.set(local, (this.#others.get(local) ?? new Set()).add(remote));
-    this.authenticatedAt ??= this.#context.clock.now();
+    this.authenticatedAt ??= this.#context.clock.elapsed();
     this.#stream.negotiated();
     this.#stream.raiseLimits(DEFAULT_LIMITS);
     this.log.info('s2s open', { local, remote, secure: this.secure, certificate: this.proves(remote) });
@@ -229,6 +230,13 @@ export class S2SSession implements Contract {
   authenticateByCertificate(remote: string): void {
     this.#byCertificate.add(remote);
     this.authenticate(remote, this.local);
+  }
+
+  /** When it was authenticated, for administrators; ms since 1970. */
+  get openSince(): number | undefined {
+    return this.authenticatedAt === undefined
+      ? undefined
+      : wallTime(this.#context.clock, this.authenticatedAt);
   }
 
   /** In words for administrators. */

@@ -48,7 +48,7 @@ export class Budgets {
     const had = this.has(key);
     const spent = this.#spent(key) + 1;
     this.#accounts.delete(key);
-    this.#accounts.set(key, { spent, at: this.#clock.now() });
+    this.#accounts.set(key, { spent, at: this.#clock.elapsed() });
     if (this.#accounts.size > maxKeys) this.#accounts.delete(this.#accounts.keys().next().value ?? '');
     return had && !this.has(key);
   }
@@ -61,7 +61,7 @@ export class Budgets {
     const account = this.#accounts.get(key);
     if (account === undefined) return 0;
     const { size, windowMs } = this.#options;
-    const elapsedMs = Math.max(0, this.#clock.now() - account.at);
+    const elapsedMs = this.#clock.elapsed() - account.at;
     return Math.max(0, account.spent - (elapsedMs * size) / windowMs);
   }
 }

@@ -81,7 +81,7 @@ export class LoginLimits {
     const pair = keyOf(account, address);
     this.#homes.forget(pair);
     this.#familiar.delete(pair);
-    this.#familiar.set(pair, this.#clock.now());
+    this.#familiar.set(pair, this.#clock.elapsed());
     if (this.#familiar.size > MAX_KEYS) this.#familiar.delete(this.#familiar.keys().next().value ?? '');
   }
 
@@ -95,7 +95,7 @@ export class LoginLimits {
 
   #isFamiliar(pair: string): boolean {
     const at = this.#familiar.get(pair);
-    return at !== undefined && this.#clock.now() - at < FAMILIAR_MS;
+    return at !== undefined && this.#clock.elapsed() - at < FAMILIAR_MS;
   }
 }
 

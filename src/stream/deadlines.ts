@@ -78,7 +78,7 @@ export class Deadlines {
       this.#stanzaSince = undefined;
       return;
     }
-    if (progressed || this.#stanzaSince === undefined) this.#stanzaSince = this.#clock.now();
+    if (progressed || this.#stanzaSince === undefined) this.#stanzaSince = this.#clock.elapsed();
     this.#stanza ??= this.#clock.after(this.#timeouts.stanzaMs, () => this.#checkStanza());
   }
 
@@ -93,8 +93,8 @@ export class Deadlines {
   #checkStanza(): void {
     this.#stanza = undefined;
     if (this.#stanzaSince === undefined) return;
-    if (this.#owner.isPaused()) this.#stanzaSince = this.#clock.now();
-    const restMs = this.#stanzaSince + this.#timeouts.stanzaMs - this.#clock.now();
+    if (this.#owner.isPaused()) this.#stanzaSince = this.#clock.elapsed();
+    const restMs = this.#stanzaSince + this.#timeouts.stanzaMs - this.#clock.elapsed();
     if (restMs > 0) this.#stanza = this.#clock.after(restMs, () => this.#checkStanza());
     else this.#owner.expired('An element was begun and not completed');
   }

@@ -76,7 +76,7 @@ export class XmlStream {
   readonly connection: Connection;
   /** The peer's header of this start or restart. */
   header: StreamHeader | undefined;
-  /** When bytes last came from the peer, in ms since 1970. */
+  /** When bytes last came from the peer, as `clock.elapsed` tells time. */
   lastReceivedAt: number;
   /** The peer has closed its stream in order (RFC 6120 §4.4). */
   peerClosed = false;
@@ -96,7 +96,7 @@ export class XmlStream {
     this.connection = connection;
     this.#options = options;
     this.#handler = options.handler;
-    this.lastReceivedAt = options.clock.now();
+    this.lastReceivedAt = options.clock.elapsed();
     this.#reader = this.#newReader();
     this.#deadlines = new Deadlines(options.clock, options.timeouts ?? {}, {
       expired: (what) => this.#end(new StreamError('connection-timeout', what), 'timeout'),
@@ -242,7 +242,7 @@ export class XmlStream {
 
   #onData(chunk: Buffer): void {
     if (this.#phase === 'closed') return;
-    this.lastReceivedAt = this.#options.clock.now();
+    this.lastReceivedAt = this.#options.clock.elapsed();
     this.#reader.take(chunk);
   }
 

@@ -17,6 +17,11 @@ export interface Clock {
 /** Longest delay that the runtime's timers take; beyond it they would fire at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
+/** The time since 1970 of a moment that `elapsed` has told, in ms. */
+export function wallTime(clock: Clock, elapsedAt: number): number {
+  return clock.now() - (clock.elapsed() - elapsedAt);
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),

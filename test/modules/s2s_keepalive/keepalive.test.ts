@@ -246,13 +246,25 @@ test('while it is us who do not read, silence proves nothing', async (t) => {
   assert.ok(world.events.includes('close out capulet.lit timeout'), world.events.join());
 });
 
+for (const days of [-1, 1]) {
+  test(`a wall clock that is set by ${days} day changes nothing: a dead link is found in time`, async (t) => {
+    const { world, out } = await connected(t);
+    world.clock.moveWallClock(days * 86_400_000);
+    await world.clock.advance(59_000);
+    await asked(out);
+    world.clock.moveWallClock(-days * 86_400_000);
+    for (let i = 0; i < 10; i++) await world.clock.advance(5_000);
+    assert.ok(world.events.includes('close out capulet.lit timeout'), world.events.join());
+  });
+}
+
 test('a process that has slept does not judge by what it could not hear', async (t) => {
   const { world, out, in: incoming } = await connected(t);
   await world.clock.advance(30_000);
   await asked(out);
   const { clock } = world;
-  const awake = clock.now.bind(clock);
-  t.mock.method(clock, 'now', () => awake() + 3_600_000);
+  const awake = clock.elapsed.bind(clock);
+  t.mock.method(clock, 'elapsed', () => awake() + 3_600_000);
   await clock.advance(30_000);
   assert.deepEqual(world.events, [], 'the timer comes an hour late');
   incoming.send(' ');

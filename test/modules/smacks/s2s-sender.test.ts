@@ -273,3 +273,29 @@ test('a reload of the module changes nothing', async (t) => {
   await drop(world, peer);
   assert.deepEqual(await burst(await managed(world)), ['2']);
 });
+
+for (const days of [-1, 1]) {
+  test(`a wall clock that is set by ${days} day: a peer that does not confirm is found dead in time`, async (t) => {
+    const world = await managedWorld(t);
+    say(world, 0);
+    const peer = await managed(world);
+    await burst(peer);
+    world.clock.moveWallClock(days * 86_400_000);
+    await world.clock.advance(14_000);
+    assert.equal(peer.ended, false);
+    await world.clock.advance(2_000);
+    assert.match(await peer.readsToEnd(), /<connection-timeout /);
+  });
+}
+
+test('XEP-0203: what is sent again says when it was sent as the clock tells that now', async (t) => {
+  const world = await managedWorld(t);
+  say(world, 1, 'message', `type='chat'`);
+  const peer = await managed(world);
+  await burst(peer);
+  world.clock.moveWallClock(86_400_000);
+  const sent = new Date(world.clock.now()).toISOString();
+  await drop(world, peer);
+  const text = await (await managed(world)).reads(R);
+  assert.equal(/stamp='([^']*)'/.exec(text)?.[1], sent);
+});

@@ -72,3 +72,18 @@ test('RFC 6120 §10.1: a stanza for a link that is being closed for lack of traf
   await next.reads(`<message id='2'`);
   assert.deepEqual(world.arrived, []);
 });
+
+for (const days of [-1, 1]) {
+  test(`a wall clock that is set by ${days} day: a link is closed after s2s_idle_time, not before and not later`, async (t) => {
+    const world = await startWorld(t);
+    await link(world);
+    await world.clock.advance(MINUTE_MS);
+    world.clock.moveWallClock(days * 86_400_000);
+    await world.clock.advance(8 * MINUTE_MS);
+    assert.deepEqual(world.events, ['connect out', 'open out capulet.lit']);
+    await world.clock.advance(2 * MINUTE_MS);
+    world.drop();
+    await settled();
+    assert.equal(world.events.at(-1), 'close out capulet.lit idle');
+  });
+}

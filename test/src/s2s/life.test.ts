@@ -145,7 +145,7 @@ test('s2s-open tells on which stream, and the session knows who it is with and s
   const opened: Payload<'s2s-open'>[] = [];
   world.hook('s2s-open', (event) => void opened.push(event));
   const peer = await world.verified();
-  const now = world.clock.now();
+  const now = world.clock.elapsed();
   const { session, remote } = opened[0]!;
   assert.equal(remote, 'capulet.lit');
   assert.deepEqual(

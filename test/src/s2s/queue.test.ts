@@ -382,3 +382,37 @@ test('a stop does not wait for a peer that is called and says nothing', async (t
   await stopped;
   assert.deepEqual(bounced(world), ['1 remote-server-timeout wait']);
 });
+
+// ── A wall clock that is set ───────────────────────────────────────────────────────────────────────────────────
+
+for (const days of [-1, 1]) {
+  test(`a wall clock that is set by ${days} day during an outage: attempts go on, what waits comes back in time`, async (t) => {
+    const world = await startWorld(t);
+    await lost(world);
+    world.answer = refused;
+    send(world, 1);
+    await world.clock.advance(2_000);
+    const calls = world.called.length;
+    world.clock.moveWallClock(days * 86_400_000);
+    await world.clock.advance(30_000);
+    assert.ok(world.called.length >= calls + 2, `${world.called.length - calls}`);
+    assert.deepEqual(bounced(world), []);
+    await world.clock.advance(60_000);
+    assert.deepEqual(bounced(world), ['1 remote-server-timeout wait']);
+  });
+
+  test(`a wall clock that is set by ${days} day: a peer of the last hour is waited for, and no other`, async (t) => {
+    const world = await startWorld(t);
+    await lost(world);
+    world.clock.moveWallClock(days * 86_400_000);
+    world.answer = refused;
+    send(world, 1);
+    await settled();
+    assert.deepEqual(bounced(world), []);
+    await world.clock.advance(3_700_000);
+    world.arrived.length = 0;
+    send(world, 2);
+    await settled();
+    assert.deepEqual(bounced(world), ['2 remote-server-timeout wait']);
+  });
+}

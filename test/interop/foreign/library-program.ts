@@ -11,18 +11,13 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { ENJAMB } from '../support/addresses.ts';
-import { type Exit, Program, run } from '../support/program.ts';
+import { Program, run } from '../support/program.ts';
 import { withinMs } from '../support/waiting.ts';
 import { foreignScene, HALL, hears, JULIET, LINE, mechanisms, PASSWORD, ROMEO, type Scene } from './scene.ts';
+import { systemWith, WELL_KNOWN } from './system.ts';
 
 const STEP_MS = 10_000;
 const RESOURCE = 'window';
-/** Some libraries read the system's authorities only: this shell replaces them, for the program alone. */
-const TRUSTING = [
-  ...['--user', '--map-root-user', '--mount', '--fork', '--kill-child', 'sh', '-c'],
-  'mount --bind "$1" /etc/ssl/certs/ca-certificates.crt && shift && exec "$@"',
-  'sh',
-];
 
 export interface LibraryProgram {
   readonly name: string;
@@ -38,7 +33,7 @@ export interface LibraryProgram {
 export async function playsWithOthers(t: TestContext, program: LibraryProgram, scene?: Scene): Promise<void> {
   const { enjamb, juliet, folder, caPath } = scene ?? (await foreignScene(t));
   const romeo = new Program(t, program.name, {
-    ...commandOf(program, caPath),
+    ...(await commandOf(program, folder, caPath)),
     logFile: join(folder, `${program.name}.log`),
   });
   const reports = (line: string) => romeo.line((it) => it === line, STEP_MS);
@@ -59,27 +54,29 @@ export async function playsWithOthers(t: TestContext, program: LibraryProgram, s
   const exit = await withinMs(STEP_MS, `the end of ${program.name}`, romeo.exited);
   assert.deepEqual(exit, { code: 0, signal: null }, romeo.tail());
 
-  assert.match(saidBy(await runToEnd(program, caPath, 'wrong')), program.refused);
-  const elsewhere = '/etc/ssl/certs/ca-certificates.crt';
-  assert.match(saidBy(await runToEnd(program, elsewhere, PASSWORD)), program.untrusted);
+  const wrong = await commandOf(program, folder, caPath, 'wrong');
+  assert.match(await saidBy(wrong), program.refused);
+  const distrusting = await commandOf(program, folder, WELL_KNOWN);
+  assert.match(await saidBy(distrusting), program.untrusted);
   assert.deepEqual(mechanisms(enjamb), [program.mechanism]);
   await enjamb.stop();
 }
 
-function commandOf({ command, env }: LibraryProgram, caPath: string, password = PASSWORD) {
-  const { address, c2s } = ENJAMB;
-  const login = [`${ROMEO}/${RESOURCE}`, password, address, `${c2s}`, caPath];
-  const args = [...TRUSTING, caPath, ...command, ...login, JULIET, `${HALL}/Romeo`, LINE];
-  return { command: 'unshare', args, env: { LC_ALL: 'C.UTF-8', ...env } };
+async function commandOf(
+  { command, env }: LibraryProgram,
+  folder: string,
+  caPath: string,
+  password = PASSWORD,
+) {
+  const system = await systemWith(join(folder, 'system'), caPath);
+  const login = [`${ROMEO}/${RESOURCE}`, password, ENJAMB.address, `${ENJAMB.c2s}`, caPath];
+  const [unshare = '', ...args] = [...system, ...command, ...login, JULIET, `${HALL}/Romeo`, LINE];
+  return { command: unshare, args, env: { LC_ALL: 'C.UTF-8', ...env } };
 }
 
-async function runToEnd(program: LibraryProgram, caPath: string, password: string) {
-  const { command, args, env } = commandOf(program, caPath, password);
-  const ended = await run(command, args, { env, limitMs: STEP_MS });
-  assert.notEqual(ended.code, 0);
-  return ended;
-}
-
-function saidBy({ stdout, stderr }: Exit & { stdout: string; stderr: string }): string {
+/** Both outputs of a program that must fail. */
+async function saidBy({ command, args, env }: Awaited<ReturnType<typeof commandOf>>): Promise<string> {
+  const { code, stdout, stderr } = await run(command, args, { env, limitMs: STEP_MS });
+  assert.notEqual(code, 0);
   return stdout + stderr;
 }

@@ -1,0 +1,26 @@
+// A system for one program alone, in which the domain of the tests has an address and one authority is trusted: some
+// programs look nowhere else. Only mounts are its own.
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ENJAMB, HOME } from '../support/addresses.ts';
+
+const MOUNTS = [
+  'mount --bind "$1/hosts" /etc/hosts',
+  'mount --bind "$1/resolv.conf" /etc/resolv.conf',
+  'mount --bind "$2" /etc/ssl/certs/ca-certificates.crt',
+  'shift 2',
+  'exec "$@"',
+].join(' && ');
+
+/** The words to put before a command, the files being made in `folder`. `caPath`: PEM of the trusted authorities. */
+export async function systemWith(folder: string, caPath: string): Promise<string[]> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'hosts'), `127.0.0.1 localhost\n${ENJAMB.address} ${HOME}\n`);
+  await writeFile(join(folder, 'resolv.conf'), 'nameserver 127.0.0.1\n'); // Nothing answers there.
+  const namespaces = ['--user', '--map-root-user', '--mount', '--fork', '--kill-child'];
+  return ['unshare', ...namespaces, 'sh', '-c', MOUNTS, 'sh', folder, caPath];
+}
+
+/** The authorities that every system trusts, and that have not signed our certificates. */
+export const WELL_KNOWN = '/etc/ssl/certs/ca-certificates.crt';

@@ -29,9 +29,9 @@ export const DEFAULT_LIMITS: Readonly<ParserLimits> = Object.freeze({
 });
 
 /**
- * For clients and components, whose stanzas go on to servers with more in them: addresses and a language in the first
- * tag, an id, a delay, what rooms add, and wrappers around the whole (XEP-0297). What is within these limits is within
- * those for servers behind two servers that do so.
+ * For clients and components. Servers add to their stanzas: addresses and a language in the first tag, an id, a delay,
+ * what rooms add, and wrappers around the whole (XEP-0297). A stanza within these limits stays within those for servers
+ * when two servers have added all of that.
  */
 export const CLIENT_LIMITS: Readonly<ParserLimits> = Object.freeze({
   stanzaBytes: DEFAULT_LIMITS.stanzaBytes - 32 * 1024,

@@ -83,7 +83,7 @@ function hasCompatibilityForm(text: string): boolean {
   return false;
 }
 
-/** What NFKC changes, Case folding or not: every code point with HasCompat is among them (UAX #44). */
+/** What NFKC with case folding changes (UAX #44): capitals, and every code point with HasCompat. */
 const CANDIDATE = new RegExp(`[\\p{CWKCF}--[${EXCEPTIONS_VALID}${CONTEXTUAL}!-~]]`, 'v');
 const CANDIDATES = new RegExp(CANDIDATE, 'gv');
 

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { ScriptedClient } from '../../support/client.ts';
 import { becomeAvailable } from '../../support/contacts.ts';
 import { parseXml } from '../../support/match.ts';
+import type { ErrorLog } from '../../support/server.ts';
 import { BALCONY, CHAMBER, chat, JULIET, NURSE, ROMEO, type Scene, SM, says, scene } from './scene.ts';
 
 const EXPIRY_MS = 600_000;
@@ -114,6 +115,22 @@ for (const how of ['closes its stream', 'is replaced', 'does not want to come ba
     await next.receivesNothing();
   });
 }
+
+test('an entry of the queue that cannot be read costs only itself, and is logged', async (t) => {
+  const there = await scene(t);
+  const { client } = await there.available(BALCONY);
+  const romeo = await there.test.client(ROMEO);
+  await there.loses(client);
+  says(romeo, BALCONY, '1', '2', '3');
+  await romeo.receivesNothing();
+  const { queue } = there.management(BALCONY).outbound;
+  queue[1] = { ...queue[1]!, text: '<message><body>' };
+  await expire(there);
+  const next = await there.test.client(CHAMBER);
+  await becomeAvailable(next);
+  assert.deepEqual(await texts(next, romeo, CHAMBER), ['1', '3']);
+  assert.equal((there.test.server.log as ErrorLog).errors.length, 1);
+});
 
 test('a message for two sleeping clients is stored once when both are given up', async (t) => {
   const there = await scene(t);

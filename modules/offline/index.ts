@@ -36,6 +36,7 @@ export default defineModule({
       const waited = previousPriority === undefined || previousPriority < 0;
       if (waited && takesMessages(session)) module.spawn(kept.deliver(session));
     });
+    module.hook('resource-unbind', ({ session }) => kept.ended(session));
     module.hook('user-delete', ({ user }) => kept.forget(user));
   },
 });

@@ -46,7 +46,9 @@ export class KeptMessages {
   readonly #usage = new Map<string, Usage>();
   /** Ids about to be removed from the disk, by user. */
   readonly #taken = new Map<string, string[]>();
-  /** The session that had no room for all messages of a user. */
+  /** Sessions about to be sent what waits for them. */
+  readonly #called = new WeakSet<C2SSession>();
+  /** The session that had no room for all messages of a user. It is sent more when it has confirmed some. */
   readonly #unfinished = new Map<string, C2SSession>();
 
   constructor(module: Module, limits: Limits, state: OfflineState) {
@@ -78,16 +80,31 @@ export class KeptMessages {
 
   /** Sends a client everything that no other client was sent, oldest first, as far as it has room. */
   async deliver(session: C2SSession): Promise<void> {
+    if (this.#called.has(session)) return;
+    this.#called.add(session);
+    await this.#module.serial(session.jid.local ?? '', () => this.#deliver(session));
+  }
+
+  async #deliver(session: C2SSession): Promise<void> {
+    this.#called.delete(session);
     const user = session.jid.local ?? '';
-    await this.#module.serial(user, async () => {
-      const { entries } = await this.#archive.query(user, {});
-      for (const entry of entries) {
-        if (this.#state.sent.get(user)?.has(entry.id)) continue;
-        const message = this.#read(user, entry);
-        if (message === undefined) this.#remove(user, entry.id);
-        else if (!this.#send(session, user, entry.id, message)) return;
-      }
-    });
+    const { sent } = this.#state;
+    const isAllSent = this.#usage.get(user)?.messages === (sent.get(user)?.size ?? 0);
+    if (isAllSent || this.#unfinished.get(user) === session) return;
+    const { entries } = await this.#archive.query(user, {});
+    this.#remember(user, usageOf(entries));
+    for (const entry of entries) {
+      if (sent.get(user)?.has(entry.id)) continue;
+      const message = this.#read(user, entry);
+      if (message === undefined) this.#remove(user, entry.id);
+      else if (!this.#send(session, user, entry.id, message)) return;
+    }
+  }
+
+  /** The session is over. */
+  ended(session: C2SSession): void {
+    const user = session.jid.local ?? '';
+    if (this.#unfinished.get(user) === session) this.#unfinished.delete(user);
   }
 
   /** The account is gone; what it had is removed with the account. */
@@ -103,7 +120,6 @@ export class KeptMessages {
     if (!this.#module.host.users.has(user)) throw new StanzaError('service-unavailable');
     await this.#archive.append(user, entry);
     usage.add(entry.with, sizeOf(entry));
-    this.#remember(user, usage);
   }
 
   #refusal(user: string, usage: Usage, entry: ArchiveEntry): string | undefined {
@@ -119,9 +135,9 @@ export class KeptMessages {
   async #usageOf(user: string): Promise<Usage> {
     const known = this.#usage.get(user);
     if (known) return known;
-    const usage = new Usage();
     const { entries } = await this.#archive.query(user, {});
-    for (const entry of entries) usage.add(entry.with, sizeOf(entry));
+    const usage = usageOf(entries);
+    this.#remember(user, usage);
     return usage;
   }
 
@@ -224,6 +240,12 @@ function receipt(state: OfflineState, user: string, id: string): Receipt {
 /** §2: "available presence with a non-negative priority". */
 export function takesMessages({ state }: C2SSession): boolean {
   return state.presence !== undefined && (state.priority ?? 0) >= 0;
+}
+
+function usageOf(entries: readonly ArchiveEntry[]): Usage {
+  const usage = new Usage();
+  for (const entry of entries) usage.add(entry.with, sizeOf(entry));
+  return usage;
 }
 
 function sizeOf({ xml: text }: ArchiveEntry): number {

@@ -30,8 +30,15 @@ export class Usage {
   /** By bare JID: no more than there are messages. */
   readonly #bySender = new Map<string, Taken>();
 
+  #messages = 0;
+
+  get messages(): number {
+    return this.#messages;
+  }
+
   /** @param sender an address as it stands in the message */
   add(sender: string, bytes: number): void {
+    this.#messages++;
     const key = bareOf(sender);
     const taken = this.#bySender.get(key) ?? { messages: 0, bytes: 0 };
     this.#bySender.set(key, { messages: taken.messages + 1, bytes: taken.bytes + bytes });

@@ -183,6 +183,22 @@ test('more than its queue takes comes later also to a client that has nothing of
   await client.skipUntil(late('1'));
 });
 
+test('a client that changes its priority again and again does not make the server read the disk each time', async (t) => {
+  const there = await scene(t, 'smacks_max_queue = 10');
+  await stored(there, ...'0123456789');
+  const { client } = await comes(there, BALCONY);
+  const archive = there.test.server.router.hosts.get('capulet.lit')!.stores.archive('offline');
+  const reads = t.mock.method(archive, 'query');
+  for (let n = 0; n < 100; n++) {
+    client.send('<presence><priority>-1</priority></presence><presence><priority>1</priority></presence>');
+    client.send(`<a ${SM} h='${there.sent(BALCONY)}'/>`);
+    await there.idle();
+  }
+  assert.ok(reads.mock.callCount() < 20, `${reads.mock.callCount()} reads`);
+  assert.equal((await archive.query('juliet', {})).total, 0);
+  for (const text of '0123456789') await client.skipUntil(late(text));
+});
+
 test('XEP-0160 §2: what is confirmed after a reload of the module is gone as well', async (t) => {
   const there = await scene(t);
   await stored(there, '1');

@@ -23,6 +23,9 @@ export interface Limits {
   readonly maxDirected: number;
 }
 
+/** Of the addresses that one session is present to. */
+const MAX_DIRECTED_BYTES = 128 * 1024;
+
 const PRIORITY = /^\s*[+-]?\d{1,3}\s*$/;
 
 export class Availability {
@@ -98,10 +101,19 @@ export class Availability {
     state.directed ??= new Map();
     const addresses = state.directed.get(to.bare) ?? new Set();
     if (addresses.has(to.toString())) return;
-    if (sizeOf(state.directed) >= this.#limits.maxDirected) {
-      throw new StanzaError('resource-constraint', { text: 'Present to too many addresses' });
+    if (this.#isFull(state.directed, to)) {
+      throw new StanzaError('resource-constraint', {
+        text: 'Present to too many addresses: leave some of them',
+      });
     }
     state.directed.set(to.bare, addresses.add(to.toString()));
+  }
+
+  #isFull(directed: ReadonlyMap<string, ReadonlySet<string>>, to: Jid): boolean {
+    const { maxDirected } = this.#limits;
+    if (directed.size >= maxDirected) return true; // The quick answer to a client that goes on.
+    const { addresses, bytes } = sizeOf(directed);
+    return addresses >= maxDirected || bytes + Buffer.byteLength(to.toString()) > MAX_DIRECTED_BYTES;
   }
 
   /** Tells one address what every available client of the account says of itself. */
@@ -187,9 +199,12 @@ function forget({ state }: C2SSession, to: Jid): void {
   if (addresses.size === 0 || to.resource === undefined) state.directed?.delete(to.bare);
 }
 
-function sizeOf(directed: ReadonlyMap<string, ReadonlySet<string>>): number {
-  let size = 0;
-  for (const addresses of directed.values()) size += addresses.size;
+function sizeOf(directed: ReadonlyMap<string, ReadonlySet<string>>): { addresses: number; bytes: number } {
+  const size = { addresses: 0, bytes: 0 };
+  for (const addresses of directed.values()) {
+    size.addresses += addresses.size;
+    for (const address of addresses) size.bytes += Buffer.byteLength(address);
+  }
   return size;
 }
 

@@ -234,6 +234,22 @@ test('a client is present to no more than presence_max_directed strangers', asyn
   await settled(romeo);
 });
 
+test('a client is present to addresses of no more than 128 KiB', async (t) => {
+  const server = await start(t);
+  const romeo = await server.client(`${ROMEO}/orchard`);
+  const to = (n: number) => `nobody@capulet.lit/${`${n} `.padEnd(1000, 'r')}`;
+  for (let n = 0; n < 128; n++) romeo.send(`<presence to='${to(n)}'/>`);
+  await settled(romeo);
+  romeo.send(`<presence to='${to(128)}'/>`);
+  romeo.send(`<presence to='${to(129)}'/>`);
+  const answers = [await romeo.next(), await romeo.next()].map(({ attrs }) => attrs.type);
+  assert.deepEqual(answers, ['error', 'error']);
+  romeo.send(`<presence type='unavailable' to='${to(0)}'/>`);
+  romeo.send(`<presence to='${to(1)}'/>`); // known already
+  romeo.send(`<presence to='${to(130)}'/>`);
+  await settled(romeo);
+});
+
 test('RFC 6121 §4.7.2.3: a priority is a number from -128 to 127', async (t) => {
   const server = await start(t);
   const romeo = await server.client(`${ROMEO}/orchard`);

@@ -61,21 +61,45 @@ function addCreate(module: Registry, service: Service): void {
     },
     positional: ['room', 'owner'],
     nothing: noService,
-    run(args) {
+    async run(args) {
       const { local, domain } = Jid.parse(args.room);
       if (domain !== service.domain) return {};
       if (local === undefined)
         throw new CommandError(`"${args.room}" has no name: write the room as NAME@${domain}`, 'usage');
       if (service.rooms.has(local)) throw new CommandError(`the room ${args.room} exists already`);
-      turn(service, undefined, () => {
-        const made = createRoom(service, local, { owner: args.owner, creator: undefined });
-        made.config = { ...made.config, persistent: true, listed: !args.hidden };
-        unlockRoom(service, made);
-        roomChanged(service, made);
-      });
+      await create(service, local, args);
       return { text: `${args.room} created` };
     },
   });
+}
+
+/** A room that cannot be stored is not made: it would be gone after a restart. @throws CommandError */
+async function create(
+  service: Service,
+  name: string,
+  {
+    room: address,
+    owner,
+    hidden,
+  }: { readonly room: string; readonly owner: string; readonly hidden: boolean },
+): Promise<void> {
+  const made = turn(service, undefined, () => {
+    const fresh = createRoom(service, name, { owner, creator: undefined });
+    fresh.config = { ...fresh.config, persistent: true, listed: !hidden };
+    unlockRoom(service, fresh);
+    roomChanged(service, fresh);
+    return fresh;
+  });
+  try {
+    await service.writing.get(name);
+  } catch (error) {
+    turn(service, undefined, () => destroyRoom(service, made, {}));
+    throw new CommandError(
+      `${address} cannot be stored, so it was not created; the log says why`,
+      'refused',
+      error,
+    );
+  }
 }
 
 function addDestroy(module: Registry, service: Service): void {

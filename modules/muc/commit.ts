@@ -91,15 +91,23 @@ function begin(service: Service, name: string): Commits {
 
 async function run(service: Service, name: string, commits: Commits): Promise<void> {
   await Promise.resolve(); // so that all changes of one turn share a write
-  while (commits.waiting.length > 0) {
-    await service.module.serial(`room ${name}`, async () => {
-      const requests = commits.waiting;
-      commits.waiting = [];
-      await writeTogether(service, name, requests);
-      for (const { done } of requests) done();
-    });
+  try {
+    while (commits.waiting.length > 0) {
+      await service.module.serial(`room ${name}`, () => writeWaiting(service, name, commits));
+    }
+  } finally {
+    service.commits.delete(name);
   }
-  service.commits.delete(name);
+}
+
+async function writeWaiting(service: Service, name: string, commits: Commits): Promise<void> {
+  const requests = commits.waiting;
+  commits.waiting = [];
+  try {
+    await writeTogether(service, name, requests);
+  } finally {
+    for (const { done } of requests) done();
+  }
 }
 
 async function writeTogether(service: Service, name: string, requests: readonly Request[]): Promise<void> {

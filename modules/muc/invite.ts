@@ -14,6 +14,8 @@ import { setStanding } from './standings.ts';
 const MAX_INVITES_AT_ONCE = 10;
 /** Invitations that a room remembers, so that they can be declined. */
 const MAX_INVITATIONS = 200;
+/** The same in characters of addresses, so that long ones take no more. */
+const MAX_INVITATION_CHARACTERS = 32 * 1024;
 
 interface Invitation {
   readonly invitee: Jid;
@@ -164,8 +166,11 @@ function read(room: Room, { stanza, from }: StanzaEvent, invite: Element): Invit
 function rememberInvitation(room: Room, invitee: string, inviter: string): void {
   room.invitations.delete(invitee);
   room.invitations.set(invitee, inviter);
-  for (const oldest of room.invitations.keys()) {
-    if (room.invitations.size <= MAX_INVITATIONS) break;
-    room.invitations.delete(oldest);
+  let characters = 0;
+  for (const [to, from] of room.invitations) characters += to.length + from.length;
+  for (const [to, from] of room.invitations) {
+    if (room.invitations.size <= MAX_INVITATIONS && characters <= MAX_INVITATION_CHARACTERS) break;
+    room.invitations.delete(to);
+    characters -= to.length + from.length;
   }
 }

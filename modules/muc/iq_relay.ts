@@ -1,6 +1,6 @@
 // IQ requests from one occupant to another (XEP-0045 §17.4), and pings to oneself (XEP-0410 §3.3).
 
-import { type Element, type Node, NS, newId, type StanzaEvent, xml } from 'enjamb/api';
+import { detach, type Element, type Node, NS, newId, type StanzaEvent, xml } from 'enjamb/api';
 import { refusal } from './refusal.ts';
 import { affiliationOf, mainSeat, type Occupant, type Room, type Seat, seatOf } from './room.ts';
 import { findRoom } from './rooms.ts';
@@ -26,11 +26,13 @@ const PATIENCE_MS = 5 * 60_000;
 const MAX_PER_CLIENT = 50;
 /** Requests under way on the service. */
 const MAX_RELAYS = 10_000;
+/** An id is kept until the answer comes. In characters. */
+const MAX_ID_LENGTH = 1024;
 
 /**
  * A request to an occupant JID.
  * @throws StanzaError 'not-acceptable' to whoever is not in the room (XEP-0410 §3.3), 'item-not-found' for a nick that
- *   nobody has, 'resource-constraint' for too many requests at once
+ *   nobody has, 'resource-constraint' for too many requests at once, 'policy-violation' for an id that is too long
  */
 export function relayRequest(service: Service, event: StanzaEvent): void {
   const { stanza, from, to } = event;
@@ -47,11 +49,12 @@ export function relayRequest(service: Service, event: StanzaEvent): void {
     );
     return;
   }
+  checkId(room, stanza.attrs.id);
   const asked = addressFor(stanza, target);
   const id = remember(service, room, {
     room: room.name,
     requester: seat,
-    id: stanza.attrs.id,
+    id: stanza.attrs.id === undefined ? undefined : detach(stanza.attrs.id),
     address: to.toString(),
     asked,
     at: service.module.clock.elapsed(),
@@ -99,6 +102,11 @@ function strangerRefusal(by: string, stanza: Element) {
   const isDisco = stanza.getChild('query', NS.DISCO_INFO) ?? stanza.getChild('query', NS.DISCO_ITEMS);
   if (isDisco) return refusal(by, 'bad-request', { text: 'You are not in the room' }); // XEP-0045 §6.6
   return refusal(by, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
+}
+
+function checkId(room: Room, id = ''): void {
+  if (id.length <= MAX_ID_LENGTH) return;
+  throw refusal(room.jid, 'policy-violation', { text: `The id is longer than ${MAX_ID_LENGTH} characters` });
 }
 
 function isPing(stanza: Element): boolean {

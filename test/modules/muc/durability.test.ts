@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
 import type { StoredRoom } from '../../../modules/muc/stored.ts';
 import type { ScriptedClient } from '../../support/client.ts';
+import { assertFaults } from '../../support/server.ts';
 import { ADMIN, form, HALL, joined, MUC, OWNER, roomServer, roomWith, settled, userOf } from './rooms.ts';
 
 const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
@@ -190,4 +191,16 @@ test('a reload of the module waits for the changes that are under way', async (t
   await server.server.commands.run('module reload', { name: 'muc' }, { by: 'test' });
   await romeo.skipUntil(`<iq type='result' id='change' from='${HALL}' to='${romeo.jid}'/>`);
   assert.ok(row()?.standings['a@x.test']);
+});
+
+test('rooms create says so when the room cannot be stored, and makes none', async (t) => {
+  const { server, romeo, breakDisk, mendDisk } = await onDisk(t);
+  const create = () =>
+    server.server.commands.run('rooms create', { room: HALL, owner: 'romeo@localhost' }, { by: 'test' });
+  breakDisk();
+  await assert.rejects(create(), /cannot be stored/);
+  assertFaults(server.server.faults, { work: 1 });
+  mendDisk();
+  await create();
+  assert.deepEqual(userOf((await joined(romeo, 'Romeo'))[0]!).codes, ['110']);
 });

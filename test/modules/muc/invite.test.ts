@@ -121,3 +121,26 @@ test('an invitation lifts no ban, and comes from nobody who has nothing to do wi
   await refused(romeo, 'policy-violation');
   await juliet.receivesNothing();
 });
+
+test('invitations that can be declined are bounded in characters, too: the oldest go', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  juliet.send('<presence/>');
+  await roomWith(romeo, 'Romeo');
+  const invite = (...people: string[]) =>
+    romeo.send(
+      `<message to='${HALL}'><x xmlns='${USER}'>${people.map((to) => `<invite to='${to}'/>`).join('')}</x></message>`,
+    );
+  const declines = async () => {
+    juliet.send(
+      `<message to='${HALL}' id='no'><x xmlns='${USER}'><decline to='romeo@localhost'/></x></message>`,
+    );
+    return String(await juliet.skipUntil(({ attrs }) => attrs.id === 'no'));
+  };
+  const long = (n: number) => `${String(n).padStart(1000, 'x')}@localhost`;
+  invite('juliet@localhost');
+  for (let n = 0; n < 40; n += 10) invite(...Array.from({ length: 10 }, (_, k) => long(n + k)));
+  await settled(romeo);
+  assert.match(await declines(), /<item-not-found/, 'nobody knows of the first invitation any more');
+});

@@ -172,6 +172,22 @@ test('a vCard is asked of the account, not of a client of it', async (t) => {
   await romeo.receivesNothing();
 });
 
+test('a request whose id is longer than 1,024 characters is not passed on', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  await roomWith(romeo, 'Romeo');
+  await joined(juliet, 'Juliet');
+  await settled(romeo);
+  const asks = (id: string) =>
+    juliet.send(`<iq type='get' id='${id}' to='${HALL}/Romeo'><query xmlns='jabber:iq:version'/></iq>`);
+  asks('x'.repeat(1025));
+  assert.match(String(await juliet.next()), /<policy-violation/);
+  await romeo.receivesNothing();
+  asks('x'.repeat(1024));
+  assert.ok((await romeo.next()).getChild('query', 'jabber:iq:version'));
+});
+
 test('requests under way are bounded, and forgotten after five minutes', async (t) => {
   const clock = new FakeClock();
   const server = await roomServer(t, '', { clock });

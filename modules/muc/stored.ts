@@ -48,6 +48,9 @@ export function makeRoom(
   return room;
 }
 
+/** Rows with more than this are written one at a time, of all rooms, so that they never fill the queue of the store. */
+const LARGE_BYTES = 64 * 1024;
+
 /** Reads all persistent rooms into memory. */
 export async function loadRooms(service: Service): Promise<void> {
   for await (const name of service.store.owners()) {
@@ -94,11 +97,14 @@ async function bringUpToDate(service: Service, name: string): Promise<void> {
   await saveDraft(service, name, service.rooms.get(name));
 }
 
+type Saver = Pick<Service, 'stored' | 'store'> & { readonly module: Pick<Service['module'], 'serial'> };
+
 /** Writes a room as it is or as it would be; one that is not kept, or `undefined`, has no row. */
-export async function saveDraft(service: Service, name: string, room: Room | undefined): Promise<void> {
+export async function saveDraft(service: Saver, name: string, room: Room | undefined): Promise<void> {
   if (isKept(room)) {
     service.stored.add(name); // First: a room that ends meanwhile has a row to be removed.
-    await service.store.set(name, rowOf(room));
+    const write = () => service.store.set(name, rowOf(room));
+    await (room.standingBytes > LARGE_BYTES ? service.module.serial('large rooms', write) : write());
   } else {
     await service.store.delete(name);
     service.stored.delete(name);

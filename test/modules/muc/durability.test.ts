@@ -6,7 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
-import type { StoredRoom } from '../../../modules/muc/stored.ts';
+import type { Room } from '../../../modules/muc/room.ts';
+import { type StoredRoom, saveDraft } from '../../../modules/muc/stored.ts';
+import { MemoryStorage } from '../../../src/storage/drivers/memory.ts';
+import type { KeyvalStore } from '../../../src/storage/stores.ts';
+import { SerialQueue } from '../../../src/util/serial-queue.ts';
 import type { ScriptedClient } from '../../support/client.ts';
 import { assertFaults } from '../../support/server.ts';
 import { ADMIN, form, HALL, joined, MUC, OWNER, roomServer, roomWith, settled, userOf } from './rooms.ts';
@@ -191,6 +195,34 @@ test('a reload of the module waits for the changes that are under way', async (t
   await server.server.commands.run('module reload', { name: 'muc' }, { by: 'test' });
   await romeo.skipUntil(`<iq type='result' id='change' from='${HALL}' to='${romeo.jid}'/>`);
   assert.ok(row()?.standings['a@x.test']);
+});
+
+test('large rows are written one at a time, small ones together', async () => {
+  const queue = new SerialQueue();
+  let underWay = 0;
+  let most = 0;
+  const rows = new MemoryStorage().keyval('rooms.localhost', 'muc_rooms') as KeyvalStore<StoredRoom>;
+  const store: KeyvalStore<StoredRoom> = {
+    get: (name) => rows.get(name),
+    delete: (name) => rows.delete(name),
+    owners: () => rows.owners(),
+    async set(name, row) {
+      most = Math.max(most, ++underWay);
+      await rows.set(name, row);
+      underWay--;
+    },
+  };
+  const module = { serial: <T>(key: string, task: () => Promise<T>) => queue.run(key, task) };
+  const save = async (standingBytes: number) => {
+    most = 0;
+    const config = { persistent: true } as Room['config'];
+    const room = { config, standings: new Map(), secret: 's', standingBytes } as unknown as Room;
+    const names = Array.from({ length: 10 }, (_, n) => `room${n}`);
+    await Promise.all(names.map((name) => saveDraft({ module, store, stored: new Set() }, name, room)));
+    return most;
+  };
+  assert.equal(await save(1_000), 10);
+  assert.equal(await save(1_000_000), 1);
 });
 
 test('rooms create says so when the room cannot be stored, and makes none', async (t) => {

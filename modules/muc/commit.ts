@@ -5,7 +5,7 @@
 //                               │ not allowed                │ failed
 //                               └──────▶ refused ◀───────────┘  everything is as before
 //
-// One write of a room is under way; all changes that are asked for meanwhile share the next one.
+// One write of a room is under way; all changes that are asked for meanwhile share the next one (docs/adr/0025).
 
 import { errorReply, StanzaError, type StanzaEvent } from 'enjamb/api';
 import { refusal } from './refusal.ts';

@@ -60,7 +60,7 @@ function checkOne(room: Room, actor: string, { bare, affiliation }: AffiliationC
   }
 }
 
-/** Nicks are nobody else's, neither before nor by another change of the same request. */
+/** Each nick is free, or its owner's, before the request and after each of its changes. */
 function checkNicks(room: Room, changes: readonly AffiliationChange[]): void {
   const wanted = new Map<string, string>();
   for (const { bare, nick = '' } of changes) {

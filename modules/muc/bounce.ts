@@ -28,7 +28,7 @@ const DOMAIN_GONE = new Set<StanzaCondition>([
  * - Presence of type error: gone, whatever it holds. A client that cannot take the presence of a room cannot follow it.
  * - A message of type error: gone for the conditions above, or when the error names none. Other conditions are those of
  *   filters, which refuse this one message.
- * - What our own side returned: only the conditions above, since nobody there has seen it.
+ * - What our own side returned: only the conditions above, since the client has not seen the stanza.
  */
 export function verdict({ stanza, from, origin }: Bounce): 'remove' | 'keep' {
   const error = StanzaError.from(stanza);

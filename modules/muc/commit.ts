@@ -1,5 +1,5 @@
-// Changes of rooms that are on disk. Whoever asked is told of success, and everybody else of the change, once it is
-// written: what was confirmed outlives a crash, and what cannot be written has not happened.
+// Changes of rooms that are on disk. The requester is answered, and the room told, once the change is written: what was
+// confirmed outlives a crash, and what cannot be written has not happened.
 //
 //   asked ──▶ waiting ──▶ tried on a draft of the room ──▶ written ──▶ in force, answered
 //                               │ not allowed                │ failed
@@ -49,8 +49,8 @@ export interface Commits {
 }
 
 /**
- * Makes a change: at once in a room that is nowhere but in memory, after the write in others.
- * @throws StanzaError when the change is refused at once; later the refusal is sent as the answer
+ * Makes a change: immediately in a room that is in memory only, after the write in others.
+ * @throws StanzaError when the change is refused immediately; a later refusal is sent as the answer
  */
 export function commit(service: Service, room: Room, event: StanzaEvent, change: Change): void {
   if (!service.commits.has(room.name)) {
@@ -147,7 +147,7 @@ function enforce(service: Service, { change, event, room }: Request): void {
   });
 }
 
-/** Whether that went well; else whoever asked is told. */
+/** Whether `act` succeeded; if not, the requester gets the error. */
 function attempt(service: Service, { event }: Request, act: () => void): boolean {
   try {
     act();

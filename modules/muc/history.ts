@@ -26,7 +26,7 @@ export interface HistoryMemory {
 export const MAX_ALL_HISTORY_BYTES = 64 * 1024 * 1024;
 /** A room keeps no more than this, however few messages that is. In bytes. */
 const MAX_BYTES = 256 * 1024;
-/** Nor anything that takes more than this when it is read for somebody who enters. In bytes. */
+/** Nor elements that take more than this when they are read for a join. In bytes. */
 const MAX_WEIGHT = 1024 * 1024;
 /** What has been read lately, of all rooms together. In bytes. */
 const MAX_READ_BYTES = 16 * 1024 * 1024;
@@ -64,7 +64,7 @@ export function clearHistory(memory: HistoryMemory, room: Room): void {
   forgetOldest(memory, room, room.history.length);
 }
 
-/** When all rooms together keep too much, the one with most forgets the older half of it: nobody uses up all there is. */
+/** When all rooms together keep too much, the room with most forgets the older half, so that no room uses up the whole. */
 function makeSpace(memory: HistoryMemory, bytes: number): void {
   const { history } = memory.budgets;
   while (history.used > 0 && history.used + bytes > history.max) {

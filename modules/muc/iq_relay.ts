@@ -32,7 +32,7 @@ const MAX_ID_LENGTH = 1024;
 /**
  * A request to an occupant JID.
  * @throws StanzaError 'not-acceptable' to whoever is not in the room (XEP-0410 §3.3), 'item-not-found' for a nick that
- *   nobody has, 'resource-constraint' for too many requests at once, 'policy-violation' for an id that is too long
+ *   nobody has, 'resource-constraint' for too many requests under way, 'policy-violation' for an id that is too long
  */
 export function relayRequest(service: Service, event: StanzaEvent): void {
   const { stanza, from, to } = event;

@@ -26,7 +26,7 @@ export function properNick(service: Service, address: Jid): string {
 }
 
 /**
- * A nick that somebody wrote, as it will stand in addresses.
+ * The nick in a request, as it will stand in addresses.
  * @throws StanzaError as `properNick` does
  */
 export function writtenNick(service: Service, room: Room, text: string): string {

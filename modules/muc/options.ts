@@ -4,7 +4,7 @@ import { boolean, duration, type Infer, integer, oneOf, string } from 'enjamb/ap
 
 export const OPTIONS = {
   restrict_room_creation: oneOf(
-    'Who may create rooms: "local" for users of this server, "admin" or true for nobody but administrators, false for anybody; administrators may in any case',
+    'Who may create rooms: "local" for users of this server, "admin" or true for administrators only, false for everybody; administrators always may',
     [false, true, 'local', 'admin'],
     { default: 'local' },
   ),

@@ -47,7 +47,7 @@ export function whatIsSaid(stanza: Stanza, room: string): Said {
 
 /**
  * Puts on record what a client says now. Where the room, or all rooms, already keep as much as they may, the client is
- * there all the same, with nothing but its priority: nobody is kept out by what others say.
+ * in the room all the same, with nothing but its priority: what others say keeps no client out.
  */
 export function speak(service: Memory, room: Room, seat: Seat, said: Said): void {
   forgetPresence(service, room, seat);

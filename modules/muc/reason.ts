@@ -1,10 +1,10 @@
-// Why somebody is banned, kicked, made a member (XEP-0045 §8, §9): kept with the room, or told to all who are in it.
+// The reason of a ban, a kick, a membership (XEP-0045 §8, §9): stored with the room, or sent to everybody in it.
 
 import type { Element } from 'enjamb/api';
 import { refusal } from './refusal.ts';
 import type { Room } from './room.ts';
 
-/** In characters. Nobody types more; and a room keeps the reasons of thousands of people. */
+/** In characters. More than people type; a room keeps the reasons of thousands of people. */
 const MAX_REASON_LENGTH = 1024;
 
 /**

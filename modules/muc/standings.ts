@@ -15,7 +15,7 @@ const LEAST_BYTES = 64 * 1024;
 export const MAX_STANDING_BYTES = 128 * 1024 * 1024;
 
 /**
- * Remembers somebody, or with `undefined` nobody any more. Neither text is kept alive by the stanza it came in.
+ * Stores what a room remembers of a person, or with `undefined` removes it. No text is kept alive by the stanza it came in.
  * `total`: where the memory counts; absent for drafts.
  */
 export function setStanding(

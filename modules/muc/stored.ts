@@ -1,5 +1,5 @@
-// Rooms on disk: one row per persistent room. Changes that
-// somebody is told of as done are written first (commit.ts); for all others memory leads, and the row follows.
+// Rooms on disk: one row per persistent room. Changes that are confirmed by an answer are written first (commit.ts); for
+// all others memory leads, and the row follows at the end of the turn.
 
 import { randomBytes } from 'node:crypto';
 import { countRoom } from './creators.ts';

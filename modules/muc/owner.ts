@@ -107,6 +107,7 @@ function configure(
   const { from } = event;
   const formType = values.get('FORM_TYPE')?.[0];
   if (formType !== undefined && formType !== NS.MUC_ROOMCONFIG) throw refusal(room.jid, 'bad-request');
+  checkLists(service, room, values);
   commit(service, room, event, {
     check(tried) {
       checkOwner(tried, from);
@@ -131,6 +132,13 @@ function configure(
       settle(service, room, before);
     },
   });
+}
+
+/** Longer lists cannot be stored anyway, and each address in them costs time. @throws StanzaError 'resource-constraint' */
+function checkLists(service: Service, room: Room, values: ReadonlyMap<string, string[]>): void {
+  const most = service.module.options.muc_max_affiliations;
+  const isTooLong = [OWNERS_FIELD, ADMINS_FIELD].some((field) => (values.get(field)?.length ?? 0) > most);
+  if (isTooLong) throw refusal(room.jid, 'resource-constraint', { text: 'Too many owners or admins' });
 }
 
 function readSettings(service: Service, room: Room, values: ReadonlyMap<string, string[]>): RoomConfig {

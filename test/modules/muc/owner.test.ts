@@ -265,3 +265,17 @@ test('a room that becomes temporary while nobody is in it ends', async (t) => {
   );
   assert.ok((await romeo.next()).getChild('error')?.getChild('item-not-found', STANZAS));
 });
+
+test('lists of owners and admins in a form are bounded', async (t) => {
+  const server = await roomServer(t, 'muc_max_affiliations = 3');
+  const romeo = await server.client('romeo@localhost/orchard');
+  await roomWith(romeo, 'Romeo');
+  const admins = ['a@x.test', 'b@x.test', 'c@x.test', 'd@x.test'];
+  const asks = async (count: number) => {
+    const fields = { 'muc#roomconfig_roomadmins': admins.slice(0, count) };
+    romeo.send(`<iq type='set' id='f' to='${HALL}'><query xmlns='${OWNER}'>${form(fields)}</query></iq>`);
+    return String(await romeo.skipUntil(({ attrs }) => attrs.id === 'f'));
+  };
+  assert.match(await asks(4), /<resource-constraint/);
+  assert.match(await asks(2), /type='result'/);
+});

@@ -3,10 +3,18 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Element } from '../../../src/xml/element.ts';
-import { NS } from '../../../src/xml/namespaces.ts';
 import { Finch } from './finch.ts';
-import { foreignScene, HALL, hears, JULIET, LINE, mechanisms, PASSWORD, ROMEO } from './scene.ts';
+import {
+  foreignScene,
+  HALL,
+  hasBothWays,
+  hears,
+  JULIET,
+  LINE,
+  mechanisms,
+  PASSWORD,
+  ROMEO,
+} from './scene.ts';
 import { WELL_KNOWN } from './system.ts';
 
 const LIMIT = { timeout: 60_000 };
@@ -22,7 +30,7 @@ test('finch: rosters, chat, a room', LIMIT, async (t) => {
   await terminal.shows('Authorize buddy?');
   await finch.front(3);
   await terminal.press('Enter');
-  await juliet.stanza('Romeo on her roster, both ways', (it) => isPushOf(it, ROMEO));
+  await hasBothWays(juliet, ROMEO);
 
   await finch.openConversation(JULIET);
   await terminal.shows(`${JULIET} (${ROMEO}`);
@@ -67,9 +75,3 @@ test('finch: a wrong password, five times, and an unknown authority', LIMIT, asy
   assert.deepEqual(mechanisms(enjamb), []);
   await enjamb.stop();
 });
-
-function isPushOf(it: Element, jid: string): boolean {
-  const item =
-    it.is('iq') && it.attrs.type === 'set' ? it.getChild('query', NS.ROSTER)?.getChild('item') : undefined;
-  return item?.attrs.jid === jid && item.attrs.subscription === 'both';
-}

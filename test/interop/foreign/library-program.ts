@@ -13,7 +13,18 @@ import type { TestContext } from 'node:test';
 import { ENJAMB } from '../support/addresses.ts';
 import { Program, run } from '../support/program.ts';
 import { withinMs } from '../support/waiting.ts';
-import { foreignScene, HALL, hears, JULIET, LINE, mechanisms, PASSWORD, ROMEO, type Scene } from './scene.ts';
+import {
+  foreignScene,
+  HALL,
+  hasBothWays,
+  hears,
+  JULIET,
+  LINE,
+  mechanisms,
+  PASSWORD,
+  ROMEO,
+  type Scene,
+} from './scene.ts';
 import { systemWith, WELL_KNOWN } from './system.ts';
 
 const STEP_MS = 10_000;
@@ -40,6 +51,7 @@ export async function playsWithOthers(t: TestContext, program: LibraryProgram, s
   await reports('session');
   assert.deepEqual(mechanisms(enjamb), [program.mechanism]);
   await reports(`both ${JULIET}`);
+  await hasBothWays(juliet, ROMEO);
 
   juliet.send(ROMEO, LINE);
   await reports(`chat ${LINE}`);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
 import type { Element } from '../../../src/xml/element.ts';
+import { NS } from '../../../src/xml/namespaces.ts';
 import { ENJAMB, HOME } from '../support/addresses.ts';
 import { Enjamb } from '../support/enjamb.ts';
 import { SlixmppClient } from '../support/slixmpp.ts';
@@ -51,6 +52,16 @@ export async function hears(juliet: SlixmppClient, from: string, body: string): 
     it.getChildText('body')?.trimEnd() === body &&
     (it.attrs.from === from || it.attrs.from?.startsWith(`${from}/`) === true);
   await juliet.stanza(`"${body}" from ${from}`, isIt);
+}
+
+/** Resolves when juliet's roster has this contact with subscription "both". */
+export async function hasBothWays(juliet: SlixmppClient, jid: string): Promise<void> {
+  const isPush = (it: Element) => {
+    const query = it.is('iq') && it.attrs.type === 'set' ? it.getChild('query', NS.ROSTER) : undefined;
+    const item = query?.getChild('item');
+    return item?.attrs.jid === jid && item.attrs.subscription === 'both';
+  };
+  await juliet.stanza(`${jid} on her roster, both ways`, isPush);
 }
 
 /** How Romeo logged in, of the present and all former times. */

@@ -13,10 +13,17 @@ const MOUNTS = [
   'exec "$@"',
 ].join(' && ');
 
-/** The words to put before a command, the files being made in `folder`. `caPath`: PEM of the trusted authorities. */
-export async function systemWith(folder: string, caPath: string): Promise<string[]> {
+/**
+ * The words to put before a command, the files being made in `folder`. `caPath`: PEM of the trusted authorities. `address`:
+ * of the domain.
+ */
+export async function systemWith(
+  folder: string,
+  caPath: string,
+  address = ENJAMB.address,
+): Promise<string[]> {
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'hosts'), `127.0.0.1 localhost\n${ENJAMB.address} ${HOME}\n`);
+  await writeFile(join(folder, 'hosts'), `127.0.0.1 localhost\n${address} ${HOME}\n`);
   await writeFile(join(folder, 'resolv.conf'), 'nameserver 127.0.0.1\n'); // Nothing answers there.
   const namespaces = ['--user', '--map-root-user', '--mount', '--fork', '--kill-child'];
   return ['unshare', ...namespaces, 'sh', '-c', MOUNTS, 'sh', folder, caPath];

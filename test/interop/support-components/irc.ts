@@ -113,16 +113,20 @@ export class IrcUser {
   }
 
   /** In the channel, until the test ends. */
-  static async join(t: Clean, nick: string, channel: string): Promise<IrcUser> {
-    const socket = connect(IRC.port, IRC.address);
+  static async join(t: Clean, nick: string, channel: string, { address, port } = IRC): Promise<IrcUser> {
+    const socket = connect(port, address);
     t.after(() => void socket.destroy());
-    await withinMs(ANSWER_MS, 'a connection with ngircd', once(socket, 'connect'));
+    await withinMs(ANSWER_MS, 'a connection with the IRC server', once(socket, 'connect'));
     const user = new IrcUser(socket);
     user.#say(`NICK ${nick}`);
     user.#say(`USER ${nick} 0 * :${nick}`);
-    user.#say(`JOIN ${channel}`);
-    await user.hears(new RegExp(` 366 ${nick} ${channel} `));
+    await user.enter(channel);
     return user;
+  }
+
+  async enter(channel: string): Promise<void> {
+    this.#say(`JOIN ${channel}`);
+    await this.hears(new RegExp(` 366 \\S+ ${channel} `));
   }
 
   send(channel: string, text: string): void {

@@ -13,7 +13,10 @@ export interface Context {
   readonly settings: Settings;
   readonly log: Logger;
   readonly measures: Measures;
+  /** As `clock.elapsed` tells time; so are all times here, unless they say otherwise. */
   now(): number;
+  /** Such a time in ms since 1970. */
+  wallTime(at: number): number;
   /** From 0 to 1. */
   random(): number;
   after(delayMs: number, task: () => void): Timer;

@@ -113,12 +113,12 @@ export class DomainWatch {
     return this.#state === 'idle' && this.#inquiries.isIdle;
   }
 
-  /** When the domain could last be reached again; ms since 1970. */
+  /** When the domain could last be reached again. */
   get recoveredAt(): number | undefined {
     return this.#recoveredAt;
   }
 
-  /** When the domain has last answered a question; ms since 1970. */
+  /** When the domain has last answered a question. */
   get answeredAt(): number {
     return this.#answeredAt;
   }

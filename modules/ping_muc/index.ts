@@ -11,7 +11,7 @@
 //   episode.ts      the line in the log               measures.ts  what is counted     commands.ts
 //   rejoin*.ts      joining for clients that do not do it themselves
 
-import { defineModule, type Module, NS } from 'enjamb/api';
+import { defineModule, type Module, NS, wallTime } from 'enjamb/api';
 import { ClientPings } from './client_pings.ts';
 import { forgetCommand, probeCommand } from './commands.ts';
 import type { Context } from './context.ts';
@@ -101,7 +101,8 @@ function contextOf(module: Module<typeof options>): Context {
     settings: settingsFrom(module.options),
     log: module.log,
     measures: new Measures(module.metric),
-    now: () => module.clock.now(),
+    now: () => module.clock.elapsed(),
+    wallTime: (at) => wallTime(module.clock, at),
     random: () => Math.random(),
     after: (delayMs, task) => module.after(delayMs, task),
     send: (stanza) => module.send(stanza),

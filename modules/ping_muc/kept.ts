@@ -6,7 +6,7 @@ import type { Probe } from './probe.ts';
 
 export interface Kept {
   readonly probes: Map<string, Probe>;
-  /** When rooms were last sent a presence probe; ms since 1970, by room. */
+  /** When rooms were last sent a presence probe, by room. */
   readonly presenceProbes: Map<string, number>;
   /** The domains that were in doubt when the module was unloaded. */
   interrupted: string[];

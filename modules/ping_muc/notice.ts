@@ -31,7 +31,7 @@ export interface Notice {
 interface Verdict {
   readonly cause: NoticeCause;
   readonly epoch: number;
-  /** When it was reached; ms since 1970. What the room shows later refutes it. */
+  /** When it was reached. What the room shows later refutes it. */
   readonly at: number;
   /** The client was waiting to be let in: if it has been since, this is refuted too. */
   readonly isEntering: boolean;

@@ -5,7 +5,7 @@ import { Rate } from './window.ts';
 interface Lane<T> {
   readonly room: string;
   readonly items: T[];
-  /** Not before; ms since 1970. */
+  /** Not before. */
   freeAt: number;
 }
 

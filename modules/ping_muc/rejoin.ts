@@ -17,7 +17,7 @@ import { rejoinOf, seenAt } from './rejoin_words.ts';
 /** What is kept of a join, as long as that lasts. */
 interface Kept {
   readonly words: string;
-  /** When the server last joined in the client's place; ms since 1970. */
+  /** When the server last joined in the client's place. */
   readonly rejoinedAt: number;
   /** The server has joined, and the room has not been seen to be new. */
   isUnseen: boolean;
@@ -29,7 +29,7 @@ export interface Waiting {
   readonly words: string;
   /** What came later than this was missed; ms since 1970. */
   readonly seenAt: number;
-  /** After that its user knows better; ms since 1970. */
+  /** After that its user knows better. */
   readonly until: number;
   /** Runs while the client has time to do something itself. */
   timer: Timer | undefined;
@@ -89,7 +89,14 @@ export class Rejoins {
     if (words === undefined) return;
     const occupant = Jid.parse(`${room}/${nick}`);
     const until = this.#context.now() + GIVE_UP_MS;
-    const waiting = { session, occupant, words, seenAt: seenAt(join), until, timer: undefined };
+    const waiting = {
+      session,
+      occupant,
+      words,
+      seenAt: seenAt(join, this.#context),
+      until,
+      timer: undefined,
+    };
     this.#add(waiting);
     if (cause === 'given-up') this.#cutOffOf(occupant.domain).add(waiting);
     else this.#await(waiting);

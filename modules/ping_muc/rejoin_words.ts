@@ -1,7 +1,7 @@
 // What a client said when it joined a room, kept so that the server can say it again.
 
 import { type C2SSession, type Element, type Jid, NS, parseElement, type Stanza, xml } from 'enjamb/api';
-import type { Join } from './context.ts';
+import type { Context, Join } from './context.ts';
 
 declare module 'enjamb/api' {
   interface C2SState {
@@ -45,8 +45,8 @@ export function rejoinOf({ session, occupant, words, seenAt, id }: Rejoin): Stan
 }
 
 /** Whole seconds, rounded down: many services know no smaller ones, and twice is better than never. */
-export function seenAt({ provenAt, sinceSeconds }: Join): number {
-  return Math.floor(Math.max(provenAt / 1_000, sinceSeconds)) * 1_000;
+export function seenAt({ provenAt, sinceSeconds }: Join, { wallTime }: Context): number {
+  return Math.floor(Math.max(wallTime(provenAt) / 1_000, sinceSeconds)) * 1_000;
 }
 
 function withHistorySince(x: Element, since: number): Element {

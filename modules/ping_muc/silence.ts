@@ -153,7 +153,7 @@ export class Silence {
   }
 
   /**
-   * When a room last sent anything to any of our clients, and when it last did so of itself; ms since 1970. `all` is
+   * When a room last sent anything to any of our clients, and when it last did so of itself. `all` is
    * Infinity where nobody is in.
    */
   #heardAt({ joins }: Room): { readonly all: number; readonly live: number } {
@@ -175,7 +175,7 @@ export class Silence {
   /** One room has lost somebody, so the service may have: rather than one by one, all quiet rooms are asked now. */
   #hurry(domain: Domain): void {
     const { after, measures, now, settings } = this.#context;
-    if (now() - (this.#hurriedAt.get(domain) ?? 0) < settings.silence) return;
+    if (now() - (this.#hurriedAt.get(domain) ?? Number.NEGATIVE_INFINITY) < settings.silence) return;
     this.#hurriedAt.set(domain, now());
     const before = now() - settings.silence * QUIET;
     inSlices(domain.rooms.values(), after, (rooms) => {

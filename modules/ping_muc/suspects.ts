@@ -70,7 +70,7 @@ export function isIn({ state }: Join): boolean {
 }
 
 /**
- * Whether it is not known what the room makes of this client: nothing has come since that moment (ms since 1970). Of a
+ * Whether it is not known what the room makes of this client: nothing has come since that moment. Of a
  * client that waits to be let in, the request or the answer to it may have been lost.
  */
 export function isDoubtful(join: Join, since: number, joins: Joins): boolean {

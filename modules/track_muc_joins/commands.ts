@@ -1,11 +1,15 @@
 // `enjamb joins`: which rooms our users are in.
 
-import { type Command, defineCommand, string } from 'enjamb/api';
+import { type Clock, type Command, defineCommand, string, wallTime } from 'enjamb/api';
 import type { JoinIndex } from './entries.ts';
 import { FLAG, type Join } from './join.ts';
 
 /** Lists tracked joins, all of them or those of one address. `stateOf`: whether a domain is in doubt, in a word. */
-export function joinsCommand(index: JoinIndex, stateOf: (domain: string) => string | undefined): Command {
+export function joinsCommand(
+  index: JoinIndex,
+  clock: Clock,
+  stateOf: (domain: string) => string | undefined,
+): Command {
   return defineCommand({
     name: 'joins',
     summary: 'Rooms that our users are in, with state and last proof',
@@ -14,7 +18,7 @@ export function joinsCommand(index: JoinIndex, stateOf: (domain: string) => stri
     run: ({ who }) => ({
       rows: all(index)
         .filter((join) => who === undefined || concerns(join, who.toLowerCase()))
-        .map((join) => ({ ...row(join), domain: stateOf(join.room.domain.name) })),
+        .map((join) => ({ ...row(join, clock), domain: stateOf(join.room.domain.name) })),
       columns: ['session', 'room', 'nick', 'state', 'since', 'proof', 'domain'],
     }),
   });
@@ -30,14 +34,14 @@ function concerns({ session, room }: Join, who: string): boolean {
   return addresses.includes(who);
 }
 
-function row(join: Join): Record<string, unknown> {
+function row(join: Join, clock: Clock): Record<string, unknown> {
   return {
     session: `${join.session.jid}`,
     room: join.room.jid,
     nick: join.nick,
     state: join.flags & FLAG.UNPROVEN ? `${join.state}, unproven` : join.state,
     since: date(join.sinceSeconds * 1_000),
-    proof: join.provenAt === 0 ? undefined : date(join.provenAt),
+    proof: join.provenAt === 0 ? undefined : date(wallTime(clock, join.provenAt)),
   };
 }
 

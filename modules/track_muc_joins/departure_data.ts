@@ -7,7 +7,7 @@ export interface Departure {
   readonly to: string;
   readonly room: string;
   readonly domain: string;
-  /** Since when it is waited for; ms since 1970. */
+  /** Since when it is waited for; as `clock.elapsed` tells time. */
   readonly at: number;
   state: 'sent' | 'owed';
   /** When it was last sent. */

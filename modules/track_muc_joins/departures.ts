@@ -173,7 +173,7 @@ export class Departures {
     if (!departure) return this.#settled.has(keyOf(full, room));
     if (departure.id !== worthKeeping(id)) return false;
     departure.state = 'sent';
-    departure.sentAt = this.#parts.clock.now();
+    departure.sentAt = this.#parts.clock.elapsed();
     return false;
   }
 
@@ -186,7 +186,7 @@ export class Departures {
 
   /** A stream broke: what nobody confirmed may be lost; `how`: what the peer has certainly read all the same. */
   broken(domain: string, how: 'all' | 'early' | 'none'): void {
-    const readBefore = this.#parts.clock.now() - READ_MS;
+    const readBefore = this.#parts.clock.elapsed() - READ_MS;
     for (const departure of this.#at(domain)) {
       if (departure.state !== 'sent') continue;
       // Of a client's own leave the answer may have been lost, and its client waits for it.
@@ -212,7 +212,7 @@ export class Departures {
 
   /** Forgets what has been waited for too long. */
   sweep(): void {
-    const now = this.#parts.clock.now();
+    const now = this.#parts.clock.elapsed();
     for (const departure of this.#data.all.values()) {
       if (now - departure.at < CONFIRM_MS) return;
       const isDelivered = departure.state === 'sent' && now - departure.sentAt >= CONFIRM_MS;
@@ -247,7 +247,7 @@ export class Departures {
   #scout(domain: string): void {
     const last = this.#scouts.get(domain);
     if (last?.state === 'sent') {
-      if (this.#parts.clock.now() - last.sentAt >= DELIVERED_MS) this.restored(domain);
+      if (this.#parts.clock.elapsed() - last.sentAt >= DELIVERED_MS) this.restored(domain);
       return;
     }
     const [scout] = this.#due(domain);
@@ -293,7 +293,7 @@ export class Departures {
   }
 
   #addPlace({ from, room, nick, domain }: Place, how: Pick<Departure, 'state' | 'id' | 'quiet'>): Departure {
-    const at = this.#parts.clock.now();
+    const at = this.#parts.clock.elapsed();
     this.superseded(from, room);
     this.#settled.delete(keyOf(from, room));
     const departure: Departure = {
@@ -317,7 +317,7 @@ export class Departures {
 
   #resend(departure: Departure): void {
     departure.state = 'sent';
-    departure.sentAt = this.#parts.clock.now();
+    departure.sentAt = this.#parts.clock.elapsed();
     departure.quiet = true;
     departure.resent = true;
     this.#send(departure);

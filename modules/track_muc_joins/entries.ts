@@ -72,7 +72,7 @@ export class JoinIndex {
     const previous = join.state === 'joined' || join.state === 'renaming' ? join.nick : undefined;
     const isRepeated = join.state === 'joining' && join.epoch > 0; // The answer to the first may have been lost.
     const mayBeIn = previous !== undefined || isRepeated || this.#data.pending.get(join)?.mayBeIn === true;
-    const at = this.#clock.now();
+    const at = this.#clock.elapsed();
     this.#data.pending.set(join, { requested: nick, id: worthKeeping(id), previous, mayBeIn, at });
     join.nick = nick;
     join.flags &= ~FLAG.NICK_SEEN;
@@ -87,7 +87,7 @@ export class JoinIndex {
       id: undefined,
       previous: join.nick,
       mayBeIn: true,
-      at: this.#clock.now(),
+      at: this.#clock.elapsed(),
     });
     this.#move(join, 'renaming');
   }
@@ -118,7 +118,7 @@ export class JoinIndex {
       id: undefined,
       previous: undefined,
       mayBeIn: true,
-      at: this.#clock.now(),
+      at: this.#clock.elapsed(),
     });
     join.nick = ownCopy(join.session, nick);
     join.state = 'renaming';
@@ -151,7 +151,7 @@ export class JoinIndex {
    */
   prove(join: Join, origin?: Origin): void {
     if (join.state !== 'joined' && join.state !== 'renaming') return;
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     const { brokenAt, settlesAt } = join.room.domain;
     if (now < settlesAt && origin !== undefined && !isNewer(origin, brokenAt)) return;
     join.provenAt = now;
@@ -163,14 +163,14 @@ export class JoinIndex {
     session.state.mucAddressed ??= new Map();
     const addressed = session.state.mucAddressed;
     addressed.delete(bare);
-    addressed.set(bare, this.#clock.now());
+    addressed.set(bare, this.#clock.elapsed());
     if (addressed.size > MAX_ADDRESSED) addressed.delete(addressed.keys().next().value ?? '');
   }
 
   /** A join nobody has asked for with `<x/>`, if the client has sent presence there of late. */
   adopt(session: C2SSession, address: Jid, origin: Origin): Join | undefined {
     const at = session.state.mucAddressed?.get(address.bare);
-    if (at === undefined || this.#clock.now() - at > ADDRESSED_MS) return undefined;
+    if (at === undefined || this.#clock.elapsed() - at > ADDRESSED_MS) return undefined;
     const join = this.#create(session, address);
     if (join !== undefined) this.confirm(join, address.resource ?? '', origin);
     return join;

@@ -35,7 +35,7 @@ export interface Joins {
 
 export interface Request {
   readonly nick: string;
-  /** Milliseconds since 1970. */
+  /** As `clock.elapsed` tells time. */
   readonly at: number;
   /** The id of the presence that asks to be let in. */
   readonly id: string | undefined;
@@ -57,7 +57,7 @@ export function exportsOf(index: JoinIndex, departures: Departures, clock: Clock
     domain: (name) => index.domain(name),
     domains: () => index.domains(),
     doubt(domain, settleMs) {
-      domain.brokenAt = clock.now();
+      domain.brokenAt = clock.elapsed();
       domain.settlesAt = domain.brokenAt + settleMs;
     },
     prove: (join, origin) => index.prove(join, origin),

@@ -81,7 +81,9 @@ async function track(module: Tracker): Promise<Joins> {
   watchClients(module, index, departures);
   watchRooms(module, index, departures);
   watchLinks(module, index, departures);
-  module.command(joinsCommand(index, (domain) => module.items('muc-domain-state')[0]?.(domain)));
+  module.command(
+    joinsCommand(index, module.clock, (domain) => module.items('muc-domain-state')[0]?.(domain)),
+  );
   await takeOver(module, { data, store, records, departures });
   return exportsOf(index, departures, module.clock);
 }

@@ -33,7 +33,7 @@ export class Records {
   readonly #parts: RecordParts;
   /** The sessions whose row is out of date. */
   readonly #stale = new Set<string>();
-  /** The sessions whose row is large, and when it may be written again; ms since 1970. */
+  /** The sessions whose row is large, and when it may be written again, as `clock.elapsed` tells time. */
   readonly #resting = new Map<string, number>();
   #timer: Timer | undefined;
 
@@ -74,7 +74,7 @@ export class Records {
 
   /** Begins to write some rows of those that may be written now. */
   #begin(): { full: string; write: Promise<void> }[] {
-    const now = this.#parts.clock.now();
+    const now = this.#parts.clock.elapsed();
     const begun: { full: string; write: Promise<void> }[] = [];
     let joins = 0;
     for (const full of this.#stale) {

@@ -311,7 +311,7 @@ export class HarnessPeer {
 
   openOut(): HarnessLink {
     if (this.#out) return this.#out;
-    const link = new HarnessLink(this.domain, 'out', this.#harness.clock.now());
+    const link = new HarnessLink(this.domain, 'out', this.#harness.clock.elapsed());
     this.#out = link;
     this.#opened(link);
     return link;
@@ -319,7 +319,7 @@ export class HarnessPeer {
 
   openIn(): HarnessLink {
     if (this.#in) return this.#in;
-    const link = new HarnessLink(this.domain, 'in', this.#harness.clock.now());
+    const link = new HarnessLink(this.domain, 'in', this.#harness.clock.elapsed());
     this.#in = link;
     this.#opened(link);
     return link;

@@ -265,3 +265,18 @@ test('the link breaks and is new while the canary is out: no long pause, as if i
   h.clock.seconds(35);
   assert.equal(romeo.notices.length, 1);
 });
+
+for (const days of [-1, 1]) {
+  test(`a wall clock that is set by ${days} day: clients that fell out are told in time, and what proves them in does`, async (t) => {
+    const { h, rooms, romeo } = await scene(t);
+    rooms.peer.cut();
+    h.clock.moveWallClock(days * 86_400_000);
+    h.clock.seconds(FIRST_QUESTION_S + 60);
+    assert.deepEqual([romeo.notices.length, rooms.pings.length], [0, 1]);
+    rooms.forget();
+    rooms.peer.cut();
+    h.clock.moveWallClock(-days * 86_400_000);
+    h.clock.seconds(FIRST_QUESTION_S + 60);
+    assert.equal(romeo.notices.length, 1);
+  });
+}

@@ -73,7 +73,8 @@ export class Incoming implements StreamHandler {
     if (refusal) throw new StreamError('policy-violation', refusal.text);
     const { log } = session;
     log.debug('s2s stream opened by peer', { from: this.#claimed, address: session.remoteAddress });
-    this.#stream.open({ from: session.local, to: header.from, id: session.streamId, dialback: true });
+    const from = isForAll(header) ? undefined : session.local;
+    this.#stream.open({ from, to: header.from, id: session.streamId, dialback: true });
     const greet = () => this.#greet(session, isVersion1(header), isFirst);
     if (this.#claimed === undefined || this.#accepted !== undefined) greet();
     else session.examine(this.#claimed, greet);
@@ -113,14 +114,20 @@ export class Incoming implements StreamHandler {
 
   /** The address in the header stays the same over restarts (RFC 6120 §4.7.2). */
   #sessionFor(header: StreamHeader): S2SSession {
-    const to = tryDomain(header.to);
-    if (to === undefined)
-      throw new StreamError('improper-addressing', 'The stream header must say whom it is for');
-    const host = this.#context.router.hosts.get(to);
-    if (!host) throw new StreamError('host-unknown');
+    const host = this.#hostFor(header);
     if (this.session && this.session.host !== host) throw new StreamError('host-unknown');
     this.session ??= this.#newSession(host);
     return this.session;
+  }
+
+  #hostFor(header: StreamHeader): LocalHost {
+    const { hosts } = this.#context.router;
+    const to = tryDomain(header.to);
+    if (to === undefined && !isForAll(header))
+      throw new StreamError('improper-addressing', 'The stream header must say whom it is for');
+    const host = to === undefined ? [...hosts.values()][0] : hosts.get(to);
+    if (!host) throw new StreamError('host-unknown');
+    return host;
   }
 
   #newSession(host: LocalHost): S2SSession {
@@ -204,6 +211,14 @@ export class Incoming implements StreamHandler {
     if (!session.proves(domain)) throw new SaslError('not-authorized');
     return domain;
   }
+}
+
+/**
+ * COMPAT(jabberd2 ≤ 2.7 without TLS): before XMPP 1.0 the header of a stream for dialback named nobody (RFC 3920 §8.3).
+ * Each key says whom it is for. The session belongs to the first of our hosts then.
+ */
+function isForAll(header: StreamHeader): boolean {
+  return header.to === undefined && header.dialback && !isVersion1(header);
 }
 
 function claimedDomain(header: StreamHeader): string | undefined {

@@ -193,6 +193,24 @@ test('RFC 6120 §8.1.1.2: a peer proved for another domain only may not send to 
   assert.match(await peer.readsToEnd(), /<host-unknown /);
 });
 
+test('RFC 3920 §8.3: a header from before XMPP 1.0 need not say whom it is for; each key does', async (t) => {
+  const world = await startWorld(t);
+  const peer = world.call();
+  peer.send(header({ from: '', to: '', version: '' }));
+  const answer = await peer.reads(/<stream:stream [^>]*>/);
+  assert.doesNotMatch(answer, / (from|to)=/);
+  assert.equal(await claimsVerona(world, peer), 'verona.lit capulet.lit valid');
+  peer.send(CLAIM);
+  const authority = await world.prepared();
+  const id = / id='([^']*)'/.exec(await authority.reads('</db:verify>'))![1]!;
+  assert.match(answer, new RegExp(` id='${id}'`));
+  authority.send(verdict(id, 'valid'));
+  assert.equal(await answerTo(peer), 'montague.lit capulet.lit valid');
+  peer.send(MESSAGE);
+  await settled();
+  assert.equal(world.arrived.length, 1);
+});
+
 test('XEP-0220 §2.1.2: an invalid claim for another domain costs the proved one nothing', async (t) => {
   const world = await startWorld(t);
   const peer = await world.verified();

@@ -139,12 +139,11 @@ class Race {
     this.#result.resolve({ socket, target });
   }
 
-  #lose(socket: Socket, { address, target }: Candidate, error: Error & { code?: string }): void {
+  #lose(socket: Socket, { address, target }: Candidate, error: Error): void {
     socket.destroy();
     if (!this.#dialling.delete(socket) || this.#isOver) return;
     const where = target.host === address ? '' : ` (${address})`;
-    const why = WORDS[error.code ?? ''] ?? error.message;
-    this.#failures.push(`${hostAndPort(target.host, target.port)}${where}: ${why}`);
+    this.#failures.push(`${hostAndPort(target.host, target.port)}${where}: ${reasonOf(error)}`);
     if (this.#isExhausted) this.#checkForEnd();
     else this.#next();
   }
@@ -198,12 +197,3 @@ class Race {
 function dial(address: string, port: number): Socket {
   return connect({ host: address, port, allowHalfOpen: true, noDelay: true });
 }
-
-const WORDS: Record<string, string> = {
-  ECONNREFUSED: 'connection refused',
-  ETIMEDOUT: 'no answer',
-  EHOSTUNREACH: 'no route to the host',
-  ENETUNREACH: 'no route to its network',
-  EADDRNOTAVAIL: 'this machine has no address of that kind',
-  ECONNRESET: 'connection reset',
-};

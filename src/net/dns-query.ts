@@ -5,6 +5,7 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { connect, isIP } from 'node:net';
 import * as dnsPacket from 'dns-packet';
 import { hostAndPort } from './address.ts';
+import { reasonOf } from './errors.ts';
 import type { DnsServer } from './name-servers.ts';
 
 export type RecordType = 'A' | 'AAAA' | 'SRV' | 'TLSA';
@@ -119,7 +120,7 @@ function overUdp(
     const timer = setTimeout(() => fail(`did not answer within ${timeoutMs / 1000} s`), timeoutMs);
     // connect() fails without a route or without the address family. With a callback, it would report that to the
     // callback instead of this event. So neither connect() nor send() gets one.
-    socket.on('error', (error) => fail(`cannot be reached: ${error.message}`));
+    socket.on('error', (error) => fail(`cannot be reached: ${reasonOf(error)}`));
     socket.on('message', (data) => {
       const packet = decodeAnswer(data, question);
       if (packet !== undefined) finish(() => resolve(packet));
@@ -141,7 +142,7 @@ function overTcp(server: DnsServer, question: Question, timeoutMs: number): Prom
     const fail = (reason: string) => finish(() => reject(failure(server, `${reason} (TCP)`)));
     const timer = setTimeout(() => fail(`did not answer within ${timeoutMs / 1000} s`), timeoutMs);
     let received = Buffer.alloc(0);
-    socket.on('error', (error) => fail(`cannot be reached: ${error.message}`));
+    socket.on('error', (error) => fail(`cannot be reached: ${reasonOf(error)}`));
     socket.on('close', () => fail('closed the connection without an answer'));
     socket.on('data', (chunk) => {
       received = Buffer.concat([received, chunk]);

@@ -29,10 +29,25 @@ export class NetError extends Error {
   }
 }
 
-/** The words of any thrown value. */
+/** The words of any thrown value; those of the operating system in plain English. */
 export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  return SYSTEM_WORDS[(error as NodeJS.ErrnoException).code ?? ''] ?? error.message;
 }
+
+const SYSTEM_WORDS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ETIMEDOUT: 'no answer',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'no route to its network',
+  EADDRNOTAVAIL: 'this machine has no address of that kind',
+  ECONNRESET: 'connection reset',
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file',
+  EISDIR: 'it is a directory',
+  EACCES: 'no permission',
+  EPERM: 'no permission',
+};
 
 /** Whether trying again soon is no use: the domain does not exist, or offers no such service. */
 export function isPermanent(error: unknown): boolean {

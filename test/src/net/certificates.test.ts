@@ -82,7 +82,7 @@ test('every kind of problem says what is wrong, where, and what to do', async (t
   const expected: [string, 'error' | 'warning', RegExp][] = [
     ['badkey.crt', 'error', /badkey\.key is not an unencrypted private key/],
     ['garbage.crt', 'error', /is not a certificate in PEM form/],
-    ['keyless.crt', 'error', /keyless\.key of .* cannot be read: ENOENT/],
+    ['keyless.crt', 'error', /keyless\.key of .* cannot be read: there is no such file/],
     ['nameless.crt', 'error', /names no domain in subjectAltName/],
     ['swapped.crt', 'error', /swapped\.key does not belong to the certificate/],
     ['expired.crt', 'error', /for expired\.lit expired on .* Renew it/],

@@ -47,14 +47,14 @@ export class AdminSocket {
   async start(): Promise<void> {
     if (Buffer.byteLength(this.path) > MAX_PATH_BYTES) {
       throw new StartError(
-        `the path of the admin socket is too long (${MAX_PATH_BYTES} bytes at most): ${this.path}`,
+        `the path of the admin socket has more than ${MAX_PATH_BYTES} bytes: ${this.path}; set a shorter data_path`,
       );
     }
     await removeStale(this.path);
     const server = createServer((socket) => this.#accept(socket));
     server.maxConnections = MAX_CONNECTIONS;
     await listen(server, this.path).catch((error: Error) => {
-      throw new StartError(`cannot use the data directory: ${inWords(error)}: ${this.path}`);
+      throw new StartError(`cannot create the admin socket ${this.path}: ${inWords(error)}`);
     });
     server.on('error', (error) => this.#log.error('admin socket failed', { error }));
     this.#server = server;
@@ -92,7 +92,8 @@ export class AdminSocket {
     const onLine = (line: string): void => {
       const request = parseRequest(line);
       if (typeof request === 'string') answer(failure(null, 'usage', request));
-      else if (pending >= MAX_PENDING) answer(failure(request.id, 'refused', 'too many requests at once'));
+      else if (pending >= MAX_PENDING)
+        answer(failure(request.id, 'refused', 'too many requests at a time; wait for their answers'));
       else serve(request);
     };
     readLines(socket, MAX_REQUEST_BYTES, onLine, () => {
@@ -155,10 +156,11 @@ const WORDS: Record<string, string> = {
   EACCES: 'the user that runs the server has no write permission',
   EPERM: 'the user that runs the server has no write permission',
   ENOSPC: 'the disk is full',
+  ENOTDIR: 'a part of the path is a file, not a directory',
 };
 
 /** Translates a system error about a file into a phrase for the administrator. */
-export function inWords(error: Error & { code?: string }): string {
+export function inWords(error: Error & { code?: string | undefined }): string {
   return WORDS[error.code ?? ''] ?? error.message;
 }
 
@@ -166,9 +168,12 @@ export function inWords(error: Error & { code?: string }): string {
 async function removeStale(path: string): Promise<void> {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return;
-  if (!stats.isSocket()) throw new StartError(`${path} is in the way: it is not a socket; move it elsewhere`);
+  if (!stats.isSocket())
+    throw new StartError(`another file is in the place of the admin socket: move ${path} elsewhere`);
   if (await answers(path)) {
-    throw new StartError(`another server is running with this data directory: it answers on ${path}`);
+    throw new StartError(
+      `another server is running with this data directory: it answers on ${path}; stop it, or set another data_path`,
+    );
   }
   unlinkSync(path);
 }
@@ -185,7 +190,7 @@ function answers(path: string): Promise<boolean> {
     socket.once('connect', () => finish(() => resolve(true)));
     socket.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') finish(() => resolve(false));
-      else finish(() => reject(new Error(`cannot use the admin socket: ${error.message}`)));
+      else finish(() => reject(new StartError(`cannot use the admin socket ${path}: ${inWords(error)}`)));
     });
   });
 }

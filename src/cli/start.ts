@@ -83,7 +83,7 @@ async function makeDataFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new StartError(`cannot create the data directory: ${inWords(error as Error)}: ${path}`);
+    throw new StartError(`cannot create the data directory ${path}: ${inWords(error as Error)}`);
   }
 }
 

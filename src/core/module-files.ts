@@ -63,7 +63,7 @@ export class ModuleFiles {
     const url = this.#find(name);
     if (!url) {
       const where = this.#folders.map(({ path }) => path).join(', ');
-      throw new ModuleError('MODULE_NOT_FOUND', name, `There is no module "${name}" in ${where}`);
+      throw new ModuleError('MODULE_NOT_FOUND', name, `there is no module "${name}" in ${where}`);
     }
     const version = fresh ? newVersion(url) : this.#versions.get(name);
     try {
@@ -105,7 +105,7 @@ export async function readDefinition(url: string, label: string): Promise<Module
     return checked(label, exported);
   } catch (cause) {
     if (cause instanceof ModuleError) throw cause;
-    const why = `Module "${label}" could not be read: ${textOf(cause)}`;
+    const why = `the module "${label}" could not be read: ${textOf(cause)}`;
     throw new ModuleError('MODULE_LOAD_FAILED', label, why, cause);
   }
 }
@@ -129,7 +129,7 @@ function checked(label: string, definition: unknown): ModuleDefinition {
 const RESERVED = new Set(['hosts', ...Object.keys(CORE_OPTIONS), ...Object.keys(HOST_ONLY_OPTIONS)]);
 
 function invalid(label: string, problem: string): ModuleError {
-  return new ModuleError('MODULE_INVALID', label, `Module "${label}" ${problem}`);
+  return new ModuleError('MODULE_INVALID', label, `the module "${label}" ${problem}`);
 }
 
 function withVersion(url: URL, version: string | undefined): string {

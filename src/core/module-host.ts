@@ -165,7 +165,7 @@ export class ModuleHost {
       throw new ModuleError(
         'MODULE_IN_USE',
         name,
-        `Module "${name}" is needed by ${users.join(', ')}; unload these first`,
+        `the module "${name}" is needed by ${users.join(', ')}; unload these first`,
       );
     }
     await this.#stop(name);
@@ -229,7 +229,7 @@ export class ModuleHost {
       throw new ModuleError(
         'MODULE_LOAD_FAILED',
         definition.name,
-        `Module "${definition.name}" failed to load on ${this.#host.domain}: ${why}`,
+        `the module "${definition.name}" failed to load on ${this.#host.domain}: ${why}`,
         cause,
       );
     }
@@ -254,7 +254,7 @@ export class ModuleHost {
       throw new ModuleError(
         'MODULE_NOT_LOADED',
         name,
-        `Module "${name}" is not loaded on ${this.#host.domain}`,
+        `the module "${name}" is not loaded on ${this.#host.domain}`,
       );
     return instance;
   }

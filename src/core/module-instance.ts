@@ -134,7 +134,7 @@ export class ModuleInstance implements Module {
       throw new ModuleError(
         'MODULE_DEPENDENCY_MISSING',
         this.name,
-        `Module "${this.name}" uses "${module}" without naming it in \`depends\``,
+        `the module "${this.name}" uses "${module}" without naming it in \`depends\``,
       );
     }
     return this.#around.use(module) as Exports[K];

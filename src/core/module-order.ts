@@ -52,7 +52,7 @@ async function find(
     throw new ModuleError(
       'MODULE_DEPENDENCY_MISSING',
       neededBy,
-      `Module "${neededBy}" needs the module "${name}", which does not exist`,
+      `the module "${neededBy}" needs the module "${name}", which is not installed`,
     );
   }
 }
@@ -63,7 +63,7 @@ export function checkScope(definition: ModuleDefinition, place: ModulePlace, nee
   const { name, scope } = definition;
   const kind = scope === 'component' ? 'components' : 'hosts with users';
   const why = neededBy === undefined ? '' : `, and "${neededBy}" needs it`;
-  const message = `Module "${name}" is for ${kind}; ${place.domain} is none${why}`;
+  const message = `the module "${name}" is for ${kind}, and ${place.domain} is not one of them${why}`;
   throw new ModuleError('MODULE_WRONG_SCOPE', name, message);
 }
 

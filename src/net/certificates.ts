@@ -121,7 +121,7 @@ function validity(certificate: Certificate, domain: string, now: number): Certif
     return { severity: 'error', path, domain, message };
   }
   if (notAfter - now < EXPIRES_SOON_MS) {
-    const message = `The certificate ${path} for ${domain} expires on ${day(notAfter)}. Renew it, and see why that did not happen by itself.`;
+    const message = `The certificate ${path} for ${domain} expires on ${day(notAfter)}. Renew it, and find out why that did not happen automatically.`;
     return { severity: 'warning', path, domain, message };
   }
   return undefined;

@@ -38,7 +38,8 @@ export function registerS2SCommands(registry: CommandRegistry, links: Links, con
     positional: ['domain'],
     run(args): CommandResult {
       const closed = links.closeDomain(domainOf(args.domain));
-      if (closed === 0) throw new CommandError(`There is no link with ${args.domain}`);
+      if (closed === 0)
+        throw new CommandError(`there is no link with ${args.domain}; "enjamb s2s list" shows all`);
       return {
         text: `${closed} ${closed === 1 ? 'link' : 'links'} with ${args.domain} closed`,
         data: { closed },
@@ -47,7 +48,7 @@ export function registerS2SCommands(registry: CommandRegistry, links: Links, con
   });
   registry.register({
     name: 's2s ping',
-    summary: 'Asks another server for a sign of life (XEP-0199)',
+    summary: 'Checks that another server answers (XEP-0199)',
     args: { domain },
     positional: ['domain'],
     run: (args, { signal }) => ping(context, links, domainOf(args.domain), signal),
@@ -58,7 +59,7 @@ function domainOf(text: string): string {
   try {
     return prepareDomain(text);
   } catch {
-    throw new CommandError(`"${text}" is no domain`, 'usage');
+    throw new CommandError(`"${text}" is not a domain`, 'usage');
   }
 }
 
@@ -70,7 +71,7 @@ async function ping(
 ): Promise<CommandResult> {
   const hosts = [...context.router.hosts.values()];
   const host = hosts.find(({ kind }) => kind === 'local') ?? hosts[0];
-  if (!host) throw new CommandError('There is no host to ask from');
+  if (!host) throw new CommandError('there is no host to ask from: add one to the configuration');
   const refusal = refusalOf(host, remote);
   if (refusal) throw new CommandError(`${remote} is not asked: ${refusal.text}`);
   const began = performance.now();

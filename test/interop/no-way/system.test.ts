@@ -108,7 +108,7 @@ test('EROFS: the server does not start, and says why', LIMIT, async (t) => {
   assert.equal(code, 1);
   const where = join(data, 'admin.sock');
   const why = 'the file system is mounted read-only';
-  assert.equal(stderr, `enjamb: cannot use the data directory: ${why}: ${where}\n`);
+  assert.equal(stderr, `enjamb: cannot create the admin socket ${where}: ${why}\n`);
 });
 
 test('EMFILE: who is here talks on, and others get in when descriptors are left again', LIMIT, async (t) => {

@@ -121,7 +121,7 @@ const UNUSABLE: readonly (readonly [
     'has a syntax error',
     'weather',
     { 'plugins/weather.ts': 'export default {' },
-    /Module "weather" could not be read/,
+    /the module "weather" could not be read/,
   ],
   ['exports nothing', 'weather', { 'plugins/weather.ts': '' }, /must export default defineModule/],
   ['has another name', 'weather', { 'plugins/weather.ts': weather('rain') }, /names itself "rain"/],
@@ -185,12 +185,12 @@ const UNLOADABLE: readonly (readonly [
   [
     'need one that does not exist',
     { sun: weather('sun', "depends: ['moon'],") },
-    /Module "sun" needs the module "moon", which does not exist[\s\S]*MODULE_DEPENDENCY_MISSING/,
+    /the module "sun" needs the module "moon", which is not installed[\s\S]*MODULE_DEPENDENCY_MISSING/,
   ],
   [
     'are for components',
     { sun: weather('sun', "scope: 'component',") },
-    /Module "sun" is for components; montague\.lit is none[\s\S]*MODULE_WRONG_SCOPE/,
+    /the module "sun" is for components, and montague\.lit is not one of them[\s\S]*MODULE_WRONG_SCOPE/,
   ],
 ];
 

@@ -76,7 +76,7 @@ test('module commands say what cannot be done, and where', async (t) => {
   const { site } = await start(t);
   const fails = (name: string, args: object, message: string | RegExp) =>
     assert.rejects(run(site, name, args), { name: 'CommandError', message });
-  await fails('module load', { name: 'pign' }, /There is no module "pign"/);
+  await fails('module load', { name: 'pign' }, /there is no module "pign"/);
   const { text } = await run(site, 'module load', { name: 'ping' });
   assert.equal(text, 'ping loaded on rooms.montague.lit');
   await fails(
@@ -97,7 +97,7 @@ test('module commands say what cannot be done, and where', async (t) => {
     /there is no host "capulet.lit"; there are: montague.lit/,
   );
   const elsewhere = { name: 'time', host: 'verona.lit' };
-  await fails('module unload', elsewhere, 'Module "time" is not loaded on verona.lit');
+  await fails('module unload', elsewhere, 'the module "time" is not loaded on verona.lit');
 });
 
 test('`module list` shows the modules of every host, or of one', async (t) => {

@@ -133,7 +133,7 @@ test('a module that does not exist is named, and so is who needs it', async (t) 
   await assert.rejects(site.modules.load(['wal']), { code: 'MODULE_NOT_FOUND', module: 'wal' });
   await assert.rejects(site.modules.load(['wall']), {
     code: 'MODULE_DEPENDENCY_MISSING',
-    message: 'Module "wall" needs the module "flor", which does not exist',
+    message: 'the module "wall" needs the module "flor", which is not installed',
   });
   await assert.rejects(site.modules.load(['../wall']), { code: 'MODULE_NOT_FOUND' });
   assert.deepEqual(told, []);
@@ -224,7 +224,7 @@ test('a module that fails to load leaves nothing behind, nor do those that were 
   await site.module('broken', `${REGISTERS_EVERYTHING} throw new Error('no bricks');`, `depends: ['floor'],`);
   await assert.rejects(site.modules.load(['broken']), {
     code: 'MODULE_LOAD_FAILED',
-    message: 'Module "broken" failed to load on montague.lit: no bricks',
+    message: 'the module "broken" failed to load on montague.lit: no bricks',
   });
   assert.deepEqual(told, ['floor', 'AbortError', '-floor']);
   assert.deepEqual(loadedNames(site), []);
@@ -272,7 +272,7 @@ test('a module that others need stays, and says who they are', async (t) => {
   await site.modules.load(['roof']);
   await assert.rejects(site.modules.unload('floor'), {
     code: 'MODULE_IN_USE',
-    message: 'Module "floor" is needed by wall, roof; unload these first',
+    message: 'the module "floor" is needed by wall, roof; unload these first',
   });
   await assert.rejects(site.modules.unload('cellar'), { code: 'MODULE_NOT_LOADED' });
   await site.modules.unload('roof');

@@ -13,6 +13,7 @@ import {
   STORAGE_ERRORS,
   STREAM_ERRORS,
 } from './error-texts.ts';
+import { LOG_LINES } from './log-texts.ts';
 import { code, GENERATED, page, table } from './markdown.ts';
 
 /** `root` is the folder of the project. */
@@ -32,6 +33,7 @@ export function errorsPage(root: string): string {
     ...section('Storage (`StorageError`)', 'condition', STORAGE_ERRORS, STORAGE),
     '## Internal errors',
     INTERNAL,
+    ...section('Lines of the log', 'line', LOG_LINES, LOG),
     '## Stanzas that are refused',
     'Conditions of RFC 6120 §8.3.3 that this server sends; other servers may send all of them.',
     stanzaTable(usedIn(sources, 'StanzaError|refusal', STANZA_ERRORS)),
@@ -41,20 +43,22 @@ export function errorsPage(root: string): string {
 }
 
 const CONFIGURATION = `A configuration with mistakes is not used: \`enjamb start\` and \`enjamb check\` list all of them with line and column,
-what was expected, what is there, and what was perhaps meant. On SIGHUP the server goes on with what it has, and logs each
-mistake as \`configuration not reloaded\`. What a running server cannot take over is logged as \`setting needs a restart\`.`;
+what was expected, what is there, and what was probably meant. On SIGHUP the server continues with what it has, and logs
+each mistake as \`configuration not reloaded\`. What a running server cannot apply is logged as \`setting needs a restart\`.`;
 
 const MODULES =
-  'Said by `enjamb start`, `enjamb check config` and `enjamb module`, and in the log. The message names the module.';
+  'Shown by `enjamb start`, `enjamb check config` and `enjamb module`, and in the log. The message names the module.';
 const NETWORK =
-  'Said in the log and by `enjamb s2s list`, of connections with clients, other servers and DNS servers.';
+  'Shown in the log and by `enjamb s2s list`, about connections with clients, other servers and DNS servers.';
 const STORAGE =
-  'Said in the log. Clients hear `internal-server-error`, or the first two conditions as they are.';
+  'Shown in the log. Clients receive `internal-server-error`, or the first two conditions as they are.';
 const INTERNAL = `An unexpected exception costs one stanza, connection, timer or lookup, and the server goes on
 ([ADR 0024](adr/0024-what-an-exception-costs.md)). The log has a line at level \`error\` with its stack, such as
 \`handler failed\`, \`connection failed\` or \`internal error\`. \`enjamb metrics\` counts them by place as
 \`enjamb_internal_errors_total\`. Please report the line with its stack: it is a
 bug of the server. Only for \`storage thread failed\`, look at disk space, memory and file permissions first.`;
+const LOG =
+  'Lines at level `warn` ask for a look, those at level `error` for action. Each has fields that say where and why.';
 const SASL = 'Conditions of RFC 6120 §6.5 that this server sends to clients and other servers.';
 const STREAMS =
   'Conditions of RFC 6120 §4.9.3 that this server sends before it hangs up; they are in the log as well.';

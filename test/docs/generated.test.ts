@@ -5,6 +5,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { MODULE_ERRORS, NET_ERRORS, STORAGE_ERRORS } from '../../scripts/docs/error-texts.ts';
+import { LOG_LINES } from '../../scripts/docs/log-texts.ts';
 import { CORE } from '../../scripts/docs/xeps.ts';
 import { generatePages } from '../../scripts/docs.ts';
 
@@ -27,6 +28,15 @@ test('links between the pages lead somewhere', () => {
       .map(([link]) => `${file}: ${link}`);
   });
   assert.deepEqual(broken, []);
+});
+
+test('docs/errors.md explains every line of the log at level warn and error, and no other', () => {
+  const sources = globSync('{src,modules}/**/*.ts', { cwd: ROOT }).map(read).join('\n');
+  const logged = [...sources.matchAll(/\b(?:log|logger)\b[\w.#?]*\.(?:warn|error)\(\s*'([^']+)'/g)];
+  const byLevel = [...sources.matchAll(/\blog\[level\]\('([^']+)'/g)];
+  const faults = [...(/const MESSAGES = \{(.*?)\}/s.exec(sources)?.[1] ?? '').matchAll(/: '([^']+)'/g)];
+  const lines = new Set([...logged, ...byLevel, ...faults].map(([, line]) => line));
+  assert.deepEqual([...lines].sort(), Object.keys(LOG_LINES).sort());
 });
 
 /** Headings are anchors: lower case, hyphens for spaces, no punctuation. */

@@ -1,0 +1,129 @@
+// What the lines of the log at level warn and error mean, and what to do. A test sees to it that none is missing.
+
+import type { Advice } from './error-texts.ts';
+
+/** Told for bugs of this server. */
+const BUG = 'Report the line with its stack: it is a bug of the server or of a module';
+
+function advice(means: string, todo: string): Advice {
+  return { means, todo };
+}
+
+export const LOG_LINES: Readonly<Record<string, Advice>> = {
+  // Configuration, certificates and files
+  'certificate problem': advice(
+    'A certificate cannot be used, has expired or soon will, or a host has none; clients and servers cannot connect to that host',
+    'Follow `problem`; `enjamb check certs` shows the same',
+  ),
+  'no certificate: clients cannot log in': advice(
+    'A client connected to a host that has no usable certificate',
+    'Put one into the directory `certificates` and send SIGHUP',
+  ),
+  'file is open to others': advice(
+    'Other users of the machine can read the data or a private key',
+    'Run the command in `todo`',
+  ),
+  'configuration not reloaded': advice(
+    'The file has a mistake; the server continues with the old configuration',
+    'Correct it as `problem` and `todo` say, and send SIGHUP again',
+  ),
+  'reload failed': advice('The configuration could not be applied', BUG),
+  'setting needs a restart': advice(
+    'The setting has changed, and a running server cannot apply it',
+    'Restart the server when it suits',
+  ),
+  'admin socket failed': advice(
+    'No more connections of the command `enjamb` can be accepted',
+    'Restart the server; if the error names too many open files, raise that limit first',
+  ),
+  // Modules
+  'module not loaded': advice(
+    'A module of the new list could not be loaded: `missing` or `error` says why',
+    'Follow the error, then send SIGHUP',
+  ),
+  'module failed to load': advice(
+    'The module threw an error while it was loading',
+    'Read the error; report it to the author',
+  ),
+  'modules not changed': advice(
+    'The new list of modules could not be applied, and the old one stays',
+    'Follow the error, then send SIGHUP',
+  ),
+  // Clients
+  'too many failed logins': advice(
+    'An address or account (`limit`) has reached the limit of failed logins, and has to wait',
+    'Nothing, if it is an attack; otherwise find the device that has an old password',
+  ),
+  'authentication impossible': advice(
+    'A login could not be checked, for example because the account could not be read',
+    'Run `enjamb check storage`',
+  ),
+  'message not stored': advice(
+    'A message for an offline user could not be stored; its sender got an error',
+    'Run `enjamb check storage`',
+  ),
+  'stored message unreadable': advice(
+    'A message for an offline user is damaged in the database',
+    'Run `enjamb check storage`',
+  ),
+  'unacknowledged stanza lost': advice(
+    'A stanza that a client never acknowledged could not be delivered again',
+    BUG,
+  ),
+  'joins not written': advice(
+    'The rooms of some sessions could not be stored; after a crash their rooms are not asked',
+    'Run `enjamb check storage`',
+  ),
+  'stanza without a valid sender dropped': advice('A stanza had no address that its sender may use', BUG),
+  // Other servers and components
+  'no relaying between other servers': advice(
+    'Another server sent a stanza that is not for a host of this one',
+    'Nothing; if it repeats, tell the administrator of the server in `from`',
+  ),
+  'component refused: its secret is not component_secret': advice(
+    'An external component connected with another secret',
+    'Set the same secret on both sides',
+  ),
+  'component refused: another one is connected': advice(
+    'A second program connected for a component that is connected already',
+    'Stop one of the two, or set `component_conflict_resolve = "kick_old"`',
+  ),
+  'stanza of a component from a malformed address dropped': advice(
+    'An external component sent a stanza from an address that does not exist in XMPP (`from`)',
+    'Report it to the maintainers of the component',
+  ),
+  // The end
+  'step of the stop took too long': advice(
+    'A part of the server did not stop in time, and the stop continued without it',
+    BUG,
+  ),
+  'stopped before everything was closed': advice(
+    'The stop reached its limit of 10 seconds',
+    'Look at the lines before it',
+  ),
+  'fatal internal error, exiting': advice(
+    'An unexpected exception during the start, or in Node.js itself, ended the server',
+    BUG,
+  ),
+  // What an unexpected exception costs (src/util/faults.ts)
+  'connection failed': advice('An exception ended one connection', BUG),
+  'stream handler failed': advice('An exception ended one stream', BUG),
+  'handler failed': advice('A module failed on one stanza or event', BUG),
+  'task failed': advice('One task failed', BUG),
+  'timer failed': advice('One timed action failed', BUG),
+  'background work failed': advice('A piece of background work failed', BUG),
+  'lookup or connection attempt failed': advice(
+    'One attempt to reach another server failed with an exception',
+    BUG,
+  ),
+  'command failed': advice('A command of an administrator failed with an exception', BUG),
+  'storage thread failed': advice(
+    'The thread that writes the database ended; it is started again, and repeats what was not acknowledged',
+    'Check disk space, memory and file permissions; otherwise report it',
+  ),
+  'step of the stop failed': advice(
+    'A part of the server failed to stop, and the stop continued without it',
+    BUG,
+  ),
+  'internal error': advice('An exception that no part of the server owns', BUG),
+};

@@ -7,6 +7,8 @@ import { Wire, type WireOptions } from './wire.ts';
 import { MALLORY, PASSWORD, type Site, type World } from './world.ts';
 
 const REST_MS = 100;
+/** Where attackers are: not where the honest are, because limits may hold for an address. */
+const SOURCE = '127.78.255.1';
 
 /** One attack: who does what. It runs in a process of its own until that is ended. */
 export interface Attack {
@@ -72,7 +74,7 @@ export class Attacker {
 
   /** A connection to a port of the server on which nothing has been said. */
   open(options: Omit<WireOptions, 'tally'>): Promise<Wire> {
-    return Wire.open({ ...options, tally: this.tally });
+    return Wire.open({ from: SOURCE, ...options, tally: this.tally });
   }
 
   /** A source address of this machine that was not used in the last 60,000 calls. */

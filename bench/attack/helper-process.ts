@@ -32,6 +32,10 @@ export class HelperProcess {
     return new HelperProcess(script, spawn('nice', command, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] }));
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   tell(word: string): void {
     if (this.#child.connected) this.#child.send(word);
   }

@@ -1,7 +1,7 @@
 // One attack: servers, the honest and the attacker, each in a process of its own, and what was measured.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cpuSeconds, isAlive, machineCpuSeconds, peakMiB } from '../process.ts';
+import { cpuSeconds, givePrecedence, isAlive, machineCpuSeconds, peakMiB } from '../process.ts';
 import type { Attack, Finding } from './attacker.ts';
 import { HelperProcess } from './helper-process.ts';
 import type { Figures } from './prober.ts';
@@ -12,7 +12,7 @@ const READY_MS = 20_000;
 /** The witness looks once more when the attack is over, and the server may be busy then. */
 const REPORT_MS = 30_000;
 const WATCH_EVERY_MS = 500;
-/** The attacker goes first, so that it does not disturb the honest. */
+/** The attacker comes last, so that its own work does not disturb the honest. */
 const NICE = 19;
 
 export interface Result {
@@ -39,8 +39,18 @@ export interface Result {
   };
 }
 
+export interface TrialOptions {
+  readonly seconds: number;
+  /** The servers and the honest go before all other programs. */
+  readonly isRealtime?: boolean;
+}
+
 /** @throws Error when the bench itself fails */
-export async function tryAttack(stage: Stage, attack: Attack, seconds: number): Promise<Result> {
+export async function tryAttack(
+  stage: Stage,
+  attack: Attack,
+  { seconds, isRealtime = false }: TrialOptions,
+): Promise<Result> {
   const cleaning: (() => unknown)[] = [];
   try {
     const scene = await stage.scene(seconds);
@@ -52,14 +62,19 @@ export async function tryAttack(stage: Stage, attack: Attack, seconds: number): 
       return running;
     };
     const home = await start(world.home);
-    if (attack.needsAway === true) await start(world.away);
+    const others = attack.needsAway === true ? [await start(world.away)] : [];
     const helper = (script: string, nice?: number): HelperProcess => {
       const started = HelperProcess.start(script, [attack.name, JSON.stringify(world)], nice);
       cleaning.push(() => started.kill());
       return started;
     };
-    const [honest, attacker] = [helper('prober-process.ts'), helper('attacker-process.ts', NICE)];
+    const [honest, attacker] = [
+      helper('prober-process.ts'),
+      helper('attacker-process.ts', isRealtime ? 0 : NICE),
+    ];
     await Promise.all([honest.hears(READY_MS), attacker.hears(READY_MS)]);
+    const first = [home.server.pid, ...others.map(({ server }) => server.pid), honest.pid];
+    if (isRealtime) for (const pid of first) givePrecedence(pid);
     return await measure({ attack, seconds, home, honest, attacker });
   } finally {
     for (const clean of cleaning.reverse()) await clean();

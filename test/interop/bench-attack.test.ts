@@ -17,7 +17,7 @@ describe('npm run bench attack', { concurrency: AT_A_TIME }, async () => {
   for (const attack of ATTACKS) {
     it(`${attack.name} runs and is measured`, async (t) => {
       try {
-        const result = await tryAttack(stage, attack, SECONDS);
+        const result = await tryAttack(stage, attack, { seconds: SECONDS });
         t.diagnostic(row(result));
         const { pings, logins } = result.figures;
         assert.ok(pings > 0 && logins > 0, `${pings} pings, ${logins} logins`);

@@ -2,10 +2,12 @@
 // other servers. Sent by an account, or by a stranger's server. The server keeps a bounded weight in all.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LoadClient } from '../../client.ts';
 import type { Attack, Attacker } from '../attacker.ts';
+import { loginOf } from '../prober.ts';
 import { HABITS } from '../stranger.ts';
 import { EVIL, ROOMS, SILENT } from '../world.ts';
-import { hollow, join, makeRooms, roomJid, unlock } from './room.ts';
+import { hollow, join, makeRooms, persist, roomJid, unlock } from './room.ts';
 
 const HISTORY_BYTES = 254 * 1024;
 const WAITING_BYTES = 480 * 1024;
@@ -51,7 +53,7 @@ const historyWeightByPeer: Attack = {
       const domain = `d${index}.${EVIL}`;
       const from = `x@${domain}/r`;
       const wire = await attacker.peer(domain, ROOMS);
-      const rooms = Array.from({ length: PEER_ROOMS }, (_, i) => `far-${index}-${i}`);
+      const rooms = farRooms(index);
       for (const room of rooms) await wire.send(join(room, { from }), unlock(room, from));
       await sleep(500);
       for (;;) {
@@ -63,7 +65,23 @@ const historyWeightByPeer: Attack = {
       }
     });
   },
+  /** Makes the rooms and leaves them: strangers perhaps may not make any. */
+  async witness({ home }) {
+    const bob = await LoadClient.login(loginOf(home, 'bob', 'desktop'));
+    for (let index = 0; index < PEER_STREAMS; index++) {
+      for (const room of farRooms(index)) {
+        bob.write(`${join(room)}${persist(room)}`);
+        bob.write(`<presence type='unavailable' to='${roomJid(room)}/n'/>`);
+      }
+    }
+    bob.drainTo(() => {});
+    return async () => ({ text: 'the rooms were made by somebody else', isGood: true });
+  },
 };
+
+function farRooms(index: number): string[] {
+  return Array.from({ length: PEER_ROOMS }, (_, i) => `far-${index}-${i}`);
+}
 
 /** The presence of a seat is kept as long as the seat: 16 KiB characters in each of 500 rooms of each session. */
 const presenceWeight: Attack = {

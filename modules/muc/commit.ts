@@ -15,6 +15,8 @@ import { isKept, saveDraft } from './stored.ts';
 
 /** Changes of one room that wait for a write. */
 const MAX_WAITING = 1_000;
+/** Changes that share a write: they are put into force in one turn, and others wait for that. */
+const MAX_PER_WRITE = 100;
 
 export interface Change {
   /**
@@ -43,7 +45,7 @@ interface Request {
 
 /** The requests of one room. */
 export interface Commits {
-  waiting: Request[];
+  readonly waiting: Request[];
   /** Settles, and never rejects, when nothing is under way any more. */
   readonly idle: Promise<void>;
 }
@@ -69,7 +71,7 @@ export function commit(service: Service, room: Room, event: StanzaEvent, change:
   event.waitUntil(promise);
 }
 
-/** Resolves when no change waits any more: those who asked are answered before the module goes. */
+/** Resolves when no change waits any more: all requesters are answered before the module goes. */
 export async function settled(service: Service): Promise<void> {
   await Promise.all([...service.commits.values()].map(({ idle }) => idle));
 }
@@ -101,8 +103,7 @@ async function run(service: Service, name: string, commits: Commits): Promise<vo
 }
 
 async function writeWaiting(service: Service, name: string, commits: Commits): Promise<void> {
-  const requests = commits.waiting;
-  commits.waiting = [];
+  const requests = commits.waiting.splice(0, MAX_PER_WRITE);
   try {
     await writeTogether(service, name, requests);
   } finally {

@@ -12,6 +12,7 @@ import { MemoryStorage } from '../../../src/storage/drivers/memory.ts';
 import type { KeyvalStore } from '../../../src/storage/stores.ts';
 import { SerialQueue } from '../../../src/util/serial-queue.ts';
 import type { ScriptedClient } from '../../support/client.ts';
+import { parseXml } from '../../support/match.ts';
 import { assertFaults } from '../../support/server.ts';
 import { ADMIN, form, HALL, joined, MUC, OWNER, roomServer, roomWith, settled, userOf } from './rooms.ts';
 
@@ -145,6 +146,23 @@ test('many changes of one room share a few writes, each is answered, in order', 
   }
   assert.equal(Object.keys(row()?.standings ?? {}).length, 301);
   assert.ok(written() <= 30, `${written()} writes`);
+});
+
+test('at most 1,000 changes of one room wait; a further one is refused', async (t) => {
+  const { server, romeo, row } = await onDisk(t);
+  const { router } = server.server;
+  await roomWith(romeo, 'Romeo', KEPT);
+  const set = (n: number) =>
+    parseXml(
+      `<iq type='set' id='${n}' from='${romeo.jid}' to='${HALL}'>${admin(`<item jid='m${n}@x.test' affiliation='member'/>`)}</iq>`,
+    );
+  // In one tick, as from many sessions.
+  for (let n = 0; n < 1_001; n++) router.route(set(n), router.hosts.get('localhost')!.origin);
+  const refused = await romeo.next();
+  assert.deepEqual([refused.attrs.id, refused.attrs.type], ['1000', 'error']);
+  assert.match(String(refused), /<resource-constraint/);
+  for (let n = 0; n < 1_000; n++) assert.equal((await romeo.next()).attrs.type, 'result');
+  assert.equal(Object.keys(row()?.standings ?? {}).length, 1_001);
 });
 
 test('changes that wait for the same write are checked against each other', async (t) => {

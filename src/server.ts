@@ -22,8 +22,11 @@ import { ModuleHost } from './core/module-host.ts';
 import { Router } from './core/router.ts';
 import { CertificateStore } from './net/certificates.ts';
 import type { Connection } from './net/connection.ts';
+import { ConnectionRate, measureConnections } from './net/connection-rate.ts';
 import { makeDevelopmentCertificates } from './net/dev-certificates.ts';
+import type { NetError } from './net/errors.ts';
 import { Listener } from './net/listener.ts';
+import { StrangerLog } from './net/stranger-log.ts';
 import { ServerTls } from './net/tls.ts';
 import { registerS2SCommands } from './s2s/commands.ts';
 import { type Dial, dialer, resolverFor } from './s2s/dial.ts';
@@ -76,6 +79,10 @@ export class Server implements ServerContext {
   readonly certificates: CertificateStore;
   readonly links: Links;
   readonly components: Components;
+  readonly strangers: StrangerLog;
+  /** Absent: connections are taken as they come. */
+  readonly #connectionRate: ConnectionRate | undefined;
+  readonly #refusals = new Map<string, number>();
   readonly #files: ModuleFiles;
   readonly #modules = new Map<string, ModuleHost>();
   readonly #listeners: Listener[] = [];
@@ -95,7 +102,16 @@ export class Server implements ServerContext {
     this.#s2sTls = new ServerTls(this.certificates, { alpn: ['xmpp-server'], requestCert: true, faults });
     const c2sTls = new ServerTls(this.certificates, { alpn: ['xmpp-client'], requestCert: false, faults });
     const budgets = peerBudgets(config, this.clock);
-    const shared = { config, log, faults, clock: this.clock, router: this.router, peerBudgets: budgets };
+    this.strangers = new StrangerLog();
+    const shared = {
+      config,
+      log,
+      faults,
+      clock: this.clock,
+      router: this.router,
+      strangers: this.strangers,
+      peerBudgets: budgets,
+    };
     this.#c2s = {
       ...shared,
       tls: c2sTls,
@@ -113,6 +129,7 @@ export class Server implements ServerContext {
     });
     this.router.remote = this.links;
     this.components = new Components(this);
+    this.#connectionRate = connectionRate(config, this.clock);
     this.#files = new ModuleFiles(config.core.plugin_paths, config.packages);
   }
 
@@ -286,6 +303,7 @@ export class Server implements ServerContext {
   #measure(): void {
     measureCore(this.metrics, this.commands, this);
     measureLinks(this.metrics.scope(), this.links);
+    measureConnections(this.metrics.scope(), this.#refusals, this.#connectionRate);
   }
 
   async #listen(): Promise<void> {
@@ -315,10 +333,16 @@ export class Server implements ServerContext {
       clock: this.clock,
       faults: this.faults,
       onConnection,
-      onRefused: (error, address) => this.log.info('connection refused', { address, why: error.message }),
+      rate: this.#connectionRate,
+      onRefused: (error, address) => this.#refused(error, address),
       ...(tls ? { tls } : {}),
     });
     this.#listeners.push(listener);
+  }
+
+  #refused({ code, message }: NetError, address: string): void {
+    this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1);
+    this.strangers.of(this.log, address).info('connection refused', { address, why: message });
   }
 
   /** Resolves with the step's result, or with LATE at its limit. */
@@ -331,4 +355,10 @@ export class Server implements ServerContext {
 /** A component is announced by the hosts that exist when it starts. */
 function componentsLast(hosts: readonly HostConfig[]): HostConfig[] {
   return [...hosts].sort((a, b) => Number(a.component !== undefined) - Number(b.component !== undefined));
+}
+
+function connectionRate({ core }: Config, clock: Clock): ConnectionRate | undefined {
+  const perAddress = core.connections_per_address;
+  const isOff = perAddress === 0 || core.limits.c2s.rate === false;
+  return isOff ? undefined : new ConnectionRate({ perAddress, clock });
 }

@@ -28,7 +28,9 @@ export class C2SSession implements Contract, Negotiating {
   stanzasIn = 0;
   stanzasOut = 0;
   remoteAddress: string;
+  /** Writes a bounded number of lines until a resource is bound. */
   log: Logger;
+  readonly #ownLog: Logger;
   readonly #context: C2SContext;
   readonly #options: C2SOptions;
   #stream: XmlStream | undefined;
@@ -49,7 +51,8 @@ export class C2SSession implements Contract, Negotiating {
     this.#options = options;
     this.#secure = stream.secure;
     this.remoteAddress = stream.remoteAddress;
-    this.log = context.log.child({ c2s: this.id });
+    this.#ownLog = context.log.child({ c2s: this.id });
+    this.log = context.strangers?.of(this.#ownLog, this.remoteAddress) ?? this.#ownLog;
   }
 
   /** Known from the client's header on. */
@@ -101,6 +104,7 @@ export class C2SSession implements Contract, Negotiating {
     const { hooks, sessions } = this.host;
     sessions.get(jid)?.close(new StreamError('conflict', 'Replaced by a new session'), this);
     this.#jid = jid;
+    this.log = this.#ownLog;
     this.phase = 'bound';
     this.boundAt = this.#context.clock.now();
     if (this.#stream) this.#take(this.#stream);

@@ -18,10 +18,10 @@ export class Components {
   #isClosing = false;
 
   constructor(context: ServerContext) {
-    const { config, log, faults, clock, router } = context;
+    const { config, log, faults, clock, router, strangers } = context;
     const { auth_failures_per_address: size, auth_failure_window: windowMs } = config.core;
     const failures = new Budgets(clock, { size, windowMs, maxKeys: MAX_FAILURE_KEYS });
-    this.#context = { config, log, faults, clock, router, failures };
+    this.#context = { config, log, faults, clock, router, strangers, failures };
   }
 
   /** From now on the host is for a component to serve. */

@@ -10,6 +10,7 @@ import type { Connection } from '../net/connection.ts';
 import type { StreamHeader } from '../stream/header.ts';
 import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/stream.ts';
 import { newId } from '../util/ids.ts';
+import type { Logger } from '../util/logger.ts';
 import type { Element } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
@@ -82,8 +83,12 @@ export class Handshake implements StreamHandler {
   onClose(error: Error | undefined, cause: StreamCloseCause): void {
     const why = error === undefined ? {} : { why: error.message };
     const component = this.#service?.domain;
-    this.#context.log.info('component gone before it was let in', { component, cause, ...why });
+    this.#log(this.#context.log).info('component gone before it was let in', { component, cause, ...why });
     this.#done();
+  }
+
+  #log(log: Logger): Logger {
+    return this.#context.strangers?.of(log, this.#stream.remoteAddress) ?? log;
   }
 
   #serviceOf({ to }: StreamHeader): Service {
@@ -102,7 +107,7 @@ export class Handshake implements StreamHandler {
   #refuse(service: Service): void {
     const { clock, failures } = this.#context;
     const address = this.#stream.remoteAddress;
-    service.host.log.warn('component refused: its secret is not component_secret', { address });
+    this.#log(service.host.log).warn('component refused: its secret is not component_secret', { address });
     if (!service.session) service.lastError = { at: clock.now(), message: `wrong secret from ${address}` };
     failures.spend(this.#failureKey(service));
     this.#stream.suspend();
@@ -127,7 +132,7 @@ export class Handshake implements StreamHandler {
     const isAlive = await session.isAlive(CONTEST_MS);
     service.isContested = false;
     if (isAlive) {
-      service.host.log.warn('component refused: another one is connected', {
+      this.#log(service.host.log).warn('component refused: another one is connected', {
         address: this.#stream.remoteAddress,
         other: session.remoteAddress,
       });

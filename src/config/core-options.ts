@@ -79,6 +79,10 @@ export const SERVER_OPTIONS = {
     { default: 'auto' },
   ),
   log_level: oneOf('How much is logged', ['debug', 'info', 'warn', 'error'], { default: 'info' }),
+  connections_per_address: integer(
+    'New connections a second of one address (IPv6: one /64 network), five times as many at once; more wait for up to 10 seconds; 0: without limit, for all addresses together too',
+    { default: 20, min: 0 },
+  ),
   auth_failures_per_address: integer(
     'Failed logins of one address (IPv6: one /64 network) in a window, before it has to wait; 0: without limit',
     { default: 50, min: 0 },

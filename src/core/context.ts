@@ -1,6 +1,7 @@
 // What the parts of one server share.
 
 import type { Config } from '../config/config.ts';
+import type { StrangerLog } from '../net/stranger-log.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Faults } from '../util/faults.ts';
 import type { Logger } from '../util/logger.ts';
@@ -14,4 +15,6 @@ export interface ServerContext {
   readonly faults: Faults;
   /** Also knows our hosts: `router.hosts`. */
   readonly router: Router;
+  /** Loggers for peers that have not authenticated; absent: they log what they like. */
+  readonly strangers?: StrangerLog | undefined;
 }

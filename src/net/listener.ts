@@ -5,6 +5,7 @@ import type { Clock } from '../util/clock.ts';
 import type { Faults } from '../util/faults.ts';
 import { hostAndPort, limitKey, plainAddress } from './address.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
+import type { ConnectionRate } from './connection-rate.ts';
 import { NetError, reasonOf } from './errors.ts';
 import type { SecureStream, ServerTls } from './tls.ts';
 
@@ -19,13 +20,15 @@ export interface ListenerOptions {
   maxPerAddress?: number;
   /** Addresses that the cap does not apply to. */
   isExempt?(address: string): boolean;
+  /** How fast connections are taken, of all listeners that share it. Default: as they come. */
+  rate?: ConnectionRate | undefined;
   /** Passed on to each connection, as are the next two. */
   maxQueuedBytes?: number;
   clock?: Clock;
   faults?: Faults;
   /** Must set the connection's handler before it returns. */
   onConnection(connection: Connection): void;
-  /** A peer was turned away: too many connections, or a failed handshake. */
+  /** A peer was turned away: too many connections open or at once, or a failed handshake. */
   onRefused?(reason: NetError, remoteAddress: string): void;
 }
 
@@ -36,7 +39,8 @@ export class Listener {
   readonly #options: ListenerOptions;
   readonly #servers: Server[] = [];
   readonly #connectionsOf = new Map<string, number>();
-  readonly #handshaking = new Set<Socket>();
+  /** Taken, and not handed over: they wait for their turn, or shake hands. */
+  readonly #pending = new Set<Socket>();
 
   private constructor(options: ListenerOptions) {
     this.#options = options;
@@ -64,7 +68,7 @@ export class Listener {
 
   /** Takes no more connections; those handed over stay with their owners. */
   async close(): Promise<void> {
-    for (const socket of this.#handshaking) socket.destroy();
+    for (const socket of this.#pending) socket.destroy();
     for (const server of this.#servers.splice(0)) server.close();
   }
 
@@ -125,6 +129,43 @@ export class Listener {
       this.#refuse('too-many-connections', `${address} has too many connections open`, address);
       return;
     }
+    if (this.#options.rate === undefined) this.#begin(socket, address);
+    else this.#queue(socket, address, this.#options.rate);
+  }
+
+  /** Nothing is read from a connection that waits for its turn. */
+  #queue(socket: Socket, address: string, rate: ConnectionRate): void {
+    let state: 'new' | 'waiting' | 'decided' = 'new';
+    this.#pending.add(socket);
+    rate.enter(address, {
+      admit: () => {
+        this.#pending.delete(socket);
+        if (state === 'waiting') return this.#beginLater(socket, address);
+        state = 'decided';
+        this.#begin(socket, address);
+      },
+      refuse: () => {
+        state = 'decided';
+        this.#pending.delete(socket);
+        socket.destroy();
+        this.#refuse('too-many-connections', `${address} connects too often`, address);
+      },
+    });
+    if (state !== 'new') return;
+    state = 'waiting';
+    socket.pause();
+  }
+
+  #beginLater(socket: Socket, address: string): void {
+    if (socket.destroyed) return;
+    try {
+      this.#begin(socket, address);
+    } catch (error) {
+      this.#failed(error, socket);
+    }
+  }
+
+  #begin(socket: Socket, address: string): void {
     const { tls } = this.#options;
     if (tls === undefined)
       this.#options.onConnection(new Connection(socket, this.#connectionOptions(address)));
@@ -148,7 +189,7 @@ export class Listener {
   }
 
   async #shakeHands(socket: Socket, address: string, tls: ServerTls): Promise<SecureStream | undefined> {
-    this.#handshaking.add(socket);
+    this.#pending.add(socket);
     try {
       return await tls.accept(socket);
     } catch (error) {
@@ -156,7 +197,7 @@ export class Listener {
       this.#options.onRefused?.(reason, address);
       return undefined;
     } finally {
-      this.#handshaking.delete(socket);
+      this.#pending.delete(socket);
     }
   }
 

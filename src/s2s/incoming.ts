@@ -7,6 +7,7 @@ import type { ServerTls } from '../net/tls.ts';
 import { isVersion1, type StreamHeader } from '../stream/header.ts';
 import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/stream.ts';
 import { newId } from '../util/ids.ts';
+import type { Logger } from '../util/logger.ts';
 import { tryDomain } from '../xml/domain.ts';
 import { type Element, xml } from '../xml/element.ts';
 import { SaslError, StanzaError, StreamError } from '../xml/errors.ts';
@@ -173,7 +174,7 @@ export class Incoming implements StreamHandler {
     this.#stream
       .startTls({ side: 'server', tls: this.#context.tls, domain: session.local })
       .catch((error: Error) =>
-        session.log.info('s2s encryption failed', { from: this.#claimed, error: error.message }),
+        this.#log(session).info('s2s encryption failed', { from: this.#claimed, error: error.message }),
       );
   }
 
@@ -190,11 +191,15 @@ export class Incoming implements StreamHandler {
     } catch (error) {
       this.#accepted = undefined;
       const failure = toSaslError(error);
-      session.log.info('s2s authentication failed', { from: this.#claimed, why: failure.message });
+      this.#log(session).info('s2s authentication failed', { from: this.#claimed, why: failure.message });
       this.#stream.send(failure.toElement());
       if (++this.#saslAttempts >= MAX_SASL_ATTEMPTS)
         throw new StreamError('policy-violation', 'Too many attempts');
     }
+  }
+
+  #log({ log, remoteAddress }: S2SSession): Logger {
+    return this.#context.strangers?.of(log, remoteAddress) ?? log;
   }
 
   #externalIdentity(session: S2SSession, element: Element): string {

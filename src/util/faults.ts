@@ -2,6 +2,7 @@
 // stanza, timer or lookup, never the process.
 
 import type { Clock } from './clock.ts';
+import { LAST_LINE, LogRate } from './log-rate.ts';
 import type { Logger } from './logger.ts';
 
 /** Log messages by the place where an exception was contained. The places are values of a metric's label. */
@@ -23,20 +24,20 @@ export type FaultPlace = keyof typeof MESSAGES;
 
 /** Log lines per minute and place: a peer that repeats one fault must neither fill the disk nor hide other faults. */
 const MAX_LINES = 20;
-const MINUTE_MS = 60_000;
+const MAX_PLACES = Object.keys(MESSAGES).length;
 
 /** State that all `Faults` of one server share. */
 interface Tally {
   readonly counts: Map<FaultPlace, number>;
-  /** Lines logged since `at`. */
-  readonly minutes: Map<FaultPlace, { at: number; lines: number }>;
+  /** By place. */
+  readonly rate: LogRate;
 }
 
 export class Faults {
   readonly #log: Logger;
   readonly #tally: Tally;
 
-  constructor(log: Logger, tally: Tally = { counts: new Map(), minutes: new Map() }) {
+  constructor(log: Logger, tally: Tally = newTally()) {
     this.#log = log;
     this.#tally = tally;
   }
@@ -53,12 +54,11 @@ export class Faults {
 
   /** Counts the exception and logs it with its stack, at most 20 lines a minute per place. Never throws. */
   report(place: FaultPlace, error: unknown, fields: object = {}): void {
-    const { counts } = this.#tally;
+    const { counts, rate } = this.#tally;
     counts.set(place, (counts.get(place) ?? 0) + 1);
-    const left = this.#linesLeft(place);
-    if (left < 1) return;
-    const last = left === 1 ? { note: 'more of these are only counted until the minute ends' } : {};
-    this.#log.error(MESSAGES[place], { ...fields, error, ...last });
+    const verdict = rate.take(place);
+    if (verdict === 'none') return;
+    this.#log.error(MESSAGES[place], { ...fields, error, ...(verdict === 'last' ? LAST_LINE : {}) });
   }
 
   /** Runs a task and reports its exception. */
@@ -74,14 +74,10 @@ export class Faults {
   watch(place: FaultPlace, work: Promise<unknown>, fields?: object): void {
     work.catch((error: unknown) => this.report(place, error, fields));
   }
+}
 
-  #linesLeft(place: FaultPlace): number {
-    const now = performance.now();
-    const known = this.#tally.minutes.get(place);
-    const minute = known && now - known.at < MINUTE_MS ? known : { at: now, lines: 0 };
-    this.#tally.minutes.set(place, minute);
-    return MAX_LINES - minute.lines++;
-  }
+function newTally(): Tally {
+  return { counts: new Map(), rate: new LogRate({ lines: MAX_LINES, maxKeys: MAX_PLACES }) };
 }
 
 /** Returns a clock that reports the exceptions of its tasks. */

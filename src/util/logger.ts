@@ -3,6 +3,7 @@
 import type { Writable } from 'node:stream';
 import { type DestinationStream, pino } from 'pino';
 import { formatLogLine } from './log-line.ts';
+import { LAST_LINE, LogRate } from './log-rate.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -38,7 +39,7 @@ export function createLogger(options: LoggerOptions): RootLogger {
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  const gate = { rank: RANKS[level] };
+  const gate = { rank: RANKS[level], rate: new LogRate({ lines: MAX_LINES, maxKeys: MAX_MESSAGES }) };
   const log = wrap(pino(settings, sink(destination ?? process.stderr, pretty)), gate);
   return {
     ...log,
@@ -50,9 +51,15 @@ export function createLogger(options: LoggerOptions): RootLogger {
 
 const RANKS = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 } as const;
 
+/** `info` and `warn` lines of one message a minute. Messages are constant, so whatever causes them is bounded in total. */
+const MAX_LINES = 600;
+const MAX_MESSAGES = 1_000;
+
 /** What is said at all; one for a logger and its children, so that all of them follow a change. */
 interface Gate {
   rank: number;
+  /** By message. */
+  readonly rate: LogRate;
 }
 
 /** Says nothing; for tests and for code that may run without a server. */
@@ -81,8 +88,11 @@ function sink(destination: Writable, pretty: boolean): DestinationStream {
 function wrap(log: pino.Logger, gate: Gate): Logger {
   const write = (level: LogLevel, message: string, fields: object | undefined): void => {
     if (RANKS[level] < gate.rank) return;
-    if (fields === undefined) log[level](message);
-    else log[level](clean(fields), message);
+    const verdict = level === 'info' || level === 'warn' ? gate.rate.take(message) : 'line';
+    if (verdict === 'none') return;
+    const all = verdict === 'last' ? { ...fields, ...LAST_LINE } : fields;
+    if (all === undefined) log[level](message);
+    else log[level](clean(all), message);
   };
   return {
     debug: (message, fields) => write('debug', message, fields),

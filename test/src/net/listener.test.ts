@@ -5,11 +5,13 @@ import { type TestContext, test } from 'node:test';
 import { limitKey, plainAddress } from '../../../src/net/address.ts';
 import { CertificateStore } from '../../../src/net/certificates.ts';
 import type { Connection } from '../../../src/net/connection.ts';
+import { ConnectionRate } from '../../../src/net/connection-rate.ts';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
 import type { NetError } from '../../../src/net/errors.ts';
 import { Listener, type ListenerOptions } from '../../../src/net/listener.ts';
 import { connectTls, ServerTls } from '../../../src/net/tls.ts';
 import { Faults } from '../../../src/util/faults.ts';
+import { FakeClock } from '../../support/clock.ts';
 import { assertFaults, ErrorLog } from '../../support/server.ts';
 import { temporaryDirectory } from './certificate-fixture.ts';
 
@@ -98,6 +100,52 @@ test('one address has at most its share of connections, and gets it back when th
 test('an exempt address has no cap', async (t) => {
   const { port } = await open(t, { maxPerAddress: 1, isExempt: (address) => address === '127.0.0.1' });
   for (let i = 0; i < 3; i++) await once(await dial(t, port), 'data');
+});
+
+for (const transport of ['TCP', 'TLS'] as const) {
+  test(`a connection that comes too fast waits for its turn, and then nothing of it is lost, over ${transport}`, async (t) => {
+    const clock = new FakeClock();
+    const rate = new ConnectionRate({ perAddress: 20, clock });
+    for (let i = 0; i < 1_000; i++) rate.enter('127.0.0.1', { admit() {}, refuse() {} });
+    const directory = await temporaryDirectory(t);
+    const { ca } = await makeDevelopmentCertificates(directory, ['capulet.lit']);
+    const store = new CertificateStore(directory, { ca: [ca] });
+    await store.reload();
+    const tls = new ServerTls(store, { alpn: ['xmpp-client'], requestCert: false });
+    const { port, connections } = await open(t, { rate, ...(transport === 'TLS' ? { tls } : {}) });
+    const raw = await dial(t, port);
+    const options = { servername: 'capulet.lit', ca: store.ca, alpn: ['xmpp-client'] };
+    const socket = transport === 'TCP' ? raw : connectTls(raw, options).then((secured) => secured.socket);
+    if (transport === 'TCP') raw.write('early');
+    while (rate.waiting === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 20)); // What was sent early is in the system's buffer.
+    assert.equal(connections.length, 0);
+    await clock.advance(5);
+    const stream = await socket;
+    let text = '';
+    stream.on('data', (chunk: Buffer) => (text += chunk));
+    if (transport === 'TLS') stream.write('early');
+    while (text !== 'helloearly') await once(stream, 'data');
+  });
+}
+
+test('a connection that would wait for too long is closed, and the listener says so', async (t) => {
+  const rate = new ConnectionRate({ perAddress: 20, clock: new FakeClock() });
+  for (let i = 0; i < 3_000; i++) rate.enter('127.0.0.1', { admit() {}, refuse() {} });
+  const { port, connections, refusal } = await open(t, { rate });
+  const socket = await dial(t, port);
+  await once(socket, 'close');
+  assert.equal((await refusal())?.message, '127.0.0.1 connects too often');
+  assert.equal(connections.length, 0);
+});
+
+test('a listener that closes ends the connections that wait for their turn', async (t) => {
+  const rate = new ConnectionRate({ perAddress: 20, clock: new FakeClock() });
+  for (let i = 0; i < 1_000; i++) rate.enter('127.0.0.1', { admit() {}, refuse() {} });
+  const { listener, port } = await open(t, { rate });
+  const socket = await dial(t, port);
+  while (rate.waiting === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  await Promise.all([once(socket, 'close'), listener.close()]);
 });
 
 test('a port in use is told in words, and ports opened before it are closed again', async (t) => {

@@ -1,0 +1,122 @@
+// How many connections a second are taken: of one address, and of all together. Those that come faster wait, so that
+// everybody gets back in after a restart, users behind one address too; those that would wait for too long are closed.
+//
+//   enter ──▶ the turn of its address ──▶ the turn among all ──▶ admit
+//     └───────── too late, or too many ──────────┴────────▶ refuse
+//
+// Each limit is one number, the time at which the next connection would be due if all came at the lasting rate (the
+// generic cell rate algorithm): a connection may come earlier than that by the length of a burst.
+
+import type { Clock } from '../util/clock.ts';
+import type { Metrics, Reading } from '../util/metrics.ts';
+import { isLoopback, limitKey } from './address.ts';
+
+export interface ConnectionRateOptions {
+  /** Connections a second of one address (IPv6: one /64 network), lastingly; five times as many at once. */
+  readonly perAddress: number;
+  readonly clock: Clock;
+}
+
+export interface Newcomer {
+  /** Its turn has come: called once, unless `refuse` is. */
+  admit(): void;
+  refuse(): void;
+}
+
+const BURST_SECONDS = 5;
+/** All addresses together: a TLS handshake costs about 2 ms. */
+const TOTAL = { perSecond: 200, burst: 1_000 };
+/** Longer than that nobody waits at either place; clients give up after some 15 seconds. */
+const MAX_WAIT_MS = 10_000;
+const MAX_WAITING = 2_000;
+/** More addresses are not remembered: the one that was quiet for longest goes first. */
+const MAX_ADDRESSES = 10_000;
+
+export class ConnectionRate {
+  /** Connections that had to wait, since the start. */
+  delayed = 0;
+  readonly #clock: Clock;
+  readonly #limit: Limit;
+  /** When the next connection of each address is due, in the order of their last one. */
+  readonly #dueOf = new Map<string, number>();
+  readonly #total: Limit = { intervalMs: 1_000 / TOTAL.perSecond, burst: TOTAL.burst };
+  #totalDue = 0;
+  #waiting = 0;
+
+  constructor({ perAddress, clock }: ConnectionRateOptions) {
+    this.#clock = clock;
+    this.#limit = { intervalMs: 1_000 / perAddress, burst: perAddress * BURST_SECONDS };
+  }
+
+  /** How many addresses are remembered. */
+  get addresses(): number {
+    return this.#dueOf.size;
+  }
+
+  /** How many connections wait for their turn. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Admits a connection now or later, or refuses it. Connections from this machine itself may be those of a proxy. */
+  enter(address: string, newcomer: Newcomer): void {
+    const toAll = () => this.#after(this.#reserve(), newcomer, () => newcomer.admit());
+    if (isLoopback(address)) toAll();
+    else this.#after(this.#reserveFor(limitKey(address)), newcomer, toAll);
+  }
+
+  #after(waitMs: number | undefined, newcomer: Newcomer, next: () => void): void {
+    if (waitMs === 0) return next();
+    if (waitMs === undefined || this.#waiting >= MAX_WAITING) return newcomer.refuse();
+    this.delayed++;
+    this.#waiting++;
+    this.#clock.after(waitMs, () => {
+      this.#waiting--;
+      next();
+    });
+  }
+
+  #reserveFor(key: string): number | undefined {
+    const place = placeAt(this.#limit, this.#dueOf.get(key) ?? 0, this.#clock.elapsed());
+    if (place === undefined) return undefined;
+    this.#dueOf.delete(key);
+    this.#dueOf.set(key, place.due);
+    const [oldest] = this.#dueOf.keys();
+    if (oldest !== undefined && this.#dueOf.size > MAX_ADDRESSES) this.#dueOf.delete(oldest);
+    return place.waitMs;
+  }
+
+  #reserve(): number | undefined {
+    const place = placeAt(this.#total, this.#totalDue, this.#clock.elapsed());
+    if (place !== undefined) this.#totalDue = place.due;
+    return place?.waitMs;
+  }
+}
+
+interface Limit {
+  readonly intervalMs: number;
+  readonly burst: number;
+}
+
+/** How long a connection waits that comes now, and when the one after it is due; `undefined` when it is too long. */
+function placeAt({ intervalMs, burst }: Limit, due: number, now: number) {
+  const waitMs = Math.max(0, Math.ceil(due - (burst - 1) * intervalMs - now));
+  return waitMs > MAX_WAIT_MS ? undefined : { waitMs, due: Math.max(due, now) + intervalMs };
+}
+
+/** @param refusals by their NetErrorCode */
+export function measureConnections(
+  metrics: Metrics,
+  refusals: ReadonlyMap<string, number>,
+  rate: ConnectionRate | undefined,
+): void {
+  metrics.counted(
+    'connections_refused',
+    'Connections that were closed before anything was read',
+    ['reason'],
+    () => [...refusals].map(([reason, count]): Reading => [[reason], count]),
+  );
+  metrics.counted('connections_delayed', 'Connections that came too fast and had to wait', [], () => [
+    [[], rate?.delayed ?? 0],
+  ]);
+}

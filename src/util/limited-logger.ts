@@ -1,0 +1,20 @@
+// A logger for lines that a peer can cause as often as it likes.
+
+import { LAST_LINE, type LogRate } from './log-rate.ts';
+import type { Logger } from './logger.ts';
+
+/** A logger whose `info` and `warn` lines count for one key. Errors are for administrators, `debug` is asked for. */
+export function limitedLogger(log: Logger, rate: LogRate, key: string): Logger {
+  const write = (level: 'info' | 'warn', message: string, fields: object | undefined): void => {
+    const verdict = rate.take(key);
+    if (verdict === 'none') return;
+    log[level](message, verdict === 'last' ? { ...fields, ...LAST_LINE } : fields);
+  };
+  return {
+    debug: log.debug,
+    info: (message, fields) => write('info', message, fields),
+    warn: (message, fields) => write('warn', message, fields),
+    error: log.error,
+    child: (fields) => limitedLogger(log.child(fields), rate, key),
+  };
+}

@@ -98,7 +98,7 @@ function removeForgottenRooms(service: Service): void {
   const { clock, options } = service.module;
   for (const room of [...service.rooms.values()]) {
     if (room.lockedSince === undefined) continue;
-    if (clock.now() - room.lockedSince < options.muc_room_lock_timeout) continue;
+    if (clock.elapsed() - room.lockedSince < options.muc_room_lock_timeout) continue;
     destroyRoom(service, room, { reason: 'The room was never configured' });
   }
 }

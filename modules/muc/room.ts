@@ -78,7 +78,7 @@ export interface Room {
   subject: Subject | undefined;
   /** What occupant ids are made with. */
   readonly secret: string;
-  /** Set until the owner has configured the new room (§10.1.1), in ms since 1970. */
+  /** Set until the owner has configured the new room (§10.1.1); when it was made, as `clock.elapsed` tells time. */
   lockedSince: number | undefined;
   /** The owner has asked for the form of the new room (§10.1.3) and has not sent it back yet. */
   configuring: boolean;

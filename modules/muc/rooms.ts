@@ -23,7 +23,7 @@ export function createRoom(
   const room = makeRoom(service, name, { creator });
   countRoom(service, room, 1);
   setStanding(room, owner, { affiliation: 'owner' }, service.budgets.standings);
-  if (module.options.muc_room_locking) room.lockedSince = module.clock.now();
+  if (module.options.muc_room_locking) room.lockedSince = module.clock.elapsed();
   service.rooms.set(name, room);
   roomChanged(service, room);
   module.log.info('room created', { room: room.jid, owner, locked: room.lockedSince !== undefined });

@@ -85,8 +85,6 @@ export interface Given {
 
 /** How a stream ended, and what became of what was not confirmed. */
 export interface LinkEnd {
-  /** In ms since 1970. */
-  readonly at: number;
   readonly cause: S2SCloseCause;
   readonly error: Error | undefined;
   /** What is to be sent again, oldest first. */

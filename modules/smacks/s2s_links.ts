@@ -88,7 +88,7 @@ export class Links {
     for (const remote of link.session.remotes)
       if (this.#carriers.get(remote) === link) this.#carriers.delete(remote);
     leaveBudget(link);
-    link.end = { at: this.#clock.now(), cause, error };
+    link.end = { cause, error };
     if (link.id !== undefined) this.#clock.after(link.maxMs, () => this.forget(link));
   }
 

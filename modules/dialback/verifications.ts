@@ -14,7 +14,7 @@ import { type Addresses, addressesOf } from './addresses.ts';
 /** How long the whole verification may take, the connection to the authoritative server included. */
 const VERIFY_MS = 30_000;
 /** Verifications under way at once, for all peers together and for one stream: each may cost a connection. */
-const MAX_VERIFYING = 500;
+const MAX_VERIFYING = 250;
 const MAX_VERIFYING_PER_STREAM = 8;
 const MAX_KEY_CHARS = 1_024;
 

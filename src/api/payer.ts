@@ -1,4 +1,5 @@
 // On whose behalf a stanza goes to another server. What the server may spend on that is bounded in total and for each.
+// What strangers can cause is less than all of it together, so that accounts always have a part.
 
 import type { Holder } from '../util/shared-budget.ts';
 import type { Stanza } from '../xml/element.ts';
@@ -8,20 +9,16 @@ import type { Host } from './session.ts';
 const ACCOUNT_SHARE = 1 / 20;
 /** A service speaks for many: the rooms of a host, a gateway. */
 const SERVICE_SHARE = 1 / 2;
-/** Replies of the server and its clients: strangers cause them. */
-const REPLIES_SHARE = 1 / 4;
-/** Streams that modules want, such as those that verify strangers. */
-const MODULES_SHARE = 1 / 2;
+/** Replies of all hosts and their clients: strangers cause them. */
+const REPLIES: Holder = { name: 'all replies', share: 1 / 8 };
+/** Streams that modules of all hosts want, such as those that verify strangers. */
+export const MODULES: Holder = { name: 'all modules', share: 1 / 4 };
 
 /** A user's own stanzas come from a full address; replies in its account's name, and in the host's, do not. */
 export function payerOf({ domain, kind }: Host, { attrs: { from = '', type } }: Stanza): Holder {
   if (kind === 'component') return { name: domain, share: SERVICE_SHARE };
   const end = from.indexOf('/');
   const isReply = end < 0 || type === 'error' || type === 'result';
-  if (isReply) return { name: `replies of ${domain}`, share: REPLIES_SHARE };
+  if (isReply) return REPLIES;
   return { name: from.slice(0, end), share: ACCOUNT_SHARE };
-}
-
-export function modulesOf({ domain }: Host): Holder {
-  return { name: `modules of ${domain}`, share: MODULES_SHARE };
 }

@@ -1,6 +1,6 @@
 // The stream that we make to another server: when it is made, for whom, and who waits for it.
 
-import { modulesOf } from '../api/payer.ts';
+import { MODULES } from '../api/payer.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { Timer } from '../util/clock.ts';
 import type { Holder, SharedBudget } from '../util/shared-budget.ts';
@@ -46,11 +46,10 @@ export class Caller {
   #prepared: S2SSession | undefined;
   #askers: PromiseWithResolvers<S2SSession>[] = [];
   #retry: Timer | undefined;
-  #payer: Holder;
+  #payer: Holder = MODULES;
 
   constructor(parts: CallerParts) {
     this.#parts = parts;
-    this.#payer = modulesOf(parts.host);
   }
 
   /** The stream of ours, whatever state it is in. */

@@ -4,7 +4,7 @@
 // carries, until it ends; only then the next one does. So stanzas stay in order (RFC 6120 §10.1), and what the peer has
 // not confirmed goes before everything else (docs/adr/0016).
 
-import { modulesOf, payerOf } from '../api/payer.ts';
+import { MODULES, payerOf } from '../api/payer.ts';
 import { HOST_OPTIONS } from '../config/core-options.ts';
 import type { LocalHost } from '../core/host.ts';
 import { isPermanent, reasonOf } from '../net/errors.ts';
@@ -134,7 +134,7 @@ export class Route {
   connect(): Promise<S2SSession> {
     const { prepared } = this.#caller;
     if (prepared) return Promise.resolve(prepared);
-    this.#caller.chargeTo(modulesOf(this.host));
+    this.#caller.chargeTo(MODULES);
     // Of a peer that is known, the question waits for the next attempt: perhaps it is back, and wants to be verified.
     const pause = this.#outage.isKnown(this.#now) ? undefined : this.#pausedFor;
     const obstacle = this.call ? undefined : (this.#unreachable ?? pause);

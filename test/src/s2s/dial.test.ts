@@ -8,6 +8,7 @@ import { type Certificate, CertificateStore } from '../../../src/net/certificate
 import type { Connection } from '../../../src/net/connection.ts';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
 import { dialer, resolverFor } from '../../../src/s2s/dial.ts';
+import { notReached } from '../../../src/s2s/not-reached.ts';
 import { certificateProves } from '../../../src/s2s/policy.ts';
 import { type Clock, systemClock } from '../../../src/util/clock.ts';
 import { Faults } from '../../../src/util/faults.ts';
@@ -397,4 +398,13 @@ test('s2s_refused_addresses = "none": a record in the DNS may lead to this machi
   dns.zone[PLAIN] = { SRV: [`0 0 ${peer.port} xmpp.lit`] };
   await call();
   assert.equal(peer.calls, 1);
+});
+
+test('a user is told nothing of addresses and ports, whatever the DNS says', async (t) => {
+  const { dns, call, plain } = await world(t, 's2s_refused_addresses = "loopback"');
+  const { port } = await plain();
+  dns.zone[PLAIN] = { SRV: [`0 0 ${port} xmpp.lit`, '1 0 1 other.lit'] };
+  const reason = await call().catch((error: Error) => error);
+  const { condition, text } = notReached(AWAY, reason as Error);
+  assert.deepEqual([condition, text], ['remote-server-timeout', 'capulet.lit could not be reached']);
 });

@@ -6,8 +6,8 @@ import type { World } from '../../src/s2s/harness.ts';
 import { settled } from '../../support/duplex.ts';
 import { bounced, burst, drop, idsIn, managed, managedWorld, SM, say } from './s2s-peer.ts';
 
-/** 40 KB of text that take 1.5 MiB as a tree. */
-const COSTLY = '<a/>'.repeat(10_000);
+/** 36 KB of text that take 1.5 MiB as a tree. */
+const COSTLY = '<a/>'.repeat(9_000);
 
 function costly(world: World, id: string | number, from = 'romeo@montague.lit/x'): void {
   world.send(

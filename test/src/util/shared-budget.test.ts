@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SharedBudget } from '../../../src/util/shared-budget.ts';
+
+const ANN = { name: 'ann', share: 1 / 4 };
+const BOB = { name: 'bob', share: 1 / 4 };
+const ROOMS = { name: 'rooms', share: 1 };
+
+test('a holder may take its share, and all together the total; what is given back can be taken again', () => {
+  const budget = new SharedBudget(100);
+  assert.equal(budget.obstacle(ANN, 26), 'share');
+  assert.equal(budget.obstacle(ANN, 25), undefined);
+  budget.force(ANN, 25);
+  assert.equal(budget.obstacle(ANN, 1), 'share');
+  assert.equal(budget.obstacle(BOB, 25), undefined);
+  budget.force(ROOMS, 60);
+  assert.equal(budget.obstacle(BOB, 15), undefined);
+  assert.equal(budget.obstacle(BOB, 16), 'total');
+  budget.give(ANN, 25);
+  assert.equal(budget.obstacle(ANN, 25), undefined);
+  assert.equal(budget.used, 60);
+});
+
+test('what was accepted before is taken beyond the bounds, and counts', () => {
+  const budget = new SharedBudget(100);
+  budget.force(ANN, 200);
+  assert.equal(budget.obstacle(BOB, 1), 'total');
+  budget.give(ANN, 200);
+  assert.deepEqual([budget.used, budget.obstacle(BOB, 25)], [0, undefined]);
+});

@@ -7,7 +7,7 @@ import { code, GENERATED, page, table } from './markdown.ts';
 
 const INTRODUCTION = `A host with users has the modules marked as default. \`modules_enabled\` is a list of your own in
 their place, \`modules_disabled\` takes single ones off; both may stand at the top of the file for all hosts, or under one
-host. What a module needs is loaded with it. A module of your own, or somebody else's, goes into a folder that
+host. What a module needs is loaded with it. A module of your own, or of a third party, goes into a folder that
 \`plugin_paths\` names, or comes from npm: then its name in the list has a scope or a slash, as in \`"@acme/weather"\`.
 [How to write one](writing-a-module.md) is another page.
 

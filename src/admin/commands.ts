@@ -5,7 +5,7 @@ import { type Infer, type Option, OptionError, type Options, parseOptions } from
 export interface CommandContext {
   /** Who asks, for the log: `admin socket`, `command line`, or a JID. */
   readonly by: string;
-  /** Aborted when whoever asked has gone away. */
+  /** Aborted when the connection of the administrator ends. */
   readonly signal?: AbortSignal;
 }
 
@@ -30,7 +30,7 @@ export interface Command<O extends Options = Options> {
   readonly args: O;
   /** The arguments given by position on the command line, in order; the rest are `--flags`. */
   readonly positional?: readonly (keyof O & string)[];
-  /** Only for who is at the machine itself: never offered over XMPP. */
+  /** Only on the machine itself: never offered over XMPP. */
   readonly localOnly?: boolean;
   /** It deletes something for good: the command line asks first. */
   readonly destroys?: boolean;

@@ -164,7 +164,7 @@ export function inWords(error: Error & { code?: string | undefined }): string {
   return WORDS[error.code ?? ''] ?? error.message;
 }
 
-/** The name must be free: a socket that nobody answers on is removed. */
+/** The name must be free: a socket without a server is removed. */
 async function removeStale(path: string): Promise<void> {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return;
@@ -185,7 +185,7 @@ function answers(path: string): Promise<boolean> {
       socket.destroy();
       settle();
     };
-    // Busy is alive: only a refused connection proves that nobody listens.
+    // Only a refused connection proves that no server listens; a busy one may be slow to accept.
     socket.setTimeout(PROBE_TIMEOUT_MS, () => finish(() => resolve(true)));
     socket.once('connect', () => finish(() => resolve(true)));
     socket.once('error', (error: NodeJS.ErrnoException) => {

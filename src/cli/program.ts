@@ -65,7 +65,7 @@ function buildProgram(session: Session): Command {
 
 /** `-c FILE`, on every command. */
 export function withConfig(command: Command): Command {
-  return command.option('-c, --config <file>', 'the configuration (default: enjamb.toml if it exists)');
+  return command.option('-c, --config <file>', 'the configuration file (default: enjamb.toml if it exists)');
 }
 
 function addStart(program: Command, session: Session): void {
@@ -79,7 +79,7 @@ function addStart(program: Command, session: Session): void {
 function addCheck(program: Command, session: Session): void {
   withConfig(program.command('check').description('find mistakes and say what to do'))
     .argument('[what]', `what to check: ${CHECK_NAMES.join(', ')} (default: everything)`)
-    .option('--json', 'for programs')
+    .option('--json', 'print JSON, for programs')
     .action(async (only: string | undefined, options: CommonOptions) => {
       const settings = { file: options.config, only, json: options.json === true };
       session.exitCode = await check(settings, session.terminal);
@@ -134,8 +134,10 @@ function addJoins(program: Command, session: Session): void {
 }
 
 function addOverviews(program: Command, session: Session): void {
-  const components = program.command('components').description('gateways, bots and the like (XEP-0114)');
-  const list = components.command('list').description('which are connected, and why others went');
+  const components = program.command('components').description('external components (XEP-0114)');
+  const list = components
+    .command('list')
+    .description('list external components, and why disconnected ones went');
   remote(list, session, 'components list', () => ({}));
   const metrics = program.command('metrics').description('what the server has counted, as OpenMetrics text');
   remote(metrics, session, 'metrics', () => ({}));
@@ -150,7 +152,7 @@ function remote(
   /** What to say of a listing without rows. */
   none?: (...words: (string | undefined)[]) => string,
 ): void {
-  withConfig(command).option('--json', 'for programs');
+  withConfig(command).option('--json', 'print JSON, for programs');
   command.action(async (...given: unknown[]) => {
     const words = given.map((word) => (typeof word === 'string' ? word : undefined));
     const options = command.optsWithGlobals<CommonOptions & { host?: string }>();

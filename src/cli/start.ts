@@ -59,7 +59,7 @@ export async function start(file: string | undefined, terminal: Terminal): Promi
   return (await close(served)) ? 0 : 1;
 }
 
-/** Why there is none has been said. */
+/** The reason is in the log already. */
 function noServer(): void {}
 
 /** The admin socket comes first: it tells when another server uses the data directory. */
@@ -113,7 +113,7 @@ function untilSignal(log: Logger): Promise<void> {
 }
 
 /**
- * Handles uncaught exceptions and rejections (docs/adr/0024). A running server logs them and goes on. A starting one ends:
+ * Handles uncaught exceptions and rejections (docs/adr/0024). A running server logs them and continues. A starting one ends:
  * no user depends on it yet, and half a server is worse than none. Call the result once the server runs.
  */
 function handleUncaught(faults: Faults, log: Logger): () => void {
@@ -151,7 +151,7 @@ async function close({ log, server, admin }: Served): Promise<boolean> {
   return orderly;
 }
 
-/** A configuration with mistakes changes nothing: the server goes on with the old one. */
+/** A configuration with mistakes changes nothing: the server continues with the old one. */
 async function reload({ log, server }: Served, file: string | undefined): Promise<void> {
   try {
     const config = await readConfig(file);
@@ -173,7 +173,7 @@ function readyLine({ config, server }: Served): string {
   return `ready ${hosts}; listening on ${listen(server).join(', ') || 'no port'}`;
 }
 
-/** For somebody who has just started it for the first time. */
+/** For a first start without a configuration. */
 function welcome({ config, server }: Served): string {
   const domain = config.hosts.find((host) => host.component === undefined)?.domain ?? 'localhost';
   return [

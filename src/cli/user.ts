@@ -33,7 +33,7 @@ function addPasswordCommand(group: Command, session: Session, name: string, summ
     .argument('<jid>', 'the account, such as romeo@example.org')
     .option('--password-stdin', 'read the password from standard input')
     .option('--generate', 'make up a password and print it')
-    .option('--json', 'for programs')
+    .option('--json', 'print JSON, for programs')
     .action(async (jid: string, options: UserOptions) => {
       const config = await readConfig(options.config);
       const password = await newPassword(options, session.terminal);
@@ -72,7 +72,7 @@ function addDelete(group: Command, session: Session): void {
   withConfig(group.command('delete').description('delete an account and all its data'))
     .argument('<jid>', 'the account, such as romeo@example.org')
     .option('--yes', 'do not ask')
-    .option('--json', 'for programs')
+    .option('--json', 'print JSON, for programs')
     .action(async (jid: string, options: UserOptions) => {
       const question = `Delete ${jid} and everything that is stored for it?`;
       await confirm(question, options.yes === true, session.terminal);
@@ -83,14 +83,14 @@ function addDelete(group: Command, session: Session): void {
 function addPlainCommand(group: Command, session: Session, name: string, summary: string): void {
   withConfig(group.command(name).description(summary))
     .argument('<jid>', 'the account, such as romeo@example.org')
-    .option('--json', 'for programs')
+    .option('--json', 'print JSON, for programs')
     .action((jid: string, options: UserOptions) => answer(session, `user ${name}`, { jid }, options));
 }
 
 function addList(group: Command, session: Session): void {
   withConfig(group.command('list').description('list the accounts'))
     .option('--host <host>', 'only those of this host')
-    .option('--json', 'for programs')
+    .option('--json', 'print JSON, for programs')
     .action((options: UserOptions) => {
       const args: CommandArgs = options.host === undefined ? {} : { host: options.host };
       return answer(session, 'user list', args, options);
@@ -101,7 +101,7 @@ function addList(group: Command, session: Session): void {
 function addSessions(group: Command, session: Session): void {
   withConfig(group.command('sessions').description('list who is connected'))
     .argument('[jid]', 'only this account')
-    .option('--json', 'for programs')
+    .option('--json', 'print JSON, for programs')
     .action(async (jid: string | undefined, options: UserOptions) => {
       const args: CommandArgs = jid === undefined ? {} : { jid };
       const result = await runOnServer(await readConfig(options.config), 'user sessions', args);

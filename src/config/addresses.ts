@@ -14,7 +14,7 @@ export function canonicalDomain(raw: string): string | undefined {
   return parsed?.isDomain ? parsed.domain : undefined;
 }
 
-/** Why a text is no address (RFC 7622 §3), and how to write it where there is a way. */
+/** Why a text is not an address (RFC 7622 §3), and how to write it if that is possible. */
 export function addressFault(raw: string, bare: boolean): string {
   const slash = raw.indexOf('/');
   const address = slash < 0 ? raw : raw.slice(0, slash);

@@ -1,4 +1,4 @@
-// What of a changed configuration a running server cannot take over.
+// The parts of a changed configuration that a running server cannot apply.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config.ts';

@@ -1,4 +1,4 @@
-// The configuration as the server reads it: every mistake found at once, every value typed.
+// The configuration as the server reads it: all mistakes are found together, and every value is typed.
 
 import { dirname, resolve } from 'node:path';
 import { canonicalDomain } from './addresses.ts';

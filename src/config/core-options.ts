@@ -28,24 +28,29 @@ const ports = (doc: string, fallback: readonly number[]) => list(doc, port, { de
 const addresses = (doc: string, fallback: readonly string[]) => list(doc, address, { default: fallback });
 const LOOPBACK = ['127.0.0.1', '::1'];
 
-/** Limits on what a peer may send; `burst` may come at once, more at `rate`. */
+/** Limits on what a peer may send: `burst` in one go, more at `rate`. */
 const limit = (doc: string, rateDefault: string, burstDefault: string) =>
   record(
     doc,
     {
-      rate: rate('Lasting speed; false or 0 switches the limit off', {
+      rate: rate('Speed in the long run; false or 0 removes the limit', {
         default: rateDefault,
       }),
-      burst: size('What may come at once before the rate counts', { default: burstDefault, min: 1 }),
+      burst: size('How much may be sent in one go before the rate applies', {
+        default: burstDefault,
+        min: 1,
+      }),
     },
     { whenFalse: { rate: false } },
   );
 
 /** Options of the whole server: they stand at the top of the file only. */
 export const SERVER_OPTIONS = {
-  data_path: string('Where the database and the admin socket are, relative to the file', { default: 'data' }),
+  data_path: string('The directory of the database and the admin socket, relative to the file', {
+    default: 'data',
+  }),
   certificates: string(
-    'The folder of certificates: NAME.crt and NAME.key, or NAME/fullchain.pem and NAME/privkey.pem',
+    'The directory of certificates: NAME.crt and NAME.key, or NAME/fullchain.pem and NAME/privkey.pem',
     {
       default: 'certs',
     },
@@ -74,7 +79,7 @@ export const SERVER_OPTIONS = {
     { default: 'loopback' },
   ),
   dane: oneOf(
-    'Whether TLSA records prove other servers (RFC 7673): when a DNS server on this machine says that DNSSEC vouches for them (auto), when any DNS server says so (always: the way to it must be safe), or not at all (never)',
+    'Whether TLSA records authenticate other servers (RFC 7673): if a DNS server on this machine has validated them with DNSSEC (auto), if any DNS server says so (always: the network path to it must be safe), or not at all (never)',
     ['auto', 'always', 'never'],
     { default: 'auto' },
   ),
@@ -84,22 +89,22 @@ export const SERVER_OPTIONS = {
     { default: 20, min: 0 },
   ),
   auth_failures_per_address: integer(
-    'Failed logins of one address (IPv6: one /64 network) in a window, before it has to wait; 0: without limit',
+    'Failed logins of one address (IPv6: one /64 network) in a window, before it has to wait; 0: no limit',
     { default: 50, min: 0 },
   ),
   auth_failures_per_account: integer(
-    'Failed logins on one account in a window, a tenth of it from one place; 0: without limit',
+    'Failed logins on one account in a window, a tenth of them from one place; 0: no limit',
     { default: 100, min: 0 },
   ),
   auth_failure_window: duration('The time in which failed logins are counted', {
     default: '10 minutes',
     min: '1 second',
   }),
-  plugin_paths: list('Folders with modules of other makers, relative to the file', string('A folder'), {
+  plugin_paths: list('Folders with third-party modules, relative to the file', string('A folder'), {
     default: [],
   }),
   limits: record(
-    'What peers may send; false switches all limits off',
+    'How much peers may send; false removes all limits',
     {
       c2s: limit(
         'What all clients of an account may send together; a stanza counts 1 KiB more than it has',
@@ -118,7 +123,7 @@ export const SERVER_OPTIONS = {
 
 /** Options that stand at the top as the default of all hosts, or under one host. */
 export const HOST_OPTIONS = {
-  admins: list('Who may administer the server', account('An account'), { default: [] }),
+  admins: list('The accounts that may administer the server', account('An account'), { default: [] }),
   c2s_require_encryption: boolean('Clients must use TLS', { default: true }),
   s2s_require_encryption: boolean('Other servers must use TLS', { default: true }),
   s2s_secure_auth: boolean(
@@ -135,7 +140,7 @@ export const HOST_OPTIONS = {
     default: [],
   }),
   s2s_queue_time: duration(
-    'How long stanzas wait for a server that was reached in the last hour and now is not; 0: not at all',
+    'How long stanzas wait for a server that was reached in the last hour and cannot be reached now; 0: not at all',
     { default: '90 seconds', max: '1 hour' },
   ),
   s2s_idle_time: duration('After how long without stanzas a link with another server is closed', {
@@ -146,7 +151,7 @@ export const HOST_OPTIONS = {
   allow_unencrypted_plain_auth: boolean('Clients may send their password over an unencrypted connection', {
     default: false,
   }),
-  modules_enabled: list('The modules of the host, instead of the default ones', moduleName, {
+  modules_enabled: list('The modules of the host, in place of the default ones', moduleName, {
     optional: true,
   }),
   modules_disabled: list('Modules taken off the list', moduleName, { default: [] }),
@@ -167,7 +172,7 @@ export const HOST_ONLY_OPTIONS = {
     expected: 'text that is not empty',
   }),
   component_conflict_resolve: oneOf(
-    'A second connection of an external component: it is refused while the first answers, or replaces the first',
+    'A second connection of an external component is refused while the first one answers (kick_new), or replaces it (kick_old)',
     ['kick_new', 'kick_old'],
     { default: 'kick_new' },
   ),

@@ -1,4 +1,4 @@
-// What an option is: its value's parser, default and wording; and reading a whole set of them at once.
+// What an option is: its value's parser, default and wording; and how to read a whole set of them.
 
 /** One setting. `T` is what the code reads; the file may write it differently (`"10 minutes"` → milliseconds). */
 export interface Option<out T> {

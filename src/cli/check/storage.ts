@@ -1,4 +1,4 @@
-// `enjamb check storage`: can the data be read, is there room for more, and can nobody else read it?
+// `enjamb check storage`: can the data be read, by its owner alone, and is there room for more?
 
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';

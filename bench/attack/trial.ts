@@ -6,9 +6,9 @@ import type { Attack, Finding } from './attacker.ts';
 import { HelperProcess } from './helper-process.ts';
 import type { Figures } from './prober.ts';
 import type { RunningSite, Stage } from './stage.ts';
-import type { Site } from './world.ts';
+import type { Site, World } from './world.ts';
 
-const READY_MS = 20_000;
+const READY_MS = 40_000;
 /** The witness looks once more when the attack is over, and the server may be busy then. */
 const REPORT_MS = 30_000;
 const WATCH_EVERY_MS = 500;
@@ -63,15 +63,8 @@ export async function tryAttack(
     };
     const home = await start(world.home);
     const others = attack.needsAway === true ? [await start(world.away)] : [];
-    const helper = (script: string, nice?: number): HelperProcess => {
-      const started = HelperProcess.start(script, [attack.name, JSON.stringify(world)], nice);
-      cleaning.push(() => started.kill());
-      return started;
-    };
-    const [honest, attacker] = [
-      helper('prober-process.ts'),
-      helper('attacker-process.ts', isRealtime ? 0 : NICE),
-    ];
+    const [honest, attacker] = startHelpers(attack, world, isRealtime ? 0 : NICE);
+    cleaning.push(() => [honest, attacker].map((helper) => helper.kill()));
     await Promise.all([honest.hears(READY_MS), attacker.hears(READY_MS)]);
     const first = [home.server.pid, ...others.map(({ server }) => server.pid), honest.pid];
     if (isRealtime) for (const pid of first) givePrecedence(pid);
@@ -79,6 +72,14 @@ export async function tryAttack(
   } finally {
     for (const clean of cleaning.reverse()) await clean();
   }
+}
+
+function startHelpers(attack: Attack, world: World, nice: number): [HelperProcess, HelperProcess] {
+  const args = [attack.name, JSON.stringify(world)];
+  return [
+    HelperProcess.start('prober-process.ts', args),
+    HelperProcess.start('attacker-process.ts', args, nice),
+  ];
 }
 
 interface Parts {

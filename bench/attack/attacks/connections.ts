@@ -48,7 +48,7 @@ async function crowd(
   });
 }
 
-/** 80 headers a second whose addresses are slow to prepare, before any login. */
+/** 150 headers a second whose addresses are slow to prepare, before any login. */
 const slowHeaders: Attack = {
   name: 'slow-headers',
   who: 'stranger',
@@ -57,7 +57,7 @@ const slowHeaders: Attack = {
     // 9 KiB of the 10 that a header may have.
     const [to, from] = [slowLocalpart(3_000), slowLocalpart(1_500)].map((local) => `${local}@${domain}`);
     const header = clientHeader(domain).replace(`to='${domain}'`, `to='${to}' from='${from}'`);
-    await attacker.rate(80, () => shortVisit(attacker, { address, port }, Buffer.from(header)));
+    await attacker.rate(150, () => shortVisit(attacker, { address, port }, Buffer.from(header)));
   },
 };
 

@@ -6,7 +6,7 @@ import { LoadClient } from '../../client.ts';
 import type { Attack, Witness } from '../attacker.ts';
 import { loginOf } from '../prober.ts';
 import { ACCOMPLICES, AWAY, HOME, type World } from '../world.ts';
-import { join, makeRooms, roomJid } from './room.ts';
+import { join, persist, roomJid } from './room.ts';
 
 const EVERY_MS = 100;
 /** For a message over two servers that share two processors. */
@@ -96,7 +96,6 @@ const poisonRoom: Attack = {
   async run(attacker) {
     await attacker.forever(async () => {
       const wire = await attacker.login();
-      await makeRooms(wire, ['poisoned']);
       await wire.send(join('poisoned', { payload: POISON }));
       for (;;) {
         const to = roomJid('poisoned');
@@ -105,8 +104,12 @@ const poisonRoom: Attack = {
       }
     });
   },
-  /** Bob comes from the other server, again and again under another nick. */
-  async witness({ away }) {
+  /** Alice has made the room. Bob enters it from the other server, again and again under another nick. */
+  async witness({ home, away }) {
+    const alice = await LoadClient.login(loginOf(home, 'alice', 'desktop'));
+    alice.write(`${join('poisoned', { nick: 'alice' })}${persist('poisoned')}`);
+    await alice.until(/id=['"]u['"]/);
+    alice.drainTo(() => {});
     const bob = await LoadClient.login(loginOf(away, 'bob', 'desktop'));
     return async (over) => {
       await sleep(500);
@@ -115,10 +118,11 @@ const poisonRoom: Attack = {
       while (!over.aborted) {
         const began = performance.now();
         const nick = `bob${joins++}`;
-        bob.write(join('poisoned', { nick }));
+        const to = `${roomJid('poisoned')}/${nick}`;
+        bob.write(`<presence to='${to}'><x xmlns='http://jabber.org/protocol/muc'/></presence>`);
         const isIn = await Promise.race([bob.until(/code=['"]110/), sleep(LIMIT_MS)]);
         if (isIn !== undefined) delays.push(performance.now() - began);
-        bob.write(`<presence type='unavailable' to='${roomJid('poisoned')}/${nick}'/>`);
+        bob.write(`<presence type='unavailable' to='${to}'/>`);
         await sleep(EVERY_MS);
       }
       const slowest = Math.max(0, ...delays);

@@ -1,9 +1,18 @@
-// Discussion history (XEP-0045 §7.2.13, §7.2.14): the last messages, for those who enter. It is kept as text, in bounds of bytes of each room and of all rooms together, and read again for each who enters.
+// Discussion history (XEP-0045 §7.2.13, §7.2.14): the last messages, for those who enter. It is kept as text, within bounds
+// for each room and for all rooms together, and parsed again when somebody enters.
 
-import { type ByteBudget, type Element, NS, parseElement, type Stanza, share, xml } from 'enjamb/api';
+import {
+  type ByteBudget,
+  type Element,
+  NS,
+  parseElement,
+  type Stanza,
+  share,
+  treeBytes,
+  xml,
+} from 'enjamb/api';
 import type { Room, Seat } from './room.ts';
 import { type Service, send } from './service.ts';
-import { weightOf } from './weight.ts';
 
 export interface HistoryEntry {
   /** Milliseconds since 1970. */
@@ -97,7 +106,7 @@ function entryOf(room: Room, reflected: Stanza, at: number): HistoryEntry {
   // A copy of its own, of one byte per character where they allow it.
   const text = Buffer.from(stamped).toString();
   const bytes = ENTRY_BYTES + (Buffer.byteLength(text) === text.length ? 1 : 2) * text.length;
-  return { at, text, bytes, weight: weightOf([reflected]) };
+  return { at, text, bytes, weight: treeBytes(reflected) };
 }
 
 const END_TAG = '</message>';

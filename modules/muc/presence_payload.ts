@@ -1,13 +1,12 @@
 // What a client says about its presence, as a room keeps it.
 
-import type { Node, Stanza } from 'enjamb/api';
+import { type Node, nodesBytes, type Stanza } from 'enjamb/api';
 import { repaint } from './broadcast.ts';
 import { detachedCopies } from './copy.ts';
 import { passedOn } from './payload.ts';
 import { refusal } from './refusal.ts';
 import type { Room, Seat } from './room.ts';
 import type { Service } from './service.ts';
-import { weightOf } from './weight.ts';
 
 /** Everybody who enters is sent every occupant's presence: a large one would be paid for by all. In characters. */
 const MAX_PRESENCE_LENGTH = 16 * 1024;
@@ -33,8 +32,8 @@ export interface Said {
 export function whatIsSaid(stanza: Stanza, room: string): Said {
   const payload = passedOn(stanza, room);
   const { length } = stanza.toString();
-  const bytes = payload.length === 0 ? 0 : weightOf(payload) + CHARACTER * length;
-  if (length > MAX_PRESENCE_LENGTH || weightOf(payload) > MAX_PRESENCE_BYTES) {
+  const bytes = payload.length === 0 ? 0 : nodesBytes(payload) + CHARACTER * length;
+  if (length > MAX_PRESENCE_LENGTH || nodesBytes(payload) > MAX_PRESENCE_BYTES) {
     throw refusal(room, 'policy-violation', { text: 'The presence is too large' });
   }
   const priority = Number(stanza.getChildText('priority') ?? 0);

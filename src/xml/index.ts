@@ -9,4 +9,4 @@ export * from './parser.ts';
 export { opaqueString, usernameCaseMapped } from './precis.ts';
 export { openTag, serialize, share } from './serialize.ts';
 export { isStampOf } from './stamps.ts';
-export { treeBytes } from './tree-bytes.ts';
+export { nodesBytes, treeBytes } from './tree-bytes.ts';

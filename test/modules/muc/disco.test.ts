@@ -120,14 +120,6 @@ test('the list is what sorting all rooms would give, after any changes', () => {
   }
 });
 
-test('a page of a list of 10,000 rooms takes less than 0.1 ms', () => {
-  const listing = new Listing();
-  for (let n = 0; n < 10_000; n++) listing.update(roomNamed(n), true);
-  const started = performance.now();
-  for (let n = 0; n < 2_000; n++) listing.page(roomNamed(n * 5).jid, n % 2);
-  assert.ok(performance.now() - started < 200, `${performance.now() - started} ms`);
-});
-
 function roomNamed(n: number): Room {
   return { jid: `room${n}@rooms.localhost` } as Room;
 }

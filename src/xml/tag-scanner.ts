@@ -159,9 +159,8 @@ export class TagScanner {
    */
   #plainAttributes(at: number): number {
     const { bytes, end, limits } = this.#input;
-    const most = mostAttributes(limits);
     let done = at;
-    while (done < end && bytes[done] === SPACE && this.attributes.length < most) {
+    while (done < end && bytes[done] === SPACE && this.attributes.length < limits.attributes) {
       let i = done + 1;
       let hash = 0;
       if (i === end || NAME_BYTES[bytes[i]!] !== 3) break;

@@ -1,6 +1,6 @@
 // What the messages kept for one user take, and how much more of it a sender may take: a sender who sees the user's presence
 // has half; strangers together have the other half, each other domain and each account of the user's own a fifth of all.
-// So no number of strangers keeps out the messages of contacts, and no domain those of other strangers.
+// Strangers cannot keep out the messages of contacts, nor one domain those of other strangers.
 
 import { Jid } from 'enjamb/api';
 

@@ -2,7 +2,7 @@
 // takes over the address, they are for that one (RFC 6121 §8.5.3.1). Else they go where stanzas for a client that is gone
 // go: the address is free already, so the router knows.
 //
-//     session ends ──┬─ replaced ──▶ inherited ──(enables stream management, or says or hears something)──▶ sent again
+//     session ends ──┬─ replaced ──▶ inherited ──(enables stream management, sends, is sent a message)──▶ sent again
 //                    └─ gone ──▶ the sender that keeps a copy, another client, the offline store, or an error
 
 import { type C2SSession, isStampOf, type Module, NS, parseElement, type Stanza, xml } from 'enjamb/api';
@@ -19,8 +19,8 @@ export class Leftovers {
   }
 
   /**
-   * Leaves them to the session that takes over the address. It is sent them when its client is about to be sent or has
-   * sent something, at the latest; before, the client may not have enabled stream management, and they could be lost.
+   * Leaves them to the session that takes over the address, until its client enables stream management, or sends a stanza
+   * or is sent a message. Sent immediately, they would not be counted, and could be lost again.
    */
   bequeath(queue: readonly Sent[], successor: C2SSession): void {
     if (queue.length > 0) successor.state.inherited = queue;

@@ -180,7 +180,7 @@ test('a message that no client takes is offered to whoever keeps messages, for a
   t.assert.deepEqual(kept, [`normal ${JULIET}`, `chat ${JULIET}`, `chat ${JULIET}/tomb`]);
 });
 
-test('XEP-0203 §4: nobody else says in the name of this host since when a message has waited', async (t) => {
+test('XEP-0203 §4: only this host says in its name since when a message has waited', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   const balcony = await server.client(`${JULIET}/balcony`);
   await becomeAvailable(balcony);

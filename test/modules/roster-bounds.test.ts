@@ -134,7 +134,7 @@ test('changes that the disk refuses are refused, and the roster is what the disk
   assertFaults(there.server.faults, { handler: 2 });
 });
 
-/** Somebody asks Juliet; tells whether that was refused. */
+/** A user asks Juliet; tells whether that was refused. */
 async function asks(there: TestServer, jid: string, content = ''): Promise<boolean> {
   const client = await there.client(`${jid}/x`);
   await becomeAvailable(client);
@@ -148,7 +148,7 @@ async function asks(there: TestServer, jid: string, content = ''): Promise<boole
   return true;
 }
 
-test('RFC 6121 §3.1.3: one domain takes no more than its share of the places for requests, and nobody the places of others', async (t) => {
+test('RFC 6121 §3.1.3: one domain takes no more than its share of the places for requests, and none of those for others', async (t) => {
   const there = await server(t, 'roster_max_requests = 5\nroster_max_requests_per_domain = 2');
   const taken: Record<string, number> = {};
   for (const host of ['montague.lit', 'a.example', 'b.example', 'c.example', 'capulet.lit']) {
@@ -167,7 +167,7 @@ test('RFC 6121 §3.1.3: one domain takes no more than its share of the places fo
   assert.equal(await asks(there, 'u2@montague.lit'), false, 'an answer makes room');
 });
 
-test('RFC 6121 §3.1.3: who is in the list is never kept out by strangers', async (t) => {
+test('RFC 6121 §3.1.3: strangers never keep out a contact in the list', async (t) => {
   const there = await server(t, 'roster_max_requests = 1');
   const juliet = await there.client(BALCONY);
   await sets(juliet, `<item jid='friend@a.example'/>`);

@@ -21,7 +21,7 @@ COPY --from=build /build/bin ./bin
 COPY --from=build /build/package.json /build/enjamb.example.toml ./
 RUN ln -s /opt/enjamb/bin/enjamb.js /usr/local/bin/enjamb \
   && install --directory --owner=node --group=node --mode=0700 /var/lib/enjamb \
-  && install --directory --owner=node --group=node /var/lib/enjamb/data /var/lib/enjamb/certs
+  && install --directory --owner=node --group=node --mode=0700 /var/lib/enjamb/data /var/lib/enjamb/certs
 
 # enjamb.toml, if there is one, lies here; data/ and certs/ are below unless it says otherwise.
 WORKDIR /var/lib/enjamb

@@ -10,6 +10,8 @@ import type { Finding } from './finding.ts';
 const NOT_OWNER = 0o077;
 /** Others alone: a group may be there to share keys between servers. */
 const OTHERS = 0o007;
+/** On a directory: may open what is in it by name. */
+const SEARCH = 0o111;
 
 /** Everything that `enjamb start` warns of. */
 export async function findOpenFiles({ core }: Config): Promise<readonly Finding[]> {
@@ -22,7 +24,7 @@ export async function findOpenFiles({ core }: Config): Promise<readonly Finding[
 /** The data directory, and the files in it that are open as well. In a private directory their modes do not matter. */
 export function openData(path: string): readonly Finding[] {
   const mode = modeOf(path);
-  if (mode === undefined || (mode & NOT_OWNER) === 0) return [];
+  if (mode === undefined || (mode & NOT_OWNER) === 0 || isHidden(path, NOT_OWNER)) return [];
   const files = namesIn(path).flatMap((name) => {
     const own = modeOf(join(path, name)) ?? 0;
     return (own & NOT_OWNER) === 0 ? [] : [`${name} (mode ${octal(own)})`];
@@ -39,8 +41,7 @@ export function openKeys(certificates: readonly Certificate[]): readonly Finding
 
 function openKey(key: string): readonly Finding[] {
   const mode = modeOf(key) ?? 0;
-  const isHidden = ((modeOf(dirname(key)) ?? 0) & OTHERS) === 0;
-  if ((mode & OTHERS) === 0 || isHidden) return [];
+  if ((mode & OTHERS) === 0 || isHidden(key, OTHERS)) return [];
   const message = `other users of this machine can read the private key ${key} (mode ${octal(mode)}) and pose as this server`;
   return [warning('certs', message, `chmod o= ${key}`)];
 }
@@ -49,6 +50,13 @@ function openKey(key: string): readonly Finding[] {
 function keyOf(certificate: string): string {
   if (certificate.endsWith('.crt')) return certificate.replace(/\.crt$/, '.key');
   return join(dirname(certificate), 'privkey.pem');
+}
+
+/** Whether a directory around it lets none of these users through. */
+function isHidden(path: string, users: number): boolean {
+  const directory = dirname(path);
+  if (((modeOf(directory) ?? 0) & users & SEARCH) === 0) return true;
+  return directory !== path && directory !== dirname(directory) && isHidden(directory, users);
 }
 
 /** None where this user may not look. */

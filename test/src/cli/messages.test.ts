@@ -86,6 +86,7 @@ function site(t: TestContext): string {
     'certs/b.example.key': expired.key,
   });
   for (const name of ['a.example', 'b.example']) chmodSync(join(folder, `certs/${name}.key`), 0o600);
+  chmodSync(folder, 0o755); // Otherwise the modes below would not matter.
   return folder;
 }
 

@@ -29,6 +29,7 @@ function site(t: TestContext, hosts: string): string {
     'certs/a.example.key': key,
   });
   chmodSync(join(folder, 'certs/a.example.key'), 0o600);
+  for (const path of ['', 'certs']) chmodSync(join(folder, path), 0o755);
   return folder;
 }
 
@@ -96,6 +97,15 @@ test('data and keys that other users of the machine can read are named, with the
     new Set(doubtful.map(({ message, todo }) => shown({ problem: message, todo }).join(' '))),
     new Set(expected.map((row) => row.join(' '))),
   );
+});
+
+test('in a private directory the modes of what lies below do not matter', async (t) => {
+  const folder = site(t, '[hosts."a.example"]\n');
+  mkdirSync(join(folder, 'data'));
+  chmodSync(join(folder, 'data'), 0o755);
+  chmodSync(join(folder, 'certs/a.example.key'), 0o644);
+  chmodSync(folder, 0o700);
+  assert.deepEqual(await warningsAtStart(t, folder), []);
 });
 
 test('a private data directory and keys that a group shares are fine', async (t) => {

@@ -12,8 +12,8 @@ const READY_MS = 40_000;
 /** The witness looks once more when the attack is over, and the server may be busy then. */
 const REPORT_MS = 30_000;
 const WATCH_EVERY_MS = 500;
-/** The attacker comes last, so that its own work does not disturb the honest. */
-const NICE = 19;
+/** The lowest priority. */
+const LAST = 19;
 
 export interface Result {
   readonly attack: string;
@@ -43,13 +43,15 @@ export interface TrialOptions {
   readonly seconds: number;
   /** The servers and the honest go before all other programs. */
   readonly isRealtime?: boolean;
+  /** Priority of the attacker. Default: the lowest, so that its own work does not disturb the honest. */
+  readonly nice?: number;
 }
 
 /** @throws Error when the bench itself fails */
 export async function tryAttack(
   stage: Stage,
   attack: Attack,
-  { seconds, isRealtime = false }: TrialOptions,
+  { seconds, isRealtime = false, nice = LAST }: TrialOptions,
 ): Promise<Result> {
   const cleaning: (() => unknown)[] = [];
   try {
@@ -63,7 +65,7 @@ export async function tryAttack(
     };
     const home = await start(world.home);
     const others = attack.needsAway === true ? [await start(world.away)] : [];
-    const [honest, attacker] = startHelpers(attack, world, isRealtime ? 0 : NICE);
+    const [honest, attacker] = startHelpers(attack, world, isRealtime ? 0 : nice);
     cleaning.push(() => [honest, attacker].map((helper) => helper.kill()));
     await Promise.all([honest.hears(READY_MS), attacker.hears(READY_MS)]);
     const first = [home.server.pid, ...others.map(({ server }) => server.pid), honest.pid];

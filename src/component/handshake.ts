@@ -83,11 +83,13 @@ export class Handshake implements StreamHandler {
   onClose(error: Error | undefined, cause: StreamCloseCause): void {
     const why = error === undefined ? {} : { why: error.message };
     const component = this.#service?.domain;
-    this.#log(this.#context.log).info('component gone before it was let in', { component, cause, ...why });
+    const log = this.#limited(this.#context.log);
+    log.info('component gone before it was let in', { component, cause, ...why });
     this.#done();
   }
 
-  #log(log: Logger): Logger {
+  /** What comes before the secret is proved, anybody can cause. */
+  #limited(log: Logger): Logger {
     return this.#context.strangers?.of(log, this.#stream.remoteAddress) ?? log;
   }
 
@@ -107,7 +109,8 @@ export class Handshake implements StreamHandler {
   #refuse(service: Service): void {
     const { clock, failures } = this.#context;
     const address = this.#stream.remoteAddress;
-    this.#log(service.host.log).warn('component refused: its secret is not component_secret', { address });
+    const log = this.#limited(service.host.log);
+    log.warn('component refused: its secret is not component_secret', { address });
     if (!service.session) service.lastError = { at: clock.now(), message: `wrong secret from ${address}` };
     failures.spend(this.#failureKey(service));
     this.#stream.suspend();
@@ -132,7 +135,8 @@ export class Handshake implements StreamHandler {
     const isAlive = await session.isAlive(CONTEST_MS);
     service.isContested = false;
     if (isAlive) {
-      this.#log(service.host.log).warn('component refused: another one is connected', {
+      const log = this.#limited(service.host.log);
+      log.warn('component refused: another one is connected', {
         address: this.#stream.remoteAddress,
         other: session.remoteAddress,
       });

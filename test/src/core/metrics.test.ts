@@ -21,6 +21,7 @@ test('`metrics` tells of sessions, links and stanzas', async (t) => {
   assert.match(text, /^enjamb_c2s_sessions\{host="montague.lit",state="connected"\} 1$/m);
   assert.match(text, /^enjamb_stanzas_routed_total\{kind="message",to="elsewhere"\} 1$/m);
   assert.match(text, /^enjamb_s2s_links\{direction="out",state="open"\} 1$/m);
+  assert.match(text, /^enjamb_connections_delayed_total 0$/m);
   assert.ok(text.endsWith('# EOF'));
   assert.ok(Array.isArray(data) && data.length > 5);
 });

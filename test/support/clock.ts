@@ -32,7 +32,8 @@ export class FakeClock implements Clock {
   }
 
   after(delayMs: number, task: () => void): Timer {
-    const alarm = { at: this.#elapsed + Math.max(0, delayMs), task };
+    // Whole milliseconds, as the runtime's timers have: a rounding error as a delay would never let time pass.
+    const alarm = { at: this.#elapsed + Math.max(0, Math.ceil(delayMs)), task };
     this.#alarms.push(alarm);
     return { cancel: () => this.#remove(alarm) };
   }

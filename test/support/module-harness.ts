@@ -41,7 +41,9 @@ export class HandClock implements Clock {
   }
 
   after(delayMs: number, task: () => void): Timer {
-    const timer = { at: this.#elapsed + Math.max(0, delayMs), order: this.#order++, task, isOff: false };
+    // Whole milliseconds, as the runtime's timers have: a rounding error as a delay would never let time pass.
+    const at = this.#elapsed + Math.max(0, Math.ceil(delayMs));
+    const timer = { at, order: this.#order++, task, isOff: false };
     let [low, high] = [0, this.#timers.length];
     while (low < high) {
       const middle = (low + high) >> 1;

@@ -333,10 +333,10 @@ export class DomainWatch {
   #reach(): void {
     if (this.#isReaching) return;
     this.#isReaching = true;
-    this.#context.spawn(this.#knock());
+    this.#context.spawn(this.#attempt());
   }
 
-  async #knock(): Promise<void> {
+  async #attempt(): Promise<void> {
     let isReached = false;
     try {
       isReached = await this.#context.reach(this.name);

@@ -98,8 +98,9 @@ export class Attacker {
     await wire.until(/<\/stream:features>/);
     await wire.send(`<db:result from='${from}' to='${to}'>key</db:result>`);
     const answer = await wire.until(/<db:result [^>]*type=/);
-    if (!/<db:result [^>]*type=['"]valid/.test(answer)) throw new Error(`not verified: ${answer}`);
-    return wire;
+    if (/<db:result [^>]*type=['"]valid/.test(answer)) return wire;
+    wire.close();
+    throw new Error(`not verified: ${answer}`);
   }
 
   /** Does it again and again, also when the connection was cut off. */

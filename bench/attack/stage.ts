@@ -143,7 +143,7 @@ function kill(pid: number): void {
   }
 }
 
-/** Default limits and default modules. Strangers without a certificate that is trusted get in by dialback. */
+/** Default limits and modules. Strangers get in by dialback, and every server of a scene is on this machine. */
 const common = ({ address, c2s, c2sTls, s2s, s2sTls, component }: Site, dns: string) => `
 certificates = "../certs"
 interfaces = ["${address}"]
@@ -156,6 +156,7 @@ https_ports = []
 component_ports = [${component}]
 component_interfaces = ["${address}"]
 s2s_secure_auth = false
+s2s_refused_addresses = "none"
 dns_servers = ["${dns}"]
 `;
 

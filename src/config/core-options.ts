@@ -74,7 +74,7 @@ export const SERVER_OPTIONS = {
     { default: [] },
   ),
   s2s_refused_addresses: oneOf(
-    'Where other servers are not looked for, whatever the DNS says: on this machine and its links (loopback), also in private networks (private), or everywhere is fine (none). Names in the hosts file are not concerned',
+    'Where other servers are not looked for, whatever the DNS says: on this machine and its links (loopback), also in private networks (private), or everywhere is fine (none). The entry of the called domain itself in the hosts file is not concerned',
     ['none', 'loopback', 'private'],
     { default: 'loopback' },
   ),

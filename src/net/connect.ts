@@ -17,6 +17,8 @@ export interface ConnectOptions {
   signal?: AbortSignal;
   /** Addresses that are passed over when the DNS names them, or when the name is an address. */
   refused?: RefusedAddresses;
+  /** Whose entry in the hosts file is not passed over; other names there may have come from the DNS. */
+  wanted?: string;
   /** What has gone wrong before, to be told with the rest. */
   earlierFailures?: readonly string[];
   /** How a socket is opened; the system's way by default. */
@@ -182,10 +184,10 @@ class Race {
     }
   }
 
-  /** What this machine's hosts file says is its administrator's wish. */
+  /** What the hosts file says of the wanted name is the administrator's wish; a record in the DNS can name `localhost`. */
   #mayDial(found: Address, { host, port }: Target, feed: AddressFeed): boolean {
-    const { refused = 'none' } = this.#options;
-    const isWanted = feed.isLocal && isIP(host.replace(/^\[(.*)\]$/, '$1')) === 0;
+    const { refused = 'none', wanted } = this.#options;
+    const isWanted = feed.isLocal && host === wanted && isIP(host.replace(/^\[(.*)\]$/, '$1')) === 0;
     if (isWanted || !isRefused(found, refused)) return true;
     const why = `its address ${found.address} is not called (s2s_refused_addresses = "${refused}")`;
     this.#failures.push(`${hostAndPort(host, port)}: ${why}`);

@@ -109,6 +109,7 @@ class Call {
         resolver,
         clock,
         refused: config.core.s2s_refused_addresses,
+        wanted: this.#remote,
         timeoutMs: this.#restMs,
         signal: this.#signal,
         earlierFailures: this.#failures,

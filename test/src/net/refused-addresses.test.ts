@@ -48,7 +48,7 @@ for (const [address, weakest] of Object.entries(ADDRESSES)) {
   });
 }
 
-test('names in the hosts file are the wish of the administrator; an address instead of a name is not', async (t) => {
+test('the called name in the hosts file is the wish of the administrator; an address instead of a name is not', async (t) => {
   const hostsFile = join(await temporaryDirectory(t), 'hosts');
   await writeFile(hostsFile, '127.0.0.1 peer.lit\n');
   const resolver = new Resolver({ servers: ['127.0.0.1:1'], hostsFile });
@@ -56,13 +56,16 @@ test('names in the hosts file are the wish of the administrator; an address inst
   t.after(() => server.close());
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  const dial = (host: string) =>
+  const dial = (host: string, wanted = host) =>
     connectTcp([{ host, port, directTls: false, authenticated: false }], {
       resolver,
       timeoutMs: 5_000,
       refused: 'private',
+      wanted,
     });
   for (const host of ['peer.lit', 'localhost']) (await dial(host)).socket.destroy();
+  for (const host of ['peer.lit', 'localhost'])
+    await assert.rejects(dial(host, 'evil.lit'), /is not called \(s2s_refused_addresses = "private"\)/);
   for (const host of ['127.0.0.1', '[::ffff:127.0.0.1]'])
     await assert.rejects(dial(host), /is not called \(s2s_refused_addresses = "private"\)/);
 });

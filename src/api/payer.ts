@@ -14,11 +14,15 @@ const REPLIES: Holder = { name: 'all replies', share: 1 / 8 };
 /** Streams that modules of all hosts want, such as those that verify strangers. */
 export const MODULES: Holder = { name: 'all modules', share: 1 / 4 };
 
-/** A user's own stanzas come from a full address; replies in its account's name, and in the host's, do not. */
-export function payerOf({ domain, kind }: Host, { attrs: { from = '', type } }: Stanza): Holder {
+/** Sent for a user from its bare address (RFC 6121 §3.1.2, §3.3.2, §4.3.1), and never because a stranger wants it. */
+const OF_ACCOUNTS: ReadonlySet<string> = new Set(['subscribe', 'unsubscribe', 'probe']);
+
+/** A user's own stanzas come from a full address, or ask contacts; replies in the name of the account or host do neither. */
+export function payerOf({ domain, kind }: Host, { name, attrs: { from = '', type = '' } }: Stanza): Holder {
   if (kind === 'component') return { name: domain, share: SERVICE_SHARE };
   const end = from.indexOf('/');
+  const isAsking = name === 'presence' && OF_ACCOUNTS.has(type) && from.includes('@');
   const isReply = end < 0 || type === 'error' || type === 'result';
-  if (isReply) return REPLIES;
-  return { name: from.slice(0, end), share: ACCOUNT_SHARE };
+  if (isReply && !isAsking) return REPLIES;
+  return { name: end < 0 ? from : from.slice(0, end), share: ACCOUNT_SHARE };
 }

@@ -78,9 +78,10 @@ export class Caller {
     return this.#call === undefined && !this.#hasRoom;
   }
 
-  /** On whose behalf the next call is made. */
+  /** Another wants a call, and is about to wait: the next one is made on its behalf, unless only those who wait may call. */
   chargeTo(payer: Holder): void {
-    this.#payer = payer;
+    const doOthersWait = this.isAwaited || this.#parts.queued() > 0;
+    if (!doOthersWait || this.#mayCall(payer)) this.#payer = payer;
   }
 
   /** A stream once it is secured. @throws Error when it cannot be made. */
@@ -124,7 +125,11 @@ export class Caller {
   }
 
   get #hasRoom(): boolean {
-    return this.#parts.calls.obstacle(this.#payer, 1) === undefined;
+    return this.#mayCall(this.#payer);
+  }
+
+  #mayCall(payer: Holder): boolean {
+    return this.#parts.calls.obstacle(payer, 1) === undefined;
   }
 
   #cancelRetry(): void {

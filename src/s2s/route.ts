@@ -124,9 +124,9 @@ export class Route {
     if (!this.#waiting.isDraining && this.#carrier?.carry(stanza)) return;
     const obstacle = this.#obstacle;
     if (obstacle) return this.#bounce(stanza, obstacle);
+    this.#caller.chargeTo(payerOf(this.host, stanza));
     const isFull = this.#waiting.add(stanza, this.#outage.deadline(stanza, this.#now));
     if (isFull) return this.#context.router.bounce(stanza, isFull);
-    this.#caller.chargeTo(payerOf(this.host, stanza));
     this.#settle();
   }
 

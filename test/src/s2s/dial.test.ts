@@ -396,7 +396,10 @@ test('s2s_refused_addresses: an SRV record that names this machine leads to no p
   const { dns, call, plain } = await world(t, 's2s_refused_addresses = "loopback"');
   const peer = await plain();
   dns.zone[PLAIN] = { SRV: [`0 0 ${peer.port} localhost`, `1 0 ${peer.port} LOCALHOST`] };
-  await assert.rejects(call(), /localhost:\d+: its address 127\.0\.0\.1 is not called \(s2s_refused_addresses/i);
+  await assert.rejects(
+    call(),
+    /localhost:\d+: its address 127\.0\.0\.1 is not called \(s2s_refused_addresses/i,
+  );
   assert.equal(peer.calls, 0);
 });
 

@@ -86,6 +86,38 @@ test('replies that strangers cause have a share of their own: 125 calls', async 
   assert.equal(world.called.length, 126);
 });
 
+test('RFC 6121 §3.1.2, §4.3.1: requests and probes of an account are its own, not replies to strangers', async (t) => {
+  const world = await silentWorld(t);
+  for (let i = 0; i < 200; i++)
+    world.send(`<presence type='unsubscribed' from='romeo@montague.lit' to='x@stranger${i}.lit'/>`);
+  const before = world.called.length;
+  for (const type of ['subscribe', 'unsubscribe', 'probe'])
+    world.send(`<presence type='${type}' from='romeo@montague.lit' to='juliet@${type}.lit'/>`);
+  assert.deepEqual(world.called.slice(before), ['subscribe.lit', 'unsubscribe.lit', 'probe.lit']);
+});
+
+test('an account without calls left does not hold back the next call to a server that another account waits for', async (t) => {
+  const world = await silentWorld(t, ['capulet.lit']);
+  world.send(message('first', 'capulet.lit', 'mercutio@montague.lit/x'));
+  const peer = await world.accepted();
+  await peer.reads(`<message id='first'`);
+  let attempts = 0;
+  world.answer = (remote, signal) => {
+    if (remote !== 'capulet.lit') return unanswered(signal);
+    attempts++;
+    return Promise.reject(new NetError('connect-failed', 'refused'));
+  };
+  peer.drop();
+  await settled();
+  for (let i = 0; i < 50; i++) world.send(message(i, `silent${i}.lit`));
+  world.send(message('waiting', 'capulet.lit', 'mercutio@montague.lit/x'));
+  await settled();
+  world.send(message('envious', 'capulet.lit'));
+  const before = attempts;
+  for (let i = 0; i < 5; i++) await world.clock.advance(1_000);
+  assert.ok(attempts > before, `${attempts} attempts`);
+});
+
 test('1,000 servers are called at the same time, at most', async (t) => {
   const world = await silentWorld(t);
   for (let user = 0; user < 22; user++)

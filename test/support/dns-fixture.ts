@@ -56,9 +56,7 @@ export async function dnsFixture(
   zone: Record<string, ZoneEntry> = {},
   listen: { address: string; port: number } = { address: '127.0.0.1', port: 0 },
 ): Promise<DnsFixture> {
-  const tcp = createServer();
-  const udp = createSocket(isIPv6(listen.address) ? 'udp6' : 'udp4');
-  const port = await bindBoth(udp, tcp, listen);
+  const { udp, tcp, port } = await bindBoth(listen);
   const fixture: DnsFixture = {
     address: isIPv6(listen.address) ? `[${listen.address}]:${port}` : `${listen.address}:${port}`,
     zone,
@@ -70,24 +68,39 @@ export async function dnsFixture(
       tcp.close();
     },
   };
+  t.after(() => fixture.close());
   serveUdp(fixture, udp);
   serveTcp(fixture, tcp);
-  t.after(() => fixture.close());
   return fixture;
 }
 
-async function bindBoth(
-  udp: UdpSocket,
-  tcp: Server,
-  { address, port }: { address: string; port: number },
-): Promise<number> {
-  tcp.listen(port, address);
-  await once(tcp, 'listening');
-  const at = tcp.address();
-  if (at === null || typeof at === 'string') throw new Error('no port');
-  udp.bind(at.port, address);
-  await once(udp, 'listening');
-  return at.port;
+interface Bound {
+  readonly udp: UdpSocket;
+  readonly tcp: Server;
+  readonly port: number;
+}
+
+/**
+ * A port that is free for TCP may be taken for UDP: then another one is tried. A socket that stayed open would keep the
+ * test file from ending.
+ */
+async function bindBoth(listen: { address: string; port: number }, attempts = 10): Promise<Bound> {
+  const tcp = createServer();
+  const udp = createSocket(isIPv6(listen.address) ? 'udp6' : 'udp4');
+  try {
+    tcp.listen(listen.port, listen.address);
+    await once(tcp, 'listening');
+    const at = tcp.address();
+    if (at === null || typeof at === 'string') throw new Error('no port');
+    udp.bind(at.port, listen.address);
+    await once(udp, 'listening');
+    return { udp, tcp, port: at.port };
+  } catch (error) {
+    tcp.close();
+    udp.close();
+    if (listen.port !== 0 || attempts <= 1) throw error;
+    return bindBoth(listen, attempts - 1);
+  }
 }
 
 function serveUdp(fixture: DnsFixture, udp: UdpSocket): void {

@@ -5,6 +5,7 @@
 //                                                                    └──silence──▶ taken for dead, if it ever answered
 
 import {
+  detach,
   type Element,
   type Module,
   NS,
@@ -33,6 +34,8 @@ const KEEP_MS = 60_000;
  * have to confirm each other's answers for ever otherwise.
  */
 const MAX_ANSWERS = 100;
+/** Ids of pings of components, whose answers serve as well as those to our own. */
+const MAX_ID_CHARS = 256;
 
 interface Ping {
   readonly link: Link;
@@ -63,7 +66,8 @@ export class Pings {
   takes(link: Link, stanza: Element): boolean {
     if (stanza === this.#leaving) return true;
     if (link.mode !== 'pings' || !isPing(stanza, link)) return false;
-    if (link.ping === undefined) this.#await(link, stanza.attrs.id ?? '', false);
+    const { id = '' } = stanza.attrs;
+    if (link.ping === undefined && id.length <= MAX_ID_CHARS) this.#await(link, detach(id), false);
     return true;
   }
 

@@ -1,6 +1,6 @@
 // All joins of a host: found by session and room, or by domain; and the steps from one state to the next.
 
-import type { C2SSession, Clock, Jid, Origin } from 'enjamb/api';
+import { type C2SSession, type Clock, detach, type Jid, type Origin } from 'enjamb/api';
 import { type Domain, FLAG, type Join, type Room, worthKeeping } from './join.ts';
 
 /** A step that a client has asked for and a room has not answered. */
@@ -160,10 +160,11 @@ export class JoinIndex {
 
   /** Remembers that the client has sent plain presence to this address, which may be a room that lets it in. */
   address(session: C2SSession, bare: string): void {
+    if (bare.length > MAX_ADDRESS) return;
     session.state.mucAddressed ??= new Map();
     const addressed = session.state.mucAddressed;
     addressed.delete(bare);
-    addressed.set(bare, this.#clock.elapsed());
+    addressed.set(detach(bare), this.#clock.elapsed());
     if (addressed.size > MAX_ADDRESSED) addressed.delete(addressed.keys().next().value ?? '');
   }
 

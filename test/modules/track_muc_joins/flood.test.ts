@@ -76,6 +76,7 @@ test('presence to ever new addresses: only the last of them may turn out to be r
   const h = await harness(t);
   const romeo = h.client('romeo@montague.lit/orchard');
   for (let i = 0; i < 300; i++) romeo.says(`<presence to='user${i}@capulet.lit/x'/>`);
+  romeo.says(`<presence to='${'x'.repeat(900)}@capulet.lit/x'/>`);
   const addressed = [...(romeo.state.mucAddressed?.keys() ?? [])];
   assert.deepEqual([addressed.length, addressed.at(-1)], [200, 'user299@capulet.lit']);
 });

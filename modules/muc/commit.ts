@@ -7,7 +7,7 @@
 //
 // One write of a room is under way; all changes that are asked for meanwhile share the next one (docs/adr/0025).
 
-import { errorReply, StanzaError, type StanzaEvent } from 'enjamb/api';
+import { errorReply, refusalFor, StanzaError, type StanzaEvent } from 'enjamb/api';
 import { refusal } from './refusal.ts';
 import type { Room } from './room.ts';
 import { type Service, send, turn } from './service.ts';
@@ -122,7 +122,7 @@ async function writeTogether(service: Service, name: string, requests: readonly 
     await saveDraft(service, name, draft.removed ? undefined : draft);
   } catch (error) {
     service.module.log.error('room not stored, changes refused', { room: draft.jid, error });
-    for (const { event } of accepted) refuse(service, event, notStored(draft));
+    for (const { event } of accepted) refuse(service, event, notStored(draft, error));
     return;
   }
   for (const request of accepted) attempt(service, request, () => enforce(service, request));
@@ -155,8 +155,7 @@ function attempt(service: Service, { event }: Request, act: () => void): boolean
     return true;
   } catch (error) {
     if (!(error instanceof StanzaError)) service.module.report(error);
-    const cause = error instanceof StanzaError ? error : new StanzaError('internal-server-error');
-    refuse(service, event, cause);
+    refuse(service, event, refusalFor(error));
     return false;
   }
 }
@@ -166,8 +165,8 @@ function refuse(service: Service, { stanza }: StanzaEvent, error: StanzaError): 
   if (reply) send(service, reply);
 }
 
-function notStored(room: Room): StanzaError {
-  return refusal(room.jid, 'internal-server-error', {
+function notStored(room: Room, error: unknown): StanzaError {
+  return refusal(room.jid, refusalFor(error).condition, {
     type: 'wait',
     text: 'The room cannot be stored now, so nothing has changed. Try again later.',
   });

@@ -17,6 +17,7 @@ import {
   newId,
   parseElement,
   type Receipt,
+  refusalFor,
   type Stanza,
   StanzaError,
   xml,
@@ -72,8 +73,7 @@ export class KeptMessages {
       await this.#module.serial(user, () => this.#append(user, entry));
     } catch (error) {
       if (!(error instanceof StanzaError)) this.#module.log.error('message not stored', { user, error });
-      const refusal = error instanceof StanzaError ? error : new StanzaError('internal-server-error');
-      const reply = errorReply(message, refusal);
+      const reply = errorReply(message, refusalFor(error));
       if (reply) this.#module.send(reply);
     }
   }

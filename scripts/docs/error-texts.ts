@@ -121,7 +121,7 @@ export const STORAGE_ERRORS: Readonly<Record<StorageCondition, Advice>> = {
     'Nothing',
   ),
   'resource-constraint': advice(
-    'The queue of the database is full',
+    'The disk is full, or too much is waiting to be written',
     'Check the disk: it is slow, or nearly full',
   ),
   'newer-database': advice(

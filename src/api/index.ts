@@ -19,4 +19,5 @@ export * from './bounces.ts';
 export * from './events.ts';
 export * from './module.ts';
 export { payerOf } from './payer.ts';
+export { refusalFor } from './refusal.ts';
 export * from './session.ts';

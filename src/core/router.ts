@@ -2,6 +2,7 @@
 // Everything between two sockets happens in one tick (docs/adr/0001), so stanzas stay in order (RFC 6120 §10.1).
 
 import type { Kind, StanzaEvent, Target } from '../api/events.ts';
+import { refusalFor } from '../api/refusal.ts';
 import type { C2SSession, Origin, S2SSession } from '../api/session.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Faults } from '../util/faults.ts';
@@ -180,7 +181,7 @@ export class Router {
 
   #failed(owner: string, error: unknown): StanzaError {
     this.#faults.report('handler', error, { module: owner });
-    return new StanzaError('internal-server-error', { cause: error });
+    return refusalFor(error);
   }
 }
 

@@ -3,13 +3,13 @@
 export type StorageCondition =
   /** The archive has no entry of that id (XEP-0059 §2.2 wants the stanza error of the same name). */
   | 'item-not-found'
-  /** Too much is waiting to be written; try again later. */
+  /** The disk is full, or too much is waiting to be written; try again later. */
   | 'resource-constraint'
   /** The database was written by a newer version of the server. */
   | 'newer-database'
   /** The driver was closed. */
   | 'closed'
-  /** Disk full, locked, damaged, …: the cause tells. */
+  /** Locked, damaged, …: the cause tells. */
   | 'failed';
 
 export interface StorageErrorDetails {

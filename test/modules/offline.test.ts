@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { StorageError } from '../../src/storage/error.ts';
 import type { ScriptedClient } from '../support/client.ts';
 import { becomeAvailable, reloadModule, setRoster, settled } from '../support/contacts.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -198,6 +199,10 @@ test('a message that the disk refuses is not lost without a word', async (t) => 
   await there.romeo.receives(refused('cancel', 'internal-server-error'));
   says(there.romeo, 'Again');
   await stored(there);
+  const isFull = new StorageError('resource-constraint', 'Not written: disk is full', { driver: 'sqlite' });
+  t.mock.method(archive, 'append', () => Promise.reject(isFull), { times: 1 });
+  says(there.romeo, 'Too much');
+  await there.romeo.receives(refused('wait', 'resource-constraint', JULIET, REASON));
   await (await arrives(there)).receives(kept('Again'));
 });
 

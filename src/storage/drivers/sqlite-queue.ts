@@ -199,7 +199,8 @@ export class WriteQueue {
       return;
     }
     const cause = Object.assign(new Error(outcome.failed), { code: outcome.code });
-    reject(new StorageError('failed', `Not written: ${outcome.failed}`, { ...details, cause }));
+    const condition = outcome.code === 'SQLITE_FULL' ? 'resource-constraint' : 'failed';
+    reject(new StorageError(condition, `Not written: ${outcome.failed}`, { ...details, cause }));
   }
 
   /** The thread is gone. What was in flight may or may not be on the disk; everything else is not. */

@@ -77,6 +77,12 @@ test('ENOSPC: what cannot be stored comes back, what was accepted is there', LIM
     attrs.type === 'error' ? [Number(attrs.id?.split(' ')[1])] : [],
   );
   assert.ok(returned.length > 0, 'something did not fit');
+  const conditions = romeo.stanzas.flatMap(({ element }) =>
+    element.attrs.type === 'error'
+      ? (element.getChild('error')?.elements() ?? []).map(({ name }) => name)
+      : [],
+  );
+  assert.deepEqual([...new Set(conditions)], ['resource-constraint', 'text']);
   assert.deepEqual(
     returned.filter((number) => number < 20 || number >= 120),
     [],

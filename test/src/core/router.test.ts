@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Kind, StanzaEvent, Target } from '../../../src/api/events.ts';
+import { StorageError } from '../../../src/storage/error.ts';
 import { StanzaError } from '../../../src/xml/errors.ts';
 import { assertXml, parseXml } from '../../support/match.ts';
 import { assertFaults } from '../../support/server.ts';
@@ -198,12 +199,18 @@ test('a refusal by a handler is the reply, wherever the handler stands; anything
     'guard',
   );
   bench.hook('message/host', throwing(new Error('secret')), 'deliver');
+  const full = new StorageError('resource-constraint', 'Not written: /var/lib is full', { driver: 'sqlite' });
+  bench.hook('pre-message/self', throwing(full), 'guard');
   bench.hook('route/remote', throwing(new StanzaError('remote-server-timeout')), 'guard');
   const romeo = await bench.client(ROMEO);
   const cases = [
     ['juliet@montague.lit', errorXml('policy-violation', 'modify', 'spam')],
     [JULIET, errorXml('forbidden', 'auth')],
     ['montague.lit', errorXml('internal-server-error', 'cancel')],
+    [
+      'romeo@montague.lit',
+      errorXml('resource-constraint', 'wait', 'The server has no room to store this now. Try again later.'),
+    ],
     ['juliet@capulet.lit/x', errorXml('remote-server-timeout', 'wait')],
   ] as const;
   for (const [to, error] of cases) {
@@ -211,7 +218,7 @@ test('a refusal by a handler is the reply, wherever the handler stands; anything
     await romeo.receives(`<message type='error' id='1' from='${to}' to='${ROMEO}'>${error}</message>`);
   }
   assert.deepEqual(bench.sent, []);
-  assertFaults(bench.host.faults, { handler: 1 });
+  assertFaults(bench.host.faults, { handler: 2 });
 });
 
 test('a refused message without `to` comes back from the own account, and a refused presence from the host', async (t) => {

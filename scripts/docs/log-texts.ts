@@ -62,6 +62,18 @@ export const LOG_LINES: Readonly<Record<string, Advice>> = {
     'A message for an offline user could not be stored; its sender got an error',
     'Run `enjamb check storage`',
   ),
+  'private element unreadable': advice(
+    'An element in the private storage of a user is damaged in the database; its owner is shown it empty',
+    'Run `enjamb check storage`',
+  ),
+  'room not stored, changes refused': advice(
+    'Changes of a room could not be written; who asked for them got an error, and nothing has changed',
+    'Run `enjamb check storage`',
+  ),
+  'stored subscription request unreadable': advice(
+    'A subscription request is damaged in the database; it is shown without its content',
+    'Run `enjamb check storage`',
+  ),
   'stored message unreadable': advice(
     'A message for an offline user is damaged in the database',
     'Run `enjamb check storage`',

@@ -23,8 +23,9 @@ export interface Limits {
   readonly maxDirected: number;
 }
 
-/** Of the addresses that one session is present to. */
-const MAX_DIRECTED_BYTES = 128 * 1024;
+/** Of the addresses that one session is present to: together, and on average where the option allows more of them. */
+const DIRECTED_BYTES = 128 * 1024;
+const DIRECTED_BYTES_EACH = 128;
 
 const PRIORITY = /^\s*[+-]?\d{1,3}\s*$/;
 
@@ -113,7 +114,8 @@ export class Availability {
     const { maxDirected } = this.#limits;
     if (directed.size >= maxDirected) return true; // The quick answer to a client that goes on.
     const { addresses, bytes } = sizeOf(directed);
-    return addresses >= maxDirected || bytes + Buffer.byteLength(to.toString()) > MAX_DIRECTED_BYTES;
+    const maxBytes = Math.max(DIRECTED_BYTES, DIRECTED_BYTES_EACH * maxDirected);
+    return addresses >= maxDirected || bytes + Buffer.byteLength(to.toString()) > maxBytes;
   }
 
   /** Tells one address what every available client of the account says of itself. */

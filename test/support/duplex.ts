@@ -43,6 +43,17 @@ export class RawPeer {
     return this.#socket;
   }
 
+  /**
+   * Hands the socket over once a TLS handshake has begun on it. Node misses one that is over before `tls.connect` returns,
+   * as it can be over a stream in memory.
+   */
+  async releaseToTls(): Promise<Duplex> {
+    const socket = this.release();
+    const until = performance.now() + PATIENCE_MS;
+    while (socket.readableLength === 0 && performance.now() < until) await settled(1);
+    return socket;
+  }
+
   send(data: string | Buffer): void {
     this.#socket.write(data);
   }

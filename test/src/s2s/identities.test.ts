@@ -143,7 +143,7 @@ describe('we call somebody', () => {
     const peer = await world.prepared(features, { from: domain });
     await peer.reads('<starttls ');
     peer.send(`<proceed xmlns='${TLS}'/>`);
-    const raw = peer.release();
+    const raw = await peer.releaseToTls();
     const socket = await new Promise<TLSSocket>((resolve) => {
       createServer({ ...certificate, requestCert: true, rejectUnauthorized: false }, resolve).emit(
         'connection',

@@ -57,7 +57,7 @@ async function calledOverTls(world: World, certificate: KeyPair, features: strin
   const peer = await world.prepared(`<stream:features>${STARTTLS}</stream:features>`);
   await peer.reads(STARTTLS);
   peer.send(`<proceed xmlns='${TLS}'/>`);
-  const raw = peer.release(); // Before the handshake begins, which is not the test's to read.
+  const raw = await peer.releaseToTls();
   const socket = await new Promise<TLSSocket>((resolve) => {
     const server = createServer({ ...certificate, requestCert: true, rejectUnauthorized: false }, resolve);
     server.emit('connection', raw);

@@ -1,10 +1,11 @@
 // Changing who belongs to a room and how (XEP-0045 §9, §10.3 to §10.8): first all of a request is checked, then applied.
 
-import { Jid } from 'enjamb/api';
+import { type ByteBudget, Jid } from 'enjamb/api';
 import { announce, repaint } from './broadcast.ts';
 import { sendInvitation } from './invite.ts';
 import { type Departure, removeOccupant } from './leave.ts';
 import { checkNickIsFree } from './nick.ts';
+import type { MucSettings } from './options.ts';
 import { type Affiliation, isAtLeast, refuseAffiliation, roleAfter } from './ranks.ts';
 import { refusal } from './refusal.ts';
 import { affiliationOf, type Occupant, occupantsByAddress, type Room, type Standing } from './room.ts';
@@ -71,9 +72,18 @@ function checkNicks(room: Room, changes: readonly AffiliationChange[]): void {
   }
 }
 
+/** Where rooms find what all of them remember of people. */
+interface StandingMemory {
+  readonly module: { readonly options: MucSettings };
+  readonly budgets: { readonly standings: ByteBudget };
+}
+
 /** The memory of a room, and of all rooms, has an end. @throws StanzaError 'resource-constraint' */
-export function checkSpace(service: Service, room: Room, changes: readonly AffiliationChange[]): void {
-  const { options } = service.module;
+export function checkSpace(
+  { module: { options }, budgets }: StandingMemory,
+  room: Room,
+  changes: readonly AffiliationChange[],
+): void {
   const added = new Set<string>();
   let bytes = 0;
   for (const change of changes) {
@@ -87,7 +97,7 @@ export function checkSpace(service: Service, room: Room, changes: readonly Affil
   if (isTooMany || (bytes > 0 && room.standingBytes + bytes > maxStandingBytes(options))) {
     throw refusal(room.jid, 'resource-constraint', { text: 'The room remembers too many people' });
   }
-  if (bytes > 0 && service.budgets.standings.used + bytes > service.budgets.standings.max) {
+  if (bytes > 0 && budgets.standings.used + bytes > budgets.standings.max) {
     throw refusal(room.jid, 'resource-constraint', { text: 'The rooms here remember too many people' });
   }
 }

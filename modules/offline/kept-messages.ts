@@ -20,6 +20,7 @@ import {
   refusalFor,
   type Stanza,
   StanzaError,
+  setLatest,
   xml,
 } from 'enjamb/api';
 import { type Limits, Usage } from './usage.ts';
@@ -142,10 +143,7 @@ export class KeptMessages {
   }
 
   #remember(user: string, usage: Usage): void {
-    this.#usage.delete(user);
-    this.#usage.set(user, usage);
-    const [oldest] = this.#usage.keys();
-    if (oldest !== undefined && this.#usage.size > MAX_KNOWN) this.#usage.delete(oldest);
+    setLatest(this.#usage, user, usage, MAX_KNOWN);
   }
 
   /** False when the client does not take the message, or not now. */

@@ -1,6 +1,6 @@
 // Sessions whose client has lost its connection and may come back (§5), and what is remembered of those given up.
 
-import { type C2SSession, type Module, newId, StreamError } from 'enjamb/api';
+import { type C2SSession, type Module, newId, StreamError, setLatest } from 'enjamb/api';
 import type { Inbound } from './inbound.ts';
 import type { StreamManagement } from './state.ts';
 
@@ -67,11 +67,7 @@ export class Hibernation {
     this.end(management);
     const { id, inbound } = management;
     if (id === undefined || error === undefined) return;
-    const others = this.ended.get(jid.bare) ?? [];
-    this.ended.delete(jid.bare);
-    this.ended.set(jid.bare, [...others, { id, inbound }].slice(-this.#limits.maxPerAccount));
-    const [oldest] = this.ended.keys();
-    if (oldest !== undefined && this.ended.size > MAX_ACCOUNTS) this.ended.delete(oldest);
+    rememberEnded(this.ended, jid.bare, { id, inbound }, this.#limits.maxPerAccount);
   }
 
   #makeRoom(newest: C2SSession): void {
@@ -81,6 +77,17 @@ export class Hibernation {
     const oldest = asleep.reduce((a, b) => (sleptFrom(b) < sleptFrom(a) ? b : a));
     oldest.close(new StreamError('resource-constraint', 'Too many clients of this account are away'));
   }
+}
+
+/** Of each account the last ones are kept, and of all accounts those whose sessions ended last. */
+export function rememberEnded(
+  all: EndedSessions,
+  account: string,
+  session: EndedSession,
+  maxPerAccount: number,
+): void {
+  const sessions = [...(all.get(account) ?? []), session].slice(-maxPerAccount);
+  setLatest(all, account, sessions, MAX_ACCOUNTS);
 }
 
 function sleptFrom({ state }: C2SSession): number {

@@ -12,6 +12,7 @@ export * from '../storage/stores.ts';
 export { ByteBudget } from '../util/byte-budget.ts';
 export { type Clock, type Timer, wallTime } from '../util/clock.ts';
 export { newId } from '../util/ids.ts';
+export { setLatest } from '../util/latest.ts';
 export type { Counter, Histogram, Labelled, Metrics, Reading } from '../util/metrics.ts';
 export { type Holder, SharedBudget } from '../util/shared-budget.ts';
 export * from '../xml/index.ts';

@@ -14,6 +14,7 @@ import { NetError, reasonOf } from '../net/errors.ts';
 import { type Target, targetsFor } from '../net/srv.ts';
 import { connectTls } from '../net/tls.ts';
 import type { Clock } from '../util/clock.ts';
+import { setLatest } from '../util/latest.ts';
 
 /** For everything together: look-ups, connection attempts, handshakes of direct TLS. */
 const CONNECT_TIMEOUT_MS = 20_000;
@@ -55,7 +56,7 @@ interface CallOptions extends DialContext {
  * Targets with which TLS has failed. Of STARTTLS that is known only when the target has been handed over: the next
  * call then begins with another one.
  */
-class Suspects {
+export class Suspects {
   readonly #clock: Clock;
   readonly #until = new Map<string, number>();
 
@@ -64,11 +65,7 @@ class Suspects {
   }
 
   add(remote: string, target: Target): void {
-    const key = keyOf(remote, target);
-    this.#until.delete(key);
-    this.#until.set(key, this.#clock.elapsed() + SUSPECT_MS);
-    const [oldest] = this.#until.keys();
-    if (this.#until.size > MAX_SUSPECTS && oldest !== undefined) this.#until.delete(oldest);
+    setLatest(this.#until, keyOf(remote, target), this.#clock.elapsed() + SUSPECT_MS, MAX_SUSPECTS);
   }
 
   /** The same targets, suspects last. */

@@ -1,41 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { clearHistory, type HistoryMemory, remember, selectHistory } from '../../../modules/muc/history.ts';
-import { OPTIONS } from '../../../modules/muc/options.ts';
 import type { Room } from '../../../modules/muc/room.ts';
-import { initialConfig } from '../../../modules/muc/settings/index.ts';
-import { parseOptions } from '../../../src/config/options.ts';
 import { ByteBudget } from '../../../src/util/byte-budget.ts';
 import { parseElement } from '../../../src/xml/copy.ts';
 import { type Attrs, type Stanza, xml } from '../../../src/xml/element.ts';
 import { parseXml } from '../../support/match.ts';
-import { configured, HALL, joined, roomServer, roomWith, settled } from './rooms.ts';
+import { configured, emptyRoom, HALL, joined, roomServer, roomWith, settled } from './rooms.ts';
 
 const NOW = Date.parse('2026-01-01T12:00:00Z');
 const JULIET = 'juliet@localhost/balcony';
 
 /** A room that was told `count` messages, one a minute, the last one just now. */
 function roomWithHistory(count: number, options: Record<string, unknown> = {}): Room {
-  const room: Room = {
-    name: 'hall',
-    jid: HALL,
-    config: initialConfig(parseOptions(OPTIONS, options)),
-    creator: undefined,
-    standings: new Map(),
-    reserved: new Map(),
-    standingBytes: 0,
-    occupants: new Map(),
-    seats: new Map(),
-    presenceBytes: 0,
-    history: [],
-    historyBytes: 0,
-    subject: undefined,
-    secret: 'secret',
-    lockedSince: undefined,
-    configuring: false,
-    invitations: new Map(),
-    turn: 0,
-  };
+  const room = emptyRoom(options);
   for (let n = 1; n <= count; n++) {
     const message = xml(
       'message',

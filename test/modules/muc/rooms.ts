@@ -1,6 +1,10 @@
 // What the conversations with rooms have in common.
 
 import type { TestContext } from 'node:test';
+import { OPTIONS } from '../../../modules/muc/options.ts';
+import type { Room } from '../../../modules/muc/room.ts';
+import { initialConfig } from '../../../modules/muc/settings/index.ts';
+import { parseOptions } from '../../../src/config/options.ts';
 import type { Element } from '../../../src/xml/element.ts';
 import type { ScriptedClient } from '../../support/client.ts';
 import { startServer, type TestServer, type TestServerOptions } from '../../support/server.ts';
@@ -10,6 +14,30 @@ export const USER = `${MUC}#user`;
 export const ADMIN = `${MUC}#admin`;
 export const OWNER = `${MUC}#owner`;
 export const HALL = 'hall@rooms.localhost';
+
+/** A room by itself, as a new one is. */
+export function emptyRoom(options: Record<string, unknown> = {}): Room {
+  return {
+    name: 'hall',
+    jid: HALL,
+    config: initialConfig(parseOptions(OPTIONS, options)),
+    creator: undefined,
+    standings: new Map(),
+    reserved: new Map(),
+    standingBytes: 0,
+    occupants: new Map(),
+    seats: new Map(),
+    presenceBytes: 0,
+    history: [],
+    historyBytes: 0,
+    subject: undefined,
+    secret: 'secret',
+    lockedSince: undefined,
+    configuring: false,
+    invitations: new Map(),
+    turn: 0,
+  };
+}
 
 /** Two hosts: users on `localhost`, rooms on `rooms.localhost`; `options` are the room service's, `top` the server's, as TOML. */
 export function roomServer(

@@ -7,7 +7,7 @@ import * as tls from 'node:tls';
 import { type Certificate, CertificateStore } from '../../../src/net/certificates.ts';
 import type { Connection } from '../../../src/net/connection.ts';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
-import { dialer, resolverFor } from '../../../src/s2s/dial.ts';
+import { dialer, resolverFor, Suspects } from '../../../src/s2s/dial.ts';
 import { notReached } from '../../../src/s2s/not-reached.ts';
 import { certificateProves } from '../../../src/s2s/policy.ts';
 import { type Clock, systemClock } from '../../../src/util/clock.ts';
@@ -290,6 +290,21 @@ test('a target with which STARTTLS has failed comes after the others from then o
   await call();
   await call();
   assert.deepEqual([first.calls, second.calls], [1, 2]);
+});
+
+test('1,000 targets are remembered as suspect at most; the first is forgotten', () => {
+  const clock = new FakeClock();
+  const suspects = new Suspects(clock);
+  const target = (n: number) => ({
+    host: `host${n}.lit`,
+    port: 5269,
+    directTls: false,
+    authenticated: false,
+  });
+  for (let n = 0; n <= 1_000; n++) suspects.add(AWAY, target(n));
+  const order = (...numbers: number[]) => suspects.order(AWAY, numbers.map(target)).map(({ host }) => host);
+  assert.deepEqual(order(1, 0), ['host0.lit', 'host1.lit']);
+  assert.deepEqual(order(1_000, 1_001), ['host1001.lit', 'host1000.lit']);
 });
 
 test('a handshake that we give up ourselves says nothing of the target', async (t) => {

@@ -240,6 +240,15 @@ describe('Jid', () => {
     malformed('juliet@');
     malformed('juliet@');
   });
+
+  it('twice 2,048 addresses are remembered at most, and none of more than 256 characters', () => {
+    const first = Jid.parse('first@example.com');
+    for (let i = 0; i < 2 * 2048 + 1; i++) Jid.parse(`other${i}@example.com`);
+    assert.notEqual(Jid.parse('first@example.com'), first);
+    const [longest, long] = [240, 250].map((length) => `${'x'.repeat(length)}@capulets.example`.slice(-256));
+    assert.equal(Jid.parse(longest!), Jid.parse(longest!));
+    assert.notEqual(Jid.parse(`x${long!}`), Jid.parse(`x${long!}`));
+  });
 });
 
 describe('properties', () => {

@@ -1,0 +1,59 @@
+// What rooms keep, beyond what the tests of each feature say of it.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { checkSpace } from '../../../modules/muc/affiliations.ts';
+import { type HistoryEntry, HistoryReader } from '../../../modules/muc/history.ts';
+import { OPTIONS } from '../../../modules/muc/options.ts';
+import { MAX_STANDING_BYTES } from '../../../modules/muc/standings.ts';
+import { parseOptions } from '../../../src/config/options.ts';
+import { ByteBudget } from '../../../src/util/byte-budget.ts';
+import { emptyRoom, HALL, joined, roomServer, roomWith, settled } from './rooms.ts';
+
+const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
+const MIB = 1024 * 1024;
+
+test('a subject has 4,096 characters at most; a longer one is refused, and the old one stays', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  await roomWith(romeo, 'Romeo');
+  const subject = (length: number) =>
+    `<message type='groupchat' to='${HALL}'><subject>${'s'.repeat(length)}</subject></message>`;
+  romeo.send(subject(4096));
+  await romeo.skipUntil((element) => element.getChildText('subject') === 's'.repeat(4096));
+  romeo.send(subject(4097));
+  const refused = await romeo.next();
+  assert.equal(refused.attrs.type, 'error');
+  assert.ok(refused.getChild('error')?.getChild('policy-violation', STANZAS), `${refused}`);
+  await settled(romeo);
+  const juliet = await server.client('juliet@localhost/balcony');
+  const seen = await joined(juliet, 'Juliet');
+  assert.equal(seen.at(-1)?.getChildText('subject'), 's'.repeat(4096));
+});
+
+test('all rooms remember 128 MiB of people at most; then nothing is added, and people can still be removed', () => {
+  assert.equal(MAX_STANDING_BYTES, 128 * MIB);
+  const budgets = { standings: new ByteBudget(MAX_STANDING_BYTES) };
+  const memory = { module: { options: parseOptions(OPTIONS, {}) }, budgets };
+  const ban = { bare: 'troll@x.test', affiliation: 'outcast' } as const;
+  const room = emptyRoom();
+  budgets.standings.force(128 * MIB - 200);
+  assert.doesNotThrow(() => checkSpace(memory, room, [ban]));
+  assert.throws(() => checkSpace(memory, room, [{ ...ban, reason: 'x'.repeat(200) }]), {
+    condition: 'resource-constraint',
+  });
+  room.standings.set(ban.bare, { affiliation: 'outcast', reason: 'x'.repeat(200) });
+  budgets.standings.force(1_000);
+  assert.doesNotThrow(() => checkSpace(memory, room, [{ bare: ban.bare, affiliation: 'none' }]));
+});
+
+test('16 MiB of history are kept as they were read', () => {
+  const reader = new HistoryReader();
+  const entry = (): HistoryEntry => ({ at: 0, text: '<message/>', bytes: MIB, weight: 6 * MIB });
+  const [first, second, third] = [entry(), entry(), entry()];
+  const read = reader.read(first);
+  reader.read(second);
+  assert.equal(reader.read(first), read, '14 MiB are kept');
+  reader.read(third);
+  assert.notEqual(reader.read(first), read, '21 MiB are not');
+});

@@ -177,3 +177,18 @@ test('a reload of the module forgets nothing', async (t) => {
   await answers(there, id);
   assert.deepEqual(await again(there), ['second', 'last']);
 });
+
+test('a ping of somebody else confirms as well as ours, unless its id is longer than 256 characters', async (t) => {
+  for (const length of [256, 257]) {
+    const there = await pair(t);
+    await answers(there, (await ping(there.out)).id);
+    say(there.world, 'second');
+    const id = 'x'.repeat(length);
+    there.world.send(
+      `<iq type='get' id='${id}' from='montague.lit' to='capulet.lit'><ping xmlns='urn:xmpp:ping'/></iq>`,
+    );
+    await there.world.clock.advance(1_000);
+    const pings = [...there.out.unread.matchAll(new RegExp(PING, 'g'))].map((match) => match[1]);
+    assert.deepEqual([pings[0], pings.length], [id, length === 256 ? 1 : 2]);
+  }
+});

@@ -236,6 +236,55 @@ test('a line without an end is cut off at its limit', async (t) => {
   await closed;
 });
 
+test('one connection has 16 requests under way at most; further ones are refused until one is answered', async (t) => {
+  const dataPath = dataFolder(t);
+  const commands = registry();
+  const { promise, resolve } = Promise.withResolvers<{ text: string }>();
+  commands.register(defineCommand({ name: 'wait', summary: 'Waits', args: {}, run: () => promise }));
+  const { path } = await startSocket(t, dataPath, commands);
+  const socket = connect(path);
+  t.after(() => socket.destroy());
+  const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
+  for (let id = 0; id < 17; id++) socket.write(`${JSON.stringify({ id, command: 'wait' })}\n`);
+  const refused = JSON.parse((await lines.next()).value ?? '');
+  assert.deepEqual([refused.id, refused.ok], [16, false]);
+  assert.match(refused.error.message, /too many requests at a time/);
+  resolve({ text: 'over' });
+  for (let id = 0; id < 16; id++) assert.equal(JSON.parse((await lines.next()).value ?? '').ok, true);
+  socket.write(`${JSON.stringify({ id: 17, command: 'wait' })}\n`);
+  assert.deepEqual(JSON.parse((await lines.next()).value ?? ''), {
+    id: 17,
+    ok: true,
+    result: { text: 'over' },
+  });
+});
+
+test('32 connections are served at most; the next one is closed, and a place that is left can be taken', async (t) => {
+  const { path } = await startSocket(t);
+  const open = async (): Promise<Socket> => {
+    const socket = connect(path);
+    socket.on('error', () => {});
+    t.after(() => socket.destroy());
+    socket.on('close', () => socket.emit('error', new Error('closed')));
+    await once(socket, 'connect');
+    return socket;
+  };
+  const answers = (socket: Socket) => {
+    socket.write(`${JSON.stringify({ id: 1, command: 'say', args: { word: 'ay' } })}\n`);
+    return once(socket, 'data', { signal: AbortSignal.timeout(5_000) }).then(
+      () => true,
+      () => false,
+    );
+  };
+  const sockets: Socket[] = [];
+  for (let n = 0; n < 32; n++) sockets.push(await open());
+  for (const socket of sockets) assert.equal(await answers(socket), true);
+  assert.equal(await answers(await open()), false);
+  sockets[0]!.destroy();
+  for (let n = 0; n < 100 && !(await answers(await open())); n++);
+  assert.equal(await answers(sockets[1]!), true);
+});
+
 test('a result that JSON cannot encode is an error; the next command works', async (t) => {
   const client = await startClient(t);
   await assert.rejects(client.run('count'), {

@@ -145,6 +145,33 @@ test('a component that fails too often has to wait, and is no burden on another 
   await ScriptedComponent.serving(net, PLAYS);
 });
 
+test('failures of 1,000 addresses are remembered; the first is forgotten', async (t) => {
+  const { clock, net } = await clocked(t, `auth_failures_per_address = 1\n${CONFIG}`);
+  const addressOf = (n: number) => `198.18.${n >> 8}.${n & 255}`;
+  const fail = async (numbers: number[]): Promise<void> => {
+    const components = numbers.map((n) => ScriptedComponent.connect(net, addressOf(n)));
+    for (const component of components) {
+      await component.header(PLAYS);
+      component.prove('guess');
+    }
+    await settled();
+    await clock.advance(500);
+    for (const component of components) await refused(component, 'not-authorized');
+  };
+  await fail([0]);
+  await fail([1]);
+  await fail(Array.from({ length: 999 }, (_, n) => n + 2));
+  const again = async (n: number): Promise<ScriptedComponent> => {
+    const component = ScriptedComponent.connect(net, addressOf(n));
+    await component.header(PLAYS);
+    return component;
+  };
+  await refused(await again(1), 'policy-violation');
+  const first = await again(0);
+  first.prove(SECRET);
+  await first.receives('<handshake/>');
+});
+
 test('a component that does not get through the handshake in time is cut off', async (t) => {
   const { clock, net } = await clocked(t);
   const component = ScriptedComponent.connect(net);

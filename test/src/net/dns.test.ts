@@ -121,6 +121,16 @@ test('aliases are followed, inside an answer and by asking on, but not for ever'
   assert.ok(dns.questions.length <= 10);
 });
 
+test('of one answer no more than 64 records count', async (t) => {
+  const SRV = Array.from({ length: 100 }, (_, n) => `0 0 ${5000 + n} host${n}.lit`);
+  const dns = await dnsFixture(t, { 'many.lit': { SRV, isTruncated: true } });
+  const { records } = await resolver(dns.address).resolveSrv('many.lit');
+  assert.deepEqual(
+    records.map(({ port }) => port),
+    Array.from({ length: 64 }, (_, n) => 5000 + n),
+  );
+});
+
 test('an answer is remembered for its time to live, and asked for once however many ask', async (t) => {
   const dns = await dnsFixture(t, {
     'a.lit': { SRV: ['0 0 1 x.lit'], ttl: 10 },

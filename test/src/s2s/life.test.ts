@@ -419,3 +419,16 @@ test('domains that nobody reaches are forgotten, however many there are', async 
   assert.equal(world.arrived.length, 2_000, 'each is told of');
   assert.ok(world.server.links.list().routes.length <= 2 * 256);
 });
+
+test('of domains that could not be reached lately 4,096 are remembered, and no more than 256 besides', async (t) => {
+  const world = await startWorld(t);
+  world.answer = refused;
+  for (let n = 0; n < 5_000; n++) {
+    world.send(`<message from='user${n % 500}@montague.lit/x' to='d${n}.example'/>`);
+    if (n % 50 === 49) await settled(1);
+  }
+  await settled();
+  assert.equal(world.arrived.length, 5_000, 'each is told of');
+  const { length } = world.server.links.list().routes;
+  assert.ok(length >= 4_096 - 256 && length < 4_096 + 256, `${length} are remembered`);
+});

@@ -234,3 +234,15 @@ test('of one site no more than 8 are looked up at once', async (t) => {
   await world.clock.advance(5_000);
   await Promise.all(waiting);
 });
+
+test('of 64 domains at most is the DNS asked on one stream', async (t) => {
+  const there = await scene(t);
+  const { dns } = there;
+  const peer = await accepted(there);
+  for (let n = 0; n < 70; n++) {
+    peer.send(`<db:result from='d${n}.lit' to='montague.lit'>key</db:result>`);
+    assert.match(await peer.reads('</db:result>'), /type='error'>.*<not-authorized /);
+  }
+  const asked = dns.questions.filter(({ name }) => /^_xmpp-server\._tcp\.d\d+\.lit$/.test(name));
+  assert.equal(new Set(asked.map(({ name }) => name)).size, 63, 'beside capulet.lit itself');
+});

@@ -3,11 +3,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { readConfig } from '../../../src/cli/configuration.ts';
+import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
 import { Server } from '../../../src/server.ts';
 import { type Logger, silentLogger } from '../../../src/util/logger.ts';
 import { TestServer } from '../../support/server.ts';
@@ -230,10 +233,8 @@ test('a module that does not load with its new options stays away, with what nee
   assert.deepEqual(await site.says('nurse'), [4, 'ay'], 'what was kept is still there');
 });
 
-test('SIGHUP: the process takes over the log level and options; with mistakes it changes nothing', async (t) => {
-  const text = BASE.replace('"error"', '"warn"').replace('certificates = "certs"', 'certificates = "."');
-  const folder = siteFolder(t, { 'enjamb.toml': `${text}modules_enabled = ["nurse"]\n${HOST}` });
-  write(folder, 'plugins/nurse.ts', plugin('nurse'));
+/** `enjamb start` in a folder, once it is ready. */
+async function started(t: TestContext, folder: string) {
   const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
   const child = spawn(process.execPath, ['--conditions=source', main, 'start'], {
     cwd: folder,
@@ -246,7 +247,15 @@ test('SIGHUP: the process takes over the log level and options; with mistakes it
       if (line.value.includes(word)) return line.value;
     return assert.fail(`the log ended without "${word}"`);
   };
-  await once(child.stdout, 'data');
+  const [ready] = await once(child.stdout, 'data');
+  return { child, logged, ready: String(ready) };
+}
+
+test('SIGHUP: the process takes over the log level and options; with mistakes it changes nothing', async (t) => {
+  const text = BASE.replace('"error"', '"warn"').replace('certificates = "certs"', 'certificates = "."');
+  const folder = siteFolder(t, { 'enjamb.toml': `${text}modules_enabled = ["nurse"]\n${HOST}` });
+  write(folder, 'plugins/nurse.ts', plugin('nurse'));
+  const { child, logged } = await started(t, folder);
   write(
     folder,
     'enjamb.toml',
@@ -258,6 +267,35 @@ test('SIGHUP: the process takes over the log level and options; with mistakes it
   write(folder, 'enjamb.toml', `${text}nurse_wort = "anon"\nmodules_enabled = ["nurse"]\n${HOST}`);
   child.kill('SIGHUP');
   assert.match(await logged('configuration not reloaded'), /did you mean \\"nurse_word\\"/);
+  child.kill('SIGTERM');
+  assert.deepEqual(await once(child, 'exit'), [0, null]);
+});
+
+test('SIGHUP: garbage in the place of a certificate is logged, and the one in use is shown on', async (t) => {
+  const config = `${BASE}interfaces = ["127.0.0.1"]\n${HOST}`
+    .replace('log_level = "error"', 'log_level = "warn"')
+    .replace('c2s_direct_tls_ports = []', 'c2s_direct_tls_ports = [0]');
+  const folder = siteFolder(t, { 'enjamb.toml': config });
+  await makeDevelopmentCertificates(join(folder, 'certs'), ['montague.lit']);
+  const { child, logged, ready } = await started(t, folder);
+  const port = Number(/127\.0\.0\.1:(\d+)/.exec(ready)?.[1]);
+  const shown = async (): Promise<string> => {
+    const socket = connectTls({
+      port,
+      host: '127.0.0.1',
+      servername: 'montague.lit',
+      rejectUnauthorized: false,
+    });
+    await once(socket, 'secureConnect');
+    const { serialNumber } = socket.getPeerCertificate();
+    socket.destroy();
+    return serialNumber;
+  };
+  const before = await shown();
+  for (const file of globSync('certs/*.{crt,key,pem}', { cwd: folder })) write(folder, file, '\0garbage');
+  child.kill('SIGHUP');
+  assert.match(await logged('certificate problem'), /montague\.lit/);
+  assert.equal(await shown(), before);
   child.kill('SIGTERM');
   assert.deepEqual(await once(child, 'exit'), [0, null]);
 });

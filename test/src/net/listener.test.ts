@@ -210,3 +210,24 @@ test('an exception over one connection costs that connection, and the port stays
   const second = await dial(t, port);
   assert.equal(String((await once(second, 'data'))[0]), 'hello');
 });
+
+test('600 silent TLS handshakes keep nobody out, and leave nothing behind', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const { ca } = await makeDevelopmentCertificates(directory, ['capulet.lit']);
+  const store = new CertificateStore(directory, { ca: [ca] });
+  await store.reload();
+  const tls = new ServerTls(store, { alpn: ['xmpp-client'], requestCert: false });
+  const { port, connections, refused } = await open(t, { tls, maxPerAddress: 601 });
+  const greeting = async () => {
+    const { socket } = await connectTls(await dial(t, port), { servername: 'capulet.lit', ca: store.ca });
+    return String((await once(socket, 'data'))[0]);
+  };
+  const silent: Socket[] = [];
+  for (let n = 0; n < 600; n++) silent.push(await dial(t, port));
+  assert.equal(await greeting(), 'hello');
+  assert.deepEqual([connections.length, refused.length], [1, 0]);
+  for (const socket of silent) socket.destroy();
+  while (refused.length < silent.length) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let n = 0; n < 600; n++) silent.push(await dial(t, port)); // As many are allowed as before.
+  assert.deepEqual([...new Set(refused.map(({ code }) => code))], ['tls-failed']);
+});

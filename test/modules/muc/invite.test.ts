@@ -144,3 +144,30 @@ test('invitations that can be declined are bounded in characters, too: the oldes
   await settled(romeo);
   assert.match(await declines(), /<item-not-found/, 'nobody knows of the first invitation any more');
 });
+
+test('200 invitations of a room can be declined at most: the oldest go', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const [juliet, nurse] = [
+    await server.client('juliet@localhost/x'),
+    await server.client('nurse@localhost/x'),
+  ];
+  await roomWith(romeo, 'Romeo');
+  const invite = (people: string[]) =>
+    romeo.send(
+      `<message to='${HALL}'><x xmlns='${USER}'>${people.map((to) => `<invite to='${to}@localhost'/>`).join('')}</x></message>`,
+    );
+  invite(['juliet', 'nurse']);
+  for (let n = 0; n < 190; n += 10) invite(Array.from({ length: 10 }, (_, k) => `u${n + k}`));
+  invite(Array.from({ length: 9 }, (_, k) => `v${k}`));
+  await settled(romeo);
+  const declines = async (client: typeof juliet) => {
+    client.send(
+      `<message to='${HALL}' id='no'><x xmlns='${USER}'><decline to='romeo@localhost'/></x></message>`,
+    );
+    client.send(`<iq type='get' id='end' to='${HALL}'><query xmlns='urn:enjamb:test:nothing'/></iq>`);
+    return (await client.skipUntil(({ attrs }) => attrs.id === 'no' || attrs.id === 'end')).attrs.id;
+  };
+  assert.equal(await declines(juliet), 'no', 'nobody knows of the first invitation any more');
+  assert.equal(await declines(nurse), 'end', 'the second one is known');
+});

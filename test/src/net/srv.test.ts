@@ -198,3 +198,18 @@ test('RFC 6120 §3.2: an IP literal is its own target', async (t) => {
   assert.equal((await targetsFor(resolver(dns), 'localhost', 'xmpp-server'))[0]?.host, 'localhost');
   assert.deepEqual(dns.questions, []);
 });
+
+test('of a domain with hundreds of targets the best 16 count', async (t) => {
+  const SRV = Array.from({ length: 50 }, (_, n) => `${n} 0 5269 host${n}.many.lit`);
+  const dns = await dnsFixture(t, {
+    '_xmpp-server._tcp.many.lit': { SRV, isTruncated: true },
+    '_xmpps-server._tcp.many.lit': { SRV, isTruncated: true },
+  });
+  const resolver = new Resolver({ servers: [dns.address], hostsFile: '/nonexistent/hosts' });
+  const targets = await targetsFor(resolver, 'many.lit', 'xmpp-server');
+  assert.equal(targets.length, 16);
+  assert.deepEqual(
+    new Set(targets.map(({ host }) => Number(/\d+/.exec(host)))),
+    new Set([0, 1, 2, 3, 4, 5, 6, 7]),
+  );
+});

@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
-import { connectTls } from '../../../src/net/tls.ts';
+import { connectTls, type TlsInfo } from '../../../src/net/tls.ts';
+import { resolverFor } from '../../../src/s2s/dial.ts';
+import { Vouching } from '../../../src/s2s/vouching.ts';
 import { type DnsFixture, dnsFixture } from '../../support/dns-fixture.ts';
 import { type RawPeer, settled } from '../../support/duplex.ts';
 import { spki } from '../net/authority-fixture.ts';
@@ -245,4 +247,18 @@ test('of 64 domains at most is the DNS asked on one stream', async (t) => {
   }
   const asked = dns.questions.filter(({ name }) => /^_xmpp-server\._tcp\.d\d+\.lit$/.test(name));
   assert.equal(new Set(asked.map(({ name }) => name)).size, 63, 'beside capulet.lit itself');
+});
+
+test('of all sites together no more than 100 are looked up at the same time', async (t) => {
+  const { dns, world } = await scene(t);
+  dns.misbehave = () => {};
+  const config = world.server.config;
+  const { clock, faults } = world.server;
+  const vouching = new Vouching({ config, clock, faults }, resolverFor(config));
+  const tls = { peerCertificate: undefined, authorized: false } as unknown as TlsInfo;
+  const asked = Array.from({ length: 101 }, (_, n) => vouching.ask(`c${n}.lit`, tls, `198.51.${n}.1`));
+  assert.ok(asked.slice(0, 100).every((search) => search !== undefined));
+  assert.equal(asked[100], undefined);
+  await world.clock.advance(5_000);
+  assert.deepEqual(new Set(await Promise.all(asked.slice(0, 100))), new Set([false]));
 });

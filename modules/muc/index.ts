@@ -12,6 +12,7 @@ import { settled } from './commit.ts';
 import { destroyRoom } from './destroy.ts';
 import { SERVICE_FEATURES } from './disco.ts';
 import { HistoryReader, MAX_ALL_HISTORY_BYTES } from './history.ts';
+import { MAX_ALL_INVITATION_BYTES } from './invitations.ts';
 import { relayAnswer, relayRequest } from './iq_relay.ts';
 import { Listing } from './listing.ts';
 import { messageToRoom } from './message.ts';
@@ -50,6 +51,7 @@ export default defineModule({
         standings: new ByteBudget(MAX_STANDING_BYTES),
         history: new ByteBudget(MAX_ALL_HISTORY_BYTES),
         presence: new ByteBudget(MAX_ALL_PRESENCE_BYTES),
+        invitations: new ByteBudget(MAX_ALL_INVITATION_BYTES),
       },
       changed: new Set(),
       writing: new Map(),

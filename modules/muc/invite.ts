@@ -1,8 +1,9 @@
 // Mediated invitations and their refusals (XEP-0045 §7.8.2).
 
-import { detach, type Element, Jid, NS, type StanzaEvent, xml } from 'enjamb/api';
+import { type Element, Jid, NS, type StanzaEvent, xml } from 'enjamb/api';
 import { checkSpace, stageAffiliations } from './affiliations.ts';
 import { commit } from './commit.ts';
+import { forgetInvitation, rememberInvitation } from './invitations.ts';
 import { type Affiliation, isAtLeast } from './ranks.ts';
 import { refusal } from './refusal.ts';
 import { affiliationOf, type Room, seatOf } from './room.ts';
@@ -12,10 +13,6 @@ import { setStanding } from './standings.ts';
 
 /** One stanza may cause so many. */
 const MAX_INVITES_AT_ONCE = 10;
-/** Invitations that a room remembers, so that they can be declined. */
-const MAX_INVITATIONS = 200;
-/** The same in characters of addresses, so that long ones take no more. */
-const MAX_INVITATION_CHARACTERS = 32 * 1024;
 
 interface Invitation {
   readonly invitee: Jid;
@@ -82,7 +79,7 @@ function newMembers(room: Room, invitations: readonly Invitation[]) {
 export function sendInvitation(service: Service, room: Room, invitation: Invitation): void {
   const { invitee, inviter, id, reason, continued } = invitation;
   const { passwordProtected, password } = room.config;
-  rememberInvitation(room, detach(invitee.bare), detach(inviter));
+  rememberInvitation(service, room, invitee.bare, inviter);
   send(
     service,
     xml(
@@ -116,7 +113,7 @@ export function handleDeclines(
   if (!inviter) throw refusal(room.jid, 'jid-malformed');
   // Without a look at what was sent, the room would carry anybody's words to anybody.
   if (room.invitations.get(from.bare) !== inviter.bare) throw refusal(room.jid, 'item-not-found');
-  room.invitations.delete(from.bare);
+  forgetInvitation(service, room, from.bare);
   const reason = decline.getChildText('reason');
   send(
     service,
@@ -161,16 +158,4 @@ function read(room: Room, { stanza, from }: StanzaEvent, invite: Element): Invit
     reason: invite.getChildText('reason'),
     continued: invite.getChild('continue'),
   };
-}
-
-function rememberInvitation(room: Room, invitee: string, inviter: string): void {
-  room.invitations.delete(invitee);
-  room.invitations.set(invitee, inviter);
-  let characters = 0;
-  for (const [to, from] of room.invitations) characters += to.length + from.length;
-  for (const [to, from] of room.invitations) {
-    if (room.invitations.size <= MAX_INVITATIONS && characters <= MAX_INVITATION_CHARACTERS) break;
-    room.invitations.delete(to);
-    characters -= to.length + from.length;
-  }
 }

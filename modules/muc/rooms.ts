@@ -3,6 +3,7 @@
 import type { Jid } from 'enjamb/api';
 import { countRoom } from './creators.ts';
 import { clearHistory } from './history.ts';
+import { forgetInvitations } from './invitations.ts';
 import { isListed } from './listing.ts';
 import type { Room } from './room.ts';
 import type { Service } from './service.ts';
@@ -50,6 +51,7 @@ export function dropRoom(service: Service, room: Room): void {
   service.rooms.delete(room.name);
   service.budgets.standings.give(room.standingBytes);
   clearHistory(service, room);
+  forgetInvitations(service, room);
   countRoom(service, room, -1);
   roomChanged(service, room);
   service.module.log.info('room removed', { room: room.jid });

@@ -42,6 +42,7 @@ export interface Budgets {
   readonly standings: ByteBudget;
   readonly history: ByteBudget;
   readonly presence: ByteBudget;
+  readonly invitations: ByteBudget;
 }
 
 export function send(service: Service, stanza: Stanza): void {

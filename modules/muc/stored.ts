@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { countRoom } from './creators.ts';
+import { invitationBytes } from './invitations.ts';
 import { isListed } from './listing.ts';
 import type { Room, Standing, Subject } from './room.ts';
 import type { Service } from './service.ts';
@@ -67,6 +68,7 @@ export async function loadRooms(service: Service): Promise<void> {
     service.budgets.standings.force(room.standingBytes);
     service.budgets.history.force(room.historyBytes);
     service.budgets.presence.force(room.presenceBytes);
+    service.budgets.invitations.force(invitationBytes(room));
   }
 }
 

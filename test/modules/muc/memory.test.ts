@@ -4,6 +4,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkSpace } from '../../../modules/muc/affiliations.ts';
 import { type HistoryEntry, HistoryReader } from '../../../modules/muc/history.ts';
+import {
+  forgetInvitation,
+  forgetInvitations,
+  invitationBytes,
+  MAX_ALL_INVITATION_BYTES,
+  rememberInvitation,
+} from '../../../modules/muc/invitations.ts';
 import { OPTIONS } from '../../../modules/muc/options.ts';
 import { MAX_STANDING_BYTES } from '../../../modules/muc/standings.ts';
 import { parseOptions } from '../../../src/config/options.ts';
@@ -56,4 +63,21 @@ test('16 MiB of history are kept as they were read', () => {
   assert.equal(reader.read(first), read, '14 MiB are kept');
   reader.read(third);
   assert.notEqual(reader.read(first), read, '21 MiB are not');
+});
+
+test('all rooms remember 32 MiB of invitations at most; then a room forgets its own, and nothing of others', () => {
+  assert.equal(MAX_ALL_INVITATION_BYTES, 32 * MIB);
+  const memory = { budgets: { invitations: new ByteBudget(1_000) } };
+  const [loud, quiet] = [emptyRoom(), emptyRoom()];
+  rememberInvitation(memory, quiet, 'juliet@localhost', 'romeo@localhost');
+  for (let n = 0; n < 20; n++) {
+    rememberInvitation(memory, loud, `guest${n}@localhost`, 'tybalt@localhost');
+    assert.ok(memory.budgets.invitations.used <= 1_000);
+  }
+  assert.deepEqual([...quiet.invitations.keys()], ['juliet@localhost']);
+  assert.equal([...loud.invitations.keys()].at(-1), 'guest19@localhost');
+  assert.equal(memory.budgets.invitations.used, invitationBytes(loud) + invitationBytes(quiet));
+  forgetInvitation(memory, quiet, 'juliet@localhost');
+  forgetInvitations(memory, loud);
+  assert.deepEqual([memory.budgets.invitations.used, loud.invitations.size], [0, 0]);
 });

@@ -48,6 +48,8 @@ export interface ResolverOptions {
   resolvConf?: string;
   /** For one try at one server. Default 3 s. */
   timeoutMs?: number;
+  /** For one look-up with all its aliases, servers and rounds. Default 15 s: silent servers must not take minutes. */
+  lookupMs?: number;
   /**
    * Whether the AD flag is believed of servers on other machines, too: whoever is on the way there can set it (RFC 4035
    * §4.9.3). Default false: only of servers on this machine.
@@ -61,8 +63,6 @@ const SERVFAIL = 2;
 const NXDOMAIN = 3;
 /** Every server is asked this often before we give up. */
 const ROUNDS = 2;
-/** For one look-up with all its aliases, servers and rounds: a few servers that are silent must not take minutes. */
-const LOOKUP_MS = 15_000;
 const MAX_CACHED = 2000;
 /** The resolver in containers: it validates nothing, and passes on the flags of servers elsewhere. */
 const DOCKER = '127.0.0.11';
@@ -73,6 +73,7 @@ export class Resolver {
   readonly #resolvConf: string | undefined;
   readonly #hosts: HostsFile;
   readonly #timeoutMs: number;
+  readonly #lookupMs: number;
   readonly #believesAll: boolean;
   readonly #cache: LookupCache<Answer<dnsPacket.Answer>>;
 
@@ -82,6 +83,7 @@ export class Resolver {
     this.#resolvConf = options.resolvConf;
     this.#hosts = new HostsFile(options.hostsFile ?? '/etc/hosts');
     this.#timeoutMs = options.timeoutMs ?? 3_000;
+    this.#lookupMs = options.lookupMs ?? 15_000;
     this.#believesAll = options.believesAll ?? false;
     this.#cache = new LookupCache(options.clock ?? systemClock, MAX_CACHED);
   }
@@ -167,7 +169,7 @@ export class Resolver {
 
   #lookUp(name: string, type: RecordType): Promise<Answer<dnsPacket.Answer>> {
     return this.#cache.get(`${type} ${name}`, async () => {
-      const deadline = performance.now() + LOOKUP_MS;
+      const deadline = performance.now() + this.#lookupMs;
       let alias = name;
       let authenticated = true;
       // A resolver mostly follows aliases itself and answers with the chain; the loop is for those that do not.
@@ -198,7 +200,7 @@ export class Resolver {
       for (const server of servers) {
         const restMs = deadline - performance.now();
         if (restMs <= 0)
-          throw new NetError('dns-failed', `${name} was not found in ${LOOKUP_MS / 1_000} s (${type})`);
+          throw new NetError('dns-failed', `${name} was not found in ${this.#lookupMs / 1_000} s (${type})`);
         try {
           const response = await queryServer(server, name, type, Math.min(this.#timeoutMs, restMs));
           const trusted = this.#believes(server);

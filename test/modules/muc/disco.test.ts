@@ -5,7 +5,7 @@ import type { Room } from '../../../modules/muc/room.ts';
 import type { Element } from '../../../src/xml/element.ts';
 import type { ScriptedClient } from '../../support/client.ts';
 import { randomFrom } from '../../support/random.ts';
-import { configured, HALL, joined, OWNER, roomServer, roomWith } from './rooms.ts';
+import { configured, enters, HALL, joined, OWNER, roomServer, roomWith, settled } from './rooms.ts';
 
 const INFO = 'http://jabber.org/protocol/disco#info';
 const ITEMS = 'http://jabber.org/protocol/disco#items';
@@ -78,7 +78,21 @@ test('XEP-0045 §6.3, XEP-0059 §2.2: the list comes in pages', async (t) => {
   );
   assert.deepEqual(jids(await page('<max>2</max><after>b@rooms.localhost</after>')), ['c@rooms.localhost']);
   assert.deepEqual(jids(await page('<after>c@rooms.localhost</after>')), []);
-  assert.deepEqual(jids(await page('<max>0</max>')), []);
+  const none = query(await page('<max>0</max>'), ITEMS);
+  assert.deepEqual(none.getChildren('item'), []);
+  assert.equal(none.getChild('set', RSM)?.getChildText('count'), '3');
+});
+
+test('XEP-0059 §2.2: a page has 500 rooms at most, whatever was asked for', async (t) => {
+  const server = await roomServer(t, 'muc_room_locking = false\nmuc_max_rooms_per_user = 1000');
+  const romeo = await server.client('romeo@localhost/orchard');
+  for (let n = 0; n < 501; n++) enters(romeo, 'Romeo', '<history maxchars="0"/>', `hall${n}@rooms.localhost`);
+  await settled(romeo);
+  for (const inside of ['', `<set xmlns='${RSM}'><max>100000</max></set>`]) {
+    const answer = query(await asks(romeo, 'rooms.localhost', ITEMS, inside), ITEMS);
+    assert.equal(answer.getChildren('item').length, 500);
+    assert.equal(answer.getChild('set', RSM)?.getChildText('count'), '501');
+  }
 });
 
 test('XEP-0045 §6.3: the list follows rooms that come, go, hide and show themselves', async (t) => {

@@ -492,6 +492,15 @@ test('the presence that all rooms keep is bounded; at the bound clients are ther
   assert.deepEqual([budgets.presence.used, room.presenceBytes], [0, 0]);
 });
 
+test('a room keeps 32 MiB of presence at most', () => {
+  const budgets = { presence: new ByteBudget(Number.POSITIVE_INFINITY) };
+  const said = whatIsSaid(parseXml('<presence><status>here</status></presence>'), HALL);
+  const room = { presenceBytes: 32 * 1024 * 1024 - said.bytes, turn: 0 } as Room;
+  const [fits, doesNot] = [seat(), seat()];
+  for (const one of [fits, doesNot]) speak({ budgets }, room, one, said);
+  assert.deepEqual([fits.presence.length, doesNot.presence.length], [1, 0]);
+});
+
 function seat(): Seat {
   const occupant = { seats: new Map(), view: {} } as unknown as Occupant;
   return { jid: '', occupant, presence: [], presenceBytes: 0, priority: 0, turn: 0, asking: 0 };

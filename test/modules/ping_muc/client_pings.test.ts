@@ -139,6 +139,17 @@ test('a client has a hundred self-pings under way at most: the oldest passes lik
   assert.deepEqual(conditions, ['item-not-found', 'not-acceptable']);
 });
 
+test('a self-ping with an id of more than 256 characters passes like any other request', async (t) => {
+  const { h, rooms, romeo } = await scene(t, NORMALISE);
+  rooms.onPing = () => undefined;
+  for (const length of [256, 257]) romeo.says(PING.replace('own', 'x'.repeat(length)));
+  rooms.onInfo = (request) => failure(request, 'item-not-found', { by: rooms.domain });
+  for (const ping of rooms.pings.slice(0, 2)) rooms.peer.says(failure(ping, 'item-not-found'));
+  h.clock.seconds(1);
+  const conditions = romeo.iqs.map((iq) => iq.getChild('error')?.elements()[0]?.name);
+  assert.deepEqual(conditions.sort(), ['item-not-found', 'not-acceptable']);
+});
+
 test('… and the others of its room, who waited for its answer, are asked about all the same', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   const benvolio = h.client('benvolio@montague.lit/hills');

@@ -299,3 +299,34 @@ test('XEP-0203: what is sent again says when it was sent as the clock tells that
   const text = await (await managed(world)).reads(R);
   assert.equal(/stamp='([^']*)'/.exec(text)?.[1], sent);
 });
+
+test('XEP-0198 §5: a stream whose id has more than 256 characters is not resumed', async (t) => {
+  for (const [length, begin] of [
+    [256, /<resume [^>]*>/],
+    [257, /<enable [^>]*>/],
+  ] as const) {
+    const world = await managedWorld(t);
+    say(world, 'first');
+    const peer = await managed(world, `resume='true' id='${'x'.repeat(length)}'`);
+    await burst(peer);
+    await drop(world, peer);
+    const next = await called(world);
+    await next.reads(begin);
+  }
+});
+
+test('XEP-0198 §4: 32 requests wait for an answer at most, however much is sent', async (t) => {
+  const world = await managedWorld(t);
+  say(world, 'first');
+  const peer = await managed(world);
+  for (let n = 0; n < 50; n++) {
+    say(world, n);
+    await settled();
+  }
+  await peer.reads(`id='49'`);
+  const before = peer.unread.length;
+  say(world, 'last');
+  await peer.reads(`id='last'`);
+  await settled();
+  assert.equal(peer.unread.includes('<r '), false, `${before}`);
+});

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { worthKeeping } from '../../../modules/track_muc_joins/join.ts';
 import { type HarnessClient, type HarnessPeer, harness } from '../../support/module-harness.ts';
 
 const ENTERS = `<x xmlns='http://jabber.org/protocol/muc'/>`;
@@ -79,4 +80,11 @@ test('presence to ever new addresses: only the last of them may turn out to be r
   romeo.says(`<presence to='${'x'.repeat(900)}@capulet.lit/x'/>`);
   const addressed = [...(romeo.state.mucAddressed?.keys() ?? [])];
   assert.deepEqual([addressed.length, addressed.at(-1)], [200, 'user299@capulet.lit']);
+});
+
+test('of a join no id of more than 256 characters is remembered', () => {
+  assert.deepEqual(
+    [256, 257].map((length) => worthKeeping('x'.repeat(length))?.length),
+    [256, undefined],
+  );
 });

@@ -258,6 +258,19 @@ test('RFC 6120 §4.6: a component that has answered before and no longer does is
   await isRefused(component, 'connection-timeout');
 });
 
+test('a component that has just sent something is not asked whether it is there', async (t) => {
+  const clock = new FakeClock();
+  const net = await startServer(t, { config: CONFIG, clock });
+  const component = await ScriptedComponent.serving(net, PLAYS);
+  const juliet = await net.client('juliet@capulet.lit/balcony');
+  await clock.advance(59_000);
+  component.send(`<message from='${PLAYS}' to='juliet@capulet.lit/balcony'/>`);
+  await juliet.next();
+  await clock.advance(2_000);
+  juliet.send(`<message to='${PLAYS}' id='next'/>`);
+  assert.equal((await component.next()).attrs.id, 'next');
+});
+
 test('a component that never answers pings is left in peace', async (t) => {
   const clock = new FakeClock();
   const net = await startServer(t, { config: CONFIG, clock });

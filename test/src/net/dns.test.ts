@@ -121,6 +121,18 @@ test('aliases are followed, inside an answer and by asking on, but not for ever'
   assert.ok(dns.questions.length <= 10);
 });
 
+test('one look-up ends in time, however many servers are silent', async (t) => {
+  const silent = await dnsFixture(t);
+  silent.misbehave = () => {};
+  const servers = [silent.address, silent.address, silent.address];
+  const asked = new Resolver({ servers, hostsFile: NO_HOSTS, timeoutMs: 100, lookupMs: 150 });
+  await assert.rejects(asked.resolveSrv('a.lit'), {
+    code: 'dns-failed',
+    message: /was not found in 0\.15 s/,
+  });
+  assert.equal(silent.questions.length, 2);
+});
+
 test('of one answer no more than 64 records count', async (t) => {
   const SRV = Array.from({ length: 100 }, (_, n) => `0 0 ${5000 + n} host${n}.lit`);
   const dns = await dnsFixture(t, { 'many.lit': { SRV, isTruncated: true } });

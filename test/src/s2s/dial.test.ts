@@ -378,6 +378,39 @@ test('20 s are the limit for look-ups and connection attempts together', async (
   assert.equal(clock.pending, 0);
 });
 
+test('20 s are the limit for TLSA records too, which are looked up after the connection is made', async (t) => {
+  const clock = new FakeClock();
+  const { dns, call, plain } = await world(t, 'dane = "auto"', clock);
+  const peer = await plain();
+  dns.isValidating = true;
+  dns.zone[PLAIN] = { SRV: [`0 0 ${peer.port} xmpp.lit`] };
+  const asked = Promise.withResolvers<void>();
+  dns.misbehave = (response, { type }, send) => (type === 'TLSA' ? asked.resolve() : send(response));
+  const refused = assert.rejects(call(), { code: 'dns-failed', message: /did not answer within 20 s/ });
+  await asked.promise;
+  await clock.advance(20_000);
+  await refused;
+});
+
+test('what look-ups take of the 20 s, connection attempts do not have', async (t) => {
+  const clock = new FakeClock();
+  const { dns, call } = await world(t, '', clock);
+  dns.zone[PLAIN] = { SRV: ['0 0 5269 xmpp.lit'] };
+  const [service, host] = [Promise.withResolvers<() => void>(), Promise.withResolvers<void>()];
+  dns.misbehave = (response, { type, name }, send) => {
+    if (type !== 'SRV') host.resolve();
+    else if (name === PLAIN) service.resolve(() => send(response));
+    else send(response);
+  };
+  const refused = assert.rejects(call(), { message: /no answer within 5 s/ });
+  const answer = await service.promise;
+  await clock.advance(15_000);
+  answer();
+  await host.promise;
+  await clock.advance(5_000);
+  await refused;
+});
+
 test('a call that is given up during a look-up ends immediately', async (t) => {
   const { dns, call } = await world(t);
   dns.misbehave = () => {};

@@ -120,6 +120,9 @@ test('XEP-0178 §3: EXTERNAL is offered to none whose certificate is missing, of
   }
   assert.deepEqual(world.arrived, []);
   assert.deepEqual(world.called, []);
+  const { peer } = await secured(world, await certificateOf('capulet.lit'));
+  peer.send(auth('x'.repeat(1_126))); // More than the longest domain.
+  await peer.reads(`<failure xmlns='${SASL}'><malformed-request/></failure>`);
   assert.ok(world.events.every((event) => event === 'connect in'));
 });
 

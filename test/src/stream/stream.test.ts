@@ -282,6 +282,16 @@ describe('the end', () => {
     assert.ok(error instanceof StreamError && error.condition === 'undefined-condition');
   });
 
+  test('of the text of an error 1,000 characters are read', async () => {
+    const { peer, seen } = open();
+    const xmlns = 'urn:ietf:params:xml:ns:xmpp-streams';
+    peer.send(
+      `${HEADER}<stream:error><reset xmlns='${xmlns}'/><text xmlns='${xmlns}'>${'x'.repeat(1_001)}</text></stream:error>`,
+    );
+    await peer.readsToEnd();
+    assert.match(`${onlyClose(seen).error}`, /[^x]x{1000}$/);
+  });
+
   test('stream:features are told from others by their namespace', async () => {
     const { peer, seen, stream } = open();
     peer.send(`${HEADER}<error xmlns='urn:example'/><stream:features/>`);

@@ -58,3 +58,22 @@ test('what is kept counts no longer once its link has broken, and again when it 
     await settled();
   }
 });
+
+test('what one server does not confirm keeps no reply from another: each link has room for 64 KiB', async (t) => {
+  const world = await managedWorld(t);
+  const reply = (id: string | number, to: string, content = '') =>
+    world.send(
+      `<iq type='result' id='${id}' from='montague.lit' to='${to}'><x xmlns='urn:x'>${content}</x></iq>`,
+    );
+  reply('first', 'capulet.lit');
+  const silent = await managed(world);
+  await burst(silent);
+  for (let i = 0; i < 10; i++) reply(i, 'capulet.lit', COSTLY);
+  for (let i = 0; i < 3_000; i++) reply('filler', 'capulet.lit');
+  await silent.reads(`id='filler'`);
+  reply('other', 'escalus.lit');
+  const peer = await world.prepared(undefined, { from: 'escalus.lit', id: 'S2' });
+  await peer.reads('</db:result>');
+  peer.send(`<db:result from='escalus.lit' to='montague.lit' type='valid'/>`);
+  await peer.reads(`id='other'`);
+});

@@ -11,7 +11,7 @@ import { refusal } from './refusal.ts';
 import { affiliationOf, type Occupant, occupantsByAddress, type Room, type Standing } from './room.ts';
 import { roomChanged } from './rooms.ts';
 import type { Service } from './service.ts';
-import { bytesOf, maxStandingBytes, setStanding } from './standings.ts';
+import { bytesOf, FREE_STANDING_BYTES, maxStandingBytes, setStanding } from './standings.ts';
 
 export interface AffiliationChange {
   /** A bare JID, or the domain of all who are banned. */
@@ -97,7 +97,8 @@ export function checkSpace(
   if (isTooMany || (bytes > 0 && room.standingBytes + bytes > maxStandingBytes(options))) {
     throw refusal(room.jid, 'resource-constraint', { text: 'The room remembers too many people' });
   }
-  if (bytes > 0 && budgets.standings.used + bytes > budgets.standings.max) {
+  const isFree = room.standingBytes + bytes <= FREE_STANDING_BYTES;
+  if (bytes > 0 && !isFree && budgets.standings.used + bytes > budgets.standings.max) {
     throw refusal(room.jid, 'resource-constraint', { text: 'The rooms here remember too many people' });
   }
 }

@@ -16,6 +16,8 @@ const MAX_PRESENCE_BYTES = 48 * 1024;
 const MAX_ROOM_PRESENCE_BYTES = 32 * 1024 * 1024;
 /** Of all rooms of a service together. In bytes. */
 export const MAX_ALL_PRESENCE_BYTES = 128 * 1024 * 1024;
+/** A client may say so much even when others use up the whole; its place in the room takes about as much. In bytes. */
+const FREE_PRESENCE_BYTES = 4 * 1024;
 /** A character of presence is kept in the elements, and in the two versions that others see. In bytes. */
 const CHARACTER = 4;
 
@@ -45,13 +47,16 @@ export function whatIsSaid(stanza: Stanza, room: string): Said {
 }
 
 /**
- * Puts on record what a client says now. Where the room, or all rooms, already keep as much as they may, the client is
- * in the room all the same, with nothing but its priority: what others say keeps no client out.
+ * Puts on record what a client says now. Where the room, or all rooms, already keep as much as they may, a client that says
+ * much is in the room all the same, with nothing but its priority: what others say keeps no client out.
  */
 export function speak(service: Memory, room: Room, seat: Seat, said: Said): void {
   forgetPresence(service, room, seat);
   const { presence } = service.budgets;
-  const hasSpace = room.presenceBytes + said.bytes <= MAX_ROOM_PRESENCE_BYTES && presence.take(said.bytes);
+  const isTooMuch =
+    room.presenceBytes + said.bytes > MAX_ROOM_PRESENCE_BYTES || presence.used + said.bytes > presence.max;
+  const hasSpace = !isTooMuch || said.bytes <= FREE_PRESENCE_BYTES;
+  if (hasSpace) presence.force(said.bytes);
   seat.presence = hasSpace ? said.payload : [];
   seat.presenceBytes = hasSpace ? said.bytes : 0;
   room.presenceBytes += seat.presenceBytes;

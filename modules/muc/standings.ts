@@ -13,6 +13,8 @@ const BYTES_PER_ENTRY = 200;
 const LEAST_BYTES = 64 * 1024;
 /** All rooms of a service together. */
 export const MAX_STANDING_BYTES = 128 * 1024 * 1024;
+/** A room may have so much even when others use up the whole, or nobody could be banned any more. In bytes. */
+export const FREE_STANDING_BYTES = 8 * 1024;
 
 /**
  * Stores what a room remembers of a person, or with `undefined` removes it. No text is kept alive by the stanza it came in.

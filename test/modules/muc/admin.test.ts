@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { checkSpace } from '../../../modules/muc/affiliations.ts';
+import { OPTIONS } from '../../../modules/muc/options.ts';
+import type { Room } from '../../../modules/muc/room.ts';
+import { parseOptions } from '../../../src/config/options.ts';
+import { ByteBudget } from '../../../src/util/byte-budget.ts';
 import type { Element } from '../../../src/xml/element.ts';
 import type { ScriptedClient } from '../../support/client.ts';
 import { ADMIN, enters, HALL, joined, roomServer, roomWith, settled, USER, userOf } from './rooms.ts';
@@ -371,4 +376,16 @@ test('what a room remembers of people is bounded in bytes too', async (t) => {
   await changes(romeo, ban(30), 'resource-constraint');
   await changes(romeo, `<item jid='troll0@x.test' affiliation='none'/>`);
   await changes(romeo, ban(30));
+});
+
+test('somebody can be banned also when the rooms of others use up all the memory for that', () => {
+  const options = parseOptions(OPTIONS, {});
+  const standings = new ByteBudget(1_000);
+  standings.force(1_000);
+  const service = { module: { options }, budgets: { standings } };
+  const room = { jid: HALL, standings: new Map(), standingBytes: 0 } as unknown as Room;
+  const ban = (count: number) =>
+    Array.from({ length: count }, (_, n) => ({ bare: `troll${n}@x.test`, affiliation: 'outcast' as const }));
+  checkSpace(service, room, ban(60));
+  assert.throws(() => checkSpace(service, room, ban(80)), /The rooms here remember too many people/);
 });

@@ -473,19 +473,26 @@ test('presence of a client is bounded by what it takes in memory, too', async (t
   assert.match(String(refused), /<policy-violation/);
 });
 
-test('the presence that all rooms keep is bounded; at the bound clients are there without their words', () => {
-  const budgets = { presence: new ByteBudget(11_000) };
+test('the presence that all rooms keep is bounded; at the bound clients that say much are there without it', () => {
+  const budgets = { presence: new ByteBudget(33_000) };
   const room = { presenceBytes: 0, turn: 0 } as Room;
   const seats = Array.from({ length: 5 }, () => seat());
-  const said = whatIsSaid(parseXml(`<presence><status>${'x'.repeat(500)}</status></presence>`), HALL);
+  const said = whatIsSaid(parseXml(`<presence><status>${'x'.repeat(1_700)}</status></presence>`), HALL);
   for (const one of seats) speak({ budgets }, room, one, said);
-  assert.ok(budgets.presence.used <= 11_000);
+  assert.ok(budgets.presence.used <= 33_000);
   assert.equal(budgets.presence.used, room.presenceBytes);
   assert.deepEqual(
     seats.map(({ presence }) => presence.length),
     [1, 1, 1, 0, 0],
   );
-  speak({ budgets }, room, seats[0]!, whatIsSaid(parseXml('<presence/>'), HALL));
+  const usual = whatIsSaid(
+    parseXml(`<presence><show>away</show><status>${'x'.repeat(300)}</status></presence>`),
+    HALL,
+  );
+  speak({ budgets }, room, seats[3]!, usual);
+  assert.equal(seats[3]!.presence.length, 2, 'what clients usually say is kept');
+  for (const one of [seats[0]!, seats[3]!])
+    speak({ budgets }, room, one, whatIsSaid(parseXml('<presence/>'), HALL));
   speak({ budgets }, room, seats[4]!, said);
   assert.equal(seats[4]!.presence.length, 1);
   for (const one of seats) forgetPresence({ budgets }, room, one);

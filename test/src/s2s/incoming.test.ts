@@ -312,6 +312,7 @@ test('RFC 6120 §8.2.3: an iq of a wrong form is refused, and the stream goes on
   for (const kind of ['iq', 'iq', 'presence']) {
     assert.match(await back.reads(`</${kind}>`), /<error type='modify'><bad-request /);
   }
+  await settled();
   assert.equal(world.arrived.length, 1);
 });
 

@@ -151,7 +151,7 @@ export class Incoming implements StreamHandler {
       features.append(xml('starttls', NS.TLS, requiresEncryption ? xml('required') : undefined));
       if (requiresEncryption) return features;
     }
-    const isKnown = session.remotes.size > 0;
+    const isKnown = session.authenticatedAt !== undefined;
     if (!isKnown && this.#claimed !== undefined && session.proves(this.#claimed)) {
       features.append(xml('mechanisms', NS.SASL, xml('mechanism', {}, 'EXTERNAL')));
     }
@@ -163,7 +163,8 @@ export class Incoming implements StreamHandler {
   }
 
   #startTls(session: S2SSession, element: Element): void {
-    const isPossible = this.#context.tls.available && !session.secure && session.remotes.size === 0;
+    const isPossible =
+      this.#context.tls.available && !session.secure && session.authenticatedAt === undefined;
     if (element.name !== 'starttls' || !isPossible) {
       this.#stream.send(xml('failure', NS.TLS)); // RFC 6120 §5.4.2.2
       this.#stream.close();
@@ -180,7 +181,8 @@ export class Incoming implements StreamHandler {
 
   /** XEP-0178 §3: the certificate of the handshake is the proof, the authorization identity only says which name. */
   #sasl(session: S2SSession, element: Element): void {
-    if (session.remotes.size > 0) throw new StreamError('policy-violation', 'Already authenticated');
+    if (session.authenticatedAt !== undefined)
+      throw new StreamError('policy-violation', 'Already authenticated');
     if (element.name !== 'auth') throw new StreamError('unsupported-stanza-type');
     try {
       const remote = this.#externalIdentity(session, element);

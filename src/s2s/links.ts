@@ -80,7 +80,8 @@ export class Links implements RemoteSender {
   /** Ends all streams with one other server, and tells how many there were. What has failed may be tried at once. */
   closeDomain(remote: string): number {
     const routes = this.#all().filter((route) => route.remote === remote);
-    const incoming = [...this.#incoming].filter(({ session }) => session?.remotes.has(remote));
+    const isConcerned = ({ session }: Incoming) => session?.pairs.some((pair) => pair.remote === remote);
+    const incoming = [...this.#incoming].filter(isConcerned);
     const count = routes.filter(({ isActive }) => isActive).length + incoming.length;
     for (const link of [...routes, ...incoming]) link.close();
     return count;

@@ -278,7 +278,8 @@ export class S2SSession implements Contract {
   /** The stream is over. */
   ended(error: Error | undefined, cause: StreamCloseCause): void {
     const fields = { cause, ...(error ? { error: error.message } : {}) };
-    if (this.remotes.size > 0) this.log.info('s2s closed', { remotes: [...this.remotes], ...fields });
+    const remotes = [...new Set(this.pairs.map(({ remote }) => remote))];
+    if (remotes.length > 0) this.log.info('s2s closed', { remotes, ...fields });
     else this.log.debug('s2s closed before it was authenticated', fields);
     for (const remote of this.remotes) {
       this.host.hooks.notify('s2s-close', { session: this, remote, cause, error });

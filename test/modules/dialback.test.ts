@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { keyFor } from '../../modules/dialback/key.ts';
-import { DIALBACK_FEATURE, header, refused, startWorld, type World } from '../src/s2s/harness.ts';
+import { auth, DIALBACK_FEATURE, header, refused, startWorld, type World } from '../src/s2s/harness.ts';
 import { type RawPeer, settled } from '../support/duplex.ts';
 import { parseXml } from '../support/match.ts';
 
@@ -191,6 +191,22 @@ test('RFC 6120 §8.1.1.2: a peer proved for another domain only may not send to 
   assert.equal(await claimsVerona(world, peer), 'verona.lit capulet.lit valid');
   peer.send(MESSAGE);
   assert.match(await peer.readsToEnd(), /<host-unknown /);
+});
+
+test('s2s close ends the streams that a domain was proved on for another domain of ours only', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.opened();
+  assert.equal(await claimsVerona(world, peer), 'verona.lit capulet.lit valid');
+  world.server.links.closeDomain('capulet.lit');
+  await peer.reads('</stream:stream>');
+});
+
+test('RFC 6120 §6.3.4: who is proved for any domain of ours negotiates no SASL', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.opened();
+  assert.equal(await claimsVerona(world, peer), 'verona.lit capulet.lit valid');
+  peer.send(auth('capulet.lit'));
+  assert.match(await peer.readsToEnd(), /<policy-violation /);
 });
 
 test('RFC 3920 §8.3: a header from before XMPP 1.0 need not say whom it is for; each key does', async (t) => {

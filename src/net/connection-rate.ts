@@ -1,15 +1,16 @@
-// How many connections a second are taken: of one address, and of all together. Those that come faster wait, so that
-// everybody gets back in after a restart, users behind one address too; those that would wait for too long are closed.
+// How many connections a second are taken: of one address, of one IPv6 site, and of all together. Those that come faster
+// wait, so that everybody gets back in after a restart, users behind one address too; those that would wait for too long
+// are closed.
 //
-//   enter ──▶ the turn of its address ──▶ the turn among all ──▶ admit
-//     └───────── too late, or too many ──────────┴────────▶ refuse
+//   enter ──▶ the turn of its site ──▶ of its address ──▶ among all ──▶ admit
+//     └─────── too late, or too many ────────┴───────────────┴──────▶ refuse
 //
 // Each limit is one number, the time at which the next connection would be due if all came at the lasting rate (the
 // generic cell rate algorithm): a connection may come earlier than that by the length of a burst.
 
 import type { Clock } from '../util/clock.ts';
 import type { Metrics, Reading } from '../util/metrics.ts';
-import { isLoopback, limitKey } from './address.ts';
+import { isLoopback, limitKey, siteKey } from './address.ts';
 
 export interface ConnectionRateOptions {
   /** Connections a second of one address (IPv6: one /64 network), lastingly; five times as many at once. */
@@ -26,7 +27,9 @@ export interface Newcomer {
 const BURST_SECONDS = 5;
 /** All addresses together: a TLS handshake costs about 2 ms. */
 const TOTAL = { perSecond: 200, burst: 1_000 };
-/** Longer than that nobody waits at either place; clients give up after some 15 seconds. */
+/** Of that an IPv6 site (one /48 network, 65,536 networks of one host each) may take this part. */
+const SITE_SHARE = 1 / 4;
+/** Longer than that nobody waits at any place; clients give up after some 15 seconds. */
 const MAX_WAIT_MS = 10_000;
 const MAX_WAITING = 2_000;
 /** More addresses are not remembered: the one that was quiet for longest goes first. */
@@ -36,21 +39,21 @@ export class ConnectionRate {
   /** Connections that had to wait, since the start. */
   delayed = 0;
   readonly #clock: Clock;
-  readonly #limit: Limit;
-  /** When the next connection of each address is due, in the order of their last one. */
-  readonly #dueOf = new Map<string, number>();
+  readonly #addresses: Turns;
+  readonly #sites: Turns;
   readonly #total: Limit = { intervalMs: 1_000 / TOTAL.perSecond, burst: TOTAL.burst };
   #totalDue = 0;
   #waiting = 0;
 
   constructor({ perAddress, clock }: ConnectionRateOptions) {
     this.#clock = clock;
-    this.#limit = { intervalMs: 1_000 / perAddress, burst: perAddress * BURST_SECONDS };
+    this.#addresses = new Turns(clock, perAddress);
+    this.#sites = new Turns(clock, Math.max(perAddress, TOTAL.perSecond * SITE_SHARE));
   }
 
   /** How many addresses are remembered. */
   get addresses(): number {
-    return this.#dueOf.size;
+    return this.#addresses.size;
   }
 
   /** How many connections wait for their turn. */
@@ -61,8 +64,11 @@ export class ConnectionRate {
   /** Admits a connection now or later, or refuses it. Connections from this machine itself may be those of a proxy. */
   enter(address: string, newcomer: Newcomer): void {
     const toAll = () => this.#after(this.#reserve(), newcomer, () => newcomer.admit());
-    if (isLoopback(address)) toAll();
-    else this.#after(this.#reserveFor(limitKey(address)), newcomer, toAll);
+    if (isLoopback(address)) return toAll();
+    const toAddress = () => this.#after(this.#addresses.reserve(limitKey(address)), newcomer, toAll);
+    const isIPv6 = address.includes(':');
+    if (isIPv6) this.#after(this.#sites.reserve(siteKey(address)), newcomer, toAddress);
+    else toAddress();
   }
 
   #after(waitMs: number | undefined, newcomer: Newcomer, next: () => void): void {
@@ -76,16 +82,6 @@ export class ConnectionRate {
     });
   }
 
-  #reserveFor(key: string): number | undefined {
-    const place = placeAt(this.#limit, this.#dueOf.get(key) ?? 0, this.#clock.elapsed());
-    if (place === undefined) return undefined;
-    this.#dueOf.delete(key);
-    this.#dueOf.set(key, place.due);
-    const [oldest] = this.#dueOf.keys();
-    if (oldest !== undefined && this.#dueOf.size > MAX_ADDRESSES) this.#dueOf.delete(oldest);
-    return place.waitMs;
-  }
-
   #reserve(): number | undefined {
     const place = placeAt(this.#total, this.#totalDue, this.#clock.elapsed());
     if (place !== undefined) this.#totalDue = place.due;
@@ -96,6 +92,33 @@ export class ConnectionRate {
 interface Limit {
   readonly intervalMs: number;
   readonly burst: number;
+}
+
+/** When the next connection of each key is due, in the order of their last one. */
+class Turns {
+  readonly #clock: Clock;
+  readonly #limit: Limit;
+  readonly #dueOf = new Map<string, number>();
+
+  constructor(clock: Clock, perSecond: number) {
+    this.#clock = clock;
+    this.#limit = { intervalMs: 1_000 / perSecond, burst: perSecond * BURST_SECONDS };
+  }
+
+  get size(): number {
+    return this.#dueOf.size;
+  }
+
+  /** How long a connection waits that comes now; `undefined` when it is too long. */
+  reserve(key: string): number | undefined {
+    const place = placeAt(this.#limit, this.#dueOf.get(key) ?? 0, this.#clock.elapsed());
+    if (place === undefined) return undefined;
+    this.#dueOf.delete(key);
+    this.#dueOf.set(key, place.due);
+    const [oldest] = this.#dueOf.keys();
+    if (oldest !== undefined && this.#dueOf.size > MAX_ADDRESSES) this.#dueOf.delete(oldest);
+    return place.waitMs;
+  }
 }
 
 /** How long a connection waits that comes now, and when the one after it is due; `undefined` when it is too long. */

@@ -48,6 +48,23 @@ test('an IPv6 network counts as one address', () => {
   assert.deepEqual(seen(), { admitted: 1, refused: 0 });
 });
 
+test('an IPv6 site has a quarter of what all have, from however many of its networks', async () => {
+  const { clock, rate, enter, seen } = start();
+  let [admitted, refused] = [0, 0];
+  const newcomer = { admit: () => admitted++, refuse: () => refused++ };
+  const flood = () => {
+    for (let i = 0; i < 5_000; i++) rate.enter(`2001:db8:1:${i.toString(16)}::1`, newcomer);
+  };
+  flood();
+  assert.deepEqual([admitted, rate.waiting], [250, 500]);
+  for (let second = 0; second < 20; second++) {
+    await clock.advance(1_000);
+    flood();
+    enter('192.0.2.2', 20);
+    assert.deepEqual(seen(), { admitted: 20, refused: 0 }, `second ${second}`);
+  }
+});
+
 test('connections of a proxy on this machine share the limit of all, and no smaller one', async () => {
   const { clock, rate, enter, seen } = start();
   enter('127.0.0.1', 10_000);

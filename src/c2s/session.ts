@@ -28,7 +28,7 @@ export class C2SSession implements Contract, Negotiating {
   stanzasIn = 0;
   stanzasOut = 0;
   remoteAddress: string;
-  /** Writes a bounded number of lines until a resource is bound. */
+  /** Writes a bounded number of lines: of one address until a resource is bound, then of one account. */
   log: Logger;
   readonly #ownLog: Logger;
   readonly #context: C2SContext;
@@ -104,7 +104,7 @@ export class C2SSession implements Contract, Negotiating {
     const { hooks, sessions } = this.host;
     sessions.get(jid)?.close(new StreamError('conflict', 'Replaced by a new session'), this);
     this.#jid = jid;
-    this.log = this.#ownLog;
+    this.log = this.#context.strangers?.ofAccount(this.#ownLog, jid.bare) ?? this.#ownLog;
     this.phase = 'bound';
     this.boundAt = this.#context.clock.now();
     if (this.#stream) this.#take(this.#stream);

@@ -1,4 +1,5 @@
-// Log lines about peers that have not authenticated: a bounded number for each address.
+// Log lines that peers can cause as often as they like: a bounded number for each address before they have authenticated,
+// and for each account after that, so that no one hides what others do behind the bound that each message has.
 
 import { limitedLogger } from '../util/limited-logger.ts';
 import { LogRate } from '../util/log-rate.ts';
@@ -7,14 +8,22 @@ import { limitKey } from './address.ts';
 
 /** Lines a minute about one address (IPv6: one /64 network). */
 const MAX_LINES = 60;
-/** Beyond that, addresses share the bound that each message has (`util/logger.ts`). */
-const MAX_ADDRESSES = 1_000;
+/** Lines a minute about the sessions of one account. */
+const MAX_ACCOUNT_LINES = 60;
+/** Beyond that, addresses and accounts share the bound that each message has (`util/logger.ts`). */
+const MAX_KEYS = 1_000;
 
 export class StrangerLog {
-  readonly #rate = new LogRate({ lines: MAX_LINES, maxKeys: MAX_ADDRESSES });
+  readonly #rate = new LogRate({ lines: MAX_LINES, maxKeys: MAX_KEYS });
+  readonly #accounts = new LogRate({ lines: MAX_ACCOUNT_LINES, maxKeys: MAX_KEYS });
 
   /** A logger for one connection, until its peer is known. */
   of(log: Logger, remoteAddress: string): Logger {
     return limitedLogger(log, this.#rate, limitKey(remoteAddress));
+  }
+
+  /** A logger for one session of an account, by its bare JID. */
+  ofAccount(log: Logger, account: string): Logger {
+    return limitedLogger(log, this.#accounts, account);
   }
 }

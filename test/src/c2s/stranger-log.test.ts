@@ -4,7 +4,7 @@ import { acceptClient } from '../../../src/c2s/index.ts';
 import { StrangerLog } from '../../../src/net/stranger-log.ts';
 import { type Logger, silentLogger } from '../../../src/util/logger.ts';
 import { connectedPair } from '../../support/duplex.ts';
-import { Client, startHarness } from './harness.ts';
+import { Client, PASSWORD, startHarness } from './harness.ts';
 
 test('a stranger who connects and fails again and again causes 60 lines a minute, and hides no one else', async (t) => {
   const harness = await startHarness(t);
@@ -30,4 +30,29 @@ test('a stranger who connects and fails again and again causes 60 lines a minute
     ['client bound', 'client gone'],
     'what a user does is logged all the same',
   );
+});
+
+test('a user who logs in again and again causes 60 lines a minute, and hides no other user', async (t) => {
+  const harness = await startHarness(t);
+  await harness.host.createUser('romeo', PASSWORD);
+  const lines: string[] = [];
+  const log: Logger = {
+    ...silentLogger,
+    info: (message, fields) => lines.push(`${message} ${(fields as { jid?: string }).jid}`),
+    child: () => log,
+  };
+  const context = { ...harness.context, log, strangers: new StrangerLog() };
+  const session = async (user: string) => {
+    const { connection, peer } = connectedPair({ clock: harness.clock, remoteAddress: '192.0.2.1' });
+    acceptClient(connection, context);
+    const client = new Client(peer);
+    await client.login(user);
+    await client.bind('x');
+    client.send('</stream:stream>');
+    await client.peer.readsToEnd();
+  };
+  for (let i = 0; i < 40; i++) await session('juliet');
+  assert.equal(lines.filter((line) => / juliet@/.test(line)).length, 60);
+  await session('romeo');
+  assert.equal(lines.filter((line) => / romeo@/.test(line)).length, 2);
 });

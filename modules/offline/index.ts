@@ -28,7 +28,11 @@ export default defineModule({
   load(module) {
     const { offline_max_messages, offline_max_size } = module.options;
     const limits = { maxMessages: offline_max_messages, maxBytes: offline_max_size };
-    const state = module.keep<OfflineState>('state', () => ({ current: undefined, sent: new Map() }));
+    const state = module.keep<OfflineState>('state', () => ({
+      current: undefined,
+      sent: new Map(),
+      unfinished: new Map(),
+    }));
     const kept = new KeptMessages(module, limits, state);
     module.provide('disco-feature', 'msgoffline');
     module.hook('message-undeliverable', (event) => keep(kept, event));

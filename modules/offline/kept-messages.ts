@@ -30,6 +30,8 @@ export interface OfflineState {
   current: KeptMessages | undefined;
   /** Ids of the messages that a client was sent and that are still on disk, by user. */
   readonly sent: Map<string, Set<string>>;
+  /** The session that had no room for all messages of a user. It is sent more when it has confirmed some. */
+  readonly unfinished: Map<string, C2SSession>;
 }
 
 /** In bytes; larger messages are refused. */
@@ -50,8 +52,6 @@ export class KeptMessages {
   readonly #taken = new Map<string, string[]>();
   /** Sessions about to be sent what waits for them. */
   readonly #called = new WeakSet<C2SSession>();
-  /** The session that had no room for all messages of a user. It is sent more when it has confirmed some. */
-  readonly #unfinished = new Map<string, C2SSession>();
 
   constructor(module: Module, limits: Limits, state: OfflineState) {
     this.#module = module;
@@ -59,6 +59,7 @@ export class KeptMessages {
     this.#limits = limits;
     this.#state = state;
     state.current = this;
+    for (const user of [...state.unfinished.keys()]) this.#goOn(user); // What the module before has left to do.
   }
 
   /** Stores a message, or tells its sender that it cannot be. Never rejects. */
@@ -91,7 +92,7 @@ export class KeptMessages {
     const user = session.jid.local ?? '';
     const { sent } = this.#state;
     const isAllSent = this.#usage.get(user)?.messages === (sent.get(user)?.size ?? 0);
-    if (isAllSent || this.#unfinished.get(user) === session) return;
+    if (isAllSent || this.#state.unfinished.get(user) === session) return;
     const { entries } = await this.#archive.query(user, {});
     this.#remember(user, usageOf(entries));
     for (const entry of entries) {
@@ -102,15 +103,18 @@ export class KeptMessages {
     }
   }
 
-  /** The session is over. */
+  /** The session is over: what it had no room for goes to another client that is there. */
   ended(session: C2SSession): void {
     const user = session.jid.local ?? '';
-    if (this.#unfinished.get(user) === session) this.#unfinished.delete(user);
+    if (this.#state.unfinished.get(user) !== session) return;
+    this.#state.unfinished.delete(user);
+    const other = this.#module.host.sessions.of(user).find(takesMessages);
+    if (other) this.#module.spawn(this.deliver(other));
   }
 
   /** The account is gone; what it had is removed with the account. */
   forget(user: string): void {
-    for (const map of [this.#usage, this.#taken, this.#unfinished, this.#state.sent]) map.delete(user);
+    for (const map of [this.#usage, this.#taken, this.#state.unfinished, this.#state.sent]) map.delete(user);
   }
 
   /** @throws StanzaError 'service-unavailable' when there is too much already (§2), or no account any more. */
@@ -154,7 +158,7 @@ export class KeptMessages {
     sent.set(user, ids.add(id));
     if (session.send(message, receipt(this.#state, user, id))) return true;
     this.#unsent(user, id);
-    this.#unfinished.set(user, session);
+    this.#state.unfinished.set(user, session);
     if (!sent.has(user)) this.#module.after(RETRY_MS, () => this.#goOn(user));
     return false;
   }
@@ -180,8 +184,8 @@ export class KeptMessages {
   }
 
   #goOn(user: string): void {
-    const session = this.#unfinished.get(user);
-    this.#unfinished.delete(user);
+    const session = this.#state.unfinished.get(user);
+    this.#state.unfinished.delete(user);
     if (session && takesMessages(session)) this.#module.spawn(this.deliver(session));
   }
 

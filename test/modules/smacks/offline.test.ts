@@ -183,6 +183,32 @@ test('more than its queue takes comes later also to a client that has nothing of
   await client.skipUntil(late('1'));
 });
 
+test('more than its queue takes comes after a reload of the module, too', async (t) => {
+  const there = await scene(t, 'smacks_max_queue = 10');
+  const texts = Array.from({ length: 12 }, (_, n) => `${n}`);
+  await stored(there, ...texts);
+  const { client } = await comes(there, BALCONY);
+  await reloadModule(there.test, 'offline');
+  for (const text of texts) {
+    await client.skipUntil(late(text));
+    await confirms(there, client);
+  }
+  assert.equal(await onDisk(there), 0);
+});
+
+test('what a client had no room for goes to another one that is there when the first has ended', async (t) => {
+  const there = await scene(t, 'smacks_max_queue = 10');
+  const texts = Array.from({ length: 12 }, (_, n) => `${n}`);
+  await stored(there, ...texts);
+  const { client: chamber } = await comes(there, CHAMBER);
+  const { client: balcony } = await comes(there, BALCONY);
+  for (let n = 0; n < 4; n++) await confirms(there, chamber);
+  balcony.send('</stream:stream>');
+  await there.idle();
+  for (let n = 0; n < 12; n++) await confirms(there, chamber);
+  assert.equal(await onDisk(there), 0);
+});
+
 test('a client that changes its priority again and again does not make the server read the disk each time', async (t) => {
   const there = await scene(t, 'smacks_max_queue = 10');
   await stored(there, ...'0123456789');

@@ -13,8 +13,9 @@ import { type Addresses, addressesOf } from './addresses.ts';
 
 /** How long the whole verification may take, the connection to the authoritative server included. */
 const VERIFY_MS = 30_000;
-/** Verifications under way at once, for all peers together and for one stream: each may cost a connection. */
+/** Verifications under way at once, for all peers together, for one site and for one stream: each may cost a connection. */
 const MAX_VERIFYING = 250;
+const MAX_VERIFYING_PER_SITE = 50;
 const MAX_VERIFYING_PER_STREAM = 8;
 const MAX_KEY_CHARS = 1_024;
 
@@ -86,9 +87,16 @@ export class Verifications {
     if (refusal) return refusal;
     if (key.length > MAX_KEY_CHARS) return new StanzaError('policy-violation');
     const own = [...this.#pending.values()].filter((other) => other.claimant === claimant);
-    const isTooMuch = this.#pending.size >= MAX_VERIFYING || own.length >= MAX_VERIFYING_PER_STREAM;
+    const isTooMuch = own.length >= MAX_VERIFYING_PER_STREAM || this.#isFullFor(claimant);
     if (isTooMuch || own.some((other) => other.from === from)) return new StanzaError('resource-constraint');
     return undefined;
+  }
+
+  /** A site whose claims nobody answers for leaves places to others. */
+  #isFullFor({ remoteSite }: S2SSession): boolean {
+    if (this.#pending.size >= MAX_VERIFYING) return true;
+    const ofSite = [...this.#pending.values()].filter(({ claimant }) => claimant.remoteSite === remoteSite);
+    return ofSite.length >= MAX_VERIFYING_PER_SITE;
   }
 
   /** Section 2.1.2: asks the server that answers for the domain whether it made this key. */

@@ -77,6 +77,8 @@ export interface S2SSession extends Session {
   readonly isOurs: boolean;
   /** Our domain. */
   readonly local: string;
+  /** What counts as one peer for limits on strangers: an IPv4 address, or the /48 network of an IPv6 site. */
+  readonly remoteSite: string;
   /** The domains that the peer has proved to speak for. */
   readonly remotes: ReadonlySet<string>;
   /** When the first domain was authenticated, as `clock.elapsed` tells time; `undefined` before. */

@@ -5,6 +5,7 @@ import type { S2SSession as Contract, S2SCloseCause, S2SState } from '../api/ses
 import type { LocalHost } from '../core/host.ts';
 import { checkStanza, isAvailability, isStanza } from '../core/stanza-rules.ts';
 import { domainOf } from '../core/unusable-address.ts';
+import { siteKey } from '../net/address.ts';
 import type { StreamCloseCause, XmlStream } from '../stream/stream.ts';
 import { wallTime } from '../util/clock.ts';
 import { newId } from '../util/ids.ts';
@@ -98,6 +99,10 @@ export class S2SSession implements Contract {
 
   get remoteAddress(): string {
     return this.#stream.remoteAddress;
+  }
+
+  get remoteSite(): string {
+    return siteKey(this.remoteAddress);
   }
 
   get lastReceivedAt(): number {

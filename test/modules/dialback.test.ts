@@ -305,7 +305,9 @@ test('one stream cannot make us call many servers at once, nor one server twice'
 
 test('many streams together cannot make us call more than 250 servers at once', async (t) => {
   const world = await startWorld(t);
-  const peers = await Promise.all(Array.from({ length: 64 }, () => world.opened()));
+  const peers = await Promise.all(
+    Array.from({ length: 64 }, (_, i) => world.opened({}, { remoteAddress: `192.0.2.${i}` })),
+  );
   for (const [i, peer] of peers.entries()) {
     for (let j = 0; j < 8; j++) {
       peer.send(`<db:result from='v${i * 8 + j}.lit' to='montague.lit'>key</db:result>`);

@@ -186,6 +186,7 @@ export class HarnessLink implements S2SSession {
   readonly log = silentLogger;
   readonly secure = true;
   readonly remoteAddress = '192.0.2.2';
+  readonly remoteSite = '192.0.2.2';
   readonly direction: 'in' | 'out';
   readonly local = HOST;
   readonly remotes: ReadonlySet<string>;

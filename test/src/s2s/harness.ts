@@ -101,8 +101,8 @@ export class World {
   }
 
   /** Another server has called and has been told what it may do. */
-  async opened(options: HeaderOptions = {}): Promise<RawPeer> {
-    const peer = this.call();
+  async opened(options: HeaderOptions = {}, connection: ConnectionOptions = {}): Promise<RawPeer> {
+    const peer = this.call(connection);
     peer.send(header(options));
     await peer.reads(/<stream:features\/>|<\/stream:features>/);
     return peer;

@@ -141,7 +141,9 @@ test('a server that was found by another account costs the first one nothing', a
 test('strangers who want to be verified, on several hosts, leave calls for accounts', async (t) => {
   const world = await silentWorld(t);
   for (const to of ['montague.lit', 'verona.lit']) {
-    const peers = await Promise.all(Array.from({ length: 40 }, () => world.opened({ to })));
+    const peers = await Promise.all(
+      Array.from({ length: 40 }, (_, i) => world.opened({ to }, { remoteAddress: `192.0.2.${i}` })),
+    );
     for (const [i, peer] of peers.entries())
       for (let j = 0; j < 8; j++)
         peer.send(`<db:result from='${to}.v${i * 8 + j}.lit' to='${to}'>key</db:result>`);
@@ -150,4 +152,18 @@ test('strangers who want to be verified, on several hosts, leave calls for accou
   assert.equal(world.called.length, 250);
   world.send(message('own', 'silent.lit'));
   assert.equal(world.called.length, 251);
+});
+
+test('one site may have 50 domains verified at the same time, and leaves places to others', async (t) => {
+  const world = await silentWorld(t);
+  const claim = async (i: number, remoteAddress: string) => {
+    const peer = await world.opened({}, { remoteAddress });
+    for (let j = 0; j < 8; j++)
+      peer.send(`<db:result from='v${i}-${j}.lit' to='montague.lit'>key</db:result>`);
+    await settled(5);
+  };
+  for (let i = 0; i < 40; i++) await claim(i, `2001:db8:1:${i}::1`);
+  assert.equal(world.called.length, 50);
+  await claim(40, '192.0.2.1');
+  assert.equal(world.called.length, 58);
 });

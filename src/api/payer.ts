@@ -11,6 +11,10 @@ const ACCOUNT_SHARE = 1 / 20;
 const SERVICE_SHARE = 1 / 2;
 /** Replies of all hosts and their clients: strangers cause them. */
 const REPLIES: Holder = { name: 'all replies', share: 1 / 8 };
+/** Those to one registered domain with all below it, of which a stranger can have any number. */
+const REPLIES_TO_ONE_SHARE = 1 / 32;
+/** Labels of a domain that can be registered, mostly. */
+const REGISTERED_LABELS = 2;
 /** Streams that modules of all hosts want, such as those that verify strangers. */
 export const MODULES: Holder = { name: 'all modules', share: 1 / 4 };
 
@@ -18,11 +22,19 @@ export const MODULES: Holder = { name: 'all modules', share: 1 / 4 };
 const OF_ACCOUNTS: ReadonlySet<string> = new Set(['subscribe', 'unsubscribe', 'probe']);
 
 /** A user's own stanzas come from a full address, or ask contacts; replies in the name of the account or host do neither. */
-export function payerOf({ domain, kind }: Host, { name, attrs: { from = '', type = '' } }: Stanza): Holder {
+export function payerOf({ domain, kind }: Host, stanza: Stanza): Holder {
+  const { from = '', to = '', type = '' } = stanza.attrs;
   if (kind === 'component') return { name: domain, share: SERVICE_SHARE };
   const end = from.indexOf('/');
-  const isAsking = name === 'presence' && OF_ACCOUNTS.has(type) && from.includes('@');
+  const isAsking = stanza.name === 'presence' && OF_ACCOUNTS.has(type) && from.includes('@');
   const isReply = end < 0 || type === 'error' || type === 'result';
-  if (isReply && !isAsking) return REPLIES;
+  if (isReply && !isAsking) return repliesTo(to);
   return { name: end < 0 ? from : from.slice(0, end), share: ACCOUNT_SHARE };
+}
+
+function repliesTo(address: string): Holder {
+  const [bare = ''] = address.split('/', 1);
+  const labels = bare.slice(bare.indexOf('@') + 1).split('.');
+  const name = `replies to ${labels.slice(-REGISTERED_LABELS).join('.')}`;
+  return { name, share: REPLIES_TO_ONE_SHARE, group: REPLIES };
 }

@@ -6,6 +6,8 @@ export interface Holder {
   readonly name: string;
   /** The part of every amount that it may take, up to 1. */
   readonly share: number;
+  /** What it takes counts for this one, too. */
+  readonly group?: Holder;
 }
 
 export class SharedBudget {
@@ -22,22 +24,28 @@ export class SharedBudget {
   }
 
   /** Which bound leaves no room for so much; `undefined` when there is room. */
-  obstacle({ name, share }: Holder, amount: number): 'share' | 'total' | undefined {
+  obstacle({ name, share, group }: Holder, amount: number): 'share' | 'total' | undefined {
     const { used, max } = this.#total;
     if ((this.#taken.get(name) ?? 0) + amount > share * max) return 'share';
+    if (group) return this.obstacle(group, amount);
     return used + amount > max ? 'total' : undefined;
   }
 
   /** Takes so much, even beyond the bounds: whether there is room is asked before. */
-  force({ name }: Holder, amount: number): void {
+  force(holder: Holder, amount: number): void {
     this.#total.force(amount);
-    this.#taken.set(name, (this.#taken.get(name) ?? 0) + amount);
+    this.#add(holder, amount);
   }
 
-  give({ name }: Holder, amount: number): void {
+  give(holder: Holder, amount: number): void {
     this.#total.give(amount);
-    const left = (this.#taken.get(name) ?? 0) - amount;
+    this.#add(holder, -amount);
+  }
+
+  #add({ name, group }: Holder, amount: number): void {
+    const left = (this.#taken.get(name) ?? 0) + amount;
     if (left > 0) this.#taken.set(name, left);
     else this.#taken.delete(name);
+    if (group) this.#add(group, amount);
   }
 }

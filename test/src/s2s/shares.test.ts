@@ -86,6 +86,16 @@ test('replies that strangers cause have a share of their own: 125 calls', async 
   assert.equal(world.called.length, 126);
 });
 
+test('replies to one registered domain, whatever is below it, leave room for replies to others', async (t) => {
+  const world = await silentWorld(t);
+  const reply = (to: string) => world.send(`<iq type='result' id='r' from='montague.lit' to='x@${to}/y'/>`);
+  for (let i = 0; i < 200; i++) for (let j = 0; j < 20; j++) reply(`s${i}.stranger.lit`);
+  const calls = world.called.length;
+  assert.equal(calls, 31);
+  reply('capulet.lit');
+  assert.deepEqual(world.called.slice(calls), ['capulet.lit']);
+});
+
 test('RFC 6121 §3.1.2, §4.3.1: requests and probes of an account are its own, not replies to strangers', async (t) => {
   const world = await silentWorld(t);
   for (let i = 0; i < 200; i++)

@@ -28,3 +28,19 @@ test('what was accepted before is taken beyond the bounds, and counts', () => {
   budget.give(ANN, 200);
   assert.deepEqual([budget.used, budget.obstacle(BOB, 25)], [0, undefined]);
 });
+
+test('a holder in a group takes of the share of that, too, and gives it back', () => {
+  const budget = new SharedBudget(100);
+  const group = { name: 'all', share: 1 / 4 };
+  const [one, other] = [
+    { name: 'one', share: 1 / 5, group },
+    { name: 'other', share: 1 / 5, group },
+  ];
+  budget.force(one, 20);
+  assert.equal(budget.obstacle(one, 1), 'share');
+  assert.equal(budget.obstacle(other, 5), undefined);
+  assert.equal(budget.obstacle(other, 6), 'share');
+  budget.give(one, 20);
+  assert.equal(budget.obstacle(other, 20), undefined);
+  assert.equal(budget.used, 0);
+});

@@ -9,11 +9,13 @@ import type { Host } from './session.ts';
 const ACCOUNT_SHARE = 1 / 20;
 /** A service speaks for many: the rooms of a host, a gateway. */
 const SERVICE_SHARE = 1 / 2;
+/** What it sends to one registered domain, with all below it. */
+const SERVICE_TO_ONE_SHARE = 1 / 4;
 /** Replies of all hosts and their clients: strangers cause them. */
 const REPLIES: Holder = { name: 'all replies', share: 1 / 8 };
-/** Those to one registered domain with all below it, of which a stranger can have any number. */
+/** Those to one registered domain. */
 const REPLIES_TO_ONE_SHARE = 1 / 32;
-/** Labels of a domain that can be registered, mostly. */
+/** Labels of a domain that can be registered, mostly; below it a stranger can have any number. */
 const REGISTERED_LABELS = 2;
 /** Streams that modules of all hosts want, such as those that verify strangers. */
 export const MODULES: Holder = { name: 'all modules', share: 1 / 4 };
@@ -24,7 +26,10 @@ const OF_ACCOUNTS: ReadonlySet<string> = new Set(['subscribe', 'unsubscribe', 'p
 /** A user's own stanzas come from a full address, or ask contacts; replies in the name of the account or host do neither. */
 export function payerOf({ domain, kind }: Host, stanza: Stanza): Holder {
   const { from = '', to = '', type = '' } = stanza.attrs;
-  if (kind === 'component') return { name: domain, share: SERVICE_SHARE };
+  if (kind === 'component') {
+    const group = { name: domain, share: SERVICE_SHARE };
+    return { name: `${domain} to ${registeredDomain(to)}`, share: SERVICE_TO_ONE_SHARE, group };
+  }
   const end = from.indexOf('/');
   const isAsking = stanza.name === 'presence' && OF_ACCOUNTS.has(type) && from.includes('@');
   const isReply = end < 0 || type === 'error' || type === 'result';
@@ -33,8 +38,12 @@ export function payerOf({ domain, kind }: Host, stanza: Stanza): Holder {
 }
 
 function repliesTo(address: string): Holder {
+  const name = `replies to ${registeredDomain(address)}`;
+  return { name, share: REPLIES_TO_ONE_SHARE, group: REPLIES };
+}
+
+function registeredDomain(address: string): string {
   const [bare = ''] = address.split('/', 1);
   const labels = bare.slice(bare.indexOf('@') + 1).split('.');
-  const name = `replies to ${labels.slice(-REGISTERED_LABELS).join('.')}`;
-  return { name, share: REPLIES_TO_ONE_SHARE, group: REPLIES };
+  return labels.slice(-REGISTERED_LABELS).join('.');
 }

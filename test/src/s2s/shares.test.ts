@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { NetError } from '../../../src/net/errors.ts';
 import { settled } from '../../support/duplex.ts';
+import { parseXml } from '../../support/match.ts';
 import { startWorld, type World } from './harness.ts';
 
 const ROMEO = 'romeo@montague.lit/orchard';
@@ -93,6 +94,22 @@ test('replies to one registered domain, whatever is below it, leave room for rep
   const calls = world.called.length;
   assert.equal(calls, 31);
   reply('capulet.lit');
+  assert.deepEqual(world.called.slice(calls), ['capulet.lit']);
+});
+
+test('what rooms send to one registered domain leaves room for others', async (t) => {
+  const world = await startWorld(t, { config: `[hosts."rooms.lit"]\ncomponent = "muc"\n` });
+  world.answer = (_, signal) => unanswered(signal);
+  const { hosts } = world.server.router;
+  const say = (to: string) =>
+    world.server.router.route(
+      parseXml(`<message type='groupchat' from='hall@rooms.lit/Nick' to='x@${to}/y'/>`),
+      hosts.get('rooms.lit')!.origin,
+    );
+  for (let i = 0; i < 600; i++) for (let j = 0; j < 20; j++) say(`s${i}.stranger.lit`);
+  const calls = world.called.length;
+  assert.equal(calls, 250);
+  say('capulet.lit');
   assert.deepEqual(world.called.slice(calls), ['capulet.lit']);
 });
 

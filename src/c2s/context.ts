@@ -56,7 +56,7 @@ export const C2S_DEFAULTS: C2SOptions = {
  */
 const BYTES_PER_STANZA = 1024;
 
-/** How fast one connection may send before it has authenticated, and all clients of an account together. */
+/** How fast all clients of an account may send together. */
 export function readRate({ config }: { readonly config: Config }): ReadRate | undefined {
   const { rate, burst } = config.core.limits.c2s;
   if (rate === false) return undefined;

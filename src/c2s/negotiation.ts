@@ -8,6 +8,7 @@ import type { LocalHost } from '../core/host.ts';
 import type { Connection } from '../net/connection.ts';
 import { mechanismsFor } from '../sasl/mechanisms.ts';
 import { isVersion1, type StreamHeader } from '../stream/header.ts';
+import { strangerRate } from '../stream/read-limit.ts';
 import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/stream.ts';
 import { newId } from '../util/ids.ts';
 import { tryDomain } from '../xml/domain.ts';
@@ -61,7 +62,7 @@ export class Negotiation implements StreamHandler {
       clock: context.clock,
       faults: context.faults,
       timeouts: this.#options.timeouts,
-      rate: readRate(context),
+      rate: strangerRate(readRate(context)),
       ...(this.#defaultFrom === undefined ? {} : { from: this.#defaultFrom }),
     });
     this.#session = new C2SSession(this.#stream, context, this.#options);

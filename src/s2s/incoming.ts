@@ -5,6 +5,7 @@ import type { LocalHost } from '../core/host.ts';
 import type { Connection } from '../net/connection.ts';
 import type { ServerTls } from '../net/tls.ts';
 import { isVersion1, type StreamHeader } from '../stream/header.ts';
+import { strangerRate } from '../stream/read-limit.ts';
 import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/stream.ts';
 import { newId } from '../util/ids.ts';
 import type { Logger } from '../util/logger.ts';
@@ -56,7 +57,7 @@ export class Incoming implements StreamHandler {
       handler: this,
       clock,
       faults,
-      rate: readRate(context),
+      rate: strangerRate(readRate(context)),
     });
   }
 

@@ -8,6 +8,7 @@ import type { CertificateStore } from '../net/certificates.ts';
 import type { Connection } from '../net/connection.ts';
 import { NetError } from '../net/errors.ts';
 import { isVersion1, type StreamHeader } from '../stream/header.ts';
+import { strangerRate } from '../stream/read-limit.ts';
 import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/stream.ts';
 import { type Element, xml } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
@@ -178,7 +179,7 @@ export class Outgoing implements StreamHandler {
       clock,
       faults,
       timeouts: { negotiationMs: NEGOTIATION_MS },
-      rate: readRate(this.#context),
+      rate: strangerRate(readRate(this.#context)),
     });
     this.#stream = stream;
     this.#phase = 'negotiating';

@@ -64,7 +64,7 @@ export interface PeerContext extends ServerContext {
 /** As for clients (`c2s/context.ts`), but lower: a peer speaks for many users, and rooms send much small presence. */
 const BYTES_PER_STANZA = 256;
 
-/** How fast one other server may send on one stream, and over all its streams. */
+/** How fast one other server may send over all its streams. */
 export function readRate({ config }: Pick<ServerContext, 'config'>): ReadRate | undefined {
   const { rate, burst } = config.core.limits.s2s;
   if (rate === false) return undefined;

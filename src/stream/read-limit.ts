@@ -12,6 +12,20 @@ export interface ReadRate {
   readonly bytesPerStanza?: number;
 }
 
+/** For one connection of a peer that may be anybody: more than any negotiation takes, or a server that asks for keys. */
+const STRANGER = { bytesPerSecond: 64 * 1024, burstBytes: 128 * 1024 };
+
+/** How fast a peer may send until it has authenticated, and has a budget with others or of its own. */
+export function strangerRate(rate: ReadRate | undefined): ReadRate | undefined {
+  return (
+    rate && {
+      ...rate,
+      bytesPerSecond: Math.min(rate.bytesPerSecond, STRANGER.bytesPerSecond),
+      burstBytes: Math.min(rate.burstBytes, STRANGER.burstBytes),
+    }
+  );
+}
+
 /** Who can stop reading. */
 export interface Pausable {
   pause(reason: string): void;

@@ -356,6 +356,22 @@ test('a server that sends faster than it may is read more slowly', async (t) => 
   assert.equal(world.arrived.length, count);
 });
 
+test('a stranger may send 64 KiB/s, and a server that has authenticated as much as it is configured to', async (t) => {
+  const world = await startWorld(t, { config: `limits = { s2s = { rate = "4 MiB/s", burst = "16 MiB" } }` });
+  const questions = `<db:verify from='capulet.lit' to='montague.lit' id='1'>${'k'.repeat(100)}</db:verify>`;
+  const answered = async (peer: RawPeer) => {
+    peer.unread = '';
+    peer.send(questions.repeat(4_000));
+    await settled(500);
+    return peer.unread.split('<db:verify ').length - 1;
+  };
+  const stranger = await world.opened();
+  const count = await answered(stranger);
+  assert.ok(count > 200 && count < 400, `${count} answers`);
+  await world.clock.advance(10_000);
+  assert.ok((await answered(await world.verified())) === 4_000);
+});
+
 test('the streams of one peer may send together what one may', async (t) => {
   const world = await startWorld(t, { config: `limits = { s2s = { rate = "1 KiB/s", burst = "16 KiB" } }` });
   const peers = [await world.verified(), await world.verified(), await world.verified()];

@@ -16,11 +16,6 @@ export function hostAndPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Whether a plain address is one of this machine that no other can have. */
-export function isLoopback(address: string): boolean {
-  return address === '::1' || (isIPv4(address) && address.startsWith('127.'));
-}
-
 /** Who counts as one peer for limits: an IPv4 address, or the /64 network that an IPv6 host has to itself. */
 export function limitKey(address: string): string {
   return networkOf(address, 4);

@@ -10,7 +10,7 @@
 
 import type { Clock } from '../util/clock.ts';
 import type { Metrics, Reading } from '../util/metrics.ts';
-import { isLoopback, limitKey, siteKey } from './address.ts';
+import { limitKey, siteKey } from './address.ts';
 
 export interface ConnectionRateOptions {
   /** Connections a second of one address (IPv6: one /64 network), lastingly; five times as many at once. */
@@ -23,6 +23,9 @@ export interface Newcomer {
   admit(): void;
   refuse(): void;
 }
+
+/** A proxy on this machine connects from one of these, on behalf of anybody. */
+const PROXIES: ReadonlySet<string> = new Set(['127.0.0.1', '::1']);
 
 const BURST_SECONDS = 5;
 /** All addresses together: a TLS handshake costs about 2 ms. */
@@ -61,10 +64,10 @@ export class ConnectionRate {
     return this.#waiting;
   }
 
-  /** Admits a connection now or later, or refuses it. Connections from this machine itself may be those of a proxy. */
+  /** Admits a connection now or later, or refuses it. */
   enter(address: string, newcomer: Newcomer): void {
     const toAll = () => this.#after(this.#reserve(), newcomer, () => newcomer.admit());
-    if (isLoopback(address)) return toAll();
+    if (PROXIES.has(address)) return toAll();
     const toAddress = () => this.#after(this.#addresses.reserve(limitKey(address)), newcomer, toAll);
     const isIPv6 = address.includes(':');
     if (isIPv6) this.#after(this.#sites.reserve(siteKey(address)), newcomer, toAddress);

@@ -74,6 +74,12 @@ test('connections of a proxy on this machine share the limit of all, and no smal
   assert.deepEqual(seen(), { admitted: 3_000, refused: 7_000 });
 });
 
+test('another loopback address is an address like any other', async () => {
+  const { enter, seen } = start();
+  enter('127.0.0.77', 10_000);
+  assert.deepEqual(seen(), { admitted: 100, refused: 9_700 });
+});
+
 test('many addresses together have 1,000 connections at once and 200 a second, and 2,000 wait at most', async () => {
   const { clock, rate, enter } = start();
   let [admitted, refused] = [0, 0];

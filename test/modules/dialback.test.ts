@@ -315,6 +315,8 @@ test('many streams together cannot make us call more than 250 servers at once', 
   }
   await settled(50);
   assert.equal(world.called.length, 250);
+  const refused = peers.flatMap(({ unread }) => [...unread.matchAll(/<resource-constraint /g)]);
+  assert.equal(refused.length, 64 * 8 - 250, 'the rest is refused, and does not wait');
 });
 
 test('a second domain on the same stream is verified for itself; its failure is no end for the first', async (t) => {

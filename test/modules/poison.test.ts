@@ -149,6 +149,8 @@ test('one stored row that cannot be read does not hide the others, and the user 
   const { client, heard } = await login(second);
   assert.ok(heard.some(isEcho), 'her presence is announced');
   assert.deepEqual(kinds(heard), [`presence ${TYBALT}`, `presence ${ROMEO}`, `message ${ROMEO}/x`]);
+  const { items: stored } = (await stores(second).table<Roster>('roster')).get('juliet')!;
+  assert.ok(parseElement(stored[TYBALT]!.request!), 'it can be read from now on');
   client.send(`<presence type='unsubscribed' to='${TYBALT}'/>`);
   await settled(client);
   client.send('</stream:stream>');

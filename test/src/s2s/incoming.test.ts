@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Handler } from '../../../src/api/events.ts';
 import { StanzaError, StreamError } from '../../../src/xml/errors.ts';
 import type { RawPeer } from '../../support/duplex.ts';
 import { settled } from '../../support/duplex.ts';
@@ -338,6 +339,23 @@ test('half a stanza and silence end the stream', async (t) => {
   await world.clock.advance(1_000);
   await endsWith(peer, 'connection-timeout');
   assert.equal(world.events.at(-1), 'close in capulet.lit timeout');
+});
+
+test('of one server no more than 257 stanzas are under way; it is read on when some are done', async (t) => {
+  const world = await startWorld(t);
+  const peer = await world.verified('capulet.lit', 'verona.lit');
+  const finish: (() => void)[] = [];
+  const slow: Handler<'message/bare'> = (event) => {
+    event.waitUntil(new Promise<void>((resolve) => finish.push(resolve)));
+    return 'handled';
+  };
+  world.server.router.hosts.get('verona.lit')!.hooks.add('message/bare', slow, 'guard', 'test');
+  peer.send(MESSAGE.replace('romeo@montague.lit', 'escalus@verona.lit').repeat(300));
+  await settled(50);
+  assert.equal(finish.length, 257);
+  for (const done of finish) done();
+  await settled(50);
+  assert.equal(finish.length, 300);
 });
 
 test('a server that sends faster than it may is read more slowly', async (t) => {

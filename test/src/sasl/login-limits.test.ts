@@ -156,6 +156,14 @@ test('what is remembered is bounded; the quietest is forgotten first', async () 
   assert.ok(budgets.has('a'));
 });
 
+test('20,000 places where accounts have logged in are remembered; the oldest is forgotten', () => {
+  const { limits, guess } = setUp();
+  const place = (n: number) => at(`198.${18 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}`);
+  for (let n = 0; n <= 20_000; n++) limits.succeeded(`user${n}@montague.lit`, place(n));
+  assert.equal(guess('user0@montague.lit', place(0)).guesses, 10, 'as anybody there');
+  assert.equal(guess('user1@montague.lit', place(1)).guesses, 100, 'as one who is at home');
+});
+
 for (const days of [-1, 1]) {
   test(`a wall clock that is set by ${days} day gives nobody more, and takes nothing`, async () => {
     const clock = new FakeClock();

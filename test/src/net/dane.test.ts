@@ -253,7 +253,7 @@ async function zoneWith(t: TestContext, changes: Record<string, ZoneEntry>): Pro
 }
 
 function endpointFrom(dns: DnsFixture, authenticated = true): Promise<DaneEndpoint | undefined> {
-  const resolver = new Resolver({ servers: [dns.address], hostsFile: '/nonexistent', timeoutMs: 50 });
+  const resolver = new Resolver({ servers: [dns.address], hostsFile: '/nonexistent', timeoutMs: 300 });
   return daneEndpoint(resolver, DOMAIN, { host: HOST, port: 5269, directTls: false, authenticated });
 }
 

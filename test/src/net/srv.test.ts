@@ -6,7 +6,7 @@ import { order, targetsFor } from '../../../src/net/srv.ts';
 import { type DnsFixture, dnsFixture } from '../../support/dns-fixture.ts';
 
 function resolver(dns: DnsFixture): Resolver {
-  return new Resolver({ servers: [dns.address], hostsFile: '/nonexistent', timeoutMs: 50 });
+  return new Resolver({ servers: [dns.address], hostsFile: '/nonexistent', timeoutMs: 300 });
 }
 
 const records = fc.array(

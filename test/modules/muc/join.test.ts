@@ -501,7 +501,7 @@ test('the presence that all rooms keep is bounded; at the bound clients that say
 
 test('a room keeps 32 MiB of presence at most', () => {
   const budgets = { presence: new ByteBudget(Number.POSITIVE_INFINITY) };
-  const said = whatIsSaid(parseXml('<presence><status>here</status></presence>'), HALL);
+  const said = whatIsSaid(parseXml(`<presence><status>${'x'.repeat(8_000)}</status></presence>`), HALL);
   const room = { presenceBytes: 32 * 1024 * 1024 - said.bytes, turn: 0 } as Room;
   const [fits, doesNot] = [seat(), seat()];
   for (const one of [fits, doesNot]) speak({ budgets }, room, one, said);

@@ -43,7 +43,7 @@ test('all rooms remember 128 MiB of people at most; then nothing is added, and p
   const budgets = { standings: new ByteBudget(MAX_STANDING_BYTES) };
   const memory = { module: { options: parseOptions(OPTIONS, {}) }, budgets };
   const ban = { bare: 'troll@x.test', affiliation: 'outcast' } as const;
-  const room = emptyRoom();
+  const room = Object.assign(emptyRoom(), { standingBytes: 60_000 }); // More than a room may have in any case.
   budgets.standings.force(128 * MIB - 200);
   assert.doesNotThrow(() => checkSpace(memory, room, [ban]));
   assert.throws(() => checkSpace(memory, room, [{ ...ban, reason: 'x'.repeat(200) }]), {

@@ -1,6 +1,6 @@
 // Who may make rooms, and how many (XEP-0045 §10.1.1).
 
-import type { StanzaEvent } from 'enjamb/api';
+import { registeredDomain, type StanzaEvent } from 'enjamb/api';
 import { refusal } from './refusal.ts';
 import type { Room } from './room.ts';
 import type { Service } from './service.ts';
@@ -23,7 +23,7 @@ export function checkMayCreate(service: Service, { from, to, origin }: StanzaEve
   if (roomsOf(service, from.bare) >= options.muc_max_rooms_per_user) {
     throw refusal(to.bare, 'resource-constraint', { text: 'You have created too many rooms here' });
   }
-  if (!isLocal && roomsOf(service, from.domain) >= options.muc_max_rooms_per_domain) {
+  if (!isLocal && roomsOf(service, registeredDomain(from.domain)) >= options.muc_max_rooms_per_domain) {
     throw refusal(to.bare, 'resource-constraint', {
       text: 'Users of your server have created too many rooms',
     });
@@ -33,7 +33,8 @@ export function checkMayCreate(service: Service, { from, to, origin }: StanzaEve
 /** A room has come or gone: it counts for who has made it, and for that server. */
 export function countRoom({ created }: Service, { creator }: Room, step: 1 | -1): void {
   if (creator === undefined) return;
-  for (const key of new Set([creator, creator.slice(creator.indexOf('@') + 1)])) {
+  const domain = registeredDomain(creator.slice(creator.indexOf('@') + 1));
+  for (const key of new Set([creator, domain])) {
     const count = (created.get(key) ?? 0) + step;
     if (count > 0) created.set(key, count);
     else created.delete(key);

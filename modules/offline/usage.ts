@@ -2,7 +2,7 @@
 // has half; strangers together have the other half, each other domain and each account of the user's own a fifth of all.
 // Strangers cannot keep out the messages of contacts, nor one domain those of other strangers.
 
-import { Jid } from 'enjamb/api';
+import { Jid, registeredDomain } from 'enjamb/api';
 
 export interface Limits {
   readonly maxMessages: number;
@@ -78,10 +78,10 @@ export class Usage {
   }
 }
 
-/** Accounts of the user's own domain count each, others by their domain. */
+/** Accounts of the user's own domain count each, others by their domain with all that can be below it. */
 function groupOf(bare: string, host: string): string {
   const domain = Jid.tryParse(bare)?.domain ?? '';
-  return domain === host ? bare : domain;
+  return domain === host ? bare : registeredDomain(domain);
 }
 
 function bareOf(sender: string): string {

@@ -1,6 +1,8 @@
 // How many requests may wait for a user, so that none can keep the others out (RFC 6121 §3.1.3): those of the user's own
-// host, those of other domains, and those of contacts in the list have places of their own, and one domain has a share.
+// host, those of other domains, and those of contacts in the list have places of their own, and one domain has a
+// share with all that can be below it.
 
+import { registeredDomain } from 'enjamb/api';
 import type { RosterItem } from './item.ts';
 
 export interface RequestLimits {
@@ -53,11 +55,14 @@ function placesForStranger(
 ): readonly Places[] {
   const domain = domainOf(contact);
   const strangers = items.filter(({ listed, request }) => !listed && request !== undefined);
-  const ofDomain = strangers.filter(({ jid }) => domainOf(jid) === domain);
-  if (domain === host) return [{ taken: ofDomain, count, bytes: MAX_BYTES }];
+  const isOwn = ({ jid }: RosterItem) => domainOf(jid) === host;
+  if (domain === host) return [{ taken: strangers.filter(isOwn), count, bytes: MAX_BYTES }];
+  const others = strangers.filter((item) => !isOwn(item));
+  const group = registeredDomain(domain);
+  const ofGroup = others.filter(({ jid }) => registeredDomain(domainOf(jid)) === group);
   return [
-    { taken: ofDomain, count: perDomain, bytes: (MAX_BYTES * perDomain) / count },
-    { taken: strangers.filter(({ jid }) => domainOf(jid) !== host), count, bytes: MAX_BYTES },
+    { taken: ofGroup, count: perDomain, bytes: (MAX_BYTES * perDomain) / count },
+    { taken: others, count, bytes: MAX_BYTES },
   ];
 }
 

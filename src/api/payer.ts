@@ -2,6 +2,7 @@
 // What strangers can cause is less than all of it together, so that accounts always have a part.
 
 import type { Holder } from '../util/shared-budget.ts';
+import { registeredDomain } from '../xml/domain.ts';
 import type { Stanza } from '../xml/element.ts';
 import type { Host } from './session.ts';
 
@@ -15,8 +16,6 @@ const SERVICE_TO_ONE_SHARE = 1 / 4;
 const REPLIES: Holder = { name: 'all replies', share: 1 / 8 };
 /** Those to one registered domain. */
 const REPLIES_TO_ONE_SHARE = 1 / 32;
-/** Labels of a domain that can be registered, mostly; below it a stranger can have any number. */
-const REGISTERED_LABELS = 2;
 /** Streams that modules of all hosts want, such as those that verify strangers. */
 export const MODULES: Holder = { name: 'all modules', share: 1 / 4 };
 
@@ -28,7 +27,7 @@ export function payerOf({ domain, kind }: Host, stanza: Stanza): Holder {
   const { from = '', to = '', type = '' } = stanza.attrs;
   if (kind === 'component') {
     const group = { name: domain, share: SERVICE_SHARE };
-    return { name: `${domain} to ${registeredDomain(to)}`, share: SERVICE_TO_ONE_SHARE, group };
+    return { name: `${domain} to ${registeredDomain(domainOf(to))}`, share: SERVICE_TO_ONE_SHARE, group };
   }
   const end = from.indexOf('/');
   const isAsking = stanza.name === 'presence' && OF_ACCOUNTS.has(type) && from.includes('@');
@@ -38,12 +37,12 @@ export function payerOf({ domain, kind }: Host, stanza: Stanza): Holder {
 }
 
 function repliesTo(address: string): Holder {
-  const name = `replies to ${registeredDomain(address)}`;
+  const name = `replies to ${registeredDomain(domainOf(address))}`;
   return { name, share: REPLIES_TO_ONE_SHARE, group: REPLIES };
 }
 
-function registeredDomain(address: string): string {
+/** Of an address that is prepared. */
+function domainOf(address: string): string {
   const [bare = ''] = address.split('/', 1);
-  const labels = bare.slice(bare.indexOf('@') + 1).split('.');
-  return labels.slice(-REGISTERED_LABELS).join('.');
+  return bare.slice(bare.indexOf('@') + 1);
 }

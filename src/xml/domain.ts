@@ -42,6 +42,15 @@ export function tryDomain(text: string | undefined): string | undefined {
   }
 }
 
+/** Labels of a domain that can be registered, mostly. Where it takes three, such as below co.uk, many count as one. */
+const REGISTERED_LABELS = 2;
+
+/** Who counts as one for limits by prepared domain: below a domain of its own a stranger can have any number of others. */
+export function registeredDomain(domain: string): string {
+  if (isIPv4(domain)) return domain;
+  return domain.split('.').slice(-REGISTERED_LABELS).join('.');
+}
+
 /** Domains in lower-case ASCII, without A-labels. */
 function checkAscii(name: string): string {
   if (isIPv4(name)) return name;

@@ -1,4 +1,5 @@
 export { flatCopy, parseElement } from './copy.ts';
+export { registeredDomain } from './domain.ts';
 export * from './element.ts';
 export * from './errors.ts';
 export * from './jid.ts';

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { Usage } from '../../modules/offline/usage.ts';
 import { StorageError } from '../../src/storage/error.ts';
 import type { ScriptedClient } from '../support/client.ts';
 import { becomeAvailable, reloadModule, setRoster, settled } from '../support/contacts.ts';
@@ -305,3 +306,12 @@ for (const [limit, text] of [
     });
   });
 }
+
+test('XEP-0160 §2: the domains below one of a stranger share its fifth', () => {
+  const usage = new Usage();
+  for (let n = 0; n < 4; n++) usage.add(`u@s${n}.evil.example/x`, 100);
+  const limits = { maxMessages: 20, maxBytes: 1_000_000 };
+  const who = { host: 'capulet.lit', isContact: () => false };
+  assert.match(usage.refusal('u@s5.evil.example/x', 100, limits, who) ?? '', /your server/);
+  assert.equal(usage.refusal('u@good.example/x', 100, limits, who), undefined);
+});

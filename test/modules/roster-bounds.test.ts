@@ -5,6 +5,7 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { RosterItem } from '../../modules/roster/item.ts';
+import { fitting } from '../../modules/roster/requests.ts';
 import type { Roster } from '../../modules/roster/roster.ts';
 import { emptyFolder } from '../storage/folder.ts';
 import type { ScriptedClient } from '../support/client.ts';
@@ -165,6 +166,16 @@ test('RFC 6121 §3.1.3: one domain takes no more than its share of the places fo
   juliet.send(`<presence type='unsubscribed' to='u0@montague.lit'/>`);
   await settled(juliet);
   assert.equal(await asks(there, 'u2@montague.lit'), false, 'an answer makes room');
+});
+
+test('RFC 6121 §3.1.3: the domains below one of a stranger share its places', () => {
+  const limits = { places: 5, perDomain: 2 };
+  const items = ['u@s1.evil.example', 'u@s2.evil.example'].map(
+    (jid) => ({ jid, listed: false, request: '<presence/>' }) as unknown as RosterItem,
+  );
+  const places = (contact: string) => fitting(['<presence/>'], contact, items, 'capulet.lit', limits);
+  assert.equal(places('u@s3.evil.example'), undefined);
+  assert.equal(places('u@good.example'), '<presence/>');
 });
 
 test('RFC 6121 §3.1.3: strangers never keep out a contact in the list', async (t) => {

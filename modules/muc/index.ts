@@ -6,14 +6,14 @@
 //   requests    room_iq, admin (affiliations, roles, reason), owner (form, destroy), disco (listing), iq_relay
 //   all         service, payload, copy, refusal, occupant_id, commands
 
-import { ByteBudget, defineModule, type EventName, type StanzaEvent } from 'enjamb/api';
+import { ByteBudget, defineModule, type EventName, SharedBudget, type StanzaEvent } from 'enjamb/api';
 import { addRoomCommands } from './commands.ts';
 import { settled } from './commit.ts';
 import { destroyRoom } from './destroy.ts';
 import { SERVICE_FEATURES } from './disco.ts';
 import { HistoryReader, MAX_ALL_HISTORY_BYTES } from './history.ts';
 import { MAX_ALL_INVITATION_BYTES } from './invitations.ts';
-import { relayAnswer, relayRequest } from './iq_relay.ts';
+import { countRelay, MAX_RELAYS, relayAnswer, relayRequest } from './iq_relay.ts';
 import { Listing } from './listing.ts';
 import { messageToRoom } from './message.ts';
 import { OPTIONS } from './options.ts';
@@ -52,6 +52,7 @@ export default defineModule({
         history: new ByteBudget(MAX_ALL_HISTORY_BYTES),
         presence: new ByteBudget(MAX_ALL_PRESENCE_BYTES),
         invitations: new ByteBudget(MAX_ALL_INVITATION_BYTES),
+        relays: new SharedBudget(MAX_RELAYS),
       },
       changed: new Set(),
       writing: new Map(),
@@ -59,6 +60,7 @@ export default defineModule({
       postponed: [],
       inTurn: false,
     };
+    for (const relay of service.relays.values()) countRelay(service, relay);
     await loadRooms(service);
     module.onUnload(() => settled(service));
 

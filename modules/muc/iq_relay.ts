@@ -1,6 +1,16 @@
 // IQ requests from one occupant to another (XEP-0045 §17.4), and pings to oneself (XEP-0410 §3.3).
 
-import { detach, type Element, type Node, NS, newId, type StanzaEvent, xml } from 'enjamb/api';
+import {
+  detach,
+  type Element,
+  type Holder,
+  type Node,
+  NS,
+  newId,
+  registeredDomain,
+  type StanzaEvent,
+  xml,
+} from 'enjamb/api';
 import { refusal } from './refusal.ts';
 import { affiliationOf, mainSeat, type Occupant, type Room, type Seat, seatOf } from './room.ts';
 import { findRoom } from './rooms.ts';
@@ -25,7 +35,10 @@ const PATIENCE_MS = 5 * 60_000;
 /** Requests under way of one client. */
 const MAX_PER_CLIENT = 50;
 /** Requests under way on the service. */
-const MAX_RELAYS = 10_000;
+export const MAX_RELAYS = 10_000;
+/** Of these, one account of this server may have this part, in all rooms together; users of one other server this one. */
+const ACCOUNT_SHARE = 1 / 20;
+const SERVER_SHARE = 1 / 4;
 /** An id is kept until the answer comes. In characters. */
 const MAX_ID_LENGTH = 1024;
 
@@ -124,11 +137,14 @@ function remember(service: Service, room: Room, relay: Relay): string {
     if (relay.at - oldest.at < PATIENCE_MS) break;
     forget(service, id, oldest);
   }
-  if (service.relays.size >= MAX_RELAYS || relay.requester.asking >= MAX_PER_CLIENT) {
+  const { requester } = relay;
+  const isFull = service.budgets.relays.obstacle(holderOf(service, requester), 1) !== undefined;
+  if (isFull || requester.asking >= MAX_PER_CLIENT) {
     throw refusal(room.jid, 'resource-constraint', { text: 'Too many requests are under way' });
   }
   const id = newId();
-  relay.requester.asking++;
+  requester.asking++;
+  countRelay(service, relay);
   service.relays.set(id, relay);
   return id;
 }
@@ -136,6 +152,18 @@ function remember(service: Service, room: Room, relay: Relay): string {
 function forget(service: Service, id: string, relay: Relay): void {
   service.relays.delete(id);
   relay.requester.asking--;
+  service.budgets.relays.give(holderOf(service, relay.requester), 1);
+}
+
+/** A request is under way; counts for who has made it. */
+export function countRelay(service: Service, { requester }: Relay): void {
+  service.budgets.relays.force(holderOf(service, requester), 1);
+}
+
+function holderOf({ module }: Service, { occupant: { bare } }: Seat): Holder {
+  const domain = bare.slice(bare.indexOf('@') + 1);
+  if (module.isLocal(domain)) return { name: bare, share: ACCOUNT_SHARE };
+  return { name: registeredDomain(domain), share: SERVER_SHARE };
 }
 
 /** `by` would give away a real address (§17.4). */

@@ -1,6 +1,6 @@
 // One room service, and the turn in which everything happens that one event brings about.
 
-import type { ByteBudget, KeyvalStore, Module, Stanza, StanzaEvent } from 'enjamb/api';
+import type { ByteBudget, KeyvalStore, Module, SharedBudget, Stanza, StanzaEvent } from 'enjamb/api';
 import type { Commits } from './commit.ts';
 import type { HistoryReader } from './history.ts';
 import type { Relay } from './iq_relay.ts';
@@ -43,6 +43,8 @@ export interface Budgets {
   readonly history: ByteBudget;
   readonly presence: ByteBudget;
   readonly invitations: ByteBudget;
+  /** Requests from one occupant to another that are under way; a number. */
+  readonly relays: SharedBudget;
 }
 
 export function send(service: Service, stanza: Stanza): void {

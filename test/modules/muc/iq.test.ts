@@ -206,3 +206,26 @@ test('requests under way are bounded, and forgotten after five minutes', async (
   assert.equal((await romeo.next()).getChild('ping', 'urn:xmpp:ping')?.name, 'ping');
   await configured(romeo);
 });
+
+test('requests of one account under way, in all rooms together: 500, so that others can ask', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const juliet = await server.client('juliet@localhost/balcony');
+  const ask = (client: ScriptedClient, room: string, nick: string) =>
+    client.send(`<iq type='get' id='ask' to='${room}/${nick}'><query xmlns='jabber:iq:version'/></iq>`);
+  const answers = [];
+  for (let n = 0; n < 11; n++) {
+    const room = `room${n}@rooms.localhost`;
+    await joined(romeo, 'Romeo', '', room);
+    // It asks itself, and does not answer.
+    for (let m = 0; m < 50; m++) {
+      ask(romeo, room, 'Romeo');
+      answers.push((await romeo.next()).attrs.type);
+    }
+  }
+  assert.equal(answers.filter((type) => type === 'get').length, 500);
+  assert.equal(answers.filter((type) => type === 'error').length, 50);
+  await joined(juliet, 'Juliet', '', 'other@rooms.localhost');
+  ask(juliet, 'other@rooms.localhost', 'Juliet');
+  assert.equal((await juliet.next()).attrs.type, 'get');
+});

@@ -1,10 +1,17 @@
 // All streams with other servers that are managed, and those that have ended and may be resumed (§5).
 
-import type { Clock, S2SCloseCause, S2SSession, SharedBudget } from 'enjamb/api';
+import {
+  type Clock,
+  registeredDomain,
+  type S2SCloseCause,
+  type S2SSession,
+  type SharedBudget,
+} from 'enjamb/api';
 import { type Link, leaveBudget } from './s2s_link.ts';
 
-/** Of one remote domain, and of all together: each is a few numbers once what it left has been sent again. */
+/** Of one domain, of all below a registered one, and of all together: each is a few numbers once its rest was sent again. */
 const MAX_PER_REMOTE = 16;
+const MAX_PER_REGISTERED = 500;
 const MAX_RESUMABLE = 5_000;
 
 /** What outlives a reload of the module. */
@@ -65,7 +72,7 @@ export class Links {
   /** Lets either side resume the stream by `id`. False when there are too many. */
   makeResumable(link: Link, id: string): boolean {
     const own = this.#kept.resumable.get(link.remote) ?? new Map<string, Link>();
-    if (!own.has(id) && !this.#hasRoom(own)) return false;
+    if (!own.has(id) && !this.#hasRoom(own, link.remote)) return false;
     link.id = id;
     if (!own.delete(id)) this.#kept.count++;
     own.set(id, link);
@@ -106,9 +113,14 @@ export class Links {
     if (own.size === 0) this.#kept.resumable.delete(link.remote);
   }
 
-  #hasRoom(own: Map<string, Link>): boolean {
+  #hasRoom(own: Map<string, Link>, remote: string): boolean {
     if (own.size >= MAX_PER_REMOTE) this.#forgetEnded(own);
-    return own.size < MAX_PER_REMOTE && this.#kept.count < MAX_RESUMABLE;
+    if (own.size >= MAX_PER_REMOTE || this.#kept.count >= MAX_RESUMABLE) return false;
+    const group = registeredDomain(remote);
+    let count = 0;
+    for (const [other, links] of this.#kept.resumable)
+      if (registeredDomain(other) === group) count += links.size;
+    return count < MAX_PER_REGISTERED;
   }
 
   #forgetEnded(links: Map<string, Link>): void {

@@ -36,3 +36,11 @@ test('5,000 streams with all servers can be resumed; when one is forgotten there
   assert.equal(links.makeResumable(link('more.lit'), 'id'), true);
   assert.equal(kept.count, 5_000);
 });
+
+test('a server with any number of domains leaves resumable streams to others', () => {
+  const { links } = setUp();
+  let count = 0;
+  for (let n = 0; n < 6_000; n++) if (links.makeResumable(link(`s${n}.evil.lit`), 'id')) count++;
+  assert.equal(count, 500);
+  assert.equal(links.makeResumable(link('capulet.lit'), 'id'), true);
+});

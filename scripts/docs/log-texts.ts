@@ -1,8 +1,7 @@
-// What the lines of the log at level warn and error mean, and what to do. A test sees to it that none is missing.
+// What the lines of the log at level warn and error mean, and what to do. A test checks that none is missing.
 
 import type { Advice } from './error-texts.ts';
 
-/** Told for bugs of this server. */
 const BUG = 'Report the line with its stack: it is a bug of the server or of a module';
 
 function advice(means: string, todo: string): Advice {
@@ -62,20 +61,20 @@ export const LOG_LINES: Readonly<Record<string, Advice>> = {
     'A message for an offline user could not be stored; its sender got an error',
     'Run `enjamb check storage`',
   ),
-  'private element unreadable': advice(
-    'An element in the private storage of a user is damaged in the database; its owner is shown it empty',
-    'Run `enjamb check storage`',
-  ),
-  'room not stored, changes refused': advice(
-    'Changes of a room could not be written; who asked for them got an error, and nothing has changed',
+  'stored message unreadable': advice(
+    'A message for an offline user is damaged in the database',
     'Run `enjamb check storage`',
   ),
   'stored subscription request unreadable': advice(
-    'A subscription request is damaged in the database; it is shown without its content',
+    'A subscription request is damaged in the database; the user sees it without its content',
     'Run `enjamb check storage`',
   ),
-  'stored message unreadable': advice(
-    'A message for an offline user is damaged in the database',
+  'private element unreadable': advice(
+    'A private element (XEP-0049) is damaged in the database; the client gets an empty one',
+    'Run `enjamb check storage`',
+  ),
+  'room not stored, changes refused': advice(
+    'Changes of a persistent room could not be stored, so they were refused with an error',
     'Run `enjamb check storage`',
   ),
   'unacknowledged stanza lost': advice(
@@ -104,7 +103,7 @@ export const LOG_LINES: Readonly<Record<string, Advice>> = {
     'An external component sent a stanza from an address that does not exist in XMPP (`from`)',
     'Report it to the maintainers of the component',
   ),
-  // The end
+  // Stop and exit
   'step of the stop took too long': advice(
     'A part of the server did not stop in time, and the stop continued without it',
     BUG,

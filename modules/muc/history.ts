@@ -1,10 +1,11 @@
-// Discussion history (XEP-0045 §7.2.13, §7.2.14): the last messages, for those who enter. It is kept as text, within bounds
-// for each room and for all rooms together, and parsed again when somebody enters.
+// Discussion history (XEP-0045 §7.2.13, §7.2.14): the last messages, for clients that enter. It is kept as text, bounded for
+// each room and for all rooms together, and parsed again when a client enters.
 
 import {
   type ByteBudget,
+  compactText,
+  delayBy,
   type Element,
-  NS,
   parseElement,
   type Stanza,
   share,
@@ -19,27 +20,27 @@ export interface HistoryEntry {
   readonly at: number;
   /** The message with its stamp, without `to`. */
   readonly text: string;
-  /** What it takes in memory, in bytes. */
+  /** Memory of this entry. */
   readonly bytes: number;
-  /** What it takes while it is read, in bytes. */
+  /** Memory of the message as elements, in bytes. */
   readonly weight: number;
 }
 
-/** Where rooms find what all of them keep together. */
+/** All rooms of a service, and the memory that their histories share. */
 export interface HistoryMemory {
   readonly rooms: ReadonlyMap<string, Room>;
   readonly budgets: { readonly history: ByteBudget };
 }
 
-/** All rooms of a service together. In bytes. */
+/** Entries of all rooms of a service. */
 export const MAX_ALL_HISTORY_BYTES = 64 * 1024 * 1024;
-/** A room keeps no more than this, however few messages that is. In bytes. */
+/** Entries of one room. */
 const MAX_BYTES = 256 * 1024;
-/** Nor elements that take more than this when they are read for a join. In bytes. */
+/** Messages of one room as elements, in bytes: each join reads them. */
 const MAX_WEIGHT = 1024 * 1024;
-/** What has been read lately, of all rooms together. In bytes. */
+/** Parsed messages of all rooms that are kept for further joins. */
 const MAX_READ_BYTES = 16 * 1024 * 1024;
-/** Of one entry beside its text. In bytes. */
+/** One entry without its text. */
 const ENTRY_BYTES = 200;
 
 /** Keeps a message that the room has reflected; `reflected` is without `to`. */
@@ -53,7 +54,7 @@ export function remember(memory: HistoryMemory, room: Room, reflected: Stanza, a
   trimHistory(memory, room);
 }
 
-/** Forgets what is too much, oldest first. */
+/** Forgets the oldest messages until the room is within its bounds. */
 export function trimHistory(memory: HistoryMemory, room: Room): void {
   let bytes = 0;
   let weight = 0;
@@ -68,12 +69,12 @@ export function trimHistory(memory: HistoryMemory, room: Room): void {
   forgetOldest(memory, room, room.history.length - kept);
 }
 
-/** Forgets everything: the room ends. */
+/** Forgets everything, because the room ends. */
 export function clearHistory(memory: HistoryMemory, room: Room): void {
   forgetOldest(memory, room, room.history.length);
 }
 
-/** When all rooms together keep too much, the room with most forgets the older half, so that no room uses up the whole. */
+/** While all rooms together keep too much, the largest one forgets its older half, so that no room fills the memory. */
 function makeSpace(memory: HistoryMemory, bytes: number): void {
   const { history } = memory.budgets;
   while (history.used > 0 && history.used + bytes > history.max) {
@@ -103,10 +104,9 @@ function count(memory: HistoryMemory, room: Room, bytes: number): void {
 
 function entryOf(room: Room, reflected: Stanza, at: number): HistoryEntry {
   const stamped = `${reflected.toString().slice(0, -END_TAG.length)}${stamp(room, at)}${END_TAG}`;
-  // A copy of its own, of one byte per character where they allow it.
-  const text = Buffer.from(stamped).toString();
-  const bytes = ENTRY_BYTES + (Buffer.byteLength(text) === text.length ? 1 : 2) * text.length;
-  return { at, text, bytes, weight: treeBytes(reflected) };
+  const { text, bytes: size } = compactText(stamped);
+  const charBytes = size === text.length ? 1 : 2;
+  return { at, text, bytes: ENTRY_BYTES + charBytes * text.length, weight: treeBytes(reflected) };
 }
 
 const END_TAG = '</message>';
@@ -118,7 +118,7 @@ export function sendHistory(service: Service, room: Room, seat: Seat, wish: Elem
   }
 }
 
-/** Reads what was kept. Where many enter, the same messages are asked for again and again. */
+/** Parses entries, and keeps the results, because many clients that enter get the same messages. */
 export class HistoryReader {
   readonly #read = new Map<HistoryEntry, Stanza>();
   #bytes = 0;
@@ -149,7 +149,7 @@ export function selectHistory(
   now: number,
 ): readonly HistoryEntry[] {
   const limits = limitsOf(wish, now);
-  // What `to` adds to each of them.
+  // The characters that `to` adds to each message.
   const added = xml('m', { to }).toString().length - xml('m').toString().length;
   let chars = 0;
   let count = 0;
@@ -182,5 +182,5 @@ function natural(text: string | undefined): number | undefined {
 
 /** When something was said, as the room saw it (XEP-0203; `from` is the room itself, XEP-0045 §7.2.13). */
 export function stamp(room: Room, at: number): Element {
-  return xml('delay', { xmlns: NS.DELAY, from: room.jid, stamp: new Date(at).toISOString() });
+  return delayBy(room.jid, at);
 }

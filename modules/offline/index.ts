@@ -4,23 +4,23 @@ import { defineModule, integer, NS, type Stanza, type StanzaEvent, size } from '
 import { KeptMessages, type OfflineState, takesMessages } from './kept-messages.ts';
 
 /**
- * Keeps messages for users of whom no client takes any, until one has taken them. The sender is answered only when the
- * message cannot be stored. In memory stand, for users with messages, how much these take and which were sent to a client.
+ * Keeps messages for users without a client that takes messages, until a client has them. The sender gets an answer only
+ * if the message cannot be stored. Memory per user with messages: what they take, and the ids of those that are sent.
  */
 export default defineModule({
   name: 'offline',
-  summary: 'Keeps messages for users who are not there',
+  summary: 'Keeps messages for users who are offline',
   implements: ['XEP-0160 1.0.1', 'XEP-0203 2.0', 'XEP-0334 1.0.0'],
   depends: ['message', 'presence'],
   options: {
     offline_max_messages: integer(
-      'How many messages are kept for a user, at most half of one contact or of all strangers',
+      'How many messages are kept for a user; one contact, or all strangers together, may have half of them',
       {
         default: 500,
         min: 0,
       },
     ),
-    offline_max_size: size('How large the messages kept for a user may be together, with the same shares', {
+    offline_max_size: size('How large all messages kept for a user may be together, with the same shares', {
       default: '2 MiB',
     }),
   },
@@ -45,9 +45,9 @@ export default defineModule({
   },
 });
 
-/** §3: what is worth keeping; the rest is dropped, or left for `message` to refuse. */
+/** §3: keeps a message, drops it, or leaves it to `message`, which refuses it. */
 function keep(kept: KeptMessages, event: StanzaEvent): 'handled' | undefined {
-  // Nobody waits for a message that says that somebody was typing.
+  // A notice that someone was typing is worth nothing later.
   if (saysOnlyChatState(event.stanza)) return 'handled';
   // XEP-0334 §4.2: "not stored in any archive or offline storage"; so its sender must know that it is lost.
   if (event.stanza.getChild('no-store', NS.HINTS)) return undefined;

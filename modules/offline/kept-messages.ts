@@ -1,19 +1,18 @@
-// The messages that wait for the users of one host. One leaves the disk when a client has it:
+// The messages that wait for the users of one host. A message stays on disk until a client has it:
 //
-//     on disk ──(client available)──▶ sent ──(confirmed, or written where nothing is confirmed)──▶ removed
-//        ◀───────(session ended)────────┘
+//     waiting ──(client available)──▶ sent ──(acknowledged, or written to a client without acknowledgements)──▶ removed
+//        ◀────────(session ended)───────┘
 //
-// While it is `sent` no other client is sent it. What is sent does not outlive the process: then it is on disk again.
+// A message that is `sent` is not sent to any other client. The state is in memory only: after a restart all messages
+// on disk are `waiting`.
 
 import {
   type ArchiveEntry,
   type ArchiveStore,
   type C2SSession,
   errorReply,
-  isStampOf,
   keptText,
   type Module,
-  NS,
   newId,
   parseElement,
   type Receipt,
@@ -21,14 +20,14 @@ import {
   type Stanza,
   StanzaError,
   setLatest,
-  xml,
+  withDelay,
 } from 'enjamb/api';
 import { type Limits, Usage } from './usage.ts';
 
-/** Survives a reload of the module: clients confirm later. */
+/** Survives a reload of the module, because clients may acknowledge messages after it. */
 export interface OfflineState {
   current: KeptMessages | undefined;
-  /** Ids of the messages that a client was sent and that are still on disk, by user. */
+  /** Ids of the messages that are `sent`, by user. */
   readonly sent: Map<string, Set<string>>;
   /** The session that had no room for all messages of a user. It is sent more when it has confirmed some. */
   readonly unfinished: Map<string, C2SSession>;
@@ -36,9 +35,9 @@ export interface OfflineState {
 
 /** In bytes; larger messages are refused. */
 const MAX_MESSAGE = 384 * 1024;
-/** Users of whom is known what their messages take. */
+/** Users whose usage is remembered. */
 const MAX_KNOWN = 1_000;
-/** How long a client that has no room, though it has nothing of ours to confirm, is left alone. */
+/** The pause before a full client is tried again, if it has no message of ours whose acknowledgement would tell. */
 const RETRY_MS = 10_000;
 
 export class KeptMessages {
@@ -46,12 +45,12 @@ export class KeptMessages {
   readonly #archive: ArchiveStore;
   readonly #limits: Limits;
   readonly #state: OfflineState;
-  /** Of users who were sent messages lately, the last one at the end; counting anew costs reading everything. */
+  /** Usage by user, the most recent last. Without it, all messages of the user have to be read to count them. */
   readonly #usage = new Map<string, Usage>();
-  /** Ids about to be removed from the disk, by user. */
+  /** Ids that will be removed from the disk, by user. */
   readonly #taken = new Map<string, string[]>();
-  /** Sessions about to be sent what waits for them. */
-  readonly #called = new WeakSet<C2SSession>();
+  /** Sessions whose delivery is scheduled. */
+  readonly #scheduled = new WeakSet<C2SSession>();
 
   constructor(module: Module, limits: Limits, state: OfflineState) {
     this.#module = module;
@@ -62,7 +61,7 @@ export class KeptMessages {
     for (const user of [...state.unfinished.keys()]) this.#goOn(user); // What the module before has left to do.
   }
 
-  /** Stores a message, or tells its sender that it cannot be. Never rejects. */
+  /** Stores a message, or returns an error to its sender. Never rejects. */
   async store(user: string, message: Stanza): Promise<void> {
     try {
       const at = this.#module.clock.now();
@@ -70,7 +69,8 @@ export class KeptMessages {
         id: newId(),
         at,
         with: message.attrs.from ?? '',
-        xml: keptText(this.#stamped(message, at)),
+        // Marks since when it waits (XEP-0160 §3). `message` lets no forged delay of this host pass.
+        xml: keptText(withDelay(message, this.#module.host.domain, at)),
       };
       await this.#module.serial(user, () => this.#append(user, entry));
     } catch (error) {
@@ -80,15 +80,15 @@ export class KeptMessages {
     }
   }
 
-  /** Sends a client everything that no other client was sent, oldest first, as far as it has room. */
+  /** Sends a client all waiting messages, oldest first, until it has no more room. */
   async deliver(session: C2SSession): Promise<void> {
-    if (this.#called.has(session)) return;
-    this.#called.add(session);
+    if (this.#scheduled.has(session)) return;
+    this.#scheduled.add(session);
     await this.#module.serial(session.jid.local ?? '', () => this.#deliver(session));
   }
 
   async #deliver(session: C2SSession): Promise<void> {
-    this.#called.delete(session);
+    this.#scheduled.delete(session);
     const user = session.jid.local ?? '';
     const { sent } = this.#state;
     const isAllSent = this.#usage.get(user)?.messages === (sent.get(user)?.size ?? 0);
@@ -112,12 +112,12 @@ export class KeptMessages {
     if (other) this.#module.spawn(this.deliver(other));
   }
 
-  /** The account is gone; what it had is removed with the account. */
+  /** Forgets an account that was deleted. The server removes its stored messages. */
   forget(user: string): void {
     for (const map of [this.#usage, this.#taken, this.#state.unfinished, this.#state.sent]) map.delete(user);
   }
 
-  /** @throws StanzaError 'service-unavailable' when there is too much already (§2), or no account any more. */
+  /** @throws StanzaError 'service-unavailable' when there is no room (§2), or the account no longer exists */
   async #append(user: string, entry: ArchiveEntry): Promise<void> {
     const usage = await this.#usageOf(user);
     const refusal = this.#refusal(user, usage, entry);
@@ -150,7 +150,7 @@ export class KeptMessages {
     setLatest(this.#usage, user, usage, MAX_KNOWN);
   }
 
-  /** False when the client does not take the message, or not now. */
+  /** Returns false when the client takes no messages, or has no room for this one. */
   #send(session: C2SSession, user: string, id: string, message: Stanza): boolean {
     if (!takesMessages(session)) return false;
     const { sent } = this.#state;
@@ -163,7 +163,7 @@ export class KeptMessages {
     return false;
   }
 
-  /** A client has it, or nobody can read it. */
+  /** Removes a message that a client has, or that cannot be read. */
   #remove(user: string, id: string): void {
     const ids = this.#taken.get(user);
     if (ids) {
@@ -178,7 +178,7 @@ export class KeptMessages {
     const ids = this.#taken.get(user) ?? [];
     this.#taken.delete(user);
     await this.#archive.delete(user, { ids });
-    for (const id of ids) this.#unsent(user, id); // Not before: what is on disk would be sent again.
+    for (const id of ids) this.#unsent(user, id); // After the removal, or the message could be sent again.
     this.#usage.delete(user);
     this.#goOn(user);
   }
@@ -207,23 +207,12 @@ export class KeptMessages {
     }
   }
 
-  /** §3, XEP-0203: since when it has waited; what was late before keeps its first time. */
-  #stamped(message: Stanza, at: number): Stanza {
-    const { domain } = this.#module.host;
-    if (message.elements().some((child) => isStampOf(child, domain))) return message; // `message` lets no other pass.
-    const stamp = new Date(at).toISOString();
-    return message.withChildren([
-      ...message.children,
-      xml('delay', { xmlns: NS.DELAY, from: domain, stamp }),
-    ]);
-  }
-
-  /** A client has taken a message. */
+  /** A client has a message. */
   taken(user: string, id: string): void {
     this.#remove(user, id);
   }
 
-  /** A session has ended with a message that its client has not confirmed: another client gets it, now or later. */
+  /** A session ended before its client acknowledged a message. Another client gets it, now or later. */
   returned(user: string, id: string, text: string): void {
     this.#unsent(user, id);
     const other = this.#module.host.sessions.of(user).find(takesMessages);
@@ -231,7 +220,7 @@ export class KeptMessages {
   }
 }
 
-/** Speaks to the module as it is loaded when the client confirms. */
+/** Calls the instance that is loaded when the client acknowledges the message. */
 function receipt(state: OfflineState, user: string, id: string): Receipt {
   return {
     taken: () => state.current?.taken(user, id),

@@ -1,16 +1,17 @@
-// What the messages kept for one user take, and how much more of it a sender may take: a sender who sees the user's presence
-// has half; strangers together have the other half, each other domain and each account of the user's own a fifth of all.
-// Strangers cannot keep out the messages of contacts, nor one domain those of other strangers.
+// The space that the messages kept for one user take, by sender. Shares keep strangers from blocking contacts, and one
+// domain from blocking other strangers:
+//   - each contact (a sender who sees the user's presence): half;
+//   - all strangers together: half, and of that each other domain, and each account of the user's own domain, a fifth of all.
 
 import { Jid, registeredDomain } from 'enjamb/api';
 
 export interface Limits {
   readonly maxMessages: number;
-  /** Of the stored texts. */
+  /** Size of the stored texts. */
   readonly maxBytes: number;
 }
 
-/** Who the senders are to the user. */
+/** Tells contacts of a user from strangers. */
 export interface Acquaintance {
   /** The user's own domain. */
   readonly host: string;
@@ -27,7 +28,7 @@ const HALF = 1 / 2;
 const DOMAIN_SHARE = 1 / 5;
 
 export class Usage {
-  /** By bare JID: no more than there are messages. */
+  /** By bare JID. Bounded by the number of messages. */
   readonly #bySender = new Map<string, Taken>();
 
   #messages = 0;
@@ -44,7 +45,7 @@ export class Usage {
     this.#bySender.set(key, { messages: taken.messages + 1, bytes: taken.bytes + bytes });
   }
 
-  /** Why there is no room for another message of the sender; `undefined`: there is. */
+  /** Why there is no room for another message of the sender; `undefined` if there is. */
   refusal(sender: string, bytes: number, limits: Limits, who: Acquaintance): string | undefined {
     const bare = bareOf(sender);
     const isFull = (part: number, counts: (other: string) => boolean) =>
@@ -78,7 +79,7 @@ export class Usage {
   }
 }
 
-/** Accounts of the user's own domain count each, others by their domain with all that can be below it. */
+/** Senders that share a limit: each account of the user's own domain alone, all others by registered domain. */
 function groupOf(bare: string, host: string): string {
   const domain = Jid.tryParse(bare)?.domain ?? '';
   return domain === host ? bare : registeredDomain(domain);

@@ -67,10 +67,13 @@ export default defineModule({
       'How many stanzas another server may leave unconfirmed before the link is ended',
       { default: 20_000, min: 1 },
     ),
-    s2s_max_unconfirmed_size: size('How much memory these may take, of 128 MiB for all links of a host', {
-      default: '16 MiB',
-      min: '16 KiB',
-    }),
+    s2s_max_unconfirmed_size: size(
+      'How much memory these may take; all links of a host together have 128 MiB',
+      {
+        default: '16 MiB',
+        min: '16 KiB',
+      },
+    ),
     s2s_ack_timeout: duration('How long another server may take to confirm before it is taken for dead', {
       default: '15 seconds',
       min: '1 second',
@@ -259,7 +262,7 @@ function sleepAndWake(module: Module, acks: Acknowledgements, hibernation: Hiber
   );
 }
 
-/** §4: a session is over, and what its client has not acknowledged goes elsewhere. */
+/** §4: redelivers the stanzas that the client of an ended session has not acknowledged. */
 function endSessions(
   module: Module,
   acks: Acknowledgements,

@@ -1,11 +1,11 @@
-// What becomes of stanzas that a client has not acknowledged when its session is over (XEP-0198 §4). If another session
-// takes over the address, they are for that one (RFC 6121 §8.5.3.1). Else they go where stanzas for a client that is gone
-// go: the address is free already, so the router knows.
+// Redelivers stanzas that a client had not acknowledged when its session ended (XEP-0198 §4). If another session takes over
+// the address, they are for that session (RFC 6121 §8.5.3.1). Otherwise they go back to the router, which treats them as
+// stanzas for a client that is gone, because the address is free already.
 //
 //     session ends ──┬─ replaced ──▶ inherited ──(enables stream management, sends, is sent a message)──▶ sent again
 //                    └─ gone ──▶ the sender that keeps a copy, another client, the offline store, or an error
 
-import { type C2SSession, isStampOf, type Module, NS, parseElement, type Stanza, xml } from 'enjamb/api';
+import { type C2SSession, type Module, parseElement, type Stanza, withDelay } from 'enjamb/api';
 import type { Deliveries } from './deliveries.ts';
 import type { Sent } from './outbound.ts';
 
@@ -19,14 +19,14 @@ export class Leftovers {
   }
 
   /**
-   * Leaves them to the session that takes over the address, until its client enables stream management, or sends a stanza
-   * or is sent a message. Sent immediately, they would not be counted, and could be lost again.
+   * Leaves the queue to the session that takes over the address. It is sent when that client enables stream management,
+   * sends a stanza, or is sent a message: immediately after binding nothing is counted, so it could be lost again.
    */
   bequeath(queue: readonly Sent[], successor: C2SSession): void {
     if (queue.length > 0) successor.state.inherited = queue;
   }
 
-  /** Sends the session what it has inherited, in order. */
+  /** Sends the session the queue that it has inherited, in order. */
   settle(session: C2SSession): void {
     const { inherited } = session.state;
     if (inherited === undefined) return;
@@ -34,7 +34,7 @@ export class Leftovers {
     this.#each(session, inherited, (sent) => this.#sendAgain(session, sent));
   }
 
-  /** Sends everything back to where stanzas for a client that is gone go. */
+  /** Returns the queue to senders that keep copies, and routes all other stanzas again. */
   giveBack(session: C2SSession, queue: readonly Sent[]): void {
     this.#each(session, queue, (sent) => this.#giveBack(session, sent));
   }
@@ -62,7 +62,7 @@ export class Leftovers {
       this.#module.send(stanza);
       return;
     }
-    // The visit to the room has ended with the session before, so its members' words are not for this one.
+    // The earlier session's visit to the room has ended, so this session is not in the room.
     if (stanza.attrs.type === 'groupchat') return;
     if (delivery) this.#deliveries.again(stanza, delivery);
     if (!session.send(stanza) && !isElsewhere(sent)) this.#module.send(stanza);
@@ -81,24 +81,17 @@ export class Leftovers {
 
   /** The stanza with both addresses; `undefined` for one that was for the ended session alone. */
   #addressed({ jid }: C2SSession, { text, at }: Sent): Stanza | undefined {
-    if (text.startsWith('<presence')) return undefined; // The next client hears of who is there when it comes.
+    if (text.startsWith('<presence')) return undefined; // The next session gets the presence of all contacts anew.
     const stanza = parseElement(text);
     const { type, from = jid.bare, to = jid.toString() } = stanza.attrs;
     // A result or an error has no recipient but the client that asked.
     if (stanza.name === 'iq' && type !== 'get' && type !== 'set') return undefined;
     const addressed = stanza.with({ from, to });
-    return stanza.name === 'message' ? delayed(addressed, this.#module.host.domain, at) : addressed;
+    return stanza.name === 'message' ? withDelay(addressed, this.#module.host.domain, at) : addressed;
   }
 }
 
 /** Whether another client of the account has the message, or may still confirm it. */
 function isElsewhere({ delivery }: Sent): boolean {
   return delivery !== undefined && (delivery.isTaken || delivery.copies > 0);
-}
-
-/** XEP-0203: since when it has waited; what was late before keeps its first time. */
-function delayed(message: Stanza, domain: string, at: number): Stanza {
-  if (message.elements().some((child) => isStampOf(child, domain))) return message;
-  const stamp = new Date(at).toISOString();
-  return message.withChildren([...message.children, xml('delay', { xmlns: NS.DELAY, from: domain, stamp })]);
 }

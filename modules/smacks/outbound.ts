@@ -1,22 +1,22 @@
 // What was sent to a peer and not acknowledged, oldest first. For clients it is kept as text, because a tree takes three
 // times the memory and keeps the bytes alive that it was parsed from (docs/adr/0014).
 
-import { type Element, type Receipt, share } from 'enjamb/api';
+import { compactText, type Element, type Receipt, share } from 'enjamb/api';
 import type { Delivery } from './deliveries.ts';
 
 export interface Sent {
   /** As it was written to the stream. */
   readonly text: string;
-  /** In UTF-8. */
+  /** Size of `text` in UTF-8. */
   readonly bytes: number;
   /** In ms since 1970. */
   readonly at: number;
   readonly delivery: Delivery | undefined;
-  /** The sender keeps a copy until this is called. */
+  /** Set if the sender keeps a copy until one of its methods is called. */
   readonly receipt: Receipt | undefined;
 }
 
-/** What every entry of a queue has, whoever it was sent to. */
+/** The part of a queue's entry that is the same for clients and servers. */
 export interface Entry {
   readonly bytes: number;
   readonly delivery?: Delivery | undefined;
@@ -40,8 +40,8 @@ export function newOutbound<T extends Entry = Sent>(acknowledged = 0): Outbound<
 }
 
 /**
- * False, and nothing is kept, when it would be too much. What the sender keeps a copy of can wait: it may fill half of the
- * queue, so that there is room for the rest, and is never too much for an empty one.
+ * Adds an element to the queue; returns false, and keeps nothing, if it would exceed the limits. An element with a receipt
+ * can wait at its sender, so such elements fill at most half of the queue. An empty queue takes one of any size.
  */
 export function keep(
   outbound: Outbound,
@@ -49,16 +49,16 @@ export function keep(
   about: Pick<Sent, 'at' | 'delivery' | 'receipt'>,
   limits: QueueLimits,
 ): boolean {
-  const { stanzas, bytes } = about.receipt ? patient(outbound, limits) : limits;
+  const { stanzas, bytes } = about.receipt ? limitsWithReceipt(outbound, limits) : limits;
   if (outbound.queue.length >= stanzas) return false;
-  const sent = { ...flat(share(element).toString()), ...about }; // Shared with the stream: serialised once.
+  const sent = { ...compactText(share(element).toString()), ...about }; // Shared with the stream: serialised once.
   if (outbound.bytes + sent.bytes > bytes) return false;
   outbound.bytes += sent.bytes;
   outbound.queue.push(sent);
   return true;
 }
 
-function patient({ queue }: Outbound, { stanzas, bytes }: QueueLimits): QueueLimits {
+function limitsWithReceipt({ queue }: Outbound, { stanzas, bytes }: QueueLimits): QueueLimits {
   if (queue.length === 0) return { stanzas: 1, bytes: Number.POSITIVE_INFINITY };
   return { stanzas: stanzas / 2, bytes: bytes / 2 };
 }
@@ -68,7 +68,7 @@ export function sentCount({ acknowledged, queue }: Outbound<Entry>): number {
   return (acknowledged + queue.length) >>> 0;
 }
 
-/** Takes off the queue what the peer has. False, and nothing changes, when it cannot have that many. */
+/** Removes what the peer has acknowledged. Returns false, and changes nothing, if fewer stanzas were sent. */
 export function acknowledge(outbound: Outbound<Entry>, h: number): boolean {
   const count = (h - outbound.acknowledged) >>> 0;
   if (count > outbound.queue.length) return false;
@@ -79,11 +79,4 @@ export function acknowledge(outbound: Outbound<Entry>, h: number): boolean {
     receipt?.taken();
   }
   return true;
-}
-
-/** The same text in one piece that holds nothing else alive, of one byte a character where that is enough. */
-function flat(text: string): { text: string; bytes: number } {
-  const bytes = Buffer.from(text);
-  const encoding = bytes.length === text.length ? 'latin1' : 'utf8';
-  return { text: bytes.toString(encoding), bytes: bytes.length };
 }

@@ -31,7 +31,7 @@ const FREE_BYTES = 64 * 1024;
 const BURST_MS = 5_000;
 const BURST_TIMES = 4;
 
-/** What may be unconfirmed on all streams of one host together. */
+/** Unconfirmed stanzas on all streams of one host together. */
 const MAX_BYTES_IN_TOTAL = 128 * 1024 * 1024;
 
 export interface LinkLimits {

@@ -36,7 +36,7 @@ export class LinkAcks {
     if (!confirmUpTo(link, h)) throw tooHigh(h, sentCount(link.outbound));
     link.hasLastWord = true;
     if (link.requests > 0) {
-      confirmBefore(link); // Elements are handled in order (RFC 6120 §10.1): these came before the request.
+      confirmBefore(link); // The peer handles elements in order (RFC 6120 §10.1), so it had these before the request.
       link.requests--;
     }
     if (link.requests > 0) this.await(link);

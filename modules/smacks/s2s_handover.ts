@@ -1,6 +1,6 @@
 // What becomes of stanzas that another server has not confirmed when the stream ends (docs/adr/0017).
 
-import { errorReply, Jid, type Module, NS, type Stanza, StanzaError, wallTime, xml } from 'enjamb/api';
+import { delayBy, errorReply, Jid, type Module, NS, type Stanza, StanzaError, wallTime } from 'enjamb/api';
 import { tooHigh } from './elements.ts';
 import { newOutbound } from './outbound.ts';
 import type { Answers } from './s2s_answers.ts';
@@ -109,9 +109,5 @@ function delayed({ stanza, at }: SentStanza, { clock, host }: Module): Stanza {
   const { type } = stanza.attrs;
   if (stanza.name !== 'message' || type === 'groupchat' || type === 'error') return stanza;
   if (stanza.getChildren('delay', NS.DELAY).length > 0) return stanza;
-  const stamp = new Date(wallTime(clock, at)).toISOString();
-  return stanza.withChildren([
-    ...stanza.children,
-    xml('delay', { xmlns: NS.DELAY, from: host.domain, stamp }),
-  ]);
+  return stanza.withChildren([...stanza.children, delayBy(host.domain, wallTime(clock, at))]);
 }

@@ -22,11 +22,11 @@ export type Mode = 'unknown' | 'enabling' | 'resuming' | 'acks' | 'pings' | 'not
 /** A stanza that was written to the stream. */
 export interface SentStanza {
   readonly stanza: Stanza;
-  /** About what it takes in memory. */
+  /** Approximate memory. */
   readonly bytes: number;
-  /** On whose behalf it is kept. */
+  /** The account or service whose share it uses. */
   readonly payer: Holder;
-  /** As `clock.elapsed` tells time. */
+  /** When it was sent, in ms of `clock.elapsed`. */
   readonly at: number;
 }
 
@@ -44,7 +44,7 @@ export interface Link {
   outbound: Outbound<SentStanza>;
   /** Sent before the peer began to count; its first answer to a request confirms them. */
   before: SentStanza[];
-  /** Where what is kept counts, while the stream is open. */
+  /** The host's budget for kept stanzas; set while the stream is open. */
   budget?: SharedBudget | undefined;
   /** Requests for acknowledgement that have not been answered. */
   requests: number;
@@ -62,7 +62,7 @@ export interface Link {
   readonly awaiting: { readonly remote: string; readonly previous: Link | undefined }[];
   /** The peer has answered a ping on this stream. */
   answersPings: boolean;
-  /** As `clock.elapsed` tells time. */
+  /** In ms of `clock.elapsed`. */
   pingedAt: number;
   /** Until the next ping may be sent. */
   pingTimer?: Timer | undefined;
@@ -119,7 +119,7 @@ export function keep({ outbound, budget }: Link, sent: SentStanza): void {
   budget?.force(sent.payer, sent.bytes);
 }
 
-/** Lets go of what the peer has. False, and nothing changes, when it cannot have that many. */
+/** Drops the stanzas that the peer has confirmed by `h`. Returns false, and changes nothing, if fewer were sent. */
 export function confirmUpTo(link: Link, h: number): boolean {
   const { outbound } = link;
   const confirmed = outbound.queue.slice(0, (h - outbound.acknowledged) >>> 0);
@@ -128,13 +128,13 @@ export function confirmUpTo(link: Link, h: number): boolean {
   return true;
 }
 
-/** Lets go of what was sent before the peer began to count. */
+/** Drops the stanzas that were sent before the peer began to count: the peer has confirmed them. */
 export function confirmBefore(link: Link): void {
   release(link, link.before);
   link.before = [];
 }
 
-/** What is left counts no longer: the stream has ended, and it is about to be handed over. */
+/** Gives back the budget of the stanzas that are left, which are handed over because the stream has ended. */
 export function leaveBudget(link: Link): void {
   release(link, [...link.before, ...link.outbound.queue]);
   link.budget = undefined;

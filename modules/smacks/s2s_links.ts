@@ -20,7 +20,7 @@ export interface KeptLinks {
   /** By remote domain, then by id; the oldest first. Of the id that a peer has given, only that peer can make use. */
   readonly resumable: Map<string, Map<string, Link>>;
   count: number;
-  /** For what is not confirmed on all open streams. */
+  /** Budget for unconfirmed stanzas on all open streams. */
   readonly unconfirmed: SharedBudget;
 }
 

@@ -9,8 +9,8 @@ declare module 'enjamb/api' {
     /** Absent until the client enables stream management. Owned by smacks. */
     smacks?: StreamManagement;
     /**
-     * What the session before at this address left unacknowledged, until it is sent to this one: no more than that
-     * session was allowed to keep. Owned by smacks.
+     * Unacknowledged stanzas of the earlier session at this address, until they are sent to this one. Bounded by the queue
+     * of that session. Owned by smacks.
      */
     inherited?: readonly Sent[];
   }
@@ -29,7 +29,7 @@ export interface StreamManagement {
   isHeard: boolean;
   /** Until the request, or until the answer to it is overdue. */
   ackTimer?: Timer | undefined;
-  /** While the session sleeps: since when, as `clock.elapsed` tells time. */
+  /** When the session fell asleep, in ms of `clock.elapsed`. Set while it sleeps. */
   asleepSince?: number | undefined;
   /** Until the session is given up. */
   sleepTimer?: Timer | undefined;

@@ -1,5 +1,6 @@
 // Addresses as administrators write them, brought to the form in which they are compared (RFC 7622 §3).
 
+import { codePointName } from '../xml/chars.ts';
 import { Jid, prepareLocal } from '../xml/jid.ts';
 
 /** The text of a JID; `undefined` when it is none, or has a resource where `bare` forbids it. */
@@ -29,7 +30,7 @@ export function addressFault(raw: string, bare: boolean): string {
   return slash < 0 ? 'it is too long' : `"${raw.slice(slash + 1)}" cannot name a client`;
 }
 
-/** The characters that no name may have (RFC 7622 §3.3.1), and how XEP-0106 §3 writes them. */
+/** The characters that a localpart cannot contain (RFC 7622 §3.3.1), with their escaped forms (XEP-0106 §3). */
 const ESCAPES: ReadonlyMap<string, string> = new Map(
   [...' "&\'/:<>@'].map((char) => [char, `\\${char.charCodeAt(0).toString(16)}`]),
 );
@@ -58,6 +59,6 @@ function isLocal(text: string): boolean {
 }
 
 function visibly(char: string): string {
-  const code = `U+${char.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`;
+  const code = codePointName(char);
   return /[\p{C}\p{Z}\p{M}]/u.test(char) ? code : `"${char}" (${code})`;
 }

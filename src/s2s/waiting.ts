@@ -1,8 +1,9 @@
-// The stanzas that wait for a link, in the order in which they leave, each for so long. They are kept as text: a tree
-// takes many times its length, and keeps the bytes alive that it was parsed from.
+// The queue of stanzas that wait for a link, each with a deadline. They are kept as text: a tree takes many times the
+// memory, and keeps the bytes alive that it was parsed from.
 
 import type { Clock, Timer } from '../util/clock.ts';
 import { type Holder, SharedBudget } from '../util/shared-budget.ts';
+import { compactText } from '../xml/compact-text.ts';
 import { parseElement } from '../xml/copy.ts';
 import type { Stanza } from '../xml/element.ts';
 import { StanzaError } from '../xml/errors.ts';
@@ -12,23 +13,23 @@ import { treeBytes } from '../xml/tree-bytes.ts';
 /** What may wait for one pair of domains. */
 const MAX_STANZAS = 1_000;
 const MAX_BYTES = 4 * 1024 * 1024;
-/** What may wait for all of them together. */
+/** Bounds of all links together. */
 const MAX_STANZAS_IN_TOTAL = 20_000;
 const MAX_BYTES_IN_TOTAL = 64 * 1024 * 1024;
-/** What one costs besides its text. */
+/** Memory of an entry without its text. */
 const ENTRY_BYTES = 200;
 
-/** What all links keep together, shared by those on whose behalf they keep it. */
+/** Bounds the waiting stanzas of all links, in total and for each payer. */
 export class WaitingBudget {
   readonly #stanzas = new SharedBudget(MAX_STANZAS_IN_TOTAL);
   readonly #bytes = new SharedBudget(MAX_BYTES_IN_TOTAL);
 
-  /** How much is kept. */
+  /** The amount that all links keep. */
   get used(): { stanzas: number; bytes: number } {
     return { stanzas: this.#stanzas.used, bytes: this.#bytes.used };
   }
 
-  /** Why so much may not be kept; `undefined` when it may. */
+  /** The error for another stanza of the payer, if there is no room; `undefined` if there is. */
   refusal(payer: Holder, bytes: number): StanzaError | undefined {
     const obstacle = this.#stanzas.obstacle(payer, 1) ?? this.#bytes.obstacle(payer, bytes);
     if (obstacle === undefined) return undefined;
@@ -51,11 +52,11 @@ export class WaitingBudget {
 }
 
 interface Entry {
-  /** A stanza that was on its way before is known by identity; any other is text. */
+  /** Text; but a stanza that was sent before stays an element, because modules recognise it by identity. */
   readonly content: Stanza | string;
   readonly bytes: number;
   readonly payer: Holder;
-  /** As `clock.elapsed` tells time. */
+  /** In ms of `clock.elapsed`. */
   readonly deadline: number;
 }
 
@@ -72,7 +73,10 @@ export class Waiting {
   #timer: Timer | undefined;
   #firesAt = 0;
 
-  /** `budget` is shared by all routes. `onExpired` gets those whose time has come; they wait no longer then. */
+  /**
+   * @param budget shared by all routes
+   * @param onExpired gets the stanzas whose deadline has passed, after they have left the queue
+   */
   constructor(
     clock: Clock,
     budget: WaitingBudget,
@@ -89,9 +93,9 @@ export class Waiting {
     return this.#entries.length - this.#left;
   }
 
-  /** Why there is no room for it; `undefined` when it waits now. */
+  /** Adds a stanza. Returns the error if there is no room for it. */
   add(stanza: Stanza, deadline: number): StanzaError | undefined {
-    const { text, size } = compact(serialize(stanza));
+    const { text, bytes: size } = compactText(serialize(stanza));
     const entry = { content: text, bytes: size + ENTRY_BYTES, payer: this.#payerOf(stanza), deadline };
     if (this.size >= MAX_STANZAS || this.#bytes + entry.bytes > MAX_BYTES) {
       return new StanzaError('resource-constraint', { text: 'Too many stanzas wait for this server' });
@@ -141,7 +145,7 @@ export class Waiting {
     return stanzaOf(entry);
   }
 
-  /** Takes those of `stanzas` that were on their way before. */
+  /** Removes those of `stanzas` that were sent before. */
   drop(stanzas: ReadonlySet<Stanza>): void {
     if (stanzas.size > 0) this.#take(({ content }) => typeof content !== 'string' && stanzas.has(content));
   }
@@ -203,13 +207,6 @@ export class Waiting {
     }
     if (expired.length > 0) this.#onExpired(expired.map(stanzaOf));
   }
-}
-
-/** In one piece that holds nothing else alive, of one byte a character where that is enough. */
-function compact(text: string): { text: string; size: number } {
-  const bytes = Buffer.from(text);
-  const isAscii = bytes.length === text.length;
-  return { text: bytes.toString(isAscii ? 'latin1' : 'utf8'), size: bytes.length };
 }
 
 function stanzaOf({ content }: Entry): Stanza {

@@ -12,6 +12,11 @@ export const QNAME = new RegExp(`^(?:${NCNAME}:)?${NCNAME}$`, 'u');
 /** What no XML 1.0 document may hold, not even as a reference (§2.2), lone surrogates apart. */
 export const FORBIDDEN = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/;
 
+/** The notation U+00AD. @param character one code point */
+export function codePointName(character: string): string {
+  return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
 /** Whether a code point matches the production Char (XML 1.0 §2.2). */
 export function isXmlChar(code: number): boolean {
   if (code < 0x20) return code === 0x9 || code === 0xa || code === 0xd;

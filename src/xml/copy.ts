@@ -21,8 +21,8 @@ export function flatCopy(element: Element): Element {
 }
 
 /**
- * Reads one element from text that `serialize` wrote, in the content namespace of a client's stream. Our own text is
- * trusted: no limit of a stream applies, only the depth is bounded, at 1,024 elements.
+ * Reads one element from text that `serialize` wrote, in the content namespace of a client's stream. The text is our own,
+ * so the limits of streams do not apply; only the depth is limited, to 1,024 elements.
  *
  * @throws StreamError when the text is not well-formed or nested more deeply than that.
  * @throws Error when it is not exactly one element.

@@ -29,8 +29,8 @@ export function prepareDomain(text: string): string {
 }
 
 /**
- * The same for a text that must be a domain alone, `undefined` for what is none. Before a login this takes the place of
- * `Jid.tryParse`: a local part or a resource, which are slow to prepare, is refused at the first `@` or `/`.
+ * Like `prepareDomain`; `undefined` if the text is not a domain. Use it instead of `Jid.tryParse` before a login: it
+ * refuses a local part or a resource, which are slow to prepare, without preparing it.
  */
 export function tryDomain(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;

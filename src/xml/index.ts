@@ -1,3 +1,4 @@
+export { compactText } from './compact-text.ts';
 export { flatCopy, parseElement } from './copy.ts';
 export { registeredDomain } from './domain.ts';
 export * from './element.ts';
@@ -9,5 +10,5 @@ export * from './namespaces.ts';
 export * from './parser.ts';
 export { opaqueString, usernameCaseMapped } from './precis.ts';
 export { openTag, serialize, share } from './serialize.ts';
-export { isStampOf } from './stamps.ts';
+export { delayBy, isStampOf, withDelay } from './stamps.ts';
 export { nodesBytes, treeBytes } from './tree-bytes.ts';

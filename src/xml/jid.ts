@@ -4,17 +4,18 @@ import { prepareDomain } from './domain.ts';
 import { StanzaError } from './errors.ts';
 import { detach } from './names.ts';
 import { opaqueString, usernameCaseMapped } from './precis.ts';
+import { splitAddress } from './split-address.ts';
 
 export { prepareDomain } from './domain.ts';
 
 /** Bytes of each part in UTF-8 (RFC 7622 §3.2, §3.3, §3.4). */
 const MAX_PART_BYTES = 1023;
 const MAX_TEXT = 3 * MAX_PART_BYTES + 2;
-/** Three characters become one of two bytes at best, such as u, diaeresis and macron. */
+/** Composition (NFC) makes at best one character of two bytes out of three: u, diaeresis and macron become ǖ. */
 const MAX_PART_CHARS = Math.ceil(1.5 * MAX_PART_BYTES);
-/** A mark takes two bytes or more, and a letter takes in three of them at most. */
+/** In one run. A mark takes at least two bytes, and composes at most three times with the letter before it. */
 const MAX_MARKS = Math.floor(MAX_PART_BYTES / 2) + 3;
-/** Nonspacing marks, but those that other marks compose with. */
+/** Runs of nonspacing marks, without the marks that compose with each other. */
 const MARKS = /[\p{Mn}--[\u0C46\u{11131}\u{11132}\u{1611E}-\u{1612F}]]+/gv;
 
 /** Each stanza names a few of the same addresses: those seen lately are found by their text. */
@@ -76,15 +77,10 @@ export class Jid {
     );
   }
 
-  /** RFC 7622 §3.1: the first slash ends the bare address, the first at sign before it the local part. */
   static #read(text: string): Jid {
     if (text.length > MAX_TEXT) throw malformed();
-    const own = detach(text);
-    const slash = own.indexOf('/');
-    const bare = slash < 0 ? own : own.slice(0, slash);
-    const at = bare.indexOf('@');
-    const local = at < 0 ? undefined : bare.slice(0, at);
-    return Jid.of(local, bare.slice(at + 1), slash < 0 ? undefined : own.slice(slash + 1));
+    const { local, domain, resource } = splitAddress(detach(text));
+    return Jid.of(local, domain, resource);
   }
 
   /** Has a resource, with or without a local part. */
@@ -131,7 +127,7 @@ function remember(text: string, jid: Jid): void {
   recent.set(detach(text), jid);
 }
 
-/** ASCII as far as RFC 7622 §3.3.1 allows it in a local part. */
+/** The ASCII characters that RFC 7622 §3.3.1 allows in a local part. */
 const PLAIN_LOCAL = /^[!#-%(-.0-9;=?A-~]+$/;
 const EXCLUDED_LOCAL = /["&'/:<>@]/;
 
@@ -155,7 +151,7 @@ export function prepareResource(text: string): string {
   return withinBytes(resource);
 }
 
-/** Whether a text has more than 1,023 bytes whatever preparation does to it, which may be slow. */
+/** Whether a text will certainly have more than 1,023 bytes after preparation, which is slow for such texts. */
 function isTooLong(text: string): boolean {
   if (text.length <= MAX_MARKS) return false;
   if (text.length > MAX_PART_CHARS) return true;

@@ -1,12 +1,12 @@
-// Elements that are stored as text: tried when they are stored, so that reading them later does not fail.
+// Serializes elements for storage, and checks that the text can be read again.
 
 import { parseElement } from './copy.ts';
 import type { Element } from './element.ts';
 import { StanzaError } from './errors.ts';
 
 /**
- * The text of an element that `parseElement` is certain to read again.
- * @throws StanzaError 'not-acceptable' when it would not.
+ * The text of an element, which `parseElement` can read.
+ * @throws StanzaError 'not-acceptable' when it is nested too deeply for that.
  */
 export function keptText(element: Element): string {
   const text = element.toString();

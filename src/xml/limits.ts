@@ -2,24 +2,24 @@
 
 export interface ParserLimits {
   /**
-   * Bytes of one stanza, or of the stream's header. A stanza that `serialize` writes in more is none to be passed on,
-   * and comes without its content, see `cut.ts`.
+   * Bytes of one stanza, or of the stream's header. A stanza that `serialize` would write in more bytes loses its content
+   * (see `cut.ts`).
    */
   stanzaBytes: number;
   /** Elements open at once, the stream's root included. Recursion over trees relies on this one. */
   depth: number;
-  /** Attributes of one element. Namespace declarations are limited below, also those that the parser adds. */
+  /** Attributes of one element, without namespace declarations. */
   attributes: number;
   /** Bytes of one element or attribute name. */
   nameBytes: number;
   /**
-   * Prefixes in scope at once: those that the header declares, and again those that a stanza declares, or uses of the
-   * header's. A prefix that is declared again for the same namespace counts once.
+   * Namespace prefixes in scope, once for the header and once more for each stanza: those that the stanza declares, and
+   * those of the header that it uses. A prefix that is declared again for the same namespace counts once.
    */
   namespaceDeclarations: number;
 }
 
-/** For another server. */
+/** For other servers. */
 export const DEFAULT_LIMITS: Readonly<ParserLimits> = Object.freeze({
   stanzaBytes: 512 * 1024,
   depth: 128,
@@ -29,9 +29,9 @@ export const DEFAULT_LIMITS: Readonly<ParserLimits> = Object.freeze({
 });
 
 /**
- * For clients and components. Servers add to their stanzas: addresses and a language in the first tag, an id, a delay,
- * what rooms add, and wrappers around the whole (XEP-0297). A stanza within these limits stays within those for servers
- * when two servers have added all of that.
+ * For clients and components. Servers make stanzas longer: they add addresses and a language to the first tag, ids,
+ * delays, children of rooms, and wrappers around the whole (XEP-0297). A stanza within these limits is still within the
+ * limits for servers after two servers have added all of that.
  */
 export const CLIENT_LIMITS: Readonly<ParserLimits> = Object.freeze({
   stanzaBytes: DEFAULT_LIMITS.stanzaBytes - 32 * 1024,
@@ -50,7 +50,7 @@ export const PREAUTH_LIMITS: Readonly<ParserLimits> = Object.freeze({
   namespaceDeclarations: 16,
 });
 
-/** For our own text, which was written within limits. Recursion over a tree still needs an end. */
+/** For our own text, which was within limits when it was written. The depth stays limited, because trees are recursed. */
 export const UNBOUNDED_LIMITS: Readonly<ParserLimits> = Object.freeze({
   stanzaBytes: Number.POSITIVE_INFINITY,
   depth: 1 + 1024,

@@ -23,8 +23,8 @@ const NOT_JOINING = '\\u0621\\u0674';
 const DUAL_JOINING = `[${ARABIC}--[${RIGHT_JOINING}${NOT_JOINING}]]`;
 const JOINING = `[${ARABIC}--[${NOT_JOINING}]]`;
 
-// Each matches one occurrence that breaks its rule. The code point comes before what is asked about its neighbours,
-// or that would be asked everywhere.
+// Each matches one occurrence that breaks its rule. The code point comes first in each pattern, before the lookarounds:
+// otherwise these would run at every position.
 const BROKEN = [
   // A.1, ZERO WIDTH NON-JOINER: after a virama, or between letters that it keeps apart.
   new RegExp(`\\u200C(?<!(?:${DUAL_JOINING}\\p{Mn}*|[${VIRAMA}])\\u200C)`, 'v'),

@@ -75,7 +75,7 @@ function untilStable(text: string, map: (text: string) => string | undefined): s
 
 /** HasCompat (RFC 8264 §9.17): a code point that NFKC changes, other than those of ASCII. */
 function hasCompatibilityForm(text: string): boolean {
-  // Most texts have no candidate. NFKC of a whole text is slow where marks are out of order, so it comes second.
+  // Most texts have no candidate. NFKC of a whole text is slow if its marks are out of order, so it comes second.
   if (!CANDIDATE.test(text) || text.normalize('NFKC') === text) return false;
   for (const [char] of text.matchAll(CANDIDATES)) {
     if (isChanged(char)) return true;
@@ -83,11 +83,11 @@ function hasCompatibilityForm(text: string): boolean {
   return false;
 }
 
-/** What NFKC with case folding changes (UAX #44): capitals, and every code point with HasCompat. */
+/** Code points that NFKC with case folding changes (UAX #44): capitals, and every code point with HasCompat. */
 const CANDIDATE = new RegExp(`[\\p{CWKCF}--[${EXCEPTIONS_VALID}${CONTEXTUAL}!-~]]`, 'v');
 const CANDIDATES = new RegExp(CANDIDATE, 'gv');
 
-/** By code point: as many as Unicode has letters that are candidates, some thousands. */
+/** Whether NFKC changes a code point. Bounded by the number of candidates in Unicode, some thousands. */
 const changed = new Map<string, boolean>();
 
 function isChanged(char: string): boolean {

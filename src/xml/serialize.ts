@@ -126,7 +126,7 @@ function escapeAttribute(text: string): string {
   return UNSAFE_ATTRIBUTE.test(text) ? replaceIn(text.toWellFormed(), IN_ATTRIBUTE) : text;
 }
 
-/** Bytes that `serialize` writes for a text between tags; the text must be one that XML can hold. */
+/** Bytes that `serialize` writes for a text between tags. The text must be valid in XML (§2.2). */
 export function textBytes(text: string): number {
   return Buffer.byteLength(text) + (UNSAFE_TEXT.test(text) ? addedBytes(text, IN_TEXT) : 0);
 }

@@ -1,15 +1,31 @@
-// Stamps that an entity puts on stanzas in its own name: `delay` (XEP-0203) and `stanza-id` (XEP-0359).
+// Stamps that an entity adds to stanzas in its own name: `delay` (XEP-0203) and `stanza-id` (XEP-0359).
 
-import type { Element } from './element.ts';
+import { type Element, type Stanza, xml } from './element.ts';
 import { Jid } from './jid.ts';
 import { NS } from './namespaces.ts';
 
 /**
- * Whether this is a `delay` from `author`, or a `stanza-id` by `author` (XEP-0203 §4, XEP-0359 §3.1). Addresses are
- * compared in their prepared form: `ROOMS.example` is `rooms.example`. `author` is prepared already.
+ * Whether this is a `delay` from `author`, or a `stanza-id` by `author` (XEP-0203 §4, XEP-0359 §3.1). Compares prepared
+ * addresses: `ROOMS.example` is `rooms.example`.
+ * @param author a prepared address
  */
 export function isStampOf(element: Element, author: string): boolean {
   return Jid.tryParse(authorOf(element))?.toString() === author;
+}
+
+/**
+ * A `delay` (XEP-0203 §2).
+ * @param author a prepared address
+ * @param at in ms since 1970
+ */
+export function delayBy(author: string, at: number): Element {
+  return xml('delay', { xmlns: NS.DELAY, from: author, stamp: new Date(at).toISOString() });
+}
+
+/** The message with a `delay` of `author`; unchanged if it has one, because the first time counts. */
+export function withDelay(message: Stanza, author: string, at: number): Stanza {
+  if (message.elements().some((child) => isStampOf(child, author))) return message;
+  return message.withChildren([...message.children, delayBy(author, at)]);
 }
 
 function authorOf(element: Element): string | undefined {

@@ -38,7 +38,7 @@ const EQUALS_SIGN = 0x3d;
 const DOUBLE_QUOTE = 0x22;
 const SINGLE_QUOTE = 0x27;
 
-/** Values with any of these may be written in more bytes than they came in. */
+/** A value with any of these may take more bytes when it is written than it took when it was received. */
 const WRITTEN_LONGER = AMPERSAND | APOSTROPHE | GREATER_THAN;
 
 /** What a complete tag was. */
@@ -250,7 +250,7 @@ export class TagScanner {
   }
 }
 
-/** Where a tag that never ends is cut off: its attributes, its prefixes, `xmlns` and `xmlns:xml`. */
+/** The most attributes in one tag, so that an endless tag is refused: attributes, prefixes, `xmlns` and `xmlns:xml`. */
 function mostAttributes(limits: ParserLimits): number {
   return limits.attributes + limits.namespaceDeclarations + 2;
 }

@@ -68,12 +68,12 @@ export class TokenInput {
     this.#addedBytes += bytes;
   }
 
-  /** The same for something that takes so many bytes as received, and as written. */
+  /** Counts what a token grows by. Both in bytes; a token that shrinks does not count. */
   addGrowth(received: number, written: number): void {
     if (written > received) this.add(written - received);
   }
 
-  /** Whether what has begun is too large up to `at` when it is written. */
+  /** Whether the stanza, from its begin up to `at`, will be too large when it is written. */
   isTooLargeWritten(at: number): boolean {
     return this.#addedBytes > 0 && this.#bytesTo(at) + this.#addedBytes > this.limits.stanzaBytes;
   }

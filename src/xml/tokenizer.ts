@@ -43,7 +43,10 @@ export interface TokenSink {
   readonly ended: boolean;
   /** The arrays are the tokenizer's. Returns how many bytes longer the element is than what was received. */
   startTag(name: Name, attributes: readonly Name[], values: readonly string[]): number;
-  /** `undefined`: the tag was an empty-element tag, or is known to be right. `isTooLarge` when it is written. */
+  /**
+   * @param name `undefined` for an empty-element tag, or if the tokenizer has checked the name
+   * @param isTooLarge whether the stanza so far is too large when it is written
+   */
   endTag(name: Name | undefined, isTooLarge: boolean): void;
   text(text: string): void;
 }
@@ -72,7 +75,7 @@ const WINDOW_BYTES = 4096;
 const DECLARATION_BYTES = 128;
 const CDATA_OPENING = '[CDATA[';
 const CDATA_BYTES = '<![CDATA[]]>'.length;
-/** What CDATA may hold as it is, and other text may not. */
+/** Characters that are written as references, but may be plain in CDATA. */
 const MARKUP = AMPERSAND | LESS_THAN | GREATER_THAN;
 
 export class Tokenizer {
@@ -304,7 +307,7 @@ export class Tokenizer {
       const raw = this.#input.take(at, i, flags);
       const isPlain = (flags & (GREATER_THAN | CARRIAGE_RETURN | AMPERSAND)) === 0;
       const text = isPlain ? raw : characterData(raw);
-      // No reference is shorter than what is written for it.
+      // Only `>` can grow: every reference is at least as long as the text that is written for it.
       if ((flags & GREATER_THAN) !== 0) this.#input.addGrowth(Buffer.byteLength(raw), textBytes(text));
       this.#sink.text(text);
     }

@@ -2,9 +2,9 @@
 //
 // Names come out without prefixes and with an explicit `xmlns` wherever the namespace is another than the parent's.
 // Attribute names keep their prefix, so every element that uses one carries its declaration: a part of a stanza may
-// go elsewhere without the rest (PubSub items, forwarding) and must not need what its ancestors declared. What this
-// adds counts towards the limits: another server with the same ones must be able to read what we write, and `<p:a/>`
-// must not stand for as many copies of a long namespace.
+// go elsewhere without the rest (PubSub items, forwarding) and must not need what its ancestors declared. Added
+// declarations count towards the limits, for two reasons: a server with the same limits must be able to read what we
+// write, and many short `<p:a/>` must not each become a copy of a long namespace.
 
 import { cutContent } from './cut.ts';
 import { Element, type Node } from './element.ts';
@@ -23,8 +23,8 @@ export interface ParserHandler {
    */
   onOpen(root: Element, contentNamespace: string | undefined): void;
   /**
-   * A complete first-level child; without `xmlns` when it is in the content namespace, and without its content when it
-   * is too long to be written, see `isCut`. The handler owns it.
+   * A complete first-level child, owned by the handler. It has no `xmlns` if it is in the content namespace, and no content
+   * if it would be too long when written (see `isCut`).
    */
   onElement(element: Element): void;
   /** The closing tag of the stream. */
@@ -55,7 +55,7 @@ export class TreeBuilder implements TokenSink {
   readonly #handler: ParserHandler;
   /** The root first. */
   readonly #open: Open[] = [];
-  /** Those of the header first. */
+  /** The header's bindings come first. */
   readonly #bindings: Binding[] = [];
   #headerBindings = 0;
   #text = '';
@@ -162,7 +162,7 @@ export class TreeBuilder implements TokenSink {
     return declared;
   }
 
-  /** Makes a stanza's declaration count, unless it says what another one in the stanza has said. */
+  /** Adds a binding and counts it, unless the stanza has the same one in scope already. */
   #bind(prefix: string, xmlns: string): void {
     const index = this.#indexOf(prefix);
     if (index >= this.#headerBindings && this.#bindings[index]!.xmlns === xmlns) return;
@@ -245,7 +245,7 @@ function rejectDuplicates(attributes: readonly Name[]): void {
   }
 }
 
-/** Whether an attribute has a prefix that has to be declared. */
+/** Whether an attribute has a prefix that needs a declaration. */
 function hasPrefix(name: Name): name is Name & { readonly prefix: string } {
   return name.prefix !== undefined && name.prefix !== 'xml' && name.prefix !== 'xmlns';
 }

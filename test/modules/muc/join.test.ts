@@ -226,7 +226,7 @@ for (const [nick, characters] of [
           <error type='modify'>
             <jid-malformed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>
             <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'
-              >The part after the /, such as a nickname, has what addresses cannot have: ${characters}</text>
+              >The part after the /, such as a nickname, has characters that addresses cannot have: ${characters}</text>
           </error>
         </presence>`);
     }
@@ -238,10 +238,10 @@ test('RFC 6120 §8.3.1: errors come from the address that was asked, whatever of
   const romeo = await server.client('romeo@localhost/orchard');
   const long = 'x'.repeat(1024);
   for (const [to, text] of [
-    ['a\u200Db@localhost', 'The part before the @ has what addresses cannot have: U+200D'],
+    ['a\u200Db@localhost', 'The part before the @ has characters that addresses cannot have: U+200D'],
     ['@localhost', 'The part before the @ is empty'],
     ['romeo@localhost/', 'The part after the /, such as a nickname, is empty'],
-    ['romeo@local host', 'The domain has what addresses cannot have: U+0020'],
+    ['romeo@local host', 'The domain has characters that addresses cannot have: U+0020'],
     ['romeo@', 'The domain is empty'],
     [`romeo@localhost/${long}`, 'The part after the /, such as a nickname, is longer than 1023 bytes'],
   ]) {

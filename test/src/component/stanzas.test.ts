@@ -150,7 +150,7 @@ test('RFC 6120 §8.3.1: a component is told which address it was that cannot be 
     <message type='error' id='1' from='a\u200Db@capulet.lit/x' to='a@${PLAYS}'>
       <error type='modify'><jid-malformed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>
         <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'
-          >The part before the @ has what addresses cannot have: U+200D</text></error>
+          >The part before the @ has characters that addresses cannot have: U+200D</text></error>
     </message>`);
 });
 

@@ -287,7 +287,7 @@ test('RFC 6120 §8.3.1, §8.3.3.8: the error comes from the address that was ask
     parseXml(stanzaIn(await back.reads('</presence>'))),
     `<presence type='error' id='2' from='${zwj}' to='juliet@capulet.lit/x'>
       <x xmlns='http://jabber.org/protocol/muc'/>
-      ${malformed('The part after the /, such as a nickname, has what addresses cannot have: U+FE0F, U+200D')}</presence>`,
+      ${malformed('The part after the /, such as a nickname, has characters that addresses cannot have: U+FE0F, U+200D')}</presence>`,
   );
   // Without a domain of ours, only the stream's own domain can answer.
   assertXml(

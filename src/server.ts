@@ -80,7 +80,7 @@ export class Server implements ServerContext {
   readonly links: Links;
   readonly components: Components;
   readonly strangers: StrangerLog;
-  /** Absent: connections are taken as they come. */
+  /** Absent: new connections are not limited. */
   readonly #connectionRate: ConnectionRate | undefined;
   readonly #refusals = new Map<string, number>();
   readonly #files: ModuleFiles;
@@ -261,7 +261,7 @@ export class Server implements ServerContext {
     this.#storage = await openStorage({ driver: core.storage, dataPath: core.data_path, faults, clock });
   }
 
-  /** Without a certificate for a host, no client can log in to it, and most servers cannot reach it. */
+  /** Reads the certificates, and logs hosts without one: clients cannot log in there, and most servers cannot connect. */
   async #readCertificates({ hosts }: Config): Promise<void> {
     await this.certificates.reload();
     for (const { severity, path, message } of this.certificates.check(hosts.map(({ domain }) => domain))) {

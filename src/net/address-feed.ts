@@ -33,7 +33,7 @@ export class AddressFeed {
     return [...new Set(this.#errors)].join('; ') || 'has no address';
   }
 
-  /** This machine itself has said so, and the DNS was not asked. */
+  /** Whether the addresses come from this machine (hosts file, `localhost`), not from the DNS. */
   get isLocal(): boolean {
     return this.#isLocal;
   }

@@ -88,7 +88,7 @@ async function findPairs(directory: string): Promise<Pair[]> {
   return pairs;
 }
 
-/** Whether there is a file, or may be: one that cannot be looked at is a problem, and no reason to forget it. */
+/** False only if there is certainly no file. A file without access counts, so that reading it reports the problem. */
 async function mayHold(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isFile();

@@ -5,21 +5,21 @@
 //   enter ──▶ the turn of its site ──▶ of its address ──▶ among all ──▶ admit
 //     └─────── too late, or too many ────────┴───────────────┴──────▶ refuse
 //
-// Each limit is one number, the time at which the next connection would be due if all came at the lasting rate (the
-// generic cell rate algorithm): a connection may come earlier than that by the length of a burst.
+// Each limit is the generic cell rate algorithm. Its state is one time: when the next connection would be due if all came
+// at the steady rate. A connection may come earlier than that by the length of a burst.
 
 import type { Clock } from '../util/clock.ts';
 import type { Metrics, Reading } from '../util/metrics.ts';
 import { limitKey, siteKey } from './address.ts';
 
 export interface ConnectionRateOptions {
-  /** Connections a second of one address (IPv6: one /64 network), lastingly; five times as many at once. */
+  /** Connections per second from one address (IPv6: one /64 network); bursts may be five times as many. */
   readonly perAddress: number;
   readonly clock: Clock;
 }
 
 export interface Newcomer {
-  /** Its turn has come: called once, unless `refuse` is. */
+  /** Takes the connection. Either this or `refuse` is called, once. */
   admit(): void;
   refuse(): void;
 }
@@ -28,14 +28,14 @@ export interface Newcomer {
 const PROXIES: ReadonlySet<string> = new Set(['127.0.0.1', '::1']);
 
 const BURST_SECONDS = 5;
-/** All addresses together: a TLS handshake costs about 2 ms. */
+/** All addresses together. A TLS handshake costs about 2 ms, so this uses less than half a processor. */
 const TOTAL = { perSecond: 200, burst: 1_000 };
 /** Of that an IPv6 site (one /48 network, 65,536 networks of one host each) may take this part. */
 const SITE_SHARE = 1 / 4;
 /** Longer than that nobody waits at any place; clients give up after some 15 seconds. */
 const MAX_WAIT_MS = 10_000;
 const MAX_WAITING = 2_000;
-/** More addresses are not remembered: the one that was quiet for longest goes first. */
+/** Addresses that are remembered. Beyond that, the one that has been quiet for longest is forgotten. */
 const MAX_ADDRESSES = 10_000;
 
 export class ConnectionRate {
@@ -130,7 +130,7 @@ function placeAt({ intervalMs, burst }: Limit, due: number, now: number) {
   return waitMs > MAX_WAIT_MS ? undefined : { waitMs, due: Math.max(due, now) + intervalMs };
 }
 
-/** @param refusals by their NetErrorCode */
+/** @param refusals the number of refused connections, by NetErrorCode */
 export function measureConnections(
   metrics: Metrics,
   refusals: ReadonlyMap<string, number>,

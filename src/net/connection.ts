@@ -19,7 +19,7 @@ export interface ConnectionHandler {
   onData(chunk: Buffer): void;
   /** Called exactly once; `error` is undefined when both sides ended in order. */
   onClose(error: Error | undefined): void;
-  /** Output has gone to the system: all that the socket held, or some of what was written in this turn. */
+  /** Output has left the queue: all that the socket held, or a part of what was written in this turn. */
   onDrain?(): void;
 }
 
@@ -138,7 +138,7 @@ export class Connection {
     this.#pendingLength = 0;
     this.#guard(() => {
       const isTaken = this.#stream.write(joined(pieces));
-      if (isTaken) this.#handler?.onDrain?.(); // Else the socket says when it has gone out.
+      if (isTaken) this.#handler?.onDrain?.(); // Otherwise the socket's event reports it.
     });
   }
 

@@ -29,7 +29,7 @@ export class NetError extends Error {
   }
 }
 
-/** The words of any thrown value; those of the operating system in plain English. */
+/** The message of any thrown value; errors of the operating system in plain English. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return SYSTEM_WORDS[(error as NodeJS.ErrnoException).code ?? ''] ?? error.message;

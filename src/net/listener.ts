@@ -20,7 +20,7 @@ export interface ListenerOptions {
   maxPerAddress?: number;
   /** Addresses that the cap does not apply to. */
   isExempt?(address: string): boolean;
-  /** How fast connections are taken, of all listeners that share it. Default: as they come. */
+  /** Limit on new connections, shared by several listeners. Default: no limit. */
   rate?: ConnectionRate | undefined;
   /** Passed on to each connection, as are the next two. */
   maxQueuedBytes?: number;
@@ -39,7 +39,7 @@ export class Listener {
   readonly #options: ListenerOptions;
   readonly #servers: Server[] = [];
   readonly #connectionsOf = new Map<string, number>();
-  /** Taken, and not handed over: they wait for their turn, or shake hands. */
+  /** Accepted, but not handed over yet: they wait for the rate limit, or for their TLS handshake. */
   readonly #pending = new Set<Socket>();
 
   private constructor(options: ListenerOptions) {
@@ -133,7 +133,7 @@ export class Listener {
     else this.#queue(socket, address, this.#options.rate);
   }
 
-  /** Nothing is read from a connection that waits for its turn. */
+  /** Lets a connection wait for the rate limit. It is not read meanwhile. */
   #queue(socket: Socket, address: string, rate: ConnectionRate): void {
     let state: 'new' | 'waiting' | 'decided' = 'new';
     this.#pending.add(socket);

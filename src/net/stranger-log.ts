@@ -6,7 +6,7 @@ import { LogRate } from '../util/log-rate.ts';
 import type { Logger } from '../util/logger.ts';
 import { limitKey } from './address.ts';
 
-/** Lines a minute about one address (IPv6: one /64 network). */
+/** Lines per minute about one address (IPv6: one /64 network). */
 const MAX_LINES = 60;
 /** Lines a minute about the sessions of one account. */
 const MAX_ACCOUNT_LINES = 60;
@@ -17,7 +17,7 @@ export class StrangerLog {
   readonly #rate = new LogRate({ lines: MAX_LINES, maxKeys: MAX_KEYS });
   readonly #accounts = new LogRate({ lines: MAX_ACCOUNT_LINES, maxKeys: MAX_KEYS });
 
-  /** A logger for one connection, until its peer is known. */
+  /** A logger for one connection, for use until the peer has authenticated. */
   of(log: Logger, remoteAddress: string): Logger {
     return limitedLogger(log, this.#rate, limitKey(remoteAddress));
   }

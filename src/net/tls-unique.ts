@@ -1,17 +1,18 @@
-// The channel binding of TLS 1.2 (RFC 5929 §3). Two connections made through a relay can share it unless the master
-// secret is bound to the handshake (RFC 7627 §1), and Node does not tell whether it was. OpenSSL notes it in the session.
+// The channel binding `tls-unique` of TLS 1.2 (RFC 5929 §3). An attacker between two connections can make them share it,
+// unless the handshake used the extended master secret (RFC 7627 §1). Node does not tell whether it did, but OpenSSL notes
+// it in the session.
 
 import type { TLSSocket } from 'node:tls';
 import { contextTag, decode, decodeAll, TAG } from './der.ts';
 
-/** SSL_SESSION, as `i2d_SSL_SESSION` of OpenSSL ≥ 1.1.0 writes it, has fewer fields than this. */
+/** More fields than SSL_SESSION has as `i2d_SSL_SESSION` of OpenSSL ≥ 1.1.0 writes it. */
 const MAX_FIELDS = 64;
 const FLAGS = contextTag(13, true);
 const EXTENDED_MASTER_SECRET = 1; // SSL_SESS_FLAG_EXTMS
 
 /**
- * The first Finished message of the handshake, for the server's side of it. Undefined with TLS 1.3 (RFC 9266), and
- * wherever the extended master secret is not proven.
+ * The first Finished message of the handshake, on the server's side. Undefined with TLS 1.3 (RFC 9266), and without proof
+ * of the extended master secret.
  */
 export function tlsUnique(socket: TLSSocket): Buffer | undefined {
   if (socket.getProtocol() !== 'TLSv1.2') return undefined;
@@ -22,7 +23,7 @@ export function tlsUnique(socket: TLSSocket): Buffer | undefined {
   return socket.isSessionReused() ? socket.getFinished() : socket.getPeerFinished();
 }
 
-/** Whether an encoded session says so; false for what cannot be read. */
+/** Whether an encoded session has the flag; false if the encoding is not understood. */
 export function hasExtendedMasterSecret(session: Buffer): boolean {
   const outer = decode(session);
   if (outer?.tag !== TAG.SEQUENCE) return false;

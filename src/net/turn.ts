@@ -1,4 +1,4 @@
-// Turns of the event loop: what was written during one goes out at its end, and what takes long goes on in the next.
+// Turns of the event loop: output of one turn is sent at its end, and long work continues in the next turn.
 
 interface Flushable {
   flush(): void;
@@ -20,12 +20,12 @@ export const turn = {
     for (const connection of connections) connection.flush();
   },
 
-  /** Runs a task once all sockets that are readable now have been read. */
+  /** Runs a task after all sockets that are readable now have been read. */
   next(task: () => void): void {
     setImmediate(task);
   },
 
-  /** Differs from one turn to the next; counts only those in which it is asked for. */
+  /** A number that differs between turns. Counts only the turns in which it is read. */
   get number(): number {
     if (!this.isCounting) {
       this.isCounting = true;

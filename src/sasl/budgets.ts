@@ -1,18 +1,18 @@
-// How often something may happen to each of very many: so many times at once, and again as time goes by.
+// Token buckets for many keys: each key may spend `size` tokens in one go, and they refill evenly over a window.
 
 import type { Clock } from '../util/clock.ts';
 
 export interface BudgetOptions {
-  /** What a key may spend at once; it comes back evenly over `windowMs`. 0: without limit. */
+  /** Tokens of each key; an empty bucket refills evenly within `windowMs`. 0: no limit. */
   readonly size: number;
   readonly windowMs: number;
-  /** More keys than that are not remembered; the one that has been quiet for longest goes first. */
+  /** Keys that are remembered; beyond that, the one that has not spent for longest is forgotten. */
   readonly maxKeys: number;
 }
 
 interface Account {
   readonly spent: number;
-  /** Milliseconds since 1970. */
+  /** In ms of `clock.elapsed`. */
   readonly at: number;
 }
 
@@ -39,8 +39,8 @@ export class Budgets {
   }
 
   /**
-   * Spends one, also where nothing is left: what happens at the same moment in many places is counted after the fact,
-   * and paid for by waiting longer. Answers whether this was the last one.
+   * Spends one, even if nothing is left: simultaneous events are counted after they have happened, and the key then waits
+   * longer. Returns whether this was the last one.
    */
   spend(key: string): boolean {
     const { size, maxKeys } = this.#options;

@@ -9,7 +9,7 @@ export type SaslStep =
 export interface SaslMechanism {
   readonly name: string;
   /**
-   * Takes the client's next message, which may be empty.
+   * Handles the client's next message, which may be empty.
    * @throws SaslError when the attempt is refused.
    */
   step(data: Buffer): Promise<SaslStep>;

@@ -4,7 +4,7 @@ import { saslprep } from '@mongodb-js/saslprep';
 
 const MAX_PASSWORD_LENGTH = 1024;
 
-/** Why a password cannot be used; may be shown to people. */
+/** Why a password cannot be used. */
 export type PasswordFault = 'empty' | 'too-long' | 'forbidden-characters';
 
 export const PASSWORD_FAULTS: Readonly<Record<PasswordFault, string>> = {
@@ -23,7 +23,7 @@ export function preparePassword(password: string): string | undefined {
   return 'prepared' in prepared ? prepared.prepared : undefined;
 }
 
-/** The same, with the reason where the password cannot be used. */
+/** Prepares a password, or says why it cannot be used. */
 export function checkPassword(password: string): { prepared: string } | { fault: PasswordFault } {
   if (password === '') return { fault: 'empty' };
   if (password.length > MAX_PASSWORD_LENGTH) return { fault: 'too-long' };

@@ -1,14 +1,14 @@
-// How fast peers may send: a bucket of bytes that refills at a steady rate, for one connection or for several that
-// share it. An empty one is no reason to hang up; its connections are read again, in turn, once the bucket is out of
-// debt, and feel it as a slow line.
+// Limits how fast peers may send, by a token bucket of bytes, for one connection or for several that share it. A
+// connection that empties the bucket stays open, but is not read until the bucket is out of debt. To the peer it looks
+// like a slow network.
 
 import type { Clock, Timer } from '../util/clock.ts';
 
 export interface ReadRate {
   readonly bytesPerSecond: number;
-  /** What may come at once. */
+  /** Size of the bucket: what a peer may send in one go. */
   readonly burstBytes: number;
-  /** What each stanza costs besides its bytes: handling the smallest takes as long as reading so many. Default 0. */
+  /** Added to the size of each stanza: the bytes that could be read in the time that a tiny stanza takes. Default 0. */
   readonly bytesPerStanza?: number;
 }
 
@@ -38,10 +38,10 @@ export class ReadBudget {
   readonly #rate: ReadRate;
   readonly #clock: Clock;
   readonly #readers = new Set<Pausable>();
-  /** Paused until there is something to spend; the one that has waited longest first. */
+  /** Paused until the balance is positive; the one that has waited longest comes first. */
   readonly #waiting = new Set<Pausable>();
   #balance: number;
-  /** On the monotonic clock. */
+  /** In ms of `clock.elapsed`. */
   #countedAt: number;
   #timer: Timer | undefined;
 
@@ -52,7 +52,7 @@ export class ReadBudget {
     this.#countedAt = clock.elapsed();
   }
 
-  /** Whether forgetting the budget gives nothing away: no connection spends it, and it is as full as a new one. */
+  /** Whether a new budget would be the same: no connection uses this one, and it is full. */
   get isForgettable(): boolean {
     this.#refill();
     return this.#readers.size === 0 && this.#balance >= this.#rate.burstBytes;
@@ -62,7 +62,7 @@ export class ReadBudget {
     this.#readers.add(reader);
   }
 
-  /** Counts what has been read, and pauses the reader for as long as it has been too much. */
+  /** Counts what was read, and pauses the reader if the budget is in debt. */
   take(bytes: number, stanzas: number, reader: Pausable): void {
     this.#balance -= bytes + stanzas * (this.#rate.bytesPerStanza ?? 0);
     if (this.#balance >= 0) return;
@@ -73,7 +73,7 @@ export class ReadBudget {
     this.#wait();
   }
 
-  /** The reader has gone, or spends from another budget. */
+  /** The reader has closed, or uses another budget now. */
   leave(reader: Pausable): void {
     this.#readers.delete(reader);
     if (this.#waiting.delete(reader)) reader.unpause(REASON);
@@ -93,7 +93,7 @@ export class ReadBudget {
     });
   }
 
-  /** Each reader may spend the budget anew: those that still wait then are first the next time. */
+  /** Unpauses readers in order until one of them spends the balance; the others come first the next time. */
   #release(): void {
     for (const reader of [...this.#waiting]) {
       if (this.#balance < 0) return;
@@ -110,10 +110,10 @@ export class ReadBudget {
   }
 }
 
-/** From how many on it is worth looking for budgets that can be forgotten. */
+/** The number of budgets from which on forgettable ones are removed. */
 const FIRST_SWEEP = 1_000;
 
-/** One budget for each key, such as an account. Those that nobody needs any more are forgotten. */
+/** One budget for each key, such as an account. Full budgets without connections are forgotten. */
 export class ReadBudgets {
   readonly #rate: ReadRate;
   readonly #clock: Clock;

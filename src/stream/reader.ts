@@ -1,10 +1,10 @@
-// The reading half of a stream: bytes of the connection to elements, no further than the owner can take them.
+// The reading half of a stream: turns bytes of the connection into elements, as fast as the owner takes them.
 //
 //   connection ──▶ held ──▶ parser ──▶ owner
 //
-// A pause takes effect behind the present element, even within a chunk: the rest is held as bytes, and nothing is read
-// from the connection meanwhile. One connection is parsed for a limited time per turn of the event loop, so that a peer
-// that sends as fast as it may does not delay all others.
+// A pause takes effect after the present element, even within a chunk: the rest of the chunk is held as bytes, and the
+// connection is not read meanwhile. Each connection is parsed for a limited time per turn of the event loop, so that a fast
+// sender does not delay the others.
 
 import type { Connection } from '../net/connection.ts';
 import { turn } from '../net/turn.ts';
@@ -12,7 +12,7 @@ import type { ParserLimits } from '../xml/limits.ts';
 import type { ParserHandler } from '../xml/parser.ts';
 import { StreamParser } from './stream-parser.ts';
 
-/** What one step of parsing has taken in. */
+/** What one step of parsing has consumed. */
 export interface ReadStep {
   readonly bytes: number;
   /** First-level elements, the header included. */
@@ -23,11 +23,11 @@ export interface ReadStep {
 
 export interface ReaderOwner extends ParserHandler {
   onStep(step: ReadStep): void;
-  /** What the parser or the owner has thrown; to be answered with `stop`. */
+  /** The parser or the owner has thrown `error`. The owner must call `stop`. */
   onFailure(error: unknown): void;
 }
 
-/** Time for one connection per turn of the event loop: 20 of them delay another client by some 20 ms. */
+/** Parsing time of one connection per turn of the event loop: 20 busy connections delay another one by about 20 ms. */
 const SLICE_MS = 1;
 
 export class StreamReader {
@@ -36,7 +36,7 @@ export class StreamReader {
   #limits: ParserLimits;
   #parser: StreamParser;
   readonly #pauses = new Set<string>();
-  /** Received and not parsed; at most a few chunks, since nothing is read while it waits. */
+  /** Received and not parsed yet. At most a few chunks, since the connection is not read meanwhile. */
   #held: Buffer[] = [];
   #isParsing = false;
   #isRestarting = false;
@@ -45,7 +45,7 @@ export class StreamReader {
   #elements = 0;
   #stepStartedAt = 0;
   #sliceTurn = -1;
-  /** Spent in `#sliceTurn` by the steps before the present one. */
+  /** Time that earlier steps have taken in the turn `#sliceTurn`. */
   #sliceMs = 0;
 
   constructor(connection: Connection, owner: ReaderOwner, limits: ParserLimits) {
@@ -68,14 +68,14 @@ export class StreamReader {
     this.#parser.limits = limits;
   }
 
-  /** Takes what has been received. */
+  /** Takes received bytes. */
   take(chunk: Buffer): void {
     if (this.#isStopped) return;
     this.#held.push(chunk);
     this.#advance();
   }
 
-  /** Stops behind the present element until every reason to do so has gone. */
+  /** Stops after the present element. Reading goes on when every reason has been withdrawn by `unpause`. */
   pause(reason: string): void {
     if (this.#isStopped) return;
     this.#pauses.add(reason);
@@ -89,7 +89,7 @@ export class StreamReader {
     if (!this.isPaused) this.#connection.resume();
   }
 
-  /** Goes on with a new header, behind the present element. */
+  /** Expects a new header after the present element. */
   restart(): void {
     this.#isRestarting = true;
     this.#parser.stop();
@@ -98,14 +98,14 @@ export class StreamReader {
     this.#advance();
   }
 
-  /** Takes nothing more behind the present element; gives what was received and not parsed, once that one is handled. */
+  /** Stops parsing after the present element, and returns the bytes that were received after it. */
   async leftover(): Promise<Buffer> {
     this.#parser.stop();
-    await undefined; // The parser knows what is left over once it has returned.
+    await undefined; // The caller runs inside the parser, which knows its rest only after it has returned.
     return Buffer.concat([this.#parser.rest(), ...this.#held.splice(0)]);
   }
 
-  /** For good. The connection is read on, to no purpose but to hear its end. */
+  /** Stops for good. The connection is still read, and its bytes discarded, so that its end is noticed. */
   stop(): void {
     this.#isStopped = true;
     this.#parser.stop();
@@ -162,14 +162,14 @@ export class StreamReader {
     return this.#sliceMs + performance.now() - this.#stepStartedAt >= SLICE_MS;
   }
 
-  /** Lets all others have their turn first. */
+  /** Pauses until the next turn, so that other connections are read first. */
   #yield(): void {
     if (this.#pauses.has('turn') || this.#isStopped) return;
     this.pause('turn');
     turn.next(() => this.unpause('turn'));
   }
 
-  /** Begins anew, with what was received and not parsed. */
+  /** Starts a new parser, which gets the bytes that the old one has not parsed. */
   #begin(): void {
     this.#isRestarting = false;
     if (this.#isStopped) return;

@@ -1,14 +1,14 @@
-// A peer that does not read what it is sent: above a mark it has a limited time to read on, and then it is given up.
+// Closes the stream of a peer that does not read: if more than a mark is queued for it, it has a limited time to read.
 
 import type { Clock, Timer } from '../util/clock.ts';
 import { StreamError } from '../xml/errors.ts';
 import type { XmlStream } from './stream.ts';
 
 export interface SlowReaderOptions {
-  /** With more than this waiting, the time runs; with half of it or less, the peer has read on. */
+  /** The time starts when more than this is queued, and stops when at most half of it is left. */
   readonly markBytes: number;
   readonly limitMs: number;
-  /** Whether the peer is not read either meanwhile, so that it causes no more output. */
+  /** Whether to pause reading from the peer meanwhile, so that it causes no more output. */
   readonly isPausing?: boolean;
 }
 
@@ -26,7 +26,7 @@ export class SlowReader {
     this.#options = options;
   }
 
-  /** To be called after each write. */
+  /** Call this after each write. */
   written(): void {
     if (this.#timer !== undefined || this.#queuedBytes <= this.#options.markBytes) return;
     if (this.#options.isPausing === true) this.#stream.pause(REASON);
@@ -36,12 +36,12 @@ export class SlowReader {
     });
   }
 
-  /** To be called when something has gone out. */
+  /** Call this when output has left the queue. */
   drained(): void {
     if (this.#timer !== undefined && this.#queuedBytes <= this.#options.markBytes / 2) this.stop();
   }
 
-  /** The stream is over, or somebody else's. */
+  /** Call this when the stream has ended or has another owner. */
   stop(): void {
     if (this.#timer === undefined) return;
     this.#timer.cancel();

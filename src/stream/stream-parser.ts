@@ -1,4 +1,4 @@
-// The parser of a stream between programs that are less strict than XML about where a document begins.
+// The parser of a stream, which tolerates white space before the XML declaration.
 
 import { isSpace } from '../xml/chars.ts';
 import { XmlParser } from '../xml/parser.ts';
@@ -7,8 +7,8 @@ import { XmlParser } from '../xml/parser.ts';
 const MAX_LEADING_BYTES = 64;
 
 /**
- * Skips white space before the header, up to 64 bytes. A peer that ends its last SASL element with a line feed (RFC 6120
- * §6.3.5 forbids it) or wraps it into TLS of its own would otherwise have its XML declaration refused.
+ * Skips up to 64 bytes of white space before the header. XML forbids it there, but some peers end their last SASL element
+ * with a line feed (against RFC 6120 §6.3.5), or send one in a TLS record of its own.
  */
 export class StreamParser extends XmlParser {
   /** How many bytes may still be skipped. */

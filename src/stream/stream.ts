@@ -36,7 +36,7 @@ export interface StreamHandler {
   onElement(element: Element): void;
   /** The stream is over: nothing is sent or received any more. Called exactly once. */
   onClose(error: Error | undefined, cause: StreamCloseCause): void;
-  /** Some of what was queued for the peer has gone out. */
+  /** Output has left the queue for the peer. */
   onDrain?(): void;
   /** Our side is about to be closed: what is sent now comes before the closing tag, or the stream error. */
   onFarewell?(): void;
@@ -76,7 +76,7 @@ export class XmlStream {
   readonly connection: Connection;
   /** The peer's header of this start or restart. */
   header: StreamHeader | undefined;
-  /** When bytes last came from the peer, as `clock.elapsed` tells time. */
+  /** When bytes last arrived from the peer, in ms of `clock.elapsed`. */
   lastReceivedAt: number;
   /** The peer has closed its stream in order (RFC 6120 §4.4). */
   peerClosed = false;
@@ -163,8 +163,8 @@ export class XmlStream {
   }
 
   /**
-   * Secures the connection, then restarts. To be called where the element is handled that agrees on it, after the
-   * answer was sent; bytes behind that element, other than white space, refuse the handshake.
+   * Secures the connection, then restarts. Call it in the handler of the element that starts TLS, after the answer was sent.
+   * Bytes after that element, other than white space, make the handshake fail.
    * @throws NetError when the handshake fails; the stream is then closed.
    */
   async startTls(upgrade: TlsUpgrade): Promise<TlsInfo> {
@@ -183,7 +183,7 @@ export class XmlStream {
     this.unpause('suspended');
   }
 
-  /** Takes no further element until every reason to do so has gone; what has already arrived waits as bytes. */
+  /** Takes no further element until every reason is withdrawn by `unpause`; bytes that have arrived are held. */
   pause(reason: string): void {
     this.#reader.pause(reason);
   }
@@ -207,7 +207,7 @@ export class XmlStream {
     this.#reader.limits = limits;
   }
 
-  /** From now on, this stream sends at the expense of a budget that others may share, instead of its own. */
+  /** From now on, a budget that other streams may share limits this stream, instead of its own budget. */
   shareBudget(budget: ReadBudget): void {
     this.#budget?.leave(this);
     this.#budget = budget;
@@ -220,9 +220,9 @@ export class XmlStream {
   }
 
   /**
-   * Closes the stream. With an error, the stream is over at once (RFC 6120 §4.9.1.1); with the cause 'timeout', the
-   * connection is reset, since the peer seems to be gone. Without an error, elements of the
-   * peer are still handled until it has closed its side too, for a limited time (§4.4). Idempotent.
+   * Closes the stream. With an error, the stream ends immediately (RFC 6120 §4.9.1.1); with the cause 'timeout', the
+   * connection is reset, since the peer seems to be gone. Without an error, elements of the peer are still handled until it
+   * has closed its side too, for a limited time (§4.4). Idempotent.
    */
   close(error?: Error, cause: StreamCloseCause = error === undefined ? 'local' : 'stream-error'): void {
     if (error !== undefined) {
@@ -234,7 +234,7 @@ export class XmlStream {
     this.#phase = 'closing';
     this.#localCause = cause;
     this.#deadlines.stop();
-    this.unpause('output'); // The peer's closing tag may be behind what we have not read.
+    this.unpause('output'); // The peer's closing tag may be among the bytes that we have not read.
     this.#closeTimer = this.#options.clock.after(this.#deadlines.closeMs, () =>
       this.#closed(undefined, cause),
     );
@@ -304,7 +304,7 @@ export class XmlStream {
     this.#end(new StreamError('internal-server-error'), 'stream-error');
   }
 
-  /** Ends the stream for the owner at once; the peer is told why, as far as it still listens. */
+  /** Ends the stream for the owner immediately; the peer is told why if it still listens. */
   #end(error: Error, cause: StreamCloseCause, isGone = false): void {
     if (this.#phase === 'closed') return;
     if (this.#phase === 'open') this.#writeClose(error);
@@ -330,7 +330,7 @@ export class XmlStream {
     this.#phase = 'closed';
     this.#closeTimer?.cancel();
     this.#deadlines.stop();
-    this.#reader.stop(); // What is still on its way is read, or the peer would lose our last words.
+    this.#reader.stop(); // It keeps reading: unread bytes would make the system reset the connection and drop our output.
     this.#budget?.leave(this);
     this.connection.end();
     try {

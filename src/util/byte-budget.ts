@@ -13,14 +13,14 @@ export class ByteBudget {
     return this.#used;
   }
 
-  /** False, and nothing is taken, when so much is not left. */
+  /** Takes bytes if they are available; otherwise returns false and takes nothing. */
   take(bytes: number): boolean {
     if (this.#used + bytes > this.max) return false;
     this.#used += bytes;
     return true;
   }
 
-  /** Takes what was accepted before and must be kept, even beyond the bound. */
+  /** Takes bytes even beyond the bound, for what was accepted before and must be kept. */
   force(bytes: number): void {
     this.#used += bytes;
   }

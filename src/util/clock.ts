@@ -17,7 +17,7 @@ export interface Clock {
 /** Longest delay that the runtime's timers take; beyond it they would fire at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
-/** The time since 1970 of a moment that `elapsed` has told, in ms. */
+/** Converts a time of `clock.elapsed` to ms since 1970. */
 export function wallTime(clock: Clock, elapsedAt: number): number {
   return clock.now() - (clock.elapsed() - elapsedAt);
 }

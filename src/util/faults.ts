@@ -29,7 +29,7 @@ const MAX_PLACES = Object.keys(MESSAGES).length;
 /** State that all `Faults` of one server share. */
 interface Tally {
   readonly counts: Map<FaultPlace, number>;
-  /** By place. */
+  /** Keyed by place. */
   readonly rate: LogRate;
 }
 

@@ -1,9 +1,12 @@
-// A logger for lines that a peer can cause as often as it likes.
+// A logger for lines that a peer can cause without limit.
 
 import { LAST_LINE, type LogRate } from './log-rate.ts';
 import type { Logger } from './logger.ts';
 
-/** A logger whose `info` and `warn` lines count for one key. Errors are for administrators, `debug` is asked for. */
+/**
+ * Limits the `info` and `warn` lines of a logger, under one key. `error` is not limited, since administrators must see
+ * it; `debug` is not, since it is written only on request.
+ */
 export function limitedLogger(log: Logger, rate: LogRate, key: string): Logger {
   const write = (level: 'info' | 'warn', message: string, fields: object | undefined): void => {
     const verdict = rate.take(key);

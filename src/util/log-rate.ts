@@ -1,22 +1,22 @@
-// Bounds what others can make us log: a number of lines a minute for each key, and more are only counted.
+// Limits log lines that peers can cause: a number of lines per minute for each key; further ones are dropped.
 
 export interface LogRateOptions {
-  /** Lines a minute for one key. */
+  /** Lines per minute for one key. */
   readonly lines: number;
-  /** More keys are not remembered; the one that was heard of first goes first. */
+  /** Keys that are remembered; beyond that, the one whose minute began first is forgotten. */
   readonly maxKeys: number;
-  /** Milliseconds on a clock that never goes back. */
+  /** A monotonic clock, in ms. Default: `performance.now`. */
   readonly elapsed?: () => number;
 }
 
 const MINUTE_MS = 60_000;
 
-/** Fields for the last line that is written within a minute. */
-export const LAST_LINE = { note: 'more of these are only counted until the minute ends' };
+/** Added to the fields of the last line of a minute. */
+export const LAST_LINE = { note: 'further lines like this one are not written until the minute ends' };
 
 export class LogRate {
   readonly #options: LogRateOptions;
-  /** Lines asked for since `at`. */
+  /** The current minute of each key: when it began, and the lines taken since. */
   readonly #minutes = new Map<string, { readonly at: number; lines: number }>();
 
   constructor(options: LogRateOptions) {
@@ -28,7 +28,7 @@ export class LogRate {
     return this.#minutes.size;
   }
 
-  /** Counts a line. Returns whether it is to be written: not at all, as the last one of the minute, or as it is. */
+  /** Counts a line, and returns how to write it: not at all, as the last one of the minute, or unchanged. */
   take(key: string): 'none' | 'last' | 'line' {
     const left = this.#options.lines - this.#minute(key).lines++;
     if (left < 1) return 'none';

@@ -51,14 +51,14 @@ export function createLogger(options: LoggerOptions): RootLogger {
 
 const RANKS = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 } as const;
 
-/** `info` and `warn` lines of one message a minute. Messages are constant, so whatever causes them is bounded in total. */
+/** `info` and `warn` lines per minute with the same message. Messages are constant texts, so this bounds the whole log. */
 const MAX_LINES = 600;
 const MAX_MESSAGES = 1_000;
 
-/** What is said at all; one for a logger and its children, so that all of them follow a change. */
+/** Which lines are written. A logger and its children share one, so that a change affects all of them. */
 interface Gate {
   rank: number;
-  /** By message. */
+  /** Keyed by message. */
   readonly rate: LogRate;
 }
 
@@ -71,7 +71,7 @@ export const silentLogger: Logger = {
   child: () => silentLogger,
 };
 
-/** A reader that is too slow, or gone, must not take the server down: past this many bytes lines are dropped. */
+/** In bytes. Beyond it lines are dropped, so that a slow or dead reader of the log does not fill the memory. */
 const MAX_BACKLOG = 8 * 1024 * 1024;
 
 function sink(destination: Writable, pretty: boolean): DestinationStream {

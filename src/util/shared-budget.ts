@@ -1,10 +1,10 @@
-// An amount that many holders share, where none may take more than a part of it.
+// An amount that many holders share, and of which each may take at most its share.
 
 import { ByteBudget } from './byte-budget.ts';
 
 export interface Holder {
   readonly name: string;
-  /** The part of every amount that it may take, up to 1. */
+  /** The fraction of the total that it may take, up to 1. */
   readonly share: number;
   /** What it takes counts for this one, too. */
   readonly group?: Holder;
@@ -14,7 +14,7 @@ export class SharedBudget {
   readonly #total: ByteBudget;
   readonly #taken = new Map<string, number>();
 
-  /** @param total in whatever unit is taken: bytes, stanzas, calls */
+  /** @param total in any unit, such as bytes, stanzas or calls */
   constructor(total: number) {
     this.#total = new ByteBudget(total);
   }

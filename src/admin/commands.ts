@@ -5,7 +5,7 @@ import { type Infer, type Option, OptionError, type Options, parseOptions } from
 export interface CommandContext {
   /** Who asks, for the log: `admin socket`, `command line`, or a JID. */
   readonly by: string;
-  /** Aborted when the connection of the administrator ends. */
+  /** Aborted when the administrator's connection ends. */
   readonly signal?: AbortSignal;
 }
 
@@ -32,9 +32,9 @@ export interface Command<O extends Options = Options> {
   readonly positional?: readonly (keyof O & string)[];
   /** Only on the machine itself: never offered over XMPP. */
   readonly localOnly?: boolean;
-  /** It deletes something for good: the command line asks first. */
+  /** Deletes something for good, so the command line asks for confirmation. */
   readonly destroys?: boolean;
-  /** What to say when no host has what the arguments name; default: which hosts were asked. */
+  /** The error text if no host has what the arguments name; default: the hosts that were asked. */
   nothing?(args: Infer<O>): string;
   /**
    * A command of single hosts answers `{}` when it is asked about something on another host.

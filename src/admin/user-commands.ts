@@ -19,11 +19,11 @@ export interface UserDoor {
   list(domain: string): Promise<readonly UserRow[]>;
   get(domain: string, user: string): Promise<UserRow | undefined>;
   create(domain: string, user: string, password: string): Promise<void>;
-  /** Ends the sessions of the account, except for the client (full JID) that asks for it. Returns how many it has ended. */
+  /** Ends the sessions of the account, except that of `by` (a full JID). Returns the number of sessions that it ended. */
   setPassword(domain: string, user: string, password: string, by: string): Promise<number>;
-  /** A disabled account's sessions end. Returns how many. */
+  /** Ends the sessions of an account that is disabled. Returns the number of sessions that it ended. */
   setEnabled(domain: string, user: string, enabled: boolean): Promise<number>;
-  /** Removes the account and all that any module keeps for it. Returns how many sessions it has ended. */
+  /** Removes the account and all its data in every module. Returns the number of sessions that it ended. */
   delete(domain: string, user: string): Promise<number>;
 }
 

@@ -27,11 +27,11 @@ type Wire<S> = Event<{ readonly session: S; element: Element }, 'handled'>;
 export interface OutgoingElement {
   readonly session: C2SSession;
   element: Element;
-  /** The sender keeps the element until this is called. */
+  /** Set if the sender keeps a copy until one of its methods is called. */
   readonly receipt: Receipt | undefined;
   /**
-   * Set by the module that sends it again when it is lost: the client counts as having it, whatever its stream says, and
-   * the module calls the receipt.
+   * Set by a module that keeps the element and sends it again if it is lost. The element then counts as delivered even if
+   * the stream fails, and that module calls the receipt.
    */
   kept: boolean;
 }
@@ -48,7 +48,7 @@ export interface Events extends Outbound, Inbound {
   /** A stanza leaves for another server; fired on the sender's host. */
   'route/remote': Event<StanzaEvent, 'handled'>;
   'c2s-in': Wire<C2SSession>;
-  /** `full`: there is no room for it now; only for an element with a receipt. */
+  /** `full`: the queue has no room now. Only for an element with a receipt. */
   'c2s-out': Event<OutgoingElement, 'handled' | 'full'>;
   /** A stanza of the client has been handled, in this tick, but for `work`. */
   'c2s-handle': Event<{
@@ -86,7 +86,7 @@ export interface Events extends Outbound, Inbound {
   'resource-unbind': Event<{
     readonly session: C2SSession;
     readonly error: Error | undefined;
-    /** The session that takes over its address, about to be bound (RFC 6120 §7.7.2.2). */
+    /** The session that replaces this one at its address and is bound next (RFC 6120 §7.7.2.2). */
     readonly successor: C2SSession | undefined;
   }>;
   /** A stream with another server is established; nobody is authenticated yet. */

@@ -1,14 +1,14 @@
-// On whose behalf a stanza goes to another server. What the server may spend on that is bounded in total and for each.
-// What strangers can cause is less than all of it together, so that accounts always have a part.
+// The account or service that pays for a stanza to another server. Calls and queued stanzas are bounded in total and for
+// each payer. Strangers can use up only a part of the total, so that accounts can always reach other servers.
 
 import type { Holder } from '../util/shared-budget.ts';
 import { registeredDomain } from '../xml/domain.ts';
 import type { Stanza } from '../xml/element.ts';
 import type { Host } from './session.ts';
 
-/** One account: 20 of them can take everything. */
+/** For one account: 20 accounts can take everything. */
 const ACCOUNT_SHARE = 1 / 20;
-/** A service speaks for many: the rooms of a host, a gateway. */
+/** For a service, which acts for many users: the rooms of a host, a gateway. */
 const SERVICE_SHARE = 1 / 2;
 /** What it sends to one registered domain, with all below it. */
 const SERVICE_TO_ONE_SHARE = 1 / 4;
@@ -19,7 +19,7 @@ const REPLIES_TO_ONE_SHARE = 1 / 32;
 /** Streams that modules of all hosts want, such as those that verify strangers. */
 export const MODULES: Holder = { name: 'all modules', share: 1 / 4 };
 
-/** Sent for a user from its bare address (RFC 6121 §3.1.2, §3.3.2, §4.3.1), and never because a stranger wants it. */
+/** Sent for a user from its bare address (RFC 6121 §3.1.2, §3.3.2, §4.3.1), and never caused by strangers. */
 const OF_ACCOUNTS: ReadonlySet<string> = new Set(['subscribe', 'unsubscribe', 'probe']);
 
 /** A user's own stanzas come from a full address, or ask contacts; replies in the name of the account or host do neither. */

@@ -12,11 +12,11 @@ export interface C2SState {}
 // biome-ignore lint/suspicious/noEmptyInterface: each module merges its own into it
 export interface S2SState {}
 
-/** What becomes of one element that was sent to a client: one of the two is called, once. */
+/** Tells the sender of an element whether a client got it: exactly one of the two is called, once. */
 export interface Receipt {
-  /** The client has confirmed it (XEP-0198), or it was written to the stream of a client that confirms nothing. */
+  /** The client acknowledged it (XEP-0198), or does not use stream management and it was written to the stream. */
   taken(): void;
-  /** The session has ended without that. `text`: the element as it was sent. */
+  /** The session ended before that. `text`: the element as it was sent. */
   returned(text: string): void;
 }
 
@@ -50,11 +50,11 @@ export interface C2SSession extends Session {
   /** Reads no further from the client while too much of its work is under way. Called by the router. */
   hold(work: Promise<unknown>): void;
   /**
-   * Sends one element to the client; false when it can no longer be accepted, or not now. `receipt`: for what the sender
-   * keeps until the client has it. Nothing of it is called when this returns false.
+   * Sends one element to the client. Returns false when the session has ended or its queue is full; then the receipt is
+   * never called. `receipt`: for an element of which the sender keeps a copy until the client has it.
    */
   send(element: Element, receipt?: Receipt): boolean;
-  /** Ends the session; a StreamError is told to the client first. `successor`: the one that takes over its address. */
+  /** Ends the session after sending a StreamError to the client. `successor`: the session that takes over its address. */
   close(error?: Error, successor?: C2SSession): void;
   /**
    * Writes to the stream past `c2s-out`: elements that are no stanzas, and text that has been that way before. False
@@ -81,9 +81,9 @@ export interface S2SSession extends Session {
   readonly remoteSite: string;
   /** The domains that the peer has proved to speak for. */
   readonly remotes: ReadonlySet<string>;
-  /** When the first domain was authenticated, as `clock.elapsed` tells time; `undefined` before. */
+  /** When the first domain was authenticated, in ms of `clock.elapsed`; `undefined` before. */
   readonly authenticatedAt: number | undefined;
-  /** When bytes last came from the peer, as `clock.elapsed` tells time. Now, while it is us who do not read what comes. */
+  /** When bytes last arrived from the peer, in ms of `clock.elapsed`; the present time while our side pauses reading. */
   readonly lastReceivedAt: number;
   /** The peer has closed its stream in order. If we had closed ours before, it has read all that we sent. */
   readonly peerClosed: boolean;
@@ -113,16 +113,16 @@ export interface S2SSession extends Session {
   /** Whether the peer's certificate is valid and made for `domain` (RFC 6120 §13.7.2), or the DNS vouches for it (DANE). */
   proves(domain: string): boolean;
   /**
-   * Asks the DNS whether it vouches for the peer's certificate, where `local` (default: the stream's own domain) needs
-   * that and nothing else makes `proves` true, and then calls back; immediately where there is nothing to ask. Until then the stream is not read, for a few
-   * seconds at most. No call follows when it has ended meanwhile.
+   * Checks the peer's certificate against TLSA records (RFC 7673), then calls `then`. Calls it immediately if the policy of
+   * `local` (default: the stream's own domain) does not need that, or `proves` is true already. The stream is not read
+   * until then, for a few seconds at most. `then` is not called if the stream ends meanwhile.
    */
   examine(domain: string, then: () => void, local?: string): void;
-  /** Why `remote` may not send to our domain `local` on this stream, whatever proves that it is `remote`. */
+  /** Why the policy of our domain `local` forbids `remote` on this stream, however well `remote` is authenticated. */
   refuses(remote: string, local: string): StanzaError | undefined;
   /**
-   * Lets stanzas of `remote` to our domain `local` in, or ours to it out, on the word of the caller, who has verified
-   * it. Another domain than the stream's own can only receive on it (XEP-0220 §2.2.1).
+   * Allows stanzas between `remote` and our domain `local`; the caller has verified `remote`. A `local` other than the
+   * stream's own domain can only receive on this stream (XEP-0220 §2.2.1).
    * @throws StanzaError what `refuses` gives; 'resource-constraint' when the stream speaks for too many already.
    */
   authenticate(remote: string, local: string): void;
@@ -161,7 +161,7 @@ export interface Host {
   /** The accounts of a local host. Synchronous: routing depends on it. */
   readonly users: {
     has(user: string): boolean;
-    /** False for an account that does not exist, or may not log in. */
+    /** False for an account that does not exist or is disabled. */
     isEnabled(user: string): boolean;
   };
 }

@@ -20,7 +20,7 @@ export function chooseAddress(iq: Stanza, user: string, host: LocalHost, maxSess
   if (iq.attrs.type !== 'set' || !iq.attrs.id || !bind || iq.elements().length !== 1) {
     throw new StanzaError('bad-request');
   }
-  if (!host.users.isEnabled(user)) throw new StanzaError('not-allowed'); // Disabled or deleted since it logged in.
+  if (!host.users.isEnabled(user)) throw new StanzaError('not-allowed'); // Disabled or deleted after the login.
   const jid = addressOf(user, host.domain, bind.getChildText('resource') || newId());
   // A session that the new one replaces leaves its place to it.
   const others = host.sessions.of(user).filter((session) => !session.jid.equals(jid));

@@ -16,7 +16,7 @@ export interface C2SContext extends ServerContext {
   readonly options?: Partial<C2SOptions>;
   /** Clients that have not bound a resource yet, kept up to date; for whoever has to close them. */
   readonly negotiating?: Set<C2SSession>;
-  /** What the clients of each account may send together; absent: each for itself. */
+  /** Limits that all clients of an account share; absent: each client has limits of its own. */
   readonly accountBudgets?: ReadBudgets | undefined;
   /** Absent: passwords may be guessed without limit. */
   readonly loginLimits?: LoginLimits;
@@ -51,8 +51,9 @@ export const C2S_DEFAULTS: C2SOptions = {
 };
 
 /**
- * What handling the smallest stanza costs, in bytes that could be read in the same time. With a rate of 1 MiB/s an
- * account so has 1,000 small stanzas a second, after 4,000 at once: a client that joins 200 rooms sends 200.
+ * Added to the size of each stanza: the bytes that could be read in the time that a tiny stanza takes. With a rate of
+ * 1 MiB/s and a burst of 4 MiB, an account may send 4,000 tiny stanzas in one go, then 1,000 a second. A client that joins
+ * 200 rooms sends 200.
  */
 const BYTES_PER_STANZA = 1024;
 
@@ -63,7 +64,7 @@ export function readRate({ config }: { readonly config: Config }): ReadRate | un
   return { bytesPerSecond: rate, burstBytes: burst, bytesPerStanza: BYTES_PER_STANZA };
 }
 
-/** Budgets by bare JID: twenty sessions of one account may not send twenty times as much as one. */
+/** Budgets by bare JID, so that an account with many sessions may not send more than one with a single session. */
 export function accountBudgets(config: Config, clock: Clock): ReadBudgets | undefined {
   const rate = readRate({ config });
   return rate && new ReadBudgets(rate, clock);

@@ -72,7 +72,7 @@ export class Negotiation implements StreamHandler {
   onHeader(header: StreamHeader): void {
     const host = this.#hostOf(header.to);
     const from = host?.domain ?? this.#defaultFrom;
-    // An address is not read, which may be slow, for a header that is refused anyway.
+    // Preparing an address may be slow, so it is not done for a header that is refused anyway.
     const to = host === undefined ? undefined : Jid.tryParse(header.from)?.toString();
     this.#stream.open({ from, to, id: newId() });
     this.#checkHeader(header, host);

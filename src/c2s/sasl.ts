@@ -72,7 +72,7 @@ export function mechanismsFeature(names: readonly string[]): Element {
 /** RFC 4648 §4, "without whitespace or other characters" between (RFC 6120 §13.9.1). */
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-/** No initial response: one of no length is "=" (RFC 6120 §6.4.2). */
+/** Whether there is no initial response; one of zero length would be "=" (RFC 6120 §6.4.2). */
 function isEmpty(element: Element): boolean {
   return element.elements().length === 0 && element.text() === '';
 }

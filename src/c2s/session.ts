@@ -37,7 +37,7 @@ export class C2SSession implements Contract, Negotiating {
   #secure: boolean;
   #host: LocalHost | undefined;
   #jid: Jid | undefined;
-  /** Accounts, as bare JIDs, that the stream must not log in to; there is no session of any yet. */
+  /** Accounts (bare JIDs) that were revoked before this stream logged in, with the error that closes it if it does. */
   readonly #revoked = new Map<string, StreamError>();
   #pendingWork = 0;
   /** A stanza of the client is being handled, and has left this work so far. */
@@ -78,7 +78,7 @@ export class C2SSession implements Contract, Negotiating {
     return this.#stream?.secure ?? this.#secure;
   }
 
-  /** Closes the stream instead when the account's password was changed, say, while the client proved it. */
+  /** Closes the stream instead if the account was revoked during the login, for example by a new password. */
   authenticated(bare: Jid): void {
     this.#jid = bare;
     const error = this.#revoked.get(bare.bare);
@@ -170,7 +170,7 @@ export class C2SSession implements Contract, Negotiating {
     if (this.phase === 'closed') return;
     const stream = this.#stream;
     const isBound = this.phase === 'bound' || this.phase === 'asleep';
-    if (isBound) this.#end(error, successor); // First, so that nothing more is written to the client on the occasion.
+    if (isBound) this.#end(error, successor); // First, so that modules cannot write to the closing stream.
     stream?.close(error);
   }
 

@@ -27,7 +27,7 @@ export function passIn(session: C2SSession, element: Element, router: Router): E
   }
 }
 
-/** What `c2s-out` leaves of an element; true when a handler has taken it, false when one has failed or has no room. */
+/** Runs `c2s-out`. Returns the element to be written; true if a handler took it; false if one failed or has no room. */
 export function passOut(
   session: C2SSession,
   element: Element,

@@ -1,9 +1,9 @@
-// A question before something is deleted for good.
+// Asks for confirmation before something is deleted for good.
 
 import { CliError, type Terminal } from './terminal.ts';
 
 /**
- * Asks on a terminal, with no as the default. Elsewhere nobody can answer, so `--yes` must be given.
+ * Asks on a terminal; the default answer is no. Without a terminal, `--yes` (`isSure`) is required.
  * @throws CliError unless the answer is yes.
  */
 export async function confirm(question: string, isSure: boolean, terminal: Terminal): Promise<void> {
@@ -16,7 +16,7 @@ export async function confirm(question: string, isSure: boolean, terminal: Termi
   if (!/^y(es)?$/i.test(answer.trim())) throw new CliError('cancelled: nothing was deleted');
 }
 
-/** Empty at the end of the input. */
+/** Reads one line; empty at the end of the input. */
 function line({ stdin }: Terminal): Promise<string> {
   return new Promise((resolve) => {
     const finish = (text: string): void => {

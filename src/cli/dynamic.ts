@@ -14,11 +14,11 @@ export interface RemoteCommand {
   readonly summary: string;
   readonly positional: readonly string[];
   readonly args: readonly ArgumentInfo[];
-  /** It deletes something for good. */
+  /** Deletes something for good, so it needs confirmation. */
   readonly destroys?: boolean;
 }
 
-/** Runs what the words name; `own` are the names that this program has, for a suggestion. */
+/** Runs the command of the server or of a module that the words name. `own`: this program's commands, for suggestions. */
 export async function runDynamic(
   argv: readonly string[],
   own: readonly string[],
@@ -110,7 +110,7 @@ interface Common {
   readonly wantsHelp: boolean;
 }
 
-/** Flags that every command takes; `--yes` is one of them. */
+/** Takes the flags that every command has out of the words. */
 function takeCommon(argv: readonly string[]): Common {
   const rest: string[] = [];
   let file: string | undefined;

@@ -3,14 +3,14 @@
 import type { CommandResult } from '../admin/commands.ts';
 import { visible } from '../util/log-line.ts';
 
-/** A table that is wider shows its last columns below each row. */
+/** In characters. A wider table shows its last columns below each row. */
 const MAX_WIDTH = 100;
 const GAP = '  ';
 const INDENT = '    ';
 
 /**
- * The answer as text that ends with a line break; empty when there is nothing to say.
- * @param none what to say of a listing without rows
+ * The answer as text that ends with a line break; empty when the command returned nothing.
+ * @param none the text for a listing without rows
  */
 export function renderResult(result: CommandResult, json: boolean, none = 'none'): string {
   if (json) return `${JSON.stringify(jsonOf(result), undefined, 2)}\n`;
@@ -48,7 +48,7 @@ function renderTable(rows: readonly Row[], columns: readonly string[] = Object.k
   return `${[aligned(shown.map(titleOf)), ...lines].join('\n')}\n`;
 }
 
-/** How many of the first columns fit beside each other; at least one. */
+/** The number of columns, from the first on, that fit into one line; at least 1. */
 function fitting(widths: readonly number[]): number {
   let total = -GAP.length;
   const count = widths.findIndex((width) => {
@@ -65,7 +65,7 @@ function below(row: Row, columns: readonly string[]): readonly string[] {
   return joined(pairs).flatMap(wrap);
 }
 
-/** As many pairs on one line as fit. */
+/** Joins pairs into lines of at most MAX_WIDTH characters. */
 function joined(pairs: readonly string[]): readonly string[] {
   const lines: string[] = [];
   for (const pair of pairs) {
@@ -77,7 +77,7 @@ function joined(pairs: readonly string[]): readonly string[] {
   return lines;
 }
 
-/** At spaces; a longer word is left whole. */
+/** Breaks lines at spaces; a word that is longer than a line stays whole. */
 function wrap(text: string): readonly string[] {
   const lines: string[] = [];
   let line = INDENT;

@@ -149,7 +149,7 @@ function remote(
   session: Session,
   name: string,
   argsOf: (...words: (string | undefined)[]) => CommandArgs,
-  /** What to say of a listing without rows. */
+  /** The text for a listing without rows. */
   none?: (...words: (string | undefined)[]) => string,
 ): void {
   withConfig(command).option('--json', 'print JSON, for programs');

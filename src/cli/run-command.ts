@@ -42,7 +42,7 @@ export async function runAnywhere(
   }
 }
 
-/** The refusal of a command that only a running server can carry out. */
+/** The error for a command that needs a running server. */
 export function noServer(config: Config, name: string): CliError {
   const how = config.path === undefined ? 'enjamb start' : `enjamb start -c ${config.path}`;
   return new CliError(

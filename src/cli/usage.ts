@@ -1,4 +1,4 @@
-// Wrong usage, in the words of this program instead of those of the command line library.
+// Rewrites the command line library's errors about wrong usage in the style of this program.
 
 import type { Command } from 'commander';
 
@@ -8,7 +8,7 @@ export function explainUsage(command: Command, path: string = command.name()): v
   for (const inner of command.commands) explainUsage(inner, `${path} ${inner.name()}`);
 }
 
-/** The remedy that goes with every mistake in the arguments. */
+/** The last line of every error about arguments. */
 export function seeHelp(path: string): string {
   return `see "${path} --help"`;
 }

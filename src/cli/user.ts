@@ -50,7 +50,7 @@ function report(done: string, jid: string, password: string | undefined, options
   return `${done}\n${password === undefined ? '' : `password: ${password}\n`}`;
 }
 
-/** Empty for programs, and for an account that is in `admins` already. */
+/** How to make the account an administrator; empty if `admins` names it already. */
 function adminAdvice(config: Config, jid: string): string {
   const address = Jid.parse(jid);
   const host = config.hosts.find(({ domain }) => domain === address.domain);

@@ -9,7 +9,7 @@ export interface ComponentContext extends ServerContext {
   readonly failures: Budgets;
 }
 
-/** As for other servers (`s2s/policy.ts`). */
+/** The same as for other servers, see `s2s/policy.ts`. */
 const BYTES_PER_STANZA = 256;
 
 /** Trusted as it is, a component is read no faster than another server: it shares the process with all others. */

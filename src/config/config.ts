@@ -95,7 +95,7 @@ export interface ModuleSources {
 }
 
 /**
- * Reads only that, forgiving everything else: `loadConfig` reports the mistakes.
+ * Reads only where modules come from and ignores mistakes elsewhere: `loadConfig` reports those.
  * @throws ConfigError when the file cannot be read or is not TOML.
  */
 export function readModuleSources(source: ConfigSource): ModuleSources {

@@ -74,7 +74,7 @@ export const SERVER_OPTIONS = {
     { default: [] },
   ),
   s2s_refused_addresses: oneOf(
-    'Where other servers are not looked for, whatever the DNS says: on this machine and its links (loopback), also in private networks (private), or everywhere is fine (none). The entry of the called domain itself in the hosts file is not concerned',
+    'Addresses that are not connected to although the DNS names them for another server: loopback and link-local ones (loopback), also those of private networks (private), or none. The entry of the called domain itself in the hosts file is not affected',
     ['none', 'loopback', 'private'],
     { default: 'loopback' },
   ),
@@ -85,7 +85,7 @@ export const SERVER_OPTIONS = {
   ),
   log_level: oneOf('How much is logged', ['debug', 'info', 'warn', 'error'], { default: 'info' }),
   connections_per_address: integer(
-    'New connections a second of one address (IPv6: one /64 network), five times as many at once; more wait for up to 10 seconds; 0: without limit, for all addresses together too',
+    'New connections per second from one address (IPv6: one /64 network), with bursts of five times as many; faster ones wait for up to 10 seconds; 0: no limit, neither per address nor in total',
     { default: 20, min: 0 },
   ),
   auth_failures_per_address: integer(
@@ -107,12 +107,12 @@ export const SERVER_OPTIONS = {
     'How much peers may send; false removes all limits',
     {
       c2s: limit(
-        'What all clients of an account may send together; a stanza counts 1 KiB more than it has',
+        'What all clients of an account may send together; each stanza counts 1 KiB more than its size',
         '1 MiB/s',
         '4 MiB',
       ),
       s2s: limit(
-        'What another server, or a component, may send over all its connections; a stanza counts 256 bytes more than it has',
+        'What another server, or a component, may send over all its connections; each stanza counts 256 bytes more than its size',
         '4 MiB/s',
         '16 MiB',
       ),

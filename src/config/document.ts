@@ -48,7 +48,7 @@ interface Fault {
   readonly hint: string;
 }
 
-/** A key or a [table] that stands in the file twice. */
+/** The fault if a key or a [table] is in the file twice. */
 function repetition(text: string, place: Position): Fault | undefined {
   const repeated = new KeyIndex(text).repetitionAt(place);
   if (repeated === undefined) return undefined;
@@ -61,7 +61,7 @@ function repetition(text: string, place: Position): Fault | undefined {
   return { message: `${name} is here a second time; the first is on line ${first.line}`, hint };
 }
 
-/** What the TOML library says, and what is mostly behind it. */
+/** Messages of the TOML library, and what to do about the most frequent cause of each. */
 const REMEDIES: readonly (readonly [said: RegExp, hint: string])[] = [
   [/^invalid value/, 'text needs quotes, as in storage = "sqlite"; numbers, true and false do not'],
   [/expected comma or end of structure/, 'a comma is missing, or the bracket that ends a list or table'],

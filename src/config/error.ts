@@ -1,4 +1,4 @@
-// What the administrator has to mend before the server can start: every mistake, each with its place.
+// Mistakes in the configuration, each with its place. The server does not start until all of them are corrected.
 
 import type { Position } from './key-index.ts';
 
@@ -11,7 +11,7 @@ export interface ConfigProblem {
   readonly expected: string;
   /** What stands there. */
   readonly got: string;
-  /** What is wrong, where `expected …, got …` would not say it. */
+  /** What is wrong; replaces `expected …, got …` where that would not explain it. */
   readonly message?: string;
   /** What to do about it. */
   readonly hint?: string;
@@ -36,9 +36,9 @@ export class ConfigError extends Error {
   }
 }
 
-/** The file cannot be read, so nothing is known of what it says. */
+/** The file cannot be read. */
 export class ConfigFileError extends ConfigError {
-  /** `message` names the file. */
+  /** @param message names the file */
   constructor(message: string, hint: string) {
     super([{ path: '', expected: 'a file that can be read', got: 'none', message, hint }]);
     this.message = `${message}\n    ${hint}`;

@@ -1,4 +1,4 @@
-// Reads the text of the configuration file, and says what to do where that fails.
+// Reads the text of the configuration file; if that fails, the error says what to do.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -13,7 +13,7 @@ export type Path = readonly (string | number)[];
 export class KeyIndex {
   readonly #text: string;
   readonly #offsets = new Map<string, number>();
-  /** Keys that were noted before, such as `a` in a second `a.b`; `start`: of the whole dotted key. */
+  /** Keys that occur again, such as `a` in a second `a.b`. `start`: offset of the whole dotted key, in characters. */
   readonly #repetitions: { path: Path; start: number }[] = [];
   /** Items seen so far of each array of tables. */
   readonly #tables = new Map<string, number>();
@@ -33,7 +33,7 @@ export class KeyIndex {
     return undefined;
   }
 
-  /** What of the key at a place stands further up as well, and where. Works on text with a key twice, which is not TOML. */
+  /** The longest part of the key at a position that also occurs earlier, and where it does. Works on invalid TOML, too. */
   repetitionAt({ line, column }: Position): { path: Path; first: Position } | undefined {
     const here = this.#repetitions.filter(({ start }) => {
       const position = positionAt(this.#text, start);

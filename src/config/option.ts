@@ -39,9 +39,9 @@ export interface OptionIssue {
   readonly got: string;
   /** Words that would have been right there, for a suggestion. */
   readonly known?: readonly string[];
-  /** What is wrong with it more precisely, and what to write. */
+  /** A more precise reason, and what to write instead. */
   readonly hint?: string;
-  /** Set for an account without the domain that follows its name. */
+  /** Set for the address of an account without a domain. */
   readonly lacks?: 'domain';
 }
 

@@ -1,12 +1,12 @@
-// Words of the configuration that a later version will know. They are refused with that reason, so that nobody relies on
-// something that is not there; what switches them off is true already, and accepted.
+// Options that this version does not support yet. Using one is refused, so that no administrator relies on a missing
+// feature. A value that switches the feature off is accepted.
 
 import { isDeepStrictEqual } from 'node:util';
 
 interface Planned {
-  /** The value that asks for nothing. */
+  /** The value that switches the feature off. */
   readonly off: unknown;
-  /** What is not there yet. */
+  /** The missing feature. */
   readonly what: string;
 }
 
@@ -20,13 +20,13 @@ const OPTIONS: ReadonlyMap<string, Planned> = new Map([
   ['allow_registration', { off: false, what: 'registration with a client (XEP-0077)' }],
 ]);
 
-/** Kinds of components, and what they would serve. */
+/** Kinds of components that are not supported yet, with the features that they would provide. */
 const KINDS: ReadonlyMap<unknown, string> = new Map([
   ['pubsub', 'a publish-subscribe service'],
   ['http_file_share', 'file upload'],
 ]);
 
-/** What to tell of a setting. `off`: it asks for nothing; `undefined`: it is none of these. */
+/** The refusal of an unsupported setting. `off`: accepted without effect; `undefined`: the setting is not one of these. */
 export function planned(key: string, value: unknown): 'off' | Refusal | undefined {
   if (key === 'component') return plannedKind(value);
   const option = OPTIONS.get(key);

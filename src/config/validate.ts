@@ -127,7 +127,7 @@ function checkComponent(host: Table, path: Path, report: Report): void {
   }
 }
 
-/** Checks the values of a table; returns the keys that no part of the server knows. */
+/** Checks the values of a table; returns the keys that neither the server nor a module knows. */
 function checkTable(table: Table, path: Path, vocabulary: Vocabulary, report: Report): readonly string[] {
   const strangers: string[] = [];
   for (const [key, raw] of Object.entries(table)) {

@@ -15,6 +15,6 @@ export interface ServerContext {
   readonly faults: Faults;
   /** Also knows our hosts: `router.hosts`. */
   readonly router: Router;
-  /** Loggers for peers that have not authenticated; absent: they log what they like. */
+  /** Loggers for peers that have not authenticated; absent: their lines are not limited. */
   readonly strangers?: StrangerLog | undefined;
 }

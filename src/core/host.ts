@@ -18,8 +18,8 @@ import { SessionTable } from './sessions.ts';
 /** A client's stream on which no resource is bound yet. */
 export interface Negotiating {
   /**
-   * The stream must not lead to a session of this account: it is closed if it is authenticated as that one, or as soon
-   * as it is. Returns whether it was closed.
+   * Prevents the stream from becoming a session of this account: closes it if it is authenticated as the account, or as
+   * soon as it is. Returns whether it was closed now.
    */
   revoke(host: LocalHost, user: string, error: StreamError): boolean;
 }
@@ -40,14 +40,14 @@ export class LocalHost implements Host {
   readonly items = new Items();
   readonly accounts: Accounts;
   readonly stores: Stores;
-  /** What stanzas of this host's own making have as their origin. */
+  /** The origin of stanzas that this host sends itself. */
   readonly origin: HostOrigin;
   readonly users: Host['users'];
-  /** Whether each account may log in, by its name. */
+  /** All accounts by name; the value says whether the account may log in. */
   readonly #enabled = new Map<string, boolean>();
   readonly #negotiating: Iterable<Negotiating>;
 
-  /** @param negotiating the streams of all clients that have bound no resource yet, kept up to date */
+  /** @param negotiating live view of the streams of all clients, of every host, that have bound no resource yet */
   constructor(
     config: HostConfig,
     stores: Stores,
@@ -71,12 +71,12 @@ export class LocalHost implements Host {
     this.#negotiating = negotiating;
   }
 
-  /** Whether the configuration lets somebody administer this host. */
+  /** Whether `admins` of this host names the account. */
   isAdmin(who: Jid): boolean {
     return this.config.get(ADMINS).admins.includes(who.bare);
   }
 
-  /** Reads which accounts exist and may log in; routing and binding ask synchronously from then on. */
+  /** Loads which accounts exist and may log in, because routing and binding need that synchronously. */
   async loadUsers(): Promise<void> {
     for (const { user, enabled } of await this.accounts.list()) this.#enabled.set(user, enabled);
   }
@@ -88,8 +88,8 @@ export class LocalHost implements Host {
   }
 
   /**
-   * Ends all sessions of the account but `kept`: they were opened with the old password, maybe by someone who had
-   * stolen it. Returns how many. RFC 6120 §4.9.3.16: after `reset`, authentication is negotiated again.
+   * Sets the password and ends all sessions of the account but `kept`, since a thief of the old password may have opened
+   * them. Returns how many it ended. RFC 6120 §4.9.3.16: after `reset`, authentication is negotiated again.
    * @throws AccountError
    */
   async setPassword(user: string, password: string, kept?: C2SSession): Promise<number> {
@@ -97,7 +97,7 @@ export class LocalHost implements Host {
     return this.#endSessions(user, new StreamError('reset', 'The password was changed: log in anew'), kept);
   }
 
-  /** Ends the sessions of an account that is disabled; returns how many. @throws AccountError */
+  /** Disabling an account ends its sessions; returns how many. @throws AccountError */
   async setEnabled(user: string, enabled: boolean): Promise<number> {
     await this.accounts.setEnabled(user, enabled);
     this.#enabled.set(user, enabled);
@@ -106,7 +106,7 @@ export class LocalHost implements Host {
       : this.#endSessions(user, new StreamError('not-authorized', 'The account is disabled'));
   }
 
-  /** Ends the account's sessions and removes everything that any module keeps for it; returns how many it has ended. */
+  /** Removes the account and all its data in every module, and ends its sessions; returns how many. */
   async deleteUser(user: string): Promise<number> {
     await this.accounts.delete(user);
     this.#enabled.delete(user);
@@ -116,7 +116,7 @@ export class LocalHost implements Host {
     return ended;
   }
 
-  /** Connected sessions, sleeping ones, and streams that are about to become sessions. */
+  /** Ends connected and sleeping sessions, and streams that are about to become sessions. Returns how many. */
   #endSessions(user: string, error: StreamError, kept?: C2SSession): number {
     const sessions = this.sessions.of(user).filter((session) => session !== kept);
     for (const session of sessions) session.close(error);

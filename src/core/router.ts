@@ -76,7 +76,7 @@ export class Router {
   /** Answers a stanza with an error, where RFC 6120 §8.3.1 allows one. Spoken by our host nearest to the cause. */
   bounce(stanza: Stanza, error: StanzaError): void {
     const sender = Jid.tryParse(stanza.attrs.from);
-    // §10.3.1, §10.3.3: what names nobody is for the sender's own account, which so is who answers.
+    // §10.3.1, §10.3.3: a stanza without `to` is for the sender's own account, so the account answers it.
     const isForAccount = stanza.attrs.to === undefined && stanza.name !== 'presence';
     const reply = errorReply(isForAccount ? stanza.with({ to: sender?.bare }) : stanza, error);
     if (!reply || !sender) return;
@@ -89,8 +89,8 @@ export class Router {
   }
 
   /**
-   * RFC 6120 §8.3.1: the error comes from the address that was asked, though that is none, since the sender tells by it
-   * which of its stanzas has failed.
+   * RFC 6120 §8.3.1: `from` of the error is the malformed address, by which the sender recognises the failed stanza. The
+   * host's address stands in for it during routing.
    */
   #answerUnusable(host: LocalHost, reply: Stanza, sender: Jid): void {
     const from = Jid.parse(host.domain);
@@ -185,7 +185,7 @@ export class Router {
   }
 }
 
-/** XEP-0045 §7.2: what tells the refusal of a join from other errors. */
+/** XEP-0045 §7.2: clients recognise the refusal of a join by this element. */
 function withJoinMark(reply: Stanza): Stanza {
   return reply.name === 'presence' ? reply.withChildren([xml('x', NS.MUC), ...reply.children]) : reply;
 }

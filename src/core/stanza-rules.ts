@@ -1,4 +1,4 @@
-// What RFC 6120 §8 asks of every stanza before it is routed, whoever sent it.
+// The rules of RFC 6120 §8 that every stanza must meet before it is routed.
 
 import { isCut } from '../xml/cut.ts';
 import { type Element, type Stanza, xml } from '../xml/element.ts';
@@ -24,7 +24,7 @@ export function isStanza(element: Element): boolean {
   return KINDS.has(element.name) && element.getNS() === undefined;
 }
 
-/** Presence that tells of somebody, rather than asks or answers (RFC 6121 §4.7.1). */
+/** Available or unavailable presence: a notification, to which no reply is due (RFC 6121 §4.7.1). */
 export function isAvailability({ name, attrs: { type } }: Stanza): boolean {
   return name === 'presence' && (type === undefined || type === 'unavailable');
 }

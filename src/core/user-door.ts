@@ -3,7 +3,7 @@
 import type { UserDoor } from '../admin/user-commands.ts';
 import type { LocalHost } from './host.ts';
 
-/** Changes reach those who are online: sessions of a disabled or deleted account end, and those of an old password. */
+/** Changes affect connected clients: disabling or deleting an account, or a new password, ends the account's sessions. */
 export function userDoor(hosts: ReadonlyMap<string, LocalHost>): UserDoor {
   const locals = [...hosts.values()].filter(({ kind }) => kind === 'local');
   const of = (domain: string): LocalHost => hosts.get(domain)!;

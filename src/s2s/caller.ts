@@ -1,4 +1,4 @@
-// The stream that we make to another server: when it is made, for whom, and who waits for it.
+// Opens our stream to another server: decides when, at whose expense, and tells modules that wait for it.
 
 import { MODULES } from '../api/payer.ts';
 import type { LocalHost } from '../core/host.ts';
@@ -8,9 +8,9 @@ import type { Outage } from './outage.ts';
 import { Outgoing, type OutgoingContext } from './outgoing.ts';
 import type { S2SSession } from './session.ts';
 
-/** A stream that was only made to ask something is closed after that, before its negotiation times out. */
+/** An unused stream is closed after this time, before its negotiation times out. */
 const UNUSED_MS = 22_000;
-/** Until the next look whether a call may be made. */
+/** Pause before the next attempt while too many calls are under way. */
 const FULL_MS = 1_000;
 
 export interface CallerParts {
@@ -20,7 +20,7 @@ export interface CallerParts {
   /** Shared by all routes. */
   readonly calls: SharedBudget;
   readonly outage: Outage;
-  /** How many stanzas wait for a stream. */
+  /** The number of stanzas that wait for a stream. */
   queued(): number;
   onOpen(session: S2SSession): void;
   onEnd(end: CallEnd): void;
@@ -32,17 +32,17 @@ export interface CallerParts {
 export interface CallEnd {
   readonly call: Outgoing;
   readonly error: Error | undefined;
-  /** No other call had taken its place. */
+  /** False if another call had replaced it. */
   readonly isCurrent: boolean;
-  /** It got as far as it was needed: who only asked something has asked it. */
+  /** It served its purpose: it was secured, and no stanza waited for more. */
   readonly wasUsed: boolean;
 }
 
 export class Caller {
   readonly #parts: CallerParts;
-  /** The stream that we are making, or have made last. */
+  /** The current stream of ours, in any state. */
   #call: Outgoing | undefined;
-  /** It is as secure as it will be. */
+  /** Its session, once the stream is secured. */
   #prepared: S2SSession | undefined;
   #askers: PromiseWithResolvers<S2SSession>[] = [];
   #retry: Timer | undefined;
@@ -52,39 +52,39 @@ export class Caller {
     this.#parts = parts;
   }
 
-  /** The stream of ours, whatever state it is in. */
+  /** The current stream of ours, in any state. */
   get call(): Outgoing | undefined {
     return this.#call;
   }
 
-  /** Secured, and perhaps not authenticated. */
+  /** The session of the current stream, if it is secured. It need not be authenticated. */
   get prepared(): S2SSession | undefined {
     this.#forgetUseless();
     return this.#prepared;
   }
 
-  /** Modules wait for a stream. */
+  /** Whether modules wait for a stream. */
   get isAwaited(): boolean {
     return this.#askers.length > 0;
   }
 
-  /** An attempt is planned. */
+  /** Whether a retry is scheduled. */
   get isRetrying(): boolean {
     return this.#retry !== undefined;
   }
 
-  /** Whether a new call would be one too many, in total or for those on whose behalf it is made. */
+  /** Whether a new call has no room, in the total or in the payer's share. */
   get isHeldBack(): boolean {
     return this.#call === undefined && !this.#hasRoom;
   }
 
-  /** Another wants a call, and is about to wait: the next one is made on its behalf, unless only those who wait may call. */
+  /** Sets whose share the next call uses. While others wait, only a payer with room replaces the present one. */
   chargeTo(payer: Holder): void {
     const doOthersWait = this.isAwaited || this.#parts.queued() > 0;
     if (!doOthersWait || this.#mayCall(payer)) this.#payer = payer;
   }
 
-  /** A stream once it is secured. @throws Error when it cannot be made. */
+  /** Resolves to a secured stream. @throws Error when it cannot be made */
   ask(): Promise<S2SSession> {
     const asker = Promise.withResolvers<S2SSession>();
     this.#askers.push(asker);
@@ -92,7 +92,7 @@ export class Caller {
     return asker.promise;
   }
 
-  /** A stream is needed: calls the peer, or will. */
+  /** Calls the peer because a stream is needed: now, or when the back-off and the limits allow it. */
   demand(): void {
     this.#forgetUseless();
     const { context, outage, queued, onRetry } = this.#parts;
@@ -110,15 +110,15 @@ export class Caller {
   }
 
   /**
-   * The peer's stream carries. One of ours that is being authenticated may be carrying for the peer already, so it is
-   * left to be; and one that a module has asked for, too.
+   * Gives up our call because a stream of the peer carries our stanzas. Keeps a call that is being authenticated, since the
+   * peer may use it already, and one that a module has asked for.
    */
   retract(): void {
     const isUnasked = this.#prepared === undefined && this.#askers.length === 0;
     if (this.#call?.retract() && isUnasked) this.#call.close();
   }
 
-  /** No attempt follows. */
+  /** Cancels the retry, and rejects the modules that wait. */
   giveUp(reason: Error): void {
     this.#cancelRetry();
     for (const asker of this.#askers.splice(0)) asker.reject(reason);
@@ -137,7 +137,7 @@ export class Caller {
     this.#retry = undefined;
   }
 
-  /** A stream that is closing need not have ended for its successor to be made. */
+  /** Forgets a stream that is closing, so that its successor can be made before it has ended. */
   #forgetUseless(): void {
     if (this.#call?.isUsable !== false) return;
     this.#call = undefined;
@@ -159,7 +159,7 @@ export class Caller {
     return call;
   }
 
-  /** Takes a place among the calls under way, and returns what gives it back. */
+  /** Takes a place among the calls under way; the returned function gives it back. */
   #place(): () => void {
     const { calls } = this.#parts;
     const payer = this.#payer;

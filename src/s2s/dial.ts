@@ -16,7 +16,7 @@ import { connectTls } from '../net/tls.ts';
 import type { Clock } from '../util/clock.ts';
 import { setLatest } from '../util/latest.ts';
 
-/** For everything together: look-ups, connection attempts, handshakes of direct TLS. */
+/** Limit of one call: look-ups, connection attempts, and handshakes of direct TLS together. */
 const CONNECT_TIMEOUT_MS = 20_000;
 const HANDSHAKE_TIMEOUT_MS = 8_000;
 /** How long a target with which TLS has failed comes after the others. */
@@ -129,7 +129,7 @@ class Call {
     return Math.max(0, this.#deadline - this.#options.clock.elapsed());
   }
 
-  /** Waits for a look-up until the call's time is over or it is given up. @throws NetError then; what the look-up throws. */
+  /** Waits for a look-up. @throws NetError when the call's time is over or the call is given up; errors of the look-up */
   #inTime<T>(lookup: Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const late = () =>

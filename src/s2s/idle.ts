@@ -13,7 +13,7 @@ const CHECK_MS = 15_000;
 interface Use {
   /** Stanzas in both directions that mattered to somebody, when they were counted last. */
   readonly stanzas: number;
-  /** When they had become more, as `clock.elapsed` tells time. */
+  /** When the count was last seen to grow, in ms of `clock.elapsed`. */
   readonly at: number;
 }
 

@@ -222,8 +222,8 @@ export class Incoming implements StreamHandler {
 }
 
 /**
- * COMPAT(jabberd2 ≤ 2.7 without TLS): before XMPP 1.0 the header of a stream for dialback named nobody (RFC 3920 §8.3).
- * Each key says whom it is for. The session belongs to the first of our hosts then.
+ * COMPAT(jabberd2 ≤ 2.7 without TLS): before XMPP 1.0 the header of a stream for dialback had no `to` (RFC 3920 §8.3). Each
+ * dialback key names its host. The session belongs to the first of our hosts then.
  */
 function isForAll(header: StreamHeader): boolean {
   return header.to === undefined && header.dialback && !isVersion1(header);

@@ -20,7 +20,7 @@ const ROUTES_BEFORE_SWEEP = 256;
 /** Of those with whom there has been a link lately, more than that are not remembered. */
 const MAX_ROUTES = 4_096;
 
-/** Streams being made at once. One account's share is 50, so that others can reach servers, too. */
+/** Calls under way. The share of one account is 50, so that it cannot block others. */
 const MAX_CALLS = 1_000;
 
 /** A server that is called for the last time, and has not said a word by then, is not waited for. */

@@ -21,7 +21,7 @@ const ATTEMPT_MS = 60_000;
 export class Outage {
   /** Why the last attempt failed; `undefined` when it did not. */
   failure: Error | undefined;
-  /** No attempt before. All times here are as `clock.elapsed` tells them. */
+  /** The earliest time of the next attempt. All times here are in ms of `clock.elapsed`. */
   retryAt = 0;
   readonly #queueMs: () => number;
   /** Since when stanzas could not be sent; `undefined` when they could, or nobody has tried. */
@@ -45,7 +45,7 @@ export class Outage {
     return this.isKnown(now) && now < (this.#since ?? now) + this.#queueMs();
   }
 
-  /** Until when a stanza that is accepted now may wait. One outage has one end for all of them. */
+  /** Until when a stanza that is accepted now may wait. All stanzas of one outage have the same deadline. */
   deadline(stanza: Stanza, now: number): number {
     this.#since ??= now;
     const end = this.#since + Math.max(this.#queueMs(), ATTEMPT_MS);

@@ -61,7 +61,7 @@ export class Outgoing implements StreamHandler {
   readonly #context: OutgoingContext;
   readonly #host: LocalHost;
   readonly #remote: string;
-  /** Gives back its place among the calls under way. */
+  /** Gives back the place among the calls under way. */
   readonly #release: () => void;
   readonly #events: OutgoingEvents;
   readonly #abort = new AbortController();

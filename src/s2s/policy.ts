@@ -55,13 +55,13 @@ function isListed(domain: string, list: readonly string[]): boolean {
   return list.some((entry) => (entry.startsWith('*.') ? domain.endsWith(entry.slice(1)) : domain === entry));
 }
 
-/** What streams with other servers are given. */
+/** The context of streams with other servers. */
 export interface PeerContext extends ServerContext {
-  /** What each domain may send over all its streams together; absent: each stream for itself. */
+  /** Limits that all streams of a domain share; absent: each stream has limits of its own. */
   readonly peerBudgets?: ReadBudgets | undefined;
 }
 
-/** As for clients (`c2s/context.ts`), but lower: a peer speaks for many users, and rooms send much small presence. */
+/** As for clients (`c2s/context.ts`), but less: a peer acts for many users, and rooms send many small presences. */
 const BYTES_PER_STANZA = 256;
 
 /** How fast one other server may send over all its streams. */

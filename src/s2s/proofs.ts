@@ -55,7 +55,7 @@ export class Proofs {
     });
   }
 
-  /** Whether an answer of the DNS would change anything for one of our hosts. */
+  /** Whether the DNS could still change the decision of `host` about `domain`. */
   #isUnclear(domain: string, host: LocalHost): boolean {
     const { stream, context } = this.#options;
     const policy = new Policy(host);

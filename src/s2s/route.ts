@@ -27,9 +27,9 @@ const OPTIONS = { s2s_queue_time: HOST_OPTIONS.s2s_queue_time };
 /** How long a module may keep us from sending on a new stream. */
 const BEGIN_MS = 10_000;
 
-/** What all routes share. */
+/** Budgets that all routes share. */
 export interface RouteBudgets {
-  /** Streams being made. */
+  /** Calls under way. */
   readonly calls: SharedBudget;
   readonly waiting: WaitingBudget;
 }
@@ -221,7 +221,7 @@ export class Route {
     return this.#caller.isHeldBack ? new LinkError('too many servers are being called') : undefined;
   }
 
-  /** Why nothing was sent in time, although no attempt has failed. */
+  /** The error of stanzas that expired although no attempt has failed. */
   get #delay(): Error {
     if (!this.#caller.isHeldBack) return new LinkError('there was no link in time');
     const text = 'You are writing to too many servers that do not answer';

@@ -25,7 +25,7 @@ export type Direction = 'in' | 'out';
 
 /** Stanzas of a peer whose work is under way; while there are more it is not read. */
 const MAX_PENDING_WORK = 256;
-/** Pairs of domains on one stream: a certificate may name any number, and each costs memory in many places. */
+/** Pairs of domains on one stream. Bounded because a certificate may name any number, and each pair costs memory. */
 const MAX_PAIRS = 200;
 
 export class S2SSession implements Contract {
@@ -341,7 +341,7 @@ export class S2SSession implements Contract {
     // Somebody's odd address must not cost everybody else the stream.
     if (!sender) return this.log.debug('stanza from a malformed address dropped', { from });
     const domain = domainOf(to);
-    // RFC 6120 §8.1.1.2: a stream is for the pairs of domains that were authenticated, under each host's policy.
+    // RFC 6120 §8.1.1.2: a stream carries only the pairs of domains that were authenticated, under each host's policy.
     if (!this.#isAuthenticated(sender.domain, domain ?? this.local)) {
       const isKnown = this.pairs.some(({ remote }) => remote === sender.domain);
       throw new StreamError(isKnown ? 'host-unknown' : 'invalid-from');
@@ -363,7 +363,7 @@ export class S2SSession implements Contract {
       domain === undefined
         ? new StanzaError('jid-malformed', { text: 'The domain of the address is malformed' })
         : checkStanza(stanza);
-    // Nobody waits for an answer to it, and a room would throw out whom the error comes from.
+    // Its sender expects no answer, and a room would remove the occupant from whose address the error comes.
     if (isCut(stanza) && isAvailability(stanza)) return this.log.debug('presence dropped: it is too large');
     if (problem) router.bounce(domain === undefined ? stanza.with({ to: this.local }) : stanza, problem);
     else router.route(stanza, this);

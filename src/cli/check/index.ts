@@ -11,7 +11,7 @@ import { checkStorage } from './storage.ts';
 
 type Check = (config: Config) => Promise<readonly Finding[]>;
 
-/** In the order in which they run, after that of the configuration. */
+/** In the order in which they run; the check of the configuration runs before all of them. */
 const CHECKS: Readonly<Record<string, Check>> = { certs: checkCertificates, storage: checkStorage };
 
 export const CHECK_NAMES = ['config', ...Object.keys(CHECKS)];
@@ -26,7 +26,7 @@ export interface CheckOptions {
   readonly json: boolean;
 }
 
-/** Returns 1 when something is broken; doubtful settings alone are no failure. */
+/** Returns 1 when something is broken; warnings alone are no failure. */
 export async function check({ file, only, json }: CheckOptions, terminal: Terminal): Promise<ExitCode> {
   if (only !== undefined && !CHECK_NAMES.includes(only)) throw noCheck(only);
   const { config, findings: first } = await checkConfig(file);

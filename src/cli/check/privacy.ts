@@ -1,4 +1,4 @@
-// Which files other users of the machine can read: the data, and the keys of certificates.
+// Finds files that other users of the machine can read: the data, and the private keys of certificates.
 
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -6,14 +6,14 @@ import type { Config } from '../../config/config.ts';
 import { type Certificate, CertificateStore } from '../../net/certificates.ts';
 import type { Finding } from './finding.ts';
 
-/** Group and others. */
+/** Mode bits of group and others. */
 const NOT_OWNER = 0o077;
-/** Others alone: a group may be there to share keys between servers. */
+/** Mode bits of others alone: a group may exist to share keys between servers. */
 const OTHERS = 0o007;
-/** On a directory: may open what is in it by name. */
+/** Mode bits of a directory that let a user open files in it by name. */
 const SEARCH = 0o111;
 
-/** Everything that `enjamb start` warns of. */
+/** All findings that `enjamb start` logs. */
 export async function findOpenFiles({ core }: Config): Promise<readonly Finding[]> {
   const store = new CertificateStore(core.certificates);
   await store.reload();
@@ -21,7 +21,7 @@ export async function findOpenFiles({ core }: Config): Promise<readonly Finding[
   return [...data, ...openKeys(store.certificates)];
 }
 
-/** The data directory, and the files in it that are open as well. In a private directory their modes do not matter. */
+/** Warns of an open data directory, and names the open files in it. In a private directory their modes do not matter. */
 export function openData(path: string): readonly Finding[] {
   const mode = modeOf(path);
   if (mode === undefined || (mode & NOT_OWNER) === 0 || isHidden(path, NOT_OWNER)) return [];
@@ -34,7 +34,7 @@ export function openData(path: string): readonly Finding[] {
   return [warning('storage', message, `chmod -R go= ${path}`)];
 }
 
-/** Private keys that everybody on the machine can read. */
+/** Warns of private keys that everybody on the machine can read. */
 export function openKeys(certificates: readonly Certificate[]): readonly Finding[] {
   return certificates.map(({ path }) => keyOf(path)).flatMap(openKey);
 }
@@ -52,14 +52,14 @@ function keyOf(certificate: string): string {
   return join(dirname(certificate), 'privkey.pem');
 }
 
-/** Whether a directory around it lets none of these users through. */
+/** Whether one of the directories above the path is closed to all these users (mode bits). */
 function isHidden(path: string, users: number): boolean {
   const directory = dirname(path);
   if (((modeOf(directory) ?? 0) & users & SEARCH) === 0) return true;
   return directory !== path && directory !== dirname(directory) && isHidden(directory, users);
 }
 
-/** None where this user may not look. */
+/** Empty if this user may not read the directory. */
 function namesIn(directory: string): readonly string[] {
   try {
     return readdirSync(directory);
@@ -68,7 +68,7 @@ function namesIn(directory: string): readonly string[] {
   }
 }
 
-/** Follows links; `undefined` for what is not there or may not be seen. */
+/** The permission bits; follows links. `undefined` if the path does not exist or is not accessible. */
 function modeOf(path: string): number | undefined {
   try {
     return statSync(path).mode & 0o777;

@@ -1,4 +1,4 @@
-// `enjamb check storage`: can the data be read, by its owner alone, and is there room for more?
+// `enjamb check storage`: whether the data is readable, only by its owner, and whether the disk has room.
 
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';

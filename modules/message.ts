@@ -53,7 +53,7 @@ export default defineModule({
   },
 });
 
-/** XEP-0203 §4: only this host says in its own name since when a message has waited. */
+/** XEP-0203 §4: removes a `delay` of this host that another sender has forged. */
 function removeForgedDelays({ host: { domain } }: Module, event: StanzaEvent): void {
   const { stanza, origin } = event;
   if (origin.kind === 'host' && origin.domain === domain) return;

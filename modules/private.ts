@@ -38,7 +38,7 @@ export default defineModule({
 class PrivateElements {
   readonly #module: Module;
   readonly #store: MapStore<string>;
-  /** Rows that were reported as unreadable, each once: as many as are damaged on the disk. */
+  /** Unreadable rows that were logged, so that each is logged once. Bounded by the number of damaged rows on disk. */
   readonly #reported = new Set<string>();
   readonly #limits: { readonly elements: number; readonly bytes: number };
 
@@ -74,7 +74,7 @@ class PrivateElements {
       return parseElement(text);
     } catch (error) {
       const row = `${user} ${key}`;
-      const note = 'answered as if it were not there; the client replaces it when it stores it again';
+      const note = 'answered as if it did not exist; the client replaces it when it stores the element again';
       if (!this.#reported.has(row))
         this.#module.log.error('private element unreadable', { user, key, note, error });
       this.#reported.add(row);

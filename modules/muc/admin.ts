@@ -99,7 +99,7 @@ function affiliationChange(service: Service, room: Room, item: Element): Affilia
   const bare = Jid.tryParse(jid)?.bare;
   if (bare === undefined) throw refusal(room.jid, 'jid-malformed');
   if (!isAtLeast(affiliation, 'member') || nick === undefined) return { bare, affiliation, reason };
-  // An empty one gives the reserved nick back.
+  // An empty nick cancels the reservation.
   return { bare, affiliation, nick: nick === '' ? '' : writtenNick(service, room, nick), reason };
 }
 

@@ -22,11 +22,11 @@ export interface AffiliationChange {
   readonly reason?: string | undefined;
 }
 
-/** One request may change so many: each is told to everybody in the room. */
+/** Changes in one request. Each is announced to all occupants. */
 export const MAX_CHANGES = 500;
 
 /**
- * Whether all of it may be done, in this order.
+ * Checks that all changes are allowed, in this order.
  * @throws StanzaError 'forbidden' or 'not-allowed' where the actor may not (see ranks.ts), 'conflict' for a ban of
  *   oneself (§9.1), for the last owner (§10.4) and for a nick that is another's; 'resource-constraint' for too many
  */
@@ -61,7 +61,7 @@ function checkOne(room: Room, actor: string, { bare, affiliation }: AffiliationC
   }
 }
 
-/** Each nick is free, or its owner's, before the request and after each of its changes. */
+/** Checks that each nick is free or belongs to its user, both before the request and after each of its changes. */
 function checkNicks(room: Room, changes: readonly AffiliationChange[]): void {
   const wanted = new Map<string, string>();
   for (const { bare, nick = '' } of changes) {
@@ -118,7 +118,7 @@ function checkOwners(room: Room, changes: readonly AffiliationChange[]): void {
   if (owners.size === 0) throw refusal(room.jid, 'conflict', { text: 'The room needs an owner' });
 }
 
-/** Makes checked changes in a draft of the room: what is stored, and nothing else. */
+/** Makes checked changes in a draft of the room, without announcing them. */
 export function stageAffiliations(draft: Room, changes: readonly AffiliationChange[]): void {
   for (const change of changes) setStanding(draft, change.bare, standingAfter(draft, change));
 }
@@ -179,7 +179,7 @@ function departureOf(room: Room, affiliation: Affiliation): Departure | undefine
   return undefined;
 }
 
-/** What the room will remember; `undefined`: nothing. */
+/** What the room will remember of the user; `undefined` for nothing. */
 function standingAfter(
   room: Room,
   { bare, affiliation, nick, reason }: AffiliationChange,

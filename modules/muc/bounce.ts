@@ -1,4 +1,4 @@
-// Error replies to what a room has sent: whether they mean that somebody is gone (XEP-0045 §18.1.2, "Ghost Users").
+// Error replies to stanzas of a room: whether they mean that a client is gone (XEP-0045 §18.1.2, "Ghost Users").
 
 import { isLocalBounce, type StanzaCondition, StanzaError, type StanzaEvent } from 'enjamb/api';
 import { markGone } from './leave.ts';
@@ -23,12 +23,12 @@ const DOMAIN_GONE = new Set<StanzaCondition>([
 ]);
 
 /**
- * What an error reply says about the client that it came from. The one place that decides who is removed for it.
+ * Whether an error reply means that its client must be removed from the room. No other place decides that.
  *
- * - Presence of type error: gone, whatever it holds. A client that cannot take the presence of a room cannot follow it.
- * - A message of type error: gone for the conditions above, or when the error names none. Other conditions are those of
- *   filters, which refuse this one message.
- * - What our own side returned: only the conditions above, since the client has not seen the stanza.
+ * - Presence of type error: removed for any condition. A client that refuses presence of a room cannot follow the room.
+ * - A message of type error: removed for the conditions above, or if the error names none. Filters use other conditions to
+ *   refuse a single message.
+ * - An error that our own side returned: removed only for the conditions above, since the client has not seen the stanza.
  */
 export function verdict({ stanza, from, origin }: Bounce): 'remove' | 'keep' {
   const error = StanzaError.from(stanza);
@@ -39,7 +39,7 @@ export function verdict({ stanza, from, origin }: Bounce): 'remove' | 'keep' {
 
 type Bounce = Pick<StanzaEvent, 'stanza' | 'from' | 'origin'>;
 
-/** Removes the client that the error came from; nobody else is told of the error. */
+/** Removes the client that the error came from. The error is not passed on. */
 export function handleBounce(service: Service, event: StanzaEvent): void {
   if (verdict(event) === 'keep') return;
   const room = findRoom(service, event.to);

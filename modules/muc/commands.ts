@@ -73,7 +73,7 @@ function addCreate(module: Registry, service: Service): void {
   });
 }
 
-/** A room that cannot be stored is not made: it would be gone after a restart. @throws CommandError */
+/** Refuses to create a room that cannot be stored, since it would be gone after a restart. @throws CommandError */
 async function create(
   service: Service,
   name: string,

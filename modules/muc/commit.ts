@@ -1,11 +1,11 @@
-// Changes of rooms that are on disk. The requester is answered, and the room told, once the change is written: what was
-// confirmed outlives a crash, and what cannot be written has not happened.
+// Changes of rooms that are on disk. A change is written before the requester gets an answer and the occupants are told. So
+// a confirmed change survives a crash, and a change that cannot be written has no effect.
 //
-//   asked ──▶ waiting ──▶ tried on a draft of the room ──▶ written ──▶ in force, answered
-//                               │ not allowed                │ failed
-//                               └──────▶ refused ◀───────────┘  everything is as before
+//   request ──▶ waiting ──▶ tried on a draft of the room ──▶ written ──▶ applied, answered
+//                                 │ not allowed                │ failed
+//                                 └──────▶ refused ◀───────────┘  the room is unchanged
 //
-// One write of a room is under way; all changes that are asked for meanwhile share the next one (docs/adr/0025).
+// Each room has one write under way; all changes that are requested meanwhile share the next one (docs/adr/0025).
 
 import { errorReply, refusalFor, StanzaError, type StanzaEvent } from 'enjamb/api';
 import { refusal } from './refusal.ts';
@@ -15,24 +15,24 @@ import { isKept, saveDraft } from './stored.ts';
 
 /** Changes of one room that wait for a write. */
 const MAX_WAITING = 1_000;
-/** Changes that share a write: they are put into force in one turn, and others wait for that. */
+/** Changes that share a write. They are applied in one turn, which blocks everything else. */
 const MAX_PER_WRITE = 100;
 
 export interface Change {
   /**
-   * Tries the change on a room, or on a draft of it, and leaves it as it is.
+   * Checks the change against a room or a draft of it, and modifies neither.
    * @throws StanzaError when the change is not allowed
    */
   check(room: Room): void;
-  /** Makes those changes that are stored. `check` has just allowed them. */
+  /** Makes the part of the change that is stored. Called directly after `check`. */
   stage(draft: Draft): void;
-  /** Puts the change into force, answers, and tells the room. It may do nothing that `check` could refuse. */
+  /** Makes the change, answers the requester, and tells the occupants. Must not refuse: it runs after the write. */
   apply(room: Room): void;
 }
 
-/** A room as it would be. */
+/** A room as it will be after the changes. */
 export interface Draft extends Room {
-  /** The room is to be destroyed. */
+  /** Set if the room will be destroyed. */
   removed?: boolean;
 }
 
@@ -43,16 +43,16 @@ interface Request {
   done(): void;
 }
 
-/** The requests of one room. */
+/** The requested changes of one room. */
 export interface Commits {
   readonly waiting: Request[];
-  /** Settles, and never rejects, when nothing is under way any more. */
+  /** Resolves when no change is under way any more; never rejects. */
   readonly idle: Promise<void>;
 }
 
 /**
- * Makes a change: immediately in a room that is in memory only, after the write in others.
- * @throws StanzaError when the change is refused immediately; a later refusal is sent as the answer
+ * Makes a change: immediately in a room that is only in memory, otherwise after the write.
+ * @throws StanzaError when the change is refused immediately; a later refusal is sent to the requester
  */
 export function commit(service: Service, room: Room, event: StanzaEvent, change: Change): void {
   if (!service.commits.has(room.name)) {
@@ -71,7 +71,7 @@ export function commit(service: Service, room: Room, event: StanzaEvent, change:
   event.waitUntil(promise);
 }
 
-/** Resolves when no change waits any more: all requesters are answered before the module goes. */
+/** Resolves when no change waits any more, so that all requesters get an answer before the module unloads. */
 export async function settled(service: Service): Promise<void> {
   await Promise.all([...service.commits.values()].map(({ idle }) => idle));
 }
@@ -136,7 +136,7 @@ function stageOn(room: Room | undefined, draft: Draft | undefined, { change, roo
   change.stage(draft);
 }
 
-/** The row is right already: what the turn changes has been written. */
+/** Applies a change without a second write: its row is on disk already. */
 function enforce(service: Service, { change, event, room }: Request): void {
   if (service.rooms.get(room.name) !== room) {
     throw refusal(room.jid, 'item-not-found', { text: 'The room is gone', type: 'cancel' });
@@ -148,7 +148,7 @@ function enforce(service: Service, { change, event, room }: Request): void {
   });
 }
 
-/** Whether `act` succeeded; if not, the requester gets the error. */
+/** Runs `act` and returns whether it succeeded; if not, sends the error to the requester. */
 function attempt(service: Service, { event }: Request, act: () => void): boolean {
   try {
     act();
@@ -172,7 +172,7 @@ function notStored(room: Room, error: unknown): StanzaError {
   });
 }
 
-/** A copy whose people and configuration may be changed; all the rest is the room's own. */
+/** A copy in which affiliations, nicks and configuration may be changed; it shares everything else with the room. */
 function draftOf(room: Room): Draft {
   return { ...room, standings: new Map(room.standings), reserved: new Map(room.reserved) };
 }

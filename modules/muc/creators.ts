@@ -1,4 +1,4 @@
-// Who may make rooms, and how many (XEP-0045 §10.1.1).
+// Who may create rooms, and how many (XEP-0045 §10.1.1).
 
 import { registeredDomain, type StanzaEvent } from 'enjamb/api';
 import { refusal } from './refusal.ts';
@@ -6,19 +6,19 @@ import type { Room } from './room.ts';
 import type { Service } from './service.ts';
 
 /**
- * Administrators may always; others as configured, within their share.
+ * Administrators may always create rooms; others as configured, up to their limits.
  * @throws StanzaError 'not-allowed', 'resource-constraint'
  */
 export function checkMayCreate(service: Service, { from, to, origin }: StanzaEvent): void {
   const { options } = service.module;
   if (service.rooms.size >= options.muc_max_rooms) {
-    throw refusal(to.bare, 'resource-constraint', { text: 'Too many rooms' });
+    throw refusal(to.bare, 'resource-constraint', { text: 'There are too many rooms here' });
   }
   if (service.module.adminOf(from) !== undefined) return;
   const restricted = options.restrict_room_creation;
   const isLocal = origin.kind === 'c2s';
   if (restricted !== false && !(restricted === 'local' && isLocal)) {
-    throw refusal(to.bare, 'not-allowed', { text: 'Only some may create rooms here' });
+    throw refusal(to.bare, 'not-allowed', { text: 'You may not create rooms here' });
   }
   if (roomsOf(service, from.bare) >= options.muc_max_rooms_per_user) {
     throw refusal(to.bare, 'resource-constraint', { text: 'You have created too many rooms here' });
@@ -30,7 +30,7 @@ export function checkMayCreate(service: Service, { from, to, origin }: StanzaEve
   }
 }
 
-/** A room has come or gone: it counts for who has made it, and for that server. */
+/** Counts a room for its creator and for the creator's domain. `step`: 1 for a new room, -1 for one that has ended. */
 export function countRoom({ created }: Service, { creator }: Room, step: 1 | -1): void {
   if (creator === undefined) return;
   const domain = registeredDomain(creator.slice(creator.indexOf('@') + 1));

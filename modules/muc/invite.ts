@@ -11,7 +11,7 @@ import { roomChanged } from './rooms.ts';
 import { type Service, send } from './service.ts';
 import { setStanding } from './standings.ts';
 
-/** One stanza may cause so many. */
+/** Invitations in one stanza. */
 const MAX_INVITES_AT_ONCE = 10;
 
 interface Invitation {
@@ -30,7 +30,7 @@ export function handleInvites(service: Service, room: Room, event: StanzaEvent, 
   if (invites.length === 0) return false;
   if (invites.length > MAX_INVITES_AT_ONCE) {
     throw refusal(room.jid, 'policy-violation', {
-      text: `At most ${MAX_INVITES_AT_ONCE} invitations at once`,
+      text: `At most ${MAX_INVITES_AT_ONCE} invitations in one message`,
     });
   }
   checkMayInvite(room, event.from);

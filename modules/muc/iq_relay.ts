@@ -26,7 +26,7 @@ export interface Relay {
   readonly address: string;
   /** Whom we asked: nobody else may answer. */
   readonly asked: string;
-  /** As `clock.elapsed` tells time. */
+  /** When it was relayed, in ms of `clock.elapsed`. */
   readonly at: number;
 }
 
@@ -36,16 +36,16 @@ const PATIENCE_MS = 5 * 60_000;
 const MAX_PER_CLIENT = 50;
 /** Requests under way on the service. */
 export const MAX_RELAYS = 10_000;
-/** Of these, one account of this server may have this part, in all rooms together; users of one other server this one. */
+/** The part of them that one account of this server, and all users of one other server, may have in all rooms together. */
 const ACCOUNT_SHARE = 1 / 20;
 const SERVER_SHARE = 1 / 4;
-/** An id is kept until the answer comes. In characters. */
+/** In characters. Bounded because the id is kept until the answer arrives. */
 const MAX_ID_LENGTH = 1024;
 
 /**
- * A request to an occupant JID.
- * @throws StanzaError 'not-acceptable' to whoever is not in the room (XEP-0410 §3.3), 'item-not-found' for a nick that
- *   nobody has, 'resource-constraint' for too many requests under way, 'policy-violation' for an id that is too long
+ * Relays a request to an occupant JID.
+ * @throws StanzaError 'not-acceptable' if the sender is not in the room (XEP-0410 §3.3), 'item-not-found' if no occupant
+ *   has the nick, 'resource-constraint' for too many requests under way, 'policy-violation' for an id that is too long
  */
 export function relayRequest(service: Service, event: StanzaEvent): void {
   const { stanza, from, to } = event;

@@ -1,14 +1,14 @@
-// The public list of rooms (XEP-0045 §6.3), always in order of address, so that a request costs no more than its page.
+// The public list of rooms (XEP-0045 §6.3). It is kept sorted by address, so that a request only costs its page.
 
 import type { Room } from './room.ts';
 
 export interface ListingPage {
   readonly rooms: readonly Room[];
-  /** Where the page begins in the whole list. */
+  /** Index of the page's first room in the whole list. */
   readonly start: number;
 }
 
-/** Whether a room that exists is shown to everybody. */
+/** Whether a room is shown to everybody. */
 export function isListed(room: Room): boolean {
   return room.config.listed && room.lockedSince === undefined;
 }
@@ -20,7 +20,7 @@ export class Listing {
     return this.#rooms.length;
   }
 
-  /** Puts a room on the list or takes it off; what is so already stays. */
+  /** Adds a room to the list, or removes it. Idempotent. */
   update(room: Room, isShown: boolean): void {
     const place = this.#firstFrom(room.jid);
     const isThere = this.#rooms[place]?.jid === room.jid;
@@ -28,14 +28,14 @@ export class Listing {
     else if (isThere) this.#rooms.splice(place, 1);
   }
 
-  /** At most `max` rooms that follow the address `after`, which need not be on the list; without it the first ones. */
+  /** The next `max` rooms after the address `after`, which need not be on the list; `undefined`: from the beginning. */
   page(after: string | undefined, max: number): ListingPage {
     const place = after === undefined ? 0 : this.#firstFrom(after);
     const start = after !== undefined && this.#rooms[place]?.jid === after ? place + 1 : place;
     return { rooms: this.#rooms.slice(start, start + max), start };
   }
 
-  /** The place of the first room whose address is `jid` or follows it. */
+  /** The index of the first room whose address is `jid` or follows it. */
   #firstFrom(jid: string): number {
     let low = 0;
     let high = this.#rooms.length;

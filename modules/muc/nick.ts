@@ -26,7 +26,7 @@ export function properNick(service: Service, address: Jid): string {
 }
 
 /**
- * The nick in a request, as it will stand in addresses.
+ * The nick in a request, prepared as a resourcepart.
  * @throws StanzaError as `properNick` does
  */
 export function writtenNick(service: Service, room: Room, text: string): string {

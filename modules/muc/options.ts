@@ -55,11 +55,11 @@ export const OPTIONS = {
   ),
   muc_max_rooms: integer('Most rooms on the service', { default: 10_000, min: 1 }),
   muc_max_rooms_per_user: integer(
-    'Most rooms that one user may have created and that are still there; administrators may create more',
+    'Most existing rooms that one user may have created; administrators may create more',
     { default: 100, min: 0 },
   ),
   muc_max_rooms_per_domain: integer(
-    'Most rooms that the users of one other server together may have created, where strangers may create rooms',
+    'Most existing rooms that the users of one other server together may have created, if they may create rooms',
     { default: 1000, min: 0 },
   ),
   muc_max_occupants: integer('Most clients in one room', { default: 10_000, min: 1 }),

@@ -134,7 +134,7 @@ function configure(
   });
 }
 
-/** Longer lists cannot be stored anyway, and each address in them costs time. @throws StanzaError 'resource-constraint' */
+/** Refuses long lists before their addresses are prepared, which takes time. @throws StanzaError 'resource-constraint' */
 function checkLists(service: Service, room: Room, values: ReadonlyMap<string, string[]>): void {
   const most = service.module.options.muc_max_affiliations;
   const isTooLong = [OWNERS_FIELD, ADMINS_FIELD].some((field) => (values.get(field)?.length ?? 0) > most);

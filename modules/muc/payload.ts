@@ -12,12 +12,12 @@ export function passedOn(stanza: Element, room: string): Node[] {
   return stanza.children.filter((node) => typeof node !== 'string' && !isForged(node, room));
 }
 
-/** `room` is prepared; what is compared with it may be written in any way that means the same address. */
+/** @param room a prepared address; the child's address is prepared before it is compared */
 function isForged(child: Element, room: string): boolean {
   const { xmlns, from } = child.attrs;
   if (xmlns === undefined) return false;
   if (ONLY_OURS.has(xmlns)) return true;
-  // XEP-0091, which clients read beside XEP-0203.
+  // XEP-0091, which clients also read.
   if (xmlns === LEGACY_DELAY) return Jid.tryParse(from)?.toString() === room;
   return isStampOf(child, room);
 }

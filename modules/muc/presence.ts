@@ -23,7 +23,7 @@ export function presenceToOccupant(service: Service, event: StanzaEvent): void {
 }
 
 /**
- * To the room itself: nobody enters without a nick (§7.2.1).
+ * Presence to the room itself, which cannot be entered without a nick (§7.2.1).
  * COMPAT(aioxmpp 0.13): leaves by the room's own address (§7.14).
  */
 export function presenceToRoom(service: Service, event: StanzaEvent): void {

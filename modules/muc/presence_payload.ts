@@ -1,4 +1,4 @@
-// What a client says about its presence, as a room keeps it.
+// The presence of clients, as a room keeps it.
 
 import { type Node, nodesBytes, type Stanza } from 'enjamb/api';
 import { repaint } from './broadcast.ts';
@@ -10,11 +10,11 @@ import type { Service } from './service.ts';
 
 /** Everybody who enters is sent every occupant's presence: a large one would be paid for by all. In characters. */
 const MAX_PRESENCE_LENGTH = 16 * 1024;
-/** Of one client, in memory. In bytes. */
+/** Memory of one client's presence. */
 const MAX_PRESENCE_BYTES = 48 * 1024;
-/** Of all clients in a room. In bytes. */
+/** Memory of the presence of all clients in one room. */
 const MAX_ROOM_PRESENCE_BYTES = 32 * 1024 * 1024;
-/** Of all rooms of a service together. In bytes. */
+/** Memory of the presence in all rooms of a service. */
 export const MAX_ALL_PRESENCE_BYTES = 128 * 1024 * 1024;
 /** A client may say so much even when others use up the whole; its place in the room takes about as much. In bytes. */
 const FREE_PRESENCE_BYTES = 4 * 1024;
@@ -26,7 +26,7 @@ type Memory = { readonly budgets: Pick<Service['budgets'], 'presence'> };
 export interface Said {
   readonly payload: readonly Node[];
   readonly priority: number;
-  /** What it takes in memory. */
+  /** Memory that it takes. */
   readonly bytes: number;
 }
 
@@ -65,7 +65,7 @@ export function speak(service: Memory, room: Room, seat: Seat, said: Said): void
   repaint(seat.occupant);
 }
 
-/** The client goes, or says something else. */
+/** Gives back the memory of a client's presence, because the client leaves or replaces it. */
 export function forgetPresence({ budgets }: Memory, room: Room, seat: Seat): void {
   budgets.presence.give(seat.presenceBytes);
   room.presenceBytes -= seat.presenceBytes;

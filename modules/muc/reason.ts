@@ -1,14 +1,14 @@
-// The reason of a ban, a kick, a membership (XEP-0045 §8, §9): stored with the room, or sent to everybody in it.
+// The reason of a ban, kick or membership (XEP-0045 §8, §9). It is stored with the room, or sent to all occupants.
 
 import type { Element } from 'enjamb/api';
 import { refusal } from './refusal.ts';
 import type { Room } from './room.ts';
 
-/** In characters. More than people type; a room keeps the reasons of thousands of people. */
+/** In characters. Longer than what people type; bounded because a room keeps thousands of reasons. */
 const MAX_REASON_LENGTH = 1024;
 
 /**
- * The reason in an item of a request. One that is too long is refused, not cut: what is kept is what was written.
+ * The reason in an item of a request. A reason that is too long is refused instead of cut.
  * @throws StanzaError 'not-acceptable'
  */
 export function reasonIn(room: Room, item: Element): string | undefined {

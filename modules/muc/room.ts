@@ -12,7 +12,7 @@ export interface Seat {
   occupant: Occupant;
   /** What the client last said about its presence, without what only the room may say. */
   presence: readonly Node[];
-  /** What `presence` takes, see presence_payload.ts. */
+  /** Memory of `presence`, see presence_payload.ts. */
   presenceBytes: number;
   priority: number;
   /** Rises with every presence of anybody in the room: the latest wins among equal priorities. */
@@ -57,28 +57,28 @@ export interface Room {
   /** The bare JID. */
   readonly jid: string;
   config: RoomConfig;
-  /** The bare JID of who has made it; `undefined` for an administrator at the command line. */
+  /** The creator's bare JID; `undefined` for an administrator at the command line. */
   readonly creator: string | undefined;
   /** By bare JID; a domain may be banned as a whole (§9.2). */
   readonly standings: Map<string, Standing>;
-  /** Whose each reserved nick is, by nick; bare JIDs. */
+  /** Reserved nick → bare JID of its user. */
   readonly reserved: Map<string, string>;
-  /** What `standings` takes, see standings.ts. */
+  /** Memory of `standings`, see standings.ts. */
   standingBytes: number;
   /** By nick. */
   readonly occupants: Map<string, Occupant>;
   /** By full JID. */
   readonly seats: Map<string, Seat>;
-  /** What the presence of all seats takes. */
+  /** Memory of the presence of all seats, see presence_payload.ts. */
   presenceBytes: number;
   /** Oldest first. */
   readonly history: HistoryEntry[];
-  /** What `history` takes, see history.ts. */
+  /** Memory of `history`, see history.ts. */
   historyBytes: number;
   subject: Subject | undefined;
   /** What occupant ids are made with. */
   readonly secret: string;
-  /** Set until the owner has configured the new room (§10.1.1); when it was made, as `clock.elapsed` tells time. */
+  /** When the room was created, in ms of `clock.elapsed`. Set until its owner has configured it (§10.1.1). */
   lockedSince: number | undefined;
   /** The owner has asked for the form of the new room (§10.1.3) and has not sent it back yet. */
   configuring: boolean;
@@ -110,7 +110,7 @@ export function occupantsOf(room: Room, bare: string): Occupant[] {
   return [...room.occupants.values()].filter((occupant) => occupant.bare === bare);
 }
 
-/** Everybody in the room by bare JID, and all of a domain by its name; for many look-ups. */
+/** The occupants by bare JID and by domain, for many look-ups. */
 export function occupantsByAddress(room: Room): ReadonlyMap<string, readonly Occupant[]> {
   const found = new Map<string, Occupant[]>();
   for (const occupant of room.occupants.values()) {

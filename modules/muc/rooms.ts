@@ -14,7 +14,7 @@ export function findRoom(service: Service, address: Jid): Room | undefined {
   return address.local === undefined ? undefined : service.rooms.get(address.local);
 }
 
-/** Makes a room with the default configuration and one owner (XEP-0045 §10.1.1). Both people are bare JIDs. */
+/** Creates a room with the default configuration and one owner (XEP-0045 §10.1.1). Owner and creator are bare JIDs. */
 export function createRoom(
   service: Service,
   name: string,
@@ -31,7 +31,7 @@ export function createRoom(
   return room;
 }
 
-/** Something has changed that is listed or stored. The room's row in the store follows at the end of the turn. */
+/** Call this after a change of anything that is listed or stored. The room's row is written at the end of the turn. */
 export function roomChanged(service: Service, room: Room): void {
   service.listing.update(room, service.rooms.get(room.name) === room && isListed(room));
   service.changed.add(room.name);

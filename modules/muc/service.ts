@@ -15,7 +15,7 @@ export interface Service {
   /** By localpart. */
   readonly rooms: Map<string, Room>;
   readonly listing: Listing;
-  /** How many rooms each user, and each server's users, have created, by bare JID and by domain. */
+  /** The number of existing rooms by creator: keys are bare JIDs, and domains for all their users. */
   readonly created: Map<string, number>;
   /** IQ requests from one occupant to another, by the id that we gave them; oldest first. */
   readonly relays: Map<string, Relay>;
@@ -24,7 +24,7 @@ export interface Service {
   readonly stored: Set<string>;
   /** The rooms to be written, or to be removed from the store, when the turn ends. */
   readonly changed: Set<string>;
-  /** Changes that wait for the disk, by room. */
+  /** Changes that wait for the disk, by the room's localpart. */
   readonly commits: Map<string, Commits>;
   readonly budgets: Budgets;
   readonly reader: HistoryReader;
@@ -37,7 +37,7 @@ export interface Service {
   inTurn: boolean;
 }
 
-/** What all rooms together may keep in memory. */
+/** Bounds on the memory of all rooms together. */
 export interface Budgets {
   readonly standings: ByteBudget;
   readonly history: ByteBudget;

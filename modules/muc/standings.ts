@@ -1,24 +1,24 @@
-// What a room remembers of people across visits: who belongs to it, reserved nicks, reasons. The one place that changes
-// it, so that the look-up of nicks and the bound on memory are always right.
+// What a room remembers of people across visits: affiliations, reserved nicks, reasons. Only this file changes it, which
+// keeps the look-up of nicks and the bounds on memory consistent.
 
 import { type ByteBudget, detach } from 'enjamb/api';
 import type { MucSettings } from './options.ts';
 import type { Room, Standing } from './room.ts';
 
-/** Of one entry beside its texts, in memory and on disk. In bytes. */
+/** One entry without its texts, in memory or on disk. */
 const ENTRY_BYTES = 100;
-/** What the entries of a room may take on average, so that its row can always be written. In bytes. */
+/** Average size that entries may have, which bounds the row of a room. */
 const BYTES_PER_ENTRY = 200;
-/** A room may have as much in any case, however few entries it may have. */
+/** Size that a room may always use, even if `muc_max_affiliations` is small. */
 const LEAST_BYTES = 64 * 1024;
-/** All rooms of a service together. */
+/** Entries of all rooms of a service. */
 export const MAX_STANDING_BYTES = 128 * 1024 * 1024;
 /** A room may have so much even when others use up the whole, or nobody could be banned any more. In bytes. */
 export const FREE_STANDING_BYTES = 8 * 1024;
 
 /**
- * Stores what a room remembers of a person, or with `undefined` removes it. No text is kept alive by the stanza it came in.
- * `total`: where the memory counts; absent for drafts.
+ * Stores what a room remembers of a person; `undefined` removes it. Copies the texts, which would keep their stanza alive.
+ * @param total the budget of all rooms; absent for drafts
  */
 export function setStanding(
   room: Room,
@@ -40,17 +40,17 @@ export function setStanding(
   if (kept.nick !== undefined) room.reserved.set(kept.nick, bare);
 }
 
-/** Who holds a nick for itself, there or not. */
+/** The bare JID of the user who has reserved a nick, present or not. */
 export function reserverOf(room: Room, nick: string): string | undefined {
   return room.reserved.get(nick);
 }
 
-/** In bytes. */
+/** The size of one entry, in memory or on disk. */
 export function bytesOf(bare: string, { nick = '', reason = '' }: Standing): number {
   return ENTRY_BYTES + Buffer.byteLength(bare) + Buffer.byteLength(nick) + Buffer.byteLength(reason);
 }
 
-/** Of one room, in bytes. */
+/** The most that all entries of one room may take. */
 export function maxStandingBytes({ muc_max_affiliations }: MucSettings): number {
   return Math.max(LEAST_BYTES, muc_max_affiliations * BYTES_PER_ENTRY);
 }

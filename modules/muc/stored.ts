@@ -1,5 +1,5 @@
-// Rooms on disk: one row per persistent room. Changes that are confirmed by an answer are written first (commit.ts); for
-// all others memory leads, and the row follows at the end of the turn.
+// Rooms on disk: one row per persistent room. Changes that the room confirms with an answer are written first (commit.ts).
+// All others take effect in memory, and the row is written at the end of the turn.
 
 import { randomBytes } from 'node:crypto';
 import { countRoom } from './creators.ts';
@@ -15,11 +15,11 @@ export interface StoredRoom {
   readonly standings: Readonly<Record<string, Standing>>;
   readonly subject?: Subject;
   readonly secret: string;
-  /** Rows of older versions have none. */
+  /** Absent in rows of older versions. */
   readonly creator?: string;
 }
 
-/** A room without occupants, as it was stored, or as new ones are. */
+/** A room without occupants: a stored one, or a new one if the row has only a creator. */
 export function makeRoom(
   service: Service,
   name: string,
@@ -49,7 +49,7 @@ export function makeRoom(
   return room;
 }
 
-/** Rows with more than this are written one at a time, of all rooms, so that they never fill the queue of the store. */
+/** Larger rows are written one at a time over all rooms, so that they never fill the queue of the store. */
 const LARGE_BYTES = 64 * 1024;
 
 /** Reads all persistent rooms into memory. */
@@ -101,10 +101,10 @@ async function bringUpToDate(service: Service, name: string): Promise<void> {
 
 type Saver = Pick<Service, 'stored' | 'store'> & { readonly module: Pick<Service['module'], 'serial'> };
 
-/** Writes a room as it is or as it would be; one that is not kept, or `undefined`, has no row. */
+/** Writes a room or a draft of it. Removes the row if the room is not persistent, or `undefined`. */
 export async function saveDraft(service: Saver, name: string, room: Room | undefined): Promise<void> {
   if (isKept(room)) {
-    service.stored.add(name); // First: a room that ends meanwhile has a row to be removed.
+    service.stored.add(name); // Before the write, so that a room that ends meanwhile has its row removed.
     const write = () => service.store.set(name, rowOf(room));
     await (room.standingBytes > LARGE_BYTES ? service.module.serial('large rooms', write) : write());
   } else {

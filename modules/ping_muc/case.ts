@@ -8,7 +8,7 @@ import type { Inquiry } from './verdict.ts';
 export interface Case {
   readonly join: Join;
   readonly inquiry: Inquiry;
-  /** What has been proved later than this is no longer in doubt. */
+  /** In ms of `clock.elapsed`. A join that was proved after this is no longer in doubt. */
   readonly since: number;
   /** Whether the room's other clients are in doubt as well if this one is out. */
   readonly concernsRoom: boolean;

@@ -30,7 +30,7 @@ interface ClientPing extends Waiting {
 }
 
 const MAX_AGE_MS = 10 * 60_000;
-/** Of one session: beyond that its oldest ping passes like any other request. */
+/** Pings of one session that are remembered. Beyond that its oldest one is treated like any other request. */
 const MAX_PINGS = 100;
 /** Longer ids are not remembered: no client uses them. */
 const MAX_ID_CHARS = 256;
@@ -45,14 +45,14 @@ export interface ClientPingParts {
 
 export class ClientPings {
   readonly #parts: ClientPingParts;
-  /** By the full JID of the session, then by id, in the order of asking. */
+  /** By the full JID of the session, then by id, oldest first. */
   readonly #pings = new Map<string, Map<string, ClientPing>>();
 
   constructor(parts: ClientPingParts) {
     this.#parts = parts;
   }
 
-  /** A client sends a request. */
+  /** Remembers a request of a client if it is a self-ping (XEP-0410). */
   sent({ stanza, to, origin: session }: Readonly<StanzaEvent<C2SSession>>): void {
     const join = session.state.mucJoins?.get(to.bare);
     if (join?.state !== 'joined' || join.nick !== to.resource || !isPing(stanza)) return;
@@ -63,7 +63,7 @@ export class ClientPings {
     this.#remember({ join, epoch, nick, occupant: `${to}`, id, sentAt, relayedTo: undefined });
   }
 
-  /** The session has ended: its pings will not be answered. */
+  /** Forgets the pings of a session that has ended. */
   left(session: C2SSession): void {
     for (const ping of this.#pings.get(`${session.jid}`)?.values() ?? []) this.#forget(ping);
   }

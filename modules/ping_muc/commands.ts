@@ -21,7 +21,7 @@ export function probeCommand(context: Context, watches: Watches): Command {
   });
 }
 
-/** For the administrator who knows better: neither the client nor the room is told. */
+/** For joins that an administrator knows to be wrong. Neither the client nor the room is told. */
 export function forgetCommand(
   { domain, sessions }: Pick<Host, 'domain' | 'sessions'>,
   joins: Joins,

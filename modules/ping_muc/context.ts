@@ -13,9 +13,9 @@ export interface Context {
   readonly settings: Settings;
   readonly log: Logger;
   readonly measures: Measures;
-  /** As `clock.elapsed` tells time; so are all times here, unless they say otherwise. */
+  /** The time of `clock.elapsed`, in ms. All times of this module are such times, unless they say otherwise. */
   now(): number;
-  /** Such a time in ms since 1970. */
+  /** Converts a time of `now` to ms since 1970. */
   wallTime(at: number): number;
   /** From 0 to 1. */
   random(): number;
@@ -23,7 +23,7 @@ export interface Context {
   send(stanza: Stanza): void;
   /** Logs and counts an exception that was contained. */
   report(error: unknown, fields?: object): void;
-  /** Lets work run on; its exception is logged and counted. */
+  /** Runs work in the background; its exception is logged and counted. */
   spawn(work: Promise<unknown>): void;
   /** Whether this very server has that domain: there is no link that could break. */
   isLocal(domain: string): boolean;

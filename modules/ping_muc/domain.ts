@@ -113,7 +113,7 @@ export class DomainWatch {
     return this.#state === 'idle' && this.#inquiries.isIdle;
   }
 
-  /** When the domain could last be reached again. */
+  /** When the domain last became reachable again. */
   get recoveredAt(): number | undefined {
     return this.#recoveredAt;
   }
@@ -342,11 +342,11 @@ export class DomainWatch {
       isReached = await this.#context.reach(this.name);
     } finally {
       this.#isReaching = false;
-      // Set first: what follows may throw.
+      // The timer is set first, because the code below may throw.
       if (this.#state === 'down') this.#scout.set(this.#context.settings.scout, () => this.#reach());
     }
     if (this.#state !== 'down') return;
-    // Whether stanzas pass, too, the canary finds out: once, if they do not.
+    // The canary finds out whether stanzas get through as well; if they do not, it asks only once.
     if (isReached && !this.#isReached) this.linkUp();
     this.#isReached = isReached;
   }

@@ -131,7 +131,7 @@ export class Inquiries {
     return subject;
   }
 
-  /** Asks as many as may be asked now. After an exception it goes on a little later. */
+  /** Asks as many rooms as the limits allow now. After an exception it continues a little later. */
   #pump(): void {
     const { context } = this.#parts;
     try {
@@ -162,7 +162,7 @@ export class Inquiries {
     if (this.isIdle) this.#parts.events.idle();
   }
 
-  /** Takes one step with one client. An exception leaves that client unanswered; the others are asked as before. */
+  /** Runs one step for one client. If it throws, the client counts as unanswered, and the other clients continue. */
   #step(subject: Case, step: () => void): void {
     const { context } = this.#parts;
     try {

@@ -20,7 +20,7 @@ export function keptData(module: Pick<Module, 'keep' | 'host'>): Kept {
   });
 }
 
-/** Rooms that are remembered as asked; when there are more, the first may be asked again. */
+/** Rooms that are remembered as asked. Beyond that the first one is forgotten, and may be asked again. */
 const MAX_ROOMS = 10_000;
 const DAY_MS = 24 * 60 * 60_000;
 

@@ -31,7 +31,7 @@ export interface Notice {
 interface Verdict {
   readonly cause: NoticeCause;
   readonly epoch: number;
-  /** When it was reached. What the room shows later refutes it. */
+  /** When the verdict was reached. A later sign of life from the room refutes it. */
   readonly at: number;
   /** The client was waiting to be let in: if it has been since, this is refuted too. */
   readonly isEntering: boolean;
@@ -164,7 +164,7 @@ export class Notices {
       try {
         this.#deliver(next.item);
       } catch (error) {
-        this.#context.report(error, { domain }); // The others are told all the same.
+        this.#context.report(error, { domain }); // The other clients still get their notices.
       }
     }
     this.#queues.delete(domain);

@@ -5,7 +5,7 @@ import { Rate } from './window.ts';
 interface Lane<T> {
   readonly room: string;
   readonly items: T[];
-  /** Not before. */
+  /** The earliest time at which it may run. */
   freeAt: number;
 }
 

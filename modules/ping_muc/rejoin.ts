@@ -17,7 +17,7 @@ import { rejoinOf, seenAt } from './rejoin_words.ts';
 /** What is kept of a join, as long as that lasts. */
 interface Kept {
   readonly words: string;
-  /** When the server last joined in the client's place. */
+  /** When the server last joined for the client. */
   readonly rejoinedAt: number;
   /** The server has joined, and the room has not been seen to be new. */
   isUnseen: boolean;
@@ -29,7 +29,7 @@ export interface Waiting {
   readonly words: string;
   /** What came later than this was missed; ms since 1970. */
   readonly seenAt: number;
-  /** After that its user knows better. */
+  /** After this time the server no longer joins for the client. */
   readonly until: number;
   /** Runs while the client has time to do something itself. */
   timer: Timer | undefined;
@@ -157,7 +157,7 @@ export class Rejoins {
       try {
         if (this.#isWaiting(next.item)) this.#go(next.item);
       } catch (error) {
-        this.#context.report(error); // The others join again all the same.
+        this.#context.report(error); // The other clients still join again.
       }
     }
   }

@@ -153,8 +153,8 @@ export class Silence {
   }
 
   /**
-   * When a room last sent anything to any of our clients, and when it last did so of itself. `all` is
-   * Infinity where nobody is in.
+   * When a room last sent anything to any of our clients (`all`), and when it last did so without being asked (`live`).
+   * `all` is Infinity if none of our clients is in the room.
    */
   #heardAt({ joins }: Room): { readonly all: number; readonly live: number } {
     let [all, live] = [-1, -1];

@@ -23,7 +23,7 @@ export interface Limits {
   readonly maxDirected: number;
 }
 
-/** Of the addresses that one session is present to: together, and on average where the option allows more of them. */
+/** Size of the addresses that one session is present to: in total, or on average if the option allows more of them. */
 const DIRECTED_BYTES = 128 * 1024;
 const DIRECTED_BYTES_EACH = 128;
 
@@ -112,7 +112,7 @@ export class Availability {
 
   #isFull(directed: ReadonlyMap<string, ReadonlySet<string>>, to: Jid): boolean {
     const { maxDirected } = this.#limits;
-    if (directed.size >= maxDirected) return true; // The quick answer to a client that goes on.
+    if (directed.size >= maxDirected) return true; // Without counting, for a client that sends on and on.
     const { addresses, bytes } = sizeOf(directed);
     const maxBytes = Math.max(DIRECTED_BYTES, DIRECTED_BYTES_EACH * maxDirected);
     return addresses >= maxDirected || bytes + Buffer.byteLength(to.toString()) > maxBytes;
@@ -157,7 +157,7 @@ export class Availability {
     this.#askAgain(session);
   }
 
-  /** A stored request; without its content when that cannot be read, so that the user can still answer it. */
+  /** A stored request. If its text cannot be read, one without content takes its place, so that the user can answer it. */
   #requestOf(user: string, { contact, text }: { contact: string; text: string }): Stanza {
     try {
       return parseElement(text);

@@ -16,7 +16,7 @@ type Roster = Exports['roster'];
 type Transition = ReturnType<Roster['transition']>;
 export type SubscriptionType = Parameters<Roster['transition']>[3];
 
-/** Larger requests are kept without their content. In bytes. */
+/** In bytes; larger requests are kept without their content. */
 const MAX_REQUEST = 2 * 1024;
 
 export function isSubscriptionType(type: string | undefined): type is SubscriptionType {
@@ -95,7 +95,7 @@ export class Subscriptions {
   }
 }
 
-/** §3.1.3: the complete request is kept until it is answered; without its content where that cannot be stored. */
+/** §3.1.3: the complete request, to be kept until it is answered; then one without content, if the first cannot be kept. */
 function textsOf(request: Stanza): readonly string[] {
   const { from, to, type } = request.attrs;
   const bare = xml('presence', { type, id: newId(), from, to }).toString();

@@ -40,8 +40,8 @@ declare module 'enjamb/api' {
 }
 
 /**
- * Keeps every user's contacts, at most `roster_max_items` of `roster_max_size`, and at most twice `roster_max_requests`
- * requests of strangers, of 64 KiB each.
+ * Keeps every user's contacts: at most `roster_max_items`, together at most `roster_max_size`. Keeps requests of strangers:
+ * at most `roster_max_requests` and 64 KiB of other servers, and as much of this host.
  */
 export default defineModule({
   name: 'roster',
@@ -50,15 +50,15 @@ export default defineModule({
   options: {
     roster_max_items: integer('How many contacts a user may have', { default: 1000, min: 1 }),
     roster_max_groups: integer('How many groups a contact may be in', { default: 32, min: 1 }),
-    roster_max_size: size('How large the contacts of a user may be together', {
+    roster_max_size: size('How large all contacts of a user may be together', {
       default: '256 KiB',
       min: '1 KiB',
     }),
     roster_max_requests: integer(
-      'How many strangers of other servers may wait for an answer, and how many of this domain; more are refused',
+      'How many requests of strangers from other servers may wait for a user, and how many from this host; more are refused',
       { default: 100, min: 1 },
     ),
-    roster_max_requests_per_domain: integer('How many of them may be of the same other domain', {
+    roster_max_requests_per_domain: integer('How many of these requests may come from one other domain', {
       default: 20,
       min: 1,
     }),

@@ -49,10 +49,10 @@ export function parseRosterSet(query: Element, maxGroups: number): RosterSet {
   return { jid, remove: false, groups, ...(name === undefined ? {} : { name }) };
 }
 
-/** What an entry takes on disk beside its texts, roughly. In bytes. */
+/** Approximate bytes of an entry on disk without its texts. */
 const OVERHEAD = 95;
 
-/** What an entry takes on disk, in bytes, without the contact's request. */
+/** Approximate bytes of an entry on disk, without the contact's request. */
 export function weightOf({ jid, name = '', groups }: Draft): number {
   return OVERHEAD + Buffer.byteLength(JSON.stringify([jid, jid, name, groups]));
 }
@@ -106,7 +106,7 @@ function groupsOf(item: Element, maxGroups: number): readonly string[] {
   return groups;
 }
 
-/** Normalizing takes time that may grow with the square of the length, and makes one of four characters at best. */
+/** Checks the length first: NFC may take quadratic time. It makes at most one character out of four. */
 function normalizedGroup(text: string): string {
   const group = text.length > 4 * MAX_GROUP ? undefined : text.normalize('NFC');
   if (group === undefined || group.length > MAX_GROUP) {

@@ -1,22 +1,22 @@
-// How many requests may wait for a user, so that none can keep the others out (RFC 6121 §3.1.3): those of the user's own
-// host, those of other domains, and those of contacts in the list have places of their own, and one domain has a
-// share with all that can be below it.
+// Bounds the subscription requests that wait for a user (RFC 6121 §3.1.3), so that no sender can block the others. Three
+// kinds of senders have separate places: strangers of the user's host, strangers of other domains, and contacts. One
+// domain, with all domains below it, may have only a part of the places for other domains.
 
 import { registeredDomain } from 'enjamb/api';
 import type { RosterItem } from './item.ts';
 
 export interface RequestLimits {
   readonly places: number;
-  /** Of the places for other domains. */
+  /** Of the places for other domains, those that one domain may have. */
   readonly perDomain: number;
 }
 
-/** For the requests of one kind, with their addresses. */
+/** Requests of one kind, with their addresses. */
 const MAX_BYTES = 64 * 1024;
 
 /**
- * The first of the texts, the complete request before a shorter one, for which there is room; `undefined`: for none. All but
- * the last may fill half of the bytes only. A contact in the list always has room, for the last text at least.
+ * The first of the texts for which there is room; `undefined` if there is none. `texts`: the complete request, then shorter
+ * ones. Only the last may fill more than half of the bytes. For a contact there is always room for the last.
  */
 export function fitting(
   texts: readonly string[],
@@ -35,7 +35,7 @@ export function fitting(
   return texts.find(fits);
 }
 
-/** What a request takes of, and how much there may be of that. */
+/** Places for one kind of requests: those that are taken, and the bounds. */
 interface Places {
   readonly taken: readonly RosterItem[];
   readonly count: number;
@@ -66,18 +66,18 @@ function placesForStranger(
   ];
 }
 
-/** `part`: how much of the bytes may be filled. */
+/** @param part the fraction of the bytes that may be filled */
 function isRoom({ taken, count, bytes }: Places, added: number, part: number): boolean {
   const used = taken.reduce((sum, { jid, request = '' }) => sum + weight(jid, request), 0);
   return taken.length < count && used + added <= bytes * part;
 }
 
-/** Bytes on disk: the address stands there three times. */
+/** Bytes on disk: the entry has the address twice, and the request, if it has a text, once more. */
 function weight(jid: string, text: string): number {
   return 2 * Buffer.byteLength(jid) + Buffer.byteLength(text);
 }
 
-/** Of a bare address that is prepared already. */
+/** The domain of a prepared bare address. */
 function domainOf(jid: string): string {
   return jid.slice(jid.indexOf('@') + 1);
 }

@@ -18,7 +18,7 @@ export const EMPTY: Roster = { version: 0, since: 0, items: {}, removed: [] };
 
 /** How many removals are remembered for clients that come back with an old version. */
 const MAX_REMOVALS = 100;
-/** Of their addresses. */
+/** Size of the addresses of remembered removals. */
 const MAX_REMOVED_BYTES = 16 * 1024;
 
 export function itemOf(roster: Roster, contact: string): RosterItem | undefined {
@@ -31,7 +31,7 @@ export function isVisibleChange(before: Draft | undefined, after: Draft | undefi
   return !looksSame(before, after);
 }
 
-/** A roster that belongs to its caller. */
+/** A roster that its owner may change in place. */
 export interface LiveRoster extends Roster {
   version: number;
   since: number;

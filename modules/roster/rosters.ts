@@ -23,7 +23,7 @@ export interface Transition extends Row {
   readonly before: RosterItem | undefined;
   /** The entry afterwards; `undefined`: there is none. The same as `before` when nothing changes. */
   readonly after: Draft | undefined;
-  /** The contact's request, as it is kept until it is answered. */
+  /** The text of the contact's request, kept until it is answered. */
   readonly request?: string | undefined;
 }
 
@@ -36,12 +36,12 @@ export interface Partings {
 
 export interface Limits {
   readonly maxItems: number;
-  /** Of all that a user has listed, on disk. */
+  /** All listed entries of one user, as on disk. */
   readonly maxBytes: number;
   readonly requests: RequestLimits;
 }
 
-/** Keeps per user at most `maxItems` contacts of `maxBytes`, and the requests that requests.ts allows. */
+/** Keeps per user at most `maxItems` contacts, together at most `maxBytes`, and the requests that requests.ts allows. */
 export class Rosters {
   readonly #module: Module;
   readonly #store: RosterStore;
@@ -57,7 +57,7 @@ export class Rosters {
     return this.#store.get(user);
   }
 
-  /** The account is gone; what it had is removed with the account. */
+  /** Forgets an account that was deleted. The server removes its stored roster. */
   forget(user: string): void {
     this.#store.forget(user);
   }
@@ -93,7 +93,7 @@ export class Rosters {
     );
   }
 
-  /** Keeps another text as the contact's unanswered request. Resolves when it is stored. */
+  /** Replaces the text of the contact's unanswered request. Resolves when it is stored. */
   async replaceRequest(user: string, contact: string, request: string): Promise<void> {
     const before = this.item(user, contact);
     if (before?.request !== undefined) await this.#put(user, contact, { ...before, request });
@@ -142,10 +142,10 @@ export class Rosters {
   }
 
   /**
-   * Looks up what a subscription stanza between the user and the contact does, by the tables of Appendix A. `texts`: what
-   * may be kept of a contact's request, the complete one first.
-   * @throws StanzaError 'resource-constraint' when it would put another contact into a full roster, or too many requests
-   * wait for the user.
+   * Looks up what a subscription stanza between the user and the contact does, by the tables of Appendix A.
+   * @param texts texts of a contact's request that may be kept, the complete one first
+   * @throws StanzaError 'resource-constraint' when the roster is full and would get another contact, or when too many
+   *   requests wait for the user
    */
   transition(
     user: string,
@@ -163,7 +163,7 @@ export class Rosters {
     );
     if (after?.listed && !before?.listed) this.#assertFits(user, before, after);
     const isNewRequest = after && isAsked(after.state) && !(before && isAsked(before.state));
-    const request = isNewRequest ? this.#place(user, contact, texts) : undefined;
+    const request = isNewRequest ? this.#keptRequest(user, contact, texts) : undefined;
     return { ...row, user, contact, before, after: isSame(before, after) ? before : after, request };
   }
 
@@ -208,14 +208,14 @@ export class Rosters {
     throw new StanzaError('resource-constraint', { type: 'cancel', text });
   }
 
-  /** What is kept of a request. */
-  #place(user: string, contact: string, texts: readonly string[]): string | undefined {
+  /** The text of a new request that is kept. @throws StanzaError 'resource-constraint' */
+  #keptRequest(user: string, contact: string, texts: readonly string[]): string | undefined {
     if (texts.length === 0) return undefined;
     const { domain } = this.#module.host;
     const text = fitting(texts, contact, this.items(user), domain, this.#limits.requests);
     if (text !== undefined) return text;
     throw new StanzaError('resource-constraint', {
-      text: 'Too many requests of your server wait for an answer of this user: try again later',
+      text: 'Too many requests from your server wait for an answer of this user: try again later',
     });
   }
 }

@@ -1,5 +1,5 @@
-// Rosters in memory and on disk. Memory leads: a change takes effect immediately, and all changes that come while a roster
-// is being written are its next write.
+// Rosters in memory and on disk. A change takes effect in memory immediately. All changes that are made while a roster is
+// being written are part of its next write.
 //
 //     change ──▶ live ──(no write under way)──▶ being written ──▶ on disk; the promise of each change resolves
 //                 ▲──────(more changes)──────────────┘
@@ -8,14 +8,15 @@ import type { Module, Table } from 'enjamb/api';
 import { type Draft, weightOf } from './item.ts';
 import { change, copyOf, EMPTY, itemOf, type LiveRoster, type Roster } from './roster.ts';
 
-/** What the listed entries of a roster take. */
+/** The size of the listed entries of a roster, as on disk. */
 export interface Size {
   readonly contacts: number;
   readonly bytes: number;
 }
 
-/** Larger rosters are written at this rate at most, in bytes per ms: 2 MiB/s for all changes of a user. */
+/** In bytes per ms: at most 2 MiB/s are written for one user. */
 const WRITE_RATE = 2 * 1024;
+/** In bytes. Rosters up to this size are written without a pause. */
 const SMALL = 16 * 1024;
 
 export class RosterStore {
@@ -30,7 +31,7 @@ export class RosterStore {
   constructor(module: Module, table: Table<Roster>) {
     this.#module = module;
     this.#table = table;
-    // What is loaded next reads the table.
+    // A reloaded module reads the table, so everything has to be on disk by then.
     module.onUnload(async () => {
       while (this.#live.size > 0)
         await Promise.allSettled([...this.#live.keys()].map((user) => this.#save(user)));
@@ -52,7 +53,7 @@ export class RosterStore {
     return size;
   }
 
-  /** Puts `draft` in place of the contact's entry; `undefined` takes the entry away. Resolves when that is stored. */
+  /** Replaces the contact's entry by `draft`; `undefined` removes it. Resolves when that is stored. */
   put(user: string, contact: string, draft: Draft | undefined, visible: boolean): Promise<void> {
     const { contacts, bytes } = this.sizeOf(user);
     const roster = this.#live.get(user) ?? copyOf(this.get(user));
@@ -66,7 +67,7 @@ export class RosterStore {
     return this.#save(user);
   }
 
-  /** The account is gone; what it had is removed with the account. */
+  /** Forgets an account that was deleted. The server removes its stored roster. */
   forget(user: string): void {
     this.#live.delete(user);
   }
@@ -96,12 +97,12 @@ export class RosterStore {
     try {
       await this.#table.set(user, row);
     } finally {
-      // When it was refused, memory is what the disk has, unless another write is to follow.
+      // From now on the table counts, also after a failed write, unless another write follows.
       if (!this.#waiting.has(user)) this.#live.delete(user);
     }
   }
 
-  /** Lets time pass after a large write, so that many small changes of one user do not keep the disk busy. */
+  /** Pauses after a large write, so that many small changes of one user do not keep the disk busy. */
   #rest(user: string): Promise<void> | undefined {
     const { bytes } = this.sizeOf(user);
     if (bytes <= SMALL) return undefined;

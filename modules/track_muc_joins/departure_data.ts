@@ -7,7 +7,7 @@ export interface Departure {
   readonly to: string;
   readonly room: string;
   readonly domain: string;
-  /** Since when it is waited for; as `clock.elapsed` tells time. */
+  /** When the wait for it began, in ms of `clock.elapsed`. */
   readonly at: number;
   state: 'sent' | 'owed';
   /** When it was last sent. */

@@ -22,7 +22,7 @@ export interface JoinData {
   readonly pending: Map<Join, Pending>;
 }
 
-/** Rooms of one session, and of all sessions of an account, that are tracked: no user known comes near. */
+/** Tracked rooms of one session, and of all sessions of one account. Far more than any known user has. */
 const MAX_ROOMS = 5_000;
 const MAX_OF_ACCOUNT = 10_000;
 /** Room and nick in characters: RFC 7622 allows 3,071 bytes, which nobody uses, and which would be on disk, too. */

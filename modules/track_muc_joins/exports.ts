@@ -35,7 +35,7 @@ export interface Joins {
 
 export interface Request {
   readonly nick: string;
-  /** As `clock.elapsed` tells time. */
+  /** In ms of `clock.elapsed`. */
   readonly at: number;
   /** The id of the presence that asks to be let in. */
   readonly id: string | undefined;

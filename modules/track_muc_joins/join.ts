@@ -38,7 +38,7 @@ export interface Join {
   flags: number;
   /** When the client was last let in, or asked to be. In whole seconds, which take no memory of their own. */
   sinceSeconds: number;
-  /** When the room last showed that this very session is in it; as `clock.elapsed` tells time, 0 for never. */
+  /** When the room last showed that this session is in it, in ms of `clock.elapsed`; 0 for never. */
   provenAt: number;
 }
 
@@ -52,7 +52,7 @@ export interface Room {
 export interface Domain {
   readonly name: string;
   readonly rooms: Map<string, Room>;
-  /** When stanzas from or to this domain were last in danger of being lost; as `clock.elapsed` tells time. */
+  /** When stanzas from or to this domain were last in danger of being lost, in ms of `clock.elapsed`. */
   brokenAt: number;
   /** Until then, only streams that were authenticated after `brokenAt` prove anything. */
   settlesAt: number;

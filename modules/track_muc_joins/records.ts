@@ -33,7 +33,7 @@ export class Records {
   readonly #parts: RecordParts;
   /** The sessions whose row is out of date. */
   readonly #stale = new Set<string>();
-  /** The sessions whose row is large, and when it may be written again, as `clock.elapsed` tells time. */
+  /** Sessions with a large row → when it may be written again, in ms of `clock.elapsed`. */
   readonly #resting = new Map<string, number>();
   #timer: Timer | undefined;
 

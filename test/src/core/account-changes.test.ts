@@ -77,7 +77,7 @@ test('RFC 6120 §4.9.3.16: a new password resets all sessions of the account, sl
   await juliet.receivesNothing();
 });
 
-test('a password that is changed between the challenge and the proof of the old one lets nobody in', async (t) => {
+test('a password that is changed between the challenge and the proof does not let a client in with the old one', async (t) => {
   const net = await START(t);
   await net.account(ROMEO);
   const host = net.server.router.hosts.get('montague.lit')!;
@@ -122,7 +122,7 @@ test('XEP-0050: a client that sets its own password by a command keeps its sessi
 });
 
 for (const command of ['disable', 'delete']) {
-  test(`user ${command}: sessions, sleeping ones and streams on their way in end`, async (t) => {
+  test(`user ${command}: ends sessions, sleeping ones and streams that are logging in`, async (t) => {
     const net = await START(t);
     const host = net.server.router.hosts.get('montague.lit')!;
     const phone = await net.client(`${ROMEO}/phone`);

@@ -1,4 +1,4 @@
-// What every attack is made of: connections in several roles, as an account, as a stranger, or as another server.
+// The tools of every attack: connections as an account, as a stranger, or as another server.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listenAsStranger } from './stranger.ts';
@@ -7,10 +7,10 @@ import { Wire, type WireOptions } from './wire.ts';
 import { MALLORY, PASSWORD, type Site, type World } from './world.ts';
 
 const REST_MS = 100;
-/** Where attackers are: not where the honest are, because limits may hold for an address. */
+/** The attacker's address. Honest clients have another one, because limits may hold for an address. */
 const SOURCE = '127.78.255.1';
 
-/** One attack: who does what. It runs in a process of its own until that is ended. */
+/** One attack. It runs in its own process until that process is killed. */
 export interface Attack {
   readonly name: string;
   readonly who: 'account' | 'stranger' | 'peer';
@@ -19,7 +19,7 @@ export interface Attack {
   /** Whether there is another enjamb. */
   readonly needsAway?: boolean;
   run(attacker: Attacker): Promise<void>;
-  /** What else an honest user does meanwhile, in the process of the honest. Resolves when that is prepared. */
+  /** What an honest user does and checks meanwhile, in the prober's process. Resolves when it is ready to watch. */
   readonly witness?: (world: World) => Promise<Witness>;
 }
 
@@ -83,7 +83,7 @@ export class Attacker {
     return `127.78.${Math.floor(count / 250)}.${(count % 250) + 1}`;
   }
 
-  /** Strangers' servers can be called from now on. */
+  /** Starts the strangers' servers. */
   listen(): Promise<void> {
     this.#stranger ??= listenAsStranger(this.world);
     return this.#stranger;
@@ -103,7 +103,7 @@ export class Attacker {
     throw new Error(`not verified: ${answer}`);
   }
 
-  /** Does it again and again, also when the connection was cut off. */
+  /** Repeats the work for ever, also after the connection was cut off. */
   async forever(work: () => Promise<void>): Promise<never> {
     for (;;) {
       try {
@@ -115,12 +115,12 @@ export class Attacker {
     }
   }
 
-  /** The same by several, each with its number. */
+  /** Runs `forever` several times in parallel; `work` gets the index. */
   async each(count: number, work: (index: number) => Promise<void>): Promise<void> {
     await Promise.all(Array.from({ length: count }, (_, i) => this.forever(() => work(i))));
   }
 
-  /** Calls `work` so many times a second, and does not wait for its end. */
+  /** Calls `work` at a rate, without waiting for its end. */
   async rate(perSecond: number, work: () => Promise<unknown>): Promise<never> {
     const began = performance.now();
     for (let done = 0; ; ) {

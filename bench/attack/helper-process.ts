@@ -1,4 +1,4 @@
-// A process of the bench that talks over its channel: the honest, or the attacker.
+// A child process of the bench that talks over its channel: the prober or the attacker.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// The process of the honest. Arguments: the name of the attack and the world, as JSON. It says "ready" when everybody is
+// The process of the honest clients. Arguments: the name of the attack and the world, as JSON. It says "ready" when everybody is
 // logged in; measures from the first message that it gets to the second, and answers that with its figures.
 
 import type { Finding } from './attacker.ts';

@@ -2,7 +2,7 @@
 
 import type { Result } from './trial.ts';
 
-/** What the honest may feel of any attack, on two processors. */
+/** Goals for the honest clients in any attack, on two processors. */
 export const GOALS = { p99: 100, max: 500, rss: 512 } as const;
 
 /** Most log that strangers may cause before they have logged in, in KiB per second. */
@@ -47,7 +47,7 @@ export function row({ attack, seconds, figures, rss, cpu, ...rest }: Result): st
   return `${padded.join('')}  ${rest.outcome}${remarks.map((remark) => `; ${remark}`).join('')}`;
 }
 
-/** What a result misses, in words; empty: nothing. */
+/** The goals that a result misses, in words; empty if it misses none. */
 export function missesOf(result: Result): string[] {
   const { figures, rss } = result;
   const misses = [

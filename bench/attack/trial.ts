@@ -1,4 +1,4 @@
-// One attack: servers, the honest and the attacker, each in a process of its own, and what was measured.
+// Runs and measures one attack: servers, honest clients and attacker, each in its own process.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuSeconds, givePrecedence, isAlive, machineCpuSeconds, peakMiB } from '../process.ts';
@@ -27,7 +27,7 @@ export interface Result {
   /** CPU seconds of programs that do not belong to the bench: they disturb it. */
   readonly cpuOfOthers: number;
   readonly isAlive: boolean;
-  /** What became of the attacker. */
+  /** What the attacker achieved, in words. */
   readonly outcome: string;
   /** What another honest user has seen. */
   readonly finding?: Finding;

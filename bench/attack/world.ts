@@ -1,4 +1,4 @@
-// Who lives where in the small internet of one attack. Plain data, because each process gets a copy.
+// Addresses, ports and domains of one attack. Plain data, because each process gets a copy.
 
 /** One server under test. */
 export interface Site {
@@ -32,7 +32,7 @@ export const BOT_SECRET = 'open sesame';
 export const AWAY = 'away.example';
 /** Domains of the other server with which there is no link yet. */
 export const FRESH = Array.from({ length: 30 }, (_, i) => `fresh${i}.example`);
-/** The DNS leads all that is below it to the server of the attacker. */
+/** The DNS points all domains below it to the attacker's server. */
 export const EVIL = 'evil.example';
 /** The DNS does not answer questions about domains below it. */
 export const SILENT = 'silent.example';
@@ -40,7 +40,7 @@ export const SILENT = 'silent.example';
 export const LOOP = 'loop.example';
 
 export const PASSWORD = 'secret';
-/** Accounts of the honest: who pings, who logs in, and those that an attack may be after. */
+/** Honest accounts: one that pings, one that logs in, and possible victims. */
 export const HONEST = ['pinger', 'visitor', 'alice', 'bob', 'carl'] as const;
 /** One account, and those of an attack that takes several. */
 export const MALLORY = 'mallory';

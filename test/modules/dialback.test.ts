@@ -141,7 +141,7 @@ test('the key belongs to one stream: another stream of the same peer is verified
   assert.equal(other.unread, '');
 });
 
-test('XEP-0220 §2.2.1: a claim for a domain that is not configured is item-not-found, and nobody is called', async (t) => {
+test('XEP-0220 §2.2.1: a claim for a domain that is not configured is item-not-found, and no server is called', async (t) => {
   const world = await startWorld(t);
   const peer = await world.opened();
   peer.send(`<db:result from='capulet.lit' to='nobody.lit'>key</db:result>`);
@@ -303,7 +303,7 @@ test('one stream cannot make us call many servers at once, nor one server twice'
   assert.equal(world.called.at(-1), 'next.lit', 'it may go on when these have ended');
 });
 
-test('many streams together cannot make us call more than 250 servers at once', async (t) => {
+test('many streams together cannot make us call more than 250 servers simultaneously', async (t) => {
   const world = await startWorld(t);
   const peers = await Promise.all(
     Array.from({ length: 64 }, (_, i) => world.opened({}, { remoteAddress: `192.0.2.${i}` })),

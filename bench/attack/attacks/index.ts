@@ -10,7 +10,7 @@ import { ROSTER_ATTACKS } from './roster.ts';
 import { STORAGE_ATTACKS } from './storage.ts';
 import { WEIGHT_ATTACKS } from './weight.ts';
 
-/** Nobody attacks: what the figures are beside. */
+/** No attack, as the baseline for the other figures. */
 const NOBODY: Attack = {
   name: 'nobody',
   who: 'stranger',

@@ -75,7 +75,7 @@ const historyWeightByPeer: Attack = {
       }
     }
     bob.drainTo(() => {});
-    return async () => ({ text: 'the rooms were made by somebody else', isGood: true });
+    return async () => ({ text: 'another user made the rooms', isGood: true });
   },
 };
 

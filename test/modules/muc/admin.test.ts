@@ -378,7 +378,7 @@ test('what a room remembers of people is bounded in bytes too', async (t) => {
   await changes(romeo, ban(30));
 });
 
-test('somebody can be banned also when the rooms of others use up all the memory for that', () => {
+test('a user can be banned even if the rooms of others use up all the memory for affiliations', () => {
   const options = parseOptions(OPTIONS, {});
   const standings = new ByteBudget(1_000);
   standings.force(1_000);

@@ -13,7 +13,7 @@ test('10,000 accounts have ended sessions that are remembered; the one that ende
   assert.deepEqual([all.has('user0@capulet.lit'), all.has('user1@capulet.lit')], [false, true]);
 });
 
-test('of an account so many are remembered as may sleep; the last ones', () => {
+test('as many sessions of an account are remembered as may sleep: the last ones', () => {
   const all: EndedSessions = new Map();
   for (let n = 0; n < 30; n++) rememberEnded(all, 'juliet@capulet.lit', ended(`${n}`), 10);
   assert.deepEqual(

@@ -57,7 +57,7 @@ test('XEP-0198 §4: they wait until the client has enabled stream management, so
   await desktop.receivesNothing();
 });
 
-test('what comes meanwhile comes behind them', async (t) => {
+test('later messages are delivered after the inherited ones', async (t) => {
   const there = await scene(t);
   const { romeo } = await brokenLine(there);
   says(romeo, BALCONY, '1', '2');

@@ -178,7 +178,7 @@ test('a reload of the module forgets nothing', async (t) => {
   assert.deepEqual(await again(there), ['second', 'last']);
 });
 
-test('a ping of somebody else confirms as well as ours, unless its id is longer than 256 characters', async (t) => {
+test('a ping from another sender confirms like ours, unless its id is longer than 256 characters', async (t) => {
   for (const length of [256, 257]) {
     const there = await pair(t);
     await answers(there, (await ping(there.out)).id);

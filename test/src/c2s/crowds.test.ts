@@ -16,7 +16,7 @@ async function start(t: TestContext): Promise<{ clock: FakeClock; net: TestServe
   return { clock, net: await startServer(t, { config, clock }) };
 }
 
-test('2,000 connections that never authenticate keep nobody out, and are gone after 60 s', async (t) => {
+test('2,000 connections that never authenticate do not keep clients out, and are gone after 60 s', async (t) => {
   const { clock, net } = await start(t);
   const says = ['', '<stream:str', HEADER, `${HEADER}<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl'`];
   const strangers: Connection[] = [];

@@ -80,7 +80,7 @@ test('another loopback address is an address like any other', async () => {
   assert.deepEqual(seen(), { admitted: 100, refused: 9_700 });
 });
 
-test('many addresses together have 1,000 connections at once and 200 a second, and 2,000 wait at most', async () => {
+test('many addresses together have bursts of 1,000 connections, 200 a second, and at most 2,000 that wait', async () => {
   const { clock, rate, enter } = start();
   let [admitted, refused] = [0, 0];
   const newcomer = { admit: () => admitted++, refuse: () => refused++ };
@@ -106,7 +106,7 @@ test('an address that has waited for its own turn may still have to wait for the
   assert.deepEqual(seen(), { admitted: 102, refused: 0 });
 });
 
-test('a wall clock that is set back keeps nobody out', async () => {
+test('a wall clock that is set back does not keep clients out', async () => {
   const { clock, enter, seen } = start();
   enter(HERE, 100);
   clock.moveWallClock(-86_400_000);

@@ -211,7 +211,7 @@ test('an exception over one connection costs that connection, and the port stays
   assert.equal(String((await once(second, 'data'))[0]), 'hello');
 });
 
-test('600 silent TLS handshakes keep nobody out, and leave nothing behind', async (t) => {
+test('600 silent TLS handshakes do not keep clients out, and leave nothing behind', async (t) => {
   const directory = await temporaryDirectory(t);
   const { ca } = await makeDevelopmentCertificates(directory, ['capulet.lit']);
   const store = new CertificateStore(directory, { ca: [ca] });

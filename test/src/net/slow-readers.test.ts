@@ -53,7 +53,7 @@ async function happens(condition: () => boolean): Promise<boolean> {
   return condition();
 }
 
-test('a component that reads everything stays, however much comes at once', async (t) => {
+test('a component that reads everything stays, however large the burst', async (t) => {
   const clock = new FakeClock();
   const service = `[hosts."${PLAYS}"]\ncomponent = "external"\ncomponent_secret = "${SECRET}"`;
   const net = await startServer(t, {

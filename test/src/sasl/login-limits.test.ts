@@ -165,7 +165,7 @@ test('20,000 places where accounts have logged in are remembered; the oldest is 
 });
 
 for (const days of [-1, 1]) {
-  test(`a wall clock that is set by ${days} day gives nobody more, and takes nothing`, async () => {
+  test(`a wall clock that is set by ${days} day neither adds nor takes budget`, async () => {
     const clock = new FakeClock();
     const budgets = new Budgets(clock, { size: 2, windowMs: MINUTE, maxKeys: 3 });
     budgets.spend('a');

@@ -79,7 +79,7 @@ test('a reader that leaves is read again, and keeps no timer', async () => {
   assert.equal(clock.pending, 0);
 });
 
-test('budgets that nobody needs are forgotten; one in debt, or in use, is not', async () => {
+test('full budgets without readers are forgotten; one in debt, or in use, is not', async () => {
   const clock = new FakeClock();
   const budgets = new ReadBudgets({ bytesPerSecond: 1_000, burstBytes: 2_000 }, clock);
   const inDebt = budgets.of('debtor');

@@ -1,0 +1,52 @@
+// docs/bounds.md names all state that a peer can make grow, and is true.
+
+import assert from 'node:assert/strict';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+const ROOT = join(import.meta.dirname, '../..');
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+const PAGE = read('docs/bounds.md');
+const COLUMNS = 6;
+
+/** A collection that starts empty and outlives the function that made it: a field, or what a module keeps. */
+const COLLECTION =
+  /^ {2}(readonly )?#?\w+(: [^=]+)? = (new (Map|Set)\b.*|\[\]);|\bkeep\('|: new (Map|Set)\(\)/m;
+
+const rows = PAGE.split('\n')
+  .filter((line) => line.startsWith('| ') && !/^\| (What|---)/.test(line))
+  .map((line) => line.slice(2, -2).split(' | '));
+
+test('each row says where, how much, what then, and which test fills it', () => {
+  assert.ok(rows.length > 50);
+  for (const cells of rows) {
+    assert.equal(cells.length, COLUMNS, cells.join(' | '));
+    assert.ok(
+      cells.every((cell) => cell.trim() !== ''),
+      `empty cell: ${cells.join(' | ')}`,
+    );
+  }
+});
+
+test('the files that it names exist, and the tests are in them', () => {
+  const wrong: string[] = [];
+  for (const path of PAGE.matchAll(/`((?:src|modules|test)\/[^`]+)`/g)) {
+    if (!existsSync(join(ROOT, path[1]!))) wrong.push(path[1]!);
+  }
+  for (const cells of rows) {
+    const cell = cells.at(-1)!;
+    const [, path, title] = /^`(test\/[^`]+)`: (.+)$/.exec(cell) ?? [];
+    if (path === undefined || title === undefined) wrong.push(cell);
+    else if (existsSync(join(ROOT, path)) && !read(path).includes(title)) wrong.push(`${path}: ${title}`);
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('every file of the server with a collection is named', () => {
+  const files = globSync('{src,modules}/**/*.ts', { cwd: ROOT });
+  const missing = files
+    .filter((file) => !/^src\/(cli|config)\//.test(file) && COLLECTION.test(read(file)))
+    .filter((file) => !PAGE.includes(`\`${file}\``));
+  assert.deepEqual(missing, []);
+});

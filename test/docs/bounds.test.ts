@@ -43,6 +43,16 @@ test('the files that it names exist, and the tests are in them', () => {
   assert.deepEqual(wrong, []);
 });
 
+test('the options that it names exist', () => {
+  const documented = `${read('docs/modules.md')}${read('enjamb.example.toml')}`;
+  const named = [...PAGE.matchAll(/`([a-z0-9]+(?:_[a-z0-9]+)+)`/g)].map(([, option]) => option!);
+  assert.ok(named.length > 10);
+  assert.deepEqual(
+    named.filter((option) => !new RegExp(`\\b${option}\\b`).test(documented)),
+    [],
+  );
+});
+
 test('every file of the server with a collection is named', () => {
   const files = globSync('{src,modules}/**/*.ts', { cwd: ROOT });
   const missing = files

@@ -6,6 +6,7 @@ import { occupantIdElement } from './occupant_id.ts';
 import { forgetPresence } from './presence_payload.ts';
 import type { Room } from './room.ts';
 import { dropRoom } from './rooms.ts';
+import { countSeat } from './seats.ts';
 import { type Service, send } from './service.ts';
 
 export interface Destruction {
@@ -42,6 +43,7 @@ export function destroyRoom(
       ),
     );
     for (const seat of occupant.seats.values()) {
+      countSeat(service, seat, -1);
       forgetPresence(service, room, seat);
       const id = echo?.client === seat ? echo.id : undefined;
       send(service, farewell.with({ to: seat.jid, id }));

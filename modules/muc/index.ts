@@ -21,6 +21,7 @@ import { presenceToOccupant, presenceToRoom } from './presence.ts';
 import { MAX_ALL_PRESENCE_BYTES } from './presence_payload.ts';
 import { messageToOccupant } from './private_message.ts';
 import { iqToRoom, iqToService } from './room_iq.ts';
+import { MAX_SEATS } from './seats.ts';
 import { postpone, type Service, turn } from './service.ts';
 import { MAX_STANDING_BYTES } from './standings.ts';
 import { loadRooms, type StoredRoom } from './stored.ts';
@@ -52,6 +53,7 @@ export default defineModule({
         history: new ByteBudget(MAX_ALL_HISTORY_BYTES),
         presence: new ByteBudget(MAX_ALL_PRESENCE_BYTES),
         invitations: new ByteBudget(MAX_ALL_INVITATION_BYTES),
+        seats: new SharedBudget(MAX_SEATS),
         relays: new SharedBudget(MAX_RELAYS),
       },
       changed: new Set(),

@@ -1,19 +1,10 @@
 // IQ requests from one occupant to another (XEP-0045 §17.4), and pings to oneself (XEP-0410 §3.3).
 
-import {
-  detach,
-  type Element,
-  type Holder,
-  type Node,
-  NS,
-  newId,
-  registeredDomain,
-  type StanzaEvent,
-  xml,
-} from 'enjamb/api';
+import { detach, type Element, type Node, NS, newId, type StanzaEvent, xml } from 'enjamb/api';
 import { refusal } from './refusal.ts';
 import { affiliationOf, mainSeat, type Occupant, type Room, type Seat, seatOf } from './room.ts';
 import { findRoom } from './rooms.ts';
+import { holderOf } from './seats.ts';
 import { type Service, send } from './service.ts';
 
 /** A request that has been passed on. */
@@ -36,9 +27,6 @@ const PATIENCE_MS = 5 * 60_000;
 const MAX_PER_CLIENT = 50;
 /** Requests under way on the service. */
 export const MAX_RELAYS = 10_000;
-/** The part of them that one account of this server, and all users of one other server, may have in all rooms together. */
-const ACCOUNT_SHARE = 1 / 20;
-const SERVER_SHARE = 1 / 4;
 /** In characters. Bounded because the id is kept until the answer arrives. */
 const MAX_ID_LENGTH = 1024;
 
@@ -138,7 +126,7 @@ function remember(service: Service, room: Room, relay: Relay): string {
     forget(service, id, oldest);
   }
   const { requester } = relay;
-  const isFull = service.budgets.relays.obstacle(holderOf(service, requester), 1) !== undefined;
+  const isFull = service.budgets.relays.obstacle(holderOf(service, requester.occupant.bare), 1) !== undefined;
   if (isFull || requester.asking >= MAX_PER_CLIENT) {
     throw refusal(room.jid, 'resource-constraint', { text: 'Too many requests are under way' });
   }
@@ -152,18 +140,12 @@ function remember(service: Service, room: Room, relay: Relay): string {
 function forget(service: Service, id: string, relay: Relay): void {
   service.relays.delete(id);
   relay.requester.asking--;
-  service.budgets.relays.give(holderOf(service, relay.requester), 1);
+  service.budgets.relays.give(holderOf(service, relay.requester.occupant.bare), 1);
 }
 
 /** A request is under way; counts for who has made it. */
 export function countRelay(service: Service, { requester }: Relay): void {
-  service.budgets.relays.force(holderOf(service, requester), 1);
-}
-
-function holderOf({ module }: Service, { occupant: { bare } }: Seat): Holder {
-  const domain = bare.slice(bare.indexOf('@') + 1);
-  if (module.isLocal(domain)) return { name: bare, share: ACCOUNT_SHARE };
-  return { name: registeredDomain(domain), share: SERVER_SHARE };
+  service.budgets.relays.force(holderOf(service, requester.occupant.bare), 1);
 }
 
 /** `by` would give away a real address (§17.4). */

@@ -11,6 +11,7 @@ import { defaultRole, isAtLeast } from './ranks.ts';
 import { refusal, refuseEntry } from './refusal.ts';
 import { affiliationOf, mainSeat, type Occupant, type Room, type Seat, seatOf } from './room.ts';
 import { createRoom, findRoom } from './rooms.ts';
+import { checkSeats, countSeat } from './seats.ts';
 import type { Service } from './service.ts';
 import { sendSubject } from './subject.ts';
 
@@ -35,8 +36,9 @@ function enter(service: Service, existing: Room | undefined, event: StanzaEvent)
   const nick = properNick(service, to);
   const said = whatIsSaid(stanza, to.bare);
   if (existing) checkEntry(service, existing, event, nick);
+  checkSeats(service, to.bare, from.bare);
   const room = existing ?? foundRoom(service, event);
-  const seat = admit(room, detach(from.bare), detach(from.toString()), nick);
+  const seat = admit(service, room, detach(from.bare), detach(from.toString()), nick);
   speak(service, room, seat, said);
   tellOthers(service, room, seat.occupant);
   const created = existing === undefined ? ['201'] : [];
@@ -70,7 +72,7 @@ function resync(service: Service, room: Room, seat: Seat, event: StanzaEvent): v
     } else {
       // It says that it is somebody else now; its siblings did not.
       leaveSiblings(service, room, seat);
-      const moved = admit(room, seat.occupant.bare, seat.jid, nick);
+      const moved = admit(service, room, seat.occupant.bare, seat.jid, nick);
       speak(service, room, moved, said);
       tellOthers(service, room, moved.occupant);
       welcome(service, room, moved, event, rewrittenCodes(event));
@@ -89,6 +91,7 @@ function refresh(service: Service, room: Room, seat: Seat, said: Said): void {
 }
 
 function leaveSiblings(service: Service, room: Room, seat: Seat): void {
+  countSeat(service, seat, -1);
   room.seats.delete(seat.jid);
   seat.occupant.seats.delete(seat.jid);
   forgetPresence(service, room, seat);
@@ -133,11 +136,12 @@ function checkPassword(room: Room, x: Element | undefined): void {
 }
 
 /** Gives a client its seat, under a nick that its user holds already or that is free. */
-function admit(room: Room, bare: string, jid: string, nick: string): Seat {
+function admit(service: Service, room: Room, bare: string, jid: string, nick: string): Seat {
   const occupant = room.occupants.get(nick) ?? newOccupant(room, bare, nick);
   const seat: Seat = { jid, occupant, presence: [], presenceBytes: 0, priority: 0, turn: 0, asking: 0 };
   occupant.seats.set(jid, seat);
   room.seats.set(jid, seat);
+  countSeat(service, seat, 1);
   return seat;
 }
 

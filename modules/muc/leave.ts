@@ -7,6 +7,7 @@ import { forgetPresence } from './presence_payload.ts';
 import { type Affiliation, isAtLeast } from './ranks.ts';
 import { affiliationOf, mainSeat, type Occupant, type Room, type Seat } from './room.ts';
 import { closeIfDone } from './rooms.ts';
+import { countSeat } from './seats.ts';
 import { postpone, type Service } from './service.ts';
 
 export interface Departure {
@@ -37,6 +38,7 @@ export function removeSeats(
   }
   const shown = new Map(seats.map(({ occupant }) => [occupant, mainSeat(occupant)]));
   for (const seat of seats) {
+    countSeat(service, seat, -1);
     room.seats.delete(seat.jid);
     seat.occupant.seats.delete(seat.jid);
     forgetPresence(service, room, seat);

@@ -43,6 +43,8 @@ export interface Budgets {
   readonly history: ByteBudget;
   readonly presence: ByteBudget;
   readonly invitations: ByteBudget;
+  /** Clients in rooms; a number. */
+  readonly seats: SharedBudget;
   /** Requests from one occupant to another that are under way; a number. */
   readonly relays: SharedBudget;
 }

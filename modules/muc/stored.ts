@@ -6,6 +6,7 @@ import { countRoom } from './creators.ts';
 import { invitationBytes } from './invitations.ts';
 import { isListed } from './listing.ts';
 import type { Room, Standing, Subject } from './room.ts';
+import { countSeat } from './seats.ts';
 import type { Service } from './service.ts';
 import { initialConfig, type RoomConfig } from './settings/index.ts';
 import { setStanding } from './standings.ts';
@@ -69,6 +70,7 @@ export async function loadRooms(service: Service): Promise<void> {
     service.budgets.history.force(room.historyBytes);
     service.budgets.presence.force(room.presenceBytes);
     service.budgets.invitations.force(invitationBytes(room));
+    for (const seat of room.seats.values()) countSeat(service, seat, 1);
   }
 }
 

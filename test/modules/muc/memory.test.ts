@@ -12,9 +12,11 @@ import {
   rememberInvitation,
 } from '../../../modules/muc/invitations.ts';
 import { OPTIONS } from '../../../modules/muc/options.ts';
+import { checkSeats, countSeat, MAX_SEATS } from '../../../modules/muc/seats.ts';
 import { MAX_STANDING_BYTES } from '../../../modules/muc/standings.ts';
 import { parseOptions } from '../../../src/config/options.ts';
 import { ByteBudget } from '../../../src/util/byte-budget.ts';
+import { SharedBudget } from '../../../src/util/shared-budget.ts';
 import { emptyRoom, HALL, joined, roomServer, roomWith, settled } from './rooms.ts';
 
 const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
@@ -80,4 +82,42 @@ test('all rooms remember 32 MiB of invitations at most; then a room forgets its 
   forgetInvitation(memory, quiet, 'juliet@localhost');
   forgetInvitations(memory, loud);
   assert.deepEqual([memory.budgets.invitations.used, loud.invitations.size], [0, 0]);
+});
+
+test('50,000 clients are in rooms at most: 2,500 of one account, 12,500 of one registered domain', () => {
+  const module = { isLocal: (domain: string) => domain === 'localhost' };
+  const service = { module, budgets: { seats: new SharedBudget(MAX_SEATS) } };
+  const enter = (bare: string) => {
+    checkSeats(service, HALL, bare);
+    countSeat(service, { occupant: { bare } }, 1);
+  };
+  const fill = (count: number, bareOf: (n: number) => string) => {
+    for (let n = 0; n < count; n++) enter(bareOf(n));
+  };
+  const isFull = { condition: 'resource-constraint', type: 'wait' };
+  fill(2_500, () => 'romeo@localhost');
+  assert.throws(() => enter('romeo@localhost'), isFull);
+  fill(12_500, (n) => `troll${n}@s${n}.evil.lit`);
+  assert.throws(() => enter('another@evil.lit'), isFull);
+  for (let server = 0; server < 3; server++) {
+    const left = MAX_SEATS - service.budgets.seats.used;
+    fill(Math.min(12_500, left), (n) => `guest${n}@s${server}.lit`);
+  }
+  assert.throws(() => enter('juliet@localhost'), isFull);
+  countSeat(service, { occupant: { bare: 'romeo@localhost' } }, -1);
+  enter('juliet@localhost');
+});
+
+test('a place is given back by those who leave, and by rooms that are destroyed', async (t) => {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const destroy = `<iq type='set' id='d' to='${HALL}'>
+      <query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query></iq>`;
+  for (let n = 0; n < 5_200; n++) {
+    romeo.send(`<presence to='${HALL}/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>`);
+    romeo.send(n % 2 === 0 ? `<presence type='unavailable' to='${HALL}'/>` : destroy);
+    if (n % 50 === 49) await settled(romeo);
+  }
+  const seen = await joined(romeo, 'Romeo');
+  assert.equal(seen.at(0)?.attrs.type, undefined);
 });

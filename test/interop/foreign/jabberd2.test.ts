@@ -41,7 +41,8 @@ async function scene(t: TestContext, knowsTls: boolean): Promise<Scene> {
     [`_xmpp-server._tcp.${OUR_ROOMS}`]: srv(ENJAMB.s2s, 'enjamb.example'),
     [`_xmpp-server._tcp.${AWAY}`]: srv(JABBERD2.s2s, 'jabberd2.example'),
   });
-  const rooms = [`[hosts."${OUR_ROOMS}"]`, 'component = "muc"', 'muc_room_locking = false'];
+  const settings = ['muc_room_locking = false', 'restrict_room_creation = false'];
+  const rooms = [`[hosts."${OUR_ROOMS}"]`, 'component = "muc"', ...settings];
   const config = [`s2s_require_encryption = ${knowsTls}`, 's2s_secure_auth = false', ...rooms];
   const enjamb = await Enjamb.start(t, { folder: join(folder, 'enjamb'), certificates, dns, config });
   await enjamb.addUser(`romeo@${HOME}`, PASSWORD);

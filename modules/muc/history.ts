@@ -33,7 +33,7 @@ export interface HistoryMemory {
 }
 
 /** Entries of all rooms of a service. */
-export const MAX_ALL_HISTORY_BYTES = 64 * 1024 * 1024;
+export const MAX_ALL_HISTORY_BYTES = 32 * 1024 * 1024;
 /** Entries of one room. */
 const MAX_BYTES = 256 * 1024;
 /** Messages of one room as elements, in bytes: each join reads them. */

@@ -92,7 +92,7 @@ export class Verifications {
     return undefined;
   }
 
-  /** A site whose claims nobody answers for leaves places to others. */
+  /** Bounds the verifications of one site, so that claims without an answer leave places to other sites. */
   #isFullFor({ remoteSite }: S2SSession): boolean {
     if (this.#pending.size >= MAX_VERIFYING) return true;
     const ofSite = [...this.#pending.values()].filter(({ claimant }) => claimant.remoteSite === remoteSite);

@@ -16,7 +16,7 @@ const MAX_PRESENCE_BYTES = 48 * 1024;
 const MAX_ROOM_PRESENCE_BYTES = 32 * 1024 * 1024;
 /** Memory of the presence in all rooms of a service. */
 export const MAX_ALL_PRESENCE_BYTES = 128 * 1024 * 1024;
-/** A client may say so much even when others use up the whole; its place in the room takes about as much. In bytes. */
+/** Each client may use this much, in bytes, even when all rooms together are at their bound; its seat takes as much. */
 const FREE_PRESENCE_BYTES = 4 * 1024;
 /** A character of presence is kept in the elements, and in the two versions that others see. In bytes. */
 const CHARACTER = 4;

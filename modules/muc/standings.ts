@@ -13,7 +13,7 @@ const BYTES_PER_ENTRY = 200;
 const LEAST_BYTES = 64 * 1024;
 /** Entries of all rooms of a service. */
 export const MAX_STANDING_BYTES = 128 * 1024 * 1024;
-/** A room may have so much even when others use up the whole, or nobody could be banned any more. In bytes. */
+/** Each room may use this much, in bytes, even when all rooms together are at their bound, so that it can still ban. */
 export const FREE_STANDING_BYTES = 8 * 1024;
 
 /**

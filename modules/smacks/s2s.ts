@@ -26,7 +26,7 @@ import { Pings } from './s2s_pings.ts';
 const STANZAS: ReadonlySet<string> = new Set(['message', 'presence', 'iq']);
 
 /** The limits may be exceeded, so far, by what was sent just now: no peer can have confirmed that yet. */
-/** One link may always keep so much: peers that confirm nothing use up what all share, and others go on. In bytes. */
+/** Each link may keep this much, in bytes, even when links whose peers acknowledge nothing have used up the total. */
 const FREE_BYTES = 64 * 1024;
 const BURST_MS = 5_000;
 const BURST_TIMES = 4;

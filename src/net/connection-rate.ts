@@ -32,7 +32,7 @@ const BURST_SECONDS = 5;
 const TOTAL = { perSecond: 200, burst: 1_000 };
 /** Of that an IPv6 site (one /48 network, 65,536 networks of one host each) may take this part. */
 const SITE_SHARE = 1 / 4;
-/** Longer than that nobody waits at any place; clients give up after some 15 seconds. */
+/** The longest wait at one place in the queue; clients give up after some 15 seconds. */
 const MAX_WAIT_MS = 10_000;
 const MAX_WAITING = 2_000;
 /** Addresses that are remembered. Beyond that, the one that has been quiet for longest is forgotten. */

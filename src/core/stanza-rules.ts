@@ -88,7 +88,7 @@ export function emptyResult(iq: Stanza, account: Jid): Stanza {
 
 function tooLarge(): StanzaError {
   return new StanzaError('policy-violation', {
-    text: 'With namespaces and escapes written out the stanza is too large; send less in one',
+    text: 'The stanza has too many elements and attributes, or is too long when written in full; send less in one',
   });
 }
 

@@ -59,6 +59,11 @@ export class StreamReader {
     return this.#pauses.size > 0;
   }
 
+  /** Elements, attributes and pieces of text of the element that the owner has been given last. */
+  get nodes(): number {
+    return this.#parser.nodes;
+  }
+
   get limits(): ParserLimits {
     return this.#limits;
   }

@@ -258,7 +258,7 @@ export class XmlStream {
   }
 
   #onStep({ bytes, elements, isMidElement }: ReadStep): void {
-    this.#budget?.take(bytes, 0, this);
+    this.#budget?.take(bytes, this);
     this.#deadlines.stanza(isMidElement, elements > 0);
   }
 
@@ -272,7 +272,7 @@ export class XmlStream {
 
   #onElement(element: Element): void {
     if (this.#phase === 'closed') return;
-    this.#budget?.take(0, 1, this);
+    this.#budget?.takeStanza(this.#reader.nodes, this);
     if (!element.is('error', NS.STREAM)) {
       this.#handler.onElement(element);
       return;

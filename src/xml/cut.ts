@@ -1,6 +1,6 @@
-// Stanzas that are within the limit as received and over it as we write them, because namespaces and escapes make them
-// longer. Closing the stream would let one user of another server cut the link for all of its users. So the content of
-// such a stanza is removed, and the stanza is refused alone.
+// Stanzas that are refused alone: those of too many nodes, and those that are within the limit of bytes as received and over
+// it as we write them, because namespaces and escapes make them longer. Closing the stream would let one user of another
+// server cut the link for all of its users. So the content of such a stanza is removed.
 
 import type { Element, Node } from './element.ts';
 

@@ -17,6 +17,11 @@ export interface ParserLimits {
    * those of the header that it uses. A prefix that is declared again for the same namespace counts once.
    */
   namespaceDeclarations: number;
+  /**
+   * Elements, attributes and pieces of text of one stanza, as it is written. Each of them takes far more memory than the
+   * four bytes of `<a/>`. A stanza with more loses its content, like one that is too long.
+   */
+  nodes: number;
 }
 
 /** For other servers. */
@@ -26,6 +31,8 @@ export const DEFAULT_LIMITS: Readonly<ParserLimits> = Object.freeze({
   attributes: 64,
   nameBytes: 256,
   namespaceDeclarations: 32,
+  // Room for 5,000 items of service discovery: what 512 KiB hold.
+  nodes: 16 * 1024,
 });
 
 /**
@@ -39,6 +46,7 @@ export const CLIENT_LIMITS: Readonly<ParserLimits> = Object.freeze({
   attributes: DEFAULT_LIMITS.attributes - 8,
   nameBytes: DEFAULT_LIMITS.nameBytes,
   namespaceDeclarations: DEFAULT_LIMITS.namespaceDeclarations - 2,
+  nodes: DEFAULT_LIMITS.nodes - 256,
 });
 
 /** For a peer that may be anybody: room for a header, features, SASL and binding; RFC 6120 §13.12 wants 10,000. */
@@ -48,6 +56,7 @@ export const PREAUTH_LIMITS: Readonly<ParserLimits> = Object.freeze({
   attributes: 32,
   nameBytes: 128,
   namespaceDeclarations: 16,
+  nodes: 1024,
 });
 
 /** For our own text, which was within limits when it was written. The depth stays limited, because trees are recursed. */
@@ -57,4 +66,5 @@ export const UNBOUNDED_LIMITS: Readonly<ParserLimits> = Object.freeze({
   attributes: Number.POSITIVE_INFINITY,
   nameBytes: Number.POSITIVE_INFINITY,
   namespaceDeclarations: Number.POSITIVE_INFINITY,
+  nodes: Number.POSITIVE_INFINITY,
 });

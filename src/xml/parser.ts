@@ -48,6 +48,11 @@ export class XmlParser {
     this.#builder.contentNamespace = xmlns;
   }
 
+  /** Elements, attributes and pieces of text of the present stanza. */
+  get nodes(): number {
+    return this.#builder.nodes;
+  }
+
   /** Whether a stanza, or the header, has begun and is not complete. */
   get midStanza(): boolean {
     return this.#tokenizer.midToken;

@@ -24,7 +24,7 @@ export interface ParserHandler {
   onOpen(root: Element, contentNamespace: string | undefined): void;
   /**
    * A complete first-level child, owned by the handler. It has no `xmlns` if it is in the content namespace, and no content
-   * if it would be too long when written (see `isCut`).
+   * if it is too large (see `isCut`).
    */
   onElement(element: Element): void;
   /** The closing tag of the stream. */
@@ -52,6 +52,8 @@ export class TreeBuilder implements TokenSink {
   contentNamespace: string | undefined;
   depth = 0;
   ended = false;
+  /** Elements, attributes and pieces of text of the stanza so far, as it is written. */
+  nodes = 0;
   readonly #handler: ParserHandler;
   /** The root first. */
   readonly #open: Open[] = [];
@@ -88,15 +90,17 @@ export class TreeBuilder implements TokenSink {
     this.depth++;
     if (parent === undefined) return this.#openStream(element, xmlns, declared, attributes, values);
 
+    if (this.depth === 2) this.nodes = 0;
+    this.nodes += 1 + attributes.length;
     let added = 0;
     if (xmlns !== (this.depth === 2 ? this.contentNamespace : parent.xmlns)) {
       element.attrs.xmlns = xmlns;
-      if (xmlns !== declared) added += declarationBytes('xmlns', xmlns);
+      if (xmlns !== declared) added += this.#declaration('xmlns', xmlns);
     }
     if (attributes.length > 0) added += this.#setAttributes(element, attributes, values);
     if (this.depth > 2) {
       element.parent = parent.element;
-      addChild(parent.element, element);
+      this.#addChild(parent.element, element);
     }
     return added;
   }
@@ -111,7 +115,7 @@ export class TreeBuilder implements TokenSink {
     while (this.#bindings.length > bound) this.#bindings.pop();
     this.depth--;
     if (this.depth === 1) {
-      if (isTooLarge) cutContent(element);
+      if (isTooLarge || this.#hasTooMany) cutContent(element);
       this.#handler.onElement(element);
     }
     if (this.depth > 0) return;
@@ -137,8 +141,20 @@ export class TreeBuilder implements TokenSink {
 
   #flushText(): void {
     if (this.#text === '') return;
-    addChild(this.#open[this.depth - 1]!.element, this.#text);
+    this.nodes++;
+    this.#addChild(this.#open[this.depth - 1]!.element, this.#text);
     this.#text = '';
+  }
+
+  /** Most elements have one child, and a list that grows from nothing makes room for seventeen. */
+  #addChild(parent: Element, child: Node): void {
+    if (this.#hasTooMany) return;
+    if (parent.children.length === 0) parent.children = [child];
+    else parent.children.push(child);
+  }
+
+  get #hasTooMany(): boolean {
+    return this.nodes > this.limits.nodes;
   }
 
   // ── Namespaces ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -212,9 +228,15 @@ export class TreeBuilder implements TokenSink {
       const xmlns = this.#namespaceOf(name.prefix);
       this.#bind(name.prefix, xmlns);
       attrs[key] = xmlns;
-      added += declarationBytes(key, xmlns);
+      added += this.#declaration(key, xmlns);
     }
     return added;
+  }
+
+  /** Counts a declaration that is added; returns its bytes as it is written. */
+  #declaration(key: string, xmlns: string): number {
+    this.nodes++;
+    return ` =''`.length + Buffer.byteLength(key) + attributeBytes(xmlns);
   }
 
   /** Two attributes with one name through two prefixes (Namespaces in XML §6.3). */
@@ -227,12 +249,6 @@ export class TreeBuilder implements TokenSink {
       seen.add(resolved);
     }
   }
-}
-
-/** Most elements have one child, and a list that grows from nothing makes room for seventeen. */
-function addChild(parent: Element, child: Node): void {
-  if (parent.children.length === 0) parent.children = [child];
-  else parent.children.push(child);
 }
 
 function rejectDuplicates(attributes: readonly Name[]): void {
@@ -248,11 +264,6 @@ function rejectDuplicates(attributes: readonly Name[]): void {
 /** Whether an attribute has a prefix that needs a declaration. */
 function hasPrefix(name: Name): name is Name & { readonly prefix: string } {
   return name.prefix !== undefined && name.prefix !== 'xml' && name.prefix !== 'xmlns';
-}
-
-/** Bytes of one declaration as it is written. */
-function declarationBytes(key: string, xmlns: string): number {
-  return ` =''`.length + Buffer.byteLength(key) + attributeBytes(xmlns);
 }
 
 /** Namespaces in XML §3: what may be declared as what. */

@@ -43,6 +43,6 @@ export async function settle(wire: Wire): Promise<void> {
 }
 
 /** Small elements, for parsers and trees the most expensive bytes. */
-export function hollow(bytes: number): Buffer {
-  return Buffer.from('<a/>'.repeat(bytes / 4));
+export function hollow(elements: number): Buffer {
+  return Buffer.from('<a/>'.repeat(elements));
 }

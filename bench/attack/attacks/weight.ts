@@ -2,6 +2,7 @@
 // other servers. Sent by an account, or by a stranger's server. The server keeps a bounded weight in all.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CLIENT_LIMITS } from '../../../src/xml/limits.ts';
 import { LoadClient } from '../../client.ts';
 import type { Attack, Attacker } from '../attacker.ts';
 import { loginOf } from '../prober.ts';
@@ -9,9 +10,10 @@ import { HABITS } from '../stranger.ts';
 import { EVIL, ROOMS, SILENT } from '../world.ts';
 import { hollow, join, makeRooms, persist, roomJid, unlock } from './room.ts';
 
-const HISTORY_BYTES = 254 * 1024;
-const WAITING_BYTES = 480 * 1024;
-const HOLLOW = hollow(HISTORY_BYTES);
+/** As many elements as one stanza of a client may have, with a little room for the rest of it. */
+const HOLLOW = hollow(CLIENT_LIMITS.nodes - 64);
+/** More than it may have. */
+const TOO_HOLLOW = hollow(120 * 1024);
 
 const historyWeight: Attack = {
   name: 'history-weight',
@@ -89,7 +91,7 @@ const presenceWeight: Attack = {
   who: 'account',
   seconds: 10,
   async run(attacker) {
-    const payload = `<x xmlns='u:x'>${hollow(15 * 1024)}</x>`;
+    const payload = `<x xmlns='u:x'>${hollow(3_840)}</x>`;
     await attacker.each(6, async (index) => {
       const wire = await attacker.login(undefined, `r${index}`);
       for (let i = 0; i < 500; i++) await wire.send(join(`seat-${index}-${i}`, { payload }));
@@ -102,13 +104,12 @@ const waitingWeight: Attack = {
   name: 'waiting-weight',
   who: 'account',
   async run(attacker) {
-    const body = hollow(WAITING_BYTES);
     let domain = 0;
     await attacker.each(4, async (index) => {
       const wire = await attacker.login(undefined, `r${index}`);
       for (;;) {
         const head = `<message to='x@d${domain++}.${SILENT}'><body>b</body><x xmlns='u:x'>`;
-        await wire.send(head, body, '</x></message>');
+        await wire.send(head, domain % 2 === 0 ? TOO_HOLLOW : HOLLOW, '</x></message>');
       }
     });
   },

@@ -3,15 +3,21 @@ import { test } from 'node:test';
 import { type Pausable, ReadBudget, ReadBudgets } from '../../../src/stream/read-limit.ts';
 import { FakeClock } from '../../support/clock.ts';
 
+interface Chunk {
+  readonly bytes: number;
+  readonly stanzas: number;
+  readonly nodes?: number;
+}
+
 /** Reads a chunk whenever it is allowed to, as long as it has any. */
 class Reader implements Pausable {
   taken = 0;
   isPaused = false;
   readonly #budget: ReadBudget;
-  readonly #chunk: { bytes: number; stanzas: number };
+  readonly #chunk: Chunk;
   #left = 0;
 
-  constructor(budget: ReadBudget, chunk = { bytes: 100, stanzas: 0 }) {
+  constructor(budget: ReadBudget, chunk: Chunk = { bytes: 100, stanzas: 0 }) {
     this.#budget = budget;
     this.#chunk = chunk;
     budget.join(this);
@@ -35,7 +41,8 @@ class Reader implements Pausable {
     while (!this.isPaused && this.#left > 0) {
       this.#left--;
       this.taken++;
-      this.#budget.take(this.#chunk.bytes, this.#chunk.stanzas, this);
+      this.#budget.take(this.#chunk.bytes, this);
+      for (let i = 0; i < this.#chunk.stanzas; i++) this.#budget.takeStanza(this.#chunk.nodes ?? 0, this);
     }
   }
 }
@@ -53,6 +60,14 @@ test('a stanza costs more than its bytes, so that small ones are not cheap', asy
   const clock = new FakeClock();
   const rate = { bytesPerSecond: 1_000, burstBytes: 2_000, bytesPerStanza: 90 };
   const reader = new Reader(new ReadBudget(rate, clock), { bytes: 10, stanzas: 1 });
+  reader.send(1_000);
+  assert.equal(reader.taken, 21);
+});
+
+test('each node of a stanza costs more than its bytes', () => {
+  const clock = new FakeClock();
+  const rate = { bytesPerSecond: 1_000, burstBytes: 2_000 };
+  const reader = new Reader(new ReadBudget(rate, clock), { bytes: 36, stanzas: 1, nodes: 4 });
   reader.send(1_000);
   assert.equal(reader.taken, 21);
 });
@@ -83,7 +98,7 @@ test('full budgets without readers are forgotten; one in debt, or in use, is not
   const clock = new FakeClock();
   const budgets = new ReadBudgets({ bytesPerSecond: 1_000, burstBytes: 2_000 }, clock);
   const inDebt = budgets.of('debtor');
-  inDebt.take(100_000, 0, { pause() {}, unpause() {} });
+  inDebt.take(100_000, { pause() {}, unpause() {} });
   const inUse = budgets.of('user');
   inUse.join({ pause() {}, unpause() {} });
   let most = 0;

@@ -492,6 +492,7 @@ describe('what a peer can make us hold', () => {
       attributes: 9,
       nameBytes: 99,
       namespaceDeclarations: 9,
+      nodes: 1 << 20,
     });
     const large = `<message><body>${'x'.repeat(32 * 1024)}</body></message>`;
     peer.send(`${HEADER}${large}<go xmlns='urn:example'/>${HEADER}${large}`);

@@ -4,7 +4,14 @@ import { DEFAULT_LIMITS, PREAUTH_LIMITS, XmlParser } from '../../../src/xml/pars
 import { feed, HEADER, piecesOf, whole } from './feed.ts';
 
 describe('limits (RFC 6120 §13.12: policy-violation)', () => {
-  const limits = { stanzaBytes: 400, depth: 6, attributes: 4, nameBytes: 20, namespaceDeclarations: 3 };
+  const limits = {
+    stanzaBytes: 400,
+    depth: 6,
+    attributes: 4,
+    nameBytes: 20,
+    namespaceDeclarations: 3,
+    nodes: 200,
+  };
 
   function within(stanza: string): string | undefined {
     const bytes = Buffer.from(HEADER + stanza);
@@ -88,6 +95,25 @@ describe('limits (RFC 6120 §13.12: policy-violation)', () => {
       const most = Math.floor((limits.stanzaBytes - bytes) / written);
       assert.equal(within(stanza(most)), undefined);
       assert.equal(within(stanza(most + 1)), 'cut');
+    });
+  }
+
+  const many: [string, (count: number) => string, written: number][] = [
+    ['elements', (n) => `<a>${'<b/>'.repeat(n)}</a>`, 1],
+    ['elements in another', (n) => `<a><c>${'<b/>'.repeat(n - 1)}</c></a>`, 1],
+    ['elements with text', (n) => `<a>${'<b/>x'.repeat(n)}</a>`, 2],
+    ['elements with CDATA', (n) => `<a>${'<b/><![CDATA[x]]>x'.repeat(n)}</a>`, 2],
+    ['attributes', (n) => `<a>${"<b c='' d=''/>".repeat(n)}</a>`, 3],
+    ['namespaces that the parser adds', (n) => `<a xmlns:p='u'><c/>${'<p:b/>'.repeat(n - 1)}</a>`, 2],
+  ];
+  for (const [what, stanza, written] of many) {
+    it(`${what}: a stanza of too many nodes comes without its content, and the next one is whole`, () => {
+      const small = { ...limits, nodes: 1 + 12 * written, stanzaBytes: 1000 };
+      const read = (count: number) => feed(whole(Buffer.from(`${HEADER}${stanza(count)}<z><y/></z>`)), small);
+      assert.equal(read(12).events.filter((event) => event.startsWith('cut')).length, 0);
+      const { events, error } = read(13);
+      assert.equal(error, undefined);
+      assert.deepEqual(events.map((event) => event.startsWith('cut')).slice(-2), [true, false]);
     });
   }
 

@@ -11,6 +11,7 @@ const LIMITS = {
   attributes: 64,
   nameBytes: 1 << 22,
   namespaceDeclarations: 32,
+  nodes: 1 << 20,
 };
 
 /**

@@ -23,6 +23,7 @@ const SMALL_LIMITS: ParserLimits = {
   attributes: 5,
   nameBytes: 18,
   namespaceDeclarations: 4,
+  nodes: 30,
 };
 const ALL = { SMALL_LIMITS, PREAUTH_LIMITS, CLIENT_LIMITS, DEFAULT_LIMITS };
 
@@ -110,6 +111,18 @@ function FAMILIES(): Family[] {
     ['the name of an element', 'nameBytes', (n) => `<${'n'.repeat(n)}/>`],
     ['the name of an attribute', 'nameBytes', (n) => `<a ${'n'.repeat(n)}=''/>`],
     ['the name of a prefix', 'nameBytes', (n) => `<a xmlns:${'n'.repeat(n - 6)}='u'/>`],
+    ['elements', 'nodes', (n) => `<a>${'<b/>'.repeat(n - 1)}</a>`],
+    ['elements with text', 'nodes', (n) => `<a>${'x<b/>'.repeat(half(n - 1))}${(n - 1) % 2 ? 'x' : ''}</a>`],
+    [
+      'elements with attributes',
+      'nodes',
+      (n) => `<a>${`<b c=''/>`.repeat(half(n - 1))}${(n - 1) % 2 ? 'x' : ''}</a>`,
+    ],
+    [
+      'elements that get a namespace',
+      'nodes',
+      (n) => `<a xmlns:p='u'>${'<p:b/>'.repeat(half(n - 2))}${n % 2 ? 'x' : ''}</a>`,
+    ],
     ...filled('text', '<a>', '</a>'),
     ...filled('text with >', `<a>${'>'.repeat(40)}`, '</a>'),
     ...filled('text beyond ASCII', `<a>ü&#252;>>>`, '</a>'),

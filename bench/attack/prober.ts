@@ -5,6 +5,8 @@ import { PASSWORD, type Site } from './world.ts';
 
 const PING_EVERY_MS = 20;
 const LOGIN_EVERY_MS = 1_000;
+/** About 2 MiB of what an account may send in one go. */
+const WARM_UP_MESSAGES = 400;
 /** After the attack, for answers that are still missing. */
 const PATIENCE_MS = 3_000;
 
@@ -53,6 +55,7 @@ export class Prober {
   }
 
   begin(): void {
+    this.#warmUp();
     this.#lastTick = performance.now();
     const ping = setInterval(() => this.#ping(), PING_EVERY_MS);
     const login = setInterval(() => void this.#login(), LOGIN_EVERY_MS);
@@ -90,6 +93,14 @@ export class Prober {
       cut: this.#cut,
       ownDelay: this.#ownDelay,
     };
+  }
+
+  /** Messages to itself, so that an attack meets compiled code, as in a server that has been running for a while. */
+  #warmUp(): void {
+    const { domain } = this.#site;
+    const item = "<item jid='friend@other.example' name='Friend'><group>Friends</group></item>";
+    const message = `<message to='pinger@${domain}/desktop' type='normal'>${item.repeat(20)}</message>`;
+    this.#client.write(message.repeat(WARM_UP_MESSAGES));
   }
 
   #ping(): void {

@@ -4,6 +4,9 @@ interface Flushable {
   flush(): void;
 }
 
+/** How long one turn spends on tasks that earlier turns have put off. What is new is done in every turn. */
+const DEFERRED_MS = 5;
+
 /** The present turn of the event loop, and the connections that have something to send at its end. */
 export const turn = {
   waiting: [] as Flushable[],
@@ -20,10 +23,29 @@ export const turn = {
     for (const connection of connections) connection.flush();
   },
 
-  /** Runs a task after all sockets that are readable now have been read. */
+  /**
+   * Runs a task after all sockets that are readable now have been read. Tasks run in order, for a limited time in each
+   * turn: the more there are, the longer they wait, and nothing else waits for them.
+   */
   next(task: () => void): void {
-    setImmediate(task);
+    if (this.deferred.push(task) === 1) setImmediate(() => this.runDeferred());
   },
+
+  runDeferred(): void {
+    const tasks = this.deferred;
+    const end = performance.now() + DEFERRED_MS;
+    let done = 0;
+    this.deferred = [];
+    try {
+      while (done < tasks.length && performance.now() < end) tasks[done++]!();
+    } finally {
+      const isScheduled = this.deferred.length > 0;
+      this.deferred = [...tasks.slice(done), ...this.deferred];
+      if (!isScheduled && this.deferred.length > 0) setImmediate(() => this.runDeferred());
+    }
+  },
+
+  deferred: [] as (() => void)[],
 
   /** A number that differs between turns. Counts only the turns in which it is read. */
   get number(): number {

@@ -275,15 +275,14 @@ export class Route {
     this.lastError = undefined;
     this.#outage.began(this.#now);
     if (!session.isOurs) this.#caller.retract();
-    this.#flush(session);
-    this.#settle();
-  }
-
-  #flush(session: S2SSession): void {
     const carry = (stanza: Stanza): void => {
       if (this.#leftovers.isWanted(stanza)) session.carry(stanza);
     };
-    this.#waiting.drain(() => session.isOpen, carry);
+    this.#waiting.drain(
+      () => session.isOpen,
+      carry,
+      () => this.#settle(),
+    );
   }
 
   /** Whose stanzas were on their way when the stream ended goes first in the queue. */

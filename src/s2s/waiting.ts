@@ -1,6 +1,7 @@
 // The queue of stanzas that wait for a link, each with a deadline. They are kept as text: a tree takes many times the
 // memory, and keeps the bytes alive that it was parsed from.
 
+import { turn } from '../net/turn.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import { type Holder, SharedBudget } from '../util/shared-budget.ts';
 import { compactText } from '../xml/compact-text.ts';
@@ -16,6 +17,8 @@ const MAX_BYTES = 4 * 1024 * 1024;
 /** Bounds of all links together. */
 const MAX_STANZAS_IN_TOTAL = 20_000;
 const MAX_BYTES_IN_TOTAL = 64 * 1024 * 1024;
+/** How long one turn of the event loop drains a queue. */
+const SLICE_MS = 2;
 /** Memory of an entry without its text. */
 const ENTRY_BYTES = 200;
 
@@ -61,7 +64,8 @@ interface Entry {
 }
 
 export class Waiting {
-  #isDraining = false;
+  /** The `drain` under way. */
+  #draining: object | undefined;
   readonly #clock: Clock;
   readonly #budget: WaitingBudget;
   readonly #payerOf: (stanza: Stanza) => Holder;
@@ -120,19 +124,40 @@ export class Waiting {
     for (const entry of entries) this.#keep(entry);
   }
 
-  /** True inside `drain`: a new stanza must queue behind the others. */
+  /** True until `drain` is done: a new stanza must queue behind the others. */
   get isDraining(): boolean {
-    return this.#isDraining;
+    return this.#draining !== undefined;
   }
 
-  /** Passes waiting stanzas to `take`, in order, while `isOpen`; includes those added meanwhile. */
-  drain(isOpen: () => boolean, take: (stanza: Stanza) => void): void {
-    this.#isDraining = true;
+  /**
+   * Passes waiting stanzas to `take`, in order, while `isOpen`; includes those added meanwhile. Takes a limited time per
+   * turn of the event loop, because each stanza is parsed again. A later call replaces this one.
+   */
+  drain(isOpen: () => boolean, take: (stanza: Stanza) => void, onDone: () => void): void {
+    const draining = {};
+    this.#draining = draining;
+    const step = () => {
+      if (this.#draining !== draining) return;
+      if (this.#drainSlice(isOpen, take)) return turn.next(step);
+      this.#draining = undefined;
+      onDone();
+    };
+    step();
+  }
+
+  /** Returns whether there is more to drain. */
+  #drainSlice(isOpen: () => boolean, take: (stanza: Stanza) => void): boolean {
+    const end = performance.now() + SLICE_MS;
     try {
-      while (this.size > 0 && isOpen()) take(this.next()!);
-    } finally {
-      this.#isDraining = false;
+      while (this.size > 0 && isOpen()) {
+        if (performance.now() >= end) return true;
+        take(this.next()!);
+      }
+    } catch (error) {
+      this.#draining = undefined;
+      throw error;
     }
+    return false;
   }
 
   /** Takes the first one. */

@@ -29,6 +29,8 @@ export interface ReaderOwner extends ParserHandler {
 
 /** Parsing time of one connection per turn of the event loop: 20 busy connections delay another one by about 20 ms. */
 const SLICE_MS = 1;
+/** Whether the slice is over is looked at after each element, and after this many bytes. */
+const PIECE_BYTES = 4096;
 
 export class StreamReader {
   readonly #connection: Connection;
@@ -121,10 +123,17 @@ export class StreamReader {
 
   #advance(): void {
     while (!this.#isParsing && !this.isPaused && !this.#isStopped) {
-      const chunk = this.#held.shift();
-      if (chunk === undefined) return;
-      this.#step(chunk);
+      const piece = this.#nextPiece();
+      if (piece === undefined) return;
+      this.#step(piece);
     }
+  }
+
+  #nextPiece(): Buffer | undefined {
+    const chunk = this.#held.shift();
+    if (chunk === undefined || chunk.length <= PIECE_BYTES) return chunk;
+    this.#held.unshift(chunk.subarray(PIECE_BYTES));
+    return chunk.subarray(0, PIECE_BYTES);
   }
 
   #step(chunk: Buffer): void {

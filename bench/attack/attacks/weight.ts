@@ -119,6 +119,7 @@ const waitingWeight: Attack = {
 const unacknowledgedWeight: Attack = {
   name: 'unacknowledged-weight',
   who: 'account',
+  seconds: 12,
   run: (attacker) => writeTo(attacker, HABITS.forgetful),
 };
 
@@ -126,6 +127,7 @@ const unacknowledgedWeight: Attack = {
 const unreadWeight: Attack = {
   name: 'unread-weight',
   who: 'account',
+  seconds: 12,
   run: (attacker) => writeTo(attacker, HABITS.deaf),
 };
 

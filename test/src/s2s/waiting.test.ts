@@ -101,6 +101,7 @@ test('an exception over one stanza leaves the rest where it is, to be handed ove
     waiting.drain(
       () => true,
       () => assert.fail('broken'),
+      () => assert.fail('not done'),
     ),
   );
   assert.equal(waiting.isDraining, false);
@@ -108,9 +109,55 @@ test('an exception over one stanza leaves the rest where it is, to be handed ove
   waiting.drain(
     () => taken.length < 1,
     (stanza) => void taken.push(idOf(stanza)),
+    () => taken.push('done'),
   );
-  assert.deepEqual([taken, waiting.size], [['2'], 1]);
+  assert.deepEqual([taken, waiting.size], [['2', 'done'], 1]);
 });
+
+test('a long queue is drained over several turns, in order, and what comes meanwhile goes last', async () => {
+  const { clock, waiting } = scene();
+  const deadline = clock.elapsed() + MINUTE_MS;
+  for (let id = 0; id < 1_000; id++) waiting.add(heavy(id), deadline);
+  const taken: string[] = [];
+  let turns = 0;
+  const isDone = new Promise<void>((done) => {
+    waiting.drain(
+      () => true,
+      (stanza) => void taken.push(idOf(stanza)),
+      done,
+    );
+  });
+  assert.ok(waiting.isDraining && taken.length < 1_000, `${taken.length} in the first turn`);
+  waiting.add(message(1_000), deadline);
+  while (waiting.isDraining && ++turns < 100_000) await new Promise(setImmediate);
+  await isDone;
+  assert.deepEqual(
+    taken,
+    Array.from({ length: 1_001 }, (_, id) => `${id}`),
+  );
+});
+
+test('a stream that takes over drains alone', async () => {
+  const { clock, waiting } = scene();
+  for (let id = 0; id < 1_000; id++) waiting.add(heavy(id), clock.elapsed() + MINUTE_MS);
+  let isFirstOpen = true;
+  const taken: string[] = [];
+  const take = (stanza: Stanza) => void taken.push(idOf(stanza));
+  waiting.drain(
+    () => isFirstOpen,
+    take,
+    () => assert.fail('the first stream has ended'),
+  );
+  isFirstOpen = false;
+  await new Promise<void>((done) => waiting.drain(() => true, take, done));
+  assert.equal(new Set(taken).size, 1_000);
+  assert.equal(waiting.isDraining, false);
+});
+
+/** Takes some 0.1 ms to parse. */
+function heavy(id: number): Stanza {
+  return parseXml(`<message id='${id}'>${'<x/>'.repeat(150)}</message>`);
+}
 
 test('a stanza that has waited is the same, whatever is in it', () => {
   const { waiting, clock } = scene();

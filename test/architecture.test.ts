@@ -15,12 +15,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   config: ['util', 'xml'],
   storage: ['util'],
   stream: ['util', 'xml', 'net'],
+  session: ['util', 'xml', 'stream', 'api', 'core'],
   admin: ['util', 'xml', 'config'],
   sasl: ['util', 'xml', 'storage'],
   api: ['util', 'xml', 'config', 'storage', 'admin'],
   core: ['util', 'xml', 'config', 'storage', 'admin', 'sasl', 'net', 'api'],
-  c2s: ['util', 'xml', 'config', 'net', 'stream', 'sasl', 'api', 'core'],
-  s2s: ['util', 'xml', 'config', 'net', 'stream', 'admin', 'api', 'core'],
+  c2s: ['util', 'xml', 'config', 'net', 'stream', 'session', 'sasl', 'api', 'core'],
+  s2s: ['util', 'xml', 'config', 'net', 'stream', 'session', 'admin', 'api', 'core'],
   component: ['util', 'xml', 'config', 'net', 'stream', 'admin', 'sasl', 'api', 'core'],
   'server.ts': ['util', 'xml', 'config', 'net', 'storage', 'admin', 'core', 'c2s', 's2s', 'component'],
   cli: ['util', 'xml', 'config', 'net', 'storage', 'admin', 'sasl', 'core', 'server.ts'],
@@ -39,6 +40,11 @@ const DOORS: Record<string, string> = {
 };
 
 /**
+ * Import circles that still exist, by their folder. Each goes with the redesign of its module; nothing is added here.
+ */
+const CIRCLES = ['modules/muc', 'modules/ping_muc'];
+
+/**
  * Files that may use system modules with asynchronous errors. Before adding a file, review each of its error paths: none
  * may throw past its owner (docs/adr/0024).
  */
@@ -47,6 +53,7 @@ const SYSTEM: Record<string, readonly string[]> = {
   'node:tls': [
     'src/net/certificate-files.ts',
     'src/net/certificates.ts',
+    'src/net/client-context.ts',
     'src/net/tls-info.ts',
     'src/net/tls-unique.ts',
     'src/net/tls.ts',
@@ -123,11 +130,53 @@ test('only listed files set timers of their own', () => {
   assert.deepEqual(own.sort(), TIMERS);
 });
 
+test('no file is in an import circle, type imports included', () => {
+  const found = circlesOf(importGraph()).map((files) => [...new Set(files.map(dirname))].join(', '));
+  assert.deepEqual(
+    found.map((folders) => CIRCLES.find((folder) => folders.startsWith(folder)) ?? folders).sort(),
+    CIRCLES,
+  );
+});
+
 test('no file is longer than 400 lines', () => {
   const files = globSync('{src,modules}/**/*.ts', { cwd: ROOT });
   const long = files.filter((file) => read(file).split('\n').length > 400);
   assert.deepEqual(long, []);
 });
+
+/** The files of src and modules, each with those that it imports. */
+function importGraph(): Map<string, string[]> {
+  const graph = new Map<string, string[]>();
+  for (const file of globSync('{src,modules}/**/*.ts', { cwd: ROOT })) graph.set(file, []);
+  for (const { file, specifier } of importsOf('{src,modules}/**/*.ts')) {
+    const target =
+      specifier === 'enjamb/api' ? 'src/api/index.ts' : normalize(join(dirname(file), specifier));
+    if (graph.has(target)) graph.get(file)!.push(target);
+  }
+  return graph;
+}
+
+/** The groups of files that import each other: strongly connected components of more than one file (Tarjan). */
+function circlesOf(graph: ReadonlyMap<string, readonly string[]>): string[][] {
+  const order = new Map<string, number>();
+  const lowest = new Map<string, number>();
+  const path: string[] = [];
+  const circles: string[][] = [];
+  const visit = (file: string): void => {
+    order.set(file, order.size);
+    lowest.set(file, order.get(file)!);
+    path.push(file);
+    for (const target of graph.get(file)!) {
+      if (!order.has(target)) visit(target);
+      if (path.includes(target)) lowest.set(file, Math.min(lowest.get(file)!, lowest.get(target)!));
+    }
+    if (lowest.get(file) !== order.get(file)) return;
+    const circle = path.splice(path.indexOf(file));
+    if (circle.length > 1) circles.push(circle.sort());
+  };
+  for (const file of graph.keys()) if (!order.has(file)) visit(file);
+  return circles;
+}
 
 function importsOf(pattern: string): Import[] {
   return globSync(pattern, { cwd: ROOT })

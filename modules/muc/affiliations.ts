@@ -2,7 +2,7 @@
 
 import { type ByteBudget, Jid } from 'enjamb/api';
 import { announce, repaint } from './broadcast.ts';
-import { sendInvitation } from './invite.ts';
+import { sendInvitation } from './invitation.ts';
 import { type Departure, removeOccupant } from './leave.ts';
 import { checkNickIsFree } from './nick.ts';
 import type { MucSettings } from './options.ts';

@@ -3,7 +3,8 @@
 import { type Element, Jid, NS, type StanzaEvent, xml } from 'enjamb/api';
 import { checkSpace, stageAffiliations } from './affiliations.ts';
 import { commit } from './commit.ts';
-import { forgetInvitation, rememberInvitation } from './invitations.ts';
+import { type Invitation, sendInvitation } from './invitation.ts';
+import { forgetInvitation } from './invitations.ts';
 import { type Affiliation, isAtLeast } from './ranks.ts';
 import { refusal } from './refusal.ts';
 import { affiliationOf, type Room, seatOf } from './room.ts';
@@ -13,16 +14,6 @@ import { setStanding } from './standings.ts';
 
 /** Invitations in one stanza. */
 const MAX_INVITES_AT_ONCE = 10;
-
-interface Invitation {
-  readonly invitee: Jid;
-  /** The bare JID. */
-  readonly inviter: string;
-  readonly id?: string | undefined;
-  readonly reason?: string | undefined;
-  /** XEP-0045 §7.9: the one-to-one chat that goes on in the room. */
-  readonly continued?: Element | undefined;
-}
 
 /** Sends invitations on. False: there are none in `x`. @throws StanzaError when the sender may not, or one is wrong */
 export function handleInvites(service: Service, room: Room, event: StanzaEvent, x: Element): boolean {
@@ -73,31 +64,6 @@ function newMembers(room: Room, invitations: readonly Invitation[]) {
   return [...unknown]
     .filter((bare) => !room.standings.has(bare))
     .map((bare) => ({ bare, affiliation: 'member' }) as const);
-}
-
-/** Sends an invitation in the room's name; remembers it so that it can be declined. */
-export function sendInvitation(service: Service, room: Room, invitation: Invitation): void {
-  const { invitee, inviter, id, reason, continued } = invitation;
-  const { passwordProtected, password } = room.config;
-  rememberInvitation(service, room, invitee.bare, inviter);
-  send(
-    service,
-    xml(
-      'message',
-      { id, from: room.jid, to: invitee.toString() },
-      xml(
-        'x',
-        NS.MUC_USER,
-        xml(
-          'invite',
-          { from: inviter },
-          reason === undefined ? undefined : xml('reason', {}, reason),
-          continued && xml('continue', { thread: continued.attrs.thread }),
-        ),
-        passwordProtected ? xml('password', {}, password) : undefined,
-      ),
-    ),
-  );
 }
 
 /** Tells the inviter. False: `x` holds no refusal. @throws StanzaError 'item-not-found' when nothing was to refuse */

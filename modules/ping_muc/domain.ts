@@ -11,7 +11,7 @@ import { Alarm } from './alarm.ts';
 import type { Case } from './case.ts';
 import { conclude } from './conclude.ts';
 import type { Context, Join } from './context.ts';
-import { Episode, entries } from './episode.ts';
+import { Episode, entries, type Trigger } from './episode.ts';
 import { Inquiries, type InquiryParts } from './inquiries.ts';
 import type { Notices } from './notice.ts';
 import type { Probes } from './probe.ts';
@@ -27,20 +27,6 @@ import {
   type Verdict,
 } from './verdict.ts';
 import { Rate } from './window.ts';
-
-export type Trigger =
-  /** An authenticated stream with the domain has ended. */
-  | 'link-lost'
-  /** … after the peer had been silent for so long that the delay has been spent already. */
-  | 'link-silent'
-  /** The domain is served by this very server, and its service is gone. */
-  | 'service-down'
-  /** Something could not be sent: no stream was lost, but nobody can be reached. */
-  | 'unreachable'
-  /** A client was in doubt, and nobody said whether it is in. */
-  | 'unanswered'
-  /** An administrator wants to know. */
-  | 'asked';
 
 export type WatchState = 'idle' | 'waiting' | 'canary' | 'fan-out' | 'down';
 

@@ -1,8 +1,21 @@
 // What happens between the moment a domain comes into doubt and the last verdict: one line in the log.
 
 import type { Context } from './context.ts';
-import type { Trigger } from './domain.ts';
 import { isUnknown, type Outcome } from './verdict.ts';
+
+export type Trigger =
+  /** An authenticated stream with the domain has ended. */
+  | 'link-lost'
+  /** … after the peer had been silent for so long that the delay has been spent already. */
+  | 'link-silent'
+  /** The domain is served by this very server, and its service is gone. */
+  | 'service-down'
+  /** Something could not be sent: no stream was lost, but nobody can be reached. */
+  | 'unreachable'
+  /** A client was in doubt, and nobody said whether it is in. */
+  | 'unanswered'
+  /** An administrator wants to know. */
+  | 'asked';
 
 export class Episode {
   readonly cause: Trigger;

@@ -1,7 +1,8 @@
 // The domains that are in doubt now. A domain without joins is never in doubt.
 
 import type { Context } from './context.ts';
-import { DomainWatch, type Trigger, type WatchParts } from './domain.ts';
+import { DomainWatch, type WatchParts } from './domain.ts';
+import type { Trigger } from './episode.ts';
 
 const SUMMARY = {
   idle: 'ok',

@@ -22,7 +22,7 @@ export interface StanzaEvent<O extends Origin = Origin> {
 }
 
 /** One element about to be handled, or about to be written, on a session that is past negotiation. */
-type Wire<S> = Event<{ readonly session: S; element: Element }, 'handled'>;
+type Wire = Event<{ readonly session: S2SSession; element: Element }, 'handled'>;
 
 export interface OutgoingElement {
   readonly session: C2SSession;
@@ -47,7 +47,6 @@ type Inbound = { [K in `${Kind}/${Target}`]: Event<StanzaEvent, 'handled'> };
 export interface Events extends Outbound, Inbound {
   /** A stanza leaves for another server; fired on the sender's host. */
   'route/remote': Event<StanzaEvent, 'handled'>;
-  'c2s-in': Wire<C2SSession>;
   /** `full`: the queue has no room now. Only for an element with a receipt. */
   'c2s-out': Event<OutgoingElement, 'handled' | 'full'>;
   /** A stanza of the client has been handled, in this tick, but for `work`. */
@@ -67,8 +66,8 @@ export interface Events extends Outbound, Inbound {
   >;
   /** A client that has not authenticated sends what is only for those that have. The answer is what it is told. */
   'c2s-early-nonza': Event<{ readonly element: Element }, Element>;
-  's2s-in': Wire<S2SSession>;
-  's2s-out': Wire<S2SSession>;
+  's2s-in': Wire;
+  's2s-out': Wire;
   /** A stanza of another server has been handled, in this tick, but for `work`; see `c2s-handle`. */
   's2s-handle': Event<{
     readonly session: S2SSession;

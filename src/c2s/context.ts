@@ -2,20 +2,20 @@
 
 import type { Config } from '../config/config.ts';
 import type { ServerContext } from '../core/context.ts';
+import type { Negotiating } from '../core/host.ts';
 import type { ServerTls } from '../net/tls.ts';
 import type { LoginLimits } from '../sasl/login-limits.ts';
 import type { StreamTimeouts } from '../stream/deadlines.ts';
 import { ReadBudgets, type ReadRate } from '../stream/read-limit.ts';
 import type { Clock } from '../util/clock.ts';
 import type { WorkGate } from '../util/work-gate.ts';
-import type { C2SSession } from './session.ts';
 
 export interface C2SContext extends ServerContext {
   /** Absent: STARTTLS cannot be offered. */
   readonly tls?: ServerTls;
   readonly options?: Partial<C2SOptions>;
   /** Clients that have not bound a resource yet, kept up to date; for whoever has to close them. */
-  readonly negotiating?: Set<C2SSession>;
+  readonly negotiating?: Set<Negotiating>;
   /** Limits that all clients of an account share; absent: each client has limits of its own. */
   readonly accountBudgets?: ReadBudgets | undefined;
   /** Absent: passwords may be guessed without limit. */

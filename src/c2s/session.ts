@@ -4,6 +4,7 @@
 import type { C2SState, C2SSession as Contract, Receipt } from '../api/session.ts';
 import type { LocalHost, Negotiating } from '../core/host.ts';
 import { checkStanza, emptyResult, isLegacySession, stampStanza } from '../core/stanza-rules.ts';
+import { WorkLedger } from '../session/work-ledger.ts';
 import { SlowReader } from '../stream/slow-reader.ts';
 import type { StreamCloseCause, StreamHandler, XmlStream } from '../stream/stream.ts';
 import { newId } from '../util/ids.ts';
@@ -12,8 +13,8 @@ import type { Element, Stanza } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import type { C2SContext, C2SOptions } from './context.ts';
+import { passOut } from './outbound.ts';
 import { acceptIn, type Phase } from './phases.ts';
-import { passIn, passOut } from './wire.ts';
 
 /** Only a stream that broke can be taken up again; one that was closed, by whom ever, has ended the session. */
 const RESUMABLE: ReadonlySet<StreamCloseCause> = new Set(['reset', 'timeout']);
@@ -39,16 +40,14 @@ export class C2SSession implements Contract, Negotiating {
   #jid: Jid | undefined;
   /** Accounts (bare JIDs) that were revoked before this stream logged in, with the error that closes it if it does. */
   readonly #revoked = new Map<string, StreamError>();
-  #pendingWork = 0;
-  /** A stanza of the client is being handled, and has left this work so far. */
-  #isReceiving = false;
-  #work: Promise<unknown>[] | undefined;
+  readonly #work: WorkLedger;
   #slowReader: SlowReader | undefined;
 
   constructor(stream: XmlStream, context: C2SContext, options: C2SOptions) {
     this.#stream = stream;
     this.#context = context;
     this.#options = options;
+    this.#work = new WorkLedger(options.maxPendingWork);
     this.#secure = stream.secure;
     this.remoteAddress = stream.remoteAddress;
     this.#ownLog = context.log.child({ c2s: this.id });
@@ -148,7 +147,7 @@ export class C2SSession implements Contract, Negotiating {
   send(element: Element, receipt?: Receipt): boolean {
     if (this.phase !== 'bound' && this.phase !== 'asleep') return false;
     this.stanzasOut++;
-    const left = passOut(this, element, receipt);
+    const left = passOut(this.host, this, element, receipt);
     if (typeof left === 'boolean') return left;
     // What handlers answered may have cost the session its stream. While it sleeps, what nobody takes is not sent.
     const accepted = this.#stream !== undefined && this.#write(this.#stream, left.element);
@@ -175,14 +174,7 @@ export class C2SSession implements Contract, Negotiating {
   }
 
   hold(work: Promise<unknown>): void {
-    if (this.#isReceiving) this.#work = [...(this.#work ?? []), work];
-    this.#pendingWork++;
-    if (this.#pendingWork > this.#options.maxPendingWork) this.#stream?.pause('work');
-    const done = () => {
-      this.#pendingWork--;
-      if (this.#pendingWork <= this.#options.maxPendingWork) this.#stream?.unpause('work');
-    };
-    work.then(done, done);
+    this.#work.hold(work);
   }
 
   #take(stream: XmlStream): void {
@@ -192,12 +184,13 @@ export class C2SSession implements Contract, Negotiating {
     this.#slowReader = new SlowReader(stream, this.#context.clock, { markBytes, limitMs, isPausing: true });
     stream.handler = this.#handlerFor(stream);
     stream.negotiated();
-    if (this.#pendingWork > this.#options.maxPendingWork) stream.pause('work');
+    this.#work.stream = stream;
   }
 
   #release(): XmlStream | undefined {
     const stream = this.#stream;
     this.#stream = undefined;
+    this.#work.stream = undefined;
     this.#slowReader?.stop();
     this.#slowReader = undefined;
     return stream;
@@ -250,28 +243,16 @@ export class C2SSession implements Contract, Negotiating {
   // ── From the client ──────────────────────────────────────────────────────────────────────────────────────────
 
   #receive(received: Element, lang: string | undefined): void {
-    if (acceptIn(this.phase, received) !== 'nonza') {
-      this.#receiveStanza(received, lang);
-      return;
-    }
-    const element = passIn(this, received, this.#context.router);
-    if (element !== undefined && this.phase === 'bound') this.#handle(element);
+    if (acceptIn(this.phase, received) === 'nonza') this.#handle(received);
+    else this.#receiveStanza(received, lang);
   }
 
   #receiveStanza(received: Stanza, lang: string | undefined): void {
     this.stanzasIn++;
-    this.#isReceiving = true;
-    this.#work = undefined;
-    try {
-      const stanza = passIn(this, received, this.#context.router);
-      if (stanza !== undefined && this.phase === 'bound') this.#submit(stampStanza(stanza, this.jid, lang));
-    } finally {
-      this.#isReceiving = false;
-    }
-    const { hooks } = this.host;
-    if (!hooks.has('c2s-handle')) return;
-    const work = this.#work && Promise.allSettled(this.#work);
-    hooks.notify('c2s-handle', { session: this, stanza: received, work });
+    this.#work.handle(
+      () => this.#submit(stampStanza(received, this.jid, lang)),
+      (work) => this.host.hooks.notify('c2s-handle', { session: this, stanza: received, work }),
+    );
   }
 
   #handle(element: Element): void {

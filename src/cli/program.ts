@@ -6,6 +6,7 @@ import { ConfigError } from '../config/error.ts';
 import { CHECK_NAMES, check } from './check/index.ts';
 import { readConfig } from './configuration.ts';
 import { runDynamic } from './dynamic.ts';
+import { type CommonOptions, type Session, withConfig } from './invocation.ts';
 import { renderResult } from './output.ts';
 import { type CommandArgs, runOnServer } from './run-command.ts';
 import { start } from './start.ts';
@@ -13,17 +14,6 @@ import { CliError, type ExitCode, type Terminal } from './terminal.ts';
 import { explainUsage } from './usage.ts';
 import { addUserCommands } from './user.ts';
 import { version } from './version.ts';
-
-export interface CommonOptions {
-  config?: string;
-  json?: boolean;
-}
-
-/** What the parts of the program share: where to write, and how to say how it ended. */
-export interface Session {
-  readonly terminal: Terminal;
-  exitCode: ExitCode;
-}
 
 /** Runs `enjamb` with its arguments (without the program's name); never rejects. */
 export async function run(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -61,11 +51,6 @@ function buildProgram(session: Session): Command {
   addOverviews(program, session);
   explainUsage(program);
   return program;
-}
-
-/** `-c FILE`, on every command. */
-export function withConfig(command: Command): Command {
-  return command.option('-c, --config <file>', 'the configuration file (default: enjamb.toml if it exists)');
 }
 
 function addStart(program: Command, session: Session): void {

@@ -6,9 +6,9 @@ import { CORE_OPTIONS } from '../config/core-options.ts';
 import { Jid } from '../xml/jid.ts';
 import { readConfig } from './configuration.ts';
 import { confirm } from './confirm.ts';
+import { type CommonOptions, type Session, withConfig } from './invocation.ts';
 import { renderResult } from './output.ts';
 import { newPassword, type PasswordSource } from './password.ts';
-import { type CommonOptions, type Session, withConfig } from './program.ts';
 import { type CommandArgs, runAnywhere, runOnServer } from './run-command.ts';
 
 type UserOptions = CommonOptions & PasswordSource & { admin?: boolean; host?: string; yes?: boolean };

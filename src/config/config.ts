@@ -13,12 +13,9 @@ import { DEFAULT_CONFIG } from './default-config.ts';
 import { type ConfigDocument, parseDocument } from './document.ts';
 import { ConfigError } from './error.ts';
 import { readText } from './file.ts';
-import { type Infer, isTable, type Options, parseOptions } from './option.ts';
+import { type Infer, isTable, type KnownOptions, type Options, parseOptions } from './option.ts';
 import { isPackageName, NO_PACKAGES, type PackageModules } from './packages.ts';
 import { findProblems } from './validate.ts';
-
-/** The options of every available module by its name, enabled or not. */
-export type KnownOptions = ReadonlyMap<string, Options>;
 
 export interface ConfigSource {
   /** The file; relative paths in it count from its folder. */

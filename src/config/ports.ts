@@ -2,7 +2,7 @@
 
 import { SERVER_OPTIONS } from './core-options.ts';
 import { OptionError } from './option.ts';
-import type { Report } from './validate.ts';
+import type { Report } from './report.ts';
 
 /** Each list of ports with the list of addresses that it listens on. */
 const LISTENERS = [

@@ -1,23 +1,27 @@
 // Finds every mistake in a parsed configuration: unknown words, wrong values, impossible combinations.
 
 import { canonicalDomain } from './addresses.ts';
-import type { KnownOptions } from './config.ts';
 import { CORE_OPTIONS, HOST_ONLY_OPTIONS, HOST_OPTIONS, SERVER_OPTIONS } from './core-options.ts';
 import type { ConfigDocument } from './document.ts';
 import { type ConfigProblem, formatPath, placeOf } from './error.ts';
 import type { Path } from './key-index.ts';
-import { isTable, type Option, OptionError, type OptionIssue, type Options, show } from './option.ts';
+import {
+  isTable,
+  type KnownOptions,
+  type Option,
+  OptionError,
+  type OptionIssue,
+  type Options,
+  show,
+} from './option.ts';
 import { isPackageName, type PackageModules } from './packages.ts';
 import { planned } from './planned.ts';
 import { findPortClashes } from './ports.ts';
+import type { Fault, Report } from './report.ts';
 import { didYouMean, nearest } from './suggest.ts';
 
 type Table = Readonly<Record<string, unknown>>;
 type Vocabulary = ReadonlyMap<string, readonly Option<unknown>[]>;
-type Fault = Pick<ConfigProblem, 'expected' | 'got' | 'message' | 'hint'>;
-/** Notes one problem at a path of the file. */
-export type Report = (path: Path, problem: Fault & Pick<OptionIssue, 'lacks'>) => void;
-
 /** Every mistake in the document. */
 export function findProblems(
   document: ConfigDocument,

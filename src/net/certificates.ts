@@ -8,8 +8,8 @@ import {
   type LoadedCertificate,
   readCertificates,
 } from './certificate-files.ts';
+import { clientContext } from './client-context.ts';
 import { asciiDomain, dnsNameCovers } from './identity.ts';
-import { clientContext } from './tls.ts';
 
 export type { Certificate, CertificateProblem } from './certificate-files.ts';
 

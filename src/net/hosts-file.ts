@@ -2,7 +2,7 @@
 
 import { readFile, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
-import type { Address } from './dns.ts';
+import type { Address } from './dns-answer.ts';
 
 /** Lists of blocked names run to some MiB; more is no hosts file. */
 const MAX_BYTES = 16 * 1024 * 1024;

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
 import type { Faults } from '../util/faults.ts';
 import type { Certificate, CertificateStore } from './certificates.ts';
+import { type ClientContextOptions, clientContext } from './client-context.ts';
 import { type DaneEndpoint, daneProblem, verifyDane } from './dane.ts';
 import { NetError } from './errors.ts';
 import { asciiDomain } from './identity.ts';
@@ -20,15 +21,11 @@ export interface SecureStream {
   info: TlsInfo;
 }
 
-export interface ClientTlsOptions {
+export interface ClientTlsOptions extends ClientContextOptions {
   /** The domain that the peer must prove to be; sent as SNI. */
   servername: string;
-  /** Prepared by `CertificateStore.clientContextFor`, so that nothing is parsed per connection; instead of the next two. */
+  /** Prepared by `CertificateStore.clientContextFor`, so that nothing is parsed per connection; instead of `certificate` and `ca`. */
   context?: tls.SecureContext;
-  /** What we show when asked (SASL EXTERNAL between servers). PEM. */
-  certificate?: { key: string; cert: string };
-  /** PEM certificates trusted besides the well-known ones. */
-  ca?: readonly string[];
   alpn?: string[];
   /** What the certificate must be; when it is not what the records name, the handshake fails. */
   dane?: DaneEndpoint | undefined;
@@ -183,17 +180,6 @@ function judged(socket: tls.TLSSocket, { servername, dane }: ClientTlsOptions): 
   const proof = verifyDane(dane, { chain, authorized: info.authorized, now: Date.now() });
   if (proof !== undefined) return { socket, info: { ...info, dane: proof } };
   return dane.records.length > 0 ? new NetError('dane-mismatch', daneProblem(dane)) : { socket, info };
-}
-
-/** A context for outgoing connections; about 4 ms when there are extra roots. */
-export function clientContext(options: Pick<ClientTlsOptions, 'certificate' | 'ca'>): tls.SecureContext {
-  return tls.createSecureContext({
-    ...TLS_POLICY,
-    ...(options.certificate === undefined
-      ? {}
-      : { key: options.certificate.key, cert: options.certificate.cert }),
-    ...trustedRoots(options.ca),
-  });
 }
 
 type Settle = (result: SecureStream | Error) => void;

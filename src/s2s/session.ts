@@ -6,6 +6,7 @@ import type { LocalHost } from '../core/host.ts';
 import { checkStanza, isAvailability, isStanza } from '../core/stanza-rules.ts';
 import { domainOf } from '../core/unusable-address.ts';
 import { siteKey } from '../net/address.ts';
+import { WorkLedger } from '../session/work-ledger.ts';
 import type { StreamCloseCause, XmlStream } from '../stream/stream.ts';
 import { wallTime } from '../util/clock.ts';
 import { newId } from '../util/ids.ts';
@@ -55,10 +56,7 @@ export class S2SSession implements Contract {
   readonly #beginnings: ((confirmed: number) => void)[] = [];
   readonly #unwritten: Stanza[] = [];
   #isBidirectional = false;
-  #pendingWork = 0;
-  /** A stanza of the peer is being handled, and has left this work so far. */
-  #isReceiving = false;
-  #work: Promise<unknown>[] | undefined;
+  readonly #work: WorkLedger;
   readonly #stream: XmlStream;
   readonly #context: PeerContext;
 
@@ -70,6 +68,7 @@ export class S2SSession implements Contract {
     vouching?: Vouching,
   ) {
     this.#stream = stream;
+    this.#work = new WorkLedger(MAX_PENDING_WORK, stream);
     this.#context = context;
     this.isOurs = direction === 'out';
     this.#isDirectTls = stream.secure;
@@ -121,7 +120,7 @@ export class S2SSession implements Contract {
   /** Modules see what goes over an authenticated stream; what authenticates it is none of their business. */
   send(element: Element): boolean {
     if (!this.#stream.isOpen) return false;
-    const sent = this.remotes.size === 0 ? element : passOut(this, element, this.#context.router);
+    const sent = this.remotes.size === 0 ? element : passOut(this.host, this, element, this.#context.router);
     if (sent === undefined) return true;
     if (!this.#stream.send(sent)) return false;
     if (isStanza(sent)) this.stanzasOut++;
@@ -134,7 +133,7 @@ export class S2SSession implements Contract {
    */
   carry(stanza: Stanza): boolean {
     if (!this.#stream.isOpen) return false;
-    const sent = passOut(this, stanza, this.#context.router);
+    const sent = passOut(this.host, this, stanza, this.#context.router);
     if (sent === undefined) return true;
     if (this.#stream.send(sent)) this.stanzasOut++;
     else this.#unwritten.push(stanza);
@@ -265,14 +264,7 @@ export class S2SSession implements Contract {
   }
 
   hold(work: Promise<unknown>): void {
-    if (this.#isReceiving) this.#work = [...(this.#work ?? []), work];
-    this.#pendingWork++;
-    if (this.#pendingWork > MAX_PENDING_WORK) this.#stream.pause('work');
-    const done = () => {
-      this.#pendingWork--;
-      if (this.#pendingWork <= MAX_PENDING_WORK) this.#stream.unpause('work');
-    };
-    work.then(done, done);
+    this.#work.hold(work);
   }
 
   /** Our side of the stream is about to be closed. */
@@ -293,22 +285,15 @@ export class S2SSession implements Contract {
   }
 
   #receive(element: Element): void {
-    const left = this.remotes.size === 0 ? element : passIn(this, element, this.#context.router);
+    const left = this.remotes.size === 0 ? element : passIn(this.host, this, element, this.#context.router);
     if (left !== undefined) this.#take(left);
   }
 
-  /** Also one that costs the peer its stream has been handled: sent again, it would cost it the next one. */
   #receiveStanza(stanza: Stanza): void {
-    this.#isReceiving = true;
-    this.#work = undefined;
-    try {
-      this.#receive(stanza);
-    } finally {
-      this.#isReceiving = false;
-      const { hooks } = this.host;
-      const work = this.#work && Promise.allSettled(this.#work);
-      if (hooks.has('s2s-handle')) hooks.notify('s2s-handle', { session: this, stanza, work });
-    }
+    this.#work.handle(
+      () => this.#receive(stanza),
+      (work) => this.host.hooks.notify('s2s-handle', { session: this, stanza, work }),
+    );
   }
 
   #take(element: Element): void {

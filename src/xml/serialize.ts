@@ -1,12 +1,18 @@
 // Elements to text: always well-formed, whatever text ends up in a stanza.
 
 import { QNAME } from './chars.ts';
-import type { Element, Node } from './element.ts';
 
 /** Where `share` keeps what a list of children serialises to. */
 const SHARED = Symbol('shared');
 
-interface Children extends Array<Node> {
+/** An element, as far as it is written. */
+interface Written {
+  readonly name: string;
+  readonly attrs: Readonly<Record<string, string | undefined>>;
+  readonly children: Children;
+}
+
+interface Children extends ReadonlyArray<Written | string> {
   [SHARED]?: string;
 }
 
@@ -17,14 +23,14 @@ interface Children extends Array<Node> {
  *
  * @throws Error when a name is not a qualified XML name: names never come from input.
  */
-export function serialize(element: Element): string {
+export function serialize(element: Written): string {
   const start = startOf(element);
   const content = serializeChildren(element.children);
   return content === '' ? `${start}/>` : `${start}>${content}</${element.name}>`;
 }
 
 /** Writes the start tag alone: the header of a stream. @throws Error when a name is not an XML name. */
-export function openTag(element: Element): string {
+export function openTag(element: Written): string {
   return `${startOf(element)}>`;
 }
 
@@ -33,8 +39,8 @@ export function openTag(element: Element): string {
  * of children, which every copy made by `element.with(…)` shares, so that a copy costs its start tag alone.
  * The list must not change any more (it is frozen). Returns the same element.
  */
-export function share(element: Element): Element {
-  const children: Children = element.children;
+export function share<E extends Written>(element: E): E {
+  const { children } = element;
   if (children[SHARED] !== undefined) return element;
   children[SHARED] = serializeChildren(children);
   Object.freeze(children);
@@ -54,7 +60,7 @@ function serializeChildren(children: Children): string {
 }
 
 /** `<name a='b'`, without what closes the tag. */
-function startOf(element: Element): string {
+function startOf(element: Written): string {
   let tag = wordFor(element.name).tag;
   const attrs = element.attrs;
   let first = true;

@@ -1,5 +1,6 @@
 // The three stores on SQLite. Each call is one operation for the writer or one read of this thread.
 
+import type Database from 'better-sqlite3';
 import { StorageError } from '../error.ts';
 import { decode, encode } from '../json.ts';
 import type {
@@ -10,12 +11,12 @@ import type {
   KeyvalStore,
   MapStore,
 } from '../stores.ts';
-import type { SqliteStorage } from './sqlite.ts';
 import {
   type ArchiveBounds,
   CURSOR,
   type Cursor,
   filterSql,
+  type Operation,
   parameters,
   rangeSql,
   STORE_ID,
@@ -27,15 +28,26 @@ const GET = `SELECT value FROM keyval WHERE store = ${STORE_ID} AND owner = @own
 const GET_KEY = `SELECT value FROM map WHERE store = ${STORE_ID} AND owner = @owner AND key = @key`;
 const ENTRIES = `SELECT key, value FROM map WHERE store = ${STORE_ID} AND owner = @owner`;
 
+/** The database, as the stores use it. */
+interface Access {
+  readonly name: string;
+  /** Runs a read once earlier writes of the owner are in the database. @throws StorageError */
+  read<T>(store: StoreName, owner: string, read: () => T): Promise<T>;
+  /** Returns the number of rows that were changed. @throws StorageError */
+  write(operation: Operation): Promise<number>;
+  owners(store: StoreName): AsyncGenerator<string>;
+  statement(sql: string): Database.Statement;
+}
+
 interface ValueRow {
   readonly value: string;
 }
 
 export class SqliteKeyval implements KeyvalStore<unknown> {
-  readonly #storage: SqliteStorage;
+  readonly #storage: Access;
   readonly #store: StoreName;
 
-  constructor(storage: SqliteStorage, store: StoreName) {
+  constructor(storage: Access, store: StoreName) {
     this.#storage = storage;
     this.#store = store;
   }
@@ -61,10 +73,10 @@ export class SqliteKeyval implements KeyvalStore<unknown> {
 }
 
 export class SqliteMap implements MapStore<unknown> {
-  readonly #storage: SqliteStorage;
+  readonly #storage: Access;
   readonly #store: StoreName;
 
-  constructor(storage: SqliteStorage, store: StoreName) {
+  constructor(storage: Access, store: StoreName) {
     this.#storage = storage;
     this.#store = store;
   }
@@ -97,10 +109,10 @@ export class SqliteMap implements MapStore<unknown> {
 }
 
 export class SqliteArchive implements ArchiveStore {
-  readonly #storage: SqliteStorage;
+  readonly #storage: Access;
   readonly #store: StoreName;
 
-  constructor(storage: SqliteStorage, store: StoreName) {
+  constructor(storage: Access, store: StoreName) {
     this.#storage = storage;
     this.#store = store;
   }

@@ -3,9 +3,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
-import { type Config, type KnownOptions, loadConfig, readModuleSources } from '../../../src/config/config.ts';
+import { type Config, loadConfig, readModuleSources } from '../../../src/config/config.ts';
 import { DEFAULT_COMPONENT_MODULES, DEFAULT_MODULES } from '../../../src/config/core-options.ts';
 import { ConfigError, type ConfigProblem } from '../../../src/config/error.ts';
+import type { KnownOptions } from '../../../src/config/option.ts';
 import { duration, integer, type Options, string } from '../../../src/config/options.ts';
 
 const PING_MUC = { ping_muc_delay: duration('Wait', { default: '60 seconds', min: 1 }) };

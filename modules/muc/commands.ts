@@ -1,10 +1,11 @@
 // What administrators do with rooms: `enjamb rooms …`.
 
 import { boolean, CommandError, Jid, jid, type Module, string } from 'enjamb/api';
-import { destroyRoom } from './destroy.ts';
-import type { Room } from './room.ts';
-import { createRoom, roomChanged, unlockRoom } from './rooms.ts';
-import { type Service, turn } from './service.ts';
+import { destroyRoom } from './acts/destroy.ts';
+import { createRoom, roomChanged, unlockRoom } from './engine/rooms.ts';
+import type { Service } from './engine/service.ts';
+import { turn } from './engine/turn.ts';
+import type { Room } from './model/room.ts';
 
 const room = jid('The room');
 

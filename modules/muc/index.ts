@@ -1,30 +1,32 @@
 // XEP-0045 Multi-User Chat: a host of rooms.
 //
-//   room        ranks, room, rooms, creators, standings, stored, commit, options, settings/
-//   presence    presence, join, nick, leave, bounce, broadcast, presence_payload (weight)
-//   messages    message, history, subject, private_message, invite, voice
-//   requests    room_iq, admin (affiliations, roles, reason), owner (form, destroy), disco (listing), iq_relay
-//   all         service, payload, copy, refusal, occupant_id, commands
+//   model/    what a room is: ranks, settings, what is remembered of people; sends nothing
+//   engine/   all rooms of a service: the turn, the store, the history, what is delivered to whom
+//   acts/     what occupants and owners do: enter, depart, speak, invite, configure …
+//   stanzas/  which stanza is which act
+//
+// A file imports from its own folder or from those above it in this list.
 
 import { ByteBudget, defineModule, type EventName, SharedBudget, type StanzaEvent } from 'enjamb/api';
+import { destroyRoom } from './acts/destroy.ts';
 import { addRoomCommands } from './commands.ts';
-import { settled } from './commit.ts';
-import { destroyRoom } from './destroy.ts';
-import { SERVICE_FEATURES } from './disco.ts';
-import { HistoryReader, MAX_ALL_HISTORY_BYTES } from './history.ts';
-import { MAX_ALL_INVITATION_BYTES } from './invitations.ts';
-import { countRelay, MAX_RELAYS, relayAnswer, relayRequest } from './iq_relay.ts';
-import { Listing } from './listing.ts';
-import { messageToRoom } from './message.ts';
-import { OPTIONS } from './options.ts';
-import { presenceToOccupant, presenceToRoom } from './presence.ts';
-import { MAX_ALL_PRESENCE_BYTES } from './presence_payload.ts';
-import { messageToOccupant } from './private_message.ts';
-import { iqToRoom, iqToService } from './room_iq.ts';
-import { MAX_SEATS } from './seats.ts';
-import { postpone, type Service, turn } from './service.ts';
-import { MAX_STANDING_BYTES } from './standings.ts';
-import { loadRooms, type StoredRoom } from './stored.ts';
+import { settled } from './engine/commit.ts';
+import { MAX_ALL_INVITATION_BYTES } from './engine/invitations.ts';
+import { Listing } from './engine/listing.ts';
+import { MAX_ALL_PRESENCE_BYTES } from './engine/presence_payload.ts';
+import { HistoryReader, MAX_ALL_HISTORY_BYTES } from './engine/ring.ts';
+import { MAX_SEATS } from './engine/seats.ts';
+import type { Service } from './engine/service.ts';
+import { loadRooms, writeChanges } from './engine/store.ts';
+import { postpone, turn } from './engine/turn.ts';
+import { OPTIONS } from './model/options.ts';
+import type { StoredRoom } from './model/row.ts';
+import { MAX_STANDING_BYTES } from './model/standings.ts';
+import { SERVICE_FEATURES } from './stanzas/disco.ts';
+import { iqToRoom, iqToService } from './stanzas/iq.ts';
+import { messageToOccupant, messageToRoom } from './stanzas/message.ts';
+import { presenceToOccupant, presenceToRoom } from './stanzas/presence.ts';
+import { countRelay, MAX_RELAYS, relayAnswer, relayRequest } from './stanzas/relay.ts';
 
 /** How often forgotten new rooms are looked for. */
 const SWEEP_MS = 30_000;
@@ -60,10 +62,12 @@ export default defineModule({
       writing: new Map(),
       gone: new Map(),
       postponed: [],
+      turnEnds: [],
       inTurn: false,
     };
     for (const relay of service.relays.values()) countRelay(service, relay);
     await loadRooms(service);
+    service.turnEnds.push((event) => writeChanges(service, event));
     module.onUnload(() => settled(service));
 
     addRoomCommands(module, service);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkSpace } from '../../../modules/muc/affiliations.ts';
-import { OPTIONS } from '../../../modules/muc/options.ts';
-import type { Room } from '../../../modules/muc/room.ts';
+import { checkSpace } from '../../../modules/muc/acts/affiliations.ts';
+import { OPTIONS } from '../../../modules/muc/model/options.ts';
+import type { Room } from '../../../modules/muc/model/room.ts';
 import { parseOptions } from '../../../src/config/options.ts';
 import { ByteBudget } from '../../../src/util/byte-budget.ts';
 import type { Element } from '../../../src/xml/element.ts';

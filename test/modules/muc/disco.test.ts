@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Listing } from '../../../modules/muc/listing.ts';
-import type { Room } from '../../../modules/muc/room.ts';
+import { Listing } from '../../../modules/muc/engine/listing.ts';
+import type { Room } from '../../../modules/muc/model/room.ts';
 import type { Element } from '../../../src/xml/element.ts';
 import type { ScriptedClient } from '../../support/client.ts';
 import { randomFrom } from '../../support/random.ts';

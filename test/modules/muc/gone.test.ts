@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { verdict } from '../../../modules/muc/bounce.ts';
+import { verdict } from '../../../modules/muc/stanzas/bounce.ts';
 import type { StanzaEvent } from '../../../src/api/events.ts';
 import { StanzaError } from '../../../src/xml/errors.ts';
 import { Jid } from '../../../src/xml/jid.ts';

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { clearHistory, type HistoryMemory, remember, selectHistory } from '../../../modules/muc/history.ts';
-import type { Room } from '../../../modules/muc/room.ts';
+import {
+  clearHistory,
+  type HistoryMemory,
+  remember,
+  selectHistory,
+} from '../../../modules/muc/engine/ring.ts';
+import type { Room } from '../../../modules/muc/model/room.ts';
 import { ByteBudget } from '../../../src/util/byte-budget.ts';
 import { parseElement } from '../../../src/xml/copy.ts';
 import { type Attrs, type Stanza, xml } from '../../../src/xml/element.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { forgetPresence, speak, whatIsSaid } from '../../../modules/muc/presence_payload.ts';
-import type { Occupant, Room, Seat } from '../../../modules/muc/room.ts';
+import { forgetPresence, speak, whatIsSaid } from '../../../modules/muc/engine/presence_payload.ts';
+import type { Occupant, Room, Seat } from '../../../modules/muc/model/room.ts';
 import { ByteBudget } from '../../../src/util/byte-budget.ts';
 import type { ScriptedClient } from '../../support/client.ts';
 import { parseXml } from '../../support/match.ts';

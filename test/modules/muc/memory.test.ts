@@ -2,18 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkSpace } from '../../../modules/muc/affiliations.ts';
-import { type HistoryEntry, HistoryReader } from '../../../modules/muc/history.ts';
+import { checkSpace } from '../../../modules/muc/acts/affiliations.ts';
 import {
   forgetInvitation,
   forgetInvitations,
   invitationBytes,
   MAX_ALL_INVITATION_BYTES,
   rememberInvitation,
-} from '../../../modules/muc/invitations.ts';
-import { OPTIONS } from '../../../modules/muc/options.ts';
-import { checkSeats, countSeat, MAX_SEATS } from '../../../modules/muc/seats.ts';
-import { MAX_STANDING_BYTES } from '../../../modules/muc/standings.ts';
+} from '../../../modules/muc/engine/invitations.ts';
+import { HistoryReader } from '../../../modules/muc/engine/ring.ts';
+import { checkSeats, countSeat, MAX_SEATS } from '../../../modules/muc/engine/seats.ts';
+import { OPTIONS } from '../../../modules/muc/model/options.ts';
+import type { HistoryEntry } from '../../../modules/muc/model/room.ts';
+import { MAX_STANDING_BYTES } from '../../../modules/muc/model/standings.ts';
 import { parseOptions } from '../../../src/config/options.ts';
 import { ByteBudget } from '../../../src/util/byte-budget.ts';
 import { SharedBudget } from '../../../src/util/shared-budget.ts';

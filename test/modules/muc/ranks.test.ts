@@ -7,7 +7,7 @@ import {
   refuseAffiliation,
   refuseRole,
   roleAfter,
-} from '../../../modules/muc/ranks.ts';
+} from '../../../modules/muc/model/ranks.ts';
 
 const AFFILIATIONS: Affiliation[] = ['outcast', 'none', 'member', 'admin', 'owner'];
 const BELOW_ADMIN: Affiliation[] = ['outcast', 'none', 'member'];

@@ -1,9 +1,9 @@
 // What the conversations with rooms have in common.
 
 import type { TestContext } from 'node:test';
-import { OPTIONS } from '../../../modules/muc/options.ts';
-import type { Room } from '../../../modules/muc/room.ts';
-import { initialConfig } from '../../../modules/muc/settings/index.ts';
+import { OPTIONS } from '../../../modules/muc/model/options.ts';
+import type { Room } from '../../../modules/muc/model/room.ts';
+import { initialConfig } from '../../../modules/muc/model/settings.ts';
 import { parseOptions } from '../../../src/config/options.ts';
 import type { Element } from '../../../src/xml/element.ts';
 import type { ScriptedClient } from '../../support/client.ts';

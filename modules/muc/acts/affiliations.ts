@@ -1,0 +1,202 @@
+// Changing who belongs to a room and how (XEP-0045 §9, §10.3 to §10.8): first all of a request is checked, then applied.
+
+import { type ByteBudget, Jid } from 'enjamb/api';
+import { announce } from '../engine/deliver.ts';
+import { roomChanged } from '../engine/rooms.ts';
+import type { Service } from '../engine/service.ts';
+import type { MucSettings } from '../model/options.ts';
+import { type Affiliation, isAtLeast, refuseAffiliation, roleAfter } from '../model/ranks.ts';
+import { refusal } from '../model/refusal.ts';
+import {
+  affiliationOf,
+  forgetViews,
+  type Occupant,
+  occupantsByAddress,
+  type Room,
+  type Standing,
+} from '../model/room.ts';
+import { bytesOf, FREE_STANDING_BYTES, maxStandingBytes, setStanding } from '../model/standings.ts';
+import { type Departure, removeOccupant } from './depart.ts';
+import { sendInvitation } from './invitation.ts';
+import { checkNickIsFree } from './rename.ts';
+
+export interface AffiliationChange {
+  /** A bare JID, or the domain of all who are banned. */
+  readonly bare: string;
+  readonly affiliation: Affiliation;
+  /** The nick to be reserved; empty: no more; absent: as before (§9.5). */
+  readonly nick?: string | undefined;
+  readonly reason?: string | undefined;
+}
+
+/** Changes in one request. Each is announced to all occupants. */
+export const MAX_CHANGES = 500;
+
+/**
+ * Checks that all changes are allowed, in this order.
+ * @throws StanzaError 'forbidden' or 'not-allowed' where the actor may not (see ranks.ts), 'conflict' for a ban of
+ *   oneself (§9.1), for the last owner (§10.4) and for a nick that is another's; 'resource-constraint' for too many
+ */
+export function checkAffiliations(
+  service: Service,
+  room: Room,
+  actor: string,
+  changes: readonly AffiliationChange[],
+): void {
+  checkNumber(room, changes.length);
+  for (const change of changes) checkOne(room, actor, change);
+  checkNicks(room, changes);
+  checkSpace(service, room, changes);
+  checkOwners(room, changes);
+}
+
+/** @throws StanzaError 'policy-violation' */
+export function checkNumber(room: Room, changes: number): void {
+  if (changes <= MAX_CHANGES) return;
+  throw refusal(room.jid, 'policy-violation', { text: `At most ${MAX_CHANGES} changes in one request` });
+}
+
+function checkOne(room: Room, actor: string, { bare, affiliation }: AffiliationChange): void {
+  const rank = affiliationOf(room, actor);
+  const refused = refuseAffiliation(rank, room.standings.get(bare)?.affiliation ?? 'none', affiliation);
+  if (affiliation === 'outcast' && bare === actor && isAtLeast(rank, 'admin')) {
+    throw refusal(room.jid, 'conflict', { text: 'You cannot ban yourself' });
+  }
+  if (refused) throw refusal(room.jid, refused);
+  if (!bare.includes('@') && affiliation !== 'outcast' && affiliation !== 'none') {
+    throw refusal(room.jid, 'not-acceptable', { text: 'A whole domain can only be banned' });
+  }
+}
+
+/** Checks that each nick is free or belongs to its user, both before the request and after each of its changes. */
+function checkNicks(room: Room, changes: readonly AffiliationChange[]): void {
+  const wanted = new Map<string, string>();
+  for (const { bare, nick = '' } of changes) {
+    if (nick === '') continue;
+    checkNickIsFree(room, nick, bare);
+    if ((wanted.get(nick) ?? bare) !== bare) throw refusal(room.jid, 'conflict');
+    wanted.set(nick, bare);
+  }
+}
+
+/** Where rooms find what all of them remember of people. */
+interface StandingMemory {
+  readonly module: { readonly options: MucSettings };
+  readonly budgets: { readonly standings: ByteBudget };
+}
+
+/** The memory of a room, and of all rooms, has an end. @throws StanzaError 'resource-constraint' */
+export function checkSpace(
+  { module: { options }, budgets }: StandingMemory,
+  room: Room,
+  changes: readonly AffiliationChange[],
+): void {
+  const added = new Set<string>();
+  let bytes = 0;
+  for (const change of changes) {
+    const { bare } = change;
+    const standing = standingAfter(room, change);
+    const old = room.standings.get(bare);
+    if (standing && !old) added.add(bare);
+    bytes += (standing ? bytesOf(bare, standing) : 0) - (old ? bytesOf(bare, old) : 0);
+  }
+  const isTooMany = added.size > 0 && room.standings.size + added.size > options.muc_max_affiliations;
+  if (isTooMany || (bytes > 0 && room.standingBytes + bytes > maxStandingBytes(options))) {
+    throw refusal(room.jid, 'resource-constraint', { text: 'The room remembers too many people' });
+  }
+  const isFree = room.standingBytes + bytes <= FREE_STANDING_BYTES;
+  if (bytes > 0 && !isFree && budgets.standings.used + bytes > budgets.standings.max) {
+    throw refusal(room.jid, 'resource-constraint', { text: 'The rooms here remember too many people' });
+  }
+}
+
+/** §10: "Every room MUST have at least one owner". */
+function checkOwners(room: Room, changes: readonly AffiliationChange[]): void {
+  const takesAway = ({ bare, affiliation }: AffiliationChange) =>
+    affiliation !== 'owner' && room.standings.get(bare)?.affiliation === 'owner';
+  if (!changes.some(takesAway)) return;
+  const owners = new Set(
+    [...room.standings].filter(([, { affiliation }]) => affiliation === 'owner').map(([jid]) => jid),
+  );
+  for (const { bare, affiliation } of changes) {
+    if (affiliation === 'owner') owners.add(bare);
+    else owners.delete(bare);
+  }
+  if (owners.size === 0) throw refusal(room.jid, 'conflict', { text: 'The room needs an owner' });
+}
+
+/** Makes checked changes in a draft of the room, without announcing them. */
+export function stageAffiliations(draft: Room, changes: readonly AffiliationChange[]): void {
+  for (const change of changes) setStanding(draft, change.bare, standingAfter(draft, change));
+}
+
+/** Puts checked changes into force and tells the room. `actor`: the nick of whoever did it, if known there. */
+export function applyAffiliations(
+  service: Service,
+  room: Room,
+  by: Actor,
+  changes: readonly AffiliationChange[],
+): void {
+  if (changes.length === 0) return;
+  const present = occupantsByAddress(room);
+  for (const change of changes) {
+    const affected = (present.get(change.bare) ?? []).filter(
+      (occupant) => room.occupants.get(occupant.nick) === occupant,
+    );
+    applyOne(service, room, by, change, affected);
+  }
+  roomChanged(service, room);
+}
+
+export interface Actor {
+  readonly bare: string;
+  readonly actor: string | undefined;
+}
+
+function applyOne(
+  service: Service,
+  room: Room,
+  by: Actor,
+  change: AffiliationChange,
+  affected: readonly Occupant[],
+): void {
+  const { bare, affiliation, reason } = change;
+  const before = new Map(affected.map((occupant) => [occupant, affiliationOf(room, occupant.bare)]));
+  const wasUnknown = !room.standings.has(bare);
+  setStanding(room, bare, standingAfter(room, change), service.budgets.standings);
+  for (const [occupant, old] of before) {
+    const now = affiliationOf(room, occupant.bare);
+    const departure = departureOf(room, now);
+    if (departure) removeOccupant(service, room, occupant, { ...departure, actor: by.actor, reason });
+    else if (now !== old || affiliation === now) {
+      occupant.role = roleAfter(occupant.role, old, now, room.config.moderated);
+      forgetViews(occupant);
+      announce(service, room, occupant, { actor: by.actor, reason });
+    }
+  }
+  // §9.5: whoever becomes a member of a members-only room hears of it by an invitation.
+  const invited = affiliation === 'member' && room.config.membersOnly && wasUnknown && affected.length === 0;
+  if (invited) sendInvitation(service, room, { invitee: Jid.parse(bare), inviter: by.bare, reason });
+}
+
+/** With what status codes an affiliation leads out of the room, if it does (§9.1, §9.4). */
+function departureOf(room: Room, affiliation: Affiliation): Departure | undefined {
+  if (affiliation === 'outcast') return { codes: ['301'] };
+  if (room.config.membersOnly && !isAtLeast(affiliation, 'member')) return { codes: ['321'] };
+  return undefined;
+}
+
+/** What the room will remember of the user; `undefined` for nothing. */
+function standingAfter(
+  room: Room,
+  { bare, affiliation, nick, reason }: AffiliationChange,
+): Standing | undefined {
+  if (affiliation === 'none') return undefined;
+  // §9.1: outcasts have no reserved nick.
+  const reserved = affiliation === 'outcast' ? '' : (nick ?? room.standings.get(bare)?.nick ?? '');
+  return {
+    affiliation,
+    ...(reserved === '' ? {} : { nick: reserved }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}

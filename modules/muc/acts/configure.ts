@@ -1,0 +1,159 @@
+// Configuring a room (XEP-0045 §10.1, §10.2), and what follows from it.
+
+import { Jid, NS, type StanzaEvent, share, xml } from 'enjamb/api';
+import { commit } from '../engine/commit.ts';
+import { trimHistory } from '../engine/ring.ts';
+import { closeIfDone, roomChanged, unlockRoom } from '../engine/rooms.ts';
+import { type Service, send } from '../engine/service.ts';
+import type { Affiliation } from '../model/ranks.ts';
+import { refusal } from '../model/refusal.ts';
+import { affiliationOf, forgetViews, type Room, seatOf } from '../model/room.ts';
+import { allSettings, type RoomConfig } from '../model/settings.ts';
+import {
+  type AffiliationChange,
+  applyAffiliations,
+  checkAffiliations,
+  stageAffiliations,
+} from './affiliations.ts';
+import { removeStrangers } from './depart.ts';
+
+/** The form fields that name all owners and all admins (§10.2). */
+export const OWNERS_FIELD = 'muc#roomconfig_roomowners';
+export const ADMINS_FIELD = 'muc#roomconfig_roomadmins';
+
+/** What else a changed setting brings about, once the whole configuration is in force. */
+const EFFECTS: { readonly [K in keyof RoomConfig]?: (service: Service, room: Room) => void } = {
+  // An owner who is not in the room may have made an empty one temporary.
+  persistent: closeIfDone,
+  // §10.2: those who are in and are not members go, with 322.
+  membersOnly: removeStrangers,
+  historyLength: trimHistory,
+};
+
+/** An empty form accepts what is (§10.1.2); fields that are left out stay as they are. */
+export function configure(
+  service: Service,
+  room: Room,
+  event: StanzaEvent,
+  values: ReadonlyMap<string, string[]>,
+  answer: () => void,
+): void {
+  const { from } = event;
+  const formType = values.get('FORM_TYPE')?.[0];
+  if (formType !== undefined && formType !== NS.MUC_ROOMCONFIG) throw refusal(room.jid, 'bad-request');
+  checkLists(service, room, values);
+  commit(service, room, event, {
+    check(tried) {
+      checkOwner(tried, from);
+      readSettings(service, tried, values);
+      const people = peopleChanges(tried, values);
+      if (people.length > 0) checkAffiliations(service, tried, from.bare, people);
+    },
+    stage(draft) {
+      const people = peopleChanges(draft, values);
+      draft.config = readSettings(service, draft, values);
+      draft.lockedSince = undefined;
+      stageAffiliations(draft, people);
+    },
+    apply() {
+      const people = peopleChanges(room, values);
+      const before = room.config;
+      room.config = readSettings(service, room, values);
+      unlockRoom(service, room);
+      roomChanged(service, room);
+      answer();
+      applyAffiliations(service, room, { bare: from.bare, actor: seatOf(room, from)?.occupant.nick }, people);
+      settle(service, room, before);
+    },
+  });
+}
+
+/** @throws StanzaError 'forbidden' */
+export function checkOwner(room: Room, from: Jid): void {
+  if (affiliationOf(room, from.bare) !== 'owner') throw refusal(room.jid, 'forbidden');
+}
+
+/** Refuses long lists before their addresses are prepared, which takes time. @throws StanzaError 'resource-constraint' */
+function checkLists(service: Service, room: Room, values: ReadonlyMap<string, string[]>): void {
+  const most = service.module.options.muc_max_affiliations;
+  const isTooLong = [OWNERS_FIELD, ADMINS_FIELD].some((field) => (values.get(field)?.length ?? 0) > most);
+  if (isTooLong) throw refusal(room.jid, 'resource-constraint', { text: 'Too many owners or admins' });
+}
+
+function readSettings(service: Service, room: Room, values: ReadonlyMap<string, string[]>): RoomConfig {
+  const config: Record<string, unknown> = { ...room.config };
+  for (const [key, setting] of allSettings()) {
+    const given = values.get(setting.field);
+    if (given) config[key] = setting.read(given[0] ?? '', service.module.options);
+  }
+  const result = config as RoomConfig;
+  if (result.passwordProtected && result.password === '') {
+    throw refusal(room.jid, 'not-acceptable', { text: 'A room with a password needs one' });
+  }
+  return result;
+}
+
+/** What follows from a new configuration: notices (§10.2.1), and each changed setting's own effect. */
+function settle(service: Service, room: Room, before: RoomConfig): void {
+  const changed = allSettings().filter(([key]) => room.config[key] !== before[key]);
+  if (changed.length === 0) return;
+  for (const occupant of room.occupants.values()) forgetViews(occupant);
+  const codes = new Set(changed.map(([key, setting]) => setting.notice?.(room.config[key]) ?? '104'));
+  for (const code of codes) notify(service, room, code);
+  for (const [key] of changed) EFFECTS[key]?.(service, room);
+}
+
+function notify(service: Service, room: Room, code: string): void {
+  const notice = share(
+    xml('message', { type: 'groupchat', from: room.jid }, xml('x', NS.MUC_USER, xml('status', { code }))),
+  );
+  for (const jid of room.seats.keys()) send(service, notice.with({ to: jid }));
+}
+
+/** The lists of owners and admins are whole: who is missing from one loses it, who is new gains it (§10.2). */
+function peopleChanges(room: Room, values: ReadonlyMap<string, string[]>): AffiliationChange[] {
+  const owners = peopleIn(room, values.get(OWNERS_FIELD));
+  const admins = peopleIn(room, values.get(ADMINS_FIELD));
+  const concerned = new Set([
+    ...(owners ?? []),
+    ...(admins ?? []),
+    ...holders(room, 'owner'),
+    ...holders(room, 'admin'),
+  ]);
+  return [...concerned]
+    .map((bare) => ({ bare, before: room.standings.get(bare)?.affiliation ?? 'none' }) as const)
+    .map(({ bare, before }) => ({ bare, before, affiliation: listed(bare, before, owners, admins) }))
+    .filter(({ before, affiliation }) => before !== affiliation)
+    .map(({ bare, affiliation }) => ({ bare, affiliation }));
+}
+
+/** What the two lists make of somebody; one that was not submitted changes nothing. A former owner stays admin. */
+function listed(
+  bare: string,
+  before: Affiliation,
+  owners: ReadonlySet<string> | undefined,
+  admins: ReadonlySet<string> | undefined,
+): Affiliation {
+  if (owners ? owners.has(bare) : before === 'owner') return 'owner';
+  if (admins ? admins.has(bare) : before === 'admin') return 'admin';
+  if (before === 'owner') return 'admin';
+  return before === 'admin' ? 'none' : before;
+}
+
+function peopleIn(room: Room, values: readonly string[] | undefined): Set<string> | undefined {
+  return values && new Set(values.filter((text) => text !== '').map((text) => bareOf(room, text)));
+}
+
+function bareOf(room: Room, text: string): string {
+  const jid = Jid.tryParse(text);
+  if (jid?.local === undefined)
+    throw refusal(room.jid, 'not-acceptable', { text: 'Not an address of a person' });
+  return jid.bare;
+}
+
+/** The bare JIDs of all with an affiliation. */
+export function holders(room: Room, affiliation: Affiliation): string[] {
+  return [...room.standings]
+    .filter(([, standing]) => standing.affiliation === affiliation)
+    .map(([bare]) => bare);
+}

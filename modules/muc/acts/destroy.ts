@@ -1,0 +1,63 @@
+// The end of a room (XEP-0045 §10.9).
+
+import { type Element, NS, share, xml } from 'enjamb/api';
+import type { News } from '../engine/deliver.ts';
+import { forgetPresence } from '../engine/presence_payload.ts';
+import { dropRoom } from '../engine/rooms.ts';
+import { countSeat } from '../engine/seats.ts';
+import { type Service, send } from '../engine/service.ts';
+import { occupantIdElement } from '../model/occupant_id.ts';
+import type { Room } from '../model/room.ts';
+
+export interface Destruction {
+  /** Where to go instead. */
+  readonly venue?: string | undefined;
+  readonly password?: string | undefined;
+  readonly reason?: string | undefined;
+}
+
+/**
+ * Removes everybody, each hearing of nobody's going but its own, and the room for good, persistent or not. `echo`: the
+ * `id` of the presence that brought it about, for the client that sent it.
+ */
+export function destroyRoom(
+  service: Service,
+  room: Room,
+  destruction: Destruction,
+  echo?: News['echo'],
+): void {
+  dropRoom(service, room);
+  for (const occupant of room.occupants.values()) {
+    const farewell = share(
+      xml(
+        'presence',
+        { type: 'unavailable', from: `${room.jid}/${occupant.nick}` },
+        xml(
+          'x',
+          NS.MUC_USER,
+          xml('item', { affiliation: 'none', role: 'none' }),
+          destroyElement(destruction),
+          xml('status', { code: '110' }),
+        ),
+        occupantIdElement(occupant.id),
+      ),
+    );
+    for (const seat of occupant.seats.values()) {
+      countSeat(service, seat, -1);
+      forgetPresence(service, room, seat);
+      const id = echo?.client === seat ? echo.id : undefined;
+      send(service, farewell.with({ to: seat.jid, id }));
+    }
+  }
+  room.occupants.clear();
+  room.seats.clear();
+}
+
+function destroyElement({ venue, password, reason }: Destruction): Element {
+  return xml(
+    'destroy',
+    { jid: venue },
+    password === undefined ? undefined : xml('password', {}, password),
+    reason === undefined ? undefined : xml('reason', {}, reason),
+  );
+}

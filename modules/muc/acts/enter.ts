@@ -1,0 +1,177 @@
+// Entering a room (XEP-0045 §7.1, §7.2), which also creates it (§10.1).
+
+import { detach, type Element, NS, type Stanza, StanzaError, type StanzaEvent, xml } from 'enjamb/api';
+import { checkMayCreate } from '../engine/creators.ts';
+import { announce, showRoom, tellOthers, tellOwn } from '../engine/deliver.ts';
+import { forgetPresence, hasChanged, type Said, speak, whatIsSaid } from '../engine/presence_payload.ts';
+import { selectHistory } from '../engine/ring.ts';
+import { createRoom, findRoom } from '../engine/rooms.ts';
+import { checkSeats, countSeat } from '../engine/seats.ts';
+import { type Service, send } from '../engine/service.ts';
+import { occupantId } from '../model/occupant_id.ts';
+import { defaultRole, isAtLeast } from '../model/ranks.ts';
+import { refusal } from '../model/refusal.ts';
+import {
+  affiliationOf,
+  forgetViews,
+  mainSeat,
+  type Occupant,
+  type Room,
+  type Seat,
+  seatOf,
+} from '../model/room.ts';
+import { changeNick, checkNickIsFree, echoOf, properNick, rewrittenCodes } from './rename.ts';
+import { sendSubject } from './subject.ts';
+
+/** Admins and owners may fill a full room by so many more (§7.2.9: "up to some reasonable number"). */
+const PLACES_FOR_ADMINS = 10;
+
+/** Available presence with the muc `x`: somebody enters, or has lost track and enters again. */
+export function join(service: Service, event: StanzaEvent): void {
+  const room = findRoom(service, event.to);
+  const seat = seatOf(room, event.from);
+  try {
+    if (room && seat) resync(service, room, seat, event);
+    else enter(service, room, event);
+  } catch (error) {
+    if (!(error instanceof StanzaError)) throw error;
+    refuseEntry(service, event.stanza, error);
+  }
+}
+
+function enter(service: Service, existing: Room | undefined, event: StanzaEvent): void {
+  const { from, to, stanza } = event;
+  const nick = properNick(service, to);
+  const said = whatIsSaid(stanza, to.bare);
+  if (existing) checkEntry(service, existing, event, nick);
+  checkSeats(service, to.bare, from.bare);
+  const room = existing ?? foundRoom(service, event);
+  const seat = admit(service, room, detach(from.bare), detach(from.toString()), nick);
+  speak(service, room, seat, said);
+  tellOthers(service, room, seat.occupant);
+  const created = existing === undefined ? ['201'] : [];
+  welcome(service, room, seat, event, [...created, ...rewrittenCodes(event)]);
+}
+
+/** §7.1: the order in which somebody who enters learns of the room. */
+function welcome(
+  service: Service,
+  room: Room,
+  seat: Seat,
+  { stanza }: StanzaEvent,
+  codes: readonly string[],
+): void {
+  showRoom(service, room, seat);
+  // §7.2.3: 100 warns that everybody sees the real address.
+  const ownCodes = room.config.whois === 'anyone' ? ['100', ...codes] : codes;
+  tellOwn(service, room, seat.occupant, [seat], { ownCodes, echo: echoOf(seat, stanza) });
+  sendHistory(service, room, seat, stanza.getChild('x', NS.MUC)?.getChild('history'));
+  sendSubject(service, room, seat);
+}
+
+/** Sends as much of the history as `wish`, the `<history/>` of the join, lets through. */
+function sendHistory(service: Service, room: Room, seat: Seat, wish: Element | undefined): void {
+  for (const entry of selectHistory(room, seat.jid, wish, service.module.clock.now())) {
+    send(service, service.reader.read(entry).with({ to: seat.jid }));
+  }
+}
+
+/** §7.2.1, §17.3: who is in already gets everything again; others hear of it only if something is new. */
+function resync(service: Service, room: Room, seat: Seat, event: StanzaEvent): void {
+  const nick = properNick(service, event.to);
+  const said = whatIsSaid(event.stanza, room.jid);
+  if (nick !== seat.occupant.nick) {
+    checkNickIsFree(room, nick, seat.occupant.bare);
+    if (seat.occupant.seats.size === 1) {
+      changeNick(service, room, seat, said, event);
+    } else {
+      // It says that it is somebody else now; its siblings did not.
+      leaveSiblings(service, room, seat);
+      const moved = admit(service, room, seat.occupant.bare, seat.jid, nick);
+      speak(service, room, moved, said);
+      tellOthers(service, room, moved.occupant);
+      welcome(service, room, moved, event, rewrittenCodes(event));
+      return;
+    }
+  } else {
+    refresh(service, room, seat, said);
+  }
+  welcome(service, room, seat, event, rewrittenCodes(event));
+}
+
+function refresh(service: Service, room: Room, seat: Seat, said: Said): void {
+  const isNew = hasChanged(seat, said);
+  speak(service, room, seat, said);
+  if (isNew && mainSeat(seat.occupant) === seat) tellOthers(service, room, seat.occupant);
+}
+
+function leaveSiblings(service: Service, room: Room, seat: Seat): void {
+  countSeat(service, seat, -1);
+  room.seats.delete(seat.jid);
+  seat.occupant.seats.delete(seat.jid);
+  forgetPresence(service, room, seat);
+  forgetViews(seat.occupant);
+  announce(service, room, seat.occupant);
+}
+
+/** §10.1.1. @throws StanzaError 'not-allowed', 'resource-constraint' */
+function foundRoom(service: Service, event: StanzaEvent): Room {
+  checkMayCreate(service, event);
+  const creator = detach(event.from.bare);
+  return createRoom(service, detach(event.to.local ?? ''), { owner: creator, creator });
+}
+
+/** @throws StanzaError with the conditions of §7.2.16 */
+function checkEntry(service: Service, room: Room, event: StanzaEvent, nick: string): void {
+  const { bare } = event.from;
+  const affiliation = affiliationOf(room, bare);
+  // §7.2.10: before it is configured, the room is there for its owner alone.
+  if (room.lockedSince !== undefined && affiliation !== 'owner') {
+    throw refusal(room.jid, 'item-not-found', { text: 'The room is not configured yet' });
+  }
+  if (affiliation === 'outcast') throw refusal(room.jid, 'forbidden', { text: 'You are banned' });
+  if (room.config.membersOnly && !isAtLeast(affiliation, 'member')) {
+    throw refusal(room.jid, 'registration-required', { text: 'Only members may enter' });
+  }
+  checkPassword(room, event.stanza.getChild('x', NS.MUC));
+  checkNickIsFree(room, nick, bare);
+  const limit = service.module.options.muc_max_occupants;
+  const most = room.config.maxOccupants === 0 ? limit : Math.min(room.config.maxOccupants, limit);
+  const reserve = isAtLeast(affiliation, 'admin') ? PLACES_FOR_ADMINS : 0;
+  if (room.seats.size >= most + reserve) {
+    throw refusal(room.jid, 'service-unavailable', { type: 'wait', text: 'The room is full' });
+  }
+}
+
+/** @throws StanzaError 'not-authorized' (§7.2.5) */
+function checkPassword(room: Room, x: Element | undefined): void {
+  const { passwordProtected, password } = room.config;
+  if (!passwordProtected || x?.getChildText('password') === password) return;
+  throw refusal(room.jid, 'not-authorized', { text: 'A password is needed' });
+}
+
+/** Gives a client its seat, under a nick that its user holds already or that is free. */
+function admit(service: Service, room: Room, bare: string, jid: string, nick: string): Seat {
+  const occupant = room.occupants.get(nick) ?? newOccupant(room, bare, nick);
+  const seat: Seat = { jid, occupant, presence: [], presenceBytes: 0, priority: 0, turn: 0, asking: 0 };
+  occupant.seats.set(jid, seat);
+  room.seats.set(jid, seat);
+  countSeat(service, seat, 1);
+  return seat;
+}
+
+function newOccupant(room: Room, bare: string, nick: string): Occupant {
+  const role = defaultRole(affiliationOf(room, bare), room.config.moderated);
+  const occupant: Occupant = { nick, bare, id: occupantId(room, bare), role, seats: new Map(), view: {} };
+  room.occupants.set(nick, occupant);
+  return occupant;
+}
+
+/** Refuses to let somebody in, with the `x` that tells it from other errors (XEP-0045 §7.2). */
+export function refuseEntry(service: Service, join: Stanza, error: StanzaError): void {
+  const { id, from, to } = join.attrs;
+  send(
+    service,
+    xml('presence', { type: 'error', id, from: to, to: from }, xml('x', NS.MUC), error.toElement()),
+  );
+}

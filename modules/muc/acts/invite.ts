@@ -1,0 +1,127 @@
+// Mediated invitations and their refusals (XEP-0045 §7.8.2).
+
+import { type Element, Jid, NS, type StanzaEvent, xml } from 'enjamb/api';
+import { commit } from '../engine/commit.ts';
+import { forgetInvitation } from '../engine/invitations.ts';
+import { roomChanged } from '../engine/rooms.ts';
+import { type Service, send } from '../engine/service.ts';
+import { type Affiliation, isAtLeast } from '../model/ranks.ts';
+import { refusal } from '../model/refusal.ts';
+import { affiliationOf, type Room, seatOf } from '../model/room.ts';
+import { setStanding } from '../model/standings.ts';
+import { checkSpace, stageAffiliations } from './affiliations.ts';
+import { type Invitation, sendInvitation } from './invitation.ts';
+
+/** Invitations in one stanza. */
+const MAX_INVITES_AT_ONCE = 10;
+
+/** Sends invitations on. False: there are none in `x`. @throws StanzaError when the sender may not, or one is wrong */
+export function handleInvites(service: Service, room: Room, event: StanzaEvent, x: Element): boolean {
+  const invites = x.getChildren('invite');
+  if (invites.length === 0) return false;
+  if (invites.length > MAX_INVITES_AT_ONCE) {
+    throw refusal(room.jid, 'policy-violation', {
+      text: `At most ${MAX_INVITES_AT_ONCE} invitations in one message`,
+    });
+  }
+  checkMayInvite(room, event.from);
+  const invitations = invites.map((invite) => read(room, event, invite));
+  const sendAll = () => {
+    for (const invitation of invitations) sendInvitation(service, room, invitation);
+  };
+  if (newMembers(room, invitations).length === 0) sendAll();
+  else welcomeMembers(service, room, event, invitations, sendAll);
+  return true;
+}
+
+/** §9.5: an invitation to a members-only room makes a member; to an open one it MUST NOT. */
+function welcomeMembers(
+  service: Service,
+  room: Room,
+  event: StanzaEvent,
+  invitations: readonly Invitation[],
+  then: () => void,
+): void {
+  commit(service, room, event, {
+    check(tried) {
+      checkMayInvite(tried, event.from);
+      checkSpace(service, tried, newMembers(tried, invitations));
+    },
+    stage: (draft) => stageAffiliations(draft, newMembers(draft, invitations)),
+    apply() {
+      for (const { bare, affiliation } of newMembers(room, invitations)) {
+        setStanding(room, bare, { affiliation }, service.budgets.standings);
+      }
+      roomChanged(service, room);
+      then();
+    },
+  });
+}
+
+function newMembers(room: Room, invitations: readonly Invitation[]) {
+  if (!room.config.membersOnly) return [];
+  const unknown = new Set(invitations.map(({ invitee }) => invitee.bare));
+  return [...unknown]
+    .filter((bare) => !room.standings.has(bare))
+    .map((bare) => ({ bare, affiliation: 'member' }) as const);
+}
+
+/** Tells the inviter. False: `x` holds no refusal. @throws StanzaError 'item-not-found' when nothing was to refuse */
+export function handleDeclines(
+  service: Service,
+  room: Room,
+  { stanza, from }: StanzaEvent,
+  x: Element,
+): boolean {
+  const decline = x.getChild('decline');
+  if (!decline) return false;
+  const inviter = Jid.tryParse(decline.attrs.to);
+  if (!inviter) throw refusal(room.jid, 'jid-malformed');
+  // Without a look at what was sent, the room would carry anybody's words to anybody.
+  if (room.invitations.get(from.bare) !== inviter.bare) throw refusal(room.jid, 'item-not-found');
+  forgetInvitation(service, room, from.bare);
+  const reason = decline.getChildText('reason');
+  send(
+    service,
+    xml(
+      'message',
+      { id: stanza.attrs.id, from: room.jid, to: inviter.toString() },
+      xml(
+        'x',
+        NS.MUC_USER,
+        xml('decline', { from: from.bare }, reason === undefined ? undefined : xml('reason', {}, reason)),
+      ),
+    ),
+  );
+  return true;
+}
+
+/** Occupants may, and members who are not there; in a members-only room it is admitting somebody (§9.5). */
+function checkMayInvite(room: Room, sender: Jid): void {
+  const affiliation = affiliationOf(room, sender.bare);
+  if (!seatOf(room, sender) && !isAtLeast(affiliation, 'member')) {
+    throw refusal(room.jid, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
+  }
+  const least: Affiliation = !room.config.membersOnly
+    ? 'none'
+    : room.config.allowInvites
+      ? 'member'
+      : 'admin';
+  if (!isAtLeast(affiliation, least))
+    throw refusal(room.jid, 'forbidden', { text: 'You may not invite others' });
+}
+
+function read(room: Room, { stanza, from }: StanzaEvent, invite: Element): Invitation {
+  const invitee = Jid.tryParse(invite.attrs.to);
+  if (!invitee) throw refusal(room.jid, 'jid-malformed', { text: 'Invited whom?' });
+  if (affiliationOf(room, invitee.bare) === 'outcast') {
+    throw refusal(room.jid, 'not-allowed', { text: 'Whom you invite is banned' });
+  }
+  return {
+    invitee,
+    inviter: from.bare,
+    id: stanza.attrs.id,
+    reason: invite.getChildText('reason'),
+    continued: invite.getChild('continue'),
+  };
+}

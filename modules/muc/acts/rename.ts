@@ -1,0 +1,82 @@
+// Nicknames: which may be taken (XEP-0045 §7.2.8, §17.1), and changing one (§7.6).
+
+import { detach, Jid, type Stanza, type StanzaEvent } from 'enjamb/api';
+import { announce } from '../engine/deliver.ts';
+import { type Said, speak } from '../engine/presence_payload.ts';
+import type { Service } from '../engine/service.ts';
+import { refusal } from '../model/refusal.ts';
+import type { Occupant, Room, Seat } from '../model/room.ts';
+import { reserverOf } from '../model/standings.ts';
+
+/** White space and characters that show nothing. */
+const INVISIBLE = /^[\p{Z}\p{C}\s]*$/u;
+
+/**
+ * The nick that an occupant JID asks for.
+ * @throws StanzaError 'jid-malformed' for one that nobody could see (§17.1), 'policy-violation' for too long a one
+ */
+export function properNick(service: Service, address: Jid): string {
+  const nick = address.resource ?? '';
+  if (INVISIBLE.test(nick))
+    throw refusal(address.bare, 'jid-malformed', { text: 'A nickname must be visible' });
+  if (nick.length > service.module.options.muc_max_nick_length) {
+    throw refusal(address.bare, 'policy-violation', { text: 'The nickname is too long' });
+  }
+  return detach(nick);
+}
+
+/**
+ * The nick in a request, prepared as a resourcepart.
+ * @throws StanzaError as `properNick` does
+ */
+export function writtenNick(service: Service, room: Room, text: string): string {
+  const address = Jid.tryParse(`${room.jid}/${text}`);
+  if (!address)
+    throw refusal(room.jid, 'jid-malformed', { text: 'This nickname cannot be part of an address' });
+  return properNick(service, address);
+}
+
+/** @throws StanzaError 'conflict' when a nick is another user's, by use or by reservation (§7.2.8) */
+export function checkNickIsFree(room: Room, nick: string, bare: string): void {
+  const holder = room.occupants.get(nick)?.bare ?? reserverOf(room, nick);
+  if (holder !== undefined && holder !== bare) throw refusal(room.jid, 'conflict');
+}
+
+/** Status 210 (§7.2.2) when preparing the address has changed the nick that the client wrote. */
+export function rewrittenCodes(event: StanzaEvent): string[] {
+  const written = event.stanza.attrs.to ?? '';
+  return written.slice(written.indexOf('/') + 1) === event.to.resource ? [] : ['210'];
+}
+
+/**
+ * Renames an occupant with all its clients; one who takes the nick of a sibling joins it.
+ * @throws StanzaError as for entering
+ */
+export function changeNick(service: Service, room: Room, seat: Seat, said: Said, event: StanzaEvent): void {
+  const { occupant } = seat;
+  const nick = properNick(service, event.to);
+  checkNickIsFree(room, nick, occupant.bare);
+  announce(service, room, occupant, { type: 'unavailable', nick, codes: ['303'] });
+  room.occupants.delete(occupant.nick);
+  const renamed = takeNick(room, occupant, nick);
+  speak(service, room, seat, said);
+  announce(service, room, renamed, { ownCodes: rewrittenCodes(event), echo: echoOf(seat, event.stanza) });
+}
+
+function takeNick(room: Room, occupant: Occupant, nick: string): Occupant {
+  const sibling = room.occupants.get(nick);
+  if (!sibling) {
+    occupant.nick = nick;
+    room.occupants.set(nick, occupant);
+    return occupant;
+  }
+  for (const seat of occupant.seats.values()) {
+    seat.occupant = sibling;
+    sibling.seats.set(seat.jid, seat);
+  }
+  return sibling;
+}
+
+export function echoOf(client: Seat, stanza: Stanza): { client: Seat; id: string | undefined } {
+  return { client, id: stanza.attrs.id };
+}

@@ -1,0 +1,55 @@
+// The room's subject (XEP-0045 §7.2.15, §8.1).
+
+import { detach, type Stanza, xml } from 'enjamb/api';
+import { stamp } from '../engine/ring.ts';
+import { roomChanged } from '../engine/rooms.ts';
+import { type Service, send } from '../engine/service.ts';
+import { occupantIdElement } from '../model/occupant_id.ts';
+import { refusal } from '../model/refusal.ts';
+import type { Occupant, Room, Seat } from '../model/room.ts';
+
+/** Everybody who enters is sent it. In characters. */
+const MAX_SUBJECT_LENGTH = 4096;
+
+/** §8.1: a subject without body or thread; with one of them it is an ordinary message. */
+export function changesSubject(message: Stanza): boolean {
+  return (
+    message.getChild('subject') !== undefined &&
+    message.getChild('body') === undefined &&
+    message.getChild('thread') === undefined
+  );
+}
+
+/** Takes the subject over; reflecting the message is the caller's. @throws StanzaError 'forbidden' (§8.1) */
+export function setSubject(service: Service, room: Room, occupant: Occupant, message: Stanza): void {
+  const may = occupant.role === 'moderator' || (occupant.role === 'participant' && room.config.changeSubject);
+  if (!may) throw refusal(room.jid, 'forbidden', { text: 'You may not change the subject' });
+  const text = message.getChildText('subject') ?? '';
+  if (text.length > MAX_SUBJECT_LENGTH) {
+    throw refusal(room.jid, 'policy-violation', { text: 'The subject is too long' });
+  }
+  room.subject = {
+    text: detach(text),
+    nick: occupant.nick,
+    occupantId: occupant.id,
+    at: service.module.clock.now(),
+  };
+  roomChanged(service, room);
+}
+
+/** Ends the entering: there always is a subject, if an empty one. */
+export function sendSubject(service: Service, room: Room, seat: Seat): void {
+  send(service, subjectMessage(room).with({ to: seat.jid }));
+}
+
+function subjectMessage(room: Room): Stanza {
+  const { subject } = room;
+  if (!subject) return xml('message', { type: 'groupchat', from: room.jid }, xml('subject'));
+  return xml(
+    'message',
+    { type: 'groupchat', from: `${room.jid}/${subject.nick}` },
+    xml('subject', {}, subject.text),
+    stamp(room, subject.at),
+    occupantIdElement(subject.occupantId),
+  );
+}

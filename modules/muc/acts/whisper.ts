@@ -1,0 +1,43 @@
+// Private messages between occupants (XEP-0045 §7.5).
+
+import { NS, type StanzaEvent, share, xml } from 'enjamb/api';
+import { visibleRoom } from '../engine/rooms.ts';
+import { type Service, send } from '../engine/service.ts';
+import { occupantIdElement } from '../model/occupant_id.ts';
+import { passedOn } from '../model/payload.ts';
+import type { Role } from '../model/ranks.ts';
+import { refusal } from '../model/refusal.ts';
+import { type Room, seatOf } from '../model/room.ts';
+
+/** Sends a message to all clients of an occupant. @throws StanzaError with the conditions of §7.5 */
+export function whisper(service: Service, event: StanzaEvent): void {
+  const { stanza, from, to } = event;
+  const { type, id, 'xml:lang': lang } = stanza.attrs;
+  const room = visibleRoom(service, event);
+  const sender = seatOf(room, from)?.occupant;
+  if (!sender) throw refusal(room.jid, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
+  if (type === 'groupchat') {
+    throw refusal(room.jid, 'bad-request', { text: 'Messages of type groupchat go to the room itself' });
+  }
+  const recipient = room.occupants.get(to.resource ?? '');
+  if (!recipient) throw refusal(room.jid, 'item-not-found', { text: 'There is nobody of that name' });
+  if (!maySendPrivately(room, sender.role)) {
+    throw refusal(room.jid, 'forbidden', { text: 'You may not send private messages' });
+  }
+  const message = share(
+    xml('message', { type, id, 'xml:lang': lang, from: `${room.jid}/${sender.nick}` }).withChildren([
+      ...passedOn(stanza, room.jid),
+      xml('x', NS.MUC_USER),
+      occupantIdElement(sender.id),
+    ]),
+  );
+  // §7.2.8: "it is RECOMMENDED to route to all resources".
+  for (const jid of recipient.seats.keys()) send(service, message.with({ to: jid }));
+}
+
+function maySendPrivately(room: Room, role: Role): boolean {
+  const { allowPm } = room.config;
+  if (allowPm === 'anyone') return true;
+  if (allowPm === 'participants') return role !== 'visitor';
+  return allowPm === 'moderators' && role === 'moderator';
+}

@@ -1,0 +1,36 @@
+// A change of a room, and the changes that wait for the disk; see commit.ts.
+
+import type { StanzaEvent } from 'enjamb/api';
+import type { Room } from '../model/room.ts';
+
+export interface Change {
+  /**
+   * Checks the change against a room or a draft of it, and modifies neither.
+   * @throws StanzaError when the change is not allowed
+   */
+  check(room: Room): void;
+  /** Makes the part of the change that is stored. Called directly after `check`. */
+  stage(draft: Draft): void;
+  /** Makes the change, answers the requester, and tells the occupants. Must not refuse: it runs after the write. */
+  apply(room: Room): void;
+}
+
+/** A room as it will be after the changes. */
+export interface Draft extends Room {
+  /** Set if the room will be destroyed. */
+  removed?: boolean;
+}
+
+export interface Request {
+  readonly change: Change;
+  readonly event: StanzaEvent;
+  readonly room: Room;
+  done(): void;
+}
+
+/** The requested changes of one room. */
+export interface Commits {
+  readonly waiting: Request[];
+  /** Resolves when no change is under way any more; never rejects. */
+  readonly idle: Promise<void>;
+}

@@ -1,0 +1,149 @@
+// Changes of rooms that are on disk. A change is written before the requester gets an answer and the occupants are told. So
+// a confirmed change survives a crash, and a change that cannot be written has no effect.
+//
+//   request ──▶ waiting ──▶ tried on a draft of the room ──▶ written ──▶ applied, answered
+//                                 │ not allowed                │ failed
+//                                 └──────▶ refused ◀───────────┘  the room is unchanged
+//
+// Each room has one write under way; all changes that are requested meanwhile share the next one (docs/adr/0025).
+
+import { errorReply, refusalFor, StanzaError, type StanzaEvent } from 'enjamb/api';
+import { refusal } from '../model/refusal.ts';
+import type { Room } from '../model/room.ts';
+import { isKept } from '../model/row.ts';
+import type { Change, Commits, Draft, Request } from './change.ts';
+import { type Service, send } from './service.ts';
+import { saveDraft } from './store.ts';
+import { turn } from './turn.ts';
+
+/** Changes of one room that wait for a write. */
+const MAX_WAITING = 1_000;
+/** Changes that share a write. They are applied in one turn, which blocks everything else. */
+const MAX_PER_WRITE = 100;
+
+/**
+ * Makes a change: immediately in a room that is only in memory, otherwise after the write.
+ * @throws StanzaError when the change is refused immediately; a later refusal is sent to the requester
+ */
+export function commit(service: Service, room: Room, event: StanzaEvent, change: Change): void {
+  if (!service.commits.has(room.name)) {
+    change.check(room);
+    if (!concernsDisk(service, room, change)) {
+      change.apply(room);
+      return;
+    }
+  }
+  const commits = service.commits.get(room.name) ?? begin(service, room.name);
+  if (commits.waiting.length >= MAX_WAITING) {
+    throw refusal(room.jid, 'resource-constraint', { text: 'Too many changes of this room are under way' });
+  }
+  const { promise, resolve } = Promise.withResolvers<void>();
+  commits.waiting.push({ change, event, room, done: resolve });
+  event.waitUntil(promise);
+}
+
+/** Resolves when no change waits any more, so that all requesters get an answer before the module unloads. */
+export async function settled(service: Service): Promise<void> {
+  await Promise.all([...service.commits.values()].map(({ idle }) => idle));
+}
+
+function concernsDisk(service: Service, room: Room, change: Change): boolean {
+  if (service.stored.has(room.name) || isKept(room)) return true;
+  const draft = draftOf(room);
+  change.stage(draft);
+  return isKept(draft);
+}
+
+function begin(service: Service, name: string): Commits {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const commits: Commits = { waiting: [], idle: promise };
+  service.commits.set(name, commits);
+  service.module.spawn(run(service, name, commits).finally(resolve));
+  return commits;
+}
+
+async function run(service: Service, name: string, commits: Commits): Promise<void> {
+  await Promise.resolve(); // so that all changes of one turn share a write
+  try {
+    while (commits.waiting.length > 0) {
+      await service.module.serial(`room ${name}`, () => writeWaiting(service, name, commits));
+    }
+  } finally {
+    service.commits.delete(name);
+  }
+}
+
+async function writeWaiting(service: Service, name: string, commits: Commits): Promise<void> {
+  const requests = commits.waiting.splice(0, MAX_PER_WRITE);
+  try {
+    await writeTogether(service, name, requests);
+  } finally {
+    for (const { done } of requests) done();
+  }
+}
+
+async function writeTogether(service: Service, name: string, requests: readonly Request[]): Promise<void> {
+  const room = service.rooms.get(name);
+  const draft = room && draftOf(room);
+  const accepted = requests.filter((request) =>
+    attempt(service, request, () => stageOn(room, draft, request)),
+  );
+  if (!draft || accepted.length === 0) return;
+  try {
+    await saveDraft(service, name, draft.removed ? undefined : draft);
+  } catch (error) {
+    service.module.log.error('room not stored, changes refused', { room: draft.jid, error });
+    for (const { event } of accepted) refuse(service, event, notStored(draft, error));
+    return;
+  }
+  for (const request of accepted) attempt(service, request, () => enforce(service, request));
+}
+
+function stageOn(room: Room | undefined, draft: Draft | undefined, { change, room: asked }: Request): void {
+  if (!draft || room !== asked || draft.removed) {
+    throw refusal(asked.jid, 'item-not-found', { text: 'The room is gone', type: 'cancel' });
+  }
+  change.check(draft);
+  change.stage(draft);
+}
+
+/** Applies a change without a second write: its row is on disk already. */
+function enforce(service: Service, { change, event, room }: Request): void {
+  if (service.rooms.get(room.name) !== room) {
+    throw refusal(room.jid, 'item-not-found', { text: 'The room is gone', type: 'cancel' });
+  }
+  turn(service, event, () => {
+    const hadChanged = service.changed.has(room.name);
+    change.apply(room);
+    if (!hadChanged) service.changed.delete(room.name);
+  });
+}
+
+/** Runs `act` and returns whether it succeeded; if not, sends the error to the requester. */
+function attempt(service: Service, { event }: Request, act: () => void): boolean {
+  try {
+    act();
+    return true;
+  } catch (error) {
+    if (!(error instanceof StanzaError)) service.module.report(error);
+    refuse(service, event, refusalFor(error));
+    return false;
+  }
+}
+
+function refuse(service: Service, { stanza }: StanzaEvent, error: StanzaError): void {
+  const reply = errorReply(stanza, error);
+  if (reply) send(service, reply);
+}
+
+function notStored(room: Room, error: unknown): StanzaError {
+  return refusal(room.jid, refusalFor(error).condition, {
+    type: 'wait',
+    text: 'The room cannot be stored now, so nothing has changed. Try again later.',
+  });
+}
+
+/** A copy in which affiliations, nicks and configuration may be changed; it shares everything else with the room. */
+function draftOf(room: Room): Draft {
+  return { ...room, standings: new Map(room.standings), reserved: new Map(room.reserved) };
+}

@@ -1,0 +1,76 @@
+// The presence of clients, as a room keeps it.
+
+import { type Node, nodesBytes, type Stanza } from 'enjamb/api';
+import { detachedCopies } from '../model/copy.ts';
+import { passedOn } from '../model/payload.ts';
+import { refusal } from '../model/refusal.ts';
+import { forgetViews, type Room, type Seat } from '../model/room.ts';
+import type { Service } from './service.ts';
+
+/** Everybody who enters is sent every occupant's presence: a large one would be paid for by all. In characters. */
+const MAX_PRESENCE_LENGTH = 16 * 1024;
+/** Memory of one client's presence. */
+const MAX_PRESENCE_BYTES = 48 * 1024;
+/** Memory of the presence of all clients in one room. */
+const MAX_ROOM_PRESENCE_BYTES = 32 * 1024 * 1024;
+/** Memory of the presence in all rooms of a service. */
+export const MAX_ALL_PRESENCE_BYTES = 128 * 1024 * 1024;
+/** Each client may use this much, in bytes, even when all rooms together are at their bound; its seat takes as much. */
+const FREE_PRESENCE_BYTES = 4 * 1024;
+/** A character of presence is kept in the elements, and in the two versions that others see. In bytes. */
+const CHARACTER = 4;
+
+type Memory = { readonly budgets: Pick<Service['budgets'], 'presence'> };
+
+export interface Said {
+  readonly payload: readonly Node[];
+  readonly priority: number;
+  /** Memory that it takes. */
+  readonly bytes: number;
+}
+
+/** @throws StanzaError 'policy-violation' when it is too much */
+export function whatIsSaid(stanza: Stanza, room: string): Said {
+  const payload = passedOn(stanza, room);
+  const { length } = stanza.toString();
+  const bytes = payload.length === 0 ? 0 : nodesBytes(payload) + CHARACTER * length;
+  if (length > MAX_PRESENCE_LENGTH || nodesBytes(payload) > MAX_PRESENCE_BYTES) {
+    throw refusal(room, 'policy-violation', { text: 'The presence is too large' });
+  }
+  const priority = Number(stanza.getChildText('priority') ?? 0);
+  return {
+    payload: detachedCopies(payload),
+    priority: Number.isInteger(priority) ? Math.max(-128, Math.min(127, priority)) : 0,
+    bytes,
+  };
+}
+
+/**
+ * Puts on record what a client says now. Where the room, or all rooms, already keep as much as they may, a client that says
+ * much is in the room all the same, with nothing but its priority: what others say keeps no client out.
+ */
+export function speak(service: Memory, room: Room, seat: Seat, said: Said): void {
+  forgetPresence(service, room, seat);
+  const { presence } = service.budgets;
+  const isTooMuch =
+    room.presenceBytes + said.bytes > MAX_ROOM_PRESENCE_BYTES || presence.used + said.bytes > presence.max;
+  const hasSpace = !isTooMuch || said.bytes <= FREE_PRESENCE_BYTES;
+  if (hasSpace) presence.force(said.bytes);
+  seat.presence = hasSpace ? said.payload : [];
+  seat.presenceBytes = hasSpace ? said.bytes : 0;
+  room.presenceBytes += seat.presenceBytes;
+  seat.priority = said.priority;
+  seat.turn = room.turn++;
+  forgetViews(seat.occupant);
+}
+
+/** Gives back the memory of a client's presence, because the client leaves or replaces it. */
+export function forgetPresence({ budgets }: Memory, room: Room, seat: Seat): void {
+  budgets.presence.give(seat.presenceBytes);
+  room.presenceBytes -= seat.presenceBytes;
+  seat.presenceBytes = 0;
+}
+
+export function hasChanged(seat: Seat, said: Said): boolean {
+  return seat.presence.join('') !== said.payload.join('');
+}

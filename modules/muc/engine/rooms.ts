@@ -1,0 +1,73 @@
+// The rooms of a service: their beginning and their end.
+
+import type { Jid, StanzaEvent } from 'enjamb/api';
+import { refusal } from '../model/refusal.ts';
+import { affiliationOf, type Room } from '../model/room.ts';
+import { setStanding } from '../model/standings.ts';
+import { countRoom } from './creators.ts';
+import { forgetInvitations } from './invitations.ts';
+import { isListed } from './listing.ts';
+import { clearHistory } from './ring.ts';
+import type { Service } from './service.ts';
+import { makeRoom } from './store.ts';
+
+export function findRoom(service: Service, address: Jid): Room | undefined {
+  return address.local === undefined ? undefined : service.rooms.get(address.local);
+}
+
+/** The room that an event is addressed to, as far as its sender may know of it (§17.2). */
+export function visibleRoom(service: Service, { from, to }: StanzaEvent): Room {
+  const room = findRoom(service, to);
+  const visible = room && (room.lockedSince === undefined || affiliationOf(room, from.bare) === 'owner');
+  if (!visible) throw refusal(to.bare, 'item-not-found', { text: 'There is no such room', type: 'cancel' });
+  return room;
+}
+
+/** Creates a room with the default configuration and one owner (XEP-0045 §10.1.1). Owner and creator are bare JIDs. */
+export function createRoom(
+  service: Service,
+  name: string,
+  { owner, creator }: { readonly owner: string; readonly creator: string | undefined },
+): Room {
+  const { module } = service;
+  const room = makeRoom(service, name, { creator });
+  countRoom(service, room, 1);
+  setStanding(room, owner, { affiliation: 'owner' }, service.budgets.standings);
+  if (module.options.muc_room_locking) room.lockedSince = module.clock.elapsed();
+  service.rooms.set(name, room);
+  roomChanged(service, room);
+  module.log.info('room created', { room: room.jid, owner, locked: room.lockedSince !== undefined });
+  return room;
+}
+
+/** Call this after a change of anything that is listed or stored. The room's row is written at the end of the turn. */
+export function roomChanged(service: Service, room: Room): void {
+  service.listing.update(room, service.rooms.get(room.name) === room && isListed(room));
+  service.changed.add(room.name);
+}
+
+/** Opens a new room to others (§10.1.2). */
+export function unlockRoom(service: Service, room: Room): void {
+  if (room.lockedSince === undefined) return;
+  room.lockedSince = undefined;
+  room.configuring = false;
+  roomChanged(service, room);
+}
+
+/** Forgets a room, occupants or not; telling them is the caller's business. */
+export function dropRoom(service: Service, room: Room): void {
+  if (service.rooms.get(room.name) !== room) return;
+  service.rooms.delete(room.name);
+  service.budgets.standings.give(room.standingBytes);
+  clearHistory(service, room);
+  forgetInvitations(service, room);
+  countRoom(service, room, -1);
+  roomChanged(service, room);
+  service.module.log.info('room removed', { room: room.jid });
+}
+
+/** §7.14: a temporary room ends when the last occupant has gone, and so does one that never was configured. */
+export function closeIfDone(service: Service, room: Room): void {
+  const isKept = room.config.persistent && room.lockedSince === undefined;
+  if (room.seats.size === 0 && !isKept) dropRoom(service, room);
+}

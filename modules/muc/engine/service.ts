@@ -1,0 +1,69 @@
+// One room service: its rooms, what all of them share, and what the present turn has left to do (turn.ts).
+
+import type { ByteBudget, KeyvalStore, Module, SharedBudget, Stanza, StanzaEvent } from 'enjamb/api';
+import type { MucOptions } from '../model/options.ts';
+import type { Room, Seat } from '../model/room.ts';
+import type { StoredRoom } from '../model/row.ts';
+import type { Commits } from './change.ts';
+import type { Listing } from './listing.ts';
+import type { HistoryReader } from './ring.ts';
+
+export interface Service {
+  readonly module: Module<MucOptions>;
+  readonly domain: string;
+  /** By localpart. */
+  readonly rooms: Map<string, Room>;
+  readonly listing: Listing;
+  /** The number of existing rooms by creator: keys are bare JIDs, and domains for all their users. */
+  readonly created: Map<string, number>;
+  /** IQ requests from one occupant to another, by the id that we gave them; oldest first. */
+  readonly relays: Map<string, Relay>;
+  readonly store: KeyvalStore<StoredRoom>;
+  /** The rooms that have a row in the store. */
+  readonly stored: Set<string>;
+  /** The rooms to be written, or to be removed from the store, when the turn ends. */
+  readonly changed: Set<string>;
+  /** Changes that wait for the disk, by the room's localpart. */
+  readonly commits: Map<string, Commits>;
+  readonly budgets: Budgets;
+  readonly reader: HistoryReader;
+  /** Writes that have not begun yet, by room. */
+  readonly writing: Map<string, Promise<void>>;
+  /** Clients that turned out to be gone in this turn, with the rooms they were in. */
+  readonly gone: Map<Seat, Room>;
+  /** What waits for the end of the turn. */
+  readonly postponed: (() => void)[];
+  /** Called at the end of each turn, with the event that brought it about. */
+  readonly turnEnds: ((event: StanzaEvent | undefined) => void)[];
+  inTurn: boolean;
+}
+
+/** Bounds on the memory of all rooms together. */
+export interface Budgets {
+  readonly standings: ByteBudget;
+  readonly history: ByteBudget;
+  readonly presence: ByteBudget;
+  readonly invitations: ByteBudget;
+  /** Clients in rooms; a number. */
+  readonly seats: SharedBudget;
+  /** Requests from one occupant to another that are under way; a number. */
+  readonly relays: SharedBudget;
+}
+
+/** A request that has been passed on. */
+export interface Relay {
+  /** The room's localpart. */
+  readonly room: string;
+  readonly requester: Seat;
+  /** What the requester called it, and to whom. */
+  readonly id: string | undefined;
+  readonly address: string;
+  /** Whom we asked: nobody else may answer. */
+  readonly asked: string;
+  /** When it was relayed, in ms of `clock.elapsed`. */
+  readonly at: number;
+}
+
+export function send(service: Service, stanza: Stanza): void {
+  service.module.send(stanza);
+}

@@ -1,0 +1,110 @@
+// Rooms on disk: one row per persistent room. Changes that the room confirms with an answer are written first (commit.ts).
+// All others take effect in memory, and the row is written at the end of the turn.
+
+import { randomBytes } from 'node:crypto';
+import type { StanzaEvent } from 'enjamb/api';
+import type { Room } from '../model/room.ts';
+import { isKept, rowOf, type StoredRoom } from '../model/row.ts';
+import { initialConfig } from '../model/settings.ts';
+import { setStanding } from '../model/standings.ts';
+import { countRoom } from './creators.ts';
+import { invitationBytes } from './invitations.ts';
+import { isListed } from './listing.ts';
+import { countSeat } from './seats.ts';
+import type { Service } from './service.ts';
+
+/** A room without occupants: a stored one, or a new one if the row has only a creator. */
+export function makeRoom(
+  service: Service,
+  name: string,
+  row: Omit<Partial<StoredRoom>, 'creator'> & Pick<Room, 'creator'>,
+): Room {
+  const room: Room = {
+    name,
+    jid: `${name}@${service.domain}`,
+    config: initialConfig(service.module.options, row.config),
+    creator: row.creator,
+    standings: new Map(),
+    reserved: new Map(),
+    standingBytes: 0,
+    occupants: new Map(),
+    seats: new Map(),
+    presenceBytes: 0,
+    history: [],
+    historyBytes: 0,
+    subject: row.subject,
+    secret: row.secret ?? randomBytes(32).toString('base64url'),
+    lockedSince: undefined,
+    configuring: false,
+    invitations: new Map(),
+    turn: 0,
+  };
+  for (const [bare, standing] of Object.entries(row.standings ?? {})) setStanding(room, bare, standing);
+  return room;
+}
+
+/** Larger rows are written one at a time over all rooms, so that they never fill the queue of the store. */
+const LARGE_BYTES = 64 * 1024;
+
+/** Reads all persistent rooms into memory. */
+export async function loadRooms(service: Service): Promise<void> {
+  for await (const name of service.store.owners()) {
+    const row = await service.store.get(name);
+    if (row === undefined) continue;
+    service.stored.add(name);
+    // After a reload of the module the live room is still here, and newer.
+    if (!service.rooms.has(name))
+      service.rooms.set(name, makeRoom(service, name, { ...row, creator: row.creator }));
+  }
+  for (const room of service.rooms.values()) {
+    service.listing.update(room, isListed(room));
+    countRoom(service, room, 1);
+    service.budgets.standings.force(room.standingBytes);
+    service.budgets.history.force(room.historyBytes);
+    service.budgets.presence.force(room.presenceBytes);
+    service.budgets.invitations.force(invitationBytes(room));
+    for (const seat of room.seats.values()) countSeat(service, seat, 1);
+  }
+}
+
+/** Begins to write what has changed in this turn. The event waits for it; a write that fails is logged. */
+export function writeChanges(service: Service, event: StanzaEvent | undefined): void {
+  for (const name of service.changed) {
+    if (!service.stored.has(name) && !isKept(service.rooms.get(name))) continue;
+    const written = write(service, name);
+    if (event) event.waitUntil(written);
+    else service.module.spawn(written);
+  }
+  service.changed.clear();
+}
+
+/** Writes of one room follow each other; one that has not begun yet takes later changes along. */
+function write(service: Service, name: string): Promise<void> {
+  const waiting = service.writing.get(name);
+  if (waiting) return waiting;
+  const work = service.module.serial(`room ${name}`, async () => {
+    await Promise.resolve(); // so that it is known as waiting before it begins
+    service.writing.delete(name);
+    await bringUpToDate(service, name);
+  });
+  service.writing.set(name, work);
+  return work;
+}
+
+async function bringUpToDate(service: Service, name: string): Promise<void> {
+  await saveDraft(service, name, service.rooms.get(name));
+}
+
+type Saver = Pick<Service, 'stored' | 'store'> & { readonly module: Pick<Service['module'], 'serial'> };
+
+/** Writes a room or a draft of it. Removes the row if the room is not persistent, or `undefined`. */
+export async function saveDraft(service: Saver, name: string, room: Room | undefined): Promise<void> {
+  if (isKept(room)) {
+    service.stored.add(name); // Before the write, so that a room that ends meanwhile has its row removed.
+    const write = () => service.store.set(name, rowOf(room));
+    await (room.standingBytes > LARGE_BYTES ? service.module.serial('large rooms', write) : write());
+  } else {
+    await service.store.delete(name);
+    service.stored.delete(name);
+  }
+}

@@ -1,0 +1,255 @@
+// The settings of a room: each is a field of the configuration form (XEP-0045 §16.5.3). What a change brings about stands in
+// acts/configure.ts.
+
+import { StanzaError } from 'enjamb/api';
+import type { MucSettings } from './options.ts';
+
+interface Setting<V> {
+  /** The form variable. */
+  readonly field: string;
+  readonly label: string;
+  readonly type: 'boolean' | 'list-single' | 'text-private' | 'text-single';
+  /** For lists: value → label. */
+  readonly choices?: Readonly<Record<string, string>>;
+  /** What a new room has. */
+  initial(options: MucSettings): V;
+  /** Reads what the owner submitted. @throws StanzaError 'not-acceptable' */
+  read(value: string, options: MucSettings): V;
+  /** What the form shows. */
+  write(value: V): string;
+  /** The status code that tells occupants of a change; default 104 (§10.2.1). */
+  notice?(value: V): string;
+}
+
+// ── Kinds of fields ─────────────────────────────────────────────────────────────────────────────────────────────
+
+function unacceptable(label: string): StanzaError {
+  return new StanzaError('not-acceptable', { text: `Not a possible value: ${label}` });
+}
+
+/** The parts of a yes-or-no setting that are always the same (XEP-0004 §3.3). */
+function yesOrNo(label: string) {
+  return {
+    label,
+    type: 'boolean' as const,
+    read(value: string): boolean {
+      if (value === '1' || value === 'true') return true;
+      if (value === '0' || value === 'false' || value === '') return false;
+      throw unacceptable(label);
+    },
+    write: (value: boolean): string => (value ? '1' : '0'),
+  };
+}
+
+/** The parts of a text setting that are always the same. `maxLength` is in characters. */
+function text(label: string, maxLength: number) {
+  return {
+    label,
+    type: 'text-single' as const,
+    read(value: string): string {
+      if (value.length > maxLength) throw unacceptable(label);
+      return value;
+    },
+    write: (value: string): string => value,
+  };
+}
+
+/** The parts of a setting with a few choices. */
+function choice<const C extends Readonly<Record<string, string>>>(label: string, choices: C) {
+  return {
+    label,
+    type: 'list-single' as const,
+    choices,
+    read(value: string): keyof C & string {
+      if (!Object.hasOwn(choices, value)) throw unacceptable(label);
+      return value as keyof C & string;
+    },
+    write: (value: keyof C & string): string => value,
+  };
+}
+
+/** The parts of a setting with a whole number from 0 to `max`. */
+function count(label: string, max: (options: MucSettings) => number) {
+  return {
+    label,
+    type: 'text-single' as const,
+    read(value: string, options: MucSettings): number {
+      if (!/^\d{1,9}$/.test(value) || Number(value) > max(options)) throw unacceptable(label);
+      return Number(value);
+    },
+    write: (value: number): string => String(value),
+  };
+}
+
+// ── The settings ────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What people call the room. */
+const name: Setting<string> = {
+  field: 'muc#roomconfig_roomname',
+  ...text('Name of the room', 256),
+  initial: () => '',
+};
+
+/** What the room is for. */
+const description: Setting<string> = {
+  field: 'muc#roomconfig_roomdesc',
+  ...text('Short description of the room', 4096),
+  initial: () => '',
+};
+
+/** The language mostly spoken, as a language tag. */
+const language: Setting<string> = {
+  field: 'muc#roomconfig_lang',
+  ...text('Language of the room, such as en', 64),
+  initial: (options) => options.muc_room_default_language,
+};
+
+/** The room stays when the last occupant has left, and over a restart (XEP-0045 §4.2). */
+const persistent: Setting<boolean> = {
+  field: 'muc#roomconfig_persistentroom',
+  ...yesOrNo('Keep the room when nobody is in it?'),
+  initial: (options) => options.muc_room_default_persistent,
+};
+
+/** The room is in the service's list (XEP-0045 §6.3). */
+const listed: Setting<boolean> = {
+  field: 'muc#roomconfig_publicroom',
+  ...yesOrNo('List the room publicly?'),
+  initial: (options) => options.muc_room_default_public,
+};
+
+/** Only members may be in the room (XEP-0045 §7.2.6). */
+const membersOnly: Setting<boolean> = {
+  field: 'muc#roomconfig_membersonly',
+  ...yesOrNo('Only let members in?'),
+  initial: (options) => options.muc_room_default_members_only,
+};
+
+/** In a members-only room, members may invite others, who become members by that (XEP-0045 §9.5). */
+const allowInvites: Setting<boolean> = {
+  field: 'muc#roomconfig_allowinvites',
+  ...yesOrNo('May members invite others to a members-only room?'),
+  initial: (options) => options.muc_room_default_allow_member_invites,
+};
+
+/** Whoever is no member enters without voice (XEP-0045 §5.1.2). */
+const moderated: Setting<boolean> = {
+  field: 'muc#roomconfig_moderatedroom',
+  ...yesOrNo('Do strangers need leave to speak?'),
+  initial: (options) => options.muc_room_default_moderated,
+};
+
+/** Whoever enters must know the password (XEP-0045 §7.2.5). */
+const passwordProtected: Setting<boolean> = {
+  field: 'muc#roomconfig_passwordprotectedroom',
+  ...yesOrNo('Is a password needed to enter?'),
+  initial: () => false,
+};
+
+/** The password, in force while `passwordProtected`. */
+const password: Setting<string> = {
+  field: 'muc#roomconfig_roomsecret',
+  ...text('Password', 1024),
+  type: 'text-private',
+  initial: () => '',
+};
+
+/** Who sees the real addresses of occupants (XEP-0045 §7.2.3, §7.2.4). */
+const whois: Setting<'anyone' | 'moderators'> = {
+  field: 'muc#roomconfig_whois',
+  ...choice('Who may see real addresses?', { moderators: 'Moderators only', anyone: 'Anyone' }),
+  initial: (options) => (options.muc_room_default_public_jids ? 'anyone' : 'moderators'),
+  // §10.2.1: the two codes tell what the room is now.
+  notice: (value) => (value === 'anyone' ? '172' : '173'),
+};
+
+/** Participants, not only moderators, may change the subject (XEP-0045 §8.1). */
+const changeSubject: Setting<boolean> = {
+  field: 'muc#roomconfig_changesubject',
+  ...yesOrNo('May participants change the subject?'),
+  initial: (options) => options.muc_room_default_change_subject,
+};
+
+/** Who may send private messages (XEP-0045 §7.5). */
+const allowPm: Setting<'anyone' | 'participants' | 'moderators' | 'none'> = {
+  field: 'muc#roomconfig_allowpm',
+  ...choice('Who may send private messages?', {
+    anyone: 'Anyone',
+    participants: 'Anyone with voice',
+    moderators: 'Moderators only',
+    none: 'Nobody',
+  }),
+  initial: () => 'anyone',
+};
+
+/** How many messages the room keeps for those who enter (XEP-0045 §7.2.13). */
+const historyLength: Setting<number> = {
+  field: 'muc#maxhistoryfetch',
+  ...count('Messages kept for those who enter', (options) => options.max_history_messages),
+  initial: (options) => Math.min(options.muc_room_default_history_length, options.max_history_messages),
+};
+
+const MAX_OCCUPANTS = 'Most occupants';
+const bounded = count(MAX_OCCUPANTS, (options) => options.muc_max_occupants);
+
+/** How many clients may be in the room (XEP-0045 §7.2.9); 0: as many as the service allows. */
+const maxOccupants: Setting<number> = {
+  ...bounded,
+  field: 'muc#roomconfig_maxusers',
+  type: 'list-single',
+  choices: {
+    none: 'No limit',
+    '10': '10',
+    '20': '20',
+    '50': '50',
+    '100': '100',
+    '500': '500',
+    '1000': '1000',
+  },
+  initial: () => 0,
+  read(value, options) {
+    if (value === 'none') return 0;
+    const most = bounded.read(value, options);
+    if (most === 0) throw unacceptable(MAX_OCCUPANTS);
+    return most;
+  },
+  write: (value) => (value === 0 ? 'none' : String(value)),
+};
+
+// ── All together, in the order of the form ──────────────────────────────────────────────────────────────────────
+
+const SETTINGS = {
+  name,
+  description,
+  language,
+  persistent,
+  listed,
+  membersOnly,
+  allowInvites,
+  moderated,
+  passwordProtected,
+  password,
+  whois,
+  changeSubject,
+  allowPm,
+  historyLength,
+  maxOccupants,
+};
+
+/** The configuration of a room. */
+export type RoomConfig = {
+  readonly [K in keyof typeof SETTINGS]: (typeof SETTINGS)[K] extends Setting<infer V> ? V : never;
+};
+
+/** Every setting with its place in the configuration; what they read and write is that place's type. */
+export function allSettings(): [keyof RoomConfig, Setting<unknown>][] {
+  return Object.entries(SETTINGS) as [keyof RoomConfig, Setting<unknown>][];
+}
+
+/** What a new room has; `stored` is what an older version may have saved, with fewer settings or others. */
+export function initialConfig(options: MucSettings, stored: Partial<RoomConfig> = {}): RoomConfig {
+  const kept = stored as Record<string, unknown>;
+  return Object.fromEntries(
+    allSettings().map(([key, setting]) => [key, kept[key] ?? setting.initial(options)]),
+  ) as RoomConfig;
+}

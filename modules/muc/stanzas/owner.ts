@@ -1,0 +1,81 @@
+// muc#owner: the configuration form of a room, and its end (XEP-0045 §10.1, §10.2, §10.9).
+
+import { type Element, type Jid, NS, type StanzaEvent, xml } from 'enjamb/api';
+import { ADMINS_FIELD, checkOwner, configure, holders, OWNERS_FIELD } from '../acts/configure.ts';
+import { type Destruction, destroyRoom } from '../acts/destroy.ts';
+import { commit } from '../engine/commit.ts';
+import type { Service } from '../engine/service.ts';
+import { refusal } from '../model/refusal.ts';
+import type { Room } from '../model/room.ts';
+import { allSettings } from '../model/settings.ts';
+import { buildForm, type Field, readForm } from './form.ts';
+
+/** The configuration form, with everything as it is. @throws StanzaError 'forbidden' */
+export function readConfig(room: Room, from: Jid): Element {
+  checkOwner(room, from);
+  if (room.lockedSince !== undefined) room.configuring = true;
+  const settings = allSettings().map(([key, setting]): Field => {
+    const value = setting.write(room.config[key]);
+    return {
+      var: setting.field,
+      type: setting.type,
+      label: setting.label,
+      values: value === '' ? [] : [value],
+      ...(setting.choices && { choices: setting.choices }),
+    };
+  });
+  const people: Field[] = [
+    { var: OWNERS_FIELD, type: 'jid-multi', label: 'Owners', values: holders(room, 'owner') },
+    { var: ADMINS_FIELD, type: 'jid-multi', label: 'Admins', values: holders(room, 'admin') },
+  ];
+  const form = buildForm('form', NS.MUC_ROOMCONFIG, [...settings, ...people], `Configuration of ${room.jid}`);
+  return xml('query', NS.MUC_OWNER, form);
+}
+
+/**
+ * Configures or destroys the room, or gives up doing so. `answer` is called when nothing can be refused any more.
+ * @throws StanzaError 'forbidden', 'not-acceptable' (§10.1.3), 'conflict' (§10.2), 'bad-request'
+ */
+export function changeRoom(
+  service: Service,
+  room: Room,
+  event: StanzaEvent,
+  query: Element,
+  answer: () => void,
+): void {
+  checkOwner(room, event.from);
+  const destroy = query.getChild('destroy');
+  const form = query.getChild('x', NS.DATA_FORMS);
+  if (destroy) {
+    const { jid: venue } = destroy.attrs;
+    const password = destroy.getChildText('password');
+    remove(service, room, event, { venue, password, reason: destroy.getChildText('reason') }, answer);
+  } else if (form?.attrs.type === 'cancel') {
+    // §10.1.3: a room that never was configured goes; §10.2: any other stays as it is.
+    if (room.lockedSince !== undefined) remove(service, room, event, {}, answer);
+    else answer();
+  } else if (form?.attrs.type === 'submit') {
+    configure(service, room, event, readForm(form), answer);
+  } else {
+    throw refusal(room.jid, 'bad-request');
+  }
+}
+
+function remove(
+  service: Service,
+  room: Room,
+  event: StanzaEvent,
+  destruction: Destruction,
+  answer: () => void,
+): void {
+  commit(service, room, event, {
+    check: (tried) => checkOwner(tried, event.from),
+    stage(draft) {
+      draft.removed = true;
+    },
+    apply() {
+      destroyRoom(service, room, destruction);
+      answer();
+    },
+  });
+}

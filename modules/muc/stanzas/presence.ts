@@ -1,0 +1,94 @@
+// Presence to a room or to one of its occupants (XEP-0045 §7.2, §7.6, §7.7, §7.14).
+
+import { NS, StanzaError, type StanzaEvent, xml } from 'enjamb/api';
+import { removeSeats } from '../acts/depart.ts';
+import { join, refuseEntry } from '../acts/enter.ts';
+import { changeNick, echoOf } from '../acts/rename.ts';
+import { announce, tellOwn } from '../engine/deliver.ts';
+import { speak, whatIsSaid } from '../engine/presence_payload.ts';
+import { findRoom } from '../engine/rooms.ts';
+import { type Service, send } from '../engine/service.ts';
+import { passedOn } from '../model/payload.ts';
+import { refusal } from '../model/refusal.ts';
+import { mainSeat, type Room, type Seat, seatOf } from '../model/room.ts';
+import { handleBounce } from './bounce.ts';
+
+/** To an occupant JID. */
+export function presenceToOccupant(service: Service, event: StanzaEvent): void {
+  const { type } = event.stanza.attrs;
+  if (type === 'error') handleBounce(service, event);
+  else if (type === 'unavailable') leave(service, event);
+  // §17.3: presence of any other type is neither a way in nor a way out.
+  else if (type === undefined) available(service, event);
+}
+
+/**
+ * Presence to the room itself, which cannot be entered without a nick (§7.2.1).
+ * COMPAT(aioxmpp 0.13): leaves by the room's own address (§7.14).
+ */
+export function presenceToRoom(service: Service, event: StanzaEvent): void {
+  const { type } = event.stanza.attrs;
+  if (type === 'error') handleBounce(service, event);
+  else if (type === 'unavailable') leave(service, event);
+  else if (type === undefined) {
+    refuseEntry(
+      service,
+      event.stanza,
+      refusal(event.to.bare, 'jid-malformed', { text: 'A nickname is needed' }),
+    );
+  }
+}
+
+function available(service: Service, event: StanzaEvent): void {
+  const room = findRoom(service, event.to);
+  const seat = seatOf(room, event.from);
+  if (event.stanza.getChild('x', NS.MUC)) join(service, event);
+  else if (room && seat) update(service, room, seat, event);
+  else notInRoom(service, event);
+}
+
+/** §7.7, or with another nick §7.6. */
+function update(service: Service, room: Room, seat: Seat, event: StanzaEvent): void {
+  try {
+    const said = whatIsSaid(event.stanza, room.jid);
+    if (event.to.resource !== seat.occupant.nick) {
+      changeNick(service, room, seat, said, event);
+      return;
+    }
+    speak(service, room, seat, said);
+    const news = { echo: echoOf(seat, event.stanza) };
+    // Others see only the user's main client.
+    if (mainSeat(seat.occupant) === seat) announce(service, room, seat.occupant, news);
+    else tellOwn(service, room, seat.occupant, [seat], news);
+  } catch (error) {
+    if (!(error instanceof StanzaError)) throw error;
+    refuseEntry(service, event.stanza, error);
+  }
+}
+
+/** §17.3: "A room MUST silently ignore unavailable presence received from a user who has a role of 'none'." */
+function leave(service: Service, { stanza, from, to }: StanzaEvent): void {
+  const room = findRoom(service, to);
+  const seat = seatOf(room, from);
+  if (!room || !seat) return;
+  // COMPAT(Smack 4.5): where `id`s are stable, it waits for its own to come back before it knows that it has left.
+  removeSeats(service, room, [seat], { payload: passedOn(stanza, room.jid), echo: echoOf(seat, stanza) });
+}
+
+/** §7.2.17: a client that thinks it is in the room learns at once that it is not. */
+function notInRoom(service: Service, { stanza }: StanzaEvent): void {
+  const { from, to } = stanza.attrs;
+  send(
+    service,
+    xml(
+      'presence',
+      { type: 'unavailable', from: to, to: from },
+      xml(
+        'x',
+        NS.MUC_USER,
+        xml('item', { affiliation: 'none', role: 'none' }, xml('reason', {}, 'You are not in the room.')),
+        ...['110', '307', '333'].map((code) => xml('status', { code })),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,66 @@
+// Asking for voice in a moderated room, and getting it (XEP-0045 §7.13, §8.6).
+
+import { NS, newId, type StanzaEvent, share, xml } from 'enjamb/api';
+import { applyRole, checkRole } from '../acts/roles.ts';
+import { type Service, send } from '../engine/service.ts';
+import { refusal } from '../model/refusal.ts';
+import { mainSeat, moderatorOf, type Occupant, type Room, seatOf } from '../model/room.ts';
+import { buildForm, readForm } from './form.ts';
+
+/** Takes a `muc#request` form. False: the message holds none. @throws StanzaError when the sender may not */
+export function handleVoiceForm(service: Service, room: Room, event: StanzaEvent): boolean {
+  const form = event.stanza.getChild('x', NS.DATA_FORMS);
+  if (form?.attrs.type !== 'submit') return false;
+  const values = readForm(form);
+  const first = (field: string) => values.get(field)?.[0];
+  if (first('FORM_TYPE') !== NS.MUC_REQUEST || first('muc#role') !== 'participant') return false;
+  const allow = first('muc#request_allow');
+  if (allow === undefined) requestVoice(service, room, event);
+  else if (allow === 'true' || allow === '1') {
+    grantVoice(service, room, event, first('muc#roomnick'), first('muc#jid'));
+  }
+  return true;
+}
+
+function requestVoice(service: Service, room: Room, { from }: StanzaEvent): void {
+  const occupant = seatOf(room, from)?.occupant;
+  if (!occupant)
+    throw refusal(room.jid, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
+  if (occupant.role !== 'visitor') return;
+  const question = share(xml('message', { id: newId(), from: room.jid }, questionForm(occupant)));
+  for (const seat of room.seats.values()) {
+    if (seat.occupant.role === 'moderator') send(service, question.with({ to: seat.jid }));
+  }
+}
+
+function questionForm(occupant: Occupant) {
+  return buildForm(
+    'form',
+    NS.MUC_REQUEST,
+    [
+      { var: 'muc#role', type: 'list-single', label: 'Requested role', values: ['participant'] },
+      { var: 'muc#jid', type: 'jid-single', label: 'User', values: [mainSeat(occupant).jid] },
+      { var: 'muc#roomnick', type: 'text-single', label: 'Nickname', values: [occupant.nick] },
+      { var: 'muc#request_allow', type: 'boolean', label: 'Let this person speak?', values: ['0'] },
+    ],
+    'Somebody would like to speak',
+  );
+}
+
+/** The nick must still be whom the moderator was asked about. */
+function grantVoice(
+  service: Service,
+  room: Room,
+  { from }: StanzaEvent,
+  nick: string | undefined,
+  jid: string | undefined,
+): void {
+  const moderator = moderatorOf(room, from);
+  if (!moderator) throw refusal(room.jid, 'forbidden');
+  const occupant = room.occupants.get(nick ?? '');
+  if (!occupant || jid === undefined || !occupant.seats.has(jid)) throw refusal(room.jid, 'item-not-found');
+  if (occupant.role !== 'visitor') return; // another moderator was faster
+  const change = { occupant, role: 'participant' } as const;
+  checkRole(room, from, change);
+  applyRole(service, room, moderator.nick, change);
+}

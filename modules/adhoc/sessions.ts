@@ -1,6 +1,6 @@
 // Forms that were given out and have not come back (XEP-0050 §3.3).
 
-import { type Clock, type Jid, newId } from 'enjamb/api';
+import { BoundedMap, type Clock, type Jid, newId } from 'enjamb/api';
 
 /** Who leaves a form open for longer begins anew. */
 const LIFETIME_MS = 15 * 60_000;
@@ -15,8 +15,7 @@ interface Session {
 
 export class Sessions {
   readonly #clock: Clock;
-  /** The oldest first. */
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new BoundedMap<string, Session>(MAX_SESSIONS);
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -28,7 +27,6 @@ export class Sessions {
     for (const [id, { until }] of this.#sessions) if (until <= now) this.#sessions.delete(id);
     const own = [...this.#sessions].filter(([, session]) => session.asker === `${asker}`);
     if (own.length >= MAX_PER_ASKER) this.#sessions.delete(own[0]![0]);
-    else if (this.#sessions.size >= MAX_SESSIONS) this.#sessions.delete([...this.#sessions.keys()][0]!);
     this.#sessions.set(id, { asker: `${asker}`, node, until: now + LIFETIME_MS });
     return id;
   }

@@ -9,6 +9,7 @@
 import {
   type ArchiveEntry,
   type ArchiveStore,
+  BoundedMap,
   type C2SSession,
   errorReply,
   keptText,
@@ -19,7 +20,6 @@ import {
   refusalFor,
   type Stanza,
   StanzaError,
-  setLatest,
   withDelay,
 } from 'enjamb/api';
 import { type Limits, Usage } from './usage.ts';
@@ -46,7 +46,7 @@ export class KeptMessages {
   readonly #limits: Limits;
   readonly #state: OfflineState;
   /** Usage by user, the most recent last. Without it, all messages of the user have to be read to count them. */
-  readonly #usage = new Map<string, Usage>();
+  readonly #usage = new BoundedMap<string, Usage>(MAX_KNOWN);
   /** Ids that will be removed from the disk, by user. */
   readonly #taken = new Map<string, string[]>();
   /** Sessions whose delivery is scheduled. */
@@ -94,7 +94,7 @@ export class KeptMessages {
     const isAllSent = this.#usage.get(user)?.messages === (sent.get(user)?.size ?? 0);
     if (isAllSent || this.#state.unfinished.get(user) === session) return;
     const { entries } = await this.#archive.query(user, {});
-    this.#remember(user, usageOf(entries));
+    this.#usage.set(user, usageOf(entries));
     for (const entry of entries) {
       if (sent.get(user)?.has(entry.id)) continue;
       const message = this.#read(user, entry);
@@ -142,12 +142,8 @@ export class KeptMessages {
     if (known) return known;
     const { entries } = await this.#archive.query(user, {});
     const usage = usageOf(entries);
-    this.#remember(user, usage);
+    this.#usage.set(user, usage);
     return usage;
-  }
-
-  #remember(user: string, usage: Usage): void {
-    setLatest(this.#usage, user, usage, MAX_KNOWN);
   }
 
   /** Returns false when the client takes no messages, or has no room for this one. */

@@ -1,6 +1,6 @@
 // Sessions whose client has lost its connection and may come back (§5), and what is remembered of those given up.
 
-import { type C2SSession, type Module, newId, StreamError, setLatest } from 'enjamb/api';
+import { BoundedMap, type C2SSession, type Module, newId, StreamError } from 'enjamb/api';
 import type { Inbound } from './inbound.ts';
 import type { StreamManagement } from './state.ts';
 
@@ -16,7 +16,7 @@ export interface EndedSession {
 }
 
 /** By account, the one that ended last at the end. */
-export type EndedSessions = Map<string, readonly EndedSession[]>;
+export type EndedSessions = BoundedMap<string, readonly EndedSession[]>;
 
 const MAX_ACCOUNTS = 10_000;
 
@@ -28,7 +28,7 @@ export class Hibernation {
   constructor(module: Module, limits: HibernationLimits) {
     this.#module = module;
     this.#limits = limits;
-    this.ended = module.keep('ended', () => new Map());
+    this.ended = module.keep('ended', endedSessions);
   }
 
   /** What a client that wants to be able to come back is told; `max` is in seconds, the shorter of both wishes. */
@@ -79,6 +79,11 @@ export class Hibernation {
   }
 }
 
+/** Of no account yet. */
+export function endedSessions(): EndedSessions {
+  return new BoundedMap(MAX_ACCOUNTS);
+}
+
 /** Of each account the last ones are kept, and of all accounts those whose sessions ended last. */
 export function rememberEnded(
   all: EndedSessions,
@@ -87,7 +92,7 @@ export function rememberEnded(
   maxPerAccount: number,
 ): void {
   const sessions = [...(all.get(account) ?? []), session].slice(-maxPerAccount);
-  setLatest(all, account, sessions, MAX_ACCOUNTS);
+  all.set(account, sessions);
 }
 
 function sleptFrom({ state }: C2SSession): number {

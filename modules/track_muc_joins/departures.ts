@@ -9,7 +9,7 @@
 //         reached                     ▲
 //                                     └── what an earlier run of this server has left (ghosts.ts)
 
-import { type Clock, type Jid, newId, type Stanza, type Timer, xml } from 'enjamb/api';
+import { BoundedMap, type Clock, type Jid, newId, type Stanza, type Timer, xml } from 'enjamb/api';
 import {
   addDeparture,
   type Departure,
@@ -74,7 +74,7 @@ export class Departures {
   /** By domain: the leave that was sent to find out whether anybody is there. */
   readonly #scouts = new Map<string, Departure>();
   /** Clients and rooms of leaves that were answered of late, the oldest first. */
-  readonly #settled = new Set<string>();
+  readonly #settled = new BoundedMap<string, true>(MAX_ANSWERED);
   /** By domain: before the next batch. */
   readonly #batches = new Map<string, Timer>();
 
@@ -264,8 +264,7 @@ export class Departures {
   #answered(departure: Departure): void {
     const { from, room, domain } = departure;
     this.#drop(departure);
-    this.#settled.add(keyOf(from, room));
-    if (this.#settled.size > MAX_ANSWERED) this.#settled.delete(first(this.#settled));
+    this.#settled.set(keyOf(from, room), true);
     if (this.#reminders.has(domain)) this.restored(domain);
   }
 

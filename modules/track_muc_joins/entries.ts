@@ -1,6 +1,6 @@
 // All joins of a host: found by session and room, or by domain; and the steps from one state to the next.
 
-import { type C2SSession, type Clock, detach, type Jid, type Origin, setLatest } from 'enjamb/api';
+import { BoundedMap, type C2SSession, type Clock, detach, type Jid, type Origin } from 'enjamb/api';
 import { type Domain, FLAG, type Join, type Room, worthKeeping } from './join.ts';
 
 /** A step that a client has asked for and a room has not answered. */
@@ -161,8 +161,8 @@ export class JoinIndex {
   /** Remembers that the client has sent plain presence to this address, which may be a room that lets it in. */
   address(session: C2SSession, bare: string): void {
     if (bare.length > MAX_ADDRESS) return;
-    session.state.mucAddressed ??= new Map();
-    setLatest(session.state.mucAddressed, detach(bare), this.#clock.elapsed(), MAX_ADDRESSED);
+    session.state.mucAddressed ??= new BoundedMap(MAX_ADDRESSED);
+    session.state.mucAddressed.set(detach(bare), this.#clock.elapsed());
   }
 
   /** A join nobody has asked for with `<x/>`, if the client has sent presence there of late. */

@@ -1,6 +1,7 @@
 // Remembers answers for as long as they are good. Bounded: the oldest makes room.
 
 import type { Clock } from '../util/clock.ts';
+import { BoundedMap } from '../util/flow/index.ts';
 
 interface Entry<T> {
   value: Promise<T>;
@@ -10,12 +11,11 @@ interface Entry<T> {
 /** Lookups by key; what several ask at once is looked up once. */
 export class LookupCache<T> {
   readonly #clock: Clock;
-  readonly #maxEntries: number;
-  readonly #entries = new Map<string, Entry<T>>();
+  readonly #entries: BoundedMap<string, Entry<T>>;
 
   constructor(clock: Clock, maxEntries: number) {
     this.#clock = clock;
-    this.#maxEntries = maxEntries;
+    this.#entries = new BoundedMap(maxEntries);
   }
 
   /** `lookUp` answers with the value and how long it is good, in ms. A failed lookup is not remembered. */
@@ -25,7 +25,6 @@ export class LookupCache<T> {
     this.#entries.delete(key);
     const entry: Entry<T> = { expiresAt: Number.POSITIVE_INFINITY, value: this.#run(key, lookUp) };
     this.#entries.set(key, entry);
-    this.#makeRoom();
     return entry.value;
   }
 
@@ -39,11 +38,5 @@ export class LookupCache<T> {
       const entry = this.#entries.get(key);
       if (entry !== undefined) entry.expiresAt = expiresAt;
     }
-  }
-
-  #makeRoom(): void {
-    if (this.#entries.size <= this.#maxEntries) return;
-    const oldest = this.#entries.keys().next().value;
-    if (oldest !== undefined) this.#entries.delete(oldest);
   }
 }

@@ -14,7 +14,7 @@ import { NetError, reasonOf } from '../net/errors.ts';
 import { type Target, targetsFor } from '../net/srv.ts';
 import { connectTls } from '../net/tls.ts';
 import type { Clock } from '../util/clock.ts';
-import { setLatest } from '../util/latest.ts';
+import { BoundedMap } from '../util/flow/index.ts';
 
 /** Limit of one call: look-ups, connection attempts, and handshakes of direct TLS together. */
 const CONNECT_TIMEOUT_MS = 20_000;
@@ -58,14 +58,14 @@ interface CallOptions extends DialContext {
  */
 export class Suspects {
   readonly #clock: Clock;
-  readonly #until = new Map<string, number>();
+  readonly #until = new BoundedMap<string, number>(MAX_SUSPECTS);
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   add(remote: string, target: Target): void {
-    setLatest(this.#until, keyOf(remote, target), this.#clock.elapsed() + SUSPECT_MS, MAX_SUSPECTS);
+    this.#until.set(keyOf(remote, target), this.#clock.elapsed() + SUSPECT_MS);
   }
 
   /** The same targets, suspects last. */

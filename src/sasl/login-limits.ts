@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Clock } from '../util/clock.ts';
+import { BoundedMap } from '../util/flow/index.ts';
 import { SaslError } from '../xml/errors.ts';
 import { Budgets } from './budgets.ts';
 
@@ -40,8 +41,8 @@ export class LoginLimits {
   readonly #accounts: Budgets;
   /** What accounts may fail from where they are at home. */
   readonly #homes: Budgets;
-  /** Account and address → when the account last logged in from there, in ms since 1970; oldest first. */
-  readonly #familiar = new Map<string, number>();
+  /** Account and address → when the account last logged in from there, in ms of `clock.elapsed`. */
+  readonly #familiar = new BoundedMap<string, number>(MAX_KEYS);
 
   constructor(clock: Clock, { perAddress, perAccount, windowMs }: LoginLimitOptions) {
     const budgets = (size: number) => new Budgets(clock, { size, windowMs, maxKeys: MAX_KEYS });
@@ -80,9 +81,7 @@ export class LoginLimits {
   succeeded(account: string, { address }: LoginSource): void {
     const pair = keyOf(account, address);
     this.#homes.forget(pair);
-    this.#familiar.delete(pair);
     this.#familiar.set(pair, this.#clock.elapsed());
-    if (this.#familiar.size > MAX_KEYS) this.#familiar.delete(this.#familiar.keys().next().value ?? '');
   }
 
   #reached(account: string, { address, network }: LoginSource): LoginLimit | undefined {

@@ -1,5 +1,7 @@
 // Limits log lines that peers can cause: a number of lines per minute for each key; further ones are dropped.
 
+import { BoundedMap } from './flow/index.ts';
+
 export interface LogRateOptions {
   /** Lines per minute for one key. */
   readonly lines: number;
@@ -17,10 +19,11 @@ export const LAST_LINE = { note: 'further lines like this one are not written un
 export class LogRate {
   readonly #options: LogRateOptions;
   /** The current minute of each key: when it began, and the lines taken since. */
-  readonly #minutes = new Map<string, { readonly at: number; lines: number }>();
+  readonly #minutes: BoundedMap<string, { readonly at: number; lines: number }>;
 
   constructor(options: LogRateOptions) {
     this.#options = options;
+    this.#minutes = new BoundedMap(options.maxKeys);
   }
 
   /** How many keys are remembered. */
@@ -40,10 +43,7 @@ export class LogRate {
     const known = this.#minutes.get(key);
     if (known && now - known.at < MINUTE_MS) return known;
     const minute = { at: now, lines: 0 };
-    this.#minutes.delete(key);
     this.#minutes.set(key, minute);
-    const [oldest] = this.#minutes.keys();
-    if (oldest !== undefined && this.#minutes.size > this.#options.maxKeys) this.#minutes.delete(oldest);
     return minute;
   }
 }

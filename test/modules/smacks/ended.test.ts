@@ -2,19 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type EndedSessions, rememberEnded } from '../../../modules/smacks/hibernation.ts';
+import { endedSessions, rememberEnded } from '../../../modules/smacks/hibernation.ts';
 
 const ended = (id: string) => ({ id, inbound: { h: 1 } });
 
 test('10,000 accounts have ended sessions that are remembered; the one that ended first is forgotten', () => {
-  const all: EndedSessions = new Map();
+  const all = endedSessions();
   for (let n = 0; n < 10_001; n++) rememberEnded(all, `user${n}@capulet.lit`, ended(`${n}`), 10);
   assert.equal(all.size, 10_000);
   assert.deepEqual([all.has('user0@capulet.lit'), all.has('user1@capulet.lit')], [false, true]);
 });
 
 test('as many sessions of an account are remembered as may sleep: the last ones', () => {
-  const all: EndedSessions = new Map();
+  const all = endedSessions();
   for (let n = 0; n < 30; n++) rememberEnded(all, 'juliet@capulet.lit', ended(`${n}`), 10);
   assert.deepEqual(
     all.get('juliet@capulet.lit')?.map(({ id }) => Number(id)),

@@ -19,6 +19,7 @@ import { MAX_SEATS } from './engine/seats.ts';
 import type { Service } from './engine/service.ts';
 import { loadRooms, writeChanges } from './engine/store.ts';
 import { postpone, turn } from './engine/turn.ts';
+import { exportsOf } from './exports.ts';
 import { OPTIONS } from './model/options.ts';
 import type { StoredRoom } from './model/row.ts';
 import { MAX_STANDING_BYTES } from './model/standings.ts';
@@ -39,32 +40,7 @@ export default defineModule({
   options: OPTIONS,
 
   async load(module) {
-    const service: Service = {
-      module,
-      domain: module.host.domain,
-      rooms: module.keep('rooms', () => new Map()),
-      listing: new Listing(),
-      created: new Map(),
-      relays: module.keep('relays', () => new Map()),
-      store: module.store.keyval<StoredRoom>('muc_rooms'),
-      stored: new Set(),
-      commits: new Map(),
-      reader: new HistoryReader(),
-      budgets: {
-        standings: new ByteBudget(MAX_STANDING_BYTES),
-        history: new ByteBudget(MAX_ALL_HISTORY_BYTES),
-        presence: new ByteBudget(MAX_ALL_PRESENCE_BYTES),
-        invitations: new ByteBudget(MAX_ALL_INVITATION_BYTES),
-        seats: new SharedBudget(MAX_SEATS),
-        relays: new SharedBudget(MAX_RELAYS),
-      },
-      changed: new Set(),
-      writing: new Map(),
-      gone: new Map(),
-      postponed: [],
-      turnEnds: [],
-      inTurn: false,
-    };
+    const service = newService(module);
     for (const relay of service.relays.values()) countRelay(service, relay);
     await loadRooms(service);
     service.turnEnds.push((event) => writeChanges(service, event));
@@ -73,11 +49,11 @@ export default defineModule({
     addRoomCommands(module, service);
     for (const feature of SERVICE_FEATURES) module.provide('disco-feature', feature);
 
-    on('presence/full', presenceToOccupant);
-    on('presence/bare', presenceToRoom);
-    on('message/full', messageToOccupant);
-    on('message/bare', messageToRoom);
-    on('iq/full', (service, event) => {
+    handle(service, 'presence/full', presenceToOccupant);
+    handle(service, 'presence/bare', presenceToRoom);
+    handle(service, 'message/full', messageToOccupant);
+    handle(service, 'message/bare', messageToRoom);
+    handle(service, 'iq/full', (service, event) => {
       const { type } = event.stanza.attrs;
       if (type === 'get' || type === 'set') relayRequest(service, event);
       else relayAnswer(service, event);
@@ -86,22 +62,53 @@ export default defineModule({
     module.hook('iq/host', (event) => turn(service, event, () => iqToService(service, event)));
 
     module.every(SWEEP_MS, () => turn(service, undefined, () => removeForgottenRooms(service)));
-
-    /** Whatever is addressed to a room or an occupant is the rooms' business, answered or not. */
-    function on(
-      name: EventName & `${'presence' | 'message' | 'iq'}/${'full' | 'bare'}`,
-      handle: (service: Service, event: StanzaEvent) => void,
-    ): void {
-      module.hook(name, (event) => {
-        // A client may hang up in the middle of a fan-out to it.
-        if (service.inTurn && event.stanza.attrs.type === 'unavailable')
-          postpone(service, () => handle(service, event));
-        else turn(service, event, () => handle(service, event));
-        return 'handled';
-      });
-    }
+    return exportsOf(service);
   },
 });
+
+/** What is addressed to a room or an occupant is handled here, answered or not. */
+function handle(
+  service: Service,
+  name: EventName & `${'presence' | 'message' | 'iq'}/${'full' | 'bare'}`,
+  act: (service: Service, event: StanzaEvent) => void,
+): void {
+  service.module.hook(name, (event) => {
+    // A client may hang up in the middle of a fan-out to it.
+    if (service.inTurn && event.stanza.attrs.type === 'unavailable')
+      postpone(service, () => act(service, event));
+    else turn(service, event, () => act(service, event));
+    return 'handled';
+  });
+}
+
+function newService(module: Service['module']): Service {
+  return {
+    module,
+    domain: module.host.domain,
+    rooms: module.keep('rooms', () => new Map()),
+    listing: new Listing(),
+    created: new Map(),
+    relays: module.keep('relays', () => new Map()),
+    store: module.store.keyval<StoredRoom>('muc_rooms'),
+    stored: new Set(),
+    commits: new Map(),
+    reader: new HistoryReader(),
+    budgets: {
+      standings: new ByteBudget(MAX_STANDING_BYTES),
+      history: new ByteBudget(MAX_ALL_HISTORY_BYTES),
+      presence: new ByteBudget(MAX_ALL_PRESENCE_BYTES),
+      invitations: new ByteBudget(MAX_ALL_INVITATION_BYTES),
+      seats: new SharedBudget(MAX_SEATS),
+      relays: new SharedBudget(MAX_RELAYS),
+    },
+    changed: new Set(),
+    writing: new Map(),
+    gone: new Map(),
+    postponed: [],
+    turnEnds: [],
+    inTurn: false,
+  };
+}
 
 /** §10.1.1, step 5: whoever creates a room and never configures it has given it up. */
 function removeForgottenRooms(service: Service): void {

@@ -64,6 +64,7 @@ export interface Module<O extends Options = Options> {
   hook<N extends EventName>(event: N, handler: Handler<N>, stage?: 'guard' | 'rewrite' | 'deliver'): void;
   /** Hooks the `observe` stage: sees what will be delivered, and can neither change nor stop it. */
   observe<N extends EventName>(event: N, observer: Observer<N>): void;
+  /** Fires an event. @throws StanzaError with which a handler refuses; another error for a handler that fails */
   fire<N extends EventName>(event: N, payload: Payload<N>): Answer<N> | undefined;
 
   /**

@@ -21,8 +21,10 @@ import type { Logger } from '../util/logger.ts';
 import type { MetricRegistry, Metrics } from '../util/metrics.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
 import type { Stanza } from '../xml/element.ts';
+import { StanzaError } from '../xml/errors.ts';
 import type { Jid } from '../xml/jid.ts';
 import { ModuleError } from './errors.ts';
+import { HandlerError } from './hooks.ts';
 import type { LocalHost } from './host.ts';
 import type { Router } from './router.ts';
 
@@ -86,7 +88,12 @@ export class ModuleInstance implements Module {
   }
 
   fire<N extends EventName>(event: N, payload: Payload<N>): Answer<N> | undefined {
-    return this.host.hooks.fire(event, payload);
+    try {
+      return this.host.hooks.fire(event, payload);
+    } catch (thrown) {
+      // A refusal is what the module asked for; a fault keeps the name of the module that it belongs to.
+      throw thrown instanceof HandlerError && thrown.cause instanceof StanzaError ? thrown.cause : thrown;
+    }
   }
 
   handleIq(match: IqMatch, handler: IqHandler): void {

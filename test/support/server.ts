@@ -21,6 +21,8 @@ export interface TestServerOptions {
   config: string;
   clock?: Clock;
   dial?: Dial;
+  /** A folder of modules beside those of the server. */
+  plugins?: string;
 }
 
 /** Plaintext, in memory, no ports, no limits. */
@@ -79,7 +81,7 @@ export class TestServer {
 /** Starts a server and stops it when the test ends. */
 export async function startServer(t: TestContext, options: TestServerOptions): Promise<TestServer> {
   const server = new Server({
-    config: await testConfig(options.config),
+    config: await testConfig(options.config, options.plugins),
     log: new ErrorLog(),
     clock: options.clock ?? systemClock,
     dial:
@@ -122,14 +124,16 @@ export class ErrorLog implements Logger {
 }
 
 /** A configuration for tests, checked as a real one is. `text` may override what BASE says. */
-export async function testConfig(text: string): Promise<Config> {
+export async function testConfig(text: string, plugins?: string): Promise<Config> {
+  const folders = plugins === undefined ? [] : [plugins];
   const keys = new Set([...text.matchAll(/^(\w+) *=/gm)].map((match) => match[1]));
   const base = BASE.split('\n').filter((line) => !keys.has(line.split(' ')[0]));
-  return loadConfig({ text: `${base.join('\n')}\n${text}`, path: 'test/enjamb.toml' }, await knownOptions());
+  const whole = `plugin_paths = ${JSON.stringify(folders)}\n${base.join('\n')}\n${text}`;
+  return loadConfig({ text: whole, path: 'test/enjamb.toml' }, await knownOptions(folders));
 }
 
-async function knownOptions(): Promise<Map<string, Options>> {
-  const files = new ModuleFiles();
+async function knownOptions(plugins: readonly string[]): Promise<Map<string, Options>> {
+  const files = new ModuleFiles(plugins);
   const definitions = await Promise.all(files.names().map((name) => files.import(name)));
   return new Map(definitions.map(({ name, options }) => [name, options ?? {}]));
 }

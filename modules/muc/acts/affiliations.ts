@@ -163,6 +163,7 @@ function applyOne(
   const { bare, affiliation, reason } = change;
   const before = new Map(affected.map((occupant) => [occupant, affiliationOf(room, occupant.bare)]));
   const wasUnknown = !room.standings.has(bare);
+  const former = room.standings.get(bare)?.affiliation ?? 'none';
   setStanding(room, bare, standingAfter(room, change), service.budgets.standings);
   for (const [occupant, old] of before) {
     const now = affiliationOf(room, occupant.bare);
@@ -173,6 +174,15 @@ function applyOne(
       forgetViews(occupant);
       announce(service, room, occupant, { actor: by.actor, reason });
     }
+  }
+  if (former !== affiliation) {
+    service.module.fire('muc-affiliation', {
+      room,
+      bare,
+      before: former,
+      after: affiliation,
+      actor: by.bare,
+    });
   }
   // §9.5: whoever becomes a member of a members-only room hears of it by an invitation.
   const invited = affiliation === 'member' && room.config.membersOnly && wasUnknown && affected.length === 0;

@@ -8,7 +8,7 @@ import { type Service, send } from '../engine/service.ts';
 import type { Affiliation } from '../model/ranks.ts';
 import { refusal } from '../model/refusal.ts';
 import { affiliationOf, forgetViews, type Room, seatOf } from '../model/room.ts';
-import { allSettings, type RoomConfig } from '../model/settings.ts';
+import { type RoomConfig, type SettingPlace, settingPlaces } from '../model/settings.ts';
 import {
   type AffiliationChange,
   applyAffiliations,
@@ -64,6 +64,7 @@ export function configure(
       answer();
       applyAffiliations(service, room, { bare: from.bare, actor: seatOf(room, from)?.occupant.nick }, people);
       settle(service, room, before);
+      service.module.fire('muc-room', { room, change: 'configured' });
     },
   });
 }
@@ -81,26 +82,30 @@ function checkLists(service: Service, room: Room, values: ReadonlyMap<string, st
 }
 
 function readSettings(service: Service, room: Room, values: ReadonlyMap<string, string[]>): RoomConfig {
-  const config: Record<string, unknown> = { ...room.config };
-  for (const [key, setting] of allSettings()) {
+  let { config } = room;
+  for (const { setting, put } of placesOf(service)) {
     const given = values.get(setting.field);
-    if (given) config[key] = setting.read(given[0] ?? '', service.module.options);
+    if (given) config = put(config, setting.read(given[0] ?? '', service.module.options));
   }
-  const result = config as RoomConfig;
-  if (result.passwordProtected && result.password === '') {
+  if (config.passwordProtected && config.password === '') {
     throw refusal(room.jid, 'not-acceptable', { text: 'A room with a password needs one' });
   }
-  return result;
+  return config;
+}
+
+/** Every setting of a room, those of other modules included. */
+export function placesOf({ module }: Service): SettingPlace[] {
+  return settingPlaces(module.items('muc-setting'));
 }
 
 /** What follows from a new configuration: notices (§10.2.1), and each changed setting's own effect. */
 function settle(service: Service, room: Room, before: RoomConfig): void {
-  const changed = allSettings().filter(([key]) => room.config[key] !== before[key]);
+  const changed = placesOf(service).filter(({ get }) => get(room.config) !== get(before));
   if (changed.length === 0) return;
   for (const occupant of room.occupants.values()) forgetViews(occupant);
-  const codes = new Set(changed.map(([key, setting]) => setting.notice?.(room.config[key]) ?? '104'));
+  const codes = new Set(changed.map(({ get, setting }) => setting.notice?.(get(room.config)) ?? '104'));
   for (const code of codes) notify(service, room, code);
-  for (const [key] of changed) EFFECTS[key]?.(service, room);
+  for (const { key } of changed) if (key !== undefined) EFFECTS[key]?.(service, room);
 }
 
 function notify(service: Service, room: Room, code: string): void {

@@ -5,7 +5,7 @@ import { checkMayCreate } from '../engine/creators.ts';
 import { announce, showRoom, tellOthers, tellOwn } from '../engine/deliver.ts';
 import { forgetPresence, hasChanged, type Said, speak, whatIsSaid } from '../engine/presence_payload.ts';
 import { selectHistory } from '../engine/ring.ts';
-import { createRoom, findRoom } from '../engine/rooms.ts';
+import { createRoom, dropRoom, findRoom } from '../engine/rooms.ts';
 import { checkSeats, countSeat } from '../engine/seats.ts';
 import { type Service, send } from '../engine/service.ts';
 import { occupantId } from '../model/occupant_id.ts';
@@ -20,7 +20,7 @@ import {
   type Seat,
   seatOf,
 } from '../model/room.ts';
-import { changeNick, checkNickIsFree, echoOf, properNick, rewrittenCodes } from './rename.ts';
+import { changeNick, checkNickIsFree, echoOf, properNick, rewrittenCodes, writtenNick } from './rename.ts';
 import { sendSubject } from './subject.ts';
 
 /** Admins and owners may fill a full room by so many more (§7.2.9: "up to some reasonable number"). */
@@ -46,11 +46,35 @@ function enter(service: Service, existing: Room | undefined, event: StanzaEvent)
   if (existing) checkEntry(service, existing, event, nick);
   checkSeats(service, to.bare, from.bare);
   const room = existing ?? foundRoom(service, event);
-  const seat = admit(service, room, detach(from.bare), detach(from.toString()), nick);
+  const isNew = existing === undefined;
+  const allowed = allowedNick(service, room, event, nick, isNew);
+  const seat = admit(service, room, detach(from.bare), detach(from.toString()), allowed);
   speak(service, room, seat, said);
   tellOthers(service, room, seat.occupant);
-  const created = existing === undefined ? ['201'] : [];
-  welcome(service, room, seat, event, [...created, ...rewrittenCodes(event)]);
+  const codes = [...(isNew ? ['201'] : []), ...(allowed === nick ? rewrittenCodes(event) : ['210'])];
+  welcome(service, room, seat, event, codes);
+  service.module.fire('muc-entered', { room, seats: [seat], codes });
+}
+
+/** Asks other modules. Returns the nick under which the client enters. @throws what a handler throws */
+function allowedNick(
+  service: Service,
+  room: Room,
+  { from, stanza }: StanzaEvent,
+  nick: string,
+  isNew: boolean,
+): string {
+  const entering = { room, client: from, affiliation: affiliationOf(room, from.bare), stanza, nick, isNew };
+  try {
+    service.module.fire('muc-enter', entering);
+    if (entering.nick === nick) return nick;
+    const other = writtenNick(service, room, entering.nick);
+    checkNickIsFree(room, other, from.bare);
+    return other;
+  } catch (error) {
+    if (isNew) dropRoom(service, room);
+    throw error;
+  }
 }
 
 /** §7.1: the order in which somebody who enters learns of the room. */
@@ -124,6 +148,19 @@ function foundRoom(service: Service, event: StanzaEvent): Room {
 /** @throws StanzaError with the conditions of §7.2.16 */
 function checkEntry(service: Service, room: Room, event: StanzaEvent, nick: string): void {
   const { bare } = event.from;
+  checkAffiliation(room, bare);
+  checkPassword(room, event.stanza.getChild('x', NS.MUC));
+  checkNickIsFree(room, nick, bare);
+  const limit = service.module.options.muc_max_occupants;
+  const most = room.config.maxOccupants === 0 ? limit : Math.min(room.config.maxOccupants, limit);
+  const reserve = isAtLeast(affiliationOf(room, bare), 'admin') ? PLACES_FOR_ADMINS : 0;
+  if (room.seats.size >= most + reserve) {
+    throw refusal(room.jid, 'service-unavailable', { type: 'wait', text: 'The room is full' });
+  }
+}
+
+/** Whether the affiliation of somebody lets them in. @throws StanzaError 'item-not-found', 'forbidden', 'registration-required' */
+export function checkAffiliation(room: Room, bare: string): void {
   const affiliation = affiliationOf(room, bare);
   // §7.2.10: before it is configured, the room is there for its owner alone.
   if (room.lockedSince !== undefined && affiliation !== 'owner') {
@@ -132,14 +169,6 @@ function checkEntry(service: Service, room: Room, event: StanzaEvent, nick: stri
   if (affiliation === 'outcast') throw refusal(room.jid, 'forbidden', { text: 'You are banned' });
   if (room.config.membersOnly && !isAtLeast(affiliation, 'member')) {
     throw refusal(room.jid, 'registration-required', { text: 'Only members may enter' });
-  }
-  checkPassword(room, event.stanza.getChild('x', NS.MUC));
-  checkNickIsFree(room, nick, bare);
-  const limit = service.module.options.muc_max_occupants;
-  const most = room.config.maxOccupants === 0 ? limit : Math.min(room.config.maxOccupants, limit);
-  const reserve = isAtLeast(affiliation, 'admin') ? PLACES_FOR_ADMINS : 0;
-  if (room.seats.size >= most + reserve) {
-    throw refusal(room.jid, 'service-unavailable', { type: 'wait', text: 'The room is full' });
   }
 }
 

@@ -1,6 +1,7 @@
 // Mediated invitations and their refusals (XEP-0045 §7.8.2).
 
 import { type Element, Jid, NS, type StanzaEvent, xml } from 'enjamb/api';
+import { asked } from '../engine/ask.ts';
 import { commit } from '../engine/commit.ts';
 import { forgetInvitation } from '../engine/invitations.ts';
 import { roomChanged } from '../engine/rooms.ts';
@@ -25,6 +26,7 @@ export function handleInvites(service: Service, room: Room, event: StanzaEvent, 
     });
   }
   checkMayInvite(room, event.from);
+  asked(service, room, event, 'invite');
   const invitations = invites.map((invite) => read(room, event, invite));
   const sendAll = () => {
     for (const invitation of invitations) sendInvitation(service, room, invitation);
@@ -51,6 +53,13 @@ function welcomeMembers(
     apply() {
       for (const { bare, affiliation } of newMembers(room, invitations)) {
         setStanding(room, bare, { affiliation }, service.budgets.standings);
+        service.module.fire('muc-affiliation', {
+          room,
+          bare,
+          before: 'none',
+          after: affiliation,
+          actor: event.from.bare,
+        });
       }
       roomChanged(service, room);
       then();

@@ -20,10 +20,14 @@ export function changesSubject(message: Stanza): boolean {
   );
 }
 
-/** Takes the subject over; reflecting the message is the caller's. @throws StanzaError 'forbidden' (§8.1) */
+/** @throws StanzaError 'forbidden' (§8.1) */
+export function checkMaySetSubject(room: Room, { role }: Occupant): void {
+  if (role === 'moderator' || (role === 'participant' && room.config.changeSubject)) return;
+  throw refusal(room.jid, 'forbidden', { text: 'You may not change the subject' });
+}
+
+/** Takes the subject over; reflecting the message is the caller's. @throws StanzaError 'policy-violation' */
 export function setSubject(service: Service, room: Room, occupant: Occupant, message: Stanza): void {
-  const may = occupant.role === 'moderator' || (occupant.role === 'participant' && room.config.changeSubject);
-  if (!may) throw refusal(room.jid, 'forbidden', { text: 'You may not change the subject' });
   const text = message.getChildText('subject') ?? '';
   if (text.length > MAX_SUBJECT_LENGTH) {
     throw refusal(room.jid, 'policy-violation', { text: 'The subject is too long' });

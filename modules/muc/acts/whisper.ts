@@ -1,6 +1,7 @@
 // Private messages between occupants (XEP-0045 §7.5).
 
 import { NS, type StanzaEvent, share, xml } from 'enjamb/api';
+import { asked } from '../engine/ask.ts';
 import { visibleRoom } from '../engine/rooms.ts';
 import { type Service, send } from '../engine/service.ts';
 import { occupantIdElement } from '../model/occupant_id.ts';
@@ -11,8 +12,8 @@ import { type Room, seatOf } from '../model/room.ts';
 
 /** Sends a message to all clients of an occupant. @throws StanzaError with the conditions of §7.5 */
 export function whisper(service: Service, event: StanzaEvent): void {
-  const { stanza, from, to } = event;
-  const { type, id, 'xml:lang': lang } = stanza.attrs;
+  const { from, to } = event;
+  const { type, id, 'xml:lang': lang } = event.stanza.attrs;
   const room = visibleRoom(service, event);
   const sender = seatOf(room, from)?.occupant;
   if (!sender) throw refusal(room.jid, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
@@ -24,6 +25,7 @@ export function whisper(service: Service, event: StanzaEvent): void {
   if (!maySendPrivately(room, sender.role)) {
     throw refusal(room.jid, 'forbidden', { text: 'You may not send private messages' });
   }
+  const stanza = asked(service, room, event, 'private');
   const message = share(
     xml('message', { type, id, 'xml:lang': lang, from: `${room.jid}/${sender.nick}` }).withChildren([
       ...passedOn(stanza, room.jid),

@@ -40,7 +40,7 @@ export function tellOthers(service: Service, room: Room, occupant: Occupant, new
   for (const seat of room.seats.values()) {
     if (seat.occupant === occupant) continue;
     const open = seesJids(room, seat.occupant.role);
-    const stanza = versions.get(open) ?? share(presence(room, occupant, news, open, false));
+    const stanza = versions.get(open) ?? share(presence(service, room, occupant, news, open, false));
     versions.set(open, stanza);
     send(service, stanza.with({ to: seat.jid }));
   }
@@ -56,7 +56,7 @@ export function tellOwn(
 ): void {
   let stanza: Stanza | undefined;
   for (const seat of seats) {
-    stanza ??= share(presence(room, occupant, news, true, true));
+    stanza ??= share(presence(service, room, occupant, news, true, true));
     const id = news.echo?.client === seat ? news.echo.id : undefined;
     send(service, stanza.with({ to: seat.jid, id }));
   }
@@ -66,25 +66,38 @@ export function tellOwn(
 export function showRoom(service: Service, room: Room, seat: Seat): void {
   const open = seesJids(room, seat.occupant.role);
   for (const occupant of room.occupants.values()) {
-    if (occupant !== seat.occupant) send(service, view(room, occupant, open).with({ to: seat.jid }));
+    if (occupant !== seat.occupant) send(service, view(service, room, occupant, open).with({ to: seat.jid }));
   }
 }
 
 /** The plain available presence of an occupant, made once for all who enter until something in it changes. */
-function view(room: Room, occupant: Occupant, open: boolean): Stanza {
+function view(service: Service, room: Room, occupant: Occupant, open: boolean): Stanza {
   const kind = open ? 'open' : 'closed';
-  occupant.view[kind] ??= share(presence(room, occupant, {}, open, false));
+  occupant.view[kind] ??= share(presence(service, room, occupant, {}, open, false));
   return occupant.view[kind];
 }
 
-function presence(room: Room, occupant: Occupant, news: News, open: boolean, own: boolean): Stanza {
+function presence(
+  service: Service,
+  room: Room,
+  occupant: Occupant,
+  news: News,
+  open: boolean,
+  own: boolean,
+): Stanza {
   const stanza = xml('presence', { from: `${room.jid}/${occupant.nick}`, type: news.type });
   const payload = news.payload ?? (news.type === undefined ? mainSeat(occupant).presence : []);
   return stanza.withChildren([
     ...payload,
+    ...(news.type === undefined ? additions(service, room, occupant) : []),
     userElement(room, occupant, news, open, own),
     occupantIdElement(occupant.id),
   ]);
+}
+
+/** What other modules have to say of an occupant. */
+function additions({ module }: Service, room: Room, occupant: Occupant): Element[] {
+  return module.items('muc-presence').flatMap((childrenOf) => childrenOf(room, occupant));
 }
 
 function userElement(room: Room, occupant: Occupant, news: News, open: boolean, own: boolean): Element {

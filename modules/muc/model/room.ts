@@ -104,7 +104,7 @@ export function forgetViews(occupant: Occupant): void {
 }
 
 /** §9.2: the user's own standing counts before a ban of its whole domain. */
-export function affiliationOf(room: Room, bare: string): Affiliation {
+export function affiliationOf(room: Readonly<Room>, bare: string): Affiliation {
   const own = room.standings.get(bare);
   if (own) return own.affiliation;
   const domain = bare.slice(bare.indexOf('@') + 1);
@@ -112,12 +112,12 @@ export function affiliationOf(room: Room, bare: string): Affiliation {
 }
 
 /** Whether somebody may see the real JIDs of occupants (§7.2.3, §7.2.4). */
-export function seesJids(room: Room, role: Role): boolean {
+export function seesJids(room: Readonly<Room>, role: Role): boolean {
   return room.config.whois === 'anyone' || role === 'moderator';
 }
 
 /** The seat of a client; full JIDs only: a bare JID or a nick proves nothing. */
-export function seatOf(room: Room | undefined, client: Jid): Seat | undefined {
+export function seatOf(room: Readonly<Room> | undefined, client: Jid): Seat | undefined {
   return room?.seats.get(client.toString());
 }
 

@@ -37,7 +37,7 @@ function yesOrNo(label: string) {
       if (value === '0' || value === 'false' || value === '') return false;
       throw unacceptable(label);
     },
-    write: (value: boolean): string => (value ? '1' : '0'),
+    write: formValue,
   };
 }
 
@@ -236,20 +236,77 @@ const SETTINGS = {
   maxOccupants,
 };
 
-/** The configuration of a room. */
-export type RoomConfig = {
+type OwnConfig = {
   readonly [K in keyof typeof SETTINGS]: (typeof SETTINGS)[K] extends Setting<infer V> ? V : never;
 };
 
-/** Every setting with its place in the configuration; what they read and write is that place's type. */
-export function allSettings(): [keyof RoomConfig, Setting<unknown>][] {
-  return Object.entries(SETTINGS) as [keyof RoomConfig, Setting<unknown>][];
+/** The configuration of a room. */
+export interface RoomConfig extends OwnConfig {
+  /** Values of the settings that other modules add, by name. */
+  readonly extra: Readonly<Record<string, SettingValue>>;
+}
+
+/** What the store can keep; the module that adds the setting bounds its length. */
+export type SettingValue = string | number | boolean;
+
+/** A setting that another module adds to every room (item `muc-setting`). */
+export interface ExtraSetting {
+  /** The key in `room.config.extra`. */
+  readonly name: string;
+  /** The form variable. */
+  readonly field: string;
+  readonly label: string;
+  readonly type: Setting<SettingValue>['type'];
+  /** For lists: value → label. */
+  readonly choices?: Readonly<Record<string, string>>;
+  readonly initial: SettingValue;
+  /** Reads what the owner submitted. @throws StanzaError 'not-acceptable' */
+  read(value: string): SettingValue;
+}
+
+/** A setting with its place in the configuration. */
+export interface SettingPlace {
+  readonly key: keyof OwnConfig | undefined;
+  readonly setting: Setting<SettingValue>;
+  get(config: RoomConfig): SettingValue;
+  /** Returns a changed copy. */
+  put(config: RoomConfig, value: SettingValue): RoomConfig;
+}
+
+/** Every setting, in the order of the form. */
+export function settingPlaces(extras: readonly ExtraSetting[]): SettingPlace[] {
+  const own = Object.entries(SETTINGS) as [keyof OwnConfig, Setting<SettingValue>][];
+  return [
+    ...own.map(
+      ([key, setting]): SettingPlace => ({
+        key,
+        setting,
+        get: (config) => config[key],
+        put: (config, value) => ({ ...config, [key]: value }),
+      }),
+    ),
+    ...extras.map(extraPlace),
+  ];
+}
+
+function extraPlace(extra: ExtraSetting): SettingPlace {
+  const { name, initial } = extra;
+  return {
+    key: undefined,
+    setting: { ...extra, initial: () => initial, write: (value) => formValue(value) },
+    get: ({ extra: values }) => values[name] ?? initial,
+    put: (config, value) => ({ ...config, extra: { ...config.extra, [name]: value } }),
+  };
+}
+
+/** XEP-0004 §3.3: a boolean is 0 or 1. */
+function formValue(value: SettingValue): string {
+  return typeof value === 'boolean' ? (value ? '1' : '0') : `${value}`;
 }
 
 /** What a new room has; `stored` is what an older version may have saved, with fewer settings or others. */
 export function initialConfig(options: MucSettings, stored: Partial<RoomConfig> = {}): RoomConfig {
   const kept = stored as Record<string, unknown>;
-  return Object.fromEntries(
-    allSettings().map(([key, setting]) => [key, kept[key] ?? setting.initial(options)]),
-  ) as RoomConfig;
+  const own = Object.entries(SETTINGS).map(([key, setting]) => [key, kept[key] ?? setting.initial(options)]);
+  return { ...(Object.fromEntries(own) as OwnConfig), extra: stored.extra ?? {} };
 }

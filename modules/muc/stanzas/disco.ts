@@ -59,18 +59,21 @@ export function serviceItems(service: Service, query: Element): Element {
 }
 
 /** §6.4, and the nodes of §7.12 and §18.1.1. @throws StanzaError for a node that there is not */
-export function roomInfo(room: Room, from: Jid, query: Element): Element {
+export function roomInfo(service: Service, room: Room, from: Jid, query: Element): Element {
   const { node } = query.attrs;
   if (node === 'x-roomuser-item') return reservedNick(room, from);
   // §18.1.1: "If a service does not discard any namespaces, it MUST return a <service-unavailable/> error".
   if (node === NS.MUC_TRAFFIC) throw new StanzaError('service-unavailable');
   if (node !== undefined) throw refusal(room.jid, 'item-not-found');
+  const { module } = service;
+  const features = module.items('muc-feature').flatMap((featuresOf) => featuresOf(room, from));
+  const fields = module.items('muc-info').flatMap((fieldsOf) => fieldsOf(room, from));
   return xml(
     'query',
     NS.DISCO_INFO,
     xml('identity', { category: 'conference', type: 'text', name: titleOf(room) }),
-    ...[...ROOM_FEATURES, ...kindsOf(room)].map((feature) => xml('feature', { var: feature })),
-    buildForm('result', NS.MUC_ROOMINFO, roomInfoFields(room)),
+    ...[...ROOM_FEATURES, ...kindsOf(room), ...features].map((feature) => xml('feature', { var: feature })),
+    buildForm('result', NS.MUC_ROOMINFO, [...roomInfoFields(room), ...fields]),
   );
 }
 

@@ -31,7 +31,7 @@ export function iqToRoom(service: Service, event: StanzaEvent): 'handled' | unde
   const reply = () => answer(service, event);
   switch (`${type} ${query.getNS()}`) {
     case `get ${NS.DISCO_INFO}`:
-      return answer(service, event, roomInfo(room, from, query));
+      return answer(service, event, roomInfo(service, room, from, query));
     case `get ${NS.DISCO_ITEMS}`:
       return answer(service, event, roomItems(service, room, from));
     case `get ${NS.MUC_ADMIN}`:
@@ -40,7 +40,7 @@ export function iqToRoom(service: Service, event: StanzaEvent): 'handled' | unde
       changeList(service, room, event, query, reply);
       return 'handled';
     case `get ${NS.MUC_OWNER}`:
-      return answer(service, event, readConfig(room, from));
+      return answer(service, event, readConfig(service, room, from));
     case `set ${NS.MUC_OWNER}`:
       changeRoom(service, room, event, query, reply);
       return 'handled';

@@ -1,21 +1,20 @@
 // muc#owner: the configuration form of a room, and its end (XEP-0045 §10.1, §10.2, §10.9).
 
 import { type Element, type Jid, NS, type StanzaEvent, xml } from 'enjamb/api';
-import { ADMINS_FIELD, checkOwner, configure, holders, OWNERS_FIELD } from '../acts/configure.ts';
+import { ADMINS_FIELD, checkOwner, configure, holders, OWNERS_FIELD, placesOf } from '../acts/configure.ts';
 import { type Destruction, destroyRoom } from '../acts/destroy.ts';
 import { commit } from '../engine/commit.ts';
 import type { Service } from '../engine/service.ts';
 import { refusal } from '../model/refusal.ts';
 import type { Room } from '../model/room.ts';
-import { allSettings } from '../model/settings.ts';
 import { buildForm, type Field, readForm } from './form.ts';
 
 /** The configuration form, with everything as it is. @throws StanzaError 'forbidden' */
-export function readConfig(room: Room, from: Jid): Element {
+export function readConfig(service: Service, room: Room, from: Jid): Element {
   checkOwner(room, from);
   if (room.lockedSince !== undefined) room.configuring = true;
-  const settings = allSettings().map(([key, setting]): Field => {
-    const value = setting.write(room.config[key]);
+  const settings = placesOf(service).map(({ setting, get }): Field => {
+    const value = setting.write(get(room.config));
     return {
       var: setting.field,
       type: setting.type,

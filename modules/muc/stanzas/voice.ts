@@ -2,6 +2,7 @@
 
 import { NS, newId, type StanzaEvent, share, xml } from 'enjamb/api';
 import { applyRole, checkRole } from '../acts/roles.ts';
+import { asked } from '../engine/ask.ts';
 import { type Service, send } from '../engine/service.ts';
 import { refusal } from '../model/refusal.ts';
 import { mainSeat, moderatorOf, type Occupant, type Room, seatOf } from '../model/room.ts';
@@ -22,11 +23,12 @@ export function handleVoiceForm(service: Service, room: Room, event: StanzaEvent
   return true;
 }
 
-function requestVoice(service: Service, room: Room, { from }: StanzaEvent): void {
-  const occupant = seatOf(room, from)?.occupant;
+function requestVoice(service: Service, room: Room, event: StanzaEvent): void {
+  const occupant = seatOf(room, event.from)?.occupant;
   if (!occupant)
     throw refusal(room.jid, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
   if (occupant.role !== 'visitor') return;
+  asked(service, room, event, 'voice');
   const question = share(xml('message', { id: newId(), from: room.jid }, questionForm(occupant)));
   for (const seat of room.seats.values()) {
     if (seat.occupant.role === 'moderator') send(service, question.with({ to: seat.jid }));

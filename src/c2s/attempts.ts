@@ -4,8 +4,8 @@ import type { Config } from '../config/config.ts';
 import { limitKey, siteKey } from '../net/address.ts';
 import { LoginLimits, type LoginSource } from '../sasl/login-limits.ts';
 import type { Clock } from '../util/clock.ts';
+import { Gate } from '../util/flow/index.ts';
 import type { Logger } from '../util/logger.ts';
-import { WorkGate } from '../util/work-gate.ts';
 import type { SaslError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import type { C2SContext } from './context.ts';
@@ -26,7 +26,7 @@ export function loginProtection(
     perAccount: core.auth_failures_per_account,
     windowMs: core.auth_failure_window,
   });
-  return { loginLimits, passwordWork: new WorkGate(PASSWORD_WORK) };
+  return { loginLimits, passwordWork: new Gate(PASSWORD_WORK) };
 }
 
 export class Attempts {

@@ -8,7 +8,7 @@ import type { LoginLimits } from '../sasl/login-limits.ts';
 import type { StreamTimeouts } from '../stream/deadlines.ts';
 import { ReadBudgets, type ReadRate } from '../stream/read-limit.ts';
 import type { Clock } from '../util/clock.ts';
-import type { WorkGate } from '../util/work-gate.ts';
+import type { Gate } from '../util/flow/index.ts';
 
 export interface C2SContext extends ServerContext {
   /** Absent: STARTTLS cannot be offered. */
@@ -21,7 +21,7 @@ export interface C2SContext extends ServerContext {
   /** Absent: passwords may be guessed without limit. */
   readonly loginLimits?: LoginLimits;
   /** Absent: any number of passwords is verified at once. */
-  readonly passwordWork?: WorkGate;
+  readonly passwordWork?: Gate;
 }
 
 export interface C2SOptions {

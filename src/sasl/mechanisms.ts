@@ -1,6 +1,6 @@
 // Which mechanisms a stream offers, and the making of one.
 
-import { GateFullError, type WorkGate } from '../util/work-gate.ts';
+import { type Gate, GateFullError } from '../util/flow/index.ts';
 import { SaslError, StanzaError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import type { SaslMechanism } from './mechanism.ts';
@@ -30,7 +30,7 @@ export interface MechanismOptions {
    */
   admit?(user: string): void;
   /** Bounds what verifying passwords may cost at once, for all who share it. */
-  readonly passwordWork?: WorkGate | undefined;
+  readonly passwordWork?: Gate | undefined;
 }
 
 export interface Mechanisms {
@@ -94,7 +94,7 @@ async function mayLogIn(
 }
 
 /** Credentials whose failures (a full disk, say) are the server's fault and not the client's (RFC 6120 §6.5.11). */
-function guarded(credentials: Credentials, work: WorkGate | undefined): Credentials {
+function guarded(credentials: Credentials, work: Gate | undefined): Credentials {
   const verify = (user: string, password: string) => credentials.verify(user, password);
   return {
     verify: (user, password) =>

@@ -7,7 +7,7 @@ import { MemoryStorage } from '../../../src/storage/drivers/memory.ts';
 import { StorageError } from '../../../src/storage/error.ts';
 import { storesFor } from '../../../src/storage/index.ts';
 import type { Stores } from '../../../src/storage/stores.ts';
-import { WorkGate } from '../../../src/util/work-gate.ts';
+import { Gate } from '../../../src/util/flow/index.ts';
 import { ScramClient } from './scram-client.ts';
 
 const DOMAIN = 'montague.lit';
@@ -224,7 +224,7 @@ test('passwords are verified a few at a time, in order; beyond what can wait the
     fakeKeys: (user: string, hash: ScramHash) => accounts.fakeKeys(user, hash),
     isEnabled: async () => true,
   };
-  const passwordWork = new WorkGate({ atWork: 2, waiting: 1 });
+  const passwordWork = new Gate({ atWork: 2, waiting: 1 });
   const offer = mechanismsFor({ credentials, domain: DOMAIN, plain: true, passwordWork });
   const attempt = (user: string) => logIn(offer, 'PLAIN', user, 'x');
   const [a, b, c] = [attempt('a'), attempt('b'), attempt('c')];

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { GateFullError, WorkGate } from '../../../src/util/work-gate.ts';
+import { Gate, GateFullError } from '../../../../src/util/flow/index.ts';
 
 /** Work that ends when the test says so. */
-function work(gate: WorkGate, log: string[], name: string) {
+function work(gate: Gate, log: string[], name: string) {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const done = gate.run(() => {
     log.push(name);
@@ -13,7 +13,7 @@ function work(gate: WorkGate, log: string[], name: string) {
 }
 
 test('so many are at work, so many wait in order of arrival, and the rest is sent away', async () => {
-  const gate = new WorkGate({ atWork: 2, waiting: 2 });
+  const gate = new Gate({ atWork: 2, waiting: 2 });
   const log: string[] = [];
   const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => work(gate, log, name));
   await assert.rejects(work(gate, log, 'e').done, GateFullError);
@@ -27,7 +27,7 @@ test('so many are at work, so many wait in order of arrival, and the rest is sen
 });
 
 test('work that fails, at once or later, leaves its place to the next', async () => {
-  const gate = new WorkGate({ atWork: 1, waiting: 1 });
+  const gate = new Gate({ atWork: 1, waiting: 1 });
   const log: string[] = [];
   const a = work(gate, log, 'a');
   const b = work(gate, log, 'b');

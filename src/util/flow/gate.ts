@@ -1,26 +1,26 @@
-// Lets a few do something costly at once and some more wait their turn; whoever comes then is sent away.
+// Semaphore with a bounded queue; rejects when that is full.
 
-export interface WorkGateOptions {
-  /** How many may be at work at once. */
+export interface GateOptions {
+  /** Tasks that may run simultaneously. */
   readonly atWork: number;
-  /** How many may wait. */
+  /** Tasks that may wait. */
   readonly waiting: number;
 }
 
-/** There is no room to wait. */
+/** The queue of a gate is full. */
 export class GateFullError extends Error {
   constructor() {
-    super('Too much to do at once');
+    super('Too many tasks are waiting');
     this.name = 'GateFullError';
   }
 }
 
-export class WorkGate {
-  readonly #options: WorkGateOptions;
+export class Gate {
+  readonly #options: GateOptions;
   readonly #waiting: (() => void)[] = [];
   #atWork = 0;
 
-  constructor(options: WorkGateOptions) {
+  constructor(options: GateOptions) {
     this.#options = options;
   }
 

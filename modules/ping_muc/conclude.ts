@@ -1,8 +1,8 @@
 // What follows for the client, and for others, from what has been found out.
 
+import { inChunks } from 'enjamb/api';
 import type { Context, Join } from './context.ts';
 import type { NoticeCause, Notices } from './notice.ts';
-import { inSlices } from './slices.ts';
 import { isIn } from './suspects.ts';
 import { isUnknown, type Outcome } from './verdict.ts';
 
@@ -29,8 +29,8 @@ export function conclude(join: Join, outcome: Outcome, parts: ConcludeParts): vo
 /** The room exists no longer: tells all its clients but this one. */
 export function tellRoom(join: Join, { context, notices, lost }: ConcludeParts): void {
   const at = context.now();
-  inSlices(join.room.joins.values(), context.after, (slice) => {
-    const others = slice.filter((other) => other !== join && isIn(other) && other.provenAt <= at);
+  inChunks(join.room.joins.values(), context.after, (chunk) => {
+    const others = chunk.filter((other) => other !== join && isIn(other) && other.provenAt <= at);
     for (const other of others) notices.tell(other, 'room-gone');
     lost(others.length);
   });

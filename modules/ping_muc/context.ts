@@ -1,6 +1,6 @@
 // What the parts of this module share.
 
-import type { Exports, Logger, Stanza, Timer } from 'enjamb/api';
+import type { ElapsedClock, Exports, Logger, Stanza, Timer } from 'enjamb/api';
 import type { Measures } from './measures.ts';
 import type { Settings } from './settings.ts';
 
@@ -13,6 +13,8 @@ export interface Context {
   readonly settings: Settings;
   readonly log: Logger;
   readonly measures: Measures;
+  /** Its timers end with the module. */
+  readonly clock: ElapsedClock;
   /** The time of `clock.elapsed`, in ms. All times of this module are such times, unless they say otherwise. */
   now(): number;
   /** Converts a time of `now` to ms since 1970. */

@@ -7,7 +7,7 @@
 //                        pause, or link │  ▼                     ▼
 //                                       down ◀────────────────────  ── give-up: tell all ──▶ idle
 
-import { Alarm } from './alarm.ts';
+import { CHUNK_SIZE, inChunks, nextChunk, Rate, ResettableTimer } from 'enjamb/api';
 import type { Case } from './case.ts';
 import { conclude } from './conclude.ts';
 import type { Context, Join } from './context.ts';
@@ -15,7 +15,6 @@ import { Episode, entries, type Trigger } from './episode.ts';
 import { Inquiries, type InquiryParts } from './inquiries.ts';
 import type { Notices } from './notice.ts';
 import type { Probes } from './probe.ts';
-import { inSlices, SLICE, take } from './slices.ts';
 import { isIn, Suspects } from './suspects.ts';
 import {
   type Answer,
@@ -26,7 +25,6 @@ import {
   type Relay,
   type Verdict,
 } from './verdict.ts';
-import { Rate } from './window.ts';
 
 export type WatchState = 'idle' | 'waiting' | 'canary' | 'fan-out' | 'down';
 
@@ -48,9 +46,9 @@ export class DomainWatch {
   readonly #probes: Probes;
   readonly #inquiries: Inquiries;
   readonly #suspects: Suspects;
-  readonly #alarm: Alarm;
-  readonly #deadline: Alarm;
-  readonly #scout: Alarm;
+  readonly #timer: ResettableTimer;
+  readonly #deadline: ResettableTimer;
+  readonly #scout: ResettableTimer;
   #isReaching = false;
   /** The last time that we knocked somebody was there. */
   #isReached = false;
@@ -75,12 +73,12 @@ export class DomainWatch {
     this.#notices = parts.notices;
     this.#probes = parts.probes;
     this.#suspects = new Suspects(name, parts.context, parts.notices);
-    this.#alarm = new Alarm(parts.context);
-    this.#deadline = new Alarm(parts.context);
-    this.#scout = new Alarm(parts.context);
+    this.#timer = new ResettableTimer(parts.context.clock);
+    this.#deadline = new ResettableTimer(parts.context.clock);
+    this.#scout = new ResettableTimer(parts.context.clock);
     this.#inquiries = new Inquiries({
       ...parts,
-      rates: [new Rate(parts.context.settings.rate), parts.total],
+      rates: [new Rate(parts.context.settings.rate, parts.context.clock), parts.total],
       isPending: (join) => parts.notices.isPending(join),
       events: {
         judged: (subject, verdict) => this.#judged(subject, verdict),
@@ -123,7 +121,7 @@ export class DomainWatch {
     if (isLoss || this.#state === 'idle') this.#doubt();
     if (isLoss) this.#recoveredAt = undefined;
     if (this.#state === 'idle') this.#start(cause);
-    else if (cause === 'link-silent') this.#alarm.bringForward(settings.soon);
+    else if (cause === 'link-silent') this.#timer.bringForward(settings.soon);
     // It was dead for a while, and may work at once when it is made anew.
     if (cause === 'link-silent') this.#reach();
     if (isLoss && (this.#state === 'canary' || this.#state === 'fan-out')) this.#brokenAgainAt = now();
@@ -137,7 +135,7 @@ export class DomainWatch {
     const isEager = fast || this.#episode?.cause === 'link-silent';
     if (this.#state !== 'down' && !(this.#state === 'waiting' && isEager)) return;
     const at = Math.max(now() + wakeUp + wakeUpSpread * random(), this.#lastWakeUp + wakeUpGap);
-    if (this.#alarm.bringForward(at - now())) this.#lastWakeUp = at;
+    if (this.#timer.bringForward(at - now())) this.#lastWakeUp = at;
   }
 
   /** One client is in doubt, and whoever said so can be asked at once. */
@@ -189,7 +187,7 @@ export class DomainWatch {
     const { delay, jitter, soon } = this.#context.settings;
     this.#state = 'waiting';
     this.#isReached = false;
-    this.#alarm.set(cause === 'link-silent' ? soon : delay + jitter * this.#context.random(), () =>
+    this.#timer.set(cause === 'link-silent' ? soon : delay + jitter * this.#context.random(), () =>
       this.#nextCanary(),
     );
   }
@@ -201,7 +199,7 @@ export class DomainWatch {
   }
 
   #nextCanary(): void {
-    this.#alarm.cancel();
+    this.#timer.cancel();
     if (this.#probes.isWaiting(this.name)) {
       this.#goDown(); // One question is enough for a link that may be made some time.
       return;
@@ -240,8 +238,8 @@ export class DomainWatch {
   }
 
   #askOthers(join: Join): void {
-    inSlices(join.room.joins.values(), this.#context.after, (slice) => {
-      this.#inquiries.enqueue(slice.filter((other) => other !== join && isIn(other)));
+    inChunks(join.room.joins.values(), this.#context.after, (chunk) => {
+      this.#inquiries.enqueue(chunk.filter((other) => other !== join && isIn(other)));
     });
   }
 
@@ -277,9 +275,9 @@ export class DomainWatch {
 
   /** So many in one tick that nobody notices. */
   #feed(suspects: Iterator<Join>): void {
-    const slice = take(suspects, SLICE);
-    this.#feeding = slice.length === SLICE;
-    this.#inquiries.add(slice);
+    const chunk = nextChunk(suspects);
+    this.#feeding = chunk.length === CHUNK_SIZE;
+    this.#inquiries.add(chunk);
     if (!this.#feeding) return;
     this.#context.after(0, () => {
       if (this.#feeding) this.#feed(suspects);
@@ -311,7 +309,7 @@ export class DomainWatch {
     this.#state = 'down';
     this.#scout.set(this.#context.settings.scout, () => this.#reach());
     const pause = Math.min(firstPause * 2 ** episode.attempts++, longestPause);
-    this.#alarm.set(pause * (0.8 + 0.4 * this.#context.random()), () => this.#nextCanary());
+    this.#timer.set(pause * (0.8 + 0.4 * this.#context.random()), () => this.#nextCanary());
     if (isBack) this.linkUp();
   }
 
@@ -345,16 +343,16 @@ export class DomainWatch {
   /** Better told late than never; and should a room still have them, it is to let them go. */
   #giveUp(): void {
     this.#state = 'down';
-    this.#alarm.cancel();
+    this.#timer.cancel();
     this.#inquiries.clear();
-    const slice = take(this.#suspects[Symbol.iterator](), SLICE);
-    this.#context.measures.giveUps.add(slice.length);
-    this.#episode!.unknown += slice.length;
-    for (const join of slice) {
+    const chunk = nextChunk(this.#suspects[Symbol.iterator]());
+    this.#context.measures.giveUps.add(chunk.length);
+    this.#episode!.unknown += chunk.length;
+    for (const join of chunk) {
       this.#context.joins.leaveLater(join);
       this.#notices.tell(join, 'given-up');
     }
-    if (slice.length === SLICE) this.#alarm.set(0, () => this.#giveUp());
+    if (chunk.length === CHUNK_SIZE) this.#timer.set(0, () => this.#giveUp());
     else this.#finish();
   }
 
@@ -363,7 +361,7 @@ export class DomainWatch {
     this.#episode?.end();
     this.#episode = undefined;
     this.#state = 'idle';
-    this.#alarm.cancel();
+    this.#timer.cancel();
     this.#deadline.cancel();
     this.#scout.cancel();
     this.#suspects.clear();
@@ -373,7 +371,7 @@ export class DomainWatch {
     this.#brokenAgainAt = 0;
     if (brokenAt === 0) return;
     this.#start('link-lost');
-    this.#alarm.bringForward(Math.max(0, brokenAt + settings.delay + settings.jitter - now()));
+    this.#timer.bringForward(Math.max(0, brokenAt + settings.delay + settings.jitter - now()));
   }
 
   #isCanary(join: Join): boolean {

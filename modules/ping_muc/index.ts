@@ -4,14 +4,13 @@
 //   domain.ts       the schedule of one domain        watches.ts   all domains in doubt
 //   inquiries.ts    who is asked, how many at once    rotation.ts  in which order    rooms.ts  one per room first
 //   probe.ts        questions under way               answer.ts    reading answers   verdict.ts  what they mean
-//   notice.ts       telling clients                   pacing.ts    at which pace
+//   notice.ts       telling clients
 //   relay.ts        pings that rooms pass on          client_pings.ts  the clients' own
-//   own_traffic.ts  streams that only we have used    window.ts    how much at once
-//   silence.ts      rooms that say nothing            slices.ts    … in one tick
+//   own_traffic.ts  streams that only we have used    silence.ts   rooms that say nothing
 //   episode.ts      the line in the log               measures.ts  what is counted     commands.ts
 //   rejoin*.ts      joining for clients that do not do it themselves
 
-import { defineModule, type Module, NS, wallTime } from 'enjamb/api';
+import { defineModule, type Module, NS, Rate, wallTime } from 'enjamb/api';
 import { ClientPings } from './client_pings.ts';
 import { forgetCommand, probeCommand } from './commands.ts';
 import type { Context } from './context.ts';
@@ -26,7 +25,6 @@ import { options, settingsFrom } from './settings.ts';
 import { Silence } from './silence.ts';
 import { watchBounces, watchLinks } from './triggers.ts';
 import { Watches } from './watches.ts';
-import { Rate } from './window.ts';
 
 /**
  * When the link to another server breaks, asks the rooms there whether our clients are still in (XEP-0410), and tells
@@ -71,7 +69,7 @@ function loadPingMuc(module: Module<typeof options>): void {
     context,
     probes,
     notices,
-    total: new Rate(TOTAL_RATE),
+    total: new Rate(TOTAL_RATE, context.clock),
     presenceProbes: presenceProbes(kept.presenceProbes, context.now),
   });
   module.provide('disco-feature', NS.MOD_PING_MUC);
@@ -96,15 +94,18 @@ function loadPingMuc(module: Module<typeof options>): void {
 }
 
 function contextOf(module: Module<typeof options>): Context {
+  const elapsed = () => module.clock.elapsed();
+  const after: Context['after'] = (delayMs, task) => module.after(delayMs, task);
   return {
+    clock: { elapsed, after },
     joins: module.use('track_muc_joins'),
     settings: settingsFrom(module.options),
     log: module.log,
     measures: new Measures(module.metric),
-    now: () => module.clock.elapsed(),
+    now: elapsed,
     wallTime: (at) => wallTime(module.clock, at),
     random: () => Math.random(),
-    after: (delayMs, task) => module.after(delayMs, task),
+    after,
     send: (stanza) => module.send(stanza),
     report: (error, fields) => module.report(error, fields),
     spawn: (work) => module.spawn(work),

@@ -1,12 +1,12 @@
 // The investigations at one domain: how many at once, how fast, and what is asked next after each answer.
 
+import { CHUNK_SIZE, CongestionWindow, type Rate, ResettableTimer } from 'enjamb/api';
 import { type Case, isOpen, newCase } from './case.ts';
 import type { Context, Join } from './context.ts';
 import { nickFor, untilNickIsKnown } from './nicks.ts';
 import type { Probes } from './probe.ts';
 import { Rooms } from './rooms.ts';
 import { Rotation } from './rotation.ts';
-import { SLICE } from './slices.ts';
 import {
   type Answer,
   isAnswer,
@@ -20,7 +20,6 @@ import {
   type Relay,
   type Verdict,
 } from './verdict.ts';
-import { type Rate, Window } from './window.ts';
 
 export interface InquiryEvents {
   /** An answer has been judged, or its absence. */
@@ -42,20 +41,24 @@ export interface InquiryParts {
   readonly events: InquiryEvents;
 }
 
+/** Questions that may be unanswered at a time. */
+const WINDOW = { first: 8, largest: 256 };
+
 export class Inquiries {
   readonly #parts: InquiryParts;
   readonly #cases = new Map<Join, Case>();
   readonly #rooms = new Rooms();
-  readonly #window = new Window();
+  readonly #window = new CongestionWindow(WINDOW);
   /** To be asked about as soon as there is room, before those of the rotation. */
   #ready: Case[] = [];
   #rotation = new Rotation();
   #asking = 0;
-  #timer: { cancel(): void } | undefined;
+  readonly #timer: ResettableTimer;
   #irc: boolean | undefined;
 
   constructor(parts: InquiryParts) {
     this.#parts = parts;
+    this.#timer = new ResettableTimer(parts.context.clock);
   }
 
   has(join: Join): boolean {
@@ -112,8 +115,7 @@ export class Inquiries {
   clear(): void {
     for (const subject of this.#cases.values()) this.#close(subject);
     this.stop();
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#timer.cancel();
   }
 
   /** The question about this client has been settled otherwise. */
@@ -143,16 +145,14 @@ export class Inquiries {
   }
 
   #pumpAfter(delayMs: number): void {
-    this.#timer?.cancel();
-    this.#timer = this.#parts.context.after(delayMs, () => this.#pump());
+    this.#timer.set(delayMs, () => this.#pump());
   }
 
   #askNext(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    const { context, rates } = this.#parts;
+    this.#timer.cancel();
+    const { rates } = this.#parts;
     while (this.#asking < this.#window.size) {
-      const wait = Math.max(...rates.map((rate) => rate.wait(context.now())));
+      const wait = Math.max(...rates.map((rate) => rate.waitMs));
       if (wait > 0) return this.#pumpAfter(wait);
       const subject = this.#next();
       if (subject === 'later') return this.#pumpAfter(0);
@@ -178,7 +178,7 @@ export class Inquiries {
 
   /** `later`: too many had to be passed over, as they wait for their rooms or are settled. */
   #next(): Case | 'later' | undefined {
-    for (let passed = 0; passed < SLICE; passed++) {
+    for (let passed = 0; passed < CHUNK_SIZE; passed++) {
       const subject = this.#ready.shift() ?? this.#fromRotation();
       if (subject === undefined) return undefined;
       if (!isOpen(subject, this.#parts.context.joins) || this.#parts.isPending(subject.join))
@@ -206,8 +206,7 @@ export class Inquiries {
     subject.isAsking = true;
     this.#asking++;
     inquiry.pings++;
-    const now = this.#parts.context.now();
-    for (const rate of this.#parts.rates) rate.take(now);
+    for (const rate of this.#parts.rates) rate.take();
     const nick = nickFor(subject, this.#parts.context);
     inquiry.irc = this.#irc;
     // To a client that waits to be let in, the same presence would be the room's answer.

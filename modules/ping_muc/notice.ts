@@ -1,9 +1,17 @@
 // Telling clients that they are out of a room: at their pace, and only if it is still true when their turn comes.
 
-import { type C2SSession, type Element, type Event, NS, newId, StanzaError, xml } from 'enjamb/api';
-import { Alarm } from './alarm.ts';
+import {
+  type C2SSession,
+  type Element,
+  type Event,
+  NS,
+  newId,
+  PacedQueue,
+  ResettableTimer,
+  StanzaError,
+  xml,
+} from 'enjamb/api';
 import type { Context, Join } from './context.ts';
-import { Pacing } from './pacing.ts';
 import { isIn } from './suspects.ts';
 
 /** How it was found out. */
@@ -56,10 +64,13 @@ declare module 'enjamb/api' {
 /** Ours, never the remote's: a text of somebody else's would be shown as the server's word. */
 const REASON = 'Connection to remote server lost';
 
+/** Between the notices of one room: each may cause a join. */
+export const ROOM_GAP_MS = 200;
+
 /** Who waits for its turn at one domain. */
 interface Queue {
-  readonly pacing: Pacing<Join>;
-  readonly alarm: Alarm;
+  readonly paced: PacedQueue<Join>;
+  readonly timer: ResettableTimer;
 }
 
 export interface NoticeParts {
@@ -140,34 +151,31 @@ export class Notices {
     this.#pending.set(join, verdict); // Of several, the newest counts when its turn comes.
     if (this.#queued.has(join)) return;
     this.#queued.add(join);
-    const { pacing, alarm } = this.#queues.get(room.domain.name) ?? this.#open(room.domain.name);
-    pacing.push(room.jid, join);
+    const { paced, timer } = this.#queues.get(room.domain.name) ?? this.#open(room.domain.name);
+    paced.push(room.jid, join);
     // Not in this tick: what made us sure (a bounce) is to reach the client first.
-    alarm.bringForward(0);
+    timer.bringForward(0);
   }
 
   #open(domain: string): Queue {
-    const pacing = new Pacing<Join>(this.#context.settings.notifyRate);
-    const queue = { pacing, alarm: new Alarm(this.#context) };
+    const { clock, settings } = this.#context;
+    const paced = new PacedQueue<Join>({ perSecond: settings.notifyRate, laneGapMs: ROOM_GAP_MS, clock });
+    const queue = { paced, timer: new ResettableTimer(clock) };
     this.#queues.set(domain, queue);
-    queue.alarm.set(0, () => this.#drain(domain, queue));
+    queue.timer.set(0, () => this.#drain(domain, queue));
     return queue;
   }
 
   #drain(domain: string, queue: Queue): void {
-    const { now } = this.#context;
-    for (let next = queue.pacing.next(now()); next; next = queue.pacing.next(now())) {
-      if ('waitMs' in next) {
-        queue.alarm.set(next.waitMs, () => this.#drain(domain, queue));
-        return;
-      }
+    const waitMs = queue.paced.drain((join) => {
       try {
-        this.#deliver(next.item);
+        this.#deliver(join);
       } catch (error) {
         this.#context.report(error, { domain }); // The other clients still get their notices.
       }
-    }
-    this.#queues.delete(domain);
+    });
+    if (waitMs === undefined) this.#queues.delete(domain);
+    else queue.timer.set(waitMs, () => this.#drain(domain, queue));
   }
 
   #deliver(join: Join): void {

@@ -7,10 +7,9 @@
 //
 // A client that sleeps is joined at once: outside the room nothing comes that would wake its user up.
 
-import { type C2SSession, Jid, newId, type Timer } from 'enjamb/api';
+import { type C2SSession, Jid, newId, PacedQueue, type Timer } from 'enjamb/api';
 import type { Context, Join } from './context.ts';
-import type { Notice } from './notice.ts';
-import { Pacing } from './pacing.ts';
+import { type Notice, ROOM_GAP_MS } from './notice.ts';
 import { Sleepers } from './rejoin_sleepers.ts';
 import { rejoinOf, seenAt } from './rejoin_words.ts';
 
@@ -140,26 +139,27 @@ export class Rejoins {
     if (!this.#cutOff.has(domain)) return;
     // The leaves that are owed there come first (track_muc_joins).
     this.#context.after(SETTLE_MS, () => {
-      const queue = new Pacing<Waiting>(this.#context.settings.notifyRate);
+      const { clock, settings } = this.#context;
+      const queue = new PacedQueue<Waiting>({
+        perSecond: settings.notifyRate,
+        laneGapMs: ROOM_GAP_MS,
+        clock,
+      });
       for (const waiting of this.#cutOff.get(domain) ?? []) queue.push(waiting.occupant.bare, waiting);
       this.#cutOff.delete(domain);
       this.#drain(queue);
     });
   }
 
-  #drain(queue: Pacing<Waiting>): void {
-    const { after, now } = this.#context;
-    for (let next = queue.next(now()); next; next = queue.next(now())) {
-      if ('waitMs' in next) {
-        after(next.waitMs, () => this.#drain(queue));
-        return;
-      }
+  #drain(queue: PacedQueue<Waiting>): void {
+    const waitMs = queue.drain((waiting) => {
       try {
-        if (this.#isWaiting(next.item)) this.#go(next.item);
+        if (this.#isWaiting(waiting)) this.#go(waiting);
       } catch (error) {
         this.#context.report(error); // The other clients still join again.
       }
-    }
+    });
+    if (waitMs !== undefined) this.#context.after(waitMs, () => this.#drain(queue));
   }
 
   /** Gives the client its time, unless it sleeps. */

@@ -1,15 +1,15 @@
 // Rooms of which nothing has been heard for a long time. A service can start anew behind a link that never breaks, and
 // then nothing tells of it; so of each silent room one client is asked about now and then, one room after the other.
 //
-// Nothing is done for this when stanzas come: a walk over all joins, a slice at a time, finds the rooms that will have
+// Nothing is done for this when stanzas come: a walk over all joins, a chunk at a time, finds the rooms that will have
 // been silent for long enough before the next walk, and each domain asks about its own when their time comes.
 //
 // A room that speaks to some of our clients and not to others is silent for those: it may have started anew, and some
 // have joined again. Those others are asked about, each of them.
 
+import { inChunks } from 'enjamb/api';
 import type { Context, Domain, Join } from './context.ts';
 import type { Notices } from './notice.ts';
-import { inSlices } from './slices.ts';
 import { isBetterCanary, isIn } from './suspects.ts';
 import type { Watches } from './watches.ts';
 
@@ -76,7 +76,7 @@ export class Silence {
         due.push({ room, at });
       }
     };
-    inSlices(steps(joins.domains()), after, look, () => this.#found(found));
+    inChunks(steps(joins.domains()), after, look, () => this.#found(found));
   }
 
   #found(found: ReadonlyMap<Domain, Queue['due']>): void {
@@ -178,7 +178,7 @@ export class Silence {
     if (now() - (this.#hurriedAt.get(domain) ?? Number.NEGATIVE_INFINITY) < settings.silence) return;
     this.#hurriedAt.set(domain, now());
     const before = now() - settings.silence * QUIET;
-    inSlices(domain.rooms.values(), after, (rooms) => {
+    inChunks(domain.rooms.values(), after, (rooms) => {
       const quiet = rooms.filter(
         (room) => Math.max(this.#heardAt(room).all, this.#askedAt.get(room) ?? 0) <= before,
       );
@@ -190,7 +190,7 @@ export class Silence {
   }
 }
 
-/** Every room, with as many empty steps as it is large: so a slice of them costs the same, wherever it is. */
+/** Every room, with as many empty steps as it is large: so a chunk of them costs the same, wherever it is. */
 function* steps(domains: Iterable<Domain>): Generator<Room | undefined> {
   for (const domain of domains) {
     for (const room of domain.rooms.values()) {

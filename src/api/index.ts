@@ -10,7 +10,7 @@ export {
 export * from '../config/options.ts';
 export * from '../storage/stores.ts';
 export { ByteBudget } from '../util/byte-budget.ts';
-export { type Clock, type Timer, wallTime } from '../util/clock.ts';
+export { type Clock, type ElapsedClock, type Timer, wallTime } from '../util/clock.ts';
 export * from '../util/flow/index.ts';
 export { newId } from '../util/ids.ts';
 export type { Counter, Histogram, Labelled, Metrics, Reading } from '../util/metrics.ts';

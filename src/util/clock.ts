@@ -14,6 +14,9 @@ export interface Clock {
   after(delayMs: number, task: () => void): Timer;
 }
 
+/** A clock without the wall clock: setting that back by a day changes nothing. */
+export type ElapsedClock = Omit<Clock, 'now'>;
+
 /** Longest delay that the runtime's timers take; beyond it they would fire at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 

@@ -1,4 +1,10 @@
-// Flow control: how much at a time, how fast, how often again, and how much is remembered.
+// Flow control: how much at a time, how fast, how often again, and how much is remembered. Nothing here reads the wall
+// clock.
 
 export { BoundedMap } from './bounded-map.ts';
+export { CHUNK_SIZE, inChunks, nextChunk } from './chunks.ts';
+export { CongestionWindow, type CongestionWindowOptions } from './congestion-window.ts';
 export { Gate, GateFullError, type GateOptions } from './gate.ts';
+export { PacedQueue, type PacedQueueOptions } from './paced-queue.ts';
+export { Rate } from './rate.ts';
+export { ResettableTimer } from './resettable-timer.ts';

@@ -2,12 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Pacing } from '../../../modules/ping_muc/pacing.ts';
 import { Rotation } from '../../../modules/ping_muc/rotation.ts';
-import { Rate, Window } from '../../../modules/ping_muc/window.ts';
 import { FakeRooms, failure } from '../../support/fake-rooms.ts';
 import { harness } from '../../support/module-harness.ts';
-import { randomFrom } from '../../support/random.ts';
 import { busiest, crowd, FIRST_QUESTION_S } from './scene.ts';
 
 test('2,000 joins, nobody lost: nobody hears of it, and no answer is pushed out by another', async (t) => {
@@ -102,36 +99,6 @@ test('two domains fail at once: each has its own canary and its own schedule', a
   assert.ok(two.peer.failures <= 3);
 });
 
-test('the window doubles with every window of answers, up to 256, and halves with a failure', () => {
-  const window = new Window();
-  const sizes = [];
-  for (let size = window.size; size < 256; size = window.size) {
-    sizes.push(size);
-    for (let i = 0; i < size; i++) window.answered();
-  }
-  for (let i = 0; i < 1_000; i++) window.answered();
-  assert.deepEqual([...sizes, window.size], [8, 16, 32, 64, 128, 256]);
-  window.failed();
-  assert.equal(window.size, 128);
-  for (let i = 0; i < 20; i++) window.failed();
-  assert.equal(window.size, 1);
-});
-
-for (const perSecond of [1, 7, 100, 200]) {
-  test(`a rate of ${perSecond} lets through so many in every second, and no more`, () => {
-    const rate = new Rate(perSecond);
-    const times: number[] = [];
-    for (let now = 0; now < 5_000; now++) {
-      while (rate.wait(now) === 0) {
-        rate.take(now);
-        times.push(now);
-      }
-    }
-    assert.equal(busiest(times), perSecond);
-    assert.equal(times.length, 5 * perSecond);
-  });
-}
-
 test('ping_muc_notify_rate: in no second more, also when nobody waits for a while', async (t) => {
   for (const perSecond of [7, 10]) {
     const h = await harness(t, `ping_muc_notify_rate = ${perSecond}`);
@@ -154,45 +121,6 @@ test('ping_muc_notify_rate: in no second more, also when nobody waits for a whil
     assert.ok(busiest(told) <= perSecond, `${busiest(told)} in a second`);
     t.mock.restoreAll();
   }
-});
-
-test('pacing: whatever comes when, no second has more than a hundred, or five of a room', () => {
-  const random = randomFrom(7);
-  for (let round = 0; round < 20; round++) {
-    const pacing = new Pacing<string>(100);
-    const seen: { room: string; at: number }[] = [];
-    for (let now = 0; now < 10_000; now += 1 + Math.floor(random() * 40)) {
-      const burst = random() < 0.1 ? Math.floor(random() * 400) : 0;
-      for (let i = 0; i < burst; i++) {
-        const room = `room${Math.floor(random() * 60)}`;
-        pacing.push(room, room);
-      }
-      for (let next = pacing.next(now); next && 'item' in next; next = pacing.next(now))
-        seen.push({ room: next.item, at: now });
-    }
-    assert.ok(seen.length > 500, `${seen.length}`);
-    assert.ok(busiest(seen.map(({ at }) => at)) <= 100);
-    for (const of of Map.groupBy(seen, ({ room }) => room).values())
-      assert.ok(busiest(of.map(({ at }) => at)) <= 5);
-  }
-});
-
-test('pacing: five of one room in a second, rooms in turn', () => {
-  const pacing = new Pacing<string>(100);
-  for (const item of ['a1', 'a2', 'a3']) pacing.push('a', item);
-  pacing.push('b', 'b1');
-  const seen: [number, string][] = [];
-  for (let now = 0; now <= 1_000; now++) {
-    for (let next = pacing.next(now); next && 'item' in next; next = pacing.next(now))
-      seen.push([now, next.item]);
-  }
-  assert.deepEqual(seen, [
-    [0, 'a1'],
-    [0, 'b1'],
-    [200, 'a2'],
-    [400, 'a3'],
-  ]);
-  assert.equal(pacing.next(1_000), undefined);
 });
 
 test('who is there is asked about first, every account in its turn, its liveliest room before the others', async (t) => {

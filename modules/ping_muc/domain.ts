@@ -297,7 +297,7 @@ export class DomainWatch {
   }
 
   #goDown(): void {
-    const { giveUp, firstPause, longestPause } = this.#context.settings;
+    const { giveUp } = this.#context.settings;
     const episode = this.#episode!;
     // A link that broke and is new since the canary was asked: it may have been lost with the old one.
     const isBack = this.#recoveredAt !== undefined && this.#brokenAgainAt >= this.#canaryAt;
@@ -308,8 +308,7 @@ export class DomainWatch {
     }
     this.#state = 'down';
     this.#scout.set(this.#context.settings.scout, () => this.#reach());
-    const pause = Math.min(firstPause * 2 ** episode.attempts++, longestPause);
-    this.#timer.set(pause * (0.8 + 0.4 * this.#context.random()), () => this.#nextCanary());
+    this.#timer.set(episode.backoff.failed(), () => this.#nextCanary());
     if (isBack) this.linkUp();
   }
 

@@ -1,5 +1,6 @@
 // What happens between the moment a domain comes into doubt and the last verdict: one line in the log.
 
+import { Backoff } from 'enjamb/api';
 import type { Context } from './context.ts';
 import { isUnknown, type Outcome } from './verdict.ts';
 
@@ -20,8 +21,8 @@ export type Trigger =
 export class Episode {
   readonly cause: Trigger;
   readonly startedAt: number;
-  /** Failed attempts to reach the domain. */
-  attempts = 0;
+  /** Between two attempts to reach the domain. */
+  readonly backoff: Backoff;
   /** Questions asked. */
   pings = 0;
   /** Clients that are out, and those given up. */
@@ -37,6 +38,13 @@ export class Episode {
   constructor(remote: string, cause: Trigger, context: Context) {
     this.#remote = remote;
     this.#context = context;
+    const { random, settings } = context;
+    this.backoff = new Backoff({
+      firstMs: settings.firstPause,
+      longestMs: settings.longestPause,
+      jitter: 0.2,
+      random,
+    });
     this.cause = cause;
     this.startedAt = context.now();
     this.#entries = entries(remote, context);

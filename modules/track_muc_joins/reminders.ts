@@ -5,14 +5,14 @@
 //
 // Anybody can join rooms on servers that do not exist, so the more domains there are, the longer are the pauses.
 
-import type { Timer } from 'enjamb/api';
+import { Backoff, type Timer } from 'enjamb/api';
 
-const FIRST_PAUSE_MS = 15_000;
-const LONGEST_PAUSE_MS = 5 * 60_000;
-/** After so many attempts the pauses are as long as they get. */
-const SLOW = 5;
+const LONGEST_MS = 5 * 60_000;
+/** Some more or less, so that not all servers come simultaneously. */
+const PAUSES = { firstMs: 15_000, longestMs: LONGEST_MS, jitter: 0.2 };
+const LONG_PAUSES = { ...PAUSES, firstMs: LONGEST_MS };
 /** With more domains than that, each is tried less often: in the long run one domain in a second is. */
-const MANY = LONGEST_PAUSE_MS / 1_000;
+const MANY = LONGEST_MS / 1_000;
 
 export interface ReminderParts {
   after(delayMs: number, task: () => void): Timer;
@@ -35,14 +35,15 @@ export class Reminders {
   }
 
   /** Something is owed to this domain, which was there a moment ago. */
-  set(domain: string, delayMs = this.#pause(0)): void {
+  set(domain: string, delayMs = this.#pause(this.#backoff(PAUSES))): void {
     this.#all.get(domain)?.cancel();
-    this.#arm(domain, 0, delayMs);
+    this.#arm(domain, this.#backoff(PAUSES), delayMs);
   }
 
   /** Something is owed to this domain, which has not been there for long. */
   setLate(domain: string): void {
-    this.#arm(domain, SLOW, this.#pause(SLOW));
+    const backoff = this.#backoff(LONG_PAUSES);
+    this.#arm(domain, backoff, this.#pause(backoff));
   }
 
   /** The domain can be reached, or nothing is owed to it any more. */
@@ -51,17 +52,19 @@ export class Reminders {
     this.#all.delete(domain);
   }
 
-  #arm(domain: string, attempts: number, delayMs: number): void {
+  #arm(domain: string, backoff: Backoff, delayMs: number): void {
     const timer = this.#parts.after(delayMs, () => {
-      this.#arm(domain, attempts + 1, this.#pause(attempts));
+      this.#arm(domain, backoff, this.#pause(backoff));
       this.#parts.due(domain);
     });
     this.#all.set(domain, timer);
   }
 
-  /** Some more or less, so that not all servers come at once. */
-  #pause(attempts: number): number {
-    const pause = Math.min(FIRST_PAUSE_MS * 2 ** attempts, LONGEST_PAUSE_MS);
-    return pause * Math.max(1, this.#all.size / MANY) * (0.8 + 0.4 * this.#parts.random());
+  #pause(backoff: Backoff): number {
+    return backoff.failed() * Math.max(1, this.#all.size / MANY);
+  }
+
+  #backoff(pauses: typeof PAUSES): Backoff {
+    return new Backoff({ ...pauses, random: this.#parts.random });
   }
 }

@@ -1,10 +1,10 @@
 // What one of our domains remembers of its luck with another one: whether it may be hoped for, and when to try again.
 
+import { Backoff } from '../util/flow/index.ts';
 import type { Stanza } from '../xml/element.ts';
 
 /** After a failure the next attempt waits, the longer the more have failed (RFC 6120 §3.3), and never in step. */
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 10_000;
+const PAUSES = { firstMs: 500, longestMs: 10_000, jitter: 0.25 };
 
 /** A link that broke sooner than that has not proved that the peer is well. */
 const STABLE_MS = 10_000;
@@ -28,7 +28,7 @@ export class Outage {
   #since: number | undefined;
   #lastUp: number | undefined;
   #beganAt: number | undefined;
-  #failures = 0;
+  readonly #backoff = new Backoff(PAUSES);
 
   /** `queueMs`: how long stanzas may wait for a peer that is known. */
   constructor(queueMs: () => number) {
@@ -67,7 +67,7 @@ export class Outage {
   heard(now: number): void {
     this.#lastUp = now;
     this.#since = undefined;
-    this.#failures = 0;
+    this.#backoff.succeeded();
     this.retryAt = 0;
     this.failure = undefined;
   }
@@ -90,9 +90,9 @@ export class Outage {
     this.#beganAt = undefined;
     if (isStable || !leavesSome) {
       this.#since = undefined;
-      this.#failures = 0;
-    } else if (this.#failures > 0) this.#pause(now);
-    else this.#failures = 1;
+      this.#backoff.succeeded();
+    } else if (this.#backoff.failures > 0) this.#pause(now);
+    else this.#backoff.failed(); // The first break costs no pause.
   }
 
   /** Lets the next attempt begin at once. */
@@ -101,8 +101,7 @@ export class Outage {
   }
 
   #pause(now: number): number {
-    const longest = Math.min(FIRST_PAUSE_MS * 2 ** this.#failures++, LONGEST_PAUSE_MS);
-    const pause = longest * (0.75 + Math.random() / 2);
+    const pause = this.#backoff.failed();
     this.retryAt = now + pause;
     return pause;
   }

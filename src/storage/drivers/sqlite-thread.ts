@@ -9,11 +9,11 @@
 
 import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock, type Timer } from '../../util/clock.ts';
+import { Backoff } from '../../util/flow/index.ts';
 import { StorageError } from '../error.ts';
 import type { FromWriter, Outcome, ToWriter, WriterData } from './sqlite-operations.ts';
 
-const FIRST_PAUSE_MS = 1_000;
-const LONGEST_PAUSE_MS = 30_000;
+const PAUSES = { firstMs: 1_000, longestMs: 30_000, jitter: 0 };
 /** After so many threads in a row that ended without an answer, restarts wait. */
 const MAX_FUTILE = 3;
 
@@ -46,7 +46,7 @@ export class WriterThread {
   #state: 'starting' | 'working' | 'none' = 'none';
   /** Number of threads in a row that ended without an answer. */
   #futile = 0;
-  #pauseMs = FIRST_PAUSE_MS;
+  readonly #backoff = new Backoff(PAUSES);
   #retry: Timer | undefined;
   #isAtWork = false;
   #isClosing = false;
@@ -128,7 +128,7 @@ export class WriterThread {
 
   #answered(outcomes: readonly Outcome[]): void {
     this.#futile = 0;
-    this.#pauseMs = FIRST_PAUSE_MS;
+    this.#backoff.succeeded();
     this.#events.answered(outcomes);
   }
 
@@ -163,8 +163,7 @@ export class WriterThread {
   }
 
   #pause(error: StorageError): void {
-    this.#retry = this.#clock.after(this.#pauseMs, () => this.#start());
-    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
+    this.#retry = this.#clock.after(this.#backoff.failed(), () => this.#start());
     this.#events.refused(error);
   }
 

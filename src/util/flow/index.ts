@@ -1,6 +1,7 @@
 // Flow control: how much at a time, how fast, how often again, and how much is remembered. Nothing here reads the wall
 // clock.
 
+export { Backoff, type BackoffOptions } from './backoff.ts';
 export { BoundedMap } from './bounded-map.ts';
 export { CHUNK_SIZE, inChunks, nextChunk } from './chunks.ts';
 export { CongestionWindow, type CongestionWindowOptions } from './congestion-window.ts';

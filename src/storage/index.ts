@@ -5,7 +5,7 @@ import type { Faults } from '../util/faults.ts';
 import { MemoryStorage } from './drivers/memory.ts';
 import { SqliteStorage } from './drivers/sqlite.ts';
 import type { ArchiveStore, KeyvalStore, MapStore, StorageDriver, Stores, Table } from './stores.ts';
-import { type MemoryTable, openTable } from './table.ts';
+import { type MemoryTable, openTable, type TableBatches } from './table.ts';
 
 export { damageOf } from './drivers/sqlite.ts';
 
@@ -29,13 +29,19 @@ export async function openStorage({ driver, dataPath, ...options }: StorageOptio
   return SqliteStorage.open(dataPath, options);
 }
 
-const HOSTS = new WeakMap<StorageDriver, Map<string, Stores>>();
+interface Driven {
+  readonly hosts: Map<string, Stores>;
+  readonly batches: TableBatches;
+}
+
+const DRIVEN = new WeakMap<StorageDriver, Driven>();
 
 /** The stores of a host: one object per driver and host, since tables are shared. */
 export function storesFor(driver: StorageDriver, host: string): Stores {
-  const hosts = HOSTS.get(driver) ?? new Map<string, Stores>();
-  HOSTS.set(driver, hosts);
-  const stores = hosts.get(host) ?? new HostStores(driver, host);
+  const driven = DRIVEN.get(driver) ?? { hosts: new Map(), batches: { current: undefined } };
+  DRIVEN.set(driver, driven);
+  const { hosts, batches } = driven;
+  const stores = hosts.get(host) ?? new HostStores(driver, host, batches);
   hosts.set(host, stores);
   return stores;
 }
@@ -43,11 +49,13 @@ export function storesFor(driver: StorageDriver, host: string): Stores {
 class HostStores implements Stores {
   readonly #driver: StorageDriver;
   readonly #host: string;
+  readonly #batches: TableBatches;
   readonly #tables = new Map<string, Promise<MemoryTable<unknown>>>();
 
-  constructor(driver: StorageDriver, host: string) {
+  constructor(driver: StorageDriver, host: string, batches: TableBatches) {
     this.#driver = driver;
     this.#host = host;
+    this.#batches = batches;
   }
 
   // The type of the values is the caller's word: what a store holds was put there by the same module.
@@ -67,7 +75,7 @@ class HostStores implements Stores {
   async table<V>(name: string): Promise<Table<V>> {
     let table = this.#tables.get(name);
     if (!table) {
-      table = openTable(this.keyval<unknown>(name));
+      table = openTable(this.keyval<unknown>(name), this.#batches);
       this.#tables.set(name, table);
       table.catch(() => this.#tables.delete(name)); // The next one to ask tries again.
     }
@@ -82,5 +90,18 @@ class HostStores implements Stores {
     );
     await Promise.allSettled(forgotten);
     await removal;
+  }
+
+  async batch(write: () => void): Promise<void> {
+    if (this.#batches.current) return write();
+    const { promise: outcome, resolve, reject } = Promise.withResolvers<void>();
+    outcome.catch(() => {}); // Perhaps no table follows.
+    const followers: Promise<void>[] = [];
+    this.#batches.current = { outcome, followers };
+    const written = this.#driver.batch(write);
+    this.#batches.current = undefined;
+    await written.then(resolve, reject);
+    await Promise.all(followers);
+    await outcome;
   }
 }

@@ -87,6 +87,10 @@ export interface Table<V> extends Iterable<[owner: string, value: V]> {
   keys(): IterableIterator<string>;
 }
 
+/** Limits of a batch: it is never split, and nothing else is written meanwhile. */
+export const MAX_BATCH_WRITES = 1_000;
+export const MAX_BATCH_BYTES = 2 * 1024 * 1024;
+
 /** `module.store`: opens stores of this module's host. */
 export interface Stores {
   keyval<V>(name: string): KeyvalStore<V>;
@@ -96,6 +100,13 @@ export interface Stores {
   table<V>(name: string): Promise<Table<V>>;
   /** Removes everything an owner has, in every store and table of this host, in one transaction. */
   purge(owner: string): Promise<void>;
+  /**
+   * Commits all writes that `write` issues, in stores and tables of any host, together or not at all: at most 1,000 writes
+   * of 2 MiB. `write` is synchronous. The promises of the single writes resolve when the batch has settled, whether or not
+   * it was committed; a batch inside another one belongs to it.
+   * @throws StorageError; whatever `write` throws, and then nothing is written
+   */
+  batch(write: () => void): Promise<void>;
 }
 
 /** What a driver implements (memory, sqlite, later postgres): the three stores and the whole-owner purge. */
@@ -109,6 +120,8 @@ export interface StorageDriver {
   archive(host: string, name: string): ArchiveStore;
   /** Removes what an owner has in every store of the host, in one transaction. `Stores.purge` minds the tables too. */
   purge(host: string, owner: string): Promise<void>;
+  /** See `Stores.batch`. Tables follow by themselves. */
+  batch(write: () => void): Promise<void>;
   /** Commits what is queued, then closes. Idempotent; every later call is refused with 'closed'. */
   close(): Promise<void>;
 }

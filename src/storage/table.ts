@@ -7,13 +7,21 @@
 import type { KeyvalStore, Table } from './stores.ts';
 
 /** Loads every owner of the store. */
-export async function openTable<V>(store: KeyvalStore<V>): Promise<MemoryTable<V>> {
+export async function openTable<V>(
+  store: KeyvalStore<V>,
+  batches: TableBatches = { current: undefined },
+): Promise<MemoryTable<V>> {
   const rows = new Map<string, V>();
   for await (const owner of store.owners()) {
     const value = await store.get(owner);
     if (value !== undefined) rows.set(owner, value);
   }
-  return new MemoryTable(store, rows);
+  return new MemoryTable(store, rows, batches);
+}
+
+/** The batch in which tables write at the moment, if any. */
+export interface TableBatches {
+  current: { readonly outcome: Promise<void>; readonly followers: Promise<void>[] } | undefined;
 }
 
 export class MemoryTable<V> implements Table<V> {
@@ -21,11 +29,13 @@ export class MemoryTable<V> implements Table<V> {
   readonly #rows: Map<string, V>;
   /** The last write of each owner that is still on its way. */
   readonly #writes = new Map<string, Promise<void>>();
+  readonly #batches: TableBatches;
 
   /** Owns `rows` from here on. */
-  constructor(store: KeyvalStore<V>, rows: Map<string, V>) {
+  constructor(store: KeyvalStore<V>, rows: Map<string, V>, batches: TableBatches) {
     this.#store = store;
     this.#rows = rows;
+    this.#batches = batches;
   }
 
   get(owner: string): V | undefined {
@@ -56,7 +66,16 @@ export class MemoryTable<V> implements Table<V> {
     return this.#rows.entries();
   }
 
-  async #follow(owner: string, write: Promise<void>): Promise<void> {
+  #follow(owner: string, write: Promise<void>): Promise<void> {
+    const batch = this.#batches.current;
+    if (!batch) return this.#settle(owner, write);
+    // The batch decides, and it alone tells of a failure.
+    const follower = this.#settle(owner, batch.outcome).catch(() => {});
+    batch.followers.push(follower);
+    return follower;
+  }
+
+  async #settle(owner: string, write: Promise<void>): Promise<void> {
     this.#writes.set(owner, write);
     try {
       await write;

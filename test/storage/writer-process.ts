@@ -1,4 +1,5 @@
-// Writes to the database in its first argument until killed, and prints each key once it has been acknowledged.
+// Writes to the database in its first argument until killed, and prints each key once it has been acknowledged; beside
+// that, batches.
 
 import { writeSync } from 'node:fs';
 import { openStorage } from '../../src/storage/index.ts';
@@ -19,6 +20,16 @@ async function writeForever(stream: number): Promise<void> {
   }
 }
 
+/** More writes than one commit of the queue takes: `NUMBER/i` for i below 1,000. */
+async function batchForever(): Promise<void> {
+  const batches = driver.map('montague.lit', 'batches');
+  for (let n = 0; ; n++) {
+    await driver.batch(() => {
+      for (let i = 0; i < 1_000; i++) void batches.set('romeo', `${n}/${i}`, i);
+    });
+  }
+}
+
 /** Synchronous: what was acknowledged has left the process. A pipe may be full while its reader is busy. */
 function print(line: string): void {
   for (;;) {
@@ -30,4 +41,4 @@ function print(line: string): void {
   }
 }
 
-await Promise.all(Array.from({ length: STREAMS }, (_, stream) => writeForever(stream)));
+await Promise.all([batchForever(), ...Array.from({ length: STREAMS }, (_, stream) => writeForever(stream))]);

@@ -3,21 +3,39 @@
 
 import { StorageError } from '../error.ts';
 import { decode, encode } from '../json.ts';
-import type {
-  ArchiveEntry,
-  ArchivePage,
-  ArchiveQuery,
-  ArchiveStore,
-  KeyvalStore,
-  MapStore,
-  StorageDriver,
+import {
+  type ArchiveEntry,
+  type ArchivePage,
+  type ArchiveQuery,
+  type ArchiveStore,
+  type KeyvalStore,
+  MAX_BATCH_BYTES,
+  MAX_BATCH_WRITES,
+  type MapStore,
+  type StorageDriver,
 } from '../stores.ts';
 
 const DRIVER = 'memory';
 
 /** What every store can do for the driver. */
 interface MemoryStore {
-  purge(owner: string): void;
+  /** Returns what undoes it. */
+  purge(owner: string): () => void;
+}
+
+/** What the driver does for every store. */
+interface Driver {
+  /** @throws StorageError 'closed' */
+  check(): void;
+  /** Runs a change, which returns what undoes it; `size` is asked for the limit of a batch. In bytes. */
+  change(size: () => number, act: () => () => void): Promise<void>;
+}
+
+/** The changes of one batch, so that they can be undone. */
+interface Batch {
+  readonly undo: (() => void)[];
+  bytes: number;
+  error?: { readonly cause: unknown };
 }
 
 export class MemoryStorage implements StorageDriver {
@@ -26,22 +44,47 @@ export class MemoryStorage implements StorageDriver {
   readonly maxQueuedBytes = Number.POSITIVE_INFINITY;
   readonly #hosts = new Map<string, Map<string, MemoryStore>>();
   #closed = false;
+  #batch: Batch | undefined;
 
   keyval(host: string, name: string): KeyvalStore<unknown> {
-    return this.#store(host, 'keyval', name, () => new MemoryKeyval(() => this.#check(name)));
+    return this.#store(host, 'keyval', name, () => new MemoryKeyval(this.#driverOf(name)));
   }
 
   map(host: string, name: string): MapStore<unknown> {
-    return this.#store(host, 'map', name, () => new MemoryMap(() => this.#check(name)));
+    return this.#store(host, 'map', name, () => new MemoryMap(this.#driverOf(name)));
   }
 
   archive(host: string, name: string): ArchiveStore {
-    return this.#store(host, 'archive', name, () => new MemoryArchive(name, () => this.#check(name)));
+    return this.#store(host, 'archive', name, () => new MemoryArchive(name, this.#driverOf(name)));
   }
 
-  async purge(host: string, owner: string): Promise<void> {
+  purge(host: string, owner: string): Promise<void> {
+    return this.#change(
+      undefined,
+      () => owner.length,
+      () => {
+        const undo = [...(this.#hosts.get(host)?.values() ?? [])].map((store) => store.purge(owner));
+        return () => {
+          for (const step of undo) step();
+        };
+      },
+    );
+  }
+
+  async batch(write: () => void): Promise<void> {
     this.#check();
-    for (const store of this.#hosts.get(host)?.values() ?? []) store.purge(owner);
+    if (this.#batch) return write();
+    const batch: Batch = { undo: [], bytes: 0 };
+    this.#batch = batch;
+    try {
+      write();
+      if (batch.error) throw batch.error.cause;
+    } catch (error) {
+      for (const step of batch.undo.reverse()) step();
+      throw error;
+    } finally {
+      this.#batch = undefined;
+    }
   }
 
   async close(): Promise<void> {
@@ -58,6 +101,30 @@ export class MemoryStorage implements StorageDriver {
     return store as S; // The kind is part of the key, and decides the class.
   }
 
+  #driverOf(store: string): Driver {
+    return {
+      check: () => this.#check(store),
+      change: (size, act) => this.#change(store, size, act),
+    };
+  }
+
+  async #change(store: string | undefined, size: () => number, act: () => () => void): Promise<void> {
+    const batch = this.#batch;
+    if (!batch) {
+      this.#check(store);
+      act();
+      return;
+    }
+    try {
+      this.#check(store);
+      batch.undo.push(act());
+      batch.bytes += size();
+      if (batch.undo.length > MAX_BATCH_WRITES || batch.bytes > MAX_BATCH_BYTES) throw tooLarge();
+    } catch (cause) {
+      batch.error ??= { cause };
+    }
+  }
+
   #check(store?: string): void {
     if (this.#closed) throw new StorageError('closed', 'The storage is closed', { driver: DRIVER, store });
   }
@@ -65,80 +132,95 @@ export class MemoryStorage implements StorageDriver {
 
 class MemoryKeyval implements KeyvalStore<unknown>, MemoryStore {
   readonly #values = new Map<string, string>();
-  readonly #check: () => void;
+  readonly #driver: Driver;
 
-  constructor(check: () => void) {
-    this.#check = check;
+  constructor(driver: Driver) {
+    this.#driver = driver;
   }
 
   async get(owner: string): Promise<unknown> {
-    this.#check();
+    this.#driver.check();
     const text = this.#values.get(owner);
     return text === undefined ? undefined : decode(text);
   }
 
-  async set(owner: string, value: unknown): Promise<void> {
-    this.#check();
-    this.#values.set(owner, encode(value));
+  set(owner: string, value: unknown): Promise<void> {
+    return this.#driver.change(
+      () => sizeOf(value),
+      () => replaceEntry(this.#values, owner, encode(value)),
+    );
   }
 
-  async delete(owner: string): Promise<void> {
-    this.#check();
-    this.#values.delete(owner);
+  delete(owner: string): Promise<void> {
+    return this.#driver.change(
+      () => 0,
+      () => this.purge(owner),
+    );
   }
 
   async *owners(): AsyncGenerator<string> {
-    this.#check();
+    this.#driver.check();
     yield* [...this.#values.keys()];
   }
 
-  purge(owner: string): void {
-    this.#values.delete(owner);
+  purge(owner: string): () => void {
+    return replaceEntry(this.#values, owner, undefined);
   }
 }
 
 class MemoryMap implements MapStore<unknown>, MemoryStore {
   readonly #values = new Map<string, Map<string, string>>();
-  readonly #check: () => void;
+  readonly #driver: Driver;
 
-  constructor(check: () => void) {
-    this.#check = check;
+  constructor(driver: Driver) {
+    this.#driver = driver;
   }
 
   async get(owner: string, key: string): Promise<unknown> {
-    this.#check();
+    this.#driver.check();
     const text = this.#values.get(owner)?.get(key);
     return text === undefined ? undefined : decode(text);
   }
 
-  async set(owner: string, key: string, value: unknown): Promise<void> {
-    this.#check();
-    const text = encode(value);
-    const entries = this.#values.get(owner);
-    if (entries) entries.set(key, text);
-    else this.#values.set(owner, new Map([[key, text]]));
+  set(owner: string, key: string, value: unknown): Promise<void> {
+    return this.#driver.change(
+      () => sizeOf(value),
+      () => this.#replace(owner, key, encode(value)),
+    );
   }
 
-  async delete(owner: string, key: string): Promise<void> {
-    this.#check();
-    const entries = this.#values.get(owner);
-    entries?.delete(key);
-    if (entries?.size === 0) this.#values.delete(owner);
+  delete(owner: string, key: string): Promise<void> {
+    return this.#driver.change(
+      () => 0,
+      () => this.#replace(owner, key, undefined),
+    );
+  }
+
+  #replace(owner: string, key: string, text: string | undefined): () => void {
+    const entries = this.#values.get(owner) ?? new Map<string, string>();
+    this.#values.set(owner, entries);
+    const undo = replaceEntry(entries, key, text);
+    if (entries.size === 0) this.#values.delete(owner);
+    return () => {
+      this.#values.set(owner, entries);
+      undo();
+      if (entries.size === 0) this.#values.delete(owner);
+    };
   }
 
   async entries(owner: string): Promise<ReadonlyMap<string, unknown>> {
-    this.#check();
+    this.#driver.check();
     const entries = this.#values.get(owner) ?? new Map<string, string>();
     return new Map([...entries].map(([key, text]) => [key, decode(text)]));
   }
 
   async *owners(): AsyncGenerator<string> {
-    this.#check();
+    this.#driver.check();
     yield* [...this.#values.keys()];
   }
 
-  purge(owner: string): void {
-    this.#values.delete(owner);
+  purge(owner: string): () => void {
+    return replaceEntry(this.#values, owner, undefined);
   }
 }
 
@@ -152,47 +234,58 @@ class MemoryArchive implements ArchiveStore, MemoryStore {
   /** Rows in order of time, then of appending. */
   readonly #rows = new Map<string, Row[]>();
   readonly #name: string;
-  readonly #check: () => void;
+  readonly #driver: Driver;
   #sequence = 0;
 
-  constructor(name: string, check: () => void) {
+  constructor(name: string, driver: Driver) {
     this.#name = name;
-    this.#check = check;
+    this.#driver = driver;
   }
 
-  async append(owner: string, { id, at, with: peer, xml }: ArchiveEntry): Promise<void> {
-    this.#check();
-    const rows = this.#rows.get(owner) ?? [];
-    this.#rows.set(owner, rows);
+  append(owner: string, entry: ArchiveEntry): Promise<void> {
+    return this.#driver.change(
+      () => sizeOf(entry),
+      () => this.#insert(owner, entry),
+    );
+  }
+
+  #insert(owner: string, { id, at, with: peer, xml }: ArchiveEntry): () => void {
+    const rows = [...(this.#rows.get(owner) ?? [])];
     const old = rows.findIndex((row) => row.entry.id === id);
     const [replaced] = old === -1 ? [] : rows.splice(old, 1);
     const row = { entry: { id, at, with: peer, xml }, sequence: replaced?.sequence ?? this.#sequence++ };
     const place = rows.findLastIndex((other) => compare(other, row) < 0);
     rows.splice(place + 1, 0, row);
+    return replaceEntry(this.#rows, owner, rows);
   }
 
   async query(owner: string, query: ArchiveQuery): Promise<ArchivePage> {
-    this.#check();
+    this.#driver.check();
     const { rows, complete, total } = this.#select(owner, query);
     return { entries: rows.map((row) => row.entry), complete, total };
   }
 
   async delete(owner: string, query: ArchiveQuery): Promise<number> {
-    this.#check();
-    const removed = new Set(this.#select(owner, query).rows);
-    const rest = (this.#rows.get(owner) ?? []).filter((row) => !removed.has(row));
-    if (rest.length === 0) this.#rows.delete(owner);
-    else this.#rows.set(owner, rest);
-    return removed.size;
+    let count = 0;
+    await this.#driver.change(
+      () => 0,
+      () => {
+        const removed = new Set(this.#select(owner, query).rows);
+        const rest = (this.#rows.get(owner) ?? []).filter((row) => !removed.has(row));
+        count = removed.size;
+        return replaceEntry(this.#rows, owner, rest.length === 0 ? undefined : rest);
+      },
+    );
+    return count;
   }
 
   async *owners(): AsyncGenerator<string> {
-    this.#check();
+    this.#driver.check();
     yield* [...this.#rows.keys()];
   }
 
-  purge(owner: string): void {
-    this.#rows.delete(owner);
+  purge(owner: string): () => void {
+    return replaceEntry(this.#rows, owner, undefined);
   }
 
   #select(owner: string, query: ArchiveQuery): { rows: Row[]; complete: boolean; total: number } {
@@ -225,4 +318,24 @@ class MemoryArchive implements ArchiveStore, MemoryStore {
 
 function compare(a: Row, b: Row): number {
   return a.entry.at - b.entry.at || a.sequence - b.sequence;
+}
+
+/** Sets an entry, or deletes it for `undefined`. Returns what undoes that. */
+function replaceEntry<V>(map: Map<string, V>, key: string, value: V | undefined): () => void {
+  const old = map.get(key);
+  const put = (now: V | undefined): void => {
+    if (now === undefined) map.delete(key);
+    else map.set(key, now);
+  };
+  put(value);
+  return () => put(old);
+}
+
+/** Characters of a value as it is stored; 0 for one that cannot be. */
+function sizeOf(value: unknown): number {
+  return JSON.stringify(value)?.length ?? 0;
+}
+
+function tooLarge(): StorageError {
+  return new StorageError('failed', 'The batch is too large', { driver: DRIVER });
 }

@@ -11,7 +11,7 @@ export interface StoreName {
   readonly name: string;
 }
 
-export type Operation =
+export type SingleOperation =
   | { readonly do: 'set'; readonly in: StoreName; readonly owner: string; readonly value: string }
   | {
       readonly do: 'put';
@@ -25,6 +25,29 @@ export type Operation =
   | { readonly do: 'remove'; readonly in: StoreName; readonly owner: string; readonly key: string }
   | { readonly do: 'prune'; readonly in: StoreName; readonly owner: string; readonly query: ArchiveQuery }
   | { readonly do: 'purge'; readonly host: string; readonly owner: string };
+
+/** `all`: together or not at all. */
+export type Operation =
+  | SingleOperation
+  | { readonly do: 'all'; readonly operations: readonly SingleOperation[] };
+
+/** What an operation weighs beside its texts. */
+const OVERHEAD_BYTES = 256;
+
+/** Bytes of memory the operation holds, roughly: its texts, counted by character. */
+export function weigh(operation: Operation): number {
+  if (operation.do === 'all') return operation.operations.reduce((sum, single) => sum + weigh(single), 0);
+  const bytes = OVERHEAD_BYTES + operation.owner.length;
+  if (operation.do === 'set') return bytes + operation.value.length;
+  if (operation.do === 'put') return bytes + operation.key.length + operation.value.length;
+  if (operation.do === 'append') return bytes + operation.entry.with.length + operation.entry.xml.length;
+  if (operation.do === 'prune') return bytes + lengthOf(operation.query.ids ?? []);
+  return bytes;
+}
+
+function lengthOf(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + text.length, 0);
+}
 
 /** Rows changed; or why nothing happened. `unknown-entry`: `after` or `before` names none. */
 export type Outcome = number | 'unknown-entry' | { readonly failed: string; readonly code: string };

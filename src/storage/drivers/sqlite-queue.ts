@@ -9,15 +9,12 @@
 
 import type { Faults } from '../../util/faults.ts';
 import { StorageError } from '../error.ts';
-import type { Operation, Outcome } from './sqlite-operations.ts';
+import { type Operation, type Outcome, type SingleOperation, weigh } from './sqlite-operations.ts';
 import { type ThreadOptions, WriterThread } from './sqlite-thread.ts';
 
 /** One commit stays below some ten milliseconds. */
 const MAX_BATCH_OPERATIONS = 200;
 const MAX_BATCH_BYTES = 2 * 1024 * 1024;
-
-/** What an operation weighs beside its texts. */
-const OVERHEAD_BYTES = 256;
 
 export interface QueueOptions extends ThreadOptions {
   readonly maxBytes: number;
@@ -144,15 +141,14 @@ export class WriteQueue {
   }
 
   #remember(operation: Operation, written: Promise<number>): void {
-    const host = operation.do === 'purge' ? operation.host : operation.in.host;
-    const key = ownerKey(host, operation.owner);
+    const keys = new Set(singles(operation).map(ownerKeyOf));
     const settled = written
       .catch(() => undefined)
       .then(() => {
-        if (this.#last.get(key) === settled) this.#last.delete(key);
+        for (const key of keys) if (this.#last.get(key) === settled) this.#last.delete(key);
         if (this.#lastOfAll === settled) this.#lastOfAll = undefined;
       });
-    this.#last.set(key, settled);
+    for (const key of keys) this.#last.set(key, settled);
     this.#lastOfAll = settled;
   }
 
@@ -238,9 +234,20 @@ function gone({ message }: Error): Outcome {
 
 /** Removing the first n entries twice removes 2n entries; a cursor's entry may be gone the second time. */
 function isRepeatable(operation: Operation): boolean {
-  if (operation.do !== 'prune') return true;
-  const { limit, after, before } = operation.query;
-  return limit === undefined && after === undefined && before === undefined;
+  return singles(operation).every((single) => {
+    if (single.do !== 'prune') return true;
+    const { limit, after, before } = single.query;
+    return limit === undefined && after === undefined && before === undefined;
+  });
+}
+
+function singles(operation: Operation): readonly SingleOperation[] {
+  return operation.do === 'all' ? operation.operations : [operation];
+}
+
+function ownerKeyOf(operation: SingleOperation): string {
+  const host = operation.do === 'purge' ? operation.host : operation.in.host;
+  return ownerKey(host, operation.owner);
 }
 
 function ownerKey(host: string, owner: string): string {
@@ -248,19 +255,5 @@ function ownerKey(host: string, owner: string): string {
 }
 
 function storeOf(operation: Operation): string | undefined {
-  return operation.do === 'purge' ? undefined : operation.in.name;
-}
-
-/** Bytes of memory the operation holds, roughly: its texts, counted by character. */
-function weigh(operation: Operation): number {
-  const bytes = OVERHEAD_BYTES + operation.owner.length;
-  if (operation.do === 'set') return bytes + operation.value.length;
-  if (operation.do === 'put') return bytes + operation.key.length + operation.value.length;
-  if (operation.do === 'append') return bytes + operation.entry.with.length + operation.entry.xml.length;
-  if (operation.do === 'prune') return bytes + lengthOf(operation.query.ids ?? []);
-  return bytes;
-}
-
-function lengthOf(texts: readonly string[]): number {
-  return texts.reduce((sum, text) => sum + text.length, 0);
+  return operation.do === 'purge' || operation.do === 'all' ? undefined : operation.in.name;
 }

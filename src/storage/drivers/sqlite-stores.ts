@@ -16,9 +16,9 @@ import {
   CURSOR,
   type Cursor,
   filterSql,
-  type Operation,
   parameters,
   rangeSql,
+  type SingleOperation,
   STORE_ID,
   type StoreName,
   storeParameters,
@@ -34,7 +34,7 @@ interface Access {
   /** Runs a read once earlier writes of the owner are in the database. @throws StorageError */
   read<T>(store: StoreName, owner: string, read: () => T): Promise<T>;
   /** Returns the number of rows that were changed. @throws StorageError */
-  write(operation: Operation): Promise<number>;
+  write(make: () => SingleOperation): Promise<number>;
   owners(store: StoreName): AsyncGenerator<string>;
   statement(sql: string): Database.Statement;
 }
@@ -60,11 +60,11 @@ export class SqliteKeyval implements KeyvalStore<unknown> {
   }
 
   async set(owner: string, value: unknown): Promise<void> {
-    await this.#storage.write({ do: 'set', in: this.#store, owner, value: encode(value) });
+    await this.#storage.write(() => ({ do: 'set', in: this.#store, owner, value: encode(value) }));
   }
 
   async delete(owner: string): Promise<void> {
-    await this.#storage.write({ do: 'unset', in: this.#store, owner });
+    await this.#storage.write(() => ({ do: 'unset', in: this.#store, owner }));
   }
 
   owners(): AsyncIterable<string> {
@@ -89,11 +89,11 @@ export class SqliteMap implements MapStore<unknown> {
   }
 
   async set(owner: string, key: string, value: unknown): Promise<void> {
-    await this.#storage.write({ do: 'put', in: this.#store, owner, key, value: encode(value) });
+    await this.#storage.write(() => ({ do: 'put', in: this.#store, owner, key, value: encode(value) }));
   }
 
   async delete(owner: string, key: string): Promise<void> {
-    await this.#storage.write({ do: 'remove', in: this.#store, owner, key });
+    await this.#storage.write(() => ({ do: 'remove', in: this.#store, owner, key }));
   }
 
   entries(owner: string): Promise<ReadonlyMap<string, unknown>> {
@@ -118,7 +118,12 @@ export class SqliteArchive implements ArchiveStore {
   }
 
   async append(owner: string, { id, at, with: peer, xml }: ArchiveEntry): Promise<void> {
-    await this.#storage.write({ do: 'append', in: this.#store, owner, entry: { id, at, with: peer, xml } });
+    await this.#storage.write(() => ({
+      do: 'append',
+      in: this.#store,
+      owner,
+      entry: { id, at, with: peer, xml },
+    }));
   }
 
   query(owner: string, query: ArchiveQuery): Promise<ArchivePage> {
@@ -126,7 +131,7 @@ export class SqliteArchive implements ArchiveStore {
   }
 
   delete(owner: string, query: ArchiveQuery): Promise<number> {
-    return this.#storage.write({ do: 'prune', in: this.#store, owner, query: { ...query } });
+    return this.#storage.write(() => ({ do: 'prune', in: this.#store, owner, query: { ...query } }));
   }
 
   owners(): AsyncIterable<string> {

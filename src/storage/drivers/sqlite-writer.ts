@@ -15,6 +15,7 @@ import {
   type Parameters,
   parameters,
   rangeSql,
+  type SingleOperation,
   STORE_ID,
   type StoreName,
   storeParameters,
@@ -122,6 +123,7 @@ class Writer {
   }
 
   #apply(operation: Operation): Outcome {
+    if (operation.do === 'all') return this.#applyAll(operation.operations);
     if (operation.do === 'purge') return this.#purge(operation.host, operation.owner);
     const { in: store, owner } = operation;
     this.#know(store);
@@ -142,6 +144,17 @@ class Writer {
       case 'prune':
         return this.#prune(operation);
     }
+  }
+
+  /** Throws unless all succeed, so that the transaction is rolled back. */
+  #applyAll(operations: readonly SingleOperation[]): number {
+    let rows = 0;
+    for (const operation of operations) {
+      const outcome = this.#apply(operation);
+      if (typeof outcome !== 'number') throw new Error('The archive has no entry of that id');
+      rows += outcome;
+    }
+    return rows;
   }
 
   #purge(host: string, owner: string): number {

@@ -11,7 +11,8 @@ import type { Clock } from '../../util/clock.ts';
 import type { Faults } from '../../util/faults.ts';
 import { StorageError } from '../error.ts';
 import type { ArchiveStore, KeyvalStore, MapStore, StorageDriver } from '../stores.ts';
-import { type Operation, STORE_ID, type StoreName, storeParameters } from './sqlite-operations.ts';
+import { SqliteBatch } from './sqlite-batch.ts';
+import { type SingleOperation, STORE_ID, type StoreName, storeParameters } from './sqlite-operations.ts';
 import { WriteQueue } from './sqlite-queue.ts';
 import { SqliteArchive, SqliteKeyval, SqliteMap } from './sqlite-stores.ts';
 
@@ -53,6 +54,7 @@ export class SqliteStorage implements StorageDriver {
   readonly #reader: Database.Database;
   readonly #statements = new Map<string, Database.Statement>();
   #closed = false;
+  #batch: SqliteBatch | undefined;
 
   private constructor(queue: WriteQueue, reader: Database.Database) {
     this.#queue = queue;
@@ -107,7 +109,21 @@ export class SqliteStorage implements StorageDriver {
   }
 
   async purge(host: string, owner: string): Promise<void> {
-    await this.#queue.push({ do: 'purge', host, owner });
+    await this.write(() => ({ do: 'purge', host, owner }));
+  }
+
+  async batch(write: () => void): Promise<void> {
+    if (this.#batch) return write();
+    const batch = new SqliteBatch(DRIVER);
+    this.#batch = batch;
+    try {
+      write();
+    } catch (error) {
+      batch.fail(error);
+    } finally {
+      this.#batch = undefined;
+    }
+    await batch.commit((operation) => this.#queue.push(operation));
   }
 
   async close(): Promise<void> {
@@ -119,9 +135,9 @@ export class SqliteStorage implements StorageDriver {
     }
   }
 
-  /** For the stores: queues a write. */
-  write(operation: Operation): Promise<number> {
-    return this.#queue.push(operation);
+  /** For the stores: queues a write, or adds it to the batch. @throws what `make` throws, outside of a batch */
+  write(make: () => SingleOperation): Promise<number> {
+    return this.#batch?.add(make) ?? this.#queue.push(make());
   }
 
   /** For the stores: runs `read` when the owner's earlier writes have settled. */

@@ -12,7 +12,7 @@ const WRITER = fileURLToPath(new URL('../../storage/writer-process.ts', import.m
 const HOST = 'montague.lit';
 
 for (const acknowledged of [1, 700, 4000]) {
-  test(`kill -9 after ${acknowledged} acknowledgements: the database is whole and has them all`, async () => {
+  test(`kill -9 after ${acknowledged} acknowledgements: the database is whole and has them all, and no batch in part`, async () => {
     const dataPath = emptyFolder();
     const keys = await writeUntil(acknowledged, dataPath);
     assert.ok(keys.length >= acknowledged);
@@ -25,6 +25,12 @@ for (const acknowledged of [1, 700, 4000]) {
       keys.filter((key) => !entries.has(key) || !ids.has(key)),
       [],
     );
+    const sizes = new Map<string, number>();
+    for (const key of (await driver.map(HOST, 'batches').entries('romeo')).keys()) {
+      const [batch = ''] = key.split('/');
+      sizes.set(batch, (sizes.get(batch) ?? 0) + 1);
+    }
+    assert.deepEqual(new Set(sizes.values()), sizes.size === 0 ? new Set() : new Set([1_000]));
     await driver.keyval(HOST, 'vcard').set('romeo', 'still writable');
     await driver.close();
 

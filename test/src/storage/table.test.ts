@@ -110,3 +110,44 @@ function scriptedStore(values: Record<string, string>) {
   };
   return { store, answers };
 }
+
+test('a batch writes tables and stores of several hosts together', async () => {
+  const driver = await openStorage({ driver: 'sqlite', dataPath: emptyFolder() });
+  const [one, other] = [storesFor(driver, HOST), storesFor(driver, 'rooms.lit')];
+  const roster = await one.table<number>('roster');
+  await one.batch(() => {
+    void roster.set('romeo', 1);
+    void one.map<number>('pep').set('romeo', 'a', 2);
+    void other.keyval<number>('rooms').set('hall', 3);
+  });
+  assert.equal(await one.keyval('roster').get('romeo'), 1);
+  assert.equal(await one.map('pep').get('romeo', 'a'), 2);
+  assert.equal(await other.keyval('rooms').get('hall'), 3);
+  await driver.close();
+});
+
+test('when a batch fails, tables are as before, but for newer writes', async () => {
+  const driver = await openStorage({ driver: 'sqlite', dataPath: emptyFolder() });
+  const stores = storesFor(driver, HOST);
+  const table = await stores.table<string>('roster');
+  await table.set('romeo', 'old');
+  await table.set('juliet', 'old');
+  const failed = stores.batch(() => {
+    void table.set('romeo', 'lost');
+    void table.set('juliet', 'lost');
+    void table.delete('nurse');
+    throw new Error('changed my mind');
+  });
+  const newer = table.set('juliet', 'newer');
+  await assert.rejects(failed, /changed my mind/);
+  await newer;
+  assert.deepEqual(
+    [...table],
+    [
+      ['romeo', 'old'],
+      ['juliet', 'newer'],
+    ],
+  );
+  assert.equal(await stores.keyval('roster').get('romeo'), 'old');
+  await driver.close();
+});

@@ -38,11 +38,14 @@ export interface LibraryProgram {
   readonly refused: RegExp;
   readonly untrusted: RegExp;
   readonly mechanism: string;
+  /** What it does besides, before it quits. */
+  readonly also?: (scene: Scene, reports: (line: string) => Promise<string>) => Promise<void>;
 }
 
 /** The whole scene, for one program. */
 export async function playsWithOthers(t: TestContext, program: LibraryProgram, scene?: Scene): Promise<void> {
-  const { enjamb, juliet, folder, caPath } = scene ?? (await foreignScene(t));
+  const there = scene ?? (await foreignScene(t));
+  const { enjamb, juliet, folder, caPath } = there;
   const romeo = new Program(t, program.name, {
     ...(await commandOf(program, folder, caPath)),
     logFile: join(folder, `${program.name}.log`),
@@ -61,6 +64,7 @@ export async function playsWithOthers(t: TestContext, program: LibraryProgram, s
   await reports(`room ${LINE}`);
   juliet.send(HALL, 'Ay me!', 'groupchat');
   await reports('room Ay me!');
+  await program.also?.(there, reports);
 
   juliet.send(ROMEO, 'quit');
   const exit = await withinMs(STEP_MS, `the end of ${program.name}`, romeo.exited);

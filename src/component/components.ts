@@ -3,7 +3,7 @@
 import type { ServerContext } from '../core/context.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { Connection } from '../net/connection.ts';
-import { Budgets } from '../sasl/budgets.ts';
+import { TokenBuckets } from '../util/flow/index.ts';
 import { StreamError } from '../xml/errors.ts';
 import type { ComponentContext } from './context.ts';
 import { Handshake } from './handshake.ts';
@@ -20,7 +20,7 @@ export class Components {
   constructor(context: ServerContext) {
     const { config, log, faults, clock, router, strangers } = context;
     const { auth_failures_per_address: size, auth_failure_window: windowMs } = config.core;
-    const failures = new Budgets(clock, { size, windowMs, maxKeys: MAX_FAILURE_KEYS });
+    const failures = new TokenBuckets(clock, { size, windowMs, maxKeys: MAX_FAILURE_KEYS });
     this.#context = { config, log, faults, clock, router, strangers, failures };
   }
 

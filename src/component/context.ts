@@ -1,12 +1,12 @@
 // What the connections of components are given by the server around them.
 
 import type { ServerContext } from '../core/context.ts';
-import type { Budgets } from '../sasl/budgets.ts';
 import type { ReadRate } from '../stream/read-limit.ts';
+import type { TokenBuckets } from '../util/flow/index.ts';
 
 export interface ComponentContext extends ServerContext {
   /** Failed handshakes, by address and domain. */
-  readonly failures: Budgets;
+  readonly failures: TokenBuckets;
 }
 
 /** The same as for other servers, see `s2s/policy.ts`. */

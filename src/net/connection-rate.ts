@@ -4,11 +4,9 @@
 //
 //   enter ──▶ the turn of its site ──▶ of its address ──▶ among all ──▶ admit
 //     └─────── too late, or too many ────────┴───────────────┴──────▶ refuse
-//
-// Each limit is the generic cell rate algorithm. Its state is one time: when the next connection would be due if all came
-// at the steady rate. A connection may come earlier than that by the length of a burst.
 
 import type { Clock } from '../util/clock.ts';
+import { TokenBucket, TokenBuckets, type TokenRate } from '../util/flow/index.ts';
 import type { Metrics, Reading } from '../util/metrics.ts';
 import { limitKey, siteKey } from './address.ts';
 
@@ -27,9 +25,10 @@ export interface Newcomer {
 /** A proxy on this machine connects from one of these, on behalf of anybody. */
 const PROXIES: ReadonlySet<string> = new Set(['127.0.0.1', '::1']);
 
-const BURST_SECONDS = 5;
+/** A burst is what the steady rate gives in this time. */
+const BURST_MS = 5_000;
 /** All addresses together. A TLS handshake costs about 2 ms, so this uses less than half a processor. */
-const TOTAL = { perSecond: 200, burst: 1_000 };
+const TOTAL_PER_SECOND = 200;
 /** Of that an IPv6 site (one /48 network, 65,536 networks of one host each) may take this part. */
 const SITE_SHARE = 1 / 4;
 /** The longest wait at one place in the queue; clients give up after some 15 seconds. */
@@ -42,16 +41,17 @@ export class ConnectionRate {
   /** Connections that had to wait, since the start. */
   delayed = 0;
   readonly #clock: Clock;
-  readonly #addresses: Turns;
-  readonly #sites: Turns;
-  readonly #total: Limit = { intervalMs: 1_000 / TOTAL.perSecond, burst: TOTAL.burst };
-  #totalDue = 0;
+  readonly #addresses: TokenBuckets;
+  readonly #sites: TokenBuckets;
+  readonly #total: TokenBucket;
   #waiting = 0;
 
   constructor({ perAddress, clock }: ConnectionRateOptions) {
     this.#clock = clock;
-    this.#addresses = new Turns(clock, perAddress);
-    this.#sites = new Turns(clock, Math.max(perAddress, TOTAL.perSecond * SITE_SHARE));
+    const perSite = Math.max(perAddress, TOTAL_PER_SECOND * SITE_SHARE);
+    this.#addresses = new TokenBuckets(clock, { ...limit(perAddress), maxKeys: MAX_ADDRESSES });
+    this.#sites = new TokenBuckets(clock, { ...limit(perSite), maxKeys: MAX_ADDRESSES });
+    this.#total = new TokenBucket(limit(TOTAL_PER_SECOND), clock);
   }
 
   /** How many addresses are remembered. */
@@ -66,12 +66,12 @@ export class ConnectionRate {
 
   /** Admits a connection now or later, or refuses it. */
   enter(address: string, newcomer: Newcomer): void {
-    const toAll = () => this.#after(this.#reserve(), newcomer, () => newcomer.admit());
+    const toAll = () => this.#after(this.#total.reserve(MAX_WAIT_MS), newcomer, () => newcomer.admit());
     if (PROXIES.has(address)) return toAll();
-    const toAddress = () => this.#after(this.#addresses.reserve(limitKey(address)), newcomer, toAll);
-    const isIPv6 = address.includes(':');
-    if (isIPv6) this.#after(this.#sites.reserve(siteKey(address)), newcomer, toAddress);
-    else toAddress();
+    const toAddress = () =>
+      this.#after(this.#addresses.reserve(limitKey(address), MAX_WAIT_MS), newcomer, toAll);
+    if (!address.includes(':')) return toAddress();
+    this.#after(this.#sites.reserve(siteKey(address), MAX_WAIT_MS), newcomer, toAddress);
   }
 
   #after(waitMs: number | undefined, newcomer: Newcomer, next: () => void): void {
@@ -84,50 +84,10 @@ export class ConnectionRate {
       next();
     });
   }
-
-  #reserve(): number | undefined {
-    const place = placeAt(this.#total, this.#totalDue, this.#clock.elapsed());
-    if (place !== undefined) this.#totalDue = place.due;
-    return place?.waitMs;
-  }
 }
 
-interface Limit {
-  readonly intervalMs: number;
-  readonly burst: number;
-}
-
-/** When the next connection of each key is due, in the order of their last one. */
-class Turns {
-  readonly #clock: Clock;
-  readonly #limit: Limit;
-  readonly #dueOf = new Map<string, number>();
-
-  constructor(clock: Clock, perSecond: number) {
-    this.#clock = clock;
-    this.#limit = { intervalMs: 1_000 / perSecond, burst: perSecond * BURST_SECONDS };
-  }
-
-  get size(): number {
-    return this.#dueOf.size;
-  }
-
-  /** How long a connection waits that comes now; `undefined` when it is too long. */
-  reserve(key: string): number | undefined {
-    const place = placeAt(this.#limit, this.#dueOf.get(key) ?? 0, this.#clock.elapsed());
-    if (place === undefined) return undefined;
-    this.#dueOf.delete(key);
-    this.#dueOf.set(key, place.due);
-    const [oldest] = this.#dueOf.keys();
-    if (oldest !== undefined && this.#dueOf.size > MAX_ADDRESSES) this.#dueOf.delete(oldest);
-    return place.waitMs;
-  }
-}
-
-/** How long a connection waits that comes now, and when the one after it is due; `undefined` when it is too long. */
-function placeAt({ intervalMs, burst }: Limit, due: number, now: number) {
-  const waitMs = Math.max(0, Math.ceil(due - (burst - 1) * intervalMs - now));
-  return waitMs > MAX_WAIT_MS ? undefined : { waitMs, due: Math.max(due, now) + intervalMs };
+function limit(perSecond: number): TokenRate {
+  return { size: (perSecond * BURST_MS) / 1_000, windowMs: BURST_MS };
 }
 
 /** @param refusals the number of refused connections, by NetErrorCode */

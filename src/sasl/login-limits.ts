@@ -3,9 +3,8 @@
 
 import { createHash } from 'node:crypto';
 import type { Clock } from '../util/clock.ts';
-import { BoundedMap } from '../util/flow/index.ts';
+import { BoundedMap, TokenBuckets } from '../util/flow/index.ts';
 import { SaslError } from '../xml/errors.ts';
-import { Budgets } from './budgets.ts';
 
 export interface LoginLimitOptions {
   /** Failures of one address in a window, over all accounts. 0: without limit. */
@@ -36,21 +35,21 @@ const MAX_KEYS = 20_000;
 /** Failures of all clients of the server; knows accounts by their bare JID, and only as hashes. */
 export class LoginLimits {
   readonly #clock: Clock;
-  readonly #addresses: Budgets;
-  readonly #shares: Budgets;
-  readonly #accounts: Budgets;
+  readonly #addresses: TokenBuckets;
+  readonly #shares: TokenBuckets;
+  readonly #accounts: TokenBuckets;
   /** What accounts may fail from where they are at home. */
-  readonly #homes: Budgets;
+  readonly #homes: TokenBuckets;
   /** Account and address → when the account last logged in from there, in ms of `clock.elapsed`. */
   readonly #familiar = new BoundedMap<string, number>(MAX_KEYS);
 
   constructor(clock: Clock, { perAddress, perAccount, windowMs }: LoginLimitOptions) {
-    const budgets = (size: number) => new Budgets(clock, { size, windowMs, maxKeys: MAX_KEYS });
+    const buckets = (size: number) => new TokenBuckets(clock, { size, windowMs, maxKeys: MAX_KEYS });
     this.#clock = clock;
-    this.#addresses = budgets(perAddress);
-    this.#shares = budgets(Math.ceil(perAccount * SHARE));
-    this.#accounts = budgets(perAccount);
-    this.#homes = budgets(perAccount);
+    this.#addresses = buckets(perAddress);
+    this.#shares = buckets(Math.ceil(perAccount * SHARE));
+    this.#accounts = buckets(perAccount);
+    this.#homes = buckets(perAccount);
   }
 
   /**

@@ -3,6 +3,7 @@
 // like a slow network.
 
 import type { Clock, Timer } from '../util/clock.ts';
+import { TokenBucket } from '../util/flow/index.ts';
 
 export interface ReadRate {
   readonly bytesPerSecond: number;
@@ -44,24 +45,21 @@ export class ReadBudget {
   readonly #rate: ReadRate;
   readonly #clock: Clock;
   readonly #readers = new Set<Pausable>();
-  /** Paused until the balance is positive; the one that has waited longest comes first. */
+  /** Paused until the bucket is out of debt; the one that has waited longest comes first. */
   readonly #waiting = new Set<Pausable>();
-  #balance: number;
-  /** In ms of `clock.elapsed`. */
-  #countedAt: number;
+  readonly #bucket: TokenBucket;
   #timer: Timer | undefined;
 
   constructor(rate: ReadRate, clock: Clock) {
     this.#rate = rate;
     this.#clock = clock;
-    this.#balance = rate.burstBytes;
-    this.#countedAt = clock.elapsed();
+    const windowMs = (rate.burstBytes / rate.bytesPerSecond) * 1_000;
+    this.#bucket = new TokenBucket({ size: rate.burstBytes, windowMs }, clock);
   }
 
   /** Whether a new budget would be the same: no connection uses this one, and it is full. */
   get isForgettable(): boolean {
-    this.#refill();
-    return this.#readers.size === 0 && this.#balance >= this.#rate.burstBytes;
+    return this.#readers.size === 0 && this.#bucket.isFull;
   }
 
   join(reader: Pausable): void {
@@ -75,10 +73,7 @@ export class ReadBudget {
 
   /** Counts bytes that were read, and pauses the reader if the budget is in debt. */
   take(bytes: number, reader: Pausable): void {
-    this.#balance -= bytes;
-    if (this.#balance >= 0) return;
-    this.#refill();
-    if (this.#balance >= 0) return;
+    if (this.#bucket.take(bytes)) return;
     this.#waiting.add(reader);
     reader.pause(REASON);
     this.#wait();
@@ -95,29 +90,20 @@ export class ReadBudget {
 
   #wait(): void {
     if (this.#timer !== undefined || this.#waiting.size === 0) return;
-    const delayMs = Math.max(1, Math.ceil((-this.#balance / this.#rate.bytesPerSecond) * 1_000));
-    this.#timer = this.#clock.after(delayMs, () => {
+    this.#timer = this.#clock.after(Math.max(1, this.#bucket.waitMs(0)), () => {
       this.#timer = undefined;
-      this.#refill();
       this.#release();
       this.#wait();
     });
   }
 
-  /** Unpauses readers in order until one of them spends the balance; the others come first the next time. */
+  /** Unpauses readers in order until one of them has taken what is left; the others come first the next time. */
   #release(): void {
     for (const reader of [...this.#waiting]) {
-      if (this.#balance < 0) return;
+      if (this.#bucket.waitMs(0) > 0) return;
       this.#waiting.delete(reader);
       reader.unpause(REASON);
     }
-  }
-
-  #refill(): void {
-    const now = this.#clock.elapsed();
-    const earned = ((now - this.#countedAt) * this.#rate.bytesPerSecond) / 1_000;
-    this.#countedAt = now;
-    this.#balance = Math.min(this.#rate.burstBytes, this.#balance + earned);
   }
 }
 

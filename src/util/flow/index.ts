@@ -9,3 +9,5 @@ export { Gate, GateFullError, type GateOptions } from './gate.ts';
 export { PacedQueue, type PacedQueueOptions } from './paced-queue.ts';
 export { Rate } from './rate.ts';
 export { ResettableTimer } from './resettable-timer.ts';
+export { TokenBucket, type TokenRate } from './token-bucket.ts';
+export { TokenBuckets, type TokenBucketsOptions } from './token-buckets.ts';

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Budgets } from '../../../src/sasl/budgets.ts';
 import { type LoginLimit, LoginLimits, type LoginSource } from '../../../src/sasl/login-limits.ts';
 import { FakeClock } from '../../support/clock.ts';
 
@@ -145,17 +144,6 @@ test('0 switches a limit off', () => {
   }
 });
 
-test('what is remembered is bounded; the quietest is forgotten first', async () => {
-  const clock = new FakeClock();
-  const budgets = new Budgets(clock, { size: 2, windowMs: MINUTE, maxKeys: 3 });
-  for (const key of ['a', 'b', 'c', 'a', 'd']) budgets.spend(key);
-  assert.equal(budgets.size, 3);
-  assert.ok(!budgets.has('a'), 'not the one that was busy last');
-  assert.equal(budgets.spend('b'), false, 'its second one, had it not been forgotten');
-  await clock.advance(2 * MINUTE);
-  assert.ok(budgets.has('a'));
-});
-
 test('20,000 places where accounts have logged in are remembered; the oldest is forgotten', () => {
   const { limits, guess } = setUp();
   const place = (n: number) => at(`198.${18 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}`);
@@ -163,17 +151,3 @@ test('20,000 places where accounts have logged in are remembered; the oldest is 
   assert.equal(guess('user0@montague.lit', place(0)).guesses, 10, 'as anybody there');
   assert.equal(guess('user1@montague.lit', place(1)).guesses, 100, 'as one who is at home');
 });
-
-for (const days of [-1, 1]) {
-  test(`a wall clock that is set by ${days} day neither adds nor takes budget`, async () => {
-    const clock = new FakeClock();
-    const budgets = new Budgets(clock, { size: 2, windowMs: MINUTE, maxKeys: 3 });
-    budgets.spend('a');
-    clock.moveWallClock(days * 86_400_000);
-    assert.ok(budgets.has('a'));
-    budgets.spend('a');
-    assert.ok(!budgets.has('a'));
-    await clock.advance(MINUTE / 2);
-    assert.ok(budgets.has('a'));
-  });
-}

@@ -56,6 +56,14 @@ test('a budget has its burst, then its rate', async () => {
   assert.ok(Math.abs(reader.taken - 121) <= 1, `${reader.taken} chunks in 10 s`);
 });
 
+test('after a rest a peer has its burst once, not twice', async () => {
+  const clock = new FakeClock();
+  const reader = new Reader(new ReadBudget({ bytesPerSecond: 1_000, burstBytes: 2_000 }, clock));
+  await clock.advance(60_000);
+  reader.send(1_000);
+  assert.equal(reader.taken, 21);
+});
+
 test('a stanza costs more than its bytes, so that small ones are not cheap', async () => {
   const clock = new FakeClock();
   const rate = { bytesPerSecond: 1_000, burstBytes: 2_000, bytesPerStanza: 90 };

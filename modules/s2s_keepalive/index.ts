@@ -55,10 +55,12 @@ export default defineModule({
     const questions = new Questions();
     const domain = module.host.domain;
     const surroundings = {
-      clock: module.clock,
+      clock: {
+        elapsed: () => module.clock.elapsed(),
+        after: (delayMs: number, task: () => void) => module.after(delayMs, task),
+      },
       silenceMs: module.options.s2s_keepalive_silence,
       timeoutMs: module.options.s2s_keepalive_timeout,
-      after: (delayMs: number, task: () => void) => module.after(delayMs, task),
       isNeeded: (remote: string) => module.fire('s2s-needed', { remote }) === 'needed',
       ping(remote: string) {
         pings.add();

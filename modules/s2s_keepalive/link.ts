@@ -5,13 +5,13 @@
 //
 // One timer for each domain, set anew when it fires and not when something comes, so that stanzas cost nothing.
 
-import { type Clock, NS, type S2SSession, StreamError, type Timer, xml } from 'enjamb/api';
+import { type ElapsedClock, NS, ResettableTimer, type S2SSession, StreamError, xml } from 'enjamb/api';
 
 export interface LinkSurroundings {
-  readonly clock: Clock;
+  /** Its timers end with the module. */
+  readonly clock: ElapsedClock;
   readonly silenceMs: number;
   readonly timeoutMs: number;
-  after(delayMs: number, task: () => void): Timer;
   isNeeded(remote: string): boolean;
   /** Pings the domain; `Link.asked` is called when that goes out on a stream, perhaps within this call. */
   ping(remote: string): void;
@@ -35,8 +35,7 @@ export class Link {
   readonly #around: LinkSurroundings;
   /** With the time when we have sent something on it last, if only a space. */
   readonly #sessions = new Map<S2SSession, number>();
-  #timer: Timer | undefined;
-  #dueAt = 0;
+  readonly #timer: ResettableTimer;
   #askedAt: number | undefined;
   /** When the question must have been answered by. */
   #deadline = 0;
@@ -44,17 +43,18 @@ export class Link {
   constructor(remote: string, surroundings: LinkSurroundings) {
     this.#remote = remote;
     this.#around = surroundings;
+    this.#timer = new ResettableTimer(surroundings.clock);
   }
 
   add(session: S2SSession): void {
     this.#sessions.set(session, this.#around.clock.elapsed());
-    if (this.#timer === undefined) this.#arm(this.#around.silenceMs);
+    if (!this.#timer.isSet) this.#arm(this.#around.silenceMs);
   }
 
   /** Answers with how many streams are left. */
   remove(session: S2SSession): number {
     this.#sessions.delete(session);
-    if (this.#sessions.size === 0) this.#timer?.cancel();
+    if (this.#sessions.size === 0) this.#timer.cancel();
     return this.#sessions.size;
   }
 
@@ -73,9 +73,9 @@ export class Link {
     return heardAt;
   }
 
-  #check(): void {
+  #check(dueAt: number): void {
     const now = this.#around.clock.elapsed();
-    const isLate = now - this.#dueAt > LATE_MS;
+    const isLate = now - dueAt > LATE_MS;
     const heardAt = this.#heardAt;
     this.#arm(this.#around.silenceMs);
     if (this.#askedAt !== undefined && heardAt >= this.#askedAt) this.#askedAt = undefined;
@@ -134,9 +134,8 @@ export class Link {
   }
 
   #arm(delayMs: number): void {
-    this.#timer?.cancel();
-    this.#dueAt = this.#around.clock.elapsed() + delayMs;
-    this.#timer = this.#around.after(delayMs, () => this.#check());
+    const dueAt = this.#around.clock.elapsed() + delayMs;
+    this.#timer.set(delayMs, () => this.#check(dueAt));
   }
 }
 

@@ -17,8 +17,8 @@ const MAX_BYTES = 4 * 1024 * 1024;
 /** Bounds of all links together. */
 const MAX_STANZAS_IN_TOTAL = 20_000;
 const MAX_BYTES_IN_TOTAL = 64 * 1024 * 1024;
-/** How long one turn of the event loop drains a queue. */
-const SLICE_MS = 2;
+/** What one turn of the event loop drains of a queue: some milliseconds of parsing. */
+const BYTES_PER_TURN = 32 * 1024;
 /** Memory of an entry without its text. */
 const ENTRY_BYTES = 200;
 
@@ -130,7 +130,7 @@ export class Waiting {
   }
 
   /**
-   * Passes waiting stanzas to `take`, in order, while `isOpen`; includes those added meanwhile. Takes a limited time per
+   * Passes waiting stanzas to `take`, in order, while `isOpen`; includes those added meanwhile. Takes a limited part per
    * turn of the event loop, because each stanza is parsed again. A later call replaces this one.
    */
   drain(isOpen: () => boolean, take: (stanza: Stanza) => void, onDone: () => void): void {
@@ -147,10 +147,11 @@ export class Waiting {
 
   /** Returns whether there is more to drain. */
   #drainSlice(isOpen: () => boolean, take: (stanza: Stanza) => void): boolean {
-    const end = performance.now() + SLICE_MS;
+    let bytes = 0;
     try {
       while (this.size > 0 && isOpen()) {
-        if (performance.now() >= end) return true;
+        if (bytes >= BYTES_PER_TURN) return true;
+        bytes += this.#entries[this.#left]!.bytes;
         take(this.next()!);
       }
     } catch (error) {

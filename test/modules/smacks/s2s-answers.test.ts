@@ -34,7 +34,9 @@ async function pair(t: TestContext, kind: 'managed' | 'plain'): Promise<Pair> {
   return { world, out: await (kind === 'managed' ? managed(world) : called(world, '')), back };
 }
 
-async function says({ back, world }: Pair, xml: string): Promise<void> {
+/** The other server answers what it has been asked. */
+async function says({ out, back, world }: Pair, xml: string): Promise<void> {
+  await out.reads("id='q'");
   back.send(xml);
   await settled();
   await world.clock.advance(0);

@@ -40,7 +40,8 @@ export default defineModule({
       const session = peer as S2SSession;
       const addresses = addressesOf(element);
       if (element.attrs.type !== undefined) takeAnswer(session, addresses, element);
-      else if (session.direction === 'out') throw new StreamError('not-authorized', 'You were called');
+      else if (session.direction === 'out')
+        throw new StreamError('not-authorized', 'Unexpected dialback request: this server opened the stream');
       else verifications.begin(session, addresses, element.text());
     });
 
@@ -57,7 +58,7 @@ export default defineModule({
     /** Section 2.1.1: the answer to our own claim, from whom it was made to, on the stream where it was made. */
     function takeAnswer(session: S2SSession, { from, to }: Addresses, element: Element): void {
       if (claims.get(session) !== from || to !== local)
-        throw new StreamError('not-authorized', 'An answer to nothing');
+        throw new StreamError('not-authorized', 'Unexpected dialback result: nothing was asked');
       claims.delete(session);
       if (element.attrs.type === 'valid') return session.authenticate(from, to);
       const why = element.attrs.type === 'error' ? StanzaError.from(element).condition : 'invalid';

@@ -104,7 +104,7 @@ export class Availability {
     if (addresses.has(to.toString())) return;
     if (this.#isFull(state.directed, to)) {
       throw new StanzaError('resource-constraint', {
-        text: 'Present to too many addresses: leave some of them',
+        text: 'You sent presence to too many addresses: send some of them unavailable presence first',
       });
     }
     state.directed.set(to.bare, addresses.add(to.toString()));

@@ -129,7 +129,7 @@ export class Link {
   #end(silentMs: number): void {
     this.#askedAt = undefined;
     this.#around.onDead(this.#remote, silentMs);
-    const error = new StreamError('connection-timeout', 'Nothing came for too long');
+    const error = new StreamError('connection-timeout', 'Nothing was received for too long');
     for (const session of [...this.#sessions.keys()]) session.close(error, 'timeout');
   }
 

@@ -138,7 +138,7 @@ function count(module: Module, { acks, deliveries, leftovers, limits }: Counting
     if (!isKept) {
       if (receipt) return 'full';
       if (delivery) delivery.copies--;
-      session.close(new StreamError('resource-constraint', 'You have not confirmed what you were sent'));
+      session.close(new StreamError('resource-constraint', 'Stanzas were not acknowledged'));
       return undefined;
     }
     if (!session.connected || management.isResuming) return 'handled';

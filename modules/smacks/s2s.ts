@@ -151,7 +151,7 @@ function makeRoom(link: Link, limits: LinkLimits, now: number): void {
   const [oldest] = outbound.queue;
   const isBurst = oldest !== undefined && now - oldest.at < BURST_MS && !isFull(link, limits, BURST_TIMES);
   if (isBurst) return;
-  session.close(new StreamError('resource-constraint', 'Too much has not been acknowledged'), 'timeout');
+  session.close(new StreamError('resource-constraint', 'Too many stanzas are unacknowledged'), 'timeout');
 }
 
 function watchIncoming(module: Module, pings: Pings, answers: Answers): void {

@@ -165,7 +165,7 @@ export class Negotiation {
     const former = link?.former;
     const isAsked = link?.mode === 'resuming' && session.isOurs;
     if (!isAsked || !former || answer.attrs.previd !== former.id) {
-      throw new StreamError('policy-violation', 'Nothing was to be resumed');
+      throw new StreamError('policy-violation', 'There is no session to resume');
     }
     const h = hOf(answer);
     if (h === undefined) throw withoutH();

@@ -114,16 +114,19 @@ export class Negotiation implements StreamHandler {
   }
 
   #checkHeader(header: StreamHeader, host: LocalHost | undefined): asserts host is LocalHost {
-    if (header.to === undefined) throw new StreamError('improper-addressing', 'The header has no to');
+    if (header.to === undefined)
+      throw new StreamError('improper-addressing', "The stream header has no 'to'");
     if (!host) throw new StreamError('host-unknown');
-    if (!isVersion1(header)) throw new StreamError('unsupported-version', 'This server speaks XMPP 1.0');
+    if (!isVersion1(header))
+      throw new StreamError('unsupported-version', 'This server supports XMPP 1.0 only');
     if (this.#user === undefined) return;
-    if (host !== this.#session.host) throw new StreamError('host-unknown', 'You logged in at another host');
+    if (host !== this.#session.host)
+      throw new StreamError('host-unknown', 'The session belongs to another host');
     // Only another account is refused (§4.7.1). Perl's XML::Stream names its machine; stanzas are stamped anyway.
     const from = Jid.tryParse(header.from);
     const isAccount = from?.local !== undefined && from.domain === host.domain;
     const isOwn = !isAccount || from.local === this.#user;
-    if (!isOwn) throw new StreamError('invalid-from', 'You logged in to another account');
+    if (!isOwn) throw new StreamError('invalid-from', 'The session belongs to another account');
   }
 
   #nextPhase(host: LocalHost): 'securing' | 'authenticating' | 'binding' {

@@ -74,7 +74,8 @@ export class Handshake implements StreamHandler {
 
   onElement(element: Element): void {
     const service = this.#service!;
-    if (!element.is('handshake')) throw new StreamError('not-authorized', 'The handshake comes first');
+    if (!element.is('handshake'))
+      throw new StreamError('not-authorized', 'Authenticate with a handshake first');
     const secret = service.host.config.componentSecret;
     if (secret === undefined || !provesSecret(element.text(), this.#streamId, secret)) this.#refuse(service);
     else this.#admit(service);
@@ -94,7 +95,7 @@ export class Handshake implements StreamHandler {
   }
 
   #serviceOf({ to }: StreamHeader): Service {
-    if (to === undefined) throw new StreamError('improper-addressing', 'The header has no to');
+    if (to === undefined) throw new StreamError('improper-addressing', "The stream header has no 'to'");
     const jid = Jid.tryParse(to);
     const service = jid?.isDomain ? this.#services.get(jid.domain) : undefined;
     if (!service) throw new StreamError('host-unknown', 'No external component of that name is configured');

@@ -57,7 +57,7 @@ export class Service {
       const text = 'This service is not connected at the moment';
       this.#sendBack(event, new StanzaError('remote-server-timeout', { by: this.domain, text }));
     } else if (!this.session.send(stanza)) {
-      const text = 'This service has too much to do at the moment';
+      const text = 'This service is overloaded: try again later';
       this.#sendBack(event, new StanzaError('resource-constraint', { by: this.domain, text }));
     }
     return 'handled';

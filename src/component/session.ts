@@ -146,7 +146,7 @@ export class ComponentSession implements StreamHandler {
     const isAlive = await this.isAlive(PING_MS);
     if (this.#ended.signal.aborted) return;
     if (isAlive || !this.#answersPings) this.#watchSilence(SILENCE_MS);
-    else this.#stream.close(new StreamError('connection-timeout', 'You do not answer'), 'timeout');
+    else this.#stream.close(new StreamError('connection-timeout', 'Requests were not answered'), 'timeout');
   }
 
   async #ping(limitMs: number): Promise<boolean> {

@@ -68,7 +68,7 @@ export class Router {
     this.#guarded(stanza, from, () => {
       const { to } = stanza.attrs;
       if (to === undefined)
-        throw new StanzaError('bad-request', { text: 'This stanza has no address to go to' });
+        throw new StanzaError('bad-request', { text: 'The stanza has no address it can be sent to' });
       this.#dispatch(this.#event(stanza, from, parseDestination(to), origin));
     });
   }

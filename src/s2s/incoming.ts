@@ -126,7 +126,7 @@ export class Incoming implements StreamHandler {
     const { hosts } = this.#context.router;
     const to = tryDomain(header.to);
     if (to === undefined && !isForAll(header))
-      throw new StreamError('improper-addressing', 'The stream header must say whom it is for');
+      throw new StreamError('improper-addressing', "The stream header must name the domain in 'to'");
     const host = to === undefined ? [...hosts.values()][0] : hosts.get(to);
     if (!host) throw new StreamError('host-unknown');
     return host;
@@ -233,7 +233,7 @@ function claimedDomain(header: StreamHeader): string | undefined {
   if (header.from === undefined) return undefined;
   const domain = tryDomain(header.from);
   if (domain === undefined)
-    throw new StreamError('improper-addressing', 'The address of the sender is no domain');
+    throw new StreamError('improper-addressing', "The sender's address is not a domain");
   return domain;
 }
 

@@ -126,7 +126,7 @@ export class Outgoing implements StreamHandler {
     const session = this.session!;
     session.streamId = header.id ?? '';
     if (this.#phase === 'accepted') return;
-    if (header.id === undefined) throw new StreamError('bad-format', 'The header has no stream id');
+    if (header.id === undefined) throw new StreamError('bad-format', 'The stream header has no id');
     if (!isVersion1(header)) this.#prepared(session); // Before XMPP 1.0 there were no features, but dialback.
   }
 

@@ -205,7 +205,9 @@ export class S2SSession implements Contract {
     const refusal = this.refuses(remote, local);
     if (refusal) throw refusal;
     if (this.pairs.length >= MAX_PAIRS)
-      throw new StanzaError('resource-constraint', { text: 'Use another stream' });
+      throw new StanzaError('resource-constraint', {
+        text: 'Too many domains on this stream: use another one',
+      });
     if (this.authenticatedAt === undefined) this.#shareBudget(remote);
     if (local === this.local) this.remotes.add(remote);
     else this.#others.set(local, (this.#others.get(local) ?? new Set()).add(remote));

@@ -36,7 +36,7 @@ export function passOut(
   } catch (error) {
     session.close(error as StreamError);
     if (isStanza(element)) {
-      const text = 'The link broke over this stanza';
+      const text = 'The link was closed because of this stanza';
       router.bounce(element, new StanzaError('remote-server-timeout', { type: 'wait', text }));
     }
     return undefined;

@@ -26,7 +26,7 @@ export function readHeader(
   contentNamespace: string | undefined,
   expectedNamespace: string,
 ): StreamHeader {
-  if (root.getNS() !== NS.STREAM) throw new StreamError('invalid-namespace', 'This is no XMPP stream');
+  if (root.getNS() !== NS.STREAM) throw new StreamError('invalid-namespace', 'Not an XMPP stream');
   if (root.getName() !== 'stream') throw new StreamError('bad-format', 'The root element must be a stream');
   if (contentNamespace !== expectedNamespace) {
     throw new StreamError('invalid-namespace', `The content namespace here is ${expectedNamespace}`);

@@ -31,7 +31,7 @@ export class SlowReader {
     if (this.#timer !== undefined || this.#queuedBytes <= this.#options.markBytes) return;
     if (this.#options.isPausing === true) this.#stream.pause(REASON);
     this.#timer = this.#clock.after(this.#options.limitMs, () => {
-      const error = new StreamError('connection-timeout', 'You do not read what you are sent');
+      const error = new StreamError('connection-timeout', 'The peer does not read what it is sent');
       this.#stream.close(error, 'timeout');
     });
   }

@@ -14,7 +14,8 @@ export function decodeUtf8(bytes: Buffer, start: number, end: number): string {
   // The decoder's mark of an error is also a character of its own: only then the bytes are looked at again.
   if (!/[\uFFFD-\uFFFF]/.test(text)) return text;
   if (!isUtf8(bytes.subarray(start, end))) throw new StreamError('unsupported-encoding', 'Not UTF-8');
-  if (/[\uFFFE\uFFFF]/.test(text)) throw new StreamError('not-well-formed', 'No character of XML');
+  if (/[\uFFFE\uFFFF]/.test(text))
+    throw new StreamError('not-well-formed', 'A character that XML does not allow');
   return text;
 }
 

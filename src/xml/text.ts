@@ -54,12 +54,13 @@ function referencedCharacter(text: string, at: number): string {
   if (match === null) throw refusal(text, at);
   const [, decimal, hexadecimal] = match;
   const code = decimal !== undefined ? Number.parseInt(decimal, 10) : Number.parseInt(hexadecimal!, 16);
-  if (!isXmlChar(code)) throw new StreamError('not-well-formed', 'Reference to no character of XML');
+  if (!isXmlChar(code))
+    throw new StreamError('not-well-formed', 'A reference to a character that XML does not allow');
   return String.fromCodePoint(code);
 }
 
 function refusal(text: string, at: number): StreamError {
   ENTITY.lastIndex = at;
   if (ENTITY.test(text)) return new StreamError('restricted-xml', 'Entity references are not allowed');
-  return new StreamError('not-well-formed', 'Bare ampersand');
+  return new StreamError('not-well-formed', 'An ampersand must be written as &amp;');
 }

@@ -148,5 +148,5 @@ export class TokenInput {
 }
 
 function tooLarge(): StreamError {
-  return new StreamError('policy-violation', 'Stanza too large');
+  return new StreamError('policy-violation', 'The stanza is too large');
 }

@@ -152,7 +152,9 @@ function peopleIn(room: Room, values: readonly string[] | undefined): Set<string
 function bareOf(room: Room, text: string): string {
   const jid = Jid.tryParse(text);
   if (jid?.local === undefined)
-    throw refusal(room.jid, 'not-acceptable', { text: 'Not an address of a person' });
+    throw refusal(room.jid, 'not-acceptable', {
+      text: 'Owners and admins are addresses such as name@example.org',
+    });
   return jid.bare;
 }
 

@@ -176,7 +176,7 @@ export function checkAffiliation(room: Room, bare: string): void {
 function checkPassword(room: Room, x: Element | undefined): void {
   const { passwordProtected, password } = room.config;
   if (!passwordProtected || x?.getChildText('password') === password) return;
-  throw refusal(room.jid, 'not-authorized', { text: 'A password is needed' });
+  throw refusal(room.jid, 'not-authorized', { text: 'The room needs a password, or the password is wrong' });
 }
 
 /** Gives a client its seat, under a nick that its user holds already or that is free. */

@@ -122,9 +122,12 @@ function checkMayInvite(room: Room, sender: Jid): void {
 
 function read(room: Room, { stanza, from }: StanzaEvent, invite: Element): Invitation {
   const invitee = Jid.tryParse(invite.attrs.to);
-  if (!invitee) throw refusal(room.jid, 'jid-malformed', { text: 'Invited whom?' });
+  if (!invitee)
+    throw refusal(room.jid, 'jid-malformed', {
+      text: 'Invalid invitee: give an address such as name@example.org',
+    });
   if (affiliationOf(room, invitee.bare) === 'outcast') {
-    throw refusal(room.jid, 'not-allowed', { text: 'Whom you invite is banned' });
+    throw refusal(room.jid, 'not-allowed', { text: 'The invitee is banned from this room' });
   }
   return {
     invitee,

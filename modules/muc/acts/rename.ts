@@ -18,7 +18,7 @@ const INVISIBLE = /^[\p{Z}\p{C}\s]*$/u;
 export function properNick(service: Service, address: Jid): string {
   const nick = address.resource ?? '';
   if (INVISIBLE.test(nick))
-    throw refusal(address.bare, 'jid-malformed', { text: 'A nickname must be visible' });
+    throw refusal(address.bare, 'jid-malformed', { text: 'The nickname shows no visible character' });
   if (nick.length > service.module.options.muc_max_nick_length) {
     throw refusal(address.bare, 'policy-violation', { text: 'The nickname is too long' });
   }

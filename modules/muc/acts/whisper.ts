@@ -18,10 +18,12 @@ export function whisper(service: Service, event: StanzaEvent): void {
   const sender = seatOf(room, from)?.occupant;
   if (!sender) throw refusal(room.jid, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
   if (type === 'groupchat') {
-    throw refusal(room.jid, 'bad-request', { text: 'Messages of type groupchat go to the room itself' });
+    throw refusal(room.jid, 'bad-request', {
+      text: 'Send messages of type groupchat to the room, not to an occupant',
+    });
   }
   const recipient = room.occupants.get(to.resource ?? '');
-  if (!recipient) throw refusal(room.jid, 'item-not-found', { text: 'There is nobody of that name' });
+  if (!recipient) throw refusal(room.jid, 'item-not-found', { text: 'No occupant has this nickname' });
   if (!maySendPrivately(room, sender.role)) {
     throw refusal(room.jid, 'forbidden', { text: 'You may not send private messages' });
   }

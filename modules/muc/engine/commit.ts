@@ -101,7 +101,7 @@ async function writeTogether(service: Service, name: string, requests: readonly 
 
 function stageOn(room: Room | undefined, draft: Draft | undefined, { change, room: asked }: Request): void {
   if (!draft || room !== asked || draft.removed) {
-    throw refusal(asked.jid, 'item-not-found', { text: 'The room is gone', type: 'cancel' });
+    throw refusal(asked.jid, 'item-not-found', { text: 'The room no longer exists', type: 'cancel' });
   }
   change.check(draft);
   change.stage(draft);
@@ -110,7 +110,7 @@ function stageOn(room: Room | undefined, draft: Draft | undefined, { change, roo
 /** Applies a change without a second write: its row is on disk already. */
 function enforce(service: Service, { change, event, room }: Request): void {
   if (service.rooms.get(room.name) !== room) {
-    throw refusal(room.jid, 'item-not-found', { text: 'The room is gone', type: 'cancel' });
+    throw refusal(room.jid, 'item-not-found', { text: 'The room no longer exists', type: 'cancel' });
   }
   turn(service, event, () => {
     const hadChanged = service.changed.has(room.name);

@@ -34,7 +34,7 @@ export function readList(room: Room, from: Jid, query: Element): Element {
   if (isAffiliation(affiliation) && affiliation !== 'none' && role === undefined) {
     return xml('query', NS.MUC_ADMIN, ...affiliationItems(room, from, affiliation));
   }
-  throw refusal(room.jid, 'bad-request', { text: 'Which list?' });
+  throw refusal(room.jid, 'bad-request', { text: 'Name one role or one affiliation' });
 }
 
 /**
@@ -51,11 +51,13 @@ export function changeList(
 ): void {
   const { from } = event;
   const items = query.getChildren('item');
-  if (items.length === 0) throw refusal(room.jid, 'bad-request', { text: 'Nothing to change' });
+  if (items.length === 0)
+    throw refusal(room.jid, 'bad-request', { text: 'The request holds no item to change' });
   checkNumber(room, items.length);
   // §17.4: one item changes a role or an affiliation, not both.
   const isMixed = items.some(({ attrs }) => (attrs.role === undefined) === (attrs.affiliation === undefined));
-  if (isMixed) throw refusal(room.jid, 'bad-request', { text: 'Either a role or an affiliation' });
+  if (isMixed)
+    throw refusal(room.jid, 'bad-request', { text: 'An item changes either a role or an affiliation' });
   const roles = items.filter(({ attrs }) => attrs.role !== undefined).map((item) => roleChange(room, item));
   const affiliations = items
     .filter(({ attrs }) => attrs.affiliation !== undefined)
@@ -82,7 +84,7 @@ function roleChange(room: Room, item: Element): RoleChange {
   const { role, nick } = item.attrs;
   if (nick === undefined || (role !== 'none' && !isRole(role))) throw refusal(room.jid, 'bad-request');
   const occupant = room.occupants.get(nick);
-  if (!occupant) throw refusal(room.jid, 'item-not-found', { text: 'There is nobody of that name' });
+  if (!occupant) throw refusal(room.jid, 'item-not-found', { text: 'No occupant has this nickname' });
   return { occupant, role, reason: reasonIn(room, item) };
 }
 
@@ -93,7 +95,7 @@ function affiliationChange(service: Service, room: Room, item: Element): Affilia
   const reason = reasonIn(room, item);
   if (jid === undefined) {
     const occupant = room.occupants.get(nick ?? '');
-    if (!occupant) throw refusal(room.jid, 'item-not-found', { text: 'There is nobody of that name' });
+    if (!occupant) throw refusal(room.jid, 'item-not-found', { text: 'No occupant has this nickname' });
     return { bare: occupant.bare, affiliation, reason };
   }
   const bare = Jid.tryParse(jid)?.bare;

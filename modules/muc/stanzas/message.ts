@@ -32,7 +32,7 @@ export function messageToRoom(service: Service, event: StanzaEvent): void {
   if (handleVoiceForm(service, room, event)) return;
   // Chat states, receipts and such may go astray; what somebody wrote may not.
   if (stanza.getChild('body')) {
-    throw refusal(room.jid, 'bad-request', { text: 'Messages to a room are of type groupchat' });
+    throw refusal(room.jid, 'bad-request', { text: 'Send messages to a room with type groupchat' });
   }
 }
 

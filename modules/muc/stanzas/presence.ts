@@ -34,7 +34,9 @@ export function presenceToRoom(service: Service, event: StanzaEvent): void {
     refuseEntry(
       service,
       event.stanza,
-      refusal(event.to.bare, 'jid-malformed', { text: 'A nickname is needed' }),
+      refusal(event.to.bare, 'jid-malformed', {
+        text: 'Enter the room with a nickname: room@service/nickname',
+      }),
     );
   }
 }

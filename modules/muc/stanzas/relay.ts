@@ -28,7 +28,7 @@ export function relayRequest(service: Service, event: StanzaEvent): void {
   // Before any look at nicks: who is not in the room learns nothing of who is.
   if (!room || !seat) throw strangerRefusal(room ? room.jid : service.domain, stanza);
   const target = room.occupants.get(to.resource ?? '');
-  if (!target) throw refusal(room.jid, 'item-not-found', { text: 'There is nobody of that name' });
+  if (!target) throw refusal(room.jid, 'item-not-found', { text: 'No occupant has this nickname' });
   if (target === seat.occupant && isPing(stanza)) {
     send(
       service,

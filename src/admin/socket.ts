@@ -2,8 +2,9 @@
 
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Faults } from '../util/faults.ts';
+import { inWords } from '../util/file-failure.ts';
 import type { Logger } from '../util/logger.ts';
 import { CommandError, type CommandErrorCode, type CommandRegistry, describeArguments } from './commands.ts';
 import { type AdminRequest, type AdminResponse, parseRequest, readLines, SOCKET_NAME } from './protocol.ts';
@@ -151,22 +152,11 @@ export class StartError extends Error {
   }
 }
 
-const WORDS: Record<string, string> = {
-  EROFS: 'the file system is mounted read-only',
-  EACCES: 'the user that runs the server has no write permission',
-  EPERM: 'the user that runs the server has no write permission',
-  ENOSPC: 'the disk is full',
-  ENOTDIR: 'a part of the path is a file, not a directory',
-};
-
-/** Translates a system error about a file into a phrase for the administrator. */
-export function inWords(error: Error & { code?: string | undefined }): string {
-  return WORDS[error.code ?? ''] ?? error.message;
-}
-
 /** The name must be free: a socket without a server is removed. */
 async function removeStale(path: string): Promise<void> {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
+  const stats = attempt(`read the data directory ${dirname(path)}`, () =>
+    lstatSync(path, { throwIfNoEntry: false }),
+  );
   if (stats === undefined) return;
   if (!stats.isSocket())
     throw new StartError(`another file is in the place of the admin socket: move ${path} elsewhere`);
@@ -175,7 +165,16 @@ async function removeStale(path: string): Promise<void> {
       `another server is running with this data directory: it answers on ${path}; stop it, or set another data_path`,
     );
   }
-  unlinkSync(path);
+  attempt(`remove the admin socket ${path} of a server that has ended`, () => unlinkSync(path));
+}
+
+/** @throws StartError when the system refuses. */
+function attempt<T>(what: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw new StartError(`cannot ${what}: ${inWords(error as Error)}`);
+  }
 }
 
 function answers(path: string): Promise<boolean> {

@@ -1,10 +1,11 @@
 // `enjamb start`: a server in the foreground, until a signal ends it.
 
 import { mkdir } from 'node:fs/promises';
-import { AdminSocket, inWords, StartError } from '../admin/socket.ts';
+import { AdminSocket, StartError } from '../admin/socket.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError, describeProblem } from '../config/error.ts';
 import { Faults } from '../util/faults.ts';
+import { inWords } from '../util/file-failure.ts';
 import { createLogger, type Logger, type RootLogger } from '../util/logger.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
 import { findOpenFiles } from './check/privacy.ts';

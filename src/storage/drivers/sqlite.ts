@@ -3,12 +3,13 @@
 //
 // A read waits for the writes of its owner that were issued before it, and so sees them.
 
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import type { Clock } from '../../util/clock.ts';
 import type { Faults } from '../../util/faults.ts';
+import { inWords } from '../../util/file-failure.ts';
 import { StorageError } from '../error.ts';
 import type { ArchiveStore, KeyvalStore, MapStore, StorageDriver } from '../stores.ts';
 import { SqliteBatch } from './sqlite-batch.ts';
@@ -18,6 +19,8 @@ import { SqliteArchive, SqliteKeyval, SqliteMap } from './sqlite-stores.ts';
 
 const DRIVER = 'sqlite';
 const FILE_NAME = 'enjamb.sqlite';
+/** SQLite's own words for one that it may not open name no file. */
+const SIDE_FILES = ['-wal', '-shm'];
 const MAX_QUEUED_BYTES = 32 * 1024 * 1024;
 
 /** Readers wait only while another process recovers or closes the database. */
@@ -65,12 +68,7 @@ export class SqliteStorage implements StorageDriver {
   static async open(directory: string, options: SqliteOptions = {}): Promise<SqliteStorage> {
     const file = join(directory, FILE_NAME);
     const maxBytes = options.maxQueuedBytes ?? MAX_QUEUED_BYTES;
-    try {
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
-      closeSync(openSync(file, 'a', 0o600)); // SQLite gives its side files the mode of this one.
-    } catch (cause) {
-      throw new StorageError('failed', `Cannot make ${file}`, { driver: DRIVER, cause });
-    }
+    makeFile(directory, file);
     const { faults, writer, clock } = options;
     const queue = await WriteQueue.open({
       file,
@@ -183,6 +181,20 @@ export class SqliteStorage implements StorageDriver {
       if (cause instanceof StorageError) throw cause;
       throw new StorageError('failed', `Not read: ${(cause as Error).message}`, { ...details, cause });
     }
+  }
+}
+
+/** @throws StorageError that says which file is refused, and why. */
+function makeFile(directory: string, file: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    closeSync(openSync(file, 'a+', 0o600)); // SQLite gives its side files the mode of this one.
+    for (const side of SIDE_FILES.map((suffix) => file + suffix))
+      if (existsSync(side)) accessSync(side, constants.R_OK | constants.W_OK);
+  } catch (cause) {
+    const { path = file } = cause as NodeJS.ErrnoException;
+    const message = `Cannot open ${path}: ${inWords(cause as Error)}`;
+    throw new StorageError('failed', message, { driver: DRIVER, cause });
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, linkSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -169,6 +169,21 @@ test('a file that is no socket is left alone', async (t) => {
   });
   await assert.rejects(socket.start(), /another file is in the place of the admin socket/);
   assert.ok(existsSync(join(dataPath, 'admin.sock')));
+});
+
+test('a data directory that cannot be read is named, with the reason', async (t) => {
+  const dataPath = join(dataFolder(t), 'loop');
+  symlinkSync(dataPath, dataPath);
+  const socket = new AdminSocket({
+    dataPath,
+    commands: registry(),
+    log: silentLogger,
+    faults: new Faults(silentLogger),
+  });
+  await assert.rejects(socket.start(), {
+    name: 'StartError',
+    message: /^cannot read the data directory \/.*loop: ELOOP/,
+  });
 });
 
 test('a path that no socket can have is refused with the reason', async (t) => {

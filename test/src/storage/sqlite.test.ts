@@ -168,6 +168,7 @@ test('a file that is no database, or a folder that cannot be made, is a clear er
   await assert.rejects(openStorage({ driver: 'sqlite', dataPath: join(file, 'data') }), {
     name: 'StorageError',
     condition: 'failed',
+    message: /^Cannot open .*enjamb\.sqlite\/data: a part of the path is a file, not a directory$/,
   });
 });
 

@@ -142,7 +142,7 @@ export async function recovers(romeo: SlixmppClient, domain: string): Promise<vo
 }
 
 /** Asserts that the process never restarted, contained no exception, and stops in order. */
-export async function endsUnharmed({ enjamb }: NoWay): Promise<void> {
+export async function endsUnharmed({ enjamb }: Pick<NoWay, 'enjamb'>): Promise<void> {
   const errors = enjamb.log.filter(({ level }) => level === 'error');
   assert.deepEqual(errors, []);
   assert.doesNotMatch(await enjamb.command(['metrics']), /^enjamb_internal_errors_total\{/m);

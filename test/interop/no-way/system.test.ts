@@ -2,103 +2,41 @@
 // server recovers by itself.
 
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
-import { dnsFixture } from '../../support/dns-fixture.ts';
 import { ENJAMB, HOME } from '../support/addresses.ts';
-import { Enjamb, type EnjambOptions } from '../support/enjamb.ts';
 import { run } from '../support/program.ts';
-import { SlixmppClient } from '../support/slixmpp.ts';
-import { until } from '../support/waiting.ts';
-import { homeLogin, PASSWORD, temporaryFolder } from '../support/world.ts';
+import { homeLogin, temporaryFolder } from '../support/world.ts';
 import { BENVOLIO, ROMEO, says } from './scene.ts';
+import { Letters, MERCUTIO, site } from './site.ts';
 
 const LIMIT = { timeout: 60_000 };
-const MERCUTIO = `mercutio@${HOME}`;
-
-interface Site {
-  readonly enjamb: Enjamb;
-  readonly romeo: SlixmppClient;
-  readonly benvolio: SlixmppClient;
-  /** A client of an account that exists, which has not logged in. */
-  readonly mercutio: SlixmppClient;
-}
-
-/** `data`: where the server keeps its data. */
-async function site(t: TestContext, options: Partial<EnjambOptions> & { data?: string } = {}): Promise<Site> {
-  const top = await temporaryFolder(t);
-  const folder = join(top, 'enjamb');
-  await mkdir(folder);
-  if (options.data !== undefined) await symlink(options.data, join(folder, 'data'));
-  const certificates = join(top, 'certs');
-  const { caPath } = await makeDevelopmentCertificates(certificates, [HOME]);
-  const { address: dns } = await dnsFixture(t, { [HOME]: {} });
-  const enjamb = await Enjamb.start(t, { folder, certificates, dns, ...options });
-  const client = async (name: string): Promise<SlixmppClient> => {
-    await enjamb.addUser(`${name}@${HOME}`, PASSWORD);
-    return SlixmppClient.start(t, { folder: top, caPath, name });
-  };
-  const [romeo, benvolio, mercutio] = [
-    await client('romeo'),
-    await client('benvolio'),
-    await client('mercutio'),
-  ];
-  await romeo.login(homeLogin('romeo'));
-  await benvolio.login(homeLogin('benvolio'));
-  return { enjamb, romeo, benvolio, mercutio };
-}
 
 test('ENOSPC: what cannot be stored comes back, what was accepted is there', LIMIT, async (t) => {
   const data = await smallDisk(t, 'size=4m');
   const { enjamb, romeo, benvolio, mercutio } = await site(t, { data });
-  const numbers = new Set<number>();
-  const sayMany = async (count: number): Promise<void> => {
-    const first = numbers.size;
-    for (let number = first; number < first + count; number++) {
-      numbers.add(number);
-      romeo.send(MERCUTIO, `${number} ${'x'.repeat(2_000)}`, 'chat', `number ${number}`);
-    }
-    assert.equal((await romeo.ping(HOME)).event, 'pong');
-    await pause(1_000);
-  };
-  await sayMany(20);
+  const letters = new Letters(romeo);
+  await letters.send(20);
   const ballast = join(data, 'ballast');
   await fill(ballast);
-  await sayMany(100);
+  await letters.send(100);
   await says(romeo, [benvolio, BENVOLIO], 'who is here hears me');
   await rm(ballast);
-  await sayMany(20);
-  const returned = romeo.stanzas.flatMap(({ element: { attrs } }) =>
-    attrs.type === 'error' ? [Number(attrs.id?.split(' ')[1])] : [],
-  );
-  assert.ok(returned.length > 0, 'something did not fit');
-  const conditions = romeo.stanzas.flatMap(({ element }) =>
-    element.attrs.type === 'error'
-      ? (element.getChild('error')?.elements() ?? []).map(({ name }) => name)
-      : [],
-  );
-  assert.deepEqual([...new Set(conditions)], ['resource-constraint', 'text']);
+  await letters.send(20);
+  assert.ok(letters.returned.length > 0, 'something did not fit');
+  assert.deepEqual(letters.conditions, ['resource-constraint', 'text']);
   assert.deepEqual(
-    returned.filter((number) => number < 20 || number >= 120),
+    letters.returned.filter((number) => number < 20 || number >= 120),
     [],
     'with room on the disk, nothing comes back',
   );
   await enjamb.kill9();
   await enjamb.start();
-  await mercutio.login(homeLogin('mercutio'));
-  const accepted = [...numbers].filter((number) => !returned.includes(number));
-  const heard = () =>
-    mercutio.stanzas.flatMap(({ element }) => {
-      const body = element.getChildText('body');
-      return element.name === 'message' && body ? [Number(body.split(' ')[0])] : [];
-    });
-  await until('all', () => (heard().length >= accepted.length ? true : undefined), 10_000);
-  assert.deepEqual(heard(), accepted);
+  await letters.assertDelivered(mercutio);
   await enjamb.stop();
 });
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { ENJAMB, HOME } from './addresses.ts';
 import type { Network } from './network.ts';
 import { Program, run } from './program.ts';
-import { type Clean, withinMs } from './waiting.ts';
+import { type Clean, until, withinMs } from './waiting.ts';
 
 const COMMAND = fileURLToPath(new URL('../../../bin/enjamb.js', import.meta.url));
 const START_MS = 20_000;
@@ -31,6 +31,9 @@ export interface EnjambOptions {
   readonly network?: Network;
   /** How many files and sockets it may have open. Default: as many as this process. */
   readonly descriptors?: number;
+  /** Words before the command that starts it, such as those of setpriv(1). */
+  readonly prefix?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** What is logged, one object per line. */
@@ -103,6 +106,14 @@ export class Enjamb {
     assert.deepEqual(exit, { code: 0, signal: null }, `enjamb stops in order:\n${program.tail()}`);
   }
 
+  /** Reads configuration and certificates anew, as at SIGHUP. */
+  async reload(): Promise<void> {
+    const count = () => this.log.filter(({ msg }) => msg === 'reloaded').length;
+    const before = count();
+    this.#running.signal('SIGHUP');
+    await until('a reload', () => (count() > before ? true : undefined), START_MS);
+  }
+
   /** The process is gone before anything can be written or said. */
   async kill9(): Promise<void> {
     this.#running.kill('SIGKILL');
@@ -112,13 +123,14 @@ export class Enjamb {
   /** Starts it again with the data that it has. */
   async start(): Promise<void> {
     assert.ok(!this.#program?.isRunning, 'enjamb does not run yet');
-    const { caPath, folder, network, descriptors } = this.#options;
+    const { caPath, folder, network, descriptors, prefix = [], env } = this.#options;
     const limit = descriptors === undefined ? [] : ['prlimit', `--nofile=${descriptors}`, '--'];
-    const [command = '', ...args] = [...limit, process.execPath, COMMAND, 'start', '-c', this.#file];
+    const words = [...prefix, ...limit, process.execPath, COMMAND, 'start', '-c', this.#file];
+    const [command = '', ...args] = words;
     this.#program = new Program(this.#t, 'enjamb', {
       command,
       args,
-      ...(caPath === undefined ? {} : { env: { NODE_EXTRA_CA_CERTS: caPath } }),
+      env: { ...env, ...(caPath === undefined ? {} : { NODE_EXTRA_CA_CERTS: caPath }) },
       logFile: join(folder, 'enjamb.log'),
       network,
     });

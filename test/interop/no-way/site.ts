@@ -1,0 +1,103 @@
+// enjamb alone, with two users who are there, one who is not, and the letters that wait for him on the disk.
+
+import assert from 'node:assert/strict';
+import { mkdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
+import { dnsFixture } from '../../support/dns-fixture.ts';
+import { HOME } from '../support/addresses.ts';
+import { Enjamb, type EnjambOptions } from '../support/enjamb.ts';
+import { SlixmppClient } from '../support/slixmpp.ts';
+import { until } from '../support/waiting.ts';
+import { homeLogin, PASSWORD, temporaryFolder } from '../support/world.ts';
+
+export const MERCUTIO = `mercutio@${HOME}`;
+const LETTER = 'x'.repeat(2_000);
+
+export interface Site {
+  readonly enjamb: Enjamb;
+  readonly romeo: SlixmppClient;
+  readonly benvolio: SlixmppClient;
+  /** A client of an account that exists, which has not logged in. */
+  readonly mercutio: SlixmppClient;
+  /** The server's own, with its configuration and, unless it was told otherwise, its data. */
+  readonly folder: string;
+  readonly certificates: string;
+}
+
+export interface SiteOptions extends Partial<EnjambOptions> {
+  /** Where the server keeps its data. */
+  readonly data?: string;
+  /** Prepares the files before the server starts. */
+  readonly before?: (files: Pick<Site, 'folder' | 'certificates'>) => Promise<void>;
+}
+
+export async function site(t: TestContext, options: SiteOptions = {}): Promise<Site> {
+  const top = await temporaryFolder(t);
+  const files = { folder: join(top, 'enjamb'), certificates: join(top, 'certs') };
+  await mkdir(files.folder);
+  if (options.data !== undefined) await symlink(options.data, join(files.folder, 'data'));
+  const { caPath } = await makeDevelopmentCertificates(files.certificates, [HOME]);
+  await options.before?.(files);
+  const { address: dns } = await dnsFixture(t, { [HOME]: {} });
+  const enjamb = await Enjamb.start(t, { ...files, dns, ...options });
+  const client = async (name: string): Promise<SlixmppClient> => {
+    await enjamb.addUser(`${name}@${HOME}`, PASSWORD);
+    return SlixmppClient.start(t, { folder: top, caPath, name });
+  };
+  const [romeo, benvolio] = [await client('romeo'), await client('benvolio')];
+  const mercutio = await client('mercutio');
+  await romeo.login(homeLogin('romeo'));
+  await benvolio.login(homeLogin('benvolio'));
+  return { enjamb, romeo, benvolio, mercutio, ...files };
+}
+
+/** Numbered messages to one who is not there: each is stored, or comes back as an error. */
+export class Letters {
+  readonly #from: SlixmppClient;
+  #sent = 0;
+
+  constructor(from: SlixmppClient) {
+    this.#from = from;
+  }
+
+  /** Resolves when the server has taken them, and had time to return them. */
+  async send(count: number): Promise<void> {
+    for (const end = this.#sent + count; this.#sent < end; this.#sent++)
+      this.#from.send(MERCUTIO, `${this.#sent} ${LETTER}`, 'chat', `number ${this.#sent}`);
+    assert.equal((await this.#from.ping(HOME)).event, 'pong');
+    await pause(1_000);
+  }
+
+  /** The numbers of those that came back. */
+  get returned(): number[] {
+    return this.#errors.map(({ attrs }) => Number(attrs.id?.split(' ')[1]));
+  }
+
+  /** The children of all errors, each once. */
+  get conditions(): string[] {
+    const children = this.#errors.flatMap((it) => it.getChild('error')?.elements() ?? []);
+    return [...new Set(children.map(({ name }) => name))];
+  }
+
+  /** He logs in: everything that did not come back is there, once and in order. */
+  async assertDelivered(mercutio: SlixmppClient): Promise<void> {
+    await mercutio.login(homeLogin('mercutio'));
+    const returned = new Set(this.returned);
+    const accepted = [...Array(this.#sent).keys()].filter((number) => !returned.has(number));
+    const heard = () =>
+      mercutio.stanzas.flatMap(({ element }) => {
+        const body = element.getChildText('body');
+        return element.name === 'message' && body ? [Number(body.split(' ')[0])] : [];
+      });
+    await until('all', () => (heard().length >= accepted.length ? true : undefined), 20_000);
+    assert.deepEqual(heard(), accepted);
+  }
+
+  get #errors() {
+    const isError = (it: { attrs: Record<string, string | undefined> }) => it.attrs.type === 'error';
+    return this.#from.stanzas.map(({ element }) => element).filter(isError);
+  }
+}

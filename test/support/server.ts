@@ -127,8 +127,9 @@ export class ErrorLog implements Logger {
 export async function testConfig(text: string, plugins?: string): Promise<Config> {
   const folders = plugins === undefined ? [] : [plugins];
   const keys = new Set([...text.matchAll(/^(\w+) *=/gm)].map((match) => match[1]));
-  const base = BASE.split('\n').filter((line) => !keys.has(line.split(' ')[0]));
-  const whole = `plugin_paths = ${JSON.stringify(folders)}\n${base.join('\n')}\n${text}`;
+  const defaults = [`plugin_paths = ${JSON.stringify(folders)}`, ...BASE.split('\n')];
+  const base = defaults.filter((line) => !keys.has(line.split(' ')[0]));
+  const whole = `${base.join('\n')}\n${text}`;
   return loadConfig({ text: whole, path: 'test/enjamb.toml' }, await knownOptions(folders));
 }
 

@@ -6,7 +6,7 @@ import type { Stores } from '../storage/stores.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Metrics } from '../util/metrics.ts';
-import type { Element, Stanza } from '../xml/element.ts';
+import type { Element, ElementLike, Stanza } from '../xml/element.ts';
 import type { Jid } from '../xml/jid.ts';
 import type { Answer, EventName, Handler, Observer, Payload } from './events.ts';
 import type { C2SSession, Host, Origin, S2SSession } from './session.ts';
@@ -32,7 +32,7 @@ export interface IqRequest {
   readonly origin: Origin;
 }
 /** Returns the child of the result, or nothing for an empty result. Throws a StanzaError to refuse. */
-export type IqHandler = (request: IqRequest) => Element | void | Promise<Element | void>;
+export type IqHandler = (request: IqRequest) => ElementLike | void | Promise<ElementLike | void>;
 
 export interface IqMatch {
   readonly type: 'get' | 'set';
@@ -77,12 +77,12 @@ export interface Module<O extends Options = Options> {
   handleNonza(match: NonzaMatch, handler: NonzaHandler): void;
 
   /** Routes a stanza with this host as origin. Modules are trusted: any `from` of this host passes. */
-  send(stanza: Stanza): void;
+  send(stanza: ElementLike): void;
   /**
    * Sends a request and resolves with the result. The answer is matched by type, id, from and to.
    * @throws StanzaError the peer's error; IqTimeoutError after `timeoutMs` (default 30 s); AbortError at unload.
    */
-  sendIq(iq: Stanza, options?: { timeoutMs?: number }): Promise<Stanza>;
+  sendIq(iq: ElementLike, options?: { timeoutMs?: number }): Promise<Stanza>;
 
   /**
    * The stream on which this host speaks to another server, made when there is none. It is as secure as it will be,

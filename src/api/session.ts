@@ -1,7 +1,7 @@
 // Who is at the other end: clients, other servers, and the server itself.
 
 import type { Logger } from '../util/logger.ts';
-import type { Element, Stanza } from '../xml/element.ts';
+import type { Element, ElementLike, Stanza } from '../xml/element.ts';
 import type { StanzaError, StreamError } from '../xml/errors.ts';
 import type { Jid } from '../xml/jid.ts';
 
@@ -53,7 +53,7 @@ export interface C2SSession extends Session {
    * Sends one element to the client. Returns false when the session has ended or its queue is full; then the receipt is
    * never called. `receipt`: for an element of which the sender keeps a copy until the client has it.
    */
-  send(element: Element, receipt?: Receipt): boolean;
+  send(element: ElementLike, receipt?: Receipt): boolean;
   /** Ends the session after sending a StreamError to the client. `successor`: the session that takes over its address. */
   close(error?: Error, successor?: C2SSession): void;
   /**

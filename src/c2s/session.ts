@@ -9,7 +9,7 @@ import { SlowReader } from '../stream/slow-reader.ts';
 import type { StreamCloseCause, StreamHandler, XmlStream } from '../stream/stream.ts';
 import { newId } from '../util/ids.ts';
 import type { Logger } from '../util/logger.ts';
-import type { Element, Stanza } from '../xml/element.ts';
+import { type Element, type ElementLike, ownElement, type Stanza } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import type { C2SContext, C2SOptions } from './context.ts';
@@ -144,10 +144,10 @@ export class C2SSession implements Contract, Negotiating {
     return this.#release();
   }
 
-  send(element: Element, receipt?: Receipt): boolean {
+  send(element: ElementLike, receipt?: Receipt): boolean {
     if (this.phase !== 'bound' && this.phase !== 'asleep') return false;
     this.stanzasOut++;
-    const left = passOut(this.host, this, element, receipt);
+    const left = passOut(this.host, this, ownElement(element), receipt);
     if (typeof left === 'boolean') return left;
     // What handlers answered may have cost the session its stream. While it sleeps, what nobody takes is not sent.
     const accepted = this.#stream !== undefined && this.#write(this.#stream, left.element);

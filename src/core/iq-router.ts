@@ -5,7 +5,7 @@ import type { StanzaEvent } from '../api/events.ts';
 import type { IqHandler, IqMatch, IqRequest } from '../api/module.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import { newId } from '../util/ids.ts';
-import type { Element, Stanza } from '../xml/element.ts';
+import type { Element, ElementLike, Stanza } from '../xml/element.ts';
 import { xml } from '../xml/element.ts';
 import { IqTimeoutError, StanzaError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
@@ -69,7 +69,7 @@ export function handleRequest(
     const { error, owner } = unwrap(thrown, found.owner);
     reply(error instanceof StanzaError ? error : failed(owner, error));
   };
-  const accept = (answer: Element | undefined) => reply(resultOf(stanza, answer));
+  const accept = (answer: ElementLike | undefined) => reply(resultOf(stanza, answer));
   try {
     const answer = found.handler(request);
     if (answer instanceof Promise) event.waitUntil(answer.then((late) => accept(late ?? undefined), refuse));
@@ -171,7 +171,7 @@ function isSameAddress(ours: string, theirs: string | undefined): boolean {
   return mine !== undefined && other !== undefined && mine.equals(other);
 }
 
-function resultOf(iq: Stanza, payload: Element | undefined): Stanza {
+function resultOf(iq: Stanza, payload: ElementLike | undefined): Stanza {
   return xml('iq', { type: 'result', id: iq.attrs.id, from: iq.attrs.to, to: iq.attrs.from }, payload);
 }
 

@@ -20,7 +20,7 @@ import type { Faults } from '../util/faults.ts';
 import type { Logger } from '../util/logger.ts';
 import type { MetricRegistry, Metrics } from '../util/metrics.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
-import type { Stanza } from '../xml/element.ts';
+import { type ElementLike, ownElement, type Stanza } from '../xml/element.ts';
 import { StanzaError } from '../xml/errors.ts';
 import type { Jid } from '../xml/jid.ts';
 import { ModuleError } from './errors.ts';
@@ -104,14 +104,14 @@ export class ModuleInstance implements Module {
     this.#owe(this.host.nonzas.add(match, handler, this.name));
   }
 
-  send(stanza: Stanza): void {
-    this.#around.router.route(stanza, this.host.origin);
+  send(stanza: ElementLike): void {
+    this.#around.router.route(ownElement(stanza), this.host.origin);
   }
 
-  sendIq(iq: Stanza, options: { timeoutMs?: number } = {}): Promise<Stanza> {
+  sendIq(iq: ElementLike, options: { timeoutMs?: number } = {}): Promise<Stanza> {
     const timeoutMs = options.timeoutMs ?? DEFAULT_IQ_TIMEOUT_MS;
     return this.#around.router.pendingIqs.request(
-      iq,
+      ownElement(iq),
       (request) => this.send(request),
       timeoutMs,
       this.signal,

@@ -1,9 +1,13 @@
 // The tree that stanzas are made of: ltx's Element, with namespaces that mean what XML Names says.
 
 import { Element as LtxElement } from 'ltx';
+import { converted, type ForeignElement } from './foreign.ts';
 import { serialize } from './serialize.ts';
 
 export type Node = Element | string;
+/** Where modules hand elements over, those of ltx and of @xmpp/xml are taken too. */
+export type ElementLike = Element | ForeignElement;
+export type NodeLike = ElementLike | string;
 export type Attrs = Record<string, string | undefined>;
 
 /**
@@ -69,11 +73,12 @@ export class Element extends LtxElement {
   }
 
   /** Appends children; only for an element that has not been routed yet. Returns this element. */
-  append(...children: (Node | undefined)[]): this {
+  append(...children: (NodeLike | undefined)[]): this {
     for (const child of children) {
       if (child === undefined) continue;
-      if (typeof child !== 'string') child.parent = this;
-      this.children.push(child);
+      const node = typeof child === 'string' ? child : ownElement(child);
+      if (typeof node !== 'string') node.parent = this;
+      this.children.push(node);
     }
     return this;
   }
@@ -97,10 +102,10 @@ export class Element extends LtxElement {
   }
 
   /** A copy with another list of children; the attributes stay. The children keep their first parent. */
-  withChildren(children: Node[]): Element {
+  withChildren(children: NodeLike[]): Element {
     const copy = new Element(this.name, this.attrs);
     copy.parent = this.parent;
-    copy.children = children;
+    copy.children = children.every(isOwnNode) ? children : children.map(ownNode);
     return copy;
   }
 
@@ -123,10 +128,34 @@ function without(attrs: Attrs, removed: Attrs): Attrs {
 export type Stanza = Element;
 
 /**
+ * The element itself, if it is one of ours; else one of ours that means the same.
+ * @throws TypeError for a prefix that is not declared
+ */
+export function ownElement(element: ElementLike): Element {
+  return element instanceof Element ? element : converted(element, make, isElement);
+}
+
+function make(name: string, attrs: Record<string, string>, children: Node[]): Element {
+  return new Element(name, attrs).append(...children);
+}
+
+function isElement(value: unknown): value is Element {
+  return value instanceof Element;
+}
+
+function isOwnNode(node: NodeLike): node is Node {
+  return typeof node === 'string' || node instanceof Element;
+}
+
+function ownNode(node: NodeLike): Node {
+  return typeof node === 'string' ? node : ownElement(node);
+}
+
+/**
  * Builds an element: `xml('ping', NS.PING)`, `xml('item', { jid, name }, xml('group', {}, 'Friends'))`.
  * A string in place of attributes is the namespace. Attributes and children that are `undefined` are left out.
  */
-export function xml(name: string, attrs?: Attrs | string, ...children: (Node | undefined)[]): Element {
+export function xml(name: string, attrs?: Attrs | string, ...children: (NodeLike | undefined)[]): Element {
   const element = new Element(name);
   if (typeof attrs === 'string') element.attrs.xmlns = attrs;
   else if (attrs !== undefined) {

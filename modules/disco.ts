@@ -44,6 +44,7 @@ export default defineModule({
   summary: 'Tells clients and servers what this server can do',
   implements: ['XEP-0030 2.5.0', 'XEP-0128 1.0.1'],
   scope: 'host',
+  enabledOn: ['local', 'component'],
 
   load(module) {
     module.provide('disco-feature', NS.DISCO_INFO);

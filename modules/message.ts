@@ -29,6 +29,7 @@ export default defineModule({
   name: 'message',
   summary: 'Delivers messages to the clients of users',
   implements: ['RFC 6121'],
+  enabledOn: ['local'],
   depends: ['presence'],
 
   load(module) {

@@ -11,6 +11,7 @@ export default defineModule({
   summary: 'Answers pings',
   implements: ['XEP-0199 2.0.1'],
   scope: 'host',
+  enabledOn: ['local', 'component'],
 
   load(module) {
     module.provide('disco-feature', NS.PING);

@@ -19,6 +19,7 @@ export default defineModule({
   name: 'private',
   summary: 'Keeps settings and bookmarks of clients on the server',
   implements: ['XEP-0049 1.2'],
+  enabledOn: ['local'],
   options: {
     private_max_elements: integer('How many different elements a user may keep', { default: 64, min: 1 }),
     private_max_size: size('How large what a user keeps may be together', { default: '256 KiB', min: 1 }),

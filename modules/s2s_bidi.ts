@@ -20,6 +20,7 @@ export default defineModule({
   summary: 'Uses one connection with another server for both directions',
   implements: ['XEP-0288 1.0.1'],
   scope: 'host',
+  enabledOn: ['local', 'component', 'external'],
 
   load(module) {
     module.hook('stream-features', ({ session, features }) => {

@@ -41,6 +41,7 @@ export default defineModule({
   summary: 'Tells and respects how large a stanza may be',
   implements: ['XEP-0478 0.2.0'],
   scope: 'host',
+  enabledOn: ['local', 'component', 'external'],
 
   load(module) {
     module.hook('stream-features', ({ features, maxBytes, idleMs }) => {

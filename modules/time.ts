@@ -8,6 +8,7 @@ export default defineModule({
   summary: 'Tells the time of the server',
   implements: ['XEP-0202 2.0'],
   scope: 'host',
+  enabledOn: ['local', 'component'],
 
   load(module) {
     module.provide('disco-feature', NS.TIME);

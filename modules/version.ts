@@ -10,6 +10,7 @@ export default defineModule({
   summary: 'Tells the name and version of the server',
   implements: ['XEP-0092 1.1'],
   scope: 'host',
+  enabledOn: ['local', 'component'],
 
   load(module) {
     const version = ownVersion();

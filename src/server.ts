@@ -13,6 +13,7 @@ import { registerComponentCommands } from './component/commands.ts';
 import { Components } from './component/components.ts';
 import { settingsForRestart } from './config/changes.ts';
 import type { Config, HostConfig } from './config/config.ts';
+import { EXTERNAL } from './config/modules.ts';
 import { registerCoreCommands } from './core/commands.ts';
 import type { ServerContext } from './core/context.ts';
 import { LocalHost } from './core/host.ts';
@@ -281,7 +282,7 @@ export class Server implements ServerContext {
     );
     if (host.kind === 'local') await host.loadUsers();
     this.router.hosts.set(domain, host);
-    if (config.component === 'external') this.components.add(host);
+    if (config.component === EXTERNAL) this.components.add(host);
     this.#announce(host);
   }
 

@@ -36,6 +36,7 @@ export default defineModule({
   summary: 'Lets administrators do in a client what they do on the command line',
   implements: ['XEP-0050 1.3.0', 'XEP-0004 2.13.2'],
   scope: 'host',
+  enabledOn: ['local', 'component'],
   depends: ['disco'],
 
   load(module) {

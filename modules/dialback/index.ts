@@ -14,6 +14,7 @@ export default defineModule({
   summary: 'Authenticates other servers by calling them back (XEP-0220)',
   implements: ['XEP-0220 1.1.1', 'XEP-0185 1.0'],
   scope: 'host',
+  enabledOn: ['local', 'component', 'external'],
 
   load(module) {
     const local = module.host.domain;

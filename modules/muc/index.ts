@@ -37,6 +37,7 @@ export default defineModule({
   summary: 'Chat rooms (XEP-0045)',
   implements: ['XEP-0045 1.35.5', 'XEP-0410 1.1.0', 'XEP-0421 1.0.1', 'XEP-0203 2.0'],
   scope: 'component',
+  serves: 'muc',
   options: OPTIONS,
 
   async load(module) {

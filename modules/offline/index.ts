@@ -11,6 +11,7 @@ export default defineModule({
   name: 'offline',
   summary: 'Keeps messages for users who are offline',
   implements: ['XEP-0160 1.0.1', 'XEP-0203 2.0', 'XEP-0334 1.0.0'],
+  enabledOn: ['local'],
   depends: ['message', 'presence'],
   options: {
     offline_max_messages: integer(

@@ -34,6 +34,7 @@ export default defineModule({
   name: 'ping_muc',
   summary: 'Tells clients when they fell out of rooms because a link between servers broke',
   implements: ['XEP-0410 1.1.0'],
+  enabledOn: ['local'],
   depends: ['track_muc_joins', 'presence'],
   options,
   load: (module) => loadPingMuc(module),

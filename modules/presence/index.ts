@@ -45,6 +45,7 @@ export default defineModule({
   name: 'presence',
   summary: 'Tells contacts who is online, and manages who may know',
   implements: ['RFC 6121'],
+  enabledOn: ['local'],
   depends: ['roster'],
   options: {
     presence_max_directed: integer('How many addresses outside its contact list a client may be present to', {

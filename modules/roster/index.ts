@@ -47,6 +47,7 @@ export default defineModule({
   name: 'roster',
   summary: 'Keeps the contact lists of users',
   implements: ['RFC 6121'],
+  enabledOn: ['local'],
   options: {
     roster_max_items: integer('How many contacts a user may have', { default: 1000, min: 1 }),
     roster_max_groups: integer('How many groups a contact may be in', { default: 32, min: 1 }),

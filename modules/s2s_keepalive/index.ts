@@ -34,6 +34,7 @@ export default defineModule({
   summary: 'Finds links with other servers that are dead without having been closed',
   implements: ['XEP-0199 2.0.1'],
   scope: 'host',
+  enabledOn: ['local', 'component', 'external'],
   options: {
     s2s_keepalive_silence: duration(
       'A needed server that is silent for so long is asked for a sign of life',

@@ -37,6 +37,7 @@ export default defineModule({
   summary: 'Keeps clients and links with other servers going when a connection breaks',
   implements: ['XEP-0198 1.6.3'],
   scope: 'host',
+  enabledOn: ['local', 'component', 'external'],
   options: {
     smacks_hibernation_time: duration('How long a client whose connection broke may come back', {
       default: '10 minutes',

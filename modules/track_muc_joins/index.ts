@@ -41,6 +41,7 @@ export default defineModule({
   name: 'track_muc_joins',
   summary: 'Remembers which chat rooms each client is in',
   implements: ['XEP-0045 1.35.5'],
+  enabledOn: ['local'],
   depends: ['presence'],
   options,
 

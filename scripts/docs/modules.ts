@@ -1,7 +1,7 @@
 // docs/modules.md: what each module does, needs and can be told.
 
 import type { ModuleDefinition } from '../../src/api/module.ts';
-import { DEFAULT_COMPONENT_MODULES, DEFAULT_MODULES } from '../../src/config/core-options.ts';
+import { componentKinds, defaultModules, type KnownModules } from '../../src/config/modules.ts';
 import type { Option } from '../../src/config/options.ts';
 import { code, GENERATED, page, table } from './markdown.ts';
 
@@ -15,10 +15,11 @@ The options below may stand at the top of the file as well, as the default for a
 server itself can be told, apart from its modules, is explained in \`enjamb.example.toml\`.`;
 
 export function modulesPage(definitions: readonly ModuleDefinition[]): string {
+  const known = new Map(definitions.map((definition) => [definition.name, definition]));
   const rows = definitions.map((definition) => [
     `[${definition.name}](#${definition.name})`,
     definition.summary,
-    defaultOn(definition.name),
+    defaultOn(definition.name, known),
   ]);
   return page(
     '# Modules',
@@ -59,12 +60,11 @@ function place(scope: ModuleDefinition['scope'] = 'local'): string {
   return scope === 'local' ? 'hosts with users' : 'components';
 }
 
-function defaultOn(name: string): string {
-  const isDefault = (DEFAULT_MODULES as readonly string[]).includes(name);
-  const kinds = Object.entries(DEFAULT_COMPONENT_MODULES)
-    .filter(([, modules]) => modules.includes(name))
-    .map(([kind]) => code(`component = "${kind}"`));
-  if (kinds.length === Object.keys(DEFAULT_COMPONENT_MODULES).length && isDefault) return 'all hosts';
-  const places = [...(isDefault ? ['hosts with users'] : []), ...kinds];
+function defaultOn(name: string, known: KnownModules): string {
+  const isOn = (kind?: string) => defaultModules(kind, known).includes(name);
+  const kinds = componentKinds(known);
+  if ([undefined, ...kinds].every(isOn)) return 'all hosts';
+  const components = kinds.filter(isOn).map((kind) => code(`component = "${kind}"`));
+  const places = [...(isOn() ? ['hosts with users'] : []), ...components];
   return places.length === 0 ? 'no' : places.join(', ');
 }

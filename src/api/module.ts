@@ -127,6 +127,13 @@ export interface ModuleDefinition<O extends Options = Options, X = unknown> {
   readonly implements?: readonly string[];
   /** Where it may run: `local` users' host (default), `component`, or either (`host`). */
   readonly scope?: 'local' | 'component' | 'host';
+  /**
+   * Where it runs unless the configuration says otherwise: `local`, hosts with users; `component`, services that a module
+   * provides; or one kind of component, such as `muc` or `external`. Default: nowhere.
+   */
+  readonly enabledOn?: readonly string[];
+  /** The kind of component that this module makes of a host: the word after `component =`. It always runs there. */
+  readonly serves?: string;
   /** Modules loaded before this one and reloaded with it. */
   readonly depends?: readonly string[];
   readonly options?: O;

@@ -1,8 +1,8 @@
-// Finds and reads the configuration, with the options of every module that could be loaded.
+// Finds and reads the configuration, with every module that could be loaded.
 
 import { existsSync } from 'node:fs';
 import { type Config, type ConfigSource, loadConfig, readModuleSources } from '../config/config.ts';
-import type { Options } from '../config/options.ts';
+import type { KnownModule, KnownModules } from '../config/modules.ts';
 import { ModuleFiles } from '../core/module-files.ts';
 import { findPackages } from '../core/module-packages.ts';
 
@@ -18,7 +18,7 @@ export async function readConfig(file: string | undefined): Promise<Config> {
   const { folder, pluginPaths, packages } = readModuleSources(source);
   const found = await findPackages(packages, [folder, process.cwd()]);
   const problems = new Map(found.problems);
-  const known = await knownOptions(new ModuleFiles(pluginPaths, found.files), problems);
+  const known = await knownModules(new ModuleFiles(pluginPaths, found.files), problems);
   return loadConfig(source, known, { ...found, problems });
 }
 
@@ -28,20 +28,28 @@ function sourceOf(file: string | undefined): ConfigSource {
 }
 
 /**
- * The options of every module. One that cannot be read is known by name only, and why goes into `problems`: it is an
- * error when it is enabled, not when it lies around.
+ * What the modules say of themselves. One that cannot be read is known by name only, and why goes into `problems`: it is
+ * an error when it is enabled, not when it lies around. One that replaces a module of the server is enabled where that
+ * one is, unless it says otherwise.
  */
-export async function knownOptions(
+export async function knownModules(
   files: ModuleFiles,
   problems: Map<string, string> = new Map(),
-): Promise<ReadonlyMap<string, Options>> {
-  const entries = files.names().map(async (name): Promise<[string, Options]> => {
+): Promise<KnownModules> {
+  const shipped = new ModuleFiles();
+  const replaceable = new Set(shipped.names());
+  const entries = files.names().map(async (name): Promise<[string, KnownModule]> => {
+    const place = replaceable.has(name) ? placeOf(await shipped.import(name)) : {};
     try {
-      return [name, (await files.import(name)).options ?? {}];
+      return [name, { ...place, ...(await files.import(name)) }];
     } catch (error) {
       problems.set(name, error instanceof Error ? error.message : String(error));
-      return [name, {}];
+      return [name, place];
     }
   });
   return new Map(await Promise.all(entries));
+}
+
+function placeOf({ enabledOn, serves }: KnownModule): KnownModule {
+  return { enabledOn, serves };
 }

@@ -2,7 +2,8 @@
 
 import type { Config } from './config.ts';
 import type { CORE_OPTIONS } from './core-options.ts';
-import type { Infer, Options } from './option.ts';
+import type { KnownModules } from './modules.ts';
+import type { Infer } from './option.ts';
 
 export interface Advice {
   /** The option, or the host. */
@@ -66,8 +67,8 @@ const RULES: readonly (readonly [
   ],
 ];
 
-/** What is doubtful in a valid configuration. `known` are the options of every available module. */
-export function adviceOn(config: Config, known: ReadonlyMap<string, Options>): readonly Advice[] {
+/** What is doubtful in a valid configuration. `known` are all modules that could be loaded. */
+export function adviceOn(config: Config, known: KnownModules): readonly Advice[] {
   const rules = RULES.filter(([, when]) => when(config.core));
   return [
     ...rules.map(([subject, , message, todo]) => ({ subject, message, todo })),
@@ -88,12 +89,12 @@ function strangeAdmins({ core, hosts }: Config): readonly Advice[] {
 }
 
 /** Options that are set for modules that run nowhere. */
-function idleOptions(config: Config, known: ReadonlyMap<string, Options>): readonly Advice[] {
+function idleOptions(config: Config, known: KnownModules): readonly Advice[] {
   const enabled = new Set(config.hosts.flatMap((host) => host.modules));
-  const working = new Set([...enabled].flatMap((name) => Object.keys(known.get(name) ?? {})));
+  const working = new Set([...enabled].flatMap((name) => Object.keys(known.get(name)?.options ?? {})));
   return [...known]
     .filter(([name]) => !enabled.has(name))
-    .flatMap(([name, options]) => Object.keys(options).map((key) => [name, key] as const))
+    .flatMap(([name, { options = {} }]) => Object.keys(options).map((key) => [name, key] as const))
     .filter(([, key]) => config.given.has(key) && !working.has(key))
     .map(([name, key]) => ({
       subject: key,

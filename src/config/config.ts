@@ -2,18 +2,13 @@
 
 import { dirname, resolve } from 'node:path';
 import { canonicalDomain } from './addresses.ts';
-import {
-  CORE_OPTIONS,
-  type ComponentKind,
-  DEFAULT_COMPONENT_MODULES,
-  DEFAULT_MODULES,
-  HOST_ONLY_OPTIONS,
-} from './core-options.ts';
+import { CORE_OPTIONS, HOST_ONLY_OPTIONS } from './core-options.ts';
 import { DEFAULT_CONFIG } from './default-config.ts';
 import { type ConfigDocument, parseDocument } from './document.ts';
 import { ConfigError } from './error.ts';
 import { readText } from './file.ts';
-import { type Infer, isTable, type KnownOptions, type Options, parseOptions } from './option.ts';
+import { type KnownModules, resolveModules, strings } from './modules.ts';
+import { type Infer, isTable, type Options, parseOptions } from './option.ts';
 import { isPackageName, NO_PACKAGES, type PackageModules } from './packages.ts';
 import { findProblems } from './validate.ts';
 
@@ -28,7 +23,7 @@ export interface HostConfig {
   /** As addresses have it (RFC 7622 §3.2): `xn--mnchen-3ya.example` is `münchen.example`. */
   readonly domain: string;
   /** What kind of service it is; `undefined` for a host with users. */
-  readonly component: ComponentKind | undefined;
+  readonly component: string | undefined;
   readonly componentSecret: string | undefined;
   /** The modules to load, in order. */
   readonly modules: readonly string[];
@@ -58,7 +53,7 @@ type Table = Readonly<Record<string, unknown>>;
  */
 export function loadConfig(
   source: ConfigSource,
-  known: KnownOptions,
+  known: KnownModules,
   packages: PackageModules = NO_PACKAGES,
 ): Config {
   const path = source.path === undefined ? undefined : resolve(source.path);
@@ -71,7 +66,7 @@ export function loadConfig(
     path,
     core: absolute(get(CORE_OPTIONS), path === undefined ? process.cwd() : dirname(path)),
     hosts: Object.entries(hosts as Table).map(([name, own]) => {
-      const modules = (kind: ComponentKind | undefined) =>
+      const modules = (kind: string | undefined) =>
         resolveModules(own as Table, top, kind, { known, packages });
       return hostConfig(name, own as Table, top, modules);
     }),
@@ -117,7 +112,7 @@ function hostConfig(
   name: string,
   own: Table,
   top: Table,
-  modules: (kind: ComponentKind | undefined) => readonly string[],
+  modules: (kind: string | undefined) => readonly string[],
 ): HostConfig {
   const { component, component_secret: componentSecret } = parseOptions(
     HOST_ONLY_OPTIONS,
@@ -133,25 +128,6 @@ function hostConfig(
   };
 }
 
-/**
- * A list under the host replaces the default one. A list at the top does so for hosts with users: components keep
- * what makes them work. `modules_disabled`, at the top or under the host, takes modules off either list.
- */
-function resolveModules(
-  own: Table,
-  top: Table,
-  kind: ComponentKind | undefined,
-  { known, packages }: { known: KnownOptions; packages: PackageModules },
-): readonly string[] {
-  const defaults = kind === undefined ? DEFAULT_MODULES : DEFAULT_COMPONENT_MODULES[kind];
-  const listed = own.modules_enabled ?? (kind === undefined ? top.modules_enabled : undefined);
-  const chosen = listed === undefined ? defaults.filter((name) => known.has(name)) : strings(listed);
-  const essential = kind === undefined || kind === 'external' ? [] : [kind];
-  const nameOf = (word: string) => packages.names.get(word) ?? word;
-  const disabled = new Set([...strings(top.modules_disabled), ...strings(own.modules_disabled)].map(nameOf));
-  return [...new Set([...essential, ...chosen].map(nameOf))].filter((name) => !disabled.has(name));
-}
-
 function absolute(core: Infer<typeof CORE_OPTIONS>, folder: string): Infer<typeof CORE_OPTIONS> {
   return {
     ...core,
@@ -165,8 +141,4 @@ function pick(options: Options, values: Table): Table {
   return Object.fromEntries(
     Object.keys(options).flatMap((key) => (Object.hasOwn(values, key) ? [[key, values[key]]] : [])),
   );
-}
-
-function strings(raw: unknown): readonly string[] {
-  return Array.isArray(raw) ? raw.filter((item) => typeof item === 'string') : [];
 }

@@ -157,14 +157,14 @@ export const HOST_OPTIONS = {
   modules_disabled: list('Modules taken off the list', moduleName, { default: [] }),
 };
 
-export const COMPONENT_KINDS = ['muc', 'external'] as const;
-export type ComponentKind = (typeof COMPONENT_KINDS)[number];
+const COMPONENT = 'Makes the host a service instead of a place for users';
+
+/** The option `component` with the kinds that the known modules serve. */
+export const componentOption = (kinds: readonly string[]) => oneOf(COMPONENT, kinds, { optional: true });
 
 /** Options that make sense under one host only. */
 export const HOST_ONLY_OPTIONS = {
-  component: oneOf('Makes the host a service instead of a place for users', COMPONENT_KINDS, {
-    optional: true,
-  }),
+  component: string(COMPONENT, { optional: true }),
   component_secret: string('The password of an external component (XEP-0114)', {
     optional: true,
     secret: true,
@@ -180,33 +180,3 @@ export const HOST_ONLY_OPTIONS = {
 
 /** What `Config.core` has, and `HostConfig.get` gives for one host. */
 export const CORE_OPTIONS = { ...SERVER_OPTIONS, ...HOST_OPTIONS };
-
-/** Modules of a host with users, when `modules_enabled` does not say otherwise. */
-export const DEFAULT_MODULES = [
-  'roster',
-  'presence',
-  'message',
-  'offline',
-  'private',
-  'disco',
-  'adhoc',
-  'ping',
-  'version',
-  'time',
-  'dialback',
-  's2s_bidi',
-  's2s_keepalive',
-  'stream_limits',
-  'track_muc_joins',
-  'ping_muc',
-  'smacks',
-] as const;
-
-/** What every host needs in order to speak with other servers. */
-const LINKS = ['dialback', 's2s_bidi', 's2s_keepalive', 'stream_limits', 'smacks'] as const;
-
-/** Modules of a component besides the one that makes it what it is. An external one answers for itself. */
-export const DEFAULT_COMPONENT_MODULES: Readonly<Record<ComponentKind, readonly string[]>> = {
-  muc: ['muc', 'disco', 'adhoc', 'ping', 'version', 'time', ...LINKS],
-  external: LINKS,
-};

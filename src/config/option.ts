@@ -27,9 +27,6 @@ export interface Option<out T> {
 
 export type Options = Readonly<Record<string, Option<unknown>>>;
 
-/** The options of every available module by its name, enabled or not. */
-export type KnownOptions = ReadonlyMap<string, Options>;
-
 /** The static type of a set of options, keys as in the file. */
 export type Infer<O extends Options> = {
   readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never;

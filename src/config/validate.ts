@@ -1,19 +1,18 @@
 // Finds every mistake in a parsed configuration: unknown words, wrong values, impossible combinations.
 
 import { canonicalDomain } from './addresses.ts';
-import { CORE_OPTIONS, HOST_ONLY_OPTIONS, HOST_OPTIONS, SERVER_OPTIONS } from './core-options.ts';
+import {
+  CORE_OPTIONS,
+  componentOption,
+  HOST_ONLY_OPTIONS,
+  HOST_OPTIONS,
+  SERVER_OPTIONS,
+} from './core-options.ts';
 import type { ConfigDocument } from './document.ts';
 import { type ConfigProblem, formatPath, placeOf } from './error.ts';
 import type { Path } from './key-index.ts';
-import {
-  isTable,
-  type KnownOptions,
-  type Option,
-  OptionError,
-  type OptionIssue,
-  type Options,
-  show,
-} from './option.ts';
+import { componentKinds, EXTERNAL, type KnownModules } from './modules.ts';
+import { isTable, type Option, OptionError, type OptionIssue, type Options, show } from './option.ts';
 import { isPackageName, type PackageModules } from './packages.ts';
 import { planned } from './planned.ts';
 import { findPortClashes } from './ports.ts';
@@ -25,7 +24,7 @@ type Vocabulary = ReadonlyMap<string, readonly Option<unknown>[]>;
 /** Every mistake in the document. */
 export function findProblems(
   document: ConfigDocument,
-  known: KnownOptions,
+  known: KnownModules,
   packages: PackageModules,
 ): readonly ConfigProblem[] {
   const problems: ConfigProblem[] = [];
@@ -53,8 +52,8 @@ function withDomain(name: string, hosts: unknown): string {
   return `the domain is missing: write it as "${name.slice(1, -1)}@${domain}"`;
 }
 
-function checkTop(top: Table, known: KnownOptions, report: Report): void {
-  const vocabulary = wordsOf([CORE_OPTIONS, ...known.values()]);
+function checkTop(top: Table, known: KnownModules, report: Report): void {
+  const vocabulary = wordsOf([CORE_OPTIONS, ...optionsOf(known)]);
   const strangers = checkTable(top, [], vocabulary, report);
   for (const key of strangers) {
     const hint = Object.hasOwn(HOST_ONLY_OPTIONS, key)
@@ -65,14 +64,15 @@ function checkTop(top: Table, known: KnownOptions, report: Report): void {
   findPortClashes(top, report);
 }
 
-function checkHosts(hosts: unknown, known: KnownOptions, report: Report): void {
+function checkHosts(hosts: unknown, known: KnownModules, report: Report): void {
   const none = hosts === undefined || (isTable(hosts) && Object.keys(hosts).length === 0);
   if (none || !isTable(hosts)) {
     const hint = 'add a line such as [hosts."example.org"], with the domain of your users';
     report(none ? [] : ['hosts'], { expected: 'at least one host', got: none ? 'none' : show(hosts), hint });
     return;
   }
-  const vocabulary = wordsOf([HOST_OPTIONS, HOST_ONLY_OPTIONS, ...known.values()]);
+  const hostOnly = { ...HOST_ONLY_OPTIONS, component: componentOption(componentKinds(known)) };
+  const vocabulary = wordsOf([HOST_OPTIONS, hostOnly, ...optionsOf(known)]);
   const seen = new Set<string>();
   for (const [name, host] of Object.entries(hosts)) {
     checkHostName(name, seen, report);
@@ -116,7 +116,7 @@ function checkHost(name: string, host: Table, vocabulary: Vocabulary, report: Re
 
 function checkComponent(host: Table, path: Path, report: Report): void {
   const { component, component_secret: secret } = host;
-  if (component === 'external' && secret === undefined) {
+  if (component === EXTERNAL && secret === undefined) {
     const hint = 'the component logs in with it (XEP-0114): component_secret = "a long random text"';
     report([...path, 'component'], {
       expected: 'a component_secret beside component = "external"',
@@ -124,7 +124,7 @@ function checkComponent(host: Table, path: Path, report: Report): void {
       hint,
     });
   }
-  if (component !== 'external' && secret !== undefined) {
+  if (component !== EXTERNAL && secret !== undefined) {
     const got = component === undefined ? 'a host without one' : `component = ${show(component)}`;
     const hint = 'take component_secret away, or add component = "external"';
     report([...path, 'component_secret'], { expected: 'component = "external" beside it', got, hint });
@@ -135,8 +135,9 @@ function checkComponent(host: Table, path: Path, report: Report): void {
 function checkTable(table: Table, path: Path, vocabulary: Vocabulary, report: Report): readonly string[] {
   const strangers: string[] = [];
   for (const [key, raw] of Object.entries(table)) {
-    const refusal = planned(key, raw);
     const options = vocabulary.get(key) ?? [];
+    const isKnown = options.some(({ choices }) => choices?.includes(raw as string));
+    const refusal = isKnown ? undefined : planned(key, raw);
     if (refusal !== undefined && refusal !== 'off') report([...path, key], refusal);
     else if (refusal === undefined && options.length === 0) strangers.push(key);
     else for (const option of options) checkValue(option, raw, [...path, key], report);
@@ -165,7 +166,7 @@ function faultOf({ expected, got, hint, known = [], lacks }: OptionIssue): Param
 }
 
 /** The names of modules, at the top and under each host. */
-function checkModules(data: Table, known: KnownOptions, packages: PackageModules, report: Report): void {
+function checkModules(data: Table, known: KnownModules, packages: PackageModules, report: Report): void {
   const hosts = isTable(data.hosts) ? Object.entries(data.hosts) : [];
   const places = hosts.map(([name, host]): [Path, unknown] => [['hosts', name], host]);
   for (const [path, table] of [[[], data] as [Path, unknown], ...places]) {
@@ -181,14 +182,14 @@ function checkModules(data: Table, known: KnownOptions, packages: PackageModules
   }
 }
 
-function moduleProblem(name: string, known: KnownOptions, packages: PackageModules): Fault | undefined {
+function moduleProblem(name: string, known: KnownModules, packages: PackageModules): Fault | undefined {
   const hint = packages.problems.get(name);
   if (hint !== undefined) return { expected: 'a module that can be used', got: show(name), hint };
   if (known.has(name) || isPackageName(name)) return undefined;
   return { expected: 'a module that is installed', got: show(name), hint: moduleHint(name, known) };
 }
 
-function moduleHint(name: string, known: KnownOptions): string {
+function moduleHint(name: string, known: KnownModules): string {
   const best = nearest(name, known.keys());
   if (best !== undefined) return `did you mean "${best}"?`;
   return 'see docs/modules.md for their names; those of other makers are found in the folders of plugin_paths';
@@ -196,6 +197,10 @@ function moduleHint(name: string, known: KnownOptions): string {
 
 function unknownKey(key: string, hint: string | undefined): Fault {
   return { expected: 'a known option', got: show(key), ...(hint === undefined ? {} : { hint }) };
+}
+
+function optionsOf(known: KnownModules): readonly Options[] {
+  return [...known.values()].flatMap(({ options }) => (options === undefined ? [] : [options]));
 }
 
 function wordsOf(sets: readonly Options[]): Vocabulary {

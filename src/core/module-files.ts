@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { ModuleDefinition } from '../api/module.ts';
 import { CORE_OPTIONS, HOST_ONLY_OPTIONS } from '../config/core-options.ts';
+import { EXTERNAL } from '../config/modules.ts';
 import { ModuleError } from './errors.ts';
 
 /** `.ts` when the sources run directly, `.js` once compiled. */
@@ -117,6 +118,7 @@ function checked(label: string, definition: unknown): ModuleDefinition {
     throw invalid(label, `must export default defineModule({ name: '${label}', … })`);
   if (!VALID_NAME.test(name)) throw invalid(label, `names itself "${name}", which is not snake_case`);
   if (!Array.isArray(depends)) throw invalid(label, 'must list the names of other modules in `depends`');
+  checkPlace(label, definition as ModuleDefinition);
   for (const [key, option] of Object.entries(options)) {
     if (typeof option?.parse !== 'function')
       throw invalid(label, `must make its option "${key}" by a builder`);
@@ -124,6 +126,15 @@ function checked(label: string, definition: unknown): ModuleDefinition {
     if (RESERVED.has(key)) throw invalid(label, `has an option "${key}", which is the server's own`);
   }
   return definition as ModuleDefinition;
+}
+
+function checkPlace(label: string, { enabledOn = [], serves, scope }: ModuleDefinition): void {
+  if (!Array.isArray(enabledOn)) throw invalid(label, 'must list kinds of hosts in `enabledOn`');
+  if (serves === undefined) return;
+  if (serves === EXTERNAL || !VALID_NAME.test(serves))
+    throw invalid(label, `serves "${serves}", which is the server's own or not snake_case`);
+  if (scope !== 'component' && scope !== 'host')
+    throw invalid(label, `serves "${serves}", and so needs scope: 'component'`);
 }
 
 const RESERVED = new Set(['hosts', ...Object.keys(CORE_OPTIONS), ...Object.keys(HOST_ONLY_OPTIONS)]);

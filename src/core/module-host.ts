@@ -109,9 +109,9 @@ export class ModuleHost {
   /** A reload is no reason to say anything: what the module keeps in memory is there again when it has loaded. */
   #announce(): void {
     const { component, domain } = this.#host.config;
-    if (component === undefined || component === 'external') return;
+    if (component === undefined) return;
     const before = this.#isServing;
-    this.#isServing = this.#loaded.has(component);
+    this.#isServing = this.loaded.some(({ serves }) => serves === component);
     if (before === undefined || before === this.#isServing) return;
     notifyService(this.#isServing ? 'service-up' : 'service-down', domain, this.#around.router);
   }

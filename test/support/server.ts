@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { duplexPair } from 'node:stream';
 import type { TestContext } from 'node:test';
 import { inspect } from 'node:util';
+import { knownModules } from '../../src/cli/configuration.ts';
 import { type Config, loadConfig } from '../../src/config/config.ts';
-import type { Options } from '../../src/config/options.ts';
 import { ModuleFiles } from '../../src/core/module-files.ts';
 import { Connection } from '../../src/net/connection.ts';
 import { NetError } from '../../src/net/errors.ts';
@@ -130,11 +130,5 @@ export async function testConfig(text: string, plugins?: string): Promise<Config
   const defaults = [`plugin_paths = ${JSON.stringify(folders)}`, ...BASE.split('\n')];
   const base = defaults.filter((line) => !keys.has(line.split(' ')[0]));
   const whole = `${base.join('\n')}\n${text}`;
-  return loadConfig({ text: whole, path: 'test/enjamb.toml' }, await knownOptions(folders));
-}
-
-async function knownOptions(plugins: readonly string[]): Promise<Map<string, Options>> {
-  const files = new ModuleFiles(plugins);
-  const definitions = await Promise.all(files.names().map((name) => files.import(name)));
-  return new Map(definitions.map(({ name, options }) => [name, options ?? {}]));
+  return loadConfig({ text: whole, path: 'test/enjamb.toml' }, await knownModules(new ModuleFiles(folders)));
 }

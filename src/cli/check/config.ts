@@ -4,7 +4,7 @@ import { adviceOn } from '../../config/advice.ts';
 import type { Config } from '../../config/config.ts';
 import { ConfigError, type ConfigProblem, describeProblem } from '../../config/error.ts';
 import { ModuleFiles } from '../../core/module-files.ts';
-import { knownOptions, readConfig } from '../configuration.ts';
+import { knownModules, readConfig } from '../configuration.ts';
 import type { Finding } from './finding.ts';
 import { brokenModules, unwillinglyLoaded } from './modules.ts';
 
@@ -33,7 +33,7 @@ function summary(config: Config): Finding {
 }
 
 async function doubts(config: Config, files: ModuleFiles): Promise<readonly Finding[]> {
-  const known = await knownOptions(files);
+  const known = await knownModules(files);
   const advice = [...adviceOn(config, known), ...(await unwillinglyLoaded(config, files))];
   return advice.map(({ subject, message, todo }) => ({
     check: 'config',

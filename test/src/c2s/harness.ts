@@ -80,7 +80,7 @@ export async function startHarness(t: TestContext, options: HarnessOptions = {})
     [hosts."rooms.example.com"]
     component = "muc"
   `;
-  const config = loadConfig({ text }, new Map([['muc', {}]]));
+  const config = loadConfig({ text }, new Map([['muc', { serves: 'muc' }]]));
   const faults = new Faults(silentLogger);
   const router = new Router(clock, silentLogger, faults);
   const storage = await openStorage({ driver: 'memory', dataPath: '' });

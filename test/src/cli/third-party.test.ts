@@ -83,6 +83,33 @@ test('a package may be needed by a module of a folder, under the name of its mod
   assert.deepEqual(await weatherOn(t, folder), { everyMs: 3_600_000, units: 'celsius' });
 });
 
+test('a module may serve a kind of component, and be enabled on hosts without being listed', async (t) => {
+  const folder = siteFolder(t, {
+    'enjamb.toml': `${QUIET}plugin_paths = ["plugins"]\n[hosts.a]\n[hosts.b]\ncomponent = "forecast"\n`,
+    'plugins/weather.ts': weather('weather', `scope: 'component', serves: 'forecast',`),
+    'plugins/rain.ts': weather('rain', `enabledOn: ['local'],`),
+    'plugins/snow.ts': weather('snow', `scope: 'component', enabledOn: ['forecast'],`),
+  });
+  const { hosts } = await readConfig(join(folder, 'enjamb.toml'));
+  const [users, service] = hosts.map(({ modules }) => modules);
+  assert.deepEqual([users?.includes('rain'), users?.includes('snow')], [true, false]);
+  assert.deepEqual(
+    service?.filter((name) => !name.startsWith('s')),
+    ['weather', 'adhoc', 'dialback', 'disco', 'ping', 'time', 'version'],
+  );
+  assert.equal(service?.includes('snow'), true);
+  assert.deepEqual(await weatherOn(t, folder), { everyMs: 3_600_000, units: 'celsius' });
+});
+
+test('a module that replaces one of the server is enabled where that one is, readable or not', async (t) => {
+  const folder = siteFolder(t, { 'enjamb.toml': `${QUIET}plugin_paths = ["plugins"]\n[hosts.a]\n` });
+  for (const text of [weather('ping'), 'this is no program']) {
+    write(folder, 'plugins/ping.ts', text);
+    const { hosts } = await readConfig(join(folder, 'enjamb.toml'));
+    assert.ok(hosts[0]?.modules.includes('ping'), text);
+  }
+});
+
 test('the options of other makers are checked with position, range and suggestion', async (t) => {
   const folder = siteFolder(t, {
     'enjamb.toml': [
@@ -139,6 +166,24 @@ const UNUSABLE: readonly (readonly [
     'weather',
     { 'plugins/weather.ts': weather().replaceAll('weather_units', 'log_level') },
     /has an option "log_level", which is the server's own/,
+  ],
+  [
+    'serves the kind of component that is the server’s own',
+    'weather',
+    { 'plugins/weather.ts': weather('weather', `serves: 'external',`) },
+    /serves "external", which is the server's own/,
+  ],
+  [
+    'serves a kind of component and is for users',
+    'weather',
+    { 'plugins/weather.ts': weather('weather', `serves: 'forecast',`) },
+    /serves "forecast", and so needs scope: 'component'/,
+  ],
+  [
+    'lists no kinds of hosts',
+    'weather',
+    { 'plugins/weather.ts': weather('weather', `enabledOn: 'local',`) },
+    /must list kinds of hosts in `enabledOn`/,
   ],
   [
     'has an option that is none',

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { adviceOn } from '../../../src/config/advice.ts';
 import { loadConfig } from '../../../src/config/config.ts';
-import { integer, type Options } from '../../../src/config/options.ts';
+import type { KnownModule } from '../../../src/config/modules.ts';
+import { integer } from '../../../src/config/options.ts';
 
-const KNOWN = new Map<string, Options>([
-  ['mam', { mam_size: integer('x', { default: 1 }), shared: integer('x', { default: 1 }) }],
-  ['pep', { shared: integer('x', { default: 1 }) }],
+const number = integer('x', { default: 1 });
+const KNOWN = new Map<string, KnownModule>([
+  ['mam', { options: { mam_size: number, shared: number } }],
+  ['pep', { options: { shared: number } }],
 ]);
 
 /** Which settings of a configuration are doubtful. */

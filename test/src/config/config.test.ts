@@ -4,18 +4,23 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { type Config, loadConfig, readModuleSources } from '../../../src/config/config.ts';
-import { DEFAULT_COMPONENT_MODULES, DEFAULT_MODULES } from '../../../src/config/core-options.ts';
 import { ConfigError, type ConfigProblem } from '../../../src/config/error.ts';
-import type { KnownOptions } from '../../../src/config/option.ts';
-import { duration, integer, type Options, string } from '../../../src/config/options.ts';
+import type { KnownModules } from '../../../src/config/modules.ts';
+import { duration, integer, string } from '../../../src/config/options.ts';
 
 const PING_MUC = { ping_muc_delay: duration('Wait', { default: '60 seconds', min: 1 }) };
 const SMACKS = { smacks_hibernation_time: duration('Wait', { default: '10 minutes' }) };
-const KNOWN: KnownOptions = new Map<string, Options>([
-  ...DEFAULT_MODULES.map((name): [string, Options] => [name, {}]),
-  ['ping_muc', PING_MUC],
-  ['muc', { muc_history: integer('Messages', { default: 20, min: 0 }) }],
-  ['smacks', SMACKS],
+const ANYWHERE = ['local', 'component', 'external'];
+const KNOWN: KnownModules = new Map([
+  ['dialback', { enabledOn: ANYWHERE }],
+  ['muc', { serves: 'muc', options: { muc_history: integer('Messages', { default: 20, min: 0 }) } }],
+  ['ping', { enabledOn: ['local', 'component'] }],
+  ['ping_muc', { enabledOn: ['local'], options: PING_MUC }],
+  ['quiz', {}],
+  ['roster', { enabledOn: ['local'] }],
+  ['rooms_only', { enabledOn: ['muc'] }],
+  ['smacks', { enabledOn: ANYWHERE, options: SMACKS }],
+  ['time', { enabledOn: ['local', 'component'] }],
 ]);
 
 /** Each row: what is wrong, the text, and the problems as `line:column path | expected | got | hint`. */
@@ -364,9 +369,8 @@ test('limits: a table, false as a whole, false for one, a rate of 0', () => {
 
 test('modules: the default list, without what is disabled at the top or under the host', () => {
   const config = load('modules_disabled = ["time"]\n[hosts.a]\nmodules_disabled = ["ping_muc"]\n[hosts.b]');
-  const without = (...names: string[]) => DEFAULT_MODULES.filter((name) => !names.includes(name));
-  assert.deepEqual(host(config, 'a').modules, without('time', 'ping_muc'));
-  assert.deepEqual(host(config, 'b').modules, without('time'));
+  assert.deepEqual(host(config, 'a').modules, ['dialback', 'ping', 'roster', 'smacks']);
+  assert.deepEqual(host(config, 'b').modules, ['dialback', 'ping', 'ping_muc', 'roster', 'smacks']);
 });
 
 test('modules: modules_enabled replaces the default list; a host’s own list wins', () => {
@@ -381,7 +385,7 @@ test('modules: a component keeps what makes it work whatever the list at the top
   const config = load(
     'modules_enabled = ["roster"]\n[hosts.a]\n[hosts.r]\ncomponent = "muc"\n[hosts.q]\ncomponent = "muc"\nmodules_enabled = ["ping"]',
   );
-  assert.deepEqual(host(config, 'r').modules, DEFAULT_COMPONENT_MODULES.muc);
+  assert.deepEqual(host(config, 'r').modules, ['muc', 'dialback', 'ping', 'rooms_only', 'smacks', 'time']);
   assert.deepEqual(host(config, 'q').modules, ['muc', 'ping']);
 });
 
@@ -401,7 +405,10 @@ test('modules: a package stands for its module, also where it is disabled, and i
     files: new Map([['weather', 'file:///site/node_modules/@acme/mod/index.js']]),
     problems: new Map<string, string>(),
   };
-  const known = new Map([...KNOWN, ['weather', { weather_city: string('Where', { default: 'Verona' }) }]]);
+  const known = new Map([
+    ...KNOWN,
+    ['weather', { options: { weather_city: string('Where', { default: 'Verona' }) } }] as const,
+  ]);
   const modulesOf = (text: string) => host(loadConfig({ text }, known, packages), 'a').modules;
   const enabled = 'modules_enabled = ["@acme/mod", "ping", "weather"]\nweather_city = "Mantua"\n';
   assert.deepEqual(modulesOf(`${enabled}[hosts.a]`), ['weather', 'ping']);
@@ -454,7 +461,7 @@ test('an external component has its secret and answers for itself', () => {
   const external = host(load('[hosts.x]\ncomponent = "external"\ncomponent_secret = "s3cret"'), 'x');
   assert.deepEqual(
     [external.component, external.componentSecret, external.modules],
-    ['external', 's3cret', DEFAULT_COMPONENT_MODULES.external],
+    ['external', 's3cret', ['dialback', 'smacks']],
   );
 });
 

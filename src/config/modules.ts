@@ -1,0 +1,62 @@
+// Which modules a host has: what their definitions say, then what the file says.
+
+import type { Options } from './option.ts';
+import type { PackageModules } from './packages.ts';
+
+/** What the configuration has to know of a module, enabled or not; a `ModuleDefinition` is one. */
+export interface KnownModule {
+  readonly options?: Options | undefined;
+  readonly enabledOn?: readonly string[] | undefined;
+  readonly serves?: string | undefined;
+}
+
+/** All modules that could be loaded, by name. */
+export type KnownModules = ReadonlyMap<string, KnownModule>;
+
+/** The kind of component that another program provides (XEP-0114). */
+export const EXTERNAL = 'external';
+
+/** What `component` may say. */
+export function componentKinds(known: KnownModules): readonly string[] {
+  const served = [...known.values()].flatMap(({ serves }) => (serves === undefined ? [] : [serves]));
+  return [...new Set([...served, EXTERNAL])];
+}
+
+/** The modules that a host has by default; `kind` is that of a component. What makes a component work comes first. */
+export function defaultModules(kind: string | undefined, known: KnownModules): readonly string[] {
+  const places = kind === undefined ? ['local'] : kind === EXTERNAL ? [EXTERNAL] : ['component', kind];
+  const enabled = [...known].filter(([, { enabledOn = [] }]) =>
+    places.some((place) => enabledOn.includes(place)),
+  );
+  return [...new Set([...servingModules(kind, known), ...enabled.map(([name]) => name)])];
+}
+
+type Table = Readonly<Record<string, unknown>>;
+
+/**
+ * A list under the host replaces the default one. A list at the top does so for hosts with users: components keep
+ * what makes them work. `modules_disabled`, at the top or under the host, takes modules off either list.
+ */
+export function resolveModules(
+  own: Table,
+  top: Table,
+  kind: string | undefined,
+  { known, packages }: { known: KnownModules; packages: PackageModules },
+): readonly string[] {
+  const listed = own.modules_enabled ?? (kind === undefined ? top.modules_enabled : undefined);
+  const chosen = listed === undefined ? defaultModules(kind, known) : strings(listed);
+  const nameOf = (word: string) => packages.names.get(word) ?? word;
+  const disabled = new Set([...strings(top.modules_disabled), ...strings(own.modules_disabled)].map(nameOf));
+  const names = [...servingModules(kind, known), ...chosen].map(nameOf);
+  return [...new Set(names)].filter((name) => !disabled.has(name));
+}
+
+/** The texts in a value of the file that should be a list of them. */
+export function strings(raw: unknown): readonly string[] {
+  return Array.isArray(raw) ? raw.filter((item) => typeof item === 'string') : [];
+}
+
+function servingModules(kind: string | undefined, known: KnownModules): readonly string[] {
+  if (kind === undefined) return [];
+  return [...known].filter(([, { serves }]) => serves === kind).map(([name]) => name);
+}

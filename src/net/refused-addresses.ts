@@ -17,7 +17,7 @@ const LOOPBACK: readonly Subnet[] = [
   ['::', 96, 'ipv6'],
   ['fe80::', 10, 'ipv6'],
 ];
-/** RFC 1918, RFC 6598, RFC 4193, RFC 3879. */
+/** RFC 1918, RFC 6598, RFC 4193, RFC 3879; RFC 8215: translated within the own network, to whatever address. */
 const PRIVATE: readonly Subnet[] = [
   ['10.0.0.0', 8, 'ipv4'],
   ['172.16.0.0', 12, 'ipv4'],
@@ -25,6 +25,7 @@ const PRIVATE: readonly Subnet[] = [
   ['100.64.0.0', 10, 'ipv4'],
   ['fc00::', 7, 'ipv6'],
   ['fec0::', 10, 'ipv6'],
+  ['64:ff9b:1::', 48, 'ipv6'],
 ];
 
 const LISTS: Record<RefusedAddresses, BlockList> = {
@@ -40,6 +41,17 @@ export function isRefused({ address, family }: Address, refused: RefusedAddresse
 
 function listOf(subnets: readonly Subnet[]): BlockList {
   const list = new BlockList();
-  for (const subnet of subnets) list.addSubnet(...subnet);
+  for (const subnet of [...subnets, ...subnets.flatMap(embedded)]) list.addSubnet(...subnet);
   return list;
+}
+
+/** IPv6 addresses that lead to an IPv4 subnet: through a translator (RFC 6052 §2.1), and 6to4 (RFC 3056 §2). */
+function embedded([network, prefix, family]: Subnet): Subnet[] {
+  if (family === 'ipv6') return [];
+  const [a = 0, b = 0, c = 0, d = 0] = network.split('.').map(Number);
+  const group = (high: number, low: number) => (256 * high + low).toString(16);
+  return [
+    [`64:ff9b::${network}`, 96 + prefix, 'ipv6'],
+    [`2002:${group(a, b)}:${group(c, d)}::`, 16 + prefix, 'ipv6'],
+  ];
 }

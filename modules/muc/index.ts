@@ -18,6 +18,7 @@ import { HistoryReader, MAX_ALL_HISTORY_BYTES } from './engine/ring.ts';
 import { MAX_SEATS } from './engine/seats.ts';
 import type { Service } from './engine/service.ts';
 import { loadRooms, writeChanges } from './engine/store.ts';
+import { MAX_ALL_SUBJECT_BYTES } from './engine/subjects.ts';
 import { postpone, turn } from './engine/turn.ts';
 import { exportsOf } from './exports.ts';
 import { OPTIONS } from './model/options.ts';
@@ -99,6 +100,7 @@ function newService(module: Service['module']): Service {
       history: new ByteBudget(MAX_ALL_HISTORY_BYTES),
       presence: new ByteBudget(MAX_ALL_PRESENCE_BYTES),
       invitations: new ByteBudget(MAX_ALL_INVITATION_BYTES),
+      subjects: new ByteBudget(MAX_ALL_SUBJECT_BYTES),
       seats: new SharedBudget(MAX_SEATS),
       relays: new SharedBudget(MAX_RELAYS),
     },

@@ -1,15 +1,13 @@
 // The room's subject (XEP-0045 §7.2.15, §8.1).
 
-import { detach, type Stanza, xml } from 'enjamb/api';
+import { type Stanza, xml } from 'enjamb/api';
 import { stamp } from '../engine/ring.ts';
 import { roomChanged } from '../engine/rooms.ts';
 import { type Service, send } from '../engine/service.ts';
+import { checkSubject, replaceSubject } from '../engine/subjects.ts';
 import { occupantIdElement } from '../model/occupant_id.ts';
 import { refusal } from '../model/refusal.ts';
 import type { Occupant, Room, Seat } from '../model/room.ts';
-
-/** Everybody who enters is sent it. In characters. */
-const MAX_SUBJECT_LENGTH = 4096;
 
 /** §8.1: a subject without body or thread; with one of them it is an ordinary message. */
 export function changesSubject(message: Stanza): boolean {
@@ -26,18 +24,12 @@ export function checkMaySetSubject(room: Room, { role }: Occupant): void {
   throw refusal(room.jid, 'forbidden', { text: 'You may not change the subject' });
 }
 
-/** Takes the subject over; reflecting the message is the caller's. @throws StanzaError 'policy-violation' */
+/** Takes the subject over; the caller reflects the message. @throws StanzaError 'policy-violation', 'resource-constraint' */
 export function setSubject(service: Service, room: Room, occupant: Occupant, message: Stanza): void {
   const text = message.getChildText('subject') ?? '';
-  if (text.length > MAX_SUBJECT_LENGTH) {
-    throw refusal(room.jid, 'policy-violation', { text: 'The subject is too long' });
-  }
-  room.subject = {
-    text: detach(text),
-    nick: occupant.nick,
-    occupantId: occupant.id,
-    at: service.module.clock.now(),
-  };
+  checkSubject(service, room, text);
+  const { nick, id: occupantId } = occupant;
+  replaceSubject(service, room, { text, nick, occupantId, at: service.module.clock.now() });
   roomChanged(service, room);
 }
 

@@ -10,6 +10,7 @@ import { isListed } from './listing.ts';
 import { clearHistory } from './ring.ts';
 import type { Service } from './service.ts';
 import { makeRoom } from './store.ts';
+import { replaceSubject } from './subjects.ts';
 
 export function findRoom(service: Service, address: Jid): Room | undefined {
   return address.local === undefined ? undefined : service.rooms.get(address.local);
@@ -62,6 +63,7 @@ export function dropRoom(service: Service, room: Room): void {
   service.budgets.standings.give(room.standingBytes);
   clearHistory(service, room);
   forgetInvitations(service, room);
+  replaceSubject(service, room, undefined);
   countRoom(service, room, -1);
   roomChanged(service, room);
   service.module.fire('muc-room', { room, change: 'destroyed' });

@@ -44,6 +44,7 @@ export interface Budgets {
   readonly history: ByteBudget;
   readonly presence: ByteBudget;
   readonly invitations: ByteBudget;
+  readonly subjects: ByteBudget;
   /** Clients in rooms; a number. */
   readonly seats: SharedBudget;
   /** Requests from one occupant to another that are under way; a number. */

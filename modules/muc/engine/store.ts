@@ -12,6 +12,7 @@ import { invitationBytes } from './invitations.ts';
 import { isListed } from './listing.ts';
 import { countSeat } from './seats.ts';
 import type { Service } from './service.ts';
+import { subjectBytes } from './subjects.ts';
 
 /** A room without occupants: a stored one, or a new one if the row has only a creator. */
 export function makeRoom(
@@ -63,6 +64,7 @@ export async function loadRooms(service: Service): Promise<void> {
     service.budgets.history.force(room.historyBytes);
     service.budgets.presence.force(room.presenceBytes);
     service.budgets.invitations.force(invitationBytes(room));
+    service.budgets.subjects.force(subjectBytes(room));
     for (const seat of room.seats.values()) countSeat(service, seat, 1);
   }
 }

@@ -12,6 +12,7 @@ import {
 } from '../../../modules/muc/engine/invitations.ts';
 import { HistoryReader } from '../../../modules/muc/engine/ring.ts';
 import { checkSeats, countSeat, MAX_SEATS } from '../../../modules/muc/engine/seats.ts';
+import { checkSubject, MAX_ALL_SUBJECT_BYTES, replaceSubject } from '../../../modules/muc/engine/subjects.ts';
 import { OPTIONS } from '../../../modules/muc/model/options.ts';
 import type { HistoryEntry } from '../../../modules/muc/model/room.ts';
 import { MAX_STANDING_BYTES } from '../../../modules/muc/model/standings.ts';
@@ -39,6 +40,23 @@ test('a subject has 4,096 characters at most; a longer one is refused, and the o
   const juliet = await server.client('juliet@localhost/balcony');
   const seen = await joined(juliet, 'Juliet');
   assert.equal(seen.at(-1)?.getChildText('subject'), 's'.repeat(4096));
+});
+
+test('all rooms keep 8 MiB of subjects at most; a short one is always taken, and a room that ends gives its own back', () => {
+  assert.equal(MAX_ALL_SUBJECT_BYTES, 8 * MIB);
+  const memory = { budgets: { subjects: new ByteBudget(MAX_ALL_SUBJECT_BYTES) } };
+  const subject = (length: number) => ({ text: 's'.repeat(length), nick: 'n', occupantId: 'o', at: 0 });
+  const rooms = Array.from({ length: 1_024 }, () => emptyRoom());
+  for (const room of rooms) {
+    checkSubject(memory, room, subject(4_096).text);
+    replaceSubject(memory, room, subject(4_096));
+  }
+  const late = emptyRoom();
+  assert.throws(() => checkSubject(memory, late, subject(257).text), { condition: 'resource-constraint' });
+  assert.doesNotThrow(() => checkSubject(memory, late, subject(256).text));
+  assert.doesNotThrow(() => checkSubject(memory, rooms[0]!, subject(4_096).text), 'no longer than before');
+  replaceSubject(memory, rooms[0]!, undefined);
+  assert.doesNotThrow(() => checkSubject(memory, late, subject(4_096).text));
 });
 
 test('all rooms remember 128 MiB of people at most; then nothing is added, and people can still be removed', () => {

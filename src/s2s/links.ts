@@ -3,6 +3,7 @@
 import type { RemoteSender } from '../core/router.ts';
 import type { Connection } from '../net/connection.ts';
 import { SharedBudget } from '../util/shared-budget.ts';
+import { registeredDomain } from '../xml/domain.ts';
 import type { Stanza } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
 import { IdleWatch } from './idle.ts';
@@ -19,6 +20,8 @@ export type LinksContext = IncomingContext & OutgoingContext;
 const ROUTES_BEFORE_SWEEP = 256;
 /** Of those with whom there has been a link lately, more than that are not remembered. */
 const MAX_ROUTES = 4_096;
+/** Of one registered domain, so many are remembered like others; when there are too many in all, more of it go first. */
+const MAX_ROUTES_OF_SITE = 64;
 
 /** Calls under way. The share of one account is 50, so that it cannot block others. */
 const MAX_CALLS = 1_000;
@@ -178,8 +181,21 @@ function isCarrier({ session }: Incoming): boolean {
 /** Forgets routes that are not in use: at first those with nothing to remember, then as many as must be. */
 function sweep(routes: Map<string, Route>): void {
   for (const [remote, route] of routes) if (route.isIdle) routes.delete(remote);
-  for (const [remote, route] of routes) {
-    if (routes.size < MAX_ROUTES) return;
-    if (route.isUnused) routes.delete(remote);
+  if (routes.size < MAX_ROUTES) return;
+  const ofSite = new Map<string, number>();
+  for (const remote of routes.keys()) count(ofSite, registeredDomain(remote), 1);
+  // First those of sites with many, so that one that has thousands of subdomains makes nobody else forgotten.
+  for (const least of [MAX_ROUTES_OF_SITE, 0]) {
+    for (const [remote, route] of routes) {
+      if (routes.size < MAX_ROUTES) return;
+      const site = registeredDomain(remote);
+      if (!route.isUnused || ofSite.get(site)! <= least) continue;
+      routes.delete(remote);
+      count(ofSite, site, -1);
+    }
   }
+}
+
+function count(counts: Map<string, number>, key: string, step: 1 | -1): void {
+  counts.set(key, (counts.get(key) ?? 0) + step);
 }

@@ -432,3 +432,24 @@ test('of domains that could not be reached lately 4,096 are remembered, and no m
   const { length } = world.server.links.list().routes;
   assert.ok(length >= 4_096 - 256 && length < 4_096 + 256, `${length} are remembered`);
 });
+
+test('a site with thousands of subdomains makes no other domain forgotten', async (t) => {
+  const world = await startWorld(t);
+  world.answer = refused;
+  const send = async (domains: readonly string[]) => {
+    for (const [n, domain] of domains.entries()) {
+      world.send(`<message from='user${n % 500}@montague.lit/x' to='${domain}'/>`);
+      if (n % 50 === 49) await settled(1);
+    }
+    await settled();
+  };
+  const friends = Array.from({ length: 100 }, (_, n) => `friend${n}.example`);
+  await send(friends);
+  await send(Array.from({ length: 5_000 }, (_, n) => `d${n}.evil.example`));
+  const remembered = new Set(world.server.links.list().routes.map(({ remote }) => remote));
+  assert.deepEqual(
+    friends.filter((friend) => !remembered.has(friend)),
+    [],
+  );
+  assert.ok(remembered.size < 4_096 + 256);
+});

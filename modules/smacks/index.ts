@@ -249,18 +249,14 @@ function sleepAndWake(module: Module, acks: Acknowledgements, hibernation: Hiber
     acks.stop(management);
     return hibernation.begin(session, management) ? 'sleep' : undefined;
   });
-  // First of all, so that nothing new is said to the client before what it missed.
-  module.hook(
-    'c2s-resume',
-    ({ session }) => {
-      const management = session.state.smacks;
-      if (management === undefined) return;
-      acks.stop(management);
-      hibernation.end(management);
-      resumption.begin(session, management, () => acks.sent(session, management));
-    },
-    'guard',
-  );
+  // Nothing new is said to the client before what it missed.
+  module.hook('c2s-attach', ({ session }) => {
+    const management = session.state.smacks;
+    if (management === undefined) return;
+    acks.stop(management);
+    hibernation.end(management);
+    resumption.begin(session, management, () => acks.sent(session, management));
+  });
 }
 
 /** §4: redelivers the stanzas that the client of an ended session has not acknowledged. */

@@ -131,8 +131,8 @@ function watchClients(module: Tracker, index: JoinIndex, departures: Departures)
     const { id, to, type } = stanza.attrs;
     if (to === undefined && type === 'unavailable') farewells.leaveAll(session, id);
   });
-  // Before the presence module takes leave for the client.
-  module.hook('resource-unbind', ({ session }) => farewells.end(session), 'guard');
+  // The presence module takes leave for the client when it hears that the session has ended.
+  module.hook('resource-ending', ({ session }) => farewells.end(session));
 }
 
 function watchRooms(module: Tracker, index: JoinIndex, departures: Departures): void {

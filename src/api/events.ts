@@ -4,7 +4,10 @@ import type { Element, Stanza } from '../xml/element.ts';
 import type { Jid } from '../xml/jid.ts';
 import type { C2SSession, Origin, Receipt, S2SCloseCause, S2SSession } from './session.ts';
 
-/** Declares one event: what handlers receive, and what a handler may answer (`never`: nothing). */
+/**
+ * Declares one event: what handlers receive, and what a handler may answer. `never`: it is a notification. `undefined`:
+ * handlers may refuse or change something, and answer nothing.
+ */
 export interface Event<Payload, Answer = never> {
   readonly payload: Payload;
   readonly answer: Answer;
@@ -34,6 +37,13 @@ export interface OutgoingElement {
    * the stream fails, and that module calls the receipt.
    */
   kept: boolean;
+}
+
+interface SessionEnd {
+  readonly session: C2SSession;
+  readonly error: Error | undefined;
+  /** The session that replaces this one at its address and is bound next (RFC 6120 §7.7.2.2). */
+  readonly successor: C2SSession | undefined;
 }
 
 export type Kind = 'message' | 'presence' | 'iq';
@@ -80,14 +90,14 @@ export interface Events extends Outbound, Inbound {
   'resource-bind': Event<{ readonly session: C2SSession }>;
   /** The stream is gone. Whoever can resume the session answers `'sleep'`; else it ends. */
   'c2s-disconnect': Event<{ readonly session: C2SSession; readonly error: Error | undefined }, 'sleep'>;
+  /** The session goes on with another stream, on which nothing has been written yet. */
+  'c2s-attach': Event<{ readonly session: C2SSession }>;
+  /** The client has resumed its session: follows `c2s-attach`. */
   'c2s-resume': Event<{ readonly session: C2SSession }>;
+  /** The session is ending; what modules keep in its state is still complete. `resource-unbind` follows. */
+  'resource-ending': Event<SessionEnd>;
   /** The session has ended for good. It is no longer in `host.sessions`, but may still be named as an origin. */
-  'resource-unbind': Event<{
-    readonly session: C2SSession;
-    readonly error: Error | undefined;
-    /** The session that replaces this one at its address and is bound next (RFC 6120 §7.7.2.2). */
-    readonly successor: C2SSession | undefined;
-  }>;
+  'resource-unbind': Event<SessionEnd>;
   /** A stream with another server is established; nobody is authenticated yet. */
   's2s-connect': Event<{ readonly session: S2SSession }>;
   /** An administrator looks at a link: whoever knows something about it adds to the description. */
@@ -172,7 +182,10 @@ export type EventName = keyof Events & string;
 export type Payload<N extends EventName> = Events[N]['payload'];
 export type Answer<N extends EventName> = Events[N]['answer'];
 
-/** Stages run in this order; within one, handlers run in the order their modules loaded. */
+/** Events that may be answered, refused or changed, those of stanzas among them. All others are notifications. */
+export type AnsweredEvent = { [N in EventName]: [Answer<N>] extends [never] ? never : N }[EventName];
+
+/** Stages run in this order; within one, handlers run in the order their modules loaded. Notifications have none. */
 export type Stage = 'guard' | 'rewrite' | 'observe' | 'deliver';
 
 /** Synchronous. The first answer ends the event. (`void` alone would let an async function through.) */

@@ -8,7 +8,7 @@ import type { Logger } from '../util/logger.ts';
 import type { Metrics } from '../util/metrics.ts';
 import type { Element, ElementLike, Stanza } from '../xml/element.ts';
 import type { Jid } from '../xml/jid.ts';
-import type { Answer, EventName, Handler, Observer, Payload } from './events.ts';
+import type { Answer, AnsweredEvent, EventName, Handler, Observer, Payload } from './events.ts';
 import type { C2SSession, Host, Origin, S2SSession } from './session.ts';
 
 /** What modules offer to each other, by module name; declared by the owner, read with `module.use`. */
@@ -61,11 +61,15 @@ export interface Module<O extends Options = Options> {
   /** Aborted at unload. */
   readonly signal: AbortSignal;
 
-  hook<N extends EventName>(event: N, handler: Handler<N>, stage?: 'guard' | 'rewrite' | 'deliver'): void;
-  /** Hooks the `observe` stage: sees what will be delivered, and can neither change nor stop it. */
+  /** Handles an event. Only one that may be answered has stages; the default is `deliver`. */
+  hook<N extends AnsweredEvent>(event: N, handler: Handler<N>, stage?: 'guard' | 'rewrite' | 'deliver'): void;
+  hook<N extends EventName>(event: N, handler: Handler<N>): void;
+  /** Sees an event, and can neither change nor stop it: the stage `observe`, where the event has stages. */
   observe<N extends EventName>(event: N, observer: Observer<N>): void;
   /** Fires an event. @throws StanzaError with which a handler refuses; another error for a handler that fails */
   fire<N extends EventName>(event: N, payload: Payload<N>): Answer<N> | undefined;
+  /** Asks the other modules of this host. A handler that throws has said nothing; its error is logged. */
+  ask<N extends AnsweredEvent>(event: N, payload: Payload<N>): Answer<N> | undefined;
 
   /**
    * Registers the one handler for a kind of request (RFC 6120 §8.2.3). `self`: the sender's own account, `bare`:

@@ -121,6 +121,7 @@ export class C2SSession implements Contract, Negotiating {
     this.remoteAddress = stream.remoteAddress;
     this.#take(stream);
     this.log.info('client resumed', { address: this.remoteAddress });
+    this.host.hooks.notify('c2s-attach', { session: this });
     this.host.hooks.notify('c2s-resume', { session: this });
   }
 
@@ -221,13 +222,8 @@ export class C2SSession implements Contract, Negotiating {
   }
 
   #mayBeResumed(error: Error): boolean {
-    try {
-      const answer = this.host.hooks.fire('c2s-disconnect', { session: this, error });
-      return answer === 'sleep' && this.phase === 'bound'; // A handler may have closed it.
-    } catch (failure) {
-      this.host.faults.loggedBy(this.log).report('handler', failure, { event: 'c2s-disconnect' });
-      return false;
-    }
+    const answer = this.host.hooks.ask('c2s-disconnect', { session: this, error });
+    return answer === 'sleep' && this.phase === 'bound'; // A handler may have closed it.
   }
 
   /** Whatever way the session ends, it ends here, once. */
@@ -237,7 +233,9 @@ export class C2SSession implements Contract, Negotiating {
     this.#release();
     this.host.sessions.remove(this);
     this.log.info('client gone', { jid: `${this.jid}`, ...(error ? { why: error.message } : {}) });
-    this.host.hooks.notify('resource-unbind', { session: this, error, successor });
+    const end = { session: this, error, successor };
+    this.host.hooks.notify('resource-ending', end);
+    this.host.hooks.notify('resource-unbind', end);
   }
 
   // ── From the client ──────────────────────────────────────────────────────────────────────────────────────────

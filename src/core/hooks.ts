@@ -1,16 +1,25 @@
-// One mechanism for everything that can happen on a host: named events, four stages, first answer wins.
+// One mechanism for everything that can happen on a host: named events. Events that may be answered have four stages, and
+// the first answer wins; notifications have none.
 
-import type { Answer, EventName, Handler, Payload, Stage } from '../api/events.ts';
+import type { Answer, AnsweredEvent, EventName, Handler, Payload, Stage } from '../api/events.ts';
 import type { Faults } from '../util/faults.ts';
 
 interface Registration {
+  /** Position among all registrations, whatever their stage. */
+  readonly number: number;
   readonly stage: number;
   readonly owner: string;
   readonly handler: (event: unknown) => unknown;
 }
 
 const STAGES: Record<Stage, number> = { guard: 0, rewrite: 1, observe: 2, deliver: 3 };
-const NOBODY: readonly Registration[] = [];
+
+/** The handlers of one event, in both orders. */
+interface Handlers {
+  readonly byStage: readonly Registration[];
+  readonly byNumber: readonly Registration[];
+}
+const NOBODY: Handlers = { byStage: [], byNumber: [] };
 
 /** A handler threw: `owner` is the module it belongs to, `cause` what it threw. */
 export class HandlerError extends Error {
@@ -31,29 +40,28 @@ export function unwrap(thrown: unknown, owner: string): { readonly owner: string
 }
 
 /**
- * The hooks of one host. Handlers run in the order of their stages, within one in the order of registration, all in
- * one tick. Lists are replaced, never edited, so that handlers may come and go while an event runs.
+ * The hooks of one host. Handlers of an event that may be answered run in the order of their stages, within one in the
+ * order of registration; those of a notification in the order of registration. All of them run in one tick. Lists are
+ * replaced, never edited, so that handlers may come and go while an event runs.
  */
 export class Hooks {
-  readonly #handlers = new Map<string, readonly Registration[]>();
+  readonly #handlers = new Map<string, Handlers>();
+  #count = 0;
   readonly #faults: Faults;
 
   constructor(faults: Faults) {
     this.#faults = faults;
   }
 
-  /** Registers a handler; the returned function removes it again. */
+  /** Registers a handler; the returned function removes it again. The stage does not matter to notifications. */
   add<N extends EventName>(name: N, handler: Handler<N>, stage: Stage, owner: string): () => void {
     const registration: Registration = {
+      number: this.#count++,
       stage: STAGES[stage],
       owner,
       handler: handler as (event: unknown) => unknown,
     };
-    const list = [...(this.#handlers.get(name) ?? NOBODY), registration];
-    this.#handlers.set(
-      name,
-      list.sort((a, b) => a.stage - b.stage),
-    ); // stable: registration order is kept
+    this.#set(name, [...(this.#handlers.get(name) ?? NOBODY).byNumber, registration]);
     return () => this.#remove(name, registration);
   }
 
@@ -67,9 +75,9 @@ export class Hooks {
    * @throws HandlerError with what the handler threw as its cause.
    */
   fire<N extends EventName>(name: N, payload: Payload<N>): Answer<N> | undefined {
-    const list = this.#handlers.get(name);
-    if (list === undefined) return undefined;
-    for (const { handler, owner, stage } of list) {
+    const handlers = this.#handlers.get(name);
+    if (handlers === undefined) return undefined;
+    for (const { handler, owner, stage } of handlers.byStage) {
       try {
         const answer = handler(payload);
         if (answer !== undefined && stage !== STAGES.observe) return answer as Answer<N>;
@@ -77,26 +85,55 @@ export class Hooks {
         // Where one event fired another, the innermost handler is the one to name.
         if (stage !== STAGES.observe)
           throw cause instanceof HandlerError ? cause : new HandlerError(owner, name, cause);
-        this.#faults.report('handler', cause, { event: name, module: owner });
+        this.#report(cause, name, owner);
       }
     }
     return undefined;
   }
 
-  /** Fires an event that tells what has happened: every handler hears it, whoever else throws. */
+  /**
+   * Asks the modules of the host. A handler that throws has said nothing: its error is logged, and the next one is asked.
+   */
+  ask<N extends AnsweredEvent>(name: N, payload: Payload<N>): Answer<N> | undefined {
+    for (const { handler, owner, stage } of (this.#handlers.get(name) ?? NOBODY).byStage) {
+      try {
+        const answer = handler(payload);
+        if (answer !== undefined && stage !== STAGES.observe) return answer as Answer<N>;
+      } catch (error) {
+        this.#report(error, name, owner);
+      }
+    }
+    return undefined;
+  }
+
+  /** Tells what has happened: every handler hears it, even when another one throws. */
   notify<N extends EventName>(name: N, payload: Payload<N>): void {
-    for (const { handler, owner } of this.#handlers.get(name) ?? NOBODY) {
+    for (const { handler, owner } of (this.#handlers.get(name) ?? NOBODY).byNumber) {
       try {
         handler(payload);
       } catch (error) {
-        this.#faults.report('handler', error, { event: name, module: owner });
+        this.#report(error, name, owner);
       }
     }
   }
 
   #remove(name: string, registration: Registration): void {
-    const rest = (this.#handlers.get(name) ?? NOBODY).filter((other) => other !== registration);
-    if (rest.length > 0) this.#handlers.set(name, rest);
+    const { byNumber } = this.#handlers.get(name) ?? NOBODY;
+    this.#set(
+      name,
+      byNumber.filter((other) => other !== registration),
+    );
+  }
+
+  #set(name: string, byNumber: readonly Registration[]): void {
+    const byStage = byNumber.toSorted((a, b) => a.stage - b.stage || a.number - b.number);
+    if (byNumber.length > 0) this.#handlers.set(name, { byStage, byNumber });
     else this.#handlers.delete(name);
+  }
+
+  /** Where one event fired another, the innermost handler is the one to name. */
+  #report(thrown: unknown, event: string, module: string): void {
+    const { owner, error } = unwrap(thrown, module);
+    this.#faults.report('handler', error, { event, module: owner });
   }
 }

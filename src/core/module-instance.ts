@@ -1,7 +1,7 @@
 // One module on one host: what it registers is remembered, and undone backwards when it unloads.
 
 import type { Command, CommandRegistry } from '../admin/commands.ts';
-import type { Answer, EventName, Handler, Observer, Payload } from '../api/events.ts';
+import type { Answer, AnsweredEvent, EventName, Handler, Observer, Payload } from '../api/events.ts';
 import type {
   Exports,
   IqHandler,
@@ -94,6 +94,10 @@ export class ModuleInstance implements Module {
       // A refusal is what the module asked for; a fault keeps the name of the module that it belongs to.
       throw thrown instanceof HandlerError && thrown.cause instanceof StanzaError ? thrown.cause : thrown;
     }
+  }
+
+  ask<N extends AnsweredEvent>(event: N, payload: Payload<N>): Answer<N> | undefined {
+    return this.host.hooks.ask(event, payload);
   }
 
   handleIq(match: IqMatch, handler: IqHandler): void {

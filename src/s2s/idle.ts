@@ -3,7 +3,6 @@
 import { HOST_OPTIONS } from '../config/core-options.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { Clock, Timer } from '../util/clock.ts';
-import { ask } from './ask.ts';
 import type { S2SSession } from './session.ts';
 
 const OPTIONS = { s2s_idle_time: HOST_OPTIONS.s2s_idle_time };
@@ -63,7 +62,7 @@ export class IdleWatch {
   }
 
   #isNeeded({ host, remotes }: S2SSession): boolean {
-    return [...remotes].some((remote) => ask(host, 's2s-needed', { remote }) === 'needed');
+    return [...remotes].some((remote) => host.hooks.ask('s2s-needed', { remote }) === 'needed');
   }
 }
 

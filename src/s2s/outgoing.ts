@@ -13,7 +13,6 @@ import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/
 import { type Element, xml } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
 import { NS } from '../xml/namespaces.ts';
-import { ask } from './ask.ts';
 import type { Dial } from './dial.ts';
 import { certificateProblem, type PeerContext, readRate } from './policy.ts';
 import { S2SSession } from './session.ts';
@@ -272,7 +271,7 @@ export class Outgoing implements StreamHandler {
 
   #authenticateOtherwise(session: S2SSession): void {
     this.#phase = 'authenticating';
-    if (ask(this.#host, 's2s-authenticate', { session, remote: this.#remote }) === 'handled') return;
+    if (this.#host.hooks.ask('s2s-authenticate', { session, remote: this.#remote }) === 'handled') return;
     this.#fail(`${this.#remote} does not accept our certificate, and dialback is off`);
   }
 

@@ -12,7 +12,6 @@ import { wallTime } from '../util/clock.ts';
 import type { SharedBudget } from '../util/shared-budget.ts';
 import type { Stanza } from '../xml/element.ts';
 import { StanzaError, StreamError } from '../xml/errors.ts';
-import { ask } from './ask.ts';
 import { type CallEnd, Caller } from './caller.ts';
 import { Leftovers } from './leftovers.ts';
 import { notReached } from './not-reached.ts';
@@ -66,7 +65,9 @@ export class Route {
       (stanza) => payerOf(host, stanza),
       (late) => this.#returnAll(late, this.#outage.failure ?? this.#delay),
     );
-    this.#leftovers = new Leftovers((stanza) => ask(host, 's2s-repeat', { remote, stanza }) === 'needless');
+    this.#leftovers = new Leftovers(
+      (stanza) => host.hooks.ask('s2s-repeat', { remote, stanza }) === 'needless',
+    );
     this.#outage = new Outage(() => host.config.get(OPTIONS).s2s_queue_time);
     this.#caller = new Caller({
       host,
@@ -256,7 +257,7 @@ export class Route {
   #start(session: S2SSession): void {
     this.#starting = session;
     const { remote } = this;
-    const answer = ask(this.host, 's2s-begin', { session, remote, previous: this.#leftovers.session });
+    const answer = this.host.hooks.ask('s2s-begin', { session, remote, previous: this.#leftovers.session });
     if (answer !== 'wait') return this.#begin(session, 0);
     const limit = this.#context.clock.after(BEGIN_MS, () =>
       session.close(new StreamError('connection-timeout', 'No answer'), 'timeout'),
@@ -288,7 +289,7 @@ export class Route {
   /** Whose stanzas were on their way when the stream ended goes first in the queue. */
   #takeBack(session: S2SSession): void {
     const unwritten = session.takeUnwritten();
-    const unconfirmed = ask(this.host, 's2s-unconfirmed', { session, remote: this.remote }) ?? unwritten;
+    const unconfirmed = this.host.hooks.ask('s2s-unconfirmed', { session, remote: this.remote }) ?? unwritten;
     const now = this.#now;
     this.#outage.ended(now, unconfirmed.length > 0);
     if (unconfirmed.length === 0) return;

@@ -128,7 +128,9 @@ export class HarnessClient implements C2SSession {
   close(): void {
     const { host } = this.#harness;
     host.sessions.remove(this);
-    host.hooks.notify('resource-unbind', { session: this, error: undefined, successor: undefined });
+    const end = { session: this, error: undefined, successor: undefined };
+    host.hooks.notify('resource-ending', end);
+    host.hooks.notify('resource-unbind', end);
   }
 
   sleep(): void {
@@ -137,6 +139,7 @@ export class HarnessClient implements C2SSession {
 
   resume(): void {
     this.connected = true;
+    this.#harness.notify('c2s-attach', { session: this });
     this.#harness.notify('c2s-resume', { session: this });
   }
 

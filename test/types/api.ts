@@ -16,6 +16,8 @@ declare module 'enjamb/api' {
   interface Events {
     /** A question of a module: any handler may answer. */
     'types-question': Event<{ readonly user: string }, boolean>;
+    /** Something that handlers may refuse or change. */
+    'types-change': Event<{ text: string }, undefined>;
     /** Something that has happened. */
     'types-happened': Event<{ readonly user: string; count: number }>;
   }
@@ -63,6 +65,13 @@ export default defineModule({
     module.hook('message/bare', () => undefined, 'observe');
     // @ts-expect-error there is no such stage
     module.hook('message/bare', () => undefined, 'last');
+    module.hook('types-change', (event) => void event.text, 'guard');
+    // @ts-expect-error nothing is answered where something may be changed
+    module.hook('types-change', () => 'handled');
+    // @ts-expect-error a notification has no stage
+    module.hook('types-happened', () => {}, 'guard');
+    // @ts-expect-error nor have those of the core
+    module.hook('resource-unbind', () => {}, 'deliver');
 
     // ── Observers ────────────────────────────────────────────────────────────────────────────────────────────
     module.observe('message/bare', ({ stanza }) => module.log.debug(stanza.name));
@@ -95,6 +104,10 @@ export default defineModule({
     // ── Firing ───────────────────────────────────────────────────────────────────────────────────────────────
     const answer: boolean | undefined = module.fire('types-question', { user: 'romeo' });
     void answer;
+    const asked: boolean | undefined = module.ask('types-question', { user: 'romeo' });
+    void asked;
+    // @ts-expect-error a notification is no question
+    module.ask('types-happened', { user: 'romeo', count: 1 });
     // @ts-expect-error the payload is incomplete
     module.fire('types-question', {});
     // @ts-expect-error there is no such event

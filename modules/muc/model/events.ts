@@ -73,8 +73,8 @@ export interface InfoField {
 
 declare module 'enjamb/api' {
   interface Events {
-    'muc-enter': Event<Entering>;
-    'muc-say': Event<Saying>;
+    'muc-enter': Event<Entering, undefined>;
+    'muc-say': Event<Saying, undefined>;
     'muc-said': Event<Said>;
     'muc-entered': Event<Moved>;
     'muc-departed': Event<Moved>;

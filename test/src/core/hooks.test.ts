@@ -1,4 +1,4 @@
-// Events: four stages, first answer wins, nobody's failure is anybody else's.
+// Events: four stages where there is an answer, first answer wins, nobody's failure is anybody else's.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -152,7 +152,7 @@ test('what has happened is heard by every handler, whatever others answer or thr
     );
   }
   hooks.notify('user-create', { user: 'romeo' });
-  assert.deepEqual(heard, ['guard romeo', 'observe romeo', 'deliver romeo']);
+  assert.deepEqual(heard, ['deliver romeo', 'guard romeo', 'observe romeo']);
   assert.equal(errors.length, 3);
 });
 
@@ -171,4 +171,47 @@ test('a refusal in an event that a handler fires keeps its own module and its ow
   const thrown = thrownBy(() => hooks.fire('message/bare', EVENT));
   assert.deepEqual(unwrap(thrown, 'router'), { owner: 'inner', error: refusal });
   assert.deepEqual(unwrap(refusal, 'router'), { owner: 'router', error: refusal });
+});
+
+test('a question whose handlers fail goes on to the next one, and their modules are named in the log', () => {
+  for (const stage of ['guard', 'rewrite', 'observe', 'deliver'] as const) {
+    const { log, errors } = recorder();
+    const hooks = new Hooks(new Faults(log));
+    const broken = new StanzaError('forbidden');
+    hooks.add(
+      's2s-needed',
+      () => {
+        throw broken;
+      },
+      stage,
+      'broken',
+    );
+    hooks.add('s2s-needed', () => 'needed', 'deliver', 'm');
+    assert.equal(hooks.ask('s2s-needed', { remote: 'capulet.lit' }), 'needed');
+    assert.deepEqual(errors, [{ event: 's2s-needed', module: 'broken', error: broken }]);
+  }
+});
+
+test('a question that every handler fails at, or that nobody hooks, has no answer', () => {
+  const { log, errors } = recorder();
+  const hooks = new Hooks(new Faults(log));
+  assert.equal(hooks.ask('s2s-needed', { remote: 'capulet.lit' }), undefined);
+  const fails = () => {
+    throw new HandlerError('inner', 's2s-needed', new Error('broken'));
+  };
+  hooks.add('s2s-needed', fails, 'deliver', 'outer');
+  hooks.add('s2s-needed', () => 'needed', 'observe', 'watcher');
+  assert.equal(hooks.ask('s2s-needed', { remote: 'capulet.lit' }), undefined);
+  assert.equal((errors[0] as { module: string }).module, 'inner');
+});
+
+test('a notification has no stage: handlers hear it in the order of their registration', () => {
+  const hooks = new Hooks(new Faults(silentLogger));
+  const ran: string[] = [];
+  const removals = (['deliver', 'observe', 'rewrite', 'guard'] as const).map((stage) =>
+    hooks.add('host-start', () => void ran.push(stage), stage, 'm'),
+  );
+  removals[1]!();
+  hooks.notify('host-start', { domain: 'montague.lit' });
+  assert.deepEqual(ran, ['deliver', 'rewrite', 'guard']);
 });

@@ -205,11 +205,11 @@ test('whatever a module has registered is undone when it unloads', async (t) => 
   const timers = site.clock.pending;
   await site.module('everything', REGISTERS_EVERYTHING);
   await site.modules.load(['everything']);
-  assert.deepEqual(heard(site), ['observed', 'heard']);
+  assert.deepEqual(heard(site), ['heard', 'observed']);
   assert.deepEqual(site.host.items.get('disco-feature'), ['urn:q']);
   assert.equal((await site.commands.run('greet', {}, { by: 'test' })).text, 'hello');
   await site.clock.advance(2_000);
-  assert.deepEqual(told, ['observed', 'heard', 'after', 'every', 'every']);
+  assert.deepEqual(told, ['heard', 'observed', 'after', 'every', 'every']);
   assert.equal(site.sent.length, 1);
   told.length = 0;
   await site.modules.unload('everything');

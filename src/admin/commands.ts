@@ -1,6 +1,7 @@
 // What administrators can do, declared once: the command line, the admin socket and modules all meet here.
 
 import { type Infer, type Option, OptionError, type Options, parseOptions } from '../config/options.ts';
+import { OperatorError } from '../util/operator-error.ts';
 
 export interface CommandContext {
   /** Who asks, for the log: `admin socket`, `command line`, or a JID. */
@@ -52,7 +53,7 @@ export type CommandErrorCode =
   | 'refused';
 
 /** A command was not carried out; the message is a sentence for the administrator. */
-export class CommandError extends Error {
+export class CommandError extends OperatorError {
   readonly code: CommandErrorCode;
 
   constructor(message: string, code: CommandErrorCode = 'refused', cause?: unknown) {
@@ -61,9 +62,6 @@ export class CommandError extends Error {
     this.code = code;
   }
 }
-
-/** Errors of the layers below whose message is a sentence for the administrator, by name: they are no bugs. */
-const REFUSALS: ReadonlySet<string> = new Set(['AccountError', 'ModuleError', 'NetError']);
 
 /**
  * Gives a command its types where it is not handed to `register` or `module.command` on the spot; returns it as one
@@ -196,7 +194,7 @@ export async function runCommand(
   try {
     return await command.run(args, context);
   } catch (error) {
-    if (!(error instanceof Error) || !REFUSALS.has(error.name)) throw error;
+    if (error instanceof CommandError || !(error instanceof OperatorError) || error.isFault) throw error;
     throw new CommandError(error.message, 'refused', error);
   }
 }

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import type { Faults } from '../util/faults.ts';
 import { inWords } from '../util/file-failure.ts';
 import type { Logger } from '../util/logger.ts';
+import { OperatorError } from '../util/operator-error.ts';
 import { CommandError, type CommandErrorCode, type CommandRegistry, describeArguments } from './commands.ts';
 import { type AdminRequest, type AdminResponse, parseRequest, readLines, SOCKET_NAME } from './protocol.ts';
 
@@ -145,7 +146,7 @@ function failure(id: AdminResponse['id'], code: CommandErrorCode, message: strin
 }
 
 /** The server cannot start here; the message is a sentence for the administrator. */
-export class StartError extends Error {
+export class StartError extends OperatorError {
   constructor(message: string) {
     super(message);
     this.name = 'StartError';

@@ -2,7 +2,7 @@
 
 import { Command, CommanderError } from 'commander';
 import { CommandError } from '../admin/commands.ts';
-import { ConfigError } from '../config/error.ts';
+import { OperatorError } from '../util/operator-error.ts';
 import { CHECK_NAMES, check } from './check/index.ts';
 import { readConfig } from './configuration.ts';
 import { runDynamic } from './dynamic.ts';
@@ -154,30 +154,14 @@ function withoutGaps(args: CommandArgs): CommandArgs {
 /** Says what went wrong, without a stack where the administrator can act on the sentence alone. */
 function explain(error: unknown, { stderr }: Terminal): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (error instanceof ConfigError) {
-    stderr.write(`enjamb: ${error.message}\n`);
-    return 1;
-  }
-  if (error instanceof CliError || error instanceof CommandError) {
-    stderr.write(`enjamb: ${error.message}\n`);
-    if (error instanceof CliError) return error.exitCode;
-    return error.code === 'usage' ? 2 : 1;
-  }
-  stderr.write(`enjamb: ${error instanceof Error ? textOf(error) : String(error)}\n`);
-  return 1;
+  stderr.write(`enjamb: ${textOf(error)}\n`);
+  if (error instanceof CliError) return error.exitCode;
+  return error instanceof CommandError && error.code === 'usage' ? 2 : 1;
 }
 
-function textOf(error: Error & { code?: unknown; condition?: unknown }): string {
-  if (!KNOWN_ERRORS.has(error.name)) return error.stack ?? error.message;
-  const word = error.code ?? error.condition;
-  return typeof word === 'string' ? `${error.message}\n(${word}: see docs/errors.md)` : error.message;
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof OperatorError)) return error.stack ?? error.message;
+  const word = error.documentedAs;
+  return word === undefined ? error.message : `${error.message}\n(${word}: see docs/errors.md)`;
 }
-
-/** Errors whose message is a sentence for the administrator. */
-const KNOWN_ERRORS: ReadonlySet<string> = new Set([
-  'AccountError',
-  'ModuleError',
-  'NetError',
-  'StorageError',
-  'StartError',
-]);

@@ -1,6 +1,7 @@
 // Where a command reads from and writes to, and how it ends.
 
 import type { Readable, Writable } from 'node:stream';
+import { OperatorError } from '../util/operator-error.ts';
 
 export interface Terminal {
   readonly stdin: Readable & { isTTY?: boolean; setRawMode?(mode: boolean): unknown };
@@ -12,7 +13,7 @@ export interface Terminal {
 export type ExitCode = 0 | 1 | 2;
 
 /** Ends the command with a sentence on stderr. */
-export class CliError extends Error {
+export class CliError extends OperatorError {
   readonly exitCode: ExitCode;
 
   constructor(message: string, exitCode: ExitCode = 1) {

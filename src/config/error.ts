@@ -1,5 +1,6 @@
 // Mistakes in the configuration, each with its place. The server does not start until all of them are corrected.
 
+import { OperatorError } from '../util/operator-error.ts';
 import type { Position } from './key-index.ts';
 
 export interface ConfigProblem {
@@ -18,7 +19,7 @@ export interface ConfigProblem {
 }
 
 /** The configuration cannot be used; `problems` has every mistake, in the order of the file. */
-export class ConfigError extends Error {
+export class ConfigError extends OperatorError {
   /** The file, or `undefined` when the text came from elsewhere. */
   readonly file: string | undefined;
   readonly problems: readonly ConfigProblem[];

@@ -1,5 +1,7 @@
 // What stops a module from being loaded, with a code that stays the same across releases.
 
+import { OperatorError } from '../util/operator-error.ts';
+
 export type ModuleErrorCode =
   | 'MODULE_NOT_FOUND'
   | 'MODULE_INVALID'
@@ -12,7 +14,7 @@ export type ModuleErrorCode =
   | 'MODULE_LOAD_FAILED';
 
 /** A module could not be loaded or unloaded; the message says which, why, and what to do. */
-export class ModuleError extends Error {
+export class ModuleError extends OperatorError {
   readonly code: ModuleErrorCode;
   readonly module: string;
 
@@ -21,5 +23,9 @@ export class ModuleError extends Error {
     this.name = 'ModuleError';
     this.code = code;
     this.module = module;
+  }
+
+  override get documentedAs(): string {
+    return this.code;
   }
 }

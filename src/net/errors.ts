@@ -1,5 +1,7 @@
 // What can go wrong below the XML: one error class with a word for programs and a sentence for people.
 
+import { OperatorError } from '../util/operator-error.ts';
+
 export type NetErrorCode =
   | 'queue-overflow' // the peer does not read what it is sent
   | 'closed' // the connection is gone already
@@ -16,7 +18,7 @@ export type NetErrorCode =
   | 'too-many-connections'; // of one address
 
 /** A failure of the network or of its configuration; `message` is fit to be shown to an administrator. */
-export class NetError extends Error {
+export class NetError extends OperatorError {
   readonly code: NetErrorCode;
   /** Whether trying again soon is pointless: the other side has decided, nothing merely failed. */
   readonly permanent: boolean;
@@ -26,6 +28,10 @@ export class NetError extends Error {
     this.name = 'NetError';
     this.code = code;
     this.permanent = options.permanent ?? false;
+  }
+
+  override get documentedAs(): string {
+    return this.code;
   }
 }
 

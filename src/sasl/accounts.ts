@@ -3,6 +3,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { KeyvalStore, Stores } from '../storage/stores.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
+import { OperatorError } from '../util/operator-error.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
 import { Lookalikes, plainHash, type StoredKeys } from './lookalikes.ts';
 import type { Credentials } from './mechanisms.ts';
@@ -27,7 +28,7 @@ const TEXTS: Readonly<Record<AccountCondition, string>> = {
 };
 
 /** Something about an account cannot be done. Its message may be shown to people. */
-export class AccountError extends Error {
+export class AccountError extends OperatorError {
   readonly condition: AccountCondition;
   readonly user: string;
 
@@ -36,6 +37,10 @@ export class AccountError extends Error {
     this.name = 'AccountError';
     this.condition = condition;
     this.user = user;
+  }
+
+  override get documentedAs(): string {
+    return this.condition;
   }
 }
 

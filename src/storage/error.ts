@@ -1,5 +1,7 @@
 // What goes wrong in storage. Peers see `internal-server-error` or, for the first two, the condition of that name.
 
+import { OperatorError } from '../util/operator-error.ts';
+
 export type StorageCondition =
   /** The archive has no entry of that id (XEP-0059 §2.2 wants the stanza error of the same name). */
   | 'item-not-found'
@@ -20,7 +22,7 @@ export interface StorageErrorDetails {
 }
 
 /** A storage driver could not do what was asked. Its message may hold paths: for the log, never for a peer. */
-export class StorageError extends Error {
+export class StorageError extends OperatorError {
   readonly condition: StorageCondition;
   readonly driver: string;
   readonly store: string | undefined;
@@ -31,5 +33,13 @@ export class StorageError extends Error {
     this.condition = condition;
     this.driver = details.driver;
     this.store = details.store;
+  }
+
+  override get documentedAs(): string {
+    return this.condition;
+  }
+
+  override get isFault(): boolean {
+    return true;
   }
 }

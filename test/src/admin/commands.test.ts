@@ -5,6 +5,7 @@ import { boolean, duration, integer, jid, list, string } from '../../../src/conf
 import { ModuleError } from '../../../src/core/errors.ts';
 import { NetError } from '../../../src/net/errors.ts';
 import { AccountError } from '../../../src/sasl/accounts.ts';
+import { StorageError } from '../../../src/storage/error.ts';
 
 const CONTEXT = { by: 'test' };
 
@@ -81,8 +82,7 @@ test('a name can be taken once, and is free again when it is given back', () => 
   assert.throws(() => registry.register(echo('s2s list'), 'a.example'), CommandError);
   undo();
   undo();
-  registry.register(echo('s2s list'));
-  registry.unregister('s2s list');
+  registry.register(echo('s2s list'))();
   assert.deepEqual(registry.list(), []);
 });
 
@@ -152,11 +152,14 @@ test('what an account, a module or the network refuses reaches the administrator
   }
 });
 
-test('an error that nobody expected stays what it is: it is a bug, and has to be logged', async () => {
-  const registry = new CommandRegistry();
+test('a bug and a failure of the machine stay what they are, and have to be logged', async () => {
   const bug = new TypeError('x is not a function');
-  registry.register({ name: 'break', summary: 'Breaks', args: {}, run: () => Promise.reject(bug) });
-  await assert.rejects(registry.run('break', {}, CONTEXT), bug);
+  const full = new StorageError('failed', 'cannot write /var/enjamb.sqlite', { driver: 'sqlite' });
+  for (const error of [bug, full]) {
+    const registry = new CommandRegistry();
+    registry.register({ name: 'break', summary: 'Breaks', args: {}, run: () => Promise.reject(error) });
+    await assert.rejects(registry.run('break', {}, CONTEXT), (thrown) => thrown === error);
+  }
 });
 
 test('types: what is registered on the spot has its arguments typed without a helper', () => {

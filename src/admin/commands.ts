@@ -103,12 +103,7 @@ export class CommandRegistry {
     }
     const entry: Entry = { command: defineCommand(command), host };
     this.#entries.set(name, [...entries, entry]);
-    return () => this.#remove(name, (other) => other === entry);
-  }
-
-  /** Withdraws a command, on one host or everywhere. */
-  unregister(name: string, host?: string): void {
-    this.#remove(normalise(name), (entry) => host === undefined || entry.host === host);
+    return () => this.#remove(name, entry);
   }
 
   /** Every command once, by name. */
@@ -156,8 +151,8 @@ export class CommandRegistry {
     return merge(answers);
   }
 
-  #remove(name: string, matches: (entry: Entry) => boolean): void {
-    const left = (this.#entries.get(name) ?? []).filter((entry) => !matches(entry));
+  #remove(name: string, entry: Entry): void {
+    const left = (this.#entries.get(name) ?? []).filter((other) => other !== entry);
     if (left.length === 0) this.#entries.delete(name);
     else this.#entries.set(name, left);
   }

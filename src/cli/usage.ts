@@ -9,7 +9,7 @@ export function explainUsage(command: Command, path: string = command.name()): v
 }
 
 /** The last line of every error about arguments. */
-export function seeHelp(path: string): string {
+function seeHelp(path: string): string {
   return `see "${path} --help"`;
 }
 

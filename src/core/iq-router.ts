@@ -80,7 +80,7 @@ export function handleRequest(
 }
 
 /** RFC 6120 §8.2.3: a request holds exactly one child element. @throws StanzaError 'bad-request' */
-export function payloadOf(iq: Stanza): Element {
+function payloadOf(iq: Stanza): Element {
   const [payload, more] = iq.elements();
   if (payload === undefined || more !== undefined) {
     throw new StanzaError('bad-request', {

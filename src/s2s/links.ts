@@ -50,7 +50,7 @@ export class Links implements RemoteSender {
 
   /** @throws Error when the server cannot be reached, or the domain is ours. */
   async connect(local: string, remote: string): Promise<S2SSession> {
-    if (this.#context.router.hosts.has(remote)) throw new LinkError(`${remote} is here`, true);
+    if (this.#context.router.hosts.has(remote)) throw new LinkError(`${remote} is here`);
     return this.#route(local, remote).connect();
   }
 

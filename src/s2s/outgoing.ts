@@ -30,15 +30,9 @@ export interface OutgoingEvents {
   onEnd(error: Error | undefined): void;
 }
 
-/** Why a stream could not be established; `permanent` when trying again soon is no use. */
+/** Why a stream could not be established. */
 export class LinkError extends Error {
-  readonly permanent: boolean;
-
-  constructor(message: string, permanent = false) {
-    super(message);
-    this.name = 'LinkError';
-    this.permanent = permanent;
-  }
+  override readonly name = 'LinkError';
 }
 
 type Phase =

@@ -3,7 +3,7 @@
 import { SaslError } from '../xml/errors.ts';
 
 /** Longer messages are refused unread: the largest honest one holds a localpart, a nonce and a channel binding. */
-export const MAX_MESSAGE_BYTES = 8192;
+const MAX_MESSAGE_BYTES = 8192;
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;

@@ -8,8 +8,8 @@ export type ScramHash = 'sha1' | 'sha256';
 export const HASH_BYTES: Readonly<Record<ScramHash, number>> = { sha1: 20, sha256: 32 };
 
 /** RFC 7677 §4 wants at least 4096; a login by PLAIN costs the server this many. */
-export const DEFAULT_ITERATIONS = 10_000;
-export const SALT_BYTES = 16;
+const DEFAULT_ITERATIONS = 10_000;
+const SALT_BYTES = 16;
 
 /** Texts are base64; plain JSON, kept in the account. */
 export interface ScramKeys {

@@ -9,9 +9,6 @@ const NCNAME = `[${START}][${START}\\-.0-9\\u{B7}\\u{300}-\\u{36F}\\u{203F}\\u{2
 /** A whole qualified name (Namespaces in XML §4): at most one colon, with a proper name on either side. */
 export const QNAME = new RegExp(`^(?:${NCNAME}:)?${NCNAME}$`, 'u');
 
-/** What no XML 1.0 document may hold, not even as a reference (§2.2), lone surrogates apart. */
-export const FORBIDDEN = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/;
-
 /** The notation U+00AD. @param character one code point */
 export function codePointName(character: string): string {
   return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;

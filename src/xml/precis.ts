@@ -34,7 +34,7 @@ export function isIdentifier(text: string): boolean {
 }
 
 /** Whether every code point is in the FreeformClass (RFC 8264 §4.3), or fits its context. */
-export function isFreeform(text: string): boolean {
+function isFreeform(text: string): boolean {
   return FREEFORM.test(text) && contextsAreFine(text);
 }
 

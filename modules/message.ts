@@ -4,12 +4,12 @@ import {
   type C2SSession,
   defineModule,
   type Event,
-  isStampOf,
   type Module,
   type Node,
   StanzaError,
   type StanzaEvent,
 } from 'enjamb/api';
+import { isStampOf } from 'enjamb/xep';
 
 declare module 'enjamb/api' {
   interface Events {

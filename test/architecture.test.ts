@@ -11,6 +11,7 @@ const ROOT = join(import.meta.dirname, '..');
 const MAY_IMPORT: Record<string, readonly string[]> = {
   util: [],
   xml: ['util'],
+  xep: ['util', 'xml'],
   net: ['util'],
   config: ['util', 'xml'],
   storage: ['util'],
@@ -26,6 +27,12 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'server.ts': ['util', 'xml', 'config', 'net', 'storage', 'admin', 'core', 'c2s', 's2s', 'component'],
   cli: ['util', 'xml', 'config', 'net', 'storage', 'admin', 'sasl', 'core', 'server.ts'],
   'main.ts': ['cli', 'util'],
+};
+
+/** What modules may import of the server. */
+const MODULE_DOORS: Record<string, string> = {
+  'enjamb/api': 'src/api/index.ts',
+  'enjamb/xep': 'src/xep/index.ts',
 };
 
 /** The one folder that may import a package; replacing it is then a change in one place. */
@@ -103,9 +110,9 @@ test('every part of src is named in the table, and nothing else is', () => {
   assert.deepEqual([...parts].sort(), Object.keys(MAY_IMPORT).sort());
 });
 
-test('a module imports enjamb/api, node:* and its own folder', () => {
+test('a module imports enjamb/api, enjamb/xep, node:* and its own folder', () => {
   const wrong = importsOf('modules/**/*.ts').filter(({ file, specifier }) => {
-    if (specifier === 'enjamb/api' || specifier.startsWith('node:')) return false;
+    if (specifier in MODULE_DOORS || specifier.startsWith('node:')) return false;
     const target = normalize(join(dirname(file), specifier));
     return !specifier.startsWith('.') || dirname(file) === 'modules' || moduleOf(target) !== moduleOf(file);
   });
@@ -114,8 +121,7 @@ test('a module imports enjamb/api, node:* and its own folder', () => {
 
 test('each dependency has one door', () => {
   const wrong = importsOf('{src,modules}/**/*.ts').filter(({ file, specifier }) => {
-    if (specifier.startsWith('.') || specifier.startsWith('node:') || specifier === 'enjamb/api')
-      return false;
+    if (specifier.startsWith('.') || specifier.startsWith('node:') || specifier in MODULE_DOORS) return false;
     const door = DOORS[specifier];
     return door === undefined || !file.startsWith(`${door}/`);
   });
@@ -174,8 +180,7 @@ function importGraph(): Map<string, string[]> {
   const graph = new Map<string, string[]>();
   for (const file of globSync('{src,modules}/**/*.ts', { cwd: ROOT })) graph.set(file, []);
   for (const { file, specifier } of importsOf('{src,modules}/**/*.ts')) {
-    const target =
-      specifier === 'enjamb/api' ? 'src/api/index.ts' : normalize(join(dirname(file), specifier));
+    const target = MODULE_DOORS[specifier] ?? normalize(join(dirname(file), specifier));
     if (graph.has(target)) graph.get(file)!.push(target);
   }
   return graph;

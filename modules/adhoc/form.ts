@@ -1,45 +1,41 @@
 // The arguments of a command as a form (XEP-0004), and back.
 
-import { type Command, type Element, NS, type Option, type Options, xml } from 'enjamb/api';
+import type { Command, Element, Option, Options } from 'enjamb/api';
+import { booleanValue, buildForm, type Field, type FieldType, readForm as readFields } from 'enjamb/xep';
 
 type Values = Readonly<Record<string, unknown>>;
 
 /** A form to be filled in; `given` is what stood in it before, without secrets. */
 export function formFor(title: string, command: Command, given: Values): Element {
-  return xml(
-    'x',
-    { xmlns: NS.DATA_FORMS, type: 'form' },
-    xml('title', {}, title),
-    ...Object.entries(command.args).map(([name, option]) => field(name, option, given[name])),
-  );
+  const fields = Object.entries(command.args).map(([name, option]) => field(name, option, given[name]));
+  return buildForm({ type: 'form', title, fields });
 }
 
 /** What was filled in; empty fields were not. Text is left as text: the command line has no more. */
 export function readForm(args: Options, form: Element): Values {
   const values: Record<string, unknown> = {};
-  for (const element of form.getChildren('field')) {
-    const { var: name = '' } = element.attrs;
+  for (const [name, lines] of readFields(form)) {
     const option = Object.hasOwn(args, name) ? args[name] : undefined;
     if (option === undefined) continue; // FORM_TYPE, or what a client adds
-    const value = readField(option, element);
+    const value = readField(option, lines);
     if (value !== undefined) values[name] = value;
   }
   return values;
 }
 
-function field(name: string, option: Option<unknown>, given: unknown): Element {
-  const values = option.secret ? [] : valuesOf(given ?? option.fileDefault);
-  return xml(
-    'field',
-    { var: name, type: typeOf(option), label: `${name}: ${option.doc}` },
-    xml('desc', {}, option.describe()),
-    option.required ? xml('required') : undefined,
-    ...values.map((value) => xml('value', {}, value)),
-    ...(option.choices ?? []).map((choice) => xml('option', { label: choice }, xml('value', {}, choice))),
-  );
+function field(name: string, option: Option<unknown>, given: unknown): Field {
+  return {
+    var: name,
+    type: typeOf(option),
+    label: `${name}: ${option.doc}`,
+    desc: option.describe(),
+    required: option.required,
+    values: option.secret ? [] : valuesOf(given ?? option.fileDefault),
+    choices: Object.fromEntries((option.choices ?? []).map((choice) => [choice, choice])),
+  };
 }
 
-function typeOf(option: Option<unknown>): string {
+function typeOf(option: Option<unknown>): FieldType {
   if (option.secret) return 'text-private';
   if (option.choices !== undefined) return 'list-single';
   if (takes(option, true) && takes(option, false)) return 'boolean';
@@ -64,12 +60,10 @@ function valuesOf(value: unknown): string[] {
   return Array.isArray(value) ? value.map(String) : [String(value)];
 }
 
-function readField(option: Option<unknown>, element: Element): unknown {
-  const lines = element.getChildren('value').map((value) => value.text());
+function readField(option: Option<unknown>, lines: readonly string[]): unknown {
   const text = option.secret ? (lines[0] ?? '') : (lines[0] ?? '').trim();
   if (lines.length === 0 || (lines.length === 1 && text === '')) return undefined;
   const type = typeOf(option);
   if (type === 'text-multi') return lines.map((line) => line.trim()).filter((line) => line !== '');
-  if (type === 'boolean' && /^(0|1|true|false)$/.test(text)) return text === '1' || text === 'true'; // XEP-0004 §3.3
-  return text;
+  return type === 'boolean' ? (booleanValue(text) ?? text) : text;
 }

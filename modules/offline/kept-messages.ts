@@ -20,8 +20,8 @@ import {
   refusalFor,
   type Stanza,
   StanzaError,
-  withDelay,
 } from 'enjamb/api';
+import { withDelay } from 'enjamb/xep';
 import { type Limits, Usage } from './usage.ts';
 
 /** Survives a reload of the module, because clients may acknowledge messages after it. */

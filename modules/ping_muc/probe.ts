@@ -2,6 +2,7 @@
 // minutes more in which a late answer still counts. Nothing is ever pushed out by something newer.
 
 import { type Element, NS, newId, type StanzaEvent, type Timer, xml } from 'enjamb/api';
+import { isSelfPresence } from 'enjamb/xep';
 import { answerOf } from './answer.ts';
 import type { Context, Join } from './context.ts';
 import type { OwnTraffic } from './own_traffic.ts';
@@ -210,9 +211,4 @@ function stanzaOf({ id, join, question, to }: Probe): Element {
   if (question === 'presence') return xml('presence', { type: 'probe', id, from, to });
   const payload = question === 'ping' ? xml('ping', NS.PING) : xml('query', NS.DISCO_INFO);
   return xml('iq', { type: 'get', id, from, to }, payload);
-}
-
-function isSelfPresence(presence: Element): boolean {
-  const codes = presence.getChild('x', NS.MUC_USER)?.getChildren('status') ?? [];
-  return codes.some(({ attrs }) => attrs.code === '110');
 }

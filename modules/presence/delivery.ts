@@ -1,8 +1,9 @@
 // Presence for one of our users: to all clients, to one of them, or answered by the server (RFC 6121 §8.5, §4.3).
 
 import { type Exports, type Module, newId, StanzaError, type StanzaEvent, xml } from 'enjamb/api';
+import { isSubscriptionType } from 'enjamb/xep';
 import type { Availability } from './availability.ts';
-import { isSubscriptionType, type Subscriptions } from './subscriptions.ts';
+import type { Subscriptions } from './subscriptions.ts';
 
 export class Delivery {
   readonly #module: Module;

@@ -14,9 +14,10 @@ import {
   size,
   xml,
 } from 'enjamb/api';
+import { isSubscriptionType } from 'enjamb/xep';
 import { Availability } from './availability.ts';
 import { Delivery } from './delivery.ts';
-import { isSubscriptionType, Subscriptions } from './subscriptions.ts';
+import { Subscriptions } from './subscriptions.ts';
 
 declare module 'enjamb/api' {
   interface C2SState {

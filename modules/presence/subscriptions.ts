@@ -10,18 +10,14 @@ import {
   type StanzaEvent,
   xml,
 } from 'enjamb/api';
+import type { SubscriptionType } from 'enjamb/xep';
 import type { Availability } from './availability.ts';
 
 type Roster = Exports['roster'];
 type Transition = ReturnType<Roster['transition']>;
-export type SubscriptionType = Parameters<Roster['transition']>[3];
 
 /** In bytes; larger requests are kept without their content. */
 const MAX_REQUEST = 2 * 1024;
-
-export function isSubscriptionType(type: string | undefined): type is SubscriptionType {
-  return type === 'subscribe' || type === 'subscribed' || type === 'unsubscribe' || type === 'unsubscribed';
-}
 
 export class Subscriptions {
   readonly #module: Module;

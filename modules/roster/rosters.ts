@@ -1,20 +1,12 @@
 // The rosters of one host's users: reads for routing, and changes with the pushes that follow from them.
 
 import { type C2SSession, type Module, newId, StanzaError, share, type Table, xml } from 'enjamb/api';
+import type { SubscriptionType } from 'enjamb/xep';
 import { type Draft, type RosterItem, type RosterSet, weightOf } from './item.ts';
 import { fitting, type RequestLimits } from './requests.ts';
 import { isVisibleChange, itemOf, pushOf, type Roster } from './roster.ts';
 import { RosterStore } from './store.ts';
-import {
-  type Direction,
-  hasFrom,
-  hasTo,
-  isAsked,
-  isAsking,
-  type Row,
-  rowFor,
-  type SubscriptionType,
-} from './subscription.ts';
+import { type Direction, hasFrom, hasTo, isAsked, isAsking, type Row, rowFor } from './subscription.ts';
 
 /** What a subscription stanza does to one relation; nothing has been changed yet. */
 export interface Transition extends Row {

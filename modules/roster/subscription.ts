@@ -1,5 +1,7 @@
 // Who sees whose presence: the nine states of RFC 6121 Appendix A.1, and its tables of what each stanza does to them.
 
+import type { SubscriptionType } from 'enjamb/xep';
+
 /**
  * A user's side of the relation with one contact. `to`: the user sees the contact; `from`: the contact sees the user;
  * `out`: the user has asked to see the contact; `in`: the contact has asked to see the user.
@@ -14,8 +16,6 @@ export type SubscriptionState =
   | 'from'
   | 'from + out'
   | 'both';
-
-export type SubscriptionType = 'subscribe' | 'subscribed' | 'unsubscribe' | 'unsubscribed';
 
 /** The `subscription` attribute of a roster item (§2.1.2.5). */
 export type Subscription = 'none' | 'to' | 'from' | 'both';
@@ -186,8 +186,4 @@ export function subscriptionOf(state: SubscriptionState): Subscription {
   if (state === 'both') return 'both';
   if (hasTo(state)) return 'to';
   return hasFrom(state) ? 'from' : 'none';
-}
-
-export function isSubscriptionType(type: string | undefined): type is SubscriptionType {
-  return type === 'subscribe' || type === 'subscribed' || type === 'unsubscribe' || type === 'unsubscribed';
 }

@@ -5,7 +5,8 @@
 //     session ends ──┬─ replaced ──▶ inherited ──(enables stream management, sends, is sent a message)──▶ sent again
 //                    └─ gone ──▶ the sender that keeps a copy, another client, the offline store, or an error
 
-import { type C2SSession, type Module, parseElement, type Stanza, withDelay } from 'enjamb/api';
+import { type C2SSession, type Module, parseElement, type Stanza } from 'enjamb/api';
+import { withDelay } from 'enjamb/xep';
 import type { Deliveries } from './deliveries.ts';
 import type { Sent } from './outbound.ts';
 

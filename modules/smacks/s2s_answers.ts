@@ -1,7 +1,8 @@
 // Answers of other servers as signs of what they have got: of an iq its result or error, of a message to a room its
 // reflection, of a join the client's own presence, by the same id (RFC 6120 §8.1.3; XEP-0045 §7.2.2, §7.4).
 
-import { type Element, Jid, NS, type S2SSession, type Stanza } from 'enjamb/api';
+import { type Element, Jid, type S2SSession, type Stanza } from 'enjamb/api';
+import { isSelfPresence } from 'enjamb/xep';
 import { confirmUpTo, type Link } from './s2s_link.ts';
 import type { Links } from './s2s_links.ts';
 
@@ -55,11 +56,5 @@ function isAnswer(answer: Element, { name, attrs }: Stanza): boolean {
   if (name === 'iq') return from === attrs.to && (type === 'result' || type === 'error');
   if (Jid.tryParse(from)?.bare !== Jid.tryParse(attrs.to)?.bare) return false;
   if (type === 'error') return true;
-  return name === 'message' ? type === 'groupchat' && attrs.type === type : isOwnPresence(answer);
-}
-
-/** XEP-0045 §7.2.2, status 110. */
-function isOwnPresence(presence: Element): boolean {
-  const statuses = presence.getChild('x', NS.MUC_USER)?.getChildren('status') ?? [];
-  return statuses.some(({ attrs }) => attrs.code === '110');
+  return name === 'message' ? type === 'groupchat' && attrs.type === type : isSelfPresence(answer);
 }

@@ -1,6 +1,7 @@
 // What becomes of stanzas that another server has not confirmed when the stream ends (docs/adr/0017).
 
-import { delayBy, errorReply, Jid, type Module, NS, type Stanza, StanzaError, wallTime } from 'enjamb/api';
+import { errorReply, Jid, type Module, NS, type Stanza, StanzaError, wallTime } from 'enjamb/api';
+import { delayBy } from 'enjamb/xep';
 import { tooHigh } from './elements.ts';
 import { newOutbound } from './outbound.ts';
 import type { Answers } from './s2s_answers.ts';

@@ -2,8 +2,8 @@
 // same one, which we have taken out of a room (see departures.ts).
 
 import { type C2SSession, isLocalBounce, NS, StanzaError, type StanzaEvent } from 'enjamb/api';
+import { hasStatus } from 'enjamb/xep';
 import type { Departures } from './departures.ts';
-import { hasStatus } from './status.ts';
 
 /**
  * Settles leaves that are answered. What the client knows nothing of is kept from it: the answer to such a leave, and

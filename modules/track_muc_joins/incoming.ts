@@ -13,10 +13,10 @@ import {
   type StanzaEvent,
   xml,
 } from 'enjamb/api';
+import { hasStatus } from 'enjamb/xep';
 import type { Departures } from './departures.ts';
 import type { JoinIndex } from './entries.ts';
 import { FLAG, type Join } from './join.ts';
-import { hasStatus } from './status.ts';
 
 type Received = Readonly<StanzaEvent>;
 

@@ -15,7 +15,13 @@ const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 /** What a site writes runs as it is, typed or not; the first wins. */
 const PLUGIN_EXTENSIONS = ['.ts', '.js'];
 const OWN_MODULES = fileURLToPath(new URL('../../modules/', import.meta.url));
-const API = new URL(`../api/index${EXTENSION}`, import.meta.url).href;
+/** What modules import by name, wherever they lie. */
+const DOORS: ReadonlyMap<string, string> = new Map(
+  ['api', 'xep'].map((door) => [
+    `enjamb/${door}`,
+    new URL(`../${door}/index${EXTENSION}`, import.meta.url).href,
+  ]),
+);
 const VALID_NAME = /^[a-z][a-z0-9_]*$/;
 
 interface Folder {
@@ -162,7 +168,7 @@ function newVersion(file: URL): string {
 }
 
 /**
- * Two things that Node cannot know: `enjamb/api` is this server's own, wherever a module lies; and a reloaded module,
+ * Two things that Node cannot know: `enjamb/api` and `enjamb/xep` are this server's own, wherever a module lies; and a reloaded module,
  * whose version is in the query of its URL, passes that version on to the files that it imports from its folder.
  */
 function resolveForModules(): void {
@@ -170,7 +176,8 @@ function resolveForModules(): void {
   resolving = true;
   registerHooks({
     resolve(specifier, context, next) {
-      if (specifier === 'enjamb/api') return next(API, context);
+      const door = DOORS.get(specifier);
+      if (door !== undefined) return next(door, context);
       const resolved = next(specifier, context);
       if (!specifier.startsWith('.') || !context.parentURL?.includes('?')) return resolved;
       const version = new URL(context.parentURL).searchParams.get('v');

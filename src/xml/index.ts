@@ -10,5 +10,4 @@ export * from './namespaces.ts';
 export * from './parser.ts';
 export { opaqueString, usernameCaseMapped } from './precis.ts';
 export { openTag, serialize, share } from './serialize.ts';
-export { delayBy, isStampOf, withDelay } from './stamps.ts';
 export { nodesBytes, treeBytes } from './tree-bytes.ts';

@@ -10,9 +10,9 @@ import {
   isAsking,
   rowFor,
   type SubscriptionState,
-  type SubscriptionType,
   subscriptionOf,
 } from '../../modules/roster/subscription.ts';
+import type { SubscriptionType } from '../../src/xep/subscription.ts';
 
 const STATES: Readonly<Record<string, SubscriptionState>> = {
   None: 'none',

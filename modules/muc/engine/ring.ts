@@ -4,7 +4,6 @@
 import {
   type ByteBudget,
   compactText,
-  delayBy,
   type Element,
   parseElement,
   type Stanza,
@@ -12,6 +11,7 @@ import {
   treeBytes,
   xml,
 } from 'enjamb/api';
+import { delayBy } from 'enjamb/xep';
 import type { HistoryEntry, Room } from '../model/room.ts';
 
 /** All rooms of a service, and the memory that their histories share. */

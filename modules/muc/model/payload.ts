@@ -1,6 +1,7 @@
 // What of a stanza goes through a room, and what only the room itself may say.
 
-import { type Element, isStampOf, Jid, type Node, NS } from 'enjamb/api';
+import { type Element, Jid, type Node, NS } from 'enjamb/api';
+import { isStampOf } from 'enjamb/xep';
 
 /** XEP-0045 §17.3: roles, affiliations, status codes; XEP-0421 §4; XEP-0317 §5. */
 const ONLY_OURS = new Set<string>([NS.MUC, NS.MUC_USER, NS.MUC_ADMIN, NS.MUC_OWNER, NS.OCCUPANT_ID, NS.HATS]);

@@ -2,6 +2,7 @@
 // acts/configure.ts.
 
 import { StanzaError } from 'enjamb/api';
+import { booleanValue } from 'enjamb/xep';
 import type { MucSettings } from './options.ts';
 
 interface Setting<V> {
@@ -33,9 +34,9 @@ function yesOrNo(label: string) {
     label,
     type: 'boolean' as const,
     read(value: string): boolean {
-      if (value === '1' || value === 'true') return true;
-      if (value === '0' || value === 'false' || value === '') return false;
-      throw unacceptable(label);
+      const read = value === '' ? false : booleanValue(value);
+      if (read === undefined) throw unacceptable(label);
+      return read;
     },
     write: formValue,
   };

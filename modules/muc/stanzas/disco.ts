@@ -1,12 +1,12 @@
 // Service discovery (XEP-0030) of the service and of rooms (XEP-0045 §6).
 
 import { type Element, type Jid, NS, StanzaError, xml } from 'enjamb/api';
+import { buildForm, type Field } from 'enjamb/xep';
 import type { ListingPage } from '../engine/listing.ts';
 import type { Service } from '../engine/service.ts';
 import { isAtLeast } from '../model/ranks.ts';
 import { refusal } from '../model/refusal.ts';
 import { affiliationOf, type Room, seatOf } from '../model/room.ts';
-import { buildForm, type Field } from './form.ts';
 
 /** A list of more rooms than this is given in pages (§6.3). */
 const MAX_ROOMS_PER_PAGE = 500;
@@ -73,7 +73,7 @@ export function roomInfo(service: Service, room: Room, from: Jid, query: Element
     NS.DISCO_INFO,
     xml('identity', { category: 'conference', type: 'text', name: titleOf(room) }),
     ...[...ROOM_FEATURES, ...kindsOf(room), ...features].map((feature) => xml('feature', { var: feature })),
-    buildForm('result', NS.MUC_ROOMINFO, [...roomInfoFields(room), ...fields]),
+    buildForm({ type: 'result', formType: NS.MUC_ROOMINFO, fields: [...roomInfoFields(room), ...fields] }),
   );
 }
 

@@ -1,13 +1,13 @@
 // muc#owner: the configuration form of a room, and its end (XEP-0045 §10.1, §10.2, §10.9).
 
 import { type Element, type Jid, NS, type StanzaEvent, xml } from 'enjamb/api';
+import { buildForm, type Field, readForm } from 'enjamb/xep';
 import { ADMINS_FIELD, checkOwner, configure, holders, OWNERS_FIELD, placesOf } from '../acts/configure.ts';
 import { type Destruction, destroyRoom } from '../acts/destroy.ts';
 import { commit } from '../engine/commit.ts';
 import type { Service } from '../engine/service.ts';
 import { refusal } from '../model/refusal.ts';
 import type { Room } from '../model/room.ts';
-import { buildForm, type Field, readForm } from './form.ts';
 
 /** The configuration form, with everything as it is. @throws StanzaError 'forbidden' */
 export function readConfig(service: Service, room: Room, from: Jid): Element {
@@ -27,7 +27,12 @@ export function readConfig(service: Service, room: Room, from: Jid): Element {
     { var: OWNERS_FIELD, type: 'jid-multi', label: 'Owners', values: holders(room, 'owner') },
     { var: ADMINS_FIELD, type: 'jid-multi', label: 'Admins', values: holders(room, 'admin') },
   ];
-  const form = buildForm('form', NS.MUC_ROOMCONFIG, [...settings, ...people], `Configuration of ${room.jid}`);
+  const form = buildForm({
+    type: 'form',
+    formType: NS.MUC_ROOMCONFIG,
+    title: `Configuration of ${room.jid}`,
+    fields: [...settings, ...people],
+  });
   return xml('query', NS.MUC_OWNER, form);
 }
 

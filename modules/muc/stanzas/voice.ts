@@ -1,12 +1,12 @@
 // Asking for voice in a moderated room, and getting it (XEP-0045 §7.13, §8.6).
 
 import { NS, newId, type StanzaEvent, share, xml } from 'enjamb/api';
+import { buildForm, readForm } from 'enjamb/xep';
 import { applyRole, checkRole } from '../acts/roles.ts';
 import { asked } from '../engine/ask.ts';
 import { type Service, send } from '../engine/service.ts';
 import { refusal } from '../model/refusal.ts';
 import { mainSeat, moderatorOf, type Occupant, type Room, seatOf } from '../model/room.ts';
-import { buildForm, readForm } from './form.ts';
 
 /** Takes a `muc#request` form. False: the message holds none. @throws StanzaError when the sender may not */
 export function handleVoiceForm(service: Service, room: Room, event: StanzaEvent): boolean {
@@ -36,17 +36,17 @@ function requestVoice(service: Service, room: Room, event: StanzaEvent): void {
 }
 
 function questionForm(occupant: Occupant) {
-  return buildForm(
-    'form',
-    NS.MUC_REQUEST,
-    [
+  return buildForm({
+    type: 'form',
+    formType: NS.MUC_REQUEST,
+    title: 'Request for voice',
+    fields: [
       { var: 'muc#role', type: 'list-single', label: 'Requested role', values: ['participant'] },
       { var: 'muc#jid', type: 'jid-single', label: 'User', values: [mainSeat(occupant).jid] },
       { var: 'muc#roomnick', type: 'text-single', label: 'Nickname', values: [occupant.nick] },
       { var: 'muc#request_allow', type: 'boolean', label: 'Let this person speak?', values: ['0'] },
     ],
-    'Somebody would like to speak',
-  );
+  });
 }
 
 /** The nick must still be whom the moderator was asked about. */

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isStampOf } from '../../../src/xml/stamps.ts';
+import { isStampOf } from '../../../src/xep/stamps.ts';
 import { parseXml } from '../../support/match.ts';
 
 const ROOM = 'true@rooms.example';

@@ -1,8 +1,8 @@
 // Stamps that an entity adds to stanzas in its own name: `delay` (XEP-0203) and `stanza-id` (XEP-0359).
 
-import { type Element, type Stanza, xml } from './element.ts';
-import { Jid } from './jid.ts';
-import { NS } from './namespaces.ts';
+import { type Element, type Stanza, xml } from '../xml/element.ts';
+import { Jid } from '../xml/jid.ts';
+import { NS } from '../xml/namespaces.ts';
 
 /**
  * Whether this is a `delay` from `author`, or a `stanza-id` by `author` (XEP-0203 §4, XEP-0359 §3.1). Compares prepared

@@ -7,18 +7,13 @@ import type { StanzaEvent } from '../../../src/api/events.ts';
 import { StanzaError } from '../../../src/xml/errors.ts';
 import { Jid } from '../../../src/xml/jid.ts';
 import { parseXml } from '../../support/match.ts';
-import { HALL, joined, roomServer, roomWith, settled, USER, userOf } from './rooms.ts';
+import { HALL, joined, romeoAndJuliet, roomServer, roomWith, settled, USER, userOf } from './rooms.ts';
 
 const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
 const ID = `<occupant-id xmlns='urn:xmpp:occupant-id:0' id='{any}'/>`;
 
 test('XEP-0045 §11.1: who bounces what the room sends is removed with 333, without 307', async (t) => {
-  const server = await roomServer(t);
-  const romeo = await server.client('romeo@localhost/orchard');
-  const juliet = await server.client('juliet@localhost/balcony');
-  await roomWith(romeo, 'Romeo');
-  await joined(juliet, 'Juliet');
-  await settled(romeo);
+  const { romeo, juliet } = await romeoAndJuliet(t);
   juliet.send(`
     <message to='${HALL}/Romeo' type='error' id='m'>
       <error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>
@@ -54,12 +49,7 @@ test('XEP-0045 §11.1 with several clients: only the one that bounces goes, and 
 });
 
 test('a client that is gone is found out by the next message, which all others get first', async (t) => {
-  const server = await roomServer(t);
-  const romeo = await server.client('romeo@localhost/orchard');
-  const juliet = await server.client('juliet@localhost/balcony');
-  await roomWith(romeo, 'Romeo');
-  await joined(juliet, 'Juliet');
-  await settled(romeo);
+  const { server, romeo, juliet } = await romeoAndJuliet(t);
   // Its server forgets the client without a word to the room.
   const host = server.server.router.hosts.get('localhost')!;
   const lost = host.hooks.add(

@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ScriptedClient } from '../../support/client.ts';
 import { FakeClock } from '../../support/clock.ts';
-import { configured, HALL, joined, roomServer, roomWith, settled } from './rooms.ts';
+import {
+  configured,
+  HALL,
+  joined,
+  romeoAndJuliet,
+  romeoTwice,
+  roomServer,
+  roomWith,
+  settled,
+} from './rooms.ts';
 
 const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
 
@@ -27,12 +36,7 @@ async function refused(
 }
 
 test('XEP-0410 §3.3: the room answers a self-ping, and no client of the nick sees it', async (t) => {
-  const server = await roomServer(t);
-  const romeo = await server.client('romeo@localhost/orchard');
-  const phone = await server.client('romeo@localhost/phone');
-  await roomWith(romeo, 'Romeo');
-  await joined(phone, 'Romeo');
-  await settled(romeo);
+  const { romeo, phone } = await romeoTwice(t);
   pings(phone, 'Romeo');
   await phone.receives(`<iq type='result' id='ping' from='${HALL}/Romeo' to='${phone.jid}'/>`);
   await romeo.receivesNothing();
@@ -82,12 +86,7 @@ test('XEP-0410 §3.3: a room that does not exist is not-acceptable too, said by 
 });
 
 test('XEP-0045 §17.4: a request goes to the other occupant and its answer back, without addresses', async (t) => {
-  const server = await roomServer(t);
-  const romeo = await server.client('romeo@localhost/orchard');
-  const juliet = await server.client('juliet@localhost/balcony');
-  await roomWith(romeo, 'Romeo');
-  await joined(juliet, 'Juliet');
-  await settled(romeo);
+  const { romeo, juliet } = await romeoAndJuliet(t);
   juliet.send(`<iq type='get' id='v1' to='${HALL}/Romeo'><query xmlns='jabber:iq:version'/></iq>`);
   const request = await romeo.receives(`
     <iq type='get' id='{any}' from='${HALL}/Juliet' to='${romeo.jid}'><query xmlns='jabber:iq:version'/></iq>`);
@@ -103,12 +102,7 @@ test('XEP-0045 §17.4: a request goes to the other occupant and its answer back,
 });
 
 test('XEP-0045 §17.4: an error comes back without the address of who raised it', async (t) => {
-  const server = await roomServer(t);
-  const romeo = await server.client('romeo@localhost/orchard');
-  const juliet = await server.client('juliet@localhost/balcony');
-  await roomWith(romeo, 'Romeo');
-  await joined(juliet, 'Juliet');
-  await settled(romeo);
+  const { romeo, juliet } = await romeoAndJuliet(t);
   pings(juliet, 'Romeo');
   const request = await romeo.next();
   romeo.send(`
@@ -159,12 +153,7 @@ test('XEP-0045 §6.6: who is not in may not look at an occupant', async (t) => {
 });
 
 test('a vCard is asked of the account, not of a client of it', async (t) => {
-  const server = await roomServer(t);
-  const romeo = await server.client('romeo@localhost/orchard');
-  const juliet = await server.client('juliet@localhost/balcony');
-  await roomWith(romeo, 'Romeo');
-  await joined(juliet, 'Juliet');
-  await settled(romeo);
+  const { romeo, juliet } = await romeoAndJuliet(t);
   juliet.send(`<iq type='get' id='v' to='${HALL}/Romeo'><vCard xmlns='vcard-temp'/></iq>`);
   const answer = await juliet.next();
   // This account's server knows no vCards and says so at once.
@@ -173,12 +162,7 @@ test('a vCard is asked of the account, not of a client of it', async (t) => {
 });
 
 test('a request whose id is longer than 1,024 characters is not passed on', async (t) => {
-  const server = await roomServer(t);
-  const romeo = await server.client('romeo@localhost/orchard');
-  const juliet = await server.client('juliet@localhost/balcony');
-  await roomWith(romeo, 'Romeo');
-  await joined(juliet, 'Juliet');
-  await settled(romeo);
+  const { romeo, juliet } = await romeoAndJuliet(t);
   const asks = (id: string) =>
     juliet.send(`<iq type='get' id='${id}' to='${HALL}/Romeo'><query xmlns='jabber:iq:version'/></iq>`);
   asks('x'.repeat(1025));

@@ -1,16 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { configured, enters, HALL, joined, roomServer, roomWith, settled, USER, userOf } from './rooms.ts';
+import {
+  configured,
+  enters,
+  HALL,
+  joined,
+  romeoAndJuliet,
+  romeoTwice,
+  roomServer,
+  roomWith,
+  settled,
+  USER,
+  userOf,
+} from './rooms.ts';
 
 const ID = `<occupant-id xmlns='urn:xmpp:occupant-id:0' id='{any}'/>`;
 
 test('XEP-0045 §7.14: who leaves is told with 110, the others with its words and role none', async (t) => {
-  const server = await roomServer(t);
-  const romeo = await server.client('romeo@localhost/orchard');
-  const juliet = await server.client('juliet@localhost/balcony');
-  await roomWith(romeo, 'Romeo');
-  await joined(juliet, 'Juliet');
-  await settled(romeo);
+  const { romeo, juliet } = await romeoAndJuliet(t);
   juliet.send(`<presence to='${HALL}/Juliet' type='unavailable'><status>Good night</status></presence>`);
   await juliet.receives(`
     <presence type='unavailable' from='${HALL}/Juliet' to='${juliet.jid}'>
@@ -71,12 +78,7 @@ test("a leave by the room's own address leaves no tracked join behind", async (t
 });
 
 test('XEP-0045 §7.14: who leaves gets its own id back, and nobody else does', async (t) => {
-  const server = await roomServer(t);
-  const romeo = await server.client('romeo@localhost/orchard');
-  const juliet = await server.client('juliet@localhost/balcony');
-  await roomWith(romeo, 'Romeo');
-  await joined(juliet, 'Juliet');
-  await settled(romeo);
+  const { romeo, juliet } = await romeoAndJuliet(t);
   juliet.send(`<presence to='${HALL}/Juliet' type='unavailable' id='adieu'/>`);
   assert.equal((await juliet.next()).attrs.id, 'adieu');
   assert.equal((await romeo.next()).attrs.id, undefined);
@@ -158,12 +160,7 @@ test('XEP-0045 §7.14: an owner who never meant to configure a new room just lea
 });
 
 test('RFC 6121 §4.5.3: a client that hangs up leaves its rooms', async (t) => {
-  const server = await roomServer(t);
-  const romeo = await server.client('romeo@localhost/orchard');
-  const juliet = await server.client('juliet@localhost/balcony');
-  await roomWith(romeo, 'Romeo');
-  await joined(juliet, 'Juliet');
-  await settled(romeo);
+  const { romeo, juliet } = await romeoAndJuliet(t);
   juliet.drop();
   const gone = await romeo.next();
   assert.deepEqual([gone.attrs.type, gone.attrs.from], ['unavailable', `${HALL}/Juliet`]);
@@ -194,12 +191,7 @@ test('XEP-0045 §7.14 with several clients: only the one that goes is told; the 
 });
 
 test('XEP-0045 §7.7: a new presence is passed on with role and affiliation', async (t) => {
-  const server = await roomServer(t);
-  const romeo = await server.client('romeo@localhost/orchard');
-  const juliet = await server.client('juliet@localhost/balcony');
-  await roomWith(romeo, 'Romeo');
-  await joined(juliet, 'Juliet');
-  await settled(romeo);
+  const { romeo, juliet } = await romeoAndJuliet(t);
   juliet.send(`<presence to='${HALL}/Juliet' id='p'><show>xa</show><status>asleep</status></presence>`);
   await romeo.receives(`
     <presence from='${HALL}/Juliet' to='${romeo.jid}'>
@@ -218,6 +210,7 @@ test('with several clients, the one of higher priority is what others see', asyn
   await roomWith(juliet, 'Juliet');
   await joined(romeo, 'Romeo', '');
   romeo.send(`<presence to='${HALL}/Romeo'><priority>5</priority></presence>`);
+  await settled(romeo); // Else the phone may enter first.
   await joined(phone, 'Romeo');
   await settled(juliet);
   phone.send(`<presence to='${HALL}/Romeo' id='p'><show>away</show></presence>`);
@@ -226,12 +219,7 @@ test('with several clients, the one of higher priority is what others see', asyn
 });
 
 test('XEP-0045 §7.6: a new nick is told as 303 with the nick, then as presence of the new one', async (t) => {
-  const server = await roomServer(t);
-  const romeo = await server.client('romeo@localhost/orchard');
-  const juliet = await server.client('juliet@localhost/balcony');
-  await roomWith(romeo, 'Romeo');
-  await joined(juliet, 'Juliet');
-  await settled(romeo);
+  const { romeo, juliet } = await romeoAndJuliet(t);
   juliet.send(`<presence to='${HALL}/Capulet' id='n'/>`);
   for (const [client, own] of [
     [romeo, ''],
@@ -253,12 +241,7 @@ test('XEP-0045 §7.6: a new nick is told as 303 with the nick, then as presence 
 });
 
 test("XEP-0045 §7.6: another user's nick is a conflict, and nothing changes", async (t) => {
-  const server = await roomServer(t);
-  const romeo = await server.client('romeo@localhost/orchard');
-  const juliet = await server.client('juliet@localhost/balcony');
-  await roomWith(romeo, 'Romeo');
-  await joined(juliet, 'Juliet');
-  await settled(romeo);
+  const { romeo, juliet } = await romeoAndJuliet(t);
   juliet.send(`<presence to='${HALL}/Romeo' id='n'/>`);
   await juliet.receives(`
     <presence type='error' from='${HALL}/Romeo' to='${juliet.jid}' id='n'>
@@ -271,12 +254,7 @@ test("XEP-0045 §7.6: another user's nick is a conflict, and nothing changes", a
 });
 
 test('XEP-0045 §7.6 with several clients: all of them are renamed', async (t) => {
-  const server = await roomServer(t);
-  const romeo = await server.client('romeo@localhost/orchard');
-  const phone = await server.client('romeo@localhost/phone');
-  await roomWith(romeo, 'Romeo');
-  await joined(phone, 'Romeo');
-  await settled(romeo);
+  const { romeo, phone } = await romeoTwice(t);
   phone.send(`<presence to='${HALL}/Montague'/>`);
   for (const client of [romeo, phone]) {
     const old = await client.next();
@@ -308,12 +286,7 @@ test('XEP-0045 §7.2.8: one may take the nick of another client of the same user
 });
 
 test('a client that enters again under another nick leaves its siblings where they are', async (t) => {
-  const server = await roomServer(t);
-  const romeo = await server.client('romeo@localhost/orchard');
-  const phone = await server.client('romeo@localhost/phone');
-  await roomWith(romeo, 'Romeo');
-  await joined(phone, 'Romeo');
-  await settled(romeo);
+  const { romeo, phone } = await romeoTwice(t);
   const seen = await joined(phone, 'Phone');
   assert.deepEqual(
     seen.map(({ attrs }) => attrs.from),

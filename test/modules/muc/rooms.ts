@@ -59,6 +59,37 @@ ${options}`;
   return startServer(t, { config, ...more });
 }
 
+interface Pair {
+  readonly server: TestServer;
+  readonly romeo: ScriptedClient;
+}
+
+/** Two occupants of HALL, Romeo its owner; he has read everything that the room sent. */
+export async function romeoAndJuliet(t: TestContext): Promise<Pair & { readonly juliet: ScriptedClient }> {
+  const { server, romeo, other: juliet } = await pair(t, 'juliet@localhost/balcony', 'Juliet');
+  return { server, romeo, juliet };
+}
+
+/** One occupant of HALL, its owner, with two clients; the first has read everything that the room sent. */
+export async function romeoTwice(t: TestContext): Promise<Pair & { readonly phone: ScriptedClient }> {
+  const { server, romeo, other: phone } = await pair(t, 'romeo@localhost/phone', 'Romeo');
+  return { server, romeo, phone };
+}
+
+async function pair(
+  t: TestContext,
+  jid: string,
+  nick: string,
+): Promise<Pair & { readonly other: ScriptedClient }> {
+  const server = await roomServer(t);
+  const romeo = await server.client('romeo@localhost/orchard');
+  const other = await server.client(jid);
+  await roomWith(romeo, 'Romeo');
+  await joined(other, nick);
+  await settled(romeo);
+  return { server, romeo, other };
+}
+
 /** Sends the join alone. */
 export function enters(client: ScriptedClient, nick: string, inside = '', room = HALL): void {
   client.send(`<presence to='${room}/${nick}' id='join'><x xmlns='${MUC}'>${inside}</x></presence>`);

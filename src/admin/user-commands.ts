@@ -1,6 +1,6 @@
 // `enjamb user …`, the same whether a server runs or not: what differs is the door to the accounts.
 
-import { type Infer, jid, string } from '../config/options.ts';
+import { jid, string } from '../config/options.ts';
 import { Jid } from '../xml/jid.ts';
 import { type Command, CommandError, type CommandResult, defineCommand } from './commands.ts';
 
@@ -78,41 +78,42 @@ function passwdCommand(door: UserDoor): Command {
 }
 
 function switchCommands(door: UserDoor): readonly Command[] {
-  const change = (
-    name: string,
-    summary: string,
-    done: string,
-    act: (domain: string, user: string) => Promise<number>,
-  ) =>
-    defineCommand({
-      name: `user ${name}`,
-      summary,
-      args: { jid: account },
-      positional: ['jid'],
-      destroys: name === 'delete',
-      async run(args: Infer<{ jid: typeof account }>) {
-        const { domain, user } = await existing(door, args.jid);
-        const ended = await act(domain, user);
-        return { text: `${args.jid} ${done}${sessionsEnded(ended)}` };
-      },
-    });
   return [
-    change(
-      'disable',
-      'Keeps an account from logging in',
-      'is disabled: it cannot log in, its data is kept',
-      (domain, user) => door.setEnabled(domain, user, false),
-    ),
-    change('enable', 'Lets a disabled account log in again', 'is enabled', (domain, user) =>
-      door.setEnabled(domain, user, true),
-    ),
-    change(
-      'delete',
-      'Deletes an account and all its data',
-      'is deleted, with everything that was stored for it',
-      (domain, user) => door.delete(domain, user),
-    ),
+    changeCommand(door, 'disable', 'Keeps an account from logging in', {
+      done: 'is disabled: it cannot log in, its data is kept',
+      act: (domain, user) => door.setEnabled(domain, user, false),
+    }),
+    changeCommand(door, 'enable', 'Lets a disabled account log in again', {
+      done: 'is enabled',
+      act: (domain, user) => door.setEnabled(domain, user, true),
+    }),
+    changeCommand(door, 'delete', 'Deletes an account and all its data', {
+      done: 'is deleted, with everything that was stored for it',
+      act: (domain, user) => door.delete(domain, user),
+    }),
   ];
+}
+
+interface Change {
+  /** What is said of the account afterwards. */
+  readonly done: string;
+  /** Returns the number of sessions that it ended. */
+  act(domain: string, user: string): Promise<number>;
+}
+
+function changeCommand(door: UserDoor, name: string, summary: string, { done, act }: Change): Command {
+  return defineCommand({
+    name: `user ${name}`,
+    summary,
+    args: { jid: account },
+    positional: ['jid'],
+    destroys: name === 'delete',
+    async run(args) {
+      const { domain, user } = await existing(door, args.jid);
+      const ended = await act(domain, user);
+      return { text: `${args.jid} ${done}${sessionsEnded(ended)}` };
+    },
+  });
 }
 
 function sessionsEnded(count: number): string {

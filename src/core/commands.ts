@@ -1,6 +1,12 @@
 // What administrators do to a running server itself; modules add their own commands.
 
-import { CommandError, type CommandRegistry, type CommandResult } from '../admin/commands.ts';
+import {
+  type Command,
+  CommandError,
+  type CommandRegistry,
+  type CommandResult,
+  defineCommand,
+} from '../admin/commands.ts';
 import { userCommands } from '../admin/user-commands.ts';
 import type { C2SSession } from '../api/session.ts';
 import { jid, string } from '../config/options.ts';
@@ -57,50 +63,53 @@ function sessionRow({ jid: full, secure, connected, remoteAddress, boundAt }: C2
   };
 }
 
+type ModuleAction = 'load' | 'unload' | 'reload';
+
 function registerModuleCommands(registry: CommandRegistry, scope: CommandScope): void {
-  const name = string('The name of the module');
   registry.register({
     name: 'module list',
     summary: 'Lists the loaded modules',
     args: { host: anyHost },
     run: (args): CommandResult => ({
-      rows: [...scope.modules]
-        .filter(([domain]) => args.host === undefined || domain === args.host)
-        .flatMap(([host, modules]) =>
-          modules.loaded.map((module) => ({ host, module: module.name, summary: module.summary })),
-        ),
+      rows: moduleRows(scope, args.host),
       columns: ['host', 'module', 'summary'],
     }),
   });
-  const actions = {
-    load: { summary: 'Loads a module on the hosts that it is made for', done: 'loaded' },
-    unload: { summary: 'Removes a module from the running server', done: 'unloaded' },
-    reload: { summary: 'Loads the current file of a module in place of the running one', done: 'reloaded' },
-  } as const;
-  for (const [action, { summary, done }] of Object.entries(actions) as [
-    keyof typeof actions,
-    { summary: string; done: string },
-  ][]) {
-    registry.register({
-      name: `module ${action}`,
-      summary,
-      args: { name, host: anyHost },
-      positional: ['name'],
-      localOnly: true, // What runs in the process is for who may change the files of the process.
-      async run(args) {
-        const hosts = await concerned(scope, action, args.name, args.host);
-        for (const [, modules] of hosts)
-          await (action === 'load' ? modules.load([args.name], true) : modules[action](args.name));
-        return { text: `${args.name} ${done} on ${hosts.map(([domain]) => domain).join(', ')}` };
-      },
-    });
-  }
+  for (const command of [
+    moduleCommand(scope, 'load', 'Loads a module on the hosts that it is made for'),
+    moduleCommand(scope, 'unload', 'Removes a module from the running server'),
+    moduleCommand(scope, 'reload', 'Loads the current file of a module in place of the running one'),
+  ])
+    registry.register(command);
+}
+
+function moduleRows({ modules }: CommandScope, only: string | undefined): Record<string, unknown>[] {
+  const hosts = [...modules].filter(([domain]) => only === undefined || domain === only);
+  return hosts.flatMap(([host, { loaded }]) =>
+    loaded.map(({ name, summary }) => ({ host, module: name, summary })),
+  );
+}
+
+function moduleCommand(scope: CommandScope, action: ModuleAction, summary: string): Command {
+  return defineCommand({
+    name: `module ${action}`,
+    summary,
+    args: { name: string('The name of the module'), host: anyHost },
+    positional: ['name'],
+    localOnly: true, // What runs in the process is for who may change the files of the process.
+    async run(args) {
+      const hosts = await concerned(scope, action, args.name, args.host);
+      for (const [, modules] of hosts)
+        await (action === 'load' ? modules.load([args.name], true) : modules[action](args.name));
+      return { text: `${args.name} ${action}ed on ${hosts.map(([domain]) => domain).join(', ')}` };
+    },
+  });
 }
 
 /** Without `--host`: wherever the module may be loaded and is not, or wherever it is loaded. */
 async function concerned(
   scope: CommandScope,
-  action: 'load' | 'unload' | 'reload',
+  action: ModuleAction,
   name: string,
   only: string | undefined,
 ): Promise<[string, ModuleHost][]> {

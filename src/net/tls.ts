@@ -126,20 +126,8 @@ export class ServerTls {
       honorCipherOrder: true,
       requestCert,
       rejectUnauthorized: false,
-      SNICallback: (name, done) => {
-        try {
-          done(null, this.#certificates.contextFor(name));
-        } catch (error) {
-          this.#options.faults?.report('connection', error);
-          done(error as Error);
-        }
-      },
-      ...(alpn.length > 0
-        ? {
-            ALPNCallback: (offer: { protocols: string[] }) =>
-              alpn.find((ours) => offer.protocols.includes(ours)),
-          }
-        : {}),
+      SNICallback: (name, done) => this.#chooseContext(name, done),
+      ...(alpn.length > 0 ? { ALPNCallback: chooseProtocol(alpn) } : {}),
     });
     server.on('secureConnection', (socket) => {
       socket.on('error', ignore);
@@ -149,6 +137,19 @@ export class ServerTls {
     server.on('tlsClientError', (error, socket) => find(socket)?.(error));
     return server;
   }
+
+  #chooseContext(name: string, done: (error: Error | null, context?: tls.SecureContext) => void): void {
+    try {
+      done(null, this.#certificates.contextFor(name));
+    } catch (error) {
+      this.#options.faults?.report('connection', error);
+      done(error as Error);
+    }
+  }
+}
+
+function chooseProtocol(alpn: readonly string[]): (offer: { protocols: string[] }) => string | undefined {
+  return ({ protocols }) => alpn.find((ours) => protocols.includes(ours));
 }
 
 /**
@@ -211,13 +212,9 @@ function handshake(
       cleanUp?.();
       if (result instanceof Error) {
         socket.destroy();
-        const isSaid = result instanceof NetError;
-        reject(isSaid ? result : new NetError('tls-failed', inWords(result), { cause: result }));
+        reject(failureOf(result));
       } else {
-        socket.allowHalfOpen = isHalfOpen;
-        result.socket.allowHalfOpen = isHalfOpen;
-        // The layer below knows nothing of its end when it is no socket.
-        result.socket.once('close', () => socket.destroy());
+        joinEnds(socket, result.socket, isHalfOpen);
         resolve(result);
       }
     };
@@ -233,6 +230,17 @@ function handshake(
       settle(error instanceof Error ? error : new Error(String(error)));
     }
   });
+}
+
+function failureOf(error: Error): NetError {
+  return error instanceof NetError ? error : new NetError('tls-failed', inWords(error), { cause: error });
+}
+
+function joinEnds(socket: Duplex, secured: Duplex, isHalfOpen: boolean): void {
+  socket.allowHalfOpen = isHalfOpen;
+  secured.allowHalfOpen = isHalfOpen;
+  // The layer below knows nothing of its end when it is no socket.
+  secured.once('close', () => socket.destroy());
 }
 
 function endpoints(socket: Socket): string | undefined {

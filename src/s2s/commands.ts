@@ -15,36 +15,23 @@ const PING_MS = 30_000;
 /** What our own side says of a server that is not reached, or not in time. */
 const UNREACHED: ReadonlySet<string> = new Set(['remote-server-not-found', 'remote-server-timeout']);
 
+const domain = string('The domain of the other server');
+
 /** Offers `s2s list`, `s2s close` and `s2s ping` until the server stops. */
 export function registerS2SCommands(registry: CommandRegistry, links: Links, context: ServerContext): void {
-  const domain = string('The domain of the other server');
   registry.register({
     name: 's2s list',
     summary: 'Lists the links with other servers, and why those that failed did',
     args: { domain: string('Only this domain', { optional: true }) },
     positional: ['domain'],
-    run(args): CommandResult {
-      const only = args.domain === undefined ? undefined : domainOf(args.domain);
-      return {
-        rows: listLinks(links).filter(({ remote }) => only === undefined || remote === only),
-        columns: COLUMNS,
-      };
-    },
+    run: (args) => list(links, args.domain === undefined ? undefined : domainOf(args.domain)),
   });
   registry.register({
     name: 's2s close',
     summary: 'Closes the links with another server; the next stanza opens them again',
     args: { domain },
     positional: ['domain'],
-    run(args): CommandResult {
-      const closed = links.closeDomain(domainOf(args.domain));
-      if (closed === 0)
-        throw new CommandError(`there is no link with ${args.domain}; "enjamb s2s list" shows all`);
-      return {
-        text: `${closed} ${closed === 1 ? 'link' : 'links'} with ${args.domain} closed`,
-        data: { closed },
-      };
-    },
+    run: (args) => close(links, args.domain),
   });
   registry.register({
     name: 's2s ping',
@@ -53,6 +40,17 @@ export function registerS2SCommands(registry: CommandRegistry, links: Links, con
     positional: ['domain'],
     run: (args, { signal }) => ping(context, links, domainOf(args.domain), signal),
   });
+}
+
+function list(links: Links, only: string | undefined): CommandResult {
+  const rows = listLinks(links).filter(({ remote }) => only === undefined || remote === only);
+  return { rows, columns: COLUMNS };
+}
+
+function close(links: Links, name: string): CommandResult {
+  const closed = links.closeDomain(domainOf(name));
+  if (closed === 0) throw new CommandError(`there is no link with ${name}; "enjamb s2s list" shows all`);
+  return { text: `${closed} ${closed === 1 ? 'link' : 'links'} with ${name} closed`, data: { closed } };
 }
 
 function domainOf(text: string): string {

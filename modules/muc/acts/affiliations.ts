@@ -6,15 +6,15 @@ import { roomChanged } from '../engine/rooms.ts';
 import type { Service } from '../engine/service.ts';
 import type { MucSettings } from '../model/options.ts';
 import { type Affiliation, isAtLeast, refuseAffiliation, roleAfter } from '../model/ranks.ts';
-import { refusal } from '../model/refusal.ts';
 import {
+  type AffiliationEntry,
   affiliationOf,
   forgetViews,
   type Occupant,
   occupantsByAddress,
   type Room,
-  type Standing,
 } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 import { bytesOf, FREE_STANDING_BYTES, maxStandingBytes, setStanding } from '../model/standings.ts';
 import { type Departure, removeOccupant } from './depart.ts';
 import { sendInvitation } from './invitation.ts';
@@ -53,18 +53,18 @@ export function checkAffiliations(
 /** @throws StanzaError 'policy-violation' */
 export function checkNumber(room: Room, changes: number): void {
   if (changes <= MAX_CHANGES) return;
-  throw refusal(room.jid, 'policy-violation', { text: `At most ${MAX_CHANGES} changes in one request` });
+  throw roomError(room.jid, 'policy-violation', { text: `At most ${MAX_CHANGES} changes in one request` });
 }
 
 function checkOne(room: Room, actor: string, { bare, affiliation }: AffiliationChange): void {
   const rank = affiliationOf(room, actor);
   const refused = refuseAffiliation(rank, room.standings.get(bare)?.affiliation ?? 'none', affiliation);
   if (affiliation === 'outcast' && bare === actor && isAtLeast(rank, 'admin')) {
-    throw refusal(room.jid, 'conflict', { text: 'You cannot ban yourself' });
+    throw roomError(room.jid, 'conflict', { text: 'You cannot ban yourself' });
   }
-  if (refused) throw refusal(room.jid, refused);
+  if (refused) throw roomError(room.jid, refused);
   if (!bare.includes('@') && affiliation !== 'outcast' && affiliation !== 'none') {
-    throw refusal(room.jid, 'not-acceptable', { text: 'A whole domain can only be banned' });
+    throw roomError(room.jid, 'not-acceptable', { text: 'A whole domain can only be banned' });
   }
 }
 
@@ -74,7 +74,7 @@ function checkNicks(room: Room, changes: readonly AffiliationChange[]): void {
   for (const { bare, nick = '' } of changes) {
     if (nick === '') continue;
     checkNickIsFree(room, nick, bare);
-    if ((wanted.get(nick) ?? bare) !== bare) throw refusal(room.jid, 'conflict');
+    if ((wanted.get(nick) ?? bare) !== bare) throw roomError(room.jid, 'conflict');
     wanted.set(nick, bare);
   }
 }
@@ -102,11 +102,11 @@ export function checkSpace(
   }
   const isTooMany = added.size > 0 && room.standings.size + added.size > options.muc_max_affiliations;
   if (isTooMany || (bytes > 0 && room.standingBytes + bytes > maxStandingBytes(options))) {
-    throw refusal(room.jid, 'resource-constraint', { text: 'The room remembers too many people' });
+    throw roomError(room.jid, 'resource-constraint', { text: 'The room remembers too many people' });
   }
   const isFree = room.standingBytes + bytes <= FREE_STANDING_BYTES;
   if (bytes > 0 && !isFree && budgets.standings.used + bytes > budgets.standings.max) {
-    throw refusal(room.jid, 'resource-constraint', { text: 'The rooms here remember too many people' });
+    throw roomError(room.jid, 'resource-constraint', { text: 'The rooms here remember too many people' });
   }
 }
 
@@ -122,7 +122,7 @@ function checkOwners(room: Room, changes: readonly AffiliationChange[]): void {
     if (affiliation === 'owner') owners.add(bare);
     else owners.delete(bare);
   }
-  if (owners.size === 0) throw refusal(room.jid, 'conflict', { text: 'The room needs an owner' });
+  if (owners.size === 0) throw roomError(room.jid, 'conflict', { text: 'The room needs an owner' });
 }
 
 /** Makes checked changes in a draft of the room, without announcing them. */
@@ -200,7 +200,7 @@ function departureOf(room: Room, affiliation: Affiliation): Departure | undefine
 function standingAfter(
   room: Room,
   { bare, affiliation, nick, reason }: AffiliationChange,
-): Standing | undefined {
+): AffiliationEntry | undefined {
   if (affiliation === 'none') return undefined;
   // §9.1: outcasts have no reserved nick.
   const reserved = affiliation === 'outcast' ? '' : (nick ?? room.standings.get(bare)?.nick ?? '');

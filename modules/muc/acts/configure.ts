@@ -6,8 +6,8 @@ import { trimHistory } from '../engine/ring.ts';
 import { closeIfDone, roomChanged, unlockRoom } from '../engine/rooms.ts';
 import { type Service, send } from '../engine/service.ts';
 import type { Affiliation } from '../model/ranks.ts';
-import { refusal } from '../model/refusal.ts';
 import { affiliationOf, forgetViews, type Room, seatOf } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 import { type RoomConfig, type SettingPlace, settingPlaces } from '../model/settings.ts';
 import {
   type AffiliationChange,
@@ -40,7 +40,7 @@ export function configure(
 ): void {
   const { from } = event;
   const formType = values.get('FORM_TYPE')?.[0];
-  if (formType !== undefined && formType !== NS.MUC_ROOMCONFIG) throw refusal(room.jid, 'bad-request');
+  if (formType !== undefined && formType !== NS.MUC_ROOMCONFIG) throw roomError(room.jid, 'bad-request');
   checkLists(service, room, values);
   commit(service, room, event, {
     check(tried) {
@@ -71,14 +71,14 @@ export function configure(
 
 /** @throws StanzaError 'forbidden' */
 export function checkOwner(room: Room, from: Jid): void {
-  if (affiliationOf(room, from.bare) !== 'owner') throw refusal(room.jid, 'forbidden');
+  if (affiliationOf(room, from.bare) !== 'owner') throw roomError(room.jid, 'forbidden');
 }
 
 /** Refuses long lists before their addresses are prepared, which takes time. @throws StanzaError 'resource-constraint' */
 function checkLists(service: Service, room: Room, values: ReadonlyMap<string, string[]>): void {
   const most = service.module.options.muc_max_affiliations;
   const isTooLong = [OWNERS_FIELD, ADMINS_FIELD].some((field) => (values.get(field)?.length ?? 0) > most);
-  if (isTooLong) throw refusal(room.jid, 'resource-constraint', { text: 'Too many owners or admins' });
+  if (isTooLong) throw roomError(room.jid, 'resource-constraint', { text: 'Too many owners or admins' });
 }
 
 function readSettings(service: Service, room: Room, values: ReadonlyMap<string, string[]>): RoomConfig {
@@ -88,7 +88,7 @@ function readSettings(service: Service, room: Room, values: ReadonlyMap<string, 
     if (given) config = put(config, setting.read(given[0] ?? '', service.module.options));
   }
   if (config.passwordProtected && config.password === '') {
-    throw refusal(room.jid, 'not-acceptable', { text: 'A room with a password needs one' });
+    throw roomError(room.jid, 'not-acceptable', { text: 'A room with a password needs one' });
   }
   return config;
 }
@@ -152,7 +152,7 @@ function peopleIn(room: Room, values: readonly string[] | undefined): Set<string
 function bareOf(room: Room, text: string): string {
   const jid = Jid.tryParse(text);
   if (jid?.local === undefined)
-    throw refusal(room.jid, 'not-acceptable', {
+    throw roomError(room.jid, 'not-acceptable', {
       text: 'Owners and admins are addresses such as name@example.org',
     });
   return jid.bare;

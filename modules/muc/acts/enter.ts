@@ -10,7 +10,6 @@ import { checkSeats, countSeat } from '../engine/seats.ts';
 import { type Service, send } from '../engine/service.ts';
 import { occupantId } from '../model/occupant_id.ts';
 import { defaultRole, isAtLeast } from '../model/ranks.ts';
-import { refusal } from '../model/refusal.ts';
 import {
   affiliationOf,
   forgetViews,
@@ -20,6 +19,7 @@ import {
   type Seat,
   seatOf,
 } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 import { changeNick, checkNickIsFree, echoOf, properNick, rewrittenCodes, writtenNick } from './rename.ts';
 import { sendSubject } from './subject.ts';
 
@@ -155,7 +155,7 @@ function checkEntry(service: Service, room: Room, event: StanzaEvent, nick: stri
   const most = room.config.maxOccupants === 0 ? limit : Math.min(room.config.maxOccupants, limit);
   const reserve = isAtLeast(affiliationOf(room, bare), 'admin') ? PLACES_FOR_ADMINS : 0;
   if (room.seats.size >= most + reserve) {
-    throw refusal(room.jid, 'service-unavailable', { type: 'wait', text: 'The room is full' });
+    throw roomError(room.jid, 'service-unavailable', { type: 'wait', text: 'The room is full' });
   }
 }
 
@@ -164,11 +164,11 @@ export function checkAffiliation(room: Room, bare: string): void {
   const affiliation = affiliationOf(room, bare);
   // §7.2.10: before it is configured, the room is there for its owner alone.
   if (room.lockedSince !== undefined && affiliation !== 'owner') {
-    throw refusal(room.jid, 'item-not-found', { text: 'The room is not configured yet' });
+    throw roomError(room.jid, 'item-not-found', { text: 'The room is not configured yet' });
   }
-  if (affiliation === 'outcast') throw refusal(room.jid, 'forbidden', { text: 'You are banned' });
+  if (affiliation === 'outcast') throw roomError(room.jid, 'forbidden', { text: 'You are banned' });
   if (room.config.membersOnly && !isAtLeast(affiliation, 'member')) {
-    throw refusal(room.jid, 'registration-required', { text: 'Only members may enter' });
+    throw roomError(room.jid, 'registration-required', { text: 'Only members may enter' });
   }
 }
 
@@ -176,7 +176,9 @@ export function checkAffiliation(room: Room, bare: string): void {
 function checkPassword(room: Room, x: Element | undefined): void {
   const { passwordProtected, password } = room.config;
   if (!passwordProtected || x?.getChildText('password') === password) return;
-  throw refusal(room.jid, 'not-authorized', { text: 'The room needs a password, or the password is wrong' });
+  throw roomError(room.jid, 'not-authorized', {
+    text: 'The room needs a password, or the password is wrong',
+  });
 }
 
 /** Gives a client its seat, under a nick that its user holds already or that is free. */

@@ -7,8 +7,8 @@ import { forgetInvitation } from '../engine/invitations.ts';
 import { roomChanged } from '../engine/rooms.ts';
 import { type Service, send } from '../engine/service.ts';
 import { type Affiliation, isAtLeast } from '../model/ranks.ts';
-import { refusal } from '../model/refusal.ts';
 import { affiliationOf, type Room, seatOf } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 import { setStanding } from '../model/standings.ts';
 import { checkSpace, stageAffiliations } from './affiliations.ts';
 import { type Invitation, sendInvitation } from './invitation.ts';
@@ -21,7 +21,7 @@ export function handleInvites(service: Service, room: Room, event: StanzaEvent, 
   const invites = x.getChildren('invite');
   if (invites.length === 0) return false;
   if (invites.length > MAX_INVITES_AT_ONCE) {
-    throw refusal(room.jid, 'policy-violation', {
+    throw roomError(room.jid, 'policy-violation', {
       text: `At most ${MAX_INVITES_AT_ONCE} invitations in one message`,
     });
   }
@@ -85,9 +85,9 @@ export function handleDeclines(
   const decline = x.getChild('decline');
   if (!decline) return false;
   const inviter = Jid.tryParse(decline.attrs.to);
-  if (!inviter) throw refusal(room.jid, 'jid-malformed');
+  if (!inviter) throw roomError(room.jid, 'jid-malformed');
   // Without a look at what was sent, the room would carry anybody's words to anybody.
-  if (room.invitations.get(from.bare) !== inviter.bare) throw refusal(room.jid, 'item-not-found');
+  if (room.invitations.get(from.bare) !== inviter.bare) throw roomError(room.jid, 'item-not-found');
   forgetInvitation(service, room, from.bare);
   const reason = decline.getChildText('reason');
   send(
@@ -109,7 +109,7 @@ export function handleDeclines(
 function checkMayInvite(room: Room, sender: Jid): void {
   const affiliation = affiliationOf(room, sender.bare);
   if (!seatOf(room, sender) && !isAtLeast(affiliation, 'member')) {
-    throw refusal(room.jid, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
+    throw roomError(room.jid, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
   }
   const least: Affiliation = !room.config.membersOnly
     ? 'none'
@@ -117,17 +117,17 @@ function checkMayInvite(room: Room, sender: Jid): void {
       ? 'member'
       : 'admin';
   if (!isAtLeast(affiliation, least))
-    throw refusal(room.jid, 'forbidden', { text: 'You may not invite others' });
+    throw roomError(room.jid, 'forbidden', { text: 'You may not invite others' });
 }
 
 function read(room: Room, { stanza, from }: StanzaEvent, invite: Element): Invitation {
   const invitee = Jid.tryParse(invite.attrs.to);
   if (!invitee)
-    throw refusal(room.jid, 'jid-malformed', {
+    throw roomError(room.jid, 'jid-malformed', {
       text: 'Invalid invitee: give an address such as name@example.org',
     });
   if (affiliationOf(room, invitee.bare) === 'outcast') {
-    throw refusal(room.jid, 'not-allowed', { text: 'The invitee is banned from this room' });
+    throw roomError(room.jid, 'not-allowed', { text: 'The invitee is banned from this room' });
   }
   return {
     invitee,

@@ -4,8 +4,8 @@ import { detach, Jid, type Stanza, type StanzaEvent } from 'enjamb/api';
 import { announce } from '../engine/deliver.ts';
 import { type Said, speak } from '../engine/presence_payload.ts';
 import type { Service } from '../engine/service.ts';
-import { refusal } from '../model/refusal.ts';
 import type { Occupant, Room, Seat } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 import { reserverOf } from '../model/standings.ts';
 
 /** White space and characters that show nothing. */
@@ -18,9 +18,9 @@ const INVISIBLE = /^[\p{Z}\p{C}\s]*$/u;
 export function properNick(service: Service, address: Jid): string {
   const nick = address.resource ?? '';
   if (INVISIBLE.test(nick))
-    throw refusal(address.bare, 'jid-malformed', { text: 'The nickname shows no visible character' });
+    throw roomError(address.bare, 'jid-malformed', { text: 'The nickname shows no visible character' });
   if (nick.length > service.module.options.muc_max_nick_length) {
-    throw refusal(address.bare, 'policy-violation', { text: 'The nickname is too long' });
+    throw roomError(address.bare, 'policy-violation', { text: 'The nickname is too long' });
   }
   return detach(nick);
 }
@@ -32,14 +32,14 @@ export function properNick(service: Service, address: Jid): string {
 export function writtenNick(service: Service, room: Room, text: string): string {
   const address = Jid.tryParse(`${room.jid}/${text}`);
   if (!address)
-    throw refusal(room.jid, 'jid-malformed', { text: 'This nickname cannot be part of an address' });
+    throw roomError(room.jid, 'jid-malformed', { text: 'This nickname cannot be part of an address' });
   return properNick(service, address);
 }
 
 /** @throws StanzaError 'conflict' when a nick is another user's, by use or by reservation (§7.2.8) */
 export function checkNickIsFree(room: Room, nick: string, bare: string): void {
   const holder = room.occupants.get(nick)?.bare ?? reserverOf(room, nick);
-  if (holder !== undefined && holder !== bare) throw refusal(room.jid, 'conflict');
+  if (holder !== undefined && holder !== bare) throw roomError(room.jid, 'conflict');
 }
 
 /** Status 210 (§7.2.2) when preparing the address has changed the nick that the client wrote. */

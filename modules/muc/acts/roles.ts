@@ -4,8 +4,8 @@ import type { Jid } from 'enjamb/api';
 import { announce } from '../engine/deliver.ts';
 import type { Service } from '../engine/service.ts';
 import { type Role, refuseRole } from '../model/ranks.ts';
-import { refusal } from '../model/refusal.ts';
 import { affiliationOf, forgetViews, moderatorOf, type Occupant, type Room } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 import { removeOccupant } from './depart.ts';
 
 export interface RoleChange {
@@ -22,7 +22,7 @@ export function checkRole(room: Room, actor: Jid, { occupant, role }: RoleChange
     { affiliation: affiliationOf(room, occupant.bare), role: occupant.role },
     role,
   );
-  if (refused) throw refusal(room.jid, refused);
+  if (refused) throw roomError(room.jid, refused);
 }
 
 /** Puts a checked change into force and tells the room. `actor`: the nick of whoever did it, if known there. */

@@ -5,19 +5,19 @@ import { asked } from '../engine/ask.ts';
 import { remember } from '../engine/ring.ts';
 import { type Service, send } from '../engine/service.ts';
 import { occupantIdElement } from '../model/occupant_id.ts';
-import { passedOn } from '../model/payload.ts';
-import { refusal } from '../model/refusal.ts';
+import { withoutForgeries } from '../model/payload.ts';
 import { type Occupant, type Room, seatOf } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 import { changesSubject, checkMaySetSubject, setSubject } from './subject.ts';
 
 /** @throws StanzaError 'not-acceptable', 'forbidden' */
 export function speakToAll(service: Service, room: Room, event: StanzaEvent): void {
   const occupant = seatOf(room, event.from)?.occupant;
   if (!occupant)
-    throw refusal(room.jid, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
+    throw roomError(room.jid, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
   const changes = changesSubject(event.stanza);
   if (changes) checkMaySetSubject(room, occupant);
-  else if (occupant.role === 'visitor') throw refusal(room.jid, 'forbidden', { text: 'You have no voice' });
+  else if (occupant.role === 'visitor') throw roomError(room.jid, 'forbidden', { text: 'You have no voice' });
   const stanza = asked(service, room, event, changes ? 'subject' : 'message');
   if (changes) setSubject(service, room, occupant, stanza);
   reflect(service, room, occupant, stanza, !changes && stanza.getChild('body') !== undefined);
@@ -29,7 +29,7 @@ function reflect(service: Service, room: Room, occupant: Occupant, stanza: Stanz
   const from = `${room.jid}/${occupant.nick}`;
   const reflected = share(
     xml('message', { type: 'groupchat', id, 'xml:lang': lang, from }).withChildren([
-      ...passedOn(stanza, room.jid),
+      ...withoutForgeries(stanza, room.jid),
       occupantIdElement(occupant.id),
     ]),
   );

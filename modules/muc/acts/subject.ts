@@ -6,8 +6,8 @@ import { roomChanged } from '../engine/rooms.ts';
 import { type Service, send } from '../engine/service.ts';
 import { checkSubject, replaceSubject } from '../engine/subjects.ts';
 import { occupantIdElement } from '../model/occupant_id.ts';
-import { refusal } from '../model/refusal.ts';
 import type { Occupant, Room, Seat } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 
 /** §8.1: a subject without body or thread; with one of them it is an ordinary message. */
 export function changesSubject(message: Stanza): boolean {
@@ -21,7 +21,7 @@ export function changesSubject(message: Stanza): boolean {
 /** @throws StanzaError 'forbidden' (§8.1) */
 export function checkMaySetSubject(room: Room, { role }: Occupant): void {
   if (role === 'moderator' || (role === 'participant' && room.config.changeSubject)) return;
-  throw refusal(room.jid, 'forbidden', { text: 'You may not change the subject' });
+  throw roomError(room.jid, 'forbidden', { text: 'You may not change the subject' });
 }
 
 /** Takes the subject over; the caller reflects the message. @throws StanzaError 'policy-violation', 'resource-constraint' */

@@ -5,10 +5,10 @@ import { asked } from '../engine/ask.ts';
 import { visibleRoom } from '../engine/rooms.ts';
 import { type Service, send } from '../engine/service.ts';
 import { occupantIdElement } from '../model/occupant_id.ts';
-import { passedOn } from '../model/payload.ts';
+import { withoutForgeries } from '../model/payload.ts';
 import type { Role } from '../model/ranks.ts';
-import { refusal } from '../model/refusal.ts';
 import { type Room, seatOf } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 
 /** Sends a message to all clients of an occupant. @throws StanzaError with the conditions of §7.5 */
 export function whisper(service: Service, event: StanzaEvent): void {
@@ -16,21 +16,22 @@ export function whisper(service: Service, event: StanzaEvent): void {
   const { type, id, 'xml:lang': lang } = event.stanza.attrs;
   const room = visibleRoom(service, event);
   const sender = seatOf(room, from)?.occupant;
-  if (!sender) throw refusal(room.jid, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
+  if (!sender)
+    throw roomError(room.jid, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
   if (type === 'groupchat') {
-    throw refusal(room.jid, 'bad-request', {
+    throw roomError(room.jid, 'bad-request', {
       text: 'Send messages of type groupchat to the room, not to an occupant',
     });
   }
   const recipient = room.occupants.get(to.resource ?? '');
-  if (!recipient) throw refusal(room.jid, 'item-not-found', { text: 'No occupant has this nickname' });
+  if (!recipient) throw roomError(room.jid, 'item-not-found', { text: 'No occupant has this nickname' });
   if (!maySendPrivately(room, sender.role)) {
-    throw refusal(room.jid, 'forbidden', { text: 'You may not send private messages' });
+    throw roomError(room.jid, 'forbidden', { text: 'You may not send private messages' });
   }
   const stanza = asked(service, room, event, 'private');
   const message = share(
     xml('message', { type, id, 'xml:lang': lang, from: `${room.jid}/${sender.nick}` }).withChildren([
-      ...passedOn(stanza, room.jid),
+      ...withoutForgeries(stanza, room.jid),
       xml('x', NS.MUC_USER),
       occupantIdElement(sender.id),
     ]),

@@ -8,8 +8,8 @@
 // Each room has one write under way; all changes that are requested meanwhile share the next one (docs/adr/0025).
 
 import { errorReply, refusalFor, StanzaError, type StanzaEvent } from 'enjamb/api';
-import { refusal } from '../model/refusal.ts';
 import type { Room } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 import { isKept } from '../model/row.ts';
 import type { Change, Commits, Draft, Request } from './change.ts';
 import { type Service, send } from './service.ts';
@@ -35,7 +35,7 @@ export function commit(service: Service, room: Room, event: StanzaEvent, change:
   }
   const commits = service.commits.get(room.name) ?? begin(service, room.name);
   if (commits.waiting.length >= MAX_WAITING) {
-    throw refusal(room.jid, 'resource-constraint', { text: 'Too many changes of this room are under way' });
+    throw roomError(room.jid, 'resource-constraint', { text: 'Too many changes of this room are under way' });
   }
   const { promise, resolve } = Promise.withResolvers<void>();
   commits.waiting.push({ change, event, room, done: resolve });
@@ -101,7 +101,7 @@ async function writeTogether(service: Service, name: string, requests: readonly 
 
 function stageOn(room: Room | undefined, draft: Draft | undefined, { change, room: asked }: Request): void {
   if (!draft || room !== asked || draft.removed) {
-    throw refusal(asked.jid, 'item-not-found', { text: 'The room no longer exists', type: 'cancel' });
+    throw roomError(asked.jid, 'item-not-found', { text: 'The room no longer exists', type: 'cancel' });
   }
   change.check(draft);
   change.stage(draft);
@@ -110,7 +110,7 @@ function stageOn(room: Room | undefined, draft: Draft | undefined, { change, roo
 /** Applies a change without a second write: its row is on disk already. */
 function enforce(service: Service, { change, event, room }: Request): void {
   if (service.rooms.get(room.name) !== room) {
-    throw refusal(room.jid, 'item-not-found', { text: 'The room no longer exists', type: 'cancel' });
+    throw roomError(room.jid, 'item-not-found', { text: 'The room no longer exists', type: 'cancel' });
   }
   turn(service, event, () => {
     const hadChanged = service.changed.has(room.name);
@@ -137,7 +137,7 @@ function refuse(service: Service, { stanza }: StanzaEvent, error: StanzaError): 
 }
 
 function notStored(room: Room, error: unknown): StanzaError {
-  return refusal(room.jid, refusalFor(error).condition, {
+  return roomError(room.jid, refusalFor(error).condition, {
     type: 'wait',
     text: 'The room cannot be stored now, so nothing has changed. Try again later.',
   });

@@ -1,8 +1,8 @@
 // Who may create rooms, and how many (XEP-0045 §10.1.1).
 
 import { registeredDomain, type StanzaEvent } from 'enjamb/api';
-import { refusal } from '../model/refusal.ts';
 import type { Room } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 import type { Service } from './service.ts';
 
 /**
@@ -12,19 +12,19 @@ import type { Service } from './service.ts';
 export function checkMayCreate(service: Service, { from, to, origin }: StanzaEvent): void {
   const { options } = service.module;
   if (service.rooms.size >= options.muc_max_rooms) {
-    throw refusal(to.bare, 'resource-constraint', { text: 'There are too many rooms here' });
+    throw roomError(to.bare, 'resource-constraint', { text: 'There are too many rooms here' });
   }
   if (service.module.adminOf(from) !== undefined) return;
   const restricted = options.restrict_room_creation;
   const isLocal = origin.kind === 'c2s';
   if (restricted !== false && !(restricted === 'local' && isLocal)) {
-    throw refusal(to.bare, 'not-allowed', { text: 'You may not create rooms here' });
+    throw roomError(to.bare, 'not-allowed', { text: 'You may not create rooms here' });
   }
   if (roomsOf(service, from.bare) >= options.muc_max_rooms_per_user) {
-    throw refusal(to.bare, 'resource-constraint', { text: 'You have created too many rooms here' });
+    throw roomError(to.bare, 'resource-constraint', { text: 'You have created too many rooms here' });
   }
   if (!isLocal && roomsOf(service, registeredDomain(from.domain)) >= options.muc_max_rooms_per_domain) {
-    throw refusal(to.bare, 'resource-constraint', {
+    throw roomError(to.bare, 'resource-constraint', {
       text: 'Users of your server have created too many rooms',
     });
   }

@@ -72,7 +72,7 @@ export function showRoom(service: Service, room: Room, seat: Seat): void {
 
 /** The plain available presence of an occupant, made once for all who enter until something in it changes. */
 function view(service: Service, room: Room, occupant: Occupant, open: boolean): Stanza {
-  const kind = open ? 'open' : 'closed';
+  const kind = open ? 'nonAnonymous' : 'semiAnonymous';
   occupant.view[kind] ??= share(presence(service, room, occupant, {}, open, false));
   return occupant.view[kind];
 }

@@ -2,9 +2,9 @@
 
 import { type Node, nodesBytes, type Stanza } from 'enjamb/api';
 import { detachedCopies } from '../model/copy.ts';
-import { passedOn } from '../model/payload.ts';
-import { refusal } from '../model/refusal.ts';
+import { withoutForgeries } from '../model/payload.ts';
 import { forgetViews, type Room, type Seat } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 import type { Service } from './service.ts';
 
 /** Everybody who enters is sent every occupant's presence: a large one would be paid for by all. In characters. */
@@ -31,11 +31,11 @@ export interface Said {
 
 /** @throws StanzaError 'policy-violation' when it is too much */
 export function whatIsSaid(stanza: Stanza, room: string): Said {
-  const payload = passedOn(stanza, room);
+  const payload = withoutForgeries(stanza, room);
   const { length } = stanza.toString();
   const bytes = payload.length === 0 ? 0 : nodesBytes(payload) + CHARACTER * length;
   if (length > MAX_PRESENCE_LENGTH || nodesBytes(payload) > MAX_PRESENCE_BYTES) {
-    throw refusal(room, 'policy-violation', { text: 'The presence is too large' });
+    throw roomError(room, 'policy-violation', { text: 'The presence is too large' });
   }
   const priority = Number(stanza.getChildText('priority') ?? 0);
   return {

@@ -1,8 +1,8 @@
 // The rooms of a service: their beginning and their end.
 
 import type { Jid, StanzaEvent } from 'enjamb/api';
-import { refusal } from '../model/refusal.ts';
 import { affiliationOf, type Room } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 import { setStanding } from '../model/standings.ts';
 import { countRoom } from './creators.ts';
 import { forgetInvitations } from './invitations.ts';
@@ -20,7 +20,7 @@ export function findRoom(service: Service, address: Jid): Room | undefined {
 export function visibleRoom(service: Service, { from, to }: StanzaEvent): Room {
   const room = findRoom(service, to);
   const visible = room && (room.lockedSince === undefined || affiliationOf(room, from.bare) === 'owner');
-  if (!visible) throw refusal(to.bare, 'item-not-found', { text: 'There is no such room', type: 'cancel' });
+  if (!visible) throw roomError(to.bare, 'item-not-found', { text: 'There is no such room', type: 'cancel' });
   return room;
 }
 

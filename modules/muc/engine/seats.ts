@@ -1,8 +1,8 @@
 // How many clients may be in the rooms of a service, and how many of them one account or one other server may have there.
 
 import { type Holder, registeredDomain } from 'enjamb/api';
-import { refusal } from '../model/refusal.ts';
 import type { Occupant } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 import type { Budgets, Service } from './service.ts';
 
 /** In all rooms together; each takes about 2 KiB, with its presence more. */
@@ -23,7 +23,7 @@ export function checkSeats(service: Memory, room: string, bare: string): void {
   const obstacle = service.budgets.seats.obstacle(holderOf(service, bare), 1);
   if (obstacle === undefined) return;
   const who = obstacle === 'share' ? 'You are, or your server is,' : 'Too many clients are';
-  throw refusal(room, 'resource-constraint', { type: 'wait', text: `${who} in too many rooms here` });
+  throw roomError(room, 'resource-constraint', { type: 'wait', text: `${who} in too many rooms here` });
 }
 
 /** Counts a client in, or out. */

@@ -1,8 +1,8 @@
 // The subjects of rooms, and the memory that they share. The one place that changes them.
 
 import { type ByteBudget, detach } from 'enjamb/api';
-import { refusal } from '../model/refusal.ts';
 import type { Room, Subject } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 
 /** Everybody who enters is sent it. In characters. */
 const MAX_LENGTH = 4096;
@@ -20,13 +20,13 @@ interface Memory {
 /** @throws StanzaError 'policy-violation' for a subject that is too long, 'resource-constraint' when all keep too much */
 export function checkSubject({ budgets }: Memory, room: Room, text: string): void {
   if (text.length > MAX_LENGTH) {
-    throw refusal(room.jid, 'policy-violation', { text: `A subject has at most ${MAX_LENGTH} characters` });
+    throw roomError(room.jid, 'policy-violation', { text: `A subject has at most ${MAX_LENGTH} characters` });
   }
   const bytes = bytesOf(text);
   const added = bytes - subjectBytes(room);
   const { used, max } = budgets.subjects;
   if (bytes <= FREE_BYTES || added <= 0 || used + added <= max) return;
-  throw refusal(room.jid, 'resource-constraint', {
+  throw roomError(room.jid, 'resource-constraint', {
     text: 'The subjects of all rooms here are too long together: use a shorter one',
   });
 }

@@ -9,7 +9,7 @@ const ONLY_OURS = new Set<string>([NS.MUC, NS.MUC_USER, NS.MUC_ADMIN, NS.MUC_OWN
 const LEGACY_DELAY = 'jabber:x:delay';
 
 /** The children of a stanza that the room passes on. */
-export function passedOn(stanza: Element, room: string): Node[] {
+export function withoutForgeries(stanza: Element, room: string): Node[] {
   return stanza.children.filter((node) => typeof node !== 'string' && !isForged(node, room));
 }
 

@@ -1,8 +1,8 @@
 // The reason of a ban, kick or membership (XEP-0045 §8, §9). It is stored with the room, or sent to all occupants.
 
 import type { Element } from 'enjamb/api';
-import { refusal } from './refusal.ts';
 import type { Room } from './room.ts';
+import { roomError } from './room_error.ts';
 
 /** In characters. Longer than what people type; bounded because a room keeps thousands of reasons. */
 const MAX_REASON_LENGTH = 1024;
@@ -14,7 +14,7 @@ const MAX_REASON_LENGTH = 1024;
 export function reasonIn(room: Room, item: Element): string | undefined {
   const reason = item.getChildText('reason');
   if (reason !== undefined && reason.length > MAX_REASON_LENGTH) {
-    throw refusal(room.jid, 'not-acceptable', {
+    throw roomError(room.jid, 'not-acceptable', {
       text: `The reason is longer than ${MAX_REASON_LENGTH} characters`,
     });
   }

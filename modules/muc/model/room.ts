@@ -29,12 +29,15 @@ export interface Occupant {
   readonly id: string;
   role: Role;
   readonly seats: Map<string, Seat>;
-  /** Its available presence as others see it, ready to be sent; forgotten whenever something in it changes. */
-  view: { open?: Element | undefined; closed?: Element | undefined };
+  /**
+   * Its available presence as others see it, ready to be sent: with real addresses (`nonAnonymous`) and without. Forgotten
+   * by `forgetViews` when something in it changes.
+   */
+  view: { nonAnonymous?: Element | undefined; semiAnonymous?: Element | undefined };
 }
 
 /** What a room remembers of somebody across visits. */
-export interface Standing {
+export interface AffiliationEntry {
   readonly affiliation: Exclude<Affiliation, 'none'>;
   /** The reserved nick (§7.12). */
   readonly nick?: string;
@@ -71,7 +74,7 @@ export interface Room {
   /** The creator's bare JID; `undefined` for an administrator at the command line. */
   readonly creator: string | undefined;
   /** By bare JID; a domain may be banned as a whole (§9.2). */
-  readonly standings: Map<string, Standing>;
+  readonly standings: Map<string, AffiliationEntry>;
   /** Reserved nick → bare JID of its user. */
   readonly reserved: Map<string, string>;
   /** Memory of `standings`, see standings.ts. */

@@ -1,11 +1,11 @@
 // What the store keeps of a room.
 
-import type { Room, Standing, Subject } from './room.ts';
+import type { AffiliationEntry, Room, Subject } from './room.ts';
 import type { RoomConfig } from './settings.ts';
 
 export interface StoredRoom {
   readonly config: Partial<RoomConfig>;
-  readonly standings: Readonly<Record<string, Standing>>;
+  readonly standings: Readonly<Record<string, AffiliationEntry>>;
   readonly subject?: Subject;
   readonly secret: string;
   /** Absent in rows of older versions. */

@@ -3,7 +3,7 @@
 
 import { type ByteBudget, detach } from 'enjamb/api';
 import type { MucSettings } from './options.ts';
-import type { Room, Standing } from './room.ts';
+import type { AffiliationEntry, Room } from './room.ts';
 
 /** One entry without its texts, in memory or on disk. */
 const ENTRY_BYTES = 100;
@@ -23,7 +23,7 @@ export const FREE_STANDING_BYTES = 8 * 1024;
 export function setStanding(
   room: Room,
   bare: string,
-  standing: Standing | undefined,
+  standing: AffiliationEntry | undefined,
   total?: ByteBudget,
 ): void {
   const old = room.standings.get(bare);
@@ -46,7 +46,7 @@ export function reserverOf(room: Room, nick: string): string | undefined {
 }
 
 /** The size of one entry, in memory or on disk. */
-export function bytesOf(bare: string, { nick = '', reason = '' }: Standing): number {
+export function bytesOf(bare: string, { nick = '', reason = '' }: AffiliationEntry): number {
   return ENTRY_BYTES + Buffer.byteLength(bare) + Buffer.byteLength(nick) + Buffer.byteLength(reason);
 }
 
@@ -55,7 +55,7 @@ export function maxStandingBytes({ muc_max_affiliations }: MucSettings): number 
   return Math.max(LEAST_BYTES, muc_max_affiliations * BYTES_PER_ENTRY);
 }
 
-function detached({ affiliation, nick, reason }: Standing): Standing {
+function detached({ affiliation, nick, reason }: AffiliationEntry): AffiliationEntry {
   return {
     affiliation,
     ...(nick === undefined ? {} : { nick: detach(nick) }),

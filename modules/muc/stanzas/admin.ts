@@ -14,16 +14,16 @@ import { commit } from '../engine/commit.ts';
 import type { Service } from '../engine/service.ts';
 import { type Affiliation, isAffiliation, isAtLeast, isRole, type Role } from '../model/ranks.ts';
 import { reasonIn } from '../model/reason.ts';
-import { refusal } from '../model/refusal.ts';
 import {
+  type AffiliationEntry,
   affiliationOf,
   mainSeat,
   moderatorOf,
   occupantsOf,
   type Room,
-  type Standing,
   seatOf,
 } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 
 /** The answer to a get. @throws StanzaError 'forbidden', 'bad-request' */
 export function readList(room: Room, from: Jid, query: Element): Element {
@@ -34,7 +34,7 @@ export function readList(room: Room, from: Jid, query: Element): Element {
   if (isAffiliation(affiliation) && affiliation !== 'none' && role === undefined) {
     return xml('query', NS.MUC_ADMIN, ...affiliationItems(room, from, affiliation));
   }
-  throw refusal(room.jid, 'bad-request', { text: 'Name one role or one affiliation' });
+  throw roomError(room.jid, 'bad-request', { text: 'Name one role or one affiliation' });
 }
 
 /**
@@ -52,12 +52,12 @@ export function changeList(
   const { from } = event;
   const items = query.getChildren('item');
   if (items.length === 0)
-    throw refusal(room.jid, 'bad-request', { text: 'The request holds no item to change' });
+    throw roomError(room.jid, 'bad-request', { text: 'The request holds no item to change' });
   checkNumber(room, items.length);
   // §17.4: one item changes a role or an affiliation, not both.
   const isMixed = items.some(({ attrs }) => (attrs.role === undefined) === (attrs.affiliation === undefined));
   if (isMixed)
-    throw refusal(room.jid, 'bad-request', { text: 'An item changes either a role or an affiliation' });
+    throw roomError(room.jid, 'bad-request', { text: 'An item changes either a role or an affiliation' });
   const roles = items.filter(({ attrs }) => attrs.role !== undefined).map((item) => roleChange(room, item));
   const affiliations = items
     .filter(({ attrs }) => attrs.affiliation !== undefined)
@@ -82,24 +82,24 @@ export function changeList(
 
 function roleChange(room: Room, item: Element): RoleChange {
   const { role, nick } = item.attrs;
-  if (nick === undefined || (role !== 'none' && !isRole(role))) throw refusal(room.jid, 'bad-request');
+  if (nick === undefined || (role !== 'none' && !isRole(role))) throw roomError(room.jid, 'bad-request');
   const occupant = room.occupants.get(nick);
-  if (!occupant) throw refusal(room.jid, 'item-not-found', { text: 'No occupant has this nickname' });
+  if (!occupant) throw roomError(room.jid, 'item-not-found', { text: 'No occupant has this nickname' });
   return { occupant, role, reason: reasonIn(room, item) };
 }
 
 /** People are named by JID, those in the room also by nick, as some clients do. */
 function affiliationChange(service: Service, room: Room, item: Element): AffiliationChange {
   const { affiliation, jid, nick } = item.attrs;
-  if (!isAffiliation(affiliation)) throw refusal(room.jid, 'bad-request');
+  if (!isAffiliation(affiliation)) throw roomError(room.jid, 'bad-request');
   const reason = reasonIn(room, item);
   if (jid === undefined) {
     const occupant = room.occupants.get(nick ?? '');
-    if (!occupant) throw refusal(room.jid, 'item-not-found', { text: 'No occupant has this nickname' });
+    if (!occupant) throw roomError(room.jid, 'item-not-found', { text: 'No occupant has this nickname' });
     return { bare: occupant.bare, affiliation, reason };
   }
   const bare = Jid.tryParse(jid)?.bare;
-  if (bare === undefined) throw refusal(room.jid, 'jid-malformed');
+  if (bare === undefined) throw roomError(room.jid, 'jid-malformed');
   if (!isAtLeast(affiliation, 'member') || nick === undefined) return { bare, affiliation, reason };
   // An empty nick cancels the reservation.
   return { bare, affiliation, nick: nick === '' ? '' : writtenNick(service, room, nick), reason };
@@ -110,7 +110,7 @@ function roleItems(room: Room, from: Jid, role: Role): Element[] {
     role === 'moderator'
       ? isAtLeast(affiliationOf(room, from.bare), 'admin')
       : moderatorOf(room, from) !== undefined;
-  if (!may) throw refusal(room.jid, 'forbidden');
+  if (!may) throw roomError(room.jid, 'forbidden');
   return [...room.occupants.values()]
     .filter((occupant) => occupant.role === role)
     .map((occupant) =>
@@ -124,7 +124,7 @@ function roleItems(room: Room, from: Jid, role: Role): Element[] {
 }
 
 function affiliationItems(room: Room, from: Jid, affiliation: Affiliation): Element[] {
-  if (!maySeeList(room, from, affiliation)) throw refusal(room.jid, 'forbidden');
+  if (!maySeeList(room, from, affiliation)) throw roomError(room.jid, 'forbidden');
   const nicks = new Map([...room.occupants.values()].map(({ bare, nick }) => [bare, nick]));
   return [...room.standings]
     .filter(([, standing]) => standing.affiliation === affiliation)
@@ -133,7 +133,7 @@ function affiliationItems(room: Room, from: Jid, affiliation: Affiliation): Elem
 
 function standingItem(
   bare: string,
-  { affiliation, nick, reason }: Standing,
+  { affiliation, nick, reason }: AffiliationEntry,
   present: string | undefined,
 ): Element {
   return xml(

@@ -5,8 +5,8 @@ import { buildForm, type Field } from 'enjamb/xep';
 import type { ListingPage } from '../engine/listing.ts';
 import type { Service } from '../engine/service.ts';
 import { isAtLeast } from '../model/ranks.ts';
-import { refusal } from '../model/refusal.ts';
 import { affiliationOf, type Room, seatOf } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 
 /** A list of more rooms than this is given in pages (§6.3). */
 const MAX_ROOMS_PER_PAGE = 500;
@@ -64,7 +64,7 @@ export function roomInfo(service: Service, room: Room, from: Jid, query: Element
   if (node === 'x-roomuser-item') return reservedNick(room, from);
   // §18.1.1: "If a service does not discard any namespaces, it MUST return a <service-unavailable/> error".
   if (node === NS.MUC_TRAFFIC) throw new StanzaError('service-unavailable');
-  if (node !== undefined) throw refusal(room.jid, 'item-not-found');
+  if (node !== undefined) throw roomError(room.jid, 'item-not-found');
   const { module } = service;
   const features = module.items('muc-feature').flatMap((featuresOf) => featuresOf(room, from));
   const fields = module.items('muc-info').flatMap((fieldsOf) => fieldsOf(room, from));

@@ -6,7 +6,7 @@ import { speakToAll } from '../acts/speak.ts';
 import { whisper } from '../acts/whisper.ts';
 import { visibleRoom } from '../engine/rooms.ts';
 import type { Service } from '../engine/service.ts';
-import { refusal } from '../model/refusal.ts';
+import { roomError } from '../model/room_error.ts';
 import { handleBounce } from './bounce.ts';
 import { handleVoiceForm } from './voice.ts';
 
@@ -32,7 +32,7 @@ export function messageToRoom(service: Service, event: StanzaEvent): void {
   if (handleVoiceForm(service, room, event)) return;
   // Chat states, receipts and such may go astray; what somebody wrote may not.
   if (stanza.getChild('body')) {
-    throw refusal(room.jid, 'bad-request', { text: 'Send messages to a room with type groupchat' });
+    throw roomError(room.jid, 'bad-request', { text: 'Send messages to a room with type groupchat' });
   }
 }
 

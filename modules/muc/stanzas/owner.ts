@@ -6,8 +6,8 @@ import { ADMINS_FIELD, checkOwner, configure, holders, OWNERS_FIELD, placesOf } 
 import { type Destruction, destroyRoom } from '../acts/destroy.ts';
 import { commit } from '../engine/commit.ts';
 import type { Service } from '../engine/service.ts';
-import { refusal } from '../model/refusal.ts';
 import type { Room } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 
 /** The configuration form, with everything as it is. @throws StanzaError 'forbidden' */
 export function readConfig(service: Service, room: Room, from: Jid): Element {
@@ -61,7 +61,7 @@ export function changeRoom(
   } else if (form?.attrs.type === 'submit') {
     configure(service, room, event, readForm(form), answer);
   } else {
-    throw refusal(room.jid, 'bad-request');
+    throw roomError(room.jid, 'bad-request');
   }
 }
 

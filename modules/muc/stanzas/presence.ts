@@ -8,9 +8,9 @@ import { announce, tellOwn } from '../engine/deliver.ts';
 import { speak, whatIsSaid } from '../engine/presence_payload.ts';
 import { findRoom } from '../engine/rooms.ts';
 import { type Service, send } from '../engine/service.ts';
-import { passedOn } from '../model/payload.ts';
-import { refusal } from '../model/refusal.ts';
+import { withoutForgeries } from '../model/payload.ts';
 import { mainSeat, type Room, type Seat, seatOf } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 import { handleBounce } from './bounce.ts';
 
 /** To an occupant JID. */
@@ -34,7 +34,7 @@ export function presenceToRoom(service: Service, event: StanzaEvent): void {
     refuseEntry(
       service,
       event.stanza,
-      refusal(event.to.bare, 'jid-malformed', {
+      roomError(event.to.bare, 'jid-malformed', {
         text: 'Enter the room with a nickname: room@service/nickname',
       }),
     );
@@ -74,7 +74,10 @@ function leave(service: Service, { stanza, from, to }: StanzaEvent): void {
   const seat = seatOf(room, from);
   if (!room || !seat) return;
   // COMPAT(Smack 4.5): where `id`s are stable, it waits for its own to come back before it knows that it has left.
-  removeSeats(service, room, [seat], { payload: passedOn(stanza, room.jid), echo: echoOf(seat, stanza) });
+  removeSeats(service, room, [seat], {
+    payload: withoutForgeries(stanza, room.jid),
+    echo: echoOf(seat, stanza),
+  });
 }
 
 /** §7.2.17: a client that thinks it is in the room learns at once that it is not. */

@@ -4,8 +4,8 @@ import { detach, type Element, type Node, NS, newId, type StanzaEvent, xml } fro
 import { findRoom } from '../engine/rooms.ts';
 import { holderOf } from '../engine/seats.ts';
 import { type Relay, type Service, send } from '../engine/service.ts';
-import { refusal } from '../model/refusal.ts';
 import { affiliationOf, mainSeat, type Occupant, type Room, seatOf } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 
 /** Answers that take longer are not waited for. */
 const PATIENCE_MS = 5 * 60_000;
@@ -28,7 +28,7 @@ export function relayRequest(service: Service, event: StanzaEvent): void {
   // Before any look at nicks: who is not in the room learns nothing of who is.
   if (!room || !seat) throw strangerRefusal(room ? room.jid : service.domain, stanza);
   const target = room.occupants.get(to.resource ?? '');
-  if (!target) throw refusal(room.jid, 'item-not-found', { text: 'No occupant has this nickname' });
+  if (!target) throw roomError(room.jid, 'item-not-found', { text: 'No occupant has this nickname' });
   if (target === seat.occupant && isPing(stanza)) {
     send(
       service,
@@ -87,13 +87,15 @@ function visibleRoom(service: Service, { from, to }: StanzaEvent): Room | undefi
  */
 function strangerRefusal(by: string, stanza: Element) {
   const isDisco = stanza.getChild('query', NS.DISCO_INFO) ?? stanza.getChild('query', NS.DISCO_ITEMS);
-  if (isDisco) return refusal(by, 'bad-request', { text: 'You are not in the room' }); // XEP-0045 §6.6
-  return refusal(by, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
+  if (isDisco) return roomError(by, 'bad-request', { text: 'You are not in the room' }); // XEP-0045 §6.6
+  return roomError(by, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
 }
 
 function checkId(room: Room, id = ''): void {
   if (id.length <= MAX_ID_LENGTH) return;
-  throw refusal(room.jid, 'policy-violation', { text: `The id is longer than ${MAX_ID_LENGTH} characters` });
+  throw roomError(room.jid, 'policy-violation', {
+    text: `The id is longer than ${MAX_ID_LENGTH} characters`,
+  });
 }
 
 function isPing(stanza: Element): boolean {
@@ -114,7 +116,7 @@ function remember(service: Service, room: Room, relay: Relay): string {
   const { requester } = relay;
   const isFull = service.budgets.relays.obstacle(holderOf(service, requester.occupant.bare), 1) !== undefined;
   if (isFull || requester.asking >= MAX_PER_CLIENT) {
-    throw refusal(room.jid, 'resource-constraint', { text: 'Too many requests are under way' });
+    throw roomError(room.jid, 'resource-constraint', { text: 'Too many requests are under way' });
   }
   const id = newId();
   requester.asking++;

@@ -5,8 +5,8 @@ import { buildForm, readForm } from 'enjamb/xep';
 import { applyRole, checkRole } from '../acts/roles.ts';
 import { asked } from '../engine/ask.ts';
 import { type Service, send } from '../engine/service.ts';
-import { refusal } from '../model/refusal.ts';
 import { mainSeat, moderatorOf, type Occupant, type Room, seatOf } from '../model/room.ts';
+import { roomError } from '../model/room_error.ts';
 
 /** Takes a `muc#request` form. False: the message holds none. @throws StanzaError when the sender may not */
 export function handleVoiceForm(service: Service, room: Room, event: StanzaEvent): boolean {
@@ -26,7 +26,7 @@ export function handleVoiceForm(service: Service, room: Room, event: StanzaEvent
 function requestVoice(service: Service, room: Room, event: StanzaEvent): void {
   const occupant = seatOf(room, event.from)?.occupant;
   if (!occupant)
-    throw refusal(room.jid, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
+    throw roomError(room.jid, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
   if (occupant.role !== 'visitor') return;
   asked(service, room, event, 'voice');
   const question = share(xml('message', { id: newId(), from: room.jid }, questionForm(occupant)));
@@ -58,9 +58,9 @@ function grantVoice(
   jid: string | undefined,
 ): void {
   const moderator = moderatorOf(room, from);
-  if (!moderator) throw refusal(room.jid, 'forbidden');
+  if (!moderator) throw roomError(room.jid, 'forbidden');
   const occupant = room.occupants.get(nick ?? '');
-  if (!occupant || jid === undefined || !occupant.seats.has(jid)) throw refusal(room.jid, 'item-not-found');
+  if (!occupant || jid === undefined || !occupant.seats.has(jid)) throw roomError(room.jid, 'item-not-found');
   if (occupant.role !== 'visitor') return; // another moderator was faster
   const change = { occupant, role: 'participant' } as const;
   checkRole(room, from, change);

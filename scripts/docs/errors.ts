@@ -36,7 +36,7 @@ export function errorsPage(root: string): string {
     ...section('Lines of the log', 'line', LOG_LINES, LOG),
     '## Stanzas that are refused',
     'Conditions of RFC 6120 §8.3.3 that this server sends; other servers may send all of them.',
-    stanzaTable(usedIn(sources, 'StanzaError|refusal', STANZA_ERRORS)),
+    stanzaTable(usedIn(sources, 'StanzaError|roomError', STANZA_ERRORS)),
     ...section('Logins that are refused', 'condition', usedIn(sources, 'SaslError', SASL_ERRORS), SASL),
     ...section('Streams that are ended', 'condition', usedIn(sources, 'StreamError', STREAM_ERRORS), STREAMS),
   );

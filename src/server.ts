@@ -31,7 +31,7 @@ import { StrangerLog } from './net/stranger-log.ts';
 import { ServerTls } from './net/tls.ts';
 import { registerS2SCommands } from './s2s/commands.ts';
 import { type Dial, dialer, resolverFor } from './s2s/dial.ts';
-import { Links } from './s2s/links.ts';
+import { Links, type LinksContext } from './s2s/links.ts';
 import { measureLinks } from './s2s/metrics.ts';
 import { peerBudgets } from './s2s/policy.ts';
 import { Vouching } from './s2s/vouching.ts';
@@ -100,38 +100,37 @@ export class Server implements ServerContext {
     this.clock = containedClock(clock, faults);
     this.router = new Router(this.clock, log, faults);
     this.certificates = new CertificateStore(config.core.certificates);
-    this.#s2sTls = new ServerTls(this.certificates, { alpn: ['xmpp-server'], requestCert: true, faults });
-    const c2sTls = new ServerTls(this.certificates, { alpn: ['xmpp-client'], requestCert: false, faults });
-    const budgets = peerBudgets(config, this.clock);
     this.strangers = new StrangerLog();
-    const shared = {
-      config,
-      log,
-      faults,
-      clock: this.clock,
-      router: this.router,
-      strangers: this.strangers,
-      peerBudgets: budgets,
-    };
-    this.#c2s = {
-      ...shared,
-      tls: c2sTls,
-      negotiating: this.#negotiating,
-      accountBudgets: accountBudgets(config, this.clock),
-      ...loginProtection(config, this.clock),
-    };
-    const resolver = resolverFor(config);
-    this.links = new Links({
-      ...shared,
-      tls: this.#s2sTls,
-      certificates: this.certificates,
-      dial: dial ?? dialer(shared, this.certificates, resolver),
-      vouching: new Vouching(shared, resolver),
-    });
+    this.#s2sTls = new ServerTls(this.certificates, { alpn: ['xmpp-server'], requestCert: true, faults });
+    this.#c2s = this.#clientContext();
+    this.links = new Links(this.#linksContext(dial));
     this.router.remote = this.links;
     this.components = new Components(this);
     this.#connectionRate = connectionRate(config, this.clock);
     this.#files = new ModuleFiles(config.core.plugin_paths, config.packages);
+  }
+
+  #clientContext(): C2SContext {
+    const { config, log, faults, clock, router, strangers } = this;
+    return {
+      ...{ config, log, faults, clock, router, strangers },
+      tls: new ServerTls(this.certificates, { alpn: ['xmpp-client'], requestCert: false, faults }),
+      negotiating: this.#negotiating,
+      accountBudgets: accountBudgets(config, clock),
+      ...loginProtection(config, clock),
+    };
+  }
+
+  #linksContext(dial: Dial | undefined): LinksContext {
+    const { config, log, faults, clock, router, strangers, certificates } = this;
+    const resolver = resolverFor(config);
+    return {
+      ...{ config, log, faults, clock, router, strangers, certificates },
+      peerBudgets: peerBudgets(config, clock),
+      tls: this.#s2sTls,
+      dial: dial ?? dialer({ config, clock, faults }, certificates, resolver),
+      vouching: new Vouching(this, resolver),
+    };
   }
 
   /**

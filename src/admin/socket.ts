@@ -21,6 +21,8 @@ export interface AdminSocketOptions {
 const MAX_REQUEST_BYTES = 256 * 1024;
 const MAX_CONNECTIONS = 32;
 const MAX_PENDING = 16;
+const TOO_MANY = 'too many requests at a time; wait for their answers';
+const TOO_LONG = `a request has at most ${MAX_REQUEST_BYTES} bytes`;
 /** Unix socket names have 108 bytes, the last of them zero. */
 const MAX_PATH_BYTES = 107;
 const PROBE_TIMEOUT_MS = 2000;
@@ -94,12 +96,11 @@ export class AdminSocket {
     const onLine = (line: string): void => {
       const request = parseRequest(line);
       if (typeof request === 'string') answer(failure(null, 'usage', request));
-      else if (pending >= MAX_PENDING)
-        answer(failure(request.id, 'refused', 'too many requests at a time; wait for their answers'));
+      else if (pending >= MAX_PENDING) answer(failure(request.id, 'refused', TOO_MANY));
       else serve(request);
     };
     readLines(socket, MAX_REQUEST_BYTES, onLine, () => {
-      answer(failure(null, 'usage', `a request has at most ${MAX_REQUEST_BYTES} bytes`));
+      answer(failure(null, 'usage', TOO_LONG));
       socket.destroySoon();
     });
   }

@@ -1,6 +1,6 @@
 // What the core measures of itself, and the command that prints what all have measured.
 
-import type { CommandRegistry, CommandResult } from '../admin/commands.ts';
+import { type Command, type CommandRegistry, type CommandResult, defineCommand } from '../admin/commands.ts';
 import type { MetricRegistry, Reading } from '../util/metrics.ts';
 import type { ServerContext } from './context.ts';
 import type { Router } from './router.ts';
@@ -22,10 +22,7 @@ export function measureCore(
     'stanzas_routed',
     'Stanzas taken to a host of ours or to another server',
     ['kind', 'to'],
-    () =>
-      Object.entries(router.routed).flatMap(([to, kinds]) =>
-        Object.entries(kinds).map(([kind, count]): Reading => [[kind, to], count]),
-      ),
+    () => stanzasOf(router),
   );
   metrics.counted(
     'internal_errors',
@@ -33,12 +30,22 @@ export function measureCore(
     ['place'],
     () => [...faults.counts].map(([place, count]): Reading => [[place], count]),
   );
-  commands.register({
+  commands.register(metricsCommand(registry));
+}
+
+function metricsCommand(registry: MetricRegistry): Command {
+  return defineCommand({
     name: 'metrics',
     summary: 'Prints what is measured, as OpenMetrics text',
     args: {},
     run: (): CommandResult => ({ text: registry.text().trimEnd(), data: registry.samples() }),
   });
+}
+
+function stanzasOf({ routed }: Router): Reading[] {
+  return Object.entries(routed).flatMap(([to, kinds]) =>
+    Object.entries(kinds).map(([kind, count]): Reading => [[kind, to], count]),
+  );
 }
 
 function sessionsOf(router: Router): Reading[] {

@@ -184,6 +184,8 @@ function judged(socket: tls.TLSSocket, { servername, dane }: ClientTlsOptions): 
 }
 
 type Settle = (result: SecureStream | Error) => void;
+/** Starts a handshake; returns what takes its listeners away. */
+type Begin = (settle: Settle) => (() => void) | undefined;
 
 /** The peer chooses its certificate: an exception while reading it fails the handshake, not the process. */
 function outcome(faults: Faults | undefined, read: () => SecureStream | NetError): SecureStream | NetError {
@@ -196,11 +198,7 @@ function outcome(faults: Faults | undefined, read: () => SecureStream | NetError
 }
 
 /** Runs one handshake to its end, whichever of success, error, close and time comes first. */
-function handshake(
-  socket: Duplex,
-  timeoutMs: number,
-  begin: (settle: Settle) => (() => void) | undefined,
-): Promise<SecureStream> {
+function handshake(socket: Duplex, timeoutMs: number, begin: Begin): Promise<SecureStream> {
   // Whoever hangs up half-way will not go on; a half-open socket would wait for it until the time is over.
   const isHalfOpen = socket.allowHalfOpen;
   socket.allowHalfOpen = false;
@@ -213,34 +211,40 @@ function handshake(
       if (result instanceof Error) {
         socket.destroy();
         reject(failureOf(result));
-      } else {
-        joinEnds(socket, result.socket, isHalfOpen);
-        resolve(result);
-      }
+      } else resolve(joined(socket, result, isHalfOpen));
     };
     const onClose = () => settle(new Error('the peer closed the connection'));
-    const timer = setTimeout(() => settle(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
-    timer.unref();
+    const timer = setTimeout(
+      () => settle(new Error(`no answer within ${timeoutMs / 1000} s`)),
+      timeoutMs,
+    ).unref();
     socket.on('error', ignore);
     socket.once('close', onClose);
     if (socket.destroyed) return onClose();
-    try {
-      cleanUp = begin(settle);
-    } catch (error) {
-      settle(error instanceof Error ? error : new Error(String(error)));
-    }
+    cleanUp = begun(begin, settle);
   });
+}
+
+function begun(begin: Begin, settle: Settle): ReturnType<Begin> {
+  try {
+    return begin(settle);
+  } catch (error) {
+    settle(error instanceof Error ? error : new Error(String(error)));
+    return undefined;
+  }
 }
 
 function failureOf(error: Error): NetError {
   return error instanceof NetError ? error : new NetError('tls-failed', inWords(error), { cause: error });
 }
 
-function joinEnds(socket: Duplex, secured: Duplex, isHalfOpen: boolean): void {
+/** Both layers end together, and each in the way that the lower one did before. */
+function joined(socket: Duplex, secure: SecureStream, isHalfOpen: boolean): SecureStream {
   socket.allowHalfOpen = isHalfOpen;
-  secured.allowHalfOpen = isHalfOpen;
+  secure.socket.allowHalfOpen = isHalfOpen;
   // The layer below knows nothing of its end when it is no socket.
-  secured.once('close', () => socket.destroy());
+  secure.socket.once('close', () => socket.destroy());
+  return secure;
 }
 
 function endpoints(socket: Socket): string | undefined {

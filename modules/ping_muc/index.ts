@@ -110,14 +110,14 @@ function contextOf(module: Module<typeof options>): Context {
     send: (stanza) => module.send(stanza),
     report: (error, fields) => module.report(error, fields),
     spawn: (work) => module.spawn(work),
-    isLocal: (domain) => module.isLocal(domain),
+    isLocal: (domain) => module.local(domain) !== undefined,
     reach: (domain) => reach(module, domain),
   };
 }
 
 /** Where it fails, `s2s-failed` tells of it. */
 async function reach(module: Module<typeof options>, domain: string): Promise<boolean> {
-  if (module.isLocal(domain)) return false;
+  if (module.local(domain) !== undefined) return false;
   try {
     await module.connectRemote(domain);
     return true;

@@ -175,7 +175,7 @@ function watchLinks(module: Tracker, index: JoinIndex, departures: Departures): 
   module.observe('service-down', ({ domain }) => departures.broken(domain, 'none'));
   module.observe('service-up', ({ domain }) => departures.restored(domain));
   module.hook('s2s-needed', ({ remote }) => (index.domain(remote) ? 'needed' : undefined));
-  module.observe('host-start', () => departures.begin((domain) => module.isLocal(domain)));
+  module.observe('host-start', () => departures.begin((domain) => module.local(domain) !== undefined));
   module.every(SWEEP_MS, () => departures.sweep());
 }
 

@@ -41,7 +41,7 @@ export const MODULE_ERRORS: Readonly<Record<ModuleErrorCode, Advice>> = {
     'Install what is missing, or take the module off the list; in the second case its author has to correct it',
   ),
   MODULE_DEPENDENCY_CIRCULAR: advice(
-    'Modules need each other in a circle, which the message shows',
+    'Modules need each other, or come after each other, in a circle, which the message shows',
     'Take one of them off the list; its author has to break the circle',
   ),
   MODULE_WRONG_SCOPE: advice(

@@ -184,6 +184,7 @@ export type Answer<N extends EventName> = Events[N]['answer'];
 
 /** Events that may be answered, refused or changed, those of stanzas among them. All others are notifications. */
 export type AnsweredEvent = { [N in EventName]: [Answer<N>] extends [never] ? never : N }[EventName];
+export type Notification = Exclude<EventName, AnsweredEvent>;
 
 /** Stages run in this order; within one, handlers run in the order their modules loaded. Notifications have none. */
 export type Stage = 'guard' | 'rewrite' | 'observe' | 'deliver';

@@ -8,12 +8,31 @@ import type { Logger } from '../util/logger.ts';
 import type { Metrics } from '../util/metrics.ts';
 import type { Element, ElementLike, Stanza } from '../xml/element.ts';
 import type { Jid } from '../xml/jid.ts';
-import type { Answer, AnsweredEvent, EventName, Handler, Observer, Payload } from './events.ts';
+import type {
+  Answer,
+  AnsweredEvent,
+  Event,
+  EventName,
+  Handler,
+  Notification,
+  Observer,
+  Payload,
+} from './events.ts';
 import type { C2SSession, Host, Origin, S2SSession } from './session.ts';
 
 /** What modules offer to each other, by module name; declared by the owner, read with `module.use`. */
 // biome-ignore lint/suspicious/noEmptyInterface: each module merges its own into it
 export interface Exports {}
+
+/**
+ * Questions about an owner (a user, a room), by name: `Event<payload, answer>`, both of them plain data. Modules add
+ * theirs; `module.askOwner` asks, `module.answerFor` answers.
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: each module merges its own into it
+export interface OwnerQuestions {}
+export type OwnerQuestion = keyof OwnerQuestions & string;
+type Asked<N extends OwnerQuestion> = OwnerQuestions[N] extends Event<infer P, unknown> ? P : never;
+type Answered<N extends OwnerQuestion> = OwnerQuestions[N] extends Event<unknown, infer A> ? A : never;
 
 /** What modules contribute to shared lists, by list name. */
 export interface Items {
@@ -95,13 +114,35 @@ export interface Module<O extends Options = Options> {
    */
   connectRemote(remote: string): Promise<S2SSession>;
 
-  /** Whether a domain is one of ours, with users or services. */
-  isLocal(domain: string): boolean;
+  /** What one of our domains has; `undefined` for a domain that is not ours. */
+  local(domain: string): 'users' | 'service' | undefined;
+  /**
+   * Asks the host of a user or a room, which may be another one than this. `undefined`: the domain is not ours, nobody
+   * answers, the answer fails, or it takes longer than 5 s. Never answered in the same tick.
+   * @throws TypeError when the payload is no plain data.
+   */
+  askOwner<N extends OwnerQuestion>(owner: Jid, name: N, payload: Asked<N>): Promise<Answered<N> | undefined>;
+  /**
+   * Answers `askOwner` for the owners of this host.
+   * @throws ModuleError when another module answers it already.
+   */
+  answerFor<N extends OwnerQuestion>(
+    name: N,
+    answer: (owner: Jid, payload: Asked<N>) => Answered<N> | undefined | Promise<Answered<N> | undefined>,
+  ): void;
+  /**
+   * Notifies the modules of all our hosts, not in the same tick. Settles with the work that handlers give to
+   * `waitUntil`; failures are logged.
+   * @throws TypeError when the data is not plain.
+   */
+  tellAll<N extends Notification>(event: N, data: Omit<Payload<N>, 'waitUntil'>): Promise<void>;
 
   provide<K extends keyof Items>(list: K, item: Items[K]): void;
   items<K extends keyof Items>(list: K): readonly Items[K][];
   /** What a module of this host's `depends` returned from its `load`. */
   use<K extends keyof Exports>(module: K): Exports[K];
+  /** The same for a module in `after`; `undefined` while it is not loaded. Ask each time: it may come and go. */
+  find<K extends keyof Exports>(module: K): Exports[K] | undefined;
   /** Declares something that administrators can do; appears as `enjamb NAME …`. */
   command<const A extends Options>(command: Command<A>): void;
   /** All that administrators can do; who is one, whoever runs them has to find out (`adminOf`). */
@@ -140,6 +181,9 @@ export interface ModuleDefinition<O extends Options = Options, X = unknown> {
   readonly serves?: string;
   /** Modules loaded before this one and reloaded with it. */
   readonly depends?: readonly string[];
+  /** Modules whose handlers run before, or after, those of this one. Order only: it needs none of them. */
+  readonly after?: readonly string[];
+  readonly before?: readonly string[];
   readonly options?: O;
   /** Runs once per host. What it returns is what `module.use(name)` gives to others. */
   load(module: Module<O>): X | Promise<X>;

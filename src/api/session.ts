@@ -161,6 +161,8 @@ export interface Host {
   /** The accounts of a local host. Synchronous: routing depends on it. */
   readonly users: {
     has(user: string): boolean;
+    /** As `has`, for what can wait: right also where accounts are not all in memory. */
+    exists(user: string): Promise<boolean>;
     /** False for an account that does not exist or is disabled. */
     isEnabled(user: string): boolean;
   };

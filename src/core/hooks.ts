@@ -5,7 +5,9 @@ import type { Answer, AnsweredEvent, EventName, Handler, Payload, Stage } from '
 import type { Faults } from '../util/faults.ts';
 
 interface Registration {
-  /** Position among all registrations, whatever their stage. */
+  /** Position among modules for a handler of none: the first, or the last. */
+  readonly place: number;
+  /** Position among all registrations. */
   readonly number: number;
   readonly stage: number;
   readonly owner: string;
@@ -17,9 +19,9 @@ const STAGES: Record<Stage, number> = { guard: 0, rewrite: 1, observe: 2, delive
 /** The handlers of one event, in both orders. */
 interface Handlers {
   readonly byStage: readonly Registration[];
-  readonly byNumber: readonly Registration[];
+  readonly byModule: readonly Registration[];
 }
-const NOBODY: Handlers = { byStage: [], byNumber: [] };
+const NOBODY: Handlers = { byStage: [], byModule: [] };
 
 /** A handler threw: `owner` is the module it belongs to, `cause` what it threw. */
 export class HandlerError extends Error {
@@ -41,12 +43,14 @@ export function unwrap(thrown: unknown, owner: string): { readonly owner: string
 
 /**
  * The hooks of one host. Handlers of an event that may be answered run in the order of their stages, within one in the
- * order of registration; those of a notification in the order of registration. All of them run in one tick. Lists are
+ * order of their modules; those of a notification in the order of their modules. All of them run in one tick. Lists are
  * replaced, never edited, so that handlers may come and go while an event runs.
  */
 export class Hooks {
   readonly #handlers = new Map<string, Handlers>();
   #count = 0;
+  /** The positions of modules. */
+  #ranks: ReadonlyMap<string, number> = new Map();
   readonly #faults: Faults;
 
   constructor(faults: Faults) {
@@ -56,13 +60,23 @@ export class Hooks {
   /** Registers a handler; the returned function removes it again. The stage does not matter to notifications. */
   add<N extends EventName>(name: N, handler: Handler<N>, stage: Stage, owner: string): () => void {
     const registration: Registration = {
+      place: this.#ranks.size === 0 ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY,
       number: this.#count++,
       stage: STAGES[stage],
       owner,
       handler: handler as (event: unknown) => unknown,
     };
-    this.#set(name, [...(this.#handlers.get(name) ?? NOBODY).byNumber, registration]);
+    this.#set(name, [...(this.#handlers.get(name) ?? NOBODY).byModule, registration]);
     return () => this.#remove(name, registration);
+  }
+
+  /**
+   * Makes handlers run in the order of their modules, within one in the order of registration; each time it replaces the
+   * former order. Handlers of the core come first if they were registered before any module was ranked, else last.
+   */
+  rank(modules: readonly string[]): void {
+    this.#ranks = new Map(modules.map((name, index) => [name, index]));
+    for (const [name, { byModule }] of this.#handlers) this.#set(name, byModule);
   }
 
   has(name: EventName): boolean {
@@ -108,7 +122,7 @@ export class Hooks {
 
   /** Tells what has happened: every handler hears it, even when another one throws. */
   notify<N extends EventName>(name: N, payload: Payload<N>): void {
-    for (const { handler, owner } of (this.#handlers.get(name) ?? NOBODY).byNumber) {
+    for (const { handler, owner } of (this.#handlers.get(name) ?? NOBODY).byModule) {
       try {
         handler(payload);
       } catch (error) {
@@ -118,17 +132,24 @@ export class Hooks {
   }
 
   #remove(name: string, registration: Registration): void {
-    const { byNumber } = this.#handlers.get(name) ?? NOBODY;
+    const { byModule } = this.#handlers.get(name) ?? NOBODY;
     this.#set(
       name,
-      byNumber.filter((other) => other !== registration),
+      byModule.filter((other) => other !== registration),
     );
   }
 
-  #set(name: string, byNumber: readonly Registration[]): void {
-    const byStage = byNumber.toSorted((a, b) => a.stage - b.stage || a.number - b.number);
-    if (byNumber.length > 0) this.#handlers.set(name, { byStage, byNumber });
+  #set(name: string, registrations: readonly Registration[]): void {
+    const byModule = registrations.toSorted(
+      (a, b) => this.#place(a) - this.#place(b) || a.number - b.number, // NaN where both are first, or both last.
+    );
+    const byStage = byModule.toSorted((a, b) => a.stage - b.stage);
+    if (registrations.length > 0) this.#handlers.set(name, { byStage, byModule });
     else this.#handlers.delete(name);
+  }
+
+  #place({ owner, place }: Registration): number {
+    return this.#ranks.get(owner) ?? place;
   }
 
   /** Where one event fired another, the innermost handler is the one to name. */

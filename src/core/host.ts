@@ -13,6 +13,7 @@ import { Hooks } from './hooks.ts';
 import { IqHandlers } from './iq-router.ts';
 import { Items } from './items.ts';
 import { NonzaHandlers } from './nonzas.ts';
+import { OwnerAnswers } from './owner-answers.ts';
 import { SessionTable } from './sessions.ts';
 
 /** A client's stream on which no resource is bound yet. */
@@ -38,6 +39,7 @@ export class LocalHost implements Host {
   readonly iqHandlers = new IqHandlers();
   readonly nonzas = new NonzaHandlers();
   readonly items = new Items();
+  readonly ownerAnswers = new OwnerAnswers();
   readonly accounts: Accounts;
   readonly stores: Stores;
   /** The origin of stanzas that this host sends itself. */
@@ -66,6 +68,7 @@ export class LocalHost implements Host {
     this.origin = { kind: 'host', domain: config.domain };
     this.users = {
       has: (user) => this.#enabled.has(user),
+      exists: async (user) => this.#enabled.has(user),
       isEnabled: (user) => this.#enabled.get(user) === true,
     };
     this.#negotiating = negotiating;

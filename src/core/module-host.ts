@@ -11,7 +11,7 @@ import { ModuleError } from './errors.ts';
 import type { LocalHost } from './host.ts';
 import type { ModuleFiles } from './module-files.ts';
 import { ModuleInstance, type ModuleSurroundings } from './module-instance.ts';
-import { checkScope, circularError, fits, inOrder } from './module-order.ts';
+import { arranged, checkScope, circularError, fits, inOrder } from './module-order.ts';
 import { notifyService } from './services.ts';
 
 /** What another configuration has changed, by the names of modules. */
@@ -116,9 +116,18 @@ export class ModuleHost {
     notifyService(this.#isServing ? 'service-up' : 'service-down', domain, this.#around.router);
   }
 
+  /**
+   * Makes handlers run in the order of these modules, whenever each of them has loaded.
+   * @throws ModuleError MODULE_DEPENDENCY_CIRCULAR
+   */
+  #rank(definitions: readonly ModuleDefinition[]): void {
+    this.#host.hooks.rank(arranged(definitions).map(({ name }) => name));
+  }
+
   /** Answers with what was loaded, in that order. */
   async #load(names: readonly string[], fresh: boolean, neededBy?: string): Promise<string[]> {
     const order = await this.#order(names, fresh, neededBy);
+    this.#rank([...this.loaded, ...order]);
     const done: string[] = [];
     try {
       for (const definition of order) {
@@ -136,6 +145,7 @@ export class ModuleHost {
   async #reconfigure(config: HostConfig): Promise<ModuleChanges> {
     const source = { import: (name: string) => this.#files.import(name), has: () => false };
     const wanted = await inOrder(config.modules, this.#host, source);
+    this.#rank(wanted);
     const names = new Set(wanted.map(({ name }) => name));
     const before = [...this.#loaded.keys()];
     const unloaded = before.filter((name) => !names.has(name));
@@ -183,6 +193,7 @@ export class ModuleHost {
       await this.#stopAll(added);
       throw circularError([name, circular.name, name]);
     }
+    this.#rank(this.loaded.map((each) => (each.name === name ? fresh : each)));
     await this.#stopAll([name, ...users.map((user) => user.name)]);
     const failure = await this.#replace(old, fresh);
     await this.#startAll(users);

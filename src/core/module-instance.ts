@@ -1,7 +1,15 @@
 // One module on one host: what it registers is remembered, and undone backwards when it unloads.
 
 import type { Command, CommandRegistry } from '../admin/commands.ts';
-import type { Answer, AnsweredEvent, EventName, Handler, Observer, Payload } from '../api/events.ts';
+import type {
+  Answer,
+  AnsweredEvent,
+  EventName,
+  Handler,
+  Notification,
+  Observer,
+  Payload,
+} from '../api/events.ts';
 import type {
   Exports,
   IqHandler,
@@ -11,6 +19,7 @@ import type {
   ModuleDefinition,
   NonzaHandler,
   NonzaMatch,
+  OwnerQuestion,
 } from '../api/module.ts';
 import type { S2SSession } from '../api/session.ts';
 import type { Options } from '../config/options.ts';
@@ -26,6 +35,7 @@ import type { Jid } from '../xml/jid.ts';
 import { ModuleError } from './errors.ts';
 import { HandlerError } from './hooks.ts';
 import type { LocalHost } from './host.ts';
+import { askOwner, tellAll } from './owners.ts';
 import type { Router } from './router.ts';
 
 const DEFAULT_IQ_TIMEOUT_MS = 30_000;
@@ -128,8 +138,22 @@ export class ModuleInstance implements Module {
     return links.connect(this.host.domain, remote);
   }
 
-  isLocal(domain: string): boolean {
-    return this.#around.router.hosts.has(domain);
+  local(domain: string): 'users' | 'service' | undefined {
+    const kind = this.#around.router.hosts.get(domain)?.kind;
+    return kind === undefined ? undefined : kind === 'local' ? 'users' : 'service';
+  }
+
+  askOwner(owner: Jid, name: OwnerQuestion, payload: unknown): Promise<never> {
+    return askOwner(this.#around, owner, name, payload) as Promise<never>;
+  }
+
+  answerFor(name: OwnerQuestion, answer: (owner: Jid, payload: never) => unknown): void {
+    const untyped = answer as (owner: Jid, payload: unknown) => unknown;
+    this.#owe(this.host.ownerAnswers.add(name, untyped, this.name));
+  }
+
+  tellAll<N extends Notification>(event: N, data: Omit<Payload<N>, 'waitUntil'>): Promise<void> {
+    return tellAll(this.#around.router, event, data, this.name);
   }
 
   provide<K extends keyof Items>(list: K, item: Items[K]): void {
@@ -138,6 +162,15 @@ export class ModuleInstance implements Module {
 
   items<K extends keyof Items>(list: K): readonly Items[K][] {
     return this.host.items.get(list);
+  }
+
+  find<K extends keyof Exports>(module: K): Exports[K] | undefined {
+    const { after = [], depends = [] } = this.definition;
+    if (!after.includes(module) && !depends.includes(module)) {
+      const message = `the module "${this.name}" looks for "${module}" without naming it in \`after\``;
+      throw new ModuleError('MODULE_DEPENDENCY_MISSING', this.name, message);
+    }
+    return this.#around.use(module) as Exports[K] | undefined;
   }
 
   use<K extends keyof Exports>(module: K): Exports[K] {

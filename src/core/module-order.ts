@@ -1,4 +1,5 @@
-// In which order modules load: what they depend on first; and what keeps a list of them from loading at all.
+// In which order modules load, and their handlers run: what they depend on first, then what they name in `after` and
+// `before`; and what keeps a list of them from loading at all.
 
 import type { ModuleDefinition } from '../api/module.ts';
 import { ModuleError } from './errors.ts';
@@ -36,7 +37,39 @@ export async function inOrder(
     order.set(name, definition);
   };
   for (const name of names) await visit(name, neededBy === undefined ? [] : [neededBy]);
+  return arranged([...order.values()]);
+}
+
+/**
+ * Puts modules behind those that they depend on or name in `after`, and before those that they name in `before`; names
+ * that are not in the list do not count. Otherwise the order stays.
+ * @throws ModuleError MODULE_DEPENDENCY_CIRCULAR
+ */
+export function arranged(definitions: readonly ModuleDefinition[]): ModuleDefinition[] {
+  const earlier = predecessors(definitions);
+  const byName = new Map(definitions.map((definition) => [definition.name, definition]));
+  const order = new Map<string, ModuleDefinition>();
+  const visit = (definition: ModuleDefinition, path: readonly string[]): void => {
+    const { name } = definition;
+    if (order.has(name)) return;
+    if (path.includes(name)) throw orderError([...path.slice(path.indexOf(name)), name]);
+    for (const other of earlier.get(name) ?? []) {
+      const first = byName.get(other);
+      if (first) visit(first, [...path, name]);
+    }
+    order.set(name, definition);
+  };
+  for (const definition of definitions) visit(definition, []);
   return [...order.values()];
+}
+
+/** The modules that come before each one, by its name. */
+function predecessors(definitions: readonly ModuleDefinition[]): Map<string, Set<string>> {
+  const earlier = new Map<string, Set<string>>();
+  for (const { name, depends = [], after = [] } of definitions)
+    earlier.set(name, new Set([...depends, ...after]));
+  for (const { name, before = [] } of definitions) for (const later of before) earlier.get(later)?.add(name);
+  return earlier;
 }
 
 async function find(
@@ -75,5 +108,10 @@ export function fits({ scope = 'local' }: ModuleDefinition, { kind }: ModulePlac
 export function circularError(circle: readonly string[]): ModuleError {
   const path = circle.join(' → ');
   const message = `Modules depend on each other in a circle: ${path}`;
+  return new ModuleError('MODULE_DEPENDENCY_CIRCULAR', circle[0]!, message);
+}
+
+function orderError(circle: readonly string[]): ModuleError {
+  const message = `Modules come after each other in a circle (\`depends\`, \`after\`, \`before\`): ${circle.join(' → ')}`;
   return new ModuleError('MODULE_DEPENDENCY_CIRCULAR', circle[0]!, message);
 }

@@ -14,7 +14,7 @@ const SERVER_SHARE = 1 / 4;
 
 /** Where a service counts them. */
 interface Memory {
-  readonly module: Pick<Service['module'], 'isLocal'>;
+  readonly module: Pick<Service['module'], 'local'>;
   readonly budgets: Pick<Budgets, 'seats'>;
 }
 
@@ -40,6 +40,6 @@ export function countSeat(
 /** The holder of what a user takes of the memory of all rooms. */
 export function holderOf({ module }: Pick<Memory, 'module'>, bare: string): Holder {
   const domain = bare.slice(bare.indexOf('@') + 1);
-  if (module.isLocal(domain)) return { name: bare, share: ACCOUNT_SHARE };
+  if (module.local(domain) !== undefined) return { name: bare, share: ACCOUNT_SHARE };
   return { name: registeredDomain(domain), share: SERVER_SHARE };
 }

@@ -104,7 +104,7 @@ test('all rooms remember 32 MiB of invitations at most; then a room forgets its 
 });
 
 test('50,000 clients are in rooms at most: 2,500 of one account, 12,500 of one registered domain', () => {
-  const module = { isLocal: (domain: string) => domain === 'localhost' };
+  const module = { local: (domain: string) => (domain === 'localhost' ? ('users' as const) : undefined) };
   const service = { module, budgets: { seats: new SharedBudget(MAX_SEATS) } };
   const enter = (bare: string) => {
     checkSeats(service, HALL, bare);

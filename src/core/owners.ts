@@ -1,0 +1,72 @@
+// How modules reach owners (users, rooms) and events of another host: asynchronous, with plain data, because that host
+// may run elsewhere one day.
+
+import type { EventName } from '../api/events.ts';
+import type { OwnerQuestion } from '../api/module.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Jid } from '../xml/jid.ts';
+import type { LocalHost } from './host.ts';
+import type { Answerer } from './owner-answers.ts';
+import { plainCopy } from './plain.ts';
+import type { Router } from './router.ts';
+
+const ANSWER_MS = 5_000;
+
+export interface OwnersContext {
+  readonly router: Router;
+  readonly clock: Clock;
+}
+
+/** Asks the host of an owner; `undefined`: it is not ours, nobody answers, or not within 5 s. */
+export async function askOwner(
+  { router, clock }: OwnersContext,
+  owner: Jid,
+  name: OwnerQuestion,
+  payload: unknown,
+): Promise<unknown> {
+  const question = plainCopy(payload);
+  await undefined; // Never in the tick of the asker, as it would be elsewhere.
+  const host = router.hosts.get(owner.domain);
+  const answerer = host?.ownerAnswers.get(name);
+  if (host === undefined || answerer === undefined) return undefined;
+  const answer = answerOf(host, answerer, { owner, name, question });
+  router.work.add(answer, answerer.module);
+  return within(clock, answer);
+}
+
+/** Whoever fails has said nothing. */
+async function answerOf(
+  { faults }: LocalHost,
+  { answer, module }: Answerer,
+  { owner, name, question }: { owner: Jid; name: string; question: unknown },
+): Promise<unknown> {
+  try {
+    return plainCopy(await answer(owner, question));
+  } catch (error) {
+    faults.report('handler', error, { event: name, module });
+    return undefined;
+  }
+}
+
+function within(clock: Clock, answer: Promise<unknown>): Promise<unknown> {
+  return new Promise((resolve) => {
+    const limit = clock.after(ANSWER_MS, () => resolve(undefined));
+    void answer.then((value) => {
+      limit.cancel();
+      resolve(value);
+    });
+  });
+}
+
+/** Notifies every host, and settles once all work has that their handlers gave to `waitUntil`; failures are logged. */
+export async function tellAll(router: Router, event: EventName, data: object, module: string): Promise<void> {
+  const told = plainCopy(data);
+  await undefined;
+  const works: Promise<unknown>[] = [];
+  const waitUntil = (work: Promise<unknown>) => {
+    works.push(work);
+    router.work.add(work, module);
+  };
+  for (const { hooks } of router.hosts.values()) hooks.notify(event, { ...told, waitUntil } as never);
+  await Promise.allSettled(works);
+}

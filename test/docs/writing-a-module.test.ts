@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
+import type { Event } from 'enjamb/api';
 import { readConfig } from '../../src/cli/configuration.ts';
 import { Server } from '../../src/server.ts';
 import type { Clock } from '../../src/util/clock.ts';
@@ -15,6 +16,12 @@ import { FakeRooms } from '../support/fake-rooms.ts';
 import { assertXml } from '../support/match.ts';
 import { HandClock, Harness } from '../support/module-harness.ts';
 import { TestServer } from '../support/server.ts';
+
+declare module 'enjamb/api' {
+  interface Events {
+    'pulse-may-count': Event<{ readonly user: string }, boolean>;
+  }
+}
 
 const ROOT = join(import.meta.dirname, '../..');
 const PAGE = readFileSync(join(ROOT, 'docs/writing-a-module.md'), 'utf8');
@@ -75,15 +82,15 @@ async function startStep(t: TestContext, number: number, clock: Clock): Promise<
   return server;
 }
 
-test('there are three steps, each with the whole module, and no block of a language that is not tested', () => {
+test('there are four steps, each with the whole module, and no block of a language that is not tested', () => {
   const modules = steps.map((blocks) => blocks.filter(({ language }) => language === 'ts').length);
-  assert.deepEqual(modules, [1, 1, 1, 0]);
+  assert.deepEqual(modules, [1, 1, 1, 1, 0]);
   const languages = new Set([introduction, ...steps].flat().map(({ language }) => language));
   assert.deepEqual([...languages].sort(), ['json', 'toml', 'ts', 'xml']);
 });
 
 test('the modules of all steps pass the type check of a project that depends on enjamb', () => {
-  for (const number of [1, 2, 3]) writeStep(number);
+  for (const number of [1, 2, 3, 4]) writeStep(number);
   mkdirSync(join(folder, 'node_modules'), { recursive: true });
   symlinkSync(ROOT, join(folder, 'node_modules/enjamb'));
   const settings = {
@@ -166,4 +173,25 @@ test('step 3: whoever is named is told how many clients ping_muc has found outsi
   );
   clock.seconds(3_600);
   assert.deepEqual(benvolio.heard(), []);
+});
+
+test('step 4: users of all hosts are asked for, and newcomers are told to all hosts', async (t) => {
+  const server = new TestServer(await startStep(t, 4, new FakeClock()));
+  const [montague, capulet] = ['montague.lit', 'capulet.lit'].map(
+    (domain) => server.server.router.hosts.get(domain)!,
+  );
+  await server.client('romeo@montague.lit/orchard');
+  const pulse = async (account: string) => {
+    const args = { account, host: 'capulet.lit' };
+    return (await server.server.commands.run('pulse', args, { by: 'test' })).text;
+  };
+  assert.equal(await pulse('romeo@montague.lit'), 'Clients: 1');
+  assert.equal(await pulse('tybalt@montague.lit'), 'No answer');
+  assert.equal(await pulse('romeo@verona.lit'), 'No users of ours are there');
+  montague!.hooks.add('pulse-may-count', () => false, 'deliver', 'test');
+  assert.equal(await pulse('romeo@montague.lit'), 'No answer');
+  for (const host of [montague!, capulet!]) {
+    const newcomers = host.stores.keyval<number>('pulse_newcomers');
+    assert.equal(typeof (await newcomers.get('romeo@montague.lit')), 'number');
+  }
 });

@@ -57,7 +57,7 @@ function loadPingMuc(module: Module<typeof options>): void {
       if (recoveredAt !== undefined) context.measures.told(context.now() - recoveredAt);
       module.fire('ping-muc-notice', notice);
     },
-    tellsAsleep: (notice) => module.fire('ping-muc-asleep', notice) === 'tell',
+    tellsAsleep: (notice) => module.ask('ping-muc-asleep', notice) === 'tell',
   });
   const probes: Probes = new Probes({
     context,

@@ -62,7 +62,7 @@ export default defineModule({
       },
       silenceMs: module.options.s2s_keepalive_silence,
       timeoutMs: module.options.s2s_keepalive_timeout,
-      isNeeded: (remote: string) => module.fire('s2s-needed', { remote }) === 'needed',
+      isNeeded: (remote: string) => module.ask('s2s-needed', { remote }) === 'needed',
       ping(remote: string) {
         pings.add();
         const id = newId();

@@ -7,6 +7,7 @@ import {
   duration,
   type Event,
   integer,
+  Jid,
   oneOf,
   type S2SSession,
   xml,
@@ -23,6 +24,9 @@ declare module 'enjamb/api' {
   }
   interface Exports {
     types: { answer(): number };
+  }
+  interface OwnerQuestions {
+    'types-mood': Event<{ readonly word: string }, { readonly mood: string }>;
   }
   interface Items {
     'types-list': number;
@@ -106,6 +110,17 @@ export default defineModule({
     void answer;
     const asked: boolean | undefined = module.ask('types-question', { user: 'romeo' });
     void asked;
+    module.answerFor('types-mood', (_, { word }) => ({ mood: word }));
+    void module.askOwner(Jid.parse('romeo@montague.lit'), 'types-mood', { word: 'merry' });
+    // @ts-expect-error the payload is incomplete
+    void module.askOwner(Jid.parse('romeo@montague.lit'), 'types-mood', {});
+    // @ts-expect-error the answer has another shape
+    module.answerFor('types-mood', () => 'merry');
+    // @ts-expect-error an event is no question about an owner
+    module.answerFor('types-question', () => true);
+    void module.tellAll('types-happened', { user: 'romeo', count: 1 });
+    // @ts-expect-error all hosts are told, not asked
+    void module.tellAll('types-question', { user: 'romeo' });
     // @ts-expect-error a notification is no question
     module.ask('types-happened', { user: 'romeo', count: 1 });
     // @ts-expect-error the payload is incomplete

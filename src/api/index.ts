@@ -18,6 +18,7 @@ export { type Holder, SharedBudget } from '../util/shared-budget.ts';
 export * from '../xml/index.ts';
 export * from './bounces.ts';
 export * from './events.ts';
+export * from './iq.ts';
 export * from './module.ts';
 export { payerOf } from './payer.ts';
 export { refusalFor } from './refusal.ts';

@@ -18,6 +18,7 @@ import type {
   Observer,
   Payload,
 } from './events.ts';
+import type { AskedIq, IqQuestion } from './iq.ts';
 import type { C2SSession, Host, Origin, S2SSession } from './session.ts';
 
 /** What modules offer to each other, by module name; declared by the owner, read with `module.use`. */
@@ -102,7 +103,13 @@ export interface Module<O extends Options = Options> {
   /** Routes a stanza with this host as origin. Modules are trusted: any `from` of this host passes. */
   send(stanza: ElementLike): void;
   /**
-   * Sends a request and resolves with the result. The answer is matched by type, id, from and to.
+   * Sends a request from this host, or from a session of it. The answer reaches nobody else, also after this module has
+   * unloaded.
+   * @throws StanzaError 'resource-constraint' beyond the quota, or when too many requests are not answered yet.
+   */
+  askIq(iq: ElementLike, question: IqQuestion): AskedIq;
+  /**
+   * As `askIq`; resolves with the result.
    * @throws StanzaError the peer's error; IqTimeoutError after `timeoutMs` (default 30 s); AbortError at unload.
    */
   sendIq(iq: ElementLike, options?: { timeoutMs?: number }): Promise<Stanza>;

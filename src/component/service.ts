@@ -5,7 +5,6 @@ import type { Kind, StanzaEvent, Target } from '../api/events.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { Router } from '../core/router.ts';
 import { notifyService } from '../core/services.ts';
-import type { Stanza } from '../xml/element.ts';
 import { errorReply, StanzaError } from '../xml/errors.ts';
 import type { ComponentSession } from './session.ts';
 
@@ -50,8 +49,6 @@ export class Service {
 
   #deliver(event: StanzaEvent): 'handled' {
     const { stanza } = event;
-    // What this server itself asked in the name of the domain is not the component's business.
-    if (isAnswer(stanza) && this.#router.pendingIqs.accept(stanza)) return 'handled';
     if (!this.session) {
       // A condition that passes: on some others clients give a room up (XEP-0410 §3.2).
       const text = 'This service is not connected at the moment';
@@ -69,8 +66,4 @@ export class Service {
     const speaker = this.#router.hosts.get(from.domain) ?? this.host;
     if (reply) this.#router.route(reply, speaker.origin);
   }
-}
-
-function isAnswer({ name, attrs }: Stanza): boolean {
-  return name === 'iq' && (attrs.type === 'result' || attrs.type === 'error');
 }

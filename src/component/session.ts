@@ -23,6 +23,8 @@ const STUCK_MS = 60_000;
 const SILENCE_MS = 60_000;
 const PING_MS = 30_000;
 
+const ASKER = { name: 'component' };
+
 export class ComponentSession implements StreamHandler {
   readonly id = newId().slice(0, 8);
   readonly host: LocalHost;
@@ -155,7 +157,7 @@ export class ComponentSession implements StreamHandler {
     const ping = xml('iq', { type: 'get', from: from.domain, to: this.host.domain }, xml('ping', NS.PING));
     const send = (iq: Stanza): unknown => this.#stream.send(iq);
     try {
-      await router.pendingIqs.request(ping, send, limitMs, this.#ended.signal);
+      await router.pendingIqs.request(ASKER, ping, { timeoutMs: limitMs }, send, this.#ended.signal);
     } catch (error) {
       if (error instanceof IqTimeoutError) return false;
       if (!(error instanceof StanzaError)) return true; // We have stopped asking: that proves nothing.

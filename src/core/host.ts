@@ -10,7 +10,7 @@ import type { Logger } from '../util/logger.ts';
 import { StreamError } from '../xml/errors.ts';
 import type { Jid } from '../xml/jid.ts';
 import { Hooks } from './hooks.ts';
-import { IqHandlers } from './iq-router.ts';
+import { IqHandlers } from './iq/handlers.ts';
 import { Items } from './items.ts';
 import { NonzaHandlers } from './nonzas.ts';
 import { OwnerAnswers } from './owner-answers.ts';

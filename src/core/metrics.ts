@@ -30,6 +30,12 @@ export function measureCore(
     ['place'],
     () => [...faults.counts].map(([place, count]): Reading => [[place], count]),
   );
+  metrics.counted(
+    'iq_answers_forged',
+    'Answers to requests of this server that came from somebody else than the one asked',
+    [],
+    () => [[[], router.pendingIqs.forged]],
+  );
   commands.register(metricsCommand(registry));
 }
 

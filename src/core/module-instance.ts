@@ -10,6 +10,7 @@ import type {
   Observer,
   Payload,
 } from '../api/events.ts';
+import type { AskedIq, IqQuestion } from '../api/iq.ts';
 import type {
   Exports,
   IqHandler,
@@ -37,8 +38,6 @@ import { HandlerError } from './hooks.ts';
 import type { LocalHost } from './host.ts';
 import { askOwner, tellAll } from './owners.ts';
 import type { Router } from './router.ts';
-
-const DEFAULT_IQ_TIMEOUT_MS = 30_000;
 
 export interface ModuleSurroundings {
   readonly router: Router;
@@ -122,12 +121,18 @@ export class ModuleInstance implements Module {
     this.#around.router.route(ownElement(stanza), this.host.origin);
   }
 
+  askIq(iq: ElementLike, question: IqQuestion): AskedIq {
+    return this.#around.router.pendingIqs.ask(this, ownElement(iq), question, (request) =>
+      this.send(request),
+    );
+  }
+
   sendIq(iq: ElementLike, options: { timeoutMs?: number } = {}): Promise<Stanza> {
-    const timeoutMs = options.timeoutMs ?? DEFAULT_IQ_TIMEOUT_MS;
     return this.#around.router.pendingIqs.request(
+      this,
       ownElement(iq),
+      options,
       (request) => this.send(request),
-      timeoutMs,
       this.signal,
     );
   }
@@ -255,6 +260,7 @@ export class ModuleInstance implements Module {
   /** Undoes everything, the latest first. One failure is logged and does not keep the rest from being undone. */
   async unload(): Promise<void> {
     this.#abort.abort(new DOMException(`Module ${this.name} was unloaded`, 'AbortError'));
+    this.#around.router.pendingIqs.forget(this);
     for (const undo of [...this.#undo].reverse()) {
       try {
         await undo();

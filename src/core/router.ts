@@ -13,7 +13,8 @@ import { Jid } from '../xml/jid.ts';
 import { NS } from '../xml/namespaces.ts';
 import { unwrap } from './hooks.ts';
 import type { LocalHost } from './host.ts';
-import { handleRequest, PendingIqs } from './iq-router.ts';
+import { handleRequest } from './iq/handlers.ts';
+import { PendingIqs } from './iq/pending.ts';
 import { domainOf, parseDestination } from './unusable-address.ts';
 import { PendingWork } from './work.ts';
 
@@ -39,7 +40,7 @@ export class Router {
   readonly #faults: Faults;
 
   constructor(clock: Clock, log: Logger, faults: Faults) {
-    this.pendingIqs = new PendingIqs(clock);
+    this.pendingIqs = new PendingIqs(clock, log, faults);
     this.work = new PendingWork(faults);
     this.#log = log;
     this.#faults = faults;
@@ -126,6 +127,7 @@ export class Router {
 
   #deliver(host: LocalHost, event: StanzaEvent): void {
     const kind = event.stanza.name as Kind;
+    if (kind === 'iq' && this.#isTaken(event)) return;
     const target = targetOf(event.to, event.from);
     if (host.hooks.fire(INBOUND[kind][target], event) === 'handled') return;
     if (target === 'self' && host.hooks.fire(INBOUND[kind].bare, event) === 'handled') return;
@@ -145,7 +147,6 @@ export class Router {
   #deliverIq(host: LocalHost, event: StanzaEvent, target: Target): void {
     const { stanza, to } = event;
     const isRequest = stanza.attrs.type === 'get' || stanza.attrs.type === 'set';
-    if (!isRequest && this.pendingIqs.accept(stanza)) return;
     if (target === 'full') {
       // RFC 6121 §8.5.3: an iq for a resource is delivered to it, or refused.
       if (host.sessions.get(to)?.send(stanza)) return;
@@ -161,6 +162,14 @@ export class Router {
       else this.route(answer, host.origin);
     };
     handleRequest(host.iqHandlers, event, target, reply, (owner, error) => this.#failed(owner, error));
+  }
+
+  /** An answer to a question of ours is for nobody else, so no hook sees it. */
+  #isTaken(event: StanzaEvent): boolean {
+    const { type } = event.stanza.attrs;
+    if (type === 'result' || type === 'error') return this.pendingIqs.take(event);
+    this.pendingIqs.left(event.stanza);
+    return false;
   }
 
   #event<O extends Origin>(stanza: Stanza, from: Jid, to: Jid, origin: O): StanzaEvent<O> {

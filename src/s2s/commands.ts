@@ -77,7 +77,13 @@ async function ping(
   const send = (iq: typeof request) => context.router.route(iq, host.origin);
   let note = '';
   try {
-    await context.router.pendingIqs.request(request, send, PING_MS, signal ?? new AbortController().signal);
+    await context.router.pendingIqs.request(
+      { name: 's2s' },
+      request,
+      { timeoutMs: PING_MS },
+      send,
+      signal ?? new AbortController().signal,
+    );
   } catch (error) {
     if (!(error instanceof StanzaError)) throw error;
     if (UNREACHED.has(error.condition)) {

@@ -123,7 +123,7 @@ export class S2SSession implements Contract {
     const sent = this.remotes.size === 0 ? element : passOut(this.host, this, element, this.#context.router);
     if (sent === undefined) return true;
     if (!this.#stream.send(sent)) return false;
-    if (isStanza(sent)) this.stanzasOut++;
+    if (isStanza(sent)) this.#count(sent);
     return true;
   }
 
@@ -135,9 +135,14 @@ export class S2SSession implements Contract {
     if (!this.#stream.isOpen) return false;
     const sent = passOut(this.host, this, stanza, this.#context.router);
     if (sent === undefined) return true;
-    if (this.#stream.send(sent)) this.stanzasOut++;
+    if (this.#stream.send(sent)) this.#count(sent);
     else this.#unwritten.push(stanza);
     return true;
+  }
+
+  #count(stanza: Stanza): void {
+    this.stanzasOut++;
+    if (stanza.name === 'iq') this.#context.router.pendingIqs.left(stanza);
   }
 
   /** What was given to `carry` and has not even been written, in order. */

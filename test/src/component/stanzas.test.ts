@@ -215,9 +215,10 @@ test('what the server itself asks in the name of the domain is answered to the s
   const host = router.hosts.get(PLAYS)!;
   const ping = xml('iq', { type: 'get', from: PLAYS, to: 'montague.lit' }, xml('ping', 'urn:xmpp:ping'));
   const answer = await router.pendingIqs.request(
+    { name: 'test' },
     ping,
+    { timeoutMs: 3_000 },
     (iq) => router.route(iq, host.origin),
-    3_000,
     new AbortController().signal,
   );
   assert.equal(answer.attrs.type, 'result');

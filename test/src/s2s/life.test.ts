@@ -292,7 +292,7 @@ test('a stop waits for no answer to a question of ours', async (t) => {
   const iq = parseXml(
     `<iq type='get' id='1' from='montague.lit' to='juliet@montague.lit'><q xmlns='urn:q'/></iq>`,
   );
-  const asked = pendingIqs.request(iq, () => {}, 30_000, new AbortController().signal);
+  const asked = pendingIqs.request({ name: 'test' }, iq, {}, () => {}, new AbortController().signal);
   work.add(asked, 'test');
   const began = performance.now();
   await world.server.stop();

@@ -2,15 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ModuleError } from '../../../src/core/errors.ts';
-import { IqHandlers, PendingIqs } from '../../../src/core/iq-router.ts';
-import type { Element, Stanza } from '../../../src/xml/element.ts';
-import { xml } from '../../../src/xml/element.ts';
-import { IqTimeoutError, StanzaError } from '../../../src/xml/errors.ts';
-import { FakeClock } from '../../support/clock.ts';
-import { assertXml } from '../../support/match.ts';
-import { assertFaults } from '../../support/server.ts';
-import { startBench, TEST_NS } from './harness.ts';
+import { ModuleError } from '../../../../src/core/errors.ts';
+import { IqHandlers } from '../../../../src/core/iq/handlers.ts';
+import type { Element } from '../../../../src/xml/element.ts';
+import { xml } from '../../../../src/xml/element.ts';
+import { StanzaError } from '../../../../src/xml/errors.ts';
+import { assertXml } from '../../../support/match.ts';
+import { assertFaults } from '../../../support/server.ts';
+import { startBench, TEST_NS } from '../harness.ts';
 
 const ROMEO = 'romeo@montague.lit/orchard';
 const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
@@ -203,134 +202,4 @@ test('a request has one handler: a second one is refused, and both modules are n
   remove();
   assert.equal(handlers.find('get', 'bare', query), undefined);
   assert.equal(handlers.find('set', 'bare', query)?.owner, 'second');
-});
-
-// ── Requests of ours ───────────────────────────────────────────────────────────────────────────────────────────
-
-interface Asked {
-  readonly clock: FakeClock;
-  readonly pending: PendingIqs;
-  readonly answer: Promise<Stanza>;
-  readonly sent: Stanza;
-  readonly abort: AbortController;
-}
-
-function ask(to = 'hall@rooms.capulet.lit/Romeo'): Asked {
-  const clock = new FakeClock();
-  const pending = new PendingIqs(clock);
-  const abort = new AbortController();
-  const sent: Stanza[] = [];
-  const iq = xml('iq', { type: 'get', id: 'ours', from: 'montague.lit', to }, xml('ping', 'urn:xmpp:ping'));
-  const answer = pending.request(iq, (stanza) => sent.push(stanza), 30_000, abort.signal);
-  return { clock, pending, answer, sent: sent[0]!, abort };
-}
-
-test('RFC 6120 §8.1.3: a request of ours has an id that nobody can guess, whatever its maker wrote', () => {
-  const [one, other] = [ask(), ask()];
-  assert.notEqual(one.sent.attrs.id, 'ours');
-  assert.notEqual(one.sent.attrs.id, other.sent.attrs.id);
-  assert.match(one.sent.attrs.id!, /^[\w-]{20}$/);
-});
-
-test('only whom we asked can answer: the right id from another address is not taken', async () => {
-  const { pending, answer, sent } = ask();
-  const { id } = sent.attrs;
-  for (const from of [
-    'mallory@evil.lit',
-    'hall@rooms.capulet.lit',
-    'hall@rooms.capulet.lit/Mallory',
-    'rooms.capulet.lit',
-    'montague.lit',
-    undefined,
-  ]) {
-    assert.equal(pending.accept(xml('iq', { type: 'result', id, from, to: 'montague.lit' })), false, from);
-  }
-  const from = 'hall@rooms.capulet.lit/Romeo';
-  assert.equal(pending.accept(xml('iq', { type: 'result', id, from, to: 'verona.lit' })), false);
-  assert.equal(pending.accept(xml('iq', { type: 'result', id: 'ours', from, to: 'montague.lit' })), false);
-  assert.equal(pending.accept(xml('iq', { type: 'result', from, to: 'montague.lit' })), false);
-  assert.equal(pending.accept(xml('iq', { type: 'result', id, from, to: 'montague.lit' })), true);
-  assert.equal((await answer).attrs.from, from);
-});
-
-test('an answer is taken once', async () => {
-  const { pending, answer, sent } = ask('capulet.lit');
-  const result = xml('iq', { type: 'result', id: sent.attrs.id, from: 'capulet.lit', to: 'montague.lit' });
-  assert.equal(pending.accept(result), true);
-  assert.equal(pending.accept(result), false);
-  await answer;
-});
-
-test('RFC 7622 §3.2: the same address in another writing is the same address', async () => {
-  const { pending, answer, sent } = ask('Hall@Rooms.Capulet.LIT/Romeo');
-  const from = 'hall@rooms.capulet.lit/Romeo';
-  assert.equal(
-    pending.accept(xml('iq', { type: 'result', id: sent.attrs.id, from, to: 'Montague.lit' })),
-    true,
-  );
-  await answer;
-});
-
-test('the error of the peer is what the caller catches', async () => {
-  const { pending, answer, sent } = ask('capulet.lit');
-  const error = new StanzaError('not-acceptable', { text: 'no', by: 'capulet.lit' });
-  pending.accept(
-    xml(
-      'iq',
-      { type: 'error', id: sent.attrs.id, from: 'capulet.lit', to: 'montague.lit' },
-      error.toElement(),
-    ),
-  );
-  await assert.rejects(answer, {
-    name: 'StanzaError',
-    condition: 'not-acceptable',
-    text: 'no',
-    by: 'capulet.lit',
-  });
-});
-
-test('no answer in time is an error of its own, and a late one is nobody’s', async () => {
-  const { clock, pending, answer, sent } = ask('capulet.lit');
-  const failed = assert.rejects(answer, IqTimeoutError);
-  await clock.advance(30_000);
-  await failed;
-  const late = xml('iq', { type: 'result', id: sent.attrs.id, from: 'capulet.lit', to: 'montague.lit' });
-  assert.equal(pending.accept(late), false);
-});
-
-test('a module that unloads waits for no answer', async () => {
-  const { clock, answer, abort } = ask('capulet.lit');
-  const reason = new DOMException('unloaded', 'AbortError');
-  abort.abort(reason);
-  await assert.rejects(answer, reason);
-  assert.equal(clock.pending, 0);
-  const unsent = new PendingIqs(clock).request(
-    xml('iq', { type: 'get', from: 'montague.lit', to: 'capulet.lit' }),
-    () => assert.fail('sent'),
-    1_000,
-    abort.signal,
-  );
-  await assert.rejects(unsent, reason);
-});
-
-test('RFC 6120 §8.2.3: an answer to the server’s own question reaches no client, a stranger’s does', async (t) => {
-  const clock = new FakeClock();
-  const bench = await startBench(t, clock);
-  const romeo = await bench.client(ROMEO);
-  const { router } = bench.test.server;
-  const iq = xml('iq', { type: 'get', from: ROMEO, to: 'capulet.lit' }, xml('ping', 'urn:xmpp:ping'));
-  const send = (stanza: Stanza) => router.route(stanza, bench.host.origin);
-  const answer = router.pendingIqs.request(iq, send, 30_000, new AbortController().signal);
-  const { id } = bench.sent[0]!.attrs;
-  bench.arrive(`<iq type='result' id='${id}' from='evil.lit' to='${ROMEO}'/>`);
-  await romeo.receives(`<iq type='result' id='${id}' from='evil.lit' to='${ROMEO}'/>`);
-  bench.arrive(
-    `<iq type='get' id='${id}' from='capulet.lit' to='${ROMEO}'><ping xmlns='urn:xmpp:ping'/></iq>`,
-  );
-  await romeo.receives(
-    `<iq type='get' id='${id}' from='capulet.lit' to='${ROMEO}'><ping xmlns='urn:xmpp:ping'/></iq>`,
-  );
-  bench.arrive(`<iq type='result' id='${id}' from='capulet.lit' to='${ROMEO}'/>`);
-  assertXml(await answer, `<iq type='result' from='capulet.lit' to='${ROMEO}'/>`);
-  await romeo.receivesNothing();
 });

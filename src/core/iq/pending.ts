@@ -1,0 +1,262 @@
+// The requests that this server itself has sent and nobody has answered yet.
+//
+//   waiting ──answer──▶ forgotten        waiting ──timeout──▶ late ──answer, or lateMs──▶ forgotten
+//
+// The id of a request stays known while it is late, or while its module is gone: no answer to it reaches a client.
+
+import { isLocalBounce } from '../../api/bounces.ts';
+import type { StanzaEvent } from '../../api/events.ts';
+import type { AnswerOrigin, AskedIq, IqAnswer, IqQuestion } from '../../api/iq.ts';
+import type { Clock } from '../../util/clock.ts';
+import type { Faults } from '../../util/faults.ts';
+import { newId } from '../../util/ids.ts';
+import type { Logger } from '../../util/logger.ts';
+import type { Stanza } from '../../xml/element.ts';
+import { IqTimeoutError, StanzaError } from '../../xml/errors.ts';
+import { Jid } from '../../xml/jid.ts';
+import { ExpiringMap } from './expiring-map.ts';
+
+/** Waiting and late. Each takes about 200 bytes, and what its `onAnswer` holds. */
+export const MAX_QUESTIONS = 200_000;
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** Who asks: a module on one host, or a part of the server. */
+export interface Asker {
+  readonly name: string;
+}
+
+interface Question {
+  /** Both addresses are prepared (RFC 7622 §3). */
+  readonly from: string;
+  readonly to: string;
+  readonly asker: Asker;
+  readonly lateMs: number;
+  /** Whose quota it uses, until it is answered. */
+  quotaOf: object | undefined;
+  accepts: IqQuestion['accepts'];
+  /** Absent when nobody waits any more. */
+  onAnswer: IqQuestion['onAnswer'] | undefined;
+  left: boolean;
+  expiresAt: number;
+}
+
+export class PendingIqs {
+  readonly #log: Logger;
+  readonly #faults: Faults;
+  readonly #waiting: ExpiringMap<Question>;
+  readonly #late: ExpiringMap<Question>;
+  readonly #quotas = new WeakMap<object, number>();
+  readonly #closed = new AbortController();
+  /** Answers that were dropped because somebody else than the one asked has sent them. */
+  forged = 0;
+
+  constructor(clock: Clock, log: Logger, faults: Faults) {
+    this.#log = log;
+    this.#faults = faults;
+    this.#waiting = new ExpiringMap(clock, (id, question) => this.#timeout(id, question));
+    this.#late = new ExpiringMap(clock, () => {});
+  }
+
+  get size(): number {
+    return this.#waiting.size + this.#late.size;
+  }
+
+  /** The server stops: nothing is asked and nothing is waited for any more. */
+  close(): void {
+    this.#closed.abort(new DOMException('The server is stopping', 'AbortError'));
+    this.#waiting.clear();
+    this.#late.clear();
+  }
+
+  /**
+   * Sends a request, with `send`, under an id of our own.
+   * @throws StanzaError 'resource-constraint' when too many questions are not answered; then nothing is sent.
+   */
+  ask(asker: Asker, iq: Stanza, question: IqQuestion, send: (iq: Stanza) => unknown): AskedIq {
+    const [from, to] = [prepared(iq.attrs.from), prepared(iq.attrs.to)];
+    if (from === undefined || to === undefined) throw new TypeError('A request needs from and to');
+    const { timeoutMs = DEFAULT_TIMEOUT_MS, lateMs = 0, quota, accepts, onAnswer } = question;
+    this.#makeRoom();
+    if (quota) this.#useQuota(quota);
+    const id = newId();
+    const kept: Question = {
+      from,
+      to,
+      asker,
+      lateMs,
+      quotaOf: quota?.of,
+      accepts,
+      onAnswer,
+      left: false,
+      expiresAt: 0,
+    };
+    if (!this.#closed.signal.aborted) {
+      this.#waiting.set(id, kept, timeoutMs);
+      send(iq.with({ id, from, to }));
+    }
+    return {
+      id,
+      get left() {
+        return kept.left;
+      },
+      cancel: () => this.#release(kept),
+    };
+  }
+
+  /**
+   * Asks, and resolves with the result.
+   * @throws StanzaError the peer's error; IqTimeoutError; the signal's reason when it aborts.
+   */
+  request(
+    asker: Asker,
+    iq: Stanza,
+    question: Omit<IqQuestion, 'onAnswer'>,
+    send: (iq: Stanza) => unknown,
+    signal: AbortSignal,
+  ): Promise<Stanza> {
+    const signals = [this.#closed.signal, signal];
+    const ended = signals.find(({ aborted }) => aborted);
+    if (ended) return Promise.reject(reasonFor(ended));
+    return new Promise((resolve, reject) => {
+      let asked: AskedIq | undefined;
+      const abort = ({ target }: Event) => {
+        settled();
+        asked?.cancel();
+        reject(reasonFor(target as AbortSignal));
+      };
+      const settled = () => {
+        for (const each of signals) each.removeEventListener('abort', abort);
+      };
+      const onAnswer = (answer: IqAnswer) => {
+        settled();
+        if (answer.kind === 'timeout') reject(new IqTimeoutError());
+        else if (answer.stanza.attrs.type === 'error') reject(StanzaError.from(answer.stanza));
+        else resolve(answer.stanza);
+      };
+      for (const each of signals) each.addEventListener('abort', abort);
+      try {
+        asked = this.ask(asker, iq, { ...question, lateMs: 0, onAnswer }, send);
+      } catch (error) {
+        settled();
+        reject(error);
+      }
+    });
+  }
+
+  /**
+   * Whether a stanza answers a request of ours; then whoever asked has it, and nobody else may see it. The id alone
+   * proves nothing: an answer from elsewhere is dropped.
+   */
+  take(event: StanzaEvent): boolean {
+    const { id } = event.stanza.attrs;
+    if (id === undefined || this.size === 0) return false;
+    const waiting = this.#waiting.get(id);
+    const question = waiting ?? this.#late.get(id);
+    if (question === undefined || question.from !== event.to.toString()) return false;
+    if (!this.#isAccepted(question, event)) {
+      this.forged++;
+      this.#log.debug('answer from a stranger dropped', { from: `${event.from}`, asked: question.to });
+      return true;
+    }
+    this.#waiting.delete(id);
+    this.#late.delete(id);
+    const { onAnswer } = question;
+    this.#release(question);
+    this.#tell(question, onAnswer, answerOf(event, waiting === undefined));
+    return true;
+  }
+
+  /** A request has left over a link, or has reached a service of ours. */
+  left({ attrs: { id, from, to } }: Stanza): void {
+    if (id === undefined || this.size === 0) return;
+    const question = this.#waiting.get(id) ?? this.#late.get(id);
+    if (question && question.from === from && question.to === to) question.left = true;
+  }
+
+  /** The asker has gone: it is told of nothing any more. Its ids stay known for `lateMs`. */
+  forget(asker: Asker): void {
+    for (const [, question] of this.#late.entries()) if (question.asker === asker) this.#release(question);
+    for (const [id, question] of [...this.#waiting.entries()]) {
+      if (question.asker !== asker) continue;
+      this.#release(question);
+      this.#waiting.delete(id);
+      if (question.lateMs > 0) this.#late.set(id, question, question.lateMs);
+    }
+  }
+
+  /** Nobody waits for a question that is late already: those make room first. */
+  #makeRoom(): void {
+    if (this.size < MAX_QUESTIONS || this.#late.deleteOldest()) return;
+    throw tooMany();
+  }
+
+  #useQuota({ of, max }: NonNullable<IqQuestion['quota']>): void {
+    const used = this.#quotas.get(of) ?? 0;
+    if (used >= max) throw tooMany();
+    this.#quotas.set(of, used + 1);
+  }
+
+  #timeout(id: string, question: Question): void {
+    const { onAnswer, lateMs } = question;
+    this.#giveBack(question);
+    if (lateMs > 0) this.#late.set(id, question, lateMs);
+    this.#tell(question, onAnswer, { kind: 'timeout' });
+  }
+
+  /** Lets go of whoever waits. Idempotent. */
+  #release(question: Question): void {
+    this.#giveBack(question);
+    question.onAnswer = undefined;
+    question.accepts = undefined;
+  }
+
+  #giveBack(question: Question): void {
+    const { quotaOf } = question;
+    if (quotaOf === undefined) return;
+    question.quotaOf = undefined;
+    this.#quotas.set(quotaOf, (this.#quotas.get(quotaOf) ?? 1) - 1);
+  }
+
+  #isAccepted(question: Question, { stanza, from }: StanzaEvent): boolean {
+    const { accepts, asker, to } = question;
+    if (!accepts) return from.toString() === to;
+    try {
+      return accepts(from, stanza);
+    } catch (error) {
+      this.#faults.report('handler', error, { module: asker.name });
+      return false;
+    }
+  }
+
+  #tell({ asker }: Question, onAnswer: IqQuestion['onAnswer'] | undefined, answer: IqAnswer): void {
+    try {
+      onAnswer?.(answer);
+    } catch (error) {
+      this.#faults.report('handler', error, { module: asker.name });
+    }
+  }
+}
+
+function answerOf(event: StanzaEvent, late: boolean): IqAnswer {
+  const { stanza, from, origin } = event;
+  const facts: AnswerOrigin = {
+    kind: origin.kind,
+    id: origin.kind === 'host' ? undefined : origin.id,
+    domain: from.domain,
+    authenticatedAt: origin.kind === 's2s' ? origin.authenticatedAt : undefined,
+  };
+  return { kind: 'answer', stanza, origin: facts, local: isLocalBounce(event), late };
+}
+
+function tooMany(): StanzaError {
+  return new StanzaError('resource-constraint', { text: 'Too many requests are not answered yet' });
+}
+
+function reasonFor(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new Error('aborted');
+}
+
+/** The peer may spell an address in another way than we did: `Capulet.lit` is `capulet.lit`. */
+function prepared(address: string | undefined): string | undefined {
+  return Jid.tryParse(address)?.toString();
+}

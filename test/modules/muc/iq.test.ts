@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { StanzaError } from '../../../src/xml/errors.ts';
 import type { ScriptedClient } from '../../support/client.ts';
 import { FakeClock } from '../../support/clock.ts';
 import {
@@ -212,4 +213,28 @@ test('requests of one account under way, in all rooms together: 500, so that oth
   await joined(juliet, 'Juliet', '', 'other@rooms.localhost');
   ask(juliet, 'other@rooms.localhost', 'Juliet');
   assert.equal((await juliet.next()).attrs.type, 'get');
+});
+
+test('requests of all accounts under way together: 10,000', async (t) => {
+  const server = await roomServer(t);
+  /** Asks itself in ten rooms, 50 times in each, and does not answer. */
+  const fill = async (number: number) => {
+    const client = await server.client(`user${number}@localhost/x`);
+    const types: (string | undefined)[] = [];
+    for (let n = 0; n < 10; n++) {
+      const room = `room${number}-${n}@rooms.localhost`;
+      await joined(client, 'Me', '', room);
+      const ask = `<iq type='get' id='ask' to='${room}/Me'><query xmlns='jabber:iq:version'/></iq>`;
+      client.send(ask.repeat(50));
+      for (let m = 0; m < 50; m++) types.push((await client.next()).attrs.type);
+    }
+    return types;
+  };
+  for (let number = 0; number < 20; number++) {
+    assert.deepEqual(new Set(await fill(number)), new Set(['get']), `user ${number}`);
+  }
+  const late = await server.client('late@localhost/x');
+  await joined(late, 'Late', '', 'late@rooms.localhost');
+  late.send(`<iq type='get' id='ask' to='late@rooms.localhost/Late'><query xmlns='jabber:iq:version'/></iq>`);
+  assert.equal(StanzaError.from(await late.next()).condition, 'resource-constraint');
 });

@@ -6,6 +6,7 @@ import sys
 import aioxmpp
 import aioxmpp.connector
 import aiosasl
+import OpenSSL.SSL
 
 JID, PASSWORD, HOST, PORT, AUTHORITIES, CONTACT, ROOM, LINE = sys.argv[1:]
 ME = aioxmpp.JID.fromstr(JID)
@@ -56,8 +57,11 @@ class Program:
         except aiosasl.AuthenticationFailure as error:
             report('refused', str(error))
             return 1
+        except OpenSSL.SSL.Error as error:
+            report('untrusted', repr(error))
+            return 1
         except asyncio.InvalidStateError as error:
-            report('untrusted', repr(error.__context__))  # The library stumbles over the true error.
+            report('untrusted', repr(error.__context__))  # Now and then the library stumbles over the true error.
             return 1
         return 0
 

@@ -30,11 +30,11 @@ import { Listener } from './net/listener.ts';
 import { StrangerLog } from './net/stranger-log.ts';
 import { ServerTls } from './net/tls.ts';
 import { registerS2SCommands } from './s2s/commands.ts';
+import { DaneLookup } from './s2s/dane-lookup.ts';
 import { type Dial, dialer, resolverFor } from './s2s/dial.ts';
-import { Links, type LinksContext } from './s2s/links.ts';
 import { measureLinks } from './s2s/metrics.ts';
 import { peerBudgets } from './s2s/policy.ts';
-import { Vouching } from './s2s/vouching.ts';
+import { LinkPool, type LinkPoolContext } from './s2s/pool.ts';
 import { openStorage, storesFor } from './storage/index.ts';
 import type { StorageDriver } from './storage/stores.ts';
 import { type Clock, systemClock } from './util/clock.ts';
@@ -78,7 +78,7 @@ export class Server implements ServerContext {
   readonly commands = new CommandRegistry();
   readonly metrics = new MetricRegistry();
   readonly certificates: CertificateStore;
-  readonly links: Links;
+  readonly links: LinkPool;
   readonly components: Components;
   readonly strangers: StrangerLog;
   /** Absent: new connections are not limited. */
@@ -103,7 +103,7 @@ export class Server implements ServerContext {
     this.strangers = new StrangerLog();
     this.#s2sTls = new ServerTls(this.certificates, { alpn: ['xmpp-server'], requestCert: true, faults });
     this.#c2s = this.#clientContext();
-    this.links = new Links(this.#linksContext(dial));
+    this.links = new LinkPool(this.#linksContext(dial));
     this.router.remote = this.links;
     this.components = new Components(this);
     this.#connectionRate = connectionRate(config, this.clock);
@@ -121,7 +121,7 @@ export class Server implements ServerContext {
     };
   }
 
-  #linksContext(dial: Dial | undefined): LinksContext {
+  #linksContext(dial: Dial | undefined): LinkPoolContext {
     const { config, log, faults, clock, router, strangers, certificates } = this;
     const resolver = resolverFor(config);
     return {
@@ -129,7 +129,7 @@ export class Server implements ServerContext {
       peerBudgets: peerBudgets(config, clock),
       tls: this.#s2sTls,
       dial: dial ?? dialer({ config, clock, faults }, certificates, resolver),
-      vouching: new Vouching(this, resolver),
+      daneLookup: new DaneLookup(this, resolver),
     };
   }
 

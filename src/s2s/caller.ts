@@ -4,8 +4,8 @@ import { MODULES } from '../api/payer.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { Timer } from '../util/clock.ts';
 import type { Holder, SharedBudget } from '../util/shared-budget.ts';
-import type { Outage } from './outage.ts';
 import { Outgoing, type OutgoingContext } from './outgoing.ts';
+import type { Reachability } from './reachability.ts';
 import type { S2SSession } from './session.ts';
 
 /** An unused stream is closed after this time, before its negotiation times out. */
@@ -17,9 +17,9 @@ export interface CallerParts {
   readonly host: LocalHost;
   readonly remote: string;
   readonly context: OutgoingContext;
-  /** Shared by all routes. */
+  /** Shared by all links. */
   readonly calls: SharedBudget;
-  readonly outage: Outage;
+  readonly reachability: Reachability;
   /** The number of stanzas that wait for a stream. */
   queued(): number;
   onOpen(session: S2SSession): void;
@@ -95,8 +95,8 @@ export class Caller {
   /** Calls the peer because a stream is needed: now, or when the back-off and the limits allow it. */
   demand(): void {
     this.#forgetUseless();
-    const { context, outage, queued, onRetry } = this.#parts;
-    const pauseMs = outage.retryAt - context.clock.elapsed();
+    const { context, reachability, queued, onRetry } = this.#parts;
+    const pauseMs = reachability.retryAt - context.clock.elapsed();
     const isFull = !this.#hasRoom;
     if (this.#call || (!isFull && pauseMs <= 0)) {
       const call = this.#ensureCall();

@@ -7,9 +7,9 @@ import { xml } from '../xml/element.ts';
 import { StanzaError } from '../xml/errors.ts';
 import { prepareDomain } from '../xml/jid.ts';
 import { NS } from '../xml/namespaces.ts';
-import type { Links } from './links.ts';
 import { COLUMNS, listLinks } from './list.ts';
 import { refusalOf } from './policy.ts';
+import type { LinkPool } from './pool.ts';
 
 const PING_MS = 30_000;
 /** What our own side says of a server that is not reached, or not in time. */
@@ -18,37 +18,37 @@ const UNREACHED: ReadonlySet<string> = new Set(['remote-server-not-found', 'remo
 const domain = string('The domain of the other server');
 
 /** Offers `s2s list`, `s2s close` and `s2s ping` until the server stops. */
-export function registerS2SCommands(registry: CommandRegistry, links: Links, context: ServerContext): void {
+export function registerS2SCommands(registry: CommandRegistry, pool: LinkPool, context: ServerContext): void {
   registry.register({
     name: 's2s list',
     summary: 'Lists the links with other servers, and why those that failed did',
     args: { domain: string('Only this domain', { optional: true }) },
     positional: ['domain'],
-    run: (args) => list(links, args.domain === undefined ? undefined : domainOf(args.domain)),
+    run: (args) => list(pool, args.domain === undefined ? undefined : domainOf(args.domain)),
   });
   registry.register({
     name: 's2s close',
     summary: 'Closes the links with another server; the next stanza opens them again',
     args: { domain },
     positional: ['domain'],
-    run: (args) => close(links, args.domain),
+    run: (args) => close(pool, args.domain),
   });
   registry.register({
     name: 's2s ping',
     summary: 'Checks that another server answers (XEP-0199)',
     args: { domain },
     positional: ['domain'],
-    run: (args, { signal }) => ping(context, links, domainOf(args.domain), signal),
+    run: (args, { signal }) => ping(context, pool, domainOf(args.domain), signal),
   });
 }
 
-function list(links: Links, only: string | undefined): CommandResult {
-  const rows = listLinks(links).filter(({ remote }) => only === undefined || remote === only);
+function list(pool: LinkPool, only: string | undefined): CommandResult {
+  const rows = listLinks(pool).filter(({ remote }) => only === undefined || remote === only);
   return { rows, columns: COLUMNS };
 }
 
-function close(links: Links, name: string): CommandResult {
-  const closed = links.closeDomain(domainOf(name));
+function close(pool: LinkPool, name: string): CommandResult {
+  const closed = pool.closeDomain(domainOf(name));
   if (closed === 0) throw new CommandError(`there is no link with ${name}; "enjamb s2s list" shows all`);
   return { text: `${closed} ${closed === 1 ? 'link' : 'links'} with ${name} closed`, data: { closed } };
 }
@@ -63,7 +63,7 @@ function domainOf(text: string): string {
 
 async function ping(
   context: ServerContext,
-  links: Links,
+  pool: LinkPool,
   remote: string,
   signal?: AbortSignal,
 ): Promise<CommandResult> {
@@ -87,7 +87,7 @@ async function ping(
   } catch (error) {
     if (!(error instanceof StanzaError)) throw error;
     if (UNREACHED.has(error.condition)) {
-      const why = links.lastError(host.domain, remote) ?? error.text ?? error.condition;
+      const why = pool.lastError(host.domain, remote) ?? error.text ?? error.condition;
       throw new CommandError(`${remote} does not answer: ${why}`);
     }
     note = ` (with ${error.condition})`; // Who refuses a ping is alive all the same (XEP-0199 §4.3).

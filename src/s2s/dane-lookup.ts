@@ -20,7 +20,7 @@ const MAX_SEARCHES_PER_SITE = 8;
 /** Of a domain with more targets, the first ones count. */
 const MAX_TARGETS = 6;
 
-export class Vouching {
+export class DaneLookup {
   readonly #resolver: Resolver;
   readonly #clock: Clock;
   readonly #faults: Faults;

@@ -14,10 +14,10 @@ import { type Element, xml } from '../xml/element.ts';
 import { SaslError, StanzaError, StreamError } from '../xml/errors.ts';
 import { DEFAULT_LIMITS } from '../xml/limits.ts';
 import { NS } from '../xml/namespaces.ts';
+import type { DaneLookup } from './dane-lookup.ts';
 import { idleTimeOf } from './idle.ts';
 import { type PeerContext, readRate, refusalOf } from './policy.ts';
 import { S2SSession } from './session.ts';
-import type { Vouching } from './vouching.ts';
 
 /** The base64 of the longest domain, and a little. */
 const MAX_AUTHZID_CHARS = 1_500;
@@ -25,7 +25,7 @@ const MAX_SASL_ATTEMPTS = 3;
 
 export interface IncomingContext extends PeerContext {
   readonly tls: ServerTls;
-  readonly vouching: Vouching;
+  readonly daneLookup: DaneLookup;
 }
 
 export interface IncomingEvents {
@@ -133,7 +133,7 @@ export class Incoming implements StreamHandler {
   }
 
   #newSession(host: LocalHost): S2SSession {
-    const session = new S2SSession(this.#stream, 'in', host, this.#context, this.#context.vouching);
+    const session = new S2SSession(this.#stream, 'in', host, this.#context, this.#context.daneLookup);
     session.onAuthenticated = (remote, local) => {
       if (this.#accepted === remote && local === session.local) return;
       // Whoever has authenticated the peer tells it in this tick; our stanzas come after that (XEP-0288 §2.2).

@@ -13,68 +13,68 @@ import type { SharedBudget } from '../util/shared-budget.ts';
 import type { Stanza } from '../xml/element.ts';
 import { StanzaError, StreamError } from '../xml/errors.ts';
 import { type CallEnd, Caller } from './caller.ts';
-import { Leftovers } from './leftovers.ts';
-import { notReached } from './not-reached.ts';
-import { Outage } from './outage.ts';
 import { LinkError, type Outgoing, type OutgoingContext } from './outgoing.ts';
 import { refusalOf } from './policy.ts';
+import { LinkQueue, type QueueBudget } from './queue.ts';
+import { Reachability } from './reachability.ts';
 import type { S2SSession } from './session.ts';
-import { Waiting, type WaitingBudget } from './waiting.ts';
+import { Unacknowledged } from './unacknowledged.ts';
+import { undeliverable } from './undeliverable.ts';
 
 const OPTIONS = { s2s_queue_time: HOST_OPTIONS.s2s_queue_time };
 
 /** How long a module may keep us from sending on a new stream. */
 const BEGIN_MS = 10_000;
 
-/** Budgets that all routes share. */
-export interface RouteBudgets {
+/** Budgets that all links share. */
+export interface LinkBudgets {
   /** Calls under way. */
   readonly calls: SharedBudget;
-  readonly waiting: WaitingBudget;
+  readonly waiting: QueueBudget;
 }
 
-export class Route {
+export class Link {
   readonly host: LocalHost;
   readonly remote: string;
   /** What went wrong last, and when (ms since 1970). */
   lastError: { readonly message: string; readonly at: number } | undefined;
   readonly #context: OutgoingContext;
   readonly #caller: Caller;
-  readonly #outage: Outage;
-  readonly #waiting: Waiting;
+  readonly #reachability: Reachability;
+  readonly #queue: LinkQueue;
   /** Those that could carry, oldest first. */
-  readonly #able = new Set<S2SSession>();
+  readonly #candidates = new Set<S2SSession>();
   /** The one that will, once a module lets it. */
   #starting: S2SSession | undefined;
   #carrier: S2SSession | undefined;
   /** Has carried and takes nothing more, but has not ended. */
   #leaving: S2SSession | undefined;
-  readonly #leftovers: Leftovers;
+  readonly #unacknowledged: Unacknowledged;
   #isClosing = false;
   /** Who hears when nothing waits any more; nothing waits for a second attempt then. */
   #onEmpty: (() => void) | undefined;
   #onIdle: (() => void) | undefined;
 
-  constructor(host: LocalHost, remote: string, context: OutgoingContext, budgets: RouteBudgets) {
+  constructor(host: LocalHost, remote: string, context: OutgoingContext, budgets: LinkBudgets) {
     this.host = host;
     this.remote = remote;
     this.#context = context;
-    this.#waiting = new Waiting(
+    this.#queue = new LinkQueue(
       context.clock,
       budgets.waiting,
       (stanza) => payerOf(host, stanza),
-      (late) => this.#returnAll(late, this.#outage.failure ?? this.#delay),
+      (late) => this.#returnAll(late, this.#reachability.failure ?? this.#delay),
     );
-    this.#leftovers = new Leftovers(
+    this.#unacknowledged = new Unacknowledged(
       (stanza) => host.hooks.ask('s2s-repeat', { remote, stanza }) === 'needless',
     );
-    this.#outage = new Outage(() => host.config.get(OPTIONS).s2s_queue_time);
+    this.#reachability = new Reachability(() => host.config.get(OPTIONS).s2s_queue_time);
     this.#caller = new Caller({
       host,
       remote,
       context,
       calls: budgets.calls,
-      outage: this.#outage,
+      reachability: this.#reachability,
       queued: () => this.queued,
       onOpen: (session) => this.offer(session),
       onEnd: (end) => this.#onEnd(end),
@@ -93,7 +93,7 @@ export class Route {
   }
 
   get queued(): number {
-    return this.#waiting.size;
+    return this.#queue.size;
   }
 
   /** A stream of ours is there, or being made. */
@@ -104,29 +104,29 @@ export class Route {
   /** When the next attempt is made, in ms since 1970; `undefined` when none is planned. */
   get nextTry(): number | undefined {
     if (!this.#caller.isRetrying) return undefined;
-    return wallTime(this.#context.clock, Math.max(this.#outage.retryAt, this.#now));
+    return wallTime(this.#context.clock, Math.max(this.#reachability.retryAt, this.#now));
   }
 
   /** Nothing is under way, and nothing needs to be remembered. */
   get isIdle(): boolean {
-    return this.isUnused && !this.#isPaused && !this.#outage.isKnown(this.#now);
+    return this.isUnused && !this.#isPaused && !this.#reachability.isKnown(this.#now);
   }
 
   /** Nothing is under way. */
   get isUnused(): boolean {
     const isAwaited = this.queued > 0 || this.#caller.isAwaited;
-    return !isAwaited && !this.isActive && this.#able.size === 0 && this.#leaving === undefined;
+    return !isAwaited && !this.isActive && this.#candidates.size === 0 && this.#leaving === undefined;
   }
 
   /** Sends a stanza in its turn, or returns it to its sender. */
   send(stanza: Stanza): void {
     const refusal = refusalOf(this.host, this.remote);
     if (refusal) return this.#context.router.bounce(stanza, refusal);
-    if (!this.#waiting.isDraining && this.#carrier?.carry(stanza)) return;
+    if (!this.#queue.isDraining && this.#carrier?.carry(stanza)) return;
     const obstacle = this.#obstacle;
     if (obstacle) return this.#bounce(stanza, obstacle);
     this.#caller.chargeTo(payerOf(this.host, stanza));
-    const isFull = this.#waiting.add(stanza, this.#outage.deadline(stanza, this.#now));
+    const isFull = this.#queue.add(stanza, this.#reachability.deadline(stanza, this.#now));
     if (isFull) return this.#context.router.bounce(stanza, isFull);
     this.#settle();
   }
@@ -137,7 +137,7 @@ export class Route {
     if (prepared) return Promise.resolve(prepared);
     this.#caller.chargeTo(MODULES);
     // Of a peer that is known, the question waits for the next attempt: perhaps it is back, and wants to be verified.
-    const pause = this.#outage.isKnown(this.#now) ? undefined : this.#pausedFor;
+    const pause = this.#reachability.isKnown(this.#now) ? undefined : this.#pausedFor;
     const obstacle = this.call ? undefined : (this.#unreachable ?? pause);
     if (obstacle) return Promise.reject(obstacle);
     return this.#caller.ask();
@@ -145,19 +145,19 @@ export class Route {
 
   /** A stream that may carry is ready for it. */
   offer(session: S2SSession): void {
-    this.#able.add(session);
+    this.#candidates.add(session);
     this.#settle();
   }
 
   /** The peer has called us, on a stream that does not carry: it can be reached again, probably. */
   heard(): void {
-    this.#outage.heard(this.#now);
+    this.#reachability.heard(this.#now);
     if (this.queued > 0) this.#settle();
   }
 
   /** A stream that was offered is over. */
   ended(session: S2SSession): void {
-    if (!this.#able.delete(session)) return;
+    if (!this.#candidates.delete(session)) return;
     if (this.#starting === session) this.#starting = undefined;
     if (this.#carrier === session || this.#leaving === session) {
       this.#carrier = undefined;
@@ -169,13 +169,13 @@ export class Route {
 
   /** Ends the stream of ours. The next stanza opens a new one, at once. */
   close(error?: Error): void {
-    this.#outage.forgive();
+    this.#reachability.forgive();
     this.call?.close(error);
   }
 
   /** Sends what waits within one attempt, or returns it; calls back when nothing waits. Holds until `relax`. */
   hurry(onEmpty: () => void): void {
-    this.#outage.forgive();
+    this.#reachability.forgive();
     this.#onEmpty = onEmpty;
     this.#settle();
   }
@@ -183,13 +183,16 @@ export class Route {
   /** Returns what has not been sent by now. */
   relax(): void {
     this.#onEmpty = undefined;
-    this.#returnAll(this.#waiting.all(), this.#outage.failure ?? new LinkError('this server is stopping'));
+    this.#returnAll(
+      this.#queue.all(),
+      this.#reachability.failure ?? new LinkError('this server is stopping'),
+    );
   }
 
   /** Takes no more, and closes its streams in order once all that was sent has gone; resolves when they have ended. */
   shutdown(): Promise<void> {
     this.#isClosing = true;
-    this.#outage.forgive();
+    this.#reachability.forgive();
     return new Promise((resolve) => {
       this.#onIdle = resolve;
       this.#settle();
@@ -208,12 +211,14 @@ export class Route {
   }
 
   get #isPaused(): boolean {
-    return this.#now < this.#outage.retryAt;
+    return this.#now < this.#reachability.retryAt;
   }
 
   /** The last attempt has failed just before. */
   get #pausedFor(): Error | undefined {
-    return this.#isPaused ? (this.#outage.failure ?? new LinkError('the last streams broke')) : undefined;
+    return this.#isPaused
+      ? (this.#reachability.failure ?? new LinkError('the last streams broke'))
+      : undefined;
   }
 
   /** Why nobody is called for now, whoever asks. */
@@ -232,9 +237,9 @@ export class Route {
   /** Why a stanza cannot even wait. */
   get #obstacle(): Error | undefined {
     if (this.#isClosing) return this.#unreachable;
-    if (this.call?.isUsable || this.#able.size > 0) return undefined;
+    if (this.call?.isUsable || this.#candidates.size > 0) return undefined;
     const failure = this.#pausedFor;
-    const isHopeful = this.#outage.mayWait(this.#now) && !isPermanent(failure) && !this.#onEmpty;
+    const isHopeful = this.#reachability.mayWait(this.#now) && !isPermanent(failure) && !this.#onEmpty;
     return isHopeful ? undefined : failure;
   }
 
@@ -247,7 +252,7 @@ export class Route {
     if (this.#starting?.isOpen === false) this.#starting = undefined;
     const isServed = this.#carrier !== undefined || this.#starting !== undefined;
     // What a stream has not delivered goes before everything else, so its end comes first.
-    const next = isServed || this.#leaving ? undefined : [...this.#able].find(({ isOpen }) => isOpen);
+    const next = isServed || this.#leaving ? undefined : [...this.#candidates].find(({ isOpen }) => isOpen);
     if (next) this.#start(next);
     else if ((!isServed && this.queued > 0) || this.#caller.isAwaited) this.#caller.demand();
     if (this.queued === 0) this.#onEmpty?.();
@@ -257,7 +262,11 @@ export class Route {
   #start(session: S2SSession): void {
     this.#starting = session;
     const { remote } = this;
-    const answer = this.host.hooks.ask('s2s-begin', { session, remote, previous: this.#leftovers.session });
+    const answer = this.host.hooks.ask('s2s-begin', {
+      session,
+      remote,
+      previous: this.#unacknowledged.session,
+    });
     if (answer !== 'wait') return this.#begin(session, 0);
     const limit = this.#context.clock.after(BEGIN_MS, () =>
       session.close(new StreamError('connection-timeout', 'No answer'), 'timeout'),
@@ -272,14 +281,14 @@ export class Route {
     if (this.#starting !== session) return;
     this.#starting = undefined;
     this.#carrier = session;
-    this.#waiting.drop(this.#leftovers.confirmed(confirmed));
+    this.#queue.drop(this.#unacknowledged.confirmed(confirmed));
     this.lastError = undefined;
-    this.#outage.began(this.#now);
+    this.#reachability.began(this.#now);
     if (!session.isOurs) this.#caller.retract();
     const carry = (stanza: Stanza): void => {
-      if (this.#leftovers.isWanted(stanza)) session.carry(stanza);
+      if (this.#unacknowledged.isWanted(stanza)) session.carry(stanza);
     };
-    this.#waiting.drain(
+    this.#queue.drain(
       () => session.isOpen,
       carry,
       () => this.#settle(),
@@ -291,12 +300,12 @@ export class Route {
     const unwritten = session.takeUnwritten();
     const unconfirmed = this.host.hooks.ask('s2s-unconfirmed', { session, remote: this.remote }) ?? unwritten;
     const now = this.#now;
-    this.#outage.ended(now, unconfirmed.length > 0);
+    this.#reachability.ended(now, unconfirmed.length > 0);
     if (unconfirmed.length === 0) return;
-    const { again, tooOften } = this.#leftovers.take(session, unconfirmed);
+    const { again, tooOften } = this.#unacknowledged.take(session, unconfirmed);
     if (this.#isClosing) return this.#returnAll(unconfirmed, new LinkError('the link broke'));
-    const wanted = again.filter((stanza) => this.#leftovers.isWanted(stanza));
-    this.#waiting.putFirst(wanted, (stanza) => this.#outage.deadline(stanza, now));
+    const wanted = again.filter((stanza) => this.#unacknowledged.isWanted(stanza));
+    this.#queue.putFirst(wanted, (stanza) => this.#reachability.deadline(stanza, now));
     this.#returnAll(tooOften, new LinkError('the link broke'));
   }
 
@@ -305,20 +314,20 @@ export class Route {
     const reason = error ?? new LinkError('the stream was closed');
     if (error && !isGivenUp && isCurrent)
       this.lastError = { message: reasonOf(error), at: this.#context.clock.now() };
-    const wasOpen = session !== undefined && this.#able.has(session);
+    const wasOpen = session !== undefined && this.#candidates.has(session);
     if (isCurrent) this.#caller.giveUp(reason);
     if (session) this.ended(session);
     if (!isCurrent || wasOpen) return;
     if (!wasUsed && !isGivenUp) this.#failed(reason);
     const isLast = this.#isClosing || this.#onEmpty !== undefined;
-    const isHopeless = isPermanent(reason) || isLast || !this.#outage.mayWait(this.#now);
+    const isHopeless = isPermanent(reason) || isLast || !this.#reachability.mayWait(this.#now);
     if (isHopeless && !this.#carrier && !this.#starting) this.#giveUp(reason);
     this.#settle();
   }
 
   #failed(error: Error): void {
     const { host, remote, queued: waiting } = this;
-    const nextTryMs = Math.round(this.#outage.failed(error, this.#now));
+    const nextTryMs = Math.round(this.#reachability.failed(error, this.#now));
     host.log.info('s2s failed', { remote, why: error.message, nextTryMs, waiting });
     host.hooks.notify('s2s-failed', { remote, permanent: isPermanent(error), error });
   }
@@ -326,7 +335,7 @@ export class Route {
   /** The server stops: closes what has nothing to send any more. */
   #leave(): void {
     if (this.queued > 0) return;
-    if (!this.#starting) for (const session of this.#able) session.close(undefined, 'local');
+    if (!this.#starting) for (const session of this.#candidates) session.close(undefined, 'local');
     if (this.call && !this.call.session?.remotes.size) this.call.close();
     if (!this.isUnused) return;
     this.#onIdle?.();
@@ -335,15 +344,15 @@ export class Route {
 
   #giveUp(reason: Error): void {
     this.#caller.giveUp(reason);
-    this.#leftovers.clear();
-    this.#returnAll(this.#waiting.all(), reason);
+    this.#unacknowledged.clear();
+    this.#returnAll(this.#queue.all(), reason);
   }
 
   #returnAll(stanzas: readonly Stanza[], reason: Error): void {
-    for (const stanza of stanzas) if (this.#leftovers.isWanted(stanza)) this.#bounce(stanza, reason);
+    for (const stanza of stanzas) if (this.#unacknowledged.isWanted(stanza)) this.#bounce(stanza, reason);
   }
 
   #bounce(stanza: Stanza, reason: Error): void {
-    this.#context.router.bounce(stanza, notReached(this.remote, reason));
+    this.#context.router.bounce(stanza, undeliverable(this.remote, reason));
   }
 }

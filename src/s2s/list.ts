@@ -1,7 +1,7 @@
 // Every link with another server as administrators see it: since when, secured and authenticated how, what waits.
 
-import type { Links } from './links.ts';
-import type { Route } from './route.ts';
+import type { Link } from './link.ts';
+import type { LinkPool } from './pool.ts';
 import type { S2SSession } from './session.ts';
 
 /** What the table shows; `--json` gives everything. */
@@ -23,15 +23,13 @@ export const COLUMNS = [
 type Row = Record<string, unknown>;
 
 /** One row for each stream and domain, and one for each domain that there is no stream to. */
-export function listLinks(links: Links): Row[] {
-  const { routes, incoming } = links.list();
-  const carried = new Map(
-    routes.flatMap((route) => (route.session ? [[route.session, route] as const] : [])),
-  );
-  const ours = routes.flatMap((route): Row[] => {
-    const session = route.call?.session;
-    if (session && session.remotes.size > 0) return [sessionRow(session, route.remote, carried.get(session))];
-    return route.session === undefined ? [absentRow(route)] : [];
+export function listLinks(pool: LinkPool): Row[] {
+  const { links, incoming } = pool.list();
+  const carried = new Map(links.flatMap((link) => (link.session ? [[link.session, link] as const] : [])));
+  const ours = links.flatMap((link): Row[] => {
+    const session = link.call?.session;
+    if (session && session.remotes.size > 0) return [sessionRow(session, link.remote, carried.get(session))];
+    return link.session === undefined ? [absentRow(link)] : [];
   });
   const theirs = incoming.flatMap((session) =>
     session.pairs.map((pair) => sessionRow(session, pair.remote, carried.get(session), pair.local)),
@@ -42,7 +40,7 @@ export function listLinks(links: Links): Row[] {
 function sessionRow(
   session: S2SSession,
   remote: string,
-  route: Route | undefined,
+  link: Link | undefined,
   local: string = session.local,
 ): Row {
   const description = { features: [] as string[], unconfirmed: 0 };
@@ -59,7 +57,7 @@ function sessionRow(
     secure: session.secure,
     certificate: session.proves(remote),
     address: session.remoteAddress,
-    queued: route?.remote === remote ? route.queued : 0,
+    queued: link?.remote === remote ? link.queued : 0,
     unconfirmed: description.unconfirmed,
     stanzas_in: session.stanzasIn,
     stanzas_out: session.stanzasOut,
@@ -67,17 +65,17 @@ function sessionRow(
   };
 }
 
-function absentRow(route: Route): Row {
-  const { lastError } = route;
+function absentRow(link: Link): Row {
+  const { lastError } = link;
   return {
-    local: route.host.domain,
-    remote: route.remote,
+    local: link.host.domain,
+    remote: link.remote,
     direction: 'out',
-    state: route.isActive ? 'connecting' : 'closed',
+    state: link.isActive ? 'connecting' : 'closed',
     since: time(lastError?.at),
-    queued: route.queued,
+    queued: link.queued,
     error: lastError?.message,
-    next_try: time(route.nextTry),
+    next_try: time(link.nextTry),
   };
 }
 

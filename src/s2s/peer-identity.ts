@@ -5,8 +5,8 @@ import type { ServerContext } from '../core/context.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { XmlStream } from '../stream/stream.ts';
 import { StreamError } from '../xml/errors.ts';
+import type { DaneLookup } from './dane-lookup.ts';
 import { certificateProves, Policy, refusalOf } from './policy.ts';
-import type { Vouching } from './vouching.ts';
 
 /** Of so many domains is the DNS asked on one stream. */
 const MAX_EXAMINED = 64;
@@ -15,10 +15,10 @@ export interface ProofsOptions {
   readonly stream: XmlStream;
   readonly context: ServerContext;
   /** Where the peer has called us. */
-  readonly vouching: Vouching | undefined;
+  readonly daneLookup: DaneLookup | undefined;
 }
 
-export class Proofs {
+export class PeerIdentity {
   readonly #options: ProofsOptions;
   /** What the DNS has answered. */
   readonly #examined = new Map<string, boolean>();
@@ -37,10 +37,10 @@ export class Proofs {
 
   /** As S2SSession.examine says. */
   examine(domain: string, host: LocalHost, then: () => void): void {
-    const { stream, vouching, context } = this.#options;
+    const { stream, daneLookup, context } = this.#options;
     const { tls } = stream.connection;
     const search =
-      tls && this.#isUnclear(domain, host) ? vouching?.ask(domain, tls, stream.remoteAddress) : undefined;
+      tls && this.#isUnclear(domain, host) ? daneLookup?.ask(domain, tls, stream.remoteAddress) : undefined;
     if (!search) return then();
     stream.suspend();
     void search.then((isProved) => {

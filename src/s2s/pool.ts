@@ -1,4 +1,4 @@
-// All streams with other servers: one route for each pair of domains, and the streams that others opened to us.
+// All streams with other servers: one link for each pair of domains, and the streams that others opened to us.
 
 import type { RemoteSender } from '../core/router.ts';
 import type { Connection } from '../net/connection.ts';
@@ -8,20 +8,20 @@ import type { Stanza } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
 import { IdleWatch } from './idle.ts';
 import { Incoming, type IncomingContext } from './incoming.ts';
+import { Link } from './link.ts';
 import { LinkError, type OutgoingContext } from './outgoing.ts';
 import { refusalOf } from './policy.ts';
-import { Route } from './route.ts';
+import { QueueBudget } from './queue.ts';
 import type { S2SSession } from './session.ts';
-import { WaitingBudget } from './waiting.ts';
 
-export type LinksContext = IncomingContext & OutgoingContext;
+export type LinkPoolContext = IncomingContext & OutgoingContext;
 
 /** After so many new pairs of domains those are forgotten that are idle. */
-const ROUTES_BEFORE_SWEEP = 256;
+const LINKS_BEFORE_SWEEP = 256;
 /** Of those with whom there has been a link lately, more than that are not remembered. */
-const MAX_ROUTES = 4_096;
+const MAX_LINKS = 4_096;
 /** Of one registered domain, so many are remembered like others; when there are too many in all, more of it go first. */
-const MAX_ROUTES_OF_SITE = 64;
+const MAX_LINKS_OF_SITE = 64;
 
 /** Calls under way. The share of one account is 50, so that it cannot block others. */
 const MAX_CALLS = 1_000;
@@ -29,29 +29,29 @@ const MAX_CALLS = 1_000;
 /** A server that is called for the last time, and has not said a word by then, is not waited for. */
 const SILENCE_MS = 2_000;
 
-export class Links implements RemoteSender {
-  readonly #context: LinksContext;
+export class LinkPool implements RemoteSender {
+  readonly #context: LinkPoolContext;
   /** By local domain, then by remote domain. */
-  readonly #routes = new Map<string, Map<string, Route>>();
-  #newRoutes = 0;
+  readonly #links = new Map<string, Map<string, Link>>();
+  #newLinks = 0;
   readonly #incoming = new Set<Incoming>();
-  readonly #budgets = { calls: new SharedBudget(MAX_CALLS), waiting: new WaitingBudget() };
+  readonly #budgets = { calls: new SharedBudget(MAX_CALLS), waiting: new QueueBudget() };
   readonly #idle: IdleWatch;
   #isClosing = false;
 
-  constructor(context: LinksContext) {
+  constructor(context: LinkPoolContext) {
     this.#context = context;
     this.#idle = new IdleWatch(context.clock, () => this.sessions());
   }
 
   send(local: string, remote: string, stanza: Stanza): void {
-    this.#route(local, remote).send(stanza);
+    this.#link(local, remote).send(stanza);
   }
 
   /** @throws Error when the server cannot be reached, or the domain is ours. */
   async connect(local: string, remote: string): Promise<S2SSession> {
     if (this.#context.router.hosts.has(remote)) throw new LinkError(`${remote} is here`);
-    return this.#route(local, remote).connect();
+    return this.#link(local, remote).connect();
   }
 
   /** Another server has connected to us. */
@@ -68,11 +68,11 @@ export class Links implements RemoteSender {
     this.#incoming.add(incoming);
   }
 
-  /** Every route that is in use or has failed lately, and every stream from another server. */
-  list(): { routes: Route[]; incoming: S2SSession[] } {
-    const routes = this.#all().filter((route) => !route.isUnused || route.lastError);
+  /** Every link that is in use or has failed lately, and every stream from another server. */
+  list(): { links: Link[]; incoming: S2SSession[] } {
+    const links = this.#all().filter((link) => !link.isUnused || link.lastError);
     const incoming = [...this.#incoming].flatMap(({ session }) => (session ? [session] : []));
-    return { routes, incoming };
+    return { links, incoming };
   }
 
   /** Why one of our hosts could not reach another server lately. */
@@ -82,11 +82,11 @@ export class Links implements RemoteSender {
 
   /** Ends all streams with one other server, and tells how many there were. What has failed may be tried at once. */
   closeDomain(remote: string): number {
-    const routes = this.#all().filter((route) => route.remote === remote);
+    const links = this.#all().filter((link) => link.remote === remote);
     const isConcerned = ({ session }: Incoming) => session?.pairs.some((pair) => pair.remote === remote);
     const incoming = [...this.#incoming].filter(isConcerned);
-    const count = routes.filter(({ isActive }) => isActive).length + incoming.length;
-    for (const link of [...routes, ...incoming]) link.close();
+    const count = links.filter(({ isActive }) => isActive).length + incoming.length;
+    for (const each of [...links, ...incoming]) each.close();
     return count;
   }
 
@@ -95,9 +95,9 @@ export class Links implements RemoteSender {
    * can still be told.
    */
   async hurry(within: (step: Promise<unknown>) => Promise<unknown>): Promise<void> {
-    const routes = this.#all().filter(({ queued }) => queued > 0);
-    await within(Promise.all(routes.map((route) => new Promise<void>((resolve) => route.hurry(resolve)))));
-    for (const route of routes) route.relax();
+    const links = this.#all().filter(({ queued }) => queued > 0);
+    await within(Promise.all(links.map((link) => new Promise<void>((resolve) => link.hurry(resolve)))));
+    for (const link of links) link.relax();
   }
 
   /**
@@ -110,9 +110,9 @@ export class Links implements RemoteSender {
     const farewell = new StreamError('system-shutdown');
     for (const incoming of this.#incoming) if (!isCarrier(incoming)) incoming.close(farewell);
     const patience = this.#context.clock.after(SILENCE_MS, () => {
-      for (const route of this.#all()) if (!route.session && route.call?.isSilent) route.abort(farewell);
+      for (const link of this.#all()) if (!link.session && link.call?.isSilent) link.abort(farewell);
     });
-    await Promise.all(this.#all().map((route) => route.shutdown()));
+    await Promise.all(this.#all().map((link) => link.shutdown()));
     patience.cancel();
   }
 
@@ -120,7 +120,7 @@ export class Links implements RemoteSender {
   abort(): void {
     const farewell = new StreamError('system-shutdown');
     for (const incoming of this.#incoming) incoming.close(farewell);
-    for (const route of this.#all()) route.abort(farewell);
+    for (const link of this.#all()) link.abort(farewell);
   }
 
   /** Closes the links that the configuration, which may have changed, does not allow any more. */
@@ -145,32 +145,31 @@ export class Links implements RemoteSender {
    */
   #onReady(session: S2SSession, remote: string, local: string): void {
     this.#idle.start();
-    const route = this.#route(local, remote);
-    if (session.carriesOut && local === session.local) route.offer(session);
-    else route.heard();
+    const link = this.#link(local, remote);
+    if (session.carriesOut && local === session.local) link.offer(session);
+    else link.heard();
   }
 
-  #existing(local: string, remote: string): Route | undefined {
-    return this.#routes.get(local)?.get(remote);
+  #existing(local: string, remote: string): Link | undefined {
+    return this.#links.get(local)?.get(remote);
   }
 
-  #route(local: string, remote: string): Route {
+  #link(local: string, remote: string): Link {
     this.#idle.start();
-    const routes = this.#routes.get(local) ?? new Map<string, Route>();
-    this.#routes.set(local, routes);
-    let route = routes.get(remote);
-    if (!route) {
-      if (++this.#newRoutes % ROUTES_BEFORE_SWEEP === 0)
-        for (const each of this.#routes.values()) sweep(each);
-      route = new Route(this.#context.router.hosts.get(local)!, remote, this.#context, this.#budgets);
-      if (this.#isClosing) void route.shutdown();
-      routes.set(remote, route);
+    const links = this.#links.get(local) ?? new Map<string, Link>();
+    this.#links.set(local, links);
+    let link = links.get(remote);
+    if (!link) {
+      if (++this.#newLinks % LINKS_BEFORE_SWEEP === 0) for (const each of this.#links.values()) sweep(each);
+      link = new Link(this.#context.router.hosts.get(local)!, remote, this.#context, this.#budgets);
+      if (this.#isClosing) void link.shutdown();
+      links.set(remote, link);
     }
-    return route;
+    return link;
   }
 
-  #all(): Route[] {
-    return [...this.#routes.values()].flatMap((routes) => [...routes.values()]);
+  #all(): Link[] {
+    return [...this.#links.values()].flatMap((links) => [...links.values()]);
   }
 }
 
@@ -178,19 +177,19 @@ function isCarrier({ session }: Incoming): boolean {
   return session?.carriesOut === true && session.remotes.size > 0;
 }
 
-/** Forgets routes that are not in use: at first those with nothing to remember, then as many as must be. */
-function sweep(routes: Map<string, Route>): void {
-  for (const [remote, route] of routes) if (route.isIdle) routes.delete(remote);
-  if (routes.size < MAX_ROUTES) return;
+/** Forgets links that are not in use: at first those with nothing to remember, then as many as must be. */
+function sweep(links: Map<string, Link>): void {
+  for (const [remote, link] of links) if (link.isIdle) links.delete(remote);
+  if (links.size < MAX_LINKS) return;
   const ofSite = new Map<string, number>();
-  for (const remote of routes.keys()) count(ofSite, registeredDomain(remote), 1);
+  for (const remote of links.keys()) count(ofSite, registeredDomain(remote), 1);
   // First those of sites with many, so that one that has thousands of subdomains makes nobody else forgotten.
-  for (const least of [MAX_ROUTES_OF_SITE, 0]) {
-    for (const [remote, route] of routes) {
-      if (routes.size < MAX_ROUTES) return;
+  for (const least of [MAX_LINKS_OF_SITE, 0]) {
+    for (const [remote, link] of links) {
+      if (links.size < MAX_LINKS) return;
       const site = registeredDomain(remote);
-      if (!route.isUnused || ofSite.get(site)! <= least) continue;
-      routes.delete(remote);
+      if (!link.isUnused || ofSite.get(site)! <= least) continue;
+      links.delete(remote);
       count(ofSite, site, -1);
     }
   }

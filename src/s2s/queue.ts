@@ -23,7 +23,7 @@ const BYTES_PER_TURN = 32 * 1024;
 const ENTRY_BYTES = 200;
 
 /** Bounds the waiting stanzas of all links, in total and for each payer. */
-export class WaitingBudget {
+export class QueueBudget {
   readonly #stanzas = new SharedBudget(MAX_STANZAS_IN_TOTAL);
   readonly #bytes = new SharedBudget(MAX_BYTES_IN_TOTAL);
 
@@ -63,11 +63,11 @@ interface Entry {
   readonly deadline: number;
 }
 
-export class Waiting {
+export class LinkQueue {
   /** The `drain` under way. */
   #draining: object | undefined;
   readonly #clock: Clock;
-  readonly #budget: WaitingBudget;
+  readonly #budget: QueueBudget;
   readonly #payerOf: (stanza: Stanza) => Holder;
   readonly #onExpired: (stanzas: Stanza[]) => void;
   #entries: Entry[] = [];
@@ -78,12 +78,12 @@ export class Waiting {
   #firesAt = 0;
 
   /**
-   * @param budget shared by all routes
+   * @param budget shared by all links
    * @param onExpired gets the stanzas whose deadline has passed, after they have left the queue
    */
   constructor(
     clock: Clock,
-    budget: WaitingBudget,
+    budget: QueueBudget,
     payerOf: (stanza: Stanza) => Holder,
     onExpired: (stanzas: Stanza[]) => void,
   ) {

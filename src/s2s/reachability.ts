@@ -18,7 +18,7 @@ const REQUEST_MS = 30_000;
 /** What waits has at least the time of one attempt. */
 const ATTEMPT_MS = 60_000;
 
-export class Outage {
+export class Reachability {
   /** Why the last attempt failed; `undefined` when it did not. */
   failure: Error | undefined;
   /** The earliest time of the next attempt. All times here are in ms of `clock.elapsed`. */

@@ -17,9 +17,9 @@ import { StanzaError, StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import { DEFAULT_LIMITS } from '../xml/limits.ts';
 import { NS } from '../xml/namespaces.ts';
+import type { DaneLookup } from './dane-lookup.ts';
+import { PeerIdentity } from './peer-identity.ts';
 import { type PeerContext, Policy, refusalOf } from './policy.ts';
-import { Proofs } from './proofs.ts';
-import type { Vouching } from './vouching.ts';
 import { passIn, passOut } from './wire.ts';
 
 export type Direction = 'in' | 'out';
@@ -38,7 +38,7 @@ export class S2SSession implements Contract {
   readonly remotes = new Set<string>();
   /** Those whom a certificate has authenticated by SASL EXTERNAL, or us there; the others were called back. */
   readonly #byCertificate = new Set<string>();
-  readonly #proofs: Proofs;
+  readonly #identity: PeerIdentity;
   /** There was TLS before there was a stream (XEP-0368). */
   readonly #isDirectTls: boolean;
   readonly state: S2SState = {};
@@ -65,7 +65,7 @@ export class S2SSession implements Contract {
     direction: Direction,
     host: LocalHost,
     context: PeerContext,
-    vouching?: Vouching,
+    daneLookup?: DaneLookup,
   ) {
     this.#stream = stream;
     this.#work = new WorkLedger(MAX_PENDING_WORK, stream);
@@ -74,7 +74,7 @@ export class S2SSession implements Contract {
     this.#isDirectTls = stream.secure;
     this.host = host;
     this.policy = new Policy(host);
-    this.#proofs = new Proofs({ stream, context, vouching });
+    this.#identity = new PeerIdentity({ stream, context, daneLookup });
     this.log = host.log.child({ s2s: this.id, direction });
   }
 
@@ -181,11 +181,11 @@ export class S2SSession implements Contract {
   }
 
   proves(domain: string): boolean {
-    return this.#proofs.of(domain) !== undefined;
+    return this.#identity.of(domain) !== undefined;
   }
 
   examine(domain: string, then: () => void, local: string = this.local): void {
-    this.#proofs.examine(domain, this.#context.router.hosts.get(local) ?? this.host, then);
+    this.#identity.examine(domain, this.#context.router.hosts.get(local) ?? this.host, then);
   }
 
   refuses(remote: string, local: string): StanzaError | undefined {
@@ -260,7 +260,7 @@ export class S2SSession implements Contract {
   /** In words for administrators: how the domain, or we there, were authenticated, and what else speaks for it. */
   authenticatedBy(remote: string): string {
     const method = this.#byCertificate.has(remote) ? 'EXTERNAL' : 'dialback';
-    const proof = this.#proofs.of(remote);
+    const proof = this.#identity.of(remote);
     return proof === undefined ? method : `${method}, ${proof}`;
   }
 

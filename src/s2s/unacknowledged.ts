@@ -6,7 +6,7 @@ import type { S2SSession } from './session.ts';
 /** A stanza that has been under way when more links than that broke may be what breaks them. */
 const MAX_RESENDS = 3;
 
-export class Leftovers {
+export class Unacknowledged {
   readonly #resends = new WeakMap<Stanza, number>();
   readonly #isNeedless: (stanza: Stanza) => boolean;
   #session: S2SSession | undefined;

@@ -7,7 +7,7 @@ import { StanzaError } from '../xml/errors.ts';
  * Some clients delete a room from the user's bookmarks on any error whose type is not `wait`, so only a domain that
  * does not exist is a lasting error.
  */
-export function notReached(remote: string, reason: Error): StanzaError {
+export function undeliverable(remote: string, reason: Error): StanzaError {
   if (reason instanceof StanzaError) return reason;
   return isPermanent(reason)
     ? new StanzaError('remote-server-not-found', { text: `There is no XMPP server for ${remote}` })

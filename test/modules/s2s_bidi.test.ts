@@ -209,9 +209,9 @@ test('one call is enough for two servers', async (t) => {
   );
   juliet.send(`<message id='2' to='romeo@montague.lit/orchard'/>`);
   await romeo.receives(`<message id='2' from='juliet@capulet.lit/balcony' to='romeo@montague.lit/orchard'/>`);
-  const { routes } = net.of('capulet.lit').server.links.list();
+  const { links } = net.of('capulet.lit').server.links.list();
   assert.deepEqual(
-    routes.map(({ session }) => session?.direction),
+    links.map(({ session }) => session?.direction),
     ['both'],
   );
   assert.equal(net.dialled.get('capulet.lit'), 1);

@@ -175,7 +175,7 @@ export class S2SScene {
     const session = this.servers
       .get(from)!
       .server.links.list()
-      .routes.find(({ host, remote }) => host.domain === from && remote === other(from))?.session;
+      .links.find(({ host, remote }) => host.domain === from && remote === other(from))?.session;
     assert.ok(session, `${from} has a link`);
     return session;
   }

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
 import { connectTls, type TlsInfo } from '../../../src/net/tls.ts';
+import { DaneLookup } from '../../../src/s2s/dane-lookup.ts';
 import { resolverFor } from '../../../src/s2s/dial.ts';
-import { Vouching } from '../../../src/s2s/vouching.ts';
 import { type DnsFixture, dnsFixture } from '../../support/dns-fixture.ts';
 import { type RawPeer, settled } from '../../support/duplex.ts';
 import { spki } from '../net/authority-fixture.ts';
@@ -36,7 +36,7 @@ const own = makeCertificate({ dns: [DOMAIN] });
 const other = makeCertificate({ dns: [DOMAIN] });
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'enjamb-vouching-'));
+  folder = await mkdtemp(join(tmpdir(), 'enjamb-daneLookup-'));
   await makeDevelopmentCertificates(folder, ['montague.lit']);
 });
 
@@ -254,9 +254,9 @@ test('of all sites together no more than 100 are looked up at the same time', as
   dns.misbehave = () => {};
   const config = world.server.config;
   const { clock, faults } = world.server;
-  const vouching = new Vouching({ config, clock, faults }, resolverFor(config));
+  const daneLookup = new DaneLookup({ config, clock, faults }, resolverFor(config));
   const tls = { peerCertificate: undefined, authorized: false } as unknown as TlsInfo;
-  const asked = Array.from({ length: 101 }, (_, n) => vouching.ask(`c${n}.lit`, tls, `198.51.${n}.1`));
+  const asked = Array.from({ length: 101 }, (_, n) => daneLookup.ask(`c${n}.lit`, tls, `198.51.${n}.1`));
   assert.ok(asked.slice(0, 100).every((search) => search !== undefined));
   assert.equal(asked[100], undefined);
   await world.clock.advance(5_000);

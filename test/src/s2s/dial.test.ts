@@ -8,8 +8,8 @@ import { type Certificate, CertificateStore } from '../../../src/net/certificate
 import type { Connection } from '../../../src/net/connection.ts';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
 import { dialer, resolverFor, Suspects } from '../../../src/s2s/dial.ts';
-import { notReached } from '../../../src/s2s/not-reached.ts';
 import { certificateProves } from '../../../src/s2s/policy.ts';
+import { undeliverable } from '../../../src/s2s/undeliverable.ts';
 import { type Clock, systemClock } from '../../../src/util/clock.ts';
 import { Faults } from '../../../src/util/faults.ts';
 import { silentLogger } from '../../../src/util/logger.ts';
@@ -464,6 +464,6 @@ test('a user is told nothing of addresses and ports, whatever the DNS says', asy
   const { port } = await plain();
   dns.zone[PLAIN] = { SRV: [`0 0 ${port} xmpp.lit`, '1 0 1 other.lit'] };
   const reason = await call().catch((error: Error) => error);
-  const { condition, text } = notReached(AWAY, reason as Error);
+  const { condition, text } = undeliverable(AWAY, reason as Error);
   assert.deepEqual([condition, text], ['remote-server-timeout', 'capulet.lit could not be reached']);
 });

@@ -131,7 +131,7 @@ describe('we call somebody', () => {
       world.send(`<message id='1' from='romeo@montague.lit/x' to='juliet@${domain}'/>`);
       await called(world, made[index]!, domain);
       if (!isProof) {
-        assert.match(world.server.links.list().routes[0]!.lastError!.message, why);
+        assert.match(world.server.links.list().links[0]!.lastError!.message, why);
         assert.equal(world.arrived[0]?.attrs.type, 'error', 'the message comes back');
       }
     });

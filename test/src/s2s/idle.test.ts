@@ -47,7 +47,7 @@ test('signs of life are no use of a link; whoever needs it keeps it', async (t) 
     needed.push(remote);
     return isNeeded ? 'needed' : undefined;
   });
-  const { session } = world.server.links.list().routes[0]!;
+  const { session } = world.server.links.list().links[0]!;
   for (let i = 1; i <= 4; i++) {
     session!.send(parseXml(`<iq type='get' id='ka${i}' from='montague.lit' to='capulet.lit'/>`));
     Object.assign(session!.state, { keepalive: { asked: i, answered: 0 } });

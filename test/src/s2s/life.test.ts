@@ -78,7 +78,7 @@ const ENDINGS: Record<string, Ending> = {
     cause: 'stream-error',
     error: /^StreamError: policy-violation/,
     end: (_peer, world) => {
-      const { routes, incoming } = world.server.links.list();
+      const { links: routes, incoming } = world.server.links.list();
       for (const session of [...routes.map(({ session }) => session), ...incoming]) {
         session?.close(new StreamError('policy-violation'));
       }
@@ -123,7 +123,7 @@ for (const direction of ['in', 'out'] as const) {
         peer = await world.accepted();
         await peer.reads('<message');
       }
-      const { routes, incoming } = world.server.links.list();
+      const { links: routes, incoming } = world.server.links.list();
       const session = direction === 'in' ? incoming[0] : routes[0]?.session;
       world.hook('s2s-close', (event) => void closed.push(event));
       await end(peer, world);
@@ -283,7 +283,7 @@ test('a stop ends in time, whatever the peers do', async (t) => {
   assert.ok(performance.now() - began < 7_000);
   await settled();
   assert.ok(open.ended);
-  assert.deepEqual(world.server.links.list(), { routes: [], incoming: [] });
+  assert.deepEqual(world.server.links.list(), { links: [], incoming: [] });
 });
 
 test('a stop waits for no answer to a question of ours', async (t) => {
@@ -417,7 +417,7 @@ test('domains that nobody reaches are forgotten, however many there are', async 
     if (i % 100 === 99) await world.clock.advance(20_000);
   }
   assert.equal(world.arrived.length, 2_000, 'each is told of');
-  assert.ok(world.server.links.list().routes.length <= 2 * 256);
+  assert.ok(world.server.links.list().links.length <= 2 * 256);
 });
 
 test('of domains that could not be reached lately 4,096 are remembered, and no more than 256 besides', async (t) => {
@@ -429,7 +429,7 @@ test('of domains that could not be reached lately 4,096 are remembered, and no m
   }
   await settled();
   assert.equal(world.arrived.length, 5_000, 'each is told of');
-  const { length } = world.server.links.list().routes;
+  const { length } = world.server.links.list().links;
   assert.ok(length >= 4_096 - 256 && length < 4_096 + 256, `${length} are remembered`);
 });
 
@@ -446,7 +446,7 @@ test('a site with thousands of subdomains makes no other domain forgotten', asyn
   const friends = Array.from({ length: 100 }, (_, n) => `friend${n}.example`);
   await send(friends);
   await send(Array.from({ length: 5_000 }, (_, n) => `d${n}.evil.example`));
-  const remembered = new Set(world.server.links.list().routes.map(({ remote }) => remote));
+  const remembered = new Set(world.server.links.list().links.map(({ remote }) => remote));
   assert.deepEqual(
     friends.filter((friend) => !remembered.has(friend)),
     [],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Waiting, WaitingBudget } from '../../../src/s2s/waiting.ts';
+import { LinkQueue, QueueBudget } from '../../../src/s2s/queue.ts';
 import type { Stanza } from '../../../src/xml/element.ts';
 import { xml } from '../../../src/xml/element.ts';
 import { FakeClock } from '../../support/clock.ts';
@@ -10,17 +10,17 @@ const MINUTE_MS = 60_000;
 
 interface Scene {
   readonly clock: FakeClock;
-  readonly waiting: Waiting;
+  readonly waiting: LinkQueue;
   readonly expired: string[];
 }
 
 const SERVICE = { name: 'rooms.lit', share: 1 };
 
-function scene(budget = new WaitingBudget()): Scene {
+function scene(budget = new QueueBudget()): Scene {
   const clock = new FakeClock();
   const expired: string[] = [];
   const onExpired = (stanzas: Stanza[]) => void expired.push(...stanzas.map(idOf));
-  const waiting = new Waiting(clock, budget, () => SERVICE, onExpired);
+  const waiting = new LinkQueue(clock, budget, () => SERVICE, onExpired);
   return { clock, waiting, expired };
 }
 
@@ -32,7 +32,7 @@ function idOf({ attrs }: Stanza): string {
   return attrs.id ?? '';
 }
 
-function leaving(waiting: Waiting): string[] {
+function leaving(waiting: LinkQueue): string[] {
   const ids: string[] = [];
   for (let next = waiting.next(); next; next = waiting.next()) ids.push(idOf(next));
   return ids;
@@ -168,10 +168,10 @@ test('a stanza that has waited is the same, whatever is in it', () => {
 });
 
 test('what waits for all links together is bounded, whatever its form, and what has left makes room', () => {
-  const budget = new WaitingBudget();
+  const budget = new QueueBudget();
   const deadline = MINUTE_MS * 10;
   const scenes = Array.from({ length: 30 }, () => scene(budget).waiting);
-  const fill = (waiting: Waiting) => {
+  const fill = (waiting: LinkQueue) => {
     for (let i = 0; ; i++) if (waiting.add(large, deadline)) return i;
   };
   const large = xml('message', {}, xml('body', {}, 'ü'.repeat(200_000)));
@@ -185,7 +185,7 @@ test('what waits for all links together is bounded, whatever its form, and what 
 });
 
 test('a stanza that is to be sent again counts with what its tree takes', () => {
-  const budget = new WaitingBudget();
+  const budget = new QueueBudget();
   const { waiting, clock } = scene(budget);
   const many = Array.from({ length: 10_000 }, () => xml('a'));
   waiting.putFirst([xml('message', {}, ...many)], () => clock.elapsed() + MINUTE_MS);

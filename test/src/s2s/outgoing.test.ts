@@ -122,7 +122,7 @@ test('whatever a peer says to end or to upset the negotiation, every stanza come
       await settled();
       assert.deepEqual(bounced(world), ['1 remote-server-timeout wait', '2 remote-server-timeout wait']);
       assert.deepEqual(world.events, ['connect out', 'failed capulet.lit for now']);
-      assert.equal(world.server.links.list().routes[0]?.session, undefined);
+      assert.equal(world.server.links.list().links[0]?.session, undefined);
     });
   }
 });
@@ -170,7 +170,7 @@ test('without dialback and without EXTERNAL there is no way in: said once, also 
   world.send(message(1));
   await peer.readsToEnd();
   assert.deepEqual(bounced(world), ['1 remote-server-timeout wait']);
-  assert.match(world.server.links.list().routes[0]!.lastError!.message, /dialback is off/);
+  assert.match(world.server.links.list().links[0]!.lastError!.message, /dialback is off/);
 });
 
 test('RFC 6120 §5.3.1, §13.7: what our own configuration demands is demanded of those we call', async (t) => {
@@ -184,7 +184,7 @@ test('RFC 6120 §5.3.1, §13.7: what our own configuration demands is demanded o
     await peer.readsToEnd();
     assert.doesNotMatch(peer.unread, /db:result/);
     assert.deepEqual(bounced(world), ['1 remote-server-timeout wait']);
-    assert.match(world.server.links.list().routes[0]!.lastError!.message, why);
+    assert.match(world.server.links.list().links[0]!.lastError!.message, why);
   }
 });
 
@@ -282,7 +282,7 @@ test('RFC 6120 §3.3: after a failure nobody is called for a while, for longer a
   const peer = await world.accepted();
   await idsUpTo(peer, 'after');
   assert.deepEqual(world.arrived, []);
-  assert.equal(world.server.links.list().routes[0]?.lastError, undefined);
+  assert.equal(world.server.links.list().links[0]?.lastError, undefined);
 });
 
 test('the pause after a failure holds for questions too: no stranger makes us call a dead server again', async (t) => {
@@ -357,7 +357,7 @@ test('a stream that was only made to ask something is used for stanzas, or close
   peer.send('</stream:stream>');
   await peer.readsToEnd();
   assert.deepEqual(world.events, ['connect out']);
-  assert.equal(world.server.links.list().routes[0]?.lastError, undefined);
+  assert.equal(world.server.links.list().links[0]?.lastError, undefined);
   const again = world.server.links.connect('montague.lit', 'capulet.lit');
   const second = await world.prepared();
   assert.notEqual(await again, session);

@@ -67,9 +67,9 @@ class Keeper {
   }
 }
 
-const sessionOf = (world: World) => world.server.links.list().routes[0]!.session!;
+const sessionOf = (world: World) => world.server.links.list().links[0]!.session!;
 
-// ── Waiting ────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Waiting ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 test('a peer restarts for 40 s: all that was sent meanwhile arrives, once, in order', async (t) => {
   const world = await startWorld(t);

@@ -222,7 +222,7 @@ test('XEP-0178 §3: we use EXTERNAL where it is offered, and say who we are', as
   peer.send('<stream:features/>');
   await peer.reads(`<message id='1'`);
   assert.deepEqual(world.events, ['connect out', 'open out capulet.lit']);
-  assert.equal(world.server.links.list().routes[0]!.session!.proves('capulet.lit'), true);
+  assert.equal(world.server.links.list().links[0]!.session!.proves('capulet.lit'), true);
 });
 
 test('features before the success of EXTERNAL are no acceptance', async (t) => {
@@ -273,7 +273,7 @@ test('RFC 6120 §13.7.2: a server whose certificate does not prove its name gets
     const peer = await calledOverTls(world, certificate, `<stream:features>${EXTERNAL}</stream:features>`);
     await peer.readsToEnd();
     assert.doesNotMatch(peer.unread, /auth|<message/);
-    assert.match(world.server.links.list().routes[0]!.lastError!.message, why);
+    assert.match(world.server.links.list().links[0]!.lastError!.message, why);
     assert.deepEqual(world.events, ['failed capulet.lit for now']);
     assert.equal(world.arrived.length, 1);
   }
@@ -291,7 +291,7 @@ test('a handshake that fails gives every stanza back', async (t) => {
   await settled();
   assert.equal(world.arrived.length, 1);
   assert.deepEqual(world.events, ['failed capulet.lit for now']);
-  assert.match(world.server.links.list().routes[0]!.lastError!.message, /TLS/);
+  assert.match(world.server.links.list().links[0]!.lastError!.message, /TLS/);
 });
 
 test('a line that breaks during the handshake, too', async (t) => {

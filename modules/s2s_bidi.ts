@@ -1,13 +1,13 @@
 // XEP-0288 Bidirectional Server-to-Server Connections: one connection between two servers does for both directions.
 
-import { defineModule, type Element, type Event, NS, type S2SSession, xml } from 'enjamb/api';
+import { defineModule, type Element, type Event, NS, type S2SStream, xml } from 'enjamb/api';
 
 declare module 'enjamb/api' {
   interface Events {
     /** `<bidi/>` is about to be sent, with what the peer is to know of the way to us: append to it. */
-    's2s-bidi-offer': Event<{ readonly session: S2SSession; readonly bidi: Element }>;
+    's2s-bidi-offer': Event<{ readonly session: S2SStream; readonly bidi: Element }>;
     /** The peer makes use of the stream for both directions; `bidi` is what it has sent. */
-    's2s-bidi-use': Event<{ readonly session: S2SSession; readonly bidi: Element }>;
+    's2s-bidi-use': Event<{ readonly session: S2SStream; readonly bidi: Element }>;
   }
 }
 
@@ -38,7 +38,7 @@ export default defineModule({
     });
 
     module.handleNonza({ on: ['s2s'], name: 'bidi', xmlns: NS.BIDI }, (bidi, peer) => {
-      const session = peer as S2SSession;
+      const session = peer as S2SStream;
       // §2.2: before authentication. Later we may already have a stream of our own, and stay with it.
       if (session.isOurs || session.remotes.size > 0) return;
       session.makeBidirectional();

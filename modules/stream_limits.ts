@@ -5,7 +5,7 @@ import {
   defineModule,
   type Element,
   NS,
-  type S2SSession,
+  type S2SStream,
   type Stanza,
   StanzaError,
   serialize,
@@ -75,7 +75,7 @@ function announcement(maxBytes: number, idleMs = Number.POSITIVE_INFINITY): Elem
 }
 
 /** §4: limits may change with each announcement, such as before and after authentication. */
-function learn({ state }: S2SSession, announced: Element): void {
+function learn({ state }: S2SStream, announced: Element): void {
   const limits = announced.getChild('limits', NS.STREAM_LIMITS);
   const maxBytes = unsigned(limits?.getChildText('max-bytes'));
   const idleSeconds = unsigned(limits?.getChildText('idle-seconds'));

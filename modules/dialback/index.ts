@@ -4,7 +4,7 @@
 //               ◀─── db:result(valid) ───           ◀─── db:verify(valid) ───
 
 import { randomBytes } from 'node:crypto';
-import { defineModule, type Element, NS, type S2SSession, StanzaError, StreamError, xml } from 'enjamb/api';
+import { defineModule, type Element, NS, type S2SStream, StanzaError, StreamError, xml } from 'enjamb/api';
 import { type Addresses, addressesOf } from './addresses.ts';
 import { isKey, keyFor } from './key.ts';
 import { Verifications } from './verifications.ts';
@@ -21,7 +21,7 @@ export default defineModule({
     const secret = module.keep('secret', () => randomBytes(32).toString('hex'));
     const verifications = new Verifications(module);
     /** Whom we have told who we are, and who may answer therefore, by our stream to them. */
-    const claims = new WeakMap<S2SSession, string>();
+    const claims = new WeakMap<S2SStream, string>();
 
     module.hook('stream-features', ({ session, features }) => {
       if (session?.kind !== 's2s' || session.remotes.size > 0) return;
@@ -38,7 +38,7 @@ export default defineModule({
     module.hook('s2s-end', ({ session }) => verifications.lost(session));
 
     module.handleNonza({ on: ['s2s'], name: 'result', xmlns: NS.DIALBACK }, (element, peer) => {
-      const session = peer as S2SSession;
+      const session = peer as S2SStream;
       const addresses = addressesOf(element);
       if (element.attrs.type !== undefined) takeAnswer(session, addresses, element);
       else if (session.direction === 'out')
@@ -47,7 +47,7 @@ export default defineModule({
     });
 
     module.handleNonza({ on: ['s2s'], name: 'verify', xmlns: NS.DIALBACK }, (element, peer) => {
-      const session = peer as S2SSession;
+      const session = peer as S2SStream;
       if (element.attrs.type !== undefined) return verifications.end(session, element);
       const { from, to } = addressesOf(element);
       const { id = '' } = element.attrs;
@@ -57,7 +57,7 @@ export default defineModule({
     });
 
     /** Section 2.1.1: the answer to our own claim, from whom it was made to, on the stream where it was made. */
-    function takeAnswer(session: S2SSession, { from, to }: Addresses, element: Element): void {
+    function takeAnswer(session: S2SStream, { from, to }: Addresses, element: Element): void {
       if (claims.get(session) !== from || to !== local)
         throw new StreamError('not-authorized', 'Unexpected dialback result: nothing was asked');
       claims.delete(session);

@@ -3,7 +3,7 @@
 import {
   type Element,
   type Module,
-  type S2SSession,
+  type S2SStream,
   StanzaError,
   StreamError,
   type Timer,
@@ -21,9 +21,9 @@ const MAX_KEY_CHARS = 1_024;
 
 interface Verification extends Addresses {
   /** Whoever claims to be `from` on its stream to us. */
-  readonly claimant: S2SSession;
+  readonly claimant: S2SStream;
   /** Where we asked; only there is the answer taken. */
-  asked: S2SSession | undefined;
+  asked: S2SStream | undefined;
   readonly timer: Timer;
 }
 
@@ -37,12 +37,12 @@ export class Verifications {
   }
 
   /** A peer claims to be `from`. */
-  begin(claimant: S2SSession, addresses: Addresses, key: string): void {
+  begin(claimant: S2SStream, addresses: Addresses, key: string): void {
     claimant.examine(addresses.from, () => this.#begin(claimant, addresses, key), addresses.to);
   }
 
   /** What would be refused anyway is refused before anybody is called. */
-  #begin(claimant: S2SSession, addresses: Addresses, key: string): void {
+  #begin(claimant: S2SStream, addresses: Addresses, key: string): void {
     const refusal = this.#refusal(claimant, addresses, key);
     if (refusal) return this.#answer(claimant, addresses, refusal);
     // A certificate says more than a call.
@@ -59,7 +59,7 @@ export class Verifications {
   }
 
   /** A stream has ended: what was asked there, nobody will answer (section 2.4.2). */
-  lost(session: S2SSession): void {
+  lost(session: S2SStream): void {
     for (const [name, verification] of this.#pending) {
       if (verification.asked !== session && verification.claimant !== session) continue;
       this.#forget(name, verification);
@@ -69,7 +69,7 @@ export class Verifications {
   }
 
   /** The verdict of an authoritative server; one that nobody asked for, or asked there, is no verdict (section 3.1). */
-  end(session: S2SSession, element: Element): void {
+  end(session: S2SStream, element: Element): void {
     const { from, to } = addressesOf(element);
     const name = nameOf(from, element.attrs.id ?? '');
     const verification = this.#pending.get(name);
@@ -81,7 +81,7 @@ export class Verifications {
     else this.#answer(claimant, verification, new StanzaError('remote-server-not-found'));
   }
 
-  #refusal(claimant: S2SSession, { from, to }: Addresses, key: string): StanzaError | undefined {
+  #refusal(claimant: S2SStream, { from, to }: Addresses, key: string): StanzaError | undefined {
     if (to !== this.#module.host.domain) return new StanzaError('item-not-found');
     const refusal = claimant.refuses(from, to);
     if (refusal) return refusal;
@@ -93,7 +93,7 @@ export class Verifications {
   }
 
   /** Bounds the verifications of one site, so that claims without an answer leave places to other sites. */
-  #isFullFor({ remoteSite }: S2SSession): boolean {
+  #isFullFor({ remoteSite }: S2SStream): boolean {
     if (this.#pending.size >= MAX_VERIFYING) return true;
     const ofSite = [...this.#pending.values()].filter(({ claimant }) => claimant.remoteSite === remoteSite);
     return ofSite.length >= MAX_VERIFYING_PER_SITE;
@@ -121,7 +121,7 @@ export class Verifications {
     timer.cancel();
   }
 
-  #accept(session: S2SSession, addresses: Addresses): void {
+  #accept(session: S2SStream, addresses: Addresses): void {
     try {
       session.authenticate(addresses.from, addresses.to);
       this.#answer(session, addresses, 'valid');
@@ -132,14 +132,14 @@ export class Verifications {
   }
 
   /** Section 2.2.1: an invalid claim ends the stream, unless somebody else has been verified on it. */
-  #reject(session: S2SSession, addresses: Addresses): void {
+  #reject(session: S2SStream, addresses: Addresses): void {
     if (session.authenticatedAt !== undefined)
       return this.#answer(session, addresses, new StanzaError('forbidden'));
     this.#answer(session, addresses, 'invalid');
     session.close(new StreamError('not-authorized'));
   }
 
-  #answer(session: S2SSession, { from, to }: Addresses, verdict: 'valid' | 'invalid' | StanzaError): void {
+  #answer(session: S2SStream, { from, to }: Addresses, verdict: 'valid' | 'invalid' | StanzaError): void {
     const error = verdict instanceof StanzaError ? verdict : undefined;
     const type = verdict instanceof StanzaError ? 'error' : verdict;
     session.send(xml('db:result', { from: to, to: from, type }, error?.toElement()));

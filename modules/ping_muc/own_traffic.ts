@@ -1,7 +1,7 @@
 // What of a stream's traffic was ours. A stream that only our questions have opened says nothing when it closes for
 // lack of traffic: to ask again would open the next one, and so on for ever.
 
-import { type Element, NS, type S2SCloseCause, type S2SSession, StreamError } from 'enjamb/api';
+import { type Element, NS, type S2SCloseCause, type S2SStream, StreamError } from 'enjamb/api';
 
 declare module 'enjamb/api' {
   interface S2SState {
@@ -31,18 +31,18 @@ export class OwnTraffic {
     return type === 'get' && typeof child === 'object' && child.is('ping', NS.PING);
   }
 
-  sent({ state }: S2SSession): void {
+  sent({ state }: S2SStream): void {
     state.pingMuc ??= { in: 0, out: 0 };
     state.pingMuc.out++;
   }
 
-  received({ state }: S2SSession): void {
+  received({ state }: S2SStream): void {
     state.pingMuc ??= { in: 0, out: 0 };
     state.pingMuc.in++;
   }
 
   /** Whether nobody but us has used this stream, and it has ended in order or for lack of traffic. */
-  isIrrelevant(session: S2SSession, cause: S2SCloseCause, error: Error | undefined): boolean {
+  isIrrelevant(session: S2SStream, cause: S2SCloseCause, error: Error | undefined): boolean {
     if (cause !== 'clean' && cause !== 'idle' && !isIdleError(cause, error)) return false;
     const { pingMuc, keepalive } = session.state;
     const answers = (pingMuc?.in ?? 0) + (keepalive?.answered ?? 0);

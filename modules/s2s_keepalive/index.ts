@@ -8,7 +8,7 @@ import {
   isLocalBounce,
   NS,
   newId,
-  type S2SSession,
+  type S2SStream,
   xml,
 } from 'enjamb/api';
 import { Link } from './link.ts';
@@ -77,8 +77,8 @@ export default defineModule({
     };
 
     // Sessions live on while this module is loaded anew.
-    const kept = module.keep('sessions', () => new Map<S2SSession, Set<string>>());
-    const watch = (session: S2SSession, remote: string) => {
+    const kept = module.keep('sessions', () => new Map<S2SStream, Set<string>>());
+    const watch = (session: S2SStream, remote: string) => {
       const link = links.get(remote) ?? new Link(remote, surroundings);
       links.set(remote, link);
       link.add(session);
@@ -124,7 +124,7 @@ function isRequest({ attrs }: Element): boolean {
   return attrs.type === 'get' || attrs.type === 'set';
 }
 
-function counted({ state }: S2SSession): { asked: number; answered: number } {
+function counted({ state }: S2SStream): { asked: number; answered: number } {
   state.keepalive ??= { asked: 0, answered: 0 };
   return state.keepalive;
 }

@@ -5,7 +5,7 @@
 //
 // One timer for each domain, set anew when it fires and not when something comes, so that stanzas cost nothing.
 
-import { type ElapsedClock, NS, ResettableTimer, type S2SSession, StreamError, xml } from 'enjamb/api';
+import { type ElapsedClock, NS, ResettableTimer, type S2SStream, StreamError, xml } from 'enjamb/api';
 
 export interface LinkSurroundings {
   /** Its timers end with the module. */
@@ -34,7 +34,7 @@ export class Link {
   readonly #remote: string;
   readonly #around: LinkSurroundings;
   /** With the time when we have sent something on it last, if only a space. */
-  readonly #sessions = new Map<S2SSession, number>();
+  readonly #sessions = new Map<S2SStream, number>();
   readonly #timer: ResettableTimer;
   #askedAt: number | undefined;
   /** When the question must have been answered by. */
@@ -46,13 +46,13 @@ export class Link {
     this.#timer = new ResettableTimer(surroundings.clock);
   }
 
-  add(session: S2SSession): void {
+  add(session: S2SStream): void {
     this.#sessions.set(session, this.#around.clock.elapsed());
     if (!this.#timer.isSet) this.#arm(this.#around.silenceMs);
   }
 
   /** Answers with how many streams are left. */
-  remove(session: S2SSession): number {
+  remove(session: S2SStream): number {
     this.#sessions.delete(session);
     if (this.#sessions.size === 0) this.#timer.cancel();
     return this.#sessions.size;
@@ -96,7 +96,7 @@ export class Link {
 
   /** On streams that carry no stanzas of ours a space is all that can be said; its loss is for TCP to notice. */
   #ask(now: number): void {
-    let managed: S2SSession | undefined;
+    let managed: S2SStream | undefined;
     for (const session of this.#sessions.keys()) {
       if (session.direction === 'in') this.#space(session, now);
       else if (session.state.smacks?.mode === 'acks') managed = session;
@@ -121,7 +121,7 @@ export class Link {
     return nextMs;
   }
 
-  #space(session: S2SSession, now: number): void {
+  #space(session: S2SStream, now: number): void {
     this.#sessions.set(session, now);
     session.keepAlive();
   }
@@ -140,7 +140,7 @@ export class Link {
 }
 
 /** Below what the peer has announced (XEP-0478 §3.1), so that a needed link is not closed for lack of traffic. */
-function idleShareOf({ state }: S2SSession): number | undefined {
+function idleShareOf({ state }: S2SStream): number | undefined {
   const { idleSeconds } = state.peerLimits ?? {};
   return idleSeconds === undefined ? undefined : Math.max(SHORTEST_MS, idleSeconds * 1_000 * IDLE_SHARE);
 }

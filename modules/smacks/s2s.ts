@@ -6,7 +6,7 @@ import {
   type Module,
   NS,
   payerOf,
-  type S2SSession,
+  type S2SStream,
   SharedBudget,
   StanzaError,
   StreamError,
@@ -80,7 +80,7 @@ export function manageLinks(module: Module, limits: LinkLimits): void {
 }
 
 function negotiate(module: Module, negotiation: Negotiation, acks: LinkAcks): void {
-  const on = (name: string, handler: (session: S2SSession, element: Element) => void) =>
+  const on = (name: string, handler: (session: S2SStream, element: Element) => void) =>
     module.handleNonza({ on: ['s2s'], name, xmlns: NS.SM }, (element, session) => {
       if (session.kind === 's2s') handler(session, element);
     });
@@ -98,7 +98,7 @@ function negotiate(module: Module, negotiation: Negotiation, acks: LinkAcks): vo
 }
 
 /** §4: at once, with what has been handled so far; when work is under way, again as soon as it is done. */
-function answer(session: S2SSession): void {
+function answer(session: S2SStream): void {
   const inbound = session.state.smacks?.inbound;
   if (inbound === undefined) {
     session.write(failed('unexpected-request'));

@@ -1,7 +1,7 @@
 // Answers of other servers as signs of what they have got: of an iq its result or error, of a message to a room its
 // reflection, of a join the client's own presence, by the same id (RFC 6120 §8.1.3; XEP-0045 §7.2.2, §7.4).
 
-import { type Element, Jid, type S2SSession, type Stanza } from 'enjamb/api';
+import { type Element, Jid, type S2SStream, type Stanza } from 'enjamb/api';
 import { isSelfPresence } from 'enjamb/xep';
 import { confirmUpTo, type Link } from './s2s_link.ts';
 import type { Links } from './s2s_links.ts';
@@ -28,7 +28,7 @@ export class Answers {
   }
 
   /** Takes note of what comes from other servers, on whichever stream. */
-  received({ remotes }: S2SSession, element: Element): void {
+  received({ remotes }: S2SStream, element: Element): void {
     if (element.attrs.id === undefined) return;
     for (const remote of remotes) {
       const link = this.#links.carrier(remote);

@@ -1,6 +1,6 @@
 // What stream management knows of one stream with another server. Plain data: it outlives a reload of the module.
 
-import type { Holder, S2SCloseCause, S2SSession, SharedBudget, Stanza, Timer } from 'enjamb/api';
+import type { Holder, S2SCloseCause, S2SStream, SharedBudget, Stanza, Timer } from 'enjamb/api';
 import type { Inbound } from './inbound.ts';
 import { acknowledge, newOutbound, type Outbound } from './outbound.ts';
 
@@ -31,7 +31,7 @@ export interface SentStanza {
 }
 
 export interface Link {
-  readonly session: S2SSession;
+  readonly session: S2SStream;
   /** Whom the stream was authenticated for first: who may resume it. */
   readonly remote: string;
   mode: Mode;
@@ -95,7 +95,7 @@ export interface LinkEnd {
   readonly confirmed?: number;
 }
 
-export function newLink(session: S2SSession, remote: string, mode: Mode): Link {
+export function newLink(session: S2SStream, remote: string, mode: Mode): Link {
   return {
     session,
     remote,

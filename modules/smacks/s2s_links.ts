@@ -4,7 +4,7 @@ import {
   type Clock,
   registeredDomain,
   type S2SCloseCause,
-  type S2SSession,
+  type S2SStream,
   type SharedBudget,
 } from 'enjamb/api';
 import { type Link, leaveBudget } from './s2s_link.ts';
@@ -130,7 +130,7 @@ export class Links {
 }
 
 /** The domain for which a stream was authenticated first. */
-export function firstRemote({ remotes }: S2SSession): string | undefined {
+export function firstRemote({ remotes }: S2SStream): string | undefined {
   const [first] = remotes;
   return first;
 }

@@ -4,7 +4,7 @@
 //     we are called: stanzas at once; or, with something unconfirmed, when the peer has asked for what it wants
 //     on a stream that is managed already: <resume/> for another one, and <failed/> says how much of it was handled
 
-import { type Element, type Module, NS, type S2SSession, StreamError, xml } from 'enjamb/api';
+import { type Element, type Module, NS, type S2SStream, StreamError, xml } from 'enjamb/api';
 import { failed, hOf, isTrue, secondsOf, withoutH } from './elements.ts';
 import { type Inbound, newInbound } from './inbound.ts';
 import { newOutbound, sentCount } from './outbound.ts';
@@ -43,14 +43,14 @@ export class Negotiation {
   }
 
   /** Stanzas for `remote` are about to flow; `previous` has left some unconfirmed. */
-  begin(session: S2SSession, remote: string, previous: Link | undefined): 'wait' | undefined {
+  begin(session: S2SStream, remote: string, previous: Link | undefined): 'wait' | undefined {
     const isAwaited = this.#begin(session, remote, previous);
     const link = session.state.smacks;
     if (link) this.#parts.links.carry(remote, link);
     return isAwaited;
   }
 
-  #begin(session: S2SSession, remote: string, previous: Link | undefined): 'wait' | undefined {
+  #begin(session: S2SStream, remote: string, previous: Link | undefined): 'wait' | undefined {
     const { links } = this.#parts;
     const known = session.state.smacks;
     if (known?.mode === 'resuming') return this.#await(known, remote, previous);
@@ -64,7 +64,7 @@ export class Negotiation {
   }
 
   /** On a stream of ours that has just been made. */
-  #beginAnew(session: S2SSession, remote: string, previous: Link | undefined): 'wait' | undefined {
+  #beginAnew(session: S2SStream, remote: string, previous: Link | undefined): 'wait' | undefined {
     const { links } = this.#parts;
     const link = links.add(newLink(session, remote, 'nothing'));
     const former = this.#openQuestion(previous);
@@ -88,14 +88,14 @@ export class Negotiation {
   }
 
   /** A stream of ours is there, whether our stanzas take it or not: those of the peer may. */
-  opened(session: S2SSession, remote: string): void {
+  opened(session: S2SStream, remote: string): void {
     const isOffered = session.peerFeatures?.getChild('sm', NS.SM) !== undefined;
     if (!session.isOurs || session.direction !== 'both' || session.state.smacks || !isOffered) return;
     this.#enable(this.#parts.links.add(newLink(session, remote, 'nothing')));
   }
 
   /** The peer asks for stream management (§3). */
-  enable(session: S2SSession, request: Element): void {
+  enable(session: S2SStream, request: Element): void {
     const { links, resumableMs, acks } = this.#parts;
     const remote = firstRemote(session);
     const link = session.state.smacks;
@@ -119,7 +119,7 @@ export class Negotiation {
   }
 
   /** The peer has agreed to it. */
-  enabled(session: S2SSession, { attrs }: Element): void {
+  enabled(session: S2SStream, { attrs }: Element): void {
     const { acks, links, resumableMs } = this.#parts;
     const link = session.state.smacks;
     if (link?.mode !== 'enabling') return;
@@ -135,7 +135,7 @@ export class Negotiation {
   }
 
   /** The peer has not: to enable it, or to resume the stream. */
-  failed(session: S2SSession, answer: Element): void {
+  failed(session: S2SStream, answer: Element): void {
     const { acks, handover, links, pings } = this.#parts;
     const link = session.state.smacks;
     if (!link) return;
@@ -159,7 +159,7 @@ export class Negotiation {
   }
 
   /** The peer goes on where the other stream broke (§5). @throws StreamError */
-  resumed(session: S2SSession, answer: Element): void {
+  resumed(session: S2SStream, answer: Element): void {
     const { acks, handover } = this.#parts;
     const link = session.state.smacks;
     const former = link?.former;
@@ -175,7 +175,7 @@ export class Negotiation {
   }
 
   /** The peer asks to go on where another stream of it broke (§5). @throws StreamError */
-  resume(session: S2SSession, request: Element): void {
+  resume(session: S2SStream, request: Element): void {
     const { links, handover, acks, module } = this.#parts;
     const remote = firstRemote(session);
     const h = hOf(request);
@@ -325,6 +325,6 @@ function whenSettled(inbound: Inbound | undefined, { clock }: Module, done: () =
   inbound.whenIdle = finish;
 }
 
-function refuse(session: S2SSession, ...why: Parameters<typeof failed>): void {
+function refuse(session: S2SStream, ...why: Parameters<typeof failed>): void {
   session.write(failed(...why));
 }

@@ -10,7 +10,7 @@ import {
   type Module,
   NS,
   newId,
-  type S2SSession,
+  type S2SStream,
   StreamError,
   type Timer,
   xml,
@@ -90,7 +90,7 @@ export class Pings {
   }
 
   /** Takes note of what comes from other servers; answers to our pings are for nobody else. */
-  received(session: S2SSession, element: Element): 'handled' | undefined {
+  received(session: S2SStream, element: Element): 'handled' | undefined {
     if (this.#pending.size === 0 || element.name !== 'iq') return undefined;
     const { id = '', type, from } = element.attrs;
     const ping = this.#pending.get(id);
@@ -170,7 +170,7 @@ function isAnswer({ stanza: { name, attrs } }: SentStanza): boolean {
   return name === 'iq' && (attrs.type === 'result' || attrs.type === 'error');
 }
 
-function counted({ state }: S2SSession): { asked: number; answered: number } {
+function counted({ state }: S2SStream): { asked: number; answered: number } {
   state.keepalive ??= { asked: 0, answered: 0 };
   return state.keepalive;
 }

@@ -8,7 +8,7 @@
 //   ghosts.ts    clients that died with us   repeats.ts   what links that broke had on them
 //   commands.ts  `enjamb joins`
 
-import { boolean, defineModule, type Module, type S2SCloseCause, type S2SSession } from 'enjamb/api';
+import { boolean, defineModule, type Module, type S2SCloseCause, type S2SStream } from 'enjamb/api';
 import { joinsCommand } from './commands.ts';
 import { Departures } from './departures.ts';
 import { JoinIndex } from './entries.ts';
@@ -180,7 +180,7 @@ function watchLinks(module: Tracker, index: JoinIndex, departures: Departures): 
 }
 
 /** What the peer has certainly read of what we have sent on this stream. */
-function readBefore({ peerClosed }: S2SSession, cause: S2SCloseCause): 'all' | 'early' | 'none' {
+function readBefore({ peerClosed }: S2SStream, cause: S2SCloseCause): 'all' | 'early' | 'none' {
   const weClosed = cause === 'local' || cause === 'idle';
   if (weClosed && peerClosed) return 'all';
   return cause === 'clean' ? 'early' : 'none';

@@ -2,7 +2,7 @@
 
 import type { Element, Stanza } from '../xml/element.ts';
 import type { Jid } from '../xml/jid.ts';
-import type { C2SSession, Origin, Receipt, S2SCloseCause, S2SSession } from './session.ts';
+import type { C2SSession, Origin, Receipt, S2SCloseCause, S2SStream } from './session.ts';
 
 /**
  * Declares one event: what handlers receive, and what a handler may answer. `never`: it is a notification. `undefined`:
@@ -25,7 +25,7 @@ export interface StanzaEvent<O extends Origin = Origin> {
 }
 
 /** One element about to be handled, or about to be written, on a session that is past negotiation. */
-type Wire = Event<{ readonly session: S2SSession; element: Element }, 'handled'>;
+type Wire = Event<{ readonly session: S2SStream; element: Element }, 'handled'>;
 
 export interface OutgoingElement {
   readonly session: C2SSession;
@@ -80,12 +80,12 @@ export interface Events extends Outbound, Inbound {
   's2s-out': Wire;
   /** A stanza of another server has been handled, in this tick, but for `work`; see `c2s-handle`. */
   's2s-handle': Event<{
-    readonly session: S2SSession;
+    readonly session: S2SStream;
     readonly stanza: Stanza;
     readonly work: Promise<unknown> | undefined;
   }>;
   /** We are about to close our side of an authenticated stream: the last moment to say something on it. */
-  's2s-farewell': Event<{ readonly session: S2SSession }>;
+  's2s-farewell': Event<{ readonly session: S2SStream }>;
   /** A client has bound a resource (RFC 6120 §7). */
   'resource-bind': Event<{ readonly session: C2SSession }>;
   /** The stream is gone. Whoever can resume the session answers `'sleep'`; else it ends. */
@@ -99,24 +99,24 @@ export interface Events extends Outbound, Inbound {
   /** The session has ended for good. It is no longer in `host.sessions`, but may still be named as an origin. */
   'resource-unbind': Event<SessionEnd>;
   /** A stream with another server is established; nobody is authenticated yet. */
-  's2s-connect': Event<{ readonly session: S2SSession }>;
+  's2s-connect': Event<{ readonly session: S2SStream }>;
   /** An administrator looks at a link: whoever knows something about it adds to the description. */
   's2s-describe': Event<{
-    readonly session: S2SSession;
+    readonly session: S2SStream;
     readonly description: { readonly features: string[]; unconfirmed: number };
   }>;
   /** A stream with another server is over, whether somebody was authenticated on it (`s2s-close`) or not. */
-  's2s-end': Event<{ readonly session: S2SSession }>;
+  's2s-end': Event<{ readonly session: S2SStream }>;
   /** An outgoing stream is ready, and SASL EXTERNAL is not possible: whoever can begins to authenticate us. */
-  's2s-authenticate': Event<{ readonly session: S2SSession; readonly remote: string }, 'handled'>;
+  's2s-authenticate': Event<{ readonly session: S2SStream; readonly remote: string }, 'handled'>;
   /** The peer has proved to be `remote`, or has accepted us there: stanzas flow. Once per remote domain. */
-  's2s-open': Event<{ readonly session: S2SSession; readonly remote: string }>;
+  's2s-open': Event<{ readonly session: S2SStream; readonly remote: string }>;
   /**
    * What the peer of a stream that we have opened announces, each time (after TLS, again after SASL) and before we act
    * on it.
    */
   's2s-features': Event<{
-    readonly session: S2SSession;
+    readonly session: S2SStream;
     readonly remote: string;
     readonly features: Element;
   }>;
@@ -126,7 +126,7 @@ export interface Events extends Outbound, Inbound {
    * unconfirmed stanzas are about to be sent again.
    */
   's2s-begin': Event<
-    { readonly session: S2SSession; readonly remote: string; readonly previous: S2SSession | undefined },
+    { readonly session: S2SStream; readonly remote: string; readonly previous: S2SStream | undefined },
     'wait'
   >;
   /**
@@ -134,7 +134,7 @@ export interface Events extends Outbound, Inbound {
    * peer has not confirmed, oldest first, as they were when they passed; they are sent again over the next session.
    * Fired once for each session and remote. Whoever answers, answers for all of them.
    */
-  's2s-unconfirmed': Event<{ readonly session: S2SSession; readonly remote: string }, readonly Stanza[]>;
+  's2s-unconfirmed': Event<{ readonly session: S2SStream; readonly remote: string }, readonly Stanza[]>;
   /**
    * One of those is about to wait for the next session, to leave on it, or to come back to its sender: asked each time.
    * `'needless'`: the peer has shown that it has got it, so nothing of that is done.
@@ -150,7 +150,7 @@ export interface Events extends Outbound, Inbound {
   'service-up': Event<{ readonly domain: string }>;
   /** An authenticated stream ended; fired on the local host, once per remote domain that it served. */
   's2s-close': Event<{
-    readonly session: S2SSession;
+    readonly session: S2SStream;
     readonly remote: string;
     readonly cause: S2SCloseCause;
     readonly error: Error | undefined;
@@ -162,7 +162,7 @@ export interface Events extends Outbound, Inbound {
   's2s-failed': Event<{ readonly remote: string; readonly permanent: boolean; readonly error: Error }>;
   /** `features` is about to be announced to a client or a server: append to it. */
   'stream-features': Event<{
-    readonly session: C2SSession | S2SSession | undefined;
+    readonly session: C2SSession | S2SStream | undefined;
     readonly features: Element;
     /** Of the largest first-level element that the peer may send now. */
     readonly maxBytes: number;

@@ -19,7 +19,7 @@ import type {
   Payload,
 } from './events.ts';
 import type { AskedIq, IqQuestion } from './iq.ts';
-import type { C2SSession, Host, Origin, S2SSession } from './session.ts';
+import type { C2SSession, Host, Origin, S2SStream } from './session.ts';
 
 /** What modules offer to each other, by module name; declared by the owner, read with `module.use`. */
 // biome-ignore lint/suspicious/noEmptyInterface: each module merges its own into it
@@ -66,7 +66,7 @@ export interface NonzaMatch {
   readonly name: string;
   readonly xmlns: string;
 }
-export type NonzaHandler = (element: Element, session: C2SSession | S2SSession) => void;
+export type NonzaHandler = (element: Element, session: C2SSession | S2SStream) => void;
 
 /** One module on one host. Whatever is registered through it is undone when the module unloads. */
 export interface Module<O extends Options = Options> {
@@ -119,7 +119,7 @@ export interface Module<O extends Options = Options> {
    * but perhaps not authenticated yet.
    * @throws Error when the server cannot be reached.
    */
-  connectRemote(remote: string): Promise<S2SSession>;
+  connectRemote(remote: string): Promise<S2SStream>;
 
   /** What one of our domains has; `undefined` for a domain that is not ours. */
   local(domain: string): 'users' | 'service' | undefined;

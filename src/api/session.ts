@@ -69,7 +69,7 @@ export interface C2SSession extends Session {
 }
 
 /** One authenticated (or still authenticating) stream with another server, whichever side opened it. */
-export interface S2SSession extends Session {
+export interface S2SStream extends Session {
   readonly kind: 's2s';
   /** Whither stanzas flow, as the log shows it: `both` on a bidirectional stream (XEP-0288). */
   readonly direction: 'in' | 'out' | 'both';
@@ -135,7 +135,7 @@ export interface HostOrigin {
 }
 
 /** Who put a stanza into the router. */
-export type Origin = C2SSession | S2SSession | HostOrigin;
+export type Origin = C2SSession | S2SStream | HostOrigin;
 
 /** Why an authenticated stream with another server ended. */
 export type S2SCloseCause =

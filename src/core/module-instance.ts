@@ -22,7 +22,7 @@ import type {
   NonzaMatch,
   OwnerQuestion,
 } from '../api/module.ts';
-import type { S2SSession } from '../api/session.ts';
+import type { S2SStream } from '../api/session.ts';
 import type { Options } from '../config/options.ts';
 import type { Stores } from '../storage/stores.ts';
 import type { Clock, Timer } from '../util/clock.ts';
@@ -137,7 +137,7 @@ export class ModuleInstance implements Module {
     );
   }
 
-  connectRemote(remote: string): Promise<S2SSession> {
+  connectRemote(remote: string): Promise<S2SStream> {
     const { remote: links } = this.#around.router;
     if (!links) return Promise.reject(new Error('This server does not speak to others'));
     return links.connect(this.host.domain, remote);

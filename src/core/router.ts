@@ -3,7 +3,7 @@
 
 import type { Kind, StanzaEvent, Target } from '../api/events.ts';
 import { refusalFor } from '../api/refusal.ts';
-import type { C2SSession, Origin, S2SSession } from '../api/session.ts';
+import type { C2SSession, Origin, S2SStream } from '../api/session.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Faults } from '../util/faults.ts';
 import type { Logger } from '../util/logger.ts';
@@ -22,7 +22,7 @@ import { PendingWork } from './work.ts';
 export interface RemoteSender {
   send(local: string, remote: string, stanza: Stanza): void;
   /** The stream for stanzas from one of our hosts to another server, secured but perhaps not authenticated. */
-  connect(local: string, remote: string): Promise<S2SSession>;
+  connect(local: string, remote: string): Promise<S2SStream>;
 }
 
 /** Chooses host, remote link, or error; nothing more. */

@@ -6,7 +6,7 @@ import type { Timer } from '../util/clock.ts';
 import type { Holder, SharedBudget } from '../util/shared-budget.ts';
 import { Outgoing, type OutgoingContext } from './outgoing.ts';
 import type { Reachability } from './reachability.ts';
-import type { S2SSession } from './session.ts';
+import type { S2SStream } from './stream.ts';
 
 /** An unused stream is closed after this time, before its negotiation times out. */
 const UNUSED_MS = 22_000;
@@ -22,7 +22,7 @@ export interface CallerParts {
   readonly reachability: Reachability;
   /** The number of stanzas that wait for a stream. */
   queued(): number;
-  onOpen(session: S2SSession): void;
+  onOpen(session: S2SStream): void;
   onEnd(end: CallEnd): void;
   /** Another attempt may be made. */
   onRetry(): void;
@@ -43,8 +43,8 @@ export class Caller {
   /** The current stream of ours, in any state. */
   #call: Outgoing | undefined;
   /** Its session, once the stream is secured. */
-  #prepared: S2SSession | undefined;
-  #askers: PromiseWithResolvers<S2SSession>[] = [];
+  #prepared: S2SStream | undefined;
+  #askers: PromiseWithResolvers<S2SStream>[] = [];
   #retry: Timer | undefined;
   #payer: Holder = MODULES;
 
@@ -58,7 +58,7 @@ export class Caller {
   }
 
   /** The session of the current stream, if it is secured. It need not be authenticated. */
-  get prepared(): S2SSession | undefined {
+  get prepared(): S2SStream | undefined {
     this.#forgetUseless();
     return this.#prepared;
   }
@@ -85,8 +85,8 @@ export class Caller {
   }
 
   /** Resolves to a secured stream. @throws Error when it cannot be made */
-  ask(): Promise<S2SSession> {
-    const asker = Promise.withResolvers<S2SSession>();
+  ask(): Promise<S2SStream> {
+    const asker = Promise.withResolvers<S2SStream>();
     this.#askers.push(asker);
     this.demand();
     return asker.promise;
@@ -167,7 +167,7 @@ export class Caller {
     return () => calls.give(payer, 1);
   }
 
-  #onPrepared(session: S2SSession, call: Outgoing): void {
+  #onPrepared(session: S2SStream, call: Outgoing): void {
     this.#prepared = session;
     for (const asker of this.#askers.splice(0)) asker.resolve(session);
     this.#parts.context.clock.after(UNUSED_MS, () => {

@@ -3,7 +3,7 @@
 import { HOST_OPTIONS } from '../config/core-options.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { Clock, Timer } from '../util/clock.ts';
-import type { S2SSession } from './session.ts';
+import type { S2SStream } from './stream.ts';
 
 const OPTIONS = { s2s_idle_time: HOST_OPTIONS.s2s_idle_time };
 /** How often is looked: a link may live that much longer than it is meant to. */
@@ -23,11 +23,11 @@ export function idleTimeOf({ config }: LocalHost): number {
 
 export class IdleWatch {
   readonly #clock: Clock;
-  readonly #sessions: () => readonly S2SSession[];
-  readonly #uses = new WeakMap<S2SSession, Use>();
+  readonly #sessions: () => readonly S2SStream[];
+  readonly #uses = new WeakMap<S2SStream, Use>();
   #timer: Timer | undefined;
 
-  constructor(clock: Clock, sessions: () => readonly S2SSession[]) {
+  constructor(clock: Clock, sessions: () => readonly S2SStream[]) {
     this.#clock = clock;
     this.#sessions = sessions;
   }
@@ -49,7 +49,7 @@ export class IdleWatch {
     for (const session of sessions) if (this.#isIdle(session)) session.close(undefined, 'idle');
   }
 
-  #isIdle(session: S2SSession): boolean {
+  #isIdle(session: S2SStream): boolean {
     const now = this.#clock.elapsed();
     const limit = idleTimeOf(session.host);
     const use = this.#uses.get(session);
@@ -61,13 +61,13 @@ export class IdleWatch {
     return now - use.at >= limit && !this.#isNeeded(session);
   }
 
-  #isNeeded({ host, remotes }: S2SSession): boolean {
+  #isNeeded({ host, remotes }: S2SStream): boolean {
     return [...remotes].some((remote) => host.hooks.ask('s2s-needed', { remote }) === 'needed');
   }
 }
 
 /** Questions whether somebody is there, and their answers, are no use of a link. */
-function stanzasThatMatter({ stanzasIn, stanzasOut, state }: S2SSession): number {
+function stanzasThatMatter({ stanzasIn, stanzasOut, state }: S2SStream): number {
   const { asked = 0, answered = 0 } =
     (state as { keepalive?: { asked: number; answered: number } }).keepalive ?? {};
   return stanzasIn + stanzasOut - asked - answered;

@@ -17,7 +17,7 @@ import { NS } from '../xml/namespaces.ts';
 import type { DaneLookup } from './dane-lookup.ts';
 import { idleTimeOf } from './idle.ts';
 import { type PeerContext, readRate, refusalOf } from './policy.ts';
-import { S2SSession } from './session.ts';
+import { S2SStream } from './stream.ts';
 
 /** The base64 of the longest domain, and a little. */
 const MAX_AUTHZID_CHARS = 1_500;
@@ -30,14 +30,14 @@ export interface IncomingContext extends PeerContext {
 
 export interface IncomingEvents {
   /** The peer has been told that it is `remote` for `local`: stanzas flow. */
-  onReady(session: S2SSession, remote: string, local: string): void;
+  onReady(session: S2SStream, remote: string, local: string): void;
   /** The one end. */
   onEnd(): void;
 }
 
 export class Incoming implements StreamHandler {
   /** Known once the peer has said whom it wants. */
-  session: S2SSession | undefined;
+  session: S2SStream | undefined;
   readonly #context: IncomingContext;
   readonly #stream: XmlStream;
   readonly #events: IncomingEvents;
@@ -106,7 +106,7 @@ export class Incoming implements StreamHandler {
     this.session?.farewell();
   }
 
-  #greet(session: S2SSession, hasFeatures: boolean, isFirst: boolean): void {
+  #greet(session: S2SStream, hasFeatures: boolean, isFirst: boolean): void {
     if (hasFeatures) this.#stream.sendFeatures(this.#features(session));
     if (isFirst) session.host.hooks.notify('s2s-connect', { session });
     const accepted = this.#accepted;
@@ -115,7 +115,7 @@ export class Incoming implements StreamHandler {
   }
 
   /** The address in the header stays the same over restarts (RFC 6120 §4.7.2). */
-  #sessionFor(header: StreamHeader): S2SSession {
+  #sessionFor(header: StreamHeader): S2SStream {
     const host = this.#hostFor(header);
     if (this.session && this.session.host !== host) throw new StreamError('host-unknown');
     this.session ??= this.#newSession(host);
@@ -132,8 +132,8 @@ export class Incoming implements StreamHandler {
     return host;
   }
 
-  #newSession(host: LocalHost): S2SSession {
-    const session = new S2SSession(this.#stream, 'in', host, this.#context, this.#context.daneLookup);
+  #newSession(host: LocalHost): S2SStream {
+    const session = new S2SStream(this.#stream, 'in', host, this.#context, this.#context.daneLookup);
     session.onAuthenticated = (remote, local) => {
       if (this.#accepted === remote && local === session.local) return;
       // Whoever has authenticated the peer tells it in this tick; our stanzas come after that (XEP-0288 §2.2).
@@ -145,7 +145,7 @@ export class Incoming implements StreamHandler {
     return session;
   }
 
-  #features(session: S2SSession): Element {
+  #features(session: S2SStream): Element {
     const features = xml('stream:features');
     const { requiresEncryption } = session.policy;
     if (!session.secure && (this.#context.tls.available || requiresEncryption)) {
@@ -163,7 +163,7 @@ export class Incoming implements StreamHandler {
     return features;
   }
 
-  #startTls(session: S2SSession, element: Element): void {
+  #startTls(session: S2SStream, element: Element): void {
     const isPossible =
       this.#context.tls.available && !session.secure && session.authenticatedAt === undefined;
     if (element.name !== 'starttls' || !isPossible) {
@@ -181,7 +181,7 @@ export class Incoming implements StreamHandler {
   }
 
   /** XEP-0178 §3: the certificate of the handshake is the proof, the authorization identity only says which name. */
-  #sasl(session: S2SSession, element: Element): void {
+  #sasl(session: S2SStream, element: Element): void {
     if (session.authenticatedAt !== undefined)
       throw new StreamError('policy-violation', 'Already authenticated');
     if (element.name !== 'auth') throw new StreamError('unsupported-stanza-type');
@@ -201,11 +201,11 @@ export class Incoming implements StreamHandler {
     }
   }
 
-  #log({ log, remoteAddress }: S2SSession): Logger {
+  #log({ log, remoteAddress }: S2SStream): Logger {
     return this.#context.strangers?.of(log, remoteAddress) ?? log;
   }
 
-  #externalIdentity(session: S2SSession, element: Element): string {
+  #externalIdentity(session: S2SStream, element: Element): string {
     if (element.attrs.mechanism !== 'EXTERNAL') throw new SaslError('invalid-mechanism');
     if (!session.secure) throw new SaslError('encryption-required');
     const text = element.text();

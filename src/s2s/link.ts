@@ -17,7 +17,7 @@ import { LinkError, type Outgoing, type OutgoingContext } from './outgoing.ts';
 import { refusalOf } from './policy.ts';
 import { LinkQueue, type QueueBudget } from './queue.ts';
 import { Reachability } from './reachability.ts';
-import type { S2SSession } from './session.ts';
+import type { S2SStream } from './stream.ts';
 import { Unacknowledged } from './unacknowledged.ts';
 import { undeliverable } from './undeliverable.ts';
 
@@ -43,12 +43,12 @@ export class Link {
   readonly #reachability: Reachability;
   readonly #queue: LinkQueue;
   /** Those that could carry, oldest first. */
-  readonly #candidates = new Set<S2SSession>();
+  readonly #candidates = new Set<S2SStream>();
   /** The one that will, once a module lets it. */
-  #starting: S2SSession | undefined;
-  #carrier: S2SSession | undefined;
+  #starting: S2SStream | undefined;
+  #carrier: S2SStream | undefined;
   /** Has carried and takes nothing more, but has not ended. */
-  #leaving: S2SSession | undefined;
+  #leaving: S2SStream | undefined;
   readonly #unacknowledged: Unacknowledged;
   #isClosing = false;
   /** Who hears when nothing waits any more; nothing waits for a second attempt then. */
@@ -83,7 +83,7 @@ export class Link {
   }
 
   /** The stream that our stanzas take. */
-  get session(): S2SSession | undefined {
+  get session(): S2SStream | undefined {
     return this.#carrier;
   }
 
@@ -132,7 +132,7 @@ export class Link {
   }
 
   /** A stream of ours, secured but perhaps not authenticated. @throws Error when it cannot be made. */
-  connect(): Promise<S2SSession> {
+  connect(): Promise<S2SStream> {
     const { prepared } = this.#caller;
     if (prepared) return Promise.resolve(prepared);
     this.#caller.chargeTo(MODULES);
@@ -144,7 +144,7 @@ export class Link {
   }
 
   /** A stream that may carry is ready for it. */
-  offer(session: S2SSession): void {
+  offer(session: S2SStream): void {
     this.#candidates.add(session);
     this.#settle();
   }
@@ -156,7 +156,7 @@ export class Link {
   }
 
   /** A stream that was offered is over. */
-  ended(session: S2SSession): void {
+  ended(session: S2SStream): void {
     if (!this.#candidates.delete(session)) return;
     if (this.#starting === session) this.#starting = undefined;
     if (this.#carrier === session || this.#leaving === session) {
@@ -259,7 +259,7 @@ export class Link {
     if (this.#isClosing) this.#leave();
   }
 
-  #start(session: S2SSession): void {
+  #start(session: S2SStream): void {
     this.#starting = session;
     const { remote } = this;
     const answer = this.host.hooks.ask('s2s-begin', {
@@ -277,7 +277,7 @@ export class Link {
     });
   }
 
-  #begin(session: S2SSession, confirmed: number): void {
+  #begin(session: S2SStream, confirmed: number): void {
     if (this.#starting !== session) return;
     this.#starting = undefined;
     this.#carrier = session;
@@ -296,7 +296,7 @@ export class Link {
   }
 
   /** Whose stanzas were on their way when the stream ended goes first in the queue. */
-  #takeBack(session: S2SSession): void {
+  #takeBack(session: S2SStream): void {
     const unwritten = session.takeUnwritten();
     const unconfirmed = this.host.hooks.ask('s2s-unconfirmed', { session, remote: this.remote }) ?? unwritten;
     const now = this.#now;

@@ -2,7 +2,7 @@
 
 import type { Link } from './link.ts';
 import type { LinkPool } from './pool.ts';
-import type { S2SSession } from './session.ts';
+import type { S2SStream } from './stream.ts';
 
 /** What the table shows; `--json` gives everything. */
 export const COLUMNS = [
@@ -38,7 +38,7 @@ export function listLinks(pool: LinkPool): Row[] {
 }
 
 function sessionRow(
-  session: S2SSession,
+  session: S2SStream,
   remote: string,
   link: Link | undefined,
   local: string = session.local,

@@ -15,7 +15,7 @@ import { StreamError } from '../xml/errors.ts';
 import { NS } from '../xml/namespaces.ts';
 import type { Dial } from './dial.ts';
 import { certificateProblem, type PeerContext, readRate } from './policy.ts';
-import { S2SSession } from './session.ts';
+import { S2SStream } from './stream.ts';
 
 export interface OutgoingContext extends PeerContext {
   readonly certificates: CertificateStore;
@@ -24,8 +24,8 @@ export interface OutgoingContext extends PeerContext {
 
 export interface OutgoingEvents {
   /** Secured as far as it will be; `authenticate()` may follow. */
-  onPrepared(session: S2SSession): void;
-  onOpen(session: S2SSession): void;
+  onPrepared(session: S2SStream): void;
+  onOpen(session: S2SStream): void;
   /** The one end, at whatever point. */
   onEnd(error: Error | undefined): void;
 }
@@ -50,7 +50,7 @@ const NEGOTIATION_MS = 30_000;
 const HANDSHAKE_MS = 10_000;
 
 export class Outgoing implements StreamHandler {
-  session: S2SSession | undefined;
+  session: S2SStream | undefined;
   readonly #context: OutgoingContext;
   readonly #host: LocalHost;
   readonly #remote: string;
@@ -176,7 +176,7 @@ export class Outgoing implements StreamHandler {
     });
     this.#stream = stream;
     this.#phase = 'negotiating';
-    const session = new S2SSession(stream, 'out', this.#host, this.#context);
+    const session = new S2SStream(stream, 'out', this.#host, this.#context);
     session.onAuthenticated = (remote, local) => {
       if (remote === this.#remote && local === session.local) this.#opened(session);
     };
@@ -189,7 +189,7 @@ export class Outgoing implements StreamHandler {
     this.#stream!.open({ from: this.#host.domain, to: this.#remote, dialback: true });
   }
 
-  #onFeatures(session: S2SSession, features: Element): void {
+  #onFeatures(session: S2SStream, features: Element): void {
     session.peerFeatures = features;
     this.#host.hooks.notify('s2s-features', { session, remote: this.#remote, features });
     if (this.#phase === 'accepted') return session.authenticateByCertificate(this.#remote);
@@ -217,7 +217,7 @@ export class Outgoing implements StreamHandler {
   }
 
   /** The stream is as secure as it will be: enough for what our host demands? */
-  #prepared(session: S2SSession): void {
+  #prepared(session: S2SStream): void {
     const tls = this.#stream!.connection.tls;
     if (session.policy.requiresEncryption && !session.secure) {
       return this.#fail(`${this.#remote} does not encrypt, and s2s_require_encryption is on`);
@@ -236,7 +236,7 @@ export class Outgoing implements StreamHandler {
     if (this.#wantsOpen) this.#authenticate(session);
   }
 
-  #authenticate(session: S2SSession): void {
+  #authenticate(session: S2SStream): void {
     const mechanisms = this.#features?.getChild('mechanisms', NS.SASL)?.getChildren('mechanism') ?? [];
     if (session.secure && mechanisms.some((mechanism) => mechanism.text() === 'EXTERNAL')) {
       this.#phase = 'external';
@@ -247,7 +247,7 @@ export class Outgoing implements StreamHandler {
     this.#authenticateOtherwise(session);
   }
 
-  #onSasl(session: S2SSession, element: Element): void {
+  #onSasl(session: S2SStream, element: Element): void {
     const isAnswer = element.name === 'success' || element.name === 'failure';
     if (this.#phase !== 'external' || !isAnswer) throw new StreamError('unsupported-stanza-type');
     if (element.name === 'success') {
@@ -263,13 +263,13 @@ export class Outgoing implements StreamHandler {
     this.#authenticateOtherwise(session);
   }
 
-  #authenticateOtherwise(session: S2SSession): void {
+  #authenticateOtherwise(session: S2SStream): void {
     this.#phase = 'authenticating';
     if (this.#host.hooks.ask('s2s-authenticate', { session, remote: this.#remote }) === 'handled') return;
     this.#fail(`${this.#remote} does not accept our certificate, and dialback is off`);
   }
 
-  #opened(session: S2SSession): void {
+  #opened(session: S2SStream): void {
     this.#phase = 'open';
     this.#release();
     this.#events.onOpen(session);

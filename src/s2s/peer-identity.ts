@@ -35,7 +35,7 @@ export class PeerIdentity {
     return tls?.dane !== undefined && tls.dane.usage !== 'PKIX' ? 'DANE' : 'certificate';
   }
 
-  /** As S2SSession.examine says. */
+  /** As S2SStream.examine says. */
   examine(domain: string, host: LocalHost, then: () => void): void {
     const { stream, daneLookup, context } = this.#options;
     const { tls } = stream.connection;

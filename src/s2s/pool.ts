@@ -12,7 +12,7 @@ import { Link } from './link.ts';
 import { LinkError, type OutgoingContext } from './outgoing.ts';
 import { refusalOf } from './policy.ts';
 import { QueueBudget } from './queue.ts';
-import type { S2SSession } from './session.ts';
+import type { S2SStream } from './stream.ts';
 
 export type LinkPoolContext = IncomingContext & OutgoingContext;
 
@@ -49,7 +49,7 @@ export class LinkPool implements RemoteSender {
   }
 
   /** @throws Error when the server cannot be reached, or the domain is ours. */
-  async connect(local: string, remote: string): Promise<S2SSession> {
+  async connect(local: string, remote: string): Promise<S2SStream> {
     if (this.#context.router.hosts.has(remote)) throw new LinkError(`${remote} is here`);
     return this.#link(local, remote).connect();
   }
@@ -69,7 +69,7 @@ export class LinkPool implements RemoteSender {
   }
 
   /** Every link that is in use or has failed lately, and every stream from another server. */
-  list(): { links: Link[]; incoming: S2SSession[] } {
+  list(): { links: Link[]; incoming: S2SStream[] } {
     const links = this.#all().filter((link) => !link.isUnused || link.lastError);
     const incoming = [...this.#incoming].flatMap(({ session }) => (session ? [session] : []));
     return { links, incoming };
@@ -126,7 +126,7 @@ export class LinkPool implements RemoteSender {
   /** Closes the links that the configuration, which may have changed, does not allow any more. */
   review(): void {
     const { hosts } = this.#context.router;
-    const refused = (session: S2SSession) =>
+    const refused = (session: S2SStream) =>
       session.pairs.some(({ local, remote }) => refusalOf(hosts.get(local)!, remote) !== undefined);
     for (const session of this.sessions()) {
       if (refused(session)) session.close(new StreamError('policy-violation'));
@@ -134,7 +134,7 @@ export class LinkPool implements RemoteSender {
   }
 
   /** Every stream on which somebody has been authenticated. */
-  sessions(): S2SSession[] {
+  sessions(): S2SStream[] {
     const all = [...this.#incoming, ...this.#all().flatMap(({ call }) => (call ? [call] : []))];
     return all.flatMap(({ session }) => (session?.authenticatedAt !== undefined ? [session] : []));
   }
@@ -143,7 +143,7 @@ export class LinkPool implements RemoteSender {
    * A stream of the peer's has been authenticated; whether our stanzas may take it depends on what was agreed on. Those
    * of other hosts than the stream's own take streams of their own.
    */
-  #onReady(session: S2SSession, remote: string, local: string): void {
+  #onReady(session: S2SStream, remote: string, local: string): void {
     this.#idle.start();
     const link = this.#link(local, remote);
     if (session.carriesOut && local === session.local) link.offer(session);

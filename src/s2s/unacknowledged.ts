@@ -1,7 +1,7 @@
 // What a session leaves that has ended: the stanzas that its peer has not confirmed, and how often they were sent.
 
 import type { Stanza } from '../xml/element.ts';
-import type { S2SSession } from './session.ts';
+import type { S2SStream } from './stream.ts';
 
 /** A stanza that has been under way when more links than that broke may be what breaks them. */
 const MAX_RESENDS = 3;
@@ -9,7 +9,7 @@ const MAX_RESENDS = 3;
 export class Unacknowledged {
   readonly #resends = new WeakMap<Stanza, number>();
   readonly #isNeedless: (stanza: Stanza) => boolean;
-  #session: S2SSession | undefined;
+  #session: S2SStream | undefined;
   #stanzas: readonly Stanza[] = [];
 
   /** `isNeedless`: whether somebody knows that the peer has got it. */
@@ -18,7 +18,7 @@ export class Unacknowledged {
   }
 
   /** Whose they are; `undefined` when there are none. */
-  get session(): S2SSession | undefined {
+  get session(): S2SStream | undefined {
     return this.#session;
   }
 
@@ -28,7 +28,7 @@ export class Unacknowledged {
   }
 
   /** Takes over what a session has left: what is to be sent again, and what has been too often. */
-  take(session: S2SSession, stanzas: readonly Stanza[]): { again: Stanza[]; tooOften: Stanza[] } {
+  take(session: S2SStream, stanzas: readonly Stanza[]): { again: Stanza[]; tooOften: Stanza[] } {
     this.#session = session;
     this.#stanzas = stanzas;
     const counted = stanzas.map((stanza) => {

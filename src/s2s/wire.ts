@@ -1,6 +1,6 @@
 // What modules see of each element between an authenticated stream and its session: `s2s-in` and `s2s-out`.
 
-import type { S2SSession } from '../api/session.ts';
+import type { S2SStream } from '../api/session.ts';
 import { unwrap } from '../core/hooks.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { Router } from '../core/router.ts';
@@ -14,7 +14,7 @@ import { StanzaError, StreamError } from '../xml/errors.ts';
  */
 export function passIn(
   host: LocalHost,
-  session: S2SSession,
+  session: S2SStream,
   element: Element,
   router: Router,
 ): Element | undefined {
@@ -27,7 +27,7 @@ export function passIn(
  */
 export function passOut(
   host: LocalHost,
-  session: S2SSession,
+  session: S2SStream,
   element: Element,
   router: Router,
 ): Element | undefined {
@@ -46,7 +46,7 @@ export function passOut(
 function pass(
   name: 's2s-in' | 's2s-out',
   host: LocalHost,
-  session: S2SSession,
+  session: S2SStream,
   element: Element,
   router: Router,
 ): Element | undefined {

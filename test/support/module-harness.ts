@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { EventName, Payload } from '../../src/api/events.ts';
-import type { C2SSession, C2SState, S2SCloseCause, S2SSession, S2SState } from '../../src/api/session.ts';
+import type { C2SSession, C2SState, S2SCloseCause, S2SState, S2SStream } from '../../src/api/session.ts';
 import type { RemoteSender } from '../../src/core/router.ts';
 import { Server } from '../../src/server.ts';
 import type { Clock, Timer } from '../../src/util/clock.ts';
@@ -183,7 +183,7 @@ export function isNotice(element: Element): boolean {
 }
 
 /** One direction of a link with another server. */
-export class HarnessLink implements S2SSession {
+export class HarnessLink implements S2SStream {
   readonly kind = 's2s';
   readonly id: string;
   readonly log = silentLogger;
@@ -303,7 +303,7 @@ export class HarnessPeer {
   }
 
   /** Somebody wants a stream, and has nothing to say yet. */
-  async connect(): Promise<S2SSession> {
+  async connect(): Promise<S2SStream> {
     if (this.reachable && !this.paused) return this.openOut();
     const error = new Error('connection refused');
     this.#harness.notify('s2s-failed', { remote: this.domain, permanent: false, error });
@@ -418,7 +418,7 @@ export class Harness<C extends Clock = HandClock> implements RemoteSender {
     this.peer(remote).accept(stanza);
   }
 
-  connect(_local: string, remote: string): Promise<S2SSession> {
+  connect(_local: string, remote: string): Promise<S2SStream> {
     return this.peer(remote).connect();
   }
 

@@ -9,7 +9,7 @@ import {
   integer,
   Jid,
   oneOf,
-  type S2SSession,
+  type S2SStream,
   xml,
 } from 'enjamb/api';
 
@@ -155,7 +155,7 @@ export default defineModule({
     module.provide('types-list', 'one');
 
     // ── State ────────────────────────────────────────────────────────────────────────────────────────────────
-    const keep = (client: C2SSession, server: S2SSession) => {
+    const keep = (client: C2SSession, server: S2SStream) => {
       client.state.types = new Set(['a']);
       // @ts-expect-error nobody has declared that slot
       client.state.typos = new Set(['a']);

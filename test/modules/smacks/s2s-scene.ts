@@ -8,7 +8,7 @@ import type { Kind, Target } from '../../../src/api/events.ts';
 import type { LocalHost } from '../../../src/core/host.ts';
 import { Connection } from '../../../src/net/connection.ts';
 import { NetError } from '../../../src/net/errors.ts';
-import type { S2SSession } from '../../../src/s2s/session.ts';
+import type { S2SStream } from '../../../src/s2s/stream.ts';
 import type { Element } from '../../../src/xml/element.ts';
 import { FakeClock } from '../../support/clock.ts';
 import { parseXml } from '../../support/match.ts';
@@ -171,7 +171,7 @@ export class S2SScene {
   }
 
   /** The session that carries the stanzas of a domain. */
-  carrier(from: Domain): S2SSession {
+  carrier(from: Domain): S2SStream {
     const session = this.servers
       .get(from)!
       .server.links.list()

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { S2SSession } from '../../../src/s2s/session.ts';
+import type { S2SStream } from '../../../src/s2s/stream.ts';
 import type { Stanza } from '../../../src/xml/element.ts';
 import { StreamError } from '../../../src/xml/errors.ts';
 import { type RawPeer, settled } from '../../support/duplex.ts';
@@ -62,7 +62,7 @@ class Keeper {
     });
   }
 
-  confirm(session: S2SSession, count: number): void {
+  confirm(session: S2SStream, count: number): void {
     this.kept.set(session.id, this.kept.get(session.id)!.slice(count));
   }
 }
@@ -245,13 +245,13 @@ test('what was not confirmed goes first over the next link, in order, once', asy
 test('XEP-0198 §5: with `wait` nothing flows until the module says what the peer has', async (t) => {
   const world = await startWorld(t);
   const keeper = new Keeper(world);
-  const began: { session: S2SSession; previous: unknown }[] = [];
+  const began: { session: S2SStream; previous: unknown }[] = [];
   for (const id of [1, 2, 3]) send(world, id);
   const first = await world.accepted();
   await ids(first, 3);
   const before = sessionOf(world);
   world.hook('s2s-begin', ({ session, previous }) => {
-    began.push({ session: session as S2SSession, previous });
+    began.push({ session: session as S2SStream, previous });
     return 'wait';
   });
   first.drop();

@@ -1,7 +1,7 @@
 // A stream with another server, whichever side opened it: who has been authenticated on it, and the stanzas.
 
 import type { NonzaHandler } from '../api/module.ts';
-import type { S2SSession as Contract, S2SCloseCause, S2SState } from '../api/session.ts';
+import type { S2SStream as Contract, S2SCloseCause, S2SState } from '../api/session.ts';
 import type { LocalHost } from '../core/host.ts';
 import { checkStanza, isAvailability, isStanza } from '../core/stanza-rules.ts';
 import { domainOf } from '../core/unusable-address.ts';
@@ -29,7 +29,7 @@ const MAX_PENDING_WORK = 256;
 /** Pairs of domains on one stream. Bounded because a certificate may name any number, and each pair costs memory. */
 const MAX_PAIRS = 200;
 
-export class S2SSession implements Contract {
+export class S2SStream implements Contract {
   readonly kind = 's2s';
   readonly id = newId().slice(0, 8);
   readonly isOurs: boolean;

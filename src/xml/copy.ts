@@ -1,13 +1,10 @@
 // Elements that outlive the stream they came on: copies that keep nothing else alive, and text back to elements.
 
 import { type Attrs, Element } from './element.ts';
+import { type FlatElement, flatText, serializeFlat } from './flat.ts';
 import { UNBOUNDED_LIMITS } from './limits.ts';
-import { detach } from './names.ts';
 import { NS } from './namespaces.ts';
 import { XmlParser } from './parser.ts';
-
-/** Shorter texts are copied by the runtime anyway, and never keep what they were cut out of. */
-const SHORTEST_CUT = 13;
 
 /** A copy, all the way down, that shares no memory with the bytes the original was parsed from. */
 export function flatCopy(element: Element): Element {
@@ -39,6 +36,7 @@ export function parseElement(text: string): Element {
   return element;
 }
 
-function flatText<T extends string | undefined>(text: T): T {
-  return (text === undefined || text.length < SHORTEST_CUT ? text : detach(text)) as T;
+/** Reads a flattened element back. @throws StreamError when it is nested too deeply, see `parseElement` */
+export function unflatten(flat: FlatElement): Element {
+  return parseElement(serializeFlat(flat));
 }

@@ -1,8 +1,9 @@
 // The tree that stanzas are made of: ltx's Element, with namespaces that mean what XML Names says.
 
 import { Element as LtxElement } from 'ltx';
+import { type FlatElement, flatten } from './flat.ts';
 import { converted, type ForeignElement } from './foreign.ts';
-import { serialize } from './serialize.ts';
+import { extend, serialize } from './serialize.ts';
 
 export type Node = Element | string;
 /** Where modules hand elements over, those of ltx and of @xmpp/xml are taken too. */
@@ -107,6 +108,24 @@ export class Element extends LtxElement {
     copy.parent = this.parent;
     copy.children = children.every(isOwnNode) ? children : children.map(ownNode);
     return copy;
+  }
+
+  /**
+   * A copy with one more child, at the end. Children that were serialised (see `share`) are not serialised again. The child
+   * keeps its parent if it has one.
+   */
+  plus(child: ElementLike): Element {
+    const added = ownElement(child);
+    const copy = new Element(this.name, this.attrs);
+    copy.parent = this.parent;
+    copy.children = extend(this.children, [...this.children, added], added);
+    added.parent ??= copy;
+    return copy;
+  }
+
+  /** This element as text that can be kept, without the tree. The children must not change any more (they are frozen). */
+  get flattened(): FlatElement {
+    return flatten(this);
   }
 
   override toString(): string {

@@ -1,13 +1,14 @@
 export { compactText } from './compact-text.ts';
-export { flatCopy, parseElement } from './copy.ts';
+export { flatCopy, parseElement, unflatten } from './copy.ts';
 export { registeredDomain } from './domain.ts';
 export * from './element.ts';
 export * from './errors.ts';
+export { type FlatElement, serializeFlat } from './flat.ts';
 export * from './jid.ts';
 export { keptText } from './kept-text.ts';
 export { detach } from './names.ts';
 export * from './namespaces.ts';
 export * from './parser.ts';
 export { opaqueString, usernameCaseMapped } from './precis.ts';
-export { openTag, serialize, share } from './serialize.ts';
+export { openTag, preserialized, serialize, share } from './serialize.ts';
 export { nodesBytes, treeBytes } from './tree-bytes.ts';

@@ -2,18 +2,25 @@
 
 import { QNAME } from './chars.ts';
 
-/** Where `share` keeps what a list of children serialises to. */
+/** Where a list of children keeps its text. */
 const SHARED = Symbol('shared');
 
+/** The text of a list of children. */
+export interface SharedContent {
+  text: string;
+  /** The size of the text in UTF-8; `undefined` until the text is compact (see `flat.ts`). */
+  bytes: number | undefined;
+}
+
 /** An element, as far as it is written. */
-interface Written {
+export interface Written {
   readonly name: string;
   readonly attrs: Readonly<Record<string, string | undefined>>;
   readonly children: Children;
 }
 
-interface Children extends ReadonlyArray<Written | string> {
-  [SHARED]?: string;
+export interface Children extends ReadonlyArray<Written | string> {
+  [SHARED]?: SharedContent;
 }
 
 /**
@@ -24,8 +31,12 @@ interface Children extends ReadonlyArray<Written | string> {
  * @throws Error when a name is not a qualified XML name: names never come from input.
  */
 export function serialize(element: Written): string {
+  return serializeAround(element, serializeChildren(element.children));
+}
+
+/** Writes an element around its content, which is XML already. @throws Error when a name is not an XML name */
+export function serializeAround(element: Omit<Written, 'children'>, content: string): string {
   const start = startOf(element);
-  const content = serializeChildren(element.children);
   return content === '' ? `${start}/>` : `${start}>${content}</${element.name}>`;
 }
 
@@ -40,17 +51,42 @@ export function openTag(element: Written): string {
  * The list must not change any more (it is frozen). Returns the same element.
  */
 export function share<E extends Written>(element: E): E {
-  const { children } = element;
-  if (children[SHARED] !== undefined) return element;
-  children[SHARED] = serializeChildren(children);
-  Object.freeze(children);
+  contentOf(element.children);
   return element;
 }
 
-function serializeChildren(children: Children): string {
-  if (children.length === 0) return '';
+/** The text of a list of children, serialised once. The list must not change any more (it is frozen). */
+export function contentOf(children: Children): SharedContent {
+  return children[SHARED] ?? keepContent(children, serializeChildren(children));
+}
+
+/**
+ * Makes an element that is written with `text` after its children. Only the children are visible: in the tree, and in what
+ * is computed from it, such as `flatCopy`.
+ * @param text XML that `serialize` wrote
+ */
+export function preserialized<E extends Written>(element: E, text: string): E {
+  keepContent(element.children, serializeChildren(element.children) + text);
+  return element;
+}
+
+/** A longer list of children, written as the shorter one and `added`. The shorter one is serialised if it was already. */
+export function extend<C extends Children>(children: C, longer: C, added: Written): C {
   const shared = children[SHARED];
-  if (shared !== undefined) return shared;
+  if (shared !== undefined) keepContent(longer, shared.text + serialize(added));
+  return longer;
+}
+
+function keepContent(children: Children, text: string): SharedContent {
+  const content = { text, bytes: undefined };
+  children[SHARED] = content;
+  Object.freeze(children);
+  return content;
+}
+
+function serializeChildren(children: Children): string {
+  const shared = children[SHARED];
+  if (shared !== undefined) return shared.text;
   let content = '';
   for (let i = 0; i < children.length; i++) {
     const child = children[i]!;
@@ -60,7 +96,7 @@ function serializeChildren(children: Children): string {
 }
 
 /** `<name a='b'`, without what closes the tag. */
-function startOf(element: Written): string {
+function startOf(element: Omit<Written, 'children'>): string {
   let tag = wordFor(element.name).tag;
   const attrs = element.attrs;
   let first = true;

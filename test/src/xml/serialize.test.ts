@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+// @ts-expect-error: the package ships no types
+import foreignXml from '@xmpp/xml';
 import fc from 'fast-check';
 import { parseElement } from '../../../src/xml/copy.ts';
 import { type Attrs, type Element, type Node, xml } from '../../../src/xml/element.ts';
-import { openTag, serialize, share } from '../../../src/xml/serialize.ts';
+import { openTag, preserialized, serialize, share } from '../../../src/xml/serialize.ts';
 
 describe('serialize', () => {
   it('writes elements, attributes and text', () => {
@@ -127,6 +129,69 @@ describe('share', () => {
       `${share(original()).withChildren([xml('subject')])}`,
       "<message type='groupchat'><subject/></message>",
     );
+  });
+});
+
+describe('plus', () => {
+  const id = () => xml('stanza-id', { xmlns: 'urn:xmpp:sid:0', by: 'a@example.net' });
+
+  it('copies an element with one more child', () => {
+    const message = xml('message', { to: 'a@example.net' }, xml('body', {}, 'text'));
+    const more = message.plus(id());
+    assert.equal(
+      `${more}`,
+      "<message to='a@example.net'><body>text</body><stanza-id xmlns='urn:xmpp:sid:0' by='a@example.net'/></message>",
+    );
+    assert.equal(`${message}`, "<message to='a@example.net'><body>text</body></message>");
+  });
+
+  it('serialises shared children once, and each added child once', () => {
+    let reads = 0;
+    const body = xml('body', {}, 'a & b');
+    Object.defineProperty(body.attrs, 'x', { enumerable: true, get: () => `${++reads}` });
+    const message = share(xml('message', {}, body));
+    const more = message.plus(id()).plus(xml('delay', { from: 'b' }));
+    const expected = "<body x='1'>a &amp; b</body><stanza-id xmlns='urn:xmpp:sid:0' by='a@example.net'/>";
+    assert.equal(`${more}`, `<message>${expected}<delay from='b'/></message>`);
+    assert.equal(`${more.with({ to: 'c' })}`, `<message to='c'>${expected}<delay from='b'/></message>`);
+    assert.equal(reads, 1);
+  });
+
+  it('an added child without a namespace is in that of its new parent', () => {
+    const query = xml('query', 'urn:example:q').plus(xml('item'));
+    assert.equal(query.getChild('item')?.getNS(), 'urn:example:q');
+  });
+
+  it('a child keeps the parent that it has', () => {
+    const [item] = xml('query', 'urn:example:q', xml('item')).elements();
+    xml('message').plus(item!);
+    assert.equal(item!.getNS(), 'urn:example:q');
+  });
+
+  it('takes elements of @xmpp/xml', () => {
+    const body = foreignXml('body', {}, 'text');
+    assert.equal(`${xml('message').plus(body)}`, '<message><body>text</body></message>');
+  });
+});
+
+describe('preserialized', () => {
+  it('writes the text after the visible children', () => {
+    const forwarded = preserialized(
+      xml('forwarded', 'urn:xmpp:forward:0', xml('delay')),
+      '<message><body>a &amp; b</body></message>',
+    );
+    const text =
+      "<forwarded xmlns='urn:xmpp:forward:0'><delay/><message><body>a &amp; b</body></message></forwarded>";
+    assert.equal(`${forwarded}`, text);
+    assert.equal(`${xml('message', {}, forwarded)}`, `<message>${text}</message>`);
+    assert.deepEqual(
+      forwarded.elements().map(({ name }) => name),
+      ['delay'],
+    );
+  });
+
+  it('needs no visible child', () => {
+    assert.equal(`${preserialized(xml('message'), '<body/>')}`, '<message><body/></message>');
   });
 });
 

@@ -169,7 +169,10 @@ export class Server implements ServerContext {
     await step('tell modules', () => this.#notifyHosts('host-stop'));
     await step('send what waits', () => links.hurry((hurry) => this.#within(hurry, STOP_HURRY_MS)));
     await step('close clients', () => this.#closeClients());
-    await step('cancel questions', () => router.pendingIqs.close()); // No client is left to receive the answers.
+    await step('cancel questions', () => {
+      router.pendingIqs.close(); // No client is left to receive the answers.
+      router.followedIqs.close();
+    });
     await step('finish work', () => router.work.idle());
     await step('close components', () => this.components.close());
     await step('close links', () => links.close(), STOP_LINKS_MS);

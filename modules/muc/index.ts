@@ -28,7 +28,7 @@ import { SERVICE_FEATURES } from './stanzas/disco.ts';
 import { iqToRoom, iqToService } from './stanzas/iq.ts';
 import { messageToOccupant, messageToRoom } from './stanzas/message.ts';
 import { presenceToOccupant, presenceToRoom } from './stanzas/presence.ts';
-import { countRelay, MAX_RELAYS, relayAnswer, relayRequest } from './stanzas/relay.ts';
+import { MAX_RELAYS, relayRequest } from './stanzas/relay.ts';
 
 /** How often forgotten new rooms are looked for. */
 const SWEEP_MS = 30_000;
@@ -43,7 +43,6 @@ export default defineModule({
 
   async load(module) {
     const service = newService(module);
-    for (const relay of service.relays.values()) countRelay(service, relay);
     await loadRooms(service);
     service.turnEnds.push((event) => writeChanges(service, event));
     module.onUnload(() => settled(service));
@@ -58,7 +57,6 @@ export default defineModule({
     handle(service, 'iq/full', (service, event) => {
       const { type } = event.stanza.attrs;
       if (type === 'get' || type === 'set') relayRequest(service, event);
-      else relayAnswer(service, event);
     });
     module.hook('iq/bare', (event) => turn(service, event, () => iqToRoom(service, event)));
     module.hook('iq/host', (event) => turn(service, event, () => iqToService(service, event)));
@@ -90,7 +88,6 @@ function newService(module: Service['module']): Service {
     rooms: module.keep('rooms', () => new Map()),
     listing: new Listing(),
     created: new Map(),
-    relays: module.keep('relays', () => new Map()),
     store: module.store.keyval<StoredRoom>('muc_rooms'),
     stored: new Set(),
     commits: new Map(),

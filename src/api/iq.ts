@@ -17,6 +17,9 @@ export interface IqQuestion {
   readonly onAnswer: (answer: IqAnswer) => void;
 }
 
+/** Told of the answer to a request of a client; `'handled'` keeps the answer from the client. */
+export type FollowIq = (answer: IqAnswer) => 'handled' | undefined | void;
+
 export type IqAnswer =
   | {
       readonly kind: 'answer';

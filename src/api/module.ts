@@ -17,8 +17,9 @@ import type {
   Notification,
   Observer,
   Payload,
+  StanzaEvent,
 } from './events.ts';
-import type { AskedIq, IqQuestion } from './iq.ts';
+import type { AskedIq, FollowIq, IqQuestion } from './iq.ts';
 import type { C2SSession, Host, Origin, S2SStream } from './session.ts';
 
 /** What modules offer to each other, by module name; declared by the owner, read with `module.use`. */
@@ -113,6 +114,12 @@ export interface Module<O extends Options = Options> {
    * @throws StanzaError the peer's error; IqTimeoutError after `timeoutMs` (default 30 s); AbortError at unload.
    */
   sendIq(iq: ElementLike, options?: { timeoutMs?: number }): Promise<Stanza>;
+  /**
+   * Follows a request that a client makes, from a `pre-iq/…` event: `onAnswer` has its answer in the same tick, before all
+   * hooks. It is told `timeout` after 10 minutes, when the session has ended, and when the session has 100 newer requests
+   * that are followed. Requests with ids of more than 256 characters are not followed.
+   */
+  followIq(request: Readonly<StanzaEvent<C2SSession>>, onAnswer: FollowIq): void;
 
   /**
    * The stream on which this host speaks to another server, made when there is none. It is as secure as it will be,

@@ -9,8 +9,9 @@ import type {
   Notification,
   Observer,
   Payload,
+  StanzaEvent,
 } from '../api/events.ts';
-import type { AskedIq, IqQuestion } from '../api/iq.ts';
+import type { AskedIq, FollowIq, IqQuestion } from '../api/iq.ts';
 import type {
   Exports,
   IqHandler,
@@ -22,7 +23,7 @@ import type {
   NonzaMatch,
   OwnerQuestion,
 } from '../api/module.ts';
-import type { S2SStream } from '../api/session.ts';
+import type { C2SSession, S2SStream } from '../api/session.ts';
 import type { Options } from '../config/options.ts';
 import type { Stores } from '../storage/stores.ts';
 import type { Clock, Timer } from '../util/clock.ts';
@@ -66,6 +67,7 @@ export class ModuleInstance implements Module {
   readonly #abort = new AbortController();
   readonly #undo = new Set<() => void | Promise<void>>();
   readonly #serial = new SerialQueue();
+  #isFollowing = false;
 
   constructor(definition: ModuleDefinition, host: LocalHost, around: ModuleSurroundings) {
     this.definition = definition;
@@ -125,6 +127,13 @@ export class ModuleInstance implements Module {
     return this.#around.router.pendingIqs.ask(this, ownElement(iq), question, (request) =>
       this.send(request),
     );
+  }
+
+  followIq(request: Readonly<StanzaEvent<C2SSession>>, onAnswer: FollowIq): void {
+    const { followedIqs } = this.#around.router;
+    if (!this.#isFollowing) this.observe('resource-unbind', ({ session }) => followedIqs.ended(session));
+    this.#isFollowing = true;
+    followedIqs.follow(this, request, onAnswer);
   }
 
   sendIq(iq: ElementLike, options: { timeoutMs?: number } = {}): Promise<Stanza> {
@@ -261,6 +270,7 @@ export class ModuleInstance implements Module {
   async unload(): Promise<void> {
     this.#abort.abort(new DOMException(`Module ${this.name} was unloaded`, 'AbortError'));
     this.#around.router.pendingIqs.forget(this);
+    this.#around.router.followedIqs.unfollow(this);
     for (const undo of [...this.#undo].reverse()) {
       try {
         await undo();

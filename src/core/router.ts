@@ -13,6 +13,7 @@ import { Jid } from '../xml/jid.ts';
 import { NS } from '../xml/namespaces.ts';
 import { unwrap } from './hooks.ts';
 import type { LocalHost } from './host.ts';
+import { FollowedIqs } from './iq/followed.ts';
 import { handleRequest } from './iq/handlers.ts';
 import { PendingIqs } from './iq/pending.ts';
 import { domainOf, parseDestination } from './unusable-address.ts';
@@ -29,6 +30,7 @@ export interface RemoteSender {
 export class Router {
   readonly hosts = new Map<string, LocalHost>();
   readonly pendingIqs: PendingIqs;
+  readonly followedIqs: FollowedIqs;
   readonly work: PendingWork;
   remote: RemoteSender | undefined;
   /** How many stanzas were taken to our hosts and to other servers. */
@@ -41,6 +43,7 @@ export class Router {
 
   constructor(clock: Clock, log: Logger, faults: Faults) {
     this.pendingIqs = new PendingIqs(clock, log, faults);
+    this.followedIqs = new FollowedIqs(clock, faults);
     this.work = new PendingWork(faults);
     this.#log = log;
     this.#faults = faults;
@@ -127,7 +130,7 @@ export class Router {
 
   #deliver(host: LocalHost, event: StanzaEvent): void {
     const kind = event.stanza.name as Kind;
-    if (kind === 'iq' && this.#isTaken(event)) return;
+    if (kind === 'iq' && this.#isTaken(host, event)) return;
     const target = targetOf(event.to, event.from);
     if (host.hooks.fire(INBOUND[kind][target], event) === 'handled') return;
     if (target === 'self' && host.hooks.fire(INBOUND[kind].bare, event) === 'handled') return;
@@ -164,10 +167,13 @@ export class Router {
     handleRequest(host.iqHandlers, event, target, reply, (owner, error) => this.#failed(owner, error));
   }
 
-  /** An answer to a question of ours is for nobody else, so no hook sees it. */
-  #isTaken(event: StanzaEvent): boolean {
+  /** No hook sees the answer to a question of ours, nor an answer that a module keeps from its client. */
+  #isTaken({ sessions }: LocalHost, event: StanzaEvent): boolean {
     const { type } = event.stanza.attrs;
-    if (type === 'result' || type === 'error') return this.pendingIqs.take(event);
+    if (type === 'result' || type === 'error') {
+      if (this.pendingIqs.take(event)) return true;
+      return this.followedIqs.size > 0 && this.followedIqs.take(event, sessions.get(event.to));
+    }
     this.pendingIqs.left(event.stanza);
     return false;
   }

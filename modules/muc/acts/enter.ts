@@ -184,7 +184,7 @@ function checkPassword(room: Room, x: Element | undefined): void {
 /** Gives a client its seat, under a nick that its user holds already or that is free. */
 function admit(service: Service, room: Room, bare: string, jid: string, nick: string): Seat {
   const occupant = room.occupants.get(nick) ?? newOccupant(room, bare, nick);
-  const seat: Seat = { jid, occupant, presence: [], presenceBytes: 0, priority: 0, turn: 0, asking: 0 };
+  const seat: Seat = { jid, occupant, presence: [], presenceBytes: 0, priority: 0, turn: 0 };
   occupant.seats.set(jid, seat);
   room.seats.set(jid, seat);
   countSeat(service, seat, 1);

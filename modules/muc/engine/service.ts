@@ -16,8 +16,6 @@ export interface Service {
   readonly listing: Listing;
   /** The number of existing rooms by creator: keys are bare JIDs, and domains for all their users. */
   readonly created: Map<string, number>;
-  /** IQ requests from one occupant to another, by the id that we gave them; oldest first. */
-  readonly relays: Map<string, Relay>;
   readonly store: KeyvalStore<StoredRoom>;
   /** The rooms that have a row in the store. */
   readonly stored: Set<string>;
@@ -47,22 +45,8 @@ export interface Budgets {
   readonly subjects: ByteBudget;
   /** Clients in rooms; a number. */
   readonly seats: SharedBudget;
-  /** Requests from one occupant to another that are under way; a number. */
+  /** Requests from one occupant to another that are not answered yet; a number. */
   readonly relays: SharedBudget;
-}
-
-/** A request that has been passed on. */
-export interface Relay {
-  /** The room's localpart. */
-  readonly room: string;
-  readonly requester: Seat;
-  /** What the requester called it, and to whom. */
-  readonly id: string | undefined;
-  readonly address: string;
-  /** Whom we asked: nobody else may answer. */
-  readonly asked: string;
-  /** When it was relayed, in ms of `clock.elapsed`. */
-  readonly at: number;
 }
 
 export function send(service: Service, stanza: Stanza): void {

@@ -16,8 +16,6 @@ export interface Seat {
   priority: number;
   /** Rises with every presence of anybody in the room: the latest wins among equal priorities. */
   turn: number;
-  /** Its IQ requests to other occupants that nobody has answered yet. */
-  asking: number;
 }
 
 /** One nick in a room. */

@@ -1,17 +1,27 @@
 // IQ requests from one occupant to another (XEP-0045 §17.4), and pings to oneself (XEP-0410 §3.3).
 
-import { detach, type Element, type Node, NS, newId, type StanzaEvent, xml } from 'enjamb/api';
+import {
+  detach,
+  type Element,
+  type Node,
+  NS,
+  type Stanza,
+  StanzaError,
+  type StanzaEvent,
+  xml,
+} from 'enjamb/api';
 import { findRoom } from '../engine/rooms.ts';
 import { holderOf } from '../engine/seats.ts';
-import { type Relay, type Service, send } from '../engine/service.ts';
-import { affiliationOf, mainSeat, type Occupant, type Room, seatOf } from '../model/room.ts';
+import { type Service, send } from '../engine/service.ts';
+import { turn } from '../engine/turn.ts';
+import { affiliationOf, mainSeat, type Occupant, type Room, type Seat, seatOf } from '../model/room.ts';
 import { roomError } from '../model/room_error.ts';
 
-/** Answers that take longer are not waited for. */
+/** How long an occupant may take to answer. */
 const PATIENCE_MS = 5 * 60_000;
-/** Requests under way of one client. */
+/** Requests of one client that are not answered yet. */
 const MAX_PER_CLIENT = 50;
-/** Requests under way on the service. */
+/** Requests of all clients that are not answered yet. */
 export const MAX_RELAYS = 10_000;
 /** In characters. Bounded because the id is kept until the answer arrives. */
 const MAX_ID_LENGTH = 1024;
@@ -37,41 +47,68 @@ export function relayRequest(service: Service, event: StanzaEvent): void {
     return;
   }
   checkId(room, stanza.attrs.id);
-  const asked = addressFor(stanza, target);
-  const id = remember(service, room, {
+  ask(service, room, {
     room: room.name,
     requester: seat,
     id: stanza.attrs.id === undefined ? undefined : detach(stanza.attrs.id),
     address: to.toString(),
-    asked,
-    at: service.module.clock.elapsed(),
-  });
-  send(
-    service,
-    xml('iq', {
+    request: xml('iq', {
       type: stanza.attrs.type,
-      id,
       from: `${room.jid}/${seat.occupant.nick}`,
-      to: asked,
+      to: addressFor(stanza, target),
       'xml:lang': stanza.attrs['xml:lang'],
     }).withChildren(stanza.children),
-  );
+  });
 }
 
-/** A result or error that came to an occupant JID: it goes to whoever asked, under the id and name known there. */
-export function relayAnswer(service: Service, { stanza, from }: StanzaEvent): void {
-  const { id, type } = stanza.attrs;
-  const relay = id === undefined ? undefined : service.relays.get(id);
-  if (id === undefined || !relay || relay.asked !== from.toString()) return;
-  forget(service, id, relay);
-  const { requester } = relay;
+/** A request that is passed on, and what its answer needs to find its way back. */
+interface Relay {
+  /** The room's localpart. */
+  readonly room: string;
+  readonly requester: Seat;
+  /** The requester's id and `to`. */
+  readonly id: string | undefined;
+  readonly address: string;
+  readonly request: Stanza;
+}
+
+/** @throws StanzaError 'resource-constraint' */
+function ask(service: Service, room: Room, { request, ...relay }: Relay): void {
+  const { budgets, module } = service;
+  const holder = holderOf(service, relay.requester.occupant.bare);
+  if (budgets.relays.obstacle(holder, 1) !== undefined) throw tooMany(room);
+  budgets.relays.force(holder, 1);
+  try {
+    module.askIq(request, {
+      timeoutMs: PATIENCE_MS,
+      quota: { of: relay.requester, max: MAX_PER_CLIENT },
+      onAnswer(answer) {
+        budgets.relays.give(holder, 1);
+        if (answer.kind === 'answer')
+          turn(service, undefined, () => giveAnswer(service, relay, answer.stanza));
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof StanzaError)) throw error;
+    budgets.relays.give(holder, 1); // Refused: nothing was sent.
+    throw tooMany(room);
+  }
+}
+
+/** A result or error for the requester, if it is still in the room: with the id and the address known there. */
+function giveAnswer(service: Service, relay: Omit<Relay, 'request'>, { attrs, children }: Stanza): void {
+  const { requester, id, address } = relay;
   if (service.rooms.get(relay.room)?.seats.get(requester.jid) !== requester) return;
   send(
     service,
-    xml('iq', { type, id: relay.id, from: relay.address, to: requester.jid }).withChildren(
-      stanza.children.map(withoutSource),
+    xml('iq', { type: attrs.type, id, from: address, to: requester.jid }).withChildren(
+      children.map(withoutSource),
     ),
   );
+}
+
+function tooMany(room: Room): StanzaError {
+  return roomError(room.jid, 'resource-constraint', { text: 'Too many requests are under way' });
 }
 
 /** §17.2: a room that is not configured yet is there for its owner alone. */
@@ -106,34 +143,6 @@ function isPing(stanza: Element): boolean {
 function addressFor(stanza: Element, target: Occupant): string {
   const concernsAccount = stanza.getChild('vCard', NS.VCARD) ?? stanza.getChild('pubsub', NS.PUBSUB);
   return concernsAccount ? target.bare : mainSeat(target).jid;
-}
-
-function remember(service: Service, room: Room, relay: Relay): string {
-  for (const [id, oldest] of service.relays) {
-    if (relay.at - oldest.at < PATIENCE_MS) break;
-    forget(service, id, oldest);
-  }
-  const { requester } = relay;
-  const isFull = service.budgets.relays.obstacle(holderOf(service, requester.occupant.bare), 1) !== undefined;
-  if (isFull || requester.asking >= MAX_PER_CLIENT) {
-    throw roomError(room.jid, 'resource-constraint', { text: 'Too many requests are under way' });
-  }
-  const id = newId();
-  requester.asking++;
-  countRelay(service, relay);
-  service.relays.set(id, relay);
-  return id;
-}
-
-function forget(service: Service, id: string, relay: Relay): void {
-  service.relays.delete(id);
-  relay.requester.asking--;
-  service.budgets.relays.give(holderOf(service, relay.requester.occupant.bare), 1);
-}
-
-/** A request is under way; counts for who has made it. */
-export function countRelay(service: Service, { requester }: Relay): void {
-  service.budgets.relays.force(holderOf(service, requester.occupant.bare), 1);
 }
 
 /** `by` would give away a real address (§17.4). */

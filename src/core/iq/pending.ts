@@ -4,9 +4,8 @@
 //
 // The id of a request stays known while it is late, or while its module is gone: no answer to it reaches a client.
 
-import { isLocalBounce } from '../../api/bounces.ts';
 import type { StanzaEvent } from '../../api/events.ts';
-import type { AnswerOrigin, AskedIq, IqAnswer, IqQuestion } from '../../api/iq.ts';
+import type { AskedIq, IqAnswer, IqQuestion } from '../../api/iq.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Faults } from '../../util/faults.ts';
 import { newId } from '../../util/ids.ts';
@@ -14,6 +13,7 @@ import type { Logger } from '../../util/logger.ts';
 import type { Stanza } from '../../xml/element.ts';
 import { IqTimeoutError, StanzaError } from '../../xml/errors.ts';
 import { Jid } from '../../xml/jid.ts';
+import { answerOf } from './answer.ts';
 import { ExpiringMap } from './expiring-map.ts';
 
 /** Waiting and late. Each takes about 200 bytes, and what its `onAnswer` holds. */
@@ -235,17 +235,6 @@ export class PendingIqs {
       this.#faults.report('handler', error, { module: asker.name });
     }
   }
-}
-
-function answerOf(event: StanzaEvent, late: boolean): IqAnswer {
-  const { stanza, from, origin } = event;
-  const facts: AnswerOrigin = {
-    kind: origin.kind,
-    id: origin.kind === 'host' ? undefined : origin.id,
-    domain: from.domain,
-    authenticatedAt: origin.kind === 's2s' ? origin.authenticatedAt : undefined,
-  };
-  return { kind: 'answer', stanza, origin: facts, local: isLocalBounce(event), late };
 }
 
 function tooMany(): StanzaError {

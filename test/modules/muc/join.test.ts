@@ -510,5 +510,5 @@ test('a room keeps 32 MiB of presence at most', () => {
 
 function seat(): Seat {
   const occupant = { seats: new Map(), view: {} } as unknown as Occupant;
-  return { jid: '', occupant, presence: [], presenceBytes: 0, priority: 0, turn: 0, asking: 0 };
+  return { jid: '', occupant, presence: [], presenceBytes: 0, priority: 0, turn: 0 };
 }

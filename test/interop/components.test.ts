@@ -7,14 +7,15 @@ import { fileURLToPath } from 'node:url';
 import { makeDevelopmentCertificates } from '../../src/net/dev-certificates.ts';
 import type { Element } from '../../src/xml/element.ts';
 import { NS } from '../../src/xml/namespaces.ts';
+import { type Clean, temporaryFolder } from '../support/clean-up.ts';
 import { dnsFixture } from '../support/dns-fixture.ts';
 import { AWAY, ENJAMB, HALLS, HOME, PROSODY, ROOMS } from './support/addresses.ts';
 import { Enjamb } from './support/enjamb.ts';
 import { Program } from './support/program.ts';
 import { Prosody } from './support/prosody.ts';
 import { SlixmppClient } from './support/slixmpp.ts';
-import { type Clean, until } from './support/waiting.ts';
-import { homeLogin, PASSWORD, temporaryFolder } from './support/world.ts';
+import { until } from './support/waiting.ts';
+import { homeLogin, PASSWORD } from './support/world.ts';
 import { Biboumi, IRC, IrcUser, startIrcServer } from './support-components/irc.ts';
 
 const LIMIT = { timeout: 90_000 };

@@ -3,15 +3,15 @@
 import assert from 'node:assert/strict';
 import { createHash, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import * as tls from 'node:tls';
 import type { DaneEndpoint } from '../../src/net/dane.ts';
 import { connectTls } from '../../src/net/tls.ts';
 import type { TlsaRecord } from '../../src/net/tlsa.ts';
+import { atEnd, temporaryFolder } from '../support/clean-up.ts';
 import { run } from './support/program.ts';
 import { openssl } from './support-security/s-client.ts';
 
@@ -178,7 +178,7 @@ async function show(t: TestContext, chain: readonly Made[]): Promise<number> {
   server.on('tlsClientError', () => {});
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  t.after(() => server.close());
+  atEnd(t, () => server.close());
   const at = server.address();
   assert.ok(at !== null && typeof at === 'object');
   return at.port;
@@ -225,8 +225,7 @@ async function isProofToOpenssl(port: number, records: readonly TlsaRecord[]): P
 }
 
 test('RFC 6698, RFC 7671: we and openssl take the same for proof', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'enjamb-dane-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = await temporaryFolder(t);
   for (const { what, chain, records, isProof } of await scenes(new Workshop(folder))) {
     const port = await show(t, chain);
     assert.equal(await isProofToUs(port, records), isProof, `${what}: to us`);

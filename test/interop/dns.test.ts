@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { atEnd } from '../support/clean-up.ts';
 import type { ZoneEntry } from '../support/dns-fixture.ts';
 import { AWAY, PROSODY } from './support/addresses.ts';
 import type { Prosody } from './support/prosody.ts';
@@ -60,7 +61,7 @@ async function relay(t: TestContext, address: string, port = 0): Promise<Relay |
     if (address.includes(':') && (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT')) return undefined;
     throw error;
   }
-  t.after(() => {
+  atEnd(t, () => {
     server.close();
     for (const socket of sockets) socket.destroy();
   });

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { makeDevelopmentCertificates } from '../../src/net/dev-certificates.ts';
 import type { Element } from '../../src/xml/element.ts';
+import { temporaryFolder } from '../support/clean-up.ts';
 import { dnsFixture } from '../support/dns-fixture.ts';
 import { AWAY, ENJAMB, HALLS, HOME, PROSODY, ROOMS } from './support/addresses.ts';
 import { Enjamb } from './support/enjamb.ts';
 import { Prosody } from './support/prosody.ts';
 import { SlixmppClient } from './support/slixmpp.ts';
-import { homeLogin, PASSWORD, temporaryFolder } from './support/world.ts';
+import { homeLogin, PASSWORD } from './support/world.ts';
 import { EJABBERD, VERONA } from './support-security/ejabberd.ts';
 import { type Federation, type Trust, withEjabberd, withProsody } from './support-security/federation.ts';
 

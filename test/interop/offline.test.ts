@@ -1,11 +1,10 @@
 // XEP-0160: what waits for a user who is away survives a kill -9 until her client has confirmed it.
 
-import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { makeDevelopmentCertificates } from '../../src/net/dev-certificates.ts';
+import { atEnd, temporaryFolder } from '../support/clean-up.ts';
 import { ScriptedClient } from '../support/client.ts';
 import { becomeAvailable } from '../support/contacts.ts';
 import { dnsFixture } from '../support/dns-fixture.ts';
@@ -55,8 +54,7 @@ const stored = (text: string) => `
   </message>`;
 
 async function started(t: TestContext): Promise<Enjamb> {
-  const folder = await mkdtemp(join(tmpdir(), 'enjamb-offline-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporaryFolder(t);
   const certificates = join(folder, 'certs');
   await makeDevelopmentCertificates(certificates, [HOME]);
   const dns = await dnsFixture(t, { [HOME]: {} });
@@ -68,7 +66,7 @@ async function started(t: TestContext): Promise<Enjamb> {
 
 async function login(t: TestContext, jid: string): Promise<ScriptedClient> {
   const socket = connect(ENJAMB.c2s, ENJAMB.address);
-  t.after(() => socket.destroy());
+  atEnd(t, () => socket.destroy());
   return new ScriptedClient(socket, 10_000).login(jid, PASSWORD);
 }
 

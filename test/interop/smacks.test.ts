@@ -1,11 +1,10 @@
 // XEP-0198 with a client that many programs are made with: it loses its connection and comes back.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { makeDevelopmentCertificates } from '../../src/net/dev-certificates.ts';
+import { temporaryFolder } from '../support/clean-up.ts';
 import { dnsFixture } from '../support/dns-fixture.ts';
 import { BETWEEN, ENJAMB, HOME } from './support/addresses.ts';
 import { Enjamb } from './support/enjamb.ts';
@@ -141,15 +140,4 @@ async function hears(client: ResumingClient, from: string, texts: readonly strin
 
 async function asleep(enjamb: Enjamb): Promise<void> {
   await enjamb.logged(({ msg }) => msg === 'client asleep', 15_000);
-}
-
-async function temporaryFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'enjamb-smacks-'));
-  t.after(async () => {
-    // The types of Node 24 do not know `passed` yet.
-    if ((t as TestContext & { readonly passed: boolean }).passed)
-      await rm(folder, { recursive: true, force: true });
-    else t.diagnostic(`logs of this test: ${folder}`);
-  });
-  return folder;
 }

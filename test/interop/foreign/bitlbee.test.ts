@@ -5,6 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { atEnd } from '../../support/clean-up.ts';
 import { BETWEEN, ENJAMB } from '../support/addresses.ts';
 import { Program } from '../support/program.ts';
 import { until } from '../support/waiting.ts';
@@ -78,7 +79,7 @@ async function forwardedPort(t: TestContext): Promise<void> {
   });
   server.listen(XMPP_PORT, BETWEEN);
   await once(server, 'listening');
-  t.after(() => void server.close());
+  atEnd(t, () => void server.close());
 }
 
 /** Somebody on a bitlbee of their own, which is told to log in. */

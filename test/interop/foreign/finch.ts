@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clean } from '../../support/clean-up.ts';
 import { ENJAMB } from '../support/addresses.ts';
 import { run } from '../support/program.ts';
-import { type Clean, until } from '../support/waiting.ts';
+import { until } from '../support/waiting.ts';
 import { Terminal } from '../support-clients/terminal.ts';
 import { ROMEO, ROOMS } from './scene.ts';
 import { systemWith } from './system.ts';

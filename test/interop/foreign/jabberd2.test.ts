@@ -8,12 +8,13 @@ import { type TestContext, test } from 'node:test';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
 import type { Element } from '../../../src/xml/element.ts';
 import { NS } from '../../../src/xml/namespaces.ts';
+import { temporaryFolder } from '../../support/clean-up.ts';
 import type { ScriptedComponent } from '../../support/component.ts';
 import { dnsFixture } from '../../support/dns-fixture.ts';
 import { AWAY, ENJAMB, HOME } from '../support/addresses.ts';
 import { Enjamb } from '../support/enjamb.ts';
 import { SlixmppClient } from '../support/slixmpp.ts';
-import { homeLogin, PASSWORD, temporaryFolder } from '../support/world.ts';
+import { homeLogin, PASSWORD } from '../support/world.ts';
 import { JABBERD2, startJabberd2 } from './jabberd2.ts';
 
 const LIMIT = { timeout: 60_000 };

@@ -5,9 +5,10 @@ import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { atEnd, type Clean } from '../../support/clean-up.ts';
 import { ScriptedComponent } from '../../support/component.ts';
 import { Program } from '../support/program.ts';
-import { type Clean, until } from '../support/waiting.ts';
+import { until } from '../support/waiting.ts';
 
 export const JABBERD2 = { address: '127.0.0.5', s2s: 15_269, router: 15_347 };
 const FILES = '/etc/jabberd2';
@@ -35,7 +36,7 @@ export async function startJabberd2(
   const env = { NAMESERVERS: nameServer, RES_OPTIONS: `port:${port}` };
   await start(t, 's2s', { folder, port: s2s, env, pem });
   const socket = connect(router, address);
-  t.after(() => void socket.destroy());
+  atEnd(t, () => void socket.destroy());
   await once(socket, 'connect');
   const component = new ScriptedComponent(socket);
   await component.header(domain);

@@ -5,10 +5,11 @@ import type { TestContext } from 'node:test';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
 import type { Element } from '../../../src/xml/element.ts';
 import { NS } from '../../../src/xml/namespaces.ts';
+import { temporaryFolder } from '../../support/clean-up.ts';
 import { ENJAMB, HOME } from '../support/addresses.ts';
 import { Enjamb } from '../support/enjamb.ts';
 import { SlixmppClient } from '../support/slixmpp.ts';
-import { homeLogin, PASSWORD, temporaryFolder } from '../support/world.ts';
+import { homeLogin, PASSWORD } from '../support/world.ts';
 
 export { PASSWORD } from '../support/world.ts';
 

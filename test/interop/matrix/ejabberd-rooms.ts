@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clean } from '../../support/clean-up.ts';
 import { parseXml } from '../../support/match.ts';
 import { AWAY, PROSODY, ROOMS } from '../support/addresses.ts';
 import type { Program } from '../support/program.ts';
 import type { WireStanza } from '../support/prosody.ts';
-import { type Clean, withinMs } from '../support/waiting.ts';
+import { withinMs } from '../support/waiting.ts';
 import { ejabberdIn, resolver } from '../support-security/ejabberd.ts';
 
 const API_PORT = 15_280;

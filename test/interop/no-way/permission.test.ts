@@ -8,9 +8,10 @@ import { type TestContext, test } from 'node:test';
 import { connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
+import { temporaryFolder } from '../../support/clean-up.ts';
 import { ENJAMB, HOME } from '../support/addresses.ts';
 import { run } from '../support/program.ts';
-import { homeLogin, temporaryFolder } from '../support/world.ts';
+import { homeLogin } from '../support/world.ts';
 import { BENVOLIO, endsUnharmed, ROMEO, says } from './scene.ts';
 import { Letters, MERCUTIO, type Site, site } from './site.ts';
 

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
+import { temporaryFolder } from '../../support/clean-up.ts';
 import { HOME } from '../support/addresses.ts';
 import { Enjamb } from '../support/enjamb.ts';
 import { Network } from '../support/network.ts';
-import { temporaryFolder } from '../support/world.ts';
 
 test('without a route `s2s ping` says that no name server can be reached, and the server goes on', async (t) => {
   const folder = await temporaryFolder(t);

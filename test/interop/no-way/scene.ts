@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
+import { temporaryFolder } from '../../support/clean-up.ts';
 import type { ZoneEntry } from '../../support/dns-fixture.ts';
 import { AWAY, ENJAMB, HALLS, HOME, PROSODY, ROOMS } from '../support/addresses.ts';
 import { DnsProgram } from '../support/dns-program.ts';
@@ -12,7 +13,7 @@ import { Cable, Network } from '../support/network.ts';
 import { Prosody } from '../support/prosody.ts';
 import { SlixmppClient } from '../support/slixmpp.ts';
 import { until } from '../support/waiting.ts';
-import { homeLogin, PASSWORD, temporaryFolder } from '../support/world.ts';
+import { homeLogin, PASSWORD } from '../support/world.ts';
 
 export const ROMEO = `romeo@${HOME}`;
 export const BENVOLIO = `benvolio@${HOME}`;

@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
+import { temporaryFolder } from '../../support/clean-up.ts';
 import { dnsFixture } from '../../support/dns-fixture.ts';
 import { HOME } from '../support/addresses.ts';
 import { Enjamb, type EnjambOptions } from '../support/enjamb.ts';
 import { SlixmppClient } from '../support/slixmpp.ts';
 import { until } from '../support/waiting.ts';
-import { homeLogin, PASSWORD, temporaryFolder } from '../support/world.ts';
+import { homeLogin, PASSWORD } from '../support/world.ts';
 
 export const MERCUTIO = `mercutio@${HOME}`;
 const LETTER = 'x'.repeat(2_000);

@@ -8,9 +8,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { atEnd, temporaryFolder } from '../../support/clean-up.ts';
 import { ENJAMB, HOME } from '../support/addresses.ts';
 import { run } from '../support/program.ts';
-import { homeLogin, temporaryFolder } from '../support/world.ts';
+import { homeLogin } from '../support/world.ts';
 import { BENVOLIO, ROMEO, says } from './scene.ts';
 import { Letters, MERCUTIO, site } from './site.ts';
 
@@ -72,7 +73,7 @@ async function crowd(t: TestContext, count: number): Promise<Socket[]> {
   const sockets = Array.from({ length: count }, () => {
     const socket = connect({ host: ENJAMB.address, port: ENJAMB.c2s });
     socket.on('error', () => {});
-    t.after(() => socket.destroy());
+    atEnd(t, () => socket.destroy());
     return socket;
   });
   await pause(1_000);
@@ -84,7 +85,7 @@ async function smallDisk(t: TestContext, options: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'enjamb-disk-'));
   const { code, stderr } = await run('mount', ['-t', 'tmpfs', '-o', options, 'enjamb-test', folder]);
   assert.equal(code, 0, `mount (as root?): ${stderr}`);
-  t.after(async () => {
+  atEnd(t, async () => {
     await run('umount', ['--lazy', folder]);
     await rm(folder, { recursive: true });
   });

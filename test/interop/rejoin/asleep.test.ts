@@ -2,10 +2,8 @@
 // so the server joins at once in its place.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
+import { temporaryFolder } from '../../support/clean-up.ts';
 import { BETWEEN, ENJAMB, HOME, ROOMS } from '../support/addresses.ts';
 import { Line } from '../support/line.ts';
 import { isNotice, statusCodes } from '../support/room.ts';
@@ -29,7 +27,11 @@ test('a sleeping client is joined again at once; when it wakes up, its room is a
   await speaker.join(ROOM, 'Speaker');
   await there.enjamb.addUser(`romeo@${HOME}`, PASSWORD);
   const line = await Line.start(t, { address: ENJAMB.address, port: ENJAMB.c2s });
-  const romeo = new ResumingClient(t, { folder: await folderOf(t), caPath: there.caPath, name: 'romeo' });
+  const romeo = new ResumingClient(t, {
+    folder: await temporaryFolder(t),
+    caPath: there.caPath,
+    name: 'romeo',
+  });
   await romeo.login({ ...homeLogin('romeo'), host: BETWEEN, port: line.port });
   await romeo.join(ROOM, 'Romeo');
 
@@ -65,10 +67,4 @@ test('a sleeping client is joined again at once; when it wakes up, its room is a
 function ownPresences(client: ResumingClient): string[] {
   const own = client.stanzas.filter((it) => it.is('presence') && statusCodes(it).includes('110'));
   return own.map((it) => (isNotice(it) ? 'told' : it.attrs.type === undefined ? 'joined' : 'left'));
-}
-
-async function folderOf(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'enjamb-asleep-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
 }

@@ -2,8 +2,9 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clean } from '../../support/clean-up.ts';
 import { ENJAMB } from '../support/addresses.ts';
-import { type Clean, until } from '../support/waiting.ts';
+import { until } from '../support/waiting.ts';
 import { Terminal } from './terminal.ts';
 import type { Door, User } from './user.ts';
 

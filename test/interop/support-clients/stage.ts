@@ -1,10 +1,10 @@
 // enjamb and three users, each at a client program of another make.
 
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
+import { temporaryFolder } from '../../support/clean-up.ts';
 import { dnsFixture } from '../../support/dns-fixture.ts';
 import { HOME } from '../support/addresses.ts';
 import { Enjamb } from '../support/enjamb.ts';
@@ -51,15 +51,4 @@ export async function stage(t: TestContext, { trusting = true } = {}): Promise<S
     juliet: await XmppJsUser.start(t, { folder, jid: `juliet@${HOME}`, password, ...trusted }),
     mercutio: new ProfanityUser(t, { folder: terminal, jid: `mercutio@${HOME}`, password, ...trusted }),
   };
-}
-
-async function temporaryFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'enjamb-clients-'));
-  t.after(async () => {
-    // The types of Node 24 do not know `passed` yet.
-    if ((t as TestContext & { readonly passed: boolean }).passed)
-      await rm(folder, { recursive: true, force: true });
-    else t.diagnostic(`logs of this test: ${folder}`);
-  });
-  return folder;
 }

@@ -4,8 +4,9 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clean } from '../../support/clean-up.ts';
 import { Program, run } from '../support/program.ts';
-import { type Clean, until } from '../support/waiting.ts';
+import { until } from '../support/waiting.ts';
 
 const READ_MS = 20_000;
 /** What the shell says at the end of the program. */

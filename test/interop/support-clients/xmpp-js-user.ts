@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Element } from '../../../src/xml/element.ts';
 import { Jid } from '../../../src/xml/jid.ts';
+import type { Clean } from '../../support/clean-up.ts';
 import { parseXml } from '../../support/match.ts';
 import { ENJAMB } from '../support/addresses.ts';
 import { Program } from '../support/program.ts';
-import { type Clean, withinMs } from '../support/waiting.ts';
+import { withinMs } from '../support/waiting.ts';
 import { type Inbox, ReportingUser } from './reporting-user.ts';
 import type { Door, User } from './user.ts';
 

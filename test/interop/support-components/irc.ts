@@ -5,9 +5,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { atEnd, type Clean } from '../../support/clean-up.ts';
 import { ENJAMB } from '../support/addresses.ts';
 import { Program } from '../support/program.ts';
-import { type Clean, until, withinMs } from '../support/waiting.ts';
+import { until, withinMs } from '../support/waiting.ts';
 
 /** The port is the one that biboumi tries. */
 export const IRC = { address: '127.0.0.5', port: 6_667 };
@@ -115,7 +116,7 @@ export class IrcUser {
   /** In the channel, until the test ends. */
   static async join(t: Clean, nick: string, channel: string, { address, port } = IRC): Promise<IrcUser> {
     const socket = connect(port, address);
-    t.after(() => void socket.destroy());
+    atEnd(t, () => void socket.destroy());
     await withinMs(ANSWER_MS, 'a connection with the IRC server', once(socket, 'connect'));
     const user = new IrcUser(socket);
     user.#say(`NICK ${nick}`);

@@ -2,8 +2,8 @@
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { atEnd, type Clean } from '../../support/clean-up.ts';
 import { Program } from '../support/program.ts';
-import type { Clean } from '../support/waiting.ts';
 
 /** Its own address; the ports are those that the other servers of the tests have. */
 export const EJABBERD = { address: '127.0.0.5', c2s: 15_222, s2s: 15_269, s2sDirectTls: 15_270 };
@@ -40,13 +40,12 @@ export class Ejabberd {
     await writeFile(join(folder, 'ejabberd.yml'), configuration(options));
     await writeFile(join(folder, 'inetrc'), resolver(options.dns));
     await writeFile(join(folder, 'own.pem'), await ownCertificate(options.certificates), { mode: 0o600 });
-    let program: Program | undefined;
-    t.after(async () => {
-      if (!program?.isRunning) return;
+    const program = ejabberdIn(folder, t);
+    atEnd(t, async () => {
+      if (!program.isRunning) return;
       program.signal('SIGTERM'); // An orderly end writes the log to its last line.
       await program.exited;
     });
-    program = ejabberdIn(folder, t);
     for (const port of [EJABBERD.s2s, EJABBERD.s2sDirectTls]) {
       const listens = new RegExp(`Start accepting (TCP|TLS) connections at ${EJABBERD.address}:${port}`);
       await program.line((line) => listens.test(line), START_MS);

@@ -1,10 +1,9 @@
 // enjamb and one other server, each with an authority of its own that the other one trusts or does not.
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
+import { temporaryFolder } from '../../support/clean-up.ts';
 import { type DnsFixture, dnsFixture, type ZoneEntry } from '../../support/dns-fixture.ts';
 import { AWAY, ENJAMB, HALLS, HOME, PROSODY, ROOMS } from '../support/addresses.ts';
 import { Enjamb } from '../support/enjamb.ts';
@@ -91,13 +90,7 @@ async function prepare(
   t: TestContext,
   { domains, target = 'enjamb.example', by = 'STARTTLS' }: Prepared,
 ): Promise<Stage> {
-  const folder = await mkdtemp(join(tmpdir(), 'enjamb-security-'));
-  t.after(async () => {
-    // The types of Node 24 do not know `passed` yet.
-    if ((t as TestContext & { readonly passed: boolean }).passed)
-      await rm(folder, { recursive: true, force: true });
-    else t.diagnostic(`logs of this test: ${folder}`);
-  });
+  const folder = await temporaryFolder(t);
   const dns = await dnsFixture(t, {
     'enjamb.example': { A: [ENJAMB.address] },
     'prosody.example': { A: [PROSODY.address] },

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { atEnd, type Clean } from '../../support/clean-up.ts';
 import { run } from '../support/program.ts';
-import { type Clean, withinMs } from '../support/waiting.ts';
+import { withinMs } from '../support/waiting.ts';
 
 const ANSWER_MS = 15_000;
 
@@ -47,7 +48,7 @@ export class SClient {
       this.#isOver = true;
       this.#wake();
     });
-    t.after(async () => {
+    atEnd(t, async () => {
       this.#child.kill('SIGKILL');
       await ended;
     });

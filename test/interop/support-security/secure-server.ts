@@ -1,12 +1,12 @@
 // enjamb with two domains, each with a certificate of its own kind, that can be told to read them anew.
 
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
+import { temporaryFolder } from '../../support/clean-up.ts';
 import { ENJAMB, HOME } from '../support/addresses.ts';
 import { Program, run } from '../support/program.ts';
 import { withinMs } from '../support/waiting.ts';
@@ -32,13 +32,7 @@ export interface SecureServer {
 }
 
 export async function secureServer(t: TestContext): Promise<SecureServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'enjamb-tls-'));
-  t.after(async () => {
-    // The types of Node 24 do not know `passed` yet.
-    if ((t as TestContext & { readonly passed: boolean }).passed)
-      await rm(folder, { recursive: true, force: true });
-    else t.diagnostic(`logs of this test: ${folder}`);
-  });
+  const folder = await temporaryFolder(t);
   const certificates = join(folder, 'certs');
   await mkdir(certificates);
   const { caPath } = await makeDevelopmentCertificates(certificates, [ECDSA_HOME]);

@@ -3,10 +3,11 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Element } from '../../../src/xml/element.ts';
+import type { Clean } from '../../support/clean-up.ts';
 import { parseXml } from '../../support/match.ts';
 import { Program } from '../support/program.ts';
 import type { Login, Report } from '../support/slixmpp.ts';
-import { type Clean, until } from '../support/waiting.ts';
+import { until } from '../support/waiting.ts';
 
 const SCRIPT = fileURLToPath(new URL('./resuming_client.py', import.meta.url));
 const PYTHON = '/usr/bin/python3';

@@ -2,11 +2,11 @@
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Clean } from '../../support/clean-up.ts';
 import type { ZoneEntry } from '../../support/dns-fixture.ts';
 import type { DnsMode } from './dns-process.ts';
 import type { Network } from './network.ts';
 import { Program } from './program.ts';
-import type { Clean } from './waiting.ts';
 
 const SCRIPT = fileURLToPath(new URL('./dns-process.ts', import.meta.url));
 const ANSWER_MS = 10_000;

@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Clean } from '../../support/clean-up.ts';
 import { ENJAMB, HOME } from './addresses.ts';
 import type { Network } from './network.ts';
 import { Program, run } from './program.ts';
-import { type Clean, until, withinMs } from './waiting.ts';
+import { until, withinMs } from './waiting.ts';
 
 const COMMAND = fileURLToPath(new URL('../../../bin/enjamb.js', import.meta.url));
 const START_MS = 20_000;

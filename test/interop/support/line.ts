@@ -2,8 +2,8 @@
 
 import { once } from 'node:events';
 import { createServer, type Server, Socket } from 'node:net';
+import { atEnd, type Clean } from '../../support/clean-up.ts';
 import { BETWEEN } from './addresses.ts';
-import type { Clean } from './waiting.ts';
 
 /**
  * forward: bytes go through. drop: bytes vanish and nobody is told, connections seem to be made. refuse: connections
@@ -38,7 +38,7 @@ export class Line {
     const line = new Line(target);
     line.#server.listen(port, BETWEEN);
     await once(line.#server, 'listening');
-    t.after(() => {
+    atEnd(t, () => {
       line.cut('reset');
       line.#server.close();
     });

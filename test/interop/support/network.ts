@@ -2,8 +2,8 @@
 // be unplugged.
 
 import assert from 'node:assert/strict';
+import { atEnd, type Clean } from '../../support/clean-up.ts';
 import { run } from './program.ts';
-import type { Clean } from './waiting.ts';
 
 interface Command {
   readonly command: string;
@@ -22,7 +22,7 @@ export class Network {
   static async make(t: Clean, name: string): Promise<Network> {
     const network = new Network(`enjamb-${process.pid}-${name}`);
     await ip('netns', 'add', network.name);
-    t.after(() => ip('netns', 'delete', network.name));
+    atEnd(t, () => ip('netns', 'delete', network.name));
     await network.ip('link', 'set', 'lo', 'up');
     return network;
   }

@@ -4,8 +4,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { atEnd, type Clean } from '../../support/clean-up.ts';
 import type { Network } from './network.ts';
-import { type Clean, withinMs } from './waiting.ts';
+import { withinMs } from './waiting.ts';
 
 export interface ProgramOptions {
   readonly command: string;
@@ -61,7 +62,7 @@ export class Program {
     this.exited = this.#untilExit();
     this.#read('stdout');
     this.#read('stderr');
-    t.after(async () => {
+    atEnd(t, async () => {
       this.kill('SIGKILL');
       await this.exited;
     });

@@ -6,11 +6,12 @@ import { connect, type NetConnectOpts } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Element } from '../../../src/xml/element.ts';
+import type { Clean } from '../../support/clean-up.ts';
 import { parseXml } from '../../support/match.ts';
 import { AWAY, HALLS, PROSODY, ROOMS } from './addresses.ts';
 import type { Network } from './network.ts';
 import { Program, run } from './program.ts';
-import { type Clean, until, withinMs } from './waiting.ts';
+import { until, withinMs } from './waiting.ts';
 
 const MODULES = fileURLToPath(new URL('./prosody-modules', import.meta.url));
 /** What every test needs. */

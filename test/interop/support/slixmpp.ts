@@ -5,10 +5,11 @@ import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Element } from '../../../src/xml/element.ts';
+import type { Clean } from '../../support/clean-up.ts';
 import { parseXml } from '../../support/match.ts';
 import type { Network } from './network.ts';
 import { Program } from './program.ts';
-import { type Clean, withinMs } from './waiting.ts';
+import { withinMs } from './waiting.ts';
 
 const SCRIPT = fileURLToPath(new URL('./slixmpp_client.py', import.meta.url));
 /** Debian's, for which its package installs slixmpp. */

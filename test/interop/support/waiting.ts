@@ -2,11 +2,6 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** The part of a test's context that takes tasks for its end. */
-export interface Clean {
-  after(task: () => void | Promise<void>): void;
-}
-
 const POLL_MS = 25;
 
 /** @throws Error that names `what` when the promise takes longer. */

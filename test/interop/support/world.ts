@@ -1,10 +1,9 @@
 // A small internet: DNS, enjamb with its users, Prosody with its rooms, the lines between the two, and clients.
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
+import { temporaryFolder } from '../../support/clean-up.ts';
 import { type DnsFixture, dnsFixture, type ZoneEntry } from '../../support/dns-fixture.ts';
 import { AWAY, BETWEEN, ENJAMB, HALLS, HOME, PROSODY, ROOMS } from './addresses.ts';
 import { Enjamb } from './enjamb.ts';
@@ -121,18 +120,6 @@ export function homeLogin(user: string, domain: string = HOME): Login {
     port: ENJAMB.c2s,
     mechanism: 'SCRAM-SHA-256',
   };
-}
-
-/** Goes with the test; when the test failed, it stays and is named. */
-export async function temporaryFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'enjamb-interop-'));
-  t.after(async () => {
-    // The types of Node 24 do not know `passed` yet.
-    if ((t as TestContext & { readonly passed: boolean }).passed)
-      await rm(folder, { recursive: true, force: true });
-    else t.diagnostic(`logs of this test: ${folder}`);
-  });
-  return folder;
 }
 
 async function proxies(t: TestContext): Promise<{ toProsody: Line; toEnjamb: Line }> {

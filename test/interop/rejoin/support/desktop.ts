@@ -4,9 +4,10 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import type { Clean } from '../../../support/clean-up.ts';
 import { BETWEEN, HOME } from '../../support/addresses.ts';
 import { Program, run } from '../../support/program.ts';
-import { type Clean, until } from '../../support/waiting.ts';
+import { until } from '../../support/waiting.ts';
 
 const START_MS = 20_000;
 const SIZE = '1100x720x24';

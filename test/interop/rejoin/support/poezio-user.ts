@@ -2,8 +2,8 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clean } from '../../../support/clean-up.ts';
 import { ENJAMB } from '../../support/addresses.ts';
-import type { Clean } from '../../support/waiting.ts';
 import { Terminal } from '../../support-clients/terminal.ts';
 import type { RoomUser, RoomUserOptions } from './room-user.ts';
 import { occurrences } from './screen.ts';

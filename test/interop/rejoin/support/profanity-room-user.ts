@@ -2,7 +2,7 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clean } from '../../support/waiting.ts';
+import type { Clean } from '../../../support/clean-up.ts';
 import { ProfanityUser } from '../../support-clients/profanity-user.ts';
 import type { Terminal } from '../../support-clients/terminal.ts';
 import { STARTTLS } from '../../support-clients/user.ts';

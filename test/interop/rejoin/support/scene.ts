@@ -1,10 +1,10 @@
 // Everybody in one room of a real Prosody: each through enjamb at another client program, and one who speaks.
 
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { temporaryFolder } from '../../../support/clean-up.ts';
 import { ENJAMB, HOME, ROOMS } from '../../support/addresses.ts';
 import { Line } from '../../support/line.ts';
 import type { SlixmppClient } from '../../support/slixmpp.ts';
@@ -81,15 +81,4 @@ async function account({ enjamb, caPath }: World, parent: string, name: string):
   const folder = join(parent, name);
   await mkdir(folder, { mode: 0o700 });
   return { folder, caPath, jid, password: PASSWORD, nick: `${name.charAt(0).toUpperCase()}${name.slice(1)}` };
-}
-
-async function temporaryFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'enjamb-rejoin-'));
-  t.after(async () => {
-    // The types of Node 24 do not know `passed` yet.
-    if ((t as TestContext & { readonly passed: boolean }).passed)
-      await rm(folder, { recursive: true, force: true });
-    else t.diagnostic(`screens and logs of the clients: ${folder}`);
-  });
-  return folder;
 }

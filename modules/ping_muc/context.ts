@@ -1,6 +1,6 @@
 // What the parts of this module share.
 
-import type { ElapsedClock, Exports, Logger, Stanza, Timer } from 'enjamb/api';
+import type { ElapsedClock, Exports, Logger, SendOptions, Stanza, Timer } from 'enjamb/api';
 import type { Measures } from './measures.ts';
 import type { Settings } from './settings.ts';
 
@@ -22,7 +22,7 @@ export interface Context {
   /** From 0 to 1. */
   random(): number;
   after(delayMs: number, task: () => void): Timer;
-  send(stanza: Stanza): void;
+  send(stanza: Stanza, options?: SendOptions): void;
   /** Logs and counts an exception that was contained. */
   report(error: unknown, fields?: object): void;
   /** Runs work in the background; its exception is logged and counted. */

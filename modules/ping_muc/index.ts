@@ -6,7 +6,7 @@
 //   probe.ts        questions under way               answer.ts    reading answers   verdict.ts  what they mean
 //   notice.ts       telling clients
 //   relay.ts        pings that rooms pass on          client_pings.ts  the clients' own
-//   own_traffic.ts  streams that only we have used    silence.ts   rooms that say nothing
+//   silence.ts      rooms that say nothing
 //   episode.ts      the line in the log               measures.ts  what is counted     commands.ts
 //   rejoin*.ts      joining for clients that do not do it themselves
 
@@ -17,7 +17,6 @@ import type { Context } from './context.ts';
 import { keptData, presenceProbes } from './kept.ts';
 import { Measures, measureDomains } from './measures.ts';
 import { Notices } from './notice.ts';
-import { OwnTraffic } from './own_traffic.ts';
 import { Probes } from './probe.ts';
 import { assistRejoins } from './rejoin_hooks.ts';
 import { Relays } from './relay.ts';
@@ -48,7 +47,6 @@ function loadPingMuc(module: Module<typeof options>): void {
   const kept = keptData(module);
   const context = contextOf(module);
   const relays = new Relays(context);
-  const traffic = new OwnTraffic();
   const notices: Notices = new Notices({
     context,
     recheck: (join) => watches.of(join.room.domain.name).confirm(join),
@@ -62,7 +60,6 @@ function loadPingMuc(module: Module<typeof options>): void {
   const probes: Probes = new Probes({
     context,
     relays,
-    traffic,
     probes: kept.probes,
     late: (join, answer, relay) => watches.of(join.room.domain.name).late(join, answer, relay),
   });
@@ -75,10 +72,10 @@ function loadPingMuc(module: Module<typeof options>): void {
   });
   module.provide('disco-feature', NS.MOD_PING_MUC);
   module.provide('muc-domain-state', (domain) => watches.summary(domain));
-  takeAnswers(module, probes, relays, traffic);
-  countTraffic(module, probes, traffic);
-  watchLinks(module, { context, watches, notices, traffic });
-  watchBounces(module, { context, watches, notices, traffic });
+  takeAnswers(module, probes, relays);
+  module.observe('s2s-out', ({ element }) => probes.left(element.attrs.id));
+  watchLinks(module, watches);
+  watchBounces(module, { context, watches, notices });
   watchClientPings(module, new ClientPings({ context, relays, probes, notices, watches }));
   module.observe('c2s-resume', ({ session }) => {
     // After this event: what was sent while the client slept comes first.
@@ -107,7 +104,7 @@ function contextOf(module: Module<typeof options>): Context {
     wallTime: (at) => wallTime(module.clock, at),
     random: () => Math.random(),
     after,
-    send: (stanza) => module.send(stanza),
+    send: (stanza, options) => module.send(stanza, options),
     report: (error, fields) => module.report(error, fields),
     spawn: (work) => module.spawn(work),
     isLocal: (domain) => module.local(domain) !== undefined,
@@ -128,17 +125,12 @@ async function reach(module: Module<typeof options>, domain: string): Promise<bo
 }
 
 /** What rooms send to a client, and is not for it. */
-function takeAnswers(
-  module: Module<typeof options>,
-  probes: Probes,
-  relays: Relays,
-  traffic: OwnTraffic,
-): void {
+function takeAnswers(module: Module<typeof options>, probes: Probes, relays: Relays): void {
   const { sessions } = module.host;
   module.hook(
     'iq/full',
     (event) => {
-      const { stanza, from, to, origin } = event;
+      const { stanza, from, to } = event;
       const isRequest = stanza.attrs.type === 'get' || stanza.attrs.type === 'set';
       if (!isRequest) return probes.acceptIq(event);
       if (stanza.attrs.type !== 'get') return undefined;
@@ -148,9 +140,8 @@ function takeAnswers(
           ? relays.answerForSleeping(event, session)
           : relays.answer(event, session);
       if (reply === undefined) return undefined;
-      if (origin.kind === 's2s') traffic.received(origin);
-      traffic.expect(reply);
-      module.send(reply);
+      event.markOverhead();
+      module.send(reply, { overhead: true });
       return 'handled';
     },
     'guard',
@@ -163,17 +154,6 @@ function takeAnswers(
     },
     'guard',
   );
-}
-
-function countTraffic(module: Module<typeof options>, probes: Probes, traffic: OwnTraffic): void {
-  module.observe('s2s-out', ({ session, element }) => {
-    const isPong = element.attrs.type !== 'get' && traffic.isSignOfLife(element);
-    if (probes.left(element.attrs.id) || traffic.isReply(element) || isPong) traffic.sent(session);
-  });
-  module.observe('iq/host', ({ stanza, origin }) => {
-    const isPing = stanza.attrs.type === 'get' && traffic.isSignOfLife(stanza);
-    if (isPing && origin.kind === 's2s') traffic.received(origin);
-  });
 }
 
 function watchClientPings(module: Module<typeof options>, pings: ClientPings): void {

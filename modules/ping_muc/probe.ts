@@ -5,7 +5,6 @@ import { type Element, NS, newId, type StanzaEvent, type Timer, xml } from 'enja
 import { isSelfPresence } from 'enjamb/xep';
 import { answerOf } from './answer.ts';
 import type { Context, Join } from './context.ts';
-import type { OwnTraffic } from './own_traffic.ts';
 import { type Relays, relayOf, type Waiting } from './relay.ts';
 import { isIn } from './suspects.ts';
 import type { Answer, Question, Relay } from './verdict.ts';
@@ -35,7 +34,6 @@ const LATE_MS = 10 * 60_000;
 export interface ProbeParts {
   readonly context: Context;
   readonly relays: Relays;
-  readonly traffic: OwnTraffic;
   /** By id, in the order of asking. */
   readonly probes: Map<string, Probe>;
   /** An answer to a ping that was given up already. */
@@ -84,14 +82,13 @@ export class Probes {
     if (question === 'ping') this.#parts.relays.open(to, join.session.jid.bare, probe);
     if (question === 'presence') this.#presence.set(join, probe);
     if (!this.#context.isLocal(join.room.domain.name)) this.#waiting.add(probe);
-    this.#context.send(stanzaOf(probe));
+    this.#context.send(stanzaOf(probe), { overhead: true });
   }
 
-  /** A stanza with this id is on its way over a link: whether it is a question of ours. */
-  left(id: string | undefined): boolean {
+  /** A stanza with this id is on its way over a link; it may be a question of ours. */
+  left(id: string | undefined): void {
     const probe = id === undefined ? undefined : this.#probes.get(id);
     if (probe) this.#waiting.delete(probe);
-    return probe !== undefined;
   }
 
   /** Whether a question to this domain still waits for a link, also when its answer is no longer waited for. */
@@ -140,7 +137,7 @@ export class Probes {
       log.debug('answer from a stranger ignored', { from: `${event.from}`, asked: probe.to });
       return 'handled';
     }
-    if (event.origin.kind === 's2s') this.#parts.traffic.received(event.origin);
+    event.markOverhead();
     const answer = answerOf(event, probe.join.room.jid);
     const relay = relayOf(probe, probe.join.session);
     const listener = this.#done(probe);

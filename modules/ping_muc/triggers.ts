@@ -1,10 +1,16 @@
 // What puts domains and single clients in doubt, and what a client's own stanzas prove when they come back.
 
-import { type C2SSession, isLocalBounce, type Module, type StanzaEvent } from 'enjamb/api';
+import {
+  type C2SSession,
+  isLocalBounce,
+  type Module,
+  type S2SCloseCause,
+  type StanzaEvent,
+  StreamError,
+} from 'enjamb/api';
 import { conditionOf } from './answer.ts';
 import type { Context, Join } from './context.ts';
 import type { Notices } from './notice.ts';
-import type { OwnTraffic } from './own_traffic.ts';
 import type { Watches } from './watches.ts';
 
 /** Said of a groupchat message to somebody who is not in the room … */
@@ -20,13 +26,13 @@ export interface TriggerParts {
   readonly context: Context;
   readonly watches: Watches;
   readonly notices: Notices;
-  readonly traffic: OwnTraffic;
 }
 
 /** Follows the links with other servers. */
-export function watchLinks(module: Module, { watches, traffic }: TriggerParts): void {
+export function watchLinks(module: Module, watches: Watches): void {
   module.observe('s2s-close', ({ session, remote, cause, error }) => {
-    if (traffic.isIrrelevant(session, cause, error)) return;
+    // If nobody has used the stream, its orderly end says nothing. Asking would open the next one, and so on for ever.
+    if (!session.wasUsed && isOrderly(cause, error)) return;
     watches.trigger(remote, cause === 'timeout' ? 'link-silent' : 'link-lost');
   });
   module.observe('s2s-failed', ({ remote }) => watches.trigger(remote, 'unreachable'));
@@ -34,6 +40,12 @@ export function watchLinks(module: Module, { watches, traffic }: TriggerParts): 
   // Rooms of this very server have no link that could break.
   module.observe('service-down', ({ domain }) => watches.trigger(domain, 'service-down'));
   module.observe('service-up', ({ domain }) => watches.get(domain)?.linkUp());
+}
+
+/** A peer may end an idle stream by an error (RFC 6120 §4.9.3.4), as ejabberd does. */
+function isOrderly(cause: S2SCloseCause, error: Error | undefined): boolean {
+  if (cause === 'clean' || cause === 'idle') return true;
+  return cause === 'stream-error' && error instanceof StreamError && error.condition === 'connection-timeout';
 }
 
 /** Follows what comes back to clients. */

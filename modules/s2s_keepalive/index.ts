@@ -1,33 +1,13 @@
-// Finds links with other servers that are dead although nobody has closed them: a firewall that forgot the
-// connection, a cable, a machine that vanished. TCP alone notices that after a quarter of an hour, or never.
+// Finds links with other servers that are dead but not closed: a firewall forgot the connection, a cable was cut, a machine
+// vanished. TCP alone notices after 15 minutes, or never.
 
-import {
-  defineModule,
-  duration,
-  type Element,
-  isLocalBounce,
-  NS,
-  newId,
-  type S2SStream,
-  xml,
-} from 'enjamb/api';
+import { defineModule, duration, NS, type S2SStream, xml } from 'enjamb/api';
 import { Link } from './link.ts';
-import { Questions } from './questions.ts';
-
-declare module 'enjamb/api' {
-  interface S2SState {
-    /**
-     * Stanzas of this stream that are no more than signs of life: what we have asked on it, and what was answered.
-     * Owned by s2s_keepalive.
-     */
-    keepalive?: { asked: number; answered: number };
-  }
-}
 
 /**
- * Watches what comes from each domain that somebody here needs (`s2s-needed`): after a while of silence it asks for a
- * sign of life (XEP-0199), and when no byte comes in time, ends all streams with that domain. To the others it only
- * sends a space now and then (RFC 6120 §4.6.1), so that what lies between does not forget the connection.
+ * Pings a domain that another module needs (`s2s-needed`) after a time of silence (XEP-0199), and ends all streams with it
+ * if no byte arrives in time. On all other streams it sends a space now and then (RFC 6120 §4.6.1), so that firewalls keep
+ * the connection.
  */
 export default defineModule({
   name: 's2s_keepalive',
@@ -53,7 +33,6 @@ export default defineModule({
     const pings = module.metric.counter('s2s_keepalive_pings', 'Pings to servers that were silent');
     const dead = module.metric.counter('s2s_keepalive_timeouts', 'Servers that gave no sign of life in time');
     const links = new Map<string, Link>();
-    const questions = new Questions();
     const domain = module.host.domain;
     const surroundings = {
       clock: {
@@ -63,12 +42,11 @@ export default defineModule({
       silenceMs: module.options.s2s_keepalive_silence,
       timeoutMs: module.options.s2s_keepalive_timeout,
       isNeeded: (remote: string) => module.ask('s2s-needed', { remote }) === 'needed',
-      ping(remote: string) {
+      ping(remote: string): boolean {
         pings.add();
-        const id = newId();
-        const ping = xml('iq', { type: 'get', id, from: domain, to: remote }, xml('ping', NS.PING));
-        questions.add(ping, id, remote);
-        module.send(ping);
+        const ping = xml('iq', { type: 'get', from: domain, to: remote }, xml('ping', NS.PING));
+        const timeoutMs = module.options.s2s_keepalive_timeout;
+        return module.askIq(ping, { timeoutMs, overhead: true, onAnswer: () => {} }).left;
       },
       onDead: (remote: string, silentMs: number) => {
         dead.add();
@@ -76,7 +54,7 @@ export default defineModule({
       },
     };
 
-    // Sessions live on while this module is loaded anew.
+    // Streams outlive a reload of this module.
     const kept = module.keep('sessions', () => new Map<S2SStream, Set<string>>());
     const watch = (session: S2SStream, remote: string) => {
       const link = links.get(remote) ?? new Link(remote, surroundings);
@@ -94,37 +72,5 @@ export default defineModule({
       kept.delete(session);
       if (links.get(remote)?.remove(session) === 0) links.delete(remote);
     });
-
-    module.hook(
-      's2s-out',
-      ({ session, element }) => {
-        const remote = element.name === 'iq' ? questions.leaves(element) : undefined;
-        if (remote === undefined) return;
-        // One that was lost with another stream has found out what it was sent for.
-        if (remote === 'again') return 'handled';
-        counted(session).asked++;
-        links.get(remote)?.asked();
-      },
-      'guard',
-    );
-    module.hook(
-      'iq/host',
-      (event) => {
-        const { stanza, from, origin } = event;
-        if (questions.size === 0 || isRequest(stanza) || !questions.answers(stanza, from)) return;
-        if (origin.kind === 's2s' && !isLocalBounce(event)) counted(origin).answered++;
-        return 'handled';
-      },
-      'guard',
-    );
   },
 });
-
-function isRequest({ attrs }: Element): boolean {
-  return attrs.type === 'get' || attrs.type === 'set';
-}
-
-function counted({ state }: S2SStream): { asked: number; answered: number } {
-  state.keepalive ??= { asked: 0, answered: 0 };
-  return state.keepalive;
-}

@@ -1,9 +1,9 @@
-// What we know of the way to one other domain: its streams, and whether it is alive.
+// Watches one remote domain: its streams, and whether it is alive.
 //
 //   quiet ──silent for too long, and needed──▶ asked ──any byte──▶ quiet
 //                                                └──none in time──▶ every stream ended
 //
-// One timer for each domain, set anew when it fires and not when something comes, so that stanzas cost nothing.
+// One timer per domain. It is set when it fires, not when bytes arrive, so stanzas cost nothing.
 
 import { type ElapsedClock, NS, ResettableTimer, type S2SStream, StreamError, xml } from 'enjamb/api';
 
@@ -13,31 +13,31 @@ export interface LinkSurroundings {
   readonly silenceMs: number;
   readonly timeoutMs: number;
   isNeeded(remote: string): boolean;
-  /** Pings the domain; `Link.asked` is called when that goes out on a stream, perhaps within this call. */
-  ping(remote: string): void;
+  /** Pings the domain. Returns whether the ping has left; if not, it waits for a stream. */
+  ping(remote: string): boolean;
   onDead(remote: string, silentMs: number): void;
 }
 
-/** Firewalls and address translators forget a connection after some minutes, RFC 5382 §5 wants hours. */
+/** Firewalls and NATs forget a connection after minutes, although RFC 5382 §5 wants hours. */
 const SPACE_MS = 3 * 60_000;
-/** Of the time after which the peer has said that it hangs up. */
+/** Fraction of the idle time that the peer has announced. */
 const IDLE_SHARE = 0.7;
 const SHORTEST_MS = 1_000;
 
-/** A timer that is later than that: this process has slept, or been busy, and what the peer has sent is still unread. */
+/** A timer fires later than this if the process slept or was busy: bytes of the peer may be unread. */
 const LATE_MS = 5_000;
 
-/** Says as much as a ping, in fewer bytes, where the stream is managed (XEP-0198 §4). */
+/** Replaces the ping on a managed stream, in fewer bytes (XEP-0198 §4). */
 const REQUEST = xml('r', NS.SM);
 
 export class Link {
   readonly #remote: string;
   readonly #around: LinkSurroundings;
-  /** With the time when we have sent something on it last, if only a space. */
+  /** With the time of our last space on it, in ms of `clock.elapsed`. */
   readonly #sessions = new Map<S2SStream, number>();
   readonly #timer: ResettableTimer;
   #askedAt: number | undefined;
-  /** When the question must have been answered by. */
+  /** When the question is overdue. */
   #deadline = 0;
 
   constructor(remote: string, surroundings: LinkSurroundings) {
@@ -51,22 +51,22 @@ export class Link {
     if (!this.#timer.isSet) this.#arm(this.#around.silenceMs);
   }
 
-  /** Answers with how many streams are left. */
+  /** Returns the number of streams that are left. */
   remove(session: S2SStream): number {
     this.#sessions.delete(session);
     if (this.#sessions.size === 0) this.#timer.cancel();
     return this.#sessions.size;
   }
 
-  /** The question is on its way. */
-  asked(): void {
+  /** A question has left. */
+  #asked(): void {
     if (this.#askedAt !== undefined) return;
     this.#askedAt = this.#around.clock.elapsed();
     this.#deadline = this.#askedAt + this.#around.timeoutMs;
     this.#arm(this.#around.timeoutMs);
   }
 
-  /** A domain may speak on a stream that we have opened, and on one that it has opened: any byte is a sign of life. */
+  /** When the last byte arrived on any stream, whichever side opened it. */
   get #heardAt(): number {
     let heardAt = 0;
     for (const { lastReceivedAt } of this.#sessions.keys()) heardAt = Math.max(heardAt, lastReceivedAt);
@@ -94,18 +94,23 @@ export class Link {
     if (isNeeded && silentMs >= silenceMs) this.#ask(now);
   }
 
-  /** On streams that carry no stanzas of ours a space is all that can be said; its loss is for TCP to notice. */
+  /** Streams that carry no stanzas of ours get a space, whose loss TCP notices. */
   #ask(now: number): void {
     let managed: S2SStream | undefined;
     for (const session of this.#sessions.keys()) {
       if (session.direction === 'in') this.#space(session, now);
       else if (session.state.smacks?.mode === 'acks') managed = session;
     }
-    if (managed?.write(REQUEST)) this.asked();
-    else this.#around.ping(this.#remote);
+    if (managed?.write(REQUEST)) this.#asked();
+    else this.#ping();
   }
 
-  /** Sends what is due on each stream whatever is heard; answers with the time until the next is. */
+  /** A ping that waits for a stream proves nothing: its loss would not. The next check sends another one. */
+  #ping(): void {
+    if (this.#around.ping(this.#remote)) this.#asked();
+  }
+
+  /** Sends what is due on each stream, whatever was received. Returns the time until the next is due, in ms. */
   #refresh(now: number, isNeeded: boolean): number {
     let nextMs = SPACE_MS;
     for (const [session, sentAt] of this.#sessions) {
@@ -115,8 +120,8 @@ export class Link {
       nextMs = Math.min(nextMs, inMs <= 0 ? everyMs : inMs);
       if (inMs > 0) continue;
       this.#space(session, now);
-      // Where there is a limit, some servers count stanzas and not bytes.
-      if (idleMs !== undefined && session.direction !== 'in') this.#around.ping(this.#remote);
+      // Some servers count stanzas, not bytes, towards their limit.
+      if (idleMs !== undefined && session.direction !== 'in') this.#ping();
     }
     return nextMs;
   }

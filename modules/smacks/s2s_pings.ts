@@ -124,7 +124,6 @@ export class Pings {
     const isSent = session.send(ping);
     this.#leaving = undefined;
     if (!isSent || link.end) return;
-    counted(session).asked++;
     this.#await(link, id, true);
   }
 
@@ -168,9 +167,4 @@ function isPing({ name, attrs, children }: Element, { session, remote }: Link): 
 
 function isAnswer({ stanza: { name, attrs } }: SentStanza): boolean {
   return name === 'iq' && (attrs.type === 'result' || attrs.type === 'error');
-}
-
-function counted({ state }: S2SStream): { asked: number; answered: number } {
-  state.keepalive ??= { asked: 0, answered: 0 };
-  return state.keepalive;
 }

@@ -22,6 +22,8 @@ export interface StanzaEvent<O extends Origin = Origin> {
   readonly origin: O;
   /** Counts the stanza as handled (shutdown, tests, backpressure) only once `work` has settled. */
   waitUntil(work: Promise<unknown>): void;
+  /** Counts the stanza as overhead of the stream from another server on which it came. Idempotent. */
+  markOverhead(): void;
 }
 
 /** One element about to be handled, or about to be written, on a session that is past negotiation. */

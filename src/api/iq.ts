@@ -2,7 +2,7 @@
 
 import type { Stanza } from '../xml/element.ts';
 import type { Jid } from '../xml/jid.ts';
-import type { Origin } from './session.ts';
+import type { Origin, S2SStream } from './session.ts';
 
 export interface IqQuestion {
   /** Default: 30 s. */
@@ -11,6 +11,13 @@ export interface IqQuestion {
   readonly lateMs?: number;
   /** Whether the sender may answer. Default: only the address that was asked, in any spelling (RFC 7622 §3). */
   readonly accepts?: (from: Jid, answer: Stanza) => boolean;
+  /** The stream that the question takes. It does not queue there: when the stream is closed, it is not sent. */
+  readonly over?: S2SStream;
+  /**
+   * The question serves the link itself: it and its answer do not count as use of a stream. It is not sent again when a
+   * stream has broken on which it had left.
+   */
+  readonly overhead?: boolean;
   /** Limits the questions that are asked on behalf of one object and not answered yet. */
   readonly quota?: { readonly of: object; readonly max: number };
   /** Called in the tick of the answer, perhaps before `askIq` returns; never after the module has unloaded. */

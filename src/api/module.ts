@@ -44,6 +44,11 @@ export interface Items {
   'disco-item': { readonly jid: string; readonly node?: string; readonly name?: string };
 }
 
+export interface SendOptions {
+  /** The stanza serves a link with another server: it does not count as use of a stream. */
+  readonly overhead?: boolean;
+}
+
 export interface IqRequest {
   readonly stanza: Stanza;
   /** The one child of the request. */
@@ -102,7 +107,7 @@ export interface Module<O extends Options = Options> {
   handleNonza(match: NonzaMatch, handler: NonzaHandler): void;
 
   /** Routes a stanza with this host as origin. Modules are trusted: any `from` of this host passes. */
-  send(stanza: ElementLike): void;
+  send(stanza: ElementLike, options?: SendOptions): void;
   /**
    * Sends a request from this host, or from a session of it. The answer reaches nobody else, also after this module has
    * unloaded.

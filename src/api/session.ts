@@ -90,6 +90,13 @@ export interface S2SStream extends Session {
   /** Stanzas received and sent since the stream opened. */
   readonly stanzasIn: number;
   readonly stanzasOut: number;
+  /**
+   * How many of these serve the link itself: pings between the two domains and their answers, and what modules have marked
+   * (`IqQuestion.overhead`, `SendOptions.overhead`, `StanzaEvent.markOverhead`).
+   */
+  readonly overhead: { readonly in: number; readonly out: number };
+  /** Whether other stanzas than overhead have passed. */
+  readonly wasUsed: boolean;
   /** The id of the stream, chosen by the side that was called (RFC 6120 §4.7.3). */
   readonly streamId: string;
   readonly state: S2SState;
@@ -97,6 +104,8 @@ export interface S2SStream extends Session {
   readonly peerFeatures: Element | undefined;
   /** Reads no further from the peer while too much of the work of its stanzas is under way. Called by the router. */
   hold(work: Promise<unknown>): void;
+  /** Counts the received stanza as overhead, unless it has been counted. Called by the router. */
+  countOverhead(stanza: Stanza): void;
   /** Sends one element past `s2s-out`: no stanza. False when the stream takes nothing any more. */
   write(element: Element): boolean;
   /** Sends a space, so that the connection is not taken for dead (RFC 6120 §4.6.1). */

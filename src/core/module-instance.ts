@@ -22,6 +22,7 @@ import type {
   NonzaHandler,
   NonzaMatch,
   OwnerQuestion,
+  SendOptions,
 } from '../api/module.ts';
 import type { C2SSession, S2SStream } from '../api/session.ts';
 import type { Options } from '../config/options.ts';
@@ -119,13 +120,14 @@ export class ModuleInstance implements Module {
     this.#owe(this.host.nonzas.add(match, handler, this.name));
   }
 
-  send(stanza: ElementLike): void {
-    this.#around.router.route(ownElement(stanza), this.host.origin);
+  send(stanza: ElementLike, { overhead = false }: SendOptions = {}): void {
+    this.#around.router.route(ownElement(stanza), this.host.origin, overhead);
   }
 
   askIq(iq: ElementLike, question: IqQuestion): AskedIq {
+    const { over } = question;
     return this.#around.router.pendingIqs.ask(this, ownElement(iq), question, (request) =>
-      this.send(request),
+      over ? over.send(request) : this.send(request),
     );
   }
 

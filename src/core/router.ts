@@ -21,7 +21,7 @@ import { PendingWork } from './work.ts';
 
 /** Sends stanzas to other servers. A stanza that cannot be delivered comes back to the router as its error. */
 export interface RemoteSender {
-  send(local: string, remote: string, stanza: Stanza): void;
+  send(local: string, remote: string, stanza: Stanza, isOverhead: boolean): void;
   /** The stream for stanzas from one of our hosts to another server, secured but perhaps not authenticated. */
   connect(local: string, remote: string): Promise<S2SStream>;
 }
@@ -63,7 +63,7 @@ export class Router {
   }
 
   /** Takes a stanza with `from` and `to` to its host, or to the link to another server. */
-  route(stanza: Stanza, origin: Origin): void {
+  route(stanza: Stanza, origin: Origin, isOverhead = false): void {
     const from = Jid.tryParse(stanza.attrs.from);
     if (from === undefined) {
       this.#log.warn('stanza without a valid sender dropped', { kind: stanza.name, origin: origin.kind });
@@ -73,7 +73,7 @@ export class Router {
       const { to } = stanza.attrs;
       if (to === undefined)
         throw new StanzaError('bad-request', { text: 'The stanza has no address it can be sent to' });
-      this.#dispatch(this.#event(stanza, from, parseDestination(to), origin));
+      this.#dispatch(this.#event(stanza, from, parseDestination(to), origin), isOverhead);
     });
   }
 
@@ -110,7 +110,7 @@ export class Router {
     this.#dispatch(event);
   }
 
-  #dispatch(event: StanzaEvent): void {
+  #dispatch(event: StanzaEvent, isOverhead = false): void {
     const host = this.hosts.get(event.to.domain);
     if (host) {
       this.routed.here[event.stanza.name as Kind]++;
@@ -125,7 +125,7 @@ export class Router {
     if (sender.hooks.fire('route/remote', event) === 'handled') return;
     if (!this.remote) throw new StanzaError('remote-server-not-found');
     this.routed.elsewhere[event.stanza.name as Kind]++;
-    this.remote.send(sender.domain, event.to.domain, event.stanza);
+    this.remote.send(sender.domain, event.to.domain, event.stanza, isOverhead);
   }
 
   #deliver(host: LocalHost, event: StanzaEvent): void {
@@ -211,6 +211,7 @@ class RoutedStanza<O extends Origin> implements StanzaEvent<O> {
   readonly to: Jid;
   readonly origin: O;
   readonly #work: PendingWork;
+  #isOverhead = false;
 
   constructor(stanza: Stanza, from: Jid, to: Jid, origin: O, work: PendingWork) {
     this.stanza = stanza;
@@ -223,6 +224,12 @@ class RoutedStanza<O extends Origin> implements StanzaEvent<O> {
   waitUntil(work: Promise<unknown>): void {
     this.#work.add(work, this.stanza.name);
     if (this.origin.kind !== 'host') this.origin.hold(work);
+  }
+
+  markOverhead(): void {
+    if (this.#isOverhead || this.origin.kind !== 's2s') return;
+    this.#isOverhead = true;
+    this.origin.countOverhead(this.stanza);
   }
 }
 

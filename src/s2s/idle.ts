@@ -1,4 +1,4 @@
-// Links that nobody uses are closed in order; a peer would do it otherwise, at a worse moment.
+// Closes unused streams in order, before the peer does it at a worse moment.
 
 import { HOST_OPTIONS } from '../config/core-options.ts';
 import type { LocalHost } from '../core/host.ts';
@@ -6,17 +6,17 @@ import type { Clock, Timer } from '../util/clock.ts';
 import type { S2SStream } from './stream.ts';
 
 const OPTIONS = { s2s_idle_time: HOST_OPTIONS.s2s_idle_time };
-/** How often is looked: a link may live that much longer than it is meant to. */
+/** Interval of the check: a stream may live this much longer than `s2s_idle_time`. */
 const CHECK_MS = 15_000;
 
 interface Use {
-  /** Stanzas in both directions that mattered to somebody, when they were counted last. */
+  /** Stanzas in both directions that were no overhead, when they were counted last. */
   readonly stanzas: number;
   /** When the count was last seen to grow, in ms of `clock.elapsed`. */
   readonly at: number;
 }
 
-/** After how long without stanzas that matter a stream is closed, in ms; perhaps infinite. */
+/** How long a stream may stay unused before it is closed, in ms; may be infinite. */
 export function idleTimeOf({ config }: LocalHost): number {
   return config.get(OPTIONS).s2s_idle_time;
 }
@@ -32,7 +32,7 @@ export class IdleWatch {
     this.#sessions = sessions;
   }
 
-  /** Looks from now on, as long as there is something to look at. */
+  /** Checks from now on, while there are streams. */
   start(): void {
     this.#timer ??= this.#clock.after(CHECK_MS, () => this.#check());
   }
@@ -53,7 +53,7 @@ export class IdleWatch {
     const now = this.#clock.elapsed();
     const limit = idleTimeOf(session.host);
     const use = this.#uses.get(session);
-    const stanzas = stanzasThatMatter(session);
+    const stanzas = payloadOf(session);
     if (!use || use.stanzas !== stanzas) {
       this.#uses.set(session, { stanzas, at: use ? now : (session.authenticatedAt ?? now) });
       return false;
@@ -66,9 +66,7 @@ export class IdleWatch {
   }
 }
 
-/** Questions whether somebody is there, and their answers, are no use of a link. */
-function stanzasThatMatter({ stanzasIn, stanzasOut, state }: S2SStream): number {
-  const { asked = 0, answered = 0 } =
-    (state as { keepalive?: { asked: number; answered: number } }).keepalive ?? {};
-  return stanzasIn + stanzasOut - asked - answered;
+/** The stanzas in both directions that are no overhead. */
+function payloadOf({ stanzasIn, stanzasOut, overhead }: S2SStream): number {
+  return stanzasIn - overhead.in + stanzasOut - overhead.out;
 }

@@ -66,7 +66,9 @@ export class Link {
       (late) => this.#returnAll(late, this.#reachability.failure ?? this.#delay),
     );
     this.#unacknowledged = new Unacknowledged(
-      (stanza) => host.hooks.ask('s2s-repeat', { remote, stanza }) === 'needless',
+      (stanza) =>
+        context.router.pendingIqs.isOverhead(stanza) ||
+        host.hooks.ask('s2s-repeat', { remote, stanza }) === 'needless',
     );
     this.#reachability = new Reachability(() => host.config.get(OPTIONS).s2s_queue_time);
     this.#caller = new Caller({
@@ -119,14 +121,15 @@ export class Link {
   }
 
   /** Sends a stanza in its turn, or returns it to its sender. */
-  send(stanza: Stanza): void {
+  send(stanza: Stanza, isOverhead: boolean): void {
     const refusal = refusalOf(this.host, this.remote);
     if (refusal) return this.#context.router.bounce(stanza, refusal);
-    if (!this.#queue.isDraining && this.#carrier?.carry(stanza)) return;
+    if (!this.#queue.isDraining && this.#carrier?.carry(stanza, isOverhead)) return;
     const obstacle = this.#obstacle;
     if (obstacle) return this.#bounce(stanza, obstacle);
     this.#caller.chargeTo(payerOf(this.host, stanza));
-    const isFull = this.#queue.add(stanza, this.#reachability.deadline(stanza, this.#now));
+    const deadline = this.#reachability.deadline(stanza, this.#now);
+    const isFull = this.#queue.add(stanza, deadline, isOverhead);
     if (isFull) return this.#context.router.bounce(stanza, isFull);
     this.#settle();
   }
@@ -285,8 +288,8 @@ export class Link {
     this.lastError = undefined;
     this.#reachability.began(this.#now);
     if (!session.isOurs) this.#caller.retract();
-    const carry = (stanza: Stanza): void => {
-      if (this.#unacknowledged.isWanted(stanza)) session.carry(stanza);
+    const carry = (stanza: Stanza, isOverhead: boolean): void => {
+      if (this.#unacknowledged.isWanted(stanza)) session.carry(stanza, isOverhead);
     };
     this.#queue.drain(
       () => session.isOpen,

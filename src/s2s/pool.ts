@@ -44,8 +44,8 @@ export class LinkPool implements RemoteSender {
     this.#idle = new IdleWatch(context.clock, () => this.sessions());
   }
 
-  send(local: string, remote: string, stanza: Stanza): void {
-    this.#link(local, remote).send(stanza);
+  send(local: string, remote: string, stanza: Stanza, isOverhead: boolean): void {
+    this.#link(local, remote).send(stanza, isOverhead);
   }
 
   /** @throws Error when the server cannot be reached, or the domain is ours. */

@@ -61,6 +61,8 @@ interface Entry {
   readonly payer: Holder;
   /** In ms of `clock.elapsed`. */
   readonly deadline: number;
+  /** It does not count as use of the stream that it will take. */
+  readonly isOverhead: boolean;
 }
 
 export class LinkQueue {
@@ -98,9 +100,10 @@ export class LinkQueue {
   }
 
   /** Adds a stanza. Returns the error if there is no room for it. */
-  add(stanza: Stanza, deadline: number): StanzaError | undefined {
+  add(stanza: Stanza, deadline: number, isOverhead = false): StanzaError | undefined {
     const { text, bytes: size } = compactText(serialize(stanza));
-    const entry = { content: text, bytes: size + ENTRY_BYTES, payer: this.#payerOf(stanza), deadline };
+    const payer = this.#payerOf(stanza);
+    const entry = { content: text, bytes: size + ENTRY_BYTES, payer, deadline, isOverhead };
     if (this.size >= MAX_STANZAS || this.#bytes + entry.bytes > MAX_BYTES) {
       return new StanzaError('resource-constraint', { text: 'Too many stanzas wait for this server' });
     }
@@ -118,6 +121,7 @@ export class LinkQueue {
       bytes: treeBytes(stanza) + ENTRY_BYTES,
       payer: this.#payerOf(stanza),
       deadline: deadlineOf(stanza),
+      isOverhead: false,
     }));
     this.#entries = [...entries, ...this.#entries.slice(this.#left)];
     this.#left = 0;
@@ -133,7 +137,11 @@ export class LinkQueue {
    * Passes waiting stanzas to `take`, in order, while `isOpen`; includes those added meanwhile. Takes a limited part per
    * turn of the event loop, because each stanza is parsed again. A later call replaces this one.
    */
-  drain(isOpen: () => boolean, take: (stanza: Stanza) => void, onDone: () => void): void {
+  drain(
+    isOpen: () => boolean,
+    take: (stanza: Stanza, isOverhead: boolean) => void,
+    onDone: () => void,
+  ): void {
     const draining = {};
     this.#draining = draining;
     const step = () => {
@@ -146,13 +154,14 @@ export class LinkQueue {
   }
 
   /** Returns whether there is more to drain. */
-  #drainSlice(isOpen: () => boolean, take: (stanza: Stanza) => void): boolean {
+  #drainSlice(isOpen: () => boolean, take: (stanza: Stanza, isOverhead: boolean) => void): boolean {
     let bytes = 0;
     try {
       while (this.size > 0 && isOpen()) {
         if (bytes >= BYTES_PER_TURN) return true;
-        bytes += this.#entries[this.#left]!.bytes;
-        take(this.next()!);
+        const { bytes: size, isOverhead } = this.#entries[this.#left]!;
+        bytes += size;
+        take(this.next()!, isOverhead);
       }
     } catch (error) {
       this.#draining = undefined;

@@ -18,6 +18,7 @@ import { Jid } from '../xml/jid.ts';
 import { DEFAULT_LIMITS } from '../xml/limits.ts';
 import { NS } from '../xml/namespaces.ts';
 import type { DaneLookup } from './dane-lookup.ts';
+import { isServerPing } from './overhead.ts';
 import { PeerIdentity } from './peer-identity.ts';
 import { type PeerContext, Policy, refusalOf } from './policy.ts';
 import { passIn, passOut } from './wire.ts';
@@ -46,6 +47,7 @@ export class S2SStream implements Contract {
   authenticatedAt: number | undefined;
   stanzasIn = 0;
   stanzasOut = 0;
+  readonly overhead = { in: 0, out: 0 };
   streamId = '';
   peerFeatures: Element | undefined;
   /** Remote domains that were authenticated for other hosts of ours, by host (XEP-0220 §2.2.1). */
@@ -123,7 +125,7 @@ export class S2SStream implements Contract {
     const sent = this.remotes.size === 0 ? element : passOut(this.host, this, element, this.#context.router);
     if (sent === undefined) return true;
     if (!this.#stream.send(sent)) return false;
-    if (isStanza(sent)) this.#count(sent);
+    if (isStanza(sent)) this.#count(sent, false);
     return true;
   }
 
@@ -131,18 +133,28 @@ export class S2SStream implements Contract {
    * Sends a stanza; false when the stream takes nothing any more. Once modules have seen it, it has been sent, also if
    * the stream could not take it after all: it is among the unconfirmed ones then, or in `takeUnwritten`.
    */
-  carry(stanza: Stanza): boolean {
+  carry(stanza: Stanza, isOverhead = false): boolean {
     if (!this.#stream.isOpen) return false;
     const sent = passOut(this.host, this, stanza, this.#context.router);
     if (sent === undefined) return true;
-    if (this.#stream.send(sent)) this.#count(sent);
+    if (this.#stream.send(sent)) this.#count(sent, isOverhead);
     else this.#unwritten.push(stanza);
     return true;
   }
 
-  #count(stanza: Stanza): void {
+  #count(stanza: Stanza, isOverhead: boolean): void {
     this.stanzasOut++;
-    if (stanza.name === 'iq') this.#context.router.pendingIqs.left(stanza);
+    const isQuestion = stanza.name === 'iq' && this.#context.router.pendingIqs.left(stanza) === 'overhead';
+    if (isOverhead || isQuestion || isServerPing(stanza)) this.overhead.out++;
+  }
+
+  get wasUsed(): boolean {
+    const { overhead } = this;
+    return this.stanzasIn > overhead.in || this.stanzasOut > overhead.out;
+  }
+
+  countOverhead(stanza: Stanza): void {
+    if (!isServerPing(stanza)) this.overhead.in++; // Pings are counted when they arrive.
   }
 
   /** What was given to `carry` and has not even been written, in order. */
@@ -339,6 +351,7 @@ export class S2SStream implements Contract {
       throw new StreamError(isKnown ? 'host-unknown' : 'invalid-from');
     }
     this.stanzasIn++;
+    if (isServerPing(stanza)) this.overhead.in++;
     // RFC 7622 §3: others compare addresses as text, and `x@EVIL.LIT` would be a stranger to them.
     const prepared = `${sender}`;
     this.#route(prepared === from ? stanza : stanza.with({ from: prepared }), domain);

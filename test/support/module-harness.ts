@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test';
 import type { EventName, Payload } from '../../src/api/events.ts';
 import type { C2SSession, C2SState, S2SCloseCause, S2SState, S2SStream } from '../../src/api/session.ts';
 import type { RemoteSender } from '../../src/core/router.ts';
+import { isServerPing } from '../../src/s2s/overhead.ts';
 import { Server } from '../../src/server.ts';
 import type { Clock, Timer } from '../../src/util/clock.ts';
 import { silentLogger } from '../../src/util/logger.ts';
@@ -199,6 +200,7 @@ export class HarnessLink implements S2SStream {
   peerClosed = false;
   stanzasIn = 0;
   stanzasOut = 0;
+  readonly overhead = { in: 0, out: 0 };
 
   constructor(remote: string, direction: 'in' | 'out', now: number) {
     this.id = `${remote} ${direction}`;
@@ -223,6 +225,14 @@ export class HarnessLink implements S2SStream {
   }
 
   hold(): void {}
+
+  get wasUsed(): boolean {
+    return this.stanzasIn > this.overhead.in || this.stanzasOut > this.overhead.out;
+  }
+
+  countOverhead(stanza: Element): void {
+    if (!isServerPing(stanza)) this.overhead.in++;
+  }
 
   keepAlive(): void {}
 
@@ -266,7 +276,7 @@ export class HarnessPeer {
   #out: HarnessLink | undefined;
   #in: HarnessLink | undefined;
   #breaks = 0;
-  #queue: { readonly stanza: Element; readonly expiry: Timer }[] = [];
+  #queue: { readonly stanza: Element; readonly isOverhead: boolean; readonly expiry: Timer }[] = [];
   readonly #harness: Harness<Clock>;
 
   constructor(harness: Harness<Clock>, domain: string) {
@@ -274,16 +284,18 @@ export class HarnessPeer {
     this.domain = domain;
   }
 
-  accept(stanza: Element): void {
-    const { clock } = this.#harness;
+  accept(stanza: Element, isOverhead: boolean): void {
+    const { clock, server } = this.#harness;
     if (!this.reachable || this.paused) {
-      if (this.queueMs > 0) this.#wait(stanza);
+      if (this.queueMs > 0) this.#wait(stanza, isOverhead);
       else clock.after(0, () => this.#refuse(stanza));
       return;
     }
     const out = this.openOut();
     this.#harness.notify('s2s-out', { session: out, element: stanza });
     out.stanzasOut++;
+    const isQuestion = stanza.name === 'iq' && server.router.pendingIqs.left(stanza) === 'overhead';
+    if (isOverhead || isQuestion || isServerPing(stanza)) out.overhead.out++;
     if (this.deaf) return;
     if (this.keeps) this.received.push(stanza);
     clock.after(this.roundTripMs / 2, () => {
@@ -361,6 +373,7 @@ export class HarnessPeer {
     if (!this.reachable || this.deaf) return;
     const link = this.openIn();
     link.stanzasIn++;
+    if (isServerPing(element)) link.overhead.in++;
     this.#harness.server.router.route(element, link);
   }
 
@@ -371,19 +384,19 @@ export class HarnessPeer {
 
   /** What has waited goes out. */
   flush(): void {
-    for (const { stanza, expiry } of this.#queue.splice(0)) {
+    for (const { stanza, isOverhead, expiry } of this.#queue.splice(0)) {
       expiry.cancel();
-      this.accept(stanza);
+      this.accept(stanza, isOverhead);
     }
   }
 
-  #wait(stanza: Element): void {
+  #wait(stanza: Element, isOverhead: boolean): void {
     const ms = stanza.name === 'iq' ? Math.min(this.queueMs, 30_000) : this.queueMs;
     const expiry = this.#harness.clock.after(ms, () => {
       this.#queue = this.#queue.filter((waiting) => waiting.expiry !== expiry);
       this.#refuse(stanza);
     });
-    this.#queue.push({ stanza, expiry });
+    this.#queue.push({ stanza, isOverhead, expiry });
   }
 
   #closed(session: HarnessLink, cause: S2SCloseCause, error: Error | undefined): void {
@@ -414,8 +427,8 @@ export class Harness<C extends Clock = HandClock> implements RemoteSender {
     return this.server.router.hosts.get(HOST)!;
   }
 
-  send(_local: string, remote: string, stanza: Element): void {
-    this.peer(remote).accept(stanza);
+  send(_local: string, remote: string, stanza: Element, isOverhead = false): void {
+    this.peer(remote).accept(stanza, isOverhead);
   }
 
   connect(_local: string, remote: string): Promise<S2SStream> {

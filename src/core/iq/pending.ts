@@ -31,6 +31,7 @@ interface Question {
   readonly to: string;
   readonly asker: Asker;
   readonly lateMs: number;
+  readonly overhead: boolean;
   /** Whose quota it uses, until it is answered. */
   quotaOf: object | undefined;
   accepts: IqQuestion['accepts'];
@@ -75,7 +76,14 @@ export class PendingIqs {
   ask(asker: Asker, iq: Stanza, question: IqQuestion, send: (iq: Stanza) => unknown): AskedIq {
     const [from, to] = [prepared(iq.attrs.from), prepared(iq.attrs.to)];
     if (from === undefined || to === undefined) throw new TypeError('A request needs from and to');
-    const { timeoutMs = DEFAULT_TIMEOUT_MS, lateMs = 0, quota, accepts, onAnswer } = question;
+    const {
+      timeoutMs = DEFAULT_TIMEOUT_MS,
+      lateMs = 0,
+      overhead = false,
+      quota,
+      accepts,
+      onAnswer,
+    } = question;
     this.#makeRoom();
     if (quota) this.#useQuota(quota);
     const id = newId();
@@ -84,6 +92,7 @@ export class PendingIqs {
       to,
       asker,
       lateMs,
+      overhead,
       quotaOf: quota?.of,
       accepts,
       onAnswer,
@@ -162,15 +171,28 @@ export class PendingIqs {
     this.#late.delete(id);
     const { onAnswer } = question;
     this.#release(question);
+    if (question.overhead) event.markOverhead();
     this.#tell(question, onAnswer, answerOf(event, waiting === undefined));
     return true;
   }
 
-  /** A request has left over a link, or has reached a service of ours. */
-  left({ attrs: { id, from, to } }: Stanza): void {
-    if (id === undefined || this.size === 0) return;
+  /** A request has left over a link, or has reached a service of ours. Returns whether it is overhead. */
+  left(request: Stanza): 'overhead' | undefined {
+    const question = this.#questionOf(request);
+    if (question === undefined) return undefined;
+    question.left = true;
+    return question.overhead ? 'overhead' : undefined;
+  }
+
+  /** Whether a request serves the link itself, and nobody needs it any more once its stream has broken. */
+  isOverhead(request: Stanza): boolean {
+    return this.#questionOf(request)?.overhead === true;
+  }
+
+  #questionOf({ attrs: { id, from, to } }: Stanza): Question | undefined {
+    if (id === undefined || this.size === 0) return undefined;
     const question = this.#waiting.get(id) ?? this.#late.get(id);
-    if (question && question.from === from && question.to === to) question.left = true;
+    return question?.from === from && question?.to === to ? question : undefined;
   }
 
   /** The asker has gone: it is told of nothing any more. Its ids stay known for `lateMs`. */

@@ -9,7 +9,8 @@ import { bounced, called, drop, idsIn, managed, managedWorld, say } from './s2s-
 const ROMEO = 'romeo@montague.lit/x';
 const ROOM = 'hall@capulet.lit';
 const OWN = `<x xmlns='http://jabber.org/protocol/muc#user'><status code='110'/></x>`;
-const PING = /<iq type='get' id='([^']*)' from='[^']*' to='capulet.lit'><ping xmlns='urn:xmpp:ping'\/><\/iq>/;
+const PING =
+  /<iq type='get' (?=[^>]*id='([^']*)')[^>]*to='capulet.lit'[^>]*><ping xmlns='urn:xmpp:ping'\/><\/iq>/;
 
 function ask(world: World, id: string, type = 'get'): void {
   world.send(`<iq id='${id}' type='${type}' from='${ROMEO}' to='capulet.lit'><q xmlns='urn:q'/></iq>`);

@@ -96,8 +96,7 @@ test('pings are no more than one at a time, and ten in a second; they and their 
   await world.clock.advance(1);
   await ping(out);
   const { links: routes, incoming } = world.server.links.list();
-  const ours = routes[0]?.session?.state.keepalive;
-  assert.deepEqual(ours, { asked: 3, answered: 0 });
+  assert.deepEqual(routes[0]?.session?.overhead, { in: 0, out: 3 });
   assert.equal(incoming[0]?.stanzasIn, 0, 'nobody else sees the answers');
   assert.equal(back.ended, false);
 });

@@ -51,7 +51,7 @@ for (const how of ['is cut', 'is closed in order by the other server'] as const)
 
 test('without XEP-0198, ten pings a second at most, and one for five stanzas', async (t) => {
   const scene = await linked(t, WITHOUT);
-  const asked = () => scene.carrier(MONTAGUE).state.keepalive?.asked ?? 0;
+  const asked = () => scene.carrier(MONTAGUE).overhead.out;
   const before = asked();
   await say(scene, 0, 99);
   const slow = asked() - before;

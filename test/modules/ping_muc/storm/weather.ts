@@ -281,12 +281,10 @@ class Storm {
     if (peer.deaf || peer.paused || !peer.reachable) return;
     this.#note('keepalive');
     const [out, back] = [peer.openOut(), peer.openIn()];
-    out.state.keepalive ??= { asked: 0, answered: 0 };
-    back.state.keepalive ??= { asked: 0, answered: 0 };
     out.stanzasOut++;
-    out.state.keepalive.asked++;
+    out.overhead.out++;
     back.stanzasIn++;
-    back.state.keepalive.answered++;
+    back.overhead.in++;
     if (this.#random() < 0.5) peer.cut('idle');
   }
 

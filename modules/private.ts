@@ -13,6 +13,7 @@ import {
   size,
   xml,
 } from 'enjamb/api';
+import { refuseStrangers } from 'enjamb/xep';
 
 /** One element per name and namespace for every user, at most `private_max_elements`, of `private_max_size` together. */
 export default defineModule({
@@ -32,7 +33,7 @@ export default defineModule({
     module.provide('disco-feature', NS.PRIVATE);
     module.handleIq({ type: 'get', ...matching }, ({ payload, from }) => kept.get(from.local ?? '', payload));
     module.handleIq({ type: 'set', ...matching }, ({ payload, from }) => kept.set(from.local ?? '', payload));
-    refuseStrangers(module);
+    module.hook('iq/bare', (event) => refuseStrangers(event, NS.PRIVATE), 'guard');
   },
 });
 
@@ -96,17 +97,4 @@ function keyOf(element: Element): string {
   const xmlns = element.getNS();
   if (xmlns === undefined || xmlns === NS.PRIVATE) throw new StanzaError('not-acceptable');
   return `${xmlns} ${element.name}`;
-}
-
-/** §2: the data of others, whether the account exists or not. */
-function refuseStrangers(module: Module): void {
-  module.hook(
-    'iq/bare',
-    ({ stanza, from, to }) => {
-      const { type } = stanza.attrs;
-      if ((type !== 'get' && type !== 'set') || from.bare === to.bare) return;
-      if (stanza.getChild('query', NS.PRIVATE)) throw new StanzaError('forbidden');
-    },
-    'guard',
-  );
 }

@@ -6,13 +6,12 @@ import {
   type Event,
   type IqRequest,
   integer,
-  type Module,
   NS,
   newId,
-  StanzaError,
   size,
   xml,
 } from 'enjamb/api';
+import { refuseStrangers } from 'enjamb/xep';
 import { parseRosterSet, type RosterItem } from './item.ts';
 import { catchUp, pushesSince, type Roster, wholeRoster } from './roster.ts';
 import { Rosters } from './rosters.ts';
@@ -79,7 +78,7 @@ export default defineModule({
       const { remove, ...item } = parseRosterSet(payload, options.roster_max_groups);
       return remove ? rosters.remove(userOf(to), item.jid) : rosters.edit(userOf(to), item);
     });
-    refuseStrangers(module);
+    module.hook('iq/bare', (event) => refuseStrangers(event, NS.ROSTER), 'guard');
     module.hook('stream-features', ({ features }) => {
       if (features.getChild('bind', NS.BIND)) features.append(xml('ver', NS.ROSTER_VERSIONING));
     });
@@ -107,19 +106,6 @@ function give(rosters: Rosters, { payload, to, origin }: IqRequest): Element | u
     }
   });
   return undefined;
-}
-
-/** §2.1.5: others may not touch a roster. The answer is the same whether the account exists or not. */
-function refuseStrangers(module: Module): void {
-  module.hook(
-    'iq/bare',
-    ({ stanza, from, to }) => {
-      const { type } = stanza.attrs;
-      if ((type !== 'get' && type !== 'set') || from.bare === to.bare) return;
-      if (stanza.getChild('query', NS.ROSTER)) throw new StanzaError('forbidden');
-    },
-    'guard',
-  );
 }
 
 function userOf(account: { local: string | undefined }): string {

@@ -7,7 +7,8 @@ import type { StreamCloseCause, StreamHandler, XmlStream } from '../stream/strea
 import type { Timer } from '../util/clock.ts';
 import { newId } from '../util/ids.ts';
 import type { Logger } from '../util/logger.ts';
-import { type Element, type Stanza, xml } from '../xml/element.ts';
+import { pingRequest } from '../xep/ping.ts';
+import type { Element, Stanza } from '../xml/element.ts';
 import { IqTimeoutError, StanzaError, StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import { CLIENT_LIMITS } from '../xml/limits.ts';
@@ -154,7 +155,7 @@ export class ComponentSession implements StreamHandler {
   async #ping(limitMs: number): Promise<boolean> {
     const { router } = this.#context;
     const from = [...router.hosts.values()].find(({ kind }) => kind === 'local') ?? this.host;
-    const ping = xml('iq', { type: 'get', from: from.domain, to: this.host.domain }, xml('ping', NS.PING));
+    const ping = pingRequest({ from: from.domain, to: this.host.domain });
     const send = (iq: Stanza): unknown => this.#stream.send(iq);
     try {
       await router.pendingIqs.request(ASKER, ping, { timeoutMs: limitMs }, send, this.#ended.signal);

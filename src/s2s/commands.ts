@@ -3,10 +3,9 @@
 import { CommandError, type CommandRegistry, type CommandResult } from '../admin/commands.ts';
 import { string } from '../config/options.ts';
 import type { ServerContext } from '../core/context.ts';
-import { xml } from '../xml/element.ts';
+import { pingRequest } from '../xep/ping.ts';
 import { StanzaError } from '../xml/errors.ts';
 import { prepareDomain } from '../xml/jid.ts';
-import { NS } from '../xml/namespaces.ts';
 import { COLUMNS, listLinks } from './list.ts';
 import { refusalOf } from './policy.ts';
 import type { LinkPool } from './pool.ts';
@@ -73,7 +72,7 @@ async function ping(
   const refusal = refusalOf(host, remote);
   if (refusal) throw new CommandError(`${remote} is not asked: ${refusal.text}`);
   const began = performance.now();
-  const request = xml('iq', { type: 'get', from: host.domain, to: remote }, xml('ping', NS.PING));
+  const request = pingRequest({ from: host.domain, to: remote });
   const send = (iq: typeof request) => context.router.route(iq, host.origin);
   let note = '';
   try {

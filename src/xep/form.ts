@@ -27,6 +27,8 @@ export interface Field {
   readonly values: readonly string[];
   /** Value → label, for lists. */
   readonly choices?: Readonly<Record<string, string>>;
+  /** Lists only: other values than the choices are allowed too (XEP-0122 §3.2.2). */
+  readonly isOpen?: boolean;
 }
 
 export interface FormOptions {
@@ -70,12 +72,16 @@ export function booleanValue(text: string): boolean | undefined {
   return text === '0' || text === 'false' ? false : undefined;
 }
 
-function fieldElement({ var: name, type, label, desc, required, values, choices = {} }: Field): Element {
+function fieldElement(field: Field): Element {
+  const { var: name, type, label, desc, required, values, choices = {}, isOpen } = field;
   return xml(
     'field',
     { var: name, type, label },
     desc === undefined ? undefined : xml('desc', {}, desc),
     required === true ? xml('required') : undefined,
+    isOpen === true
+      ? xml('validate', { xmlns: NS.FORM_VALIDATION, datatype: 'xs:string' }, xml('open'))
+      : undefined,
     ...values.map((value) => xml('value', {}, value)),
     ...Object.entries(choices).map(([value, text]) =>
       xml('option', { label: text }, xml('value', {}, value)),

@@ -1,6 +1,19 @@
 // `import { … } from 'enjamb/xep'`: what more than one module needs of a protocol.
 
+export { formatDateTime, parseDateTime } from './date-time.ts';
 export { booleanValue, buildForm, type Field, type FieldType, type FormOptions, readForm } from './form.ts';
+export { type Hint, hasHint, isHint } from './hints.ts';
+export {
+  type MamQuery,
+  type MamResult,
+  mamFin,
+  mamForm,
+  mamResult,
+  readMamQuery,
+} from './mam.ts';
 export { hasStatus, isSelfPresence } from './muc.ts';
+export { refuseStrangers } from './own-data.ts';
+export { isPing, pingRequest } from './ping.ts';
+export { type Page, type PageRequest, pageElement, readPageRequest } from './rsm.ts';
 export { delayBy, isStampOf, withDelay } from './stamps.ts';
 export { isSubscriptionType, type SubscriptionType } from './subscription.ts';

@@ -3,6 +3,7 @@
 import { type Element, type Stanza, xml } from '../xml/element.ts';
 import { Jid } from '../xml/jid.ts';
 import { NS } from '../xml/namespaces.ts';
+import { formatDateTime } from './date-time.ts';
 
 /**
  * Whether this is a `delay` from `author`, or a `stanza-id` by `author` (XEP-0203 §4, XEP-0359 §3.1). Compares prepared
@@ -19,7 +20,7 @@ export function isStampOf(element: Element, author: string): boolean {
  * @param at in ms since 1970
  */
 export function delayBy(author: string, at: number): Element {
-  return xml('delay', { xmlns: NS.DELAY, from: author, stamp: new Date(at).toISOString() });
+  return xml('delay', { xmlns: NS.DELAY, from: author, stamp: formatDateTime(at) });
 }
 
 /** The message with a `delay` of `author`; unchanged if it has one, because the first time counts. */

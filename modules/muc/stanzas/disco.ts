@@ -1,8 +1,7 @@
 // Service discovery (XEP-0030) of the service and of rooms (XEP-0045 §6).
 
 import { type Element, type Jid, NS, StanzaError, xml } from 'enjamb/api';
-import { buildForm, type Field } from 'enjamb/xep';
-import type { ListingPage } from '../engine/listing.ts';
+import { buildForm, type Field, pageElement, readPageRequest } from 'enjamb/xep';
 import type { Service } from '../engine/service.ts';
 import { isAtLeast } from '../model/ranks.ts';
 import { affiliationOf, type Room, seatOf } from '../model/room.ts';
@@ -44,17 +43,16 @@ export function serviceInfo(service: Service): Element {
 /** §6.3: the public rooms by name, in pages where `query` asks for one or there are many (XEP-0059). */
 export function serviceItems(service: Service, query: Element): Element {
   const { listing } = service;
-  const set = query.getChild('set', NS.RSM);
-  const wanted = Number(set?.getChildText('max') || MAX_ROOMS_PER_PAGE);
-  const max =
-    Number.isInteger(wanted) && wanted >= 0 ? Math.min(wanted, MAX_ROOMS_PER_PAGE) : MAX_ROOMS_PER_PAGE;
-  const page = listing.page(set?.getChildText('after') || undefined, max);
-  const isWhole = !set && page.rooms.length === listing.size;
+  const wanted = readPageRequest(query);
+  const max = Math.min(wanted?.max ?? MAX_ROOMS_PER_PAGE, MAX_ROOMS_PER_PAGE);
+  const { rooms, start } = listing.page(wanted?.after || undefined, max);
+  const isWhole = !wanted && rooms.length === listing.size;
+  const page = { first: rooms[0]?.jid, last: rooms.at(-1)?.jid, index: start, count: listing.size };
   return xml(
     'query',
     NS.DISCO_ITEMS,
-    ...page.rooms.map((room) => xml('item', { jid: room.jid, name: titleOf(room) })),
-    isWhole ? undefined : pageElement(page, listing.size),
+    ...rooms.map((room) => xml('item', { jid: room.jid, name: titleOf(room) })),
+    isWhole ? undefined : pageElement(page),
   );
 }
 
@@ -153,16 +151,5 @@ function reservedNick(room: Room, from: Jid): Element {
     'query',
     { xmlns: NS.DISCO_INFO, node: 'x-roomuser-item' },
     nick === undefined ? undefined : xml('identity', { category: 'conference', type: 'text', name: nick }),
-  );
-}
-
-function pageElement({ rooms, start }: ListingPage, total: number): Element {
-  const [first] = rooms;
-  return xml(
-    'set',
-    NS.RSM,
-    first && xml('first', { index: String(start) }, first.jid),
-    first && xml('last', {}, rooms.at(-1)?.jid),
-    xml('count', {}, String(total)),
   );
 }

@@ -10,6 +10,7 @@ import {
   type StanzaEvent,
   xml,
 } from 'enjamb/api';
+import { isPing } from 'enjamb/xep';
 import { findRoom } from '../engine/rooms.ts';
 import { holderOf } from '../engine/seats.ts';
 import { type Service, send } from '../engine/service.ts';
@@ -133,10 +134,6 @@ function checkId(room: Room, id = ''): void {
   throw roomError(room.jid, 'policy-violation', {
     text: `The id is longer than ${MAX_ID_LENGTH} characters`,
   });
-}
-
-function isPing(stanza: Element): boolean {
-  return stanza.attrs.type === 'get' && stanza.getChild('ping', NS.PING) !== undefined;
 }
 
 /** What belongs to the account rather than to one client of it goes to the bare JID: vCards, and PEP. */

@@ -1,0 +1,22 @@
+// Data that an account gives to nobody but itself.
+
+import type { Stanza } from '../xml/element.ts';
+import { StanzaError } from '../xml/errors.ts';
+import type { Jid } from '../xml/jid.ts';
+
+interface Request {
+  readonly stanza: Stanza;
+  readonly from: Jid;
+  readonly to: Jid;
+}
+
+/**
+ * Refuses others a `<query/>` for data of an account (RFC 6121 §2.1.5, XEP-0049 §2). For a `guard` of `iq/bare`, so that
+ * the refusal is the same whether the account exists or not.
+ * @throws StanzaError 'forbidden'
+ */
+export function refuseStrangers({ stanza, from, to }: Request, xmlns: string): void {
+  const { type } = stanza.attrs;
+  if ((type !== 'get' && type !== 'set') || from.bare === to.bare) return;
+  if (stanza.getChild('query', xmlns)) throw new StanzaError('forbidden');
+}

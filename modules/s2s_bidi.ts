@@ -33,7 +33,7 @@ export default defineModule({
       const comesTls = !session.secure && features.getChild('starttls', NS.TLS) !== undefined;
       if (isTooLate || comesTls || !features.getChild('bidi', NS.BIDI_FEATURE)) return;
       const bidi = xml('bidi', NS.BIDI);
-      module.fire('s2s-bidi-offer', { session, bidi });
+      module.notify('s2s-bidi-offer', { session, bidi });
       if (session.write(bidi)) session.makeBidirectional();
     });
 
@@ -42,7 +42,7 @@ export default defineModule({
       // §2.2: before authentication. Later we may already have a stream of our own, and stay with it.
       if (session.isOurs || session.remotes.size > 0) return;
       session.makeBidirectional();
-      module.fire('s2s-bidi-use', { session, bidi });
+      module.notify('s2s-bidi-use', { session, bidi });
     });
   },
 });

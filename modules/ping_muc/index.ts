@@ -53,7 +53,7 @@ function loadPingMuc(module: Module<typeof options>): void {
     told(notice) {
       const recoveredAt = watches.get(notice.domain)?.recoveredAt;
       if (recoveredAt !== undefined) context.measures.told(context.now() - recoveredAt);
-      module.fire('ping-muc-notice', notice);
+      module.notify('ping-muc-notice', notice);
     },
     tellsAsleep: (notice) => module.ask('ping-muc-asleep', notice) === 'tell',
   });

@@ -61,7 +61,7 @@ export class Availability {
       this.#forgetCovered(session);
       this.#introduce(session);
     }
-    this.#module.fire('presence-available', { session, previousPriority });
+    this.#module.notify('presence-available', { session, previousPriority });
   }
 
   /**

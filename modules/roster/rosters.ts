@@ -171,7 +171,7 @@ export class Rosters {
     const visible = alwaysPush || isVisibleChange(before, draft);
     const stored = this.#store.put(user, contact, draft, visible);
     if (visible) this.#push(user, contact);
-    this.#module.fire('roster-change', { user, contact, before, after: this.item(user, contact) });
+    this.#module.notify('roster-change', { user, contact, before, after: this.item(user, contact) });
     await stored;
   }
 

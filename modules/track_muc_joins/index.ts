@@ -63,7 +63,7 @@ async function track(module: Tracker): Promise<Joins> {
   });
   const index = new JoinIndex(data.joins, module.clock, (join) => {
     records.touch(`${join.session.jid}`);
-    module.fire('track-muc-joins-change', { join });
+    module.notify('track-muc-joins-change', { join });
   });
   const departures: Departures = new Departures({
     data: data.departures,
@@ -138,7 +138,7 @@ function watchClients(module: Tracker, index: JoinIndex, departures: Departures)
 function watchRooms(module: Tracker, index: JoinIndex, departures: Departures): void {
   const { sessions } = module.host;
   const incoming = new Incoming(index, departures, (join, certain) => {
-    module.fire('track-muc-joins-doubt', { join, certain });
+    module.notify('track-muc-joins-doubt', { join, certain });
   });
   module.hook(
     'presence/full',

@@ -13,6 +13,12 @@ export interface Event<Payload, Answer = never> {
   readonly answer: Answer;
 }
 
+/** What handlers tell each other about one stanza: each note is declared by the module that owns it. */
+export interface StanzaNotes {
+  /** A session or a link has taken the message. Set by `message`, and by the core for a link. */
+  taken?: true;
+}
+
 export interface StanzaEvent<O extends Origin = Origin> {
   /** Replaced (never edited in place) by handlers of the `rewrite` stage. */
   stanza: Stanza;
@@ -20,6 +26,8 @@ export interface StanzaEvent<O extends Origin = Origin> {
   /** The sender's own bare JID where the stanza has no `to` (RFC 6120 §10.3). */
   readonly to: Jid;
   readonly origin: O;
+  /** Kept as long as the stanza is on its way inside this server. */
+  readonly notes: StanzaNotes;
   /** Counts the stanza as handled (shutdown, tests, backpressure) only once `work` has settled. */
   waitUntil(work: Promise<unknown>): void;
   /** Counts the stanza as overhead of the stream from another server on which it came. Idempotent. */

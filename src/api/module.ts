@@ -92,10 +92,15 @@ export interface Module<O extends Options = Options> {
   hook<N extends EventName>(event: N, handler: Handler<N>): void;
   /** Sees an event, and can neither change nor stop it: the stage `observe`, where the event has stages. */
   observe<N extends EventName>(event: N, observer: Observer<N>): void;
-  /** Fires an event. @throws StanzaError with which a handler refuses; another error for a handler that fails */
-  fire<N extends EventName>(event: N, payload: Payload<N>): Answer<N> | undefined;
+  /**
+   * Fires an event that handlers may answer, refuse or change.
+   * @throws StanzaError with which a handler refuses; another error for a handler that fails
+   */
+  fire<N extends AnsweredEvent>(event: N, payload: Payload<N>): Answer<N> | undefined;
   /** Asks the other modules of this host. A handler that throws has said nothing; its error is logged. */
   ask<N extends AnsweredEvent>(event: N, payload: Payload<N>): Answer<N> | undefined;
+  /** Tells the modules of this host what has happened. A handler that throws is logged; all others hear it too. */
+  notify<N extends Notification>(event: N, payload: Payload<N>): void;
 
   /**
    * Registers the one handler for a kind of request (RFC 6120 §8.2.3). `self`: the sender's own account, `bare`:
@@ -108,6 +113,12 @@ export interface Module<O extends Options = Options> {
 
   /** Routes a stanza with this host as origin. Modules are trusted: any `from` of this host passes. */
   send(stanza: ElementLike, options?: SendOptions): void;
+  /**
+   * Routes a copy of a stanza to each address, in this tick. The children are serialised once for all copies, and must not
+   * change any more.
+   * @throws TypeError when the stanza has no sender
+   */
+  sendToAll(stanza: ElementLike, to: Iterable<Jid>): void;
   /**
    * Sends a request from this host, or from a session of it. The answer reaches nobody else, also after this module has
    * unloaded.

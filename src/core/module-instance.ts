@@ -99,7 +99,7 @@ export class ModuleInstance implements Module {
     this.#owe(this.host.hooks.add(event, observer as Handler<N>, 'observe', this.name));
   }
 
-  fire<N extends EventName>(event: N, payload: Payload<N>): Answer<N> | undefined {
+  fire<N extends AnsweredEvent>(event: N, payload: Payload<N>): Answer<N> | undefined {
     try {
       return this.host.hooks.fire(event, payload);
     } catch (thrown) {
@@ -112,6 +112,10 @@ export class ModuleInstance implements Module {
     return this.host.hooks.ask(event, payload);
   }
 
+  notify<N extends Notification>(event: N, payload: Payload<N>): void {
+    this.host.hooks.notify(event, payload);
+  }
+
   handleIq(match: IqMatch, handler: IqHandler): void {
     this.#owe(this.host.iqHandlers.add(match, handler, this.name));
   }
@@ -122,6 +126,10 @@ export class ModuleInstance implements Module {
 
   send(stanza: ElementLike, { overhead = false }: SendOptions = {}): void {
     this.#around.router.route(ownElement(stanza), this.host.origin, overhead);
+  }
+
+  sendToAll(stanza: ElementLike, to: Iterable<Jid>): void {
+    this.#around.router.routeToAll(ownElement(stanza), to, this.host.origin);
   }
 
   askIq(iq: ElementLike, question: IqQuestion): AskedIq {

@@ -1,7 +1,7 @@
 // The straight road of a stanza: its sender's host, the router, its recipient's host or the link to another server.
 // Everything between two sockets happens in one tick (docs/adr/0001), so stanzas stay in order (RFC 6120 §10.1).
 
-import type { Kind, StanzaEvent, Target } from '../api/events.ts';
+import type { Kind, StanzaEvent, StanzaNotes, Target } from '../api/events.ts';
 import { refusalFor } from '../api/refusal.ts';
 import type { C2SSession, Origin, S2SStream } from '../api/session.ts';
 import type { Clock } from '../util/clock.ts';
@@ -11,6 +11,7 @@ import { type Element, type Stanza, xml } from '../xml/element.ts';
 import { errorReply, StanzaError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import { NS } from '../xml/namespaces.ts';
+import { share } from '../xml/serialize.ts';
 import { unwrap } from './hooks.ts';
 import type { LocalHost } from './host.ts';
 import { FollowedIqs } from './iq/followed.ts';
@@ -77,6 +78,20 @@ export class Router {
     });
   }
 
+  /**
+   * Routes copies of one stanza, each to one address, in this tick. The children are serialised once. A copy that cannot be
+   * delivered comes back as an error; the others go on.
+   */
+  routeToAll(stanza: Stanza, addresses: Iterable<Jid>, origin: Origin): void {
+    const from = Jid.tryParse(stanza.attrs.from);
+    if (from === undefined) throw new TypeError('A stanza needs a sender');
+    share(stanza);
+    for (const to of addresses) {
+      const copy = stanza.with({ to: to.toString() });
+      this.#guarded(copy, from, () => this.#dispatch(this.#event(copy, from, to, origin)));
+    }
+  }
+
   /** Answers a stanza with an error, where RFC 6120 §8.3.1 allows one. Spoken by our host nearest to the cause. */
   bounce(stanza: Stanza, error: StanzaError): void {
     const sender = Jid.tryParse(stanza.attrs.from);
@@ -126,6 +141,7 @@ export class Router {
     if (!this.remote) throw new StanzaError('remote-server-not-found');
     this.routed.elsewhere[event.stanza.name as Kind]++;
     this.remote.send(sender.domain, event.to.domain, event.stanza, isOverhead);
+    if (event.stanza.name === 'message') event.notes.taken = true;
   }
 
   #deliver(host: LocalHost, event: StanzaEvent): void {
@@ -212,6 +228,7 @@ class RoutedStanza<O extends Origin> implements StanzaEvent<O> {
   readonly origin: O;
   readonly #work: PendingWork;
   #isOverhead = false;
+  #notes: StanzaNotes | undefined;
 
   constructor(stanza: Stanza, from: Jid, to: Jid, origin: O, work: PendingWork) {
     this.stanza = stanza;
@@ -219,6 +236,12 @@ class RoutedStanza<O extends Origin> implements StanzaEvent<O> {
     this.to = to;
     this.origin = origin;
     this.#work = work;
+  }
+
+  /** Made when somebody writes or reads one: most stanzas have none. */
+  get notes(): StanzaNotes {
+    this.#notes ??= {};
+    return this.#notes;
   }
 
   waitUntil(work: Promise<unknown>): void {

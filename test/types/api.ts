@@ -123,6 +123,15 @@ export default defineModule({
     void module.tellAll('types-question', { user: 'romeo' });
     // @ts-expect-error a notification is no question
     module.ask('types-happened', { user: 'romeo', count: 1 });
+    module.notify('types-happened', { user: 'romeo', count: 1 });
+    // @ts-expect-error nobody can refuse what has happened
+    module.fire('types-happened', { user: 'romeo', count: 1 });
+    // @ts-expect-error a question is no notification
+    module.notify('types-question', { user: 'romeo' });
+    // @ts-expect-error nor is something that may be changed
+    module.notify('types-change', { text: '' });
+    // @ts-expect-error the payload is incomplete
+    module.notify('types-happened', { user: 'romeo' });
     // @ts-expect-error the payload is incomplete
     module.fire('types-question', {});
     // @ts-expect-error there is no such event

@@ -176,7 +176,7 @@ function applyOne(
     }
   }
   if (former !== affiliation) {
-    service.module.fire('muc-affiliation', {
+    service.module.notify('muc-affiliation', {
       room,
       bare,
       before: former,

@@ -64,7 +64,7 @@ export function configure(
       answer();
       applyAffiliations(service, room, { bare: from.bare, actor: seatOf(room, from)?.occupant.nick }, people);
       settle(service, room, before);
-      service.module.fire('muc-room', { room, change: 'configured' });
+      service.module.notify('muc-room', { room, change: 'configured' });
     },
   });
 }

@@ -54,7 +54,7 @@ export function removeSeats(
       announce(service, room, occupant);
     }
   }
-  service.module.fire('muc-departed', { room, seats, codes: departure.codes ?? [] });
+  service.module.notify('muc-departed', { room, seats, codes: departure.codes ?? [] });
   closeIfDone(service, room);
 }
 

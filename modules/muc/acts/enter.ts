@@ -53,7 +53,7 @@ function enter(service: Service, existing: Room | undefined, event: StanzaEvent)
   tellOthers(service, room, seat.occupant);
   const codes = [...(isNew ? ['201'] : []), ...(allowed === nick ? rewrittenCodes(event) : ['210'])];
   welcome(service, room, seat, event, codes);
-  service.module.fire('muc-entered', { room, seats: [seat], codes });
+  service.module.notify('muc-entered', { room, seats: [seat], codes });
 }
 
 /** Asks other modules. Returns the nick under which the client enters. @throws what a handler throws */

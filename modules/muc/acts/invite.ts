@@ -53,7 +53,7 @@ function welcomeMembers(
     apply() {
       for (const { bare, affiliation } of newMembers(room, invitations)) {
         setStanding(room, bare, { affiliation }, service.budgets.standings);
-        service.module.fire('muc-affiliation', {
+        service.module.notify('muc-affiliation', {
           room,
           bare,
           before: 'none',

@@ -36,5 +36,5 @@ function reflect(service: Service, room: Room, occupant: Occupant, stanza: Stanz
   const at = service.module.clock.now();
   for (const jid of room.seats.keys()) send(service, reflected.with({ to: jid }));
   if (kept) remember(service, room, reflected, at);
-  service.module.fire('muc-said', { room, occupant, author: occupant.bare, stanza: reflected, at, kept });
+  service.module.notify('muc-said', { room, occupant, author: occupant.bare, stanza: reflected, at, kept });
 }

@@ -37,7 +37,7 @@ export function createRoom(
   if (module.options.muc_room_locking) room.lockedSince = module.clock.elapsed();
   service.rooms.set(name, room);
   roomChanged(service, room);
-  module.fire('muc-room', { room, change: 'created' });
+  module.notify('muc-room', { room, change: 'created' });
   module.log.info('room created', { room: room.jid, owner, locked: room.lockedSince !== undefined });
   return room;
 }
@@ -66,7 +66,7 @@ export function dropRoom(service: Service, room: Room): void {
   replaceSubject(service, room, undefined);
   countRoom(service, room, -1);
   roomChanged(service, room);
-  service.module.fire('muc-room', { room, change: 'destroyed' });
+  service.module.notify('muc-room', { room, change: 'destroyed' });
   service.module.log.info('room removed', { room: room.jid });
 }
 

@@ -142,3 +142,16 @@ test('`tellAll` notifies every host, and settles with their work', async (t) => 
 function later(): Promise<string> {
   return new Promise((resolve) => setImmediate(() => setImmediate(resolve, 'later')));
 }
+
+test('`notify` tells the modules of this host; one that fails is logged, and neither the others nor the caller notice', async (t) => {
+  const { a, b, net } = await start(t);
+  const heard: string[] = [];
+  const news = { text: 'a duel', waitUntil() {} };
+  a.hook('test-news', () => assert.fail('on purpose'));
+  a.hook('test-news', ({ text }) => void heard.push(`a ${text}`));
+  a.observe('test-news', ({ text }) => void heard.push(`a sees ${text}`));
+  b.hook('test-news', ({ text }) => void heard.push(`b ${text}`));
+  a.notify('test-news', news);
+  assert.deepEqual(heard, ['a a duel', 'a sees a duel']);
+  assertFaults(net.server.faults, { handler: 1 });
+});

@@ -4,10 +4,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Kind, StanzaEvent, Target } from '../../../src/api/events.ts';
 import { StorageError } from '../../../src/storage/error.ts';
+import { xml } from '../../../src/xml/element.ts';
 import { StanzaError } from '../../../src/xml/errors.ts';
+import { Jid } from '../../../src/xml/jid.ts';
 import { assertXml, parseXml } from '../../support/match.ts';
 import { assertFaults } from '../../support/server.ts';
-import { startBench } from './harness.ts';
+import { startBench, TEST_NS } from './harness.ts';
 
 const ROMEO = 'romeo@montague.lit/orchard';
 const JULIET = 'juliet@montague.lit/balcony';
@@ -123,6 +125,54 @@ test('RFC 6120 §10.1: stanzas leave in the order in which they came, whatever w
   finish();
   await waited;
   assert.equal(work.size, 0);
+});
+
+test('notes of a stanza are those of all its handlers; a link that takes a message is noted', async (t) => {
+  const bench = await startBench(t);
+  const events: StanzaEvent[] = [];
+  bench.hook('pre-message/full', (event) => void events.push(event));
+  bench.hook('pre-iq/full', (event) => void events.push(event));
+  bench.hook('message/full', ({ notes }) => {
+    notes.taken = true;
+    return 'handled';
+  });
+  const romeo = await bench.client(ROMEO);
+  romeo.send(`<message to='juliet@capulet.lit/balcony'/>`);
+  romeo.send(`<message to='${JULIET}'/>`);
+  romeo.send(`<iq type='get' id='1' to='juliet@capulet.lit/balcony'><q xmlns='${TEST_NS}'/></iq>`);
+  await romeo.receivesNothing();
+  assert.deepEqual(
+    events.map(({ notes }) => notes.taken),
+    [true, true, undefined],
+  );
+});
+
+test('one stanza for many: each gets a copy in this tick, and one that is refused does not stop the others', async (t) => {
+  const bench = await startBench(t);
+  let reads = 0;
+  const body = xml('body', {}, 'Hi');
+  Object.defineProperty(body.attrs, 'x', { enumerable: true, get: () => `${++reads}` });
+  const delivered: string[] = [];
+  bench.hook('message/full', (event) => {
+    if (event.to.resource === 'gone') throw new StanzaError('service-unavailable');
+    delivered.push(`${event.stanza}`);
+    return 'handled';
+  });
+  const refused: string[] = [];
+  bench.hook('message/host', ({ stanza }) => {
+    refused.push(`${stanza.attrs.type} from ${stanza.attrs.from}`);
+    return 'handled';
+  });
+  const to = [JULIET, 'juliet@montague.lit/gone', ROMEO, 'juliet@capulet.lit/x'].map((jid) => Jid.parse(jid));
+  const { router } = bench.test.server;
+  router.routeToAll(xml('message', { from: 'montague.lit', id: '1' }, body), to, bench.host.origin);
+  const copy = (jid: string) =>
+    `<message from='montague.lit' id='1' to='${jid}'><body x='1'>Hi</body></message>`;
+  assert.deepEqual(delivered, [copy(JULIET), copy(ROMEO)]);
+  assert.deepEqual(bench.sent.map(String), [copy('juliet@capulet.lit/x')]);
+  assert.deepEqual(refused, ['error from juliet@montague.lit/gone']);
+  assert.equal(reads, 1);
+  assert.throws(() => router.routeToAll(xml('message'), to, bench.host.origin), TypeError);
 });
 
 // ── Errors ─────────────────────────────────────────────────────────────────────────────────────────────────────

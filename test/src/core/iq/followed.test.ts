@@ -120,7 +120,7 @@ const session = (jid: string) => ({ jid: Jid.parse(jid) }) as C2SSession;
 
 function request(origin: C2SSession, id: string): StanzaEvent<C2SSession> {
   const stanza = xml('iq', { type: 'get', id, to: ROOM });
-  return { stanza, from: origin.jid, to: OCCUPANT, origin, waitUntil() {}, markOverhead() {} };
+  return { stanza, from: origin.jid, to: OCCUPANT, origin, notes: {}, waitUntil() {}, markOverhead() {} };
 }
 
 function alone() {

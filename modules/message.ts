@@ -4,6 +4,7 @@ import {
   type C2SSession,
   defineModule,
   type Event,
+  type Exports,
   type Module,
   type Node,
   StanzaError,
@@ -15,6 +16,15 @@ declare module 'enjamb/api' {
   interface Events {
     /** No client of an existing account takes this chat or normal message. Whoever keeps it answers `'handled'`. */
     'message-undeliverable': Event<StanzaEvent, 'handled'>;
+    /**
+     * A message for a user was not refused. `sessions`: the clients that took it; empty for a message that is kept until one
+     * does. The stanza may not have been stored yet, or read by a client.
+     */
+    'message-delivered': Event<{
+      readonly event: StanzaEvent;
+      readonly user: string;
+      readonly sessions: readonly C2SSession[];
+    }>;
   }
 }
 
@@ -33,22 +43,29 @@ export default defineModule({
   depends: ['presence'],
 
   load(module) {
+    const presence = module.use('presence');
     module.hook('message/bare', (event) => removeForgedDelays(module, event), 'rewrite');
     module.hook('message/full', (event) => removeForgedDelays(module, event), 'rewrite');
     module.hook('message/bare', (event) => {
       const { type } = event.stanza.attrs;
       // §8.5.2: rooms speak to clients, not to accounts; an error concerns the client that sent what failed.
-      const taken = type !== 'groupchat' && type !== 'error' && toAccount(module, event);
-      if (!taken) leave(module, event, leftoverOfAccount(type));
+      const takers = type === 'groupchat' || type === 'error' ? [] : deliver(presence, event);
+      if (takers.length > 0) delivered(module, event, takers);
+      else leave(module, event, leftoverOfAccount(type));
       return 'handled';
     });
 
     module.hook('message/full', (event) => {
-      if (module.host.sessions.get(event.to)?.send(event.stanza)) return 'handled';
       const { type } = event.stanza.attrs;
+      const session = module.host.sessions.get(event.to);
       // §8.5.3.2.1: a conversation goes on with the account when the client it was held with has gone.
-      const taken = type === 'chat' && toAccount(module, event);
-      if (!taken) leave(module, event, leftoverOfResource(type));
+      const takers = session?.send(event.stanza)
+        ? [session]
+        : type === 'chat'
+          ? deliver(presence, event)
+          : [];
+      if (takers.length > 0) delivered(module, event, takers);
+      else leave(module, event, leftoverOfResource(type));
       return 'handled';
     });
   },
@@ -64,18 +81,14 @@ function removeForgedDelays({ host: { domain } }: Module, event: StanzaEvent): v
   event.stanza = stanza.withChildren(stanza.children.filter((child) => !isForged(child)));
 }
 
-/** Whether at least one client took the message. */
-function toAccount(module: Module, { stanza, to }: StanzaEvent): boolean {
-  let taken = false;
-  for (const session of module.host.sessions.of(to.local ?? '')) {
-    if (takesMessages(session) && session.send(stanza)) taken = true;
-  }
-  return taken;
+/** Sends a message to the clients of an account that want messages. Returns those that took it. */
+function deliver(presence: Exports['presence'], { stanza, to }: StanzaEvent): C2SSession[] {
+  return presence.recipients(to.local ?? '').filter((session) => session.send(stanza));
 }
 
-/** Available with a priority that is not negative (§4.7.2.3). */
-function takesMessages({ state }: C2SSession): boolean {
-  return state.presence !== undefined && (state.priority ?? 0) >= 0;
+function delivered(module: Module, event: StanzaEvent, sessions: readonly C2SSession[]): void {
+  if (sessions.length > 0) event.notes.taken = true;
+  module.notify('message-delivered', { event, user: event.to.local ?? '', sessions });
 }
 
 /** §8.5.2.1.1, §8.5.2.2.1. A type that nobody knows counts as `normal` (§5.2.2). */
@@ -94,6 +107,7 @@ function leftoverOfResource(type: string | undefined): Leftover {
 function leave(module: Module, event: StanzaEvent, leftover: Leftover): void {
   if (leftover === 'drop') return;
   const mayKeep = leftover === 'keep' && module.host.users.has(event.to.local ?? '');
-  if (mayKeep && module.fire('message-undeliverable', event) === 'handled') return;
+  if (mayKeep && module.fire('message-undeliverable', event) === 'handled')
+    return delivered(module, event, []);
   throw new StanzaError('service-unavailable');
 }

@@ -1,7 +1,8 @@
 // XEP-0160 Best Practices for Handling Offline Messages.
 
 import { defineModule, integer, NS, type Stanza, type StanzaEvent, size } from 'enjamb/api';
-import { KeptMessages, type OfflineState, takesMessages } from './kept-messages.ts';
+import { hasHint, isHint } from 'enjamb/xep';
+import { KeptMessages, type OfflineState } from './kept-messages.ts';
 
 /**
  * Keeps messages for users without a client that takes messages, until a client has them. The sender gets an answer only
@@ -34,12 +35,14 @@ export default defineModule({
       sent: new Map(),
       unfinished: new Map(),
     }));
-    const kept = new KeptMessages(module, limits, state);
+    const { recipients } = module.use('presence');
+    const kept = new KeptMessages(module, recipients, limits, state);
     module.provide('disco-feature', 'msgoffline');
     module.hook('message-undeliverable', (event) => keep(kept, event));
     module.hook('presence-available', ({ session, previousPriority }) => {
       const waited = previousPriority === undefined || previousPriority < 0;
-      if (waited && takesMessages(session)) module.spawn(kept.deliver(session));
+      if (waited && recipients(session.jid.local ?? '').includes(session))
+        module.spawn(kept.deliver(session));
     });
     module.hook('resource-unbind', ({ session }) => kept.ended(session));
     module.hook('user-delete', ({ user }) => kept.forget(user));
@@ -51,13 +54,13 @@ function keep(kept: KeptMessages, event: StanzaEvent): 'handled' | undefined {
   // A notice that someone was typing is worth nothing later.
   if (saysOnlyChatState(event.stanza)) return 'handled';
   // XEP-0334 §4.2: "not stored in any archive or offline storage"; so its sender must know that it is lost.
-  if (event.stanza.getChild('no-store', NS.HINTS)) return undefined;
+  if (hasHint(event.stanza, 'no-store')) return undefined;
   event.waitUntil(kept.store(event.to.local ?? '', event.stanza));
   return 'handled';
 }
 
 function saysOnlyChatState(message: Stanza): boolean {
   const said = message.elements().filter((element) => element.name !== 'thread');
-  const substance = said.filter((element) => element.getNS() !== NS.HINTS);
+  const substance = said.filter((element) => !isHint(element));
   return substance.length > 0 && substance.every((element) => element.getNS() === NS.CHAT_STATES);
 }

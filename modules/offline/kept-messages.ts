@@ -24,6 +24,8 @@ import {
 import { withDelay } from 'enjamb/xep';
 import { type Limits, Usage } from './usage.ts';
 
+type Recipients = (user: string) => readonly C2SSession[];
+
 /** Survives a reload of the module, because clients may acknowledge messages after it. */
 export interface OfflineState {
   current: KeptMessages | undefined;
@@ -42,6 +44,7 @@ const RETRY_MS = 10_000;
 
 export class KeptMessages {
   readonly #module: Module;
+  readonly #recipients: Recipients;
   readonly #archive: ArchiveStore;
   readonly #limits: Limits;
   readonly #state: OfflineState;
@@ -52,8 +55,13 @@ export class KeptMessages {
   /** Sessions whose delivery is scheduled. */
   readonly #scheduled = new WeakSet<C2SSession>();
 
-  constructor(module: Module, limits: Limits, state: OfflineState) {
+  /**
+   * @param recipients the clients of a user with "available presence with a non-negative priority" (§2)
+   * @param state what the instance before this one has left
+   */
+  constructor(module: Module, recipients: Recipients, limits: Limits, state: OfflineState) {
     this.#module = module;
+    this.#recipients = recipients;
     this.#archive = module.store.archive('offline');
     this.#limits = limits;
     this.#state = state;
@@ -108,7 +116,7 @@ export class KeptMessages {
     const user = session.jid.local ?? '';
     if (this.#state.unfinished.get(user) !== session) return;
     this.#state.unfinished.delete(user);
-    const other = this.#module.host.sessions.of(user).find(takesMessages);
+    const [other] = this.#recipients(user);
     if (other) this.#module.spawn(this.deliver(other));
   }
 
@@ -148,7 +156,7 @@ export class KeptMessages {
 
   /** Returns false when the client takes no messages, or has no room for this one. */
   #send(session: C2SSession, user: string, id: string, message: Stanza): boolean {
-    if (!takesMessages(session)) return false;
+    if (!this.#recipients(user).includes(session)) return false;
     const { sent } = this.#state;
     const ids = sent.get(user) ?? new Set();
     sent.set(user, ids.add(id));
@@ -182,7 +190,7 @@ export class KeptMessages {
   #goOn(user: string): void {
     const session = this.#state.unfinished.get(user);
     this.#state.unfinished.delete(user);
-    if (session && takesMessages(session)) this.#module.spawn(this.deliver(session));
+    if (session && this.#recipients(user).includes(session)) this.#module.spawn(this.deliver(session));
   }
 
   #unsent(user: string, id: string): void {
@@ -211,7 +219,7 @@ export class KeptMessages {
   /** A session ended before its client acknowledged a message. Another client gets it, now or later. */
   returned(user: string, id: string, text: string): void {
     this.#unsent(user, id);
-    const other = this.#module.host.sessions.of(user).find(takesMessages);
+    const [other] = this.#recipients(user);
     if (other) this.#send(other, user, id, parseElement(text));
   }
 }
@@ -222,11 +230,6 @@ function receipt(state: OfflineState, user: string, id: string): Receipt {
     taken: () => state.current?.taken(user, id),
     returned: (text) => state.current?.returned(user, id, text),
   };
-}
-
-/** §2: "available presence with a non-negative priority". */
-export function takesMessages({ state }: C2SSession): boolean {
-  return state.presence !== undefined && (state.priority ?? 0) >= 0;
 }
 
 function usageOf(entries: readonly ArchiveEntry[]): Usage {

@@ -31,6 +31,17 @@ declare module 'enjamb/api' {
      */
     directed?: Map<string, Set<string>>;
   }
+  interface Exports {
+    presence: {
+      /** The clients that take messages for the account: available, with a priority that is not negative (§4.7.2.3). */
+      recipients(user: string): readonly C2SSession[];
+      /**
+       * Forgets that a client is present to addresses of this bare JID, so that they are not told when it goes (§4.6.3). For
+       * a room that the client has left, or lost.
+       */
+      forget(session: C2SSession, bare: string): void;
+    };
+  }
   interface Events {
     /** A client has become available or has changed; its contacts have heard of it. */
     'presence-available': Event<{
@@ -59,7 +70,7 @@ export default defineModule({
     }),
   },
 
-  load(module) {
+  load(module): Exports['presence'] {
     const roster = module.use('roster');
     const availability = new Availability(module, roster, {
       maxDirected: module.options.presence_max_directed,
@@ -83,8 +94,16 @@ export default defineModule({
     module.provide('disco-account-items', (owner) =>
       availability.sessions(owner).map((session) => ({ jid: session.jid.toString() })),
     );
+    return {
+      recipients: (user) => module.host.sessions.of(user).filter(takesMessages),
+      forget: ({ state }, bare) => void state.directed?.delete(bare),
+    };
   },
 });
+
+function takesMessages({ state }: C2SSession): boolean {
+  return state.presence !== undefined && (state.priority ?? 0) >= 0;
+}
 
 /** What one of our clients sends. @throws StanzaError 'bad-request' for a type that does not exist, or has no target. */
 function send(

@@ -1,9 +1,12 @@
 // Where messages go: every row of RFC 6121 §8.5.2.1.1, §8.5.2.2.1, §8.5.3.1 and §8.5.3.2.1.
 
+import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import type {} from '../../modules/message.ts';
+import type { StanzaEvent } from '../../src/api/events.ts';
 import type { ScriptedClient } from '../support/client.ts';
 import { becomeAvailable, IM_MODULES, settled } from '../support/contacts.ts';
-import { startServer } from '../support/server.ts';
+import { assertFaults, startServer, type TestServer } from '../support/server.ts';
 
 const CONFIG = `${IM_MODULES}\n[hosts."capulet.lit"]\n[hosts."montague.lit"]`;
 const ROMEO = 'romeo@montague.lit/orchard';
@@ -73,9 +76,10 @@ const refusal = (from: string) => `<message type='error' from='${from}' to='${RO
 async function gather(
   t: TestContext,
   resources: readonly Resource[],
-): Promise<[ScriptedClient, ScriptedClient[]]> {
+): Promise<[ScriptedClient, ScriptedClient[], Told[]]> {
   const server = await startServer(t, { config: CONFIG });
   await server.account(JULIET);
+  const told = deliveries(server);
   const clients: ScriptedClient[] = [];
   for (const [index, resource] of resources.entries()) {
     const client = await server.client(`${JULIET}/${index}`);
@@ -83,7 +87,30 @@ async function gather(
     clients.push(client);
   }
   for (const client of clients) await drain(client);
-  return [await server.client(ROMEO), clients];
+  return [await server.client(ROMEO), clients, told];
+}
+
+/** What `message-delivered` told about a message. */
+interface Told {
+  readonly user: string;
+  readonly to: string | undefined;
+  readonly sessions: readonly string[];
+  readonly taken: StanzaEvent['notes']['taken'];
+}
+
+/** Fills up with what is told of messages for users of capulet.lit. */
+function deliveries({ server }: TestServer): Told[] {
+  const told: Told[] = [];
+  server.router.hosts.get('capulet.lit')!.hooks.add(
+    'message-delivered',
+    ({ event: { stanza, notes }, user, sessions }) => {
+      const { to } = stanza.attrs;
+      told.push({ user, to, sessions: sessions.map(({ jid }) => `${jid}`), taken: notes.taken });
+    },
+    'deliver',
+    'test',
+  );
+  return told;
 }
 
 /** Takes what clients told each other of their coming. */
@@ -94,10 +121,13 @@ async function drain(client: ScriptedClient): Promise<void> {
 
 for (const resources of GATHERINGS) {
   test(`RFC 6121 §8.5: messages for an account with the clients [${resources.join(', ')}]`, async (t) => {
-    const [romeo, clients] = await gather(t, resources);
+    const [romeo, clients, told] = await gather(t, resources);
     for (const { section, to, type, outcome } of CASES.filter((one) => one.resources === resources)) {
       await t.test(`RFC 6121 ${section}: type "${type}" for the ${to}: ${outcome}`, async () => {
         const address = to === 'bare' ? JULIET : `${JULIET}/tomb`;
+        const takers = resources.flatMap((resource, index) =>
+          typeof resource === 'number' && resource >= 0 ? [`${JULIET}/${index}`] : [],
+        );
         romeo.send(`<message${typed(type)} to='${address}'><body>Hi</body></message>`);
         if (outcome === 'refused') await romeo.receives(refusal(address));
         await settled(romeo);
@@ -110,19 +140,23 @@ for (const resources of GATHERINGS) {
           }
           await settled(client);
         }
+        const expected: Told = { user: 'juliet', to: address, sessions: takers, taken: true };
+        t.assert.deepEqual(told.splice(0), outcome === 'delivered' ? [expected] : []);
       });
     }
   });
 }
 
 test('RFC 6121 §8.5.3.1: a message for a full JID reaches that client alone, whatever its priority', async (t) => {
-  const [romeo, clients] = await gather(t, [-1, 'silent', 5]);
+  const [romeo, clients, told] = await gather(t, [-1, 'silent', 5]);
   for (const type of TYPES) {
     for (const index of [0, 1]) {
       romeo.send(`<message${typed(type)} to='${JULIET}/${index}'><body>Hi</body></message>`);
       await clients[index]!.receives(
         `<message${typed(type)} from='${ROMEO}' to='${JULIET}/${index}'><body>Hi</body></message>`,
       );
+      const to = `${JULIET}/${index}`;
+      t.assert.deepEqual(told.splice(0), [{ user: 'juliet', to, sessions: [to], taken: true }]);
     }
   }
   await settled(romeo, ...clients);
@@ -158,6 +192,7 @@ test('a message that no client takes is offered to whoever keeps messages, for a
   const server = await startServer(t, { config: CONFIG });
   await server.account(JULIET);
   const kept: string[] = [];
+  const told = deliveries(server);
   server.server.router.hosts.get('capulet.lit')!.hooks.add(
     'message-undeliverable',
     ({ stanza }) => {
@@ -178,6 +213,12 @@ test('a message that no client takes is offered to whoever keeps messages, for a
   }
   await settled(romeo);
   t.assert.deepEqual(kept, [`normal ${JULIET}`, `chat ${JULIET}`, `chat ${JULIET}/tomb`]);
+  const without = { user: 'juliet', sessions: [], taken: undefined };
+  t.assert.deepEqual(
+    told,
+    [JULIET, JULIET, `${JULIET}/tomb`].map((to) => ({ ...without, to })),
+    'no client has taken them',
+  );
 });
 
 test('XEP-0203 §4: only this host says in its name since when a message has waited', async (t) => {
@@ -194,4 +235,19 @@ test('XEP-0203 §4: only this host says in its name since when a message has wai
       `<message type='chat' from='${ROMEO}' to='${to}'><body>Hi</body>${delay('montague.lit')}</message>`,
     );
   }
+});
+
+test('a handler of `message-delivered` that fails does not keep a message from its sender and its recipient', async (t) => {
+  const server = await startServer(t, { config: CONFIG });
+  const balcony = await server.client(`${JULIET}/balcony`);
+  await becomeAvailable(balcony);
+  const { hooks } = server.server.router.hosts.get('capulet.lit')!;
+  hooks.add('message-delivered', () => assert.fail('on purpose'), 'deliver', 'test');
+  const told = deliveries(server);
+  const romeo = await server.client(ROMEO);
+  romeo.send(`<message to='${JULIET}'><body>Hi</body></message>`);
+  await balcony.receives(`<message from='${ROMEO}' to='${JULIET}'><body>Hi</body></message>`);
+  await settled(romeo);
+  assert.equal(told.length, 1);
+  assertFaults(server.server.faults, { handler: 1 });
 });

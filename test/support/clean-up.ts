@@ -28,8 +28,8 @@ export function atEnd(t: Clean, task: Task): void {
 }
 
 /** A new folder that is removed at the end of the test, unless the test fails: then its output names the folder. */
-export async function temporaryFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'enjamb-interop-'));
+export async function temporaryFolder(t: TestContext, parent = tmpdir()): Promise<string> {
+  const folder = await mkdtemp(join(parent, 'enjamb-interop-'));
   atEnd(t, async () => {
     // The types of Node 24 do not know `passed` yet.
     const { passed } = t as TestContext & { readonly passed: boolean };

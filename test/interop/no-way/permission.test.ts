@@ -8,8 +8,9 @@ import { type TestContext, test } from 'node:test';
 import { connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
-import { temporaryFolder } from '../../support/clean-up.ts';
+import { atEnd, temporaryFolder } from '../../support/clean-up.ts';
 import { ENJAMB, HOME } from '../support/addresses.ts';
+import { enjambIn } from '../support/enjamb.ts';
 import { run } from '../support/program.ts';
 import { homeLogin } from '../support/world.ts';
 import { BENVOLIO, endsUnharmed, ROMEO, says } from './scene.ts';
@@ -19,14 +20,16 @@ const LIMIT = { timeout: 120_000 };
 /** Debian's "nobody". */
 const NOBODY = 65_534;
 const AS_NOBODY = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--'];
-const COMMAND = fileURLToPath(new URL('../../../bin/enjamb.js', import.meta.url));
+const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url));
+/** On a disk, where files can be made immutable; the folder of the system may be in memory. */
+const ON_DISK = '/var/tmp';
 const DENIED =
   'the user that runs the server has no permission; make that user the owner of data_path and of all files in it';
 
 test('EPERM: what cannot be written comes back, what was accepted is there', LIMIT, async (t) => {
   const { enjamb, romeo, benvolio, mercutio, folder } = await nobodysSite(t);
   const data = join(folder, 'data');
-  if (!(await canFreeze(folder))) return t.skip('this file system does not know immutable files');
+  assert.ok(await canFreeze(folder), `the file system of ${ON_DISK} has immutable files`);
   const letters = new Letters(romeo);
   await letters.send(20);
   await whileFrozen(data, async () => {
@@ -46,7 +49,7 @@ test('EPERM: what cannot be written comes back, what was accepted is there', LIM
 });
 
 test('EACCES: a running server keeps its files, and starts again when they are its own', LIMIT, async (t) => {
-  const { enjamb, romeo, benvolio, mercutio, folder } = await nobodysSite(t);
+  const { enjamb, romeo, benvolio, mercutio, folder, checkout } = await nobodysSite(t);
   const data = join(folder, 'data');
   const letters = new Letters(romeo);
   await letters.send(20);
@@ -55,7 +58,7 @@ test('EACCES: a running server keeps its files, and starts again when they are i
   await says(romeo, [benvolio, BENVOLIO], 'who is here hears me');
   assert.deepEqual(letters.returned, []);
   await enjamb.kill9();
-  const { code, stderr } = await startAsNobody(join(folder, 'enjamb.toml'));
+  const { code, stderr } = await startAsNobody(join(folder, 'enjamb.toml'), checkout);
   assert.equal(code, 1);
   assert.equal(stderr, `enjamb: cannot read the data directory ${data}: ${DENIED}\n`);
   await give(data, NOBODY);
@@ -96,6 +99,7 @@ test('EACCES: certificates that cannot be read stay in use until they can', LIMI
 
 test('EACCES: the server does not start, and says why', LIMIT, async (t) => {
   const top = await openFolder(t);
+  const checkout = await visibleCheckout(t);
   const data = join(top, 'data');
   const file = join(top, 'enjamb.toml');
   const quiet = [
@@ -109,7 +113,7 @@ test('EACCES: the server does not start, and says why', LIMIT, async (t) => {
   const lines = [`data_path = ${JSON.stringify(data)}`, ...quiet.map((option) => `${option} = []`)];
   await writeFile(file, [...lines, 'log_level = "error"', `[hosts."${HOME}"]`, ''].join('\n'));
   const says = async (sentence: string) => {
-    const { code, stderr } = await startAsNobody(file);
+    const { code, stderr } = await startAsNobody(file, checkout);
     assert.equal(code, 1);
     const told = stderr.split('\n').filter((line) => !line.startsWith('{'));
     assert.equal(told[0], `enjamb: ${sentence}`);
@@ -132,10 +136,11 @@ test('EACCES: the server does not start, and says why', LIMIT, async (t) => {
 });
 
 /** All files are those of the unprivileged user, who alone may read them. */
-async function nobodysSite(t: TestContext): Promise<Site> {
-  const { code } = await run('setpriv', [...AS_NOBODY.slice(1), process.execPath, COMMAND, '--version']);
-  assert.equal(code, 0, `${dirname(dirname(COMMAND))} can be read by all users of the machine`);
-  return site(t, {
+async function nobodysSite(t: TestContext): Promise<Site & { readonly checkout: string }> {
+  const checkout = await visibleCheckout(t);
+  const there = await site(t, {
+    checkout,
+    parent: ON_DISK,
     prefix: AS_NOBODY,
     before: async ({ folder, certificates }) => {
       await chmod(dirname(folder), 0o755);
@@ -144,6 +149,17 @@ async function nobodysSite(t: TestContext): Promise<Site> {
       await chmod(certificates, 0o755); // The clients trust an authority in there.
     },
   });
+  return { ...there, checkout };
+}
+
+/** This checkout at a path that all users of the machine can reach, even if it is in the home of root. */
+async function visibleCheckout(t: TestContext): Promise<string> {
+  const folder = join(await openFolder(t), 'checkout');
+  await mkdir(folder);
+  const { code, stderr } = await run('mount', ['--bind', '-o', 'ro', CHECKOUT, folder]);
+  assert.equal(code, 0, `mount (as root?): ${stderr}`);
+  atEnd(t, () => run('umount', ['--lazy', folder]));
+  return folder;
 }
 
 async function openFolder(t: TestContext): Promise<string> {
@@ -152,8 +168,11 @@ async function openFolder(t: TestContext): Promise<string> {
   return folder;
 }
 
-async function startAsNobody(file: string): Promise<{ code: number | null; stderr: string }> {
-  const [command = '', ...args] = [...AS_NOBODY, process.execPath, COMMAND, 'start', '-c', file];
+async function startAsNobody(
+  file: string,
+  checkout: string,
+): Promise<{ code: number | null; stderr: string }> {
+  const [command = '', ...args] = [...AS_NOBODY, ...enjambIn(checkout), 'start', '-c', file];
   return run(command, args);
 }
 

@@ -29,6 +29,8 @@ export interface Site {
 }
 
 export interface SiteOptions extends Partial<EnjambOptions> {
+  /** Where all files are. Default: the system's folder for temporary files. */
+  readonly parent?: string;
   /** Where the server keeps its data. */
   readonly data?: string;
   /** Prepares the files before the server starts. */
@@ -36,7 +38,7 @@ export interface SiteOptions extends Partial<EnjambOptions> {
 }
 
 export async function site(t: TestContext, options: SiteOptions = {}): Promise<Site> {
-  const top = await temporaryFolder(t);
+  const top = await temporaryFolder(t, options.parent);
   const files = { folder: join(top, 'enjamb'), certificates: join(top, 'certs') };
   await mkdir(files.folder);
   if (options.data !== undefined) await symlink(options.data, join(files.folder, 'data'));

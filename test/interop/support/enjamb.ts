@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Clean } from '../../support/clean-up.ts';
 import { ENJAMB, HOME } from './addresses.ts';
@@ -10,7 +10,7 @@ import type { Network } from './network.ts';
 import { Program, run } from './program.ts';
 import { until, withinMs } from './waiting.ts';
 
-const COMMAND = fileURLToPath(new URL('../../../bin/enjamb.js', import.meta.url));
+const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url));
 const START_MS = 20_000;
 /** What the command itself promises, and a little. */
 const STOP_MS = 12_000;
@@ -32,6 +32,8 @@ export interface EnjambOptions {
   readonly network?: Network;
   /** How many files and sockets it may have open. Default: as many as this process. */
   readonly descriptors?: number;
+  /** Another path to the checkout that it is run from. */
+  readonly checkout?: string;
   /** Words before the command that starts it, such as those of setpriv(1). */
   readonly prefix?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -71,7 +73,8 @@ export class Enjamb {
 
   /** Runs `enjamb …` with the same configuration. @throws AssertionError unless it exits with 0 */
   async command(words: readonly string[], input = ''): Promise<string> {
-    const { code, stdout, stderr } = await run(process.execPath, [COMMAND, ...words, '-c', this.#file], {
+    const [node = '', ...args] = enjambIn();
+    const { code, stdout, stderr } = await run(node, [...args, ...words, '-c', this.#file], {
       input,
     });
     assert.equal(code, 0, `enjamb ${words.join(' ')}: ${stderr}`);
@@ -124,9 +127,9 @@ export class Enjamb {
   /** Starts it again with the data that it has. */
   async start(): Promise<void> {
     assert.ok(!this.#program?.isRunning, 'enjamb does not run yet');
-    const { caPath, folder, network, descriptors, prefix = [], env } = this.#options;
+    const { caPath, folder, network, descriptors, prefix = [], env, checkout } = this.#options;
     const limit = descriptors === undefined ? [] : ['prlimit', `--nofile=${descriptors}`, '--'];
-    const words = [...prefix, ...limit, process.execPath, COMMAND, 'start', '-c', this.#file];
+    const words = [...prefix, ...limit, ...enjambIn(checkout), 'start', '-c', this.#file];
     const [command = '', ...args] = words;
     this.#program = new Program(this.#t, 'enjamb', {
       command,
@@ -142,6 +145,12 @@ export class Enjamb {
     assert.ok(this.#program, 'enjamb was started');
     return this.#program;
   }
+}
+
+/** The words that run the command from there: Node, also when npm has installed it in there, and the script. */
+export function enjambIn(checkout: string = CHECKOUT): string[] {
+  const node = relative(CHECKOUT, process.execPath);
+  return [node.startsWith('..') ? process.execPath : join(checkout, node), join(checkout, 'bin/enjamb.js')];
 }
 
 function configuration(options: EnjambOptions): string {

@@ -9,13 +9,17 @@ export type RefusedAddresses = 'none' | 'loopback' | 'private';
 
 type Subnet = readonly [network: string, prefix: number, family: 'ipv4' | 'ipv6'];
 
-/** RFC 1122 §3.2.1.3, RFC 3927, RFC 4291 §2.5: loopback, unspecified (this machine, too), link-local, IPv4-compatible. */
+/**
+ * RFC 1122 §3.2.1.3, RFC 3927, RFC 4291 §2.5: loopback, unspecified (this machine, too), link-local, IPv4-compatible.
+ * RFC 4380 §4: all of Teredo, since the IPv4 address that it leads to is in its last 32 bits.
+ */
 const LOOPBACK: readonly Subnet[] = [
   ['0.0.0.0', 8, 'ipv4'],
   ['127.0.0.0', 8, 'ipv4'],
   ['169.254.0.0', 16, 'ipv4'],
   ['::', 96, 'ipv6'],
   ['fe80::', 10, 'ipv6'],
+  ['2001::', 32, 'ipv6'],
 ];
 /** RFC 1918, RFC 6598, RFC 4193, RFC 3879; RFC 8215: translated within the own network, to whatever address. */
 const PRIVATE: readonly Subnet[] = [

@@ -5,7 +5,7 @@ import type { KeyvalStore, Stores } from '../storage/stores.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
 import { OperatorError } from '../util/operator-error.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
-import { Lookalikes, plainHash, type StoredKeys } from './lookalikes.ts';
+import { FakeCredentials, plainHash, type StoredKeys } from './fake-credentials.ts';
 import type { Credentials } from './mechanisms.ts';
 import { checkPassword, PASSWORD_FAULTS, preparePassword } from './password.ts';
 import { deriveKeys, type ScramHash, type ScramKeys } from './scram-keys.ts';
@@ -77,7 +77,7 @@ export class Accounts implements Credentials {
   /** Changes to one account happen one after the other. */
   readonly #changes = new SerialQueue();
   /** Made at the first login. */
-  #lookalikes: Promise<Lookalikes> | undefined;
+  #fakes: Promise<FakeCredentials> | undefined;
 
   constructor(stores: Stores, { domain, clock = systemClock, derive = deriveKeys }: AccountsOptions) {
     this.domain = domain;
@@ -143,15 +143,15 @@ export class Accounts implements Credentials {
   }
 
   async fakeKeys(user: string, hash: ScramHash): Promise<ScramKeys> {
-    return (await this.#lookalikesOnce()).keys(user, hash);
+    return (await this.#fakesOnce()).keys(user, hash);
   }
 
   /** Whether the password is right, for disabled accounts too. Derives keys also for users that do not exist. */
   async verify(user: string, password: string): Promise<boolean> {
-    const lookalikes = await this.#lookalikesOnce();
+    const fakes = await this.#fakesOnce();
     const stored = (await this.#look(user))?.keys;
-    const hash = stored ? plainHash(stored) : lookalikes.plainHash(user);
-    const fake = lookalikes.keys(user, hash);
+    const hash = stored ? plainHash(stored) : fakes.plainHash(user);
+    const fake = fakes.keys(user, hash);
     const expected = stored?.[hash] ?? fake;
     const prepared = preparePassword(password);
     const salt = Buffer.from(expected.salt, 'base64');
@@ -173,29 +173,29 @@ export class Accounts implements Credentials {
     return stored;
   }
 
-  #lookalikesOnce(): Promise<Lookalikes> {
-    this.#lookalikes ??= this.#loadLookalikes().catch((error: unknown) => {
-      this.#lookalikes = undefined;
+  #fakesOnce(): Promise<FakeCredentials> {
+    this.#fakes ??= this.#loadFakes().catch((error: unknown) => {
+      this.#fakes = undefined;
       throw error;
     });
-    return this.#lookalikes;
+    return this.#fakes;
   }
 
-  async #loadLookalikes(): Promise<Lookalikes> {
-    const lookalikes = new Lookalikes(await this.#loadSeed());
-    const keys = { sha1: lookalikes.keys(HOST, 'sha1'), sha256: lookalikes.keys(HOST, 'sha256') };
+  async #loadFakes(): Promise<FakeCredentials> {
+    const fakes = new FakeCredentials(await this.#loadSeed());
+    const keys = { sha1: fakes.keys(HOST, 'sha1'), sha256: fakes.keys(HOST, 'sha256') };
     await this.#decoys.set(HOST, { enabled: true, createdAt: this.#clock.now(), keys });
     for await (const user of this.#accounts.owners()) {
       const stored = await this.#accounts.get(user);
-      if (stored) lookalikes.count(stored.keys, 1);
+      if (stored) fakes.count(stored.keys, 1);
     }
-    return lookalikes;
+    return fakes;
   }
 
   async #recount(former: StoredKeys | undefined, next: StoredKeys | undefined): Promise<void> {
-    const lookalikes = await this.#lookalikes;
-    if (former) lookalikes?.count(former, -1);
-    if (next) lookalikes?.count(next, 1);
+    const fakes = await this.#fakes;
+    if (former) fakes?.count(former, -1);
+    if (next) fakes?.count(next, 1);
   }
 
   /** Made once and kept, so that the salts of unknown users do not change with a restart. */

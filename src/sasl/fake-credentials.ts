@@ -1,5 +1,5 @@
-// What accounts that do not exist look like: like those that do, in the same proportions (RFC 5802 §9). Imported
-// accounts may have other iteration counts and salts than our own, and no keys for one of the hashes.
+// Fake SCRAM parameters for unknown users (RFC 5802 §9). They have the iteration counts, salt sizes and hashes of real
+// accounts, in the same proportions: imported accounts may differ from our own, and lack the keys for one of the hashes.
 
 import {
   DEFAULT_SHAPE,
@@ -17,7 +17,7 @@ export function plainHash(keys: StoredKeys): ScramHash {
   return keys.sha256 || !keys.sha1 ? 'sha256' : 'sha1';
 }
 
-export class Lookalikes {
+export class FakeCredentials {
   readonly #seed: Buffer;
   readonly #shapes = { sha1: new Shares<KeyShape>(), sha256: new Shares<KeyShape>() };
   readonly #plain = new Shares<ScramHash>();
@@ -27,7 +27,7 @@ export class Lookalikes {
     this.#seed = seed;
   }
 
-  /** Counts an account in, or out. */
+  /** Adds a real account to the proportions (1), or removes it (-1). */
   count(keys: StoredKeys, change: 1 | -1): void {
     for (const hash of ['sha1', 'sha256'] as const) {
       const shape = keys[hash] && shapeOf(keys[hash]);
@@ -37,18 +37,18 @@ export class Lookalikes {
     this.#plain.count(hash, hash, change);
   }
 
-  /** Keys for a name that has none for this hash. No password fits them. */
+  /** Fake keys for a user without keys for this hash. No password fits them. */
   keys(user: string, hash: ScramHash): ScramKeys {
     const shape = this.#shapes[hash].at(this.#place(user, hash)) ?? DEFAULT_SHAPE;
     return fakeKeys(this.#seed, user, hash, shape);
   }
 
-  /** The hash that PLAIN takes for a name that does not exist. */
+  /** The hash that PLAIN uses for an unknown user. */
   plainHash(user: string): ScramHash {
     return this.#plain.at(this.#place(user, 'plain')) ?? plainHash({});
   }
 
-  /** Where a name stands among all, from 0 to 1: nobody can tell, and it stays there. */
+  /** A secret, constant position of the name among all names, from 0 to 1. */
   #place(user: string, what: string): number {
     return hmac('sha256', this.#seed, `place\0${what}\0${user}`).readUIntBE(0, 6) / 2 ** 48;
   }
@@ -58,7 +58,7 @@ function shapeOf({ iterations, salt }: ScramKeys): KeyShape {
   return { iterations, saltBytes: Buffer.from(salt, 'base64').length };
 }
 
-/** How many have which value. */
+/** Counts accounts by a value. */
 class Shares<T> {
   readonly #counts = new Map<string, { readonly value: T; readonly count: number }>();
 
@@ -68,7 +68,7 @@ class Shares<T> {
     else this.#counts.delete(name);
   }
 
-  /** The value at this place when all stand in line, sorted; undefined when there is nobody. */
+  /** The value of the account at this position of the sorted accounts; undefined without accounts. */
   at(place: number): T | undefined {
     const sorted = [...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, share]) => share);
     let left = place * sorted.reduce((sum, { count }) => sum + count, 0);

@@ -2,13 +2,7 @@
 
 import { mkdir } from 'node:fs/promises';
 import { CommandRegistry } from './admin/commands.ts';
-import {
-  acceptClient,
-  accountBudgets,
-  type C2SContext,
-  type C2SSession,
-  loginProtection,
-} from './c2s/index.ts';
+import { acceptClient, accountBudgets, type C2SContext, type C2SSession } from './c2s/index.ts';
 import { registerComponentCommands } from './component/commands.ts';
 import { Components } from './component/components.ts';
 import { settingsForRestart } from './config/changes.ts';
@@ -16,7 +10,8 @@ import type { Config, HostConfig } from './config/config.ts';
 import { EXTERNAL } from './config/modules.ts';
 import { registerCoreCommands } from './core/commands.ts';
 import type { ServerContext } from './core/context.ts';
-import { LocalHost } from './core/host.ts';
+import { type HostShared, LocalHost } from './core/host.ts';
+import { loginProtection } from './core/login-protection.ts';
 import { measureCore } from './core/metrics.ts';
 import { ModuleFiles } from './core/module-files.ts';
 import { ModuleHost } from './core/module-host.ts';
@@ -89,6 +84,7 @@ export class Server implements ServerContext {
   readonly #listeners: Listener[] = [];
   /** Clients that have not bound a resource yet. */
   readonly #negotiating = new Set<C2SSession>();
+  readonly #shared: HostShared;
   readonly #c2s: C2SContext;
   readonly #s2sTls: ServerTls;
   #storage: StorageDriver | undefined;
@@ -102,6 +98,10 @@ export class Server implements ServerContext {
     this.certificates = new CertificateStore(config.core.certificates);
     this.strangers = new StrangerLog();
     this.#s2sTls = new ServerTls(this.certificates, { alpn: ['xmpp-server'], requestCert: true, faults });
+    this.#shared = {
+      negotiating: this.#negotiating,
+      protection: loginProtection(config, this.clock),
+    };
     this.#c2s = this.#clientContext();
     this.links = new LinkPool(this.#linksContext(dial));
     this.router.remote = this.links;
@@ -117,7 +117,6 @@ export class Server implements ServerContext {
       tls: new ServerTls(this.certificates, { alpn: ['xmpp-client'], requestCert: false, faults }),
       negotiating: this.#negotiating,
       accountBudgets: accountBudgets(config, clock),
-      ...loginProtection(config, clock),
     };
   }
 
@@ -280,7 +279,7 @@ export class Server implements ServerContext {
       storesFor(this.#storage!, domain),
       this.log,
       this.faults,
-      this.#negotiating,
+      this.#shared,
     );
     if (host.kind === 'local') await host.loadUsers();
     this.router.hosts.set(domain, host);

@@ -30,9 +30,13 @@ export function modulesPage(definitions: readonly ModuleDefinition[]): string {
   );
 }
 
-function section({ name, summary, implements: specs, scope, depends, options }: ModuleDefinition): string {
+function section(definition: ModuleDefinition): string {
+  const { name, summary, implements: specs, scope, depends, essential, options } = definition;
   const facts = [
     `- Runs on ${place(scope)}.`,
+    ...(essential === true
+      ? ['- Is added to `modules_enabled` where that does not list it; `modules_disabled` removes it.']
+      : []),
     ...(specs === undefined ? [] : [`- Implements ${specs.join(', ')}.`]),
     ...(depends === undefined
       ? []

@@ -86,6 +86,11 @@ export interface Events extends Outbound, Inbound {
   >;
   /** A client that has not authenticated sends what is only for those that have. The answer is what it is told. */
   'c2s-early-nonza': Event<{ readonly element: Element }, Element>;
+  /**
+   * A client that has not authenticated sends a request that is not part of the negotiation. The answer is the whole reply.
+   * A StanzaError with which a handler fails becomes the error reply. The stream is not read until then; it takes 10 requests.
+   */
+  'c2s-early-iq': Event<{ readonly session: C2SSession; readonly iq: Stanza }, Promise<Element>>;
   's2s-in': Wire;
   's2s-out': Wire;
   /** A stanza of another server has been handled, in this tick, but for `work`; see `c2s-handle`. */

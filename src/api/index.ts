@@ -19,6 +19,7 @@ export * from '../xml/index.ts';
 export * from './bounces.ts';
 export * from './events.ts';
 export * from './iq.ts';
+export type * from './login.ts';
 export * from './module.ts';
 export { payerOf } from './payer.ts';
 export { refusalFor } from './refusal.ts';

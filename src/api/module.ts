@@ -20,6 +20,7 @@ import type {
   StanzaEvent,
 } from './events.ts';
 import type { AskedIq, FollowIq, IqQuestion } from './iq.ts';
+import type { SaslMechanisms, SaslProfile } from './login.ts';
 import type { C2SSession, Host, Origin, S2SStream } from './session.ts';
 
 /** What modules offer to each other, by module name; declared by the owner, read with `module.use`. */
@@ -42,6 +43,10 @@ export interface Items {
   'disco-identity': { readonly category: string; readonly type: string; readonly name?: string };
   /** What belongs to the host, such as the room service of a domain (XEP-0030 §4.1). */
   'disco-item': { readonly jid: string; readonly node?: string; readonly name?: string };
+  /** A syntax in which clients authenticate; a stream offers those that are there when it announces its features. */
+  'sasl-profile': SaslProfile;
+  /** A source of mechanisms by which clients authenticate. */
+  'sasl-mechanism': SaslMechanisms;
 }
 
 export interface SendOptions {
@@ -207,6 +212,8 @@ export interface ModuleDefinition<O extends Options = Options, X = unknown> {
    * provides; or one kind of component, such as `muc` or `external`. Default: nowhere.
    */
   readonly enabledOn?: readonly string[];
+  /** Runs also where `modules_enabled` does not name it, on the hosts of `enabledOn`; `modules_disabled` removes it. */
+  readonly essential?: boolean;
   /** The kind of component that this module makes of a host: the word after `component =`. It always runs there. */
   readonly serves?: string;
   /** Modules loaded before this one and reloaded with it. */

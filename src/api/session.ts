@@ -2,7 +2,7 @@
 
 import type { Logger } from '../util/logger.ts';
 import type { Element, ElementLike, Stanza } from '../xml/element.ts';
-import type { StanzaError, StreamError } from '../xml/errors.ts';
+import type { SaslCondition, StanzaError, StreamError } from '../xml/errors.ts';
 import type { Jid } from '../xml/jid.ts';
 
 /** What modules keep on a client session: each slot is declared by the module that owns it. */
@@ -174,6 +174,13 @@ export interface Host {
     exists(user: string): Promise<boolean>;
     /** False for an account that does not exist or is disabled. */
     isEnabled(user: string): boolean;
+    /** Disabling an account ends its sessions, and its streams that are logging in. @throws AccountError 'not-found' */
+    setEnabled(user: string, enabled: boolean): Promise<void>;
+    /**
+     * Checks a password outside of a stream, with the checks and limits of SASL PLAIN (RFC 4616). `user` is the name as
+     * typed. `address` is the IP address that a failure counts against.
+     */
+    verify(user: string, password: string, address: string): Promise<'ok' | SaslCondition>;
   };
 }
 

@@ -3,19 +3,48 @@
 import type { LocalHost } from '../core/host.ts';
 import { newId } from '../util/ids.ts';
 import { type Element, type Stanza, xml } from '../xml/element.ts';
-import { StanzaError } from '../xml/errors.ts';
+import { errorReply, StanzaError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import { NS } from '../xml/namespaces.ts';
+import type { Step, StepOwner } from './step.ts';
 
-export function bindFeature(): Element {
-  return xml('bind', NS.BIND);
+export class BindStep implements Step {
+  readonly name = 'bind';
+  readonly #owner: StepOwner;
+
+  constructor(owner: StepOwner) {
+    this.#owner = owner;
+  }
+
+  features(): Element[] {
+    if (this.#owner.session.phase !== 'binding') return [];
+    // Old clients request a session (RFC 3921 §3) unless they are told that it is optional.
+    return [xml('bind', NS.BIND), xml('session', NS.SESSION, xml('optional'))];
+  }
+
+  owns(element: Element): boolean {
+    return element.is('iq') && element.getChild('bind', NS.BIND) !== undefined;
+  }
+
+  take(iq: Stanza): void {
+    const { context, options, session, stream, user } = this.#owner;
+    try {
+      const jid = chooseAddress(iq, user ?? '', session.host, options.maxSessions);
+      context.negotiating?.delete(session);
+      session.bind(jid, () => stream.send(bindResult(iq, jid)));
+    } catch (error) {
+      if (!(error instanceof StanzaError)) throw error;
+      const reply = errorReply(iq, error);
+      if (reply) stream.send(reply);
+    }
+  }
 }
 
 /**
- * The full JID that a client asks for; the server's choice where it has no wish.
+ * The full JID that a client asks for; the server chooses the resource when the client names none.
  * @throws StanzaError 'bad-request' (§7.7.2.1), 'resource-constraint' (§7.6.2.1), 'not-allowed' (§7.6.2.2).
  */
-export function chooseAddress(iq: Stanza, user: string, host: LocalHost, maxSessions: number): Jid {
+function chooseAddress(iq: Stanza, user: string, host: LocalHost, maxSessions: number): Jid {
   const bind = iq.getChild('bind', NS.BIND);
   if (iq.attrs.type !== 'set' || !iq.attrs.id || !bind || iq.elements().length !== 1) {
     throw new StanzaError('bad-request');
@@ -28,7 +57,7 @@ export function chooseAddress(iq: Stanza, user: string, host: LocalHost, maxSess
   return jid;
 }
 
-export function bindResult(iq: Stanza, jid: Jid): Stanza {
+function bindResult(iq: Stanza, jid: Jid): Stanza {
   const bind = xml('bind', NS.BIND, xml('jid', {}, jid.toString()));
   return xml('iq', { type: 'result', id: iq.attrs.id }, bind);
 }

@@ -1,15 +1,15 @@
-// What ties a SASL exchange to the TLS connection under it (RFC 5056), so that nobody can sit between the two.
+// Binds a SASL exchange to its TLS connection (RFC 5056), against attackers between the two ends.
 
 import { createHash } from 'node:crypto';
 import { signatureHash } from '../net/signature-hash.ts';
 import type { TlsInfo } from '../net/tls.ts';
-import type { ChannelBindings } from '../sasl/scram.ts';
+import type { ChannelBindings } from '../sasl/mechanism.ts';
 import { type Element, xml } from '../xml/element.ts';
 
 const NONE: ChannelBindings = new Map();
 const XMLNS = 'urn:xmpp:sasl-cb:0';
 
-/** The types that this connection has, with their data. */
+/** The channel-binding types of a connection, with their data; empty without TLS. */
 export function channelBindings(tls: TlsInfo | undefined): ChannelBindings {
   if (tls === undefined) return NONE;
   const bindings = new Map<string, Buffer>();

@@ -4,11 +4,9 @@ import type { Config } from '../config/config.ts';
 import type { ServerContext } from '../core/context.ts';
 import type { Negotiating } from '../core/host.ts';
 import type { ServerTls } from '../net/tls.ts';
-import type { LoginLimits } from '../sasl/login-limits.ts';
 import type { StreamTimeouts } from '../stream/deadlines.ts';
 import { ReadBudgets, type ReadRate } from '../stream/read-limit.ts';
 import type { Clock } from '../util/clock.ts';
-import type { Gate } from '../util/flow/index.ts';
 
 export interface C2SContext extends ServerContext {
   /** Absent: STARTTLS cannot be offered. */
@@ -18,10 +16,6 @@ export interface C2SContext extends ServerContext {
   readonly negotiating?: Set<Negotiating>;
   /** Limits that all clients of an account share; absent: each client has limits of its own. */
   readonly accountBudgets?: ReadBudgets | undefined;
-  /** Absent: passwords may be guessed without limit. */
-  readonly loginLimits?: LoginLimits;
-  /** Absent: any number of passwords is verified at once. */
-  readonly passwordWork?: Gate;
 }
 
 export interface C2SOptions {

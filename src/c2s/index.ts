@@ -4,7 +4,6 @@ import type { Connection } from '../net/connection.ts';
 import type { C2SContext } from './context.ts';
 import { Negotiation } from './negotiation.ts';
 
-export { loginProtection } from './attempts.ts';
 export { accountBudgets, type C2SContext, type C2SOptions } from './context.ts';
 export { C2SSession } from './session.ts';
 

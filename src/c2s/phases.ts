@@ -1,4 +1,4 @@
-// Which elements a client may send when: the one table.
+// Which elements a client may send in which phase of its stream: the one table.
 //
 //   opening ─▶ securing ─▶ opening ─▶ authenticating ─▶ opening ─▶ binding ─▶ bound ⇄ asleep
 //       (every restart of the stream leads back to opening; every phase may lead to closed)
@@ -6,54 +6,50 @@
 import { isStanza } from '../core/stanza-rules.ts';
 import type { Element } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
-import { NS } from '../xml/namespaces.ts';
 
 export type Phase =
   /** Waiting for the header of the client. */
   | 'opening'
-  /** Nothing but STARTTLS will do. */
+  /** The client must start TLS. */
   | 'securing'
   | 'authenticating'
   | 'binding'
   | 'bound'
-  /** Bound, without a stream: the client may come back (XEP-0198 §5). */
+  /** Bound, without a stream: the client may resume the session (XEP-0198 §5). */
   | 'asleep'
   | 'closed';
 
-export type ElementKind = 'starttls' | 'sasl' | 'bind' | 'stanza' | 'nonza';
+/** The steps of a client's negotiation, in their order (RFC 6120 §4.3). */
+export type StepName = 'starttls' | 'sasl' | 'bind';
+
+/** An element of a step; a request (iq of type get or set); another stanza; any other element. */
+export type ElementKind = StepName | 'request' | 'stanza' | 'nonza';
 
 const ACCEPTED: Readonly<Record<Phase, ReadonlySet<ElementKind>>> = {
   opening: new Set(),
-  securing: new Set(['starttls', 'sasl']), // SASL only to be told that encryption is required (RFC 6120 §6.5.4).
-  authenticating: new Set(['starttls', 'sasl', 'nonza']), // One that comes too early (XEP-0198 §3).
-  binding: new Set(['bind', 'nonza']), // One that asks to resume a session (XEP-0198 §5).
-  bound: new Set(['bind', 'stanza', 'nonza']),
+  securing: new Set(['starttls', 'sasl', 'request']), // SASL is answered that encryption is required (RFC 6120 §6.5.4).
+  authenticating: new Set(['starttls', 'sasl', 'request', 'nonza']), // A nonza may come too early (XEP-0198 §3).
+  binding: new Set(['bind', 'nonza']), // A nonza may resume a session (XEP-0198 §5).
+  bound: new Set(['request', 'stanza', 'nonza']),
   asleep: new Set(),
   closed: new Set(),
 };
 
-const SASL_NAMES: ReadonlySet<string> = new Set(['auth', 'response', 'abort']);
-
 /**
- * What kind of element this is.
+ * Returns the kind of an element; `step` is the step that it belongs to.
  * @throws StreamError 'not-authorized', 'unsupported-stanza-type' when a client may not send it in this phase.
  */
-export function acceptIn(phase: Phase, element: Element): ElementKind {
-  const kind = kindOf(element);
+export function acceptIn(phase: Phase, element: Element, step?: StepName): ElementKind {
+  const kind = step ?? kindOf(element);
   if (ACCEPTED[phase].has(kind)) return kind;
   // RFC 6120 §4.9.3.12: stanzas "or other outbound data before the stream has been authenticated".
   const isAuthenticated = phase === 'binding' || phase === 'bound';
-  throw new StreamError(kind === 'stanza' || !isAuthenticated ? 'not-authorized' : 'unsupported-stanza-type');
+  const isRefused = isStanza(element) || !isAuthenticated;
+  throw new StreamError(isRefused ? 'not-authorized' : 'unsupported-stanza-type');
 }
 
 function kindOf(element: Element): ElementKind {
-  if (isStanza(element)) return isBindRequest(element) ? 'bind' : 'stanza';
-  const xmlns = element.getNS();
-  if (xmlns === NS.TLS && element.name === 'starttls') return 'starttls';
-  if (xmlns === NS.SASL && SASL_NAMES.has(element.name)) return 'sasl';
-  return 'nonza';
-}
-
-function isBindRequest(element: Element): boolean {
-  return element.name === 'iq' && element.getChild('bind', NS.BIND) !== undefined;
+  if (!isStanza(element)) return 'nonza';
+  const { type } = element.attrs;
+  return element.name === 'iq' && (type === 'get' || type === 'set') ? 'request' : 'stanza';
 }

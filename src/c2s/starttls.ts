@@ -1,24 +1,50 @@
 // STARTTLS with a client (RFC 6120 §5).
 
 import type { ServerTls } from '../net/tls.ts';
-import type { XmlStream } from '../stream/stream.ts';
 import { type Element, xml } from '../xml/element.ts';
 import { NS } from '../xml/namespaces.ts';
+import type { Step, StepOwner } from './step.ts';
 
-export function starttlsFeature(required: boolean): Element {
-  return xml('starttls', NS.TLS, required ? xml('required') : undefined);
-}
+export class StarttlsStep implements Step {
+  readonly name = 'starttls';
+  readonly #owner: StepOwner;
 
-/**
- * Agrees, shakes hands and restarts the stream. Where TLS is impossible, says so and closes it (§5.4.2.2).
- * @throws NetError when the handshake fails; the connection is then gone.
- */
-export async function secure(stream: XmlStream, tls: ServerTls | undefined, domain: string): Promise<void> {
-  if (tls === undefined || stream.secure) {
-    stream.send(xml('failure', NS.TLS));
-    stream.close();
-    return;
+  constructor(owner: StepOwner) {
+    this.#owner = owner;
   }
-  stream.send(xml('proceed', NS.TLS));
-  await stream.startTls({ side: 'server', tls, domain });
+
+  features(): Element[] {
+    const { phase, log } = this.#owner.session;
+    const isRequired = phase === 'securing';
+    const isPossible = this.#tls !== undefined;
+    if (isRequired && !isPossible) log.warn('no certificate: clients cannot log in');
+    if (!isPossible || phase === 'binding') return [];
+    return [xml('starttls', NS.TLS, isRequired ? xml('required') : undefined)];
+  }
+
+  owns(element: Element): boolean {
+    return element.is('starttls', NS.TLS);
+  }
+
+  /** Agrees, shakes hands and restarts the stream; where TLS is impossible, says so and closes it (§5.4.2.2). */
+  take(): void {
+    const { stream, session } = this.#owner;
+    const tls = this.#tls;
+    session.phase = 'opening';
+    if (tls === undefined) {
+      stream.send(xml('failure', NS.TLS));
+      stream.close();
+      return;
+    }
+    stream.send(xml('proceed', NS.TLS));
+    stream.startTls({ side: 'server', tls, domain: session.host.domain }).catch((error: Error) => {
+      session.log.info('TLS handshake failed', { why: error.message });
+    });
+  }
+
+  /** What TLS can be started with; undefined without a certificate, and when the stream is secure already. */
+  get #tls(): ServerTls | undefined {
+    const { context, stream } = this.#owner;
+    return !stream.secure && context.tls?.available === true ? context.tls : undefined;
+  }
 }

@@ -8,6 +8,7 @@ export interface KnownModule {
   readonly options?: Options | undefined;
   readonly enabledOn?: readonly string[] | undefined;
   readonly serves?: string | undefined;
+  readonly essential?: boolean | undefined;
 }
 
 /** All modules that could be loaded, by name. */
@@ -24,18 +25,21 @@ export function componentKinds(known: KnownModules): readonly string[] {
 
 /** The modules that a host has by default; `kind` is that of a component. What makes a component work comes first. */
 export function defaultModules(kind: string | undefined, known: KnownModules): readonly string[] {
+  return [...new Set([...servingModules(kind, known), ...modulesFor(kind, known).map(([name]) => name)])];
+}
+
+/** The modules that name this kind of host in `enabledOn`. */
+function modulesFor(kind: string | undefined, known: KnownModules): [name: string, module: KnownModule][] {
   const places = kind === undefined ? ['local'] : kind === EXTERNAL ? [EXTERNAL] : ['component', kind];
-  const enabled = [...known].filter(([, { enabledOn = [] }]) =>
-    places.some((place) => enabledOn.includes(place)),
-  );
-  return [...new Set([...servingModules(kind, known), ...enabled.map(([name]) => name)])];
+  return [...known].filter(([, { enabledOn = [] }]) => places.some((place) => enabledOn.includes(place)));
 }
 
 type Table = Readonly<Record<string, unknown>>;
 
 /**
  * A list under the host replaces the default one. A list at the top does so for hosts with users: components keep
- * what makes them work. `modules_disabled`, at the top or under the host, takes modules off either list.
+ * what makes them work. Essential modules are added to both. `modules_disabled`, at the top or under the host, removes
+ * modules from the result.
  */
 export function resolveModules(
   own: Table,
@@ -47,7 +51,8 @@ export function resolveModules(
   const chosen = listed === undefined ? defaultModules(kind, known) : strings(listed);
   const nameOf = (word: string) => packages.names.get(word) ?? word;
   const disabled = new Set([...strings(top.modules_disabled), ...strings(own.modules_disabled)].map(nameOf));
-  const names = [...servingModules(kind, known), ...chosen].map(nameOf);
+  const essential = modulesFor(kind, known).filter(([, { essential: isEssential }]) => isEssential === true);
+  const names = [...essential.map(([name]) => name), ...servingModules(kind, known), ...chosen].map(nameOf);
   return [...new Set(names)].filter((name) => !disabled.has(name));
 }
 

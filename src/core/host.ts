@@ -12,6 +12,7 @@ import type { Jid } from '../xml/jid.ts';
 import { Hooks } from './hooks.ts';
 import { IqHandlers } from './iq/handlers.ts';
 import { Items } from './items.ts';
+import { type LoginProtection, Logins } from './logins.ts';
 import { NonzaHandlers } from './nonzas.ts';
 import { OwnerAnswers } from './owner-answers.ts';
 import { SessionTable } from './sessions.ts';
@@ -26,6 +27,15 @@ export interface Negotiating {
 }
 
 const ADMINS = { admins: HOST_OPTIONS.admins };
+const PLAIN = { allow_unencrypted_plain_auth: HOST_OPTIONS.allow_unencrypted_plain_auth };
+
+/** What all hosts of a server share. */
+export interface HostShared {
+  /** Live view of the client streams, of every host, that have bound no resource yet. */
+  readonly negotiating?: Iterable<Negotiating>;
+  /** Default: logins are not limited. */
+  readonly protection?: LoginProtection;
+}
 
 export class LocalHost implements Host {
   readonly domain: string;
@@ -41,6 +51,7 @@ export class LocalHost implements Host {
   readonly items = new Items();
   readonly ownerAnswers = new OwnerAnswers();
   readonly accounts: Accounts;
+  readonly logins: Logins;
   readonly stores: Stores;
   /** The origin of stanzas that this host sends itself. */
   readonly origin: HostOrigin;
@@ -49,13 +60,12 @@ export class LocalHost implements Host {
   readonly #enabled = new Map<string, boolean>();
   readonly #negotiating: Iterable<Negotiating>;
 
-  /** @param negotiating live view of the streams of all clients, of every host, that have bound no resource yet */
   constructor(
     config: HostConfig,
     stores: Stores,
     log: Logger,
     faults: Faults,
-    negotiating: Iterable<Negotiating> = [],
+    { negotiating = [], protection = {} }: HostShared = {},
   ) {
     this.config = config;
     this.domain = config.domain;
@@ -65,11 +75,20 @@ export class LocalHost implements Host {
     this.hooks = new Hooks(this.faults);
     this.stores = stores;
     this.accounts = new Accounts(stores, { domain: config.domain });
+    this.logins = new Logins({
+      ...protection,
+      accounts: this.accounts,
+      log: this.log,
+      allowsUnencryptedPlain: () => this.config.get(PLAIN).allow_unencrypted_plain_auth,
+    });
+    if (this.kind === 'local') this.items.add('sasl-mechanism', this.logins.mechanisms);
     this.origin = { kind: 'host', domain: config.domain };
     this.users = {
       has: (user) => this.#enabled.has(user),
       exists: async (user) => this.#enabled.has(user),
       isEnabled: (user) => this.#enabled.get(user) === true,
+      setEnabled: async (user, enabled) => void (await this.setEnabled(user, enabled)),
+      verify: (user, password, address) => this.logins.verify(user, password, address),
     };
     this.#negotiating = negotiating;
   }

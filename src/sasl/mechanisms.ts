@@ -1,47 +1,42 @@
-// Which mechanisms a stream offers, and the making of one.
+// The mechanisms that prove a password: SCRAM and PLAIN.
 
 import { type Gate, GateFullError } from '../util/flow/index.ts';
 import { SaslError, StanzaError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
-import type { SaslMechanism } from './mechanism.ts';
+import type { SaslConnection, SaslMechanism, SaslOffer } from './mechanism.ts';
 import { PlainServer } from './plain.ts';
-import { type ChannelBindings, type ScramHash, type ScramKeys, ScramServer } from './scram.ts';
+import { type ScramHash, type ScramKeys, ScramServer } from './scram.ts';
 
-/** What mechanisms need to know of accounts; users are prepared localparts. `Accounts` is one. */
+/** What mechanisms need of the accounts; users are prepared localparts. `Accounts` is one. */
 export interface Credentials {
-  /** True only for the right password; takes as long for a user that does not exist. */
+  /** Resolves with true only for the right password. Takes as long for an unknown user. */
   verify(user: string, password: string): Promise<boolean>;
   scramKeys(user: string, hash: ScramHash): Promise<ScramKeys | undefined>;
-  /** Of a user that does not exist, or has no keys for this hash; always the same, and like those of others. */
+  /** Keys for an unknown user, or one without keys for this hash. Always the same for a name, and like real ones. */
   fakeKeys(user: string, hash: ScramHash): Promise<ScramKeys>;
   isEnabled(user: string): Promise<boolean>;
 }
 
-export interface MechanismOptions {
+export interface PasswordOptions {
   readonly credentials: Credentials;
   readonly domain: string;
-  /** Over TLS, or where the administrator allows it. */
-  readonly plain: boolean;
-  /** Data for the types that this connection has; absent or empty: no -PLUS mechanisms. */
-  readonly channelBinding?: ChannelBindings | undefined;
-  /**
-   * Called with the prepared localpart before anything is looked up; with the empty text for a name that no account can
-   * have. @throws SaslError when the attempt may not go on.
-   */
-  admit?(user: string): void;
-  /** Bounds what verifying passwords may cost at once, for all who share it. */
-  readonly passwordWork?: Gate | undefined;
+  /** Whether the administrator allows PLAIN without TLS; asked each time. */
+  allowsUnencryptedPlain(): boolean;
+  /** Bounds the passwords that are verified at the same time, for all hosts that share it. */
+  readonly work?: Gate | undefined;
 }
 
-export interface Mechanisms {
-  /** Best first (RFC 6120 §6.3.3). */
-  readonly names: readonly string[];
+/** Makes mechanisms that prove a password; the item `sasl-mechanism` of a host with accounts. */
+export interface PasswordMechanisms {
+  readonly listed: true;
+  /** Names for a connection, best first (RFC 6120 §6.3.3). */
+  names(connection: SaslConnection): string[];
   /**
-   * Steps of what it makes fail with 'temporary-auth-failure' when there is too much to do at once, and with a `cause`
-   * when the credentials cannot be read.
-   * @throws SaslError 'invalid-mechanism' for a name that is not offered.
+   * Begins an attempt. Its steps fail with 'temporary-auth-failure' when too many passwords wait to be verified, and with
+   * a `cause` when the credentials cannot be read.
+   * @throws SaslError 'invalid-mechanism' for a name that the stream does not offer.
    */
-  create(name: string): SaslMechanism;
+  create(name: string, login: { readonly offer: SaslOffer }): SaslMechanism;
 }
 
 interface ScramMechanism {
@@ -57,28 +52,32 @@ const SCRAM: readonly ScramMechanism[] = [
   { name: 'SCRAM-SHA-1', hash: 'sha1', plus: false },
 ];
 
-/** The mechanisms of one stream. */
-export function mechanismsFor(options: MechanismOptions): Mechanisms {
-  const { domain, admit = () => {} } = options;
-  const credentials = guarded(options.credentials, options.passwordWork);
-  const channelBinding = options.channelBinding?.size ? options.channelBinding : undefined;
-  const scram = SCRAM.filter(({ plus }) => !plus || channelBinding !== undefined);
+/** SCRAM and PLAIN for the accounts of one host. */
+export function passwordMechanisms(options: PasswordOptions): PasswordMechanisms {
+  const { domain } = options;
+  const credentials = guarded(options.credentials, options.work);
   const prepareUser = (name: string) => localpart(name, domain);
   const authorize = (user: string, authzid: string | undefined) =>
     mayLogIn(credentials, domain, user, authzid);
 
-  function create(name: string): SaslMechanism {
-    const { verify } = credentials;
-    if (name === 'PLAIN' && options.plain) return new PlainServer({ prepareUser, admit, verify, authorize });
-    const mechanism = scram.find((offered) => offered.name === name);
+  function create(name: string, { offer }: { readonly offer: SaslOffer }): SaslMechanism {
+    if (!offer.mechanisms.includes(name)) throw new SaslError('invalid-mechanism');
+    if (name === 'PLAIN') return new PlainServer({ prepareUser, verify: credentials.verify, authorize });
+    const mechanism = SCRAM.find((known) => known.name === name);
     if (!mechanism) throw new SaslError('invalid-mechanism');
     const { hash, plus } = mechanism;
+    const channelBinding = offer.bindings.size > 0 ? offer.bindings : undefined;
     const lookup = (user: string) => credentials.scramKeys(user, hash);
     const fakeKeys = (user: string) => credentials.fakeKeys(user, hash);
-    return new ScramServer({ hash, plus, channelBinding, prepareUser, admit, lookup, fakeKeys, authorize });
+    return new ScramServer({ hash, plus, channelBinding, prepareUser, lookup, fakeKeys, authorize });
   }
 
-  return { names: [...scram.map(({ name }) => name), ...(options.plain ? ['PLAIN'] : [])], create };
+  function names({ bindings, secure }: SaslConnection): string[] {
+    const scram = SCRAM.filter(({ plus }) => !plus || bindings.size > 0).map(({ name }) => name);
+    return secure || options.allowsUnencryptedPlain() ? [...scram, 'PLAIN'] : scram;
+  }
+
+  return { listed: true, names, create };
 }
 
 /** RFC 6120 §6.3.8: an authorization identity, where given, is the user's own bare JID. */
@@ -93,7 +92,7 @@ async function mayLogIn(
   if (!(await credentials.isEnabled(user))) throw new SaslError('account-disabled');
 }
 
-/** Credentials whose failures (a full disk, say) are the server's fault and not the client's (RFC 6120 §6.5.11). */
+/** Turns failures of the store into `temporary-auth-failure`: the client is not at fault (RFC 6120 §6.5.11). */
 function guarded(credentials: Credentials, work: Gate | undefined): Credentials {
   const verify = (user: string, password: string) => credentials.verify(user, password);
   return {

@@ -24,13 +24,8 @@ export function parsePlain(message: Buffer): PlainMessage {
 }
 
 export interface PlainOptions {
-  /** The prepared localpart of a name as sent; undefined when no account can have it. */
+  /** Returns the prepared localpart of a name as sent; undefined when no account can have it. */
   prepareUser(name: string): string | undefined;
-  /**
-   * Called once it is known who wants to log in, before anything is looked up; with the empty text for a name that no
-   * account can have. @throws SaslError when the attempt may not go on.
-   */
-  admit(user: string): void;
   /** Takes as long for a user that does not exist. */
   verify(user: string, password: string): Promise<boolean>;
   /** Called once the password is right. @throws SaslError when this user may not act as `authzid`, or not at all. */
@@ -46,13 +41,17 @@ export class PlainServer implements SaslMechanism {
     this.#options = options;
   }
 
+  /** @throws SaslError 'malformed-request' */
+  userOf(initial: Buffer): string {
+    return this.#options.prepareUser(parsePlain(initial).authcid) ?? '';
+  }
+
   /** @throws SaslError */
   async step(data: Buffer): Promise<SaslStep> {
     if (this.#isOver) throw new SaslError('malformed-request', 'The exchange is over');
     this.#isOver = true;
     const { authzid, authcid, password } = parsePlain(data);
     const user = this.#options.prepareUser(authcid);
-    this.#options.admit(user ?? '');
     // The empty name has no account, and costs the same.
     if (!(await this.#options.verify(user ?? '', password)) || user === undefined) {
       throw new SaslError('not-authorized');

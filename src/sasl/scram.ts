@@ -6,14 +6,11 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { SaslError } from '../xml/errors.ts';
 import { readText } from './encoding.ts';
-import type { SaslMechanism, SaslStep } from './mechanism.ts';
+import type { ChannelBindings, SaslMechanism, SaslStep } from './mechanism.ts';
 import { digest, HASH_BYTES, hmac, type ScramHash, type ScramKeys } from './scram-keys.ts';
 import { type ClientFirst, readClientFinal, readClientFirst } from './scram-messages.ts';
 
 export { deriveKeys, type ScramHash, type ScramKeys } from './scram-keys.ts';
-
-/** Channel-binding type (`tls-exporter`, `tls-unique`, `tls-server-end-point`) → its data for this connection (RFC 5056). */
-export type ChannelBindings = ReadonlyMap<string, Buffer>;
 
 export interface ScramOptions {
   readonly hash: ScramHash;
@@ -21,13 +18,8 @@ export interface ScramOptions {
   readonly plus: boolean;
   /** Present when -PLUS mechanisms were offered on this stream. */
   readonly channelBinding?: ChannelBindings | undefined;
-  /** The prepared localpart of a name as sent; undefined when no account can have it. */
+  /** Returns the prepared localpart of a name as sent; undefined when no account can have it. */
   prepareUser(name: string): string | undefined;
-  /**
-   * Called once it is known who wants to log in, before anything is looked up; with the empty text for a name that no
-   * account can have. @throws SaslError when the attempt may not go on.
-   */
-  admit(user: string): void;
   /** Takes the prepared localpart. */
   lookup(user: string): Promise<ScramKeys | undefined>;
   /** Keys for a user that does not exist, always the same for the same name, and like those of users that do. */
@@ -65,24 +57,32 @@ export class ScramServer implements SaslMechanism {
     this.#options = options;
   }
 
+  /** @throws SaslError 'malformed-request', 'not-authorized' for a message that breaks the rules of channel binding */
+  userOf(initial: Buffer): string {
+    return this.#options.prepareUser(this.#read(initial).username) ?? '';
+  }
+
   /** @throws SaslError */
   async step(message: Buffer): Promise<SaslStep> {
     const state = this.#state;
     this.#state = 'over'; // Until this step has succeeded: a failed attempt stays failed.
     if (state === 'over') throw new SaslError('malformed-request', 'The exchange is over');
     if (state === 'final' && this.#exchange) return this.#final(readText(message), this.#exchange);
-    const challenge = await this.#first(readText(message));
+    const challenge = await this.#first(this.#read(message));
     this.#state = 'final';
     return { done: false, challenge };
   }
 
-  async #first(text: string): Promise<Buffer> {
-    const first = readClientFirst(text);
+  #read(message: Buffer): ClientFirst {
+    const first = readClientFirst(readText(message));
     this.#checkFlag(first);
-    const { prepareUser, admit, fakeKeys, lookup, nonce: ours = newNonce } = this.#options;
+    return first;
+  }
+
+  async #first(first: ClientFirst): Promise<Buffer> {
+    const { prepareUser, fakeKeys, lookup, nonce: ours = newNonce } = this.#options;
     const prepared = prepareUser(first.username);
     const user = prepared ?? first.username;
-    admit(prepared ?? '');
     const fake = await fakeKeys(user); // Also for known users: the same work for all.
     const found = await lookup(prepared ?? ''); // The empty name has no account, and costs the same.
     const keys = found ?? fake;

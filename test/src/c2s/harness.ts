@@ -1,16 +1,21 @@
-// Hosts, accounts and a router without modules, and clients that speak to them in text.
+// Hosts with accounts and the module `saslauth`, a router, and clients that send and read text.
 
 import type { TestContext } from 'node:test';
+import { CommandRegistry } from '../../../src/admin/commands.ts';
 import type { EventName, Handler } from '../../../src/api/events.ts';
 import { acceptClient, accountBudgets, type C2SContext, type C2SSession } from '../../../src/c2s/index.ts';
 import { loadConfig } from '../../../src/config/config.ts';
 import { LocalHost } from '../../../src/core/host.ts';
+import { loginProtection } from '../../../src/core/login-protection.ts';
+import { ModuleFiles } from '../../../src/core/module-files.ts';
+import { ModuleHost } from '../../../src/core/module-host.ts';
 import { Router } from '../../../src/core/router.ts';
 import type { ConnectionOptions } from '../../../src/net/connection.ts';
 import type { ServerTls } from '../../../src/net/tls.ts';
 import { openStorage, storesFor } from '../../../src/storage/index.ts';
 import { Faults } from '../../../src/util/faults.ts';
 import { silentLogger } from '../../../src/util/logger.ts';
+import { MetricRegistry } from '../../../src/util/metrics.ts';
 import { FakeClock } from '../../support/clock.ts';
 import { connectedPair, type RawPeer } from '../../support/duplex.ts';
 
@@ -25,6 +30,10 @@ export interface HarnessOptions {
   config?: string;
   tls?: ServerTls;
   options?: C2SContext['options'];
+  /** Whether the limits on logins of `config` apply. Default false. */
+  limitsLogins?: boolean;
+  /** Default: saslauth. */
+  modules?: readonly string[];
 }
 
 export class Harness {
@@ -85,9 +94,10 @@ export async function startHarness(t: TestContext, options: HarnessOptions = {})
   const router = new Router(clock, silentLogger, faults);
   const storage = await openStorage({ driver: 'memory', dataPath: '' });
   t.after(() => storage.close());
+  const shared = options.limitsLogins === true ? { protection: loginProtection(config, clock) } : {};
   for (const host of config.hosts) {
     const stores = storesFor(storage, host.domain);
-    router.hosts.set(host.domain, new LocalHost(host, stores, silentLogger, faults));
+    router.hosts.set(host.domain, new LocalHost(host, stores, silentLogger, faults, shared));
   }
   const context: C2SContext = {
     config,
@@ -100,6 +110,13 @@ export async function startHarness(t: TestContext, options: HarnessOptions = {})
     ...(options.options ? { options: options.options } : {}),
   };
   const harness = new Harness(clock, router, context);
+  const surroundings = { ...context, metrics: new MetricRegistry() };
+  for (const host of router.hosts.values()) {
+    if (host.kind !== 'local') continue;
+    const modules = new ModuleHost(host, new ModuleFiles(), surroundings, new CommandRegistry());
+    await modules.load(options.modules ?? ['saslauth']);
+    t.after(() => modules.close());
+  }
   await harness.host.createUser('juliet', PASSWORD);
   return harness;
 }

@@ -2,11 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { acceptClient, loginProtection } from '../../../src/c2s/index.ts';
-import { loadConfig } from '../../../src/config/config.ts';
+import { acceptClient } from '../../../src/c2s/index.ts';
 import { connectedPair } from '../../support/duplex.ts';
 import { ScramClient } from '../sasl/scram-client.ts';
-import { base64, Client, DOMAIN, type Harness, PASSWORD, plain, startHarness } from './harness.ts';
+import { base64, Client, type Harness, PASSWORD, plain, startHarness } from './harness.ts';
 
 const HERE = '192.0.2.1';
 const ELSEWHERE = '198.51.100.9';
@@ -26,10 +25,8 @@ class Scene {
   readonly #context: Harness['context'];
 
   constructor(harness: Harness) {
-    const config = loadConfig({ text: `${SETTINGS}\n[hosts."${DOMAIN}"]` }, new Map());
-    const options = { authFailureDelayMs: 0 };
     this.harness = harness;
-    this.#context = { ...harness.context, options, ...loginProtection(config, harness.clock) };
+    this.#context = { ...harness.context, options: { authFailureDelayMs: 0 } };
   }
 
   async connect(remoteAddress: string): Promise<Client> {
@@ -80,7 +77,7 @@ class Scene {
 }
 
 async function scene(t: TestContext): Promise<Scene> {
-  const harness = await startHarness(t);
+  const harness = await startHarness(t, { config: `limits = false\n${SETTINGS}`, limitsLogins: true });
   await harness.host.createUser('romeo', PASSWORD);
   return new Scene(harness);
 }
@@ -179,4 +176,20 @@ test('a refusal by the limits is one of the six that a stream may have', async (
   assert.deepEqual(outcomes, ['not-authorized', 'not-authorized', ...limited]);
   client.auth('PLAIN', plain('juliet', 'guess'));
   assert.match(await client.peer.readsToEnd(), /<policy-violation .*<\/stream:stream>$/);
+});
+
+test('a password that is verified outside of a stream has the limits of logins', async (t) => {
+  const { harness, plain: attempt } = await scene(t);
+  const { users } = harness.host;
+  assert.equal(await users.verify('Juliet', PASSWORD, HERE), 'ok');
+  await harness.host.users.setEnabled('romeo', false);
+  assert.equal(await users.verify('romeo', PASSWORD, HERE), 'account-disabled');
+  assert.equal(await users.verify('romeo', 'a\0b', HERE), 'malformed-request');
+  for (const user of ['nurse', 'a@b']) {
+    assert.equal(await users.verify(user, 'guess', ELSEWHERE), 'not-authorized');
+    assert.equal(await attempt(ELSEWHERE, user, 'guess'), 'not-authorized');
+    assert.equal(await users.verify(user, 'guess', ELSEWHERE), 'temporary-auth-failure');
+    assert.equal(await attempt(ELSEWHERE, user, 'guess'), 'temporary-auth-failure');
+  }
+  assert.equal(await users.verify('juliet', PASSWORD, HERE), 'ok');
 });

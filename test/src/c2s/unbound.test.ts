@@ -76,6 +76,17 @@ test('nobody goes on with the session of another account, or one that is over, w
   assert.equal(over.connected, false);
 });
 
+test('the session of an account that was disabled after the login is not resumed', async (t) => {
+  const harness = await startHarness(t);
+  await harness.bound('balcony');
+  const session = harness.session(`juliet@${DOMAIN}/balcony`);
+  harness.hook('c2s-unbound-nonza', () => ({ resume: session }));
+  const client = harness.connect();
+  await client.login();
+  await harness.host.setEnabled('juliet', false);
+  assert.match(await client.refused(NONZA), /<not-authorized .*The account is disabled/);
+});
+
 test('a module may refuse with a stream error', async (t) => {
   const harness = await startHarness(t);
   harness.hook('c2s-unbound-nonza', () => {

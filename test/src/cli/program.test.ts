@@ -217,7 +217,11 @@ test('a running server: ready on stdout, commands over the admin socket, an orde
   const listed = await enjamb(cwd, ['user', 'list', '--json']);
   assert.equal(JSON.parse(listed.out)[0].jid, 'romeo@a.example');
   assert.equal((await enjamb(cwd, ['user', 'sessions', '--json'])).out, '[]\n');
-  assert.equal((await enjamb(cwd, ['module', 'list', '--json'])).out, '[]\n');
+  const modules = await enjamb(cwd, ['module', 'list', '--json']);
+  assert.deepEqual(
+    JSON.parse(modules.out).map(({ host, module }: Record<string, string>) => `${host} ${module}`),
+    ['a.example saslauth', 'b.example saslauth'],
+  );
   assert.equal((await enjamb(cwd, ['module', 'load', 'nothing'])).code, 1);
   const unknown = await enjamb(cwd, ['weather']);
   assert.deepEqual([unknown.code, unknown.out], [2, '']);

@@ -381,6 +381,18 @@ test('modules: modules_enabled replaces the default list; a host’s own list wi
   assert.deepEqual(host(config, 'b').modules, ['ping']);
 });
 
+test('modules: an essential one is added to any list of its kind of host, unless it is disabled', () => {
+  const known = new Map([...KNOWN, ['login', { enabledOn: ['local'], essential: true }]]);
+  const modulesOf = (text: string, domain = 'a') => host(loadConfig({ text }, known), domain).modules;
+  assert.deepEqual(modulesOf('modules_enabled = ["ping"]\n[hosts.a]'), ['login', 'ping']);
+  assert.deepEqual(modulesOf('[hosts.a]\nmodules_enabled = ["ping", "login"]'), ['login', 'ping']);
+  assert.deepEqual(modulesOf('[hosts.a]\nmodules_enabled = []'), ['login']);
+  assert.deepEqual(modulesOf('modules_disabled = ["login"]\nmodules_enabled = ["ping"]\n[hosts.a]'), [
+    'ping',
+  ]);
+  assert.deepEqual(modulesOf('[hosts.a]\n[hosts.r]\ncomponent = "muc"\nmodules_enabled = []', 'r'), ['muc']);
+});
+
 test('modules: a component keeps what makes it work whatever the list at the top says', () => {
   const config = load(
     'modules_enabled = ["roster"]\n[hosts.a]\n[hosts.r]\ncomponent = "muc"\n[hosts.q]\ncomponent = "muc"\nmodules_enabled = ["ping"]',

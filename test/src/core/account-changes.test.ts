@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { ScriptedClient } from '../../support/client.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
+import { xml } from '../../../src/xml/element.ts';
 import { ScramClient } from '../sasl/scram-client.ts';
 
 const ROMEO = 'romeo@montague.lit';
@@ -94,6 +95,42 @@ test('a password that is changed between the challenge and the proof does not le
   say('response', scram.final(challenge));
   await client.skipUntil(({ name }) => name === 'success');
   await isEnded(client, 'reset');
+  assert.equal(host.sessions.size, 0);
+});
+
+test('an account that is disabled during its login is not let in', async (t) => {
+  const net = await START(t);
+  await net.account(ROMEO);
+  const host = net.server.router.hosts.get('montague.lit')!;
+  // The account is proved and enabled; the profile still waits for something.
+  let proved = () => {};
+  const isProved = new Promise<void>((resolve) => {
+    proved = resolve;
+  });
+  let conclude = () => {};
+  host.items.add('sasl-profile', {
+    xmlns: 'urn:example:slow',
+    elements: ['login'],
+    feature: () => undefined,
+    read: (element) => ({ do: 'start', mechanism: 'PLAIN', data: Buffer.from(element.text(), 'base64') }),
+    challenge: () => xml('challenge', 'urn:example:slow'),
+    failure: ({ condition }) => xml('failed', { xmlns: 'urn:example:slow', condition }),
+    async proved(login) {
+      await new Promise<void>((resolve) => {
+        conclude = resolve;
+        proved();
+      });
+      login.proceed(xml('welcome', 'urn:example:slow'));
+    },
+  });
+  const client = net.connect();
+  await client.open('montague.lit');
+  client.send(`<login xmlns='urn:example:slow'>${Buffer.from('\0romeo\0secret').toString('base64')}</login>`);
+  await isProved;
+  await run(net, 'user disable');
+  conclude();
+  await client.skipUntil(({ name }) => name === 'welcome');
+  await isEnded(client, 'not-authorized');
   assert.equal(host.sessions.size, 0);
 });
 

@@ -106,7 +106,10 @@ test('`module list` shows the modules of every host, or of one', async (t) => {
   const { rows } = await run(site, 'module list', { host: 'verona.lit' });
   assert.deepEqual(
     rows!.map(({ host, module, summary }) => [host, module, typeof summary]),
-    [['verona.lit', 'ping', 'string']],
+    [
+      ['verona.lit', 'saslauth', 'string'],
+      ['verona.lit', 'ping', 'string'],
+    ],
   );
 });
 

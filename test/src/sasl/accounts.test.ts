@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Accounts, type Derive } from '../../../src/sasl/accounts.ts';
-import { mechanismsFor } from '../../../src/sasl/mechanisms.ts';
+import type { ChannelBindings, SaslMechanism } from '../../../src/sasl/mechanism.ts';
+import { type Credentials, passwordMechanisms } from '../../../src/sasl/mechanisms.ts';
 import { deriveKeys, type ScramHash, type ScramKeys } from '../../../src/sasl/scram.ts';
 import { MemoryStorage } from '../../../src/storage/drivers/memory.ts';
 import { StorageError } from '../../../src/storage/error.ts';
@@ -225,7 +226,7 @@ test('passwords are verified a few at a time, in order; beyond what can wait the
     isEnabled: async () => true,
   };
   const passwordWork = new Gate({ atWork: 2, waiting: 1 });
-  const offer = mechanismsFor({ credentials, domain: DOMAIN, plain: true, passwordWork });
+  const offer = offerOf(credentials, { work: passwordWork });
   const attempt = (user: string) => logIn(offer, 'PLAIN', user, 'x');
   const [a, b, c] = [attempt('a'), attempt('b'), attempt('c')];
   await assert.rejects(attempt('d'), { condition: 'temporary-auth-failure', text: /^Too many logins/ });
@@ -247,15 +248,10 @@ function shape({ iterations, salt }: ScramKeys): string {
 
 test('RFC 6120 §6.3.3: mechanisms are offered best first, PLAIN and -PLUS only where they may be', () => {
   const credentials = setUp().accounts;
-  const base = { credentials, domain: DOMAIN };
-  const channelBinding = new Map([['tls-exporter', Buffer.from('x')]]);
-  assert.deepEqual(mechanismsFor({ ...base, plain: false }).names, ['SCRAM-SHA-256', 'SCRAM-SHA-1']);
-  assert.deepEqual(mechanismsFor({ ...base, plain: true, channelBinding: new Map() }).names, [
-    'SCRAM-SHA-256',
-    'SCRAM-SHA-1',
-    'PLAIN',
-  ]);
-  assert.deepEqual(mechanismsFor({ ...base, plain: true, channelBinding }).names, [
+  const bindings = new Map([['tls-exporter', Buffer.from('x')]]);
+  assert.deepEqual(offerOf(credentials, { secure: false }).names, ['SCRAM-SHA-256', 'SCRAM-SHA-1']);
+  assert.deepEqual(offerOf(credentials).names, ['SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN']);
+  assert.deepEqual(offerOf(credentials, { bindings }).names, [
     'SCRAM-SHA-256-PLUS',
     'SCRAM-SHA-1-PLUS',
     'SCRAM-SHA-256',
@@ -263,7 +259,7 @@ test('RFC 6120 §6.3.3: mechanisms are offered best first, PLAIN and -PLUS only 
     'PLAIN',
   ]);
   for (const name of ['PLAIN', 'SCRAM-SHA-256-PLUS', 'plain', 'EXTERNAL', '', '__proto__']) {
-    const create = () => mechanismsFor({ ...base, plain: false }).create(name);
+    const create = () => offerOf(credentials, { secure: false }).create(name);
     assert.throws(create, { condition: 'invalid-mechanism' });
   }
 });
@@ -271,8 +267,8 @@ test('RFC 6120 §6.3.3: mechanisms are offered best first, PLAIN and -PLUS only 
 test('every mechanism offered lets the right user in, and no other', async () => {
   const { accounts } = setUp();
   await accounts.create('romeo', 'pencil');
-  const channelBinding = new Map([['tls-exporter', Buffer.from('x')]]);
-  const offer = mechanismsFor({ credentials: accounts, domain: DOMAIN, plain: true, channelBinding });
+  const bindings = new Map([['tls-exporter', Buffer.from('x')]]);
+  const offer = offerOf(accounts, { bindings });
   for (const name of offer.names) {
     assert.equal(await logIn(offer, name, 'Romeo', 'pencil'), 'romeo', name);
     await assert.rejects(logIn(offer, name, 'romeo', 'brush'), { condition: 'not-authorized' }, name);
@@ -283,7 +279,7 @@ test('every mechanism offered lets the right user in, and no other', async () =>
 test('RFC 6120 §6.3.8: the authzid may be the own bare JID and nothing else', async () => {
   const { accounts } = setUp();
   await accounts.create('romeo', 'pencil');
-  const offer = mechanismsFor({ credentials: accounts, domain: DOMAIN, plain: true });
+  const offer = offerOf(accounts);
   for (const name of offer.names) {
     assert.equal(await logIn(offer, name, 'romeo', 'pencil', 'Romeo@montague.lit'), 'romeo', name);
     for (const other of ['juliet@montague.lit', 'romeo@capulet.lit', 'romeo@montague.lit/x', 'romeo', '@']) {
@@ -298,7 +294,7 @@ test('RFC 6120 §6.5.2: account-disabled is told only to who knows the password'
   await accounts.create('romeo', 'pencil');
   await accounts.setEnabled('romeo', false);
   assert.equal((await accounts.get('romeo'))?.enabled, false);
-  const offer = mechanismsFor({ credentials: accounts, domain: DOMAIN, plain: true });
+  const offer = offerOf(accounts);
   for (const name of offer.names) {
     await assert.rejects(logIn(offer, name, 'romeo', 'pencil'), { condition: 'account-disabled' }, name);
     await assert.rejects(logIn(offer, name, 'romeo', 'brush'), { condition: 'not-authorized' }, name);
@@ -316,15 +312,32 @@ test('RFC 6120 §6.5.11: storage that fails is temporary-auth-failure, with its 
     isEnabled: async () => true,
     fakeKeys: (user: string, hash: ScramHash) => accounts.fakeKeys(user, hash),
   };
-  const offer = mechanismsFor({ credentials, domain: DOMAIN, plain: true });
+  const offer = offerOf(credentials);
   for (const name of offer.names) {
     await assert.rejects(logIn(offer, name, 'romeo', 'x'), { condition: 'temporary-auth-failure', cause });
   }
 });
 
+interface Offer {
+  readonly names: readonly string[];
+  create(name: string): SaslMechanism;
+}
+
+/** What a stream offers, over TLS unless it is not `secure`. */
+function offerOf(
+  credentials: Credentials,
+  options: { bindings?: ChannelBindings; secure?: boolean; work?: Gate } = {},
+): Offer {
+  const { bindings = new Map(), secure = true, work } = options;
+  const allowsUnencryptedPlain = () => false;
+  const source = passwordMechanisms({ credentials, domain: DOMAIN, allowsUnencryptedPlain, work });
+  const names = source.names({ bindings, secure });
+  return { names, create: (name) => source.create(name, { offer: { bindings, secure, mechanisms: names } }) };
+}
+
 /** Logs in as a client would, and gives the user that the server took it for. */
 async function logIn(
-  offer: ReturnType<typeof mechanismsFor>,
+  offer: Offer,
   name: string,
   username: string,
   password: string,

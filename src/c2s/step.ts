@@ -1,0 +1,31 @@
+// A step of a client's negotiation: what it announces, and which elements of the client belong to it.
+
+import type { XmlStream } from '../stream/stream.ts';
+import type { Element } from '../xml/element.ts';
+import type { C2SContext, C2SOptions } from './context.ts';
+import type { StepName } from './phases.ts';
+import type { C2SSession } from './session.ts';
+
+export interface Step {
+  readonly name: StepName;
+  /** What it announces in the present phase of the session; called each time features are announced. */
+  features(): Element[];
+  /** Whether an element belongs to this step, whatever the phase. */
+  owns(element: Element): boolean;
+  /** Handles an element that it owns, in a phase that allows it. @throws StreamError which ends the stream */
+  take(element: Element): void;
+  /** The stream is over. */
+  close?(): void;
+}
+
+/** The negotiation that a step belongs to. */
+export interface StepOwner {
+  readonly context: C2SContext;
+  readonly options: C2SOptions;
+  readonly stream: XmlStream;
+  readonly session: C2SSession;
+  /** The prepared localpart; set by the step `sasl`. */
+  user: string | undefined;
+  /** Enters the next phase, and announces its features. */
+  announce(): void;
+}

@@ -33,6 +33,7 @@ export default defineModule({
     const state = module.keep<OfflineState>('state', () => ({
       current: undefined,
       sent: new Map(),
+      copies: new WeakMap(),
       unfinished: new Map(),
     }));
     const { recipients } = module.use('presence');
@@ -45,6 +46,7 @@ export default defineModule({
         module.spawn(kept.deliver(session));
     });
     module.hook('resource-unbind', ({ session }) => kept.ended(session));
+    module.hook('smacks-return', ({ onTaken, text }) => kept.returned(onTaken, text));
     module.hook('user-delete', ({ user }) => kept.forget(user));
   },
 });

@@ -16,7 +16,6 @@ import {
   type Module,
   newId,
   parseElement,
-  type Receipt,
   refusalFor,
   type Stanza,
   StanzaError,
@@ -31,8 +30,16 @@ export interface OfflineState {
   current: KeptMessages | undefined;
   /** Ids of the messages that are `sent`, by user. */
   readonly sent: Map<string, Set<string>>;
+  /** The message of each `onTaken` that a session was given. */
+  readonly copies: WeakMap<() => void, Copy>;
   /** The session that had no room for all messages of a user. It is sent more when it has confirmed some. */
   readonly unfinished: Map<string, C2SSession>;
+}
+
+/** A message on disk that a session is sent. */
+interface Copy {
+  readonly user: string;
+  readonly id: string;
 }
 
 /** In bytes; larger messages are refused. */
@@ -160,7 +167,7 @@ export class KeptMessages {
     const { sent } = this.#state;
     const ids = sent.get(user) ?? new Set();
     sent.set(user, ids.add(id));
-    if (session.send(message, receipt(this.#state, user, id))) return true;
+    if (session.send(message, onTaken(this.#state, { user, id }))) return true;
     this.#unsent(user, id);
     this.#state.unfinished.set(user, session);
     if (!sent.has(user)) this.#module.after(RETRY_MS, () => this.#goOn(user));
@@ -216,20 +223,22 @@ export class KeptMessages {
     this.#remove(user, id);
   }
 
-  /** A session ended before its client acknowledged a message. Another client gets it, now or later. */
-  returned(user: string, id: string, text: string): void {
+  /** A session ended before its client acknowledged a message of ours. Another client gets it, now or later. */
+  returned(onTaken: () => void, text: string): void {
+    const copy = this.#state.copies.get(onTaken);
+    if (copy === undefined) return;
+    const { user, id } = copy;
     this.#unsent(user, id);
     const [other] = this.#recipients(user);
     if (other) this.#send(other, user, id, parseElement(text));
   }
 }
 
-/** Calls the instance that is loaded when the client acknowledges the message. */
-function receipt(state: OfflineState, user: string, id: string): Receipt {
-  return {
-    taken: () => state.current?.taken(user, id),
-    returned: (text) => state.current?.returned(user, id, text),
-  };
+/** Tells the instance that is loaded when the client acknowledges the message. */
+function onTaken(state: OfflineState, copy: Copy): () => void {
+  const taken = () => state.current?.taken(copy.user, copy.id);
+  state.copies.set(taken, copy);
+  return taken;
 }
 
 function usageOf(entries: readonly ArchiveEntry[]): Usage {

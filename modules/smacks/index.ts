@@ -127,25 +127,22 @@ interface Counting {
 
 /** §4: what goes out is kept until it is acknowledged; what comes in counts once it is handled. */
 function count(module: Module, { acks, deliveries, leftovers, limits }: Counting): void {
-  module.hook('c2s-out', (event) => {
-    const { session, element, receipt } = event;
+  module.hook('c2s-commit', ({ session, element, onTaken }) => {
     if (!STANZAS.has(element.name)) return undefined;
     if (session.state.inherited && element.name === 'message') leftovers.settle(session);
     const management = session.state.smacks;
-    const delivery = receipt ? undefined : deliveries.note(session, element);
+    const delivery = onTaken ? undefined : deliveries.note(session, element);
     if (management === undefined) return undefined;
-    const about = { at: module.clock.now(), delivery, receipt };
-    const isKept = keep(management.outbound, element, about, limits);
+    const isKept = keep(management.outbound, element, { at: module.clock.now(), delivery, onTaken }, limits);
     if (!isKept) {
-      if (receipt) return 'full';
+      if (onTaken) return 'full';
       if (delivery) delivery.copies--;
       session.close(new StreamError('resource-constraint', 'Stanzas were not acknowledged'));
       return undefined;
     }
-    if (!session.connected || management.isResuming) return 'handled';
-    event.kept = true;
+    if (!session.connected || management.isResuming) return 'queued';
     acks.sent(session, management);
-    return undefined;
+    return 'kept';
   });
   module.observe('c2s-handle', ({ session, work }) => {
     leftovers.settle(session);

@@ -3,12 +3,27 @@
 // stanzas for a client that is gone, because the address is free already.
 //
 //     session ends ──┬─ replaced ──▶ inherited ──(enables stream management, sends, is sent a message)──▶ sent again
-//                    └─ gone ──▶ the sender that keeps a copy, another client, the offline store, or an error
+//                    └─ gone ──▶ the sender that keeps a copy (`smacks-return`), another client, the offline store, or an error
 
-import { type C2SSession, type Module, parseElement, type Stanza } from 'enjamb/api';
+import { type C2SSession, type Event, type Module, parseElement, type Stanza } from 'enjamb/api';
 import { withDelay } from 'enjamb/xep';
 import type { Deliveries } from './deliveries.ts';
 import type { Sent } from './outbound.ts';
+
+declare module 'enjamb/api' {
+  interface Events {
+    /**
+     * A session has ended and its client has not acknowledged this element, of which the sender keeps a copy. Fired in the
+     * order of sending, while the other unacknowledged stanzas of the session go to other clients.
+     */
+    'smacks-return': Event<{
+      /** The element as it was sent. */
+      readonly text: string;
+      /** The function that the sender gave to `session.send`; it is not called any more. */
+      readonly onTaken: () => void;
+    }>;
+  }
+}
 
 export class Leftovers {
   readonly #module: Module;
@@ -52,9 +67,9 @@ export class Leftovers {
   }
 
   #sendAgain(session: C2SSession, sent: Sent): void {
-    const { text, receipt, delivery } = sent;
-    if (receipt) {
-      if (!session.send(parseElement(text), receipt)) receipt.returned(text);
+    const { text, onTaken, delivery } = sent;
+    if (onTaken) {
+      if (!session.send(parseElement(text), onTaken)) this.#return(text, onTaken);
       return;
     }
     const stanza = this.#addressed(session, sent);
@@ -70,14 +85,18 @@ export class Leftovers {
   }
 
   #giveBack(session: C2SSession, sent: Sent): void {
-    if (sent.receipt) {
-      sent.receipt.returned(sent.text);
+    if (sent.onTaken) {
+      this.#return(sent.text, sent.onTaken);
       return;
     }
     if (sent.delivery) sent.delivery.copies--;
     if (isElsewhere(sent)) return;
     const stanza = this.#addressed(session, sent);
     if (stanza) this.#module.send(stanza);
+  }
+
+  #return(text: string, onTaken: () => void): void {
+    this.#module.fire('smacks-return', { text, onTaken });
   }
 
   /** The stanza with both addresses; `undefined` for one that was for the ended session alone. */

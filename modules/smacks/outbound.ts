@@ -1,7 +1,7 @@
 // What was sent to a peer and not acknowledged, oldest first. For clients it is kept as text, because a tree takes three
 // times the memory and keeps the bytes alive that it was parsed from (docs/adr/0014).
 
-import { compactText, type Element, type Receipt, share } from 'enjamb/api';
+import { compactText, type Element, share } from 'enjamb/api';
 import type { Delivery } from './deliveries.ts';
 
 export interface Sent {
@@ -12,15 +12,15 @@ export interface Sent {
   /** In ms since 1970. */
   readonly at: number;
   readonly delivery: Delivery | undefined;
-  /** Set if the sender keeps a copy until one of its methods is called. */
-  readonly receipt: Receipt | undefined;
+  /** Set if the sender keeps a copy until the client has acknowledged the element. */
+  readonly onTaken: (() => void) | undefined;
 }
 
 /** The part of a queue's entry that is the same for clients and servers. */
 export interface Entry {
   readonly bytes: number;
   readonly delivery?: Delivery | undefined;
-  readonly receipt?: Receipt | undefined;
+  readonly onTaken?: (() => void) | undefined;
 }
 
 export interface QueueLimits {
@@ -40,16 +40,16 @@ export function newOutbound<T extends Entry = Sent>(acknowledged = 0): Outbound<
 }
 
 /**
- * Adds an element to the queue; returns false, and keeps nothing, if it would exceed the limits. An element with a receipt
- * can wait at its sender, so such elements fill at most half of the queue. An empty queue takes one of any size.
+ * Adds an element to the queue; returns false, and keeps nothing, if it would exceed the limits. An element of which
+ * the sender keeps a copy can wait, so such elements fill at most half of the queue. An empty queue takes one of any size.
  */
 export function keep(
   outbound: Outbound,
   element: Element,
-  about: Pick<Sent, 'at' | 'delivery' | 'receipt'>,
+  about: Pick<Sent, 'at' | 'delivery' | 'onTaken'>,
   limits: QueueLimits,
 ): boolean {
-  const { stanzas, bytes } = about.receipt ? limitsWithReceipt(outbound, limits) : limits;
+  const { stanzas, bytes } = about.onTaken ? limitsWithCopy(outbound, limits) : limits;
   if (outbound.queue.length >= stanzas) return false;
   const sent = { ...compactText(share(element).toString()), ...about }; // Shared with the stream: serialised once.
   if (outbound.bytes + sent.bytes > bytes) return false;
@@ -58,7 +58,7 @@ export function keep(
   return true;
 }
 
-function limitsWithReceipt({ queue }: Outbound, { stanzas, bytes }: QueueLimits): QueueLimits {
+function limitsWithCopy({ queue }: Outbound, { stanzas, bytes }: QueueLimits): QueueLimits {
   if (queue.length === 0) return { stanzas: 1, bytes: Number.POSITIVE_INFINITY };
   return { stanzas: stanzas / 2, bytes: bytes / 2 };
 }
@@ -73,10 +73,10 @@ export function acknowledge(outbound: Outbound<Entry>, h: number): boolean {
   const count = (h - outbound.acknowledged) >>> 0;
   if (count > outbound.queue.length) return false;
   outbound.acknowledged = h;
-  for (const { bytes, delivery, receipt } of outbound.queue.splice(0, count)) {
+  for (const { bytes, delivery, onTaken } of outbound.queue.splice(0, count)) {
     outbound.bytes -= bytes;
     if (delivery) delivery.isTaken = true;
-    receipt?.taken();
+    onTaken?.();
   }
   return true;
 }

@@ -2,7 +2,7 @@
 
 import type { Element, Stanza } from '../xml/element.ts';
 import type { Jid } from '../xml/jid.ts';
-import type { C2SSession, Origin, Receipt, S2SCloseCause, S2SStream } from './session.ts';
+import type { C2SSession, Origin, S2SCloseCause, S2SStream } from './session.ts';
 
 /**
  * Declares one event: what handlers receive, and what a handler may answer. `never`: it is a notification. `undefined`:
@@ -37,16 +37,13 @@ export interface StanzaEvent<O extends Origin = Origin> {
 /** One element about to be handled, or about to be written, on a session that is past negotiation. */
 type Wire = Event<{ readonly session: S2SStream; element: Element }, 'handled'>;
 
+/** An element on its way to a client. */
 export interface OutgoingElement {
   readonly session: C2SSession;
+  /** Replaced (never edited in place) by handlers of `c2s-out`. */
   element: Element;
-  /** Set if the sender keeps a copy until one of its methods is called. */
-  readonly receipt: Receipt | undefined;
-  /**
-   * Set by a module that keeps the element and sends it again if it is lost. The element then counts as delivered even if
-   * the stream fails, and that module calls the receipt.
-   */
-  kept: boolean;
+  /** Passed on to `session.commit` by a module that holds the element. See `C2SSession.send`. */
+  readonly onTaken: (() => void) | undefined;
 }
 
 interface SessionEnd {
@@ -67,8 +64,17 @@ type Inbound = { [K in `${Kind}/${Target}`]: Event<StanzaEvent, 'handled'> };
 export interface Events extends Outbound, Inbound {
   /** A stanza leaves for another server; fired on the sender's host. */
   'route/remote': Event<StanzaEvent, 'handled'>;
-  /** `full`: the queue has no room now. Only for an element with a receipt. */
-  'c2s-out': Event<OutgoingElement, 'handled' | 'full'>;
+  /**
+   * An element is about to be committed to a client. `'held'`: the module drops it, or gives it to `session.commit` later;
+   * the sender is told that it was sent.
+   */
+  'c2s-out': Event<OutgoingElement, 'held'>;
+  /**
+   * An element is about to be written, in its final form and place. `'kept'`: the module keeps it until the client has it,
+   * so it counts as sent even if the stream fails. `'queued'`: the same, and it is not written now. In both cases the
+   * module calls `onTaken`. `'full'`: the queue has no room now; only for an element with `onTaken`.
+   */
+  'c2s-commit': Event<Readonly<OutgoingElement>, 'kept' | 'queued' | 'full'>;
   /** A stanza of the client has been handled, in this tick, but for `work`. */
   'c2s-handle': Event<{
     readonly session: C2SSession;

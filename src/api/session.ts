@@ -12,14 +12,6 @@ export interface C2SState {}
 // biome-ignore lint/suspicious/noEmptyInterface: each module merges its own into it
 export interface S2SState {}
 
-/** Tells the sender of an element whether a client got it: exactly one of the two is called, once. */
-export interface Receipt {
-  /** The client acknowledged it (XEP-0198), or does not use stream management and it was written to the stream. */
-  taken(): void;
-  /** The session ended before that. `text`: the element as it was sent. */
-  returned(text: string): void;
-}
-
 interface Session {
   /** Unique in this process; stands in the log. */
   readonly id: string;
@@ -50,15 +42,20 @@ export interface C2SSession extends Session {
   /** Reads no further from the client while too much of its work is under way. Called by the router. */
   hold(work: Promise<unknown>): void;
   /**
-   * Sends one element to the client. Returns false when the session has ended or its queue is full; then the receipt is
-   * never called. `receipt`: for an element of which the sender keeps a copy until the client has it.
+   * Sends one element to the client, past `c2s-out` and then `c2s-commit`. Returns false when the session has ended, or its
+   * queue is full; true also while the element waits for the client.
+   *
+   * `onTaken` is called once, when the client has acknowledged the element (XEP-0198 §4), or when it is written and nobody
+   * counts. A module that passes it keeps a copy: if the session ends first, it is not called.
    */
-  send(element: ElementLike, receipt?: Receipt): boolean;
+  send(element: ElementLike, onTaken?: () => void): boolean;
+  /** As `send`, but past `c2s-commit` only: for a module that has held the element in `c2s-out`. */
+  commit(element: Element, onTaken?: () => void): boolean;
   /** Ends the session after sending a StreamError to the client. `successor`: the session that takes over its address. */
   close(error?: Error, successor?: C2SSession): void;
   /**
-   * Writes to the stream past `c2s-out`: elements that are no stanzas, and text that has been that way before. False
-   * when there is no stream, or it takes nothing any more.
+   * Writes to the stream past both events: elements that are no stanzas, and text that was committed before. Returns
+   * false when there is no stream, or when the stream has closed.
    */
   write(element: Element | string): boolean;
   /**

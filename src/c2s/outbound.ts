@@ -1,24 +1,40 @@
-// What modules make of an element that is about to be written to a client: `c2s-out`.
+// What modules make of an element on its way to a client, in two steps.
+//
+//   send ──c2s-out──┬──▶ commit ──c2s-commit──┬──▶ written to the stream
+//                   │                         ├──▶ kept by a module, and written
+//                   └──▶ held by a module     └──▶ queued by a module until the client is back
+//
+// A module that holds elements back commits them later. Only committed elements are numbered (XEP-0198 §4), so the
+// numbers follow the order on the stream.
 
-import type { OutgoingElement } from '../api/events.ts';
-import type { C2SSession, Receipt } from '../api/session.ts';
+import type { Answer, OutgoingElement } from '../api/events.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { Element } from '../xml/element.ts';
 
-/** Runs `c2s-out`. Returns the element to be written; true if a handler took it; false if one failed or has no room. */
-export function passOut(
+/** Runs `c2s-out`. Returns the element to be committed; `'held'` if a module holds it; `'refused'` if a handler failed. */
+export function passOut(host: LocalHost, event: OutgoingElement): Element | 'held' | 'refused' {
+  return ask(host, 'c2s-out', event) ?? event.element;
+}
+
+/** Runs `c2s-commit`. Returns the answer of the module that counts stanzas; `'refused'` if it failed or has no room. */
+export function passCommit(
   host: LocalHost,
-  session: C2SSession,
-  element: Element,
-  receipt: Receipt | undefined,
-): OutgoingElement | boolean {
-  const event = { session, element, receipt, kept: false };
-  if (!host.hooks.has('c2s-out')) return event;
+  event: OutgoingElement,
+): 'kept' | 'queued' | 'refused' | undefined {
+  const answer = ask(host, 'c2s-commit', event);
+  return answer === 'full' ? 'refused' : answer;
+}
+
+/** A handler that fails lets nothing pass: the element might be one that it had to stop. */
+function ask<N extends 'c2s-out' | 'c2s-commit'>(
+  { hooks, faults }: LocalHost,
+  name: N,
+  event: OutgoingElement,
+): Answer<N> | 'refused' | undefined {
   try {
-    const answer = host.hooks.fire('c2s-out', event);
-    return answer === undefined ? event : answer === 'handled';
+    return hooks.fire(name, event);
   } catch (error) {
-    host.faults.loggedBy(session.log).report('handler', error, { event: 'c2s-out' });
-    return false;
+    faults.loggedBy(event.session.log).report('handler', error, { event: name });
+    return 'refused';
   }
 }

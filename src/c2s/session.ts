@@ -1,7 +1,7 @@
 // A client's session. It is not its stream: a stream may break, and another one be attached to the same session
 // (docs/adr/0002). Whether a session outlives its stream is decided by whoever answers `c2s-disconnect`.
 
-import type { C2SState, C2SSession as Contract, Receipt } from '../api/session.ts';
+import type { C2SState, C2SSession as Contract } from '../api/session.ts';
 import type { LocalHost, Negotiating } from '../core/host.ts';
 import { checkStanza, emptyResult, isLegacySession, stampStanza } from '../core/stanza-rules.ts';
 import { WorkLedger } from '../session/work-ledger.ts';
@@ -13,7 +13,7 @@ import { type Element, type ElementLike, ownElement, type Stanza } from '../xml/
 import { StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import type { C2SContext, C2SOptions } from './context.ts';
-import { passOut } from './outbound.ts';
+import { passCommit, passOut } from './outbound.ts';
 import { acceptIn, type Phase } from './phases.ts';
 
 /** Only a stream that broke can be taken up again; one that was closed, by whom ever, has ended the session. */
@@ -75,6 +75,11 @@ export class C2SSession implements Contract, Negotiating {
 
   get secure(): boolean {
     return this.#stream?.secure ?? this.#secure;
+  }
+
+  /** Whether the session has its address: connected or asleep. */
+  get #isBound(): boolean {
+    return this.phase === 'bound' || this.phase === 'asleep';
   }
 
   /** Closes the stream instead if the account was revoked during the login, for example by a new password. */
@@ -145,15 +150,24 @@ export class C2SSession implements Contract, Negotiating {
     return this.#release();
   }
 
-  send(element: ElementLike, receipt?: Receipt): boolean {
-    if (this.phase !== 'bound' && this.phase !== 'asleep') return false;
+  send(element: ElementLike, onTaken?: () => void): boolean {
+    if (!this.#isBound) return false;
+    const event = { session: this, element: ownElement(element), onTaken };
+    const passed = passOut(this.host, event);
+    if (passed === 'held') return true;
+    return passed !== 'refused' && this.commit(passed, onTaken);
+  }
+
+  commit(element: Element, onTaken?: () => void): boolean {
+    if (!this.#isBound) return false;
+    const answer = passCommit(this.host, { session: this, element, onTaken });
+    if (answer === 'refused') return false;
+    // Handlers may have ended the session. While it sleeps, an element that no module queues is not sent.
+    const written = answer !== 'queued' && this.#stream !== undefined && this.#write(this.#stream, element);
+    if (answer === undefined && !written) return false;
     this.stanzasOut++;
-    const left = passOut(this.host, this, ownElement(element), receipt);
-    if (typeof left === 'boolean') return left;
-    // What handlers answered may have cost the session its stream. While it sleeps, what nobody takes is not sent.
-    const accepted = this.#stream !== undefined && this.#write(this.#stream, left.element);
-    if (accepted && !left.kept) receipt?.taken();
-    return accepted || left.kept;
+    if (answer === undefined) onTaken?.();
+    return true;
   }
 
   write(element: Element | string): boolean {
@@ -169,8 +183,7 @@ export class C2SSession implements Contract, Negotiating {
   close(error?: Error, successor?: Contract): void {
     if (this.phase === 'closed') return;
     const stream = this.#stream;
-    const isBound = this.phase === 'bound' || this.phase === 'asleep';
-    if (isBound) this.#end(error, successor); // First, so that modules cannot write to the closing stream.
+    if (this.#isBound) this.#end(error, successor); // First, so that modules cannot write to the closing stream.
     stream?.close(error);
   }
 

@@ -107,6 +107,10 @@ export class HarnessClient implements C2SSession {
     return true;
   }
 
+  commit(element: Element): boolean {
+    return this.send(element);
+  }
+
   hold(): void {}
 
   get stanzasIn(): number {

@@ -169,11 +169,11 @@ describe('what a client may send', () => {
 });
 
 describe('hooks', () => {
-  test('c2s-out sees every element before it is written, may replace it and may take it', async (t) => {
+  test('c2s-out sees every element before it is committed, may replace it and may hold it', async (t) => {
     const harness = await startHarness(t);
     const client = await harness.bound('balcony');
     harness.hook('c2s-out', (event) => {
-      if (event.element.attrs.id === 'take') return 'handled';
+      if (event.element.attrs.id === 'take') return 'held';
       if (event.element.attrs.id === 'change') event.element = event.element.with({ id: 'changed' });
       return undefined;
     });
@@ -297,10 +297,10 @@ describe('the end of a session', () => {
     const harness = await startHarness(t);
     const told = watch(harness, 'sleep');
     const queue: string[] = [];
-    harness.hook('c2s-out', ({ session, element }) => {
+    harness.hook('c2s-commit', ({ session, element }) => {
       if (session.connected) return undefined;
       queue.push(`${element}`);
-      return 'handled';
+      return 'queued';
     });
     let resumed = 0;
     harness.hook('c2s-resume', () => void resumed++);

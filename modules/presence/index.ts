@@ -17,6 +17,7 @@ import {
 import { isSubscriptionType } from 'enjamb/xep';
 import { Availability } from './availability.ts';
 import { Delivery } from './delivery.ts';
+import { provideSessionParts } from './saved.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 declare module 'enjamb/api' {
@@ -87,6 +88,7 @@ export default defineModule({
     module.hook('presence/bare', (event) => delivery.toAccount(event));
     module.hook('presence/full', (event) => delivery.toResource(event));
     module.hook('resource-unbind', ({ session }) => availability.end(session));
+    provideSessionParts(module);
     endSubscriptions(module, roster, subscriptions);
     module.hook('stream-features', ({ features }) => {
       if (features.getChild('bind', NS.BIND)) features.append(xml('sub', NS.PRE_APPROVAL));

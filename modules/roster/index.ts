@@ -79,6 +79,13 @@ export default defineModule({
       return remove ? rosters.remove(userOf(to), item.jid) : rosters.edit(userOf(to), item);
     });
     module.hook('iq/bare', (event) => refuseStrangers(event, NS.ROSTER), 'guard');
+    module.provide('session-part', {
+      name: 'roster',
+      save: ({ state }) => state.rosterRequested,
+      load: ({ state }, saved) => {
+        state.rosterRequested = saved === true;
+      },
+    });
     module.hook('stream-features', ({ features }) => {
       if (features.getChild('bind', NS.BIND)) features.append(xml('ver', NS.ROSTER_VERSIONING));
     });

@@ -1,4 +1,4 @@
-// How many stanzas of a client have been handled: h counts them in the order in which they came, each when its work is
+// How many stanzas of a peer have been handled: h counts them in the order in which they came, each when its work is
 // done, so that it never speaks for a stanza that may still be lost.
 //
 //     h │ [work, 3 behind it] [work, 0] [work, 17 behind it]
@@ -10,13 +10,17 @@ interface Batch {
   stanzas: number;
 }
 
-export interface Inbound {
+/** The counter alone: plain data. */
+export interface Handled {
   /** Modulo 2^32 (§4). */
   h: number;
+}
+
+export interface Inbound extends Handled {
   readonly waiting: Batch[];
-  /** The client has asked while work was under way. */
+  /** The peer has asked while work was under way. */
   isOwed: boolean;
-  /** Tells the client what it is owed. */
+  /** Tells the peer what it is owed. */
   readonly tell: () => void;
   /** Called once when nothing is under way any more. */
   whenIdle?: (() => void) | undefined;
@@ -26,7 +30,22 @@ export function newInbound(tell: () => void, h = 0): Inbound {
   return { h, waiting: [], isOwed: false, tell };
 }
 
-/** The next stanza of the client has been handled, but for `work`, which never rejects. */
+/** An Inbound that counts in `handled`. */
+export function inboundOver(handled: Handled, tell: () => void): Inbound {
+  return {
+    get h() {
+      return handled.h;
+    },
+    set h(h) {
+      handled.h = h;
+    },
+    waiting: [],
+    isOwed: false,
+    tell,
+  };
+}
+
+/** The next stanza of the peer has been handled, but for `work`, which never rejects. */
 export function noteHandled(inbound: Inbound, work: Promise<unknown> | undefined): void {
   const last = inbound.waiting.at(-1);
   if (work === undefined) {

@@ -49,7 +49,7 @@ export interface OutgoingElement {
 interface SessionEnd {
   readonly session: C2SSession;
   readonly error: Error | undefined;
-  /** The session that replaces this one at its address and is bound next (RFC 6120 §7.7.2.2). */
+  /** The session that has taken over the address of this one; `resource-bind` follows (RFC 6120 §7.7.2.2). */
   readonly successor: C2SSession | undefined;
 }
 
@@ -111,9 +111,9 @@ export interface Events extends Outbound, Inbound {
   'resource-bind': Event<{ readonly session: C2SSession }>;
   /** The stream is gone. Whoever can resume the session answers `'sleep'`; else it ends. */
   'c2s-disconnect': Event<{ readonly session: C2SSession; readonly error: Error | undefined }, 'sleep'>;
-  /** The session goes on with another stream, on which nothing has been written yet. */
+  /** The session goes on with another stream, on which nothing has been written yet. The handler calls `session.ready()`. */
   'c2s-attach': Event<{ readonly session: C2SSession }>;
-  /** The client has resumed its session: follows `c2s-attach`. */
+  /** The client has resumed its session and has been sent what it missed. */
   'c2s-resume': Event<{ readonly session: C2SSession }>;
   /** The session is ending; what modules keep in its state is still complete. `resource-unbind` follows. */
   'resource-ending': Event<SessionEnd>;

@@ -21,7 +21,7 @@ import type {
 } from './events.ts';
 import type { AskedIq, FollowIq, IqQuestion } from './iq.ts';
 import type { SaslMechanisms, SaslProfile } from './login.ts';
-import type { C2SSession, Host, Origin, S2SStream } from './session.ts';
+import type { C2SSession, Host, Origin, S2SStream, SessionPart } from './session.ts';
 
 /** What modules offer to each other, by module name; declared by the owner, read with `module.use`. */
 // biome-ignore lint/suspicious/noEmptyInterface: each module merges its own into it
@@ -47,6 +47,8 @@ export interface Items {
   'sasl-profile': SaslProfile;
   /** A source of mechanisms by which clients authenticate. */
   'sasl-mechanism': SaslMechanisms;
+  /** What a module saves of each client session. */
+  'session-part': SessionPart;
 }
 
 export interface SendOptions {

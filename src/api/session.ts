@@ -12,6 +12,22 @@ export interface C2SState {}
 // biome-ignore lint/suspicious/noEmptyInterface: each module merges its own into it
 export interface S2SState {}
 
+/** Data that survives a conversion to JSON text and back. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
+
+/** What one module saves of a client session, so that another process can go on with it. */
+export interface SessionPart {
+  /** Unique among the parts of a host. */
+  readonly name: string;
+  /** `undefined` if there is nothing to save. */
+  save(session: C2SSession): Json | undefined;
+  /**
+   * Takes up what was saved. The session is asleep and not yet in `host.sessions`; nothing is sent, and no event is fired.
+   * @throws TypeError for data that cannot be used; the session then ends.
+   */
+  load(session: C2SSession, saved: Json): void;
+}
+
 interface Session {
   /** Unique in this process; stands in the log. */
   readonly id: string;
@@ -51,6 +67,11 @@ export interface C2SSession extends Session {
   send(element: ElementLike, onTaken?: () => void): boolean;
   /** As `send`, but past `c2s-commit` only: for a module that has held the element in `c2s-out`. */
   commit(element: Element, onTaken?: () => void): boolean;
+  /**
+   * Called by the module that resumed the session, once the client has been sent what it missed: fires `c2s-resume`.
+   * Idempotent.
+   */
+  ready(): void;
   /** Ends the session after sending a StreamError to the client. `successor`: the session that takes over its address. */
   close(error?: Error, successor?: C2SSession): void;
   /**

@@ -12,16 +12,17 @@ import type { Logger } from '../util/logger.ts';
 import { type Element, type ElementLike, ownElement, type Stanza } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
-import type { C2SContext, C2SOptions } from './context.ts';
+import { C2S_DEFAULTS, type C2SContext, type C2SOptions } from './context.ts';
 import { passCommit, passOut } from './outbound.ts';
 import { acceptIn, type Phase } from './phases.ts';
+import { loadParts, type SessionRecord, saveParts } from './record.ts';
 
 /** Only a stream that broke can be taken up again; one that was closed, by whom ever, has ended the session. */
 const RESUMABLE: ReadonlySet<StreamCloseCause> = new Set(['reset', 'timeout']);
 
 export class C2SSession implements Contract, Negotiating {
   readonly kind = 'c2s';
-  readonly id = newId();
+  readonly id: string;
   readonly state: C2SState = {};
   /** What may be received now; set by the negotiation until the session is bound. */
   phase: Phase = 'opening';
@@ -42,16 +43,45 @@ export class C2SSession implements Contract, Negotiating {
   readonly #revoked = new Map<string, StreamError>();
   readonly #work: WorkLedger;
   #slowReader: SlowReader | undefined;
+  /** The client has resumed the session and has not yet been sent all that it missed. */
+  #isReplaying = false;
 
-  constructor(stream: XmlStream, context: C2SContext, options: C2SOptions) {
+  /** @param stream absent for a session that sleeps from the beginning: see `asleep` */
+  constructor(stream: XmlStream | undefined, context: C2SContext, options: C2SOptions, id = newId()) {
     this.#stream = stream;
     this.#context = context;
     this.#options = options;
     this.#work = new WorkLedger(options.maxPendingWork);
-    this.#secure = stream.secure;
-    this.remoteAddress = stream.remoteAddress;
+    this.#secure = stream?.secure ?? false;
+    this.remoteAddress = stream?.remoteAddress ?? 'unknown';
+    this.id = id;
     this.#ownLog = context.log.child({ c2s: this.id });
     this.log = context.strangers?.of(this.#ownLog, this.remoteAddress) ?? this.#ownLog;
+  }
+
+  /**
+   * A session that was saved, asleep as it was. It has its address, and no `resource-bind` is fired.
+   * @throws TypeError if a module cannot use its part; there is no session then.
+   */
+  static asleep(record: SessionRecord, host: LocalHost, context: C2SContext): C2SSession {
+    const session = new C2SSession(undefined, context, { ...C2S_DEFAULTS, ...context.options }, record.id);
+    session.#host = host;
+    session.#jid = Jid.parse(record.jid);
+    session.#secure = record.secure;
+    session.boundAt = record.boundAt;
+    session.stanzasIn = record.in;
+    session.stanzasOut = record.out;
+    session.phase = 'asleep';
+    loadParts(host, session, record.parts);
+    host.sessions.add(session);
+    return session;
+  }
+
+  /** What `asleep` makes the same session of, in this process or the next. */
+  record(): SessionRecord {
+    const { id, boundAt, secure, stanzasIn, stanzasOut } = this;
+    const parts = saveParts(this.host, this);
+    return { v: 1, id, jid: `${this.jid}`, secure, boundAt, in: stanzasIn, out: stanzasOut, parts };
   }
 
   /** Known from the client's header on. */
@@ -101,12 +131,12 @@ export class C2SSession implements Contract, Negotiating {
   }
 
   /**
-   * Gives the session its address. A session that had it before is ended (RFC 6120 §7.7.2.2). `answer` tells the
-   * client, before anything else can be sent to it.
+   * Gives the session its address. A session that had it before ends (RFC 6120 §7.7.2.2): afterwards, so that no stanza
+   * finds the address free and goes to another client. `answer` tells the client, before anything else is sent to it.
    */
   bind(jid: Jid, answer: () => void): void {
     const { hooks, sessions } = this.host;
-    sessions.get(jid)?.close(new StreamError('conflict', 'Replaced by a new session'), this);
+    const former = sessions.get(jid);
     this.#jid = jid;
     this.log = this.#context.strangers?.ofAccount(this.#ownLog, jid.bare) ?? this.#ownLog;
     this.phase = 'bound';
@@ -114,6 +144,7 @@ export class C2SSession implements Contract, Negotiating {
     if (this.#stream) this.#take(this.#stream);
     sessions.add(this);
     answer();
+    former?.close(new StreamError('conflict', 'Replaced by a new session'), this);
     this.log.info('client bound', { jid: `${jid}`, secure: this.secure, address: this.remoteAddress });
     hooks.notify('resource-bind', { session: this });
   }
@@ -125,9 +156,23 @@ export class C2SSession implements Contract, Negotiating {
     this.phase = 'bound';
     this.remoteAddress = stream.remoteAddress;
     this.#take(stream);
+    this.#isReplaying = true;
     this.log.info('client resumed', { address: this.remoteAddress });
     this.host.hooks.notify('c2s-attach', { session: this });
+  }
+
+  ready(): void {
+    if (!this.#isReplaying) return;
+    this.#isReplaying = false;
     this.host.hooks.notify('c2s-resume', { session: this });
+  }
+
+  /**
+   * Ends the stream without a closing tag, once what was written has been sent. To the client it is a broken connection, so
+   * it may resume the session (XEP-0198 §5), which sleeps or ends as `detach` says.
+   */
+  drop(error: Error): void {
+    this.#stream?.drop(error);
   }
 
   /** The stream is gone without having been closed. The session sleeps if somebody will wake it, else it ends. */
@@ -204,6 +249,7 @@ export class C2SSession implements Contract, Negotiating {
   #release(): XmlStream | undefined {
     const stream = this.#stream;
     this.#stream = undefined;
+    this.#isReplaying = false;
     this.#work.stream = undefined;
     this.#slowReader?.stop();
     this.#slowReader = undefined;

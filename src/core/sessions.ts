@@ -25,13 +25,17 @@ export class SessionTable implements Sessions {
     return this.#byFullJid.values();
   }
 
+  /** Adds a session; it takes the place of the one that has the same address. */
   add(session: C2SSession): void {
-    this.#byFullJid.set(session.jid.toString(), session);
+    const address = session.jid.toString();
+    const former = this.#byFullJid.get(address);
+    this.#byFullJid.set(address, session);
     const user = session.jid.local ?? '';
-    this.#byUser.set(user, [...this.of(user), session]);
+    const others = former === undefined ? this.of(user) : this.of(user).filter((other) => other !== former);
+    this.#byUser.set(user, [...others, session]);
   }
 
-  /** Forgets this very session; a successor that took over its address stays. */
+  /** Removes this very session; a successor that took over its address stays. */
   remove(session: C2SSession): void {
     const address = session.jid.toString();
     if (this.#byFullJid.get(address) === session) this.#byFullJid.delete(address);

@@ -240,6 +240,14 @@ export class XmlStream {
     );
   }
 
+  /**
+   * Ends the connection without a closing tag, after what is queued: the peer may resume what the stream carried
+   * (XEP-0198 §5). The owner hears the cause 'reset'. Idempotent.
+   */
+  drop(error: Error): void {
+    this.#closed(error, 'reset');
+  }
+
   #onData(chunk: Buffer): void {
     if (this.#phase === 'closed') return;
     this.lastReceivedAt = this.#options.clock.elapsed();

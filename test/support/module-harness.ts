@@ -91,6 +91,7 @@ export class HarnessClient implements C2SSession {
   /** When each of them came; ms since 1970. */
   readonly times: number[] = [];
   connected = true;
+  #isReplaying = false;
   readonly #harness: Harness<Clock>;
 
   constructor(harness: Harness<Clock>, jid: string) {
@@ -109,6 +110,12 @@ export class HarnessClient implements C2SSession {
 
   commit(element: Element): boolean {
     return this.send(element);
+  }
+
+  ready(): void {
+    if (!this.#isReplaying) return;
+    this.#isReplaying = false;
+    this.#harness.notify('c2s-resume', { session: this });
   }
 
   hold(): void {}
@@ -144,8 +151,9 @@ export class HarnessClient implements C2SSession {
 
   resume(): void {
     this.connected = true;
+    this.#isReplaying = true;
     this.#harness.notify('c2s-attach', { session: this });
-    this.#harness.notify('c2s-resume', { session: this });
+    this.ready();
   }
 
   /** The client says this. */

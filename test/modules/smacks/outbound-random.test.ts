@@ -1,10 +1,11 @@
-// XEP-0198 §4, §5: whatever is held, queued or resumed, the client gets every element once, in the order in which they
+// XEP-0198 §4, §5: whatever is held, queued, resumed or saved, the client gets every element once, in the order in which they
 // were committed, and both sides count the same.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sentCount } from '../../../modules/smacks/outbound.ts';
 import type { C2SSession } from '../../../src/api/session.ts';
+import { C2SSession as RealSession } from '../../../src/c2s/index.ts';
 import { type Element, xml } from '../../../src/xml/element.ts';
 import type { ScriptedClient } from '../../support/client.ts';
 import { randomFrom } from '../../support/random.ts';
@@ -21,7 +22,9 @@ class Run {
   readonly jid: string;
   readonly random: () => number;
   client: ScriptedClient;
-  readonly session: C2SSession;
+  session: C2SSession;
+  /** Whether the session is sometimes saved and loaded: the senders of copies hear nothing then. */
+  readonly isSaved: boolean;
   readonly #id: string;
   /** Ids in the order of `commit`. */
   readonly committed: string[] = [];
@@ -43,6 +46,7 @@ class Run {
     this.random = random;
     this.client = client;
     this.session = there.session(jid)!;
+    this.isSaved = random() < 0.5;
     this.#id = id;
   }
 
@@ -57,6 +61,7 @@ class Run {
       () => this.finishes(),
       () => this.loses(),
       () => this.comesBack(),
+      () => this.isSavedAndLoaded(),
     ];
     await steps[Math.floor(this.random() * steps.length)]!();
     await this.there.turns();
@@ -65,7 +70,7 @@ class Run {
   async sends(): Promise<void> {
     const id = `${this.#number++}`;
     if (!this.isHolding) this.committed.push(id);
-    if (this.random() < 0.3) this.copied.add(id);
+    if (!this.isSaved && this.random() < 0.3) this.copied.add(id);
     const onTaken = this.copied.has(id) ? () => void this.taken.push(id) : undefined;
     assert.equal(this.session.send(xml('message', { id }), onTaken), true);
   }
@@ -106,6 +111,17 @@ class Run {
     if (this.random() < 0.5) await this.reads();
     this.isResuming = false;
     await this.there.loses(this.client);
+  }
+
+  /** Another session goes on with what was saved of this one, as after a restart. */
+  async isSavedAndLoaded(): Promise<void> {
+    if (!this.isSaved || this.finishWork) return; // A server that stops waits for work.
+    await this.loses();
+    const { server } = this.there.test;
+    const host = server.router.hosts.get('capulet.lit')!;
+    const text = JSON.stringify((this.session as RealSession).record());
+    host.sessions.remove(this.session);
+    this.session = RealSession.asleep(JSON.parse(text), host, server);
   }
 
   async comesBack(): Promise<void> {

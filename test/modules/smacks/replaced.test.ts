@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ScriptedClient } from '../../support/client.ts';
 import { becomeAvailable } from '../../support/contacts.ts';
+import { parseXml } from '../../support/match.ts';
 import { BALCONY, CHAMBER, chat, JULIET, NURSE, ROMEO, type Scene, SM, says, scene } from './scene.ts';
 
 const T0 = '2026-01-01T00:00:00.000Z';
@@ -71,6 +72,31 @@ test('later messages are delivered after the inherited ones', async (t) => {
   ])
     await phone.receives(chat(ROMEO, BALCONY, text!, more));
   await phone.receivesNothing();
+});
+
+test('RFC 6121 §8.5.3.1: what comes while the phone takes over its address is for the phone, behind the rest', async (t) => {
+  const there = await scene(t);
+  const { desktop, romeo } = await brokenLine(there);
+  says(romeo, BALCONY, '1');
+  await romeo.receivesNothing();
+  const { router } = there.test.server;
+  const { hooks } = router.hosts.get('capulet.lit')!;
+  for (const event of ['resource-ending', 'resource-unbind'] as const) {
+    const meanwhile = parseXml(chat(ROMEO, BALCONY, event));
+    hooks.add(
+      event,
+      () => router.route(meanwhile, { kind: 'host', domain: 'capulet.lit' }),
+      'deliver',
+      'test',
+    );
+  }
+  const phone = await there.test.client(BALCONY);
+  await phone.receives(chat(ROMEO, BALCONY, '1', delay));
+  await phone.receives(chat(ROMEO, BALCONY, 'resource-ending'));
+  await phone.receives(chat(ROMEO, BALCONY, 'resource-unbind'));
+  await phone.receivesNothing();
+  await desktop.receives(goes);
+  await desktop.receivesNothing();
 });
 
 test('a client without stream management gets them when it has said something', async (t) => {

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import type { StreamManagement } from '../../../modules/smacks/c2s/state.ts';
 import { sentCount } from '../../../modules/smacks/outbound.ts';
-import type { StreamManagement } from '../../../modules/smacks/state.ts';
 import type { C2SSession } from '../../../src/api/session.ts';
 import type { ScriptedClient } from '../../support/client.ts';
 import { FakeClock } from '../../support/clock.ts';

@@ -303,6 +303,7 @@ describe('the end of a session', () => {
       return 'queued';
     });
     let resumed = 0;
+    harness.hook('c2s-attach', () => session.ready());
     harness.hook('c2s-resume', () => void resumed++);
     const client = await harness.bound('balcony');
     const session = harness.session(BALCONY);

@@ -48,6 +48,7 @@ test('a module may name the session that goes on with the stream; what comes beh
   const old = await harness.bound('balcony');
   const session = harness.session(`juliet@${DOMAIN}/balcony`);
   harness.hook('c2s-unbound-nonza', () => ({ resume: session }));
+  harness.hook('c2s-attach', () => session.ready());
   harness.hook('c2s-resume', () => void session.write('<awake/>'));
   const client = harness.connect();
   await client.login();

@@ -1,18 +1,18 @@
-// Sessions whose client has lost its connection and may come back (§5), and what is remembered of those given up.
+// Sessions whose client has lost its connection and may resume (§5), and what is remembered of those given up.
 
 import { BoundedMap, type C2SSession, type Module, newId, StreamError } from 'enjamb/api';
-import type { Inbound } from './inbound.ts';
-import type { StreamManagement } from './state.ts';
+import type { Handled } from '../inbound.ts';
+import type { Client } from './clients.ts';
 
 export interface HibernationLimits {
   readonly timeMs: number;
   readonly maxPerAccount: number;
 }
 
-/** A session that is over: how much of what its client sent was handled. */
+/** A session that has ended: how much of what its client sent was handled, now or once work is done. */
 export interface EndedSession {
   readonly id: string;
-  readonly inbound: Pick<Inbound, 'h'>;
+  readonly inbound: Readonly<Handled>;
 }
 
 /** By account, the one that ended last at the end. */
@@ -31,48 +31,55 @@ export class Hibernation {
     this.ended = module.keep('ended', endedSessions);
   }
 
-  /** What a client that wants to be able to come back is told; `max` is in seconds, the shorter of both wishes. */
+  /** What a client that wants to resume is told; `max` is in seconds, the shorter of both wishes. */
   offer(wish: number | undefined): { id: string; max: number } {
     const most = Math.floor(this.#limits.timeMs / 1000);
     return { id: newId(), max: Math.min(wish ?? most, most) };
   }
 
-  /** The session's stream is gone. False when its client does not want to come back. */
-  begin(session: C2SSession, management: StreamManagement): boolean {
-    this.end(management);
-    if (management.id === undefined) return false;
+  /**
+   * The session has no stream. Returns false if its client does not want to resume it.
+   * @param sleptMs how long it has slept before, in another process
+   * @param restMs how long it may sleep from now on
+   */
+  begin(client: Client, sleptMs = 0, restMs = client.state.maxMs): boolean {
+    this.end(client);
+    const { session, state } = client;
+    if (state.id === undefined) return false;
     const { clock } = this.#module;
-    management.asleepSince = clock.elapsed();
-    // The clock's own timer: nobody is kept for ever because the module was unloaded meanwhile.
-    management.sleepTimer = clock.after(management.maxMs, () =>
+    state.asleepSince = clock.elapsed() - sleptMs;
+    // The clock's own timer: no session is kept for ever because the module was unloaded meanwhile.
+    client.sleepTimer = clock.after(restMs, () =>
       session.close(new StreamError('connection-timeout', 'Not resumed in time')),
     );
     this.#makeRoom(session);
     return true;
   }
 
-  /** The client is back, or gone for good. */
-  end(management: StreamManagement): void {
-    management.asleepSince = undefined;
-    management.sleepTimer?.cancel();
-    management.sleepTimer = undefined;
-    management.isResuming = false;
-    management.resumeTimer?.cancel();
-    management.resumeTimer = undefined;
-    management.inbound.whenIdle = undefined;
+  /** The client has resumed, or the session has ended. */
+  end(client: Client): void {
+    client.state.asleepSince = undefined;
+    client.sleepTimer?.cancel();
+    client.sleepTimer = undefined;
+    client.isResuming = false;
+    client.resumeTimer?.cancel();
+    client.resumeTimer = undefined;
+    client.inbound.whenIdle = undefined;
   }
 
-  /** The session is over. A client that did not end it itself may ask for it, and is told what was handled. */
-  forget({ jid }: C2SSession, management: StreamManagement, error: Error | undefined): void {
-    this.end(management);
-    const { id, inbound } = management;
+  /** The session has ended. A client that did not end it itself may ask for it, and is told what was handled. */
+  forget(client: Client, error: Error | undefined): void {
+    this.end(client);
+    const { id, inbound } = client.state;
     if (id === undefined || error === undefined) return;
-    rememberEnded(this.ended, jid.bare, { id, inbound }, this.#limits.maxPerAccount);
+    rememberEnded(this.ended, client.session.jid.bare, { id, inbound }, this.#limits.maxPerAccount);
   }
 
   #makeRoom(newest: C2SSession): void {
     const { sessions } = this.#module.host;
-    const asleep = sessions.of(newest.jid.local ?? '').filter(({ state }) => state.smacks?.asleepSince);
+    const asleep = sessions
+      .of(newest.jid.local ?? '')
+      .filter(({ state }) => state.smacks?.asleepSince !== undefined);
     if (asleep.length <= this.#limits.maxPerAccount) return;
     const oldest = asleep.reduce((a, b) => (sleptFrom(b) < sleptFrom(a) ? b : a));
     oldest.close(new StreamError('resource-constraint', 'Too many clients of this account are away'));

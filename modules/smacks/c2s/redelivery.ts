@@ -8,7 +8,7 @@
 import { type C2SSession, type Event, type Module, parseElement, type Stanza } from 'enjamb/api';
 import { withDelay } from 'enjamb/xep';
 import type { Deliveries } from './deliveries.ts';
-import type { Sent } from './outbound.ts';
+import type { Sent } from './state.ts';
 
 declare module 'enjamb/api' {
   interface Events {
@@ -25,13 +25,16 @@ declare module 'enjamb/api' {
   }
 }
 
-export class Leftovers {
+export class Redelivery {
   readonly #module: Module;
   readonly #deliveries: Deliveries;
+  readonly #onTaken: WeakMap<Sent, () => void>;
 
-  constructor(module: Module, deliveries: Deliveries) {
+  /** @param onTaken of the elements of which the sender keeps a copy */
+  constructor(module: Module, deliveries: Deliveries, onTaken: WeakMap<Sent, () => void>) {
     this.#module = module;
     this.#deliveries = deliveries;
+    this.#onTaken = onTaken;
   }
 
   /**
@@ -67,9 +70,10 @@ export class Leftovers {
   }
 
   #sendAgain(session: C2SSession, sent: Sent): void {
-    const { text, onTaken, delivery } = sent;
-    if (onTaken) {
-      if (!session.send(parseElement(text), onTaken)) this.#return(text, onTaken);
+    const { text, delivery } = sent;
+    if (sent.isCopied) {
+      const onTaken = this.#onTaken.get(sent);
+      if (onTaken && !session.send(parseElement(text), onTaken)) this.#return(sent);
       return;
     }
     const stanza = this.#addressed(session, sent);
@@ -85,8 +89,8 @@ export class Leftovers {
   }
 
   #giveBack(session: C2SSession, sent: Sent): void {
-    if (sent.onTaken) {
-      this.#return(sent.text, sent.onTaken);
+    if (sent.isCopied) {
+      this.#return(sent);
       return;
     }
     if (sent.delivery) sent.delivery.copies--;
@@ -95,8 +99,10 @@ export class Leftovers {
     if (stanza) this.#module.send(stanza);
   }
 
-  #return(text: string, onTaken: () => void): void {
-    this.#module.fire('smacks-return', { text, onTaken });
+  /** The sender of an element of which it keeps a copy decides itself. */
+  #return(sent: Sent): void {
+    const onTaken = this.#onTaken.get(sent);
+    if (onTaken) this.#module.notify('smacks-return', { text: sent.text, onTaken });
   }
 
   /** The stanza with both addresses; `undefined` for one that was for the ended session alone. */
@@ -111,7 +117,7 @@ export class Leftovers {
   }
 }
 
-/** Whether another client of the account has the message, or may still confirm it. */
+/** Whether another client of the account has the message, or may still acknowledge it. */
 function isElsewhere({ delivery }: Sent): boolean {
   return delivery !== undefined && (delivery.isTaken || delivery.copies > 0);
 }

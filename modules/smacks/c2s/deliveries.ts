@@ -1,18 +1,27 @@
-// A message for an account, or for a client that is gone, goes to several clients (RFC 6121 §8.5.2.1.1, §8.5.3.2.1). When one of them is given up, those
-// that have the message must not get it again, and when none has it, it must not be lost.
+// A message for an account, or for a client that is gone, goes to several clients (RFC 6121 §8.5.2.1.1, §8.5.3.2.1). When
+// one of their sessions ends, clients that have the message must not get it again. When none has it, it must not be lost.
 
 import type { C2SSession, Stanza } from 'enjamb/api';
 
-/** One message for several clients of an account. */
+/** One message for several clients of an account: plain data that their queues share. */
 export interface Delivery {
   readonly to: string;
   /** Clients that have it in their queue or have taken it off. */
   copies: number;
-  /** A client has confirmed it, or is one that confirms nothing. */
+  /** A client has acknowledged it, or is one that acknowledges nothing. */
   isTaken: boolean;
 }
 
+/** A delivery in a saved queue; `key` tells queues that share it. */
+export interface SavedDelivery extends Delivery {
+  readonly key: number;
+}
+
 export class Deliveries {
+  readonly #keys = new WeakMap<Delivery, number>();
+  #nextKey = 1;
+  /** Deliveries of loaded queues, by key, until all sessions have been loaded. */
+  readonly #loaded = new Map<number, Delivery>();
   /** By what all copies of a stanza have in common, its children. */
   readonly #recent = new WeakMap<object, Delivery>();
 
@@ -32,6 +41,26 @@ export class Deliveries {
   again({ children }: Stanza, delivery: Delivery): void {
     delivery.copies--;
     this.#recent.set(children, delivery);
+  }
+
+  save(delivery: Delivery): SavedDelivery {
+    const key = this.#keys.get(delivery) ?? this.#nextKey++;
+    this.#keys.set(delivery, key);
+    return { ...delivery, key };
+  }
+
+  /** The same object for each queue that shared it when it was saved. */
+  load({ key, ...saved }: SavedDelivery): Delivery {
+    const delivery = this.#loaded.get(key) ?? saved;
+    this.#loaded.set(key, delivery);
+    this.#keys.set(delivery, key);
+    this.#nextKey = Math.max(this.#nextKey, key + 1);
+    return delivery;
+  }
+
+  /** All sessions that were saved together have been loaded. */
+  forgetLoaded(): void {
+    this.#loaded.clear();
   }
 
   #of(children: object, to: string): Delivery {

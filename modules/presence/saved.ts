@@ -1,0 +1,33 @@
+// What is saved of a client's session: its last presence, and the addresses to which it sent presence directly.
+
+import { type C2SSession, type Module, parseElement, share } from 'enjamb/api';
+
+/** JSON. */
+interface SavedPresence {
+  readonly stanza: string;
+  readonly priority: number;
+}
+
+export function provideSessionParts(module: Module): void {
+  module.provide('session-part', {
+    name: 'presence',
+    save: ({ state: { presence, priority = 0 } }) => presence && { stanza: `${presence}`, priority },
+    load(session, saved) {
+      const { stanza, priority } = saved as unknown as SavedPresence;
+      session.state.presence = share(parseElement(stanza));
+      session.state.priority = priority;
+    },
+  });
+  module.provide('session-part', { name: 'directed', save: savedAddresses, load: loadAddresses });
+}
+
+/** The addresses by bare JID. */
+function savedAddresses({ state: { directed } }: C2SSession): Record<string, string[]> | undefined {
+  if (directed === undefined) return undefined;
+  return Object.fromEntries([...directed].map(([bare, addresses]) => [bare, [...addresses]]));
+}
+
+function loadAddresses({ state }: C2SSession, saved: unknown): void {
+  const entries = Object.entries(saved as Record<string, string[]>);
+  state.directed = new Map(entries.map(([bare, addresses]) => [bare, new Set(addresses)]));
+}

@@ -1,0 +1,217 @@
+// Stream management with clients: what each event of a session means for its counters and its queue.
+
+import { type C2SSession, type Element, type Module, NS, StreamError, xml } from 'enjamb/api';
+import { failed, hOf, isTrue, secondsOf } from '../elements.ts';
+import { noteHandled } from '../inbound.ts';
+import { newOutbound } from '../outbound.ts';
+import { type AckLimits, Acknowledgements } from './acknowledgements.ts';
+import { Clients } from './clients.ts';
+import { Deliveries } from './deliveries.ts';
+import { Hibernation, type HibernationLimits } from './hibernation.ts';
+import { provideSessionPart } from './part.ts';
+import { type QueueLimits, Queues } from './queue.ts';
+import { Redelivery } from './redelivery.ts';
+import { Resumption } from './resume.ts';
+import type { Sent } from './state.ts';
+
+const STANZAS: ReadonlySet<string> = new Set(['message', 'presence', 'iq']);
+
+export interface ClientLimits {
+  readonly queue: QueueLimits;
+  readonly acks: AckLimits;
+  readonly hibernation: HibernationLimits;
+}
+
+interface Parts {
+  readonly module: Module;
+  readonly clients: Clients;
+  readonly queues: Queues;
+  readonly acks: Acknowledgements;
+  readonly deliveries: Deliveries;
+  readonly redelivery: Redelivery;
+  readonly hibernation: Hibernation;
+  readonly resumption: Resumption;
+}
+
+/** Manages the streams of the clients of a local host. */
+export function manageClients(module: Module, limits: ClientLimits): void {
+  const parts = newParts(module, limits);
+  module.hook('stream-features', ({ session, features }) => {
+    const isForClient = session?.kind === 'c2s' && features.getChild('bind', NS.BIND) !== undefined;
+    if (isForClient) features.append(xml('sm', NS.SM));
+  });
+  count(parts);
+  negotiate(parts);
+  sleepAndWake(parts);
+  endSessions(parts);
+  checkCounts(module);
+  provideSessionPart(module, parts);
+}
+
+function newParts(module: Module, limits: ClientLimits): Parts {
+  const clients = new Clients(module);
+  const queues = new Queues(limits.queue, clients.onTaken);
+  const deliveries = new Deliveries();
+  const hibernation = new Hibernation(module, limits.hibernation);
+  return {
+    module,
+    clients,
+    queues,
+    acks: new Acknowledgements(module.clock, queues, limits.acks),
+    deliveries,
+    redelivery: new Redelivery(module, deliveries, clients.onTaken),
+    hibernation,
+    resumption: new Resumption(module, clients, queues, hibernation.ended),
+  };
+}
+
+/** §4: what goes out is kept until it is acknowledged; what comes in counts once it is handled. */
+function count({ module, clients, queues, acks, deliveries, redelivery }: Parts): void {
+  module.hook('c2s-commit', ({ session, element, onTaken }) => {
+    if (!STANZAS.has(element.name)) return undefined;
+    if (session.state.inherited && element.name === 'message') redelivery.settle(session);
+    const client = clients.get(session);
+    const delivery = onTaken ? undefined : deliveries.note(session, element);
+    if (client === undefined) return undefined;
+    if (!queues.keep(client, element, { at: module.clock.now(), delivery, onTaken })) {
+      if (onTaken) return 'full';
+      if (delivery) delivery.copies--;
+      session.close(new StreamError('resource-constraint', 'Stanzas were not acknowledged'));
+      return undefined;
+    }
+    if (!session.connected || client.isResuming) return 'queued';
+    acks.sent(client);
+    return 'kept';
+  });
+  module.observe('c2s-handle', ({ session, work }) => {
+    redelivery.settle(session);
+    const client = clients.get(session);
+    if (client === undefined) return;
+    client.isHeard = true;
+    noteHandled(client.inbound, work);
+  });
+}
+
+/** What passes while the module is not loaded is not counted: a session to which that happened would lie from then on. */
+function checkCounts(module: Module): void {
+  const { sessions } = module.host;
+  for (const session of [...sessions]) {
+    const { smacks: management } = session.state;
+    const from = management?.unseenFrom;
+    if (!management || !from) continue;
+    management.unseenFrom = undefined;
+    if (from.stanzasIn === session.stanzasIn && from.stanzasOut === session.stanzasOut) continue;
+    session.close(new StreamError('reset', 'Stream management was off for a while'));
+  }
+  module.onUnload(() => {
+    for (const { state, stanzasIn, stanzasOut } of sessions) {
+      if (state.smacks) state.smacks.unseenFrom = { stanzasIn, stanzasOut };
+    }
+  });
+}
+
+function negotiate({ module, clients, acks, hibernation, redelivery }: Parts): void {
+  const on = (name: string, handler: (element: Element, session: C2SSession) => void) =>
+    module.handleNonza({ on: ['c2s'], name, xmlns: NS.SM }, (element, session) => {
+      if (session.kind === 'c2s') handler(element, session);
+    });
+  on('enable', (request, session) => {
+    enable(request, session, hibernation);
+    redelivery.settle(session);
+  });
+  on('resume', (_, session) => session.write(failed('unexpected-request'))); // §3: a resource is bound already.
+  on('r', (_, session) => answer(clients, session));
+  on('a', (element, session) => {
+    const client = clients.get(session);
+    if (client === undefined) session.write(failed('unexpected-request'));
+    else acks.received(client, hOf(element));
+  });
+}
+
+/** §3; a second one ends the stream. */
+function enable(request: Element, session: C2SSession, hibernation: Hibernation): void {
+  if (session.state.smacks) {
+    throw new StreamError('policy-violation', 'Stream management has been enabled before');
+  }
+  const wish = isTrue(request.attrs.resume) ? hibernation.offer(secondsOf(request.attrs.max)) : undefined;
+  const { id, max } = wish ?? {};
+  session.write(xml('enabled', { xmlns: NS.SM, id, resume: id && 'true', max: max?.toString() }));
+  session.state.smacks = {
+    ...(id === undefined ? {} : { id }),
+    maxMs: (max ?? 0) * 1000,
+    inbound: { h: 0 },
+    outbound: newOutbound(),
+  };
+}
+
+/** §4: immediately, with what has been handled so far; when work is under way, again as soon as it is done. */
+function answer(clients: Clients, session: C2SSession): void {
+  const client = clients.get(session);
+  if (client === undefined) {
+    session.write(failed('unexpected-request'));
+    return;
+  }
+  client.isHeard = true;
+  if (client.isResuming) return; // What it asks for is about to be said.
+  const { inbound } = client;
+  inbound.isOwed = inbound.waiting.length > 0;
+  inbound.tell();
+}
+
+/** §5. */
+function sleepAndWake({ module, clients, acks, hibernation, resumption }: Parts): void {
+  module.hook('c2s-unbound-nonza', ({ session, element }) => {
+    if (element.getNS() !== NS.SM) return undefined;
+    if (element.name === 'resume') return resumption.answer(session, element);
+    return element.name === 'enable' ? { reply: failed('unexpected-request') } : undefined;
+  });
+  // §3: not before authentication.
+  module.hook('c2s-early-nonza', ({ element }) => {
+    return element.getNS() === NS.SM ? failed('unexpected-request') : undefined;
+  });
+  module.hook('c2s-disconnect', ({ session }) => {
+    const client = clients.get(session);
+    if (client === undefined) return undefined;
+    acks.stop(client);
+    return hibernation.begin(client) ? 'sleep' : undefined;
+  });
+  // Nothing new is said to the client before what it missed.
+  module.hook('c2s-attach', ({ session }) => {
+    const client = clients.get(session);
+    if (client === undefined) return;
+    acks.stop(client);
+    hibernation.end(client);
+    resumption.begin(client);
+  });
+  module.hook('c2s-resume', ({ session }) => {
+    const client = clients.get(session);
+    if (client) acks.sent(client);
+  });
+}
+
+/** §4: redelivers the stanzas that the client of an ended session has not acknowledged. */
+function endSessions({ module, clients, acks, hibernation, redelivery }: Parts): void {
+  // Before anything else is sent to the successor, so that it gets the stanzas in order.
+  module.hook('resource-ending', ({ session, successor }) => {
+    if (successor) redelivery.bequeath(takeQueue(session), successor);
+  });
+  module.hook('resource-unbind', ({ session, error }) => {
+    const client = clients.get(session);
+    const queue = takeQueue(session);
+    if (client) {
+      acks.stop(client);
+      hibernation.forget(client, error);
+    }
+    delete session.state.smacks;
+    redelivery.giveBack(session, queue);
+  });
+}
+
+/** Empties the queue of an ended session. */
+function takeQueue({ state }: C2SSession): Sent[] {
+  const { inherited = [], smacks } = state;
+  delete state.inherited;
+  const queue = [...inherited, ...(smacks?.outbound.queue ?? [])];
+  if (smacks) smacks.outbound.queue.length = 0;
+  return queue;
+}

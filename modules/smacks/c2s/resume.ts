@@ -1,0 +1,78 @@
+// A client resumes its session (§5): the same session on another stream, with nothing lost and nothing twice.
+
+import { type Answer, type C2SSession, type Element, type Module, NS, xml } from 'enjamb/api';
+import { failed, hOf, tooHigh } from '../elements.ts';
+import { sentCount } from '../outbound.ts';
+import type { Client, Clients } from './clients.ts';
+import type { EndedSessions } from './hibernation.ts';
+import type { Queues } from './queue.ts';
+
+/**
+ * How long a client may have to wait for the work of what it sent on the old stream. It sends again what we do not
+ * acknowledge, so work that is almost done would be done twice.
+ */
+const WORK_MS = 5_000;
+
+export class Resumption {
+  readonly #module: Module;
+  readonly #clients: Clients;
+  readonly #queues: Queues;
+  readonly #ended: EndedSessions;
+
+  constructor(module: Module, clients: Clients, queues: Queues, ended: EndedSessions) {
+    this.#module = module;
+    this.#clients = clients;
+    this.#queues = queues;
+    this.#ended = ended;
+  }
+
+  /**
+   * A client, authenticated and not bound, asks for a session of its account.
+   * @throws StreamError when it claims to have more stanzas of it than it was sent.
+   */
+  answer({ jid }: C2SSession, request: Element): Answer<'c2s-unbound-nonza'> {
+    const { previd } = request.attrs;
+    const h = hOf(request);
+    if (previd === undefined || h === undefined) return { reply: failed('bad-request') };
+    // Disabled or deleted since it logged in.
+    if (!this.#module.host.users.isEnabled(jid.local ?? '')) return { reply: failed('not-allowed') };
+    // Sessions are found by account, then by id: nobody can try the ids of others.
+    const former = this.#module.host.sessions
+      .of(jid.local ?? '')
+      .find(({ state }) => state.smacks?.id === previd);
+    const client = former && this.#clients.get(former);
+    if (!client) {
+      const ended = this.#ended.get(jid.bare)?.find(({ id }) => id === previd);
+      return { reply: failed('item-not-found', ended?.inbound.h) };
+    }
+    if (!this.#queues.acknowledge(client, h)) throw tooHigh(h, sentCount(client.state.outbound));
+    return { resume: client.session };
+  }
+
+  /** The session has its new stream. Until its client has been told so, stanzas for it are queued. */
+  begin(client: Client): void {
+    const { inbound } = client;
+    const finish = () => {
+      client.resumeTimer?.cancel();
+      client.resumeTimer = undefined;
+      inbound.whenIdle = undefined;
+      client.isResuming = false;
+      this.#tell(client);
+      client.session.ready();
+    };
+    if (inbound.waiting.length === 0) {
+      finish();
+      return;
+    }
+    client.isResuming = true;
+    inbound.isOwed = false;
+    inbound.whenIdle = finish;
+    client.resumeTimer = this.#module.clock.after(WORK_MS, finish);
+  }
+
+  #tell({ session, state }: Client): void {
+    const { id, inbound, outbound } = state;
+    session.write(xml('resumed', { xmlns: NS.SM, previd: id, h: `${inbound.h}` }));
+    for (const { text } of outbound.queue) session.write(text);
+  }
+}

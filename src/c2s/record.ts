@@ -1,0 +1,42 @@
+// A client session as plain data: what the core knows of it, and the parts of the modules.
+
+import type { C2SSession, Json } from '../api/session.ts';
+import type { LocalHost } from '../core/host.ts';
+
+/** JSON. */
+export interface SessionRecord {
+  readonly v: 1;
+  readonly id: string;
+  /** Full JID. */
+  readonly jid: string;
+  /** Whether its last stream was encrypted. */
+  readonly secure: boolean;
+  /** Milliseconds since 1970. */
+  readonly boundAt: number;
+  /** Stanzas received from the client, and sent to it. */
+  readonly in: number;
+  readonly out: number;
+  /** By name of the part. */
+  readonly parts: Readonly<Record<string, Json>>;
+}
+
+/** The parts of all modules of the host. */
+export function saveParts(host: LocalHost, session: C2SSession): Record<string, Json> {
+  const parts: Record<string, Json> = {};
+  for (const { name, save } of host.items.get('session-part')) {
+    const saved = save(session);
+    if (saved !== undefined) parts[name] = saved;
+  }
+  return parts;
+}
+
+/**
+ * Gives each module its part. A part whose module is not loaded is ignored.
+ * @throws TypeError if a module cannot use its part.
+ */
+export function loadParts(host: LocalHost, session: C2SSession, parts: SessionRecord['parts']): void {
+  for (const part of host.items.get('session-part')) {
+    const saved = parts[part.name];
+    if (saved !== undefined) part.load(session, saved);
+  }
+}

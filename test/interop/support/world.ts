@@ -22,6 +22,10 @@ export interface WorldOptions {
   readonly encryption?: boolean;
   /** Both sides trust the authority that signed all certificates. Default true. */
   readonly caTrusted?: boolean;
+  /** Of enjamb's process. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** When the certificates become valid, in ms since 1970. Default: now. */
+  readonly certificatesSince?: number;
   /** Lines of TOML for the top of enjamb's configuration. */
   readonly config?: readonly string[];
   /** Modules of Prosody besides the usual ones. */
@@ -56,7 +60,9 @@ export const PASSWORD = 'wherefore art thou 7';
 export async function world(t: TestContext, options: WorldOptions = {}): Promise<World> {
   const folder = await temporaryFolder(t);
   const certificates = join(folder, 'certs');
-  const { caPath } = await makeDevelopmentCertificates(certificates, [HOME, AWAY, ROOMS, HALLS]);
+  const { env = {}, certificatesSince } = options;
+  const domains = [HOME, AWAY, ROOMS, HALLS];
+  const { caPath } = await makeDevelopmentCertificates(certificates, domains, certificatesSince);
   const dns = await dnsFixture(t);
   const lines = options.proxies === true ? await proxies(t) : undefined;
   Object.assign(dns.zone, zone(lines));
@@ -77,7 +83,7 @@ export async function world(t: TestContext, options: WorldOptions = {}): Promise
     `s2s_require_encryption = ${options.encryption !== false}`,
     ...(options.config ?? []),
   ];
-  const enjamb = await Enjamb.start(t, { ...common, folder: join(folder, 'enjamb'), config });
+  const enjamb = await Enjamb.start(t, { ...common, folder: join(folder, 'enjamb'), config, env });
   const client = (name: string) => SlixmppClient.start(t, { folder, caPath, name });
   return {
     enjamb,

@@ -46,6 +46,8 @@ export interface ServerParts {
   readonly faults?: Faults;
   /** How other servers are reached; default: DNS and TCP. */
   readonly dial?: Dial;
+  /** Default: the storage that the configuration names. */
+  readonly openStorage?: typeof openStorage;
 }
 
 /** Limit for all steps of a stop before storage is closed. */
@@ -87,10 +89,13 @@ export class Server implements ServerContext {
   readonly #shared: HostShared;
   readonly #c2s: C2SContext;
   readonly #s2sTls: ServerTls;
+  readonly #openStorage: typeof openStorage;
   #storage: StorageDriver | undefined;
 
-  constructor({ config, log, clock = systemClock, faults = new Faults(log), dial }: ServerParts) {
+  constructor(parts: ServerParts) {
+    const { config, log, clock = systemClock, faults = new Faults(log), dial } = parts;
     this.config = config;
+    this.#openStorage = parts.openStorage ?? openStorage;
     this.log = log;
     this.faults = faults;
     this.clock = containedClock(clock, faults);
@@ -260,7 +265,12 @@ export class Server implements ServerContext {
     if (core.storage !== 'memory') await mkdir(core.data_path, { recursive: true, mode: 0o700 });
     await this.#readCertificates(this.config);
     const { faults, clock } = this;
-    this.#storage = await openStorage({ driver: core.storage, dataPath: core.data_path, faults, clock });
+    this.#storage = await this.#openStorage({
+      driver: core.storage,
+      dataPath: core.data_path,
+      faults,
+      clock,
+    });
   }
 
   /** Reads the certificates, and logs hosts without one: clients cannot log in there, and most servers cannot connect. */

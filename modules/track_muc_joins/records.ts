@@ -109,10 +109,8 @@ export async function readRecords(
   domain: string,
 ): Promise<Map<string, readonly JoinRecord[]>> {
   const found = new Map<string, readonly JoinRecord[]>();
-  for await (const user of store.owners()) {
-    for (const [resource, records] of await store.entries(user)) {
-      found.set(`${user}@${domain}/${resource}`, records);
-    }
+  for await (const [user, sessions] of store.all()) {
+    for (const [resource, records] of sessions) found.set(`${user}@${domain}/${resource}`, records);
   }
   return found;
 }

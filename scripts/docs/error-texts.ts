@@ -128,6 +128,10 @@ export const STORAGE_ERRORS: Readonly<Record<StorageCondition, Advice>> = {
     'The database was written by a newer version of the server',
     'Run that version, or restore a backup made by this version',
   ),
+  'not-loaded': advice(
+    'A module has read what an owner has who was not in memory',
+    'Report it to the author of the module that the line names',
+  ),
   closed: advice(
     'Something could not be stored, because the server was stopping',
     'Nothing; report it if it happens at other times',

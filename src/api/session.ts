@@ -200,6 +200,13 @@ export interface Host {
      */
     verify(user: string, password: string, address: string): Promise<'ok' | SaslCondition>;
   };
+  /**
+   * Brings what tables have of an owner (a user, a room) of this host into memory. `true`: it is there until the end of
+   * this tick, and longer while the owner has a session or a stanza's work lasts. Otherwise resolves once it is there.
+   * Await it before reading what an owner has who is neither sender nor recipient of the stanza at hand.
+   * @throws StorageError
+   */
+  ready(owner: string): true | Promise<void>;
 }
 
 export interface Sessions extends Iterable<C2SSession> {

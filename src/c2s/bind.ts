@@ -1,9 +1,10 @@
 // Resource binding (RFC 6120 §7).
 
 import type { LocalHost } from '../core/host.ts';
+import { loaded, notInTime } from '../core/owner-queues.ts';
 import { newId } from '../util/ids.ts';
 import { type Element, type Stanza, xml } from '../xml/element.ts';
-import { errorReply, StanzaError } from '../xml/errors.ts';
+import { errorReply, StanzaError, StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import { NS } from '../xml/namespaces.ts';
 import type { Step, StepOwner } from './step.ts';
@@ -26,7 +27,33 @@ export class BindStep implements Step {
     return element.is('iq') && element.getChild('bind', NS.BIND) !== undefined;
   }
 
+  /** The user's rows are in memory before the user has a session, whose stanzas are handled in their tick. */
   take(iq: Stanza): void {
+    const { session, user } = this.#owner;
+    const ready = session.host.ready(user ?? '');
+    if (ready === true) this.#bind(iq);
+    else this.#bindLater(iq, ready);
+  }
+
+  #bindLater(iq: Stanza, ready: Promise<void>): void {
+    const { context, session, stream } = this.#owner;
+    stream.suspend();
+    loaded(ready, context.clock)
+      .then(
+        () => stream.isOpen && this.#bind(iq),
+        (error: unknown) => {
+          context.faults.report('work', error, { c2s: session.id });
+          this.#refuse(iq, notInTime());
+        },
+      )
+      .catch((error: unknown) => {
+        context.faults.report('stream', error, { c2s: session.id });
+        stream.close(new StreamError('internal-server-error'));
+      })
+      .finally(() => stream.resume());
+  }
+
+  #bind(iq: Stanza): void {
     const { context, options, session, stream, user } = this.#owner;
     try {
       const jid = chooseAddress(iq, user ?? '', session.host, options.maxSessions);
@@ -34,9 +61,13 @@ export class BindStep implements Step {
       session.bind(jid, () => stream.send(bindResult(iq, jid)));
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error;
-      const reply = errorReply(iq, error);
-      if (reply) stream.send(reply);
+      this.#refuse(iq, error);
     }
+  }
+
+  #refuse(iq: Stanza, error: StanzaError): void {
+    const reply = errorReply(iq, error);
+    if (reply) this.#owner.stream.send(reply);
   }
 }
 

@@ -45,7 +45,7 @@ export class LocalHost implements Host {
   readonly log: Logger;
   readonly faults: Faults;
   readonly hooks: Hooks;
-  readonly sessions = new SessionTable();
+  readonly sessions: SessionTable;
   readonly iqHandlers = new IqHandlers();
   readonly nonzas = new NonzaHandlers();
   readonly items = new Items();
@@ -74,6 +74,7 @@ export class LocalHost implements Host {
     this.faults = faults.loggedBy(this.log);
     this.hooks = new Hooks(this.faults);
     this.stores = stores;
+    this.sessions = new SessionTable((user) => stores.hold(user));
     this.accounts = new Accounts(stores, { domain: config.domain });
     this.logins = new Logins({
       ...protection,
@@ -91,6 +92,10 @@ export class LocalHost implements Host {
       verify: (user, password, address) => this.logins.verify(user, password, address),
     };
     this.#negotiating = negotiating;
+  }
+
+  ready(owner: string): true | Promise<void> {
+    return this.stores.ready(owner);
   }
 
   /** Whether `admins` of this host names the account. */
@@ -130,12 +135,18 @@ export class LocalHost implements Host {
 
   /** Removes the account and all its data in every module, and ends its sessions; returns how many. */
   async deleteUser(user: string): Promise<number> {
-    await this.accounts.delete(user);
-    this.#enabled.delete(user);
-    const ended = this.#endSessions(user, new StreamError('not-authorized', 'The account was deleted'));
-    this.hooks.notify('user-delete', { user });
-    await this.stores.purge(user);
-    return ended;
+    const release = this.stores.hold(user); // Modules tell contacts of the user that it is gone.
+    try {
+      await this.ready(user);
+      await this.accounts.delete(user);
+      this.#enabled.delete(user);
+      const ended = this.#endSessions(user, new StreamError('not-authorized', 'The account was deleted'));
+      this.hooks.notify('user-delete', { user });
+      await this.stores.purge(user);
+      return ended;
+    } finally {
+      release?.();
+    }
   }
 
   /** Ends connected and sleeping sessions, and streams that are about to become sessions. Returns how many. */

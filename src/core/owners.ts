@@ -7,6 +7,7 @@ import type { Clock } from '../util/clock.ts';
 import type { Jid } from '../xml/jid.ts';
 import type { LocalHost } from './host.ts';
 import type { Answerer } from './owner-answers.ts';
+import { loaded } from './owner-queues.ts';
 import { plainCopy } from './plain.ts';
 import type { Router } from './router.ts';
 
@@ -29,22 +30,27 @@ export async function askOwner(
   const host = router.hosts.get(owner.domain);
   const answerer = host?.ownerAnswers.get(name);
   if (host === undefined || answerer === undefined) return undefined;
-  const answer = answerOf(host, answerer, { owner, name, question });
+  const answer = answerOf(host, answerer, { owner, name, question, clock });
   router.work.add(answer, answerer.module);
   return within(clock, answer);
 }
 
 /** Whoever fails has said nothing. */
 async function answerOf(
-  { faults }: LocalHost,
+  host: LocalHost,
   { answer, module }: Answerer,
-  { owner, name, question }: { owner: Jid; name: string; question: unknown },
+  { owner, name, question, clock }: { owner: Jid; name: string; question: unknown; clock: Clock },
 ): Promise<unknown> {
+  const release = host.stores.hold(owner.local ?? '');
   try {
+    const ready = host.ready(owner.local ?? '');
+    if (ready !== true) await loaded(ready, clock);
     return plainCopy(await answer(owner, question));
   } catch (error) {
-    faults.report('handler', error, { event: name, module });
+    host.faults.report('handler', error, { event: name, module });
     return undefined;
+  } finally {
+    release?.();
   }
 }
 

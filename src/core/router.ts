@@ -1,7 +1,8 @@
 // The straight road of a stanza: its sender's host, the router, its recipient's host or the link to another server.
-// Everything between two sockets happens in one tick (docs/adr/0001), so stanzas stay in order (RFC 6120 §10.1).
+// Everything between two sockets happens in one tick (docs/adr/0001), so stanzas stay in order (RFC 6120 §10.1). Only
+// stanzas to an owner who is not in memory wait, in order, until the owner is (docs/adr/0032).
 
-import type { Kind, StanzaEvent, StanzaNotes, Target } from '../api/events.ts';
+import type { Kind, StanzaEvent, Target } from '../api/events.ts';
 import { refusalFor } from '../api/refusal.ts';
 import type { C2SSession, Origin, S2SStream } from '../api/session.ts';
 import type { Clock } from '../util/clock.ts';
@@ -12,11 +13,14 @@ import { errorReply, StanzaError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import { NS } from '../xml/namespaces.ts';
 import { share } from '../xml/serialize.ts';
+import { treeBytes } from '../xml/tree-bytes.ts';
 import { unwrap } from './hooks.ts';
 import type { LocalHost } from './host.ts';
 import { FollowedIqs } from './iq/followed.ts';
 import { handleRequest } from './iq/handlers.ts';
 import { PendingIqs } from './iq/pending.ts';
+import { OwnerQueues } from './owner-queues.ts';
+import { RoutedStanza } from './routed-stanza.ts';
 import { domainOf, parseDestination } from './unusable-address.ts';
 import { PendingWork } from './work.ts';
 
@@ -39,6 +43,8 @@ export class Router {
     here: { message: 0, presence: 0, iq: 0 },
     elsewhere: { message: 0, presence: 0, iq: 0 },
   };
+  /** Stanzas to owners who are not in memory yet. */
+  readonly #queues: OwnerQueues;
   readonly #log: Logger;
   readonly #faults: Faults;
 
@@ -46,6 +52,7 @@ export class Router {
     this.pendingIqs = new PendingIqs(clock, log, faults);
     this.followedIqs = new FollowedIqs(clock, faults);
     this.work = new PendingWork(faults);
+    this.#queues = new OwnerQueues(clock, faults);
     this.#log = log;
     this.#faults = faults;
   }
@@ -117,7 +124,7 @@ export class Router {
   }
 
   /** Presence without an address is the presence module's alone (RFC 6120 §10.3.2); the rest is for the account. */
-  #onward(event: StanzaEvent): void {
+  #onward(event: RoutedStanza): void {
     if (event.stanza.attrs.to === undefined) {
       if (event.stanza.name === 'presence') return;
       event.stanza = event.stanza.with({ to: event.to.bare });
@@ -125,11 +132,11 @@ export class Router {
     this.#dispatch(event);
   }
 
-  #dispatch(event: StanzaEvent, isOverhead = false): void {
+  #dispatch(event: RoutedStanza, isOverhead = false): void {
     const host = this.hosts.get(event.to.domain);
     if (host) {
       this.routed.here[event.stanza.name as Kind]++;
-      this.#deliver(host, event);
+      this.#arrive(host, event);
       return;
     }
     const sender = this.hosts.get(event.from.domain);
@@ -142,6 +149,32 @@ export class Router {
     this.routed.elsewhere[event.stanza.name as Kind]++;
     this.remote.send(sender.domain, event.to.domain, event.stanza, isOverhead);
     if (event.stanza.name === 'message') event.notes.taken = true;
+  }
+
+  /** Delivers a stanza in this tick if its owner is in memory, as is normal. */
+  #arrive(host: LocalHost, event: RoutedStanza): void {
+    const { local, bare } = event.to;
+    if (local === undefined) return this.#deliver(host, event);
+    const ready = host.ready(local);
+    if (ready !== true || this.#queues.has(bare)) this.#queue(host, event, ready);
+    else this.#deliver(host, event);
+  }
+
+  #queue(host: LocalHost, event: RoutedStanza, ready: true | Promise<void>): void {
+    const { stanza, from, to } = event;
+    const then = (act: () => void): void => {
+      this.#guarded(stanza, from, act);
+      done();
+    };
+    this.#queues.add(to.bare, ready, {
+      bytes: treeBytes(stanza),
+      deliver: () => then(() => this.#deliver(host, event)),
+      refuse: (error) =>
+        then(() => {
+          throw error;
+        }),
+    });
+    const done = event.defer();
   }
 
   #deliver(host: LocalHost, event: StanzaEvent): void {
@@ -194,8 +227,8 @@ export class Router {
     return false;
   }
 
-  #event<O extends Origin>(stanza: Stanza, from: Jid, to: Jid, origin: O): StanzaEvent<O> {
-    return new RoutedStanza(stanza, from, to, origin, this.work);
+  #event<O extends Origin>(stanza: Stanza, from: Jid, to: Jid, origin: O): RoutedStanza<O> {
+    return new RoutedStanza(stanza, from, to, origin, this);
   }
 
   /** Turns whatever a handler throws into the error reply to `stanza` (see HandlerError for whose it was). */
@@ -219,41 +252,6 @@ export class Router {
 /** XEP-0045 §7.2: clients recognise the refusal of a join by this element. */
 function withJoinMark(reply: Stanza): Stanza {
   return reply.name === 'presence' ? reply.withChildren([xml('x', NS.MUC), ...reply.children]) : reply;
-}
-
-class RoutedStanza<O extends Origin> implements StanzaEvent<O> {
-  stanza: Stanza;
-  readonly from: Jid;
-  readonly to: Jid;
-  readonly origin: O;
-  readonly #work: PendingWork;
-  #isOverhead = false;
-  #notes: StanzaNotes | undefined;
-
-  constructor(stanza: Stanza, from: Jid, to: Jid, origin: O, work: PendingWork) {
-    this.stanza = stanza;
-    this.from = from;
-    this.to = to;
-    this.origin = origin;
-    this.#work = work;
-  }
-
-  /** Made when somebody writes or reads one: most stanzas have none. */
-  get notes(): StanzaNotes {
-    this.#notes ??= {};
-    return this.#notes;
-  }
-
-  waitUntil(work: Promise<unknown>): void {
-    this.#work.add(work, this.stanza.name);
-    if (this.origin.kind !== 'host') this.origin.hold(work);
-  }
-
-  markOverhead(): void {
-    if (this.#isOverhead || this.origin.kind !== 's2s') return;
-    this.#isOverhead = true;
-    this.origin.countOverhead(this.stanza);
-  }
 }
 
 /** Event names, made once: a stanza costs no string concatenation. */

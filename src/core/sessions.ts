@@ -8,6 +8,14 @@ const NONE: readonly C2SSession[] = [];
 export class SessionTable implements Sessions {
   readonly #byFullJid = new Map<string, C2SSession>();
   readonly #byUser = new Map<string, readonly C2SSession[]>();
+  readonly #hold: (user: string) => (() => void) | undefined;
+  /** What releases the users of sessions. */
+  readonly #holds = new Map<C2SSession, () => void>();
+
+  /** @param hold keeps a user in memory until what it returns is called; `undefined`: users stay there anyway */
+  constructor(hold: (user: string) => (() => void) | undefined = () => undefined) {
+    this.#hold = hold;
+  }
 
   get size(): number {
     return this.#byFullJid.size;
@@ -33,6 +41,8 @@ export class SessionTable implements Sessions {
     const user = session.jid.local ?? '';
     const others = former === undefined ? this.of(user) : this.of(user).filter((other) => other !== former);
     this.#byUser.set(user, [...others, session]);
+    const release = this.#hold(user);
+    if (release) this.#holds.set(session, release);
   }
 
   /** Removes this very session; a successor that took over its address stays. */
@@ -43,5 +53,7 @@ export class SessionTable implements Sessions {
     const rest = this.of(user).filter((other) => other !== session);
     if (rest.length > 0) this.#byUser.set(user, rest);
     else this.#byUser.delete(user);
+    this.#holds.get(session)?.();
+    this.#holds.delete(session);
   }
 }

@@ -95,10 +95,7 @@ export class Accounts implements Credentials {
 
   async list(): Promise<Account[]> {
     const accounts: Account[] = [];
-    for await (const user of this.#accounts.owners()) {
-      const account = await this.get(user);
-      if (account) accounts.push(account);
-    }
+    for await (const [user, stored] of this.#accounts.entries()) accounts.push(publicAccount(user, stored));
     return accounts.sort((a, b) => (a.user < b.user ? -1 : 1));
   }
 
@@ -185,10 +182,7 @@ export class Accounts implements Credentials {
     const fakes = new FakeCredentials(await this.#loadSeed());
     const keys = { sha1: fakes.keys(HOST, 'sha1'), sha256: fakes.keys(HOST, 'sha256') };
     await this.#decoys.set(HOST, { enabled: true, createdAt: this.#clock.now(), keys });
-    for await (const user of this.#accounts.owners()) {
-      const stored = await this.#accounts.get(user);
-      if (stored) fakes.count(stored.keys, 1);
-    }
+    for await (const [, { keys: counted }] of this.#accounts.entries()) fakes.count(counted, 1);
     return fakes;
   }
 

@@ -11,6 +11,8 @@ export type StorageCondition =
   | 'newer-database'
   /** The driver was closed. */
   | 'closed'
+  /** A table was asked for an owner whose rows are not in memory: a mistake of the module. */
+  | 'not-loaded'
   /** Locked, damaged, …: the cause tells. */
   | 'failed';
 

@@ -4,7 +4,15 @@ import type { Clock } from '../util/clock.ts';
 import type { Faults } from '../util/faults.ts';
 import { MemoryStorage } from './drivers/memory.ts';
 import { SqliteStorage } from './drivers/sqlite.ts';
-import type { ArchiveStore, KeyvalStore, MapStore, StorageDriver, Stores, Table } from './stores.ts';
+import type {
+  ArchiveStore,
+  KeyvalStore,
+  MapStore,
+  OwnerLoader,
+  StorageDriver,
+  Stores,
+  Table,
+} from './stores.ts';
 import { type MemoryTable, openTable, type TableBatches } from './table.ts';
 
 export { damageOf } from './drivers/sqlite.ts';
@@ -51,11 +59,14 @@ class HostStores implements Stores {
   readonly #host: string;
   readonly #batches: TableBatches;
   readonly #tables = new Map<string, Promise<MemoryTable<unknown>>>();
+  /** Absent: tables are loaded whole. */
+  readonly #owners: OwnerLoader | undefined;
 
   constructor(driver: StorageDriver, host: string, batches: TableBatches) {
     this.#driver = driver;
     this.#host = host;
     this.#batches = batches;
+    this.#owners = driver.ownerLoader?.(host);
   }
 
   // The type of the values is the caller's word: what a store holds was put there by the same module.
@@ -75,11 +86,19 @@ class HostStores implements Stores {
   async table<V>(name: string): Promise<Table<V>> {
     let table = this.#tables.get(name);
     if (!table) {
-      table = openTable(this.keyval<unknown>(name), this.#batches);
+      table = openTable(this.keyval<unknown>(name), this.#batches, this.#owners);
       this.#tables.set(name, table);
       table.catch(() => this.#tables.delete(name)); // The next one to ask tries again.
     }
     return (await table) as MemoryTable<V>;
+  }
+
+  ready(owner: string): true | Promise<void> {
+    return this.#owners?.ready(owner) ?? true;
+  }
+
+  hold(owner: string): (() => void) | undefined {
+    return this.#owners?.hold(owner);
   }
 
   async purge(owner: string): Promise<void> {

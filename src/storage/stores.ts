@@ -12,6 +12,8 @@ export interface KeyvalStore<V> {
   delete(owner: string): Promise<void>;
   /** In no particular order; an owner that comes or goes meanwhile may or may not be seen. */
   owners(): AsyncIterable<string>;
+  /** All owners with their values, read in pages. A value that changes meanwhile may be the old or the new one. */
+  entries(): AsyncIterable<readonly [owner: string, value: V]>;
 }
 
 /** Many small values per owner, written one by one. */
@@ -22,6 +24,8 @@ export interface MapStore<V> {
   entries(owner: string): Promise<ReadonlyMap<string, V>>;
   /** Owners with at least one entry, in no particular order. */
   owners(): AsyncIterable<string>;
+  /** All owners with all their entries, read in pages, under the same reservations as `KeyvalStore.entries`. */
+  all(): AsyncIterable<readonly [owner: string, entries: ReadonlyMap<string, V>]>;
 }
 
 export interface ArchiveEntry {
@@ -75,16 +79,39 @@ export interface ArchiveStore {
 }
 
 /**
- * A keyval store kept whole in memory: synchronous reads for routing, writes that go through to the driver.
- * A value read from it is shared and must not be edited: `set` a changed copy.
+ * A keyval store in memory: synchronous reads for routing, writes that go through to the driver. An owner is in memory
+ * while a session of it is bound, while a stanza to it is routed and while the work of that stanza lasts; anyone else
+ * awaits `Stores.ready` first. A value read from it is shared and must not be edited: `set` a changed copy.
  */
 export interface Table<V> extends Iterable<[owner: string, value: V]> {
+  /** @throws StorageError 'not-loaded' when the owner is not in memory: an empty answer would be a wrong one */
   get(owner: string): V | undefined;
-  /** Changes memory at once; resolves when committed. When it rejects, memory is what the driver has. */
+  /**
+   * Changes memory immediately; resolves when committed. When it rejects, memory is what the driver has.
+   * @throws StorageError 'not-loaded'
+   */
   set(owner: string, value: V): Promise<void>;
+  /** @throws StorageError 'not-loaded' */
   delete(owner: string): Promise<void>;
-  /** The owners in memory, which need not be all: whoever needs all iterates `owners()` of the keyval store. */
+  /** The owners in memory, which need not be all. For all owners, iterate the keyval store. */
   keys(): IterableIterator<string>;
+}
+
+/** The rows of one table, as they come into memory and leave it again. */
+export interface OwnerRows {
+  /** Reads the owner's row. @throws StorageError */
+  load(owner: string): Promise<void>;
+  unload(owner: string): void;
+}
+
+/** Brings the owners of one host into memory one by one, for a driver whose tables are too large to be loaded whole. */
+export interface OwnerLoader {
+  /** `true`: the rows of all tables are in memory until the end of this turn. Otherwise resolves once they are. */
+  ready(owner: string): true | Promise<void>;
+  /** Keeps the rows in memory from now, or from when they are loaded, until the returned function is called. */
+  hold(owner: string): () => void;
+  /** Another table was opened. Resolves when its rows of all owners in memory are there. @throws StorageError */
+  add(rows: OwnerRows): Promise<void>;
 }
 
 /** Limits of a batch: it is never split, and nothing else is written meanwhile. */
@@ -98,6 +125,13 @@ export interface Stores {
   archive(name: string): ArchiveStore;
   /** The keyval store of that name as a table; the same one for everybody who asks on this host. */
   table<V>(name: string): Promise<Table<V>>;
+  /**
+   * Brings what the tables of this host have of an owner into memory. `true`: it is there, until the end of this turn.
+   * Otherwise resolves once it is. @throws StorageError
+   */
+  ready(owner: string): true | Promise<void>;
+  /** Keeps an owner in memory until the returned function is called. `undefined`: owners never leave it. */
+  hold(owner: string): (() => void) | undefined;
   /** Removes everything an owner has, in every store and table of this host, in one transaction. */
   purge(owner: string): Promise<void>;
   /**
@@ -118,6 +152,8 @@ export interface StorageDriver {
   keyval(host: string, name: string): KeyvalStore<unknown>;
   map(host: string, name: string): MapStore<unknown>;
   archive(host: string, name: string): ArchiveStore;
+  /** Absent from a driver whose tables are loaded whole: then all owners are always in memory. */
+  ownerLoader?(host: string): OwnerLoader;
   /** Removes what an owner has in every store of the host, in one transaction. `Stores.purge` minds the tables too. */
   purge(host: string, owner: string): Promise<void>;
   /** See `Stores.batch`. Tables follow by themselves. */

@@ -1,22 +1,22 @@
-// A keyval store kept in memory, so that routing can read without waiting.
+// A keyval store in memory, so that routing can read without waiting.
 //
-// For now an opened table holds all its owners: right for a small site, and invisible in the interface, which
-// promises only the owners in use. Another process that writes to the same store is not noticed: the command line
-// goes through the admin socket while the server runs.
+// With a driver that has no owner loader, an opened table holds all its owners: right for a small site. Another process
+// that writes to the same store is not noticed: the command line goes through the admin socket while the server runs.
 
-import type { KeyvalStore, Table } from './stores.ts';
+import { StorageError } from './error.ts';
+import type { KeyvalStore, OwnerLoader, OwnerRows, Table } from './stores.ts';
 
-/** Loads every owner of the store. */
+/** Loads all owners of the store; none if there is a loader, which brings them into memory one by one. */
 export async function openTable<V>(
   store: KeyvalStore<V>,
   batches: TableBatches = { current: undefined },
+  loader?: OwnerLoader,
 ): Promise<MemoryTable<V>> {
   const rows = new Map<string, V>();
-  for await (const owner of store.owners()) {
-    const value = await store.get(owner);
-    if (value !== undefined) rows.set(owner, value);
-  }
-  return new MemoryTable(store, rows, batches);
+  if (!loader) for await (const [owner, value] of store.entries()) rows.set(owner, value);
+  const table = new MemoryTable(store, rows, batches, loader);
+  await loader?.add(table);
+  return table;
 }
 
 /** The batch in which tables write at the moment, if any. */
@@ -24,30 +24,37 @@ export interface TableBatches {
   current: { readonly outcome: Promise<void>; readonly followers: Promise<void>[] } | undefined;
 }
 
-export class MemoryTable<V> implements Table<V> {
+export class MemoryTable<V> implements Table<V>, OwnerRows {
   readonly #store: KeyvalStore<V>;
   readonly #rows: Map<string, V>;
   /** The last write of each owner that is still on its way. */
   readonly #writes = new Map<string, Promise<void>>();
   readonly #batches: TableBatches;
+  readonly #loader: OwnerLoader | undefined;
+  /** With a loader: the owners in memory, with or without a row. */
+  readonly #loaded = new Set<string>();
 
   /** Owns `rows` from here on. */
-  constructor(store: KeyvalStore<V>, rows: Map<string, V>, batches: TableBatches) {
+  constructor(store: KeyvalStore<V>, rows: Map<string, V>, batches: TableBatches, loader?: OwnerLoader) {
     this.#store = store;
     this.#rows = rows;
     this.#batches = batches;
+    this.#loader = loader;
   }
 
   get(owner: string): V | undefined {
+    this.#assertLoaded(owner);
     return this.#rows.get(owner);
   }
 
   async set(owner: string, value: V): Promise<void> {
+    this.#assertLoaded(owner);
     this.#rows.set(owner, value);
     await this.#follow(owner, this.#store.set(owner, value));
   }
 
   async delete(owner: string): Promise<void> {
+    this.#assertLoaded(owner);
     this.#rows.delete(owner);
     await this.#follow(owner, this.#store.delete(owner));
   }
@@ -56,6 +63,23 @@ export class MemoryTable<V> implements Table<V> {
   async forget(owner: string, removal: Promise<void>): Promise<void> {
     this.#rows.delete(owner);
     await this.#follow(owner, removal);
+  }
+
+  async load(owner: string): Promise<void> {
+    const value = await this.#store.get(owner);
+    if (value !== undefined) this.#rows.set(owner, value);
+    this.#loaded.add(owner);
+  }
+
+  unload(owner: string): void {
+    this.#loaded.delete(owner);
+    this.#rows.delete(owner);
+  }
+
+  #assertLoaded(owner: string): void {
+    if (!this.#loader || this.#loaded.has(owner)) return;
+    const message = `"${owner}" is not in memory: await \`host.ready\` before reading what another owner has`;
+    throw new StorageError('not-loaded', message, { driver: 'table' });
   }
 
   keys(): IterableIterator<string> {
@@ -77,6 +101,7 @@ export class MemoryTable<V> implements Table<V> {
 
   async #settle(owner: string, write: Promise<void>): Promise<void> {
     this.#writes.set(owner, write);
+    const release = this.#loader?.hold(owner);
     try {
       await write;
     } catch (error) {
@@ -84,6 +109,7 @@ export class MemoryTable<V> implements Table<V> {
       throw error;
     } finally {
       if (this.#writes.get(owner) === write) this.#writes.delete(owner);
+      release?.();
     }
   }
 

@@ -6,6 +6,7 @@ import type {} from '../../modules/message.ts';
 import type { StanzaEvent } from '../../src/api/events.ts';
 import type { ScriptedClient } from '../support/client.ts';
 import { becomeAvailable, IM_MODULES, settled } from '../support/contacts.ts';
+import { ownersLoaded } from '../support/late-storage.ts';
 import { assertFaults, startServer, type TestServer } from '../support/server.ts';
 
 const CONFIG = `${IM_MODULES}\n[hosts."capulet.lit"]\n[hosts."montague.lit"]`;
@@ -170,6 +171,7 @@ test('RFC 6121 §8.5.1: an account that does not exist answers like one that nob
       for (const bare of [JULIET, 'nobody@capulet.lit']) {
         const to = `${bare}${resource}`;
         romeo.send(`<message${typed(type)} to='${to}'><body>Hi</body></message>`);
+        await ownersLoaded();
         romeo.send(`<iq type='get' id='end' to='montague.lit'><query xmlns='urn:example:end'/></iq>`);
         const first = await romeo.next();
         if (first.attrs.id !== 'end') await romeo.skipUntil((element) => element.attrs.id === 'end');

@@ -2,14 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { Roster } from '../../modules/roster/roster.ts';
 import type { Origin } from '../../src/api/session.ts';
 import { parseElement } from '../../src/xml/copy.ts';
 import { type Element, xml } from '../../src/xml/element.ts';
 import { keptText } from '../../src/xml/kept-text.ts';
 import { emptyFolder } from '../storage/folder.ts';
 import type { ScriptedClient } from '../support/client.ts';
-import { requestRoster, settled } from '../support/contacts.ts';
+import { requestRoster, rosters, settled } from '../support/contacts.ts';
 import { parseXml } from '../support/match.ts';
 import { network } from '../support/network.ts';
 import { ErrorLog, startServer, type TestServer } from '../support/server.ts';
@@ -133,7 +132,7 @@ test('one stored row that cannot be read does not hide the others, and the user 
       request,
     } as const,
   });
-  const table = await stores(first).table<Roster>('roster');
+  const table = await rosters(first, 'juliet', 'capulet.lit');
   const readable = `<presence type='subscribe' from='${ROMEO}' to='${JULIET}'/>`;
   const items = { ...item(TYBALT, GARBAGE), ...item(ROMEO, readable) };
   await table.set('juliet', { version: 1, since: 1, items, removed: [] });
@@ -149,7 +148,7 @@ test('one stored row that cannot be read does not hide the others, and the user 
   const { client, heard } = await login(second);
   assert.ok(heard.some(isEcho), 'her presence is announced');
   assert.deepEqual(kinds(heard), [`presence ${TYBALT}`, `presence ${ROMEO}`, `message ${ROMEO}/x`]);
-  const { items: stored } = (await stores(second).table<Roster>('roster')).get('juliet')!;
+  const { items: stored } = (await rosters(second, 'juliet', 'capulet.lit')).get('juliet')!;
   assert.ok(parseElement(stored[TYBALT]!.request!), 'it can be read from now on');
   client.send(`<presence type='unsubscribed' to='${TYBALT}'/>`);
   await settled(client);
@@ -196,6 +195,7 @@ test('what could not be read again is not stored: a request loses its content, a
     there.server.router.route(stanza, { kind: 'host', domain: 'capulet.lit' });
   };
   route(`<presence type='subscribe' from='${ROMEO}' to='${JULIET}'/>`);
+  await there.server.router.work.idle();
   route(`<message type='chat' from='${ROMEO}/x' to='${JULIET}'/>`);
   await romeo.receives(`<message type='error' from='${JULIET}' to='${ROMEO}/x'>
     <error type='modify'><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>

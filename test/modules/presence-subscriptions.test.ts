@@ -9,6 +9,7 @@ import {
   befriend,
   IM_MODULES,
   requestRoster,
+  rosters,
   setRoster,
   settled,
 } from '../support/contacts.ts';
@@ -51,7 +52,7 @@ async function rosterOf(client: ScriptedClient): Promise<Record<string, string>>
 
 async function stored(server: TestServer, account: string): Promise<Roster | undefined> {
   const [user = '', domain = ''] = account.split('@');
-  return (await server.server.router.hosts.get(domain)!.stores.table<Roster>('roster')).get(user);
+  return (await rosters(server, user, domain)).get(user);
 }
 
 test('RFC 6121 §3.1: Romeo asks, Juliet allows, and he sees her', async (t) => {

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { RosterItem } from '../../modules/roster/item.ts';
 import { fitting } from '../../modules/roster/requests.ts';
-import type { Roster } from '../../modules/roster/roster.ts';
 import { emptyFolder } from '../storage/folder.ts';
 import type { ScriptedClient } from '../support/client.ts';
-import { becomeAvailable, IM_MODULES, reloadModule, settled } from '../support/contacts.ts';
+import { becomeAvailable, IM_MODULES, reloadModule, rosters, settled } from '../support/contacts.ts';
+import { ownersLoaded } from '../support/late-storage.ts';
 import { assertFaults, startServer, type TestServer } from '../support/server.ts';
 
 const JULIET = 'juliet@capulet.lit';
@@ -23,8 +23,7 @@ async function server(t: TestContext, options = ''): Promise<TestServer> {
   return there;
 }
 
-const tableOf = (there: TestServer) =>
-  there.server.router.hosts.get('capulet.lit')!.stores.table<Roster>('roster');
+const tableOf = (there: TestServer) => rosters(there, 'juliet', 'capulet.lit');
 
 async function stored(there: TestServer): Promise<readonly RosterItem[]> {
   await there.server.router.work.idle();
@@ -140,6 +139,7 @@ async function asks(there: TestServer, jid: string, content = ''): Promise<boole
   const client = await there.client(`${jid}/x`);
   await becomeAvailable(client);
   client.send(`<presence type='subscribe' to='${JULIET}'>${content}</presence>`);
+  await ownersLoaded();
   client.send(`<iq type='get' id='end' to='${jid}'><query xmlns='urn:example:end'/></iq>`);
   const answer = await client.next();
   client.drop();

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { Element } from '../../src/xml/element.ts';
 import { UNBOUNDED_LIMITS } from '../../src/xml/limits.ts';
 import { XmlParser } from '../../src/xml/parser.ts';
+import { ownersLoaded } from './late-storage.ts';
 import { assertXml, matchesXml } from './match.ts';
 
 /** How long a test waits for something that never comes. Only failing tests take it. */
@@ -34,12 +35,7 @@ export class ScriptedClient {
   /** Logs in by PLAIN and binds a resource (RFC 6120 §6, §7). */
   async login(jid: string, password = 'secret'): Promise<this> {
     const [bare = '', resource = ''] = jid.split('/', 2);
-    const [user = '', domain = ''] = bare.split('@', 2);
-    const token = Buffer.from(`\0${user}\0${password}`).toString('base64');
-    await this.open(domain);
-    this.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${token}</auth>`);
-    await this.receives(`<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>`);
-    await this.open(domain);
+    await this.authenticate(bare, password);
     this.send(
       `<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind></iq>`,
     );
@@ -47,6 +43,16 @@ export class ScriptedClient {
     this.jid = bound.getChild('bind', 'urn:ietf:params:xml:ns:xmpp-bind')?.getChildText('jid') ?? '';
     assert.equal(this.jid, jid, `bound as ${bound}`);
     return this;
+  }
+
+  /** Logs in by PLAIN, up to the stream on which a resource is bound. */
+  async authenticate(bare: string, password = 'secret'): Promise<void> {
+    const [user = '', domain = ''] = bare.split('@', 2);
+    const token = Buffer.from(`\0${user}\0${password}`).toString('base64');
+    await this.open(domain);
+    this.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${token}</auth>`);
+    await this.receives(`<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>`);
+    await this.open(domain);
   }
 
   /** Opens a stream and takes its features. */
@@ -101,6 +107,7 @@ export class ScriptedClient {
 
   /** Nothing is under way to this client: a question of its own is answered before anything else comes. */
   async receivesNothing(): Promise<void> {
+    await ownersLoaded();
     const id = `nothing-${++this.#pings}`;
     const domain = this.jid.slice(this.jid.indexOf('@') + 1).split('/')[0];
     this.send(`<iq type='get' id='${id}' to='${domain}'><query xmlns='urn:enjamb:test:nothing'/></iq>`);

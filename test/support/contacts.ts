@@ -1,5 +1,6 @@
 // Contacts for tests that are about something else than making them.
 
+import type { Table } from 'enjamb/api';
 import type { Roster } from '../../modules/roster/roster.ts';
 import type { SubscriptionState } from '../../modules/roster/subscription.ts';
 import type { ScriptedClient } from './client.ts';
@@ -8,6 +9,18 @@ import type { TestServer } from './server.ts';
 /** The modules of a server that speaks RFC 6121, as a line of its configuration. */
 export const IM_MODULES = 'modules_enabled = ["roster", "presence", "message"]';
 
+/** The rosters of a host, with that of the user in memory until the end of this turn. */
+export async function rosters(
+  { server }: Pick<TestServer, 'server'>,
+  user: string,
+  domain: string,
+): Promise<Table<Roster>> {
+  const { stores } = server.router.hosts.get(domain)!;
+  const table = await stores.table<Roster>('roster');
+  await stores.ready(user);
+  return table;
+}
+
 /** Gives an account its roster, whatever it was: the contacts' bare JIDs with the state of each. */
 export async function setRoster(
   { server }: TestServer,
@@ -15,7 +28,7 @@ export async function setRoster(
   contacts: Readonly<Record<string, SubscriptionState>>,
 ): Promise<void> {
   const [user = '', domain = ''] = account.split('@');
-  const table = await server.router.hosts.get(domain)!.stores.table<Roster>('roster');
+  const table = await rosters({ server }, user, domain);
   const items = Object.fromEntries(
     Object.entries(contacts).map(([jid, state]) => [
       jid,

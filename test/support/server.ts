@@ -10,17 +10,20 @@ import { ModuleFiles } from '../../src/core/module-files.ts';
 import { Connection } from '../../src/net/connection.ts';
 import { NetError } from '../../src/net/errors.ts';
 import type { Dial } from '../../src/s2s/dial.ts';
-import { Server } from '../../src/server.ts';
+import { Server, type ServerParts } from '../../src/server.ts';
 import { type Clock, systemClock } from '../../src/util/clock.ts';
 import type { FaultPlace, Faults } from '../../src/util/faults.ts';
 import { type Logger, silentLogger } from '../../src/util/logger.ts';
 import { ScriptedClient } from './client.ts';
+import { storageOfTests } from './late-storage.ts';
 
 export interface TestServerOptions {
   /** The configuration, as TOML; the hosts at least. */
   config: string;
   clock?: Clock;
   dial?: Dial;
+  /** Default: tables loaded whole, unless ENJAMB_TEST_STORAGE says otherwise. */
+  openStorage?: ServerParts['openStorage'];
   /** A folder of modules beside those of the server. */
   plugins?: string;
 }
@@ -87,6 +90,7 @@ export async function startServer(t: TestContext, options: TestServerOptions): P
     dial:
       options.dial ??
       (() => Promise.reject(new NetError('connect-failed', 'nobody can be reached from this test'))),
+    ...(options.openStorage ? { openStorage: options.openStorage } : storageOfTests()),
   });
   await server.start();
   t.after(async () => {

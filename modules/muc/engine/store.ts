@@ -49,9 +49,7 @@ const LARGE_BYTES = 64 * 1024;
 
 /** Reads all persistent rooms into memory. */
 export async function loadRooms(service: Service): Promise<void> {
-  for await (const name of service.store.owners()) {
-    const row = await service.store.get(name);
-    if (row === undefined) continue;
+  for await (const [name, row] of service.store.entries()) {
     service.stored.add(name);
     // After a reload of the module the live room is still here, and newer.
     if (!service.rooms.has(name))

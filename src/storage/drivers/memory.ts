@@ -163,6 +163,11 @@ class MemoryKeyval implements KeyvalStore<unknown>, MemoryStore {
     yield* [...this.#values.keys()];
   }
 
+  async *entries(): AsyncGenerator<[string, unknown]> {
+    this.#driver.check();
+    for (const [owner, text] of [...this.#values]) yield [owner, decode(text)];
+  }
+
   purge(owner: string): () => void {
     return replaceEntry(this.#values, owner, undefined);
   }
@@ -210,8 +215,7 @@ class MemoryMap implements MapStore<unknown>, MemoryStore {
 
   async entries(owner: string): Promise<ReadonlyMap<string, unknown>> {
     this.#driver.check();
-    const entries = this.#values.get(owner) ?? new Map<string, string>();
-    return new Map([...entries].map(([key, text]) => [key, decode(text)]));
+    return decodeAll(this.#values.get(owner) ?? new Map());
   }
 
   async *owners(): AsyncGenerator<string> {
@@ -219,9 +223,18 @@ class MemoryMap implements MapStore<unknown>, MemoryStore {
     yield* [...this.#values.keys()];
   }
 
+  async *all(): AsyncGenerator<[string, ReadonlyMap<string, unknown>]> {
+    this.#driver.check();
+    for (const [owner, entries] of [...this.#values]) yield [owner, decodeAll(entries)];
+  }
+
   purge(owner: string): () => void {
     return replaceEntry(this.#values, owner, undefined);
   }
+}
+
+function decodeAll(entries: ReadonlyMap<string, string>): ReadonlyMap<string, unknown> {
+  return new Map([...entries].map(([key, text]) => [key, decode(text)]));
 }
 
 /** An entry and its place among those of its millisecond. */

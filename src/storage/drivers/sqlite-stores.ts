@@ -27,6 +27,8 @@ import {
 const GET = `SELECT value FROM keyval WHERE store = ${STORE_ID} AND owner = @owner`;
 const GET_KEY = `SELECT value FROM map WHERE store = ${STORE_ID} AND owner = @owner AND key = @key`;
 const ENTRIES = `SELECT key, value FROM map WHERE store = ${STORE_ID} AND owner = @owner`;
+const ALL_VALUES = pages('SELECT owner, value FROM keyval', 'owner');
+const ALL_ENTRIES = pages('SELECT owner, key, value FROM map', 'owner, key');
 
 /** The database, as the stores use it. */
 interface Access {
@@ -36,11 +38,35 @@ interface Access {
   /** Returns the number of rows that were changed. @throws StorageError */
   write(make: () => SingleOperation): Promise<number>;
   owners(store: StoreName): AsyncGenerator<string>;
+  /** The rows of a store, a page at a time. */
+  rows<R extends object>(store: StoreName, sql: PagedSql): AsyncGenerator<R>;
   statement(sql: string): Database.Statement;
+}
+
+/** Reads a store in pages of @limit rows: the first one, and the one after a row. */
+export interface PagedSql {
+  readonly first: string;
+  readonly next: string;
+}
+
+/** `columns`: the rest of the primary key, whose order the pages follow. */
+function pages(select: string, columns: string): PagedSql {
+  const end = `ORDER BY ${columns} LIMIT @limit`;
+  const first = `${select} WHERE store = ${STORE_ID}`;
+  const last = columns.replaceAll(/\w+/g, '@$&');
+  return { first: `${first} ${end}`, next: `${first} AND (${columns}) > (${last}) ${end}` };
 }
 
 interface ValueRow {
   readonly value: string;
+}
+
+interface OwnedRow extends ValueRow {
+  readonly owner: string;
+}
+
+interface KeyedRow extends OwnedRow {
+  readonly key: string;
 }
 
 export class SqliteKeyval implements KeyvalStore<unknown> {
@@ -69,6 +95,11 @@ export class SqliteKeyval implements KeyvalStore<unknown> {
 
   owners(): AsyncIterable<string> {
     return this.#storage.owners(this.#store);
+  }
+
+  async *entries(): AsyncGenerator<[string, unknown]> {
+    for await (const { owner, value } of this.#storage.rows<OwnedRow>(this.#store, ALL_VALUES))
+      yield [owner, decode(value)];
   }
 }
 
@@ -105,6 +136,16 @@ export class SqliteMap implements MapStore<unknown> {
 
   owners(): AsyncIterable<string> {
     return this.#storage.owners(this.#store);
+  }
+
+  async *all(): AsyncGenerator<[string, ReadonlyMap<string, unknown>]> {
+    let group: { readonly owner: string; readonly entries: Map<string, unknown> } | undefined;
+    for await (const { owner, key, value } of this.#storage.rows<KeyedRow>(this.#store, ALL_ENTRIES)) {
+      if (group && group.owner !== owner) yield [group.owner, group.entries];
+      if (group?.owner !== owner) group = { owner, entries: new Map() };
+      group.entries.set(key, decode(value));
+    }
+    if (group) yield [group.owner, group.entries];
   }
 }
 

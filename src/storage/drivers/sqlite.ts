@@ -15,7 +15,7 @@ import type { ArchiveStore, KeyvalStore, MapStore, StorageDriver } from '../stor
 import { SqliteBatch } from './sqlite-batch.ts';
 import { type SingleOperation, STORE_ID, type StoreName, storeParameters } from './sqlite-operations.ts';
 import { WriteQueue } from './sqlite-queue.ts';
-import { SqliteArchive, SqliteKeyval, SqliteMap } from './sqlite-stores.ts';
+import { type PagedSql, SqliteArchive, SqliteKeyval, SqliteMap } from './sqlite-stores.ts';
 
 const DRIVER = 'sqlite';
 const FILE_NAME = 'enjamb.sqlite';
@@ -28,6 +28,8 @@ const READ_TIMEOUT_MS = 2_000;
 
 /** Owners read between two turns of the event loop. */
 const OWNERS_PER_TURN = 100;
+/** Rows read between two turns of the event loop. */
+const ROWS_PER_TURN = 100;
 
 /** What is damaged in a database that nobody has open: SQLite's own words, ten at most; empty when it is whole. */
 export function damageOf(file: string): string[] {
@@ -155,6 +157,21 @@ export class SqliteStorage implements StorageDriver {
       if (count % OWNERS_PER_TURN === 0) await setImmediate();
       const last = { ...row, last: owner };
       owner = this.#attempt(store, () => this.#ownerOf(`${next} AND owner > @last`, last));
+    }
+  }
+
+  /** For the stores: all rows of a store, a page in each turn of the event loop. */
+  async *rows<R extends object>(store: StoreName, sql: PagedSql): AsyncGenerator<R> {
+    await this.#queue.allSettled();
+    const bounds = { ...storeParameters(store), limit: ROWS_PER_TURN };
+    const read = (text: string, last?: R) =>
+      this.#attempt(store, () => this.statement(text).all({ ...bounds, ...last }) as R[]);
+    let page = read(sql.first);
+    for (;;) {
+      yield* page;
+      if (page.length < ROWS_PER_TURN) return;
+      await setImmediate();
+      page = read(sql.next, page.at(-1));
     }
   }
 

@@ -226,6 +226,7 @@ test('large rows are written one at a time, small ones together', async () => {
     get: (name) => rows.get(name),
     delete: (name) => rows.delete(name),
     owners: () => rows.owners(),
+    entries: () => rows.entries(),
     async set(name, row) {
       most = Math.max(most, ++underWay);
       await rows.set(name, row);

@@ -29,7 +29,7 @@ async function stage() {
     },
   };
   const records = new Records({
-    store: { ...counted, get: store.get, entries: store.entries, owners: store.owners },
+    store: { ...counted, get: store.get, entries: store.entries, owners: store.owners, all: store.all },
     log: silentLogger,
     clock,
     after: (delayMs, task) => clock.after(delayMs, () => void task()),

@@ -183,7 +183,13 @@ test('for whoever logs in one record is found and one is not, whether there is s
         reads.push(found === undefined ? 'missed' : `found ${JSON.stringify(found).length}`);
         return found;
       };
-      return { ...store, get, set: store.set.bind(store), owners: store.owners.bind(store) };
+      return {
+        ...store,
+        get,
+        set: store.set.bind(store),
+        owners: store.owners.bind(store),
+        entries: store.entries.bind(store),
+      };
     },
   };
   const asked = new Accounts(watched, {

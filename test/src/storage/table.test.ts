@@ -43,10 +43,12 @@ test('a table that could not be opened can be opened later', async () => {
   const driver = new MemoryStorage();
   const keyval = driver.keyval(HOST, 'roster');
   await keyval.set('romeo', 1);
-  const get = keyval.get;
-  keyval.get = () => Promise.reject(new StorageError('failed', 'disk', { driver: 'memory' }));
+  const { entries } = keyval;
+  keyval.entries = () => {
+    throw new StorageError('failed', 'disk', { driver: 'memory' });
+  };
   await assert.rejects(storesFor(driver, HOST).table('roster'), { condition: 'failed' });
-  keyval.get = get;
+  keyval.entries = entries;
   assert.equal((await storesFor(driver, HOST).table('roster')).get('romeo'), 1);
 });
 
@@ -106,6 +108,9 @@ function scriptedStore(values: Record<string, string>) {
     delete: write,
     owners: async function* () {
       yield* Object.keys(values);
+    },
+    entries: async function* () {
+      yield* Object.entries(values);
     },
   };
   return { store, answers };

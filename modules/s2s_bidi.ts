@@ -1,6 +1,7 @@
 // XEP-0288 Bidirectional Server-to-Server Connections: one connection between two servers does for both directions.
 
 import { defineModule, type Element, type Event, NS, type S2SStream, xml } from 'enjamb/api';
+import { streams } from 'enjamb/api/stream';
 
 declare module 'enjamb/api' {
   interface Events {
@@ -37,7 +38,7 @@ export default defineModule({
       if (session.write(bidi)) session.makeBidirectional();
     });
 
-    module.handleNonza({ on: ['s2s'], name: 'bidi', xmlns: NS.BIDI }, (bidi, peer) => {
+    streams(module).handleNonza({ on: ['s2s'], name: 'bidi', xmlns: NS.BIDI }, (bidi, peer) => {
       const session = peer as S2SStream;
       // §2.2: before authentication. Later we may already have a stream of our own, and stay with it.
       if (session.isOurs || session.remotes.size > 0) return;

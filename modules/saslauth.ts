@@ -1,14 +1,7 @@
 // The SASL profile of RFC 6120 §6.
 
-import {
-  defineModule,
-  type Element,
-  NS,
-  SaslError,
-  type SaslProfile,
-  type SaslRequest,
-  xml,
-} from 'enjamb/api';
+import { defineModule, type Element, NS, xml } from 'enjamb/api';
+import { SaslError, type SaslProfile, type SaslRequest } from 'enjamb/api/stream';
 
 /** Lets clients authenticate by `<auth/>`, `<challenge/>`, `<response/>` and `<success/>`, then restart the stream. */
 export default defineModule({

@@ -1,7 +1,6 @@
 // XEP-0478 Stream Limits Advertisement: what may be sent on a stream, said before it is sent.
 
 import {
-  DEFAULT_LIMITS,
   defineModule,
   type Element,
   NS,
@@ -11,6 +10,7 @@ import {
   serialize,
   xml,
 } from 'enjamb/api';
+import { DEFAULT_LIMITS } from 'enjamb/api/stream';
 
 declare module 'enjamb/api' {
   interface S2SState {

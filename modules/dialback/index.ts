@@ -5,6 +5,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { defineModule, type Element, NS, type S2SStream, StanzaError, StreamError, xml } from 'enjamb/api';
+import { streams } from 'enjamb/api/stream';
 import { type Addresses, addressesOf } from './addresses.ts';
 import { isKey, keyFor } from './key.ts';
 import { Verifications } from './verifications.ts';
@@ -37,7 +38,7 @@ export default defineModule({
 
     module.hook('s2s-end', ({ session }) => verifications.lost(session));
 
-    module.handleNonza({ on: ['s2s'], name: 'result', xmlns: NS.DIALBACK }, (element, peer) => {
+    streams(module).handleNonza({ on: ['s2s'], name: 'result', xmlns: NS.DIALBACK }, (element, peer) => {
       const session = peer as S2SStream;
       const addresses = addressesOf(element);
       if (element.attrs.type !== undefined) takeAnswer(session, addresses, element);
@@ -46,7 +47,7 @@ export default defineModule({
       else verifications.begin(session, addresses, element.text());
     });
 
-    module.handleNonza({ on: ['s2s'], name: 'verify', xmlns: NS.DIALBACK }, (element, peer) => {
+    streams(module).handleNonza({ on: ['s2s'], name: 'verify', xmlns: NS.DIALBACK }, (element, peer) => {
       const session = peer as S2SStream;
       if (element.attrs.type !== undefined) return verifications.end(session, element);
       const { from, to } = addressesOf(element);

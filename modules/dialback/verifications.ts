@@ -9,6 +9,7 @@ import {
   type Timer,
   xml,
 } from 'enjamb/api';
+import { streams } from 'enjamb/api/stream';
 import { type Addresses, addressesOf } from './addresses.ts';
 
 /** How long the whole verification may take, the connection to the authoritative server included. */
@@ -103,7 +104,7 @@ export class Verifications {
   async #ask(verification: Verification, name: string, id: string, key: string): Promise<void> {
     const { claimant, from, to } = verification;
     try {
-      const asked = await this.#module.connectRemote(from);
+      const asked = await streams(this.#module).connectRemote(from);
       if (this.#pending.get(name) !== verification) return;
       verification.asked = asked;
       if (asked.send(xml('db:verify', { from: to, to: from, id }, key))) return;

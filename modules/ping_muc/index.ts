@@ -11,6 +11,7 @@
 //   rejoin*.ts      joining for clients that do not do it themselves
 
 import { defineModule, type Module, NS, Rate, wallTime } from 'enjamb/api';
+import { streams } from 'enjamb/api/stream';
 import { ClientPings } from './client_pings.ts';
 import { forgetCommand, probeCommand } from './commands.ts';
 import type { Context } from './context.ts';
@@ -116,7 +117,7 @@ function contextOf(module: Module<typeof options>): Context {
 async function reach(module: Module<typeof options>, domain: string): Promise<boolean> {
   if (module.local(domain) !== undefined) return false;
   try {
-    await module.connectRemote(domain);
+    await streams(module).connectRemote(domain);
     return true;
   } catch (error) {
     module.log.debug('not reached', { remote: domain, error });

@@ -13,6 +13,7 @@ import {
   treeBytes,
   xml,
 } from 'enjamb/api';
+import { streams } from 'enjamb/api/stream';
 import { failed, hOf } from './elements.ts';
 import { noteHandled } from './inbound.ts';
 import { LinkAcks } from './s2s_acks.ts';
@@ -81,7 +82,7 @@ export function manageLinks(module: Module, limits: LinkLimits): void {
 
 function negotiate(module: Module, negotiation: Negotiation, acks: LinkAcks): void {
   const on = (name: string, handler: (session: S2SStream, element: Element) => void) =>
-    module.handleNonza({ on: ['s2s'], name, xmlns: NS.SM }, (element, session) => {
+    streams(module).handleNonza({ on: ['s2s'], name, xmlns: NS.SM }, (element, session) => {
       if (session.kind === 's2s') handler(session, element);
     });
   on('enable', (session, element) => negotiation.enable(session, element));

@@ -44,6 +44,10 @@ export const MODULE_ERRORS: Readonly<Record<ModuleErrorCode, Advice>> = {
     'Modules need each other, or come after each other, in a circle, which the message shows',
     'Take one of them off the list; its author has to break the circle',
   ),
+  MODULE_API_VERSION: advice(
+    'The module is written for another version of what this server offers to modules',
+    'Install the version of the module that fits; [api-changes.md](api-changes.md) tells its author what has changed',
+  ),
   MODULE_WRONG_SCOPE: advice(
     'The module runs on hosts with users only, or on components only, and this host is of the other kind',
     'Name it in `modules_enabled` of hosts of the right kind only',

@@ -21,7 +21,7 @@ import type {
 } from './events.ts';
 import type { AskedIq, FollowIq, IqQuestion } from './iq.ts';
 import type { SaslMechanisms, SaslProfile } from './login.ts';
-import type { C2SSession, Host, Origin, S2SStream, SessionPart } from './session.ts';
+import type { C2SSession, Host, Origin, SessionPart } from './session.ts';
 
 /** What modules offer to each other, by module name; declared by the owner, read with `module.use`. */
 // biome-ignore lint/suspicious/noEmptyInterface: each module merges its own into it
@@ -74,13 +74,6 @@ export interface IqMatch {
   readonly xmlns: string;
 }
 
-export interface NonzaMatch {
-  readonly on: readonly ('c2s' | 's2s')[];
-  readonly name: string;
-  readonly xmlns: string;
-}
-export type NonzaHandler = (element: Element, session: C2SSession | S2SStream) => void;
-
 /** One module on one host. Whatever is registered through it is undone when the module unloads. */
 export interface Module<O extends Options = Options> {
   readonly name: string;
@@ -115,8 +108,6 @@ export interface Module<O extends Options = Options> {
    * @throws ModuleError when another module handles it already.
    */
   handleIq(match: IqMatch, handler: IqHandler): void;
-  /** Registers the one handler for a top-level element that is no stanza (XEP-0360), on bound streams. */
-  handleNonza(match: NonzaMatch, handler: NonzaHandler): void;
 
   /** Routes a stanza with this host as origin. Modules are trusted: any `from` of this host passes. */
   send(stanza: ElementLike, options?: SendOptions): void;
@@ -143,13 +134,6 @@ export interface Module<O extends Options = Options> {
    * that are followed. Requests with ids of more than 256 characters are not followed.
    */
   followIq(request: Readonly<StanzaEvent<C2SSession>>, onAnswer: FollowIq): void;
-
-  /**
-   * The stream on which this host speaks to another server, made when there is none. It is as secure as it will be,
-   * but perhaps not authenticated yet.
-   * @throws Error when the server cannot be reached.
-   */
-  connectRemote(remote: string): Promise<S2SStream>;
 
   /** What one of our domains has; `undefined` for a domain that is not ours. */
   local(domain: string): 'users' | 'service' | undefined;
@@ -224,6 +208,8 @@ export interface ModuleDefinition<O extends Options = Options, X = unknown> {
   readonly after?: readonly string[];
   readonly before?: readonly string[];
   readonly options?: O;
+  /** The `API_VERSION` that it was written for. A server with another one does not load it. */
+  readonly apiVersion?: number;
   /** Runs once per host. What it returns is what `module.use(name)` gives to others. */
   load(module: Module<O>): X | Promise<X>;
 }

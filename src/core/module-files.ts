@@ -6,6 +6,7 @@ import { registerHooks } from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { ModuleDefinition } from '../api/module.ts';
+import { API_VERSION } from '../api/version.ts';
 import { CORE_OPTIONS, HOST_ONLY_OPTIONS } from '../config/core-options.ts';
 import { EXTERNAL } from '../config/modules.ts';
 import { ModuleError } from './errors.ts';
@@ -17,9 +18,9 @@ const PLUGIN_EXTENSIONS = ['.ts', '.js'];
 const OWN_MODULES = fileURLToPath(new URL('../../modules/', import.meta.url));
 /** What modules import by name, wherever they lie. */
 const DOORS: ReadonlyMap<string, string> = new Map(
-  ['api', 'xep'].map((door) => [
+  Object.entries({ api: 'api/index', 'api/stream': 'api/stream', xep: 'xep/index' }).map(([door, file]) => [
     `enjamb/${door}`,
-    new URL(`../${door}/index${EXTENSION}`, import.meta.url).href,
+    new URL(`../${file}${EXTENSION}`, import.meta.url).href,
   ]),
 );
 const VALID_NAME = /^[a-z][a-z0-9_]*$/;
@@ -124,6 +125,7 @@ function checked(label: string, definition: unknown): ModuleDefinition {
     throw invalid(label, `must export default defineModule({ name: '${label}', … })`);
   if (!VALID_NAME.test(name)) throw invalid(label, `names itself "${name}", which is not snake_case`);
   if (!Array.isArray(depends)) throw invalid(label, 'must list the names of other modules in `depends`');
+  checkVersion(label, definition as ModuleDefinition);
   checkPlace(label, definition as ModuleDefinition);
   for (const [key, option] of Object.entries(options)) {
     if (typeof option?.parse !== 'function')
@@ -132,6 +134,16 @@ function checked(label: string, definition: unknown): ModuleDefinition {
     if (RESERVED.has(key)) throw invalid(label, `has an option "${key}", which is the server's own`);
   }
   return definition as ModuleDefinition;
+}
+
+/** @throws ModuleError MODULE_API_VERSION */
+function checkVersion(label: string, { apiVersion = API_VERSION }: ModuleDefinition): void {
+  if (apiVersion === API_VERSION) return;
+  throw new ModuleError(
+    'MODULE_API_VERSION',
+    label,
+    `the module "${label}" is written for version ${apiVersion} of the API of modules; this server has version ${API_VERSION}`,
+  );
 }
 
 function checkPlace(label: string, { enabledOn = [], serves, scope }: ModuleDefinition): void {
@@ -168,8 +180,8 @@ function newVersion(file: URL): string {
 }
 
 /**
- * Two things that Node cannot know: `enjamb/api` and `enjamb/xep` are this server's own, wherever a module lies; and a reloaded module,
- * whose version is in the query of its URL, passes that version on to the files that it imports from its folder.
+ * Two things that Node cannot know: `enjamb/api` and the other doors are this server's own, wherever a module lies; and a
+ * reloaded module, whose version is in the query of its URL, passes that version on to the files that it imports from its folder.
  */
 function resolveForModules(): void {
   if (resolving) return;

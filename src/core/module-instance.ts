@@ -19,12 +19,11 @@ import type {
   Items,
   Module,
   ModuleDefinition,
-  NonzaHandler,
-  NonzaMatch,
   OwnerQuestion,
   SendOptions,
 } from '../api/module.ts';
 import type { C2SSession, S2SStream } from '../api/session.ts';
+import type { NonzaHandler, NonzaMatch, Streams } from '../api/stream.ts';
 import type { Options } from '../config/options.ts';
 import type { Stores } from '../storage/stores.ts';
 import type { Clock, Timer } from '../util/clock.ts';
@@ -52,7 +51,7 @@ export interface ModuleSurroundings {
   readonly kept: Map<string, Map<string, unknown>>;
 }
 
-export class ModuleInstance implements Module {
+export class ModuleInstance implements Module, Streams {
   readonly definition: ModuleDefinition;
   readonly name: string;
   readonly host: LocalHost;

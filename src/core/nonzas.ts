@@ -1,6 +1,6 @@
 // Top-level elements that are no stanzas (XEP-0360), each with exactly one handler.
 
-import type { NonzaHandler, NonzaMatch } from '../api/module.ts';
+import type { NonzaHandler, NonzaMatch } from '../api/stream.ts';
 import type { Element } from '../xml/element.ts';
 import { ModuleError } from './errors.ts';
 

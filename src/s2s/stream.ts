@@ -1,6 +1,6 @@
 // A stream with another server, whichever side opened it: who has been authenticated on it, and the stanzas.
 
-import type { NonzaHandler } from '../api/module.ts';
+import type { NonzaHandler } from '../api/stream.ts';
 import type { S2SStream as Contract, S2SCloseCause, S2SState } from '../api/session.ts';
 import type { LocalHost } from '../core/host.ts';
 import { checkStanza, isAvailability, isStanza } from '../core/stanza-rules.ts';

@@ -1,6 +1,7 @@
 // Stream management with clients: what each event of a session means for its counters and its queue.
 
 import { type C2SSession, type Element, type Module, NS, StreamError, xml } from 'enjamb/api';
+import { streams } from 'enjamb/api/stream';
 import { failed, hOf, isTrue, secondsOf } from '../elements.ts';
 import { noteHandled } from '../inbound.ts';
 import { newOutbound } from '../outbound.ts';
@@ -112,7 +113,7 @@ function checkCounts(module: Module): void {
 
 function negotiate({ module, clients, acks, hibernation, redelivery }: Parts): void {
   const on = (name: string, handler: (element: Element, session: C2SSession) => void) =>
-    module.handleNonza({ on: ['c2s'], name, xmlns: NS.SM }, (element, session) => {
+    streams(module).handleNonza({ on: ['c2s'], name, xmlns: NS.SM }, (element, session) => {
       if (session.kind === 'c2s') handler(element, session);
     });
   on('enable', (request, session) => {

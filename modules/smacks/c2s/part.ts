@@ -1,6 +1,7 @@
 // What is saved of a session with stream management, and how a saved session sleeps on.
 
-import type { C2SSession, Json, Module } from 'enjamb/api';
+import type { C2SSession, Module } from 'enjamb/api';
+import type { Json } from 'enjamb/api/stream';
 import { newOutbound } from '../outbound.ts';
 import type { Clients } from './clients.ts';
 import type { Deliveries, SavedDelivery } from './deliveries.ts';

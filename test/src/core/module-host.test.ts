@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { CommandRegistry } from '../../../src/admin/commands.ts';
 import type { StanzaEvent } from '../../../src/api/events.ts';
+import { API_VERSION } from '../../../src/api/version.ts';
 import type { LocalHost } from '../../../src/core/host.ts';
 import { ModuleFiles } from '../../../src/core/module-files.ts';
 import { ModuleHost } from '../../../src/core/module-host.ts';
@@ -78,6 +79,7 @@ async function startSite(t: TestContext): Promise<Site> {
 function moduleText(name: string, body: string, more = ''): string {
   return `
     import { defineModule, xml } from 'enjamb/api';
+    import { streams } from 'enjamb/api/stream';
     const told: string[] = Reflect.get(globalThis, 'told');
     export default defineModule({
       name: '${name}',
@@ -174,11 +176,23 @@ test('a file that is no module, or has the name of another, is refused', async (
   }
 });
 
+test('a module that is written for another version of the API is refused', async (t) => {
+  const site = await startSite(t);
+  await site.module('present', tells('present'), `apiVersion: ${API_VERSION},`);
+  await site.module('future', tells('future'), `apiVersion: ${API_VERSION + 1},`);
+  await site.modules.load(['present']);
+  await assert.rejects(site.modules.load(['future']), {
+    code: 'MODULE_API_VERSION',
+    message: `the module "future" is written for version ${API_VERSION + 1} of the API of modules; this server has version ${API_VERSION}`,
+  });
+  assert.deepEqual(told, ['present']);
+});
+
 const REGISTERS_EVERYTHING = `
   ${hears('heard')}
   module.observe('user-create', () => void told.push('observed'));
   module.handleIq({ type: 'get', to: ['host'], name: 'q', xmlns: 'urn:q' }, () => undefined);
-  module.handleNonza({ on: ['c2s'], name: 'n', xmlns: 'urn:n' }, () => undefined);
+  streams(module).handleNonza({ on: ['c2s'], name: 'n', xmlns: 'urn:n' }, () => undefined);
   module.provide('disco-feature', 'urn:q');
   module.command({ name: 'greet', summary: 'Says hello', args: {}, run: () => ({ text: 'hello' }) });
   module.after(1000, () => void told.push('after'));

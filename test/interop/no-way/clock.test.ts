@@ -26,12 +26,13 @@ test(
   LIMIT,
   async (t) => {
     const { enjamb, clock, romeo, benvolio, juliet } = await scene(t);
-    let count = 0;
+    let round = 0;
     const everybodyTalks = async (): Promise<void> => {
-      await says(romeo, [juliet, JULIET], 'to another server');
-      await says(juliet, [romeo, ROMEO], 'from another server');
-      await says(romeo, [benvolio, BENVOLIO], 'to a user of this one');
-      const text = `in the room, ${++count}`;
+      round++;
+      await says(romeo, [juliet, JULIET], `${round}: to another server`);
+      await says(juliet, [romeo, ROMEO], `${round}: from another server`);
+      await says(romeo, [benvolio, BENVOLIO], `${round}: to a user of this one`);
+      const text = `${round}: in the room`;
       juliet.send(ROOM, text, 'groupchat');
       await romeo.stanza(text, (it) => it.getChildText('body') === text);
     };

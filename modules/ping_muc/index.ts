@@ -113,7 +113,7 @@ function contextOf(module: Module<typeof options>): Context {
   };
 }
 
-/** Where it fails, `s2s-failed` tells of it. */
+/** Where it fails, `link-fail` tells of it. */
 async function reach(module: Module<typeof options>, domain: string): Promise<boolean> {
   if (module.local(domain) !== undefined) return false;
   try {

@@ -35,8 +35,7 @@ export function assistRejoins(module: RejoinModule, context: Context): void {
   module.observe('ping-muc-notice', (notice) => rejoins.told(notice));
   module.observe('c2s-resume', ({ session }) => rejoins.resumed(session));
   module.observe('resource-unbind', ({ session }) => rejoins.left(session));
-  module.observe('s2s-open', ({ remote }) => rejoins.reachable(remote));
-  module.observe('service-up', ({ domain }) => rejoins.reachable(domain));
+  module.observe('link-open', ({ remote }) => rejoins.reachable(remote));
 }
 
 /** What clients do about rooms themselves. */

@@ -30,16 +30,14 @@ export interface TriggerParts {
 
 /** Follows the links with other servers. */
 export function watchLinks(module: Module, watches: Watches): void {
-  module.observe('s2s-close', ({ session, remote, cause, error }) => {
+  module.observe('link-close', ({ stream, remote, cause, error, wasUsed }) => {
+    if (!stream) return watches.trigger(remote, 'service-down');
     // If nobody has used the stream, its orderly end says nothing. Asking would open the next one, and so on for ever.
-    if (!session.wasUsed && isOrderly(cause, error)) return;
+    if (!wasUsed && isOrderly(cause, error)) return;
     watches.trigger(remote, cause === 'timeout' ? 'link-silent' : 'link-lost');
   });
-  module.observe('s2s-failed', ({ remote }) => watches.trigger(remote, 'unreachable'));
-  module.observe('s2s-open', ({ remote }) => watches.get(remote)?.linkUp());
-  // Rooms of this very server have no link that could break.
-  module.observe('service-down', ({ domain }) => watches.trigger(domain, 'service-down'));
-  module.observe('service-up', ({ domain }) => watches.get(domain)?.linkUp());
+  module.observe('link-fail', ({ remote }) => watches.trigger(remote, 'unreachable'));
+  module.observe('link-open', ({ remote }) => watches.get(remote)?.linkUp());
 }
 
 /** A peer may end an idle stream by an error (RFC 6120 §4.9.3.4), as ejabberd does. */

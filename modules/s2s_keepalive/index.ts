@@ -5,7 +5,7 @@ import { defineModule, duration, NS, type S2SStream, xml } from 'enjamb/api';
 import { Link } from './link.ts';
 
 /**
- * Pings a domain that another module needs (`s2s-needed`) after a time of silence (XEP-0199), and ends all streams with it
+ * Pings a domain that another module needs (`link-needed`) after a time of silence (XEP-0199), and ends all streams with it
  * if no byte arrives in time. On all other streams it sends a space now and then (RFC 6120 §4.6.1), so that firewalls keep
  * the connection.
  */
@@ -41,7 +41,7 @@ export default defineModule({
       },
       silenceMs: module.options.s2s_keepalive_silence,
       timeoutMs: module.options.s2s_keepalive_timeout,
-      isNeeded: (remote: string) => module.ask('s2s-needed', { remote }) === 'needed',
+      isNeeded: (remote: string) => module.ask('link-needed', { remote }) === 'needed',
       ping(remote: string): boolean {
         pings.add();
         const ping = xml('iq', { type: 'get', from: domain, to: remote }, xml('ping', NS.PING));
@@ -63,14 +63,16 @@ export default defineModule({
     };
     for (const [session, remotes] of kept) for (const remote of remotes) watch(session, remote);
 
-    module.hook('s2s-open', ({ session, remote }) => {
-      const remotes = kept.get(session) ?? new Set();
-      kept.set(session, remotes.add(remote));
-      watch(session, remote);
+    module.hook('link-open', ({ stream, remote }) => {
+      if (!stream) return;
+      const remotes = kept.get(stream) ?? new Set();
+      kept.set(stream, remotes.add(remote));
+      watch(stream, remote);
     });
-    module.hook('s2s-close', ({ session, remote }) => {
-      kept.delete(session);
-      if (links.get(remote)?.remove(session) === 0) links.delete(remote);
+    module.hook('link-close', ({ stream, remote }) => {
+      if (!stream) return;
+      kept.delete(stream);
+      if (links.get(remote)?.remove(stream) === 0) links.delete(remote);
     });
   },
 });

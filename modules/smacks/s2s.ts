@@ -181,9 +181,10 @@ interface Lives {
 }
 
 function watchLives(module: Module, { links, pings, handover, negotiation }: Lives): void {
-  module.hook('s2s-open', ({ session, remote }) => {
-    links.mark(session);
-    negotiation.opened(session, remote);
+  module.hook('link-open', ({ stream, remote }) => {
+    if (!stream) return;
+    links.mark(stream);
+    negotiation.opened(stream, remote);
   });
   // §4: whoever closes in order says how much has been handled, or the peer would send it again.
   module.hook('s2s-farewell', ({ session }) => {
@@ -191,8 +192,9 @@ function watchLives(module: Module, { links, pings, handover, negotiation }: Liv
     if (link?.inbound) answer(session);
     if (link?.mode === 'acks' && link.outbound.queue.length > 0) session.write(xml('r', NS.SM));
   });
-  module.hook('s2s-close', ({ session, cause, error }) => {
-    const link = session.state.smacks;
+  module.hook('link-close', ({ stream, cause, error }) => {
+    if (!stream) return;
+    const link = stream.state.smacks;
     if (!link || link.end) return;
     pings.stop(link);
     stopTimers(link);

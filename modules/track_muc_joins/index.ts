@@ -163,18 +163,16 @@ function watchRooms(module: Tracker, index: JoinIndex, departures: Departures): 
 }
 
 function watchLinks(module: Tracker, index: JoinIndex, departures: Departures): void {
-  module.observe('s2s-close', ({ session, remote, cause }) => {
-    if (session.direction === 'in') departures.settle(remote);
-    else departures.broken(remote, readBefore(session, cause));
+  module.observe('link-close', ({ stream, remote, cause }) => {
+    if (stream?.direction === 'in') departures.settle(remote);
+    else departures.broken(remote, stream ? readBefore(stream, cause) : 'none');
   });
-  module.observe('s2s-failed', ({ remote }) => departures.settle(remote));
+  module.observe('link-fail', ({ remote }) => departures.settle(remote));
   module.hook('s2s-repeat', ({ stanza }) =>
     isAnswered(stanza, module.host.sessions, departures) ? 'needless' : undefined,
   );
-  module.observe('s2s-open', ({ remote }) => departures.restored(remote));
-  module.observe('service-down', ({ domain }) => departures.broken(domain, 'none'));
-  module.observe('service-up', ({ domain }) => departures.restored(domain));
-  module.hook('s2s-needed', ({ remote }) => (index.domain(remote) ? 'needed' : undefined));
+  module.observe('link-open', ({ remote }) => departures.restored(remote));
+  module.hook('link-needed', ({ remote }) => (index.domain(remote) ? 'needed' : undefined));
   module.observe('host-start', () => departures.begin((domain) => module.local(domain) !== undefined));
   module.every(SWEEP_MS, () => departures.sweep());
 }

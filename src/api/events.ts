@@ -53,6 +53,15 @@ interface SessionEnd {
   readonly successor: C2SSession | undefined;
 }
 
+type LinkClose = {
+  readonly remote: string;
+  readonly error: Error | undefined;
+  readonly wasUsed: boolean;
+} & (
+  | { readonly stream: S2SStream; readonly cause: S2SCloseCause }
+  | { readonly stream?: undefined; readonly cause: 'service' }
+);
+
 export type Kind = 'message' | 'presence' | 'iq';
 export type Target = 'full' | 'bare' | 'host' | 'self';
 /** Sent by a client of this host, before routing. */
@@ -119,19 +128,21 @@ export interface Events extends Outbound, Inbound {
   'resource-ending': Event<SessionEnd>;
   /** The session has ended for good. It is no longer in `host.sessions`, but may still be named as an origin. */
   'resource-unbind': Event<SessionEnd>;
-  /** A stream with another server is established; nobody is authenticated yet. */
-  's2s-connect': Event<{ readonly session: S2SStream }>;
   /** An administrator looks at a link: whoever knows something about it adds to the description. */
   's2s-describe': Event<{
     readonly session: S2SStream;
     readonly description: { readonly features: string[]; unconfirmed: number };
   }>;
-  /** A stream with another server is over, whether somebody was authenticated on it (`s2s-close`) or not. */
+  /** A stream with another server has ended, authenticated (`link-close` too) or not. */
   's2s-end': Event<{ readonly session: S2SStream }>;
   /** An outgoing stream is ready, and SASL EXTERNAL is not possible: whoever can begins to authenticate us. */
   's2s-authenticate': Event<{ readonly session: S2SStream; readonly remote: string }, 'handled'>;
-  /** The peer has proved to be `remote`, or has accepted us there: stanzas flow. Once per remote domain. */
-  's2s-open': Event<{ readonly session: S2SStream; readonly remote: string }>;
+  /**
+   * Stanzas flow: the peer of `stream` has proved to be `remote`, or has accepted our domain there. Fired once per
+   * stream and remote, on the local host. Without a stream: `remote` is a service of this server, such as an external
+   * component, that has started or connected again; fired on every host with users.
+   */
+  'link-open': Event<{ readonly remote: string; readonly stream?: S2SStream | undefined }>;
   /**
    * What the peer of a stream that we have opened announces, each time (after TLS, again after SASL) and before we act
    * on it.
@@ -161,26 +172,15 @@ export interface Events extends Outbound, Inbound {
    * `'needless'`: the peer has shown that it has got it, so nothing of that is done.
    */
   's2s-repeat': Event<{ readonly remote: string; readonly stanza: Stanza }, 'needless'>;
-  /** A link is about to be closed because it is idle, or somebody wants to know whether it matters. */
-  's2s-needed': Event<{ readonly remote: string }, 'needed'>;
+  /** Asks whether this host needs the link with `remote`, for instance before the link is closed as idle. */
+  'link-needed': Event<{ readonly remote: string }, 'needed'>;
   /**
-   * A service that runs on this very server, such as an external component, is gone, or there again. Told on every
-   * host of ours.
+   * What `link-open` announced has ended, with the same stream or without one. `wasUsed`: other stanzas than those that
+   * serve the link itself have passed.
    */
-  'service-down': Event<{ readonly domain: string }>;
-  'service-up': Event<{ readonly domain: string }>;
-  /** An authenticated stream ended; fired on the local host, once per remote domain that it served. */
-  's2s-close': Event<{
-    readonly session: S2SStream;
-    readonly remote: string;
-    readonly cause: S2SCloseCause;
-    readonly error: Error | undefined;
-  }>;
-  /**
-   * We could not establish an authenticated stream. `permanent`: the domain does not exist, trying again soon is
-   * no use; else the cause may pass.
-   */
-  's2s-failed': Event<{ readonly remote: string; readonly permanent: boolean; readonly error: Error }>;
+  'link-close': Event<LinkClose>;
+  /** An attempt to open a stream failed. `permanent`: the domain does not exist, so another attempt soon is useless. */
+  'link-fail': Event<{ readonly remote: string; readonly permanent: boolean; readonly error: Error }>;
   /** `features` is about to be announced to a client or a server: append to it. */
   'stream-features': Event<{
     readonly session: C2SSession | S2SStream | undefined;

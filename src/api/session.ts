@@ -128,7 +128,7 @@ export interface S2SStream extends Session {
   write(element: Element): boolean;
   /** Sends a space, so that the connection is not taken for dead (RFC 6120 §4.6.1). */
   keepAlive(): void;
-  /** Ends the session as `Session.close` does; `cause` is what `s2s-close` gives as the cause then. */
+  /** Ends the session as `Session.close` does; `cause` is what `link-close` gives as the cause then. */
   close(error?: Error, cause?: S2SCloseCause): void;
   /** Lets stanzas flow both ways between the domains that are authenticated on this stream (XEP-0288). Idempotent. */
   makeBidirectional(): void;

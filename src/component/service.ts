@@ -4,7 +4,7 @@
 import type { Kind, StanzaEvent, Target } from '../api/events.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { Router } from '../core/router.ts';
-import { notifyService } from '../core/services.ts';
+import { serviceClosed, serviceOpened } from '../core/services.ts';
 import { errorReply, StanzaError } from '../xml/errors.ts';
 import type { ComponentSession } from './session.ts';
 
@@ -38,13 +38,13 @@ export class Service {
   attach(session: ComponentSession): void {
     this.session = session;
     this.lastError = undefined;
-    notifyService('service-up', this.domain, this.#router);
+    serviceOpened(this.domain, this.#router);
   }
 
   detach(at: number, message: string): void {
     this.session = undefined;
     this.lastError = { at, message };
-    notifyService('service-down', this.domain, this.#router);
+    serviceClosed(this.domain, this.#router);
   }
 
   #deliver(event: StanzaEvent): 'handled' {

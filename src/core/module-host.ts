@@ -12,7 +12,7 @@ import type { LocalHost } from './host.ts';
 import type { ModuleFiles } from './module-files.ts';
 import { ModuleInstance, type ModuleSurroundings } from './module-instance.ts';
 import { arranged, checkScope, circularError, fits, inOrder } from './module-order.ts';
-import { notifyService } from './services.ts';
+import { serviceClosed, serviceOpened } from './services.ts';
 
 /** What another configuration has changed, by the names of modules. */
 export interface ModuleChanges {
@@ -113,7 +113,7 @@ export class ModuleHost {
     const before = this.#isServing;
     this.#isServing = this.loaded.some(({ serves }) => serves === component);
     if (before === undefined || before === this.#isServing) return;
-    notifyService(this.#isServing ? 'service-up' : 'service-down', domain, this.#around.router);
+    (this.#isServing ? serviceOpened : serviceClosed)(domain, this.#around.router);
   }
 
   /**

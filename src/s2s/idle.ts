@@ -62,7 +62,7 @@ export class IdleWatch {
   }
 
   #isNeeded({ host, remotes }: S2SStream): boolean {
-    return [...remotes].some((remote) => host.hooks.ask('s2s-needed', { remote }) === 'needed');
+    return [...remotes].some((remote) => host.hooks.ask('link-needed', { remote }) === 'needed');
   }
 }
 

@@ -67,7 +67,6 @@ export class Incoming implements StreamHandler {
   }
 
   onHeader(header: StreamHeader): void {
-    const isFirst = this.session === undefined;
     const session = this.#sessionFor(header);
     this.#claimed = claimedDomain(header);
     session.streamId = newId();
@@ -77,7 +76,7 @@ export class Incoming implements StreamHandler {
     log.debug('s2s stream opened by peer', { from: this.#claimed, address: session.remoteAddress });
     const from = isForAll(header) ? undefined : session.local;
     this.#stream.open({ from, to: header.from, id: session.streamId, dialback: true });
-    const greet = () => this.#greet(session, isVersion1(header), isFirst);
+    const greet = () => this.#greet(session, isVersion1(header));
     if (this.#claimed === undefined || this.#accepted !== undefined) greet();
     else session.examine(this.#claimed, greet);
   }
@@ -106,9 +105,8 @@ export class Incoming implements StreamHandler {
     this.session?.farewell();
   }
 
-  #greet(session: S2SStream, hasFeatures: boolean, isFirst: boolean): void {
+  #greet(session: S2SStream, hasFeatures: boolean): void {
     if (hasFeatures) this.#stream.sendFeatures(this.#features(session));
-    if (isFirst) session.host.hooks.notify('s2s-connect', { session });
     const accepted = this.#accepted;
     this.#accepted = undefined;
     if (accepted !== undefined) this.#events.onReady(session, accepted, session.local);

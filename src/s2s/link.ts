@@ -332,7 +332,7 @@ export class Link {
     const { host, remote, queued: waiting } = this;
     const nextTryMs = Math.round(this.#reachability.failed(error, this.#now));
     host.log.info('s2s failed', { remote, why: error.message, nextTryMs, waiting });
-    host.hooks.notify('s2s-failed', { remote, permanent: isPermanent(error), error });
+    host.hooks.notify('link-fail', { remote, permanent: isPermanent(error), error });
   }
 
   /** The server stops: closes what has nothing to send any more. */

@@ -231,7 +231,6 @@ export class Outgoing implements StreamHandler {
       return this.#fail(`${certificateProblem(tls, this.#remote)}, and s2s_secure_auth is on`);
     }
     this.#phase = 'prepared';
-    this.#host.hooks.notify('s2s-connect', { session });
     this.#events.onPrepared(session);
     if (this.#wantsOpen) this.#authenticate(session);
   }

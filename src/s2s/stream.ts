@@ -233,7 +233,7 @@ export class S2SStream implements Contract {
     this.#stream.raiseLimits(DEFAULT_LIMITS);
     this.log.info('s2s open', { local, remote, secure: this.secure, certificate: this.proves(remote) });
     this.onAuthenticated?.(remote, local);
-    if (local === this.local) this.host.hooks.notify('s2s-open', { session: this, remote });
+    if (local === this.local) this.host.hooks.notify('link-open', { stream: this, remote });
   }
 
   /** Every pair of domains that was authenticated, with those of other hosts of ours last. */
@@ -297,8 +297,9 @@ export class S2SStream implements Contract {
     const remotes = [...new Set(this.pairs.map(({ remote }) => remote))];
     if (remotes.length > 0) this.log.info('s2s closed', { remotes, ...fields });
     else this.log.debug('s2s closed before it was authenticated', fields);
+    const { wasUsed } = this;
     for (const remote of this.remotes) {
-      this.host.hooks.notify('s2s-close', { session: this, remote, cause, error });
+      this.host.hooks.notify('link-close', { stream: this, remote, cause, error, wasUsed });
     }
     this.host.hooks.notify('s2s-end', { session: this });
   }

@@ -58,8 +58,8 @@ test('§2.1: it is offered to who is not authenticated yet, and not to who must 
 test('§2.2: our stanzas take the stream of the peer, after it has been told that it is verified', async (t) => {
   const world = await startWorld(t, MODULES);
   const opened: string[] = [];
-  world.hook('s2s-open', ({ session }) => {
-    opened.push(session.direction);
+  world.hook('link-open', ({ stream }) => {
+    opened.push(stream!.direction);
     send(world, 'at once');
   });
   const peer = await world.opened();
@@ -141,7 +141,7 @@ test('§2.2: before the peer has accepted us it sends nothing', async (t) => {
   assert.match(await peer.readsToEnd(), /<not-authorized /);
 });
 
-test('one s2s-close for both directions', async (t) => {
+test('one link-close for both directions', async (t) => {
   const world = await startWorld(t, MODULES);
   const peer = await verified(world);
   send(world, 1);

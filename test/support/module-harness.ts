@@ -330,7 +330,7 @@ export class HarnessPeer {
   async connect(): Promise<S2SStream> {
     if (this.reachable && !this.paused) return this.openOut();
     const error = new Error('connection refused');
-    this.#harness.notify('s2s-failed', { remote: this.domain, permanent: false, error });
+    this.#harness.notify('link-fail', { remote: this.domain, permanent: false, error });
     throw error;
   }
 
@@ -389,8 +389,8 @@ export class HarnessPeer {
     this.#harness.server.router.route(element, link);
   }
 
-  #opened(session: HarnessLink): void {
-    this.#harness.notify('s2s-open', { session, remote: this.domain });
+  #opened(stream: HarnessLink): void {
+    this.#harness.notify('link-open', { stream, remote: this.domain });
     this.flush();
   }
 
@@ -411,14 +411,15 @@ export class HarnessPeer {
     this.#queue.push({ stanza, isOverhead, expiry });
   }
 
-  #closed(session: HarnessLink, cause: S2SCloseCause, error: Error | undefined): void {
-    this.#harness.notify('s2s-close', { session, remote: this.domain, cause, error });
+  #closed(stream: HarnessLink, cause: S2SCloseCause, error: Error | undefined): void {
+    const { wasUsed } = stream;
+    this.#harness.notify('link-close', { stream, remote: this.domain, cause, error, wasUsed });
   }
 
   #refuse(stanza: Element): void {
     this.failures++;
     const error = new Error('connection refused');
-    if (!this.paused) this.#harness.notify('s2s-failed', { remote: this.domain, permanent: false, error });
+    if (!this.paused) this.#harness.notify('link-fail', { remote: this.domain, permanent: false, error });
     const text = `${this.domain} could not be reached`;
     this.#harness.server.router.bounce(stanza, new StanzaError('remote-server-timeout', { text }));
   }

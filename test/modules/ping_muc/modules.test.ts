@@ -56,7 +56,7 @@ test('a session that ends while its joins are handed over is in no room any more
   for (let later = 0; later < 25; later++) {
     const { h, romeo } = await scene(t);
     const reload = h.command('module reload', { name: 'track_muc_joins', host: HOST });
-    while (h.host.hooks.has('s2s-needed')) await Promise.resolve(); // The old module is going.
+    while (h.host.hooks.has('link-needed')) await Promise.resolve(); // The old module is going.
     for (let turn = 0; turn < later; turn++) await Promise.resolve();
     romeo.close();
     await reload;

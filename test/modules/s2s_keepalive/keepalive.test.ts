@@ -20,7 +20,7 @@ interface Scene {
 /** montague.lit and capulet.lit are connected both ways. */
 async function connected(t: TestContext, needed = true, options: WorldOptions = {}): Promise<Scene> {
   const world = await startWorld(t, { modules: MODULES, ...options });
-  if (needed) world.hook('s2s-needed', () => 'needed');
+  if (needed) world.hook('link-needed', () => 'needed');
   const incoming = await world.verified();
   world.send(`<message id='first' from='romeo@montague.lit' to='juliet@capulet.lit'/>`);
   const out = await world.accepted();
@@ -103,7 +103,7 @@ test('RFC 6120 §4.6.1: a link that nobody needs gets a space every three minute
 test('a link that becomes needed is asked within 30 s', async (t) => {
   const { world, out } = await connected(t, false);
   await world.clock.advance(100_000);
-  world.hook('s2s-needed', ({ remote }) => (remote === 'capulet.lit' ? 'needed' : undefined));
+  world.hook('link-needed', ({ remote }) => (remote === 'capulet.lit' ? 'needed' : undefined));
   await world.clock.advance(30_000);
   await asked(out);
 });
@@ -135,7 +135,7 @@ test('a peer that claims to hang up at once is not sent more than a word a secon
 
 test('XEP-0198 §4: a managed stream is asked for an acknowledgement, which is no stanza', async (t) => {
   const world = await startWorld(t, { modules: [...MODULES, 'smacks'] });
-  world.hook('s2s-needed', () => 'needed');
+  world.hook('link-needed', () => 'needed');
   world.send(`<message id='first' from='romeo@montague.lit' to='juliet@capulet.lit'/>`);
   const out = await world.prepared(
     DIALBACK_FEATURE.replace('</stream:features>', `<sm xmlns='urn:xmpp:sm:3'/></stream:features>`),
@@ -162,8 +162,8 @@ test('XEP-0198 §4: a managed stream is asked for an acknowledgement, which is n
 test('pings and their answers count as overhead of the streams, and reach nobody', async (t) => {
   const { world, out, in: incoming } = await connected(t);
   const sessions: Record<string, S2SStream> = {};
-  world.hook('s2s-close', ({ session }) => {
-    sessions[session.direction] = session;
+  world.hook('link-close', ({ stream: session }) => {
+    if (session) sessions[session.direction] = session;
   });
   await world.clock.advance(30_000);
   answer(incoming, await asked(out));
@@ -191,7 +191,7 @@ test('an answer in the name of another domain is no answer of whom we asked', as
 
 test('where only the peer has a stream, one of ours is made to ask; a question that cannot be sent ends nothing', async (t) => {
   const world = await startWorld(t, { modules: MODULES });
-  world.hook('s2s-needed', () => 'needed');
+  world.hook('link-needed', () => 'needed');
   await world.verified();
   world.events.length = 0;
   world.answer = () => {

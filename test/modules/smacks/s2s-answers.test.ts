@@ -132,7 +132,7 @@ test('a keepalive’s ping confirms as well as one of our own, which is not sent
     modules: ['dialback', 'smacks', 's2s_keepalive'],
     config: 's2s_keepalive_silence = "2 seconds"\ns2s_keepalive_timeout = "2 seconds"',
   });
-  world.hook('s2s-needed', () => 'needed');
+  world.hook('link-needed', () => 'needed');
   const back = await world.verified();
   say(world, 'first');
   const out = await called(world, '');

@@ -142,7 +142,7 @@ test('XEP-0198: a client that sleeps stays in its rooms, and wakes up in them', 
 
 test('a link with a domain is needed while somebody is in a room there', async (t) => {
   const { h, rooms, romeo, sends } = await joined(t);
-  const isNeeded = (remote: string) => h.host.hooks.fire('s2s-needed', { remote });
+  const isNeeded = (remote: string) => h.host.hooks.fire('link-needed', { remote });
   assert.equal(isNeeded(rooms.domain), 'needed');
   assert.equal(isNeeded('capulet.lit'), undefined);
   romeo.says(`<presence type='unavailable' to='${ROOM}/Romeo'/>`);

@@ -179,29 +179,29 @@ test('a question whose handlers fail goes on to the next one, and their modules 
     const hooks = new Hooks(new Faults(log));
     const broken = new StanzaError('forbidden');
     hooks.add(
-      's2s-needed',
+      'link-needed',
       () => {
         throw broken;
       },
       stage,
       'broken',
     );
-    hooks.add('s2s-needed', () => 'needed', 'deliver', 'm');
-    assert.equal(hooks.ask('s2s-needed', { remote: 'capulet.lit' }), 'needed');
-    assert.deepEqual(errors, [{ event: 's2s-needed', module: 'broken', error: broken }]);
+    hooks.add('link-needed', () => 'needed', 'deliver', 'm');
+    assert.equal(hooks.ask('link-needed', { remote: 'capulet.lit' }), 'needed');
+    assert.deepEqual(errors, [{ event: 'link-needed', module: 'broken', error: broken }]);
   }
 });
 
 test('a question that every handler fails at, or that nobody hooks, has no answer', () => {
   const { log, errors } = recorder();
   const hooks = new Hooks(new Faults(log));
-  assert.equal(hooks.ask('s2s-needed', { remote: 'capulet.lit' }), undefined);
+  assert.equal(hooks.ask('link-needed', { remote: 'capulet.lit' }), undefined);
   const fails = () => {
-    throw new HandlerError('inner', 's2s-needed', new Error('broken'));
+    throw new HandlerError('inner', 'link-needed', new Error('broken'));
   };
-  hooks.add('s2s-needed', fails, 'deliver', 'outer');
-  hooks.add('s2s-needed', () => 'needed', 'observe', 'watcher');
-  assert.equal(hooks.ask('s2s-needed', { remote: 'capulet.lit' }), undefined);
+  hooks.add('link-needed', fails, 'deliver', 'outer');
+  hooks.add('link-needed', () => 'needed', 'observe', 'watcher');
+  assert.equal(hooks.ask('link-needed', { remote: 'capulet.lit' }), undefined);
   assert.equal((errors[0] as { module: string }).module, 'inner');
 });
 

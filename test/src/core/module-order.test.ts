@@ -54,7 +54,7 @@ test('handlers run in the order of their modules, in each stage, whenever they w
   const hooks = new Hooks(new Faults(silentLogger));
   const ran: string[] = [];
   const add = (owner: string, stage: 'guard' | 'rewrite') =>
-    hooks.add('s2s-needed', () => void ran.push(`${owner} ${stage}`), stage, owner);
+    hooks.add('link-needed', () => void ran.push(`${owner} ${stage}`), stage, owner);
   add('component', 'rewrite');
   hooks.rank(['mam']);
   add('mam', 'rewrite');
@@ -62,9 +62,9 @@ test('handlers run in the order of their modules, in each stage, whenever they w
   hooks.rank(['mds', 'mam']);
   add('mds', 'rewrite');
   add('mam', 'guard');
-  hooks.fire('s2s-needed', { remote: 'capulet.lit' });
+  hooks.fire('link-needed', { remote: 'capulet.lit' });
   assert.deepEqual(ran, ['mam guard', 'component rewrite', 'mds rewrite', 'mam rewrite', 'core rewrite']);
   ran.length = 0;
-  hooks.notify('s2s-needed', { remote: 'capulet.lit' });
+  hooks.notify('link-needed', { remote: 'capulet.lit' });
   assert.deepEqual(ran, ['component rewrite', 'mds rewrite', 'mam rewrite', 'mam guard', 'core rewrite']);
 });

@@ -19,13 +19,9 @@ async function listening(t: TestContext): Promise<{ net: TestServer; told: strin
   const net = await startServer(t, { config: CONFIG });
   const told: string[] = [];
   for (const { hooks, domain } of net.server.router.hosts.values()) {
-    for (const event of ['service-down', 'service-up'] as const)
-      hooks.add(
-        event,
-        (service) => void told.push(`${domain}: ${event} ${service.domain}`),
-        'observe',
-        'test',
-      );
+    const note = (what: string, remote: string) => void told.push(`${domain}: ${what} ${remote}`);
+    hooks.add('link-open', ({ remote }) => note('open', remote), 'observe', 'test');
+    hooks.add('link-close', ({ remote, cause }) => note(`closed (${cause})`, remote), 'observe', 'test');
   }
   return { net, told };
 }
@@ -38,14 +34,14 @@ test('hosts with users are told when an external component comes and goes', asyn
   const { net, told } = await listening(t);
   const component = await ScriptedComponent.serving(net, 'plays.capulet.lit');
   assert.deepEqual(told.splice(0), [
-    'capulet.lit: service-up plays.capulet.lit',
-    'montague.lit: service-up plays.capulet.lit',
+    'capulet.lit: open plays.capulet.lit',
+    'montague.lit: open plays.capulet.lit',
   ]);
   component.drop();
   await settled();
   assert.deepEqual(told, [
-    'capulet.lit: service-down plays.capulet.lit',
-    'montague.lit: service-down plays.capulet.lit',
+    'capulet.lit: closed (service) plays.capulet.lit',
+    'montague.lit: closed (service) plays.capulet.lit',
   ]);
 });
 
@@ -53,14 +49,11 @@ test('hosts with users are told when the module of a component goes and comes ba
   const { net, told } = await listening(t);
   await command(net, 'module unload', 'muc');
   assert.deepEqual(told.splice(0), [
-    'capulet.lit: service-down rooms.capulet.lit',
-    'montague.lit: service-down rooms.capulet.lit',
+    'capulet.lit: closed (service) rooms.capulet.lit',
+    'montague.lit: closed (service) rooms.capulet.lit',
   ]);
   await command(net, 'module load', 'muc');
-  assert.deepEqual(told, [
-    'capulet.lit: service-up rooms.capulet.lit',
-    'montague.lit: service-up rooms.capulet.lit',
-  ]);
+  assert.deepEqual(told, ['capulet.lit: open rooms.capulet.lit', 'montague.lit: open rooms.capulet.lit']);
 });
 
 test('a reload keeps the rooms, and nobody is told anything; nor when another module goes', async (t) => {

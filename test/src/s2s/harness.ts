@@ -178,10 +178,9 @@ export class World {
       }
     }
     const note = (...words: unknown[]) => void this.events.push(words.join(' '));
-    this.hook('s2s-connect', ({ session }) => note('connect', session.direction));
-    this.hook('s2s-open', ({ session, remote }) => note('open', session.direction, remote));
-    this.hook('s2s-close', ({ session, remote, cause }) => note('close', session.direction, remote, cause));
-    this.hook('s2s-failed', ({ remote, permanent }) =>
+    this.hook('link-open', ({ stream, remote }) => note('open', stream?.direction, remote));
+    this.hook('link-close', ({ stream, remote, cause }) => note('close', stream?.direction, remote, cause));
+    this.hook('link-fail', ({ remote, permanent }) =>
       note('failed', remote, permanent ? 'for good' : 'for now'),
     );
   }

@@ -113,9 +113,9 @@ const ENDINGS: Record<string, Ending> = {
 
 for (const direction of ['in', 'out'] as const) {
   for (const [name, { cause, error, end }] of Object.entries(ENDINGS)) {
-    test(`s2s-close, once, with its cause: ${name} (${direction})`, async (t) => {
+    test(`link-close, once, with its cause: ${name} (${direction})`, async (t) => {
       const world = await startWorld(t);
-      const closed: Payload<'s2s-close'>[] = [];
+      const closed: Payload<'link-close'>[] = [];
       let peer: RawPeer;
       if (direction === 'in') peer = await world.verified();
       else {
@@ -125,11 +125,11 @@ for (const direction of ['in', 'out'] as const) {
       }
       const { links: routes, incoming } = world.server.links.list();
       const session = direction === 'in' ? incoming[0] : routes[0]?.session;
-      world.hook('s2s-close', (event) => void closed.push(event));
+      world.hook('link-close', (event) => void closed.push(event));
       await end(peer, world);
       await settled();
       assert.equal(closed.length, 1);
-      assert.equal(closed[0]!.session, session);
+      assert.equal(closed[0]!.stream, session);
       assert.equal(closed[0]!.remote, 'capulet.lit');
       assert.equal(closed[0]!.cause, cause);
       if (error) assert.match(String(closed[0]!.error), error);
@@ -140,13 +140,14 @@ for (const direction of ['in', 'out'] as const) {
   }
 }
 
-test('s2s-open tells on which stream, and the session knows who it is with and since when', async (t) => {
+test('link-open tells on which stream, and the session knows who it is with and since when', async (t) => {
   const world = await startWorld(t);
-  const opened: Payload<'s2s-open'>[] = [];
-  world.hook('s2s-open', (event) => void opened.push(event));
+  const opened: Payload<'link-open'>[] = [];
+  world.hook('link-open', (event) => void opened.push(event));
   const peer = await world.verified();
   const now = world.clock.elapsed();
-  const { session, remote } = opened[0]!;
+  const { remote } = opened[0]!;
+  const session = opened[0]!.stream!;
   assert.equal(remote, 'capulet.lit');
   assert.deepEqual(
     [
@@ -165,14 +166,14 @@ test('s2s-open tells on which stream, and the session knows who it is with and s
   assert.deepEqual([session.stanzasIn, session.stanzasOut, session.lastReceivedAt], [1, 0, now + 1_000]);
   send(world, 1);
   await (await world.accepted()).reads('<message');
-  const out = opened[1]!.session;
+  const out = opened[1]!.stream!;
   assert.deepEqual([out.direction, out.stanzasIn, out.stanzasOut], ['out', 0, 1]);
 });
 
-test('s2s-failed tells why, and whether trying again is any use', async (t) => {
+test('link-fail tells why, and whether trying again is any use', async (t) => {
   const world = await startWorld(t);
-  const failed: Payload<'s2s-failed'>[] = [];
-  world.hook('s2s-failed', (event) => void failed.push(event));
+  const failed: Payload<'link-fail'>[] = [];
+  world.hook('link-fail', (event) => void failed.push(event));
   world.answer = (remote) => (remote === 'nowhere.lit' ? noSuchDomain() : refused());
   send(world, 1);
   send(world, 2, 'nowhere.lit');
@@ -193,7 +194,7 @@ test('who hears of the end of a stream may send at once: over a new one', async 
   const first = await world.accepted();
   await first.reads('<message');
   let count = 0;
-  world.hook('s2s-close', () => {
+  world.hook('link-close', () => {
     if (count++ === 0) send(world, 'again');
   });
   first.drop();
@@ -205,7 +206,7 @@ test('who hears of the end of a stream may send at once: over a new one', async 
 test('who hears of a failure may send at once: it comes back, and nobody is called', async (t) => {
   const world = await startWorld(t);
   world.answer = refused;
-  world.hook('s2s-failed', () => send(world, 'again'));
+  world.hook('link-fail', () => send(world, 'again'));
   send(world, 1);
   await settled();
   assert.equal(world.called.length, 1);

@@ -97,7 +97,7 @@ test('while something waits the peer is tried again, RFC 6120 §3.3: more and mo
   await lost(world);
   world.answer = refused;
   const tries: number[] = [];
-  world.hook('s2s-failed', () => void tries.push(world.clock.now()));
+  world.hook('link-fail', () => void tries.push(world.clock.now()));
   send(world, 1);
   await world.clock.advance(80_000);
   const gaps = tries.slice(1).map((at, i) => at - tries[i]!);
@@ -233,7 +233,7 @@ test('what was not confirmed goes first over the next link, in order, once', asy
   await ids(first, 4);
   keeper.confirm(sessionOf(world), 2);
   await world.clock.advance(20_000);
-  world.hook('s2s-close', () => send(world, 5));
+  world.hook('link-close', () => send(world, 5));
   first.drop();
   const second = await world.accepted();
   send(world, 6);

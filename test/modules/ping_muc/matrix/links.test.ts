@@ -177,7 +177,7 @@ test('row 42: a stranger who claims the domain connects and goes, a thousand tim
   const set = await romeoInTheHall(t);
   for (let i = 0; i < 1_000; i++) {
     const session = new HarnessLink('rooms.capulet.lit', 'in', set.h.clock.elapsed());
-    set.h.notify('s2s-connect', { session });
+    set.h.notify('s2s-end', { session });
   }
   set.seconds(600);
   set.check({});

@@ -257,15 +257,15 @@ class Storm {
   #service(): void {
     const isGone = this.#random() < 0.5;
     this.#note(`service ${isGone ? 'gone' : 'there'}`);
-    const domain = this.#rooms.domain;
+    const remote = this.#rooms.domain;
     if (isGone) {
       this.#rooms.peer.reachable = false;
       this.#rooms.peer.vanish();
       for (const room of ROOMS) if (this.#random() < 0.3) this.#rooms.rooms.get(room)?.clear();
-      this.#h.notify('service-down', { domain });
+      this.#h.notify('link-close', { remote, cause: 'service', error: undefined, wasUsed: true });
     } else {
       this.#heal();
-      this.#h.notify('service-up', { domain });
+      this.#h.notify('link-open', { remote });
     }
   }
 

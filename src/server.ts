@@ -2,7 +2,7 @@
 
 import { mkdir } from 'node:fs/promises';
 import { CommandRegistry } from './admin/commands.ts';
-import { acceptClient, accountBudgets, type C2SContext, type C2SSession } from './c2s/index.ts';
+import { acceptClient, type C2SContext, type C2SSession } from './c2s/index.ts';
 import { registerComponentCommands } from './component/commands.ts';
 import { Components } from './component/components.ts';
 import { settingsForRestart } from './config/changes.ts';
@@ -28,8 +28,8 @@ import { registerS2SCommands } from './s2s/commands.ts';
 import { DaneLookup } from './s2s/dane-lookup.ts';
 import { type Dial, dialer, resolverFor } from './s2s/dial.ts';
 import { measureLinks } from './s2s/metrics.ts';
-import { peerBudgets } from './s2s/policy.ts';
 import { LinkPool, type LinkPoolContext } from './s2s/pool.ts';
+import { readBudgets } from './session/read-rate.ts';
 import { openStorage, storesFor } from './storage/index.ts';
 import type { StorageDriver } from './storage/stores.ts';
 import { type Clock, systemClock } from './util/clock.ts';
@@ -121,7 +121,7 @@ export class Server implements ServerContext {
       ...{ config, log, faults, clock, router, strangers },
       tls: new ServerTls(this.certificates, { alpn: ['xmpp-client'], requestCert: false, faults }),
       negotiating: this.#negotiating,
-      accountBudgets: accountBudgets(config, clock),
+      accountBudgets: readBudgets({ config, clock }, 'c2s'),
     };
   }
 
@@ -130,7 +130,7 @@ export class Server implements ServerContext {
     const resolver = resolverFor(config);
     return {
       ...{ config, log, faults, clock, router, strangers, certificates },
-      peerBudgets: peerBudgets(config, clock),
+      peerBudgets: readBudgets({ config, clock }, 's2s'),
       tls: this.#s2sTls,
       dial: dial ?? dialer({ config, clock, faults }, certificates, resolver),
       daneLookup: new DaneLookup(this, resolver),

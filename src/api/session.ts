@@ -159,6 +159,8 @@ export interface S2SStream extends Session {
 export interface HostOrigin {
   readonly kind: 'host';
   readonly domain: string;
+  /** Of an external component: reads no further from it while too much of its work is under way. Called by the router. */
+  readonly hold?: (work: Promise<unknown>) => void;
 }
 
 /** Who put a stanza into the router. */

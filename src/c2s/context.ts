@@ -1,12 +1,10 @@
 // What client sessions are given by the server around them.
 
-import type { Config } from '../config/config.ts';
 import type { ServerContext } from '../core/context.ts';
 import type { Negotiating } from '../core/host.ts';
 import type { ServerTls } from '../net/tls.ts';
 import type { StreamTimeouts } from '../stream/deadlines.ts';
-import { ReadBudgets, type ReadRate } from '../stream/read-limit.ts';
-import type { Clock } from '../util/clock.ts';
+import type { ReadBudgets } from '../stream/read-limit.ts';
 
 export interface C2SContext extends ServerContext {
   /** Absent: STARTTLS cannot be offered. */
@@ -43,23 +41,3 @@ export const C2S_DEFAULTS: C2SOptions = {
   outputTimeoutMs: 5 * 60 * 1000,
   timeouts: {},
 };
-
-/**
- * Added to the size of each stanza: the bytes that could be read in the time that a tiny stanza takes. With a rate of
- * 1 MiB/s and a burst of 4 MiB, an account may send 4,000 tiny stanzas in one go, then 1,000 a second. A client that joins
- * 200 rooms sends 200.
- */
-const BYTES_PER_STANZA = 1024;
-
-/** How fast all clients of an account may send together. */
-export function readRate({ config }: { readonly config: Config }): ReadRate | undefined {
-  const { rate, burst } = config.core.limits.c2s;
-  if (rate === false) return undefined;
-  return { bytesPerSecond: rate, burstBytes: burst, bytesPerStanza: BYTES_PER_STANZA };
-}
-
-/** Budgets by bare JID, so that an account with many sessions may not send more than one with a single session. */
-export function accountBudgets(config: Config, clock: Clock): ReadBudgets | undefined {
-  const rate = readRate({ config });
-  return rate && new ReadBudgets(rate, clock);
-}

@@ -4,7 +4,7 @@ import type { Connection } from '../net/connection.ts';
 import type { C2SContext } from './context.ts';
 import { Negotiation } from './negotiation.ts';
 
-export { accountBudgets, type C2SContext, type C2SOptions } from './context.ts';
+export type { C2SContext, C2SOptions } from './context.ts';
 export { C2SSession } from './session.ts';
 
 /** Takes over a client's connection, TLS or not; it is closed when the client does not log in in time. */

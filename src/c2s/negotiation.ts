@@ -6,6 +6,7 @@ import { HOST_OPTIONS } from '../config/core-options.ts';
 import { unwrap } from '../core/hooks.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { Connection } from '../net/connection.ts';
+import { readRate } from '../session/read-rate.ts';
 import { isVersion1, type StreamHeader } from '../stream/header.ts';
 import { strangerRate } from '../stream/read-limit.ts';
 import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/stream.ts';
@@ -16,7 +17,7 @@ import { StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import { NS } from '../xml/namespaces.ts';
 import { BindStep } from './bind.ts';
-import { C2S_DEFAULTS, type C2SContext, type C2SOptions, readRate } from './context.ts';
+import { C2S_DEFAULTS, type C2SContext, type C2SOptions } from './context.ts';
 import { EarlyElements } from './early.ts';
 import { LoginStep } from './login.ts';
 import { acceptIn, type Phase } from './phases.ts';
@@ -49,7 +50,7 @@ export class Negotiation implements StreamHandler, StepOwner {
       clock: context.clock,
       faults: context.faults,
       timeouts: this.options.timeouts,
-      rate: strangerRate(readRate(context)),
+      rate: strangerRate(readRate(context, 'c2s')),
       ...(this.#defaultFrom === undefined ? {} : { from: this.#defaultFrom }),
     });
     this.session = new C2SSession(this.stream, context, this.options);

@@ -4,8 +4,8 @@
 import type { C2SState, C2SSession as Contract } from '../api/session.ts';
 import type { LocalHost, Negotiating } from '../core/host.ts';
 import { checkStanza, emptyResult, isLegacySession, stampStanza } from '../core/stanza-rules.ts';
+import { SlowReader } from '../session/slow-reader.ts';
 import { WorkLedger } from '../session/work-ledger.ts';
-import { SlowReader } from '../stream/slow-reader.ts';
 import type { StreamCloseCause, StreamHandler, XmlStream } from '../stream/stream.ts';
 import { newId } from '../util/ids.ts';
 import type { Logger } from '../util/logger.ts';

@@ -7,6 +7,7 @@
 import { HOST_ONLY_OPTIONS } from '../config/core-options.ts';
 import { limitKey } from '../net/address.ts';
 import type { Connection } from '../net/connection.ts';
+import { readRate } from '../session/read-rate.ts';
 import type { StreamHeader } from '../stream/header.ts';
 import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/stream.ts';
 import { newId } from '../util/ids.ts';
@@ -15,7 +16,7 @@ import type { Element } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
 import { NS } from '../xml/namespaces.ts';
-import { type ComponentContext, readRate } from './context.ts';
+import type { ComponentContext } from './context.ts';
 import { provesSecret } from './secret.ts';
 import type { Service } from './service.ts';
 import { ComponentSession } from './session.ts';
@@ -56,7 +57,7 @@ export class Handshake implements StreamHandler {
       clock,
       faults,
       timeouts: { negotiationMs: NEGOTIATION_MS },
-      rate: readRate(context),
+      rate: readRate(context, 's2s'), // A component shares the process with all others.
     });
   }
 

@@ -1,8 +1,10 @@
 // A component that has proved to know the secret: its stanzas come in, those for its domain go out.
 
+import type { HostOrigin } from '../api/session.ts';
 import type { LocalHost } from '../core/host.ts';
 import { checkStanza, isStanza } from '../core/stanza-rules.ts';
-import { SlowReader } from '../stream/slow-reader.ts';
+import { SlowReader } from '../session/slow-reader.ts';
+import { WorkLedger } from '../session/work-ledger.ts';
 import type { StreamCloseCause, StreamHandler, XmlStream } from '../stream/stream.ts';
 import type { Timer } from '../util/clock.ts';
 import { newId } from '../util/ids.ts';
@@ -20,6 +22,8 @@ const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
 /** With more than that waiting, the component has to read on within a limited time. */
 const STUCK_BYTES = 256 * 1024;
 const STUCK_MS = 60_000;
+/** Stanzas of a component whose work is under way; while there are more it is not read. */
+const MAX_PENDING_WORK = 256;
 /** A component that has been silent for so long is asked for a sign of life. */
 const SILENCE_MS = 60_000;
 const PING_MS = 30_000;
@@ -42,6 +46,8 @@ export class ComponentSession implements StreamHandler {
   #answersPings = false;
   #watch: Timer | undefined;
   readonly #slowReader: SlowReader;
+  /** Its stanzas are those of the host, and their work pauses its stream. */
+  readonly #origin: HostOrigin;
 
   /** Takes over the stream. `onEnd` is called once when it is over. */
   constructor(
@@ -57,6 +63,8 @@ export class ComponentSession implements StreamHandler {
     this.log = host.log.child({ component: this.id });
     this.since = context.clock.now();
     this.#slowReader = new SlowReader(stream, context.clock, { markBytes: STUCK_BYTES, limitMs: STUCK_MS });
+    const work = new WorkLedger(MAX_PENDING_WORK, stream);
+    this.#origin = { ...host.origin, hold: (promise) => work.hold(promise) };
     stream.handler = this;
     stream.negotiated();
     stream.raiseLimits(CLIENT_LIMITS);
@@ -133,7 +141,7 @@ export class ComponentSession implements StreamHandler {
     const addressed = stanza.attrs.from === prepared ? stanza : stanza.with({ from: prepared });
     const problem = checkStanza(addressed);
     if (problem) router.bounce(addressed, problem);
-    else router.route(addressed, this.host.origin);
+    else router.route(addressed, this.#origin);
   }
 
   /** The line may be dead, and nobody be told (RFC 6120 §4.6): whoever answered before and no longer does is gone. */

@@ -48,7 +48,7 @@ export class RoutedStanza<O extends Origin = Origin> implements StanzaEvent<O> {
   waitUntil(work: Promise<unknown>): void {
     this.#deferred?.push(work);
     this.#context.work.add(work, this.stanza.name);
-    if (this.origin.kind !== 'host') this.origin.hold(work);
+    this.origin.hold?.(work);
     this.#holdOwner(this.from, work);
     this.#holdOwner(this.to, work);
   }

@@ -4,6 +4,7 @@
 import type { LocalHost } from '../core/host.ts';
 import type { Connection } from '../net/connection.ts';
 import type { ServerTls } from '../net/tls.ts';
+import { readRate } from '../session/read-rate.ts';
 import { isVersion1, type StreamHeader } from '../stream/header.ts';
 import { strangerRate } from '../stream/read-limit.ts';
 import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/stream.ts';
@@ -16,7 +17,7 @@ import { DEFAULT_LIMITS } from '../xml/limits.ts';
 import { NS } from '../xml/namespaces.ts';
 import type { DaneLookup } from './dane-lookup.ts';
 import { idleTimeOf } from './idle.ts';
-import { type PeerContext, readRate, refusalOf } from './policy.ts';
+import { type PeerContext, refusalOf } from './policy.ts';
 import { S2SStream } from './stream.ts';
 
 /** The base64 of the longest domain, and a little. */
@@ -57,7 +58,7 @@ export class Incoming implements StreamHandler {
       handler: this,
       clock,
       faults,
-      rate: strangerRate(readRate(context)),
+      rate: strangerRate(readRate(context, 's2s')),
     });
   }
 

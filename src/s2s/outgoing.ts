@@ -7,6 +7,7 @@ import type { LocalHost } from '../core/host.ts';
 import type { CertificateStore } from '../net/certificates.ts';
 import type { Connection } from '../net/connection.ts';
 import { NetError } from '../net/errors.ts';
+import { readRate } from '../session/read-rate.ts';
 import { isVersion1, type StreamHeader } from '../stream/header.ts';
 import { strangerRate } from '../stream/read-limit.ts';
 import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/stream.ts';
@@ -14,7 +15,7 @@ import { type Element, xml } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
 import { NS } from '../xml/namespaces.ts';
 import type { Dial } from './dial.ts';
-import { certificateProblem, type PeerContext, readRate } from './policy.ts';
+import { certificateProblem, type PeerContext } from './policy.ts';
 import { S2SStream } from './stream.ts';
 
 export interface OutgoingContext extends PeerContext {
@@ -172,7 +173,7 @@ export class Outgoing implements StreamHandler {
       clock,
       faults,
       timeouts: { negotiationMs: NEGOTIATION_MS },
-      rate: strangerRate(readRate(this.#context)),
+      rate: strangerRate(readRate(this.#context, 's2s')),
     });
     this.#stream = stream;
     this.#phase = 'negotiating';

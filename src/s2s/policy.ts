@@ -1,14 +1,13 @@
 // What one of our hosts demands of another server before stanzas flow.
 
-import type { Config, HostConfig } from '../config/config.ts';
+import type { HostConfig } from '../config/config.ts';
 import { HOST_OPTIONS } from '../config/core-options.ts';
 import type { Infer } from '../config/options.ts';
 import type { ServerContext } from '../core/context.ts';
 import type { LocalHost } from '../core/host.ts';
 import { certificateMatches } from '../net/identity.ts';
 import type { TlsInfo } from '../net/tls.ts';
-import { ReadBudgets, type ReadRate } from '../stream/read-limit.ts';
-import type { Clock } from '../util/clock.ts';
+import type { ReadBudgets } from '../stream/read-limit.ts';
 import { StanzaError } from '../xml/errors.ts';
 
 const OPTIONS = {
@@ -59,22 +58,6 @@ function isListed(domain: string, list: readonly string[]): boolean {
 export interface PeerContext extends ServerContext {
   /** Limits that all streams of a domain share; absent: each stream has limits of its own. */
   readonly peerBudgets?: ReadBudgets | undefined;
-}
-
-/** As for clients (`c2s/context.ts`), but less: a peer acts for many users, and rooms send many small presences. */
-const BYTES_PER_STANZA = 256;
-
-/** How fast one other server may send over all its streams. */
-export function readRate({ config }: Pick<ServerContext, 'config'>): ReadRate | undefined {
-  const { rate, burst } = config.core.limits.s2s;
-  if (rate === false) return undefined;
-  return { bytesPerSecond: rate, burstBytes: burst, bytesPerStanza: BYTES_PER_STANZA };
-}
-
-/** Budgets by domain. */
-export function peerBudgets(config: Config, clock: Clock): ReadBudgets | undefined {
-  const rate = readRate({ config });
-  return rate && new ReadBudgets(rate, clock);
 }
 
 /** Whether a handshake showed a certificate that is valid and made for the domain, or that its DNS vouches for (DANE). */

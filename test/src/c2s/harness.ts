@@ -3,7 +3,7 @@
 import type { TestContext } from 'node:test';
 import { CommandRegistry } from '../../../src/admin/commands.ts';
 import type { EventName, Handler } from '../../../src/api/events.ts';
-import { acceptClient, accountBudgets, type C2SContext, type C2SSession } from '../../../src/c2s/index.ts';
+import { acceptClient, type C2SContext, type C2SSession } from '../../../src/c2s/index.ts';
 import { loadConfig } from '../../../src/config/config.ts';
 import { LocalHost } from '../../../src/core/host.ts';
 import { loginProtection } from '../../../src/core/login-protection.ts';
@@ -12,6 +12,7 @@ import { ModuleHost } from '../../../src/core/module-host.ts';
 import { Router } from '../../../src/core/router.ts';
 import type { ConnectionOptions } from '../../../src/net/connection.ts';
 import type { ServerTls } from '../../../src/net/tls.ts';
+import { readBudgets } from '../../../src/session/read-rate.ts';
 import { openStorage, storesFor } from '../../../src/storage/index.ts';
 import { Faults } from '../../../src/util/faults.ts';
 import { silentLogger } from '../../../src/util/logger.ts';
@@ -105,7 +106,7 @@ export async function startHarness(t: TestContext, options: HarnessOptions = {})
     log: silentLogger,
     faults,
     router,
-    accountBudgets: accountBudgets(config, clock),
+    accountBudgets: readBudgets({ config, clock }, 'c2s'),
     ...(options.tls ? { tls: options.tls } : {}),
     ...(options.options ? { options: options.options } : {}),
   };

@@ -243,6 +243,45 @@ test('a component that does not read gets no more than so much, then senders are
   assert.equal((await rows(net))[0]?.state, 'away');
 });
 
+test('a component that reads 300 kB sent in one go keeps its connection', async (t) => {
+  const clock = new FakeClock();
+  const net = await startServer(t, { config: CONFIG, clock });
+  const component = await ScriptedComponent.serving(net, PLAYS);
+  const body = 'x'.repeat(100_000);
+  for (const id of ['1', '2', '3']) {
+    const attrs = { from: 'capulet.lit', to: PLAYS, id };
+    const origin = { kind: 'host', domain: 'capulet.lit' } as const;
+    net.server.router.route(xml('message', attrs, xml('body', {}, body)), origin);
+  }
+  for (const id of ['1', '2', '3']) assert.equal((await component.next()).attrs.id, id);
+  await clock.advance(59_000);
+  await clock.advance(2_000);
+  assert.equal((await rows(net))[0]?.state, 'connected');
+});
+
+test('a component with more than 256 stanzas under way is not read until some are done', async (t) => {
+  const net = await startServer(t, { config: CONFIG });
+  const component = await ScriptedComponent.serving(net, PLAYS);
+  const finish: (() => void)[] = [];
+  const wait = (event: { waitUntil(work: Promise<unknown>): void }) => {
+    event.waitUntil(new Promise<void>((resolve) => finish.push(resolve)));
+    return 'handled' as const;
+  };
+  net.server.router.hosts.get('capulet.lit')!.hooks.add('iq/host', wait, 'guard', 'test');
+  component.send(
+    `<iq type='set' id='1' from='${PLAYS}' to='capulet.lit'><a xmlns='urn:example'/></iq>`.repeat(600),
+  );
+  await settled(100);
+  assert.equal(finish.length, 257);
+  for (const resolve of finish.splice(0)) resolve();
+  await settled(100);
+  assert.equal(finish.length, 257);
+  for (const resolve of finish.splice(0)) resolve();
+  await settled(100);
+  assert.equal(finish.length, 86);
+  for (const resolve of finish.splice(0)) resolve();
+});
+
 test('RFC 6120 §4.6: a component that has answered before and no longer does is taken for gone', async (t) => {
   const clock = new FakeClock();
   const net = await startServer(t, { config: CONFIG, clock });

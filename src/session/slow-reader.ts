@@ -1,8 +1,8 @@
 // Closes the stream of a peer that does not read: if more than a mark is queued for it, it has a limited time to read.
 
+import type { XmlStream } from '../stream/stream.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import { StreamError } from '../xml/errors.ts';
-import type { XmlStream } from './stream.ts';
 
 export interface SlowReaderOptions {
   /** The time starts when more than this is queued, and stops when at most half of it is left. */

@@ -1,0 +1,29 @@
+// How fast peers may send, from the option `limits`: clients by account, other servers and components by domain.
+
+import type { ServerContext } from '../core/context.ts';
+import { ReadBudgets, type ReadRate } from '../stream/read-limit.ts';
+
+export type PeerKind = 'c2s' | 's2s';
+
+/**
+ * Added to the size of each stanza: the bytes that could be read in the time that a tiny stanza takes. With a rate of
+ * 1 MiB/s and a burst of 4 MiB, an account may send 4,000 tiny stanzas in one go, then 1,000 a second. A client that joins
+ * 200 rooms sends 200. Less for another server: it acts for many users, and rooms send many small presences.
+ */
+const BYTES_PER_STANZA: Readonly<Record<PeerKind, number>> = { c2s: 1024, s2s: 256 };
+
+/** How fast one account or one domain may send over all its streams. `undefined`: without limit. */
+export function readRate({ config }: Pick<ServerContext, 'config'>, kind: PeerKind): ReadRate | undefined {
+  const { rate, burst } = config.core.limits[kind];
+  if (rate === false) return undefined;
+  return { bytesPerSecond: rate, burstBytes: burst, bytesPerStanza: BYTES_PER_STANZA[kind] };
+}
+
+/** One budget for each account (by bare JID) or domain, however many streams it has. */
+export function readBudgets(
+  { config, clock }: Pick<ServerContext, 'config' | 'clock'>,
+  kind: PeerKind,
+): ReadBudgets | undefined {
+  const rate = readRate({ config }, kind);
+  return rate && new ReadBudgets(rate, clock);
+}

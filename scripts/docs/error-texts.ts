@@ -124,9 +124,14 @@ export const STORAGE_ERRORS: Readonly<Record<StorageCondition, Advice>> = {
     'A client asked to continue from an entry of an archive that no longer exists',
     'Nothing',
   ),
-  'resource-constraint': advice(
-    'The disk is full, or too much is waiting to be written',
-    'Check the disk: it is slow, or nearly full',
+  'resource-constraint': advice('Too much is waiting to be written', 'Check the disk: it is too slow'),
+  full: advice(
+    'The disk is full. What is stored can still be read',
+    'Free some space, or move `data_path` to a larger disk; the server needs no restart',
+  ),
+  damaged: advice(
+    'The database is damaged. Nothing more can be written, and some of it cannot be read',
+    'Stop the server, run `enjamb check storage`, and restore a backup',
   ),
   'newer-database': advice(
     'The database was written by a newer version of the server',

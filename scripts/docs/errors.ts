@@ -51,7 +51,7 @@ const MODULES =
 const NETWORK =
   'Shown in the log and by `enjamb s2s list`, about connections with clients, other servers and DNS servers.';
 const STORAGE =
-  'Shown in the log. Clients receive `internal-server-error`, or the first two conditions as they are.';
+  'Shown in the log. Clients receive `item-not-found`, `resource-constraint` (for `full` too), or `internal-server-error`.';
 const INTERNAL = `An unexpected exception costs one stanza, connection, timer or lookup, and the server goes on
 ([ADR 0024](adr/0024-what-an-exception-costs.md)). The log has a line at level \`error\` with its stack, such as
 \`handler failed\`, \`connection failed\` or \`internal error\`. \`enjamb metrics\` counts them by place as

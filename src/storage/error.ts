@@ -1,19 +1,23 @@
-// What goes wrong in storage. Peers see `internal-server-error` or, for the first two, the condition of that name.
+// What goes wrong in storage. Peers see `item-not-found`, `resource-constraint` or `internal-server-error`.
 
 import { OperatorError } from '../util/operator-error.ts';
 
 export type StorageCondition =
   /** The archive has no entry of that id (XEP-0059 §2.2 wants the stanza error of the same name). */
   | 'item-not-found'
-  /** The disk is full, or too much is waiting to be written; try again later. */
+  /** Too much is waiting to be written; try again later. */
   | 'resource-constraint'
+  /** The disk is full; try again later. Reads go on. */
+  | 'full'
+  /** The database is damaged. Writes are refused, reads go on as far as they can. */
+  | 'damaged'
   /** The database was written by a newer version of the server. */
   | 'newer-database'
   /** The driver was closed. */
   | 'closed'
   /** A table was asked for an owner whose rows are not in memory: a mistake of the module. */
   | 'not-loaded'
-  /** Locked, damaged, …: the cause tells. */
+  /** Locked, unreadable, …: the cause tells. */
   | 'failed';
 
 export interface StorageErrorDetails {
@@ -44,4 +48,9 @@ export class StorageError extends OperatorError {
   override get isFault(): boolean {
     return true;
   }
+}
+
+/** A change reads first, so it takes longer than the tick in which the writes of a batch are collected. */
+export function inBatch(driver: string): StorageError {
+  return new StorageError('failed', 'A change cannot be part of a batch', { driver });
 }

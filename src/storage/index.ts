@@ -10,6 +10,7 @@ import type {
   MapStore,
   OwnerLoader,
   StorageDriver,
+  StoreOptions,
   Stores,
   Table,
 } from './stores.ts';
@@ -61,6 +62,8 @@ class HostStores implements Stores {
   readonly #tables = new Map<string, Promise<MemoryTable<unknown>>>();
   /** Absent: tables are loaded whole. */
   readonly #owners: OwnerLoader | undefined;
+  /** Whether each store that was opened is shared, by kind and name. */
+  readonly #shared = new Map<string, boolean>();
 
   constructor(driver: StorageDriver, host: string, batches: TableBatches) {
     this.#driver = driver;
@@ -71,22 +74,34 @@ class HostStores implements Stores {
 
   // The type of the values is the caller's word: what a store holds was put there by the same module.
 
-  keyval<V>(name: string): KeyvalStore<V> {
-    return this.#driver.keyval(this.#host, name) as KeyvalStore<V>;
+  keyval<V>(name: string, options: StoreOptions = {}): KeyvalStore<V> {
+    this.#assertAsBefore('keyval', name, options);
+    return this.#driver.keyval(this.#host, name, options) as KeyvalStore<V>;
   }
 
-  map<V>(name: string): MapStore<V> {
-    return this.#driver.map(this.#host, name) as MapStore<V>;
+  map<V>(name: string, options: StoreOptions = {}): MapStore<V> {
+    this.#assertAsBefore('map', name, options);
+    return this.#driver.map(this.#host, name, options) as MapStore<V>;
   }
 
-  archive(name: string): ArchiveStore {
-    return this.#driver.archive(this.#host, name);
+  archive(name: string, options: StoreOptions = {}): ArchiveStore {
+    this.#assertAsBefore('archive', name, options);
+    return this.#driver.archive(this.#host, name, options);
   }
 
-  async table<V>(name: string): Promise<Table<V>> {
+  #assertAsBefore(kind: string, name: string, { shared = false }: StoreOptions): void {
+    const key = `${kind} ${name}`;
+    const before = this.#shared.get(key) ?? shared;
+    this.#shared.set(key, before);
+    if (before === shared) return;
+    throw new Error(`The ${kind} store "${name}" was opened with { shared: ${before} } before`);
+  }
+
+  async table<V>(name: string, options: StoreOptions = {}): Promise<Table<V>> {
+    const store = this.keyval<unknown>(name, options);
     let table = this.#tables.get(name);
     if (!table) {
-      table = openTable(this.keyval<unknown>(name), this.#batches, this.#owners);
+      table = openTable(store, this.#batches, options.shared ? undefined : this.#owners);
       this.#tables.set(name, table);
       table.catch(() => this.#tables.delete(name)); // The next one to ask tries again.
     }
@@ -102,7 +117,8 @@ class HostStores implements Stores {
   }
 
   async purge(owner: string): Promise<void> {
-    const opened = await Promise.allSettled(this.#tables.values());
+    const owned = [...this.#tables].filter(([name]) => !this.#shared.get(`keyval ${name}`));
+    const opened = await Promise.allSettled(owned.map(([, table]) => table));
     const removal = this.#driver.purge(this.#host, owner);
     const forgotten = opened.map((table) =>
       table.status === 'fulfilled' ? table.value.forget(owner, removal) : undefined,

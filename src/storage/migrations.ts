@@ -2,9 +2,10 @@
 // append another. test/storage/schema-v1.sql keeps the first one frozen.
 
 /**
- * Step n brings `user_version` from n to n + 1; each runs in a transaction of its own.
+ * Step n brings `user_version` from n to n + 1; each runs in a transaction of its own. `without_nul` is MIGRATION_FUNCTIONS'.
  * - store: a name for (host, kind, name), so that the big tables carry a number
  * - archive.seq: order of appending among entries of one millisecond
+ * - store.shared: 1 where the first key is no owner, so that the removal of an account leaves the rows alone
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -44,4 +45,18 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX archive_by_time ON archive (store, owner, at);
   CREATE INDEX archive_by_peer ON archive (store, owner, peer, at);
   `,
+  // Keys have no U+0000 any more. Where a row with the new key exists, the old one stays as it is, unreachable.
+  `
+  ALTER TABLE store ADD COLUMN shared INTEGER NOT NULL DEFAULT 0;
+
+  UPDATE OR IGNORE keyval SET owner = without_nul(owner) WHERE instr(owner, char(0)) > 0;
+  UPDATE OR IGNORE map SET owner = without_nul(owner), key = without_nul(key)
+    WHERE instr(owner, char(0)) > 0 OR instr(key, char(0)) > 0;
+  UPDATE OR IGNORE archive SET owner = without_nul(owner) WHERE instr(owner, char(0)) > 0;
+  `,
 ];
+
+/** SQL functions that the steps use. SQLite's own `replace` takes U+0000 for an empty text. */
+export const MIGRATION_FUNCTIONS: Readonly<Record<string, (text: string) => string>> = {
+  without_nul: (text) => text.replaceAll('\0', '/'),
+};

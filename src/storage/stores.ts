@@ -5,6 +5,16 @@
 // once it is committed; a rejected write has not happened. Only if the writing thread ended over it (the cause has the code
 // WRITER_GONE) it may have.
 
+// A key with U+0000 is refused with a TypeError.
+
+export interface StoreOptions {
+  /**
+   * The first key is no owner (a user, a room, a node) but something else, such as the token of an invitation. `purge`
+   * leaves such a store alone, and its table is always in memory.
+   */
+  readonly shared?: boolean;
+}
+
 /** One JSON value per key. The first key of every store is its owner: a username or a room's localpart. */
 export interface KeyvalStore<V> {
   get(owner: string): Promise<V | undefined>;
@@ -14,6 +24,13 @@ export interface KeyvalStore<V> {
   owners(): AsyncIterable<string>;
   /** All owners with their values, read in pages. A value that changes meanwhile may be the old or the new one. */
   entries(): AsyncIterable<readonly [owner: string, value: V]>;
+  /**
+   * Reads, changes and writes one value, with no other write to it in between. `edit` owns what it is given, and is
+   * synchronous; `undefined` stands for no value, before and after. Resolves when committed. Not part of a batch: there it
+   * fails the batch.
+   * @throws StorageError; what `edit` throws, and then nothing is written
+   */
+  change(owner: string, edit: (value: V | undefined) => V | undefined): Promise<void>;
 }
 
 /** Many small values per owner, written one by one. */
@@ -120,11 +137,12 @@ export const MAX_BATCH_BYTES = 2 * 1024 * 1024;
 
 /** `module.store`: opens stores of this module's host. */
 export interface Stores {
-  keyval<V>(name: string): KeyvalStore<V>;
-  map<V>(name: string): MapStore<V>;
-  archive(name: string): ArchiveStore;
-  /** The keyval store of that name as a table; the same one for everybody who asks on this host. */
-  table<V>(name: string): Promise<Table<V>>;
+  /** @throws Error when the store was opened with another `shared` before; so do the other three. */
+  keyval<V>(name: string, options?: StoreOptions): KeyvalStore<V>;
+  map<V>(name: string, options?: StoreOptions): MapStore<V>;
+  archive(name: string, options?: StoreOptions): ArchiveStore;
+  /** The keyval store of that name as a table: one table for all callers on this host. */
+  table<V>(name: string, options?: StoreOptions): Promise<Table<V>>;
   /**
    * Brings what the tables of this host have of an owner into memory. `true`: it is there, until the end of this turn.
    * Otherwise resolves once it is. @throws StorageError
@@ -132,7 +150,7 @@ export interface Stores {
   ready(owner: string): true | Promise<void>;
   /** Keeps an owner in memory until the returned function is called. `undefined`: owners never leave it. */
   hold(owner: string): (() => void) | undefined;
-  /** Removes everything an owner has, in every store and table of this host, in one transaction. */
+  /** Removes all that an owner has in the stores and tables of this host, but for shared ones, in one transaction. */
   purge(owner: string): Promise<void>;
   /**
    * Commits all writes that `write` issues, in stores and tables of any host, together or not at all: at most 1,000 writes
@@ -149,12 +167,15 @@ export interface StorageDriver {
   /** Bytes of writes not yet committed, for backpressure. Beyond `maxQueuedBytes` writes are refused. */
   readonly queuedBytes: number;
   readonly maxQueuedBytes: number;
-  keyval(host: string, name: string): KeyvalStore<unknown>;
-  map(host: string, name: string): MapStore<unknown>;
-  archive(host: string, name: string): ArchiveStore;
+  keyval(host: string, name: string, options?: StoreOptions): KeyvalStore<unknown>;
+  map(host: string, name: string, options?: StoreOptions): MapStore<unknown>;
+  archive(host: string, name: string, options?: StoreOptions): ArchiveStore;
   /** Absent from a driver whose tables are loaded whole: then all owners are always in memory. */
   ownerLoader?(host: string): OwnerLoader;
-  /** Removes what an owner has in every store of the host, in one transaction. `Stores.purge` minds the tables too. */
+  /**
+   * Removes what an owner has in every store of the host that is not shared, in one transaction. `Stores.purge` minds the
+   * tables too.
+   */
   purge(host: string, owner: string): Promise<void>;
   /** See `Stores.batch`. Tables follow by themselves. */
   batch(write: () => void): Promise<void>;

@@ -21,6 +21,8 @@ export function storageContract(name: string, open: () => Promise<StorageDriver>
 
   keyvalContract(rule);
   entriesContract(rule);
+  changeContract(rule);
+  keyContract(rule);
   mapContract(rule);
   archiveContract(rule);
   archivePaging(rule);
@@ -147,6 +149,79 @@ function entriesContract(rule: Rule): void {
   });
 }
 
+function changeContract(rule: Rule): void {
+  const plus = (n: number) => (value: unknown) => Number(value ?? 0) + n;
+
+  rule('changes of one value happen one after the other, and none is lost', async (driver) => {
+    const store = driver.keyval(HOST, 'counts');
+    await Promise.all(Array.from({ length: 100 }, (_, n) => store.change(`user${n % 2}`, plus(1))));
+    assert.equal(await store.get('user0'), 50);
+    assert.equal(await store.get('user1'), 50);
+  });
+
+  rule('a change sees all writes that were issued before it is made', async (driver) => {
+    const store = driver.keyval(HOST, 'counts');
+    const writes = [store.set('romeo', 10), store.change('romeo', plus(1)), store.set('romeo', 20)];
+    writes.push(store.change('romeo', plus(2)));
+    await Promise.all(writes);
+    const value = await store.get('romeo');
+    assert.ok(value === 22 || value === 23, `${value}`);
+  });
+
+  rule('a change makes and removes values; one that throws writes nothing', async (driver) => {
+    const store = driver.keyval(HOST, 'counts');
+    await store.change('romeo', (value) => value ?? ['made']);
+    await store.change('romeo', (value) => {
+      (value as string[]).push('edited');
+      return value;
+    });
+    assert.deepEqual(await store.get('romeo'), ['made', 'edited']);
+    const fails = () => {
+      throw new RangeError('no');
+    };
+    await assert.rejects(store.change('romeo', fails), RangeError);
+    assert.deepEqual(await store.get('romeo'), ['made', 'edited']);
+    await store.change('romeo', () => undefined);
+    await store.change('juliet', () => undefined);
+    assert.deepEqual(await all(store.entries()), []);
+  });
+
+  rule('a change fails the batch that it is in', async (driver) => {
+    const store = driver.keyval(HOST, 'counts');
+    const batch = driver.batch(() => {
+      void store.set('juliet', 1);
+      void store.change('romeo', plus(1));
+    });
+    await assert.rejects(batch, { name: 'StorageError', message: 'A change cannot be part of a batch' });
+    assert.deepEqual(await all(store.entries()), []);
+  });
+}
+
+function keyContract(rule: Rule): void {
+  rule('keys with U+0000 are refused', async (driver) => {
+    const refused = {
+      name: 'TypeError',
+      message: /^A key of a store must not contain U\+0000: "a\\u0000b"$/,
+    };
+    const key = 'a\0b';
+    const keyval = driver.keyval(HOST, 'vcard');
+    const map = driver.map(HOST, 'pep');
+    await assert.rejects(keyval.get(key), refused);
+    await assert.rejects(keyval.set(key, 1), refused);
+    await assert.rejects(keyval.delete(key), refused);
+    await assert.rejects(
+      keyval.change(key, () => 1),
+      refused,
+    );
+    await assert.rejects(map.get('romeo', key), refused);
+    await assert.rejects(map.set('romeo', key, 1), refused);
+    await assert.rejects(map.set(key, 'mood', 1), refused);
+    await assert.rejects(map.delete('romeo', key), refused);
+    await assert.rejects(map.entries(key), refused);
+    await assert.rejects(driver.archive(HOST, 'mam').append(key, entry('1', 1)), refused);
+  });
+}
+
 function mapContract(rule: Rule): void {
   rule('a map store keeps many values per owner', async (driver) => {
     const store = driver.map(HOST, 'pep');
@@ -210,6 +285,19 @@ function driverContract(rule: Rule): void {
     assert.equal(await driver.keyval(HOST, 'vcard').get('juliet'), 1);
     assert.equal(await driver.keyval('capulet.lit', 'vcard').get('romeo'), 'elsewhere');
     await driver.purge('nowhere.lit', 'romeo');
+  });
+
+  rule('purge leaves shared stores alone', async (driver) => {
+    const shared = { shared: true };
+    await driver.keyval(HOST, 'invites', shared).set('romeo', 'a token');
+    await driver.map(HOST, 'groups', shared).set('romeo', 'a group', 1);
+    await driver.archive(HOST, 'audit', shared).append('romeo', entry('1', 1));
+    await driver.keyval(HOST, 'vcard').set('romeo', 1);
+    await driver.purge(HOST, 'romeo');
+    assert.equal(await driver.keyval(HOST, 'vcard').get('romeo'), undefined);
+    assert.equal(await driver.keyval(HOST, 'invites', shared).get('romeo'), 'a token');
+    assert.equal((await driver.map(HOST, 'groups', shared).entries('romeo')).size, 1);
+    assert.equal((await driver.archive(HOST, 'audit', shared).query('romeo', {})).total, 1);
   });
 
   rule('nothing is queued once all writes have resolved', async (driver) => {

@@ -33,9 +33,9 @@ export function late(driver: StorageDriver): StorageDriver {
       return driver.queuedBytes;
     },
     maxQueuedBytes: driver.maxQueuedBytes,
-    keyval: (host, name) => driver.keyval(host, name),
-    map: (host, name) => driver.map(host, name),
-    archive: (host, name) => driver.archive(host, name),
+    keyval: (...store) => driver.keyval(...store),
+    map: (...store) => driver.map(...store),
+    archive: (...store) => driver.archive(...store),
     ownerLoader(host) {
       const owners = hosts.get(host) ?? new LateOwners();
       hosts.set(host, owners);
@@ -59,7 +59,7 @@ export class LateOwners implements OwnerLoader {
 
   ready(name: string): true | Promise<void> {
     const owner = this.#owner(name);
-    if (owner.isLoaded) return true;
+    if (owner.isLoaded || this.#tables.length === 0) return true;
     owner.loading ??= this.#load(name, owner);
     return owner.loading;
   }

@@ -1,8 +1,9 @@
 // Storage that forgets: for tests, and for hosts whose data may vanish with the process.
 // Every call takes effect before it returns, so a read always sees the writes before it.
 
-import { StorageError } from '../error.ts';
+import { inBatch, StorageError } from '../error.ts';
 import { decode, encode } from '../json.ts';
+import { checkKey } from '../keys.ts';
 import {
   type ArchiveEntry,
   type ArchivePage,
@@ -13,18 +14,21 @@ import {
   MAX_BATCH_WRITES,
   type MapStore,
   type StorageDriver,
+  type StoreOptions,
 } from '../stores.ts';
 
 const DRIVER = 'memory';
 
 /** What every store can do for the driver. */
 interface MemoryStore {
+  readonly isShared: boolean;
   /** Returns what undoes it. */
   purge(owner: string): () => void;
 }
 
 /** What the driver does for every store. */
 interface Driver {
+  readonly isBatching: boolean;
   /** @throws StorageError 'closed' */
   check(): void;
   /** Runs a change, which returns what undoes it; `size` is asked for the limit of a batch. In bytes. */
@@ -46,16 +50,16 @@ export class MemoryStorage implements StorageDriver {
   #closed = false;
   #batch: Batch | undefined;
 
-  keyval(host: string, name: string): KeyvalStore<unknown> {
-    return this.#store(host, 'keyval', name, () => new MemoryKeyval(this.#driverOf(name)));
+  keyval(host: string, name: string, { shared = false }: StoreOptions = {}): KeyvalStore<unknown> {
+    return this.#store(host, 'keyval', name, () => new MemoryKeyval(this.#driverOf(name), shared));
   }
 
-  map(host: string, name: string): MapStore<unknown> {
-    return this.#store(host, 'map', name, () => new MemoryMap(this.#driverOf(name)));
+  map(host: string, name: string, { shared = false }: StoreOptions = {}): MapStore<unknown> {
+    return this.#store(host, 'map', name, () => new MemoryMap(this.#driverOf(name), shared));
   }
 
-  archive(host: string, name: string): ArchiveStore {
-    return this.#store(host, 'archive', name, () => new MemoryArchive(name, this.#driverOf(name)));
+  archive(host: string, name: string, { shared = false }: StoreOptions = {}): ArchiveStore {
+    return this.#store(host, 'archive', name, () => new MemoryArchive(name, this.#driverOf(name), shared));
   }
 
   purge(host: string, owner: string): Promise<void> {
@@ -63,7 +67,8 @@ export class MemoryStorage implements StorageDriver {
       undefined,
       () => owner.length,
       () => {
-        const undo = [...(this.#hosts.get(host)?.values() ?? [])].map((store) => store.purge(owner));
+        const owned = [...(this.#hosts.get(host)?.values() ?? [])].filter(({ isShared }) => !isShared);
+        const undo = owned.map((store) => store.purge(owner));
         return () => {
           for (const step of undo) step();
         };
@@ -102,7 +107,11 @@ export class MemoryStorage implements StorageDriver {
   }
 
   #driverOf(store: string): Driver {
+    const driver = this;
     return {
+      get isBatching() {
+        return driver.#batch !== undefined;
+      },
       check: () => this.#check(store),
       change: (size, act) => this.#change(store, size, act),
     };
@@ -131,30 +140,47 @@ export class MemoryStorage implements StorageDriver {
 }
 
 class MemoryKeyval implements KeyvalStore<unknown>, MemoryStore {
+  readonly isShared: boolean;
   readonly #values = new Map<string, string>();
   readonly #driver: Driver;
 
-  constructor(driver: Driver) {
+  constructor(driver: Driver, isShared: boolean) {
     this.#driver = driver;
+    this.isShared = isShared;
   }
 
   async get(owner: string): Promise<unknown> {
     this.#driver.check();
-    const text = this.#values.get(owner);
+    return this.#read(owner);
+  }
+
+  #read(owner: string): unknown {
+    const text = this.#values.get(checkKey(owner));
     return text === undefined ? undefined : decode(text);
   }
 
   set(owner: string, value: unknown): Promise<void> {
     return this.#driver.change(
       () => sizeOf(value),
-      () => replaceEntry(this.#values, owner, encode(value)),
+      () => replaceEntry(this.#values, checkKey(owner), encode(value)),
+    );
+  }
+
+  change(owner: string, edit: (value: unknown) => unknown): Promise<void> {
+    return this.#driver.change(
+      () => 0,
+      () => {
+        if (this.#driver.isBatching) throw inBatch(DRIVER);
+        const next = edit(this.#read(owner));
+        return replaceEntry(this.#values, owner, next === undefined ? undefined : encode(next));
+      },
     );
   }
 
   delete(owner: string): Promise<void> {
     return this.#driver.change(
       () => 0,
-      () => this.purge(owner),
+      () => this.purge(checkKey(owner)),
     );
   }
 
@@ -174,30 +200,33 @@ class MemoryKeyval implements KeyvalStore<unknown>, MemoryStore {
 }
 
 class MemoryMap implements MapStore<unknown>, MemoryStore {
+  readonly isShared: boolean;
   readonly #values = new Map<string, Map<string, string>>();
   readonly #driver: Driver;
 
-  constructor(driver: Driver) {
+  constructor(driver: Driver, isShared: boolean) {
     this.#driver = driver;
+    this.isShared = isShared;
   }
 
   async get(owner: string, key: string): Promise<unknown> {
     this.#driver.check();
-    const text = this.#values.get(owner)?.get(key);
+    const [row, column] = [checkKey(owner), checkKey(key)];
+    const text = this.#values.get(row)?.get(column);
     return text === undefined ? undefined : decode(text);
   }
 
   set(owner: string, key: string, value: unknown): Promise<void> {
     return this.#driver.change(
       () => sizeOf(value),
-      () => this.#replace(owner, key, encode(value)),
+      () => this.#replace(checkKey(owner), checkKey(key), encode(value)),
     );
   }
 
   delete(owner: string, key: string): Promise<void> {
     return this.#driver.change(
       () => 0,
-      () => this.#replace(owner, key, undefined),
+      () => this.#replace(checkKey(owner), checkKey(key), undefined),
     );
   }
 
@@ -215,7 +244,7 @@ class MemoryMap implements MapStore<unknown>, MemoryStore {
 
   async entries(owner: string): Promise<ReadonlyMap<string, unknown>> {
     this.#driver.check();
-    return decodeAll(this.#values.get(owner) ?? new Map());
+    return decodeAll(this.#values.get(checkKey(owner)) ?? new Map());
   }
 
   async *owners(): AsyncGenerator<string> {
@@ -244,13 +273,15 @@ interface Row {
 }
 
 class MemoryArchive implements ArchiveStore, MemoryStore {
+  readonly isShared: boolean;
   /** Rows in order of time, then of appending. */
   readonly #rows = new Map<string, Row[]>();
   readonly #name: string;
   readonly #driver: Driver;
   #sequence = 0;
 
-  constructor(name: string, driver: Driver) {
+  constructor(name: string, driver: Driver, isShared: boolean) {
+    this.isShared = isShared;
     this.#name = name;
     this.#driver = driver;
   }
@@ -258,7 +289,7 @@ class MemoryArchive implements ArchiveStore, MemoryStore {
   append(owner: string, entry: ArchiveEntry): Promise<void> {
     return this.#driver.change(
       () => sizeOf(entry),
-      () => this.#insert(owner, entry),
+      () => this.#insert(checkKey(owner), entry),
     );
   }
 

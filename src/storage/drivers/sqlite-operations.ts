@@ -9,6 +9,7 @@ export interface StoreName {
   readonly host: string;
   readonly kind: StoreKind;
   readonly name: string;
+  readonly isShared: boolean;
 }
 
 export type SingleOperation =

@@ -9,6 +9,7 @@
 
 import type { Faults } from '../../util/faults.ts';
 import { StorageError } from '../error.ts';
+import { failureOf } from './sqlite-failure.ts';
 import { type Operation, type Outcome, type SingleOperation, weigh } from './sqlite-operations.ts';
 import { type ThreadOptions, WriterThread } from './sqlite-thread.ts';
 
@@ -86,7 +87,7 @@ export class WriteQueue {
 
   /**
    * Resolves with the number of rows changed once the operation is committed.
-   * @throws StorageError 'item-not-found', 'resource-constraint', 'closed', 'failed'.
+   * @throws StorageError 'item-not-found', 'resource-constraint', 'full', 'damaged', 'closed', 'failed'.
    */
   push(operation: Operation): Promise<number> {
     const bytes = weigh(operation);
@@ -195,8 +196,7 @@ export class WriteQueue {
       return;
     }
     const cause = Object.assign(new Error(outcome.failed), { code: outcome.code });
-    const condition = outcome.code === 'SQLITE_FULL' ? 'resource-constraint' : 'failed';
-    reject(new StorageError(condition, `Not written: ${outcome.failed}`, { ...details, cause }));
+    reject(failureOf(cause, 'Not written', details));
   }
 
   /** The thread is gone. What was in flight may or may not be on the disk; everything else is not. */

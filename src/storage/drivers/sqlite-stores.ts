@@ -3,6 +3,7 @@
 import type Database from 'better-sqlite3';
 import { StorageError } from '../error.ts';
 import { decode, encode } from '../json.ts';
+import { checkKey } from '../keys.ts';
 import type {
   ArchiveEntry,
   ArchivePage,
@@ -35,6 +36,13 @@ interface Access {
   readonly name: string;
   /** Runs a read once earlier writes of the owner are in the database. @throws StorageError */
   read<T>(store: StoreName, owner: string, read: () => T): Promise<T>;
+  /**
+   * Runs `make` when no write of the owner is under way, and queues the write that it returns before anything else can
+   * happen. @throws StorageError; what `make` throws
+   */
+  change(store: StoreName, owner: string, make: () => SingleOperation): Promise<void>;
+  /** Runs a read now. @throws StorageError */
+  attempt<T>(store: StoreName, read: () => T): T;
   /** Returns the number of rows that were changed. @throws StorageError */
   write(make: () => SingleOperation): Promise<number>;
   owners(store: StoreName): AsyncGenerator<string>;
@@ -78,19 +86,34 @@ export class SqliteKeyval implements KeyvalStore<unknown> {
     this.#store = store;
   }
 
-  get(owner: string): Promise<unknown> {
-    return this.#storage.read(this.#store, owner, () => {
-      const row = this.#storage.statement(GET).get({ ...storeParameters(this.#store), owner });
-      return row === undefined ? undefined : decode((row as ValueRow).value);
-    });
+  async get(owner: string): Promise<unknown> {
+    return this.#storage.read(this.#store, checkKey(owner), () => this.#read(owner));
+  }
+
+  #read(owner: string): unknown {
+    const row = this.#storage.statement(GET).get({ ...storeParameters(this.#store), owner });
+    return row === undefined ? undefined : decode((row as ValueRow).value);
   }
 
   async set(owner: string, value: unknown): Promise<void> {
-    await this.#storage.write(() => ({ do: 'set', in: this.#store, owner, value: encode(value) }));
+    await this.#storage.write(() => ({ do: 'set', ...this.#row(owner), value: encode(value) }));
   }
 
   async delete(owner: string): Promise<void> {
-    await this.#storage.write(() => ({ do: 'unset', in: this.#store, owner }));
+    await this.#storage.write(() => ({ do: 'unset', ...this.#row(owner) }));
+  }
+
+  async change(owner: string, edit: (value: unknown) => unknown): Promise<void> {
+    await this.#storage.change(this.#store, checkKey(owner), () => {
+      const value = this.#storage.attempt(this.#store, () => this.#read(owner));
+      const next = edit(value);
+      const row = this.#row(owner);
+      return next === undefined ? { do: 'unset', ...row } : { do: 'set', ...row, value: encode(next) };
+    });
+  }
+
+  #row(owner: string): { in: StoreName; owner: string } {
+    return { in: this.#store, owner: checkKey(owner) };
   }
 
   owners(): AsyncIterable<string> {
@@ -112,23 +135,28 @@ export class SqliteMap implements MapStore<unknown> {
     this.#store = store;
   }
 
-  get(owner: string, key: string): Promise<unknown> {
-    return this.#storage.read(this.#store, owner, () => {
+  async get(owner: string, key: string): Promise<unknown> {
+    checkKey(key);
+    return this.#storage.read(this.#store, checkKey(owner), () => {
       const row = this.#storage.statement(GET_KEY).get({ ...storeParameters(this.#store), owner, key });
       return row === undefined ? undefined : decode((row as ValueRow).value);
     });
   }
 
   async set(owner: string, key: string, value: unknown): Promise<void> {
-    await this.#storage.write(() => ({ do: 'put', in: this.#store, owner, key, value: encode(value) }));
+    await this.#storage.write(() => ({ do: 'put', ...this.#row(owner, key), value: encode(value) }));
   }
 
   async delete(owner: string, key: string): Promise<void> {
-    await this.#storage.write(() => ({ do: 'remove', in: this.#store, owner, key }));
+    await this.#storage.write(() => ({ do: 'remove', ...this.#row(owner, key) }));
   }
 
-  entries(owner: string): Promise<ReadonlyMap<string, unknown>> {
-    return this.#storage.read(this.#store, owner, () => {
+  #row(owner: string, key: string): { in: StoreName; owner: string; key: string } {
+    return { in: this.#store, owner: checkKey(owner), key: checkKey(key) };
+  }
+
+  async entries(owner: string): Promise<ReadonlyMap<string, unknown>> {
+    return this.#storage.read(this.#store, checkKey(owner), () => {
       const rows = this.#storage.statement(ENTRIES).all({ ...storeParameters(this.#store), owner });
       return new Map((rows as (ValueRow & { key: string })[]).map(({ key, value }) => [key, decode(value)]));
     });
@@ -162,7 +190,7 @@ export class SqliteArchive implements ArchiveStore {
     await this.#storage.write(() => ({
       do: 'append',
       in: this.#store,
-      owner,
+      owner: checkKey(owner),
       entry: { id, at, with: peer, xml },
     }));
   }

@@ -3,7 +3,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
-import { MIGRATIONS } from '../migrations.ts';
+import { MIGRATION_FUNCTIONS, MIGRATIONS } from '../migrations.ts';
 import {
   type ArchiveBounds,
   BUSY_TIMEOUT_MS,
@@ -47,6 +47,7 @@ function open(file: string): Database.Database {
   db.pragma('synchronous = FULL');
   db.pragma(`journal_size_limit = ${JOURNAL_LIMIT_BYTES}`);
   db.pragma('cache_size = -16000');
+  for (const [name, run] of Object.entries(MIGRATION_FUNCTIONS)) db.function(name, run);
   MIGRATIONS.forEach((sql, from) => {
     migrate(db, from, sql);
   });
@@ -179,7 +180,7 @@ class Writer {
   #know(store: StoreName): void {
     const key = JSON.stringify(storeParameters(store));
     if (this.#stores.has(key)) return;
-    this.#write(KNOW, storeParameters(store));
+    this.#write(KNOW, { ...storeParameters(store), shared: store.isShared ? 1 : 0 });
     this.#stores.add(key);
   }
 
@@ -197,7 +198,8 @@ class Writer {
   }
 }
 
-const KNOW = 'INSERT OR IGNORE INTO store (host, kind, name) VALUES (@host, @kind, @name)';
+const KNOW = `INSERT INTO store (host, kind, name, shared) VALUES (@host, @kind, @name, @shared)
+  ON CONFLICT DO UPDATE SET shared = excluded.shared WHERE shared <> excluded.shared`;
 const SET = `INSERT INTO keyval (store, owner, value) VALUES (${STORE_ID}, @owner, @value)
   ON CONFLICT DO UPDATE SET value = excluded.value`;
 const PUT = `INSERT INTO map (store, owner, key, value) VALUES (${STORE_ID}, @owner, @key, @value)
@@ -209,7 +211,7 @@ const UNSET = `DELETE FROM keyval WHERE store = ${STORE_ID} AND owner = @owner`;
 const REMOVE = `DELETE FROM map WHERE store = ${STORE_ID} AND owner = @owner AND key = @key`;
 const PURGE = ['keyval', 'map', 'archive'].map(
   (table) =>
-    `DELETE FROM ${table} WHERE owner = @owner AND store IN (SELECT id FROM store WHERE host = @host)`,
+    `DELETE FROM ${table} WHERE owner = @owner AND store IN (SELECT id FROM store WHERE host = @host AND shared = 0)`,
 );
 
 function failureOf(error: unknown): { failed: string; code: string } {

@@ -10,9 +10,11 @@ import Database from 'better-sqlite3';
 import type { Clock } from '../../util/clock.ts';
 import type { Faults } from '../../util/faults.ts';
 import { inWords } from '../../util/file-failure.ts';
-import { StorageError } from '../error.ts';
-import type { ArchiveStore, KeyvalStore, MapStore, StorageDriver } from '../stores.ts';
+import { SerialQueue } from '../../util/serial-queue.ts';
+import { inBatch, StorageError } from '../error.ts';
+import type { ArchiveStore, KeyvalStore, MapStore, StorageDriver, StoreOptions } from '../stores.ts';
 import { SqliteBatch } from './sqlite-batch.ts';
+import { failureOf } from './sqlite-failure.ts';
 import { type SingleOperation, STORE_ID, type StoreName, storeParameters } from './sqlite-operations.ts';
 import { WriteQueue } from './sqlite-queue.ts';
 import { type PagedSql, SqliteArchive, SqliteKeyval, SqliteMap } from './sqlite-stores.ts';
@@ -58,6 +60,8 @@ export class SqliteStorage implements StorageDriver {
   readonly #queue: WriteQueue;
   readonly #reader: Database.Database;
   readonly #statements = new Map<string, Database.Statement>();
+  /** By host and owner: many changes of one owner do not wake each other. */
+  readonly #changes = new SerialQueue();
   #closed = false;
   #batch: SqliteBatch | undefined;
 
@@ -96,16 +100,16 @@ export class SqliteStorage implements StorageDriver {
     return this.#queue.maxBytes;
   }
 
-  keyval(host: string, name: string): KeyvalStore<unknown> {
-    return new SqliteKeyval(this, { host, kind: 'keyval', name });
+  keyval(host: string, name: string, { shared = false }: StoreOptions = {}): KeyvalStore<unknown> {
+    return new SqliteKeyval(this, { host, kind: 'keyval', name, isShared: shared });
   }
 
-  map(host: string, name: string): MapStore<unknown> {
-    return new SqliteMap(this, { host, kind: 'map', name });
+  map(host: string, name: string, { shared = false }: StoreOptions = {}): MapStore<unknown> {
+    return new SqliteMap(this, { host, kind: 'map', name, isShared: shared });
   }
 
-  archive(host: string, name: string): ArchiveStore {
-    return new SqliteArchive(this, { host, kind: 'archive', name });
+  archive(host: string, name: string, { shared = false }: StoreOptions = {}): ArchiveStore {
+    return new SqliteArchive(this, { host, kind: 'archive', name, isShared: shared });
   }
 
   async purge(host: string, owner: string): Promise<void> {
@@ -143,7 +147,21 @@ export class SqliteStorage implements StorageDriver {
   /** For the stores: runs `read` when the owner's earlier writes have settled. */
   async read<T>(store: StoreName, owner: string, read: () => T): Promise<T> {
     await this.#queue.settled(store.host, owner);
-    return this.#attempt(store, read);
+    return this.attempt(store, read);
+  }
+
+  /** For the stores: runs `make` when no write of the owner is under way, and queues in the same tick what it returns. */
+  async change(store: StoreName, owner: string, make: () => SingleOperation): Promise<void> {
+    if (this.#batch) return this.#batch.fail(inBatch(DRIVER));
+    await this.#changes.run(`${store.host}\0${owner}`, async () => {
+      for (let writes = this.#settled(store, owner); writes; writes = this.#settled(store, owner))
+        await writes;
+      await this.#queue.push(make());
+    });
+  }
+
+  #settled(store: StoreName, owner: string): Promise<unknown> | undefined {
+    return this.#queue.settled(store.host, owner);
   }
 
   /** For the stores: the owners in a store, found one by one with an index seek each. */
@@ -151,12 +169,12 @@ export class SqliteStorage implements StorageDriver {
     await this.#queue.allSettled();
     const next = `SELECT MIN(owner) AS owner FROM ${store.kind} WHERE store = ${STORE_ID}`;
     const row = storeParameters(store);
-    let owner = this.#attempt(store, () => this.#ownerOf(next, row));
+    let owner = this.attempt(store, () => this.#ownerOf(next, row));
     for (let count = 1; owner !== undefined; count++) {
       yield owner;
       if (count % OWNERS_PER_TURN === 0) await setImmediate();
       const last = { ...row, last: owner };
-      owner = this.#attempt(store, () => this.#ownerOf(`${next} AND owner > @last`, last));
+      owner = this.attempt(store, () => this.#ownerOf(`${next} AND owner > @last`, last));
     }
   }
 
@@ -165,7 +183,7 @@ export class SqliteStorage implements StorageDriver {
     await this.#queue.allSettled();
     const bounds = { ...storeParameters(store), limit: ROWS_PER_TURN };
     const read = (text: string, last?: R) =>
-      this.#attempt(store, () => this.statement(text).all({ ...bounds, ...last }) as R[]);
+      this.attempt(store, () => this.statement(text).all({ ...bounds, ...last }) as R[]);
     let page = read(sql.first);
     for (;;) {
       yield* page;
@@ -189,14 +207,15 @@ export class SqliteStorage implements StorageDriver {
     return owner ?? undefined;
   }
 
-  #attempt<T>(store: StoreName, read: () => T): T {
+  /** For the stores: runs a read now. */
+  attempt<T>(store: StoreName, read: () => T): T {
     const details = { driver: DRIVER, store: store.name };
     if (this.#closed) throw new StorageError('closed', 'The storage is closed', details);
     try {
       return read();
     } catch (cause) {
       if (cause instanceof StorageError) throw cause;
-      throw new StorageError('failed', `Not read: ${(cause as Error).message}`, { ...details, cause });
+      throw failureOf(cause as Error & { code?: string }, 'Not read', details);
     }
   }
 }

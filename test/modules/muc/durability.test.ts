@@ -227,6 +227,7 @@ test('large rows are written one at a time, small ones together', async () => {
     delete: (name) => rows.delete(name),
     owners: () => rows.owners(),
     entries: () => rows.entries(),
+    change: (name, edit) => rows.change(name, edit),
     async set(name, row) {
       most = Math.max(most, ++underWay);
       await rows.set(name, row);

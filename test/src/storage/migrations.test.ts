@@ -26,6 +26,27 @@ test('a database of the first version is brought up to date and keeps its data',
   edit(dataPath, (db) => assert.equal(db.pragma('user_version', { simple: true }), MIGRATIONS.length));
 });
 
+test('keys with U+0000 of the first version get a slash instead', async () => {
+  const dataPath = emptyFolder();
+  edit(dataPath, (db) => {
+    db.exec(SCHEMA_V1);
+    const id = (kind: string) =>
+      db.prepare('INSERT INTO store (host, kind, name) VALUES (?, ?, ?)').run(HOST, kind, 'old')
+        .lastInsertRowid;
+    const keyval = db.prepare('INSERT INTO keyval (store, owner, value) VALUES (?, ?, ?)');
+    const map = db.prepare('INSERT INTO map (store, owner, key, value) VALUES (?, ?, ?, ?)');
+    keyval.run(id('keyval'), 'a\0b\0c', '1');
+    const old = id('map');
+    map.run(old, 'romeo', 'x\0y', '2');
+    map.run(old, 'a\0b', 'plain', '3');
+  });
+  const driver = await openStorage({ driver: 'sqlite', dataPath });
+  assert.equal(await driver.keyval(HOST, 'old').get('a/b/c'), 1);
+  assert.equal(await driver.map(HOST, 'old').get('romeo', 'x/y'), 2);
+  assert.equal(await driver.map(HOST, 'old').get('a/b', 'plain'), 3);
+  await driver.close();
+});
+
 test('a fresh database and one migrated from the first version have the same schema', async () => {
   const [fresh, old] = [emptyFolder(), emptyFolder()];
   edit(old, (db) => db.exec(SCHEMA_V1));

@@ -185,7 +185,7 @@ test('a driver whose thread is gone can be closed', async () => {
   await assert.rejects(store.set('romeo', 1), { condition: 'closed' });
 });
 
-const STORE = { host: HOST, kind: 'keyval', name: 'vcard' } as const;
+const STORE = { host: HOST, kind: 'keyval', name: 'vcard', isShared: false } as const;
 
 function databaseFile(): string {
   const file = join(emptyFolder(), 'enjamb.sqlite');

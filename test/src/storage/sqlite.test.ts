@@ -98,6 +98,19 @@ test('beyond the bound of the queue writes are refused, and taken again once it 
   await driver.close();
 });
 
+test('a process that does not open a shared store leaves it alone too', async () => {
+  const dataPath = emptyFolder();
+  const server = await openStorage({ driver: 'sqlite', dataPath });
+  await server.keyval(HOST, 'invites', { shared: true }).set('romeo', 'a token');
+  await server.keyval(HOST, 'vcard').set('romeo', 1);
+  await server.close();
+  const tool = await openStorage({ driver: 'sqlite', dataPath });
+  await tool.purge(HOST, 'romeo');
+  assert.equal(await tool.keyval(HOST, 'vcard').get('romeo'), undefined);
+  assert.equal(await tool.keyval(HOST, 'invites', { shared: true }).get('romeo'), 'a token');
+  await tool.close();
+});
+
 test('more writes than one commit takes are all made, in order', async () => {
   const driver = await openStorage({ driver: 'sqlite', dataPath: emptyFolder() });
   const store = driver.archive(HOST, 'mam');

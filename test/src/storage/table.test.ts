@@ -64,6 +64,18 @@ test('purge empties tables and stores of the owner', async () => {
   await driver.close();
 });
 
+test('purge leaves a shared table alone; a store is opened as shared by all, or by none', async () => {
+  const stores = storesFor(new MemoryStorage(), HOST);
+  const groups = await stores.table<string[]>('groups', { shared: true });
+  await groups.set('romeo', ['a group of that name']);
+  await stores.purge('romeo');
+  assert.deepEqual(groups.get('romeo'), ['a group of that name']);
+  assert.equal(await stores.table('groups', { shared: true }), groups);
+  const message = 'The keyval store "groups" was opened with { shared: true } before';
+  await assert.rejects(stores.table('groups'), { message });
+  assert.throws(() => stores.keyval('groups'), { message });
+});
+
 test('after a write that failed, memory is what the driver has', async () => {
   const { store, answers } = scriptedStore({ romeo: 'old' });
   const table = await openTable(store);
@@ -106,6 +118,7 @@ function scriptedStore(values: Record<string, string>) {
     get: async (owner) => values[owner],
     set: write,
     delete: write,
+    change: write,
     owners: async function* () {
       yield* Object.keys(values);
     },

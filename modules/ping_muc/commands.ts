@@ -2,9 +2,9 @@
 
 import { type Command, CommandError, defineCommand, type Host, Jid, string } from 'enjamb/api';
 import type { Context, Joins } from './context.ts';
-import type { Watches } from './watches.ts';
+import type { Outages } from './outages.ts';
 
-export function probeCommand(context: Context, watches: Watches): Command {
+export function probeCommand(context: Context, outages: Outages): Command {
   return defineCommand({
     name: 'joins probe',
     summary: 'Asks the rooms of a domain now whether our users are still in',
@@ -13,7 +13,7 @@ export function probeCommand(context: Context, watches: Watches): Command {
     run({ domain }) {
       const name = domain.toLowerCase();
       if (context.joins.domain(name) === undefined) return {};
-      const count = watches.of(name).askNow();
+      const count = outages.of(name).askNow();
       const joins = count === 1 ? 'join' : 'joins';
       return { text: `asking about ${count} ${joins} at ${name}`, data: { count } };
     },
@@ -21,7 +21,7 @@ export function probeCommand(context: Context, watches: Watches): Command {
   });
 }
 
-/** For joins that an administrator knows to be wrong. Neither the client nor the room is told. */
+/** Removes a join that an administrator knows to be wrong. Neither the client nor the room is told. */
 export function forgetCommand(
   { domain, sessions }: Pick<Host, 'domain' | 'sessions'>,
   joins: Joins,

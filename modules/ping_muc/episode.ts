@@ -1,34 +1,50 @@
-// What happens between the moment a domain comes into doubt and the last verdict: one line in the log.
+// The numbers of one outage: one line in the log at its end, and a record for `episodes`.
 
-import { Backoff } from 'enjamb/api';
+import { Backoff, wallTime } from 'enjamb/api';
 import type { Context } from './context.ts';
 import { isUnknown, type Outcome } from './verdict.ts';
 
 export type Trigger =
-  /** An authenticated stream with the domain has ended. */
+  /** An authenticated stream with the remote has ended. */
   | 'link-lost'
-  /** … after the peer had been silent for so long that the delay has been spent already. */
+  /** The same, after the remote was silent for so long that the delay is over already. */
   | 'link-silent'
-  /** The domain is served by this very server, and its service is gone. */
+  /** A service of this server has gone. */
   | 'service-down'
-  /** Something could not be sent: no stream was lost, but nobody can be reached. */
+  /** A stanza could not be sent: no stream was lost, but the remote cannot be reached. */
   | 'unreachable'
-  /** A client was in doubt, and nobody said whether it is in. */
+  /** A question about a single join had no answer. */
   | 'unanswered'
-  /** An administrator wants to know. */
+  /** An administrator or another module asks. */
   | 'asked';
+
+/** One outage that is over. */
+export interface EpisodeRecord {
+  readonly remote: string;
+  readonly cause: Trigger;
+  /** In ms since 1970. */
+  readonly startedAt: number;
+  readonly durationMs: number;
+  /** The joins at the remote when the outage began. */
+  readonly entries: number;
+  /** Joins that were settled without an answer to us. */
+  readonly proofs: number;
+  /** Questions asked. */
+  readonly pings: number;
+  /** Joins that were lost, that were given up, and that no question can prove. */
+  readonly lost: number;
+  readonly unknown: number;
+  readonly unproven: number;
+}
 
 export class Episode {
   readonly cause: Trigger;
   readonly startedAt: number;
-  /** Between two attempts to reach the domain. */
+  /** Between two canaries. */
   readonly backoff: Backoff;
-  /** Questions asked. */
   pings = 0;
-  /** Clients that are out, and those given up. */
   lost = 0;
   unknown = 0;
-  /** About whom nothing more can be learned this time. */
   unproven = 0;
   #joined = 0;
   readonly #entries: number;
@@ -38,12 +54,11 @@ export class Episode {
   constructor(remote: string, cause: Trigger, context: Context) {
     this.#remote = remote;
     this.#context = context;
-    const { random, settings } = context;
     this.backoff = new Backoff({
-      firstMs: settings.firstPause,
-      longestMs: settings.longestPause,
+      firstMs: context.settings.firstPause,
+      longestMs: context.settings.longestPause,
       jitter: 0.2,
-      random,
+      random: () => Math.random(),
     });
     this.cause = cause;
     this.startedAt = context.now();
@@ -54,38 +69,29 @@ export class Episode {
     return this.#context.now() - this.startedAt;
   }
 
-  /** A question has brought this. */
+  /** A join was settled by an answer. */
   concluded(outcome: Outcome): void {
     if (isUnknown(outcome)) return;
     if (outcome === 'joined') this.#joined++;
     if (outcome === 'unproven') this.unproven++;
-    this.#context.measures.settled(this.age);
+    this.#context.metrics.settled(this.age);
   }
 
-  /** Says it all. Where nobody had to be asked, nobody needs to read of it either. */
-  end(): void {
-    const { log } = this.#context;
-    const { cause, pings, lost, unknown, unproven, age } = this;
+  /** Logs the outage, at debug level if nothing was asked. */
+  end(): EpisodeRecord {
+    const { clock, log } = this.#context.module;
+    const { cause, pings, lost, unknown, unproven, age: durationMs, startedAt } = this;
     const asked = this.#joined + lost + unknown + unproven;
-    // What came from the rooms meanwhile has settled the others, or their clients have.
     const proofs = Math.max(0, this.#entries - asked);
-    const line = {
-      remote: this.#remote,
-      cause,
-      entries: this.#entries,
-      proofs,
-      pings,
-      lost,
-      unknown,
-      unproven,
-    };
-    log[pings > 0 ? 'info' : 'debug']('rooms asked', { ...line, durationMs: age });
+    const counts = { entries: this.#entries, proofs, pings, lost, unknown, unproven };
+    log[pings > 0 ? 'info' : 'debug']('rooms asked', { remote: this.#remote, cause, ...counts, durationMs });
+    return { remote: this.#remote, cause, startedAt: wallTime(clock, startedAt), durationMs, ...counts };
   }
 }
 
-/** How many joins there are at a domain. */
-export function entries(domain: string, { joins }: Context): number {
+/** The number of joins at a remote. */
+export function entries(remote: string, { joins }: Context): number {
   let count = 0;
-  for (const room of joins.domain(domain)?.rooms.values() ?? []) count += room.joins.size;
+  for (const room of joins.domain(remote)?.rooms.values() ?? []) count += room.joins.size;
   return count;
 }

@@ -1,34 +1,33 @@
-// Clients that fall out of rooms on other servers are told so: the reason why this server exists.
+// Tells clients that they fell out of rooms on other servers: the reason for this server. The steps of an outage:
 //
-//   triggers.ts     what puts a domain, or one client, in doubt
-//   domain.ts       the schedule of one domain        watches.ts   all domains in doubt
-//   inquiries.ts    who is asked, how many at once    rotation.ts  in which order    rooms.ts  one per room first
-//   probe.ts        questions under way               answer.ts    reading answers   verdict.ts  what they mean
-//   notice.ts       telling clients
-//   relay.ts        pings that rooms pass on          client_pings.ts  the clients' own
-//   silence.ts      rooms that say nothing
-//   episode.ts      the line in the log               measures.ts  what is counted     commands.ts
-//   rejoin*.ts      joining for clients that do not do it themselves
+//   triggers.ts    the reasons to doubt a remote or a join      silence.ts       rooms that send nothing
+//   outage.ts      the schedule of one remote: canary first     outages.ts       all remotes in doubt
+//   survey.ts      the questions: how many, how fast            order.ts, room_gate.ts, in_doubt.ts
+//   questions.ts   each question and its answer                 presence_probes.ts, relay.ts
+//   verdict.ts     what an answer means
+//   notices.ts     telling clients
+//   client_pings.ts  questions of the clients' own              episode.ts, metrics.ts, commands.ts
+//
+// docs/adr/0029-the-steps-of-an-outage.md says why, docs/faults.md what happens in each fault.
 
-import { defineModule, type Module, NS, Rate, wallTime } from 'enjamb/api';
-import { streams } from 'enjamb/api/stream';
+import { defineModule, type Module, NS, Rate } from 'enjamb/api';
 import { ClientPings } from './client_pings.ts';
 import { forgetCommand, probeCommand } from './commands.ts';
-import type { Context } from './context.ts';
-import { keptData, presenceProbes } from './kept.ts';
-import { Measures, measureDomains } from './measures.ts';
-import { Notices } from './notice.ts';
-import { Probes } from './probe.ts';
-import { assistRejoins } from './rejoin_hooks.ts';
+import type { Context, Join } from './context.ts';
+import type { EpisodeRecord } from './episode.ts';
+import { measureOutages, PingMucMetrics } from './metrics.ts';
+import { type NoticeCause, Notices } from './notices.ts';
+import { options, settingsFrom } from './options.ts';
+import { Outages } from './outages.ts';
+import { PresenceProbes, sentProbes } from './presence_probes.ts';
+import { Questions } from './questions.ts';
 import { Relays } from './relay.ts';
-import { options, settingsFrom } from './settings.ts';
 import { Silence } from './silence.ts';
 import { watchBounces, watchLinks } from './triggers.ts';
-import { Watches } from './watches.ts';
 
 /**
  * When the link to another server breaks, asks the rooms there whether our clients are still in (XEP-0410), and tells
- * those who are not with an unavailable presence of status 333 (XEP-0045 §11.1), so that they can join again.
+ * those that are not with an unavailable presence of status 333 (XEP-0045 §11.1), so that they can join again.
  */
 export default defineModule({
   name: 'ping_muc',
@@ -40,106 +39,83 @@ export default defineModule({
   load: (module) => loadPingMuc(module),
 });
 
-const SWEEP_MS = 60_000;
-/** Questions in a second to all domains together. */
+/** What other modules may ask of this one. */
+export interface PingMuc {
+  /** The last 100 outages that are over, the oldest first. */
+  episodes(): readonly EpisodeRecord[];
+  /**
+   * Tells the client that it is out of the room, in its turn, whatever the room has sent since. A room that cannot be reached
+   * (`given-up`) is sent a leave once it can.
+   */
+  tell(join: Join, cause: NoticeCause): void;
+  /** Asks the rooms of a remote 1–2 s after the link is up, instead of after `ping_muc_delay`. */
+  askSoon(remote: string): void;
+}
+
+declare module 'enjamb/api' {
+  interface Exports {
+    ping_muc: PingMuc;
+  }
+}
+
+/** Questions to all remotes together in a second. */
 const TOTAL_RATE = 1_000;
 
-function loadPingMuc(module: Module<typeof options>): void {
-  const kept = keptData(module);
+type PingMucModule = Module<typeof options>;
+
+function loadPingMuc(module: PingMucModule): PingMuc {
   const context = contextOf(module);
   const relays = new Relays(context);
-  const notices: Notices = new Notices({
-    context,
-    recheck: (join) => watches.of(join.room.domain.name).confirm(join),
-    told(notice) {
-      const recoveredAt = watches.get(notice.domain)?.recoveredAt;
-      if (recoveredAt !== undefined) context.measures.told(context.now() - recoveredAt);
-      module.notify('ping-muc-notice', notice);
-    },
-    tellsAsleep: (notice) => module.ask('ping-muc-asleep', notice) === 'tell',
-  });
-  const probes: Probes = new Probes({
-    context,
-    relays,
-    probes: kept.probes,
-    late: (join, answer, relay) => watches.of(join.room.domain.name).late(join, answer, relay),
-  });
-  const watches: Watches = new Watches({
-    context,
-    probes,
-    notices,
-    total: new Rate(TOTAL_RATE, context.clock),
-    presenceProbes: presenceProbes(kept.presenceProbes, context.now),
-  });
+  const presence = new PresenceProbes(context, sentProbes(module));
+  const questions = new Questions(context, relays, presence);
+  const notices: Notices = new Notices(context, (join) => outages.of(join.room.domain.name).confirm(join));
+  const total = new Rate(TOTAL_RATE, context.clock);
+  const outages = new Outages({ context, questions, presence, notices, total });
   module.provide('disco-feature', NS.MOD_PING_MUC);
-  module.provide('muc-domain-state', (domain) => watches.summary(domain));
-  takeAnswers(module, probes, relays);
-  module.observe('s2s-out', ({ element }) => probes.left(element.attrs.id));
-  watchLinks(module, watches);
-  watchBounces(module, { context, watches, notices });
-  watchClientPings(module, new ClientPings({ context, relays, probes, notices, watches }));
+  module.provide('muc-domain-state', (domain) => outages.summary(domain));
+  answerPings(module, relays);
+  takePresence(module, presence);
+  watchLinks({ context, outages, notices });
+  watchBounces({ context, outages, notices });
+  const pings = new ClientPings({ context, relays, questions, notices, outages });
+  module.observe('pre-iq/full', (event) => pings.sent(event));
   module.observe('c2s-resume', ({ session }) => {
     // After this event: what was sent while the client slept comes first.
     if (session.state.mucNotices) module.after(0, () => notices.resumed(session));
   });
-  assistRejoins(module, context);
-  module.command(probeCommand(context, watches));
+  module.command(probeCommand(context, outages));
   module.command(forgetCommand(module.host, context.joins));
-  module.every(SWEEP_MS, () => probes.sweep());
-  const silence = new Silence({ context, watches, notices });
+  const silence = new Silence({ context, outages, notices });
   if (context.settings.silence > 0) module.every(silence.interval, () => silence.walk());
-  measureDomains(module.metric, () => watches.states);
-  resume(module, kept, { probes, watches, notices });
+  measureOutages(module.metric, () => outages.states);
+  continueOutages(module, outages, notices);
+  return exportsOf(context, outages, notices);
 }
 
-function contextOf(module: Module<typeof options>): Context {
+function contextOf(module: PingMucModule): Context {
   const elapsed = () => module.clock.elapsed();
   const after: Context['after'] = (delayMs, task) => module.after(delayMs, task);
   return {
-    clock: { elapsed, after },
+    module,
     joins: module.use('track_muc_joins'),
     settings: settingsFrom(module.options),
-    log: module.log,
-    measures: new Measures(module.metric),
+    metrics: new PingMucMetrics(module.metric),
+    clock: { elapsed, after },
     now: elapsed,
-    wallTime: (at) => wallTime(module.clock, at),
-    random: () => Math.random(),
     after,
-    send: (stanza, options) => module.send(stanza, options),
-    report: (error, fields) => module.report(error, fields),
-    spawn: (work) => module.spawn(work),
-    isLocal: (domain) => module.local(domain) !== undefined,
-    reach: (domain) => reach(module, domain),
   };
 }
 
-/** Where it fails, `link-fail` tells of it. */
-async function reach(module: Module<typeof options>, domain: string): Promise<boolean> {
-  if (module.local(domain) !== undefined) return false;
-  try {
-    await streams(module).connectRemote(domain);
-    return true;
-  } catch (error) {
-    module.log.debug('not reached', { remote: domain, error });
-    return false;
-  }
-}
-
-/** What rooms send to a client, and is not for it. */
-function takeAnswers(module: Module<typeof options>, probes: Probes, relays: Relays): void {
+/** Answers the pings that the server answers for its clients. */
+function answerPings(module: PingMucModule, relays: Relays): void {
   const { sessions } = module.host;
   module.hook(
     'iq/full',
     (event) => {
-      const { stanza, from, to } = event;
-      const isRequest = stanza.attrs.type === 'get' || stanza.attrs.type === 'set';
-      if (!isRequest) return probes.acceptIq(event);
-      if (stanza.attrs.type !== 'get') return undefined;
-      const session = sessions.get(to);
-      const reply =
-        from.resource === undefined
-          ? relays.answerForSleeping(event, session)
-          : relays.answer(event, session);
+      if (event.stanza.attrs.type !== 'get') return undefined;
+      const session = sessions.get(event.to);
+      const isRelayed = event.from.resource !== undefined;
+      const reply = isRelayed ? relays.answer(event, session) : relays.answerForSleeping(event, session);
       if (reply === undefined) return undefined;
       event.markOverhead();
       module.send(reply, { overhead: true });
@@ -147,34 +123,45 @@ function takeAnswers(module: Module<typeof options>, probes: Probes, relays: Rel
     },
     'guard',
   );
+}
+
+/** Keeps the answers to presence probes from the clients. */
+function takePresence(module: PingMucModule, presence: PresenceProbes): void {
+  const { sessions } = module.host;
   module.hook(
     'presence/full',
     (event) => {
-      if (!probes.awaitsPresence) return undefined;
-      return probes.acceptPresence(event, sessions.get(event.to)?.state.mucJoins?.get(event.from.bare));
+      if (!presence.isWaiting) return undefined;
+      return presence.accept(event, sessions.get(event.to)?.state.mucJoins?.get(event.from.bare));
     },
     'guard',
   );
 }
 
-function watchClientPings(module: Module<typeof options>, pings: ClientPings): void {
-  module.observe('pre-iq/full', (event) => pings.sent(event));
-  module.hook('iq/full', (event) => pings.hold(event), 'guard');
-  module.observe('iq/full', (event) => pings.answered(event));
-  module.observe('resource-unbind', ({ session }) => pings.left(session));
-}
-
-/** Goes on where the instance before this one was interrupted, and leaves word for the one after it. */
-function resume(
-  module: Module<typeof options>,
-  kept: ReturnType<typeof keptData>,
-  { probes, watches, notices }: { probes: Probes; watches: Watches; notices: Notices },
-): void {
-  for (const domain of kept.interrupted) watches.trigger(domain, 'link-lost');
-  kept.interrupted = [];
+/** Asks again at the remotes of the instance before this one, and leaves its own to the next one. */
+function continueOutages(module: PingMucModule, outages: Outages, notices: Notices): void {
+  const kept = module.keep('interrupted', (): { remotes: string[] } => {
+    // The module was off, so what sleeping clients were to be told may not be true any more.
+    for (const { state } of module.host.sessions) delete state.mucNotices;
+    return { remotes: [] };
+  });
+  for (const remote of kept.remotes) outages.trigger(remote, 'link-lost');
+  kept.remotes = [];
   module.onUnload(() => {
     const untold = [...notices.pending].map((join) => join.room.domain.name);
-    kept.interrupted = [...new Set([...watches.open, ...untold])];
-    probes.close();
+    kept.remotes = [...new Set([...outages.open, ...untold])];
   });
+}
+
+function exportsOf({ joins }: Context, outages: Outages, notices: Notices): PingMuc {
+  return {
+    episodes: () => outages.episodes,
+    tell(join, cause) {
+      if (cause === 'given-up') joins.leaveLater(join);
+      notices.tellFinally(join, cause);
+    },
+    askSoon(remote) {
+      if (joins.domain(remote)) outages.of(remote).askSoon();
+    },
+  };
 }

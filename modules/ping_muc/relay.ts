@@ -1,18 +1,18 @@
-// Self-pings that a room passes on to one of the user's clients (XEP-0410 §3.2). The server answers in the client's
-// place: a sleeping phone cannot, and some services throw out a session that does not (docs/adr/0012-the-server-answers-relayed-pings.md).
+// Self-pings that a room relays to one of the user's clients (XEP-0410 §3.2). The server answers for the client: a sleeping
+// phone cannot, and some services remove a session that does not (docs/adr/0012-the-server-answers-relayed-pings.md).
 
 import { type C2SSession, type Jid, NS, type Stanza, type StanzaEvent, xml } from 'enjamb/api';
 import type { Context } from './context.ts';
-import { isIn } from './suspects.ts';
+import { isIn } from './in_doubt.ts';
 import type { Relay } from './verdict.ts';
 
-/** Something that waits for the answer to a self-ping. */
+/** A self-ping that is not answered yet. */
 export interface Waiting {
-  /** The sessions that the room has passed the ping on to. */
+  /** The sessions to which the room has relayed the ping. */
   relayedTo: Set<C2SSession> | undefined;
 }
 
-/** Knows which self-pings are under way, by occupant address and account. */
+/** The self-pings that are not answered yet, by occupant address and account. */
 export class Relays {
   readonly #context: Context;
   readonly #waiting = new Map<string, Set<Waiting>>();
@@ -35,16 +35,16 @@ export class Relays {
   }
 
   /**
-   * Answers a ping from the client's own occupant: whatever its id, only a session of the same occupant can have
-   * sent it. A deliberate exception to RFC 6121 §8.5.3, by which an iq for a full JID is the client's.
+   * Answers a ping from the client's own occupant: only a session of that occupant can have sent it, whatever its id. A
+   * deliberate exception to RFC 6121 §8.5.3, which delivers an iq for a full JID to the client.
    */
   answer({ stanza, from, to, origin }: StanzaEvent, session: C2SSession | undefined): Stanza | undefined {
-    const { joins, measures, settings } = this.#context;
+    const { joins, metrics, settings } = this.#context;
     const join = session && joins.get(session, from.bare);
     if (!join || join.state === 'leaving' || !stanza.getChild('ping', NS.PING)) return undefined;
     const requested = join.state === 'renaming' ? joins.requested(join)?.nick : undefined;
     if (from.resource !== join.nick && from.resource !== requested) return undefined;
-    measures.relays.add();
+    metrics.relays.add();
     for (const waiting of this.#waiting.get(`${from} ${to.bare}`) ?? []) {
       waiting.relayedTo ??= new Set();
       waiting.relayedTo.add(session);
@@ -55,14 +55,14 @@ export class Relays {
   }
 
   /**
-   * Answers a ping by which a room, or its service, finds out whether a client that sleeps is still there: it is, for it
-   * can be resumed, and some services throw out who does not answer. A client that is connected answers for itself.
+   * Answers a ping by which a room or its service checks a sleeping client: the session can be resumed, and some services
+   * remove clients that do not answer. A connected client answers for itself.
    */
   answerForSleeping({ stanza, from, to }: StanzaEvent, session: C2SSession | undefined): Stanza | undefined {
-    const { measures, settings } = this.#context;
+    const { metrics, settings } = this.#context;
     if (!settings.answerForSleeping || session === undefined || session.connected) return undefined;
     if (!stanza.getChild('ping', NS.PING) || !isInAt(session, from)) return undefined;
-    measures.relays.add();
+    metrics.relays.add();
     return pong(stanza, from, to);
   }
 }
@@ -79,7 +79,7 @@ function isInAt({ state: { mucJoins } }: C2SSession, { local, bare, domain }: Ji
   );
 }
 
-/** To whom the room has passed on a ping that `session` had sent. */
+/** Where the room has relayed a ping of `session` to. */
 export function relayOf({ relayedTo }: Waiting, session: C2SSession): Relay {
   if (relayedTo === undefined) return 'none';
   if (relayedTo.has(session)) return 'own';

@@ -1,59 +1,59 @@
-// Rooms of which nothing has been heard for a long time. A service can start anew behind a link that never breaks, and
-// then nothing tells of it; so of each silent room one client is asked about now and then, one room after the other.
+// Rooms that have sent nothing for a long time. A service can restart behind a link that stays up, and then no event shows
+// it. So one client of each silent room is asked about now and then, one room after the other.
 //
-// Nothing is done for this when stanzas come: a walk over all joins, a chunk at a time, finds the rooms that will have
-// been silent for long enough before the next walk, and each domain asks about its own when their time comes.
+// This costs nothing per stanza: a walk over all joins, a chunk at a time, finds the rooms that will be silent for long enough
+// before the next walk, and each remote is asked about its own when their time comes.
 //
-// A room that speaks to some of our clients and not to others is silent for those: it may have started anew, and some
-// have joined again. Those others are asked about, each of them.
+// A room that sends to some of our clients and not to others is silent for the others: it may have restarted, and some have
+// joined again. Each of the others is asked about.
 
 import { inChunks } from 'enjamb/api';
 import type { Context, Domain, Join } from './context.ts';
-import type { Notices } from './notice.ts';
-import { isBetterCanary, isIn } from './suspects.ts';
-import type { Watches } from './watches.ts';
+import { isBetterCanary, isIn } from './in_doubt.ts';
+import type { Notices } from './notices.ts';
+import type { Outages } from './outages.ts';
 
 type Room = Join['room'];
 
-/** One domain's silent rooms. */
+/** The silent rooms of one remote. */
 interface Queue {
-  /** When each will have been silent for long enough, the earliest last. */
+  /** When each will be silent for long enough; the earliest last. */
   due: { readonly room: Room; readonly at: number }[];
-  /** Who was asked about last, and when. */
+  /** The join that was asked about last. */
   asked: { readonly join: Join; readonly epoch: number; readonly at: number } | undefined;
 }
 
 export interface SilenceParts {
   readonly context: Context;
-  readonly watches: Watches;
+  readonly outages: Outages;
   readonly notices: Notices;
 }
 
-/** Walks in the time that a room may be silent. */
+/** Walks per `ping_muc_silence`. */
 const WALKS = 15;
-/** When a domain has lost somebody, rooms that were quiet for this share of the time are asked at once. */
+/** Once a remote has lost a join, rooms that were silent for this share of the time are asked immediately. */
 const QUIET = 1 / 3;
-/** What proves a client to be in so soon after a question was an answer to it, most likely. */
+/** A proof this soon after a question was most likely its answer. */
 const ANSWER_MS = 60_000;
-/** What a room says to all its clients comes within this time. */
+/** A room's stanza reaches all its clients within this time. */
 const SPREAD_MS = 5_000;
 /** A walk counts as many joins of a large room as one step. */
 const JOINS_PER_STEP = 8;
 
 export class Silence {
   readonly #context: Context;
-  readonly #watches: Watches;
+  readonly #outages: Outages;
   readonly #notices: Notices;
-  /** Of the domains that have something to ask. */
+  /** Of the remotes with rooms to ask. */
   readonly #queues = new Map<Domain, Queue>();
-  /** When a room was last asked about, and whom: the answer need not be a proof, nor is it the room's own word. */
+  /** When a room, and a join, was last asked about. The answer need not be a proof, nor sent of the room's own accord. */
   readonly #askedAt = new WeakMap<Room | Join, number>();
-  /** When all quiet rooms of a domain were last asked about. */
+  /** When all quiet rooms of a remote were last asked about. */
   readonly #hurriedAt = new WeakMap<Domain, number>();
 
-  constructor({ context, watches, notices }: SilenceParts) {
+  constructor({ context, outages, notices }: SilenceParts) {
     this.#context = context;
-    this.#watches = watches;
+    this.#outages = outages;
     this.#notices = notices;
   }
 
@@ -62,7 +62,7 @@ export class Silence {
     return Math.ceil(this.#context.settings.silence / WALKS);
   }
 
-  /** Finds the rooms whose time comes before the next walk. */
+  /** Finds the rooms that are due before the next walk. */
   walk(): void {
     const { after, joins, now } = this.#context;
     const until = now() + this.interval;
@@ -96,10 +96,10 @@ export class Silence {
   /** Asks about one room, or waits: for the answer of the one before, or for the time of the next. */
   #pump(domain: Domain, queue: Queue): void {
     const { now, settings } = this.#context;
-    const watch = this.#watches.get(domain.name);
-    if (watch && watch.state !== 'idle') queue.due = []; // All its rooms are about to be asked.
+    const outage = this.#outages.get(domain.name);
+    if (outage && outage.state !== 'idle') queue.due = []; // All its rooms are about to be asked.
     const { asked } = queue;
-    const isWaiting = asked && watch?.has(asked.join) && watch.answeredAt < asked.at;
+    const isWaiting = asked && outage?.has(asked.join) && outage.answeredAt < asked.at;
     if (asked && !isWaiting) {
       queue.asked = undefined;
       if (this.#isLost(asked.join, asked.epoch)) this.#hurry(domain);
@@ -119,19 +119,19 @@ export class Silence {
   }
 
   #ask(room: Room, queue: Queue): void {
-    const { measures, now, settings } = this.#context;
-    if (this.#dueAt(room) > now()) return; // Somebody has spoken meanwhile.
-    const joins = this.#whomToAsk(room);
+    const { metrics, now, settings } = this.#context;
+    if (this.#dueAt(room) > now()) return; // The room has sent something meanwhile.
+    const joins = this.#joinsToAsk(room);
     const [first] = joins;
     if (first === undefined) return;
     queue.asked = { join: first, epoch: first.epoch, at: now() };
     for (const asked of [room, ...joins]) this.#askedAt.set(asked, now());
-    measures.silenceChecks.add();
+    metrics.silenceChecks.add();
     const isSilent = this.#heardAt(room).all <= now() - settings.silence;
-    this.#watches.of(room.domain.name).confirmAll(joins, isSilent);
+    this.#outages.of(room.domain.name).confirmAll(joins, isSilent);
   }
 
-  /** When this room will have been silent for long enough, for all or for somebody; never while nobody is in it. */
+  /** When this room will be silent for long enough, for all or for some of our clients. Infinity if none is in it. */
   #dueAt(room: Room): number {
     const { silence } = this.#context.settings;
     const { all, live } = this.#heardAt(room);
@@ -142,8 +142,8 @@ export class Silence {
     return at + silence;
   }
 
-  /** Of a silent room one client; of one that speaks, all to whom it does not. */
-  #whomToAsk(room: Room): Join[] {
+  /** One client of a silent room; all clients that are left out by a room that is not. */
+  #joinsToAsk(room: Room): Join[] {
     const until = this.#context.now() - this.#context.settings.silence;
     const { all, live } = this.#heardAt(room);
     if (all <= until) return [canary(room)].filter((join) => join !== undefined);
@@ -153,7 +153,7 @@ export class Silence {
   }
 
   /**
-   * When a room last sent anything to any of our clients (`all`), and when it last did so without being asked (`live`).
+   * When a room last sent anything to any of our clients (`all`), and when it last did so unasked (`live`).
    * `all` is Infinity if none of our clients is in the room.
    */
   #heardAt({ joins }: Room): { readonly all: number; readonly live: number } {
@@ -172,9 +172,9 @@ export class Silence {
     return join.epoch === epoch && (join.state === 'gone' || this.#notices.isPending(join));
   }
 
-  /** One room has lost somebody, so the service may have: rather than one by one, all quiet rooms are asked now. */
+  /** One room has lost a join, so others may have: all quiet rooms are asked now instead of one by one. */
   #hurry(domain: Domain): void {
-    const { after, measures, now, settings } = this.#context;
+    const { after, metrics, now, settings } = this.#context;
     if (now() - (this.#hurriedAt.get(domain) ?? Number.NEGATIVE_INFINITY) < settings.silence) return;
     this.#hurriedAt.set(domain, now());
     const before = now() - settings.silence * QUIET;
@@ -184,13 +184,13 @@ export class Silence {
       );
       const joins = quiet.map(canary).filter((join) => join !== undefined);
       for (const asked of [...quiet, ...joins]) this.#askedAt.set(asked, now());
-      measures.silenceChecks.add(joins.length);
-      this.#watches.of(domain.name).confirmAll(joins, true);
+      metrics.silenceChecks.add(joins.length);
+      this.#outages.of(domain.name).confirmAll(joins, true);
     });
   }
 }
 
-/** Every room, with as many empty steps as it is large: so a chunk of them costs the same, wherever it is. */
+/** Every room, followed by empty steps in proportion to its size, so that all chunks cost the same. */
 function* steps(domains: Iterable<Domain>): Generator<Room | undefined> {
   for (const domain of domains) {
     for (const room of domain.rooms.values()) {
@@ -200,7 +200,7 @@ function* steps(domains: Iterable<Domain>): Generator<Room | undefined> {
   }
 }
 
-/** Whether the room has spoken to others, and not to this client. What it says to all reaches nobody much later. */
+/** Whether the room has sent to others, and not to this client. */
 function isLeftOut(join: Join, live: number): boolean {
   return isIn(join) && join.provenAt < live - SPREAD_MS;
 }

@@ -1,43 +1,42 @@
-// What puts domains and single clients in doubt, and what a client's own stanzas prove when they come back.
+// The reasons to doubt a remote or a single join, and what the errors that clients receive prove.
 
 import {
   type C2SSession,
   isLocalBounce,
-  type Module,
   type S2SCloseCause,
   type StanzaEvent,
   StreamError,
 } from 'enjamb/api';
-import { conditionOf } from './answer.ts';
 import type { Context, Join } from './context.ts';
-import type { Notices } from './notice.ts';
-import type { Watches } from './watches.ts';
+import type { Notices } from './notices.ts';
+import type { Outages } from './outages.ts';
+import { conditionOf } from './questions.ts';
 
-/** Said of a groupchat message to somebody who is not in the room … */
+/** The answer to a groupchat message of a client that is not in the room. */
 const NOT_IN = new Set(['not-acceptable']);
-/** … or of a room that is not what it was. */
+/** The room has ended or changed. */
 const ROOM_CHANGED = new Set(['item-not-found', 'gone', 'recipient-unavailable']);
-/** Said to occupants who may not do just that. */
+/** The answer to an occupant that may not do this. */
 const IN_BUT_REFUSED = new Set(['forbidden', 'policy-violation', 'resource-constraint', 'not-allowed']);
-/** Nobody is there who could say anything about the room. */
-const NOBODY = new Set(['remote-server-not-found', 'remote-server-timeout', 'service-unavailable']);
+/** The room was not reached. */
+const UNREACHABLE = new Set(['remote-server-not-found', 'remote-server-timeout', 'service-unavailable']);
 
 export interface TriggerParts {
   readonly context: Context;
-  readonly watches: Watches;
+  readonly outages: Outages;
   readonly notices: Notices;
 }
 
-/** Follows the links with other servers. */
-export function watchLinks(module: Module, watches: Watches): void {
+/** Follows the links with other servers, and the services of this one. */
+export function watchLinks({ context: { module }, outages }: TriggerParts): void {
   module.observe('link-close', ({ stream, remote, cause, error, wasUsed }) => {
-    if (!stream) return watches.trigger(remote, 'service-down');
-    // If nobody has used the stream, its orderly end says nothing. Asking would open the next one, and so on for ever.
+    if (!stream) return outages.trigger(remote, 'service-down');
+    // The orderly end of an unused stream says nothing. Asking would open the next one, and so on for ever.
     if (!wasUsed && isOrderly(cause, error)) return;
-    watches.trigger(remote, cause === 'timeout' ? 'link-silent' : 'link-lost');
+    outages.trigger(remote, cause === 'timeout' ? 'link-silent' : 'link-lost');
   });
-  module.observe('link-fail', ({ remote }) => watches.trigger(remote, 'unreachable'));
-  module.observe('link-open', ({ remote }) => watches.get(remote)?.linkUp());
+  module.observe('link-fail', ({ remote }) => outages.trigger(remote, 'unreachable'));
+  module.observe('link-open', ({ remote }) => outages.get(remote)?.linkUp());
 }
 
 /** A peer may end an idle stream by an error (RFC 6120 §4.9.3.4), as ejabberd does. */
@@ -46,8 +45,9 @@ function isOrderly(cause: S2SCloseCause, error: Error | undefined): boolean {
   return cause === 'stream-error' && error instanceof StreamError && error.condition === 'connection-timeout';
 }
 
-/** Follows what comes back to clients. */
-export function watchBounces(module: Module, parts: TriggerParts): void {
+/** Follows the errors that clients receive. */
+export function watchBounces(parts: TriggerParts): void {
+  const { module } = parts.context;
   module.observe('message/full', (event) => {
     if (event.stanza.attrs.type === 'error') messageError(event, parts, module.host.sessions.get(event.to));
   });
@@ -58,17 +58,17 @@ export function watchBounces(module: Module, parts: TriggerParts): void {
     if (event.stanza.attrs.type === 'error') localBounce(event, parts);
   });
   module.observe('track-muc-joins-doubt', ({ join, certain }) => {
-    // Answers to a client's presence: some of them are given to nobody who is in.
-    if (certain) parts.notices.tell(join, 'lost');
-    else parts.watches.of(join.room.domain.name).confirm(join);
+    // The answer to a client's presence. Some conditions are certain, as no occupant is sent them.
+    if (certain && !parts.notices.isTaken(join, 'lost')) parts.notices.tell(join, 'lost');
+    else if (!certain) parts.outages.of(join.room.domain.name).confirm(join);
   });
 }
 
-/** Whether our own side gave up on what a client had sent to a domain of rooms. */
-function localBounce(event: Readonly<StanzaEvent>, { watches, notices }: TriggerParts): boolean {
+/** Whether our own side could not deliver what a client had sent. */
+function localBounce(event: Readonly<StanzaEvent>, { outages, notices }: TriggerParts): boolean {
   if (!isLocalBounce(event)) return false;
-  if (notices.isOne(event.stanza)) return true;
-  if (NOBODY.has(conditionOf(event.stanza) ?? '')) watches.trigger(event.from.domain, 'unreachable');
+  if (notices.isNotice(event.stanza)) return true;
+  if (UNREACHABLE.has(conditionOf(event.stanza) ?? '')) outages.trigger(event.from.domain, 'unreachable');
   return true;
 }
 
@@ -82,21 +82,21 @@ function messageError(
   const condition = conditionOf(event.stanza) ?? '';
   const byRoom = event.stanza.getChild('error')?.attrs.by === join.room.jid;
   if (event.from.resource === undefined) groupchatError(join, condition, event, parts);
-  else if (NOT_IN.has(condition)) parts.watches.of(join.room.domain.name).confirm(join);
-  // A private message to somebody who has left: the room looks for the sender first.
+  else if (NOT_IN.has(condition)) parts.outages.of(join.room.domain.name).confirm(join);
+  // A private message to an occupant that has left: the room checks the sender first.
   else if (condition === 'item-not-found' && byRoom) parts.context.joins.prove(join, event.origin);
 }
 
-/** The error's type is no help: services differ in it. */
+/** The error's type does not count, because services differ in it. */
 function groupchatError(
   join: Join,
   condition: string,
   { origin }: Readonly<StanzaEvent>,
-  { context, watches }: TriggerParts,
+  { context, outages }: TriggerParts,
 ): void {
   const domain = join.room.domain.name;
-  if (NOT_IN.has(condition)) watches.of(domain).confirm(join);
-  else if (ROOM_CHANGED.has(condition)) watches.of(domain).confirm(join, true);
+  if (NOT_IN.has(condition)) outages.of(domain).confirm(join);
+  else if (ROOM_CHANGED.has(condition)) outages.of(domain).confirm(join, true);
   else if (IN_BUT_REFUSED.has(condition)) context.joins.prove(join, origin);
-  else if (NOBODY.has(condition)) watches.trigger(domain, 'unreachable');
+  else if (UNREACHABLE.has(condition)) outages.trigger(domain, 'unreachable');
 }

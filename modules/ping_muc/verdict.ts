@@ -1,9 +1,9 @@
-// What an answer means: is the client in the room, is it not, or what has to be asked next? Pure; the rules follow
-// XEP-0410 §3.2, corrected by what room services really answer (docs/adr/0011-what-an-answer-to-a-self-ping-means.md).
+// What an answer means: the client is in the room, it is out, or another question is needed. Pure. The rules follow XEP-0410
+// §3.2, corrected by what room services really answer (docs/adr/0011-what-an-answer-to-a-self-ping-means.md).
 
 import type { ErrorType } from 'enjamb/api';
 
-/** What is asked, and of whom. */
+/** The question and whom it goes to. */
 export type Question =
   /** The self-ping, of the occupant's own address (XEP-0410 §3.2). */
   | 'ping'
@@ -18,53 +18,60 @@ export type Answer =
   | { readonly kind: 'result'; readonly facts?: RoomFacts }
   | {
       readonly kind: 'error';
-      /** As received, also where RFC 6120 does not know it; `undefined` when there was none. */
+      /** As received, even if RFC 6120 does not define it; `undefined` if the error has none. */
       readonly condition: string | undefined;
       readonly type: ErrorType | undefined;
-      /** Whether the error says that the room itself made it (RFC 6120 §8.3.2, `by`). */
+      /** Whether the room itself made the error (RFC 6120 §8.3.2, `by`). */
       readonly byRoom: boolean;
-      /** Made by our own side: no word of the other server's. */
+      /** Whether our own side made the error. */
       readonly local: boolean;
     }
   | { readonly kind: 'timeout' };
 
-/** What a disco#info result says. */
+/** What a room or service says about itself (disco#info). */
 export interface RoomFacts {
-  /** Self-pings are answered by the room itself (XEP-0410 §3.3). */
+  /** The room itself answers self-pings (XEP-0410 §3.3). */
   readonly optimised: boolean;
   readonly irc: boolean;
 }
 
-/** Which of the user's sessions the room has passed our ping on to, while it was under way. */
+/** The sessions of the user to which the room relayed our ping before it answered. */
 export type Relay = 'none' | 'own' | 'sibling' | 'siblings';
 
 export type Outcome =
   | 'joined'
-  /** In, most likely; never a reason to tell the client anything. */
+  /** Most likely in. The client is never told anything. */
   | 'unproven'
   | 'lost'
-  /** The room does not exist: everybody is out of it. */
+  /** The room does not exist, so all clients are out of it. */
   | 'room-gone'
   /** The room has the client, but not as the client believes. */
   | 'desync'
-  // Undecided, because the service …
-  /** … answers, and cannot say now. */
+  /** Undecided: the service answers, but cannot say now. */
   | 'busy'
-  /** … cannot be reached. */
+  /** Undecided: the service cannot be reached. */
   | 'down'
-  /** … does not answer. */
+  /** Undecided: the service does not answer. */
   | 'silent';
 
 export type Verdict =
   | { readonly conclude: Outcome }
   | { readonly ask: 'room' | 'service' | 'presence' }
-  /** The same ping again; `later` leaves time for a nick change to be announced. */
+  /** Send the ping again; `later` leaves time for the announcement of a nick change. */
   | { readonly again: 'soon' | 'later' };
 
-/** What the conditions have in common. */
-export type Row = 'out' | 'absent' | 'unreachable' | 'occupant' | 'refused' | 'mute' | 'busy' | 'down';
+/** What a condition means. */
+export type Row =
+  | 'out'
+  | 'nick-unknown'
+  | 'unreachable'
+  | 'occupant'
+  | 'refused'
+  | 'cannot-answer'
+  | 'busy'
+  | 'down';
 
-/** The conditions by meaning. Whatever is not here is `refused`. */
+/** The meaning of each condition. All others are `refused`. */
 export const ROWS: Readonly<Record<string, Row>> = {
   'not-acceptable': 'out',
   gone: 'out',
@@ -73,15 +80,15 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'not-authorized': 'out',
   'payment-required': 'out',
   'subscription-required': 'out',
-  'item-not-found': 'absent',
+  'item-not-found': 'nick-unknown',
   'recipient-unavailable': 'unreachable',
   'not-allowed': 'occupant',
   'bad-request': 'refused',
   'jid-malformed': 'refused',
   redirect: 'refused',
   'undefined-condition': 'refused',
-  'service-unavailable': 'mute',
-  'feature-not-implemented': 'mute',
+  'service-unavailable': 'cannot-answer',
+  'feature-not-implemented': 'cannot-answer',
   'resource-constraint': 'busy',
   'policy-violation': 'busy',
   'internal-server-error': 'busy',
@@ -94,90 +101,95 @@ export function isKnown(condition: string): boolean {
   return Object.hasOwn(ROWS, condition);
 }
 
-/** One investigation: what has been asked and learned so far. */
-export interface Inquiry {
-  /** Pings sent, the one now answered included. */
+/** What has been asked and learned about one join in one survey. */
+export interface Evidence {
+  /** Pings sent, including the one that is being answered. */
   pings: number;
   /** The rows of the answers that did not decide, in order. */
   readonly seen: Row[];
-  /** What the room has said about itself in this investigation. */
+  /** What the room has said about itself. */
   room: RoomFacts | undefined;
   /** Whether the service is a gateway to IRC. */
   irc: boolean | undefined;
-  /** A presence probe may be sent: at most one per room and day. */
+  /** Whether a presence probe may be sent: at most one per room and day. */
   mayProbe: boolean;
 }
 
-/** After so many pings the last resort of the row is taken. */
+/** Nothing is known yet. @param pings pings that were sent already */
+export function newEvidence(pings = 0): Evidence {
+  return { pings, seen: [], room: undefined, irc: undefined, mayProbe: false };
+}
+
+/** After this many pings the row's last verdict holds. */
 const MAX_PINGS = 3;
 
 /** Judges the answer to a self-ping. */
-export function judgePing(answer: Answer, relay: Relay, inquiry: Inquiry): Verdict {
+export function judgePing(answer: Answer, relay: Relay, evidence: Evidence): Verdict {
   if (answer.kind === 'timeout') return { conclude: 'silent' };
-  // A service that relays to several sessions has not looked who asks (Tigase): its result proves little.
+  // A service that relays to several sessions does not check the sender (Tigase): its result proves little.
   if (answer.kind === 'result') return { conclude: relay === 'siblings' ? 'unproven' : 'joined' };
   if (answer.local) return { conclude: 'down' };
   if (answer.condition === undefined) return { conclude: 'busy' };
   const row = ROWS[answer.condition] ?? 'refused';
   if (row === 'down') return { conclude: 'down' };
-  // RFC 6120 gives recipient-unavailable the type wait, so there it says nothing.
+  // RFC 6120 gives recipient-unavailable the type wait, so for that condition the type says nothing.
   if (isUndecided(answer.type) && row !== 'unreachable') return { conclude: 'busy' };
-  const verdict = judgeRow(row, answer.byRoom, relay, inquiry);
-  inquiry.seen.push(row);
+  const verdict = judgeRow(row, answer.byRoom, relay, evidence);
+  evidence.seen.push(row);
   return verdict;
 }
 
-function judgeRow(row: Row, byRoom: boolean, relay: Relay, inquiry: Inquiry): Verdict {
-  const isLast = inquiry.seen.includes(row) || inquiry.pings >= MAX_PINGS;
+function judgeRow(row: Row, byRoom: boolean, relay: Relay, evidence: Evidence): Verdict {
+  const isLast = evidence.seen.includes(row) || evidence.pings >= MAX_PINGS;
   switch (row) {
     case 'out':
       return { conclude: 'lost' };
-    case 'absent': // Rooms look for the asker before they look for the nick: it is in, under another nick.
-      if (byRoom || inquiry.room) return isLast ? { conclude: 'desync' } : { again: 'later' };
+    case 'nick-unknown': // Rooms check the sender before the nick: it is in, under another nick.
+      if (byRoom || evidence.room) return isLast ? { conclude: 'desync' } : { again: 'later' };
       return { ask: 'room' };
     case 'unreachable':
-      if (inquiry.irc === undefined) return { ask: 'service' };
-      if (inquiry.irc) return { conclude: 'lost' };
+      if (evidence.irc === undefined) return { ask: 'service' };
+      if (evidence.irc) return { conclude: 'lost' };
       return isLast ? { conclude: 'desync' } : { again: 'soon' };
-    case 'occupant': // ejabberd and MongooseIM say it to occupants, where queries between them are off.
-      return inquiry.mayProbe ? { ask: 'presence' } : { conclude: 'unproven' };
+    case 'occupant': // ejabberd and MongooseIM send it to occupants if queries between them are off.
+      return evidence.mayProbe ? { ask: 'presence' } : { conclude: 'unproven' };
     case 'refused':
       return isLast ? { conclude: 'lost' } : { again: 'soon' };
-    case 'mute':
+    case 'cannot-answer':
       if (relay !== 'none') return { conclude: 'joined' };
-      return inquiry.room ? mute(inquiry.room) : { ask: 'room' };
+      return evidence.room ? cannotAnswer(evidence.room) : { ask: 'room' };
     default:
       return { conclude: 'busy' };
   }
 }
 
-/** Judges the room's answer to disco#info. `seen` ends with the row of the ping that made us ask. */
-export function judgeRoom(answer: Answer, inquiry: Inquiry): Verdict {
-  const because = inquiry.seen.at(-1);
+/** Judges the room's answer to disco#info. `seen` ends with the row of the ping that led to it. */
+export function judgeRoom(answer: Answer, evidence: Evidence): Verdict {
+  const because = evidence.seen.at(-1);
   if (answer.kind === 'result') {
-    inquiry.room = answer.facts ?? { optimised: false, irc: false };
-    return because === 'absent' ? { again: 'later' } : mute(inquiry.room);
+    evidence.room = answer.facts ?? { optimised: false, irc: false };
+    return because === 'nick-unknown' ? { again: 'later' } : cannotAnswer(evidence.room);
   }
   const isGone = answer.kind === 'error' && saysGone(answer.condition) && !isUndecided(answer.type);
-  if (because === 'absent' && isGone && !answer.local) return { conclude: 'room-gone' };
+  if (because === 'nick-unknown' && isGone && !answer.local) return { conclude: 'room-gone' };
   return { conclude: undecided(answer) };
 }
 
-/** Judges the service's answer to disco#info; whatever it does not say it is, it is not. */
-export function judgeService(answer: Answer, inquiry: Inquiry): Verdict {
+/** Judges the service's answer to disco#info. A service that does not say it is an IRC gateway is none. */
+export function judgeService(answer: Answer, evidence: Evidence): Verdict {
   if (answer.kind === 'error' && answer.local) return { conclude: 'down' };
-  inquiry.irc = answer.kind === 'result' && answer.facts?.irc === true;
-  return inquiry.irc ? { conclude: 'lost' } : { again: 'soon' };
+  evidence.irc = answer.kind === 'result' && answer.facts?.irc === true;
+  return evidence.irc ? { conclude: 'lost' } : { again: 'soon' };
 }
 
-/** Judges what a presence probe brought; services need not answer one (XEP-0045 §17.3). */
+/** Judges the answer to a presence probe, which services need not answer (XEP-0045 §17.3). */
 export function judgePresence(answer: Answer): Verdict {
   if (answer.kind === 'result') return { conclude: 'joined' };
   const isOut = answer.kind === 'error' && !answer.local && answer.condition === 'not-acceptable';
   return { conclude: isOut && !isUndecided(answer.type) ? 'lost' : 'unproven' };
 }
 
-/** Whether anybody at the other end has answered: then it is worth asking about the others. */
+/** Whether the other end has answered, so that asking about other joins makes sense. */
 export function isAnswer(verdict: Verdict): boolean {
   return !('conclude' in verdict) || !isUnknown(verdict.conclude);
 }
@@ -186,8 +198,8 @@ export function isUnknown(outcome: Outcome): outcome is 'busy' | 'down' | 'silen
   return outcome === 'busy' || outcome === 'down' || outcome === 'silent';
 }
 
-/** The room exists, and nobody relayed: a room that answers pings itself is in trouble if it says it cannot. */
-function mute(room: RoomFacts): Verdict {
+/** The room exists, and has not relayed. A room that answers pings itself is in trouble if it refuses one. */
+function cannotAnswer(room: RoomFacts): Verdict {
   return { conclude: room.optimised ? 'busy' : 'unproven' };
 }
 
@@ -196,7 +208,7 @@ function undecided(answer: Answer): Outcome {
   return answer.local || ROWS[answer.condition ?? ''] === 'down' ? 'down' : 'busy';
 }
 
-/** Whether a room that answers so does not exist. */
+/** Whether this condition in a disco#info error means that the room does not exist. */
 export function saysGone(condition: string | undefined): boolean {
   return condition === 'item-not-found' || condition === 'gone';
 }

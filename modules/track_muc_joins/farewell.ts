@@ -1,7 +1,7 @@
 // A client goes offline, or its session ends: every room it is in hears of it, whether the roster knows the room or
 // not (RFC 6121 §4.5.2, §4.6.3; XEP-0045 §7.14).
 
-import type { C2SSession } from 'enjamb/api';
+import type { C2SSession, Exports } from 'enjamb/api';
 import type { Departures } from './departures.ts';
 import type { JoinIndex } from './entries.ts';
 import type { Join } from './join.ts';
@@ -11,11 +11,18 @@ export class Farewells {
   readonly #index: JoinIndex;
   readonly #outgoing: Outgoing;
   readonly #departures: Departures;
+  readonly #presence: Exports['presence'];
 
-  constructor(index: JoinIndex, outgoing: Outgoing, departures: Departures) {
+  constructor(
+    index: JoinIndex,
+    outgoing: Outgoing,
+    departures: Departures,
+    presence: Exports['presence'],
+  ) {
     this.#index = index;
     this.#outgoing = outgoing;
     this.#departures = departures;
+    this.#presence = presence;
   }
 
   /**
@@ -34,11 +41,12 @@ export class Farewells {
    * The session is over, and perhaps replaced by another one with the same address: what rooms answer is not for that.
    * The presence module has nothing left to tell them.
    */
-  end({ state }: C2SSession): void {
+  end(session: C2SSession): void {
+    const { state } = session;
     for (const join of joinsOf(state)) {
       if (join.state === 'leaving') this.#departures.hush(join);
       else this.#departures.leave(join);
-      state.directed?.delete(join.room.jid);
+      this.#presence.forget(session, join.room.jid);
       this.#index.remove(join);
     }
     delete state.mucAddressed;

@@ -124,7 +124,7 @@ function recordsOf(module: Tracker, full: string, departures: Departures): JoinR
 
 function watchClients(module: Tracker, index: JoinIndex, departures: Departures): void {
   const outgoing = new Outgoing(index, departures);
-  const farewells = new Farewells(index, outgoing, departures);
+  const farewells = new Farewells(index, outgoing, departures, module.use('presence'));
   module.observe('pre-presence/full', (event) => outgoing.toOccupant(event));
   module.observe('pre-presence/bare', (event) => outgoing.toBare(event));
   module.observe('pre-presence/self', ({ stanza, origin: session }) => {

@@ -131,9 +131,9 @@ export interface Module<O extends Options = Options> {
   /**
    * Follows a request that a client makes, from a `pre-iq/…` event: `onAnswer` has its answer in the same tick, before all
    * hooks. It is told `timeout` after 10 minutes, when the session has ended, and when the session has 100 newer requests
-   * that are followed. Requests with ids of more than 256 characters are not followed.
+   * that are followed. Returns false for a request that is not followed, because its id is longer than 256 characters.
    */
-  followIq(request: Readonly<StanzaEvent<C2SSession>>, onAnswer: FollowIq): void;
+  followIq(request: Readonly<StanzaEvent<C2SSession>>, onAnswer: FollowIq): boolean;
 
   /** What one of our domains has; `undefined` for a domain that is not ours. */
   local(domain: string): 'users' | 'service' | undefined;
@@ -198,6 +198,11 @@ export interface ModuleDefinition<O extends Options = Options, X = unknown> {
    * provides; or one kind of component, such as `muc` or `external`. Default: nowhere.
    */
   readonly enabledOn?: readonly string[];
+  /**
+   * Modules with which this one is enabled: it runs wherever the configuration enables one of them, unless
+   * `modules_disabled` names it. Default: none.
+   */
+  readonly enabledWith?: readonly string[];
   /** Runs also where `modules_enabled` does not name it, on the hosts of `enabledOn`; `modules_disabled` removes it. */
   readonly essential?: boolean;
   /** The kind of component that this module makes of a host: the word after `component =`. It always runs there. */

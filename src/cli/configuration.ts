@@ -50,6 +50,6 @@ export async function knownModules(
   return new Map(await Promise.all(entries));
 }
 
-function placeOf({ enabledOn, serves, essential }: KnownModule): KnownModule {
-  return { enabledOn, serves, essential };
+function placeOf({ enabledOn, enabledWith, serves, essential }: KnownModule): KnownModule {
+  return { enabledOn, enabledWith, serves, essential };
 }

@@ -7,6 +7,7 @@ import type { PackageModules } from './packages.ts';
 export interface KnownModule {
   readonly options?: Options | undefined;
   readonly enabledOn?: readonly string[] | undefined;
+  readonly enabledWith?: readonly string[] | undefined;
   readonly serves?: string | undefined;
   readonly essential?: boolean | undefined;
 }
@@ -38,8 +39,8 @@ type Table = Readonly<Record<string, unknown>>;
 
 /**
  * A list under the host replaces the default one. A list at the top does so for hosts with users: components keep
- * what makes them work. Essential modules are added to both. `modules_disabled`, at the top or under the host, removes
- * modules from the result.
+ * what makes them work. Essential modules are added to both, and modules that are enabled with others (`enabledWith`) follow
+ * them. `modules_disabled`, at the top or under the host, removes modules from the result.
  */
 export function resolveModules(
   own: Table,
@@ -53,7 +54,10 @@ export function resolveModules(
   const disabled = new Set([...strings(top.modules_disabled), ...strings(own.modules_disabled)].map(nameOf));
   const essential = modulesFor(kind, known).filter(([, { essential: isEssential }]) => isEssential === true);
   const names = [...essential.map(([name]) => name), ...servingModules(kind, known), ...chosen].map(nameOf);
-  return [...new Set(names)].filter((name) => !disabled.has(name));
+  const enabled = new Set(names.filter((name) => !disabled.has(name)));
+  for (const [name, { enabledWith = [] }] of known)
+    if (!disabled.has(name) && enabledWith.some((other) => enabled.has(other))) enabled.add(name);
+  return [...enabled];
 }
 
 /** The texts in a value of the file that should be a list of them. */

@@ -146,8 +146,12 @@ function checkVersion(label: string, { apiVersion = API_VERSION }: ModuleDefinit
   );
 }
 
-function checkPlace(label: string, { enabledOn = [], serves, scope }: ModuleDefinition): void {
+function checkPlace(
+  label: string,
+  { enabledOn = [], enabledWith = [], serves, scope }: ModuleDefinition,
+): void {
   if (!Array.isArray(enabledOn)) throw invalid(label, 'must list kinds of hosts in `enabledOn`');
+  if (!Array.isArray(enabledWith)) throw invalid(label, 'must list names of modules in `enabledWith`');
   if (serves === undefined) return;
   if (serves === EXTERNAL || !VALID_NAME.test(serves))
     throw invalid(label, `serves "${serves}", which is the server's own or not snake_case`);

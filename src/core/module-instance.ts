@@ -138,11 +138,11 @@ export class ModuleInstance implements Module, Streams {
     );
   }
 
-  followIq(request: Readonly<StanzaEvent<C2SSession>>, onAnswer: FollowIq): void {
+  followIq(request: Readonly<StanzaEvent<C2SSession>>, onAnswer: FollowIq): boolean {
     const { followedIqs } = this.#around.router;
     if (!this.#isFollowing) this.observe('resource-unbind', ({ session }) => followedIqs.ended(session));
     this.#isFollowing = true;
-    followedIqs.follow(this, request, onAnswer);
+    return followedIqs.follow(this, request, onAnswer);
   }
 
   sendIq(iq: ElementLike, options: { timeoutMs?: number } = {}): Promise<Stanza> {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Rotation } from '../../../modules/ping_muc/rotation.ts';
+import { AskingOrder } from '../../../modules/ping_muc/order.ts';
 import { FakeRooms, failure } from '../../support/fake-rooms.ts';
 import { harness } from '../../support/module-harness.ts';
 import { busiest, crowd, FIRST_QUESTION_S } from './scene.ts';
@@ -133,7 +133,7 @@ test('who is there is asked about first, every account in its turn, its livelies
     h.clock.seconds(1);
   }
   const joins = [asleep!, awake!, other!].flatMap(({ state }) => [...(state.mucJoins?.values() ?? [])]);
-  const rotation = new Rotation();
+  const rotation = new AskingOrder();
   rotation.add(joins);
   const order = Array.from({ length: 10 }, () => rotation.next());
   assert.deepEqual(

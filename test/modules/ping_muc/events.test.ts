@@ -29,16 +29,16 @@ test('a client that sleeps is told now when a module acts for it', async (t) => 
   const { h, rooms, romeo } = await scene(t);
   const asked: string[] = [];
   const seen = notices(h);
-  const answer = ({ session }: Payload<'ping-muc-asleep'>) => {
-    asked.push(`${session.jid}`);
+  const answer = ({ join, cause }: Payload<'ping-muc-lost'>) => {
+    asked.push(`${join.session.jid} ${cause}`);
     return 'tell' as const;
   };
-  h.host.hooks.add('ping-muc-asleep', answer, 'deliver', 'test');
+  h.host.hooks.add('ping-muc-lost', answer, 'deliver', 'test');
   romeo.sleep();
   rooms.forget({ gone: true });
   rooms.peer.cut();
   h.clock.seconds(FIRST_QUESTION_S + 5);
-  assert.deepEqual(asked, [ROMEO]);
+  assert.deepEqual(asked, [`${ROMEO} room-gone`, `${ROMEO} room-gone`], 'when it is found, and at its turn');
   assert.equal(romeo.notices.length, 1);
   assert.equal(seen[0]?.cause, 'room-gone');
 });
@@ -80,4 +80,60 @@ test('`joins forget`: nobody is told, and nobody asked any more', async (t) => {
   await assert.rejects(h.command('joins forget', { client: ROMEO, room: ROOM }), /is not known to be in/);
   const elsewhere = { client: 'romeo@verona.lit/orchard', room: ROOM };
   await assert.rejects(h.command('joins forget', elsewhere), /is not a client of any host here/);
+});
+
+// ── Other modules that take care of a loss ─────────────────────────────────────────────────────────────────────
+
+/** A module that takes every loss on itself; returns the losses as they come. */
+function taker(h: Harness): Payload<'ping-muc-lost'>[] {
+  const losses: Payload<'ping-muc-lost'>[] = [];
+  const take = (loss: Payload<'ping-muc-lost'>) => {
+    losses.push(loss);
+    return 'mine' as const;
+  };
+  h.host.hooks.add('ping-muc-lost', take, 'deliver', 'test');
+  return losses;
+}
+
+test('`ping-muc-lost`, mine: the client is not told, the room is not left and not asked again', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  const losses = taker(h);
+  rooms.forget();
+  rooms.peer.cut();
+  h.clock.seconds(1_200);
+  assert.deepEqual(
+    losses.map(({ join, cause, reply }) => [join.room.jid, cause, reply?.attrs.type]),
+    [[ROOM, 'lost', 'error']],
+  );
+  assert.deepEqual([romeo.notices.length, rooms.leaves.length, rooms.pings.length], [0, 0, 1]);
+});
+
+test('`ping-muc-lost`, mine: a room that has the client under another nick is left all the same', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  const losses = taker(h);
+  rooms.rooms.get(ROOM)!.set(ROMEO, 'Somebody');
+  rooms.peer.cut();
+  h.clock.seconds(120);
+  assert.deepEqual([losses[0]?.cause, rooms.leaves.length, romeo.notices.length], ['desync', 1, 0]);
+});
+
+test('`ping-muc-lost`, mine: a join that was given up is asked about once the link is up', async (t) => {
+  const { h, rooms, romeo } = await scene(t);
+  const losses = taker(h);
+  rooms.peer.reachable = false;
+  rooms.peer.cut();
+  h.clock.seconds(700);
+  assert.deepEqual(
+    losses.map(({ cause }) => cause),
+    ['given-up'],
+  );
+  rooms.forget();
+  rooms.peer.reachable = true;
+  rooms.peer.openIn();
+  h.clock.seconds(3);
+  assert.deepEqual(
+    losses.map(({ cause }) => cause),
+    ['given-up', 'lost'],
+  );
+  assert.deepEqual([romeo.notices.length, rooms.leaves.length], [0, 0]);
 });

@@ -13,7 +13,8 @@ function faulty(client: HarnessClient): { isOn: boolean } {
   const { jid } = client;
   Object.defineProperty(client, 'jid', {
     get() {
-      if (fault.isOn && new Error().stack!.includes('Probes.ask')) throw new TypeError('a fault of the test');
+      if (fault.isOn && new Error().stack!.includes('Questions.ask'))
+        throw new TypeError('a fault of the test');
       return jid;
     },
   });

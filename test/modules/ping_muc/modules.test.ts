@@ -89,6 +89,7 @@ test('the tracker is reloaded, and ping_muc with it: joins are still known', asy
 test('while the tracker was off a client may have left unseen: it is not asked about', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   await h.command('module unload', { name: 'ping_muc', host: HOST });
+  await h.command('module unload', { name: 'muc_autorejoin', host: HOST });
   await h.command('module unload', { name: 'track_muc_joins', host: HOST });
   h.clock.seconds(60);
   await h.command('module load', { name: 'ping_muc', host: HOST });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
   type Answer,
-  type Inquiry,
+  type Evidence,
   judgePing,
   judgePresence,
   judgeRoom,
@@ -23,7 +23,7 @@ function error(condition: string | undefined, more: Partial<ErrorAnswer> = {}): 
   return { kind: 'error', condition, type: 'cancel', byRoom: false, local: false, ...more };
 }
 
-function inquiry(more: Partial<Inquiry> = {}): Inquiry {
+function evidence(more: Partial<Evidence> = {}): Evidence {
   return { pings: 1, seen: [], room: undefined, irc: undefined, mayProbe: true, ...more };
 }
 
@@ -34,7 +34,7 @@ interface Case {
   readonly of: string;
   readonly answer: Answer;
   readonly relay?: Relay;
-  readonly after?: Partial<Inquiry>;
+  readonly after?: Partial<Evidence>;
   readonly is: Verdict;
 }
 
@@ -69,14 +69,14 @@ const PINGS: Case[] = [
   {
     of: 'item-not-found by the room, again',
     answer: error('item-not-found', { byRoom: true }),
-    after: { pings: 2, seen: ['absent'] },
+    after: { pings: 2, seen: ['nick-unknown'] },
     is: desync,
   },
   { of: 'item-not-found by whomever', answer: error('item-not-found'), is: { ask: 'room' } },
   {
     of: 'item-not-found by whomever, of a room that exists',
     answer: error('item-not-found'),
-    after: { pings: 2, seen: ['absent'], room: EXISTS },
+    after: { pings: 2, seen: ['nick-unknown'], room: EXISTS },
     is: desync,
   },
   { of: 'item-not-found, wait', answer: error('item-not-found', { type: 'wait' }), is: busy },
@@ -150,21 +150,21 @@ const PINGS: Case[] = [
 
 describe('XEP-0410 §3.2: what the answer to a self-ping means', () => {
   for (const { of, answer, relay = 'none', after = {}, is } of PINGS) {
-    test(of, () => assert.deepEqual(judgePing(answer, relay, inquiry(after)), is));
+    test(of, () => assert.deepEqual(judgePing(answer, relay, evidence(after)), is));
   }
 
   test('the third ping takes the last resort of its row', () => {
     const changing: Row[] = ['refused', 'unreachable'];
     const third = { pings: 3, seen: changing, irc: false };
-    assert.deepEqual(judgePing(error('item-not-found', { byRoom: true }), 'none', inquiry(third)), desync);
-    const other = { pings: 3, seen: ['absent', 'unreachable'] as Row[], irc: false };
-    assert.deepEqual(judgePing(error('bad-request'), 'none', inquiry(other)), lost);
+    assert.deepEqual(judgePing(error('item-not-found', { byRoom: true }), 'none', evidence(third)), desync);
+    const other = { pings: 3, seen: ['nick-unknown', 'unreachable'] as Row[], irc: false };
+    assert.deepEqual(judgePing(error('bad-request'), 'none', evidence(other)), lost);
   });
 });
 
 describe('XEP-0030: what the room says about itself decides where the ping did not', () => {
-  const absent = { seen: ['absent'] as Row[] };
-  const mute = { seen: ['mute'] as Row[] };
+  const absent = { seen: ['nick-unknown'] as Row[] };
+  const mute = { seen: ['cannot-answer'] as Row[] };
   const cases: Case[] = [
     { of: 'no such room', answer: error('item-not-found'), after: absent, is: { conclude: 'room-gone' } },
     { of: 'a tombstone', answer: error('gone'), after: absent, is: { conclude: 'room-gone' } },
@@ -194,7 +194,7 @@ describe('XEP-0030: what the room says about itself decides where the ping did n
     },
   ];
   for (const { of, answer, after = {}, is } of cases) {
-    test(of, () => assert.deepEqual(judgeRoom(answer, inquiry(after)), is));
+    test(of, () => assert.deepEqual(judgeRoom(answer, evidence(after)), is));
   }
 });
 
@@ -208,7 +208,7 @@ describe('What kind of service does not reach its occupants', () => {
     { of: 'one that cannot be reached', answer: error('remote-server-timeout', { local: true }), is: down },
   ];
   for (const { of, answer, is } of cases) {
-    test(of, () => assert.deepEqual(judgeService(answer, inquiry()), is));
+    test(of, () => assert.deepEqual(judgeService(answer, evidence()), is));
   }
 });
 

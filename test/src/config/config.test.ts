@@ -393,6 +393,20 @@ test('modules: an essential one is added to any list of its kind of host, unless
   assert.deepEqual(modulesOf('[hosts.a]\n[hosts.r]\ncomponent = "muc"\nmodules_enabled = []', 'r'), ['muc']);
 });
 
+test('modules: one that is enabled with another follows it into any list, unless it is disabled', () => {
+  const known = new Map([...KNOWN, ['rejoin', { enabledWith: ['ping_muc'] }]]);
+  const modulesOf = (text: string) => host(loadConfig({ text }, known), 'a').modules;
+  assert.deepEqual(modulesOf('modules_enabled = ["ping_muc", "ping"]\n[hosts.a]'), [
+    'ping_muc',
+    'ping',
+    'rejoin',
+  ]);
+  assert.deepEqual(modulesOf('[hosts.a]\nmodules_enabled = ["ping"]'), ['ping']);
+  const disabled = 'modules_enabled = ["ping_muc"]\n[hosts.a]\n';
+  assert.deepEqual(modulesOf(`${disabled}modules_disabled = ["rejoin"]`), ['ping_muc']);
+  assert.deepEqual(modulesOf(`${disabled}modules_disabled = ["ping_muc"]`), []);
+});
+
 test('modules: a component keeps what makes it work whatever the list at the top says', () => {
   const config = load(
     'modules_enabled = ["roster"]\n[hosts.a]\n[hosts.r]\ncomponent = "muc"\n[hosts.q]\ncomponent = "muc"\nmodules_enabled = ["ping"]',

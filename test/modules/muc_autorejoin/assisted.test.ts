@@ -7,7 +7,7 @@ import { StanzaError } from '../../../src/xml/errors.ts';
 import { NS } from '../../../src/xml/namespaces.ts';
 import { FakeRooms, failure, presence } from '../../support/fake-rooms.ts';
 import { type Harness, type HarnessClient, harness, isNotice } from '../../support/module-harness.ts';
-import { FIRST_QUESTION_S, ROMEO, ROOM } from './scene.ts';
+import { FIRST_QUESTION_S, ROMEO, ROOM } from '../ping_muc/scene.ts';
 
 const CAPS = `<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:x' ver='v'/>`;
 const PASSWORDS = 'muc_autorejoin_passwords = true';
@@ -175,7 +175,7 @@ describe('muc_autorejoin: whose business it is', () => {
     const rooms = new FakeRooms(h);
     romeo.joins(`${ROOM}/Romeo`);
     h.clock.seconds(10);
-    assert.equal(romeo.state.mucWords, undefined);
+    assert.equal(romeo.state.mucPayload, undefined);
     rooms.forget();
     rooms.peer.cut();
     h.clock.seconds(FIRST_QUESTION_S + 100);
@@ -189,7 +189,7 @@ describe('muc_autorejoin: rooms with a password', () => {
 
   test('are left to the client', async (t) => {
     const made = await scene(t, '', x);
-    assert.equal(made.romeo.state.mucWords, undefined);
+    assert.equal(made.romeo.state.mucPayload, undefined);
     fallOut(made);
     made.h.clock.seconds(100);
     assert.deepEqual(made.entered(), []);
@@ -285,7 +285,7 @@ test('muc_autorejoin: after a day its user knows better', async (t) => {
 
 test('muc_autorejoin: of a client with very much to say nothing is kept', async (t) => {
   const made = await scene(t, '', `<long xmlns='urn:x'>${'x'.repeat(2_048)}</long>`);
-  assert.equal(made.romeo.state.mucWords, undefined);
+  assert.equal(made.romeo.state.mucPayload, undefined);
   fallOut(made);
   made.h.clock.seconds(100);
   assert.deepEqual(made.entered(), []);

@@ -1,5 +1,5 @@
-// In which order clients are asked about: those who are there first, every account in its turn, its liveliest rooms
-// before the others. Filled bit by bit, and sorted when an account's turn comes: fifty thousand joins block nobody.
+// The order in which joins are asked about: accounts with connected clients first, accounts in rotation, and within an
+// account the rooms that were heard last first. An account is sorted at its first turn, so that 50,000 joins block nothing.
 
 import type { Join } from './context.ts';
 
@@ -9,11 +9,11 @@ interface Account {
   isSorted: boolean;
 }
 
-export class Rotation {
+export class AskingOrder {
   readonly #accounts = new Map<string, Account>();
-  /** Accounts with a client that is there, and the others; empty ones are taken out at their turn. */
-  readonly #present: Account[] = [];
-  readonly #absent: Account[] = [];
+  /** Accounts with a connected client, and the others. Empty ones are removed at their turn. */
+  readonly #connected: Account[] = [];
+  readonly #asleep: Account[] = [];
   #turn = 0;
 
   add(joins: Iterable<Join>): void {
@@ -28,13 +28,13 @@ export class Rotation {
   }
 
   next(): Join | undefined {
-    return this.#from(this.#present) ?? this.#from(this.#absent);
+    return this.#from(this.#connected) ?? this.#from(this.#asleep);
   }
 
   #open(bare: string, join: Join): void {
     const account = { bare, joins: [join], isSorted: false };
     this.#accounts.set(bare, account);
-    (join.session.connected ? this.#present : this.#absent).push(account);
+    (join.session.connected ? this.#connected : this.#asleep).push(account);
   }
 
   #from(accounts: Account[]): Join | undefined {
@@ -54,7 +54,7 @@ export class Rotation {
   }
 }
 
-/** What is to come first stands last, where it costs nothing to take it. */
+/** The next join is the last of the list: taking it from there is cheap. */
 function sort(account: Account): void {
   account.joins.sort(
     (a, b) => Number(a.session.connected) - Number(b.session.connected) || a.provenAt - b.provenAt,

@@ -1,71 +1,92 @@
-// Assisted joining: a client that was told it fell out of a room, and does nothing about it, is joined again by the
-// server, with the words of its own join.
+// Assisted joining: the server joins for a client that was told it fell out of a room and does nothing about it, with the
+// payload of the client's own join.
 //
-//     told ──▶ waiting ── 30 s without a step of the client's own ──▶ sent ──▶ the room's answer, as it is
-//               │  └─ the client joins or leaves ──▶ its own business
-//               └─ the domain cannot be reached ──▶ sent when it can
+//     told ──▶ waiting ── 30 s without an act of the client ──▶ sent ──▶ the room's answer, as it is
+//               │  └─ the client joins or leaves ──▶ nothing
+//               └─ the remote cannot be reached ──▶ sent when it can
 //
-// A client that sleeps is joined at once: outside the room nothing comes that would wake its user up.
+// A sleeping client is joined immediately: outside the room no message can wake its user.
 
-import { type C2SSession, Jid, newId, PacedQueue, type Timer } from 'enjamb/api';
-import type { Context, Join } from './context.ts';
-import { type Notice, ROOM_GAP_MS } from './notice.ts';
-import { Sleepers } from './rejoin_sleepers.ts';
-import { rejoinOf, seenAt } from './rejoin_words.ts';
+import {
+  type C2SSession,
+  type ElapsedClock,
+  type Exports,
+  Jid,
+  type Module,
+  newId,
+  PacedQueue,
+  type Payload,
+  type Timer,
+} from 'enjamb/api';
+import { rejoinOf, seenAt } from './join_payload.ts';
+import { Sleepers } from './sleepers.ts';
 
-/** What is kept of a join, as long as that lasts. */
+type Notice = Payload<'ping-muc-notice'>;
+export type Joins = Exports['track_muc_joins'];
+export type Join = NonNullable<ReturnType<Joins['get']>>;
+
+/** What is kept of a join while it lasts. */
 interface Kept {
-  readonly words: string;
+  readonly payload: string;
   /** When the server last joined for the client. */
   readonly rejoinedAt: number;
-  /** The server has joined, and the room has not been seen to be new. */
+  /** The server has joined, and no room was new since. */
   isUnseen: boolean;
 }
 
 export interface Waiting {
   readonly session: C2SSession;
   readonly occupant: Jid;
-  readonly words: string;
-  /** What came later than this was missed; ms since 1970. */
+  readonly payload: string;
+  /** The client has missed what the room sent later; ms since 1970. */
   readonly seenAt: number;
-  /** After this time the server no longer joins for the client. */
+  /** The server does not join after this time. */
   readonly until: number;
-  /** Runs while the client has time to do something itself. */
+  /** Runs while the client has time to act itself. */
   timer: Timer | undefined;
 }
 
-/** How long the client may take to do something itself. */
+/** How long the client may take to act itself. */
 const OWN_STEP_MS = 30_000;
-/** A room that loses a client again so soon is left to the client. */
+/** If a room loses a client again within this time, the client has to join by itself. */
 const PAUSE_MS = 10 * 60_000;
-/** For how long a domain that cannot be reached is waited for. */
+/** How long a join waits for a remote that cannot be reached. */
 const GIVE_UP_MS = 24 * 60 * 60_000;
-/** After a domain that could not be reached is back. */
+/** Between the return of a remote and the first join. */
 const SETTLE_MS = 2_000;
+/** Joins to one remote, and to one of its rooms, after its return. */
+const JOINS_PER_SECOND = 100;
+const ROOM_GAP_MS = 200;
 
 export class Rejoins {
-  readonly #context: Context;
+  readonly #module: Pick<Module, 'log' | 'send' | 'report' | 'after' | 'clock'>;
+  readonly #joins: Joins;
+  /** Its timers end with the module. */
+  readonly #clock: ElapsedClock;
   readonly #kept = new WeakMap<Join, Kept>();
   /** By session, then by room. */
   readonly #waiting = new Map<C2SSession, Map<string, Waiting>>();
-  /** Those whose rooms cannot be reached, by domain. */
+  /** The joins whose rooms cannot be reached, by remote. */
   readonly #cutOff = new Map<string, Set<Waiting>>();
-  readonly #sleepers: Sleepers;
+  readonly #sleepers: Sleepers<Waiting>;
   /** The last join that ended. A notice comes in the same tick. */
   #ended: Join | undefined;
 
-  constructor(context: Context) {
-    this.#context = context;
-    this.#sleepers = new Sleepers(context, (waiting) => this.#send(waiting));
+  constructor(module: Pick<Module, 'log' | 'send' | 'report' | 'after' | 'clock'>, joins: Joins) {
+    this.#module = module;
+    this.#joins = joins;
+    const after = (delayMs: number, task: () => void) => module.after(delayMs, task);
+    this.#clock = { elapsed: () => module.clock.elapsed(), after };
+    this.#sleepers = new Sleepers(module, (waiting) => this.#send(waiting));
   }
 
-  /** The client has sent a join; `words`: what may be kept of it. */
-  joined(session: C2SSession, room: string, words: string | undefined): void {
+  /** The client has sent a join. `payload`: `undefined` if it may not be kept. */
+  joined(session: C2SSession, room: string, payload: string | undefined): void {
     this.acted(session, room);
-    const join = this.#context.joins.get(session, room);
+    const join = this.#joins.get(session, room);
     if (join === undefined) return;
-    if (words === undefined) this.#kept.delete(join);
-    else this.#kept.set(join, { words, rejoinedAt: Number.NEGATIVE_INFINITY, isUnseen: false });
+    if (payload === undefined) this.#kept.delete(join);
+    else this.#kept.set(join, { payload, rejoinedAt: Number.NEGATIVE_INFINITY, isUnseen: false });
   }
 
   /** A join has passed into another state. */
@@ -74,25 +95,24 @@ export class Rejoins {
     if (join.state !== 'joining') this.#sleepers.answered(join.session, join.room.jid);
   }
 
-  /** Whether a sleeping client is about to be joined again, if it is told now. */
-  takes({ session, room }: Notice): boolean {
-    const join = this.#context.joins.get(session, room);
-    return join !== undefined && this.#wordsFor(join) !== undefined && this.#sleepers.takes(session);
+  /** Whether the server joins for the client once it is told. */
+  takes(join: Join): boolean {
+    return this.#payloadFor(join) !== undefined && this.#sleepers.takes(join.session);
   }
 
   /** The client has been told that it is out. */
   told({ session, room, nick, cause }: Notice): void {
     const join = this.#ended;
     if (join?.session !== session || join.room.jid !== room) return;
-    const words = this.#wordsFor(join);
-    if (words === undefined) return;
+    const payload = this.#payloadFor(join);
+    if (payload === undefined) return;
     const occupant = Jid.parse(`${room}/${nick}`);
-    const until = this.#context.now() + GIVE_UP_MS;
+    const until = this.#now() + GIVE_UP_MS;
     const waiting = {
       session,
       occupant,
-      words,
-      seenAt: seenAt(join, this.#context),
+      payload,
+      seenAt: seenAt(join, this.#module.clock),
       until,
       timer: undefined,
     };
@@ -101,22 +121,22 @@ export class Rejoins {
     else this.#await(waiting);
   }
 
-  /** A room is new. Answers, once, whether it was the server that made it so, for the client. */
+  /** A room is new. Returns, once, whether a join of the server has made it. */
   hasMade(session: C2SSession, room: string): boolean {
-    const join = this.#context.joins.get(session, room);
+    const join = this.#joins.get(session, room);
     const kept = join && this.#kept.get(join);
     if (!kept?.isUnseen) return false;
     kept.isUnseen = false;
     return true;
   }
 
-  /** The client has done something about this room: it is its business again. */
+  /** The client has acted on this room itself. */
   acted(session: C2SSession, room: string): void {
     const waiting = this.#waiting.get(session)?.get(room);
     if (waiting) this.#remove(waiting);
   }
 
-  /** The client has asked whether it is in the room: it may do something as soon as it knows. */
+  /** The client has asked whether it is in the room, and may act on the answer. */
   asked(session: C2SSession, room: string): void {
     const waiting = this.#waiting.get(session)?.get(room);
     if (waiting?.timer) this.#await(waiting);
@@ -128,22 +148,21 @@ export class Rejoins {
     this.#sleepers.forget(session);
   }
 
-  /** The client is back. Of what could not be done while it slept it hears now, and may act. */
+  /** The client is awake. It sees the notices now, and may act. */
   resumed(session: C2SSession): void {
     this.#sleepers.forget(session);
     for (const waiting of this.#of(session)) if (!this.#isCutOff(waiting)) this.#await(waiting);
   }
 
-  /** The domain can be reached again. */
+  /** The remote can be reached again. */
   reachable(domain: string): void {
     if (!this.#cutOff.has(domain)) return;
     // The leaves that are owed there come first (track_muc_joins).
-    this.#context.after(SETTLE_MS, () => {
-      const { clock, settings } = this.#context;
+    this.#module.after(SETTLE_MS, () => {
       const queue = new PacedQueue<Waiting>({
-        perSecond: settings.notifyRate,
+        perSecond: JOINS_PER_SECOND,
         laneGapMs: ROOM_GAP_MS,
-        clock,
+        clock: this.#clock,
       });
       for (const waiting of this.#cutOff.get(domain) ?? []) queue.push(waiting.occupant.bare, waiting);
       this.#cutOff.delete(domain);
@@ -156,17 +175,17 @@ export class Rejoins {
       try {
         if (this.#isWaiting(waiting)) this.#go(waiting);
       } catch (error) {
-        this.#context.report(error); // The other clients still join again.
+        this.#module.report(error); // The other clients still join again.
       }
     });
-    if (waitMs !== undefined) this.#context.after(waitMs, () => this.#drain(queue));
+    if (waitMs !== undefined) this.#module.after(waitMs, () => this.#drain(queue));
   }
 
-  /** Gives the client its time, unless it sleeps. */
+  /** Gives the client time to act, unless it sleeps. */
   #await(waiting: Waiting): void {
     waiting.timer?.cancel();
     waiting.timer = undefined;
-    if (waiting.session.connected) waiting.timer = this.#context.after(OWN_STEP_MS, () => this.#go(waiting));
+    if (waiting.session.connected) waiting.timer = this.#module.after(OWN_STEP_MS, () => this.#go(waiting));
     else this.#go(waiting);
   }
 
@@ -176,25 +195,29 @@ export class Rejoins {
     else this.#sleepers.add(waiting);
   }
 
-  /** Answers whether the room will have something to say. */
+  /** Returns whether the room will answer. */
   #send(waiting: Waiting): boolean {
-    const { joins, log, now, send } = this.#context;
-    const { session, occupant, words } = waiting;
+    const { log } = this.#module;
+    const { session, occupant, payload } = waiting;
     if (!this.#isWaiting(waiting)) return false;
     this.#remove(waiting);
-    if (now() > waiting.until || joins.get(session, occupant.bare)) return false;
+    if (this.#now() > waiting.until || this.#joins.get(session, occupant.bare)) return false;
     const id = newId();
-    const join = joins.enter(session, occupant, id);
+    const join = this.#joins.enter(session, occupant, id);
     if (join === undefined) return false;
-    this.#kept.set(join, { words, rejoinedAt: now(), isUnseen: true });
+    this.#kept.set(join, { payload, rejoinedAt: this.#now(), isUnseen: true });
     log.debug('joining again for a client', { session: session.id, room: occupant.bare });
-    send(rejoinOf({ ...waiting, id }));
+    this.#module.send(rejoinOf({ ...waiting, id }));
     return true;
   }
 
-  #wordsFor(join: Join): string | undefined {
+  #now(): number {
+    return this.#module.clock.elapsed();
+  }
+
+  #payloadFor(join: Join): string | undefined {
     const kept = this.#kept.get(join);
-    return kept && kept.rejoinedAt + PAUSE_MS <= this.#context.now() ? kept.words : undefined;
+    return kept && kept.rejoinedAt + PAUSE_MS <= this.#now() ? kept.payload : undefined;
   }
 
   #add(waiting: Waiting): void {

@@ -1,4 +1,4 @@
-// What this module counts, for `enjamb metrics`.
+// The metrics of this module.
 
 import type { Counter, Histogram, Labelled, Metrics, Reading } from 'enjamb/api';
 import { type Answer, isKnown, type Verdict } from './verdict.ts';
@@ -6,10 +6,10 @@ import { type Answer, isKnown, type Verdict } from './verdict.ts';
 /** Upper bounds, in seconds: from a round trip to the give-up. */
 const SPANS = [1, 5, 15, 30, 65, 75, 120, 300, 600, 1_200];
 
-export class Measures {
+export class PingMucMetrics {
   readonly triggers: Labelled<Counter>;
   readonly questions: Labelled<Counter>;
-  /** Answers that nobody could use: the client had moved on, or somebody else answered. */
+  /** Unusable answers: the client had moved on (`void`), or the sender was wrong (`spoofed`). */
   readonly ignored: Labelled<Counter>;
   readonly late: Counter;
   readonly relays: Counter;
@@ -23,7 +23,7 @@ export class Measures {
   readonly #noticeSeconds: Histogram;
 
   constructor(metric: Metrics) {
-    this.triggers = metric.counter('ping_muc_triggers', 'What has put domains of rooms in doubt', ['cause']);
+    this.triggers = metric.counter('ping_muc_triggers', 'Reasons to doubt the joins of a remote', ['cause']);
     this.questions = metric.counter('ping_muc_questions', 'Questions to rooms and their services', ['kind']);
     this.#answers = metric.counter('ping_muc_answers', 'Answers to them, and what was made of each', [
       'verdict',
@@ -55,19 +55,19 @@ export class Measures {
     this.#answers.of(nameOf(verdict), conditionOf(answer)).add();
   }
 
-  /** A join was settled so long after its domain came into doubt; ms. */
+  /** A join was settled `afterMs` after the outage began. */
   settled(afterMs: number): void {
     this.#verdictSeconds.observe(afterMs / 1_000);
   }
 
-  /** A client was told so long after its domain could be reached again; ms. */
+  /** A client was told `afterMs` after the remote became reachable again. */
   told(afterMs: number): void {
     this.#noticeSeconds.observe(afterMs / 1_000);
   }
 }
 
-/** `states`: of every domain that is in doubt. */
-export function measureDomains(metric: Metrics, states: () => Iterable<string>): void {
+/** `states`: of each outage. */
+export function measureOutages(metric: Metrics, states: () => Iterable<string>): void {
   metric.gauge('ping_muc_domains', 'Domains of rooms that are in doubt', ['state'], () => {
     const counts = new Map<string, number>();
     for (const state of states()) counts.set(state, (counts.get(state) ?? 0) + 1);
@@ -80,7 +80,7 @@ function nameOf(verdict: Verdict): string {
   return 'ask' in verdict ? `ask-${verdict.ask}` : 'ask-again';
 }
 
-/** The condition, where RFC 6120 knows it: others are the peer's to invent. */
+/** The condition, if RFC 6120 defines it: peers may invent others. */
 function conditionOf(answer: Answer): string {
   if (answer.kind !== 'error') return answer.kind;
   const { condition } = answer;

@@ -1,26 +1,30 @@
-// Of each room one client is asked about first: if the room is no more, one ping and one question settle it for all.
+// Of each room one join is asked about first: if the room does not exist, one ping and one question settle all its joins.
 
-import type { Case } from './case.ts';
+import type { Join } from './context.ts';
 import type { RoomFacts } from './verdict.ts';
 
-interface Gate {
-  /** Who asks for all; `undefined` once the room is known to be there. */
-  first: Case | undefined;
-  facts: RoomFacts | undefined;
-  readonly waiting: Case[];
+interface InRoom {
+  readonly join: Join;
 }
 
-export class Rooms {
-  readonly #gates = new Map<string, Gate>();
+interface Gate<C> {
+  /** The case that is asked about for all; `undefined` once the room is known to exist. */
+  first: C | undefined;
+  facts: RoomFacts | undefined;
+  readonly waiting: C[];
+}
 
-  /** This case asks, whoever else does. */
-  claim(subject: Case): void {
+export class RoomGates<C extends InRoom> {
+  readonly #gates = new Map<string, Gate<C>>();
+
+  /** Makes this case the first of its room, if the room has none. */
+  claim(subject: C): void {
     const { jid } = subject.join.room;
     if (!this.#gates.has(jid)) this.#gates.set(jid, { first: subject, facts: undefined, waiting: [] });
   }
 
-  /** Whether this case may ask now; else it waits for its room. */
-  admits(subject: Case): boolean {
+  /** Whether this case may be asked about now. Otherwise it waits for the first of its room. */
+  admits(subject: C): boolean {
     this.claim(subject);
     const gate = this.#gates.get(subject.join.room.jid)!;
     if (gate.first === undefined || gate.first === subject) return true;
@@ -28,6 +32,7 @@ export class Rooms {
     return false;
   }
 
+  /** What the room has said about itself. */
   facts(room: string): RoomFacts | undefined {
     return this.#gates.get(room)?.facts;
   }
@@ -37,16 +42,16 @@ export class Rooms {
     if (gate && facts) gate.facts = facts;
   }
 
-  /** The room is there: gives the cases that have waited for it. Nothing if `subject` was not the one who asks. */
-  open(subject: Case): readonly Case[] {
+  /** The room exists. Returns the cases that have waited for it; none unless `subject` is the first of its room. */
+  open(subject: C): readonly C[] {
     const gate = this.#gates.get(subject.join.room.jid);
     if (gate?.first !== subject) return [];
     gate.first = undefined;
     return gate.waiting.splice(0);
   }
 
-  /** The room's first client did not learn anything: gives those who have waited in vain. */
-  fail(subject: Case): readonly Case[] {
+  /** The first of the room brought no answer. Returns the cases that have waited for it. */
+  fail(subject: C): readonly C[] {
     const { jid } = subject.join.room;
     const gate = this.#gates.get(jid);
     if (gate?.first !== subject) return [];

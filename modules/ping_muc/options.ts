@@ -1,8 +1,7 @@
-// The options, and every span of time that follows from them. All spans shrink with `ping_muc_delay`, so that a test
-// with one second runs the whole path in seconds.
+// The options, and the spans of time that follow from them. All spans shrink with `ping_muc_delay`, so that a test with a
+// delay of one second takes seconds.
 
 import { boolean, duration, type Infer, integer, number } from 'enjamb/api';
-import { rejoinOptions } from './rejoin_hooks.ts';
 
 export const options = {
   ping_muc_delay: duration('How long to wait after a link broke before rooms are asked', {
@@ -50,7 +49,6 @@ export const options = {
     'Tell clients that ask about a room that exists no longer that they are not in it, as they may misread the room’s words',
     { default: false },
   ),
-  ...rejoinOptions,
 };
 
 /** All in milliseconds, if nothing else is said. */

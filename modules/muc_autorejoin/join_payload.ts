@@ -1,0 +1,68 @@
+// The payload of a client's join, kept so that the server can join for the client.
+
+import {
+  type C2SSession,
+  type Clock,
+  type Element,
+  type Jid,
+  NS,
+  parseElement,
+  type Stanza,
+  wallTime,
+  xml,
+} from 'enjamb/api';
+
+declare module 'enjamb/api' {
+  interface C2SState {
+    /** The payload of the client's last join; most clients send the same to all rooms. Owned by muc_autorejoin. */
+    mucPayload?: string;
+  }
+}
+
+/** In characters. Longer payloads are not kept, so that the client has to join by itself. */
+const MAX_PAYLOAD = 2_048;
+
+/**
+ * The payload of a join, as text that all rooms of the client share. `undefined` for one that is too long, or has a password
+ * that may not be kept.
+ */
+export function payloadOf(session: C2SSession, join: Stanza, mayKeepPasswords: boolean): string | undefined {
+  const x = join.getChild('x', NS.MUC);
+  if (x === undefined || (x.getChild('password') && !mayKeepPasswords)) return undefined;
+  const payload = join.with({ id: undefined, from: undefined, to: undefined }).toString();
+  if (payload.length > MAX_PAYLOAD) return undefined;
+  if (session.state.mucPayload !== payload) session.state.mucPayload = Buffer.from(payload).toString(); // Flat.
+  return session.state.mucPayload;
+}
+
+export interface Rejoin {
+  readonly session: C2SSession;
+  readonly occupant: Jid;
+  readonly payload: string;
+  /** When the room last sent something to the client; ms since 1970. */
+  readonly seenAt: number;
+  readonly id: string;
+}
+
+/** The client's own join again (XEP-0045 §7.2), with the history that it has missed (§7.2.13). */
+export function rejoinOf({ session, occupant, payload, seenAt, id }: Rejoin): Stanza {
+  const presence = parseElement(payload).with({ id, from: `${session.jid}`, to: `${occupant}` });
+  const isJoin = (child: Element | string) => typeof child !== 'string' && child.is('x', NS.MUC);
+  const x = presence.getChild('x', NS.MUC)!;
+  const others = presence.children.filter((child) => !isJoin(child));
+  return presence.withChildren([...others, withHistorySince(x, seenAt)]) as Stanza;
+}
+
+/** When the room last sent something, in ms since 1970. In whole seconds, as many services know no smaller ones. */
+export function seenAt(
+  { provenAt, sinceSeconds }: { readonly provenAt: number; readonly sinceSeconds: number },
+  clock: Clock,
+): number {
+  return Math.floor(Math.max(wallTime(clock, provenAt) / 1_000, sinceSeconds)) * 1_000;
+}
+
+function withHistorySince(x: Element, since: number): Element {
+  const others = x.children.filter((child) => typeof child !== 'string' && !child.is('history', NS.MUC));
+  const stamp = new Date(since).toISOString().replace('.000Z', 'Z'); // XEP-0082
+  return x.withChildren([...others, xml('history', { since: stamp })]);
+}

@@ -1,0 +1,85 @@
+// The joins of one remote that are in doubt: nothing has proved them since the link broke.
+
+import type { Join, Joins } from './context.ts';
+
+/** A canary is chosen among this many joins. */
+const ENOUGH = 1_000;
+
+export class InDoubt {
+  readonly #remote: string;
+  readonly #joins: Joins;
+  readonly #isToldOf: (join: Join) => boolean;
+  /** Canaries of this outage: each attempt takes another join. */
+  readonly #tried = new Set<Join>();
+  /** Joins about which this outage can learn nothing more. */
+  readonly #settled = new Set<Join>();
+
+  /** `isToldOf`: whether the client is about to be told that it is out. */
+  constructor(remote: string, joins: Joins, isToldOf: (join: Join) => boolean) {
+    this.#remote = remote;
+    this.#joins = joins;
+    this.#isToldOf = isToldOf;
+  }
+
+  /** The joins in doubt. The iteration stays valid while joins are settled. */
+  *[Symbol.iterator](): Generator<Join> {
+    const domain = this.#joins.domain(this.#remote);
+    for (const room of domain?.rooms.values() ?? []) {
+      for (const join of room.joins) {
+        if (!isDoubtful(join, room.domain.brokenAt, this.#joins) || this.#settled.has(join)) continue;
+        if (!this.#isToldOf(join)) yield join;
+      }
+    }
+  }
+
+  get isEmpty(): boolean {
+    return this[Symbol.iterator]().next().done === true;
+  }
+
+  /** This outage asks nothing more about a join. */
+  settle(join: Join): void {
+    this.#settled.add(join);
+  }
+
+  /** The join to ask about first: see `isBetterCanary`. Prefers joins that were not the canary before. */
+  canary(): Join | undefined {
+    let [fresh, any]: (Join | undefined)[] = [];
+    let seen = 0;
+    for (const join of this) {
+      if (++seen > ENOUGH && fresh !== undefined) break;
+      if (any === undefined || isBetterCanary(join, any)) any = join;
+      if (this.#tried.has(join)) continue;
+      if (fresh === undefined || isBetterCanary(join, fresh)) fresh = join;
+    }
+    if (fresh === undefined) this.#tried.clear();
+    const canary = fresh ?? any;
+    if (canary) this.#tried.add(canary);
+    return canary;
+  }
+
+  clear(): void {
+    this.#tried.clear();
+    this.#settled.clear();
+  }
+}
+
+/** Whether the client is in the room, as far as we know. */
+export function isIn({ state }: Join): boolean {
+  return state === 'joined' || state === 'renaming';
+}
+
+/**
+ * Whether nothing has proved the join since then. For a client that waits to be let in: whether its request is older, so
+ * that the request or its answer may have been lost.
+ */
+export function isDoubtful(join: Join, since: number, joins: Joins): boolean {
+  if (join.state !== 'joining') return isIn(join) && join.provenAt <= since;
+  return (joins.requested(join)?.at ?? Number.POSITIVE_INFINITY) <= since;
+}
+
+/** Connected clients first, then joined before renaming, then the join that was proved last. */
+export function isBetterCanary(a: Join, b: Join): boolean {
+  if (a.session.connected !== b.session.connected) return a.session.connected;
+  if (a.state !== b.state) return a.state === 'joined';
+  return a.provenAt > b.provenAt;
+}

@@ -1,0 +1,292 @@
+// Tells clients that they are out of a room: paced, and only if it is still true when their turn comes.
+
+import {
+  type C2SSession,
+  type Element,
+  type Event,
+  inChunks,
+  NS,
+  newId,
+  PacedQueue,
+  ResettableTimer,
+  type Stanza,
+  StanzaError,
+  xml,
+} from 'enjamb/api';
+import type { Context, Join } from './context.ts';
+import { isIn } from './in_doubt.ts';
+
+/** How the loss was found out. */
+export type NoticeCause =
+  /** The room said so. */
+  | 'lost'
+  /** The room does not exist any more. */
+  | 'room-gone'
+  /** The room had the client under a nick that the client does not know, and was told to remove it. */
+  | 'desync'
+  /** Nothing was learned for `ping_muc_give_up`. */
+  | 'given-up'
+  /** The client asked the room itself, and has not acted on the answer. */
+  | 'own-ping';
+
+export interface Notice {
+  readonly session: C2SSession;
+  /** The bare JID. */
+  readonly room: string;
+  readonly domain: string;
+  readonly nick: string;
+  readonly cause: NoticeCause;
+}
+
+/** A join that is lost, most likely without the client's knowledge. */
+export interface Loss {
+  readonly join: Join;
+  readonly cause: NoticeCause;
+  /** The answer that showed it. */
+  readonly reply: Stanza | undefined;
+}
+
+interface Verdict {
+  readonly cause: NoticeCause;
+  readonly epoch: number;
+  /** When the verdict was reached. A later stanza from the room refutes it. */
+  readonly at: number;
+  /** The client was waiting to be let in. If it has been since, the verdict is refuted. */
+  readonly isEntering: boolean;
+  /** When the remote became reachable again. */
+  readonly recoveredAt: number | undefined;
+  /** Another module has decided: neither the room nor a third module is considered. */
+  readonly isFinal: boolean;
+}
+
+declare module 'enjamb/api' {
+  interface C2SState {
+    /** Notices for a sleeping client. Owned by ping_muc. */
+    mucNotices?: Map<Join, Verdict>;
+  }
+  interface Events {
+    /** A client has been told that it is out of a room. The join is no longer tracked. */
+    'ping-muc-notice': Event<Notice>;
+    /**
+     * A join is lost. A module that takes care of it answers `'mine'`: the client is not told, and the room is not asked
+     * again. `'tell'`: the client is told even while it sleeps. No answer: a sleeping client is told when it wakes up. Asked
+     * when the loss is found, and again at the turn of a client that sleeps.
+     */
+    'ping-muc-lost': Event<Loss, 'mine' | 'tell'>;
+  }
+}
+
+/** Never the remote's text, which clients would show as the server's. */
+const REASON = 'Connection to remote server lost';
+
+/** Between two notices about one room, as each may cause a join. */
+const ROOM_GAP_MS = 200;
+
+interface Queue {
+  readonly paced: PacedQueue<Join>;
+  readonly timer: ResettableTimer;
+}
+
+export class Notices {
+  readonly #context: Context;
+  readonly #recheck: (join: Join) => void;
+  /** By remote. */
+  readonly #queues = new Map<string, Queue>();
+  readonly #pending = new Map<Join, Verdict>();
+  readonly #queued = new Set<Join>();
+  /** The stanzas sent by this class: they pass the module's own hooks. */
+  readonly #sent = new WeakSet<Element>();
+
+  /** `recheck`: the room is to be asked again. */
+  constructor(context: Context, recheck: (join: Join) => void) {
+    this.#context = context;
+    this.#recheck = recheck;
+  }
+
+  /** Whether the client is about to be told, or will be when it wakes up. */
+  isPending(join: Join): boolean {
+    const verdict = this.#pending.get(join) ?? join.session.state.mucNotices?.get(join);
+    return verdict !== undefined && isTrue(join, verdict);
+  }
+
+  /** The joins whose clients were not told yet, for the next instance of this module. */
+  get pending(): Iterable<Join> {
+    return this.#pending.keys();
+  }
+
+  isNotice(stanza: Element): boolean {
+    return this.#sent.has(stanza);
+  }
+
+  /** Asks the other modules. Returns whether one of them takes care of the lost join, so that nothing is to be done. */
+  isTaken(join: Join, cause: NoticeCause, reply?: Stanza): boolean {
+    return this.#context.module.ask('ping-muc-lost', { join, cause, reply }) === 'mine';
+  }
+
+  /** Tells the client in its turn, once. `recoveredAt`: when the remote became reachable again. */
+  tell(join: Join, cause: NoticeCause, recoveredAt?: number): void {
+    this.#enqueue(join, this.#verdict(join, cause, recoveredAt));
+  }
+
+  /** As `tell`, but even if the room has shown a sign of life since, and without asking other modules. */
+  tellFinally(join: Join, cause: NoticeCause): void {
+    this.#enqueue(join, { ...this.#verdict(join, cause), isFinal: true });
+  }
+
+  /** The room does not exist any more: tells all its clients but this one. Returns their number. */
+  tellRoom(join: Join, recoveredAt?: number): number {
+    const at = this.#context.now();
+    const isToTell = (other: Join) => other !== join && isIn(other) && other.provenAt <= at;
+    let count = 0;
+    for (const other of join.room.joins) if (isToTell(other)) count++;
+    inChunks(join.room.joins.values(), this.#context.after, (chunk) => {
+      for (const other of chunk.filter(isToTell)) {
+        if (!this.isTaken(other, 'room-gone')) this.tell(other, 'room-gone', recoveredAt);
+      }
+    });
+    return count;
+  }
+
+  /** Tells a client that has found out itself, unless it acts within `settings.ownAction`. */
+  tellLater(join: Join): void {
+    if (this.isPending(join)) return;
+    const verdict = this.#verdict(join, 'own-ping');
+    this.#pending.set(join, verdict);
+    this.#context.after(this.#context.settings.ownAction, () => {
+      if (this.#pending.get(join) !== verdict) return;
+      this.#pending.delete(join);
+      if (isTrue(join, verdict) && !this.isTaken(join, 'own-ping')) this.#enqueue(join, verdict);
+    });
+  }
+
+  /** The client has woken up, and was sent what waited for it. */
+  resumed({ state }: C2SSession): void {
+    const { now, settings } = this.#context;
+    const held = state.mucNotices;
+    delete state.mucNotices;
+    for (const [join, verdict] of held ?? []) {
+      if (!isTrue(join, verdict)) continue;
+      if (!verdict.isFinal && now() - verdict.at > settings.stale) this.#recheck(join);
+      else this.#enqueue(join, verdict);
+    }
+  }
+
+  #verdict({ epoch, state }: Join, cause: NoticeCause, recoveredAt?: number): Verdict {
+    const isEntering = state === 'joining';
+    return { cause, epoch, at: this.#context.now(), isEntering, recoveredAt, isFinal: false };
+  }
+
+  #enqueue(join: Join, verdict: Verdict): void {
+    const { room } = join;
+    this.#pending.set(join, verdict); // The newest verdict counts.
+    if (this.#queued.has(join)) return;
+    this.#queued.add(join);
+    const { paced, timer } = this.#queues.get(room.domain.name) ?? this.#open(room.domain.name);
+    paced.push(room.jid, join);
+    // Not in this tick: the client is to see the bounce that showed the loss first.
+    timer.bringForward(0);
+  }
+
+  #open(remote: string): Queue {
+    const { clock, settings } = this.#context;
+    const paced = new PacedQueue<Join>({ perSecond: settings.notifyRate, laneGapMs: ROOM_GAP_MS, clock });
+    const queue = { paced, timer: new ResettableTimer(clock) };
+    this.#queues.set(remote, queue);
+    queue.timer.set(0, () => this.#drain(remote, queue));
+    return queue;
+  }
+
+  #drain(remote: string, queue: Queue): void {
+    const waitMs = queue.paced.drain((join) => {
+      try {
+        this.#deliver(join);
+      } catch (error) {
+        this.#context.module.report(error, { domain: remote }); // The other clients are still told.
+      }
+    });
+    if (waitMs === undefined) this.#queues.delete(remote);
+    else queue.timer.set(waitMs, () => this.#drain(remote, queue));
+  }
+
+  #deliver(join: Join): void {
+    const verdict = this.#pending.get(join);
+    this.#pending.delete(join);
+    this.#queued.delete(join);
+    if (!verdict) return;
+    if (isTrue(join, verdict)) this.#offer(join, verdict);
+    // The client has acted meanwhile. If its nick change gets no answer, only another question shows the loss.
+    else if (join.state === 'renaming' && join.provenAt <= verdict.at) this.#recheck(join);
+  }
+
+  #offer(join: Join, verdict: Verdict): void {
+    const { session } = join;
+    if (session.connected || verdict.isFinal) return this.#send(join, verdict);
+    const loss = { join, cause: verdict.cause, reply: undefined };
+    const answer = join.state === 'joining' ? undefined : this.#context.module.ask('ping-muc-lost', loss);
+    if (answer === 'mine') return;
+    if (answer === 'tell') return this.#send(join, verdict);
+    session.state.mucNotices ??= new Map();
+    session.state.mucNotices.set(join, verdict);
+  }
+
+  #send(join: Join, { cause, recoveredAt }: Verdict): void {
+    const { joins, metrics, module, now } = this.#context;
+    const { session, room, nick } = join;
+    const wasIn = join.state !== 'joining';
+    const stanza = wasIn ? this.#notice(join) : this.#refusal(join);
+    module.use('presence').forget(session, room.jid);
+    this.#sent.add(stanza);
+    joins.remove(join);
+    module.send(stanza);
+    if (!wasIn) return;
+    metrics.notices.of(cause).add();
+    if (recoveredAt !== undefined) metrics.told(now() - recoveredAt);
+    module.notify('ping-muc-notice', { session, room: room.jid, domain: room.domain.name, nick, cause });
+  }
+
+  #notice(join: Join): Element {
+    const { module, settings } = this.#context;
+    module.log.debug('client told that it fell out', { session: join.session.id, room: join.room.jid });
+    return notice(join, settings.emit330);
+  }
+
+  /** The answer to a join whose answer was lost: as if it could not have been sent, so that the client repeats it. */
+  #refusal(join: Join): Element {
+    const { joins, metrics, module } = this.#context;
+    const { session, room, nick } = join;
+    metrics.unanswered.add();
+    module.log.debug('client told that its join was lost', { session: session.id, room: room.jid });
+    const error = new StanzaError('remote-server-timeout', { text: REASON });
+    return xml(
+      'presence',
+      { type: 'error', id: joins.requested(join)?.id, from: `${room.jid}/${nick}`, to: `${session.jid}` },
+      xml('x', NS.MUC),
+      error.toElement(),
+    );
+  }
+}
+
+function isTrue(join: Join, { epoch, at, isEntering, isFinal }: Verdict): boolean {
+  if (join.epoch !== epoch) return false;
+  if (isFinal) return join.state !== 'gone';
+  return isEntering ? join.state === 'joining' : isIn(join) && join.provenAt <= at;
+}
+
+/**
+ * The presence of a client removed for a technical reason: status 333 (XEP-0045 §11.1), without 307, which §11.1 advises
+ * against. No specification registers 330, but older servers document it.
+ */
+export function notice({ session, room, nick }: Join, emit330: boolean): Element {
+  return xml(
+    'presence',
+    { type: 'unavailable', id: newId(), from: `${room.jid}/${nick}`, to: `${session.jid}` },
+    xml(
+      'x',
+      NS.MUC_USER,
+      xml('item', { affiliation: 'none', role: 'none' }, xml('reason', {}, REASON)),
+      xml('status', { code: '110' }),
+      xml('status', { code: '333' }),
+      emit330 ? xml('status', { code: '330' }) : undefined,
+    ),
+  );
+}

@@ -1,0 +1,395 @@
+// One remote whose rooms are in doubt. Whatever the number of rooms and joins, an outage costs one question at a time. Once
+// the remote answers, all joins in doubt are asked about.
+//
+//             trigger          delay             answer               all settled
+//     idle ───────────▶ waiting ─────▶ canary ─────────────▶ fan-out ─────────────▶ idle
+//                                       ▲  │ no answer           │ some undecided
+//                        pause, or link │  ▼                     ▼
+//                                       down ◀────────────────────  ── give-up: tell all ──▶ idle
+
+import { CHUNK_SIZE, inChunks, nextChunk, Rate, ResettableTimer, type Stanza } from 'enjamb/api';
+import type { Context, Join } from './context.ts';
+import { Episode, type EpisodeRecord, entries, type Trigger } from './episode.ts';
+import { InDoubt, isIn } from './in_doubt.ts';
+import type { NoticeCause, Notices } from './notices.ts';
+import type { Questions, Reply } from './questions.ts';
+import { scout } from './scout.ts';
+import { type Finding, type Outage, Survey, type SurveyParts } from './survey.ts';
+import { isAnswer, isUnknown, judgePing, newEvidence, type Outcome, type Verdict } from './verdict.ts';
+
+export type OutageState = 'idle' | 'waiting' | 'canary' | 'fan-out' | 'down';
+
+export interface OutageParts extends Omit<SurveyParts, 'rates' | 'outage'> {
+  readonly notices: Notices;
+  /** Of all remotes together. */
+  readonly total: Rate;
+  /** The outage that now stands for this remote; answers may be later than the outage that asked. */
+  current(remote: string): RemoteOutage;
+  /** An outage is over. */
+  ended(record: EpisodeRecord): void;
+}
+
+/** After this many undecided joins in a row the remote counts as down again. */
+const HOPELESS = 8;
+/** Triggers that may have lost stanzas. */
+const LOSSES: ReadonlySet<Trigger> = new Set(['link-lost', 'link-silent', 'service-down']);
+
+export class RemoteOutage implements Outage {
+  readonly remote: string;
+  readonly #context: Context;
+  readonly #parts: OutageParts;
+  readonly #notices: Notices;
+  readonly #questions: Questions;
+  readonly #survey: Survey;
+  readonly #inDoubt: InDoubt;
+  readonly #timer: ResettableTimer;
+  readonly #deadline: ResettableTimer;
+  #state: OutageState = 'idle';
+  #episode: Episode | undefined;
+  #lastWakeUp = Number.NEGATIVE_INFINITY;
+  #recoveredAt: number | undefined;
+  #answeredAt = Number.NEGATIVE_INFINITY;
+  /** When the link broke again during the questions; 0 if it did not. */
+  #brokenAgainAt = 0;
+  /** Undecided joins in a row. */
+  #failures = 0;
+  #canary: Join | undefined;
+  #canaryAt = 0;
+  /** The survey was not given all joins in doubt yet. */
+  #isFeeding = false;
+  /** Ends the attempts to make a link. */
+  #unwant: (() => void) | undefined;
+  /** Other modules want this remote to be asked as soon as it can be. */
+  #isUrgent = false;
+
+  constructor(remote: string, parts: OutageParts) {
+    const { context, notices, questions, total } = parts;
+    this.remote = remote;
+    this.#context = context;
+    this.#parts = parts;
+    this.#notices = notices;
+    this.#questions = questions;
+    this.#inDoubt = new InDoubt(remote, context.joins, (join) => notices.isPending(join));
+    this.#timer = new ResettableTimer(context.clock);
+    this.#deadline = new ResettableTimer(context.clock);
+    const rates = [new Rate(context.settings.rate, context.clock), total];
+    this.#survey = new Survey({ ...parts, rates, outage: this });
+  }
+
+  get state(): OutageState {
+    return this.#state;
+  }
+
+  /** Nothing is being asked, and nothing has to be remembered. */
+  get isOver(): boolean {
+    return this.#state === 'idle' && this.#survey.isIdle && !this.#isUrgent;
+  }
+
+  /** When the remote last answered a question. */
+  get answeredAt(): number {
+    return this.#answeredAt;
+  }
+
+  /** Whether this join is being asked about. */
+  has(join: Join): boolean {
+    return this.#survey.has(join);
+  }
+
+  // ── Triggers ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Joins may have been lost. The first trigger of a burst starts the delay. */
+  trigger(cause: Trigger): void {
+    const { metrics, now, settings } = this.#context;
+    metrics.triggers.of(cause).add();
+    // A remote that cannot be reached has lost nothing new. Our own questions fail in that way too.
+    const isLoss = LOSSES.has(cause);
+    if (isLoss || this.#state === 'idle') this.#doubt();
+    if (isLoss) this.#recoveredAt = undefined;
+    if (this.#state === 'idle') this.#start(cause);
+    else if (cause === 'link-silent') this.#timer.bringForward(settings.soon);
+    // The old stream was dead for a while, and a new one may work immediately.
+    if (cause === 'link-silent') this.#want();
+    if (isLoss && (this.#state === 'canary' || this.#state === 'fan-out')) this.#brokenAgainAt = now();
+  }
+
+  /** A stream with the remote is up. */
+  linkUp(): void {
+    const { now, settings } = this.#context;
+    const { fast, wakeUp, wakeUpSpread, wakeUpGap } = settings;
+    this.#recoveredAt ??= now();
+    if (this.#isUrgent) return this.#hurry();
+    const isEager = fast || this.#episode?.cause === 'link-silent';
+    if (this.#state !== 'down' && !(this.#state === 'waiting' && isEager)) return;
+    const at = Math.max(now() + wakeUp + wakeUpSpread * Math.random(), this.#lastWakeUp + wakeUpGap);
+    if (this.#timer.bringForward(at - now())) this.#lastWakeUp = at;
+  }
+
+  /** Asks 1–2 s after the link is up, or from now if it is up again already. */
+  askSoon(): void {
+    this.#isUrgent = true;
+    if (this.#recoveredAt !== undefined) this.#hurry();
+  }
+
+  #hurry(): void {
+    this.#isUrgent = false;
+    if (this.#state === 'canary' || this.#state === 'fan-out') return;
+    if (this.#state === 'idle') this.#start('asked');
+    this.#timer.bringForward(1_000 + 1_000 * Math.random());
+  }
+
+  /** One join is in doubt, and the remote can be asked immediately. */
+  confirm(join: Join, concernsRoom = false): void {
+    if (!this.isToldOf(join)) this.#survey.askNow(join, concernsRoom);
+  }
+
+  /** Several joins are in doubt. They are asked about as fast as the window allows. */
+  confirmAll(joins: readonly Join[], concernsRooms: boolean): void {
+    const open = joins.filter((join) => !this.isToldOf(join));
+    this.#survey.enqueue(open, concernsRooms);
+  }
+
+  /** The join was settled by something else than an answer to us. */
+  drop(join: Join): void {
+    this.#survey.drop(join);
+  }
+
+  /** Asks about all joins now. Returns their number. */
+  askNow(): number {
+    if (this.#state === 'idle') this.#begin('asked');
+    this.#doubt();
+    const count = entries(this.remote, this.#context);
+    if (this.#state !== 'canary' && this.#state !== 'fan-out') this.#nextCanary();
+    return count;
+  }
+
+  #doubt(): void {
+    const { joins, settings } = this.#context;
+    const domain = joins.domain(this.remote);
+    if (domain) joins.doubt(domain, settings.settle);
+  }
+
+  // ── The steps ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #start(cause: Trigger): void {
+    this.#begin(cause);
+    const { delay, jitter, soon } = this.#context.settings;
+    this.#state = 'waiting';
+    const delayMs = cause === 'link-silent' ? soon : delay + jitter * Math.random();
+    this.#timer.set(delayMs, () => this.#nextCanary());
+  }
+
+  #begin(cause: Trigger): void {
+    this.#episode = new Episode(this.remote, cause, this.#context);
+    const { giveUp } = this.#context.settings;
+    if (Number.isFinite(giveUp)) this.#deadline.set(giveUp, () => this.#timeIsUp());
+  }
+
+  #nextCanary(): void {
+    this.#timer.cancel();
+    if (this.#questions.isWaiting(this.remote)) {
+      this.#goDown(); // One question is enough to wait for a link.
+      return;
+    }
+    this.#survey.forgetRooms();
+    const canary = this.#inDoubt.canary();
+    if (canary === undefined) {
+      this.#finish();
+      return;
+    }
+    this.#canary = canary;
+    this.#canaryAt = this.#context.now();
+    this.#state = 'canary';
+    this.#unwant?.();
+    this.#unwant = undefined;
+    this.#survey.askNow(canary);
+  }
+
+  #fanOut(): void {
+    this.#state = 'fan-out';
+    this.#recoveredAt ??= this.#context.now();
+    this.#failures = 0;
+    this.#survey.reset();
+    this.#isFeeding = true;
+    this.#feed(this.#inDoubt[Symbol.iterator]());
+  }
+
+  /** A chunk in each tick, so that many joins block nothing. */
+  #feed(inDoubt: Iterator<Join>): void {
+    const chunk = nextChunk(inDoubt);
+    this.#isFeeding = chunk.length === CHUNK_SIZE;
+    this.#survey.add(chunk);
+    if (!this.#isFeeding) return;
+    this.#context.after(0, () => {
+      if (this.#isFeeding) this.#feed(inDoubt);
+    });
+  }
+
+  #goDown(): void {
+    const { giveUp } = this.#context.settings;
+    const episode = this.#episode!;
+    // The link broke during the canary and is up again: the question may have been lost with the old stream.
+    const isBack = this.#recoveredAt !== undefined && this.#brokenAgainAt >= this.#canaryAt;
+    this.#recoveredAt = undefined;
+    if (episode.age >= giveUp) {
+      this.#giveUp();
+      return;
+    }
+    this.#state = 'down';
+    this.#want();
+    this.#timer.set(episode.backoff.failed(), () => this.#nextCanary());
+    if (isBack) this.linkUp();
+  }
+
+  /** While the link is down nobody else may need it, so its return would go unnoticed. */
+  #want(): void {
+    this.#unwant ??= scout(this.remote, this.#context, () => this.linkUp());
+  }
+
+  /** While joins are being asked about, the end of that is waited for. */
+  #timeIsUp(): void {
+    if (this.#state === 'canary' || this.#state === 'down') this.#giveUp();
+  }
+
+  /** Tells all clients in doubt. Rooms that still have them are sent a leave once the remote is reachable. */
+  #giveUp(): void {
+    this.#state = 'down';
+    this.#timer.cancel();
+    this.#survey.clear();
+    const chunk = nextChunk(this.#inDoubt[Symbol.iterator]());
+    this.#context.metrics.giveUps.add(chunk.length);
+    this.#episode!.unknown += chunk.length;
+    for (const join of chunk) this.#giveUpOn(join);
+    if (chunk.length === CHUNK_SIZE) this.#timer.set(0, () => this.#giveUp());
+    else this.#finish();
+  }
+
+  #giveUpOn(join: Join): void {
+    if (this.#notices.isTaken(join, 'given-up')) {
+      this.#inDoubt.settle(join);
+      this.#isUrgent = true;
+      return;
+    }
+    this.#context.joins.leaveLater(join);
+    this.#notices.tell(join, 'given-up');
+  }
+
+  #finish(): void {
+    const { now, settings } = this.#context;
+    if (this.#episode) this.#parts.ended(this.#episode.end());
+    this.#episode = undefined;
+    this.#state = 'idle';
+    this.#timer.cancel();
+    this.#deadline.cancel();
+    this.#unwant?.();
+    this.#unwant = undefined;
+    this.#inDoubt.clear();
+    this.#survey.forgetRooms();
+    this.#canary = undefined;
+    const brokenAt = this.#brokenAgainAt;
+    this.#brokenAgainAt = 0;
+    if (brokenAt === 0) return;
+    this.#start('link-lost');
+    this.#timer.bringForward(Math.max(0, brokenAt + settings.delay + settings.jitter - now()));
+  }
+
+  // ── What the survey reports ──────────────────────────────────────────────────────────────────────────────────
+
+  isToldOf(join: Join): boolean {
+    return this.#notices.isPending(join);
+  }
+
+  judged(join: Join, verdict: Verdict): void {
+    if (this.#episode) this.#episode.pings++;
+    if (isAnswer(verdict)) this.#answeredAt = this.#context.now();
+    // Whatever the answer says, the remote can be asked.
+    if (this.#isCanary(join) && !('conclude' in verdict)) this.#fanOut();
+  }
+
+  concluded({ join, outcome, concernsRoom, reply }: Finding): void {
+    this.#episode?.concluded(outcome);
+    if (isUnknown(outcome)) {
+      this.#undecided(join);
+      return;
+    }
+    this.#failures = 0;
+    this.#apply(join, outcome, reply);
+    if (outcome === 'lost' && concernsRoom) this.#askOthers(join);
+    if (this.#isCanary(join)) this.#fanOut();
+  }
+
+  /** What a late answer decides counts, and the remote can be reached. */
+  late(join: Join, reply: Reply): void {
+    const current = this.#parts.current(this.remote);
+    if (current !== this) return current.late(join, reply);
+    const verdict = judgePing(reply.answer, reply.relay, newEvidence(1));
+    this.#context.metrics.answered(reply.answer, verdict);
+    if ('conclude' in verdict && (verdict.conclude === 'joined' || verdict.conclude === 'lost')) {
+      this.#apply(join, verdict.conclude, reply.stanza);
+      this.#survey.drop(join);
+    }
+    if (isAnswer(verdict)) this.linkUp();
+  }
+
+  surveyed(): void {
+    if (this.#state === 'canary')
+      this.#nextCanary(); // The canary was settled without an answer.
+    else if (this.#state === 'fan-out' && !this.#isFeeding) this.#roundOver();
+    else if (this.#state === 'idle') this.#survey.forgetRooms();
+  }
+
+  #roundOver(): void {
+    if (this.#inDoubt.isEmpty || this.#brokenAgainAt > 0) this.#finish();
+    else this.#goDown();
+  }
+
+  #undecided(join: Join): void {
+    if (this.#isCanary(join)) this.#goDown();
+    else if (this.#state === 'idle') this.trigger('unanswered');
+    else if (this.#state === 'fan-out' && ++this.#failures >= HOPELESS) {
+      this.#isFeeding = false;
+      this.#survey.stop();
+    }
+  }
+
+  #askOthers(join: Join): void {
+    inChunks(join.room.joins.values(), this.#context.after, (chunk) => {
+      this.#survey.enqueue(chunk.filter((other) => other !== join && isIn(other)));
+    });
+  }
+
+  #apply(join: Join, outcome: Outcome, reply: Stanza | undefined): void {
+    const { joins } = this.#context;
+    if (isOut(join, outcome)) this.#lost(join, outcome, reply);
+    else if (outcome === 'joined') joins.prove(join);
+    if (outcome === 'unproven') {
+      joins.presume(join);
+      this.#inDoubt.settle(join);
+    }
+  }
+
+  #lost(join: Join, outcome: Outcome, reply: Stanza | undefined): void {
+    const { joins } = this.#context;
+    const isTaken = this.#notices.isTaken(join, causeOf(outcome), reply);
+    // The room has the client under an unknown nick, or has let it in unheard: it must leave, so that both sides agree.
+    if (outcome === 'desync' || (!isTaken && outcome !== 'lost' && outcome !== 'room-gone'))
+      joins.leave(join);
+    if (isTaken) this.#inDoubt.settle(join);
+    else this.#notices.tell(join, causeOf(outcome), this.#recoveredAt);
+    const others = outcome === 'room-gone' ? this.#notices.tellRoom(join, this.#recoveredAt) : 0;
+    if (this.#episode) this.#episode.lost += 1 + others;
+  }
+
+  #isCanary(join: Join): boolean {
+    return this.#state === 'canary' && join === this.#canary;
+  }
+}
+
+function isOut(join: Join, outcome: Outcome): boolean {
+  if (outcome === 'lost' || outcome === 'room-gone' || outcome === 'desync') return true;
+  // A client that waits to be let in has to ask again, whatever the room says: the answer to its join is lost.
+  return join.state === 'joining' && !isUnknown(outcome);
+}
+
+function causeOf(outcome: Outcome): NoticeCause {
+  return outcome === 'room-gone' || outcome === 'desync' ? outcome : 'lost';
+}

@@ -1,0 +1,75 @@
+// The outages that are not over. A remote without joins has none.
+
+import type { Context } from './context.ts';
+import type { EpisodeRecord, Trigger } from './episode.ts';
+import { type OutageParts, RemoteOutage } from './outage.ts';
+
+/** What `enjamb joins` calls the states of an outage. */
+const SUMMARY = {
+  idle: 'ok',
+  waiting: 'waiting',
+  canary: 'asking',
+  'fan-out': 'asking',
+  down: 'down',
+} as const;
+
+/** Outages that are remembered after their end. */
+const MAX_EPISODES = 100;
+
+export class Outages {
+  readonly #context: Context;
+  readonly #parts: OutageParts;
+  readonly #outages = new Map<string, RemoteOutage>();
+  /** The oldest first. */
+  readonly episodes: EpisodeRecord[] = [];
+
+  constructor(parts: Omit<OutageParts, 'current' | 'ended'>) {
+    this.#context = parts.context;
+    this.#parts = {
+      ...parts,
+      current: (remote) => this.of(remote),
+      ended: (record) => {
+        this.episodes.push(record);
+        if (this.episodes.length > MAX_EPISODES) this.episodes.shift();
+      },
+    };
+  }
+
+  /** The remotes whose outage is not over. */
+  get open(): string[] {
+    return this.#unfinished.map(({ remote }) => remote);
+  }
+
+  get states(): string[] {
+    return this.#unfinished.map(({ state }) => state);
+  }
+
+  get #unfinished(): RemoteOutage[] {
+    return [...this.#outages.values()].filter(({ isOver }) => !isOver);
+  }
+
+  /** The outage of a remote, if it has one. */
+  get(remote: string): RemoteOutage | undefined {
+    return this.#outages.get(remote);
+  }
+
+  /** The state of any remote, in a word for administrators. */
+  summary(remote: string): 'ok' | 'waiting' | 'asking' | 'down' {
+    return SUMMARY[this.#outages.get(remote)?.state ?? 'idle'];
+  }
+
+  /** Joins at the remote may have been lost. */
+  trigger(remote: string, cause: Trigger): void {
+    if (this.#context.joins.domain(remote)) this.of(remote).trigger(cause);
+  }
+
+  /** The outage of a remote, made if there is none. */
+  of(remote: string): RemoteOutage {
+    const known = this.#outages.get(remote);
+    if (known) return known;
+    for (const { remote: other, isOver } of this.#outages.values()) if (isOver) this.#outages.delete(other);
+    const outage = new RemoteOutage(remote, this.#parts);
+    this.#outages.set(remote, outage);
+    return outage;
+  }
+}

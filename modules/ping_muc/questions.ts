@@ -1,0 +1,183 @@
+// Questions to rooms and services in the name of a client, and their answers. An answer within ten minutes after the
+// timeout still counts.
+
+import { type AskedIq, type Element, type ErrorType, type IqAnswer, NS, type Stanza, xml } from 'enjamb/api';
+import type { Context, Join } from './context.ts';
+import { isIn } from './in_doubt.ts';
+import type { PresenceProbes } from './presence_probes.ts';
+import { type Relays, relayOf, type Waiting } from './relay.ts';
+import type { Answer, Question, Relay, RoomFacts } from './verdict.ts';
+
+const LATE_MS = 10 * 60_000;
+
+export interface Reply {
+  readonly answer: Answer;
+  readonly relay: Relay;
+  /** A `timeout` was told before. */
+  readonly late: boolean;
+  /** The answer as it was received. */
+  readonly stanza: Stanza | undefined;
+}
+
+/**
+ * Told once, and once more if a ping is answered late; never before `ask` returns. `undefined`: the client has moved on, so
+ * that the answer means nothing.
+ */
+export type OnReply = (reply: Reply | undefined) => void;
+
+interface Asked extends Waiting {
+  readonly join: Join;
+  readonly epoch: number;
+  /** The join's nick when the question was asked. */
+  readonly nick: string;
+  /** The client was waiting to be let in. */
+  readonly isEntering: boolean;
+  readonly question: Question;
+  readonly to: string;
+}
+
+export class Questions {
+  readonly #context: Context;
+  readonly #relays: Relays;
+  readonly #presence: PresenceProbes;
+  /** The last question to each remote, until it is answered. Questions leave in their order. */
+  readonly #last = new Map<string, AskedIq>();
+
+  constructor(context: Context, relays: Relays, presence: PresenceProbes) {
+    this.#context = context;
+    this.#relays = relays;
+    this.#presence = presence;
+  }
+
+  /** Asks with the address of the client. `nick`: the occupant to ask about. */
+  ask(join: Join, question: Question, nick: string, onReply: OnReply): void {
+    const { metrics } = this.#context;
+    const isEntering = join.state === 'joining';
+    const to = addressee(join, question, nick);
+    const asked: Asked = {
+      join,
+      epoch: join.epoch,
+      nick: join.nick,
+      isEntering,
+      question,
+      to,
+      relayedTo: undefined,
+    };
+    metrics.questions.of(question).add();
+    if (question === 'presence') this.#probe(asked, onReply);
+    else this.#request(asked, onReply);
+  }
+
+  /** Whether a question to this remote still waits for a link. */
+  isWaiting(remote: string): boolean {
+    return this.#last.get(remote)?.left === false;
+  }
+
+  #request(asked: Asked, onReply: OnReply): void {
+    const { module, settings } = this.#context;
+    const { join, question, to } = asked;
+    const { bare } = join.session.jid;
+    const remote = join.room.domain.name;
+    if (question === 'ping') this.#relays.open(to, bare, asked);
+    let request: AskedIq | undefined;
+    let isAnswered = false;
+    const onAnswer = (answer: IqAnswer) => {
+      isAnswered ||= answer.kind === 'answer';
+      if (isAnswered && this.#last.get(remote) === request) this.#last.delete(remote);
+      if (question === 'ping') this.#relays.close(to, bare, asked);
+      if (answer.kind === 'timeout') onReply(this.#replyTo(asked, { kind: 'timeout' }));
+      else this.#answered(asked, answer, onReply);
+    };
+    const payload = question === 'ping' ? xml('ping', NS.PING) : xml('query', NS.DISCO_INFO);
+    request = module.askIq(xml('iq', { type: 'get', from: `${join.session.jid}`, to }, payload), {
+      timeoutMs: settings.timeout,
+      lateMs: LATE_MS,
+      overhead: true,
+      accepts: (from, stanza) => `${from}` === to || isFromAround(join, `${from}`, stanza),
+      onAnswer,
+    });
+    if (!isAnswered) this.#last.set(remote, request);
+  }
+
+  #answered(asked: Asked, { stanza, local, late }: IqAnswer & { kind: 'answer' }, onReply: OnReply): void {
+    const { metrics } = this.#context;
+    const answer = answerOf(stanza, asked.join.room.jid, local);
+    const reply = this.#replyTo(asked, answer, late, stanza);
+    if (reply === undefined) metrics.ignored.of('void').add();
+    if (!late) this.#tell(onReply, reply);
+    else if (reply && asked.question === 'ping') {
+      metrics.late.add();
+      onReply(reply);
+    }
+  }
+
+  #probe(asked: Asked, onReply: OnReply): void {
+    this.#presence.send(asked.join, asked.to, (stanza, local) => {
+      const { room } = asked.join;
+      const answer: Answer = stanza ? answerOf(stanza, room.jid, local) : { kind: 'timeout' };
+      const reply = this.#replyTo(asked, answer, false, stanza);
+      if (stanza === undefined) onReply(reply);
+      else this.#tell(onReply, reply);
+    });
+  }
+
+  #replyTo(asked: Asked, answer: Answer, late = false, stanza?: Stanza): Reply | undefined {
+    if (isVoid(asked)) return undefined;
+    return { answer, relay: relayOf(asked, asked.join.session), late, stanza };
+  }
+
+  /** Later: an answer of our own side comes while the question is still being sent. */
+  #tell(onReply: OnReply, reply: Reply | undefined): void {
+    this.#context.after(0, () => onReply(reply));
+  }
+}
+
+/** Whether the client has been let in, has joined anew, left, ended or got another nick since. */
+function isVoid({ join, epoch, nick, isEntering }: Asked): boolean {
+  if (join.epoch !== epoch || join.nick !== nick) return true;
+  return isEntering ? join.state !== 'joining' : !isIn(join);
+}
+
+/** An error, unlike a result, may come from the room or from the service around it. */
+function isFromAround({ room }: Join, from: string, { attrs: { type } }: Stanza): boolean {
+  return type === 'error' && (from === room.jid || from === room.domain.name);
+}
+
+function addressee({ room }: Join, question: Question, nick: string): string {
+  if (question === 'room') return room.jid;
+  return question === 'service' ? room.domain.name : `${room.jid}/${nick}`;
+}
+
+/** @param room the bare JID of the room, to tell its errors from those of the service around it */
+export function answerOf(stanza: Stanza, room: string, local: boolean): Answer {
+  if (stanza.attrs.type !== 'error') return { kind: 'result', ...factsOf(stanza) };
+  const error = stanza.getChild('error');
+  return {
+    kind: 'error',
+    condition: conditionOf(stanza),
+    type: typeOf(error?.attrs.type),
+    byRoom: error?.attrs.by === room,
+    local,
+  };
+}
+
+/** The condition of an error as received, even if RFC 6120 §8.3.3 does not define it. */
+export function conditionOf(stanza: Stanza): string | undefined {
+  const conditions: Element[] = stanza.getChild('error')?.elements() ?? [];
+  return conditions.find((child) => child.getNS() === NS.STANZAS && child.name !== 'text')?.name;
+}
+
+function factsOf(stanza: Stanza): { facts?: RoomFacts } {
+  const query = stanza.getChild('query', NS.DISCO_INFO);
+  if (query === undefined) return {};
+  const features = query.getChildren('feature').map(({ attrs }) => attrs.var);
+  // An IRC gateway has an identity of type irc, in the category conference (biboumi) or gateway.
+  const irc = query.getChildren('identity').some(({ attrs }) => attrs.type === 'irc');
+  return { facts: { optimised: features.includes(NS.MUC_SELF_PING), irc } };
+}
+
+const TYPES: ReadonlySet<string> = new Set(['auth', 'cancel', 'continue', 'modify', 'wait']);
+
+function typeOf(type: string | undefined): ErrorType | undefined {
+  return type !== undefined && TYPES.has(type) ? (type as ErrorType) : undefined;
+}

@@ -41,6 +41,7 @@ export {
   MAX_BATCH_BYTES,
   MAX_BATCH_WRITES,
   type MapStore,
+  type StoreOptions,
   type Stores,
   type Table,
 } from '../storage/stores.ts';

@@ -41,3 +41,8 @@ export const C2S_DEFAULTS: C2SOptions = {
   outputTimeoutMs: 5 * 60 * 1000,
   timeouts: {},
 };
+
+/** The domain that answers clients which name no host of ours. */
+export function defaultDomain({ router }: ServerContext): string | undefined {
+  return [...router.hosts.values()].find(({ kind }) => kind === 'local')?.domain;
+}

@@ -5,19 +5,15 @@ import type { C2SSession as Contract } from '../api/session.ts';
 import { HOST_OPTIONS } from '../config/core-options.ts';
 import { unwrap } from '../core/hooks.ts';
 import type { LocalHost } from '../core/host.ts';
-import type { Connection } from '../net/connection.ts';
-import { readRate } from '../session/read-rate.ts';
+import type { ClientStream, StreamCloseCause, StreamHandler } from '../stream/client-stream.ts';
 import { isVersion1, type StreamHeader } from '../stream/header.ts';
-import { strangerRate } from '../stream/read-limit.ts';
-import { type StreamCloseCause, type StreamHandler, XmlStream } from '../stream/stream.ts';
 import { newId } from '../util/ids.ts';
 import { tryDomain } from '../xml/domain.ts';
 import { type Element, xml } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
-import { NS } from '../xml/namespaces.ts';
 import { BindStep } from './bind.ts';
-import { C2S_DEFAULTS, type C2SContext, type C2SOptions } from './context.ts';
+import { C2S_DEFAULTS, type C2SContext, type C2SOptions, defaultDomain } from './context.ts';
 import { EarlyElements } from './early.ts';
 import { LoginStep } from './login.ts';
 import { acceptIn, type Phase } from './phases.ts';
@@ -30,7 +26,7 @@ const POLICY = { c2s_require_encryption: HOST_OPTIONS.c2s_require_encryption };
 export class Negotiation implements StreamHandler, StepOwner {
   readonly context: C2SContext;
   readonly options: C2SOptions;
-  readonly stream: XmlStream;
+  readonly stream: ClientStream;
   readonly session: C2SSession;
   user: string | undefined;
   readonly #steps: readonly Step[];
@@ -38,21 +34,13 @@ export class Negotiation implements StreamHandler, StepOwner {
   /** The `from` of our header to a client that names no host of ours. */
   readonly #defaultFrom: string | undefined;
 
-  constructor(connection: Connection, context: C2SContext) {
+  /** Takes over a stream on which nothing was received yet. */
+  constructor(stream: ClientStream, context: C2SContext) {
     this.context = context;
     this.options = { ...C2S_DEFAULTS, ...context.options };
-    const hosts = [...context.router.hosts.values()];
-    this.#defaultFrom = hosts.find(({ kind }) => kind === 'local')?.domain;
-    this.stream = new XmlStream(connection, {
-      role: 'receiver',
-      namespace: NS.CLIENT,
-      handler: this,
-      clock: context.clock,
-      faults: context.faults,
-      timeouts: this.options.timeouts,
-      rate: strangerRate(readRate(context, 'c2s')),
-      ...(this.#defaultFrom === undefined ? {} : { from: this.#defaultFrom }),
-    });
+    this.stream = stream;
+    this.#defaultFrom = defaultDomain(context);
+    stream.handler = this;
     this.session = new C2SSession(this.stream, context, this.options);
     this.#steps = [new StarttlsStep(this), new LoginStep(this), new BindStep(this)];
     this.#early = new EarlyElements(this);

@@ -2,7 +2,7 @@
 
 import type { SaslMechanism, SaslMechanisms, SaslOffer, SaslRequest } from '../api/login.ts';
 import type { LocalHost } from '../core/host.ts';
-import type { XmlStream } from '../stream/stream.ts';
+import type { ClientStream } from '../stream/client-stream.ts';
 import { SaslError } from '../xml/errors.ts';
 import { channelBindings } from './channel-binding.ts';
 import type { C2SSession } from './session.ts';
@@ -15,8 +15,8 @@ export interface OfferedMechanisms {
   create(request: StartRequest, session: C2SSession): SaslMechanism;
 }
 
-export function offerMechanisms(host: LocalHost, stream: XmlStream): OfferedMechanisms {
-  const connection = { bindings: channelBindings(stream.connection.tls), secure: stream.secure };
+export function offerMechanisms(host: LocalHost, stream: ClientStream): OfferedMechanisms {
+  const connection = { bindings: channelBindings(stream.tls), secure: stream.secure };
   const listed = new Map<string, SaslMechanisms>();
   const unlisted = new Map<string, SaslMechanisms>();
   for (const source of host.items.get('sasl-mechanism')) {

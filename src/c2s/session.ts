@@ -6,7 +6,7 @@ import type { LocalHost, Negotiating } from '../core/host.ts';
 import { checkStanza, emptyResult, isLegacySession, stampStanza } from '../core/stanza-rules.ts';
 import { SlowReader } from '../session/slow-reader.ts';
 import { WorkLedger } from '../session/work-ledger.ts';
-import type { StreamCloseCause, StreamHandler, XmlStream } from '../stream/stream.ts';
+import type { ClientStream, StreamCloseCause, StreamHandler } from '../stream/client-stream.ts';
 import { newId } from '../util/ids.ts';
 import type { Logger } from '../util/logger.ts';
 import { type Element, type ElementLike, ownElement, type Stanza } from '../xml/element.ts';
@@ -35,7 +35,7 @@ export class C2SSession implements Contract, Negotiating {
   readonly #ownLog: Logger;
   readonly #context: C2SContext;
   readonly #options: C2SOptions;
-  #stream: XmlStream | undefined;
+  #stream: ClientStream | undefined;
   #secure: boolean;
   #host: LocalHost | undefined;
   #jid: Jid | undefined;
@@ -47,7 +47,7 @@ export class C2SSession implements Contract, Negotiating {
   #isReplaying = false;
 
   /** @param stream absent for a session that sleeps from the beginning: see `asleep` */
-  constructor(stream: XmlStream | undefined, context: C2SContext, options: C2SOptions, id = newId()) {
+  constructor(stream: ClientStream | undefined, context: C2SContext, options: C2SOptions, id = newId()) {
     this.#stream = stream;
     this.#context = context;
     this.#options = options;
@@ -150,7 +150,7 @@ export class C2SSession implements Contract, Negotiating {
   }
 
   /** Goes on with another stream, on which the client has authenticated anew (XEP-0198 §5). */
-  attach(stream: XmlStream): void {
+  attach(stream: ClientStream): void {
     const former = this.#release();
     former?.close(new StreamError('conflict', 'Resumed on another stream'));
     this.phase = 'bound';
@@ -188,7 +188,7 @@ export class C2SSession implements Contract, Negotiating {
   }
 
   /** Gives up the stream of a session that is not bound, to be attached to the one that it resumes. */
-  release(): XmlStream | undefined {
+  release(): ClientStream | undefined {
     if (this.phase !== 'binding') return undefined;
     this.phase = 'closed';
     this.#context.negotiating?.delete(this);
@@ -236,7 +236,7 @@ export class C2SSession implements Contract, Negotiating {
     this.#work.hold(work);
   }
 
-  #take(stream: XmlStream): void {
+  #take(stream: ClientStream): void {
     this.#stream = stream;
     this.#secure = stream.secure;
     const { outputMarkBytes: markBytes, outputTimeoutMs: limitMs } = this.#options;
@@ -246,7 +246,7 @@ export class C2SSession implements Contract, Negotiating {
     this.#work.stream = stream;
   }
 
-  #release(): XmlStream | undefined {
+  #release(): ClientStream | undefined {
     const stream = this.#stream;
     this.#stream = undefined;
     this.#isReplaying = false;
@@ -257,7 +257,7 @@ export class C2SSession implements Contract, Negotiating {
   }
 
   /** What a stream says counts only while it is this session's. */
-  #handlerFor(stream: XmlStream): StreamHandler {
+  #handlerFor(stream: ClientStream): StreamHandler {
     return {
       onHeader: () => {},
       onElement: (element) => {
@@ -329,7 +329,7 @@ export class C2SSession implements Contract, Negotiating {
   // ── To the client ────────────────────────────────────────────────────────────────────────────────────────────
 
   /** A client that does not read is not read either, before its queue grows until the connection is cut. */
-  #write(stream: XmlStream, element: Element | string): boolean {
+  #write(stream: ClientStream, element: Element | string): boolean {
     const accepted = stream.send(element);
     this.#slowReader?.written();
     return accepted;

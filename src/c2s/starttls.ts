@@ -37,14 +37,14 @@ export class StarttlsStep implements Step {
       return;
     }
     stream.send(xml('proceed', NS.TLS));
-    stream.startTls({ side: 'server', tls, domain: session.host.domain }).catch((error: Error) => {
+    stream.startTls!({ side: 'server', tls, domain: session.host.domain }).catch((error: Error) => {
       session.log.info('TLS handshake failed', { why: error.message });
     });
   }
 
-  /** What TLS can be started with; undefined without a certificate, and when the stream is secure already. */
+  /** What TLS can be started with; undefined without a certificate, and on a stream that cannot start it now. */
   get #tls(): ServerTls | undefined {
     const { context, stream } = this.#owner;
-    return !stream.secure && context.tls?.available === true ? context.tls : undefined;
+    return stream.canStartTls && context.tls?.available === true ? context.tls : undefined;
   }
 }

@@ -1,6 +1,6 @@
 // A step of a client's negotiation: what it announces, and which elements of the client belong to it.
 
-import type { XmlStream } from '../stream/stream.ts';
+import type { ClientStream } from '../stream/client-stream.ts';
 import type { Element } from '../xml/element.ts';
 import type { C2SContext, C2SOptions } from './context.ts';
 import type { StepName } from './phases.ts';
@@ -22,7 +22,7 @@ export interface Step {
 export interface StepOwner {
   readonly context: C2SContext;
   readonly options: C2SOptions;
-  readonly stream: XmlStream;
+  readonly stream: ClientStream;
   readonly session: C2SSession;
   /** The prepared localpart; set by the step `sasl`. */
   user: string | undefined;

@@ -77,7 +77,7 @@ export class ComponentSession implements StreamHandler {
 
   /** What the component has not read yet. */
   get queuedBytes(): number {
-    return this.#stream.connection.queuedBytes;
+    return this.#stream.queuedBytes;
   }
 
   /** Sends to the component; false when it does not read what it is sent. */

@@ -12,16 +12,8 @@ import { plainAddress } from './address.ts';
 import type { DaneEndpoint } from './dane.ts';
 import { NetError } from './errors.ts';
 import { connectTls, type TlsInfo, type TlsUpgrade } from './tls.ts';
+import type { Transport, TransportHandler } from './transport.ts';
 import { joined, turn } from './turn.ts';
-
-/** If a method throws, the connection is destroyed and the exception reported. */
-export interface ConnectionHandler {
-  onData(chunk: Buffer): void;
-  /** Called exactly once; `error` is undefined when both sides ended in order. */
-  onClose(error: Error | undefined): void;
-  /** Output has left the queue: all that the socket held, or a part of what was written in this turn. */
-  onDrain?(): void;
-}
 
 export interface ConnectionOptions {
   /** Shown in logs and counted by limits; taken from the socket when not given. */
@@ -49,7 +41,7 @@ const ABANDON_MS = 1_000;
 type Phase = 'open' | 'securing' | 'closing' | 'closed';
 
 /** A TCP, TLS or in-memory byte stream with write batching. */
-export class Connection {
+export class Connection implements Transport {
   readonly remoteAddress: string;
   /** What the DNS says of the peer's certificate. Where there are records, nothing may pass in the clear. */
   readonly dane: DaneEndpoint | undefined;
@@ -58,7 +50,7 @@ export class Connection {
   readonly #socket: Duplex;
   #tls: TlsInfo | undefined;
   #phase: Phase = 'open';
-  #handler: ConnectionHandler | undefined;
+  #handler: TransportHandler | undefined;
   #paused = false;
   #pending: (string | Buffer)[] = [];
   #pendingLength = 0;
@@ -103,7 +95,7 @@ export class Connection {
   }
 
   /** Set by the owner before the first tick ends; nothing is read from the stream before. */
-  set handler(handler: ConnectionHandler) {
+  set handler(handler: TransportHandler) {
     const isFirst = this.#handler === undefined;
     this.#handler = handler;
     if (!isFirst) return;

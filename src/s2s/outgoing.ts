@@ -59,6 +59,7 @@ export class Outgoing implements StreamHandler {
   readonly #release: () => void;
   readonly #events: OutgoingEvents;
   readonly #abort = new AbortController();
+  #connection: Connection | undefined;
   #stream: XmlStream | undefined;
   #phase: Phase = 'dialling';
   #features: Element | undefined;
@@ -155,7 +156,7 @@ export class Outgoing implements StreamHandler {
       const { signal } = this.#abort;
       this.#connected(await this.#context.dial(this.#remote, signal, this.#host.domain));
     } catch (error) {
-      this.#stream?.connection.destroy();
+      this.#connection?.destroy();
       // Network failures are NetErrors. Anything else is a bug of ours.
       if (!(error instanceof NetError))
         this.#context.faults.report('lookup', error, { remote: this.#remote });
@@ -165,6 +166,7 @@ export class Outgoing implements StreamHandler {
 
   #connected(connection: Connection): void {
     if (!this.isUsable) return connection.destroy();
+    this.#connection = connection;
     const { clock, faults } = this.#context;
     const stream = new XmlStream(connection, {
       role: 'initiator',
@@ -219,12 +221,12 @@ export class Outgoing implements StreamHandler {
 
   /** The stream is as secure as it will be: enough for what our host demands? */
   #prepared(session: S2SStream): void {
-    const tls = this.#stream!.connection.tls;
+    const tls = this.#stream!.tls;
     if (session.policy.requiresEncryption && !session.secure) {
       return this.#fail(`${this.#remote} does not encrypt, and s2s_require_encryption is on`);
     }
     // RFC 7673 §3.4: where the DNS names a certificate, one has to be shown.
-    const named = this.#stream!.connection.dane?.records ?? [];
+    const named = this.#connection!.dane?.records ?? [];
     if (named.length > 0 && !session.secure) {
       return this.#fail(`${this.#remote} does not encrypt, although its TLSA records name a certificate`);
     }

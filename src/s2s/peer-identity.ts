@@ -29,7 +29,7 @@ export class PeerIdentity {
 
   /** What proves that the peer is this domain. */
   of(domain: string): 'certificate' | 'DANE' | undefined {
-    const { tls } = this.#options.stream.connection;
+    const { tls } = this.#options.stream;
     if (this.#examined.get(domain)) return 'DANE';
     if (!certificateProves(tls, domain)) return undefined;
     return tls?.dane !== undefined && tls.dane.usage !== 'PKIX' ? 'DANE' : 'certificate';
@@ -38,7 +38,7 @@ export class PeerIdentity {
   /** As S2SStream.examine says. */
   examine(domain: string, host: LocalHost, then: () => void): void {
     const { stream, daneLookup, context } = this.#options;
-    const { tls } = stream.connection;
+    const { tls } = stream;
     const search =
       tls && this.#isUnclear(domain, host) ? daneLookup?.ask(domain, tls, stream.remoteAddress) : undefined;
     if (!search) return then();
@@ -60,7 +60,7 @@ export class PeerIdentity {
     const { stream, context } = this.#options;
     const policy = new Policy(host);
     return (
-      stream.connection.tls?.peerCertificate !== undefined &&
+      stream.tls?.peerCertificate !== undefined &&
       policy.requiresCertificate(domain) &&
       this.of(domain) === undefined &&
       !this.#examined.has(domain) &&

@@ -264,7 +264,7 @@ export class S2SStream implements Contract {
 
   /** In words for administrators. */
   get securedBy(): string {
-    const { tls } = this.#stream.connection;
+    const { tls } = this.#stream;
     if (!tls) return 'plain';
     return `${this.#isDirectTls ? 'direct ' : ''}${tls.protocol} ${tls.cipher}`;
   }

@@ -1,8 +1,10 @@
 // Closes the stream of a peer that does not read: if more than a mark is queued for it, it has a limited time to read.
 
-import type { XmlStream } from '../stream/stream.ts';
+import type { ClientStream } from '../stream/client-stream.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import { StreamError } from '../xml/errors.ts';
+
+type SlowStream = Pick<ClientStream, 'queuedBytes' | 'pause' | 'unpause' | 'close'>;
 
 export interface SlowReaderOptions {
   /** The time starts when more than this is queued, and stops when at most half of it is left. */
@@ -15,12 +17,12 @@ export interface SlowReaderOptions {
 const REASON = 'output';
 
 export class SlowReader {
-  readonly #stream: XmlStream;
+  readonly #stream: SlowStream;
   readonly #clock: Clock;
   readonly #options: SlowReaderOptions;
   #timer: Timer | undefined;
 
-  constructor(stream: XmlStream, clock: Clock, options: SlowReaderOptions) {
+  constructor(stream: SlowStream, clock: Clock, options: SlowReaderOptions) {
     this.#stream = stream;
     this.#clock = clock;
     this.#options = options;
@@ -50,6 +52,6 @@ export class SlowReader {
   }
 
   get #queuedBytes(): number {
-    return this.#stream.connection.queuedBytes;
+    return this.#stream.queuedBytes;
   }
 }

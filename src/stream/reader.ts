@@ -1,16 +1,16 @@
-// The reading half of a stream: turns bytes of the connection into elements, as fast as the owner takes them.
+// The reading half of a stream: turns bytes of the transport into elements, as fast as the owner takes them.
 //
-//   connection ──▶ held ──▶ parser ──▶ owner
+//   transport ──▶ held ──▶ parser ──▶ owner
 //
 // A pause takes effect after the present element, even within a chunk: the rest of the chunk is held as bytes, and the
-// connection is not read meanwhile. Each connection is parsed for a limited time per turn of the event loop, so that a fast
+// transport is not read meanwhile. Each connection is parsed for a limited time per turn of the event loop, so that a fast
 // sender does not delay the others.
 
-import type { Connection } from '../net/connection.ts';
+import type { Transport } from '../net/transport.ts';
 import { turn } from '../net/turn.ts';
 import type { ParserLimits } from '../xml/limits.ts';
 import type { ParserHandler } from '../xml/parser.ts';
-import { StreamParser } from './stream-parser.ts';
+import type { Framing, StreamParser } from './framing.ts';
 
 /** What one step of parsing has consumed. */
 export interface ReadStep {
@@ -27,19 +27,36 @@ export interface ReaderOwner extends ParserHandler {
   onFailure(error: unknown): void;
 }
 
+export interface ReaderOptions {
+  readonly transport: Transport;
+  readonly framing: Framing;
+  readonly owner: ReaderOwner;
+  readonly limits: ParserLimits;
+}
+
+/** Received and not parsed yet. */
+interface Held {
+  readonly bytes: Buffer;
+  /** These are the last bytes of what the transport has given: the end of a frame where it has frames. */
+  readonly endsFrame: boolean;
+}
+
 /** Parsing time of one connection per turn of the event loop: 20 busy connections delay another one by about 20 ms. */
 const SLICE_MS = 1;
 /** Whether the slice is over is looked at after each element, and after this many bytes. */
 const PIECE_BYTES = 4096;
 
+const NOTHING = Buffer.alloc(0);
+
 export class StreamReader {
-  readonly #connection: Connection;
+  readonly #transport: Transport;
+  readonly #framing: Framing;
   readonly #owner: ReaderOwner;
   #limits: ParserLimits;
   #parser: StreamParser;
   readonly #pauses = new Set<string>();
-  /** Received and not parsed yet. At most a few chunks, since the connection is not read meanwhile. */
-  #held: Buffer[] = [];
+  /** Received and not parsed yet. At most a few chunks, since the transport is not read meanwhile. */
+  #held: Held[] = [];
   #isParsing = false;
   #isRestarting = false;
   #isStopped = false;
@@ -50,8 +67,9 @@ export class StreamReader {
   /** Time that earlier steps have taken in the turn `#sliceTurn`. */
   #sliceMs = 0;
 
-  constructor(connection: Connection, owner: ReaderOwner, limits: ParserLimits) {
-    this.#connection = connection;
+  constructor({ transport, framing, owner, limits }: ReaderOptions) {
+    this.#transport = transport;
+    this.#framing = framing;
     this.#owner = owner;
     this.#limits = limits;
     this.#parser = this.#newParser();
@@ -78,7 +96,7 @@ export class StreamReader {
   /** Takes received bytes. */
   take(chunk: Buffer): void {
     if (this.#isStopped) return;
-    this.#held.push(chunk);
+    this.#held.push({ bytes: chunk, endsFrame: true });
     this.#advance();
   }
 
@@ -87,17 +105,18 @@ export class StreamReader {
     if (this.#isStopped) return;
     this.#pauses.add(reason);
     if (this.#isParsing) this.#parser.stop();
-    this.#connection.pause();
+    this.#transport.pause();
   }
 
   unpause(reason: string): void {
     if (!this.#pauses.delete(reason)) return;
     this.#advance();
-    if (!this.isPaused) this.#connection.resume();
+    if (!this.isPaused) this.#transport.resume();
   }
 
   /** Expects a new header after the present element. */
   restart(): void {
+    if (!this.#framing.restartsParser) return;
     this.#isRestarting = true;
     this.#parser.stop();
     if (this.#isParsing) return;
@@ -109,7 +128,7 @@ export class StreamReader {
   async leftover(): Promise<Buffer> {
     this.#parser.stop();
     await undefined; // The caller runs inside the parser, which knows its rest only after it has returned.
-    return Buffer.concat([this.#parser.rest(), ...this.#held.splice(0)]);
+    return Buffer.concat([this.#parser.rest(), ...this.#held.splice(0).map(({ bytes }) => bytes)]);
   }
 
   /** Stops for good. The connection is still read, and its bytes discarded, so that its end is noticed. */
@@ -118,7 +137,7 @@ export class StreamReader {
     this.#parser.stop();
     this.#pauses.clear();
     this.#held = [];
-    this.#connection.resume();
+    this.#transport.resume();
   }
 
   #advance(): void {
@@ -129,28 +148,30 @@ export class StreamReader {
     }
   }
 
-  #nextPiece(): Buffer | undefined {
-    const chunk = this.#held.shift();
-    if (chunk === undefined || chunk.length <= PIECE_BYTES) return chunk;
-    this.#held.unshift(chunk.subarray(PIECE_BYTES));
-    return chunk.subarray(0, PIECE_BYTES);
+  #nextPiece(): Held | undefined {
+    const held = this.#held.shift();
+    if (held === undefined || held.bytes.length <= PIECE_BYTES) return held;
+    this.#hold(held.bytes.subarray(PIECE_BYTES), held.endsFrame);
+    return { bytes: held.bytes.subarray(0, PIECE_BYTES), endsFrame: false };
   }
 
-  #step(chunk: Buffer): void {
+  #step({ bytes, endsFrame }: Held): void {
     this.#beginStep();
+    let rest: Buffer = NOTHING;
     try {
       this.#parser.resume();
-      this.#parser.write(chunk);
+      this.#parser.write(bytes);
+      rest = this.#parser.rest();
+      if (endsFrame && rest.length === 0) this.#parser.endFrame?.();
     } catch (error) {
       this.#owner.onFailure(error);
     } finally {
       this.#isParsing = false;
     }
     if (this.#isStopped) return;
-    const rest = this.#parser.rest();
-    if (rest.length > 0) this.#held.unshift(rest);
+    this.#hold(rest, endsFrame);
     this.#owner.onStep({
-      bytes: chunk.length - rest.length,
+      bytes: bytes.length - rest.length,
       elements: this.#elements,
       isMidElement: this.#parser.midStanza,
     });
@@ -187,14 +208,18 @@ export class StreamReader {
   #begin(): void {
     this.#isRestarting = false;
     if (this.#isStopped) return;
-    const rest = this.#parser.rest();
-    if (rest.length > 0) this.#held.unshift(rest);
+    this.#hold(this.#parser.rest(), true);
     this.#parser = this.#newParser();
+  }
+
+  /** Puts bytes before those that are held. */
+  #hold(bytes: Buffer, endsFrame: boolean): void {
+    if (bytes.length > 0) this.#held.unshift({ bytes, endsFrame });
   }
 
   #newParser(): StreamParser {
     const owner = this.#owner;
-    return new StreamParser(
+    return this.#framing.parser(
       {
         onOpen: (root, contentNamespace) => {
           this.#elements++;

@@ -5,48 +5,36 @@
 //
 // The stream knows nothing of who is at the other end: features, SASL, binding and stanzas belong to its owner.
 
-import type { Connection } from '../net/connection.ts';
 import { NetError } from '../net/errors.ts';
 import type { TlsInfo, TlsUpgrade } from '../net/tls.ts';
+import type { Transport } from '../net/transport.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Faults } from '../util/faults.ts';
 import { newId } from '../util/ids.ts';
-import { type Element, xml } from '../xml/element.ts';
+import type { Element } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
 import { type ParserLimits, PREAUTH_LIMITS } from '../xml/limits.ts';
 import { NS } from '../xml/namespaces.ts';
-import { openTag, serialize } from '../xml/serialize.ts';
+import type { ClientStream, StreamCloseCause, StreamHandler } from './client-stream.ts';
 import { Deadlines, type StreamTimeouts } from './deadlines.ts';
+import type { Framing, OpenOptions } from './framing.ts';
 import { readHeader, type StreamHeader } from './header.ts';
 import { ReadBudget, type ReadRate } from './read-limit.ts';
 import { type ReadStep, StreamReader } from './reader.ts';
 import { readStreamError } from './received-error.ts';
+import { type ContentNamespace, tcpFraming } from './tcp-framing.ts';
 
-/**
- * How a stream ended: both sides closed it in order; one of them by a stream error; the connection broke; the peer
- * was silent for too long; we closed it for lack of traffic; we closed it without an error.
- */
-export type StreamCloseCause = 'clean' | 'stream-error' | 'reset' | 'timeout' | 'idle' | 'local';
-
-/** What the owner of a stream hears. An exception ends the stream: a StreamError as it is, others as our fault. */
-export interface StreamHandler {
-  /** The peer's header, once per start or restart. Whether `to` is one of us is the owner's to find out. */
-  onHeader(header: StreamHeader): void;
-  /** A complete first-level element, `stream:features` included and `stream:error` not. */
-  onElement(element: Element): void;
-  /** The stream is over: nothing is sent or received any more. Called exactly once. */
-  onClose(error: Error | undefined, cause: StreamCloseCause): void;
-  /** Output has left the queue for the peer. */
-  onDrain?(): void;
-  /** Our side is about to be closed: what is sent now comes before the closing tag, or the stream error. */
-  onFarewell?(): void;
-}
+export type { StreamCloseCause, StreamHandler } from './client-stream.ts';
+export type { OpenOptions } from './framing.ts';
 
 export interface StreamOptions {
   /** The receiver was called by the initiator (RFC 6120 §4.2). */
   role: 'receiver' | 'initiator';
-  namespace: typeof NS.CLIENT | typeof NS.SERVER | typeof NS.COMPONENT;
-  handler: StreamHandler;
+  namespace: ContentNamespace;
+  /** Default: that of TCP. */
+  framing?: Framing;
+  /** Default: none; the owner sets `handler` in the same tick. */
+  handler?: StreamHandler;
   clock: Clock;
   faults: Faults;
   /** What our header says as `from` when the stream fails before the owner could open it. */
@@ -58,22 +46,13 @@ export interface StreamOptions {
   rate?: ReadRate | undefined;
 }
 
-export interface OpenOptions {
-  from?: string | undefined;
-  to?: string | undefined;
-  id?: string | undefined;
-  /** Default '1.0'; components know none (XEP-0114 §3). */
-  version?: string;
-  /** Default 'en'. */
-  lang?: string;
-  /** Declares the prefix `db` (XEP-0220 §2.1). */
-  dialback?: boolean;
-}
+const NO_OWNER: StreamHandler = { onHeader() {}, onElement() {}, onClose() {} };
 
 type Phase = 'open' | 'closing' | 'closed';
 
-export class XmlStream {
-  readonly connection: Connection;
+export class XmlStream implements ClientStream {
+  readonly #transport: Transport;
+  readonly #framing: Framing;
   /** The peer's header of this start or restart. */
   header: StreamHeader | undefined;
   /** When bytes last arrived from the peer, in ms of `clock.elapsed`. */
@@ -92,10 +71,11 @@ export class XmlStream {
   #isOpened = false;
   #closeTimer: Timer | undefined;
 
-  constructor(connection: Connection, options: StreamOptions) {
-    this.connection = connection;
+  constructor(transport: Transport, options: StreamOptions) {
+    this.#transport = transport;
+    this.#framing = options.framing ?? tcpFraming(options.namespace);
     this.#options = options;
-    this.#handler = options.handler;
+    this.#handler = options.handler ?? NO_OWNER;
     this.lastReceivedAt = options.clock.elapsed();
     this.#reader = this.#newReader();
     this.#deadlines = new Deadlines(options.clock, options.timeouts ?? {}, {
@@ -105,7 +85,7 @@ export class XmlStream {
     if (options.rate !== undefined) this.shareBudget(new ReadBudget(options.rate, options.clock));
     this.#deadlines.startNegotiation();
     this.#deadlines.startHeader();
-    connection.handler = {
+    transport.handler = {
       onData: (chunk) => this.#onData(chunk),
       onClose: (error) => this.#onConnectionClose(error),
       onDrain: () => this.#handler.onDrain?.(),
@@ -113,16 +93,29 @@ export class XmlStream {
   }
 
   get secure(): boolean {
-    return this.connection.secure;
+    return this.#transport.secure;
+  }
+
+  get tls(): TlsInfo | undefined {
+    return this.#transport.tls;
+  }
+
+  /** Output that the peer has not taken yet, about in bytes. */
+  get queuedBytes(): number {
+    return this.#transport.queuedBytes;
+  }
+
+  get canStartTls(): boolean {
+    return this.#transport.startTls !== undefined && !this.secure;
   }
 
   get remoteAddress(): string {
-    return this.connection.remoteAddress;
+    return this.#transport.remoteAddress;
   }
 
   /** True until either side has closed the stream. */
   get isOpen(): boolean {
-    return this.#phase === 'open' && !this.connection.closed;
+    return this.#phase === 'open' && !this.#transport.closed;
   }
 
   /** Hands the stream to another owner, e.g. a session that is being resumed (XEP-0198 §5). */
@@ -134,14 +127,14 @@ export class XmlStream {
   open(options: OpenOptions = {}): void {
     if (!this.isOpen) return;
     this.#isOpened = true;
-    this.connection.write(headerText(this.#options.namespace, options));
+    this.#transport.write(this.#framing.header(options));
   }
 
   /** Sends one element, or text that is already serialised; false when the stream takes nothing any more. */
   send(element: Element | string): boolean {
     if (!this.isOpen) return false;
-    this.connection.write(typeof element === 'string' ? element : serialize(element));
-    return !this.connection.closed;
+    this.#transport.write(this.#framing.element(element));
+    return !this.#transport.closed;
   }
 
   /** Announces what may be negotiated now (RFC 6120 §4.3.2); `features` is a `stream:features`. */
@@ -165,11 +158,12 @@ export class XmlStream {
   /**
    * Secures the connection, then restarts. Call it in the handler of the element that starts TLS, after the answer was sent.
    * Bytes after that element, other than white space, make the handshake fail.
-   * @throws NetError when the handshake fails; the stream is then closed.
+   * @throws NetError when the handshake fails, or the transport cannot start TLS; the stream is then closed.
    */
   async startTls(upgrade: TlsUpgrade): Promise<TlsInfo> {
     const leftover = await this.#reader.leftover();
-    const info = await this.connection.startTls(upgrade, leftover);
+    if (!this.#transport.startTls) throw new NetError('starttls-refused', 'the transport has no STARTTLS');
+    const info = await this.#transport.startTls(upgrade, leftover);
     this.restart();
     return info;
   }
@@ -262,7 +256,8 @@ export class XmlStream {
       onStep: (step: ReadStep) => this.#onStep(step),
       onFailure: (error: unknown) => this.#failed(error),
     };
-    return new StreamReader(this.connection, owner, this.#options.limits ?? PREAUTH_LIMITS);
+    const limits = this.#options.limits ?? PREAUTH_LIMITS;
+    return new StreamReader({ transport: this.#transport, framing: this.#framing, owner, limits });
   }
 
   #onStep({ bytes, elements, isMidElement }: ReadStep): void {
@@ -272,6 +267,7 @@ export class XmlStream {
 
   #onOpen(root: Element, contentNamespace: string | undefined): void {
     if (this.#phase === 'closed') return;
+    if (this.header !== undefined) throw new StreamError('bad-format', 'The stream is open already');
     this.#deadlines.stopHeader();
     const header = readHeader(root, contentNamespace, this.#options.namespace);
     this.header = header;
@@ -280,6 +276,7 @@ export class XmlStream {
 
   #onElement(element: Element): void {
     if (this.#phase === 'closed') return;
+    if (this.header === undefined) throw new StreamError('invalid-namespace', 'The stream has no header yet');
     this.#budget?.takeStanza(this.#reader.nodes, this);
     if (!element.is('error', NS.STREAM)) {
       this.#handler.onElement(element);
@@ -316,21 +313,21 @@ export class XmlStream {
   #end(error: Error, cause: StreamCloseCause, isGone = false): void {
     if (this.#phase === 'closed') return;
     if (this.#phase === 'open') this.#writeClose(error);
-    if (isGone) this.connection.abandon();
+    if (isGone) this.#transport.abandon();
     this.#closed(error, cause);
   }
 
   /** RFC 6120 §4.9.1.2: an error is sent inside a stream, so our header comes first. */
   #writeClose(error?: Error): void {
-    if (this.connection.closed) return;
+    if (this.#transport.closed) return;
     if (!this.#isOpened) {
       if (this.#options.role === 'initiator') return;
       this.open({ from: this.#options.from, id: newId() });
     } else if (this.#phase === 'open') {
       this.#options.faults.contain('stream', () => this.#handler.onFarewell?.());
     }
-    if (error instanceof StreamError) this.connection.write(serialize(error.toElement()));
-    this.connection.write('</stream:stream>');
+    if (error instanceof StreamError) this.#transport.write(this.#framing.element(error.toElement()));
+    this.#transport.write(this.#framing.footer());
   }
 
   #closed(error: Error | undefined, cause: StreamCloseCause): void {
@@ -340,25 +337,11 @@ export class XmlStream {
     this.#deadlines.stop();
     this.#reader.stop(); // It keeps reading: unread bytes would make the system reset the connection and drop our output.
     this.#budget?.leave(this);
-    this.connection.end();
+    this.#transport.end();
     try {
       this.#handler.onClose(error, cause);
     } catch (failure) {
       this.#options.faults.report('stream', failure);
     }
   }
-}
-
-function headerText(namespace: string, options: OpenOptions): string {
-  const header = xml('stream:stream', {
-    xmlns: namespace,
-    'xmlns:stream': NS.STREAM,
-    'xmlns:db': options.dialback === true ? NS.DIALBACK : undefined,
-    from: options.from,
-    to: options.to,
-    id: options.id,
-    version: namespace === NS.COMPONENT ? undefined : (options.version ?? '1.0'),
-    'xml:lang': options.lang ?? 'en',
-  });
-  return `<?xml version='1.0'?>${openTag(header)}`;
 }

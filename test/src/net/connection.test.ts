@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Duplex, duplexPair } from 'node:stream';
 import { test } from 'node:test';
-import { Connection, type ConnectionHandler } from '../../../src/net/connection.ts';
+import { Connection } from '../../../src/net/connection.ts';
+import type { TransportHandler } from '../../../src/net/transport.ts';
 import { Faults } from '../../../src/util/faults.ts';
 import { assertFaults, ErrorLog } from '../../support/server.ts';
 
@@ -14,7 +15,7 @@ function recorder() {
   let drains = 0;
   let closes = 0;
   let heard = () => {};
-  const handler: ConnectionHandler = {
+  const handler: TransportHandler = {
     onData(chunk) {
       received += chunk.toString();
       heard();

@@ -5,11 +5,12 @@ import { type Duplex, duplexPair } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import * as nodeTls from 'node:tls';
 import { CertificateStore } from '../../../src/net/certificates.ts';
-import { Connection, type ConnectionHandler } from '../../../src/net/connection.ts';
+import { Connection } from '../../../src/net/connection.ts';
 import type { DaneEndpoint } from '../../../src/net/dane.ts';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
 import { certificateMatches } from '../../../src/net/identity.ts';
 import { connectTls, ServerTls } from '../../../src/net/tls.ts';
+import type { TransportHandler } from '../../../src/net/transport.ts';
 import { Faults } from '../../../src/util/faults.ts';
 import { assertFaults, ErrorLog } from '../../support/server.ts';
 import { type Issued, issue, purpose } from './authority-fixture.ts';
@@ -56,7 +57,7 @@ function collector() {
   const closed = Promise.withResolvers<Error | undefined>();
   let received = '';
   let heard = () => {};
-  const handler: ConnectionHandler = {
+  const handler: TransportHandler = {
     onData(chunk) {
       received += chunk.toString();
       heard();

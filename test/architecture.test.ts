@@ -153,6 +153,14 @@ test('no file is in an import circle, type imports included', () => {
   assert.deepEqual(circlesOf(importGraph()), []);
 });
 
+test('nothing behind enjamb/api or enjamb/xep imports enjamb/api/stream, which would show all modules what it adds', () => {
+  const graph = importGraph();
+  const reached = new Set(['src/api/index.ts', 'src/xep/index.ts']);
+  for (const file of reached) for (const target of graph.get(file) ?? []) reached.add(target);
+  assert.equal(reached.has('src/api/session.ts'), true);
+  assert.equal(reached.has('src/api/stream.ts'), false);
+});
+
 test('inside a module, files import from their own or a lower layer', () => {
   for (const [module, layers] of Object.entries(LAYERS)) {
     const folders = globSync(`${module}/*/`, { cwd: ROOT }).map((folder) => relative(module, folder));

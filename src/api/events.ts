@@ -37,15 +37,6 @@ export interface StanzaEvent<O extends Origin = Origin> {
 /** One element about to be handled, or about to be written, on a session that is past negotiation. */
 type Wire = Event<{ readonly session: S2SStream; element: Element }, 'handled'>;
 
-/** An element on its way to a client. */
-export interface OutgoingElement {
-  readonly session: C2SSession;
-  /** Replaced (never edited in place) by handlers of `c2s-out`. */
-  element: Element;
-  /** Passed on to `session.commit` by a module that holds the element. See `C2SSession.send`. */
-  readonly onTaken: (() => void) | undefined;
-}
-
 interface SessionEnd {
   readonly session: C2SSession;
   readonly error: Error | undefined;
@@ -73,39 +64,6 @@ type Inbound = { [K in `${Kind}/${Target}`]: Event<StanzaEvent, 'handled'> };
 export interface Events extends Outbound, Inbound {
   /** A stanza leaves for another server; fired on the sender's host. */
   'route/remote': Event<StanzaEvent, 'handled'>;
-  /**
-   * An element is about to be committed to a client. `'held'`: the module drops it, or gives it to `session.commit` later;
-   * the sender is told that it was sent.
-   */
-  'c2s-out': Event<OutgoingElement, 'held'>;
-  /**
-   * An element is about to be written, in its final form and place. `'kept'`: the module keeps it until the client has it,
-   * so it counts as sent even if the stream fails. `'queued'`: the same, and it is not written now. In both cases the
-   * module calls `onTaken`. `'full'`: the queue has no room now; only for an element with `onTaken`.
-   */
-  'c2s-commit': Event<Readonly<OutgoingElement>, 'kept' | 'queued' | 'full'>;
-  /** A stanza of the client has been handled, in this tick, but for `work`. */
-  'c2s-handle': Event<{
-    readonly session: C2SSession;
-    readonly stanza: Stanza;
-    /** Resolves once everything has settled that `waitUntil` was called with; `undefined` when there is nothing. */
-    readonly work: Promise<unknown> | undefined;
-  }>;
-  /**
-   * An authenticated client sends something before it has bound a resource, no request to bind and no stanza. Whoever
-   * knows it says what it is told, or which session of the same account goes on with its stream (XEP-0198 §5).
-   */
-  'c2s-unbound-nonza': Event<
-    { readonly session: C2SSession; readonly element: Element },
-    { readonly reply: Element } | { readonly resume: C2SSession }
-  >;
-  /** A client that has not authenticated sends what is only for those that have. The answer is what it is told. */
-  'c2s-early-nonza': Event<{ readonly element: Element }, Element>;
-  /**
-   * A client that has not authenticated sends a request that is not part of the negotiation. The answer is the whole reply.
-   * A StanzaError with which a handler fails becomes the error reply. The stream is not read until then; it takes 10 requests.
-   */
-  'c2s-early-iq': Event<{ readonly session: C2SSession; readonly iq: Stanza }, Promise<Element>>;
   's2s-in': Wire;
   's2s-out': Wire;
   /** A stanza of another server has been handled, in this tick, but for `work`; see `c2s-handle`. */
@@ -118,12 +76,6 @@ export interface Events extends Outbound, Inbound {
   's2s-farewell': Event<{ readonly session: S2SStream }>;
   /** A client has bound a resource (RFC 6120 §7). */
   'resource-bind': Event<{ readonly session: C2SSession }>;
-  /** The stream is gone. Whoever can resume the session answers `'sleep'`; else it ends. */
-  'c2s-disconnect': Event<{ readonly session: C2SSession; readonly error: Error | undefined }, 'sleep'>;
-  /** The session goes on with another stream, on which nothing has been written yet. The handler calls `session.ready()`. */
-  'c2s-attach': Event<{ readonly session: C2SSession }>;
-  /** The client has resumed its session and has been sent what it missed. */
-  'c2s-resume': Event<{ readonly session: C2SSession }>;
   /** The session is ending; what modules keep in its state is still complete. `resource-unbind` follows. */
   'resource-ending': Event<SessionEnd>;
   /** The session has ended for good. It is no longer in `host.sessions`, but may still be named as an origin. */

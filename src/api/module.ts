@@ -20,8 +20,7 @@ import type {
   StanzaEvent,
 } from './events.ts';
 import type { AskedIq, FollowIq, IqQuestion } from './iq.ts';
-import type { SaslMechanisms, SaslProfile } from './login.ts';
-import type { C2SSession, Host, Origin, SessionPart } from './session.ts';
+import type { C2SSession, Host, Origin } from './session.ts';
 
 /** What modules offer to each other, by module name; declared by the owner, read with `module.use`. */
 // biome-ignore lint/suspicious/noEmptyInterface: each module merges its own into it
@@ -43,12 +42,6 @@ export interface Items {
   'disco-identity': { readonly category: string; readonly type: string; readonly name?: string };
   /** What belongs to the host, such as the room service of a domain (XEP-0030 §4.1). */
   'disco-item': { readonly jid: string; readonly node?: string; readonly name?: string };
-  /** A syntax in which clients authenticate; a stream offers those that are there when it announces its features. */
-  'sasl-profile': SaslProfile;
-  /** A source of mechanisms by which clients authenticate. */
-  'sasl-mechanism': SaslMechanisms;
-  /** What a module saves of each client session. */
-  'session-part': SessionPart;
 }
 
 export interface SendOptions {

@@ -2,7 +2,7 @@
 
 import type { Logger } from '../util/logger.ts';
 import type { Element, ElementLike, Stanza } from '../xml/element.ts';
-import type { SaslCondition, StanzaError, StreamError } from '../xml/errors.ts';
+import type { SaslCondition } from '../xml/errors.ts';
 import type { Jid } from '../xml/jid.ts';
 
 /** What modules keep on a client session: each slot is declared by the module that owns it. */
@@ -11,22 +11,6 @@ export interface C2SState {}
 /** What modules keep on a server-to-server session. */
 // biome-ignore lint/suspicious/noEmptyInterface: each module merges its own into it
 export interface S2SState {}
-
-/** Data that survives a conversion to JSON text and back. */
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
-
-/** What one module saves of a client session, so that another process can go on with it. */
-export interface SessionPart {
-  /** Unique among the parts of a host. */
-  readonly name: string;
-  /** `undefined` if there is nothing to save. */
-  save(session: C2SSession): Json | undefined;
-  /**
-   * Takes up what was saved. The session is asleep and not yet in `host.sessions`; nothing is sent, and no event is fired.
-   * @throws TypeError for data that cannot be used; the session then ends.
-   */
-  load(session: C2SSession, saved: Json): void;
-}
 
 interface Session {
   /** Unique in this process; stands in the log. */
@@ -55,8 +39,6 @@ export interface C2SSession extends Session {
   /** Stanzas received from the client and sent to it since the resource was bound, whoever took them on their way. */
   readonly stanzasIn: number;
   readonly stanzasOut: number;
-  /** Reads no further from the client while too much of its work is under way. Called by the router. */
-  hold(work: Promise<unknown>): void;
   /**
    * Sends one element to the client, past `c2s-out` and then `c2s-commit`. Returns false when the session has ended, or its
    * queue is full; true also while the element waits for the client.
@@ -65,25 +47,8 @@ export interface C2SSession extends Session {
    * counts. A module that passes it keeps a copy: if the session ends first, it is not called.
    */
   send(element: ElementLike, onTaken?: () => void): boolean;
-  /** As `send`, but past `c2s-commit` only: for a module that has held the element in `c2s-out`. */
-  commit(element: Element, onTaken?: () => void): boolean;
-  /**
-   * Called by the module that resumed the session, once the client has been sent what it missed: fires `c2s-resume`.
-   * Idempotent.
-   */
-  ready(): void;
   /** Ends the session after sending a StreamError to the client. `successor`: the session that takes over its address. */
   close(error?: Error, successor?: C2SSession): void;
-  /**
-   * Writes to the stream past both events: elements that are no stanzas, and text that was committed before. Returns
-   * false when there is no stream, or when the stream has closed.
-   */
-  write(element: Element | string): boolean;
-  /**
-   * Gives up a stream that seems dead; the session may be resumed on another one. False, and nothing happens, while
-   * it is us who do not read, so that the client's silence proves nothing.
-   */
-  disconnect(error: StreamError): boolean;
 }
 
 /** One authenticated (or still authenticating) stream with another server, whichever side opened it. */
@@ -95,8 +60,6 @@ export interface S2SStream extends Session {
   readonly isOurs: boolean;
   /** Our domain. */
   readonly local: string;
-  /** What counts as one peer for limits on strangers: an IPv4 address, or the /48 network of an IPv6 site. */
-  readonly remoteSite: string;
   /** The domains that the peer has proved to speak for. */
   readonly remotes: ReadonlySet<string>;
   /** When the first domain was authenticated, in ms of `clock.elapsed`; `undefined` before. */
@@ -115,44 +78,9 @@ export interface S2SStream extends Session {
   readonly overhead: { readonly in: number; readonly out: number };
   /** Whether other stanzas than overhead have passed. */
   readonly wasUsed: boolean;
-  /** The id of the stream, chosen by the side that was called (RFC 6120 §4.7.3). */
-  readonly streamId: string;
   readonly state: S2SState;
-  /** What the peer has announced last on a stream that we have opened; `undefined` before, and on its own streams. */
-  readonly peerFeatures: Element | undefined;
-  /** Reads no further from the peer while too much of the work of its stanzas is under way. Called by the router. */
-  hold(work: Promise<unknown>): void;
-  /** Counts the received stanza as overhead, unless it has been counted. Called by the router. */
-  countOverhead(stanza: Stanza): void;
-  /** Sends one element past `s2s-out`: no stanza. False when the stream takes nothing any more. */
-  write(element: Element): boolean;
-  /** Sends a space, so that the connection is not taken for dead (RFC 6120 §4.6.1). */
-  keepAlive(): void;
   /** Ends the session as `Session.close` does; `cause` is what `link-close` gives as the cause then. */
   close(error?: Error, cause?: S2SCloseCause): void;
-  /** Lets stanzas flow both ways between the domains that are authenticated on this stream (XEP-0288). Idempotent. */
-  makeBidirectional(): void;
-  /**
-   * Lets our stanzas flow after `s2s-begin` was answered with `'wait'`. `confirmed`: how many of those that the session
-   * before left unconfirmed the peer turned out to have, counted from the oldest (XEP-0198 §5); the rest is sent again.
-   */
-  begin(confirmed: number): void;
-  /** Whether the peer's certificate is valid and made for `domain` (RFC 6120 §13.7.2), or the DNS vouches for it (DANE). */
-  proves(domain: string): boolean;
-  /**
-   * Checks the peer's certificate against TLSA records (RFC 7673), then calls `then`. Calls it immediately if the policy of
-   * `local` (default: the stream's own domain) does not need that, or `proves` is true already. The stream is not read
-   * until then, for a few seconds at most. `then` is not called if the stream ends meanwhile.
-   */
-  examine(domain: string, then: () => void, local?: string): void;
-  /** Why the policy of our domain `local` forbids `remote` on this stream, however well `remote` is authenticated. */
-  refuses(remote: string, local: string): StanzaError | undefined;
-  /**
-   * Allows stanzas between `remote` and our domain `local`; the caller has verified `remote`. A `local` other than the
-   * stream's own domain can only receive on this stream (XEP-0220 §2.2.1).
-   * @throws StanzaError what `refuses` gives; 'resource-constraint' when the stream speaks for too many already.
-   */
-  authenticate(remote: string, local: string): void;
 }
 
 /** The server itself, speaking for one host. */

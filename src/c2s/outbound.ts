@@ -7,7 +7,8 @@
 // A module that holds elements back commits them later. Only committed elements are numbered (XEP-0198 §4), so the
 // numbers follow the order on the stream.
 
-import type { Answer, OutgoingElement } from '../api/events.ts';
+import type { Answer } from '../api/events.ts';
+import type { OutgoingElement } from '../api/stream.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { Element } from '../xml/element.ts';
 

@@ -1,6 +1,7 @@
 // A client session as plain data: what the core knows of it, and the parts of the modules.
 
-import type { C2SSession, Json } from '../api/session.ts';
+import type { C2SSession } from '../api/session.ts';
+import type { Json } from '../api/stream.ts';
 import type { LocalHost } from '../core/host.ts';
 
 /** JSON. */

@@ -40,6 +40,27 @@ test('every value that a door exports is in its snapshot', () => {
   }
 });
 
+test('a module that imports enjamb/api alone does not see what enjamb/api/stream adds', () => {
+  const membersOf = (text: string) =>
+    [...text.matchAll(/^ {4,8}(?:readonly )?'?([\w-]+)'?[(:?]/gm)].map(([, name]) => name);
+  const added = [...(doors.get('stream.txt') ?? '').matchAll(/^ {4}interface (\w+) \{\n([\s\S]*?)^ {4}\}/gm)];
+  assert.deepEqual(
+    added.map(([, name]) => name),
+    ['Events', 'Items', 'C2SSession', 'S2SStream'],
+  );
+  for (const [, name = '', body = ''] of added) {
+    const promised =
+      new RegExp(`^interface ${name}\\b[^]*?^\\}`, 'm').exec(doors.get('api.txt') ?? '')?.[0] ?? '';
+    assert.notEqual(promised, '', name);
+    const visible = new Set(membersOf(promised));
+    assert.deepEqual(
+      membersOf(body).filter((member) => visible.has(member) && member !== 'session'),
+      [],
+      name,
+    );
+  }
+});
+
 test('no name is in two doors', () => {
   const names = [...doors.values()].flatMap((text) => {
     const [exported = ''] = text.split('// Not exported');

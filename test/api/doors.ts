@@ -68,10 +68,11 @@ class Door {
     const text = this.#read(path);
     for (const { name, isExported } of declarationsIn(text)) if (isExported) this.#take(path, name);
     for (const [name, file] of reexportsIn(text, path)) this.#take(file, name);
+    const added = [...text.matchAll(/^declare module '[^']+' \{\n[\s\S]*?^\}/gm)].map(([block]) => block);
     const hidden = [...this.#private].filter(([name]) => !this.#exported.has(name));
-    return [...inOrder([...this.#exported]), '// Not exported, named above:', ...inOrder(hidden)].join(
-      '\n\n',
-    );
+    const parts = [...inOrder([...this.#exported]), ...added];
+    if (hidden.length > 0) parts.push('// Not exported, named above:', ...inOrder(hidden));
+    return parts.join('\n\n');
   }
 
   /** Takes all declarations of a name (a function may have several), wherever the file itself has it from. */

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { SessionPart } from '../../../src/api/session.ts';
+import type { SessionPart } from '../../../src/api/stream.ts';
 import { C2SSession } from '../../../src/c2s/index.ts';
 import type { SessionRecord } from '../../../src/c2s/record.ts';
 import { xml } from '../../../src/xml/element.ts';

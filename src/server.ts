@@ -29,6 +29,7 @@ import { DaneLookup } from './s2s/dane-lookup.ts';
 import { type Dial, dialer, resolverFor } from './s2s/dial.ts';
 import { measureLinks } from './s2s/metrics.ts';
 import { LinkPool, type LinkPoolContext } from './s2s/pool.ts';
+import { MAX_UNACKNOWLEDGED_BYTES } from './s2s/unacknowledged.ts';
 import { readBudgets } from './session/read-rate.ts';
 import { openStorage, storesFor } from './storage/index.ts';
 import type { StorageDriver } from './storage/stores.ts';
@@ -36,6 +37,7 @@ import { type Clock, systemClock } from './util/clock.ts';
 import { containedClock, Faults } from './util/faults.ts';
 import type { Logger } from './util/logger.ts';
 import { MetricRegistry } from './util/metrics.ts';
+import { SharedBudget } from './util/shared-budget.ts';
 import { StreamError } from './xml/errors.ts';
 
 export interface ServerParts {
@@ -131,6 +133,7 @@ export class Server implements ServerContext {
     return {
       ...{ config, log, faults, clock, router, strangers, certificates },
       peerBudgets: readBudgets({ config, clock }, 's2s'),
+      unacknowledged: new SharedBudget(MAX_UNACKNOWLEDGED_BYTES),
       tls: this.#s2sTls,
       dial: dial ?? dialer({ config, clock, faults }, certificates, resolver),
       daneLookup: new DaneLookup(this, resolver),

@@ -3,7 +3,7 @@
 
 import { boolean, defineModule, duration, integer, size } from 'enjamb/api';
 import { manageClients } from './c2s/manage.ts';
-import { manageLinks } from './s2s.ts';
+import { countStanzas } from './s2s/index.ts';
 
 /**
  * Keeps what a client has not acknowledged: at most `smacks_max_queue` stanzas and `smacks_max_queue_size` per session,
@@ -46,13 +46,10 @@ export default defineModule({
       'How many stanzas another server may leave unconfirmed before the link is ended',
       { default: 20_000, min: 1 },
     ),
-    s2s_max_unconfirmed_size: size(
-      'How much memory these may take; all links of a host together have 128 MiB',
-      {
-        default: '16 MiB',
-        min: '16 KiB',
-      },
-    ),
+    s2s_max_unconfirmed_size: size('How much memory these may take; all links together have 128 MiB', {
+      default: '16 MiB',
+      min: '16 KiB',
+    }),
     s2s_ack_timeout: duration('How long another server may take to confirm before it is taken for dead', {
       default: '15 seconds',
       min: '1 second',
@@ -64,12 +61,12 @@ export default defineModule({
 
   load(module) {
     const { options } = module;
-    manageLinks(module, {
+    countStanzas(module, {
       maxStanzas: options.s2s_max_unconfirmed,
       maxBytes: options.s2s_max_unconfirmed_size,
       ackTimeoutMs: options.s2s_ack_timeout,
       resumableMs: options.s2s_resumption_time,
-      confirmsByPing: options.s2s_confirm_by_ping,
+      acknowledgesByPing: options.s2s_confirm_by_ping,
     });
     if (module.host.kind !== 'local') return;
     manageClients(module, {

@@ -168,7 +168,7 @@ function watchLinks(module: Tracker, index: JoinIndex, departures: Departures): 
     else departures.broken(remote, stream ? readBefore(stream, cause) : 'none');
   });
   module.observe('link-fail', ({ remote }) => departures.settle(remote));
-  module.hook('s2s-repeat', ({ stanza }) =>
+  module.hook('link-resend', ({ stanza }) =>
     isAnswered(stanza, module.host.sessions, departures) ? 'needless' : undefined,
   );
   module.observe('link-open', ({ remote }) => departures.restored(remote));

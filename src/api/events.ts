@@ -34,9 +34,6 @@ export interface StanzaEvent<O extends Origin = Origin> {
   markOverhead(): void;
 }
 
-/** One element about to be handled, or about to be written, on a session that is past negotiation. */
-type Wire = Event<{ readonly session: S2SStream; element: Element }, 'handled'>;
-
 interface SessionEnd {
   readonly session: C2SSession;
   readonly error: Error | undefined;
@@ -64,27 +61,14 @@ type Inbound = { [K in `${Kind}/${Target}`]: Event<StanzaEvent, 'handled'> };
 export interface Events extends Outbound, Inbound {
   /** A stanza leaves for another server; fired on the sender's host. */
   'route/remote': Event<StanzaEvent, 'handled'>;
-  's2s-in': Wire;
-  's2s-out': Wire;
-  /** A stanza of another server has been handled, in this tick, but for `work`; see `c2s-handle`. */
-  's2s-handle': Event<{
-    readonly session: S2SStream;
-    readonly stanza: Stanza;
-    readonly work: Promise<unknown> | undefined;
-  }>;
-  /** We are about to close our side of an authenticated stream: the last moment to say something on it. */
-  's2s-farewell': Event<{ readonly session: S2SStream }>;
+  /** An element is about to be written to an authenticated stream. */
+  's2s-out': Event<{ readonly session: S2SStream; element: Element }, 'handled'>;
   /** A client has bound a resource (RFC 6120 §7). */
   'resource-bind': Event<{ readonly session: C2SSession }>;
   /** The session is ending; what modules keep in its state is still complete. `resource-unbind` follows. */
   'resource-ending': Event<SessionEnd>;
   /** The session has ended for good. It is no longer in `host.sessions`, but may still be named as an origin. */
   'resource-unbind': Event<SessionEnd>;
-  /** An administrator looks at a link: whoever knows something about it adds to the description. */
-  's2s-describe': Event<{
-    readonly session: S2SStream;
-    readonly description: { readonly features: string[]; unconfirmed: number };
-  }>;
   /** A stream with another server has ended, authenticated (`link-close` too) or not. */
   's2s-end': Event<{ readonly session: S2SStream }>;
   /** An outgoing stream is ready, and SASL EXTERNAL is not possible: whoever can begins to authenticate us. */
@@ -105,25 +89,10 @@ export interface Events extends Outbound, Inbound {
     readonly features: Element;
   }>;
   /**
-   * Our stanzas to `remote` are about to flow on `session`. With `'wait'` they do once the module calls
-   * `session.begin`; it has 10 s, else the session is closed. `previous`: the session that has ended and whose
-   * unconfirmed stanzas are about to be sent again.
+   * A stanza that the peer has not acknowledged is about to wait for the next stream, to leave on it, or to return to its
+   * sender: asked each time. `'needless'`: the peer has shown that it has the stanza, so nothing of that is done.
    */
-  's2s-begin': Event<
-    { readonly session: S2SStream; readonly remote: string; readonly previous: S2SStream | undefined },
-    'wait'
-  >;
-  /**
-   * A session that has carried our stanzas to `remote` is over. The answer: those that passed `s2s-out` and that the
-   * peer has not confirmed, oldest first, as they were when they passed; they are sent again over the next session.
-   * Fired once for each session and remote. Whoever answers, answers for all of them.
-   */
-  's2s-unconfirmed': Event<{ readonly session: S2SStream; readonly remote: string }, readonly Stanza[]>;
-  /**
-   * One of those is about to wait for the next session, to leave on it, or to come back to its sender: asked each time.
-   * `'needless'`: the peer has shown that it has got it, so nothing of that is done.
-   */
-  's2s-repeat': Event<{ readonly remote: string; readonly stanza: Stanza }, 'needless'>;
+  'link-resend': Event<{ readonly remote: string; readonly stanza: Stanza }, 'needless'>;
   /** Asks whether this host needs the link with `remote`, for instance before the link is closed as idle. */
   'link-needed': Event<{ readonly remote: string }, 'needed'>;
   /**

@@ -76,6 +76,8 @@ export interface S2SStream extends Session {
    * (`IqQuestion.overhead`, `SendOptions.overhead`, `StanzaEvent.markOverhead`).
    */
   readonly overhead: { readonly in: number; readonly out: number };
+  /** False once either side has closed the stream. */
+  readonly isOpen: boolean;
   /** Whether other stanzas than overhead have passed. */
   readonly wasUsed: boolean;
   readonly state: S2SState;

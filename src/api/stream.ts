@@ -1,14 +1,18 @@
 // `import { … } from 'enjamb/api/stream'`: for modules that take part in streams. In-tree: it may change in any release, and
 // the changelog says so. test/api/stream.txt shows what each name promises.
 
+import type { SharedBudget } from '../util/shared-budget.ts';
 import type { Element, Stanza } from '../xml/element.ts';
 import type { StanzaError, StreamError } from '../xml/errors.ts';
+import type { StanzaLedger } from './ledger.ts';
 import type { SaslMechanisms, SaslProfile } from './login.ts';
 import type { Module } from './module.ts';
 import type { C2SSession, S2SStream } from './session.ts';
 
 export { SaslError } from '../xml/errors.ts';
+export { LazyElement } from '../xml/lazy.ts';
 export { DEFAULT_LIMITS } from '../xml/limits.ts';
+export type { LedgerSummary, StanzaLedger } from './ledger.ts';
 export type {
   ChannelBindings,
   Login,
@@ -77,6 +81,8 @@ declare module './module.ts' {
     'sasl-mechanism': SaslMechanisms;
     /** What a module saves of each client session. */
     'session-part': SessionPart;
+    /** What counts the stanzas of links with other servers. The first provider does. */
+    's2s-ledger': StanzaLedger;
   }
 }
 
@@ -104,6 +110,8 @@ declare module './session.ts' {
   }
 
   interface S2SStream {
+    /** Budget for the stanzas that peers have not acknowledged, in bytes; shared by all streams and hosts. */
+    readonly unacknowledged: SharedBudget;
     /** What counts as one peer for limits on strangers: an IPv4 address, or the /48 network of an IPv6 site. */
     readonly remoteSite: string;
     /** The id of the stream, chosen by the side that was called (RFC 6120 §4.7.3). */
@@ -120,11 +128,6 @@ declare module './session.ts' {
     keepAlive(): void;
     /** Lets stanzas flow both ways between the domains that are authenticated on this stream (XEP-0288). Idempotent. */
     makeBidirectional(): void;
-    /**
-     * Lets our stanzas flow after `s2s-begin` was answered with `'wait'`. `confirmed`: how many of those that the session
-     * before left unconfirmed the peer turned out to have, counted from the oldest (XEP-0198 §5); the rest is sent again.
-     */
-    begin(confirmed: number): void;
     /** Whether the peer's certificate is valid and made for `domain` (RFC 6120 §13.7.2), or the DNS vouches for it (DANE). */
     proves(domain: string): boolean;
     /**

@@ -16,6 +16,11 @@ export class Items {
       );
   }
 
+  /** The item that was added first. For each stanza: it allocates nothing. */
+  first<K extends keyof ItemTypes>(list: K): ItemTypes[K] | undefined {
+    return (this.#lists.get(list)?.[0] as { item: ItemTypes[K] } | undefined)?.item;
+  }
+
   get<K extends keyof ItemTypes>(list: K): readonly ItemTypes[K][] {
     return ((this.#lists.get(list) ?? []) as { item: ItemTypes[K] }[]).map(({ item }) => item);
   }

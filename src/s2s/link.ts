@@ -2,17 +2,18 @@
 //
 // Any number of streams may lead there: one of ours, and bidirectional ones of the peer's (XEP-0288). One of them
 // carries, until it ends; only then the next one does. So stanzas stay in order (RFC 6120 §10.1), and what the peer has
-// not confirmed goes before everything else (docs/adr/0016).
+// not acknowledged goes before everything else (docs/adr/0016).
 
 import { MODULES, payerOf } from '../api/payer.ts';
 import { HOST_OPTIONS } from '../config/core-options.ts';
 import type { LocalHost } from '../core/host.ts';
 import { isPermanent, reasonOf } from '../net/errors.ts';
-import { wallTime } from '../util/clock.ts';
+import { type Timer, wallTime } from '../util/clock.ts';
 import type { SharedBudget } from '../util/shared-budget.ts';
 import type { Stanza } from '../xml/element.ts';
 import { StanzaError, StreamError } from '../xml/errors.ts';
 import { type CallEnd, Caller } from './caller.ts';
+import { HostLedger } from './ledger.ts';
 import { LinkError, type Outgoing, type OutgoingContext } from './outgoing.ts';
 import { refusalOf } from './policy.ts';
 import { LinkQueue, type QueueBudget } from './queue.ts';
@@ -23,7 +24,7 @@ import { undeliverable } from './undeliverable.ts';
 
 const OPTIONS = { s2s_queue_time: HOST_OPTIONS.s2s_queue_time };
 
-/** How long a module may keep us from sending on a new stream. */
+/** How long the ledger may keep us from sending on a new stream. */
 const BEGIN_MS = 10_000;
 
 /** Budgets that all links share. */
@@ -40,11 +41,12 @@ export class Link {
   lastError: { readonly message: string; readonly at: number } | undefined;
   readonly #context: OutgoingContext;
   readonly #caller: Caller;
+  readonly #ledger: HostLedger;
   readonly #reachability: Reachability;
   readonly #queue: LinkQueue;
   /** Those that could carry, oldest first. */
   readonly #candidates = new Set<S2SStream>();
-  /** The one that will, once a module lets it. */
+  /** The one that will, once the ledger is ready. */
   #starting: S2SStream | undefined;
   #carrier: S2SStream | undefined;
   /** Has carried and takes nothing more, but has not ended. */
@@ -59,6 +61,7 @@ export class Link {
     this.host = host;
     this.remote = remote;
     this.#context = context;
+    this.#ledger = new HostLedger(host);
     this.#queue = new LinkQueue(
       context.clock,
       budgets.waiting,
@@ -68,7 +71,8 @@ export class Link {
     this.#unacknowledged = new Unacknowledged(
       (stanza) =>
         context.router.pendingIqs.isOverhead(stanza) ||
-        host.hooks.ask('s2s-repeat', { remote, stanza }) === 'needless',
+        !this.#ledger.mayResend(stanza) ||
+        host.hooks.ask('link-resend', { remote, stanza }) === 'needless',
     );
     this.#reachability = new Reachability(() => host.config.get(OPTIONS).s2s_queue_time);
     this.#caller = new Caller({
@@ -264,27 +268,23 @@ export class Link {
 
   #start(session: S2SStream): void {
     this.#starting = session;
-    const { remote } = this;
-    const answer = this.host.hooks.ask('s2s-begin', {
-      session,
-      remote,
-      previous: this.#unacknowledged.session,
+    let limit: Timer | undefined;
+    const answer = this.#ledger.open(session, this.remote, this.#unacknowledged.stream, (acknowledged) => {
+      limit?.cancel();
+      this.#begin(session, acknowledged);
     });
     if (answer !== 'wait') return this.#begin(session, 0);
-    const limit = this.#context.clock.after(BEGIN_MS, () =>
+    if (this.#starting !== session) return; // It is ready already.
+    limit = this.#context.clock.after(BEGIN_MS, () =>
       session.close(new StreamError('connection-timeout', 'No answer'), 'timeout'),
     );
-    session.onceBegun((confirmed) => {
-      limit.cancel();
-      this.#begin(session, confirmed);
-    });
   }
 
-  #begin(session: S2SStream, confirmed: number): void {
+  #begin(session: S2SStream, acknowledged: number): void {
     if (this.#starting !== session) return;
     this.#starting = undefined;
     this.#carrier = session;
-    this.#queue.drop(this.#unacknowledged.confirmed(confirmed));
+    this.#queue.drop(this.#unacknowledged.acknowledge(acknowledged));
     this.lastError = undefined;
     this.#reachability.began(this.#now);
     if (!session.isOurs) this.#caller.retract();
@@ -301,12 +301,12 @@ export class Link {
   /** Whose stanzas were on their way when the stream ended goes first in the queue. */
   #takeBack(session: S2SStream): void {
     const unwritten = session.takeUnwritten();
-    const unconfirmed = this.host.hooks.ask('s2s-unconfirmed', { session, remote: this.remote }) ?? unwritten;
+    const unacknowledged = this.#ledger.unacknowledged(session, this.remote) ?? unwritten;
     const now = this.#now;
-    this.#reachability.ended(now, unconfirmed.length > 0);
-    if (unconfirmed.length === 0) return;
-    const { again, tooOften } = this.#unacknowledged.take(session, unconfirmed);
-    if (this.#isClosing) return this.#returnAll(unconfirmed, new LinkError('the link broke'));
+    this.#reachability.ended(now, unacknowledged.length > 0);
+    if (unacknowledged.length === 0) return;
+    const { again, tooOften } = this.#unacknowledged.take(session, unacknowledged);
+    if (this.#isClosing) return this.#returnAll(unacknowledged, new LinkError('the link broke'));
     const wanted = again.filter((stanza) => this.#unacknowledged.isWanted(stanza));
     this.#queue.putFirst(wanted, (stanza) => this.#reachability.deadline(stanza, now));
     this.#returnAll(tooOften, new LinkError('the link broke'));

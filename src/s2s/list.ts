@@ -1,5 +1,6 @@
 // Every link with another server as administrators see it: since when, secured and authenticated how, what waits.
 
+import { HostLedger } from './ledger.ts';
 import type { Link } from './link.ts';
 import type { LinkPool } from './pool.ts';
 import type { S2SStream } from './stream.ts';
@@ -12,7 +13,7 @@ export const COLUMNS = [
   'state',
   'since',
   'queued',
-  'unconfirmed',
+  'unacknowledged',
   'secured',
   'authenticated',
   'features',
@@ -43,8 +44,7 @@ function sessionRow(
   link: Link | undefined,
   local: string = session.local,
 ): Row {
-  const description = { features: [] as string[], unconfirmed: 0 };
-  session.host.hooks.notify('s2s-describe', { session, description });
+  const { features, unacknowledged } = new HostLedger(session.host).describe(session);
   return {
     local,
     remote,
@@ -53,12 +53,12 @@ function sessionRow(
     since: time(session.openSince),
     secured: session.securedBy,
     authenticated: session.authenticatedBy(remote),
-    features: description.features.join(', ') || undefined,
+    features: features.join(', ') || undefined,
     secure: session.secure,
     certificate: session.proves(remote),
     address: session.remoteAddress,
     queued: link?.remote === remote ? link.queued : 0,
-    unconfirmed: description.unconfirmed,
+    unacknowledged,
     stanzas_in: session.stanzasIn,
     stanzas_out: session.stanzasOut,
     error: undefined,

@@ -8,6 +8,7 @@ import type { LocalHost } from '../core/host.ts';
 import { certificateMatches } from '../net/identity.ts';
 import type { TlsInfo } from '../net/tls.ts';
 import type { ReadBudgets } from '../stream/read-limit.ts';
+import type { SharedBudget } from '../util/shared-budget.ts';
 import { StanzaError } from '../xml/errors.ts';
 
 const OPTIONS = {
@@ -58,6 +59,8 @@ function isListed(domain: string, list: readonly string[]): boolean {
 export interface PeerContext extends ServerContext {
   /** Limits that all streams of a domain share; absent: each stream has limits of its own. */
   readonly peerBudgets?: ReadBudgets | undefined;
+  /** Bytes of unacknowledged stanzas, over all streams. */
+  readonly unacknowledged: SharedBudget;
 }
 
 /** Whether a handshake showed a certificate that is valid and made for the domain, or that its DNS vouches for (DANE). */

@@ -1,7 +1,7 @@
 // A stream with another server, whichever side opened it: who has been authenticated on it, and the stanzas.
 
-import type { NonzaHandler } from '../api/stream.ts';
 import type { S2SStream as Contract, S2SCloseCause, S2SState } from '../api/session.ts';
+import type { NonzaHandler } from '../api/stream.ts';
 import type { LocalHost } from '../core/host.ts';
 import { checkStanza, isAvailability, isStanza } from '../core/stanza-rules.ts';
 import { domainOf } from '../core/unusable-address.ts';
@@ -11,6 +11,7 @@ import type { StreamCloseCause, XmlStream } from '../stream/stream.ts';
 import { wallTime } from '../util/clock.ts';
 import { newId } from '../util/ids.ts';
 import type { Logger } from '../util/logger.ts';
+import type { SharedBudget } from '../util/shared-budget.ts';
 import { isCut } from '../xml/cut.ts';
 import type { Element, Stanza } from '../xml/element.ts';
 import { StanzaError, StreamError } from '../xml/errors.ts';
@@ -18,10 +19,11 @@ import { Jid } from '../xml/jid.ts';
 import { DEFAULT_LIMITS } from '../xml/limits.ts';
 import { NS } from '../xml/namespaces.ts';
 import type { DaneLookup } from './dane-lookup.ts';
+import { HostLedger } from './ledger.ts';
 import { isServerPing } from './overhead.ts';
 import { PeerIdentity } from './peer-identity.ts';
 import { type PeerContext, Policy, refusalOf } from './policy.ts';
-import { passIn, passOut } from './wire.ts';
+import { passOut } from './wire.ts';
 
 export type Direction = 'in' | 'out';
 
@@ -54,13 +56,12 @@ export class S2SStream implements Contract {
   readonly #others = new Map<string, Set<string>>();
   /** Told when `remote` has been authenticated for `local`. */
   onAuthenticated: ((remote: string, local: string) => void) | undefined;
-  /** Those who wait for `begin`, in order: one for each remote domain. */
-  readonly #beginnings: ((confirmed: number) => void)[] = [];
   readonly #unwritten: Stanza[] = [];
   #isBidirectional = false;
   readonly #work: WorkLedger;
   readonly #stream: XmlStream;
   readonly #context: PeerContext;
+  readonly #ledger: HostLedger;
 
   constructor(
     stream: XmlStream,
@@ -75,6 +76,7 @@ export class S2SStream implements Contract {
     this.isOurs = direction === 'out';
     this.#isDirectTls = stream.secure;
     this.host = host;
+    this.#ledger = new HostLedger(host);
     this.policy = new Policy(host);
     this.#identity = new PeerIdentity({ stream, context, daneLookup });
     this.log = host.log.child({ s2s: this.id, direction });
@@ -114,6 +116,10 @@ export class S2SStream implements Contract {
     return this.#stream.peerClosed;
   }
 
+  get unacknowledged(): SharedBudget {
+    return this.#context.unacknowledged;
+  }
+
   /** False once either side has closed the stream. */
   get isOpen(): boolean {
     return this.#stream.isOpen;
@@ -122,7 +128,7 @@ export class S2SStream implements Contract {
   /** Modules see what goes over an authenticated stream; what authenticates it is none of their business. */
   send(element: Element): boolean {
     if (!this.#stream.isOpen) return false;
-    const sent = this.remotes.size === 0 ? element : passOut(this.host, this, element, this.#context.router);
+    const sent = this.remotes.size === 0 ? element : this.#passOut(element);
     if (sent === undefined) return true;
     if (!this.#stream.send(sent)) return false;
     if (isStanza(sent)) this.#count(sent, false);
@@ -131,15 +137,20 @@ export class S2SStream implements Contract {
 
   /**
    * Sends a stanza; false when the stream takes nothing any more. Once modules have seen it, it has been sent, also if
-   * the stream could not take it after all: it is among the unconfirmed ones then, or in `takeUnwritten`.
+   * the stream could not take it after all: it is among the unacknowledged ones then, or in `takeUnwritten`.
    */
   carry(stanza: Stanza, isOverhead = false): boolean {
     if (!this.#stream.isOpen) return false;
-    const sent = passOut(this.host, this, stanza, this.#context.router);
+    const sent = this.#passOut(stanza);
     if (sent === undefined) return true;
     if (this.#stream.send(sent)) this.#count(sent, isOverhead);
     else this.#unwritten.push(stanza);
     return true;
+  }
+
+  #passOut(element: Element): Element | undefined {
+    const { host } = this;
+    return passOut({ host, ledger: this.#ledger, router: this.#context.router }, this, element);
   }
 
   #count(stanza: Stanza, isOverhead: boolean): void {
@@ -181,15 +192,6 @@ export class S2SStream implements Contract {
   /** Forgets what was agreed on in the clear (RFC 6120 §5.4.3.3). */
   secured(): void {
     this.#isBidirectional = false;
-  }
-
-  begin(confirmed: number): void {
-    this.#beginnings.shift()?.(confirmed);
-  }
-
-  /** Calls back when a module says `begin`. */
-  onceBegun(begun: (confirmed: number) => void): void {
-    this.#beginnings.push(begun);
   }
 
   proves(domain: string): boolean {
@@ -278,8 +280,13 @@ export class S2SStream implements Contract {
 
   /** A first-level element that is no part of the negotiation of TLS and SASL. @throws StreamError */
   receive(element: Element): void {
-    if (isStanza(element)) return this.#receiveStanza(element);
-    this.#receive(element);
+    if (!isStanza(element)) return this.#take(element);
+    const ledger = this.remotes.size === 0 ? undefined : this.#ledger;
+    if (ledger?.received(this, element) === 'handled') return;
+    this.#work.handle(
+      () => this.#takeStanza(element),
+      (work) => ledger?.handled(this, element, work),
+    );
   }
 
   hold(work: Promise<unknown>): void {
@@ -288,7 +295,7 @@ export class S2SStream implements Contract {
 
   /** Our side of the stream is about to be closed. */
   farewell(): void {
-    if (this.remotes.size > 0) this.host.hooks.notify('s2s-farewell', { session: this });
+    if (this.remotes.size > 0) this.#ledger.closing(this);
   }
 
   /** The stream is over. */
@@ -304,20 +311,7 @@ export class S2SStream implements Contract {
     this.host.hooks.notify('s2s-end', { session: this });
   }
 
-  #receive(element: Element): void {
-    const left = this.remotes.size === 0 ? element : passIn(this.host, this, element, this.#context.router);
-    if (left !== undefined) this.#take(left);
-  }
-
-  #receiveStanza(stanza: Stanza): void {
-    this.#work.handle(
-      () => this.#receive(stanza),
-      (work) => this.host.hooks.notify('s2s-handle', { session: this, stanza, work }),
-    );
-  }
-
   #take(element: Element): void {
-    if (isStanza(element)) return this.#takeStanza(element);
     const handler = this.#handlerOf(element);
     if (!handler) throw new StreamError('unsupported-stanza-type', `<${element.name}/> is unknown here`);
     if (this.policy.requiresEncryption && !this.secure) {

@@ -1,55 +1,58 @@
-// What a session leaves that has ended: the stanzas that its peer has not confirmed, and how often they were sent.
+// What a stream leaves when it ends: the stanzas that its peer has not acknowledged, and how often each was sent again.
 
 import type { Stanza } from '../xml/element.ts';
 import type { S2SStream } from './stream.ts';
 
-/** A stanza that has been under way when more links than that broke may be what breaks them. */
+/** A stanza that was under way on more streams than this, all of which broke, may be what breaks them. */
 const MAX_RESENDS = 3;
+
+/** Memory of the unacknowledged stanzas of all streams and hosts. */
+export const MAX_UNACKNOWLEDGED_BYTES = 128 * 1024 * 1024;
 
 export class Unacknowledged {
   readonly #resends = new WeakMap<Stanza, number>();
   readonly #isNeedless: (stanza: Stanza) => boolean;
-  #session: S2SStream | undefined;
+  #stream: S2SStream | undefined;
   #stanzas: readonly Stanza[] = [];
 
-  /** `isNeedless`: whether somebody knows that the peer has got it. */
+  /** @param isNeedless whether the peer is known to have a stanza, or nobody needs it any more */
   constructor(isNeedless: (stanza: Stanza) => boolean) {
     this.#isNeedless = isNeedless;
   }
 
-  /** Whose they are; `undefined` when there are none. */
-  get session(): S2SStream | undefined {
-    return this.#session;
+  /** The stream that has left them; `undefined` when there are none. */
+  get stream(): S2SStream | undefined {
+    return this.#stream;
   }
 
-  /** Whether a stanza still has to go, or to come back; the peer may have got it, if it was on a stream that broke. */
+  /** Whether a stanza must still be sent or returned. The peer may have it, if it was on a stream that broke. */
   isWanted(stanza: Stanza): boolean {
     return !this.#resends.has(stanza) || !this.#isNeedless(stanza);
   }
 
-  /** Takes over what a session has left: what is to be sent again, and what has been too often. */
-  take(session: S2SStream, stanzas: readonly Stanza[]): { again: Stanza[]; tooOften: Stanza[] } {
-    this.#session = session;
+  /** Takes over what a stream has left. `again` is to be sent again; `tooOften` was sent again too often. */
+  take(stream: S2SStream, stanzas: readonly Stanza[]): { again: Stanza[]; tooOften: Stanza[] } {
+    this.#stream = stream;
     this.#stanzas = stanzas;
-    const counted = stanzas.map((stanza) => {
+    const again: Stanza[] = [];
+    const tooOften: Stanza[] = [];
+    for (const stanza of stanzas) {
       const count = (this.#resends.get(stanza) ?? 0) + 1;
       this.#resends.set(stanza, count);
-      return { stanza, isTooMuch: count > MAX_RESENDS };
-    });
-    const pick = (isTooMuch: boolean) =>
-      counted.filter((one) => one.isTooMuch === isTooMuch).map(({ stanza }) => stanza);
-    return { again: pick(false), tooOften: pick(true) };
+      (count > MAX_RESENDS ? tooOften : again).push(stanza);
+    }
+    return { again, tooOften };
   }
 
-  /** The first `count` of them, which the peer has; then there are none. */
-  confirmed(count: number): ReadonlySet<Stanza> {
-    const confirmed = new Set(this.#stanzas.slice(0, count));
+  /** Forgets all of them. Returns the first `count`, which the peer has after all. */
+  acknowledge(count: number): ReadonlySet<Stanza> {
+    const acknowledged = new Set(this.#stanzas.slice(0, count));
     this.clear();
-    return confirmed;
+    return acknowledged;
   }
 
   clear(): void {
-    this.#session = undefined;
+    this.#stream = undefined;
     this.#stanzas = [];
   }
 }

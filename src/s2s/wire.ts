@@ -1,4 +1,4 @@
-// What modules see of each element between an authenticated stream and its session: `s2s-in` and `s2s-out`.
+// What modules and the ledger see of each element that is written to an authenticated stream.
 
 import type { S2SStream } from '../api/session.ts';
 import { unwrap } from '../core/hooks.ts';
@@ -7,61 +7,41 @@ import type { Router } from '../core/router.ts';
 import { isStanza } from '../core/stanza-rules.ts';
 import type { Element } from '../xml/element.ts';
 import { StanzaError, StreamError } from '../xml/errors.ts';
+import type { HostLedger } from './ledger.ts';
 
-/**
- * What `s2s-in` leaves of an element; `undefined` when a handler has taken it, or has failed and so refused it.
- * @throws StreamError a handler's.
- */
-export function passIn(
-  host: LocalHost,
-  session: S2SStream,
-  element: Element,
-  router: Router,
-): Element | undefined {
-  return pass('s2s-in', host, session, element, router);
+export interface WireContext {
+  readonly host: LocalHost;
+  readonly ledger: HostLedger;
+  readonly router: Router;
 }
 
 /**
- * What `s2s-out` leaves of an element. The stream does not suffer for a handler that fails, and the sender of a stanza
- * hears of it.
+ * What `s2s-out` leaves of an element, which the ledger has counted if it is a stanza. `undefined`: nothing is to be
+ * written. A stanza that a handler or the ledger refuses returns to its sender.
  */
-export function passOut(
-  host: LocalHost,
-  session: S2SStream,
-  element: Element,
-  router: Router,
-): Element | undefined {
+export function passOut(context: WireContext, stream: S2SStream, element: Element): Element | undefined {
+  const { host, ledger, router } = context;
+  const event = { session: stream, element };
   try {
-    return pass('s2s-out', host, session, element, router);
-  } catch (error) {
-    session.close(error as StreamError);
-    if (isStanza(element)) {
-      const text = 'The link was closed because of this stanza';
-      router.bounce(element, new StanzaError('remote-server-timeout', { type: 'wait', text }));
-    }
-    return undefined;
-  }
-}
-
-function pass(
-  name: 's2s-in' | 's2s-out',
-  host: LocalHost,
-  session: S2SStream,
-  element: Element,
-  router: Router,
-): Element | undefined {
-  if (!host.hooks.has(name)) return element;
-  const event = { session, element };
-  try {
-    return host.hooks.fire(name, event) === 'handled' ? undefined : event.element;
+    if (host.hooks.has('s2s-out') && host.hooks.fire('s2s-out', event) === 'handled') return undefined;
+    const isRefused = isStanza(event.element) && ledger.sent(stream, event.element) === 'refused';
+    return isRefused ? undefined : event.element;
   } catch (thrown) {
-    const { error, owner } = unwrap(thrown, 's2s');
-    if (error instanceof StreamError) throw error;
-    const isRefusal = error instanceof StanzaError;
-    if (!isRefusal)
-      host.faults.loggedBy(session.log).report('handler', error, { event: name, module: owner });
-    if (isStanza(element))
-      router.bounce(element, isRefusal ? error : new StanzaError('internal-server-error'));
+    const refusal = refusalOf(context, stream, thrown);
+    if (isStanza(element)) router.bounce(element, refusal);
     return undefined;
   }
+}
+
+/** A StreamError ends the stream. */
+function refusalOf({ host }: WireContext, stream: S2SStream, thrown: unknown): StanzaError {
+  const { error, owner } = unwrap(thrown, 's2s');
+  if (error instanceof StanzaError) return error;
+  if (error instanceof StreamError) {
+    stream.close(error);
+    const text = 'The link was closed because of this stanza';
+    return new StanzaError('remote-server-timeout', { type: 'wait', text });
+  }
+  host.faults.loggedBy(stream.log).report('handler', error, { event: 's2s-out', module: owner });
+  return new StanzaError('internal-server-error');
 }

@@ -6,6 +6,7 @@ export * from './errors.ts';
 export { type FlatElement, serializeFlat } from './flat.ts';
 export * from './jid.ts';
 export { keptText } from './kept-text.ts';
+export { LazyElement } from './lazy.ts';
 export { detach } from './names.ts';
 export * from './namespaces.ts';
 export * from './parser.ts';

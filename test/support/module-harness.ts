@@ -10,6 +10,7 @@ import { isServerPing } from '../../src/s2s/overhead.ts';
 import { Server } from '../../src/server.ts';
 import type { Clock, Timer } from '../../src/util/clock.ts';
 import { silentLogger } from '../../src/util/logger.ts';
+import { SharedBudget } from '../../src/util/shared-budget.ts';
 import type { Element } from '../../src/xml/element.ts';
 import { StanzaError } from '../../src/xml/errors.ts';
 import { Jid } from '../../src/xml/jid.ts';
@@ -238,6 +239,9 @@ export class HarnessLink implements S2SStream {
 
   hold(): void {}
 
+  readonly unacknowledged = new SharedBudget(1);
+  readonly isOpen = true;
+
   get wasUsed(): boolean {
     return this.stanzasIn > this.overhead.in || this.stanzasOut > this.overhead.out;
   }
@@ -249,8 +253,6 @@ export class HarnessLink implements S2SStream {
   keepAlive(): void {}
 
   makeBidirectional(): void {}
-
-  begin(): void {}
 
   close(): void {}
 

@@ -2,17 +2,25 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type Stanza, xml } from '../../../src/xml/element.ts';
 import type { World } from '../../src/s2s/harness.ts';
 import { settled } from '../../support/duplex.ts';
 import { bounced, burst, drop, idsIn, managed, managedWorld, SM, say } from './s2s-peer.ts';
 
-/** 36 KB of text that take 1.5 MiB as a tree. */
-const COSTLY = '<a/>'.repeat(9_000);
+/** Kept as text, whatever its tree would take. */
+const COSTLY = 'x'.repeat(1_600_000);
 
 function costly(world: World, id: string | number, from = 'romeo@montague.lit/x'): void {
-  world.send(
-    `<message id='${id}' from='${from}' to='juliet@capulet.lit/y'><x xmlns='urn:x'>${COSTLY}</x></message>`,
-  );
+  send(world, xml('message', { id: `${id}`, from, to: 'juliet@capulet.lit/y' }, xml('x', 'urn:x', COSTLY)));
+}
+
+/** Too large for the limits of a stream. */
+function send({ server, host }: World, stanza: Stanza): void {
+  server.router.route(stanza, host.origin);
+}
+
+function reply(world: World, id: string | number, from: string, to: string, content = ''): void {
+  send(world, xml('iq', { type: 'result', id: `${id}`, from, to }, xml('x', 'urn:x', content)));
 }
 
 test('stanzas of one account that are not confirmed take 6.4 MiB at most; others go on', async (t) => {
@@ -26,7 +34,7 @@ test('stanzas of one account that are not confirmed take 6.4 MiB at most; others
     'text',
     'urn:ietf:params:xml:ns:xmpp-stanzas',
   );
-  assert.equal(text, 'Too much was sent to other servers, and they have not confirmed it yet');
+  assert.equal(text, 'Too much was sent to other servers, and they have not acknowledged it yet');
   costly(world, 'other', 'mercutio@montague.lit/x');
   assert.deepEqual(idsIn(await peer.reads(`id='other'`)), ['0', '1', '2', '3', 'other']);
   peer.send(`<a ${SM} h='6'/>`);
@@ -61,19 +69,36 @@ test('what is kept counts no longer once its link has broken, and again when it 
 
 test('what one server does not confirm keeps no reply from another: each link has room for 64 KiB', async (t) => {
   const world = await managedWorld(t);
-  const reply = (id: string | number, to: string, content = '') =>
-    world.send(
-      `<iq type='result' id='${id}' from='montague.lit' to='${to}'><x xmlns='urn:x'>${content}</x></iq>`,
-    );
-  reply('first', 'capulet.lit');
+  reply(world, 'first', 'montague.lit', 'capulet.lit');
   const silent = await managed(world);
   await burst(silent);
-  for (let i = 0; i < 10; i++) reply(i, 'capulet.lit', COSTLY);
-  for (let i = 0; i < 3_000; i++) reply('filler', 'capulet.lit');
+  for (let i = 0; i < 10; i++) reply(world, i, 'montague.lit', 'capulet.lit', COSTLY);
+  for (let i = 0; i < 3_000; i++) reply(world, 'filler', 'montague.lit', 'capulet.lit');
   await silent.reads(`id='filler'`);
-  reply('other', 'escalus.lit');
+  reply(world, 'other', 'montague.lit', 'escalus.lit');
   const peer = await world.prepared(undefined, { from: 'escalus.lit', id: 'S2' });
   await peer.reads('</db:result>');
   peer.send(`<db:result from='escalus.lit' to='montague.lit' type='valid'/>`);
   await peer.reads(`id='other'`);
+});
+
+test('what peers do not acknowledge is bounded over all hosts together', async (t) => {
+  const world = await managedWorld(t);
+  reply(world, 'first', 'montague.lit', 'capulet.lit');
+  const peer = await managed(world);
+  await burst(peer);
+  for (let i = 0; i < 3; i++) reply(world, i, 'montague.lit', 'capulet.lit', COSTLY);
+  await peer.reads(`id='1'`);
+  reply(world, 'one', 'verona.lit', 'capulet.lit');
+  const other = await world.prepared(undefined, { to: 'verona.lit', id: 'S2' });
+  await other.reads('</db:result>');
+  other.send(`<db:result from='capulet.lit' to='verona.lit' type='valid'/>`);
+  await other.reads(`id='one'`);
+  reply(world, 'two', 'verona.lit', 'capulet.lit', COSTLY); // A reply cannot return: it is dropped.
+  reply(world, 'three', 'verona.lit', 'capulet.lit');
+  assert.deepEqual(idsIn(await other.reads(`id='three'`)), ['three']);
+  peer.send(`<a ${SM} h='3'/>`);
+  await settled();
+  reply(world, 'four', 'verona.lit', 'capulet.lit', COSTLY);
+  await other.reads(`id='four'`);
 });

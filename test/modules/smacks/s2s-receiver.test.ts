@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startWorld } from '../../src/s2s/harness.ts';
+import { startWorld, type World } from '../../src/s2s/harness.ts';
 import { type RawPeer, settled } from '../../support/duplex.ts';
 import { burst, managed, managedWorld, R, SM, say } from './s2s-peer.ts';
 
@@ -264,5 +264,36 @@ test('a peer that has called us gets our stanzas at once, whether it enables str
   );
   theirs.send(A(0));
   await settled();
-  assert.equal(world.server.links.list().incoming[0]?.state.smacks?.before.length, 0);
+  assert.equal(world.server.links.list().incoming[0]?.state.smacks?.uncounted.length, 0);
 });
+
+test('XEP-0198 §4: what comes after our closing tag is not handled, and arrives once over the next stream', async (t) => {
+  const world = await managedWorld(t);
+  const peer = await world.verified();
+  const previd = await enables(peer);
+  peer.send(message('in time'));
+  await settled();
+  world.server.links.list().incoming[0]!.close();
+  assert.match(await peer.reads('</stream:stream>'), /<a xmlns='urn:xmpp:sm:3' h='1'\/>/);
+  peer.send(`${message('late')}</stream:stream>`);
+  await settled();
+  assert.deepEqual(ids(world), ['in time']);
+  const next = await world.verified();
+  next.send(`<resume ${SM} previd='${previd}' h='0'/>`);
+  assert.match(await next.reads(/<resumed [^>]*>/), / h='1'/);
+  next.send(message('late') + R);
+  await next.reads(A(2));
+  assert.deepEqual(ids(world), ['in time', 'late']);
+});
+
+test('RFC 6120 §4.4: of a peer without stream management it is handled', async (t) => {
+  const world = await managedWorld(t);
+  const peer = await world.verified();
+  world.server.links.list().incoming[0]!.close();
+  await peer.reads('</stream:stream>');
+  peer.send(`${message('late')}</stream:stream>`);
+  await settled();
+  assert.deepEqual(ids(world), ['late']);
+});
+
+const ids = ({ arrived }: World) => arrived.map(({ attrs }) => attrs.id);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { type Duplex, duplexPair } from 'node:stream';
 import type { TestContext } from 'node:test';
-import type { Link } from '../../../modules/smacks/s2s_link.ts';
+import type { Ledger } from '../../../modules/smacks/s2s/ledger.ts';
 import type { Kind, Target } from '../../../src/api/events.ts';
 import type { LocalHost } from '../../../src/core/host.ts';
 import { Connection } from '../../../src/net/connection.ts';
@@ -180,10 +180,10 @@ export class S2SScene {
     return session;
   }
 
-  link(from: Domain): Link {
-    const link = this.carrier(from).state.smacks;
-    assert.ok(link, 'the link is managed');
-    return link;
+  ledger(from: Domain): Ledger {
+    const ledger = this.carrier(from).state.smacks;
+    assert.ok(ledger, 'the stream is counted');
+    return ledger;
   }
 
   dial(from: Domain, remote: string): Connection {

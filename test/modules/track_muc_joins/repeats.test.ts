@@ -16,7 +16,7 @@ const LEAVE = `<presence type='unavailable' id='bye' from='${ROMEO}' to='${ROOM}
 /** What is to become of a stanza of a broken stream. */
 function asked({ h }: Stage, stanza: string): string | undefined {
   const { hooks } = h.server.router.hosts.get('montague.lit')!;
-  return hooks.fire('s2s-repeat', { remote: 'rooms.capulet.lit', stanza: parseXml(stanza) as Stanza });
+  return hooks.fire('link-resend', { remote: 'rooms.capulet.lit', stanza: parseXml(stanza) as Stanza });
 }
 
 test('a join that the room has answered is neither sent again nor returned; an update is', async (t) => {

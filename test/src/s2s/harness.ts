@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { EventName, Handler, Kind, Target } from '../../../src/api/events.ts';
+import type { StanzaLedger } from '../../../src/api/ledger.ts';
 import type { LocalHost } from '../../../src/core/host.ts';
 import type { Connection, ConnectionOptions } from '../../../src/net/connection.ts';
 import { NetError } from '../../../src/net/errors.ts';
@@ -85,6 +86,21 @@ export class World {
 
   hook<N extends EventName>(event: N, handler: Handler<N>): void {
     this.host.hooks.add(event, handler, 'guard', 'test');
+  }
+
+  /** Counts the stanzas of montague.lit, as stream management does; what is not given does nothing. */
+  countWith(ledger: Partial<StanzaLedger>): void {
+    this.host.items.add('s2s-ledger', {
+      open: () => undefined,
+      sent: () => undefined,
+      received: () => undefined,
+      handled: () => {},
+      closing: () => {},
+      unacknowledged: () => undefined,
+      mayResend: () => true,
+      describe: () => ({ features: [], unacknowledged: 0 }),
+      ...ledger,
+    });
   }
 
   /** Somebody here sends something. */

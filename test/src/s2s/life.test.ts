@@ -385,18 +385,15 @@ test('`s2s ping` tells whether a server answers, and if not, why', async (t) => 
 
 test('`s2s list` says how a link is secured and authenticated, what waits, and when the next attempt is', async (t) => {
   const world = await startWorld(t);
-  world.hook('s2s-describe', ({ description }) => {
-    description.features.push('telepathy');
-    description.unconfirmed += 7;
-  });
+  world.countWith({ describe: () => ({ features: ['telepathy'], unacknowledged: 7 }) });
   send(world, 1);
   const peer = await world.accepted();
   await peer.reads('<message');
   const list = async () => (await run(world, 's2s list')).rows![0]!;
-  const { secured, authenticated, features, unconfirmed, stanzas_out } = await list();
+  const { secured, authenticated, features, unacknowledged, stanzas_out } = await list();
   assert.deepEqual(
-    { secured, authenticated, features, unconfirmed, stanzas_out },
-    { secured: 'plain', authenticated: 'dialback', features: 'telepathy', unconfirmed: 7, stanzas_out: 1 },
+    { secured, authenticated, features, unacknowledged, stanzas_out },
+    { secured: 'plain', authenticated: 'dialback', features: 'telepathy', unacknowledged: 7, stanzas_out: 1 },
   );
   await world.clock.advance(20_000);
   world.answer = refused;

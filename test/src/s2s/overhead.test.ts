@@ -137,7 +137,7 @@ test('a stanza that a module sends as overhead counts as such, also if it had to
 test('of the questions on a stream that broke, those that are overhead are not sent again', async (t) => {
   const scene = await linked(t);
   const { world, out } = scene;
-  world.hook('s2s-unconfirmed', () => kept);
+  world.countWith({ unacknowledged: () => kept });
   const kept = [true, false].map((overhead) => {
     const id = ask(scene, overhead);
     return parseXml(`<iq type='get' id='${id}' from='montague.lit' to='juliet@capulet.lit/x'>${QUERY}</iq>`);

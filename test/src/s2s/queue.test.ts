@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { StanzaLedger } from '../../../src/api/ledger.ts';
 import type { S2SStream } from '../../../src/s2s/stream.ts';
 import type { Stanza } from '../../../src/xml/element.ts';
 import { StreamError } from '../../../src/xml/errors.ts';
@@ -47,18 +48,22 @@ async function called(world: World, count: number): Promise<void> {
   for (let i = 0; world.called.length < count && i < 100; i++) await world.clock.advance(200);
 }
 
-/** Keeps what leaves until the test says that it was confirmed, as stream management does. */
+/** Keeps what leaves until the test says that it was acknowledged, as stream management does. */
 class Keeper {
   readonly kept = new Map<string, Stanza[]>();
   readonly asked: string[] = [];
 
-  constructor(world: World) {
-    world.hook('s2s-out', ({ session, element }) => {
-      this.kept.set(session.id, [...(this.kept.get(session.id) ?? []), element as Stanza]);
-    });
-    world.hook('s2s-unconfirmed', ({ session, remote }) => {
-      this.asked.push(remote);
-      return this.kept.get(session.id) ?? [];
+  constructor(world: World, open?: StanzaLedger['open']) {
+    world.countWith({
+      sent: ({ id }, stanza) => {
+        this.kept.set(id, [...(this.kept.get(id) ?? []), stanza]);
+        return undefined;
+      },
+      unacknowledged: ({ id }, remote) => {
+        this.asked.push(remote);
+        return this.kept.get(id) ?? [];
+      },
+      ...(open ? { open } : {}),
     });
   }
 
@@ -242,18 +247,19 @@ test('what was not confirmed goes first over the next link, in order, once', asy
   assert.deepEqual(bounced(world), []);
 });
 
-test('XEP-0198 §5: with `wait` nothing flows until the module says what the peer has', async (t) => {
+test('XEP-0198 §5: with `wait` nothing flows until the ledger says what the peer has', async (t) => {
   const world = await startWorld(t);
-  const keeper = new Keeper(world);
-  const began: { session: S2SStream; previous: unknown }[] = [];
+  const began: { previous: unknown; ready: (acknowledged: number) => void }[] = [];
+  let waits = false;
+  const keeper = new Keeper(world, (_stream, _remote, previous, ready) => {
+    if (waits) began.push({ previous, ready });
+    return waits ? 'wait' : undefined;
+  });
   for (const id of [1, 2, 3]) send(world, id);
   const first = await world.accepted();
   await ids(first, 3);
   const before = sessionOf(world);
-  world.hook('s2s-begin', ({ session, previous }) => {
-    began.push({ session: session as S2SStream, previous });
-    return 'wait';
-  });
+  waits = true;
   first.drop();
   await settled();
   const second = await world.accepted();
@@ -261,16 +267,16 @@ test('XEP-0198 §5: with `wait` nothing flows until the module says what the pee
   await settled();
   assert.equal(second.unread, '');
   assert.deepEqual(began[0]?.previous, before);
-  began[0]!.session.begin(2);
-  began[0]!.session.begin(2);
+  began[0]!.ready(2);
+  began[0]!.ready(2);
   assert.deepEqual(await ids(second, 4), ['3', '4']);
   assert.deepEqual(keeper.asked, ['capulet.lit']);
 });
 
-test('a module that never lets stanzas flow costs 10 s and the stream, and no stanza', async (t) => {
+test('a ledger that never lets stanzas flow costs 10 s and the stream, and no stanza', async (t) => {
   const world = await startWorld(t);
   let waits = true;
-  world.hook('s2s-begin', () => (waits ? 'wait' : undefined));
+  world.countWith({ open: () => (waits ? 'wait' : undefined) });
   send(world, 1);
   const first = await world.accepted();
   await settled();
@@ -303,11 +309,11 @@ test('a stanza that breaks every link comes back, and what stood behind it arriv
   assert.deepEqual(bounced(world), ['poison remote-server-timeout wait']);
 });
 
-test('s2s-repeat: what the peer has shown to have is neither sent again nor returned', async (t) => {
+test('link-resend: what the peer has shown to have is neither sent again nor returned', async (t) => {
   const world = await startWorld(t);
   new Keeper(world);
   const needless = new Set(['2']);
-  world.hook('s2s-repeat', ({ stanza }) => (needless.has(stanza.attrs.id ?? '') ? 'needless' : undefined));
+  world.hook('link-resend', ({ stanza }) => (needless.has(stanza.attrs.id ?? '') ? 'needless' : undefined));
   for (const id of [1, 2, 3]) send(world, id);
   const first = await world.accepted();
   await ids(first, 3);

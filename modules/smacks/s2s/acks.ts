@@ -1,0 +1,76 @@
+// When other servers are asked to acknowledge, and what their answers, and their silence, mean (§4).
+
+import { type Clock, NS, StreamError, xml } from 'enjamb/api';
+import { tooHigh, withoutH } from '../elements.ts';
+import { sentCount } from '../outbound.ts';
+import { acknowledgeUncounted, acknowledgeUpTo, isUnacknowledged, type Ledger } from './ledger.ts';
+
+/**
+ * A request goes with every burst, in the same write: the peer that has handled the burst has then said so, even if it
+ * is stopped a moment later. So many may be on their way at once.
+ */
+const MAX_REQUESTS = 32;
+/** A peer that says other things meanwhile is slow, not dead; up to this many times the limit. */
+const MAX_PATIENCE = 4;
+const REQUEST = xml('r', NS.SM);
+
+export class Acks {
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+
+  constructor(clock: Clock, timeoutMs: number) {
+    this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Something is about to be written in this tick. */
+  sent(ledger: Ledger): void {
+    if (ledger.mode !== 'acks' || ledger.requests >= MAX_REQUESTS || ledger.isRequesting) return;
+    ledger.isRequesting = true;
+    queueMicrotask(() => this.#request(ledger)); // Behind what is being sent in this tick.
+  }
+
+  /** @throws StreamError when the peer claims to have more than it was sent, or does not say how much. */
+  received(ledger: Ledger, h: number | undefined): void {
+    if (h === undefined) throw withoutH();
+    if (!acknowledgeUpTo(ledger, h)) throw tooHigh(h, sentCount(ledger.outbound));
+    ledger.hasLastWord = true;
+    if (ledger.requests > 0) {
+      acknowledgeUncounted(ledger); // The peer handles elements in order (RFC 6120 §10.1), so it had these before the request.
+      ledger.requests--;
+    }
+    if (ledger.requests > 0) this.await(ledger);
+    else this.stop(ledger);
+    if (ledger.requests === 0 && isUnacknowledged(ledger)) this.sent(ledger);
+  }
+
+  /** The peer owes an answer, from now on. */
+  await(ledger: Ledger): void {
+    ledger.ackTimer?.cancel();
+    this.#watch(ledger, this.#clock.elapsed(), 1);
+  }
+
+  stop(ledger: Ledger): void {
+    ledger.requests = 0;
+    ledger.ackTimer?.cancel();
+    ledger.ackTimer = undefined;
+  }
+
+  #request(ledger: Ledger): void {
+    ledger.isRequesting = false;
+    if (ledger.mode !== 'acks' || ledger.end || !isUnacknowledged(ledger) || !ledger.stream.write(REQUEST))
+      return;
+    if (ledger.requests++ === 0) this.await(ledger);
+  }
+
+  #watch(ledger: Ledger, since: number, patience: number): void {
+    ledger.ackTimer = this.#clock.after(this.#timeoutMs, () => {
+      const isHeard = ledger.stream.lastReceivedAt > since;
+      if (isHeard && patience < MAX_PATIENCE) return this.#watch(ledger, this.#clock.elapsed(), patience + 1);
+      ledger.stream.close(
+        new StreamError('connection-timeout', 'Stanzas were not acknowledged in time'),
+        'timeout',
+      );
+    });
+  }
+}

@@ -1,0 +1,61 @@
+// Answers of other servers that show what they have: of an iq its result or error, of a message to a room its reflection,
+// of a join the client's own presence, by the same id (RFC 6120 §8.1.3; XEP-0045 §7.2.2, §7.4).
+
+import { type Element, type FlatElement, Jid, type S2SStream, type Stanza } from 'enjamb/api';
+import { isSelfPresence } from 'enjamb/xep';
+import { acknowledgeUpTo, type Ledger } from './ledger.ts';
+import type { Ledgers } from './ledgers.ts';
+
+/** Unacknowledged stanzas that are compared with a received one: the answer is for one of the oldest. */
+const MAX_COMPARED = 32;
+
+export class ImplicitAcks {
+  readonly #ledgers: Ledgers;
+  readonly #answered = new WeakSet<FlatElement | Stanza>();
+
+  constructor(ledgers: Ledgers) {
+    this.#ledgers = ledgers;
+  }
+
+  /** Whether a stanza that was not acknowledged has been answered. */
+  has(stanza: Stanza): boolean {
+    return this.#answered.has(stanza);
+  }
+
+  /** `copy` will be sent in the place of `stanza`. */
+  inherit(copy: Stanza, stanza: FlatElement): void {
+    if (this.#answered.has(stanza)) this.#answered.add(copy);
+  }
+
+  /** Takes note of a stanza from another server, on whichever stream. */
+  received({ remotes }: S2SStream, stanza: Stanza): void {
+    if (stanza.attrs.id === undefined) return;
+    for (const remote of remotes) {
+      const ledger = this.#ledgers.carrier(remote);
+      if (ledger) this.#compare(ledger, stanza);
+    }
+  }
+
+  #compare(ledger: Ledger, answer: Stanza): void {
+    const { queue, acknowledged } = ledger.outbound;
+    const length = Math.min(queue.length, MAX_COMPARED);
+    for (let index = 0; index < length; index++) {
+      const { stanza, again } = queue[index]!;
+      if (stanza.attrs.id !== answer.attrs.id || !isAnswer(answer, stanza)) continue;
+      this.#answered.add(stanza);
+      if (again) this.#answered.add(again);
+      // Stanzas are handled in order (RFC 6120 §10.1), as with pings. A peer that counts knows better what it has handled.
+      if (ledger.mode === 'pings') acknowledgeUpTo(ledger, (acknowledged + index + 1) >>> 0);
+      return;
+    }
+  }
+}
+
+function isAnswer(answer: Element, { name, attrs }: FlatElement): boolean {
+  const { type, from, to } = answer.attrs;
+  if (answer.name !== name || to !== attrs.from) return false;
+  if (name === 'iq') return from === attrs.to && (type === 'result' || type === 'error');
+  if (Jid.tryParse(from)?.bare !== Jid.tryParse(attrs.to)?.bare) return false;
+  if (type === 'error') return true;
+  return name === 'message' ? type === 'groupchat' && attrs.type === type : isSelfPresence(answer);
+}

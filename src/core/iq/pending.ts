@@ -16,7 +16,7 @@ import { Jid } from '../../xml/jid.ts';
 import { answerOf } from './answer.ts';
 import { ExpiringMap } from './expiring-map.ts';
 
-/** Waiting and late. Each takes about 200 bytes, and what its `onAnswer` holds. */
+/** Waiting and late. Each takes about 165 bytes, and what its `onAnswer` holds. */
 export const MAX_QUESTIONS = 200_000;
 const DEFAULT_TIMEOUT_MS = 30_000;
 
@@ -25,13 +25,21 @@ export interface Asker {
   readonly name: string;
 }
 
+/** What many questions have in common; see `#termsOf`. */
+interface Terms {
+  readonly asker: Asker;
+  readonly lateMs: number;
+  readonly overhead: boolean;
+}
+
+/** Terms of one asker that are shared. A module has few. */
+const MAX_TERMS = 8;
+
 interface Question {
   /** Both addresses are prepared (RFC 7622 §3). */
   readonly from: string;
   readonly to: string;
-  readonly asker: Asker;
-  readonly lateMs: number;
-  readonly overhead: boolean;
+  readonly terms: Terms;
   /** Whose quota it uses, until it is answered. */
   quotaOf: object | undefined;
   accepts: IqQuestion['accepts'];
@@ -47,6 +55,7 @@ export class PendingIqs {
   readonly #waiting: ExpiringMap<Question>;
   readonly #late: ExpiringMap<Question>;
   readonly #quotas = new WeakMap<object, number>();
+  readonly #terms = new WeakMap<Asker, Terms[]>();
   readonly #closed = new AbortController();
   /** Answers that were dropped because somebody else than the one asked has sent them. */
   forged = 0;
@@ -90,9 +99,7 @@ export class PendingIqs {
     const kept: Question = {
       from,
       to,
-      asker,
-      lateMs,
-      overhead,
+      terms: this.#termsOf(asker, lateMs, overhead),
       quotaOf: quota?.of,
       accepts,
       onAnswer,
@@ -171,7 +178,7 @@ export class PendingIqs {
     this.#late.delete(id);
     const { onAnswer } = question;
     this.#release(question);
-    if (question.overhead) event.markOverhead();
+    if (question.terms.overhead) event.markOverhead();
     this.#tell(question, onAnswer, answerOf(event, waiting === undefined));
     return true;
   }
@@ -181,12 +188,12 @@ export class PendingIqs {
     const question = this.#questionOf(request);
     if (question === undefined) return undefined;
     question.left = true;
-    return question.overhead ? 'overhead' : undefined;
+    return question.terms.overhead ? 'overhead' : undefined;
   }
 
   /** Whether a request serves the link itself, and nobody needs it any more once its stream has broken. */
   isOverhead(request: Stanza): boolean {
-    return this.#questionOf(request)?.overhead === true;
+    return this.#questionOf(request)?.terms.overhead === true;
   }
 
   #questionOf({ attrs: { id, from, to } }: Stanza): Question | undefined {
@@ -197,13 +204,25 @@ export class PendingIqs {
 
   /** The asker has gone: it is told of nothing any more. Its ids stay known for `lateMs`. */
   forget(asker: Asker): void {
-    for (const [, question] of this.#late.entries()) if (question.asker === asker) this.#release(question);
+    for (const [, question] of this.#late.entries())
+      if (question.terms.asker === asker) this.#release(question);
     for (const [id, question] of [...this.#waiting.entries()]) {
-      if (question.asker !== asker) continue;
+      const { lateMs } = question.terms;
+      if (question.terms.asker !== asker) continue;
       this.#release(question);
       this.#waiting.delete(id);
-      if (question.lateMs > 0) this.#late.set(id, question, question.lateMs);
+      if (lateMs > 0) this.#late.set(id, question, lateMs);
     }
+  }
+
+  /** One object for all questions with the same terms: there may be 200,000. */
+  #termsOf(asker: Asker, lateMs: number, overhead: boolean): Terms {
+    const shared = this.#terms.get(asker) ?? [];
+    const found = shared.find((terms) => terms.lateMs === lateMs && terms.overhead === overhead);
+    if (found) return found;
+    const terms = { asker, lateMs, overhead };
+    if (shared.length < MAX_TERMS) this.#terms.set(asker, [...shared, terms]);
+    return terms;
   }
 
   /** Nobody waits for a question that is late already: those make room first. */
@@ -219,7 +238,8 @@ export class PendingIqs {
   }
 
   #timeout(id: string, question: Question): void {
-    const { onAnswer, lateMs } = question;
+    const { onAnswer } = question;
+    const { lateMs } = question.terms;
     this.#giveBack(question);
     if (lateMs > 0) this.#late.set(id, question, lateMs);
     this.#tell(question, onAnswer, { kind: 'timeout' });
@@ -240,21 +260,21 @@ export class PendingIqs {
   }
 
   #isAccepted(question: Question, { stanza, from }: StanzaEvent): boolean {
-    const { accepts, asker, to } = question;
+    const { accepts, to } = question;
     if (!accepts) return from.toString() === to;
     try {
       return accepts(from, stanza);
     } catch (error) {
-      this.#faults.report('handler', error, { module: asker.name });
+      this.#faults.report('handler', error, { module: question.terms.asker.name });
       return false;
     }
   }
 
-  #tell({ asker }: Question, onAnswer: IqQuestion['onAnswer'] | undefined, answer: IqAnswer): void {
+  #tell({ terms }: Question, onAnswer: IqQuestion['onAnswer'] | undefined, answer: IqAnswer): void {
     try {
       onAnswer?.(answer);
     } catch (error) {
-      this.#faults.report('handler', error, { module: asker.name });
+      this.#faults.report('handler', error, { module: terms.asker.name });
     }
   }
 }

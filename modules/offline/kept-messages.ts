@@ -89,7 +89,7 @@ export class KeptMessages {
       };
       await this.#module.serial(user, () => this.#append(user, entry));
     } catch (error) {
-      if (!(error instanceof StanzaError)) this.#module.log.error('message not stored', { user, error });
+      if (!(error instanceof StanzaError)) this.#module.report(error, { user });
       const reply = errorReply(message, refusalFor(error));
       if (reply) this.#module.send(reply);
     }

@@ -50,13 +50,18 @@ const MODULES =
   'Shown by `enjamb start`, `enjamb check config` and `enjamb module`, and in the log. The message names the module.';
 const NETWORK =
   'Shown in the log and by `enjamb s2s list`, about connections with clients, other servers and DNS servers.';
-const STORAGE =
-  'Shown in the log. Clients receive `item-not-found`, `resource-constraint` (for `full` too), or `internal-server-error`.';
+const STORAGE = `Shown in the log. Clients receive \`item-not-found\`, \`resource-constraint\` (for \`full\` too), or
+\`internal-server-error\`. Failures that stanzas can cause again and again are logged as \`storage failed\`, at most 20 times a
+minute; \`enjamb_internal_errors_total\` counts all.
+
+Leave \`enjamb.sqlite-shm\` alone while the server runs. SQLite maps this file into memory. If it is truncated or made immutable
+(\`chattr +i\`), the system ends the process with SIGBUS: no line of the log says so, the exit status is 135. What was
+acknowledged is on the disk; restore the file's attributes and start the server again.`;
 const INTERNAL = `An unexpected exception costs one stanza, connection, timer or lookup, and the server goes on
 ([ADR 0024](adr/0024-what-an-exception-costs.md)). The log has a line at level \`error\` with its stack, such as
 \`handler failed\`, \`connection failed\` or \`internal error\`. \`enjamb metrics\` counts them by place as
 \`enjamb_internal_errors_total\`. Please report the line with its stack: it is a
-bug of the server. Only for \`storage thread failed\`, look at disk space, memory and file permissions first.`;
+bug of the server. Only for \`storage failed\`, look at disk space, memory and file permissions first.`;
 const LOG =
   'Lines at level `warn` ask for a look, those at level `error` for action. Each has fields that say where and why.';
 const SASL = 'Conditions of RFC 6120 §6.5 that this server sends to clients and other servers.';

@@ -57,10 +57,6 @@ export const LOG_LINES: Readonly<Record<string, Advice>> = {
     'A login could not be checked, for example because the account could not be read',
     'Run `enjamb check storage`',
   ),
-  'message not stored': advice(
-    'A message for an offline user could not be stored; its sender got an error',
-    'Run `enjamb check storage`',
-  ),
   'stored message unreadable': advice(
     'A message for an offline user is damaged in the database',
     'Run `enjamb check storage`',
@@ -128,9 +124,9 @@ export const LOG_LINES: Readonly<Record<string, Advice>> = {
     BUG,
   ),
   'command failed': advice('A command of an administrator failed with an exception', BUG),
-  'storage thread failed': advice(
-    'The thread that writes the database ended; it is started again, and repeats what was not acknowledged',
-    'Check disk space, memory and file permissions; otherwise report it',
+  'storage failed': advice(
+    'Something could not be stored or read, and its sender got an error; or the thread that writes the database ended, is started again, and repeats what was not acknowledged',
+    'Look up `condition` under Storage, and check disk space, memory and file permissions: `enjamb check storage`',
   ),
   'step of the stop failed': advice(
     'A part of the server failed to stop, and the stop continued without it',

@@ -48,6 +48,11 @@ export class StorageError extends OperatorError {
   override get isFault(): boolean {
     return true;
   }
+
+  /** A module that reads what it may not is a fault of the module. */
+  override get isOfStorage(): boolean {
+    return this.condition !== 'not-loaded';
+  }
 }
 
 /** A change reads first, so it takes longer than the tick in which the writes of a batch are collected. */

@@ -4,6 +4,7 @@
 import type { Clock } from './clock.ts';
 import { LAST_LINE, LogRate } from './log-rate.ts';
 import type { Logger } from './logger.ts';
+import { OperatorError } from './operator-error.ts';
 
 /** Log messages by the place where an exception was contained. The places are values of a metric's label. */
 const MESSAGES = {
@@ -15,7 +16,7 @@ const MESSAGES = {
   work: 'background work failed',
   lookup: 'lookup or connection attempt failed',
   command: 'command failed',
-  storage: 'storage thread failed',
+  storage: 'storage failed',
   stop: 'step of the stop failed',
   uncaught: 'internal error',
 } as const;
@@ -52,9 +53,13 @@ export class Faults {
     return this.#tally.counts;
   }
 
-  /** Counts the exception and logs it with its stack, at most 20 lines a minute per place. Never throws. */
-  report(place: FaultPlace, error: unknown, fields: object = {}): void {
+  /**
+   * Counts the exception and logs it with its stack, at most 20 lines a minute per place. A failure of storage counts as
+   * such, wherever it was contained. Never throws.
+   */
+  report(where: FaultPlace, error: unknown, fields: object = {}): void {
     const { counts, rate } = this.#tally;
+    const place = error instanceof OperatorError && error.isOfStorage ? 'storage' : where;
     counts.set(place, (counts.get(place) ?? 0) + 1);
     const verdict = rate.take(place);
     if (verdict === 'none') return;

@@ -11,4 +11,9 @@ export class OperatorError extends Error {
   get isFault(): boolean {
     return false;
   }
+
+  /** Whether it is about storage, whatever part of the server it has reached: a full disk concerns every part. */
+  get isOfStorage(): boolean {
+    return false;
+  }
 }

@@ -6,7 +6,7 @@ import { Usage } from '../../modules/offline/usage.ts';
 import { StorageError } from '../../src/storage/error.ts';
 import type { ScriptedClient } from '../support/client.ts';
 import { becomeAvailable, reloadModule, setRoster, settled } from '../support/contacts.ts';
-import { startServer, type TestServer } from '../support/server.ts';
+import { assertFaults, type ErrorLog, startServer, type TestServer } from '../support/server.ts';
 
 const ROMEO = 'romeo@montague.lit/orchard';
 const JULIET = 'juliet@capulet.lit';
@@ -205,6 +205,20 @@ test('a message that the disk refuses is not lost without a word', async (t) => 
   says(there.romeo, 'Too much');
   await there.romeo.receives(refused('wait', 'resource-constraint', JULIET, REASON));
   await (await arrives(there)).receives(kept('Again'));
+  assertFaults(there.server.server.faults, { task: 1, storage: 1 });
+});
+
+test('a disk that stays full costs 20 lines of the log in a minute', async (t) => {
+  const there = await scene(t);
+  const { server } = there.server;
+  const archive = server.router.hosts.get('capulet.lit')!.stores.archive('offline');
+  const isFull = new StorageError('full', 'Not written: database or disk is full', { driver: 'sqlite' });
+  t.mock.method(archive, 'append', () => Promise.reject(isFull));
+  for (let n = 0; n < 50; n++) says(there.romeo, `${n}`);
+  for (let n = 0; n < 50; n++)
+    await there.romeo.receives(refused('wait', 'resource-constraint', JULIET, REASON));
+  assert.equal((server.log as ErrorLog).errors.length, 20);
+  assertFaults(server.faults, { storage: 50 });
 });
 
 test('more messages than are read at once come complete and in order', async (t) => {

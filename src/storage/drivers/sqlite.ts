@@ -2,6 +2,9 @@
 // read-only connection: small and indexed, they take microseconds and need no copy between threads.
 //
 // A read waits for the writes of its owner that were issued before it, and so sees them.
+//
+// The connections, and the command line, share the index of the write-ahead log in enjamb.sqlite-shm, which SQLite maps into
+// memory. `locking_mode = EXCLUSIVE` would need no such file, but allows one connection only.
 
 import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';

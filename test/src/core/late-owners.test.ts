@@ -164,7 +164,7 @@ test('an owner who cannot be loaded: the sender may try again, and so may the cl
   await juliet.receives(
     `<iq type='result' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>juliet@${HOST}/balcony</jid></bind></iq>`,
   );
-  assertFaults(server.server.faults, { work: 2 });
+  assertFaults(server.server.faults, { storage: 2 });
 });
 
 function failing(driver: StorageDriver, host: string, broken: ReadonlySet<string>): OwnerLoader {

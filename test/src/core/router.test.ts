@@ -268,7 +268,7 @@ test('a refusal by a handler is the reply, wherever the handler stands; anything
     await romeo.receives(`<message type='error' id='1' from='${to}' to='${ROMEO}'>${error}</message>`);
   }
   assert.deepEqual(bench.sent, []);
-  assertFaults(bench.host.faults, { handler: 2 });
+  assertFaults(bench.host.faults, { handler: 1, storage: 1 });
 });
 
 test('a refused message without `to` comes back from the own account, and a refused presence from the host', async (t) => {

@@ -170,7 +170,7 @@ test('an error while the database is closed is reported', async () => {
   const [line] = log.errors as { message: string; closing: boolean; error: Error }[];
   assert.deepEqual(
     [line?.message, line?.closing, line?.error.message],
-    ['storage thread failed', true, 'the disk does not answer'],
+    ['storage failed', true, 'the disk does not answer'],
   );
 });
 

@@ -1,4 +1,4 @@
-// What administrators do with rooms: `enjamb rooms …`.
+// The administrators' commands for rooms: `enjamb rooms …`.
 
 import { boolean, CommandError, Jid, jid, type Module, string } from 'enjamb/api';
 import { destroyRoom } from './acts/destroy.ts';
@@ -21,7 +21,7 @@ export function addRoomCommands(module: Registry, service: Service): void {
 function addList(module: Registry, service: Service): void {
   module.command({
     name: 'rooms list',
-    summary: 'The rooms on this server',
+    summary: 'Lists the rooms on this server',
     args: {},
     run: () => ({
       rows: [...service.rooms.values()].map(summaryOf),
@@ -33,7 +33,7 @@ function addList(module: Registry, service: Service): void {
 function addShow(module: Registry, service: Service): void {
   module.command({
     name: 'rooms show',
-    summary: 'Who is in a room, who belongs to it, and how it is configured',
+    summary: 'Shows the occupants, affiliations and configuration of a room',
     args: { room },
     positional: ['room'],
     nothing: noService,
@@ -54,11 +54,11 @@ function addShow(module: Registry, service: Service): void {
 function addCreate(module: Registry, service: Service): void {
   module.command({
     name: 'rooms create',
-    summary: 'Makes a persistent room',
+    summary: 'Creates a persistent room',
     args: {
       room,
-      owner: jid('Who owns it'),
-      hidden: boolean('Whether it is left out of the public list', { default: false }),
+      owner: jid('The owner of the room'),
+      hidden: boolean('Whether the public list omits the room', { default: false }),
     },
     positional: ['room', 'owner'],
     nothing: noService,
@@ -67,14 +67,14 @@ function addCreate(module: Registry, service: Service): void {
       if (domain !== service.domain) return {};
       if (local === undefined)
         throw new CommandError(`"${args.room}" has no name: write the room as NAME@${domain}`, 'usage');
-      if (service.rooms.has(local)) throw new CommandError(`the room ${args.room} exists already`);
+      if (service.rooms.has(local)) throw new CommandError(`the room ${args.room} already exists`);
       await create(service, local, args);
       return { text: `${args.room} created` };
     },
   });
 }
 
-/** Refuses to create a room that cannot be stored, since it would be gone after a restart. @throws CommandError */
+/** Creates a room, and refuses if it cannot be stored, since it would be lost at a restart. @throws CommandError */
 async function create(
   service: Service,
   name: string,
@@ -96,7 +96,7 @@ async function create(
   } catch (error) {
     turn(service, undefined, () => destroyRoom(service, made, {}));
     throw new CommandError(
-      `${address} cannot be stored, so it was not created; the log says why`,
+      `${address} was not created, because it cannot be stored; the log has the reason`,
       'refused',
       error,
     );
@@ -106,11 +106,11 @@ async function create(
 function addDestroy(module: Registry, service: Service): void {
   module.command({
     name: 'rooms destroy',
-    summary: 'Removes everybody from a room, and the room for good',
+    summary: 'Removes all occupants from a room and deletes it',
     args: {
       room,
-      reason: string('What its occupants are told', { optional: true }),
-      venue: jid('Where they may go instead', { optional: true }),
+      reason: string('The reason shown to its occupants', { optional: true }),
+      venue: jid('An alternative room for its occupants', { optional: true }),
     },
     positional: ['room'],
     destroys: true,
@@ -128,7 +128,7 @@ function noService(args: { readonly room: string }): string {
   return `${args.room} is not on a room service of this server`;
 }
 
-/** `undefined`: it would be on another host. @throws CommandError when it would be here and is not */
+/** The room; `undefined` if its address is on another host. @throws CommandError if the room does not exist */
 function roomHere(service: Service, text: string): Room | undefined {
   const { local = '', domain } = Jid.parse(text);
   if (domain !== service.domain) return undefined;

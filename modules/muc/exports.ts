@@ -1,4 +1,4 @@
-// What other modules of the service may ask and do: `module.use('muc')`.
+// The interface for other modules of the service: `module.use('muc')`.
 
 import { type Element, type Jid, newId, StanzaError, type StanzaEvent, share, xml } from 'enjamb/api';
 import { applyAffiliations, checkSpace } from './acts/affiliations.ts';
@@ -20,13 +20,16 @@ import {
   seesJids,
 } from './model/room.ts';
 
-/** Rooms are the module's own: other modules read them, and change them by these functions alone. */
+/** Other modules may read rooms, and change them only by these functions. */
 export interface Muc {
   get(localpart: string): Readonly<Room> | undefined;
   all(): Iterable<Readonly<Room>>;
-  /** The room that a stanza is addressed to, if its sender may know of it. @throws StanzaError 'item-not-found' (§17.2) */
+  /**
+   * The room that a stanza is addressed to, if it is visible to the sender. @throws StanzaError 'item-not-found'
+   * (§17.2)
+   */
   visible(event: StanzaEvent): Readonly<Room>;
-  /** Whether a room would let a user in, but for password and space. `bare`: a bare JID. */
+  /** Whether a user may enter a room, apart from password and space. `bare`: a bare JID. */
   mayEnter(room: Readonly<Room>, bare: string): boolean;
   /** `role`: `undefined` for a client that is not in the room. */
   rankOf(
@@ -36,7 +39,7 @@ export interface Muc {
   /** Whether a client sees the real addresses of occupants (§7.2.3, §7.2.4). */
   seesAddresses(room: Readonly<Room>, client: Jid): boolean;
   /**
-   * Changes an affiliation in the room's own name, whatever rank others have.
+   * Changes an affiliation on behalf of the room, without a check of ranks.
    * @throws StanzaError 'resource-constraint'
    */
   setAffiliation(
@@ -51,14 +54,14 @@ export interface Muc {
     seats: readonly Readonly<Seat>[],
     departure: Pick<Departure, 'codes' | 'reason'>,
   ): void;
-  /** Says something in the room's name. It becomes part of the history. */
+  /** Sends a message from the room to all occupants, and stores it in the history. */
   say(room: Readonly<Room>, ...children: Element[]): void;
-  /** The same without the history. */
+  /** Sends a message from the room to all occupants, without the history. */
   tell(room: Readonly<Room>, ...children: Element[]): void;
-  /** Makes an open room. `owner`: a bare JID. Returns the one that exists, if there is one. */
+  /** Returns an existing room, or creates an unlocked one. `owner`: a bare JID. */
   create(localpart: string, owner: string): Readonly<Room>;
   destroy(room: Readonly<Room>, destruction?: Destruction): void;
-  /** Call this when what `muc-presence` adds for an occupant has changed. */
+  /** Call this when the result of `muc-presence` for an occupant changes. */
   forgetViews(occupant: Readonly<Occupant>): void;
 }
 
@@ -69,7 +72,7 @@ declare module 'enjamb/api' {
 }
 
 export function exportsOf(service: Service): Muc {
-  /** Does nothing on a room that has ended. */
+  /** Runs `act` in a turn, unless the room has ended. */
   const inTurn = (room: Readonly<Room>, act: (room: Room) => void): void => {
     const live = service.rooms.get(room.name);
     if (live === room) turn(service, undefined, () => act(live));

@@ -1,11 +1,11 @@
-// XEP-0045 Multi-User Chat: a host of rooms.
+// XEP-0045 Multi-User Chat: a service with rooms.
 //
-//   model/    what a room is: ranks, settings, what is remembered of people; sends nothing
-//   engine/   all rooms of a service: the turn, the store, the history, what is delivered to whom
-//   acts/     what occupants and owners do: enter, depart, speak, invite, configure …
-//   stanzas/  which stanza is which act
+//   model/    the data of a room: ranks, settings, affiliations; sends nothing
+//   engine/   all rooms of a service: turns, store, history, delivery
+//   acts/     the actions of occupants and owners: enter, depart, speak, invite, configure …
+//   stanzas/  maps stanzas to actions
 //
-// A file imports from its own folder or from those above it in this list.
+// A file imports only from its own folder and those above it in this list.
 
 import { ByteBudget, defineModule, type EventName, SharedBudget, type StanzaEvent } from 'enjamb/api';
 import { destroyRoom } from './acts/destroy.ts';
@@ -30,7 +30,7 @@ import { messageToOccupant, messageToRoom } from './stanzas/message.ts';
 import { presenceToOccupant, presenceToRoom } from './stanzas/presence.ts';
 import { MAX_RELAYS, relayRequest } from './stanzas/relay.ts';
 
-/** How often forgotten new rooms are looked for. */
+/** The interval of the search for new rooms that were never configured. */
 const SWEEP_MS = 30_000;
 
 export default defineModule({
@@ -66,14 +66,14 @@ export default defineModule({
   },
 });
 
-/** What is addressed to a room or an occupant is handled here, answered or not. */
+/** Handles all stanzas to rooms and occupants. */
 function handle(
   service: Service,
   name: EventName & `${'presence' | 'message' | 'iq'}/${'full' | 'bare'}`,
   act: (service: Service, event: StanzaEvent) => void,
 ): void {
   service.module.hook(name, (event) => {
-    // A client may hang up in the middle of a fan-out to it.
+    // A client may disconnect during a fan-out to it.
     if (service.inTurn && event.stanza.attrs.type === 'unavailable')
       postpone(service, () => act(service, event));
     else turn(service, event, () => act(service, event));
@@ -110,7 +110,7 @@ function newService(module: Service['module']): Service {
   };
 }
 
-/** §10.1.1, step 5: whoever creates a room and never configures it has given it up. */
+/** Removes rooms that their creators have not configured in time (§10.1.1, step 5). */
 function removeForgottenRooms(service: Service): void {
   const { clock, options } = service.module;
   for (const room of [...service.rooms.values()]) {

@@ -1,4 +1,4 @@
-// Changing who belongs to a room and how (XEP-0045 §9, §10.3 to §10.8): first all of a request is checked, then applied.
+// Changing affiliations (XEP-0045 §9, §10.3 to §10.8): a request is checked as a whole, then applied.
 
 import { type ByteBudget, Jid } from 'enjamb/api';
 import { announce } from '../engine/deliver.ts';
@@ -21,21 +21,21 @@ import { sendInvitation } from './invitation.ts';
 import { checkNickIsFree } from './rename.ts';
 
 export interface AffiliationChange {
-  /** A bare JID, or the domain of all who are banned. */
+  /** A bare JID, or a domain, which can only be banned. */
   readonly bare: string;
   readonly affiliation: Affiliation;
-  /** The nick to be reserved; empty: no more; absent: as before (§9.5). */
+  /** The nick to reserve; empty: cancels the reservation; absent: no change (§9.5). */
   readonly nick?: string | undefined;
   readonly reason?: string | undefined;
 }
 
-/** Changes in one request. Each is announced to all occupants. */
+/** The most changes in one request. Each is announced to all occupants. */
 export const MAX_CHANGES = 500;
 
 /**
  * Checks that all changes are allowed, in this order.
- * @throws StanzaError 'forbidden' or 'not-allowed' where the actor may not (see ranks.ts), 'conflict' for a ban of
- *   oneself (§9.1), for the last owner (§10.4) and for a nick that is another's; 'resource-constraint' for too many
+ * @throws StanzaError 'forbidden' or 'not-allowed' if the actor's rank is too low (see ranks.ts); 'conflict' for a ban
+ *   of oneself (§9.1), removal of the last owner (§10.4) and another user's nick; 'resource-constraint' for too many
  */
 export function checkAffiliations(
   service: Service,
@@ -68,7 +68,7 @@ function checkOne(room: Room, actor: string, { bare, affiliation }: AffiliationC
   }
 }
 
-/** Checks that each nick is free or belongs to its user, both before the request and after each of its changes. */
+/** Checks that each nick is free or belongs to its user, before the request and after each of its changes. */
 function checkNicks(room: Room, changes: readonly AffiliationChange[]): void {
   const wanted = new Map<string, string>();
   for (const { bare, nick = '' } of changes) {
@@ -79,13 +79,13 @@ function checkNicks(room: Room, changes: readonly AffiliationChange[]): void {
   }
 }
 
-/** Where rooms find what all of them remember of people. */
+/** The options and budgets that bound the affiliations of all rooms. */
 interface StandingMemory {
   readonly module: { readonly options: MucSettings };
   readonly budgets: { readonly standings: ByteBudget };
 }
 
-/** The memory of a room, and of all rooms, has an end. @throws StanzaError 'resource-constraint' */
+/** Checks the bounds of the room and of all rooms. @throws StanzaError 'resource-constraint' */
 export function checkSpace(
   { module: { options }, budgets }: StandingMemory,
   room: Room,
@@ -102,11 +102,15 @@ export function checkSpace(
   }
   const isTooMany = added.size > 0 && room.standings.size + added.size > options.muc_max_affiliations;
   if (isTooMany || (bytes > 0 && room.standingBytes + bytes > maxStandingBytes(options))) {
-    throw roomError(room.jid, 'resource-constraint', { text: 'The room remembers too many people' });
+    throw roomError(room.jid, 'resource-constraint', {
+      text: 'The room has too many users with an affiliation',
+    });
   }
   const isFree = room.standingBytes + bytes <= FREE_STANDING_BYTES;
   if (bytes > 0 && !isFree && budgets.standings.used + bytes > budgets.standings.max) {
-    throw roomError(room.jid, 'resource-constraint', { text: 'The rooms here remember too many people' });
+    throw roomError(room.jid, 'resource-constraint', {
+      text: 'The rooms of this service have too many users with an affiliation',
+    });
   }
 }
 
@@ -130,7 +134,7 @@ export function stageAffiliations(draft: Room, changes: readonly AffiliationChan
   for (const change of changes) setStanding(draft, change.bare, standingAfter(draft, change));
 }
 
-/** Puts checked changes into force and tells the room. `actor`: the nick of whoever did it, if known there. */
+/** Applies checked changes and notifies the occupants. `actor`: the nick of the user who made them, if in the room. */
 export function applyAffiliations(
   service: Service,
   room: Room,
@@ -184,19 +188,19 @@ function applyOne(
       actor: by.bare,
     });
   }
-  // §9.5: whoever becomes a member of a members-only room hears of it by an invitation.
+  // §9.5: a new member of a members-only room gets an invitation.
   const invited = affiliation === 'member' && room.config.membersOnly && wasUnknown && affected.length === 0;
   if (invited) sendInvitation(service, room, { invitee: Jid.parse(bare), inviter: by.bare, reason });
 }
 
-/** With what status codes an affiliation leads out of the room, if it does (§9.1, §9.4). */
+/** The status codes of the removal, if users with this affiliation must leave the room (§9.1, §9.4). */
 function departureOf(room: Room, affiliation: Affiliation): Departure | undefined {
   if (affiliation === 'outcast') return { codes: ['301'] };
   if (room.config.membersOnly && !isAtLeast(affiliation, 'member')) return { codes: ['321'] };
   return undefined;
 }
 
-/** What the room will remember of the user; `undefined` for nothing. */
+/** The user's entry after a change; `undefined` if there is none. */
 function standingAfter(
   room: Room,
   { bare, affiliation, nick, reason }: AffiliationChange,

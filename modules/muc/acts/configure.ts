@@ -1,4 +1,4 @@
-// Configuring a room (XEP-0045 §10.1, §10.2), and what follows from it.
+// Configuring a room (XEP-0045 §10.1, §10.2), and the effects of changed settings.
 
 import { Jid, NS, type StanzaEvent, share, xml } from 'enjamb/api';
 import { commit } from '../engine/commit.ts';
@@ -17,20 +17,20 @@ import {
 } from './affiliations.ts';
 import { removeStrangers } from './depart.ts';
 
-/** The form fields that name all owners and all admins (§10.2). */
+/** The form fields that list all owners and all admins (§10.2). */
 export const OWNERS_FIELD = 'muc#roomconfig_roomowners';
 export const ADMINS_FIELD = 'muc#roomconfig_roomadmins';
 
-/** What else a changed setting brings about, once the whole configuration is in force. */
+/** Further effects of a changed setting, once the whole configuration is applied. */
 const EFFECTS: { readonly [K in keyof RoomConfig]?: (service: Service, room: Room) => void } = {
-  // An owner who is not in the room may have made an empty one temporary.
+  // An absent owner may have made an empty room temporary.
   persistent: closeIfDone,
-  // §10.2: those who are in and are not members go, with 322.
+  // §10.2: occupants who are not members are removed, with 322.
   membersOnly: removeStrangers,
   historyLength: trimHistory,
 };
 
-/** An empty form accepts what is (§10.1.2); fields that are left out stay as they are. */
+/** Applies a submitted form. An empty form accepts the defaults (§10.1.2); missing fields stay unchanged. */
 export function configure(
   service: Service,
   room: Room,
@@ -74,7 +74,7 @@ export function checkOwner(room: Room, from: Jid): void {
   if (affiliationOf(room, from.bare) !== 'owner') throw roomError(room.jid, 'forbidden');
 }
 
-/** Refuses long lists before their addresses are prepared, which takes time. @throws StanzaError 'resource-constraint' */
+/** Refuses long lists before preparing their addresses, which is slow. @throws StanzaError 'resource-constraint' */
 function checkLists(service: Service, room: Room, values: ReadonlyMap<string, string[]>): void {
   const most = service.module.options.muc_max_affiliations;
   const isTooLong = [OWNERS_FIELD, ADMINS_FIELD].some((field) => (values.get(field)?.length ?? 0) > most);
@@ -88,17 +88,17 @@ function readSettings(service: Service, room: Room, values: ReadonlyMap<string, 
     if (given) config = put(config, setting.read(given[0] ?? '', service.module.options));
   }
   if (config.passwordProtected && config.password === '') {
-    throw roomError(room.jid, 'not-acceptable', { text: 'A room with a password needs one' });
+    throw roomError(room.jid, 'not-acceptable', { text: 'Set a password, or switch off the need for one' });
   }
   return config;
 }
 
-/** Every setting of a room, those of other modules included. */
+/** Every setting of a room, including those of other modules. */
 export function placesOf({ module }: Service): SettingPlace[] {
   return settingPlaces(module.items('muc-setting'));
 }
 
-/** What follows from a new configuration: notices (§10.2.1), and each changed setting's own effect. */
+/** The consequences of a new configuration: notices (§10.2.1), and the effects of changed settings. */
 function settle(service: Service, room: Room, before: RoomConfig): void {
   const changed = placesOf(service).filter(({ get }) => get(room.config) !== get(before));
   if (changed.length === 0) return;
@@ -115,7 +115,7 @@ function notify(service: Service, room: Room, code: string): void {
   for (const jid of room.seats.keys()) send(service, notice.with({ to: jid }));
 }
 
-/** The lists of owners and admins are whole: who is missing from one loses it, who is new gains it (§10.2). */
+/** The changes from submitted lists of owners and admins, which are complete (§10.2). */
 function peopleChanges(room: Room, values: ReadonlyMap<string, string[]>): AffiliationChange[] {
   const owners = peopleIn(room, values.get(OWNERS_FIELD));
   const admins = peopleIn(room, values.get(ADMINS_FIELD));
@@ -132,7 +132,9 @@ function peopleChanges(room: Room, values: ReadonlyMap<string, string[]>): Affil
     .map(({ bare, affiliation }) => ({ bare, affiliation }));
 }
 
-/** What the two lists make of somebody; one that was not submitted changes nothing. A former owner stays admin. */
+/**
+ * A user's affiliation after the two lists; a list that was not submitted changes nothing. A former owner stays admin.
+ */
 function listed(
   bare: string,
   before: Affiliation,
@@ -153,12 +155,12 @@ function bareOf(room: Room, text: string): string {
   const jid = Jid.tryParse(text);
   if (jid?.local === undefined)
     throw roomError(room.jid, 'not-acceptable', {
-      text: 'Owners and admins are addresses such as name@example.org',
+      text: 'Owners and admins must be addresses such as name@example.org',
     });
   return jid.bare;
 }
 
-/** The bare JIDs of all with an affiliation. */
+/** The bare JIDs of all users with an affiliation. */
 export function holders(room: Room, affiliation: Affiliation): string[] {
   return [...room.standings]
     .filter(([, standing]) => standing.affiliation === affiliation)

@@ -1,4 +1,4 @@
-// Ways out of a room: leaving (XEP-0045 §7.14), being removed (§8.2, §9.1, §10.2), being gone (§11.1).
+// Departures from a room: leaving (XEP-0045 §7.14), removal (§8.2, §9.1, §10.2), lost clients (§11.1).
 
 import type { Node } from 'enjamb/api';
 import { announce, type News, tellOthers, tellOwn } from '../engine/deliver.ts';
@@ -12,19 +12,19 @@ import { affiliationOf, forgetViews, mainSeat, type Occupant, type Room, type Se
 import { destroyRoom } from './destroy.ts';
 
 export interface Departure {
-  /** What the client said in going. */
+  /** The children of the client's unavailable presence. */
   readonly payload?: readonly Node[];
   readonly codes?: readonly string[];
   readonly affiliation?: Affiliation;
   readonly actor?: string | undefined;
   readonly reason?: string | undefined;
-  /** The `id` of the presence by which a client leaves; it gets that back. */
+  /** The `id` of the presence by which a client leaves, which is returned to it. */
   readonly echo?: NonNullable<News['echo']>;
 }
 
 /**
- * Clients go. A nick stays while other clients of its user hold it; then only those that go are told. Nobody who goes
- * hears of the others who do.
+ * Removes clients. A nick stays while other clients of its user hold it; then only the removed clients are notified.
+ * Removed clients are not notified of each other.
  */
 export function removeSeats(
   service: Service,
@@ -33,7 +33,7 @@ export function removeSeats(
   departure: Departure = {},
 ): void {
   if (room.configuring && seats.length === room.seats.size) {
-    // §10.1.3: an owner who goes while configuring a new room is told that it goes too.
+    // §10.1.3: if the owner leaves while configuring a new room, the room is destroyed.
     destroyRoom(service, room, {}, departure.echo);
     return;
   }
@@ -58,12 +58,12 @@ export function removeSeats(
   closeIfDone(service, room);
 }
 
-/** All clients of an occupant go. */
+/** Removes all clients of an occupant. */
 export function removeOccupant(service: Service, room: Room, occupant: Occupant, departure: Departure): void {
   removeSeats(service, room, [...occupant.seats.values()], departure);
 }
 
-/** §10.2, status 322: whoever may not be in a members-only room. */
+/** Removes occupants who are not members from a members-only room (§10.2, status 322). */
 export function removeStrangers(service: Service, room: Room): void {
   if (!room.config.membersOnly) return;
   const strangers = [...room.seats.values()].filter(
@@ -73,8 +73,8 @@ export function removeStrangers(service: Service, room: Room): void {
 }
 
 /**
- * A client has turned out to be gone (§11.1: 333; without 307, nobody has thrown it out). One message may find out many:
- * they go together when the turn is over.
+ * Marks a client as lost (§11.1: status 333 without 307, since it was not kicked). One message may reveal many lost
+ * clients, which are removed together at the end of the turn.
  */
 export function markGone(service: Service, room: Room, seat: Seat): void {
   if (service.gone.size === 0) postpone(service, () => removeGone(service));
@@ -82,7 +82,7 @@ export function markGone(service: Service, room: Room, seat: Seat): void {
 }
 
 function removeGone(service: Service): void {
-  // Some may have left by themselves since.
+  // Some clients may have left since.
   const gone = [...service.gone].filter(([seat, room]) => room.seats.get(seat.jid) === seat);
   service.gone.clear();
   for (const room of new Set(gone.map(([, room]) => room))) {

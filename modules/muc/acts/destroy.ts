@@ -10,15 +10,15 @@ import { occupantIdElement } from '../model/occupant_id.ts';
 import type { Room } from '../model/room.ts';
 
 export interface Destruction {
-  /** Where to go instead. */
+  /** The alternative room. */
   readonly venue?: string | undefined;
   readonly password?: string | undefined;
   readonly reason?: string | undefined;
 }
 
 /**
- * Removes everybody, each hearing of nobody's going but its own, and the room for good, persistent or not. `echo`: the
- * `id` of the presence that brought it about, for the client that sent it.
+ * Removes all occupants, each notified only of its own removal, and deletes the room, persistent or not. `echo`: the
+ * `id` of the presence that caused it, for the client that sent it.
  */
 export function destroyRoom(
   service: Service,

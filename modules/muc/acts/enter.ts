@@ -23,10 +23,10 @@ import { roomError } from '../model/room_error.ts';
 import { changeNick, checkNickIsFree, echoOf, properNick, rewrittenCodes, writtenNick } from './rename.ts';
 import { sendSubject } from './subject.ts';
 
-/** Admins and owners may fill a full room by so many more (§7.2.9: "up to some reasonable number"). */
+/** Additional places in a full room for admins and owners (§7.2.9: "up to some reasonable number"). */
 const PLACES_FOR_ADMINS = 10;
 
-/** Available presence with the muc `x`: somebody enters, or has lost track and enters again. */
+/** Handles available presence with the muc `x`: a user enters, or enters again after losing its state. */
 export function join(service: Service, event: StanzaEvent): void {
   const room = findRoom(service, event.to);
   const seat = seatOf(room, event.from);
@@ -56,7 +56,7 @@ function enter(service: Service, existing: Room | undefined, event: StanzaEvent)
   service.module.notify('muc-entered', { room, seats: [seat], codes });
 }
 
-/** Asks other modules. Returns the nick under which the client enters. @throws what a handler throws */
+/** Asks other modules. Returns the nick under which the client enters. @throws the errors of handlers */
 function allowedNick(
   service: Service,
   room: Room,
@@ -77,7 +77,7 @@ function allowedNick(
   }
 }
 
-/** §7.1: the order in which somebody who enters learns of the room. */
+/** Sends a new occupant the state of the room in the order of §7.1. */
 function welcome(
   service: Service,
   room: Room,
@@ -86,21 +86,21 @@ function welcome(
   codes: readonly string[],
 ): void {
   showRoom(service, room, seat);
-  // §7.2.3: 100 warns that everybody sees the real address.
+  // §7.2.3: 100 warns that every occupant sees the real address.
   const ownCodes = room.config.whois === 'anyone' ? ['100', ...codes] : codes;
   tellOwn(service, room, seat.occupant, [seat], { ownCodes, echo: echoOf(seat, stanza) });
   sendHistory(service, room, seat, stanza.getChild('x', NS.MUC)?.getChild('history'));
   sendSubject(service, room, seat);
 }
 
-/** Sends as much of the history as `wish`, the `<history/>` of the join, lets through. */
+/** Sends the history within the limits of `wish`, the `<history/>` of the join. */
 function sendHistory(service: Service, room: Room, seat: Seat, wish: Element | undefined): void {
   for (const entry of selectHistory(room, seat.jid, wish, service.module.clock.now())) {
     send(service, service.reader.read(entry).with({ to: seat.jid }));
   }
 }
 
-/** §7.2.1, §17.3: who is in already gets everything again; others hear of it only if something is new. */
+/** §7.2.1, §17.3: sends a present occupant the whole state again; others are notified only of changes. */
 function resync(service: Service, room: Room, seat: Seat, event: StanzaEvent): void {
   const nick = properNick(service, event.to);
   const said = whatIsSaid(event.stanza, room.jid);
@@ -109,7 +109,7 @@ function resync(service: Service, room: Room, seat: Seat, event: StanzaEvent): v
     if (seat.occupant.seats.size === 1) {
       changeNick(service, room, seat, said, event);
     } else {
-      // It says that it is somebody else now; its siblings did not.
+      // The new nick is for this client only, not for the user's other clients.
       leaveSiblings(service, room, seat);
       const moved = admit(service, room, seat.occupant.bare, seat.jid, nick);
       speak(service, room, moved, said);
@@ -159,14 +159,18 @@ function checkEntry(service: Service, room: Room, event: StanzaEvent, nick: stri
   }
 }
 
-/** Whether the affiliation of somebody lets them in. @throws StanzaError 'item-not-found', 'forbidden', 'registration-required' */
+/**
+ * Checks that the user's affiliation allows entry. @throws StanzaError 'item-not-found', 'forbidden',
+ * 'registration-required'
+ */
 export function checkAffiliation(room: Room, bare: string): void {
   const affiliation = affiliationOf(room, bare);
-  // §7.2.10: before it is configured, the room is there for its owner alone.
+  // §7.2.10: until it is configured, the room is locked for all but its owner.
   if (room.lockedSince !== undefined && affiliation !== 'owner') {
     throw roomError(room.jid, 'item-not-found', { text: 'The room is not configured yet' });
   }
-  if (affiliation === 'outcast') throw roomError(room.jid, 'forbidden', { text: 'You are banned' });
+  if (affiliation === 'outcast')
+    throw roomError(room.jid, 'forbidden', { text: 'You are banned from this room' });
   if (room.config.membersOnly && !isAtLeast(affiliation, 'member')) {
     throw roomError(room.jid, 'registration-required', { text: 'Only members may enter' });
   }
@@ -177,11 +181,11 @@ function checkPassword(room: Room, x: Element | undefined): void {
   const { passwordProtected, password } = room.config;
   if (!passwordProtected || x?.getChildText('password') === password) return;
   throw roomError(room.jid, 'not-authorized', {
-    text: 'The room needs a password, or the password is wrong',
+    text: 'The password of the room is missing or wrong',
   });
 }
 
-/** Gives a client its seat, under a nick that its user holds already or that is free. */
+/** Gives a client its seat, under a nick that is free or that its user already holds. */
 function admit(service: Service, room: Room, bare: string, jid: string, nick: string): Seat {
   const occupant = room.occupants.get(nick) ?? newOccupant(room, bare, nick);
   const seat: Seat = { jid, occupant, presence: [], presenceBytes: 0, priority: 0, turn: 0 };
@@ -198,7 +202,7 @@ function newOccupant(room: Room, bare: string, nick: string): Occupant {
   return occupant;
 }
 
-/** Refuses to let somebody in, with the `x` that tells it from other errors (XEP-0045 §7.2). */
+/** Refuses a join, with the `x` that distinguishes it from other errors (XEP-0045 §7.2). */
 export function refuseEntry(service: Service, join: Stanza, error: StanzaError): void {
   const { id, from, to } = join.attrs;
   send(

@@ -1,4 +1,4 @@
-// An invitation that a room sends in its own name (XEP-0045 §7.8.2).
+// An invitation that the room sends (XEP-0045 §7.8.2).
 
 import { type Element, type Jid, NS, xml } from 'enjamb/api';
 import { rememberInvitation } from '../engine/invitations.ts';
@@ -11,11 +11,11 @@ export interface Invitation {
   readonly inviter: string;
   readonly id?: string | undefined;
   readonly reason?: string | undefined;
-  /** XEP-0045 §7.9: the one-to-one chat that goes on in the room. */
+  /** XEP-0045 §7.9: the one-to-one chat that the room continues. */
   readonly continued?: Element | undefined;
 }
 
-/** Sends an invitation in the room's name; remembers it so that it can be declined. */
+/** Sends an invitation from the room, and records it so that it can be declined. */
 export function sendInvitation(service: Service, room: Room, invitation: Invitation): void {
   const { invitee, inviter, id, reason, continued } = invitation;
   const { passwordProtected, password } = room.config;

@@ -13,10 +13,10 @@ import { setStanding } from '../model/standings.ts';
 import { checkSpace, stageAffiliations } from './affiliations.ts';
 import { type Invitation, sendInvitation } from './invitation.ts';
 
-/** Invitations in one stanza. */
+/** The most invitations in one stanza. */
 const MAX_INVITES_AT_ONCE = 10;
 
-/** Sends invitations on. False: there are none in `x`. @throws StanzaError when the sender may not, or one is wrong */
+/** Relays invitations. False: `x` has none. @throws StanzaError if the sender may not invite, or one is invalid */
 export function handleInvites(service: Service, room: Room, event: StanzaEvent, x: Element): boolean {
   const invites = x.getChildren('invite');
   if (invites.length === 0) return false;
@@ -36,7 +36,7 @@ export function handleInvites(service: Service, room: Room, event: StanzaEvent, 
   return true;
 }
 
-/** §9.5: an invitation to a members-only room makes a member; to an open one it MUST NOT. */
+/** §9.5: an invitation to a members-only room makes the invitee a member; to an open room it MUST NOT. */
 function welcomeMembers(
   service: Service,
   room: Room,
@@ -75,7 +75,7 @@ function newMembers(room: Room, invitations: readonly Invitation[]) {
     .map((bare) => ({ bare, affiliation: 'member' }) as const);
 }
 
-/** Tells the inviter. False: `x` holds no refusal. @throws StanzaError 'item-not-found' when nothing was to refuse */
+/** Relays refusals to the inviter. False: `x` has none. @throws StanzaError 'item-not-found' without an invitation */
 export function handleDeclines(
   service: Service,
   room: Room,
@@ -86,7 +86,7 @@ export function handleDeclines(
   if (!decline) return false;
   const inviter = Jid.tryParse(decline.attrs.to);
   if (!inviter) throw roomError(room.jid, 'jid-malformed');
-  // Without a look at what was sent, the room would carry anybody's words to anybody.
+  // Without this check the room would relay any text to any address.
   if (room.invitations.get(from.bare) !== inviter.bare) throw roomError(room.jid, 'item-not-found');
   forgetInvitation(service, room, from.bare);
   const reason = decline.getChildText('reason');
@@ -105,7 +105,7 @@ export function handleDeclines(
   return true;
 }
 
-/** Occupants may, and members who are not there; in a members-only room it is admitting somebody (§9.5). */
+/** Occupants and absent members may invite; in a members-only room an invitation makes a member (§9.5). */
 function checkMayInvite(room: Room, sender: Jid): void {
   const affiliation = affiliationOf(room, sender.bare);
   if (!seatOf(room, sender) && !isAtLeast(affiliation, 'member')) {
@@ -117,7 +117,7 @@ function checkMayInvite(room: Room, sender: Jid): void {
       ? 'member'
       : 'admin';
   if (!isAtLeast(affiliation, least))
-    throw roomError(room.jid, 'forbidden', { text: 'You may not invite others' });
+    throw roomError(room.jid, 'forbidden', { text: 'You may not invite users to this room' });
 }
 
 function read(room: Room, { stanza, from }: StanzaEvent, invite: Element): Invitation {

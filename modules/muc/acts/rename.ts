@@ -1,4 +1,4 @@
-// Nicknames: which may be taken (XEP-0045 §7.2.8, §17.1), and changing one (§7.6).
+// Nicknames: their validity (XEP-0045 §7.2.8, §17.1), and changing them (§7.6).
 
 import { detach, Jid, type Stanza, type StanzaEvent } from 'enjamb/api';
 import { announce } from '../engine/deliver.ts';
@@ -8,17 +8,17 @@ import type { Occupant, Room, Seat } from '../model/room.ts';
 import { roomError } from '../model/room_error.ts';
 import { reserverOf } from '../model/standings.ts';
 
-/** White space and characters that show nothing. */
+/** White space and invisible characters only. */
 const INVISIBLE = /^[\p{Z}\p{C}\s]*$/u;
 
 /**
- * The nick that an occupant JID asks for.
- * @throws StanzaError 'jid-malformed' for one that nobody could see (§17.1), 'policy-violation' for too long a one
+ * The nick in an occupant JID.
+ * @throws StanzaError 'jid-malformed' for an invisible one (§17.1), 'policy-violation' for one that is too long
  */
 export function properNick(service: Service, address: Jid): string {
   const nick = address.resource ?? '';
   if (INVISIBLE.test(nick))
-    throw roomError(address.bare, 'jid-malformed', { text: 'The nickname shows no visible character' });
+    throw roomError(address.bare, 'jid-malformed', { text: 'The nickname has no visible character' });
   if (nick.length > service.module.options.muc_max_nick_length) {
     throw roomError(address.bare, 'policy-violation', { text: 'The nickname is too long' });
   }
@@ -32,24 +32,26 @@ export function properNick(service: Service, address: Jid): string {
 export function writtenNick(service: Service, room: Room, text: string): string {
   const address = Jid.tryParse(`${room.jid}/${text}`);
   if (!address)
-    throw roomError(room.jid, 'jid-malformed', { text: 'This nickname cannot be part of an address' });
+    throw roomError(room.jid, 'jid-malformed', {
+      text: 'The nickname has characters that are not allowed in an address',
+    });
   return properNick(service, address);
 }
 
-/** @throws StanzaError 'conflict' when a nick is another user's, by use or by reservation (§7.2.8) */
+/** @throws StanzaError 'conflict' if another user holds or has reserved the nick (§7.2.8) */
 export function checkNickIsFree(room: Room, nick: string, bare: string): void {
   const holder = room.occupants.get(nick)?.bare ?? reserverOf(room, nick);
   if (holder !== undefined && holder !== bare) throw roomError(room.jid, 'conflict');
 }
 
-/** Status 210 (§7.2.2) when preparing the address has changed the nick that the client wrote. */
+/** Status 210 (§7.2.2) if preparing the address has changed the client's nick. */
 export function rewrittenCodes(event: StanzaEvent): string[] {
   const written = event.stanza.attrs.to ?? '';
   return written.slice(written.indexOf('/') + 1) === event.to.resource ? [] : ['210'];
 }
 
 /**
- * Renames an occupant with all its clients; one who takes the nick of a sibling joins it.
+ * Renames an occupant with all its clients. A client that takes another nick of its user joins that occupant.
  * @throws StanzaError as for entering
  */
 export function changeNick(service: Service, room: Room, seat: Seat, said: Said, event: StanzaEvent): void {

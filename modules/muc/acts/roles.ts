@@ -25,14 +25,14 @@ export function checkRole(room: Room, actor: Jid, { occupant, role }: RoleChange
   if (refused) throw roomError(room.jid, refused);
 }
 
-/** Puts a checked change into force and tells the room. `actor`: the nick of whoever did it, if known there. */
+/** Applies a checked change and notifies the occupants. `actor`: the nick of the user who made it, if in the room. */
 export function applyRole(
   service: Service,
   room: Room,
   actor: string | undefined,
   { occupant, role, reason }: RoleChange,
 ): void {
-  if (room.occupants.get(occupant.nick) !== occupant) return; // an earlier change of the same request
+  if (room.occupants.get(occupant.nick) !== occupant) return; // removed by an earlier change of the same request
   if (role === 'none') {
     removeOccupant(service, room, occupant, { codes: ['307'], actor, reason });
     return;

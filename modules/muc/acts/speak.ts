@@ -1,4 +1,4 @@
-// Messages to everybody in a room (XEP-0045 §7.4), subjects among them (§8.1).
+// Messages to all occupants of a room (XEP-0045 §7.4), including subjects (§8.1).
 
 import { newId, type Stanza, type StanzaEvent, share, xml } from 'enjamb/api';
 import { asked } from '../engine/ask.ts';
@@ -23,7 +23,7 @@ export function speakToAll(service: Service, room: Room, event: StanzaEvent): vo
   reflect(service, room, occupant, stanza, !changes && stanza.getChild('body') !== undefined);
 }
 
-/** Sends a message to every client in the room, the sender's own too; its `id` stays (§7.4). */
+/** Sends a message to every client in the room, including the sender's, with the same `id` (§7.4). */
 function reflect(service: Service, room: Room, occupant: Occupant, stanza: Stanza, kept: boolean): void {
   const { id = newId(), 'xml:lang': lang } = stanza.attrs;
   const from = `${room.jid}/${occupant.nick}`;

@@ -9,7 +9,7 @@ import { occupantIdElement } from '../model/occupant_id.ts';
 import type { Occupant, Room, Seat } from '../model/room.ts';
 import { roomError } from '../model/room_error.ts';
 
-/** §8.1: a subject without body or thread; with one of them it is an ordinary message. */
+/** §8.1: a message with a subject changes it, unless it also has a body or thread. */
 export function changesSubject(message: Stanza): boolean {
   return (
     message.getChild('subject') !== undefined &&
@@ -24,7 +24,9 @@ export function checkMaySetSubject(room: Room, { role }: Occupant): void {
   throw roomError(room.jid, 'forbidden', { text: 'You may not change the subject' });
 }
 
-/** Takes the subject over; the caller reflects the message. @throws StanzaError 'policy-violation', 'resource-constraint' */
+/**
+ * Stores the subject; the caller reflects the message. @throws StanzaError 'policy-violation', 'resource-constraint'
+ */
 export function setSubject(service: Service, room: Room, occupant: Occupant, message: Stanza): void {
   const text = message.getChildText('subject') ?? '';
   checkSubject(service, room, text);
@@ -33,7 +35,7 @@ export function setSubject(service: Service, room: Room, occupant: Occupant, mes
   roomChanged(service, room);
 }
 
-/** Ends the entering: there always is a subject, if an empty one. */
+/** Sends the subject, possibly an empty one, which completes a join. */
 export function sendSubject(service: Service, room: Room, seat: Seat): void {
   send(service, subjectMessage(room).with({ to: seat.jid }));
 }

@@ -20,7 +20,7 @@ export function whisper(service: Service, event: StanzaEvent): void {
     throw roomError(room.jid, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
   if (type === 'groupchat') {
     throw roomError(room.jid, 'bad-request', {
-      text: 'Send messages of type groupchat to the room, not to an occupant',
+      text: 'Send messages of type groupchat to the room itself',
     });
   }
   const recipient = room.occupants.get(to.resource ?? '');

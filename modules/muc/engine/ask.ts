@@ -1,11 +1,11 @@
-// Asks other modules about what an occupant is about to say.
+// Asks other modules about a stanza that an occupant is about to send.
 
 import type { Stanza, StanzaEvent } from 'enjamb/api';
 import type { Saying } from '../model/events.ts';
 import { type Room, seatOf } from '../model/room.ts';
 import type { Service } from './service.ts';
 
-/** Returns the stanza as the other modules leave it. @throws what one of them throws to refuse it */
+/** Returns the stanza, possibly changed by other modules. @throws their refusal */
 export function asked(
   service: Service,
   room: Room,

@@ -1,4 +1,4 @@
-// A change of a room, and the changes that wait for the disk; see commit.ts.
+// A change of a room, and the changes that wait for a write; see commit.ts.
 
 import type { StanzaEvent } from 'enjamb/api';
 import type { Room } from '../model/room.ts';
@@ -9,13 +9,15 @@ export interface Change {
    * @throws StanzaError when the change is not allowed
    */
   check(room: Room): void;
-  /** Makes the part of the change that is stored. Called directly after `check`. */
+  /** Applies the stored part of the change to a draft. Called directly after `check`. */
   stage(draft: Draft): void;
-  /** Makes the change, answers the requester, and tells the occupants. Must not refuse: it runs after the write. */
+  /**
+   * Applies the change, answers the requester, and notifies the occupants. Must not refuse: it runs after the write.
+   */
   apply(room: Room): void;
 }
 
-/** A room as it will be after the changes. */
+/** The room after the changes. */
 export interface Draft extends Room {
   /** Set if the room will be destroyed. */
   removed?: boolean;
@@ -31,6 +33,6 @@ export interface Request {
 /** The requested changes of one room. */
 export interface Commits {
   readonly waiting: Request[];
-  /** Resolves when no change is under way any more; never rejects. */
+  /** Resolves when no change is pending; never rejects. */
   readonly idle: Promise<void>;
 }

@@ -1,11 +1,11 @@
-// Changes of rooms that are on disk. A change is written before the requester gets an answer and the occupants are told. So
-// a confirmed change survives a crash, and a change that cannot be written has no effect.
+// Changes of stored rooms. A change is written before the requester gets an answer and the occupants are notified. So
+// an acknowledged change survives a crash, and a change that cannot be written has no effect.
 //
 //   request ──▶ waiting ──▶ tried on a draft of the room ──▶ written ──▶ applied, answered
 //                                 │ not allowed                │ failed
 //                                 └──────▶ refused ◀───────────┘  the room is unchanged
 //
-// Each room has one write under way; all changes that are requested meanwhile share the next one (docs/adr/0025).
+// Each room has at most one running write; all changes requested meanwhile share the next one (docs/adr/0025).
 
 import { errorReply, refusalFor, StanzaError, type StanzaEvent } from 'enjamb/api';
 import type { Room } from '../model/room.ts';
@@ -16,14 +16,14 @@ import { type Service, send } from './service.ts';
 import { saveDraft } from './store.ts';
 import { turn } from './turn.ts';
 
-/** Changes of one room that wait for a write. */
+/** The most changes of one room that wait for a write. */
 const MAX_WAITING = 1_000;
-/** Changes that share a write. They are applied in one turn, which blocks everything else. */
+/** The most changes that share a write. They are applied in one turn, which blocks the process. */
 const MAX_PER_WRITE = 100;
 
 /**
- * Makes a change: immediately in a room that is only in memory, otherwise after the write.
- * @throws StanzaError when the change is refused immediately; a later refusal is sent to the requester
+ * Applies a change: immediately in a room that is only in memory, otherwise after the write.
+ * @throws StanzaError if the change is refused immediately; a later refusal is sent to the requester
  */
 export function commit(service: Service, room: Room, event: StanzaEvent, change: Change): void {
   if (!service.commits.has(room.name)) {
@@ -35,14 +35,14 @@ export function commit(service: Service, room: Room, event: StanzaEvent, change:
   }
   const commits = service.commits.get(room.name) ?? begin(service, room.name);
   if (commits.waiting.length >= MAX_WAITING) {
-    throw roomError(room.jid, 'resource-constraint', { text: 'Too many changes of this room are under way' });
+    throw roomError(room.jid, 'resource-constraint', { text: 'Too many pending changes of this room' });
   }
   const { promise, resolve } = Promise.withResolvers<void>();
   commits.waiting.push({ change, event, room, done: resolve });
   event.waitUntil(promise);
 }
 
-/** Resolves when no change waits any more, so that all requesters get an answer before the module unloads. */
+/** Resolves when no change is pending, so that all requesters get an answer before the module unloads. */
 export async function settled(service: Service): Promise<void> {
   await Promise.all([...service.commits.values()].map(({ idle }) => idle));
 }
@@ -107,7 +107,7 @@ function stageOn(room: Room | undefined, draft: Draft | undefined, { change, roo
   change.stage(draft);
 }
 
-/** Applies a change without a second write: its row is on disk already. */
+/** Applies a change without a second write, since its row is on disk. */
 function enforce(service: Service, { change, event, room }: Request): void {
   if (service.rooms.get(room.name) !== room) {
     throw roomError(room.jid, 'item-not-found', { text: 'The room no longer exists', type: 'cancel' });
@@ -139,11 +139,11 @@ function refuse(service: Service, { stanza }: StanzaEvent, error: StanzaError): 
 function notStored(room: Room, error: unknown): StanzaError {
   return roomError(room.jid, refusalFor(error).condition, {
     type: 'wait',
-    text: 'The room cannot be stored now, so nothing has changed. Try again later.',
+    text: 'The room cannot be stored now, so nothing was changed. Try again later.',
   });
 }
 
-/** A copy in which affiliations, nicks and configuration may be changed; it shares everything else with the room. */
+/** A copy whose affiliations, nicks and configuration may be changed; it shares the rest with the room. */
 function draftOf(room: Room): Draft {
   return { ...room, standings: new Map(room.standings), reserved: new Map(room.reserved) };
 }

@@ -1,4 +1,4 @@
-// Who may create rooms, and how many (XEP-0045 §10.1.1).
+// Permissions and limits for creating rooms (XEP-0045 §10.1.1).
 
 import { registeredDomain, type StanzaEvent } from 'enjamb/api';
 import type { Room } from '../model/room.ts';
@@ -6,26 +6,28 @@ import { roomError } from '../model/room_error.ts';
 import type { Service } from './service.ts';
 
 /**
- * Administrators may always create rooms; others as configured, up to their limits.
+ * Administrators may always create rooms; others as configured, within their limits.
  * @throws StanzaError 'not-allowed', 'resource-constraint'
  */
 export function checkMayCreate(service: Service, { from, to, origin }: StanzaEvent): void {
   const { options } = service.module;
   if (service.rooms.size >= options.muc_max_rooms) {
-    throw roomError(to.bare, 'resource-constraint', { text: 'There are too many rooms here' });
+    throw roomError(to.bare, 'resource-constraint', { text: 'This service has too many rooms' });
   }
   if (service.module.adminOf(from) !== undefined) return;
   const restricted = options.restrict_room_creation;
   const isLocal = origin.kind === 'c2s';
   if (restricted !== false && !(restricted === 'local' && isLocal)) {
-    throw roomError(to.bare, 'not-allowed', { text: 'You may not create rooms here' });
+    throw roomError(to.bare, 'not-allowed', { text: 'You may not create rooms on this service' });
   }
   if (roomsOf(service, from.bare) >= options.muc_max_rooms_per_user) {
-    throw roomError(to.bare, 'resource-constraint', { text: 'You have created too many rooms here' });
+    throw roomError(to.bare, 'resource-constraint', {
+      text: 'You have created too many rooms on this service',
+    });
   }
   if (!isLocal && roomsOf(service, registeredDomain(from.domain)) >= options.muc_max_rooms_per_domain) {
     throw roomError(to.bare, 'resource-constraint', {
-      text: 'Users of your server have created too many rooms',
+      text: 'Users of your server have created too many rooms on this service',
     });
   }
 }

@@ -1,4 +1,4 @@
-// What occupants see of each other: presence with roles and affiliations, each version of it serialised once.
+// Sends occupants each other's presence with roles and affiliations. Each version of it is serialised once.
 
 import { type Element, type Node, NS, type Stanza, share, xml } from 'enjamb/api';
 import { occupantIdElement } from '../model/occupant_id.ts';
@@ -6,35 +6,35 @@ import type { Affiliation, Role } from '../model/ranks.ts';
 import { affiliationOf, mainSeat, type Occupant, type Room, type Seat, seesJids } from '../model/room.ts';
 import { type Service, send } from './service.ts';
 
-/** What becomes known of an occupant, beyond its plain presence. */
+/** The details of a presence update about an occupant. */
 export interface News {
   readonly type?: 'unavailable';
-  /** What the client said; default: what its main client said last. */
+  /** The children of the client's presence; default: those of its main client's last presence. */
   readonly payload?: readonly Node[];
   readonly affiliation?: Affiliation;
   readonly role?: Role | 'none';
-  /** The new nick, of one that is changing it (XEP-0045 §7.6). */
+  /** The new nick, in a nick change (XEP-0045 §7.6). */
   readonly nick?: string;
-  /** The nick of whoever brought it about (§8.2). */
+  /** The nick of the occupant who caused the change (§8.2). */
   readonly actor?: string | undefined;
   readonly reason?: string | undefined;
-  /** Status codes for everybody. */
+  /** Status codes for all occupants. */
   readonly codes?: readonly string[];
-  /** Further status codes for the occupant itself; 110 is added. */
+  /** Further status codes for the occupant itself, besides 110. */
   readonly ownCodes?: readonly string[];
-  /** Whose full JID it is about; default: the occupant's main client. */
+  /** The full JID of the client in question; default: the occupant's main client. */
   readonly jid?: string;
-  /** The `id` of the presence that `client` sent, which it gets back (§7.2.2). */
+  /** The `id` of the presence of `client`, which is returned to it (§7.2.2). */
   readonly echo?: { readonly client: Seat; readonly id: string | undefined };
 }
 
-/** Tells everybody in the room, the occupant's own clients too. */
+/** Sends the update to all occupants, including the occupant's own clients. */
 export function announce(service: Service, room: Room, occupant: Occupant, news: News = {}): void {
   tellOthers(service, room, occupant, news);
   tellOwn(service, room, occupant, occupant.seats.values(), news);
 }
 
-/** Tells everybody else. */
+/** Sends the update to all other occupants. */
 export function tellOthers(service: Service, room: Room, occupant: Occupant, news: News = {}): void {
   const versions = new Map<boolean, Stanza>();
   for (const seat of room.seats.values()) {
@@ -46,7 +46,7 @@ export function tellOthers(service: Service, room: Room, occupant: Occupant, new
   }
 }
 
-/** Tells clients of the occupant itself (status 110, XEP-0045 §7.2.2). */
+/** Sends the update to clients of the occupant itself (status 110, XEP-0045 §7.2.2). */
 export function tellOwn(
   service: Service,
   room: Room,
@@ -62,7 +62,7 @@ export function tellOwn(
   }
 }
 
-/** Shows a client everybody else in the room (XEP-0045 §7.2.2: before its own presence). */
+/** Sends a client the presence of all other occupants (XEP-0045 §7.2.2: before its own presence). */
 export function showRoom(service: Service, room: Room, seat: Seat): void {
   const open = seesJids(room, seat.occupant.role);
   for (const occupant of room.occupants.values()) {
@@ -70,7 +70,7 @@ export function showRoom(service: Service, room: Room, seat: Seat): void {
   }
 }
 
-/** The plain available presence of an occupant, made once for all who enter until something in it changes. */
+/** The available presence of an occupant for new occupants, cached until it changes. */
 function view(service: Service, room: Room, occupant: Occupant, open: boolean): Stanza {
   const kind = open ? 'nonAnonymous' : 'semiAnonymous';
   occupant.view[kind] ??= share(presence(service, room, occupant, {}, open, false));
@@ -95,7 +95,7 @@ function presence(
   ]);
 }
 
-/** What other modules have to say of an occupant. */
+/** Children that other modules add to an occupant's presence. */
 function additions({ module }: Service, room: Room, occupant: Occupant): Element[] {
   return module.items('muc-presence').flatMap((childrenOf) => childrenOf(room, occupant));
 }

@@ -1,23 +1,23 @@
-// Which invitations of a room are under way, so that they can be declined through it (XEP-0045 §7.8.2). The one place
-// that changes them, so that what all rooms remember has an end.
+// The pending invitations of a room, which can be declined through it (XEP-0045 §7.8.2). Only this file changes them,
+// to keep the bounds of all rooms.
 
 import { type ByteBudget, detach } from 'enjamb/api';
 import type { Room } from '../model/room.ts';
 
-/** Of one room. */
+/** The most invitations of one room. */
 const MAX_INVITATIONS = 200;
-/** The same in characters of addresses, so that long ones take no more. */
+/** The most characters of addresses in them. */
 const MAX_CHARACTERS = 32 * 1024;
-/** All rooms of a service together. In bytes. */
+/** The most bytes in all rooms of a service. */
 export const MAX_ALL_INVITATION_BYTES = 32 * 1024 * 1024;
-/** Of one invitation beside its addresses. In bytes. */
+/** The bytes of one invitation besides its addresses. */
 const ENTRY_BYTES = 100;
 
 interface Memory {
   readonly budgets: { readonly invitations: ByteBudget };
 }
 
-/** Remembers an invitation. Where that is too much, the room forgets its oldest ones, in the end this one as well. */
+/** Records an invitation. To stay within the bounds, the room drops its oldest ones, and if necessary this one. */
 export function rememberInvitation(memory: Memory, room: Room, invitee: string, inviter: string): void {
   forgetInvitation(memory, room, invitee);
   room.invitations.set(detach(invitee), detach(inviter));
@@ -33,7 +33,7 @@ export function rememberInvitation(memory: Memory, room: Room, invitee: string, 
   }
 }
 
-/** It was declined, or its time is over. */
+/** Removes an invitation that was declined or has no use any more. */
 export function forgetInvitation({ budgets }: Memory, room: Room, invitee: string): void {
   const inviter = room.invitations.get(invitee);
   if (inviter === undefined) return;
@@ -41,12 +41,12 @@ export function forgetInvitation({ budgets }: Memory, room: Room, invitee: strin
   budgets.invitations.give(bytesOf(invitee, inviter));
 }
 
-/** The room ends. */
+/** Removes all invitations, since the room ends. */
 export function forgetInvitations(memory: Memory, room: Room): void {
   for (const invitee of [...room.invitations.keys()]) forgetInvitation(memory, room, invitee);
 }
 
-/** What a room remembers, in bytes. */
+/** The memory of a room's invitations, in bytes. */
 export function invitationBytes({ invitations }: Room): number {
   let bytes = 0;
   for (const [invitee, inviter] of invitations) bytes += bytesOf(invitee, inviter);

@@ -1,4 +1,4 @@
-// The public list of rooms (XEP-0045 §6.3). It is kept sorted by address, so that a request only costs its page.
+// The public list of rooms (XEP-0045 §6.3). It is kept sorted by address, so that a request costs only its page.
 
 import type { Room } from '../model/room.ts';
 
@@ -8,7 +8,7 @@ export interface ListingPage {
   readonly start: number;
 }
 
-/** Whether a room is shown to everybody. */
+/** Whether a room is in the public list. */
 export function isListed(room: Room): boolean {
   return room.config.listed && room.lockedSince === undefined;
 }
@@ -28,14 +28,16 @@ export class Listing {
     else if (isThere) this.#rooms.splice(place, 1);
   }
 
-  /** The next `max` rooms after the address `after`, which need not be on the list; `undefined`: from the beginning. */
+  /**
+   * The next `max` rooms after the address `after`, which may be missing from the list; `undefined`: from the start.
+   */
   page(after: string | undefined, max: number): ListingPage {
     const place = after === undefined ? 0 : this.#firstFrom(after);
     const start = after !== undefined && this.#rooms[place]?.jid === after ? place + 1 : place;
     return { rooms: this.#rooms.slice(start, start + max), start };
   }
 
-  /** The index of the first room whose address is `jid` or follows it. */
+  /** The index of the first room whose address is not before `jid`. */
   #firstFrom(jid: string): number {
     let low = 0;
     let high = this.#rooms.length;

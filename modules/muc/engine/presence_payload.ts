@@ -1,4 +1,4 @@
-// The presence of clients, as a room keeps it.
+// The children of clients' presence that a room keeps.
 
 import { type Node, nodesBytes, type Stanza } from 'enjamb/api';
 import { detachedCopies } from '../model/copy.ts';
@@ -7,17 +7,17 @@ import { forgetViews, type Room, type Seat } from '../model/room.ts';
 import { roomError } from '../model/room_error.ts';
 import type { Service } from './service.ts';
 
-/** Everybody who enters is sent every occupant's presence: a large one would be paid for by all. In characters. */
+/** The most characters of one presence, which is sent to every new occupant. */
 const MAX_PRESENCE_LENGTH = 16 * 1024;
-/** Memory of one client's presence. */
+/** The most memory of one client's presence. */
 const MAX_PRESENCE_BYTES = 48 * 1024;
-/** Memory of the presence of all clients in one room. */
+/** The most memory of the presence of all clients in one room. */
 const MAX_ROOM_PRESENCE_BYTES = 32 * 1024 * 1024;
-/** Memory of the presence in all rooms of a service. */
+/** The most memory of the presence in all rooms of a service. */
 export const MAX_ALL_PRESENCE_BYTES = 128 * 1024 * 1024;
-/** Each client may use this much, in bytes, even when all rooms together are at their bound; its seat takes as much. */
+/** The bytes that each client may use even when the rooms are at their bound; its seat takes about as much. */
 const FREE_PRESENCE_BYTES = 4 * 1024;
-/** A character of presence is kept in the elements, and in the two versions that others see. In bytes. */
+/** The bytes of one character, which is kept in the elements and in the two views of other occupants. */
 const CHARACTER = 4;
 
 type Memory = { readonly budgets: Pick<Service['budgets'], 'presence'> };
@@ -25,11 +25,11 @@ type Memory = { readonly budgets: Pick<Service['budgets'], 'presence'> };
 export interface Said {
   readonly payload: readonly Node[];
   readonly priority: number;
-  /** Memory that it takes. */
+  /** The memory of the payload. */
   readonly bytes: number;
 }
 
-/** @throws StanzaError 'policy-violation' when it is too much */
+/** The payload of a presence. @throws StanzaError 'policy-violation' if it is too large */
 export function whatIsSaid(stanza: Stanza, room: string): Said {
   const payload = withoutForgeries(stanza, room);
   const { length } = stanza.toString();
@@ -46,8 +46,8 @@ export function whatIsSaid(stanza: Stanza, room: string): Said {
 }
 
 /**
- * Puts on record what a client says now. Where the room, or all rooms, already keep as much as they may, a client that says
- * much is in the room all the same, with nothing but its priority: what others say keeps no client out.
+ * Stores the payload of a client's presence. If the room or the service is at its bound, it keeps only the priority of
+ * a large presence, so that the presence of others never keeps a client out.
  */
 export function speak(service: Memory, room: Room, seat: Seat, said: Said): void {
   forgetPresence(service, room, seat);
@@ -64,7 +64,7 @@ export function speak(service: Memory, room: Room, seat: Seat, said: Said): void
   forgetViews(seat.occupant);
 }
 
-/** Gives back the memory of a client's presence, because the client leaves or replaces it. */
+/** Releases the memory of a client's presence, since the client leaves or replaces it. */
 export function forgetPresence({ budgets }: Memory, room: Room, seat: Seat): void {
   budgets.presence.give(seat.presenceBytes);
   room.presenceBytes -= seat.presenceBytes;

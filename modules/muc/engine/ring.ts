@@ -1,5 +1,5 @@
-// Discussion history (XEP-0045 §7.2.13, §7.2.14): the last messages, for clients that enter. It is kept as text, bounded for
-// each room and for all rooms together, and parsed again when a client enters.
+// Discussion history (XEP-0045 §7.2.13, §7.2.14): the last messages, for new occupants. It is kept as text, bounded for
+// each room and for all rooms together, and parsed when a client enters.
 
 import {
   type ByteBudget,
@@ -14,24 +14,24 @@ import {
 import { delayBy } from 'enjamb/xep';
 import type { HistoryEntry, Room } from '../model/room.ts';
 
-/** All rooms of a service, and the memory that their histories share. */
+/** The rooms of a service, and the budget of their histories. */
 export interface HistoryMemory {
   readonly rooms: ReadonlyMap<string, Room>;
   readonly budgets: { readonly history: ByteBudget };
 }
 
-/** Entries of all rooms of a service. */
+/** The most bytes of history in all rooms of a service. */
 export const MAX_ALL_HISTORY_BYTES = 32 * 1024 * 1024;
-/** Entries of one room. */
+/** The most bytes of history in one room. */
 const MAX_BYTES = 256 * 1024;
-/** Messages of one room as elements, in bytes: each join reads them. */
+/** The most bytes of one room's messages as elements, since each join parses them. */
 const MAX_WEIGHT = 1024 * 1024;
-/** Parsed messages of all rooms that are kept for further joins. */
+/** The most bytes of parsed messages of all rooms that are cached for further joins. */
 const MAX_READ_BYTES = 16 * 1024 * 1024;
-/** One entry without its text. */
+/** The bytes of one entry without its text. */
 const ENTRY_BYTES = 200;
 
-/** Keeps a message that the room has reflected; `reflected` is without `to`. */
+/** Stores a reflected message; `reflected` has no `to`. */
 export function remember(memory: HistoryMemory, room: Room, reflected: Stanza, at: number): void {
   if (room.config.historyLength === 0) return;
   const entry = entryOf(room, reflected, at);
@@ -42,7 +42,7 @@ export function remember(memory: HistoryMemory, room: Room, reflected: Stanza, a
   trimHistory(memory, room);
 }
 
-/** Forgets the oldest messages until the room is within its bounds. */
+/** Drops the oldest messages until the room is within its bounds. */
 export function trimHistory(memory: HistoryMemory, room: Room): void {
   let bytes = 0;
   let weight = 0;
@@ -57,12 +57,12 @@ export function trimHistory(memory: HistoryMemory, room: Room): void {
   forgetOldest(memory, room, room.history.length - kept);
 }
 
-/** Forgets everything, because the room ends. */
+/** Drops the whole history, since the room ends. */
 export function clearHistory(memory: HistoryMemory, room: Room): void {
   forgetOldest(memory, room, room.history.length);
 }
 
-/** While all rooms together keep too much, the largest one forgets its older half, so that no room fills the memory. */
+/** While all rooms together exceed the bound, drops the older half of the largest history. */
 function makeSpace(memory: HistoryMemory, bytes: number): void {
   const { history } = memory.budgets;
   while (history.used > 0 && history.used + bytes > history.max) {
@@ -99,12 +99,12 @@ function entryOf(room: Room, reflected: Stanza, at: number): HistoryEntry {
 
 const END_TAG = '</message>';
 
-/** Parses entries, and keeps the results, because many clients that enter get the same messages. */
+/** Parses entries and caches the results, because new occupants get the same messages. */
 export class HistoryReader {
   readonly #read = new Map<HistoryEntry, Stanza>();
   #bytes = 0;
 
-  /** The message without `to`, ready to be sent to many. */
+  /** The message without `to`, prepared for many recipients. */
   read(entry: HistoryEntry): Stanza {
     const known = this.#read.get(entry);
     if (known) return known;
@@ -120,8 +120,8 @@ export class HistoryReader {
 }
 
 /**
- * §7.2.14: "the smallest amount of traffic that meets any combination of the above criteria": the newest messages
- * that are within all of them. What is not a number or a time limits nothing.
+ * §7.2.14: "the smallest amount of traffic that meets any combination of the above criteria": the newest messages that
+ * satisfy all criteria. Invalid numbers and times are ignored.
  */
 export function selectHistory(
   room: Room,
@@ -130,7 +130,7 @@ export function selectHistory(
   now: number,
 ): readonly HistoryEntry[] {
   const limits = limitsOf(wish, now);
-  // The characters that `to` adds to each message.
+  // The number of characters that `to` adds to each message.
   const added = xml('m', { to }).toString().length - xml('m').toString().length;
   let chars = 0;
   let count = 0;
@@ -161,7 +161,7 @@ function natural(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** When something was said, as the room saw it (XEP-0203; `from` is the room itself, XEP-0045 §7.2.13). */
+/** The time when the room received a message (XEP-0203; `from` is the room itself, XEP-0045 §7.2.13). */
 export function stamp(room: Room, at: number): Element {
   return delayBy(room.jid, at);
 }

@@ -1,4 +1,4 @@
-// The rooms of a service: their beginning and their end.
+// Creates and deletes the rooms of a service.
 
 import type { Jid, StanzaEvent } from 'enjamb/api';
 import { affiliationOf, type Room } from '../model/room.ts';
@@ -16,11 +16,12 @@ export function findRoom(service: Service, address: Jid): Room | undefined {
   return address.local === undefined ? undefined : service.rooms.get(address.local);
 }
 
-/** The room that an event is addressed to, as far as its sender may know of it (§17.2). */
+/** The room that an event is addressed to, if it is visible to the sender (§17.2). */
 export function visibleRoom(service: Service, { from, to }: StanzaEvent): Room {
   const room = findRoom(service, to);
   const visible = room && (room.lockedSince === undefined || affiliationOf(room, from.bare) === 'owner');
-  if (!visible) throw roomError(to.bare, 'item-not-found', { text: 'There is no such room', type: 'cancel' });
+  if (!visible)
+    throw roomError(to.bare, 'item-not-found', { text: 'The room does not exist', type: 'cancel' });
   return room;
 }
 
@@ -42,13 +43,13 @@ export function createRoom(
   return room;
 }
 
-/** Call this after a change of anything that is listed or stored. The room's row is written at the end of the turn. */
+/** Call this after a change of listed or stored data. The room's row is written at the end of the turn. */
 export function roomChanged(service: Service, room: Room): void {
   service.listing.update(room, service.rooms.get(room.name) === room && isListed(room));
   service.changed.add(room.name);
 }
 
-/** Opens a new room to others (§10.1.2). */
+/** Unlocks a new room for other users (§10.1.2). */
 export function unlockRoom(service: Service, room: Room): void {
   if (room.lockedSince === undefined) return;
   room.lockedSince = undefined;
@@ -56,7 +57,7 @@ export function unlockRoom(service: Service, room: Room): void {
   roomChanged(service, room);
 }
 
-/** Forgets a room, occupants or not; telling them is the caller's business. */
+/** Deletes a room; the caller notifies its occupants. */
 export function dropRoom(service: Service, room: Room): void {
   if (service.rooms.get(room.name) !== room) return;
   service.rooms.delete(room.name);
@@ -70,7 +71,7 @@ export function dropRoom(service: Service, room: Room): void {
   service.module.log.info('room removed', { room: room.jid });
 }
 
-/** §7.14: a temporary room ends when the last occupant has gone, and so does one that never was configured. */
+/** Deletes an empty room that is temporary (§7.14) or was never configured. */
 export function closeIfDone(service: Service, room: Room): void {
   const isKept = room.config.persistent && room.lockedSince === undefined;
   if (room.seats.size === 0 && !isKept) dropRoom(service, room);

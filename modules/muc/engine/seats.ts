@@ -1,24 +1,26 @@
-// How many clients may be in the rooms of a service, and how many of them one account or one other server may have there.
+// Bounds the number of seats in all rooms of a service, and the share of one account or one other server.
 
 import { type Holder, registeredDomain } from 'enjamb/api';
 import type { Occupant } from '../model/room.ts';
 import { roomError } from '../model/room_error.ts';
 import type { Budgets, Service } from './service.ts';
 
-/** In all rooms together; each takes about 2 KiB, with its presence more. */
+/** The most seats in all rooms together; each takes about 2 KiB plus its presence. */
 export const MAX_SEATS = 50_000;
-/** The part that one account of this server may take: of the seats 2,500, such as 20 clients in 125 rooms. */
+/** The share of one account of this server: 2,500 seats, such as 20 clients in 125 rooms. */
 const ACCOUNT_SHARE = 1 / 20;
-/** The part that all users below one registered domain may take. */
+/** The share of all users below one registered domain. */
 const SERVER_SHARE = 1 / 4;
 
-/** Where a service counts them. */
+/** The members of a service that count seats. */
 interface Memory {
   readonly module: Pick<Service['module'], 'local'>;
   readonly budgets: Pick<Budgets, 'seats'>;
 }
 
-/** Both addresses are bare JIDs. @throws StanzaError 'resource-constraint' */
+/**
+ * Checks that a user may take one more seat. Both addresses are bare JIDs. @throws StanzaError 'resource-constraint'
+ */
 export function checkSeats(service: Memory, room: string, bare: string): void {
   const obstacle = service.budgets.seats.obstacle(holderOf(service, bare), 1);
   if (obstacle === undefined) return;
@@ -26,7 +28,7 @@ export function checkSeats(service: Memory, room: string, bare: string): void {
   throw roomError(room, 'resource-constraint', { type: 'wait', text: `${who} in too many rooms here` });
 }
 
-/** Counts a client in, or out. */
+/** Counts a seat that is taken or released. */
 export function countSeat(
   service: Memory,
   { occupant }: { readonly occupant: Pick<Occupant, 'bare'> },
@@ -37,7 +39,7 @@ export function countSeat(
   else service.budgets.seats.give(holder, 1);
 }
 
-/** The holder of what a user takes of the memory of all rooms. */
+/** The holder in the budgets of all rooms that a user is charged to. */
 export function holderOf({ module }: Pick<Memory, 'module'>, bare: string): Holder {
   const domain = bare.slice(bare.indexOf('@') + 1);
   if (module.local(domain) !== undefined) return { name: bare, share: ACCOUNT_SHARE };

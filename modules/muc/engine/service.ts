@@ -1,4 +1,4 @@
-// One room service: its rooms, what all of them share, and what the present turn has left to do (turn.ts).
+// One room service: its rooms, their shared state, and the postponed work of the present turn (turn.ts).
 
 import type { ByteBudget, KeyvalStore, Module, SharedBudget, Stanza, StanzaEvent } from 'enjamb/api';
 import type { MucOptions } from '../model/options.ts';
@@ -21,17 +21,17 @@ export interface Service {
   readonly stored: Set<string>;
   /** The rooms to be written, or to be removed from the store, when the turn ends. */
   readonly changed: Set<string>;
-  /** Changes that wait for the disk, by the room's localpart. */
+  /** Changes that wait for a write, by the room's localpart. */
   readonly commits: Map<string, Commits>;
   readonly budgets: Budgets;
   readonly reader: HistoryReader;
-  /** Writes that have not begun yet, by room. */
+  /** Writes that have not begun, by room. */
   readonly writing: Map<string, Promise<void>>;
-  /** Clients that turned out to be gone in this turn, with the rooms they were in. */
+  /** Clients found to be lost in this turn, with their rooms. */
   readonly gone: Map<Seat, Room>;
-  /** What waits for the end of the turn. */
+  /** The work that waits for the end of the turn. */
   readonly postponed: (() => void)[];
-  /** Called at the end of each turn, with the event that brought it about. */
+  /** Called at the end of each turn, with the event that started it. */
   readonly turnEnds: ((event: StanzaEvent | undefined) => void)[];
   inTurn: boolean;
 }
@@ -43,7 +43,7 @@ export interface Budgets {
   readonly presence: ByteBudget;
   readonly invitations: ByteBudget;
   readonly subjects: ByteBudget;
-  /** Clients in rooms; a number. */
+  /** The number of seats. */
   readonly seats: SharedBudget;
   /** Requests from one occupant to another that are not answered yet; a number. */
   readonly relays: SharedBudget;

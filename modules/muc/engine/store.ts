@@ -1,5 +1,5 @@
-// Rooms on disk: one row per persistent room. Changes that the room confirms with an answer are written first (commit.ts).
-// All others take effect in memory, and the row is written at the end of the turn.
+// Stores rooms: one row per persistent room. Changes that the room acknowledges with an answer are written first
+// (commit.ts). All others are applied in memory, and the row is written at the end of the turn.
 
 import { randomBytes } from 'node:crypto';
 import type { StanzaEvent } from 'enjamb/api';
@@ -14,7 +14,7 @@ import { countSeat } from './seats.ts';
 import type { Service } from './service.ts';
 import { subjectBytes } from './subjects.ts';
 
-/** A room without occupants: a stored one, or a new one if the row has only a creator. */
+/** Makes a room without occupants: a stored one, or a new one if the row has only a creator. */
 export function makeRoom(
   service: Service,
   name: string,
@@ -44,14 +44,14 @@ export function makeRoom(
   return room;
 }
 
-/** Larger rows are written one at a time over all rooms, so that they never fill the queue of the store. */
+/** Larger rows are written one at a time over all rooms, so that they do not fill the queue of the store. */
 const LARGE_BYTES = 64 * 1024;
 
 /** Reads all persistent rooms into memory. */
 export async function loadRooms(service: Service): Promise<void> {
   for await (const [name, row] of service.store.entries()) {
     service.stored.add(name);
-    // After a reload of the module the live room is still here, and newer.
+    // After a reload of the module the live room still exists, and is newer.
     if (!service.rooms.has(name))
       service.rooms.set(name, makeRoom(service, name, { ...row, creator: row.creator }));
   }
@@ -67,7 +67,7 @@ export async function loadRooms(service: Service): Promise<void> {
   }
 }
 
-/** Begins to write what has changed in this turn. The event waits for it; a write that fails is logged. */
+/** Starts to write the rooms that have changed in this turn. The event waits for it; failures are logged. */
 export function writeChanges(service: Service, event: StanzaEvent | undefined): void {
   for (const name of service.changed) {
     if (!service.stored.has(name) && !isKept(service.rooms.get(name))) continue;
@@ -78,12 +78,12 @@ export function writeChanges(service: Service, event: StanzaEvent | undefined): 
   service.changed.clear();
 }
 
-/** Writes of one room follow each other; one that has not begun yet takes later changes along. */
+/** Writes of one room run in sequence; a write that has not begun includes later changes. */
 function write(service: Service, name: string): Promise<void> {
   const waiting = service.writing.get(name);
   if (waiting) return waiting;
   const work = service.module.serial(`room ${name}`, async () => {
-    await Promise.resolve(); // so that it is known as waiting before it begins
+    await Promise.resolve(); // so that it is in `writing` before it begins
     service.writing.delete(name);
     await bringUpToDate(service, name);
   });
@@ -100,7 +100,7 @@ type Saver = Pick<Service, 'stored' | 'store'> & { readonly module: Pick<Service
 /** Writes a room or a draft of it. Removes the row if the room is not persistent, or `undefined`. */
 export async function saveDraft(service: Saver, name: string, room: Room | undefined): Promise<void> {
   if (isKept(room)) {
-    service.stored.add(name); // Before the write, so that a room that ends meanwhile has its row removed.
+    service.stored.add(name); // Before the write, so that the row of a room that ends meanwhile is removed.
     const write = () => service.store.set(name, rowOf(room));
     await (room.standingBytes > LARGE_BYTES ? service.module.serial('large rooms', write) : write());
   } else {

@@ -1,12 +1,12 @@
-// The turn in which everything happens that one event brings about.
+// A turn: all that one event causes.
 
 import type { StanzaEvent } from 'enjamb/api';
 import type { Service } from './service.ts';
 
 /**
- * Runs what one event brings about. What we send may come back as an error within the same tick, or make a client hang
- * up; what follows from that is postponed to the end of the turn. So everybody hears of one thing after the other in
- * the same order, and a thousand clients that are gone do not nest a thousand announcements in each other.
+ * Runs the handler of one event. Our stanzas may return as errors in the same tick, or close a client's stream. The
+ * consequences are postponed to the end of the turn. So all occupants see changes in the same order, and a thousand
+ * lost clients do not nest a thousand announcements.
  */
 export function turn<T>(service: Service, event: StanzaEvent | undefined, act: () => T): T {
   if (service.inTurn) return act();
@@ -20,7 +20,7 @@ export function turn<T>(service: Service, event: StanzaEvent | undefined, act: (
   }
 }
 
-/** Leaves something for the end of the turn. */
+/** Postpones work to the end of the turn. */
 export function postpone(service: Service, act: () => void): void {
   service.postponed.push(act);
 }

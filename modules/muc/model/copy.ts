@@ -1,8 +1,8 @@
-// Copies of received elements that may be kept for long.
+// Copies of received elements that are kept for a long time.
 
 import { detach, Element, type Node } from 'enjamb/api';
 
-/** A deep copy that shares no memory with the stanza it was taken from. */
+/** A deep copy that shares no memory with its stanza. */
 export function detachedCopy(element: Element): Element {
   const copy = new Element(element.name);
   for (const key in element.attrs) {

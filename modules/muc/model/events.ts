@@ -1,42 +1,42 @@
-// What other modules of the service hear of rooms, and may add to them.
+// The events and items by which other modules of the service observe and extend rooms.
 
 import type { Element, Event, Jid, Stanza } from 'enjamb/api';
 import type { Affiliation } from './ranks.ts';
 import type { Occupant, Room, Seat } from './room.ts';
 import type { ExtraSetting } from './settings.ts';
 
-/** Somebody is about to enter. A handler refuses by throwing a StanzaError, and may give another nick (status 210). */
+/** A client is about to enter. A handler may throw a StanzaError to refuse, or assign another nick (status 210). */
 export interface Entering {
   readonly room: Readonly<Room>;
   readonly client: Jid;
   readonly affiliation: Affiliation;
   readonly stanza: Stanza;
   nick: string;
-  /** The room was created for this client. */
+  /** Whether the room was created for this client. */
   readonly isNew: boolean;
 }
 
-/** An occupant is about to say something. A handler refuses by throwing a StanzaError, and may replace the stanza. */
+/** An occupant is about to send a stanza. A handler may throw a StanzaError to refuse, or replace the stanza. */
 export interface Saying {
   readonly room: Readonly<Room>;
   readonly client: Jid;
-  /** `undefined` for a member who invites without being in the room. */
+  /** `undefined` for an absent member who invites. */
   readonly occupant: Readonly<Occupant> | undefined;
   stanza: Stanza;
   readonly kind: 'message' | 'subject' | 'private' | 'invite' | 'voice';
 }
 
-/** A message went to everybody. */
+/** A message was sent to all occupants. */
 export interface Said {
   readonly room: Readonly<Room>;
   readonly occupant: Readonly<Occupant>;
   /** The bare JID of its author. */
   readonly author: string;
-  /** As it was sent, without `to`. Shared: not to be changed. */
+  /** The sent message without `to`. It is shared and must not be changed. */
   readonly stanza: Stanza;
   /** Milliseconds since 1970. */
   readonly at: number;
-  /** Whether it belongs to the history. */
+  /** Whether the message is stored in the history. */
   readonly kept: boolean;
 }
 
@@ -54,7 +54,7 @@ export interface AffiliationChanged {
   readonly bare: string;
   readonly before: Affiliation;
   readonly after: Affiliation;
-  /** The bare JID of the one who did it; `undefined` for the server itself. */
+  /** The bare JID of the user who made the change; `undefined` for the server itself. */
   readonly actor: string | undefined;
 }
 
@@ -63,7 +63,7 @@ export interface RoomChanged {
   readonly change: 'created' | 'configured' | 'destroyed';
 }
 
-/** A field of the information that a room gives about itself (XEP-0045 §6.4). */
+/** A field of a room's disco information (XEP-0045 §6.4). */
 export interface InfoField {
   readonly var: string;
   readonly type: 'boolean' | 'text-single' | 'text-multi';
@@ -84,10 +84,10 @@ declare module 'enjamb/api' {
   interface Items {
     /** A setting of every room; `room.config.extra` holds the value under its name. */
     'muc-setting': ExtraSetting;
-    /** Features of a room, for the one who asks. */
+    /** Features of a room for the requester. */
     'muc-feature': (room: Readonly<Room>, asker: Jid) => readonly string[];
     'muc-info': (room: Readonly<Room>, asker: Jid) => readonly InfoField[];
-    /** Children of an occupant's presence; call `forgetViews` of the exports when they change. */
+    /** Children of an occupant's presence; call the export `forgetViews` when they change. */
     'muc-presence': (room: Readonly<Room>, occupant: Readonly<Occupant>) => readonly Element[];
   }
 }

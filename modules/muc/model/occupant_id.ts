@@ -1,4 +1,4 @@
-// XEP-0421: the same user has the same id in a room at every visit, and nobody can tell whose it is.
+// XEP-0421: a user has the same id at every visit of a room, and the id does not reveal the user's address.
 
 import { createHmac } from 'node:crypto';
 import { type Element, NS, xml } from 'enjamb/api';

@@ -1,4 +1,4 @@
-// What of a stanza goes through a room, and what only the room itself may say.
+// Filters the children of stanzas that a room relays: removes those that only the room itself may send.
 
 import { type Element, Jid, type Node, NS } from 'enjamb/api';
 import { isStampOf } from 'enjamb/xep';
@@ -8,12 +8,12 @@ const ONLY_OURS = new Set<string>([NS.MUC, NS.MUC_USER, NS.MUC_ADMIN, NS.MUC_OWN
 
 const LEGACY_DELAY = 'jabber:x:delay';
 
-/** The children of a stanza that the room passes on. */
+/** The children of a stanza that the room relays. */
 export function withoutForgeries(stanza: Element, room: string): Node[] {
   return stanza.children.filter((node) => typeof node !== 'string' && !isForged(node, room));
 }
 
-/** @param room a prepared address; the child's address is prepared before it is compared */
+/** @param room a prepared address; the child's address is prepared before the comparison */
 function isForged(child: Element, room: string): boolean {
   const { xmlns, from } = child.attrs;
   if (xmlns === undefined) return false;

@@ -1,8 +1,8 @@
-// Roles and affiliations (XEP-0045 §5) and who may change them: the specification's tables as data.
+// Roles and affiliations (XEP-0045 §5), and the specification's tables of permissions to change them.
 
-/** Lasts for one visit (§5.1). An occupant always has one; `none` is the absence of an occupant. */
+/** Valid for one visit (§5.1). Every occupant has one; `none` means that there is no occupant. */
 export type Role = 'visitor' | 'participant' | 'moderator';
-/** Lasts across visits (§5.2). */
+/** Valid across visits (§5.2). */
 export type Affiliation = 'outcast' | 'none' | 'member' | 'admin' | 'owner';
 
 const ROLES: readonly Role[] = ['visitor', 'participant', 'moderator'];
@@ -21,7 +21,7 @@ export function isAtLeast(affiliation: Affiliation, least: Affiliation): boolean
   return AFFILIATIONS.indexOf(affiliation) >= AFFILIATIONS.indexOf(least);
 }
 
-/** §5.1.2: the role that an affiliation enters with. Outcasts do not enter. */
+/** §5.1.2: the initial role for each affiliation. Outcasts cannot enter. */
 const DEFAULT_ROLES: Record<Affiliation, { readonly open: Role; readonly moderated: Role }> = {
   outcast: { open: 'visitor', moderated: 'visitor' },
   none: { open: 'participant', moderated: 'visitor' },
@@ -35,8 +35,8 @@ export function defaultRole(affiliation: Affiliation, moderated: boolean): Role 
 }
 
 /**
- * The role of an occupant whose affiliation changes. What a higher affiliation brings with it is gained at once; with
- * the loss of one goes back what it would not have had (§5.1.3 leaves that to us).
+ * The role of an occupant whose affiliation changes. A higher affiliation raises the role to its initial role; a lower
+ * one takes back a role that came with the former affiliation (§5.1.3 leaves that to the implementation).
  */
 export function roleAfter(role: Role, before: Affiliation, after: Affiliation, moderated: boolean): Role {
   const ordinary = defaultRole(after, moderated);
@@ -46,7 +46,7 @@ export function roleAfter(role: Role, before: Affiliation, after: Affiliation, m
 
 export type Refusal = 'forbidden' | 'not-allowed';
 
-/** §5.2.2, the affiliation state chart: who may turn the row into the column. */
+/** §5.2.2, the affiliation state chart: the least affiliation of an actor who changes the row to the column. */
 const WHO_CHANGES_AFFILIATION: Record<Affiliation, Record<Affiliation, 'admin' | 'owner'>> = {
   outcast: { outcast: 'admin', none: 'admin', member: 'admin', admin: 'owner', owner: 'owner' },
   none: { outcast: 'admin', none: 'admin', member: 'admin', admin: 'owner', owner: 'owner' },
@@ -56,8 +56,8 @@ const WHO_CHANGES_AFFILIATION: Record<Affiliation, Record<Affiliation, 'admin' |
 };
 
 /**
- * Why `actor` may not turn `before` into `after`; `undefined` when it may. A ban that reaches too high is
- * `not-allowed` (§9.1), everything else `forbidden` (§9, §10.3 to §10.8).
+ * The reason why `actor` may not change `before` to `after`; `undefined` if it may. A ban of a user with a higher
+ * affiliation is `not-allowed` (§9.1), everything else `forbidden` (§9, §10.3 to §10.8).
  */
 export function refuseAffiliation(
   actor: Affiliation,
@@ -69,7 +69,9 @@ export function refuseAffiliation(
   return after === 'outcast' ? 'not-allowed' : 'forbidden';
 }
 
-/** §5.1.3, the role state chart: who may turn the row into the column. `admin`: by affiliation, admin or owner. */
+/**
+ * §5.1.3, the role state chart: who may change the row to the column. `admin`: users with affiliation admin or owner.
+ */
 const WHO_CHANGES_ROLE: Record<Role, Record<Role | 'none', 'moderator' | 'admin'>> = {
   visitor: { none: 'moderator', visitor: 'moderator', participant: 'moderator', moderator: 'admin' },
   participant: { none: 'moderator', visitor: 'moderator', participant: 'moderator', moderator: 'admin' },
@@ -78,7 +80,7 @@ const WHO_CHANGES_ROLE: Record<Role, Record<Role | 'none', 'moderator' | 'admin'
 
 interface Actor {
   readonly affiliation: Affiliation;
-  /** Is in the room, as a moderator. */
+  /** Whether the user is in the room as a moderator. */
   readonly moderates: boolean;
 }
 
@@ -87,28 +89,28 @@ interface Subordinate {
   readonly role: Role;
 }
 
-/** Why `actor` may not give `target` the role `after` (`none`: kick it); `undefined` when it may. */
+/** The reason why `actor` may not give `target` the role `after` (`none`: a kick); `undefined` if it may. */
 export function refuseRole(actor: Actor, target: Subordinate, after: Role | 'none'): Refusal | undefined {
   const isAdmin = isAtLeast(actor.affiliation, 'admin');
   const needed = WHO_CHANGES_ROLE[target.role][after];
-  // Moderator status is the admins' business, present or not (§9.6, §9.7); the rest is the moderators' (§8).
+  // Admins, present or not, grant and revoke moderator status (§9.6, §9.7); moderators change other roles (§8).
   const concernsStatus = after === 'moderator' || (target.role === 'moderator' && after === 'participant');
   if (!actor.moderates && !(concernsStatus && isAdmin)) return 'forbidden';
-  // §9.8: what nobody may do is not for want of privileges.
+  // §9.8: `not-allowed`, not `forbidden`, for a change that no user may make.
   if (isProtected(actor, target, after)) return 'not-allowed';
   if (isAdmin) return undefined;
   if (concernsStatus) return 'forbidden';
   return needed === 'admin' ? 'not-allowed' : undefined;
 }
 
-/** Whether the target's affiliation shields it from this change, whoever asks. */
+/** Whether the target's affiliation protects it from this change, independent of the actor's privileges. */
 function isProtected(actor: Actor, target: Subordinate, after: Role | 'none'): boolean {
   // §8.2: "A user cannot be kicked by a moderator with a lower affiliation."
   if (after === 'none') return !isAtLeast(actor.affiliation, target.affiliation);
   if (after === 'moderator' || after === target.role) return false;
-  // §8.4, §9.8: nobody takes voice or moderator status from an admin or owner.
+  // §8.4, §9.8: voice or moderator status of an admin or owner cannot be revoked.
   if (isAtLeast(target.affiliation, 'admin')) return true;
   if (after !== 'visitor') return false;
-  // §8.4: nor voice from one "at or above the moderator's level"; `none` is the absence of a level.
+  // §8.4: nor voice of a user "at or above the moderator's level"; `none` is not a level.
   return target.affiliation !== 'none' && isAtLeast(target.affiliation, actor.affiliation);
 }

@@ -4,11 +4,11 @@ import type { Element } from 'enjamb/api';
 import type { Room } from './room.ts';
 import { roomError } from './room_error.ts';
 
-/** In characters. Longer than what people type; bounded because a room keeps thousands of reasons. */
+/** The most characters of a reason, bounded because a room keeps thousands of reasons. */
 const MAX_REASON_LENGTH = 1024;
 
 /**
- * The reason in an item of a request. A reason that is too long is refused instead of cut.
+ * The reason in an item of a request. A reason that is too long is refused, not shortened.
  * @throws StanzaError 'not-acceptable'
  */
 export function reasonIn(room: Room, item: Element): string | undefined {

@@ -1,40 +1,40 @@
-// A room and who is in it: plain data, so that it survives a reload of this module, and the questions asked of it.
+// A room and its occupants as plain data, which survives a reload of this module, and functions that query them.
 
 import type { Element, Jid, Node } from 'enjamb/api';
 import type { Affiliation, Role } from './ranks.ts';
 import type { RoomConfig } from './settings.ts';
 
-/** One client in a room, by its full JID. Several of one user may share a nick (XEP-0045 §7.2.8). */
+/** One client in a room, by its full JID. Several clients of one user may share a nick (XEP-0045 §7.2.8). */
 export interface Seat {
   /** The full JID. */
   readonly jid: string;
   occupant: Occupant;
-  /** What the client last said about its presence, without what only the room may say. */
+  /** The children of the client's last presence, without those that only the room may send. */
   presence: readonly Node[];
-  /** Memory of `presence`, see presence_payload.ts. */
+  /** The memory of `presence`, see presence_payload.ts. */
   presenceBytes: number;
   priority: number;
-  /** Rises with every presence of anybody in the room: the latest wins among equal priorities. */
+  /** A number that grows with every presence in the room: among equal priorities, the latest client is the main one. */
   turn: number;
 }
 
 /** One nick in a room. */
 export interface Occupant {
   nick: string;
-  /** The bare real JID. */
+  /** The real bare JID. */
   readonly bare: string;
   /** XEP-0421. */
   readonly id: string;
   role: Role;
   readonly seats: Map<string, Seat>;
   /**
-   * Its available presence as others see it, ready to be sent: with real addresses (`nonAnonymous`) and without. Forgotten
-   * by `forgetViews` when something in it changes.
+   * The cached available presence for other occupants: with real addresses (`nonAnonymous`) and without. `forgetViews`
+   * clears it when something in it changes.
    */
   view: { nonAnonymous?: Element | undefined; semiAnonymous?: Element | undefined };
 }
 
-/** What a room remembers of somebody across visits. */
+/** A user's affiliation, reserved nick and reason, which the room keeps across visits. */
 export interface AffiliationEntry {
   readonly affiliation: Exclude<Affiliation, 'none'>;
   /** The reserved nick (§7.12). */
@@ -48,15 +48,15 @@ export interface HistoryEntry {
   readonly at: number;
   /** The message with its stamp, without `to`. */
   readonly text: string;
-  /** Memory of this entry. */
+  /** The memory of this entry. */
   readonly bytes: number;
-  /** Memory of the message as elements, in bytes. */
+  /** The memory of the message as elements, in bytes. */
   readonly weight: number;
 }
 
 export interface Subject {
   readonly text: string;
-  /** The nick of whoever set it. */
+  /** The nick of the occupant who set the subject. */
   readonly nick: string;
   readonly occupantId: string;
   /** Milliseconds since 1970. */
@@ -69,42 +69,42 @@ export interface Room {
   /** The bare JID. */
   readonly jid: string;
   config: RoomConfig;
-  /** The creator's bare JID; `undefined` for an administrator at the command line. */
+  /** The creator's bare JID; `undefined` for an administrator on the command line. */
   readonly creator: string | undefined;
   /** By bare JID; a domain may be banned as a whole (§9.2). */
   readonly standings: Map<string, AffiliationEntry>;
   /** Reserved nick → bare JID of its user. */
   readonly reserved: Map<string, string>;
-  /** Memory of `standings`, see standings.ts. */
+  /** The memory of `standings`, see standings.ts. */
   standingBytes: number;
   /** By nick. */
   readonly occupants: Map<string, Occupant>;
   /** By full JID. */
   readonly seats: Map<string, Seat>;
-  /** Memory of the presence of all seats, see presence_payload.ts. */
+  /** The memory of the presence of all seats, see presence_payload.ts. */
   presenceBytes: number;
   /** Oldest first. */
   readonly history: HistoryEntry[];
-  /** Memory of `history`, see history.ts. */
+  /** The memory of `history`, see ring.ts. */
   historyBytes: number;
   subject: Subject | undefined;
-  /** What occupant ids are made with. */
+  /** The key of occupant ids. */
   readonly secret: string;
-  /** When the room was created, in ms of `clock.elapsed`. Set until its owner has configured it (§10.1.1). */
+  /** The time of creation, in ms of `clock.elapsed`. Set until the owner has configured the room (§10.1.1). */
   lockedSince: number | undefined;
-  /** The owner has asked for the form of the new room (§10.1.3) and has not sent it back yet. */
+  /** Whether the owner has requested the form of the new room (§10.1.3) but has not submitted it. */
   configuring: boolean;
-  /** Invitations under way: invitee → inviter, bare JIDs. Only these may be declined through the room. */
+  /** Pending invitations: invitee → inviter, bare JIDs. Only these can be declined through the room. */
   readonly invitations: Map<string, string>;
   turn: number;
 }
 
-/** Call this after any change of what others see of an occupant. */
+/** Call this after any change of an occupant's presence, role or affiliation. */
 export function forgetViews(occupant: Occupant): void {
   occupant.view = {};
 }
 
-/** §9.2: the user's own standing counts before a ban of its whole domain. */
+/** The affiliation of a user. Its own entry has precedence over a ban of its domain (§9.2). */
 export function affiliationOf(room: Readonly<Room>, bare: string): Affiliation {
   const own = room.standings.get(bare);
   if (own) return own.affiliation;
@@ -112,17 +112,17 @@ export function affiliationOf(room: Readonly<Room>, bare: string): Affiliation {
   return room.standings.get(domain)?.affiliation === 'outcast' ? 'outcast' : 'none';
 }
 
-/** Whether somebody may see the real JIDs of occupants (§7.2.3, §7.2.4). */
+/** Whether an occupant with this role sees real JIDs (§7.2.3, §7.2.4). */
 export function seesJids(room: Readonly<Room>, role: Role): boolean {
   return room.config.whois === 'anyone' || role === 'moderator';
 }
 
-/** The seat of a client; full JIDs only: a bare JID or a nick proves nothing. */
+/** The seat of a client, by its full JID: a bare JID or a nick does not identify a client. */
 export function seatOf(room: Readonly<Room> | undefined, client: Jid): Seat | undefined {
   return room?.seats.get(client.toString());
 }
 
-/** Everybody of one user, who may be there under several nicks. */
+/** All occupants of one user, who may have several nicks. */
 export function occupantsOf(room: Room, bare: string): Occupant[] {
   return [...room.occupants.values()].filter((occupant) => occupant.bare === bare);
 }
@@ -141,14 +141,14 @@ export function occupantsByAddress(room: Room): ReadonlyMap<string, readonly Occ
   return found;
 }
 
-/** Who moderates: the client's own occupant, or any other of the same user (§8: matched by bare JID). */
+/** A moderator of the client's user: the client's own occupant, or another one (§8: matched by bare JID). */
 export function moderatorOf(room: Room, client: Jid): Occupant | undefined {
   const own = seatOf(room, client)?.occupant;
   if (own?.role === 'moderator') return own;
   return occupantsOf(room, client.bare).find(({ role }) => role === 'moderator');
 }
 
-/** The client that speaks for an occupant: the highest priority, then the latest presence. */
+/** The main client of an occupant: that with the highest priority, then with the latest presence. */
 export function mainSeat(occupant: Occupant): Seat {
   let best: Seat | undefined;
   for (const seat of occupant.seats.values()) {

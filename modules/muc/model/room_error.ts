@@ -2,7 +2,7 @@
 
 import { type StanzaCondition, StanzaError, type StanzaErrorDetails } from 'enjamb/api';
 
-/** An error that the room itself raises: `by` tells it from those of servers on the way (RFC 6120 §8.3.2). */
+/** An error from the room itself: `by` distinguishes it from errors of servers on the path (RFC 6120 §8.3.2). */
 export function roomError(
   room: string,
   condition: StanzaCondition,

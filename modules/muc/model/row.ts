@@ -1,4 +1,4 @@
-// What the store keeps of a room.
+// The stored form of a room.
 
 import type { AffiliationEntry, Room, Subject } from './room.ts';
 import type { RoomConfig } from './settings.ts';

@@ -1,5 +1,5 @@
-// The settings of a room: each is a field of the configuration form (XEP-0045 §16.5.3). What a change brings about stands in
-// acts/configure.ts.
+// The settings of a room: each is a field of the configuration form (XEP-0045 §16.5.3). acts/configure.ts has the
+// effects of their changes.
 
 import { StanzaError } from 'enjamb/api';
 import { booleanValue } from 'enjamb/xep';
@@ -12,23 +12,23 @@ interface Setting<V> {
   readonly type: 'boolean' | 'list-single' | 'text-private' | 'text-single';
   /** For lists: value → label. */
   readonly choices?: Readonly<Record<string, string>>;
-  /** What a new room has. */
+  /** The value for a new room. */
   initial(options: MucSettings): V;
-  /** Reads what the owner submitted. @throws StanzaError 'not-acceptable' */
+  /** Parses a submitted value. @throws StanzaError 'not-acceptable' */
   read(value: string, options: MucSettings): V;
-  /** What the form shows. */
+  /** The value for the form. */
   write(value: V): string;
-  /** The status code that tells occupants of a change; default 104 (§10.2.1). */
+  /** The status code that notifies occupants of a change; default 104 (§10.2.1). */
   notice?(value: V): string;
 }
 
 // ── Kinds of fields ─────────────────────────────────────────────────────────────────────────────────────────────
 
 function unacceptable(label: string): StanzaError {
-  return new StanzaError('not-acceptable', { text: `Not a possible value: ${label}` });
+  return new StanzaError('not-acceptable', { text: `Invalid value: ${label}` });
 }
 
-/** The parts of a yes-or-no setting that are always the same (XEP-0004 §3.3). */
+/** The common members of boolean settings (XEP-0004 §3.3). */
 function yesOrNo(label: string) {
   return {
     label,
@@ -42,7 +42,7 @@ function yesOrNo(label: string) {
   };
 }
 
-/** The parts of a text setting that are always the same. `maxLength` is in characters. */
+/** The common members of text settings. `maxLength` is in characters. */
 function text(label: string, maxLength: number) {
   return {
     label,
@@ -55,7 +55,7 @@ function text(label: string, maxLength: number) {
   };
 }
 
-/** The parts of a setting with a few choices. */
+/** The common members of settings with a few choices. */
 function choice<const C extends Readonly<Record<string, string>>>(label: string, choices: C) {
   return {
     label,
@@ -69,7 +69,7 @@ function choice<const C extends Readonly<Record<string, string>>>(label: string,
   };
 }
 
-/** The parts of a setting with a whole number from 0 to `max`. */
+/** The common members of settings with an integer from 0 to `max`. */
 function count(label: string, max: (options: MucSettings) => number) {
   return {
     label,
@@ -84,28 +84,28 @@ function count(label: string, max: (options: MucSettings) => number) {
 
 // ── The settings ────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** What people call the room. */
+/** The name of the room. */
 const name: Setting<string> = {
   field: 'muc#roomconfig_roomname',
   ...text('Name of the room', 256),
   initial: () => '',
 };
 
-/** What the room is for. */
+/** The description of the room. */
 const description: Setting<string> = {
   field: 'muc#roomconfig_roomdesc',
   ...text('Short description of the room', 4096),
   initial: () => '',
 };
 
-/** The language mostly spoken, as a language tag. */
+/** The main language of the room, as a language tag. */
 const language: Setting<string> = {
   field: 'muc#roomconfig_lang',
   ...text('Language of the room, such as en', 64),
   initial: (options) => options.muc_room_default_language,
 };
 
-/** The room stays when the last occupant has left, and over a restart (XEP-0045 §4.2). */
+/** The room persists after the last occupant has left, and across restarts (XEP-0045 §4.2). */
 const persistent: Setting<boolean> = {
   field: 'muc#roomconfig_persistentroom',
   ...yesOrNo('Keep the room when nobody is in it?'),
@@ -126,28 +126,28 @@ const membersOnly: Setting<boolean> = {
   initial: (options) => options.muc_room_default_members_only,
 };
 
-/** In a members-only room, members may invite others, who become members by that (XEP-0045 §9.5). */
+/** In a members-only room, members may invite users, who become members (XEP-0045 §9.5). */
 const allowInvites: Setting<boolean> = {
   field: 'muc#roomconfig_allowinvites',
   ...yesOrNo('May members invite others to a members-only room?'),
   initial: (options) => options.muc_room_default_allow_member_invites,
 };
 
-/** Whoever is no member enters without voice (XEP-0045 §5.1.2). */
+/** Users who are not members enter without voice (XEP-0045 §5.1.2). */
 const moderated: Setting<boolean> = {
   field: 'muc#roomconfig_moderatedroom',
-  ...yesOrNo('Do strangers need leave to speak?'),
+  ...yesOrNo('Only let members and users with voice speak?'),
   initial: (options) => options.muc_room_default_moderated,
 };
 
-/** Whoever enters must know the password (XEP-0045 §7.2.5). */
+/** Entering the room needs the password (XEP-0045 §7.2.5). */
 const passwordProtected: Setting<boolean> = {
   field: 'muc#roomconfig_passwordprotectedroom',
   ...yesOrNo('Is a password needed to enter?'),
   initial: () => false,
 };
 
-/** The password, in force while `passwordProtected`. */
+/** The password, which is used while `passwordProtected` is set. */
 const password: Setting<string> = {
   field: 'muc#roomconfig_roomsecret',
   ...text('Password', 1024),
@@ -160,7 +160,7 @@ const whois: Setting<'anyone' | 'moderators'> = {
   field: 'muc#roomconfig_whois',
   ...choice('Who may see real addresses?', { moderators: 'Moderators only', anyone: 'Anyone' }),
   initial: (options) => (options.muc_room_default_public_jids ? 'anyone' : 'moderators'),
-  // §10.2.1: the two codes tell what the room is now.
+  // §10.2.1: one code for each new value.
   notice: (value) => (value === 'anyone' ? '172' : '173'),
 };
 
@@ -183,17 +183,17 @@ const allowPm: Setting<'anyone' | 'participants' | 'moderators' | 'none'> = {
   initial: () => 'anyone',
 };
 
-/** How many messages the room keeps for those who enter (XEP-0045 §7.2.13). */
+/** The number of messages that the room keeps for new occupants (XEP-0045 §7.2.13). */
 const historyLength: Setting<number> = {
   field: 'muc#maxhistoryfetch',
-  ...count('Messages kept for those who enter', (options) => options.max_history_messages),
+  ...count('Messages kept for new occupants', (options) => options.max_history_messages),
   initial: (options) => Math.min(options.muc_room_default_history_length, options.max_history_messages),
 };
 
 const MAX_OCCUPANTS = 'Most occupants';
 const bounded = count(MAX_OCCUPANTS, (options) => options.muc_max_occupants);
 
-/** How many clients may be in the room (XEP-0045 §7.2.9); 0: as many as the service allows. */
+/** The most clients in the room (XEP-0045 §7.2.9); 0: the limit of the service. */
 const maxOccupants: Setting<number> = {
   ...bounded,
   field: 'muc#roomconfig_maxusers',
@@ -247,7 +247,7 @@ export interface RoomConfig extends OwnConfig {
   readonly extra: Readonly<Record<string, SettingValue>>;
 }
 
-/** What the store can keep; the module that adds the setting bounds its length. */
+/** A value that can be stored; the module that adds the setting bounds its length. */
 export type SettingValue = string | number | boolean;
 
 /** A setting that another module adds to every room (item `muc-setting`). */
@@ -261,7 +261,7 @@ export interface ExtraSetting {
   /** For lists: value → label. */
   readonly choices?: Readonly<Record<string, string>>;
   readonly initial: SettingValue;
-  /** Reads what the owner submitted. @throws StanzaError 'not-acceptable' */
+  /** Parses a submitted value. @throws StanzaError 'not-acceptable' */
   read(value: string): SettingValue;
 }
 
@@ -305,7 +305,7 @@ function formValue(value: SettingValue): string {
   return typeof value === 'boolean' ? (value ? '1' : '0') : `${value}`;
 }
 
-/** What a new room has; `stored` is what an older version may have saved, with fewer settings or others. */
+/** The configuration of a new room; `stored` is that of a stored one, which an older version may have saved. */
 export function initialConfig(options: MucSettings, stored: Partial<RoomConfig> = {}): RoomConfig {
   const kept = stored as Record<string, unknown>;
   const own = Object.entries(SETTINGS).map(([key, setting]) => [key, kept[key] ?? setting.initial(options)]);

@@ -1,23 +1,23 @@
-// What a room remembers of people across visits: affiliations, reserved nicks, reasons. Only this file changes it, which
-// keeps the look-up of nicks and the bounds on memory consistent.
+// The entries of users in a room: affiliation, reserved nick, reason. Only this file changes them, to keep the look-up
+// of nicks and the bounds on memory consistent.
 
 import { type ByteBudget, detach } from 'enjamb/api';
 import type { MucSettings } from './options.ts';
 import type { AffiliationEntry, Room } from './room.ts';
 
-/** One entry without its texts, in memory or on disk. */
+/** The bytes of one entry without its texts, in memory or on disk. */
 const ENTRY_BYTES = 100;
-/** Average size that entries may have, which bounds the row of a room. */
+/** The average size that entries may have, which bounds the row of a room. */
 const BYTES_PER_ENTRY = 200;
-/** Size that a room may always use, even if `muc_max_affiliations` is small. */
+/** The bytes that a room may use even if `muc_max_affiliations` is small. */
 const LEAST_BYTES = 64 * 1024;
-/** Entries of all rooms of a service. */
+/** The most bytes of entries in all rooms of a service. */
 export const MAX_STANDING_BYTES = 128 * 1024 * 1024;
-/** Each room may use this much, in bytes, even when all rooms together are at their bound, so that it can still ban. */
+/** The bytes that each room may use even when all rooms together are at their bound, so that it can still ban. */
 export const FREE_STANDING_BYTES = 8 * 1024;
 
 /**
- * Stores what a room remembers of a person; `undefined` removes it. Copies the texts, which would keep their stanza alive.
+ * Stores the entry of a user; `undefined` removes it. Copies the texts, which would keep their stanza alive.
  * @param total the budget of all rooms; absent for drafts
  */
 export function setStanding(
@@ -40,7 +40,7 @@ export function setStanding(
   if (kept.nick !== undefined) room.reserved.set(kept.nick, bare);
 }
 
-/** The bare JID of the user who has reserved a nick, present or not. */
+/** The bare JID of the user who has reserved a nick. */
 export function reserverOf(room: Room, nick: string): string | undefined {
   return room.reserved.get(nick);
 }
@@ -50,7 +50,7 @@ export function bytesOf(bare: string, { nick = '', reason = '' }: AffiliationEnt
   return ENTRY_BYTES + Buffer.byteLength(bare) + Buffer.byteLength(nick) + Buffer.byteLength(reason);
 }
 
-/** The most that all entries of one room may take. */
+/** The most bytes of all entries of one room. */
 export function maxStandingBytes({ muc_max_affiliations }: MucSettings): number {
   return Math.max(LEAST_BYTES, muc_max_affiliations * BYTES_PER_ENTRY);
 }

@@ -1,4 +1,4 @@
-// muc#admin: reading and changing roles and affiliations (XEP-0045 §8, §9, §10.3 to §10.8).
+// muc#admin: lists and changes roles and affiliations (XEP-0045 §8, §9, §10.3 to §10.8).
 
 import { type Element, Jid, NS, type StanzaEvent, xml } from 'enjamb/api';
 import {
@@ -38,8 +38,8 @@ export function readList(room: Room, from: Jid, query: Element): Element {
 }
 
 /**
- * Changes roles or affiliations. The request is checked as a whole before `answer` is called, and takes effect after
- * that (§8.2, §9.2): nothing of a refused request is applied, and who asked hears of success first.
+ * Changes roles or affiliations. The request is checked as a whole, then `answer` is called, then the changes are
+ * applied (§8.2, §9.2). So a refused request has no effect, and the requester gets the answer before the changes.
  * @throws StanzaError with the conditions of §8 to §10
  */
 export function changeList(
@@ -51,8 +51,7 @@ export function changeList(
 ): void {
   const { from } = event;
   const items = query.getChildren('item');
-  if (items.length === 0)
-    throw roomError(room.jid, 'bad-request', { text: 'The request holds no item to change' });
+  if (items.length === 0) throw roomError(room.jid, 'bad-request', { text: 'The request has no item' });
   checkNumber(room, items.length);
   // §17.4: one item changes a role or an affiliation, not both.
   const isMixed = items.some(({ attrs }) => (attrs.role === undefined) === (attrs.affiliation === undefined));
@@ -88,7 +87,7 @@ function roleChange(room: Room, item: Element): RoleChange {
   return { occupant, role, reason: reasonIn(room, item) };
 }
 
-/** People are named by JID, those in the room also by nick, as some clients do. */
+/** The item names a user by JID, or an occupant by nick, as some clients do. */
 function affiliationChange(service: Service, room: Room, item: Element): AffiliationChange {
   const { affiliation, jid, nick } = item.attrs;
   if (!isAffiliation(affiliation)) throw roomError(room.jid, 'bad-request');
@@ -143,7 +142,9 @@ function standingItem(
   );
 }
 
-/** §9.2, §9.5, §10.5, §10.8: lists show addresses, so where addresses are hidden only those in charge see them. */
+/**
+ * §9.2, §9.5, §10.5, §10.8: lists contain real addresses, so in semi-anonymous rooms only admins and owners see them.
+ */
 function maySeeList(room: Room, from: Jid, affiliation: Affiliation): boolean {
   const own = affiliationOf(room, from.bare);
   if (affiliation === 'outcast') return isAtLeast(own, 'admin');

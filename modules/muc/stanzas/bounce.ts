@@ -1,4 +1,4 @@
-// Error replies to stanzas of a room: whether they mean that a client is gone (XEP-0045 §18.1.2, "Ghost Users").
+// Error replies to stanzas of a room: decides whether the client is lost (XEP-0045 §18.1.2, "Ghost Users").
 
 import { isLocalBounce, type StanzaCondition, StanzaError, type StanzaEvent } from 'enjamb/api';
 import { markGone } from '../acts/depart.ts';
@@ -6,7 +6,7 @@ import { findRoom } from '../engine/rooms.ts';
 import type { Service } from '../engine/service.ts';
 import { seatOf } from '../model/room.ts';
 
-/** This very client does not exist any more. */
+/** The client does not exist any more. */
 const CLIENT_GONE = new Set<StanzaCondition>([
   'gone',
   'item-not-found',
@@ -15,7 +15,7 @@ const CLIENT_GONE = new Set<StanzaCondition>([
   'redirect',
   'service-unavailable',
 ]);
-/** Its whole domain cannot be reached. */
+/** The client's domain cannot be reached. */
 const DOMAIN_GONE = new Set<StanzaCondition>([
   'internal-server-error',
   'remote-server-not-found',
@@ -23,12 +23,13 @@ const DOMAIN_GONE = new Set<StanzaCondition>([
 ]);
 
 /**
- * Whether an error reply means that its client must be removed from the room. No other place decides that.
+ * Whether an error reply means that its client must be removed from the room. Only this function decides that.
  *
  * - Presence of type error: removed for any condition. A client that refuses presence of a room cannot follow the room.
- * - A message of type error: removed for the conditions above, or if the error names none. Filters use other conditions to
+ * - A message of type error: removed for the conditions above, or if the error names none. Filters use other conditions
+ * to
  *   refuse a single message.
- * - An error that our own side returned: removed only for the conditions above, since the client has not seen the stanza.
+ * - An error from our own side: removed only for the conditions above, since the client has not received the stanza.
  */
 export function verdict({ stanza, from, origin }: Bounce): 'remove' | 'keep' {
   const error = StanzaError.from(stanza);
@@ -39,7 +40,7 @@ export function verdict({ stanza, from, origin }: Bounce): 'remove' | 'keep' {
 
 type Bounce = Pick<StanzaEvent, 'stanza' | 'from' | 'origin'>;
 
-/** Removes the client that the error came from. The error is not passed on. */
+/** Removes the client that the error came from. The error is not relayed. */
 export function handleBounce(service: Service, event: StanzaEvent): void {
   if (verdict(event) === 'keep') return;
   const room = findRoom(service, event.to);

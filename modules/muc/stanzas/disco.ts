@@ -7,16 +7,16 @@ import { isAtLeast } from '../model/ranks.ts';
 import { affiliationOf, type Room, seatOf } from '../model/room.ts';
 import { roomError } from '../model/room_error.ts';
 
-/** A list of more rooms than this is given in pages (§6.3). */
+/** A longer list of rooms is sent in pages (§6.3). */
 const MAX_ROOMS_PER_PAGE = 500;
 
-/** What service and rooms alike can do. */
+/** The features of the service and of all rooms. */
 export const SERVICE_FEATURES = [
   NS.DISCO_INFO,
   NS.DISCO_ITEMS,
   NS.MUC,
   NS.MUC_STABLE_ID,
-  NS.OCCUPANT_ID, // for all rooms, so the service says so too (XEP-0421 §4)
+  NS.OCCUPANT_ID, // announced by the service too, because all rooms support it (XEP-0421 §4)
 ] as const;
 
 const ROOM_FEATURES = [
@@ -27,7 +27,7 @@ const ROOM_FEATURES = [
   NS.MUC_SELF_PING,
 ];
 
-/** §6.2, with what other modules have to say of this host. */
+/** §6.2, with the features and forms of other modules. */
 export function serviceInfo(service: Service): Element {
   const { module } = service;
   const features = new Set<string>([...SERVICE_FEATURES, ...module.items('disco-feature')]);
@@ -40,7 +40,7 @@ export function serviceInfo(service: Service): Element {
   );
 }
 
-/** §6.3: the public rooms by name, in pages where `query` asks for one or there are many (XEP-0059). */
+/** §6.3: the public rooms by name, in pages if `query` requests one or the list is long (XEP-0059). */
 export function serviceItems(service: Service, query: Element): Element {
   const { listing } = service;
   const wanted = readPageRequest(query);
@@ -56,7 +56,7 @@ export function serviceItems(service: Service, query: Element): Element {
   );
 }
 
-/** §6.4, and the nodes of §7.12 and §18.1.1. @throws StanzaError for a node that there is not */
+/** §6.4, and the nodes of §7.12 and §18.1.1. @throws StanzaError for an unknown node */
 export function roomInfo(service: Service, room: Room, from: Jid, query: Element): Element {
   const { node } = query.attrs;
   if (node === 'x-roomuser-item') return reservedNick(room, from);
@@ -76,8 +76,8 @@ export function roomInfo(service: Service, room: Room, from: Jid, query: Element
 }
 
 /**
- * §6.5: who is there is told to those who are there; to others only where they could go and see for themselves, and the
- * service says that they need not ("advised to turn off such information sharing by default").
+ * §6.5: occupants may list the occupants. Others may only if the room is public and open, and the service allows it
+ * ("advised to turn off such information sharing by default").
  */
 export function roomItems(service: Service, room: Room, from: Jid): Element {
   const mayKnow = seatOf(room, from) || (service.module.options.muc_public_occupants && isOpen(room, from));
@@ -94,7 +94,7 @@ function titleOf(room: Room): string {
   return room.config.name === '' ? room.name : room.config.name;
 }
 
-/** §15.3: the kinds of room that this is, of §4.2. */
+/** §15.3: the room types of §4.2. */
 function kindsOf({ config }: Room): string[] {
   return [
     config.listed ? 'muc_public' : 'muc_hidden',
@@ -106,7 +106,7 @@ function kindsOf({ config }: Room): string[] {
   ];
 }
 
-/** §15.5.4. The subject stays inside (§14.4). */
+/** §15.5.4, without the subject (§14.4). */
 function roomInfoFields({ config, occupants }: Room): Field[] {
   const yes = (value: boolean) => [value ? '1' : '0'];
   return [
@@ -144,7 +144,7 @@ function roomInfoFields({ config, occupants }: Room): Field[] {
   ];
 }
 
-/** §7.12: empty for whoever has none. */
+/** §7.12: the nick that the user has reserved; empty if there is none. */
 function reservedNick(room: Room, from: Jid): Element {
   const nick = room.standings.get(from.bare)?.nick;
   return xml(

@@ -7,7 +7,7 @@ import { changeList, readList } from './admin.ts';
 import { roomInfo, roomItems, serviceInfo, serviceItems } from './disco.ts';
 import { changeRoom, readConfig } from './owner.ts';
 
-/** To the service. `undefined`: what other modules may know to answer. */
+/** Handles a request to the service. `undefined`: other modules may answer it. */
 export function iqToService(service: Service, event: StanzaEvent): 'handled' | undefined {
   if (event.stanza.attrs.type !== 'get') return undefined;
   const [query] = event.stanza.elements();
@@ -18,8 +18,8 @@ export function iqToService(service: Service, event: StanzaEvent): 'handled' | u
 }
 
 /**
- * To a room. `undefined`: what other modules may know to answer.
- * @throws StanzaError 'item-not-found' where there is no room, else as the specification has it for each request
+ * Handles a request to a room. `undefined`: other modules may answer it.
+ * @throws StanzaError 'item-not-found' if the room does not exist, else as specified for each request
  */
 export function iqToRoom(service: Service, event: StanzaEvent): 'handled' | undefined {
   const { stanza, from } = event;

@@ -11,8 +11,8 @@ import { handleBounce } from './bounce.ts';
 import { handleVoiceForm } from './voice.ts';
 
 /**
- * A message to the room.
- * @throws StanzaError 'item-not-found' where there is no room yet (§17.2), 'bad-request' for what a room does not take
+ * Handles a message to a room.
+ * @throws StanzaError 'item-not-found' if the room does not exist (§17.2), 'bad-request' for unsupported messages
  */
 export function messageToRoom(service: Service, event: StanzaEvent): void {
   const { stanza } = event;
@@ -30,13 +30,13 @@ export function messageToRoom(service: Service, event: StanzaEvent): void {
   if (user && handleInvites(service, room, event, user)) return;
   if (user && handleDeclines(service, room, event, user)) return;
   if (handleVoiceForm(service, room, event)) return;
-  // Chat states, receipts and such may go astray; what somebody wrote may not.
+  // Chat states, receipts and the like are dropped; text is refused, so that it is not lost unnoticed.
   if (stanza.getChild('body')) {
     throw roomError(room.jid, 'bad-request', { text: 'Send messages to a room with type groupchat' });
   }
 }
 
-/** To an occupant JID. @throws StanzaError with the conditions of §7.5 */
+/** Handles a message to an occupant JID. @throws StanzaError with the conditions of §7.5 */
 export function messageToOccupant(service: Service, event: StanzaEvent): void {
   if (event.stanza.attrs.type === 'error') handleBounce(service, event);
   else whisper(service, event);

@@ -1,4 +1,4 @@
-// muc#owner: the configuration form of a room, and its end (XEP-0045 §10.1, §10.2, §10.9).
+// muc#owner: configures and destroys rooms (XEP-0045 §10.1, §10.2, §10.9).
 
 import { type Element, type Jid, NS, type StanzaEvent, xml } from 'enjamb/api';
 import { buildForm, type Field, readForm } from 'enjamb/xep';
@@ -9,7 +9,7 @@ import type { Service } from '../engine/service.ts';
 import type { Room } from '../model/room.ts';
 import { roomError } from '../model/room_error.ts';
 
-/** The configuration form, with everything as it is. @throws StanzaError 'forbidden' */
+/** The configuration form with the present values. @throws StanzaError 'forbidden' */
 export function readConfig(service: Service, room: Room, from: Jid): Element {
   checkOwner(room, from);
   if (room.lockedSince !== undefined) room.configuring = true;
@@ -37,7 +37,7 @@ export function readConfig(service: Service, room: Room, from: Jid): Element {
 }
 
 /**
- * Configures or destroys the room, or gives up doing so. `answer` is called when nothing can be refused any more.
+ * Configures or destroys the room, or cancels the configuration. Calls `answer` when the request can no longer fail.
  * @throws StanzaError 'forbidden', 'not-acceptable' (§10.1.3), 'conflict' (§10.2), 'bad-request'
  */
 export function changeRoom(
@@ -55,7 +55,7 @@ export function changeRoom(
     const password = destroy.getChildText('password');
     remove(service, room, event, { venue, password, reason: destroy.getChildText('reason') }, answer);
   } else if (form?.attrs.type === 'cancel') {
-    // §10.1.3: a room that never was configured goes; §10.2: any other stays as it is.
+    // §10.1.3: cancelling destroys a room that was never configured; §10.2: any other stays unchanged.
     if (room.lockedSince !== undefined) remove(service, room, event, {}, answer);
     else answer();
   } else if (form?.attrs.type === 'submit') {

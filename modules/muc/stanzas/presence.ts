@@ -13,18 +13,18 @@ import { mainSeat, type Room, type Seat, seatOf } from '../model/room.ts';
 import { roomError } from '../model/room_error.ts';
 import { handleBounce } from './bounce.ts';
 
-/** To an occupant JID. */
+/** Handles presence to an occupant JID. */
 export function presenceToOccupant(service: Service, event: StanzaEvent): void {
   const { type } = event.stanza.attrs;
   if (type === 'error') handleBounce(service, event);
   else if (type === 'unavailable') leave(service, event);
-  // §17.3: presence of any other type is neither a way in nor a way out.
+  // §17.3: presence of other types is ignored.
   else if (type === undefined) available(service, event);
 }
 
 /**
- * Presence to the room itself, which cannot be entered without a nick (§7.2.1).
- * COMPAT(aioxmpp 0.13): leaves by the room's own address (§7.14).
+ * Handles presence to the room itself, which cannot be entered without a nick (§7.2.1).
+ * COMPAT(aioxmpp 0.13): leaves by presence to the room's bare JID (§7.14).
  */
 export function presenceToRoom(service: Service, event: StanzaEvent): void {
   const { type } = event.stanza.attrs;
@@ -49,7 +49,7 @@ function available(service: Service, event: StanzaEvent): void {
   else notInRoom(service, event);
 }
 
-/** §7.7, or with another nick §7.6. */
+/** Updates presence (§7.7) or changes the nick (§7.6). */
 function update(service: Service, room: Room, seat: Seat, event: StanzaEvent): void {
   try {
     const said = whatIsSaid(event.stanza, room.jid);
@@ -73,14 +73,14 @@ function leave(service: Service, { stanza, from, to }: StanzaEvent): void {
   const room = findRoom(service, to);
   const seat = seatOf(room, from);
   if (!room || !seat) return;
-  // COMPAT(Smack 4.5): where `id`s are stable, it waits for its own to come back before it knows that it has left.
+  // COMPAT(Smack 4.5): if `id`s are stable, it waits for its own id to be sure that it has left.
   removeSeats(service, room, [seat], {
     payload: withoutForgeries(stanza, room.jid),
     echo: echoOf(seat, stanza),
   });
 }
 
-/** §7.2.17: a client that thinks it is in the room learns at once that it is not. */
+/** §7.2.17: immediately notifies a client that it is not in the room. */
 function notInRoom(service: Service, { stanza }: StanzaEvent): void {
   const { from, to } = stanza.attrs;
   send(

@@ -24,19 +24,20 @@ const PATIENCE_MS = 5 * 60_000;
 const MAX_PER_CLIENT = 50;
 /** Requests of all clients that are not answered yet. */
 export const MAX_RELAYS = 10_000;
-/** In characters. Bounded because the id is kept until the answer arrives. */
+/** The most characters of an id, bounded because it is kept until the answer arrives. */
 const MAX_ID_LENGTH = 1024;
 
 /**
  * Relays a request to an occupant JID.
- * @throws StanzaError 'not-acceptable' if the sender is not in the room (XEP-0410 §3.3), 'item-not-found' if no occupant
- *   has the nick, 'resource-constraint' for too many requests under way, 'policy-violation' for an id that is too long
+ * @throws StanzaError 'not-acceptable' if the sender is not in the room (XEP-0410 §3.3), 'item-not-found' if no
+ * occupant
+ *   has the nick, 'resource-constraint' for too many pending requests, 'policy-violation' for an id that is too long
  */
 export function relayRequest(service: Service, event: StanzaEvent): void {
   const { stanza, from, to } = event;
   const room = visibleRoom(service, event);
   const seat = seatOf(room, from);
-  // Before any look at nicks: who is not in the room learns nothing of who is.
+  // Before any look-up of nicks, so that users outside the room learn nothing about occupants.
   if (!room || !seat) throw strangerRefusal(room ? room.jid : service.domain, stanza);
   const target = room.occupants.get(to.resource ?? '');
   if (!target) throw roomError(room.jid, 'item-not-found', { text: 'No occupant has this nickname' });
@@ -120,8 +121,8 @@ function visibleRoom(service: Service, { from, to }: StanzaEvent): Room | undefi
 }
 
 /**
- * For a room that does not exist it is the same answer: `item-not-found` would tell a client that it is in the room
- * under another nick (XEP-0410 §3.2).
+ * The same error as for a room that does not exist: `item-not-found` would mean that the client is in the room under
+ * another nick (XEP-0410 §3.2).
  */
 function strangerRefusal(by: string, stanza: Element) {
   const isDisco = stanza.getChild('query', NS.DISCO_INFO) ?? stanza.getChild('query', NS.DISCO_ITEMS);

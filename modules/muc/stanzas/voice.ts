@@ -1,4 +1,4 @@
-// Asking for voice in a moderated room, and getting it (XEP-0045 §7.13, §8.6).
+// Requests for voice in a moderated room, and their approval (XEP-0045 §7.13, §8.6).
 
 import { NS, newId, type StanzaEvent, share, xml } from 'enjamb/api';
 import { buildForm, readForm } from 'enjamb/xep';
@@ -8,7 +8,7 @@ import { type Service, send } from '../engine/service.ts';
 import { mainSeat, moderatorOf, type Occupant, type Room, seatOf } from '../model/room.ts';
 import { roomError } from '../model/room_error.ts';
 
-/** Takes a `muc#request` form. False: the message holds none. @throws StanzaError when the sender may not */
+/** Handles a `muc#request` form. False: the message has none. @throws StanzaError if the sender may not send it */
 export function handleVoiceForm(service: Service, room: Room, event: StanzaEvent): boolean {
   const form = event.stanza.getChild('x', NS.DATA_FORMS);
   if (form?.attrs.type !== 'submit') return false;
@@ -49,7 +49,7 @@ function questionForm(occupant: Occupant) {
   });
 }
 
-/** The nick must still be whom the moderator was asked about. */
+/** Grants voice if the nick still belongs to the user whom the request was about. */
 function grantVoice(
   service: Service,
   room: Room,

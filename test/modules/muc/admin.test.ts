@@ -387,5 +387,8 @@ test('a user can be banned even if the rooms of others use up all the memory for
   const ban = (count: number) =>
     Array.from({ length: count }, (_, n) => ({ bare: `troll${n}@x.test`, affiliation: 'outcast' as const }));
   checkSpace(service, room, ban(60));
-  assert.throws(() => checkSpace(service, room, ban(80)), /The rooms here remember too many people/);
+  assert.throws(
+    () => checkSpace(service, room, ban(80)),
+    /The rooms of this service have too many users with an affiliation/,
+  );
 });

@@ -23,7 +23,7 @@ const NOT_STORED = `
   <error type='wait' by='${HALL}'>
     <internal-server-error xmlns='${STANZAS}'/>
     <text xmlns='${STANZAS}' xml:lang='en'
-      >The room cannot be stored now, so nothing has changed. Try again later.</text>
+      >The room cannot be stored now, so nothing was changed. Try again later.</text>
   </error>`;
 
 async function onDisk(t: TestContext) {

@@ -432,7 +432,7 @@ test('one user may have created 100 rooms that are still there; others and admin
         <error type='wait' by='${room(3)}'>
           <resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>
           <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'
-            >You have created too many rooms here</text>
+            >You have created too many rooms on this service</text>
         </error>
       </presence>`);
   }

@@ -1,4 +1,4 @@
-// Which characters XML 1.0 (fifth edition) and Namespaces in XML 1.0 allow, and where.
+// The characters that XML 1.0 (fifth edition) and Namespaces in XML 1.0 allow.
 
 /** NameStartChar without the colon (XML 1.0 §2.3). */
 const START =
@@ -20,7 +20,7 @@ export function isXmlChar(code: number): boolean {
   return code <= 0xd7ff || (code >= 0xe000 && code <= 0xfffd) || (code >= 0x10000 && code <= 0x10ffff);
 }
 
-// Flags of one byte in text or in an attribute value: what has to be done about it once the value is complete.
+// Flags of one byte in text or in an attribute value, which decide how the complete value is processed.
 
 /** A control character that XML forbids. */
 export const BAD = 1;
@@ -31,13 +31,16 @@ export const CARRIAGE_RETURN = 8;
 export const LESS_THAN = 16;
 /** May end a `]]>`. */
 export const GREATER_THAN = 32;
-/** TAB, LF or CR: a space in an attribute value. */
+/** TAB, LF or CR, which become a space in an attribute value. */
 export const BREAK = 64;
 export const APOSTROPHE = 128;
 
 export const BYTE_FLAGS = byteFlags();
 
-/** Of a byte in a name: 0 impossible, 1 inside it, 3 first in it too. Beyond ASCII the whole name is checked. */
+/**
+ * For each byte: 0 not allowed in a name, 1 not allowed as its first byte, 3 allowed. Beyond ASCII the whole name is
+ * checked.
+ */
 export const NAME_BYTES = nameBytes();
 
 export function isSpace(byte: number): boolean {

@@ -1,7 +1,7 @@
-// Text that is kept for a while, in the smallest form in memory.
+// Text in its most compact form in memory, for text that is kept for a long time.
 
 /**
- * A copy in one piece that keeps no other text alive, with one byte per character if the text is ASCII.
+ * A flat copy that keeps no other text alive, with one byte per character if the text is ASCII.
  * `bytes`: its size in UTF-8.
  */
 export function compactText(text: string): { readonly text: string; readonly bytes: number } {

@@ -1,4 +1,4 @@
-// Elements that outlive the stream they came on: copies that keep nothing else alive, and text back to elements.
+// Elements that outlive their stream: copies that keep no input alive, and elements parsed from stored text.
 
 import { type Attrs, Element } from './element.ts';
 import { type FlatElement, flatText, serializeFlat } from './flat.ts';
@@ -18,11 +18,11 @@ export function flatCopy(element: Element): Element {
 }
 
 /**
- * Reads one element from text that `serialize` wrote, in the content namespace of a client's stream. The text is our own,
- * so the limits of streams do not apply; only the depth is limited, to 1,024 elements.
+ * Parses one element from the output of `serialize`, in the content namespace of a client's stream. The limits of
+ * streams do not apply; only the depth is limited, to 1,024 elements.
  *
- * @throws StreamError when the text is not well-formed or nested more deeply than that.
- * @throws Error when it is not exactly one element.
+ * @throws StreamError if the text is not well-formed or nested more deeply.
+ * @throws Error if the text is not exactly one element.
  */
 export function parseElement(text: string): Element {
   const found: Element[] = [];

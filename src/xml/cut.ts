@@ -1,12 +1,12 @@
-// Stanzas that are refused alone: those of too many nodes, and those that are within the limit of bytes as received and over
-// it as we write them, because namespaces and escapes make them longer. Closing the stream would let one user of another
-// server cut the link for all of its users. So the content of such a stanza is removed.
+// Stanzas that are refused without closing the stream: those with too many nodes, and those that exceed the limit of
+// bytes only when they are written, because namespaces and escapes make them longer. Closing the stream would let one
+// user of another server break the link for all its users. So the parser removes the content of such a stanza.
 
 import type { Element, Node } from './element.ts';
 
 const cut = new WeakSet<Node[]>();
 
-/** Removes the content. Copies made by `element.with(…)` count as cut too. */
+/** Removes the content. Copies by `element.with(…)` count as cut too. */
 export function cutContent(element: Element): void {
   element.children = [];
   cut.add(element.children);

@@ -1,4 +1,4 @@
-// The domain part of an address (RFC 7622 §3.2): an IP literal, or labels as IDNA2008 wants them.
+// The domain part of an address (RFC 7622 §3.2): an IP literal, or labels of IDNA2008.
 
 import { isIPv4, isIPv6 } from 'node:net';
 import { domainToASCII, domainToUnicode } from 'node:url';
@@ -7,14 +7,14 @@ import { isIdentifier } from './precis.ts';
 
 const MAX_BYTES = 1023;
 const MAX_LABEL = 63;
-/** Letters, digits and hyphens, the first and the last no hyphen (RFC 5890 §2.3.1). */
+/** Letters, digits and hyphens, without a hyphen at either end (RFC 5890 §2.3.1). */
 const LDH_LABEL = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;
 /** The four dots of IDNA; any of them at the end is stripped (RFC 7622 §3.2). */
 const FINAL_DOT = /[.\u3002\uFF0E\uFF61]$/;
 
 /**
- * Brings a domain into the form in which it is compared and kept: lower case, U-labels, no final dot, IPv6 addresses
- * in brackets and in their shortest form.
+ * Converts a domain to the form for comparison and storage: lower case, U-labels, no final dot, IPv6 addresses in
+ * brackets and in their shortest form.
  *
  * @throws StanzaError 'jid-malformed'
  */
@@ -22,15 +22,15 @@ export function prepareDomain(text: string): string {
   if (text.length > MAX_BYTES) throw malformed();
   if (text.startsWith('[')) return prepareLiteral(text);
   const name = text.replace(FINAL_DOT, '');
-  // The runtime's IDNA is that of URLs: it would take `%61`, and addresses of fewer than four numbers.
+  // The runtime's IDNA is for URLs: it accepts `%61`, and IPv4 addresses with fewer than four numbers.
   if (/[\0-,/:-@[-`{-\x7f]/.test(name)) throw malformed();
   const plain = /^[\0-\x7f]*$/.test(name) && !/xn--/i.test(name);
   return plain ? checkAscii(name.toLowerCase()) : prepareUnicode(name);
 }
 
 /**
- * Like `prepareDomain`; `undefined` if the text is not a domain. Use it instead of `Jid.tryParse` before a login: it
- * refuses a local part or a resource, which are slow to prepare, without preparing it.
+ * Like `prepareDomain`; `undefined` if the text is not a domain. Use it instead of `Jid.tryParse` before a login,
+ * because preparing a localpart or resource is slow.
  */
 export function tryDomain(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
@@ -42,10 +42,10 @@ export function tryDomain(text: string | undefined): string | undefined {
   }
 }
 
-/** Labels of a domain that can be registered, mostly. Where it takes three, such as below co.uk, many count as one. */
+/** The labels of most registrable domains. Where three are needed, as below co.uk, many domains count as one. */
 const REGISTERED_LABELS = 2;
 
-/** Who counts as one for limits by prepared domain: below a domain of its own a stranger can have any number of others. */
+/** The key of a prepared domain for limits, since the owner of a domain can have any number of subdomains. */
 export function registeredDomain(domain: string): string {
   if (isIPv4(domain)) return domain;
   return domain.split('.').slice(-REGISTERED_LABELS).join('.');
@@ -72,7 +72,7 @@ function prepareUnicode(name: string): string {
   return unicode;
 }
 
-/** Whether an ASCII label is one that is no A-label; two hyphens in third place are reserved (RFC 5890 §2.3.1). */
+/** Whether an ASCII label is valid and not an A-label; two hyphens in third place are reserved (RFC 5890 §2.3.1). */
 function isLabel(label: string): boolean {
   return label.length <= MAX_LABEL && LDH_LABEL.test(label) && !label.startsWith('--', 2);
 }
@@ -82,7 +82,8 @@ function isULabel(label: string, ascii: string): boolean {
   if (label === ascii) return isLabel(label);
   if (ascii.length > MAX_LABEL || !ascii.startsWith('xn--')) return false;
   if (/^-|-$|^..--|[\0-,./:-`{-\x7f]/.test(label)) return false;
-  // A mark may not come first (RFC 5891 §4.2.3.2); what IDNA allows otherwise is what identifiers may hold.
+  // The first character must not be a mark (RFC 5891 §4.2.3.2); otherwise IDNA allows the same characters as
+  // identifiers.
   return !/^\p{M}/u.test(label) && label.toLowerCase() === label && isIdentifier(label);
 }
 

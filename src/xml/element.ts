@@ -1,4 +1,4 @@
-// The tree that stanzas are made of: ltx's Element, with namespaces that mean what XML Names says.
+// The XML elements of stanzas: ltx's Element, with the namespaces of Namespaces in XML.
 
 import { Element as LtxElement } from 'ltx';
 import { type FlatElement, flatten } from './flat.ts';
@@ -6,7 +6,7 @@ import { converted, type ForeignElement } from './foreign.ts';
 import { extend, serialize } from './serialize.ts';
 
 export type Node = Element | string;
-/** Where modules hand elements over, those of ltx and of @xmpp/xml are taken too. */
+/** The type of elements that modules pass to the API: ours, or those of ltx and @xmpp/xml. */
 export type ElementLike = Element | ForeignElement;
 export type NodeLike = ElementLike | string;
 export type Attrs = Record<string, string | undefined>;
@@ -14,10 +14,9 @@ export type Attrs = Record<string, string | undefined>;
 /**
  * One XML element.
  *
- * A stanza carries no `xmlns` of its own: its namespace is the content namespace of whatever stream it is on
- * (`jabber:client` or `jabber:server`, RFC 6120 §4.8.2), so that the same tree serialises on both. Elements
- * that inherit it have `getNS() === undefined`. The parser leaves no prefix on element names and drops
- * redundant declarations.
+ * A stanza has no `xmlns`: its namespace is the content namespace of its stream (`jabber:client` or `jabber:server`,
+ * RFC 6120 §4.8.2), so the same tree serialises on both. Elements that inherit it have `getNS() === undefined`. The
+ * parser removes prefixes of element names and redundant declarations.
  *
  * A routed stanza is never edited: make a copy with {@link Element.with}, which shares the children.
  */
@@ -38,12 +37,12 @@ export class Element extends LtxElement {
     return undefined;
   }
 
-  /** Whether this is `name` in `xmlns` (omitted: in the content namespace). */
+  /** Whether this is an element `name` in `xmlns` (default: the content namespace). */
   is(name: string, xmlns?: string): boolean {
     return this.getName() === name && this.getNS() === xmlns;
   }
 
-  /** The first child element of that name; in this element's own namespace unless another is given. */
+  /** The first child element with that name, in this element's namespace unless `xmlns` is given. */
   getChild(name: string, xmlns?: string): Element | undefined {
     for (const child of this.children) {
       if (typeof child !== 'string' && matches(child, this, name, xmlns)) return child;
@@ -51,12 +50,12 @@ export class Element extends LtxElement {
     return undefined;
   }
 
-  /** All child elements of that name; in this element's own namespace unless another is given. */
+  /** All child elements with that name, in this element's namespace unless `xmlns` is given. */
   getChildren(name: string, xmlns?: string): Element[] {
     return this.elements().filter((child) => matches(child, this, name, xmlns));
   }
 
-  /** The text of the first such child; `undefined` when there is no such child. */
+  /** The text of the first such child; `undefined` if there is none. */
   getChildText(name: string, xmlns?: string): string | undefined {
     return this.getChild(name, xmlns)?.text();
   }
@@ -73,7 +72,7 @@ export class Element extends LtxElement {
     return text;
   }
 
-  /** Appends children; only for an element that has not been routed yet. Returns this element. */
+  /** Appends children to an element that has not been routed yet. Returns this element. */
   append(...children: (NodeLike | undefined)[]): this {
     for (const child of children) {
       if (child === undefined) continue;
@@ -85,8 +84,8 @@ export class Element extends LtxElement {
   }
 
   /**
-   * A copy with other attributes that shares the children (`undefined` removes an attribute). What the children
-   * serialise to is remembered once for all copies, see `share` in `serialize.ts`.
+   * A copy with changed attributes that shares the children (`undefined` removes an attribute). All copies share the
+   * serialised children, see `share` in `serialize.ts`.
    */
   with(attrs: Attrs): Element {
     const copy = new Element(this.name);
@@ -102,7 +101,7 @@ export class Element extends LtxElement {
     return copy;
   }
 
-  /** A copy with another list of children; the attributes stay. The children keep their first parent. */
+  /** A copy with the same attributes and other children. The children keep their first parent. */
   withChildren(children: NodeLike[]): Element {
     const copy = new Element(this.name, this.attrs);
     copy.parent = this.parent;
@@ -134,8 +133,8 @@ export class Element extends LtxElement {
 }
 
 /**
- * Leaves out the attributes that are there to be removed. Never by `delete`: that makes an object of another kind, and
- * once the serialiser has seen one, V8 walks all attributes of all stanzas the slow way.
+ * Copies the attributes without those whose new value is `undefined`. Avoids `delete`, which changes the object to
+ * dictionary mode: once the serialiser has seen such an object, V8 iterates over all attributes slowly.
  */
 function without(attrs: Attrs, removed: Attrs): Attrs {
   const rest: Attrs = {};
@@ -147,7 +146,7 @@ function without(attrs: Attrs, removed: Attrs): Attrs {
 export type Stanza = Element;
 
 /**
- * The element itself, if it is one of ours; else one of ours that means the same.
+ * The element itself, if it is one of ours; else a conversion to one.
  * @throws TypeError for a prefix that is not declared
  */
 export function ownElement(element: ElementLike): Element {
@@ -172,7 +171,7 @@ function ownNode(node: NodeLike): Node {
 
 /**
  * Builds an element: `xml('ping', NS.PING)`, `xml('item', { jid, name }, xml('group', {}, 'Friends'))`.
- * A string in place of attributes is the namespace. Attributes and children that are `undefined` are left out.
+ * A string instead of attributes is the namespace. Attributes and children that are `undefined` are left out.
  */
 export function xml(name: string, attrs?: Attrs | string, ...children: (NodeLike | undefined)[]): Element {
   const element = new Element(name);

@@ -1,4 +1,4 @@
-// The errors of RFC 6120: of one stanza (§8.3), of a stream (§4.9), of a SASL attempt (§6.5).
+// The errors of RFC 6120: stanza errors (§8.3), stream errors (§4.9) and SASL errors (§6.5).
 
 import { type Element, type Stanza, xml } from './element.ts';
 import { NS } from './namespaces.ts';
@@ -34,7 +34,7 @@ export const STANZA_ERROR_TYPES = {
 export type StanzaCondition = keyof typeof STANZA_ERROR_TYPES;
 
 export interface StanzaErrorDetails {
-  /** Human-readable, for the other side: never configuration, paths or other users' data. */
+  /** Text for the user of the peer. It must not contain configuration, paths or data of other users. */
   text?: string;
   /** Default: the type that the condition's definition recommends. */
   type?: ErrorType;
@@ -45,7 +45,7 @@ export interface StanzaErrorDetails {
   cause?: unknown;
 }
 
-/** One stanza is refused (RFC 6120 §8.3). Thrown by a handler, it becomes the error reply. */
+/** The refusal of one stanza (RFC 6120 §8.3). If a handler throws it, it becomes the error reply. */
 export class StanzaError extends Error {
   readonly condition: StanzaCondition;
   readonly type: ErrorType;
@@ -75,8 +75,8 @@ export class StanzaError extends Error {
   }
 
   /**
-   * Reads the error out of a received stanza of type `error`. An unknown or missing condition reads as
-   * `undefined-condition` (§8.3.2); `malformed` tells the two apart from a real one.
+   * Parses the error in a stanza of type `error`. An unknown or missing condition becomes `undefined-condition`
+   * (§8.3.2), with `malformed` set.
    */
   static from(stanza: Stanza): StanzaError & { malformed?: boolean } {
     const error = stanza.elements().find(({ name }) => name === 'error');
@@ -96,17 +96,17 @@ export class StanzaError extends Error {
   }
 }
 
-/** No answer came to a request of ours within its time. */
+/** A request of ours got no answer in time. */
 export class IqTimeoutError extends StanzaError {
-  constructor(text = 'No answer came in time') {
+  constructor(text = 'No answer arrived in time') {
     super('remote-server-timeout', { text });
     this.name = 'IqTimeoutError';
   }
 }
 
 /**
- * The error reply to a stanza, addressed back to its sender, or `undefined` where RFC 6120 forbids one: an error is
- * never answered with an error (§8.3.1), an iq result is never answered at all (§8.2.3).
+ * The error reply to a stanza, addressed to its sender; `undefined` where RFC 6120 forbids a reply: to an error
+ * (§8.3.1) and to an iq result (§8.2.3).
  */
 export function errorReply(stanza: Stanza, error: StanzaError): Stanza | undefined {
   if (stanza.attrs.type === 'error') return undefined;
@@ -115,7 +115,7 @@ export function errorReply(stanza: Stanza, error: StanzaError): Stanza | undefin
   return xml(stanza.name, { type: 'error', id, from: to, to: from }, error.toElement());
 }
 
-/** RFC 6120 §4.9.3: the conditions that end a stream. */
+/** RFC 6120 §4.9.3: the conditions of stream errors. */
 export type StreamCondition =
   | 'bad-format'
   | 'bad-namespace-prefix'
@@ -143,7 +143,7 @@ export type StreamCondition =
   | 'unsupported-stanza-type'
   | 'unsupported-version';
 
-/** The stream must end (RFC 6120 §4.9): sent as `<stream:error/>`, then the stream is closed. */
+/** An error that ends the stream (RFC 6120 §4.9): sent as `<stream:error/>`, then the stream is closed. */
 export class StreamError extends Error {
   readonly condition: StreamCondition;
   readonly text: string | undefined;
@@ -183,7 +183,7 @@ export type SaslCondition =
   | 'not-authorized'
   | 'temporary-auth-failure';
 
-/** One SASL attempt is refused (RFC 6120 §6.5). */
+/** The refusal of one SASL attempt (RFC 6120 §6.5). */
 export class SaslError extends Error {
   readonly condition: SaslCondition;
   readonly text: string | undefined;

@@ -1,22 +1,23 @@
-// Elements that other libraries build: `xml` of @xmpp/xml, `Element` of ltx. They are converted where a module hands them
-// over, so that all other code meets one kind of element: names without prefixes, and `xmlns` where the namespace changes.
+// Converts elements of other libraries: `xml` of @xmpp/xml, `Element` of ltx. The API converts the elements that
+// modules pass to it, so all other code sees one kind of element: names without prefixes, `xmlns` where the namespace
+// changes.
 
 import { NS } from './namespaces.ts';
 
 /** An element of any library that has the shape of ltx. */
 export interface ForeignElement {
   readonly name: string;
-  // biome-ignore lint/suspicious/noExplicitAny: ltx takes what has a text
+  // biome-ignore lint/suspicious/noExplicitAny: ltx accepts any value with a text form
   readonly attrs: any;
   // biome-ignore lint/suspicious/noExplicitAny: the same
   readonly children: readonly any[];
 }
 
-/** Makes an element of ours. */
+/** Builds an element of our class. */
 type Make<E> = (name: string, attrs: Record<string, string>, children: (E | string)[]) => E;
 
 interface Scope {
-  /** Of the parent as we write it; `undefined` for the content namespace of the stream. */
+  /** The namespace of the converted parent; `undefined` for the content namespace of the stream. */
   readonly parent: string | undefined;
   /** The default namespace. */
   readonly fallback: string | undefined;
@@ -28,7 +29,7 @@ const OUTSIDE: Scope = {
   fallback: undefined,
   prefixes: { xml: NS.XML, stream: NS.STREAM },
 };
-/** A stanza carries no `xmlns` of its own. */
+/** The namespaces that become `undefined`, since stanzas have no `xmlns`. */
 const CONTENT: ReadonlySet<string> = new Set([NS.CLIENT, NS.SERVER]);
 
 export function isForeign(value: unknown): value is ForeignElement {
@@ -37,7 +38,7 @@ export function isForeign(value: unknown): value is ForeignElement {
 }
 
 /**
- * Converts an element and all below it. Elements of ours below it stay as they are.
+ * Converts an element and its descendants. Descendants of our own class are not converted.
  * @throws TypeError for a prefix that is not declared
  */
 export function converted<E>(
@@ -60,7 +61,7 @@ export function converted<E>(
   return convert(foreign, OUTSIDE);
 }
 
-/** Namespaces in XML §5, §6: what the names of an element and of its attributes mean. */
+/** Resolves the names of an element and its attributes (Namespaces in XML §5, §6). */
 function readName(element: ForeignElement, outside: Scope) {
   const prefixes: Record<string, string> = { ...outside.prefixes };
   let { fallback } = outside;
@@ -73,7 +74,7 @@ function readName(element: ForeignElement, outside: Scope) {
   return { scope, name: local, xmlns: prefix === undefined ? fallback : namespaceOf(prefix, scope) };
 }
 
-/** Attributes keep their prefixes, and the element that uses one declares it. */
+/** Attributes keep their prefixes, and their element declares those that it uses. */
 function readAttributes({ attrs }: ForeignElement, scope: Scope): Record<string, string> {
   const read: Record<string, string> = {};
   for (const key in attrs) {

@@ -8,25 +8,25 @@ import { splitAddress } from './split-address.ts';
 
 export { prepareDomain } from './domain.ts';
 
-/** Bytes of each part in UTF-8 (RFC 7622 §3.2, §3.3, §3.4). */
+/** The most bytes of each part in UTF-8 (RFC 7622 §3.2, §3.3, §3.4). */
 const MAX_PART_BYTES = 1023;
 const MAX_TEXT = 3 * MAX_PART_BYTES + 2;
-/** Composition (NFC) makes at best one character of two bytes out of three: u, diaeresis and macron become ǖ. */
+/** NFC composes at most three characters into one of two bytes: u, diaeresis and macron become ǖ. */
 const MAX_PART_CHARS = Math.ceil(1.5 * MAX_PART_BYTES);
-/** In one run. A mark takes at least two bytes, and composes at most three times with the letter before it. */
+/** The most marks in one run. A mark has at least two bytes, and at most three compose with the letter before them. */
 const MAX_MARKS = Math.floor(MAX_PART_BYTES / 2) + 3;
 /** Runs of nonspacing marks, without the marks that compose with each other. */
 const MARKS = /[\p{Mn}--[\u0C46\u{11131}\u{11132}\u{1611E}-\u{1612F}]]+/gv;
 
-/** Each stanza names a few of the same addresses: those seen lately are found by their text. */
+/** The size of each of the two caches of recent addresses, since stanzas repeat a few addresses. */
 const REMEMBERED = 2048;
 const LONGEST_REMEMBERED = 256;
 let recent = new Map<string, Jid>();
 let older = new Map<string, Jid>();
 
 /**
- * One address. Its parts are prepared as RFC 7622 §3 says, so that addresses which are the same have the same text,
- * and `bare` serves as a key.
+ * One address. Its parts are prepared (RFC 7622 §3), so that equal addresses have the same text, and `bare` is usable
+ * as a key.
  */
 export class Jid {
   readonly local: string | undefined;
@@ -35,7 +35,7 @@ export class Jid {
   /** `local@domain` or `domain`. */
   readonly bare: string;
   #bareJid: Jid | undefined;
-  /** Sessions are looked up by it: a text that stays keeps its hash. */
+  /** Cached, because sessions are looked up by it and a string caches its hash. */
   #text: string | undefined;
 
   private constructor(local: string | undefined, domain: string, resource: string | undefined) {
@@ -46,7 +46,7 @@ export class Jid {
   }
 
   /**
-   * Reads an address; one that was read lately costs a look into a map.
+   * Parses an address. Recent addresses are cached.
    * @throws StanzaError 'jid-malformed'
    */
   static parse(text: string): Jid {
@@ -57,7 +57,7 @@ export class Jid {
     return jid;
   }
 
-  /** The same, with `undefined` for what is absent or no address. */
+  /** Like `parse`; `undefined` if the text is absent or not an address. */
   static tryParse(text: string | undefined): Jid | undefined {
     if (text === undefined) return undefined;
     try {
@@ -68,7 +68,7 @@ export class Jid {
     }
   }
 
-  /** Puts an address together. @throws StanzaError 'jid-malformed' */
+  /** Builds an address from its parts. @throws StanzaError 'jid-malformed' */
   static of(local: string | undefined, domain: string, resource?: string): Jid {
     return new Jid(
       local === undefined ? undefined : prepareLocal(local),
@@ -83,12 +83,12 @@ export class Jid {
     return Jid.of(local, domain, resource);
   }
 
-  /** Has a resource, with or without a local part. */
+  /** Whether the address has a resource, with or without a localpart. */
   get isFull(): boolean {
     return this.resource !== undefined;
   }
 
-  /** An account or a room: a local part and no resource. */
+  /** Whether the address has a localpart and no resource, like that of an account or room. */
   get isBare(): boolean {
     return this.local !== undefined && this.resource === undefined;
   }
@@ -118,7 +118,9 @@ export class Jid {
   }
 }
 
-/** Two generations: when the younger one is full the older is dropped, and what is still in use moves up. */
+/**
+ * Caches in two generations: when the younger one is full, it replaces the older one. Used entries move to the younger.
+ */
 function remember(text: string, jid: Jid): void {
   if (recent.size >= REMEMBERED) {
     older = recent;
@@ -127,11 +129,11 @@ function remember(text: string, jid: Jid): void {
   recent.set(detach(text), jid);
 }
 
-/** The ASCII characters that RFC 7622 §3.3.1 allows in a local part. */
+/** The ASCII characters that RFC 7622 §3.3.1 allows in a localpart. */
 const PLAIN_LOCAL = /^[!#-%(-.0-9;=?A-~]+$/;
 const EXCLUDED_LOCAL = /["&'/:<>@]/;
 
-/** RFC 7622 §3.3: UsernameCaseMapped, without eight characters. @throws StanzaError 'jid-malformed' */
+/** RFC 7622 §3.3: UsernameCaseMapped, without eight forbidden characters. @throws StanzaError 'jid-malformed' */
 export function prepareLocal(text: string): string {
   if (text.length <= MAX_PART_BYTES && PLAIN_LOCAL.test(text)) return text.toLowerCase();
   if (isTooLong(text)) throw malformed();
@@ -151,7 +153,7 @@ export function prepareResource(text: string): string {
   return withinBytes(resource);
 }
 
-/** Whether a text will certainly have more than 1,023 bytes after preparation, which is slow for such texts. */
+/** Whether a text certainly has more than 1,023 bytes after preparation, which is slow for long texts. */
 function isTooLong(text: string): boolean {
   if (text.length <= MAX_MARKS) return false;
   if (text.length > MAX_PART_CHARS) return true;

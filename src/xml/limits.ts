@@ -1,25 +1,27 @@
-// How much one peer may make the parser hold or do. Exceeding any of it ends the stream with policy-violation.
+// Limits on the memory and work that one peer can cause in the parser. Exceeding one ends the stream with
+// policy-violation, except where a comment says otherwise.
 
 export interface ParserLimits {
   /**
-   * Bytes of one stanza, or of the stream's header. A stanza that `serialize` would write in more bytes loses its content
-   * (see `cut.ts`).
+   * Bytes of one stanza, or of the stream's header. A stanza that is longer only in the output of `serialize` loses its
+   * content (see `cut.ts`).
    */
   stanzaBytes: number;
-  /** Elements open at once, the stream's root included. Recursion over trees relies on this one. */
+  /** Nested elements, including the stream's root. Recursive functions on trees rely on this limit. */
   depth: number;
   /** Attributes of one element, without namespace declarations. */
   attributes: number;
   /** Bytes of one element or attribute name. */
   nameBytes: number;
   /**
-   * Namespace prefixes in scope, once for the header and once more for each stanza: those that the stanza declares, and
-   * those of the header that it uses. A prefix that is declared again for the same namespace counts once.
+   * Namespace prefixes in scope, separately for the header and for each stanza. A stanza counts the prefixes that it
+   * declares, and those of the header that it uses. A repeated declaration of a prefix for the same namespace counts
+   * once.
    */
   namespaceDeclarations: number;
   /**
-   * Elements, attributes and pieces of text of one stanza, as it is written. Each of them takes far more memory than the
-   * four bytes of `<a/>`. A stanza with more loses its content, like one that is too long.
+   * Elements, attributes and pieces of text in the output of one stanza. Each takes far more memory than the four bytes
+   * of `<a/>`. A stanza with more loses its content, like one that is too long.
    */
   nodes: number;
 }
@@ -31,14 +33,14 @@ export const DEFAULT_LIMITS: Readonly<ParserLimits> = Object.freeze({
   attributes: 64,
   nameBytes: 256,
   namespaceDeclarations: 32,
-  // Room for 5,000 items of service discovery: what 512 KiB hold.
+  // Room for 5,000 items of service discovery, which take 512 KiB.
   nodes: 16 * 1024,
 });
 
 /**
- * For clients and components. Servers make stanzas longer: they add addresses and a language to the first tag, ids,
- * delays, children of rooms, and wrappers around the whole (XEP-0297). A stanza within these limits is still within the
- * limits for servers after two servers have added all of that.
+ * For clients and components. Servers make stanzas longer: they add addresses, a language, ids, delays, children by
+ * rooms, and wrappers (XEP-0297). A stanza within these limits stays within the limits for servers after two servers
+ * have added all of these.
  */
 export const CLIENT_LIMITS: Readonly<ParserLimits> = Object.freeze({
   stanzaBytes: DEFAULT_LIMITS.stanzaBytes - 32 * 1024,
@@ -49,7 +51,7 @@ export const CLIENT_LIMITS: Readonly<ParserLimits> = Object.freeze({
   nodes: DEFAULT_LIMITS.nodes - 256,
 });
 
-/** For a peer that may be anybody: room for a header, features, SASL and binding; RFC 6120 §13.12 wants 10,000. */
+/** For unauthenticated peers: room for header, features, SASL and binding. RFC 6120 §13.12 demands 10,000 bytes. */
 export const PREAUTH_LIMITS: Readonly<ParserLimits> = Object.freeze({
   stanzaBytes: 10 * 1024,
   depth: 16,
@@ -59,7 +61,9 @@ export const PREAUTH_LIMITS: Readonly<ParserLimits> = Object.freeze({
   nodes: 1024,
 });
 
-/** For our own text, which was within limits when it was written. The depth stays limited, because trees are recursed. */
+/**
+ * For our own stored text, which was within limits before. The depth stays limited, because functions recurse on trees.
+ */
 export const UNBOUNDED_LIMITS: Readonly<ParserLimits> = Object.freeze({
   stanzaBytes: Number.POSITIVE_INFINITY,
   depth: 1 + 1024,

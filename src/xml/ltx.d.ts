@@ -1,4 +1,4 @@
-/** The narrow part of ltx that `src/xml` uses; the package ships no types of its own. */
+/** The part of ltx that `src/xml` uses; the package has no types. */
 declare module 'ltx' {
   export class Element {
     constructor(name: string, attrs?: Record<string, string | number | undefined>);

@@ -1,17 +1,19 @@
-// Names, and the few values that repeat in every stanza, as one string each: nothing is allocated for a known
-// name, comparing two is comparing pointers, and no name keeps the text alive that it was cut out of.
+// Interns names, and the few values that repeat in every stanza. So a known name needs no allocation, comparing two
+// names compares pointers, and no name keeps its input alive.
 
 import { isUtf8 } from 'node:buffer';
 import { QNAME } from './chars.ts';
 
-/** A qualified name as it stands in a tag. */
+/** A qualified name in a tag. */
 export interface Name {
   readonly text: string;
   readonly prefix: string | undefined;
   readonly local: string;
-  /** What an attribute of this name declares: a prefix, `''` for the default namespace, `undefined` for nothing. */
+  /**
+   * The prefix that an attribute of this name declares: `''` for the default namespace, `undefined` for no declaration.
+   */
   readonly declares: string | undefined;
-  /** Whether values of an attribute of this name come again and again. */
+  /** Whether an attribute of this name often has the same values. */
   readonly recurs: boolean;
   /** The name in UTF-8. */
   readonly bytes: Uint8Array;
@@ -22,21 +24,21 @@ interface Value {
   readonly bytes: Uint8Array;
 }
 
-/** Slots per table: fixed, so that a peer who invents names evicts others and nothing grows. */
+/** The fixed number of slots per table: new names evict others, so that a peer cannot make a table grow. */
 const SLOTS = 2048;
 const LONGEST_VALUE = 128;
 
 const names: (Name | undefined)[] = new Array(SLOTS).fill(undefined);
 const values: (Value | undefined)[] = new Array(SLOTS).fill(undefined);
 
-/** One step of the hash over a name's bytes; starts from 0. */
+/** One step of the hash of a name's bytes; the initial value is 0. */
 export function hashStep(hash: number, byte: number): number {
   return (Math.imul(hash, 31) + byte) | 0;
 }
 
 /**
- * The name that stands in `source` from `start` to `end`, whose hash is `hash`; `undefined` when that is no qualified
- * name (Namespaces in XML §4).
+ * The name in `source` from `start` to `end`, whose hash is `hash`; `undefined` if the text is not a qualified name
+ * (Namespaces in XML §4).
  */
 export function internName(source: Buffer, start: number, end: number, hash: number): Name | undefined {
   const slot = hash & (SLOTS - 1);
@@ -49,11 +51,11 @@ export function internName(source: Buffer, start: number, end: number, hash: num
   return name;
 }
 
-/** The value in ASCII that stands in `source` from `start` to `end`, likely to come again, such as a namespace. */
+/** The ASCII value in `source` from `start` to `end`, for values that repeat, such as namespaces. */
 export function internValue(source: Buffer, start: number, end: number): string {
   const length = end - start;
   if (length > LONGEST_VALUE) return source.toString('latin1', start, end);
-  // Namespaces differ in length, at their ends or in the middle.
+  // Most namespaces differ in their length, their ends or their middle.
   let hash = hashStep(length, source[start + (length >> 1)] ?? 0);
   for (let i = Math.max(start, end - 6); i < end; i++) hash = hashStep(hash, source[i]!);
   const slot = hash & (SLOTS - 1);
@@ -70,14 +72,14 @@ export function internValue(source: Buffer, start: number, end: number): string 
 }
 
 /**
- * A copy of a text that shares no memory with the text it was cut out of. Attributes and text of a parsed stanza may
- * keep up to 4 KiB of input alive: whatever outlives its stanza by minutes is detached first.
+ * A copy of a text that shares no memory with its input. Attributes and text of a parsed stanza may keep up to 4 KiB of
+ * input alive, so detach text that outlives its stanza by minutes.
  */
 export function detach(text: string): string {
   return Buffer.from(text, 'utf16le').toString('utf16le');
 }
 
-/** Whether `bytes` are what `source` has from `start` on. */
+/** Whether `source` contains `bytes` at `start`. */
 export function standsAt(bytes: Uint8Array, source: Uint8Array, start: number): boolean {
   for (let i = 0; i < bytes.length; i++) {
     if (bytes[i] !== source[start + i]) return false;
@@ -96,7 +98,7 @@ function makeName(bytes: Uint8Array): Name | undefined {
   return { text, prefix, local, declares, recurs: declares !== undefined || text === 'type', bytes };
 }
 
-/** The same text as the one string that the runtime has for all property keys of that text: the fastest to use. */
+/** The same text as the runtime's internalised string for property keys, which is the fastest to use. */
 function asKey(text: string): string {
   return Object.keys({ [text]: undefined })[0]!;
 }

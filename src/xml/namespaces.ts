@@ -1,4 +1,4 @@
-/** The XML namespaces that the server and its modules speak. */
+/** The XML namespaces that the server and its modules use. */
 export const NS = {
   STREAM: 'http://etherx.jabber.org/streams',
   CLIENT: 'jabber:client',

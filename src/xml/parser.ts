@@ -1,4 +1,4 @@
-// The hostile border: bytes of an XML stream to elements, strictly and within limits (RFC 6120 §11).
+// Parses the bytes of an XML stream into elements, strictly and within limits (RFC 6120 §11).
 
 import { DEFAULT_LIMITS, type ParserLimits } from './limits.ts';
 import { Tokenizer } from './tokenizer.ts';
@@ -8,11 +8,11 @@ export { DEFAULT_LIMITS, type ParserLimits, PREAUTH_LIMITS } from './limits.ts';
 export type { ParserHandler } from './tree-builder.ts';
 
 /**
- * Parses one XML stream, from its header to its closing tag; a stream restart takes a new parser. Its work is linear
- * in the bytes received, however they are cut, and what it holds is bounded by its limits.
+ * Parses one XML stream, from its header to its closing tag; a stream restart needs a new parser. Its work is linear in
+ * the received bytes, independent of their chunks, and its memory is bounded by its limits.
  *
- * Text and attribute values may keep up to 4 KiB of the input alive each; see `detach` in `names.ts` for those that
- * are kept for long.
+ * Text and attribute values may keep up to 4 KiB of the input alive each; see `detach` in `names.ts` for values that
+ * are kept for a long time.
  */
 export class XmlParser {
   readonly #builder: TreeBuilder;
@@ -37,8 +37,8 @@ export class XmlParser {
   }
 
   /**
-   * The namespace whose first-level elements come without `xmlns`. The header sets it; a handler may set it in
-   * `onOpen` for a header that declares none, as RFC 6120 §4.8.3 allows.
+   * The namespace whose first-level elements get no `xmlns`. The header sets it; a handler may set it in `onOpen` for a
+   * header that declares none, as RFC 6120 §4.8.3 allows.
    */
   get contentNamespace(): string | undefined {
     return this.#builder.contentNamespace;
@@ -53,15 +53,15 @@ export class XmlParser {
     return this.#builder.nodes;
   }
 
-  /** Whether a stanza, or the header, has begun and is not complete. */
+  /** Whether a stanza or the header is incomplete. */
   get midStanza(): boolean {
     return this.#tokenizer.midToken;
   }
 
   /**
-   * Feeds bytes, which the parser does not keep. After an error it takes nothing more and ignores what comes.
+   * Parses bytes; the parser does not keep the buffer. After an error it ignores further bytes.
    *
-   * @throws StreamError for what must end the stream, and whatever a handler throws.
+   * @throws StreamError for errors that end the stream; errors of the handler.
    * @throws Error after `stop`.
    */
   write(chunk: Buffer): void {
@@ -73,19 +73,19 @@ export class XmlParser {
     if (taken < chunk.length) this.#rest = chunk.subarray(taken);
   }
 
-  /** Called from inside a handler: nothing after the present tag is looked at any more. */
+  /** Stops parsing after the present tag. Only for calls from a handler. */
   stop(): void {
     this.#tokenizer.stop();
   }
 
-  /** Goes on after `stop`, with the bytes that `rest` gave first. */
+  /** Continues after `stop`. The next bytes to write are those from `rest`. */
   resume(): void {
     if (this.#state === 'failed') return;
     this.#tokenizer.resume();
     this.#state = 'open';
   }
 
-  /** The bytes that were received and not looked at because of `stop`; the caller's from then on. */
+  /** The bytes that were received but not parsed because of `stop`. The caller owns them. */
   rest(): Buffer {
     const rest = this.#rest;
     this.#rest = Buffer.alloc(0);

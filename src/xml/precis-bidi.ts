@@ -1,7 +1,7 @@
-// The Bidi Rule (RFC 5893 §2), which keeps a name with right-to-left characters readable in one way only.
+// The Bidi Rule (RFC 5893 §2), which makes the display of a name with right-to-left characters unambiguous.
 //
-// Regular expressions know no Bidi_Class; it is read here from the blocks that Unicode reserves for right-to-left
-// scripts and from general categories, which is exact for letters, marks and digits in use.
+// Regular expressions do not support Bidi_Class. It is derived here from the blocks that Unicode reserves for
+// right-to-left scripts and from general categories, which is exact for letters, marks and digits in use.
 
 const RTL_BLOCKS = '\\u0590-\\u08FF\\uFB1D-\\uFDFF\\uFE70-\\uFEFF\\u{10800}-\\u{10FFF}\\u{1E800}-\\u{1EFFF}';
 const ARABIC_NUMBERS =
@@ -23,9 +23,9 @@ const LEFT_TO_RIGHT = new RegExp(LTR_LETTERS, 'v');
 const EUROPEAN = new RegExp(`[${EUROPEAN_NUMBERS}]`, 'v');
 const ARABIC = new RegExp(`[${ARABIC_NUMBERS}]`, 'v');
 
-/** Whether a text with a right-to-left character follows the rule. */
+/** Whether a text with a right-to-left character satisfies the rule. */
 export function isBidiLabel(text: string): boolean {
-  // Conditions 1 and 5: with such a character inside, the first one cannot be left-to-right.
+  // Conditions 1 and 5: the first character of such a text cannot be left-to-right.
   if (!FIRST.test(text)) return false;
   // Condition 2, 3, 4.
   if (LEFT_TO_RIGHT.test(text)) return false;

@@ -1,4 +1,4 @@
-// Elements to text: always well-formed, whatever text ends up in a stanza.
+// Serialises elements. The output is well-formed for any text in a stanza.
 
 import { QNAME } from './chars.ts';
 
@@ -24,11 +24,11 @@ export interface Children extends ReadonlyArray<Written | string> {
 }
 
 /**
- * Writes an element and all below it as XML. What XML 1.0 cannot hold is written as U+FFFD: raw, it would make
- * the other side close the stream. Text goes between tags, so its quotes stay; white space that a parser would
- * normalise goes as references (XML 1.0 §2.11, §3.3.3).
+ * Writes an element and its descendants as XML. Characters that XML 1.0 does not allow become U+FFFD, because they
+ * would make the peer close the stream. Quotes in text are not escaped. White space that a parser would normalise
+ * becomes references (XML 1.0 §2.11, §3.3.3).
  *
- * @throws Error when a name is not a qualified XML name: names never come from input.
+ * @throws Error if a name is not a qualified XML name; names must not come from unchecked input.
  */
 export function serialize(element: Written): string {
   return serializeAround(element, serializeChildren(element.children));
@@ -40,15 +40,15 @@ export function serializeAround(element: Omit<Written, 'children'>, content: str
   return content === '' ? `${start}/>` : `${start}>${content}</${element.name}>`;
 }
 
-/** Writes the start tag alone: the header of a stream. @throws Error when a name is not an XML name. */
+/** Writes the start tag only, for the header of a stream. @throws Error if a name is not an XML name. */
 export function openTag(element: Written): string {
   return `${startOf(element)}>`;
 }
 
 /**
- * Prepares an element for being sent to many: its children are serialised now and the text is kept with the list
- * of children, which every copy made by `element.with(…)` shares, so that a copy costs its start tag alone.
- * The list must not change any more (it is frozen). Returns the same element.
+ * Prepares an element for many recipients: serialises its children and stores the text with the list of children, which
+ * all copies by `element.with(…)` share. So serialising a copy builds only its start tag. Freezes the list. Returns the
+ * same element.
  */
 export function share<E extends Written>(element: E): E {
   contentOf(element.children);
@@ -110,16 +110,16 @@ function startOf(element: Omit<Written, 'children'>): string {
   return first ? tag : `${tag}'`;
 }
 
-/** A name known to be proper, with what is written for it: fewer strings to join, and no second check. */
+/** A checked name with its serialised forms, to avoid repeated checks and concatenations. */
 interface Word {
   readonly name: string;
   readonly tag: string;
   readonly firstKey: string;
-  /** With the quote that ends the attribute before. */
+  /** The name as an attribute, with the closing quote of the attribute before it. */
   readonly key: string;
 }
 
-/** Fixed in size, because the names of parsed elements come through here too: new ones evict others. */
+/** The fixed size of the cache: names of parsed elements are cached too, and new ones evict others. */
 const SLOTS = 1024;
 const words: (Word | undefined)[] = new Array(SLOTS).fill(undefined);
 
@@ -136,11 +136,11 @@ function wordFor(name: string): Word {
   return fresh;
 }
 
-// One look finds whether a value has anything to replace; most have not. Surrogates are looked at only then.
+// One test finds whether a value has characters to replace; most have none. Only then surrogates are checked.
 const UNSAFE_TEXT = /[&<>\r\u0000-\u0008\u000B\u000C\u000E-\u001F\uD800-\uDFFF\uFFFE\uFFFF]/;
 const UNSAFE_ATTRIBUTE = /[&<>'\u0000-\u001F\uD800-\uDFFF\uFFFE\uFFFF]/;
 
-/** What is written for characters of ASCII between tags, and in attribute values; `undefined` for themselves. */
+/** Replacements of ASCII characters in text and in attribute values; `undefined`: not replaced. */
 const IN_TEXT = replacements({
   '&': '&amp;',
   '<': '&lt;',
@@ -168,12 +168,12 @@ function escapeAttribute(text: string): string {
   return UNSAFE_ATTRIBUTE.test(text) ? replaceIn(text.toWellFormed(), IN_ATTRIBUTE) : text;
 }
 
-/** Bytes that `serialize` writes for a text between tags. The text must be valid in XML (§2.2). */
+/** The number of bytes that `serialize` writes for a text. The text must be valid in XML (§2.2). */
 export function textBytes(text: string): number {
   return Buffer.byteLength(text) + (UNSAFE_TEXT.test(text) ? addedBytes(text, IN_TEXT) : 0);
 }
 
-/** The same for the value of an attribute, without its quotes. */
+/** The number of bytes that `serialize` writes for the value of an attribute, without its quotes. */
 export function attributeBytes(text: string): number {
   return Buffer.byteLength(text) + (UNSAFE_ATTRIBUTE.test(text) ? addedBytes(text, IN_ATTRIBUTE) : 0);
 }

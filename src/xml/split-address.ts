@@ -6,7 +6,7 @@ export interface AddressParts {
   readonly resource: string | undefined;
 }
 
-/** The first slash ends the bare address; the first at sign before it ends the local part. */
+/** The first slash ends the bare address; the first at sign before it ends the localpart. */
 export function splitAddress(address: string): AddressParts {
   const slash = address.indexOf('/');
   const bare = slash < 0 ? address : address.slice(0, slash);

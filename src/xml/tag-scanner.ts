@@ -1,4 +1,4 @@
-// One tag, from the first byte of its name to its `>`.
+// Scans one tag, from the first byte of its name to its `>`.
 //
 //   NAME ─▶ INSIDE ⇄ ATTRIBUTE_NAME ─▶ EQUALS ─▶ QUOTE ─▶ VALUE      END_NAME ─▶ END_SPACE
 //             └─'/'─▶ EMPTY
@@ -38,10 +38,10 @@ const EQUALS_SIGN = 0x3d;
 const DOUBLE_QUOTE = 0x22;
 const SINGLE_QUOTE = 0x27;
 
-/** A value with any of these may take more bytes when it is written than it took when it was received. */
+/** A value with any of these may have more bytes in the output than in the input. */
 const WRITTEN_LONGER = AMPERSAND | APOSTROPHE | GREATER_THAN;
 
-/** What a complete tag was. */
+/** The kind of a complete tag. */
 export type TagKind = 'start' | 'empty' | 'end';
 
 export class TagScanner {
@@ -51,7 +51,7 @@ export class TagScanner {
   #flags = 0;
   #quote = 0;
   #spaced = false;
-  /** The tag's name, once that is complete. */
+  /** The name of the tag, once it is complete. */
   name: Name | undefined;
   /** The attributes of a start tag; emptied by `clear`. */
   readonly attributes: Name[] = [];
@@ -70,14 +70,14 @@ export class TagScanner {
     this.kind = undefined;
   }
 
-  /** Forgets the attributes: an idle session must not keep what its last stanza was cut out of. */
+  /** Removes the attributes, so that an idle session does not keep the input of its last stanza alive. */
   clear(): void {
-    // Setting the length would free what the next tag needs again.
+    // Setting the length to 0 would free the array's memory, which the next tag needs again.
     while (this.attributes.pop() !== undefined);
     while (this.values.pop() !== undefined);
   }
 
-  /** Goes on at `at` to the end of the tag or of the window; returns where it got. */
+  /** Scans from `at` to the end of the tag or of the window; returns the position reached. */
   scan(at: number): number {
     const end = this.#input.end;
     let next = at;
@@ -100,7 +100,7 @@ export class TagScanner {
     }
   }
 
-  /** The states that want one certain byte, some with white space before it. */
+  /** The states that expect one particular byte, some with white space before it. */
   #single(at: number, byte: number): number {
     switch (this.#state) {
       case EQUALS:
@@ -117,7 +117,7 @@ export class TagScanner {
         return at + 1;
       default:
         if (byte === GREATER) this.kind = 'end';
-        else if (!isSpace(byte)) throw this.#malformed(at, 'End tag with more than a name');
+        else if (!isSpace(byte)) throw this.#malformed(at, 'End tag with content after its name');
         return at + 1;
     }
   }
@@ -137,7 +137,7 @@ export class TagScanner {
     }
     if (i === end) return this.#input.suspend(at);
     const name = this.#input.takeName(at, i, hash);
-    if (name === undefined) throw this.#malformed(i, 'Not a name');
+    if (name === undefined) throw this.#malformed(i, 'Invalid name');
     return this.#finishName(i, name);
   }
 
@@ -154,8 +154,8 @@ export class TagScanner {
   }
 
   /**
-   * The short way through ` name='value'`: takes the attributes at `at` that are in the window as a whole, and need
-   * nothing to be decoded, replaced or refused. The states below deal with whatever is different in any way.
+   * The fast path for ` name='value'`: takes attributes at `at` that are completely in the window and need no decoding,
+   * replacement or refusal. The states below handle all others.
    */
   #plainAttributes(at: number): number {
     const { bytes, end, limits } = this.#input;
@@ -182,7 +182,7 @@ export class TagScanner {
     return done;
   }
 
-  /** Between the attributes, which need white space before them. */
+  /** Between attributes, which need white space before them. */
   #inside(at: number): number {
     const { bytes, end, limits } = this.#input;
     let i = this.#plainAttributes(at);
@@ -250,7 +250,7 @@ export class TagScanner {
   }
 }
 
-/** The most attributes in one tag, so that an endless tag is refused: attributes, prefixes, `xmlns` and `xmlns:xml`. */
+/** The most attributes in one tag, to refuse an endless one: attributes, prefixes, `xmlns` and `xmlns:xml`. */
 function mostAttributes(limits: ParserLimits): number {
   return limits.attributes + limits.namespaceDeclarations + 2;
 }

@@ -1,10 +1,10 @@
-// What stands between tags or in an attribute value, to what it means.
+// Decodes text between tags and attribute values.
 
 import { isXmlChar } from './chars.ts';
 import { StreamError } from './errors.ts';
 
 /**
- * The meaning of text between tags (XML 1.0 §2.4, §2.11).
+ * Decodes text between tags (XML 1.0 §2.4, §2.11).
  *
  * @throws StreamError as {@link expandReferences} does, and 'not-well-formed' for a `]]>`.
  */
@@ -13,7 +13,7 @@ export function characterData(raw: string): string {
   return expandReferences(normaliseLineEnds(raw));
 }
 
-/** The meaning of an attribute value (XML 1.0 §3.3.3). @throws StreamError as {@link expandReferences} does. */
+/** Decodes an attribute value (XML 1.0 §3.3.3). @throws StreamError as {@link expandReferences} does. */
 export function attributeValue(raw: string): string {
   return expandReferences(raw.replace(/\r\n|[\t\n\r]/g, ' '));
 }
@@ -31,8 +31,8 @@ const ENTITY = /&[:A-Z_a-z\u0080-\uffff][-.:0-9A-Z_a-z\u0080-\uffff]*;/y;
 /**
  * Replaces the references in a text (XML 1.0 §4.1, §4.6; RFC 6120 §11.1).
  *
- * @throws StreamError 'restricted-xml' for an entity other than the five predefined ones, 'not-well-formed' for a
- * bare `&` and for a reference to what is no character of XML.
+ * @throws StreamError 'restricted-xml' for an entity other than the five predefined ones, 'not-well-formed' for a bare
+ * `&` and for a reference to a character that XML does not allow.
  */
 function expandReferences(text: string): string {
   let result = '';

@@ -1,5 +1,5 @@
-// The bytes that tokens are cut out of: the present window, what earlier windows held of an unfinished token, and how
-// much of the stanza has come.
+// The input of the tokenizer: the present window, the start of an unfinished token from earlier windows, and the size
+// of the stanza so far.
 
 import { HIGH } from './chars.ts';
 import { decodeUtf8 } from './decode.ts';
@@ -7,7 +7,7 @@ import { type StreamCondition, StreamError } from './errors.ts';
 import type { ParserLimits } from './limits.ts';
 import { internName, type Name } from './names.ts';
 
-/** An unfinished token's buffer is kept for the next one up to this size. */
+/** The buffer of an unfinished token is reused for the next one up to this size. */
 const KEPT_BYTES = 1024;
 const NOTHING: Buffer = Buffer.alloc(0);
 
@@ -16,12 +16,13 @@ export class TokenInput {
   /** The present window, and its length. */
   bytes = NOTHING;
   end = 0;
-  /** The window with one character per byte, so that positions in both agree. */
+  /** The window as a string with one character per byte, so that positions in both agree. */
   #latin1 = '';
-  /** Where in this window the stanza or header began; 0 when that was in an earlier one, which held so much of it. */
+  /** The position in this window where the stanza or header begins; 0 if it began in an earlier window. */
   #begin = 0;
+  /** The bytes of the stanza or header in earlier windows. */
   #earlierBytes = 0;
-  /** How many bytes longer the stanza will be when it is written. */
+  /** The number of bytes that the output of the stanza is longer than its input. */
   #addedBytes = 0;
   #pending = NOTHING;
   #pendingBytes = 0;
@@ -30,7 +31,7 @@ export class TokenInput {
     this.limits = limits;
   }
 
-  /** Bytes of the unfinished token in earlier windows. */
+  /** The bytes of the unfinished token in earlier windows. */
   get pendingBytes(): number {
     return this.#pendingBytes;
   }
@@ -42,13 +43,13 @@ export class TokenInput {
     this.#begin = 0;
   }
 
-  /** Called at the end of a window that ends within a stanza. @throws StreamError 'policy-violation' */
+  /** Must be called at the end of a window that ends inside a stanza. @throws StreamError 'policy-violation' */
   leave(): void {
     this.#earlierBytes += this.end - this.#begin;
     if (this.#earlierBytes > this.limits.stanzaBytes) throw tooLarge();
   }
 
-  /** Forgets the window, which is the caller's again. */
+  /** Releases the window, which the caller owns again. */
   release(): void {
     this.bytes = NOTHING;
     this.#latin1 = '';
@@ -56,34 +57,34 @@ export class TokenInput {
 
   // ── Size ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Starts to count the size of what begins at `at`. */
+  /** Starts to count the size of the stanza or header that begins at `at`. */
   beginAt(at: number): void {
     this.#begin = at;
     this.#earlierBytes = 0;
     this.#addedBytes = 0;
   }
 
-  /** Counts bytes that were not received but will be written. */
+  /** Counts bytes of the output that are not in the input. */
   add(bytes: number): void {
     this.#addedBytes += bytes;
   }
 
-  /** Counts what a token grows by. Both in bytes; a token that shrinks does not count. */
+  /** Counts the growth of a token from input to output, in bytes. A token that shrinks does not count. */
   addGrowth(received: number, written: number): void {
     if (written > received) this.add(written - received);
   }
 
-  /** Whether the stanza, from its begin up to `at`, will be too large when it is written. */
+  /** Whether the output of the stanza up to `at` is too large. */
   isTooLargeWritten(at: number): boolean {
     return this.#addedBytes > 0 && this.#bytesTo(at) + this.#addedBytes > this.limits.stanzaBytes;
   }
 
-  /** @throws StreamError 'policy-violation' when what has begun is too large up to `at`. */
+  /** @throws StreamError 'policy-violation' if the input of the stanza up to `at` is too large. */
   checkSize(at: number): void {
     if (this.#isTooLarge(at)) throw tooLarge();
   }
 
-  /** The error at `at`; that of a size exceeded before, so that the answer does not depend on how bytes are cut. */
+  /** The error at `at`, or that of an exceeded size, so that the result does not depend on the chunks. */
   error(at: number, condition: StreamCondition, text: string): StreamError {
     return this.#isTooLarge(at) ? tooLarge() : new StreamError(condition, text);
   }
@@ -98,13 +99,13 @@ export class TokenInput {
 
   // ── Tokens ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Keeps the unfinished token from `start` to the end of the window, which is returned. */
+  /** Keeps the unfinished token from `start` to the end of the window; returns that end. */
   suspend(start: number): number {
     this.#keep(start, this.end);
     return this.end;
   }
 
-  /** The token from `start` to `end` of the window, which is ASCII. */
+  /** The ASCII token from `start` to `end` of the window. */
   slice(start: number, end: number): string {
     return this.#latin1.slice(start, end);
   }
@@ -119,7 +120,7 @@ export class TokenInput {
     return ascii ? token.toString('latin1') : decodeUtf8(token, 0, token.length);
   }
 
-  /** The same for a name; `undefined` when it is none. */
+  /** The same for a name; `undefined` if the token is not a name. */
   takeName(start: number, end: number, hash: number): Name | undefined {
     if (this.#pendingBytes === 0) return internName(this.bytes, start, end, hash);
     const token = this.#takePending(start, end);
@@ -134,7 +135,7 @@ export class TokenInput {
     return token;
   }
 
-  /** Doubles the buffer when it is full, so that a token in single bytes still takes linear time. */
+  /** Doubles the buffer when it is full, so that a token received byte by byte takes linear time. */
   #keep(start: number, end: number): void {
     const needed = this.#pendingBytes + end - start;
     if (needed > this.#pending.length) {

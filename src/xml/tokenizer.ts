@@ -1,12 +1,11 @@
-// Bytes to tags and text: the syntax of XML 1.0 as far as RFC 6120 §11 allows it.
+// Splits bytes into tags and text, for the part of XML 1.0 that RFC 6120 §11 allows.
 //
-// Every byte is looked at once, in whatever pieces it comes: a token cut off by the end of its chunk is kept with
-// the state of its scan and goes on with the next byte. Work is done on bytes with tables; a chunk is turned into
-// one string of a character per byte, and most values are a slice of it. Only values with bytes beyond ASCII are
-// decoded, when they are complete, so no character is ever cut in two.
+// Every byte is scanned once, independent of chunks: a token that continues in the next chunk is kept with the state of
+// its scan. Scanning uses tables of bytes. A chunk becomes one string with a character per byte, and most values are
+// slices of it. Only values with bytes beyond ASCII are decoded, once they are complete, so no character is split.
 //
-// What nearly every tag is made of has a short way through, which takes nothing but what is in its window as a whole
-// and needs no second look. Anything else, and every error, is left to the states, as if there were no short way.
+// Common tags have a fast path, which takes only tokens that are completely in the window and need no decoding. The
+// states handle everything else, including every error.
 //
 //   START ─▶ OUTSIDE ─'<'─▶ OPEN ─▶ TAG ─▶ OUTSIDE or TEXT        (OUTSIDE: between the stanzas)
 //     │                      │ ▲                     │
@@ -33,19 +32,19 @@ import { TagScanner } from './tag-scanner.ts';
 import { characterData, normaliseLineEnds } from './text.ts';
 import { TokenInput } from './token-input.ts';
 
-/** Who makes a tree of the tags. Throws {@link StreamError} for what is against the rules of trees. */
+/** The receiver of tags and text, which builds the tree. Throws {@link StreamError} for an invalid tree. */
 export interface TokenSink {
-  /** Elements open now. */
+  /** The number of open elements. */
   readonly depth: number;
-  /** The name of the innermost of them. */
+  /** The name of the innermost open element. */
   readonly openName: Name | undefined;
   /** Whether the root element has ended. */
   readonly ended: boolean;
-  /** The arrays are the tokenizer's. Returns how many bytes longer the element is than what was received. */
+  /** The tokenizer reuses the arrays. Returns the number of bytes that the output is longer than the input. */
   startTag(name: Name, attributes: readonly Name[], values: readonly string[]): number;
   /**
    * @param name `undefined` for an empty-element tag, or if the tokenizer has checked the name
-   * @param isTooLarge whether the stanza so far is too large when it is written
+   * @param isTooLarge whether the output of the stanza so far is too large
    */
   endTag(name: Name | undefined, isTooLarge: boolean): void;
   text(text: string): void;
@@ -70,12 +69,12 @@ const EXCLAMATION = 0x21;
 const BRACKET = 0x5b;
 const CLOSING_BRACKET = 0x5d;
 
-/** A chunk is worked on in pieces of this many bytes, because a slice keeps alive what it was cut out of. */
+/** Chunks are processed in windows of this size, because a slice keeps its whole window alive. */
 const WINDOW_BYTES = 4096;
 const DECLARATION_BYTES = 128;
 const CDATA_OPENING = '[CDATA[';
 const CDATA_BYTES = '<![CDATA[]]>'.length;
-/** Characters that are written as references, but may be plain in CDATA. */
+/** Characters that are written as references, but need none in CDATA. */
 const MARKUP = AMPERSAND | LESS_THAN | GREATER_THAN;
 
 export class Tokenizer {
@@ -83,9 +82,9 @@ export class Tokenizer {
   readonly #input: TokenInput;
   readonly #tag: TagScanner;
   #state = START;
-  /** Of the text that is being scanned. */
+  /** The flags of the present text. */
   #flags = 0;
-  /** How much of `[CDATA[`, or how many closing brackets, came just before. */
+  /** The number of characters of `[CDATA[`, or of closing brackets, immediately before. */
   #matched = 0;
   #stopped = false;
 
@@ -103,7 +102,7 @@ export class Tokenizer {
     this.#input.limits = limits;
   }
 
-  /** Whether something has begun, be it the header or a stanza, and is not complete. */
+  /** Whether the header or a stanza is incomplete. */
   get midToken(): boolean {
     return this.#state !== OUTSIDE && this.#state !== START;
   }
@@ -118,12 +117,12 @@ export class Tokenizer {
     this.#stopped = true;
   }
 
-  /** Lets `write` go on where `stop` made it leave off. */
+  /** Allows `write` again after `stop`. */
   resume(): void {
     this.#stopped = false;
   }
 
-  /** Takes bytes and returns how many of them it has looked at: fewer than all only after `stop`. */
+  /** Parses bytes and returns the number of bytes parsed, which is less than all only after `stop`. */
   write(chunk: Buffer): number {
     let at = 0;
     while (at < chunk.length && !this.#stopped) {
@@ -143,7 +142,7 @@ export class Tokenizer {
     return at;
   }
 
-  /** Goes on from `at` in the present state; returns where it got. */
+  /** Scans from `at` in the present state; returns the position reached. */
   #step(at: number): number {
     switch (this.#state) {
       case TEXT:
@@ -169,7 +168,7 @@ export class Tokenizer {
 
   // ── Between the stanzas ──────────────────────────────────────────────────────────────────────────────────────
 
-  /** The very beginning: nowhere else an XML declaration may stand (XML 1.0 §2.8). */
+  /** The beginning of the input, the only place for an XML declaration (XML 1.0 §2.8). */
   #start(at: number): number {
     const byte = this.#input.bytes[at]!;
     if (this.#state === START_OPEN) {
@@ -187,7 +186,7 @@ export class Tokenizer {
     let i = at;
     while (i < end && bytes[i] !== GREATER) i++;
     if (pendingBytes + i - at > DECLARATION_BYTES) {
-      throw this.#input.error(i, 'not-well-formed', 'No XML declaration');
+      throw this.#input.error(i, 'not-well-formed', 'This is not an XML declaration');
     }
     if (i === end) return this.#input.suspend(at);
     checkDeclaration(this.#input.take(at, i, 0));
@@ -195,7 +194,7 @@ export class Tokenizer {
     return i + 1;
   }
 
-  /** White space is allowed around stanzas (RFC 6120 §11.7) and nothing is kept of it; other text is not. */
+  /** Between stanzas: skips white space (RFC 6120 §11.7) and refuses other text. */
   #outside(at: number): number {
     const { bytes, end } = this.#input;
     let i = at;
@@ -235,7 +234,7 @@ export class Tokenizer {
     return at + 1;
   }
 
-  /** After `</`: the short way where the right name and the `>` follow in the window. */
+  /** After `</`: the fast path if the expected name and `>` follow in the window. */
   #openEnd(at: number): number {
     const { bytes, end } = this.#input;
     const name = this.#sink.openName!;
@@ -268,7 +267,7 @@ export class Tokenizer {
   }
 
   #endElement(name: Name | undefined, at: number): void {
-    // The state first: the sink may hand over a stanza, and nothing is under way then.
+    // Set the state first: the sink may deliver a stanza, whose handler must see a complete token.
     this.#flags = 0;
     this.#state = this.#sink.depth > 2 ? TEXT : OUTSIDE;
     this.#sink.endTag(name, this.#input.isTooLargeWritten(at));
@@ -307,7 +306,7 @@ export class Tokenizer {
       const raw = this.#input.take(at, i, flags);
       const isPlain = (flags & (GREATER_THAN | CARRIAGE_RETURN | AMPERSAND)) === 0;
       const text = isPlain ? raw : characterData(raw);
-      // Only `>` can grow: every reference is at least as long as the text that is written for it.
+      // Only `>` can grow: every reference in the input is at least as long as its output.
       if ((flags & GREATER_THAN) !== 0) this.#input.addGrowth(Buffer.byteLength(raw), textBytes(text));
       this.#sink.text(text);
     }

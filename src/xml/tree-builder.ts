@@ -1,10 +1,10 @@
-// Tags to elements: nesting, namespaces, and what is the stream's and what a stanza's.
+// Builds elements from tags: nesting, namespaces, and the difference between stream and stanzas.
 //
-// Names come out without prefixes and with an explicit `xmlns` wherever the namespace is another than the parent's.
-// Attribute names keep their prefix, so every element that uses one carries its declaration: a part of a stanza may
-// go elsewhere without the rest (PubSub items, forwarding) and must not need what its ancestors declared. Added
-// declarations count towards the limits, for two reasons: a server with the same limits must be able to read what we
-// write, and many short `<p:a/>` must not each become a copy of a long namespace.
+// Elements get names without prefixes, and an `xmlns` where the namespace differs from that of the parent. Attribute
+// names keep their prefixes, and every element that uses a prefix gets its declaration, since a part of a stanza may be
+// sent without the rest (PubSub items, forwarding). Added declarations count towards the limits, for two reasons: a
+// server with the same limits must be able to parse our output, and many short `<p:a/>` must not each become a copy of
+// a long namespace.
 
 import { cutContent } from './cut.ts';
 import { Element, type Node } from './element.ts';
@@ -17,27 +17,27 @@ import type { TokenSink } from './tokenizer.ts';
 
 export interface ParserHandler {
   /**
-   * The stream's opening tag: an element without children; `name` is the local name, `attrs.xmlns` its own namespace,
-   * other attributes are as received, declarations of prefixes included. `contentNamespace` is the default namespace
-   * that the tag declares for its content (RFC 6120 §4.8.2), `undefined` when it declares none.
+   * The opening tag of the stream, as an element without children. `name` is the local name and `attrs.xmlns` its
+   * namespace; other attributes are as received, including declarations of prefixes. `contentNamespace` is the default
+   * namespace that the tag declares (RFC 6120 §4.8.2); `undefined` if it declares none.
    */
   onOpen(root: Element, contentNamespace: string | undefined): void;
   /**
-   * A complete first-level child, owned by the handler. It has no `xmlns` if it is in the content namespace, and no content
-   * if it is too large (see `isCut`).
+   * A complete first-level child, owned by the handler. It has no `xmlns` if it is in the content namespace, and no
+   * content if it is too large (see `isCut`).
    */
   onElement(element: Element): void;
   /** The closing tag of the stream. */
   onClose(): void;
 }
 
-/** An element that is not complete. */
+/** An open element. */
 interface Open {
   readonly name: Name;
   readonly xmlns: string;
   /** The default namespace of its content. */
   readonly fallback: string;
-  /** How many prefixes were bound outside of it. */
+  /** The number of prefixes bound outside of it. */
   readonly bound: number;
   readonly element: Element;
 }
@@ -52,7 +52,7 @@ export class TreeBuilder implements TokenSink {
   contentNamespace: string | undefined;
   depth = 0;
   ended = false;
-  /** Elements, attributes and pieces of text of the stanza so far, as it is written. */
+  /** Elements, attributes and pieces of text in the output of the stanza so far. */
   nodes = 0;
   readonly #handler: ParserHandler;
   /** The root first. */
@@ -146,7 +146,7 @@ export class TreeBuilder implements TokenSink {
     this.#text = '';
   }
 
-  /** Most elements have one child, and a list that grows from nothing makes room for seventeen. */
+  /** Replaces an empty list by one of one child, since V8 reserves seventeen places when an empty list grows. */
   #addChild(parent: Element, child: Node): void {
     if (this.#hasTooMany) return;
     if (parent.children.length === 0) parent.children = [child];
@@ -178,7 +178,7 @@ export class TreeBuilder implements TokenSink {
     return declared;
   }
 
-  /** Adds a binding and counts it, unless the stanza has the same one in scope already. */
+  /** Adds a binding and counts it, unless the same one is in scope in the stanza. */
   #bind(prefix: string, xmlns: string): void {
     const index = this.#indexOf(prefix);
     if (index >= this.#headerBindings && this.#bindings[index]!.xmlns === xmlns) return;
@@ -203,7 +203,7 @@ export class TreeBuilder implements TokenSink {
 
   // ── Attributes ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Returns how many bytes longer the element is than what was received. */
+  /** Returns the number of bytes that the output is longer than the input. */
   #setAttributes(element: Element, names: readonly Name[], values: readonly string[]): number {
     const attrs = element.attrs;
     let prefixed = 0;
@@ -218,7 +218,7 @@ export class TreeBuilder implements TokenSink {
     return prefixed === 0 ? 0 : this.#declareUsed(element, names);
   }
 
-  /** Adds the declarations of the prefixes that an element's attributes use and the element does not declare. */
+  /** Adds declarations of the prefixes that the attributes use and the element does not declare. */
   #declareUsed({ attrs }: Element, names: readonly Name[]): number {
     let added = 0;
     for (const name of names) {
@@ -233,13 +233,13 @@ export class TreeBuilder implements TokenSink {
     return added;
   }
 
-  /** Counts a declaration that is added; returns its bytes as it is written. */
+  /** Counts an added declaration; returns the bytes of its output. */
   #declaration(key: string, xmlns: string): number {
     this.nodes++;
     return ` =''`.length + Buffer.byteLength(key) + attributeBytes(xmlns);
   }
 
-  /** Two attributes with one name through two prefixes (Namespaces in XML §6.3). */
+  /** Refuses two attributes with the same name through two prefixes (Namespaces in XML §6.3). */
   #rejectSynonyms(names: readonly Name[]): void {
     const seen = new Set<string>();
     for (const name of names) {
@@ -266,7 +266,7 @@ function hasPrefix(name: Name): name is Name & { readonly prefix: string } {
   return name.prefix !== undefined && name.prefix !== 'xml' && name.prefix !== 'xmlns';
 }
 
-/** Namespaces in XML §3: what may be declared as what. */
+/** Refuses invalid declarations of prefixes (Namespaces in XML §3). */
 function checkBinding(prefix: string, xmlns: string): void {
   const fine =
     prefix === 'xml'

@@ -1,16 +1,16 @@
-// The addresses of one name in the order in which they are tried, while they become known (RFC 8305 §3, §4).
+// Returns the addresses of a name in the order of connection attempts while the DNS answers arrive (RFC 8305 §3, §4).
 
 import type { Clock } from '../util/clock.ts';
 import type { Address, AddressLookups, Answer } from './dns.ts';
 import { reasonOf } from './errors.ts';
 
-/** RFC 8305 §3, "Resolution Delay": how long the IPv6 addresses may be later than the others. */
+/** RFC 8305 §3, "Resolution Delay": the wait for IPv6 addresses if IPv4 addresses arrive first. */
 const RESOLUTION_DELAY_MS = 50;
 const MAX_ADDRESSES = 8;
 
 type Family = Address['family'];
 
-/** IPv6 first, then in turn; a family that is slow to be known does not keep the other one waiting. */
+/** IPv6 first, then both families in turn. A family with a slow DNS answer does not delay the other one. */
 export class AddressFeed {
   readonly #clock: Clock;
   readonly #known: Record<Family, Address[]> = { 6: [], 4: [] };
@@ -27,7 +27,7 @@ export class AddressFeed {
     this.#take(4, four);
   }
 
-  /** Why there was no address at all; for use after `next` has answered undefined for the first time. */
+  /** The reason why there is no address; for use after the first call of `next` has returned undefined. */
   get problem(): string | undefined {
     if (this.#given > 0) return undefined;
     return [...new Set(this.#errors)].join('; ') || 'has no address';
@@ -38,7 +38,7 @@ export class AddressFeed {
     return this.#isLocal;
   }
 
-  /** The next one to try; undefined when there are no more. */
+  /** The next address to try; undefined if there are no more. */
   async next(): Promise<Address | undefined> {
     if (this.#given >= MAX_ADDRESSES) return undefined;
     if (this.#given === 0) await this.#firstKnown();
@@ -71,7 +71,7 @@ export class AddressFeed {
     );
   }
 
-  /** IPv6 addresses are used at once; others only when those are a little late, or there are none. */
+  /** Waits for the first addresses: uses IPv6 immediately, IPv4 only if IPv6 is late or has none. */
   async #firstKnown(): Promise<void> {
     while (this.#unanswered.has(6) && this.#known[4].length === 0) await this.#changed.promise;
     if (!this.#unanswered.has(6)) return;

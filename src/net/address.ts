@@ -16,12 +16,12 @@ export function hostAndPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Who counts as one peer for limits: an IPv4 address, or the /64 network that an IPv6 host has to itself. */
+/** The key of a peer for limits: an IPv4 address, or the /64 network of an IPv6 host. */
 export function limitKey(address: string): string {
   return networkOf(address, 4);
 }
 
-/** Who counts as one site for limits: an IPv4 address, or the /48 network that an IPv6 site may have to itself. */
+/** The key of a site for limits: an IPv4 address, or the /48 network of an IPv6 site. */
 export function siteKey(address: string): string {
   return networkOf(address, 3);
 }

@@ -18,7 +18,7 @@ export interface Certificate {
   notBefore: number;
   /** Milliseconds since 1970. */
   notAfter: number;
-  /** Domains that the certificate names in any way, wildcards included; lower-case A-labels. */
+  /** All domains in the certificate, including wildcards, as lower-case A-labels. */
   names: string[];
   /** The certificate's file. */
   path: string;
@@ -26,11 +26,11 @@ export interface Certificate {
 
 export interface CertificateProblem {
   severity: 'error' | 'warning';
-  /** The file or directory concerned. */
+  /** The file or directory with the problem. */
   path: string;
-  /** The host that lacks something; undefined when it is about the file alone. */
+  /** The affected host; undefined if the problem is only about the file. */
   domain: string | undefined;
-  /** What is wrong, where, and what to do. */
+  /** The problem, its place and the remedy. */
   message: string;
 }
 
@@ -46,7 +46,7 @@ export interface CertificateFiles {
 
 const MAX_FILE_BYTES = 1024 * 1024;
 
-/** Reads every pair under `directory`. Never throws: what cannot be used is told in `problems`. */
+/** Reads every pair under `directory`. Never throws: `problems` lists unusable files. */
 export async function readCertificates(directory: string, ca: readonly string[]): Promise<CertificateFiles> {
   const files: CertificateFiles = { loaded: [], problems: [] };
   let pairs: Pair[];
@@ -88,7 +88,9 @@ async function findPairs(directory: string): Promise<Pair[]> {
   return pairs;
 }
 
-/** False only if there is certainly no file. A file without access counts, so that reading it reports the problem. */
+/**
+ * Returns false only if the file certainly does not exist. For an inaccessible file, reading it reports the problem.
+ */
 async function mayHold(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isFile();
@@ -107,7 +109,7 @@ function codeOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException).code;
 }
 
-/** The pair ready for use, or in words why it is not. */
+/** The loaded pair, or the reason why it cannot be used. */
 async function readPair(pair: Pair, ca: readonly string[]): Promise<LoadedCertificate | string> {
   let cert: string;
   let key: string;
@@ -126,7 +128,7 @@ async function readPair(pair: Pair, ca: readonly string[]): Promise<LoadedCertif
 
 async function readBounded(path: string): Promise<string> {
   const { size } = await stat(path);
-  if (size > MAX_FILE_BYTES) throw new Error(`it has ${size} bytes, more than any certificate`);
+  if (size > MAX_FILE_BYTES) throw new Error(`it has ${size} bytes, too many for a certificate`);
   return readFile(path, 'utf8');
 }
 

@@ -1,27 +1,30 @@
-// Which authorities a certificate leads up to, among those that were shown with it. For anchors that stand in the
-// DNS: the library under TLS can only judge by anchors that it knew before the handshake. And for the certificates of
-// servers that call us, which it judges as those of clients.
+// Builds the path from a certificate to its authorities, from the certificates of one handshake. OpenSSL cannot use
+// trust anchors from the DNS, because it needs them before the handshake. And it checks the certificates of servers
+// that connect to us as certificates of clients.
 
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import { oid } from './der.ts';
 import { signatureHash } from './signature-hash.ts';
 import { extensionsOf, pathLength } from './x509-fields.ts';
 
-/** A longer chain is no chain that anybody uses. */
+/** No chain in use is longer. */
 const MAX_CERTIFICATES = 10;
-/** A chain of three takes as many. What strangers make us check is limited, and their keys may be slow ones. */
+/** Limits the work that an unauthenticated peer can cause, possibly with slow keys. */
 const MAX_SIGNATURES = 64;
 const MAX_RSA_BITS = 8192;
-/** What TLS itself demands of keys (112 bits, NIST SP 800-57). */
+/** The minimum that TLS demands (112 bits of security, NIST SP 800-57). */
 const MIN_RSA_BITS = 2048;
 const SERVER_AUTH = ['1.3.6.1.5.5.7.3.1', '2.5.29.37.0'];
 const WEAK_HASHES = ['md5', 'sha1'];
 
 const NAME_CONSTRAINTS = bytes('2.5.29.30');
-/** subjectAltName, keyUsage, basicConstraints, extKeyUsage are judged here or by the library; policies bind nobody here. */
+/**
+ * Critical extensions that are checked here or by OpenSSL: subjectAltName, keyUsage, basicConstraints, extKeyUsage;
+ * policies do not matter.
+ */
 const UNDERSTOOD = ['2.5.29.17', '2.5.29.15', '2.5.29.19', '2.5.29.37', '2.5.29.32'].map(bytes);
 
-/** Checks signatures, each of them once, and only so many for one handshake: whoever shows more has shown nothing. */
+/** Checks signatures, each once, and at most MAX_SIGNATURES for one handshake; beyond that, all checks fail. */
 export class SignatureChecks {
   #left = MAX_SIGNATURES;
   readonly #known = new Map<X509Certificate, Map<X509Certificate, boolean>>();
@@ -46,8 +49,8 @@ export class SignatureChecks {
 }
 
 /**
- * Whether a server that shows this, its own certificate first, is vouched for by one of the roots now (ms since 1970).
- * Its names are not looked at.
+ * Whether a server's certificate chain, its own certificate first, leads to a root and is valid now (ms since 1970).
+ * Names are not checked.
  */
 export function leadsToRoot(
   [leaf, ...above]: readonly X509Certificate[],
@@ -65,8 +68,8 @@ export function leadsToRoot(
 
 /**
  * The authorities above a certificate, nearest first: each has signed one below it, may sign, and is valid now (ms
- * since 1970). None when the certificate itself is not good for a server now. What restricts names, or is critical and
- * unknown, leads nowhere (RFC 5280 §4.2).
+ * since 1970). Empty if the certificate itself is not valid for a server now. Authorities with name constraints or
+ * unknown critical extensions are left out (RFC 5280 §4.2).
  */
 export function authoritiesAbove(
   leaf: X509Certificate,
@@ -92,12 +95,12 @@ export function authoritiesAbove(
   return found.map(({ certificate }) => certificate);
 }
 
-/** Whether nothing in the certificate itself speaks against a server that shows it now (ms since 1970). */
+/** Whether the certificate itself is valid for a server now (ms since 1970). */
 export function isGoodForServer(leaf: X509Certificate, now: number): boolean {
   return isValid(leaf, now) && isForServers(leaf) && isUnderstood(leaf);
 }
 
-/** `depth`: how many authorities are below it. */
+/** `depth`: the number of authorities below this one. */
 function maySign(authority: X509Certificate, depth: number, now: number): boolean {
   return (
     authority.ca &&
@@ -113,7 +116,7 @@ function isValid(certificate: X509Certificate, now: number): boolean {
 }
 
 function isForServers({ keyUsage }: X509Certificate): boolean {
-  // The library's name for the extended key usage; absent means any.
+  // Node calls the extended key usage `keyUsage`; undefined means any usage.
   const usages: readonly string[] | undefined = keyUsage;
   return usages === undefined || usages.some((usage) => SERVER_AUTH.includes(usage));
 }

@@ -1,4 +1,4 @@
-// The certificates of our hosts, from a directory, picked by name and reloadable while running.
+// The certificates of our hosts: read from a directory, selected by name, and reloaded at runtime.
 
 import type { SecureContext } from 'node:tls';
 import {
@@ -14,17 +14,17 @@ import { asciiDomain, dnsNameCovers } from './identity.ts';
 export type { Certificate, CertificateProblem } from './certificate-files.ts';
 
 export interface CertificateStoreOptions {
-  /** PEM certificates trusted besides the well-known ones, for peers' certificates. */
+  /** Additional PEM certificates of authorities that peers' certificates may be signed by. */
   ca?: readonly string[];
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Certificates are renewed a month ahead; less than this left means that nobody does. */
+/** Certificates are usually renewed a month before they expire; less time than this left means that renewal fails. */
 const EXPIRES_SOON_MS = 14 * DAY_MS;
 
 export class CertificateStore {
   readonly directory: string;
-  /** Certificates that peers may be signed by besides the well-known ones (PEM). */
+  /** Additional PEM certificates of authorities that peers' certificates may be signed by. */
   readonly ca: readonly string[];
   #files: CertificateFiles = { loaded: [], problems: [] };
   #anonymous: SecureContext | undefined;
@@ -40,22 +40,22 @@ export class CertificateStore {
   }
 
   /**
-   * Reads the directory again and swaps what new handshakes get; established connections go on. Never throws:
-   * answers with what is wrong with the files.
+   * Reads the directory again and uses its certificates for new handshakes; established connections stay. Never throws:
+   * returns the problems of the files.
    */
   async reload(): Promise<CertificateProblem[]> {
     const before = this.#files.loaded;
     const { loaded, problems } = await readCertificates(this.directory, this.ca);
-    // A pair caught half-written, or spoilt, goes on in its last good form.
-    const spoilt = new Set(problems.map((problem) => problem.path));
+    // For a pair that is damaged or half-written, the last usable version stays in use.
+    const damaged = new Set(problems.map((problem) => problem.path));
     const kept = before.filter(
-      ({ certificate }) => spoilt.has(certificate.path) || spoilt.has(this.directory),
+      ({ certificate }) => damaged.has(certificate.path) || damaged.has(this.directory),
     );
     this.#files = { loaded: [...loaded, ...kept], problems };
     return problems;
   }
 
-  /** The best certificate for a domain: valid now before others, its own name before a wildcard, then the one that lasts longest. */
+  /** The best certificate for a domain: valid ones first, exact names before wildcards, then the latest expiry. */
   certificateFor(domain: string): Certificate | undefined {
     return this.#find(domain)?.certificate;
   }
@@ -64,13 +64,13 @@ export class CertificateStore {
     return this.#find(domain)?.context;
   }
 
-  /** For connections that we open in the name of one of our domains; it shows no certificate when there is none. */
+  /** The context for connections that we open for one of our domains; without a certificate if the domain has none. */
   clientContextFor(domain: string): SecureContext {
     this.#anonymous ??= clientContext({ ca: this.ca });
     return this.contextFor(domain) ?? this.#anonymous;
   }
 
-  /** What is wrong with the files, and which of `domains` lack a usable certificate. `now`: ms since 1970. */
+  /** The problems of the files, and of each of `domains` without a usable certificate. `now`: ms since 1970. */
   check(domains: Iterable<string>, now: number = Date.now()): CertificateProblem[] {
     const problems = [...this.#files.problems];
     for (const domain of domains) {
@@ -103,7 +103,7 @@ function covers(certificate: Certificate, domain: string): boolean {
   return certificate.names.some((name) => dnsNameCovers(name, domain));
 }
 
-/** Higher is better. A day of validity counts less than an exact name, and that less than being valid at all. */
+/** A score, higher is better: validity counts most, then an exact name, then the remaining time. */
 function preference(certificate: Certificate, domain: string, now: number): number {
   const isValid = certificate.notBefore <= now && now < certificate.notAfter;
   const isExact = certificate.names.includes(domain);

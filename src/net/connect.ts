@@ -11,17 +11,17 @@ import type { Target } from './srv.ts';
 
 export interface ConnectOptions {
   resolver: Resolver;
-  /** For everything together. */
+  /** The limit for all attempts together. */
   timeoutMs: number;
   /** Aborting ends all attempts. */
   signal?: AbortSignal;
-  /** Addresses that are passed over when the DNS names them, or when the name is an address. */
+  /** Addresses to skip if they come from the DNS, or if the name itself is an address. */
   refused?: RefusedAddresses;
-  /** Whose entry in the hosts file is not passed over; other names there may have come from the DNS. */
+  /** The domain whose entry in the hosts file is never skipped; other names may have come from the DNS. */
   wanted?: string;
-  /** What has gone wrong before, to be told with the rest. */
+  /** Earlier failures, to be included in the error. */
   earlierFailures?: readonly string[];
-  /** How a socket is opened; the system's way by default. */
+  /** Opens a socket; default: with the system. */
   dial?(address: string, port: number): Socket;
   clock?: Clock;
 }
@@ -33,15 +33,15 @@ export interface Connected {
 
 /** RFC 8305 §5, "Connection Attempt Delay". */
 const NEXT_ADDRESS_MS = 250;
-/** Another target is a second choice, not another way to the same place: the first gets more time (RFC 2782). */
+/** The delay before another target: it has lower priority than the first, which gets more time (RFC 2782). */
 const NEXT_TARGET_MS = 3_000;
 const MAX_ATTEMPTS = 24;
 
 /**
- * Dials the targets in order, IPv6 and IPv4 in turn, the next one whenever the last has failed or takes long. The
- * first connection made is kept and belongs to the caller.
+ * Dials the targets in order, IPv6 and IPv4 in turn. The next attempt starts when the last one fails or takes long. The
+ * first established connection belongs to the caller.
  *
- * @throws NetError 'connect-failed' that says for each target why.
+ * @throws NetError 'connect-failed' with the reason for each target.
  */
 export function connectTcp(targets: readonly Target[], options: ConnectOptions): Promise<Connected> {
   return new Race(targets, options).run();
@@ -63,7 +63,7 @@ class Race {
   #isFetching = false;
   #nextTimer: Timer | undefined;
   #lastDialled: { target: Target; at: number } | undefined;
-  /** Of another target than the last one: that one has some time left. */
+  /** The next candidate, held back because it belongs to another target and the present one has time left. */
   #held: Candidate | undefined;
 
   constructor(targets: readonly Target[], options: ConnectOptions) {
@@ -78,7 +78,7 @@ class Race {
     const deadline = this.#clock.after(timeoutMs, () =>
       this.#giveUp(`no answer within ${Math.ceil(timeoutMs / 1000)} s`),
     );
-    const onAbort = () => this.#giveUp('given up');
+    const onAbort = () => this.#giveUp('cancelled');
     signal?.addEventListener('abort', onAbort, { once: true });
     if (signal?.aborted) onAbort();
     else this.#next();
@@ -90,7 +90,7 @@ class Race {
     }
   }
 
-  /** Starts one more attempt. Only one candidate is looked up at a time. */
+  /** Starts one more attempt. Only one candidate is looked up simultaneously. */
   #next(): void {
     this.#nextTimer?.cancel();
     if (this.#isOver || this.#isFetching) return;
@@ -158,7 +158,7 @@ class Race {
     if (this.#isOver) return;
     const reasons = reason === undefined ? this.#failures : [...this.#failures, reason];
     this.#finish();
-    const why = reasons.join('; ') || 'there is nothing to connect to';
+    const why = reasons.join('; ') || 'there is no target';
     this.#result.reject(new NetError('connect-failed', `no connection could be made: ${why}`));
   }
 
@@ -169,7 +169,7 @@ class Race {
     this.#dialling.clear();
   }
 
-  /** The addresses of all targets, looked up only when their turn has come. */
+  /** The addresses of all targets. Each target is looked up only when the previous ones are used up. */
   async *#find(targets: readonly Target[]): AsyncGenerator<Candidate> {
     let left = MAX_ATTEMPTS;
     for (const target of targets) {
@@ -184,7 +184,7 @@ class Race {
     }
   }
 
-  /** What the hosts file says of the wanted name is the administrator's wish; a record in the DNS can name `localhost`. */
+  /** The hosts file's entry for the wanted name is the administrator's choice; a DNS record may name `localhost`. */
   #mayDial(found: Address, { host, port }: Target, feed: AddressFeed): boolean {
     const { refused = 'none', wanted } = this.#options;
     const isWanted = feed.isLocal && host === wanted && isIP(host.replace(/^\[(.*)\]$/, '$1')) === 0;
@@ -195,7 +195,7 @@ class Race {
   }
 }
 
-/** Half-open sockets, so that what is queued when the peer ends still goes out (see connection.ts). */
+/** Half-open sockets, so that queued data is still sent after the peer ends its side (see connection.ts). */
 function dial(address: string, port: number): Socket {
   return connect({ host: address, port, allowHalfOpen: true, noDelay: true });
 }

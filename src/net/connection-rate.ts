@@ -1,9 +1,9 @@
-// How many connections a second are taken: of one address, of one IPv6 site, and of all together. Those that come faster
-// wait, so that everybody gets back in after a restart, users behind one address too; those that would wait for too long
-// are closed.
+// Limits new connections per second: from one address, from one IPv6 site, and in total. Connections beyond the rate
+// wait, so that all clients get back in after a restart, even behind one address. Those that would wait too long are
+// closed.
 //
-//   enter ──▶ the turn of its site ──▶ of its address ──▶ among all ──▶ admit
-//     └─────── too late, or too many ────────┴───────────────┴──────▶ refuse
+//   enter ──▶ limit of its site ──▶ of its address ──▶ in total ──▶ admit
+//     └──── waits too long, or too many wait ─┴──────────────┴──────▶ refuse
 
 import type { Clock } from '../util/clock.ts';
 import { TokenBucket, TokenBuckets, type TokenRate } from '../util/flow/index.ts';
@@ -22,23 +22,23 @@ export interface Newcomer {
   refuse(): void;
 }
 
-/** A proxy on this machine connects from one of these, on behalf of anybody. */
+/** Addresses of a proxy on this machine, which connects on behalf of many clients. */
 const PROXIES: ReadonlySet<string> = new Set(['127.0.0.1', '::1']);
 
-/** A burst is what the steady rate gives in this time. */
+/** A burst has as many connections as the rate allows in this time. */
 const BURST_MS = 5_000;
-/** All addresses together. A TLS handshake costs about 2 ms, so this uses less than half a processor. */
+/** The total of all addresses. A TLS handshake costs about 2 ms, so this uses less than half a processor. */
 const TOTAL_PER_SECOND = 200;
-/** Of that an IPv6 site (one /48 network, 65,536 networks of one host each) may take this part. */
+/** The fraction of the total for one IPv6 site (a /48 network, with 65,536 /64 networks). */
 const SITE_SHARE = 1 / 4;
-/** The longest wait at one place in the queue; clients give up after some 15 seconds. */
+/** The longest wait at one limit; clients give up after about 15 seconds. */
 const MAX_WAIT_MS = 10_000;
 const MAX_WAITING = 2_000;
-/** Addresses that are remembered. Beyond that, the one that has been quiet for longest is forgotten. */
+/** The most addresses; beyond that, the address without a connection for the longest time is removed. */
 const MAX_ADDRESSES = 10_000;
 
 export class ConnectionRate {
-  /** Connections that had to wait, since the start. */
+  /** The number of connections that had to wait since the start. */
   delayed = 0;
   readonly #clock: Clock;
   readonly #addresses: TokenBuckets;
@@ -54,12 +54,12 @@ export class ConnectionRate {
     this.#total = new TokenBucket(limit(TOTAL_PER_SECOND), clock);
   }
 
-  /** How many addresses are remembered. */
+  /** The number of addresses. */
   get addresses(): number {
     return this.#addresses.size;
   }
 
-  /** How many connections wait for their turn. */
+  /** The number of waiting connections. */
   get waiting(): number {
     return this.#waiting;
   }
@@ -96,13 +96,10 @@ export function measureConnections(
   refusals: ReadonlyMap<string, number>,
   rate: ConnectionRate | undefined,
 ): void {
-  metrics.counted(
-    'connections_refused',
-    'Connections that were closed before anything was read',
-    ['reason'],
-    () => [...refusals].map(([reason, count]): Reading => [[reason], count]),
+  metrics.counted('connections_refused', 'Connections closed before any data was read', ['reason'], () =>
+    [...refusals].map(([reason, count]): Reading => [[reason], count]),
   );
-  metrics.counted('connections_delayed', 'Connections that came too fast and had to wait', [], () => [
+  metrics.counted('connections_delayed', 'Connections that exceeded a rate and had to wait', [], () => [
     [[], rate?.delayed ?? 0],
   ]);
 }

@@ -1,5 +1,5 @@
-// Certificates vouched for by the DNS instead of, or besides, the public authorities (DANE: RFC 6698, RFC 7671), for
-// services found by SRV records (RFC 7673).
+// Authenticates certificates by TLSA records in the DNS, instead of or besides public authorities (DANE: RFC 6698, RFC
+// 7671), for services found by SRV records (RFC 7673).
 
 import type { X509Certificate } from 'node:crypto';
 import { hostAndPort } from './address.ts';
@@ -18,39 +18,39 @@ import {
 } from './tlsa.ts';
 import { trustedCertificates } from './trust.ts';
 
-/** What the certificate of one port must be, by the word of the DNS. */
+/** The DNS's requirements on the certificate at one port. */
 export interface DaneEndpoint {
-  /** Whose service it is: as it was asked for. */
+  /** The domain of the service, as it was looked up. */
   domain: string;
-  /** The host that SRV records lead to, where its aliases end, or the domain itself. */
+  /** The host of the SRV record after following its aliases, or the domain itself. */
   host: string;
   port: number;
-  /** Usable ones. None: the way to the host is all that the DNS vouches for. */
+  /** The usable records. If empty, the DNS authenticates only the name of the host. */
   records: readonly TlsaRecord[];
 }
 
-/** The DNS vouches for the certificate that was shown, or for the name in it. */
+/** Proof that the DNS authenticates a peer's certificate, or the name in it. */
 export interface DaneProof {
-  /** For whom it is proof, and for nobody else. */
+  /** The only domain that the proof is valid for. */
   domain: string;
-  /** 'PKIX': there is no TLSA record. An authority has signed the name of the host (RFC 7673 §4.1). */
+  /** 'PKIX': without a TLSA record, by a certificate of an authority for the name of the host (RFC 7673 §4.1). */
   usage: DaneUsage | 'PKIX';
 }
 
-/** What the peer showed in the handshake. */
+/** The certificates that the peer sent in the handshake. */
 export interface ShownCertificates {
-  /** Its own first, the others as they came. */
+  /** The peer's own certificate first, the others in the order received. */
   chain: readonly X509Certificate[];
-  /** Whether it leads to an authority that is trusted anyway. */
+  /** Whether the chain leads to a trusted authority. */
   authorized: boolean;
   /** Ms since 1970. */
   now: number;
 }
 
 /**
- * What is known of a target to which DNSSEC vouches for the way; undefined where the usual rules apply.
+ * The DANE requirements of a target that is authenticated by DNSSEC; undefined for other targets.
  *
- * @throws NetError when TLSA records cannot be had: this target must not be used then (RFC 7673 §3.4).
+ * @throws NetError if TLSA records cannot be looked up: then the target must not be used (RFC 7673 §3.4).
  */
 export async function daneEndpoint(
   resolver: Resolver,
@@ -59,9 +59,9 @@ export async function daneEndpoint(
 ): Promise<DaneEndpoint | undefined> {
   if (!authenticated || asciiDomain(host) === undefined) return undefined;
   const addresses = await resolver.resolveAddresses(host);
-  // RFC 7671 §7: records at the end of the aliases are preferred.
+  // RFC 7671 §7: records at the canonical name are preferred.
   const names = addresses.canonicalName === undefined ? [host] : [addresses.canonicalName, host];
-  // RFC 7673 §3.2: with insecure addresses the question is not even asked.
+  // RFC 7673 §3.2: no TLSA lookup if the addresses are insecure.
   for (const name of addresses.authenticated ? names : []) {
     const answer = await resolver.resolveTlsa(`_${port}._tcp.${name}`);
     const records = answer.authenticated ? usableRecords(answer.records) : [];
@@ -70,7 +70,7 @@ export async function daneEndpoint(
   return host === domain ? undefined : { domain, host, port, records: [] };
 }
 
-/** The proof, by whichever record gives it. Where there are records and none does, nothing must pass (RFC 6698 §4.1). */
+/** The proof by any of the records; undefined if none matches, and then no data may be sent (RFC 6698 §4.1). */
 export function verifyDane(endpoint: DaneEndpoint, shown: ShownCertificates): DaneProof | undefined {
   const { domain, records } = endpoint;
   const facts = new Facts(endpoint, shown);
@@ -84,18 +84,18 @@ export function verifyDane(endpoint: DaneEndpoint, shown: ShownCertificates): Da
   return undefined;
 }
 
-/** For the administrator. */
+/** The error text for administrators. */
 export function daneProblem({ domain, host, port, records }: DaneEndpoint): string {
   const usages = [...new Set(records.map(usageOf))].join(', ');
-  return `the certificate that ${domain} showed at ${hostAndPort(host, port)} is not the one that its TLSA records name (DANE, _${port}._tcp.${host}: ${usages})`;
+  return `the certificate that ${domain} showed at ${hostAndPort(host, port)} does not match its TLSA records (DANE, _${port}._tcp.${host}: ${usages})`;
 }
 
-/** What is asked for each record, found out once. */
+/** Properties of the certificates that the records are checked against, computed once. */
 class Facts implements ShownCertificates {
   readonly chain: readonly X509Certificate[];
   readonly authorized: boolean;
   readonly now: number;
-  /** The certificate is made for the domain or its host. */
+  /** The certificate names the domain or its host. */
   readonly isNamed: boolean;
   readonly checks = new SignatureChecks();
   #authorities: readonly X509Certificate[] | undefined;
@@ -107,7 +107,7 @@ class Facts implements ShownCertificates {
     this.isNamed = isNamed(endpoint, shown);
   }
 
-  /** Above the certificate, among those that were shown, or with one more. */
+  /** The authorities above the certificate, from those that the peer sent and `more`. */
   authorities(more?: X509Certificate): readonly X509Certificate[] {
     const [leaf, ...above] = this.chain;
     if (leaf === undefined) return [];
@@ -120,16 +120,16 @@ class Facts implements ShownCertificates {
 type Check = (record: TlsaRecord, facts: Facts) => boolean;
 
 const CHECKS: Record<DaneUsage, Check> = {
-  // Roots are mostly not shown, but may be what the record names.
+  // Peers rarely send the root certificate, but the record may name it.
   'PKIX-TA': (record, facts) =>
     facts.authorized && facts.isNamed && hasAnchor(record, facts, trustedCertificates()),
   'PKIX-EE': (record, facts) => facts.authorized && facts.isNamed && isLeaf(record, facts),
   'DANE-TA': (record, facts) => facts.isNamed && hasAnchor(record, facts, []),
-  // Names and dates do not count (RFC 7671 §5.1): the record is for this very port, and is taken away when it is over.
+  // Names and dates are ignored (RFC 7671 §5.1): the record is for this port, and its owner removes it in time.
   'DANE-EE': (record, facts) => isLeaf(record, facts),
 };
 
-/** Both names are good, since the DNS vouches for the way from one to the other (RFC 7673 §4.1, §6). */
+/** Both names are valid, since DNSSEC authenticates the records from one to the other (RFC 7673 §4.1, §6). */
 function isNamed({ domain, host }: DaneEndpoint, { chain }: ShownCertificates): boolean {
   const [leaf] = chain;
   if (leaf === undefined) return false;
@@ -144,14 +144,14 @@ function isLeaf(record: TlsaRecord, { chain: [leaf] }: ShownCertificates): boole
   return leaf !== undefined && recordMatches(record, leaf);
 }
 
-/** Whether the chain leads to the anchor that the record names. It need not be shown when the record holds it whole. */
+/** Whether the chain leads to the anchor in the record. The peer need not send it if the record holds it in full. */
 function hasAnchor(record: TlsaRecord, facts: Facts, others: readonly X509Certificate[]): boolean {
   const [leaf] = facts.chain;
   if (leaf === undefined) return false;
   const shown = facts.authorities(fullCertificate(record));
   if (shown.some((authority) => recordMatches(record, authority))) return true;
   const key = record.usage === 2 ? fullKey(record) : undefined;
-  // RFC 7671 §5.2.3: a bare key, of which no certificate is shown.
+  // RFC 7671 §5.2.3: the record holds a public key, and the peer sends no certificate with it.
   if (key !== undefined && isGoodForServer(leaf, facts.now)) {
     return [leaf, ...shown].some((certificate) => facts.checks.isSignedBy(key, certificate));
   }

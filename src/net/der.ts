@@ -1,4 +1,4 @@
-// As much of ASN.1 DER (X.690) as certificates need: a writer, and a reader that believes no length it is told.
+// The part of ASN.1 DER (X.690) that certificates need: a writer, and a reader that checks every length.
 
 export const TAG = {
   BOOLEAN: 0x01,
@@ -57,7 +57,7 @@ export function unsigned(bytes: Uint8Array): Buffer {
   return encode(TAG.INTEGER, isHigh ? Buffer.from([0]) : Buffer.alloc(0), significant);
 }
 
-/** A BIT STRING; `unusedBits` are the low bits of the last byte that do not count. */
+/** A BIT STRING; `unusedBits`: the number of low bits in the last byte that are not part of it. */
 export function bitString(bytes: Uint8Array, unusedBits = 0): Buffer {
   return encode(TAG.BIT_STRING, Buffer.from([unusedBits]), bytes);
 }
@@ -81,7 +81,7 @@ export interface DerValue {
   next: number;
 }
 
-/** The value at `offset`, or undefined when there is no complete, definite-length value there. */
+/** The value at `offset`; undefined if there is no complete value of definite length. */
 export function decode(buffer: Buffer, offset = 0): DerValue | undefined {
   const tag = buffer[offset];
   const short = buffer[offset + 1];
@@ -99,7 +99,7 @@ export function decode(buffer: Buffer, offset = 0): DerValue | undefined {
   return { tag, body: buffer.subarray(start, start + length), next: start + length };
 }
 
-/** The values inside a constructed one, at most `limit`; what follows a broken one is left out. */
+/** The values inside a constructed one, at most `limit`, up to the first malformed one. */
 export function decodeAll(body: Buffer, limit: number): DerValue[] {
   const values: DerValue[] = [];
   for (let offset = 0; offset < body.length && values.length < limit; ) {

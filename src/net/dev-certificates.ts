@@ -1,5 +1,5 @@
-// Certificates for development, signed by a certificate authority of this directory's own: made at the first
-// start, so that everything runs over TLS from then on. Nobody else trusts that authority, nor should they.
+// Creates certificates for development at the first start, signed by a local certificate authority in the same
+// directory, so that all connections use TLS. Only this machine should trust that authority.
 
 import {
   createPrivateKey,
@@ -17,14 +17,14 @@ import { asciiDomain, OID } from './identity.ts';
 import { commonName, extension, keyIdOf, otherName, signCertificate, subjectOf } from './x509.ts';
 
 export interface DevelopmentCertificates {
-  /** PEM of the local authority, to be trusted by other development servers. */
+  /** The PEM certificate of the local authority, for other development servers to trust. */
   ca: string;
   caPath: string;
-  /** Files written by this call; empty when all were there already. */
+  /** Files written by this call; empty if all existed. */
   written: string[];
 }
 
-/** Below the certificates directory, where no host's certificate is looked for. */
+/** A folder in the certificates directory that is not searched for certificates of hosts. */
 const CA_FOLDER = 'development-ca';
 const DAY_MS = 24 * 60 * 60 * 1000;
 const CA_LIFE_MS = 3650 * DAY_MS;
@@ -32,10 +32,10 @@ const CA_LIFE_MS = 3650 * DAY_MS;
 const LIFE_MS = 820 * DAY_MS;
 
 /**
- * Makes a certificate for each of `domains` that has none under `directory`. Existing files are never touched;
- * domains that are IP addresses are passed over. `now`: ms since 1970.
+ * Creates a certificate for each of `domains` that has none in `directory`. Never changes existing files, and skips
+ * domains that are IP addresses. `now`: ms since 1970.
  *
- * @throws Error when the directory cannot be written, or holds half of an authority.
+ * @throws Error if the directory is not writable, or only one of the authority's two files exists.
  */
 export async function makeDevelopmentCertificates(
   directory: string,
@@ -74,7 +74,7 @@ async function openAuthority(folder: string, now: number, written: string[]): Pr
   const [hasCert, hasKey] = [await exists(path), await exists(keyPath)];
   if (hasCert !== hasKey) {
     throw new Error(
-      `${folder} holds only half of a certificate authority: restore ca.crt and ca.key, or remove it`,
+      `${folder} lacks one of the files ca.crt and ca.key: restore it, or remove the folder to start with a new authority`,
     );
   }
   if (!hasCert) {
@@ -125,7 +125,7 @@ function makeHostCertificate(
   now: number,
 ): { key: string; cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  // A common name ends at 64 characters (RFC 5280 appendix A.1); nobody reads it but people.
+  // A common name has at most 64 characters (RFC 5280 appendix A.1). It is only for display.
   const subject = domain.length <= 64 ? commonName(domain) : sequence();
   const cert = signCertificate({
     issuerKey: authority.key,
@@ -147,8 +147,8 @@ function makeHostCertificate(
 }
 
 /**
- * The identities of RFC 6120 §13.7.1.2.1, but for the one that it keeps for the sake of old programs.
- * COMPAT(ejabberd ≤ 23.01): its EXTERNAL breaks off at a valid certificate that has an XmppAddr.
+ * The identities of RFC 6120 §13.7.1.2.1, without XmppAddr, which only old programs need.
+ * COMPAT(ejabberd ≤ 23.01): its SASL EXTERNAL fails for a valid certificate with an XmppAddr.
  */
 function alternativeNames(domain: string): Buffer {
   return sequence(
@@ -162,7 +162,7 @@ async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
-/** The flag 'wx' refuses to overwrite, also what appeared since we looked. */
+/** The flag 'wx' never overwrites a file, even one that another process has just created. */
 async function writePair(
   files: { path: string; cert: string; keyPath: string; key: string },
   written: string[],

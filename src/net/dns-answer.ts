@@ -1,4 +1,4 @@
-// What is in an answer from the DNS: the records at the end of its aliases, and how long they are good.
+// Reads a DNS answer: the records at the end of its aliases, and how long they are valid.
 
 import type * as dnsPacket from 'dns-packet';
 import type { DnsResponse, RecordType } from './dns-query.ts';
@@ -14,18 +14,18 @@ export interface SrvRecord {
   priority: number;
   weight: number;
   port: number;
-  /** Lower case, without the root's dot; "." itself means that there is no such service (RFC 2782). */
+  /** Lower case, without the final dot; "." means that the service does not exist (RFC 2782). */
   target: string;
 }
 
 export const MAX_CNAMES = 8;
 const MAX_RECORDS = 64;
-/** Long enough to spare the DNS, short enough that a move is noticed without a restart. */
+/** Upper limit, so that a server that moves is found again without a restart. */
 const MAX_TTL_S = 60 * 60;
-/** A name that appears after we asked is found soon. */
+/** Upper limit for negative answers, so that a new name is found soon. */
 const MAX_NEGATIVE_TTL_S = 30;
 
-/** Follows the aliases inside one answer: the name at their end, and its records. */
+/** Follows the aliases inside one answer; returns the canonical name and its records. */
 export function follow(
   { answers }: DnsResponse,
   name: string,
@@ -43,7 +43,7 @@ export function follow(
   return { owner, records: records.slice(0, MAX_RECORDS) };
 }
 
-/** What an answer is good for: its shortest record; a negative one as RFC 2308 §5 says, but briefly. */
+/** The lifetime of an answer in ms: that of its shortest-lived record, or as in RFC 2308 §5 for a negative answer. */
 export function ttlMs(response: DnsResponse, records: dnsPacket.Answer[]): number {
   if (records.length === 0) {
     const soa = response.authorities.find((record) => record.type === 'SOA');
@@ -54,7 +54,7 @@ export function ttlMs(response: DnsResponse, records: dnsPacket.Answer[]): numbe
   return Math.min(...seconds, MAX_TTL_S) * 1000;
 }
 
-/** The wire has no room for longer names (RFC 1035 §2.3.4). */
+/** The name in wire form; undefined if it is too long (RFC 1035 §2.3.4). */
 export function nameOf(name: string): string | undefined {
   const ascii = asciiDomain(name);
   return ascii === undefined || ascii.length > 253 ? undefined : ascii;

@@ -1,4 +1,4 @@
-// Remembers answers for as long as they are good. Bounded: the oldest makes room.
+// Caches answers while they are valid. Bounded: the oldest entry is removed first.
 
 import type { Clock } from '../util/clock.ts';
 import { BoundedMap } from '../util/flow/index.ts';
@@ -8,7 +8,7 @@ interface Entry<T> {
   expiresAt: number;
 }
 
-/** Lookups by key; what several ask at once is looked up once. */
+/** Lookups by key; simultaneous lookups of one key share one request. */
 export class LookupCache<T> {
   readonly #clock: Clock;
   readonly #entries: BoundedMap<string, Entry<T>>;
@@ -18,7 +18,7 @@ export class LookupCache<T> {
     this.#entries = new BoundedMap(maxEntries);
   }
 
-  /** `lookUp` answers with the value and how long it is good, in ms. A failed lookup is not remembered. */
+  /** `lookUp` resolves with the value and its lifetime in ms. Failed lookups are not cached. */
   get(key: string, lookUp: () => Promise<{ value: T; ttlMs: number }>): Promise<T> {
     const known = this.#entries.get(key);
     if (known !== undefined && known.expiresAt > this.#clock.elapsed()) return known.value;

@@ -1,4 +1,4 @@
-// One question to one DNS server, over UDP and, when the answer is too long for that, over TCP (RFC 1035 §4.2).
+// Sends one query to one DNS server, over UDP and, if the answer is truncated, over TCP (RFC 1035 §4.2).
 
 import { randomInt } from 'node:crypto';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
@@ -13,7 +13,7 @@ export type RecordType = 'A' | 'AAAA' | 'SRV' | 'TLSA';
 export interface DnsResponse {
   /** 0 NOERROR, 1 FORMERR, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED (RFC 1035 §4.1.1). */
   rcode: number;
-  /** The AD flag (RFC 4035 §3.2.3), as the server set it. */
+  /** The AD flag of the server (RFC 4035 §3.2.3). */
   authenticData: boolean;
   answers: dnsPacket.Answer[];
   authorities: dnsPacket.Answer[];
@@ -23,18 +23,19 @@ interface Question {
   id: number;
   type: RecordType;
   name: string;
-  /** The answer is wanted even if its DNSSEC signatures are wrong (CD, RFC 4035 §3.2.2). */
+  /** Whether to return data with invalid DNSSEC signatures (CD, RFC 4035 §3.2.2). */
   unchecked: boolean;
 }
 
-/** Fits every path without fragments, which could be forged (DNS flag day 2020). */
+/** Avoids fragments, which can be forged, on every network path (DNS flag day 2020). */
 const MAX_UDP_BYTES = 1232;
 const FORMERR = 1;
 
 /**
- * Asks; `unchecked` for what DNSSEC finds wrong, too. Id and port are fresh for every question, and what does not answer exactly it is ignored (RFC 5452 §9).
+ * Sends a query; with `unchecked`, DNSSEC failures are ignored. Each query has a new random id and port, and packets
+ * that do not match it are ignored (RFC 5452 §9).
  *
- * @throws Error in words, when there was no usable answer within `timeoutMs` (UDP and TCP each).
+ * @throws Error if no usable answer arrives within `timeoutMs` (UDP and TCP each).
  */
 export async function queryServer(
   server: DnsServer,
@@ -96,7 +97,7 @@ function decodeAnswer(message: Buffer, question: Question): dnsPacket.DecodedPac
 function isAnswerTo(packet: dnsPacket.DecodedPacket, question: Question): boolean {
   if (packet.type !== 'response' || packet.id !== question.id) return false;
   const [asked, ...others] = packet.questions ?? [];
-  // What a server did not understand it may leave out.
+  // A server may leave out a question that it did not understand.
   if (asked === undefined) return rcodeOf(packet) === FORMERR;
   const isSame = asked.type === question.type && asked.name.toLowerCase() === question.name.toLowerCase();
   return isSame && asked.class === 'IN' && others.length === 0;
@@ -118,15 +119,15 @@ function overUdp(
     };
     const fail = (reason: string) => finish(() => reject(failure(server, reason)));
     const timer = setTimeout(() => fail(`did not answer within ${timeoutMs / 1000} s`), timeoutMs);
-    // connect() fails without a route or without the address family. With a callback, it would report that to the
-    // callback instead of this event. So neither connect() nor send() gets one.
+    // connect() fails without a route or address family. With a callback it would report that to the callback instead
+    // of this event, so neither connect() nor send() has one.
     socket.on('error', (error) => fail(`cannot be reached: ${reasonOf(error)}`));
     socket.on('message', (data) => {
       const packet = decodeAnswer(data, question);
       if (packet !== undefined) finish(() => resolve(packet));
     });
     socket.on('connect', () => socket.send(message));
-    // A connected socket hears this server only, and has a port of its own that the system picks at random.
+    // A connected socket receives from this server only, and has a random port of its own.
     socket.connect(server.port, server.address);
   });
 }
@@ -149,7 +150,7 @@ function overTcp(server: DnsServer, question: Question, timeoutMs: number): Prom
       const length = received.length < 2 ? undefined : received.readUInt16BE(0);
       if (length === undefined || received.length < 2 + length) return;
       const packet = decodeAnswer(received.subarray(2, 2 + length), question);
-      if (packet === undefined) fail('answered something else');
+      if (packet === undefined) fail('sent an answer that does not match the query');
       else finish(() => resolve(packet));
     });
     const message = encodeQuestion(question, true);

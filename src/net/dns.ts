@@ -1,4 +1,4 @@
-// Looks names up: hosts file, cache, then DNS.
+// Looks up names: hosts file, cache, then DNS.
 
 import { isIP } from 'node:net';
 import type * as dnsPacket from 'dns-packet';
@@ -26,33 +26,33 @@ export type { Address, SrvRecord } from './dns-answer.ts';
 
 export interface Answer<T> {
   records: T[];
-  /** False when the DNS says that no such name exists (NXDOMAIN). */
+  /** False if the name does not exist (NXDOMAIN). */
   exists: boolean;
-  /** DNSSEC vouches for this (the AD flag of a resolver that we may believe), or this machine itself does. */
+  /** Whether the data is authenticated, by DNSSEC (the AD flag of a trusted resolver) or by this machine itself. */
   authenticated: boolean;
-  /** Where the aliases end, if the name is one. */
+  /** The canonical name, if the name is an alias. */
   canonicalName?: string;
-  /** This machine said it, nobody was asked. */
+  /** The data comes from this machine, without a query. */
   isLocal?: true;
 }
 
-/** Addresses of one name by family, each as soon as it is known. */
+/** Addresses of one name by family, each as soon as its answer arrives. */
 export type AddressLookups = Record<'six' | 'four', Promise<Answer<Address>>>;
 
 export interface ResolverOptions {
-  /** "192.0.2.1", "192.0.2.1:5353", "[2001:db8::1]:53"; empty: the system's. */
+  /** "192.0.2.1", "192.0.2.1:5353", "[2001:db8::1]:53"; empty: the servers of the system. */
   servers: readonly string[];
   /** Default /etc/hosts. */
   hostsFile?: string;
-  /** The file that lists the system's servers; default /etc/resolv.conf. */
+  /** The file with the servers of the system; default /etc/resolv.conf. */
   resolvConf?: string;
-  /** For one try at one server. Default 3 s. */
+  /** The limit for one query to one server. Default 3 s. */
   timeoutMs?: number;
-  /** For one look-up with all its aliases, servers and rounds. Default 15 s: silent servers must not take minutes. */
+  /** The limit for one lookup with all its aliases, servers and rounds. Default 15 s. */
   lookupMs?: number;
   /**
-   * Whether the AD flag is believed of servers on other machines, too: whoever is on the way there can set it (RFC 4035
-   * §4.9.3). Default false: only of servers on this machine.
+   * Whether to trust the AD flag of servers on other machines, although an attacker on the network path can set it (RFC
+   * 4035 §4.9.3). Default false: only that of servers on this machine.
    */
   believesAll?: boolean;
   clock?: Clock;
@@ -61,13 +61,13 @@ export interface ResolverOptions {
 const NOERROR = 0;
 const SERVFAIL = 2;
 const NXDOMAIN = 3;
-/** Every server is asked this often before we give up. */
+/** The number of queries to each server before the lookup fails. */
 const ROUNDS = 2;
 const MAX_CACHED = 2000;
-/** The resolver in containers: it validates nothing, and passes on the flags of servers elsewhere. */
+/** Docker's resolver: it does not validate, and passes on the flags of servers on other machines. */
 const DOCKER = '127.0.0.11';
 
-/** A stub resolver of our own: the system's tells neither AD nor time to live. */
+/** A stub resolver. The one of the system returns neither the AD flag nor the time to live. */
 export class Resolver {
   readonly #servers: readonly DnsServer[];
   readonly #resolvConf: string | undefined;
@@ -77,7 +77,7 @@ export class Resolver {
   readonly #believesAll: boolean;
   readonly #cache: LookupCache<Answer<dnsPacket.Answer>>;
 
-  /** @throws Error when an entry of `servers` is no address. */
+  /** @throws Error if an entry of `servers` is not an address. */
   constructor(options: ResolverOptions) {
     this.#servers = options.servers.map(parseServer);
     this.#resolvConf = options.resolvConf;
@@ -88,12 +88,12 @@ export class Resolver {
     this.#cache = new LookupCache(options.clock ?? systemClock, MAX_CACHED);
   }
 
-  /** Whether any answer can be authenticated at all, as far as we may believe it. */
+  /** Whether answers can be authenticated: true if the AD flag of any server is trusted. */
   get believesAny(): boolean {
     return this.#serversNow.some((server) => this.#believes(server));
   }
 
-  /** @throws NetError 'dns-failed' when no server gave a usable answer. */
+  /** @throws NetError 'dns-failed' if no server sends a usable answer. */
   async resolveSrv(name: string): Promise<Answer<SrvRecord>> {
     const ascii = nameOf(name);
     if (ascii === undefined) return { records: [], exists: false, authenticated: false };
@@ -112,10 +112,10 @@ export class Resolver {
   }
 
   /**
-   * A and AAAA together, unless the hosts file or the name itself tells. They are authenticated when those of one
-   * family are: whoever keeps the other ones back must gain nothing by it (RFC 7673 §3.2).
+   * A and AAAA records together, unless the hosts file or the name itself gives the addresses. They are authenticated
+   * if those of one family are, so that an attacker gains nothing by suppressing the other one (RFC 7673 §3.2).
    *
-   * @throws NetError 'dns-failed', 'dns-bogus' when one of them was not answered and the other has nothing.
+   * @throws NetError 'dns-failed', 'dns-bogus' if one of the lookups fails and the other has no record.
    */
   async resolveAddresses(name: string): Promise<Answer<Address>> {
     const { six, four } = await this.lookUpAddresses(name);
@@ -135,7 +135,7 @@ export class Resolver {
     };
   }
 
-  /** The same by family, for who does not wait for both. Neither promise needs to be waited for. */
+  /** The same by family, for callers that do not wait for both. The promises may be left unawaited. */
   async lookUpAddresses(name: string): Promise<AddressLookups> {
     const local = await this.#localAddresses(name);
     const ascii = nameOf(name);
@@ -172,7 +172,7 @@ export class Resolver {
       const deadline = performance.now() + this.#lookupMs;
       let alias = name;
       let authenticated = true;
-      // A resolver mostly follows aliases itself and answers with the chain; the loop is for those that do not.
+      // Most resolvers follow aliases and answer with the whole chain; the loop is for the others.
       for (let hops = 0; hops <= MAX_CNAMES; hops++) {
         const { response, trusted } = await this.#ask(alias, type, deadline);
         authenticated &&= trusted && response.authenticData;
@@ -184,7 +184,7 @@ export class Resolver {
         }
         alias = owner;
       }
-      throw new NetError('dns-failed', `${name} is an alias of an alias, more than ${MAX_CNAMES} deep`);
+      throw new NetError('dns-failed', `${name} is an alias with more than ${MAX_CNAMES} steps`);
     });
   }
 
@@ -200,7 +200,10 @@ export class Resolver {
       for (const server of servers) {
         const restMs = deadline - performance.now();
         if (restMs <= 0)
-          throw new NetError('dns-failed', `${name} was not found in ${this.#lookupMs / 1_000} s (${type})`);
+          throw new NetError(
+            'dns-failed',
+            `the lookup of ${name} took longer than ${this.#lookupMs / 1_000} s (${type})`,
+          );
         try {
           const response = await queryServer(server, name, type, Math.min(this.#timeoutMs, restMs));
           const trusted = this.#believes(server);
@@ -228,7 +231,7 @@ export class Resolver {
     return this.#believesAll || isLoopback(server.address);
   }
 
-  /** A validating resolver has one code for all that goes wrong (RFC 4035 §5.5); unchecked, the answer is there or not. */
+  /** A validating resolver has one code for all failures (RFC 4035 §5.5), so this asks again without validation. */
   async #isBogus(server: DnsServer, name: string, type: RecordType): Promise<boolean> {
     try {
       const { rcode } = await queryServer(server, name, type, this.#timeoutMs, true);

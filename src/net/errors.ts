@@ -1,26 +1,26 @@
-// What can go wrong below the XML: one error class with a word for programs and a sentence for people.
+// Errors below the XML: one class, with a code for programs and a message for people.
 
 import { OperatorError } from '../util/operator-error.ts';
 
 export type NetErrorCode =
-  | 'queue-overflow' // the peer does not read what it is sent
-  | 'closed' // the connection is gone already
-  | 'starttls-refused' // bytes in the clear where the TLS handshake should begin
-  | 'tls-failed' // handshake broken off, or timed out
-  | 'no-certificate' // we have nothing to show for this name
-  | 'no-such-domain' // the DNS knows no such name
-  | 'no-service' // the domain says that it offers no such service (RFC 2782, target ".")
+  | 'queue-overflow' // the peer does not read its data
+  | 'closed' // the connection is closed
+  | 'starttls-refused' // unencrypted bytes where the TLS handshake should begin
+  | 'tls-failed' // the handshake failed or timed out
+  | 'no-certificate' // we have no certificate for this name
+  | 'no-such-domain' // the domain does not exist in the DNS
+  | 'no-service' // the domain declares that it does not offer the service (RFC 2782, target ".")
   | 'dns-failed' // no usable answer from any DNS server
-  | 'dns-bogus' // the answer is not what its owner signed (DNSSEC)
-  | 'dane-mismatch' // the certificate is not the one that the DNS names
+  | 'dns-bogus' // the DNSSEC signatures of the answer are invalid
+  | 'dane-mismatch' // the certificate does not match the TLSA records
   | 'connect-failed' // no target could be reached
   | 'listen-failed' // a port could not be opened
-  | 'too-many-connections'; // of one address
+  | 'too-many-connections'; // from one address
 
-/** A failure of the network or of its configuration; `message` is fit to be shown to an administrator. */
+/** A failure of the network or of its configuration; `message` is for administrators. */
 export class NetError extends OperatorError {
   readonly code: NetErrorCode;
-  /** Whether trying again soon is pointless: the other side has decided, nothing merely failed. */
+  /** Whether a retry is pointless, because the remote domain has declined. */
   readonly permanent: boolean;
 
   constructor(code: NetErrorCode, message: string, options: { permanent?: boolean; cause?: unknown } = {}) {
@@ -45,7 +45,7 @@ const SYSTEM_WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
   ETIMEDOUT: 'no answer',
   EHOSTUNREACH: 'no route to the host',
-  ENETUNREACH: 'no route to its network',
+  ENETUNREACH: 'no route to the network',
   EADDRNOTAVAIL: 'this machine has no address of that kind',
   ECONNRESET: 'connection reset',
   ENOENT: 'there is no such file',
@@ -55,7 +55,7 @@ const SYSTEM_WORDS: Readonly<Record<string, string>> = {
   EPERM: 'no permission',
 };
 
-/** Whether trying again soon is no use: the domain does not exist, or offers no such service. */
+/** Whether a retry is pointless: the domain does not exist, or does not offer the service. */
 export function isPermanent(error: unknown): boolean {
   return error instanceof NetError && error.permanent;
 }

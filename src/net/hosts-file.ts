@@ -1,10 +1,10 @@
-// The addresses that this machine's administrator wrote down (hosts(5)).
+// The addresses in the hosts file of this machine (hosts(5)).
 
 import { readFile, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import type { Address } from './dns-answer.ts';
 
-/** Lists of blocked names run to some MiB; more is no hosts file. */
+/** Larger than the longest block lists in use. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
 export class HostsFile {
@@ -16,7 +16,7 @@ export class HostsFile {
     this.#path = path;
   }
 
-  /** Empty when the file does not name it. A changed file is read again; one that cannot be read names nobody. */
+  /** The addresses of a name, or none. Reads a changed file again, and treats an unreadable file as empty. */
   async lookup(name: string): Promise<Address[]> {
     await this.#refresh();
     return this.#names.get(name) ?? [];

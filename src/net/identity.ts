@@ -1,11 +1,11 @@
-// Whose certificate is it? Names in certificates, compared as RFC 9525 and RFC 6120 §13.7 say.
+// The names in certificates, compared as in RFC 9525 and RFC 6120 §13.7.
 
 import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { contextTag, type DerValue, decode, decodeAll, oid, TAG } from './der.ts';
 
-/** The subjectAltName entries that mean something in XMPP. */
+/** The subjectAltName entries that matter in XMPP. */
 export interface CertificateIdentities {
   /** dNSName: lower-case A-labels, possibly with a wildcard. */
   dns: string[];
@@ -21,7 +21,7 @@ export const OID = {
   DNS_SRV: '1.3.6.1.5.5.7.8.7',
 } as const;
 
-/** A certificate that names more is cut off there. */
+/** Further names of a certificate are ignored. */
 const MAX_NAMES = 1000;
 const MAX_FIELDS = 64;
 
@@ -29,7 +29,7 @@ const SUBJECT_ALT_NAME = oid(OID.SUBJECT_ALT_NAME);
 const XMPP_ADDR = oid(OID.XMPP_ADDR);
 const DNS_SRV = oid(OID.DNS_SRV);
 
-/** Reads the names; what is malformed is left out, never guessed. */
+/** Reads the names, without malformed ones. */
 export function certificateIdentities(certificate: Pick<X509Certificate, 'raw'>): CertificateIdentities {
   const found: CertificateIdentities = { dns: [], xmppAddr: [], srv: [] };
   const names = subjectAltName(certificate.raw);
@@ -91,8 +91,8 @@ function addSrvName(names: string[], value: string): void {
 }
 
 /**
- * Whether the certificate speaks for a domain. The common name never counts (RFC 9525 §6.1), and an IP
- * address as a domain is never matched.
+ * Whether the certificate is valid for a domain. The common name is ignored (RFC 9525 §6.1), and an IP address never
+ * matches.
  */
 export function certificateMatches(
   certificate: Pick<X509Certificate, 'raw'>,
@@ -116,10 +116,10 @@ export function dnsNameCovers(name: string, domain: string): boolean {
   return dot > 0 && name.slice(1) === domain.slice(dot);
 }
 
-/** Lower-case A-labels, without the root's dot; undefined for what is no domain name. */
+/** The domain in lower-case A-labels without the final dot; undefined if the text is not a domain. */
 export function asciiDomain(domain: string): string | undefined {
   const name = domain.endsWith('.') ? domain.slice(0, -1) : domain;
-  // domainToASCII is a URL host parser: what it would decode or read as an address must not reach it.
+  // domainToASCII parses hosts of URLs: it would decode these characters or read the text as an address.
   if (/[%/?#@:[\]\\\s]/.test(name)) return undefined;
   const ascii = domainToASCII(name).toLowerCase();
   return LABELS.test(ascii) && isIP(ascii) === 0 ? ascii : undefined;

@@ -1,4 +1,4 @@
-// Opens ports and hands over the connections that arrive there.
+// Opens ports and accepts connections.
 
 import { createServer, isIP, type Server, type Socket } from 'node:net';
 import type { Clock } from '../util/clock.ts';
@@ -14,11 +14,11 @@ export interface ListenerOptions {
   interfaces: readonly string[];
   /** 0 lets the system choose. */
   ports: readonly number[];
-  /** Given: TLS from the first byte; the handler gets the connection after the handshake. */
+  /** If set, connections use direct TLS, and the handler gets them after the handshake. */
   tls?: ServerTls;
-  /** Connections of one address (IPv6: one /64 network) at once, handshakes included. Default 100. */
+  /** The most open connections of one address (IPv6: one /64 network), including handshakes. Default 100. */
   maxPerAddress?: number;
-  /** Addresses that the cap does not apply to. */
+  /** Addresses without that limit. */
   isExempt?(address: string): boolean;
   /** Limit on new connections, shared by several listeners. Default: no limit. */
   rate?: ConnectionRate | undefined;
@@ -28,25 +28,25 @@ export interface ListenerOptions {
   faults?: Faults;
   /** Must set the connection's handler before it returns. */
   onConnection(connection: Connection): void;
-  /** A peer was turned away: too many connections open or at once, or a failed handshake. */
+  /** Called for a refused peer: too many open or new connections, or a failed handshake. */
   onRefused?(reason: NetError, remoteAddress: string): void;
 }
 
 const MAX_PER_ADDRESS = 100;
 
-/** A set of open ports that belong together. */
+/** A set of open ports with the same options. */
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #servers: Server[] = [];
   readonly #connectionsOf = new Map<string, number>();
-  /** Accepted, but not handed over yet: they wait for the rate limit, or for their TLS handshake. */
+  /** Accepted sockets that wait for the rate limit or for their TLS handshake. */
   readonly #pending = new Set<Socket>();
 
   private constructor(options: ListenerOptions) {
     this.#options = options;
   }
 
-  /** @throws NetError 'listen-failed'; ports opened before are closed again. */
+  /** @throws NetError 'listen-failed'; then all ports are closed again. */
   static async open(options: ListenerOptions): Promise<Listener> {
     const listener = new Listener(options);
     try {
@@ -58,7 +58,7 @@ export class Listener {
     return listener;
   }
 
-  /** What is really open, for logs. */
+  /** The open addresses, for logs. */
   get addresses(): { address: string; port: number }[] {
     return this.#servers.flatMap((server) => {
       const at = server.address();
@@ -66,7 +66,7 @@ export class Listener {
     });
   }
 
-  /** Takes no more connections; those handed over stay with their owners. */
+  /** Stops accepting connections; accepted ones stay with their owners. */
   async close(): Promise<void> {
     for (const socket of this.#pending) socket.destroy();
     for (const server of this.#servers.splice(0)) server.close();
@@ -80,7 +80,7 @@ export class Listener {
         await this.#openOne(name, port);
         opened++;
       } catch (error) {
-        // A machine without IPv6 is not misconfigured, as long as it listens on something.
+        // A machine without IPv6 may skip "::1" if it listens on another address.
         if (!(error instanceof NetError) || name !== '::1' || !isFamilyMissing(error.cause)) throw error;
         missing.push(error);
       }
@@ -90,7 +90,7 @@ export class Listener {
 
   async #openOne(name: string, port: number): Promise<void> {
     try {
-      if (name !== '*' && isIP(name) === 0) throw new Error('it is no IP address, and not "*"');
+      if (name !== '*' && isIP(name) === 0) throw new Error('it is neither an IP address nor "*"');
       this.#servers.push(await this.#listen(name === '*' ? '::' : name, port));
     } catch (error) {
       if (name === '*' && isFamilyMissing(error)) return this.#openOne('0.0.0.0', port);
@@ -100,7 +100,7 @@ export class Listener {
 
   #listen(host: string, port: number): Promise<Server> {
     return new Promise((resolve, reject) => {
-      // Half-open, so that what is queued when the peer ends still goes out (see connection.ts).
+      // Half-open, so that queued data is still sent after the peer ends its side (see connection.ts).
       const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
         try {
           this.#accept(socket);
@@ -119,7 +119,7 @@ export class Listener {
 
   #accept(socket: Socket): void {
     if (socket.remoteAddress === undefined) {
-      socket.destroy(); // gone before we looked
+      socket.destroy(); // closed already
       return;
     }
     const address = plainAddress(socket.remoteAddress);
@@ -133,7 +133,7 @@ export class Listener {
     else this.#queue(socket, address, this.#options.rate);
   }
 
-  /** Lets a connection wait for the rate limit. It is not read meanwhile. */
+  /** Makes a connection wait for the rate limit. It is not read meanwhile. */
   #queue(socket: Socket, address: string, rate: ConnectionRate): void {
     let state: 'new' | 'waiting' | 'decided' = 'new';
     this.#pending.add(socket);
@@ -179,7 +179,7 @@ export class Listener {
     this.#options.onConnection(new Connection(secured.socket, options));
   }
 
-  /** Closes the one connection over which an exception came. */
+  /** Reports an exception and closes its connection. */
   #failed(error: unknown, socket: Socket): void {
     socket.destroy();
     if (this.#options.faults === undefined) throw error;
@@ -211,7 +211,7 @@ export class Listener {
     };
   }
 
-  /** Whether one more from there is allowed; if so, it counts until it closes. */
+  /** Returns whether the address may open one more connection, and counts the connection until it closes. */
   #count(socket: Socket, address: string): boolean {
     if (this.#options.isExempt?.(address)) return true;
     const key = limitKey(address);

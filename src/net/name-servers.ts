@@ -1,11 +1,11 @@
-// The DNS servers that the system uses (resolv.conf(5)).
+// The DNS servers of the system (resolv.conf(5)).
 
 import { Resolver as SystemResolver } from 'node:dns';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 
 export interface DnsServer {
-  /** With its zone where it is link-local: "fe80::1%eth0". */
+  /** A link-local address includes its zone: "fe80::1%eth0". */
   address: string;
   port: number;
 }
@@ -16,7 +16,7 @@ const MAX_SERVERS = 3;
 const LOCAL = '127.0.0.1';
 
 /**
- * Reads a server as it is written in the configuration.
+ * Parses a DNS server from the configuration.
  * @throws Error when it is neither ADDRESS nor ADDRESS:PORT.
  */
 export function parseServer(text: string): DnsServer {
@@ -32,8 +32,8 @@ export function parseServer(text: string): DnsServer {
 
 /**
  * Returns at most three servers that `file` names, or the one on this machine if it names none. Reads the file at each
- * call (20 µs), because the list changes when the machine joins a network. Node reads its own list once, at the start, and
- * drops the zone of link-local addresses, so it is used only where the file cannot be read.
+ * call (20 µs), because the list changes when the machine joins a network. Node reads its own list once, at the start,
+ * and drops the zone of link-local addresses, so it is used only where the file cannot be read.
  */
 export function systemServers(file = '/etc/resolv.conf'): DnsServer[] {
   const listed = readServers(file) ?? new SystemResolver().getServers();

@@ -1,5 +1,5 @@
-// Addresses that another server is not looked for at, because they are this machine's or its network's own. A record in
-// the DNS can lead anywhere, and anybody can have one.
+// Addresses of this machine or its network, which connections to other servers must not use, since anyone can publish
+// DNS records with any address.
 
 import { BlockList } from 'node:net';
 import type { Address } from './dns.ts';
@@ -21,7 +21,7 @@ const LOOPBACK: readonly Subnet[] = [
   ['fe80::', 10, 'ipv6'],
   ['2001::', 32, 'ipv6'],
 ];
-/** RFC 1918, RFC 6598, RFC 4193, RFC 3879; RFC 8215: translated within the own network, to whatever address. */
+/** RFC 1918, RFC 6598, RFC 4193, RFC 3879; RFC 8215: translated to any address within the local network. */
 const PRIVATE: readonly Subnet[] = [
   ['10.0.0.0', 8, 'ipv4'],
   ['172.16.0.0', 12, 'ipv4'],

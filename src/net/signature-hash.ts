@@ -1,14 +1,14 @@
-// Which hash function a certificate has been signed with, read from its signature algorithm.
+// The hash function of a certificate's signature algorithm.
 
 import { contextTag, type DerValue, decode, decodeAll, oid, TAG } from './der.ts';
 
-/** As node:crypto calls them. */
+/** The names of node:crypto. */
 export type SignatureHash = 'md5' | 'sha1' | 'sha224' | 'sha256' | 'sha384' | 'sha512';
 
 const RSA = '1.2.840.113549.1.1';
 const ECDSA = '1.2.840.10045.4';
 
-/** The algorithms that are a hash function and a signature function together (RFC 8017 appendix C, RFC 5758 §3.2). */
+/** Algorithms that combine a hash function and a signature function (RFC 8017 appendix C, RFC 5758 §3.2). */
 const SIGNATURES = byOid([
   [`${RSA}.4`, 'md5'],
   [`${RSA}.5`, 'sha1'],
@@ -33,7 +33,7 @@ const HASHES = byOid([
 
 const RSA_PSS = keyOf(oid(`${RSA}.10`));
 
-/** Undefined for signatures without a hash function of their own (Ed25519), with two of them, or unknown ones. */
+/** Undefined for signatures without a separate hash function (Ed25519), with two of them, or unknown ones. */
 export function signatureHash(certificate: Buffer): SignatureHash | undefined {
   // Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signature } (RFC 5280 §4.1)
   const [, algorithm] = inside(decode(certificate));
@@ -43,7 +43,7 @@ export function signatureHash(certificate: Buffer): SignatureHash | undefined {
   return name === RSA_PSS ? pssHash(parameters) : SIGNATURES.get(name);
 }
 
-/** RSASSA-PSS hashes twice: the message, and to make a mask (RFC 8017 appendix A.2.3). SHA-1 where nothing is said. */
+/** RSASSA-PSS hashes the message, and again for a mask (RFC 8017 appendix A.2.3). The default for both is SHA-1. */
 function pssHash(parameters: DerValue | undefined): SignatureHash | undefined {
   const fields = inside(parameters);
   const [hash] = inside(fields.find(({ tag }) => tag === contextTag(0, true)));

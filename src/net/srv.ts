@@ -1,4 +1,4 @@
-// Where to connect for a domain: SRV records of both kinds in the order of RFC 2782 (XEP-0368), else the domain itself
+// Finds the targets of a domain: SRV records of both kinds in the order of RFC 2782 (XEP-0368), else the domain itself
 // (RFC 6120 §3.2).
 
 import { isIP } from 'node:net';
@@ -10,9 +10,9 @@ export type XmppService = 'xmpp-client' | 'xmpp-server';
 export interface Target {
   host: string;
   port: number;
-  /** TLS from the first byte (XEP-0368) instead of STARTTLS. */
+  /** Direct TLS (XEP-0368) instead of STARTTLS. */
   directTls: boolean;
-  /** DNSSEC vouches for the way from the domain to this target. */
+  /** Whether DNSSEC authenticates the records from the domain to this target. */
   authenticated: boolean;
 }
 
@@ -22,16 +22,16 @@ interface MixedRecord extends SrvRecord {
   authenticated: boolean;
 }
 
-/** What became of one question. */
+/** The result of one lookup. */
 type Outcome = { answer: Answer<SrvRecord>; error?: undefined } | { answer?: undefined; error: unknown };
 
 const FALLBACK_PORT: Record<XmppService, number> = { 'xmpp-client': 5222, 'xmpp-server': 5269 };
-/** A domain with more targets is no better reachable; it only makes us dial more. */
+/** Limits the connection attempts that one domain can cause. */
 const MAX_TARGETS = 16;
 
 /**
- * Targets for a service of a domain, best first: those for STARTTLS and for direct TLS are one list (XEP-0368 §2).
- * `random`: from 0 up to 1, decides among weights.
+ * Targets for a service of a domain, best first. STARTTLS and direct TLS targets form one list (XEP-0368 §2).
+ * `random` returns a number from 0 to 1, for the choice by weight.
  *
  * @throws NetError 'no-service' and 'no-such-domain' (permanent), 'dns-failed', 'dns-bogus'.
  */
@@ -83,18 +83,18 @@ function asTarget({ target, port, directTls, authenticated }: MixedRecord): Targ
   return { host: target, port, directTls, authenticated };
 }
 
-/** The target "." (RFC 2782), by one kind at least. No fallback follows, whichever it was (XEP-0368 §4). */
+/** The error if the domain declines the service by the target "." (RFC 2782). No fallback follows (XEP-0368 §4). */
 function declined(domain: string, service: XmppService, plain: Outcome, direct: Outcome): unknown {
   const unanswered = plain.error ?? direct.error;
-  if (unanswered !== undefined) return unanswered; // The other kind may well be offered.
+  if (unanswered !== undefined) return unanswered; // The other kind may be offered.
   const reason = `${domain} declares that it has no ${service} service (SRV target ".")`;
   return new NetError('no-service', reason, { permanent: true });
 }
 
 /**
- * Makes sure that the domain itself leads somewhere; answers whether DNSSEC vouches for it. A question that stays
- * unanswered is followed by the fallback as well (RFC 6120 §3.2.1), but not where it may have been suppressed: in a
- * domain secured by DNSSEC no answer is as bad as a false one (RFC 7673 §3.1).
+ * Checks that the domain itself has an address; returns whether DNSSEC authenticates it. The fallback also applies if
+ * an SRV lookup got no answer (RFC 6120 §3.2.1), except in a domain secured by DNSSEC, where an attacker may have
+ * suppressed the answer (RFC 7673 §3.1).
  */
 async function fallBack(
   resolver: Resolver,
@@ -108,7 +108,7 @@ async function fallBack(
   if (isBogus) throw unanswered;
   const { records, exists, authenticated, isLocal } = await resolver.resolveAddresses(domain);
   const isSecured = authenticated && isLocal !== true;
-  // Without an answer about SRV nothing is decided.
+  // Without an SRV answer the fallback is not certain.
   if (unanswered !== undefined && (records.length === 0 || isSecured)) throw unanswered;
   if (records.length > 0) {
     return [plain, direct].every(({ answer }) => answer?.authenticated) && authenticated;
@@ -124,7 +124,7 @@ export function order<R extends SrvRecord>(records: readonly R[], random: () => 
   const ordered: R[] = [];
   const priorities = [...new Set(records.map((record) => record.priority))].sort((a, b) => a - b);
   for (const priority of priorities) {
-    // Those of weight 0 first, so that they have a small chance (RFC 2782, "Weight").
+    // Records of weight 0 first, so that they have a small chance (RFC 2782, "Weight").
     const left = records.filter((record) => record.priority === priority).sort((a, b) => a.weight - b.weight);
     while (left.length > 0) ordered.push(...left.splice(pick(left, random), 1));
   }

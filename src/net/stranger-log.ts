@@ -1,5 +1,5 @@
-// Log lines that peers can cause as often as they like: a bounded number for each address before they have authenticated,
-// and for each account after that, so that no one hides what others do behind the bound that each message has.
+// Limits the log lines that peers cause: for each address before authentication, for each account after it. So one peer
+// cannot use up the limit of a message and hide the lines about others.
 
 import { limitedLogger } from '../util/limited-logger.ts';
 import { LogRate } from '../util/log-rate.ts';
@@ -8,9 +8,9 @@ import { limitKey } from './address.ts';
 
 /** Lines per minute about one address (IPv6: one /64 network). */
 const MAX_LINES = 60;
-/** Lines a minute about the sessions of one account. */
+/** Lines per minute about the sessions of one account. */
 const MAX_ACCOUNT_LINES = 60;
-/** Beyond that, addresses and accounts share the bound that each message has (`util/logger.ts`). */
+/** The most addresses and accounts; each message has its own limit too (`util/logger.ts`). */
 const MAX_KEYS = 1_000;
 
 export class StrangerLog {

@@ -1,4 +1,4 @@
-// What is known of a TLS connection once its handshake is done.
+// The properties of a TLS connection after its handshake.
 
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
@@ -6,7 +6,7 @@ import { leadsToRoot } from './certificate-path.ts';
 import type { DaneProof } from './dane.ts';
 import { reasonOf } from './errors.ts';
 
-/** What a TLS handshake established. */
+/** The result of a TLS handshake. */
 export interface TlsInfo {
   /** 'TLSv1.3' or 'TLSv1.2'. */
   protocol: string;
@@ -15,24 +15,24 @@ export interface TlsInfo {
   /** Server side: the name the client asked for (SNI). Client side: the name we asked for. */
   servername: string | undefined;
   alpn: string | undefined;
-  /** Undefined when the peer showed none. */
+  /** Undefined if the peer sent no certificate. */
   peerCertificate: X509Certificate | undefined;
-  /** Validity of the chain only; whose certificate it is, `certificateMatches` tells. */
+  /** Whether the chain is valid. `certificateMatches` checks the names. */
   authorized: boolean;
   authorizationError: string | undefined;
-  /** The DNS vouches for the certificate: it proves a domain, whatever `authorized` says. */
+  /** Proof by the DNS, which authenticates a domain independent of `authorized`. */
   dane?: DaneProof;
   /** RFC 9266: label 'EXPORTER-Channel-Binding', 32 bytes; the context is the empty string. */
   exportKeyingMaterial(length: number, label: string): Buffer;
   /** RFC 5929 §3; server side with TLS 1.2 and the extended master secret only. */
   tlsUnique?: Buffer | undefined;
-  /** What we showed, for tls-server-end-point (RFC 5929 §4). */
+  /** Our own certificate, for tls-server-end-point (RFC 5929 §4). */
   localCertificateDer: Buffer | undefined;
 }
 
 /**
- * Reads it off a socket. A certificate that was not asked for cannot have been verified, and is not shown. `roots`: of
- * whom a client may show the certificate of a server.
+ * Reads the properties of a socket. A certificate that was not requested has not been verified, and is left out.
+ * `roots`: the authorities for certificates of servers that connect to us.
  */
 export function describeTls(
   socket: TLSSocket,
@@ -50,15 +50,16 @@ export function describeTls(
     peerCertificate,
     authorized,
     authorizationError: authorized ? undefined : whyNot(socket, peerCertificate),
-    // With an empty context, not without one: TLS 1.2 tells the two apart (RFC 5705 §4).
+    // With an empty context, which in TLS 1.2 differs from no context (RFC 5705 §4).
     exportKeyingMaterial: (length, label) => socket.exportKeyingMaterial(length, label, Buffer.alloc(0)),
     localCertificateDer: socket.getX509Certificate()?.raw,
   };
 }
 
 /**
- * Public authorities make certificates for servers alone. A server that calls another one is a client in the eyes of
- * the library, which so refuses them, and forgets over it whatever else was wrong: all has to be judged anew.
+ * Whether the peer is a server that connects to us with a valid certificate. Public authorities issue certificates for
+ * servers only. OpenSSL checks the certificate as that of a client and reports only this error, so the chain is checked
+ * again here.
  */
 function isServerThatCalls(
   socket: TLSSocket,
@@ -69,7 +70,7 @@ function isServerThatCalls(
   return isPurpose && roots !== undefined && leadsToRoot(shownChain(certificate), roots(), Date.now());
 }
 
-/** What the peer showed, its own certificate first, then the others as they came; their links prove nothing. */
+/** The certificates that the peer sent, its own first, the others in the order received. Their links are not proof. */
 export function shownChain(peerCertificate: X509Certificate | undefined): X509Certificate[] {
   const chain: X509Certificate[] = [];
   for (let next = peerCertificate; next !== undefined; next = next.issuerCertificate) chain.push(next);
@@ -82,8 +83,8 @@ function sniOf(socket: TLSSocket): string | undefined {
 }
 
 function whyNot(socket: TLSSocket, certificate: X509Certificate | undefined): string {
-  if (certificate === undefined) return 'no certificate was shown';
-  // Declared as an Error, in truth mostly its code.
+  if (certificate === undefined) return 'the peer sent no certificate';
+  // Declared as an Error, but usually the code of an error.
   const error: unknown = socket.authorizationError;
   return typeof error === 'string' ? error : reasonOf(error ?? 'not verified');
 }

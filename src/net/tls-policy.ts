@@ -1,10 +1,10 @@
-// What a TLS handshake may agree on, whichever side we are on (RFC 7590 §3, which points to RFC 9325).
+// The TLS versions and cipher suites that both sides of a connection may negotiate (RFC 7590 §3, RFC 9325).
 
 import { constants } from 'node:crypto';
 
 /**
- * For every secure context: the one that a name picks (SNI) brings its own list of ciphers. TLS 1.2 with forward
- * secrecy and authenticated encryption only (RFC 9325 §4.1, §4.2); compression is not built in (§3.3).
+ * For every secure context, because the context selected by SNI has its own list of ciphers. TLS 1.2 only with forward
+ * secrecy and authenticated encryption (RFC 9325 §4.1, §4.2); Node has no compression (§3.3).
  */
 export const TLS_POLICY = {
   minVersion: 'TLSv1.2',
@@ -20,9 +20,9 @@ export const TLS_POLICY = {
     'ECDHE-RSA-CHACHA20-POLY1305',
   ].join(':'),
   /**
-   * No renegotiation (RFC 9325 §3.5). No tickets, and so no resumption: their keys would live as long as the process
-   * (§3.4), a resumed session carries an old verdict on the peer's certificate, and does not know which of ours it was
-   * made with, which tls-server-end-point depends on (RFC 5929 §4.1). With TLS 1.3 it would save no round trip.
+   * No renegotiation (RFC 9325 §3.5). No tickets, hence no resumption: ticket keys would live as long as the process
+   * (§3.4), and a resumed session has an old verification result of the peer's certificate and lacks our certificate,
+   * which tls-server-end-point needs (RFC 5929 §4.1). With TLS 1.3 resumption would not save a round trip.
    */
   secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_TICKET,
 } as const;

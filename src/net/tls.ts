@@ -1,4 +1,4 @@
-// TLS on streams that already exist, for both sides.
+// Starts TLS on existing streams, as client and as server.
 
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -22,12 +22,14 @@ export interface SecureStream {
 }
 
 export interface ClientTlsOptions extends ClientContextOptions {
-  /** The domain that the peer must prove to be; sent as SNI. */
+  /** The domain of the peer, sent as SNI. */
   servername: string;
-  /** Prepared by `CertificateStore.clientContextFor`, so that nothing is parsed per connection; instead of `certificate` and `ca`. */
+  /**
+   * From `CertificateStore.clientContextFor`, to avoid parsing for each connection; replaces `certificate` and `ca`.
+   */
   context?: tls.SecureContext;
   alpn?: string[];
-  /** What the certificate must be; when it is not what the records name, the handshake fails. */
+  /** The DANE requirements; if the certificate does not match the records, the handshake fails. */
   dane?: DaneEndpoint | undefined;
   /** Default 30 s. */
   handshakeTimeoutMs?: number;
@@ -35,13 +37,13 @@ export interface ClientTlsOptions extends ClientContextOptions {
   faults?: Faults;
 }
 
-/** Which side of the handshake a connection takes when it is upgraded. */
+/** The side of the handshake for a connection that is upgraded. */
 export type TlsUpgrade =
   | { side: 'server'; tls: ServerTls /** whose certificate a client without SNI gets */; domain?: string }
   | ({ side: 'client' } & ClientTlsOptions);
 
 export interface ServerTlsOptions {
-  /** Protocols we speak, preferred first; a client that offers only others is refused. */
+  /** Supported protocols, preferred first; a client that offers only others is refused. */
   alpn: string[];
   requestCert: boolean;
   /** Default 30 s. */
@@ -52,13 +54,13 @@ export interface ServerTlsOptions {
 
 const HANDSHAKE_TIMEOUT_MS = 30_000;
 
-/** The server side of TLS for streams that were accepted elsewhere. */
+/** The server side of TLS on accepted streams. */
 export class ServerTls {
   readonly #certificates: CertificateStore;
   readonly #options: ServerTlsOptions;
-  /** By the certificate shown to clients without SNI. A reload makes new certificates, and so new servers. */
+  /** By the certificate for clients without SNI. A reload makes new certificates and thus new servers. */
   readonly #servers = new WeakMap<Certificate, tls.Server>();
-  /** Handshakes under way, by the four numbers that name a TCP connection. */
+  /** Running handshakes, by the addresses and ports of the TCP connection. */
   readonly #handshakes = new Map<string, Settle>();
 
   constructor(certificates: CertificateStore, options: ServerTlsOptions) {
@@ -66,13 +68,13 @@ export class ServerTls {
     this.#options = options;
   }
 
-  /** Whether there is any certificate to show. */
+  /** Whether a certificate is available. */
   get available(): boolean {
     return this.#certificates.certificates.length > 0;
   }
 
   /**
-   * Shakes hands; the certificate goes by SNI, without it by `domain`.
+   * Runs the handshake. SNI selects the certificate, or `domain` if there is no SNI.
    *
    * @throws NetError 'tls-failed', 'no-certificate'; the socket is then destroyed.
    */
@@ -82,7 +84,7 @@ export class ServerTls {
       this.#certificates.certificates[0];
     if (certificate === undefined) {
       socket.destroy();
-      const reason = 'there is no certificate to show: add one to the certificates directory';
+      const reason = 'there is no certificate: add one to the certificates directory';
       return Promise.reject(new NetError('no-certificate', reason));
     }
     const timeoutMs = this.#options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS;
@@ -90,8 +92,8 @@ export class ServerTls {
   }
 
   /**
-   * A tls.Server gives what a bare TLSSocket does not (`authorized` above all), but says of its results only to
-   * which TCP connection they belong. A stream that is none gets a server of its own.
+   * Uses a tls.Server, because a bare TLSSocket lacks `authorized` and more. Its results identify only the TCP
+   * connection, so a stream that is not a TCP socket gets a server of its own.
    */
   #begin(socket: Duplex, certificate: Certificate, settle: Settle): (() => void) | undefined {
     const key = socket instanceof Socket ? endpoints(socket) : undefined;
@@ -106,7 +108,7 @@ export class ServerTls {
     }
     const forget = () => this.#handshakes.delete(key);
     const done: Settle = (result) => {
-      forget(); // Here, because the handshake may end before `emit` returns.
+      forget(); // The handshake may end before `emit` returns.
       settle(result);
     };
     this.#handshakes.set(key, done);
@@ -114,7 +116,7 @@ export class ServerTls {
     return forget;
   }
 
-  /** A server that never listens. */
+  /** Makes a server that does not listen. */
   #makeServer(certificate: Certificate, find: (socket: tls.TLSSocket) => Settle | undefined): tls.Server {
     const { alpn, requestCert, faults } = this.#options;
     const roots = () => trustedCertificates(this.#certificates.ca);
@@ -153,7 +155,7 @@ function chooseProtocol(alpn: readonly string[]): (offer: { protocols: string[] 
 }
 
 /**
- * Shakes hands as a client. Whether the certificate names the right domain is left to the caller.
+ * Runs the handshake as a client. The caller checks the names in the certificate.
  *
  * @throws NetError 'tls-failed', 'dane-mismatch'; the socket is then destroyed.
  */
@@ -184,10 +186,10 @@ function judged(socket: tls.TLSSocket, { servername, dane }: ClientTlsOptions): 
 }
 
 type Settle = (result: SecureStream | Error) => void;
-/** Starts a handshake; returns what takes its listeners away. */
+/** Starts a handshake; returns a function that removes its listeners. */
 type Begin = (settle: Settle) => (() => void) | undefined;
 
-/** The peer chooses its certificate: an exception while reading it fails the handshake, not the process. */
+/** An exception while reading the peer's certificate fails the handshake, not the process. */
 function outcome(faults: Faults | undefined, read: () => SecureStream | NetError): SecureStream | NetError {
   try {
     return read();
@@ -197,9 +199,9 @@ function outcome(faults: Faults | undefined, read: () => SecureStream | NetError
   }
 }
 
-/** Runs one handshake to its end, whichever of success, error, close and time comes first. */
+/** Runs one handshake until success, error, close or timeout. */
 function handshake(socket: Duplex, timeoutMs: number, begin: Begin): Promise<SecureStream> {
-  // Whoever hangs up half-way will not go on; a half-open socket would wait for it until the time is over.
+  // A peer that ends its side during the handshake has given up; a half-open socket would wait until the timeout.
   const isHalfOpen = socket.allowHalfOpen;
   socket.allowHalfOpen = false;
   return new Promise((resolve, reject) => {
@@ -238,11 +240,11 @@ function failureOf(error: Error): NetError {
   return error instanceof NetError ? error : new NetError('tls-failed', inWords(error), { cause: error });
 }
 
-/** Both layers end together, and each in the way that the lower one did before. */
+/** Makes both layers end together, and gives both the half-open mode that the lower one had before. */
 function joined(socket: Duplex, secure: SecureStream, isHalfOpen: boolean): SecureStream {
   socket.allowHalfOpen = isHalfOpen;
   secure.socket.allowHalfOpen = isHalfOpen;
-  // The layer below knows nothing of its end when it is no socket.
+  // If the lower layer is not a socket, it is not closed automatically.
   secure.socket.once('close', () => socket.destroy());
   return secure;
 }

@@ -1,4 +1,4 @@
-// TLSA records: which of them can be used, and what they say of one certificate (RFC 6698 §2, RFC 7671).
+// TLSA records: selects the usable ones, and matches them with a certificate (RFC 6698 §2, RFC 7671).
 
 import { createHash, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { publicKeyInfo } from './x509-fields.ts';
@@ -8,7 +8,7 @@ export interface TlsaRecord {
   usage: number;
   /** 0 the whole certificate, 1 its public key. */
   selector: number;
-  /** 0 itself, 1 its SHA-256, 2 its SHA-512. */
+  /** 0 the data itself, 1 its SHA-256, 2 its SHA-512. */
   matching: number;
   data: Buffer;
 }
@@ -24,8 +24,8 @@ export function usageOf(record: TlsaRecord): DaneUsage | undefined {
 }
 
 /**
- * Leaves out what is malformed or of a kind that we do not know (RFC 6698 §4.1), and weak digests where the same is
- * said with a stronger one (RFC 7671 §9).
+ * The records without malformed and unknown ones (RFC 6698 §4.1), and without digests for which a stronger one exists
+ * (RFC 7671 §9).
  */
 export function usableRecords(records: readonly TlsaRecord[]): TlsaRecord[] {
   const usable = records.filter(isUsable);
@@ -44,7 +44,7 @@ function isUsable(record: TlsaRecord): boolean {
   return (record.selector === 0 ? fullCertificate(record) : fullKey(record)) !== undefined;
 }
 
-/** Whether the record speaks of this certificate. */
+/** Whether the record matches the certificate. */
 export function recordMatches(record: TlsaRecord, certificate: X509Certificate): boolean {
   const selected = record.selector === 0 ? certificate.raw : publicKeyInfo(certificate.raw);
   if (selected === undefined) return false;
@@ -53,7 +53,7 @@ export function recordMatches(record: TlsaRecord, certificate: X509Certificate):
   return association.equals(record.data);
 }
 
-/** The certificate that stands in the record, whole. */
+/** The certificate, if the record holds it in full. */
 export function fullCertificate({ selector, matching, data }: TlsaRecord): X509Certificate | undefined {
   if (selector !== 0 || matching !== 0) return undefined;
   try {
@@ -63,7 +63,7 @@ export function fullCertificate({ selector, matching, data }: TlsaRecord): X509C
   }
 }
 
-/** The public key that stands in the record, whole. */
+/** The public key, if the record holds it in full. */
 export function fullKey({ selector, matching, data }: TlsaRecord): KeyObject | undefined {
   if (selector !== 1 || matching !== 0) return undefined;
   try {

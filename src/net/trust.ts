@@ -1,21 +1,21 @@
-// Whom we trust to sign certificates.
+// The trusted certificate authorities.
 
 import { X509Certificate } from 'node:crypto';
 import { getCACertificates } from 'node:tls';
 
-/** The well-known roots and `extra` ones as an option of a secure context; nothing when the default says it all. */
+/** The well-known roots and `extra` as an option of a secure context; empty if the default suffices. */
 export function trustedRoots(extra: readonly string[] | undefined): { ca?: string[] } {
   if (extra === undefined || extra.length === 0) return {};
   return { ca: [...getCACertificates('default'), ...extra] };
 }
 
-/** The same, to be looked at. */
+/** The same roots, parsed. */
 export function trustedCertificates(extra: readonly string[] = []): readonly X509Certificate[] {
   const known = getCACertificates('default');
   return extra.length === 0 ? parsed(known) : [...parsed(known), ...parsed(extra)];
 }
 
-/** By the list that they stand in, which is one and the same as long as it does not change. */
+/** Parsed roots by their list, whose identity changes only with its content. */
 const lists = new WeakMap<readonly string[], readonly X509Certificate[]>();
 
 function parsed(list: readonly string[]): readonly X509Certificate[] {

@@ -1,19 +1,19 @@
-// Turns of the event loop: output of one turn is sent at its end, and long work continues in the next turn.
+// Turns of the event loop: sends the output of one turn at its end, and continues long work in the next turn.
 
 interface Flushable {
   flush(): void;
 }
 
-/** How long one turn spends on tasks that earlier turns have put off. What is new is done in every turn. */
+/** The time in one turn for tasks that earlier turns have deferred. New work is done in every turn. */
 const DEFERRED_MS = 5;
 
-/** The present turn of the event loop, and the connections that have something to send at its end. */
+/** The present turn of the event loop, and the connections with output to send at its end. */
 export const turn = {
   waiting: [] as Flushable[],
 
   add(connection: Flushable): void {
-    // setImmediate runs once all sockets that were readable have been read: what several senders cause for one
-    // receiver still goes out together.
+    // setImmediate runs after all readable sockets have been read, so that the output that several senders cause for
+    // one receiver is one write.
     if (this.waiting.push(connection) === 1) setImmediate(() => this.flush());
   },
 
@@ -25,7 +25,7 @@ export const turn = {
 
   /**
    * Runs a task after all sockets that are readable now have been read. Tasks run in order, for a limited time in each
-   * turn: the more there are, the longer they wait, and nothing else waits for them.
+   * turn, so that they do not delay other work.
    */
   next(task: () => void): void {
     if (this.deferred.push(task) === 1) setImmediate(() => this.runDeferred());
@@ -47,7 +47,7 @@ export const turn = {
 
   deferred: [] as (() => void)[],
 
-  /** A number that differs between turns. Counts only the turns in which it is read. */
+  /** A number that differs between turns. It counts only the turns in which it is read. */
   get number(): number {
     if (!this.isCounting) {
       this.isCounting = true;
@@ -63,7 +63,7 @@ export const turn = {
   isCounting: false,
 };
 
-/** One piece: text stays text, which the runtime writes faster than a Buffer of it. */
+/** Joins the pieces. Text stays text, because the runtime writes it faster than a Buffer. */
 export function joined(pieces: (string | Buffer)[]): string | Buffer {
   const only = pieces.length === 1 ? pieces[0] : undefined;
   if (only !== undefined) return only;

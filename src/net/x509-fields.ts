@@ -1,4 +1,4 @@
-// Fields of an X.509 certificate that node:crypto does not show (RFC 5280 §4.1).
+// Fields of an X.509 certificate that node:crypto does not expose (RFC 5280 §4.1).
 
 import { contextTag, type DerValue, decode, decodeAll, encode, oid, TAG } from './der.ts';
 
@@ -13,7 +13,7 @@ export interface Extension {
   value: Buffer;
 }
 
-/** SubjectPublicKeyInfo as it stands in the certificate, which is what TLSA records speak of (RFC 6698 §2.1.2). */
+/** The bytes of SubjectPublicKeyInfo in the certificate, which TLSA records refer to (RFC 6698 §2.1.2). */
 export function publicKeyInfo(certificate: Buffer): Buffer | undefined {
   const fields = toBeSigned(certificate);
   // [0] version, left out for version 1; then serialNumber, signature, issuer, validity, subject
@@ -32,7 +32,7 @@ export function extensionsOf(certificate: Buffer): Extension[] {
   });
 }
 
-/** How many authorities may stand between this one and the last certificate (RFC 5280 §4.2.1.9). */
+/** The number of authorities allowed between this one and the last certificate (RFC 5280 §4.2.1.9). */
 export function pathLength(certificate: Buffer): number {
   const extension = extensionsOf(certificate).find(({ id }) => id.equals(BASIC_CONSTRAINTS));
   const fields = extension === undefined ? [] : inside(decode(extension.value));

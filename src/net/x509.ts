@@ -21,7 +21,7 @@ export interface CertificateFields {
   issuer: Buffer;
   subject: Buffer;
   publicKey: KeyObject;
-  /** From and until, ms since 1970. */
+  /** Start and end, in ms since 1970. */
   validity: [number, number];
   /** Each made by `extension`. */
   extensions: Buffer[];
@@ -38,7 +38,7 @@ export function signCertificate(fields: CertificateFields): string {
     unsigned(serial),
     algorithm,
     fields.issuer,
-    // An hour back, for peers whose clock is a little late.
+    // Valid an hour earlier, for peers whose clock is slow.
     sequence(time(from - 60 * 60 * 1000), time(until)),
     fields.subject,
     fields.publicKey.export({ type: 'spki', format: 'der' }),
@@ -57,7 +57,10 @@ export function commonName(value: string): Buffer {
   return sequence(encode(TAG.SET, sequence(oid('2.5.4.3'), text(TAG.UTF8_STRING, value))));
 }
 
-/** SHA-1 of the public key's bits (RFC 5280 §4.2.1.2, method 1); it names the key and protects nothing. */
+/**
+ * SHA-1 of the public key's bits (RFC 5280 §4.2.1.2, method 1). It identifies the key, and security does not depend on
+ * it.
+ */
 export function keyIdOf(publicKey: KeyObject): Buffer {
   const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
   const point = [Buffer.from([4]), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')];
@@ -73,7 +76,7 @@ export function otherName(type: string, value: Buffer): Buffer {
   return encode(contextTag(0, true), oid(type), encode(contextTag(0, true), value));
 }
 
-/** The DER name in a certificate, as it is to appear as the issuer of what it signs. */
+/** The subject of a certificate as a DER name, for use as the issuer of other certificates. */
 export function subjectOf(certificate: X509Certificate): Buffer {
   const outer = decode(certificate.raw);
   const [toBeSigned] = outer === undefined ? [] : decodeAll(outer.body, 3);

@@ -1,4 +1,4 @@
-// Memory that many holders share: each takes what it keeps, and gives it back.
+// A budget of memory shared by many holders.
 
 export class ByteBudget {
   readonly max: number;
@@ -20,7 +20,7 @@ export class ByteBudget {
     return true;
   }
 
-  /** Takes bytes even beyond the bound, for what was accepted before and must be kept. */
+  /** Takes bytes even beyond the bound, for data that was accepted before and must be kept. */
   force(bytes: number): void {
     this.#used += bytes;
   }

@@ -1,4 +1,4 @@
-// Time, as something that can be passed in: tests turn the hands themselves.
+// The clock as a dependency, so that tests control the time.
 
 export interface Timer {
   /** Idempotent; a timer that has fired may be cancelled too. */
@@ -6,18 +6,18 @@ export interface Timer {
 }
 
 export interface Clock {
-  /** Milliseconds since 1970: for what is stored, shown or sent. The administrator may set it back. */
+  /** Milliseconds since 1970, for times that are stored, shown or sent. The administrator may set this clock back. */
   now(): number;
-  /** Milliseconds since an arbitrary moment, for back-offs, rates and caches: it never goes back. */
+  /** Milliseconds since an arbitrary moment, for back-offs, rates and caches. Monotonic. */
   elapsed(): number;
   /** Runs `task` once, at the earliest `delayMs` from now. Never keeps the process alive. */
   after(delayMs: number, task: () => void): Timer;
 }
 
-/** A clock without the wall clock: setting that back by a day changes nothing. */
+/** A clock without the wall clock, for code that must not depend on it. */
 export type ElapsedClock = Omit<Clock, 'now'>;
 
-/** Longest delay that the runtime's timers take; beyond it they would fire at once. */
+/** The longest delay of the runtime's timers; with a longer one they would fire immediately. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** Converts a time of `clock.elapsed` to ms since 1970. */

@@ -1,12 +1,12 @@
-// Logs and counts unexpected exceptions. The nearest owner contains each (docs/adr/0024): it costs one connection,
-// stanza, timer or lookup, never the process.
+// Logs and counts unexpected exceptions. The nearest owner catches each (docs/adr/0024): an exception ends one
+// connection, stanza, timer or lookup, never the process.
 
 import type { Clock } from './clock.ts';
 import { LAST_LINE, LogRate } from './log-rate.ts';
 import type { Logger } from './logger.ts';
 import { OperatorError } from './operator-error.ts';
 
-/** Log messages by the place where an exception was contained. The places are values of a metric's label. */
+/** Log messages by the place that caught an exception. The places are values of a metric's label. */
 const MESSAGES = {
   connection: 'connection failed',
   stream: 'stream handler failed',
@@ -23,7 +23,9 @@ const MESSAGES = {
 
 export type FaultPlace = keyof typeof MESSAGES;
 
-/** Log lines per minute and place: a peer that repeats one fault must neither fill the disk nor hide other faults. */
+/**
+ * Log lines per minute and place, so that a peer that repeats a fault neither fills the disk nor hides other faults.
+ */
 const MAX_LINES = 20;
 const MAX_PLACES = Object.keys(MESSAGES).length;
 
@@ -48,7 +50,7 @@ export class Faults {
     return new Faults(log, this.#tally);
   }
 
-  /** Number of contained exceptions since the start, by place. */
+  /** The number of exceptions since the start, by place. */
   get counts(): ReadonlyMap<FaultPlace, number> {
     return this.#tally.counts;
   }

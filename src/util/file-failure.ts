@@ -1,7 +1,7 @@
-// Why the system refuses a file or a folder, and what to do about it, for the administrator.
+// Explains to administrators why the system refuses access to a file or folder.
 
 const DENIED =
-  'the user that runs the server has no permission; make that user the owner of data_path and of all files in it';
+  'no permission; make the user that runs the server the owner of data_path and of all files in it';
 const WORDS: Readonly<Record<string, string>> = {
   EROFS: 'the file system is mounted read-only',
   EACCES: DENIED,
@@ -10,7 +10,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of the path is a file, not a directory',
 };
 
-/** Translates a system error about the server's data into a phrase; what it has no phrase for keeps its own. */
+/** The phrase for a system error about the server's data; for an unknown error, its own message. */
 export function inWords(error: Error & { code?: string | undefined }): string {
   return WORDS[error.code ?? ''] ?? error.message;
 }

@@ -1,4 +1,4 @@
-// Identifiers that nobody can guess (RFC 6120 §8.1.3 wants uniqueness; a ping's id also proves who answers).
+// Identifiers that cannot be guessed (RFC 6120 §8.1.3 demands uniqueness; the id of a ping also proves its receipt).
 
 import { randomFillSync } from 'node:crypto';
 
@@ -6,7 +6,7 @@ const BYTES_PER_ID = 15;
 const POOL = Buffer.allocUnsafeSlow(BYTES_PER_ID * 256);
 let next = POOL.length;
 
-/** A fresh id of 20 URL-safe characters, 120 random bits. */
+/** A new id of 20 URL-safe characters, 120 random bits. */
 export function newId(): string {
   if (next === POOL.length) {
     randomFillSync(POOL);

@@ -1,11 +1,11 @@
-// A logger for lines that a peer can cause without limit.
+// A logger with a limit, for lines that a peer can cause.
 
 import { LAST_LINE, type LogRate } from './log-rate.ts';
 import type { Logger } from './logger.ts';
 
 /**
  * Limits the `info` and `warn` lines of a logger, under one key. `error` is not limited, since administrators must see
- * it; `debug` is not, since it is written only on request.
+ * all errors; `debug` is not limited, since administrators switch it on for a short time.
  */
 export function limitedLogger(log: Logger, rate: LogRate, key: string): Logger {
   const write = (level: 'info' | 'warn', message: string, fields: object | undefined): void => {

@@ -1,4 +1,4 @@
-// One log line for people: time, level, message, fields; control characters made visible.
+// Formats a log line for people: time, level, message, fields. Control characters become visible.
 
 const COLORS: Readonly<Record<string, string>> = {
   debug: '\u001b[90m',
@@ -9,7 +9,7 @@ const COLORS: Readonly<Record<string, string>> = {
 const DIM = '\u001b[2m';
 const RESET = '\u001b[0m';
 
-/** Turns a JSON log line into a readable one; text that is no JSON comes back as it is. */
+/** Converts a JSON log line to a readable one; returns text that is not JSON unchanged. */
 export function formatLogLine(json: string, color: boolean): string {
   const record = parse(json);
   if (record === undefined) return json;
@@ -50,7 +50,7 @@ function isError(value: unknown): value is { type: string; message: string; stac
   return typeof value === 'object' && value !== null && 'type' in value && 'message' in value;
 }
 
-/** Text safe on a terminal: control and direction characters of a peer must not move the terminal's cursor. */
+/** Replaces control and direction characters, so that text of a peer cannot control the terminal. */
 export function visible(text: string): string {
   return text.replaceAll(
     /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,

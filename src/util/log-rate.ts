@@ -1,11 +1,11 @@
-// Limits log lines that peers can cause: a number of lines per minute for each key; further ones are dropped.
+// Limits log lines that peers can cause: at most a number of lines per minute for each key.
 
 import { BoundedMap } from './flow/index.ts';
 
 export interface LogRateOptions {
   /** Lines per minute for one key. */
   readonly lines: number;
-  /** Keys that are remembered; beyond that, the one whose minute began first is forgotten. */
+  /** The most keys; beyond that, the key whose minute began first is removed. */
   readonly maxKeys: number;
   /** A monotonic clock, in ms. Default: `performance.now`. */
   readonly elapsed?: () => number;
@@ -14,11 +14,11 @@ export interface LogRateOptions {
 const MINUTE_MS = 60_000;
 
 /** Added to the fields of the last line of a minute. */
-export const LAST_LINE = { note: 'further lines like this one are not written until the minute ends' };
+export const LAST_LINE = { note: 'further lines like this one are dropped until the minute ends' };
 
 export class LogRate {
   readonly #options: LogRateOptions;
-  /** The current minute of each key: when it began, and the lines taken since. */
+  /** The current minute of each key: its start, and the lines written since. */
   readonly #minutes: BoundedMap<string, { readonly at: number; lines: number }>;
 
   constructor(options: LogRateOptions) {
@@ -26,12 +26,12 @@ export class LogRate {
     this.#minutes = new BoundedMap(options.maxKeys);
   }
 
-  /** How many keys are remembered. */
+  /** The number of keys. */
   get size(): number {
     return this.#minutes.size;
   }
 
-  /** Counts a line, and returns how to write it: not at all, as the last one of the minute, or unchanged. */
+  /** Counts a line, and returns whether to write it, and whether it is the last one of the minute. */
   take(key: string): 'none' | 'last' | 'line' {
     const left = this.#options.lines - this.#minute(key).lines++;
     if (left < 1) return 'none';

@@ -1,4 +1,4 @@
-// The log: constant messages with fields; readable lines on a terminal, JSON lines elsewhere.
+// The log: constant messages with fields, as readable lines on a terminal and as JSON lines elsewhere.
 
 import type { Writable } from 'node:stream';
 import { type DestinationStream, pino } from 'pino';
@@ -17,19 +17,19 @@ export interface Logger {
 }
 
 export interface RootLogger extends Logger {
-  /** From now on, for every child as well. */
+  /** Sets the level of this logger and all its children. */
   setLevel(level: LogLevel | 'silent'): void;
 }
 
 export interface LoggerOptions {
   level: LogLevel | 'silent';
-  /** Coloured lines for people instead of JSON. Default: whether stderr is a terminal. */
+  /** Writes coloured lines for people instead of JSON. Default: true if stderr is a terminal. */
   pretty?: boolean;
-  /** Where lines go; default stderr. */
+  /** The output; default stderr. */
   destination?: Writable;
 }
 
-/** Makes the root logger. Values of fields that are named like a secret are never written, at any depth. */
+/** Makes the root logger. Values of fields with the name of a secret are never written, at any depth. */
 export function createLogger(options: LoggerOptions): RootLogger {
   const { level, destination } = options;
   const pretty = options.pretty ?? (destination === undefined && process.stderr.isTTY === true);
@@ -51,18 +51,20 @@ export function createLogger(options: LoggerOptions): RootLogger {
 
 const RANKS = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 } as const;
 
-/** `info` and `warn` lines per minute with the same message. Messages are constant texts, so this bounds the whole log. */
+/**
+ * `info` and `warn` lines per minute with the same message. Messages are constant texts, so this bounds the whole log.
+ */
 const MAX_LINES = 600;
 const MAX_MESSAGES = 1_000;
 
-/** Which lines are written. A logger and its children share one, so that a change affects all of them. */
+/** Decides which lines are written. A logger and its children share one, so that a change affects all of them. */
 interface Gate {
   rank: number;
   /** Keyed by message. */
   readonly rate: LogRate;
 }
 
-/** Says nothing; for tests and for code that may run without a server. */
+/** Writes nothing; for tests and for code that may run without a server. */
 export const silentLogger: Logger = {
   debug() {},
   info() {},
@@ -71,7 +73,9 @@ export const silentLogger: Logger = {
   child: () => silentLogger,
 };
 
-/** In bytes. Beyond it lines are dropped, so that a slow or dead reader of the log does not fill the memory. */
+/**
+ * The most buffered bytes. Beyond that, lines are dropped, so that a slow reader of the log does not fill the memory.
+ */
 const MAX_BACKLOG = 8 * 1024 * 1024;
 
 function sink(destination: Writable, pretty: boolean): DestinationStream {
@@ -108,12 +112,12 @@ const SECRET =
 const MAX_DEPTH = 4;
 const MAX_TEXT = 2000;
 
-/** A copy fit for the log: no secrets, errors as plain data, bounded depth, length and text. */
+/** A copy of the fields without secrets, with errors as plain data, and with bounded depth, length and text. */
 function clean(fields: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, cleanField(key, value)]));
 }
 
-/** Never throws, although any value can be thrown and logged, such as an object with throwing getters. */
+/** Never throws, even for a value such as an object with throwing getters. */
 function cleanField(key: string, value: unknown): unknown {
   try {
     return cleanValue(key, value, 0);
@@ -150,7 +154,7 @@ function cleanList(key: string, values: Iterable<unknown>, depth: number): unkno
   return list;
 }
 
-/** JIDs and the like say what they are. */
+/** Whether a value has its own text form, like a JID. */
 function hasOwnText(value: object): boolean {
   return value.toString !== Object.prototype.toString && typeof value.toString === 'function';
 }

@@ -1,37 +1,37 @@
-// What is counted and measured, and its text in the OpenMetrics format (version 1.0).
+// Metrics, and their text in the OpenMetrics format (version 1.0).
 //
-// Counting is an addition, nothing more; whatever is made of the numbers is made when somebody reads them.
+// Counting is one addition; everything else is computed when the metrics are read.
 
-/** Only ever grows; starts at 0. */
+/** A number that only grows, from 0. */
 export interface Counter {
   add(by?: number): void;
   readonly value: number;
 }
 
-/** How often a measured value was at most how large. */
+/** A distribution of measured values: the number of values up to each bound. */
 export interface Histogram {
   observe(value: number): void;
 }
 
-/** One of these for each combination of values of the labels, made at its first use. To be kept where it is hot. */
+/** One metric for each combination of label values, made at its first use. On a hot path, keep the result of `of`. */
 export interface Labelled<T> {
   of(...values: readonly string[]): T;
 }
 
-/** The values of the labels, in order, and what is measured there. */
+/** The values of the labels, in order, and the measured value. */
 export type Reading = readonly [labels: readonly string[], value: number];
 
 /**
- * Names are snake_case, begin with the module's and end with the unit where there is one (`_seconds`, `_bytes`); they
- * appear with `enjamb_` before them, counters with `_total` behind.
+ * Names are snake_case, begin with the name of the module and end with the unit, if any (`_seconds`, `_bytes`). The
+ * output adds the prefix `enjamb_`, and the suffix `_total` for counters.
  */
 export interface Metrics {
   counter(name: string, help: string): Counter;
   counter(name: string, help: string, labels: readonly string[]): Labelled<Counter>;
-  /** What is so at the moment: `read` is called when somebody looks. */
+  /** A present value; `read` is called each time the metrics are read. */
   gauge(name: string, help: string, read: () => number): void;
   gauge(name: string, help: string, labels: readonly string[], read: () => Iterable<Reading>): void;
-  /** `buckets`: upper bounds, rising. */
+  /** `buckets`: upper bounds, in ascending order. */
   histogram(name: string, help: string, buckets: readonly number[]): Histogram;
   histogram(
     name: string,
@@ -39,7 +39,7 @@ export interface Metrics {
     buckets: readonly number[],
     labels: readonly string[],
   ): Labelled<Histogram>;
-  /** What is counted elsewhere as a plain number. */
+  /** A counter whose value is kept elsewhere as a plain number. */
   counted(name: string, help: string, labels: readonly string[], read: () => Iterable<Reading>): void;
 }
 
@@ -59,28 +59,28 @@ interface Family {
   readonly sources: Set<Read>;
 }
 
-/** Values of labels may come from outside; what does not fit is counted together. */
+/** The most combinations of label values, since peers may supply them; all further ones are counted together. */
 const MAX_SERIES = 1_000;
 const OTHER = 'other';
 const UNITS = ['seconds', 'bytes', 'ratio'];
 
-/** Everything that is measured in one server. One name may have several sources, such as a module on several hosts. */
+/** All metrics of one server. One name may have several sources, such as a module on several hosts. */
 export class MetricRegistry {
   readonly #families = new Map<string, Family>();
 
-  /** Metrics with labels in common; `owe` is given what takes each of them out again. */
+  /** Metrics with common labels; `owe` receives the functions that remove them. */
   scope(common: Readonly<Record<string, string>> = {}, owe: (undo: () => void) => void = () => {}): Metrics {
     return new Scope(common, (name, type, help, labels, read) => {
       owe(this.#add(name, { type, help, labels: labels.join(), sources: new Set([read]) }, read));
     });
   }
 
-  /** Everything at this moment, by name. */
+  /** All present values, by name. */
   samples(): Sample[] {
     return this.#sorted().flatMap(([, { sources }]) => [...sources].flatMap((read) => [...read()]));
   }
 
-  /** The text exposition, which ends with `# EOF`. */
+  /** All metrics in the text format, which ends with `# EOF`. */
   text(): string {
     const lines = this.#sorted().flatMap(([name, family]) => [
       ...headOf(name, family),
@@ -94,7 +94,9 @@ export class MetricRegistry {
     const known = this.#families.get(full);
     if (known === undefined) this.#families.set(full, family);
     else if (known.type !== family.type || known.labels !== family.labels)
-      throw new Error(`The metric ${name} is a ${known.type} by (${known.labels}) elsewhere`);
+      throw new Error(
+        `The metric ${name} is already defined as a ${known.type} with the labels (${known.labels})`,
+      );
     else known.sources.add(read);
     return () => {
       const sources = this.#families.get(full)?.sources;
@@ -232,7 +234,7 @@ class Count implements Counter {
 
 class Distribution implements Histogram {
   readonly #bounds: readonly number[];
-  /** One more than bounds: the last is what is larger than all of them. */
+  /** One count for each bound, and a last one for values larger than all of them. */
   readonly #counts: number[];
   #sum = 0;
 

@@ -1,13 +1,13 @@
-// The base of all errors that administrators read.
+// The base class of errors for administrators.
 
-/** An error whose message is a sentence for the administrator, who can act on it: it is shown without a stack. */
+/** An error whose message tells the administrator what is wrong. It is shown without a stack. */
 export class OperatorError extends Error {
-  /** The word under which docs/errors.md explains it, if it does. */
+  /** The code under which docs/errors.md explains the error, if it does. */
   get documentedAs(): string | undefined {
     return undefined;
   }
 
-  /** Whether the server or its machine is broken, and not only the request wrong. */
+  /** Whether the server or its machine is at fault, not the request. */
   get isFault(): boolean {
     return false;
   }

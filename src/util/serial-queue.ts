@@ -1,9 +1,9 @@
-// Async tasks one at a time per key, in the order they were given.
+// Runs async tasks one at a time for each key, in the order of the calls.
 
 export class SerialQueue {
   readonly #tails = new Map<string, Promise<unknown>>();
 
-  /** Runs `task` after all earlier ones of `key` have settled; resolves or rejects as the task does. */
+  /** Runs `task` after all earlier tasks of `key` have settled; settles as the task does. */
   run<T>(key: string, task: () => Promise<T>): Promise<T> {
     const result = (this.#tails.get(key) ?? Promise.resolve()).then(task);
     const tail = result

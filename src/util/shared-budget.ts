@@ -1,12 +1,12 @@
-// An amount that many holders share, and of which each may take at most its share.
+// A budget that many holders share. Each may take at most its share.
 
 import { ByteBudget } from './byte-budget.ts';
 
 export interface Holder {
   readonly name: string;
-  /** The fraction of the total that it may take, up to 1. */
+  /** The fraction of the total that the holder may take, up to 1. */
   readonly share: number;
-  /** What it takes counts for this one, too. */
+  /** A second holder that is charged too. */
   readonly group?: Holder;
 }
 
@@ -23,7 +23,7 @@ export class SharedBudget {
     return this.#total.used;
   }
 
-  /** Which bound leaves no room for so much; `undefined` when there is room. */
+  /** The bound that the amount would exceed; `undefined` if the amount fits. */
   obstacle({ name, share, group }: Holder, amount: number): 'share' | 'total' | undefined {
     const { used, max } = this.#total;
     if ((this.#taken.get(name) ?? 0) + amount > share * max) return 'share';
@@ -31,7 +31,7 @@ export class SharedBudget {
     return used + amount > max ? 'total' : undefined;
   }
 
-  /** Takes so much, even beyond the bounds: whether there is room is asked before. */
+  /** Takes an amount, even beyond the bounds. Call `obstacle` before. */
   force(holder: Holder, amount: number): void {
     this.#total.force(amount);
     this.#add(holder, amount);

@@ -106,7 +106,7 @@ test('XEP-0114: a bot made with slixmpp is found, answers, goes away and comes b
   assert.equal((await stateOf(enjamb, BOT)).state, 'connected');
 
   bot.kill('SIGKILL');
-  await enjamb.logged(({ msg }) => msg === 'component gone', 5_000);
+  await enjamb.logged(({ msg }) => msg === 'component disconnected', 5_000);
   const bounce = await answerTo(romeo, 'art thou?');
   assert.equal(bounce.attrs.type, 'error');
   assert.match(`${bounce.getChild('error')}`, /type='wait'.*<remote-server-timeout/);

@@ -1,12 +1,12 @@
-// Pauses between attempts: each twice as long as the one before, up to a bound, and never in step with those of others.
+// Exponential back-off with jitter: each pause is twice as long as the one before, up to a bound.
 
 export interface BackoffOptions {
   readonly firstMs: number;
-  /** Before the random part is added. */
+  /** The longest pause, before jitter. */
   readonly longestMs: number;
-  /** The random part, as a share of the pause by which it may be shorter or longer; 0 for none. */
+  /** The fraction by which a pause is randomly shorter or longer; 0 for none. */
   readonly jitter: number;
-  /** From 0 to 1. Default: `Math.random`. */
+  /** Returns a number from 0 to 1. Default: `Math.random`. */
   readonly random?: () => number;
 }
 
@@ -18,12 +18,12 @@ export class Backoff {
     this.#options = options;
   }
 
-  /** Attempts that have failed in a row. */
+  /** The number of attempts that have failed in a row. */
   get failures(): number {
     return this.#failures;
   }
 
-  /** Counts a failed attempt, and returns the pause before the next one in ms. */
+  /** Counts a failed attempt, and returns the pause before the next attempt in ms. */
   failed(): number {
     const { firstMs, longestMs, jitter, random = Math.random } = this.#options;
     const pauseMs = Math.min(firstMs * 2 ** this.#failures++, longestMs);

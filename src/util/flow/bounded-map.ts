@@ -1,10 +1,10 @@
-// A map with a bound: beyond it, the entry that was set first is dropped.
+// A map with a bound: when it is full, `set` drops the oldest entry.
 
-/** Iterates from the oldest to the newest entry; setting a key again makes its entry the newest. */
+/** Iterates from the oldest to the newest entry; `set` with a known key makes its entry the newest. */
 export class BoundedMap<K, V> extends Map<K, V> {
   readonly #max: number;
 
-  /** @param max number of entries */
+  /** @param max the most entries */
   constructor(max: number) {
     super();
     this.#max = max;

@@ -1,11 +1,11 @@
-// Long work in pieces, one in each turn of the event loop, so that 50,000 items delay nothing else.
+// Splits long work into chunks, one in each turn of the event loop, so that 50,000 items do not block it.
 
 import type { ElapsedClock } from '../clock.ts';
 
-/** Items in one turn, for work that takes about a microsecond for each. */
+/** Items in one chunk, for work that takes about a microsecond per item. */
 export const CHUNK_SIZE = 500;
 
-/** Takes the next items, at most `CHUNK_SIZE`. */
+/** Returns the next items, at most `CHUNK_SIZE`. */
 export function nextChunk<T>(items: Iterator<T>): T[] {
   const taken: T[] = [];
   while (taken.length < CHUNK_SIZE) {
@@ -16,7 +16,9 @@ export function nextChunk<T>(items: Iterator<T>): T[] {
   return taken;
 }
 
-/** Handles one chunk now, and one in each turn that follows; `done` is called in the turn of the last, which may be empty. */
+/**
+ * Handles one chunk now and one in each following turn. Calls `done` in the turn of the last chunk, which may be empty.
+ */
 export function inChunks<T>(
   items: Iterator<T>,
   after: ElapsedClock['after'],

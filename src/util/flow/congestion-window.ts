@@ -1,7 +1,7 @@
-// How many questions may be unanswered at a time: doubled by each window of answers, halved by a failure.
+// The number of questions that may be pending: doubled by each full window of answers, halved by a failure.
 
 export interface CongestionWindowOptions {
-  /** The size at the beginning. */
+  /** The initial size. */
   readonly first: number;
   readonly largest: number;
 }

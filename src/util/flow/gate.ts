@@ -1,9 +1,9 @@
-// Semaphore with a bounded queue; rejects when that is full.
+// A semaphore with a bounded queue; rejects when the queue is full.
 
 export interface GateOptions {
-  /** Tasks that may run simultaneously. */
+  /** The most tasks that run simultaneously. */
   readonly atWork: number;
-  /** Tasks that may wait. */
+  /** The most tasks that wait. */
   readonly waiting: number;
 }
 
@@ -24,7 +24,7 @@ export class Gate {
     this.#options = options;
   }
 
-  /** Runs the work when its turn has come, in order of arrival. @throws GateFullError; what the work throws. */
+  /** Runs the work when a place is free, in the order of the calls. @throws GateFullError; the errors of the work. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#atWork >= this.#options.atWork) await this.#turn();
     else this.#atWork++;
@@ -33,7 +33,7 @@ export class Gate {
     } finally {
       const next = this.#waiting.shift();
       if (next)
-        next(); // The place goes to the next one without ever being free.
+        next(); // The place passes to the next task and is never counted as free.
       else this.#atWork--;
     }
   }

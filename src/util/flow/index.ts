@@ -1,5 +1,4 @@
-// Flow control: how much at a time, how fast, how often again, and how much is remembered. Nothing here reads the wall
-// clock.
+// Flow control: concurrency, rates, back-offs and bounded memory. No code here reads the wall clock.
 
 export { Backoff, type BackoffOptions } from './backoff.ts';
 export { BoundedMap } from './bounded-map.ts';

@@ -1,12 +1,12 @@
-// A queue that lets items out at a limited rate. Items are in lanes: those of one lane keep their order and are some time
-// apart, and lanes take turns.
+// A queue that releases items at a limited rate. Each item is in a lane. Items of one lane keep their order and a
+// minimum distance in time, and lanes take turns.
 
 import type { ElapsedClock } from '../clock.ts';
 import { Rate } from './rate.ts';
 
 export interface PacedQueueOptions {
   readonly perSecond: number;
-  /** Between two items of one lane. */
+  /** The least time between two items of one lane. */
   readonly laneGapMs: number;
   readonly clock: Pick<ElapsedClock, 'elapsed'>;
 }
@@ -14,7 +14,7 @@ export interface PacedQueueOptions {
 interface Lane<T> {
   readonly name: string;
   readonly items: T[];
-  /** The earliest time for its next item. */
+  /** The earliest time for the next item of the lane. */
   freeAt: number;
 }
 
@@ -22,9 +22,9 @@ export class PacedQueue<T> {
   readonly #options: PacedQueueOptions;
   readonly #rate: Rate;
   readonly #lanes = new Map<string, Lane<T>>();
-  /** Lanes whose next item may leave. */
+  /** Lanes whose next item may be released. */
   readonly #free: Lane<T>[] = [];
-  /** Lanes that an item has just left, in the order in which they become free. */
+  /** Lanes that have just released an item, in the order in which they become free. */
   readonly #resting: Lane<T>[] = [];
 
   constructor(options: PacedQueueOptions) {
@@ -44,8 +44,8 @@ export class PacedQueue<T> {
   }
 
   /**
-   * Hands over all items that may leave now. Returns how long to wait before the next call; `undefined` when the queue is
-   * empty and may be replaced by a new one.
+   * Delivers all items that may be released now. Returns the time in ms until the next call; `undefined` if the queue
+   * is empty and has no state left, so that it may be discarded.
    */
   drain(deliver: (item: T) => void): number | undefined {
     for (;;) {

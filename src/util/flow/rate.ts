@@ -1,11 +1,11 @@
-// A limit per second without bursts: no second has more than `perSecond`, and no tenth of a second more than its share
-// where that is a whole number.
+// A limit per second without bursts: no second has more than `perSecond` events, and no tenth of a second more than a
+// tenth of them if that is a whole number.
 
 import type { ElapsedClock } from '../clock.ts';
 
 export class Rate {
   readonly #clock: Pick<ElapsedClock, 'elapsed'>;
-  /** A ring: when each of the last ones was taken, the oldest at `#next`. */
+  /** A ring of the times of the last events, the oldest at `#next`. */
   readonly #times: (number | undefined)[];
   readonly #periodMs: number;
   #next = 0;
@@ -17,17 +17,17 @@ export class Rate {
     this.#periodMs = 1_000 / periods;
   }
 
-  /** How long to wait for the next one; 0 when it may be taken now. */
+  /** The time in ms until the next event is allowed; 0 if it is allowed now. */
   get waitMs(): number {
     return this.#untilFree(this.#times[this.#next]);
   }
 
-  /** How long until the rate is as if nothing had ever been taken. */
+  /** The time in ms until past events have no effect any more. */
   get restMs(): number {
     return this.#untilFree(this.#times.at(this.#next - 1));
   }
 
-  /** Takes one, whether it may be taken or not. */
+  /** Counts an event, allowed or not. */
   take(): void {
     this.#times[this.#next] = this.#clock.elapsed();
     this.#next = (this.#next + 1) % this.#times.length;

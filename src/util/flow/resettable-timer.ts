@@ -16,12 +16,12 @@ export class ResettableTimer implements Timer {
     return Number.isFinite(this.#dueAt);
   }
 
-  /** When the task runs, in ms of `clock.elapsed`; Infinity when none is set. */
+  /** The time at which the task runs, in ms of `clock.elapsed`; Infinity if none is set. */
   get dueAt(): number {
     return this.#dueAt;
   }
 
-  /** Runs `task` after `delayMs`, and not what was set before. */
+  /** Runs `task` after `delayMs`, instead of the task that was set before. */
   set(delayMs: number, task: () => void): void {
     this.#timer?.cancel();
     this.#task = task;
@@ -32,7 +32,7 @@ export class ResettableTimer implements Timer {
     });
   }
 
-  /** Runs the task that is set after `delayMs` if that is earlier. Returns whether it is. */
+  /** Runs the pending task after `delayMs` if that is earlier. Returns whether the task was brought forward. */
   bringForward(delayMs: number): boolean {
     const isEarlier = this.isSet && this.#clock.elapsed() + delayMs < this.#dueAt;
     if (isEarlier) this.set(delayMs, this.#task);

@@ -1,11 +1,11 @@
-// A token bucket, kept as a single time: when it is full again (the generic cell rate algorithm).
+// A token bucket, stored as the single time at which it is full again (the generic cell rate algorithm).
 
 import type { ElapsedClock } from '../clock.ts';
 
 export interface TokenRate {
-  /** Tokens in a full bucket: what may be taken in one go. */
+  /** Tokens in a full bucket, the largest burst. */
   readonly size: number;
-  /** The time in which an empty bucket fills up, evenly. */
+  /** The time in which an empty bucket fills up at a constant rate. */
   readonly windowMs: number;
 }
 
@@ -23,14 +23,14 @@ export class TokenBucket {
     return this.#fullAt <= this.#clock.elapsed();
   }
 
-  /** How long until it holds so many tokens, up to `size`, in whole milliseconds; with 0, until it is out of debt. */
+  /** The time in whole ms until the bucket holds `tokens` (up to `size`); with 0, until it has no debt. */
   waitMs(tokens: number): number {
     const { size, windowMs } = this.#rate;
     const untilFull = Math.max(0, this.#fullAt - this.#clock.elapsed());
     return Math.max(0, Math.ceil(untilFull - windowMs + (tokens * windowMs) / size));
   }
 
-  /** Takes tokens even if they are not there. Returns whether they were; if not, the bucket is in debt. */
+  /** Takes tokens, into debt if necessary. Returns whether the bucket held enough. */
   take(tokens = 1): boolean {
     const now = this.#clock.elapsed();
     const { size, windowMs } = this.#rate;
@@ -38,7 +38,7 @@ export class TokenBucket {
     return this.#fullAt - now <= windowMs;
   }
 
-  /** Takes one token that is there or will be in time, and returns how long to wait for it; takes none otherwise. */
+  /** Takes one token if the wait for it is at most `maxWaitMs`, and returns that wait; otherwise takes none. */
   reserve(maxWaitMs: number): number | undefined {
     const waitMs = this.waitMs(1);
     if (waitMs > maxWaitMs) return undefined;

@@ -6,7 +6,7 @@ import { TokenBucket, type TokenRate } from './token-bucket.ts';
 
 /** A `size` of 0 means no limit. */
 export interface TokenBucketsOptions extends TokenRate {
-  /** Keys that are remembered; beyond that, the one that has not taken a token for longest is forgotten. */
+  /** The most keys; beyond that, the key that has not taken a token for the longest time is removed. */
   readonly maxKeys: number;
 }
 
@@ -22,20 +22,20 @@ export class TokenBuckets {
     this.#buckets = new BoundedMap(options.maxKeys);
   }
 
-  /** How many keys are remembered. */
+  /** The number of keys. */
   get size(): number {
     return this.#buckets.size;
   }
 
-  /** Whether there is a token left. */
+  /** Whether a token is left for the key. */
   has(key: string): boolean {
     const bucket = this.#buckets.get(key);
     return bucket === undefined || bucket.waitMs(1) === 0;
   }
 
   /**
-   * Takes one, even if none is left: simultaneous events are counted after they have happened, and the key then waits
-   * longer. Returns whether this was the last one.
+   * Takes a token, into debt if none is left, because events are counted after they have happened. Returns whether it
+   * was the last token.
    */
   spend(key: string): boolean {
     if (this.#options.size === 0) return false;
@@ -44,7 +44,7 @@ export class TokenBuckets {
     return had && !this.has(key);
   }
 
-  /** Takes one that is there or will be in time, and returns how long to wait for it; takes none otherwise. */
+  /** Takes a token if the wait for it is at most `maxWaitMs`, and returns that wait; otherwise takes none. */
   reserve(key: string, maxWaitMs: number): number | undefined {
     if (this.#options.size === 0) return 0;
     const waitMs = this.#buckets.get(key)?.waitMs(1) ?? 0;

@@ -24,7 +24,7 @@ const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url));
 /** On a disk, where files can be made immutable; the folder of the system may be in memory. */
 const ON_DISK = '/var/tmp';
 const DENIED =
-  'the user that runs the server has no permission; make that user the owner of data_path and of all files in it';
+  'no permission; make the user that runs the server the owner of data_path and of all files in it';
 
 test('EPERM: what cannot be written comes back, what was accepted is there', LIMIT, async (t) => {
   const { enjamb, romeo, benvolio, mercutio, folder } = await nobodysSite(t);
@@ -132,7 +132,7 @@ test('EACCES: the server does not start, and says why', LIMIT, async (t) => {
     await chown(path, NOBODY, NOBODY);
   }
   await chmod(file, 0o600);
-  await says(`the user that runs this command may not read the configuration ${file}`);
+  await says(`no permission to read the configuration ${file}`);
 });
 
 /** All files are those of the unprivileged user, who alone may read them. */

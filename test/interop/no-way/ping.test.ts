@@ -17,8 +17,8 @@ test('without a route `s2s ping` says that no name server can be reached, and th
   const dns = ['10.98.0.2:53', '[fd98::2]:53'];
   const enjamb = await Enjamb.start(t, { folder, certificates, network, dns });
   const reason =
-    'away.test could not be looked up (AAAA): DNS server 10.98.0.2:53 cannot be reached: no route to its network; ' +
-    'DNS server [fd98::2]:53 cannot be reached: no route to its network';
+    'away.test could not be looked up (AAAA): DNS server 10.98.0.2:53 cannot be reached: no route to the network; ' +
+    'DNS server [fd98::2]:53 cannot be reached: no route to the network';
   const refused = await enjamb.command(['s2s', 'ping', 'away.test']).catch((error: Error) => error.message);
   assert.match(refused, /^enjamb s2s ping away\.test: enjamb: away\.test does not answer: /);
   assert.ok(refused.includes(reason), refused);

@@ -165,7 +165,7 @@ test('a port in use is told in words, and ports opened before it are closed agai
 
 test('an interface that is no address of this machine is told in words', async () => {
   const listen = (name: string) => Listener.open({ interfaces: [name], ports: [0], onConnection() {} });
-  await assert.rejects(listen('eth0'), /eth0:0 cannot be opened: it is no IP address, and not "\*"/);
+  await assert.rejects(listen('eth0'), /eth0:0 cannot be opened: it is neither an IP address nor "\*"/);
   await assert.rejects(listen('192.0.2.77'), /this machine has no address 192\.0\.2\.77/);
 });
 

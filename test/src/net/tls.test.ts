@@ -262,7 +262,7 @@ test('a client without a certificate is told apart from one with a bad one', asy
   const { info } = await accepted;
   assert.equal(info.peerCertificate, undefined);
   assert.equal(info.authorized, false);
-  assert.equal(info.authorizationError, 'no certificate was shown');
+  assert.equal(info.authorizationError, 'the peer sent no certificate');
 });
 
 test('a reload changes what new handshakes get and drops nobody', async (t) => {

@@ -250,7 +250,7 @@ test('RFC 6698 §4.1: a target whose certificate no TLSA record fits is not used
   dns.isValidating = true;
   dns.zone[DIRECT] = { SRV: [`0 0 ${wrong.port} xmpp.lit`] };
   tlsa(wrong.port, { hex: '00'.repeat(32) });
-  const expected = `the certificate that capulet.lit showed at xmpp.lit:${wrong.port} is not the one that its TLSA records name (DANE, _${wrong.port}._tcp.xmpp.lit: DANE-EE)`;
+  const expected = `the certificate that capulet.lit showed at xmpp.lit:${wrong.port} does not match its TLSA records (DANE, _${wrong.port}._tcp.xmpp.lit: DANE-EE)`;
   await assert.rejects(call(), { code: 'dane-mismatch', message: expected });
   const next = await world(t);
   Object.assign(next.dns.zone, dns.zone, { [PLAIN]: { SRV: [`1 0 ${good.port} xmpp.lit`] } });

@@ -51,7 +51,7 @@ test('one fault again and again does not fill the log, but is counted', () => {
   assert.deepEqual(log.errors.at(-1), {
     message: 'stream handler failed',
     error: new Error('again'),
-    note: 'further lines like this one are not written until the minute ends',
+    note: 'further lines like this one are dropped until the minute ends',
   });
   faults.report('storage', new Error('another one'));
   assert.equal(log.errors.length, 21, 'one place does not hide the others');

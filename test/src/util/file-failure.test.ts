@@ -8,7 +8,7 @@ function systemError(code: string): Error {
 
 test('a denied file is told with what to do, and an unknown failure in the words of the system', () => {
   for (const code of ['EACCES', 'EPERM'])
-    assert.match(inWords(systemError(code)), /; make that user the owner/);
+    assert.match(inWords(systemError(code)), /no permission; make the user that runs the server the owner/);
   assert.equal(inWords(systemError('EROFS')), 'the file system is mounted read-only');
   assert.equal(inWords(systemError('ELOOP')), 'ELOOP: as the system says it');
 });

@@ -1,4 +1,4 @@
-// What administrators see of external components.
+// The administrators' command for external components.
 
 import type { CommandRegistry, CommandResult } from '../admin/commands.ts';
 import type { Components } from './components.ts';
@@ -10,13 +10,13 @@ const COLUMNS = ['domain', 'state', 'since', 'address', 'in', 'out', 'queued', '
 export function registerComponentCommands(registry: CommandRegistry, components: Components): void {
   registry.register({
     name: 'components list',
-    summary: 'Lists the external components, and why those that are away went',
+    summary: 'Lists the external components, and why disconnected ones disconnected',
     args: {},
     run: (): CommandResult => ({ rows: components.services.map(rowOf), columns: COLUMNS }),
   });
 }
 
-/** `since` is when the present state began, as far as that is known; `queued` counts bytes. */
+/** `since`: when the present state began, if known; `queued`: bytes. */
 function rowOf({ domain, session, lastError }: Service) {
   const since = session?.since ?? lastError?.at;
   return {

@@ -1,4 +1,4 @@
-// All external components (XEP-0114): the domains that they serve, and the connections that want to.
+// All external components (XEP-0114): the domains that they serve, and the connections that are authenticating.
 
 import type { ServerContext } from '../core/context.ts';
 import type { LocalHost } from '../core/host.ts';
@@ -24,7 +24,7 @@ export class Components {
     this.#context = { config, log, faults, clock, router, strangers, failures };
   }
 
-  /** From now on the host is for a component to serve. */
+  /** Adds a host that an external component serves. */
   add(host: LocalHost): void {
     this.#services.set(host.domain, new Service(host, this.#context.router));
   }
@@ -33,7 +33,7 @@ export class Components {
     return [...this.#services.values()];
   }
 
-  /** A connection that somebody opened; it is closed unless it proves to be a component in time. */
+  /** Takes a new connection, and closes it unless it authenticates as a component in time. */
   accept(connection: Connection): void {
     if (this.#isClosing) return connection.destroy();
     const handshake: Handshake = new Handshake(connection, this.#context, this.#services, () => {
@@ -42,14 +42,14 @@ export class Components {
     this.#negotiating.add(handshake);
   }
 
-  /** The server stops: components are told so. */
+  /** Closes all connections with the error `system-shutdown`. */
   close(): void {
     this.#isClosing = true;
     const farewell = new StreamError('system-shutdown');
     for (const handshake of this.#negotiating) handshake.close(farewell);
     for (const service of this.services) {
       const { session } = service;
-      service.session = undefined; // Nobody needs to be told: everything goes.
+      service.session = undefined; // Before `close`, so that the hosts are not notified: they stop too.
       session?.close(farewell);
     }
   }

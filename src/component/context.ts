@@ -1,4 +1,4 @@
-// What the connections of components are given by the server around them.
+// The parts of the server that connections of components need.
 
 import type { ServerContext } from '../core/context.ts';
 import type { TokenBuckets } from '../util/flow/index.ts';

@@ -1,8 +1,8 @@
-// A component's way in (XEP-0114 §3, `jabber:component:accept`): its header names the domain, its handshake proves
+// The login of a component (XEP-0114 §3, `jabber:component:accept`): its header names the domain, its handshake proves
 // that it knows the secret.
 //
 //   header ──▶ handshake ──▶ serving
-//                 └── the domain is served already ──▶ waiting for the other to show that it is alive
+//                 └── the domain is served already ──▶ waiting for the other component's answer to a ping
 
 import { HOST_ONLY_OPTIONS } from '../config/core-options.ts';
 import { limitKey } from '../net/address.ts';
@@ -21,11 +21,11 @@ import { provesSecret } from './secret.ts';
 import type { Service } from './service.ts';
 import { ComponentSession } from './session.ts';
 
-/** A component says nothing but two elements before it is let in. */
+/** The time for the header and the handshake. */
 const NEGOTIATION_MS = 30_000;
-/** How long a wrong secret waits for its answer: guessing takes time. */
+/** The delay of the answer to a wrong secret, to slow down guessing. */
 const REFUSAL_DELAY_MS = 500;
-/** How long a component that is connected already may take to show that it is alive. */
+/** The time for a connected component to answer a ping when a second connection asks for its domain. */
 const CONTEST_MS = 10_000;
 
 const POLICY = { component_conflict_resolve: HOST_ONLY_OPTIONS.component_conflict_resolve };
@@ -39,7 +39,7 @@ export class Handshake implements StreamHandler {
   #service: Service | undefined;
   #isDone = false;
 
-  /** `onEnd` is called once when the component is let in, or the stream is over. */
+  /** `onEnd` is called once, when the component is authenticated or the stream ends. */
   constructor(
     connection: Connection,
     context: ComponentContext,
@@ -86,11 +86,11 @@ export class Handshake implements StreamHandler {
     const why = error === undefined ? {} : { why: error.message };
     const component = this.#service?.domain;
     const log = this.#limited(this.#context.log);
-    log.info('component gone before it was let in', { component, cause, ...why });
+    log.info('component disconnected during login', { component, cause, ...why });
     this.#done();
   }
 
-  /** What comes before the secret is proved, anybody can cause. */
+  /** Limits the log lines that a peer can cause before it has proved that it knows the secret. */
   #limited(log: Logger): Logger {
     return this.#context.strangers?.of(log, this.#stream.remoteAddress) ?? log;
   }
@@ -99,11 +99,12 @@ export class Handshake implements StreamHandler {
     if (to === undefined) throw new StreamError('improper-addressing', "The stream header has no 'to'");
     const jid = Jid.tryParse(to);
     const service = jid?.isDomain ? this.#services.get(jid.domain) : undefined;
-    if (!service) throw new StreamError('host-unknown', 'No external component of that name is configured');
+    if (!service)
+      throw new StreamError('host-unknown', 'No external component is configured for this domain');
     return service;
   }
 
-  /** Components of one machine share an address: who guesses at one domain is no burden on the others. */
+  /** Components of one machine share an address, so failures are counted per domain too. */
   #failureKey(service: Service): string {
     return `${limitKey(this.#stream.remoteAddress)} ${service.domain}`;
   }
@@ -119,7 +120,7 @@ export class Handshake implements StreamHandler {
     clock.after(REFUSAL_DELAY_MS, () => this.#stream.close(new StreamError('not-authorized')));
   }
 
-  /** docs/adr/0020: one component serves a domain. A line that is dead must not keep it out for ever. */
+  /** One component serves a domain; a dead connection is replaced (docs/adr/0020). */
   #admit(service: Service): void {
     const { session } = service;
     if (!session) return this.#begin(service);
@@ -145,7 +146,9 @@ export class Handshake implements StreamHandler {
       this.#stream.close(conflict());
       return;
     }
-    session.close(new StreamError('conflict', 'Replaced by a new connection: you did not answer'));
+    session.close(
+      new StreamError('conflict', 'Replaced by a new connection, because this one did not answer a ping'),
+    );
     if (!this.#stream.isOpen) return;
     this.#begin(service);
     this.#stream.resume();
@@ -170,5 +173,5 @@ export class Handshake implements StreamHandler {
 }
 
 function conflict(): StreamError {
-  return new StreamError('conflict', 'Another component serves this domain already');
+  return new StreamError('conflict', 'Another component is connected for this domain');
 }

@@ -1,5 +1,5 @@
-// One of our domains that an external component serves: whatever is addressed to it goes to the component, or, while
-// there is none, back to its sender.
+// One of our domains that an external component serves. Stanzas to it go to the component, or return to their senders
+// with an error while no component is connected.
 
 import type { Kind, StanzaEvent, Target } from '../api/events.ts';
 import type { LocalHost } from '../core/host.ts';
@@ -13,18 +13,18 @@ const TARGETS: readonly Target[] = ['full', 'bare', 'host'];
 
 export class Service {
   readonly host: LocalHost;
-  /** The component, while it is connected. */
+  /** The connected component. */
   session: ComponentSession | undefined;
-  /** Somebody who knows the secret waits for the present component to prove that it is alive. */
+  /** An authenticated second connection waits for the present component to answer a ping. */
   isContested = false;
-  /** Why the component went away, or could not come. */
+  /** Why the component disconnected, or could not log in. */
   lastError: { readonly at: number; readonly message: string } | undefined;
   readonly #router: Router;
 
   constructor(host: LocalHost, router: Router) {
     this.host = host;
     this.#router = router;
-    // Before any module of the host: a component answers for everything below its domain.
+    // Before all modules of the host, because a component takes all stanzas to its domain.
     for (const kind of KINDS) {
       for (const target of TARGETS)
         host.hooks.add(`${kind}/${target}`, (event) => this.#deliver(event), 'deliver', 'component');
@@ -50,8 +50,8 @@ export class Service {
   #deliver(event: StanzaEvent): 'handled' {
     const { stanza } = event;
     if (!this.session) {
-      // A condition that passes: on some others clients give a room up (XEP-0410 §3.2).
-      const text = 'This service is not connected at the moment';
+      // A temporary error: after some other errors clients leave the room (XEP-0410 §3.2).
+      const text = 'This service is not connected now';
       this.#sendBack(event, new StanzaError('remote-server-timeout', { by: this.domain, text }));
     } else if (!this.session.send(stanza)) {
       const text = 'This service is overloaded: try again later';
@@ -60,7 +60,9 @@ export class Service {
     return 'handled';
   }
 
-  /** Spoken by the sender's host where it is ours: this is no word of the service's own (see `isLocalBounce`). */
+  /**
+   * The error comes from the sender's host if that is ours, since the service did not send it (see `isLocalBounce`).
+   */
   #sendBack({ stanza, from }: StanzaEvent, error: StanzaError): void {
     const reply = errorReply(stanza, error);
     const speaker = this.#router.hosts.get(from.domain) ?? this.host;

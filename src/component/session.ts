@@ -1,4 +1,4 @@
-// A component that has proved to know the secret: its stanzas come in, those for its domain go out.
+// The session of an authenticated component: receives its stanzas, and sends those to its domain.
 
 import type { HostOrigin } from '../api/session.ts';
 import type { LocalHost } from '../core/host.ts';
@@ -17,9 +17,9 @@ import { CLIENT_LIMITS } from '../xml/limits.ts';
 import { NS } from '../xml/namespaces.ts';
 import type { ComponentContext } from './context.ts';
 
-/** With more than that waiting for the component, stanzas go back to their senders. */
+/** If more bytes wait for the component, further stanzas return to their senders. */
 const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
-/** With more than that waiting, the component has to read on within a limited time. */
+/** If more bytes wait, the component must read some of them within a limited time. */
 const STUCK_BYTES = 256 * 1024;
 const STUCK_MS = 60_000;
 /** Stanzas of a component whose work is under way; while there are more it is not read. */
@@ -42,14 +42,14 @@ export class ComponentSession implements StreamHandler {
   readonly #context: ComponentContext;
   readonly #onEnd: (error: Error | undefined, cause: StreamCloseCause) => void;
   readonly #ended = new AbortController();
-  /** It has answered a ping once, so its silence means something. */
+  /** The component has answered a ping once, so a missing answer means that the connection is dead. */
   #answersPings = false;
   #watch: Timer | undefined;
   readonly #slowReader: SlowReader;
   /** Its stanzas are those of the host, and their work pauses its stream. */
   readonly #origin: HostOrigin;
 
-  /** Takes over the stream. `onEnd` is called once when it is over. */
+  /** Takes over the stream. `onEnd` is called once, when the stream ends. */
   constructor(
     stream: XmlStream,
     host: LocalHost,
@@ -75,12 +75,12 @@ export class ComponentSession implements StreamHandler {
     return this.#stream.remoteAddress;
   }
 
-  /** What the component has not read yet. */
+  /** Bytes that the component has not read yet. */
   get queuedBytes(): number {
     return this.#stream.queuedBytes;
   }
 
-  /** Sends to the component; false when it does not read what it is sent. */
+  /** Sends a stanza to the component; returns false if too many bytes wait for it. */
   send(stanza: Stanza): boolean {
     if (this.queuedBytes > MAX_QUEUED_BYTES || !this.#stream.send(stanza)) return false;
     this.stanzasOut++;
@@ -88,14 +88,14 @@ export class ComponentSession implements StreamHandler {
     return true;
   }
 
-  /** Ends the session for a reason of our own. */
+  /** Closes the stream with an error. */
   close(error: Error): void {
     this.#stream.close(error, 'local');
   }
 
   /**
-   * Asks for a sign of life (XEP-0199), and waits no longer than that. Whatever comes is one, and as long as it is us
-   * who do not read, silence proves nothing.
+   * Pings the component (XEP-0199) and resolves with whether any data arrives in time. It counts as alive while we
+   * ourselves are not reading from it.
    */
   async isAlive(limitMs: number): Promise<boolean> {
     const askedAt = this.#context.clock.elapsed();
@@ -107,7 +107,7 @@ export class ComponentSession implements StreamHandler {
   onHeader(): void {}
 
   onElement(element: Element): void {
-    // COMPAT(libraries that write what clients write): the namespace of the stream is meant.
+    // COMPAT(libraries that use `jabber:client`): treated as the namespace of the stream.
     if (element.attrs.xmlns === NS.CLIENT) element.attrs = element.with({ xmlns: undefined }).attrs;
     if (!isStanza(element))
       throw new StreamError('unsupported-stanza-type', `<${element.name}/> is unknown here`);
@@ -121,30 +121,30 @@ export class ComponentSession implements StreamHandler {
   onClose(error: Error | undefined, cause: StreamCloseCause): void {
     this.#watch?.cancel();
     this.#slowReader.stop();
-    this.#ended.abort(new DOMException('The component has gone', 'AbortError'));
-    this.log.info('component gone', { cause, ...(error ? { why: error.message } : {}) });
+    this.#ended.abort(new DOMException('The component has disconnected', 'AbortError'));
+    this.log.info('component disconnected', { cause, ...(error ? { why: error.message } : {}) });
     this.#onEnd(error, cause);
   }
 
-  /** XEP-0114 §3: the domain of the sender must be that of the component; who below it is the component's choice. */
+  /** XEP-0114 §3: the sender must be in the component's domain; localpart and resource are the component's choice. */
   #take(stanza: Stanza): void {
-    // COMPAT(old components): both addresses are required, but who else than the service could it be?
+    // COMPAT(old components): `from` is required, but only the service itself can be meant.
     const from = stanza.attrs.from ?? this.host.domain;
     const sender = Jid.tryParse(from);
     this.stanzasIn++;
-    // One odd name behind a gateway must not cost all the others the stream.
+    // Drops the stanza and keeps the stream: a gateway may have one user with a malformed name.
     if (!sender) return this.log.warn('stanza of a component from a malformed address dropped', { from });
     if (sender.domain !== this.host.domain)
-      throw new StreamError('invalid-from', `You are ${this.host.domain}, and nobody else`);
+      throw new StreamError('invalid-from', `A stanza must be from the domain ${this.host.domain}`);
     const { router } = this.#context;
-    const prepared = `${sender}`; // RFC 7622 §3: others compare addresses as text.
+    const prepared = `${sender}`; // RFC 7622 §3: peers compare addresses as text.
     const addressed = stanza.attrs.from === prepared ? stanza : stanza.with({ from: prepared });
     const problem = checkStanza(addressed);
     if (problem) router.bounce(addressed, problem);
     else router.route(addressed, this.#origin);
   }
 
-  /** The line may be dead, and nobody be told (RFC 6120 §4.6): whoever answered before and no longer does is gone. */
+  /** A connection can die without notice (RFC 6120 §4.6). Closes one that answered a ping before but not now. */
   #watchSilence(delayMs: number): void {
     this.#watch = this.#context.clock.after(delayMs, () => {
       const restMs = this.#stream.lastReceivedAt + SILENCE_MS - this.#context.clock.elapsed();
@@ -157,7 +157,7 @@ export class ComponentSession implements StreamHandler {
     const isAlive = await this.isAlive(PING_MS);
     if (this.#ended.signal.aborted) return;
     if (isAlive || !this.#answersPings) this.#watchSilence(SILENCE_MS);
-    else this.#stream.close(new StreamError('connection-timeout', 'Requests were not answered'), 'timeout');
+    else this.#stream.close(new StreamError('connection-timeout', 'A ping was not answered'), 'timeout');
   }
 
   async #ping(limitMs: number): Promise<boolean> {
@@ -169,8 +169,8 @@ export class ComponentSession implements StreamHandler {
       await router.pendingIqs.request(ASKER, ping, { timeoutMs: limitMs }, send, this.#ended.signal);
     } catch (error) {
       if (error instanceof IqTimeoutError) return false;
-      if (!(error instanceof StanzaError)) return true; // We have stopped asking: that proves nothing.
-      // Who refuses a ping is alive all the same (XEP-0199 §4.3).
+      if (!(error instanceof StanzaError)) return true; // The ping was cancelled, which proves nothing.
+      // An error answer proves that the component is alive (XEP-0199 §4.3).
     }
     this.#answersPings = true;
     return true;

@@ -1,4 +1,4 @@
-// What administrators do to a running server itself; modules add their own commands.
+// The administrators' commands of the core; modules add their own.
 
 import {
   type Command,
@@ -20,7 +20,7 @@ export interface CommandScope {
   readonly modules: ReadonlyMap<string, ModuleHost>;
 }
 
-const anyHost = string('One host; default: all', { optional: true });
+const anyHost = string('Only this host; default: all hosts', { optional: true });
 
 /** Offers the commands for accounts and modules until the server stops. */
 export function registerCoreCommands(registry: CommandRegistry, scope: CommandScope): void {
@@ -76,7 +76,7 @@ function registerModuleCommands(registry: CommandRegistry, scope: CommandScope):
     }),
   });
   for (const command of [
-    moduleCommand(scope, 'load', 'Loads a module on the hosts that it is made for'),
+    moduleCommand(scope, 'load', 'Loads a module on the hosts that it supports'),
     moduleCommand(scope, 'unload', 'Removes a module from the running server'),
     moduleCommand(scope, 'reload', 'Loads the current file of a module in place of the running one'),
   ])
@@ -96,7 +96,7 @@ function moduleCommand(scope: CommandScope, action: ModuleAction, summary: strin
     summary,
     args: { name: string('The name of the module'), host: anyHost },
     positional: ['name'],
-    localOnly: true, // What runs in the process is for who may change the files of the process.
+    localOnly: true, // Only administrators of the machine may change the code that runs.
     async run(args) {
       const hosts = await concerned(scope, action, args.name, args.host);
       for (const [, modules] of hosts)
@@ -106,7 +106,7 @@ function moduleCommand(scope: CommandScope, action: ModuleAction, summary: strin
   });
 }
 
-/** Without `--host`: wherever the module may be loaded and is not, or wherever it is loaded. */
+/** Without `--host`: the hosts where a module can be loaded, or those where it is loaded. */
 async function concerned(
   scope: CommandScope,
   action: ModuleAction,
@@ -117,11 +117,11 @@ async function concerned(
     const modules = scope.modules.get(only);
     if (!modules)
       throw new CommandError(
-        `there is no host "${only}"; there are: ${[...scope.modules.keys()].join(', ')}`,
+        `there is no host "${only}"; the hosts are: ${[...scope.modules.keys()].join(', ')}`,
         'usage',
       );
     if (action === 'load' && isLoaded(modules, name))
-      throw new CommandError(`the module "${name}" is loaded on ${only} already`);
+      throw new CommandError(`the module "${name}" is already loaded on ${only}`);
     return [[only, modules]];
   }
   const found: [string, ModuleHost][] = [];
@@ -133,8 +133,8 @@ async function concerned(
   if (found.length > 0) return found;
   const why =
     action === 'load'
-      ? 'is loaded already on every host that it is made for'
-      : 'is not loaded on any host; "enjamb module list" shows what is';
+      ? 'is already loaded on every host that it supports'
+      : 'is not loaded on any host; "enjamb module list" lists the loaded modules';
   throw new CommandError(`the module "${name}" ${why}`);
 }
 

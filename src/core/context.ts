@@ -1,4 +1,4 @@
-// What the parts of one server share.
+// The objects that all parts of one server share.
 
 import type { Config } from '../config/config.ts';
 import type { StrangerLog } from '../net/stranger-log.ts';
@@ -13,7 +13,7 @@ export interface ServerContext {
   readonly log: Logger;
   /** Logs and counts unexpected exceptions. */
   readonly faults: Faults;
-  /** Also knows our hosts: `router.hosts`. */
+  /** Also holds our hosts: `router.hosts`. */
   readonly router: Router;
   /** Loggers for peers that have not authenticated; absent: their lines are not limited. */
   readonly strangers?: StrangerLog | undefined;

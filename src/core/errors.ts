@@ -1,4 +1,4 @@
-// What stops a module from being loaded, with a code that stays the same across releases.
+// Errors of loading and unloading modules, with codes that stay the same across releases.
 
 import { OperatorError } from '../util/operator-error.ts';
 
@@ -14,7 +14,7 @@ export type ModuleErrorCode =
   | 'MODULE_HANDLER_CONFLICT'
   | 'MODULE_LOAD_FAILED';
 
-/** A module could not be loaded or unloaded; the message says which, why, and what to do. */
+/** A module cannot be loaded or unloaded; the message names the module, the reason and the remedy. */
 export class ModuleError extends OperatorError {
   readonly code: ModuleErrorCode;
   readonly module: string;

@@ -1,13 +1,13 @@
-// One mechanism for everything that can happen on a host: named events. Events that may be answered have four stages, and
-// the first answer wins; notifications have none.
+// The events of one host. Handlers of an event with an answer run in four stages, and the first answer wins;
+// notifications have no stages.
 
 import type { Answer, AnsweredEvent, EventName, Handler, Payload, Stage } from '../api/events.ts';
 import type { Faults } from '../util/faults.ts';
 
 interface Registration {
-  /** Position among modules for a handler of none: the first, or the last. */
+  /** The position of a handler that belongs to no module: before all modules, or after them. */
   readonly place: number;
-  /** Position among all registrations. */
+  /** The position among all registrations. */
   readonly number: number;
   readonly stage: number;
   readonly owner: string;
@@ -23,7 +23,7 @@ interface Handlers {
 }
 const NOBODY: Handlers = { byStage: [], byModule: [] };
 
-/** A handler threw: `owner` is the module it belongs to, `cause` what it threw. */
+/** A handler threw. `owner` is the handler's module, `cause` the thrown value. */
 export class HandlerError extends Error {
   readonly owner: string;
 
@@ -34,7 +34,7 @@ export class HandlerError extends Error {
   }
 }
 
-/** What a handler threw, and whose handler it was; `owner` is named for what was not thrown through an event. */
+/** The value that a handler threw, and the handler's module; `owner` for a value that no event handler threw. */
 export function unwrap(thrown: unknown, owner: string): { readonly owner: string; readonly error: unknown } {
   return thrown instanceof HandlerError
     ? { owner: thrown.owner, error: thrown.cause }
@@ -42,9 +42,9 @@ export function unwrap(thrown: unknown, owner: string): { readonly owner: string
 }
 
 /**
- * The hooks of one host. Handlers of an event that may be answered run in the order of their stages, within one in the
- * order of their modules; those of a notification in the order of their modules. All of them run in one tick. Lists are
- * replaced, never edited, so that handlers may come and go while an event runs.
+ * The hooks of one host. Handlers of an event with an answer run in the order of their stages, and within a stage in
+ * the order of their modules. Handlers of a notification run in the order of their modules. All of them run in one
+ * tick. Lists are replaced, never edited, so that handlers can be added and removed while an event runs.
  */
 export class Hooks {
   readonly #handlers = new Map<string, Handlers>();
@@ -57,7 +57,7 @@ export class Hooks {
     this.#faults = faults;
   }
 
-  /** Registers a handler; the returned function removes it again. The stage does not matter to notifications. */
+  /** Registers a handler; the returned function removes it. Notifications ignore the stage. */
   add<N extends EventName>(name: N, handler: Handler<N>, stage: Stage, owner: string): () => void {
     const registration: Registration = {
       place: this.#ranks.size === 0 ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY,
@@ -71,8 +71,8 @@ export class Hooks {
   }
 
   /**
-   * Makes handlers run in the order of their modules, within one in the order of registration; each time it replaces the
-   * former order. Handlers of the core come first if they were registered before any module was ranked, else last.
+   * Sets the order of modules, in which handlers run; handlers of one module run in the order of registration. Handlers
+   * of the core run first if they were registered before the first call of `rank`, else last.
    */
   rank(modules: readonly string[]): void {
     this.#ranks = new Map(modules.map((name, index) => [name, index]));
@@ -84,9 +84,9 @@ export class Hooks {
   }
 
   /**
-   * Fires an event that may be answered. In `guard`, `rewrite` and `deliver` a handler that throws ends the event
-   * (fail closed); an observer that throws is logged, and the next one runs.
-   * @throws HandlerError with what the handler threw as its cause.
+   * Fires an event with an answer. In `guard`, `rewrite` and `deliver` a handler that throws ends the event (fail
+   * closed). In `observe` the error is logged, and the next handler runs.
+   * @throws HandlerError with the thrown value as its cause.
    */
   fire<N extends EventName>(name: N, payload: Payload<N>): Answer<N> | undefined {
     const handlers = this.#handlers.get(name);
@@ -96,7 +96,7 @@ export class Hooks {
         const answer = handler(payload);
         if (answer !== undefined && stage !== STAGES.observe) return answer as Answer<N>;
       } catch (cause) {
-        // Where one event fired another, the innermost handler is the one to name.
+        // If the handler fired another event that failed, its HandlerError names the right module.
         if (stage !== STAGES.observe)
           throw cause instanceof HandlerError ? cause : new HandlerError(owner, name, cause);
         this.#report(cause, name, owner);
@@ -106,7 +106,7 @@ export class Hooks {
   }
 
   /**
-   * Asks the modules of the host. A handler that throws has said nothing: its error is logged, and the next one is asked.
+   * Fires an event with an answer. The error of a handler that throws is logged, and the next handler runs.
    */
   ask<N extends AnsweredEvent>(name: N, payload: Payload<N>): Answer<N> | undefined {
     for (const { handler, owner, stage } of (this.#handlers.get(name) ?? NOBODY).byStage) {
@@ -120,7 +120,7 @@ export class Hooks {
     return undefined;
   }
 
-  /** Tells what has happened: every handler hears it, even when another one throws. */
+  /** Fires a notification: every handler runs, even when another one throws. */
   notify<N extends EventName>(name: N, payload: Payload<N>): void {
     for (const { handler, owner } of (this.#handlers.get(name) ?? NOBODY).byModule) {
       try {
@@ -141,7 +141,7 @@ export class Hooks {
 
   #set(name: string, registrations: readonly Registration[]): void {
     const byModule = registrations.toSorted(
-      (a, b) => this.#place(a) - this.#place(b) || a.number - b.number, // NaN where both are first, or both last.
+      (a, b) => this.#place(a) - this.#place(b) || a.number - b.number, // NaN if both are first, or both last.
     );
     const byStage = byModule.toSorted((a, b) => a.stage - b.stage);
     if (registrations.length > 0) this.#handlers.set(name, { byStage, byModule });
@@ -152,7 +152,7 @@ export class Hooks {
     return this.#ranks.get(owner) ?? place;
   }
 
-  /** Where one event fired another, the innermost handler is the one to name. */
+  /** Logs an error under the module of the handler that threw it, which may belong to a nested event. */
   #report(thrown: unknown, event: string, module: string): void {
     const { owner, error } = unwrap(thrown, module);
     this.#faults.report('handler', error, { event, module: owner });

@@ -20,8 +20,8 @@ import { SessionTable } from './sessions.ts';
 /** A client's stream on which no resource is bound yet. */
 export interface Negotiating {
   /**
-   * Prevents the stream from becoming a session of this account: closes it if it is authenticated as the account, or as
-   * soon as it is. Returns whether it was closed now.
+   * Prevents the stream from becoming a session of this account: closes it now if it is authenticated as the account,
+   * else once it is. Returns whether it was closed now.
    */
   revoke(host: LocalHost, user: string, error: StreamError): boolean;
 }
@@ -40,7 +40,7 @@ export interface HostShared {
 export class LocalHost implements Host {
   readonly domain: string;
   readonly kind: 'local' | 'component';
-  /** Replaced when the configuration is reloaded: read it when it is needed. */
+  /** A reload replaces it, so read it at each use. */
   config: HostConfig;
   readonly log: Logger;
   readonly faults: Faults;
@@ -53,7 +53,7 @@ export class LocalHost implements Host {
   readonly accounts: Accounts;
   readonly logins: Logins;
   readonly stores: Stores;
-  /** The origin of stanzas that this host sends itself. */
+  /** The origin of stanzas that the host itself sends. */
   readonly origin: HostOrigin;
   readonly users: Host['users'];
   /** All accounts by name; the value says whether the account may log in. */
@@ -103,7 +103,7 @@ export class LocalHost implements Host {
     return this.config.get(ADMINS).admins.includes(who.bare);
   }
 
-  /** Loads which accounts exist and may log in, because routing and binding need that synchronously. */
+  /** Loads the names of accounts and whether they may log in, because routing and binding need both synchronously. */
   async loadUsers(): Promise<void> {
     for (const { user, enabled } of await this.accounts.list()) this.#enabled.set(user, enabled);
   }
@@ -115,16 +115,16 @@ export class LocalHost implements Host {
   }
 
   /**
-   * Sets the password and ends all sessions of the account but `kept`, since a thief of the old password may have opened
-   * them. Returns how many it ended. RFC 6120 §4.9.3.16: after `reset`, authentication is negotiated again.
+   * Sets the password and ends all sessions of the account except `kept`, since a thief of the old password may have
+   * opened them. Returns the number of ended sessions. After `reset`, clients authenticate again (RFC 6120 §4.9.3.16).
    * @throws AccountError
    */
   async setPassword(user: string, password: string, kept?: C2SSession): Promise<number> {
     await this.accounts.setPassword(user, password);
-    return this.#endSessions(user, new StreamError('reset', 'The password was changed: log in anew'), kept);
+    return this.#endSessions(user, new StreamError('reset', 'The password was changed: log in again'), kept);
   }
 
-  /** Disabling an account ends its sessions; returns how many. @throws AccountError */
+  /** Enables or disables an account. Disabling ends its sessions; returns their number. @throws AccountError */
   async setEnabled(user: string, enabled: boolean): Promise<number> {
     await this.accounts.setEnabled(user, enabled);
     this.#enabled.set(user, enabled);
@@ -133,7 +133,7 @@ export class LocalHost implements Host {
       : this.#endSessions(user, new StreamError('not-authorized', 'The account is disabled'));
   }
 
-  /** Removes the account and all its data in every module, and ends its sessions; returns how many. */
+  /** Deletes the account and all its data in every module, and ends its sessions; returns their number. */
   async deleteUser(user: string): Promise<number> {
     const release = this.stores.hold(user); // Modules tell contacts of the user that it is gone.
     try {
@@ -149,7 +149,7 @@ export class LocalHost implements Host {
     }
   }
 
-  /** Ends connected and sleeping sessions, and streams that are about to become sessions. Returns how many. */
+  /** Ends connected and asleep sessions, and streams that are about to become sessions. Returns their number. */
   #endSessions(user: string, error: StreamError, kept?: C2SSession): number {
     const sessions = this.sessions.of(user).filter((session) => session !== kept);
     for (const session of sessions) session.close(error);

@@ -1,11 +1,11 @@
-// Lists that modules contribute to and others read, e.g. the features that disco announces.
+// Lists of items that modules provide to other modules, such as the features that disco announces.
 
 import type { Items as ItemTypes } from '../api/module.ts';
 
 export class Items {
   readonly #lists = new Map<string, readonly unknown[]>();
 
-  /** Adds an item; the returned function takes this one away again. */
+  /** Adds an item; the returned function removes it. */
   add<K extends keyof ItemTypes>(list: K, item: ItemTypes[K]): () => void {
     const entry = { item };
     this.#lists.set(list, [...(this.#lists.get(list) ?? []), entry]);

@@ -1,11 +1,11 @@
-// What the core measures of itself, and the command that prints what all have measured.
+// The metrics of the core, and the command that prints all metrics.
 
 import { type Command, type CommandRegistry, type CommandResult, defineCommand } from '../admin/commands.ts';
 import type { MetricRegistry, Reading } from '../util/metrics.ts';
 import type { ServerContext } from './context.ts';
 import type { Router } from './router.ts';
 
-/** Offers `metrics`, and measures sessions and stanzas, until the server stops. */
+/** Registers the command `metrics` and the metrics of the core until the server stops. */
 export function measureCore(
   registry: MetricRegistry,
   commands: CommandRegistry,
@@ -20,19 +20,19 @@ export function measureCore(
   );
   metrics.counted(
     'stanzas_routed',
-    'Stanzas taken to a host of ours or to another server',
+    'Stanzas routed to a local host or to another server',
     ['kind', 'to'],
     () => stanzasOf(router),
   );
   metrics.counted(
     'internal_errors',
-    'Unexpected exceptions, by the place that contained them; the log has their stacks',
+    'Unexpected exceptions, by the place that caught them; the log has their stacks',
     ['place'],
     () => [...faults.counts].map(([place, count]): Reading => [[place], count]),
   );
   metrics.counted(
     'iq_answers_forged',
-    'Answers to requests of this server that came from somebody else than the one asked',
+    'Answers to requests of this server that came from another address than the one asked',
     [],
     () => [[[], router.pendingIqs.forged]],
   );
@@ -42,7 +42,7 @@ export function measureCore(
 function metricsCommand(registry: MetricRegistry): Command {
   return defineCommand({
     name: 'metrics',
-    summary: 'Prints what is measured, as OpenMetrics text',
+    summary: 'Prints all metrics as OpenMetrics text',
     args: {},
     run: (): CommandResult => ({ text: registry.text().trimEnd(), data: registry.samples() }),
   });

@@ -1,5 +1,4 @@
-// Finds module files and imports them: the definitions that ship with the server, those of `plugin_paths`, and those
-// of npm packages.
+// Finds and imports the files of modules: those of the server, those in `plugin_paths`, and those of npm packages.
 
 import { existsSync, readdirSync } from 'node:fs';
 import { registerHooks } from 'node:module';
@@ -11,12 +10,12 @@ import { CORE_OPTIONS, HOST_ONLY_OPTIONS } from '../config/core-options.ts';
 import { EXTERNAL } from '../config/modules.ts';
 import { ModuleError } from './errors.ts';
 
-/** `.ts` when the sources run directly, `.js` once compiled. */
+/** `.ts` if the sources run directly, `.js` if they are compiled. */
 const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-/** What a site writes runs as it is, typed or not; the first wins. */
+/** A site's own modules may be TypeScript or JavaScript; the first extension wins. */
 const PLUGIN_EXTENSIONS = ['.ts', '.js'];
 const OWN_MODULES = fileURLToPath(new URL('../../modules/', import.meta.url));
-/** What modules import by name, wherever they lie. */
+/** The specifiers that modules import from any folder. */
 const DOORS: ReadonlyMap<string, string> = new Map(
   Object.entries({ api: 'api/index', 'api/stream': 'api/stream', xep: 'xep/index' }).map(([door, file]) => [
     `enjamb/${door}`,
@@ -30,18 +29,18 @@ interface Folder {
   readonly extensions: readonly string[];
 }
 
-/** Every module by name. A package wins over a folder, a later folder over one before: a site may replace a module. */
+/** All modules by name. A package replaces a module of a folder, and a later folder replaces an earlier one. */
 export class ModuleFiles {
   #folders: readonly Folder[] = [];
   #packages: ReadonlyMap<string, string> = new Map();
-  /** Of modules that have been read more than once. */
+  /** The versions of modules that have been read more than once. */
   readonly #versions = new Map<string, string>();
 
   constructor(pluginPaths: readonly string[] = [], packages: ReadonlyMap<string, string> = new Map()) {
     this.use(pluginPaths, packages);
   }
 
-  /** From now on modules are looked for there. `packages`: the URL of the file, by the module's name. */
+  /** Sets the folders and packages to search. `packages`: the URL of the file, by the name of the module. */
   use(pluginPaths: readonly string[], packages: ReadonlyMap<string, string>): void {
     const plugins = pluginPaths.map((path) => ({ path: resolve(path), extensions: PLUGIN_EXTENSIONS }));
     this.#folders = [{ path: OWN_MODULES, extensions: [EXTENSION] }, ...plugins];
@@ -49,7 +48,7 @@ export class ModuleFiles {
     if (plugins.length > 0) resolveForModules();
   }
 
-  /** The names of all modules that could be loaded. */
+  /** The names of all available modules. */
   names(): string[] {
     const found = new Set<string>(this.#packages.keys());
     for (const { path, extensions } of this.#folders) {
@@ -63,8 +62,8 @@ export class ModuleFiles {
   }
 
   /**
-   * Imports a module's definition; `fresh` reads the file anew, with the files of its own folder. What cannot be read
-   * leaves the text that could be.
+   * Imports the definition of a module. `fresh` reads the file and those of its folder again; if that fails, the
+   * earlier version stays in use.
    * @throws ModuleError MODULE_NOT_FOUND, MODULE_LOAD_FAILED, MODULE_INVALID
    */
   async import(name: string, fresh = false): Promise<ModuleDefinition> {
@@ -80,7 +79,7 @@ export class ModuleFiles {
       if (version !== undefined) this.#versions.set(name, version);
       return definition;
     } catch (cause) {
-      // A text that failed is remembered as failed: whoever asks again wants it looked at again.
+      // Node caches a failed import, so the next attempt needs a new URL.
       if (!fresh) this.#versions.set(name, newVersion(url));
       throw cause;
     }
@@ -103,7 +102,7 @@ export class ModuleFiles {
 }
 
 /**
- * Imports a file and checks that what it exports is a module. `label` is what messages call it.
+ * Imports a file and checks that it exports a module. `label` names the module in messages.
  * @throws ModuleError MODULE_LOAD_FAILED, MODULE_INVALID
  */
 export async function readDefinition(url: string, label: string): Promise<ModuleDefinition> {
@@ -118,7 +117,7 @@ export async function readDefinition(url: string, label: string): Promise<Module
   }
 }
 
-/** Others wrote it, perhaps without types: what the server relies on is looked at. */
+/** Checks the members that the server relies on, because third-party modules may be untyped. */
 function checked(label: string, definition: unknown): ModuleDefinition {
   const { name, load, options = {}, depends = [] } = (definition ?? {}) as Partial<ModuleDefinition>;
   if (typeof name !== 'string' || typeof load !== 'function')
@@ -171,11 +170,11 @@ function withVersion(url: URL, version: string | undefined): string {
   return versioned.href;
 }
 
-/** Where the files of a version lie, as the beginning of their URLs. */
+/** The folder of each version, as the prefix of its files' URLs. */
 const roots = new Map<string, string>();
 let resolving = false;
 
-/** A version is one reading of one module in this process: an ES module is imported once per URL. */
+/** A new version for each reading of a module, because Node imports an ES module once per URL. */
 function newVersion(file: URL): string {
   resolveForModules();
   const version = String(roots.size + 1);

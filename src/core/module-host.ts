@@ -14,14 +14,14 @@ import { ModuleInstance, type ModuleSurroundings } from './module-instance.ts';
 import { arranged, checkScope, circularError, fits, inOrder } from './module-order.ts';
 import { serviceClosed, serviceOpened } from './services.ts';
 
-/** What another configuration has changed, by the names of modules. */
+/** The names of the modules that a new configuration has changed. */
 export interface ModuleChanges {
   readonly loaded: readonly string[];
   readonly unloaded: readonly string[];
   readonly reloaded: readonly string[];
 }
 
-/** What the modules of all hosts share. */
+/** The objects that the modules of all hosts share. */
 export interface ModuleContext extends ServerContext {
   readonly metrics: MetricRegistry;
 }
@@ -32,9 +32,9 @@ export class ModuleHost {
   readonly #around: ModuleSurroundings;
   /** Loaded modules, in load order. */
   readonly #loaded = new Map<string, ModuleInstance>();
-  /** One change at a time: two administrators may ask for the same. */
+  /** Runs one change at a time, since two administrators may act simultaneously. */
   readonly #changes = new SerialQueue();
-  /** Whether the module that makes a component what it is has been loaded; `undefined` before the first time. */
+  /** Whether the module that serves the component is loaded; `undefined` before the first load. */
   #isServing: boolean | undefined;
 
   constructor(host: LocalHost, files: ModuleFiles, context: ModuleContext, commands: CommandRegistry) {
@@ -56,22 +56,22 @@ export class ModuleHost {
   }
 
   /**
-   * Loads modules with whatever they depend on; what is loaded already stays as it is. If one fails, those that this
-   * call loaded are unloaded again. `fresh` reads the newest text of those that are named.
+   * Loads modules with their dependencies; modules that are already loaded stay. If one fails, the modules that this
+   * call has loaded are unloaded. `fresh` reads the files of the named modules again.
    * @throws ModuleError
    */
   async load(names: readonly string[], fresh = false): Promise<void> {
     await this.#change(() => this.#load(names, fresh));
   }
 
-  /** @throws ModuleError MODULE_NOT_LOADED, or MODULE_IN_USE while other modules depend on it. */
+  /** @throws ModuleError MODULE_NOT_LOADED, or MODULE_IN_USE if other loaded modules depend on the module. */
   unload(name: string): Promise<void> {
     return this.#change(() => this.#unload(name));
   }
 
   /**
-   * Replaces a module by the newest text of its file, and loads its dependants again on top of it. If the new text
-   * does not load, the old one stays.
+   * Replaces a module with the current content of its file, and reloads its dependants. If the new version does not
+   * load, the old one stays.
    * @throws ModuleError
    */
   reload(name: string): Promise<void> {
@@ -79,23 +79,23 @@ export class ModuleHost {
   }
 
   /**
-   * Makes the host that of another configuration. What that does not list is unloaded, what it adds is loaded, and what
-   * it gives other options is loaded again, with its dependants. A module that fails to load is logged and stays away.
-   * @throws ModuleError when the list as a whole cannot be loaded; then nothing has changed.
+   * Applies a new configuration: unloads modules that it removes, loads those that it adds, and reloads those whose
+   * options change, with their dependants. A module that fails to load is logged and stays unloaded.
+   * @throws ModuleError if the list as a whole cannot be loaded; then nothing changes.
    */
   reconfigure(config: HostConfig): Promise<ModuleChanges> {
     return this.#change(() => this.#reconfigure(config));
   }
 
   /**
-   * Whether a module is made for this kind of host.
+   * Whether a module supports this kind of host.
    * @throws ModuleError MODULE_NOT_FOUND
    */
   async accepts(name: string): Promise<boolean> {
     return fits(await this.#files.import(name), this.#host);
   }
 
-  /** Unloads everything, the last loaded first. */
+  /** Unloads all modules, the last loaded first. */
   close(): Promise<void> {
     return this.#changes.run('', async () => {
       for (const name of [...this.#loaded.keys()].reverse()) await this.#stop(name);
@@ -106,7 +106,7 @@ export class ModuleHost {
     return this.#changes.run('', () => change().finally(() => this.#announce()));
   }
 
-  /** A reload is no reason to say anything: what the module keeps in memory is there again when it has loaded. */
+  /** Notifies hosts when the service starts or stops. A reload does neither, since the module's memory survives it. */
   #announce(): void {
     const { component, domain } = this.#host.config;
     if (component === undefined) return;
@@ -117,14 +117,14 @@ export class ModuleHost {
   }
 
   /**
-   * Makes handlers run in the order of these modules, whenever each of them has loaded.
+   * Sets the order in which the handlers of these modules run, independent of when each module is loaded.
    * @throws ModuleError MODULE_DEPENDENCY_CIRCULAR
    */
   #rank(definitions: readonly ModuleDefinition[]): void {
     this.#host.hooks.rank(arranged(definitions).map(({ name }) => name));
   }
 
-  /** Answers with what was loaded, in that order. */
+  /** Returns the names of the modules that were loaded, in load order. */
   async #load(names: readonly string[], fresh: boolean, neededBy?: string): Promise<string[]> {
     const order = await this.#order(names, fresh, neededBy);
     this.#rank([...this.loaded, ...order]);
@@ -202,7 +202,7 @@ export class ModuleHost {
     throw failure.error;
   }
 
-  /** Starts `fresh`, or `old` again; answers with why it was not `fresh`. */
+  /** Starts `fresh`; if that fails, starts `old` again and returns the error. */
   async #replace(old: ModuleDefinition, fresh: ModuleDefinition): Promise<{ error: unknown } | undefined> {
     try {
       await this.#start(fresh);
@@ -213,7 +213,7 @@ export class ModuleHost {
     }
   }
 
-  /** What does not load any more stays away, with what needs it; the rest is not to suffer for it. */
+  /** Starts modules. One that fails is logged and skipped, with its dependants. */
   async #startAll(definitions: readonly ModuleDefinition[]): Promise<void> {
     for (const definition of definitions) {
       const { name, depends = [] } = definition;
@@ -254,7 +254,7 @@ export class ModuleHost {
     this.#host.log.debug('module unloaded', { module: name });
   }
 
-  /** The last loaded first. */
+  /** Unloads modules, the last loaded first. */
   async #stopAll(names: readonly string[]): Promise<void> {
     for (const name of names.toReversed()) await this.#stop(name);
   }
@@ -280,7 +280,7 @@ export class ModuleHost {
     return [...affected];
   }
 
-  /** What has to be loaded, dependencies first; what is loaded already is left out. */
+  /** The modules to load, dependencies first, without those that are already loaded. */
   #order(names: readonly string[], fresh: boolean, neededBy?: string): Promise<ModuleDefinition[]> {
     const source = {
       import: (name: string, isNeeded: boolean) => this.#files.import(name, fresh && !isNeeded),

@@ -1,4 +1,4 @@
-// One module on one host: what it registers is remembered, and undone backwards when it unloads.
+// One module on one host: its registrations are recorded, and undone in reverse order at unload.
 
 import type { Command, CommandRegistry } from '../admin/commands.ts';
 import type {
@@ -45,7 +45,7 @@ export interface ModuleSurroundings {
   readonly clock: Clock;
   readonly commands: CommandRegistry;
   readonly metrics: MetricRegistry;
-  /** What `module.use` gives: the return values of the loaded modules. */
+  /** The exports of a loaded module, for `module.use`. */
   use(name: string): unknown;
   /** Data that outlives a reload, by module, then by key. */
   readonly kept: Map<string, Map<string, unknown>>;
@@ -60,7 +60,7 @@ export class ModuleInstance implements Module, Streams {
   readonly store: Stores;
   readonly clock: Clock;
   readonly metric: Metrics;
-  /** What the module's `load` returned. */
+  /** The value that the module's `load` returned. */
   exports: unknown;
   readonly #around: ModuleSurroundings;
   readonly #faults: Faults;
@@ -102,7 +102,7 @@ export class ModuleInstance implements Module, Streams {
     try {
       return this.host.hooks.fire(event, payload);
     } catch (thrown) {
-      // A refusal is what the module asked for; a fault keeps the name of the module that it belongs to.
+      // A StanzaError is a refusal for the caller; other errors stay wrapped, with the name of the failed module.
       throw thrown instanceof HandlerError && thrown.cause instanceof StanzaError ? thrown.cause : thrown;
     }
   }
@@ -157,7 +157,7 @@ export class ModuleInstance implements Module, Streams {
 
   connectRemote(remote: string): Promise<S2SStream> {
     const { remote: links } = this.#around.router;
-    if (!links) return Promise.reject(new Error('This server does not speak to others'));
+    if (!links) return Promise.reject(new Error('This server has no links to other servers'));
     return links.connect(this.host.domain, remote);
   }
 
@@ -190,7 +190,7 @@ export class ModuleInstance implements Module, Streams {
   find<K extends keyof Exports>(module: K): Exports[K] | undefined {
     const { after = [], depends = [] } = this.definition;
     if (!after.includes(module) && !depends.includes(module)) {
-      const message = `the module "${this.name}" looks for "${module}" without naming it in \`after\``;
+      const message = `the module "${this.name}" calls \`find\` for "${module}", which its \`after\` does not name`;
       throw new ModuleError('MODULE_DEPENDENCY_MISSING', this.name, message);
     }
     return this.#around.use(module) as Exports[K] | undefined;
@@ -201,7 +201,7 @@ export class ModuleInstance implements Module, Streams {
       throw new ModuleError(
         'MODULE_DEPENDENCY_MISSING',
         this.name,
-        `the module "${this.name}" uses "${module}" without naming it in \`depends\``,
+        `the module "${this.name}" calls \`use\` for "${module}", which its \`depends\` does not name`,
       );
     }
     return this.#around.use(module) as Exports[K];
@@ -269,13 +269,13 @@ export class ModuleInstance implements Module, Streams {
     this.#owe(undo);
   }
 
-  /** Remembers what to undo. What work that goes on after the unloading registers is undone at once. */
+  /** Records a task for unload. After unload the task runs immediately, for code that is still running. */
   #owe(undo: () => void | Promise<void>): void {
     if (!this.signal.aborted) this.#undo.add(undo);
     else this.#run(undo);
   }
 
-  /** Undoes everything, the latest first. One failure is logged and does not keep the rest from being undone. */
+  /** Runs all tasks, the latest first. A failure is logged, and the remaining tasks still run. */
   async unload(): Promise<void> {
     this.#abort.abort(new DOMException(`Module ${this.name} was unloaded`, 'AbortError'));
     this.#around.router.pendingIqs.forget(this);
@@ -292,7 +292,7 @@ export class ModuleInstance implements Module, Streams {
 
   #run(task: () => void | Promise<void>): void {
     try {
-      const work: unknown = task(); // `() => set.add(x)` is a task too, and its set no promise.
+      const work: unknown = task(); // `() => set.add(x)` is a valid task that does not return a promise.
       if (work instanceof Promise) this.spawn(work);
     } catch (error) {
       this.report(error);

@@ -1,10 +1,10 @@
-// In which order modules load, and their handlers run: what they depend on first, then what they name in `after` and
-// `before`; and what keeps a list of them from loading at all.
+// The order in which modules load and their handlers run, from `depends`, `after` and `before`; and the errors of
+// a list of modules that cannot be loaded.
 
 import type { ModuleDefinition } from '../api/module.ts';
 import { ModuleError } from './errors.ts';
 
-/** The host that modules are to run on. */
+/** The host on which modules will run. */
 export interface ModulePlace {
   readonly domain: string;
   readonly kind: 'local' | 'component';
@@ -13,13 +13,13 @@ export interface ModulePlace {
 export interface ModuleSource {
   /** @throws ModuleError */
   import(name: string, isNeeded: boolean): Promise<ModuleDefinition>;
-  /** Whether it is there already, and to be left out. */
+  /** Whether the module is already loaded, and is left out. */
   has(name: string): boolean;
 }
 
 /**
- * What has to be loaded, dependencies first. `neededBy` is the module that needs all of `names`.
- * @throws ModuleError MODULE_DEPENDENCY_MISSING, MODULE_DEPENDENCY_CIRCULAR, MODULE_WRONG_SCOPE, or of the source.
+ * The modules to load, dependencies first. `neededBy` is the module that depends on all of `names`.
+ * @throws ModuleError MODULE_DEPENDENCY_MISSING, MODULE_DEPENDENCY_CIRCULAR, MODULE_WRONG_SCOPE, or from `import`.
  */
 export async function inOrder(
   names: readonly string[],
@@ -41,8 +41,8 @@ export async function inOrder(
 }
 
 /**
- * Puts modules behind those that they depend on or name in `after`, and before those that they name in `before`; names
- * that are not in the list do not count. Otherwise the order stays.
+ * Sorts modules: each after those in its `depends` and `after`, and before those in its `before`. Names that are not in
+ * the list are ignored. Otherwise the order stays.
  * @throws ModuleError MODULE_DEPENDENCY_CIRCULAR
  */
 export function arranged(definitions: readonly ModuleDefinition[]): ModuleDefinition[] {
@@ -63,7 +63,7 @@ export function arranged(definitions: readonly ModuleDefinition[]): ModuleDefini
   return [...order.values()];
 }
 
-/** The modules that come before each one, by its name. */
+/** The modules that must come before each module, by its name. */
 function predecessors(definitions: readonly ModuleDefinition[]): Map<string, Set<string>> {
   const earlier = new Map<string, Set<string>>();
   for (const { name, depends = [], after = [] } of definitions)
@@ -100,7 +100,7 @@ export function checkScope(definition: ModuleDefinition, place: ModulePlace, nee
   throw new ModuleError('MODULE_WRONG_SCOPE', name, message);
 }
 
-/** Whether a module is made for this kind of host. */
+/** Whether a module supports this kind of host. */
 export function fits({ scope = 'local' }: ModuleDefinition, { kind }: ModulePlace): boolean {
   return scope === 'host' || scope === kind;
 }

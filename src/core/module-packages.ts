@@ -1,4 +1,4 @@
-// Modules that are npm packages: found from the folder of the configuration, as Node finds them from a file there.
+// Finds modules that are npm packages, as Node would resolve them from a file in the folder of the configuration.
 
 import { registerHooks } from 'node:module';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import type { PackageModules } from '../config/packages.ts';
 import { readDefinition } from './module-files.ts';
 
-/** Reads the module of every package; what cannot be used is in `problems`, as a hint for the administrator. */
+/** Reads the module of every package. `problems` holds a hint for the administrator for each unusable package. */
 export async function findPackages(
   packages: readonly string[],
   folders: readonly string[],
@@ -18,7 +18,8 @@ export async function findPackages(
     try {
       const { name, url } = await readPackage(spec, folders);
       const rival = [...names].find(([, taken]) => taken === name)?.[0];
-      if (rival !== undefined) throw new Error(`its module is "${name}", and so is that of "${rival}"`);
+      if (rival !== undefined)
+        throw new Error(`it has a module "${name}", like the package "${rival}": remove one of the two`);
       names.set(spec, name);
       files.set(name, url);
     } catch (error) {
@@ -29,14 +30,14 @@ export async function findPackages(
 }
 
 async function readPackage(spec: string, folders: readonly string[]): Promise<{ name: string; url: string }> {
-  if (/^[./]/.test(spec)) throw new Error('a path is no package: name its folder in plugin_paths');
+  if (/^[./]/.test(spec)) throw new Error('a path is not a package: put its folder into plugin_paths');
   const url = folders.map((folder) => locate(spec, folder)).find((found) => found !== undefined);
-  if (url === undefined) throw new Error(`install it: npm install ${packageOf(spec)}, in ${folders[0]}`);
+  if (url === undefined) throw new Error(`install it: run "npm install ${packageOf(spec)}" in ${folders[0]}`);
   const { name } = await readDefinition(url, spec);
   return { name, url };
 }
 
-/** `import.meta.resolve` knows no starting place of its own choice (without a flag), so a hook gives it one. */
+/** Resolves a package from a folder. `import.meta.resolve` has no parameter for the folder, so a hook sets it. */
 function locate(spec: string, folder: string): string | undefined {
   const parentURL = pathToFileURL(join(folder, 'enjamb.toml')).href;
   const hook = registerHooks({

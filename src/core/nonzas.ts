@@ -1,4 +1,4 @@
-// Top-level elements that are no stanzas (XEP-0360), each with exactly one handler.
+// Handlers of top-level elements that are not stanzas (XEP-0360), one for each element.
 
 import type { NonzaHandler, NonzaMatch } from '../api/stream.ts';
 import type { Element } from '../xml/element.ts';
@@ -7,7 +7,7 @@ import { ModuleError } from './errors.ts';
 export class NonzaHandlers {
   readonly #handlers = new Map<string, { owner: string; handler: NonzaHandler }>();
 
-  /** @throws ModuleError MODULE_HANDLER_CONFLICT when another module handles the element already. */
+  /** @throws ModuleError MODULE_HANDLER_CONFLICT when another module already handles the element. */
   add(match: NonzaMatch, handler: NonzaHandler, owner: string): () => void {
     const keys = match.on.map((on) => `${on} ${match.xmlns} ${match.name}`);
     for (const key of keys) {

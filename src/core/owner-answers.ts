@@ -1,4 +1,4 @@
-// The questions about its owners (users, rooms) that a host answers, each by one module.
+// The questions about owners (users, rooms) that a host answers, each by one module.
 
 import type { Jid } from '../xml/jid.ts';
 import { ModuleError } from './errors.ts';
@@ -15,7 +15,7 @@ export class OwnerAnswers {
   add(name: string, answer: Answerer['answer'], module: string): () => void {
     const other = this.#byName.get(name);
     if (other !== undefined) {
-      const message = `the module "${other.module}" answers "${name}" already`;
+      const message = `the module "${other.module}" already answers "${name}"`;
       throw new ModuleError('MODULE_HANDLER_CONFLICT', module, message);
     }
     this.#byName.set(name, { module, answer });

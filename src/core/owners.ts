@@ -1,5 +1,5 @@
-// How modules reach owners (users, rooms) and events of another host: asynchronous, with plain data, because that host
-// may run elsewhere one day.
+// Questions to owners (users, rooms) and events on other hosts. They are asynchronous and hold plain data, so that
+// a host could run in another process.
 
 import type { EventName } from '../api/events.ts';
 import type { OwnerQuestion } from '../api/module.ts';
@@ -18,7 +18,7 @@ export interface OwnersContext {
   readonly clock: Clock;
 }
 
-/** Asks the host of an owner; `undefined`: it is not ours, nobody answers, or not within 5 s. */
+/** Asks the host of an owner. `undefined`: the host is not ours, no module answers, or none within 5 s. */
 export async function askOwner(
   { router, clock }: OwnersContext,
   owner: Jid,
@@ -26,7 +26,7 @@ export async function askOwner(
   payload: unknown,
 ): Promise<unknown> {
   const question = plainCopy(payload);
-  await undefined; // Never in the tick of the asker, as it would be elsewhere.
+  await undefined; // Always in a later tick, as with a host in another process.
   const host = router.hosts.get(owner.domain);
   const answerer = host?.ownerAnswers.get(name);
   if (host === undefined || answerer === undefined) return undefined;
@@ -35,7 +35,7 @@ export async function askOwner(
   return within(clock, answer);
 }
 
-/** Whoever fails has said nothing. */
+/** An error of the answering module is logged and returned as `undefined`. */
 async function answerOf(
   host: LocalHost,
   { answer, module }: Answerer,
@@ -64,7 +64,7 @@ function within(clock: Clock, answer: Promise<unknown>): Promise<unknown> {
   });
 }
 
-/** Notifies every host, and settles once all work has that their handlers gave to `waitUntil`; failures are logged. */
+/** Notifies every host, and resolves once all work that handlers passed to `waitUntil` has settled. Logs failures. */
 export async function tellAll(router: Router, event: EventName, data: object, module: string): Promise<void> {
   const told = plainCopy(data);
   await undefined;

@@ -1,11 +1,11 @@
-// Data that could leave this process: what one host may hand to another, wherever that host runs.
+// Plain data, the only kind that hosts exchange, since another host could run in another process.
 
 import { Element } from '../xml/element.ts';
 import { Jid } from '../xml/jid.ts';
 
 /**
- * Copies plain data: primitives, arrays and objects without a class. JIDs and elements have a text form and are never
- * edited, so they are passed as they are.
+ * Copies plain data: primitives, arrays and objects without a class. JIDs and elements are passed without a copy,
+ * because they have a text form and are never edited.
  * @throws TypeError for anything else, such as a function or a session.
  */
 export function plainCopy<T>(value: T): T {

@@ -24,21 +24,21 @@ import { RoutedStanza } from './routed-stanza.ts';
 import { domainOf, parseDestination } from './unusable-address.ts';
 import { PendingWork } from './work.ts';
 
-/** Sends stanzas to other servers. A stanza that cannot be delivered comes back to the router as its error. */
+/** Sends stanzas to other servers. For an undeliverable stanza it routes an error reply. */
 export interface RemoteSender {
   send(local: string, remote: string, stanza: Stanza, isOverhead: boolean): void;
   /** The stream for stanzas from one of our hosts to another server, secured but perhaps not authenticated. */
   connect(local: string, remote: string): Promise<S2SStream>;
 }
 
-/** Chooses host, remote link, or error; nothing more. */
+/** Routes a stanza to a host, to a link, or back as an error. */
 export class Router {
   readonly hosts = new Map<string, LocalHost>();
   readonly pendingIqs: PendingIqs;
   readonly followedIqs: FollowedIqs;
   readonly work: PendingWork;
   remote: RemoteSender | undefined;
-  /** How many stanzas were taken to our hosts and to other servers. */
+  /** The number of stanzas routed to our hosts and to other servers. */
   readonly routed = {
     here: { message: 0, presence: 0, iq: 0 },
     elsewhere: { message: 0, presence: 0, iq: 0 },
@@ -115,8 +115,8 @@ export class Router {
   }
 
   /**
-   * RFC 6120 §8.3.1: `from` of the error is the malformed address, by which the sender recognises the failed stanza. The
-   * host's address stands in for it during routing.
+   * RFC 6120 §8.3.1: `from` of the error is the malformed address, by which the sender recognises the failed stanza.
+   * The host's address stands in for it during routing.
    */
   #answerUnusable(host: LocalHost, reply: Stanza, sender: Jid): void {
     const from = Jid.parse(host.domain);
@@ -187,10 +187,10 @@ export class Router {
     else this.#deliverUnhandled(host, event);
   }
 
-  /** What no module takes. Presence of and to users is dropped (RFC 6121 §8.5); a service that is not there says so. */
+  /** Handles a stanza that no module took: presence to users is dropped (RFC 6121 §8.5), requests get an error. */
   #deliverUnhandled(host: LocalHost, { stanza, to }: StanzaEvent): void {
     const { type } = stanza.attrs;
-    // RFC 6120 §8.3: whose stanza was refused hears of it, whichever modules there are.
+    // RFC 6120 §8.3: errors reach their client independent of the loaded modules.
     if (type === 'error') host.sessions.get(to)?.send(stanza);
     else if (stanza.name === 'message' || (host.kind === 'component' && type === undefined))
       throw new StanzaError('service-unavailable');
@@ -200,14 +200,14 @@ export class Router {
     const { stanza, to } = event;
     const isRequest = stanza.attrs.type === 'get' || stanza.attrs.type === 'set';
     if (target === 'full') {
-      // RFC 6121 §8.5.3: an iq for a resource is delivered to it, or refused.
+      // RFC 6121 §8.5.3: an iq to a full JID is delivered to that session, or refused.
       if (host.sessions.get(to)?.send(stanza)) return;
       if (isRequest) throw new StanzaError('service-unavailable');
       return;
     }
-    if (!isRequest) return; // An answer to a question that nobody asked, or that is no longer waited for.
+    if (!isRequest) return; // An unsolicited or late answer.
     if (host.kind === 'local' && to.local !== undefined && !host.users.has(to.local)) {
-      throw new StanzaError('service-unavailable'); // RFC 6121 §8.5.1: as for an account without the feature
+      throw new StanzaError('service-unavailable'); // RFC 6121 §8.5.1: the same error as for an account without the feature
     }
     const reply = (answer: Element | StanzaError) => {
       if (answer instanceof StanzaError) this.bounce(stanza, answer);
@@ -231,7 +231,7 @@ export class Router {
     return new RoutedStanza(stanza, from, to, origin, this);
   }
 
-  /** Turns whatever a handler throws into the error reply to `stanza` (see HandlerError for whose it was). */
+  /** Turns every error of a handler into an error reply to `stanza` (HandlerError names the handler's module). */
   #guarded(stanza: Stanza, from: Jid, route: () => void): void {
     try {
       route();
@@ -249,7 +249,7 @@ export class Router {
   }
 }
 
-/** XEP-0045 §7.2: clients recognise the refusal of a join by this element. */
+/** Adds the element by which clients recognise the refusal of a join (XEP-0045 §7.2). */
 function withJoinMark(reply: Stanza): Stanza {
   return reply.name === 'presence' ? reply.withChildren([xml('x', NS.MUC), ...reply.children]) : reply;
 }

@@ -1,4 +1,4 @@
-// The rules of RFC 6120 §8 that every stanza must meet before it is routed.
+// The rules of RFC 6120 §8 that every stanza must satisfy before it is routed.
 
 import { isCut } from '../xml/cut.ts';
 import { type Element, type Stanza, xml } from '../xml/element.ts';
@@ -8,7 +8,7 @@ import { NS } from '../xml/namespaces.ts';
 
 const KINDS: ReadonlySet<string> = new Set(['message', 'presence', 'iq']);
 const IQ_TYPES: ReadonlySet<string> = new Set(['get', 'set', 'result', 'error']);
-/** RFC 6121 §4.7.1; no type at all means available. */
+/** RFC 6121 §4.7.1; presence without a type means available. */
 const PRESENCE_TYPES: ReadonlySet<string> = new Set([
   'unavailable',
   'subscribe',
@@ -24,21 +24,21 @@ export function isStanza(element: Element): boolean {
   return KINDS.has(element.name) && element.getNS() === undefined;
 }
 
-/** Available or unavailable presence: a notification, to which no reply is due (RFC 6121 §4.7.1). */
+/** Whether a stanza is available or unavailable presence, which gets no reply (RFC 6121 §4.7.1). */
 export function isAvailability({ name, attrs: { type } }: Stanza): boolean {
   return name === 'presence' && (type === undefined || type === 'unavailable');
 }
 
 /**
- * What is wrong with the form of a stanza, if anything. A message of an unknown type is a normal one (RFC 6121
- * §5.2.2), so there is nothing to refuse about messages.
+ * The error for a stanza of invalid form. A message of an unknown type is treated as `normal` (RFC 6121 §5.2.2), so
+ * messages are never refused.
  */
 export function checkStanza(stanza: Stanza): StanzaError | undefined {
   const { type } = stanza.attrs;
   if (isCut(stanza)) return tooLarge();
   if (stanza.name === 'iq') return checkIq(stanza);
   if (stanza.name === 'presence' && type !== undefined && !PRESENCE_TYPES.has(type)) {
-    return badRequest('There is no presence of this type');
+    return badRequest('Unknown type of presence');
   }
   return undefined;
 }
@@ -47,16 +47,18 @@ export function checkStanza(stanza: Stanza): StanzaError | undefined {
 function checkIq(iq: Stanza): StanzaError | undefined {
   const { id, type } = iq.attrs;
   if (id === undefined || id === '') return badRequest('An iq must have an id');
-  if (type === undefined || !IQ_TYPES.has(type)) return badRequest('There is no iq of this type');
+  if (type === undefined || !IQ_TYPES.has(type))
+    return badRequest('The type of an iq must be get, set, result or error');
   const count = iq.elements().length;
-  if (type === 'result') return count > 1 ? badRequest('A result has one child element at most') : undefined;
+  if (type === 'result')
+    return count > 1 ? badRequest('An iq of type result must have at most one child element') : undefined;
   if (type === 'error') return undefined;
-  return count === 1 ? undefined : badRequest('An iq of type get or set has exactly one child element');
+  return count === 1 ? undefined : badRequest('An iq of type get or set must have exactly one child element');
 }
 
 /**
- * The stanza as our client's server passes it on: from the full JID (RFC 6120 §8.1.2.1), in the language of the
- * stream where it names none itself (§8.1.5).
+ * A client's stanza with the client's full JID as `from` (RFC 6120 §8.1.2.1), and with the language of the stream if it
+ * has none of its own (§8.1.5).
  * @throws StreamError 'invalid-from' for another `from` than the client's bare or full JID.
  */
 export function stampStanza(stanza: Stanza, sender: Jid, lang: string | undefined): Stanza {
@@ -72,7 +74,7 @@ function isOwn(from: string, sender: Jid): boolean {
   return jid !== undefined && (jid.equals(sender) || jid.equals(sender.toBare()));
 }
 
-/** The request for a session that RFC 3921 §3 wanted and RFC 6120 made needless: answered, and nothing more. */
+/** Whether an iq requests a session (RFC 3921 §3). RFC 6120 made this obsolete, so the server only answers it. */
 export function isLegacySession(iq: Stanza, sender: Jid): boolean {
   const { to, type } = iq.attrs;
   if (iq.name !== 'iq' || type !== 'set') return false;
@@ -80,7 +82,7 @@ export function isLegacySession(iq: Stanza, sender: Jid): boolean {
   return isForUs && iq.getChild('session', NS.SESSION) !== undefined;
 }
 
-/** `account` answers where the request was for nobody in particular (RFC 6120 §8.1.1.1). */
+/** The empty answer to a request; from `account` if the request has no `to` (RFC 6120 §8.1.1.1). */
 export function emptyResult(iq: Stanza, account: Jid): Stanza {
   const from = iq.attrs.to ?? account.bare;
   return xml('iq', { type: 'result', id: iq.attrs.id, from, to: iq.attrs.from });
@@ -88,7 +90,7 @@ export function emptyResult(iq: Stanza, account: Jid): Stanza {
 
 function tooLarge(): StanzaError {
   return new StanzaError('policy-violation', {
-    text: 'The stanza has too many elements and attributes, or is too long when written in full; send less in one',
+    text: 'The stanza has too many elements and attributes, or is too long in full; send smaller stanzas',
   });
 }
 

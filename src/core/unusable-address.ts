@@ -1,4 +1,4 @@
-// Malformed addresses (RFC 7622): which part is wrong, and which domain answers for them.
+// Malformed addresses (RFC 7622): finds the malformed part, and the domain that answers for the address.
 
 import { codePointName } from '../xml/chars.ts';
 import { tryDomain } from '../xml/domain.ts';
@@ -6,14 +6,14 @@ import { StanzaError } from '../xml/errors.ts';
 import { Jid, prepareDomain, prepareLocal, prepareResource } from '../xml/jid.ts';
 import { splitAddress } from '../xml/split-address.ts';
 
-/** Bytes of each part in UTF-8 (RFC 7622 §3.2, §3.3, §3.4). */
+/** The most bytes of each part in UTF-8 (RFC 7622 §3.2, §3.3, §3.4). */
 const MAX_PART_BYTES = 1023;
-/** Characters of a part that are checked one by one to find the forbidden ones. */
+/** The most characters of a part that are checked one by one to find the forbidden ones. */
 const MAX_CHECKED = 256;
-/** Forbidden characters that the error names. */
+/** The most forbidden characters that the error names. */
 const MAX_NAMED = 3;
 
-/** Reads the `to` of a stanza. @throws StanzaError 'jid-malformed', with a text that says which part is wrong */
+/** Parses the `to` of a stanza. @throws StanzaError 'jid-malformed', with a text that names the malformed part */
 export function parseDestination(to: string): Jid {
   const jid = Jid.tryParse(to);
   if (jid === undefined) throw new StanzaError('jid-malformed', { text: problemOf(to) });
@@ -22,7 +22,7 @@ export function parseDestination(to: string): Jid {
 
 /** The prepared domain of an address whose other parts may be malformed; `undefined` when the domain itself is. */
 export function domainOf(address: string): string | undefined {
-  // Jid remembers recent addresses, so a valid one costs no preparation.
+  // Jid caches recent addresses, so a valid one needs no preparation.
   return Jid.tryParse(address)?.domain ?? tryDomain(splitAddress(address).domain);
 }
 
@@ -47,11 +47,11 @@ function wrongPart(
   if (isPrepared(text, prepare)) return undefined;
   const characters = firstUnprepared(text, prepare);
   if (characters.length === 0) return `${name} is not allowed in an address (RFC 7622)`;
-  // By number: forbidden characters are often invisible.
+  // By code point: forbidden characters are often invisible.
   return `${name} has characters that addresses cannot have: ${characters.map(codePointName).join(', ')}`;
 }
 
-/** Not all of them: it takes longer to refuse a character than to accept one. */
+/** The first forbidden characters. Not all, because refusing a character takes longer than accepting one. */
 function firstUnprepared(text: string, prepare: (text: string) => string): string[] {
   const found: string[] = [];
   for (const one of new Set(text.slice(0, MAX_CHECKED))) {

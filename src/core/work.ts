@@ -1,8 +1,8 @@
-// Work that stanzas left behind (`event.waitUntil`): counted, so that shutdown, tests and backpressure can wait.
+// The background work of stanzas (`event.waitUntil`), counted so that shutdown, tests and backpressure can wait for it.
 
 import type { Faults } from '../util/faults.ts';
 
-/** The promises that are still under way. */
+/** The promises that have not settled. */
 export class PendingWork {
   readonly #pending = new Set<Promise<unknown>>();
   readonly #faults: Faults;
@@ -15,7 +15,7 @@ export class PendingWork {
     return this.#pending.size;
   }
 
-  /** Watches `work` until it settles; a failure is logged, and never left unhandled. */
+  /** Adds a promise until it settles; logs its failure. */
   add(work: Promise<unknown>, owner: string): void {
     const watched = work
       .catch((error: unknown) => {
@@ -25,7 +25,7 @@ export class PendingWork {
     this.#pending.add(watched);
   }
 
-  /** Resolves once nothing is under way, work that begins meanwhile included. */
+  /** Resolves once all work has settled, including work that begins meanwhile. */
   async idle(): Promise<void> {
     while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
   }

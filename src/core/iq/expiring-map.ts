@@ -1,5 +1,5 @@
-// A map whose entries expire, each after its own time. Entries with the same time share one timer and stay in the order
-// of their deadlines, so that 100,000 entries cost no more timers than there are different times.
+// A map whose entries expire, each after its own time. Entries with the same time share one timer, in the order of
+// their deadlines, so that the number of timers does not grow with the number of entries.
 
 import type { Clock, Timer } from '../../util/clock.ts';
 
@@ -11,7 +11,7 @@ interface Lane<V> {
 export class ExpiringMap<V extends { expiresAt: number }> {
   readonly #clock: Clock;
   readonly #expired: (id: string, value: V) => void;
-  /** By the time that entries have, in ms. */
+  /** By lifetime, in ms. */
   readonly #lanes = new Map<number, Lane<V>>();
   #size = 0;
 
@@ -33,7 +33,7 @@ export class ExpiringMap<V extends { expiresAt: number }> {
     return undefined;
   }
 
-  /** The id must be new. Sets `expiresAt`. */
+  /** Adds an entry and sets its `expiresAt`. The id must be new. */
   set(id: string, value: V, afterMs: number): void {
     const lane = this.#lanes.get(afterMs) ?? { entries: new Map<string, V>(), timer: undefined };
     this.#lanes.set(afterMs, lane);
@@ -53,7 +53,7 @@ export class ExpiringMap<V extends { expiresAt: number }> {
     return false;
   }
 
-  /** Deletes the entry that was set first among those with the first lane's time; false if there is none. */
+  /** Deletes the oldest entry of the first lane; returns false if the map is empty. */
   deleteOldest(): boolean {
     for (const { entries } of this.#lanes.values()) {
       for (const id of entries.keys()) return this.delete(id);

@@ -1,5 +1,5 @@
-// IQ semantics (RFC 6120 §8.2.3): every request has exactly one handler and gets exactly one answer; an answer goes
-// to whoever asked, and to nobody else.
+// IQ semantics (RFC 6120 §8.2.3): every request has exactly one handler and gets exactly one answer, which goes to the
+// requesting entity only.
 
 import type { StanzaEvent } from '../../api/events.ts';
 import type { IqHandler, IqMatch, IqRequest } from '../../api/module.ts';
@@ -37,7 +37,7 @@ export class IqHandlers {
     };
   }
 
-  /** The handler for a request to `target`; an account's own requests fall back to those that anyone may make. */
+  /** The handler for a request to `target`. A request of an account to itself falls back to the handler for `bare`. */
   find(type: string, target: 'self' | 'bare' | 'host', payload: Element): Registration | undefined {
     const xmlns = payload.getNS() ?? '';
     const found = this.#handlers.get(keyOf(type, target, xmlns, payload.name));
@@ -47,8 +47,8 @@ export class IqHandlers {
 }
 
 /**
- * Lets the handler answer a get or set. A handler that throws a StanzaError refuses the request.
- * @throws StanzaError for the caller to turn into the reply, when it is known in this tick.
+ * Runs the handler of a get or set. A handler that throws a StanzaError refuses the request.
+ * @throws StanzaError if the handler refuses in this tick; the caller turns it into the reply.
  */
 export function handleRequest(
   handlers: IqHandlers,

@@ -1,8 +1,8 @@
-// The requests that this server itself has sent and nobody has answered yet.
+// The pending requests of this server itself.
 //
 //   waiting ──answer──▶ forgotten        waiting ──timeout──▶ late ──answer, or lateMs──▶ forgotten
 //
-// The id of a request stays known while it is late, or while its module is gone: no answer to it reaches a client.
+// The id of a request stays known while it is late or its module is unloaded, so that no answer reaches a client.
 
 import type { StanzaEvent } from '../../api/events.ts';
 import type { AskedIq, IqAnswer, IqQuestion } from '../../api/iq.ts';
@@ -20,7 +20,7 @@ import { ExpiringMap } from './expiring-map.ts';
 export const MAX_QUESTIONS = 200_000;
 const DEFAULT_TIMEOUT_MS = 30_000;
 
-/** Who asks: a module on one host, or a part of the server. */
+/** The source of questions: a module on one host, or a part of the server. */
 export interface Asker {
   readonly name: string;
 }
@@ -43,7 +43,7 @@ interface Question {
   /** Whose quota it uses, until it is answered. */
   quotaOf: object | undefined;
   accepts: IqQuestion['accepts'];
-  /** Absent when nobody waits any more. */
+  /** Undefined once the question is cancelled. */
   onAnswer: IqQuestion['onAnswer'] | undefined;
   left: boolean;
   expiresAt: number;
@@ -57,7 +57,7 @@ export class PendingIqs {
   readonly #quotas = new WeakMap<object, number>();
   readonly #terms = new WeakMap<Asker, Terms[]>();
   readonly #closed = new AbortController();
-  /** Answers that were dropped because somebody else than the one asked has sent them. */
+  /** The number of answers dropped because of a wrong sender. */
   forged = 0;
 
   constructor(clock: Clock, log: Logger, faults: Faults) {
@@ -71,7 +71,7 @@ export class PendingIqs {
     return this.#waiting.size + this.#late.size;
   }
 
-  /** The server stops: nothing is asked and nothing is waited for any more. */
+  /** Cancels all questions, since the server stops. */
   close(): void {
     this.#closed.abort(new DOMException('The server is stopping', 'AbortError'));
     this.#waiting.clear();
@@ -80,7 +80,7 @@ export class PendingIqs {
 
   /**
    * Sends a request, with `send`, under an id of our own.
-   * @throws StanzaError 'resource-constraint' when too many questions are not answered; then nothing is sent.
+   * @throws StanzaError 'resource-constraint' when too many questions are pending; then nothing is sent.
    */
   ask(asker: Asker, iq: Stanza, question: IqQuestion, send: (iq: Stanza) => unknown): AskedIq {
     const [from, to] = [prepared(iq.attrs.from), prepared(iq.attrs.to)];
@@ -120,7 +120,7 @@ export class PendingIqs {
   }
 
   /**
-   * Asks, and resolves with the result.
+   * Sends a request and resolves with the result.
    * @throws StanzaError the peer's error; IqTimeoutError; the signal's reason when it aborts.
    */
   request(
@@ -160,8 +160,8 @@ export class PendingIqs {
   }
 
   /**
-   * Whether a stanza answers a request of ours; then whoever asked has it, and nobody else may see it. The id alone
-   * proves nothing: an answer from elsewhere is dropped.
+   * Passes an answer to its asker. Returns whether the stanza has the id of a request of ours; then no other code may
+   * see it. An answer from a wrong sender is dropped, since a peer may know the id.
    */
   take(event: StanzaEvent): boolean {
     const { id } = event.stanza.attrs;
@@ -171,7 +171,7 @@ export class PendingIqs {
     if (question === undefined || question.from !== event.to.toString()) return false;
     if (!this.#isAccepted(question, event)) {
       this.forged++;
-      this.#log.debug('answer from a stranger dropped', { from: `${event.from}`, asked: question.to });
+      this.#log.debug('answer from wrong sender dropped', { from: `${event.from}`, asked: question.to });
       return true;
     }
     this.#waiting.delete(id);
@@ -183,7 +183,7 @@ export class PendingIqs {
     return true;
   }
 
-  /** A request has left over a link, or has reached a service of ours. Returns whether it is overhead. */
+  /** Records that a request has left over a link, or has reached a service of ours. Returns whether it is overhead. */
   left(request: Stanza): 'overhead' | undefined {
     const question = this.#questionOf(request);
     if (question === undefined) return undefined;
@@ -191,7 +191,7 @@ export class PendingIqs {
     return question.terms.overhead ? 'overhead' : undefined;
   }
 
-  /** Whether a request serves the link itself, and nobody needs it any more once its stream has broken. */
+  /** Whether a request serves the link itself, so that it is not resent after its stream has broken. */
   isOverhead(request: Stanza): boolean {
     return this.#questionOf(request)?.terms.overhead === true;
   }
@@ -202,7 +202,7 @@ export class PendingIqs {
     return question?.from === from && question?.to === to ? question : undefined;
   }
 
-  /** The asker has gone: it is told of nothing any more. Its ids stay known for `lateMs`. */
+  /** Cancels all questions of an asker. Their ids stay known for `lateMs`. */
   forget(asker: Asker): void {
     for (const [, question] of this.#late.entries())
       if (question.terms.asker === asker) this.#release(question);
@@ -245,7 +245,7 @@ export class PendingIqs {
     this.#tell(question, onAnswer, { kind: 'timeout' });
   }
 
-  /** Lets go of whoever waits. Idempotent. */
+  /** Releases the callbacks and the quota of a question. Idempotent. */
   #release(question: Question): void {
     this.#giveBack(question);
     question.onAnswer = undefined;
@@ -280,14 +280,14 @@ export class PendingIqs {
 }
 
 function tooMany(): StanzaError {
-  return new StanzaError('resource-constraint', { text: 'Too many requests are not answered yet' });
+  return new StanzaError('resource-constraint', { text: 'Too many pending requests' });
 }
 
 function reasonFor(signal: AbortSignal): Error {
   return signal.reason instanceof Error ? signal.reason : new Error('aborted');
 }
 
-/** The peer may spell an address in another way than we did: `Capulet.lit` is `capulet.lit`. */
+/** The prepared form of an address, since peers may spell it differently: `Capulet.lit` for `capulet.lit`. */
 function prepared(address: string | undefined): string | undefined {
   return Jid.tryParse(address)?.toString();
 }

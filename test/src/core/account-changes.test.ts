@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { xml } from '../../../src/xml/element.ts';
 import type { ScriptedClient } from '../../support/client.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
-import { xml } from '../../../src/xml/element.ts';
 import { ScramClient } from '../sasl/scram-client.ts';
 
 const ROMEO = 'romeo@montague.lit';

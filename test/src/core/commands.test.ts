@@ -82,19 +82,19 @@ test('module commands say what cannot be done, and where', async (t) => {
   await fails(
     'module load',
     { name: 'ping' },
-    'the module "ping" is loaded already on every host that it is made for',
+    'the module "ping" is already loaded on every host that it supports',
   );
   const where = { name: 'ping', host: 'montague.lit' };
-  await fails('module load', where, 'the module "ping" is loaded on montague.lit already');
+  await fails('module load', where, 'the module "ping" is already loaded on montague.lit');
   await fails(
     'module unload',
     { name: 'time' },
-    'the module "time" is not loaded on any host; "enjamb module list" shows what is',
+    'the module "time" is not loaded on any host; "enjamb module list" lists the loaded modules',
   );
   await fails(
     'module reload',
     { name: 'ping', host: 'capulet.lit' },
-    /there is no host "capulet.lit"; there are: montague.lit/,
+    /there is no host "capulet.lit"; the hosts are: montague.lit/,
   );
   const elsewhere = { name: 'time', host: 'verona.lit' };
   await fails('module unload', elsewhere, 'the module "time" is not loaded on verona.lit');

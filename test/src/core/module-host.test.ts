@@ -125,7 +125,7 @@ test('a module finds what its dependencies offer, and only theirs', async (t) =>
   assert.deepEqual(told, ['3']);
   await assert.rejects(site.modules.load(['thief']), {
     code: 'MODULE_DEPENDENCY_MISSING',
-    message: /"thief" uses "floor" without naming it/,
+    message: /"thief" calls `use` for "floor", which its `depends` does not name/,
   });
 });
 

@@ -67,7 +67,10 @@ test('`find` sees a module come and go, and needs its name in `after`', async (t
   assert.equal(heard('user-create'), 'archive reader');
   await run('unload', 'archive');
   assert.equal(heard('host-stop'), 'undefined');
-  await assert.rejects(run('load', 'thief'), /"thief" looks for "archive" without naming it in `after`/);
+  await assert.rejects(
+    run('load', 'thief'),
+    /"thief" calls `find` for "archive", which its `after` does not name/,
+  );
 });
 
 test('a module that would close a circle does not load, and the order stays', async (t) => {

@@ -373,7 +373,7 @@ test('`s2s ping` tells whether a server answers, and if not, why', async (t) => 
   assert.match(`${refusal}`, /^capulet.lit answered in \d+ ms \(with forbidden\)$/);
   const unanswered = run(world, 's2s ping', 'capulet.lit');
   await peer.reads('</iq>');
-  const failed = assert.rejects(unanswered, { name: 'CommandError', message: /No answer came in time/ });
+  const failed = assert.rejects(unanswered, { name: 'CommandError', message: /No answer arrived in time/ });
   await world.clock.advance(30_000);
   await failed;
   world.answer = refused;

@@ -1,11 +1,11 @@
-// The administrator's end of the admin socket.
+// The client side of the admin socket.
 
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { CommandError, type CommandErrorCode, type CommandResult } from './commands.ts';
 import { type AdminResponse, parseObject, readLines, SOCKET_NAME } from './protocol.ts';
 
-/** An answer may be a long listing. */
+/** A response may hold a long listing. */
 const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
 
 interface Waiting {
@@ -35,7 +35,7 @@ export class AdminClient {
 
   /**
    * Connects to the server that uses a data directory; `undefined` when none is running.
-   * @throws Error with a sentence for the administrator when one is, but may not be asked.
+   * @throws CommandError when a server is running but the socket cannot be used.
    */
   static async connect(dataPath: string): Promise<AdminClient | undefined> {
     const socket = await open(join(dataPath, SOCKET_NAME));
@@ -44,7 +44,7 @@ export class AdminClient {
 
   /**
    * Runs a command.
-   * @throws CommandError as the server answers, or when it hangs up.
+   * @throws CommandError with the server's error, or when the server closes the connection.
    */
   run(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<CommandResult> {
     if (!this.#socket.writable)
@@ -64,7 +64,7 @@ export class AdminClient {
     const response = parseObject(line) as AdminResponse | undefined;
     if (response === undefined) return;
     if (response.id === null) {
-      this.#fail(response.ok ? 'the server sent an unexpected answer' : response.error.message);
+      this.#fail(response.ok ? 'the server sent an unexpected response' : response.error.message);
       return;
     }
     const waiting = this.#waiting.get(Number(response.id));
@@ -76,7 +76,7 @@ export class AdminClient {
       );
   }
 
-  /** Nobody else will answer. */
+  /** Rejects all pending requests. */
   #fail(message: string): void {
     for (const waiting of this.#waiting.values()) waiting.reject(new CommandError(message));
     this.#waiting.clear();

@@ -1,28 +1,28 @@
-// What administrators can do, declared once: the command line, the admin socket and modules all meet here.
+// The registry of administrators' commands, shared by the command line, the admin socket and modules.
 
 import { type Infer, type Option, OptionError, type Options, parseOptions } from '../config/options.ts';
 import { OperatorError } from '../util/operator-error.ts';
 
 export interface CommandContext {
-  /** Who asks, for the log: `admin socket`, `command line`, or a JID. */
+  /** The caller, for the log: `admin socket`, `command line`, or a JID. */
   readonly by: string;
   /** Aborted when the administrator's connection ends. */
   readonly signal?: AbortSignal;
 }
 
-/** What a command answers: a table, a sentence, or both. Plain JSON throughout. */
+/** The result of a command: a table, a sentence, or both. Plain JSON throughout. */
 export interface CommandResult {
   /** One object per row, keyed by column. */
   readonly rows?: readonly Readonly<Record<string, unknown>>[];
-  /** Which keys of the rows are shown, and in what order; default: those of the first row. */
+  /** The keys of the rows to show, in this order; default: those of the first row. */
   readonly columns?: readonly string[];
-  /** For people. */
+  /** Text for people. */
   readonly text?: string;
-  /** For programs (`--json`) when `rows` does not say it all. */
+  /** Data for programs (`--json`) when `rows` does not hold everything. */
   readonly data?: unknown;
 }
 
-/** One thing that an administrator can do. */
+/** One command. */
 export interface Command<O extends Options = Options> {
   /** One or more words: `joins`, `joins probe`. */
   readonly name: string;
@@ -31,14 +31,14 @@ export interface Command<O extends Options = Options> {
   readonly args: O;
   /** The arguments given by position on the command line, in order; the rest are `--flags`. */
   readonly positional?: readonly (keyof O & string)[];
-  /** Only on the machine itself: never offered over XMPP. */
+  /** The command is available on the machine itself only, never over XMPP. */
   readonly localOnly?: boolean;
-  /** Deletes something for good, so the command line asks for confirmation. */
+  /** The command deletes something for good, so the command line asks for confirmation. */
   readonly destroys?: boolean;
-  /** The error text if no host has what the arguments name; default: the hosts that were asked. */
+  /** The error text if no host has what the arguments name; default: a text that names the hosts asked. */
   nothing?(args: Infer<O>): string;
   /**
-   * A command of single hosts answers `{}` when it is asked about something on another host.
+   * A command of single hosts returns `{}` when the arguments name something on another host.
    * @throws CommandError with a sentence for the administrator.
    */
   run(args: Infer<O>, context: CommandContext): Promise<CommandResult> | CommandResult;
@@ -47,9 +47,9 @@ export interface Command<O extends Options = Options> {
 export type CommandErrorCode =
   /** The arguments are wrong. */
   | 'usage'
-  /** Nobody offers that command. */
+  /** No such command is registered. */
   | 'unknown-command'
-  /** It was understood, and cannot be done. */
+  /** The command is valid but cannot be carried out. */
   | 'refused';
 
 /** A command was not carried out; the message is a sentence for the administrator. */
@@ -64,14 +64,14 @@ export class CommandError extends OperatorError {
 }
 
 /**
- * Gives a command its types where it is not handed to `register` or `module.command` on the spot; returns it as one
- * that any registry takes.
+ * Infers the types of a command that is not passed directly to `register` or `module.command`; returns it as the type
+ * that every registry takes.
  */
 export function defineCommand<const O extends Options>(command: Command<O>): Command {
   return command as unknown as Command;
 }
 
-/** A command, and where it is offered. */
+/** A command, and the hosts that offer it. */
 export interface CommandOffer {
   readonly command: Command;
   readonly hosts: readonly string[] | undefined;
@@ -79,19 +79,19 @@ export interface CommandOffer {
 
 interface Entry {
   readonly command: Command;
-  /** The host that the command speaks for; `undefined` for the whole server. */
+  /** The host that the command belongs to; `undefined` for the whole server. */
   readonly host: string | undefined;
 }
 
 /**
- * The commands on offer. One name may be registered once for the whole server, or once for each host: then it runs on
- * every host, or on the one that the argument `host` names, and the answers are put together.
+ * The registered commands. A name is registered once for the whole server, or once for each host. In the second case it
+ * runs on every host, or on the one that the argument `host` names, and the results are merged.
  */
 export class CommandRegistry {
   readonly #entries = new Map<string, Entry[]>();
 
   /**
-   * Offers a command until the returned function is called.
+   * Registers a command until the returned function is called.
    * @throws CommandError when the name is taken (for that host).
    */
   register<const O extends Options>(command: Command<O>, host?: string): () => void {
@@ -114,7 +114,7 @@ export class CommandRegistry {
     return first.sort((a, b) => a.name.localeCompare(b.name));
   }
 
-  /** Every command once, by name, with the hosts that offer it; `undefined`: it is one of the whole server. */
+  /** Every command once, by name, with the hosts that offer it; `undefined`: the command is for the whole server. */
   offers(): readonly CommandOffer[] {
     return this.list().map((command) => {
       const hosts = (this.#entries.get(normalise(command.name)) ?? []).flatMap(({ host }) => host ?? []);
@@ -128,7 +128,7 @@ export class CommandRegistry {
 
   /**
    * Checks the arguments and runs a command.
-   * @throws CommandError when there is no such command or host, the arguments are wrong, or it cannot be done.
+   * @throws CommandError when no such command or host exists, the arguments are wrong, or the command is refused.
    */
   async run(
     name: string,
@@ -146,7 +146,7 @@ export class CommandRegistry {
     if (answers.every(([host, result]) => host !== undefined && isEmpty(result))) {
       const asked = answers.map(([host]) => host).join(', ');
       const [{ command }] = chosen as [Entry];
-      throw new CommandError(nothingText(command, rest) ?? `none of these hosts has it: ${asked}`);
+      throw new CommandError(nothingText(command, rest) ?? `none of these hosts has such an entry: ${asked}`);
     }
     return merge(answers);
   }
@@ -158,7 +158,7 @@ export class CommandRegistry {
   }
 }
 
-/** What `--help` and the socket say of one argument. */
+/** The description of one argument, for `--help` and the socket. */
 export interface ArgumentInfo {
   readonly name: string;
   readonly doc: string;
@@ -177,8 +177,8 @@ export function describeArguments(command: Command): readonly ArgumentInfo[] {
 }
 
 /**
- * Checks the arguments and runs a command that need not be registered.
- * @throws CommandError when the arguments are wrong, or it cannot be done.
+ * Checks the arguments and runs a command, registered or not.
+ * @throws CommandError when the arguments are wrong, or the command cannot be carried out.
  */
 export async function runCommand(
   command: Command,
@@ -208,7 +208,7 @@ function parseArguments(command: Command, raw: Readonly<Record<string, unknown>>
   }
 }
 
-/** A command line and a form give text only: text that does not fit is tried as the number or word that it spells. */
+/** Command lines and forms hold text only: text that is not valid is parsed as a number or boolean. */
 function fit(option: Option<unknown> | undefined, value: unknown): unknown {
   if (option === undefined || typeof value !== 'string' || accepts(option, value)) return value;
   const readings = [spelled(value), value.split(',').map((part) => part.trim())];
@@ -229,7 +229,7 @@ function spelled(text: string): unknown {
   return /^-?\d{1,15}(\.\d{1,6})?$/.test(text) ? Number(text) : undefined;
 }
 
-/** Commands of single hosts take a `host` that picks one, unless the command has a `host` of its own. */
+/** Commands of single hosts take an argument `host` that selects one, unless they declare their own `host`. */
 function choose(
   entries: readonly Entry[],
   args: Readonly<Record<string, unknown>>,

@@ -1,4 +1,4 @@
-// The admin socket's language: one JSON object per line, requests one way, responses with the same id the other.
+// The protocol of the admin socket: one JSON object per line; a response has the id of its request.
 
 import type { Socket } from 'node:net';
 import type { CommandErrorCode, CommandResult } from './commands.ts';
@@ -58,7 +58,7 @@ export function readLines(
   socket.on('data', onData);
 }
 
-/** Reads one request. Answers a sentence when it is none. */
+/** Parses one request. Returns a sentence with the fault if the line is not a request. */
 export function parseRequest(line: string): AdminRequest | string {
   const value = parseObject(line);
   if (value === undefined) return 'a request is one JSON object on one line';
@@ -69,7 +69,7 @@ export function parseRequest(line: string): AdminRequest | string {
   return { id, command, args: args as Record<string, unknown> };
 }
 
-/** Parses one line as a JSON object; `undefined` when it is none. */
+/** Parses one line as a JSON object; `undefined` if it is not one. */
 export function parseObject(line: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(line);

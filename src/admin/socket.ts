@@ -1,4 +1,4 @@
-// The server's end of the admin socket: a Unix socket in the data directory that only its owner can open.
+// The server side of the admin socket: a Unix socket in the data directory that only its owner can open.
 
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -21,13 +21,13 @@ export interface AdminSocketOptions {
 const MAX_REQUEST_BYTES = 256 * 1024;
 const MAX_CONNECTIONS = 32;
 const MAX_PENDING = 16;
-const TOO_MANY = 'too many requests at a time; wait for their answers';
+const TOO_MANY = 'too many pending requests; wait for the responses';
 const TOO_LONG = `a request has at most ${MAX_REQUEST_BYTES} bytes`;
 /** Unix socket names have 108 bytes, the last of them zero. */
 const MAX_PATH_BYTES = 107;
 const PROBE_TIMEOUT_MS = 2000;
 
-/** Takes requests from local administrators and runs them on the command registry. */
+/** Runs requests of local administrators on the command registry. */
 export class AdminSocket {
   readonly path: string;
   readonly #commands: CommandRegistry;
@@ -44,9 +44,9 @@ export class AdminSocket {
   }
 
   /**
-   * Opens the socket, in place of one that a dead server left.
-   * @throws StartError when another server uses the data directory, the directory is not writable, the path of the socket
-   * is too long, or another file is in its place.
+   * Opens the socket, and replaces one that a dead server left behind.
+   * @throws StartError when another server uses the data directory, the directory is not writable, the path of the
+   * socket is too long, or another file has that path.
    */
   async start(): Promise<void> {
     if (Buffer.byteLength(this.path) > MAX_PATH_BYTES) {
@@ -64,7 +64,7 @@ export class AdminSocket {
     this.#server = server;
   }
 
-  /** Closes the socket and everybody on it, and removes its file. */
+  /** Closes the socket and its connections, and removes its file. */
   async stop(): Promise<void> {
     const server = this.#server;
     if (server === undefined) return;
@@ -105,7 +105,7 @@ export class AdminSocket {
     });
   }
 
-  /** Never rejects: whatever goes wrong is an answer. */
+  /** Never rejects: errors become responses. */
   async #run({ id, command, args }: AdminRequest, signal: AbortSignal): Promise<AdminResponse> {
     try {
       if (command === 'commands') return { id, ok: true, result: { data: this.#listCommands() } };
@@ -119,7 +119,7 @@ export class AdminSocket {
     }
   }
 
-  /** Falls back to an error for a result that has no JSON form, such as a BigInt. */
+  /** Encodes an error instead of a result that has no JSON form, such as a BigInt. */
   #encode(response: AdminResponse): string {
     try {
       return JSON.stringify(response);
@@ -154,17 +154,17 @@ export class StartError extends OperatorError {
   }
 }
 
-/** The name must be free: a socket without a server is removed. */
+/** Removes a socket that no server listens on. */
 async function removeStale(path: string): Promise<void> {
   const stats = attempt(`read the data directory ${dirname(path)}`, () =>
     lstatSync(path, { throwIfNoEntry: false }),
   );
   if (stats === undefined) return;
   if (!stats.isSocket())
-    throw new StartError(`another file is in the place of the admin socket: move ${path} elsewhere`);
+    throw new StartError(`the path of the admin socket is taken by another file: move ${path} elsewhere`);
   if (await answers(path)) {
     throw new StartError(
-      `another server is running with this data directory: it answers on ${path}; stop it, or set another data_path`,
+      `another server is using this data directory: it listens on ${path}; stop it, or set another data_path`,
     );
   }
   attempt(`remove the admin socket ${path} of a server that has ended`, () => unlinkSync(path));
@@ -186,7 +186,7 @@ function answers(path: string): Promise<boolean> {
       socket.destroy();
       settle();
     };
-    // Only a refused connection proves that no server listens; a busy one may be slow to accept.
+    // Only a refused connection proves that no server listens: a busy server may be slow to accept.
     socket.setTimeout(PROBE_TIMEOUT_MS, () => finish(() => resolve(true)));
     socket.once('connect', () => finish(() => resolve(true)));
     socket.once('error', (error: NodeJS.ErrnoException) => {
@@ -196,7 +196,7 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-/** The file is never open to others, not even between its creation and the change of its mode. */
+/** The umask keeps the file closed to other users between its creation and the change of its mode. */
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const umask = process.umask(0o177);

@@ -1,4 +1,4 @@
-// `enjamb user …`, the same whether a server runs or not: what differs is the door to the accounts.
+// `enjamb user …`, on a running server or a stopped one: only the `UserAdmin` behind the commands differs.
 
 import { jid, string } from '../config/options.ts';
 import { Jid } from '../xml/jid.ts';
@@ -8,18 +8,20 @@ export interface UserRow {
   /** The localpart. */
   readonly user: string;
   readonly enabled: boolean;
-  /** How many sessions it has; `undefined` when no server runs. */
+  /** The number of its sessions; `undefined` when no server runs. */
   readonly online?: number;
 }
 
-/** What the commands need of the server or the database. Users are localparts; `domain` is one of `domains`. */
+/** The operations on accounts that the commands need. Users are localparts; `domain` is one of `domains`. */
 export interface UserDoor {
   /** The hosts that have users. */
   readonly domains: readonly string[];
   list(domain: string): Promise<readonly UserRow[]>;
   get(domain: string, user: string): Promise<UserRow | undefined>;
   create(domain: string, user: string, password: string): Promise<void>;
-  /** Ends the sessions of the account, except that of `by` (a full JID). Returns the number of sessions that it ended. */
+  /**
+   * Ends the sessions of the account, except that of `by` (a full JID). Returns the number of sessions that it ended.
+   */
   setPassword(domain: string, user: string, password: string, by: string): Promise<number>;
   /** Ends the sessions of an account that is disabled. Returns the number of sessions that it ended. */
   setEnabled(domain: string, user: string, enabled: boolean): Promise<number>;
@@ -30,7 +32,7 @@ export interface UserDoor {
 const account = jid('The account, such as romeo@example.org');
 const password = string('The new password', { secret: true });
 
-/** The commands on one door. */
+/** The commands on one `UserAdmin`. */
 export function userCommands(door: UserDoor): readonly Command[] {
   return [addCommand(door), listCommand(door), passwdCommand(door), ...switchCommands(door)];
 }
@@ -45,7 +47,7 @@ function addCommand(door: UserDoor): Command {
       const { domain, user } = locate(door, args.jid);
       if (await door.get(domain, user)) {
         throw new CommandError(
-          `the account ${args.jid} exists already; "enjamb user passwd ${args.jid}" changes its password`,
+          `the account ${args.jid} already exists; "enjamb user passwd ${args.jid}" changes its password`,
         );
       }
       await door.create(domain, user, args.password);
@@ -58,7 +60,7 @@ function listCommand(door: UserDoor): Command {
   return defineCommand({
     name: 'user list',
     summary: 'Lists the accounts',
-    args: { host: string('Only those of this host', { optional: true }) },
+    args: { host: string('List only the accounts of this host', { optional: true }) },
     run: ({ host }) => listUsers(door, host),
   });
 }
@@ -79,7 +81,7 @@ function passwdCommand(door: UserDoor): Command {
 
 function switchCommands(door: UserDoor): readonly Command[] {
   return [
-    changeCommand(door, 'disable', 'Keeps an account from logging in', {
+    changeCommand(door, 'disable', 'Prevents an account from logging in', {
       done: 'is disabled: it cannot log in, its data is kept',
       act: (domain, user) => door.setEnabled(domain, user, false),
     }),
@@ -88,14 +90,14 @@ function switchCommands(door: UserDoor): readonly Command[] {
       act: (domain, user) => door.setEnabled(domain, user, true),
     }),
     changeCommand(door, 'delete', 'Deletes an account and all its data', {
-      done: 'is deleted, with everything that was stored for it',
+      done: 'is deleted with all its data',
       act: (domain, user) => door.delete(domain, user),
     }),
   ];
 }
 
 interface Change {
-  /** What is said of the account afterwards. */
+  /** The end of the sentence that reports success. */
   readonly done: string;
   /** Returns the number of sessions that it ended. */
   act(domain: string, user: string): Promise<number>;
@@ -145,7 +147,7 @@ function locate(door: UserDoor, address: string): { domain: string; user: string
   return { domain, user: local };
 }
 
-/** A word without an "@": the name of a host, or that of a user whose host is missing. */
+/** A word without "@": the name of a host, or that of a user without its host. */
 function incomplete(door: UserDoor, word: string): CommandError {
   const isHost = door.domains.includes(word);
   const complete = isHost ? [`user@${word}`] : door.domains.map((domain) => `${word}@${domain}`);
@@ -155,5 +157,5 @@ function incomplete(door: UserDoor, word: string): CommandError {
 
 function noSuchHost(door: UserDoor, domain: string): CommandError {
   const known = door.domains.join(', ') || 'none; add one to the configuration';
-  return new CommandError(`there is no host "${domain}" with users; there are: ${known}`);
+  return new CommandError(`there is no host "${domain}" with users; the hosts with users are: ${known}`);
 }

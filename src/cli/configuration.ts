@@ -1,4 +1,4 @@
-// Finds and reads the configuration, with every module that could be loaded.
+// Finds and reads the configuration and the definitions of all available modules.
 
 import { existsSync } from 'node:fs';
 import { type Config, type ConfigSource, loadConfig, readModuleSources } from '../config/config.ts';
@@ -6,7 +6,7 @@ import type { KnownModule, KnownModules } from '../config/modules.ts';
 import { ModuleFiles } from '../core/module-files.ts';
 import { findPackages } from '../core/module-packages.ts';
 
-/** Used when it exists and no other file is named. */
+/** The file used when it exists and the command line names no other. */
 const DEFAULT_FILE = 'enjamb.toml';
 
 /**
@@ -28,9 +28,9 @@ function sourceOf(file: string | undefined): ConfigSource {
 }
 
 /**
- * What the modules say of themselves. One that cannot be read is known by name only, and why goes into `problems`: it is
- * an error when it is enabled, not when it lies around. One that replaces a module of the server is enabled where that
- * one is, unless it says otherwise.
+ * The definitions of all available modules. A module that cannot be read is known by name only, with the reason in
+ * `problems`: this is an error only if the module is enabled. A module that replaces one of the server is enabled on
+ * the same hosts, unless its definition says otherwise.
  */
 export async function knownModules(
   files: ModuleFiles,

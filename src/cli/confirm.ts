@@ -1,4 +1,4 @@
-// Asks for confirmation before something is deleted for good.
+// Asks for confirmation before a command deletes something for good.
 
 import { CliError, type Terminal } from './terminal.ts';
 

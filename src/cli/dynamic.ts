@@ -1,4 +1,4 @@
-// Commands that modules of the running server offer: `enjamb NAME …` for a name that this program does not know.
+// Commands of the running server's modules: `enjamb NAME …` for a name that this program does not know.
 
 import { AdminClient } from '../admin/client.ts';
 import type { ArgumentInfo } from '../admin/commands.ts';
@@ -8,17 +8,17 @@ import { confirm } from './confirm.ts';
 import { renderResult } from './output.ts';
 import { CliError, type ExitCode, type Terminal } from './terminal.ts';
 
-/** What the server says of each command (`commands` on the admin socket). */
+/** The server's description of a command (`commands` on the admin socket). */
 export interface RemoteCommand {
   readonly name: string;
   readonly summary: string;
   readonly positional: readonly string[];
   readonly args: readonly ArgumentInfo[];
-  /** Deletes something for good, so it needs confirmation. */
+  /** The command deletes something for good, so it needs confirmation. */
   readonly destroys?: boolean;
 }
 
-/** Runs the command of the server or of a module that the words name. `own`: this program's commands, for suggestions. */
+/** Runs the server's or a module's command that the words name. `own`: this program's commands, for suggestions. */
 export async function runDynamic(
   argv: readonly string[],
   own: readonly string[],
@@ -27,7 +27,8 @@ export async function runDynamic(
   const { rest, json, file, isSure, wantsHelp } = takeCommon(argv);
   const config = await readConfig(file);
   const client = await AdminClient.connect(config.core.data_path);
-  if (client === undefined) throw unknown(rest, own, '; if a module has it, start the server first');
+  if (client === undefined)
+    throw unknown(rest, own, '; if it is a command of a module, start the server first');
   try {
     const commands = (await client.run('commands')).data as readonly RemoteCommand[];
     const command = longestMatch(rest, commands);
@@ -48,8 +49,8 @@ export async function runDynamic(
 }
 
 /**
- * Reads the words after a command's name: `--flag value`, `--flag=value`, and the rest by position.
- * @throws CliError when they do not fit the command.
+ * Parses the words after a command's name: `--flag value`, `--flag=value`, and the rest by position.
+ * @throws CliError when they do not match the command's arguments.
  */
 export function parseWords(command: RemoteCommand, words: readonly string[]): Record<string, unknown> {
   const args: Record<string, unknown> = {};
@@ -71,13 +72,13 @@ export function parseWords(command: RemoteCommand, words: readonly string[]): Re
   }
   for (const [index, word] of positional.entries()) {
     const name = command.positional[index];
-    if (name === undefined) throw new CliError(`there is one word too many: "${word}"\n${usage(command)}`, 2);
+    if (name === undefined) throw new CliError(`unexpected argument "${word}"\n${usage(command)}`, 2);
     args[name] = word;
   }
   return args;
 }
 
-/** Commands of single hosts take it without declaring it. */
+/** Commands of single hosts take this argument without declaring it. */
 const HOST: ArgumentInfo = { name: 'host', doc: 'Only this host', takes: 'a host', required: false };
 
 function splitFlag(word: string): readonly [name: string, value: string | undefined] {
@@ -110,7 +111,7 @@ interface Common {
   readonly wantsHelp: boolean;
 }
 
-/** Takes the flags that every command has out of the words. */
+/** Removes the flags that every command has from the words. */
 function takeCommon(argv: readonly string[]): Common {
   const rest: string[] = [];
   let file: string | undefined;

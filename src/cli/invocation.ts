@@ -1,4 +1,4 @@
-// What all commands of the program share.
+// The parts that all commands of the program share.
 
 import type { Command } from 'commander';
 import type { ExitCode, Terminal } from './terminal.ts';
@@ -8,13 +8,13 @@ export interface CommonOptions {
   json?: boolean;
 }
 
-/** What the parts of the program share: where to write, and how to say how it ended. */
+/** One run of the program: its terminal and its exit code. */
 export interface Session {
   readonly terminal: Terminal;
   exitCode: ExitCode;
 }
 
-/** `-c FILE`, on every command. */
+/** Adds `-c FILE`, which every command has. */
 export function withConfig(command: Command): Command {
   return command.option('-c, --config <file>', 'the configuration file (default: enjamb.toml if it exists)');
 }

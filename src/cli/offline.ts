@@ -1,4 +1,4 @@
-// The accounts while no server runs: straight on the database.
+// Opens the accounts in the database while no server runs.
 
 import type { UserDoor } from '../admin/user-commands.ts';
 import type { Config } from '../config/config.ts';
@@ -7,7 +7,7 @@ import { CliError } from './terminal.ts';
 
 /**
  * Opens the database for the user commands; `close` it afterwards.
- * @throws CliError when there is nothing on disk to open.
+ * @throws CliError when there is no database on disk.
  */
 export async function openOffline(config: Config): Promise<{ door: UserDoor; close(): Promise<void> }> {
   const { storage: driver, data_path: dataPath } = config.core;

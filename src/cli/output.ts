@@ -1,4 +1,4 @@
-// How answers look: tables and sentences for people, JSON for programs.
+// Prints results: tables and sentences for people, JSON for programs.
 
 import type { CommandResult } from '../admin/commands.ts';
 import { visible } from '../util/log-line.ts';
@@ -9,7 +9,7 @@ const GAP = '  ';
 const INDENT = '    ';
 
 /**
- * The answer as text that ends with a line break; empty when the command returned nothing.
+ * The result as text that ends with a line break; empty when the command returned nothing.
  * @param none the text for a listing without rows
  */
 export function renderResult(result: CommandResult, json: boolean, none = 'none'): string {
@@ -48,7 +48,7 @@ function renderTable(rows: readonly Row[], columns: readonly string[] = Object.k
   return `${[aligned(shown.map(titleOf)), ...lines].join('\n')}\n`;
 }
 
-/** The number of columns, from the first on, that fit into one line; at least 1. */
+/** The number of leading columns that fit into one line; at least 1. */
 function fitting(widths: readonly number[]): number {
   let total = -GAP.length;
   const count = widths.findIndex((width) => {

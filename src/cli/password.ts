@@ -1,5 +1,5 @@
-// Passwords from standard input, from a prompt without echo, or made up. Never from the command line, where others
-// on the machine can read them.
+// Reads passwords from standard input or a prompt without echo, or generates them. Never from the command line, which
+// other users of the machine can read.
 
 import type { Readable } from 'node:stream';
 import { newId } from '../util/ids.ts';
@@ -10,16 +10,16 @@ export interface PasswordSource {
   generate?: boolean;
 }
 
-/** Longest password that is read; the account code has its own limit. */
+/** The most bytes that are read; the account code has its own limit. */
 const MAX_BYTES = 4096;
 
 /**
- * Gets a new password as the options say.
- * @throws CliError when there is none to get.
+ * Gets a new password in the way that the options select.
+ * @throws CliError when the options conflict, or no password was given.
  */
 export async function newPassword(source: PasswordSource, terminal: Terminal): Promise<string> {
   if (source.generate === true && source.passwordStdin === true) {
-    throw new CliError('--generate and --password-stdin exclude each other: choose one', 2);
+    throw new CliError('--generate and --password-stdin cannot be combined: choose one', 2);
   }
   if (source.generate === true) return newId();
   if (source.passwordStdin === true) return notEmpty(await firstLine(terminal.stdin));
@@ -30,7 +30,7 @@ export async function newPassword(source: PasswordSource, terminal: Terminal): P
     );
   }
   const first = notEmpty(await prompt('New password: ', terminal));
-  if ((await prompt('Repeat it: ', terminal)) !== first)
+  if ((await prompt('Repeat the password: ', terminal)) !== first)
     throw new CliError('the two passwords differ; nothing was changed');
   return first;
 }
@@ -57,7 +57,7 @@ async function firstLine(input: Readable): Promise<string> {
 const ENTER = new Set(['\r', '\n', '\u0004']);
 const BACKSPACE = new Set(['\u007f', '\b']);
 
-/** Asks on the terminal and shows nothing of the answer. */
+/** Asks on the terminal without echo. */
 function prompt(question: string, { stdin, stderr }: Terminal): Promise<string> {
   stderr.write(question);
   stdin.setRawMode?.(true);

@@ -1,4 +1,4 @@
-// The command `enjamb`: its words, options and exit codes. The only user of the command line library.
+// The command `enjamb`: its subcommands, options and exit codes. The only user of the command line library.
 
 import { Command, CommanderError } from 'commander';
 import { CommandError } from '../admin/commands.ts';
@@ -62,7 +62,7 @@ function addStart(program: Command, session: Session): void {
 }
 
 function addCheck(program: Command, session: Session): void {
-  withConfig(program.command('check').description('find mistakes and say what to do'))
+  withConfig(program.command('check').description('find mistakes in the setup, with remedies'))
     .argument('[what]', `what to check: ${CHECK_NAMES.join(', ')} (default: everything)`)
     .option('--json', 'print JSON, for programs')
     .action(async (only: string | undefined, options: CommonOptions) => {
@@ -86,13 +86,13 @@ function addModuleCommands(program: Command, session: Session): void {
 }
 
 function addLinkCommands(program: Command, session: Session): void {
-  const group = program.command('s2s').description('links with other servers');
-  const list = group.command('list').description('links, their last errors and since when');
+  const group = program.command('s2s').description('links to other servers');
+  const list = group.command('list').description('list links with their last errors and the times of both');
   list.argument('[domain]', 'only this other server');
-  const none = (domain?: string) => `no link with ${domain ?? 'any other server'}`;
+  const none = (domain?: string) => `no link to ${domain ?? 'any other server'}`;
   remote(list, session, 's2s list', (domain) => ({ domain }), none);
   for (const [action, what] of [
-    ['close', 'close the links with a domain'],
+    ['close', 'close the links to a domain'],
     ['ping', 'check that a domain answers'],
   ] as const) {
     const command = group.command(action).description(what).argument('<domain>', 'the other server');
@@ -103,17 +103,15 @@ function addLinkCommands(program: Command, session: Session): void {
 function addJoins(program: Command, session: Session): void {
   const joins = program
     .command('joins')
-    .description('rooms elsewhere that our users are in, with state and last proof');
+    .description('list the rooms on other servers that local users are in, with state and last proof');
   joins.argument('[who]', 'a user, a client, a room, or a domain of rooms');
   const none = (who?: string) =>
-    who === undefined ? 'no user is in a room elsewhere' : `no join matches ${who}`;
+    who === undefined ? 'no user is in a room on another server' : `no join matches ${who}`;
   remote(joins, session, 'joins', (who) => ({ who }), none);
   const probe = joins.command('probe').description('ask the rooms of a domain now');
   probe.argument('<domain>', 'the domain of the rooms');
   remote(probe, session, 'joins probe', (domain) => ({ domain }));
-  const forget = joins
-    .command('forget')
-    .description('forget a join, telling neither the client nor the room');
+  const forget = joins.command('forget').description('forget a join without telling the client or the room');
   forget.argument('<client>', 'the full address of the client').argument('<room>', 'the address of the room');
   remote(forget, session, 'joins forget', (client, room) => ({ client, room }));
 }
@@ -122,13 +120,13 @@ function addOverviews(program: Command, session: Session): void {
   const components = program.command('components').description('external components (XEP-0114)');
   const list = components
     .command('list')
-    .description('list external components, and why disconnected ones went');
+    .description('list external components, and why disconnected ones disconnected');
   remote(list, session, 'components list', () => ({}));
   const metrics = program.command('metrics').description('what the server has counted, as OpenMetrics text');
   remote(metrics, session, 'metrics', () => ({}));
 }
 
-/** A command that the running server carries out. */
+/** Adds a command that runs on the running server. */
 function remote(
   command: Command,
   session: Session,
@@ -151,7 +149,7 @@ function withoutGaps(args: CommandArgs): CommandArgs {
   return Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined));
 }
 
-/** Says what went wrong, without a stack where the administrator can act on the sentence alone. */
+/** Prints the error, without a stack if the sentence alone tells the administrator what to do. */
 function explain(error: unknown, { stderr }: Terminal): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   stderr.write(`enjamb: ${textOf(error)}\n`);

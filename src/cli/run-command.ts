@@ -1,4 +1,4 @@
-// Runs an administrator's command: on the running server if there is one, else on the database where that is enough.
+// Runs an administrator's command on the running server, else on the database if the command needs no server.
 
 import { AdminClient } from '../admin/client.ts';
 import { CommandRegistry, type CommandResult } from '../admin/commands.ts';
@@ -11,7 +11,7 @@ export type CommandArgs = Readonly<Record<string, unknown>>;
 
 /**
  * Runs a command on the running server.
- * @throws CliError when none is running, CommandError when the command is refused.
+ * @throws CliError when no server is running, CommandError when the command is refused.
  */
 export async function runOnServer(config: Config, name: string, args: CommandArgs): Promise<CommandResult> {
   const client = await AdminClient.connect(config.core.data_path);
@@ -24,7 +24,7 @@ export async function runOnServer(config: Config, name: string, args: CommandArg
 }
 
 /**
- * Runs a command on the running server, or on the database when none is running.
+ * Runs a command on the running server, or on the database when no server is running.
  * @throws CliError, CommandError, StorageError
  */
 export async function runAnywhere(
@@ -46,7 +46,7 @@ export async function runAnywhere(
 export function noServer(config: Config, name: string): CliError {
   const how = config.path === undefined ? 'enjamb start' : `enjamb start -c ${config.path}`;
   return new CliError(
-    `"${name}" needs the running server, and none is running with the data directory ${config.core.data_path}\n` +
+    `"${name}" needs a running server, and no server uses the data directory ${config.core.data_path}\n` +
       `start it with "${how}", or name its configuration with -c FILE`,
   );
 }

@@ -1,4 +1,4 @@
-// `enjamb start`: a server in the foreground, until a signal ends it.
+// `enjamb start`: runs a server in the foreground until a signal ends it.
 
 import { mkdir } from 'node:fs/promises';
 import { AdminSocket, StartError } from '../admin/socket.ts';
@@ -12,13 +12,13 @@ import { findOpenFiles } from './check/privacy.ts';
 import { readConfig } from './configuration.ts';
 import type { ExitCode, Terminal } from './terminal.ts';
 
-/** An orderly stop takes no longer than this; then the process ends anyway. */
+/** The longest time that an orderly stop may take; then the process ends anyway. */
 const STOP_LIMIT_MS = 10_000;
 const SAME_SIGNAL_MS = 500;
-/** The code with which Node reports that its own state is broken. */
+/** The error code of Node for a broken internal state. */
 const RUNTIME_BROKEN = 'ERR_INTERNAL_ASSERTION';
 
-/** What this needs of a `Server`. */
+/** The members of `Server` that this file needs. */
 interface Running {
   readonly addresses: readonly { address: string; port: number }[];
   stop(): Promise<void>;
@@ -33,8 +33,8 @@ interface Served {
 }
 
 /**
- * Runs until SIGTERM or SIGINT. The caller ends the process with the answer.
- * @throws ConfigError and whatever keeps the server from starting.
+ * Runs until SIGTERM or SIGINT. The caller ends the process with the returned code.
+ * @throws ConfigError, and every error that prevents the server from starting.
  */
 export async function start(file: string | undefined, terminal: Terminal): Promise<ExitCode> {
   const config = await readConfig(file);
@@ -60,10 +60,10 @@ export async function start(file: string | undefined, terminal: Terminal): Promi
   return (await close(served)) ? 0 : 1;
 }
 
-/** The reason is in the log already. */
+/** Does nothing: the reason is in the log already. */
 function noServer(): void {}
 
-/** The admin socket comes first: it tells when another server uses the data directory. */
+/** Opens the admin socket first: this fails when another server uses the data directory. */
 async function open(config: Config, log: RootLogger, faults: Faults): Promise<Served> {
   const { Server } = await import('../server.ts');
   await makeDataFolder(config.core.data_path);
@@ -105,7 +105,7 @@ function untilSignal(log: Logger): Promise<void> {
     };
     process.on('SIGTERM', onSignal);
     process.on('SIGINT', onSignal);
-    // Whoever started us in a process of its own (bin/enjamb.js) is gone.
+    // The parent process (bin/enjamb.js) may have ended already.
     process.channel?.unref();
     process.once('disconnect', () => {
       if (stoppingSince === undefined) onSignal('SIGTERM');
@@ -114,8 +114,8 @@ function untilSignal(log: Logger): Promise<void> {
 }
 
 /**
- * Handles uncaught exceptions and rejections (docs/adr/0024). A running server logs them and continues. A starting one ends:
- * no user depends on it yet, and half a server is worse than none. Call the result once the server runs.
+ * Handles uncaught exceptions and rejections (docs/adr/0024). A running server logs them and continues. A starting
+ * server exits, because no user depends on it yet. Call the returned function once the server runs.
  */
 function handleUncaught(faults: Faults, log: Logger): () => void {
   let isStarted = false;
@@ -129,7 +129,7 @@ function handleUncaught(faults: Faults, log: Logger): () => void {
   };
 }
 
-/** Never throws itself: `undefined` and objects with throwing getters can be thrown, too. */
+/** Never throws: the thrown value may be `undefined` or an object with throwing getters. */
 function isRuntimeBroken(error: unknown): boolean {
   try {
     return (error as { code?: unknown } | undefined)?.code === RUNTIME_BROKEN;
@@ -138,7 +138,7 @@ function isRuntimeBroken(error: unknown): boolean {
   }
 }
 
-/** False when it took too long. */
+/** Returns false when the stop took too long. */
 async function close({ log, server, admin }: Served): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<false>((resolve) => {
@@ -152,7 +152,7 @@ async function close({ log, server, admin }: Served): Promise<boolean> {
   return orderly;
 }
 
-/** A configuration with mistakes changes nothing: the server continues with the old one. */
+/** Reloads the configuration. If it has mistakes, the server continues with the old one. */
 async function reload({ log, server }: Served, file: string | undefined): Promise<void> {
   try {
     const config = await readConfig(file);
@@ -174,7 +174,7 @@ function readyLine({ config, server }: Served): string {
   return `ready ${hosts}; listening on ${listen(server).join(', ') || 'no port'}`;
 }
 
-/** For a first start without a configuration. */
+/** The text for a start without a configuration file. */
 function welcome({ config, server }: Served): string {
   const domain = config.hosts.find((host) => host.component === undefined)?.domain ?? 'localhost';
   return [
@@ -185,7 +185,7 @@ function welcome({ config, server }: Served): string {
     '  Create an account, from another terminal in this folder:',
     `      npx enjamb user add romeo@${domain}`,
     '',
-    '  Your own configuration: copy enjamb.example.toml to enjamb.toml, and check it with "npx enjamb check".',
+    '  To configure your own server, copy enjamb.example.toml to enjamb.toml and run "npx enjamb check".',
     '',
     '',
   ].join('\n');

@@ -1,4 +1,4 @@
-// Where a command reads from and writes to, and how it ends.
+// The input and output of a command, and its exit code.
 
 import type { Readable, Writable } from 'node:stream';
 import { OperatorError } from '../util/operator-error.ts';
@@ -9,7 +9,7 @@ export interface Terminal {
   readonly stderr: Writable;
 }
 
-/** 0: done; 1: refused or failed, the reason is on stderr; 2: wrong usage. */
+/** 0: done; 1: refused or failed, with the reason on stderr; 2: wrong usage. */
 export type ExitCode = 0 | 1 | 2;
 
 /** Ends the command with a sentence on stderr. */

@@ -1,4 +1,4 @@
-// Rewrites the command line library's errors about wrong usage in the style of this program.
+// Rewrites the usage errors of the command line library in the style of this program.
 
 import type { Command } from 'commander';
 

@@ -1,4 +1,4 @@
-// `enjamb user …`: accounts, on the running server or straight in the database.
+// `enjamb user …`: manages accounts on the running server or in the database.
 
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
@@ -17,10 +17,10 @@ export function addUserCommands(program: Command, session: Session): void {
   const group = program.command('user').description('accounts');
   addPasswordCommand(group, session, 'add', 'create an account').option(
     '--admin',
-    'say how to make it an administrator',
+    'print how to make it an administrator',
   );
   addPasswordCommand(group, session, 'passwd', 'set a new password');
-  addPlainCommand(group, session, 'disable', 'keep an account from logging in; its data is kept');
+  addPlainCommand(group, session, 'disable', 'prevent an account from logging in; its data is kept');
   addPlainCommand(group, session, 'enable', 'let a disabled account log in again');
   addDelete(group, session);
   addList(group, session);
@@ -32,7 +32,7 @@ function addPasswordCommand(group: Command, session: Session, name: string, summ
   return withConfig(group.command(name).description(summary))
     .argument('<jid>', 'the account, such as romeo@example.org')
     .option('--password-stdin', 'read the password from standard input')
-    .option('--generate', 'make up a password and print it')
+    .option('--generate', 'generate a password and print it')
     .option('--json', 'print JSON, for programs')
     .action(async (jid: string, options: UserOptions) => {
       const config = await readConfig(options.config);
@@ -50,7 +50,7 @@ function report(done: string, jid: string, password: string | undefined, options
   return `${done}\n${password === undefined ? '' : `password: ${password}\n`}`;
 }
 
-/** How to make the account an administrator; empty if `admins` names it already. */
+/** Instructions to make the account an administrator; empty if `admins` names it already. */
 function adminAdvice(config: Config, jid: string): string {
   const address = Jid.parse(jid);
   const host = config.hosts.find(({ domain }) => domain === address.domain);
@@ -64,17 +64,17 @@ function adminAdvice(config: Config, jid: string): string {
     );
   return (
     `To make it an administrator, set ${setting} in ${config.path}.\n` +
-    'A running server reads that when it gets SIGHUP ("kill -HUP PID"); it need not be restarted.\n'
+    'A running server reads the change on SIGHUP ("kill -HUP PID"), without a restart.\n'
   );
 }
 
 function addDelete(group: Command, session: Session): void {
   withConfig(group.command('delete').description('delete an account and all its data'))
     .argument('<jid>', 'the account, such as romeo@example.org')
-    .option('--yes', 'do not ask')
+    .option('--yes', 'delete without asking')
     .option('--json', 'print JSON, for programs')
     .action(async (jid: string, options: UserOptions) => {
-      const question = `Delete ${jid} and everything that is stored for it?`;
+      const question = `Delete ${jid} and all its data?`;
       await confirm(question, options.yes === true, session.terminal);
       await answer(session, 'user delete', { jid }, options);
     });
@@ -89,7 +89,7 @@ function addPlainCommand(group: Command, session: Session, name: string, summary
 
 function addList(group: Command, session: Session): void {
   withConfig(group.command('list').description('list the accounts'))
-    .option('--host <host>', 'only those of this host')
+    .option('--host <host>', 'only the accounts of this host')
     .option('--json', 'print JSON, for programs')
     .action((options: UserOptions) => {
       const args: CommandArgs = options.host === undefined ? {} : { host: options.host };
@@ -97,10 +97,10 @@ function addList(group: Command, session: Session): void {
     });
 }
 
-/** Only the running server knows who is connected. */
+/** Adds `user sessions`: only the running server knows the sessions. */
 function addSessions(group: Command, session: Session): void {
-  withConfig(group.command('sessions').description('list who is connected'))
-    .argument('[jid]', 'only this account')
+  withConfig(group.command('sessions').description('list the sessions of clients'))
+    .argument('[jid]', 'only the sessions of this account')
     .option('--json', 'print JSON, for programs')
     .action(async (jid: string | undefined, options: UserOptions) => {
       const args: CommandArgs = jid === undefined ? {} : { jid };

@@ -1,4 +1,4 @@
-// The version of the package that this file is part of.
+// The version of this package.
 
 import { existsSync, readFileSync } from 'node:fs';
 

@@ -1,25 +1,25 @@
-// Addresses as administrators write them, brought to the form in which they are compared (RFC 7622 §3).
+// Converts addresses in the configuration to the form in which addresses are compared (RFC 7622 §3).
 
 import { codePointName } from '../xml/chars.ts';
 import { Jid, prepareLocal } from '../xml/jid.ts';
 
-/** The text of a JID; `undefined` when it is none, or has a resource where `bare` forbids it. */
+/** The canonical text of a JID; `undefined` if it is not a JID, or has a resource where `bare` forbids one. */
 export function canonicalJid(raw: string, bare: boolean): string | undefined {
   const parsed = Jid.tryParse(raw);
   return parsed === undefined || (bare && parsed.resource !== undefined) ? undefined : `${parsed}`;
 }
 
-/** The text of a domain; `undefined` when it is none. */
+/** The canonical text of a domain; `undefined` if it is not a domain. */
 export function canonicalDomain(raw: string): string | undefined {
   const parsed = Jid.tryParse(raw);
   return parsed?.isDomain ? parsed.domain : undefined;
 }
 
-/** Why a text is not an address (RFC 7622 §3), and how to write it if that is possible. */
+/** The reason why a text is not an address (RFC 7622 §3), with a correct spelling if there is one. */
 export function addressFault(raw: string, bare: boolean): string {
   const slash = raw.indexOf('/');
   const address = slash < 0 ? raw : raw.slice(0, slash);
-  // The last one, so that an "@" before it counts as part of the name.
+  // The last "@" separates: an earlier one is a forbidden character of the name.
   const at = address.lastIndexOf('@');
   const [local, domain] = at < 0 ? [undefined, address] : [address.slice(0, at), address.slice(at + 1)];
   if (domain === '') return 'the domain is missing';

@@ -1,4 +1,4 @@
-// Settings that are allowed and yet doubtful: what they lead to, and what to do.
+// Doubtful settings: their consequences and remedies.
 
 import type { Config } from './config.ts';
 import type { CORE_OPTIONS } from './core-options.ts';
@@ -8,15 +8,15 @@ import type { Infer } from './option.ts';
 export interface Advice {
   /** The option, or the host. */
   readonly subject: string;
-  /** What follows from the setting. */
+  /** The consequence of the setting. */
   readonly message: string;
-  /** What to do about it. */
+  /** The remedy. */
   readonly todo: string;
 }
 
 type Core = Infer<typeof CORE_OPTIONS>;
 
-/** Each rule: where it points, when it applies, what follows, what to do. */
+/** Each rule: the option, the condition, the consequence, the remedy. */
 const RULES: readonly (readonly [
   subject: string,
   when: (core: Core) => boolean,
@@ -26,8 +26,8 @@ const RULES: readonly (readonly [
   [
     'allow_unencrypted_plain_auth',
     (core) => core.allow_unencrypted_plain_auth && !core.c2s_require_encryption,
-    'everyone on the network path can read the passwords and messages of clients without TLS',
-    'keep it on a trusted network or in tests only; otherwise set c2s_require_encryption = true',
+    'an attacker on the network path can read the passwords and messages of clients without TLS',
+    'use it only on a trusted network or in tests; otherwise set c2s_require_encryption = true',
   ],
   [
     'allow_unencrypted_plain_auth',
@@ -44,13 +44,13 @@ const RULES: readonly (readonly [
   [
     's2s_require_encryption',
     (core) => !core.s2s_require_encryption && !core.s2s_secure_auth,
-    'everyone on the network path can read what is exchanged with servers without TLS',
-    'keep it on a trusted network or in tests only; otherwise set it to true',
+    'an attacker on the network path can read all stanzas exchanged with servers without TLS',
+    'use it only on a trusted network or in tests; otherwise set it to true',
   ],
   [
     's2s_secure_auth',
     (core) => !core.s2s_secure_auth,
-    'an attacker who can forge DNS answers can speak for any other domain',
+    'an attacker who can forge DNS answers can impersonate any other domain',
     'set it to true, and list the exceptions in s2s_insecure_domains',
   ],
   [
@@ -62,12 +62,12 @@ const RULES: readonly (readonly [
   [
     'limits',
     (core) => core.limits.c2s.rate === false || core.limits.s2s.rate === false,
-    'one connection can use up the whole server',
-    'keep it for benchmarks and trusted networks only; otherwise set a rate',
+    'one connection can take all the processing time of the server',
+    'use it only for benchmarks and on trusted networks; otherwise set a rate',
   ],
 ];
 
-/** What is doubtful in a valid configuration. `known` are all modules that could be loaded. */
+/** The doubtful settings of a valid configuration. `known` holds all available modules. */
 export function adviceOn(config: Config, known: KnownModules): readonly Advice[] {
   const rules = RULES.filter(([, when]) => when(config.core));
   return [
@@ -88,7 +88,7 @@ function strangeAdmins({ core, hosts }: Config): readonly Advice[] {
   }));
 }
 
-/** Options that are set for modules that run nowhere. */
+/** Options of modules that no host loads. */
 function idleOptions(config: Config, known: KnownModules): readonly Advice[] {
   const enabled = new Set(config.hosts.flatMap((host) => host.modules));
   const working = new Set([...enabled].flatMap((name) => Object.keys(known.get(name)?.options ?? {})));

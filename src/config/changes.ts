@@ -1,13 +1,13 @@
-// The parts of a changed configuration that a running server cannot apply.
+// Finds the changes of a configuration that a running server cannot apply.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config.ts';
 import { SERVER_OPTIONS } from './core-options.ts';
 
-/** Options of the whole server that count from the moment of a reload; those of hosts all do. */
+/** Options of the whole server that a reload applies. A reload applies all options of hosts. */
 const LIVE: ReadonlySet<string> = new Set(['log_level', 'plugin_paths']);
 
-/** The settings, as in the file, that differ from those that the server was started with and need a restart. */
+/** The changed settings that need a restart, written as in the file. */
 export function settingsForRestart(started: Config, next: Config): readonly string[] {
   const keys = Object.keys(SERVER_OPTIONS) as (keyof typeof SERVER_OPTIONS)[];
   const changed = keys.filter(
@@ -16,7 +16,7 @@ export function settingsForRestart(started: Config, next: Config): readonly stri
   return [...changed, ...changedHosts(started, next)];
 }
 
-/** Hosts that came or went, or are of another kind. */
+/** Hosts that were added or removed, or have become another kind. */
 function changedHosts(started: Config, next: Config): readonly string[] {
   const [before, after] = [started, next].map(
     ({ hosts }) => new Map(hosts.map((host) => [host.domain, host])),

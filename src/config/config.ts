@@ -1,4 +1,4 @@
-// The configuration as the server reads it: all mistakes are found together, and every value is typed.
+// Loads the configuration: finds all mistakes together, and gives every value its type.
 
 import { dirname, resolve } from 'node:path';
 import { canonicalDomain } from './addresses.ts';
@@ -13,16 +13,16 @@ import { isPackageName, NO_PACKAGES, type PackageModules } from './packages.ts';
 import { findProblems } from './validate.ts';
 
 export interface ConfigSource {
-  /** The file; relative paths in it count from its folder. */
+  /** The file; relative paths in it are relative to its folder. */
   path?: string;
-  /** The text itself, instead of the file's. */
+  /** The text of the configuration, instead of that of the file. */
   text?: string;
 }
 
 export interface HostConfig {
-  /** As addresses have it (RFC 7622 §3.2): `xn--mnchen-3ya.example` is `münchen.example`. */
+  /** In the form that addresses use (RFC 7622 §3.2): `münchen.example` for `xn--mnchen-3ya.example`. */
   readonly domain: string;
-  /** What kind of service it is; `undefined` for a host with users. */
+  /** The kind of service; `undefined` for a host with users. */
   readonly component: string | undefined;
   readonly componentSecret: string | undefined;
   /** The modules to load, in order. */
@@ -41,7 +41,7 @@ export interface Config {
   readonly packages: ReadonlyMap<string, string>;
   /** Every option that the file names, at the top or under a host. */
   readonly given: ReadonlySet<string>;
-  /** The values at the top of the file of other options. */
+  /** The values of other options at the top of the file. */
   get<O extends Options>(options: O): Infer<O>;
 }
 
@@ -76,9 +76,9 @@ export function loadConfig(
   };
 }
 
-/** What must be known of a file before its modules are: where modules of other makers come from. */
+/** The sources of third-party modules, which must be known before the configuration can be checked. */
 export interface ModuleSources {
-  /** Where the file is, or would be; packages are looked for from there. */
+  /** The folder of the file, or the working directory; packages are searched from there. */
   readonly folder: string;
   /** Absolute folders. */
   readonly pluginPaths: readonly string[];
@@ -87,7 +87,7 @@ export interface ModuleSources {
 }
 
 /**
- * Reads only where modules come from and ignores mistakes elsewhere: `loadConfig` reports those.
+ * Reads only the sources of modules and ignores mistakes elsewhere, which `loadConfig` reports.
  * @throws ConfigError when the file cannot be read or is not TOML.
  */
 export function readModuleSources(source: ConfigSource): ModuleSources {

@@ -1,4 +1,4 @@
-// The options that the server itself reads, as opposed to those that modules declare.
+// The options of the server itself; modules declare their own.
 
 import {
   account,
@@ -28,15 +28,15 @@ const ports = (doc: string, fallback: readonly number[]) => list(doc, port, { de
 const addresses = (doc: string, fallback: readonly string[]) => list(doc, address, { default: fallback });
 const LOOPBACK = ['127.0.0.1', '::1'];
 
-/** Limits on what a peer may send: `burst` in one go, more at `rate`. */
+/** A limit on the data that a peer sends: `burst` without delay, more at `rate`. */
 const limit = (doc: string, rateDefault: string, burstDefault: string) =>
   record(
     doc,
     {
-      rate: rate('Speed in the long run; false or 0 removes the limit', {
+      rate: rate('Sustained rate; false or 0 removes the limit', {
         default: rateDefault,
       }),
-      burst: size('How much may be sent in one go before the rate applies', {
+      burst: size('Amount of data that is read without delay before the rate applies', {
         default: burstDefault,
         min: 1,
       }),
@@ -44,29 +44,35 @@ const limit = (doc: string, rateDefault: string, burstDefault: string) =>
     { whenFalse: { rate: false } },
   );
 
-/** Options of the whole server: they stand at the top of the file only. */
+/** Options of the whole server, which are valid only at the top of the file. */
 export const SERVER_OPTIONS = {
-  data_path: string('The directory of the database and the admin socket, relative to the file', {
-    default: 'data',
-  }),
+  data_path: string(
+    'The directory of the database and the admin socket, relative to the configuration file',
+    {
+      default: 'data',
+    },
+  ),
   certificates: string(
     'The directory of certificates: NAME.crt and NAME.key, or NAME/fullchain.pem and NAME/privkey.pem',
     {
       default: 'certs',
     },
   ),
-  interfaces: addresses('Addresses that clients and servers connect to', ['*']),
+  interfaces: addresses(
+    'Addresses to listen on for clients and servers; "*" is every address of the machine',
+    ['*'],
+  ),
   c2s_ports: ports('Ports for clients (STARTTLS)', [5222]),
-  c2s_direct_tls_ports: ports('Ports for clients with TLS from the start (XEP-0368)', [5223]),
+  c2s_direct_tls_ports: ports('Ports for clients with direct TLS (XEP-0368)', [5223]),
   s2s_ports: ports('Ports for other servers (STARTTLS)', [5269]),
-  s2s_direct_tls_ports: ports('Ports for other servers with TLS from the start (XEP-0368)', [5270]),
+  s2s_direct_tls_ports: ports('Ports for other servers with direct TLS (XEP-0368)', [5270]),
   component_ports: ports('Ports for external components (XEP-0114)', [5347]),
-  component_interfaces: addresses('Addresses for external components', LOOPBACK),
-  storage: oneOf('Where data is kept: a database file, or memory (lost at exit)', ['sqlite', 'memory'], {
+  component_interfaces: addresses('Addresses to listen on for external components', LOOPBACK),
+  storage: oneOf('Storage of all data: a database file, or memory (lost at exit)', ['sqlite', 'memory'], {
     default: 'sqlite',
   }),
   dns_servers: list(
-    'DNS servers to ask, ADDRESS or ADDRESS:PORT; empty: those of the system',
+    'DNS servers, as ADDRESS or ADDRESS:PORT; empty: those of the system',
     string('A DNS server', {
       pattern: /^([0-9.]{7,15}(:\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](:\d{1,5})?|[0-9a-fA-F:]{2,45})$/,
       expected: 'an address such as "127.0.0.1", "127.0.0.1:5353" or "[::1]:5353"',
@@ -74,45 +80,51 @@ export const SERVER_OPTIONS = {
     { default: [] },
   ),
   s2s_refused_addresses: oneOf(
-    'Addresses that are not connected to although the DNS names them for another server: loopback and link-local ones (loopback), also those of private networks (private), or none. The entry of the called domain itself in the hosts file is not affected',
+    'Addresses from the DNS that the server does not connect to: loopback and link-local addresses (loopback), also those of private networks (private), or none. An entry for the domain itself in the hosts file is not affected',
     ['none', 'loopback', 'private'],
     { default: 'loopback' },
   ),
   dane: oneOf(
-    'Whether TLSA records authenticate other servers (RFC 7673): if a DNS server on this machine has validated them with DNSSEC (auto), if any DNS server says so (always: the network path to it must be safe), or not at all (never)',
+    'Whether TLSA records authenticate other servers (RFC 7673): if a DNS server on this machine has validated them with DNSSEC (auto), if any DNS server claims to have validated them (always: the network path to it must be secure), or not at all (never)',
     ['auto', 'always', 'never'],
     { default: 'auto' },
   ),
-  log_level: oneOf('How much is logged', ['debug', 'info', 'warn', 'error'], { default: 'info' }),
+  log_level: oneOf('The least severe level that is logged', ['debug', 'info', 'warn', 'error'], {
+    default: 'info',
+  }),
   connections_per_address: integer(
-    'New connections per second from one address (IPv6: one /64 network), with bursts of five times as many; faster ones wait for up to 10 seconds; 0: no limit, neither per address nor in total',
+    'New connections per second from one address (IPv6: one /64 network), with bursts of five times as many. Connections beyond that wait for up to 10 seconds, then they are closed. 0: no limit, neither per address nor in total',
     { default: 20, min: 0 },
   ),
   auth_failures_per_address: integer(
-    'Failed logins of one address (IPv6: one /64 network) in a window, before it has to wait; 0: no limit',
+    'Failed logins of one address (IPv6: one /64 network) in a window of time, after which it must wait; 0: no limit',
     { default: 50, min: 0 },
   ),
   auth_failures_per_account: integer(
-    'Failed logins on one account in a window, a tenth of them from one place; 0: no limit',
+    'Failed logins to one account in a window of time, at most a tenth of them from one network; 0: no limit',
     { default: 100, min: 0 },
   ),
-  auth_failure_window: duration('The time in which failed logins are counted', {
+  auth_failure_window: duration('The window of time in which failed logins are counted', {
     default: '10 minutes',
     min: '1 second',
   }),
-  plugin_paths: list('Folders with third-party modules, relative to the file', string('A folder'), {
-    default: [],
-  }),
+  plugin_paths: list(
+    'Folders with third-party modules, relative to the configuration file',
+    string('A folder'),
+    {
+      default: [],
+    },
+  ),
   limits: record(
-    'How much peers may send; false removes all limits',
+    'Limits on the data that peers send; false removes all of them',
     {
       c2s: limit(
-        'What all clients of an account may send together; each stanza counts 1 KiB more than its size',
+        'Data from all clients of an account together; each stanza counts 1 KiB more than its size',
         '1 MiB/s',
         '4 MiB',
       ),
       s2s: limit(
-        'What another server, or a component, may send over all its connections; each stanza counts 256 bytes more than its size',
+        'Data from another server, or a component, over all its connections; each stanza counts 256 bytes more than its size',
         '4 MiB/s',
         '16 MiB',
       ),
@@ -121,18 +133,22 @@ export const SERVER_OPTIONS = {
   ),
 };
 
-/** Options that stand at the top as the default of all hosts, or under one host. */
+/** Options that are valid at the top of the file, as the default of all hosts, and under one host. */
 export const HOST_OPTIONS = {
-  admins: list('The accounts that may administer the server', account('An account'), { default: [] }),
+  admins: list('The accounts of administrators', account('An account'), { default: [] }),
   c2s_require_encryption: boolean('Clients must use TLS', { default: true }),
   s2s_require_encryption: boolean('Other servers must use TLS', { default: true }),
   s2s_secure_auth: boolean(
-    'Other servers need a valid certificate; false: dialback may authenticate one whose certificate is not valid',
+    'Other servers need a valid certificate; false: dialback may authenticate a server without one',
     { default: true },
   ),
-  s2s_insecure_domains: list('Servers whose certificate need not be valid', domain('A domain'), {
-    default: [],
-  }),
+  s2s_insecure_domains: list(
+    'Servers that dialback may authenticate without a valid certificate',
+    domain('A domain'),
+    {
+      default: [],
+    },
+  ),
   s2s_allow: list('The only servers that the host communicates with; empty: all', domainPattern('A domain'), {
     default: [],
   }),
@@ -140,10 +156,10 @@ export const HOST_OPTIONS = {
     default: [],
   }),
   s2s_queue_time: duration(
-    'How long stanzas wait for a server that was reached in the last hour and cannot be reached now; 0: not at all',
+    'How long stanzas wait for a server that is unreachable but was reachable in the last hour; 0: not at all',
     { default: '90 seconds', max: '1 hour' },
   ),
-  s2s_idle_time: duration('After how long without stanzas a link with another server is closed', {
+  s2s_idle_time: duration('The time without stanzas after which a stream with another server is closed', {
     default: '10 minutes',
     min: '30 seconds',
     never: true,
@@ -151,18 +167,18 @@ export const HOST_OPTIONS = {
   allow_unencrypted_plain_auth: boolean('Clients may send their password over an unencrypted connection', {
     default: false,
   }),
-  modules_enabled: list('The modules of the host, in place of the default ones', moduleName, {
+  modules_enabled: list('The modules of the host, instead of the default ones', moduleName, {
     optional: true,
   }),
-  modules_disabled: list('Modules taken off the list', moduleName, { default: [] }),
+  modules_disabled: list('Modules to remove from the list', moduleName, { default: [] }),
 };
 
-const COMPONENT = 'Makes the host a service instead of a place for users';
+const COMPONENT = 'Makes the host a service of this kind instead of a host with users';
 
 /** The option `component` with the kinds that the known modules serve. */
 export const componentOption = (kinds: readonly string[]) => oneOf(COMPONENT, kinds, { optional: true });
 
-/** Options that make sense under one host only. */
+/** Options that are valid only under one host. */
 export const HOST_ONLY_OPTIONS = {
   component: string(COMPONENT, { optional: true }),
   component_secret: string('The password of an external component (XEP-0114)', {
@@ -172,11 +188,11 @@ export const HOST_ONLY_OPTIONS = {
     expected: 'text that is not empty',
   }),
   component_conflict_resolve: oneOf(
-    'A second connection of an external component is refused while the first one answers (kick_new), or replaces it (kick_old)',
+    'A second connection of an external component is refused while the first one responds (kick_new), or replaces it (kick_old)',
     ['kick_new', 'kick_old'],
     { default: 'kick_new' },
   ),
 };
 
-/** What `Config.core` has, and `HostConfig.get` gives for one host. */
+/** All options of the server, as in `Config.core` and `HostConfig.get`. */
 export const CORE_OPTIONS = { ...SERVER_OPTIONS, ...HOST_OPTIONS };

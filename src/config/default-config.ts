@@ -1,4 +1,4 @@
-// What runs when there is no configuration file: enough to try everything on one machine.
+// The configuration that is used when no file exists: enough to try everything on one machine.
 
 export const DEFAULT_CONFIG = `
 [hosts.localhost]

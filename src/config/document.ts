@@ -1,4 +1,4 @@
-// The configuration file as text: values by the TOML library, whose only user this file is, and the place of each key.
+// Parses the configuration file into values and the position of each key. The only user of the TOML library.
 
 import { parse, TomlError } from 'smol-toml';
 import { ConfigError, formatPath } from './error.ts';
@@ -6,11 +6,11 @@ import { KeyIndex, type Path, type Position } from './key-index.ts';
 
 export interface ConfigDocument {
   readonly data: Readonly<Record<string, unknown>>;
-  /** Where a key stands, or the nearest table around it. */
+  /** The position of a key, or of the nearest table around it. */
   positionOf(path: Path): Position | undefined;
 }
 
-/** More than any site needs, little enough to read at once. */
+/** More than any site needs, and few enough to parse in one tick. */
 const MAX_CHARACTERS = 1024 * 1024;
 
 /**
@@ -56,17 +56,17 @@ function repetition(text: string, place: Position): Fault | undefined {
   const isTable = sourceLine(text, place.line).startsWith('[');
   const name = isTable ? `[${formatPath(path)}]` : formatPath(path);
   const hint = isTable
-    ? 'put the settings of both below one such line'
-    : 'keep one of the two; the other values of a list go into the same brackets';
-  return { message: `${name} is here a second time; the first is on line ${first.line}`, hint };
+    ? 'put all its settings below one such line'
+    : 'keep one of the two; put all values of a list into the same brackets';
+  return { message: `${name} is repeated; it is first set on line ${first.line}`, hint };
 }
 
-/** Messages of the TOML library, and what to do about the most frequent cause of each. */
+/** Messages of the TOML library, each with the remedy for its most frequent cause. */
 const REMEDIES: readonly (readonly [said: RegExp, hint: string])[] = [
   [/^invalid value/, 'text needs quotes, as in storage = "sqlite"; numbers, true and false do not'],
   [/expected comma or end of structure/, 'a comma is missing, or the bracket that ends a list or table'],
   [/control characters/, 'a quotation mark is missing at the end of the text'],
-  [/followed by an end-of-line/, 'each setting has a line of its own; several values are a list: [1, 2]'],
+  [/followed by an end-of-line/, 'put each setting on its own line; write several values as a list: [1, 2]'],
   [/escape sequence/, 'write a backslash twice, or put the text into single quotes'],
   [
     /illegal character in key|end of key/,
@@ -82,7 +82,7 @@ function syntaxFault(said: string, text: string, line: number): Fault {
   };
 }
 
-/** The offending line itself, cut short and without what looks like a secret's value. */
+/** The invalid line, shortened and without the value of a secret. */
 function shown(text: string, line: number): string {
   const source = sourceLine(text, line);
   if (source === '' || /secret|password|token/i.test(source)) return '';

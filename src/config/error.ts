@@ -1,24 +1,24 @@
-// Mistakes in the configuration, each with its place. The server does not start until all of them are corrected.
+// Mistakes in the configuration, each with its position. The server does not start until all of them are corrected.
 
 import { OperatorError } from '../util/operator-error.ts';
 import type { Position } from './key-index.ts';
 
 export interface ConfigProblem {
-  /** Dotted, as in the file: `hosts."example.org".component`; empty for the file as a whole. */
+  /** The dotted path, as in the file: `hosts."example.org".component`; empty for the whole file. */
   readonly path: string;
   readonly line?: number;
   readonly column?: number;
-  /** What should stand there. */
+  /** A description of the valid values. */
   readonly expected: string;
-  /** What stands there. */
+  /** The value in the file. */
   readonly got: string;
-  /** What is wrong; replaces `expected …, got …` where that would not explain it. */
+  /** The fault; replaces `expected …, got …` where that would not explain it. */
   readonly message?: string;
-  /** What to do about it. */
+  /** The remedy. */
   readonly hint?: string;
 }
 
-/** The configuration cannot be used; `problems` has every mistake, in the order of the file. */
+/** The configuration cannot be used; `problems` holds every mistake, in the order of the file. */
 export class ConfigError extends OperatorError {
   /** The file, or `undefined` when the text came from elsewhere. */
   readonly file: string | undefined;
@@ -52,21 +52,21 @@ function formatProblem(problem: ConfigProblem, file?: string): string {
   return `  ${describeProblem(problem, file)}${hint}`;
 }
 
-/** Where something is wrong, and what. */
+/** The position of a problem, and its description. */
 export function describeProblem(problem: ConfigProblem, file?: string): string {
   const { path, line, column, expected, got, message = `expected ${expected}, got ${got}` } = problem;
   const place = [file, line, column].filter((part) => part !== undefined).join(':');
   return [place, path, message].filter((part) => part !== '').join(': ');
 }
 
-/** A path as the file would write it. */
+/** A path in the notation of the file. */
 export function formatPath(path: readonly (string | number)[]): string {
   return path
     .map((part) => (typeof part === 'number' || /^[\w-]+$/.test(part) ? String(part) : JSON.stringify(part)))
     .join('.');
 }
 
-/** The two fields of a position, or none. */
+/** The two fields of a position; empty for `undefined`. */
 export function placeOf(position: Position | undefined): { line?: number; column?: number } {
   return position === undefined ? {} : { line: position.line, column: position.column };
 }

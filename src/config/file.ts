@@ -1,4 +1,4 @@
-// Reads the text of the configuration file; if that fails, the error says what to do.
+// Reads the text of the configuration file. Its errors name the remedy.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,8 +37,8 @@ function reasonOf(path: string, code: string | undefined): [message: string, hin
     case 'EACCES':
     case 'EPERM':
       return [
-        `the user that runs this command may not read the configuration ${path}`,
-        `run the command as the owner of the file, or give that user read permission on it and its folder`,
+        `no permission to read the configuration ${path}`,
+        `run the command as the owner of the file, or give your user read permission on it and its folder`,
       ];
     default:
       return undefined;

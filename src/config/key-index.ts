@@ -1,5 +1,5 @@
-// Where each key of a TOML text stands. The parser proper gives values without positions; this reads the same text
-// again, only for the places. It runs on text that has parsed, and is lenient: at worst a position is missing.
+// Finds the position of each key in a TOML text, because the TOML library returns values without positions. It reads
+// text that has parsed without error, and is lenient: at worst a position is missing.
 
 export interface Position {
   /** Both count from 1. */
@@ -13,7 +13,7 @@ export type Path = readonly (string | number)[];
 export class KeyIndex {
   readonly #text: string;
   readonly #offsets = new Map<string, number>();
-  /** Keys that occur again, such as `a` in a second `a.b`. `start`: offset of the whole dotted key, in characters. */
+  /** Repeated keys, such as `a` in a second `a.b`. `start`: offset of the whole dotted key, in characters. */
   readonly #repetitions: { path: Path; start: number }[] = [];
   /** Items seen so far of each array of tables. */
   readonly #tables = new Map<string, number>();
@@ -33,7 +33,7 @@ export class KeyIndex {
     return undefined;
   }
 
-  /** The longest part of the key at a position that also occurs earlier, and where it does. Works on invalid TOML, too. */
+  /** The longest repeated part of the key at a position, and its first position. Also works on invalid TOML. */
   repetitionAt({ line, column }: Position): { path: Path; first: Position } | undefined {
     const here = this.#repetitions.filter(({ start }) => {
       const position = positionAt(this.#text, start);
@@ -73,7 +73,7 @@ export class KeyIndex {
     if (this.#skip(/[ \t]*=[ \t]*/y)) this.#value(path);
   }
 
-  /** A dotted key; notes the place of each of its parts that is new. */
+  /** A dotted key; records the position of each of its parts that is new. */
   #keyPath(table: Path): Path {
     let path = table;
     this.#skip(/[ \t]*/y);
@@ -128,14 +128,14 @@ export class KeyIndex {
     while (this.#more('}')) this.#forward(() => this.#pair(path));
   }
 
-  /** Text that is not valid must not hold us up: what reads nothing skips a character. */
+  /** Skips one character if `read` consumes nothing, so that invalid text cannot cause an endless loop. */
   #forward(read: () => void): void {
     const before = this.#at;
     read();
     if (this.#at === before) this.#at++;
   }
 
-  /** Skips to the next item; false, and past `closing`, when there is none. */
+  /** Skips to the next item. If there is none, skips `closing` and returns false. */
   #more(closing: string): boolean {
     this.#skip(/(?:[\s,]|#[^\n]*)*/y);
     if (this.#at >= this.#text.length) return false;
@@ -144,7 +144,7 @@ export class KeyIndex {
     return false;
   }
 
-  /** False when the path was noted before. */
+  /** Records the position of a path; returns false if the path was recorded before. */
   #note(path: Path, offset: number): boolean {
     const id = JSON.stringify(path);
     const isNew = !this.#offsets.has(id);
@@ -152,7 +152,7 @@ export class KeyIndex {
     return isNew;
   }
 
-  /** Moves past what matches; true when that was anything. */
+  /** Skips the text that matches; returns true if it was not empty. */
   #skip(pattern: RegExp): boolean {
     return (this.#take(pattern) ?? '').length > 0;
   }

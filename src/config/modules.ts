@@ -1,9 +1,9 @@
-// Which modules a host has: what their definitions say, then what the file says.
+// Selects the modules of a host: the defaults of the modules' definitions, then the settings of the file.
 
 import type { Options } from './option.ts';
 import type { PackageModules } from './packages.ts';
 
-/** What the configuration has to know of a module, enabled or not; a `ModuleDefinition` is one. */
+/** The members of a `ModuleDefinition` that the configuration needs, for enabled and other modules. */
 export interface KnownModule {
   readonly options?: Options | undefined;
   readonly enabledOn?: readonly string[] | undefined;
@@ -12,19 +12,19 @@ export interface KnownModule {
   readonly essential?: boolean | undefined;
 }
 
-/** All modules that could be loaded, by name. */
+/** All available modules, by name. */
 export type KnownModules = ReadonlyMap<string, KnownModule>;
 
 /** The kind of component that another program provides (XEP-0114). */
 export const EXTERNAL = 'external';
 
-/** What `component` may say. */
+/** The valid values of `component`. */
 export function componentKinds(known: KnownModules): readonly string[] {
   const served = [...known.values()].flatMap(({ serves }) => (serves === undefined ? [] : [serves]));
   return [...new Set([...served, EXTERNAL])];
 }
 
-/** The modules that a host has by default; `kind` is that of a component. What makes a component work comes first. */
+/** The default modules of a host; `kind` is that of a component. The module that serves the component comes first. */
 export function defaultModules(kind: string | undefined, known: KnownModules): readonly string[] {
   return [...new Set([...servingModules(kind, known), ...modulesFor(kind, known).map(([name]) => name)])];
 }
@@ -60,7 +60,7 @@ export function resolveModules(
   return [...enabled];
 }
 
-/** The texts in a value of the file that should be a list of them. */
+/** The strings in a value that should be a list of strings. */
 export function strings(raw: unknown): readonly string[] {
   return Array.isArray(raw) ? raw.filter((item) => typeof item === 'string') : [];
 }

@@ -1,51 +1,51 @@
-// What an option is: its value's parser, default and wording; and how to read a whole set of them.
+// One option: parser, default and description of its value; and the parser for a whole set of options.
 
-/** One setting. `T` is what the code reads; the file may write it differently (`"10 minutes"` → milliseconds). */
+/** One option. `T` is the type in the code; the notation of the file may differ (`"10 minutes"` → milliseconds). */
 export interface Option<out T> {
   /** One line for the generated documentation. */
   readonly doc: string;
-  /** The value when the file has none, in the code's notation; `undefined` when there is none. */
+  /** The default value, as `T`; `undefined` if there is none. */
   readonly default: T | undefined;
-  /** The default in the file's notation. */
+  /** The default value in the notation of the file. */
   readonly fileDefault: unknown;
-  /** It must be given: it has no default and is not optional. */
+  /** The option has no default and is not optional. */
   readonly required: boolean;
-  /** Never shown in messages, listings or logs. */
+  /** The value is never shown in messages, listings or logs. */
   readonly secret: boolean;
-  /** The settings inside, for a `record`. */
+  /** The options inside a `record`. */
   readonly fields?: Options;
-  /** All the words that it may be, where these are few. */
+  /** All valid values, if they are a few words. */
   readonly choices?: readonly string[];
   /**
-   * Turns a value of the file into one for the code; `undefined` gives the default.
+   * Converts a value of the file; `undefined` gives the default.
    * @throws OptionError naming every mistake in the value.
    */
   parse(raw: unknown): T;
-  /** What the file may say, with its article: `an integer from 1 to 65535`. */
+  /** A description of the valid values, with its article: `an integer from 1 to 65535`. */
   describe(): string;
 }
 
 export type Options = Readonly<Record<string, Option<unknown>>>;
 
-/** The static type of a set of options, keys as in the file. */
+/** The static type of a set of options; the keys are those of the file. */
 export type Infer<O extends Options> = {
   readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never;
 };
 
-/** One mistake in a value; `path` leads to the offending part of it (list index, table key). */
+/** One mistake in a value; `path` leads to the invalid part of it (list index, table key). */
 export interface OptionIssue {
   readonly path: readonly (string | number)[];
   readonly expected: string;
   readonly got: string;
-  /** Words that would have been right there, for a suggestion. */
+  /** Valid words, for a suggestion. */
   readonly known?: readonly string[];
-  /** A more precise reason, and what to write instead. */
+  /** A more precise reason, and the remedy. */
   readonly hint?: string;
   /** Set for the address of an account without a domain. */
   readonly lacks?: 'domain';
 }
 
-/** A value is not what its option takes; the message says `expected …, got …`. */
+/** The value of an option is not valid; the message says `expected …, got …`. */
 export class OptionError extends Error {
   readonly issues: readonly OptionIssue[];
 
@@ -69,12 +69,12 @@ export function parseOptions<O extends Options>(
   const [values, issues] = collect(
     Object.entries(options).map(([key, option]) => [key, () => option.parse(own(raw, key))] as const),
   );
-  const strangers = unknown.map((key) => ({ path: [key], expected: 'a known key', got: show(key), known }));
-  if (strangers.length + issues.length > 0) throw new OptionError([...strangers, ...issues]);
+  const unknownKeys = unknown.map((key) => ({ path: [key], expected: 'a known key', got: show(key), known }));
+  if (unknownKeys.length + issues.length > 0) throw new OptionError([...unknownKeys, ...issues]);
   return Object.fromEntries(values) as Infer<O>;
 }
 
-/** A value as an error message shows it: short, and never a whole table. */
+/** A short form of a value for error messages, never a whole table. */
 export function show(raw: unknown): string {
   if (raw === undefined) return 'nothing';
   if (typeof raw === 'string') return JSON.stringify(raw.length > 60 ? `${raw.slice(0, 57)}…` : raw);
@@ -89,14 +89,14 @@ export function isTable(raw: unknown): raw is Readonly<Record<string, unknown>> 
   return typeof raw === 'object' && raw !== null && !Array.isArray(raw) && !(raw instanceof Date);
 }
 
-/** What every builder takes. */
+/** The settings that every builder takes. */
 export interface Common {
   default?: unknown;
   optional?: boolean;
   secret?: boolean;
 }
 
-/** Builds the option; `read` answers `undefined` for a value that does not fit. */
+/** Builds an option; `read` returns `undefined` for a value that is not valid. */
 export function define(
   doc: string,
   settings: Common,
@@ -127,7 +127,7 @@ export function define(
 
 type Parsed<K> = [values: [key: K, value: unknown][], issues: OptionIssue[]];
 
-/** Runs every parser and gathers all mistakes, each with its key in front of its path. */
+/** Runs every parser and collects all mistakes, each with its key prepended to its path. */
 export function collect<K extends string | number>(
   tasks: readonly (readonly [K, () => unknown])[],
 ): Parsed<K> {

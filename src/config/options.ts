@@ -1,4 +1,4 @@
-// The option builders: one declaration gives the validator, the default, the static type and the documentation.
+// The builders of options: one declaration gives the validator, the default, the static type and the documentation.
 
 import { addressFault, canonicalDomain, canonicalJid } from './addresses.ts';
 import {
@@ -28,31 +28,31 @@ interface Optional {
   optional: true;
 }
 interface Default<F> {
-  /** In the file's notation. */
+  /** In the notation of the file. */
   default?: F;
 }
 interface Range<F> {
-  /** Inclusive, in the file's notation. */
+  /** Inclusive, in the notation of the file. */
   min?: F;
-  /** Inclusive, in the file's notation. */
+  /** Inclusive, in the notation of the file. */
   max?: F;
 }
 interface Text {
   /** The whole text must match. */
   pattern?: RegExp;
-  /** Says in words what `pattern` means, with its article. */
+  /** The meaning of `pattern` in words, with its article. */
   expected?: string;
   /** In characters. */
   maxLength?: number;
-  /** Kept out of messages and listings. */
+  /** The value is never shown in messages and listings. */
   secret?: boolean;
 }
 interface Duration extends Range<number | string> {
-  /** Lets the file say `"never"`, which the code reads as Infinity. */
+  /** Accepts `"never"`, which becomes Infinity. */
   never?: boolean;
 }
 
-/** `true` or `false`. */
+/** A boolean. */
 export function boolean(doc: string, settings: Optional): Option<boolean | undefined>;
 export function boolean(doc: string, settings?: Default<boolean>): Option<boolean>;
 export function boolean(doc: string, settings: Common = {}): Option<unknown> {
@@ -110,7 +110,7 @@ export function oneOf(doc: string, choices: Choices, settings: Common = {}): Opt
   return define(doc, settings, expected, (raw) => choices.find((choice) => choice === raw), known);
 }
 
-/** A span of time: the file has seconds or `"10 minutes"`, the code milliseconds. */
+/** A span of time: seconds or `"10 minutes"` in the file, milliseconds in the code. */
 export function duration(doc: string, settings: Optional & Duration): Option<number | undefined>;
 export function duration(doc: string, settings?: Default<number | string> & Duration): Option<number>;
 export function duration(doc: string, settings: Common & Duration = {}): Option<unknown> {
@@ -124,7 +124,7 @@ export function duration(doc: string, settings: Common & Duration = {}): Option<
   });
 }
 
-/** An amount of data: the file has bytes or `"256 KiB"`, the code bytes. */
+/** An amount of data: bytes or `"256 KiB"` in the file, bytes in the code. */
 export function size(doc: string, settings: Optional & Range<number | string>): Option<number | undefined>;
 export function size(
   doc: string,
@@ -139,7 +139,7 @@ export function size(doc: string, settings: Common & Range<number | string> = {}
   );
 }
 
-/** Data per time: the file has bytes per second or `"1 MiB/s"`, the code bytes per second; `false` and `0` read as `false`, no limit. */
+/** A data rate: bytes per second or `"1 MiB/s"` in the file, bytes per second in the code; `false`, `0`: no limit. */
 export function rate(doc: string, settings: Optional): Option<number | false | undefined>;
 export function rate(doc: string, settings?: Default<number | string | false>): Option<number | false>;
 export function rate(doc: string, settings: Common = {}): Option<unknown> {
@@ -150,7 +150,7 @@ export function rate(doc: string, settings: Common = {}): Option<unknown> {
   });
 }
 
-/** A JID; the code gets its canonical text. `bare` (default true) refuses a resource. */
+/** A JID, as its canonical text. `bare` (default true) refuses a resource. */
 export function jid(doc: string, settings: Optional & { bare?: boolean }): Option<string | undefined>;
 export function jid(doc: string, settings?: Default<string> & { bare?: boolean }): Option<string>;
 export function jid(doc: string, settings: Common & { bare?: boolean } = {}): Option<unknown> {
@@ -167,7 +167,7 @@ export function jid(doc: string, settings: Common & { bare?: boolean } = {}): Op
   }
 }
 
-/** The address of an account: a JID with a local part and no resource; the code gets its canonical text. */
+/** The address of an account, as its canonical text: a JID with a localpart and without a resource. */
 export function account(doc: string): Option<string> {
   const expected = 'an account such as "romeo@example.org"';
   const address = jid(doc);
@@ -179,7 +179,7 @@ export function account(doc: string): Option<string> {
   return define(doc, {}, expected, read) as Option<string>;
 }
 
-/** A domain; the code gets its canonical text. */
+/** A domain, as its canonical text. */
 export function domain(doc: string, settings: Optional): Option<string | undefined>;
 export function domain(doc: string, settings?: Default<string>): Option<string>;
 export function domain(doc: string, settings: Common = {}): Option<unknown> {
@@ -188,7 +188,7 @@ export function domain(doc: string, settings: Common = {}): Option<unknown> {
   );
 }
 
-/** A domain, or `*.` before one for every domain below it; the code gets its canonical text. */
+/** A domain, or `*.` and a domain for every domain below it, as its canonical text. */
 export function domainPattern(doc: string): Option<string> {
   const expected = 'a domain such as "example.org", or "*.example.org" for all below it';
   const read = (raw: string) => {
@@ -201,7 +201,7 @@ export function domainPattern(doc: string): Option<string> {
   ) as Option<string>;
 }
 
-/** Several values of one kind. */
+/** A list of values of one kind. */
 export function list<T>(
   doc: string,
   of: Option<T>,
@@ -223,7 +223,7 @@ export function list(doc: string, of: Option<unknown>, settings: Common & ListBo
   });
 }
 
-/** A table of settings. `whenFalse` lets the file say `false` for the whole table and gives what that means. */
+/** A table of options. With `whenFalse`, the file may say `false` for the whole table, which becomes that value. */
 export function record<O extends Options>(
   doc: string,
   fields: O,

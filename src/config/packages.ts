@@ -1,9 +1,9 @@
-// What is known of the npm packages among the modules before the configuration is checked.
+// The modules from npm packages, which are read before the configuration is checked.
 
 export interface PackageModules {
   /** The name of the module in each package. */
   readonly names: ReadonlyMap<string, string>;
-  /** The file of each of these modules, as a URL, by the module's name. */
+  /** The URL of each of these modules' files, by the name of the module. */
   readonly files: ReadonlyMap<string, string>;
   /** Why a package, or a module in a folder of `plugin_paths`, cannot be used; by its name in the configuration. */
   readonly problems: ReadonlyMap<string, string>;

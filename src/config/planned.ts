@@ -1,4 +1,4 @@
-// Options that this version does not support yet. Using one is refused, so that no administrator relies on a missing
+// Options that this version does not support yet. They are refused, so that no administrator relies on a missing
 // feature. A value that switches the feature off is accepted.
 
 import { isDeepStrictEqual } from 'node:util';
@@ -17,7 +17,7 @@ const OPTIONS: ReadonlyMap<string, Planned> = new Map([
   ['http_interfaces', HTTP],
   ['https_ports', HTTP],
   ['authentication', { off: 'internal_hashed', what: 'any value other than "internal_hashed"' }],
-  ['allow_registration', { off: false, what: 'registration with a client (XEP-0077)' }],
+  ['allow_registration', { off: false, what: 'account registration by clients (XEP-0077)' }],
 ]);
 
 /** Kinds of components that are not supported yet, with the features that they would provide. */
@@ -26,7 +26,7 @@ const KINDS: ReadonlyMap<unknown, string> = new Map([
   ['http_file_share', 'file upload'],
 ]);
 
-/** The refusal of an unsupported setting. `off`: accepted without effect; `undefined`: the setting is not one of these. */
+/** The refusal of an unsupported setting. `off`: accepted without effect; `undefined`: not an unsupported setting. */
 export function planned(key: string, value: unknown): 'off' | Refusal | undefined {
   if (key === 'component') return plannedKind(value);
   const option = OPTIONS.get(key);
@@ -47,6 +47,6 @@ interface Refusal {
 }
 
 function refusal(what: string, hint: string): Refusal {
-  const message = `${what} is not in this version yet`;
-  return { expected: 'what this version has', got: 'something else', message, hint };
+  const message = `this version does not support ${what} yet`;
+  return { expected: 'a supported value', got: 'another one', message, hint };
 }

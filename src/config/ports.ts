@@ -1,4 +1,4 @@
-// Two listeners cannot share a port: found in the file rather than at start.
+// Finds ports that two listeners share, before the server starts.
 
 import { SERVER_OPTIONS } from './core-options.ts';
 import { OptionError } from './option.ts';
@@ -21,7 +21,7 @@ interface Use {
   readonly addresses: readonly string[];
 }
 
-/** Reports every port that is used twice on overlapping addresses. Port 0 is a different one each time. */
+/** Reports every port that two listeners use on overlapping addresses. Port 0 means a different port each time. */
 export function findPortClashes(top: Table, report: Report): void {
   const taken = new Map<number, Use[]>();
   for (const [key, interfaces] of LISTENERS) {
@@ -36,15 +36,15 @@ export function findPortClashes(top: Table, report: Report): void {
   }
 }
 
-/** Points at whichever of the two the file names, the later one if both. */
+/** Reports the use that the file names; if it names both, the later one. */
 function reportClash(top: Table, port: number, [first, second]: readonly [Use, Use], report: Report): void {
   const [at, other] = Object.hasOwn(top, second.key) ? [second, first] : [first, second];
   const byDefault = Object.hasOwn(top, other.key) ? '' : ' by default';
-  const hint = `${other.key} has it${byDefault}; each listener needs a port of its own`;
-  report([at.key, at.index], { expected: 'a port that is free', got: String(port), hint });
+  const hint = `${other.key} uses this port${byDefault}; choose another one`;
+  report([at.key, at.index], { expected: 'a free port', got: String(port), hint });
 }
 
-/** A wrong value is reported elsewhere; here it counts as none. */
+/** The value of an option; `undefined` for an invalid one, which is reported elsewhere. */
 function acceptedValue(key: keyof typeof SERVER_OPTIONS, top: Table): unknown {
   try {
     return SERVER_OPTIONS[key].parse(top[key]);

@@ -1,6 +1,6 @@
-// "Did you mean …": the known word nearest to a mistyped one.
+// "Did you mean …": finds the known word that is most similar to a mistyped one.
 
-/** The nearest of `known`, or `undefined` when none is near. Case and `-` for `_` count as no difference. */
+/** The most similar of `known`; `undefined` if none is similar. Case does not matter, nor `-` for `_`. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   const wanted = plain(word);
   let best: string | undefined;
@@ -15,13 +15,13 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   return best;
 }
 
-/** The hint for a mistyped word, or `undefined` when nothing is near. */
+/** The hint for a mistyped word; `undefined` if no known word is similar. */
 export function didYouMean(word: string, known: Iterable<string>): string | undefined {
   const best = nearest(word, known);
   return best === undefined ? undefined : `did you mean "${best}"?`;
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours between two words; `limit` when it is that or more. */
+/** The number of insertions, deletions, replacements and swaps of neighbours between two words, up to `limit`. */
 export function editDistance(a: string, b: string, limit = Number.POSITIVE_INFINITY): number {
   if (Math.abs(a.length - b.length) >= limit) return limit;
   let previous: number[] = [];

@@ -1,11 +1,11 @@
-// Durations, sizes and rates as administrators write them: "10 minutes", "256 KiB", "1 MiB/s".
+// Parses and prints durations, sizes and rates: "10 minutes", "256 KiB", "1 MiB/s".
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** Unit words and their length in milliseconds; a plural `s` is taken off before the look-up. */
+/** Units of time and their length in milliseconds; a plural `s` is removed before the look-up. */
 const DURATION_UNITS: ReadonlyMap<string, number> = new Map([
   ['ms', 1],
   ['millisecond', 1],
@@ -42,7 +42,10 @@ const SIZE_UNITS: ReadonlyMap<string, number> = new Map([
 
 const QUANTITY = /^(\d{1,15}(?:\.\d{1,6})?)\s*([a-z]*)$/i;
 
-/** Milliseconds from seconds (`90`) or text (`"90"`, `"10 minutes"`, `"1 hour 30 minutes"`, `"7d"`); `undefined` when it is none. */
+/**
+ * Milliseconds from seconds (`90`) or text (`"90"`, `"10 minutes"`, `"1 hour 30 minutes"`, `"7d"`); `undefined` if the
+ * value is not a duration.
+ */
 export function parseDuration(raw: unknown): number | undefined {
   if (typeof raw === 'number') return Number.isFinite(raw) ? raw * SECOND : undefined;
   if (typeof raw !== 'string') return undefined;
@@ -53,7 +56,7 @@ export function parseDuration(raw: unknown): number | undefined {
   return sum(parts.map((part) => quantity(part, durationUnit)));
 }
 
-/** Bytes from a number or text (`"256 KiB"`, `"10 MB"`); `undefined` when it is none. */
+/** Bytes from a number or text (`"256 KiB"`, `"10 MB"`); `undefined` if the value is not a size. */
 export function parseSize(raw: unknown): number | undefined {
   if (typeof raw === 'number') return Number.isSafeInteger(raw) ? raw : undefined;
   if (typeof raw !== 'string') return undefined;
@@ -61,14 +64,14 @@ export function parseSize(raw: unknown): number | undefined {
   return bytes === undefined ? undefined : Math.round(bytes);
 }
 
-/** Bytes per second from a number or text (`"1 MiB/s"`); `undefined` when it is none. */
+/** Bytes per second from a number or text (`"1 MiB/s"`); `undefined` if the value is not a rate. */
 export function parseRate(raw: unknown): number | undefined {
   if (typeof raw !== 'string' || /^\d+$/.test(raw)) return parseSize(raw);
   const match = /^(.*?)\s*(?:\/\s*s|\/\s*second|per second)$/i.exec(raw.trim());
   return match === null ? undefined : parseSize(match[1]);
 }
 
-/** The shortest exact wording of a duration: `90 seconds`, `2 minutes`. */
+/** The shortest exact text of a duration: `90 seconds`, `2 minutes`. */
 export function formatDuration(ms: number): string {
   if (ms === Number.POSITIVE_INFINITY) return 'never';
   const units: readonly (readonly [string, number])[] = [
@@ -82,7 +85,7 @@ export function formatDuration(ms: number): string {
   return `${count} ${word}${count === 1 ? '' : 's'}`;
 }
 
-/** The shortest exact wording of a size: `256 KiB`, `1500 bytes`. */
+/** The shortest exact text of a size: `256 KiB`, `1500 bytes`. */
 export function formatSize(bytes: number): string {
   if (bytes === 1) return '1 byte';
   for (const [word, length] of [

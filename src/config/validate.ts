@@ -1,4 +1,4 @@
-// Finds every mistake in a parsed configuration: unknown words, wrong values, impossible combinations.
+// Finds every mistake in a parsed configuration: unknown options, invalid values, impossible combinations.
 
 import { canonicalDomain } from './addresses.ts';
 import {
@@ -54,10 +54,10 @@ function withDomain(name: string, hosts: unknown): string {
 
 function checkTop(top: Table, known: KnownModules, report: Report): void {
   const vocabulary = wordsOf([CORE_OPTIONS, ...optionsOf(known)]);
-  const strangers = checkTable(top, [], vocabulary, report);
-  for (const key of strangers) {
+  const unknownKeys = checkTable(top, [], vocabulary, report);
+  for (const key of unknownKeys) {
     const hint = Object.hasOwn(HOST_ONLY_OPTIONS, key)
-      ? `"${key}" belongs under one host: put it below a line [hosts."NAME"]`
+      ? `"${key}" is an option of one host: put it below a line [hosts."NAME"]`
       : didYouMean(key, [...vocabulary.keys(), 'hosts']);
     report([key], unknownKey(key, hint));
   }
@@ -97,7 +97,7 @@ function checkHostName(name: string, seen: Set<string>, report: Report): void {
     return;
   }
   if (seen.has(domain)) {
-    const hint = `this is ${domain}, which stands above; domains are compared without case`;
+    const hint = `it is the same as ${domain} above; case does not matter in domains`;
     report(path, { expected: 'every host once', got: show(name), hint });
   }
   seen.add(domain);
@@ -133,16 +133,16 @@ function checkComponent(host: Table, path: Path, report: Report): void {
 
 /** Checks the values of a table; returns the keys that neither the server nor a module knows. */
 function checkTable(table: Table, path: Path, vocabulary: Vocabulary, report: Report): readonly string[] {
-  const strangers: string[] = [];
+  const unknownKeys: string[] = [];
   for (const [key, raw] of Object.entries(table)) {
     const options = vocabulary.get(key) ?? [];
     const isKnown = options.some(({ choices }) => choices?.includes(raw as string));
     const refusal = isKnown ? undefined : planned(key, raw);
     if (refusal !== undefined && refusal !== 'off') report([...path, key], refusal);
-    else if (refusal === undefined && options.length === 0) strangers.push(key);
+    else if (refusal === undefined && options.length === 0) unknownKeys.push(key);
     else for (const option of options) checkValue(option, raw, [...path, key], report);
   }
-  return strangers;
+  return unknownKeys;
 }
 
 function checkValue(option: Option<unknown>, raw: unknown, path: Path, report: Report): void {
@@ -192,7 +192,7 @@ function moduleProblem(name: string, known: KnownModules, packages: PackageModul
 function moduleHint(name: string, known: KnownModules): string {
   const best = nearest(name, known.keys());
   if (best !== undefined) return `did you mean "${best}"?`;
-  return 'see docs/modules.md for their names; those of other makers are found in the folders of plugin_paths';
+  return 'see docs/modules.md for the names of modules; put third-party modules into a folder of plugin_paths';
 }
 
 function unknownKey(key: string, hint: string | undefined): Fault {

@@ -1,4 +1,4 @@
-// `enjamb check certs`: does every host have a certificate that clients and servers accept, and for how long?
+// `enjamb check certs`: whether every host has a certificate that clients and servers accept, and for how long.
 
 import { existsSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';

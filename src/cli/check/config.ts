@@ -1,4 +1,4 @@
-// `enjamb check config`: the file's mistakes, and settings that are doubtful.
+// `enjamb check config`: mistakes in the file, and doubtful settings.
 
 import { adviceOn } from '../../config/advice.ts';
 import type { Config } from '../../config/config.ts';
@@ -8,7 +8,7 @@ import { knownModules, readConfig } from '../configuration.ts';
 import type { Finding } from './finding.ts';
 import { brokenModules, unwillinglyLoaded } from './modules.ts';
 
-/** The configuration, if it can be used, and what is to be said about it. */
+/** The configuration, if it can be used, with the findings about it. */
 export async function checkConfig(
   file: string | undefined,
 ): Promise<{ config: Config | undefined; findings: readonly Finding[] }> {
@@ -29,7 +29,7 @@ function summary(config: Config): Finding {
     .map((host) => `${host.domain}${host.component ? ` (${host.component})` : ''}`)
     .join(', ');
   const source = config.path ?? 'the built-in configuration';
-  return { check: 'config', severity: 'ok', message: `${source} can be used; hosts: ${hosts}` };
+  return { check: 'config', severity: 'ok', message: `${source} is valid; hosts: ${hosts}` };
 }
 
 async function doubts(config: Config, files: ModuleFiles): Promise<readonly Finding[]> {
@@ -45,6 +45,6 @@ async function doubts(config: Config, files: ModuleFiles): Promise<readonly Find
 
 function mistake(problem: ConfigProblem, file: string | undefined): Finding {
   const { hint } = problem;
-  const message = `${describeProblem(problem, file)}; the server does not start with it`;
+  const message = `${describeProblem(problem, file)}; the server does not start until this is corrected`;
   return { check: 'config', severity: 'error', message, ...(hint === undefined ? {} : { todo: hint }) };
 }

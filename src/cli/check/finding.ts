@@ -3,10 +3,10 @@
 export interface Finding {
   /** Which check: `config`, `certs`, … */
   readonly check: string;
-  /** error: something does not work; warning: it works, with a catch; ok: nothing to do. */
+  /** error: something does not work; warning: it works, but has a drawback; ok: nothing to do. */
   readonly severity: 'error' | 'warning' | 'ok';
-  /** What is the matter, and what breaks by it. */
+  /** What is wrong, and what breaks because of it. */
   readonly message: string;
-  /** What to do about it. */
+  /** The remedy. */
   readonly todo?: string;
 }

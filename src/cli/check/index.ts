@@ -42,10 +42,10 @@ export async function check({ file, only, json }: CheckOptions, terminal: Termin
 function noCheck(name: string): CliError {
   const known = CHECK_NAMES.join(', ');
   if (PLANNED.has(name))
-    return new CliError(`the check "${name}" is not in this version yet; there are: ${known}`);
+    return new CliError(`this version does not have the check "${name}" yet; the checks are: ${known}`);
   const hint = didYouMean(name, CHECK_NAMES);
   const advice = hint === undefined ? '' : `\n${hint}`;
-  return new CliError(`there is no check "${name}"; there are: ${known}${advice}`, 2);
+  return new CliError(`there is no check "${name}"; the checks are: ${known}${advice}`, 2);
 }
 
 const SIGNS = { error: 'WRONG', warning: 'doubtful', ok: 'ok' } as const;

@@ -1,4 +1,4 @@
-// The part of `enjamb check config` that knows how modules need each other.
+// The part of `enjamb check config` that checks the dependencies of modules.
 
 import type { Advice } from '../../config/advice.ts';
 import type { Config, HostConfig } from '../../config/config.ts';
@@ -8,7 +8,7 @@ import type { ModuleFiles } from '../../core/module-files.ts';
 import { inOrder } from '../../core/module-order.ts';
 import type { Finding } from './finding.ts';
 
-/** What keeps the modules of a host from being loaded, such as others that are missing or need each other. */
+/** Errors that prevent the modules of a host from loading, such as missing or circular dependencies. */
 export async function brokenModules(config: Config, files: ModuleFiles): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   for (const host of config.hosts) {
@@ -16,12 +16,12 @@ export async function brokenModules(config: Config, files: ModuleFiles): Promise
       await modulesOf(host, files);
     } catch (error) {
       if (!(error instanceof ModuleError)) throw error;
-      const message = `${host.domain}: ${error.message}; the server does not start with it (${error.code})`;
+      const message = `${host.domain}: ${error.message}; the server does not start until this is corrected (${error.code})`;
       findings.push({
         check: 'config',
         severity: 'error',
         message,
-        todo: 'see docs/errors.md for what to do',
+        todo: `see ${error.code} in docs/errors.md`,
       });
     }
   }
@@ -30,7 +30,7 @@ export async function brokenModules(config: Config, files: ModuleFiles): Promise
 
 const DISABLED = { modules_disabled: HOST_OPTIONS.modules_disabled };
 
-/** Modules that are switched off, and yet run because others need them. */
+/** Modules that the configuration disables but that run because other modules need them. */
 export async function unwillinglyLoaded(
   { hosts, core }: Config,
   files: ModuleFiles,
@@ -43,8 +43,8 @@ export async function unwillinglyLoaded(
       const users = loaded.filter(({ depends = [] }) => depends.includes(name)).map((user) => user.name);
       found.push({
         subject: 'modules_disabled',
-        message: `"${name}" is loaded on ${host.domain} all the same: ${users.join(', ')} cannot do without it`,
-        todo: `disable ${users.join(', ')} as well, or take "${name}" off the list`,
+        message: `"${name}" is loaded on ${host.domain} nevertheless, because ${users.join(', ')} depends on it`,
+        todo: `disable ${users.join(', ')} as well, or remove "${name}" from the list`,
       });
     }
   }

@@ -21,7 +21,7 @@ export async function findOpenFiles({ core }: Config): Promise<readonly Finding[
   return [...data, ...openKeys(store.certificates)];
 }
 
-/** Warns of an open data directory, and names the open files in it. In a private directory their modes do not matter. */
+/** Warns of an open data directory, and names the open files in it. A private directory protects its files. */
 export function openData(path: string): readonly Finding[] {
   const mode = modeOf(path);
   if (mode === undefined || (mode & NOT_OWNER) === 0 || isHidden(path, NOT_OWNER)) return [];
@@ -30,11 +30,11 @@ export function openData(path: string): readonly Finding[] {
     return (own & NOT_OWNER) === 0 ? [] : [`${name} (mode ${octal(own)})`];
   });
   const inside = files.length === 0 ? '' : `, and open ${files.join(', ')} in it`;
-  const message = `other users of this machine can look into the data directory ${path} (mode ${octal(mode)})${inside}`;
+  const message = `other users of this machine can open the data directory ${path} (mode ${octal(mode)})${inside}`;
   return [warning('storage', message, `chmod -R go= ${path}`)];
 }
 
-/** Warns of private keys that everybody on the machine can read. */
+/** Warns of private keys that every user of the machine can read. */
 export function openKeys(certificates: readonly Certificate[]): readonly Finding[] {
   return certificates.map(({ path }) => keyOf(path)).flatMap(openKey);
 }
@@ -42,17 +42,17 @@ export function openKeys(certificates: readonly Certificate[]): readonly Finding
 function openKey(key: string): readonly Finding[] {
   const mode = modeOf(key) ?? 0;
   if ((mode & OTHERS) === 0 || isHidden(key, OTHERS)) return [];
-  const message = `other users of this machine can read the private key ${key} (mode ${octal(mode)}) and pose as this server`;
+  const message = `other users of this machine can read the private key ${key} (mode ${octal(mode)}) and impersonate this server`;
   return [warning('certs', message, `chmod o= ${key}`)];
 }
 
-/** The key beside a certificate's file. */
+/** The path of the key that belongs to a certificate's file. */
 function keyOf(certificate: string): string {
   if (certificate.endsWith('.crt')) return certificate.replace(/\.crt$/, '.key');
   return join(dirname(certificate), 'privkey.pem');
 }
 
-/** Whether one of the directories above the path is closed to all these users (mode bits). */
+/** Whether a directory above the path is closed to all these users (mode bits). */
 function isHidden(path: string, users: number): boolean {
   const directory = dirname(path);
   if (((modeOf(directory) ?? 0) & users & SEARCH) === 0) return true;

@@ -1,4 +1,4 @@
-// `enjamb check storage`: whether the data is readable, only by its owner, and whether the disk has room.
+// `enjamb check storage`: whether the data is readable by its owner only, and whether the disk has free space.
 
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
@@ -22,7 +22,7 @@ export async function checkStorage(config: Config): Promise<readonly Finding[]> 
   client?.close();
   const running = client !== undefined;
   const database = running
-    ? say('ok', `a server is running with the data in ${path}`)
+    ? say('ok', `a running server is using the data in ${path}`)
     : await openDatabase(config);
   return [database, ...(await room(path)), ...openData(path)];
 }
@@ -53,12 +53,12 @@ async function assertWhole(file: string): Promise<void> {
   if (damage.length > 0) throw new Error(`${file} is damaged: ${damage.join('; ')}`);
 }
 
-/** A full disk refuses messages for users who are offline. */
+/** With a full disk, messages for offline users are refused. */
 async function room(path: string): Promise<readonly Finding[]> {
   const { bavail, bsize } = await statfs(existing(path));
   const free = bavail * bsize;
   if (free >= LOW_BYTES) return [];
-  const message = `only ${formatSize(Math.floor(free / MIB) * MIB)} are free at ${path}; on a full disk nothing can be stored`;
+  const message = `only ${formatSize(Math.floor(free / MIB) * MIB)} are free at ${path}; nothing can be stored on a full disk`;
   return [say('warning', message, 'free some space, or move data_path to a larger disk')];
 }
 

@@ -129,7 +129,7 @@ test('a host that is asked about something on another one stays out of it; where
   });
   await assert.rejects(
     registry.run('show', { where: 'capulet.lit' }, CONTEXT),
-    new CommandError('none of these hosts has it: montague.lit, verona.lit'),
+    new CommandError('none of these hosts has such an entry: montague.lit, verona.lit'),
   );
 });
 

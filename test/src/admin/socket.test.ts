@@ -154,7 +154,7 @@ test('a second server on the same data directory is refused, and the first goes 
     log: silentLogger,
     faults: new Faults(silentLogger),
   });
-  await assert.rejects(second.start(), /another server is running with this data directory/);
+  await assert.rejects(second.start(), /another server is using this data directory/);
   assert.equal((await client.run('say', { word: 'here' })).text, 'here');
 });
 
@@ -167,7 +167,7 @@ test('a file that is no socket is left alone', async (t) => {
     log: silentLogger,
     faults: new Faults(silentLogger),
   });
-  await assert.rejects(socket.start(), /another file is in the place of the admin socket/);
+  await assert.rejects(socket.start(), /the path of the admin socket is taken by another file/);
   assert.ok(existsSync(join(dataPath, 'admin.sock')));
 });
 
@@ -263,7 +263,7 @@ test('one connection has 16 requests under way at most; further ones are refused
   for (let id = 0; id < 17; id++) socket.write(`${JSON.stringify({ id, command: 'wait' })}\n`);
   const refused = JSON.parse((await lines.next()).value ?? '');
   assert.deepEqual([refused.id, refused.ok], [16, false]);
-  assert.match(refused.error.message, /too many requests at a time/);
+  assert.match(refused.error.message, /too many pending requests/);
   resolve({ text: 'over' });
   for (let id = 0; id < 16; id++) assert.equal(JSON.parse((await lines.next()).value ?? '').ok, true);
   socket.write(`${JSON.stringify({ id: 17, command: 'wait' })}\n`);

@@ -28,10 +28,7 @@ test('an account is deleted without a terminal only with --yes: wrong usage othe
   );
   assert.deepEqual(await users(folder), ['romeo@a.example']);
   const deleted = await enjamb(folder, 'user', 'delete', 'romeo@a.example', '--yes');
-  assert.deepEqual(
-    [deleted.code, deleted.out],
-    [0, 'romeo@a.example is deleted, with everything that was stored for it\n'],
-  );
+  assert.deepEqual([deleted.code, deleted.out], [0, 'romeo@a.example is deleted with all its data\n']);
   assert.deepEqual(await users(folder), []);
 });
 
@@ -45,7 +42,7 @@ test('on a terminal the deletion of an account is asked about, and only "y" is y
     assert.deepEqual([code, out], [1, ''], text);
     assert.equal(
       err,
-      'Delete romeo@a.example and everything that is stored for it? [y/N] enjamb: cancelled: nothing was deleted\n',
+      'Delete romeo@a.example and all its data? [y/N] enjamb: cancelled: nothing was deleted\n',
     );
   }
   assert.deepEqual(await users(folder), ['romeo@a.example']);
@@ -60,7 +57,7 @@ test('--admin says which line to write, unless the account is an administrator a
   assert.ok(
     out.endsWith(
       `To make it an administrator, set admins = ["ann@a.example", "bob@a.example"] in ${join(folder, 'enjamb.toml')}.\n` +
-        'A running server reads that when it gets SIGHUP ("kill -HUP PID"); it need not be restarted.\n',
+        'A running server reads the change on SIGHUP ("kill -HUP PID"), without a restart.\n',
     ),
     out,
   );
@@ -74,7 +71,11 @@ test('--admin says which line to write, unless the account is an administrator a
 const ADDRESSES: readonly (readonly [address: string, code: number, reason: string])[] = [
   ['ann', 2, '"ann" has no domain: write it as ann@a.example or ann@b.example'],
   ['a.example', 2, '"a.example" is a host, not an account: write it as user@a.example'],
-  ['ann@c.example', 1, 'there is no host "c.example" with users; there are: a.example, b.example'],
+  [
+    'ann@c.example',
+    1,
+    'there is no host "c.example" with users; the hosts with users are: a.example, b.example',
+  ],
   [
     "d'artagnan@a.example",
     2,

@@ -249,7 +249,7 @@ async function runningServer(t: TestContext, report: Report): Promise<void> {
   await report.run('an unknown command', ['wether']);
   await report.run('an account that does not exist', ['user', 'sessions', 'x@elsewhere.example']);
   await report.run('a server that cannot be looked up', ['s2s', 'ping', 'away.example']);
-  await report.run('the link with it', ['s2s', 'list', 'away.example']);
+  await report.run('the link to it', ['s2s', 'list', 'away.example']);
   await report.run('a link that is not there', ['s2s', 'close', 'nowhere.example']);
   await report.run('no link', ['s2s', 'list', 'nowhere.example']);
   await report.run('a name that is no domain', ['s2s', 'ping', 'no domain']);

@@ -26,7 +26,7 @@ function piped(text: string): Terminal {
 test('a prompt asks twice and shows nothing of what is typed', async () => {
   const io = terminal(true, ['hunterX\u007f2\r', 'hunter2\r']);
   assert.equal(await newPassword({}, io), 'hunter2');
-  assert.equal(io.shown(), 'New password: \nRepeat it: \n');
+  assert.equal(io.shown(), 'New password: \nRepeat the password: \n');
 });
 
 test('two different answers, an empty one, and Ctrl-C end it', async () => {

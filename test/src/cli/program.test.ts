@@ -150,8 +150,8 @@ test('accounts: what cannot be done is refused with the reason', async (t) => {
   const cwd = folder(t);
   await enjamb(cwd, ['user', 'add', 'romeo@a.example', '--generate']);
   const cases: readonly (readonly [args: readonly string[], code: number, reason: RegExp])[] = [
-    [['user', 'add', 'romeo@a.example', '--generate'], 1, /exists already/],
-    [['user', 'add', 'romeo@c.example', '--generate'], 1, /there are: a\.example, b\.example/],
+    [['user', 'add', 'romeo@a.example', '--generate'], 1, /already exists/],
+    [['user', 'add', 'romeo@c.example', '--generate'], 1, /the hosts with users are: a\.example, b\.example/],
     [['user', 'add', 'a.example', '--generate'], 2, /write it as user@a\.example/],
     [['user', 'add', 'x@a.example'], 2, /--password-stdin/],
     [['user', 'delete', 'nobody@a.example', '--yes'], 1, /there is no account/],
@@ -164,7 +164,7 @@ test('accounts: what cannot be done is refused with the reason', async (t) => {
   }
 });
 
-test('what needs the running server says so when there is none', async (t) => {
+test('a command that needs a running server fails without one', async (t) => {
   const cwd = folder(t);
   for (const words of [
     'user sessions',
@@ -179,7 +179,7 @@ test('what needs the running server says so when there is none', async (t) => {
   ]) {
     const { code, err } = await enjamb(cwd, words.split(' '));
     assert.equal(code, 1, words);
-    assert.match(err, /needs the running server, and none is running/);
+    assert.match(err, /needs a running server, and no server uses the data directory/);
   }
 });
 
@@ -203,7 +203,7 @@ test('check: each finding says what breaks; exit code 1 only when something does
   assert.equal(JSON.parse(broken.out).length, 2);
   const later = await enjamb(cwd, ['check', 'dns']);
   assert.deepEqual([later.code, later.out], [1, '']);
-  assert.match(later.err, /not in this version yet; there are: config, certs, storage\n/);
+  assert.match(later.err, /yet; the checks are: config, certs, storage\n/);
 });
 
 test('a running server: ready on stdout, commands over the admin socket, an orderly stop', async (t) => {
@@ -228,7 +228,7 @@ test('a running server: ready on stdout, commands over the admin socket, an orde
 
   const second = await spawned(cwd, ['start']);
   assert.deepEqual([second.code, second.out], [1, '']);
-  assert.match(second.err, /another server is running with this data directory/);
+  assert.match(second.err, /another server is using this data directory/);
   assert.doesNotMatch(second.err, /\n +at /, 'a sentence, and no stack');
 
   child.kill('SIGTERM');

@@ -71,11 +71,11 @@ test('data and keys that other users of the machine can read are named, with the
   chmodSync(privateKey, 0o644);
   const expected = [
     [
-      `other users of this machine can look into the data directory ${data} (mode 755), and open enjamb.sqlite (mode 644) in it`,
+      `other users of this machine can open the data directory ${data} (mode 755), and open enjamb.sqlite (mode 644) in it`,
       `chmod -R go= ${data}`,
     ],
     [
-      `other users of this machine can read the private key ${privateKey} (mode 644) and pose as this server`,
+      `other users of this machine can read the private key ${privateKey} (mode 644) and impersonate this server`,
       `chmod o= ${privateKey}`,
     ],
   ];

@@ -141,9 +141,9 @@ const UNUSABLE: readonly (readonly [
   files: Readonly<Record<string, string>>,
   hint: RegExp,
 ])[] = [
-  ['is not installed', '@acme/weather', {}, /^install it: npm install @acme\/weather, in \//],
-  ['is a file of a package that is not installed', 'acme/x/y.js', {}, /npm install acme, in \//],
-  ['is a path', './weather.js', {}, /a path is no package: name its folder in plugin_paths/],
+  ['is not installed', '@acme/weather', {}, /^install it: run "npm install @acme\/weather" in \//],
+  ['is a file of a package that is not installed', 'acme/x/y.js', {}, /npm install acme" in \//],
+  ['is a path', './weather.js', {}, /a path is not a package: put its folder into plugin_paths/],
   [
     'has a syntax error',
     'weather',
@@ -213,7 +213,7 @@ test('two packages with modules of one name: the second is refused', async (t) =
   const [problem, ...rest] = await problemsOf(folder);
   assert.equal(rest.length, 0);
   assert.equal(problem?.got, '"@b/x"');
-  assert.equal(problem?.hint, 'its module is "weather", and so is that of "@a/x"');
+  assert.equal(problem?.hint, 'it has a module "weather", like the package "@a/x": remove one of the two');
 });
 
 /** Each row: what keeps a list of modules from loading, the files in the plugin folder, and the words and code. */
@@ -268,5 +268,5 @@ test('check: a module that is disabled and needed all the same is doubtful', asy
   const folder = siteFolder(t, { 'enjamb.toml': `${QUIET}modules_disabled = ["roster"]\n${HOST}` });
   const { code, out } = await enjamb(folder, 'check', 'config');
   assert.equal(code, 0);
-  assert.match(out, /doubtful {2}config: modules_disabled: "roster" is loaded on montague\.lit all the same/);
+  assert.match(out, /doubtful {2}config: modules_disabled: "roster" is loaded on montague\.lit nevertheless/);
 });

@@ -22,10 +22,10 @@ const WRONG: readonly (readonly [words: string, said: string])[] = [
     'user add x@a.example',
     'enjamb: there is no terminal to ask for the password: pipe it in with --password-stdin, or use --generate\n',
   ],
-  ['check nosuch', 'enjamb: there is no check "nosuch"; there are: config, certs, storage\n'],
+  ['check nosuch', 'enjamb: there is no check "nosuch"; the checks are: config, certs, storage\n'],
   [
     'check cert',
-    'enjamb: there is no check "cert"; there are: config, certs, storage\ndid you mean "certs"?\n',
+    'enjamb: there is no check "cert"; the checks are: config, certs, storage\ndid you mean "certs"?\n',
   ],
 ];
 

@@ -98,7 +98,7 @@ const MISTAKES: readonly (readonly [rule: string, text: string, problems: readon
     'an option of one host at the top',
     'component = "muc"\n[hosts.a]',
     [
-      '1:1 component | a known option | "component" | "component" belongs under one host: put it below a line [hosts."NAME"]',
+      '1:1 component | a known option | "component" | "component" is an option of one host: put it below a line [hosts."NAME"]',
     ],
   ],
   [
@@ -133,7 +133,7 @@ const MISTAKES: readonly (readonly [rule: string, text: string, problems: readon
     'a host twice, in different case',
     '[hosts."a.b"]\n[hosts."A.b"]',
     [
-      '2:8 hosts."A.b" | every host once | "A.b" | this is a.b, which stands above; domains are compared without case',
+      '2:8 hosts."A.b" | every host once | "A.b" | it is the same as a.b above; case does not matter in domains',
     ],
   ],
   [
@@ -174,16 +174,12 @@ const MISTAKES: readonly (readonly [rule: string, text: string, problems: readon
   [
     'one port for two listeners',
     'c2s_ports = [5222, 5269]\n[hosts.a]',
-    [
-      '1:20 c2s_ports.1 | a port that is free | 5269 | s2s_ports has it by default; each listener needs a port of its own',
-    ],
+    ['1:20 c2s_ports.1 | a free port | 5269 | s2s_ports uses this port by default; choose another one'],
   ],
   [
     'a port twice in one list',
     's2s_ports = [5000, 5000]\n[hosts.a]',
-    [
-      '1:20 s2s_ports.1 | a port that is free | 5000 | s2s_ports has it; each listener needs a port of its own',
-    ],
+    ['1:20 s2s_ports.1 | a free port | 5000 | s2s_ports uses this port; choose another one'],
   ],
 ];
 
@@ -245,17 +241,17 @@ const NO_TOML: readonly (readonly [rule: string, text: string, problem: string])
   [
     'a key twice',
     'c2s_ports = [5222]\nlog_level = "info"\nc2s_ports = [5223]\n[hosts.a]',
-    '3:1 c2s_ports is here a second time; the first is on line 1 | keep one of the two; the other values of a list go into the same brackets',
+    '3:1 c2s_ports is repeated; it is first set on line 1 | keep one of the two; put all values of a list into the same brackets',
   ],
   [
     'a table twice',
     '[hosts."a.b"]\n[hosts.c]\n[hosts."a.b"]\n',
-    '3:2 [hosts."a.b"] is here a second time; the first is on line 1 | put the settings of both below one such line',
+    '3:2 [hosts."a.b"] is repeated; it is first set on line 1 | put all its settings below one such line',
   ],
   [
     'a key twice in an inline table',
     '[limits]\nc2s = { rate = 1, rate = 2 }\n[hosts.a]',
-    '2:19 limits.c2s.rate is here a second time; the first is on line 2 | keep one of the two; the other values of a list go into the same brackets',
+    '2:19 limits.c2s.rate is repeated; it is first set on line 2 | keep one of the two; put all values of a list into the same brackets',
   ],
   [
     'text without quotes, below a table of the same parent',
@@ -275,7 +271,7 @@ const NO_TOML: readonly (readonly [rule: string, text: string, problem: string])
   [
     'two values in one setting',
     'c2s_ports = 5222 5223\n[hosts.a]',
-    '1:18 not valid TOML: each key-value declaration must be followed by an end-of-line: c2s_ports = 5222 5223 | each setting has a line of its own; several values are a list: [1, 2]',
+    '1:18 not valid TOML: each key-value declaration must be followed by an end-of-line: c2s_ports = 5222 5223 | put each setting on its own line; write several values as a list: [1, 2]',
   ],
 ];
 
@@ -290,24 +286,27 @@ for (const [rule, text, expected] of NO_TOML) {
 
 /** Each row: a setting for something that this version does not have, and `line:column path message | hint`. */
 const PLANNED: readonly (readonly [text: string, problem: string])[] = [
-  ['http_ports = [5280]', '1:1 http_ports HTTP is not in this version yet | remove http_ports'],
-  ['https_ports = [5281]', '1:1 https_ports HTTP is not in this version yet | remove https_ports'],
-  ['http_interfaces = ["*"]', '1:1 http_interfaces HTTP is not in this version yet | remove http_interfaces'],
+  ['http_ports = [5280]', '1:1 http_ports this version does not support HTTP yet | remove http_ports'],
+  ['https_ports = [5281]', '1:1 https_ports this version does not support HTTP yet | remove https_ports'],
+  [
+    'http_interfaces = ["*"]',
+    '1:1 http_interfaces this version does not support HTTP yet | remove http_interfaces',
+  ],
   [
     'allow_registration = true',
-    '1:1 allow_registration registration with a client (XEP-0077) is not in this version yet | remove allow_registration',
+    '1:1 allow_registration this version does not support account registration by clients (XEP-0077) yet | remove allow_registration',
   ],
   [
     'authentication = "anonymous"',
-    '1:1 authentication any value other than "internal_hashed" is not in this version yet | remove authentication',
+    '1:1 authentication this version does not support any value other than "internal_hashed" yet | remove authentication',
   ],
   [
     '[hosts.x]\ncomponent = "pubsub"',
-    '2:1 hosts.x.component a publish-subscribe service is not in this version yet | remove this host',
+    '2:1 hosts.x.component this version does not support a publish-subscribe service yet | remove this host',
   ],
   [
     '[hosts.x]\ncomponent = "http_file_share"',
-    '2:1 hosts.x.component file upload is not in this version yet | remove this host',
+    '2:1 hosts.x.component this version does not support file upload yet | remove this host',
   ],
 ];
 

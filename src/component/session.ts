@@ -24,7 +24,7 @@ const STUCK_BYTES = 256 * 1024;
 const STUCK_MS = 60_000;
 /** Stanzas of a component whose work is under way; while there are more it is not read. */
 const MAX_PENDING_WORK = 256;
-/** A component that has been silent for so long is asked for a sign of life. */
+/** A component is sent a ping after this time without data from it. */
 const SILENCE_MS = 60_000;
 const PING_MS = 30_000;
 

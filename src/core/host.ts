@@ -98,7 +98,7 @@ export class LocalHost implements Host {
     return this.stores.ready(owner);
   }
 
-  /** Whether `admins` of this host names the account. */
+  /** Whether the option `admins` of this host names the account. */
   isAdmin(who: Jid): boolean {
     return this.config.get(ADMINS).admins.includes(who.bare);
   }

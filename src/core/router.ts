@@ -70,7 +70,7 @@ export class Router {
     });
   }
 
-  /** Takes a stanza with `from` and `to` to its host, or to the link to another server. */
+  /** Routes a stanza with `from` and `to` to its host, or to the link to another server. */
   route(stanza: Stanza, origin: Origin, isOverhead = false): void {
     const from = Jid.tryParse(stanza.attrs.from);
     if (from === undefined) {
@@ -79,15 +79,14 @@ export class Router {
     }
     this.#guarded(stanza, from, () => {
       const { to } = stanza.attrs;
-      if (to === undefined)
-        throw new StanzaError('bad-request', { text: 'The stanza has no address it can be sent to' });
+      if (to === undefined) throw new StanzaError('bad-request', { text: 'The stanza has no recipient' });
       this.#dispatch(this.#event(stanza, from, parseDestination(to), origin), isOverhead);
     });
   }
 
   /**
-   * Routes copies of one stanza, each to one address, in this tick. The children are serialised once. A copy that cannot be
-   * delivered comes back as an error; the others go on.
+   * Routes copies of one stanza, each to one address, in this tick. The children are serialised once. A copy that
+   * cannot be delivered comes back as an error; the others go on.
    */
   routeToAll(stanza: Stanza, addresses: Iterable<Jid>, origin: Origin): void {
     const from = Jid.tryParse(stanza.attrs.from);
@@ -99,7 +98,7 @@ export class Router {
     }
   }
 
-  /** Answers a stanza with an error, where RFC 6120 §8.3.1 allows one. Spoken by our host nearest to the cause. */
+  /** Answers a stanza with an error if RFC 6120 §8.3.1 allows one. Its sender is our host nearest to the cause. */
   bounce(stanza: Stanza, error: StanzaError): void {
     const sender = Jid.tryParse(stanza.attrs.from);
     // §10.3.1, §10.3.3: a stanza without `to` is for the sender's own account, so the account answers it.
@@ -123,7 +122,9 @@ export class Router {
     this.#guarded(reply, from, () => this.#dispatch(this.#event(reply, from, sender, host.origin)));
   }
 
-  /** Presence without an address is the presence module's alone (RFC 6120 §10.3.2); the rest is for the account. */
+  /**
+   * Presence without `to` is for the presence module (RFC 6120 §10.3.2), other stanzas without `to` for the account.
+   */
   #onward(event: RoutedStanza): void {
     if (event.stanza.attrs.to === undefined) {
       if (event.stanza.name === 'presence') return;
@@ -254,7 +255,7 @@ function withJoinMark(reply: Stanza): Stanza {
   return reply.name === 'presence' ? reply.withChildren([xml('x', NS.MUC), ...reply.children]) : reply;
 }
 
-/** Event names, made once: a stanza costs no string concatenation. */
+/** Event names, built once to avoid string concatenation for each stanza. */
 const KINDS = ['message', 'presence', 'iq'] as const;
 const TARGETS = ['full', 'bare', 'host', 'self'] as const;
 

@@ -6,7 +6,7 @@ import { UNBOUNDED_LIMITS } from './limits.ts';
 import { NS } from './namespaces.ts';
 import { XmlParser } from './parser.ts';
 
-/** A copy, all the way down, that shares no memory with the bytes the original was parsed from. */
+/** A deep copy that shares no memory with the input of the original. */
 export function flatCopy(element: Element): Element {
   const attrs: Attrs = {};
   for (const key in element.attrs) attrs[key] = flatText(element.attrs[key]);

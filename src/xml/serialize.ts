@@ -12,7 +12,7 @@ export interface SharedContent {
   bytes: number | undefined;
 }
 
-/** An element, as far as it is written. */
+/** The members of an element that are serialised. */
 export interface Written {
   readonly name: string;
   readonly attrs: Readonly<Record<string, string | undefined>>;
@@ -95,7 +95,7 @@ function serializeChildren(children: Children): string {
   return content;
 }
 
-/** `<name a='b'`, without what closes the tag. */
+/** `<name a='b'`, without the end of the tag. */
 function startOf(element: Omit<Written, 'children'>): string {
   let tag = wordFor(element.name).tag;
   const attrs = element.attrs;

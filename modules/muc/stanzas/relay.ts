@@ -110,10 +110,10 @@ function giveAnswer(service: Service, relay: Omit<Relay, 'request'>, { attrs, ch
 }
 
 function tooMany(room: Room): StanzaError {
-  return roomError(room.jid, 'resource-constraint', { text: 'Too many requests are under way' });
+  return roomError(room.jid, 'resource-constraint', { text: 'Too many pending requests' });
 }
 
-/** §17.2: a room that is not configured yet is there for its owner alone. */
+/** §17.2: the room, which only its owner may see until it is configured. */
 function visibleRoom(service: Service, { from, to }: StanzaEvent): Room | undefined {
   const room = findRoom(service, to);
   if (room?.lockedSince !== undefined && affiliationOf(room, from.bare) !== 'owner') return undefined;
@@ -137,13 +137,13 @@ function checkId(room: Room, id = ''): void {
   });
 }
 
-/** What belongs to the account rather than to one client of it goes to the bare JID: vCards, and PEP. */
+/** Requests for vCards and PEP go to the bare JID, since they concern the account. */
 function addressFor(stanza: Element, target: Occupant): string {
   const concernsAccount = stanza.getChild('vCard', NS.VCARD) ?? stanza.getChild('pubsub', NS.PUBSUB);
   return concernsAccount ? target.bare : mainSeat(target).jid;
 }
 
-/** `by` would give away a real address (§17.4). */
+/** Removes `by`, which would reveal a real address (§17.4). */
 function withoutSource(node: Node): Node {
   if (typeof node === 'string' || node.name !== 'error' || node.attrs.by === undefined) return node;
   return node.with({ by: undefined });

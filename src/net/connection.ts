@@ -11,7 +11,7 @@ import type { Faults } from '../util/faults.ts';
 import { plainAddress } from './address.ts';
 import type { DaneEndpoint } from './dane.ts';
 import { NetError } from './errors.ts';
-import { connectTls, type TlsInfo, type TlsUpgrade } from './tls.ts';
+import { connectTls, isSpace, type TlsInfo, type TlsUpgrade } from './tls.ts';
 import type { Transport, TransportHandler } from './transport.ts';
 import { joined, turn } from './turn.ts';
 
@@ -152,7 +152,8 @@ export class Connection implements Transport {
 
   /**
    * Makes this same connection a TLS one. `leftover` is what the caller received after the STARTTLS exchange
-   * and did not use. White space in it is dropped: go-xmpp ends its elements with a line feed. Anything else
+   * and did not use. White space in it, and before the client's handshake, is dropped: go-xmpp ends its elements with a
+   * line feed. Anything else
    * refuses the upgrade, since an attacker on the line could have injected it (CVE-2011-0411; RFC 6120
    * §5.3.3: nothing of before the handshake counts after it). Writes wait for the handshake.
    *
@@ -172,7 +173,7 @@ export class Connection implements Transport {
       }
       await written(raw);
       const { socket, info } = await (upgrade.side === 'server'
-        ? upgrade.tls.accept(raw, upgrade.domain)
+        ? upgrade.tls.accept(raw, upgrade.domain, true)
         : connectTls(raw, { dane: this.dane, ...upgrade }));
       return this.#secured(socket, info);
     } catch (error) {
@@ -304,9 +305,8 @@ export class Connection implements Transport {
   }
 }
 
-/** XML 1.0 §2.3. */
 function isWhiteSpace(bytes: Buffer | null | undefined): boolean {
-  return bytes?.every((byte) => byte === 0x20 || byte === 0x9 || byte === 0xa || byte === 0xd) ?? true;
+  return bytes?.every(isSpace) ?? true;
 }
 
 /** Resolves when the stream has passed on what it was given: TLS must not overtake it. */

@@ -74,11 +74,12 @@ export class ServerTls {
   }
 
   /**
-   * Runs the handshake. SNI selects the certificate, or `domain` if there is no SNI.
+   * Runs the handshake. SNI selects the certificate, or `domain` if there is no SNI. `isUpgrade`: up to 64 bytes of white
+   * space before the handshake are skipped.
    *
    * @throws NetError 'tls-failed', 'no-certificate'; the socket is then destroyed.
    */
-  accept(socket: Duplex, domain?: string): Promise<SecureStream> {
+  accept(socket: Duplex, domain?: string, isUpgrade = false): Promise<SecureStream> {
     const certificate =
       (domain === undefined ? undefined : this.#certificates.certificateFor(domain)) ??
       this.#certificates.certificates[0];
@@ -88,7 +89,8 @@ export class ServerTls {
       return Promise.reject(new NetError('no-certificate', reason));
     }
     const timeoutMs = this.#options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS;
-    return handshake(socket, timeoutMs, (settle) => this.#begin(socket, certificate, settle));
+    const begin: Begin = (settle) => this.#begin(socket, certificate, settle);
+    return handshake(socket, timeoutMs, isUpgrade ? afterWhiteSpace(socket, begin) : begin);
   }
 
   /**
@@ -225,6 +227,46 @@ function handshake(socket: Duplex, timeoutMs: number, begin: Begin): Promise<Sec
     if (socket.destroyed) return onClose();
     cleanUp = begun(begin, settle);
   });
+}
+
+/** More than any client sends: go-xmpp ends `<starttls/>` with one line feed. */
+const MAX_SPACE_BYTES = 64;
+
+/**
+ * Begins a handshake behind white space, which RFC 6120 §5.3.3 forbids after `<starttls/>` and some clients send in a packet
+ * of its own. No handshake begins with white space, and it carries nothing; other bytes in the clear fail the handshake.
+ */
+function afterWhiteSpace(socket: Duplex, begin: Begin): Begin {
+  return (settle) => {
+    let skipped = 0;
+    let cleanUp: ReturnType<Begin>;
+    const look = (): void => {
+      for (let chunk = read(socket); chunk !== null; chunk = read(socket)) {
+        const start = chunk.findIndex((byte) => !isSpace(byte));
+        skipped += start === -1 ? chunk.length : start;
+        if (skipped > MAX_SPACE_BYTES) return settle(new Error('white space in place of a handshake'));
+        if (start === -1) continue;
+        socket.off('readable', look);
+        socket.unshift(chunk.subarray(start));
+        cleanUp = begun(begin, settle);
+        return;
+      }
+    };
+    socket.on('readable', look);
+    return () => {
+      socket.off('readable', look);
+      cleanUp?.();
+    };
+  };
+}
+
+function read(socket: Duplex): Buffer | null {
+  return socket.read() as Buffer | null;
+}
+
+/** XML 1.0 §2.3. */
+export function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x9 || byte === 0xa || byte === 0xd;
 }
 
 function begun(begin: Begin, settle: Settle): ReturnType<Begin> {

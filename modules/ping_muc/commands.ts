@@ -1,4 +1,4 @@
-// `enjamb joins probe` and `enjamb joins forget`.
+// `enjamb joins probe`, `enjamb joins forget` and `enjamb joins outages`.
 
 import { type Command, CommandError, defineCommand, type Host, Jid, string } from 'enjamb/api';
 import type { Context, Joins } from './context.ts';
@@ -18,6 +18,37 @@ export function probeCommand(context: Context, outages: Outages): Command {
       return { text: `asking about ${count} ${joins} at ${name}`, data: { count } };
     },
     nothing: ({ domain }) => `no user is in a room at ${domain}, so there is nothing to ask`,
+  });
+}
+
+/** The last outages that are over, the newest last. */
+export function outagesCommand(outages: Outages): Command {
+  return defineCommand({
+    name: 'joins outages',
+    summary: 'The last outages of domains of rooms: how long, and what became of the joins there',
+    args: { domain: string('The domain of the rooms', { optional: true }) },
+    positional: ['domain'],
+    run: ({ domain }) => ({
+      rows: outages.episodes
+        .filter(({ remote }) => domain === undefined || remote === domain.toLowerCase())
+        .map(({ startedAt, durationMs, ...counts }) => ({
+          began: new Date(startedAt).toISOString(),
+          seconds: Math.round(durationMs / 1_000),
+          ...counts,
+        })),
+      columns: [
+        'remote',
+        'began',
+        'seconds',
+        'cause',
+        'entries',
+        'proofs',
+        'pings',
+        'lost',
+        'unknown',
+        'unproven',
+      ],
+    }),
   });
 }
 

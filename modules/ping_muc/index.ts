@@ -12,7 +12,7 @@
 
 import { defineModule, type Module, NS, Rate } from 'enjamb/api';
 import { ClientPings } from './client_pings.ts';
-import { forgetCommand, probeCommand } from './commands.ts';
+import { forgetCommand, outagesCommand, probeCommand } from './commands.ts';
 import type { Context, Join } from './context.ts';
 import type { EpisodeRecord } from './episode.ts';
 import { measureOutages, PingMucMetrics } from './metrics.ts';
@@ -84,6 +84,7 @@ function loadPingMuc(module: PingMucModule): PingMuc {
     if (session.state.mucNotices) module.after(0, () => notices.resumed(session));
   });
   module.command(probeCommand(context, outages));
+  module.command(outagesCommand(outages));
   module.command(forgetCommand(module.host, context.joins));
   const silence = new Silence({ context, outages, notices });
   if (context.settings.silence > 0) module.every(silence.interval, () => silence.walk());

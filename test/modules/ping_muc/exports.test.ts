@@ -65,6 +65,12 @@ test('`episodes`: what each outage has cost', async (t) => {
   assert.ok(startedAt < h.clock.now() && durationMs > 60_000);
   const counts = { entries: 1, proofs: 0, pings: 1, lost: 1, unknown: 0, unproven: 0 };
   assert.deepEqual(rest, { remote: rooms.domain, cause: 'link-lost', ...counts });
+  const { rows = [] } = await h.command('joins outages', { domain: rooms.domain });
+  assert.deepEqual(
+    rows.map(({ remote, lost }) => [remote, lost]),
+    [[rooms.domain, 1]],
+  );
+  assert.deepEqual((await h.command('joins outages', { domain: 'verona.lit' })).rows, []);
 });
 
 test('`episodes`: the last 100 outages are remembered', async (t) => {

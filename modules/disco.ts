@@ -17,8 +17,8 @@ type DiscoItem = Items['disco-item'];
 
 declare module 'enjamb/api' {
   interface Items {
-    /** A form added to the domain's information (XEP-0128). */
-    'disco-form': Element;
+    /** A form added to the domain's information (XEP-0128). `first`: some clients read the first form only. */
+    'disco-form': { readonly form: Element; readonly first?: true };
     /** What every account on this host can do, as seen by those who may see its presence. */
     'disco-account-feature': string;
     'disco-account-identity': Items['disco-identity'];
@@ -98,7 +98,7 @@ function hostInfo(module: Module): Element[] {
   return [
     ...module.items('disco-identity').map(identity),
     ...features(module.items('disco-feature')),
-    ...module.items('disco-form').map(detached),
+    ...forms(module),
   ];
 }
 
@@ -152,7 +152,10 @@ function features(list: readonly string[]): Element[] {
   return [...new Set(list)].sort().map((feature) => xml('feature', { var: feature }));
 }
 
-/** A copy that may be put under another parent. */
-function detached(element: Element): Element {
-  return element.with({});
+/** Copies, which may be put under another parent. */
+function forms(module: Module): Element[] {
+  const items = module
+    .items('disco-form')
+    .toSorted((a, b) => Number(b.first ?? false) - Number(a.first ?? false));
+  return items.map(({ form }) => form.with({}));
 }

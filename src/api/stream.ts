@@ -4,6 +4,7 @@
 import type { SharedBudget } from '../util/shared-budget.ts';
 import type { Element, Stanza } from '../xml/element.ts';
 import type { StanzaError, StreamError } from '../xml/errors.ts';
+import type { Event } from './events.ts';
 import type { StanzaLedger } from './ledger.ts';
 import type { SaslMechanisms, SaslProfile } from './login.ts';
 import type { Module } from './module.ts';
@@ -29,7 +30,7 @@ export type {
 
 // What follows is visible to modules that import this door, and to the server itself.
 
-declare module './events.ts' {
+declare module 'enjamb/api' {
   interface Events {
     /**
      * An element is about to be committed to a client. `'held'`: the module drops it, or gives it to `session.commit` later;
@@ -71,9 +72,7 @@ declare module './events.ts' {
     /** The client has resumed its session and has been sent what it missed. */
     'c2s-resume': Event<{ readonly session: C2SSession }>;
   }
-}
 
-declare module './module.ts' {
   interface Items {
     /** A syntax in which clients authenticate; a stream offers those that are there when it announces its features. */
     'sasl-profile': SaslProfile;
@@ -84,9 +83,7 @@ declare module './module.ts' {
     /** What counts the stanzas of links with other servers. The first provider does. */
     's2s-ledger': StanzaLedger;
   }
-}
 
-declare module './session.ts' {
   interface C2SSession {
     /** Reads no further from the client while too much of its work is under way. Called by the router. */
     hold(work: Promise<unknown>): void;

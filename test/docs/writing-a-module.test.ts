@@ -82,15 +82,15 @@ async function startStep(t: TestContext, number: number, clock: Clock): Promise<
   return server;
 }
 
-test('there are four steps, each with the whole module, and no block of a language that is not tested', () => {
+test('there are five steps, each with the whole module, and no block of a language that is not tested', () => {
   const modules = steps.map((blocks) => blocks.filter(({ language }) => language === 'ts').length);
-  assert.deepEqual(modules, [1, 1, 1, 1, 0]);
+  assert.deepEqual(modules, [1, 1, 1, 1, 1, 0]);
   const languages = new Set([introduction, ...steps].flat().map(({ language }) => language));
   assert.deepEqual([...languages].sort(), ['json', 'toml', 'ts', 'xml']);
 });
 
 test('the modules of all steps pass the type check of a project that depends on enjamb', () => {
-  for (const number of [1, 2, 3, 4]) writeStep(number);
+  for (const number of [1, 2, 3, 4, 5]) writeStep(number);
   mkdirSync(join(folder, 'node_modules'), { recursive: true });
   symlinkSync(ROOT, join(folder, 'node_modules/enjamb'));
   const settings = {
@@ -194,4 +194,21 @@ test('step 4: users of all hosts are asked for, and newcomers are told to all ho
     const newcomers = host.stores.keyval<number>('pulse_newcomers');
     assert.equal(typeof (await newcomers.get('romeo@montague.lit')), 'number');
   }
+});
+
+test('step 5: messages that wait are counted, all clients are spoken to, and servers answer', async (t) => {
+  const server = new TestServer(await startStep(t, 5, new FakeClock()));
+  const romeo = await server.client('romeo@montague.lit/orchard');
+  await server.account('benvolio@montague.lit');
+  const run = async (name: string, args: object) =>
+    (await server.server.commands.run(name, { ...args, host: 'montague.lit' }, { by: 'test' })).text;
+  romeo.send('<presence/>');
+  romeo.send(`<message type='chat' to='benvolio@montague.lit'><body>Are you there?</body></message>`);
+  romeo.send(`<message type='chat' to='romeo@montague.lit'><body>I am</body></message>`);
+  await romeo.skipUntil((element) => element.getChildText('body') === 'I am');
+  assert.equal(await run('pulse say', { text: 'Part, fools!' }), 'Clients: 1, messages that wait: 1');
+  await romeo.receives(
+    `<message type='headline' from='montague.lit' to='romeo@montague.lit/orchard'><body>Part, fools!</body></message>`,
+  );
+  assert.equal(await run('pulse ping', { remote: 'capulet.lit' }), 'It answers');
 });

@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { buildForm, readForm } from 'enjamb/xep';
+import { NS } from '../../src/xml/namespaces.ts';
 import type { ScriptedClient } from '../support/client.ts';
 import { becomeAvailable, reloadModule, setRoster } from '../support/contacts.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -136,4 +138,20 @@ test('a reloaded module tells the same', async (t) => {
   romeo.send(ask('capulet.lit', INFO));
   const identity = `<identity category='server' type='im' name='enjamb'/>`;
   await romeo.receives(result('capulet.lit', ROMEO, INFO, `${identity}${features}`));
+});
+
+test('XEP-0128 §2: forms of modules, with the one first that some clients read alone', async (t) => {
+  const server = await startServer(t, { config: '[hosts."localhost"]\nmodules_enabled = ["disco"]' });
+  const { items } = server.server.router.hosts.get('localhost')!;
+  const form = (type: string) => buildForm({ type: 'result', formType: type, fields: [] });
+  items.add('disco-form', { form: form('urn:a') });
+  items.add('disco-form', { form: form('urn:b'), first: true });
+  items.add('disco-form', { form: form('urn:c') });
+  const romeo = await server.client('romeo@localhost/orchard');
+  for (const id of ['1', '2']) {
+    romeo.send(`<iq type='get' id='${id}' to='localhost'><query xmlns='${NS.DISCO_INFO}'/></iq>`);
+    const query = (await romeo.next()).getChild('query', NS.DISCO_INFO)!;
+    const types = query.getChildren('x', NS.DATA_FORMS).map((x) => readForm(x).get('FORM_TYPE')?.[0]);
+    assert.deepEqual(types, ['urn:b', 'urn:a', 'urn:c']);
+  }
 });

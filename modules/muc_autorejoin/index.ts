@@ -11,7 +11,7 @@ const options = {
     default: true,
   }),
   muc_autorejoin_passwords: boolean(
-    'Keep the passwords of rooms in memory for that; else the user has to join',
+    'Keep the passwords of rooms in memory for that; otherwise the user has to join',
     {
       default: false,
     },

@@ -4,54 +4,51 @@
 import { boolean, duration, type Infer, integer, number } from 'enjamb/api';
 
 export const options = {
-  ping_muc_delay: duration('How long to wait after a link broke before rooms are asked', {
+  ping_muc_delay: duration('Time between the loss of a link and the first question to a room', {
     default: '60 seconds',
     min: '1 second',
   }),
-  ping_muc_jitter: number('Random part added to the delay, as a share of it', {
+  ping_muc_jitter: number('Random addition to the delay, as a fraction of it', {
     default: 0.1,
     min: 0,
     max: 1,
   }),
-  ping_muc_timeout: duration(
-    'How long a room may take to answer; default: half the delay, at most 30 seconds',
-    {
-      optional: true,
-      min: '0.1 seconds',
-    },
-  ),
+  ping_muc_timeout: duration('Time a room has to answer; default: half the delay, at most 30 seconds', {
+    optional: true,
+    min: '0.1 seconds',
+  }),
   ping_muc_give_up: duration(
-    'When clients are told although their rooms cannot be reached; default: ten times the delay, 0: at once',
+    'Time after which clients are told even if their rooms cannot be reached; default: ten times the delay, 0: immediately',
     { optional: true, never: true },
   ),
-  ping_muc_fast: boolean('Ask as soon as a broken link is up again, without waiting for the delay', {
+  ping_muc_fast: boolean('Ask as soon as the link is up again, without waiting for the delay', {
     default: false,
   }),
-  ping_muc_silence: duration('After how long without a word a room is asked for no other reason; 0: never', {
+  ping_muc_silence: duration('Silence of a room after which it is asked; 0: never', {
     default: '15 minutes',
   }),
-  ping_muc_rate: integer('Questions to one domain in a second, at most', { default: 200, min: 1 }),
-  ping_muc_notify_rate: integer('Clients told about rooms of one domain in a second, at most', {
+  ping_muc_rate: integer('Maximum number of questions a second to one domain', { default: 200, min: 1 }),
+  ping_muc_notify_rate: integer('Maximum number of notices a second about rooms of one domain', {
     default: 100,
     min: 1,
   }),
-  ping_muc_emit_330: boolean('Add status 330 to what clients are told, as older clients know it', {
+  ping_muc_emit_330: boolean('Add status 330 to notices, which older clients know', {
     default: true,
   }),
-  answer_relayed_pings: boolean('Answer self-pings that rooms pass on to a client, in its place', {
+  answer_relayed_pings: boolean('Answer self-pings that rooms relay to a client, for the client', {
     default: true,
   }),
   answer_pings_for_hibernating: boolean(
-    'Answer pings by which rooms and their services find out whether a client that sleeps is still there',
+    'Answer pings by which rooms and their services check sleeping clients',
     { default: true },
   ),
   normalise_self_ping_errors: boolean(
-    'Tell clients that ask about a room that exists no longer that they are not in it, as they may misread the room’s words',
+    'Tell clients that ping a room which no longer exists that they are not in it: some misread the room’s own error',
     { default: false },
   ),
 };
 
-/** All in milliseconds, if nothing else is said. */
+/** In milliseconds, unless a member says otherwise. */
 export interface Settings {
   readonly delay: number;
   /** The most that is added to `delay`. */
@@ -60,30 +57,30 @@ export interface Settings {
   /** From the first trigger; Infinity for never. */
   readonly giveUp: number;
   readonly fast: boolean;
-  /** Before the second attempt to reach a domain; doubles with each, up to `longestPause`. */
+  /** Between the first two canaries; doubles with each, up to `longestPause`. */
   readonly firstPause: number;
   readonly longestPause: number;
-  /** Between two attempts to make a link, while nobody can be asked. */
+  /** Between two attempts to make a link while the remote is down. */
   readonly scout: number;
-  /** After a stream is up again: this, and up to `wakeUpSpread` more. */
+  /** Between the return of the link and the question: this, and up to `wakeUpSpread` more. */
   readonly wakeUp: number;
   readonly wakeUpSpread: number;
   /** Between two wake-ups. */
   readonly wakeUpGap: number;
-  /** Before an answer that did not decide is asked for again. */
+  /** Before a question is repeated because its answer did not decide. */
   readonly soon: number;
   readonly later: number;
-  /** How long a nick change may stay unanswered before it is asked about. */
+  /** How long a nick change may be unanswered before the room is asked. */
   readonly renaming: number;
-  /** How long a client that knows it is out has to join again before it is told too. */
+  /** How long a client that knows it is out has to join again before it is told. */
   readonly ownAction: number;
-  /** How long streams that stayed up may still bring what was sent before the link broke. */
+  /** How long streams that stayed up may deliver stanzas from before the loss of the link. */
   readonly settle: number;
-  /** How old a verdict about a sleeping client may be when it wakes up. */
+  /** Maximum age of a verdict about a client that wakes up. */
   readonly stale: number;
-  /** How long a room may be silent; 0 for as long as it likes. */
+  /** Silence of a room after which it is asked; 0 for never. */
   readonly silence: number;
-  /** Between two rooms of a domain that are asked because they are silent. */
+  /** Between two questions to silent rooms of one remote. */
   readonly silenceGap: number;
   /** Per second. */
   readonly rate: number;
@@ -96,7 +93,7 @@ export interface Settings {
 
 export function settingsFrom(given: Infer<typeof options>): Settings {
   const delay = given.ping_muc_delay;
-  /** The nominal span, or its share of a shorter delay. */
+  /** The span for a delay of 60 s, scaled down for a shorter one. */
   const scaled = (seconds: number) => seconds * Math.min(1_000, delay / 60);
   return {
     delay,

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { EventName, Payload } from '../../src/api/events.ts';
 import type { C2SSession, C2SState, S2SCloseCause, S2SState, S2SStream } from '../../src/api/session.ts';
+import { passCommit, passOut } from '../../src/c2s/outbound.ts';
 import type { RemoteSender } from '../../src/core/router.ts';
 import { isServerPing } from '../../src/s2s/overhead.ts';
 import { Server } from '../../src/server.ts';
@@ -92,7 +93,9 @@ export class HarnessClient implements C2SSession {
   /** When each of them came; ms since 1970. */
   readonly times: number[] = [];
   connected = true;
+  stanzasOut = 0;
   #isReplaying = false;
+  #isEnded = false;
   readonly #harness: Harness<Clock>;
 
   constructor(harness: Harness<Clock>, jid: string) {
@@ -103,14 +106,23 @@ export class HarnessClient implements C2SSession {
     this.boundAt = harness.clock.now();
   }
 
-  send(element: Element): boolean {
-    this.inbox.push(element);
-    this.times.push(this.#harness.clock.now());
-    return true;
+  send(element: Element, onTaken?: () => void): boolean {
+    if (this.#isEnded) return false;
+    const passed = passOut(this.#harness.host, { session: this, element, onTaken });
+    if (passed === 'held') return true;
+    return passed !== 'refused' && this.commit(passed, onTaken);
   }
 
-  commit(element: Element): boolean {
-    return this.send(element);
+  /** While the client sleeps, the inbox stands for the queue of stream management. */
+  commit(element: Element, onTaken?: () => void): boolean {
+    if (this.#isEnded) return false;
+    const answer = passCommit(this.#harness.host, { session: this, element, onTaken });
+    if (answer === 'refused') return false;
+    this.stanzasOut++;
+    this.inbox.push(element);
+    this.times.push(this.#harness.clock.now());
+    if (answer === undefined && this.connected) onTaken?.();
+    return true;
   }
 
   ready(): void {
@@ -125,10 +137,6 @@ export class HarnessClient implements C2SSession {
     return 0;
   }
 
-  get stanzasOut(): number {
-    return this.inbox.length;
-  }
-
   write(): boolean {
     return this.connected;
   }
@@ -138,10 +146,13 @@ export class HarnessClient implements C2SSession {
   }
 
   /** The session ends. */
-  close(): void {
+  close(error?: Error, successor?: C2SSession): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.connected = false;
     const { host } = this.#harness;
     host.sessions.remove(this);
-    const end = { session: this, error: undefined, successor: undefined };
+    const end = { session: this, error, successor };
     host.hooks.notify('resource-ending', end);
     host.hooks.notify('resource-unbind', end);
   }
@@ -458,7 +469,9 @@ export class Harness<C extends Clock = HandClock> implements RemoteSender {
 
   client(jid: string): HarnessClient {
     const client = new HarnessClient(this, jid);
+    const former = this.host.sessions.get(jid);
     this.host.sessions.add(client);
+    former?.close(undefined, client);
     this.notify('resource-bind', { session: client });
     return client;
   }

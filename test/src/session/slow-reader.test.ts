@@ -45,7 +45,10 @@ function peer(socketBytes: number, isImmediate: boolean): Peer {
   stream.negotiated();
   const limits = { markBytes: MARK_BYTES, limitMs: LIMIT_MS, isPausing: true };
   const slowReader: SlowReader = new SlowReader(stream, clock, limits);
-  return { clock, stream, slowReader, take: () => waiting.splice(0).forEach((done) => done()) };
+  const take = () => {
+    for (const done of waiting.splice(0)) done();
+  };
+  return { clock, stream, slowReader, take };
 }
 
 function writes({ stream, slowReader }: Peer, bytes: number): void {

@@ -2,7 +2,7 @@
 
 import { mkdir } from 'node:fs/promises';
 import { CommandRegistry } from './admin/commands.ts';
-import { acceptClient, type C2SContext, type C2SSession } from './c2s/index.ts';
+import { acceptClient, type C2SContext, type C2SSession, clientDoor } from './c2s/index.ts';
 import { registerComponentCommands } from './component/commands.ts';
 import { Components } from './component/components.ts';
 import { settingsForRestart } from './config/changes.ts';
@@ -110,6 +110,7 @@ export class Server implements ServerContext {
       protection: loginProtection(config, this.clock),
     };
     this.#c2s = this.#clientContext();
+    this.router.clients = clientDoor(this.#c2s);
     this.links = new LinkPool(this.#linksContext(dial));
     this.router.remote = this.links;
     this.components = new Components(this);

@@ -19,7 +19,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   session: ['util', 'xml', 'stream', 'api', 'core'],
   admin: ['util', 'xml', 'config'],
   sasl: ['util', 'xml', 'storage'],
-  api: ['util', 'xml', 'config', 'storage', 'sasl', 'admin'],
+  api: ['util', 'xml', 'net', 'config', 'storage', 'stream', 'sasl', 'admin'],
   core: ['util', 'xml', 'config', 'storage', 'admin', 'sasl', 'net', 'api'],
   c2s: ['util', 'xml', 'config', 'net', 'stream', 'session', 'sasl', 'api', 'core'],
   s2s: ['util', 'xml', 'xep', 'config', 'net', 'stream', 'session', 'admin', 'api', 'core'],

@@ -1,6 +1,9 @@
 // `import { … } from 'enjamb/api/stream'`: for modules that take part in streams. In-tree: it may change in any release, and
 // the changelog says so. test/api/stream.txt shows what each name promises.
 
+import type { Transport } from '../net/transport.ts';
+import type { ClientStream } from '../stream/client-stream.ts';
+import type { Framing } from '../stream/framing.ts';
 import type { SharedBudget } from '../util/shared-budget.ts';
 import type { Element, Stanza } from '../xml/element.ts';
 import type { StanzaError, StreamError } from '../xml/errors.ts';
@@ -10,6 +13,9 @@ import type { SaslMechanisms, SaslProfile } from './login.ts';
 import type { Module } from './module.ts';
 import type { C2SSession, S2SStream } from './session.ts';
 
+export type { Transport, TransportHandler } from '../net/transport.ts';
+export type { ClientStream, StreamCloseCause, StreamHandler } from '../stream/client-stream.ts';
+export type { Framing, OpenOptions, StreamParser } from '../stream/framing.ts';
 export { SaslError } from '../xml/errors.ts';
 export { LazyElement } from '../xml/lazy.ts';
 export { DEFAULT_LIMITS } from '../xml/limits.ts';
@@ -176,8 +182,16 @@ export interface NonzaMatch {
 }
 export type NonzaHandler = (element: Element, session: C2SSession | S2SStream) => void;
 
+/** Where clients on other transports than TCP enter. */
+export interface ClientDoor {
+  /** Makes a stream of a transport on which nothing was received yet, with this server's limits for clients. */
+  clientStream(transport: Transport, framing: Framing): ClientStream;
+  /** Takes over a client's stream, on which nothing was received yet: the client logs in, and has a session. */
+  acceptClient(stream: ClientStream): void;
+}
+
 /** What a module may do with streams. What it registers is undone when the module unloads. */
-export interface Streams {
+export interface Streams extends ClientDoor {
   /**
    * Registers the one handler for a top-level element that is no stanza (XEP-0360), on bound streams.
    * @throws ModuleError when another module handles it already

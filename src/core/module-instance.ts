@@ -23,7 +23,15 @@ import type {
   SendOptions,
 } from '../api/module.ts';
 import type { C2SSession, S2SStream } from '../api/session.ts';
-import type { NonzaHandler, NonzaMatch, Streams } from '../api/stream.ts';
+import type {
+  ClientDoor,
+  ClientStream,
+  Framing,
+  NonzaHandler,
+  NonzaMatch,
+  Streams,
+  Transport,
+} from '../api/stream.ts';
 import type { Options } from '../config/options.ts';
 import type { Stores } from '../storage/stores.ts';
 import type { Clock, Timer } from '../util/clock.ts';
@@ -153,6 +161,20 @@ export class ModuleInstance implements Module, Streams {
       (request) => this.send(request),
       this.signal,
     );
+  }
+
+  clientStream(transport: Transport, framing: Framing): ClientStream {
+    return this.#clients.clientStream(transport, framing);
+  }
+
+  acceptClient(stream: ClientStream): void {
+    this.#clients.acceptClient(stream);
+  }
+
+  get #clients(): ClientDoor {
+    const { clients } = this.#around.router;
+    if (!clients) throw new Error('This server takes no clients');
+    return clients;
   }
 
   connectRemote(remote: string): Promise<S2SStream> {

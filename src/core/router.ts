@@ -5,6 +5,7 @@
 import type { Kind, StanzaEvent, Target } from '../api/events.ts';
 import { refusalFor } from '../api/refusal.ts';
 import type { C2SSession, Origin, S2SStream } from '../api/session.ts';
+import type { ClientDoor } from '../api/stream.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Faults } from '../util/faults.ts';
 import type { Logger } from '../util/logger.ts';
@@ -38,6 +39,8 @@ export class Router {
   readonly followedIqs: FollowedIqs;
   readonly work: PendingWork;
   remote: RemoteSender | undefined;
+  /** Where modules hand over clients. */
+  clients: ClientDoor | undefined;
   /** The number of stanzas routed to our hosts and to other servers. */
   readonly routed = {
     here: { message: 0, presence: 0, iq: 0 },

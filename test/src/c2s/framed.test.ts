@@ -2,17 +2,39 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { acceptClient } from '../../../src/c2s/index.ts';
+import { CommandRegistry } from '../../../src/admin/commands.ts';
+import { defineModule } from '../../../src/api/module.ts';
+import { streams } from '../../../src/api/stream.ts';
+import { clientDoor } from '../../../src/c2s/index.ts';
+import { ModuleInstance } from '../../../src/core/module-instance.ts';
 import type { ServerTls } from '../../../src/net/tls.ts';
+import { MetricRegistry } from '../../../src/util/metrics.ts';
 import { FRAMED, framedPair } from '../../support/framed.ts';
-import { Client, DOMAIN, type HarnessOptions, PASSWORD, plain, startHarness } from './harness.ts';
+import {
+  Client,
+  DOMAIN,
+  type Harness,
+  type HarnessOptions,
+  PASSWORD,
+  plain,
+  startHarness,
+} from './harness.ts';
 
 const TLS = { available: true } as ServerTls;
+
+/** A module that brings clients on a transport of its own. */
+function moduleOf({ clock, host, router }: Harness): ModuleInstance {
+  const definition = defineModule({ name: 'frames', summary: 'Clients in frames', load() {} });
+  const shared = { commands: new CommandRegistry(), metrics: new MetricRegistry(), kept: new Map() };
+  return new ModuleInstance(definition, host, { ...shared, clock, router, use: () => undefined });
+}
 
 async function start(t: TestContext, secure: boolean, options: HarnessOptions = {}) {
   const harness = await startHarness(t, { allowPlain: false, tls: TLS, ...options });
   const { transport, peer } = framedPair({ clock: harness.clock, secure });
-  acceptClient(transport, harness.context, FRAMED);
+  harness.router.clients = clientDoor(harness.context);
+  const door = streams(moduleOf(harness));
+  door.acceptClient(door.clientStream(transport, FRAMED));
   return { harness, client: new Client(peer) };
 }
 

@@ -17,27 +17,36 @@ export default defineModule({
   scope: 'host',
   enabledOn: ['local', 'component', 'external'],
   options: {
-    smacks_hibernation_time: duration('How long a client whose connection broke may come back', {
-      default: '10 minutes',
-      min: '1 second',
-    }),
-    smacks_max_hibernated_sessions: integer('How many clients of a user may be away like this', {
+    smacks_hibernation_time: duration(
+      'For how long a client may resume its session after its connection broke',
+      {
+        default: '10 minutes',
+        min: '1 second',
+      },
+    ),
+    smacks_max_hibernated_sessions: integer('How many such sessions a user may have; the oldest ends', {
       default: 10,
       min: 1,
     }),
-    smacks_max_queue: integer('How many stanzas are kept for a client that has not confirmed them', {
+    smacks_max_queue: integer('How many unacknowledged stanzas are kept for a client', {
       default: 5000,
       min: 1,
     }),
     smacks_max_queue_size: size('How large these may be together', { default: '2 MiB', min: '16 KiB' }),
-    smacks_max_unacked: integer('After how many stanzas a client is asked to confirm at once', {
-      default: 10,
-      min: 1,
-    }),
-    smacks_ack_timeout: duration('How long a client may take to confirm before it is taken for dead', {
-      default: '1 minute',
-      min: '1 second',
-    }),
+    smacks_max_unacked: integer(
+      'After how many stanzas a client is asked for an acknowledgement immediately',
+      {
+        default: 10,
+        min: 1,
+      },
+    ),
+    smacks_ack_timeout: duration(
+      'How long a client may leave a request for acknowledgement unanswered before its connection counts as dead',
+      {
+        default: '1 minute',
+        min: '1 second',
+      },
+    ),
     s2s_resumption_time: duration('How long a link with another server that broke may be taken up again', {
       default: '5 minutes',
       min: '1 second',

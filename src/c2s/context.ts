@@ -10,14 +10,14 @@ export interface C2SContext extends ServerContext {
   /** Absent: STARTTLS cannot be offered. */
   readonly tls?: ServerTls;
   readonly options?: Partial<C2SOptions>;
-  /** Clients that have not bound a resource yet, kept up to date; for whoever has to close them. */
+  /** Clients that have not bound a resource yet, kept up to date, for the stop of the server and changes of accounts. */
   readonly negotiating?: Set<Negotiating>;
   /** Limits that all clients of an account share; absent: each client has limits of its own. */
   readonly accountBudgets?: ReadBudgets | undefined;
 }
 
 export interface C2SOptions {
-  /** Sessions of one account at once, sleeping ones included. */
+  /** At most this many sessions of one account, sleeping ones included. */
   readonly maxSessions: number;
   /** After this many failed attempts to authenticate, another one closes the stream. */
   readonly maxAuthAttempts: number;

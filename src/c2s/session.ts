@@ -1,5 +1,5 @@
 // A client's session. It is not its stream: a stream may break, and another one be attached to the same session
-// (docs/adr/0002). Whether a session outlives its stream is decided by whoever answers `c2s-disconnect`.
+// (docs/adr/0002). A session outlives its stream if a module answers `c2s-disconnect`.
 
 import type { C2SState, C2SSession as Contract } from '../api/session.ts';
 import type { LocalHost, Negotiating } from '../core/host.ts';
@@ -17,7 +17,7 @@ import { passCommit, passOut } from './outbound.ts';
 import { acceptIn, type Phase } from './phases.ts';
 import { loadParts, type SessionRecord, saveParts } from './record.ts';
 
-/** Only a stream that broke can be taken up again; one that was closed, by whom ever, has ended the session. */
+/** After these the session may be resumed. Closing the stream, by either side, ends the session. */
 const RESUMABLE: ReadonlySet<StreamCloseCause> = new Set(['reset', 'timeout']);
 
 export class C2SSession implements Contract, Negotiating {
@@ -175,7 +175,7 @@ export class C2SSession implements Contract, Negotiating {
     this.#stream?.drop(error);
   }
 
-  /** The stream is gone without having been closed. The session sleeps if somebody will wake it, else it ends. */
+  /** The stream broke. The session sleeps if a module keeps it for the client; otherwise it ends. */
   detach(error: Error): void {
     if (this.phase !== 'bound') return;
     this.#release();

@@ -60,7 +60,8 @@ export class C2SSession implements Contract, Negotiating {
   }
 
   /**
-   * A session that was saved, asleep as it was. It has its address, and no `resource-bind` is fired.
+   * A session that was saved, asleep as it was. It has its address, and no `resource-bind` is fired. `host.ready` is awaited
+   * for its user before.
    * @throws TypeError if a module cannot use its part; there is no session then.
    */
   static asleep(record: SessionRecord, host: LocalHost, context: C2SContext): C2SSession {

@@ -253,7 +253,7 @@ test('rooms create says so when the room cannot be stored, and makes none', asyn
     server.server.commands.run('rooms create', { room: HALL, owner: 'romeo@localhost' }, { by: 'test' });
   breakDisk();
   await assert.rejects(create(), /cannot be stored/);
-  assertFaults(server.server.faults, { work: 1 });
+  assertFaults(server.server.faults, { storage: 1 });
   mendDisk();
   await create();
   assert.deepEqual(userOf((await joined(romeo, 'Romeo'))[0]!).codes, ['110']);

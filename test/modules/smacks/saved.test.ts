@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import type { C2SSession } from '../../../src/api/session.ts';
 import { C2SSession as RealSession } from '../../../src/c2s/index.ts';
 import type { SessionRecord } from '../../../src/c2s/record.ts';
+import { Jid } from '../../../src/xml/jid.ts';
 import { becomeAvailable } from '../../support/contacts.ts';
 import { BALCONY, CHAMBER, chat, JULIET, NURSE, ROMEO, type Scene, SM, says, scene } from './scene.ts';
 
@@ -16,12 +17,14 @@ const delay = `<delay xmlns='urn:xmpp:delay' from='capulet.lit' stamp='${T0}'/>`
 async function restarted(t: TestContext, there: Scene, ...jids: string[]): Promise<Scene> {
   const records = jids.map((jid) => JSON.stringify((there.session(jid) as RealSession).record()));
   const next = await scene(t);
-  for (const text of records) load(next, JSON.parse(text));
+  for (const text of records) await load(next, JSON.parse(text));
   return next;
 }
 
-function load({ test: { server } }: Scene, record: SessionRecord): C2SSession {
-  return RealSession.asleep(record, server.router.hosts.get('capulet.lit')!, server);
+async function load({ test: { server } }: Scene, record: SessionRecord): Promise<C2SSession> {
+  const host = server.router.hosts.get('capulet.lit')!;
+  await host.ready(Jid.parse(record.jid).local ?? '');
+  return RealSession.asleep(record, host, server);
 }
 
 test('XEP-0198 §5: a client resumes a session that was saved, and its contacts have noticed nothing', async (t) => {
@@ -106,6 +109,6 @@ test('a session without resumption cannot be saved and loaded', async (t) => {
   await there.managed(BALCONY, '');
   const record = (there.session(BALCONY) as RealSession).record();
   const next = await scene(t);
-  assert.throws(() => load(next, record), /cannot be resumed/);
+  await assert.rejects(load(next, record), /cannot be resumed/);
   assert.equal(next.session(BALCONY), undefined);
 });

@@ -120,6 +120,7 @@ export type {
   Target,
 } from './events.ts';
 export type { AnswerOrigin, AskedIq, FollowIq, IqAnswer, IqQuestion } from './iq.ts';
+export type { Link } from './link.ts';
 export {
   defineModule,
   type Exports,

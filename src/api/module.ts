@@ -20,6 +20,7 @@ import type {
   StanzaEvent,
 } from './events.ts';
 import type { AskedIq, FollowIq, IqQuestion } from './iq.ts';
+import type { Link } from './link.ts';
 import type { C2SSession, Host, Origin } from './session.ts';
 
 /** What modules offer to each other, by module name; declared by the owner, read with `module.use`. */
@@ -127,6 +128,9 @@ export interface Module<O extends Options = Options> {
    * that are followed. Returns false for a request that is not followed, because its id is longer than 256 characters.
    */
   followIq(request: Readonly<StanzaEvent<C2SSession>>, onAnswer: FollowIq): boolean;
+
+  /** The link between this host and a remote domain, or a service of this server. */
+  link(remote: string): Link;
 
   /** What one of our domains has; `undefined` for a domain that is not ours. */
   local(domain: string): 'users' | 'service' | undefined;

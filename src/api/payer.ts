@@ -16,8 +16,31 @@ const SERVICE_TO_ONE_SHARE = 1 / 4;
 const REPLIES: Holder = { name: 'all replies', share: 1 / 8 };
 /** Those to one registered domain. */
 const REPLIES_TO_ONE_SHARE = 1 / 32;
-/** Streams that modules of all hosts want, such as those that verify strangers. */
-export const MODULES: Holder = { name: 'all modules', share: 1 / 4 };
+/** Calls that one registered domain, with all below it, causes by claims, by occupants in rooms, or by being wanted. */
+const CALLS_TO_ONE_SHARE = 1 / 32;
+/** Streams that modules of all hosts ask for, such as those that verify strangers. */
+const MODULES: Holder = { name: 'all modules', share: 1 / 4 };
+/** Links that modules of all hosts want. */
+const WANTS: Holder = { name: 'all wants', share: 1 / 4 };
+
+/** Modules that ask for a stream with a remote: a claim by that remote may be the cause. */
+export function moduleAsking(remote: string): Holder {
+  return { name: `modules to ${registeredDomain(remote)}`, share: CALLS_TO_ONE_SHARE, group: MODULES };
+}
+
+/** Modules that want the link with a remote. */
+export function moduleWanting(remote: string): Holder {
+  return { name: `wants of ${registeredDomain(remote)}`, share: CALLS_TO_ONE_SHARE, group: WANTS };
+}
+
+/**
+ * Pays for the call that a stanza needs. What a service sends may be caused by the remote domain itself, so a call for a
+ * service has a smaller share than its stanzas have in the queue.
+ */
+export function payerOfCall(host: Host, stanza: Stanza): Holder {
+  const payer = payerOf(host, stanza);
+  return host.kind === 'component' ? { ...payer, share: CALLS_TO_ONE_SHARE } : payer;
+}
 
 /** Sent for a user from its bare address (RFC 6121 §3.1.2, §3.3.2, §4.3.1), and never caused by strangers. */
 const OF_ACCOUNTS: ReadonlySet<string> = new Set(['subscribe', 'unsubscribe', 'probe']);

@@ -38,13 +38,13 @@ export class Service {
   attach(session: ComponentSession): void {
     this.session = session;
     this.lastError = undefined;
-    serviceOpened(this.domain, this.#router);
+    serviceOpened(this.host, this.#router);
   }
 
   detach(at: number, message: string): void {
     this.session = undefined;
     this.lastError = { at, message };
-    serviceClosed(this.domain, this.#router);
+    serviceClosed(this.host, this.#router);
   }
 
   #deliver(event: StanzaEvent): 'handled' {

@@ -40,6 +40,8 @@ export interface HostShared {
 export class LocalHost implements Host {
   readonly domain: string;
   readonly kind: 'local' | 'component';
+  /** Whether a component, or the module that makes this host one, is there to serve it; `undefined`: not known yet. */
+  isServing: boolean | undefined;
   /** A reload replaces it, so read it at each use. */
   config: HostConfig;
   readonly log: Logger;

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { CommandRegistry } from '../admin/commands.ts';
 import type { ModuleDefinition } from '../api/module.ts';
 import type { HostConfig } from '../config/config.ts';
+import { EXTERNAL } from '../config/modules.ts';
 import type { MetricRegistry } from '../util/metrics.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
 import type { ServerContext } from './context.ts';
@@ -34,8 +35,6 @@ export class ModuleHost {
   readonly #loaded = new Map<string, ModuleInstance>();
   /** Runs one change at a time, since two administrators may act simultaneously. */
   readonly #changes = new SerialQueue();
-  /** Whether the module that serves the component is loaded; `undefined` before the first load. */
-  #isServing: boolean | undefined;
 
   constructor(host: LocalHost, files: ModuleFiles, context: ModuleContext, commands: CommandRegistry) {
     this.#host = host;
@@ -108,12 +107,13 @@ export class ModuleHost {
 
   /** Notifies hosts when the service starts or stops. A reload does neither, since the module's memory survives it. */
   #announce(): void {
-    const { component, domain } = this.#host.config;
-    if (component === undefined) return;
-    const before = this.#isServing;
-    this.#isServing = this.loaded.some(({ serves }) => serves === component);
-    if (before === undefined || before === this.#isServing) return;
-    (this.#isServing ? serviceOpened : serviceClosed)(domain, this.#around.router);
+    const { component } = this.#host.config;
+    if (component === undefined || component === EXTERNAL) return;
+    const before = this.#host.isServing;
+    const isServing = this.loaded.some(({ serves }) => serves === component);
+    if (before === isServing) return;
+    if (before === undefined) this.#host.isServing = isServing;
+    else (isServing ? serviceOpened : serviceClosed)(this.#host, this.#around.router);
   }
 
   /**

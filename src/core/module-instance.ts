@@ -12,6 +12,7 @@ import type {
   StanzaEvent,
 } from '../api/events.ts';
 import type { AskedIq, FollowIq, IqQuestion } from '../api/iq.ts';
+import type { Link } from '../api/link.ts';
 import type {
   Exports,
   IqHandler,
@@ -47,6 +48,7 @@ import { HandlerError } from './hooks.ts';
 import type { LocalHost } from './host.ts';
 import { askOwner, tellAll } from './owners.ts';
 import type { Router } from './router.ts';
+import { serviceLink } from './services.ts';
 
 export interface ModuleSurroundings {
   readonly router: Router;
@@ -183,6 +185,14 @@ export class ModuleInstance implements Module, Streams {
     return links.connect(this.host.domain, remote);
   }
 
+  link(remote: string): Link {
+    const { router, clock } = this.#around;
+    const service = router.hosts.get(remote);
+    if (service) return serviceLink(service, clock);
+    if (!router.remote) throw new Error('This server does not speak to others');
+    return router.remote.link(this.host.domain, remote, this);
+  }
+
   local(domain: string): 'users' | 'service' | undefined {
     const kind = this.#around.router.hosts.get(domain)?.kind;
     return kind === undefined ? undefined : kind === 'local' ? 'users' : 'service';
@@ -302,6 +312,7 @@ export class ModuleInstance implements Module, Streams {
     this.#abort.abort(new DOMException(`Module ${this.name} was unloaded`, 'AbortError'));
     this.#around.router.pendingIqs.forget(this);
     this.#around.router.followedIqs.unfollow(this);
+    this.#around.router.remote?.forget(this);
     for (const undo of [...this.#undo].reverse()) {
       try {
         await undo();

@@ -3,6 +3,7 @@
 // stanzas to an owner who is not in memory wait, in order, until the owner is (docs/adr/0032).
 
 import type { Kind, StanzaEvent, Target } from '../api/events.ts';
+import type { Link } from '../api/link.ts';
 import { refusalFor } from '../api/refusal.ts';
 import type { C2SSession, Origin, S2SStream } from '../api/session.ts';
 import type { ClientDoor } from '../api/stream.ts';
@@ -30,6 +31,9 @@ export interface RemoteSender {
   send(local: string, remote: string, stanza: Stanza, isOverhead: boolean): void;
   /** The stream for stanzas from one of our hosts to another server, secured but perhaps not authenticated. */
   connect(local: string, remote: string): Promise<S2SStream>;
+  /** What a module sees of a link. `owner`: whose wants `forget` withdraws. */
+  link(local: string, remote: string, owner: object): Link;
+  forget(owner: object): void;
 }
 
 /** Routes a stanza to a host, to a link, or back as an error. */

@@ -1,6 +1,6 @@
 // Opens our stream to another server: decides when, at whose expense, and tells modules that wait for it.
 
-import { MODULES } from '../api/payer.ts';
+import { moduleAsking } from '../api/payer.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { Timer } from '../util/clock.ts';
 import type { Holder, SharedBudget } from '../util/shared-budget.ts';
@@ -46,10 +46,13 @@ export class Caller {
   #prepared: S2SStream | undefined;
   #askers: PromiseWithResolvers<S2SStream>[] = [];
   #retry: Timer | undefined;
-  #payer: Holder = MODULES;
+  #payer: Holder;
+  /** Called when the attempt that modules want has ended without an open stream. */
+  #onWantFailed: (() => void) | undefined;
 
   constructor(parts: CallerParts) {
     this.#parts = parts;
+    this.#payer = moduleAsking(parts.remote);
   }
 
   /** The current stream of ours, in any state. */
@@ -65,7 +68,7 @@ export class Caller {
 
   /** Whether modules wait for a stream. */
   get isAwaited(): boolean {
-    return this.#askers.length > 0;
+    return this.#askers.length > 0 || this.#onWantFailed !== undefined;
   }
 
   /** Whether a retry is scheduled. */
@@ -92,15 +95,30 @@ export class Caller {
     return asker.promise;
   }
 
-  /** Calls the peer because a stream is needed: now, or when the back-off and the limits allow it. */
-  demand(): void {
+  /**
+   * Makes one attempt to open an authenticated stream, now unless a retry is scheduled or the limits forbid it. Calls
+   * `failed` when it has ended without one. At most one want at a time.
+   */
+  want(failed: () => void): void {
+    this.#onWantFailed = failed;
+    if (!this.isRetrying) this.demand({ now: true });
+  }
+
+  /** The want is fulfilled or withdrawn. What nobody else needs goes on: it may serve the next one. */
+  unwant(): void {
+    this.#onWantFailed = undefined;
+    if (!this.isAwaited && this.#parts.queued() === 0) this.#cancelRetry();
+  }
+
+  /** Calls the peer because a stream is needed: `now`, or when the back-off and the limits allow it. */
+  demand({ now = false } = {}): void {
     this.#forgetUseless();
-    const { context, reachability, queued, onRetry } = this.#parts;
-    const pauseMs = reachability.retryAt - context.clock.elapsed();
+    const { context, reachability, onRetry } = this.#parts;
+    const pauseMs = now ? 0 : reachability.retryAt - context.clock.elapsed();
     const isFull = !this.#hasRoom;
     if (this.#call || (!isFull && pauseMs <= 0)) {
       const call = this.#ensureCall();
-      if (queued() > 0) call.authenticate();
+      if (this.#needsOpen) call.authenticate();
       return;
     }
     this.#retry ??= context.clock.after(Math.max(pauseMs, isFull ? FULL_MS : 0), () => {
@@ -118,10 +136,18 @@ export class Caller {
     if (this.#call?.retract() && isUnasked) this.#call.close();
   }
 
-  /** Cancels the retry, and rejects the modules that wait. */
+  /** Cancels the retry, and tells the modules that wait. */
   giveUp(reason: Error): void {
     this.#cancelRetry();
     for (const asker of this.#askers.splice(0)) asker.reject(reason);
+    const failed = this.#onWantFailed;
+    this.#onWantFailed = undefined;
+    failed?.();
+  }
+
+  /** Whether the stream has to be authenticated: some modules only need it secured. */
+  get #needsOpen(): boolean {
+    return this.#parts.queued() > 0 || this.#onWantFailed !== undefined;
   }
 
   get #hasRoom(): boolean {
@@ -171,13 +197,13 @@ export class Caller {
     this.#prepared = session;
     for (const asker of this.#askers.splice(0)) asker.resolve(session);
     this.#parts.context.clock.after(UNUSED_MS, () => {
-      if (this.#call === call && session.remotes.size === 0 && this.#parts.queued() === 0) call.close();
+      if (this.#call === call && session.remotes.size === 0 && !this.#needsOpen) call.close();
     });
   }
 
   #onEnd(error: Error | undefined, call: Outgoing): void {
     const isCurrent = this.#call === call;
-    const wasUsed = isCurrent && this.#prepared !== undefined && this.#parts.queued() === 0;
+    const wasUsed = isCurrent && this.#prepared !== undefined && !this.#needsOpen;
     if (isCurrent) {
       this.#call = undefined;
       this.#prepared = undefined;

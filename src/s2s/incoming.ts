@@ -30,6 +30,8 @@ export interface IncomingContext extends PeerContext {
 }
 
 export interface IncomingEvents {
+  /** The peer has proved to be `remote` for `local`. */
+  onAuthenticated(session: S2SStream, remote: string, local: string): void;
   /** The peer has been told that it is `remote` for `local`: stanzas flow. */
   onReady(session: S2SStream, remote: string, local: string): void;
   /** The one end. */
@@ -134,6 +136,7 @@ export class Incoming implements StreamHandler {
   #newSession(host: LocalHost): S2SStream {
     const session = new S2SStream(this.#stream, 'in', host, this.#context, this.#context.daneLookup);
     session.onAuthenticated = (remote, local) => {
+      this.#events.onAuthenticated(session, remote, local);
       if (this.#accepted === remote && local === session.local) return;
       // Whoever has authenticated the peer tells it in this tick; our stanzas come after that (XEP-0288 §2.2).
       const tell = () => {

@@ -4,16 +4,18 @@
 // carries, until it ends; only then the next one does. So stanzas stay in order (RFC 6120 §10.1), and what the peer has
 // not acknowledged goes before everything else (docs/adr/0016).
 
-import { MODULES, payerOf } from '../api/payer.ts';
+import type { Link as LinkView } from '../api/link.ts';
+import { moduleAsking, moduleWanting, payerOf, payerOfCall } from '../api/payer.ts';
 import { HOST_OPTIONS } from '../config/core-options.ts';
 import type { LocalHost } from '../core/host.ts';
 import { isPermanent, reasonOf } from '../net/errors.ts';
-import { type Timer, wallTime } from '../util/clock.ts';
+import type { Timer } from '../util/clock.ts';
 import type { SharedBudget } from '../util/shared-budget.ts';
 import type { Stanza } from '../xml/element.ts';
 import { StanzaError, StreamError } from '../xml/errors.ts';
 import { type CallEnd, Caller } from './caller.ts';
 import { HostLedger } from './ledger.ts';
+import { LinkStreams } from './link-streams.ts';
 import { LinkError, type Outgoing, type OutgoingContext } from './outgoing.ts';
 import { refusalOf } from './policy.ts';
 import { LinkQueue, type QueueBudget } from './queue.ts';
@@ -21,17 +23,19 @@ import { Reachability } from './reachability.ts';
 import type { S2SStream } from './stream.ts';
 import { Unacknowledged } from './unacknowledged.ts';
 import { undeliverable } from './undeliverable.ts';
+import type { Wants } from './wants.ts';
 
 const OPTIONS = { s2s_queue_time: HOST_OPTIONS.s2s_queue_time };
 
 /** How long the ledger may keep us from sending on a new stream. */
 const BEGIN_MS = 10_000;
 
-/** Budgets that all links share. */
-export interface LinkBudgets {
+/** What all links share. */
+export interface SharedParts {
   /** Calls under way. */
   readonly calls: SharedBudget;
   readonly waiting: QueueBudget;
+  readonly wants: Wants;
 }
 
 export class Link {
@@ -40,10 +44,12 @@ export class Link {
   /** What went wrong last, and when (ms since 1970). */
   lastError: { readonly message: string; readonly at: number } | undefined;
   readonly #context: OutgoingContext;
+  readonly #wants: Wants;
   readonly #caller: Caller;
   readonly #ledger: HostLedger;
   readonly #reachability: Reachability;
   readonly #queue: LinkQueue;
+  readonly streams = new LinkStreams();
   /** Those that could carry, oldest first. */
   readonly #candidates = new Set<S2SStream>();
   /** The one that will, once the ledger is ready. */
@@ -57,14 +63,15 @@ export class Link {
   #onEmpty: (() => void) | undefined;
   #onIdle: (() => void) | undefined;
 
-  constructor(host: LocalHost, remote: string, context: OutgoingContext, budgets: LinkBudgets) {
+  constructor(host: LocalHost, remote: string, context: OutgoingContext, shared: SharedParts) {
     this.host = host;
     this.remote = remote;
     this.#context = context;
     this.#ledger = new HostLedger(host);
+    this.#wants = shared.wants;
     this.#queue = new LinkQueue(
       context.clock,
-      budgets.waiting,
+      shared.waiting,
       (stanza) => payerOf(host, stanza),
       (late) => this.#returnAll(late, this.#reachability.failure ?? this.#delay),
     );
@@ -79,10 +86,10 @@ export class Link {
       host,
       remote,
       context,
-      calls: budgets.calls,
+      calls: shared.calls,
       reachability: this.#reachability,
       queued: () => this.queued,
-      onOpen: (session) => this.offer(session),
+      onOpen: (session) => this.opened(session).offer(session),
       onEnd: (end) => this.#onEnd(end),
       onRetry: () => this.#settle(),
     });
@@ -107,18 +114,26 @@ export class Link {
     return this.call !== undefined;
   }
 
-  /** When the next attempt is made, in ms since 1970; `undefined` when none is planned. */
+  get state(): LinkView['state'] {
+    if (this.streams.isAnyOpen) return 'up';
+    return this.#reachability.failure ? 'down' : 'unknown';
+  }
+
+  /** When the next attempt is made, in ms of `clock.elapsed`; `undefined` when none is planned. */
   get nextTry(): number | undefined {
-    if (!this.#caller.isRetrying) return undefined;
-    return wallTime(this.#context.clock, Math.max(this.#reachability.retryAt, this.#now));
+    if (this.#caller.isRetrying) return Math.max(this.#reachability.retryAt, this.#now);
+    return this.#wants.nextTry(this.host.domain, this.remote);
   }
 
   /** Nothing is under way, and nothing needs to be remembered. */
   get isIdle(): boolean {
-    return this.isUnused && !this.#isPaused && !this.#reachability.isKnown(this.#now);
+    return this.isForgettable && !this.#isPaused && !this.#reachability.isKnown(this.#now);
   }
 
-  /** Nothing is under way. */
+  get isForgettable(): boolean {
+    return this.isUnused && this.streams.size === 0;
+  }
+
   get isUnused(): boolean {
     const isAwaited = this.queued > 0 || this.#caller.isAwaited;
     return !isAwaited && !this.isActive && this.#candidates.size === 0 && this.#leaving === undefined;
@@ -131,7 +146,7 @@ export class Link {
     if (!this.#queue.isDraining && this.#carrier?.carry(stanza, isOverhead)) return;
     const obstacle = this.#obstacle;
     if (obstacle) return this.#bounce(stanza, obstacle);
-    this.#caller.chargeTo(payerOf(this.host, stanza));
+    this.#caller.chargeTo(payerOfCall(this.host, stanza));
     const deadline = this.#reachability.deadline(stanza, this.#now);
     const isFull = this.#queue.add(stanza, deadline, isOverhead);
     if (isFull) return this.#context.router.bounce(stanza, isFull);
@@ -142,12 +157,29 @@ export class Link {
   connect(): Promise<S2SStream> {
     const { prepared } = this.#caller;
     if (prepared) return Promise.resolve(prepared);
-    this.#caller.chargeTo(MODULES);
+    this.#caller.chargeTo(moduleAsking(this.remote));
     // Of a peer that is known, the question waits for the next attempt: perhaps it is back, and wants to be verified.
     const pause = this.#reachability.isKnown(this.#now) ? undefined : this.#pausedFor;
     const obstacle = this.call ? undefined : (this.#unreachable ?? pause);
     if (obstacle) return Promise.reject(obstacle);
     return this.#caller.ask();
+  }
+
+  /** Makes one attempt for modules that want the link; see `Caller.want`. Returns the function that withdraws it. */
+  want(failed: () => void): () => void {
+    if (this.#isClosing || refusalOf(this.host, this.remote)) failed();
+    else {
+      this.#caller.chargeTo(moduleWanting(this.remote));
+      this.#caller.want(failed);
+    }
+    return () => this.#caller.unwant();
+  }
+
+  /** A stream has been authenticated for this pair of domains. */
+  opened(session: S2SStream): this {
+    this.streams.add(session);
+    this.#wants.opened(this.host.domain, this.remote);
+    return this;
   }
 
   /** A stream that may carry is ready for it. */
@@ -162,8 +194,9 @@ export class Link {
     if (this.queued > 0) this.#settle();
   }
 
-  /** A stream that was offered is over. */
+  /** A stream is over. */
   ended(session: S2SStream): void {
+    this.streams.delete(session);
     if (!this.#candidates.delete(session)) return;
     if (this.#starting === session) this.#starting = undefined;
     if (this.#carrier === session || this.#leaving === session) {
@@ -174,7 +207,7 @@ export class Link {
     this.#settle();
   }
 
-  /** Ends the stream of ours. The next stanza opens a new one, at once. */
+  /** Ends the stream of ours. The next stanza opens a new one. */
   close(error?: Error): void {
     this.#reachability.forgive();
     this.call?.close(error);

@@ -1,5 +1,6 @@
 // Every link with another server as administrators see it: since when, secured and authenticated how, what waits.
 
+import { wallTime } from '../util/clock.ts';
 import { HostLedger } from './ledger.ts';
 import type { Link } from './link.ts';
 import type { LinkPool } from './pool.ts';
@@ -30,7 +31,7 @@ export function listLinks(pool: LinkPool): Row[] {
   const ours = links.flatMap((link): Row[] => {
     const session = link.call?.session;
     if (session && session.remotes.size > 0) return [sessionRow(session, link.remote, carried.get(session))];
-    return link.session === undefined ? [absentRow(link)] : [];
+    return link.session === undefined ? [absentRow(link, pool)] : [];
   });
   const theirs = incoming.flatMap((session) =>
     session.pairs.map((pair) => sessionRow(session, pair.remote, carried.get(session), pair.local)),
@@ -65,7 +66,7 @@ function sessionRow(
   };
 }
 
-function absentRow(link: Link): Row {
+function absentRow(link: Link, pool: LinkPool): Row {
   const { lastError } = link;
   return {
     local: link.host.domain,
@@ -75,7 +76,7 @@ function absentRow(link: Link): Row {
     since: time(lastError?.at),
     queued: link.queued,
     error: lastError?.message,
-    next_try: time(link.nextTry),
+    next_try: time(link.nextTry === undefined ? undefined : wallTime(pool.clock, link.nextTry)),
   };
 }
 

@@ -1,18 +1,21 @@
 // All streams with other servers: one link for each pair of domains, and the streams that others opened to us.
 
+import type { Link as LinkView } from '../api/link.ts';
 import type { RemoteSender } from '../core/router.ts';
 import type { Connection } from '../net/connection.ts';
+import type { Clock } from '../util/clock.ts';
 import { SharedBudget } from '../util/shared-budget.ts';
 import { registeredDomain } from '../xml/domain.ts';
 import type { Stanza } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
 import { IdleWatch } from './idle.ts';
 import { Incoming, type IncomingContext } from './incoming.ts';
-import { Link } from './link.ts';
+import { Link, type SharedParts } from './link.ts';
 import { LinkError, type OutgoingContext } from './outgoing.ts';
 import { refusalOf } from './policy.ts';
 import { QueueBudget } from './queue.ts';
 import type { S2SStream } from './stream.ts';
+import { Wants } from './wants.ts';
 
 export type LinkPoolContext = IncomingContext & OutgoingContext;
 
@@ -35,13 +38,18 @@ export class LinkPool implements RemoteSender {
   readonly #links = new Map<string, Map<string, Link>>();
   #newLinks = 0;
   readonly #incoming = new Set<Incoming>();
-  readonly #budgets = { calls: new SharedBudget(MAX_CALLS), waiting: new QueueBudget() };
+  readonly #shared: SharedParts;
   readonly #idle: IdleWatch;
   #isClosing = false;
 
   constructor(context: LinkPoolContext) {
     this.#context = context;
     this.#idle = new IdleWatch(context.clock, () => this.sessions());
+    const wants = new Wants({
+      clock: context.clock,
+      attempt: (local, remote, failed) => this.#link(local, remote).want(failed),
+    });
+    this.#shared = { calls: new SharedBudget(MAX_CALLS), waiting: new QueueBudget(), wants };
   }
 
   send(local: string, remote: string, stanza: Stanza, isOverhead: boolean): void {
@@ -54,15 +62,46 @@ export class LinkPool implements RemoteSender {
     return this.#link(local, remote).connect();
   }
 
+  get clock(): Clock {
+    return this.#context.clock;
+  }
+
+  link(local: string, remote: string, owner: object): LinkView {
+    const { wants } = this.#shared;
+    const existing = () => this.#existing(local, remote);
+    return {
+      get state() {
+        return existing()?.state ?? 'unknown';
+      },
+      get lastReceivedAt() {
+        return existing()?.streams.lastReceivedAt ?? Number.NEGATIVE_INFINITY;
+      },
+      get nextTry() {
+        return existing()?.nextTry ?? wants.nextTry(local, remote);
+      },
+      get error() {
+        return this.state === 'down' ? existing()?.lastError?.message : undefined;
+      },
+      want(options) {
+        return this.state === 'up' ? () => {} : wants.add(local, remote, owner, options);
+      },
+    };
+  }
+
+  forget(owner: object): void {
+    this.#shared.wants.forget(owner);
+  }
+
   /** Another server has connected to us. */
   accept(connection: Connection): void {
     if (this.#isClosing) return connection.destroy();
     const incoming: Incoming = new Incoming(connection, this.#context, {
+      onAuthenticated: (session, remote, local) => this.#link(local, remote).opened(session),
       onReady: (session, remote, local) => this.#onReady(session, remote, local),
       onEnd: () => {
         this.#incoming.delete(incoming);
         const { session } = incoming;
-        for (const remote of session?.remotes ?? []) this.#existing(session!.local, remote)?.ended(session!);
+        for (const { local, remote } of session?.pairs ?? []) this.#existing(local, remote)?.ended(session!);
       },
     });
     this.#incoming.add(incoming);
@@ -107,6 +146,7 @@ export class LinkPool implements RemoteSender {
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#idle.stop();
+    this.#shared.wants.stop();
     const farewell = new StreamError('system-shutdown');
     for (const incoming of this.#incoming) if (!isCarrier(incoming)) incoming.close(farewell);
     const patience = this.#context.clock.after(SILENCE_MS, () => {
@@ -161,7 +201,7 @@ export class LinkPool implements RemoteSender {
     let link = links.get(remote);
     if (!link) {
       if (++this.#newLinks % LINKS_BEFORE_SWEEP === 0) for (const each of this.#links.values()) sweep(each);
-      link = new Link(this.#context.router.hosts.get(local)!, remote, this.#context, this.#budgets);
+      link = new Link(this.#context.router.hosts.get(local)!, remote, this.#context, this.#shared);
       if (this.#isClosing) void link.shutdown();
       links.set(remote, link);
     }
@@ -188,7 +228,7 @@ function sweep(links: Map<string, Link>): void {
     for (const [remote, link] of links) {
       if (links.size < MAX_LINKS) return;
       const site = registeredDomain(remote);
-      if (!link.isUnused || ofSite.get(site)! <= least) continue;
+      if (!link.isForgettable || ofSite.get(site)! <= least) continue;
       links.delete(remote);
       count(ofSite, site, -1);
     }

@@ -4,10 +4,12 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { EventName, Payload } from '../../src/api/events.ts';
+import type { Link } from '../../src/api/link.ts';
 import type { C2SSession, C2SState, S2SCloseCause, S2SState, S2SStream } from '../../src/api/session.ts';
 import { passCommit, passOut } from '../../src/c2s/outbound.ts';
 import type { RemoteSender } from '../../src/core/router.ts';
 import { isServerPing } from '../../src/s2s/overhead.ts';
+import { Wants } from '../../src/s2s/wants.ts';
 import { Server } from '../../src/server.ts';
 import type { Clock, Timer } from '../../src/util/clock.ts';
 import { silentLogger } from '../../src/util/logger.ts';
@@ -352,6 +354,22 @@ export class HarnessPeer {
     return this.#queue.map(({ stanza }) => stanza);
   }
 
+  /** Modules want a stream: one attempt. */
+  attempt(failed: () => void): void {
+    if (this.reachable && !this.paused) {
+      this.openOut();
+      return;
+    }
+    this.failures++;
+    const error = new Error('connection refused');
+    if (!this.paused) this.#harness.notify('link-fail', { remote: this.domain, permanent: false, error });
+    failed();
+  }
+
+  get isUp(): boolean {
+    return this.#out !== undefined || this.#in !== undefined;
+  }
+
   openOut(): HarnessLink {
     if (this.#out) return this.#out;
     const link = new HarnessLink(this.domain, 'out', this.#harness.clock.elapsed());
@@ -403,6 +421,7 @@ export class HarnessPeer {
   }
 
   #opened(stream: HarnessLink): void {
+    this.#harness.wants.opened(HOST, this.domain);
     this.#harness.notify('link-open', { stream, remote: this.domain });
     this.flush();
   }
@@ -441,11 +460,19 @@ export class HarnessPeer {
 export class Harness<C extends Clock = HandClock> implements RemoteSender {
   readonly server: Server;
   readonly clock: C;
+  readonly wants: Wants;
   readonly #peers = new Map<string, HarnessPeer>();
 
   constructor(server: Server, clock: C) {
     this.server = server;
     this.clock = clock;
+    this.wants = new Wants({
+      clock,
+      attempt: (_local, remote, failed) => {
+        this.peer(remote).attempt(failed);
+        return () => {};
+      },
+    });
     server.router.remote = this;
   }
 
@@ -459,6 +486,21 @@ export class Harness<C extends Clock = HandClock> implements RemoteSender {
 
   connect(_local: string, remote: string): Promise<S2SStream> {
     return this.peer(remote).connect();
+  }
+
+  link(local: string, remote: string, owner: object): Link {
+    const peer = this.peer(remote);
+    return {
+      get state() {
+        return peer.isUp ? 'up' : 'unknown';
+      },
+      lastReceivedAt: Number.NEGATIVE_INFINITY,
+      want: (options) => (peer.isUp ? () => {} : this.wants.add(local, remote, owner, options)),
+    };
+  }
+
+  forget(owner: object): void {
+    this.wants.forget(owner);
   }
 
   peer(domain: string): HarnessPeer {
@@ -514,6 +556,8 @@ export async function startHarness<C extends Clock>(
     clock,
     dial: () => Promise.reject(new assert.AssertionError({ message: 'nobody is dialled here' })),
   });
+  // First: modules may want links when they load.
+  const harness = new Harness(server, clock);
   await server.start();
-  return new Harness(server, clock);
+  return harness;
 }

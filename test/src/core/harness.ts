@@ -40,6 +40,10 @@ export async function startBench(t: TestContext, clock?: Clock): Promise<Bench> 
   router.remote = {
     send: (_local, _remote, stanza) => void sent.push(stanza),
     connect: () => Promise.reject(new Error('not in this test')),
+    link: () => {
+      throw new Error('not in this test');
+    },
+    forget: () => {},
   };
   return {
     test,

@@ -59,6 +59,10 @@ async function startSite(t: TestContext): Promise<Site> {
   server.router.remote = {
     send: (_local, _remote, stanza) => void sent.push(stanza),
     connect: () => Promise.reject(new Error('not in this test')),
+    link: () => {
+      throw new Error('not in this test');
+    },
+    forget: () => {},
   };
   const write = async (path: string, text: string) => {
     await mkdir(dirname(join(folder, path)), { recursive: true });

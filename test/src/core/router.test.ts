@@ -295,6 +295,10 @@ test('what is for another server is given to the link of the sender’s domain',
   bench.test.server.router.remote = {
     send: (local, remote, { attrs }) => void links.push(`${local} ${remote} ${attrs.from}`),
     connect: () => Promise.reject(new Error('not in this test')),
+    link: () => {
+      throw new Error('not in this test');
+    },
+    forget: () => {},
   };
   const romeo = await bench.client(ROMEO);
   const benvolio = await bench.client('benvolio@verona.lit/square');

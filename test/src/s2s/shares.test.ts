@@ -97,7 +97,7 @@ test('replies to one registered domain, whatever is below it, leave room for rep
   assert.deepEqual(world.called.slice(calls), ['capulet.lit']);
 });
 
-test('what rooms send to one registered domain leaves room for others', async (t) => {
+test('what rooms send to a few registered domains leaves calls for others: 31 for each', async (t) => {
   const world = await startWorld(t, { config: `[hosts."rooms.lit"]\ncomponent = "muc"\n` });
   world.answer = (_, signal) => unanswered(signal);
   const { hosts } = world.server.router;
@@ -106,9 +106,10 @@ test('what rooms send to one registered domain leaves room for others', async (t
       parseXml(`<message type='groupchat' from='hall@rooms.lit/Nick' to='x@${to}/y'/>`),
       hosts.get('rooms.lit')!.origin,
     );
-  for (let i = 0; i < 600; i++) for (let j = 0; j < 20; j++) say(`s${i}.stranger.lit`);
+  for (const site of ['stranger.lit', 'tybalt.lit'])
+    for (let i = 0; i < 300; i++) for (let j = 0; j < 2; j++) say(`s${i}.${site}`);
   const calls = world.called.length;
-  assert.equal(calls, 250);
+  assert.equal(calls, 2 * 31);
   say('capulet.lit');
   assert.deepEqual(world.called.slice(calls), ['capulet.lit']);
 });
@@ -179,6 +180,21 @@ test('strangers who want to be verified, on several hosts, leave calls for accou
   assert.equal(world.called.length, 250);
   world.send(message('own', 'silent.lit'));
   assert.equal(world.called.length, 251);
+});
+
+test('claims to be many domains of one registered domain leave calls for the verification of others', async (t) => {
+  const world = await silentWorld(t);
+  for (let i = 0; i < 10; i++) {
+    const peer = await world.opened({}, { remoteAddress: `192.0.2.${i}` });
+    for (let j = 0; j < 8; j++)
+      peer.send(`<db:result from='v${i}-${j}.stranger.lit' to='montague.lit'>key</db:result>`);
+  }
+  await settled(50);
+  assert.equal(world.called.length, 31);
+  const peer = await world.opened({}, { remoteAddress: '192.0.2.99' });
+  peer.send(`<db:result from='capulet.lit' to='montague.lit'>key</db:result>`);
+  await settled(5);
+  assert.equal(world.called.at(-1), 'capulet.lit');
 });
 
 test('one site may have 50 domains verified at the same time, and leaves places to others', async (t) => {

@@ -1,15 +1,17 @@
-// Leaves that rooms have not confirmed. One that did not arrive leaves a ghost behind: an occupant whom nobody can
-// reach and who does not know that it is there. So a leave that was lost is sent again when the domain is back.
+// Leaves that rooms have not confirmed. One that did not arrive leaves a ghost in the room: an occupant that nobody can
+// reach. So a leave that was lost is sent again when the link with its domain opens, which is wanted until then.
 //
 //            the room confirms, or refuses
 //     sent ─────────────────────────────────▶ forgotten
 //      │ ▲                                        ▲
-//      │ └──── the domain is back ────┐           │ the client is in again
-//      └─ it broke, or cannot be ──▶ owed ────────┘
-//         reached                     ▲
-//                                     └── what an earlier run of this server has left (ghosts.ts)
+//      │ └────── the link opens ──────┐           │ the client is in again
+//      └─ the link broke, or ──────▶ owed ────────┘
+//         could not be opened         ▲
+//                                     └── leaves of clients of an earlier run (ghosts.ts)
+//
+// A link may be open while the service behind it is away. Then one leave is sent again after 15 s, 30 s, … 5 min.
 
-import { BoundedMap, type Clock, type Jid, newId, type Stanza, type Timer, xml } from 'enjamb/api';
+import { BoundedMap, type Clock, type Jid, type Link, newId, type Stanza, type Timer, xml } from 'enjamb/api';
 import {
   addDeparture,
   type Departure,
@@ -20,7 +22,7 @@ import {
   removeDeparture,
 } from './departure_data.ts';
 import { type Join, worthKeeping } from './join.ts';
-import { Reminders } from './reminders.ts';
+import { Retries } from './retries.ts';
 
 /** After that the client counts as gone, whether the room confirms it or not. */
 const CONFIRM_MS = 10 * 60_000;
@@ -35,22 +37,15 @@ const MAX_OF_ACCOUNT = 5_000;
 /** So many leaves in a second at most when a domain is back. */
 const BATCH = 100;
 const BATCH_MS = 1_000;
-/** After the start of the server: other servers call back to see who we are, and have to find us. */
-const BEGIN_MS = 1_000;
-/** Between the first leaves to two domains: nobody may be there, and only so many servers are called at once. */
-const GAP_MS = 25;
 /** Leaves that were answered of late, in case they are about to be sent again. */
 const MAX_ANSWERED = 1_000;
-/** A service that has said nothing to a leave for so long has got it: what cannot be delivered comes back sooner. */
-const DELIVERED_MS = 120_000;
 
 export interface DepartureParts {
   readonly data: DepartureData;
   readonly clock: Clock;
   send(stanza: Stanza): void;
   after(delayMs: number, task: () => void): Timer;
-  /** From 0 to 1. */
-  random(): number;
+  link(domain: string): Pick<Link, 'state' | 'want'>;
   /** Whether this address is in that room again, or on its way in. */
   standing(full: string, room: string): 'in' | 'entering' | 'out';
   /** The room's word is no longer waited for: the client counts as gone. */
@@ -70,9 +65,7 @@ interface Place {
 export class Departures {
   readonly #parts: DepartureParts;
   readonly #data: DepartureData;
-  readonly #reminders: Reminders;
-  /** By domain: the leave that was sent to find out whether anybody is there. */
-  readonly #scouts = new Map<string, Departure>();
+  readonly #retries: Retries;
   /** Clients and rooms of leaves that were answered of late, the oldest first. */
   readonly #settled = new BoundedMap<string, true>(MAX_ANSWERED);
   /** By domain: before the next batch. */
@@ -81,9 +74,14 @@ export class Departures {
   constructor(parts: DepartureParts) {
     this.#parts = parts;
     this.#data = parts.data;
-    const { after, random } = parts;
-    this.#reminders = new Reminders({ after, random, due: (domain) => this.#scout(domain) });
-    for (const { state, domain } of this.#data.all.values()) if (state === 'owed') this.#remind(domain);
+    this.#retries = new Retries({
+      ...parts,
+      owes: (domain) => this.#owes(domain),
+      sendOne: (domain) => this.#sendOne(domain),
+      restored: (domain) => this.restored(domain),
+    });
+    for (const { state, domain } of this.#data.all.values())
+      if (state === 'owed') this.#retries.start(domain);
   }
 
   /** Whether no leave is waited for: rules out all else, once per stanza. */
@@ -104,24 +102,30 @@ export class Departures {
   /** A leave that has to be made up for when the domain, which nobody can reach, is back. */
   owe(join: Join): void {
     this.#add(join, { state: 'owed', id: undefined, quiet: true });
-    const { name } = join.room.domain;
-    if (!this.#reminders.has(name)) this.#reminders.setLate(name);
+    this.#retries.start(join.room.domain.name);
   }
 
   /** A client of an earlier run of this server, which died with it, may still be in this room. */
   oweFor(from: string, room: Jid, nick: string): void {
     const place = { from, room: room.bare, nick, domain: room.domain };
     this.#addPlace(place, { state: 'owed', id: undefined, quiet: true });
-    this.#remind(room.domain);
+    this.#retries.start(room.domain);
   }
 
-  /** The server is up: what is owed is sent, to the domains of this very server last, one domain after the other. */
-  begin(isLocal: (domain: string) => boolean): void {
-    const domains = [...this.#data.byDomain.keys()];
-    const inOrder = [...domains.filter((domain) => !isLocal(domain)), ...domains.filter(isLocal)];
-    inOrder.forEach((domain, index) => {
-      if (this.#reminders.has(domain)) this.#reminders.set(domain, BEGIN_MS + index * GAP_MS);
-    });
+  /** The server has started: what is owed since an earlier run is sent soon. */
+  begin(): void {
+    this.#retries.begin();
+  }
+
+  /** A stream with a domain has ended. */
+  closed(domain: string): void {
+    this.#retries.closed(domain);
+  }
+
+  /** An attempt to open the link with a domain has failed. */
+  failed(domain: string): void {
+    this.settle(domain);
+    this.#retries.failed(domain);
   }
 
   /** The leaves of this client that nobody has confirmed. */
@@ -205,8 +209,7 @@ export class Departures {
 
   /** The domain can be reached again: sends what is owed, a batch at a time. */
   restored(domain: string): void {
-    this.#reminders.clear(domain);
-    this.#scouts.delete(domain);
+    this.#retries.clear(domain);
     if (!this.#batches.has(domain)) this.#sendBatch(domain);
   }
 
@@ -234,30 +237,17 @@ export class Departures {
     }
     for (const departure of due.slice(0, BATCH)) this.#resend(departure);
     if (hasMore) return;
-    if (this.#at(domain).some(({ state }) => state === 'owed')) {
-      this.#remind(domain); // Who is on its way in may be refused.
-    }
+    if (this.#owes(domain)) this.#retries.start(domain); // A client on its way in may be refused.
   }
 
-  #remind(domain: string): void {
-    if (!this.#reminders.has(domain)) this.#reminders.set(domain);
+  #owes(domain: string): boolean {
+    return this.#at(domain).some(({ state }) => state === 'owed');
   }
 
-  /** Sends one leave, to see whether anybody is there. */
-  #scout(domain: string): void {
-    const last = this.#scouts.get(domain);
-    if (last?.state === 'sent') {
-      if (this.#parts.clock.elapsed() - last.sentAt >= DELIVERED_MS) this.restored(domain);
-      return;
-    }
-    const [scout] = this.#due(domain);
-    if (scout === undefined) {
-      const isOwed = this.#at(domain).some(({ state }) => state === 'owed');
-      if (!isOwed) this.#reminders.clear(domain);
-      return;
-    }
-    this.#scouts.set(domain, scout);
-    this.#resend(scout);
+  #sendOne(domain: string): Departure | undefined {
+    const [departure] = this.#due(domain);
+    if (departure) this.#resend(departure);
+    return departure;
   }
 
   /** The service is there: what else it is owed can be sent. */
@@ -265,14 +255,14 @@ export class Departures {
     const { from, room, domain } = departure;
     this.#drop(departure);
     this.#settled.set(keyOf(from, room), true);
-    if (this.#reminders.has(domain)) this.restored(domain);
+    if (this.#retries.has(domain)) this.restored(domain);
   }
 
   #lost(departure: Departure): void {
     departure.state = 'owed';
     this.#batches.get(departure.domain)?.cancel();
     this.#batches.delete(departure.domain);
-    this.#remind(departure.domain);
+    this.#retries.start(departure.domain);
   }
 
   /** What is owed and can be sent. Of who is on its way in, the room's answer to that settles it. */
@@ -310,7 +300,8 @@ export class Departures {
 
   #drop(departure: Departure): void {
     removeDeparture(this.#data, departure);
-    if (this.#scouts.get(departure.domain) === departure) this.#scouts.delete(departure.domain);
+    this.#retries.forget(departure);
+    if (!this.#data.byDomain.has(departure.domain)) this.#retries.clear(departure.domain);
     this.#parts.changed(departure.from);
   }
 

@@ -6,7 +6,7 @@
 //   former_rooms.ts  what rooms send after   exports.ts   for other modules
 //   kept.ts      over a reload               records.ts   over a crash, on disk
 //   ghosts.ts    clients that died with us   repeats.ts   what links that broke had on them
-//   commands.ts  `enjamb joins`
+//   retries.ts   when leaves are sent again   commands.ts  `enjamb joins`
 
 import { boolean, defineModule, type Module, type S2SCloseCause, type S2SStream } from 'enjamb/api';
 import { joinsCommand } from './commands.ts';
@@ -70,7 +70,7 @@ async function track(module: Tracker): Promise<Joins> {
     clock: module.clock,
     send: (stanza) => module.send(stanza),
     after: (delayMs, task) => module.after(delayMs, task),
-    random: () => Math.random(),
+    link: (domain) => module.link(domain),
     standing: (full, room) => standing(joinOf(module, full, room)),
     settle(full, room) {
       const join = joinOf(module, full, room);
@@ -166,14 +166,15 @@ function watchLinks(module: Tracker, index: JoinIndex, departures: Departures): 
   module.observe('link-close', ({ stream, remote, cause }) => {
     if (stream?.direction === 'in') departures.settle(remote);
     else departures.broken(remote, stream ? readBefore(stream, cause) : 'none');
+    departures.closed(remote);
   });
-  module.observe('link-fail', ({ remote }) => departures.settle(remote));
+  module.observe('link-fail', ({ remote }) => departures.failed(remote));
   module.hook('link-resend', ({ stanza }) =>
     isAnswered(stanza, module.host.sessions, departures) ? 'needless' : undefined,
   );
   module.observe('link-open', ({ remote }) => departures.restored(remote));
   module.hook('link-needed', ({ remote }) => (index.domain(remote) ? 'needed' : undefined));
-  module.observe('host-start', () => departures.begin((domain) => module.local(domain) !== undefined));
+  module.observe('host-start', () => departures.begin());
   module.every(SWEEP_MS, () => departures.sweep());
 }
 

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { newDepartures } from '../../../modules/track_muc_joins/departure_data.ts';
 import { Departures } from '../../../modules/track_muc_joins/departures.ts';
 import type { Join } from '../../../modules/track_muc_joins/join.ts';
+import type { Link } from '../../../src/api/link.ts';
 import { Jid } from '../../../src/xml/jid.ts';
 import { FakeRooms, failure, presence } from '../../support/fake-rooms.ts';
 import { HandClock, type Harness, type HarnessClient, harness } from '../../support/module-harness.ts';
@@ -206,6 +207,17 @@ function joinOf(index: number, domain = 'rooms.capulet.lit'): Join {
 /** Without a server: how many leaves there are is what matters. */
 function departures(standing: (full: string) => 'in' | 'entering' | 'out' = () => 'out') {
   const clock = new HandClock();
+  /** Wants that have been placed and not been withdrawn, as `domain` or `domain soon`. */
+  const wanted = new Set<{ name: string }>();
+  const links = { state: 'up' as Link['state'] };
+  const link = (domain: string) => ({
+    state: links.state,
+    want(options?: { soon: true }) {
+      const want = { name: options?.soon ? `${domain} soon` : domain };
+      wanted.add(want);
+      return () => void wanted.delete(want);
+    },
+  });
   const sent: string[] = [];
   const data = newDepartures();
   const made = new Departures({
@@ -214,12 +226,12 @@ function departures(standing: (full: string) => 'in' | 'entering' | 'out' = () =
     send: ({ attrs }) => void sent.push(attrs.from ?? ''),
     after: (delayMs, task) => clock.after(delayMs, task),
     standing,
-    random: () => 0.5,
+    link,
     settle: () => {},
     changed: () => {},
   });
   const owe = (index: number, domain?: string) => made.owe(joinOf(index, domain));
-  return { clock, sent, data, made, owe };
+  return { clock, sent, data, made, owe, links, wanted: () => [...wanted].map(({ name }) => name) };
 }
 
 test('100,000 leaves are waited for at most, of all domains together; the oldest are forgotten', () => {
@@ -260,7 +272,7 @@ function away() {
   return { ...made, refuse };
 }
 
-test('while a domain is away one leave at a time is tried, with growing pauses: at most 12 in an hour', () => {
+test('behind an open link one leave at a time is tried, with growing pauses: at most 16 in an hour', () => {
   const { clock, sent, owe, refuse } = away();
   for (let i = 0; i < 1_000; i++) owe(i);
   for (let hour = 0; hour < 3; hour++) {
@@ -269,14 +281,14 @@ test('while a domain is away one leave at a time is tried, with growing pauses: 
       clock.seconds(1);
       refuse();
     }
-    assert.ok(sent.length >= 10 && sent.length <= 12, `${sent.length} in hour ${hour}`);
+    assert.ok(sent.length >= 10 && sent.length <= 16, `${sent.length} in hour ${hour}`);
   }
 });
 
 test('as soon as one of them is answered, the others follow', () => {
   const { clock, sent, data, made, owe } = away();
   for (let i = 0; i < 150; i++) owe(i);
-  clock.seconds(301);
+  clock.seconds(20);
   assert.equal(sent.length, 1);
   const scout = [...data.all.values()].find(({ state }) => state === 'sent')!;
   made.confirmed(scout.from, scout.room);
@@ -315,18 +327,60 @@ test('what was sent and not sent back in ten minutes has arrived, whether the ro
   assert.equal(data.all.size + data.byAccount.size + data.byDomain.size, 0);
 });
 
-test('at the start services of our own come last, and all come one after the other', () => {
-  const { clock, sent, made, owe } = departures();
-  owe(1, 'rooms.montague.lit');
-  owe(2, 'rooms.capulet.lit');
-  owe(3, 'rooms.verona.lit');
-  made.begin((domain) => domain.endsWith('montague.lit'));
+test('while the link is closed it is wanted, and no leave is sent', () => {
+  const { clock, sent, made, owe, links, wanted } = departures();
+  links.state = 'unknown';
+  for (let i = 0; i < 3; i++) owe(i);
+  assert.deepEqual(wanted(), ['rooms.capulet.lit']);
+  clock.seconds(3_600);
   assert.deepEqual(sent, []);
-  clock.seconds(2);
-  assert.deepEqual(
-    sent.map((from) => from[4]),
-    ['2', '3', '1'],
+  links.state = 'up';
+  made.restored('rooms.capulet.lit');
+  assert.deepEqual([sent.length, wanted()], [3, []]);
+});
+
+test('a link that closes while leaves are tried behind it is wanted; another open stream changes nothing', () => {
+  const { clock, sent, made, owe, links, wanted } = departures();
+  owe(1);
+  made.closed('rooms.capulet.lit');
+  assert.deepEqual(wanted(), []);
+  links.state = 'down';
+  made.closed('rooms.capulet.lit');
+  assert.deepEqual(wanted(), ['rooms.capulet.lit']);
+  clock.seconds(3_600);
+  assert.deepEqual(sent, []);
+});
+
+test('a link is no longer wanted when no leave is owed any more', () => {
+  const { clock, made, owe, links, wanted } = departures((full) =>
+    full.startsWith('user1@') ? 'in' : 'out',
   );
+  links.state = 'down';
+  owe(1, 'one.lit');
+  owe(2, 'two.lit');
+  made.superseded('user2@montague.lit/x', 'hall@two.lit');
+  assert.deepEqual(wanted(), ['one.lit']);
+  clock.seconds(86_401);
+  made.sweep();
+  assert.deepEqual(wanted(), []);
+});
+
+test('at the start links are wanted soon, until an attempt fails; services of ours get their leaves in a second', () => {
+  const { clock, sent, made, owe, links, wanted } = departures();
+  links.state = 'unknown';
+  owe(1, 'rooms.capulet.lit');
+  owe(2, 'rooms.verona.lit');
+  made.begin();
+  assert.deepEqual(wanted(), ['rooms.capulet.lit soon', 'rooms.verona.lit soon']);
+  made.failed('rooms.verona.lit');
+  made.failed('rooms.verona.lit');
+  assert.deepEqual(wanted(), ['rooms.capulet.lit soon', 'rooms.verona.lit']);
+  links.state = 'up';
+  owe(3, 'rooms.montague.lit');
+  made.begin();
+  assert.deepEqual(wanted(), []);
+  clock.seconds(1);
+  assert.equal(sent.length, 3);
 });
 
 for (const [condition, leaves] of [
@@ -347,7 +401,7 @@ for (const [condition, leaves] of [
   });
 }
 
-test('a domain that is lost a second time is tried by ourselves as the first time', () => {
+test('a domain that is lost a second time is tried as the first time', () => {
   const { clock, sent, made, owe } = departures();
   for (let round = 1; round <= 2; round++) {
     owe(round);

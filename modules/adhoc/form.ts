@@ -38,21 +38,8 @@ function field(name: string, option: Option<unknown>, given: unknown): Field {
 function typeOf(option: Option<unknown>): FieldType {
   if (option.secret) return 'text-private';
   if (option.choices !== undefined) return 'list-single';
-  if (takes(option, true) && takes(option, false)) return 'boolean';
-  return isList(option) ? 'text-multi' : 'text-single';
-}
-
-function isList(option: Option<unknown>): boolean {
-  return takes(option, []) || takes(option, ['a']) || takes(option, ['a.example']);
-}
-
-function takes(option: Option<unknown>, value: unknown): boolean {
-  try {
-    option.parse(value);
-    return true;
-  } catch {
-    return false;
-  }
+  if (option.kind === 'boolean') return 'boolean';
+  return option.kind === 'list' ? 'text-multi' : 'text-single';
 }
 
 function valuesOf(value: unknown): string[] {

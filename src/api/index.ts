@@ -25,6 +25,7 @@ export {
   type Option,
   OptionError,
   type OptionIssue,
+  type OptionKind,
   type Options,
   oneOf,
   rate,

@@ -1,7 +1,24 @@
 // One option: parser, default and description of its value; and the parser for a whole set of options.
 
+/** One kind for each builder; `text` is `string`, `choice` is `oneOf`, `address` is `jid` or `account`. */
+export type OptionKind =
+  | 'address'
+  | 'boolean'
+  | 'choice'
+  | 'domain'
+  | 'duration'
+  | 'integer'
+  | 'list'
+  | 'number'
+  | 'rate'
+  | 'record'
+  | 'size'
+  | 'text';
+
 /** One option. `T` is the type in the code; the notation of the file may differ (`"10 minutes"` → milliseconds). */
 export interface Option<out T> {
+  /** What kind of value it is. */
+  readonly kind: OptionKind;
   /** One line for the generated documentation. */
   readonly doc: string;
   /** The default value, as `T`; `undefined` if there is none. */
@@ -98,6 +115,7 @@ export interface Common {
 
 /** Builds an option; `read` returns `undefined` for a value that is not valid. */
 export function define(
+  kind: OptionKind,
   doc: string,
   settings: Common,
   expected: string,
@@ -114,6 +132,7 @@ export function define(
   const fallback = settings.default === undefined ? undefined : accept(settings.default);
   const required = fallback === undefined && settings.optional !== true;
   return {
+    kind,
     doc,
     default: fallback,
     fileDefault: settings.default,

@@ -20,6 +20,7 @@ export {
   type Option,
   OptionError,
   type OptionIssue,
+  type OptionKind,
   type Options,
   parseOptions,
 } from './option.ts';
@@ -56,7 +57,9 @@ interface Duration extends Range<number | string> {
 export function boolean(doc: string, settings: Optional): Option<boolean | undefined>;
 export function boolean(doc: string, settings?: Default<boolean>): Option<boolean>;
 export function boolean(doc: string, settings: Common = {}): Option<unknown> {
-  return define(doc, settings, 'true or false', (raw) => (typeof raw === 'boolean' ? raw : undefined));
+  return define('boolean', doc, settings, 'true or false', (raw) =>
+    typeof raw === 'boolean' ? raw : undefined,
+  );
 }
 
 /** A whole number. */
@@ -64,7 +67,7 @@ export function integer(doc: string, settings: Optional & Range<number>): Option
 export function integer(doc: string, settings?: Default<number> & Range<number>): Option<number>;
 export function integer(doc: string, settings: Common & Range<number> = {}): Option<unknown> {
   const { min, max } = settings;
-  return define(doc, settings, `an integer${range(min, max)}`, (raw) =>
+  return define('integer', doc, settings, `an integer${range(min, max)}`, (raw) =>
     Number.isSafeInteger(raw) ? within(raw as number, min, max) : undefined,
   );
 }
@@ -74,7 +77,7 @@ export function number(doc: string, settings: Optional & Range<number>): Option<
 export function number(doc: string, settings?: Default<number> & Range<number>): Option<number>;
 export function number(doc: string, settings: Common & Range<number> = {}): Option<unknown> {
   const { min, max } = settings;
-  return define(doc, settings, `a number${range(min, max)}`, (raw) =>
+  return define('number', doc, settings, `a number${range(min, max)}`, (raw) =>
     typeof raw === 'number' && Number.isFinite(raw) ? within(raw, min, max) : undefined,
   );
 }
@@ -86,7 +89,7 @@ export function string(doc: string, settings: Common & Text = {}): Option<unknow
   const { pattern, maxLength = 65_536 } = settings;
   const expected =
     settings.expected ?? (pattern === undefined ? 'text in quotes' : `text matching ${pattern}`);
-  return define(doc, settings, expected, (raw) => {
+  return define('text', doc, settings, expected, (raw) => {
     if (typeof raw !== 'string' || raw.length > maxLength) return undefined;
     return pattern === undefined || pattern.test(raw) ? raw : undefined;
   });
@@ -107,7 +110,7 @@ export function oneOf(doc: string, choices: Choices, settings: Common = {}): Opt
   const expected =
     choices.length === 1 ? show(choices[0]) : `one of ${choices.map((c) => show(c)).join(', ')}`;
   const known = choices.filter((choice) => typeof choice === 'string');
-  return define(doc, settings, expected, (raw) => choices.find((choice) => choice === raw), known);
+  return define('choice', doc, settings, expected, (raw) => choices.find((choice) => choice === raw), known);
 }
 
 /** A span of time: seconds or `"10 minutes"` in the file, milliseconds in the code. */
@@ -118,7 +121,7 @@ export function duration(doc: string, settings: Common & Duration = {}): Option<
   const max = settings.max === undefined ? undefined : parseDuration(settings.max);
   const limits = range(settings.min === undefined ? undefined : min, max, formatDuration);
   const expected = `a duration such as 90 or "10 minutes"${limits}${settings.never === true ? ', or "never"' : ''}`;
-  return define(doc, settings, expected, (raw) => {
+  return define('duration', doc, settings, expected, (raw) => {
     if (raw === 'never' && settings.never === true) return Number.POSITIVE_INFINITY;
     return within(parseDuration(raw), min, max);
   });
@@ -134,7 +137,7 @@ export function size(doc: string, settings: Common & Range<number | string> = {}
   const min = settings.min === undefined ? 0 : parseSize(settings.min);
   const max = settings.max === undefined ? undefined : parseSize(settings.max);
   const limits = range(settings.min === undefined ? undefined : min, max, formatSize);
-  return define(doc, settings, `a size such as 65536 or "256 KiB"${limits}`, (raw) =>
+  return define('size', doc, settings, `a size such as 65536 or "256 KiB"${limits}`, (raw) =>
     within(parseSize(raw), min, max),
   );
 }
@@ -143,7 +146,7 @@ export function size(doc: string, settings: Common & Range<number | string> = {}
 export function rate(doc: string, settings: Optional): Option<number | false | undefined>;
 export function rate(doc: string, settings?: Default<number | string | false>): Option<number | false>;
 export function rate(doc: string, settings: Common = {}): Option<unknown> {
-  return define(doc, settings, 'a rate such as 65536 or "1 MiB/s", or false', (raw) => {
+  return define('rate', doc, settings, 'a rate such as 65536 or "1 MiB/s", or false', (raw) => {
     if (raw === false || raw === 0) return false;
     const bytes = within(parseRate(raw), 0, undefined);
     return bytes === 0 ? false : bytes;
@@ -158,7 +161,7 @@ export function jid(doc: string, settings: Common & { bare?: boolean } = {}): Op
   const expected = bare
     ? 'an address such as "romeo@example.org"'
     : 'an address such as "romeo@example.org/phone"';
-  return define(doc, settings, expected, (raw) =>
+  return define('address', doc, settings, expected, (raw) =>
     typeof raw === 'string' ? (canonicalJid(raw, bare) ?? refuse(raw, expected)) : undefined,
   );
 
@@ -176,14 +179,14 @@ export function account(doc: string): Option<string> {
     if (!raw.includes('@')) throw new OptionError([{ path: [], expected, got: show(raw), lacks: 'domain' }]);
     return address.parse(raw);
   };
-  return define(doc, {}, expected, read) as Option<string>;
+  return define('address', doc, {}, expected, read) as Option<string>;
 }
 
 /** A domain, as its canonical text. */
 export function domain(doc: string, settings: Optional): Option<string | undefined>;
 export function domain(doc: string, settings?: Default<string>): Option<string>;
 export function domain(doc: string, settings: Common = {}): Option<unknown> {
-  return define(doc, settings, 'a domain such as "example.org"', (raw) =>
+  return define('domain', doc, settings, 'a domain such as "example.org"', (raw) =>
     typeof raw === 'string' ? canonicalDomain(raw) : undefined,
   );
 }
@@ -196,7 +199,7 @@ export function domainPattern(doc: string): Option<string> {
     const canonical = canonicalDomain(isWide ? raw.slice(2) : raw);
     return isWide && canonical !== undefined ? `*.${canonical}` : canonical;
   };
-  return define(doc, {}, expected, (raw) =>
+  return define('domain', doc, {}, expected, (raw) =>
     typeof raw === 'string' ? read(raw) : undefined,
   ) as Option<string>;
 }
@@ -215,7 +218,7 @@ export function list<T>(
 export function list(doc: string, of: Option<unknown>, settings: Common & ListBounds = {}): Option<unknown> {
   const { minItems = 0, maxItems = 10_000 } = settings;
   const expected = `a list (each ${of.describe()})${minItems > 0 ? ` with at least ${minItems} of them` : ''}`;
-  return define(doc, { ...settings, secret: settings.secret ?? of.secret }, expected, (raw) => {
+  return define('list', doc, { ...settings, secret: settings.secret ?? of.secret }, expected, (raw) => {
     if (!Array.isArray(raw) || raw.length < minItems || raw.length > maxItems) return undefined;
     const [values, issues] = collect(raw.map((item, index) => [index, () => of.parse(item)] as const));
     if (issues.length > 0) throw new OptionError(issues);
@@ -238,7 +241,7 @@ export function record(doc: string, fields: Options, settings: Common & Whole = 
   const keys = Object.keys(fields);
   const expected = `a table with ${keys.join(', ')}${settings.whenFalse === undefined ? '' : ', or false'}`;
   const whole = requiresNone(fields) ? { default: {}, ...settings } : settings;
-  const option = define(doc, whole.optional === true ? settings : whole, expected, (raw) => {
+  const option = define('record', doc, whole.optional === true ? settings : whole, expected, (raw) => {
     if (raw === false && settings.whenFalse !== undefined) return parseOptions(fields, settings.whenFalse);
     return isTable(raw) ? parseOptions(fields, raw) : undefined;
   });

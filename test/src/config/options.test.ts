@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  account,
   boolean,
+  domain,
+  domainPattern,
   duration,
   integer,
   jid,
@@ -165,3 +168,23 @@ function issuesOf(task: () => unknown): OptionError['issues'] {
   }
   return [];
 }
+
+test('each builder says of what kind its values are', () => {
+  const kinds = {
+    boolean: boolean('x').kind,
+    integer: integer('x').kind,
+    number: number('x').kind,
+    text: string('x').kind,
+    choice: oneOf('x', ['a', 'b']).kind,
+    duration: duration('x').kind,
+    size: size('x').kind,
+    rate: rate('x').kind,
+    address: jid('x').kind,
+    domain: domain('x').kind,
+    list: list('x', string('y')).kind,
+    record: record('x', { y: string('y') }).kind,
+  };
+  for (const [expected, kind] of Object.entries(kinds)) assert.equal(kind, expected);
+  assert.equal(account('x').kind, 'address');
+  assert.equal(domainPattern('x').kind, 'domain');
+});

@@ -1,9 +1,9 @@
 // Messages to all occupants of a room (XEP-0045 §7.4), including subjects (§8.1).
 
-import { newId, type Stanza, type StanzaEvent, share, xml } from 'enjamb/api';
+import { Jid, newId, type Stanza, type StanzaEvent, share, xml } from 'enjamb/api';
 import { asked } from '../engine/ask.ts';
 import { remember } from '../engine/ring.ts';
-import { type Service, send } from '../engine/service.ts';
+import type { Service } from '../engine/service.ts';
 import { occupantIdElement } from '../model/occupant_id.ts';
 import { withoutForgeries } from '../model/payload.ts';
 import { type Occupant, type Room, seatOf } from '../model/room.ts';
@@ -34,7 +34,11 @@ function reflect(service: Service, room: Room, occupant: Occupant, stanza: Stanz
     ]),
   );
   const at = service.module.clock.now();
-  for (const jid of room.seats.keys()) send(service, reflected.with({ to: jid }));
+  service.module.sendToAll(reflected, clientsOf(room));
   if (kept) remember(service, room, reflected, at);
   service.module.notify('muc-said', { room, occupant, author: occupant.bare, stanza: reflected, at, kept });
+}
+
+function* clientsOf(room: Room): Iterable<Jid> {
+  for (const jid of room.seats.keys()) yield Jid.parse(jid);
 }

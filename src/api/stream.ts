@@ -17,6 +17,7 @@ export type { Transport, TransportHandler } from '../net/transport.ts';
 export type { ClientStream, StreamCloseCause, StreamHandler } from '../stream/client-stream.ts';
 export type { Framing, OpenOptions, StreamParser } from '../stream/framing.ts';
 export { SaslError } from '../xml/errors.ts';
+export { flatBytes } from '../xml/flat.ts';
 export { LazyElement } from '../xml/lazy.ts';
 export { DEFAULT_LIMITS } from '../xml/limits.ts';
 export type { LedgerSummary, StanzaLedger } from './ledger.ts';

@@ -338,8 +338,8 @@ export class Link {
     const now = this.#now;
     this.#reachability.ended(now, unacknowledged.length > 0);
     if (unacknowledged.length === 0) return;
-    const { again, tooOften } = this.#unacknowledged.take(session, unacknowledged);
-    if (this.#isClosing) return this.#returnAll(unacknowledged, new LinkError('the link broke'));
+    const { all, again, tooOften } = this.#unacknowledged.take(session, unacknowledged);
+    if (this.#isClosing) return this.#returnAll(all, new LinkError('the link broke'));
     const wanted = again.filter((stanza) => this.#unacknowledged.isWanted(stanza));
     this.#queue.putFirst(wanted, (stanza) => this.#reachability.deadline(stanza, now));
     this.#returnAll(tooOften, new LinkError('the link broke'));

@@ -8,8 +8,8 @@ import { compactText } from '../xml/compact-text.ts';
 import { parseElement } from '../xml/copy.ts';
 import type { Stanza } from '../xml/element.ts';
 import { StanzaError } from '../xml/errors.ts';
+import { flatBytes } from '../xml/flat.ts';
 import { serialize } from '../xml/serialize.ts';
-import { treeBytes } from '../xml/tree-bytes.ts';
 
 /** What may wait for one pair of domains. */
 const MAX_STANZAS = 1_000;
@@ -118,7 +118,7 @@ export class LinkQueue {
   putFirst(stanzas: readonly Stanza[], deadlineOf: (stanza: Stanza) => number): void {
     const entries = stanzas.map((stanza) => ({
       content: stanza,
-      bytes: treeBytes(stanza) + ENTRY_BYTES,
+      bytes: flatBytes(stanza.flattened) + ENTRY_BYTES,
       payer: this.#payerOf(stanza),
       deadline: deadlineOf(stanza),
       isOverhead: false,

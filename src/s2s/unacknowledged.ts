@@ -1,6 +1,7 @@
 // What a stream leaves when it ends: the stanzas that its peer has not acknowledged, and how often each was sent again.
 
 import type { Stanza } from '../xml/element.ts';
+import { LazyElement } from '../xml/lazy.ts';
 import type { S2SStream } from './stream.ts';
 
 /** A stanza that was under way on more streams than this, all of which broke, may be what breaks them. */
@@ -8,6 +9,12 @@ const MAX_RESENDS = 3;
 
 /** Memory of the unacknowledged stanzas of all streams and hosts. */
 export const MAX_UNACKNOWLEDGED_BYTES = 128 * 1024 * 1024;
+
+interface Taken {
+  readonly all: readonly Stanza[];
+  readonly again: readonly Stanza[];
+  readonly tooOften: readonly Stanza[];
+}
 
 export class Unacknowledged {
   readonly #resends = new WeakMap<Stanza, number>();
@@ -30,18 +37,22 @@ export class Unacknowledged {
     return !this.#resends.has(stanza) || !this.#isNeedless(stanza);
   }
 
-  /** Takes over what a stream has left. `again` is to be sent again; `tooOften` was sent again too often. */
-  take(stream: S2SStream, stanzas: readonly Stanza[]): { again: Stanza[]; tooOften: Stanza[] } {
+  /**
+   * Takes over what a stream has left, as text. `again` is to be sent again; `tooOften` was sent again too often; `all` is
+   * both.
+   */
+  take(stream: S2SStream, stanzas: readonly Stanza[]): Taken {
+    const all = stanzas.map(lazy);
     this.#stream = stream;
-    this.#stanzas = stanzas;
+    this.#stanzas = all;
     const again: Stanza[] = [];
     const tooOften: Stanza[] = [];
-    for (const stanza of stanzas) {
+    for (const stanza of all) {
       const count = (this.#resends.get(stanza) ?? 0) + 1;
       this.#resends.set(stanza, count);
       (count > MAX_RESENDS ? tooOften : again).push(stanza);
     }
-    return { again, tooOften };
+    return { all, again, tooOften };
   }
 
   /** Forgets all of them. Returns the first `count`, which the peer has after all. */
@@ -55,4 +66,9 @@ export class Unacknowledged {
     this.#stream = undefined;
     this.#stanzas = [];
   }
+}
+
+/** The ledger may have done so already. */
+function lazy(stanza: Stanza): Stanza {
+  return stanza instanceof LazyElement ? stanza : new LazyElement(stanza.flattened);
 }

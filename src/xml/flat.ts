@@ -14,6 +14,10 @@ export interface FlatElement {
   readonly contentBytes: number;
 }
 
+/** Memory of a flattened element, and of each attribute, without their texts; measured and rounded up. */
+const FLAT_BYTES = 250;
+const ATTRIBUTE_BYTES = 40;
+
 /** Shorter texts are copied by the runtime in any case. */
 const SHORTEST_SLICE = 13;
 
@@ -24,6 +28,13 @@ export function flatten({ name, attrs, children }: Written): FlatElement {
   const content = contentOf(children);
   if (content.bytes === undefined) Object.assign(content, compactText(content.text));
   return { name, attrs: flat, content: content.text, contentBytes: content.bytes ?? 0 };
+}
+
+/** The memory that a flattened element takes, in bytes. */
+export function flatBytes({ attrs, contentBytes }: FlatElement): number {
+  let bytes = FLAT_BYTES + contentBytes;
+  for (const name in attrs) bytes += ATTRIBUTE_BYTES + (attrs[name]?.length ?? 0);
+  return bytes;
 }
 
 /** Writes a flattened element as XML, exactly as `serialize` writes the element itself. */

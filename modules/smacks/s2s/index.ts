@@ -8,7 +8,6 @@
 
 import {
   type Element,
-  type FlatElement,
   type Module,
   NS,
   payerOf,
@@ -18,7 +17,7 @@ import {
   StreamError,
   xml,
 } from 'enjamb/api';
-import { LazyElement, type StanzaLedger, streams } from 'enjamb/api/stream';
+import { flatBytes, LazyElement, type StanzaLedger, streams } from 'enjamb/api/stream';
 import { failed, hOf } from '../elements.ts';
 import { noteHandled } from '../inbound.ts';
 import { Acks } from './acks.ts';
@@ -34,9 +33,8 @@ const FREE_BYTES = 64 * 1024;
 /** Stanzas younger than this may exceed the limits so many times: no peer can have acknowledged them yet. */
 const BURST_MS = 5_000;
 const BURST_TIMES = 4;
-/** Memory of a kept stanza and of each of its attributes, without their texts; measured and rounded up. */
-const ENTRY_BYTES = 350;
-const ATTRIBUTE_BYTES = 40;
+/** Memory of an entry of the queue, without its stanza. */
+const ENTRY_BYTES = 100;
 
 export interface LedgerLimits {
   readonly maxStanzas: number;
@@ -151,7 +149,7 @@ function sent(parts: Parts, ledger: Ledger | undefined, stanza: Stanza): 'refuse
   if (!ledger || ledger.mode === 'nothing' || pings.takes(ledger, stanza)) return undefined;
   if (resend.refuses(stanza)) return 'refused';
   const flat = stanza.flattened;
-  const bytes = bytesOf(flat);
+  const bytes = flatBytes(flat) + ENTRY_BYTES;
   const payer = payerOf(module.host, stanza);
   const isFree = ledger.outbound.bytes + bytes <= FREE_BYTES;
   if (!isFree && ledger.isCharged && ledger.stream.unacknowledged.obstacle(payer, bytes)) throw tooMuch();
@@ -167,12 +165,6 @@ function sent(parts: Parts, ledger: Ledger | undefined, stanza: Stanza): 'refuse
   acks.sent(ledger);
   pings.sent(ledger);
   return undefined;
-}
-
-function bytesOf({ attrs, contentBytes }: FlatElement): number {
-  let bytes = ENTRY_BYTES + contentBytes;
-  for (const name in attrs) bytes += ATTRIBUTE_BYTES + (attrs[name]?.length ?? 0);
-  return bytes;
 }
 
 function tooMuch(): StanzaError {

@@ -163,7 +163,7 @@ class Call {
         context: certificates.clientContextFor(this.#local),
         alpn: ['xmpp-server'],
         dane,
-        handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+        handshakeTimeoutMs: Math.min(HANDSHAKE_TIMEOUT_MS, this.#restMs),
         faults,
       });
       return new Connection(secured, { tls: info, socket, dane, clock, faults });

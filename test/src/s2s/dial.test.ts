@@ -411,6 +411,23 @@ test('what look-ups take of the 20 s, connection attempts do not have', async (t
   await refused;
 });
 
+test('what look-ups take of the 20 s, the handshake of direct TLS does not have', async (t) => {
+  const clock = new FakeClock();
+  const { dns, call, plain } = await world(t, '', clock);
+  const peer = await plain(); // It accepts the connection and never answers.
+  dns.zone[DIRECT] = { SRV: [`0 0 ${peer.port} xmpp.lit`] };
+  const service = Promise.withResolvers<() => void>();
+  dns.misbehave = (response, { name }, send) =>
+    name === DIRECT ? service.resolve(() => send(response)) : send(response);
+  const refused = assert.rejects(call(), { code: 'tls-failed' });
+  const answer = await service.promise;
+  await clock.advance(19_900);
+  const began = performance.now();
+  answer();
+  await refused;
+  assert.ok(performance.now() - began < 7_000, 'less than the 8 s of a handshake');
+});
+
 test('a call that is given up during a look-up ends immediately', async (t) => {
   const { dns, call } = await world(t);
   dns.misbehave = () => {};

@@ -49,8 +49,8 @@ export class Logins {
   }
 
   /**
-   * Checks a password as SASL PLAIN does, with its limits; for what is no stream, such as a web page. Failures count
-   * towards the limits of `address`, an IP address.
+   * Checks a password outside of a stream, such as on a web page, as SASL PLAIN does. Failures count towards the limits of
+   * `address`, an IP address.
    */
   async verify(user: string, password: string, address: string): Promise<'ok' | SaslCondition> {
     const attempts = this.attempts(address);

@@ -18,11 +18,11 @@ import { joined, turn } from './turn.ts';
 export interface ConnectionOptions {
   /** Shown in logs and counted by limits; taken from the socket when not given. */
   remoteAddress?: string;
-  /** What a handshake that is already done established. */
+  /** The result of a TLS handshake that is already done. */
   tls?: TlsInfo;
   /** The TCP socket below `stream`, if that is a TLS stream already. */
   socket?: Duplex;
-  /** What the peer's certificate must be when TLS is started. */
+  /** The certificates that the peer may show when TLS is started. */
   dane?: DaneEndpoint | undefined;
   /** TLS was started and failed, and not because we have given up. */
   onTlsFailed?: () => void;
@@ -43,7 +43,7 @@ type Phase = 'open' | 'securing' | 'closing' | 'closed';
 /** A TCP, TLS or in-memory byte stream with write batching. */
 export class Connection implements Transport {
   readonly remoteAddress: string;
-  /** What the DNS says of the peer's certificate. Where there are records, nothing may pass in the clear. */
+  /** The DNS records of the peer's certificate. With records, nothing may be sent in the clear. */
   readonly dane: DaneEndpoint | undefined;
   #stream: Duplex;
   /** The TCP socket at the bottom, with or without TLS above it. */
@@ -104,7 +104,7 @@ export class Connection implements Transport {
   }
 
   /**
-   * Joined with everything else of this turn of the event loop into one socket write. Dropped when the
+   * Joins all data of this turn of the event loop into one socket write. Dropped when the
    * connection is closed. The connection owns `data` from here on.
    */
   write(data: string | Buffer): void {
@@ -121,7 +121,7 @@ export class Connection implements Transport {
     turn.add(this);
   }
 
-  /** Hands over at once what waits for the end of the turn. */
+  /** Writes immediately what waits for the end of the turn. */
   flush(): void {
     this.#dirty = false;
     if (this.#pendingLength === 0 || this.#phase === 'securing' || this.#phase === 'closed') return;
@@ -134,7 +134,7 @@ export class Connection implements Transport {
     });
   }
 
-  /** What the peer has not taken yet: ours and the socket's. Counts text by its length, so it is a little less than bytes. */
+  /** Output that the peer has not taken yet, ours and the socket's. Text counts by its length, so bytes may be more. */
   get queuedBytes(): number {
     return this.#pendingLength + this.#stream.writableLength;
   }
@@ -151,7 +151,7 @@ export class Connection implements Transport {
   }
 
   /**
-   * Makes this same connection a TLS one. `leftover` is what the caller received after the STARTTLS exchange
+   * Starts TLS on this connection. `leftover` is what the caller received after the STARTTLS exchange
    * and did not use. White space in it, and before the client's handshake, is dropped: go-xmpp ends its elements with a
    * line feed. Anything else
    * refuses the upgrade, since an attacker on the line could have injected it (CVE-2011-0411; RFC 6120
@@ -212,7 +212,7 @@ export class Connection implements Transport {
     this.#closeTimer = this.#clock.after(ABANDON_MS, () => this.#reset());
   }
 
-  /** Ends everything at once; what is queued is lost. */
+  /** Ends both sides immediately; queued data is lost. */
   destroy(error?: Error): void {
     if (this.#phase === 'closed') return;
     this.#error ??= error;
@@ -257,7 +257,7 @@ export class Connection implements Transport {
     stream.on('close', this.#closed);
   }
 
-  /** Hands the stream over to TLS. Errors stay ours: nobody else may be listening when one comes late. */
+  /** Gives the stream to TLS. We keep listening for errors, since a late one may have no other listener. */
   #detach(stream: Duplex): void {
     stream.off('data', this.#onData);
     stream.off('end', this.#onEnd);

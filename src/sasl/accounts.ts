@@ -1,4 +1,4 @@
-// The accounts of one host: who may log in, and what proves it. Passwords are kept as SCRAM keys only.
+// The accounts of one host. Passwords are stored as SCRAM keys only.
 
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { KeyvalStore, Stores } from '../storage/stores.ts';
@@ -70,7 +70,7 @@ export class Accounts implements Credentials {
   readonly domain: string;
   readonly #accounts: KeyvalStore<StoredAccount>;
   readonly #secrets: KeyvalStore<string>;
-  /** What is read for those who do not exist, kept for the host. */
+  /** Rows that are read for unknown users; the owner is the host. */
   readonly #decoys: KeyvalStore<StoredAccount>;
   readonly #clock: Clock;
   readonly #derive: Derive;
@@ -161,8 +161,8 @@ export class Accounts implements Credentials {
   }
 
   /**
-   * What is stored of an account, for somebody who wants to log in. An account that exists takes longer to read than
-   * one that does not; so one of each kind is read for everybody.
+   * The stored account, for a login. Reading an account that exists takes longer than missing one, so each call reads one
+   * and misses one.
    */
   async #look(user: string): Promise<StoredAccount | undefined> {
     const stored = await this.#accounts.get(user);

@@ -1,4 +1,4 @@
-// How often passwords may be guessed. The rules, and why nobody can lock out somebody else with them, are in
+// Limits on guessing passwords. The rules, and why an attacker cannot lock users out with them, are in
 // docs/adr/0013-limits-on-failed-logins.md.
 
 import { createHash } from 'node:crypto';
@@ -28,7 +28,7 @@ export type LoginLimit = 'address' | 'account-from-network' | 'account';
 /** A single network may use up this part of what an account can stand. */
 const SHARE = 1 / 10;
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Who has logged in is known where it did for so long. */
+/** How long an account is familiar at an address where it has logged in. */
 const FAMILIAR_MS = 30 * DAY_MS;
 const MAX_KEYS = 20_000;
 
@@ -38,7 +38,7 @@ export class LoginLimits {
   readonly #addresses: TokenBuckets;
   readonly #shares: TokenBuckets;
   readonly #accounts: TokenBuckets;
-  /** What accounts may fail from where they are at home. */
+  /** Failures of accounts at addresses where they are familiar. */
   readonly #homes: TokenBuckets;
   /** Account and address → when the account last logged in from there, in ms of `clock.elapsed`. */
   readonly #familiar = new BoundedMap<string, number>(MAX_KEYS);
@@ -53,8 +53,7 @@ export class LoginLimits {
   }
 
   /**
-   * Called when it is known who wants to log in, before anything is looked up: the answer is the same whether there
-   * is such an account or not.
+   * Called before the account is looked up, so that the answer does not depend on whether it exists.
    * @throws SaslError 'temporary-auth-failure'
    */
   check(account: string, source: LoginSource): void {
@@ -62,12 +61,12 @@ export class LoginLimits {
     throw new SaslError('temporary-auth-failure', 'Too many failed attempts; try again later');
   }
 
-  /** Counts a wrong password. Answers which limit this failure has reached, for the log. */
+  /** Counts a wrong password. Returns the limit that this failure has reached, for the log. */
   failed(account: string, { address, network }: LoginSource): LoginLimit | undefined {
     const pair = keyOf(account, address);
     if (this.#isFamiliar(pair)) return this.#homes.spend(pair) ? 'account' : undefined;
     const share = keyOf(account, network);
-    // What one network fails beyond its share is no burden on the account.
+    // Failures of one network beyond its share do not count against the account.
     const isAccountFull = this.#shares.has(share) && this.#accounts.spend(keyOf(account));
     const isShareFull = this.#shares.spend(share);
     const isAddressFull = this.#addresses.spend(address);
@@ -76,7 +75,7 @@ export class LoginLimits {
     return isShareFull ? 'account-from-network' : undefined;
   }
 
-  /** Whoever has logged in is at home there. This does not make up for what the address has failed elsewhere. */
+  /** Makes the account familiar at the address. The address keeps the failures that it has on other accounts. */
   succeeded(account: string, { address }: LoginSource): void {
     const pair = keyOf(account, address);
     this.#homes.forget(pair);
@@ -97,7 +96,7 @@ export class LoginLimits {
   }
 }
 
-/** Of a fixed length, so that long names take no more room than short ones. */
+/** A hash of fixed length, so that long names take no more memory than short ones. */
 function keyOf(account: string, place = ''): string {
   return createHash('sha256').update(`${account}\0${place}`).digest('base64url').slice(0, 22);
 }

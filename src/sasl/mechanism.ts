@@ -3,7 +3,7 @@
 /** Channel-binding type (`tls-exporter`, `tls-unique`, `tls-server-end-point`) → its data for this connection (RFC 5056). */
 export type ChannelBindings = ReadonlyMap<string, Buffer>;
 
-/** What a connection has that decides which mechanisms are possible on it. */
+/** The facts of a connection that decide which mechanisms are possible. */
 export interface SaslConnection {
   /** Empty without TLS, and where TLS ends before this server. */
   readonly bindings: ChannelBindings;
@@ -28,7 +28,7 @@ export interface SaslMechanism {
   /**
    * Returns the user that the client's first message names: the prepared localpart, or the empty text for a name that no
    * account can have. Looks nothing up. A mechanism without it is not subject to the limits on failed logins.
-   * @throws SaslError when the message is refused whoever sent it.
+   * @throws SaslError for a message that is refused for every user.
    */
   userOf?(initial: Buffer): string;
   /**

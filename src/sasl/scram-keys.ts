@@ -1,4 +1,4 @@
-// What is kept of a password: the SCRAM keys (RFC 5802 §3). They verify a login without giving the password away.
+// The SCRAM keys of a password (RFC 5802 §3). They verify a login and do not reveal the password.
 
 import { createHash, createHmac, hkdfSync, pbkdf2, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -49,7 +49,7 @@ export function digest(hash: ScramHash, data: Buffer): Buffer {
   return createHash(hash).update(data).digest();
 }
 
-/** What anybody can see of the keys of an account, by asking for its challenge. */
+/** The public part of an account's keys: every client sees it in the challenge. */
 export interface KeyShape {
   readonly iterations: number;
   readonly saltBytes: number;

@@ -3,7 +3,7 @@
 import { SaslError } from '../xml/errors.ts';
 import { readBase64 } from './encoding.ts';
 
-/** What the client says of channel binding: `n` it cannot, `y` it could but thinks we cannot, or the type it used. */
+/** The client's channel binding: `n` unsupported, `y` supported by the client and, it thinks, not by us, or the type used. */
 export type BindingFlag = 'n' | 'y' | { readonly type: string };
 
 export interface ClientFirst {

@@ -30,9 +30,9 @@ export interface ScramOptions {
   nonce?(): string;
 }
 
-// COMPAT(slixmpp ≤ 1.8): says `y` whatever was offered, and knows only the binding of TLS 1.2 for the -PLUS ones, so it
-// could not log in with a hashed password. Known by its nonce, the digits of a random fraction, which nobody in between
-// can have made: the proof covers it. All other clients keep the protection.
+// COMPAT(slixmpp ≤ 1.8): sends `y` whatever was offered, and supports -PLUS with the binding of TLS 1.2 only, so it could
+// not log in by SCRAM. It is recognized by its nonce, the digits of a random fraction. An attacker cannot forge the nonce,
+// since the proof covers it. All other clients keep the protection.
 const SLIXMPP_NONCE = /^\d{8,20}(e-\d\d)?$/;
 
 /** What has to be remembered between the client's two messages. */
@@ -101,8 +101,8 @@ export class ScramServer implements SaslMechanism {
       throw new SaslError('malformed-request', 'This type of channel binding is not supported');
     }
     if (plus) throw new SaslError('malformed-request', 'This mechanism needs channel binding');
-    // `y`: "the client thinks the server does not support channel binding", though we had offered it. Somebody
-    // between us has removed the -PLUS mechanisms.
+    // `y`: "the client thinks the server does not support channel binding", though we had offered it. An attacker
+    // has removed the -PLUS mechanisms from the list.
     if (flag === 'y' && channelBinding && !SLIXMPP_NONCE.test(nonce)) throw new SaslError('not-authorized');
   }
 

@@ -1,4 +1,4 @@
-// How long a peer may take: for its header, for the whole negotiation, for the rest of an element it has begun.
+// Time limits of a peer: for its header, for the negotiation, for the rest of an element that has begun.
 
 import type { Clock, Timer } from '../util/clock.ts';
 
@@ -22,9 +22,9 @@ const DEFAULTS: StreamTimeouts = {
 };
 
 export interface DeadlineOwner {
-  /** Time is up; `what` is a sentence for the peer. */
+  /** A time limit has passed; `what` is a sentence for the peer. */
   expired(what: string): void;
-  /** Whether it is us who are not reading. */
+  /** Whether our side has stopped reading. */
   isPaused(): boolean;
 }
 

@@ -18,7 +18,7 @@ export interface StreamHeader {
 }
 
 /**
- * Checks the header as far as it does not depend on who we are.
+ * Checks the parts of the header that do not depend on our domains.
  * @throws StreamError 'invalid-namespace', 'bad-format', 'unsupported-version'
  */
 export function readHeader(

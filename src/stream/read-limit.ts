@@ -7,13 +7,13 @@ import { TokenBucket } from '../util/flow/index.ts';
 
 export interface ReadRate {
   readonly bytesPerSecond: number;
-  /** Size of the bucket: what a peer may send in one go. */
+  /** Size of the bucket: the bytes that a peer may send without a pause. */
   readonly burstBytes: number;
   /** Added to the size of each stanza: the bytes that could be read in the time that a tiny stanza takes. Default 0. */
   readonly bytesPerStanza?: number;
 }
 
-/** For one connection of a peer that may be anybody: more than any negotiation takes, or a server that asks for keys. */
+/** For one connection of an unauthenticated peer: more than any negotiation takes, or a server that asks for keys. */
 const STRANGER = { bytesPerSecond: 64 * 1024, burstBytes: 128 * 1024 };
 
 /** How fast a peer may send until it has authenticated, and has a budget with others or of its own. */
@@ -33,7 +33,7 @@ export function strangerRate(rate: ReadRate | undefined): ReadRate | undefined {
  */
 const BYTES_PER_NODE = 16;
 
-/** Who can stop reading. */
+/** A stream whose reading can be stopped. */
 export interface Pausable {
   pause(reason: string): void;
   unpause(reason: string): void;

@@ -1,9 +1,9 @@
-// An XML stream over a connection (RFC 6120 §4): its headers, the elements on it, its restarts, its end.
+// An XML stream on a transport (RFC 6120 §4): headers, elements, restarts, the end.
 //
 //   open ──close()──▶ closing ──peer's closing tag, or time──▶ closed
 //    └── close(error), stream error, closing tag, reset, time ──────┘
 //
-// The stream knows nothing of who is at the other end: features, SASL, binding and stanzas belong to its owner.
+// The stream does not know its peer: features, SASL, binding and stanzas belong to its owner.
 
 import { NetError } from '../net/errors.ts';
 import type { TlsInfo, TlsUpgrade } from '../net/tls.ts';
@@ -186,7 +186,7 @@ export class XmlStream implements ClientStream {
     this.#reader.unpause(reason);
   }
 
-  /** Whether what the peer sends waits, for whatever reason of ours. */
+  /** Whether our side has stopped reading. */
   get isPaused(): boolean {
     return this.#reader.isPaused;
   }

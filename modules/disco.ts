@@ -88,7 +88,7 @@ function answerForAccounts(module: Module): void {
   });
 }
 
-/** §8: the owner, and whom the owner lets see the presence of the account. */
+/** §8: the owner, and contacts that may see the presence of the account. */
 function maySee(module: Module, { from, to }: IqRequest): boolean {
   if (from.bare === to.bare) return true;
   return module.fire('roster-may-see-presence', { user: to.local ?? '', contact: from.bare }) ?? false;
@@ -113,7 +113,7 @@ function accountItems(module: Module, { from, to }: IqRequest): DiscoItem[] {
   return module.items('disco-account-items').flatMap((list) => list(to.local ?? '', from));
 }
 
-/** `undefined` when no node was asked for. @throws StanzaError 'item-not-found' when nobody knows the node. */
+/** `undefined` when no node was asked for. @throws StanzaError 'item-not-found' for an unknown node. */
 function nodeInfo(module: Module, request: IqRequest): readonly Element[] | undefined {
   const { node } = request.payload.attrs;
   if (node === undefined) return undefined;

@@ -1,4 +1,4 @@
-// Where messages for our users go (RFC 6121 §8.5).
+// Delivers messages for users of this host (RFC 6121 §8.5).
 
 import {
   type C2SSession,
@@ -14,7 +14,7 @@ import { isStampOf } from 'enjamb/xep';
 
 declare module 'enjamb/api' {
   interface Events {
-    /** No client of an existing account takes this chat or normal message. Whoever keeps it answers `'handled'`. */
+    /** No client of an existing account takes this chat or normal message. A module that keeps it answers `'handled'`. */
     'message-undeliverable': Event<StanzaEvent, 'handled'>;
     /**
      * A message for a user was not refused. `sessions`: the clients that took it; empty for a message that is kept until one
@@ -33,7 +33,7 @@ type Leftover = 'keep' | 'refuse' | 'drop';
 
 /**
  * Delivers messages to the clients that should have them. A message for the account goes to every available client
- * whose priority is not negative (§8.5.2.1.1); the sender of one that nobody takes hears `service-unavailable`.
+ * whose priority is not negative (§8.5.2.1.1); if none takes it, and it is not kept, the sender gets `service-unavailable`.
  */
 export default defineModule({
   name: 'message',
@@ -91,7 +91,7 @@ function delivered(module: Module, event: StanzaEvent, sessions: readonly C2SSes
   module.notify('message-delivered', { event, user: event.to.local ?? '', sessions });
 }
 
-/** §8.5.2.1.1, §8.5.2.2.1. A type that nobody knows counts as `normal` (§5.2.2). */
+/** §8.5.2.1.1, §8.5.2.2.1. An unknown type counts as `normal` (§5.2.2). */
 function leftoverOfAccount(type: string | undefined): Leftover {
   if (type === 'headline' || type === 'error') return 'drop';
   return type === 'groupchat' ? 'refuse' : 'keep';

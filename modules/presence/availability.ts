@@ -92,7 +92,7 @@ export class Availability {
   }
 
   /**
-   * §4.6.3: notes whom the client speaks to directly; the stanza goes its way.
+   * §4.6.3: notes the address to which the client sends presence directly; the stanza goes on.
    * @throws StanzaError 'resource-constraint' when there are too many of them.
    */
   direct(session: C2SSession, { attrs }: Stanza, to: Jid): void {

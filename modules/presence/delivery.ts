@@ -45,7 +45,7 @@ export class Delivery {
     const { type } = stanza.attrs;
     const session = this.#module.host.sessions.get(to);
     if (type === undefined || type === 'unavailable' || type === 'error') session?.send(stanza);
-    // §8.5.3.2.2: a request is for the account, whoever is there; the other types are not.
+    // §8.5.3.2.2: a request is for the account even if the resource is gone; the other types are not.
     else if (session || type === 'subscribe' || type === 'probe') this.toAccount(event);
     else if (!isSubscriptionType(type)) throw new StanzaError('bad-request');
     return 'handled';

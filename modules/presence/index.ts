@@ -27,8 +27,8 @@ declare module 'enjamb/api' {
     /** From -128 to 127; absent while the client is not available. Owned by presence. */
     priority?: number;
     /**
-     * Whom the client has sent available presence directly, where its broadcasts do not go (§4.6.3): the bare JID → the
-     * addresses used. They are told when the client goes. Owned by presence.
+     * Addresses outside of its broadcasts to which the client has sent available presence (§4.6.3), by bare JID. They are
+     * told when the client goes. Owned by presence.
      */
     directed?: Map<string, Set<string>>;
   }
@@ -131,7 +131,7 @@ function send(
   return 'handled';
 }
 
-/** §2.5.2: whoever leaves the list, or loses the whole account, hears what that ends. */
+/** §2.5.2: tells contacts what ends when they leave the list, or when the account is deleted. */
 function endSubscriptions(module: Module, roster: Exports['roster'], subscriptions: Subscriptions): void {
   module.observe('roster-change', ({ user, contact, before, after }) => {
     if (before?.listed && !after) subscriptions.part(user, contact, roster.partings(before));

@@ -1,8 +1,8 @@
-// Whose word an error is.
+// Who raised an error.
 
 import type { StanzaEvent } from './events.ts';
 
-/** Whether our own side gave up on a stanza to another server: no word of the other server's, whatever `from` says. */
+/** Whether this server could not deliver a stanza to another server; `from` names the other server all the same. */
 export function isLocalBounce({
   stanza,
   from,

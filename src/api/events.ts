@@ -71,7 +71,7 @@ export interface Events extends Outbound, Inbound {
   'resource-unbind': Event<SessionEnd>;
   /** A stream with another server has ended, authenticated (`link-close` too) or not. */
   's2s-end': Event<{ readonly session: S2SStream }>;
-  /** An outgoing stream is ready, and SASL EXTERNAL is not possible: whoever can begins to authenticate us. */
+  /** An outgoing stream is ready, and SASL EXTERNAL is not possible: a module begins to authenticate us. */
   's2s-authenticate': Event<{ readonly session: S2SStream; readonly remote: string }, 'handled'>;
   /**
    * Stanzas flow: the peer of `stream` has proved to be `remote`, or has accepted our domain there. Fired once per

@@ -52,10 +52,10 @@ export interface AnswerOrigin {
 }
 
 export interface AskedIq {
-  /** The id of the request. Nobody can guess it. */
+  /** The id of the request, which cannot be guessed. */
   readonly id: string;
   /** Whether it has left over a link, or reached a service of ours. */
   readonly left: boolean;
-  /** Stops waiting. An answer still reaches nobody else. */
+  /** Stops waiting. A later answer is dropped. */
   cancel(): void;
 }

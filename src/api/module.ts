@@ -98,7 +98,7 @@ export interface Module<O extends Options = Options> {
 
   /**
    * Registers the one handler for a kind of request (RFC 6120 §8.2.3). `self`: the sender's own account, `bare`:
-   * any account or room (also the own one, when nobody handles `self`), `host`: the domain itself.
+   * any account or room (the sender's own too, if no module handles `self`), `host`: the domain itself.
    * @throws ModuleError when another module handles it already.
    */
   handleIq(match: IqMatch, handler: IqHandler): void;
@@ -163,9 +163,9 @@ export interface Module<O extends Options = Options> {
   find<K extends keyof Exports>(module: K): Exports[K] | undefined;
   /** Declares something that administrators can do; appears as `enjamb NAME …`. */
   command<const A extends Options>(command: Command<A>): void;
-  /** All that administrators can do; who is one, whoever runs them has to find out (`adminOf`). */
+  /** All commands of administrators. A module that runs one checks first who asks (`adminOf`). */
   readonly commands: Pick<CommandRegistry, 'offers' | 'run'>;
-  /** What somebody may administer by the configuration: this host, every host with users and so the `server`, or nothing. */
+  /** What the configuration lets an account administer: this host, or the `server` (every host with users). */
   adminOf(who: Jid): 'server' | 'host' | undefined;
 
   after(delayMs: number, task: () => void | Promise<void>): Timer;

@@ -36,14 +36,14 @@ export interface C2SSession extends Session {
   readonly state: C2SState;
   /** Milliseconds since 1970. */
   readonly boundAt: number;
-  /** Stanzas received from the client and sent to it since the resource was bound, whoever took them on their way. */
+  /** Stanzas received from the client, and sent to it, since the resource was bound. Those that modules take count too. */
   readonly stanzasIn: number;
   readonly stanzasOut: number;
   /**
    * Sends one element to the client, past `c2s-out` and then `c2s-commit`. Returns false when the session has ended, or its
    * queue is full; true also while the element waits for the client.
    *
-   * `onTaken` is called once, when the client has acknowledged the element (XEP-0198 §4), or when it is written and nobody
+   * `onTaken` is called once, when the client has acknowledged the element (XEP-0198 §4), or when it is written and no module
    * counts. A module that passes it keeps a copy: if the session ends first, it is not called.
    */
   send(element: ElementLike, onTaken?: () => void): boolean;
@@ -54,7 +54,7 @@ export interface C2SSession extends Session {
 /** One authenticated (or still authenticating) stream with another server, whichever side opened it. */
 export interface S2SStream extends Session {
   readonly kind: 's2s';
-  /** Whither stanzas flow, as the log shows it: `both` on a bidirectional stream (XEP-0288). */
+  /** Direction in which stanzas flow; `both` on a bidirectional stream (XEP-0288). */
   readonly direction: 'in' | 'out' | 'both';
   /** Whether we have opened it. */
   readonly isOurs: boolean;

@@ -58,8 +58,8 @@ declare module 'enjamb/api' {
       readonly work: Promise<unknown> | undefined;
     }>;
     /**
-     * An authenticated client sends something before it has bound a resource, no request to bind and no stanza. Whoever
-     * knows it says what it is told, or which session of the same account goes on with its stream (XEP-0198 §5).
+     * An authenticated client sends an element before it has bound a resource that is neither a request to bind nor a
+     * stanza. The answer is the reply, or the session of the same account that goes on with this stream (XEP-0198 §5).
      */
     'c2s-unbound-nonza': Event<
       { readonly session: C2SSession; readonly element: Element },
@@ -72,7 +72,7 @@ declare module 'enjamb/api' {
      * A StanzaError with which a handler fails becomes the error reply. The stream is not read until then; it takes 10 requests.
      */
     'c2s-early-iq': Event<{ readonly session: C2SSession; readonly iq: Stanza }, Promise<Element>>;
-    /** The stream is gone. Whoever can resume the session answers `'sleep'`; else it ends. */
+    /** The stream has ended. `'sleep'`: the module can resume the session; without an answer the session ends. */
     'c2s-disconnect': Event<{ readonly session: C2SSession; readonly error: Error | undefined }, 'sleep'>;
     /** The session goes on with another stream, on which nothing has been written yet. The handler calls `session.ready()`. */
     'c2s-attach': Event<{ readonly session: C2SSession }>;

@@ -1,4 +1,4 @@
-// Data that an account gives to nobody but itself.
+// Data that only the account itself may read and write.
 
 import type { Stanza } from '../xml/element.ts';
 import { StanzaError } from '../xml/errors.ts';

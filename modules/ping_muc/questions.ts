@@ -1,7 +1,16 @@
 // Questions to rooms and services in the name of a client, and their answers. An answer within ten minutes after the
 // timeout still counts.
 
-import { type AskedIq, type Element, type ErrorType, type IqAnswer, NS, type Stanza, xml } from 'enjamb/api';
+import {
+  type AskedIq,
+  type Element,
+  type ErrorType,
+  type IqAnswer,
+  type Jid,
+  NS,
+  type Stanza,
+  xml,
+} from 'enjamb/api';
 import type { Context, Join } from './context.ts';
 import { isIn } from './in_doubt.ts';
 import type { PresenceProbes } from './presence_probes.ts';
@@ -41,7 +50,7 @@ export class Questions {
   readonly #relays: Relays;
   readonly #presence: PresenceProbes;
   /** The last question to each remote, until it is answered. Questions leave in their order. */
-  readonly #last = new Map<string, AskedIq>();
+  readonly #last = new Map<string, { readonly request: AskedIq; readonly at: number }>();
 
   constructor(context: Context, relays: Relays, presence: PresenceProbes) {
     this.#context = context;
@@ -70,7 +79,8 @@ export class Questions {
 
   /** Whether a question to this remote still waits for a link. */
   isWaiting(remote: string): boolean {
-    return this.#last.get(remote)?.left === false;
+    const last = this.#last.get(remote);
+    return last !== undefined && !last.request.left && last.at > this.#context.now() - LATE_MS;
   }
 
   #request(asked: Asked, onReply: OnReply): void {
@@ -83,20 +93,22 @@ export class Questions {
     let isAnswered = false;
     const onAnswer = (answer: IqAnswer) => {
       isAnswered ||= answer.kind === 'answer';
-      if (isAnswered && this.#last.get(remote) === request) this.#last.delete(remote);
+      if (isAnswered && this.#last.get(remote)?.request === request) this.#last.delete(remote);
       if (question === 'ping') this.#relays.close(to, bare, asked);
       if (answer.kind === 'timeout') onReply(this.#replyTo(asked, { kind: 'timeout' }));
       else this.#answered(asked, answer, onReply);
     };
     const payload = question === 'ping' ? xml('ping', NS.PING) : xml('query', NS.DISCO_INFO);
-    request = module.askIq(xml('iq', { type: 'get', from: `${join.session.jid}`, to }, payload), {
-      timeoutMs: settings.timeout,
-      lateMs: LATE_MS,
-      overhead: true,
-      accepts: (from, stanza) => `${from}` === to || isFromAround(join, `${from}`, stanza),
-      onAnswer,
-    });
-    if (!isAnswered) this.#last.set(remote, request);
+    const iq = xml('iq', { type: 'get', from: `${join.session.jid}`, to }, payload);
+    const accepts = (from: Jid, stanza: Stanza) => `${from}` === to || isFromAround(join, `${from}`, stanza);
+    const terms = { timeoutMs: settings.timeout, lateMs: LATE_MS, overhead: true };
+    try {
+      request = module.askIq(iq, { ...terms, accepts, onAnswer });
+    } catch (error) {
+      if (question === 'ping') this.#relays.close(to, bare, asked); // Too many requests are pending.
+      throw error;
+    }
+    if (!isAnswered) this.#last.set(remote, { request, at: this.#context.now() });
   }
 
   #answered(asked: Asked, { stanza, local, late }: IqAnswer & { kind: 'answer' }, onReply: OnReply): void {

@@ -30,32 +30,42 @@ export function readLines(
   onLine: (line: string) => void,
   onTooLong: () => void,
 ): void {
-  let parts: Buffer[] = [];
-  let size = 0;
+  const lines = new LineSplitter(maxBytes);
   const onData = (chunk: Buffer): void => {
-    let rest = chunk;
-    for (let end = rest.indexOf(10); end !== -1; end = rest.indexOf(10)) {
-      const line = Buffer.concat([...parts, rest.subarray(0, end)]);
-      parts = [];
-      size = 0;
-      rest = rest.subarray(end + 1);
-      if (line.length > maxBytes) {
-        stop();
-        return;
-      }
-      if (line.length > 0) onLine(line.toString('utf8'));
-    }
-    size += rest.length;
-    if (size > maxBytes) stop();
-    else if (rest.length > 0) parts.push(rest);
-  };
-  const stop = (): void => {
+    if (lines.take(chunk, onLine)) return;
     socket.off('data', onData);
     socket.pause();
-    parts = [];
     onTooLong();
   };
   socket.on('data', onData);
+}
+
+/** Splits chunks into lines of at most `maxBytes`. */
+class LineSplitter {
+  readonly #maxBytes: number;
+  /** The chunks of an incomplete line, and their bytes. */
+  #parts: Buffer[] = [];
+  #size = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Calls `onLine` for each complete line that is not empty. Returns false when a line is too long. */
+  take(chunk: Buffer, onLine: (line: string) => void): boolean {
+    let rest = chunk;
+    for (let end = rest.indexOf(10); end !== -1; end = rest.indexOf(10)) {
+      const line = Buffer.concat([...this.#parts, rest.subarray(0, end)]);
+      if (line.length > this.#maxBytes) return false;
+      this.#parts = [];
+      this.#size = 0;
+      rest = rest.subarray(end + 1);
+      if (line.length > 0) onLine(line.toString('utf8'));
+    }
+    if (rest.length > 0) this.#parts.push(rest);
+    this.#size += rest.length;
+    return this.#size <= this.#maxBytes;
+  }
 }
 
 /** Parses one request. Returns a sentence with the fault if the line is not a request. */

@@ -76,33 +76,34 @@ export class AdminSocket {
   #accept(socket: Socket): void {
     this.#sockets.add(socket);
     const gone = new AbortController();
-    let pending = 0;
-    const answer = (response: AdminResponse): void => {
-      if (socket.writable) socket.write(`${this.#encode(response)}\n`);
-    };
     socket.on('error', () => {});
     socket.on('close', () => {
       this.#sockets.delete(socket);
       gone.abort();
     });
-    const serve = (request: AdminRequest): void => {
+    const answer = (response: AdminResponse): void => {
+      if (socket.writable) socket.write(`${this.#encode(response)}\n`);
+    };
+    readLines(socket, MAX_REQUEST_BYTES, this.#lineHandler(answer, gone.signal), () => {
+      answer(failure(null, 'usage', TOO_LONG));
+      socket.destroySoon();
+    });
+  }
+
+  /** The handler for the lines of one connection. It runs at most MAX_PENDING requests simultaneously. */
+  #lineHandler(answer: (response: AdminResponse) => void, signal: AbortSignal): (line: string) => void {
+    let pending = 0;
+    return (line) => {
+      const request = parseRequest(line);
+      if (typeof request === 'string') return answer(failure(null, 'usage', request));
+      if (pending >= MAX_PENDING) return answer(failure(request.id, 'refused', TOO_MANY));
       pending++;
-      const answered = this.#run(request, gone.signal).then((response) => {
+      const answered = this.#run(request, signal).then((response) => {
         pending--;
         answer(response);
       });
       this.#faults.watch('command', answered);
     };
-    const onLine = (line: string): void => {
-      const request = parseRequest(line);
-      if (typeof request === 'string') answer(failure(null, 'usage', request));
-      else if (pending >= MAX_PENDING) answer(failure(request.id, 'refused', TOO_MANY));
-      else serve(request);
-    };
-    readLines(socket, MAX_REQUEST_BYTES, onLine, () => {
-      answer(failure(null, 'usage', TOO_LONG));
-      socket.destroySoon();
-    });
   }
 
   /** Never rejects: errors become responses. */

@@ -67,6 +67,13 @@ const MAX_CACHED = 2000;
 /** Docker's resolver: it does not validate, and passes on the flags of servers on other machines. */
 const DOCKER = '127.0.0.11';
 
+/** The failures of one lookup. */
+interface Failures {
+  readonly reasons: Set<string>;
+  /** The first trusted server that failed, possibly because of invalid DNSSEC signatures. */
+  server: DnsServer | undefined;
+}
+
 /** A stub resolver. The one of the system returns neither the AD flag nor the time to live. */
 export class Resolver {
   readonly #servers: readonly DnsServer[];
@@ -193,34 +200,45 @@ export class Resolver {
     type: RecordType,
     deadline: number,
   ): Promise<{ response: DnsResponse; trusted: boolean }> {
-    const reasons = new Set<string>();
-    let failing: DnsServer | undefined;
+    const failures: Failures = { reasons: new Set(), server: undefined };
     const servers = this.#serversNow;
     for (let round = 0; round < ROUNDS; round++) {
       for (const server of servers) {
-        const restMs = deadline - performance.now();
-        if (restMs <= 0)
-          throw new NetError(
-            'dns-failed',
-            `the lookup of ${name} took longer than ${this.#lookupMs / 1_000} s (${type})`,
-          );
-        try {
-          const response = await queryServer(server, name, type, Math.min(this.#timeoutMs, restMs));
-          const trusted = this.#believes(server);
-          if (response.rcode === NOERROR || response.rcode === NXDOMAIN) return { response, trusted };
-          reasons.add(`DNS server ${server.address} refused or failed (code ${response.rcode})`);
-          if (response.rcode === SERVFAIL && trusted) failing ??= server;
-        } catch (error) {
-          reasons.add(reasonOf(error));
-        }
+        const response = await this.#askServer(server, { name, type, deadline }, failures);
+        if (response !== undefined) return { response, trusted: this.#believes(server) };
       }
     }
-    if (failing !== undefined && (await this.#isBogus(failing, name, type))) {
-      const reason = `${name} could not be looked up (${type}): its DNSSEC signatures are not valid`;
-      throw new NetError('dns-bogus', reason);
+    throw await this.#failed(name, type, failures);
+  }
+
+  /** Asks one server. Returns `undefined` if it has no usable answer, and adds the reason to `failures`. */
+  async #askServer(
+    server: DnsServer,
+    { name, type, deadline }: { name: string; type: RecordType; deadline: number },
+    failures: Failures,
+  ): Promise<DnsResponse | undefined> {
+    const restMs = deadline - performance.now();
+    if (restMs <= 0) {
+      const limit = `${this.#lookupMs / 1_000} s`;
+      throw new NetError('dns-failed', `the lookup of ${name} took longer than ${limit} (${type})`);
     }
-    const why = [...reasons].join('; ');
-    throw new NetError('dns-failed', `${name} could not be looked up (${type}): ${why}`);
+    try {
+      const response = await queryServer(server, name, type, Math.min(this.#timeoutMs, restMs));
+      if (response.rcode === NOERROR || response.rcode === NXDOMAIN) return response;
+      failures.reasons.add(`DNS server ${server.address} refused or failed (code ${response.rcode})`);
+      if (response.rcode === SERVFAIL && this.#believes(server)) failures.server ??= server;
+    } catch (error) {
+      failures.reasons.add(reasonOf(error));
+    }
+    return undefined;
+  }
+
+  /** The error of a lookup for which no server had a usable answer. */
+  async #failed(name: string, type: RecordType, { reasons, server }: Failures): Promise<NetError> {
+    const what = `${name} could not be looked up (${type})`;
+    if (server !== undefined && (await this.#isBogus(server, name, type)))
+      return new NetError('dns-bogus', `${what}: its DNSSEC signatures are not valid`);
+    return new NetError('dns-failed', `${what}: ${[...reasons].join('; ')}`);
   }
 
   get #serversNow(): readonly DnsServer[] {

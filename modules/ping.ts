@@ -1,14 +1,14 @@
-// XEP-0199 XMPP Ping: the server's side of it.
+// XEP-0199 XMPP Ping: answers pings.
 
 import { defineModule, NS } from 'enjamb/api';
 
 /**
- * Answers pings sent to the domain, and pings that clients send to their own account (§4.2). Accounts of others are not
- * answered for: the difference between an answer and an error would tell strangers which accounts exist.
+ * Answers pings to the domain, and pings of clients to their own account (§4.2). Pings to other accounts get no result,
+ * since that would reveal which accounts exist.
  */
 export default defineModule({
   name: 'ping',
-  summary: 'Answers pings',
+  summary: 'Answers pings (XEP-0199)',
   implements: ['XEP-0199 2.0.1'],
   scope: 'host',
   enabledOn: ['local', 'component'],

@@ -1,4 +1,4 @@
-// XEP-0049 Private XML Storage: where clients keep what no other user sees, such as the rooms to join at login.
+// XEP-0049 Private XML Storage: keeps data of clients that no other user can read, such as bookmarks.
 
 import {
   defineModule,
@@ -15,15 +15,15 @@ import {
 } from 'enjamb/api';
 import { refuseStrangers } from 'enjamb/xep';
 
-/** One element per name and namespace for every user, at most `private_max_elements`, of `private_max_size` together. */
+/** Keeps one element per name and namespace: for each user `private_max_elements`, of `private_max_size` in total. */
 export default defineModule({
   name: 'private',
   summary: 'Keeps settings and bookmarks of clients on the server',
   implements: ['XEP-0049 1.2'],
   enabledOn: ['local'],
   options: {
-    private_max_elements: integer('How many different elements a user may keep', { default: 64, min: 1 }),
-    private_max_size: size('How large what a user keeps may be together', { default: '256 KiB', min: 1 }),
+    private_max_elements: integer('Most elements of a user', { default: 64, min: 1 }),
+    private_max_size: size('Largest size of all elements of a user together', { default: '256 KiB', min: 1 }),
   },
 
   load(module) {
@@ -40,7 +40,7 @@ export default defineModule({
 class PrivateElements {
   readonly #module: Module;
   readonly #store: MapStore<string>;
-  /** Unreadable rows that were logged, so that each is logged once. Bounded by the number of damaged rows on disk. */
+  /** Unreadable rows that have been logged, to log each once. Bounded by the number of damaged rows on disk. */
   readonly #reported = new Set<string>();
   readonly #limits: { readonly elements: number; readonly bytes: number };
 
@@ -50,7 +50,7 @@ class PrivateElements {
     this.#limits = limits;
   }
 
-  /** §2: the element that was asked for; as it was asked for when there is none. @throws StanzaError bad-request */
+  /** §2: the stored element, or the element of the request if there is none. @throws StanzaError bad-request */
   async get(user: string, query: Element): Promise<Element> {
     const [asked, ...others] = query.elements();
     if (asked === undefined || others.length > 0) throw new StanzaError('bad-request');
@@ -60,7 +60,7 @@ class PrivateElements {
     return xml('query', NS.PRIVATE, element ?? asked);
   }
 
-  /** §2: each element replaces the one of its name and namespace. @throws StanzaError when it is too much */
+  /** §2: each element replaces the one with its name and namespace. @throws StanzaError if the bounds are exceeded */
   async set(user: string, query: Element): Promise<undefined> {
     const changes = new Map(query.elements().map((element) => [keyOf(element), keptText(element)]));
     if (changes.size === 0) throw new StanzaError('not-acceptable');
@@ -92,7 +92,7 @@ class PrivateElements {
   }
 }
 
-/** §2: "with a proper namespace". @throws StanzaError not-acceptable when it has none */
+/** §2: "with a proper namespace". @throws StanzaError not-acceptable if the element has none */
 function keyOf(element: Element): string {
   const xmlns = element.getNS();
   if (xmlns === undefined || xmlns === NS.PRIVATE) throw new StanzaError('not-acceptable');

@@ -1,24 +1,24 @@
-// XEP-0288 Bidirectional Server-to-Server Connections: one connection between two servers does for both directions.
+// XEP-0288 Bidirectional Server-to-Server Connections: uses one connection between two servers for both directions.
 
 import { defineModule, type Element, type Event, NS, type S2SStream, xml } from 'enjamb/api';
 import { streams } from 'enjamb/api/stream';
 
 declare module 'enjamb/api' {
   interface Events {
-    /** `<bidi/>` is about to be sent, with what the peer is to know of the way to us: append to it. */
+    /** `<bidi/>` is about to be sent. Handlers may append information for the peer's direction. */
     's2s-bidi-offer': Event<{ readonly session: S2SStream; readonly bidi: Element }>;
-    /** The peer makes use of the stream for both directions; `bidi` is what it has sent. */
+    /** The peer uses the stream for both directions; `bidi` is the element that it sent. */
     's2s-bidi-use': Event<{ readonly session: S2SStream; readonly bidi: Element }>;
   }
 }
 
 /**
- * Takes part in negotiation only; who may say what on the stream is decided where it is authenticated. Nothing is
- * agreed on before TLS (§2.1), since what was said in the clear counts for nothing after it.
+ * Handles only the negotiation; authentication decides which domains may use the stream. Negotiates only after TLS
+ * (§2.1), because TLS discards everything before it.
  */
 export default defineModule({
   name: 's2s_bidi',
-  summary: 'Uses one connection with another server for both directions',
+  summary: 'Uses one connection to another server for both directions (XEP-0288)',
   implements: ['XEP-0288 1.0.1'],
   scope: 'host',
   enabledOn: ['local', 'component', 'external'],
@@ -40,7 +40,7 @@ export default defineModule({
 
     streams(module).handleNonza({ on: ['s2s'], name: 'bidi', xmlns: NS.BIDI }, (bidi, peer) => {
       const session = peer as S2SStream;
-      // §2.2: before authentication. Later we may already have a stream of our own, and stay with it.
+      // §2.2: before authentication. Later we may have a stream of our own, which we keep.
       if (session.isOurs || session.remotes.size > 0) return;
       session.makeBidirectional();
       module.notify('s2s-bidi-use', { session, bidi });

@@ -1,4 +1,4 @@
-// XEP-0478 Stream Limits Advertisement: what may be sent on a stream, said before it is sent.
+// XEP-0478 Stream Limits Advertisement: announces the limits of a stream.
 
 import {
   defineModule,
@@ -14,31 +14,31 @@ import { DEFAULT_LIMITS } from 'enjamb/api/stream';
 
 declare module 'enjamb/api' {
   interface S2SState {
-    /** What the peer has announced of this stream. Owned by stream_limits. */
+    /** The limits that the peer has announced for this stream. Owned by stream_limits. */
     peerLimits?: {
-      /** Of one first-level element. */
+      /** The most bytes of one first-level element. */
       readonly maxBytes: number | undefined;
-      /** After so long without anything from us the peer may hang up. */
+      /** The peer may close the stream after this time without data from us. */
       readonly idleSeconds: number | undefined;
     };
   }
 }
 
-/** What a peer announces below that is not believed: not even an error could be sent (RFC 6120 §13.12 wants 10,000). */
+/** Smaller announced limits are ignored, because not even an error would fit (RFC 6120 §13.12 demands 10,000). */
 const LEAST_MAX_BYTES = 1_000;
 
-/** Of one UTF-16 unit, written as a reference such as `&apos;`. */
+/** The most bytes of one UTF-16 unit, as a reference such as `&apos;`. */
 const MOST_BYTES_OF_UNIT = 6;
-/** Of a tag with its closing tag, and of an attribute, beside names and value: `</>`, `<>`, ` =''`. */
+/** The most bytes of markup besides names and values: `</>`, `<>`, ` =''`. */
 const MARKUP_BYTES = 8;
 
 /**
- * Announces how large an element may be, and returns what is too large for another server to its sender, instead of
- * losing the link and all that is under way on it.
+ * Announces the size limit of elements. Returns stanzas that are too large for another server to their senders, because
+ * sending them would break the stream and lose the stanzas on it.
  */
 export default defineModule({
   name: 'stream_limits',
-  summary: 'Tells and respects how large a stanza may be',
+  summary: 'Announces the largest size of stanzas and respects that of other servers (XEP-0478)',
   implements: ['XEP-0478 0.2.0'],
   scope: 'host',
   enabledOn: ['local', 'component', 'external'],
@@ -48,7 +48,7 @@ export default defineModule({
       features.append(announcement(maxBytes, idleMs));
     });
     module.hook('s2s-features', ({ session, features }) => learn(session, features));
-    // §3.2: who has opened a stream announces no features on it.
+    // §3.2: the opening side of a stream does not announce features.
     module.hook('s2s-bidi-offer', ({ bidi }) => {
       bidi.append(announcement(DEFAULT_LIMITS.stanzaBytes));
     });
@@ -74,7 +74,7 @@ function announcement(maxBytes: number, idleMs = Number.POSITIVE_INFINITY): Elem
   );
 }
 
-/** §4: limits may change with each announcement, such as before and after authentication. */
+/** §4: limits may change with each announcement, such as after authentication. */
 function learn({ state }: S2SStream, announced: Element): void {
   const limits = announced.getChild('limits', NS.STREAM_LIMITS);
   const maxBytes = unsigned(limits?.getChildText('max-bytes'));
@@ -94,7 +94,7 @@ function unsigned(text: string | null | undefined): number | undefined {
   return value === undefined || value > 0xffff_ffff ? undefined : value;
 }
 
-/** Nearly everything is so much smaller that it need not be written out to know. */
+/** Whether an element is within the limit. Most elements are so small that an estimate decides it. */
 function isWithin(element: Element, maxBytes: number): boolean {
   return mostBytesOf(element) <= maxBytes || Buffer.byteLength(serialize(element)) <= maxBytes;
 }
@@ -109,17 +109,17 @@ function mostBytesOf({ name, attrs, children }: Element): number {
 }
 
 /**
- * §4: the sender gets an error. An iq result cannot be refused, but whoever waits for it is to hear something (RFC
- * 6120 §8.2.3), which is short enough to be sent.
+ * §4: the sender gets an error. An iq result cannot be refused, but the requester must get an answer (RFC 6120 §8.2.3),
+ * so an error, which is short enough, replaces the result.
  */
 function insteadOf(stanza: Stanza, maxBytes: number): Element {
   const { type, id, from, to } = stanza.attrs;
   const error = new StanzaError('policy-violation', {
-    text: `The other server takes no more than ${maxBytes} bytes at once`,
+    text: `The other server accepts stanzas of at most ${maxBytes} bytes`,
   });
   if (stanza.name !== 'iq' || type !== 'result') throw error;
   const tooLarge = new StanzaError('policy-violation', {
-    text: `The answer is larger than the ${maxBytes} bytes that your server takes`,
+    text: `The answer is larger than the limit of your server (${maxBytes} bytes)`,
   });
   return xml('iq', { type: 'error', id, from, to }, tooLarge.toElement());
 }

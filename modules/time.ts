@@ -2,10 +2,10 @@
 
 import { defineModule, NS, xml } from 'enjamb/api';
 
-/** Tells the time. The offset is always UTC's: where the machine stands is nobody's business (§6). */
+/** Returns the time in UTC, so that the time zone does not reveal the location of the machine (§6). */
 export default defineModule({
   name: 'time',
-  summary: 'Tells the time of the server',
+  summary: 'Answers requests for the time (XEP-0202)',
   implements: ['XEP-0202 2.0'],
   scope: 'host',
   enabledOn: ['local', 'component'],

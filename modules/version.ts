@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs';
 import { findPackageJSON } from 'node:module';
 import { defineModule, NS, xml } from 'enjamb/api';
 
-/** Tells the name and version of this software, and never the operating system under it (§4). */
+/** Returns the name and version of this software, but not the operating system (§4). */
 export default defineModule({
   name: 'version',
-  summary: 'Tells the name and version of the server',
+  summary: 'Answers requests for the name and version of the server (XEP-0092)',
   implements: ['XEP-0092 1.1'],
   scope: 'host',
   enabledOn: ['local', 'component'],

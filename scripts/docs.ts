@@ -1,4 +1,4 @@
-// `npm run docs`: writes the pages of docs/ that follow from the code. test/docs/generated.test.ts says when they are stale.
+// `npm run docs`: generates pages of docs/ from the code. test/docs/generated.test.ts fails when they are stale.
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

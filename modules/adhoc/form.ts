@@ -1,22 +1,22 @@
-// The arguments of a command as a form (XEP-0004), and back.
+// Converts the arguments of a command to a form (XEP-0004) and back.
 
 import type { Command, Element, Option, Options } from 'enjamb/api';
 import { booleanValue, buildForm, type Field, type FieldType, readForm as readFields } from 'enjamb/xep';
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** A form to be filled in; `given` is what stood in it before, without secrets. */
+/** An empty form, or one with the values `given`, without secrets. */
 export function formFor(title: string, command: Command, given: Values): Element {
   const fields = Object.entries(command.args).map(([name, option]) => field(name, option, given[name]));
   return buildForm({ type: 'form', title, fields });
 }
 
-/** What was filled in; empty fields were not. Text is left as text: the command line has no more. */
+/** The values of a submitted form, without empty fields. Values stay text, as on the command line. */
 export function readForm(args: Options, form: Element): Values {
   const values: Record<string, unknown> = {};
   for (const [name, lines] of readFields(form)) {
     const option = Object.hasOwn(args, name) ? args[name] : undefined;
-    if (option === undefined) continue; // FORM_TYPE, or what a client adds
+    if (option === undefined) continue; // FORM_TYPE, or an unknown field
     const value = readField(option, lines);
     if (value !== undefined) values[name] = value;
   }

@@ -1,4 +1,4 @@
-// XEP-0050 Ad-Hoc Commands: what administrators do on the command line, as forms in any client.
+// XEP-0050 Ad-Hoc Commands: the administrators' commands of the command line, as forms in any client.
 
 import {
   type Command,
@@ -16,11 +16,11 @@ import { Sessions } from './sessions.ts';
 
 declare module 'enjamb/api' {
   interface Items {
-    /** Something that users can do at the host's address, beside what administrators can. */
+    /** A command for users at the host's address, besides those of administrators. */
     'adhoc-command': {
       /** Unique on the host. */
       readonly node: string;
-      /** Its arguments are the form; `context.by` is the address of the user. */
+      /** Its arguments become the form; `context.by` is the address of the user. */
       readonly command: Command;
       mayUse(asker: Jid): boolean;
     };
@@ -28,12 +28,12 @@ declare module 'enjamb/api' {
 }
 
 /**
- * Offers every command of administrators, and those that modules have for users, at the host's own address. Who may
- * administer this host alone sees what concerns this host alone.
+ * Offers all commands for administrators, and those of modules for users, at the address of the host. Administrators of
+ * only this host see only the commands of this host.
  */
 export default defineModule({
   name: 'adhoc',
-  summary: 'Lets administrators do in a client what they do on the command line',
+  summary: 'Offers the commands for administrators in clients',
   implements: ['XEP-0050 1.3.0', 'XEP-0004 2.13.2'],
   scope: 'host',
   enabledOn: ['local', 'component'],
@@ -44,7 +44,7 @@ export default defineModule({
     const find = (asker: Jid, node: string): Offer => {
       const found = commandsFor(module, asker).find((offer) => offer.node === node);
       if (found) return found;
-      // §2.2: what is there for others is forbidden, and for strangers that is all they learn.
+      // §2.2: for other users all nodes are forbidden, so that they learn nothing about existing commands.
       throw new StanzaError(module.adminOf(asker) ? 'item-not-found' : 'forbidden');
     };
 
@@ -80,7 +80,7 @@ function isHost({ to }: IqRequest): boolean {
   return to.local === undefined;
 }
 
-/** Other modules have nodes of their own; those of no command are theirs to answer. */
+/** Whether a node is a command. Other nodes belong to other modules. */
 function isOurs(items: readonly { readonly node: string }[], node: string): boolean {
   return node.startsWith('enjamb:') || items.some((item) => item.node === node);
 }

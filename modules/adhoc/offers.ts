@@ -1,11 +1,11 @@
-// Which commands somebody may use, and under which names.
+// The commands that a user may run, and their nodes.
 
 import { type Command, type CommandResult, type Jid, type Module, oneOf, runCommand } from 'enjamb/api';
 
 export interface Offer {
   readonly node: string;
   readonly title: string;
-  /** With the arguments that are asked for. */
+  /** The command, with the arguments of its form. */
   readonly command: Command;
   run(
     args: Readonly<Record<string, unknown>>,
@@ -13,7 +13,7 @@ export interface Offer {
   ): Promise<CommandResult>;
 }
 
-/** In the order of their titles, so that those on one subject stand together. */
+/** Sorted by title, to group the commands on one subject. */
 export function commandsFor(module: Module, asker: Jid): readonly Offer[] {
   const forUsers = module
     .items('adhoc-command')
@@ -26,8 +26,8 @@ export function commandsFor(module: Module, asker: Jid): readonly Offer[] {
 }
 
 /**
- * On a host with users, administrators of the whole server have all that the command line has. Administrators of one
- * host have what that host offers, and it does it nowhere else.
+ * On a host with users, administrators of the whole server have all commands of the command line. Administrators of one
+ * host have the commands of that host, which then run on that host only.
  */
 function administration(module: Module, asker: Jid): Offer[] {
   const rank = module.adminOf(asker);
@@ -42,11 +42,11 @@ function administration(module: Module, asker: Jid): Offer[] {
 
 type Registered = ReturnType<Module['commands']['offers']>[number];
 
-/** A command that several hosts offer can be sent to one of them, as with `--host`. */
+/** A command of several hosts gets an argument that selects one of them, like `--host`. */
 function everywhere(module: Module, { command, hosts }: Registered): Offer {
   if (hosts === undefined || hosts.length < 2 || Object.hasOwn(command.args, 'host'))
     return named(module, command);
-  const host = oneOf('One host; default: all', hosts, { optional: true });
+  const host = oneOf('Only this host; default: all hosts', hosts, { optional: true });
   return named(module, { ...command, args: { ...command.args, host } });
 }
 

@@ -1,6 +1,6 @@
-// One request of a client: a new command, a form that was filled in, or the end of it (XEP-0050 §2.4).
+// Handles one request of a client: a new command, a submitted form, or a cancellation (XEP-0050 §2.4).
 //
-//   execute ──nothing to ask──────────────────────────────▶ completed
+//   execute ──no arguments────────────────────────────────▶ completed
 //      └──▶ executing: the form ──complete──▶ arguments wrong? the form again ──▶ completed
 //                          └──cancel──▶ canceled
 
@@ -66,7 +66,7 @@ async function complete(
   // §3.5.1: a form of type `cancel` counts as one of type `submit`.
   if (form === undefined) throw refusal('bad-request', 'bad-payload');
   const args = readForm(offer.command.args, form);
-  sessions.close(sessionid); // Before it runs: one form, one run.
+  sessions.close(sessionid); // Before the command runs, so that a form runs it only once.
   const outcome = await run(request, args, surroundings);
   if ('elements' in outcome) return reply(offer, sessionid, 'completed', outcome.elements);
   return question(offer, sessions.open(asker, offer.node, sessionid), args, outcome.mistake);
@@ -87,7 +87,7 @@ async function run(
     if (error instanceof CommandError && error.code === 'usage') return { mistake: error.message };
     if (error instanceof CommandError) return { elements: [note('error', error.message)] }; // §3.6
     log.error('command failed', { command: name, error });
-    return { elements: [note('error', 'This has failed; the log of the server says why')] };
+    return { elements: [note('error', 'The command has failed; the log of the server has the reason')] };
   }
 }
 

@@ -1,8 +1,8 @@
-// What a command answers, as a form of type `result` (XEP-0004 §3.4) and notes.
+// The result of a command, as a form of type `result` (XEP-0004 §3.4) and notes.
 
 import { type CommandResult, type Element, NS, xml } from 'enjamb/api';
 
-/** A stanza that is too large ends the stream at many a client; more is for the command line. */
+/** The most rows of a result: a stanza that is too large ends the streams of many clients. */
 const MAX_ROWS = 1_000;
 const MAX_CHARS = 100_000;
 
@@ -32,10 +32,12 @@ function table(title: string, rows: readonly Row[], columns: readonly string[]):
   );
   const form = result(title, xml('reported', {}, ...fields), ...items);
   const left = rows.length - items.length;
-  return left === 0 ? [form] : [form, note('warn', `${left} more are left out; the command line shows all`)];
+  return left === 0
+    ? [form]
+    : [form, note('warn', `${left} more rows are omitted; the command line shows all`)];
 }
 
-/** Several lines would be one in a note. */
+/** A note for one line; a form for several lines, which a note would join. */
 function sentence(title: string, text: string, hasForm: boolean): Element[] {
   if (hasForm || !text.includes('\n')) return [note('info', text.slice(0, MAX_CHARS))];
   const lines = text.slice(0, MAX_CHARS).split('\n');
@@ -43,7 +45,7 @@ function sentence(title: string, text: string, hasForm: boolean): Element[] {
   const form = result(title, xml('field', { var: 'text', type: 'text-multi' }, ...values));
   return text.length <= MAX_CHARS
     ? [form]
-    : [form, note('warn', 'This is not all; the command line shows it')];
+    : [form, note('warn', 'Some of the data is omitted; the command line shows all')];
 }
 
 function result(title: string, ...children: readonly Element[]): Element {

@@ -1,8 +1,8 @@
-// Forms that were given out and have not come back (XEP-0050 §3.3).
+// The open forms: sent, but not submitted (XEP-0050 §3.3).
 
 import { BoundedMap, type Clock, type Jid, newId } from 'enjamb/api';
 
-/** Who leaves a form open for longer begins anew. */
+/** The lifetime of an open form. */
 const LIFETIME_MS = 15 * 60_000;
 const MAX_PER_ASKER = 10;
 const MAX_SESSIONS = 200;
@@ -21,7 +21,7 @@ export class Sessions {
     this.#clock = clock;
   }
 
-  /** Gives the id, a new one or that of a form that goes back again; too many open forms cost the oldest one. */
+  /** Opens a form and returns its id. Drops the oldest form if too many are open. */
   open(asker: Jid, node: string, id = newId()): string {
     const now = this.#clock.elapsed();
     for (const [id, { until }] of this.#sessions) if (until <= now) this.#sessions.delete(id);
@@ -31,7 +31,7 @@ export class Sessions {
     return id;
   }
 
-  /** The node that a session is about; `undefined` when there is none, or it is somebody else's. */
+  /** The node of a form; `undefined` if there is none, or if another user has opened it. */
   nodeOf(id: string, asker: Jid): string | undefined {
     const session = this.#sessions.get(id);
     if (session?.asker !== `${asker}` || session.until <= this.#clock.elapsed()) return undefined;

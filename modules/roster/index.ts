@@ -1,4 +1,4 @@
-// The contact list (RFC 6121 §2); who may see whose presence (§3) is in subscription.ts.
+// The contact list (RFC 6121 §2); subscription.ts handles presence subscriptions (§3).
 
 import {
   defineModule,
@@ -18,14 +18,14 @@ import { Rosters } from './rosters.ts';
 
 declare module 'enjamb/api' {
   interface C2SState {
-    /** The client has asked for the roster, and hears of changes from then on. Owned by roster. */
+    /** Whether the client has requested the roster and gets pushes. Owned by roster. */
     rosterRequested?: boolean;
   }
   interface Exports {
     roster: Rosters;
   }
   interface Events {
-    /** An entry of a user's roster was made, changed or taken away. */
+    /** An entry of a user's roster was added, changed or removed. */
     'roster-change': Event<{
       readonly user: string;
       /** Bare JID. */
@@ -33,14 +33,15 @@ declare module 'enjamb/api' {
       readonly before: RosterItem | undefined;
       readonly after: RosterItem | undefined;
     }>;
-    /** May this contact (a bare JID) see the user's presence? Answered by roster. */
+    /** Whether a contact (a bare JID) may see the user's presence. Answered by roster. */
     'roster-may-see-presence': Event<{ readonly user: string; readonly contact: string }, boolean>;
   }
 }
 
 /**
- * Keeps every user's contacts: at most `roster_max_items`, together at most `roster_max_size`. Keeps requests of strangers:
- * at most `roster_max_requests` and 64 KiB of other servers, and as much of this host.
+ * Keeps the contacts of users: for each user at most `roster_max_items`, of at most `roster_max_size` in total. Keeps
+ * requests of users who are not contacts: at most `roster_max_requests` and 64 KiB from other servers, and the same
+ * from this host.
  */
 export default defineModule({
   name: 'roster',
@@ -48,17 +49,17 @@ export default defineModule({
   implements: ['RFC 6121'],
   enabledOn: ['local'],
   options: {
-    roster_max_items: integer('How many contacts a user may have', { default: 1000, min: 1 }),
-    roster_max_groups: integer('How many groups a contact may be in', { default: 32, min: 1 }),
-    roster_max_size: size('How large all contacts of a user may be together', {
+    roster_max_items: integer('Most contacts of a user', { default: 1000, min: 1 }),
+    roster_max_groups: integer('Most groups of a contact', { default: 32, min: 1 }),
+    roster_max_size: size('Largest size of all contacts of a user together', {
       default: '256 KiB',
       min: '1 KiB',
     }),
     roster_max_requests: integer(
-      'How many requests of strangers from other servers may wait for a user, and how many from this host; more are refused',
+      'Most pending subscription requests to a user from other servers, and most from this host, except those of contacts; more are refused',
       { default: 100, min: 1 },
     ),
-    roster_max_requests_per_domain: integer('How many of these requests may come from one other domain', {
+    roster_max_requests_per_domain: integer('Most of these requests from one other domain', {
       default: 20,
       min: 1,
     }),
@@ -97,7 +98,7 @@ export default defineModule({
 
 /**
  * §2.2, §2.6.3: the complete roster, or an empty result followed by a push for each change since the version that the
- * client remembers.
+ * client has cached.
  */
 function give(rosters: Rosters, { payload, to, origin }: IqRequest): Element | undefined {
   const roster = rosters.of(userOf(to));
@@ -105,7 +106,7 @@ function give(rosters: Rosters, { payload, to, origin }: IqRequest): Element | u
   if (origin.kind !== 'c2s') return wholeRoster(roster);
   origin.state.rosterRequested = pushes === undefined;
   if (pushes === undefined) return wholeRoster(roster);
-  // The result goes out when this function has returned. Pushes made until then are among those sent here.
+  // The result is sent after this function returns. Pushes that are made before are among those sent here.
   queueMicrotask(() => {
     origin.state.rosterRequested = true;
     for (const push of pushesSince(rosters.of(userOf(to)), payload.attrs.ver ?? '') ?? []) {

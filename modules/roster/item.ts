@@ -1,4 +1,4 @@
-// One entry of a roster (RFC 6121 §2.1.2): what is kept, what a client may set, what a client is shown.
+// One entry of a roster (RFC 6121 §2.1.2): its stored form, parsed roster sets, and the `<item/>` for clients.
 
 import { type Element, Jid, StanzaError, xml } from 'enjamb/api';
 import { isAsking, type SubscriptionState, subscriptionOf } from './subscription.ts';
@@ -7,22 +7,22 @@ export interface RosterItem {
   /** The contact's bare JID. */
   readonly jid: string;
   readonly state: SubscriptionState;
-  /** Whether the user has the contact in the list; a stranger's request alone does not put one there (§3.1.3). */
+  /** Whether the contact is in the user's list; a subscription request does not add it (§3.1.3). */
   readonly listed: boolean;
   readonly name?: string;
   readonly groups: readonly string[];
-  /** The contact's request will be approved when it comes (§3.4). */
+  /** Whether the user has pre-approved the contact's subscription request (§3.4). */
   readonly approved: boolean;
-  /** The contact's request as text, while it waits for an answer. */
+  /** The contact's pending request as text. */
   readonly request?: string;
-  /** The roster's version that this entry last changed in. */
+  /** The roster version of the last change of this entry. */
   readonly version: number;
 }
 
-/** An entry that has no place among the versions yet. */
+/** An entry without a version. */
 export type Draft = Omit<RosterItem, 'version'>;
 
-/** What a client asks of its roster. */
+/** A parsed roster set of a client. */
 export interface RosterSet {
   readonly jid: string;
   readonly remove: boolean;
@@ -30,19 +30,20 @@ export interface RosterSet {
   readonly groups: readonly string[];
 }
 
-/** In characters. */
+/** The most characters of a name. */
 const MAX_NAME = 1024;
 const MAX_GROUP = 256;
 
 /**
- * Reads a roster set (§2.1.5, §2.3.3).
- * @throws StanzaError 'bad-request', 'not-acceptable' as §2.3.3 says; 'jid-malformed'.
+ * Parses a roster set (§2.1.5, §2.3.3).
+ * @throws StanzaError 'bad-request', 'not-acceptable' as in §2.3.3; 'jid-malformed'.
  */
 export function parseRosterSet(query: Element, maxGroups: number): RosterSet {
   const [item, more] = query.getChildren('item');
-  if (!item || more) throw new StanzaError('bad-request', { text: 'A roster set has exactly one item' });
+  if (!item || more)
+    throw new StanzaError('bad-request', { text: 'A roster set must have exactly one item' });
   const jid = contactJid(item.attrs.jid);
-  // §2.1.5: any other value of `subscription`, and `ask` and `approved`, are the server's business.
+  // §2.1.5: other values of `subscription`, and `ask` and `approved`, are ignored.
   if (item.attrs.subscription === 'remove') return { jid, remove: true, groups: [] };
   const groups = groupsOf(item, maxGroups);
   const name = nameOf(item);
@@ -57,7 +58,7 @@ export function weightOf({ jid, name = '', groups }: Draft): number {
   return OVERHEAD + Buffer.byteLength(JSON.stringify([jid, jid, name, groups]));
 }
 
-/** The `<item/>` that clients are shown. */
+/** The `<item/>` for clients. */
 export function toElement(item: Draft): Element {
   return xml(
     'item',
@@ -72,7 +73,7 @@ export function toElement(item: Draft): Element {
   );
 }
 
-/** Whether clients see no difference between the two. */
+/** Whether both entries have the same `<item/>`. */
 export function looksSame(one: Draft, other: Draft): boolean {
   return toElement(one).toString() === toElement(other).toString();
 }
@@ -81,7 +82,7 @@ function contactJid(text: string | undefined): string {
   if (text === undefined) throw new StanzaError('bad-request', { text: 'The item has no jid' });
   const jid = Jid.parse(text);
   if (jid.resource !== undefined) {
-    throw new StanzaError('bad-request', { text: 'A contact is an address without a resource' });
+    throw new StanzaError('bad-request', { text: 'The address of a contact must have no resource' });
   }
   return jid.bare;
 }
@@ -96,17 +97,17 @@ function nameOf(item: Element): string | undefined {
 function groupsOf(item: Element, maxGroups: number): readonly string[] {
   const texts = item.getChildren('group').map((group) => group.text());
   if (texts.some((text) => text === '')) {
-    throw new StanzaError('not-acceptable', { text: 'A group needs a name' });
+    throw new StanzaError('not-acceptable', { text: 'A group must have a name' });
   }
   if (texts.length > maxGroups) throw new StanzaError('not-acceptable', { text: 'Too many groups' });
   const groups = texts.map(normalizedGroup);
   if (new Set(groups).size < groups.length) {
-    throw new StanzaError('bad-request', { text: 'A group is named twice' });
+    throw new StanzaError('bad-request', { text: 'A group is given twice' });
   }
   return groups;
 }
 
-/** Checks the length first: NFC may take quadratic time. It makes at most one character out of four. */
+/** Checks the length first, because NFC may take quadratic time. NFC composes at most four characters into one. */
 function normalizedGroup(text: string): string {
   const group = text.length > 4 * MAX_GROUP ? undefined : text.normalize('NFC');
   if (group === undefined || group.length > MAX_GROUP) {

@@ -1,22 +1,22 @@
-// Bounds the subscription requests that wait for a user (RFC 6121 §3.1.3), so that no sender can block the others. Three
-// kinds of senders have separate places: strangers of the user's host, strangers of other domains, and contacts. One
-// domain, with all domains below it, may have only a part of the places for other domains.
+// Bounds a user's pending subscription requests (RFC 6121 §3.1.3), so that no sender can block the others. Three kinds
+// of senders have separate quotas: users of the same host, users of other domains, and contacts. One domain, with its
+// subdomains, may use only a part of the quota for other domains.
 
 import { registeredDomain } from 'enjamb/api';
 import type { RosterItem } from './item.ts';
 
 export interface RequestLimits {
   readonly places: number;
-  /** Of the places for other domains, those that one domain may have. */
+  /** The part of the quota for other domains that one domain may use. */
   readonly perDomain: number;
 }
 
-/** Requests of one kind, with their addresses. */
+/** The most bytes of requests of one kind, with their addresses. */
 const MAX_BYTES = 64 * 1024;
 
 /**
- * The first of the texts for which there is room; `undefined` if there is none. `texts`: the complete request, then shorter
- * ones. Only the last may fill more than half of the bytes. For a contact there is always room for the last.
+ * The first of the texts that fits into the quota; `undefined` if none fits. `texts`: the complete request, then
+ * shorter ones. Only the last may use more than half of the bytes. For a contact the last one always fits.
  */
 export function fitting(
   texts: readonly string[],
@@ -35,7 +35,7 @@ export function fitting(
   return texts.find(fits);
 }
 
-/** Places for one kind of requests: those that are taken, and the bounds. */
+/** The quota of one kind of requests: its use and its bounds. */
 interface Places {
   readonly taken: readonly RosterItem[];
   readonly count: number;
@@ -66,13 +66,13 @@ function placesForStranger(
   ];
 }
 
-/** @param part the fraction of the bytes that may be filled */
+/** @param part the fraction of the bytes that may be used */
 function isRoom({ taken, count, bytes }: Places, added: number, part: number): boolean {
   const used = taken.reduce((sum, { jid, request = '' }) => sum + weight(jid, request), 0);
   return taken.length < count && used + added <= bytes * part;
 }
 
-/** Bytes on disk: the entry has the address twice, and the request, if it has a text, once more. */
+/** Bytes on disk: the entry has the address twice, and a request with a text contains it once more. */
 function weight(jid: string, text: string): number {
   return 2 * Buffer.byteLength(jid) + Buffer.byteLength(text);
 }

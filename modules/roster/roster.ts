@@ -1,31 +1,31 @@
-// One user's roster: what it holds, what a change does to it, and what clients are told (RFC 6121 §2.6).
+// One user's roster: its data, changes, and pushes to clients (RFC 6121 §2.6).
 
 import { type Element, NS, xml } from 'enjamb/api';
 import { type Draft, looksSame, type RosterItem, toElement } from './item.ts';
 
 export interface Roster {
-  /** Grows with every change that clients can see; about the time of the last one, in ms since 1970. */
+  /** Grows with every change visible to clients; about the time of the last one, in ms since 1970. */
   readonly version: number;
-  /** Changes can be told one by one to clients that know this version or a later one. */
+  /** The oldest version from which clients can be updated by pushes. */
   readonly since: number;
   /** By the contact's bare JID. */
   readonly items: Readonly<Record<string, RosterItem>>;
-  /** What was taken off the list lately, the oldest first. */
+  /** Recently removed contacts, the oldest first. */
   readonly removed: readonly { readonly jid: string; readonly version: number }[];
 }
 
 export const EMPTY: Roster = { version: 0, since: 0, items: {}, removed: [] };
 
-/** How many removals are remembered for clients that come back with an old version. */
+/** The most removals that are kept for clients with an old version. */
 const MAX_REMOVALS = 100;
-/** Size of the addresses of remembered removals. */
+/** The most bytes of addresses in these removals. */
 const MAX_REMOVED_BYTES = 16 * 1024;
 
 export function itemOf(roster: Roster, contact: string): RosterItem | undefined {
   return Object.hasOwn(roster.items, contact) ? roster.items[contact] : undefined;
 }
 
-/** Whether a client that shows the list has anything to change in it. */
+/** Whether a change is visible to clients. */
 export function isVisibleChange(before: Draft | undefined, after: Draft | undefined): boolean {
   if (!before?.listed || !after?.listed) return (before?.listed ?? false) !== (after?.listed ?? false);
   return !looksSame(before, after);
@@ -40,11 +40,11 @@ export interface LiveRoster extends Roster {
 }
 
 export function copyOf({ version, since, items, removed }: Roster): LiveRoster {
-  // Without a prototype: `__proto__` is an address like any other.
+  // Without a prototype, because `__proto__` is a valid address.
   return { version, since, items: Object.assign(Object.create(null), items), removed };
 }
 
-/** Puts `draft` in place of the contact's entry; `undefined` takes the entry away. `now` in ms since 1970. */
+/** Replaces the contact's entry by `draft`; `undefined` removes it. `now` in ms since 1970. */
 export function change(
   roster: LiveRoster,
   contact: string,
@@ -52,7 +52,7 @@ export function change(
   { now, visible }: { readonly now: number; readonly visible: boolean },
 ): void {
   const before = itemOf(roster, contact);
-  // A roster that begins now cannot tell what a client remembers of an older one, of a former account perhaps.
+  // A client may have cached an older roster, such as that of a deleted account with the same name.
   const isNew = roster.version === 0;
   if (visible) roster.version = Math.max(now, roster.version + 1);
   if (isNew) roster.since = roster.version;
@@ -64,7 +64,7 @@ export function change(
   forgetRemovals(roster);
 }
 
-/** Forgets the oldest removals; a client that has not heard of them gets the complete roster. */
+/** Drops the oldest removals; a client with an older version gets the complete roster. */
 function forgetRemovals(roster: LiveRoster): void {
   let bytes = roster.removed.reduce((sum, { jid }) => sum + Buffer.byteLength(jid), 0);
   while (roster.removed.length > MAX_REMOVALS || bytes > MAX_REMOVED_BYTES) {
@@ -76,21 +76,21 @@ function forgetRemovals(roster: LiveRoster): void {
   }
 }
 
-/** The complete roster, as a client gets it. */
+/** The complete roster for a client. */
 export function wholeRoster(roster: Roster): Element {
   const items = Object.values(roster.items).filter((item) => item.listed);
   return xml('query', { xmlns: NS.ROSTER, ver: `${roster.version}` }, ...items.map(toElement));
 }
 
-/** What a push says: one entry as it is now. */
+/** The content of a push: the present state of one entry. */
 export function pushOf(roster: Roster, contact: string): Element {
   const item = itemOf(roster, contact);
   return item?.listed ? query(item.version, toElement(item)) : query(roster.version, gone(contact));
 }
 
 /**
- * The pushes that bring a client from the version it names to the present one, in order (§2.6.3); `undefined` when
- * only the complete roster can, because the version is too old or none of ours.
+ * The pushes that update a client from version `ver` to the present one, in order (§2.6.3); `undefined` if the version
+ * is too old or unknown.
  */
 export function pushesSince(roster: Roster, ver: string): readonly Element[] | undefined {
   const known = /^\d{1,15}$/.test(ver) ? Number(ver) : Number.NaN;
@@ -105,13 +105,13 @@ export function pushesSince(roster: Roster, ver: string): readonly Element[] | u
     .map(({ version, element }) => query(version, element));
 }
 
-/** What a push takes besides its content, and what its confirmation takes. In characters. */
+/** The characters of a push besides its content, and of its answer. */
 const PUSH_ENVELOPE = 150;
 
 /**
- * What a client is told that names the version it knows: pushes, none when nothing has changed; `undefined`: the complete
- * roster, because that is less to send ("(1) use less bandwidth than sending individual roster pushes", §2.6.3), or
- * because only that tells the truth.
+ * The pushes for a client with version `ver`, none if nothing has changed. `undefined`: the client needs the complete
+ * roster, because it is smaller ("(1) use less bandwidth than sending individual roster pushes", §2.6.3), or because
+ * the version is too old or unknown.
  */
 export function catchUp(roster: Roster, ver: string): readonly Element[] | undefined {
   const pushes = pushesSince(roster, ver);

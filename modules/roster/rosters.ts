@@ -1,4 +1,4 @@
-// The rosters of one host's users: reads for routing, and changes with the pushes that follow from them.
+// The rosters of one host's users: queries for routing, and changes with their pushes.
 
 import { type C2SSession, type Module, newId, StanzaError, share, type Table, xml } from 'enjamb/api';
 import type { SubscriptionType } from 'enjamb/xep';
@@ -8,19 +8,19 @@ import { isVisibleChange, itemOf, pushOf, type Roster } from './roster.ts';
 import { RosterStore } from './store.ts';
 import { type Direction, hasFrom, hasTo, isAsked, isAsking, type Row, rowFor } from './subscription.ts';
 
-/** What a subscription stanza does to one relation; nothing has been changed yet. */
+/** The effect of a subscription stanza on one entry, before it is applied. */
 export interface Transition extends Row {
   readonly user: string;
   readonly contact: string;
   readonly before: RosterItem | undefined;
-  /** The entry afterwards; `undefined`: there is none. The same as `before` when nothing changes. */
+  /** The entry after the change; `undefined` if there is none. Identical to `before` if nothing changes. */
   readonly after: Draft | undefined;
-  /** The text of the contact's request, kept until it is answered. */
+  /** The text of the contact's request, which is kept until the user answers it. */
   readonly request?: string | undefined;
 }
 
 export interface Partings {
-  /** The contact sees the user's clients, and must see them go. */
+  /** Whether the contact sees the user's clients and must get unavailable presence. */
   readonly unavailable: boolean;
   readonly unsubscribe: boolean;
   readonly unsubscribed: boolean;
@@ -28,12 +28,14 @@ export interface Partings {
 
 export interface Limits {
   readonly maxItems: number;
-  /** All listed entries of one user, as on disk. */
+  /** The most bytes of all listed entries of one user, as on disk. */
   readonly maxBytes: number;
   readonly requests: RequestLimits;
 }
 
-/** Keeps per user at most `maxItems` contacts, together at most `maxBytes`, and the requests that requests.ts allows. */
+/**
+ * Keeps for each user at most `maxItems` contacts of at most `maxBytes` in total, and the requests within requests.ts.
+ */
 export class Rosters {
   readonly #module: Module;
   readonly #store: RosterStore;
@@ -49,7 +51,7 @@ export class Rosters {
     return this.#store.get(user);
   }
 
-  /** Forgets an account that was deleted. The server removes its stored roster. */
+  /** Removes a deleted account from memory. The server removes its stored roster. */
   forget(user: string): void {
     this.#store.forget(user);
   }
@@ -58,27 +60,27 @@ export class Rosters {
     return itemOf(this.of(user), contact);
   }
 
-  /** Everyone the user has any relation with, strangers who wait for an answer included. */
+  /** All entries of the user, including those of pending requests. */
   items(user: string): readonly RosterItem[] {
     return Object.values(this.of(user).items);
   }
 
-  /** Who sees the user's presence: bare JIDs. */
+  /** The contacts that see the user's presence, as bare JIDs. */
   subscribers(user: string): readonly string[] {
     return this.#contacts(user, (item) => hasFrom(item.state));
   }
 
-  /** Whose presence the user sees: bare JIDs. */
+  /** The contacts whose presence the user sees, as bare JIDs. */
   subscriptions(user: string): readonly string[] {
     return this.#contacts(user, (item) => hasTo(item.state));
   }
 
-  /** Whose answer the user waits for: bare JIDs. */
+  /** The contacts that have not answered the user's request, as bare JIDs. */
   asking(user: string): readonly string[] {
     return this.#contacts(user, (item) => isAsking(item.state));
   }
 
-  /** Requests that the user has not answered, as text. */
+  /** The requests that the user has not answered, as text. */
   requests(user: string): readonly { readonly contact: string; readonly text: string }[] {
     return this.items(user).flatMap(({ jid, request }) =>
       request === undefined ? [] : { contact: jid, text: request },
@@ -97,7 +99,7 @@ export class Rosters {
     return item !== undefined && hasFrom(item.state);
   }
 
-  /** What a contact must be told when the user's entry for it goes away (§2.5.2). */
+  /** The stanzas to a contact whose entry is removed (§2.5.2). */
   partings({ state }: RosterItem): Partings {
     return {
       unavailable: hasFrom(state),
@@ -106,14 +108,14 @@ export class Rosters {
     };
   }
 
-  /** The user's clients that have asked for the roster: "interested resources" (§2.2). */
+  /** The user's sessions that have requested the roster: "interested resources" (§2.2). */
   interested(user: string): readonly C2SSession[] {
     return this.#module.host.sessions.of(user).filter((session) => session.state.rosterRequested);
   }
 
   /**
-   * Adds or changes an entry as a client wants it (§2.3, §2.4). Resolves when it is stored.
-   * @throws StanzaError 'not-allowed' for the user's own address, 'resource-constraint' when the roster is full.
+   * Adds or changes an entry for a client (§2.3, §2.4). Resolves when it is stored.
+   * @throws StanzaError 'not-allowed' for the user's own address, 'resource-constraint' if the roster is full.
    */
   edit(user: string, { jid, name, groups }: Omit<RosterSet, 'remove'>): Promise<void> {
     if (jid === `${user}@${this.#module.host.domain}`) throw new StanzaError('not-allowed');
@@ -125,7 +127,7 @@ export class Rosters {
   }
 
   /**
-   * Takes an entry off the list (§2.5). Resolves when that is stored.
+   * Removes an entry from the list (§2.5). Resolves when that is stored.
    * @throws StanzaError 'item-not-found'
    */
   remove(user: string, contact: string): Promise<void> {
@@ -134,10 +136,11 @@ export class Rosters {
   }
 
   /**
-   * Looks up what a subscription stanza between the user and the contact does, by the tables of Appendix A.
+   * The effect of a subscription stanza between the user and the contact, from the tables of Appendix A.
    * @param texts texts of a contact's request that may be kept, the complete one first
-   * @throws StanzaError 'resource-constraint' when the roster is full and would get another contact, or when too many
-   *   requests wait for the user
+   * @throws StanzaError 'resource-constraint' if the stanza would add a contact to a full roster, or if too many
+   * requests
+   *   are pending
    */
   transition(
     user: string,
@@ -159,7 +162,7 @@ export class Rosters {
     return { ...row, user, contact, before, after: isSame(before, after) ? before : after, request };
   }
 
-  /** Makes a transition happen: stores it, pushes what clients can see of it, tells others. Resolves when it is stored. */
+  /** Applies a transition: stores it, pushes visible changes, notifies other modules. Resolves when it is stored. */
   async settle({ user, contact, before, after, request }: Transition): Promise<void> {
     if (before === after) return;
     const words = after && isAsked(after.state) ? (request ?? before?.request) : undefined;
@@ -200,14 +203,14 @@ export class Rosters {
     throw new StanzaError('resource-constraint', { type: 'cancel', text });
   }
 
-  /** The text of a new request that is kept. @throws StanzaError 'resource-constraint' */
+  /** The text of a new request that will be kept. @throws StanzaError 'resource-constraint' */
   #keptRequest(user: string, contact: string, texts: readonly string[]): string | undefined {
     if (texts.length === 0) return undefined;
     const { domain } = this.#module.host;
     const text = fitting(texts, contact, this.items(user), domain, this.#limits.requests);
     if (text !== undefined) return text;
     throw new StanzaError('resource-constraint', {
-      text: 'Too many requests from your server wait for an answer of this user: try again later',
+      text: 'This user has too many unanswered requests from your server: try again later',
     });
   }
 }
@@ -216,7 +219,7 @@ function newcomer(jid: string): Draft {
   return { jid, state: 'none', listed: false, groups: [], approved: false };
 }
 
-/** `lists`: the stanza is one by which the user takes the contact into the list, if it leaves any trace. */
+/** The new entry; `undefined` if it is empty. `lists`: the stanza adds the contact to the user's list. */
 function draftOf(item: Draft, row: Row, lists: boolean): Draft | undefined {
   const { request: _, ...rest } = item;
   const state = row.next ?? item.state;

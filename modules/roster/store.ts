@@ -1,7 +1,7 @@
-// Rosters in memory and on disk. A change takes effect in memory immediately. All changes that are made while a roster is
-// being written are part of its next write.
+// Rosters in memory and on disk. A change takes effect in memory immediately. All changes during a write of the roster
+// are part of its next write.
 //
-//     change ──▶ live ──(no write under way)──▶ being written ──▶ on disk; the promise of each change resolves
+//     change ──▶ live ──(no write is running)─▶ being written ──▶ on disk; the promise of each change resolves
 //                 ▲──────(more changes)──────────────┘
 
 import type { Module, Table } from 'enjamb/api';
@@ -14,9 +14,9 @@ export interface Size {
   readonly bytes: number;
 }
 
-/** In bytes per ms: at most 2 MiB/s are written for one user. */
+/** Bytes per ms: at most 2 MiB/s are written for one user. */
 const WRITE_RATE = 2 * 1024;
-/** In bytes. Rosters up to this size are written without a pause. */
+/** Rosters up to this size in bytes are written without a pause. */
 const SMALL = 16 * 1024;
 
 export class RosterStore {
@@ -31,7 +31,7 @@ export class RosterStore {
   constructor(module: Module, table: Table<Roster>) {
     this.#module = module;
     this.#table = table;
-    // A reloaded module reads the table, so everything has to be on disk by then.
+    // A reloaded module reads the table, so all changes must be on disk by then.
     module.onUnload(async () => {
       while (this.#live.size > 0)
         await Promise.allSettled([...this.#live.keys()].map((user) => this.#save(user)));
@@ -53,7 +53,7 @@ export class RosterStore {
     return size;
   }
 
-  /** Replaces the contact's entry by `draft`; `undefined` removes it. Resolves when that is stored. */
+  /** Replaces the contact's entry by `draft`; `undefined` removes it. Resolves when the change is stored. */
   put(user: string, contact: string, draft: Draft | undefined, visible: boolean): Promise<void> {
     const { contacts, bytes } = this.sizeOf(user);
     const roster = this.#live.get(user) ?? copyOf(this.get(user));
@@ -97,7 +97,7 @@ export class RosterStore {
     try {
       await this.#table.set(user, row);
     } finally {
-      // From now on the table counts, also after a failed write, unless another write follows.
+      // The table is authoritative again, even after a failed write, unless another write follows.
       if (!this.#waiting.has(user)) this.#live.delete(user);
     }
   }

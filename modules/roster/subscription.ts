@@ -1,10 +1,10 @@
-// Who sees whose presence: the nine states of RFC 6121 Appendix A.1, and its tables of what each stanza does to them.
+// Presence subscriptions: the nine states of RFC 6121 Appendix A.1, and its transition tables.
 
 import type { SubscriptionType } from 'enjamb/xep';
 
 /**
- * A user's side of the relation with one contact. `to`: the user sees the contact; `from`: the contact sees the user;
- * `out`: the user has asked to see the contact; `in`: the contact has asked to see the user.
+ * A user's side of the subscription with one contact. `to`: the user sees the contact; `from`: the contact sees the
+ * user; `out`: the user has requested to see the contact; `in`: the contact has requested to see the user.
  */
 export type SubscriptionState =
   | 'none'
@@ -20,15 +20,15 @@ export type SubscriptionState =
 /** The `subscription` attribute of a roster item (§2.1.2.5). */
 export type Subscription = 'none' | 'to' | 'from' | 'both';
 
-/** What a stanza of one type does in one state. */
+/** The effect of one type of stanza in one state. */
 export interface Row {
-  /** The stanza goes on: to the contact (outbound), to the user's clients (inbound). */
+  /** Whether the stanza is forwarded: to the contact (outbound), to the user's clients (inbound). */
   readonly pass: boolean;
   /** The new state; absent: no change. */
   readonly next?: SubscriptionState;
-  /** The contact's approval in advance is noted, or withdrawn (§3.4). */
+  /** Sets or removes the pre-approval of the contact (§3.4). */
   readonly approve?: boolean;
-  /** The server answers in the user's place, because the user has answered before (§3.1.3, rule 2). */
+  /** The server answers for the user, who has answered before (§3.1.3, rule 2). */
   readonly reply?: 'subscribed';
 }
 
@@ -42,7 +42,7 @@ const withdraw: Row = { pass: false, approve: false };
 const answer: Row = { pass: false, reply: 'subscribed' };
 const becomes = (next: SubscriptionState): Row => ({ pass: true, next });
 
-/** Appendix A.2.1 to A.2.4, with §3.2.2 and §3.4.2 for approvals in advance. */
+/** Appendix A.2.1 to A.2.4, with §3.2.2 and §3.4.2 for pre-approvals. */
 const OUTBOUND: Readonly<Record<SubscriptionType, Table>> = {
   subscribe: {
     none: becomes('none + out'),
@@ -140,14 +140,14 @@ const INBOUND: Readonly<Record<SubscriptionType, Table>> = {
 
 const TABLES = { outbound: OUTBOUND, inbound: INBOUND } as const;
 
-/** §3.4.2: a request that was approved in advance is answered at once. */
+/** §3.4.2: a pre-approved request is answered immediately. */
 const APPROVED: Readonly<Partial<Record<SubscriptionState, SubscriptionState>>> = {
   none: 'from',
   'none + out': 'from + out',
   to: 'both',
 };
 
-/** Looks up what a stanza does; `approved` tells whether the user has approved the contact in advance. */
+/** The effect of a stanza; `approved`: whether the user has pre-approved the contact. */
 export function rowFor(
   direction: Direction,
   type: SubscriptionType,
@@ -171,17 +171,17 @@ export function hasTo(state: SubscriptionState): boolean {
   return state === 'to' || state === 'to + in' || state === 'both';
 }
 
-/** Whether the user's request waits for the contact's answer: `ask='subscribe'` (§2.1.2.2). */
+/** Whether the user's request is pending: `ask='subscribe'` (§2.1.2.2). */
 export function isAsking(state: SubscriptionState): boolean {
   return state === 'none + out' || state === 'none + out + in' || state === 'from + out';
 }
 
-/** Whether the contact's request waits for the user's answer. */
+/** Whether the contact's request is pending. */
 export function isAsked(state: SubscriptionState): boolean {
   return state === 'none + in' || state === 'none + out + in' || state === 'to + in';
 }
 
-/** What the `subscription` attribute says in this state; pending requests do not show in it. */
+/** The `subscription` attribute for a state, which does not show pending requests. */
 export function subscriptionOf(state: SubscriptionState): Subscription {
   if (state === 'both') return 'both';
   if (hasTo(state)) return 'to';

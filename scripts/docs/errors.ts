@@ -1,4 +1,4 @@
-// docs/errors.md: every word by which the server says that something is wrong, what it means, and what to do.
+// Generates docs/errors.md: the meaning and remedy of every error code and log line.
 
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ export function errorsPage(root: string): string {
   return page(
     '# Errors',
     GENERATED,
-    'Each word stays the same across releases; the sentences beside it may change. Text for people is in English.',
+    'The codes stay the same across releases; their texts may change. All texts are in English.',
     ...section('Exit codes of the command `enjamb`', 'code', EXIT_CODES),
     '## The configuration',
     CONFIGURATION,
@@ -42,14 +42,14 @@ export function errorsPage(root: string): string {
   );
 }
 
-const CONFIGURATION = `A configuration with mistakes is not used: \`enjamb start\` and \`enjamb check\` list all of them with line and column,
-what was expected, what is there, and what was probably meant. On SIGHUP the server continues with what it has, and logs
-each mistake as \`configuration not reloaded\`. What a running server cannot apply is logged as \`setting needs a restart\`.`;
+const CONFIGURATION = `A configuration with mistakes is not used. \`enjamb start\` and \`enjamb check\` list all mistakes with line and column, the
+expected and the actual value, and a suggestion. On SIGHUP the server keeps its old configuration and logs each mistake as
+\`configuration not reloaded\`. Settings that a running server cannot apply are logged as \`setting needs a restart\`.`;
 
 const MODULES =
   'Shown by `enjamb start`, `enjamb check config` and `enjamb module`, and in the log. The message names the module.';
 const NETWORK =
-  'Shown in the log and by `enjamb s2s list`, about connections with clients, other servers and DNS servers.';
+  'Shown in the log and by `enjamb s2s list`, for connections with clients, other servers and DNS servers.';
 const STORAGE = `Shown in the log. Clients receive \`item-not-found\`, \`resource-constraint\` (for \`full\` too), or
 \`internal-server-error\`. Failures that stanzas can cause again and again are logged as \`storage failed\`, at most 20 times a
 minute; \`enjamb_internal_errors_total\` counts all.
@@ -63,10 +63,10 @@ const INTERNAL = `An unexpected exception costs one stanza, connection, timer or
 \`enjamb_internal_errors_total\`. Please report the line with its stack: it is a
 bug of the server. Only for \`storage failed\`, look at disk space, memory and file permissions first.`;
 const LOG =
-  'Lines at level `warn` ask for a look, those at level `error` for action. Each has fields that say where and why.';
+  'Lines at level `warn` need attention, lines at level `error` need action. Their fields name the place and the reason.';
 const SASL = 'Conditions of RFC 6120 §6.5 that this server sends to clients and other servers.';
 const STREAMS =
-  'Conditions of RFC 6120 §4.9.3 that this server sends before it hangs up; they are in the log as well.';
+  'Conditions of RFC 6120 §4.9.3 that this server sends before it closes a stream; they are in the log too.';
 
 function section(
   title: string,
@@ -87,7 +87,7 @@ function stanzaTable(texts: Readonly<Partial<Record<keyof typeof STANZA_ERRORS, 
   return table(['condition', 'type', 'what it means', 'what to do'], rows);
 }
 
-/** Those that are thrown anywhere in the sources, by the name of the class or of a function that makes one. */
+/** The conditions that the sources use with the class, or with a function that makes its errors. */
 function usedIn<T extends Readonly<Record<string, Advice>>>(
   sources: readonly string[],
   makers: string,

@@ -1,8 +1,8 @@
-// What the lines of the log at level warn and error mean, and what to do. A test checks that none is missing.
+// The meaning and remedy of log lines at level warn and error. A test checks that none is missing.
 
 import type { Advice } from './error-texts.ts';
 
-const BUG = 'Report the line with its stack: it is a bug of the server or of a module';
+const BUG = 'Report the line with its stack, since it is a bug of the server or of a module';
 
 function advice(means: string, todo: string): Advice {
   return { means, todo };
@@ -11,8 +11,8 @@ function advice(means: string, todo: string): Advice {
 export const LOG_LINES: Readonly<Record<string, Advice>> = {
   // Configuration, certificates and files
   'certificate problem': advice(
-    'A certificate cannot be used, has expired or soon will, or a host has none; clients and servers cannot connect to that host',
-    'Follow `problem`; `enjamb check certs` shows the same',
+    'A certificate is unusable, has expired or expires soon, or a host has none; then clients and servers cannot connect to that host',
+    'Do what `problem` says; `enjamb check certs` shows the same',
   ),
   'no certificate: clients cannot log in': advice(
     'A client connected to a host that has no usable certificate',
@@ -29,24 +29,24 @@ export const LOG_LINES: Readonly<Record<string, Advice>> = {
   'reload failed': advice('The configuration could not be applied', BUG),
   'setting needs a restart': advice(
     'The setting has changed, and a running server cannot apply it',
-    'Restart the server when it suits',
+    'Restart the server at a suitable time',
   ),
   'admin socket failed': advice(
-    'No more connections of the command `enjamb` can be accepted',
+    'The command `enjamb` cannot connect to the server any more',
     'Restart the server; if the error names too many open files, raise that limit first',
   ),
   // Modules
   'module not loaded': advice(
     'A module of the new list could not be loaded: `missing` or `error` says why',
-    'Follow the error, then send SIGHUP',
+    'Correct the error, then send SIGHUP',
   ),
   'module failed to load': advice(
     'The module threw an error while it was loading',
-    'Read the error; report it to the author',
+    'Report `error` to the author of the module',
   ),
   'modules not changed': advice(
-    'The new list of modules could not be applied, and the old one stays',
-    'Follow the error, then send SIGHUP',
+    'The new list of modules could not be applied, so the old one stays',
+    'Correct the error, then send SIGHUP',
   ),
   // Clients
   'too many failed logins': advice(
@@ -54,7 +54,7 @@ export const LOG_LINES: Readonly<Record<string, Advice>> = {
     'Nothing, if it is an attack; otherwise find the device that has an old password',
   ),
   'authentication impossible': advice(
-    'A login could not be checked, for example because the account could not be read',
+    'A login could not be checked, for example because the account is unreadable',
     'Run `enjamb check storage`',
   ),
   'stored message unreadable': advice(
@@ -74,29 +74,29 @@ export const LOG_LINES: Readonly<Record<string, Advice>> = {
     'Run `enjamb check storage`',
   ),
   'unacknowledged stanza lost': advice(
-    'A stanza that a client never acknowledged could not be delivered again',
+    'A stanza that a client did not acknowledge could not be delivered again',
     BUG,
   ),
   'joins not written': advice(
-    'The rooms of some sessions could not be stored; after a crash their rooms are not asked',
+    'The joins of some sessions could not be stored; after a crash their rooms are not asked',
     'Run `enjamb check storage`',
   ),
-  'stanza without a valid sender dropped': advice('A stanza had no address that its sender may use', BUG),
+  'stanza without a valid sender dropped': advice('A stanza had no valid sender address', BUG),
   // Other servers and components
   'no relaying between other servers': advice(
-    'Another server sent a stanza that is not for a host of this one',
-    'Nothing; if it repeats, tell the administrator of the server in `from`',
+    'Another server sent a stanza for a domain that this server does not serve',
+    'Nothing; if it repeats, inform the administrator of the server in `from`',
   ),
   'component refused: its secret is not component_secret': advice(
-    'An external component connected with another secret',
+    'An external component connected with a wrong secret',
     'Set the same secret on both sides',
   ),
   'component refused: another one is connected': advice(
-    'A second program connected for a component that is connected already',
+    'A second program connected for the domain of a connected component',
     'Stop one of the two, or set `component_conflict_resolve = "kick_old"`',
   ),
   'stanza of a component from a malformed address dropped': advice(
-    'An external component sent a stanza from an address that does not exist in XMPP (`from`)',
+    'An external component sent a stanza from a malformed address (`from`)',
     'Report it to the maintainers of the component',
   ),
   // Stop and exit
@@ -106,7 +106,7 @@ export const LOG_LINES: Readonly<Record<string, Advice>> = {
   ),
   'stopped before everything was closed': advice(
     'The stop reached its limit of 10 seconds',
-    'Look at the lines before it',
+    'Read the log lines before it',
   ),
   'fatal internal error, exiting': advice(
     'An unexpected exception during the start, or in Node.js itself, ended the server',
@@ -132,5 +132,5 @@ export const LOG_LINES: Readonly<Record<string, Advice>> = {
     'A part of the server failed to stop, and the stop continued without it',
     BUG,
   ),
-  'internal error': advice('An exception that no part of the server owns', BUG),
+  'internal error': advice('An exception that no part of the server caught', BUG),
 };

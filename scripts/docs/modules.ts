@@ -1,18 +1,18 @@
-// docs/modules.md: what each module does, needs and can be told.
+// Generates docs/modules.md: the purpose, dependencies and options of each module.
 
 import type { ModuleDefinition } from '../../src/api/module.ts';
 import { componentKinds, defaultModules, type KnownModules } from '../../src/config/modules.ts';
 import type { Option } from '../../src/config/options.ts';
 import { code, GENERATED, page, table } from './markdown.ts';
 
-const INTRODUCTION = `A host with users has the modules marked as default. \`modules_enabled\` is a list of your own in
-their place, \`modules_disabled\` takes single ones off; both may stand at the top of the file for all hosts, or under one
-host. What a module needs is loaded with it. A module of your own, or of a third party, goes into a folder that
-\`plugin_paths\` names, or comes from npm: then its name in the list has a scope or a slash, as in \`"@acme/weather"\`.
-[How to write one](writing-a-module.md) is another page.
+const INTRODUCTION = `A host with users loads the modules marked as default. \`modules_enabled\` replaces that list, and
+\`modules_disabled\` removes single modules from it. Both may be at the top of the file for all hosts, or under one host.
+The modules that a module depends on are loaded with it. Your own or third-party modules go into a folder of
+\`plugin_paths\`, or come from npm: then the name in the list has a scope or a slash, such as \`"@acme/weather"\`. See
+[how to write a module](writing-a-module.md).
 
-The options below may stand at the top of the file as well, as the default for all hosts, or under one host. What the
-server itself can be told, apart from its modules, is explained in \`enjamb.example.toml\`.`;
+The options below may be at the top of the file, as the default for all hosts, or under one host. The options of the
+server itself are explained in \`enjamb.example.toml\`.`;
 
 export function modulesPage(definitions: readonly ModuleDefinition[]): string {
   const known = new Map(definitions.map((definition) => [definition.name, definition]));
@@ -44,7 +44,7 @@ function section(definition: ModuleDefinition): string {
   ];
   const rows = Object.entries(options ?? {}).map(([key, option]) => optionRow(key, option));
   const blocks = [`## ${name}`, `${summary}.`, facts.join('\n')];
-  if (rows.length > 0) blocks.push(table(['option', 'what it is', 'takes', 'default'], rows));
+  if (rows.length > 0) blocks.push(table(['option', 'meaning', 'value', 'default'], rows));
   return blocks.join('\n\n');
 }
 
@@ -52,9 +52,9 @@ function optionRow(key: string, option: Option<unknown>): string[] {
   return [code(key), option.doc, option.describe(), defaultOf(option)];
 }
 
-/** As the file would have it. */
+/** The default value in the notation of the file. */
 function defaultOf({ fileDefault, required, secret }: Option<unknown>): string {
-  if (required) return 'must be given';
+  if (required) return 'required';
   if (fileDefault === undefined || secret) return 'none';
   return code(JSON.stringify(fileDefault));
 }

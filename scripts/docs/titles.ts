@@ -1,4 +1,4 @@
-// What specifications are called, for the tables.
+// The titles of specifications, for the tables.
 
 const TITLES: Readonly<Record<string, string>> = {
   'RFC 2782': 'A DNS RR for specifying the location of services (DNS SRV)',
@@ -105,7 +105,7 @@ const TITLES: Readonly<Record<string, string>> = {
   'XEP-0509': 'Initial Authentication Pipelining',
 };
 
-/** @throws Error when the title is missing here. */
+/** @throws Error if the title is missing in this file. */
 export function titleOf(specification: string): string {
   const title = TITLES[specification];
   if (title === undefined) throw new Error(`add the title of ${specification} to scripts/docs/titles.ts`);

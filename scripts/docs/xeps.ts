@@ -1,10 +1,10 @@
-// docs/xeps.md: which specifications the server implements, in which version, and where.
+// Generates docs/xeps.md: the implemented specifications, with version and place.
 
 import type { ModuleDefinition } from '../../src/api/module.ts';
 import { GENERATED, page, table } from './markdown.ts';
 import { titleOf } from './titles.ts';
 
-/** What is not in a module: the specification, and the folder of `src` that holds it. */
+/** Specifications that no module implements, with their folders in `src`. */
 export const CORE: readonly (readonly [specification: string, folder: string])[] = [
   ['RFC 2782', 'net'],
   ['RFC 4616', 'sasl'],

@@ -374,7 +374,7 @@ test('a table that is too large for a stanza is cut, and says so', () => {
   }));
   const [form, note] = resultElements('t', { rows });
   assert.equal(form?.getChildren('item').length, 1_000);
-  assert.match(note?.text() ?? '', /^4000 more are left out/);
+  assert.match(note?.text() ?? '', /^4000 more rows are omitted/);
   const [wide, other] = resultElements('t', { rows: rows.slice(2_000) });
   assert.ok(`${wide}`.length < 200_000);
   assert.match(other?.text() ?? '', /more are left out/);

@@ -1,4 +1,4 @@
-// What administrators see of the streams with other servers, and do to them.
+// The commands `enjamb s2s list`, `close` and `ping`.
 
 import { CommandError, type CommandRegistry, type CommandResult } from '../admin/commands.ts';
 import { string } from '../config/options.ts';
@@ -11,12 +11,12 @@ import { refusalOf } from './policy.ts';
 import type { LinkPool } from './pool.ts';
 
 const PING_MS = 30_000;
-/** What our own side says of a server that is not reached, or not in time. */
+/** Conditions that this server itself returns for a remote that cannot be reached. */
 const UNREACHED: ReadonlySet<string> = new Set(['remote-server-not-found', 'remote-server-timeout']);
 
 const domain = string('The domain of the other server');
 
-/** Offers `s2s list`, `s2s close` and `s2s ping` until the server stops. */
+/** Registers the commands until the server stops. */
 export function registerS2SCommands(registry: CommandRegistry, pool: LinkPool, context: ServerContext): void {
   registry.register({
     name: 's2s list',

@@ -19,7 +19,7 @@ import { BoundedMap } from '../util/flow/index.ts';
 /** Limit of one call: look-ups, connection attempts, and handshakes of direct TLS together. */
 const CONNECT_TIMEOUT_MS = 20_000;
 const HANDSHAKE_TIMEOUT_MS = 8_000;
-/** How long a target with which TLS has failed comes after the others. */
+/** How long a target is tried last after TLS with it has failed. */
 const SUSPECT_MS = 10 * 60_000;
 const MAX_SUSPECTS = 1_000;
 
@@ -53,8 +53,8 @@ interface CallOptions extends DialContext {
 }
 
 /**
- * Targets with which TLS has failed. Of STARTTLS that is known only when the target has been handed over: the next
- * call then begins with another one.
+ * Targets with which TLS has failed. STARTTLS fails only after the connection has been returned, so the next call begins
+ * with another target.
  */
 export class Suspects {
   readonly #clock: Clock;
@@ -96,7 +96,7 @@ class Call {
     this.#deadline = options.clock.elapsed() + CONNECT_TIMEOUT_MS;
   }
 
-  /** A target that can be reached and not be used is followed by the others. */
+  /** Tries the other targets after one that accepts connections but cannot be used. */
   async run(): Promise<Connection> {
     const { resolver, suspects, clock, config } = this.#options;
     const found = await this.#inTime(targetsFor(resolver, this.#remote, 'xmpp-server'));
@@ -119,7 +119,7 @@ class Call {
         suspects.add(this.#remote, target);
         this.#failures.push(`${hostAndPort(target.host, target.port)}: ${reasonOf(error)}`);
         targets = targets.filter((other) => other !== target);
-        // The only one: its own words, and its own code, say more than "nothing could be reached".
+        // The error of a single target says more than a summary.
         if (targets.length === 0 && this.#failures.length === 1) throw error;
       }
     }

@@ -1,4 +1,4 @@
-// Every link with another server as administrators see it: since when, secured and authenticated how, what waits.
+// Rows of `enjamb s2s list`: age, security, authentication and queue of each link.
 
 import { wallTime } from '../util/clock.ts';
 import { HostLedger } from './ledger.ts';
@@ -6,7 +6,7 @@ import type { Link } from './link.ts';
 import type { LinkPool } from './pool.ts';
 import type { S2SStream } from './stream.ts';
 
-/** What the table shows; `--json` gives everything. */
+/** Columns of the table; `--json` prints all fields. */
 export const COLUMNS = [
   'local',
   'remote',
@@ -24,7 +24,7 @@ export const COLUMNS = [
 
 type Row = Record<string, unknown>;
 
-/** One row for each stream and domain, and one for each domain that there is no stream to. */
+/** Returns one row for each stream and remote, and one for each link without a stream. */
 export function listLinks(pool: LinkPool): Row[] {
   const { links, incoming } = pool.list();
   const carried = new Map(links.flatMap((link) => (link.session ? [[link.session, link] as const] : [])));

@@ -1,4 +1,4 @@
-// What is measured of the links with other servers.
+// Metrics of links with other servers.
 
 import type { Metrics } from '../util/metrics.ts';
 import type { LinkPool } from './pool.ts';

@@ -47,7 +47,7 @@ type Phase =
   | 'ended';
 
 const NEGOTIATION_MS = 30_000;
-/** Less than that, so that it is known what has failed. */
+/** Shorter than the negotiation, so that the error names the handshake. */
 const HANDSHAKE_MS = 10_000;
 
 export class Outgoing implements StreamHandler {
@@ -82,17 +82,17 @@ export class Outgoing implements StreamHandler {
     context.faults.watch('connection', this.#dial(), { remote });
   }
 
-  /** Whether there is still something to wait for. */
+  /** Whether the stream is open or may still open. */
   get isUsable(): boolean {
     return this.#phase !== 'ended' && !this.#isGivenUp && this.#stream?.isOpen !== false;
   }
 
-  /** Whether it was us who ended it, and no failure. */
+  /** Whether this server ended it for a reason of its own. */
   get isGivenUp(): boolean {
     return this.#isGivenUp;
   }
 
-  /** The peer has not said a word. */
+  /** Whether the remote has sent nothing yet. */
   get isSilent(): boolean {
     return this.#phase === 'dialling' || (this.#phase === 'negotiating' && this.session?.streamId === '');
   }
@@ -103,13 +103,13 @@ export class Outgoing implements StreamHandler {
     if (this.#phase === 'prepared') this.#authenticate(this.session!);
   }
 
-  /** Does not authenticate us, unless that has begun; false when it has. */
+  /** Cancels the authentication; returns false if that has begun. */
   retract(): boolean {
     this.#wantsOpen = false;
     return this.#phase === 'dialling' || this.#phase === 'negotiating' || this.#phase === 'prepared';
   }
 
-  /** Ends it for a reason of our own: nobody needs it, the server stops, or an administrator wants it. */
+  /** Ends the stream for a reason of this server: it is unused, the server stops, or an administrator asks for it. */
   close(error?: Error): void {
     this.#isGivenUp = true;
     this.#abort.abort();
@@ -219,7 +219,7 @@ export class Outgoing implements StreamHandler {
     faults.watch('connection', secured, { remote: this.#remote });
   }
 
-  /** The stream is as secure as it will be: enough for what our host demands? */
+  /** Checks the policy of the host: the stream will not become more secure. */
   #prepared(session: S2SStream): void {
     const tls = this.#stream!.tls;
     if (session.policy.requiresEncryption && !session.secure) {
@@ -277,7 +277,7 @@ export class Outgoing implements StreamHandler {
     this.#events.onOpen(session);
   }
 
-  /** Remembers the true reason in words, and ends the stream. */
+  /** Ends the stream; `onEnd` gets the reason instead of the stream error. */
   #fail(reason: string): void {
     this.#failure ??= new LinkError(reason);
     this.#stream?.close(new StreamError('policy-violation'));

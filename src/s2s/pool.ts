@@ -19,17 +19,17 @@ import { Wants } from './wants.ts';
 
 export type LinkPoolContext = IncomingContext & OutgoingContext;
 
-/** After so many new pairs of domains those are forgotten that are idle. */
+/** Idle links are forgotten each time that many links have been made. */
 const LINKS_BEFORE_SWEEP = 256;
-/** Of those with whom there has been a link lately, more than that are not remembered. */
+/** Links that are kept although they are unused. */
 const MAX_LINKS = 4_096;
-/** Of one registered domain, so many are remembered like others; when there are too many in all, more of it go first. */
+/** When there are too many links, those of registered domains with more than this are forgotten first. */
 const MAX_LINKS_OF_SITE = 64;
 
 /** Calls under way. The share of one account is 50, so that it cannot block others. */
 const MAX_CALLS = 1_000;
 
-/** A server that is called for the last time, and has not said a word by then, is not waited for. */
+/** When the server stops, how long it waits for a remote that has sent nothing yet. */
 const SILENCE_MS = 2_000;
 
 export class LinkPool implements RemoteSender {
@@ -119,7 +119,7 @@ export class LinkPool implements RemoteSender {
     return this.#existing(local, remote)?.lastError?.message;
   }
 
-  /** Ends all streams with one other server, and tells how many there were. What has failed may be tried at once. */
+  /** Ends all streams with a remote domain and the pauses after failures. Returns the number of streams. */
   closeDomain(remote: string): number {
     const links = this.#all().filter((link) => link.remote === remote);
     const isConcerned = ({ session }: Incoming) => session?.pairs.some((pair) => pair.remote === remote);
@@ -130,8 +130,8 @@ export class LinkPool implements RemoteSender {
   }
 
   /**
-   * Our clients are about to go: what waits for other servers is sent as long as `within` waits, or returned while they
-   * can still be told.
+   * Sends waiting stanzas as long as `within` waits, and returns the rest to their senders. Called before the streams of
+   * clients are closed, so that clients still receive the errors.
    */
   async hurry(within: (step: Promise<unknown>) => Promise<unknown>): Promise<void> {
     const links = this.#all().filter(({ queued }) => queued > 0);
@@ -156,14 +156,14 @@ export class LinkPool implements RemoteSender {
     patience.cancel();
   }
 
-  /** Ends at once what is left. */
+  /** Ends all remaining streams immediately. */
   abort(): void {
     const farewell = new StreamError('system-shutdown');
     for (const incoming of this.#incoming) incoming.close(farewell);
     for (const link of this.#all()) link.abort(farewell);
   }
 
-  /** Closes the links that the configuration, which may have changed, does not allow any more. */
+  /** Closes the streams that the changed configuration no longer allows. */
   review(): void {
     const { hosts } = this.#context.router;
     const refused = (session: S2SStream) =>
@@ -173,7 +173,7 @@ export class LinkPool implements RemoteSender {
     }
   }
 
-  /** Every stream on which somebody has been authenticated. */
+  /** All authenticated streams. */
   sessions(): S2SStream[] {
     const all = [...this.#incoming, ...this.#all().flatMap(({ call }) => (call ? [call] : []))];
     return all.flatMap(({ session }) => (session?.authenticatedAt !== undefined ? [session] : []));
@@ -217,13 +217,13 @@ function isCarrier({ session }: Incoming): boolean {
   return session?.carriesOut === true && session.remotes.size > 0;
 }
 
-/** Forgets links that are not in use: at first those with nothing to remember, then as many as must be. */
+/** Forgets idle links, then as many unused ones as the bound demands. */
 function sweep(links: Map<string, Link>): void {
   for (const [remote, link] of links) if (link.isIdle) links.delete(remote);
   if (links.size < MAX_LINKS) return;
   const ofSite = new Map<string, number>();
   for (const remote of links.keys()) count(ofSite, registeredDomain(remote), 1);
-  // First those of sites with many, so that one that has thousands of subdomains makes nobody else forgotten.
+  // Sites with many links lose theirs first, so that thousands of subdomains of one do not displace others.
   for (const least of [MAX_LINKS_OF_SITE, 0]) {
     for (const [remote, link] of links) {
       if (links.size < MAX_LINKS) return;

@@ -1,21 +1,21 @@
-// What one of our domains remembers of its luck with another one: whether it may be hoped for, and when to try again.
+// Reachability of one remote: the last failure, the back-off, and whether stanzas may wait.
 
 import { Backoff } from '../util/flow/index.ts';
 import type { Stanza } from '../xml/element.ts';
 
-/** After a failure the next attempt waits, the longer the more have failed (RFC 6120 §3.3), and never in step. */
+/** Pauses between attempts while stanzas wait; the random part keeps servers out of step (RFC 6120 §3.3). */
 const PAUSES = { firstMs: 500, longestMs: 10_000, jitter: 0.25 };
 
-/** A link that broke sooner than that has not proved that the peer is well. */
+/** A link that broke sooner does not prove that the remote works. */
 const STABLE_MS = 10_000;
 
-/** Whom we had a link with in that time exists, and is worth waiting for. */
+/** Stanzas wait for a remote that had a link with us within this time. */
 const LATELY_MS = 60 * 60_000;
 
-/** Nobody waits longer for the answer to a request. */
+/** A request waits no longer: its sender has given up by then. */
 const REQUEST_MS = 30_000;
 
-/** What waits has at least the time of one attempt. */
+/** A stanza waits at least for the duration of one attempt. */
 const ATTEMPT_MS = 60_000;
 
 export class Reachability {
@@ -24,28 +24,28 @@ export class Reachability {
   /** The earliest time of the next attempt. All times here are in ms of `clock.elapsed`. */
   retryAt = 0;
   readonly #queueMs: () => number;
-  /** Since when stanzas could not be sent; `undefined` when they could, or nobody has tried. */
+  /** When the outage began; `undefined` when there is none, or no stanza has been sent. */
   #since: number | undefined;
   #lastUp: number | undefined;
   #beganAt: number | undefined;
   readonly #backoff = new Backoff(PAUSES);
 
-  /** `queueMs`: how long stanzas may wait for a peer that is known. */
+  /** `queueMs`: how long stanzas may wait for a known remote. */
   constructor(queueMs: () => number) {
     this.#queueMs = queueMs;
   }
 
-  /** Whether there has been a link with the peer lately. */
+  /** Whether there has been a link with the remote lately. */
   isKnown(now: number): boolean {
     return this.#lastUp !== undefined && now - this.#lastUp < LATELY_MS;
   }
 
-  /** Whether what cannot be sent now is kept for the next attempt. */
+  /** Whether stanzas that cannot be sent now wait for the next attempt. */
   mayWait(now: number): boolean {
     return this.isKnown(now) && now < (this.#since ?? now) + this.#queueMs();
   }
 
-  /** Until when a stanza that is accepted now may wait. All stanzas of one outage have the same deadline. */
+  /** The deadline of a stanza that is queued now. All stanzas of one outage have the same. */
   deadline(stanza: Stanza, now: number): number {
     this.#since ??= now;
     const end = this.#since + Math.max(this.#queueMs(), ATTEMPT_MS);
@@ -63,7 +63,7 @@ export class Reachability {
     return this.#pause(now);
   }
 
-  /** The peer is there: it has called us. */
+  /** The remote has connected to us, so it can be reached. */
   heard(now: number): void {
     this.#lastUp = now;
     this.#since = undefined;
@@ -81,8 +81,8 @@ export class Reachability {
   }
 
   /**
-   * They do no longer; `leavesSome`: some have to be sent again. A peer that breaks every link at once, perhaps over
-   * what it gets again and again, is out all the time, and is called more and more slowly.
+   * Stanzas no longer flow; `leavesSome`: some have to be sent again. A stanza that is sent again may be what breaks the
+   * link. So a remote that breaks every link soon counts as unreachable, and attempts become rarer.
    */
   ended(now: number, leavesSome: boolean): void {
     const isStable = this.#beganAt !== undefined && now - this.#beganAt >= STABLE_MS;
@@ -95,7 +95,7 @@ export class Reachability {
     else this.#backoff.failed(); // The first break costs no pause.
   }
 
-  /** Lets the next attempt begin at once. */
+  /** Ends the pause before the next attempt. */
   forgive(): void {
     this.retryAt = 0;
   }

@@ -1,11 +1,11 @@
-// The error with which a stanza comes back that could not be sent to another server.
+// Error reply for an undeliverable stanza.
 
 import { isPermanent } from '../net/errors.ts';
 import { StanzaError } from '../xml/errors.ts';
 
 /**
  * Some clients delete a room from the user's bookmarks on any error whose type is not `wait`, so only a domain that
- * does not exist is a lasting error.
+ * does not exist causes an error of another type.
  */
 export function undeliverable(remote: string, reason: Error): StanzaError {
   if (reason instanceof StanzaError) return reason;

@@ -55,7 +55,7 @@ test('a table throws for an owner who is not in memory, and writes nothing', asy
 });
 
 test('an owner stays in memory while held, and while it is being written', async (t) => {
-  const { server, table } = await start(t);
+  const { server, table } = await start(t, slow);
   const { stores } = server.server.router.hosts.get(HOST)!;
   const release = stores.hold('juliet');
   await stores.ready('juliet');
@@ -166,6 +166,26 @@ test('an owner who cannot be loaded: the sender may try again, and so may the cl
   );
   assertFaults(server.server.faults, { storage: 2 });
 });
+
+/** The same driver, whose keyval stores take some turns for a write. */
+function slow(driver: StorageDriver): StorageDriver {
+  const keyval: StorageDriver['keyval'] = (...name) => {
+    const store = driver.keyval(...name);
+    const set: typeof store.set = async (owner, value) => {
+      for (let n = 0; n < 5; n++) await turn();
+      await store.set(owner, value);
+    };
+    return {
+      set,
+      get: (owner) => store.get(owner),
+      delete: (owner) => store.delete(owner),
+      change: (owner, edit) => store.change(owner, edit),
+      owners: () => store.owners(),
+      entries: () => store.entries(),
+    };
+  };
+  return { ...driver, keyval };
+}
 
 function failing(driver: StorageDriver, host: string, broken: ReadonlySet<string>): OwnerLoader {
   const owners = driver.ownerLoader!(host);

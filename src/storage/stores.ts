@@ -2,8 +2,8 @@
 //
 // Values are plain JSON and are copied: what a store was given may be changed afterwards, what it gave belongs to the
 // caller. A read sees every write that was issued before it on the same driver, committed or not. A write resolves
-// once it is committed; a rejected write has not happened. Only if the writing thread ended over it (the cause has the code
-// WRITER_GONE) it may have.
+// once it is committed. A rejected write has not happened, unless the writing thread ended during it (the cause has the
+// code WRITER_GONE): then it may have.
 
 // A key with U+0000 is refused with a TypeError.
 
@@ -41,14 +41,14 @@ export interface MapStore<V> {
   entries(owner: string): Promise<ReadonlyMap<string, V>>;
   /** Owners with at least one entry, in no particular order. */
   owners(): AsyncIterable<string>;
-  /** All owners with all their entries, read in pages, under the same reservations as `KeyvalStore.entries`. */
+  /** All owners with all their entries, read in pages. An entry that changes meanwhile may be the old or the new one. */
   all(): AsyncIterable<readonly [owner: string, entries: ReadonlyMap<string, V>]>;
 }
 
 export interface ArchiveEntry {
   /** Unique per owner; given by the caller, so that a stanza can carry it before it is stored (XEP-0359). */
   readonly id: string;
-  /** Milliseconds since 1970. Whoever pages by id (XEP-0059) relies on the caller never going back in time. */
+  /** Milliseconds since 1970. Never less than that of an earlier entry: pages by id (XEP-0059) depend on it. */
   readonly at: number;
   readonly with: string;
   readonly xml: string;

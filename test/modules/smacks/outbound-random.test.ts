@@ -127,7 +127,10 @@ class Run {
   async comesBack(): Promise<void> {
     if (this.session.connected) return;
     this.client = await this.there.returning(this.jid, this.#id, this.received.length);
-    while (!this.session.connected) await this.there.turns();
+    for (let n = 0; !this.session.connected; n++) {
+      assert.ok(n < 50, 'the session is not resumed');
+      await this.there.turns();
+    }
     this.isResuming = this.finishWork !== undefined;
     if (!this.isResuming) await this.isTold();
   }

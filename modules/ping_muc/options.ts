@@ -60,8 +60,6 @@ export interface Settings {
   /** Between the first two canaries; doubles with each, up to `longestPause`. */
   readonly firstPause: number;
   readonly longestPause: number;
-  /** Between two attempts to make a link while the remote is down. */
-  readonly scout: number;
   /** Between the return of the link and the question: this, and up to `wakeUpSpread` more. */
   readonly wakeUp: number;
   readonly wakeUpSpread: number;
@@ -103,7 +101,6 @@ export function settingsFrom(given: Infer<typeof options>): Settings {
     fast: given.ping_muc_fast,
     firstPause: delay / 4,
     longestPause: 5 * delay,
-    scout: scaled(30),
     wakeUp: scaled(2),
     wakeUpSpread: scaled(3),
     wakeUpGap: scaled(30),

@@ -13,7 +13,6 @@ import { Episode, type EpisodeRecord, entries, type Trigger } from './episode.ts
 import { InDoubt, isIn } from './in_doubt.ts';
 import type { NoticeCause, Notices } from './notices.ts';
 import type { Questions, Reply } from './questions.ts';
-import { scout } from './scout.ts';
 import { type Finding, type Outage, Survey, type SurveyParts } from './survey.ts';
 import { isAnswer, isUnknown, judgePing, newEvidence, type Outcome, type Verdict } from './verdict.ts';
 
@@ -117,6 +116,8 @@ export class RemoteOutage implements Outage {
     const { now, settings } = this.#context;
     const { fast, wakeUp, wakeUpSpread, wakeUpGap } = settings;
     this.#recoveredAt ??= now();
+    this.#unwant?.();
+    this.#unwant = undefined;
     if (this.#isUrgent) return this.#hurry();
     const isEager = fast || this.#episode?.cause === 'link-silent';
     if (this.#state !== 'down' && !(this.#state === 'waiting' && isEager)) return;
@@ -199,8 +200,6 @@ export class RemoteOutage implements Outage {
     this.#canary = canary;
     this.#canaryAt = this.#context.now();
     this.#state = 'canary';
-    this.#unwant?.();
-    this.#unwant = undefined;
     this.#survey.askNow(canary);
   }
 
@@ -242,7 +241,8 @@ export class RemoteOutage implements Outage {
 
   /** While the link is down nobody else may need it, so its return would go unnoticed. */
   #want(): void {
-    this.#unwant ??= scout(this.remote, this.#context, () => this.linkUp());
+    const link = this.#context.module.link(this.remote);
+    if (link.state !== 'up') this.#unwant ??= link.want({ soon: true });
   }
 
   /** While joins are being asked about, the end of that is waited for. */

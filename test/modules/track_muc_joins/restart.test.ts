@@ -195,7 +195,7 @@ test('the module is taken out and loaded again: clients that are there stay in t
   await made.pass(run, 1_000);
   await catchUp(made.juliet);
   const { commands } = run.test.server;
-  for (const name of ['ping_muc', 'track_muc_joins'])
+  for (const name of ['muc_autorejoin', 'ping_muc', 'track_muc_joins'])
     await commands.run('module unload', { name }, { by: 'test' });
   await commands.run('module load', { name: 'track_muc_joins' }, { by: 'test' });
   await made.pass(run, 30_000);

@@ -377,7 +377,7 @@ test('a table that is too large for a stanza is cut, and says so', () => {
   assert.match(note?.text() ?? '', /^4000 more rows are omitted/);
   const [wide, other] = resultElements('t', { rows: rows.slice(2_000) });
   assert.ok(`${wide}`.length < 200_000);
-  assert.match(other?.text() ?? '', /more are left out/);
+  assert.match(other?.text() ?? '', /more rows are omitted/);
   const [lines, last] = resultElements('t', { text: 'line\n'.repeat(50_000) });
   assert.ok(`${lines}`.length < 1_000_000);
   assert.match(last?.text() ?? '', /not all/);

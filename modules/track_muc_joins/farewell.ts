@@ -13,12 +13,7 @@ export class Farewells {
   readonly #departures: Departures;
   readonly #presence: Exports['presence'];
 
-  constructor(
-    index: JoinIndex,
-    outgoing: Outgoing,
-    departures: Departures,
-    presence: Exports['presence'],
-  ) {
+  constructor(index: JoinIndex, outgoing: Outgoing, departures: Departures, presence: Exports['presence']) {
     this.#index = index;
     this.#outgoing = outgoing;
     this.#departures = departures;

@@ -103,7 +103,7 @@ test('all modules but one: what the others need is loaded all the same', async (
   const names = [...definitions.keys()];
   for (const left of names) {
     const site = await startSite(t, names, [left]);
-    await site.check(names.filter((name) => name !== left));
+    await site.check(withCompanions(names.filter((name) => name !== left)));
   }
 });
 
@@ -119,11 +119,20 @@ test('XEP-0220 §2.1: a server that does not know dialback ends the stream', asy
 /** Enabled by the configuration, disabled while the server runs, and enabled again. */
 async function enableAndDisable(t: TestContext, set: readonly string[]): Promise<void> {
   const site = await startSite(t, set);
-  await site.check(set);
+  const all = withCompanions(set);
+  await site.check(all);
   await site.unloadAll();
   await site.check([]);
-  for (const name of set.toReversed()) await site.load(name);
-  await site.check(set);
+  for (const name of all.toReversed()) await site.load(name);
+  await site.check(all);
+}
+
+/** A configuration that enables the set also enables these: some modules come with others. */
+function withCompanions(set: readonly string[]): string[] {
+  const companions = [...definitions.keys()].filter((name) =>
+    definitions.get(name)?.enabledWith.some((other) => set.includes(other)),
+  );
+  return [...new Set([...set, ...companions])];
 }
 
 async function startSite(t: TestContext, enabled: readonly string[], disabled: readonly string[] = []) {
@@ -223,5 +232,10 @@ function withDependencies(set: readonly string[], kind: 'local' | 'component'): 
 async function readDefinitions() {
   const files = new ModuleFiles();
   const read = await Promise.all(files.names().map((name) => files.import(name)));
-  return new Map(read.map(({ name, scope = 'local', depends = [] }) => [name, { scope, depends }] as const));
+  return new Map(
+    read.map(({ name, scope = 'local', depends = [], enabledWith = [] }) => [
+      name,
+      { scope, depends, enabledWith },
+    ]),
+  );
 }

@@ -96,7 +96,8 @@ test('two domains fail at once: each has its own canary and its own schedule', a
   h.clock.seconds(120);
   assert.ok(clients.every(({ notices }) => notices.length === 3));
   assert.equal(one.pings.length, 6);
-  assert.ok(two.peer.failures <= 3);
+  assert.equal(two.pings.length, 0);
+  assert.ok(two.peer.failures <= 20, `${two.peer.failures} attempts in 120 s`);
 });
 
 test('ping_muc_notify_rate: in no second more, also when nobody waits for a while', async (t) => {

@@ -77,8 +77,14 @@ test('one name on two hosts is one family, which ends with its last source', () 
 test('one name is of one type and has one list of labels', () => {
   const metrics = new MetricRegistry().scope();
   metrics.counter('notices', 'Notices', ['cause']);
-  assert.throws(() => metrics.gauge('notices', 'Notices', () => 0), /is a counter by \(cause\)/);
-  assert.throws(() => metrics.counter('notices', 'Notices', ['room']), /is a counter by \(cause\)/);
+  assert.throws(
+    () => metrics.gauge('notices', 'Notices', () => 0),
+    /is already defined as a counter with the labels \(cause\)/,
+  );
+  assert.throws(
+    () => metrics.counter('notices', 'Notices', ['room']),
+    /is already defined as a counter with the labels \(cause\)/,
+  );
 });
 
 test('values from outside make a thousand series at most, the rest is counted as one', () => {

@@ -13,7 +13,7 @@ export interface UserRow {
 }
 
 /** The operations on accounts that the commands need. Users are localparts; `domain` is one of `domains`. */
-export interface UserDoor {
+export interface UserAdmin {
   /** The hosts that have users. */
   readonly domains: readonly string[];
   list(domain: string): Promise<readonly UserRow[]>;
@@ -33,65 +33,65 @@ const account = jid('The account, such as romeo@example.org');
 const password = string('The new password', { secret: true });
 
 /** The commands on one `UserAdmin`. */
-export function userCommands(door: UserDoor): readonly Command[] {
-  return [addCommand(door), listCommand(door), passwdCommand(door), ...switchCommands(door)];
+export function userCommands(admin: UserAdmin): readonly Command[] {
+  return [addCommand(admin), listCommand(admin), passwdCommand(admin), ...switchCommands(admin)];
 }
 
-function addCommand(door: UserDoor): Command {
+function addCommand(admin: UserAdmin): Command {
   return defineCommand({
     name: 'user add',
     summary: 'Creates an account',
     args: { jid: account, password },
     positional: ['jid'],
     async run(args) {
-      const { domain, user } = locate(door, args.jid);
-      if (await door.get(domain, user)) {
+      const { domain, user } = locate(admin, args.jid);
+      if (await admin.get(domain, user)) {
         throw new CommandError(
           `the account ${args.jid} already exists; "enjamb user passwd ${args.jid}" changes its password`,
         );
       }
-      await door.create(domain, user, args.password);
+      await admin.create(domain, user, args.password);
       return { text: `${args.jid} created` };
     },
   });
 }
 
-function listCommand(door: UserDoor): Command {
+function listCommand(admin: UserAdmin): Command {
   return defineCommand({
     name: 'user list',
     summary: 'Lists the accounts',
     args: { host: string('List only the accounts of this host', { optional: true }) },
-    run: ({ host }) => listUsers(door, host),
+    run: ({ host }) => listUsers(admin, host),
   });
 }
 
-function passwdCommand(door: UserDoor): Command {
+function passwdCommand(admin: UserAdmin): Command {
   return defineCommand({
     name: 'user passwd',
     summary: 'Sets a new password',
     args: { jid: account, password },
     positional: ['jid'],
     async run(args, { by }) {
-      const { domain, user } = await existing(door, args.jid);
-      const ended = await door.setPassword(domain, user, args.password, by);
+      const { domain, user } = await existing(admin, args.jid);
+      const ended = await admin.setPassword(domain, user, args.password, by);
       return { text: `${args.jid} has a new password${sessionsEnded(ended)}` };
     },
   });
 }
 
-function switchCommands(door: UserDoor): readonly Command[] {
+function switchCommands(admin: UserAdmin): readonly Command[] {
   return [
-    changeCommand(door, 'disable', 'Prevents an account from logging in', {
+    changeCommand(admin, 'disable', 'Prevents an account from logging in', {
       done: 'is disabled: it cannot log in, its data is kept',
-      act: (domain, user) => door.setEnabled(domain, user, false),
+      act: (domain, user) => admin.setEnabled(domain, user, false),
     }),
-    changeCommand(door, 'enable', 'Lets a disabled account log in again', {
+    changeCommand(admin, 'enable', 'Lets a disabled account log in again', {
       done: 'is enabled',
-      act: (domain, user) => door.setEnabled(domain, user, true),
+      act: (domain, user) => admin.setEnabled(domain, user, true),
     }),
-    changeCommand(door, 'delete', 'Deletes an account and all its data', {
+    changeCommand(admin, 'delete', 'Deletes an account and all its data', {
       done: 'is deleted with all its data',
-      act: (domain, user) => door.delete(domain, user),
+      act: (domain, user) => admin.delete(domain, user),
     }),
   ];
 }
@@ -103,7 +103,7 @@ interface Change {
   act(domain: string, user: string): Promise<number>;
 }
 
-function changeCommand(door: UserDoor, name: string, summary: string, { done, act }: Change): Command {
+function changeCommand(admin: UserAdmin, name: string, summary: string, { done, act }: Change): Command {
   return defineCommand({
     name: `user ${name}`,
     summary,
@@ -111,7 +111,7 @@ function changeCommand(door: UserDoor, name: string, summary: string, { done, ac
     positional: ['jid'],
     destroys: name === 'delete',
     async run(args) {
-      const { domain, user } = await existing(door, args.jid);
+      const { domain, user } = await existing(admin, args.jid);
       const ended = await act(domain, user);
       return { text: `${args.jid} ${done}${sessionsEnded(ended)}` };
     },
@@ -123,39 +123,39 @@ function sessionsEnded(count: number): string {
   return count === 1 ? '; 1 session ended' : `; ${count} sessions ended`;
 }
 
-async function listUsers(door: UserDoor, only: string | undefined): Promise<CommandResult> {
-  if (only !== undefined && !door.domains.includes(only)) throw noSuchHost(door, only);
+async function listUsers(admin: UserAdmin, only: string | undefined): Promise<CommandResult> {
+  if (only !== undefined && !admin.domains.includes(only)) throw noSuchHost(admin, only);
   const rows: Record<string, unknown>[] = [];
-  for (const domain of only === undefined ? door.domains : [only]) {
-    const users = [...(await door.list(domain))].sort((a, b) => a.user.localeCompare(b.user));
+  for (const domain of only === undefined ? admin.domains : [only]) {
+    const users = [...(await admin.list(domain))].sort((a, b) => a.user.localeCompare(b.user));
     for (const { user, enabled, online } of users)
       rows.push({ jid: `${user}@${domain}`, enabled, ...(online === undefined ? {} : { online }) });
   }
   return { rows };
 }
 
-async function existing(door: UserDoor, address: string): Promise<{ domain: string; user: string }> {
-  const place = locate(door, address);
-  if (!(await door.get(place.domain, place.user))) throw new CommandError(`there is no account ${address}`);
+async function existing(admin: UserAdmin, address: string): Promise<{ domain: string; user: string }> {
+  const place = locate(admin, address);
+  if (!(await admin.get(place.domain, place.user))) throw new CommandError(`there is no account ${address}`);
   return place;
 }
 
-function locate(door: UserDoor, address: string): { domain: string; user: string } {
+function locate(admin: UserAdmin, address: string): { domain: string; user: string } {
   const { local, domain } = Jid.parse(address);
-  if (local === undefined) throw incomplete(door, domain);
-  if (!door.domains.includes(domain)) throw noSuchHost(door, domain);
+  if (local === undefined) throw incomplete(admin, domain);
+  if (!admin.domains.includes(domain)) throw noSuchHost(admin, domain);
   return { domain, user: local };
 }
 
 /** A word without "@": the name of a host, or that of a user without its host. */
-function incomplete(door: UserDoor, word: string): CommandError {
-  const isHost = door.domains.includes(word);
-  const complete = isHost ? [`user@${word}`] : door.domains.map((domain) => `${word}@${domain}`);
+function incomplete(admin: UserAdmin, word: string): CommandError {
+  const isHost = admin.domains.includes(word);
+  const complete = isHost ? [`user@${word}`] : admin.domains.map((domain) => `${word}@${domain}`);
   const fault = isHost ? `"${word}" is a host, not an account` : `"${word}" has no domain`;
   return new CommandError(`${fault}: write it as ${complete.join(' or ') || `${word}@HOST`}`, 'usage');
 }
 
-function noSuchHost(door: UserDoor, domain: string): CommandError {
-  const known = door.domains.join(', ') || 'none; add one to the configuration';
+function noSuchHost(admin: UserAdmin, domain: string): CommandError {
+  const known = admin.domains.join(', ') || 'none; add one to the configuration';
   return new CommandError(`there is no host "${domain}" with users; the hosts with users are: ${known}`);
 }

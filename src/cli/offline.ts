@@ -1,6 +1,6 @@
 // Opens the accounts in the database while no server runs.
 
-import type { UserDoor } from '../admin/user-commands.ts';
+import type { UserAdmin } from '../admin/user-commands.ts';
 import type { Config } from '../config/config.ts';
 import type { Accounts } from '../sasl/accounts.ts';
 import { CliError } from './terminal.ts';
@@ -9,7 +9,7 @@ import { CliError } from './terminal.ts';
  * Opens the database for the user commands; `close` it afterwards.
  * @throws CliError when there is no database on disk.
  */
-export async function openOffline(config: Config): Promise<{ door: UserDoor; close(): Promise<void> }> {
+export async function openOffline(config: Config): Promise<{ admin: UserAdmin; close(): Promise<void> }> {
   const { storage: driver, data_path: dataPath } = config.core;
   if (driver === 'memory') {
     throw new CliError(
@@ -23,15 +23,15 @@ export async function openOffline(config: Config): Promise<{ door: UserDoor; clo
   const accounts = new Map(
     domains.map((domain) => [domain, new Accounts(storesFor(storage, domain), { domain })]),
   );
-  const door = offlineDoor(domains, accounts, (domain, user) => storesFor(storage, domain).purge(user));
-  return { door, close: () => storage.close() };
+  const admin = offlineAdmin(domains, accounts, (domain, user) => storesFor(storage, domain).purge(user));
+  return { admin, close: () => storage.close() };
 }
 
-function offlineDoor(
+function offlineAdmin(
   domains: readonly string[],
   accounts: ReadonlyMap<string, Accounts>,
   purge: (domain: string, user: string) => Promise<void>,
-): UserDoor {
+): UserAdmin {
   const of = (domain: string): Accounts => accounts.get(domain)!;
   return {
     domains,

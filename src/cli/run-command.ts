@@ -57,10 +57,10 @@ async function runOffline(
   args: CommandArgs,
   terminal: Terminal,
 ): Promise<CommandResult> {
-  const { door, close } = await openOffline(config);
+  const { admin, close } = await openOffline(config);
   try {
     const registry = new CommandRegistry();
-    for (const command of userCommands(door)) registry.register(command);
+    for (const command of userCommands(admin)) registry.register(command);
     const result = await registry.run(name, args, { by: 'command line' });
     terminal.stderr.write(`No server is running; working on the database in ${config.core.data_path}.\n`);
     return result;

@@ -13,7 +13,7 @@ import { jid, string } from '../config/options.ts';
 import { Jid } from '../xml/jid.ts';
 import type { LocalHost } from './host.ts';
 import type { ModuleHost } from './module-host.ts';
-import { userDoor } from './user-door.ts';
+import { userAdmin } from './user-admin.ts';
 
 export interface CommandScope {
   readonly hosts: ReadonlyMap<string, LocalHost>;
@@ -29,7 +29,7 @@ export function registerCoreCommands(registry: CommandRegistry, scope: CommandSc
 }
 
 function registerUserCommands(registry: CommandRegistry, { hosts }: CommandScope): void {
-  for (const command of userCommands(userDoor(hosts))) registry.register(command);
+  for (const command of userCommands(userAdmin(hosts))) registry.register(command);
   registry.register({
     name: 'user sessions',
     summary: 'Lists the sessions of an account, or all',

@@ -32,9 +32,9 @@ async function openDatabase(config: Config): Promise<Finding> {
   if (!existsSync(file))
     return say('ok', `there is no database in ${config.core.data_path} yet; the first start creates it`);
   try {
-    const { door, close } = await openOffline(config);
+    const { admin, close } = await openOffline(config);
     const counts = await Promise.all(
-      door.domains.map(async (domain) => `${(await door.list(domain)).length} on ${domain}`),
+      admin.domains.map(async (domain) => `${(await admin.list(domain)).length} on ${domain}`),
     );
     await close();
     await assertWhole(file);

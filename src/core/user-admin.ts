@@ -1,10 +1,10 @@
 // The accounts of a running server, for the commands that are the same when it is stopped.
 
-import type { UserDoor } from '../admin/user-commands.ts';
+import type { UserAdmin } from '../admin/user-commands.ts';
 import type { LocalHost } from './host.ts';
 
 /** Changes affect connected clients: disabling or deleting an account, or a new password, ends the account's sessions. */
-export function userDoor(hosts: ReadonlyMap<string, LocalHost>): UserDoor {
+export function userAdmin(hosts: ReadonlyMap<string, LocalHost>): UserAdmin {
   const locals = [...hosts.values()].filter(({ kind }) => kind === 'local');
   const of = (domain: string): LocalHost => hosts.get(domain)!;
   return {

@@ -45,7 +45,7 @@ function addShow(module: Registry, service: Service): void {
         rows: [...found.seats.values()].map(({ jid: client, occupant }) => {
           return { client, nick: occupant.nick, role: occupant.role };
         }),
-        data: { ...summaryOf(found), config, standings: Object.fromEntries(found.standings) },
+        data: { ...summaryOf(found), config, affiliations: Object.fromEntries(found.affiliations) },
       };
     },
   });

@@ -21,9 +21,9 @@ import { loadRooms, writeChanges } from './engine/store.ts';
 import { MAX_ALL_SUBJECT_BYTES } from './engine/subjects.ts';
 import { postpone, turn } from './engine/turn.ts';
 import { exportsOf } from './exports.ts';
+import { MAX_ALL_AFFILIATION_BYTES } from './model/affiliations.ts';
 import { OPTIONS } from './model/options.ts';
 import type { StoredRoom } from './model/row.ts';
-import { MAX_STANDING_BYTES } from './model/standings.ts';
 import { SERVICE_FEATURES } from './stanzas/disco.ts';
 import { iqToRoom, iqToService } from './stanzas/iq.ts';
 import { messageToOccupant, messageToRoom } from './stanzas/message.ts';
@@ -93,7 +93,7 @@ function newService(module: Service['module']): Service {
     commits: new Map(),
     reader: new HistoryReader(),
     budgets: {
-      standings: new ByteBudget(MAX_STANDING_BYTES),
+      affiliations: new ByteBudget(MAX_ALL_AFFILIATION_BYTES),
       history: new ByteBudget(MAX_ALL_HISTORY_BYTES),
       presence: new ByteBudget(MAX_ALL_PRESENCE_BYTES),
       invitations: new ByteBudget(MAX_ALL_INVITATION_BYTES),

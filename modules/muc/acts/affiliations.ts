@@ -4,6 +4,7 @@ import { type ByteBudget, Jid } from 'enjamb/api';
 import { announce } from '../engine/deliver.ts';
 import { roomChanged } from '../engine/rooms.ts';
 import type { Service } from '../engine/service.ts';
+import { bytesOf, FREE_AFFILIATION_BYTES, maxAffiliationBytes, setEntry } from '../model/affiliations.ts';
 import type { MucSettings } from '../model/options.ts';
 import { type Affiliation, isAtLeast, refuseAffiliation, roleAfter } from '../model/ranks.ts';
 import {
@@ -15,7 +16,6 @@ import {
   type Room,
 } from '../model/room.ts';
 import { roomError } from '../model/room_error.ts';
-import { bytesOf, FREE_STANDING_BYTES, maxStandingBytes, setStanding } from '../model/standings.ts';
 import { type Departure, removeOccupant } from './depart.ts';
 import { sendInvitation } from './invitation.ts';
 import { checkNickIsFree } from './rename.ts';
@@ -58,7 +58,7 @@ export function checkNumber(room: Room, changes: number): void {
 
 function checkOne(room: Room, actor: string, { bare, affiliation }: AffiliationChange): void {
   const rank = affiliationOf(room, actor);
-  const refused = refuseAffiliation(rank, room.standings.get(bare)?.affiliation ?? 'none', affiliation);
+  const refused = refuseAffiliation(rank, room.affiliations.get(bare)?.affiliation ?? 'none', affiliation);
   if (affiliation === 'outcast' && bare === actor && isAtLeast(rank, 'admin')) {
     throw roomError(room.jid, 'conflict', { text: 'You cannot ban yourself' });
   }
@@ -74,20 +74,22 @@ function checkNicks(room: Room, changes: readonly AffiliationChange[]): void {
   for (const { bare, nick = '' } of changes) {
     if (nick === '') continue;
     checkNickIsFree(room, nick, bare);
-    if ((wanted.get(nick) ?? bare) !== bare) throw roomError(room.jid, 'conflict');
+    if ((wanted.get(nick) ?? bare) !== bare) {
+      throw roomError(room.jid, 'conflict', { text: 'The request gives one nickname to two users' });
+    }
     wanted.set(nick, bare);
   }
 }
 
 /** The options and budgets that bound the affiliations of all rooms. */
-interface StandingMemory {
+interface AffiliationMemory {
   readonly module: { readonly options: MucSettings };
-  readonly budgets: { readonly standings: ByteBudget };
+  readonly budgets: { readonly affiliations: ByteBudget };
 }
 
 /** Checks the bounds of the room and of all rooms. @throws StanzaError 'resource-constraint' */
 export function checkSpace(
-  { module: { options }, budgets }: StandingMemory,
+  { module: { options }, budgets }: AffiliationMemory,
   room: Room,
   changes: readonly AffiliationChange[],
 ): void {
@@ -95,19 +97,19 @@ export function checkSpace(
   let bytes = 0;
   for (const change of changes) {
     const { bare } = change;
-    const standing = standingAfter(room, change);
-    const old = room.standings.get(bare);
-    if (standing && !old) added.add(bare);
-    bytes += (standing ? bytesOf(bare, standing) : 0) - (old ? bytesOf(bare, old) : 0);
+    const entry = entryAfter(room, change);
+    const old = room.affiliations.get(bare);
+    if (entry && !old) added.add(bare);
+    bytes += (entry ? bytesOf(bare, entry) : 0) - (old ? bytesOf(bare, old) : 0);
   }
-  const isTooMany = added.size > 0 && room.standings.size + added.size > options.muc_max_affiliations;
-  if (isTooMany || (bytes > 0 && room.standingBytes + bytes > maxStandingBytes(options))) {
+  const isTooMany = added.size > 0 && room.affiliations.size + added.size > options.muc_max_affiliations;
+  if (isTooMany || (bytes > 0 && room.affiliationBytes + bytes > maxAffiliationBytes(options))) {
     throw roomError(room.jid, 'resource-constraint', {
       text: 'The room has too many users with an affiliation',
     });
   }
-  const isFree = room.standingBytes + bytes <= FREE_STANDING_BYTES;
-  if (bytes > 0 && !isFree && budgets.standings.used + bytes > budgets.standings.max) {
+  const isFree = room.affiliationBytes + bytes <= FREE_AFFILIATION_BYTES;
+  if (bytes > 0 && !isFree && budgets.affiliations.used + bytes > budgets.affiliations.max) {
     throw roomError(room.jid, 'resource-constraint', {
       text: 'The rooms of this service have too many users with an affiliation',
     });
@@ -117,10 +119,10 @@ export function checkSpace(
 /** §10: "Every room MUST have at least one owner". */
 function checkOwners(room: Room, changes: readonly AffiliationChange[]): void {
   const takesAway = ({ bare, affiliation }: AffiliationChange) =>
-    affiliation !== 'owner' && room.standings.get(bare)?.affiliation === 'owner';
+    affiliation !== 'owner' && room.affiliations.get(bare)?.affiliation === 'owner';
   if (!changes.some(takesAway)) return;
   const owners = new Set(
-    [...room.standings].filter(([, { affiliation }]) => affiliation === 'owner').map(([jid]) => jid),
+    [...room.affiliations].filter(([, { affiliation }]) => affiliation === 'owner').map(([jid]) => jid),
   );
   for (const { bare, affiliation } of changes) {
     if (affiliation === 'owner') owners.add(bare);
@@ -131,7 +133,7 @@ function checkOwners(room: Room, changes: readonly AffiliationChange[]): void {
 
 /** Makes checked changes in a draft of the room, without announcing them. */
 export function stageAffiliations(draft: Room, changes: readonly AffiliationChange[]): void {
-  for (const change of changes) setStanding(draft, change.bare, standingAfter(draft, change));
+  for (const change of changes) setEntry(draft, change.bare, entryAfter(draft, change));
 }
 
 /** Applies checked changes and notifies the occupants. `actor`: the nick of the user who made them, if in the room. */
@@ -166,9 +168,9 @@ function applyOne(
 ): void {
   const { bare, affiliation, reason } = change;
   const before = new Map(affected.map((occupant) => [occupant, affiliationOf(room, occupant.bare)]));
-  const wasUnknown = !room.standings.has(bare);
-  const former = room.standings.get(bare)?.affiliation ?? 'none';
-  setStanding(room, bare, standingAfter(room, change), service.budgets.standings);
+  const wasUnknown = !room.affiliations.has(bare);
+  const former = room.affiliations.get(bare)?.affiliation ?? 'none';
+  setEntry(room, bare, entryAfter(room, change), service.budgets.affiliations);
   for (const [occupant, old] of before) {
     const now = affiliationOf(room, occupant.bare);
     const departure = departureOf(room, now);
@@ -201,13 +203,13 @@ function departureOf(room: Room, affiliation: Affiliation): Departure | undefine
 }
 
 /** The user's entry after a change; `undefined` if there is none. */
-function standingAfter(
+function entryAfter(
   room: Room,
   { bare, affiliation, nick, reason }: AffiliationChange,
 ): AffiliationEntry | undefined {
   if (affiliation === 'none') return undefined;
   // §9.1: outcasts have no reserved nick.
-  const reserved = affiliation === 'outcast' ? '' : (nick ?? room.standings.get(bare)?.nick ?? '');
+  const reserved = affiliation === 'outcast' ? '' : (nick ?? room.affiliations.get(bare)?.nick ?? '');
   return {
     affiliation,
     ...(reserved === '' ? {} : { nick: reserved }),

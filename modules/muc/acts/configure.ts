@@ -15,7 +15,7 @@ import {
   checkAffiliations,
   stageAffiliations,
 } from './affiliations.ts';
-import { removeStrangers } from './depart.ts';
+import { removeNonMembers } from './depart.ts';
 
 /** The form fields that list all owners and all admins (§10.2). */
 export const OWNERS_FIELD = 'muc#roomconfig_roomowners';
@@ -26,7 +26,7 @@ const EFFECTS: { readonly [K in keyof RoomConfig]?: (service: Service, room: Roo
   // An absent owner may have made an empty room temporary.
   persistent: closeIfDone,
   // §10.2: occupants who are not members are removed, with 322.
-  membersOnly: removeStrangers,
+  membersOnly: removeNonMembers,
   historyLength: trimHistory,
 };
 
@@ -63,7 +63,7 @@ export function configure(
       roomChanged(service, room);
       answer();
       applyAffiliations(service, room, { bare: from.bare, actor: seatOf(room, from)?.occupant.nick }, people);
-      settle(service, room, before);
+      applyEffects(service, room, before);
       service.module.notify('muc-room', { room, change: 'configured' });
     },
   });
@@ -99,7 +99,7 @@ export function placesOf({ module }: Service): SettingPlace[] {
 }
 
 /** The consequences of a new configuration: notices (§10.2.1), and the effects of changed settings. */
-function settle(service: Service, room: Room, before: RoomConfig): void {
+function applyEffects(service: Service, room: Room, before: RoomConfig): void {
   const changed = placesOf(service).filter(({ get }) => get(room.config) !== get(before));
   if (changed.length === 0) return;
   for (const occupant of room.occupants.values()) forgetViews(occupant);
@@ -126,7 +126,7 @@ function peopleChanges(room: Room, values: ReadonlyMap<string, string[]>): Affil
     ...holders(room, 'admin'),
   ]);
   return [...concerned]
-    .map((bare) => ({ bare, before: room.standings.get(bare)?.affiliation ?? 'none' }) as const)
+    .map((bare) => ({ bare, before: room.affiliations.get(bare)?.affiliation ?? 'none' }) as const)
     .map(({ bare, before }) => ({ bare, before, affiliation: listed(bare, before, owners, admins) }))
     .filter(({ before, affiliation }) => before !== affiliation)
     .map(({ bare, affiliation }) => ({ bare, affiliation }));
@@ -162,7 +162,7 @@ function bareOf(room: Room, text: string): string {
 
 /** The bare JIDs of all users with an affiliation. */
 export function holders(room: Room, affiliation: Affiliation): string[] {
-  return [...room.standings]
-    .filter(([, standing]) => standing.affiliation === affiliation)
+  return [...room.affiliations]
+    .filter(([, entry]) => entry.affiliation === affiliation)
     .map(([bare]) => bare);
 }

@@ -1,7 +1,7 @@
 // Departures from a room: leaving (XEP-0045 §7.14), removal (§8.2, §9.1, §10.2), lost clients (§11.1).
 
 import type { Node } from 'enjamb/api';
-import { announce, type News, tellOthers, tellOwn } from '../engine/deliver.ts';
+import { announce, type PresenceUpdate, tellOthers, tellOwn } from '../engine/deliver.ts';
 import { forgetPresence } from '../engine/presence_payload.ts';
 import { closeIfDone } from '../engine/rooms.ts';
 import { countSeat } from '../engine/seats.ts';
@@ -19,7 +19,7 @@ export interface Departure {
   readonly actor?: string | undefined;
   readonly reason?: string | undefined;
   /** The `id` of the presence by which a client leaves, which is returned to it. */
-  readonly echo?: NonNullable<News['echo']>;
+  readonly echo?: NonNullable<PresenceUpdate['echo']>;
 }
 
 /**
@@ -44,12 +44,12 @@ export function removeSeats(
     seat.occupant.seats.delete(seat.jid);
     forgetPresence(service, room, seat);
   }
-  for (const seat of seats) tellOwn(service, room, seat.occupant, [seat], farewell(seat, departure));
+  for (const seat of seats) tellOwn(service, room, seat.occupant, [seat], unavailable(seat, departure));
   for (const [occupant, main] of shown) {
     forgetViews(occupant);
     if (occupant.seats.size === 0) {
       room.occupants.delete(occupant.nick);
-      tellOthers(service, room, occupant, farewell(main, departure));
+      tellOthers(service, room, occupant, unavailable(main, departure));
     } else if (!occupant.seats.has(main.jid)) {
       announce(service, room, occupant);
     }
@@ -64,12 +64,12 @@ export function removeOccupant(service: Service, room: Room, occupant: Occupant,
 }
 
 /** Removes occupants who are not members from a members-only room (§10.2, status 322). */
-export function removeStrangers(service: Service, room: Room): void {
+export function removeNonMembers(service: Service, room: Room): void {
   if (!room.config.membersOnly) return;
-  const strangers = [...room.seats.values()].filter(
+  const nonMembers = [...room.seats.values()].filter(
     ({ occupant }) => !isAtLeast(affiliationOf(room, occupant.bare), 'member'),
   );
-  if (strangers.length > 0) removeSeats(service, room, strangers, { codes: ['322'] });
+  if (nonMembers.length > 0) removeSeats(service, room, nonMembers, { codes: ['322'] });
 }
 
 /**
@@ -91,6 +91,6 @@ function removeGone(service: Service): void {
   }
 }
 
-function farewell(seat: Seat, departure: Departure): News {
+function unavailable(seat: Seat, departure: Departure): PresenceUpdate {
   return { type: 'unavailable', payload: [], role: 'none', jid: seat.jid, ...departure };
 }

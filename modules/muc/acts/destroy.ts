@@ -1,7 +1,7 @@
 // The end of a room (XEP-0045 §10.9).
 
 import { type Element, NS, share, xml } from 'enjamb/api';
-import type { News } from '../engine/deliver.ts';
+import type { PresenceUpdate } from '../engine/deliver.ts';
 import { forgetPresence } from '../engine/presence_payload.ts';
 import { dropRoom } from '../engine/rooms.ts';
 import { countSeat } from '../engine/seats.ts';
@@ -24,11 +24,11 @@ export function destroyRoom(
   service: Service,
   room: Room,
   destruction: Destruction,
-  echo?: News['echo'],
+  echo?: PresenceUpdate['echo'],
 ): void {
   dropRoom(service, room);
   for (const occupant of room.occupants.values()) {
-    const farewell = share(
+    const unavailable = share(
       xml(
         'presence',
         { type: 'unavailable', from: `${room.jid}/${occupant.nick}` },
@@ -46,7 +46,7 @@ export function destroyRoom(
       countSeat(service, seat, -1);
       forgetPresence(service, room, seat);
       const id = echo?.client === seat ? echo.id : undefined;
-      send(service, farewell.with({ to: seat.jid, id }));
+      send(service, unavailable.with({ to: seat.jid, id }));
     }
   }
   room.occupants.clear();

@@ -2,8 +2,14 @@
 
 import { detach, type Element, NS, type Stanza, StanzaError, type StanzaEvent, xml } from 'enjamb/api';
 import { checkMayCreate } from '../engine/creators.ts';
-import { announce, showRoom, tellOthers, tellOwn } from '../engine/deliver.ts';
-import { forgetPresence, hasChanged, type Said, speak, whatIsSaid } from '../engine/presence_payload.ts';
+import { announce, sendOccupants, tellOthers, tellOwn } from '../engine/deliver.ts';
+import {
+  forgetPresence,
+  hasChanged,
+  type ReceivedPresence,
+  readPresence,
+  storePresence,
+} from '../engine/presence_payload.ts';
 import { selectHistory } from '../engine/ring.ts';
 import { createRoom, dropRoom, findRoom } from '../engine/rooms.ts';
 import { checkSeats, countSeat } from '../engine/seats.ts';
@@ -26,12 +32,12 @@ import { sendSubject } from './subject.ts';
 /** Additional places in a full room for admins and owners (§7.2.9: "up to some reasonable number"). */
 const PLACES_FOR_ADMINS = 10;
 
-/** Handles available presence with the muc `x`: a user enters, or enters again after losing its state. */
+/** Handles available presence with the muc `x`: a client enters, or enters again after losing its state. */
 export function join(service: Service, event: StanzaEvent): void {
   const room = findRoom(service, event.to);
   const seat = seatOf(room, event.from);
   try {
-    if (room && seat) resync(service, room, seat, event);
+    if (room && seat) sendAgain(service, room, seat, event);
     else enter(service, room, event);
   } catch (error) {
     if (!(error instanceof StanzaError)) throw error;
@@ -42,21 +48,21 @@ export function join(service: Service, event: StanzaEvent): void {
 function enter(service: Service, existing: Room | undefined, event: StanzaEvent): void {
   const { from, to, stanza } = event;
   const nick = properNick(service, to);
-  const said = whatIsSaid(stanza, to.bare);
+  const received = readPresence(stanza, to.bare);
   if (existing) checkEntry(service, existing, event, nick);
   checkSeats(service, to.bare, from.bare);
-  const room = existing ?? foundRoom(service, event);
+  const room = existing ?? createRoomFor(service, event);
   const isNew = existing === undefined;
   const allowed = allowedNick(service, room, event, nick, isNew);
   const seat = admit(service, room, detach(from.bare), detach(from.toString()), allowed);
-  speak(service, room, seat, said);
+  storePresence(service, room, seat, received);
   tellOthers(service, room, seat.occupant);
   const codes = [...(isNew ? ['201'] : []), ...(allowed === nick ? rewrittenCodes(event) : ['210'])];
-  welcome(service, room, seat, event, codes);
+  sendRoom(service, room, seat, event, codes);
   service.module.notify('muc-entered', { room, seats: [seat], codes });
 }
 
-/** Asks other modules. Returns the nick under which the client enters. @throws the errors of handlers */
+/** Lets other modules refuse or rename the client. Returns its nick. @throws the errors of handlers */
 function allowedNick(
   service: Service,
   room: Room,
@@ -78,14 +84,14 @@ function allowedNick(
 }
 
 /** Sends a new occupant the state of the room in the order of §7.1. */
-function welcome(
+function sendRoom(
   service: Service,
   room: Room,
   seat: Seat,
   { stanza }: StanzaEvent,
   codes: readonly string[],
 ): void {
-  showRoom(service, room, seat);
+  sendOccupants(service, room, seat);
   // §7.2.3: 100 warns that every occupant sees the real address.
   const ownCodes = room.config.whois === 'anyone' ? ['100', ...codes] : codes;
   tellOwn(service, room, seat.occupant, [seat], { ownCodes, echo: echoOf(seat, stanza) });
@@ -101,35 +107,35 @@ function sendHistory(service: Service, room: Room, seat: Seat, wish: Element | u
 }
 
 /** §7.2.1, §17.3: sends a present occupant the whole state again; others are notified only of changes. */
-function resync(service: Service, room: Room, seat: Seat, event: StanzaEvent): void {
+function sendAgain(service: Service, room: Room, seat: Seat, event: StanzaEvent): void {
   const nick = properNick(service, event.to);
-  const said = whatIsSaid(event.stanza, room.jid);
+  const received = readPresence(event.stanza, room.jid);
   if (nick !== seat.occupant.nick) {
     checkNickIsFree(room, nick, seat.occupant.bare);
     if (seat.occupant.seats.size === 1) {
-      changeNick(service, room, seat, said, event);
+      changeNick(service, room, seat, received, event);
     } else {
       // The new nick is for this client only, not for the user's other clients.
-      leaveSiblings(service, room, seat);
+      leaveOccupant(service, room, seat);
       const moved = admit(service, room, seat.occupant.bare, seat.jid, nick);
-      speak(service, room, moved, said);
+      storePresence(service, room, moved, received);
       tellOthers(service, room, moved.occupant);
-      welcome(service, room, moved, event, rewrittenCodes(event));
+      sendRoom(service, room, moved, event, rewrittenCodes(event));
       return;
     }
   } else {
-    refresh(service, room, seat, said);
+    refresh(service, room, seat, received);
   }
-  welcome(service, room, seat, event, rewrittenCodes(event));
+  sendRoom(service, room, seat, event, rewrittenCodes(event));
 }
 
-function refresh(service: Service, room: Room, seat: Seat, said: Said): void {
-  const isNew = hasChanged(seat, said);
-  speak(service, room, seat, said);
+function refresh(service: Service, room: Room, seat: Seat, received: ReceivedPresence): void {
+  const isNew = hasChanged(seat, received);
+  storePresence(service, room, seat, received);
   if (isNew && mainSeat(seat.occupant) === seat) tellOthers(service, room, seat.occupant);
 }
 
-function leaveSiblings(service: Service, room: Room, seat: Seat): void {
+function leaveOccupant(service: Service, room: Room, seat: Seat): void {
   countSeat(service, seat, -1);
   room.seats.delete(seat.jid);
   seat.occupant.seats.delete(seat.jid);
@@ -139,7 +145,7 @@ function leaveSiblings(service: Service, room: Room, seat: Seat): void {
 }
 
 /** §10.1.1. @throws StanzaError 'not-allowed', 'resource-constraint' */
-function foundRoom(service: Service, event: StanzaEvent): Room {
+function createRoomFor(service: Service, event: StanzaEvent): Room {
   checkMayCreate(service, event);
   const creator = detach(event.from.bare);
   return createRoom(service, detach(event.to.local ?? ''), { owner: creator, creator });

@@ -1,43 +1,43 @@
 // Mediated invitations and their refusals (XEP-0045 §7.8.2).
 
 import { type Element, Jid, NS, type StanzaEvent, xml } from 'enjamb/api';
-import { asked } from '../engine/ask.ts';
+import { askModules } from '../engine/ask.ts';
 import { commit } from '../engine/commit.ts';
 import { forgetInvitation } from '../engine/invitations.ts';
 import { roomChanged } from '../engine/rooms.ts';
 import { type Service, send } from '../engine/service.ts';
+import { setEntry } from '../model/affiliations.ts';
 import { type Affiliation, isAtLeast } from '../model/ranks.ts';
 import { affiliationOf, type Room, seatOf } from '../model/room.ts';
 import { roomError } from '../model/room_error.ts';
-import { setStanding } from '../model/standings.ts';
 import { checkSpace, stageAffiliations } from './affiliations.ts';
 import { type Invitation, sendInvitation } from './invitation.ts';
 
 /** The most invitations in one stanza. */
-const MAX_INVITES_AT_ONCE = 10;
+const MAX_INVITES = 10;
 
-/** Relays invitations. False: `x` has none. @throws StanzaError if the sender may not invite, or one is invalid */
+/** Relays invitations. Returns false if `x` has none. @throws StanzaError if the sender may not invite, or one is invalid */
 export function handleInvites(service: Service, room: Room, event: StanzaEvent, x: Element): boolean {
   const invites = x.getChildren('invite');
   if (invites.length === 0) return false;
-  if (invites.length > MAX_INVITES_AT_ONCE) {
+  if (invites.length > MAX_INVITES) {
     throw roomError(room.jid, 'policy-violation', {
-      text: `At most ${MAX_INVITES_AT_ONCE} invitations in one message`,
+      text: `At most ${MAX_INVITES} invitations in one message`,
     });
   }
   checkMayInvite(room, event.from);
-  asked(service, room, event, 'invite');
-  const invitations = invites.map((invite) => read(room, event, invite));
+  askModules(service, room, event, 'invite');
+  const invitations = invites.map((invite) => readInvite(room, event, invite));
   const sendAll = () => {
     for (const invitation of invitations) sendInvitation(service, room, invitation);
   };
-  if (newMembers(room, invitations).length === 0) sendAll();
-  else welcomeMembers(service, room, event, invitations, sendAll);
+  if (futureMembers(room, invitations).length === 0) sendAll();
+  else inviteAsMembers(service, room, event, invitations, sendAll);
   return true;
 }
 
 /** §9.5: an invitation to a members-only room makes the invitee a member; to an open room it MUST NOT. */
-function welcomeMembers(
+function inviteAsMembers(
   service: Service,
   room: Room,
   event: StanzaEvent,
@@ -47,12 +47,12 @@ function welcomeMembers(
   commit(service, room, event, {
     check(tried) {
       checkMayInvite(tried, event.from);
-      checkSpace(service, tried, newMembers(tried, invitations));
+      checkSpace(service, tried, futureMembers(tried, invitations));
     },
-    stage: (draft) => stageAffiliations(draft, newMembers(draft, invitations)),
+    stage: (draft) => stageAffiliations(draft, futureMembers(draft, invitations)),
     apply() {
-      for (const { bare, affiliation } of newMembers(room, invitations)) {
-        setStanding(room, bare, { affiliation }, service.budgets.standings);
+      for (const { bare, affiliation } of futureMembers(room, invitations)) {
+        setEntry(room, bare, { affiliation }, service.budgets.affiliations);
         service.module.notify('muc-affiliation', {
           room,
           bare,
@@ -67,15 +67,18 @@ function welcomeMembers(
   });
 }
 
-function newMembers(room: Room, invitations: readonly Invitation[]) {
+function futureMembers(room: Room, invitations: readonly Invitation[]) {
   if (!room.config.membersOnly) return [];
   const unknown = new Set(invitations.map(({ invitee }) => invitee.bare));
   return [...unknown]
-    .filter((bare) => !room.standings.has(bare))
+    .filter((bare) => !room.affiliations.has(bare))
     .map((bare) => ({ bare, affiliation: 'member' }) as const);
 }
 
-/** Relays refusals to the inviter. False: `x` has none. @throws StanzaError 'item-not-found' without an invitation */
+/**
+ * Relays a refusal to the inviter. Returns false if `x` has none. @throws StanzaError 'item-not-found' without an
+ * invitation
+ */
 export function handleDeclines(
   service: Service,
   room: Room,
@@ -120,7 +123,7 @@ function checkMayInvite(room: Room, sender: Jid): void {
     throw roomError(room.jid, 'forbidden', { text: 'You may not invite users to this room' });
 }
 
-function read(room: Room, { stanza, from }: StanzaEvent, invite: Element): Invitation {
+function readInvite(room: Room, { stanza, from }: StanzaEvent, invite: Element): Invitation {
   const invitee = Jid.tryParse(invite.attrs.to);
   if (!invitee)
     throw roomError(room.jid, 'jid-malformed', {

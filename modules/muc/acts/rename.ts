@@ -2,11 +2,11 @@
 
 import { detach, Jid, type Stanza, type StanzaEvent } from 'enjamb/api';
 import { announce } from '../engine/deliver.ts';
-import { type Said, speak } from '../engine/presence_payload.ts';
+import { type ReceivedPresence, storePresence } from '../engine/presence_payload.ts';
 import type { Service } from '../engine/service.ts';
+import { reserverOf } from '../model/affiliations.ts';
 import type { Occupant, Room, Seat } from '../model/room.ts';
 import { roomError } from '../model/room_error.ts';
-import { reserverOf } from '../model/standings.ts';
 
 /** White space and invisible characters only. */
 const INVISIBLE = /^[\p{Z}\p{C}\s]*$/u;
@@ -41,7 +41,8 @@ export function writtenNick(service: Service, room: Room, text: string): string 
 /** @throws StanzaError 'conflict' if another user holds or has reserved the nick (§7.2.8) */
 export function checkNickIsFree(room: Room, nick: string, bare: string): void {
   const holder = room.occupants.get(nick)?.bare ?? reserverOf(room, nick);
-  if (holder !== undefined && holder !== bare) throw roomError(room.jid, 'conflict');
+  if (holder === undefined || holder === bare) return;
+  throw roomError(room.jid, 'conflict', { text: 'Another user holds or has reserved this nickname' });
 }
 
 /** Status 210 (§7.2.2) if preparing the address has changed the client's nick. */
@@ -54,14 +55,20 @@ export function rewrittenCodes(event: StanzaEvent): string[] {
  * Renames an occupant with all its clients. A client that takes another nick of its user joins that occupant.
  * @throws StanzaError as for entering
  */
-export function changeNick(service: Service, room: Room, seat: Seat, said: Said, event: StanzaEvent): void {
+export function changeNick(
+  service: Service,
+  room: Room,
+  seat: Seat,
+  received: ReceivedPresence,
+  event: StanzaEvent,
+): void {
   const { occupant } = seat;
   const nick = properNick(service, event.to);
   checkNickIsFree(room, nick, occupant.bare);
   announce(service, room, occupant, { type: 'unavailable', nick, codes: ['303'] });
   room.occupants.delete(occupant.nick);
   const renamed = takeNick(room, occupant, nick);
-  speak(service, room, seat, said);
+  storePresence(service, room, seat, received);
   announce(service, room, renamed, { ownCodes: rewrittenCodes(event), echo: echoOf(seat, event.stanza) });
 }
 

@@ -1,7 +1,7 @@
 // Messages to all occupants of a room (XEP-0045 §7.4), including subjects (§8.1).
 
 import { Jid, newId, type Stanza, type StanzaEvent, share, xml } from 'enjamb/api';
-import { asked } from '../engine/ask.ts';
+import { askModules } from '../engine/ask.ts';
 import { remember } from '../engine/ring.ts';
 import type { Service } from '../engine/service.ts';
 import { occupantIdElement } from '../model/occupant_id.ts';
@@ -18,7 +18,7 @@ export function speakToAll(service: Service, room: Room, event: StanzaEvent): vo
   const changes = changesSubject(event.stanza);
   if (changes) checkMaySetSubject(room, occupant);
   else if (occupant.role === 'visitor') throw roomError(room.jid, 'forbidden', { text: 'You have no voice' });
-  const stanza = asked(service, room, event, changes ? 'subject' : 'message');
+  const stanza = askModules(service, room, event, changes ? 'subject' : 'message');
   if (changes) setSubject(service, room, occupant, stanza);
   reflect(service, room, occupant, stanza, !changes && stanza.getChild('body') !== undefined);
 }

@@ -1,7 +1,7 @@
 // Private messages between occupants (XEP-0045 §7.5).
 
 import { NS, type StanzaEvent, share, xml } from 'enjamb/api';
-import { asked } from '../engine/ask.ts';
+import { askModules } from '../engine/ask.ts';
 import { visibleRoom } from '../engine/rooms.ts';
 import { type Service, send } from '../engine/service.ts';
 import { occupantIdElement } from '../model/occupant_id.ts';
@@ -28,7 +28,7 @@ export function whisper(service: Service, event: StanzaEvent): void {
   if (!maySendPrivately(room, sender.role)) {
     throw roomError(room.jid, 'forbidden', { text: 'You may not send private messages' });
   }
-  const stanza = asked(service, room, event, 'private');
+  const stanza = askModules(service, room, event, 'private');
   const message = share(
     xml('message', { type, id, 'xml:lang': lang, from: `${room.jid}/${sender.nick}` }).withChildren([
       ...withoutForgeries(stanza, room.jid),

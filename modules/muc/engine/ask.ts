@@ -6,7 +6,7 @@ import { type Room, seatOf } from '../model/room.ts';
 import type { Service } from './service.ts';
 
 /** Returns the stanza, possibly changed by other modules. @throws their refusal */
-export function asked(
+export function askModules(
   service: Service,
   room: Room,
   { stanza, from: client }: Pick<StanzaEvent, 'stanza' | 'from'>,

@@ -28,7 +28,7 @@ const MAX_PER_WRITE = 100;
 export function commit(service: Service, room: Room, event: StanzaEvent, change: Change): void {
   if (!service.commits.has(room.name)) {
     change.check(room);
-    if (!concernsDisk(service, room, change)) {
+    if (!needsWrite(service, room, change)) {
       change.apply(room);
       return;
     }
@@ -47,7 +47,7 @@ export async function settled(service: Service): Promise<void> {
   await Promise.all([...service.commits.values()].map(({ idle }) => idle));
 }
 
-function concernsDisk(service: Service, room: Room, change: Change): boolean {
+function needsWrite(service: Service, room: Room, change: Change): boolean {
   if (service.stored.has(room.name) || isKept(room)) return true;
   const draft = draftOf(room);
   change.stage(draft);
@@ -63,7 +63,7 @@ function begin(service: Service, name: string): Commits {
 }
 
 async function run(service: Service, name: string, commits: Commits): Promise<void> {
-  await Promise.resolve(); // so that all changes of one turn share a write
+  await Promise.resolve(); // All changes of one turn share a write.
   try {
     while (commits.waiting.length > 0) {
       await service.module.serial(`room ${name}`, () => writeWaiting(service, name, commits));
@@ -96,19 +96,23 @@ async function writeTogether(service: Service, name: string, requests: readonly 
     for (const { event } of accepted) refuse(service, event, notStored(draft, error));
     return;
   }
-  for (const request of accepted) attempt(service, request, () => enforce(service, request));
+  for (const request of accepted) attempt(service, request, () => applyStored(service, request));
 }
 
-function stageOn(room: Room | undefined, draft: Draft | undefined, { change, room: asked }: Request): void {
-  if (!draft || room !== asked || draft.removed) {
-    throw roomError(asked.jid, 'item-not-found', { text: 'The room no longer exists', type: 'cancel' });
+function stageOn(
+  room: Room | undefined,
+  draft: Draft | undefined,
+  { change, room: requested }: Request,
+): void {
+  if (!draft || room !== requested || draft.removed) {
+    throw roomError(requested.jid, 'item-not-found', { text: 'The room no longer exists', type: 'cancel' });
   }
   change.check(draft);
   change.stage(draft);
 }
 
 /** Applies a change without a second write, since its row is on disk. */
-function enforce(service: Service, { change, event, room }: Request): void {
+function applyStored(service: Service, { change, event, room }: Request): void {
   if (service.rooms.get(room.name) !== room) {
     throw roomError(room.jid, 'item-not-found', { text: 'The room no longer exists', type: 'cancel' });
   }
@@ -145,5 +149,5 @@ function notStored(room: Room, error: unknown): StanzaError {
 
 /** A copy whose affiliations, nicks and configuration may be changed; it shares the rest with the room. */
 function draftOf(room: Room): Draft {
-  return { ...room, standings: new Map(room.standings), reserved: new Map(room.reserved) };
+  return { ...room, affiliations: new Map(room.affiliations), reserved: new Map(room.reserved) };
 }

@@ -7,7 +7,7 @@ import { affiliationOf, mainSeat, type Occupant, type Room, type Seat, seesJids 
 import { type Service, send } from './service.ts';
 
 /** The details of a presence update about an occupant. */
-export interface News {
+export interface PresenceUpdate {
   readonly type?: 'unavailable';
   /** The children of the client's presence; default: those of its main client's last presence. */
   readonly payload?: readonly Node[];
@@ -29,18 +29,28 @@ export interface News {
 }
 
 /** Sends the update to all occupants, including the occupant's own clients. */
-export function announce(service: Service, room: Room, occupant: Occupant, news: News = {}): void {
-  tellOthers(service, room, occupant, news);
-  tellOwn(service, room, occupant, occupant.seats.values(), news);
+export function announce(
+  service: Service,
+  room: Room,
+  occupant: Occupant,
+  update: PresenceUpdate = {},
+): void {
+  tellOthers(service, room, occupant, update);
+  tellOwn(service, room, occupant, occupant.seats.values(), update);
 }
 
 /** Sends the update to all other occupants. */
-export function tellOthers(service: Service, room: Room, occupant: Occupant, news: News = {}): void {
+export function tellOthers(
+  service: Service,
+  room: Room,
+  occupant: Occupant,
+  update: PresenceUpdate = {},
+): void {
   const versions = new Map<boolean, Stanza>();
   for (const seat of room.seats.values()) {
     if (seat.occupant === occupant) continue;
     const open = seesJids(room, seat.occupant.role);
-    const stanza = versions.get(open) ?? share(presence(service, room, occupant, news, open, false));
+    const stanza = versions.get(open) ?? share(presence(service, room, occupant, update, open, false));
     versions.set(open, stanza);
     send(service, stanza.with({ to: seat.jid }));
   }
@@ -52,18 +62,18 @@ export function tellOwn(
   room: Room,
   occupant: Occupant,
   seats: Iterable<Seat>,
-  news: News = {},
+  update: PresenceUpdate = {},
 ): void {
   let stanza: Stanza | undefined;
   for (const seat of seats) {
-    stanza ??= share(presence(service, room, occupant, news, true, true));
-    const id = news.echo?.client === seat ? news.echo.id : undefined;
+    stanza ??= share(presence(service, room, occupant, update, true, true));
+    const id = update.echo?.client === seat ? update.echo.id : undefined;
     send(service, stanza.with({ to: seat.jid, id }));
   }
 }
 
 /** Sends a client the presence of all other occupants (XEP-0045 §7.2.2: before its own presence). */
-export function showRoom(service: Service, room: Room, seat: Seat): void {
+export function sendOccupants(service: Service, room: Room, seat: Seat): void {
   const open = seesJids(room, seat.occupant.role);
   for (const occupant of room.occupants.values()) {
     if (occupant !== seat.occupant) send(service, view(service, room, occupant, open).with({ to: seat.jid }));
@@ -81,16 +91,16 @@ function presence(
   service: Service,
   room: Room,
   occupant: Occupant,
-  news: News,
+  update: PresenceUpdate,
   open: boolean,
   own: boolean,
 ): Stanza {
-  const stanza = xml('presence', { from: `${room.jid}/${occupant.nick}`, type: news.type });
-  const payload = news.payload ?? (news.type === undefined ? mainSeat(occupant).presence : []);
+  const stanza = xml('presence', { from: `${room.jid}/${occupant.nick}`, type: update.type });
+  const payload = update.payload ?? (update.type === undefined ? mainSeat(occupant).presence : []);
   return stanza.withChildren([
     ...payload,
-    ...(news.type === undefined ? additions(service, room, occupant) : []),
-    userElement(room, occupant, news, open, own),
+    ...(update.type === undefined ? additions(service, room, occupant) : []),
+    userElement(room, occupant, update, open, own),
     occupantIdElement(occupant.id),
   ]);
 }
@@ -100,8 +110,14 @@ function additions({ module }: Service, room: Room, occupant: Occupant): Element
   return module.items('muc-presence').flatMap((childrenOf) => childrenOf(room, occupant));
 }
 
-function userElement(room: Room, occupant: Occupant, news: News, open: boolean, own: boolean): Element {
-  const codes = [...(own ? (news.ownCodes ?? []) : []), ...(news.codes ?? [])];
+function userElement(
+  room: Room,
+  occupant: Occupant,
+  update: PresenceUpdate,
+  open: boolean,
+  own: boolean,
+): Element {
+  const codes = [...(own ? (update.ownCodes ?? []) : []), ...(update.codes ?? [])];
   if (own) codes.push('110');
   return xml(
     'x',
@@ -109,13 +125,13 @@ function userElement(room: Room, occupant: Occupant, news: News, open: boolean, 
     xml(
       'item',
       {
-        affiliation: news.affiliation ?? affiliationOf(room, occupant.bare),
-        role: news.role ?? occupant.role,
-        jid: open ? (news.jid ?? mainSeat(occupant).jid) : undefined,
-        nick: news.nick,
+        affiliation: update.affiliation ?? affiliationOf(room, occupant.bare),
+        role: update.role ?? occupant.role,
+        jid: open ? (update.jid ?? mainSeat(occupant).jid) : undefined,
+        nick: update.nick,
       },
-      news.actor === undefined ? undefined : xml('actor', { nick: news.actor }),
-      news.reason === undefined ? undefined : xml('reason', {}, news.reason),
+      update.actor === undefined ? undefined : xml('actor', { nick: update.actor }),
+      update.reason === undefined ? undefined : xml('reason', {}, update.reason),
     ),
     ...codes.sort().map((code) => xml('status', { code })),
   );

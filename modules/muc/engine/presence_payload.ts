@@ -22,15 +22,16 @@ const CHARACTER = 4;
 
 type Memory = { readonly budgets: Pick<Service['budgets'], 'presence'> };
 
-export interface Said {
+/** What a room keeps of a presence. */
+export interface ReceivedPresence {
   readonly payload: readonly Node[];
   readonly priority: number;
   /** The memory of the payload. */
   readonly bytes: number;
 }
 
-/** The payload of a presence. @throws StanzaError 'policy-violation' if it is too large */
-export function whatIsSaid(stanza: Stanza, room: string): Said {
+/** Reads a presence; the result shares no memory with it. @throws StanzaError 'policy-violation' if it is too large */
+export function readPresence(stanza: Stanza, room: string): ReceivedPresence {
   const payload = withoutForgeries(stanza, room);
   const { length } = stanza.toString();
   const bytes = payload.length === 0 ? 0 : nodesBytes(payload) + CHARACTER * length;
@@ -49,17 +50,18 @@ export function whatIsSaid(stanza: Stanza, room: string): Said {
  * Stores the payload of a client's presence. If the room or the service is at its bound, it keeps only the priority of
  * a large presence, so that the presence of others never keeps a client out.
  */
-export function speak(service: Memory, room: Room, seat: Seat, said: Said): void {
+export function storePresence(service: Memory, room: Room, seat: Seat, received: ReceivedPresence): void {
   forgetPresence(service, room, seat);
   const { presence } = service.budgets;
   const isTooMuch =
-    room.presenceBytes + said.bytes > MAX_ROOM_PRESENCE_BYTES || presence.used + said.bytes > presence.max;
-  const hasSpace = !isTooMuch || said.bytes <= FREE_PRESENCE_BYTES;
-  if (hasSpace) presence.force(said.bytes);
-  seat.presence = hasSpace ? said.payload : [];
-  seat.presenceBytes = hasSpace ? said.bytes : 0;
+    room.presenceBytes + received.bytes > MAX_ROOM_PRESENCE_BYTES ||
+    presence.used + received.bytes > presence.max;
+  const hasSpace = !isTooMuch || received.bytes <= FREE_PRESENCE_BYTES;
+  if (hasSpace) presence.force(received.bytes);
+  seat.presence = hasSpace ? received.payload : [];
+  seat.presenceBytes = hasSpace ? received.bytes : 0;
   room.presenceBytes += seat.presenceBytes;
-  seat.priority = said.priority;
+  seat.priority = received.priority;
   seat.turn = room.turn++;
   forgetViews(seat.occupant);
 }
@@ -71,6 +73,7 @@ export function forgetPresence({ budgets }: Memory, room: Room, seat: Seat): voi
   seat.presenceBytes = 0;
 }
 
-export function hasChanged(seat: Seat, said: Said): boolean {
-  return seat.presence.join('') !== said.payload.join('');
+/** Whether the payload differs from the client's stored one. */
+export function hasChanged(seat: Seat, received: ReceivedPresence): boolean {
+  return seat.presence.join('') !== received.payload.join('');
 }

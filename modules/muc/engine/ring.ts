@@ -104,7 +104,7 @@ export class HistoryReader {
   readonly #read = new Map<HistoryEntry, Stanza>();
   #bytes = 0;
 
-  /** The message without `to`, prepared for many recipients. */
+  /** The message without `to`. It is shared and must not be changed. */
   read(entry: HistoryEntry): Stanza {
     const known = this.#read.get(entry);
     if (known) return known;

@@ -1,9 +1,9 @@
 // Creates and deletes the rooms of a service.
 
 import type { Jid, StanzaEvent } from 'enjamb/api';
+import { setEntry } from '../model/affiliations.ts';
 import { affiliationOf, type Room } from '../model/room.ts';
 import { roomError } from '../model/room_error.ts';
-import { setStanding } from '../model/standings.ts';
 import { countRoom } from './creators.ts';
 import { forgetInvitations } from './invitations.ts';
 import { isListed } from './listing.ts';
@@ -16,13 +16,18 @@ export function findRoom(service: Service, address: Jid): Room | undefined {
   return address.local === undefined ? undefined : service.rooms.get(address.local);
 }
 
-/** The room that an event is addressed to, if it is visible to the sender (§17.2). */
-export function visibleRoom(service: Service, { from, to }: StanzaEvent): Room {
+/** The room that an event is addressed to. Until a room is configured, only its owner may see it (§17.2). */
+export function findVisibleRoom(service: Service, { from, to }: StanzaEvent): Room | undefined {
   const room = findRoom(service, to);
-  const visible = room && (room.lockedSince === undefined || affiliationOf(room, from.bare) === 'owner');
-  if (!visible)
-    throw roomError(to.bare, 'item-not-found', { text: 'The room does not exist', type: 'cancel' });
+  if (room?.lockedSince !== undefined && affiliationOf(room, from.bare) !== 'owner') return undefined;
   return room;
+}
+
+/** The same. @throws StanzaError 'item-not-found' if there is no room that the sender may see */
+export function visibleRoom(service: Service, event: StanzaEvent): Room {
+  const room = findVisibleRoom(service, event);
+  if (room) return room;
+  throw roomError(event.to.bare, 'item-not-found', { text: 'The room does not exist', type: 'cancel' });
 }
 
 /** Creates a room with the default configuration and one owner (XEP-0045 §10.1.1). Owner and creator are bare JIDs. */
@@ -34,7 +39,7 @@ export function createRoom(
   const { module } = service;
   const room = makeRoom(service, name, { creator });
   countRoom(service, room, 1);
-  setStanding(room, owner, { affiliation: 'owner' }, service.budgets.standings);
+  setEntry(room, owner, { affiliation: 'owner' }, service.budgets.affiliations);
   if (module.options.muc_room_locking) room.lockedSince = module.clock.elapsed();
   service.rooms.set(name, room);
   roomChanged(service, room);
@@ -61,7 +66,7 @@ export function unlockRoom(service: Service, room: Room): void {
 export function dropRoom(service: Service, room: Room): void {
   if (service.rooms.get(room.name) !== room) return;
   service.rooms.delete(room.name);
-  service.budgets.standings.give(room.standingBytes);
+  service.budgets.affiliations.give(room.affiliationBytes);
   clearHistory(service, room);
   forgetInvitations(service, room);
   replaceSubject(service, room, undefined);

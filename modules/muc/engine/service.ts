@@ -38,7 +38,7 @@ export interface Service {
 
 /** Bounds on the memory of all rooms together. */
 export interface Budgets {
-  readonly standings: ByteBudget;
+  readonly affiliations: ByteBudget;
   readonly history: ByteBudget;
   readonly presence: ByteBudget;
   readonly invitations: ByteBudget;

@@ -3,10 +3,10 @@
 
 import { randomBytes } from 'node:crypto';
 import type { StanzaEvent } from 'enjamb/api';
+import { setEntry } from '../model/affiliations.ts';
 import type { Room } from '../model/room.ts';
 import { isKept, rowOf, type StoredRoom } from '../model/row.ts';
 import { initialConfig } from '../model/settings.ts';
-import { setStanding } from '../model/standings.ts';
 import { countRoom } from './creators.ts';
 import { invitationBytes } from './invitations.ts';
 import { isListed } from './listing.ts';
@@ -25,9 +25,9 @@ export function makeRoom(
     jid: `${name}@${service.domain}`,
     config: initialConfig(service.module.options, row.config),
     creator: row.creator,
-    standings: new Map(),
+    affiliations: new Map(),
     reserved: new Map(),
-    standingBytes: 0,
+    affiliationBytes: 0,
     occupants: new Map(),
     seats: new Map(),
     presenceBytes: 0,
@@ -40,7 +40,7 @@ export function makeRoom(
     invitations: new Map(),
     turn: 0,
   };
-  for (const [bare, standing] of Object.entries(row.standings ?? {})) setStanding(room, bare, standing);
+  for (const [bare, entry] of Object.entries(row.standings ?? {})) setEntry(room, bare, entry);
   return room;
 }
 
@@ -58,7 +58,7 @@ export async function loadRooms(service: Service): Promise<void> {
   for (const room of service.rooms.values()) {
     service.listing.update(room, isListed(room));
     countRoom(service, room, 1);
-    service.budgets.standings.force(room.standingBytes);
+    service.budgets.affiliations.force(room.affiliationBytes);
     service.budgets.history.force(room.historyBytes);
     service.budgets.presence.force(room.presenceBytes);
     service.budgets.invitations.force(invitationBytes(room));
@@ -83,7 +83,7 @@ function write(service: Service, name: string): Promise<void> {
   const waiting = service.writing.get(name);
   if (waiting) return waiting;
   const work = service.module.serial(`room ${name}`, async () => {
-    await Promise.resolve(); // so that it is in `writing` before it begins
+    await Promise.resolve(); // `writing` must contain it before it begins.
     service.writing.delete(name);
     await bringUpToDate(service, name);
   });
@@ -102,7 +102,7 @@ export async function saveDraft(service: Saver, name: string, room: Room | undef
   if (isKept(room)) {
     service.stored.add(name); // Before the write, so that the row of a room that ends meanwhile is removed.
     const write = () => service.store.set(name, rowOf(room));
-    await (room.standingBytes > LARGE_BYTES ? service.module.serial('large rooms', write) : write());
+    await (room.affiliationBytes > LARGE_BYTES ? service.module.serial('large rooms', write) : write());
   } else {
     await service.store.delete(name);
     service.stored.delete(name);

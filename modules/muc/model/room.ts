@@ -72,11 +72,11 @@ export interface Room {
   /** The creator's bare JID; `undefined` for an administrator on the command line. */
   readonly creator: string | undefined;
   /** By bare JID; a domain may be banned as a whole (§9.2). */
-  readonly standings: Map<string, AffiliationEntry>;
+  readonly affiliations: Map<string, AffiliationEntry>;
   /** Reserved nick → bare JID of its user. */
   readonly reserved: Map<string, string>;
-  /** The memory of `standings`, see standings.ts. */
-  standingBytes: number;
+  /** The memory of `affiliations`, see affiliations.ts. */
+  affiliationBytes: number;
   /** By nick. */
   readonly occupants: Map<string, Occupant>;
   /** By full JID. */
@@ -106,10 +106,10 @@ export function forgetViews(occupant: Occupant): void {
 
 /** The affiliation of a user. Its own entry has precedence over a ban of its domain (§9.2). */
 export function affiliationOf(room: Readonly<Room>, bare: string): Affiliation {
-  const own = room.standings.get(bare);
+  const own = room.affiliations.get(bare);
   if (own) return own.affiliation;
   const domain = bare.slice(bare.indexOf('@') + 1);
-  return room.standings.get(domain)?.affiliation === 'outcast' ? 'outcast' : 'none';
+  return room.affiliations.get(domain)?.affiliation === 'outcast' ? 'outcast' : 'none';
 }
 
 /** Whether an occupant with this role sees real JIDs (§7.2.3, §7.2.4). */

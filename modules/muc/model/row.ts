@@ -5,6 +5,7 @@ import type { RoomConfig } from './settings.ts';
 
 export interface StoredRoom {
   readonly config: Partial<RoomConfig>;
+  /** `affiliations` of the room, under the name that stored rows have always had. */
   readonly standings: Readonly<Record<string, AffiliationEntry>>;
   readonly subject?: Subject;
   readonly secret: string;
@@ -20,7 +21,7 @@ export function isKept(room: Room | undefined): room is Room {
 export function rowOf(room: Room): StoredRoom {
   return {
     config: room.config,
-    standings: Object.fromEntries(room.standings),
+    standings: Object.fromEntries(room.affiliations),
     secret: room.secret,
     ...(room.creator === undefined ? {} : { creator: room.creator }),
     ...(room.subject === undefined ? {} : { subject: room.subject }),

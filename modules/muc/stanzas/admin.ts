@@ -125,12 +125,12 @@ function roleItems(room: Room, from: Jid, role: Role): Element[] {
 function affiliationItems(room: Room, from: Jid, affiliation: Affiliation): Element[] {
   if (!maySeeList(room, from, affiliation)) throw roomError(room.jid, 'forbidden');
   const nicks = new Map([...room.occupants.values()].map(({ bare, nick }) => [bare, nick]));
-  return [...room.standings]
-    .filter(([, standing]) => standing.affiliation === affiliation)
-    .map(([bare, standing]) => standingItem(bare, standing, nicks.get(bare)));
+  return [...room.affiliations]
+    .filter(([, entry]) => entry.affiliation === affiliation)
+    .map(([bare, entry]) => entryItem(bare, entry, nicks.get(bare)));
 }
 
-function standingItem(
+function entryItem(
   bare: string,
   { affiliation, nick, reason }: AffiliationEntry,
   present: string | undefined,

@@ -26,9 +26,8 @@ const DOMAIN_GONE = new Set<StanzaCondition>([
  * Whether an error reply means that its client must be removed from the room. Only this function decides that.
  *
  * - Presence of type error: removed for any condition. A client that refuses presence of a room cannot follow the room.
- * - A message of type error: removed for the conditions above, or if the error names none. Filters use other conditions
- * to
- *   refuse a single message.
+ * - A message of type error: removed for the conditions above, or if the error has no condition. A filter that refuses
+ *   a single message uses other conditions.
  * - An error from our own side: removed only for the conditions above, since the client has not received the stanza.
  */
 export function verdict({ stanza, from, origin }: Bounce): 'remove' | 'keep' {

@@ -138,7 +138,7 @@ function roomInfoFields({ config, occupants }: Room): Field[] {
     {
       var: 'muc#maxhistoryfetch',
       type: 'text-single',
-      label: 'Messages kept for those who enter',
+      label: 'Messages kept for new occupants',
       values: [String(config.historyLength)],
     },
   ];
@@ -146,7 +146,7 @@ function roomInfoFields({ config, occupants }: Room): Field[] {
 
 /** §7.12: the nick that the user has reserved; empty if there is none. */
 function reservedNick(room: Room, from: Jid): Element {
-  const nick = room.standings.get(from.bare)?.nick;
+  const nick = room.affiliations.get(from.bare)?.nick;
   return xml(
     'query',
     { xmlns: NS.DISCO_INFO, node: 'x-roomuser-item' },

@@ -5,7 +5,7 @@ import { removeSeats } from '../acts/depart.ts';
 import { join, refuseEntry } from '../acts/enter.ts';
 import { changeNick, echoOf } from '../acts/rename.ts';
 import { announce, tellOwn } from '../engine/deliver.ts';
-import { speak, whatIsSaid } from '../engine/presence_payload.ts';
+import { readPresence, storePresence } from '../engine/presence_payload.ts';
 import { findRoom } from '../engine/rooms.ts';
 import { type Service, send } from '../engine/service.ts';
 import { withoutForgeries } from '../model/payload.ts';
@@ -52,16 +52,16 @@ function available(service: Service, event: StanzaEvent): void {
 /** Updates presence (§7.7) or changes the nick (§7.6). */
 function update(service: Service, room: Room, seat: Seat, event: StanzaEvent): void {
   try {
-    const said = whatIsSaid(event.stanza, room.jid);
+    const received = readPresence(event.stanza, room.jid);
     if (event.to.resource !== seat.occupant.nick) {
-      changeNick(service, room, seat, said, event);
+      changeNick(service, room, seat, received, event);
       return;
     }
-    speak(service, room, seat, said);
-    const news = { echo: echoOf(seat, event.stanza) };
+    storePresence(service, room, seat, received);
+    const update = { echo: echoOf(seat, event.stanza) };
     // Others see only the user's main client.
-    if (mainSeat(seat.occupant) === seat) announce(service, room, seat.occupant, news);
-    else tellOwn(service, room, seat.occupant, [seat], news);
+    if (mainSeat(seat.occupant) === seat) announce(service, room, seat.occupant, update);
+    else tellOwn(service, room, seat.occupant, [seat], update);
   } catch (error) {
     if (!(error instanceof StanzaError)) throw error;
     refuseEntry(service, event.stanza, error);

@@ -11,15 +11,15 @@ import {
   xml,
 } from 'enjamb/api';
 import { isPing } from 'enjamb/xep';
-import { findRoom } from '../engine/rooms.ts';
+import { findVisibleRoom } from '../engine/rooms.ts';
 import { holderOf } from '../engine/seats.ts';
 import { type Service, send } from '../engine/service.ts';
 import { turn } from '../engine/turn.ts';
-import { affiliationOf, mainSeat, type Occupant, type Room, type Seat, seatOf } from '../model/room.ts';
+import { mainSeat, type Occupant, type Room, type Seat, seatOf } from '../model/room.ts';
 import { roomError } from '../model/room_error.ts';
 
-/** How long an occupant may take to answer. */
-const PATIENCE_MS = 5 * 60_000;
+/** The time within which an occupant must answer. */
+const ANSWER_TIMEOUT_MS = 5 * 60_000;
 /** Requests of one client that are not answered yet. */
 const MAX_PER_CLIENT = 50;
 /** Requests of all clients that are not answered yet. */
@@ -29,16 +29,15 @@ const MAX_ID_LENGTH = 1024;
 
 /**
  * Relays a request to an occupant JID.
- * @throws StanzaError 'not-acceptable' if the sender is not in the room (XEP-0410 §3.3), 'item-not-found' if no
- * occupant
- *   has the nick, 'resource-constraint' for too many pending requests, 'policy-violation' for an id that is too long
+ * @throws StanzaError 'not-acceptable' if the sender is not in the room (XEP-0410 §3.3), 'item-not-found' for an unknown
+ *   nick, 'resource-constraint' for too many pending requests, 'policy-violation' for an id that is too long
  */
 export function relayRequest(service: Service, event: StanzaEvent): void {
   const { stanza, from, to } = event;
-  const room = visibleRoom(service, event);
+  const room = findVisibleRoom(service, event);
   const seat = seatOf(room, from);
   // Before any look-up of nicks, so that users outside the room learn nothing about occupants.
-  if (!room || !seat) throw strangerRefusal(room ? room.jid : service.domain, stanza);
+  if (!room || !seat) throw notInRoom(room ? room.jid : service.domain, stanza);
   const target = room.occupants.get(to.resource ?? '');
   if (!target) throw roomError(room.jid, 'item-not-found', { text: 'No occupant has this nickname' });
   if (target === seat.occupant && isPing(stanza)) {
@@ -63,7 +62,7 @@ export function relayRequest(service: Service, event: StanzaEvent): void {
   });
 }
 
-/** A request that is passed on, and what its answer needs to find its way back. */
+/** A relayed request, and the data for relaying its answer. */
 interface Relay {
   /** The room's localpart. */
   readonly room: string;
@@ -82,12 +81,12 @@ function ask(service: Service, room: Room, { request, ...relay }: Relay): void {
   budgets.relays.force(holder, 1);
   try {
     module.askIq(request, {
-      timeoutMs: PATIENCE_MS,
+      timeoutMs: ANSWER_TIMEOUT_MS,
       quota: { of: relay.requester, max: MAX_PER_CLIENT },
       onAnswer(answer) {
         budgets.relays.give(holder, 1);
         if (answer.kind === 'answer')
-          turn(service, undefined, () => giveAnswer(service, relay, answer.stanza));
+          turn(service, undefined, () => relayAnswer(service, relay, answer.stanza));
       },
     });
   } catch (error) {
@@ -97,14 +96,14 @@ function ask(service: Service, room: Room, { request, ...relay }: Relay): void {
   }
 }
 
-/** A result or error for the requester, if it is still in the room: with the id and the address known there. */
-function giveAnswer(service: Service, relay: Omit<Relay, 'request'>, { attrs, children }: Stanza): void {
+/** Sends the result or error to the requester, if it is still in the room, with the request's own id and address. */
+function relayAnswer(service: Service, relay: Omit<Relay, 'request'>, { attrs, children }: Stanza): void {
   const { requester, id, address } = relay;
   if (service.rooms.get(relay.room)?.seats.get(requester.jid) !== requester) return;
   send(
     service,
     xml('iq', { type: attrs.type, id, from: address, to: requester.jid }).withChildren(
-      children.map(withoutSource),
+      children.map(withoutErrorSource),
     ),
   );
 }
@@ -113,18 +112,11 @@ function tooMany(room: Room): StanzaError {
   return roomError(room.jid, 'resource-constraint', { text: 'Too many pending requests' });
 }
 
-/** §17.2: the room, which only its owner may see until it is configured. */
-function visibleRoom(service: Service, { from, to }: StanzaEvent): Room | undefined {
-  const room = findRoom(service, to);
-  if (room?.lockedSince !== undefined && affiliationOf(room, from.bare) !== 'owner') return undefined;
-  return room;
-}
-
 /**
  * The same error as for a room that does not exist: `item-not-found` would mean that the client is in the room under
  * another nick (XEP-0410 §3.2).
  */
-function strangerRefusal(by: string, stanza: Element) {
+function notInRoom(by: string, stanza: Element) {
   const isDisco = stanza.getChild('query', NS.DISCO_INFO) ?? stanza.getChild('query', NS.DISCO_ITEMS);
   if (isDisco) return roomError(by, 'bad-request', { text: 'You are not in the room' }); // XEP-0045 §6.6
   return roomError(by, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
@@ -144,7 +136,7 @@ function addressFor(stanza: Element, target: Occupant): string {
 }
 
 /** Removes `by`, which would reveal a real address (§17.4). */
-function withoutSource(node: Node): Node {
+function withoutErrorSource(node: Node): Node {
   if (typeof node === 'string' || node.name !== 'error' || node.attrs.by === undefined) return node;
   return node.with({ by: undefined });
 }

@@ -3,12 +3,12 @@
 import { NS, newId, type StanzaEvent, share, xml } from 'enjamb/api';
 import { buildForm, readForm } from 'enjamb/xep';
 import { applyRole, checkRole } from '../acts/roles.ts';
-import { asked } from '../engine/ask.ts';
+import { askModules } from '../engine/ask.ts';
 import { type Service, send } from '../engine/service.ts';
 import { mainSeat, moderatorOf, type Occupant, type Room, seatOf } from '../model/room.ts';
 import { roomError } from '../model/room_error.ts';
 
-/** Handles a `muc#request` form. False: the message has none. @throws StanzaError if the sender may not send it */
+/** Handles a `muc#request` form. Returns false if the message has none. @throws StanzaError if the sender may not send it */
 export function handleVoiceForm(service: Service, room: Room, event: StanzaEvent): boolean {
   const form = event.stanza.getChild('x', NS.DATA_FORMS);
   if (form?.attrs.type !== 'submit') return false;
@@ -28,7 +28,7 @@ function requestVoice(service: Service, room: Room, event: StanzaEvent): void {
   if (!occupant)
     throw roomError(room.jid, 'not-acceptable', { type: 'cancel', text: 'You are not in the room' });
   if (occupant.role !== 'visitor') return;
-  asked(service, room, event, 'voice');
+  askModules(service, room, event, 'voice');
   const question = share(xml('message', { id: newId(), from: room.jid }, questionForm(occupant)));
   for (const seat of room.seats.values()) {
     if (seat.occupant.role === 'moderator') send(service, question.with({ to: seat.jid }));
@@ -44,7 +44,7 @@ function questionForm(occupant: Occupant) {
       { var: 'muc#role', type: 'list-single', label: 'Requested role', values: ['participant'] },
       { var: 'muc#jid', type: 'jid-single', label: 'User', values: [mainSeat(occupant).jid] },
       { var: 'muc#roomnick', type: 'text-single', label: 'Nickname', values: [occupant.nick] },
-      { var: 'muc#request_allow', type: 'boolean', label: 'Let this person speak?', values: ['0'] },
+      { var: 'muc#request_allow', type: 'boolean', label: 'Grant voice to this user?', values: ['0'] },
     ],
   });
 }
@@ -61,7 +61,7 @@ function grantVoice(
   if (!moderator) throw roomError(room.jid, 'forbidden');
   const occupant = room.occupants.get(nick ?? '');
   if (!occupant || jid === undefined || !occupant.seats.has(jid)) throw roomError(room.jid, 'item-not-found');
-  if (occupant.role !== 'visitor') return; // another moderator was faster
+  if (occupant.role !== 'visitor') return; // Another moderator has already granted it.
   const change = { occupant, role: 'participant' } as const;
   checkRole(room, from, change);
   applyRole(service, room, moderator.nick, change);

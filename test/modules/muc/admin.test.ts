@@ -380,10 +380,10 @@ test('what a room remembers of people is bounded in bytes too', async (t) => {
 
 test('a user can be banned even if the rooms of others use up all the memory for affiliations', () => {
   const options = parseOptions(OPTIONS, {});
-  const standings = new ByteBudget(1_000);
-  standings.force(1_000);
-  const service = { module: { options }, budgets: { standings } };
-  const room = { jid: HALL, standings: new Map(), standingBytes: 0 } as unknown as Room;
+  const affiliations = new ByteBudget(1_000);
+  affiliations.force(1_000);
+  const service = { module: { options }, budgets: { affiliations } };
+  const room = { jid: HALL, affiliations: new Map(), affiliationBytes: 0 } as unknown as Room;
   const ban = (count: number) =>
     Array.from({ length: count }, (_, n) => ({ bare: `troll${n}@x.test`, affiliation: 'outcast' as const }));
   checkSpace(service, room, ban(60));

@@ -235,10 +235,10 @@ test('large rows are written one at a time, small ones together', async () => {
     },
   };
   const module = { serial: <T>(key: string, task: () => Promise<T>) => queue.run(key, task) };
-  const save = async (standingBytes: number) => {
+  const save = async (affiliationBytes: number) => {
     most = 0;
     const config = { persistent: true } as Room['config'];
-    const room = { config, standings: new Map(), secret: 's', standingBytes } as unknown as Room;
+    const room = { config, affiliations: new Map(), secret: 's', affiliationBytes } as unknown as Room;
     const names = Array.from({ length: 10 }, (_, n) => `room${n}`);
     await Promise.all(names.map((name) => saveDraft({ module, store, stored: new Set() }, name, room)));
     return most;

@@ -246,7 +246,10 @@ test("XEP-0045 §7.6: another user's nick is a conflict, and nothing changes", a
   await juliet.receives(`
     <presence type='error' from='${HALL}/Romeo' to='${juliet.jid}' id='n'>
       <x xmlns='http://jabber.org/protocol/muc'/>
-      <error type='cancel' by='${HALL}'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>
+      <error type='cancel' by='${HALL}'>
+        <conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>
+        <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>{any}</text>
+      </error>
     </presence>`);
   await romeo.receivesNothing();
   juliet.send(`<message to='${HALL}' type='groupchat' id='m'><body>hello</body></message>`);

@@ -13,9 +13,9 @@ import {
 import { HistoryReader } from '../../../modules/muc/engine/ring.ts';
 import { checkSeats, countSeat, MAX_SEATS } from '../../../modules/muc/engine/seats.ts';
 import { checkSubject, MAX_ALL_SUBJECT_BYTES, replaceSubject } from '../../../modules/muc/engine/subjects.ts';
+import { MAX_ALL_AFFILIATION_BYTES } from '../../../modules/muc/model/affiliations.ts';
 import { OPTIONS } from '../../../modules/muc/model/options.ts';
 import type { HistoryEntry } from '../../../modules/muc/model/room.ts';
-import { MAX_STANDING_BYTES } from '../../../modules/muc/model/standings.ts';
 import { parseOptions } from '../../../src/config/options.ts';
 import { ByteBudget } from '../../../src/util/byte-budget.ts';
 import { SharedBudget } from '../../../src/util/shared-budget.ts';
@@ -60,18 +60,18 @@ test('all rooms keep 8 MiB of subjects at most; a short one is always taken, and
 });
 
 test('all rooms remember 128 MiB of people at most; then nothing is added, and people can still be removed', () => {
-  assert.equal(MAX_STANDING_BYTES, 128 * MIB);
-  const budgets = { standings: new ByteBudget(MAX_STANDING_BYTES) };
+  assert.equal(MAX_ALL_AFFILIATION_BYTES, 128 * MIB);
+  const budgets = { affiliations: new ByteBudget(MAX_ALL_AFFILIATION_BYTES) };
   const memory = { module: { options: parseOptions(OPTIONS, {}) }, budgets };
   const ban = { bare: 'troll@x.test', affiliation: 'outcast' } as const;
-  const room = Object.assign(emptyRoom(), { standingBytes: 60_000 }); // More than a room may have in any case.
-  budgets.standings.force(128 * MIB - 200);
+  const room = Object.assign(emptyRoom(), { affiliationBytes: 60_000 }); // More than a room may have in any case.
+  budgets.affiliations.force(128 * MIB - 200);
   assert.doesNotThrow(() => checkSpace(memory, room, [ban]));
   assert.throws(() => checkSpace(memory, room, [{ ...ban, reason: 'x'.repeat(200) }]), {
     condition: 'resource-constraint',
   });
-  room.standings.set(ban.bare, { affiliation: 'outcast', reason: 'x'.repeat(200) });
-  budgets.standings.force(1_000);
+  room.affiliations.set(ban.bare, { affiliation: 'outcast', reason: 'x'.repeat(200) });
+  budgets.affiliations.force(1_000);
   assert.doesNotThrow(() => checkSpace(memory, room, [{ bare: ban.bare, affiliation: 'none' }]));
 });
 

@@ -12,31 +12,31 @@ const BYTES_PER_ENTRY = 200;
 /** The bytes that a room may use even if `muc_max_affiliations` is small. */
 const LEAST_BYTES = 64 * 1024;
 /** The most bytes of entries in all rooms of a service. */
-export const MAX_STANDING_BYTES = 128 * 1024 * 1024;
+export const MAX_ALL_AFFILIATION_BYTES = 128 * 1024 * 1024;
 /** The bytes that each room may use even when all rooms together are at their bound, so that it can still ban. */
-export const FREE_STANDING_BYTES = 8 * 1024;
+export const FREE_AFFILIATION_BYTES = 8 * 1024;
 
 /**
  * Stores the entry of a user; `undefined` removes it. Copies the texts, which would keep their stanza alive.
  * @param total the budget of all rooms; absent for drafts
  */
-export function setStanding(
+export function setEntry(
   room: Room,
   bare: string,
-  standing: AffiliationEntry | undefined,
+  entry: AffiliationEntry | undefined,
   total?: ByteBudget,
 ): void {
-  const old = room.standings.get(bare);
-  const bytes = (standing ? bytesOf(bare, standing) : 0) - (old ? bytesOf(bare, old) : 0);
-  room.standingBytes += bytes;
+  const old = room.affiliations.get(bare);
+  const bytes = (entry ? bytesOf(bare, entry) : 0) - (old ? bytesOf(bare, old) : 0);
+  room.affiliationBytes += bytes;
   total?.force(bytes);
   if (old?.nick !== undefined && room.reserved.get(old.nick) === bare) room.reserved.delete(old.nick);
-  if (standing === undefined) {
-    room.standings.delete(bare);
+  if (entry === undefined) {
+    room.affiliations.delete(bare);
     return;
   }
-  const kept = detached(standing);
-  room.standings.set(detach(bare), kept);
+  const kept = detached(entry);
+  room.affiliations.set(detach(bare), kept);
   if (kept.nick !== undefined) room.reserved.set(kept.nick, bare);
 }
 
@@ -51,7 +51,7 @@ export function bytesOf(bare: string, { nick = '', reason = '' }: AffiliationEnt
 }
 
 /** The most bytes of all entries of one room. */
-export function maxStandingBytes({ muc_max_affiliations }: MucSettings): number {
+export function maxAffiliationBytes({ muc_max_affiliations }: MucSettings): number {
   return Math.max(LEAST_BYTES, muc_max_affiliations * BYTES_PER_ENTRY);
 }
 

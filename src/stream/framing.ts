@@ -34,6 +34,8 @@ export interface StreamParser {
   limits: ParserLimits;
   /** Elements, attributes and pieces of text of the present element. */
   readonly nodes: number;
+  /** Bytes that the output of the present element is longer than its input. */
+  readonly addedBytes: number;
   /** Whether an element, or the header, has begun and is not complete. */
   readonly midStanza: boolean;
   /** Parses bytes. @throws StreamError for what must end the stream; whatever a handler throws */

@@ -4,12 +4,16 @@ import type { Element } from '../xml/element.ts';
 import { StreamError } from '../xml/errors.ts';
 import { NS } from '../xml/namespaces.ts';
 
+/** Language tags need up to 35 characters (RFC 5646 §4.4.1). */
+const MAX_LANG_CHARS = 64;
+
 export interface StreamHeader {
   readonly from: string | undefined;
   readonly to: string | undefined;
   readonly id: string | undefined;
   /** `undefined` means an implementation from before XMPP 1.0 (§4.7.5). */
   readonly version: string | undefined;
+  /** `undefined` too if it is longer than any language is. */
   readonly lang: string | undefined;
   /** Declared prefixes, by prefix. */
   readonly prefixes: ReadonlyMap<string, string>;
@@ -36,12 +40,17 @@ export function readHeader(
     throw new StreamError('unsupported-version');
   const prefixes = prefixesOf(root);
   const dialback = [...prefixes.values()].includes(NS.DIALBACK);
-  return { from, to, id, version, lang: root.attrs['xml:lang'], prefixes, dialback };
+  return { from, to, id, version, lang: languageOf(root), prefixes, dialback };
 }
 
 /** Whether the peer speaks XMPP 1.0 or later, and so expects features (RFC 6120 §4.7.5). */
 export function isVersion1(header: StreamHeader): boolean {
   return header.version !== undefined && Number.parseInt(header.version, 10) >= 1;
+}
+
+/** Every stanza without a language gets that of its stream (RFC 6120 §8.1.5), so a long one would be multiplied. */
+function languageOf({ attrs: { 'xml:lang': lang = '' } }: Element): string | undefined {
+  return lang === '' || lang.length > MAX_LANG_CHARS ? undefined : lang;
 }
 
 function prefixesOf(root: Element): ReadonlyMap<string, string> {

@@ -33,6 +33,14 @@ export function strangerRate(rate: ReadRate | undefined): ReadRate | undefined {
  */
 const BYTES_PER_NODE = 16;
 
+/** The size of a stanza, beside the bytes that were received. */
+export interface StanzaSize {
+  /** Elements, attributes and pieces of text. */
+  readonly nodes: number;
+  /** Bytes that it is longer when it is written again. */
+  readonly addedBytes: number;
+}
+
 /** A stream whose reading can be stopped. */
 export interface Pausable {
   pause(reason: string): void;
@@ -66,9 +74,12 @@ export class ReadBudget {
     this.#readers.add(reader);
   }
 
-  /** Counts a stanza beside its bytes, as `take` does. */
-  takeStanza(nodes: number, reader: Pausable): void {
-    this.take((this.#rate.bytesPerStanza ?? 0) + nodes * BYTES_PER_NODE, reader);
+  /**
+   * Counts a stanza beside its bytes, as `take` does. What it grows by counts too: a prefix of four characters may stand
+   * for a namespace of 400 KB, in each of thousands of stanzas.
+   */
+  takeStanza({ nodes, addedBytes }: StanzaSize, reader: Pausable): void {
+    this.take((this.#rate.bytesPerStanza ?? 0) + nodes * BYTES_PER_NODE + addedBytes, reader);
   }
 
   /** Counts bytes that were read, and pauses the reader if the budget is in debt. */

@@ -84,6 +84,11 @@ export class StreamReader {
     return this.#parser.nodes;
   }
 
+  /** Bytes that this element is longer when it is written again. */
+  get addedBytes(): number {
+    return this.#parser.addedBytes;
+  }
+
   get limits(): ParserLimits {
     return this.#limits;
   }

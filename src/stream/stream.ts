@@ -277,7 +277,7 @@ export class XmlStream implements ClientStream {
   #onElement(element: Element): void {
     if (this.#phase === 'closed') return;
     if (this.header === undefined) throw new StreamError('invalid-namespace', 'The stream has no header yet');
-    this.#budget?.takeStanza(this.#reader.nodes, this);
+    this.#budget?.takeStanza(this.#reader, this);
     if (!element.is('error', NS.STREAM)) {
       this.#handler.onElement(element);
       return;

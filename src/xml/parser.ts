@@ -53,6 +53,11 @@ export class XmlParser {
     return this.#builder.nodes;
   }
 
+  /** Bytes that the output of the present stanza is longer than its input: repeated namespaces, and escapes. */
+  get addedBytes(): number {
+    return this.#tokenizer.addedBytes;
+  }
+
   /** Whether a stanza or the header is incomplete. */
   get midStanza(): boolean {
     return this.#tokenizer.midToken;

@@ -64,6 +64,10 @@ export class TokenInput {
     this.#addedBytes = 0;
   }
 
+  get addedBytes(): number {
+    return this.#addedBytes;
+  }
+
   /** Counts bytes of the output that are not in the input. */
   add(bytes: number): void {
     this.#addedBytes += bytes;

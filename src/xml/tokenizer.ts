@@ -112,6 +112,11 @@ export class Tokenizer {
     return this.#stopped;
   }
 
+  /** Bytes that the output of the present stanza is longer than its input. */
+  get addedBytes(): number {
+    return this.#input.addedBytes;
+  }
+
   /** Makes `write` return after the present tag. */
   stop(): void {
     this.#stopped = true;

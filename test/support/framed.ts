@@ -55,6 +55,10 @@ class FrameParser implements StreamParser {
     return this.#inner.nodes;
   }
 
+  get addedBytes(): number {
+    return this.#inner.addedBytes;
+  }
+
   get midStanza(): boolean {
     return this.#inner.midStanza;
   }

@@ -4,7 +4,7 @@ import type { Stanza } from '../../../src/api/session.ts';
 import { xml } from '../../../src/xml/element.ts';
 import { StreamError } from '../../../src/xml/errors.ts';
 import { settled } from '../../support/duplex.ts';
-import { type Client, DOMAIN, type Harness, PASSWORD, startHarness } from './harness.ts';
+import { type Client, DOMAIN, type Harness, PASSWORD, plain, startHarness } from './harness.ts';
 
 const JULIET = `juliet@${DOMAIN}`;
 const BALCONY = `${JULIET}/balcony`;
@@ -67,6 +67,41 @@ describe('what a client may send', () => {
     assert.deepEqual(
       stanzas.map(({ attrs }) => attrs['xml:lang']),
       ['it', 'de'],
+    );
+  });
+
+  test('a language that is longer than any is not added to stanzas', async (t) => {
+    const harness = await startHarness(t);
+    const stanzas = submitted(harness);
+    const client = harness.connect();
+    await client.open();
+    client.auth('PLAIN', plain('juliet', PASSWORD));
+    await client.reads('<success ');
+    await client.open(DOMAIN, ` xml:lang='${'it-'.repeat(100_000)}'`);
+    await client.bind('balcony');
+    client.send(`<message id='1'/>`);
+    await client.roundTrip('end');
+    assert.deepEqual(
+      stanzas.map(({ attrs }) => attrs['xml:lang']),
+      [undefined],
+    );
+  });
+
+  test('a short prefix for a long namespace uses up the rate of the account', async (t) => {
+    const harness = await startHarness(t, { config: '' });
+    const stanzas = submitted(harness);
+    const client = harness.connect();
+    await client.open();
+    client.auth('PLAIN', plain('juliet', PASSWORD));
+    await client.reads('<success ');
+    await client.open(DOMAIN, ` xmlns:f='urn:${'x'.repeat(400_000)}'`);
+    await client.bind('balcony');
+    client.send('<message><f:a/></message>'.repeat(1_000));
+    await settled(50);
+    assert.equal(
+      stanzas.length,
+      10,
+      'the burst of 4 MiB without the header, and the one that makes the debt',
     );
   });
 

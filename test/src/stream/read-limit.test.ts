@@ -7,6 +7,7 @@ interface Chunk {
   readonly bytes: number;
   readonly stanzas: number;
   readonly nodes?: number;
+  readonly addedBytes?: number;
 }
 
 /** Reads a chunk whenever it is allowed to, as long as it has any. */
@@ -42,7 +43,8 @@ class Reader implements Pausable {
       this.#left--;
       this.taken++;
       this.#budget.take(this.#chunk.bytes, this);
-      for (let i = 0; i < this.#chunk.stanzas; i++) this.#budget.takeStanza(this.#chunk.nodes ?? 0, this);
+      const { nodes = 0, addedBytes = 0 } = this.#chunk;
+      for (let i = 0; i < this.#chunk.stanzas; i++) this.#budget.takeStanza({ nodes, addedBytes }, this);
     }
   }
 }
@@ -76,6 +78,14 @@ test('each node of a stanza costs more than its bytes', () => {
   const clock = new FakeClock();
   const rate = { bytesPerSecond: 1_000, burstBytes: 2_000 };
   const reader = new Reader(new ReadBudget(rate, clock), { bytes: 36, stanzas: 1, nodes: 4 });
+  reader.send(1_000);
+  assert.equal(reader.taken, 21);
+});
+
+test('the bytes count by which a stanza grows', () => {
+  const clock = new FakeClock();
+  const rate = { bytesPerSecond: 1_000, burstBytes: 2_000 };
+  const reader = new Reader(new ReadBudget(rate, clock), { bytes: 10, stanzas: 1, addedBytes: 90 });
   reader.send(1_000);
   assert.equal(reader.taken, 21);
 });

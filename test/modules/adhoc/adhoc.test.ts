@@ -87,7 +87,7 @@ function notes(answer: Element): string[] {
   return answer.getChildren('note').map((note) => `${note.attrs.type}: ${note.text()}`);
 }
 
-test('XEP-0050 §2.1, §2.2: administrators find the commands, all others an empty list', async (t) => {
+test('XEP-0050 §2.1, §2.2: administrators get the list of commands, other users an empty list', async (t) => {
   const { server, admin } = await scene(t);
   const features = await ask(admin, 'get', `<query xmlns='${INFO}'/>`);
   const found = features.getChild('query', INFO)!.getChildren('feature');
@@ -108,7 +108,7 @@ test('XEP-0050 §2.1, §2.2: administrators find the commands, all others an emp
   assert.deepEqual(await nodes(juliet), []);
 });
 
-test('XEP-0050 §2.2: each command says what it is; to those who may not use it, forbidden', async (t) => {
+test('XEP-0050 §2.2: each command describes itself to its users; others get forbidden', async (t) => {
   const { server, admin } = await scene(t);
   const query = `<query xmlns='${INFO}' node='enjamb:s2s-list'/>`;
   const info = (await ask(admin, 'get', query)).getChild('query', INFO)!;
@@ -129,7 +129,7 @@ test('XEP-0050 §2.2: each command says what it is; to those who may not use it,
   ]);
 });
 
-test('what loads code is not offered over XMPP', async (t) => {
+test('commands that load code are not offered over XMPP', async (t) => {
   const { admin } = await scene(t);
   const list = await nodes(admin);
   assert.deepEqual(
@@ -139,7 +139,7 @@ test('what loads code is not offered over XMPP', async (t) => {
   assert.deepEqual(conditions(await ask(admin, 'set', command('enjamb:module-unload'))), ['item-not-found']);
 });
 
-test('an administrator of one host has what that host offers, and there alone', async (t) => {
+test('an administrator of one host gets the commands of that host only', async (t) => {
   const { server } = await scene(t);
   // One that takes a host as it likes is not bound to this one.
   const vault = { name: 'vault', summary: 'Opens', args: { host: string('Where') }, run: () => ({}) };
@@ -156,7 +156,7 @@ test('an administrator of one host has what that host offers, and there alone', 
   assert.deepEqual(await nodes(mercutio, 'rooms.montague.lit'), []);
 });
 
-test('a command that other hosts offer too does nothing there for the administrator of one', async (t) => {
+test('a command that several hosts offer affects only the host of its administrator', async (t) => {
   const { server, admin } = await scene(t);
   const paris = await server.client('paris@verona.lit/tomb');
   paris.send(
@@ -174,7 +174,7 @@ test('a command that other hosts offer too does nothing there for the administra
   assert.equal(await rows(await server.client('mercutio@montague.lit/street')), 0);
 });
 
-test('what modules have for users is offered to those who may use it', async (t) => {
+test('commands for users are offered to those who may use them', async (t) => {
   const { server } = await scene(t);
   const node = 'urn:x:greet';
   const greet = {
@@ -193,14 +193,14 @@ test('what modules have for users is offered to those who may use it', async (t)
   assert.deepEqual(conditions(await ask(tybalt, 'set', command(node))), ['forbidden']);
 });
 
-test('a component offers its own commands to the administrators of the component', async (t) => {
+test('a component offers its commands to its administrators', async (t) => {
   const { admin } = await scene(t);
   const list = await nodes(admin, 'rooms.montague.lit');
   assert.ok(list.includes('enjamb:rooms-list'), list.join());
   assert.equal(list.includes('enjamb:user-add'), false);
 });
 
-test('XEP-0050 §2.4.1: a command that asks nothing is completed at once; a table is a form with reported fields', async (t) => {
+test('XEP-0050 §2.4.1: a command without arguments completes immediately; a table is a form with reported fields', async (t) => {
   const { admin } = await scene(t);
   const first = await execute(admin, command('enjamb:rooms-create', "action='execute'"));
   const done = await execute(
@@ -228,7 +228,7 @@ test('XEP-0050 §2.4.1: a command that asks nothing is completed at once; a tabl
   assert.deepEqual(cells.slice(0, 4), ['hall@rooms.montague.lit', '', '0', 'yes']);
 });
 
-test('XEP-0050 §2.4.2: arguments are asked for in a form, secrets in private', async (t) => {
+test('XEP-0050 §2.4.2: a form requests the arguments, and secrets in private fields', async (t) => {
   const { server, admin } = await scene(t);
   const first = await execute(admin, command('enjamb:user-add'));
   assert.equal(first.attrs.status, 'executing');
@@ -256,7 +256,7 @@ test('XEP-0050 §2.4.2: arguments are asked for in a form, secrets in private', 
   await server.connect().login('tybalt@montague.lit/x', ' s p ');
 });
 
-test('wrong arguments: the form comes back with what was in it, but for secrets, and can be sent again', async (t) => {
+test('a form with wrong arguments returns with its values but without secrets, and may be sent again', async (t) => {
   const { admin } = await scene(t);
   const first = await execute(admin, command('enjamb:user-add'));
   const session = `sessionid='${first.attrs.sessionid}'`;
@@ -282,7 +282,7 @@ test('wrong arguments: the form comes back with what was in it, but for secrets,
   assert.equal(done.attrs.status, 'completed');
 });
 
-test('XEP-0050 §3.6: what cannot be done is completed with a note of type error', async (t) => {
+test('XEP-0050 §3.6: a command that fails completes with a note of type error', async (t) => {
   const { admin } = await scene(t);
   const first = await execute(admin, command('enjamb:user-delete'));
   const done = await execute(
@@ -310,7 +310,7 @@ test('XEP-0050 §2.4.3: cancelling ends the session', async (t) => {
   ]);
 });
 
-test('XEP-0050 §4.4: what a client may do wrong has its own condition', async (t) => {
+test('XEP-0050 §4.4: each mistake of a client has its own condition', async (t) => {
   const { server, clock, admin } = await scene(t);
   const open = async () => `sessionid='${(await execute(admin, command('enjamb:joins'))).attrs.sessionid}'`;
   const refused = async (text: string, client = admin) => conditions(await ask(client, 'set', text));
@@ -331,7 +331,7 @@ test('XEP-0050 §4.4: what a client may do wrong has its own condition', async (
   assert.deepEqual(await refused(joins(late, submit({}))), ['not-allowed', 'session-expired']);
 });
 
-test('open forms are bounded: the eleventh of a client costs its first', async (t) => {
+test('a client has at most ten open forms; the next one replaces the oldest', async (t) => {
   const { admin } = await scene(t);
   const ids: (string | undefined)[] = [];
   for (let i = 0; i < 11; i++) ids.push((await execute(admin, command('enjamb:joins'))).attrs.sessionid);
@@ -342,7 +342,7 @@ test('open forms are bounded: the eleventh of a client costs its first', async (
   assert.equal((await answer(ids[1])).attrs.type, 'result');
 });
 
-test('one form is one run, however often it is sent', async (t) => {
+test('a form runs its command once, however often it is sent', async (t) => {
   const { admin } = await scene(t);
   const { attrs } = await execute(admin, command('enjamb:user-add'));
   const text = command(
@@ -359,7 +359,7 @@ test('one form is one run, however often it is sent', async (t) => {
   assert.deepEqual(conditions(find('two')), ['not-allowed', 'session-expired']);
 });
 
-test('fields with names that every object has are no arguments', async (t) => {
+test('ignores form fields with the names of built-in properties', async (t) => {
   const { admin } = await scene(t);
   const { attrs } = await execute(admin, command('enjamb:joins'));
   const form = submit({ constructor: 'x', toString: 'x', ['__proto__']: 'x', hasOwnProperty: 'x' });
@@ -367,7 +367,7 @@ test('fields with names that every object has are no arguments', async (t) => {
   assert.equal(done.attrs.status, 'completed');
 });
 
-test('a table that is too large for a stanza is cut, and says so', () => {
+test('a table that is too large for a stanza is truncated, with a note', () => {
   const rows = Array.from({ length: 5_000 }, (_, index) => ({
     index,
     text: 'x'.repeat(index < 2_000 ? 1 : 500),
@@ -383,7 +383,7 @@ test('a table that is too large for a stanza is cut, and says so', () => {
   assert.match(last?.text() ?? '', /is omitted/);
 });
 
-test('where several hosts offer a command, one of them can be chosen', async (t) => {
+test('if several hosts offer a command, a user may choose one of them', async (t) => {
   const { admin } = await scene(t);
   const first = await execute(admin, command('enjamb:joins'));
   const host = first
@@ -402,7 +402,7 @@ test('where several hosts offer a command, one of them can be chosen', async (t)
   assert.deepEqual(notes(done), ['info: none']);
 });
 
-test('text of several lines keeps them', async (t) => {
+test('text of several lines keeps its line breaks', async (t) => {
   const { admin } = await scene(t);
   const { attrs } = await execute(admin, command('enjamb:metrics'));
   assert.equal(attrs.status, 'completed');

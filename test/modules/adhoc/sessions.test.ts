@@ -4,7 +4,7 @@ import { Sessions } from '../../../modules/adhoc/sessions.ts';
 import { Jid } from '../../../src/xml/jid.ts';
 import { FakeClock } from '../../support/clock.ts';
 
-test('all askers together have 200 open forms at most; the oldest is forgotten', () => {
+test('all users together have at most 200 open forms; the oldest is dropped', () => {
   const sessions = new Sessions(new FakeClock());
   const asker = (n: number) => Jid.parse(`user${n}@montague.lit/x`);
   const ids = Array.from({ length: 201 }, (_, n) => sessions.open(asker(n), 'enjamb:joins'));
@@ -12,7 +12,7 @@ test('all askers together have 200 open forms at most; the oldest is forgotten',
   assert.deepEqual([isOpen(0), isOpen(1), isOpen(200)], [false, true, true]);
 });
 
-test('a form that stays open for 15 minutes is forgotten', async () => {
+test('a form is dropped after 15 minutes', async () => {
   const clock = new FakeClock();
   const sessions = new Sessions(clock);
   const asker = Jid.parse('user@montague.lit/x');

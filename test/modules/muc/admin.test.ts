@@ -48,7 +48,7 @@ async function three(t: Parameters<typeof roomServer>[0], fields = {}) {
   return { server, romeo, juliet, nurse };
 }
 
-test('XEP-0045 §8.2: a kick removes with 307, actor and reason; who kicked hears of success first', async (t) => {
+test('XEP-0045 §8.2: a kick removes the occupant with 307, actor and reason; the moderator gets the result first', async (t) => {
   const { romeo, juliet, nurse } = await three(t);
   asks(romeo, 'set', `<item nick='Nurse' role='none'><reason>Peace!</reason></item>`);
   await romeo.receives(`<iq type='result' id='admin' from='${HALL}' to='${romeo.jid}'/>`);
@@ -74,7 +74,7 @@ test('XEP-0045 §8.2: a kick removes with 307, actor and reason; who kicked hear
   await joined(nurse, 'Nurse');
 });
 
-test('XEP-0045 §8.2: who is no moderator may not kick, nobody an owner', async (t) => {
+test('XEP-0045 §8.2: only moderators may kick, and no moderator may kick an owner', async (t) => {
   const { romeo, juliet, nurse } = await three(t);
   await changes(juliet, `<item nick='Nurse' role='none'/>`, 'forbidden');
   await changes(romeo, `<item jid='juliet@localhost' affiliation='admin'/>`);
@@ -84,7 +84,7 @@ test('XEP-0045 §8.2: who is no moderator may not kick, nobody an owner', async 
   await nurse.receivesNothing();
 });
 
-test('XEP-0045 §8.2 with several clients: all clients of the nick are removed', async (t) => {
+test('XEP-0045 §8.2: a kick removes all clients of the nick', async (t) => {
   const { server, romeo, juliet, nurse } = await three(t);
   const second = await server.client('nurse@localhost/chair');
   await joined(second, 'Nurse');
@@ -95,7 +95,7 @@ test('XEP-0045 §8.2 with several clients: all clients of the nick are removed',
   await juliet.receivesNothing();
 });
 
-test('XEP-0045 §8.3, §8.4: granting and revoking voice is told to all', async (t) => {
+test('XEP-0045 §8.3, §8.4: all occupants are notified when voice is granted or revoked', async (t) => {
   const { romeo, juliet, nurse } = await three(t, { 'muc#roomconfig_moderatedroom': '1' });
   await changes(romeo, `<item nick='Nurse' role='participant'><reason>Speak!</reason></item>`);
   for (const client of [romeo, juliet, nurse]) {
@@ -110,7 +110,7 @@ test('XEP-0045 §8.3, §8.4: granting and revoking voice is told to all', async 
   assert.equal(userOf(await juliet.next()).role, 'visitor');
 });
 
-test('XEP-0045 §9.1: a ban removes with 301 and lasts', async (t) => {
+test('XEP-0045 §9.1: a ban removes the user with 301 and prevents a return', async (t) => {
   const { romeo, juliet, nurse } = await three(t);
   await changes(
     romeo,
@@ -128,7 +128,7 @@ test('XEP-0045 §9.1: a ban removes with 301 and lasts', async (t) => {
   await joined(nurse, 'Nurse');
 });
 
-test('XEP-0045 §9.1: nobody bans itself', async (t) => {
+test('XEP-0045 §9.1: users cannot ban themselves', async (t) => {
   const { romeo, juliet } = await three(t);
   await changes(romeo, `<item jid='juliet@localhost' affiliation='admin'/>`);
   await changes(romeo, `<item jid='romeo@localhost' affiliation='outcast'/>`, 'conflict');
@@ -136,7 +136,7 @@ test('XEP-0045 §9.1: nobody bans itself', async (t) => {
   await changes(juliet, `<item jid='romeo@localhost' affiliation='outcast'/>`, 'not-allowed');
 });
 
-test('XEP-0045 §9.2: a domain is banned as a whole, except for those who belong to the room', async (t) => {
+test('XEP-0045 §9.2: a ban of a domain affects its users, except those with an affiliation', async (t) => {
   const { romeo, juliet, nurse } = await three(t);
   await changes(romeo, `<item jid='juliet@localhost' affiliation='member'/>`);
   await settled(juliet);
@@ -149,7 +149,7 @@ test('XEP-0045 §9.2: a domain is banned as a whole, except for those who belong
   await changes(romeo, `<item jid='localhost' affiliation='member'/>`, 'not-acceptable');
 });
 
-test('XEP-0045 §9.2: of a request that is refused in part nothing is applied', async (t) => {
+test('XEP-0045 §9.2: if one item of a request is refused, none is applied', async (t) => {
   const { romeo, juliet } = await three(t);
   await changes(romeo, `<item jid='juliet@localhost' affiliation='admin'/>`);
   await changes(
@@ -160,7 +160,7 @@ test('XEP-0045 §9.2: of a request that is refused in part nothing is applied', 
   assert.deepEqual(await list(romeo, `<item affiliation='outcast'/>`), []);
 });
 
-test('XEP-0045 §9.3, §9.4: membership is granted and revoked before the eyes of all', async (t) => {
+test('XEP-0045 §9.3, §9.4: all occupants are notified when membership is granted or revoked', async (t) => {
   const { romeo, juliet, nurse } = await three(t);
   await changes(romeo, `<item jid='nurse@localhost' affiliation='member'/>`);
   for (const client of [juliet, nurse]) assert.equal(userOf(await client.next()).affiliation, 'member');
@@ -172,7 +172,7 @@ test('XEP-0045 §9.3, §9.4: membership is granted and revoked before the eyes o
   await changes(juliet, `<item jid='nurse@localhost' affiliation='member'/>`, 'forbidden');
 });
 
-test('XEP-0045 §9.4: in a members-only room it is a removal, with 321 and no presence before it', async (t) => {
+test('XEP-0045 §9.4: revoked membership removes the user from a members-only room, with 321 and no other presence first', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -186,7 +186,7 @@ test('XEP-0045 §9.4: in a members-only room it is a removal, with 321 and no pr
   assert.ok((await juliet.next()).getChild('error')?.getChild('registration-required', STANZAS));
 });
 
-test('XEP-0045 §9.5: who becomes a member of a members-only room is invited', async (t) => {
+test('XEP-0045 §9.5: a new member of a members-only room gets an invitation', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -198,7 +198,7 @@ test('XEP-0045 §9.5: who becomes a member of a members-only room is invited', a
     <message from='${HALL}' to='juliet@localhost'><x xmlns='${USER}'><invite from='romeo@localhost'/></x></message>`);
 });
 
-test('XEP-0045 §9.3, §7.12: a reserved nick is kept for its owner, who can ask for it', async (t) => {
+test('XEP-0045 §9.3, §7.12: only its owner may use a reserved nick, and disco tells the owner which it is', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -227,7 +227,7 @@ test('XEP-0045 §9.3, §7.12: a reserved nick is kept for its owner, who can ask
   await joined(nurse, 'Capulet');
 });
 
-test('XEP-0045 §9.6, §9.7: moderators are made and unmade by admins', async (t) => {
+test('XEP-0045 §9.6, §9.7: admins grant and revoke moderator status', async (t) => {
   const { romeo, juliet, nurse } = await three(t);
   await changes(romeo, `<item nick='Juliet' role='moderator'/>`);
   assert.equal(userOf(await nurse.next()).role, 'moderator');
@@ -239,7 +239,7 @@ test('XEP-0045 §9.6, §9.7: moderators are made and unmade by admins', async (t
   await changes(juliet, `<item nick='Romeo' role='participant'/>`, 'not-allowed');
 });
 
-test('XEP-0045 §10.3 to §10.8: owners and admins are made and unmade by owners alone', async (t) => {
+test('XEP-0045 §10.3 to §10.8: only owners grant and revoke ownership and admin status', async (t) => {
   const { romeo, juliet, nurse } = await three(t);
   await changes(romeo, `<item jid='juliet@localhost' affiliation='admin'/>`);
   const promoted = userOf(await nurse.next());
@@ -254,7 +254,7 @@ test('XEP-0045 §10.3 to §10.8: owners and admins are made and unmade by owners
   assert.deepEqual([former.affiliation, former.role], ['none', 'participant']);
 });
 
-test('XEP-0045 §10.4: the last owner stays', async (t) => {
+test('XEP-0045 §10.4: refuses to remove the last owner', async (t) => {
   const { romeo } = await three(t);
   for (const affiliation of ['admin', 'member', 'none']) {
     await changes(romeo, `<item jid='romeo@localhost' affiliation='${affiliation}'/>`, 'conflict');
@@ -265,7 +265,7 @@ test('XEP-0045 §10.4: the last owner stays', async (t) => {
   );
 });
 
-test('XEP-0045 §10.5, §10.8: lists of addresses are not for everybody where addresses are hidden', async (t) => {
+test('XEP-0045 §10.5, §10.8: only admins and owners read affiliation lists of a semi-anonymous room', async (t) => {
   const { romeo, juliet, nurse } = await three(t);
   await changes(romeo, `<item jid='juliet@localhost' affiliation='admin'/>`);
   for (const affiliation of ['owner', 'admin', 'member', 'outcast']) {
@@ -282,7 +282,7 @@ test('XEP-0045 §10.5, §10.8: lists of addresses are not for everybody where ad
   ]);
 });
 
-test('XEP-0045 §9.5: in a non-anonymous room whoever is in may see who belongs to it', async (t) => {
+test('XEP-0045 §9.5: all occupants of a non-anonymous room may read the list of members', async (t) => {
   const { nurse } = await three(t, { 'muc#roomconfig_whois': 'anyone' });
   assert.deepEqual(await list(nurse, `<item affiliation='owner'/>`), [
     { affiliation: 'owner', jid: 'romeo@localhost', nick: 'Romeo' },
@@ -300,7 +300,7 @@ test('XEP-0045 §17.4: one item changes a role or an affiliation, not both', asy
   assert.equal(await list(romeo, ''), 'bad-request');
 });
 
-test('the number of people that a room remembers is bounded', async (t) => {
+test('muc_max_affiliations: bounds the number of users with an affiliation', async (t) => {
   const server = await roomServer(t, 'muc_max_affiliations = 2');
   const romeo = await server.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo');
@@ -309,7 +309,7 @@ test('the number of people that a room remembers is bounded', async (t) => {
   await changes(romeo, `<item jid='a@localhost' affiliation='outcast'/>`);
 });
 
-test('reasons have at most 1,024 characters; a longer one is refused, and nothing has changed', async (t) => {
+test('refuses a reason of more than 1,024 characters, and changes nothing', async (t) => {
   const { romeo, juliet, nurse } = await three(t);
   const reason = (length: number) => `<reason>${'x'.repeat(length)}</reason>`;
   await changes(
@@ -328,7 +328,7 @@ test('reasons have at most 1,024 characters; a longer one is refused, and nothin
   assert.equal((await nurse.next()).attrs.type, 'unavailable');
 });
 
-test('a nick that is reserved with an affiliation is one that could be entered with', async (t) => {
+test('a nick that is reserved with an affiliation must satisfy the rules for entering', async (t) => {
   const { romeo } = await three(t);
   const member = (nick: string) => `<item jid='mercutio@localhost' affiliation='member' nick='${nick}'/>`;
   await changes(romeo, member('&#xAD;'), 'jid-malformed');
@@ -340,7 +340,7 @@ test('a nick that is reserved with an affiliation is one that could be entered w
   ]);
 });
 
-test('XEP-0045 §9.3: one nick for two people in one request is a conflict, and the request is refused whole', async (t) => {
+test('XEP-0045 §9.3: a request that gives one nick to two users gets conflict, and changes nothing', async (t) => {
   const { romeo } = await three(t);
   await changes(
     romeo,
@@ -358,7 +358,7 @@ test('XEP-0045 §9.3: one nick for two people in one request is a conflict, and 
   await changes(romeo, `<item jid='tybalt@localhost' affiliation='member' nick='Cat'/>`);
 });
 
-test('one request changes at most 500 people', async (t) => {
+test('one request changes at most 500 affiliations', async (t) => {
   const { romeo } = await three(t);
   const items = (count: number) =>
     Array.from({ length: count }, (_, n) => `<item jid='m${n}@x.test' affiliation='member'/>`).join('');
@@ -366,7 +366,7 @@ test('one request changes at most 500 people', async (t) => {
   await changes(romeo, items(500));
 });
 
-test('what a room remembers of people is bounded in bytes too', async (t) => {
+test('the affiliations of a room are bounded in bytes', async (t) => {
   const server = await roomServer(t, 'muc_max_affiliations = 100'); // 64 KiB
   const romeo = await server.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo');
@@ -378,7 +378,7 @@ test('what a room remembers of people is bounded in bytes too', async (t) => {
   await changes(romeo, ban(30));
 });
 
-test('a user can be banned even if the rooms of others use up all the memory for affiliations', () => {
+test('a room can ban a user even if other rooms use all the memory for affiliations', () => {
   const options = parseOptions(OPTIONS, {});
   const affiliations = new ByteBudget(1_000);
   affiliations.force(1_000);

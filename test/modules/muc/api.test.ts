@@ -33,7 +33,7 @@ async function heard({ server: { commands } }: TestServer): Promise<unknown[]> {
 
 const says = (body: string) => `<message type='groupchat' id='m' to='${HALL}'><body>${body}</body></message>`;
 
-test('a slow mode needs forty lines: a setting, its information, and a refusal', async (t) => {
+test('a module of forty lines implements slow mode: a setting, its disco field, and a refusal', async (t) => {
   const clock = new FakeClock();
   const rooms = await server(t, 'slow_mode', { clock });
   const romeo = await rooms.client('romeo@localhost/orchard');
@@ -59,7 +59,7 @@ test('a slow mode needs forty lines: a setting, its information, and a refusal',
   for (const body of ['four', 'five']) assert.equal((await romeo.next()).getChildText('body'), body);
 });
 
-test('a setting of another module: shown in the form, checked, stored, and announced with 104', async (t) => {
+test('a setting of another module is in the form, validated, stored, and announced with 104', async (t) => {
   const rooms = await server(t, 'slow_mode');
   const romeo = await rooms.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo', { 'muc#roomconfig_persistentroom': '1' });
@@ -87,7 +87,7 @@ test('a setting of another module: shown in the form, checked, stored, and annou
   assert.match(`${info}`, /var='muc#roomconfig_slow_mode_duration'[^>]*><value>60</);
 });
 
-test('events: what happens in a room, in order', async (t) => {
+test('events: other modules observe all changes of a room in order', async (t) => {
   const rooms = await server(t, 'room_observer');
   const romeo = await rooms.client('romeo@localhost/orchard');
   const juliet = await rooms.client('juliet@localhost/balcony');
@@ -125,7 +125,7 @@ test('events: what happens in a room, in order', async (t) => {
   ]);
 });
 
-test('muc-enter: a handler refuses, another one fails, a third gives another nick (status 210)', async (t) => {
+test('muc-enter: a handler refuses, a handler that throws refuses, and a handler assigns another nick (status 210)', async (t) => {
   const rooms = await server(t, 'room_observer');
   const romeo = await rooms.client('romeo@localhost/orchard');
   for (const [nick, condition] of [
@@ -148,7 +148,7 @@ test('muc-enter: a handler refuses, another one fails, a third gives another nic
   assertFaults(rooms.server.faults, { handler: 1 });
 });
 
-test('muc-say: a handler refuses, another one fails, a third replaces the stanza; an observer that fails changes nothing', async (t) => {
+test('muc-say: a handler refuses, a handler that throws refuses, and a handler replaces the stanza; a failing observer has no effect', async (t) => {
   const rooms = await server(t, 'room_observer');
   const romeo = await rooms.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo');
@@ -166,7 +166,7 @@ test('muc-say: a handler refuses, another one fails, a third replaces the stanza
   assertFaults(rooms.server.faults, { handler: 2 });
 });
 
-test('items: features of a room, children of the presence of occupants', async (t) => {
+test("items: other modules add features of a room and children of occupants' presence", async (t) => {
   const rooms = await server(t, 'room_observer');
   const romeo = await rooms.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo');
@@ -185,7 +185,7 @@ test('items: features of a room, children of the presence of occupants', async (
   );
 });
 
-test('exports: rooms are looked at and changed; on a room that has ended nothing happens', async (t) => {
+test('exports: other modules read and change rooms; calls for a destroyed room have no effect', async (t) => {
   const rooms = await server(t, 'room_observer');
   const romeo = await rooms.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo');

@@ -7,7 +7,7 @@ import { HALL, joined, roomServer, roomWith, USER, userOf } from './rooms.ts';
 const run = ({ server }: TestServer, name: string, args: Record<string, unknown> = {}) =>
   server.commands.run(name, args, { by: 'test' });
 
-test('rooms list, show: what rooms there are and who is in one; the password stays hidden', async (t) => {
+test('rooms list and rooms show print rooms and occupants, but no password', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo', {
@@ -24,7 +24,7 @@ test('rooms list, show: what rooms there are and who is in one; the password sta
   assert.doesNotMatch(JSON.stringify(shown), /cauldronburn/);
 });
 
-test('rooms create, destroy: without any client', async (t) => {
+test('rooms create and rooms destroy work without a client', async (t) => {
   const server = await roomServer(t, 'restrict_room_creation = true');
   const romeo = await server.client('romeo@localhost/orchard');
   await run(server, 'rooms create', { room: HALL, owner: 'romeo@localhost' });

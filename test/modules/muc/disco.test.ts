@@ -32,7 +32,7 @@ const itemsOf = (answer: Element) =>
     .map(({ attrs }) => [attrs.jid, attrs.name]);
 const conditionOf = (answer: Element) => answer.getChild('error')?.elements()[0]?.name;
 
-test('XEP-0045 §6.2: the service says what it is', async (t) => {
+test('XEP-0045 §6.2: the service returns its identity and features', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const answer = await asks(romeo, 'rooms.localhost', INFO);
@@ -52,7 +52,7 @@ test('XEP-0045 §6.2: the service says what it is', async (t) => {
   assert.equal(new Set(features).size, features.length, 'each once');
 });
 
-test('XEP-0045 §6.3: the service lists public rooms with their names, no hidden or locked ones', async (t) => {
+test('XEP-0045 §6.3: the service lists public rooms with their names, and omits hidden and locked ones', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo', { 'muc#roomconfig_roomname': 'A Hall' });
@@ -62,7 +62,7 @@ test('XEP-0045 §6.3: the service lists public rooms with their names, no hidden
   assert.deepEqual(itemsOf(await asks(romeo, 'rooms.localhost', ITEMS)), []);
 });
 
-test('XEP-0045 §6.3, XEP-0059 §2.2: the list comes in pages', async (t) => {
+test('XEP-0045 §6.3, XEP-0059 §2.2: the list of rooms is paged', async (t) => {
   const server = await roomServer(t, 'muc_room_locking = false');
   const romeo = await server.client('romeo@localhost/orchard');
   for (const name of ['a', 'b', 'c']) await joined(romeo, 'Romeo', '', `${name}@rooms.localhost`);
@@ -83,7 +83,7 @@ test('XEP-0045 §6.3, XEP-0059 §2.2: the list comes in pages', async (t) => {
   assert.equal(none.getChild('set', RSM)?.getChildText('count'), '3');
 });
 
-test('XEP-0059 §2.2: a page has 500 rooms at most, whatever was asked for', async (t) => {
+test('XEP-0059 §2.2: a page has at most 500 rooms, whatever the request', async (t) => {
   const server = await roomServer(t, 'muc_room_locking = false\nmuc_max_rooms_per_user = 1000');
   const romeo = await server.client('romeo@localhost/orchard');
   for (let n = 0; n < 501; n++) enters(romeo, 'Romeo', '<history maxchars="0"/>', `hall${n}@rooms.localhost`);
@@ -95,7 +95,7 @@ test('XEP-0059 §2.2: a page has 500 rooms at most, whatever was asked for', asy
   }
 });
 
-test('XEP-0045 §6.3: the list follows rooms that come, go, hide and show themselves', async (t) => {
+test('XEP-0045 §6.3: the list changes when rooms are created, destroyed, hidden and shown', async (t) => {
   const server = await roomServer(t, 'muc_room_locking = false\nmuc_room_default_persistent = true');
   const romeo = await server.client('romeo@localhost/orchard');
   const listed = async (inside = '') => {
@@ -116,7 +116,7 @@ test('XEP-0045 §6.3: the list follows rooms that come, go, hide and show themse
   assert.deepEqual(await listed('<after>b@rooms.localhost</after>'), ['c', 'hall']);
 });
 
-test('the list is what sorting all rooms would give, after any changes', () => {
+test('the list equals the sorted set of all rooms after any changes', () => {
   const listing = new Listing();
   const shown = new Map<string, Room>();
   const random = randomFrom(1);
@@ -138,7 +138,7 @@ function roomNamed(n: number): Room {
   return { jid: `room${n}@rooms.localhost` } as Room;
 }
 
-test('XEP-0045 §6.4: a room says what kind of room it is', async (t) => {
+test('XEP-0045 §6.4: a room returns its types and features', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -186,7 +186,7 @@ test('XEP-0045 §6.4: a room says what kind of room it is', async (t) => {
   ]);
 });
 
-test('XEP-0045 §6.5: who is in a room is told to those who are', async (t) => {
+test('XEP-0045 §6.5: only occupants may list the occupants', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -195,7 +195,7 @@ test('XEP-0045 §6.5: who is in a room is told to those who are', async (t) => {
   assert.deepEqual(itemsOf(await asks(juliet, HALL, ITEMS)), []);
 });
 
-test('XEP-0045 §6.5: muc_public_occupants tells everybody who is in a room that everybody may enter', async (t) => {
+test('XEP-0045 §6.5: with muc_public_occupants every user may list the occupants of a public, open room', async (t) => {
   const server = await roomServer(t, 'muc_public_occupants = true');
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -210,7 +210,7 @@ test('XEP-0045 §6.5: muc_public_occupants tells everybody who is in a room that
   assert.deepEqual(itemsOf(await asks(juliet, HALL, ITEMS)), []);
 });
 
-test('rooms that are not, or not yet, there are item-not-found', async (t) => {
+test('rooms that do not exist or are locked get item-not-found', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -220,7 +220,7 @@ test('rooms that are not, or not yet, there are item-not-found', async (t) => {
   assert.equal((await asks(romeo, HALL, INFO)).attrs.type, 'result');
 });
 
-test('XEP-0045 §18.1.1: a room that discards nothing answers service-unavailable for #traffic', async (t) => {
+test('XEP-0045 §18.1.1: a room that removes no namespaces answers #traffic with service-unavailable', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo');

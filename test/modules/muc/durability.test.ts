@@ -72,7 +72,7 @@ async function asks(client: ScriptedClient, query: string): Promise<string> {
 const admin = (items: string) => `<query xmlns='${ADMIN}'>${items}</query>`;
 const owner = (inside: string) => `<query xmlns='${OWNER}'>${inside}</query>`;
 
-test('a change of a persistent room that is answered with a result is on disk', async (t) => {
+test('a change of a persistent room is on disk before its result is sent', async (t) => {
   const { romeo, row } = await onDisk(t);
   await roomWith(romeo, 'Romeo', KEPT);
   assert.deepEqual(Object.keys(row()?.standings ?? {}), ['romeo@localhost']);
@@ -89,7 +89,7 @@ for (const [what, query] of [
   ['a configuration', owner(form({ 'muc#roomconfig_roomname': 'Tomb', 'muc#roomconfig_membersonly': '1' }))],
   ['the end of the room', owner('<destroy/>')],
 ] as const) {
-  test(`${what} that cannot be written is refused, and nothing has happened`, async (t) => {
+  test(`refuses ${what} that cannot be written, and changes nothing`, async (t) => {
     const { start, server, romeo, row, breakDisk, mendDisk } = await onDisk(t);
     const juliet = await server.client('juliet@localhost/balcony');
     await roomWith(romeo, 'Romeo', KEPT);
@@ -112,7 +112,7 @@ for (const [what, query] of [
   });
 }
 
-test('a change that was refused for the disk can be asked for again', async (t) => {
+test('a change that was refused because of the disk may be requested again', async (t) => {
   const { romeo, breakDisk, mendDisk } = await onDisk(t);
   await roomWith(romeo, 'Romeo', KEPT);
   const ban = admin(`<item jid='troll@x.test' affiliation='outcast'/>`);
@@ -122,7 +122,7 @@ test('a change that was refused for the disk can be asked for again', async (t) 
   assert.match(await asks(romeo, ban), /type='result'/);
 });
 
-test('a room that cannot be stored when it is made persistent stays as it was', async (t) => {
+test('a room stays temporary if it cannot be stored as persistent', async (t) => {
   const { server, romeo, breakDisk } = await onDisk(t);
   const juliet = await server.client('juliet@localhost/balcony');
   await joined(romeo, 'Romeo');
@@ -132,7 +132,7 @@ test('a room that cannot be stored when it is made persistent stays as it was', 
   assert.match(String(await juliet.next()), /item-not-found/, 'it is still locked');
 });
 
-test('many changes of one room share a few writes, each is answered, in order', async (t) => {
+test('many changes of one room share a few writes, and are answered in order', async (t) => {
   const { romeo, row, countWrites } = await onDisk(t);
   await roomWith(romeo, 'Romeo', KEPT);
   const written = countWrites();
@@ -150,7 +150,7 @@ test('many changes of one room share a few writes, each is answered, in order', 
   assert.ok(written() <= 100, `${written()} writes`);
 });
 
-test('at most 1,000 changes of one room wait; a further one is refused', async (t) => {
+test('at most 1,000 changes of one room wait; the next one is refused', async (t) => {
   const { server, romeo, row } = await onDisk(t);
   const { router } = server.server;
   await roomWith(romeo, 'Romeo', KEPT);
@@ -167,7 +167,7 @@ test('at most 1,000 changes of one room wait; a further one is refused', async (
   assert.equal(Object.keys(row()?.standings ?? {}).length, 1_001);
 });
 
-test('changes that wait for the same write are checked against each other', async (t) => {
+test('changes that share a write are checked against each other', async (t) => {
   const { romeo, row } = await onDisk(t);
   await roomWith(romeo, 'Romeo', KEPT);
   const set = (id: string, item: string) => `<iq type='set' id='${id}' to='${HALL}'>${admin(item)}</iq>`;
@@ -186,7 +186,7 @@ test('changes that wait for the same write are checked against each other', asyn
   assert.deepEqual(row()?.standings, { 'juliet@localhost': { affiliation: 'owner', nick: 'Star' } });
 });
 
-test('an invitation that makes a member is sent once that is on disk', async (t) => {
+test('an invitation that makes a member is sent after the write', async (t) => {
   const { server, romeo, row, breakDisk, mendDisk } = await onDisk(t);
   const juliet = await server.client('juliet@localhost/balcony');
   juliet.send('<presence/>');
@@ -206,7 +206,7 @@ test('an invitation that makes a member is sent once that is on disk', async (t)
   assert.equal(row()?.standings['juliet@localhost']?.affiliation, 'member');
 });
 
-test('a reload of the module waits for the changes that are under way', async (t) => {
+test('a reload of the module waits for pending changes', async (t) => {
   const { server, romeo, row } = await onDisk(t);
   await roomWith(romeo, 'Romeo', KEPT);
   romeo.send(
@@ -217,7 +217,7 @@ test('a reload of the module waits for the changes that are under way', async (t
   assert.ok(row()?.standings['a@x.test']);
 });
 
-test('large rows are written one at a time, small ones together', async () => {
+test('large rows are written one at a time, small ones in parallel', async () => {
   const queue = new SerialQueue();
   let underWay = 0;
   let most = 0;
@@ -247,7 +247,7 @@ test('large rows are written one at a time, small ones together', async () => {
   assert.equal(await save(1_000_000), 1);
 });
 
-test('rooms create says so when the room cannot be stored, and makes none', async (t) => {
+test('rooms create fails and creates nothing if the room cannot be stored', async (t) => {
   const { server, romeo, breakDisk, mendDisk } = await onDisk(t);
   const create = () =>
     server.server.commands.run('rooms create', { room: HALL, owner: 'romeo@localhost' }, { by: 'test' });

@@ -12,7 +12,7 @@ import { HALL, joined, romeoAndJuliet, roomServer, roomWith, settled, USER, user
 const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
 const ID = `<occupant-id xmlns='urn:xmpp:occupant-id:0' id='{any}'/>`;
 
-test('XEP-0045 §11.1: who bounces what the room sends is removed with 333, without 307', async (t) => {
+test('XEP-0045 §11.1: a client that bounces a stanza of the room is removed with 333, without 307', async (t) => {
   const { romeo, juliet } = await romeoAndJuliet(t);
   juliet.send(`
     <message to='${HALL}/Romeo' type='error' id='m'>
@@ -30,7 +30,7 @@ test('XEP-0045 §11.1: who bounces what the room sends is removed with 333, with
     </presence>`);
 });
 
-test('XEP-0045 §11.1 with several clients: only the one that bounces goes, and it alone hears 333', async (t) => {
+test('XEP-0045 §11.1: if one of several clients bounces a stanza, only it is removed and gets 333', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const phone = await server.client('romeo@localhost/phone');
@@ -48,7 +48,7 @@ test('XEP-0045 §11.1 with several clients: only the one that bounces goes, and 
   await romeo.receivesNothing();
 });
 
-test('a client that is gone is found out by the next message, which all others get first', async (t) => {
+test('the next message finds a lost client; all others get the message first', async (t) => {
   const { server, romeo, juliet } = await romeoAndJuliet(t);
   // Its server forgets the client without a word to the room.
   const host = server.server.router.hosts.get('localhost')!;
@@ -67,7 +67,7 @@ test('a client that is gone is found out by the next message, which all others g
   lost();
 });
 
-test('many clients that are gone go together: none of them is told of the others', async (t) => {
+test('many lost clients are removed together, and are not notified of each other', async (t) => {
   const server = await roomServer(t, 'muc_room_locking = false');
   const { router } = server.server;
   const host = router.hosts.get('localhost')!;
@@ -98,7 +98,7 @@ test('many clients that are gone go together: none of them is told of the others
   assert.equal(told, ghosts.length, 'each ghost is told once, of itself');
 });
 
-test('an error of whoever is not in the room changes nothing', async (t) => {
+test('an error from a client outside the room changes nothing', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const other = await server.client('romeo@localhost/other');
@@ -156,16 +156,16 @@ const CONDITIONS = {
 
 for (const [expected, conditions] of Object.entries(CONDITIONS)) {
   for (const condition of conditions) {
-    test(`a message that comes back with ${condition}: ${expected}`, () => {
+    test(`a message error with ${condition}: ${expected}`, () => {
       assert.equal(verdict(bounced('message', condition)), expected);
     });
-    test(`presence that our own side returns with ${condition}: ${expected}`, () => {
+    test(`a presence error of our own side with ${condition}: ${expected}`, () => {
       assert.equal(verdict(bounced('presence', condition, OURS)), expected);
     });
   }
 }
 
-test('a message of type error that names no condition: remove', () => {
+test('a message error without a condition: remove', () => {
   assert.equal(verdict(bounced('message', undefined)), 'remove');
 });
 

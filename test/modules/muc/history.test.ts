@@ -49,22 +49,22 @@ function said(id: string, inside: string): Stanza {
   return parseXml(`<message type='groupchat' id='${id}' from='${HALL}/Romeo'>${inside}</message>`);
 }
 
-test('XEP-0045 §7.2.14: without a wish, all that the room keeps', () => {
+test('XEP-0045 §7.2.14: without limits, a client gets the whole history', () => {
   assert.deepEqual(chosen(roomWithHistory(3)), ['m1', 'm2', 'm3']);
 });
 
-test('XEP-0045 §7.2.14: maxstanzas limits to the newest messages', () => {
+test('XEP-0045 §7.2.14: maxstanzas limits the history to the newest messages', () => {
   assert.deepEqual(chosen(roomWithHistory(3), { maxstanzas: '2' }), ['m2', 'm3']);
   assert.deepEqual(chosen(roomWithHistory(3), { maxstanzas: '0' }), []);
 });
 
-test('XEP-0045 §7.2.14: seconds and since limit by age', () => {
+test('XEP-0045 §7.2.14: seconds and since limit the history by age', () => {
   assert.deepEqual(chosen(roomWithHistory(3), { seconds: '61' }), ['m2', 'm3']);
   assert.deepEqual(chosen(roomWithHistory(3), { since: '2026-01-01T11:59:30Z' }), ['m3']);
   assert.deepEqual(chosen(roomWithHistory(3), { since: '1970-01-01T00:00:00Z' }), ['m1', 'm2', 'm3']);
 });
 
-test('XEP-0045 §7.2.14: maxchars counts the complete stanzas, and sends no part of one', () => {
+test('XEP-0045 §7.2.14: maxchars counts complete stanzas, and cuts none', () => {
   const room = roomWithHistory(3);
   const length = (id: string) =>
     parseElement(room.history.find(({ text }) => text.includes(`id='${id}'`))!.text)
@@ -82,14 +82,14 @@ test('XEP-0045 §7.2.14: "the smallest amount of traffic that meets any combinat
   assert.deepEqual(chosen(room, { maxstanzas: '1', seconds: '121' }), ['m5']);
 });
 
-test('XEP-0045 §7.2.14: nonsense limits nothing', () => {
+test('XEP-0045 §7.2.14: ignores invalid limits', () => {
   assert.deepEqual(
     chosen(roomWithHistory(2), { maxstanzas: '-1', seconds: 'x', since: 'then', maxchars: '1e9' }),
     ['m1', 'm2'],
   );
 });
 
-test('a room keeps as many messages as it is configured to, and no large amount of them', () => {
+test('the history of a room is bounded in messages and in bytes', () => {
   assert.deepEqual(chosen(roomWithHistory(30)).length, 20);
   assert.deepEqual(chosen(roomWithHistory(30, { muc_room_default_history_length: 2 })), ['m29', 'm30']);
   const room = roomWithHistory(1);
@@ -102,7 +102,7 @@ test('a room keeps as many messages as it is configured to, and no large amount 
   assert.deepEqual(chosen(room), ['large']);
 });
 
-test('what history takes is counted in bytes, and given back', () => {
+test('the bytes of the history are counted, and released when messages are dropped', () => {
   const room = roomWithHistory(0);
   const memory = alone(room);
   remember(memory, room, said('latin', `<body>${'x'.repeat(1000)}</body>`), NOW);
@@ -115,7 +115,7 @@ test('what history takes is counted in bytes, and given back', () => {
   assert.deepEqual([room.historyBytes, memory.budgets.history.used, room.history], [0, 0, []]);
 });
 
-test('a message of nothing but small elements is not remembered: it would be heavy to read', () => {
+test('the history omits a message of many small elements, which would be expensive to parse', () => {
   const room = roomWithHistory(1);
   remember(alone(room), room, said('heavy', '<a/>'.repeat(16_000)), NOW);
   assert.deepEqual(chosen(room), ['m1']);
@@ -123,7 +123,7 @@ test('a message of nothing but small elements is not remembered: it would be hea
   assert.equal(chosen(room).length, 6, 'and of many that are less heavy, the newest');
 });
 
-test('when all rooms keep too much, the one that keeps most forgets, and the others nothing', () => {
+test('when all rooms together exceed the bound, only the room with the largest history drops messages', () => {
   const rooms = [roomWithHistory(3), roomWithHistory(3), roomWithHistory(0)];
   const [quiet, loud, fresh] = rooms as [Room, Room, Room];
   const memory = memoryOf(rooms, 100_000);
@@ -138,7 +138,7 @@ test('when all rooms keep too much, the one that keeps most forgets, and the oth
   assert.equal(chosen(loud).at(-1), 'n199');
 });
 
-test('history means the same as what was said, whatever is in it', async (t) => {
+test('messages of the history are equivalent to the sent ones, whatever they contain', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -155,7 +155,7 @@ test('history means the same as what was said, whatever is in it', async (t) => 
   );
 });
 
-test('XEP-0045 §7.2.13: history is stamped by the room, in UTC; the subject is no part of it', async (t) => {
+test('XEP-0045 §7.2.13: the room stamps the history, in UTC; the subject is not part of it', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -185,7 +185,7 @@ test('XEP-0045 §7.2.13: history is stamped by the room, in UTC; the subject is 
   assert.equal(messages[0]?.attrs['xml:lang'], 'en');
 });
 
-test('XEP-0045 §7.2.14: maxchars 0 asks for no history at all, the subject still comes', async (t) => {
+test('XEP-0045 §7.2.14: maxchars 0 omits the history, but not the subject', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -199,7 +199,7 @@ test('XEP-0045 §7.2.14: maxchars 0 asks for no history at all, the subject stil
   );
 });
 
-test('muc#maxhistoryfetch: a smaller value forgets what is too much', async (t) => {
+test('muc#maxhistoryfetch: a smaller value drops the oldest messages', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');

@@ -32,7 +32,7 @@ async function memberList(client: ScriptedClient): Promise<(string | undefined)[
     .map(({ attrs }) => attrs.jid);
 }
 
-test('XEP-0045 §7.8.2: the room sends the invitation on and says who invites', async (t) => {
+test('XEP-0045 §7.8.2: the room relays an invitation and names the inviter', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await available(await server.client('juliet@localhost/balcony'));
@@ -50,7 +50,7 @@ test('XEP-0045 §7.8.2: the room sends the invitation on and says who invites', 
   assert.deepEqual(await memberList(romeo), [], '§9.5: an open room makes no member by it');
 });
 
-test('XEP-0045 §7.8.2: whoever was invited may decline, through the room', async (t) => {
+test('XEP-0045 §7.8.2: an invited user may decline through the room', async (t) => {
   const server = await roomServer(t);
   const romeo = await available(await server.client('romeo@localhost/orchard'));
   const juliet = await available(await server.client('juliet@localhost/balcony'));
@@ -72,7 +72,7 @@ test('XEP-0045 §7.8.2: whoever was invited may decline, through the room', asyn
   await refused(juliet, 'item-not-found');
 });
 
-test('XEP-0045 §7.8.2, §9.5: in a members-only room an admin invites, which makes a member', async (t) => {
+test('XEP-0045 §7.8.2, §9.5: an invitation by an admin to a members-only room makes the invitee a member', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await available(await server.client('juliet@localhost/balcony'));
@@ -101,7 +101,7 @@ test('XEP-0045 §9.5: muc#roomconfig_allowinvites lets members invite', async (t
   assert.deepEqual(await memberList(romeo), ['juliet@localhost', 'nurse@localhost']);
 });
 
-test('an invitation lifts no ban, and comes from nobody who has nothing to do with the room', async (t) => {
+test('an invitation lifts no ban, and users without affiliation outside the room may not invite', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await available(await server.client('juliet@localhost/balcony'));
@@ -122,7 +122,7 @@ test('an invitation lifts no ban, and comes from nobody who has nothing to do wi
   await juliet.receivesNothing();
 });
 
-test('invitations that can be declined are bounded in characters, too: the oldest go', async (t) => {
+test('the pending invitations of a room are bounded in characters; the oldest are dropped', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -145,7 +145,7 @@ test('invitations that can be declined are bounded in characters, too: the oldes
   assert.match(await declines(), /<item-not-found/, 'nobody knows of the first invitation any more');
 });
 
-test('200 invitations of a room can be declined at most: the oldest go', async (t) => {
+test('a room has at most 200 pending invitations; the oldest are dropped', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const [juliet, nurse] = [

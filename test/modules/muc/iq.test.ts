@@ -36,14 +36,14 @@ async function refused(
     </iq>`);
 }
 
-test('XEP-0410 §3.3: the room answers a self-ping, and no client of the nick sees it', async (t) => {
+test('XEP-0410 §3.3: the room answers a self-ping without relaying it to a client of the nick', async (t) => {
   const { romeo, phone } = await romeoTwice(t);
   pings(phone, 'Romeo');
   await phone.receives(`<iq type='result' id='ping' from='${HALL}/Romeo' to='${phone.jid}'/>`);
   await romeo.receivesNothing();
 });
 
-test('XEP-0410 §3.3: who is not in is told not-acceptable, whatever the nick: no look at who is', async (t) => {
+test('XEP-0410 §3.3: a client outside the room gets not-acceptable for every nick, and learns nothing about occupants', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -55,7 +55,7 @@ test('XEP-0410 §3.3: who is not in is told not-acceptable, whatever the nick: n
   await romeo.receivesNothing();
 });
 
-test('XEP-0410 §3.3: another client of a user who is in is not in', async (t) => {
+test('XEP-0410 §3.3: a client is not in the room because another client of its user is', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const phone = await server.client('romeo@localhost/phone');
@@ -64,7 +64,7 @@ test('XEP-0410 §3.3: another client of a user who is in is not in', async (t) =
   await refused(phone, 'Romeo', 'cancel', 'not-acceptable', HALL);
 });
 
-test('XEP-0410 §3.2: an occupant who names a nick that is not there hears item-not-found of the room', async (t) => {
+test('XEP-0410 §3.2: an occupant that addresses an unknown nick gets item-not-found from the room', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo');
@@ -72,7 +72,7 @@ test('XEP-0410 §3.2: an occupant who names a nick that is not there hears item-
   await refused(romeo, 'Montague', 'cancel', 'item-not-found', HALL);
 });
 
-test('XEP-0410 §3.3: a room that does not exist is not-acceptable too, said by the service', async (t) => {
+test('XEP-0410 §3.3: the service answers not-acceptable for a room that does not exist', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -86,7 +86,7 @@ test('XEP-0410 §3.3: a room that does not exist is not-acceptable too, said by 
   await romeo.receives(`<iq type='result' id='ping' from='${HALL}/Romeo' to='${romeo.jid}'/>`);
 });
 
-test('XEP-0045 §17.4: a request goes to the other occupant and its answer back, without addresses', async (t) => {
+test('XEP-0045 §17.4: the room relays a request and its answer between occupants, without real addresses', async (t) => {
   const { romeo, juliet } = await romeoAndJuliet(t);
   juliet.send(`<iq type='get' id='v1' to='${HALL}/Romeo'><query xmlns='jabber:iq:version'/></iq>`);
   const request = await romeo.receives(`
@@ -102,7 +102,7 @@ test('XEP-0045 §17.4: a request goes to the other occupant and its answer back,
     </iq>`);
 });
 
-test('XEP-0045 §17.4: an error comes back without the address of who raised it', async (t) => {
+test('XEP-0045 §17.4: the room removes the source of an error before it relays it', async (t) => {
   const { romeo, juliet } = await romeoAndJuliet(t);
   pings(juliet, 'Romeo');
   const request = await romeo.next();
@@ -120,7 +120,7 @@ test('XEP-0045 §17.4: an error comes back without the address of who raised it'
   await romeo.receives(`<iq type='result' id='ping' from='${HALL}/Romeo' to='${romeo.jid}'/>`);
 });
 
-test('nobody but whom the room asked can answer, and only once', async (t) => {
+test('only the client that received a relayed request can answer it, and only once', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const phone = await server.client('romeo@localhost/phone');
@@ -141,7 +141,7 @@ test('nobody but whom the room asked can answer, and only once', async (t) => {
   await juliet.receivesNothing();
 });
 
-test('XEP-0045 §6.6: who is not in may not look at an occupant', async (t) => {
+test('XEP-0045 §6.6: a client outside the room may not query an occupant', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -153,7 +153,7 @@ test('XEP-0045 §6.6: who is not in may not look at an occupant', async (t) => {
   await romeo.receivesNothing();
 });
 
-test('a vCard is asked of the account, not of a client of it', async (t) => {
+test('the room sends a vCard request to the account, not to a client', async (t) => {
   const { romeo, juliet } = await romeoAndJuliet(t);
   juliet.send(`<iq type='get' id='v' to='${HALL}/Romeo'><vCard xmlns='vcard-temp'/></iq>`);
   const answer = await juliet.next();
@@ -162,7 +162,7 @@ test('a vCard is asked of the account, not of a client of it', async (t) => {
   await romeo.receivesNothing();
 });
 
-test('a request whose id is longer than 1,024 characters is not passed on', async (t) => {
+test('the room refuses a request with an id longer than 1,024 characters', async (t) => {
   const { romeo, juliet } = await romeoAndJuliet(t);
   const asks = (id: string) =>
     juliet.send(`<iq type='get' id='${id}' to='${HALL}/Romeo'><query xmlns='jabber:iq:version'/></iq>`);
@@ -173,7 +173,7 @@ test('a request whose id is longer than 1,024 characters is not passed on', asyn
   assert.ok((await romeo.next()).getChild('query', 'jabber:iq:version'));
 });
 
-test('requests under way are bounded, and forgotten after five minutes', async (t) => {
+test('one client has at most 50 pending requests; each is forgotten after five minutes', async (t) => {
   const clock = new FakeClock();
   const server = await roomServer(t, '', { clock });
   const romeo = await server.client('romeo@localhost/orchard');
@@ -192,7 +192,7 @@ test('requests under way are bounded, and forgotten after five minutes', async (
   await configured(romeo);
 });
 
-test('requests of one account under way, in all rooms together: 500, so that others can ask', async (t) => {
+test('one account has at most 500 pending requests in all rooms', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -215,7 +215,7 @@ test('requests of one account under way, in all rooms together: 500, so that oth
   assert.equal((await juliet.next()).attrs.type, 'get');
 });
 
-test('requests of all accounts under way together: 10,000', async (t) => {
+test('all accounts together have at most 10,000 pending requests', async (t) => {
   const server = await roomServer(t);
   /** Asks itself in ten rooms, 50 times in each, and does not answer. */
   const fill = async (number: number) => {

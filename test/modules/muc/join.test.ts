@@ -37,7 +37,7 @@ async function isRefused(
     </presence>`);
 }
 
-test('XEP-0045 §10.1.1: who enters a room that does not exist creates and owns it (201)', async (t) => {
+test('XEP-0045 §10.1.1: a client that enters a room that does not exist creates and owns it (201)', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   enters(romeo, 'Romeo');
@@ -55,7 +55,7 @@ test('XEP-0045 §10.1.1: who enters a room that does not exist creates and owns 
   await romeo.receivesNothing();
 });
 
-test('XEP-0045 §7.1: others first, then oneself, history, the subject, and live messages last', async (t) => {
+test('XEP-0045 §7.1: a new occupant gets the other occupants, its self-presence, the history, the subject, then live messages', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const nurse = await server.client('nurse@localhost/house');
@@ -123,7 +123,7 @@ test('XEP-0045 §7.2.4: only moderators of a semi-anonymous room see real addres
   );
 });
 
-test('XEP-0045 §7.2.3: a non-anonymous room shows addresses to all and warns who enters (100)', async (t) => {
+test('XEP-0045 §7.2.3: a non-anonymous room shows all addresses, and warns each new occupant (100)', async (t) => {
   const server = await roomServer(t, 'muc_room_default_public_jids = true');
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -135,7 +135,7 @@ test('XEP-0045 §7.2.3: a non-anonymous room shows addresses to all and warns wh
   ]);
 });
 
-test('XEP-0045 §7.2.10: while the owner has not configured a room it is not there for others', async (t) => {
+test('XEP-0045 §7.2.10: a room that its owner has not configured does not exist for other users', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -146,7 +146,7 @@ test('XEP-0045 §7.2.10: while the owner has not configured a room it is not the
   await joined(juliet, 'Juliet');
 });
 
-test('muc_room_locking = false: others may enter a new room at once', async (t) => {
+test('muc_room_locking = false: other users may enter a new room immediately', async (t) => {
   const server = await roomServer(t, 'muc_room_locking = false');
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -154,7 +154,7 @@ test('muc_room_locking = false: others may enter a new room at once', async (t) 
   await joined(juliet, 'Juliet');
 });
 
-test('XEP-0045 §7.2.8: a nick belongs to one user', async (t) => {
+test('XEP-0045 §7.2.8: refuses a nickname that another user holds', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -164,7 +164,7 @@ test('XEP-0045 §7.2.8: a nick belongs to one user', async (t) => {
   await romeo.receivesNothing();
 });
 
-test('XEP-0045 §7.2.8: several clients of one user share a nick, and all hear everything', async (t) => {
+test('XEP-0045 §7.2.8: several clients of one user share a nick, and each gets all messages', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const phone = await server.client('romeo@localhost/phone');
@@ -188,7 +188,7 @@ test('XEP-0045 §7.2.8: several clients of one user share a nick, and all hear e
   for (const client of [romeo, phone]) await client.skipUntil((element) => element.attrs.id === '3');
 });
 
-test('XEP-0045 §7.2.1: a join without a nick is jid-malformed', async (t) => {
+test('XEP-0045 §7.2.1: a join without a nick gets jid-malformed', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   romeo.send(`<presence to='${HALL}' id='join'><x xmlns='${MUC}'/></presence>`);
@@ -206,7 +206,7 @@ for (const [nick, characters] of [
   ['🏳\uFE0F\u200D🌈', 'U+FE0F, U+200D'],
   ['👩\u200D💻', 'U+200D'],
 ] as const) {
-  test(`XEP-0045 §7.2, RFC 8265 §4.2: ${nick} is refused by the address that was asked, with a text`, async (t) => {
+  test(`XEP-0045 §7.2, RFC 8265 §4.2: the addressed JID refuses ${nick}, with a text`, async (t) => {
     const server = await roomServer(t);
     const romeo = await server.client('romeo@localhost/orchard');
     await roomWith(romeo, 'Romeo');
@@ -225,7 +225,7 @@ for (const [nick, characters] of [
   });
 }
 
-test('RFC 6120 §8.3.1: errors come from the address that was asked, whatever of it is malformed', async (t) => {
+test('RFC 6120 §8.3.1: errors come from the addressed JID, whichever part of it is malformed', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const long = 'x'.repeat(1024);
@@ -253,7 +253,7 @@ test('RFC 6120 §8.3.1: errors come from the address that was asked, whatever of
   }
 });
 
-test('XEP-0045 §17.1: a nick that nobody can see, or of any length, is refused', async (t) => {
+test('XEP-0045 §17.1: refuses a nick that is invisible or too long', async (t) => {
   const server = await roomServer(t, 'muc_max_nick_length = 5');
   const romeo = await server.client('romeo@localhost/orchard');
   enters(romeo, 'Romeo!');
@@ -264,7 +264,7 @@ test('XEP-0045 §17.1: a nick that nobody can see, or of any length, is refused'
   assert.ok(refused.getChild('error')?.getChild('jid-malformed', 'urn:ietf:params:xml:ns:xmpp-stanzas'));
 });
 
-test('XEP-0045 §7.2.5: a password must be right', async (t) => {
+test('XEP-0045 §7.2.5: refuses a missing or wrong password', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -281,7 +281,7 @@ test('XEP-0045 §7.2.5: a password must be right', async (t) => {
   assert.doesNotMatch(String(await romeo.next()), /cauldronburn/);
 });
 
-test('XEP-0045 §7.2.6: a members-only room refuses strangers', async (t) => {
+test('XEP-0045 §7.2.6: a members-only room refuses users who are not members', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -290,7 +290,7 @@ test('XEP-0045 §7.2.6: a members-only room refuses strangers', async (t) => {
   await isRefused(juliet, 'Juliet', 'auth', 'registration-required');
 });
 
-test('XEP-0045 §7.2.9: a full room refuses others than admins', async (t) => {
+test('XEP-0045 §7.2.9: a full room refuses all users but admins and owners', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const phone = await server.client('romeo@localhost/phone');
@@ -301,7 +301,7 @@ test('XEP-0045 §7.2.9: a full room refuses others than admins', async (t) => {
   await joined(phone, 'Romeo II');
 });
 
-test('XEP-0045 §7.2.17: presence without x from outside gets a kick with 110, 307 and 333', async (t) => {
+test('XEP-0045 §7.2.17: presence without the muc x from outside gets unavailable presence with 110, 307 and 333', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -317,7 +317,7 @@ test('XEP-0045 §7.2.17: presence without x from outside gets a kick with 110, 3
   await romeo.receivesNothing();
 });
 
-test('XEP-0045 §17.3: who enters again is sent everything again, and others nothing', async (t) => {
+test('XEP-0045 §17.3: an occupant that enters again gets the whole state again, and the others get nothing', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -329,7 +329,7 @@ test('XEP-0045 §17.3: who enters again is sent everything again, and others not
   await romeo.receivesNothing();
 });
 
-test('XEP-0045 §17.3: others hear of who enters again when the presence is another', async (t) => {
+test('XEP-0045 §17.3: if an occupant enters again with different presence, the others get it', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -342,7 +342,7 @@ test('XEP-0045 §17.3: others hear of who enters again when the presence is anot
   assert.deepEqual(userOf(news).codes, []);
 });
 
-test('XEP-0045 §17.3: what only the room may say does not pass through it', async (t) => {
+test('XEP-0045 §17.3: a room removes elements from presence that only the room may send', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -364,14 +364,14 @@ test('XEP-0045 §17.3: what only the room may say does not pass through it', asy
     </presence>`);
 });
 
-test('XEP-0045 §7.2.11: creating rooms may be restricted', async (t) => {
+test('XEP-0045 §7.2.11: restrict_room_creation limits who creates rooms', async (t) => {
   const server = await roomServer(t, 'restrict_room_creation = true');
   const romeo = await server.client('romeo@localhost/orchard');
   enters(romeo, 'Romeo');
   await isRefused(romeo, 'Romeo', 'cancel', 'not-allowed');
 });
 
-test('the number of rooms is bounded', async (t) => {
+test('muc_max_rooms: bounds the number of rooms', async (t) => {
   const server = await roomServer(t, 'muc_max_rooms = 1');
   const romeo = await server.client('romeo@localhost/orchard');
   await joined(romeo, 'Romeo', '', 'first@rooms.localhost');
@@ -379,7 +379,7 @@ test('the number of rooms is bounded', async (t) => {
   await isRefused(romeo, 'Romeo', 'wait', 'resource-constraint');
 });
 
-test('a presence that all who enter would have to be sent is bounded', async (t) => {
+test('a room refuses presence of more than 16,384 characters', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   romeo.send(
@@ -390,7 +390,7 @@ test('a presence that all who enter would have to be sent is bounded', async (t)
   assert.deepEqual(userOf(await romeo.next()).codes, ['110', '201'], 'no room was left behind');
 });
 
-test('XEP-0421 §4: the occupant id is the same at each visit and another for another user', async (t) => {
+test('XEP-0421 §4: the occupant id of a user is the same at each visit, and differs from those of other users', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -408,7 +408,7 @@ test('XEP-0421 §4: the occupant id is the same at each visit and another for an
   assert.notEqual(idOf(second, 'Romeo'), idOf(first, 'Juliet'));
 });
 
-test('one user may have created 100 rooms that are still there; others and administrators may go on', async (t) => {
+test('one user may have created at most 100 existing rooms; other users and administrators may create more', async (t) => {
   const server = await roomServer(t, 'muc_max_rooms_per_user = 2', { top: 'admins = ["abbot@localhost"]' });
   const romeo = await server.client('romeo@localhost/orchard');
   const phone = await server.client('romeo@localhost/phone');
@@ -436,7 +436,7 @@ test('one user may have created 100 rooms that are still there; others and admin
   await joined(romeo, 'Romeo', '', room(3));
 });
 
-test('restrict_room_creation: "local" is the default; administrators may always create', async (t) => {
+test('restrict_room_creation: the default is "local"; administrators may always create rooms', async (t) => {
   for (const [value, user] of [
     ['', 'allowed'],
     ['restrict_room_creation = "local"', 'allowed'],
@@ -455,7 +455,7 @@ test('restrict_room_creation: "local" is the default; administrators may always 
   }
 });
 
-test('presence of a client is bounded by what it takes in memory, too', async (t) => {
+test('a room refuses presence that takes more than 48 KiB of memory', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   enters(romeo, 'Romeo', '<a/>'.repeat(1_000));
@@ -465,7 +465,7 @@ test('presence of a client is bounded by what it takes in memory, too', async (t
   assert.match(String(refused), /<policy-violation/);
 });
 
-test('the presence that all rooms keep is bounded; at the bound clients that say much are there without it', () => {
+test('the presence in all rooms is bounded; at the bound, clients with large presence enter without its payload', () => {
   const budgets = { presence: new ByteBudget(33_000) };
   const room = { presenceBytes: 0, turn: 0 } as Room;
   const seats = Array.from({ length: 5 }, () => seat());
@@ -491,7 +491,7 @@ test('the presence that all rooms keep is bounded; at the bound clients that say
   assert.deepEqual([budgets.presence.used, room.presenceBytes], [0, 0]);
 });
 
-test('a room keeps 32 MiB of presence at most', () => {
+test('the presence in one room takes at most 32 MiB', () => {
   const budgets = { presence: new ByteBudget(Number.POSITIVE_INFINITY) };
   const received = readPresence(parseXml(`<presence><status>${'x'.repeat(8_000)}</status></presence>`), HALL);
   const room = { presenceBytes: 32 * 1024 * 1024 - received.bytes, turn: 0 } as Room;

@@ -16,7 +16,7 @@ import {
 
 const ID = `<occupant-id xmlns='urn:xmpp:occupant-id:0' id='{any}'/>`;
 
-test('XEP-0045 §7.14: who leaves is told with 110, the others with its words and role none', async (t) => {
+test('XEP-0045 §7.14: a client that leaves gets 110; the others get its status and role none', async (t) => {
   const { romeo, juliet } = await romeoAndJuliet(t);
   juliet.send(`<presence to='${HALL}/Juliet' type='unavailable'><status>Good night</status></presence>`);
   await juliet.receives(`
@@ -55,7 +55,7 @@ test("XEP-0045 §7.14: unavailable presence to the room's own address is a leave
   assert.deepEqual(userOf(seen[1]!).codes, ['110']);
 });
 
-test('XEP-0045 §7.14: a leave by the room address of one who is not there is silently ignored', async (t) => {
+test("XEP-0045 §7.14: ignores a leave to the room's address by a client outside the room", async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -66,7 +66,7 @@ test('XEP-0045 §7.14: a leave by the room address of one who is not there is si
   await romeo.receivesNothing();
 });
 
-test("a leave by the room's own address leaves no tracked join behind", async (t) => {
+test("a leave to the room's own address removes the tracked join", async (t) => {
   const server = await roomServer(t, '', { modules: ['message', 'presence', 'track_muc_joins'] });
   const romeo = await server.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo');
@@ -77,14 +77,14 @@ test("a leave by the room's own address leaves no tracked join behind", async (t
   assert.deepEqual(await joins(), []);
 });
 
-test('XEP-0045 §7.14: who leaves gets its own id back, and nobody else does', async (t) => {
+test('XEP-0045 §7.14: only the client that leaves gets the id of its own presence', async (t) => {
   const { romeo, juliet } = await romeoAndJuliet(t);
   juliet.send(`<presence to='${HALL}/Juliet' type='unavailable' id='adieu'/>`);
   assert.equal((await juliet.next()).attrs.id, 'adieu');
   assert.equal((await romeo.next()).attrs.id, undefined);
 });
 
-test('XEP-0045 §17.3: unavailable presence of one who is not there is silently ignored', async (t) => {
+test('XEP-0045 §17.3: ignores unavailable presence of a client outside the room', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -95,7 +95,7 @@ test('XEP-0045 §17.3: unavailable presence of one who is not there is silently 
   await romeo.receivesNothing();
 });
 
-test('XEP-0045 §17.3: presence of another type is neither a way in nor a way out', async (t) => {
+test('XEP-0045 §17.3: ignores presence of other types', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo');
@@ -119,7 +119,7 @@ test('XEP-0045 §7.14: a temporary room ends with its last occupant', async (t) 
   assert.deepEqual(userOf(await juliet.next()).codes, ['110', '201']);
 });
 
-test('XEP-0045 §10: a persistent room stays, and its owner stays owner', async (t) => {
+test('XEP-0045 §10: a persistent room stays, and keeps its owner', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo', { 'muc#roomconfig_persistentroom': '1' });
@@ -130,7 +130,7 @@ test('XEP-0045 §10: a persistent room stays, and its owner stays owner', async 
   assert.deepEqual([affiliation, codes], ['owner', ['110']]);
 });
 
-test('XEP-0045 §10.1.3: an owner who leaves while configuring a new room takes it along', async (t) => {
+test('XEP-0045 §10.1.3: a new room ends if its owner leaves while configuring it', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   await joined(romeo, 'Romeo');
@@ -145,7 +145,7 @@ test('XEP-0045 §10.1.3: an owner who leaves while configuring a new room takes 
     </presence>`);
 });
 
-test('XEP-0045 §7.14: an owner who never meant to configure a new room just leaves; it ends, kept or not', async (t) => {
+test('XEP-0045 §7.14: an owner who did not request the form simply leaves; the new room ends, persistent or not', async (t) => {
   const server = await roomServer(t, 'muc_room_default_persistent = true');
   const romeo = await server.client('romeo@localhost/orchard');
   for (let time = 0; time < 2; time++) {
@@ -159,14 +159,14 @@ test('XEP-0045 §7.14: an owner who never meant to configure a new room just lea
   }
 });
 
-test('RFC 6121 §4.5.3: a client that hangs up leaves its rooms', async (t) => {
+test('RFC 6121 §4.5.3: a client that disconnects leaves its rooms', async (t) => {
   const { romeo, juliet } = await romeoAndJuliet(t);
   juliet.drop();
   const gone = await romeo.next();
   assert.deepEqual([gone.attrs.type, gone.attrs.from], ['unavailable', `${HALL}/Juliet`]);
 });
 
-test('XEP-0045 §7.14 with several clients: only the one that goes is told; the nick stays', async (t) => {
+test('XEP-0045 §7.14: only the leaving client of a nick is notified, and the nick stays', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const phone = await server.client('romeo@localhost/phone');
@@ -190,7 +190,7 @@ test('XEP-0045 §7.14 with several clients: only the one that goes is told; the 
   await phone.receivesNothing();
 });
 
-test('XEP-0045 §7.7: a new presence is passed on with role and affiliation', async (t) => {
+test('XEP-0045 §7.7: relays a presence update with role and affiliation', async (t) => {
   const { romeo, juliet } = await romeoAndJuliet(t);
   juliet.send(`<presence to='${HALL}/Juliet' id='p'><show>xa</show><status>asleep</status></presence>`);
   await romeo.receives(`
@@ -202,7 +202,7 @@ test('XEP-0045 §7.7: a new presence is passed on with role and affiliation', as
   assert.deepEqual([own.attrs.id, userOf(own).codes], ['p', ['110']]);
 });
 
-test('with several clients, the one of higher priority is what others see', async (t) => {
+test('other occupants see the client of a nick with the highest priority', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const phone = await server.client('romeo@localhost/phone');
@@ -218,7 +218,7 @@ test('with several clients, the one of higher priority is what others see', asyn
   await juliet.receivesNothing();
 });
 
-test('XEP-0045 §7.6: a new nick is told as 303 with the nick, then as presence of the new one', async (t) => {
+test('XEP-0045 §7.6: announces a nick change with 303, then the presence of the new nick', async (t) => {
   const { romeo, juliet } = await romeoAndJuliet(t);
   juliet.send(`<presence to='${HALL}/Capulet' id='n'/>`);
   for (const [client, own] of [
@@ -240,7 +240,7 @@ test('XEP-0045 §7.6: a new nick is told as 303 with the nick, then as presence 
   assert.equal((await romeo.next()).attrs.from, `${HALL}/Capulet`);
 });
 
-test("XEP-0045 §7.6: another user's nick is a conflict, and nothing changes", async (t) => {
+test('XEP-0045 §7.6: a change to the nick of another user gets conflict, and changes nothing', async (t) => {
   const { romeo, juliet } = await romeoAndJuliet(t);
   juliet.send(`<presence to='${HALL}/Romeo' id='n'/>`);
   await juliet.receives(`
@@ -256,7 +256,7 @@ test("XEP-0045 §7.6: another user's nick is a conflict, and nothing changes", a
   assert.equal((await romeo.next()).attrs.from, `${HALL}/Juliet`);
 });
 
-test('XEP-0045 §7.6 with several clients: all of them are renamed', async (t) => {
+test('XEP-0045 §7.6: a nick change renames all clients of the nick', async (t) => {
   const { romeo, phone } = await romeoTwice(t);
   phone.send(`<presence to='${HALL}/Montague'/>`);
   for (const client of [romeo, phone]) {
@@ -267,7 +267,7 @@ test('XEP-0045 §7.6 with several clients: all of them are renamed', async (t) =
   }
 });
 
-test('XEP-0045 §7.2.8: one may take the nick of another client of the same user', async (t) => {
+test('XEP-0045 §7.2.8: a client may take the nick of another client of its user', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const phone = await server.client('romeo@localhost/phone');
@@ -288,7 +288,7 @@ test('XEP-0045 §7.2.8: one may take the nick of another client of the same user
   await phone.receivesNothing();
 });
 
-test('a client that enters again under another nick leaves its siblings where they are', async (t) => {
+test('a client that enters again under another nick leaves the other clients of its user under the old one', async (t) => {
   const { romeo, phone } = await romeoTwice(t);
   const seen = await joined(phone, 'Phone');
   assert.deepEqual(

@@ -24,7 +24,7 @@ import { emptyRoom, HALL, joined, roomServer, roomWith, settled } from './rooms.
 const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
 const MIB = 1024 * 1024;
 
-test('a subject has 4,096 characters at most; a longer one is refused, and the old one stays', async (t) => {
+test('refuses a subject of more than 4,096 characters, and keeps the former one', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo');
@@ -42,7 +42,7 @@ test('a subject has 4,096 characters at most; a longer one is refused, and the o
   assert.equal(seen.at(-1)?.getChildText('subject'), 's'.repeat(4096));
 });
 
-test('all rooms keep 8 MiB of subjects at most; a short one is always taken, and a room that ends gives its own back', () => {
+test('the subjects of all rooms take at most 8 MiB; short ones are always accepted, and a removed room releases its own', () => {
   assert.equal(MAX_ALL_SUBJECT_BYTES, 8 * MIB);
   const memory = { budgets: { subjects: new ByteBudget(MAX_ALL_SUBJECT_BYTES) } };
   const subject = (length: number) => ({ text: 's'.repeat(length), nick: 'n', occupantId: 'o', at: 0 });
@@ -59,7 +59,7 @@ test('all rooms keep 8 MiB of subjects at most; a short one is always taken, and
   assert.doesNotThrow(() => checkSubject(memory, late, subject(4_096).text));
 });
 
-test('all rooms remember 128 MiB of people at most; then nothing is added, and people can still be removed', () => {
+test('the affiliations of all rooms take at most 128 MiB; at the bound they can only be removed', () => {
   assert.equal(MAX_ALL_AFFILIATION_BYTES, 128 * MIB);
   const budgets = { affiliations: new ByteBudget(MAX_ALL_AFFILIATION_BYTES) };
   const memory = { module: { options: parseOptions(OPTIONS, {}) }, budgets };
@@ -75,7 +75,7 @@ test('all rooms remember 128 MiB of people at most; then nothing is added, and p
   assert.doesNotThrow(() => checkSpace(memory, room, [{ bare: ban.bare, affiliation: 'none' }]));
 });
 
-test('16 MiB of history are kept as they were read', () => {
+test('parsed history is cached up to 16 MiB', () => {
   const reader = new HistoryReader();
   const entry = (): HistoryEntry => ({ at: 0, text: '<message/>', bytes: MIB, weight: 6 * MIB });
   const [first, second, third] = [entry(), entry(), entry()];
@@ -86,7 +86,7 @@ test('16 MiB of history are kept as they were read', () => {
   assert.notEqual(reader.read(first), read, '21 MiB are not');
 });
 
-test('all rooms remember 32 MiB of invitations at most; then a room forgets its own, and nothing of others', () => {
+test('the invitations of all rooms take at most 32 MiB; at the bound a room drops only its own', () => {
   assert.equal(MAX_ALL_INVITATION_BYTES, 32 * MIB);
   const memory = { budgets: { invitations: new ByteBudget(1_000) } };
   const [loud, quiet] = [emptyRoom(), emptyRoom()];
@@ -103,7 +103,7 @@ test('all rooms remember 32 MiB of invitations at most; then a room forgets its 
   assert.deepEqual([memory.budgets.invitations.used, loud.invitations.size], [0, 0]);
 });
 
-test('50,000 clients are in rooms at most: 2,500 of one account, 12,500 of one registered domain', () => {
+test('at most 50,000 clients are in rooms: 2,500 of one account, 12,500 of one registered domain', () => {
   const module = { local: (domain: string) => (domain === 'localhost' ? ('users' as const) : undefined) };
   const service = { module, budgets: { seats: new SharedBudget(MAX_SEATS) } };
   const enter = (bare: string) => {
@@ -127,7 +127,7 @@ test('50,000 clients are in rooms at most: 2,500 of one account, 12,500 of one r
   enter('juliet@localhost');
 });
 
-test('a place is given back by those who leave, and by rooms that are destroyed', async (t) => {
+test('seats are released when occupants leave and when rooms are destroyed', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const destroy = `<iq type='set' id='d' to='${HALL}'>

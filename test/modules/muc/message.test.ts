@@ -9,7 +9,7 @@ const refusedBy = (type: string, condition: string) => `
     <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>{any}</text>
   </error>`;
 
-test('XEP-0045 §7.4: a message goes to all with its id, language and extensions', async (t) => {
+test('XEP-0045 §7.4: all occupants get a message with its id, language and extensions', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -32,7 +32,7 @@ test('XEP-0045 §7.4: a message goes to all with its id, language and extensions
   }
 });
 
-test('XEP-0045 §7.4: who is not in the room is told not-acceptable, and nobody hears it', async (t) => {
+test('XEP-0045 §7.4: a client outside the room gets not-acceptable, and no occupant gets its message', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -43,7 +43,7 @@ test('XEP-0045 §7.4: who is not in the room is told not-acceptable, and nobody 
   await romeo.receivesNothing();
 });
 
-test('XEP-0045 §7.4: a visitor of a moderated room is told forbidden, and nobody hears it', async (t) => {
+test('XEP-0045 §7.4: a visitor of a moderated room gets forbidden, and no occupant gets its message', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -56,7 +56,7 @@ test('XEP-0045 §7.4: a visitor of a moderated room is told forbidden, and nobod
   await romeo.receivesNothing();
 });
 
-test('XEP-0045 §17.2: a message to a room that does not exist is told item-not-found', async (t) => {
+test('XEP-0045 §17.2: a message to a room that does not exist gets item-not-found', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   romeo.send(`<message to='${HALL}' type='groupchat' id='m1'><body>hello</body></message>`);
@@ -64,7 +64,7 @@ test('XEP-0045 §17.2: a message to a room that does not exist is told item-not-
     <message type='error' from='${HALL}' to='${romeo.jid}' id='m1'>${refusedBy('cancel', 'item-not-found')}</message>`);
 });
 
-test('XEP-0045 §17.2: words of another type than groupchat are refused, signals go nowhere', async (t) => {
+test('XEP-0045 §17.2: a room refuses text of a type other than groupchat, and drops chat states and receipts', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo');
@@ -76,7 +76,7 @@ test('XEP-0045 §17.2: words of another type than groupchat are refused, signals
     <message type='error' from='${HALL}' to='${romeo.jid}' id='m2'>${refusedBy('modify', 'bad-request')}</message>`);
 });
 
-test('a message cannot pass itself off as what the room says of the past or of people', async (t) => {
+test('a room removes delay stamps, occupant ids and muc#user elements that a client forges', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo');
@@ -96,7 +96,7 @@ test('a message cannot pass itself off as what the room says of the past or of p
   assert.notEqual(message.getChild('occupant-id', 'urn:xmpp:occupant-id:0')?.attrs.id, 'x');
 });
 
-test("XEP-0203 §4, XEP-0359 §6: stamps in the room's name are removed, however its address is written", async (t) => {
+test('XEP-0203 §4, XEP-0359 §6: a room removes stamps in its own name in every spelling of its address', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo');
@@ -116,7 +116,7 @@ test("XEP-0203 §4, XEP-0359 §6: stamps in the room's name are removed, however
     </message>`);
 });
 
-test('XEP-0045 §8.1: moderators change the subject, participants where the room lets them', async (t) => {
+test('XEP-0045 §8.1: moderators change the subject; participants only where the configuration allows it', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -137,7 +137,7 @@ test('XEP-0045 §8.1: moderators change the subject, participants where the room
   }
 });
 
-test('XEP-0045 §8.1: a subject with a body or a thread is an ordinary message', async (t) => {
+test('XEP-0045 §8.1: a message with a subject and a body or thread does not change the subject', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -151,7 +151,7 @@ test('XEP-0045 §8.1: a subject with a body or a thread is an ordinary message',
   await juliet.receives(`<message type='groupchat' from='${HALL}' to='${juliet.jid}'><subject/></message>`);
 });
 
-test('XEP-0045 §7.2.15: a subject that was taken away is sent as an empty one with its time', async (t) => {
+test('XEP-0045 §7.2.15: a removed subject is sent as an empty one with its time', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -164,7 +164,7 @@ test('XEP-0045 §7.2.15: a subject that was taken away is sent as an empty one w
   assert.equal(seen.at(-1)?.getChild('delay', 'urn:xmpp:delay')?.attrs.from, HALL);
 });
 
-test('XEP-0045 §7.5: a private message comes from the occupant, marked as such', async (t) => {
+test('XEP-0045 §7.5: a private message comes from the occupant JID and contains the muc#user marker', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -182,7 +182,7 @@ test('XEP-0045 §7.5: a private message comes from the occupant, marked as such'
   await juliet.receivesNothing();
 });
 
-test('XEP-0045 §7.5: private messages that are refused', async (t) => {
+test('XEP-0045 §7.5: a room refuses private messages to unknown nicks, from outside, and of type groupchat', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -202,7 +202,7 @@ test('XEP-0045 §7.5: private messages that are refused', async (t) => {
   await romeo.receivesNothing();
 });
 
-test('XEP-0045 §7.5: muc#roomconfig_allowpm says who may send private messages', async (t) => {
+test('XEP-0045 §7.5: muc#roomconfig_allowpm determines who may send private messages', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -216,7 +216,7 @@ test('XEP-0045 §7.5: muc#roomconfig_allowpm says who may send private messages'
   assert.equal((await juliet.next()).attrs.id, 'p2');
 });
 
-test('XEP-0045 §7.13, §8.6: a visitor asks for voice, a moderator grants it', async (t) => {
+test('XEP-0045 §7.13, §8.6: a visitor requests voice, and a moderator grants it', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');

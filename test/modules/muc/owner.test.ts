@@ -41,7 +41,7 @@ async function refused(client: ScriptedClient, inside: string, condition: string
 
 const submit = (fields: Record<string, string | string[]>) => form({ FORM_TYPE: ROOMCONFIG, ...fields });
 
-test('XEP-0045 §10.1.3, §10.2: the owner gets the form with everything as it is, present or not', async (t) => {
+test('XEP-0045 §10.1.3, §10.2: the owner gets the form with the present values, in the room or not', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   await joined(romeo, 'Romeo');
@@ -74,7 +74,7 @@ test('XEP-0045 §10.1.3, §10.2: the owner gets the form with everything as it i
   );
 });
 
-test('XEP-0045 §10.2: submitting the form as it came changes nothing and is no news', async (t) => {
+test('XEP-0045 §10.2: submitting an unchanged form changes nothing and sends no notice', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -86,7 +86,7 @@ test('XEP-0045 §10.2: submitting the form as it came changes nothing and is no 
   await juliet.receivesNothing();
 });
 
-test('XEP-0045 §10.2: nobody but owners gets or submits the form', async (t) => {
+test('XEP-0045 §10.2: only owners get or submit the form', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -99,7 +99,7 @@ test('XEP-0045 §10.2: nobody but owners gets or submits the form', async (t) =>
   await romeo.receivesNothing();
 });
 
-test('XEP-0045 §10.1.3: what a room cannot be is not-acceptable, and stays as it was', async (t) => {
+test('XEP-0045 §10.1.3: an invalid value gets not-acceptable, and changes nothing', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo');
@@ -120,7 +120,7 @@ test('XEP-0045 §10.1.3: what a room cannot be is not-acceptable, and stays as i
   assert.deepEqual(await configOf(romeo), before);
 });
 
-test('XEP-0045 §10.1.2: an empty form opens the room as it is', async (t) => {
+test('XEP-0045 §10.1.2: an empty form unlocks the room with the default configuration', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -132,7 +132,7 @@ test('XEP-0045 §10.1.2: an empty form opens the room as it is', async (t) => {
   await joined(juliet, 'Juliet');
 });
 
-test('XEP-0045 §10.1.3: cancelling the first configuration destroys the room, a later one leaves it', async (t) => {
+test('XEP-0045 §10.1.3: cancelling the first configuration destroys the room; cancelling a later one does not', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const cancel = `<iq type='set' id='c' to='${HALL}'><query xmlns='${OWNER}'><x xmlns='jabber:x:data' type='cancel'/></query></iq>`;
@@ -149,7 +149,7 @@ test('XEP-0045 §10.1.3: cancelling the first configuration destroys the room, a
   await romeo.receivesNothing();
 });
 
-test('XEP-0045 §10.1.1: a room that is never configured is given up after muc_room_lock_timeout', async (t) => {
+test('XEP-0045 §10.1.1: a room that is never configured is removed after muc_room_lock_timeout', async (t) => {
   const clock = new FakeClock();
   const server = await roomServer(t, 'muc_room_lock_timeout = "5 minutes"', { clock });
   const romeo = await server.client('romeo@localhost/orchard');
@@ -162,7 +162,7 @@ test('XEP-0045 §10.1.1: a room that is never configured is given up after muc_r
   assert.ok(gone.getChild('x', USER)?.getChild('destroy'));
 });
 
-test('XEP-0045 §10.2.1: occupants hear of a new configuration by its codes', async (t) => {
+test('XEP-0045 §10.2.1: status codes notify occupants of a new configuration', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -177,7 +177,7 @@ test('XEP-0045 §10.2.1: occupants hear of a new configuration by its codes', as
   await juliet.receivesNothing();
 });
 
-test('XEP-0045 §10.2: a room that becomes members-only removes strangers with 322', async (t) => {
+test('XEP-0045 §10.2: a room that becomes members-only removes other occupants with 322', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -192,7 +192,7 @@ test('XEP-0045 §10.2: a room that becomes members-only removes strangers with 3
     </presence>`);
 });
 
-test('XEP-0045 §10.2: the lists of owners and admins are whole, and changes are told to all', async (t) => {
+test('XEP-0045 §10.2: submitted lists of owners and admins are complete, and all occupants are notified of changes', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -215,7 +215,7 @@ test('XEP-0045 §10.2: the lists of owners and admins are whole, and changes are
   assert.deepEqual(await seen(), [`${HALL}/Juliet`, 'none', 'participant']);
 });
 
-test('XEP-0045 §10.2: an owner cannot leave the room without one', async (t) => {
+test('XEP-0045 §10.2: refuses a list without owners', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo');
@@ -223,7 +223,7 @@ test('XEP-0045 §10.2: an owner cannot leave the room without one', async (t) =>
   await refused(romeo, submit({ 'muc#roomconfig_roomowners': [''] }), 'conflict');
 });
 
-test('XEP-0045 §10.9: destroying tells each occupant once, with venue and reason, and ends the room', async (t) => {
+test('XEP-0045 §10.9: destroying a room notifies each occupant once, with venue and reason', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -253,7 +253,7 @@ test('XEP-0045 §10.9: destroying tells each occupant once, with venue and reaso
   assert.deepEqual(userOf(await juliet.next()).codes, ['110', '201'], 'the name is free again');
 });
 
-test('a room that becomes temporary while nobody is in it ends', async (t) => {
+test('an empty room that becomes temporary is removed', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo', { 'muc#roomconfig_persistentroom': '1' });
@@ -266,7 +266,7 @@ test('a room that becomes temporary while nobody is in it ends', async (t) => {
   assert.ok((await romeo.next()).getChild('error')?.getChild('item-not-found', STANZAS));
 });
 
-test('lists of owners and admins in a form are bounded', async (t) => {
+test('the lists of owners and admins in a form are bounded', async (t) => {
   const server = await roomServer(t, 'muc_max_affiliations = 3');
   const romeo = await server.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo');

@@ -22,7 +22,7 @@ async function onDisk(t: TestContext) {
   return () => roomServer(t, '', { top: `storage = "sqlite"\ndata_path = "${folder}"` });
 }
 
-test('a persistent room is as it was after a restart: configuration, people, subject, occupant ids', async (t) => {
+test('a persistent room keeps configuration, affiliations, subject and occupant ids across a restart', async (t) => {
   const start = await onDisk(t);
   const first = await start();
   const romeo = await first.client('romeo@localhost/orchard');
@@ -51,7 +51,7 @@ test('a persistent room is as it was after a restart: configuration, people, sub
   assert.deepEqual([userOf(self!).affiliation, userOf(self!).role], ['admin', 'moderator']);
 });
 
-test('rooms that were destroyed or became temporary are not there after a restart, nor are locked ones', async (t) => {
+test('a restart does not restore rooms that were destroyed, temporary or locked', async (t) => {
   const start = await onDisk(t);
   const first = await start();
   const romeo = await first.client('romeo@localhost/orchard');
@@ -69,7 +69,7 @@ test('rooms that were destroyed or became temporary are not there after a restar
   }
 });
 
-test('the module can be reloaded with people in its rooms', async (t) => {
+test('occupants stay in their rooms when the module is reloaded', async (t) => {
   const server = await roomServer(t);
   const romeo = await server.client('romeo@localhost/orchard');
   const juliet = await server.client('juliet@localhost/balcony');
@@ -82,7 +82,7 @@ test('the module can be reloaded with people in its rooms', async (t) => {
   await configured(romeo, { 'muc#roomconfig_roomname': 'Hall' });
 });
 
-test('who has created a persistent room is known after a restart', async (t) => {
+test('the creator of a persistent room is known after a restart', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'enjamb-muc-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const top = `storage = "sqlite"\ndata_path = "${folder}"`;

@@ -12,7 +12,7 @@ import {
 const AFFILIATIONS: Affiliation[] = ['outcast', 'none', 'member', 'admin', 'owner'];
 const BELOW_ADMIN: Affiliation[] = ['outcast', 'none', 'member'];
 
-test('XEP-0045 §5.1.2: the role that each affiliation enters with', () => {
+test('XEP-0045 §5.1.2: each affiliation has its initial role', () => {
   assert.deepEqual(
     (['none', 'member', 'admin', 'owner'] as const).map((affiliation) => [
       defaultRole(affiliation, true),
@@ -27,7 +27,7 @@ test('XEP-0045 §5.1.2: the role that each affiliation enters with', () => {
   );
 });
 
-test('XEP-0045 §5.1.3: what an affiliation brings is gained at once, and lost with it', () => {
+test('XEP-0045 §5.1.3: a changed affiliation changes the role immediately', () => {
   assert.equal(roleAfter('participant', 'none', 'admin', false), 'moderator');
   assert.equal(roleAfter('visitor', 'none', 'member', true), 'participant');
   assert.equal(roleAfter('moderator', 'none', 'member', true), 'moderator');
@@ -35,7 +35,7 @@ test('XEP-0045 §5.1.3: what an affiliation brings is gained at once, and lost w
   assert.equal(roleAfter('moderator', 'owner', 'admin', false), 'moderator');
 });
 
-test('XEP-0045 §9: nobody below admin changes any affiliation', () => {
+test('XEP-0045 §9: only admins and owners change affiliations', () => {
   for (const actor of BELOW_ADMIN) {
     for (const before of AFFILIATIONS) {
       for (const after of AFFILIATIONS) assert.equal(refuseAffiliation(actor, before, after), 'forbidden');
@@ -43,13 +43,13 @@ test('XEP-0045 §9: nobody below admin changes any affiliation', () => {
   }
 });
 
-test('XEP-0045 §5.2.2: an owner may make anything of anybody', () => {
+test('XEP-0045 §5.2.2: an owner may change every affiliation', () => {
   for (const before of AFFILIATIONS) {
     for (const after of AFFILIATIONS) assert.equal(refuseAffiliation('owner', before, after), undefined);
   }
 });
 
-test('XEP-0045 §5.2.2: an admin changes bans and memberships, and nothing of admins and owners', () => {
+test('XEP-0045 §5.2.2: an admin changes bans and memberships, but not admins and owners', () => {
   for (const before of BELOW_ADMIN) {
     for (const after of BELOW_ADMIN) assert.equal(refuseAffiliation('admin', before, after), undefined);
     for (const after of ['admin', 'owner'] as const)
@@ -67,7 +67,7 @@ test('XEP-0045 §5.2.2: an admin changes bans and memberships, and nothing of ad
 const moderator = (affiliation: Affiliation) => ({ affiliation, moderates: true });
 const target = (affiliation: Affiliation, role: Role) => ({ affiliation, role });
 
-test('XEP-0045 §8.2: a moderator kicks who is no moderator and of no higher affiliation', () => {
+test('XEP-0045 §8.2: a moderator kicks occupants who are not moderators and have no higher affiliation', () => {
   assert.equal(refuseRole(moderator('none'), target('none', 'participant'), 'none'), undefined);
   assert.equal(refuseRole(moderator('none'), target('none', 'visitor'), 'none'), undefined);
   assert.equal(refuseRole(moderator('none'), target('member', 'participant'), 'none'), 'not-allowed');
@@ -78,7 +78,7 @@ test('XEP-0045 §8.2: a moderator kicks who is no moderator and of no higher aff
   assert.equal(refuseRole(moderator('owner'), target('admin', 'moderator'), 'none'), undefined);
 });
 
-test('XEP-0045 §8: who does not moderate may neither kick nor deal with voice', () => {
+test('XEP-0045 §8: only moderators kick, and grant and revoke voice', () => {
   for (const affiliation of AFFILIATIONS) {
     const actor = { affiliation, moderates: false };
     assert.equal(refuseRole(actor, target('none', 'participant'), 'none'), 'forbidden');
@@ -87,7 +87,7 @@ test('XEP-0045 §8: who does not moderate may neither kick nor deal with voice',
   }
 });
 
-test('XEP-0045 §8.3, §8.4: voice is granted to anybody, and taken from those below', () => {
+test('XEP-0045 §8.3, §8.4: moderators grant voice to all, and revoke it from lower affiliations', () => {
   assert.equal(refuseRole(moderator('none'), target('member', 'visitor'), 'participant'), undefined);
   assert.equal(refuseRole(moderator('none'), target('none', 'participant'), 'visitor'), undefined);
   assert.equal(refuseRole(moderator('member'), target('none', 'participant'), 'visitor'), undefined);
@@ -96,7 +96,7 @@ test('XEP-0045 §8.3, §8.4: voice is granted to anybody, and taken from those b
   assert.equal(refuseRole(moderator('owner'), target('admin', 'moderator'), 'visitor'), 'not-allowed');
 });
 
-test('XEP-0045 §9.6, §9.7: admins, in the room or not, make and unmake moderators', () => {
+test('XEP-0045 §9.6, §9.7: admins grant and revoke moderator status, in the room or not', () => {
   const absent = { affiliation: 'admin', moderates: false } as const;
   assert.equal(refuseRole(absent, target('none', 'visitor'), 'moderator'), undefined);
   assert.equal(refuseRole(absent, target('member', 'moderator'), 'participant'), undefined);
@@ -104,7 +104,7 @@ test('XEP-0045 §9.6, §9.7: admins, in the room or not, make and unmake moderat
   assert.equal(refuseRole(moderator('member'), target('none', 'moderator'), 'participant'), 'forbidden');
 });
 
-test('XEP-0045 §9.8: nobody takes moderator status from an admin or owner', () => {
+test('XEP-0045 §9.8: moderator status of an admin or owner cannot be revoked', () => {
   for (const actor of ['none', 'member', 'admin', 'owner'] as const) {
     for (const affiliation of ['admin', 'owner'] as const) {
       assert.equal(
@@ -115,7 +115,7 @@ test('XEP-0045 §9.8: nobody takes moderator status from an admin or owner', () 
   }
 });
 
-test('XEP-0045 §9: who neither moderates nor administrates is told forbidden, whoever the target is', () => {
+test('XEP-0045 §9: users who are neither moderators nor admins get forbidden, whatever the target', () => {
   const actor = { affiliation: 'member', moderates: false } as const;
   for (const affiliation of ['none', 'admin', 'owner'] as const) {
     assert.equal(refuseRole(actor, target(affiliation, 'moderator'), 'participant'), 'forbidden');

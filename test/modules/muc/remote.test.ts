@@ -49,7 +49,7 @@ async function speaks(juliet: ScriptedClient, id: string): Promise<void> {
   assert.equal((await juliet.next()).attrs.id, id);
 }
 
-test('who cannot be reached for a while stays, and gets everything in order afterwards', async (t) => {
+test('an occupant that is unreachable for a short time stays, and then gets all messages in order', async (t) => {
   const { net, clock, juliet, romeo } = await parted(t);
   for (let i = 0; i < 20; i++) await speaks(juliet, `m${i}`);
   await clock.advance(60_000);
@@ -59,7 +59,7 @@ test('who cannot be reached for a while stays, and gets everything in order afte
   for (let i = 0; i < 20; i++) assert.equal((await romeo.next()).attrs.id, `m${i}`);
 });
 
-test('XEP-0045 §11.1: who cannot be reached for long is removed with 333, and told so on asking', async (t) => {
+test('XEP-0045 §11.1: an occupant that is unreachable for long is removed with 333; its next self-ping gets not-acceptable', async (t) => {
   const { net, clock, juliet, romeo } = await parted(t);
   await speaks(juliet, 'm');
   await clock.advance(85_000);
@@ -90,7 +90,7 @@ test('by default only users of this server create rooms', async (t) => {
   await joined(romeo, 'Romeo');
 });
 
-test('where strangers may create rooms, those of one server share a number of them', async (t) => {
+test('users of one other server share a bound on the rooms that they create', async (t) => {
   const open = `${ROOMS}\nrestrict_room_creation = false\nmuc_max_rooms_per_domain = 2\nmuc_max_rooms_per_user = 2`;
   const net = await network(t, { rooms: dialback(open), elsewhere: ELSEWHERE });
   const romeo = await net.client('romeo@montague.lit/orchard');

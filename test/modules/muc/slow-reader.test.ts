@@ -7,7 +7,7 @@ import { Connection } from '../../../src/net/connection.ts';
 import { ScriptedClient } from '../../support/client.ts';
 import { enters, HALL, joined, roomServer, roomWith } from './rooms.ts';
 
-test('an occupant that does not read is cut off at 8 MiB and leaves the room; the others miss nothing', async (t) => {
+test('an occupant that does not read is disconnected at 8 MiB and leaves the room; the others miss nothing', async (t) => {
   const server = await roomServer(t);
   const [romeo, juliet] = [
     await server.client('romeo@localhost/orchard'),

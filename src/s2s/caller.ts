@@ -1,10 +1,11 @@
-// Opens our stream to another server: decides when, at whose expense, and tells modules that wait for it.
+// Opens our one stream to a remote: decides when and at whose expense, and tells the modules that wait for it.
 
 import { moduleAsking } from '../api/payer.ts';
 import type { LocalHost } from '../core/host.ts';
 import type { Timer } from '../util/clock.ts';
 import type { Holder, SharedBudget } from '../util/shared-budget.ts';
-import { Outgoing, type OutgoingContext } from './outgoing.ts';
+import { type Call, type CallEvent, step } from './call.ts';
+import { LinkError, Outgoing, type OutgoingContext } from './outgoing.ts';
 import type { Reachability } from './reachability.ts';
 import type { S2SStream } from './stream.ts';
 
@@ -22,7 +23,9 @@ export interface CallerParts {
   readonly reachability: Reachability;
   /** The number of stanzas that wait for a stream. */
   queued(): number;
-  onOpen(session: S2SStream): void;
+  /** Whether a stream carries our stanzas, or starts to. */
+  isServed(): boolean;
+  onOpen(stream: S2SStream): void;
   onEnd(end: CallEnd): void;
   /** Another attempt may be made. */
   onRetry(): void;
@@ -30,20 +33,18 @@ export interface CallerParts {
 
 /** How a call ended. */
 export interface CallEnd {
-  readonly call: Outgoing;
+  readonly outgoing: Outgoing;
   readonly error: Error | undefined;
-  /** False if another call had replaced it. */
-  readonly isCurrent: boolean;
-  /** It served its purpose: it was secured, and no stanza waited for more. */
-  readonly wasUsed: boolean;
+  /**
+   * `replaced`: another call had taken its place. `closed`: it had been open. `unneeded`: it was secured, and nothing
+   * needed more.
+   */
+  readonly outcome: 'replaced' | 'closed' | 'unneeded' | 'failed';
 }
 
 export class Caller {
   readonly #parts: CallerParts;
-  /** The current stream of ours, in any state. */
-  #call: Outgoing | undefined;
-  /** Its session, once the stream is secured. */
-  #prepared: S2SStream | undefined;
+  #call: Call<Outgoing> = { is: 'none' };
   #askers: PromiseWithResolvers<S2SStream>[] = [];
   #retry: Timer | undefined;
   #payer: Holder;
@@ -56,14 +57,15 @@ export class Caller {
   }
 
   /** The current stream of ours, in any state. */
-  get call(): Outgoing | undefined {
-    return this.#call;
+  get outgoing(): Outgoing | undefined {
+    return this.#call.is === 'none' ? undefined : this.#call.outgoing;
   }
 
-  /** The session of the current stream, if it is secured. It need not be authenticated. */
+  /** The current stream, if it is secured. It need not be authenticated. */
   get prepared(): S2SStream | undefined {
     this.#forgetUseless();
-    return this.#prepared;
+    const call = this.#call;
+    return call.is === 'none' || isUnsecured(call) ? undefined : call.outgoing.session;
   }
 
   /** Whether modules wait for a stream. */
@@ -78,7 +80,7 @@ export class Caller {
 
   /** Whether a new call has no room, in the total or in the payer's share. */
   get isHeldBack(): boolean {
-    return this.#call === undefined && !this.#hasRoom;
+    return this.#call.is === 'none' && !this.#hasRoom;
   }
 
   /** Sets whose share the next call uses. While others wait, only a payer with room replaces the present one. */
@@ -104,21 +106,21 @@ export class Caller {
     if (!this.isRetrying) this.demand({ now: true });
   }
 
-  /** The want is fulfilled or withdrawn. What nobody else needs goes on: it may serve the next one. */
+  /** The want is fulfilled or withdrawn. The call goes on: it may serve the next want. */
   unwant(): void {
     this.#onWantFailed = undefined;
     if (!this.isAwaited && this.#parts.queued() === 0) this.#cancelRetry();
   }
 
-  /** Calls the peer because a stream is needed: `now`, or when the back-off and the limits allow it. */
+  /** Calls the remote because a stream is needed: `now`, or when the back-off and the limits allow it. */
   demand({ now = false } = {}): void {
     this.#forgetUseless();
     const { context, reachability, onRetry } = this.#parts;
     const pauseMs = now ? 0 : reachability.retryAt - context.clock.elapsed();
     const isFull = !this.#hasRoom;
-    if (this.#call || (!isFull && pauseMs <= 0)) {
-      const call = this.#ensureCall();
-      if (this.#needsOpen) call.authenticate();
+    if (this.#call.is !== 'none' || (!isFull && pauseMs <= 0)) {
+      const outgoing = this.outgoing ?? this.#dial();
+      if (this.#needsOpen) this.#on('needed', outgoing);
       return;
     }
     this.#retry ??= context.clock.after(Math.max(pauseMs, isFull ? FULL_MS : 0), () => {
@@ -128,12 +130,14 @@ export class Caller {
   }
 
   /**
-   * Gives up our call because a stream of the peer carries our stanzas. Keeps a call that is being authenticated, since the
-   * peer may use it already, and one that a module has asked for.
+   * Another stream carries our stanzas. Keeps a call that is being authenticated, since the remote may use it already, and
+   * one that a module has asked for.
    */
-  retract(): void {
-    const isUnasked = this.#prepared === undefined && this.#askers.length === 0;
-    if (this.#call?.retract() && isUnasked) this.#call.close();
+  spare(): void {
+    const { outgoing } = this;
+    if (!outgoing) return;
+    this.#on('spared', outgoing);
+    if (isUnsecured(this.#call) && this.#askers.length === 0) outgoing.close();
   }
 
   /** Cancels the retry, and tells the modules that wait. */
@@ -147,7 +151,8 @@ export class Caller {
 
   /** Whether the stream has to be authenticated: some modules only need it secured. */
   get #needsOpen(): boolean {
-    return this.#parts.queued() > 0 || this.#onWantFailed !== undefined;
+    const { queued, isServed } = this.#parts;
+    return (queued() > 0 && !isServed()) || this.#onWantFailed !== undefined;
   }
 
   get #hasRoom(): boolean {
@@ -163,26 +168,31 @@ export class Caller {
     this.#retry = undefined;
   }
 
-  /** Forgets a stream that is closing, so that its successor can be made before it has ended. */
-  #forgetUseless(): void {
-    if (this.#call?.isUsable !== false) return;
-    this.#call = undefined;
-    this.#prepared = undefined;
+  #on(event: CallEvent, outgoing: Outgoing): void {
+    const before = this.#call;
+    this.#call = step(before, event, outgoing);
+    if (this.#call.is === 'authenticating' && before.is !== 'authenticating') outgoing.authenticate();
   }
 
-  #ensureCall(): Outgoing {
-    if (this.#call) return this.#call;
+  /** Forgets a stream that is closing, so that its successor can be made before it has ended. */
+  #forgetUseless(): void {
+    const { outgoing } = this;
+    if (outgoing?.isUsable === false) this.#on('over', outgoing);
+  }
+
+  #dial(): Outgoing {
     this.#cancelRetry();
     const { host, remote, context, onOpen } = this.#parts;
-    const call: Outgoing = new Outgoing(host, remote, context, this.#place(), {
-      onPrepared: (session) => {
-        if (this.#call === call) this.#onPrepared(session, call);
+    const outgoing: Outgoing = new Outgoing(host, remote, context, this.#place(), {
+      onPrepared: (stream) => this.#onPrepared(stream, outgoing),
+      onOpen: (stream) => {
+        this.#on('opened', outgoing);
+        onOpen(stream);
       },
-      onOpen,
-      onEnd: (error) => this.#onEnd(error, call),
+      onEnd: (error) => this.#onEnd(error, outgoing),
     });
-    this.#call = call;
-    return call;
+    this.#on('dialled', outgoing);
+    return outgoing;
   }
 
   /** Takes a place among the calls under way; the returned function gives it back. */
@@ -193,21 +203,29 @@ export class Caller {
     return () => calls.give(payer, 1);
   }
 
-  #onPrepared(session: S2SStream, call: Outgoing): void {
-    this.#prepared = session;
-    for (const asker of this.#askers.splice(0)) asker.resolve(session);
+  #onPrepared(stream: S2SStream, outgoing: Outgoing): void {
+    if (this.outgoing !== outgoing) return;
+    for (const asker of this.#askers.splice(0)) asker.resolve(stream);
     this.#parts.context.clock.after(UNUSED_MS, () => {
-      if (this.#call === call && session.remotes.size === 0 && !this.#needsOpen) call.close();
+      if (this.outgoing === outgoing && stream.remotes.size === 0 && !this.#needsOpen) outgoing.close();
     });
+    this.#on('secured', outgoing);
   }
 
-  #onEnd(error: Error | undefined, call: Outgoing): void {
-    const isCurrent = this.#call === call;
-    const wasUsed = isCurrent && this.#prepared !== undefined && !this.#needsOpen;
-    if (isCurrent) {
-      this.#call = undefined;
-      this.#prepared = undefined;
-    }
-    this.#parts.onEnd({ call, error, isCurrent, wasUsed });
+  #onEnd(error: Error | undefined, outgoing: Outgoing): void {
+    const outcome = this.#outcomeOf(outgoing);
+    this.#on('over', outgoing);
+    if (outcome !== 'replaced') this.giveUp(error ?? new LinkError('the stream was closed'));
+    this.#parts.onEnd({ outgoing, error, outcome });
   }
+
+  #outcomeOf(outgoing: Outgoing): CallEnd['outcome'] {
+    if (this.outgoing !== outgoing) return 'replaced';
+    if (this.#call.is === 'open') return 'closed';
+    return isUnsecured(this.#call) || this.#needsOpen ? 'failed' : 'unneeded';
+  }
+}
+
+function isUnsecured({ is }: Call<Outgoing>): boolean {
+  return is === 'dialling' || is === 'opening';
 }

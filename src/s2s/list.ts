@@ -27,11 +27,11 @@ type Row = Record<string, unknown>;
 /** Returns one row for each stream and remote, and one for each link without a stream. */
 export function listLinks(pool: LinkPool): Row[] {
   const { links, incoming } = pool.list();
-  const carried = new Map(links.flatMap((link) => (link.session ? [[link.session, link] as const] : [])));
+  const carried = new Map(links.flatMap((link) => (link.carrier ? [[link.carrier, link] as const] : [])));
   const ours = links.flatMap((link): Row[] => {
-    const session = link.call?.session;
+    const session = link.outgoing?.session;
     if (session && session.remotes.size > 0) return [sessionRow(session, link.remote, carried.get(session))];
-    return link.session === undefined ? [absentRow(link, pool)] : [];
+    return link.carrier === undefined ? [absentRow(link, pool)] : [];
   });
   const theirs = incoming.flatMap((session) =>
     session.pairs.map((pair) => sessionRow(session, pair.remote, carried.get(session), pair.local)),
@@ -72,7 +72,7 @@ function absentRow(link: Link, pool: LinkPool): Row {
     local: link.host.domain,
     remote: link.remote,
     direction: 'out',
-    state: link.isActive ? 'connecting' : 'closed',
+    state: link.outgoing ? 'connecting' : 'closed',
     since: time(lastError?.at),
     queued: link.queued,
     error: lastError?.message,

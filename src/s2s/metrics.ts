@@ -10,8 +10,8 @@ export function measureLinks(metrics: Metrics, pool: LinkPool): void {
     ['direction', 'state'],
     () => {
       const { links, incoming } = pool.list();
-      const open = links.filter(({ session }) => session !== undefined).length;
-      const connecting = links.filter(({ session, isActive }) => session === undefined && isActive).length;
+      const open = links.filter(({ carrier }) => carrier).length;
+      const connecting = links.filter(({ carrier, outgoing }) => !carrier && outgoing).length;
       const received = incoming.reduce((count, { remotes }) => count + remotes.size, 0);
       return [
         [['out', 'open'], open],

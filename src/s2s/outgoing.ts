@@ -63,7 +63,6 @@ export class Outgoing implements StreamHandler {
   #stream: XmlStream | undefined;
   #phase: Phase = 'dialling';
   #features: Element | undefined;
-  #wantsOpen = false;
   #isGivenUp = false;
   #failure: Error | undefined;
 
@@ -97,16 +96,17 @@ export class Outgoing implements StreamHandler {
     return this.#phase === 'dialling' || (this.#phase === 'negotiating' && this.session?.streamId === '');
   }
 
-  /** Authenticates us, now or as soon as the stream is ready for it. */
+  /** Authenticates us on the prepared stream. */
   authenticate(): void {
-    this.#wantsOpen = true;
-    if (this.#phase === 'prepared') this.#authenticate(this.session!);
-  }
-
-  /** Cancels the authentication; returns false if that has begun. */
-  retract(): boolean {
-    this.#wantsOpen = false;
-    return this.#phase === 'dialling' || this.#phase === 'negotiating' || this.#phase === 'prepared';
+    const session = this.session!;
+    const mechanisms = this.#features?.getChild('mechanisms', NS.SASL)?.getChildren('mechanism') ?? [];
+    if (session.secure && mechanisms.some((mechanism) => mechanism.text() === 'EXTERNAL')) {
+      this.#phase = 'external';
+      const identity = Buffer.from(this.#host.domain).toString('base64'); // XEP-0178 §3: always say it
+      this.#stream!.send(xml('auth', { xmlns: NS.SASL, mechanism: 'EXTERNAL' }, identity));
+      return;
+    }
+    this.#authenticateOtherwise(session);
   }
 
   /** Ends the stream for a reason of this server: it is unused, the server stops, or an administrator asks for it. */
@@ -235,18 +235,6 @@ export class Outgoing implements StreamHandler {
     }
     this.#phase = 'prepared';
     this.#events.onPrepared(session);
-    if (this.#wantsOpen) this.#authenticate(session);
-  }
-
-  #authenticate(session: S2SStream): void {
-    const mechanisms = this.#features?.getChild('mechanisms', NS.SASL)?.getChildren('mechanism') ?? [];
-    if (session.secure && mechanisms.some((mechanism) => mechanism.text() === 'EXTERNAL')) {
-      this.#phase = 'external';
-      const identity = Buffer.from(this.#host.domain).toString('base64'); // XEP-0178 §3: always say it
-      this.#stream!.send(xml('auth', { xmlns: NS.SASL, mechanism: 'EXTERNAL' }, identity));
-      return;
-    }
-    this.#authenticateOtherwise(session);
   }
 
   #onSasl(session: S2SStream, element: Element): void {

@@ -44,7 +44,7 @@ export class LinkPool implements RemoteSender {
 
   constructor(context: LinkPoolContext) {
     this.#context = context;
-    this.#idle = new IdleWatch(context.clock, () => this.sessions());
+    this.#idle = new IdleWatch(context.clock, () => this.streams());
     const wants = new Wants({
       clock: context.clock,
       attempt: (local, remote, failed) => this.#link(local, remote).want(failed),
@@ -124,7 +124,7 @@ export class LinkPool implements RemoteSender {
     const links = this.#all().filter((link) => link.remote === remote);
     const isConcerned = ({ session }: Incoming) => session?.pairs.some((pair) => pair.remote === remote);
     const incoming = [...this.#incoming].filter(isConcerned);
-    const count = links.filter(({ isActive }) => isActive).length + incoming.length;
+    const count = links.filter(({ outgoing }) => outgoing).length + incoming.length;
     for (const each of [...links, ...incoming]) each.close();
     return count;
   }
@@ -150,7 +150,7 @@ export class LinkPool implements RemoteSender {
     const farewell = new StreamError('system-shutdown');
     for (const incoming of this.#incoming) if (!isCarrier(incoming)) incoming.close(farewell);
     const patience = this.#context.clock.after(SILENCE_MS, () => {
-      for (const link of this.#all()) if (!link.session && link.call?.isSilent) link.abort(farewell);
+      for (const link of this.#all()) if (!link.carrier && link.outgoing?.isSilent) link.abort(farewell);
     });
     await Promise.all(this.#all().map((link) => link.shutdown()));
     patience.cancel();
@@ -168,14 +168,14 @@ export class LinkPool implements RemoteSender {
     const { hosts } = this.#context.router;
     const refused = (session: S2SStream) =>
       session.pairs.some(({ local, remote }) => refusalOf(hosts.get(local)!, remote) !== undefined);
-    for (const session of this.sessions()) {
+    for (const session of this.streams()) {
       if (refused(session)) session.close(new StreamError('policy-violation'));
     }
   }
 
   /** All authenticated streams. */
-  sessions(): S2SStream[] {
-    const all = [...this.#incoming, ...this.#all().flatMap(({ call }) => (call ? [call] : []))];
+  streams(): S2SStream[] {
+    const all = [...this.#incoming, ...this.#all().flatMap(({ outgoing }) => outgoing ?? [])];
     return all.flatMap(({ session }) => (session?.authenticatedAt !== undefined ? [session] : []));
   }
 

@@ -2,6 +2,7 @@
 
 import { Backoff } from '../util/flow/index.ts';
 import type { Stanza } from '../xml/element.ts';
+import { LinkError } from './outgoing.ts';
 
 /** Pauses between attempts while stanzas wait; the random part keeps servers out of step (RFC 6120 §3.3). */
 const PAUSES = { firstMs: 500, longestMs: 10_000, jitter: 0.25 };
@@ -38,6 +39,16 @@ export class Reachability {
   /** Whether there has been a link with the remote lately. */
   isKnown(now: number): boolean {
     return this.#lastUp !== undefined && now - this.#lastUp < LATELY_MS;
+  }
+
+  /** Whether the link is more than a name: there is a pause, or there has been a link lately. */
+  mustRemember(now: number): boolean {
+    return now < this.retryAt || this.isKnown(now);
+  }
+
+  /** The error of the last attempt, during the pause after it. */
+  pausedFor(now: number): Error | undefined {
+    return now < this.retryAt ? (this.failure ?? new LinkError('the last streams broke')) : undefined;
   }
 
   /** Whether stanzas that cannot be sent now wait for the next attempt. */

@@ -1,7 +1,10 @@
-// What a stream leaves when it ends: the stanzas that its peer has not acknowledged, and how often each was sent again.
+// The stanzas that a stream leaves when it ends: the remote has not acknowledged them. Counts how often each was sent again.
 
+import type { LocalHost } from '../core/host.ts';
+import type { Router } from '../core/router.ts';
 import type { Stanza } from '../xml/element.ts';
 import { LazyElement } from '../xml/lazy.ts';
+import type { HostLedger } from './ledger.ts';
 import type { S2SStream } from './stream.ts';
 
 /** A stanza that was under way on more streams than this, all of which broke, may be what breaks them. */
@@ -10,6 +13,13 @@ const MAX_RESENDS = 3;
 /** Memory of the unacknowledged stanzas of all streams and hosts. */
 export const MAX_UNACKNOWLEDGED_BYTES = 128 * 1024 * 1024;
 
+export interface UnacknowledgedParts {
+  readonly host: LocalHost;
+  readonly remote: string;
+  readonly router: Router;
+  readonly ledger: HostLedger;
+}
+
 interface Taken {
   readonly all: readonly Stanza[];
   readonly again: readonly Stanza[];
@@ -17,14 +27,13 @@ interface Taken {
 }
 
 export class Unacknowledged {
+  readonly #parts: UnacknowledgedParts;
   readonly #resends = new WeakMap<Stanza, number>();
-  readonly #isNeedless: (stanza: Stanza) => boolean;
   #stream: S2SStream | undefined;
   #stanzas: readonly Stanza[] = [];
 
-  /** @param isNeedless whether the peer is known to have a stanza, or nobody needs it any more */
-  constructor(isNeedless: (stanza: Stanza) => boolean) {
-    this.#isNeedless = isNeedless;
+  constructor(parts: UnacknowledgedParts) {
+    this.#parts = parts;
   }
 
   /** The stream that has left them; `undefined` when there are none. */
@@ -32,19 +41,19 @@ export class Unacknowledged {
     return this.#stream;
   }
 
-  /** Whether a stanza must still be sent or returned. The peer may have it, if it was on a stream that broke. */
+  /** Whether a stanza must still be sent or returned. The remote may have it, if it was on a stream that broke. */
   isWanted(stanza: Stanza): boolean {
     return !this.#resends.has(stanza) || !this.#isNeedless(stanza);
   }
 
   /**
-   * Takes over what a stream has left, as text. `again` is to be sent again; `tooOften` was sent again too often; `all` is
-   * both.
+   * Takes over, as text, the stanzas that an ended stream has left. `again` are to be sent again; `tooOften` were sent again
+   * too often; `all` are both.
    */
-  take(stream: S2SStream, stanzas: readonly Stanza[]): Taken {
-    const all = stanzas.map(lazy);
-    this.#stream = stream;
-    this.#stanzas = all;
+  take(stream: S2SStream): Taken {
+    const unwritten = stream.takeUnwritten();
+    const left = this.#parts.ledger.unacknowledged(stream, this.#parts.remote) ?? unwritten;
+    const all = left.map(lazy);
     const again: Stanza[] = [];
     const tooOften: Stanza[] = [];
     for (const stanza of all) {
@@ -52,10 +61,14 @@ export class Unacknowledged {
       this.#resends.set(stanza, count);
       (count > MAX_RESENDS ? tooOften : again).push(stanza);
     }
-    return { all, again, tooOften };
+    if (all.length > 0) {
+      this.#stream = stream;
+      this.#stanzas = all;
+    }
+    return { all, again: again.filter((stanza) => this.isWanted(stanza)), tooOften };
   }
 
-  /** Forgets all of them. Returns the first `count`, which the peer has after all. */
+  /** Forgets all of them. Returns the first `count`, which the remote has after all. */
   acknowledge(count: number): ReadonlySet<Stanza> {
     const acknowledged = new Set(this.#stanzas.slice(0, count));
     this.clear();
@@ -65,6 +78,16 @@ export class Unacknowledged {
   clear(): void {
     this.#stream = undefined;
     this.#stanzas = [];
+  }
+
+  /** Whether the remote is known to have a stanza, or nothing needs it any more. */
+  #isNeedless(stanza: Stanza): boolean {
+    const { host, remote, router, ledger } = this.#parts;
+    return (
+      router.pendingIqs.isOverhead(stanza) ||
+      !ledger.mayResend(stanza) ||
+      host.hooks.ask('link-resend', { remote, stanza }) === 'needless'
+    );
   }
 }
 

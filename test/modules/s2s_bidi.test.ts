@@ -211,7 +211,7 @@ test('one call is enough for two servers', async (t) => {
   await romeo.receives(`<message id='2' from='juliet@capulet.lit/balcony' to='romeo@montague.lit/orchard'/>`);
   const { links } = net.of('capulet.lit').server.links.list();
   assert.deepEqual(
-    links.map(({ session }) => session?.direction),
+    links.map(({ carrier }) => carrier?.direction),
     ['both'],
   );
   assert.equal(net.dialled.get('capulet.lit'), 1);

@@ -96,7 +96,7 @@ test('pings are no more than one at a time, and ten in a second; they and their 
   await world.clock.advance(1);
   await ping(out);
   const { links: routes, incoming } = world.server.links.list();
-  assert.deepEqual(routes[0]?.session?.overhead, { in: 0, out: 3 });
+  assert.deepEqual(routes[0]?.carrier?.overhead, { in: 0, out: 3 });
   assert.deepEqual([incoming[0]?.stanzasIn, incoming[0]?.overhead.in], [2, 2]);
   assert.deepEqual(world.arrived, []);
   assert.equal(back.ended, false);

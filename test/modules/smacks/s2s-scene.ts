@@ -175,7 +175,7 @@ export class S2SScene {
     const session = this.servers
       .get(from)!
       .server.links.list()
-      .links.find(({ host, remote }) => host.domain === from && remote === other(from))?.session;
+      .links.find(({ host, remote }) => host.domain === from && remote === other(from))?.carrier;
     assert.ok(session, `${from} has a link`);
     return session;
   }

@@ -39,7 +39,7 @@ test('what is remembered of a stream that has ended does not keep what it left',
   say(world, 2, 'iq', `type='set'`, `<query xmlns='a'/>`);
   const peer = await managed(world, `resume='true' id='S1'`);
   await burst(peer);
-  const [session] = world.server.links.sessions();
+  const [session] = world.server.links.streams();
   await drop(world, peer);
   const { end } = session!.state.smacks!;
   assert.deepEqual(

@@ -48,7 +48,7 @@ test('overhead does not keep a link open; a module that needs the link does', as
     needed.push(remote);
     return isNeeded ? 'needed' : undefined;
   });
-  const { session } = world.server.links.list().links[0]!;
+  const { carrier: session } = world.server.links.list().links[0]!;
   for (let i = 1; i <= 4; i++) {
     session!.send(parseXml(`<iq type='get' id='ka${i}' from='montague.lit' to='capulet.lit'>${PING}</iq>`));
     await world.clock.advance(30_000);

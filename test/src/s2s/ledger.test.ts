@@ -126,7 +126,7 @@ test('handled: the stanza has been handled; the stream ends, whose count is wron
 
 test('closing: the stream is closed in order', async (t) => {
   const { world, out, heal } = await failing(t, { closing: fails });
-  world.server.links.list().links[0]!.session!.close();
+  world.server.links.list().links[0]!.carrier!.close();
   await out.reads('</stream:stream>');
   heal();
   assertFaults(world.host.faults, { handler: 1 });

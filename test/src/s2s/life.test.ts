@@ -79,7 +79,7 @@ const ENDINGS: Record<string, Ending> = {
     error: /^StreamError: policy-violation/,
     end: (_peer, world) => {
       const { links: routes, incoming } = world.server.links.list();
-      for (const session of [...routes.map(({ session }) => session), ...incoming]) {
+      for (const session of [...routes.map(({ carrier }) => carrier), ...incoming]) {
         session?.close(new StreamError('policy-violation'));
       }
     },
@@ -88,14 +88,14 @@ const ENDINGS: Record<string, Ending> = {
     cause: 'timeout',
     error: /^StreamError: connection-timeout/,
     end: (_peer, world) => {
-      for (const session of world.server.links.sessions())
+      for (const session of world.server.links.streams())
         session.close(new StreamError('connection-timeout'), 'timeout');
     },
   },
   'a module has no use for it': {
     cause: 'idle',
     end: async (peer, world) => {
-      for (const session of world.server.links.sessions()) session.close(undefined, 'idle');
+      for (const session of world.server.links.streams()) session.close(undefined, 'idle');
       await peer.reads('</stream:stream>');
       peer.send('</stream:stream>');
     },
@@ -124,7 +124,7 @@ for (const direction of ['in', 'out'] as const) {
         await peer.reads('<message');
       }
       const { links: routes, incoming } = world.server.links.list();
-      const session = direction === 'in' ? incoming[0] : routes[0]?.session;
+      const session = direction === 'in' ? incoming[0] : routes[0]?.carrier;
       world.hook('link-close', (event) => void closed.push(event));
       await end(peer, world);
       await settled();

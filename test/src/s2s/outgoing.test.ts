@@ -122,7 +122,7 @@ test('whatever a peer says to end or to upset the negotiation, every stanza come
       await settled();
       assert.deepEqual(bounced(world), ['1 remote-server-timeout wait', '2 remote-server-timeout wait']);
       assert.deepEqual(world.events, ['failed capulet.lit for now']);
-      assert.equal(world.server.links.list().links[0]?.session, undefined);
+      assert.equal(world.server.links.list().links[0]?.carrier, undefined);
     });
   }
 });

@@ -49,7 +49,7 @@ async function linked(t: Parameters<typeof startWorld>[0]): Promise<Scene> {
 /** What was sent by us and by the peer, and how much of it is overhead, less the first message. */
 function counts({ world }: Scene): object {
   const { links, incoming } = world.server.links.list();
-  const out: S2SStream = links.find(({ remote }) => remote === 'capulet.lit')!.session!;
+  const out: S2SStream = links.find(({ remote }) => remote === 'capulet.lit')!.carrier!;
   const back: S2SStream = incoming.find(({ remotes }) => remotes.has('capulet.lit'))!;
   return {
     sent: [out.stanzasOut - 1, out.overhead.out],
@@ -126,7 +126,7 @@ test('a stanza that a module sends as overhead counts as such, also if it had to
   router.route(reply, world.host.origin, true);
   const out = await world.accepted();
   await out.reads(`id='r'`);
-  const stream: S2SStream = world.server.links.list().links[0]!.session!;
+  const stream: S2SStream = world.server.links.list().links[0]!.carrier!;
   assert.deepEqual([stream.stanzasOut, stream.overhead.out, stream.wasUsed], [1, 1, false]);
   router.route(reply.with({ id: 's' }), world.host.origin, true);
   router.route(reply.with({ id: 't' }), world.host.origin);
@@ -152,7 +152,7 @@ test('of the questions on a stream that broke, those that are overhead are not s
 
 test('a question over a stream takes that stream, and is not sent if it is closed', async (t) => {
   const { world, out } = await linked(t);
-  const over = world.server.links.list().links[0]!.session!;
+  const over = world.server.links.list().links[0]!.carrier!;
   const { pendingIqs } = world.server.router;
   const iq = parseXml(`<iq type='get' from='montague.lit' to='capulet.lit'>${PING}</iq>`);
   const send = () =>

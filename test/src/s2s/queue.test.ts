@@ -72,7 +72,7 @@ class Keeper {
   }
 }
 
-const sessionOf = (world: World) => world.server.links.list().links[0]!.session!;
+const sessionOf = (world: World) => world.server.links.list().links[0]!.carrier!;
 
 // ── Waiting ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -222,7 +222,7 @@ test('XEP-0178 §3: we use EXTERNAL where it is offered, and say who we are', as
   peer.send('<stream:features/>');
   await peer.reads(`<message id='1'`);
   assert.deepEqual(world.events, ['open out capulet.lit']);
-  assert.equal(world.server.links.list().links[0]!.session!.proves('capulet.lit'), true);
+  assert.equal(world.server.links.list().links[0]!.carrier!.proves('capulet.lit'), true);
 });
 
 test('features before the success of EXTERNAL are no acceptance', async (t) => {

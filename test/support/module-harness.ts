@@ -300,6 +300,8 @@ export class HarnessPeer {
   /** While nobody can be reached, stanzas wait so long, and questions at most 30 s; 0: they come back at once. */
   queueMs = 0;
   onStanza: (stanza: Element) => void = () => {};
+  /** A stanza of the other server cannot be delivered: a server that counts its stanzas tells the sender. */
+  onLost: (stanza: Element) => void = () => {};
   #out: HarnessLink | undefined;
   #in: HarnessLink | undefined;
   #breaks = 0;
@@ -337,7 +339,8 @@ export class HarnessPeer {
     this.#harness.clock.after(this.roundTripMs / 2, () => {
       // What was under way on a broken stream is lost, and so is what waited for one that was still being made.
       const isLost = link === undefined ? breaks !== this.#breaks : link !== this.#in;
-      if (!isLost) this.#arrive(element);
+      if (isLost) this.onLost(element);
+      else this.#arrive(element);
     });
   }
 
@@ -413,7 +416,10 @@ export class HarnessPeer {
   }
 
   #arrive(element: Element): void {
-    if (!this.reachable || this.deaf) return;
+    if (!this.reachable || this.deaf) {
+      this.onLost(element);
+      return;
+    }
     const link = this.openIn();
     link.stanzasIn++;
     if (isServerPing(element)) link.overhead.in++;

@@ -1,45 +1,49 @@
-// `npm run demo`: a server with a chat room dies, and a user on another server is told.
+// `npm run demo`: kills a server that hosts a chat room, and shows how a user of another server is told.
 
 import type { ScriptedClient } from '../test/support/client.ts';
-import { type Performer, Stage } from './stage.ts';
+import { type ServerProcess, Testbed } from './testbed.ts';
 import { Timeline } from './timeline.ts';
 
 const ROOM = 'hall@rooms.capulet.lit';
 const DELAY_S = 3;
-const JOIN = `<x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x>`;
+const JOIN = `<x xmlns='http://jabber.org/protocol/muc'><hitimeline maxstanzas='0'/></x>`;
 const MUC_USER = 'http://jabber.org/protocol/muc#user';
 
-const story = new Timeline();
-const stage = await Stage.build();
+const timeline = new Timeline();
+const testbed = await Testbed.open();
 try {
-  await tell();
+  await run();
 } finally {
-  await stage.strike();
+  await testbed.close();
 }
 
-async function tell(): Promise<void> {
-  story.title('Two houses, two servers, one room between them');
-  const montague = await stage.hire(['montague.lit'], `ping_muc_delay = ${DELAY_S}`);
-  const capulet = await stage.hire(['capulet.lit', 'rooms.capulet.lit']);
+async function run(): Promise<void> {
+  timeline.title('Two servers and a chat room');
+  const montague = await testbed.addServer(['montague.lit'], `ping_muc_delay = ${DELAY_S}`);
+  const capulet = await testbed.addServer(['capulet.lit', 'rooms.capulet.lit']);
   await Promise.all([montague.start(), capulet.start()]);
-  story.say('server', 'montague.lit', 'is up: this is where Romeo has his account');
-  story.say('server', 'capulet.lit', 'is up, with its rooms: this is where the party is');
+  timeline.line('server', 'montague.lit', 'is up; Romeo has his account here');
+  timeline.line('server', 'capulet.lit', 'is up, with a room service');
   await montague.addUser('romeo@montague.lit');
   await capulet.addUser('juliet@capulet.lit');
 
   const juliet = await enter(capulet, 'juliet@capulet.lit/balcony', 'Juliet');
   const romeo = await enter(montague, 'romeo@montague.lit/orchard', 'Romeo');
-  story.say('client', 'Romeo', `joins ${ROOM}, over an encrypted link from server to server`);
-  await talk(juliet, 'Juliet', romeo, 'Romeo', 'What man art thou?');
+  timeline.line('client', 'Romeo', `joins ${ROOM} over an encrypted link between the servers`);
+  await talk(juliet, 'Juliet', romeo, 'Romeo', 'Welcome, Romeo');
 
-  story.title('The line breaks');
-  const broken = story.seconds;
+  timeline.title('The connection breaks');
+  const broken = timeline.seconds;
   await capulet.kill();
-  story.say('bad', 'capulet.lit', 'is killed (-9). Nobody has said goodbye to anybody.');
-  story.say('quiet', 'Romeo', 'sits in a room that no longer knows him. His client shows nothing unusual.');
+  timeline.line('bad', 'capulet.lit', 'is killed (kill -9), so it closes no stream');
+  timeline.line(
+    'comment',
+    'Romeo',
+    'is in a room that will not know him any more; his client shows nothing unusual',
+  );
   await capulet.start();
-  story.say('server', 'capulet.lit', 'is up again. Its room has forgotten everybody.');
-  story.say('server', 'montague.lit', `heard the link close, and waits ${DELAY_S} s before it asks the room`);
+  timeline.line('server', 'capulet.lit', 'is up again; its room has lost its occupants');
+  timeline.line('server', 'montague.lit', `has noticed the break, and asks the room ${DELAY_S} s later`);
 
   const notice = await romeo.skipUntil(
     (element) => element.name === 'presence' && element.attrs.type === 'unavailable',
@@ -48,33 +52,37 @@ async function tell(): Promise<void> {
     .getChild('x', MUC_USER)
     ?.getChildren('status', MUC_USER)
     .map(({ attrs }) => attrs.code);
-  story.say(
+  timeline.line(
     'good',
     'montague.lit',
-    `asked, and tells Romeo that he fell out, ${(story.seconds - broken).toFixed(1)} s after the break:`,
+    `has asked, and tells Romeo that he fell out, ${(timeline.seconds - broken).toFixed(1)} s after the break:`,
   );
-  story.wire(`${notice}`.replaceAll('><', '>\n<'));
+  timeline.xml(`${notice}`.replaceAll('><', '>\n<'));
   if (!codes?.includes('110') || !codes.includes('333'))
-    throw new Error(`not the notice that was promised: ${notice}`);
+    throw new Error(`the notice has no status 110 and 333: ${notice}`);
 
-  story.title('The verse runs on');
+  timeline.title('Romeo joins again');
   const again = await enter(capulet, 'juliet@capulet.lit/balcony', 'Juliet');
   await join(romeo, 'Romeo');
-  story.say('client', 'Romeo', 'knows, so his client joins again by itself');
-  await talk(again, 'Juliet', romeo, 'Romeo', 'Good night, good night! Parting is such sweet sorrow.');
-  story.gap();
-  story.say('quiet', 'without it', 'Romeo would still be waiting. That is what ping_muc is for.');
-  story.gap();
+  timeline.line('client', 'Romeo', 'was told, so his client joins again');
+  await talk(again, 'Juliet', romeo, 'Romeo', 'Welcome back');
+  timeline.gap();
+  timeline.line(
+    'comment',
+    'other servers',
+    'would not have told him: his client would show a room that stays silent',
+  );
+  timeline.gap();
 }
 
-async function enter(server: Performer, jid: string, nick: string): Promise<ScriptedClient> {
+async function enter(server: ServerProcess, jid: string, nick: string): Promise<ScriptedClient> {
   const client = await server.login(jid);
   client.send('<presence/>');
   await join(client, nick);
   return client;
 }
 
-/** The subject is the last thing that a room sends to whoever joins (XEP-0045 §7.2.15). */
+/** Resolves when the subject arrives: a room sends it last to a new occupant (XEP-0045 §7.2.15). */
 async function join(client: ScriptedClient, nick: string): Promise<void> {
   client.send(`<presence to='${ROOM}/${nick}'>${JOIN}</presence>`);
   const self = await client.skipUntil(
@@ -87,7 +95,7 @@ async function join(client: ScriptedClient, nick: string): Promise<void> {
   );
 }
 
-/** A new room is locked until its owner has accepted how it is configured (XEP-0045 §10.1.2). */
+/** A new room is locked until its owner accepts its configuration (XEP-0045 §10.1.2). */
 async function unlock(client: ScriptedClient): Promise<void> {
   client.send(`
     <iq type='set' id='unlock' to='${ROOM}'><query xmlns='http://jabber.org/protocol/muc#owner'>
@@ -103,5 +111,5 @@ async function talk(
 ): Promise<void> {
   speaker.send(`<message type='groupchat' to='${ROOM}'><body>${text}</body></message>`);
   await listener.skipUntil((element) => element.getChildText('body') === text);
-  story.say('room', name, `“${text}”   (${other} hears it)`);
+  timeline.line('room', name, `“${text}”   (${other} receives it)`);
 }

@@ -1,4 +1,4 @@
-// What the demo stands on: two servers as processes of their own, a DNS for their names, scripted clients.
+// Servers as child processes, a name server for their domains, and scripted clients.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,10 +13,10 @@ import { dnsFixture, type ZoneEntry } from '../test/support/dns-fixture.ts';
 
 const ENJAMB = ['--conditions=source', join(import.meta.dirname, '../src/main.ts')];
 const READY_MS = 20_000;
-const PATIENCE_MS = 30_000;
+const ELEMENT_MS = 30_000;
 
-/** One enjamb, as a child process. */
-export class Performer {
+/** One enjamb server in a child process. */
+export class ServerProcess {
   readonly #folder: string;
   readonly #env: NodeJS.ProcessEnv;
   readonly #clientPort: number;
@@ -28,20 +28,20 @@ export class Performer {
     this.#env = env;
   }
 
-  /** Resolves when every port is open. */
+  /** Resolves when all ports are open. */
   async start(): Promise<void> {
     const child = spawn(process.execPath, [...ENJAMB, 'start', '-c', join(this.#folder, 'enjamb.toml')], {
       env: this.#env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process = child;
-    let said = '';
+    let errors = '';
     child.stderr?.on('data', (text: Buffer) => {
-      said += text.toString();
+      errors += text.toString();
     });
-    const gone = once(child, 'exit').then(() => Promise.reject(new Error(`the server ended:\n${said}`)));
-    gone.catch(() => {}); // Its end is expected later on.
-    await within(READY_MS, Promise.race([ready(child), gone]), 'the server did not start');
+    const ended = once(child, 'exit').then(() => Promise.reject(new Error(`the server ended:\n${errors}`)));
+    ended.catch(() => {}); // The demo ends the process later.
+    await within(READY_MS, Promise.race([ready(child), ended]), 'the server did not start');
   }
 
   async addUser(jid: string): Promise<void> {
@@ -52,7 +52,7 @@ export class Performer {
     if (code !== 0) throw new Error(`${jid} could not be created`);
   }
 
-  /** Nothing is said to anybody any more. */
+  /** Ends the process without closing any stream. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL');
   }
@@ -64,7 +64,7 @@ export class Performer {
   async login(jid: string): Promise<ScriptedClient> {
     const socket = connect(this.#clientPort, '127.0.0.1');
     await once(socket, 'connect');
-    return new ScriptedClient(socket, PATIENCE_MS).login(jid);
+    return new ScriptedClient(socket, ELEMENT_MS).login(jid);
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
@@ -77,27 +77,27 @@ export class Performer {
   }
 }
 
-/** Prepares folders, ports, certificates and names; everything goes away with `strike`. */
-export class Stage {
+/** Folders, ports, certificates and names of the servers. `close` stops the servers and removes everything. */
+export class Testbed {
   readonly #folder: string;
   readonly #zone: Record<string, ZoneEntry> = {};
-  readonly #undo: (() => Promise<void>)[] = [];
-  readonly #performers: Performer[] = [];
+  readonly #cleanups: (() => Promise<void>)[] = [];
+  readonly #servers: ServerProcess[] = [];
   #dns = '';
 
   private constructor(folder: string) {
     this.#folder = folder;
   }
 
-  static async build(): Promise<Stage> {
-    const stage = new Stage(await mkdtemp(join(tmpdir(), 'enjamb-demo-')));
-    const dns = await dnsFixture({ after: (task) => stage.#undo.push(task) }, stage.#zone);
-    stage.#dns = dns.address;
-    return stage;
+  static async open(): Promise<Testbed> {
+    const testbed = new Testbed(await mkdtemp(join(tmpdir(), 'enjamb-demo-')));
+    const dns = await dnsFixture({ after: (task) => testbed.#cleanups.push(task) }, testbed.#zone);
+    testbed.#dns = dns.address;
+    return testbed;
   }
 
-  /** A server for some hosts (`rooms.…` becomes a room service), not started yet; `options` go to the top of its configuration. */
-  async hire(hosts: readonly string[], options = ''): Promise<Performer> {
+  /** Configures a server that is not started yet. Hosts named `rooms.…` are room services; `options` is TOML. */
+  async addServer(hosts: readonly string[], options = ''): Promise<ServerProcess> {
     const [clientPort, serverPort] = await freePorts(2);
     const folder = join(this.#folder, hosts[0]!);
     await mkdir(folder);
@@ -110,14 +110,14 @@ export class Stage {
       join(folder, 'enjamb.toml'),
       configuration(hosts, clientPort!, serverPort!, this.#dns, options),
     );
-    const performer = new Performer(folder, clientPort!, { ...process.env, NODE_EXTRA_CA_CERTS: caPath });
-    this.#performers.push(performer);
-    return performer;
+    const server = new ServerProcess(folder, clientPort!, { ...process.env, NODE_EXTRA_CA_CERTS: caPath });
+    this.#servers.push(server);
+    return server;
   }
 
-  async strike(): Promise<void> {
-    for (const performer of this.#performers) await performer.stop();
-    for (const undo of this.#undo) await undo();
+  async close(): Promise<void> {
+    for (const server of this.#servers) await server.stop();
+    for (const cleanup of this.#cleanups) await cleanup();
     await rm(this.#folder, { recursive: true, force: true });
   }
 }
@@ -139,6 +139,7 @@ c2s_ports = [${c2s}]
 s2s_ports = [${s2s}]
 c2s_direct_tls_ports = []
 s2s_direct_tls_ports = []
+s2s_refused_addresses = "none"
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 dns_servers = ["${dns}"]

@@ -19,9 +19,18 @@ export interface Acquaintance {
   isContact(sender: string): boolean;
 }
 
+/** What the messages of one sender take. */
 interface Taken {
+  readonly sender: Sender;
   messages: number;
   bytes: number;
+}
+
+/** Parsed once: each message is compared with all senders of those that wait. */
+interface Sender {
+  readonly bare: string;
+  readonly domain: string;
+  readonly registered: string;
 }
 
 const HALF = 1 / 2;
@@ -40,15 +49,18 @@ export class Usage {
   /** @param sender an address as it stands in the message */
   add(sender: string, bytes: number): void {
     this.#messages++;
-    const key = bareOf(sender);
-    const taken = this.#bySender.get(key) ?? { messages: 0, bytes: 0 };
-    this.#bySender.set(key, { messages: taken.messages + 1, bytes: taken.bytes + bytes });
+    const parsed = parse(sender);
+    const taken = this.#bySender.get(parsed.bare) ?? { sender: parsed, messages: 0, bytes: 0 };
+    this.#bySender.set(parsed.bare, taken);
+    taken.messages++;
+    taken.bytes += bytes;
   }
 
   /** Why there is no room for another message of the sender; `undefined` if there is. */
   refusal(sender: string, bytes: number, limits: Limits, who: Acquaintance): string | undefined {
-    const bare = bareOf(sender);
-    const isFull = (part: number, counts: (other: string) => boolean) =>
+    const from = parse(sender);
+    const { bare } = from;
+    const isFull = (part: number, counts: (other: Sender) => boolean) =>
       this.#isFull(
         bytes,
         { maxMessages: limits.maxMessages * part, maxBytes: limits.maxBytes * part },
@@ -56,22 +68,22 @@ export class Usage {
       );
     if (isFull(1, () => true)) return 'Too many messages wait for this user';
     if (who.isContact(bare)) {
-      return isFull(HALF, (other) => other === bare)
+      return isFull(HALF, (other) => other.bare === bare)
         ? 'Too many of your messages wait for this user'
         : undefined;
     }
-    const group = groupOf(bare, who.host);
-    const isStranger = (other: string) => !who.isContact(other);
-    const isOfGroup = (other: string) => groupOf(other, who.host) === group && isStranger(other);
+    const group = groupOf(from, who.host);
+    const isStranger = (other: Sender) => !who.isContact(other.bare);
+    const isOfGroup = (other: Sender) => groupOf(other, who.host) === group && isStranger(other);
     if (isFull(DOMAIN_SHARE, isOfGroup)) return 'Too many messages of you or your server wait for this user';
     return isFull(HALF, isStranger) ? 'Too many messages of strangers wait for this user' : undefined;
   }
 
-  #isFull(added: number, { maxMessages, maxBytes }: Limits, counts: (sender: string) => boolean): boolean {
+  #isFull(added: number, { maxMessages, maxBytes }: Limits, counts: (sender: Sender) => boolean): boolean {
     let messages = 1;
     let bytes = added;
-    for (const [sender, taken] of this.#bySender) {
-      if (!counts(sender)) continue;
+    for (const taken of this.#bySender.values()) {
+      if (!counts(taken.sender)) continue;
       messages += taken.messages;
       bytes += taken.bytes;
     }
@@ -80,11 +92,11 @@ export class Usage {
 }
 
 /** Senders that share a limit: each account of the user's own domain alone, all others by registered domain. */
-function groupOf(bare: string, host: string): string {
-  const domain = Jid.tryParse(bare)?.domain ?? '';
-  return domain === host ? bare : registeredDomain(domain);
+function groupOf({ bare, domain, registered }: Sender, host: string): string {
+  return domain === host ? bare : registered;
 }
 
-function bareOf(sender: string): string {
-  return Jid.tryParse(sender)?.bare ?? '';
+function parse(sender: string): Sender {
+  const { bare = '', domain = '' } = Jid.tryParse(sender) ?? {};
+  return { bare, domain, registered: registeredDomain(domain) };
 }

@@ -4,7 +4,7 @@ import { type Clock, type Command, defineCommand, string, wallTime } from 'enjam
 import type { JoinIndex } from './entries.ts';
 import { FLAG, type Join } from './join.ts';
 
-/** Lists tracked joins, all of them or those of one address. `stateOf`: whether a domain is in doubt, in a word. */
+/** Lists all tracked joins, or those of one address. `stateOf`: one word that says whether a domain is in doubt. */
 export function joinsCommand(
   index: JoinIndex,
   clock: Clock,

@@ -1,31 +1,31 @@
-// Leaves that rooms have not confirmed: plain data, and the ways to find them.
+// Leaves that rooms have not confirmed: plain data with its indexes.
 
 export interface Departure {
-  /** The full JID that has left; its session may be gone. */
+  /** The full JID of the client; its session may have ended. */
   readonly from: string;
   /** The occupant address, as last known. */
   readonly to: string;
   readonly room: string;
   readonly domain: string;
-  /** When the wait for it began, in ms of `clock.elapsed`. */
+  /** The time of the leave, in ms of `clock.elapsed`. */
   readonly at: number;
   state: 'sent' | 'owed';
-  /** When it was last sent. */
+  /** When it was last sent, in ms of `clock.elapsed`. */
   sentAt: number;
-  /** Of the presence, if the client gave it one: the room's error has the same (RFC 6120 §8.1.3). */
+  /** The id of the presence, if it has one; the room's error has the same (RFC 6120 §8.1.3). */
   id: string | undefined;
-  /** The client knows nothing of this leave, so it gets no answer to it either. */
-  quiet: boolean;
-  /** It was sent a second time already. */
+  /** The client does not know of this leave, and must not get its answer. */
+  hidden: boolean;
+  /** Whether it was sent a second time. */
   resent: boolean;
 }
 
 /** Survives a reload of the module's code. */
 export interface DepartureData {
-  /** By client and room, the oldest first. */
+  /** By client and room (`keyOf`), oldest first. */
   readonly all: Map<string, Departure>;
   readonly byDomain: Map<string, Set<Departure>>;
-  /** The oldest first. */
+  /** By bare JID, oldest first. */
   readonly byAccount: Map<string, Set<Departure>>;
 }
 
@@ -37,7 +37,7 @@ export function findDeparture({ all }: DepartureData, from: string, room: string
   return all.get(keyOf(from, room));
 }
 
-/** All leaves of the account that this client belongs to. */
+/** All leaves of the client's account, oldest first. */
 export function departuresBeside({ byAccount }: DepartureData, from: string): ReadonlySet<Departure> {
   return byAccount.get(accountOf(from)) ?? new Set();
 }
@@ -69,7 +69,7 @@ function accountOf(full: string): string {
   return full.slice(0, full.indexOf('/'));
 }
 
-/** One string for a client, by its full JID, and a room. */
+/** The key of a client, by its full JID, in a room. */
 export function keyOf(from: string, room: string): string {
   return `${from} ${room}`;
 }

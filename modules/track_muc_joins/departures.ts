@@ -1,15 +1,15 @@
-// Leaves that rooms have not confirmed. One that did not arrive leaves a ghost in the room: an occupant that nobody can
-// reach. So a leave that was lost is sent again when the link with its domain opens, which is wanted until then.
+// Leaves that rooms have not confirmed. If a leave is lost, the room keeps a ghost: an occupant without a client. So
+// a lost leave is owed: it is sent again when the link with its domain opens. Until then the link is wanted.
 //
 //            the room confirms, or refuses
-//     sent ─────────────────────────────────▶ forgotten
+//     sent ─────────────────────────────────▶ dropped
 //      │ ▲                                        ▲
-//      │ └────── the link opens ──────┐           │ the client is in again
+//      │ └────── the link opens ──────┐           │ the client has joined again
 //      └─ the link broke, or ──────▶ owed ────────┘
 //         could not be opened         ▲
 //                                     └── leaves of clients of an earlier run (ghosts.ts)
 //
-// A link may be open while the service behind it is away. Then one leave is sent again after 15 s, 30 s, … 5 min.
+// The link may be open while the service behind it is down. Then one leave is sent again after 15 s, 30 s, … 5 min.
 
 import { BoundedMap, type Clock, type Jid, type Link, newId, type Stanza, type Timer, xml } from 'enjamb/api';
 import {
@@ -24,20 +24,20 @@ import {
 import { type Join, worthKeeping } from './join.ts';
 import { Retries } from './retries.ts';
 
-/** After that the client counts as gone, whether the room confirms it or not. */
+/** The time after which the client counts as gone even if the room has not confirmed its leave. */
 const CONFIRM_MS = 10 * 60_000;
-/** After that no room needs to be told any more. */
+/** The time after which an owed leave is dropped. */
 const FORGET_MS = 24 * 60 * 60_000;
-/** A peer that closes a stream in order has read what was sent so long before. */
+/** A peer that closes a stream cleanly has read all stanzas that were sent this time before the close. */
 const READ_MS = 5_000;
-/** Of all domains together; what is older is forgotten. */
+/** The most leaves for all domains; the oldest are dropped. */
 const MAX_DEPARTURES = 100_000;
-/** Of one account: as many as one client can be in rooms, so that nobody uses up what is there for all. */
+/** The most leaves of one account: the number of rooms that one client may be in. */
 const MAX_OF_ACCOUNT = 5_000;
-/** So many leaves in a second at most when a domain is back. */
+/** The most leaves per `BATCH_MS` to a domain that is reachable again. */
 const BATCH = 100;
 const BATCH_MS = 1_000;
-/** Leaves that were answered of late, in case they are about to be sent again. */
+/** The most answered leaves that are remembered, because a link may be about to resend them. */
 const MAX_ANSWERED = 1_000;
 
 export interface DepartureParts {
@@ -46,15 +46,15 @@ export interface DepartureParts {
   send(stanza: Stanza): void;
   after(delayMs: number, task: () => void): Timer;
   link(domain: string): Pick<Link, 'state' | 'want'>;
-  /** Whether this address is in that room again, or on its way in. */
-  standing(full: string, room: string): 'in' | 'entering' | 'out';
-  /** The room's word is no longer waited for: the client counts as gone. */
+  /** Whether the client with this full JID is in the room, is entering it, or neither. */
+  placeOf(full: string, room: string): 'in' | 'entering' | 'out';
+  /** Stops waiting for the room's confirmation: the client counts as gone. */
   settle(full: string, room: string): void;
-  /** A leave of this client is waited for from now on, or no longer. */
+  /** The leaves of this client have changed. */
   changed(full: string): void;
 }
 
-/** Who leaves what. */
+/** A client in a room. `from` is its full JID. */
 interface Place {
   readonly from: string;
   readonly room: string;
@@ -66,9 +66,9 @@ export class Departures {
   readonly #parts: DepartureParts;
   readonly #data: DepartureData;
   readonly #retries: Retries;
-  /** Clients and rooms of leaves that were answered of late, the oldest first. */
+  /** The keys of recently answered leaves, oldest first. */
   readonly #settled = new BoundedMap<string, true>(MAX_ANSWERED);
-  /** By domain: before the next batch. */
+  /** The timers of next batches, by domain. */
   readonly #batches = new Map<string, Timer>();
 
   constructor(parts: DepartureParts) {
@@ -84,35 +84,35 @@ export class Departures {
       if (state === 'owed') this.#retries.start(domain);
   }
 
-  /** Whether no leave is waited for: rules out all else, once per stanza. */
+  /** Whether there are no leaves; checked for every stanza. */
   get none(): boolean {
     return this.#data.all.size === 0;
   }
 
-  /** The client's own leave is on its way, under this id. */
+  /** Call this when the client has sent its own leave, with this id. */
   sent(join: Join, id: string | undefined): void {
-    this.#add(join, { state: 'sent', id: worthKeeping(id), quiet: false });
+    this.#add(join, { state: 'sent', id: worthKeeping(id), hidden: false });
   }
 
-  /** Sends a leave; `quiet`: one that the client knows nothing of. */
-  leave(join: Join, { quiet = true } = {}): void {
-    this.#send(this.#add(join, { state: 'sent', id: undefined, quiet }));
+  /** Sends a leave. `hidden`: the client does not know of it and gets no answer. */
+  leave(join: Join, { hidden = true } = {}): void {
+    this.#send(this.#add(join, { state: 'sent', id: undefined, hidden }));
   }
 
-  /** A leave that has to be made up for when the domain, which nobody can reach, is back. */
+  /** Records a leave that is sent when the domain is reachable again. */
   owe(join: Join): void {
-    this.#add(join, { state: 'owed', id: undefined, quiet: true });
+    this.#add(join, { state: 'owed', id: undefined, hidden: true });
     this.#retries.start(join.room.domain.name);
   }
 
-  /** A client of an earlier run of this server, which died with it, may still be in this room. */
+  /** The same for a client of an earlier run of this server, by its full JID, which may still be in the room. */
   oweFor(from: string, room: Jid, nick: string): void {
     const place = { from, room: room.bare, nick, domain: room.domain };
-    this.#addPlace(place, { state: 'owed', id: undefined, quiet: true });
+    this.#addPlace(place, { state: 'owed', id: undefined, hidden: true });
     this.#retries.start(room.domain);
   }
 
-  /** The server has started: what is owed since an earlier run is sent soon. */
+  /** Call this when the server has started: leaves owed since an earlier run are sent soon. */
   begin(): void {
     this.#retries.begin();
   }
@@ -128,35 +128,35 @@ export class Departures {
     this.#retries.failed(domain);
   }
 
-  /** The leaves of this client that nobody has confirmed. */
+  /** The unconfirmed leaves of a client, by its full JID. */
   *of(from: string): Generator<{ readonly room: string; readonly nick: string; readonly at: number }> {
     for (const { from: full, room, to, at } of departuresBeside(this.#data, from)) {
       if (full === from) yield { room, nick: to.slice(room.length + 1), at };
     }
   }
 
-  /** The client's session has ended: whoever has its address next knows nothing of its leaves. */
-  hush({ session, room }: Join): void {
+  /** Hides the leave when the session has ended: the next session with this full JID must not get its answer. */
+  hide({ session, room }: Join): void {
     const departure = findDeparture(this.#data, `${session.jid}`, room.jid);
-    if (departure) departure.quiet = true;
+    if (departure) departure.hidden = true;
   }
 
-  /** Whether a leave is on its way of which the client knows nothing. */
-  isQuiet(full: string, room: string): boolean {
-    return this.#sent(full, room)?.quiet === true;
+  /** Whether a hidden leave was sent and is not answered. */
+  isHidden(full: string, room: string): boolean {
+    return this.#sent(full, room)?.hidden === true;
   }
 
-  /** The room has said that this address is no longer in it. Answers whether the client is not to hear of it. */
+  /** Call this when the room confirms a leave. Returns whether the leave is hidden. */
   confirmed(full: string, room: string): boolean {
     const departure = this.#sent(full, room);
     if (!departure) return false;
     this.#answered(departure);
-    return departure.quiet;
+    return departure.hidden;
   }
 
   /**
-   * The room, or whoever could not reach it, has refused presence of this address; `isLost`: it did not arrive. Answers
-   * whether that was a leave of which the client is not to hear.
+   * Call this for an error to presence of this client. `isLost`: the presence did not arrive. Returns whether the error
+   * answers a hidden leave.
    */
   refused(full: string, room: string, id: string | undefined, isLost: boolean): boolean {
     const departure = findDeparture(this.#data, full, room);
@@ -165,14 +165,14 @@ export class Departures {
     if (isNamed ? departure.id !== id : !isLost || departure.state === 'owed') return false;
     if (isLost) this.#lost(departure);
     else this.#answered(departure);
-    return departure.quiet;
+    return departure.hidden;
   }
 
   /**
-   * A leave was on a stream that broke, and whoever keeps such stanzas sends it again, or returns it. Until then it is
-   * not lost. Answers whether the room has answered it.
+   * Call this when a link resends, or returns, a leave from a broken stream: it is not lost yet. Returns whether the
+   * room has already answered the leave.
    */
-  repeated(full: string, room: string, id: string | undefined): boolean {
+  resending(full: string, room: string, id: string | undefined): boolean {
     const departure = findDeparture(this.#data, full, room);
     if (!departure) return this.#settled.has(keyOf(full, room));
     if (departure.id !== worthKeeping(id)) return false;
@@ -181,19 +181,19 @@ export class Departures {
     return false;
   }
 
-  /** The client has been let in: there is nothing left to make up for. Answers whether a leave may be on its way. */
+  /** Drops the leave because the client has joined again. Returns whether there was one. */
   superseded(full: string, room: string): boolean {
     const departure = findDeparture(this.#data, full, room);
     if (departure) this.#drop(departure);
     return departure !== undefined;
   }
 
-  /** A stream broke: what nobody confirmed may be lost; `how`: what the peer has certainly read all the same. */
+  /** Call this when a stream has ended: unconfirmed leaves may be lost. `how`: the stanzas that the peer has read. */
   broken(domain: string, how: 'all' | 'early' | 'none'): void {
     const readBefore = this.#parts.clock.elapsed() - READ_MS;
     for (const departure of this.#at(domain)) {
       if (departure.state !== 'sent') continue;
-      // Of a client's own leave the answer may have been lost, and its client waits for it.
+      // The client's own leave is lost even if it was read early: its answer may be lost, and the client waits for it.
       const isRead = how === 'all' || (how === 'early' && departure.resent && departure.sentAt <= readBefore);
       if (isRead) this.#drop(departure);
       else this.#lost(departure);
@@ -201,19 +201,19 @@ export class Departures {
     }
   }
 
-  /** Answers may be lost: nobody is waited for any more. */
+  /** Stops waiting for confirmations, because answers may be lost. */
   settle(domain: string): void {
     for (const { state, from, room } of this.#at(domain))
       if (state === 'sent') this.#parts.settle(from, room);
   }
 
-  /** The domain can be reached again: sends what is owed, a batch at a time. */
+  /** Call this when the domain is reachable again: sends the owed leaves in batches. */
   restored(domain: string): void {
     this.#retries.clear(domain);
     if (!this.#batches.has(domain)) this.#sendBatch(domain);
   }
 
-  /** Forgets what has been waited for too long. */
+  /** Drops leaves that are too old. */
   sweep(): void {
     const now = this.#parts.clock.elapsed();
     for (const departure of this.#data.all.values()) {
@@ -228,7 +228,7 @@ export class Departures {
     this.#batches.delete(domain);
     const due = this.#due(domain);
     const hasMore = due.length > BATCH;
-    // The next batch is planned first: sending may throw (docs/adr/0024).
+    // The next batch is scheduled first, because sending may throw (docs/adr/0024).
     if (hasMore) {
       this.#batches.set(
         domain,
@@ -237,7 +237,7 @@ export class Departures {
     }
     for (const departure of due.slice(0, BATCH)) this.#resend(departure);
     if (hasMore) return;
-    if (this.#owes(domain)) this.#retries.start(domain); // A client on its way in may be refused.
+    if (this.#owes(domain)) this.#retries.start(domain); // The room may refuse a client that is entering.
   }
 
   #owes(domain: string): boolean {
@@ -250,7 +250,7 @@ export class Departures {
     return departure;
   }
 
-  /** The service is there: what else it is owed can be sent. */
+  /** The service has answered, so it is up: sends what else is owed to it. */
   #answered(departure: Departure): void {
     const { from, room, domain } = departure;
     this.#drop(departure);
@@ -265,23 +265,23 @@ export class Departures {
     this.#retries.start(departure.domain);
   }
 
-  /** What is owed and can be sent. Of who is on its way in, the room's answer to that settles it. */
+  /** The owed leaves that may be sent now. For a client that is entering, the room's answer to the join decides. */
   #due(domain: string): Departure[] {
     const due: Departure[] = [];
     for (const departure of this.#at(domain)) {
       if (departure.state !== 'owed') continue;
-      const standing = this.#parts.standing(departure.from, departure.room);
-      if (standing === 'in') this.#drop(departure);
-      else if (standing === 'out') due.push(departure);
+      const place = this.#parts.placeOf(departure.from, departure.room);
+      if (place === 'in') this.#drop(departure);
+      else if (place === 'out') due.push(departure);
     }
     return due;
   }
 
-  #add({ session, room, nick }: Join, how: Pick<Departure, 'state' | 'id' | 'quiet'>): Departure {
+  #add({ session, room, nick }: Join, how: Pick<Departure, 'state' | 'id' | 'hidden'>): Departure {
     return this.#addPlace({ from: `${session.jid}`, room: room.jid, nick, domain: room.domain.name }, how);
   }
 
-  #addPlace({ from, room, nick, domain }: Place, how: Pick<Departure, 'state' | 'id' | 'quiet'>): Departure {
+  #addPlace({ from, room, nick, domain }: Place, how: Pick<Departure, 'state' | 'id' | 'hidden'>): Departure {
     const at = this.#parts.clock.elapsed();
     this.superseded(from, room);
     this.#settled.delete(keyOf(from, room));
@@ -308,7 +308,7 @@ export class Departures {
   #resend(departure: Departure): void {
     departure.state = 'sent';
     departure.sentAt = this.#parts.clock.elapsed();
-    departure.quiet = true;
+    departure.hidden = true;
     departure.resent = true;
     this.#send(departure);
   }

@@ -1,32 +1,34 @@
-// All joins of a host: found by session and room, or by domain; and the steps from one state to the next.
+// All joins of a host, by session and room and by domain, and their transitions.
 
 import { BoundedMap, type C2SSession, type Clock, detach, type Jid, type Origin } from 'enjamb/api';
 import { type Domain, FLAG, type Join, type Room, worthKeeping } from './join.ts';
 
-/** A step that a client has asked for and a room has not answered. */
+/** A join or nick change that a client has requested and a room has not answered. */
 interface Pending {
-  /** The nick that was asked for. */
+  /** The requested nick; `undefined` for a nick change that the room has announced. */
   readonly requested: string | undefined;
-  /** Of the request to be let in, if the client gave it one: the room's error has the same (RFC 6120 §8.1.3). */
+  /** The id of the join, if it has one; the room's error has the same (RFC 6120 §8.1.3). */
   readonly id: string | undefined;
-  /** The nick before, for when the room refuses. */
+  /** The nick to restore if the room refuses. */
   readonly previous: string | undefined;
-  /** The room may have let the client in before, whatever comes of this request. */
+  /** Whether the client may be in the room even if the room refuses this request. */
   readonly mayBeIn: boolean;
+  /** In ms of `clock.elapsed`. */
   readonly at: number;
 }
 
-/** Plain data: survives a reload of the module's code. */
+/** Plain data, which survives a reload of the module. */
 export interface JoinData {
   readonly domains: Map<string, Domain>;
   readonly pending: Map<Join, Pending>;
 }
 
-/** Tracked rooms of one session, and of all sessions of one account. Far more than any known user has. */
+/** The most tracked rooms of one session, and of all sessions of one account: far more than any known user has. */
 const MAX_ROOMS = 5_000;
 const MAX_OF_ACCOUNT = 10_000;
-/** Room and nick in characters: RFC 7622 allows 3,071 bytes, which nobody uses, and which would be on disk, too. */
+/** The most characters of room and nick. RFC 7622 allows 3,071 bytes, which no known room uses. */
 const MAX_ADDRESS = 512;
+/** The most addresses of one session that may turn out to be rooms, and the time within which they may. */
 const MAX_ADDRESSED = 200;
 const ADDRESSED_MS = 5 * 60_000;
 
@@ -59,12 +61,12 @@ export class JoinIndex {
     return this.#data.domains.values();
   }
 
-  /** What the client has asked for and the room has not answered yet. */
+  /** The request of the client that the room has not answered. */
   pending(join: Join): Pending | undefined {
     return this.#data.pending.get(join);
   }
 
-  /** The client asks to be let in, for the first time or again. `undefined`: that is too much to be tracked. */
+  /** The client requests to enter, for the first time or again. Returns `undefined` if a bound prevents tracking. */
   begin(session: C2SSession, address: Jid, id: string | undefined): Join | undefined {
     const join = this.get(session, address.bare) ?? this.#create(session, address);
     const nick = ownCopy(session, address.resource ?? '');
@@ -80,7 +82,7 @@ export class JoinIndex {
     return join;
   }
 
-  /** The client asks for another nick. */
+  /** The client requests another nick. */
   rename(join: Join, nick: string): void {
     this.#data.pending.set(join, {
       requested: nick,
@@ -92,13 +94,13 @@ export class JoinIndex {
     this.#move(join, 'renaming');
   }
 
-  /** The client leaves; the room has not confirmed it. */
+  /** The client has sent a leave. */
   leave(join: Join): void {
     this.#data.pending.delete(join);
     this.#move(join, 'leaving');
   }
 
-  /** The room says that the session is in it, under this nick. */
+  /** The room has shown that the session is in it, under this nick. */
   confirm(join: Join, nick: string, origin?: Origin): void {
     const isNew = join.nick !== nick;
     const changed = isNew || join.state !== 'joined';
@@ -126,7 +128,7 @@ export class JoinIndex {
     this.#changed(join);
   }
 
-  /** The room has refused: everything is as before the client asked. */
+  /** The room has refused the request: the client has its previous nick. */
   restore(join: Join): void {
     join.nick = this.#data.pending.get(join)?.previous ?? join.nick;
     this.#data.pending.delete(join);
@@ -134,7 +136,7 @@ export class JoinIndex {
     this.#changed(join);
   }
 
-  /** Takes a join out of the books, for whatever reason. */
+  /** Removes a join. */
   remove(join: Join): void {
     if (join.state === 'gone') return;
     join.state = 'gone';
@@ -146,8 +148,8 @@ export class JoinIndex {
   }
 
   /**
-   * Something has come that rooms send to occupants only (see the rules in `incoming.ts`). It is no proof when it may
-   * have been under way on another stream while the link broke.
+   * Records a stanza that rooms send only to occupants (incoming.ts has the rules). It proves nothing if it may have
+   * been sent before the link broke.
    */
   prove(join: Join, origin?: Origin): void {
     if (join.state !== 'joined' && join.state !== 'renaming') return;
@@ -158,14 +160,14 @@ export class JoinIndex {
     if (join.flags & FLAG.UNPROVEN) join.flags &= ~FLAG.UNPROVEN;
   }
 
-  /** Remembers that the client has sent plain presence to this address, which may be a room that lets it in. */
+  /** Records that the client has sent plain presence to this address, which may be a room that admits it (§7.2.18). */
   address(session: C2SSession, bare: string): void {
     if (bare.length > MAX_ADDRESS) return;
     session.state.mucAddressed ??= new BoundedMap(MAX_ADDRESSED);
     session.state.mucAddressed.set(detach(bare), this.#clock.elapsed());
   }
 
-  /** A join nobody has asked for with `<x/>`, if the client has sent presence there of late. */
+  /** Makes a join without a request with `<x/>`, if the client has recently sent presence to the room. */
   adopt(session: C2SSession, address: Jid, origin: Origin): Join | undefined {
     const at = session.state.mucAddressed?.get(address.bare);
     if (at === undefined || this.#clock.elapsed() - at > ADDRESSED_MS) return undefined;
@@ -237,15 +239,15 @@ export class JoinIndex {
   }
 }
 
-/** Nothing is under way from a service of this very server: what comes, has been said now. */
+/** Whether the stanza was sent after the break. Stanzas from this server's own services are always new. */
 function isNewer(origin: Origin, brokenAt: number): boolean {
   if (origin.kind !== 's2s') return true;
   return origin.authenticatedAt !== undefined && origin.authenticatedAt > brokenAt;
 }
 
 /**
- * One string for all rooms in which the client has this nick; and one of our own: what the parser gives is a piece of
- * all that came in the same packet, and would keep that in memory.
+ * A copy of the nick, shared by all joins with the same nick. A string from the parser would keep its whole packet in
+ * memory.
  */
 function ownCopy({ state }: C2SSession, nick: string): string {
   if (state.mucNick !== nick) state.mucNick = Buffer.from(nick).toString();

@@ -1,4 +1,4 @@
-// What other modules may ask and say about joins: `module.use('track_muc_joins')`.
+// The interface for other modules: `module.use('track_muc_joins')`.
 
 import type { C2SSession, Clock, Jid, Origin } from 'enjamb/api';
 import type { Departures } from './departures.ts';
@@ -7,29 +7,31 @@ import { type Domain, FLAG, type Join } from './join.ts';
 
 export interface Joins {
   get(session: C2SSession, room: string): Join | undefined;
-  /** The rooms of one domain that any of our clients is in. */
+  /** The rooms of one domain that have a client of ours. */
   domain(name: string): Domain | undefined;
   domains(): Iterable<Domain>;
-  /** A domain is in doubt: what comes within `settleMs` proves nothing, unless a newer stream brings it. */
+  /** Puts a domain in doubt: for `settleMs`, only stanzas on newer streams prove anything. */
   doubt(domain: Domain, settleMs: number): void;
-  /** The room has shown that this session is in it; `origin` is what brought that, if it may be older than a break. */
+  /**
+   * Call this when the room has shown that this session is in it. `origin`: of the stanza, if it may precede a break.
+   */
   prove(join: Join, origin?: Origin): void;
-  /** The room has let it be understood, without a proof. */
+  /** Call this when an answer makes it likely, but does not prove, that this session is in the room. */
   presume(join: Join): void;
-  /** The room knows the session under another nick than we did. */
+  /** Call this when the room has the session under another nick than the tracked one. */
   adopt(join: Join, nick: string): void;
-  /** What the client has asked for and the room has not confirmed: to be let in under a nick, or another nick. */
+  /** The join or nick change that the client has requested and the room has not confirmed. */
   requested(join: Join): Request | undefined;
   /**
-   * The caller asks the room to let the client in, in its place, by a presence with this id. `undefined`: the
-   * client is in too many rooms.
+   * Call this before sending a join for the client, with this id. Returns `undefined` if the client is in too many
+   * rooms.
    */
   enter(session: C2SSession, occupant: Jid, id: string): Join | undefined;
-  /** The client is no longer in the room, and knows. */
+  /** Removes the join: the client has left the room, and knows it. */
   remove(join: Join): void;
-  /** Takes the session out of the room, without a word to the client. */
+  /** Sends a leave that is hidden from the client. */
   leave(join: Join): void;
-  /** As `leave`, once the domain can be reached again, unless the client has joined anew by then. */
+  /** The same when the domain is reachable again, unless the client has joined again by then. */
   leaveLater(join: Join): void;
 }
 
@@ -37,7 +39,7 @@ export interface Request {
   readonly nick: string;
   /** In ms of `clock.elapsed`. */
   readonly at: number;
-  /** The id of the presence that asks to be let in. */
+  /** The id of the join. */
   readonly id: string | undefined;
 }
 
@@ -46,7 +48,7 @@ declare module 'enjamb/api' {
     track_muc_joins: Joins;
   }
   interface Items {
-    /** Says whether a domain of rooms is in doubt, in a word for `enjamb joins`; of the module that looks after that. */
+    /** Returns one word for `enjamb joins` that says whether a domain of rooms is in doubt. */
     'muc-domain-state': (domain: string) => string;
   }
 }

@@ -1,16 +1,16 @@
-// Clients that died with an earlier run of this server: rooms may still have them, and would have them for good.
+// Leaves for clients of an earlier run that crashed. Their rooms may still have them, and would keep them: presence
+// to a client that is gone is dropped without an error. The joins on disk name the rooms.
 //
-// Rooms cannot know; what they send to a client that is gone is dropped, so nobody tells them. The joins on disk say
-// where to leave. Those leaves are owed from the moment the module loads, which is before any client can connect: who
-// joins a room again under the same address stays in (departures.ts).
+// These leaves are owed from the load of the module, before any client can connect. So a client that joins a room again
+// under the same full JID stays in it (departures.ts).
 
 import { Jid, type Sessions } from 'enjamb/api';
 import type { Departures } from './departures.ts';
 import type { JoinRecord } from './records.ts';
 
 /**
- * Owes the leaves of all clients that are not there any more, and gives their number. Of those that are, nothing is
- * known: joins and leaves may have passed while the module was off.
+ * Owes leaves for all clients on disk that are not connected. Returns their number. Ignores connected clients, whose
+ * rows may be out of date because the module was unloaded.
  */
 export function oweGhosts(
   found: ReadonlyMap<string, readonly JoinRecord[]>,

@@ -1,4 +1,4 @@
-// What rooms send to clients. The core has checked that the sending domain is who it says it is.
+// Stanzas from rooms to clients. The core has authenticated the sending domain.
 
 import {
   type C2SSession,
@@ -23,16 +23,16 @@ type Received = Readonly<StanzaEvent>;
 declare module 'enjamb/api' {
   interface Events {
     /**
-     * A room has refused a client's presence in a way that says, or lets suspect, that the client is not in it. The
-     * error itself reaches the client after this event.
+     * A room has refused a client's presence with an error that means (`certain`), or may mean, that the client is not
+     * in the room. The client gets the error after this event.
      */
     'track-muc-joins-doubt': Event<{ readonly join: Join; readonly certain: boolean }>;
   }
 }
 
-/** What a room answers to presence from somebody who is not in it. */
+/** The errors of rooms for presence from a client that is not in the room. */
 const OUT = new Set(['item-not-found', 'not-acceptable']);
-/** Says as much in other words, but others may have said it. */
+/** The same, and errors that may also have another source or cause. */
 const PERHAPS_OUT = new Set([
   ...OUT,
   'gone',
@@ -42,7 +42,7 @@ const PERHAPS_OUT = new Set([
   'not-authorized',
 ]);
 
-/** Follows what rooms say about our clients. */
+/** Updates joins by the stanzas that rooms send. */
 export class Incoming {
   readonly #index: JoinIndex;
   readonly #departures: Departures;
@@ -63,7 +63,7 @@ export class Incoming {
       return;
     }
     const x = stanza.getChild('x', NS.MUC_USER);
-    if (from.resource === undefined) return; // The room's own presence (avatar, caps).
+    if (from.resource === undefined) return; // Presence of the room itself (avatar, caps).
     if (join === undefined) {
       if (type === undefined && x && hasStatus(x, '110')) this.#index.adopt(session, from, origin);
       return;
@@ -72,7 +72,7 @@ export class Incoming {
     else if (type === 'unavailable') this.#unavailable(join, from, x, origin);
   }
 
-  /** Live messages reach occupants only (XEP-0045 §7.4, §7.5); invitations and the like come from the bare JID. */
+  /** Only occupants get live messages (XEP-0045 §7.4, §7.5); invitations come from the bare JID. */
   message({ stanza, from, origin }: Received, join: Join): void {
     const { type } = stanza.attrs;
     if (type === 'groupchat') {
@@ -87,7 +87,7 @@ export class Incoming {
   #available(join: Join, from: Jid, x: Element, origin: Origin): void {
     if (join.state === 'leaving') return;
     const nick = from.resource ?? '';
-    // Whatever the nick: services lock nicks down at the join (status 210) and change them later.
+    // Whatever the nick: services may assign another one, at the join (status 210) and later.
     if (hasStatus(x, '110')) this.#confirm(join, nick, origin);
     else if (join.state !== 'joining') this.#index.prove(join, origin);
     else if (nick === join.nick) {
@@ -99,35 +99,36 @@ export class Incoming {
   #confirm(join: Join, nick: string, origin: Origin): void {
     const { session, room } = join;
     if (join.state === 'joining' && this.#departures.superseded(`${session.jid}`, room.jid)) {
-      // A join, a leave and this join may have waited together for the link, and this may be the answer to the first:
-      // then the room takes leave of the client, and lets it in again.
+      // A join, a leave and this join may have waited together for the link. If this answers the first join, the
+      // answers to the leave and to the second join follow.
       this.#index.address(session, room.jid);
     }
     this.#index.confirm(join, nick, origin);
   }
 
-  /** In, according to a room that does not use status 110. */
+  /** The client is in a room that does not use status 110. */
   #settle(join: Join, origin: Origin): void {
     join.flags |= FLAG.NO_110;
     this.#confirm(join, join.nick, origin);
   }
 
   #unavailable(join: Join, from: Jid, x: Element | undefined, origin: Origin): void {
-    if (join.state === 'joining') return; // About an earlier stay; the answer to the join is still to come.
+    if (join.state === 'joining') return; // This concerns an earlier stay; the answer to the join follows.
     const own = from.resource === join.nick;
     const self = x !== undefined && hasStatus(x, '110');
     if (x && hasStatus(x, '303') && (self || own)) {
       this.#renamed(join, nickIn(x, from), origin);
       return;
     }
-    // A 110 without 303 is about this full JID only: other sessions of the same occupant stay.
+    // A 110 without 303 concerns only this full JID: other sessions of the same occupant stay.
     const left = self || x?.getChild('destroy') !== undefined || (own && (join.flags & FLAG.NO_110) !== 0);
     if (left || (own && join.state === 'leaving')) this.#index.remove(join);
-    // From the own nick without 110: a sibling session has gone (Prosody shows a swap of nicks so).
+    // From the own nick without 110: another session of the occupant has left. Prosody also sends this for a swap of
+    // nicks.
     else if (x && !own) this.#index.prove(join, origin);
   }
 
-  /** Where the new nick is none that could be, the presence that follows will tell it. */
+  /** `nick`: `undefined` if the announced nick is invalid; the presence that follows has the real one. */
   #renamed(join: Join, nick: string | undefined, origin: Origin): void {
     if (join.state === 'leaving' || nick === undefined) return;
     this.#index.announce(join, nick, origin);
@@ -145,17 +146,20 @@ export class Incoming {
     }
   }
 
-  /** What comes back of presence that was sent before the join says nothing of the join. */
+  /** Whether an error answers the join, not presence that was sent before the join. */
   #isAnswer({ attrs: { id } }: Stanza, join: Join): boolean {
-    const asked = this.#index.pending(join)?.id;
-    return id === undefined || asked === undefined || id === asked;
+    const joinId = this.#index.pending(join)?.id;
+    return id === undefined || joinId === undefined || id === joinId;
   }
 
-  /** An occupant's second join may be refused for its nick alone (XEP-0045 §7.2.8); then it stays, most likely. */
+  /**
+   * If the room refuses an occupant's second join, perhaps only its nick (XEP-0045 §7.2.8), the occupant probably
+   * stays.
+   */
   #joinFailed(join: Join, error: StanzaError, local: boolean): void {
     const pending = this.#index.pending(join);
     if (pending?.previous === undefined || pending.previous === pending.requested) {
-      // The client takes itself for outside now. If the room did not say so, it may still have it from before.
+      // The client now assumes that it is outside. If the error is not from the room, the room may still have it.
       if (pending?.mayBeIn && local) this.#departures.owe(join);
       this.#index.remove(join);
       return;
@@ -174,8 +178,8 @@ export class Incoming {
 }
 
 /**
- * A join that our own side could not deliver comes back with what tells it from other presence (XEP-0045 §7.2), as a
- * room would send it. COMPAT(slixmpp ≤ 1.8): waits for that.
+ * Adds the `x` of the join to the error for a join that our own side could not deliver, as a room does (XEP-0045 §7.2).
+ * COMPAT(slixmpp ≤ 1.8): waits for the `x`.
  */
 export function echoJoin(event: StanzaEvent, session: C2SSession | undefined): void {
   if (!isLocalBounce(event) || session?.state.mucJoins?.get(event.from.bare)?.state !== 'joining') return;
@@ -184,12 +188,12 @@ export function echoJoin(event: StanzaEvent, session: C2SSession | undefined): v
   event.stanza = stanza.withChildren([xml('x', NS.MUC), ...stanza.children]);
 }
 
-/** XEP-0045 §7.2.15: the subject ends what a room sends to who enters it. */
+/** XEP-0045 §7.2.15: the subject is the last stanza that a room sends to a new occupant. */
 function isSubject(message: Element): boolean {
   return message.getChild('subject') !== undefined && message.getChild('body') === undefined;
 }
 
-/** The nick that a 303 announces (XEP-0045 §7.6), as it will stand in addresses: it is no more than text yet. */
+/** The nick that a 303 announces (XEP-0045 §7.6), prepared as a resourcepart; `undefined` if it is invalid. */
 function nickIn(x: Element, from: Jid): string | undefined {
   const nick = x.getChild('item')?.attrs.nick;
   return nick === undefined ? undefined : Jid.tryParse(`${from.bare}/${nick}`)?.resource;

@@ -1,41 +1,52 @@
 // Which chat rooms each client is in.
 //
-//   join.ts      what is remembered          entries.ts   all joins, and how they change
-//   outgoing.ts  what clients send to rooms  incoming.ts  what rooms send to clients
-//   farewell.ts  clients that go offline     departures.ts  leaves that may have been lost
-//   former_rooms.ts  what rooms send after   exports.ts   for other modules
-//   kept.ts      over a reload               records.ts   over a crash, on disk
-//   ghosts.ts    clients that died with us   repeats.ts   what links that broke had on them
-//   retries.ts   when leaves are sent again   commands.ts  `enjamb joins`
+//   join.ts            the data of a join
+//   entries.ts         all joins, and their transitions
+//   outgoing.ts        presence from clients to rooms
+//   incoming.ts        stanzas from rooms to clients
+//   departure_data.ts  the data of a leave that is not confirmed
+//   departures.ts      all such leaves, and their transitions
+//   retries.ts         the times at which lost leaves are sent again
+//   former_rooms.ts    stanzas from rooms that a client has left
+//   going_offline.ts   leaves of a client that goes offline
+//   resends.ts         presence that a link resends
+//   kept.ts            data that survives a reload
+//   records.ts         data that survives a crash, on disk
+//   ghosts.ts          leaves of clients that were lost in a crash
+//   exports.ts         the interface for other modules
+//   commands.ts        `enjamb joins`
 
 import { boolean, defineModule, type Module, type S2SCloseCause, type S2SStream } from 'enjamb/api';
 import { joinsCommand } from './commands.ts';
 import { Departures } from './departures.ts';
 import { JoinIndex } from './entries.ts';
 import { exportsOf, type Joins } from './exports.ts';
-import { Farewells } from './farewell.ts';
 import { fromFormerRoom } from './former_rooms.ts';
 import { oweGhosts } from './ghosts.ts';
+import { GoingOffline } from './going_offline.ts';
 import { echoJoin, Incoming } from './incoming.ts';
 import type { Join } from './join.ts';
 import { type Kept, keptData } from './kept.ts';
 import { Outgoing } from './outgoing.ts';
 import { type JoinRecord, type RecordStore, Records, readRecords } from './records.ts';
-import { isAnswered } from './repeats.ts';
+import { isAnswered } from './resends.ts';
 
 const SWEEP_MS = 60_000;
 
 const options = {
-  track_muc_persist: boolean('Keep on disk who is in which room, so that rooms hear of it after a crash', {
-    default: true,
-  }),
+  track_muc_persist: boolean(
+    'Keep joins on disk, so that rooms lose the clients that are gone after a crash',
+    {
+      default: true,
+    },
+  ),
 };
 
 type Tracker = Module<typeof options>;
 
 /**
- * Remembers which rooms each client is in, from what the client sends and what rooms send to it (XEP-0045 §7).
- * Other modules read it with `module.use('track_muc_joins')`.
+ * Tracks the rooms of each client by the stanzas between the client and rooms (XEP-0045 §7). Other modules read it with
+ * `module.use('track_muc_joins')`.
  */
 export default defineModule({
   name: 'track_muc_joins',
@@ -50,7 +61,7 @@ export default defineModule({
   },
 });
 
-/** Everything that is made when the module loads. */
+/** Makes the parts of the module and connects them. */
 async function track(module: Tracker): Promise<Joins> {
   const data = keptData(module);
   const store: RecordStore = module.store.map('muc_joins');
@@ -71,7 +82,7 @@ async function track(module: Tracker): Promise<Joins> {
     send: (stanza) => module.send(stanza),
     after: (delayMs, task) => module.after(delayMs, task),
     link: (domain) => module.link(domain),
-    standing: (full, room) => standing(joinOf(module, full, room)),
+    placeOf: (full, room) => placeOf(joinOf(module, full, room)),
     settle(full, room) {
       const join = joinOf(module, full, room);
       if (join?.state === 'leaving') index.remove(join);
@@ -89,15 +100,15 @@ async function track(module: Tracker): Promise<Joins> {
   return exportsOf(index, departures, module.clock);
 }
 
-interface Remains {
+interface Restored {
   readonly data: Kept;
   readonly store: RecordStore;
   readonly records: Records;
   readonly departures: Departures;
 }
 
-/** What is on disk when the module loads, and is not its own from before a reload, is of clients that are gone. */
-async function takeOver(module: Tracker, { data, store, records, departures }: Remains): Promise<void> {
+/** At the first load, rows on disk are from an earlier run, whose clients are gone: owes their leaves to the rooms. */
+async function takeOver(module: Tracker, { data, store, records, departures }: Restored): Promise<void> {
   if (!data.isFresh) {
     for (const { jid } of module.host.sessions) records.touch(`${jid}`); // The option may have changed.
     return;
@@ -111,7 +122,7 @@ async function takeOver(module: Tracker, { data, store, records, departures }: R
     module.log.info('rooms may have clients that are gone', { clients: found.size, joins: ghosts });
 }
 
-/** Where a client is, on its way in, or on its way out. */
+/** The rooms that a client is in, is entering or is leaving. */
 function recordsOf(module: Tracker, full: string, departures: Departures): JoinRecord[] {
   const joins = module.host.sessions.get(full)?.state.mucJoins ?? new Map<string, Join>();
   const records: JoinRecord[] = [];
@@ -124,15 +135,15 @@ function recordsOf(module: Tracker, full: string, departures: Departures): JoinR
 
 function watchClients(module: Tracker, index: JoinIndex, departures: Departures): void {
   const outgoing = new Outgoing(index, departures);
-  const farewells = new Farewells(index, outgoing, departures, module.use('presence'));
+  const goingOffline = new GoingOffline(index, outgoing, departures, module.use('presence'));
   module.observe('pre-presence/full', (event) => outgoing.toOccupant(event));
   module.observe('pre-presence/bare', (event) => outgoing.toBare(event));
   module.observe('pre-presence/self', ({ stanza, origin: session }) => {
     const { id, to, type } = stanza.attrs;
-    if (to === undefined && type === 'unavailable') farewells.leaveAll(session, id);
+    if (to === undefined && type === 'unavailable') goingOffline.leaveAll(session, id);
   });
-  // The presence module takes leave for the client when it hears that the session has ended.
-  module.hook('resource-ending', ({ session }) => farewells.end(session));
+  // Before `resource-unbind`, in which the presence module sends unavailable presence for the session.
+  module.hook('resource-ending', ({ session }) => goingOffline.end(session));
 }
 
 function watchRooms(module: Tracker, index: JoinIndex, departures: Departures): void {
@@ -178,7 +189,7 @@ function watchLinks(module: Tracker, index: JoinIndex, departures: Departures): 
   module.every(SWEEP_MS, () => departures.sweep());
 }
 
-/** What the peer has certainly read of what we have sent on this stream. */
+/** Which of the stanzas that we sent on a closed stream its peer has certainly read. */
 function readBefore({ peerClosed }: S2SStream, cause: S2SCloseCause): 'all' | 'early' | 'none' {
   const weClosed = cause === 'local' || cause === 'idle';
   if (weClosed && peerClosed) return 'all';
@@ -189,7 +200,7 @@ function joinOf(module: Tracker, full: string, room: string): Join | undefined {
   return module.host.sessions.get(full)?.state.mucJoins?.get(room);
 }
 
-function standing(join: Join | undefined): 'in' | 'entering' | 'out' {
+function placeOf(join: Join | undefined): 'in' | 'entering' | 'out' {
   if (join?.state === 'joining') return 'entering';
   return join?.state === 'joined' || join?.state === 'renaming' ? 'in' : 'out';
 }

@@ -1,4 +1,4 @@
-// What is remembered: which session is in which room, under which nick, and when that was last proved.
+// A join: one session in one room, with its nick and the time of the last proof.
 //
 //   domain ── room ── join ── session          one join per (session, room); rooms and domains are shared
 
@@ -20,9 +20,9 @@ export type JoinState = 'joining' | 'joined' | 'renaming' | 'leaving' | 'gone';
 export const FLAG = {
   /** The room does not mark self-presence with status 110. */
   NO_110: 1,
-  /** Our nick has been seen in the room while joining, without anything that says it is us. */
+  /** While joining: the room has sent presence of our nick that does not identify our session. */
   NICK_SEEN: 2,
-  /** A room's answer makes it likely that the client is in, and does not prove it. */
+  /** A room's answer makes it likely, but does not prove, that the client is in the room. */
   UNPROVEN: 4,
 } as const;
 
@@ -30,15 +30,17 @@ export const FLAG = {
 export interface Join {
   readonly session: C2SSession;
   readonly room: Room;
-  /** The nick that the room last told this client, or the one asked for while joining. */
+  /** The nick that the room last assigned; while joining, the requested one. */
   nick: string;
   state: JoinState;
-  /** Counts joins, leaves and nick changes that the client has sent: what was asked before one is void after it. */
+  /**
+   * Counts the joins, leaves and nick changes that the client has sent. Each voids earlier questions about the join.
+   */
   epoch: number;
   flags: number;
-  /** When the client was last let in, or asked to be. In whole seconds, which take no memory of their own. */
+  /** When the client last entered or requested to. In whole seconds since 1970, since small integers take no memory. */
   sinceSeconds: number;
-  /** When the room last showed that this session is in it, in ms of `clock.elapsed`; 0 for never. */
+  /** When the room last proved that this session is in it, in ms of `clock.elapsed`; 0 for never. */
   provenAt: number;
 }
 
@@ -52,7 +54,7 @@ export interface Room {
 export interface Domain {
   readonly name: string;
   readonly rooms: Map<string, Room>;
-  /** When stanzas from or to this domain were last in danger of being lost, in ms of `clock.elapsed`. */
+  /** When a link with this domain last broke, in ms of `clock.elapsed`: stanzas may have been lost. */
   brokenAt: number;
   /** Until then, only streams that were authenticated after `brokenAt` prove anything. */
   settlesAt: number;
@@ -62,21 +64,24 @@ declare module 'enjamb/api' {
   interface C2SState {
     /** The rooms this client is in, by bare JID. Owned by track_muc_joins. */
     mucJoins?: Map<string, Join>;
-    /** Other addresses that the client has sent presence to: bare JID → when. Owned by track_muc_joins. */
+    /**
+     * Other addresses that the client has sent presence to: bare JID → ms of `clock.elapsed`. Owned by
+     * track_muc_joins.
+     */
     mucAddressed?: Map<string, number>;
-    /** The nick last used; most clients have the same one everywhere. Owned by track_muc_joins. */
+    /** The nick last used, shared by all joins with the same nick. Owned by track_muc_joins. */
     mucNick?: string;
   }
   interface Events {
-    /** A join has passed into another state, or has got another nick. */
+    /** The state or nick of a join has changed. */
     'track-muc-joins-change': Event<{ readonly join: Join }>;
   }
 }
 
-/** Ids come from clients, which may make them as long as they like. */
+/** The most characters of a stored id; clients choose ids. */
 const MAX_ID = 256;
 
-/** An id of our own to keep, if it is one that anybody would use; see `ownCopy` in `entries.ts`. */
+/** A copy of an id, which does not keep its packet in memory (see `ownCopy` in entries.ts); `undefined` if too long. */
 export function worthKeeping(id: string | undefined): string | undefined {
   return id === undefined || id.length > MAX_ID ? undefined : Buffer.from(id).toString();
 }

@@ -1,5 +1,5 @@
-// What survives a reload of this module. Once it was really off, joins and leaves may have passed unseen: unknown is
-// better than wrong, for a room that the client has left must not be asked about.
+// Data that survives a reload of this module. If the module was unloaded for a while, it has missed joins and leaves;
+// then it forgets all joins, because a room that the client has left must not be asked about it.
 
 import type { Module } from 'enjamb/api';
 import { type DepartureData, newDepartures } from './departure_data.ts';
@@ -9,7 +9,7 @@ import type { Join } from './join.ts';
 export interface Kept {
   readonly joins: JoinData;
   readonly departures: DepartureData;
-  /** Nothing was kept: what is on disk is of an earlier run. */
+  /** Whether nothing was kept: rows on disk are from an earlier run. */
   isFresh: boolean;
 }
 
@@ -29,7 +29,7 @@ function forgetJoins({ host }: Pick<Module, 'host'>): void {
   }
 }
 
-/** Sessions may have ended while the module was being replaced. */
+/** Removes joins of sessions that have ended during the reload. */
 function dropEnded({ host }: Pick<Module, 'host'>, { joins }: Kept): void {
   const isEnded = ({ session }: Join) => host.sessions.get(session.jid) !== session;
   for (const domain of joins.domains.values()) {

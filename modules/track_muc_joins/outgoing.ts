@@ -1,4 +1,4 @@
-// What clients send to rooms, seen before it is routed.
+// Presence from clients to rooms, before it is routed.
 
 import { type C2SSession, NS, type StanzaEvent } from 'enjamb/api';
 import type { Departures } from './departures.ts';
@@ -7,7 +7,7 @@ import type { Join } from './join.ts';
 
 type Sent = Readonly<StanzaEvent<C2SSession>>;
 
-/** Follows joins, nick changes and leaves from the client's side. */
+/** Updates joins by the joins, nick changes and leaves that clients send. */
 export class Outgoing {
   readonly #index: JoinIndex;
   readonly #departures: Departures;
@@ -33,14 +33,14 @@ export class Outgoing {
     }
   }
 
-  /** Presence to a bare JID: some clients leave a room so. */
+  /** Presence to a bare JID, by which some clients leave a room. */
   toBare({ stanza, to, origin: session }: Sent): void {
     if (stanza.attrs.type !== 'unavailable') return;
     const join = this.#index.get(session, to.bare);
     if (join) this.leave(join, stanza.attrs.id);
   }
 
-  /** The client has said goodbye, in a presence with this id. */
+  /** The client leaves by a presence with this id. */
   leave(join: Join, id: string | undefined): void {
     if (join.state === 'leaving') return;
     this.#index.leave(join);
@@ -49,6 +49,7 @@ export class Outgoing {
 
   #enter({ stanza, to, session }: Pick<Sent, 'stanza' | 'to'> & { session: C2SSession }): void {
     const join = this.#index.begin(session, to, stanza.attrs.id);
-    if (join === undefined) session.log.debug('room not tracked: too many, or too long', { room: to.bare });
+    if (join === undefined)
+      session.log.debug('room not tracked: too many rooms, or its address is too long', { room: to.bare });
   }
 }

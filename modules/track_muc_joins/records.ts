@@ -1,10 +1,10 @@
-// Joins on disk, so that after a crash rooms can be told who is gone (see ghosts.ts). Written behind: one row for each
-// session, at most twice in a second, however much it joins and leaves; nothing for messages. The row of a session in
-// hundreds of rooms is large, so it is written less often while that goes on joining or leaving.
+// Joins on disk, so that rooms get the leaves of lost clients after a crash (see ghosts.ts). One row per session,
+// written at most twice a second, and only after joins and leaves. Large rows, of sessions in hundreds of rooms, are
+// written less often.
 
 import { type Clock, Jid, type Logger, type MapStore, type Timer } from 'enjamb/api';
 
-/** One session in one room, or on its way in or out; `since` in seconds since 1970. No passwords. */
+/** One session in one room, or entering or leaving it; `since` in seconds since 1970. Contains no passwords. */
 export type JoinRecord = readonly [room: string, nick: string, since: number];
 
 /** The owner is the account, the key the resource. */
@@ -15,19 +15,19 @@ export interface RecordParts {
   readonly log: Logger;
   readonly clock: Clock;
   after(delayMs: number, task: () => Promise<void>): Timer;
-  /** What is to be on disk of this session, by its full JID. */
+  /** The present records of a session, by its full JID. */
   recordsOf(full: string): readonly JoinRecord[];
 }
 
 const WRITE_BEHIND_MS = 500;
-/** After a failed write. */
+/** The delay after a failed write. */
 const RETRY_MS = 30_000;
-/** Rows, and joins in them, under way at once: other modules write too. */
-const ROWS_AT_ONCE = 200;
-const JOINS_AT_ONCE = 2_000;
-/** After a row was written it rests so long for each join in it, beyond those that cost next to nothing. */
+/** The most rows, and joins in them, that are written simultaneously; other modules write too. */
+const MAX_ROWS = 200;
+const MAX_JOINS = 2_000;
+/** After its write, a row with more than `SMALL_ROW` joins is not written for this time per join. */
 const REST_MS = 10;
-const LIGHT = 50;
+const SMALL_ROW = 50;
 
 export class Records {
   readonly #parts: RecordParts;
@@ -41,7 +41,7 @@ export class Records {
     this.#parts = parts;
   }
 
-  /** Something has changed in the rooms of this session. */
+  /** Call this when the joins of a session have changed. */
   touch(full: string): void {
     this.#stale.add(full);
     this.#schedule(WRITE_BEHIND_MS);
@@ -72,22 +72,22 @@ export class Records {
     if (this.#stale.size > 0) this.#schedule(failed.length > 0 ? RETRY_MS : WRITE_BEHIND_MS);
   }
 
-  /** Begins to write some rows of those that may be written now. */
+  /** Starts to write a batch of the rows that may be written now. */
   #begin(): { full: string; write: Promise<void> }[] {
     const now = this.#parts.clock.elapsed();
     const begun: { full: string; write: Promise<void> }[] = [];
     let joins = 0;
     for (const full of this.#stale) {
       if (now < (this.#resting.get(full) ?? 0)) continue;
-      this.#stale.delete(full); // First: if the next line throws, the other sessions are still written.
+      this.#stale.delete(full); // First: if `recordsOf` throws, the other sessions are still written.
       const records = this.#parts.recordsOf(full);
-      if (records.length > LIGHT) this.#resting.set(full, now + records.length * REST_MS);
+      if (records.length > SMALL_ROW) this.#resting.set(full, now + records.length * REST_MS);
       else this.#resting.delete(full);
       const write = this.#write(full, records);
-      write.catch(() => {}); // Looked at in its turn.
+      write.catch(() => {}); // `#flushDue` handles the error.
       begun.push({ full, write });
       joins += records.length;
-      if (begun.length >= ROWS_AT_ONCE || joins >= JOINS_AT_ONCE) break;
+      if (begun.length >= MAX_ROWS || joins >= MAX_JOINS) break;
     }
     return begun;
   }
@@ -103,7 +103,7 @@ export class Records {
   }
 }
 
-/** All that the last run of the server has left on disk: the rooms of each session, by its full JID. */
+/** Reads the records of all sessions, by full JID. */
 export async function readRecords(
   store: RecordStore,
   domain: string,

@@ -1,5 +1,5 @@
-// When leaves that are owed to a domain are sent again. A link that is closed is wanted: it opens, and all of them go. A
-// link that is open, with the service behind it away, gets one leave after another.
+// The times at which owed leaves are sent again. A closed link is wanted; when it opens, all leaves are sent. If the
+// link is open but the service behind it is down, one leave at a time is tried.
 //
 //     link closed: want ──▶ link-open ──▶ all
 //     link open:   15 s ──▶ one leave ──▶ 30 s ──▶ one leave ──▶ … every 5 min
@@ -9,9 +9,9 @@ import { Backoff, type Clock, type Link, type Timer } from 'enjamb/api';
 import type { Departure } from './departure_data.ts';
 
 const PAUSES = { firstMs: 15_000, longestMs: 5 * 60_000, jitter: 0.2 };
-/** A leave that has not come back for that long has arrived: what cannot be delivered comes back sooner. */
+/** A leave without an error after this time has arrived: errors for undeliverable stanzas come sooner. */
 const DELIVERED_MS = 120_000;
-/** Pause before the first leave to a service of this server after the start. */
+/** The delay of the first leave to a service of this server after the start. */
 const BEGIN_MS = 1_000;
 
 export interface RetryParts {
@@ -20,20 +20,20 @@ export interface RetryParts {
   link(domain: string): Pick<Link, 'state' | 'want'>;
   /** Whether any leave is owed to the domain. */
   owes(domain: string): boolean;
-  /** Sends one leave that is owed; `undefined` when none may be sent now. */
+  /** Sends one owed leave and returns it; `undefined` if none may be sent now. */
   sendOne(domain: string): Departure | undefined;
-  /** The service answers: all that is owed can be sent. Clears the retry. */
+  /** Sends all owed leaves, because the service is up. Clears the retry. */
   restored(domain: string): void;
 }
 
 interface Retry {
   readonly backoff: Backoff;
-  /** The link is wanted soon, until the first attempt fails. */
+  /** Whether the link is wanted soon; false after the first failed attempt. */
   isSoon: boolean;
   /** Withdraws the want. */
   withdraw: () => void;
   timer: Timer | undefined;
-  /** The leave that was sent last. */
+  /** The leave that was tried last, while it is tracked. */
   sent: Departure | undefined;
 }
 
@@ -49,12 +49,12 @@ export class Retries {
     return this.#all.has(domain);
   }
 
-  /** A leave is owed to this domain. */
+  /** Call this when a leave is owed to this domain. */
   start(domain: string): void {
     if (!this.has(domain)) this.#wait(domain, this.#add(domain));
   }
 
-  /** The server has started: domains that were away during an earlier run may be back. */
+  /** Call this when the server has started: domains that were down during an earlier run may be up again. */
   begin(): void {
     for (const domain of [...this.#all.keys()]) {
       this.clear(domain);
@@ -64,7 +64,7 @@ export class Retries {
     }
   }
 
-  /** A stream has ended: if no other one is open, the link has to be wanted. */
+  /** Call this when a stream has ended: wants the link, unless it has another stream. */
   closed(domain: string): void {
     const retry = this.#all.get(domain);
     if (!retry?.timer || this.#parts.link(domain).state === 'up') return;
@@ -73,7 +73,7 @@ export class Retries {
     this.#wait(domain, retry);
   }
 
-  /** An attempt to open the link has failed. */
+  /** Call this when an attempt to open the link has failed. */
   failed(domain: string): void {
     const retry = this.#all.get(domain);
     if (!retry) return;
@@ -84,7 +84,7 @@ export class Retries {
     this.#wait(domain, retry);
   }
 
-  /** The domain can be reached, or nothing is owed to it any more. */
+  /** Ends the retry: the domain is reachable, or nothing is owed to it. */
   clear(domain: string): void {
     const retry = this.#all.get(domain);
     this.#all.delete(domain);
@@ -92,7 +92,7 @@ export class Retries {
     retry?.withdraw();
   }
 
-  /** This leave is no longer waited for. */
+  /** Call this when a leave is dropped. */
   forget(departure: Departure): void {
     const retry = this.#all.get(departure.domain);
     if (retry?.sent === departure) retry.sent = undefined;
@@ -114,7 +114,7 @@ export class Retries {
       return;
     }
     retry.timer = this.#parts.after(delayMs, () => {
-      this.#wait(domain, retry); // First: what follows may throw (docs/adr/0024).
+      this.#wait(domain, retry); // First, because sending may throw (docs/adr/0024).
       this.#due(domain, retry);
     });
   }

@@ -78,7 +78,7 @@ export const LOG_LINES: Readonly<Record<string, Advice>> = {
     BUG,
   ),
   'joins not written': advice(
-    'The joins of some sessions could not be stored; after a crash their rooms are not asked',
+    'The joins of some sessions could not be stored; after a crash their rooms keep clients that are gone',
     'Run `enjamb check storage`',
   ),
   'stanza without a valid sender dropped': advice('A stanza had no valid sender address', BUG),

@@ -205,7 +205,7 @@ function joinOf(index: number, domain = 'rooms.capulet.lit'): Join {
 }
 
 /** Without a server: how many leaves there are is what matters. */
-function departures(standing: (full: string) => 'in' | 'entering' | 'out' = () => 'out') {
+function departures(placeOf: (full: string) => 'in' | 'entering' | 'out' = () => 'out') {
   const clock = new HandClock();
   /** Wants that have been placed and not been withdrawn, as `domain` or `domain soon`. */
   const wanted = new Set<{ name: string }>();
@@ -225,7 +225,7 @@ function departures(standing: (full: string) => 'in' | 'entering' | 'out' = () =
     clock,
     send: ({ attrs }) => void sent.push(attrs.from ?? ''),
     after: (delayMs, task) => clock.after(delayMs, task),
-    standing,
+    placeOf,
     link,
     settle: () => {},
     changed: () => {},

@@ -1,5 +1,5 @@
-// A client goes offline, or its session ends: every room it is in hears of it, whether the roster knows the room or
-// not (RFC 6121 §4.5.2, §4.6.3; XEP-0045 §7.14).
+// Leaves all rooms of a client that goes offline or whose session ends, including rooms that are in the roster (RFC
+// 6121 §4.5.2, §4.6.3; XEP-0045 §7.14).
 
 import type { C2SSession, Exports } from 'enjamb/api';
 import type { Departures } from './departures.ts';
@@ -7,7 +7,7 @@ import type { JoinIndex } from './entries.ts';
 import type { Join } from './join.ts';
 import type { Outgoing } from './outgoing.ts';
 
-export class Farewells {
+export class GoingOffline {
   readonly #index: JoinIndex;
   readonly #outgoing: Outgoing;
   readonly #departures: Departures;
@@ -21,25 +21,25 @@ export class Farewells {
   }
 
   /**
-   * The client leaves everything at once. The presence module is about to tell whoever has directed presence, with
-   * the client's own words; the rooms that it does not know of are told here.
+   * Call this when the client sends unavailable presence to all, with this id. The presence module sends it to
+   * addresses with directed presence; this sends a leave to the other rooms.
    */
   leaveAll({ state }: C2SSession, id: string | undefined): void {
     for (const join of joinsOf(state)) {
       if (join.state === 'leaving') continue;
       this.#outgoing.leave(join, id);
-      if (!state.directed?.has(join.room.jid)) this.#departures.leave(join, { quiet: false });
+      if (!state.directed?.has(join.room.jid)) this.#departures.leave(join, { hidden: false });
     }
   }
 
   /**
-   * The session is over, and perhaps replaced by another one with the same address: what rooms answer is not for that.
-   * The presence module has nothing left to tell them.
+   * Call this when the session ends. Its leaves are hidden: another session may have the same full JID, and must not
+   * get their answers. The presence module sends nothing more to these rooms.
    */
   end(session: C2SSession): void {
     const { state } = session;
     for (const join of joinsOf(state)) {
-      if (join.state === 'leaving') this.#departures.hush(join);
+      if (join.state === 'leaving') this.#departures.hide(join);
       else this.#departures.leave(join);
       this.#presence.forget(session, join.room.jid);
       this.#index.remove(join);

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { defineModule, type Element, NS, type S2SStream, StanzaError, StreamError, xml } from 'enjamb/api';
 import { streams } from 'enjamb/api/stream';
-import { type Addresses, addressesOf } from './addresses.ts';
+import { type Addresses, AddressReader } from './addresses.ts';
 import { isKey, keyFor } from './key.ts';
 import { Verifications } from './verifications.ts';
 
@@ -20,7 +20,8 @@ export default defineModule({
   load(module) {
     const local = module.host.domain;
     const secret = module.keep('secret', () => randomBytes(32).toString('hex'));
-    const verifications = new Verifications(module);
+    const names = new AddressReader(module);
+    const verifications = new Verifications(module, names);
     /** Whom we have told who we are, and who may answer therefore, by our stream to them. */
     const claims = new WeakMap<S2SStream, string>();
 
@@ -40,7 +41,7 @@ export default defineModule({
 
     streams(module).handleNonza({ on: ['s2s'], name: 'result', xmlns: NS.DIALBACK }, (element, peer) => {
       const session = peer as S2SStream;
-      const addresses = addressesOf(element);
+      const addresses = names.read(element, session);
       if (element.attrs.type !== undefined) takeAnswer(session, addresses, element);
       else if (session.direction === 'out')
         throw new StreamError('not-authorized', 'Unexpected dialback request: this server opened the stream');
@@ -50,7 +51,7 @@ export default defineModule({
     streams(module).handleNonza({ on: ['s2s'], name: 'verify', xmlns: NS.DIALBACK }, (element, peer) => {
       const session = peer as S2SStream;
       if (element.attrs.type !== undefined) return verifications.end(session, element);
-      const { from, to } = addressesOf(element);
+      const { from, to } = names.read(element, session);
       const { id = '' } = element.attrs;
       const error = to === local ? undefined : new StanzaError('item-not-found').toElement();
       const verdict = isKey(element.text(), keyFor(secret, from, to, id)) ? 'valid' : 'invalid';

@@ -10,7 +10,7 @@ import {
   xml,
 } from 'enjamb/api';
 import { streams } from 'enjamb/api/stream';
-import { type Addresses, addressesOf } from './addresses.ts';
+import type { Addresses, AddressReader } from './addresses.ts';
 
 /** How long the whole verification may take, the connection to the authoritative server included. */
 const VERIFY_MS = 30_000;
@@ -31,10 +31,12 @@ interface Verification extends Addresses {
 /** The claims that are being verified (section 2.1.2, section 2.2.1). */
 export class Verifications {
   readonly #module: Module;
+  readonly #names: AddressReader;
   readonly #pending = new Map<string, Verification>();
 
-  constructor(module: Module) {
+  constructor(module: Module, names: AddressReader) {
     this.#module = module;
+    this.#names = names;
   }
 
   /** A peer claims to be `from`. */
@@ -71,7 +73,7 @@ export class Verifications {
 
   /** The verdict of an authoritative server; one that nobody asked for, or asked there, is no verdict (section 3.1). */
   end(session: S2SStream, element: Element): void {
-    const { from, to } = addressesOf(element);
+    const { from, to } = this.#names.read(element, session);
     const name = nameOf(from, element.attrs.id ?? '');
     const verification = this.#pending.get(name);
     if (!verification || verification.asked !== session || to !== verification.to) return;

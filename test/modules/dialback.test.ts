@@ -454,3 +454,24 @@ test('keys stay valid when the module is reloaded', async (t) => {
   asker.send(`<db:verify from='capulet.lit' to='montague.lit' id='S1'>${key}</db:verify>`);
   await asker.reads(`type='valid'/>`);
 });
+
+test('peers of one site that have not authenticated may send 100 internationalized names', async (t) => {
+  const world = await startWorld(t);
+  const ask = (n: number) =>
+    `<db:verify from='b\u00FCcher${n}.example' to='montague.lit' id='1'>key</db:verify>`;
+  const first = await world.opened();
+  for (let n = 0; n < 100; n++) first.send(ask(n));
+  await settled(50);
+  assert.equal(first.unread.match(/type='invalid'/g)?.length, 100);
+  const second = await world.opened();
+  second.send(ask(100));
+  assert.match(await second.readsToEnd(), /<policy-violation /);
+  const third = await world.opened({}, { remoteAddress: '198.51.100.1' });
+  third.send(ask(101));
+  await third.reads(`type='invalid'/>`);
+  first.send(`<db:verify from='capulet.lit' to='montague.lit' id='1'>key</db:verify>`);
+  await first.reads(`to='capulet.lit' id='1' type='invalid'/>`);
+  await world.clock.advance(1_000);
+  first.send(ask(102));
+  await first.reads(`to='b\u00FCcher102.example' id='1' type='invalid'/>`);
+});

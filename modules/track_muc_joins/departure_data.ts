@@ -12,6 +12,8 @@ export interface Departure {
   state: 'sent' | 'owed';
   /** When it was last sent, in ms of `clock.elapsed`. */
   sentAt: number;
+  /** The id of the stream that carried it. `undefined`: it waits for one, or the service is one of ours. */
+  stream: string | undefined;
   /** The id of the presence, if it has one; the room's error has the same (RFC 6120 §8.1.3). */
   id: string | undefined;
   /** The client does not know of this leave, and must not get its answer. */

@@ -178,6 +178,7 @@ export class Departures {
     if (departure.id !== worthKeeping(id)) return false;
     departure.state = 'sent';
     departure.sentAt = this.#parts.clock.elapsed();
+    departure.stream = undefined;
     return false;
   }
 
@@ -188,11 +189,26 @@ export class Departures {
     return departure !== undefined;
   }
 
-  /** Call this when a stream has ended: unconfirmed leaves may be lost. `how`: the stanzas that the peer has read. */
-  broken(domain: string, how: 'all' | 'early' | 'none'): void {
+  /** A stream carries this leave now. Until then the leave waits, and no stream that ends takes it along. */
+  carried(full: string, room: string, id: string | undefined, stream: string): void {
+    const departure = this.#sent(full, room);
+    if (departure === undefined || departure.id !== worthKeeping(id)) return;
+    departure.stream = stream;
+    departure.sentAt = this.#parts.clock.elapsed();
+  }
+
+  /**
+   * A stream has ended, or a service of ours is away. The leaves that it carried may be lost if no room confirmed them.
+   * `how` tells which of them the peer has read in any case.
+   */
+  broken(domain: string, stream: string | undefined, how: 'all' | 'early' | 'none'): void {
     const readBefore = this.#parts.clock.elapsed() - READ_MS;
     for (const departure of this.#at(domain)) {
       if (departure.state !== 'sent') continue;
+      if (departure.stream !== stream) {
+        this.#parts.settle(departure.from, departure.room);
+        continue;
+      }
       // The client's own leave is lost even if it was read early: its answer may be lost, and the client waits for it.
       const isRead = how === 'all' || (how === 'early' && departure.resent && departure.sentAt <= readBefore);
       if (isRead) this.#drop(departure);
@@ -287,7 +303,7 @@ export class Departures {
     this.#settled.delete(keyOf(from, room));
     const departure: Departure = {
       ...{ from, to: `${room}/${nick}`, room, domain },
-      ...{ at, sentAt: at, resent: false },
+      ...{ at, sentAt: at, stream: undefined, resent: false },
       ...how,
     };
     addDeparture(this.#data, departure);
@@ -308,6 +324,7 @@ export class Departures {
   #resend(departure: Departure): void {
     departure.state = 'sent';
     departure.sentAt = this.#parts.clock.elapsed();
+    departure.stream = undefined;
     departure.hidden = true;
     departure.resent = true;
     this.#send(departure);

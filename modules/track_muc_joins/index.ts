@@ -29,7 +29,7 @@ import type { Join } from './join.ts';
 import { type Kept, keptData } from './kept.ts';
 import { Outgoing } from './outgoing.ts';
 import { type JoinRecord, type RecordStore, Records, readRecords } from './records.ts';
-import { isAnswered } from './resends.ts';
+import { isAnswered, seeCarried } from './resends.ts';
 
 const SWEEP_MS = 60_000;
 
@@ -175,9 +175,11 @@ function watchRooms(module: Tracker, index: JoinIndex, departures: Departures): 
 
 function watchLinks(module: Tracker, index: JoinIndex, departures: Departures): void {
   module.observe('link-close', ({ stream, remote, cause }) => {
-    if (stream?.direction === 'in') departures.settle(remote);
-    else departures.broken(remote, stream ? readBefore(stream, cause) : 'none');
+    departures.broken(remote, stream?.id, stream ? readBefore(stream, cause) : 'none');
     departures.closed(remote);
+  });
+  module.hook('s2s-out', ({ session, element }) => {
+    if (!departures.none) seeCarried(element, session, departures);
   });
   module.observe('link-fail', ({ remote }) => departures.failed(remote));
   module.hook('link-resend', ({ stanza }) =>

@@ -1,6 +1,7 @@
-// Presence of clients that was unacknowledged on a broken stream, and that the link is about to resend or return.
+// Presence of clients on streams with other servers. What was unacknowledged on a broken stream is about to be resent or
+// returned by the link.
 
-import { Jid, NS, type Sessions, type Stanza } from 'enjamb/api';
+import { type Element, Jid, NS, type S2SStream, type Sessions, type Stanza } from 'enjamb/api';
 import type { Departures } from './departures.ts';
 
 /**
@@ -15,4 +16,12 @@ export function isAnswered(stanza: Stanza, sessions: Sessions, departures: Depar
   if (type !== undefined || !stanza.getChild('x', NS.MUC)) return false;
   const state = sessions.get(from)?.state.mucJoins?.get(room)?.state;
   return state === 'joined' || state === 'renaming';
+}
+
+/** Tells the departures when a stream takes a leave. */
+export function seeCarried(element: Element, stream: S2SStream, departures: Departures): void {
+  const { type, id, from = '', to } = element.attrs;
+  if (type !== 'unavailable' || element.name !== 'presence') return;
+  const room = Jid.tryParse(to)?.bare;
+  if (room !== undefined) departures.carried(from, room, id, stream.id);
 }

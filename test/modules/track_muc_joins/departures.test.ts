@@ -204,6 +204,9 @@ function joinOf(index: number, domain = 'rooms.capulet.lit'): Join {
   return { session, room, nick: 'x' } as unknown as Join;
 }
 
+/** The id of the stream that carries leaves while the link is up. */
+const STREAM = 'stream';
+
 /** Without a server: how many leaves there are is what matters. */
 function departures(placeOf: (full: string) => 'in' | 'entering' | 'out' = () => 'out') {
   const clock = new HandClock();
@@ -220,10 +223,13 @@ function departures(placeOf: (full: string) => 'in' | 'entering' | 'out' = () =>
   });
   const sent: string[] = [];
   const data = newDepartures();
-  const made = new Departures({
+  const made: Departures = new Departures({
     data,
     clock,
-    send: ({ attrs }) => void sent.push(attrs.from ?? ''),
+    send({ attrs: { from = '', to = '', id } }) {
+      sent.push(from);
+      if (links.state === 'up') made.carried(from, Jid.parse(to).bare, id, STREAM);
+    },
     after: (delayMs, task) => clock.after(delayMs, task),
     placeOf,
     link,
@@ -311,9 +317,21 @@ test('a stream that the peer closed after ours had read everything; one that it 
   ] as const) {
     const { data, made } = departures();
     for (let i = 0; i < 3; i++) made.leave(joinOf(i));
-    made.broken('rooms.capulet.lit', how);
+    made.broken('rooms.capulet.lit', STREAM, how);
     assert.equal(data.all.size, left, how);
   }
+});
+
+test('a leave that waits for a stream is not lost with another one, nor read by its peer', () => {
+  const { data, made, links } = departures();
+  links.state = 'down';
+  made.leave(joinOf(1));
+  made.broken('rooms.capulet.lit', STREAM, 'all');
+  made.broken('rooms.capulet.lit', STREAM, 'none');
+  const [departure] = data.all.values();
+  assert.equal(departure?.state, 'sent');
+  made.refused(departure!.from, departure!.room, departure!.id, true);
+  assert.equal(departure!.state, 'owed');
 });
 
 test('what was sent and not sent back in ten minutes has arrived, whether the room confirms it or not', () => {
@@ -405,10 +423,10 @@ test('a domain that is lost a second time is tried as the first time', () => {
   const { clock, sent, made, owe } = departures();
   for (let round = 1; round <= 2; round++) {
     owe(round);
-    made.broken('rooms.capulet.lit', 'none');
+    made.broken('rooms.capulet.lit', STREAM, 'none');
     made.restored('rooms.capulet.lit');
     assert.equal(sent.length, 2 * round - 1);
-    made.broken('rooms.capulet.lit', 'none');
+    made.broken('rooms.capulet.lit', STREAM, 'none');
     clock.seconds(20);
     assert.equal(sent.length, 2 * round, 'after 15 s');
     made.confirmed(`user${round}@montague.lit/x`, 'hall@rooms.capulet.lit');

@@ -69,6 +69,7 @@ export class RoomView {
     if (stanza.attrs.type === undefined) {
       this.people.set(nick, personIn(stanza, x));
       if (!isSelf) return;
+      if (this.state === 'joining') this.messages.length = 0; // Of an earlier stay.
       this.state = 'in';
       this.nick = nick;
     } else if (stanza.attrs.type === 'unavailable') {

@@ -1,0 +1,106 @@
+// The judge of the random machine: it says nothing where nothing is wrong, and sees each fault that is put into the double.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type Element, xml } from '../../../../src/xml/element.ts';
+import { NS } from '../../../../src/xml/namespaces.ts';
+import { randomFrom } from '../../../support/random.ts';
+import { type Mode, run } from './machine.ts';
+import { plan } from './steps.ts';
+import type { World } from './world.ts';
+
+const STEPS = 100;
+
+/** What is wrong in the first of these runs in which anything is. */
+async function firstFault(
+  mode: Mode,
+  isLenient: boolean,
+  spoil?: (world: World) => void,
+): Promise<string | undefined> {
+  for (let seed = 1; seed <= 10; seed++) {
+    const options = { mode, isLenient, ...(spoil ? { spoil } : {}) };
+    const { wrong } = await run(plan(seed, STEPS, randomFrom(seed)), options);
+    if (wrong !== undefined) return wrong;
+  }
+  return undefined;
+}
+
+/** Changes what the double sends to our clients: one of `every` stanzas that fit. */
+function spoiled(fits: (stanza: Element) => boolean, change: (stanza: Element) => Element[], every = 10) {
+  return ({ service }: World) => {
+    const says = service.peer.says.bind(service.peer);
+    let count = 0;
+    service.peer.says = (stanza) => {
+      const isMeant = typeof stanza !== 'string' && fits(stanza) && ++count % every === 0;
+      for (const changed of isMeant ? change(stanza) : [stanza]) says(changed);
+    };
+  };
+}
+
+const isMessage = ({ name, attrs }: Element) => name === 'message' && attrs.type === 'groupchat';
+const isLive = (stanza: Element) =>
+  isMessage(stanza) &&
+  stanza.getChild('body') !== undefined &&
+  stanza.getChild('delay', NS.DELAY) === undefined;
+const isOthers = ({ name, attrs }: Element) => name === 'presence' && attrs.type !== 'error' && !attrs.id;
+
+describe('the judge of the random machine', () => {
+  test('finds nothing wrong without rejoin, but for the notices', async () => {
+    assert.equal(await firstFault('off', true), undefined);
+  });
+
+  test('blames notices for rooms that take the client', async () => {
+    assert.match((await firstFault('off', false)) ?? '', /^a notice, and the room takes|is out, and nobody/);
+    assert.match(
+      (await firstFault('assisted', false)) ?? '',
+      /^a notice, and the room takes|is out, and nobody/,
+    );
+  });
+
+  test('blames joins for clients that believe they are out', async () => {
+    const spoil = ({ service }: World) => {
+      const judged = service.onSpoken;
+      service.onSpoken = (room, spoken) => {
+        judged(room, spoken);
+        const x = xml('x', NS.MUC);
+        service.peer.accept(
+          xml('presence', { id: 'ours', from: 'romeo@montague.lit/desk', to: `${room.jid}/x` }, x),
+          false,
+        );
+      };
+    };
+    assert.match((await firstFault('off', true, spoil)) ?? '', /^N1: joins/);
+  });
+
+  const faults: [what: string, spoil: (world: World) => void, blame: RegExp][] = [
+    [
+      'a message that comes twice',
+      spoiled(isLive, (stanza) => [stanza, stanza]),
+      /twice, out of order or never said/,
+    ],
+    ['a message that does not come', spoiled(isLive, () => []), /has not got message/],
+    [
+      'presence that does not come',
+      spoiled(isOthers, () => []),
+      /other people|does not have it|a join without/,
+    ],
+    [
+      'a show that is wrong',
+      spoiled(isOthers, (stanza) => [stanza.plus(xml('show', {}, 'xa'))]),
+      /other people/,
+    ],
+    [
+      'a subject that is wrong',
+      spoiled(
+        (stanza) => isMessage(stanza) && stanza.getChild('subject') !== undefined,
+        (stanza) => [stanza.withChildren([xml('subject', {}, 'wrong')])],
+        2,
+      ),
+      /other subject/,
+    ],
+  ];
+  for (const [what, spoil, blame] of faults)
+    test(`sees ${what}`, async () => {
+      assert.match((await firstFault('off', true, spoil)) ?? 'nothing', blame);
+    });
+});

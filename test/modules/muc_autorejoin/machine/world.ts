@@ -1,0 +1,404 @@
+// The stage of the machine: our server with three clients, a remote with three rooms and its own clients. Each step of a plan
+// is a method here.
+
+import type { S2SCloseCause } from '../../../../src/api/session.ts';
+import type { Timer } from '../../../../src/util/clock.ts';
+import { type Element, xml } from '../../../../src/xml/element.ts';
+import { drop, type Restart, restart, shutDown } from '../../../support/fake-rooms/faults.ts';
+import { affiliate, configure, destroy, giveRole, kick } from '../../../support/fake-rooms/moderation.ts';
+import type { Occupant } from '../../../support/fake-rooms/occupants.ts';
+import { Resident } from '../../../support/fake-rooms/resident.ts';
+import type { Room } from '../../../support/fake-rooms/room.ts';
+import { RoomService } from '../../../support/fake-rooms/service.ts';
+import { type Harness, HOST } from '../../../support/module-harness.ts';
+import { ClientModel } from './client_model.ts';
+import { Judge, peopleOf } from './judge.ts';
+import type { Kind, Setting, Step } from './steps.ts';
+
+const DOMAIN = 'rooms.capulet.lit';
+const CLIENTS = ['romeo@montague.lit/desk', 'romeo@montague.lit/phone', 'benvolio@montague.lit/desk'];
+const RESIDENTS = ['juliet', 'nurse', 'tybalt', 'paris'].map((name) => `${name}@capulet.lit/home`);
+const CAUSES: readonly S2SCloseCause[] = ['clean', 'reset', 'stream-error', 'idle', 'local', 'timeout'];
+/** How long a dead stream stays unnoticed. */
+const DEAD_MS = 60_000;
+/** An outage ends by itself at last. */
+const OUTAGE_MS = 15 * 60_000;
+/** Without events, everything that was lost must be found and made good within this time. */
+const QUIET_MS = 6 * 60_000;
+/** Before the first of the last messages, and before the second: what follows a question at once is taken for its answer. */
+const TALK_MS = [10_000, 70_000];
+/** Residents whose room was lost are back within this time. */
+const RETURN_MS = 50_000;
+
+type Dice = readonly number[];
+
+export class World {
+  readonly judge: Judge;
+  readonly service: RoomService;
+  readonly #h: Harness;
+  readonly #setting: Setting;
+  readonly #clients: ClientModel[] = [];
+  readonly #residents: Resident[];
+  readonly #rooms: string[];
+  #bodies = 0;
+  #faultTimer: Timer | undefined;
+
+  constructor(h: Harness, setting: Setting) {
+    this.#h = h;
+    this.#setting = setting;
+    this.service = new RoomService(h, { domain: DOMAIN, behaviour: setting.behaviour });
+    const { peer } = this.service;
+    peer.keeps = false;
+    peer.queueMs = setting.queueMs;
+    this.service.newRoom = (jid) => this.#newRoom(jid);
+    this.#rooms = Object.keys(setting.rooms).map((name) => `${name}@${DOMAIN}`);
+    this.judge = new Judge(
+      this.service,
+      () => h.clock.now(),
+      () => this.#clients,
+    );
+    this.judge.rooms = this.#rooms;
+    this.#watchLink();
+    for (const jid of this.#rooms) if (setting.rooms[nameOf(jid)]?.persistent !== false) this.#newRoom(jid);
+    for (const full of CLIENTS) this.#clients.push(new ClientModel(h.client(full), this.judge));
+    this.#residents = RESIDENTS.map((full) => new Resident(this.service, full));
+  }
+
+  async step({ kind, dice, waitMs }: Step): Promise<void> {
+    await this.#acts[kind].call(this, dice);
+    this.#h.clock.advance(waitMs);
+  }
+
+  /** Everything works again, and nothing happens for a while. Then all must believe the same. */
+  calm(): void {
+    this.#heal();
+    for (const { session } of this.#clients) if (!session.connected) session.resume();
+    for (const afterMs of TALK_MS) {
+      this.#h.clock.advance(afterMs);
+      for (const jid of this.service.rooms.keys()) this.#talkIn(jid);
+    }
+    this.#h.clock.advance(QUIET_MS);
+    if (this.judge.isBudgetSpent) this.#h.clock.advance(QUIET_MS);
+    this.#checkResidents();
+    this.judge.check();
+  }
+
+  /** In a quiet room, one of several clients can be lost and nobody notices until somebody talks. */
+  #talkIn(jid: string): void {
+    const present = this.#residents.find((resident) => resident.view(jid).state === 'in');
+    const resident = present ?? this.#residents[0]!;
+    if (present === undefined) this.#enter(resident, jid);
+    if (resident.view(jid).state === 'in') resident.say(jid, this.#newBody());
+  }
+
+  /** Residents take a new room as it is. */
+  #enter(
+    resident: Resident,
+    jid: string,
+    nick = nickOf(resident.full),
+    children: readonly Element[] = [],
+  ): void {
+    resident.join(jid, nick, children);
+    const room = this.service.rooms.get(jid);
+    if (room?.isLocked && room.occupants.of(resident.full)) room.isLocked = false;
+  }
+
+  readonly #acts: Record<Kind, (dice: Dice) => void | Promise<void>> = {
+    talk: ([a, b]) => {
+      const resident = pick(this.#residents, a);
+      const room = this.#roomOf(resident, b);
+      if (room) resident.say(room, this.#newBody());
+    },
+    come: ([a, b, c]) => {
+      const [resident, room] = [pick(this.#residents, a), pick(this.#rooms, b)];
+      if (resident.view(room).state === 'out') this.#enter(resident, room, nickOf(resident.full), show(c));
+    },
+    go: ([a, b]) => {
+      const resident = pick(this.#residents, a);
+      const room = this.#roomOf(resident, b);
+      if (room) resident.leave(room);
+    },
+    nick: ([a, b, c = 0]) => {
+      const resident = pick(this.#residents, a);
+      const room = this.#roomOf(resident, b);
+      if (room) resident.presence(room, [], `${nickOf(resident.full)} ${Math.floor(c * 3)}`);
+    },
+    show: ([a, b, c]) => {
+      const resident = pick(this.#residents, a);
+      const room = this.#roomOf(resident, b);
+      if (room) resident.presence(room, show(c));
+    },
+
+    role: ([a, b, c]) => {
+      const found = this.#occupant(a, b);
+      if (found) giveRole(found.room, found.occupant.nick, pick(['visitor', 'participant', 'moderator'], c));
+    },
+    affiliation: ([a, b, c]) => {
+      const room = this.#room(a);
+      // In the private group, everybody stays a member of some kind.
+      const all = room?.config.membersOnly
+        ? (['member', 'admin'] as const)
+        : (['none', 'member', 'admin'] as const);
+      if (room) affiliate(room, pick(this.#accounts, b), pick(all, c));
+    },
+    subject: ([a, b]) => {
+      const found = this.#occupant(a, b);
+      if (found) found.room.changeSubject(found.occupant, `subject ${++this.#bodies}`);
+    },
+    configuration: ([a, b = 0]) => {
+      const room = this.#room(a);
+      if (room)
+        configure(room, b < 0.5 ? { logging: !room.config.logging } : { name: `name ${++this.#bodies}` });
+    },
+    kick: ([a, b]) => {
+      const found = this.#occupant(a, b);
+      if (found) kick(found.room, found.occupant.nick);
+    },
+    ban: ([a, b]) => {
+      const room = this.#room(a);
+      const account = pick(this.#accounts, b);
+      if (room === undefined) return;
+      affiliate(room, account, 'outcast');
+      this.#h.clock.after(60_000, () =>
+        affiliate(room, account, room.config.membersOnly ? 'member' : 'none'),
+      );
+    },
+    destroy: ([a, b = 0]) => {
+      const room = this.#room(a);
+      if (room) destroy(room, b < 0.5 ? `elsewhere@${DOMAIN}` : undefined);
+    },
+
+    cut: ([a]) => this.service.peer.cut(pick(CAUSES, a)),
+    outage: () => this.#outage(),
+    hold: () => this.#hold(),
+    heal: () => this.#heal(),
+    restartKeepingAll: () => this.#restart({ keeps: 'all' }),
+    restartKeepingRooms: () => this.#restart({ keeps: 'rooms' }),
+    restartKeepingNothing: () => this.#restart({ keeps: 'nothing' }),
+    restartBehindLink: ([a = 0]) => this.#restart({ keeps: a < 0.7 ? 'rooms' : 'nothing' }, false),
+    shutDown: () => {
+      shutDown(this.service);
+      this.#replaceLost();
+    },
+    drop: ([a, b, c = 0]) => this.#drop(a, b, pick([['333'], ['307', '333'], []], c)),
+    dropSilently: ([a, b]) => this.#drop(a, b, undefined),
+
+    join: ([a, b, c = 0]) => {
+      const [client, room] = [this.#client(a), pick(this.#rooms, b)];
+      if (client === undefined || client.view(room).state !== 'out') return;
+      client.joins(room, this.#nickFor(client, c), c < 0.5 ? `<history maxchars='0'/>` : '');
+    },
+    leave: ([a, b]) => {
+      const found = this.#stay(a, b);
+      if (found) found.client.leaves(found.room);
+    },
+    rename: ([a, b, c]) => {
+      const found = this.#stay(a, b);
+      if (found) found.client.updates(found.room, this.#nickFor(found.client, c), '');
+    },
+    update: ([a, b, c]) => {
+      const found = this.#stay(a, b);
+      const children = show(c).join('');
+      if (found) found.client.updates(found.room, found.client.view(found.room).nick, children);
+    },
+    write: ([a, b]) => {
+      const found = this.#stay(a, b);
+      if (found) found.client.writes(found.room, this.#newBody());
+    },
+    ping: ([a, b]) => {
+      const found = this.#stay(a, b);
+      if (found) found.client.pings(found.room);
+    },
+    nap: ([a]) => {
+      const { session } = pick(this.#clients, a);
+      if (session.connected) session.sleep();
+      else session.resume();
+    },
+    end: ([a = 0]) => {
+      const index = Math.floor(a * this.#clients.length);
+      const old = this.#clients[index]!;
+      this.judge.ended(old);
+      old.session.close();
+      this.#clients[index] = new ClientModel(this.#h.client(old.full), this.judge);
+    },
+    reload: async () => {
+      await this.#h.command('module reload', { name: 'muc_autorejoin', host: HOST });
+    },
+    calm: () => this.calm(),
+  };
+
+  #outage(): void {
+    const { peer } = this.service;
+    this.service.release(true);
+    peer.openOut();
+    peer.reachable = false;
+    peer.cut('reset');
+    this.#faultEnds(OUTAGE_MS, () => this.#heal());
+  }
+
+  /** Packets are dropped. The streams are found dead after a minute, unless the packets arrive before. */
+  #hold(): void {
+    const { peer } = this.service;
+    if (!peer.reachable || this.service.isHolding) return;
+    this.service.hold();
+    this.#faultEnds(DEAD_MS, () => {
+      peer.reachable = false;
+      peer.cut('timeout');
+      this.service.release(true);
+      this.#faultEnds(OUTAGE_MS, () => this.#heal());
+    });
+  }
+
+  #faultEnds(afterMs: number, task: () => void): void {
+    this.#faultTimer?.cancel();
+    this.#faultTimer = this.#h.clock.after(afterMs, task);
+  }
+
+  #heal(): void {
+    const { peer } = this.service;
+    this.#faultTimer?.cancel();
+    this.service.release();
+    peer.reachable = true;
+    peer.openIn();
+    peer.flush();
+  }
+
+  #restart(how: Restart, isSeen = true): void {
+    const { keepsHistory, renewsIds } = this.#setting;
+    if (isSeen) {
+      this.#heal();
+      this.service.peer.openOut();
+      this.service.peer.cut('reset');
+    }
+    restart(this.service, { ...how, keepsHistory, renewsOccupantIds: renewsIds, renewsStanzaIds: renewsIds });
+    if (how.keeps === 'nothing')
+      for (const jid of this.#rooms) if (this.#config(jid).persistent !== false) this.#newRoom(jid);
+    this.#replaceLost();
+  }
+
+  /** The clients of the remote notice that their rooms are empty, and most come back. */
+  #replaceLost(): void {
+    for (const resident of this.#residents) {
+      for (const jid of this.#rooms) {
+        const view = resident.view(jid);
+        const { nick } = view;
+        if (view.state === 'in' && !this.service.rooms.get(jid)?.occupants.of(resident.full)) view.leaves();
+        else if (view.end.includes('332')) view.end = [];
+        else continue;
+        if (Math.random() < 0.8)
+          this.#h.clock.after(Math.random() * RETURN_MS, () => {
+            if (view.state === 'out') this.#enter(resident, jid, nick);
+          });
+      }
+    }
+  }
+
+  #drop(a: number | undefined, b: number | undefined, codes: string[] | undefined): void {
+    const found = this.#stay(a, b);
+    const room = found && this.service.rooms.get(found.room);
+    if (room) drop(room, found.client.full, codes ? { codes } : { codes: [], isTold: false });
+  }
+
+  /** The double itself: its clients see what is true. */
+  #checkResidents(): void {
+    for (const resident of this.#residents) {
+      for (const [jid, room] of this.service.rooms) {
+        const view = resident.view(jid);
+        if ((view.state === 'in') !== (room.occupants.of(resident.full) !== undefined))
+          throw new Error(`the double is wrong about ${resident.full} in ${jid}`);
+        if (view.state === 'in' && view.people.size !== Object.keys(peopleOf(room)).length)
+          throw new Error(`the double is wrong about the people in ${jid}`);
+      }
+    }
+  }
+
+  #watchLink(): void {
+    const { peer } = this.service;
+    const accept = peer.accept.bind(peer);
+    const seen = new WeakSet<object>();
+    peer.accept = (stanza, isOverhead) => {
+      if (!seen.has(stanza)) this.judge.sent(stanza);
+      seen.add(stanza);
+      accept(stanza, isOverhead);
+    };
+    const cut = peer.cut.bind(peer);
+    peer.cut = (cause, error) => {
+      this.judge.broken();
+      cut(cause, error);
+    };
+  }
+
+  #newRoom(jid: string): Room {
+    const room = this.service.room(nameOf(jid), this.#config(jid));
+    if (room.config.membersOnly)
+      for (const account of this.#accounts) room.affiliations.set(account, 'member');
+    return room;
+  }
+
+  #config(jid: string) {
+    return this.#setting.rooms[nameOf(jid)] ?? { persistent: false };
+  }
+
+  readonly #accounts = [...CLIENTS, ...RESIDENTS].map((full) => full.split('/')[0]!);
+
+  #newBody(): string {
+    return `message ${++this.#bodies}`;
+  }
+
+  #room(die: number | undefined): Room | undefined {
+    return this.service.rooms.get(pick(this.#rooms, die));
+  }
+
+  #occupant(a: number | undefined, b: number | undefined): { room: Room; occupant: Occupant } | undefined {
+    const room = this.#room(a);
+    const occupants = [...(room?.occupants ?? [])];
+    return room && occupants.length > 0 ? { room, occupant: pick(occupants, b) } : undefined;
+  }
+
+  /** A room that a resident is in. */
+  #roomOf(resident: Resident, die: number | undefined): string | undefined {
+    const rooms = this.#rooms.filter((jid) => resident.view(jid).state === 'in');
+    return rooms.length > 0 ? pick(rooms, die) : undefined;
+  }
+
+  #client(die: number | undefined): ClientModel | undefined {
+    const client = pick(this.#clients, die);
+    return client.session.connected ? client : undefined;
+  }
+
+  /** A connected client, and a room that it believes itself to be in. */
+  #stay(a: number | undefined, b: number | undefined): { client: ClientModel; room: string } | undefined {
+    const client = this.#client(a);
+    const rooms = this.#rooms.filter((jid) => client?.view(jid).state === 'in');
+    return client && rooms.length > 0 ? { client, room: pick(rooms, b) } : undefined;
+  }
+
+  /** Clients of one account share a nick, where the service lets them; sometimes they have others. */
+  #nickFor(client: ClientModel, die = 0): string {
+    const [account, resource] = client.full.split('/');
+    const own = nickOf(account!);
+    const isShared = this.service.behaviour.sharesNicks && die < 0.7;
+    return isShared ? own : `${own} ${resource}`;
+  }
+}
+
+function pick<T>(list: readonly T[], die = 0): T {
+  return list[Math.floor(die * list.length)]!;
+}
+
+function nameOf(jid: string): string {
+  return jid.split('@')[0]!;
+}
+
+function nickOf(full: string): string {
+  const name = nameOf(full);
+  return `${name[0]!.toUpperCase()}${name.slice(1)}`;
+}
+
+/** Presence of one kind or another. */
+function show(die = 0) {
+  const shows = [undefined, 'away', 'dnd'] as const;
+  const value = pick(shows, die);
+  const status = die > 0.5 ? [xml('status', {}, `status ${Math.floor(die * 4)}`)] : [];
+  return value === undefined ? status : [xml('show', {}, value), ...status];
+}

@@ -66,7 +66,9 @@ class PrivateElements {
     if (changes.size === 0) throw new StanzaError('not-acceptable');
     await this.#module.serial(user, async () => {
       this.#assertFits(new Map([...(await this.#store.entries(user)), ...changes]));
-      for (const [key, text] of changes) await this.#store.set(user, key, text);
+      // The account may have been deleted meanwhile: the next owner of its name must not find these elements.
+      if (!this.#module.host.users.has(user)) throw new StanzaError('item-not-found');
+      await Promise.all([...changes].map(([key, text]) => this.#store.set(user, key, text)));
     });
     return undefined;
   }

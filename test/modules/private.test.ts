@@ -2,8 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { SqliteStorage } from '../../src/storage/drivers/sqlite.ts';
+import { emptyFolder } from '../storage/folder.ts';
 import type { ScriptedClient } from '../support/client.ts';
 import { reloadModule } from '../support/contacts.ts';
+import { settled } from '../support/duplex.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const JULIET = 'juliet@capulet.lit/balcony';
@@ -132,4 +135,21 @@ test('requests that come at once do not get past the limits together', async (t)
   const types: (string | undefined)[] = [];
   for (const _ of sets) types.push((await juliet.next()).attrs.type);
   assert.deepEqual(types, ['result', 'result', 'error', 'error']);
+});
+
+test('nothing is left of an account that is deleted while its data is written', async (t) => {
+  const server = await startServer(t, {
+    config: `modules_enabled = ["private"]\n[hosts."capulet.lit"]`,
+    openStorage: async () => SqliteStorage.open(emptyFolder()),
+  });
+  const juliet = await server.client(JULIET);
+  const { router } = server.server;
+  const host = router.hosts.get('capulet.lit')!;
+  juliet.send(
+    `<iq type='set' id='q'><query xmlns='jabber:iq:private'>${PREFERENCES}</query></iq>`.repeat(40),
+  );
+  await settled();
+  await host.deleteUser('juliet');
+  await router.work.idle();
+  assert.deepEqual([...(await host.stores.map('private').entries('juliet'))], []);
 });

@@ -117,7 +117,7 @@ export class C2SSession implements Contract, Negotiating {
   authenticated(bare: Jid): void {
     this.#jid = bare;
     const error = this.#revoked.get(bare.bare);
-    if (error) this.#stream?.close(error);
+    if (error) return this.#stream?.close(error);
     const budget = this.#context.accountBudgets?.of(bare.bare);
     if (budget) this.#stream?.shareBudget(budget);
   }

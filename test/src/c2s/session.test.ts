@@ -87,6 +87,17 @@ describe('what a client may send', () => {
     );
   });
 
+  test('a stream that is closed because its account was changed keeps no share of the limits', async (t) => {
+    const harness = await startHarness(t, { config: '' });
+    const client = harness.connect();
+    await client.open();
+    for (const session of harness.negotiating)
+      session.revoke(harness.host, 'juliet', new StreamError('reset', 'The password was changed'));
+    client.auth('PLAIN', plain('juliet', PASSWORD));
+    assert.match(await client.peer.readsToEnd(), error('reset'));
+    assert.equal(harness.context.accountBudgets?.of(JULIET).isForgettable, true);
+  });
+
   test('a short prefix for a long namespace uses up the rate of the account', async (t) => {
     const harness = await startHarness(t, { config: '' });
     const stanzas = submitted(harness);

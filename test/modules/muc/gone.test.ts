@@ -83,6 +83,8 @@ test('many lost clients are removed together, and are not notified of each other
   };
   host.hooks.add('message/full', toGhosts, 'guard', 'test');
   host.hooks.add('presence/full', toGhosts, 'guard', 'test');
+  host.stores.hold('ghost'); // As a session does.
+  await host.ready('ghost');
   const ghosts = Array.from({ length: 200 }, (_, n) => n);
   for (const n of ghosts) {
     const to = `${HALL}/ghost ${n}`;

@@ -16,9 +16,10 @@ test('XEP-0198 §4: h counts every stanza since stream management was enabled, r
   client.send(`<enable ${SM}/>${R}`);
   await client.receives(`<enabled ${SM}/>`);
   await client.receives(a(0));
-  client.send(`<presence/><message to='nobody@capulet.lit' type='chat'><body>?</body></message>${R}${R}`);
+  client.send(`<presence/><message to='nobody@capulet.lit' type='chat'><body>?</body></message>`);
   await client.skipUntil(`<presence from='${BALCONY}' to='${JULIET}'/>`);
   assert.equal((await client.next()).attrs.type, 'error');
+  client.send(`${R}${R}`);
   await client.receives(a(2));
   await client.receives(a(2));
   client.send(`<presence type='no such type'/><iq type='get' id='1'/>${R}`);
@@ -39,6 +40,7 @@ test('XEP-0198 §4: a stanza counts when its work is done, in order; the client 
   work[0]!.resolve();
   await client.receives(a(5));
   says(client, ROMEO, 'at once');
+  await there.idle();
   client.send(R);
   await client.receives(a(6));
 });

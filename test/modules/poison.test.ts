@@ -49,12 +49,15 @@ async function login(there: TestServer): Promise<{ client: ScriptedClient; heard
   await requestRoster(client);
   client.send(`<presence id='here'/>`);
   const heard: Element[] = [];
+  const hearUntil = (id: string) =>
+    client.skipUntil((element) => {
+      heard.push(element);
+      return element.attrs.id === id;
+    });
+  await hearUntil('here');
   await there.server.router.work.idle();
   client.send(`<iq type='get' id='end' to='${JULIET}'><query xmlns='jabber:iq:roster'/></iq>`);
-  await client.skipUntil((element) => {
-    heard.push(element);
-    return element.attrs.id === 'end';
-  });
+  await hearUntil('end');
   await there.server.router.work.idle();
   return { client, heard };
 }

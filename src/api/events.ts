@@ -74,8 +74,9 @@ export interface Events extends Outbound, Inbound {
   /** An outgoing stream is ready, and SASL EXTERNAL is not possible: a module begins to authenticate us. */
   's2s-authenticate': Event<{ readonly session: S2SStream; readonly remote: string }, 'handled'>;
   /**
-   * Stanzas flow: the peer of `stream` has proved to be `remote`, or has accepted our domain there. Fired once per
-   * stream and remote, on the local host. Without a stream: `remote` is a service of this server, such as an external
+   * Stanzas flow: the peer of `stream` has proved to be `remote` for this host, or has accepted its domain there. Fired on
+   * the host of each pair of domains that the stream carries (XEP-0220 §2.2.1). Stanzas to the remote take the stream only if
+   * the host is its own (`stream.local`). Without a stream: `remote` is a service of this server, such as an external
    * component, that has started or connected again; fired on every host with users.
    */
   'link-open': Event<{ readonly remote: string; readonly stream?: S2SStream | undefined }>;

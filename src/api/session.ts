@@ -60,7 +60,7 @@ export interface S2SStream extends Session {
   readonly isOurs: boolean;
   /** Our domain. */
   readonly local: string;
-  /** The domains that the peer has proved to speak for. */
+  /** The domains that the peer has proved to speak for, or that have accepted ours (`local`). */
   readonly remotes: ReadonlySet<string>;
   /** When the first domain was authenticated, in ms of `clock.elapsed`; `undefined` before. */
   readonly authenticatedAt: number | undefined;

@@ -25,6 +25,7 @@ export interface CallerParts {
   queued(): number;
   /** Whether a stream carries our stanzas, or starts to. */
   isServed(): boolean;
+  onAuthenticated(stream: S2SStream, remote: string, local: string): void;
   onOpen(stream: S2SStream): void;
   onEnd(end: CallEnd): void;
   /** Another attempt may be made. */
@@ -182,9 +183,10 @@ export class Caller {
 
   #dial(): Outgoing {
     this.#cancelRetry();
-    const { host, remote, context, onOpen } = this.#parts;
+    const { host, remote, context, onAuthenticated, onOpen } = this.#parts;
     const outgoing: Outgoing = new Outgoing(host, remote, context, this.#place(), {
       onPrepared: (stream) => this.#onPrepared(stream, outgoing),
+      onAuthenticated,
       onOpen: (stream) => {
         this.#on('opened', outgoing);
         onOpen(stream);

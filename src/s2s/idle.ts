@@ -58,11 +58,7 @@ export class IdleWatch {
       this.#uses.set(session, { stanzas, at: use ? now : (session.authenticatedAt ?? now) });
       return false;
     }
-    return now - use.at >= limit && !this.#isNeeded(session);
-  }
-
-  #isNeeded({ host, remotes }: S2SStream): boolean {
-    return [...remotes].some((remote) => host.hooks.ask('link-needed', { remote }) === 'needed');
+    return now - use.at >= limit && !session.isNeeded;
   }
 }
 

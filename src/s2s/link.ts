@@ -38,6 +38,10 @@ export interface SharedParts {
   readonly calls: SharedBudget;
   readonly waiting: QueueBudget;
   readonly wants: Wants;
+  /** A stream has been authenticated for a pair of domains, which need not be that of the link that called. */
+  opened(stream: S2SStream, remote: string, local: string): void;
+  /** A stream has ended, for all its pairs. */
+  ended(stream: S2SStream): void;
 }
 
 export class Link {
@@ -47,7 +51,7 @@ export class Link {
   /** The last error, and when it happened (ms since 1970). */
   lastError: { readonly message: string; readonly at: number } | undefined;
   readonly #context: OutgoingContext;
-  readonly #wants: Wants;
+  readonly #shared: SharedParts;
   readonly #reachability: Reachability;
   readonly #queue: LinkQueue;
   readonly #carriers: Carriers;
@@ -62,7 +66,7 @@ export class Link {
     this.host = host;
     this.remote = remote;
     this.#context = context;
-    this.#wants = shared.wants;
+    this.#shared = shared;
     const ledger = new HostLedger(host);
     this.#reachability = new Reachability(() => host.config.get(OPTIONS).s2s_queue_time);
     this.#queue = new LinkQueue(
@@ -82,7 +86,8 @@ export class Link {
       ...{ host, remote, context, calls: shared.calls, reachability: this.#reachability },
       queued: () => this.queued,
       isServed: () => this.#carriers.isServing,
-      onOpen: (stream) => this.opened(stream).offer(stream),
+      onAuthenticated: shared.opened,
+      onOpen: (stream) => this.offer(stream),
       onEnd: (end) => this.#onEnd(end),
       onRetry: () => this.#settle(),
     });
@@ -110,7 +115,7 @@ export class Link {
   /** When the next attempt is made, in ms of `clock.elapsed`; `undefined` when none is planned. */
   get nextTry(): number | undefined {
     if (this.#caller.isRetrying) return Math.max(this.#reachability.retryAt, this.#now);
-    return this.#wants.nextTry(this.host.domain, this.remote);
+    return this.#shared.wants.nextTry(this.host.domain, this.remote);
   }
 
   /** Nothing is under way, and nothing needs to be remembered. */
@@ -165,10 +170,9 @@ export class Link {
   }
 
   /** A stream has been authenticated for this pair of domains. */
-  opened(stream: S2SStream): this {
+  opened(stream: S2SStream): void {
     this.streams.add(stream);
-    this.#wants.opened(this.host.domain, this.remote);
-    return this;
+    this.#shared.wants.opened(this.host.domain, this.remote);
   }
 
   /** A stream may carry from now on. */
@@ -289,7 +293,7 @@ export class Link {
     const reason = error ?? new LinkError('the stream was closed');
     if (error && !isGivenUp && outcome !== 'replaced')
       this.lastError = { message: reasonOf(error), at: this.#context.clock.now() };
-    if (session) this.ended(session);
+    if (session) this.#shared.ended(session);
     if (outcome === 'replaced' || outcome === 'closed') return;
     if (outcome === 'failed' && !isGivenUp) this.#failed(reason);
     const isLast = this.#isClosing || this.#onEmpty !== undefined;

@@ -34,7 +34,7 @@ export function listLinks(pool: LinkPool): Row[] {
     return link.carrier === undefined ? [absentRow(link, pool)] : [];
   });
   const theirs = incoming.flatMap((session) =>
-    session.pairs.map((pair) => sessionRow(session, pair.remote, carried.get(session), pair.local)),
+    session.pairs.map((pair) => sessionRow(session, pair.remote, carried.get(session), pair.host.domain)),
   );
   return [...ours, ...theirs];
 }

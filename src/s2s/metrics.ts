@@ -12,7 +12,7 @@ export function measureLinks(metrics: Metrics, pool: LinkPool): void {
       const { links, incoming } = pool.list();
       const open = links.filter(({ carrier }) => carrier).length;
       const connecting = links.filter(({ carrier, outgoing }) => !carrier && outgoing).length;
-      const received = incoming.reduce((count, { remotes }) => count + remotes.size, 0);
+      const received = incoming.reduce((count, { pairs }) => count + pairs.length, 0);
       return [
         [['out', 'open'], open],
         [['out', 'connecting'], connecting],

@@ -26,6 +26,9 @@ export interface OutgoingContext extends PeerContext {
 export interface OutgoingEvents {
   /** Secured as far as it will be; `authenticate()` may follow. */
   onPrepared(session: S2SStream): void;
+  /** The peer has accepted or proved a pair of domains: that of the call, or another one on a bidirectional stream. */
+  onAuthenticated(session: S2SStream, remote: string, local: string): void;
+  /** The pair of the call was authenticated. */
   onOpen(session: S2SStream): void;
   /** The one end, at whatever point. */
   onEnd(error: Error | undefined): void;
@@ -181,6 +184,7 @@ export class Outgoing implements StreamHandler {
     this.#phase = 'negotiating';
     const session = new S2SStream(stream, 'out', this.#host, this.#context);
     session.onAuthenticated = (remote, local) => {
+      this.#events.onAuthenticated(session, remote, local);
       if (remote === this.#remote && local === session.local) this.#opened(session);
     };
     this.session = session;

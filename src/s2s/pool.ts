@@ -49,7 +49,15 @@ export class LinkPool implements RemoteSender {
       clock: context.clock,
       attempt: (local, remote, failed) => this.#link(local, remote).want(failed),
     });
-    this.#shared = { calls: new SharedBudget(MAX_CALLS), waiting: new QueueBudget(), wants };
+    this.#shared = {
+      calls: new SharedBudget(MAX_CALLS),
+      waiting: new QueueBudget(),
+      wants,
+      opened: (stream, remote, local) => this.#link(local, remote).opened(stream),
+      ended: (stream) => {
+        for (const { host, remote } of stream.pairs) this.#existing(host.domain, remote)?.ended(stream);
+      },
+    };
   }
 
   send(local: string, remote: string, stanza: Stanza, isOverhead: boolean): void {
@@ -96,12 +104,11 @@ export class LinkPool implements RemoteSender {
   accept(connection: Connection): void {
     if (this.#isClosing) return connection.destroy();
     const incoming: Incoming = new Incoming(connection, this.#context, {
-      onAuthenticated: (session, remote, local) => this.#link(local, remote).opened(session),
+      onAuthenticated: this.#shared.opened,
       onReady: (session, remote, local) => this.#onReady(session, remote, local),
       onEnd: () => {
         this.#incoming.delete(incoming);
-        const { session } = incoming;
-        for (const { local, remote } of session?.pairs ?? []) this.#existing(local, remote)?.ended(session!);
+        if (incoming.session) this.#shared.ended(incoming.session);
       },
     });
     this.#incoming.add(incoming);
@@ -165,11 +172,9 @@ export class LinkPool implements RemoteSender {
 
   /** Closes the streams that the changed configuration no longer allows. */
   review(): void {
-    const { hosts } = this.#context.router;
-    const refused = (session: S2SStream) =>
-      session.pairs.some(({ local, remote }) => refusalOf(hosts.get(local)!, remote) !== undefined);
-    for (const session of this.streams()) {
-      if (refused(session)) session.close(new StreamError('policy-violation'));
+    for (const stream of this.streams()) {
+      const isRefused = stream.pairs.some(({ host, remote }) => refusalOf(host, remote) !== undefined);
+      if (isRefused) stream.close(new StreamError('policy-violation'));
     }
   }
 

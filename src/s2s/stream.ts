@@ -32,13 +32,21 @@ const MAX_PENDING_WORK = 256;
 /** Pairs of domains on one stream. Bounded because a certificate may name any number, and each pair costs memory. */
 const MAX_PAIRS = 200;
 
+/** One of our hosts, and a remote that was authenticated for it. */
+export interface Pair {
+  readonly host: LocalHost;
+  readonly remote: string;
+}
+
 export class S2SStream implements Contract {
   readonly kind = 's2s';
   readonly id = newId().slice(0, 8);
   readonly isOurs: boolean;
   readonly host: LocalHost;
   readonly policy: Policy;
-  readonly remotes = new Set<string>();
+  readonly remotes: ReadonlySet<string>;
+  /** The remotes of each of our hosts, that of the stream first (XEP-0220 §2.2.1). */
+  readonly #remotesOf: Map<LocalHost, Set<string>>;
   /** Those whom a certificate has authenticated by SASL EXTERNAL, or us there; the others were called back. */
   readonly #byCertificate = new Set<string>();
   readonly #identity: PeerIdentity;
@@ -52,8 +60,6 @@ export class S2SStream implements Contract {
   readonly overhead = { in: 0, out: 0 };
   streamId = '';
   peerFeatures: Element | undefined;
-  /** Remote domains that were authenticated for other hosts of ours, by host (XEP-0220 §2.2.1). */
-  readonly #others = new Map<string, Set<string>>();
   /** Told when `remote` has been authenticated for `local`. */
   onAuthenticated: ((remote: string, local: string) => void) | undefined;
   readonly #unwritten: Stanza[] = [];
@@ -76,6 +82,9 @@ export class S2SStream implements Contract {
     this.isOurs = direction === 'out';
     this.#isDirectTls = stream.secure;
     this.host = host;
+    const remotes = new Set<string>();
+    this.remotes = remotes;
+    this.#remotesOf = new Map([[host, remotes]]);
     this.#ledger = new HostLedger(host);
     this.policy = new Policy(host);
     this.#identity = new PeerIdentity({ stream, context, daneLookup });
@@ -223,27 +232,31 @@ export class S2SStream implements Contract {
     if (this.#isAuthenticated(remote, local) || !this.#stream.isOpen) return;
     const refusal = this.refuses(remote, local);
     if (refusal) throw refusal;
+    const host = this.#context.router.hosts.get(local)!;
     if (this.pairs.length >= MAX_PAIRS)
       throw new StanzaError('resource-constraint', {
         text: 'Too many domains on this stream: use another one',
       });
     if (this.authenticatedAt === undefined) this.#shareBudget(remote);
-    if (local === this.local) this.remotes.add(remote);
-    else this.#others.set(local, (this.#others.get(local) ?? new Set()).add(remote));
+    this.#remotesOf.set(host, (this.#remotesOf.get(host) ?? new Set()).add(remote));
     this.authenticatedAt ??= this.#context.clock.elapsed();
     this.#stream.negotiated();
     this.#stream.raiseLimits(DEFAULT_LIMITS);
     this.log.info('s2s open', { local, remote, secure: this.secure, certificate: this.proves(remote) });
     this.onAuthenticated?.(remote, local);
-    if (local === this.local) this.host.hooks.notify('link-open', { stream: this, remote });
+    host.hooks.notify('link-open', { stream: this, remote });
   }
 
-  /** Every pair of domains that was authenticated, with those of other hosts of ours last. */
-  get pairs(): { local: string; remote: string }[] {
-    const others = [...this.#others].flatMap(([local, remotes]) =>
-      [...remotes].map((remote) => ({ local, remote })),
+  /** All authenticated pairs, with those of the stream's own host first. */
+  get pairs(): Pair[] {
+    return [...this.#remotesOf].flatMap(([host, remotes]) =>
+      [...remotes].map((remote) => ({ host, remote })),
     );
-    return [...[...this.remotes].map((remote) => ({ local: this.local, remote })), ...others];
+  }
+
+  /** Whether a module of one of our hosts needs the link of its pair. */
+  get isNeeded(): boolean {
+    return this.pairs.some(({ host, remote }) => host.hooks.ask('link-needed', { remote }) === 'needed');
   }
 
   #shareBudget(remote: string): void {
@@ -301,13 +314,12 @@ export class S2SStream implements Contract {
   /** The stream is over. */
   ended(error: Error | undefined, cause: StreamCloseCause): void {
     const fields = { cause, ...(error ? { error: error.message } : {}) };
-    const remotes = [...new Set(this.pairs.map(({ remote }) => remote))];
+    const { pairs, wasUsed } = this;
+    const remotes = [...new Set(pairs.map(({ remote }) => remote))];
     if (remotes.length > 0) this.log.info('s2s closed', { remotes, ...fields });
     else this.log.debug('s2s closed before it was authenticated', fields);
-    const { wasUsed } = this;
-    for (const remote of this.remotes) {
-      this.host.hooks.notify('link-close', { stream: this, remote, cause, error, wasUsed });
-    }
+    for (const { host, remote } of pairs)
+      host.hooks.notify('link-close', { stream: this, remote, cause, error, wasUsed });
     this.host.hooks.notify('s2s-end', { session: this });
   }
 
@@ -354,7 +366,8 @@ export class S2SStream implements Contract {
 
   #isAuthenticated(remote: string, local: string): boolean {
     if (local === this.local) return this.remotes.has(remote);
-    return this.#others.get(local)?.has(remote) === true;
+    const host = this.#context.router.hosts.get(local);
+    return host !== undefined && this.#remotesOf.get(host)?.has(remote) === true;
   }
 
   #route(stanza: Stanza, domain: string | undefined): void {

@@ -206,13 +206,15 @@ function received({ pings, implicit }: Parts, stream: S2SStream, stanza: Stanza)
 }
 
 function watchStreams({ module, ledgers, negotiation }: Parts): void {
+  const { domain } = module.host;
   module.hook('link-open', ({ stream, remote }) => {
-    if (!stream) return; // A service of ours has no stream, and nothing to count.
+    // A service of ours has no stream. The stanzas of a stream are counted on its own host.
+    if (!stream || stream.local !== domain) return;
     ledgers.mark(stream);
     negotiation.opened(stream, remote);
   });
   module.hook('link-close', ({ stream, cause, error }) => {
-    if (!stream) return;
+    if (!stream || stream.local !== domain) return;
     const ledger = stream.state.smacks;
     if (!ledger || ledger.end) return;
     stopTimers(ledger);

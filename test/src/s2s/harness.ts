@@ -71,6 +71,8 @@ export class World {
   answer: Answer | undefined;
   readonly #calls: RawPeer[] = [];
   readonly #peers: RawPeer[] = [];
+  /** Ends the calls that nobody answers. */
+  readonly #giveUp = new AbortController();
   readonly #connection: ConnectionOptions;
 
   constructor(start: (world: World) => Server, clock: FakeClock, connection: ConnectionOptions) {
@@ -179,9 +181,26 @@ export class World {
     return connection;
   }
 
-  /** Breaks every line, so that the server has nothing to wait for when it stops. */
+  /** For `answer`: nobody answers until the call is aborted or the test ends. */
+  silence(signal: AbortSignal): Promise<never> {
+    return new Promise((_, reject) => {
+      const either = AbortSignal.any([signal, this.#giveUp.signal]);
+      either.addEventListener('abort', () => reject(new NetError('connect-failed', 'given up')));
+    });
+  }
+
+  /** Breaks every line. */
   drop(): void {
     for (const peer of this.#peers) peer.drop();
+  }
+
+  /** Breaks every line and lets what waits expire, so that the server has nothing to wait for when it stops. */
+  async end(): Promise<void> {
+    this.answer = refused;
+    this.#giveUp.abort();
+    this.drop();
+    await settled();
+    if (this.server.links.list().links.some(({ queued }) => queued > 0)) await this.clock.advance(100_000);
   }
 
   #watch(): void {
@@ -206,7 +225,7 @@ export class World {
 export async function startWorld(t: TestContext, options: WorldOptions = {}): Promise<World> {
   const clock = new FakeClock();
   let world: World | undefined;
-  t.after(() => world?.drop());
+  t.after(() => world?.end());
   const { server } = await startServer(t, {
     clock,
     dial: (remote, signal) => world!.dial(remote, signal),

@@ -13,16 +13,11 @@ const ROMEO = 'romeo@montague.lit/orchard';
 async function silentWorld(t: TestContext, answering: readonly string[] = []): Promise<World> {
   const world = await startWorld(t);
   world.answer = (remote, signal) => {
-    if (!answering.includes(remote)) return unanswered(signal);
+    if (!answering.includes(remote)) return world.silence(signal);
     world.answer = undefined;
     return world.dial(remote, signal);
   };
   return world;
-}
-
-function unanswered(signal: AbortSignal): Promise<never> {
-  const given = new NetError('connect-failed', 'given up');
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(given)));
 }
 
 function message(id: string | number, to: string, from = ROMEO, body = ''): string {
@@ -99,7 +94,7 @@ test('replies to one registered domain, whatever is below it, leave room for rep
 
 test('what rooms send to a few registered domains leaves calls for others: 31 for each', async (t) => {
   const world = await startWorld(t, { config: `[hosts."rooms.lit"]\ncomponent = "muc"\n` });
-  world.answer = (_, signal) => unanswered(signal);
+  world.answer = (_, signal) => world.silence(signal);
   const { hosts } = world.server.router;
   const say = (to: string) =>
     world.server.router.route(
@@ -131,7 +126,7 @@ test('an account without calls left does not hold back the next call to a server
   await peer.reads(`<message id='first'`);
   let attempts = 0;
   world.answer = (remote, signal) => {
-    if (remote !== 'capulet.lit') return unanswered(signal);
+    if (remote !== 'capulet.lit') return world.silence(signal);
     attempts++;
     return Promise.reject(new NetError('connect-failed', 'refused'));
   };

@@ -1,4 +1,4 @@
-// XEP-0220, as the server that is called, as the one that calls, and as the one that is asked.
+// XEP-0220 in all roles: as receiving, initiating and authoritative server.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
 const CLAIM = `<db:result from='capulet.lit' to='montague.lit'>key</db:result>`;
 const MESSAGE = `<message from='juliet@capulet.lit' to='romeo@montague.lit'/>`;
 
-/** The stream of a stranger, and what it has been told of its claim; nothing else may come. */
+/** Reads the answer to a claim; fails if anything else arrives. */
 async function answerTo(peer: RawPeer): Promise<string> {
   const text = await peer.reads(/<db:result [^>]*\/>|<\/db:result>/);
   const error = new RegExp(`<error type='\\w+'><([\\w-]+) xmlns='${STANZAS}'`).exec(text)?.[1];
@@ -20,7 +20,7 @@ async function answerTo(peer: RawPeer): Promise<string> {
   return [from, to, type, error].filter((word) => word !== undefined).join(' ');
 }
 
-/** A stranger has claimed to be capulet.lit, and capulet.lit has been asked. */
+/** A peer has claimed to be capulet.lit, and the authoritative server has got the request. */
 async function verifying(world: World): Promise<{ peer: RawPeer; authority: RawPeer; id: string }> {
   const peer = world.call();
   peer.send(header());
@@ -37,9 +37,9 @@ function verdict(id: string, type: string, from = 'capulet.lit', to = 'montague.
   return `<db:verify from='${from}' to='${to}' id='${id}' type='${type}'/>`;
 }
 
-// ── Somebody claims to be capulet.lit ──────────────────────────────────────────────────────────────────────────
+// ── A peer claims to be capulet.lit ──────────────────────────────────────────────────────────────────────────
 
-test('XEP-0220 §2.2.1: a claim that the authoritative server confirms is accepted, and stanzas follow', async (t) => {
+test('XEP-0220 §2.2.1: accepts a claim that the authoritative server confirms, and then its stanzas', async (t) => {
   const world = await startWorld(t);
   const { peer, authority, id } = await verifying(world);
   authority.send(verdict(id, 'valid'));
@@ -50,7 +50,7 @@ test('XEP-0220 §2.2.1: a claim that the authoritative server confirms is accept
   assert.deepEqual(world.events, ['open in capulet.lit']);
 });
 
-test('XEP-0220 §2.2.1: a claim that it denies is invalid, and ends the stream', async (t) => {
+test('XEP-0220 §2.2.1: a claim that the authoritative server denies is invalid and ends the stream', async (t) => {
   const world = await startWorld(t);
   const { peer, authority, id } = await verifying(world);
   authority.send(verdict(id, 'invalid'));
@@ -59,7 +59,7 @@ test('XEP-0220 §2.2.1: a claim that it denies is invalid, and ends the stream',
   assert.deepEqual(world.events, []);
 });
 
-test('XEP-0220 §2.4.2: an authoritative server that answers with an error, or cannot be reached, ends no stream', async (t) => {
+test('XEP-0220 §2.4.2: an authoritative server that returns an error or is unreachable does not end the stream', async (t) => {
   const world = await startWorld(t);
   const { peer, authority, id } = await verifying(world);
   authority.send(verdict(id, 'error'));
@@ -72,17 +72,17 @@ test('XEP-0220 §2.4.2: an authoritative server that answers with an error, or c
   assert.equal(peer.ended, false);
 });
 
-test('XEP-0220 §2.1.1: an authoritative server that does not answer in time is an error', async (t) => {
+test('XEP-0220 §2.1.1: returns an error if the authoritative server does not answer in time', async (t) => {
   const world = await startWorld(t);
   const { peer, authority, id } = await verifying(world);
   await world.clock.advance(30_000);
   assert.equal(await answerTo(peer), 'montague.lit capulet.lit error remote-server-timeout');
   authority.send(verdict(id, 'valid'));
   peer.send(MESSAGE);
-  assert.match(await peer.readsToEnd(), /<not-authorized /, 'a late answer counts for nothing');
+  assert.match(await peer.readsToEnd(), /<not-authorized /, 'a late answer is ignored');
 });
 
-test('XEP-0220 §2.4.2: when the stream ends on which was asked, the claimant hears it at once', async (t) => {
+test('XEP-0220 §2.4.2: returns an error immediately if the stream to the authoritative server ends', async (t) => {
   for (const end of ['</stream:stream>', undefined]) {
     const world = await startWorld(t);
     const { peer, authority } = await verifying(world);
@@ -92,7 +92,7 @@ test('XEP-0220 §2.4.2: when the stream ends on which was asked, the claimant he
   }
 });
 
-test('XEP-0220 §3.1: a verdict counts only from the stream on which it was asked for', async (t) => {
+test('XEP-0220 §3.1: accepts a verdict only on the stream on which it was requested', async (t) => {
   const world = await startWorld(t);
   const { peer, authority, id } = await verifying(world);
   const forger = await world.opened({ from: 'evil.lit' });
@@ -108,7 +108,7 @@ test('XEP-0220 §3.1: a verdict counts only from the stream on which it was aske
   assert.equal(await answerTo(peer), 'montague.lit capulet.lit valid');
 });
 
-test('XEP-0220 §2.1.2: a verdict counts only for the domains and the stream that were asked about', async (t) => {
+test('XEP-0220 §2.1.2: accepts a verdict only for the requested domains and stream id', async (t) => {
   const world = await startWorld(t);
   const { peer, authority, id } = await verifying(world);
   for (const wrong of [
@@ -128,7 +128,7 @@ test('XEP-0220 §2.1.2: a verdict counts only for the domains and the stream tha
   assert.equal(peer.unread, '', 'once');
 });
 
-test('the key belongs to one stream: another stream of the same peer is verified by its own', async (t) => {
+test('a key is valid for one stream: each stream of a peer is verified with its own key', async (t) => {
   const world = await startWorld(t);
   const { peer, authority, id } = await verifying(world);
   const other = await world.opened();
@@ -141,7 +141,7 @@ test('the key belongs to one stream: another stream of the same peer is verified
   assert.equal(other.unread, '');
 });
 
-test('XEP-0220 §2.2.1: a claim for a domain that is not configured is item-not-found, and no server is called', async (t) => {
+test('XEP-0220 §2.2.1: a claim for an unknown domain gets item-not-found without a connection', async (t) => {
   const world = await startWorld(t);
   const peer = await world.opened();
   peer.send(`<db:result from='capulet.lit' to='nobody.lit'>key</db:result>`);
@@ -162,7 +162,7 @@ async function claimsVerona(world: World, peer: RawPeer, type = 'valid'): Promis
 
 const TO_VERONA = `<message from='juliet@capulet.lit' to='romeo@verona.lit'/>`;
 
-test('XEP-0220 §2.2.1: a proved peer may claim another domain of ours on the same stream', async (t) => {
+test('XEP-0220 §2.2.1: a verified peer may claim another of our domains on the same stream', async (t) => {
   const world = await startWorld(t);
   const arrived: string[] = [];
   const { hooks } = world.server.router.hosts.get('verona.lit')!;
@@ -185,7 +185,7 @@ test('XEP-0220 §2.2.1: either domain may be claimed first', async (t) => {
   assert.equal(await answerTo(peer), 'montague.lit capulet.lit valid');
 });
 
-test('RFC 6120 §8.1.1.2: a peer proved for another domain only may not send to that of the stream', async (t) => {
+test('RFC 6120 §8.1.1.2: a peer that is verified for another domain may not send to the domain of the stream', async (t) => {
   const world = await startWorld(t);
   const peer = await world.opened();
   assert.equal(await claimsVerona(world, peer), 'verona.lit capulet.lit valid');
@@ -193,7 +193,7 @@ test('RFC 6120 §8.1.1.2: a peer proved for another domain only may not send to 
   assert.match(await peer.readsToEnd(), /<host-unknown /);
 });
 
-test('s2s close ends the streams that a domain was proved on for another domain of ours only', async (t) => {
+test('s2s close ends streams that are verified for another of our domains', async (t) => {
   const world = await startWorld(t);
   const peer = await world.opened();
   assert.equal(await claimsVerona(world, peer), 'verona.lit capulet.lit valid');
@@ -201,7 +201,7 @@ test('s2s close ends the streams that a domain was proved on for another domain 
   await peer.reads('</stream:stream>');
 });
 
-test('RFC 6120 §6.3.4: who is proved for any domain of ours negotiates no SASL', async (t) => {
+test('RFC 6120 §6.3.4: offers no SASL to a peer that is verified for any of our domains', async (t) => {
   const world = await startWorld(t);
   const peer = await world.opened();
   assert.equal(await claimsVerona(world, peer), 'verona.lit capulet.lit valid');
@@ -209,7 +209,7 @@ test('RFC 6120 §6.3.4: who is proved for any domain of ours negotiates no SASL'
   assert.match(await peer.readsToEnd(), /<policy-violation /);
 });
 
-test('RFC 3920 §8.3: a header from before XMPP 1.0 need not say whom it is for; each key does', async (t) => {
+test('RFC 3920 §8.3: accepts a header without version and `to`; each key names our domain', async (t) => {
   const world = await startWorld(t);
   const peer = world.call();
   peer.send(header({ from: '', to: '', version: '' }));
@@ -227,7 +227,7 @@ test('RFC 3920 §8.3: a header from before XMPP 1.0 need not say whom it is for;
   assert.equal(world.arrived.length, 1);
 });
 
-test('XEP-0220 §2.1.2: an invalid claim for another domain costs the proved one nothing', async (t) => {
+test('XEP-0220 §2.1.2: an invalid claim for a second domain does not end the first', async (t) => {
   const world = await startWorld(t);
   const peer = await world.verified();
   assert.equal(await claimsVerona(world, peer, 'invalid'), 'verona.lit capulet.lit error forbidden');
@@ -238,14 +238,14 @@ test('XEP-0220 §2.1.2: an invalid claim for another domain costs the proved one
   assert.match(await peer.readsToEnd(), /<host-unknown /);
 });
 
-test('XEP-0220 §2.2.1: the policy of the claimed domain decides, not that of the stream', async (t) => {
+test("XEP-0220 §2.2.1: the policy of the claimed domain applies, not that of the stream's domain", async (t) => {
   const world = await startWorld(t, { verona: 's2s_block = ["capulet.lit"]' });
   const peer = await world.verified();
   peer.send(`<db:result from='capulet.lit' to='verona.lit'>key2</db:result>`);
   assert.equal(await answerTo(peer), 'verona.lit capulet.lit error not-allowed');
 });
 
-test('XEP-0220 §2.4.2: a claim that the policy would refuse all the same makes us call nobody', async (t) => {
+test('XEP-0220 §2.4.2: opens no connection for a claim that the policy refuses', async (t) => {
   const world = await startWorld(t, { config: 's2s_secure_auth = true\ns2s_insecure_domains = ["old.lit"]' });
   const peer = await world.opened();
   peer.send(CLAIM);
@@ -257,7 +257,7 @@ test('XEP-0220 §2.4.2: a claim that the policy would refuse all the same makes 
   assert.equal(world.arrived.length, 1);
 });
 
-test('nobody else can be one of our own domains, and we do not call ourselves to find out', async (t) => {
+test('refuses a claim of one of our own domains without a connection to ourselves', async (t) => {
   const world = await startWorld(t);
   const peer = await world.opened({ from: 'verona.lit' });
   for (const from of ['verona.lit', 'montague.lit']) {
@@ -267,7 +267,7 @@ test('nobody else can be one of our own domains, and we do not call ourselves to
   assert.deepEqual(world.called, []);
 });
 
-test('a claim without addresses, or with others than domains, ends the stream', async (t) => {
+test('a claim without addresses, or with addresses that are not domains, ends the stream', async (t) => {
   const world = await startWorld(t);
   for (const attributes of [
     '',
@@ -283,7 +283,7 @@ test('a claim without addresses, or with others than domains, ends the stream', 
   }
 });
 
-test('one stream cannot make us call many servers at once, nor one server twice', async (t) => {
+test('one stream cannot cause many connections simultaneously, or two to one server', async (t) => {
   const world = await startWorld(t);
   const peer = await world.opened();
   const claim = (from: string) => peer.send(`<db:result from='${from}' to='montague.lit'>key</db:result>`);
@@ -300,10 +300,10 @@ test('one stream cannot make us call many servers at once, nor one server twice'
   for (let i = 0; i < 8; i++) await answerTo(peer);
   claim('next.lit');
   await settled();
-  assert.equal(world.called.at(-1), 'next.lit', 'it may go on when these have ended');
+  assert.equal(world.called.at(-1), 'next.lit', 'it may claim again when these have ended');
 });
 
-test('many streams together cannot make us call more than 250 servers simultaneously', async (t) => {
+test('many streams together cause connections to at most 250 servers simultaneously', async (t) => {
   const world = await startWorld(t);
   const peers = await Promise.all(
     Array.from({ length: 64 }, (_, i) => world.opened({}, { remoteAddress: `192.0.2.${i}` })),
@@ -316,10 +316,10 @@ test('many streams together cannot make us call more than 250 servers simultaneo
   await settled(50);
   assert.equal(world.called.length, 250);
   const refused = peers.flatMap(({ unread }) => [...unread.matchAll(/<resource-constraint /g)]);
-  assert.equal(refused.length, 64 * 8 - 250, 'the rest is refused, and does not wait');
+  assert.equal(refused.length, 64 * 8 - 250, 'the others are refused immediately');
 });
 
-test('a second domain on the same stream is verified for itself; its failure is no end for the first', async (t) => {
+test('a second domain on a stream is verified separately; its failure does not end the first', async (t) => {
   const world = await startWorld(t);
   const peer = await world.verified('capulet.lit');
   const claim = async (type: string) => {
@@ -352,7 +352,7 @@ test('a second domain on the same stream is verified for itself; its failure is 
   );
 });
 
-test('a claimant that hangs up while it is verified opens nothing', async (t) => {
+test('a claimant that disconnects during verification is forgotten', async (t) => {
   const world = await startWorld(t);
   const { peer, authority, id } = await verifying(world);
   peer.drop();
@@ -364,7 +364,7 @@ test('a claimant that hangs up while it is verified opens nothing', async (t) =>
 
 // ── We claim to be montague.lit ────────────────────────────────────────────────────────────────────────────────
 
-test('XEP-0220 §3: an answer to nothing ends the stream, whatever it says', async (t) => {
+test('XEP-0220 §3: an unsolicited result ends the stream, whatever it is', async (t) => {
   const world = await startWorld(t);
   for (const type of ['valid', 'invalid', 'error']) {
     const peer = await world.opened();
@@ -375,7 +375,7 @@ test('XEP-0220 §3: an answer to nothing ends the stream, whatever it says', asy
   assert.deepEqual(world.events, []);
 });
 
-test('XEP-0220 §3: nobody but the server that we have called can accept us, and it only for itself', async (t) => {
+test('XEP-0220 §3: accepts a result only from the server that we called, for its own domain', async (t) => {
   const world = await startWorld(t);
   world.send(`<message from='romeo@montague.lit' to='juliet@evil.lit'/>`);
   const peer = await world.claimed();
@@ -384,7 +384,7 @@ test('XEP-0220 §3: nobody but the server that we have called can accept us, and
   assert.deepEqual(world.events, ['failed evil.lit for now']);
 });
 
-test('XEP-0220 §2.1.1: an answer counts once', async (t) => {
+test('XEP-0220 §2.1.1: accepts one answer to a request', async (t) => {
   const world = await startWorld(t);
   world.send(`<message from='romeo@montague.lit' to='juliet@capulet.lit'/>`);
   const peer = await world.accepted();
@@ -394,9 +394,9 @@ test('XEP-0220 §2.1.1: an answer counts once', async (t) => {
   assert.deepEqual(world.events, ['open out capulet.lit', 'close out capulet.lit stream-error']);
 });
 
-// ── We are asked whether we are montague.lit ───────────────────────────────────────────────────────────────────
+// ── We are the authoritative server of montague.lit ───────────────────────────────────────────────────────────────────
 
-test('XEP-0220 §2.2.2: a key of ours is valid for the domains and the stream that it was made for, and for no other', async (t) => {
+test('XEP-0220 §2.2.2: confirms our key only for its domains and its stream', async (t) => {
   const world = await startWorld(t);
   world.send(`<message from='romeo@montague.lit' to='juliet@capulet.lit'/>`);
   const called = await world.prepared();
@@ -409,7 +409,7 @@ test('XEP-0220 §2.2.2: a key of ours is valid for the domains and the stream th
     return /type='(\w+)'/.exec(answer)![1];
   };
   assert.equal(await ask(key), 'valid');
-  assert.equal(await ask(key), 'valid', 'nothing is remembered, and nothing used up');
+  assert.equal(await ask(key), 'valid', 'a key may be verified twice');
   assert.equal(await ask(`${key.slice(1)}0`), 'invalid');
   assert.equal(await ask(''), 'invalid');
   assert.equal(await ask(key, 'evil.lit'), 'invalid');
@@ -417,10 +417,10 @@ test('XEP-0220 §2.2.2: a key of ours is valid for the domains and the stream th
   assert.equal(await ask(key, 'capulet.lit', 'verona.lit'), 'invalid');
   assert.equal(await ask(key, 'capulet.lit', 'nobody.lit'), 'error');
   assert.equal(await ask(key, 'capulet.lit', 'montague.lit'), 'valid');
-  assert.deepEqual(world.events, [], 'asking authenticates nobody');
+  assert.deepEqual(world.events, [], 'a request authenticates no one');
 });
 
-test('XEP-0220 §2.1.2: a peer may ask about a key of one of our domains on its stream to another one', async (t) => {
+test('XEP-0220 §2.1.2: confirms a key of another of our domains on the same stream', async (t) => {
   const world = await startWorld(t);
   const verona = world.server.router.hosts.get('verona.lit')!;
   const message = `<message from='romeo@verona.lit' to='juliet@capulet.lit'/>`;
@@ -437,7 +437,7 @@ test('XEP-0220 §2.1.2: a peer may ask about a key of one of our domains on its 
   }
 });
 
-test('XEP-0185 §3: keys are made as in its examples', () => {
+test('XEP-0185 §3: computes the keys of its examples', () => {
   assert.equal(
     keyFor('s3cr3tf0rd14lb4ck', 'montague.example', 'capulet.example', 'D60000229F'),
     'b4835385f37fe2895af6c196b59097b16862406db80559900d96bf6fa7d23df3',

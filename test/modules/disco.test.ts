@@ -1,4 +1,4 @@
-// What the domain and its accounts tell of themselves (XEP-0030).
+// Service discovery of the domain and of accounts (XEP-0030).
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -37,26 +37,26 @@ async function romeoAndServer(t: TestContext): Promise<[ScriptedClient, TestServ
   return [await server.client(ROMEO), server];
 }
 
-test('XEP-0030 §3.1: the domain tells its identity and features, each once and in order', async (t) => {
+test('XEP-0030 §3.1: the domain returns its identities and features, each once and in order', async (t) => {
   const [romeo] = await romeoAndServer(t);
   romeo.send(ask('capulet.lit', INFO));
   const identity = `<identity category='server' type='im' name='enjamb'/>`;
   await romeo.receives(result('capulet.lit', ROMEO, INFO, `${identity}${features}`));
 });
 
-test('XEP-0030 §4.1: a domain to which nothing belongs has an empty list', async (t) => {
+test('XEP-0030 §4.1: a domain without services returns an empty list', async (t) => {
   const [romeo] = await romeoAndServer(t);
   romeo.send(ask('montague.lit', ITEMS));
   await romeo.receives(result('montague.lit', ROMEO, ITEMS, ''));
 });
 
-test('XEP-0030 §4.1: a service below the domain belongs to it', async (t) => {
+test('XEP-0030 §4.1: a domain lists the services below it', async (t) => {
   const [romeo] = await romeoAndServer(t);
   romeo.send(ask('capulet.lit', ITEMS));
   await romeo.receives(result('capulet.lit', ROMEO, ITEMS, `<item jid='rooms.capulet.lit'/>`));
 });
 
-test('XEP-0030 §3.2, §7: a node that nobody knows is not found', async (t) => {
+test('XEP-0030 §3.2, §7: an unknown node gets item-not-found', async (t) => {
   const [romeo] = await romeoAndServer(t);
   for (const xmlns of [INFO, ITEMS]) {
     romeo.send(ask('capulet.lit', xmlns, ` node='urn:example:unknown'`));
@@ -64,7 +64,7 @@ test('XEP-0030 §3.2, §7: a node that nobody knows is not found', async (t) => 
   }
 });
 
-test('XEP-0030 §3.2, §4.2: what is at a node is for modules to say; the answer mirrors the node', async (t) => {
+test('XEP-0030 §3.2, §4.2: modules answer for their nodes; the answer names the node', async (t) => {
   const [romeo, server] = await romeoAndServer(t);
   const { hooks } = server.server.router.hosts.get('capulet.lit')!;
   const node = ` node='urn:example:a'`;
@@ -77,7 +77,7 @@ test('XEP-0030 §3.2, §4.2: what is at a node is for modules to say; the answer
   await romeo.receives(result('capulet.lit', ROMEO, INFO, '', node));
 });
 
-test('XEP-0030 §3.1: users learn what their own account can do', async (t) => {
+test('XEP-0030 §3.1: users get the features of their own account', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   const juliet = await server.client(`${JULIET}/balcony`);
   for (const to of ['', JULIET]) {
@@ -86,7 +86,7 @@ test('XEP-0030 §3.1: users learn what their own account can do', async (t) => {
   }
 });
 
-test('XEP-0030 §8: the account of another is unavailable, whether it exists or not', async (t) => {
+test("XEP-0030 §8: another user's account gets service-unavailable, whether it exists or not", async (t) => {
   const [romeo, server] = await romeoAndServer(t);
   await setRoster(server, JULIET, { 'romeo@montague.lit': 'to' });
   for (const to of [JULIET, 'nobody@capulet.lit']) {
@@ -109,7 +109,7 @@ test('XEP-0030 §8: its list of items is empty, whether it exists or not', async
   }
 });
 
-test('XEP-0030 §8: who may see the presence of an account learns about it, and who is there', async (t) => {
+test("XEP-0030 §8: a user who may see an account's presence gets its features and its available clients", async (t) => {
   const [romeo, server] = await romeoAndServer(t);
   await setRoster(server, JULIET, { 'romeo@montague.lit': 'from' });
   const juliet = await server.client(`${JULIET}/balcony`);
@@ -123,7 +123,7 @@ test('XEP-0030 §8: who may see the presence of an account learns about it, and 
   await romeo.receives(error(JULIET, ROMEO, 'item-not-found'));
 });
 
-test('a component answers for its domain with what its own modules contribute', async (t) => {
+test('a component answers for its domain with the items of its own modules', async (t) => {
   const [romeo] = await romeoAndServer(t);
   romeo.send(ask('rooms.capulet.lit', INFO));
   const query = (await romeo.next()).getChild('query', INFO)!;
@@ -132,7 +132,7 @@ test('a component answers for its domain with what its own modules contribute', 
   assert.ok(said.includes(INFO) && said.includes(ITEMS), `${said}`);
 });
 
-test('a reloaded module tells the same', async (t) => {
+test('after a reload the module returns the same', async (t) => {
   const [romeo, server] = await romeoAndServer(t);
   await reloadModule(server, 'disco');
   romeo.send(ask('capulet.lit', INFO));
@@ -140,7 +140,7 @@ test('a reloaded module tells the same', async (t) => {
   await romeo.receives(result('capulet.lit', ROMEO, INFO, `${identity}${features}`));
 });
 
-test('XEP-0128 §2: forms of modules, with the one first that some clients read alone', async (t) => {
+test('XEP-0128 §2: returns the forms of modules, and the one that some clients read alone first', async (t) => {
   const server = await startServer(t, { config: '[hosts."localhost"]\nmodules_enabled = ["disco"]' });
   const { items } = server.server.router.hosts.get('localhost')!;
   const form = (type: string) => buildForm({ type: 'result', formType: type, fields: [] });

@@ -5,7 +5,7 @@ import { startServer } from '../support/server.ts';
 
 const PLUGINS = join(import.meta.dirname, 'plugins');
 
-test('elements of @xmpp/xml and ltx: sent, as answers, now and later', async (t) => {
+test('modules may send and return elements of @xmpp/xml and ltx, also asynchronously', async (t) => {
   const config = `[hosts."localhost"]\nmodules_enabled = ["message", "xmppjs"]`;
   const server = await startServer(t, { config, plugins: PLUGINS });
   const romeo = await server.client('romeo@localhost/orchard');

@@ -1,5 +1,5 @@
-// The suites of all modules once more, on storage that forgets owners at rest. Code that reads the rows of an owner who is
-// not loaded throws (docs/adr/0032). This file sets ENJAMB_TEST_STORAGE, so it needs a process of its own.
+// Repeats the suites of all modules on storage that unloads owners at rest. Code that reads the rows of an owner that is
+// not loaded throws (docs/adr/0032). This file sets ENJAMB_TEST_STORAGE, so it needs its own process.
 
 import { globSync } from 'node:fs';
 

@@ -1,4 +1,4 @@
-// Where messages go: every row of RFC 6121 §8.5.2.1.1, §8.5.2.2.1, §8.5.3.1 and §8.5.3.2.1.
+// Routing of messages: every row of RFC 6121 §8.5.2.1.1, §8.5.2.2.1, §8.5.3.1 and §8.5.3.2.1.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -26,7 +26,7 @@ interface Case {
   readonly outcome: Outcome;
 }
 
-/** Nobody, one or several; available with any sign of priority, or merely connected. */
+/** None, one or several clients, with negative, zero or positive priority, or connected but not available. */
 const GATHERINGS: readonly (readonly Resource[])[] = [
   [],
   ['silent'],
@@ -91,7 +91,7 @@ async function gather(
   return [await server.client(ROMEO), clients, told];
 }
 
-/** What `message-delivered` told about a message. */
+/** The payload of one `message-delivered`. */
 interface Told {
   readonly user: string;
   readonly to: string | undefined;
@@ -99,7 +99,7 @@ interface Told {
   readonly taken: StanzaEvent['notes']['taken'];
 }
 
-/** Fills up with what is told of messages for users of capulet.lit. */
+/** Returns a list to which the deliveries to users of capulet.lit are added. */
 function deliveries({ server }: TestServer): Told[] {
   const told: Told[] = [];
   server.router.hosts.get('capulet.lit')!.hooks.add(
@@ -114,7 +114,7 @@ function deliveries({ server }: TestServer): Told[] {
   return told;
 }
 
-/** Takes what clients told each other of their coming. */
+/** Reads the presence that the clients have sent each other. */
 async function drain(client: ScriptedClient): Promise<void> {
   client.send(`<iq type='get' id='drain' to='capulet.lit'><query xmlns='urn:example:drain'/></iq>`);
   await client.skipUntil((element) => element.attrs.id === 'drain');
@@ -148,7 +148,7 @@ for (const resources of GATHERINGS) {
   });
 }
 
-test('RFC 6121 §8.5.3.1: a message for a full JID reaches that client alone, whatever its priority', async (t) => {
+test('RFC 6121 §8.5.3.1: only the client with the full JID gets a message to it, whatever its priority', async (t) => {
   const [romeo, clients, told] = await gather(t, [-1, 'silent', 5]);
   for (const type of TYPES) {
     for (const index of [0, 1]) {
@@ -163,7 +163,7 @@ test('RFC 6121 §8.5.3.1: a message for a full JID reaches that client alone, wh
   await settled(romeo, ...clients);
 });
 
-test('RFC 6121 §8.5.1: an account that does not exist answers like one that nobody is connected to', async (t) => {
+test('RFC 6121 §8.5.1: a message to an unknown account is answered like one to an account without clients', async (t) => {
   const [romeo] = await gather(t, []);
   for (const type of TYPES) {
     for (const resource of ['', '/tomb']) {
@@ -182,7 +182,7 @@ test('RFC 6121 §8.5.1: an account that does not exist answers like one that nob
   }
 });
 
-test('RFC 6120 §10.3.1: a message without an address goes to the sender’s own account', async (t) => {
+test("RFC 6120 §10.3.1: a message without an address goes to the sender's own account", async (t) => {
   const server = await startServer(t, { config: CONFIG });
   const balcony = await server.client(`${JULIET}/balcony`);
   await becomeAvailable(balcony);
@@ -190,7 +190,7 @@ test('RFC 6120 §10.3.1: a message without an address goes to the sender’s own
   await balcony.receives(`<message from='${JULIET}/balcony' to='${JULIET}'><body>To myself</body></message>`);
 });
 
-test('a message that no client takes is offered to whoever keeps messages, for accounts that exist', async (t) => {
+test('a message that no client takes is offered to modules that store messages, for existing accounts', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   await server.account(JULIET);
   const kept: string[] = [];
@@ -223,7 +223,7 @@ test('a message that no client takes is offered to whoever keeps messages, for a
   );
 });
 
-test('XEP-0203 §4: only this host says in its name since when a message has waited', async (t) => {
+test('XEP-0203 §4: removes delay stamps in the name of this host that others have added', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   const balcony = await server.client(`${JULIET}/balcony`);
   await becomeAvailable(balcony);
@@ -239,7 +239,7 @@ test('XEP-0203 §4: only this host says in its name since when a message has wai
   }
 });
 
-test('a handler of `message-delivered` that fails does not keep a message from its sender and its recipient', async (t) => {
+test('a failing handler of `message-delivered` affects neither sender nor recipient', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   const balcony = await server.client(`${JULIET}/balcony`);
   await becomeAvailable(balcony);

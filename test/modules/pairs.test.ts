@@ -1,4 +1,4 @@
-// Every module alone, and every two of them: the server starts and says no to what nobody is there for.
+// Every module alone, and every two of them: the server starts and refuses stanzas that no loaded module handles.
 
 import assert from 'node:assert/strict';
 import { duplexPair } from 'node:stream';
@@ -13,15 +13,15 @@ const ROOMS = 'rooms.montague.lit';
 const ROMEO = `romeo@${HOST}/orchard`;
 const HALL = `hall@${ROOMS}`;
 
-/** How a stanza of each module is answered while the module is there; without it: `service-unavailable`, or nothing. */
+/** The answer to a stanza of each module; without the module: `service-unavailable`, or none. */
 interface Probe {
-  /** Whoever of them is there answers. */
+  /** The modules that answer, if they are loaded. */
   readonly modules: readonly string[];
   readonly host: string;
   readonly stanza: string;
-  /** What tells that the module has answered: the type of the reply, `undefined` for none. */
+  /** The type of the module's answer; `undefined` for none. */
   readonly answer: string | undefined;
-  /** RFC 6121 §8.5: presence for users that nobody handles is dropped. */
+  /** RFC 6121 §8.5: presence for users that no module handles is dropped. */
   readonly without: 'error' | 'nothing';
 }
 
@@ -29,7 +29,7 @@ const request = (xmlns: string, name = 'query') => `<${name} xmlns='${xmlns}'/>`
 const asked = (module: string, payload: string): Probe[] =>
   [HOST, ROOMS].map((host) => {
     const stanza = `<iq type='get' id='probe' to='${host}'>${payload}</iq>`;
-    // The room service describes itself also where nobody else does.
+    // The room service answers disco requests without the module disco.
     const modules = module === 'disco' && host === ROOMS ? ['disco', 'muc'] : [module];
     return { modules, host, stanza, answer: 'result', without: 'error' };
   });
@@ -84,22 +84,22 @@ const PROBES: readonly Probe[] = [
   },
 ];
 
-/** Always enabled: without it nobody could log in to look. */
+/** Always enabled, because the test logs in. */
 const LOGIN = 'saslauth';
 const definitions = await readDefinitions();
 definitions.delete(LOGIN);
 
-test('every module alone, and none: the server starts, and the rest is not there', async (t) => {
+test('the server starts with each module alone, and with none', async (t) => {
   for (const set of [[], ...[...definitions.keys()].map((name) => [name])]) await enableAndDisable(t, set);
 });
 
-test('every two modules: the server starts, and the rest is not there', async (t) => {
+test('the server starts with every two modules', async (t) => {
   const names = [...definitions.keys()];
   for (const [index, one] of names.entries())
     for (const other of names.slice(index + 1)) await enableAndDisable(t, [one, other]);
 });
 
-test('all modules but one: what the others need is loaded all the same', async (t) => {
+test('the server starts without any one module, and loads those that others depend on', async (t) => {
   const names = [...definitions.keys()];
   for (const left of names) {
     const site = await startSite(t, names, [left]);
@@ -107,7 +107,7 @@ test('all modules but one: what the others need is loaded all the same', async (
   }
 });
 
-test('XEP-0220 §2.1: a server that does not know dialback ends the stream', async (t) => {
+test('XEP-0220 §2.1: a server without dialback ends a stream on which it is requested', async (t) => {
   for (const name of definitions.keys()) {
     const { server } = await startSite(t, [name]);
     const said = await callAsServer(server);
@@ -157,7 +157,7 @@ async function startSite(t: TestContext, enabled: readonly string[], disabled: r
   };
   return {
     server,
-    /** Another module may have brought it along. */
+    /** Another module may have enabled it. */
     async load(name: string) {
       const isThere = (await loaded()).some((row) => row.endsWith(` ${name}`));
       if (!isThere) await run('module load', { name });
@@ -197,7 +197,7 @@ async function probeAll(romeo: ScriptedClient, there: ReadonlySet<string>, what:
   }
 }
 
-/** Says a dialback request as another server would, and gives what it hears until the answer is there. */
+/** Sends a dialback request like another server, and returns what it receives up to the answer. */
 async function callAsServer({ server }: TestServer): Promise<string> {
   const [ours, theirs] = duplexPair();
   ours.once('close', () => theirs.destroy());
@@ -216,7 +216,7 @@ async function callAsServer({ server }: TestServer): Promise<string> {
   return heard;
 }
 
-/** What is loaded for a set of modules on a kind of host. */
+/** The loaded modules for a set of enabled modules on a kind of host. */
 function withDependencies(set: readonly string[], kind: 'local' | 'component'): string[] {
   const found = new Set<string>();
   const visit = (name: string): void => {

@@ -15,7 +15,7 @@ const unavailable = (from: string) =>
   `<iq type='error' from='${from}' to='${JULIET}'><error type='cancel'>
      <service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`;
 
-test('XEP-0199 §4.2: a client pings its server, by its own account, by the domain, or by no address', async (t) => {
+test('XEP-0199 §4.2: the server answers pings of a client to its own account, to the domain, and without an address', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   const juliet = await server.client(JULIET);
   for (const [to, from] of [
@@ -28,7 +28,7 @@ test('XEP-0199 §4.2: a client pings its server, by its own account, by the doma
   }
 });
 
-test('XEP-0199 §4.3: other servers and components are pinged by their domain', async (t) => {
+test('XEP-0199 §4.3: the server answers pings of other servers and components to its domain', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   const juliet = await server.client(JULIET);
   for (const domain of ['montague.lit', 'rooms.capulet.lit']) {
@@ -37,7 +37,7 @@ test('XEP-0199 §4.3: other servers and components are pinged by their domain', 
   }
 });
 
-test('RFC 6120 §13.11: a ping does not tell whether an account exists', async (t) => {
+test('RFC 6120 §13.11: the answer to a ping does not reveal whether an account exists', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   await server.account('nurse@capulet.lit');
   const juliet = await server.client(JULIET);

@@ -1,4 +1,4 @@
-// What a stranger sent and was stored, or what a disk has damaged, never keeps a user from logging in.
+// Stored stanzas of other users, and rows that a disk has damaged, never prevent a login.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -43,7 +43,7 @@ function stores({ server: { router } }: TestServer) {
   return router.hosts.get('capulet.lit')!.stores;
 }
 
-/** Logs in, and has read everything up to the echo of its presence and what follows. */
+/** Logs in, and reads everything up to the echo of its presence and the stanzas after it. */
 async function login(there: TestServer): Promise<{ client: ScriptedClient; heard: Element[] }> {
   const client = await there.client(BALCONY);
   await requestRoster(client);
@@ -68,7 +68,7 @@ const kinds = (heard: readonly Element[]) =>
     .map(({ name, attrs }) => `${name} ${attrs.from}`);
 const isEcho = ({ attrs }: Element) => attrs.id === 'here' && attrs.type === undefined;
 
-test('RFC 6121 §3.1.3: a request with 40 prefixes in scope does not break the login of its recipient, after a restart either', async (t) => {
+test("RFC 6121 §3.1.3: a request with 40 namespace prefixes in scope does not break its recipient's login, also after a restart", async (t) => {
   const folder = emptyFolder();
   const first = await server(t, folder);
   await first.account(JULIET);
@@ -94,7 +94,7 @@ test('RFC 6121 §3.1.3: a request with 40 prefixes in scope does not break the l
   assert.deepEqual(kinds(heard), expected);
 });
 
-test('RFC 6121 §3.1.3: such a request of another server does not either', async (t) => {
+test('RFC 6121 §3.1.3: the same for a request from another server', async (t) => {
   const config = (host: string) => `modules_enabled = ${MODULES}\n[hosts."${host}"]`;
   const net = await network(t, { capulet: config('capulet.lit'), montague: config('montague.lit') });
   const there = net.of('capulet.lit');
@@ -119,7 +119,7 @@ test('RFC 6121 §3.1.3: such a request of another server does not either', async
   }
 });
 
-test('one stored row that cannot be read does not hide the others, and the user can answer the request', async (t) => {
+test('an unreadable row does not hide the others, and the user can answer the request', async (t) => {
   const folder = emptyFolder();
   const first = await server(t, folder);
   await first.account(JULIET);
@@ -152,7 +152,7 @@ test('one stored row that cannot be read does not hide the others, and the user 
   assert.ok(heard.some(isEcho), 'her presence is announced');
   assert.deepEqual(kinds(heard), [`presence ${TYBALT}`, `presence ${ROMEO}`, `message ${ROMEO}/x`]);
   const { items: stored } = (await rosters(second, 'juliet', 'capulet.lit')).get('juliet')!;
-  assert.ok(parseElement(stored[TYBALT]!.request!), 'it can be read from now on');
+  assert.ok(parseElement(stored[TYBALT]!.request!), 'the stored request is readable again');
   client.send(`<presence type='unsubscribed' to='${TYBALT}'/>`);
   await settled(client);
   client.send('</stream:stream>');
@@ -169,7 +169,7 @@ test('one stored row that cannot be read does not hide the others, and the user 
   ]);
 });
 
-test('XEP-0049: a private element that cannot be read does not hide the others, and can be replaced', async (t) => {
+test('XEP-0049: an unreadable element does not hide the others, and can be replaced', async (t) => {
   const there = await server(t);
   const client = await there.client(BALCONY);
   await stores(there).map<string>('private').set('juliet', 'urn:a prefs', '<prefs');

@@ -1,10 +1,10 @@
-// One client that is present to as many as it can be.
+// One client with the most directed presence.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { harness } from '../support/module-harness.ts';
 
-test('RFC 6121 §4.6.3: of 50,000 directed presences those within the bound are sent and remembered, the rest is refused', async (t) => {
+test('RFC 6121 §4.6.3: of 50,000 directed presences those within the bound are sent and remembered, the others are refused', async (t) => {
   const h = await harness(t);
   const peer = h.peer('verona.lit');
   const romeo = h.client('romeo@montague.lit/orchard');
@@ -19,5 +19,5 @@ test('RFC 6121 §4.6.3: of 50,000 directed presences those within the bound are 
   assert.ok(tookMs < 20_000, `${tookMs} ms`);
   romeo.close();
   const gone = peer.received.filter(({ attrs }) => attrs.type === 'unavailable').length;
-  assert.equal(gone, sent, 'all are told of the end, once');
+  assert.equal(gone, sent, 'each recipient gets unavailable presence once');
 });

@@ -14,7 +14,7 @@ const CONFIGS = {
 const push = (item: string) =>
   `<iq type='set' to='{any}'><query xmlns='jabber:iq:roster' ver='{any}'>${item}</query></iq>`;
 
-test('RFC 6121 §3.1, §4.2: two users of two servers come to see each other come and go', async (t) => {
+test("RFC 6121 §3.1, §4.2: users of two servers subscribe to each other and see each other's presence", async (t) => {
   const net = await network(t, CONFIGS);
   const romeo = await net.client(`${ROMEO}/orchard`);
   const juliet = await net.client(`${JULIET}/balcony`);
@@ -44,7 +44,7 @@ test('RFC 6121 §3.1, §4.2: two users of two servers come to see each other com
   await hall.receives(gone);
 });
 
-test('RFC 6121 §3.1.2: a request that did not reach the other server is repeated at the next login', async (t) => {
+test('RFC 6121 §3.1.2: repeats an undelivered subscription request at the next login', async (t) => {
   const net = await network(t, CONFIGS);
   await net.of('capulet.lit').account(JULIET);
   await net.of('montague.lit').account(ROMEO);
@@ -57,7 +57,7 @@ test('RFC 6121 §3.1.2: a request that did not reach the other server is repeate
   await settled(romeo, juliet);
 });
 
-test('RFC 6121 §3.1.2: a request for a server that cannot be reached comes back as an error', async (t) => {
+test('RFC 6121 §3.1.2: a request to an unreachable server returns an error', async (t) => {
   const net = await network(t, CONFIGS);
   net.unreachable.add('capulet.lit');
   const romeo = await net.client(`${ROMEO}/orchard`);

@@ -1,4 +1,4 @@
-// Asking for presence, allowing it and ending it (RFC 6121 §3), between accounts of two hosts.
+// Subscription requests, approvals and cancellations (RFC 6121 §3) between accounts of two hosts.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -19,7 +19,7 @@ const CONFIG = `${IM_MODULES}\nroster_max_requests = 3\n[hosts."capulet.lit"]\n[
 const ROMEO = 'romeo@montague.lit';
 const JULIET = 'juliet@capulet.lit';
 
-/** Romeo and Juliet, both with their roster on the screen and available. */
+/** Romeo and Juliet, available, and both have requested their roster. */
 async function strangers(t: TestContext): Promise<[TestServer, ScriptedClient, ScriptedClient]> {
   const server = await startServer(t, { config: CONFIG });
   return [server, await online(server, `${ROMEO}/orchard`), await online(server, `${JULIET}/balcony`)];
@@ -37,7 +37,7 @@ const push = (item: string) =>
 const presence = (type: string, from: string, to: string) =>
   `<presence${type === '' ? '' : ` type='${type}'`} from='${from}' to='${to}'/>`;
 
-/** `jid` → `subscription`, `ask` and `approved` as the client sees them. */
+/** `jid` → `subscription`, `ask` and `approved` of the client's roster. */
 async function rosterOf(client: ScriptedClient): Promise<Record<string, string>> {
   client.send(`<iq type='get' id='see'><query xmlns='jabber:iq:roster'/></iq>`);
   const answer = await client.skipUntil((element) => element.attrs.id === 'see');
@@ -55,7 +55,7 @@ async function stored(server: TestServer, account: string): Promise<Roster | und
   return (await rosters(server, user, domain)).get(user);
 }
 
-test('RFC 6121 §3.1: Romeo asks, Juliet allows, and he sees her', async (t) => {
+test('RFC 6121 §3.1: Romeo requests a subscription, Juliet approves it, and he gets her presence', async (t) => {
   const [server, romeo, juliet] = await strangers(t);
   romeo.send(
     `<presence type='subscribe' to='${JULIET}/balcony' id='s1'><status>Art thou there?</status></presence>`,
@@ -64,7 +64,7 @@ test('RFC 6121 §3.1: Romeo asks, Juliet allows, and he sees her', async (t) => 
   await juliet.receives(
     `<presence type='subscribe' from='${ROMEO}' to='${JULIET}'><status>Art thou there?</status></presence>`,
   );
-  assert.deepEqual(await rosterOf(juliet), {}, 'nobody is put into a roster by asking');
+  assert.deepEqual(await rosterOf(juliet), {}, 'a request adds no item to the roster');
 
   juliet.send(`<presence type='subscribed' to='${ROMEO}'/>`);
   await juliet.receives(push(`<item jid='${ROMEO}' subscription='from'/>`));
@@ -75,7 +75,7 @@ test('RFC 6121 §3.1: Romeo asks, Juliet allows, and he sees her', async (t) => 
   await settled(romeo, juliet);
 });
 
-test('RFC 6121 §3.1.3: a request waits for the user, is delivered once per login, and in its own words', async (t) => {
+test('RFC 6121 §3.1.3: a request is stored unchanged, and delivered once per login', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   await server.account(JULIET);
   const romeo = await online(server, `${ROMEO}/orchard`);
@@ -98,7 +98,7 @@ test('RFC 6121 §3.1.3: a request waits for the user, is delivered once per logi
   }
 });
 
-test('RFC 6121 §3.1.3: a request reaches every available client, also one that shows no roster', async (t) => {
+test('RFC 6121 §3.1.3: every available client gets a request, even if it has not requested the roster', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   const bot = await server.client(`${JULIET}/bot`);
   await becomeAvailable(bot, '<priority>-1</priority>');
@@ -109,7 +109,7 @@ test('RFC 6121 §3.1.3: a request reaches every available client, also one that 
   await settled(romeo, silent);
 });
 
-test('RFC 6121 §3.2.2: Juliet refuses; the request is gone and Romeo knows', async (t) => {
+test('RFC 6121 §3.2.2: Juliet denies a request; it is removed, and Romeo is notified', async (t) => {
   const [server, romeo, juliet] = await strangers(t);
   romeo.send(`<presence type='subscribe' to='${JULIET}'/>`);
   await romeo.next();
@@ -121,7 +121,7 @@ test('RFC 6121 §3.2.2: Juliet refuses; the request is gone and Romeo knows', as
   assert.deepEqual((await stored(server, JULIET))?.items, {});
 });
 
-test('RFC 6121 §3.2.2: Juliet ends it; Romeo sees her go before he is told', async (t) => {
+test("RFC 6121 §3.2.2: Juliet cancels Romeo's subscription; he gets her unavailable presence first", async (t) => {
   const [server, romeo, juliet] = await strangers(t);
   await setRoster(server, ROMEO, { [JULIET]: 'to' });
   await setRoster(server, JULIET, { [ROMEO]: 'from' });
@@ -132,13 +132,13 @@ test('RFC 6121 §3.2.2: Juliet ends it; Romeo sees her go before he is told', as
   await juliet.receives(push(`<item jid='${ROMEO}' subscription='none'/>`));
 });
 
-test('RFC 6121 §3.2.2: to end what is not there tells nobody anything', async (t) => {
+test('RFC 6121 §3.2.2: cancelling a subscription that does not exist notifies no one', async (t) => {
   const [, romeo, juliet] = await strangers(t);
   juliet.send(`<presence type='unsubscribed' to='${ROMEO}'/>`);
   await settled(juliet, romeo);
 });
 
-test('RFC 6121 §3.3: Romeo unsubscribes; Juliet hears it, and he sees her go', async (t) => {
+test('RFC 6121 §3.3: Romeo unsubscribes; Juliet is notified, and he gets her unavailable presence', async (t) => {
   const [server, romeo, juliet] = await strangers(t);
   await setRoster(server, ROMEO, { [JULIET]: 'both' });
   await setRoster(server, JULIET, { [ROMEO]: 'both' });
@@ -149,7 +149,7 @@ test('RFC 6121 §3.3: Romeo unsubscribes; Juliet hears it, and he sees her go', 
   await romeo.receives(presence('unavailable', `${JULIET}/balcony`, ROMEO));
 });
 
-test('RFC 6121 §3.3.3: taking a request back removes what was kept of it', async (t) => {
+test('RFC 6121 §3.3.3: withdrawing a request removes the stored one', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   await server.account(JULIET);
   const romeo = await server.client(`${ROMEO}/orchard`);
@@ -161,7 +161,7 @@ test('RFC 6121 §3.3.3: taking a request back removes what was kept of it', asyn
   assert.deepEqual((await stored(server, JULIET))?.items, {});
 });
 
-test('RFC 6121 §3.1.3: who is subscribed already is answered at once, and the user is not asked', async (t) => {
+test('RFC 6121 §3.1.3: a request of a subscribed user is answered immediately and not delivered', async (t) => {
   const [server, romeo, juliet] = await strangers(t);
   await setRoster(server, JULIET, { [ROMEO]: 'from' });
   romeo.send(`<presence type='subscribe' to='${JULIET}'/>`);
@@ -172,7 +172,7 @@ test('RFC 6121 §3.1.3: who is subscribed already is answered at once, and the u
   await settled(juliet);
 });
 
-test('RFC 6121 §3.1.6, §3.2.3: an answer that nobody waits for changes nothing and is not delivered', async (t) => {
+test('RFC 6121 §3.1.6, §3.2.3: an unsolicited answer changes nothing and is not delivered', async (t) => {
   const [, romeo, juliet] = await strangers(t);
   juliet.send(`<presence type='subscribed' to='${ROMEO}'/>`);
   await juliet.receives(push(`<item jid='${ROMEO}' subscription='none' approved='true'/>`));
@@ -180,7 +180,7 @@ test('RFC 6121 §3.1.6, §3.2.3: an answer that nobody waits for changes nothing
   assert.deepEqual(await rosterOf(romeo), {});
 });
 
-test('RFC 6121 §3.4: what was approved in advance is granted without asking again', async (t) => {
+test('RFC 6121 §3.4: a pre-approved request is granted and not delivered', async (t) => {
   const [, romeo, juliet] = await strangers(t);
   juliet.send(`<presence type='subscribed' to='${ROMEO}'/>`);
   await juliet.receives(push(`<item jid='${ROMEO}' subscription='none' approved='true'/>`));
@@ -192,7 +192,7 @@ test('RFC 6121 §3.4: what was approved in advance is granted without asking aga
   await juliet.receives(push(`<item jid='${ROMEO}' subscription='from'/>`));
 });
 
-test('RFC 6121 §3.4.2: an approval in advance can be withdrawn, and that is not sent on', async (t) => {
+test('RFC 6121 §3.4.2: a pre-approval can be cancelled; that is not routed to the contact', async (t) => {
   const [, romeo, juliet] = await strangers(t);
   juliet.send(`<presence type='subscribed' to='${ROMEO}'/><presence type='unsubscribed' to='${ROMEO}'/>`);
   await juliet.receives(push(`<item jid='${ROMEO}' subscription='none' approved='true'/>`));
@@ -219,7 +219,7 @@ test('RFC 6121 §2.5.2: removing a contact ends both subscriptions', async (t) =
   );
 });
 
-test('RFC 6121 §2.5.2: removing a contact with open requests takes one back and refuses the other', async (t) => {
+test("RFC 6121 §2.5.2: removing a contact withdraws the user's request and denies the contact's", async (t) => {
   const [server, romeo, juliet] = await strangers(t);
   await setRoster(server, ROMEO, { [JULIET]: 'none + out + in' });
   await setRoster(server, JULIET, { [ROMEO]: 'none + out + in' });
@@ -235,7 +235,7 @@ test('RFC 6121 §2.5.2: removing a contact with open requests takes one back and
   );
 });
 
-test('an account that is deleted ends its subscriptions', async (t) => {
+test('deleting an account ends its subscriptions', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   await befriend(server, ROMEO, JULIET);
   const juliet = await online(server, `${JULIET}/balcony`);
@@ -247,7 +247,7 @@ test('an account that is deleted ends its subscriptions', async (t) => {
   await juliet.receives(push(`<item jid='${ROMEO}' subscription='none'/>`));
 });
 
-test('nobody asks themselves', async (t) => {
+test('ignores subscription requests to oneself', async (t) => {
   const [, romeo] = await strangers(t);
   for (const type of ['subscribe', 'subscribed', 'unsubscribe', 'unsubscribed']) {
     romeo.send(`<presence type='${type}' to='${ROMEO}'/><presence type='${type}'/>`);
@@ -256,7 +256,7 @@ test('nobody asks themselves', async (t) => {
   assert.deepEqual(await rosterOf(romeo), {});
 });
 
-test('only roster_max_requests strangers wait at a time, and a very large request is kept short', async (t) => {
+test('stores at most roster_max_requests requests of unknown users, and shortens very large ones', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   await server.account(JULIET);
   for (const name of ['a', 'b', 'c', 'd']) {
@@ -274,7 +274,7 @@ test('only roster_max_requests strangers wait at a time, and a very large reques
   for (const { request = '' } of Object.values(items)) assert.ok(request.length < 300, request);
 });
 
-test('RFC 6121 §3.1.1: contacts of one host find each other like those of two', async (t) => {
+test('RFC 6121 §3.1.1: subscriptions work the same within one host and between two', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   const nurse = await online(server, 'nurse@capulet.lit/hall');
   const juliet = await online(server, `${JULIET}/balcony`);

@@ -1,4 +1,4 @@
-// Who is there, and who is told (RFC 6121 §4).
+// Presence and its recipients (RFC 6121 §4).
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -22,7 +22,7 @@ const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
 
 const start = (t: TestContext, config = CONFIG) => startServer(t, { config });
 
-/** Romeo and Juliet see each other; both are available, and have seen it. */
+/** Romeo and Juliet, subscribed to each other and available; both have got each other's presence. */
 async function lovers(t: TestContext): Promise<[TestServer, ScriptedClient, ScriptedClient]> {
   const server = await start(t);
   await befriend(server, ROMEO, JULIET);
@@ -36,7 +36,7 @@ async function lovers(t: TestContext): Promise<[TestServer, ScriptedClient, Scri
   return [server, romeo, juliet];
 }
 
-test('RFC 6121 §4.2.2: initial presence goes to those who are subscribed, and to no one else', async (t) => {
+test('RFC 6121 §4.2.2: initial presence goes to all subscribers, and to no one else', async (t) => {
   const server = await start(t);
   await server.account(ROMEO);
   const states = {
@@ -64,13 +64,13 @@ test('RFC 6121 §4.2.2: initial presence goes to those who are subscribed, and t
       `<presence from='${ROMEO}/orchard' to='${name}@capulet.lit'><show>away</show></presence>`,
     );
   }
-  // The request that is still open is repeated to the contacts on other hosts (§3.1.2).
+  // Pending requests to contacts on other hosts are repeated (§3.1.2).
   await clients.asking!.receives(`<presence type='subscribe' from='${ROMEO}' to='asking@capulet.lit'/>`);
   await clients.out!.receives(`<presence type='subscribe' from='${ROMEO}' to='out@capulet.lit'/>`);
   await settled(clients.to!, clients.none!, clients.from!, clients.both!);
 });
 
-test('RFC 6121 §4.2.2: all available clients of the user hear of each other, connected ones do not', async (t) => {
+test("RFC 6121 §4.2.2: the user's available clients get each other's presence; other connected clients do not", async (t) => {
   const server = await start(t);
   const silent = await server.client(`${JULIET}/silent`);
   const balcony = await server.client(`${JULIET}/balcony`);
@@ -85,7 +85,7 @@ test('RFC 6121 §4.2.2: all available clients of the user hear of each other, co
   await settled(silent);
 });
 
-test('RFC 6121 §4.3.2: the contacts that a user sees are asked once, at the first presence', async (t) => {
+test('RFC 6121 §4.3.2: initial presence sends one probe to each contact that the user is subscribed to', async (t) => {
   const [, romeo, juliet] = await lovers(t);
   romeo.send(`<presence><status>away</status></presence>`);
   await romeo.receives(`<presence from='${ROMEO}/orchard' to='${ROMEO}'><status>away</status></presence>`);
@@ -113,7 +113,7 @@ test('RFC 6121 §4.3.2: a probe is answered with the last presence of every avai
   await romeo.receives(`<presence type='unavailable' from='${JULIET}/tomb' to='${ROMEO}/orchard'/>`);
 });
 
-test('RFC 6121 §4.3.2: who is not subscribed is told so, and learns nothing about the account', async (t) => {
+test('RFC 6121 §4.3.2: a probe of a user without subscription gets unsubscribed, whether the account exists or not', async (t) => {
   const server = await start(t);
   const juliet = await server.client(`${JULIET}/balcony`);
   await becomeAvailable(juliet);
@@ -131,7 +131,7 @@ test('RFC 6121 §4.3.2: who is not subscribed is told so, and learns nothing abo
   await settled(juliet);
 });
 
-test('RFC 6121 §4.5.2: unavailable presence goes where the available one went, its sender included', async (t) => {
+test('RFC 6121 §4.5.2: unavailable presence goes to the recipients of available presence, including the sender', async (t) => {
   const [server, romeo, juliet] = await lovers(t);
   romeo.send(`<presence type='unavailable'><status>bye</status></presence>`);
   const gone = (to: string) =>
@@ -147,14 +147,14 @@ test('RFC 6121 §4.5.2: unavailable presence goes where the available one went, 
   await settled(romeo);
 });
 
-test('RFC 6121 §4.5.2: a client that is gone without a word is declared unavailable, once', async (t) => {
+test('RFC 6121 §4.5.2: unavailable presence is sent once for a client that disconnects without it', async (t) => {
   const [, romeo, juliet] = await lovers(t);
   romeo.drop();
   await juliet.receives(`<presence type='unavailable' from='${ROMEO}/orchard' to='${JULIET}'/>`);
   await settled(juliet);
 });
 
-test('RFC 6121 §4.5.2: a client that closes its stream after its goodbye is not declared again', async (t) => {
+test('RFC 6121 §4.5.2: no second one is sent for a client that has sent it and closes its stream', async (t) => {
   const [, romeo, juliet] = await lovers(t);
   romeo.send(`<presence type='unavailable'/></stream:stream>`);
   await romeo.closed();
@@ -162,7 +162,7 @@ test('RFC 6121 §4.5.2: a client that closes its stream after its goodbye is not
   await settled(juliet);
 });
 
-test('RFC 6121 §4.6.3: directed presence reaches a stranger, who is told when the client goes', async (t) => {
+test('RFC 6121 §4.6.3: directed presence reaches an unsubscribed user, who gets unavailable presence when the client goes', async (t) => {
   const server = await start(t);
   const juliet = await server.client(`${JULIET}/balcony`);
   const romeo = await server.client(`${ROMEO}/orchard`);
@@ -178,7 +178,7 @@ test('RFC 6121 §4.6.3: directed presence reaches a stranger, who is told when t
   await juliet.receives(`<presence type='unavailable' from='${ROMEO}/orchard' to='${JULIET}/balcony'/>`);
 });
 
-test('RFC 6121 §4.6.3: who has been told already is not told again when the client goes', async (t) => {
+test('RFC 6121 §4.6.3: a user who got directed unavailable presence does not get a second one', async (t) => {
   const server = await start(t);
   const juliet = await server.client(`${JULIET}/balcony`);
   const romeo = await server.client(`${ROMEO}/orchard`);
@@ -190,7 +190,7 @@ test('RFC 6121 §4.6.3: who has been told already is not told again when the cli
   await settled(juliet);
 });
 
-test('RFC 6121 §4.6.3: a subscriber that was addressed directly too hears of the end once', async (t) => {
+test('RFC 6121 §4.6.3: a subscriber with directed presence gets unavailable presence once', async (t) => {
   const [server, romeo, juliet] = await lovers(t);
   romeo.send(`<presence to='${JULIET}/balcony'/>`);
   await juliet.receives(`<presence from='${ROMEO}/orchard' to='${JULIET}/balcony'/>`);
@@ -201,7 +201,7 @@ test('RFC 6121 §4.6.3: a subscriber that was addressed directly too hears of th
   await settled(juliet);
 });
 
-test('RFC 6121 §4.6.3: what was directed before the first broadcast covers it is no longer kept apart', async (t) => {
+test('RFC 6121 §4.6.3: directed presence to a subscriber before the first broadcast is not tracked separately', async (t) => {
   const server = await start(t);
   await befriend(server, ROMEO, JULIET);
   const juliet = await server.client(`${JULIET}/balcony`);
@@ -222,7 +222,7 @@ test('RFC 6121 §4.6.3: what was directed before the first broadcast covers it i
   await settled(juliet);
 });
 
-test('a client is present to no more than presence_max_directed strangers', async (t) => {
+test('a client has directed presence with at most presence_max_directed addresses', async (t) => {
   const server = await start(t, `presence_max_directed = 2\n${CONFIG}`);
   const romeo = await server.client(`${ROMEO}/orchard`);
   for (const nobody of ['a', 'b']) romeo.send(`<presence to='${nobody}@capulet.lit'/>`);
@@ -234,7 +234,7 @@ test('a client is present to no more than presence_max_directed strangers', asyn
   await settled(romeo);
 });
 
-test('a client is present to addresses of no more than 128 KiB', async (t) => {
+test('a client has directed presence with addresses of at most 128 KiB', async (t) => {
   const server = await start(t);
   const romeo = await server.client(`${ROMEO}/orchard`);
   const to = (n: number) => `nobody@capulet.lit/${`${n} `.padEnd(1000, 'r')}`;
@@ -266,7 +266,7 @@ test('RFC 6121 §4.7.2.3: a priority is a number from -128 to 127', async (t) =>
   }
 });
 
-test('a presence that would burden every contact is refused', async (t) => {
+test('refuses presence that is too large for broadcast', async (t) => {
   const server = await start(t, `presence_max_size = "1 KiB"\n${CONFIG}`);
   const romeo = await server.client(`${ROMEO}/orchard`);
   await becomeAvailable(romeo);
@@ -278,7 +278,7 @@ test('a presence that would burden every contact is refused', async (t) => {
   }
 });
 
-test('other modules hear of a client once it is available, and of its priority before', async (t) => {
+test('other modules are notified when a client becomes available, with its former priority', async (t) => {
   const server = await start(t);
   const heard: unknown[] = [];
   const { hooks } = server.server.router.hosts.get('montague.lit')!;
@@ -322,7 +322,7 @@ test('RFC 6121 §8.5.3.1: presence for a full JID reaches that client, available
   }
 });
 
-test('RFC 6121 §8.5.1, §8.5.3.2.2: presence for nobody is ignored', async (t) => {
+test('RFC 6121 §8.5.1, §8.5.3.2.2: ignores presence to unknown accounts and clients', async (t) => {
   const server = await start(t);
   const juliet = await server.client(`${JULIET}/balcony`);
   await becomeAvailable(juliet);
@@ -336,7 +336,7 @@ test('RFC 6121 §8.5.1, §8.5.3.2.2: presence for nobody is ignored', async (t) 
   await settled(romeo, juliet);
 });
 
-test('a reloaded module knows who is available, and says goodbye for them', async (t) => {
+test('after a reload the module knows the available clients, and sends their unavailable presence', async (t) => {
   const [server, romeo, juliet] = await lovers(t);
   await reloadModule(server, 'presence');
   romeo.drop();

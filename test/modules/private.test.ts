@@ -1,4 +1,4 @@
-// XEP-0049: what clients keep on the server for themselves.
+// XEP-0049: private data of clients on the server.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -26,7 +26,7 @@ async function scene(t: TestContext, options = ''): Promise<Scene> {
   return { server, juliet: await server.client(JULIET) };
 }
 
-/** The account of a client: whose data it means. */
+/** The account of a client. */
 function own(client: ScriptedClient): string {
   return `${client.jid}`.replace(/\/.*/, '');
 }
@@ -58,7 +58,7 @@ async function refused(
     <${condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>${text === '' ? '' : reason}</error></iq>`);
 }
 
-test('XEP-0049 §2: what was stored is given back, whole, also to another client and after a reload', async (t) => {
+test('XEP-0049 §2: returns a stored element unchanged, also to another client and after a reload', async (t) => {
   const { server, juliet } = await scene(t);
   await keeps(juliet, BOOKMARKS + PREFERENCES);
   await has(juliet, `<storage xmlns='storage:bookmarks'/>`, BOOKMARKS);
@@ -67,7 +67,7 @@ test('XEP-0049 §2: what was stored is given back, whole, also to another client
   await has(chamber, `<prefs xmlns='urn:example:prefs'/>`, PREFERENCES);
 });
 
-test('XEP-0049 §2: what is stored replaces what had the same name and namespace, and nothing else', async (t) => {
+test('XEP-0049 §2: an element replaces only that with the same name and namespace', async (t) => {
   const { juliet } = await scene(t);
   await keeps(juliet, BOOKMARKS + PREFERENCES);
   await keeps(juliet, `<storage xmlns='storage:bookmarks'/>`);
@@ -75,12 +75,12 @@ test('XEP-0049 §2: what is stored replaces what had the same name and namespace
   await has(juliet, `<prefs xmlns='urn:example:prefs'/>`, PREFERENCES);
 });
 
-test('XEP-0049 §2: who asks for what was never stored gets it empty', async (t) => {
+test('XEP-0049 §2: returns an empty element if none was stored', async (t) => {
   const { juliet } = await scene(t);
   await has(juliet, `<storage xmlns='storage:bookmarks'/>`, `<storage xmlns='storage:bookmarks'/>`);
 });
 
-test('XEP-0049 §2: nobody reads or writes what others have', async (t) => {
+test('XEP-0049 §2: users cannot read or write the elements of other users', async (t) => {
   const { server, juliet } = await scene(t);
   const romeo = await server.client('romeo@capulet.lit/orchard');
   await keeps(juliet, BOOKMARKS);
@@ -92,7 +92,7 @@ test('XEP-0049 §2: nobody reads or writes what others have', async (t) => {
   await has(juliet, `<storage xmlns='storage:bookmarks'/>`, BOOKMARKS);
 });
 
-test('XEP-0049 §2: a get needs one element, a set at least one, each with a namespace of its own', async (t) => {
+test('XEP-0049 §2: a get needs one element, a set at least one, each with its own namespace', async (t) => {
   const { juliet } = await scene(t);
   for (const [type, content, error] of [
     ['get', '', 'bad-request modify'],
@@ -107,7 +107,7 @@ test('XEP-0049 §2: a get needs one element, a set at least one, each with a nam
   await has(juliet, `<prefs xmlns='urn:example:prefs'/>`, `<prefs xmlns='urn:example:prefs'/>`);
 });
 
-test('a user keeps no more than the limits; what is kept can still be replaced', async (t) => {
+test('a user stores at most the limits; stored elements may still be replaced', async (t) => {
   const { juliet } = await scene(t, 'private_max_elements = 2\nprivate_max_size = 400');
   await keeps(juliet, BOOKMARKS + PREFERENCES);
   for (const more of [
@@ -125,7 +125,7 @@ test('a user keeps no more than the limits; what is kept can still be replaced',
   );
 });
 
-test('requests that come at once do not get past the limits together', async (t) => {
+test('simultaneous requests cannot exceed the limits', async (t) => {
   const { juliet } = await scene(t, 'private_max_elements = 2');
   const sets = [0, 1, 2, 3].map(
     (i) =>

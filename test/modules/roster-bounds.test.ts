@@ -1,4 +1,4 @@
-// How large a roster may be, how often it is written, and how many strangers may wait.
+// The size of a roster, the number of its writes, and the number of pending requests.
 
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
@@ -45,7 +45,7 @@ async function sets(client: ScriptedClient, item: string, answer = result): Prom
 
 const onSqlite = (path: string) => `storage = "sqlite"\ndata_path = ${JSON.stringify(path)}`;
 
-test('RFC 6121 §2.3.3: a roster takes no more than roster_max_size, in names, groups or addresses; less is always possible', async (t) => {
+test('RFC 6121 §2.3.3: refuses changes beyond roster_max_size, in names, groups or addresses; smaller ones are always accepted', async (t) => {
   const there = await server(t, 'roster_max_size = "2 KiB"');
   const client = await there.client(BALCONY);
   const long = 'x'.repeat(960);
@@ -69,7 +69,7 @@ test('RFC 6121 §2.3.3: a roster takes no more than roster_max_size, in names, g
   );
 });
 
-test('a roster of before that is larger can be changed as long as it does not grow', async (t) => {
+test('a stored roster beyond the limit may be changed as long as it does not grow', async (t) => {
   const there = await server(t, 'roster_max_size = "1 KiB"');
   const client = await there.client(BALCONY);
   const item = {
@@ -88,7 +88,7 @@ test('a roster of before that is larger can be changed as long as it does not gr
   await sets(client, `<item jid='new@b'/>`);
 });
 
-test('many changes are few writes, and each is on the disk when it is acknowledged', async (t) => {
+test('many changes share a few writes, and each is on disk before it is acknowledged', async (t) => {
   const folder = emptyFolder();
   const there = await server(t, onSqlite(folder));
   const client = await there.client(BALCONY);
@@ -110,7 +110,7 @@ test('many changes are few writes, and each is on the disk when it is acknowledg
   assert.equal((await stored(await server(t, onSqlite(copy)))).length, 50);
 });
 
-test('changes that come while the module is reloaded are not lost', async (t) => {
+test('changes during a reload of the module are not lost', async (t) => {
   const there = await server(t);
   const client = await there.client(BALCONY);
   client.send(Array.from({ length: 30 }, (_, n) => set(`<item jid='contact${n}@b'/>`)).join(''));
@@ -120,7 +120,7 @@ test('changes that come while the module is reloaded are not lost', async (t) =>
   assert.equal((await stored(there)).length, 31);
 });
 
-test('changes that the disk refuses are refused, and the roster is what the disk has', async (t) => {
+test('refuses changes that the disk refuses, and keeps the roster that is on disk', async (t) => {
   const there = await server(t);
   const client = await there.client(BALCONY);
   await sets(client, `<item jid='kept@b'/>`);
@@ -143,7 +143,7 @@ test('changes that the disk refuses are refused, and the roster is what the disk
   assertFaults(there.server.faults, { handler: 2 });
 });
 
-/** A user asks Juliet; tells whether that was refused. */
+/** Sends Juliet a subscription request of a user. Returns whether it was refused. */
 async function asks(there: TestServer, jid: string, content = ''): Promise<boolean> {
   const client = await there.client(`${jid}/x`);
   await becomeAvailable(client);
@@ -158,7 +158,7 @@ async function asks(there: TestServer, jid: string, content = ''): Promise<boole
   return true;
 }
 
-test('RFC 6121 §3.1.3: one domain takes no more than its share of the places for requests, and none of those for others', async (t) => {
+test('RFC 6121 §3.1.3: one domain uses at most its share of the places for requests, and leaves the others free', async (t) => {
   const there = await server(t, 'roster_max_requests = 5\nroster_max_requests_per_domain = 2');
   const taken: Record<string, number> = {};
   for (const host of ['montague.lit', 'a.example', 'b.example', 'c.example', 'capulet.lit']) {
@@ -174,10 +174,10 @@ test('RFC 6121 §3.1.3: one domain takes no more than its share of the places fo
   for (let n = 0; n < 10; n++) assert.equal((await juliet.next()).attrs.type, 'subscribe');
   juliet.send(`<presence type='unsubscribed' to='u0@montague.lit'/>`);
   await settled(juliet);
-  assert.equal(await asks(there, 'u2@montague.lit'), false, 'an answer makes room');
+  assert.equal(await asks(there, 'u2@montague.lit'), false, 'an answered request makes space');
 });
 
-test('RFC 6121 §3.1.3: the domains below one of a stranger share its places', () => {
+test('RFC 6121 §3.1.3: the subdomains of a foreign domain share its places', () => {
   const limits = { places: 5, perDomain: 2 };
   const items = ['u@s1.evil.example', 'u@s2.evil.example'].map(
     (jid) => ({ jid, listed: false, request: '<presence/>' }) as unknown as RosterItem,
@@ -187,7 +187,7 @@ test('RFC 6121 §3.1.3: the domains below one of a stranger share its places', (
   assert.equal(places('u@good.example'), '<presence/>');
 });
 
-test('RFC 6121 §3.1.3: strangers never keep out a contact in the list', async (t) => {
+test('RFC 6121 §3.1.3: requests of unknown users never displace those of contacts in the roster', async (t) => {
   const there = await server(t, 'roster_max_requests = 1');
   const juliet = await there.client(BALCONY);
   await sets(juliet, `<item jid='friend@a.example'/>`);
@@ -196,7 +196,7 @@ test('RFC 6121 §3.1.3: strangers never keep out a contact in the list', async (
   assert.equal(await asks(there, 'friend@a.example'), false);
 });
 
-test('requests are bounded in bytes too: beyond, they are kept without their content', async (t) => {
+test('requests are bounded in bytes; beyond that they are stored without their content', async (t) => {
   const there = await server(t);
   const content = `<status>${'!'.repeat(1_800)}</status>`;
   for (let n = 0; n < 20; n++) assert.equal(await asks(there, `u${n}@a.example`, content), false);
@@ -206,7 +206,7 @@ test('requests are bounded in bytes too: beyond, they are kept without their con
   assert.ok(requests.reduce((sum, length) => sum + length, 0) < (64 * 1024) / 5);
 });
 
-test('a request without its content has no attribute of unbounded length either', async (t) => {
+test('attributes of a request without content are bounded too', async (t) => {
   const there = await server(t);
   const romeo = await there.client('romeo@montague.lit/x');
   romeo.send(

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startServer } from '../support/server.ts';
 
-/** Each out of order with the next (Unicode §3.11): to normalize them takes time that grows with the square. */
+/** Combining marks in reverse order (Unicode §3.11), which take quadratic time to normalize. */
 const marks = (count: number) =>
   Array.from({ length: count }, (_, n) => '\u0323\u0307\u0302'[n % 3]).join('');
 
-test('RFC 6121 §2.3.3: the name of a group is not normalized before its length is known', async (t) => {
+test('RFC 6121 §2.3.3: checks the length of a group name before normalizing it', async (t) => {
   const server = await startServer(t, { config: `modules_enabled = ["roster"]\n[hosts."capulet.lit"]` });
   const juliet = await server.client('juliet@capulet.lit/balcony');
   const item = `<item jid='romeo@montague.lit'><group>a${marks(160_000)}</group></item>`;

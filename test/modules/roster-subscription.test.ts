@@ -1,4 +1,4 @@
-// RFC 6121 Appendix A, row by row. The tables are written out here once more, in the RFC's own notation.
+// RFC 6121 Appendix A, row by row, in the notation of the RFC.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -169,13 +169,13 @@ for (const { section, direction, type, rows } of TABLES) {
   }
 }
 
-test('RFC 6121 §3.1.3: a request from someone who is subscribed is answered in the place of the user', () => {
+test("RFC 6121 §3.1.3: answers a request of a subscribed user on the contact's behalf", () => {
   const replies = Object.values(STATES).map((state) => rowFor('inbound', 'subscribe', state, false).reply);
   const subscribed = Object.values(STATES).map((state) => (hasFrom(state) ? 'subscribed' : undefined));
   assert.deepEqual(replies, subscribed);
 });
 
-test('RFC 6121 §3.4.2: an approval that nobody waits for is noted, where the contact is not subscribed', () => {
+test('RFC 6121 §3.4.2: records an unsolicited approval if the user is not subscribed', () => {
   for (const state of Object.values(STATES)) {
     const noted = !hasFrom(state) && !isAsked(state);
     assert.equal(rowFor('outbound', 'subscribed', state, false).approve, noted ? true : undefined, state);
@@ -183,14 +183,14 @@ test('RFC 6121 §3.4.2: an approval that nobody waits for is noted, where the co
   }
 });
 
-test('RFC 6121 §3.4.2: a request that was approved in advance is granted at once, and the approval is used up', () => {
+test('RFC 6121 §3.4.2: grants a pre-approved request immediately, and removes the approval', () => {
   const granted = { pass: false, approve: false, reply: 'subscribed' };
   assert.deepEqual(rowFor('inbound', 'subscribe', 'none', true), { ...granted, next: 'from' });
   assert.deepEqual(rowFor('inbound', 'subscribe', 'none + out', true), { ...granted, next: 'from + out' });
   assert.deepEqual(rowFor('inbound', 'subscribe', 'to', true), { ...granted, next: 'both' });
 });
 
-test('RFC 6121 A.1: what each of the nine states says', () => {
+test('RFC 6121 A.1: the roster item of each of the nine states', () => {
   const said = Object.entries(STATES).map(([name, state]) => {
     const pending = `${isAsking(state) ? 'Out' : ''}${isAsked(state) ? 'In' : ''}`;
     return [name, subscriptionOf(state), hasTo(state), hasFrom(state), pending];

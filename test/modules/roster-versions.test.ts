@@ -1,4 +1,4 @@
-// One roster as a value: its versions, and what a client that comes back must be told (RFC 6121 §2.6).
+// Roster versions, and the changes that a returning client gets (RFC 6121 §2.6).
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -47,14 +47,14 @@ function told(roster: Roster, ver: string): string[] | undefined {
   });
 }
 
-test('RFC 6121 §2.6.3: every change has a version of its own, also when the clock stands still', () => {
+test('RFC 6121 §2.6.3: every change has its own version, even while the clock stands still', () => {
   const one = put(EMPTY, 'a@x', 'A', 1000);
   const two = put(one, 'b@x', 'B', 1000);
   const three = put(two, 'a@x', 'A2', 500);
   assert.deepEqual([one.version, two.version, three.version], [1000, 1001, 1002]);
 });
 
-test('RFC 6121 §2.6.3: only the final state of each changed item is told, in the order of the changes', () => {
+test('RFC 6121 §2.6.3: returns only the final state of each changed item, in the order of the changes', () => {
   let roster = put(EMPTY, 'start@x');
   const known = `${roster.version}`;
   for (const [jid, name] of [
@@ -69,19 +69,19 @@ test('RFC 6121 §2.6.3: only the final state of each changed item is told, in th
   assert.deepEqual(told(roster, known), ['b@x:B:1002', 'a@x:last:1004', 'c@x:removed:1005']);
 });
 
-test('RFC 6121 §2.6.3: nothing has changed since the present version', () => {
+test('RFC 6121 §2.6.3: returns no changes since the present version', () => {
   const roster = put(EMPTY, 'a@x');
   assert.deepEqual(told(roster, `${roster.version}`), []);
 });
 
-test('RFC 6121 §2.6.2: a version that is empty, unknown, of the future or no number takes the complete roster', () => {
+test('RFC 6121 §2.6.2: returns the complete roster for a version that is empty, unknown, in the future or not a number', () => {
   const roster = put(put(EMPTY, 'a@x'), 'b@x');
   for (const ver of ['', '999', '1002', 'ver14', '-1', '1e3', ' 1000', '9'.repeat(400)]) {
     assert.equal(pushesSince(roster, ver), undefined, ver);
   }
 });
 
-test('RFC 6121 §2.6.3: the complete roster is sent where it is less than the pushes would be', () => {
+test('RFC 6121 §2.6.3: returns the complete roster if it is smaller than the pushes', () => {
   let roster = put(EMPTY, 'a@x');
   const known = `${roster.version}`;
   roster = put(roster, 'b@x');
@@ -93,13 +93,13 @@ test('RFC 6121 §2.6.3: the complete roster is sent where it is less than the pu
   assert.equal(catchUp(roster, known), undefined);
 });
 
-test('RFC 6121 §2.6.3: a removed item that is back is told as it is now, once', () => {
+test('RFC 6121 §2.6.3: an item that was removed and added again is returned once, in its present state', () => {
   const roster = put(EMPTY, 'a@x', 'A');
   const again = put(remove(roster, 'a@x'), 'a@x', 'again');
   assert.deepEqual(told(again, `${roster.version}`), ['a@x:again:1002']);
 });
 
-test('removals are remembered within a bound; whoever needs an older one gets the complete roster', () => {
+test('removals are remembered within a bound; clients with older versions get the complete roster', () => {
   let roster = put(EMPTY, 'first@x');
   const old = `${roster.version}`;
   for (let n = 0; n < 101; n++) roster = remove(put(roster, `${n}@x`), `${n}@x`);
@@ -108,7 +108,7 @@ test('removals are remembered within a bound; whoever needs an older one gets th
   assert.equal(pushesSince(roster, `${roster.since}`)?.length, 100);
 });
 
-test('RFC 6121 A.1: a stranger that waits for an answer is in no list, and changes no version', () => {
+test('RFC 6121 A.1: a pending request of an unknown user is not in the roster and changes no version', () => {
   const roster = put(EMPTY, 'a@x');
   const stranger: Draft = { ...listed('stranger@x'), state: 'none + in', listed: false };
   const asked = withItem(roster, 'stranger@x', stranger, 2000, false);
@@ -117,14 +117,14 @@ test('RFC 6121 A.1: a stranger that waits for an answer is in no list, and chang
   assert.equal(wholeRoster(asked).getChildren('item').length, 1);
 });
 
-test('an address that is also a word of the language is an address', () => {
+test('an address that is also a property name of objects is an ordinary address', () => {
   const roster = put(put(EMPTY, '__proto__'), 'constructor');
   assert.deepEqual(Object.keys(roster.items), ['__proto__', 'constructor']);
   assert.equal(wholeRoster(roster).getChildren('item').length, 2);
   assert.equal(wholeRoster(remove(roster, '__proto__')).getChildren('item').length, 1);
 });
 
-test('removals are forgotten when their addresses take too much, and older versions get the complete roster', () => {
+test('removals with long addresses are forgotten earlier; clients with older versions get the complete roster', () => {
   let roster = put(EMPTY, 'start@x');
   const known = `${roster.version}`;
   const long = 'a'.repeat(1000);

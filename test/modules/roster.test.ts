@@ -1,4 +1,4 @@
-// Contact lists, through the front door (RFC 6121 §2).
+// Rosters of clients (RFC 6121 §2).
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -58,7 +58,7 @@ test('RFC 6121 §2.6.1, §3.4: roster versions and approval in advance are annou
   assert.ok(features.getChild('sub', 'urn:xmpp:features:pre-approval'));
 });
 
-test('RFC 6121 §2.3.2: a new item is acknowledged, and pushed to all who asked for the roster', async (t) => {
+test('RFC 6121 §2.3.2: a new item is acknowledged, and pushed to all clients that have requested the roster', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   const balcony = await server.client('juliet@capulet.lit/balcony');
   const chamber = await server.client('juliet@capulet.lit/chamber');
@@ -72,7 +72,7 @@ test('RFC 6121 §2.3.2: a new item is acknowledged, and pushed to all who asked 
   await balcony.receives(roster(item));
 });
 
-test('RFC 6121 §2.2: a client that has not asked for the roster hears of no change, available or not', async (t) => {
+test('RFC 6121 §2.2: a client that has not requested the roster gets no pushes, available or not', async (t) => {
   const client = await juliet(t);
   await becomeAvailable(client);
   client.send(set(`<item jid='romeo@montague.lit'/>`));
@@ -109,7 +109,7 @@ test('RFC 6121 §2.4: updating an item keeps its subscription', async (t) => {
   await client.receivesInAnyOrder(push(item), result);
 });
 
-test('RFC 6121 §2.3.3: a set of no item, several, one without an address, or a group twice: bad-request', async (t) => {
+test('RFC 6121 §2.3.3: a set with no item, several items, no address or a duplicate group gets bad-request', async (t) => {
   const client = await juliet(t);
   await refused(client, '', refusal('modify', 'bad-request'));
   await refused(client, `<item jid='a@b'/><item jid='c@d'/>`, refusal('modify', 'bad-request'));
@@ -122,7 +122,7 @@ test('RFC 6121 §2.3.3: a set of no item, several, one without an address, or a 
   );
 });
 
-test('RFC 6121 §2.3.3: an empty group, or a name beyond the limits: not-acceptable', async (t) => {
+test('RFC 6121 §2.3.3: an empty group or a name beyond the limits gets not-acceptable', async (t) => {
   const client = await juliet(t);
   const long = (length: number) => 'x'.repeat(length);
   const groups = Array.from({ length: 33 }, (_, n) => `<group>${n}</group>`).join('');
@@ -136,7 +136,7 @@ test('RFC 6121 §2.3.3: an empty group, or a name beyond the limits: not-accepta
   }
 });
 
-test('RFC 6121 §2.1.5: another user is forbidden, and cannot tell an account from none', async (t) => {
+test("RFC 6121 §2.1.5: another user's roster is forbidden, whether the account exists or not", async (t) => {
   const server = await startServer(t, { config: CONFIG });
   await server.account('romeo@capulet.lit');
   const client = await server.client('juliet@capulet.lit/balcony');
@@ -148,12 +148,12 @@ test('RFC 6121 §2.1.5: another user is forbidden, and cannot tell an account fr
   }
 });
 
-test('a user is no contact of their own', async (t) => {
+test('users cannot add themselves', async (t) => {
   const client = await juliet(t);
   await refused(client, `<item jid='juliet@capulet.lit'/>`, refusal('cancel', 'not-allowed', false));
 });
 
-test('a roster takes no more than roster_max_items; removing makes room', async (t) => {
+test('a roster has at most roster_max_items items; removing one makes space', async (t) => {
   const client = await juliet(t, `roster_max_items = 2\n${CONFIG}`);
   for (const jid of ['a@b', 'c@d']) {
     client.send(set(`<item jid='${jid}'/>`));
@@ -172,7 +172,7 @@ test('a roster takes no more than roster_max_items; removing makes room', async 
   await client.receives(result);
 });
 
-test('RFC 6121 §2.5.2: a removed item is acknowledged, and its removal pushed', async (t) => {
+test('RFC 6121 §2.5.2: a removal is acknowledged and pushed', async (t) => {
   const client = await juliet(t);
   await requestRoster(client);
   client.send(set(`<item jid='a@b'/>`));
@@ -183,7 +183,7 @@ test('RFC 6121 §2.5.2: a removed item is acknowledged, and its removal pushed',
   await client.receives(roster(''));
 });
 
-test('RFC 6121 §2.5.3: an item that is not in the roster cannot be removed', async (t) => {
+test('RFC 6121 §2.5.3: removing an unknown item gets item-not-found', async (t) => {
   const client = await juliet(t);
   await refused(
     client,
@@ -192,7 +192,7 @@ test('RFC 6121 §2.5.3: an item that is not in the roster cannot be removed', as
   );
 });
 
-test('RFC 6121 §2.6.3: with the present version the result is empty, and nothing follows', async (t) => {
+test('RFC 6121 §2.6.3: for the present version the result is empty, and no pushes follow', async (t) => {
   const client = await juliet(t);
   client.send(set(`<item jid='a@b'/>`));
   await client.receives(result);
@@ -203,12 +203,12 @@ test('RFC 6121 §2.6.3: with the present version the result is empty, and nothin
   await settled(client);
 });
 
-test('RFC 6121 §2.6.3: with an old version the result is empty, and the changes follow in order', async (t) => {
+test('RFC 6121 §2.6.3: for an old version the result is empty, and pushes of the changes follow in order', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   const editor = await server.client('juliet@capulet.lit/balcony');
   editor.send(set(`<item jid='start@b'/>`));
   await editor.receives(result);
-  // Enough of them that the complete roster is more to send than a few changes.
+  // With so many items the complete roster is larger than a few pushes.
   for (let n = 0; n < 20; n++) editor.send(set(`<item jid='contact-${n}@example.org'/>`));
   for (let n = 0; n < 20; n++) await editor.receives(result);
   editor.send(get(''));
@@ -230,7 +230,7 @@ test('RFC 6121 §2.6.3: with an old version the result is empty, and the changes
   await client.receives(push(`<item jid='live@b' subscription='none'/>`));
 });
 
-test('RFC 6121 §2.6.3: every push names a version that is later than the one before', async (t) => {
+test('RFC 6121 §2.6.3: every push has a later version than the one before', async (t) => {
   const client = await juliet(t);
   await requestRoster(client);
   const versions: number[] = [];
@@ -246,7 +246,7 @@ test('RFC 6121 §2.6.3: every push names a version that is later than the one be
   assert.ok(versions[0]! < versions[1]! && versions[1]! < versions[2]!, `${versions}`);
 });
 
-test('a reloaded module goes on with the roster, and with those who asked for it', async (t) => {
+test('after a reload the module keeps the roster and the clients that have requested it', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   const client = await server.client('juliet@capulet.lit/balcony');
   await requestRoster(client);

@@ -17,7 +17,7 @@ function send(world: World, id: string | number, to = 'juliet@capulet.lit'): voi
   world.send(`<message id='${id}' from='romeo@montague.lit' to='${to}'/>`);
 }
 
-/** A stream of the peer's that has been verified by dialback, bidirectional or not. */
+/** A stream of the peer, verified by dialback, bidirectional or not. */
 async function verified(world: World, says = BIDI, from = 'capulet.lit'): Promise<RawPeer> {
   const peer = await world.opened({ from });
   peer.send(`${says}<db:result from='${from}' to='montague.lit'>key</db:result>`);
@@ -30,7 +30,7 @@ async function verified(world: World, says = BIDI, from = 'capulet.lit'): Promis
   return peer;
 }
 
-/** A stream of ours that is bidirectional. */
+/** A bidirectional stream of ours. */
 async function ours(world: World): Promise<RawPeer> {
   send(world, 'first');
   const peer = await world.prepared(FEATURES);
@@ -40,7 +40,7 @@ async function ours(world: World): Promise<RawPeer> {
   return peer;
 }
 
-test('§2.1: it is offered to who is not authenticated yet, and not to who must use TLS first', async (t) => {
+test('§2.1: offered to peers that are not authenticated, after TLS if it is required', async (t) => {
   const world = await startWorld(t, MODULES);
   const peer = world.call();
   peer.send(
@@ -55,7 +55,7 @@ test('§2.1: it is offered to who is not authenticated yet, and not to who must 
   assert.ok(!(await other.reads('</stream:features>')).includes(FEATURE));
 });
 
-test('§2.2: our stanzas take the stream of the peer, after it has been told that it is verified', async (t) => {
+test("§2.2: our stanzas use the peer's stream after it is told that it is verified", async (t) => {
   const world = await startWorld(t, MODULES);
   const opened: string[] = [];
   world.hook('link-open', ({ stream }) => {
@@ -85,7 +85,7 @@ test('§2.2: our stanzas take the stream of the peer, after it has been told tha
   assert.deepEqual(world.called, ['capulet.lit'], 'for the verification');
 });
 
-test('§2.2: no stanza of ours goes to anybody else over it', async (t) => {
+test("§2.2: only stanzas for the peer's verified domain use its stream", async (t) => {
   const world = await startWorld(t, MODULES);
   const peer = await verified(world);
   send(world, 1, 'tybalt@rooms.capulet.lit');
@@ -98,7 +98,7 @@ test('§2.2: no stanza of ours goes to anybody else over it', async (t) => {
   assert.deepEqual(world.called, ['capulet.lit', 'rooms.capulet.lit', 'capulet.lit']);
 });
 
-test('§2.2: who asks for it once authenticated does not get it, nor who does not ask', async (t) => {
+test('§2.2: not enabled for a peer that requests it after authentication, or not at all', async (t) => {
   const world = await startWorld(t, MODULES);
   const peer = await verified(world, '');
   peer.send(BIDI);
@@ -109,7 +109,7 @@ test('§2.2: who asks for it once authenticated does not get it, nor who does no
   assert.deepEqual(world.called, ['capulet.lit', 'capulet.lit']);
 });
 
-test('§2.2: on a stream of ours it is asked for where it is offered, before we authenticate', async (t) => {
+test('§2.2: requested on our own stream if it is offered, before we authenticate', async (t) => {
   const world = await startWorld(t, MODULES);
   send(world, 1);
   const peer = await world.prepared(FEATURES);
@@ -119,7 +119,7 @@ test('§2.2: on a stream of ours it is asked for where it is offered, before we 
   assert.match(await (await plain.prepared()).reads('</db:result>'), /^<db:result/);
 });
 
-test('stanzas of the peer arrive over a stream of ours, and only its own', async (t) => {
+test('accepts stanzas of the peer on our own stream, but only from its domain', async (t) => {
   const world = await startWorld(t, MODULES);
   const peer = await ours(world);
   peer.send(`<message id='hers' from='juliet@capulet.lit' to='romeo@montague.lit'/>`);
@@ -132,7 +132,7 @@ test('stanzas of the peer arrive over a stream of ours, and only its own', async
   assert.match(await peer.readsToEnd(), /<invalid-from /);
 });
 
-test('§2.2: before the peer has accepted us it sends nothing', async (t) => {
+test('§2.2: the peer sends nothing before it has accepted us', async (t) => {
   const world = await startWorld(t, MODULES);
   send(world, 1);
   const peer = await world.prepared(FEATURES);
@@ -141,7 +141,7 @@ test('§2.2: before the peer has accepted us it sends nothing', async (t) => {
   assert.match(await peer.readsToEnd(), /<not-authorized /);
 });
 
-test('one link-close for both directions', async (t) => {
+test('fires one link-close for both directions', async (t) => {
   const world = await startWorld(t, MODULES);
   const peer = await verified(world);
   send(world, 1);
@@ -151,7 +151,7 @@ test('one link-close for both directions', async (t) => {
   assert.deepEqual(world.events.slice(-2), ['open both capulet.lit', 'close both capulet.lit clean']);
 });
 
-test('while one stream carries it goes on, whatever else opens; when it ends the next one does', async (t) => {
+test('the present stream stays in use when others open; when it ends, the next one is used', async (t) => {
   const world = await startWorld(t, MODULES);
   const mine = await ours(world);
   const theirs = await world.opened();
@@ -169,7 +169,7 @@ test('while one stream carries it goes on, whatever else opens; when it ends the
   assert.deepEqual(world.called, ['capulet.lit']);
 });
 
-test('both servers call at once: every stanza arrives, in order, and the streams stay', async (t) => {
+test('if both servers connect simultaneously, all stanzas arrive in order and both streams stay', async (t) => {
   const clock = new FakeClock();
   const net = await network(
     t,
@@ -196,7 +196,7 @@ test('both servers call at once: every stanza arrives, in order, and the streams
   }
 });
 
-test('one call is enough for two servers', async (t) => {
+test('two servers need one connection', async (t) => {
   const net = await network(t, {
     montague: `modules_enabled=["message","dialback","s2s_bidi"]\n[hosts."montague.lit"]`,
     capulet: `modules_enabled=["message","dialback","s2s_bidi"]\n[hosts."capulet.lit"]`,

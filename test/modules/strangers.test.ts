@@ -1,4 +1,4 @@
-// What belongs to a user or to administrators, asked for by others: of this server, of another one, by a component.
+// Requests for data of a user or of administrators by others: users of this and of another server, and components.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ const MODULES = ['dialback', 'roster', 'presence', 'message', 'private', 'adhoc'
 const COMMANDS = 'http://jabber.org/protocol/commands';
 const JULIET = 'juliet@montague.lit';
 
-/** What a user may ask of the own account, and administrators of the server. */
+/** Requests that only the user, or only administrators, may send. */
 const REQUESTS: readonly [what: string, to: string, type: string, payload: string][] = [
   ['a roster', JULIET, 'get', `<query xmlns='jabber:iq:roster'/>`],
   [
@@ -40,14 +40,14 @@ const REQUESTS: readonly [what: string, to: string, type: string, payload: strin
 
 const PLAYS = 'plays.montague.lit';
 
-/** Connected, and allowed to send stanzas. */
+/** A connected client or component that may send stanzas. */
 async function stranger(net: Network, kind: string): Promise<ScriptedClient> {
   if (kind === 'a component') return ScriptedComponent.serving(net.of('montague.lit'), PLAYS);
   return net.client(kind === 'a user of this server' ? 'tybalt@montague.lit/x' : 'tybalt@capulet.lit/x');
 }
 
 for (const kind of ['a user of this server', 'a user of another server', 'a component']) {
-  test(`XEP-0049 §2, RFC 6121 §2.1.5, XEP-0050 §5: ${kind} reads and changes nothing of a user's or of the server's`, async (t) => {
+  test(`XEP-0049 §2, RFC 6121 §2.1.5, XEP-0050 §5: ${kind} cannot read or change data of a user or the server`, async (t) => {
     const modules = `modules_enabled = ${JSON.stringify(MODULES)}`;
     const component = `[hosts."${PLAYS}"]\ncomponent = "external"\ncomponent_secret = "${SECRET}"`;
     const net = await network(t, {

@@ -31,7 +31,7 @@ async function linked(t: TestContext, limits: string): Promise<{ world: World; p
   return { world, peer };
 }
 
-test('XEP-0478 §3.1: clients are told how large an element may be, before and after authentication', async (t) => {
+test('XEP-0478 §3.1: announces the largest element to clients, before and after authentication', async (t) => {
   const server = await startServer(t, {
     config: `modules_enabled = ["stream_limits"]\n[hosts."montague.lit"]`,
   });
@@ -45,7 +45,7 @@ test('XEP-0478 §3.1: clients are told how large an element may be, before and a
   assert.equal(await announced(), `<limits xmlns='${NS}'><max-bytes>491520</max-bytes></limits>`);
 });
 
-test('XEP-0478 §3.1: what is announced to servers is what is taken from them once they are authenticated', async (t) => {
+test('XEP-0478 §3.1: accepts from authenticated servers what was announced to them', async (t) => {
   const world = await startWorld(t, { modules: ['dialback', 'stream_limits'] });
   const peer = world.call();
   peer.send(
@@ -67,7 +67,7 @@ test('XEP-0478 §3.1: what is announced to servers is what is taken from them on
   assert.match(await verified.readsToEnd(), /<policy-violation/);
 });
 
-test('XEP-0478 §4: what the peer would not take is returned to its sender, and the link stays', async (t) => {
+test("XEP-0478 §4: returns stanzas that exceed the peer's limit to their senders, and keeps the link", async (t) => {
   const { world, peer } = await linked(t, '<max-bytes>10000</max-bytes>');
   world.send(message(10_001, 'large'));
   world.send(message(10_000, 'fits'));
@@ -77,12 +77,12 @@ test('XEP-0478 §4: what the peer would not take is returned to its sender, and 
   assert.equal(error?.attrs.from, 'juliet@capulet.lit');
   const reason = error?.getChild('error');
   assert.equal(reason?.attrs.type, 'modify');
-  assert.equal(reason?.attrs.by, undefined, 'the policy is not ours');
+  assert.equal(reason?.attrs.by, undefined, 'the limit is that of the peer');
   assert.ok(reason?.getChild('policy-violation', STANZAS));
   assert.match(reason?.getChildText('text', STANZAS) ?? '', /10000 bytes/);
 });
 
-test('XEP-0478 §4: what counts is the size after serialization, in bytes', async (t) => {
+test('XEP-0478 §4: compares the size after serialization, in bytes', async (t) => {
   const { world, peer } = await linked(t, '<max-bytes>10000</max-bytes>');
   world.send(message(10_004, 'wide', '€'));
   world.send(
@@ -96,7 +96,7 @@ test('XEP-0478 §4: what counts is the size after serialization, in bytes', asyn
   );
 });
 
-test('RFC 6120 §8.2.3: whoever waits for an answer that is too large for its server gets an error instead', async (t) => {
+test("RFC 6120 §8.2.3: the sender of a request gets an error if the answer exceeds its server's limit", async (t) => {
   const { world, peer } = await linked(t, '<max-bytes>10000</max-bytes>');
   world.send(
     `<iq type='result' id='q1' from='romeo@montague.lit' to='juliet@capulet.lit'><vCard xmlns='vcard-temp'><NOTE>${'a'.repeat(10_000)}</NOTE></vCard></iq>`,
@@ -110,12 +110,12 @@ test('RFC 6120 §8.2.3: whoever waits for an answer that is too large for its se
 });
 
 for (const [what, limits] of Object.entries({
-  'no number': '<max-bytes>lots</max-bytes>',
+  'not a number': '<max-bytes>lots</max-bytes>',
   'a number beyond xs:unsignedInt': '<max-bytes>4294967296</max-bytes>',
   'too little for any stanza': '<max-bytes>1</max-bytes>',
-  nothing: '<idle-seconds>60</idle-seconds>',
+  absent: '<idle-seconds>60</idle-seconds>',
 })) {
-  test(`XEP-0478 §12: a limit that says ${what} is none`, async (t) => {
+  test(`XEP-0478 §12: ignores a limit that is ${what}`, async (t) => {
     const { world, peer } = await linked(t, limits);
     world.send(message(100_000, 'large'));
     await peer.reads(/^<message id='large'/);
@@ -123,7 +123,7 @@ for (const [what, limits] of Object.entries({
   });
 }
 
-test('XEP-0478 §3.1: servers are told after how long a link without stanzas is closed', async (t) => {
+test('XEP-0478 §3.1: announces to servers when idle links are closed', async (t) => {
   const idleSeconds = async (time: string) => {
     const world = await startWorld(t, { modules: ['stream_limits'], config: `s2s_idle_time = ${time}` });
     const peer = world.call();
@@ -138,7 +138,7 @@ test('XEP-0478 §3.1: servers are told after how long a link without stanzas is 
 
 const BIDI = `<bidi xmlns='urn:xmpp:features:bidi'/>`;
 
-test('XEP-0478 §3.2: on a bidirectional stream of ours the peer learns our limits from <bidi/>', async (t) => {
+test('XEP-0478 §3.2: announces the limits in <bidi/> on its own bidirectional streams', async (t) => {
   const world = await startWorld(t, { modules: ['dialback', 's2s_bidi', 'stream_limits'] });
   world.send(message(200));
   const peer = await world.prepared(
@@ -150,7 +150,7 @@ test('XEP-0478 §3.2: on a bidirectional stream of ours the peer learns our limi
   );
 });
 
-test('XEP-0478 §3.2, §4: the limits in the <bidi/> of a peer hold on its stream', async (t) => {
+test('XEP-0478 §3.2, §4: respects the limits in the <bidi/> of a peer', async (t) => {
   const world = await startWorld(t, { modules: ['dialback', 's2s_bidi', 'stream_limits'] });
   const peer = await world.opened();
   peer.send(

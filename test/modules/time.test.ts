@@ -4,7 +4,7 @@ import { startServer } from '../support/server.ts';
 
 const CONFIG = `modules_enabled = ["time"]\n[hosts."capulet.lit"]`;
 
-test('XEP-0202 §2: the server tells its time, in UTC', async (t) => {
+test('XEP-0202 §2: the server returns its time, in UTC', async (t) => {
   const now = Date.parse('2006-12-19T17:58:35.000Z');
   const clock = { now: () => now, elapsed: () => now, after: () => ({ cancel() {} }) };
   const server = await startServer(t, { config: CONFIG, clock });
@@ -14,7 +14,7 @@ test('XEP-0202 §2: the server tells its time, in UTC', async (t) => {
     <time xmlns='urn:xmpp:time'><tzo>+00:00</tzo><utc>2006-12-19T17:58:35.000Z</utc></time></iq>`);
 });
 
-test('XEP-0202 §4: the server says that it tells the time', async (t) => {
+test('XEP-0202 §4: the server announces the feature', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   const features = server.server.router.hosts.get('capulet.lit')!.items.get('disco-feature');
   assert.ok(features.includes('urn:xmpp:time'));

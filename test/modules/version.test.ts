@@ -5,7 +5,7 @@ import { startServer } from '../support/server.ts';
 
 const CONFIG = `modules_enabled = ["version", "disco"]\n[hosts."capulet.lit"]`;
 
-test('XEP-0092 §3, §4: the server tells its name and version, and no operating system', async (t) => {
+test('XEP-0092 §3, §4: the server returns its name and version, but no operating system', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   const juliet = await server.client('juliet@capulet.lit/balcony');
@@ -14,7 +14,7 @@ test('XEP-0092 §3, §4: the server tells its name and version, and no operating
     <query xmlns='jabber:iq:version'><name>enjamb</name><version>${version}</version></query></iq>`);
 });
 
-test('XEP-0092 §3: the server says that it tells its version', async (t) => {
+test('XEP-0092 §3: the server announces the feature', async (t) => {
   const server = await startServer(t, { config: CONFIG });
   const features = server.server.router.hosts.get('capulet.lit')!.items.get('disco-feature');
   assert.ok(features.includes('jabber:iq:version'));

@@ -19,7 +19,7 @@ interface Scene {
   readonly admin: ScriptedClient;
 }
 
-/** montague.lit and verona.lit; Romeo administers both, Mercutio montague.lit alone, the others nothing. */
+/** montague.lit and verona.lit. Romeo administers both, Mercutio only montague.lit, others none. */
 async function scene(t: TestContext): Promise<Scene> {
   const clock = new FakeClock();
   const server = await startServer(t, {
@@ -41,7 +41,7 @@ async function scene(t: TestContext): Promise<Scene> {
 
 let count = 0;
 
-/** Asks, and gives the answer. */
+/** Sends a request and returns the answer. */
 async function ask(
   client: ScriptedClient,
   type: 'get' | 'set',
@@ -141,7 +141,7 @@ test('commands that load code are not offered over XMPP', async (t) => {
 
 test('an administrator of one host gets the commands of that host only', async (t) => {
   const { server } = await scene(t);
-  // One that takes a host as it likes is not bound to this one.
+  // A command with an argument for the host is not limited to this host.
   const vault = { name: 'vault', summary: 'Opens', args: { host: string('Where') }, run: () => ({}) };
   server.server.commands.register(vault, 'montague.lit');
   const mercutio = await server.client('mercutio@montague.lit/street');
@@ -165,7 +165,7 @@ test('a command that several hosts offer affects only the host of its administra
   await paris.skipUntil((element) => element.attrs.from === 'hall@rooms.montague.lit/Paris');
   const rows = async (client: ScriptedClient) => {
     const { attrs } = await execute(client, command('enjamb:joins'));
-    // No field of that name was offered: it must not get through.
+    // The form had no field with this name, so it must be ignored.
     const form = submit({ host: 'verona.lit' });
     const done = await execute(client, command('enjamb:joins', `sessionid='${attrs.sessionid}'`, form));
     return done.getChild('x', FORMS)?.getChildren('item').length ?? 0;

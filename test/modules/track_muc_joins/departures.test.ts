@@ -1,4 +1,4 @@
-// Leaves whose answers nobody waits for any more, and what of them must not reach whoever has the address next.
+// Unconfirmed leaves, and answers to them that must not reach the next session with the same full JID.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -35,7 +35,7 @@ async function joined(t: Parameters<typeof harness>[0]): Promise<Stage> {
   return { h, rooms, romeo, joins };
 }
 
-test('the same address joins again at once: the confirmation of its predecessor’s leave is not its own', async (t) => {
+test("a new session joins again immediately: it does not get the confirmation of the former session's leave", async (t) => {
   const { h, romeo, joins } = await joined(t);
   romeo.close();
   const successor = h.client(ROMEO);
@@ -48,7 +48,7 @@ test('the same address joins again at once: the confirmation of its predecessor�
   assert.deepEqual(await joins(), ['Romeo joined']);
 });
 
-test('… nor if the predecessor had said goodbye itself', async (t) => {
+test('the same if the former session had sent unavailable presence to all', async (t) => {
   const { h, romeo } = await joined(t);
   romeo.says(`<presence/>`);
   romeo.says(`<presence type='unavailable' id='bye'/>`);
@@ -63,8 +63,8 @@ test('… nor if the predecessor had said goodbye itself', async (t) => {
 });
 
 for (const farewell of ['', `<presence type='unavailable' id='bye'/>`]) {
-  const how = farewell === '' ? 'ended' : 'has said goodbye and ended';
-  test(`a service that refuses the leave of a session that ${how}: no error for its successor’s join`, async (t) => {
+  const how = farewell === '' ? 'has ended' : 'has sent unavailable presence and ended';
+  test(`a service refuses the leave of a session that ${how}: the next session gets no error`, async (t) => {
     const { h, rooms, romeo, joins } = await joined(t);
     rooms.forget({ gone: true });
     rooms.refusesStrangers = true;
@@ -82,7 +82,7 @@ for (const farewell of ['', `<presence type='unavailable' id='bye'/>`]) {
   });
 }
 
-test('a join is answered when its session has ended: the successor, which has not joined, hears nothing', async (t) => {
+test('the answer to a join of a session that has ended does not reach the next session', async (t) => {
   const { h, romeo } = await joined(t);
   romeo.joins('garden@rooms.capulet.lit/Romeo');
   romeo.close();
@@ -94,7 +94,7 @@ test('a join is answered when its session has ended: the successor, which has no
   );
 });
 
-test('RFC 6120 §8.1.3: an error to presence from before the join says nothing of the join', async (t) => {
+test('RFC 6120 §8.1.3: an error to presence before the join does not fail the join', async (t) => {
   const { h, rooms, romeo, joins } = await joined(t);
   rooms.forget();
   rooms.refusesStrangers = true;
@@ -105,7 +105,7 @@ test('RFC 6120 §8.1.3: an error to presence from before the join says nothing o
   assert.equal(rooms.rooms.get(ROOM)?.get(ROMEO), 'Romeo');
 });
 
-test('a refusal whose id is that of the join counts, and so does one without an id', async (t) => {
+test('an error with the id of the join, or without an id, fails the join', async (t) => {
   const { h, rooms, romeo, joins } = await joined(t);
   rooms.peer.onStanza = () => {};
   for (const id of [`id='join'`, '']) {
@@ -120,7 +120,7 @@ test('a refusal whose id is that of the join counts, and so does one without an 
   }
 });
 
-test('XEP-0045 §7.2: a join that could not be delivered comes back with its x, as a room would send it', async (t) => {
+test('XEP-0045 §7.2: the error for an undeliverable join has the muc x, like the error of a room', async (t) => {
   const { h, rooms, romeo } = await joined(t);
   rooms.peer.reachable = false;
   rooms.peer.cut();
@@ -136,7 +136,7 @@ test('XEP-0045 §7.2: a join that could not be delivered comes back with its x, 
   );
 });
 
-test('a leave that comes back while no connection is tried is owed', async (t) => {
+test('an undeliverable leave is owed even if no connection is attempted', async (t) => {
   const { h, rooms, romeo } = await joined(t);
   rooms.peer.paused = true;
   romeo.says(`<presence type='unavailable' id='bye' to='${ROOM}/Romeo'/>`);
@@ -148,7 +148,7 @@ test('a leave that comes back while no connection is tried is owed', async (t) =
   assert.equal(rooms.rooms.get(ROOM)?.size, 0);
 });
 
-test('a leave that the client knows nothing of is refused: neither does it hear of that', async (t) => {
+test('the client does not get an error to a leave that it did not send', async (t) => {
   const { h, rooms, romeo } = await joined(t);
   rooms.peer.reachable = false;
   rooms.peer.cut();
@@ -164,7 +164,7 @@ test('a leave that the client knows nothing of is refused: neither does it hear 
   assert.deepEqual(romeo.inbox, []);
 });
 
-test('an error to something else does not pass for the answer to such a leave', async (t) => {
+test('an error to another stanza is not taken as the answer to a hidden leave', async (t) => {
   const { h, rooms, romeo } = await joined(t);
   rooms.peer.reachable = false;
   rooms.peer.cut();
@@ -181,7 +181,7 @@ test('an error to something else does not pass for the answer to such a leave', 
   assert.equal(romeo.inbox.at(-1)?.attrs.id, 'join');
 });
 
-test('a client that was taken out quietly does not see what the room sends until it knows', async (t) => {
+test('after a hidden leave, stanzas from the room are dropped until the room confirms', async (t) => {
   const { h, rooms, romeo } = await joined(t);
   rooms.peer.reachable = false;
   rooms.peer.cut();
@@ -195,7 +195,7 @@ test('a client that was taken out quietly does not see what the room sends until
   rooms.peer.says(presence(`${ROOM}/Romeo`, ROMEO, ['110'], { type: 'unavailable' }));
   rooms.peer.says(presence(`${ROOM}/Juliet`, ROMEO, []));
   h.clock.seconds(1);
-  assert.equal(romeo.inbox.length, 1, 'what comes after the confirmation is the room’s fault');
+  assert.equal(romeo.inbox.length, 1, 'stanzas after the confirmation are delivered');
 });
 
 function joinOf(index: number, domain = 'rooms.capulet.lit'): Join {
@@ -207,10 +207,10 @@ function joinOf(index: number, domain = 'rooms.capulet.lit'): Join {
 /** The id of the stream that carries leaves while the link is up. */
 const STREAM = 'stream';
 
-/** Without a server: how many leaves there are is what matters. */
+/** Departures without a server. */
 function departures(placeOf: (full: string) => 'in' | 'entering' | 'out' = () => 'out') {
   const clock = new HandClock();
-  /** Wants that have been placed and not been withdrawn, as `domain` or `domain soon`. */
+  /** Wants that are not withdrawn, as `domain` or `domain soon`. */
   const wanted = new Set<{ name: string }>();
   const links = { state: 'up' as Link['state'] };
   const link = (domain: string) => ({
@@ -240,7 +240,7 @@ function departures(placeOf: (full: string) => 'in' | 'entering' | 'out' = () =>
   return { clock, sent, data, made, owe, links, wanted: () => [...wanted].map(({ name }) => name) };
 }
 
-test('100,000 leaves are waited for at most, of all domains together; the oldest are forgotten', () => {
+test('at most 100,000 leaves are kept for all domains; the oldest are dropped', () => {
   const { data, owe } = departures();
   for (let i = 0; i < 100_100; i++) owe(i, `rooms${i % 1_000}.lit`);
   assert.equal(data.all.size, 100_000);
@@ -251,7 +251,7 @@ test('100,000 leaves are waited for at most, of all domains together; the oldest
   assert.equal(data.all.values().next().value?.from, 'user100@montague.lit/x');
 });
 
-test('a hundred in a second when the domain is back, however many of them wait to be let in again', () => {
+test('sends at most 100 leaves a second to a domain that is reachable again, and none for clients that are entering', () => {
   const isEntering = (full: string) => Number(/\d+/.exec(full)) < 150;
   const { clock, sent, made, owe } = departures((full) => (isEntering(full) ? 'entering' : 'out'));
   for (let i = 0; i < 400; i++) owe(i);
@@ -261,7 +261,7 @@ test('a hundred in a second when the domain is back, however many of them wait t
   assert.equal(sent.length, 250);
 });
 
-test('all is forgotten after a day', () => {
+test('drops all leaves after a day', () => {
   const { clock, data, made, owe } = departures();
   for (let i = 0; i < 10; i++) owe(i);
   clock.seconds(86_401);
@@ -269,7 +269,7 @@ test('all is forgotten after a day', () => {
   assert.equal(data.all.size + data.byDomain.size, 0);
 });
 
-/** A domain that answers nothing, or refuses everything; and how often it was tried. */
+/** The same with a domain that answers nothing, or refuses all leaves. */
 function away() {
   const made = departures();
   const refuse = () => {
@@ -278,7 +278,7 @@ function away() {
   return { ...made, refuse };
 }
 
-test('behind an open link one leave at a time is tried, with growing pauses: at most 16 in an hour', () => {
+test('sends one leave at a time over an open link to a service that is down, at most 16 an hour', () => {
   const { clock, sent, owe, refuse } = away();
   for (let i = 0; i < 1_000; i++) owe(i);
   for (let hour = 0; hour < 3; hour++) {
@@ -291,25 +291,25 @@ test('behind an open link one leave at a time is tried, with growing pauses: at 
   }
 });
 
-test('as soon as one of them is answered, the others follow', () => {
+test('sends all leaves once one is answered', () => {
   const { clock, sent, data, made, owe } = away();
   for (let i = 0; i < 150; i++) owe(i);
   clock.seconds(20);
   assert.equal(sent.length, 1);
-  const scout = [...data.all.values()].find(({ state }) => state === 'sent')!;
-  made.confirmed(scout.from, scout.room);
+  const tried = [...data.all.values()].find(({ state }) => state === 'sent')!;
+  made.confirmed(tried.from, tried.room);
   clock.seconds(2);
   assert.equal(sent.length, 150);
 });
 
-test('and when one is neither answered nor sent back for two minutes, it has arrived', () => {
+test('sends all leaves once one is neither answered nor returned for two minutes', () => {
   const { clock, sent, owe } = away();
   for (let i = 0; i < 50; i++) owe(i);
   clock.seconds(3_600);
   assert.equal(sent.length, 50);
 });
 
-test('a stream that the peer closed after ours had read everything; one that it closed first, what was sent early', () => {
+test('after a close by us, all leaves count as read; after a clean close by the peer, those sent early', () => {
   for (const [how, left] of [
     ['all', 0],
     ['early', 3],
@@ -334,7 +334,7 @@ test('a leave that waits for a stream is not lost with another one, nor read by 
   assert.equal(departure!.state, 'owed');
 });
 
-test('what was sent and not sent back in ten minutes has arrived, whether the room confirms it or not', () => {
+test('a leave that is not returned in ten minutes counts as delivered', () => {
   const { clock, data, made } = departures();
   made.leave(joinOf(1));
   clock.seconds(599);
@@ -345,7 +345,7 @@ test('what was sent and not sent back in ten minutes has arrived, whether the ro
   assert.equal(data.all.size + data.byAccount.size + data.byDomain.size, 0);
 });
 
-test('while the link is closed it is wanted, and no leave is sent', () => {
+test('wants a closed link, and sends no leave', () => {
   const { clock, sent, made, owe, links, wanted } = departures();
   links.state = 'unknown';
   for (let i = 0; i < 3; i++) owe(i);
@@ -357,7 +357,7 @@ test('while the link is closed it is wanted, and no leave is sent', () => {
   assert.deepEqual([sent.length, wanted()], [3, []]);
 });
 
-test('a link that closes while leaves are tried behind it is wanted; another open stream changes nothing', () => {
+test('wants a link that closes during retries, unless another stream is open', () => {
   const { clock, sent, made, owe, links, wanted } = departures();
   owe(1);
   made.closed('rooms.capulet.lit');
@@ -369,7 +369,7 @@ test('a link that closes while leaves are tried behind it is wanted; another ope
   assert.deepEqual(sent, []);
 });
 
-test('a link is no longer wanted when no leave is owed any more', () => {
+test('withdraws the want when no leave is owed', () => {
   const { clock, made, owe, links, wanted } = departures((full) =>
     full.startsWith('user1@') ? 'in' : 'out',
   );
@@ -383,7 +383,7 @@ test('a link is no longer wanted when no leave is owed any more', () => {
   assert.deepEqual(wanted(), []);
 });
 
-test('at the start links are wanted soon, until an attempt fails; services of ours get their leaves in a second', () => {
+test('at the start, wants links soon until an attempt fails; sends leaves to local services after a second', () => {
   const { clock, sent, made, owe, links, wanted } = departures();
   links.state = 'unknown';
   owe(1, 'rooms.capulet.lit');
@@ -406,7 +406,7 @@ for (const [condition, leaves] of [
   ['remote-server-timeout', 2],
   ['remote-server-not-found', 2],
 ] as const) {
-  test(`a leave is refused by the other side with ${condition}: sent ${leaves === 1 ? 'once' : 'again when the link is new'}`, async (t) => {
+  test(`a leave that the other side refuses with ${condition} is ${leaves === 1 ? 'not sent again' : 'sent again over the next link'}`, async (t) => {
     const { h, rooms, romeo } = await joined(t);
     rooms.peer.onStanza = (stanza) => rooms.peer.says(failure(stanza, condition));
     romeo.close();
@@ -419,7 +419,7 @@ for (const [condition, leaves] of [
   });
 }
 
-test('a domain that is lost a second time is tried as the first time', () => {
+test('the retries of a second outage begin with the shortest pause', () => {
   const { clock, sent, made, owe } = departures();
   for (let round = 1; round <= 2; round++) {
     owe(round);

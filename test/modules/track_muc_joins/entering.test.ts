@@ -1,4 +1,4 @@
-// How clients come into rooms, and change their names there.
+// Joins and nick changes.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -7,7 +7,7 @@ import { failure } from '../../support/fake-rooms.ts';
 import { joined, ROMEO, ROOM, silentStage, stage } from './stage.ts';
 
 describe('XEP-0045 §7.2: entering', () => {
-  test('joining until the self-presence comes, joined from then on', async (t) => {
+  test('a join is joining until the self-presence arrives, then joined', async (t) => {
     const { romeo, joins, sends } = await silentStage(t);
     romeo.joins(`${ROOM}/Romeo`);
     assert.deepEqual(await joins(), ['Romeo joining']);
@@ -17,14 +17,14 @@ describe('XEP-0045 §7.2: entering', () => {
     assert.deepEqual(await joins(), ['Romeo joined']);
   });
 
-  test('§7.2.2: the service gives another nick (210)', async (t) => {
+  test('§7.2.2: the service assigns another nick (210)', async (t) => {
     const { romeo, joins, sends } = await silentStage(t);
     romeo.joins(`${ROOM}/Romeo`);
     sends(`${ROOM}/romeo.m`, ['110', '210']);
     assert.deepEqual(await joins(), ['romeo.m joined']);
   });
 
-  test('a room in the contact list is tracked as any other', async (t) => {
+  test('a room in the roster is tracked like any other', async (t) => {
     const { romeo, joins, h } = await stage(t);
     romeo.says(`<iq type='set' id='r'><query xmlns='jabber:iq:roster'><item jid='${ROOM}'/></query></iq>`);
     romeo.says(`<presence to='${ROOM}' type='subscribed'/>`);
@@ -35,7 +35,7 @@ describe('XEP-0045 §7.2: entering', () => {
   });
 
   for (const condition of ['conflict', 'forbidden', 'registration-required', 'not-authorized'] as const) {
-    test(`refused with ${condition}: never in`, async (t) => {
+    test(`an error ${condition} removes the join`, async (t) => {
       const { romeo, rooms, joins, h } = await stage(t);
       rooms.onJoin = () => new StanzaError(condition);
       romeo.joins(`${ROOM}/Romeo`);
@@ -44,7 +44,7 @@ describe('XEP-0045 §7.2: entering', () => {
     });
   }
 
-  test('the room cannot be reached: not in, once the client has the error', async (t) => {
+  test('an undeliverable join is removed when the client gets the error', async (t) => {
     const { romeo, rooms, joins, h } = await stage(t);
     rooms.peer.reachable = false;
     romeo.joins(`${ROOM}/Romeo`);
@@ -54,7 +54,7 @@ describe('XEP-0045 §7.2: entering', () => {
     assert.equal(romeo.inbox[0]?.attrs.type, 'error');
   });
 
-  test('an occupant joins again under a nick that is taken: still in under the old one', async (t) => {
+  test('an occupant joins again under a nick that is taken: it keeps the old nick', async (t) => {
     const { romeo, rooms, joins, h } = await stage(t);
     romeo.joins(`${ROOM}/Romeo`);
     h.clock.seconds(1);
@@ -64,7 +64,7 @@ describe('XEP-0045 §7.2: entering', () => {
     assert.deepEqual(await joins(), ['Romeo joined']);
   });
 
-  test('a stranger cannot plant a room', async (t) => {
+  test('self-presence of a room that the client did not join makes no join', async (t) => {
     const { romeo, joins, sends } = await silentStage(t);
     sends(`${ROOM}/Romeo`, ['110']);
     romeo.joins('garden@rooms.capulet.lit/Romeo');
@@ -73,7 +73,7 @@ describe('XEP-0045 §7.2: entering', () => {
     assert.equal(romeo.state.mucJoins?.has(ROOM), false);
   });
 
-  test('§7.2.18: plain presence is no join, unless the room lets the client in within five minutes', async (t) => {
+  test('§7.2.18: plain presence makes a join only if the room answers within five minutes', async (t) => {
     const { romeo, joins, sends, h } = await silentStage(t);
     romeo.says(`<presence to='${ROOM}/Romeo'/>`);
     assert.deepEqual(await joins(), []);
@@ -85,7 +85,7 @@ describe('XEP-0045 §7.2: entering', () => {
     assert.deepEqual(await joins(), ['Romeo joined']);
   });
 
-  test('a service without status 110: the own JID in the self-presence will do', async (t) => {
+  test('a service without status 110: the own full JID in the presence confirms the join', async (t) => {
     const { romeo, rooms, joins, h } = await silentStage(t);
     romeo.joins(`${ROOM}/Romeo`);
     rooms.peer.says(
@@ -96,7 +96,7 @@ describe('XEP-0045 §7.2: entering', () => {
     assert.deepEqual(await joins(), ['Romeo joined']);
   });
 
-  test('a service without status 110: or the subject after it (§7.2.15)', async (t) => {
+  test('a service without status 110: the subject after the own nick confirms the join (§7.2.15)', async (t) => {
     const { romeo, rooms, joins, sends, h } = await silentStage(t);
     romeo.joins(`${ROOM}/Romeo`);
     sends(`${ROOM}/Romeo`, []);
@@ -108,7 +108,7 @@ describe('XEP-0045 §7.2: entering', () => {
     assert.deepEqual(await joins(), []);
   });
 
-  test('the subject alone lets nobody in', async (t) => {
+  test('the subject alone does not confirm a join', async (t) => {
     const { romeo, rooms, joins, h } = await silentStage(t);
     romeo.joins(`${ROOM}/Romeo`);
     rooms.peer.says(`<message type='groupchat' from='${ROOM}' to='${ROMEO}'><subject/></message>`);
@@ -118,7 +118,7 @@ describe('XEP-0045 §7.2: entering', () => {
 });
 
 describe('XEP-0045 §7.6: nick changes', () => {
-  test('asked for, announced (303), done (110)', async (t) => {
+  test('the client requests a nick, the room announces it (303) and confirms it (110)', async (t) => {
     const { romeo, joins, sends } = await joined(t);
     romeo.says(`<presence to='${ROOM}/Montague'/>`);
     assert.deepEqual(await joins(), ['Romeo renaming']);
@@ -128,7 +128,7 @@ describe('XEP-0045 §7.6: nick changes', () => {
     assert.deepEqual(await joins(), ['Montague joined']);
   });
 
-  test('the service chooses another one than asked for (210)', async (t) => {
+  test('the service assigns another nick than the requested one (210)', async (t) => {
     const { romeo, joins, sends } = await joined(t);
     romeo.says(`<presence to='${ROOM}/Montague'/>`);
     sends(`${ROOM}/Romeo`, ['303', '110'], { type: 'unavailable', newNick: 'montague' });
@@ -136,14 +136,14 @@ describe('XEP-0045 §7.6: nick changes', () => {
     assert.deepEqual(await joins(), ['montague joined']);
   });
 
-  test('forced by the room, without the client’s asking', async (t) => {
+  test('the room changes the nick without a request', async (t) => {
     const { joins, sends } = await joined(t);
     sends(`${ROOM}/Romeo`, ['303', '110'], { type: 'unavailable', newNick: 'Forced' });
     sends(`${ROOM}/Forced`, ['110']);
     assert.deepEqual(await joins(), ['Forced joined']);
   });
 
-  test('announced by a service without status 110', async (t) => {
+  test('a service without status 110 announces a new nick', async (t) => {
     const { joins, sends } = await joined(t);
     sends(`${ROOM}/Romeo`, ['303'], { type: 'unavailable', newNick: 'Other' });
     assert.deepEqual(await joins(), ['Other renaming']);
@@ -152,9 +152,9 @@ describe('XEP-0045 §7.6: nick changes', () => {
   for (const [what, nick] of [
     ['too long', 'n'.repeat(1_024)],
     ['empty', ''],
-    ['with a character that is none', 'Ro\u200bmeo'],
+    ['with a forbidden character', 'Ro\u200bmeo'],
   ] as const) {
-    test(`announced with a nick that cannot be (${what}): only what follows counts`, async (t) => {
+    test(`an announced nick is invalid (${what}): the presence that follows has the new nick`, async (t) => {
       const { joins, sends } = await joined(t);
       sends(`${ROOM}/Romeo`, ['303', '110'], { type: 'unavailable', newNick: nick });
       assert.deepEqual(await joins(), ['Romeo joined']);
@@ -163,7 +163,7 @@ describe('XEP-0045 §7.6: nick changes', () => {
     });
   }
 
-  test('announced while the client asks to be let in anew: about its earlier stay', async (t) => {
+  test('a nick change that is announced during a second join concerns the earlier stay', async (t) => {
     const { romeo, rooms, joins, sends, h } = await joined(t);
     romeo.joins(`${ROOM}/Montague`);
     sends(`${ROOM}/Romeo`, ['303', '110'], { type: 'unavailable', newNick: 'Forced' });
@@ -176,20 +176,20 @@ describe('XEP-0045 §7.6: nick changes', () => {
     assert.deepEqual(await joins(), ['Romeo joined']);
   });
 
-  test('announced in another form than in addresses (RFC 7622 §3.4): the form of addresses', async (t) => {
+  test('an announced nick is prepared as a resourcepart (RFC 7622 §3.4)', async (t) => {
     const { joins, sends } = await joined(t);
     sends(`${ROOM}/Romeo`, ['303', '110'], { type: 'unavailable', newNick: 'Rome\u0301o' });
     assert.deepEqual(await joins(), ['Rom\u00e9o renaming']);
   });
 
-  test('somebody else’s nick change is none of ours', async (t) => {
+  test('ignores the nick changes of other occupants', async (t) => {
     const { joins, sends } = await joined(t);
     sends(`${ROOM}/Juliet`, ['303'], { type: 'unavailable', newNick: 'Capulet' });
     assert.deepEqual(await joins(), ['Romeo joined']);
   });
 
   for (const condition of ['conflict', 'not-allowed', 'not-acceptable'] as const) {
-    test(`refused with ${condition}: the old nick stays`, async (t) => {
+    test(`an error ${condition} restores the old nick`, async (t) => {
       const { romeo, rooms, joins, h } = await joined(t);
       rooms.peer.onStanza = (stanza) => {
         if (stanza.name === 'presence') rooms.peer.says(failure(stanza, condition));
@@ -207,20 +207,20 @@ describe('XEP-0045 §7.6: nick changes', () => {
     assert.equal(romeo.state.mucJoins?.get(ROOM)?.epoch, 1);
   });
 
-  test('told by the self-presence alone, without a 303: whatever the nick is (§7.2.2)', async (t) => {
+  test('self-presence without a 303 changes the nick (§7.2.2)', async (t) => {
     const { joins, sends } = await joined(t);
     sends(`${ROOM}/romeo`, ['110']);
     assert.deepEqual(await joins(), ['romeo joined']);
   });
 
-  test('thrown out while a nick change is unanswered: out', async (t) => {
+  test('a kick during a nick change removes the join', async (t) => {
     const { romeo, joins, sends } = await joined(t);
     romeo.says(`<presence to='${ROOM}/Montague'/>`);
     sends(`${ROOM}/Romeo`, ['110', '307'], { type: 'unavailable' });
     assert.deepEqual(await joins(), []);
   });
 
-  test('one that could not be delivered: the old nick stays', async (t) => {
+  test('an undeliverable nick change restores the old nick', async (t) => {
     const { h, romeo, rooms, joins } = await joined(t);
     rooms.peer.reachable = false;
     rooms.peer.cut();
@@ -229,7 +229,7 @@ describe('XEP-0045 §7.6: nick changes', () => {
     assert.deepEqual(await joins(), ['Romeo joined']);
   });
 
-  test('each step of the client’s makes what was asked before it void', async (t) => {
+  test('each join, leave and nick change of the client increments the epoch', async (t) => {
     const { romeo } = await joined(t);
     const epoch = () => romeo.state.mucJoins!.get(ROOM)!.epoch;
     const steps = [
@@ -246,9 +246,9 @@ describe('XEP-0045 §7.6: nick changes', () => {
   });
 });
 
-describe('RFC 6121 §4.6: presence that does not arrive', () => {
+describe('RFC 6121 §4.6: undeliverable presence', () => {
   for (const condition of ['remote-server-timeout', 'remote-server-not-found'] as const) {
-    test(`${condition}, from the other side: nothing is known of the room, the client is where it was`, async (t) => {
+    test(`${condition} from the other side: the join is unchanged`, async (t) => {
       const { h, romeo, rooms, joins } = await joined(t);
       rooms.peer.onStanza = (stanza) => rooms.peer.says(failure(stanza, condition));
       romeo.says(`<presence to='${ROOM}/Romeo'><show>away</show></presence>`);
@@ -257,7 +257,7 @@ describe('RFC 6121 §4.6: presence that does not arrive', () => {
     });
   }
 
-  test('from our side: the same', async (t) => {
+  test('an error from our own side: the join is unchanged', async (t) => {
     const { h, romeo, rooms, joins } = await joined(t);
     rooms.peer.reachable = false;
     rooms.peer.cut();
@@ -268,7 +268,7 @@ describe('RFC 6121 §4.6: presence that does not arrive', () => {
   });
 });
 
-test('a join, a leave and a join wait together for the link: the room takes them in turn, and the client is in', async (t) => {
+test('a join, a leave and a join wait for the link: the room handles them in order, and the client is in', async (t) => {
   const { h, romeo, rooms, joins } = await stage(t);
   rooms.peer.queueMs = 90_000;
   rooms.peer.reachable = false;

@@ -1,4 +1,4 @@
-// What one account can make the server owe, and how often that makes it call others.
+// Bounds on what one account can make the server store, and on the connections that this causes.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -12,7 +12,7 @@ function passesThrough(client: HarnessClient, { domain }: HarnessPeer): void {
   client.says(`<presence to='hall@${domain}/Romeo' type='unavailable'/>`);
 }
 
-test('leaves for thousands of servers that nobody can reach: one is called in a second, not all of them', async (t) => {
+test('leaves for thousands of unreachable servers cause one connection attempt a second', async (t) => {
   const h = await harness(t);
   const romeo = h.client('romeo@montague.lit/orchard');
   const peers = Array.from({ length: 3_000 }, (_, index) => h.peer(`rooms${index}.capulet.lit`));
@@ -27,7 +27,7 @@ test('leaves for thousands of servers that nobody can reach: one is called in a 
   assert.ok(calls > 20_000 && calls < 35_000, `${calls} calls in 30,000 s`);
 });
 
-test('the leaves of one account are bounded, and cost no other account its own', async (t) => {
+test('the leaves of one account are bounded, and do not displace those of other accounts', async (t) => {
   const h = await harness(t);
   const peer = h.peer('rooms.capulet.lit');
   peer.reachable = false;
@@ -47,10 +47,10 @@ test('the leaves of one account are bounded, and cost no other account its own',
   const from = peer.received.map(({ attrs }) => attrs.from ?? '');
   assert.equal(from.filter((full) => full.startsWith('juliet@')).length, 1);
   assert.equal(from.filter((full) => full.startsWith('romeo@')).length, 5_000);
-  assert.ok(!from.includes('romeo@montague.lit/0'), 'the oldest were forgotten');
+  assert.ok(!from.includes('romeo@montague.lit/0'), 'the oldest were dropped');
 });
 
-test('a domain that has been away for more than a day is owed nothing any more', async (t) => {
+test('leaves for a domain that was unreachable for a day are dropped', async (t) => {
   const h = await harness(t);
   const peer = h.peer('rooms.capulet.lit');
   peer.reachable = false;
@@ -64,16 +64,16 @@ test('a domain that has been away for more than a day is owed nothing any more',
   assert.deepEqual([peer.failures - tried, peer.received.length], [0, 0]);
 });
 
-test('a client in thousands of rooms with endless names: what nobody uses is not remembered', async (t) => {
+test('does not track joins with very long addresses', async (t) => {
   const h = await harness(t);
   const romeo = h.client('romeo@montague.lit/orchard');
   for (const length of [100, 900]) romeo.joins(`${'x'.repeat(length)}@rooms.capulet.lit/Romeo`);
   romeo.joins(`hall@rooms.capulet.lit/${'R'.repeat(900)}`);
   assert.deepEqual([...(romeo.state.mucJoins?.keys() ?? [])], [`${'x'.repeat(100)}@rooms.capulet.lit`]);
-  assert.equal(h.peer('rooms.capulet.lit').received.length, 3, 'they are joined all the same');
+  assert.equal(h.peer('rooms.capulet.lit').received.length, 3, 'the joins are routed nevertheless');
 });
 
-test('presence to ever new addresses: only the last of them may turn out to be rooms', async (t) => {
+test('plain presence to many addresses: only the most recent ones may become joins', async (t) => {
   const h = await harness(t);
   const romeo = h.client('romeo@montague.lit/orchard');
   for (let i = 0; i < 300; i++) romeo.says(`<presence to='user${i}@capulet.lit/x'/>`);
@@ -82,7 +82,7 @@ test('presence to ever new addresses: only the last of them may turn out to be r
   assert.deepEqual([addressed.length, addressed.at(-1)], [200, 'user299@capulet.lit']);
 });
 
-test('of a join no id of more than 256 characters is remembered', () => {
+test('does not store an id of more than 256 characters', () => {
   assert.deepEqual(
     [256, 257].map((length) => worthKeeping('x'.repeat(length))?.length),
     [256, undefined],

@@ -1,4 +1,4 @@
-// How clients leave rooms, and how they are made to.
+// Leaves, kicks, bans and other ends of joins.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -14,14 +14,14 @@ describe('XEP-0045 §7.14, §8.2, §9.1, §10.9, §11: leaving', () => {
     ['110', '321'],
     ['110', '332'],
   ]) {
-    test(`${codes.join('+')}: out`, async (t) => {
+    test(`unavailable presence with ${codes.join('+')} removes the join`, async (t) => {
       const { joins, sends } = await joined(t);
       sends(`${ROOM}/Romeo`, codes, { type: 'unavailable' });
       assert.deepEqual(await joins(), []);
     });
   }
 
-  test('the room is destroyed: out', async (t) => {
+  test('the destruction of the room removes the join', async (t) => {
     const { rooms, joins, h } = await joined(t);
     rooms.peer.says(
       `<presence type='unavailable' from='${ROOM}/Romeo' to='${ROMEO}'>
@@ -31,13 +31,13 @@ describe('XEP-0045 §7.14, §8.2, §9.1, §10.9, §11: leaving', () => {
     assert.deepEqual(await joins(), []);
   });
 
-  test('the own nick goes without 110: a sibling has left, this client stays', async (t) => {
+  test('unavailable presence of the own nick without 110 keeps the join: another client of the nick has left', async (t) => {
     const { joins, sends } = await joined(t);
     sends(`${ROOM}/Romeo`, [], { type: 'unavailable' });
     assert.deepEqual(await joins(), ['Romeo joined']);
   });
 
-  test('two clients on one nick: each has its own place', async (t) => {
+  test('two clients with one nick have a join each', async (t) => {
     const { h, rooms, romeo, joins } = await stage(t);
     const phone = h.client(PHONE);
     romeo.joins(`${ROOM}/Romeo`);
@@ -51,7 +51,7 @@ describe('XEP-0045 §7.14, §8.2, §9.1, §10.9, §11: leaving', () => {
   });
 
   for (const to of [`${ROOM}/Romeo`, ROOM]) {
-    test(`the client leaves by ${to}: leaving until the room confirms`, async (t) => {
+    test(`the client leaves by presence to ${to}: the join is leaving until the room confirms`, async (t) => {
       const { romeo, joins, sends } = await joined(t);
       romeo.says(`<presence type='unavailable' to='${to}'/>`);
       assert.deepEqual(await joins(), ['Romeo leaving']);
@@ -60,7 +60,7 @@ describe('XEP-0045 §7.14, §8.2, §9.1, §10.9, §11: leaving', () => {
     });
   }
 
-  test('a room that does not take a leave by its own address as one: leaving, until the client enters again', async (t) => {
+  test('a room ignores a leave to its bare JID: the join is leaving until the client joins again', async (t) => {
     const { h, rooms, romeo, joins } = await joined(t);
     romeo.says(`<presence type='unavailable' to='${ROOM}'/>`);
     rooms.peer.says(
@@ -74,14 +74,14 @@ describe('XEP-0045 §7.14, §8.2, §9.1, §10.9, §11: leaving', () => {
     assert.deepEqual(await joins(), ['Romeo joined']);
   });
 
-  test('late presence of a room that the client has left does not bring it back', async (t) => {
+  test('available presence after a leave does not restore the join', async (t) => {
     const { romeo, joins, sends } = await joined(t);
     romeo.says(`<presence type='unavailable' to='${ROOM}/Romeo'/>`);
     sends(`${ROOM}/Romeo`, ['110']);
     assert.deepEqual(await joins(), ['Romeo leaving']);
   });
 
-  test('the client leaves before it was let in: what the room says to the join changes nothing', async (t) => {
+  test('the client leaves before the room answers its join: the answer changes nothing', async (t) => {
     const { romeo, joins, sends } = await silentStage(t);
     romeo.joins(`${ROOM}/Romeo`);
     romeo.says(`<presence type='unavailable' to='${ROOM}/Romeo'/>`);
@@ -91,7 +91,7 @@ describe('XEP-0045 §7.14, §8.2, §9.1, §10.9, §11: leaving', () => {
     assert.deepEqual(await joins(), []);
   });
 
-  test('left and joined again in one breath: the confirmation of the leave does not undo the join', async (t) => {
+  test('the client leaves and joins again immediately: the confirmation of the leave does not remove the new join', async (t) => {
     const { h, rooms, romeo, joins } = await stage(t);
     romeo.joins(`${ROOM}/Romeo`);
     h.clock.seconds(1);
@@ -102,7 +102,7 @@ describe('XEP-0045 §7.14, §8.2, §9.1, §10.9, §11: leaving', () => {
     assert.equal(rooms.rooms.get(ROOM)?.get(ROMEO), 'Romeo');
   });
 
-  test('a leave that cannot be delivered: out at once, and sent again when the domain is back', async (t) => {
+  test('an undeliverable leave removes the join, and is sent again when the domain is reachable', async (t) => {
     const { h, rooms, romeo, joins } = await stage(t);
     romeo.joins(`${ROOM}/Romeo`);
     h.clock.seconds(1);
@@ -121,10 +121,10 @@ describe('XEP-0045 §7.14, §8.2, §9.1, §10.9, §11: leaving', () => {
     rooms.peer.cut('clean');
     rooms.peer.openOut();
     h.clock.seconds(1);
-    assert.equal(rooms.leaves.length, 1, 'once is enough');
+    assert.equal(rooms.leaves.length, 1, 'the leave is sent once');
   });
 
-  test('a room that confirms nothing gets an owed leave once, not at every opening of a link', async (t) => {
+  test('a room that confirms nothing gets an owed leave once, not each time a link opens', async (t) => {
     const { h, rooms, romeo } = await joined(t);
     rooms.peer.reachable = false;
     rooms.peer.cut();
@@ -139,7 +139,7 @@ describe('XEP-0045 §7.14, §8.2, §9.1, §10.9, §11: leaving', () => {
     assert.equal(rooms.leaves.length, 1);
   });
 
-  test('a client that cannot come in again takes itself for outside: the room is told when it can be', async (t) => {
+  test('if a second join is undeliverable, the room gets a leave when it is reachable', async (t) => {
     const { h, rooms, romeo, joins } = await stage(t);
     romeo.joins(`${ROOM}/Romeo`);
     h.clock.seconds(1);
@@ -154,7 +154,7 @@ describe('XEP-0045 §7.14, §8.2, §9.1, §10.9, §11: leaving', () => {
     assert.equal(rooms.rooms.get(ROOM)?.size, 0);
   });
 
-  test('a leave that broke with its stream is sent again', async (t) => {
+  test('a leave is sent again if its stream breaks', async (t) => {
     const { h, rooms, romeo, joins } = await stage(t);
     romeo.joins(`${ROOM}/Romeo`);
     h.clock.seconds(1);
@@ -170,7 +170,7 @@ describe('XEP-0045 §7.14, §8.2, §9.1, §10.9, §11: leaving', () => {
     assert.equal(rooms.rooms.get(ROOM)?.size, 0);
   });
 
-  test('an owed leave is dropped when the client has joined again', async (t) => {
+  test('an owed leave is dropped when the client joins again', async (t) => {
     const { h, rooms, romeo, joins } = await stage(t);
     romeo.joins(`${ROOM}/Romeo`);
     h.clock.seconds(1);
@@ -184,7 +184,7 @@ describe('XEP-0045 §7.14, §8.2, §9.1, §10.9, §11: leaving', () => {
     assert.deepEqual(await joins(), ['Romeo joined']);
   });
 
-  test('a leave that no room ever confirms is not waited for longer than ten minutes', async (t) => {
+  test('an unconfirmed leave removes the join after ten minutes', async (t) => {
     const { h, romeo, joins } = await joined(t);
     romeo.says(`<presence type='unavailable' to='${ROOM}/Romeo'/>`);
     h.clock.seconds(590);
@@ -195,7 +195,7 @@ describe('XEP-0045 §7.14, §8.2, §9.1, §10.9, §11: leaving', () => {
 });
 
 describe('RFC 6121 §4.5: going offline', () => {
-  test('a client that says goodbye to all leaves every room, each once', async (t) => {
+  test('unavailable presence to all sends one leave to each room', async (t) => {
     const { h, rooms, romeo, joins } = await stage(t);
     romeo.says('<presence/>');
     for (const room of ['hall', 'garden']) romeo.joins(`${room}@rooms.capulet.lit/Romeo`);
@@ -210,7 +210,7 @@ describe('RFC 6121 §4.5: going offline', () => {
     assert.equal(rooms.leaves[0]?.getChildText('status'), 'good night');
   });
 
-  test('a session that ends leaves every room, each once', async (t) => {
+  test('a session that ends sends one leave to each room', async (t) => {
     const { h, rooms, romeo, joins } = await stage(t);
     for (const room of ['hall', 'garden']) romeo.joins(`${room}@rooms.capulet.lit/Romeo`);
     h.clock.seconds(1);
@@ -221,7 +221,7 @@ describe('RFC 6121 §4.5: going offline', () => {
     assert.equal(rooms.rooms.get(ROOM)?.size, 0);
   });
 
-  test('§4.6.3: so does one whose room stands in the contact list, where broadcasts do not reach the nick', async (t) => {
+  test('§4.6.3: a session that ends also leaves a room in its roster, whose occupant JID gets no broadcast', async (t) => {
     const { h, rooms, romeo } = await stage(t);
     rooms.peer.onStanza = ((take) => (stanza) => {
       if (stanza.attrs.to !== ROOM) take(stanza);
@@ -238,7 +238,7 @@ describe('RFC 6121 §4.5: going offline', () => {
     assert.equal(rooms.rooms.get(ROOM)?.size, 0);
   });
 
-  test('the leave of a session that has ended cannot be delivered: it is owed all the same', async (t) => {
+  test('an undeliverable leave of a session that has ended is sent again', async (t) => {
     const { h, rooms, romeo } = await stage(t);
     romeo.joins(`${ROOM}/Romeo`);
     h.clock.seconds(1);
@@ -252,7 +252,7 @@ describe('RFC 6121 §4.5: going offline', () => {
     assert.equal(rooms.rooms.get(ROOM)?.size, 0);
   });
 
-  test('a new session with the same address has nothing to do with the old one’s rooms', async (t) => {
+  test('a new session with the same full JID does not have the joins of the former one', async (t) => {
     const { h, romeo, rooms, joins } = await stage(t);
     romeo.joins(`${ROOM}/Romeo`);
     h.clock.seconds(1);

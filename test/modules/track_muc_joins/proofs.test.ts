@@ -1,11 +1,11 @@
-// What proves that a client is in a room, and what is known of all joins.
+// Stanzas that prove that a client is in a room, and the command `joins`.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeRooms, presence } from '../../support/fake-rooms.ts';
 import { joined, PHONE, ROMEO, ROOM, stage } from './stage.ts';
 
-describe('What proves that a room has this very client', () => {
+describe('stanzas that prove that a room has this client', () => {
   const proofs: [what: string, xml: string, counts: boolean][] = [
     [
       'a groupchat message',
@@ -13,17 +13,17 @@ describe('What proves that a room has this very client', () => {
       true,
     ],
     [
-      'one from the room itself',
+      'a groupchat message from the room itself',
       `<message type='groupchat' from='${ROOM}' to='${ROMEO}'><body>a</body></message>`,
       true,
     ],
     [
-      'somebody’s presence',
+      'presence of another occupant',
       `<presence from='${ROOM}/Juliet' to='${ROMEO}'><x xmlns='http://jabber.org/protocol/muc#user'/></presence>`,
       true,
     ],
     [
-      'somebody’s leave',
+      'the leave of another occupant',
       `<presence type='unavailable' from='${ROOM}/Juliet' to='${ROMEO}'><x xmlns='http://jabber.org/protocol/muc#user'/></presence>`,
       true,
     ],
@@ -53,18 +53,18 @@ describe('What proves that a room has this very client', () => {
       false,
     ],
     [
-      'a note that somebody has sent to a room that one is not in (XEP-0437)',
+      'a notice of activity in a room that the client has left (XEP-0437)',
       `<message from='rooms.capulet.lit' to='${ROMEO}'><rai xmlns='urn:xmpp:rai:0'><activity>${ROOM}</activity></rai></message>`,
       false,
     ],
     [
-      'what the room’s archive holds (XEP-0313)',
+      'a message from the archive of the room (XEP-0313)',
       `<message from='${ROOM}' to='${ROMEO}'><result xmlns='urn:xmpp:mam:2' id='1'><forwarded xmlns='urn:xmpp:forward:0'>
          <message xmlns='jabber:client' type='groupchat' from='${ROOM}/Juliet'><body>a</body></message></forwarded></result></message>`,
       false,
     ],
     [
-      'what the room publishes to subscribers who need not be in it',
+      'an event for subscribers of the room, who need not be occupants',
       `<message from='${ROOM}' to='${ROMEO}'><event xmlns='http://jabber.org/protocol/pubsub#event'><items node='urn:xmpp:mucsub:nodes:messages'/></event></message>`,
       false,
     ],
@@ -74,7 +74,7 @@ describe('What proves that a room has this very client', () => {
       false,
     ],
     [
-      'presence that no room sends, as of a MIX channel (XEP-0403)',
+      'presence of a MIX channel (XEP-0403)',
       `<presence from='${ROOM}/Juliet' to='${ROMEO}'><mix xmlns='urn:xmpp:presence:0'/></presence>`,
       false,
     ],
@@ -99,10 +99,10 @@ describe('What proves that a room has this very client', () => {
   }
 });
 
-describe('What proves anything after a link broke', () => {
+describe('stanzas that prove it after a link broke', () => {
   const hello = `<message type='groupchat' from='${ROOM}/Juliet' to='${ROMEO}'><body>a</body></message>`;
 
-  test('not what a stream brings that was there before, for two seconds; it may have been on its way', async (t) => {
+  test('a stanza on an older stream proves nothing for two seconds, because it may precede the break', async (t) => {
     const { h, rooms, romeo } = await joined(t);
     h.clock.seconds(10);
     rooms.peer.openOut();
@@ -117,7 +117,7 @@ describe('What proves anything after a link broke', () => {
     assert.ok(romeo.state.mucJoins!.get(ROOM)!.provenAt > brokenAt);
   });
 
-  test('what a stream brings that was made since', async (t) => {
+  test('a stanza on a newer stream does', async (t) => {
     const { h, rooms, romeo } = await joined(t);
     h.clock.seconds(10);
     rooms.peer.cut('reset');
@@ -130,7 +130,7 @@ describe('What proves anything after a link broke', () => {
   });
 });
 
-test('XEP-0198: a client that sleeps stays in its rooms, and wakes up in them', async (t) => {
+test('XEP-0198: a sleeping client keeps its joins', async (t) => {
   const { romeo, joins } = await joined(t);
   const join = romeo.state.mucJoins!.get(ROOM);
   romeo.sleep();
@@ -140,7 +140,7 @@ test('XEP-0198: a client that sleeps stays in its rooms, and wakes up in them', 
   assert.equal(join?.epoch, 1);
 });
 
-test('a link with a domain is needed while somebody is in a room there', async (t) => {
+test('a link is needed while a client is in a room of its domain', async (t) => {
   const { h, rooms, romeo, sends } = await joined(t);
   const isNeeded = (remote: string) => h.host.hooks.fire('link-needed', { remote });
   assert.equal(isNeeded(rooms.domain), 'needed');
@@ -150,7 +150,7 @@ test('a link with a domain is needed while somebody is in a room there', async (
   assert.equal(isNeeded(rooms.domain), undefined);
 });
 
-test('`enjamb joins` lists all joins, or those of a user, a client, a room or a domain', async (t) => {
+test('`enjamb joins` lists all joins, or those of a user, client, room or domain', async (t) => {
   const { h, rooms, romeo, joins } = await stage(t);
   const other = h.client('juliet@montague.lit/balcony');
   romeo.joins(`${ROOM}/Romeo`);
@@ -166,7 +166,7 @@ test('`enjamb joins` lists all joins, or those of a user, a client, a room or a 
   assert.deepEqual(await joins('nobody@montague.lit'), []);
 });
 
-test('a session is in 5,000 rooms at most, as far as is remembered', async (t) => {
+test('tracks at most 5,000 joins of a session', async (t) => {
   const { rooms, romeo, joins } = await stage(t, 'presence_max_directed = 10_000');
   rooms.peer.onStanza = () => {};
   for (let i = 0; i < 5_010; i++) romeo.joins(`room${i}@rooms.capulet.lit/Romeo`);
@@ -174,7 +174,7 @@ test('a session is in 5,000 rooms at most, as far as is remembered', async (t) =
   assert.equal(romeo.state.mucJoins?.size, 5_000);
 });
 
-test('the sessions of an account are in 10,000 rooms at most, and leaving makes room', async (t) => {
+test('tracks at most 10,000 joins of an account; leaving makes space', async (t) => {
   const { h, rooms, joins } = await stage(t, 'presence_max_directed = 10_000');
   rooms.peer.onStanza = () => {};
   const [phone, tablet, laptop] = ['phone', 'tablet', 'laptop'].map((name) =>

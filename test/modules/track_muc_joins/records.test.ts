@@ -1,4 +1,4 @@
-// How often, and how much, is written for sessions that join and leave.
+// The writes that joins and leaves cause.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -40,7 +40,7 @@ async function stage() {
     rooms,
     writes,
     found: () => readRecords(store, 'montague.lit'),
-    /** One room more. */
+    /** Joins another room. */
     join(full: string) {
       const joined = rooms.get(full) ?? [];
       rooms.set(full, [...joined, [`room${joined.length}@rooms.capulet.lit`, 'Romeo', 0]]);
@@ -58,7 +58,7 @@ async function stage() {
   };
 }
 
-test('a burst of joins is one write, half a second later', async () => {
+test('writes many joins once, after half a second', async () => {
   const { join, pass, writes, found } = await stage();
   for (let i = 0; i < 30; i++) join(ROMEO);
   await pass(400);
@@ -68,7 +68,7 @@ test('a burst of joins is one write, half a second later', async () => {
   assert.equal((await found()).get(ROMEO)?.length, 30);
 });
 
-test('a session that is in no room any more has no row', async () => {
+test('deletes the row of a session without joins', async () => {
   const { join, pass, rooms, records, found } = await stage();
   join(ROMEO);
   await pass(1_000);
@@ -78,7 +78,7 @@ test('a session that is in no room any more has no row', async () => {
   assert.equal((await found()).size, 0);
 });
 
-test('a session in a thousand rooms that goes on joining is written every ten seconds, others at once', async () => {
+test('writes the row of a session that keeps joining, in a thousand rooms, every ten seconds; others immediately', async () => {
   const { join, pass, writes } = await stage();
   for (let i = 0; i < 1_000; i++) join(ROMEO);
   await pass(1_000);
@@ -93,7 +93,7 @@ test('a session in a thousand rooms that goes on joining is written every ten se
   assert.ok(writes.length - large.length >= 50);
 });
 
-test('at the end everything is written, however large', async () => {
+test('writes all rows at unload, also large ones', async () => {
   const { join, pass, records, found } = await stage();
   for (let i = 0; i < 1_000; i++) join(ROMEO);
   await pass(1_000);
@@ -102,7 +102,7 @@ test('at the end everything is written, however large', async () => {
   assert.equal((await found()).get(ROMEO)?.length, 1_001);
 });
 
-test('what could not be written is tried again', async () => {
+test('retries a failed write', async () => {
   const { join, pass, breaks, found } = await stage();
   breaks(true);
   join(ROMEO);

@@ -1,4 +1,4 @@
-// Joins and leaves that were on a link when it broke: what was answered is over, and the rest is sent once.
+// Joins and leaves that were unacknowledged when a link broke: answered ones are dropped, the others sent once.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -13,48 +13,51 @@ const JOIN = `<presence from='${ROMEO}' to='${ROOM}/Romeo'>${ENTERS}</presence>`
 const UPDATE = `<presence from='${ROMEO}' to='${ROOM}/Romeo'/>`;
 const LEAVE = `<presence type='unavailable' id='bye' from='${ROMEO}' to='${ROOM}/Romeo'/>`;
 
-/** What is to become of a stanza of a broken stream. */
-function asked({ h }: Stage, stanza: string): string | undefined {
+/** The answer of the tracker for a stanza of a broken stream. */
+function verdictOn({ h }: Stage, stanza: string): string | undefined {
   const { hooks } = h.server.router.hosts.get('montague.lit')!;
   return hooks.fire('link-resend', { remote: 'rooms.capulet.lit', stanza: parseXml(stanza) as Stanza });
 }
 
-test('a join that the room has answered is neither sent again nor returned; an update is', async (t) => {
+test('a join that the room has answered is neither resent nor returned; a presence update is', async (t) => {
   const made = await joined(t);
-  assert.equal(asked(made, JOIN), 'needless');
-  assert.equal(asked(made, JOIN.replace(ROOM, 'square@rooms.capulet.lit')), undefined);
-  assert.equal(asked(made, UPDATE), undefined);
-  assert.equal(asked(made, JOIN.replace('presence', 'message').replace('/presence', '/message')), undefined);
+  assert.equal(verdictOn(made, JOIN), 'needless');
+  assert.equal(verdictOn(made, JOIN.replace(ROOM, 'square@rooms.capulet.lit')), undefined);
+  assert.equal(verdictOn(made, UPDATE), undefined);
+  assert.equal(
+    verdictOn(made, JOIN.replace('presence', 'message').replace('/presence', '/message')),
+    undefined,
+  );
 });
 
-test('one that it has not answered is', async (t) => {
+test('a join that the room has not answered is resent', async (t) => {
   const made = await silentStage(t);
   made.romeo.joins(`${ROOM}/Romeo`);
-  assert.equal(asked(made, JOIN), undefined);
+  assert.equal(verdictOn(made, JOIN), undefined);
   made.sends(`${ROOM}/Romeo`, ['110']);
   made.romeo.joins(`${ROOM}/Romeo`);
-  assert.equal(asked(made, JOIN), undefined, 'nor the second one, of who is in');
+  assert.equal(verdictOn(made, JOIN), undefined, 'also the second join of an occupant');
 });
 
-test('a leave that is sent again need not be made up for', async (t) => {
+test('a leave that the link resends is not sent a second time', async (t) => {
   const made = await joined(t);
   const { rooms, romeo, h } = made;
   rooms.peer.onStanza = () => {};
   romeo.says(`<presence type='unavailable' id='bye' to='${ROOM}/Romeo'/>`);
   rooms.peer.cut();
-  assert.equal(asked(made, LEAVE), undefined);
+  assert.equal(verdictOn(made, LEAVE), undefined);
   rooms.peer.openOut();
   h.clock.seconds(60);
   assert.equal(rooms.leaves.length, 1);
 });
 
-test('one that comes back after that must be', async (t) => {
+test('a resent leave that is returned as an error is sent again later', async (t) => {
   const made = await joined(t);
   const { rooms, romeo, h } = made;
   rooms.peer.onStanza = () => {};
   romeo.says(`<presence type='unavailable' id='bye' to='${ROOM}/Romeo'/>`);
   rooms.peer.cut();
-  asked(made, LEAVE);
+  verdictOn(made, LEAVE);
   rooms.peer.says(
     `<presence type='error' id='bye' from='${ROOM}/Romeo' to='${ROMEO}'><error type='wait'><remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>`,
   );
@@ -63,17 +66,17 @@ test('one that comes back after that must be', async (t) => {
   assert.equal(rooms.leaves.length, 2);
 });
 
-test('a leave that the room has confirmed is not sent again, unless the client was there again', async (t) => {
+test('a leave that the room has confirmed is not resent, unless the client has joined again since', async (t) => {
   const made = await joined(t);
   const { romeo } = made;
   romeo.says(`<presence type='unavailable' to='${ROOM}/Romeo'/>`);
-  assert.equal(asked(made, LEAVE.replace(` id='bye'`, '')), undefined);
+  assert.equal(verdictOn(made, LEAVE.replace(` id='bye'`, '')), undefined);
   made.sends(`${ROOM}/Romeo`, ['110'], { type: 'unavailable' });
-  assert.equal(asked(made, LEAVE.replace(` id='bye'`, '')), 'needless');
+  assert.equal(verdictOn(made, LEAVE.replace(` id='bye'`, '')), 'needless');
   romeo.joins(`${ROOM}/Romeo`);
   made.sends(`${ROOM}/Romeo`, ['110']);
   romeo.says(`<presence type='unavailable' to='${ROOM}/Romeo'/>`);
-  assert.equal(asked(made, LEAVE.replace(` id='bye'`, '')), undefined);
+  assert.equal(verdictOn(made, LEAVE.replace(` id='bye'`, '')), undefined);
 });
 
 // ── Two servers ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -105,7 +108,7 @@ async function romeoElsewhere(t: TestContext, config = '') {
 }
 
 for (const config of ['', 'modules_disabled = ["s2s_bidi"]', 'modules_disabled = ["smacks"]']) {
-  test(`a join that was answered, and a line that breaks for good before more is said: nothing comes back ${config}`, async (t) => {
+  test(`a link breaks for good after a join is answered: the client gets no error ${config}`, async (t) => {
     const { clock, net, romeo, said } = await romeoElsewhere(t, config);
     net.unreachable.add('rooms.capulet.lit');
     net.cut('montague.lit', 'rooms.capulet.lit');
@@ -119,7 +122,7 @@ for (const config of ['', 'modules_disabled = ["s2s_bidi"]', 'modules_disabled =
     );
   });
 
-  test(`a leave while the line is broken: the room hears it once, the client its answer ${config}`, async (t) => {
+  test(`a client leaves while the link is broken: the room gets one leave, and the client its answer ${config}`, async (t) => {
     const { clock, net, romeo, said } = await romeoElsewhere(t, config);
     await clock.advance(2_000);
     net.unreachable.add('rooms.capulet.lit');

@@ -1,4 +1,4 @@
-// What rooms on another server see when ours stops, or dies and comes back: two runs over the same database, with
+// The stanzas that rooms on another server get when our server stops, or is killed and starts: two runs with one database,
 // streams and a real room service. Rows 16 to 18 of the fault matrix: ../ping_muc/matrix/ours.test.ts.
 
 import assert from 'node:assert/strict';
@@ -18,7 +18,7 @@ const ROOM = 'hall@rooms.capulet.lit';
 const ROMEO = 'romeo@montague.lit/orchard';
 const CAPULET = `[hosts."capulet.lit"]\n[hosts."rooms.capulet.lit"]\ncomponent = "muc"`;
 
-/** One run of romeo's server: what it does when nobody turns its clock any more is nothing. */
+/** One run of romeo's server. It ends when its clock stands still. */
 interface Run {
   readonly test: TestServer;
   readonly clock: FakeClock;
@@ -67,7 +67,7 @@ class Story {
     return run;
   }
 
-  /** Everything that the run has in memory is lost; what it has written is there. */
+  /** Kills the run: its memory is lost, its database stays. */
   async kill(run: Run): Promise<void> {
     await this.pass(run, 1_000);
     run.isDead = true;
@@ -83,7 +83,7 @@ class Story {
     }
   }
 
-  /** Streams that wait for their peer's closing tag must not wait for a clock that stands still. */
+  /** Advances the clock at the end, so that streams do not wait for the closing tags of their peers. */
   #turnAtTheEnd(clock: FakeClock, started: () => TestServer | undefined): void {
     const turn = async (): Promise<void> => {
       for (let passed = 0; passed < 60_000; passed += 1_000) {
@@ -132,7 +132,7 @@ function isLeave({ name, attrs }: Element): boolean {
   return name === 'presence' && attrs.type === 'unavailable' && attrs.from === `${ROOM}/Romeo`;
 }
 
-test('one row for a session: where it is, since when, under which nick', async (t) => {
+test('stores one row per session, with room, nick and time of each join', async (t) => {
   const made = await story(t);
   const run = await made.start();
   const romeo = await run.test.client(ROMEO);
@@ -149,7 +149,7 @@ test('one row for a session: where it is, since when, under which nick', async (
   assert.deepEqual(made.records, []);
 });
 
-test('no password gets to the disk', async (t) => {
+test('stores no passwords', async (t) => {
   const made = await story(t);
   const run = await made.start();
   const romeo = await run.test.client(ROMEO);
@@ -162,7 +162,7 @@ test('no password gets to the disk', async (t) => {
   assert.doesNotMatch(made.records.join(), /wherefore/);
 });
 
-test('track_muc_persist = false: nothing gets there at all, and what is there goes', async (t) => {
+test('track_muc_persist = false: stores nothing, and deletes existing rows', async (t) => {
   const made = await story(t);
   const run = await made.start();
   await enter(await run.test.client(ROMEO), 'Romeo');
@@ -175,13 +175,13 @@ test('track_muc_persist = false: nothing gets there at all, and what is there go
   assert.deepEqual(made.records, []);
 });
 
-/** Takes what has come so far. */
+/** Removes and returns the received stanzas. */
 async function catchUp(client: ScriptedClient): Promise<void> {
   client.send(`<iq type='get' id='now' to='capulet.lit'><ping xmlns='urn:xmpp:ping'/></iq>`);
   await client.skipUntil(({ attrs }) => attrs.id === 'now');
 }
 
-test('track_muc_persist = false: what an earlier run has written is nobody’s leave', async (t) => {
+test('track_muc_persist = false: sends no leaves for rows of an earlier run', async (t) => {
   const made = await story(t);
   const run = await made.start();
   await enter(await run.test.client(ROMEO), 'Romeo');
@@ -192,7 +192,7 @@ test('track_muc_persist = false: what an earlier run has written is nobody’s l
   await made.juliet.receivesNothing();
 });
 
-test('the module is taken out and loaded again: clients that are there stay in their rooms', async (t) => {
+test('connected clients keep their joins when the module is unloaded and loaded again', async (t) => {
   const made = await story(t);
   const run = await made.start();
   const romeo = await run.test.client(ROMEO);
@@ -207,7 +207,7 @@ test('the module is taken out and loaded again: clients that are there stay in t
   await made.juliet.receivesNothing();
 });
 
-test('a clean stop: the room sees everybody leave, and nothing is left to make up for', async (t) => {
+test('a clean stop sends all leaves, and leaves no rows', async (t) => {
   const made = await story(t);
   const run = await made.start();
   await enter(await run.test.client(ROMEO), 'Romeo');
@@ -218,7 +218,7 @@ test('a clean stop: the room sees everybody leave, and nothing is left to make u
   assert.deepEqual(made.records, []);
 });
 
-test('killed, and joins again when its leave has gone: in again, and it hears nothing of the leave', async (t) => {
+test("killed: a client joins again after its leave was sent, stays in, and does not get the leave's answer", async (t) => {
   const made = await story(t);
   const run = await made.start();
   await enter(await run.test.client(ROMEO), 'Romeo');
@@ -234,7 +234,7 @@ test('killed, and joins again when its leave has gone: in again, and it hears no
   assert.equal(made.records.length, 1);
 });
 
-test('killed while the other server was away too: it hears of the leave when it is back', async (t) => {
+test('killed while the other server was down: sends the leave when it is reachable', async (t) => {
   const made = await story(t);
   const run = await made.start();
   await enter(await run.test.client(ROMEO), 'Romeo');
@@ -249,7 +249,7 @@ test('killed while the other server was away too: it hears of the leave when it 
   assert.deepEqual(made.records, []);
 });
 
-test('killed twice: what was owed by the first run is owed still', async (t) => {
+test('killed twice: the second run still owes the leaves of the first', async (t) => {
   const made = await story(t);
   const run = await made.start();
   await enter(await run.test.client(ROMEO), 'Romeo');
@@ -262,7 +262,7 @@ test('killed twice: what was owed by the first run is owed still', async (t) => 
   await made.juliet.skipUntil(isLeave);
 });
 
-test('rooms of our own die with us: who joins again is in, and what is on disk goes', async (t) => {
+test('rooms of this server end with it: rows for them are deleted, and a client may join again', async (t) => {
   const made = await story(t);
   const component = `[hosts."rooms.montague.lit"]\ncomponent = "muc"`;
   const square = 'square@rooms.montague.lit';

@@ -13,7 +13,7 @@ export interface Stage {
   readonly romeo: HarnessClient;
   /** `nick state` of each join. */
   joins(who?: string): Promise<string[]>;
-  /** The room sends this to romeo. */
+  /** Sends romeo presence from the room. */
   sends(from: string, codes: string[], more?: { type?: string; newNick?: string }): void;
 }
 
@@ -36,14 +36,14 @@ export async function stage(t: Parameters<typeof harness>[0], config = ''): Prom
   };
 }
 
-/** As `stage`, with a room that answers nothing by itself. */
+/** Like `stage`, with a room that sends nothing by itself. */
 export async function silentStage(t: Parameters<typeof harness>[0]): Promise<Stage> {
   const made = await stage(t);
   made.rooms.peer.onStanza = () => {};
   return made;
 }
 
-/** As `silentStage`; romeo has been let in. */
+/** Like `silentStage`, with romeo in the room. */
 export async function joined(t: Parameters<typeof harness>[0]): Promise<Stage> {
   const made = await silentStage(t);
   made.romeo.joins(`${ROOM}/Romeo`);

@@ -1,12 +1,12 @@
 // Delivers messages for users of this host (RFC 6121 §8.5).
 
 import {
-  type C2SSession,
   defineModule,
   type Event,
   type Exports,
   type Module,
   type Node,
+  type C2SSession as Session,
   StanzaError,
   type StanzaEvent,
 } from 'enjamb/api';
@@ -23,7 +23,7 @@ declare module 'enjamb/api' {
     'message-delivered': Event<{
       readonly event: StanzaEvent;
       readonly user: string;
-      readonly sessions: readonly C2SSession[];
+      readonly sessions: readonly Session[];
     }>;
   }
 }
@@ -82,11 +82,11 @@ function removeForgedDelays({ host: { domain } }: Module, event: StanzaEvent): v
 }
 
 /** Sends a message to the clients of an account that want messages. Returns those that took it. */
-function deliver(presence: Exports['presence'], { stanza, to }: StanzaEvent): C2SSession[] {
+function deliver(presence: Exports['presence'], { stanza, to }: StanzaEvent): Session[] {
   return presence.recipients(to.local ?? '').filter((session) => session.send(stanza));
 }
 
-function delivered(module: Module, event: StanzaEvent, sessions: readonly C2SSession[]): void {
+function delivered(module: Module, event: StanzaEvent, sessions: readonly Session[]): void {
   if (sessions.length > 0) event.notes.taken = true;
   module.notify('message-delivered', { event, user: event.to.local ?? '', sessions });
 }

@@ -1,14 +1,14 @@
 // XEP-0288 Bidirectional Server-to-Server Connections: uses one connection between two servers for both directions.
 
-import { defineModule, type Element, type Event, NS, type S2SStream, xml } from 'enjamb/api';
+import { defineModule, type Element, type Event, NS, type S2SStream as Stream, xml } from 'enjamb/api';
 import { streams } from 'enjamb/api/stream';
 
 declare module 'enjamb/api' {
   interface Events {
     /** `<bidi/>` is about to be sent. Handlers may append information for the peer's direction. */
-    's2s-bidi-offer': Event<{ readonly session: S2SStream; readonly bidi: Element }>;
+    's2s-bidi-offer': Event<{ readonly session: Stream; readonly bidi: Element }>;
     /** The peer uses the stream for both directions; `bidi` is the element that it sent. */
-    's2s-bidi-use': Event<{ readonly session: S2SStream; readonly bidi: Element }>;
+    's2s-bidi-use': Event<{ readonly session: Stream; readonly bidi: Element }>;
   }
 }
 
@@ -39,7 +39,7 @@ export default defineModule({
     });
 
     streams(module).handleNonza({ on: ['s2s'], name: 'bidi', xmlns: NS.BIDI }, (bidi, peer) => {
-      const session = peer as S2SStream;
+      const session = peer as Stream;
       // §2.2: before authentication. Later we may have a stream of our own, which we keep.
       if (session.isOurs || session.remotes.size > 0) return;
       session.makeBidirectional();

@@ -42,7 +42,7 @@ interface Block {
   readonly text: string;
 }
 
-/** The code blocks of the introduction, which every step has, and of each step. */
+/** The code blocks of the introduction, which all steps share, and of each step. */
 const [introduction = [], ...steps] = PAGE.split(/^## /m).map((section): Block[] =>
   [...section.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, language = '', text = '']) => ({
     language,
@@ -53,7 +53,7 @@ const [introduction = [], ...steps] = PAGE.split(/^## /m).map((section): Block[]
 const folder = mkdtempSync(join(tmpdir(), 'enjamb-docs-'));
 after(() => rmSync(folder, { recursive: true }));
 
-/** The files of one step, as the reader has them then; answers with the path of the configuration. */
+/** Writes the files of one step; returns the path of the configuration file. */
 function writeStep(number: number): string {
   const blocks = [...introduction, ...(steps[number - 1] ?? [])];
   const path = join(folder, `step-${number}`);
@@ -69,13 +69,16 @@ function writeStep(number: number): string {
 /** Blocks begin with the name of their file. */
 function nameIn(text: string, comment: string): string {
   const [first = ''] = text.split('\n', 1);
-  assert.ok(first.startsWith(`${comment} `), `a block begins with the name of its file, not with: ${first}`);
+  assert.ok(
+    first.startsWith(`${comment} `),
+    `a block must begin with the name of its file, but begins with: ${first}`,
+  );
   return first.slice(comment.length + 1);
 }
 
 async function startStep(t: TestContext, number: number, clock: Clock): Promise<Server> {
   const config = await readConfig(writeStep(number));
-  const dial = () => Promise.reject(new Error('nobody is dialled here'));
+  const dial = () => Promise.reject(new Error('this test has no network'));
   const server = new Server({ config, log: silentLogger, clock, dial });
   await server.start();
   t.after(() => server.stop());
@@ -105,7 +108,7 @@ test('the modules of all steps pass the type check of a project that depends on 
   assert.deepEqual(ours, []);
 });
 
-test('step 1: the conversation on the page takes place', async (t) => {
+test('step 1: the request on the page gets the answer on the page', async (t) => {
   const server = new TestServer(await startStep(t, 1, new FakeClock()));
   const romeo = await server.client('romeo@montague.lit/orchard');
   const conversation = steps[0]?.find(({ language }) => language === 'xml')?.text ?? '';
@@ -115,7 +118,7 @@ test('step 1: the conversation on the page takes place', async (t) => {
   assert.equal(answer.attrs.id, 'p1');
 });
 
-test('step 2: the command tells who is quiet, by the option of the page', async (t) => {
+test('step 2: the command lists quiet clients by the option of the page', async (t) => {
   const clock = new FakeClock();
   const server = new TestServer(await startStep(t, 2, clock));
   const romeo = await server.client('romeo@montague.lit/orchard');
@@ -133,7 +136,7 @@ test('step 2: the command tells who is quiet, by the option of the page', async 
   assert.deepEqual(rows, [{ client: 'romeo@montague.lit/orchard', quiet: false }]);
 });
 
-test('step 2: the state of clients outlives a reload of the module', async (t) => {
+test('step 2: the state of clients survives a reload of the module', async (t) => {
   const clock = new FakeClock();
   const server = new TestServer(await startStep(t, 2, clock));
   const romeo = await server.client('romeo@montague.lit/orchard');
@@ -146,7 +149,7 @@ test('step 2: the state of clients outlives a reload of the module', async (t) =
   assert.deepEqual(rows, [{ client: 'romeo@montague.lit/orchard', quiet: false }]);
 });
 
-test('step 3: whoever is named is told how many clients ping_muc has found outside', async (t) => {
+test('step 3: the configured recipient receives the number of clients that ping_muc found outside', async (t) => {
   t.mock.method(Math, 'random', () => 0.5);
   const clock = new HandClock();
   const h = new Harness(await startStep(t, 3, clock), clock);
@@ -175,7 +178,7 @@ test('step 3: whoever is named is told how many clients ping_muc has found outsi
   assert.deepEqual(benvolio.heard(), []);
 });
 
-test('step 4: users of all hosts are asked for, and newcomers are told to all hosts', async (t) => {
+test('step 4: the command reaches users of all hosts, and all hosts are told of new accounts', async (t) => {
   const server = new TestServer(await startStep(t, 4, new FakeClock()));
   const [montague, capulet] = ['montague.lit', 'capulet.lit'].map(
     (domain) => server.server.router.hosts.get(domain)!,
@@ -187,7 +190,7 @@ test('step 4: users of all hosts are asked for, and newcomers are told to all ho
   };
   assert.equal(await pulse('romeo@montague.lit'), 'Clients: 1');
   assert.equal(await pulse('tybalt@montague.lit'), 'No answer');
-  assert.equal(await pulse('romeo@verona.lit'), 'No users of ours are there');
+  assert.equal(await pulse('romeo@verona.lit'), 'This domain has no users of this server');
   montague!.hooks.add('pulse-may-count', () => false, 'deliver', 'test');
   assert.equal(await pulse('romeo@montague.lit'), 'No answer');
   for (const host of [montague!, capulet!]) {
@@ -196,7 +199,7 @@ test('step 4: users of all hosts are asked for, and newcomers are told to all ho
   }
 });
 
-test('step 5: messages that wait are counted, all clients are spoken to, and servers answer', async (t) => {
+test('step 5: counts stored messages, writes to all clients, and tests servers', async (t) => {
   const server = new TestServer(await startStep(t, 5, new FakeClock()));
   const romeo = await server.client('romeo@montague.lit/orchard');
   await server.account('benvolio@montague.lit');
@@ -206,7 +209,7 @@ test('step 5: messages that wait are counted, all clients are spoken to, and ser
   romeo.send(`<message type='chat' to='benvolio@montague.lit'><body>Are you there?</body></message>`);
   romeo.send(`<message type='chat' to='romeo@montague.lit'><body>I am</body></message>`);
   await romeo.skipUntil((element) => element.getChildText('body') === 'I am');
-  assert.equal(await run('pulse say', { text: 'Part, fools!' }), 'Clients: 1, messages that wait: 1');
+  assert.equal(await run('pulse say', { text: 'Part, fools!' }), 'Clients: 1, stored messages: 1');
   await romeo.receives(
     `<message type='headline' from='montague.lit' to='romeo@montague.lit/orchard'><body>Part, fools!</body></message>`,
   );

@@ -34,7 +34,7 @@ export async function runDynamic(
     const command = longestMatch(rest, commands);
     if (command === undefined) throw unknown(rest, [...own, ...commands.map(({ name }) => name)]);
     if (wantsHelp) {
-      terminal.stdout.write(`${command.summary}\n${usage(command)}\n`);
+      terminal.stdout.write(help(command));
       return 0;
     }
     const args = parseWords(command, rest.slice(command.name.split(' ').length));
@@ -90,11 +90,27 @@ function splitFlag(word: string): readonly [name: string, value: string | undefi
 function usage(command: RemoteCommand): string {
   const flags = command.args.filter((arg) => !command.positional.includes(arg.name));
   const words = [
-    ...command.positional.map((name) => name.toUpperCase()),
+    ...command.positional.map((name) => positionalWord(command, name)),
     ...flags.map((arg) => `[--${flagOf(arg.name)} …]`),
     ...(command.destroys === true ? ['[--yes]'] : []),
   ];
   return `usage: enjamb ${command.name} ${words.join(' ')}`.trimEnd();
+}
+
+/** An optional argument is in brackets. */
+function positionalWord(command: RemoteCommand, name: string): string {
+  const word = name.toUpperCase();
+  return command.args.find((arg) => arg.name === name)?.required === false ? `[${word}]` : word;
+}
+
+/** The summary, the usage, and one line for each argument. */
+export function help(command: RemoteCommand): string {
+  const { args, positional, summary } = command;
+  const nameOf = ({ name }: ArgumentInfo) =>
+    positional.includes(name) ? name.toUpperCase() : `--${flagOf(name)}`;
+  const width = Math.max(0, ...args.map((arg) => nameOf(arg).length));
+  const lines = args.map((arg) => `  ${nameOf(arg).padEnd(width)}  ${arg.doc}`);
+  return [summary, usage(command), ...lines, ''].join('\n');
 }
 
 function flagOf(name: string): string {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseWords, type RemoteCommand } from '../../../src/cli/dynamic.ts';
+import { help, parseWords, type RemoteCommand } from '../../../src/cli/dynamic.ts';
 
 const COMMAND: RemoteCommand = {
   name: 'rooms create',
@@ -27,4 +27,17 @@ test('unknown flags, missing values and too many words are wrong usage', () => {
   for (const words of [['--colour', 'blue'], ['--max-users'], ['one', 'two']]) {
     assert.throws(() => parseWords(COMMAND, words), { name: 'CliError', exitCode: 2 }, words.join(' '));
   }
+});
+
+test('the help explains each argument, and has optional ones in brackets', () => {
+  const optional = { ...COMMAND, positional: ['room', 'max_users'] };
+  assert.equal(
+    help(optional),
+    `Creates a room
+usage: enjamb rooms create ROOM [MAX_USERS] [--hidden …]
+  ROOM       The room
+  MAX_USERS  How many
+  --hidden   Not listed
+`,
+  );
 });

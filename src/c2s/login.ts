@@ -68,14 +68,18 @@ export class LoginStep implements Step {
   }
 
   /** While a profile waits for the client, every element is its to judge. */
+  get isWaiting(): boolean {
+    return this.#login?.isWaiting === true;
+  }
+
   owns(element: Element): boolean {
-    return this.#login?.isWaiting === true || this.#profileOf(element) !== undefined;
+    return this.isWaiting || this.#profileOf(element) !== undefined;
   }
 
   /** Nothing else of this client is handled until the answer is known (RFC 6120 §6.4). */
   take(element: Element): void {
     const { context, options, stream, session } = this.#owner;
-    if (this.#login?.isWaiting === true) return this.#login.take(element);
+    if (this.#login?.isWaiting) return this.#login.take(element);
     if (this.#failedAttempts >= options.maxAuthAttempts) {
       throw new StreamError('policy-violation', 'Too many failed attempts'); // §6.4.5
     }

@@ -29,6 +29,7 @@ export class Negotiation implements StreamHandler, StepOwner {
   readonly stream: ClientStream;
   readonly session: C2SSession;
   user: string | undefined;
+  readonly #login: LoginStep;
   readonly #steps: readonly Step[];
   readonly #early: EarlyElements;
   /** The `from` of our header to a client that names no host of ours. */
@@ -42,7 +43,8 @@ export class Negotiation implements StreamHandler, StepOwner {
     this.#defaultFrom = defaultDomain(context);
     stream.handler = this;
     this.session = new C2SSession(this.stream, context, this.options);
-    this.#steps = [new StarttlsStep(this), new LoginStep(this), new BindStep(this)];
+    this.#login = new LoginStep(this);
+    this.#steps = [new StarttlsStep(this), this.#login, new BindStep(this)];
     this.#early = new EarlyElements(this);
     context.negotiating?.add(this.session);
   }
@@ -65,7 +67,10 @@ export class Negotiation implements StreamHandler, StepOwner {
 
   onElement(element: Element): void {
     const { phase } = this.session;
-    const step = this.#steps.find((candidate) => candidate.owns(element));
+    // A login that waits for the client comes before STARTTLS: TLS in its middle would restart the stream.
+    const step = this.#login.isWaiting
+      ? this.#login
+      : this.#steps.find((candidate) => candidate.owns(element));
     switch (acceptIn(phase, element, step?.name)) {
       case 'request':
         this.#early.request(element);

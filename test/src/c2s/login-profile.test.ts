@@ -248,6 +248,7 @@ describe('login.next', () => {
     `<answer xmlns='${NS}'/>`,
     `<task xmlns='urn:example:other'/>`,
     `<iq type='get' id='1'/>`,
+    `<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`,
   ]) {
     test(`ends the stream for ${other}`, async (t) => {
       const { client, harness } = await start(

@@ -1,4 +1,4 @@
-// The attacks of `npm run bench attack`: each one runs, briefly. What the figures are is the bench's own business.
+// Runs alone: it measures. Each attack of `npm run bench attack` runs briefly; the figures are the bench's own business.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

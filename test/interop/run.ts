@@ -1,0 +1,29 @@
+// `npm run test:interop`: all files, or those that are named.
+
+import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { runSideBySide, whyNotIsolated } from '../support/side-by-side.ts';
+
+/** The tests mostly wait for other programs. */
+const FILES_PER_CORE = 2;
+const LIMIT_MS = 600_000;
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { width: { type: 'string' } } });
+const files = positionals.length > 0 ? positionals : globSync('test/interop/**/*.test.ts').toSorted();
+const width = Number(values.width ?? availableParallelism() * FILES_PER_CORE);
+
+const why = whyNotIsolated();
+if (why !== undefined) {
+  process.stderr.write(
+    `Interop tests need namespaces of their own: run them as root, on Linux. unshare says: ${why}\n`,
+  );
+  process.exit(1);
+}
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+const isGood = await runSideBySide(files, {
+  width,
+  limitMs: LIMIT_MS,
+  print: (text) => process.stdout.write(text),
+});
+process.exitCode = isGood ? 0 : 1;

@@ -18,8 +18,8 @@ export interface Link {
   readonly error?: string | undefined;
   /**
    * Tries to open the link until an authenticated stream is open, with or without stanzas to send. The pauses between
-   * attempts grow from 15 s to 5 min; `soon`: a fifth of the time since the first want, 2 to 30 s. Does nothing while the
-   * link is up, and for a service of this server. The returned function withdraws the want; `link-open` and the unload of
+   * attempts grow from 15 s to 5 min. `soon`: a fifth of the time since the first want, 2 to 30 s, and after an hour growing
+   * to 5 min. Does nothing while the link is up, and for a service of this server. The returned function withdraws the want; `link-open` and the unload of
    * the module do so too.
    */
   want(options?: { readonly soon: true }): () => void;

@@ -9,12 +9,12 @@ import type { ElapsedClock, Timer } from '../util/clock.ts';
 import { Backoff, Rate } from '../util/flow/index.ts';
 
 const PAUSES = { firstMs: 15_000, longestMs: 5 * 60_000, jitter: 0.2 };
-const SOON_FIRST_MS = 2_000;
-const SOON_LONGEST_MS = 30_000;
+/** Pauses of a `soon` want. The longest one holds for the first hour, and grows with the outage then. */
+const SOON_PAUSES = { firstMs: 2_000, longestMs: 30_000, jitter: 0.25 };
 /** The pause of a `soon` want, as a share of the time since the first want. */
 const SOON_SHARE = 1 / 5;
-/** Added at random to the pause of a `soon` want, as a share of it. */
-const SOON_JITTER = 1 / 4;
+/** The longest pause of a `soon` want after an hour, as a share of that time: 30 s of one hour. */
+const LATE_SHARE = 1 / 120;
 
 /** Attempts that are begun per second, over all links. */
 const PER_SECOND = 1;
@@ -75,7 +75,8 @@ export class Wants {
     if (!wanted) return () => {};
     const want = { owner, isSoon: options?.soon === true };
     wanted.wants.add(want);
-    if (wanted.wants.size === 1 || (want.isSoon && this.#isPausedBeyond(wanted))) this.#pause(wanted);
+    if (wanted.wants.size === 1) this.#pause(wanted);
+    else if (want.isSoon) this.#hasten(wanted);
     return () => this.#remove(wanted, want);
   }
 
@@ -143,21 +144,34 @@ export class Wants {
     this.#trying.delete(wanted.remote);
   }
 
-  /** Whether the present pause is longer than that of a `soon` want. */
-  #isPausedBeyond({ timer, dueAt }: Wanted): boolean {
-    return timer !== undefined && dueAt > this.#parts.clock.elapsed() + SOON_FIRST_MS;
+  #pause(wanted: Wanted): void {
+    const isSoon = [...wanted.wants].some((want) => want.isSoon);
+    const pauseMs = isSoon ? this.#soonPause(wanted) : wanted.backoff.failed();
+    this.#wait(wanted, pauseMs, isSoon ? this.#soonLine : this.#line);
   }
 
-  #pause(wanted: Wanted): void {
+  /** Shortens the pause to that of a `soon` want. */
+  #hasten(wanted: Wanted): void {
+    const pauseMs = this.#soonPause(wanted);
+    const isShorter = wanted.timer !== undefined && this.#parts.clock.elapsed() + pauseMs < wanted.dueAt;
+    if (isShorter) this.#wait(wanted, pauseMs, this.#soonLine);
+  }
+
+  #wait(wanted: Wanted, pauseMs: number, line: AttemptLine): void {
     this.#leaveLines(wanted);
     const { clock } = this.#parts;
-    const isSoon = [...wanted.wants].some((want) => want.isSoon);
-    const pauseMs = isSoon ? soonPause(clock.elapsed() - wanted.since) : wanted.backoff.failed();
     wanted.dueAt = clock.elapsed() + pauseMs;
     wanted.timer = clock.after(pauseMs, () => {
       wanted.timer = undefined;
-      (isSoon ? this.#soonLine : this.#line).enter(wanted);
+      line.enter(wanted);
     });
+  }
+
+  #soonPause({ since }: Wanted): number {
+    const { firstMs, longestMs, jitter } = SOON_PAUSES;
+    const outageMs = this.#parts.clock.elapsed() - since;
+    const pauseMs = Math.max(firstMs, outageMs * SOON_SHARE) * (1 + jitter * Math.random());
+    return Math.min(pauseMs, Math.max(longestMs, outageMs * LATE_SHARE), PAUSES.longestMs);
   }
 
   #attempt(wanted: Wanted): void {
@@ -217,11 +231,6 @@ class AttemptLine {
     this.#timer = undefined;
     this.#next();
   }
-}
-
-function soonPause(outageMs: number): number {
-  const pauseMs = Math.max(SOON_FIRST_MS, outageMs * SOON_SHARE);
-  return Math.min(pauseMs * (1 + SOON_JITTER * Math.random()), SOON_LONGEST_MS);
 }
 
 function keyOf(local: string, remote: string): string {

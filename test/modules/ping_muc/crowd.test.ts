@@ -97,7 +97,7 @@ test('two domains fail at once: each has its own canary and its own schedule', a
   assert.ok(clients.every(({ notices }) => notices.length === 3));
   assert.equal(one.pings.length, 6);
   assert.equal(two.pings.length, 0);
-  assert.ok(two.peer.failures <= 20, `${two.peer.failures} attempts in 120 s`);
+  assert.equal(two.peer.failures, 15, 'attempts');
 });
 
 test('ping_muc_notify_rate: in no second more, also when nobody waits for a while', async (t) => {

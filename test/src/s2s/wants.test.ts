@@ -14,7 +14,12 @@ const OWNER = {};
 
 /** Wants whose attempts all fail after `takesMs`, and the seconds at which they began. */
 function failing(t: TestContext, takesMs = 0, random = 0.5) {
-  t.mock.method(Math, 'random', () => random);
+  // A mock would remember each of 100,000 calls.
+  const original = Math.random;
+  Math.random = () => random;
+  t.after(() => {
+    Math.random = original;
+  });
   const clock = new HandClock();
   const began = clock.elapsed();
   const tried: { remote: string; at: number }[] = [];
@@ -57,6 +62,41 @@ test('soon: the pause is a fifth of the outage, at least 2 s and at most 30 s', 
     assert.ok(Math.abs(gap - expected) < 0.2, `${gap} s after ${tries[index]} s`);
   }
   assert.equal(Math.round(gaps.at(-1)!), 30);
+});
+
+test('soon: from an hour on the pause is a hundred-and-twentieth of the outage, at most 5 min', (t) => {
+  const { clock, wants, times } = failing(t, 0, 0);
+  wants.add(US, 'capulet.lit', OWNER, { soon: true });
+  clock.seconds(86_400);
+  const tries = times();
+  assert.equal(tries.length, 580, 'attempts in 24 h');
+  const perHour = Array.from(
+    { length: 24 },
+    (_, hour) => tries.filter((at) => Math.floor(at / 3_600) === hour).length,
+  );
+  assert.deepEqual(perHour.slice(0, 11), [134, 84, 49, 34, 27, 22, 19, 16, 14, 13, 12]);
+  assert.deepEqual(new Set(perHour.slice(10)), new Set([12]));
+  const hour = 3_600;
+  for (const [index, at] of tries.slice(0, -1).entries()) {
+    const pause = tries[index + 1]! - at;
+    const longest = at < hour ? 30 : Math.min(300, at / 120);
+    assert.ok(pause <= longest + 0.1, `${pause} s after ${at} s`);
+  }
+});
+
+test('a soon want late in an outage shortens the pause of the others if its own is shorter', (t) => {
+  const { clock, wants } = failing(t);
+  const next = () => (wants.nextTry(US, 'capulet.lit')! - clock.elapsed()) / 1_000;
+  wants.add(US, 'capulet.lit', OWNER, undefined);
+  clock.seconds(28_800);
+  assert.equal(next(), 165);
+  const withdraw = wants.add(US, 'capulet.lit', OWNER, { soon: true });
+  assert.equal(next(), 165, 'its own would be 240 s');
+  withdraw();
+  clock.seconds(165);
+  assert.equal(next(), 300);
+  wants.add(US, 'capulet.lit', OWNER, { soon: true });
+  assert.equal(next(), 28_965 / 120);
 });
 
 test('a soon want shortens the pause of the others, and its end does not stop them', (t) => {

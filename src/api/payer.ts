@@ -10,14 +10,14 @@ import type { Host } from './session.ts';
 const ACCOUNT_SHARE = 1 / 20;
 /** For a service, which acts for many users: the rooms of a host, a gateway. */
 const SERVICE_SHARE = 1 / 2;
-/** What it sends to one registered domain, with all below it. */
+/** The unacknowledged stanzas of a service to one registered domain, with all below it: one that is there and reads them. */
 const SERVICE_TO_ONE_SHARE = 1 / 4;
 /** Replies of all hosts and their clients: strangers cause them. */
 const REPLIES: Holder = { name: 'all replies', share: 1 / 8 };
 /** Those to one registered domain. */
 const REPLIES_TO_ONE_SHARE = 1 / 32;
-/** Calls that one registered domain, with all below it, causes by claims, by occupants in rooms, or by being wanted. */
-const CALLS_TO_ONE_SHARE = 1 / 32;
+/** Calls and queued stanzas that one registered domain causes by claims, by occupants in rooms, or by being wanted. */
+const WAITING_FOR_ONE_SHARE = 1 / 32;
 /** Streams that modules of all hosts ask for, such as those that verify strangers. */
 const MODULES: Holder = { name: 'all modules', share: 1 / 4 };
 /** Links that modules of all hosts want. */
@@ -25,21 +25,21 @@ const WANTS: Holder = { name: 'all wants', share: 1 / 4 };
 
 /** Modules that ask for a stream with a remote: a claim by that remote may be the cause. */
 export function moduleAsking(remote: string): Holder {
-  return { name: `modules to ${registeredDomain(remote)}`, share: CALLS_TO_ONE_SHARE, group: MODULES };
+  return { name: `modules to ${registeredDomain(remote)}`, share: WAITING_FOR_ONE_SHARE, group: MODULES };
 }
 
 /** Modules that want the link with a remote. */
 export function moduleWanting(remote: string): Holder {
-  return { name: `wants of ${registeredDomain(remote)}`, share: CALLS_TO_ONE_SHARE, group: WANTS };
+  return { name: `wants of ${registeredDomain(remote)}`, share: WAITING_FOR_ONE_SHARE, group: WANTS };
 }
 
 /**
- * Pays for the call that a stanza needs. What a service sends may be caused by the remote domain itself, so a call for a
- * service has a smaller share than its stanzas have in the queue.
+ * Pays while a stanza waits for a link: for its place in the queue, and for the call. The remote domain itself may have
+ * caused what a service sends, so two or three of them must not take the whole share of the service.
  */
-export function payerOfCall(host: Host, stanza: Stanza): Holder {
+export function payerOfWaiting(host: Host, stanza: Stanza): Holder {
   const payer = payerOf(host, stanza);
-  return host.kind === 'component' ? { ...payer, share: CALLS_TO_ONE_SHARE } : payer;
+  return host.kind === 'component' ? { ...payer, share: WAITING_FOR_ONE_SHARE } : payer;
 }
 
 /** Sent for a user from its bare address (RFC 6121 §3.1.2, §3.3.2, §4.3.1), and never caused by strangers. */

@@ -8,7 +8,7 @@
 // Any number of streams may lead to the remote: one of ours, and bidirectional ones of the remote's (XEP-0288).
 
 import type { Link as LinkView } from '../api/link.ts';
-import { moduleAsking, moduleWanting, payerOf, payerOfCall } from '../api/payer.ts';
+import { moduleAsking, moduleWanting, payerOfWaiting } from '../api/payer.ts';
 import { HOST_OPTIONS } from '../config/core-options.ts';
 import type { LocalHost } from '../core/host.ts';
 import { isPermanent, reasonOf } from '../net/errors.ts';
@@ -72,7 +72,7 @@ export class Link {
     this.#queue = new LinkQueue(
       context.clock,
       shared.waiting,
-      (stanza) => payerOf(host, stanza),
+      (stanza) => payerOfWaiting(host, stanza),
       (late) => this.#returnAll(late, this.#reachability.failure ?? this.#delay),
     );
     this.#unacknowledged = new Unacknowledged({ host, remote, router: context.router, ledger });
@@ -139,7 +139,7 @@ export class Link {
     if (!this.#queue.isDraining && this.carrier?.carry(stanza, isOverhead)) return;
     const obstacle = this.#obstacle;
     if (obstacle) return this.#bounce(stanza, obstacle);
-    this.#caller.chargeTo(payerOfCall(this.host, stanza));
+    this.#caller.chargeTo(payerOfWaiting(this.host, stanza));
     const deadline = this.#reachability.deadline(stanza, this.#now);
     const isFull = this.#queue.add(stanza, deadline, isOverhead);
     if (isFull) return this.#context.router.bounce(stanza, isFull);

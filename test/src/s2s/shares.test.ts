@@ -92,15 +92,48 @@ test('replies to one registered domain, whatever is below it, leave room for rep
   assert.deepEqual(world.called.slice(calls), ['capulet.lit']);
 });
 
-test('what rooms send to a few registered domains leaves calls for others: 31 for each', async (t) => {
+/** No server answers; `say` sends a message of a room there. */
+async function worldOfRooms(t: TestContext): Promise<{ world: World; say(to: string, body?: string): void }> {
   const world = await startWorld(t, { config: `[hosts."rooms.lit"]\ncomponent = "muc"\n` });
   world.answer = (_, signal) => world.silence(signal);
-  const { hosts } = world.server.router;
-  const say = (to: string) =>
+  const { origin } = world.server.router.hosts.get('rooms.lit')!;
+  const say = (to: string, body = '') =>
     world.server.router.route(
-      parseXml(`<message type='groupchat' from='hall@rooms.lit/Nick' to='x@${to}/y'/>`),
-      hosts.get('rooms.lit')!.origin,
+      parseXml(`<message type='groupchat' from='hall@rooms.lit/Nick' to='x@${to}/y'>${body}</message>`),
+      origin,
     );
+  return { world, say };
+}
+
+/** The stanzas that wait for one registered domain and all below it. */
+function queuedFor(world: World, site: string): number {
+  const links = world.server.links.list().links.filter(({ remote }) => remote.endsWith(site));
+  return links.reduce((sum, { queued }) => sum + queued, 0);
+}
+
+test('messages of rooms to two registered domains leave the queue to others: 625 for each, of 2 MiB', async (t) => {
+  const { world, say } = await worldOfRooms(t);
+  for (const site of ['stranger.lit', 'tybalt.lit'])
+    for (let i = 0; i < 1_000; i++) say(`s${i % 20}.${site}`);
+  assert.deepEqual([queuedFor(world, 'stranger.lit'), queuedFor(world, 'tybalt.lit')], [625, 625]);
+  say('capulet.lit');
+  assert.equal(queuedFor(world, 'capulet.lit'), 1);
+  const body = 'x'.repeat(100_000);
+  for (let i = 0; i < 40; i++) say(`s${i % 20}.benvolio.lit`, body);
+  assert.equal(queuedFor(world, 'benvolio.lit'), 20);
+});
+
+test('registered domains together take the half of the queue that rooms have, and leave the rest', async (t) => {
+  const { world, say } = await worldOfRooms(t);
+  for (let site = 0; site < 20; site++) for (let i = 0; i < 700; i++) say(`s${i % 2}.site${site}.lit`);
+  assert.equal(queuedFor(world, '.lit'), 10_000);
+  world.send(message('own', 'capulet.lit'));
+  assert.equal(queuedFor(world, 'capulet.lit'), 1);
+  assert.deepEqual(bounced(world), []);
+});
+
+test('what rooms send to a few registered domains leaves calls for others: 31 for each', async (t) => {
+  const { world, say } = await worldOfRooms(t);
   for (const site of ['stranger.lit', 'tybalt.lit'])
     for (let i = 0; i < 300; i++) for (let j = 0; j < 2; j++) say(`s${i}.${site}`);
   const calls = world.called.length;

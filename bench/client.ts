@@ -1,4 +1,4 @@
-// A client that is not the bottleneck: it logs in properly, and then only counts what comes.
+// A fast client: it logs in normally, and then only counts the bytes and marks that it receives.
 
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -25,7 +25,7 @@ export class LoadClient {
   #wake: (() => void) | undefined;
   #isClosed = false;
   #onChunk: ((chunk: Buffer) => void) | undefined;
-  /** Derived keys by salt and iteration count: the load is to be the server's. */
+  /** Derived keys by salt and iteration count, so that only the server has to compute them. */
   static readonly #salted = new Map<string, Buffer>();
 
   private constructor(socket: Socket) {
@@ -67,12 +67,12 @@ export class LoadClient {
     this.#socket.write(text);
   }
 
-  /** From here on, everything that comes goes to `sink` unread. */
+  /** From now on, passes all input to `sink`. */
   drainTo(sink: (chunk: Buffer) => void): void {
     this.#onChunk = sink;
   }
 
-  /** Reads until `end` has come, and gives what came. @throws Error when the connection closes before. */
+  /** Reads until `end` arrives, and returns all input. @throws Error if the connection closes first */
   async until(end: string | RegExp): Promise<string> {
     for (;;) {
       const match = typeof end === 'string' ? this.#buffered.indexOf(end) : this.#buffered.search(end);
@@ -181,7 +181,7 @@ export class LoadClient {
   }
 }
 
-/** Counts how often `mark` comes, however the bytes are cut; the mark must begin with a byte that it does not hold again. */
+/** Counts the occurrences of `mark` across chunks. The first byte of the mark must occur in it only once. */
 export function counter(mark: string, onCount: (count: number) => void): (chunk: Buffer) => void {
   const needle = Buffer.from(mark, 'latin1');
   let tail: Buffer = Buffer.alloc(0);

@@ -1,4 +1,4 @@
-/** The parts of ltx that only the benchmark uses; the package ships no types of its own. */
+/** The parts of ltx that only the benchmark uses; the package has no types. */
 declare module 'ltx' {
   export class Parser {
     constructor(options?: { Element?: typeof Element });

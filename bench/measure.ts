@@ -1,4 +1,4 @@
-// One scenario on one server, or on two of a kind that federate.
+// Runs one scenario on one server, or on two federated servers of one kind.
 
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -31,7 +31,7 @@ export const SERVERS: Record<string, { launch: Launch; lacks?: readonly Ability[
 };
 
 const PREPARE_MS = 90_000;
-/** What a run may take beyond its own time. */
+/** Time that a run may take beyond its planned end. */
 const OVERTIME_MS = 20_000;
 const S2S_PORT = 25_269;
 let nextPort = 25_322;
@@ -44,7 +44,7 @@ export interface Outcome {
 }
 
 /**
- * Starts what the scenario needs, runs it and stops everything.
+ * Starts the servers of the scenario, runs it, and stops them.
  *
  * @returns undefined when the server is not installed or cannot do what the scenario needs.
  * @throws Error when the scenario fails or hangs.
@@ -84,7 +84,7 @@ async function runOn(scenario: Scenario, servers: readonly BenchServer[]): Promi
   }
 }
 
-/** Where the servers of a scenario live, each with a folder, certificates and, if there are two, the way to the other. */
+/** The places of the servers of a scenario: folder, certificates, and the address of the other server if there is one. */
 async function placesFor(
   scenario: Scenario,
   folder: string,
@@ -111,7 +111,7 @@ export async function furnish(place: Place, parent: string): Promise<Omit<BenchS
   return { ...place, folder, tls: { key: key!, cert: cert! } };
 }
 
-/** A DNS server that knows the places. @returns its port at 127.0.0.1 */
+/** Starts a DNS server with the domains of all places. @returns its port at 127.0.0.1 */
 async function dnsFor(places: readonly Place[], cleaning: (() => Promise<void>)[]): Promise<number> {
   const zone = Object.fromEntries(
     places.flatMap(({ address, domain }) => [

@@ -1,9 +1,9 @@
-// What a process and its children have cost, from the operating system's accounting.
+// CPU time and memory of a process and its children, from the operating system.
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** The servers have this processor, the load generator the other one. */
+/** The processor for the servers. The load generator uses the other one. */
 export const SERVER_CPU = '0';
 const LOAD_CPU = '1';
 const TICKS_PER_SECOND = 100; // USER_HZ is 100 on every Linux that Node runs on.
@@ -13,14 +13,14 @@ interface Stat {
   readonly ticks: number;
 }
 
-/** User and system time of a process, its threads and its descendants, those that have ended included. */
+/** User and system time of a process, its threads and its descendants, including those that have ended. */
 export function cpuSeconds(pid: number): number {
   let ticks = 0;
   for (const member of family(pid)) ticks += stat(member)?.ticks ?? 0;
   return ticks / TICKS_PER_SECOND;
 }
 
-/** User and system time of everything on this machine since it started. */
+/** User and system time of all processes on this machine since it started. */
 export function machineCpuSeconds(): number {
   const [user, nice, system] = (read('/proc/stat') ?? '').split(/\s+/).slice(1, 4).map(Number);
   return (user! + nice! + system!) / TICKS_PER_SECOND;
@@ -36,7 +36,7 @@ export function memoryKiB(pid: number): number {
   return total;
 }
 
-/** Largest resident set that any of a process and its descendants has had, in MiB. */
+/** The largest resident set so far of a process or one of its descendants, in MiB. */
 export function peakMiB(pid: number): number {
   const peaks = family(pid).map((member) => {
     const kiB = /^VmHWM:\s+(\d+)/m.exec(read(`/proc/${member}/status`) ?? '')?.[1];
@@ -45,7 +45,7 @@ export function peakMiB(pid: number): number {
   return Math.max(...peaks);
 }
 
-/** Children come after their parents. */
+/** A process and its descendants; children follow their parents. */
 export function family(pid: number): number[] {
   const parents = new Map<number, number>();
   for (const entry of readdirSync('/proc')) {
@@ -59,7 +59,7 @@ export function family(pid: number): number[] {
   return members;
 }
 
-/** Zombies are dead, once their other threads are: until then their ports are open. */
+/** Whether a process has ended. A zombie has ended when its other threads have; until then its ports are open. */
 export function isAlive(pid: number): boolean {
   const status = read(`/proc/${pid}/status`);
   if (status === undefined) return false;
@@ -67,14 +67,14 @@ export function isAlive(pid: number): boolean {
   return !/^State:\s+Z/m.test(status) || threads > 1;
 }
 
-/** Keeps this process, and all that it will start, to two processors: goals are given for two. */
+/** Limits this process and its future children to two processors, since the goals are for two. */
 export function useTwoProcessors(): void {
   spawnSync('taskset', ['-a', '-p', '-c', `${SERVER_CPU},${LOAD_CPU}`, `${process.pid}`]);
 }
 
 /**
- * Gives a process and its descendants precedence over everything else on this machine (SCHED_RR; needs root). What they
- * start later has none. @throws Error when that is not allowed
+ * Gives a process and its present descendants precedence over all other programs (SCHED_RR; needs root).
+ * @throws Error if that is not allowed
  */
 export function givePrecedence(pid: number): void {
   for (const member of family(pid)) {
@@ -101,7 +101,7 @@ function read(path: string): string | undefined {
   }
 }
 
-/** Moves this process, the load generator, to the processor that no server has. */
+/** Moves this process, the load generator, to the processor without servers. */
 export function keepAwayFromServers(): void {
   spawnSync('taskset', ['-a', '-p', '-c', LOAD_CPU, `${process.pid}`]);
 }

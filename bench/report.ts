@@ -1,4 +1,4 @@
-// The figures of a run, as a table and as JSON.
+// Prints the figures of a run as a table and as JSON.
 
 import type { Outcome } from './measure.ts';
 import type { Scenario } from './scenario.ts';
@@ -8,9 +8,9 @@ interface Figure {
   readonly server: string;
   readonly unit: string;
   readonly per: number;
-  /** CPU seconds per `per` units, of the quietest round; not for scenarios that measure something else. */
+  /** CPU seconds for `per` units in the quietest round; undefined for scenarios that measure something else. */
   cpu: number | undefined;
-  /** The best round of each. */
+  /** The other figures, each of its best round. */
   readonly extra: Record<string, number>;
   perSecond: number;
 }

@@ -1,8 +1,8 @@
-// `npm run bench [-- SCENARIO… --servers enjamb,prosody-tuned --rounds 2 --json FILE]`, and the benches that are commands
-// of their own: `npm run bench xml`, `npm run bench joins`, `npm run bench soak`, `npm run bench attack`. What they do and how to read them: README.md beside this.
+// `npm run bench [-- SCENARIO… --servers enjamb,prosody-tuned --rounds 2 --json FILE]`, and the other benchmarks: `npm run
+// bench xml`, `npm run bench joins`, `npm run bench soak`, `npm run bench attack`. README.md explains all of them.
 //
-// Drives enjamb and, where they are installed, Prosody, ejabberd and node-xmpp-server through the same scenarios,
-// alternating, and prints the CPU seconds that each has taken. The quietest round counts: machines are noisy.
+// Runs the same scenarios alternately on enjamb and on the installed ones of Prosody, ejabberd and node-xmpp-server, and
+// prints the CPU seconds of each. The quietest round counts, since other load only adds.
 
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -33,7 +33,7 @@ const SCENARIOS: Record<string, Scenario> = {
   'idle-tls': idle('memory of an idle TLS session', { tls: true }),
 };
 
-/** Benches that are no scenarios; each gets the arguments behind its name. */
+/** The other benchmarks. Each gets the arguments after its name. */
 const COMMANDS: Record<string, (args: readonly string[]) => Promise<void>> = {
   xml: async (args) => (await import('./xml.ts')).benchXml(args),
   joins: async (args) => (await import('./joins/joins.ts')).joins(args),

@@ -1,16 +1,16 @@
-// What all scenarios share.
+// Types of scenarios.
 
 import { LoadClient, type LoginOptions } from './client.ts';
 import { type BenchServer, PASSWORD } from './servers/server.ts';
 
 export interface Measurement {
-  /** What was done so often. */
+  /** The number of units. */
   readonly count: number;
-  /** Figures that are no CPU time. */
+  /** Figures other than CPU time. */
   readonly extra?: Readonly<Record<string, number>>;
 }
 
-/** What not every server can do. */
+/** Features that some servers lack. */
 export type Ability = 'accounts' | 'presence' | 'rooms' | 'federation';
 
 export interface Prepared {
@@ -20,22 +20,21 @@ export interface Prepared {
 
 export interface Scenario {
   readonly name: string;
-  /** What one unit is, and how many a figure is given for. */
+  /** The name of a unit, and the number of units for which a figure is printed. */
   readonly unit: string;
   readonly per: number;
   readonly users: number;
-  /** Servers that lack it are passed over. */
+  /** Servers without this feature are skipped. */
   readonly needs?: Ability;
-  /** Whether the figure is CPU seconds; else only `extra` counts. */
+  /** Whether the figure is CPU seconds; otherwise only `extra` counts. */
   readonly isCpu?: boolean;
   /**
-   * Prepares everything and returns the part that is measured. `away` is the other server where `needs` is
-   * 'federation'.
+   * Prepares the scenario, and returns its measured part. `away` is the other server if `needs` is 'federation'.
    */
   prepare(server: BenchServer, away?: BenchServer): Promise<Prepared>;
 }
 
-/** How long the measured part of a scenario takes. */
+/** Duration of the measured part of a scenario, in ms. */
 export const RUN_MS = Number(process.env.BENCH_MS ?? 8_000);
 
 export async function loginAll(

@@ -1,7 +1,7 @@
 // `npm run bench xml [-- --rounds 3] [--json FILE]`
 //
-// What XML costs: our parser against ltx's and saxes, our serializer against ltx's, on the same stream of stanzas; and
-// addresses. Each contender has a process of its own, they take turns, and the quietest pass counts: machines are noisy.
+// The cost of XML and addresses: our parser against ltx's and saxes, our serializer against ltx's, with the same stanzas.
+// Each library has its own process. They run alternately, and the quietest pass counts, since other load only adds.
 
 import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
@@ -18,7 +18,7 @@ interface Row extends Sample {
   readonly contender: string;
 }
 
-/** Runs the benchmark with the arguments behind `xml`, prints a table and writes JSON if that is wanted. */
+/** Runs the benchmark with the arguments after `xml`, prints a table, and writes JSON if requested. */
 export async function benchXml(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
@@ -41,7 +41,7 @@ export async function benchXml(args: readonly string[]): Promise<void> {
     await writeFile(values.json, `${JSON.stringify([...rows.values()], undefined, 2)}\n`);
 }
 
-/** What is measured: a title, who does it, and the arguments of the process that does. */
+/** The measurements: a title, the library, and the arguments of its process. */
 function tasks(): [task: string, contender: string, ...args: string[]][] {
   const parsing = CHUNK_BYTES.flatMap((size) =>
     Object.keys(PARSERS).map((name) => [`parse, chunks of ${size} bytes`, name, 'parse', name, `${size}`]),
@@ -61,7 +61,9 @@ function measure(args: string[]): Sample {
 }
 
 function print(rows: readonly Row[]): void {
-  process.stdout.write('\nPer second of CPU time (user + system), quietest pass; × is enjamb against it\n');
+  process.stdout.write(
+    '\nPer second of CPU time (user + system), quietest pass; × is the speed of enjamb relative to the library\n',
+  );
   for (const task of new Set(rows.map((row) => row.task))) {
     const of = rows.filter((row) => row.task === task);
     const own = of.find(({ contender }) => contender === 'enjamb')!;

@@ -1,12 +1,12 @@
-// A clock that runs faster than the one on the wall, and sees how long each turn of the event loop takes. Everything
-// that happens here is started by a timer of this clock.
+// A clock that runs faster than real time, and measures each turn of the event loop. All work of this benchmark is started by
+// its timers.
 
 import type { Clock, Timer } from '../../src/util/clock.ts';
 
 export interface Turns {
-  /** The longest time in which nothing else could happen, in real ms. */
+  /** The longest turn, in real ms. */
   longestMs: number;
-  /** … and the processor time of this thread in the turn that took most of it: what others do on the machine is not in it. */
+  /** The largest processor time of this thread in one turn, in ms, without other processes. */
   longestCpuMs: number;
   count: number;
 }
@@ -42,7 +42,7 @@ export class FastClock implements Clock {
     this.turns = { longestMs: 0, longestCpuMs: 0, count: 0 };
   }
 
-  /** All timers that are due run in one turn; what is set immediate runs when the turn is over. */
+  /** Runs all due timers in one turn. Immediates run after it. */
   #turnBegins(): void {
     if (this.#turn) return;
     this.#turn = { at: performance.now(), cpu: threadMs() };

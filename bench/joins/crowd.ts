@@ -1,11 +1,11 @@
-// Users in the rooms of one service on another server.
+// Users in rooms of one service on another server.
 
 import type { Clock } from '../../src/util/clock.ts';
 import type { Element } from '../../src/xml/element.ts';
 import { FakeRooms } from '../../test/support/fake-rooms.ts';
 import { type Harness, HarnessClient, isNotice } from '../../test/support/module-harness.ts';
 
-/** Counts what it is told, and keeps nothing. */
+/** A client that reports notices and stores nothing. */
 export class CountingClient extends HarnessClient {
   readonly #told: (room: string) => void;
 
@@ -37,7 +37,7 @@ export class Crowd {
     });
   }
 
-  /** Every user enters every room; resolves when all are in. */
+  /** Every user enters every room; resolves when all have entered. */
   async enter(rooms: number): Promise<void> {
     for (let room = 0; room < rooms; room++) {
       for (const client of this.clients) {

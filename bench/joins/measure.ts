@@ -1,4 +1,4 @@
-// The measurements of `npm run bench joins`; runs in a process of its own, see joins.ts.
+// The measurements of `npm run bench joins`, in their own process (see joins.ts).
 
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -23,7 +23,7 @@ const [rooms, users, speed] = [values.rooms, values.users, values.speed].map(Num
   number,
 ];
 const count = rooms * users;
-/** A second, less what a turn of the event loop may take: times are taken when a turn is nearly over. */
+/** One second, minus the longest turn of the event loop, since times are taken at the end of a turn. */
 const secondMs = 1_000 - 10 * speed;
 const table = new Table();
 
@@ -38,7 +38,7 @@ table.print();
 if (values.json !== undefined) await writeFile(values.json, table.json());
 process.exit(table.isMet ? 0 : 1);
 
-/** What is given free when the joins are forgotten. What is kept for rooms in other modules is not counted. */
+/** The memory that is freed when the joins are removed, without the data of other modules about rooms. */
 async function measureMemory(): Promise<void> {
   const clock = new FastClock(50);
   const h = await startHarness(clock, 'track_muc_persist = false\nping_muc_silence = 0');
@@ -57,7 +57,7 @@ async function measureMemory(): Promise<void> {
   await h.server.stop();
 }
 
-/** What a stanza from a room costs more than without the two modules. */
+/** The cost of a stanza from a room, compared with a server without the two modules. */
 async function measureStanza(): Promise<void> {
   const costs = await Promise.all([
     roomStanza(['presence', 'message', 'track_muc_joins', 'ping_muc']),
@@ -71,7 +71,7 @@ async function measureStanza(): Promise<void> {
   table.add('CPU per inbound room stanza', (own - without) * 1_000, 'µs', { most: 1 });
 }
 
-/** Gives what measures once: CPU milliseconds of a stanza. */
+/** Returns a function that measures one round: CPU milliseconds for each stanza. */
 async function roomStanza(modules: readonly string[]): Promise<() => number> {
   const ROUNDS = 100_000;
   const h = await startHarness(new FastClock(1), '', modules);
@@ -104,7 +104,7 @@ async function measureLoss(): Promise<void> {
   const asked: number[] = [];
   let [underWay, most] = [0, 0];
   crowd.rooms.onPing = (ping) => {
-    // The answer takes as long as the question.
+    // The answer takes half of the round trip.
     clock.after(crowd.rooms.peer.roundTripMs / 2, () => underWay--);
     return crowd.rooms.answerPing(ping);
   };
@@ -126,23 +126,23 @@ async function measureLoss(): Promise<void> {
   await all;
   const seconds = (at: number) => (at - start) / 1_000;
   table.add('longest block of the event loop', clock.turns.longestCpuMs, 'ms of CPU', { most: 10 });
-  table.add('… by the clock on the wall', clock.turns.longestMs, 'ms', {});
+  table.add('… in elapsed time', clock.turns.longestMs, 'ms', {});
   table.add('pings', asked.length, '', { most: count });
-  table.add('pings under way at once', most, '', { most: 256 });
+  table.add('unanswered pings simultaneously', most, '', { most: 256 });
   table.add('pings in a second', busiest(asked), '', { most: 200 });
   table.add('last ping after', seconds(asked.at(-1)!), 's', { most: 66 + count / 190 });
-  table.add('clients told in a second', busiest(told.map(({ at }) => at)), '', { most: 100 });
+  table.add('notices in a second', busiest(told.map(({ at }) => at)), '', { most: 100 });
   const perRoom = Map.groupBy(told, ({ room }) => room);
   const worst = Math.max(...[...perRoom.values()].map((notices) => busiest(notices.map(({ at }) => at))));
   table.add('… of one room', worst, '', { most: 5 });
-  table.add('500 told after', seconds(told[Math.min(499, told.length - 1)]!.at), 's', { most: 75 });
-  table.add('all told after', seconds(told.at(-1)!.at), 's', { most: 600 });
+  table.add('500 notices after', seconds(told[Math.min(499, told.length - 1)]!.at), 's', { most: 75 });
+  table.add('all notices after', seconds(told.at(-1)!.at), 's', { most: 600 });
   table.add('CPU per join, remote included', ((threadMs() - cpu) * 1_000) / count, 'µs', {});
   const tracked = crowd.clients.reduce((sum, { state }) => sum + (state.mucJoins?.size ?? 0), 0);
   table.add('joins left', tracked, `at ${HOST}`, { most: 0 });
 }
 
-/** The most that happened in any second; `times` rise. */
+/** The largest number of events in any second. `times` is sorted. */
 function busiest(times: readonly number[]): number {
   let [first, most] = [0, 0];
   for (const [last, at] of times.entries()) {

@@ -1,4 +1,4 @@
-// Figures beside what they have to be.
+// Figures and their limits.
 
 interface Figure {
   readonly name: string;
@@ -14,7 +14,7 @@ export class Table {
     this.#figures.push({ name, value, unit, most });
   }
 
-  /** Whether every figure is what it has to be. */
+  /** Whether every figure is within its limit. */
   get isMet(): boolean {
     return this.#figures.every(isMet);
   }

@@ -1,4 +1,4 @@
-// 200 sessions in 100 pairs, 100-byte bodies; a fixed number under way per pair.
+// 100 pairs of sessions with bodies of 100 bytes, and a fixed number of unanswered messages for each pair.
 
 import { counter, type LoadClient } from '../client.ts';
 import { loginAll, type Prepared, pause, RUN_MS, type Scenario } from '../scenario.ts';
@@ -26,8 +26,8 @@ export function chat(name: string, { underWay, tls }: { underWay: number; tls: b
 }
 
 /**
- * The first of each pair writes to the second, `underWay` messages at a time. One message of each pair has gone through
- * when this resolves. @throws Error when it has not after `firstMs`.
+ * The first of each pair writes to the second, with `underWay` unanswered messages. Resolves when one message of each pair
+ * has arrived. @throws Error if that takes longer than `firstMs`
  */
 export async function chatting(
   pairs: readonly (readonly [LoadClient, LoadClient])[],
@@ -63,7 +63,7 @@ export async function chatting(
   };
 }
 
-/** Every message that arrives sends the next one. */
+/** Each arriving message causes the next one. */
 function connectPair(
   sender: LoadClient,
   receiver: LoadClient,

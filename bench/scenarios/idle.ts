@@ -1,4 +1,4 @@
-// Sessions with presence that do nothing: the memory that each costs.
+// The memory of an idle session with presence.
 
 import { loginAll, pause, type Scenario } from '../scenario.ts';
 

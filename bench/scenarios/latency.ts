@@ -1,4 +1,4 @@
-// 1,000 messages a second, plain: how long one takes from writing it to reading it.
+// 1,000 messages a second without TLS: the time of a message from write to read.
 
 import { loginAll, pause, RUN_MS, type Scenario } from '../scenario.ts';
 

@@ -1,4 +1,4 @@
-// Logins one after another, four at a time: TLS handshake, SASL, binding.
+// Logins, four simultaneously: TLS handshake, SASL, resource binding.
 
 import { LoadClient } from '../client.ts';
 import { RUN_MS, type Scenario } from '../scenario.ts';

@@ -1,4 +1,4 @@
-// One user whose presence goes to 200 contacts, again and again.
+// One user who repeatedly sends presence to 200 contacts.
 
 import { counter, type LoadClient } from '../client.ts';
 import { loginAll, pause, RUN_MS, type Scenario } from '../scenario.ts';
@@ -45,7 +45,7 @@ export const presence: Scenario = {
   },
 };
 
-/** Contacts ask, the user approves: its presence then goes to them. In portions, since open requests are bounded. */
+/** The contacts subscribe to the user's presence, and the user approves. In chunks, since open requests are limited. */
 async function befriend(user: LoadClient, contacts: readonly LoadClient[]): Promise<void> {
   user.write(`<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq><presence/>`);
   await user.until('</iq>');

@@ -1,4 +1,4 @@
-// A room of 200 occupants in which ten speak; every message is delivered to all.
+// A room with 200 occupants, of which ten write. Every message is delivered to all.
 
 import { counter } from '../client.ts';
 import { loginAll, pause, RUN_MS, type Scenario } from '../scenario.ts';
@@ -39,7 +39,7 @@ export function room(name: string, { tls }: { tls: boolean }): Scenario {
         client.drainTo(
           counter('</message>', (count) => {
             delivered += count;
-            // The last to join hears everything last: what it has heard, all have.
+            // The last occupant to join receives each message last, after all others.
             if (i === OCCUPANTS - 1 && isRunning)
               for (let k = 0; k < count; k++) clients[k % SPEAKERS]!.write(SAY);
           }),

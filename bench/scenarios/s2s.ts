@@ -1,4 +1,4 @@
-// Two servers of a kind, STARTTLS and dialback between them: 100 pairs chat across, 20 messages under way per pair.
+// 100 pairs chat between two servers of the same kind, with STARTTLS and dialback; 20 unanswered messages for each pair.
 
 import type { LoadClient } from '../client.ts';
 import { loginAll, pause, type Scenario } from '../scenario.ts';

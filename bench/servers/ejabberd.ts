@@ -1,4 +1,4 @@
-// ejabberd as Debian ships it; accounts are registered in-band (XEP-0077), which its configuration lets anybody do.
+// ejabberd from Debian. Accounts are registered in-band (XEP-0077), which the configuration allows.
 
 import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { type BenchServer, type BenchSetup, launch, PASSWORD, ROOMS } from './se
 
 export async function ejabberd(setup: BenchSetup): Promise<BenchServer | undefined> {
   const { folder, users, tls, address, port } = setup;
-  // It asks the system's resolver for addresses, which cannot be given others here: its domain is its address.
+  // It uses the system's resolver, which has no records of the benchmark, so its domain is its address.
   const domain = setup.federation ? address : setup.domain;
   const place = { address, port, domain };
   if (spawnSync('which', ['ejabberdctl']).status !== 0) return undefined;

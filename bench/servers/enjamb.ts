@@ -1,4 +1,4 @@
-// enjamb itself, with its default modules and no limits.
+// enjamb with its default modules and without limits.
 
 import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -14,7 +14,7 @@ export async function enjamb(setup: BenchSetup): Promise<BenchServer> {
   return startEnjamb(setup);
 }
 
-/** Writes the configuration, and makes certificates and accounts. */
+/** Writes the configuration, and creates certificates and accounts. */
 export async function prepareEnjamb(setup: BenchSetup): Promise<void> {
   const { folder, users, tls, domain } = setup;
   const certificates = join(folder, 'certs');
@@ -25,13 +25,13 @@ export async function prepareEnjamb(setup: BenchSetup): Promise<void> {
   await register(join(folder, 'data'), domain, users);
 }
 
-/** Starts it with the data that it has. */
+/** Starts it with its existing data. */
 export function startEnjamb(setup: BenchSetup): Promise<BenchServer> {
   const command = [process.execPath, LAUNCHER, 'start', '-c', configFile(setup)];
   return launch('enjamb', setup, command, { env: profiling() });
 }
 
-/** `enjamb check storage` while it is stopped. */
+/** Runs `enjamb check storage` on the stopped server. */
 export function checkEnjambStorage(setup: BenchSetup): { code: number | null; said: string } {
   const command = [LAUNCHER, 'check', 'storage', '-c', configFile(setup)];
   const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });

@@ -1,5 +1,4 @@
-// node-xmpp-server, which the first sketch of the project named as its base. It routes messages and no more, so it takes
-// part in the chat scenarios only.
+// node-xmpp-server (docs/adr/0009). It only routes messages, so it runs only the chat scenarios.
 
 import { spawnSync } from 'node:child_process';
 import { cp, writeFile } from 'node:fs/promises';

@@ -1,11 +1,11 @@
-// Prosody as Debian ships it, stock or tuned; accounts are written as its own store does.
+// Prosody from Debian, stock or tuned. Accounts are written in the format of its own storage.
 
 import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BenchServer, type BenchSetup, launch, PASSWORD, ROOMS } from './server.ts';
 
-/** The generational collector and a larger block list cache: what a careful administrator would set. */
+/** The generational garbage collector, and a larger cache of the block list. */
 const TUNED = `gc = { mode = "generational" }\nblocklist_cache_size = 4096\n`;
 
 export function prosody(variant: 'stock' | 'tuned'): (setup: BenchSetup) => Promise<BenchServer | undefined> {
@@ -17,7 +17,7 @@ export function prosody(variant: 'stock' | 'tuned'): (setup: BenchSetup) => Prom
     await mkdir(accounts, { recursive: true });
     await writeFile(join(folder, 'cert.pem'), tls.cert);
     await writeFile(join(folder, 'key.pem'), tls.key);
-    // At the first login it is replaced by its hash: every scenario logs everybody in before it measures.
+    // Prosody replaces the password by its hash at the first login. Every scenario logs in all accounts before it measures.
     const account = `return { ["password"] = "${PASSWORD}"; };\n`;
     for (let i = 0; i < users; i++) await writeFile(join(accounts, `u${i}.dat`), account);
     const file = join(folder, 'prosody.cfg.lua');

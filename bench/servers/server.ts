@@ -1,4 +1,4 @@
-// A server under test: started pinned to one processor, in a folder of its own.
+// A server under test, pinned to one processor, in its own folder.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -6,24 +6,24 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuSeconds, family, isAlive, memoryKiB, SERVER_CPU } from '../process.ts';
 
-// Not .test: resolvers answer for that themselves (RFC 6761 §6.2).
+// Not .test, since resolvers answer for that domain themselves (RFC 6761 §6.2).
 export const DOMAIN = 'bench.example';
 /** The other side of servers that federate. */
 export const AWAY = 'away.example';
 export const ROOMS = 'rooms.bench.example';
 export const PASSWORD = 'secret';
 
-/** What every server that can be measured does. */
+/** A server that the benchmark can measure. */
 export interface BenchServer {
   readonly name: string;
-  /** Where clients log in. */
+  /** The port for clients. */
   readonly at: Place;
   readonly pid: number;
   cpu(): number;
   memory(): number;
-  /** Asks, and kills after 10 s. */
+  /** Sends SIGTERM, and SIGKILL after 10 s. */
   stop(): Promise<void>;
-  /** Asks, or kills all of its processes, and waits for the end. @returns the exit code, when there is one */
+  /** Sends the signal (SIGKILL to all of its processes), and waits for the end. @returns the exit code, if there is one */
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | undefined>;
 }
 
@@ -39,19 +39,19 @@ export interface BenchSetup extends Place {
   /** Accounts `u0`, `u1`, … */
   readonly users: number;
   readonly tls: { readonly key: string; readonly cert: string };
-  /** With other servers: the port for them, and a DNS server at 127.0.0.1 that knows where they are. */
+  /** For federation: the port for servers, and the port of a DNS server at 127.0.0.1 with their records. */
   readonly federation?: { readonly port: number; readonly dnsPort: number };
 }
 
-/** Starts a server; `undefined` when it is not installed. */
+/** Starts a server; `undefined` if it is not installed. */
 export type Launch = (setup: BenchSetup) => Promise<BenchServer | undefined>;
 
 export interface LaunchOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** The only processor it may use; null: any. Default: the one that is kept free for servers. */
+  /** The processor that it may use; null: any. Default: the processor for servers. */
   readonly cpu?: string | null;
-  /** A file descriptor for its log, when more than the last lines are wanted. */
+  /** A file descriptor for the complete log. Default: only the last lines are kept. */
   readonly log?: number;
 }
 
@@ -94,7 +94,7 @@ async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<
   const members = family(child.pid!);
   if (child.exitCode === null && child.signalCode === null) {
     const exit = once(child, 'exit');
-    // Only a process itself can stop in order, and pass that on; killed are all.
+    // SIGTERM goes to the main process, which stops the others; SIGKILL goes to all.
     for (const pid of signal === 'SIGKILL' ? members.toReversed() : [child.pid!]) kill(pid, signal);
     await exit;
   }
@@ -106,7 +106,7 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // It was faster.
+    // The process has already ended.
   }
 }
 

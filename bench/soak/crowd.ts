@@ -1,4 +1,4 @@
-// Many clients, half of them over TLS, who chat in pairs at a steady rate and change their rosters now and then.
+// Many clients, half of them over TLS. They chat in pairs at a constant rate, and sometimes change their rosters.
 
 import { LoadClient } from '../client.ts';
 import { pause } from '../scenario.ts';
@@ -6,9 +6,9 @@ import { type BenchServer, PASSWORD } from '../servers/server.ts';
 
 const TICK_MS = 20;
 const LOGINS_AT_ONCE = 20;
-/** One message in so many is followed by a change of the sender's roster. */
+/** After this many messages, the sender changes its roster. */
 const PER_ROSTER_CHANGE = 47;
-/** What a client looks at in what it hears. */
+/** The parts of incoming data that a client reads. */
 const TOKENS = /<body>(\d+) ([\d.]+) [^<]*<\/body>|<iq\b[^>]*>|<item\b[^>]*>|<\/iq>|<\/stream:stream>/g;
 const LONGEST_TOKEN = 1_000;
 const FILLER = 'x'.repeat(80);
@@ -21,7 +21,7 @@ export interface CrowdFigures {
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
-  /** Roster changes that the server has confirmed. */
+  /** Roster changes that the server has acknowledged. */
   readonly written: number;
 }
 
@@ -38,7 +38,7 @@ export class Crowd {
     for (let i = 0; i < count; i += LOGINS_AT_ONCE) {
       const batch = Array.from({ length: Math.min(LOGINS_AT_ONCE, count - i) }, (_, j) => {
         const user = `u${i + j}`;
-        // Pairs of both kinds and mixed ones: plain to plain, TLS to TLS, and each to the other.
+        // All kinds of pairs: plain to plain, TLS to TLS, and both mixed ones.
         const tls = (i + j) % 4 < 2;
         const login = { ...server.at, user, password: PASSWORD, mechanism: 'SCRAM-SHA-1' as const, tls };
         return LoadClient.login(login).then((client) => new Member(user, client));
@@ -58,7 +58,7 @@ export class Crowd {
     return this.#members.filter((member) => member.isStreamClosed).length;
   }
 
-  /** Everybody writes in turn to the next but two, `rate` messages a second in all. */
+  /** The clients take turns; each writes to the client three places after it. `rate`: messages a second in all. */
   chat(rate: number): void {
     const began = performance.now();
     let sent = 0;
@@ -72,7 +72,7 @@ export class Crowd {
     }, TICK_MS);
   }
 
-  /** No more messages; waits until all have come, at most so long. */
+  /** Stops sending, and waits at most this long until all messages have arrived. */
   async rest(limitMs: number): Promise<void> {
     clearInterval(this.#timer);
     const end = performance.now() + limitMs;
@@ -97,13 +97,13 @@ export class Crowd {
     return this.#members.reduce((total, member) => total + member[what], 0);
   }
 
-  /** User → the number of the last roster change that the server has confirmed. */
+  /** User → the number of the last roster change that the server has acknowledged. */
   acknowledged(): Map<string, number> {
     const changed = this.#members.filter((member) => member.rosterAcknowledged > 0);
     return new Map(changed.map((member) => [member.user, member.rosterAcknowledged]));
   }
 
-  /** How many rosters are older than what was confirmed. */
+  /** The number of rosters that lack an acknowledged change. */
   async missingOf(acknowledged: ReadonlyMap<string, number>): Promise<number> {
     let missing = 0;
     for (const member of this.#members) {
@@ -152,7 +152,7 @@ class Member {
     );
   }
 
-  /** The number of the roster change that the server has now. */
+  /** The number of the last roster change that the server has now. */
   async rosterNumber(): Promise<number> {
     const answer = new Promise<number>((resolve) => {
       this.#onRoster = resolve;
@@ -178,7 +178,7 @@ class Member {
     if (tag === '</stream:stream>') this.isStreamClosed = true;
     const change = /\bid=['"]roster-(\d+)['"]/.exec(tag);
     if (change && tag.includes('result')) this.rosterAcknowledged = Number(change[1]);
-    // The roster that was asked for: its item, or the end of an answer without one.
+    // The requested roster: its item, or the end of an answer without one.
     const item = /\bname=['"]n(\d+)['"]/.exec(tag);
     if (item || tag === '</iq>') this.#onRoster?.(Number(item?.[1] ?? 0));
   }

@@ -1,16 +1,16 @@
-// How the memory of a server moves over minutes.
+// The memory of a server over minutes.
 
 import { pause } from '../scenario.ts';
 import type { BenchServer } from '../servers/server.ts';
 
 const EVERY_MS = 5_000;
-/** The part of the time in which code is compiled and heaps find their size. */
+/** The first part of the time, in which code is compiled and heaps grow to their size. */
 const WARM_UP_SHARE = 0.25;
 
 export interface Trend {
-  /** KiB per minute, of the straight line that fits best after the warm-up. */
+  /** Slope of the regression line after the warm-up, in KiB per minute. */
   readonly perMinute: number;
-  /** KiB, of that line. */
+  /** Rise of that line, in KiB. */
   readonly first: number;
   readonly last: number;
   /** KiB, after the warm-up. */

@@ -1,7 +1,7 @@
 // `npm run bench soak -- [--minutes 10] [--clients 1000] [--rate 500] [--json FILE]`
 //
-// A thousand clients chat for ten minutes, then the server is asked to stop, and later killed: memory, losses, the
-// time to stop and the state of the database afterwards. Exit code 1 when a condition does not hold.
+// A thousand clients chat for ten minutes. Then the server is stopped, started, and killed. Measures memory, losses, the time
+// to stop, and the database after the kill. The exit code is 1 if a condition fails.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ const PORT = 25_422;
 const STRAGGLERS_MS = 5_000;
 const STOP_LIMIT_MS = 10_000;
 const RECOVERY_LIMIT_MS = 10_000;
-/** Of the memory after the warm-up: a collector that has not run lately leaves as much. The longer, the stricter. */
+/** Allowed rise of the memory after the warm-up, as a share: the garbage collector causes as much. A longer soak is stricter. */
 const RISE_LIMIT = 0.1;
 const UNDER_LOAD_MS = 5_000;
 
@@ -63,7 +63,7 @@ export async function soak(args: readonly string[]): Promise<void> {
   process.exitCode = verdict.isGood ? 0 : 1;
 }
 
-/** Minutes of chat; then SIGTERM with everybody connected. */
+/** Minutes of chat; then SIGTERM with all clients connected. */
 async function chatAndStop(setup: BenchSetup, options: SoakOptions, verdict: Verdict): Promise<void> {
   const server = await startEnjamb(setup);
   const crowd = await Crowd.login(server, options.clients);
@@ -84,7 +84,7 @@ async function chatAndStop(setup: BenchSetup, options: SoakOptions, verdict: Ver
   );
   await pause(200);
   verdict.check(
-    'every stream was closed, not just cut',
+    'every stream was closed, not only its connection',
     crowd.streamsClosed === options.clients,
     `${crowd.streamsClosed} of ${options.clients}`,
   );
@@ -95,7 +95,11 @@ function report(crowd: Crowd, cpu: number, verdict: Verdict): void {
   const { sent, received, doubled, swapped, p50, p99, written } = crowd.figures();
   verdict.fact('messages', `${sent} sent, ${received} received`);
   verdict.check('no message is lost', sent === received, `${sent - received} lost`);
-  verdict.check('none comes twice or out of order', doubled + swapped === 0, `${doubled} and ${swapped}`);
+  verdict.check(
+    'no message arrives twice or out of order',
+    doubled + swapped === 0,
+    `${doubled} and ${swapped}`,
+  );
   verdict.fact('latency', `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms`);
   verdict.fact('roster changes written', `${written}`);
   verdict.fact('CPU seconds per 100,000 messages', ((cpu / received) * 100_000).toFixed(2));
@@ -103,13 +107,13 @@ function report(crowd: Crowd, cpu: number, verdict: Verdict): void {
 
 function reportMemory(memory: MemoryWatch, verdict: Verdict): void {
   const { perMinute, first, last, least, most } = memory.trend();
-  verdict.fact('memory, KiB Pss: least and most after warm-up', `${least}, ${most}`);
+  verdict.fact('memory (Pss, KiB) after the warm-up: least and most', `${least}, ${most}`);
   const rise = (last - first) / first;
   const line = `${perMinute.toFixed(0)} KiB/min, from ${first} to ${last} (${(rise * 100).toFixed(1)} %)`;
-  verdict.check('memory is flat', rise <= RISE_LIMIT, line);
+  verdict.check('memory is constant', rise <= RISE_LIMIT, line);
 }
 
-/** kill -9 in the middle of chat and roster changes; then the database, and everybody logs in again. */
+/** kill -9 during chat and roster changes; then checks the database, and logs in all clients again. */
 async function killAndRecover(setup: BenchSetup, options: SoakOptions, verdict: Verdict): Promise<void> {
   const server = await startEnjamb(setup);
   const crowd = await Crowd.login(server, options.clients);
@@ -120,7 +124,7 @@ async function killAndRecover(setup: BenchSetup, options: SoakOptions, verdict: 
   crowd.leave();
 
   const { code, said } = checkEnjambStorage(setup);
-  verdict.check('kill -9: the database is whole', code === 0, said);
+  verdict.check('kill -9: the database is intact', code === 0, said);
   await recovered(setup, options, acknowledged, verdict);
 }
 
@@ -133,10 +137,10 @@ async function recovered(
   const began = performance.now();
   const server: BenchServer = await startEnjamb(setup);
   const took = performance.now() - began;
-  verdict.check('it starts again within 10 s', took <= RECOVERY_LIMIT_MS, `${took.toFixed(0)} ms`);
+  verdict.check('the server starts again within 10 s', took <= RECOVERY_LIMIT_MS, `${took.toFixed(0)} ms`);
   try {
     const crowd = await Crowd.login(server, clients);
-    verdict.check('everybody logs in again', crowd.size === clients, `${crowd.size} of ${clients}`);
+    verdict.check('all clients log in again', crowd.size === clients, `${crowd.size} of ${clients}`);
     const lost = await crowd.missingOf(acknowledged);
     verdict.check(
       'every acknowledged roster change is there',

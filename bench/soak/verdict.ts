@@ -1,9 +1,9 @@
-// What was found, and whether it is good enough.
+// The results of the soak, and whether each one meets its condition.
 
 interface Line {
   readonly what: string;
   readonly value: string;
-  /** Undefined for what is only told. */
+  /** Undefined for a figure without a condition. */
   readonly isGood?: boolean;
 }
 

@@ -1,4 +1,4 @@
-// What it costs to prepare an address: usual ones, and those that were slow once.
+// The cost of preparing an address: usual addresses, and addresses that used to be slow.
 
 import { Jid } from '../../src/xml/jid.ts';
 
@@ -17,7 +17,7 @@ const LOCALS: Record<string, string> = {
 };
 const PASSES = 5;
 
-/** Prints microseconds of CPU for each kind of local part, and for the same as a resource; the quietest pass counts. */
+/** Prints microseconds of CPU for each kind of local part, and for the same text as a resource. The quietest pass counts. */
 export function benchAddresses(): void {
   process.stdout.write('\naddress: µs of CPU as a local part, as a resource\n');
   for (const [what, text] of Object.entries(LOCALS)) {
@@ -28,7 +28,7 @@ export function benchAddresses(): void {
   }
 }
 
-/** `Jid.of` remembers nothing, unlike `Jid.parse`. */
+/** Uses `Jid.of`, which has no cache, unlike `Jid.parse`. */
 function cost(address: string): number {
   const [bare = '', resource] = address.split('/');
   const [domain = '', local] = bare.split('@').reverse();
@@ -47,6 +47,6 @@ function prepare(local: string | undefined, domain: string, resource: string | u
   try {
     Jid.of(local, domain, resource);
   } catch {
-    // Most of the long ones are refused.
+    // Most of the long addresses are refused.
   }
 }

@@ -1,4 +1,4 @@
-// What is measured: bytes of a stream to one tree per stanza, and such trees to text and bytes.
+// The measured libraries: parsers from bytes of a stream to one tree for each stanza; serializers from trees to text or bytes.
 
 import { Element as LtxElement, Parser as LtxParser } from 'ltx';
 import { SaxesParser } from 'saxes';
@@ -6,7 +6,7 @@ import { Element } from '../../src/xml/element.ts';
 import { XmlParser } from '../../src/xml/parser.ts';
 import { serialize } from '../../src/xml/serialize.ts';
 
-/** Makes something to write chunks to that calls back for every stanza. */
+/** Makes a parser that calls back for every stanza. */
 type MakeParser<E> = (onStanza: (stanza: E) => void) => (chunk: Buffer) => void;
 
 const enjambParser: MakeParser<Element> = (onStanza) => {
@@ -14,7 +14,7 @@ const enjambParser: MakeParser<Element> = (onStanza) => {
   return (chunk) => parser.write(chunk);
 };
 
-/** ltx's parser makes one tree of the whole stream: its stanzas are taken out of the root after every chunk. */
+/** ltx's parser makes one tree of the whole stream. The stanzas are removed from the root after every chunk. */
 const ltxParser: MakeParser<LtxElement> = (onStanza) => {
   let root: LtxElement | undefined;
   class RememberedRoot extends LtxElement {
@@ -26,12 +26,12 @@ const ltxParser: MakeParser<LtxElement> = (onStanza) => {
   const parser = new LtxParser({ Element: RememberedRoot });
   return (chunk) => {
     parser.write(chunk);
-    // The last one may not be complete; it is told when the next has come.
+    // The last stanza may be incomplete, so it is reported when the next one begins.
     for (const child of root!.children.splice(0, root!.children.length - 1)) onStanza(child);
   };
 };
 
-/** saxes with namespaces and a decoder that refuses what is not UTF-8: the strict alternative. */
+/** saxes with namespaces and a decoder that refuses invalid UTF-8: a strict alternative. */
 const saxesParser: MakeParser<Element> = (onStanza) => {
   const parser = new SaxesParser({ xmlns: true, position: false });
   const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -60,7 +60,7 @@ const saxesParser: MakeParser<Element> = (onStanza) => {
 
 export const PARSERS = { enjamb: enjambParser, ltx: ltxParser, 'saxes, namespaces': saxesParser };
 
-/** Stanzas to text; every serializer gets the trees that its own side's parser made. */
+/** Serializers. Each one gets the trees of the parser of its own library. */
 export const SERIALIZERS = {
   enjamb: { parser: enjambParser, write: (stanza: Element) => serialize(stanza) },
   ltx: { parser: ltxParser, write: (stanza: LtxElement) => stanza.toString() },

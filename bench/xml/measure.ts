@@ -1,11 +1,11 @@
-// One contender in a process of its own: `measure.ts parse NAME CHUNK_BYTES` or `measure.ts serialise NAME text|bytes`.
-// Prints the figures of its quietest pass as JSON.
+// Measures one library in its own process: `measure.ts parse NAME CHUNK_BYTES` or `measure.ts serialise NAME text|bytes`.
+// Prints the figures of the quietest pass as JSON.
 
 import { PARSERS, SERIALIZERS } from './contenders.ts';
 import { chunksOf, traffic } from './traffic.ts';
 
 export interface Sample {
-  /** Per second of CPU time. */
+  /** In one second of CPU time. */
   readonly megabytes: number;
   readonly stanzas: number;
 }
@@ -20,7 +20,7 @@ if (import.meta.main) {
   process.stdout.write(JSON.stringify(sample));
 }
 
-/** One long stream: every pass goes on where the one before it left off. */
+/** One long stream: each pass continues where the previous one ended. */
 function parse(name: string, chunkBytes: number): Sample {
   const { header, stanzas, count } = traffic(PARSED_BYTES);
   const chunks = chunksOf(stanzas, chunkBytes);
@@ -32,7 +32,7 @@ function parse(name: string, chunkBytes: number): Sample {
   const seconds = quietest(() => {
     for (const chunk of chunks) write(chunk);
   });
-  // ltx tells a stanza when the next one has begun.
+  // ltx reports a stanza when the next one begins.
   if (Math.abs(seen - count * PASSES) > 1) throw new Error(`${seen} stanzas instead of ${count * PASSES}`);
   return { megabytes: stanzas.length / 1e6 / seconds, stanzas: count / seconds };
 }

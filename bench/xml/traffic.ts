@@ -1,5 +1,5 @@
-// What clients and servers say to each other on a usual day: 60 % messages, 25 % presence, 15 % iq; a seventh of the
-// bodies beyond ASCII, some with references; PubSub and forwarding with their namespaces and prefixes.
+// Typical stanzas: 60 % messages, 25 % presence, 15 % iq. A seventh of the bodies has characters beyond ASCII, some have
+// references. PubSub and forwarding have their namespaces and prefixes.
 
 const HEADER = `<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='im.example' version='1.0'>`;
 
@@ -14,7 +14,7 @@ const BODIES = [
 ];
 const ROOM = 'orchard@rooms.example.org';
 
-/** The n-th of 100 kinds of stanzas; no two of the same kind in a row are the same. */
+/** The n-th stanza, of 100 kinds. Two stanzas of one kind differ. */
 function stanza(n: number): string {
   const id = (n * 2654435761 + 97).toString(36);
   const kind = (n * 37) % 100;
@@ -58,12 +58,12 @@ function iq(n: number, id: string, kind: number): string {
 
 export interface Traffic {
   readonly header: Buffer;
-  /** Whole stanzas, one behind the other. */
+  /** Complete stanzas, in order. */
   readonly stanzas: Buffer;
   readonly count: number;
 }
 
-/** About so many bytes of stanzas. */
+/** Makes stanzas of about this many bytes. */
 export function traffic(bytes: number): Traffic {
   const texts: string[] = [];
   let length = 0;
@@ -75,7 +75,7 @@ export function traffic(bytes: number): Traffic {
   return { header: Buffer.from(HEADER), stanzas: Buffer.from(texts.join('')), count: texts.length };
 }
 
-/** The stanzas as they come from a socket: in pieces of one size, each in memory of its own. */
+/** Cuts the stanzas as a socket does: into chunks of one size, each with its own memory. */
 export function chunksOf(bytes: Buffer, size: number): Buffer[] {
   const chunks: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += size) chunks.push(Buffer.from(bytes.subarray(at, at + size)));

@@ -140,6 +140,8 @@ export class Incoming {
     if (join.state === 'leaving') this.#index.remove(join);
     else if (join.state === 'joining') {
       if (this.#isAnswer(event.stanza, join)) this.#joinFailed(join, error, local);
+      // An error without id may answer an earlier leave without id. The answer to the join follows then.
+      if (event.stanza.attrs.id === undefined) this.#index.address(join.session, join.room.jid);
     } else if (join.state === 'renaming') this.#renameFailed(join, error, local, event.from);
     else if (!local && isAbout(join, event.from) && PERHAPS_OUT.has(error.condition)) {
       this.#doubt(join, OUT.has(error.condition) && error.type !== 'wait');

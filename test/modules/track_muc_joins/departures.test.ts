@@ -120,6 +120,17 @@ test('an error with the id of the join, or without an id, fails the join', async
   }
 });
 
+test('an error without id may answer an earlier leave: the client is in once the room lets it in', async (t) => {
+  const { h, rooms, romeo, joins } = await joined(t);
+  rooms.forget();
+  rooms.refusesStrangers = true;
+  romeo.says(`<presence type='unavailable' to='${ROOM}/Romeo'/>`);
+  romeo.says(`<presence id='join' to='${ROOM}/Romeo'>${ENTERS}</presence>`);
+  h.clock.seconds(1);
+  assert.deepEqual(await joins(), ['Romeo joined']);
+  assert.equal(rooms.rooms.get(ROOM)?.get(ROMEO), 'Romeo');
+});
+
 test('XEP-0045 §7.2: the error for an undeliverable join has the muc x, like the error of a room', async (t) => {
   const { h, rooms, romeo } = await joined(t);
   rooms.peer.reachable = false;

@@ -105,16 +105,17 @@ export class RoomService {
     this.#held ??= [];
   }
 
-  /** Everything that was held arrives, in order; or nothing does, because the link broke. */
+  /** Everything that was held arrives, each direction in order; or nothing does, because the link broke. */
   release(isLost = false): void {
     const held = this.#held ?? [];
     this.#held = undefined;
     for (const { stanza, isOurs } of held) {
-      if (isOurs) {
-        if (!isLost) this.take(stanza);
-      } else if (isLost) this.#undelivered(stanza);
+      if (isOurs) continue;
+      if (isLost) this.#undelivered(stanza);
       else this.peer.says(stanza);
     }
+    // These may be answered, behind everything that the service has sent before.
+    if (!isLost) for (const { stanza, isOurs } of held) if (isOurs) this.take(stanza);
   }
 
   get isHolding(): boolean {

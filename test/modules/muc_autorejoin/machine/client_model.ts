@@ -2,6 +2,7 @@
 // nothing of our server. Whatever it sees is judged when it is seen.
 
 import { newId } from '../../../../src/util/ids.ts';
+import { hasStatus } from '../../../../src/xep/muc.ts';
 import type { Element } from '../../../../src/xml/element.ts';
 import { NS } from '../../../../src/xml/namespaces.ts';
 import { splitAddress } from '../../../support/fake-rooms/replies.ts';
@@ -22,6 +23,8 @@ export interface Written {
 export interface ClientWatch {
   /** Before the client takes note of a stanza. */
   sees(client: ClientModel, stanza: Element): void;
+  /** Runs a task when the stanza is done with. */
+  later(task: () => void): void;
 }
 
 export class ClientModel {
@@ -72,7 +75,7 @@ export class ClientModel {
     const { nick } = this.view(room);
     this.view(room).leaves();
     this.#giveUp(room);
-    this.session.says(`<presence type='unavailable' to='${room}/${nick}'/>`);
+    this.session.says(`<presence type='unavailable' id='${newId()}' to='${room}/${nick}'/>`);
   }
 
   /** Presence to a room, under its nick or a new one. */
@@ -98,7 +101,16 @@ export class ClientModel {
     const view = this.#views.get(room);
     const before = view?.state;
     view?.take(stanza);
+    if (before === 'joining' && view?.state === 'in' && isNew(stanza))
+      this.#watch.later(() => this.#opens(room));
     if (view?.state === 'out' && before !== 'out') this.#giveUp(room);
+  }
+
+  /** XEP-0045 §10.1.2. */
+  #opens(room: string): void {
+    this.session.says(
+      `<iq type='set' id='${newId()}' to='${room}'><query xmlns='${NS.MUC_OWNER}'><x xmlns='${NS.DATA_FORMS}' type='submit'/></query></iq>`,
+    );
   }
 
   #refused({ attrs: { id } }: Element): void {
@@ -109,4 +121,9 @@ export class ClientModel {
   #giveUp(room: string): void {
     for (const written of this.written) if (written.room === room) written.isGivenUp = true;
   }
+}
+
+function isNew(presence: Element): boolean {
+  const x = presence.getChild('x', NS.MUC_USER);
+  return x !== undefined && hasStatus(x, '201');
 }

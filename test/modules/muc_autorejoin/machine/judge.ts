@@ -1,5 +1,6 @@
 // What must hold at any time, and what must hold after six quiet minutes (rejoin.md 11.4).
 
+import type { Clock } from '../../../../src/util/clock.ts';
 import { type Element, xml } from '../../../../src/xml/element.ts';
 import type { StanzaError } from '../../../../src/xml/errors.ts';
 import { NS } from '../../../../src/xml/namespaces.ts';
@@ -38,7 +39,7 @@ const CREATED_MS = 120_000;
 
 export class Judge {
   readonly #service: RoomService;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   readonly #clients: () => readonly ClientModel[];
   /** Everything that was ever said in a room, also before it was made anew. */
   readonly #record = new Map<string, Spoken[]>();
@@ -54,9 +55,9 @@ export class Judge {
   notices = 0;
   joins = 0;
 
-  constructor(service: RoomService, now: () => number, clients: () => readonly ClientModel[]) {
+  constructor(service: RoomService, clock: Clock, clients: () => readonly ClientModel[]) {
     this.#service = service;
-    this.#now = now;
+    this.#clock = clock;
     this.#clients = clients;
     service.onSpoken = (room, spoken) => this.#recordOf(room.jid).push(spoken);
     service.onEntered = (room, full, join) => this.#entered(room, full, join);
@@ -79,7 +80,7 @@ export class Judge {
     if (client === undefined || view?.state !== 'in')
       this.#blame(`N1: joins ${room} for ${from}, who is not in`);
     else if (view.nick !== nick) this.#blame(`N2: joins ${room} for ${from} as ${nick}, not ${view.nick}`);
-    this.#count(this.#stay(from, room), { id, at: this.#now() }, `${room} for ${from}`);
+    this.#count(this.#stay(from, room), { id, at: this.#clock.now() }, `${room} for ${from}`);
   }
 
   #count(stay: Stay, join: { readonly id: string; readonly at: number }, what: string): void {
@@ -90,6 +91,10 @@ export class Judge {
       this.#blame(`N4: joins ${what} before there is an answer`);
     stay.joins = [...recent, join.at];
     stay.open = join;
+  }
+
+  later(task: () => void): void {
+    this.#clock.after(0, task);
   }
 
   /** A link has broken: joins on it are lost. */
@@ -134,8 +139,8 @@ export class Judge {
     if (room === undefined || stay.isRefused || stay.isExpelled) return false;
     const { peer, isHolding } = this.#service;
     if (!peer.reachable || isHolding) return false;
-    if (stay.joins.filter((at) => at > this.#now() - BUDGET_MS).length >= BUDGET) return false;
-    if (this.#now() - (this.#createdAt.get(jid) ?? Number.NEGATIVE_INFINITY) < CREATED_MS) return false;
+    if (stay.joins.filter((at) => at > this.#clock.now() - BUDGET_MS).length >= BUDGET) return false;
+    if (this.#clock.now() - (this.#createdAt.get(jid) ?? Number.NEGATIVE_INFINITY) < CREATED_MS) return false;
     const join = xml('presence', { from: client.full, to: `${jid}/${nick}` });
     return room.occupants.of(client.full) !== undefined || refusal(room, join) === undefined;
   }
@@ -153,7 +158,7 @@ export class Judge {
       return;
     }
     stay.open = undefined;
-    if (room.isLocked) this.#createdAt.set(room.jid, this.#now());
+    if (room.isLocked) this.#createdAt.set(room.jid, this.#clock.now());
     const there = new Set<Spoken>([...this.#archived(room), ...historyFor(room, join)]);
     for (let i = stay.from; i < record.length; i++) if (!there.has(record[i]!)) stay.lost.add(i);
   }
@@ -182,7 +187,7 @@ export class Judge {
 
   /** Whether joins of the server were so many lately that it may still wait with the next one. */
   get isBudgetSpent(): boolean {
-    const since = this.#now() - BUDGET_MS;
+    const since = this.#clock.now() - BUDGET_MS;
     return [...this.#stays.values()].some(({ joins }) => joins.filter((at) => at > since).length >= BUDGET);
   }
 

@@ -61,6 +61,7 @@ export interface Setting {
   readonly behaviour: Partial<Behaviour>;
   readonly rooms: Readonly<Record<string, Partial<RoomConfig>>>;
   readonly queueMs: number;
+  readonly roundTripMs: number;
   readonly keepsHistory: boolean;
   readonly renewsIds: boolean;
 }
@@ -107,7 +108,6 @@ function settingFrom(random: () => number): Setting {
       archiveDelayMs: mostly(0.8, 0, 4_000),
       archivePageLimit: mostly(0.7, 50, 3),
       occupantIds: mostly(0.7, true, false),
-      joinDelayMs: mostly(0.9, 0, 3_000),
       strangers: mostly(0.5, 'kick', 'error', 'silence'),
       errorRemoval: mostly(0.5, ['333'], ['307', '333'], []),
     },
@@ -117,6 +117,7 @@ function settingFrom(random: () => number): Setting {
       crypt: { membersOnly: true, nonAnonymous: true, hidden: true },
     },
     queueMs: mostly(0.5, 90_000, 0),
+    roundTripMs: mostly(0.8, 50, 1_500),
     keepsHistory: random() < 0.5,
     renewsIds: random() < 0.2,
   };

@@ -25,8 +25,8 @@ const DEAD_MS = 60_000;
 const OUTAGE_MS = 15 * 60_000;
 /** Without events, everything that was lost must be found and made good within this time. */
 const QUIET_MS = 6 * 60_000;
-/** Before the first of the last messages, and before the second: what follows a question at once is taken for its answer. */
-const TALK_MS = [10_000, 70_000];
+/** Pauses before the last messages. What a room sends within a minute of a question counts as its answer. */
+const TALK_MS = [10_000, 70_000, 70_000];
 /** Residents whose room was lost are back within this time. */
 const RETURN_MS = 50_000;
 
@@ -50,13 +50,10 @@ export class World {
     const { peer } = this.service;
     peer.keeps = false;
     peer.queueMs = setting.queueMs;
+    peer.roundTripMs = setting.roundTripMs;
     this.service.newRoom = (jid) => this.#newRoom(jid);
     this.#rooms = Object.keys(setting.rooms).map((name) => `${name}@${DOMAIN}`);
-    this.judge = new Judge(
-      this.service,
-      () => h.clock.now(),
-      () => this.#clients,
-    );
+    this.judge = new Judge(this.service, h.clock, () => this.#clients);
     this.judge.rooms = this.#rooms;
     this.#watchLink();
     for (const jid of this.#rooms) if (setting.rooms[nameOf(jid)]?.persistent !== false) this.#newRoom(jid);

@@ -1,7 +1,7 @@
 // `npm run bench attack -- [NAME…] [--seconds N] [--realtime] [--json FILE]`
 //
-// One attacker beside an honest client that pings the server every 20 ms, and another that logs in every second. For each
-// attack a fresh server; a table of what the honest felt. Exit code 1 when anything is over its goal.
+// Runs one attacker, a client that pings the server every 20 ms, and a client that logs in every second, with a fresh server
+// for each attack. Prints the delays of the honest clients. The exit code is 1 if a figure exceeds its goal.
 
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -31,7 +31,7 @@ export async function attack(args: readonly string[]): Promise<void> {
   });
   const attacks = chosen(positionals);
   useTwoProcessors();
-  // This process answers for the DNS.
+  // This process is the DNS server.
   if (values.realtime) givePrecedence(process.pid);
   const stage = await Stage.make();
   const results: Result[] = [];

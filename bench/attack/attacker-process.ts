@@ -1,5 +1,5 @@
-// The process of an attacker. Arguments: the name of the attack and the world, as JSON. It says "ready", begins when it
-// is told anything, says what became of it when it is told again, and ends with the channel.
+// The process of an attacker. Arguments: the name of the attack and the world, as JSON. It sends "ready", begins at the first
+// message, sends its result at the second one, and ends with the channel.
 
 import { Attacker } from './attacker.ts';
 import { ATTACKS } from './attacks/index.ts';
@@ -12,7 +12,7 @@ let fault: string | undefined;
 
 process.on('disconnect', () => process.exit());
 process.once('message', () => {
-  // An attack whose preparation the server does not allow is over: that is its outcome, and no mistake.
+  // A server that prevents the preparation has prevented the attack. That is a result, not a bug.
   attack.run(attacker).catch((error) => attacker.tally.gaveUp(error));
   process.once('message', () => {
     const { tally } = attacker;

@@ -1,4 +1,4 @@
-// The tools of every attack: connections as an account, as a stranger, or as another server.
+// Tools for attacks: connections as an account, as an unauthenticated peer, or as another server.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listenAsStranger } from './stranger.ts';
@@ -14,12 +14,12 @@ const SOURCE = '127.78.255.1';
 export interface Attack {
   readonly name: string;
   readonly who: 'account' | 'stranger' | 'peer';
-  /** Seconds that it needs to have its effect. Default: those of the command. */
+  /** Duration in seconds. Default: that of the command. */
   readonly seconds?: number;
-  /** Whether there is another enjamb. */
+  /** Whether the attack needs a second enjamb. */
   readonly needsAway?: boolean;
   run(attacker: Attacker): Promise<void>;
-  /** What an honest user does and checks meanwhile, in the prober's process. Resolves when it is ready to watch. */
+  /** The honest witness, in the prober's process. Resolves when it is ready to watch. */
   readonly witness?: (world: World) => Promise<Witness>;
 }
 
@@ -72,24 +72,24 @@ export class Attacker {
     return Promise.all(Array.from({ length: count }, (_, i) => this.login(user, `r${i}`)));
   }
 
-  /** A connection to a port of the server on which nothing has been said. */
+  /** A fresh connection to a port of the server. */
   open(options: Omit<WireOptions, 'tally'>): Promise<Wire> {
     return Wire.open({ from: SOURCE, ...options, tally: this.tally });
   }
 
-  /** A source address of this machine that was not used in the last 60,000 calls. */
+  /** A source address of this machine that the last 60,000 calls have not returned. */
   nextSource(): string {
     const count = this.#sources++ % 60_000;
     return `127.78.${Math.floor(count / 250)}.${(count % 250) + 1}`;
   }
 
-  /** Starts the strangers' servers. */
+  /** Starts the foreign servers. */
   listen(): Promise<void> {
     this.#stranger ??= listenAsStranger(this.world);
     return this.#stranger;
   }
 
-  /** A stream of a stranger's server that dialback has authenticated as `from`. @throws Error when it was not */
+  /** A stream of a foreign server that dialback has authenticated as `from`. @throws Error if dialback fails */
   async peer(from: string, to: string): Promise<Wire> {
     await this.listen();
     const { address, s2sTls: port } = this.home;
@@ -103,7 +103,7 @@ export class Attacker {
     throw new Error(`not verified: ${answer}`);
   }
 
-  /** Repeats the work for ever, also after the connection was cut off. */
+  /** Repeats the work without end, also after the connection was closed. */
   async forever(work: () => Promise<void>): Promise<never> {
     for (;;) {
       try {
@@ -125,7 +125,7 @@ export class Attacker {
     const began = performance.now();
     for (let done = 0; ; ) {
       const due = ((performance.now() - began) / 1000) * perSecond;
-      // What could not be done in time is not made up for.
+      // Missed calls are not made up for.
       if (due - done > perSecond) done = Math.floor(due) - 1;
       for (; done < due; done++) work().catch((error) => this.tally.failed(error));
       await sleep(10);

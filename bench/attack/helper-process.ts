@@ -1,4 +1,4 @@
-// A child process of the bench that talks over its channel: the prober or the attacker.
+// A child process of the benchmark with a message channel: the prober or the attacker.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ export class HelperProcess {
     });
   }
 
-  /** Starts a script beside this one; `nice` is its priority, 19 the lowest. It ends with this process. */
+  /** Starts a script of this folder. `nice`: its priority, 19 is the lowest. It ends with this process. */
   static start(script: string, args: readonly string[], nice = 0): HelperProcess {
     const file = join(import.meta.dirname, script);
     const command = ['-n', `${nice}`, process.execPath, '--conditions=source', file, ...args];
@@ -40,7 +40,7 @@ export class HelperProcess {
     if (this.#child.connected) this.#child.send(word);
   }
 
-  /** The next that it says. @throws Error when it ends before, takes too long, or reports a fault of its own */
+  /** Resolves with its next message. @throws Error if it ends first, takes too long, or reports a bug */
   async hears<T>(limitMs: number): Promise<T> {
     const limit = setTimeout(() => this.#over(), limitMs);
     while (this.#messages.length === 0 && !this.#isOver) {

@@ -1,5 +1,5 @@
-// The process of the honest clients. Arguments: the name of the attack and the world, as JSON. It says "ready" when everybody is
-// logged in; measures from the first message that it gets to the second, and answers that with its figures.
+// The process of the honest clients. Arguments: the name of the attack and the world, as JSON. It sends "ready" when all clients
+// are logged in, measures from the first message to the second, and then sends its figures.
 
 import type { Finding } from './attacker.ts';
 import { ATTACKS } from './attacks/index.ts';

@@ -1,18 +1,18 @@
-// The honest client: it pings the server every 20 ms, and another one logs in every second.
+// The honest clients: one pings the server every 20 ms, another one logs in every second.
 
 import { LoadClient, type LoginOptions } from '../client.ts';
 import { PASSWORD, type Site } from './world.ts';
 
 const PING_EVERY_MS = 20;
 const LOGIN_EVERY_MS = 1_000;
-/** About 2 MiB of what an account may send in one go. */
+/** About 2 MiB of the burst of an account. */
 const WARM_UP_MESSAGES = 400;
-/** After the attack, for answers that are still missing. */
+/** Time after the attack for missing answers. */
 const PATIENCE_MS = 3_000;
 
 export interface Figures {
   readonly pings: number;
-  /** Milliseconds. A ping without an answer counts with its age. */
+  /** Milliseconds. An unanswered ping counts with its age. */
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
@@ -21,9 +21,9 @@ export interface Figures {
   readonly loginP50: number;
   readonly loginMax: number;
   readonly loginsFailed: number;
-  /** How often the client that pings was cut off. */
+  /** The number of times that the pinging client was disconnected. */
   readonly cut: number;
-  /** Worst delay of this process itself, in ms: what the bench adds. */
+  /** Longest delay of this process itself, in ms, which the benchmark adds to the figures. */
   readonly ownDelay: number;
 }
 
@@ -62,14 +62,14 @@ export class Prober {
     this.#timers = [ping, login];
   }
 
-  /** What was before does not count. */
+  /** Drops all figures so far. */
   forget(): void {
     this.#pings.length = 0;
     this.#logins.length = 0;
     this.#ownDelay = 0;
   }
 
-  /** No more pings; waits a little for the answers. */
+  /** Stops the pings, and waits for the missing answers. */
   async end(): Promise<Figures> {
     for (const timer of this.#timers) clearInterval(timer);
     const end = performance.now() + PATIENCE_MS;
@@ -95,7 +95,7 @@ export class Prober {
     };
   }
 
-  /** Messages to itself, so that an attack meets compiled code, as in a server that has been running for a while. */
+  /** Sends messages to itself, so that the server has compiled its code before the attack. */
   #warmUp(): void {
     const { domain } = this.#site;
     const item = "<item jid='friend@other.example' name='Friend'><group>Friends</group></item>";
@@ -132,7 +132,7 @@ export class Prober {
     });
   }
 
-  /** Comes back after it was cut off; pings without an answer stay so. */
+  /** Reconnects; unanswered pings remain unanswered. */
   async #again(): Promise<void> {
     if (this.#isConnecting) return;
     this.#isConnecting = true;
@@ -163,7 +163,7 @@ export class Prober {
   }
 }
 
-/** As clients do it: STARTTLS and SCRAM. */
+/** With STARTTLS and SCRAM, as usual clients. */
 export function loginOf(site: Site, user: string, resource: string): LoginOptions {
   const { address, domain, c2s: port } = site;
   return { address, port, domain, user, resource, password: PASSWORD, tls: true, mechanism: 'SCRAM-SHA-1' };

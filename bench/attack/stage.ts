@@ -1,5 +1,5 @@
-// Where attacks take place: certificates and accounts for all of them; for each one addresses, a DNS server and fresh
-// servers of its own.
+// The environment of attacks. All attacks share certificates and accounts. Each attack has its own addresses, DNS server and
+// fresh servers.
 
 import { rmSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
@@ -39,7 +39,7 @@ const DIRECT_TLS = '_xmpps-server._tcp.';
 
 export interface RunningSite {
   readonly server: BenchServer;
-  /** What it has logged so far. */
+  /** The log so far. */
   log(): Promise<string>;
   kill(): Promise<void>;
 }
@@ -53,7 +53,7 @@ export interface Scene {
 
 export class Stage {
   readonly #folder: string;
-  /** Process ids of servers that run. */
+  /** Process ids of running servers. */
   readonly #running = new Set<number>();
   #scenes = 0;
 
@@ -61,7 +61,7 @@ export class Stage {
     this.#folder = folder;
   }
 
-  /** Makes what all attacks share. */
+  /** Creates the shared certificates and accounts. */
   static async make(): Promise<Stage> {
     const folder = await mkdtemp(join(tmpdir(), 'enjamb-attack-'));
     const domains = [HOME, ROOMS, BOT, AWAY, EVIL, ...FRESH];
@@ -73,7 +73,7 @@ export class Stage {
     return stage;
   }
 
-  /** For one attack; several may take place at the same time. */
+  /** The environment of one attack. Several attacks can run simultaneously. */
   async scene(seconds: number): Promise<Scene> {
     const addresses = addressesOf(process.pid, this.#scenes++);
     const { home, away, stranger } = addresses;
@@ -89,12 +89,12 @@ export class Stage {
     return { world, start, close: () => dns.close() };
   }
 
-  /** Removes everything that is on the disk. */
+  /** Removes all files. */
   async close(): Promise<void> {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  /** The same, and kills what still runs: this process ends. */
+  /** Removes all files and kills all servers, because this process ends. */
   abandon(): void {
     for (const pid of this.#running) for (const member of family(pid).toReversed()) kill(member);
     rmSync(this.#folder, { recursive: true, force: true });
@@ -125,7 +125,7 @@ export class Stage {
   }
 }
 
-/** No server is left behind, whatever ends this process. */
+/** Stops all servers when this process ends for any reason. */
 function endCleanly(stage: Stage): void {
   process.once('exit', () => stage.abandon());
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
@@ -139,11 +139,11 @@ function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It was faster.
+    // The process has already ended.
   }
 }
 
-/** Default limits and modules. Strangers get in by dialback, and every server of a scene is on this machine. */
+/** Default limits and modules. Foreign servers authenticate by dialback, and all servers are on this machine. */
 const common = ({ address, c2s, c2sTls, s2s, s2sTls, component }: Site, dns: string) => `
 certificates = "../certs"
 interfaces = ["${address}"]
@@ -210,7 +210,7 @@ const RECURSIVE = 0x0180;
 
 type DnsAnswers = { type: 'SRV' | 'CNAME'; name: string; ttl: number; data: never }[];
 
-/** Records of the domains that are too many for a table; `undefined`: the table knows. */
+/** Records of domains that are too many for a table; `undefined`: use the table. */
 function answersBelow({ name, type }: { name: string; type: string }): DnsAnswers | undefined {
   if (name.endsWith(`.${EVIL}`) && name.startsWith(DIRECT_TLS) && type === 'SRV') {
     const data = { priority: 0, weight: 0, port: STRANGER_PORT, target: 'stranger.hosts.example' };

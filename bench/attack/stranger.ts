@@ -1,15 +1,15 @@
-// The server of a stranger, as far as dialback needs one: it vouches for every key and lets everybody in.
+// A foreign server that supports only dialback: it confirms every key and accepts every stream.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createServer, type TLSSocket } from 'node:tls';
 import { EVIL, type World } from './world.ts';
 
-/** Domains below EVIL whose server has a habit of its own begin with this. */
+/** Prefixes of domains below EVIL whose server behaves in a special way. */
 export const HABITS = {
-  /** Offers stream management, and never acknowledges a stanza (XEP-0198). */
+  /** Offers stream management (XEP-0198) and acknowledges no stanza. */
   forgetful: 'forgetful',
-  /** Reads nothing once it has let the caller in. */
+  /** Reads nothing after it has accepted the stream. */
   deaf: 'deaf',
 } as const;
 
@@ -19,7 +19,7 @@ const GREETING =
   `<dialback xmlns='urn:xmpp:features:dialback'/>`;
 const MANAGEMENT = `<sm xmlns='urn:xmpp:sm:3'/>`;
 const ENABLED = `<enabled xmlns='urn:xmpp:sm:3'/>`;
-/** The longest element of dialback. */
+/** The maximum length of a dialback element. */
 const TAIL = 4_500;
 
 /** Listens until the process ends. */
@@ -53,7 +53,7 @@ function serve(socket: TLSSocket): void {
       if (what === 'result' && habit === HABITS.deaf) socket.pause();
     }
     if (/<enable\b/.test(tail)) socket.write(ENABLED);
-    // An element that is not whole yet.
+    // An incomplete element.
     const open = tail.lastIndexOf('<db:');
     tail = open >= 0 && !tail.slice(open).includes('</db:') ? tail.slice(open).slice(-TAIL) : '';
   });

@@ -1,14 +1,14 @@
-// The results as a table, beside what they may be at most.
+// Prints the results as a table, with their goals.
 
 import type { Result } from './trial.ts';
 
 /** Goals for the honest clients in any attack, on two processors. */
 export const GOALS = { p99: 100, max: 500, rss: 512 } as const;
 
-/** Most log that strangers may cause before they have logged in, in KiB per second. */
+/** Goal for the log that unauthenticated peers cause, in KiB per second. */
 const LOG_GOAL = 64;
 
-/** Of one processor: with more, the figures say less. */
+/** Share of one processor. More load of other programs makes the figures unreliable. */
 const OTHERS_SHARE = 0.1;
 
 const COLUMNS = [
@@ -64,18 +64,20 @@ function remarksOn({ isAlive, figures, finding, log, seconds, who, cpuOfOthers }
   const remarks = [
     isAlive ? '' : '! the server died',
     loginsFailed > 0 ? `! honest logins failed: ${loginsFailed}` : '',
-    cut > 0 ? `! the honest client was cut off ${cut}×` : '',
-    unanswered > 0 ? `! pings without an answer: ${unanswered}` : '',
+    cut > 0 ? `! the honest client was disconnected ${cut}×` : '',
+    unanswered > 0 ? `! unanswered pings: ${unanswered}` : '',
     finding === undefined ? '' : `${finding.isGood ? '' : '! '}${finding.text}`,
     log.errors.length > 0 ? `! errors in the log: ${log.errors.join(', ')}` : '',
     who === 'stranger' && log.kiB > LOG_GOAL * seconds ? `! log ${log.kiB} KiB` : '',
-    cpuOfOthers > OTHERS_SHARE * seconds ? `(other programs took ${cpuOfOthers.toFixed(1)} s)` : '',
-    ownDelay > GOALS.p99 ? `(the bench itself was late by ${ownDelay.toFixed(0)} ms)` : '',
+    cpuOfOthers > OTHERS_SHARE * seconds
+      ? `(other programs used ${cpuOfOthers.toFixed(1)} s of CPU time)`
+      : '',
+    ownDelay > GOALS.p99 ? `(the benchmark itself was delayed by ${ownDelay.toFixed(0)} ms)` : '',
   ];
   return remarks.filter((remark) => remark !== '');
 }
 
-/** Not a number is a miss, too. */
+/** NaN is a miss too. */
 function isOver(figure: number, goal: number): boolean {
   return !(figure <= goal);
 }

@@ -1,4 +1,4 @@
-// What became of an attacker: how much it sent, what was refused, and how often it was cut off.
+// The result of an attacker: bytes sent, refusals, and lost connections.
 
 import type { Wire } from './wire.ts';
 
@@ -23,7 +23,7 @@ export class Tally {
     this.#bytes += bytes;
   }
 
-  /** Counts something that only one attack knows. */
+  /** Counts an event of a particular attack. */
   note(what: string, count = 1): void {
     add(this.#notes, what, count);
   }
@@ -33,7 +33,7 @@ export class Tally {
       add(this.#refusals, condition);
   }
 
-  /** Something did not come about, mostly because a connection was closed. */
+  /** An operation failed, in most cases because a connection was closed. */
   failed(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
     this.#lastFailure = message.replace(/\s+/g, ' ').slice(0, 200);
@@ -46,12 +46,12 @@ export class Tally {
     this.#hasGivenUp = true;
   }
 
-  /** A mistake of the attack itself. */
+  /** A bug of the attack itself. */
   get fault(): string | undefined {
     return this.#fault;
   }
 
-  /** The attacker itself ends it. */
+  /** The attacker closes the connection. */
   closing(wire: Wire): void {
     this.#closedByUs.add(wire);
   }
@@ -60,7 +60,7 @@ export class Tally {
     this.#open--;
     if (this.#closedByUs.has(wire)) return;
     const condition = /<stream:error[^>]*><([\w-]+)/.exec(heard)?.[1];
-    add(this.#cuts, condition ?? 'without a word');
+    add(this.#cuts, condition ?? 'without a stream error');
   }
 
   /** @returns one line */
@@ -69,11 +69,11 @@ export class Tally {
       `${(this.#bytes / 1024 / 1024).toFixed(1)} MiB sent`,
       ...[...this.#notes].map(([what, count]) => `${count} ${what}`),
       ...listed('refused', this.#refusals),
-      ...listed('cut off', this.#cuts),
+      ...listed('disconnected', this.#cuts),
     ];
     if (this.#hasOpened)
       parts.push(this.#open > 0 ? `${this.#open} still connected` : 'none still connected');
-    // What was cut off or refused says why by itself.
+    // Refusals and stream errors already give a reason.
     const isExplained = this.#cuts.size + this.#refusals.size > 0;
     if (this.#hasGivenUp) parts.push(`gave up: ${this.#lastFailure}`);
     else if (this.#lastFailure !== undefined && !isExplained)

@@ -9,7 +9,7 @@ import type { RunningSite, Stage } from './stage.ts';
 import type { Site, World } from './world.ts';
 
 const READY_MS = 40_000;
-/** The witness looks once more when the attack is over, and the server may be busy then. */
+/** The witness checks once more after the attack, when the server may be busy. */
 const REPORT_MS = 30_000;
 const WATCH_EVERY_MS = 500;
 /** The lowest priority. */
@@ -24,12 +24,12 @@ export interface Result {
   readonly rss: number;
   /** CPU seconds of the server during the attack, user and system. */
   readonly cpu: number;
-  /** CPU seconds of programs that do not belong to the bench: they disturb it. */
+  /** CPU seconds of other programs, which disturb the benchmark. */
   readonly cpuOfOthers: number;
   readonly isAlive: boolean;
-  /** What the attacker achieved, in words. */
+  /** The attacker's result, in words. */
   readonly outcome: string;
-  /** What another honest user has seen. */
+  /** The observation of the witness. */
   readonly finding?: Finding;
   readonly log: {
     readonly kiB: number;
@@ -41,13 +41,13 @@ export interface Result {
 
 export interface TrialOptions {
   readonly seconds: number;
-  /** The servers and the honest go before all other programs. */
+  /** Whether the servers and the honest clients have precedence over all other programs. */
   readonly isRealtime?: boolean;
-  /** Priority of the attacker. Default: the lowest, so that its own work does not disturb the honest. */
+  /** Priority of the attacker. Default: the lowest, so that its own work does not slow the honest clients down. */
   readonly nice?: number;
 }
 
-/** @throws Error when the bench itself fails */
+/** @throws Error if the benchmark itself fails */
 export async function tryAttack(
   stage: Stage,
   attack: Attack,
@@ -120,7 +120,7 @@ async function measure({ attack, seconds, home, honest, attacker }: Parts): Prom
   };
 }
 
-/** Follows memory and processor time, so that they are known when the server dies. */
+/** Samples memory and processor time, so that they are known if the server dies. */
 class Watch {
   peak = 0;
   cpu = 0;

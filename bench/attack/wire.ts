@@ -1,4 +1,4 @@
-// A connection of an attacker: raw XML out under back-pressure, and little attention for the answers.
+// A connection of an attacker: writes raw XML with back-pressure, and mostly ignores the answers.
 
 import { connect, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -6,13 +6,13 @@ import { connect as connectTls } from 'node:tls';
 import type { Tally } from './tally.ts';
 
 const ANSWER_MS = 20_000;
-/** Enough for a stream error, or a header with features, that is cut in the middle. */
+/** Enough for a stream error, or a header with features, across two chunks. */
 const TAIL = 4_000;
 
 export interface WireOptions {
   readonly address: string;
   readonly port: number;
-  /** ALPN protocol of TLS from the start; without it, TCP. */
+  /** ALPN protocol for direct TLS; undefined: TCP without TLS. */
   readonly tls?: 'xmpp-client' | 'xmpp-server';
   readonly servername?: string;
   /** Source address. Default: the system's choice. */
@@ -26,7 +26,7 @@ export class Wire {
   readonly #socket: Socket;
   readonly #tally: Tally;
   #isOpen = true;
-  /** The last that was heard. */
+  /** The last input. */
   #heard = '';
   #wake: (() => void) | undefined;
 
@@ -38,7 +38,7 @@ export class Wire {
     socket.once('close', () => this.#closed());
   }
 
-  /** @throws Error when it is refused. */
+  /** @throws Error if the connection is refused */
   static async open({ address, port, tls, servername, from, tally }: WireOptions): Promise<Wire> {
     const to = { host: address, port, ...(from === undefined ? {} : { localAddress: from }) };
     const socket =
@@ -60,8 +60,8 @@ export class Wire {
   }
 
   /**
-   * Writes, waits until more may be written, and gives up the turn.
-   * @throws Error when the connection is closed.
+   * Writes, and waits until more can be written, at least one turn of the event loop.
+   * @throws Error if the connection is closed
    */
   async send(...pieces: Piece[]): Promise<void> {
     if (!this.#isOpen) throw new Error('closed');
@@ -77,7 +77,7 @@ export class Wire {
     if (!this.#isOpen) throw new Error('closed');
   }
 
-  /** Waits for `mark`, and forgets all that was heard. @throws Error when the connection closes or nothing comes. */
+  /** Waits for `mark`, and drops the input. @throws Error if the connection closes, or `mark` does not arrive in time */
   async until(mark: RegExp, limitMs = ANSWER_MS): Promise<string> {
     const limit = AbortSignal.timeout(limitMs);
     while (this.#heard.search(mark) < 0) {
@@ -93,7 +93,7 @@ export class Wire {
     return text;
   }
 
-  /** Reads nothing more. */
+  /** Stops reading. */
   stopReading(): void {
     this.#socket.pause();
   }

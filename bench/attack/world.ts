@@ -4,7 +4,7 @@
 export interface Site {
   readonly address: string;
   readonly domain: string;
-  /** STARTTLS; the next port is for TLS from the start. */
+  /** With STARTTLS; the next port has direct TLS. */
   readonly c2s: number;
   readonly c2sTls: number;
   readonly s2s: number;
@@ -13,11 +13,11 @@ export interface Site {
 }
 
 export interface World {
-  /** The server that is attacked. */
+  /** The server under attack. */
   readonly home: Site;
-  /** Another enjamb, when the attack needs one. */
+  /** A second enjamb, if the attack needs one. */
   readonly away: Site;
-  /** Where servers of strangers are found: those of EVIL and of all domains below it. */
+  /** The address of foreign servers: those of EVIL and of all domains below it. */
   readonly stranger: { readonly address: string; readonly port: number };
   /** The folder with a certificate for each domain. */
   readonly certificates: string;
@@ -30,9 +30,9 @@ export const ROOMS = 'rooms.home.example';
 export const BOT = 'bot.home.example';
 export const BOT_SECRET = 'open sesame';
 export const AWAY = 'away.example';
-/** Domains of the other server with which there is no link yet. */
+/** Domains of the second server that have no link yet. */
 export const FRESH = Array.from({ length: 30 }, (_, i) => `fresh${i}.example`);
-/** The DNS points all domains below it to the attacker's server. */
+/** The DNS resolves all domains below it to the attacker's server. */
 export const EVIL = 'evil.example';
 /** The DNS does not answer questions about domains below it. */
 export const SILENT = 'silent.example';
@@ -40,9 +40,9 @@ export const SILENT = 'silent.example';
 export const LOOP = 'loop.example';
 
 export const PASSWORD = 'secret';
-/** Honest accounts: one that pings, one that logs in, and possible victims. */
+/** Honest accounts: one sends pings, one logs in, the others are possible victims. */
 export const HONEST = ['pinger', 'visitor', 'alice', 'bob', 'carl'] as const;
-/** One account, and those of an attack that takes several. */
+/** Accounts of the attacker. */
 export const MALLORY = 'mallory';
 export const ACCOMPLICES = Array.from({ length: 10 }, (_, i) => `accomplice${i}`);
 
@@ -61,7 +61,7 @@ export interface Addresses {
   readonly dns: string;
 }
 
-/** Addresses that no other attack has at this time, of this run or of another one: all of 127/8 is this machine. */
+/** Addresses in 127/8 that no other attack uses at this time, in this run or another one. */
 export function addressesOf(pid: number, scene: number): Addresses {
   const first = (scene % 60) * 4;
   const [home, away, stranger, dns] = [1, 2, 3, 4].map((i) => `127.77.${pid & 0xff}.${first + i}`);

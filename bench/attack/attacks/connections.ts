@@ -1,15 +1,15 @@
-// Connections of strangers that never log in: silent ones, handshakes that stop, headers that are slow to read, and as
-// many short ones as fit. Each must cost little, and the log must not grow with them.
+// Connections that never authenticate: silent ones, unfinished handshakes, headers that are slow to parse, and as many short ones
+// as possible. Each must cost little, and the log must not grow with them.
 
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, type Attacker, clientHeader } from '../attacker.ts';
 import { slowLocalpart } from './floods.ts';
 
-/** Most connections of one address are 1,000. */
+/** One address may have 1,000 connections. */
 const PER_SOURCE = 900;
 
-/** 2,000 streams that are opened and never say who they are; one that is cut off comes again. */
+/** 2,000 streams that never authenticate. A stream that is closed is opened again. */
 const unauthenticated: Attack = {
   name: 'never-authenticate',
   who: 'stranger',
@@ -23,7 +23,7 @@ const unauthenticated: Attack = {
   },
 };
 
-/** 600 connections to the port for TLS that never begin the handshake. */
+/** 600 connections to the direct TLS port that never begin the handshake. */
 const silentHandshakes: Attack = {
   name: 'silent-handshakes',
   who: 'stranger',
@@ -54,14 +54,14 @@ const slowHeaders: Attack = {
   who: 'stranger',
   async run(attacker) {
     const { address, domain, c2s: port } = attacker.home;
-    // 9 KiB of the 10 that a header may have.
+    // A header may have 10 KiB.
     const [to, from] = [slowLocalpart(3_000), slowLocalpart(1_500)].map((local) => `${local}@${domain}`);
     const header = clientHeader(domain).replace(`to='${domain}'`, `to='${to}' from='${from}'`);
     await attacker.rate(150, () => shortVisit(attacker, { address, port }, Buffer.from(header)));
   },
 };
 
-/** Headers for a domain that is not served, from ever new addresses, as fast as they go. */
+/** Headers for a domain that is not served, each from a new address, as fast as possible. */
 const connectionFlood: Attack = {
   name: 'connection-flood',
   who: 'stranger',
@@ -72,7 +72,7 @@ const connectionFlood: Attack = {
   },
 };
 
-/** Whole TLS handshakes, as many as fit, and nothing after them. */
+/** Complete TLS handshakes without data, as many as possible. */
 const handshakes: Attack = {
   name: 'tls-handshakes',
   who: 'stranger',
@@ -87,7 +87,7 @@ const handshakes: Attack = {
   },
 };
 
-/** Passwords for an account, guessed from ever new addresses; the server hashes each of them. */
+/** Password guesses for one account, each from a new address. The server hashes each of them. */
 const guesses: Attack = {
   name: 'password-guesses',
   who: 'stranger',
@@ -109,7 +109,7 @@ const guesses: Attack = {
   },
 };
 
-/** Connects, says something, and stays until it is cut off. Without a tally of its own: there are thousands. */
+/** Connects, sends something, and stays until it is disconnected. It has no tally, since there are thousands. */
 function shortVisit(attacker: Attacker, to: { address: string; port: number }, said: Buffer): Promise<void> {
   const socket: Socket = connect({ host: to.address, port: to.port, localAddress: attacker.nextSource() });
   attacker.tally.note('connections');

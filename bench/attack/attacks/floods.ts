@@ -1,5 +1,5 @@
-// Sheer numbers within the limits of an account: tiny stanzas on 20 sessions, long ones to a component, addresses that are
-// slow to prepare, deep nesting. Sent by one account. Its sessions share one rate, and a component that reads stays.
+// Floods within the limits of an account: tiny stanzas on 20 sessions, long ones to a component, addresses that are slow to
+// prepare, deep nesting. The sessions must share one rate, and a component that reads must stay connected.
 
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,7 +33,7 @@ const oneSession: Attack = {
   },
 };
 
-/** Messages of 300 KB to a component that reads everything immediately. Cutting it off took 60 s. */
+/** Messages of 300 KB to a component that reads everything immediately. It used to be disconnected after 60 s. */
 const componentFlood: Attack = {
   name: 'component-flood',
   who: 'account',
@@ -69,7 +69,7 @@ const componentFlood: Attack = {
   },
 };
 
-/** `a` and marks that are put in order and composed again and again; the time is that of their number squared. */
+/** `a` and combining marks, whose normalisation takes quadratic time. */
 export function slowLocalpart(marks: number): string {
   return `a${'\u0323\u0307\u0302'.repeat(marks / 3)}`;
 }
@@ -96,7 +96,7 @@ const nesting: Attack = {
     await attacker.each(4, async (index) => {
       const wire = await attacker.login(undefined, `r${index}`);
       await wire.send(deep);
-      // It does not hurt if that was taken.
+      // A conflict with an existing name does not matter.
       await sleep(500);
     });
   },

@@ -1,5 +1,5 @@
-// Other servers: domains whose DNS is silent or an alias of itself, and a peer that claims to be 10,000 domains. Sent by
-// an account or by a peer. Everybody else reaches every other server as before.
+// Links: domains whose DNS does not answer or is an alias of itself, and a peer that claims 10,000 domains. The attacker is an
+// account or a peer. All other users must reach all other servers as before.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LoadClient } from '../../client.ts';
@@ -20,7 +20,7 @@ const calls: Attack = {
       for (let i = 0; ; i++) {
         const texts = Array.from({ length: 100 }, (_, j) => `<message to='x@d${i}-${j}.${SILENT}' id='m'/>`);
         await wire.send(texts.join(''));
-        // 1,100 of them immediately, and then as many again each second.
+        // 1,100 immediately, then 1,100 each second.
         if (i % 11 === 10) await sleep(1_000);
       }
     });
@@ -44,7 +44,7 @@ const aliasLoop: Attack = {
   witness: newDomains,
 };
 
-/** Alice asks a domain with which there is no link yet, each second another one. */
+/** Each second, Alice sends a request to another domain without a link. */
 async function newDomains({ home }: World): Promise<Witness> {
   const alice = await LoadClient.login(loginOf(home, 'alice', 'desktop'));
   return async (over) => {
@@ -84,7 +84,7 @@ function answersIn(text: string): [string, string, string][] {
   ]);
 }
 
-/** On several streams, for the users and for the rooms; each claim makes the server call that domain. */
+/** Claims domains on several streams, to users and to rooms. Each claim makes the server connect to that domain. */
 const manyDomains: Attack = {
   name: 'ten-thousand-domains',
   who: 'peer',

@@ -1,5 +1,5 @@
-// Stanzas that the server takes, and writes out in a form that it or another server would refuse: 20 prefixes, used by a
-// parent and by its child. Sent by an account. Every login, link and room of the others must go on as without them.
+// Stanzas that the server accepts, but writes in a form that it or another server would refuse: 20 prefixes, used by a parent and
+// by its child. The attacker is an account. Logins, links and rooms of other users must work as before.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LoadClient } from '../../client.ts';
@@ -9,7 +9,7 @@ import { ACCOMPLICES, AWAY, HOME, type World } from '../world.ts';
 import { join, persist, roomJid } from './room.ts';
 
 const EVERY_MS = 100;
-/** For a message over two servers that share two processors. */
+/** Time limit of a message across two servers that share two processors. */
 const LIMIT_MS = 1_000;
 
 const PREFIXES = Array.from({ length: 20 }, (_, i) => `p${i}`);
@@ -30,7 +30,7 @@ const poisonLogin: Attack = {
       }
     });
   },
-  /** Bob writes to Alice while she is away; she comes, must see her own presence and the message, and goes again. */
+  /** Bob writes to Alice while she is offline. She logs in, must receive her own presence and the message, and logs out. */
   async witness({ home }) {
     const bob = await LoadClient.login(loginOf(home, 'bob', 'desktop'));
     return async (over) => {
@@ -51,7 +51,7 @@ const poisonLogin: Attack = {
         alice.close();
       }
       return {
-        text: `${good} of ${came} logins of the victim went well ${[...faults]}`,
+        text: `${good} of ${came} logins of the victim succeeded ${[...faults]}`,
         isGood: good === came,
       };
     };
@@ -87,7 +87,7 @@ const poisonLink: Attack = {
   },
 };
 
-/** The poison is the presence of an occupant, and what it says. The witness enters the room from the other server. */
+/** Sends such stanzas as presence and messages of an occupant. The witness enters the room from the other server. */
 const poisonRoom: Attack = {
   name: 'poison-room',
   who: 'account',
@@ -104,7 +104,7 @@ const poisonRoom: Attack = {
       }
     });
   },
-  /** Alice has made the room. Bob enters it from the other server, again and again under another nick. */
+  /** Alice has created the room. Bob enters it from the other server, each time with a new nick. */
   async witness({ home, away }) {
     const alice = await LoadClient.login(loginOf(home, 'alice', 'desktop'));
     alice.write(`${join('poisoned', { nick: 'alice' })}${persist('poisoned')}`);
@@ -132,7 +132,7 @@ const poisonRoom: Attack = {
   },
 };
 
-/** Alice here and Bob there, with a link. */
+/** Alice and Bob on two servers with a link. */
 async function pair({ home, away }: World): Promise<[LoadClient, LoadClient]> {
   const alice = await LoadClient.login(loginOf(home, 'alice', 'desktop'));
   const bob = await LoadClient.login(loginOf(away, 'bob', 'desktop'));
@@ -141,7 +141,7 @@ async function pair({ home, away }: World): Promise<[LoadClient, LoadClient]> {
   return [alice, bob];
 }
 
-/** Alice writes every 100 ms: each message must arrive, and in time. */
+/** Alice writes every 100 ms. Each message must arrive in time. */
 function conversation(alice: LoadClient, bob: LoadClient): Witness {
   return async (over) => {
     const delays = new Map<number, number>();

@@ -1,5 +1,5 @@
-// The room service: reasons and nicks in lists, the list of rooms, joins, and a reader that does not read. Sent by one
-// account. A list is bounded in bytes, a request costs as much as its answer, and a slow reader is cut off.
+// The room service: reasons and nicks in lists, the list of rooms, joins, and a client that does not read. The attacker is one
+// account. Lists must be limited in bytes, a request must cost no more than its answer, and a slow reader must be disconnected.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attack } from '../attacker.ts';
@@ -10,10 +10,10 @@ function adminSet(room: string, items: string): string {
   return `<iq type='set' id='s' to='${roomJid(room)}'><query xmlns='http://jabber.org/protocol/muc#admin'>${items}</query></iq>`;
 }
 
-/** 28 MiB: a little less than a room's row may be. */
+/** 28 MiB, a little less than the limit for a room's row. */
 const BANS = 60;
 
-/** Bans with reasons of 480 KB, then small changes that each write the whole room. */
+/** Bans with reasons of 480 KB, then small changes. Each change writes the whole room. */
 const banReasons: Attack = {
   name: 'ban-reasons',
   who: 'account',
@@ -40,7 +40,7 @@ const banReasons: Attack = {
   },
 };
 
-/** With the owner, less than the 5,000 that a room remembers. */
+/** With the owner, less than the limit of 5,000 affiliations. */
 const RESERVED = 4_990;
 
 const reserveNicks: Attack = {
@@ -63,7 +63,7 @@ const reserveNicks: Attack = {
 const MAKERS = 20;
 const ROOMS_OF_EACH = 487;
 
-/** 9,740 rooms, then 200 questions a second for the length of their list. */
+/** 9,740 rooms, then 200 requests a second for the length of the room list. */
 const discoItems: Attack = {
   name: 'disco-items',
   who: 'account',
@@ -85,7 +85,7 @@ const discoItems: Attack = {
   },
 };
 
-/** 5,000 joins by 20 sessions, then they leave, and again. */
+/** 20 sessions repeatedly make 5,000 joins and leave. */
 const manyJoins: Attack = {
   name: 'five-thousand-joins',
   who: 'account',
@@ -107,7 +107,7 @@ const manyJoins: Attack = {
   },
 };
 
-/** Ten sessions talk in a room as fast as they may; an eleventh is in it and reads nothing. */
+/** Ten sessions write to a room as fast as they may; an eleventh occupant reads nothing. */
 const slowReader: Attack = {
   name: 'slow-reader',
   who: 'account',
@@ -136,7 +136,7 @@ const slowReader: Attack = {
   },
 };
 
-/** What one session says in a room, 20 hear: 1 MiB/s of each session becomes 400 MiB/s. */
+/** 20 occupants receive each message of one session, so 1 MiB/s of each session becomes 400 MiB/s. */
 const amplification: Attack = {
   name: 'room-amplification',
   who: 'account',

@@ -1,5 +1,5 @@
-// Rosters and subscription requests, filled by an account or by a stranger's server. A roster is bounded in bytes, a
-// change costs as much as the change, and one domain does not take all places for requests.
+// Rosters and subscription requests, filled by an account or by a foreign server. A roster must be limited in bytes, a small change
+// must cost little, and one domain must not take all places for requests.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LoadClient } from '../../client.ts';
@@ -15,7 +15,7 @@ function rosterSet(item: string): string {
   return `<iq type='set' id='s'><query xmlns='jabber:iq:roster'>${item}</query></iq>`;
 }
 
-/** 9.5 MiB of names and groups, then small changes. */
+/** Tries to store 9.5 MiB of names and groups, then makes small changes. */
 const rosterFill: Attack = {
   name: 'roster-fill',
   who: 'account',
@@ -37,7 +37,7 @@ const rosterFill: Attack = {
   },
 };
 
-/** From the first byte on, only small changes of a small roster, as fast as one connection may send. */
+/** Small changes of a small roster, as fast as one connection may send. */
 const rosterChanges: Attack = {
   name: 'roster-changes',
   who: 'account',
@@ -64,7 +64,7 @@ const subscriptionRequests: Attack = {
     askAtTheEnd(world, `<presence type='subscribe' to='carl@${HOME}'/>`, /<presence[^>]*bob@/),
 };
 
-/** The same with messages, of which 500 are kept. */
+/** Fills the offline storage, which keeps 500 messages. */
 const offlinePlaces: Attack = {
   name: 'offline-places',
   who: 'peer',
@@ -85,7 +85,7 @@ const offlinePlaces: Attack = {
     ),
 };
 
-/** Carl is away; Bob writes to him when the attack is over, and Carl must see that when he comes. */
+/** Bob writes to Carl, who is offline, after the attack. Carl must receive that at his next login. */
 async function askAtTheEnd({ home }: World, stanza: string, seen: RegExp): Promise<Witness> {
   const bob = await LoadClient.login(loginOf(home, 'bob', 'desktop'));
   bob.write('<presence/>');
@@ -105,7 +105,7 @@ async function askAtTheEnd({ home }: World, stanza: string, seen: RegExp): Promi
   };
 }
 
-/** Presence to 50,000 addresses, whose owners are to be told when the session ends; then it ends. */
+/** Directed presence to 50,000 addresses, which must all be notified when the session ends; then it ends. */
 const directedPresences: Attack = {
   name: 'directed-presences',
   who: 'account',

@@ -1,10 +1,10 @@
-// What is written to the disk for one account, or by it for another: all accounts share one thread and one queue for
-// writing. Sent by an account. Nobody else's changes are lost or wait for long.
+// Writes to the disk for one account, or by it for another one. All accounts share one thread and one queue. The attacker is an
+// account. Changes of other users must not be lost or delayed.
 
 import type { Attack } from '../attacker.ts';
 import { ACCOMPLICES, HOME } from '../world.ts';
 
-/** Private data of 400 KB, replaced again and again (XEP-0049). */
+/** Private data of 400 KB, replaced repeatedly (XEP-0049). */
 const privateData: Attack = {
   name: 'private-data',
   who: 'account',
@@ -20,7 +20,7 @@ const privateData: Attack = {
   },
 };
 
-/** Messages of 300 KB to accounts that are away. */
+/** Messages of 300 KB to offline accounts. */
 const offlineMessages: Attack = {
   name: 'offline-messages',
   who: 'account',

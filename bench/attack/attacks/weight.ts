@@ -1,5 +1,5 @@
-// Characters that weigh far more in memory than on the wire: messages of empty elements, kept by rooms and by queues for
-// other servers. Sent by an account, or by a stranger's server. The server keeps a bounded weight in all.
+// Stanzas that take far more memory than bytes on the wire: messages of empty elements in rooms and in queues for other servers.
+// The attacker is an account or a foreign server. The server must limit the total memory.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CLIENT_LIMITS } from '../../../src/xml/limits.ts';
@@ -10,9 +10,9 @@ import { HABITS } from '../stranger.ts';
 import { EVIL, ROOMS, SILENT } from '../world.ts';
 import { hollow, join, makeRooms, persist, roomJid, unlock } from './room.ts';
 
-/** As many elements as one stanza of a client may have, with a little room for the rest of it. */
+/** The number of elements that a stanza of a client may have, minus a few for its other parts. */
 const HOLLOW = hollow(CLIENT_LIMITS.nodes - 64);
-/** More than it may have. */
+/** More than the limit. */
 const TOO_HOLLOW = hollow(120 * 1024);
 
 const historyWeight: Attack = {
@@ -28,7 +28,7 @@ const historyWeight400: Attack = {
   run: (attacker) => fillHistories(attacker, 20, 20),
 };
 
-/** Sessions of one account, each with rooms of its own: into each room again and again. */
+/** Sessions of one account, each with its own rooms, repeatedly write to each room. */
 async function fillHistories(attacker: Attacker, sessions: number, roomsOfEach: number): Promise<void> {
   await attacker.each(sessions, async (index) => {
     const wire = await attacker.login(undefined, `r${index}`);
@@ -67,7 +67,7 @@ const historyWeightByPeer: Attack = {
       }
     });
   },
-  /** Makes the rooms and leaves them: strangers perhaps may not make any. */
+  /** Creates the rooms and leaves them, since users of other servers may not create any. */
   async witness({ home }) {
     const bob = await LoadClient.login(loginOf(home, 'bob', 'desktop'));
     for (let index = 0; index < PEER_STREAMS; index++) {
@@ -85,7 +85,7 @@ function farRooms(index: number): string[] {
   return Array.from({ length: PEER_ROOMS }, (_, i) => `far-${index}-${i}`);
 }
 
-/** The presence of a seat is kept as long as the seat: 16 KiB characters in each of 500 rooms of each session. */
+/** Rooms keep the presence of each client: 16 Ki characters in each of 500 rooms of each session. */
 const presenceWeight: Attack = {
   name: 'presence-weight',
   who: 'account',
@@ -115,7 +115,7 @@ const waitingWeight: Attack = {
   },
 };
 
-/** Another server takes everything and acknowledges nothing, so that all of it is kept for another stream. */
+/** Another server accepts all stanzas and acknowledges none, so all of them are kept for the next stream. */
 const unacknowledgedWeight: Attack = {
   name: 'unacknowledged-weight',
   who: 'account',
@@ -123,7 +123,7 @@ const unacknowledgedWeight: Attack = {
   run: (attacker) => writeTo(attacker, HABITS.forgetful),
 };
 
-/** Another server reads nothing, so that everything waits in the connection. */
+/** Another server reads nothing, so all output waits in the connection. */
 const unreadWeight: Attack = {
   name: 'unread-weight',
   who: 'account',

@@ -96,7 +96,7 @@ const nesting: Attack = {
     await attacker.each(4, async (index) => {
       const wire = await attacker.login(undefined, `r${index}`);
       await wire.send(deep);
-      // A conflict with an existing name does not matter.
+      // A server that accepts the stanza has passed too.
       await sleep(500);
     });
   },

@@ -66,7 +66,7 @@ export class Caller {
   get prepared(): S2SStream | undefined {
     this.#forgetUseless();
     const call = this.#call;
-    return call.is === 'none' || isUnsecured(call) ? undefined : call.outgoing.session;
+    return call.is === 'none' || isUnsecured(call) ? undefined : call.outgoing.stream;
   }
 
   /** Whether modules wait for a stream. */

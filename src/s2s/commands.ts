@@ -68,9 +68,9 @@ async function ping(
 ): Promise<CommandResult> {
   const hosts = [...context.router.hosts.values()];
   const host = hosts.find(({ kind }) => kind === 'local') ?? hosts[0];
-  if (!host) throw new CommandError('there is no host to ask from: add one to the configuration');
+  if (!host) throw new CommandError('there is no host to ping from: add one to the configuration');
   const refusal = refusalOf(host, remote);
-  if (refusal) throw new CommandError(`${remote} is not asked: ${refusal.text}`);
+  if (refusal) throw new CommandError(`${remote} is not pinged: ${refusal.text}`);
   const began = performance.now();
   const request = pingRequest({ from: host.domain, to: remote });
   const send = (iq: typeof request) => context.router.route(iq, host.origin);
@@ -89,7 +89,7 @@ async function ping(
       const why = pool.lastError(host.domain, remote) ?? error.text ?? error.condition;
       throw new CommandError(`${remote} does not answer: ${why}`);
     }
-    note = ` (with ${error.condition})`; // Who refuses a ping is alive all the same (XEP-0199 §4.3).
+    note = ` (with ${error.condition})`; // A server that refuses a ping is reachable (XEP-0199 §4.3).
   }
   const ms = Math.round(performance.now() - began);
   return { text: `${remote} answered in ${ms} ms${note}`, data: { domain: remote, ms } };

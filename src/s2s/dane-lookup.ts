@@ -1,5 +1,5 @@
-// Whether the DNS vouches for the certificate of a server that has called us, where no authority does (RFC 7712 §5.1).
-// Whoever knows the key that a domain has named for its own port is that domain's server, whichever side has called.
+// Looks up TLSA records for the certificate of a server that has called us (RFC 7712 §5.1). A peer that has the key which a
+// domain names for its own port is the server of that domain, whichever side has called.
 
 import type { ServerContext } from '../core/context.ts';
 import { siteKey } from '../net/address.ts';
@@ -12,12 +12,12 @@ import { shownChain } from '../net/tls-info.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Faults } from '../util/faults.ts';
 
-/** Nobody waits longer to be told what he may do. */
+/** The peer waits this long for its stream features. */
 const PATIENCE_MS = 5_000;
-/** Strangers make us look these up: so many at once, for all of them and for one site. */
+/** Limits of simultaneous searches, in total and for one site: unauthenticated peers trigger them. */
 const MAX_SEARCHES = 100;
 const MAX_SEARCHES_PER_SITE = 8;
-/** Of a domain with more targets, the first ones count. */
+/** The number of targets of a domain that are examined. */
 const MAX_TARGETS = 6;
 
 export class DaneLookup {
@@ -25,7 +25,7 @@ export class DaneLookup {
   readonly #clock: Clock;
   readonly #faults: Faults;
   readonly #isOn: boolean;
-  /** Searches under way by site. They go on when nobody waits for them any more. */
+  /** Searches under way by site. They continue after the peer's time is over. */
   readonly #searches = new Map<string, number>();
   #underWay = 0;
 
@@ -40,8 +40,9 @@ export class DaneLookup {
   }
 
   /**
-   * Whether TLSA records of the domain fit what a caller from `address` has shown; false when that is not known in time.
-   * Undefined when nobody can say so, or too many ask. Never rejects.
+   * Whether TLSA records of the domain match the certificate in `tls`; false also when the answer comes too late. Returns
+   * `undefined` when there is no validating resolver, or too many searches are under way for all or for the site of
+   * `address`. Never rejects.
    */
   ask(domain: string, tls: TlsInfo, address: string): Promise<boolean> | undefined {
     const site = siteKey(address);

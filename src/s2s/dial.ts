@@ -1,5 +1,5 @@
-// How another server is reached: SRV records or its name, the first address that answers, TLS at once where the record
-// says so (RFC 6120 §3.2, XEP-0368), and what the DNS says of its certificate (RFC 7673).
+// Connects to another server: SRV records or its name, the first address that answers, direct TLS where the record says so
+// (RFC 6120 §3.2, XEP-0368), and its TLSA records (RFC 7673).
 
 import type { Socket } from 'node:net';
 import type { Config } from '../config/config.ts';
@@ -19,13 +19,13 @@ import { BoundedMap } from '../util/flow/index.ts';
 /** Limit of one call: look-ups, connection attempts, and handshakes of direct TLS together. */
 const CONNECT_TIMEOUT_MS = 20_000;
 const HANDSHAKE_TIMEOUT_MS = 8_000;
-/** How long a target is tried last after TLS with it has failed. */
+/** How long a target comes last after TLS with it has failed. */
 const SUSPECT_MS = 10 * 60_000;
 const MAX_SUSPECTS = 1_000;
 
 /**
- * Opens a connection to the server of a domain, in the name of one of ours (`local`). It may use TLS already, and knows
- * what its certificate must be.
+ * Opens a connection to the server of `remote` for our domain `local`. The connection may use TLS already, and has the TLSA
+ * records for its certificate.
  *
  * @throws NetError
  */

@@ -1,4 +1,4 @@
-// Closes unused streams in order, before the peer does it at a worse moment.
+// Closes unused streams in order. Otherwise the peer may close one just when a stanza is on its way.
 
 import { HOST_OPTIONS } from '../config/core-options.ts';
 import type { LocalHost } from '../core/host.ts';
@@ -10,9 +10,9 @@ const OPTIONS = { s2s_idle_time: HOST_OPTIONS.s2s_idle_time };
 const CHECK_MS = 15_000;
 
 interface Use {
-  /** Stanzas in both directions that were no overhead, when they were counted last. */
+  /** The number of stanzas at the last check, in both directions and without overhead. */
   readonly stanzas: number;
-  /** When the count was last seen to grow, in ms of `clock.elapsed`. */
+  /** The last check at which the number had grown, in ms of `clock.elapsed`. */
   readonly at: number;
 }
 
@@ -23,13 +23,13 @@ export function idleTimeOf({ config }: LocalHost): number {
 
 export class IdleWatch {
   readonly #clock: Clock;
-  readonly #sessions: () => readonly S2SStream[];
+  readonly #streams: () => readonly S2SStream[];
   readonly #uses = new WeakMap<S2SStream, Use>();
   #timer: Timer | undefined;
 
-  constructor(clock: Clock, sessions: () => readonly S2SStream[]) {
+  constructor(clock: Clock, streams: () => readonly S2SStream[]) {
     this.#clock = clock;
-    this.#sessions = sessions;
+    this.#streams = streams;
   }
 
   /** Checks from now on, while there are streams. */
@@ -44,25 +44,25 @@ export class IdleWatch {
 
   #check(): void {
     this.#timer = undefined;
-    const sessions = this.#sessions();
-    if (sessions.length > 0) this.start(); // First: what follows may throw (docs/adr/0024).
-    for (const session of sessions) if (this.#isIdle(session)) session.close(undefined, 'idle');
+    const streams = this.#streams();
+    if (streams.length > 0) this.start(); // First: what follows may throw (docs/adr/0024).
+    for (const stream of streams) if (this.#isIdle(stream)) stream.close(undefined, 'idle');
   }
 
-  #isIdle(session: S2SStream): boolean {
+  #isIdle(stream: S2SStream): boolean {
     const now = this.#clock.elapsed();
-    const limit = idleTimeOf(session.host);
-    const use = this.#uses.get(session);
-    const stanzas = payloadOf(session);
+    const limit = idleTimeOf(stream.host);
+    const use = this.#uses.get(stream);
+    const stanzas = payloadOf(stream);
     if (!use || use.stanzas !== stanzas) {
-      this.#uses.set(session, { stanzas, at: use ? now : (session.authenticatedAt ?? now) });
+      this.#uses.set(stream, { stanzas, at: use ? now : (stream.authenticatedAt ?? now) });
       return false;
     }
-    return now - use.at >= limit && !session.isNeeded;
+    return now - use.at >= limit && !stream.isNeeded;
   }
 }
 
-/** The stanzas in both directions that are no overhead. */
+/** The number of stanzas in both directions, without overhead. */
 function payloadOf({ stanzasIn, stanzasOut, overhead }: S2SStream): number {
   return stanzasIn - overhead.in + stanzasOut - overhead.out;
 }

@@ -1,4 +1,4 @@
-// A stream that another server opened: STARTTLS, then SASL EXTERNAL or whatever a module offers (dialback).
+// A stream that another server opened: STARTTLS, then SASL EXTERNAL or a method of a module (dialback).
 // RFC 6120 §4.3, §5, §6; XEP-0178 for EXTERNAL between servers.
 
 import type { LocalHost } from '../core/host.ts';
@@ -20,7 +20,7 @@ import { idleTimeOf } from './idle.ts';
 import { type PeerContext, refusalOf } from './policy.ts';
 import { S2SStream } from './stream.ts';
 
-/** The base64 of the longest domain, and a little. */
+/** Slightly more than the base64 of the longest domain. */
 const MAX_AUTHZID_CHARS = 1_500;
 const MAX_SASL_ATTEMPTS = 3;
 
@@ -30,31 +30,31 @@ export interface IncomingContext extends PeerContext {
 }
 
 export interface IncomingEvents {
-  /** The peer has proved to be `remote` for `local`. */
-  onAuthenticated(session: S2SStream, remote: string, local: string): void;
-  /** The peer has been told that it is `remote` for `local`: stanzas flow. */
-  onReady(session: S2SStream, remote: string, local: string): void;
-  /** The one end. */
+  /** The peer has proved to `local` that it is `remote`. */
+  onAuthenticated(stream: S2SStream, remote: string, local: string): void;
+  /** The peer has been told the result, so stanzas may flow. */
+  onReady(stream: S2SStream, remote: string, local: string): void;
+  /** The stream has ended. Called once. */
   onEnd(): void;
 }
 
 export class Incoming implements StreamHandler {
-  /** Known once the peer has said whom it wants. */
-  session: S2SStream | undefined;
+  /** Exists once the header of the peer has named one of our hosts. */
+  stream: S2SStream | undefined;
   readonly #context: IncomingContext;
-  readonly #stream: XmlStream;
+  readonly #xmlStream: XmlStream;
   readonly #events: IncomingEvents;
-  /** Whom the peer claims to be in its header; proves nothing. */
+  /** The domain that the header claims, without proof. */
   #claimed: string | undefined;
   #saslAttempts = 0;
-  /** Whom SASL has authenticated, until the new stream begins on which stanzas flow (RFC 6120 §6.4.6). */
+  /** The domain that SASL has authenticated, until the header of the new stream (RFC 6120 §6.4.6). */
   #accepted: string | undefined;
 
   constructor(connection: Connection, context: IncomingContext, events: IncomingEvents) {
     this.#context = context;
     this.#events = events;
     const { clock, faults } = context;
-    this.#stream = new XmlStream(connection, {
+    this.#xmlStream = new XmlStream(connection, {
       role: 'receiver',
       namespace: NS.SERVER,
       handler: this,
@@ -64,63 +64,63 @@ export class Incoming implements StreamHandler {
     });
   }
 
-  /** Ends the stream for a reason of our own: the server stops, or an administrator wants it. */
+  /** Ends the stream because the server stops or an administrator asks for it. */
   close(error?: Error): void {
-    this.#stream.close(error, 'local');
+    this.#xmlStream.close(error, 'local');
   }
 
   onHeader(header: StreamHeader): void {
-    const session = this.#sessionFor(header);
+    const stream = this.#streamFor(header);
     this.#claimed = claimedDomain(header);
-    session.streamId = newId();
-    const refusal = this.#claimed === undefined ? undefined : refusalOf(session.host, this.#claimed);
+    stream.streamId = newId();
+    const refusal = this.#claimed === undefined ? undefined : refusalOf(stream.host, this.#claimed);
     if (refusal) throw new StreamError('policy-violation', refusal.text);
-    const { log } = session;
-    log.debug('s2s stream opened by peer', { from: this.#claimed, address: session.remoteAddress });
-    const from = isForAll(header) ? undefined : session.local;
-    this.#stream.open({ from, to: header.from, id: session.streamId, dialback: true });
-    const greet = () => this.#greet(session, isVersion1(header));
+    const { log } = stream;
+    log.debug('s2s stream opened by peer', { from: this.#claimed, address: stream.remoteAddress });
+    const from = isForAll(header) ? undefined : stream.local;
+    this.#xmlStream.open({ from, to: header.from, id: stream.streamId, dialback: true });
+    const greet = () => this.#greet(stream, isVersion1(header));
     if (this.#claimed === undefined || this.#accepted !== undefined) greet();
-    else session.examine(this.#claimed, greet);
+    else stream.examine(this.#claimed, greet);
   }
 
   onElement(element: Element): void {
-    const session = this.session!;
+    const stream = this.stream!;
     switch (element.getNS()) {
       case NS.TLS:
-        return this.#startTls(session, element);
+        return this.#startTls(stream, element);
       case NS.SASL:
-        return this.#sasl(session, element);
+        return this.#sasl(stream, element);
       default:
-        return session.receive(element);
+        return stream.receive(element);
     }
   }
 
   onClose(error: Error | undefined, cause: StreamCloseCause): void {
     try {
-      this.session?.ended(error, cause);
+      this.stream?.ended(error, cause);
     } finally {
       this.#events.onEnd();
     }
   }
 
   onFarewell(): void {
-    this.session?.farewell();
+    this.stream?.farewell();
   }
 
-  #greet(session: S2SStream, hasFeatures: boolean): void {
-    if (hasFeatures) this.#stream.sendFeatures(this.#features(session));
+  #greet(stream: S2SStream, hasFeatures: boolean): void {
+    if (hasFeatures) this.#xmlStream.sendFeatures(this.#features(stream));
     const accepted = this.#accepted;
     this.#accepted = undefined;
-    if (accepted !== undefined) this.#events.onReady(session, accepted, session.local);
+    if (accepted !== undefined) this.#events.onReady(stream, accepted, stream.local);
   }
 
   /** The address in the header stays the same over restarts (RFC 6120 §4.7.2). */
-  #sessionFor(header: StreamHeader): S2SStream {
+  #streamFor(header: StreamHeader): S2SStream {
     const host = this.#hostFor(header);
-    if (this.session && this.session.host !== host) throw new StreamError('host-unknown');
-    this.session ??= this.#newSession(host);
-    return this.session;
+    if (this.stream && this.stream.host !== host) throw new StreamError('host-unknown');
+    this.stream ??= this.#newStream(host);
+    return this.stream;
   }
 
   #hostFor(header: StreamHeader): LocalHost {
@@ -133,71 +133,70 @@ export class Incoming implements StreamHandler {
     return host;
   }
 
-  #newSession(host: LocalHost): S2SStream {
-    const session = new S2SStream(this.#stream, 'in', host, this.#context, this.#context.daneLookup);
-    session.onAuthenticated = (remote, local) => {
-      this.#events.onAuthenticated(session, remote, local);
-      if (this.#accepted === remote && local === session.local) return;
-      // Whoever has authenticated the peer tells it in this tick; our stanzas come after that (XEP-0288 §2.2).
+  #newStream(host: LocalHost): S2SStream {
+    const stream = new S2SStream(this.#xmlStream, 'in', host, this.#context, this.#context.daneLookup);
+    stream.onAuthenticated = (remote, local) => {
+      this.#events.onAuthenticated(stream, remote, local);
+      if (this.#accepted === remote && local === stream.local) return;
+      // The module that has authenticated the peer tells it in this tick. Our stanzas follow (XEP-0288 §2.2).
       const tell = () => {
-        if (session.isOpen) this.#events.onReady(session, remote, local);
+        if (stream.isOpen) this.#events.onReady(stream, remote, local);
       };
       queueMicrotask(() => this.#context.faults.contain('connection', tell, { remote }));
     };
-    return session;
+    return stream;
   }
 
-  #features(session: S2SStream): Element {
+  #features(stream: S2SStream): Element {
     const features = xml('stream:features');
-    const { requiresEncryption } = session.policy;
-    if (!session.secure && (this.#context.tls.available || requiresEncryption)) {
+    const { requiresEncryption } = stream.policy;
+    if (!stream.secure && (this.#context.tls.available || requiresEncryption)) {
       features.append(xml('starttls', NS.TLS, requiresEncryption ? xml('required') : undefined));
       if (requiresEncryption) return features;
     }
-    const isKnown = session.authenticatedAt !== undefined;
-    if (!isKnown && this.#claimed !== undefined && session.proves(this.#claimed)) {
+    const isKnown = stream.authenticatedAt !== undefined;
+    if (!isKnown && this.#claimed !== undefined && stream.proves(this.#claimed)) {
       features.append(xml('mechanisms', NS.SASL, xml('mechanism', {}, 'EXTERNAL')));
     }
-    // With dialback nothing is announced after authentication, and before it nothing large comes (XEP-0478 §4).
+    // After dialback there are no new features, so the limits after authentication are announced here (XEP-0478 §4).
     const maxBytes = DEFAULT_LIMITS.stanzaBytes;
-    const idleMs = idleTimeOf(session.host);
-    session.host.hooks.notify('stream-features', { session, features, maxBytes, idleMs });
+    const idleMs = idleTimeOf(stream.host);
+    stream.host.hooks.notify('stream-features', { session: stream, features, maxBytes, idleMs });
     return features;
   }
 
-  #startTls(session: S2SStream, element: Element): void {
-    const isPossible =
-      this.#context.tls.available && !session.secure && session.authenticatedAt === undefined;
+  #startTls(stream: S2SStream, element: Element): void {
+    const isPossible = this.#context.tls.available && !stream.secure && stream.authenticatedAt === undefined;
     if (element.name !== 'starttls' || !isPossible) {
-      this.#stream.send(xml('failure', NS.TLS)); // RFC 6120 §5.4.2.2
-      this.#stream.close();
+      this.#xmlStream.send(xml('failure', NS.TLS)); // RFC 6120 §5.4.2.2
+      this.#xmlStream.close();
       return;
     }
-    session.secured();
-    this.#stream.send(xml('proceed', NS.TLS));
-    this.#stream
-      .startTls({ side: 'server', tls: this.#context.tls, domain: session.local })
+    stream.secured();
+    this.#xmlStream.send(xml('proceed', NS.TLS));
+    this.#xmlStream
+      .startTls({ side: 'server', tls: this.#context.tls, domain: stream.local })
       .catch((error: Error) =>
-        this.#log(session).info('s2s encryption failed', { from: this.#claimed, error: error.message }),
+        this.#log(stream).info('s2s encryption failed', { from: this.#claimed, error: error.message }),
       );
   }
 
-  /** XEP-0178 §3: the certificate of the handshake is the proof, the authorization identity only says which name. */
-  #sasl(session: S2SStream, element: Element): void {
-    if (session.authenticatedAt !== undefined)
+  /** XEP-0178 §3: the certificate is the proof. The authorization identity only selects one of its names. */
+  #sasl(stream: S2SStream, element: Element): void {
+    if (stream.authenticatedAt !== undefined)
       throw new StreamError('policy-violation', 'Already authenticated');
     if (element.name !== 'auth') throw new StreamError('unsupported-stanza-type');
     try {
-      const remote = this.#externalIdentity(session, element);
+      const remote = this.#externalIdentity(stream, element);
       this.#accepted = remote;
-      session.authenticateByCertificate(remote);
-      this.#stream.send(xml('success', NS.SASL));
-      this.#stream.restart();
+      stream.authenticateByCertificate(remote);
+      this.#xmlStream.send(xml('success', NS.SASL));
+      this.#xmlStream.restart();
     } catch (error) {
       this.#accepted = undefined;
       const failure = toSaslError(error);
-      this.#log(session).info('s2s authentication failed', { from: this.#claimed, why: failure.message });
-      this.#stream.send(failure.toElement());
+      this.#log(stream).info('s2s authentication failed', { from: this.#claimed, why: failure.message });
+      this.#xmlStream.send(failure.toElement());
       if (++this.#saslAttempts >= MAX_SASL_ATTEMPTS)
         throw new StreamError('policy-violation', 'Too many attempts');
     }
@@ -207,25 +206,25 @@ export class Incoming implements StreamHandler {
     return this.#context.strangers?.of(log, remoteAddress) ?? log;
   }
 
-  #externalIdentity(session: S2SStream, element: Element): string {
+  #externalIdentity(stream: S2SStream, element: Element): string {
     if (element.attrs.mechanism !== 'EXTERNAL') throw new SaslError('invalid-mechanism');
-    if (!session.secure) throw new SaslError('encryption-required');
+    if (!stream.secure) throw new SaslError('encryption-required');
     const text = element.text();
     if (text.length > MAX_AUTHZID_CHARS) throw new SaslError('malformed-request');
     const authzid =
       text === '' || text === '=' ? this.#claimed : Buffer.from(text, 'base64').toString('utf8');
     const domain = tryDomain(authzid);
     if (domain === undefined) throw new SaslError('invalid-authzid');
-    // Section 3: the identity must be the one of the header where there is one.
+    // XEP-0178 §3: the identity must be that of the header, if the header has one.
     if (this.#claimed !== undefined && domain !== this.#claimed) throw new SaslError('invalid-authzid');
-    if (!session.proves(domain)) throw new SaslError('not-authorized');
+    if (!stream.proves(domain)) throw new SaslError('not-authorized');
     return domain;
   }
 }
 
 /**
  * COMPAT(jabberd2 ≤ 2.7 without TLS): before XMPP 1.0 the header of a stream for dialback had no `to` (RFC 3920 §8.3). Each
- * dialback key names its host. The session belongs to the first of our hosts then.
+ * dialback key names its host. The stream belongs to the first of our hosts then.
  */
 function isForAll(header: StreamHeader): boolean {
   return header.to === undefined && header.dialback && !isVersion1(header);
@@ -235,7 +234,7 @@ function claimedDomain(header: StreamHeader): string | undefined {
   if (header.from === undefined) return undefined;
   const domain = tryDomain(header.from);
   if (domain === undefined)
-    throw new StreamError('improper-addressing', "The sender's address is not a domain");
+    throw new StreamError('improper-addressing', "The 'from' of the stream header is not a domain");
   return domain;
 }
 

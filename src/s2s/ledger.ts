@@ -1,5 +1,5 @@
-// The ledger of a host (item `s2s-ledger`), as its streams and links call it. An exception of a ledger costs no more than
-// it may have left half done (docs/adr/0024): the stream whose stanzas it counts.
+// Calls the ledger of a host (item `s2s-ledger`) and contains its exceptions. An exception that may have left a count wrong
+// ends the stream (docs/adr/0024).
 
 import type { LedgerSummary, StanzaLedger } from '../api/ledger.ts';
 import type { S2SStream } from '../api/session.ts';
@@ -56,7 +56,7 @@ export class HostLedger implements StanzaLedger {
     return this.#ask('unacknowledged', undefined, (ledger) => ledger.unacknowledged(stream, remote));
   }
 
-  /** True in doubt: a stanza that arrives twice is better than one that is lost. */
+  /** True if the ledger fails: a stanza that arrives twice is better than one that is lost. */
   mayResend(stanza: Stanza): boolean {
     return this.#ask('mayResend', true, (ledger) => ledger.mayResend(stanza));
   }
@@ -80,7 +80,7 @@ export class HostLedger implements StanzaLedger {
     }
   }
 
-  /** What is counted from now on may be wrong, and the peer would drop or repeat stanzas. */
+  /** Ends the stream: with a wrong count the peer would drop or repeat stanzas. */
   #miscounted(method: keyof StanzaLedger, stream: S2SStream, error: unknown): void {
     this.#report(method, error);
     stream.close(new StreamError('internal-server-error', 'Stanzas could not be counted'));

@@ -289,11 +289,11 @@ export class Link {
     this.#returnAll(tooOften, new LinkError('the link broke'));
   }
 
-  #onEnd({ outgoing: { session, isGivenUp }, error, outcome }: CallEnd): void {
+  #onEnd({ outgoing: { stream, isGivenUp }, error, outcome }: CallEnd): void {
     const reason = error ?? new LinkError('the stream was closed');
     if (error && !isGivenUp && outcome !== 'replaced')
       this.lastError = { message: reasonOf(error), at: this.#context.clock.now() };
-    if (session) this.#shared.ended(session);
+    if (stream) this.#shared.ended(stream);
     if (outcome === 'replaced' || outcome === 'closed') return;
     if (outcome === 'failed' && !isGivenUp) this.#failed(reason);
     const isLast = this.#isClosing || this.#onEmpty !== undefined;
@@ -313,7 +313,7 @@ export class Link {
   #leave(): void {
     if (this.queued > 0) return;
     this.#carriers.close();
-    if (!this.outgoing?.session?.remotes.size) this.outgoing?.close();
+    if (!this.outgoing?.stream?.remotes.size) this.outgoing?.close();
     if (!this.isUnused) return;
     this.#onIdle?.();
     this.#onIdle = undefined;

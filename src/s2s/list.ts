@@ -29,39 +29,39 @@ export function listLinks(pool: LinkPool): Row[] {
   const { links, incoming } = pool.list();
   const carried = new Map(links.flatMap((link) => (link.carrier ? [[link.carrier, link] as const] : [])));
   const ours = links.flatMap((link): Row[] => {
-    const session = link.outgoing?.session;
-    if (session && session.remotes.size > 0) return [sessionRow(session, link.remote, carried.get(session))];
+    const stream = link.outgoing?.stream;
+    if (stream && stream.remotes.size > 0) return [streamRow(stream, link.remote, carried.get(stream))];
     return link.carrier === undefined ? [absentRow(link, pool)] : [];
   });
-  const theirs = incoming.flatMap((session) =>
-    session.pairs.map((pair) => sessionRow(session, pair.remote, carried.get(session), pair.host.domain)),
+  const theirs = incoming.flatMap((stream) =>
+    stream.pairs.map((pair) => streamRow(stream, pair.remote, carried.get(stream), pair.host.domain)),
   );
   return [...ours, ...theirs];
 }
 
-function sessionRow(
-  session: S2SStream,
+function streamRow(
+  stream: S2SStream,
   remote: string,
   link: Link | undefined,
-  local: string = session.local,
+  local: string = stream.local,
 ): Row {
-  const { features, unacknowledged } = new HostLedger(session.host).describe(session);
+  const { features, unacknowledged } = new HostLedger(stream.host).describe(stream);
   return {
     local,
     remote,
-    direction: session.direction,
+    direction: stream.direction,
     state: 'open',
-    since: time(session.openSince),
-    secured: session.securedBy,
-    authenticated: session.authenticatedBy(remote),
+    since: time(stream.openSince),
+    secured: stream.securedBy,
+    authenticated: stream.authenticatedBy(remote),
     features: features.join(', ') || undefined,
-    secure: session.secure,
-    certificate: session.proves(remote),
-    address: session.remoteAddress,
+    secure: stream.secure,
+    certificate: stream.proves(remote),
+    address: stream.remoteAddress,
     queued: link?.remote === remote ? link.queued : 0,
     unacknowledged,
-    stanzas_in: session.stanzasIn,
-    stanzas_out: session.stanzasOut,
+    stanzas_in: stream.stanzasIn,
+    stanzas_out: stream.stanzasOut,
     error: undefined,
   };
 }

@@ -6,7 +6,7 @@ import type { LinkPool } from './pool.ts';
 export function measureLinks(metrics: Metrics, pool: LinkPool): void {
   metrics.gauge(
     's2s_links',
-    'Links with other servers: one way, from or to one domain',
+    'Links with other servers, one for each direction and pair of domains',
     ['direction', 'state'],
     () => {
       const { links, incoming } = pool.list();

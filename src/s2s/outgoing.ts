@@ -1,4 +1,4 @@
-// A stream that we open to another server, from the dial to the moment when stanzas may flow.
+// A stream that we open to another server: dial, TLS and authentication.
 //
 //   dialling → header → STARTTLS → header → prepared ──authenticate()──▶ EXTERNAL ──success──▶ header → open
 //                                              └──────── or refused ────▶ dialback (a module) ──────────▶ open
@@ -24,13 +24,13 @@ export interface OutgoingContext extends PeerContext {
 }
 
 export interface OutgoingEvents {
-  /** Secured as far as it will be; `authenticate()` may follow. */
-  onPrepared(session: S2SStream): void;
+  /** The stream is as secure as it will be. `authenticate()` may follow. */
+  onPrepared(stream: S2SStream): void;
   /** The peer has accepted or proved a pair of domains: that of the call, or another one on a bidirectional stream. */
-  onAuthenticated(session: S2SStream, remote: string, local: string): void;
+  onAuthenticated(stream: S2SStream, remote: string, local: string): void;
   /** The pair of the call was authenticated. */
-  onOpen(session: S2SStream): void;
-  /** The one end, at whatever point. */
+  onOpen(stream: S2SStream): void;
+  /** The stream has ended, at any phase. Called once. */
   onEnd(error: Error | undefined): void;
 }
 
@@ -54,7 +54,7 @@ const NEGOTIATION_MS = 30_000;
 const HANDSHAKE_MS = 10_000;
 
 export class Outgoing implements StreamHandler {
-  session: S2SStream | undefined;
+  stream: S2SStream | undefined;
   readonly #context: OutgoingContext;
   readonly #host: LocalHost;
   readonly #remote: string;
@@ -63,7 +63,7 @@ export class Outgoing implements StreamHandler {
   readonly #events: OutgoingEvents;
   readonly #abort = new AbortController();
   #connection: Connection | undefined;
-  #stream: XmlStream | undefined;
+  #xmlStream: XmlStream | undefined;
   #phase: Phase = 'dialling';
   #features: Element | undefined;
   #isGivenUp = false;
@@ -86,54 +86,54 @@ export class Outgoing implements StreamHandler {
 
   /** Whether the stream is open or may still open. */
   get isUsable(): boolean {
-    return this.#phase !== 'ended' && !this.#isGivenUp && this.#stream?.isOpen !== false;
+    return this.#phase !== 'ended' && !this.#isGivenUp && this.#xmlStream?.isOpen !== false;
   }
 
-  /** Whether this server ended it for a reason of its own. */
+  /** Whether this server has ended it without an error of the remote. */
   get isGivenUp(): boolean {
     return this.#isGivenUp;
   }
 
   /** Whether the remote has sent nothing yet. */
   get isSilent(): boolean {
-    return this.#phase === 'dialling' || (this.#phase === 'negotiating' && this.session?.streamId === '');
+    return this.#phase === 'dialling' || (this.#phase === 'negotiating' && this.stream?.streamId === '');
   }
 
   /** Authenticates us on the prepared stream. */
   authenticate(): void {
-    const session = this.session!;
+    const stream = this.stream!;
     const mechanisms = this.#features?.getChild('mechanisms', NS.SASL)?.getChildren('mechanism') ?? [];
-    if (session.secure && mechanisms.some((mechanism) => mechanism.text() === 'EXTERNAL')) {
+    if (stream.secure && mechanisms.some((mechanism) => mechanism.text() === 'EXTERNAL')) {
       this.#phase = 'external';
-      const identity = Buffer.from(this.#host.domain).toString('base64'); // XEP-0178 §3: always say it
-      this.#stream!.send(xml('auth', { xmlns: NS.SASL, mechanism: 'EXTERNAL' }, identity));
+      const identity = Buffer.from(this.#host.domain).toString('base64'); // XEP-0178 §3: always included
+      this.#xmlStream!.send(xml('auth', { xmlns: NS.SASL, mechanism: 'EXTERNAL' }, identity));
       return;
     }
-    this.#authenticateOtherwise(session);
+    this.#authenticateOtherwise(stream);
   }
 
   /** Ends the stream for a reason of this server: it is unused, the server stops, or an administrator asks for it. */
   close(error?: Error): void {
     this.#isGivenUp = true;
     this.#abort.abort();
-    if (this.#stream) this.#stream.close(error, 'local');
+    if (this.#xmlStream) this.#xmlStream.close(error, 'local');
     else this.#end(error);
   }
 
   onHeader(header: StreamHeader): void {
-    const session = this.session!;
-    session.streamId = header.id ?? '';
+    const stream = this.stream!;
+    stream.streamId = header.id ?? '';
     if (this.#phase === 'accepted') return;
     if (header.id === undefined) throw new StreamError('bad-format', 'The stream header has no id');
-    if (!isVersion1(header)) this.#prepared(session); // Before XMPP 1.0 there were no features, but dialback.
+    if (!isVersion1(header)) this.#prepared(stream); // Before XMPP 1.0 there were no features, but dialback.
   }
 
   onElement(element: Element): void {
-    const session = this.session!;
-    if (element.is('features', NS.STREAM)) return this.#onFeatures(session, element);
+    const stream = this.stream!;
+    if (element.is('features', NS.STREAM)) return this.#onFeatures(stream, element);
     if (element.getNS() === NS.TLS) return this.#onTls(element);
-    if (element.getNS() === NS.SASL) return this.#onSasl(session, element);
-    session.receive(element);
+    if (element.getNS() === NS.SASL) return this.#onSasl(stream, element);
+    stream.receive(element);
   }
 
   onClose(error: Error | undefined, cause: StreamCloseCause): void {
@@ -144,14 +144,14 @@ export class Outgoing implements StreamHandler {
         ? undefined
         : new LinkError(`${this.#remote} closed the stream`));
     try {
-      this.session?.ended(reason, cause);
+      this.stream?.ended(reason, cause);
     } finally {
       this.#end(reason);
     }
   }
 
   onFarewell(): void {
-    this.session?.farewell();
+    this.stream?.farewell();
   }
 
   async #dial(): Promise<void> {
@@ -160,7 +160,7 @@ export class Outgoing implements StreamHandler {
       this.#connected(await this.#context.dial(this.#remote, signal, this.#host.domain));
     } catch (error) {
       this.#connection?.destroy();
-      // Network failures are NetErrors. Anything else is a bug of ours.
+      // Network failures are NetErrors. Anything else is a bug.
       if (!(error instanceof NetError))
         this.#context.faults.report('lookup', error, { remote: this.#remote });
       this.#end(error instanceof Error ? error : new LinkError(String(error)));
@@ -171,7 +171,7 @@ export class Outgoing implements StreamHandler {
     if (!this.isUsable) return connection.destroy();
     this.#connection = connection;
     const { clock, faults } = this.#context;
-    const stream = new XmlStream(connection, {
+    const xmlStream = new XmlStream(connection, {
       role: 'initiator',
       namespace: NS.SERVER,
       handler: this,
@@ -180,33 +180,33 @@ export class Outgoing implements StreamHandler {
       timeouts: { negotiationMs: NEGOTIATION_MS },
       rate: strangerRate(readRate(this.#context, 's2s')),
     });
-    this.#stream = stream;
+    this.#xmlStream = xmlStream;
     this.#phase = 'negotiating';
-    const session = new S2SStream(stream, 'out', this.#host, this.#context);
-    session.onAuthenticated = (remote, local) => {
-      this.#events.onAuthenticated(session, remote, local);
-      if (remote === this.#remote && local === session.local) this.#opened(session);
+    const stream = new S2SStream(xmlStream, 'out', this.#host, this.#context);
+    stream.onAuthenticated = (remote, local) => {
+      this.#events.onAuthenticated(stream, remote, local);
+      if (remote === this.#remote && local === stream.local) this.#opened(stream);
     };
-    this.session = session;
-    session.log.debug('s2s connected', { remote: this.#remote, address: session.remoteAddress });
+    this.stream = stream;
+    stream.log.debug('s2s connected', { remote: this.#remote, address: stream.remoteAddress });
     this.#header();
   }
 
   #header(): void {
-    this.#stream!.open({ from: this.#host.domain, to: this.#remote, dialback: true });
+    this.#xmlStream!.open({ from: this.#host.domain, to: this.#remote, dialback: true });
   }
 
-  #onFeatures(session: S2SStream, features: Element): void {
-    session.peerFeatures = features;
-    this.#host.hooks.notify('s2s-features', { session, remote: this.#remote, features });
-    if (this.#phase === 'accepted') return session.authenticateByCertificate(this.#remote);
-    if (this.#phase !== 'negotiating') return; // Nothing else is negotiated on an open stream.
+  #onFeatures(stream: S2SStream, features: Element): void {
+    stream.peerFeatures = features;
+    this.#host.hooks.notify('s2s-features', { session: stream, remote: this.#remote, features });
+    if (this.#phase === 'accepted') return stream.authenticateByCertificate(this.#remote);
+    if (this.#phase !== 'negotiating') return; // Nothing more is negotiated on an open stream.
     this.#features = features;
-    if (!session.secure && features.getChild('starttls', NS.TLS)) {
-      this.#stream!.send(xml('starttls', NS.TLS));
+    if (!stream.secure && features.getChild('starttls', NS.TLS)) {
+      this.#xmlStream!.send(xml('starttls', NS.TLS));
       return;
     }
-    this.#prepared(session);
+    this.#prepared(stream);
   }
 
   #onTls(element: Element): void {
@@ -216,63 +216,64 @@ export class Outgoing implements StreamHandler {
     const context = this.#context.certificates.clientContextFor(this.#host.domain);
     const { faults } = this.#context;
     const upgrade = { servername: this.#remote, context, handshakeTimeoutMs: HANDSHAKE_MS, faults };
-    const secured = this.#stream!.startTls({ side: 'client', ...upgrade }).then(
+    const secured = this.#xmlStream!.startTls({ side: 'client', ...upgrade }).then(
       () => this.#header(),
       (error: Error) => this.#fail(error.message),
     );
     faults.watch('connection', secured, { remote: this.#remote });
   }
 
-  /** Checks the policy of the host: the stream will not become more secure. */
-  #prepared(session: S2SStream): void {
-    const tls = this.#stream!.tls;
-    if (session.policy.requiresEncryption && !session.secure) {
+  /** Checks the policy of the host, since the stream will not become more secure. */
+  #prepared(stream: S2SStream): void {
+    const tls = this.#xmlStream!.tls;
+    if (stream.policy.requiresEncryption && !stream.secure) {
       return this.#fail(`${this.#remote} does not encrypt, and s2s_require_encryption is on`);
     }
-    // RFC 7673 §3.4: where the DNS names a certificate, one has to be shown.
+    // RFC 7673 §3.4: with TLSA records, TLS is required.
     const named = this.#connection!.dane?.records ?? [];
-    if (named.length > 0 && !session.secure) {
+    if (named.length > 0 && !stream.secure) {
       return this.#fail(`${this.#remote} does not encrypt, although its TLSA records name a certificate`);
     }
-    if (session.policy.requiresCertificate(this.#remote) && !session.proves(this.#remote)) {
+    if (stream.policy.requiresCertificate(this.#remote) && !stream.proves(this.#remote)) {
       return this.#fail(`${certificateProblem(tls, this.#remote)}, and s2s_secure_auth is on`);
     }
     this.#phase = 'prepared';
-    this.#events.onPrepared(session);
+    this.#events.onPrepared(stream);
   }
 
-  #onSasl(session: S2SStream, element: Element): void {
+  #onSasl(stream: S2SStream, element: Element): void {
     const isAnswer = element.name === 'success' || element.name === 'failure';
     if (this.#phase !== 'external' || !isAnswer) throw new StreamError('unsupported-stanza-type');
     if (element.name === 'success') {
       this.#phase = 'accepted';
-      this.#stream!.restart();
+      this.#xmlStream!.restart();
       this.#header();
       return;
     }
-    session.log.info('certificate not accepted by peer', {
+    stream.log.info('certificate not accepted by peer', {
       remote: this.#remote,
       why: element.elements()[0]?.name,
     });
-    this.#authenticateOtherwise(session);
+    this.#authenticateOtherwise(stream);
   }
 
-  #authenticateOtherwise(session: S2SStream): void {
+  #authenticateOtherwise(stream: S2SStream): void {
     this.#phase = 'authenticating';
-    if (this.#host.hooks.ask('s2s-authenticate', { session, remote: this.#remote }) === 'handled') return;
+    if (this.#host.hooks.ask('s2s-authenticate', { session: stream, remote: this.#remote }) === 'handled')
+      return;
     this.#fail(`${this.#remote} does not accept our certificate, and dialback is off`);
   }
 
-  #opened(session: S2SStream): void {
+  #opened(stream: S2SStream): void {
     this.#phase = 'open';
     this.#release();
-    this.#events.onOpen(session);
+    this.#events.onOpen(stream);
   }
 
-  /** Ends the stream; `onEnd` gets the reason instead of the stream error. */
+  /** Ends the stream. `onEnd` gets `reason` instead of the stream error. */
   #fail(reason: string): void {
     this.#failure ??= new LinkError(reason);
-    this.#stream?.close(new StreamError('policy-violation'));
+    this.#xmlStream?.close(new StreamError('policy-violation'));
   }
 
   #end(error: Error | undefined): void {

@@ -1,4 +1,4 @@
-// Pings between servers, which serve the stream itself: two servers that only ping each other do not use their stream.
+// Pings between servers. They do not count as use of a stream.
 
 import type { Stanza } from '../xml/element.ts';
 import { NS } from '../xml/namespaces.ts';

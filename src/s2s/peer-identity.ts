@@ -1,5 +1,4 @@
-// What speaks for it, on one stream, that the peer is who it says: its certificate, by the word of an authority or of
-// the DNS.
+// Proofs of the peer's identity on one stream: its certificate, by a certificate authority or by TLSA records.
 
 import type { ServerContext } from '../core/context.ts';
 import type { LocalHost } from '../core/host.ts';
@@ -8,36 +7,36 @@ import { StreamError } from '../xml/errors.ts';
 import type { DaneLookup } from './dane-lookup.ts';
 import { certificateProves, Policy, refusalOf } from './policy.ts';
 
-/** Of so many domains is the DNS asked on one stream. */
+/** The number of domains that are looked up for one stream. */
 const MAX_EXAMINED = 64;
 
-export interface ProofsOptions {
+export interface PeerIdentityParts {
   readonly stream: XmlStream;
   readonly context: ServerContext;
-  /** Where the peer has called us. */
+  /** Present on streams that the peer opened. */
   readonly daneLookup: DaneLookup | undefined;
 }
 
 export class PeerIdentity {
-  readonly #options: ProofsOptions;
-  /** What the DNS has answered. */
+  readonly #parts: PeerIdentityParts;
+  /** Results of the look-ups. */
   readonly #examined = new Map<string, boolean>();
 
-  constructor(options: ProofsOptions) {
-    this.#options = options;
+  constructor(parts: PeerIdentityParts) {
+    this.#parts = parts;
   }
 
-  /** What proves that the peer is this domain. */
+  /** The proof that the peer is this domain; `undefined` without one. */
   of(domain: string): 'certificate' | 'DANE' | undefined {
-    const { tls } = this.#options.stream;
+    const { tls } = this.#parts.stream;
     if (this.#examined.get(domain)) return 'DANE';
     if (!certificateProves(tls, domain)) return undefined;
     return tls?.dane !== undefined && tls.dane.usage !== 'PKIX' ? 'DANE' : 'certificate';
   }
 
-  /** As S2SStream.examine says. */
+  /** See `S2SStream.examine`. */
   examine(domain: string, host: LocalHost, then: () => void): void {
-    const { stream, daneLookup, context } = this.#options;
+    const { stream, daneLookup, context } = this.#parts;
     const { tls } = stream;
     const search =
       tls && this.#isUnclear(domain, host) ? daneLookup?.ask(domain, tls, stream.remoteAddress) : undefined;
@@ -55,9 +54,9 @@ export class PeerIdentity {
     });
   }
 
-  /** Whether the DNS could still change the decision of `host` about `domain`. */
+  /** Whether a look-up could change the decision of `host` about `domain`. */
   #isUnclear(domain: string, host: LocalHost): boolean {
-    const { stream, context } = this.#options;
+    const { stream, context } = this.#parts;
     const policy = new Policy(host);
     return (
       stream.tls?.peerCertificate !== undefined &&

@@ -1,4 +1,4 @@
-// What one of our hosts demands of another server before stanzas flow.
+// The conditions of a host under which stanzas flow between it and another server.
 
 import type { HostConfig } from '../config/config.ts';
 import { HOST_OPTIONS } from '../config/core-options.ts';
@@ -29,7 +29,7 @@ export class Policy {
     this.#insecureDomains = new Set(options.s2s_insecure_domains);
   }
 
-  /** Whether only a valid certificate proves who the other server is; else dialback may do. */
+  /** Whether the remote must have a valid certificate. Otherwise dialback is enough. */
   requiresCertificate(remote: string): boolean {
     return this.#secureAuth && !this.#insecureDomains.has(remote);
   }
@@ -40,7 +40,7 @@ const LISTS = { s2s_allow: HOST_OPTIONS.s2s_allow, s2s_block: HOST_OPTIONS.s2s_b
 /** By configuration, which is replaced as a whole when it is reloaded. */
 const lists = new WeakMap<HostConfig, Infer<typeof LISTS>>();
 
-/** Why a host has nothing to do with another domain, whatever proves that one; `undefined` when it has. */
+/** The error if a host does not communicate with a domain at all (`s2s_allow`, `s2s_block`). */
 export function refusalOf({ config }: LocalHost, remote: string): StanzaError | undefined {
   const known = lists.get(config) ?? config.get(LISTS);
   lists.set(config, known);
@@ -63,14 +63,14 @@ export interface PeerContext extends ServerContext {
   readonly unacknowledged: SharedBudget;
 }
 
-/** Whether a handshake showed a certificate that is valid and made for the domain, or that its DNS vouches for (DANE). */
+/** Whether the certificate of a handshake is valid for the domain, by an authority or by TLSA records (DANE). */
 export function certificateProves(tls: TlsInfo | undefined, domain: string): boolean {
   if (tls?.dane?.domain === domain) return true;
   if (!tls?.authorized || !tls.peerCertificate) return false;
   return certificateMatches(tls.peerCertificate, domain, 'xmpp-server');
 }
 
-/** Says in words why a certificate proves nothing. */
+/** Explains why a certificate proves nothing. */
 export function certificateProblem(tls: TlsInfo | undefined, domain: string): string {
   if (!tls) return `the connection to ${domain} is not encrypted`;
   if (!tls.peerCertificate) return `${domain} showed no certificate`;

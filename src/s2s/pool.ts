@@ -1,4 +1,4 @@
-// All streams with other servers: one link for each pair of domains, and the streams that others opened to us.
+// All streams with other servers: one link for each pair of domains, and the streams that other servers opened.
 
 import type { Link as LinkView } from '../api/link.ts';
 import type { RemoteSender } from '../core/router.ts';
@@ -19,11 +19,11 @@ import { Wants } from './wants.ts';
 
 export type LinkPoolContext = IncomingContext & OutgoingContext;
 
-/** Idle links are forgotten each time that many links have been made. */
+/** Idle links are forgotten each time after this number of new links. */
 const LINKS_BEFORE_SWEEP = 256;
-/** Links that are kept although they are unused. */
+/** The number of unused links that are kept. */
 const MAX_LINKS = 4_096;
-/** When there are too many links, those of registered domains with more than this are forgotten first. */
+/** When there are too many links, those of a registered domain with more than this are forgotten first. */
 const MAX_LINKS_OF_SITE = 64;
 
 /** Calls under way. The share of one account is 50, so that it cannot block others. */
@@ -64,9 +64,9 @@ export class LinkPool implements RemoteSender {
     this.#link(local, remote).send(stanza, isOverhead);
   }
 
-  /** @throws Error when the server cannot be reached, or the domain is ours. */
+  /** @throws Error when the server cannot be reached, or the domain is one of ours. */
   async connect(local: string, remote: string): Promise<S2SStream> {
-    if (this.#context.router.hosts.has(remote)) throw new LinkError(`${remote} is here`);
+    if (this.#context.router.hosts.has(remote)) throw new LinkError(`${remote} is a domain of this server`);
     return this.#link(local, remote).connect();
   }
 
@@ -105,23 +105,23 @@ export class LinkPool implements RemoteSender {
     if (this.#isClosing) return connection.destroy();
     const incoming: Incoming = new Incoming(connection, this.#context, {
       onAuthenticated: this.#shared.opened,
-      onReady: (session, remote, local) => this.#onReady(session, remote, local),
+      onReady: (stream, remote, local) => this.#onReady(stream, remote, local),
       onEnd: () => {
         this.#incoming.delete(incoming);
-        if (incoming.session) this.#shared.ended(incoming.session);
+        if (incoming.stream) this.#shared.ended(incoming.stream);
       },
     });
     this.#incoming.add(incoming);
   }
 
-  /** Every link that is in use or has failed lately, and every stream from another server. */
+  /** The links that are in use or have failed lately, and the streams that other servers opened. */
   list(): { links: Link[]; incoming: S2SStream[] } {
     const links = this.#all().filter((link) => !link.isUnused || link.lastError);
-    const incoming = [...this.#incoming].flatMap(({ session }) => (session ? [session] : []));
+    const incoming = [...this.#incoming].flatMap(({ stream }) => (stream ? [stream] : []));
     return { links, incoming };
   }
 
-  /** Why one of our hosts could not reach another server lately. */
+  /** The last error of a link, in words. */
   lastError(local: string, remote: string): string | undefined {
     return this.#existing(local, remote)?.lastError?.message;
   }
@@ -129,7 +129,7 @@ export class LinkPool implements RemoteSender {
   /** Ends all streams with a remote domain and the pauses after failures. Returns the number of streams. */
   closeDomain(remote: string): number {
     const links = this.#all().filter((link) => link.remote === remote);
-    const isConcerned = ({ session }: Incoming) => session?.pairs.some((pair) => pair.remote === remote);
+    const isConcerned = ({ stream }: Incoming) => stream?.pairs.some((pair) => pair.remote === remote);
     const incoming = [...this.#incoming].filter(isConcerned);
     const count = links.filter(({ outgoing }) => outgoing).length + incoming.length;
     for (const each of [...links, ...incoming]) each.close();
@@ -147,8 +147,8 @@ export class LinkPool implements RemoteSender {
   }
 
   /**
-   * Takes nothing more and closes all streams in order, outgoing ones when all that waits for them has gone; resolves
-   * once every peer has closed its side or has had the time for it.
+   * Accepts no more streams, and closes all in order, outgoing ones when nothing waits for them any more. Resolves once
+   * each peer has closed its side, or its time for that is over.
    */
   async close(): Promise<void> {
     this.#isClosing = true;
@@ -181,17 +181,14 @@ export class LinkPool implements RemoteSender {
   /** All authenticated streams. */
   streams(): S2SStream[] {
     const all = [...this.#incoming, ...this.#all().flatMap(({ outgoing }) => outgoing ?? [])];
-    return all.flatMap(({ session }) => (session?.authenticatedAt !== undefined ? [session] : []));
+    return all.flatMap(({ stream }) => (stream?.authenticatedAt !== undefined ? [stream] : []));
   }
 
-  /**
-   * A stream of the peer's has been authenticated; whether our stanzas may take it depends on what was agreed on. Those
-   * of other hosts than the stream's own take streams of their own.
-   */
-  #onReady(session: S2SStream, remote: string, local: string): void {
+  /** Stanzas may flow on a stream that the peer opened. Ours take it if it is bidirectional, and only those of its own host. */
+  #onReady(stream: S2SStream, remote: string, local: string): void {
     this.#idle.start();
     const link = this.#link(local, remote);
-    if (session.carriesOut && local === session.local) link.offer(session);
+    if (stream.carriesOut && local === stream.local) link.offer(stream);
     else link.heard();
   }
 
@@ -218,11 +215,11 @@ export class LinkPool implements RemoteSender {
   }
 }
 
-function isCarrier({ session }: Incoming): boolean {
-  return session?.carriesOut === true && session.remotes.size > 0;
+function isCarrier({ stream }: Incoming): boolean {
+  return stream?.carriesOut === true && stream.remotes.size > 0;
 }
 
-/** Forgets idle links, then as many unused ones as the bound demands. */
+/** Forgets idle links, then unused ones while there are too many. */
 function sweep(links: Map<string, Link>): void {
   for (const [remote, link] of links) if (link.isIdle) links.delete(remote);
   if (links.size < MAX_LINKS) return;

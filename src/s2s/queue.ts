@@ -1,5 +1,5 @@
-// The queue of stanzas that wait for a link, each with a deadline. They are kept as text: a tree takes many times the
-// memory, and keeps the bytes alive that it was parsed from.
+// The stanzas that wait for a stream, each with a deadline. They are kept as text: a tree takes many times the memory, and
+// keeps its input alive.
 
 import { turn } from '../net/turn.ts';
 import type { Clock, Timer } from '../util/clock.ts';
@@ -11,23 +11,23 @@ import { StanzaError } from '../xml/errors.ts';
 import { flatBytes } from '../xml/flat.ts';
 import { serialize } from '../xml/serialize.ts';
 
-/** What may wait for one pair of domains. */
+/** Bounds of one queue. */
 const MAX_STANZAS = 1_000;
 const MAX_BYTES = 4 * 1024 * 1024;
-/** Bounds of all links together. */
+/** Bounds of all queues together. */
 const MAX_STANZAS_IN_TOTAL = 20_000;
 const MAX_BYTES_IN_TOTAL = 64 * 1024 * 1024;
-/** What one turn of the event loop drains of a queue: some milliseconds of parsing. */
+/** Text that is drained in one turn of the event loop: some milliseconds of parsing. */
 const BYTES_PER_TURN = 32 * 1024;
 /** Memory of an entry without its text. */
 const ENTRY_BYTES = 200;
 
-/** Bounds the waiting stanzas of all links, in total and for each payer. */
+/** Bounds the waiting stanzas of all queues, in total and for each payer. */
 export class QueueBudget {
   readonly #stanzas = new SharedBudget(MAX_STANZAS_IN_TOTAL);
   readonly #bytes = new SharedBudget(MAX_BYTES_IN_TOTAL);
 
-  /** The amount that all links keep. */
+  /** The amount in all queues. */
   get used(): { stanzas: number; bytes: number } {
     return { stanzas: this.#stanzas.used, bytes: this.#bytes.used };
   }
@@ -55,13 +55,13 @@ export class QueueBudget {
 }
 
 interface Entry {
-  /** Text; but a stanza that was sent before stays an element, because modules recognise it by identity. */
+  /** Text, but an element if the stanza was sent before, because modules recognise that one by identity. */
   readonly content: Stanza | string;
   readonly bytes: number;
   readonly payer: Holder;
   /** In ms of `clock.elapsed`. */
   readonly deadline: number;
-  /** It does not count as use of the stream that it will take. */
+  /** It does not count as use of a stream. */
   readonly isOverhead: boolean;
 }
 
@@ -73,7 +73,7 @@ export class LinkQueue {
   readonly #payerOf: (stanza: Stanza) => Holder;
   readonly #onExpired: (stanzas: Stanza[]) => void;
   #entries: Entry[] = [];
-  /** How many at the beginning have left: taking each off would move all the others. */
+  /** The number of entries at the beginning that have left. Removing each would move all others. */
   #left = 0;
   #bytes = 0;
   #timer: Timer | undefined;
@@ -114,7 +114,7 @@ export class LinkQueue {
     return undefined;
   }
 
-  /** Puts what has been on its way already before all others. It was accepted once: there is room for it always. */
+  /** Puts stanzas that were sent before in front of all others, even beyond the bounds. */
   putFirst(stanzas: readonly Stanza[], deadlineOf: (stanza: Stanza) => number): void {
     const entries = stanzas.map((stanza) => ({
       content: stanza,
@@ -170,7 +170,7 @@ export class LinkQueue {
     return false;
   }
 
-  /** Takes the first one. */
+  /** Removes and returns the first stanza. */
   next(): Stanza | undefined {
     const entry = this.#entries[this.#left];
     if (!entry) return undefined;
@@ -185,7 +185,7 @@ export class LinkQueue {
     if (stanzas.size > 0) this.#take(({ content }) => typeof content !== 'string' && stanzas.has(content));
   }
 
-  /** Takes all. */
+  /** Removes and returns all stanzas. */
   all(): Stanza[] {
     return this.#take(() => true).map(stanzaOf);
   }
@@ -218,7 +218,7 @@ export class LinkQueue {
     this.#stop();
   }
 
-  /** One timer, for the earliest of all. */
+  /** Sets the one timer, which is for the earliest deadline. */
   #watch(deadline: number): void {
     if (this.#timer && this.#firesAt <= deadline) return;
     this.#stop();

@@ -1,4 +1,4 @@
-// A stream with another server, whichever side opened it: who has been authenticated on it, and the stanzas.
+// A stream with another server, whichever side opened it: its authenticated pairs of domains, and its stanzas.
 
 import type { S2SStream as Contract, S2SCloseCause, S2SState } from '../api/session.ts';
 import type { NonzaHandler } from '../api/stream.ts';
@@ -27,9 +27,9 @@ import { passOut } from './wire.ts';
 
 export type Direction = 'in' | 'out';
 
-/** Stanzas of a peer whose work is under way; while there are more it is not read. */
+/** Received stanzas whose work is under way. Beyond that, reading pauses. */
 const MAX_PENDING_WORK = 256;
-/** Pairs of domains on one stream. Bounded because a certificate may name any number, and each pair costs memory. */
+/** Pairs of domains on one stream. A certificate may name any number of domains, and each pair costs memory. */
 const MAX_PAIRS = 200;
 
 /** One of our hosts, and a remote that was authenticated for it. */
@@ -47,10 +47,10 @@ export class S2SStream implements Contract {
   readonly remotes: ReadonlySet<string>;
   /** The remotes of each of our hosts, that of the stream first (XEP-0220 §2.2.1). */
   readonly #remotesOf: Map<LocalHost, Set<string>>;
-  /** Those whom a certificate has authenticated by SASL EXTERNAL, or us there; the others were called back. */
+  /** The remotes of which SASL EXTERNAL has authenticated one side. The others used dialback. */
   readonly #byCertificate = new Set<string>();
   readonly #identity: PeerIdentity;
-  /** There was TLS before there was a stream (XEP-0368). */
+  /** TLS began before the stream (XEP-0368). */
   readonly #isDirectTls: boolean;
   readonly state: S2SState = {};
   readonly log: Logger;
@@ -60,7 +60,7 @@ export class S2SStream implements Contract {
   readonly overhead = { in: 0, out: 0 };
   streamId = '';
   peerFeatures: Element | undefined;
-  /** Told when `remote` has been authenticated for `local`. */
+  /** Called when `remote` has been authenticated for `local`. */
   onAuthenticated: ((remote: string, local: string) => void) | undefined;
   readonly #unwritten: Stanza[] = [];
   #isBidirectional = false;
@@ -96,7 +96,7 @@ export class S2SStream implements Contract {
     return this.isOurs ? 'out' : 'in';
   }
 
-  /** Whether our stanzas may flow on it. */
+  /** Whether stanzas of ours may flow on it. */
   get carriesOut(): boolean {
     return this.isOurs || this.#isBidirectional;
   }
@@ -134,7 +134,7 @@ export class S2SStream implements Contract {
     return this.#stream.isOpen;
   }
 
-  /** Modules see what goes over an authenticated stream; what authenticates it is none of their business. */
+  /** Sends an element, which modules see first once the stream is authenticated. */
   send(element: Element): boolean {
     if (!this.#stream.isOpen) return false;
     const sent = this.remotes.size === 0 ? element : this.#passOut(element);
@@ -145,8 +145,8 @@ export class S2SStream implements Contract {
   }
 
   /**
-   * Sends a stanza; false when the stream takes nothing any more. Once modules have seen it, it has been sent, also if
-   * the stream could not take it after all: it is among the unacknowledged ones then, or in `takeUnwritten`.
+   * Sends a stanza. Returns false when the stream is closed. Once modules have seen a stanza it counts as sent, even if it
+   * cannot be written: then it is unacknowledged, or in `takeUnwritten`.
    */
   carry(stanza: Stanza, isOverhead = false): boolean {
     if (!this.#stream.isOpen) return false;
@@ -177,7 +177,7 @@ export class S2SStream implements Contract {
     if (!isServerPing(stanza)) this.overhead.in++; // Pings are counted when they arrive.
   }
 
-  /** What was given to `carry` and has not even been written, in order. */
+  /** Takes the stanzas that `carry` could not write, in order. */
   takeUnwritten(): Stanza[] {
     return this.#unwritten.splice(0);
   }
@@ -198,7 +198,7 @@ export class S2SStream implements Contract {
     this.#isBidirectional = true;
   }
 
-  /** Forgets what was agreed on in the clear (RFC 6120 §5.4.3.3). */
+  /** Forgets what was negotiated before TLS (RFC 6120 §5.4.3.3). */
   secured(): void {
     this.#isBidirectional = false;
   }
@@ -215,7 +215,8 @@ export class S2SStream implements Contract {
     const { hosts } = this.#context.router;
     const host = hosts.get(local);
     if (!host) return new StanzaError('item-not-found');
-    if (hosts.has(remote)) return new StanzaError('not-allowed', { text: `${remote} is here` });
+    if (hosts.has(remote))
+      return new StanzaError('not-allowed', { text: `${remote} is a domain of this server` });
     const refusal = refusalOf(host, remote);
     if (refusal) return refusal;
     const policy = host === this.host ? this.policy : new Policy(host);
@@ -235,7 +236,7 @@ export class S2SStream implements Contract {
     const host = this.#context.router.hosts.get(local)!;
     if (this.pairs.length >= MAX_PAIRS)
       throw new StanzaError('resource-constraint', {
-        text: 'Too many domains on this stream: use another one',
+        text: 'Too many domains on this stream: open another one',
       });
     if (this.authenticatedAt === undefined) this.#shareBudget(remote);
     this.#remotesOf.set(host, (this.#remotesOf.get(host) ?? new Set()).add(remote));
@@ -264,13 +265,13 @@ export class S2SStream implements Contract {
     if (budget) this.#stream.shareBudget(budget);
   }
 
-  /** As `authenticate`, where it was SASL that did it. */
+  /** As `authenticate`, by SASL EXTERNAL. */
   authenticateByCertificate(remote: string): void {
     this.#byCertificate.add(remote);
     this.authenticate(remote, this.local);
   }
 
-  /** When it was authenticated, for administrators; ms since 1970. */
+  /** When it was authenticated, in ms since 1970, for administrators. */
   get openSince(): number | undefined {
     return this.authenticatedAt === undefined
       ? undefined
@@ -284,14 +285,14 @@ export class S2SStream implements Contract {
     return `${this.#isDirectTls ? 'direct ' : ''}${tls.protocol} ${tls.cipher}`;
   }
 
-  /** In words for administrators: how the domain, or we there, were authenticated, and what else speaks for it. */
+  /** How one side was authenticated, and the other proof of the remote, in words for administrators. */
   authenticatedBy(remote: string): string {
     const method = this.#byCertificate.has(remote) ? 'EXTERNAL' : 'dialback';
     const proof = this.#identity.of(remote);
     return proof === undefined ? method : `${method}, ${proof}`;
   }
 
-  /** A first-level element that is no part of the negotiation of TLS and SASL. @throws StreamError */
+  /** Takes a first-level element that belongs to neither TLS nor SASL. @throws StreamError */
   receive(element: Element): void {
     if (!isStanza(element)) return this.#take(element);
     const ledger = this.remotes.size === 0 ? undefined : this.#ledger;
@@ -306,12 +307,12 @@ export class S2SStream implements Contract {
     this.#work.hold(work);
   }
 
-  /** Our side of the stream is about to be closed. */
+  /** Call this before our side of the stream is closed. */
   farewell(): void {
     if (this.remotes.size > 0) this.#ledger.closing(this);
   }
 
-  /** The stream is over. */
+  /** Call this once, when the stream has ended. */
   ended(error: Error | undefined, cause: StreamCloseCause): void {
     const fields = { cause, ...(error ? { error: error.message } : {}) };
     const { pairs, wasUsed } = this;
@@ -332,7 +333,7 @@ export class S2SStream implements Contract {
     handler(element, this);
   }
 
-  /** Dialback names the host of ours that it is for, which need not be that of the stream (XEP-0220 §2.2). */
+  /** An element of dialback names its host, which need not be that of the stream (XEP-0220 §2.2). */
   #handlerOf(element: Element): NonzaHandler | undefined {
     const own = this.host.nonzas.get('s2s', element);
     if (element.getNS() !== NS.DIALBACK) return own;
@@ -349,7 +350,7 @@ export class S2SStream implements Contract {
       throw new StreamError('not-authorized', 'This stream carries no stanzas to us');
     if (this.authenticatedAt === undefined) throw new StreamError('not-authorized');
     const sender = Jid.tryParse(from);
-    // Somebody's odd address must not cost everybody else the stream.
+    // Drop the stanza; keep the stream, which others use too.
     if (!sender) return this.log.debug('stanza from a malformed address dropped', { from });
     const domain = domainOf(to);
     // RFC 6120 §8.1.1.2: a stream carries only the pairs of domains that were authenticated, under each host's policy.
@@ -359,7 +360,7 @@ export class S2SStream implements Contract {
     }
     this.stanzasIn++;
     if (isServerPing(stanza)) this.overhead.in++;
-    // RFC 7622 §3: others compare addresses as text, and `x@EVIL.LIT` would be a stranger to them.
+    // RFC 7622 §3: modules compare addresses as text, so they need the prepared form.
     const prepared = `${sender}`;
     this.#route(prepared === from ? stanza : stanza.with({ from: prepared }), domain);
   }
@@ -376,7 +377,7 @@ export class S2SStream implements Contract {
       domain === undefined
         ? new StanzaError('jid-malformed', { text: 'The domain of the address is malformed' })
         : checkStanza(stanza);
-    // Its sender expects no answer, and a room would remove the occupant from whose address the error comes.
+    // A sender of presence expects no error, and a room would remove the occupant that returns one.
     if (isCut(stanza) && isAvailability(stanza)) return this.log.debug('presence dropped: it is too large');
     if (problem) router.bounce(domain === undefined ? stanza.with({ to: this.local }) : stanza, problem);
     else router.route(stanza, this);

@@ -4,8 +4,8 @@ import { isPermanent } from '../net/errors.ts';
 import { StanzaError } from '../xml/errors.ts';
 
 /**
- * Some clients delete a room from the user's bookmarks on any error whose type is not `wait`, so only a domain that
- * does not exist causes an error of another type.
+ * Only a domain that does not exist causes an error of another type than `wait`: on those, some clients delete a room from
+ * the user's bookmarks.
  */
 export function undeliverable(remote: string, reason: Error): StanzaError {
   if (reason instanceof StanzaError) return reason;

@@ -1,4 +1,4 @@
-// Modules that want a link although no stanza waits for one. Each pair of domains is tried again until a stream is open.
+// Links that modules want although no stanza waits for them. Each pair of domains is tried until a stream is open.
 //
 //   want ──▶ pause ──▶ in line: 1/s, or 10/s if soon ──▶ attempt ──▶ open: done
 //              ▲                                            │
@@ -19,7 +19,7 @@ const LATE_SHARE = 1 / 120;
 /** Attempts that are begun per second, over all links. */
 const PER_SECOND = 1;
 const SOON_PER_SECOND = 10;
-/** Pairs of domains that are wanted; more are refused silently, since an attempt would come hours later. */
+/** Pairs of domains that are wanted. More are ignored, since their attempts would come hours later. */
 const MAX_WANTED = 100_000;
 
 export interface WantsParts {
@@ -57,7 +57,7 @@ interface Wanted {
 export class Wants {
   readonly #parts: WantsParts;
   readonly #wanted = new Map<string, Wanted>();
-  /** Remotes with an attempt under way, for whichever of our domains. */
+  /** Remotes with an attempt under way, for any of our domains. */
   readonly #trying = new Set<string>();
   readonly #line: AttemptLine;
   readonly #soonLine: AttemptLine;
@@ -93,7 +93,7 @@ export class Wants {
     if (wanted) this.#delete(wanted);
   }
 
-  /** Withdraws all wants of an owner that goes. */
+  /** Withdraws all wants of an owner. */
   forget(owner: object): void {
     for (const wanted of this.#wanted.values()) {
       for (const want of wanted.wants) if (want.owner === owner) this.#remove(wanted, want);
@@ -191,7 +191,7 @@ export class Wants {
   }
 }
 
-/** Those whose pause has ended: each attempts in its turn. */
+/** The pairs whose pause has ended, which are tried in turn. */
 class AttemptLine {
   readonly #clock: ElapsedClock;
   readonly #rate: Rate;

@@ -1,4 +1,4 @@
-// What modules and the ledger see of each element that is written to an authenticated stream.
+// Passes each element to modules and the ledger before it is written to an authenticated stream.
 
 import type { S2SStream } from '../api/session.ts';
 import { unwrap } from '../core/hooks.ts';
@@ -16,8 +16,8 @@ export interface WireContext {
 }
 
 /**
- * What `s2s-out` leaves of an element, which the ledger has counted if it is a stanza. `undefined`: nothing is to be
- * written. A stanza that a handler or the ledger refuses returns to its sender.
+ * Returns the element as the handlers of `s2s-out` leave it; the ledger has counted it if it is a stanza. `undefined`:
+ * nothing is to be written. A stanza that a handler or the ledger refuses returns to its sender.
  */
 export function passOut(context: WireContext, stream: S2SStream, element: Element): Element | undefined {
   const { host, ledger, router } = context;
@@ -33,7 +33,7 @@ export function passOut(context: WireContext, stream: S2SStream, element: Elemen
   }
 }
 
-/** A StreamError ends the stream. */
+/** The error for the sender. A StreamError also ends the stream. */
 function refusalOf({ host }: WireContext, stream: S2SStream, thrown: unknown): StanzaError {
   const { error, owner } = unwrap(thrown, 's2s');
   if (error instanceof StanzaError) return error;

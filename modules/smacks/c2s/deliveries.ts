@@ -12,6 +12,12 @@ export interface Delivery {
   isTaken: boolean;
 }
 
+/** A delivery, and the sessions that were sent a copy. */
+interface Recent {
+  readonly delivery: Delivery;
+  readonly sessions: WeakSet<C2SSession>;
+}
+
 /** A delivery in a saved queue; `key` tells queues that share it. */
 export interface SavedDelivery extends Delivery {
   readonly key: number;
@@ -23,7 +29,7 @@ export class Deliveries {
   /** Deliveries of loaded queues, by key, until all sessions have been loaded. */
   readonly #loaded = new Map<number, Delivery>();
   /** By what all copies of a stanza have in common, its children. */
-  readonly #recent = new WeakMap<object, Delivery>();
+  readonly #recent = new WeakMap<object, Recent>();
 
   /** The session is sent a stanza. `undefined` for one that no other client of the account is sent. */
   note(session: C2SSession, { name, attrs, children }: Stanza): Delivery | undefined {
@@ -31,7 +37,7 @@ export class Deliveries {
     if (name !== 'message' || attrs.to === undefined || attrs.to === jid.toString()) return undefined;
     const isForOne = host.sessions.of(jid.local ?? '').length < 2;
     if (isForOne && !this.#recent.has(children)) return undefined;
-    const delivery = this.#of(children, attrs.to);
+    const delivery = this.#of(children, attrs.to, session);
     if (state.smacks) delivery.copies++;
     else delivery.isTaken = true;
     return delivery;
@@ -40,7 +46,7 @@ export class Deliveries {
   /** One of its clients is about to be sent a copy of it again. */
   again({ children }: Stanza, delivery: Delivery): void {
     delivery.copies--;
-    this.#recent.set(children, delivery);
+    this.#recent.set(children, { delivery, sessions: new WeakSet() });
   }
 
   save(delivery: Delivery): SavedDelivery {
@@ -63,11 +69,13 @@ export class Deliveries {
     this.#loaded.clear();
   }
 
-  #of(children: object, to: string): Delivery {
+  /** A module may send one element twice. A session that has had a copy is sent another message. */
+  #of(children: object, to: string, session: C2SSession): Delivery {
     const known = this.#recent.get(children);
-    if (known?.to === to) return known;
-    const delivery = { to, copies: 0, isTaken: false };
-    this.#recent.set(children, delivery);
-    return delivery;
+    const isSame = known?.delivery.to === to && !known.sessions.has(session);
+    const recent = isSame ? known : { delivery: { to, copies: 0, isTaken: false }, sessions: new WeakSet() };
+    this.#recent.set(children, recent);
+    recent.sessions.add(session);
+    return recent.delivery;
   }
 }

@@ -264,3 +264,29 @@ test('a message that breaks the connection on its way is kept, and so not stored
   const archive = await router.hosts.get('capulet.lit')!.stores.archive('offline');
   assert.deepEqual((await archive.query('juliet', {})).entries, []);
 });
+
+test('a message that a module sends a second time is another message', async (t) => {
+  const there = await scene(t);
+  const { client: balcony } = await there.available(BALCONY);
+  const { client: chamber } = await there.available(CHAMBER);
+  const { router } = there.test.server;
+  const { origin } = router.hosts.get('capulet.lit')!;
+  const news = parseXml(`<message type='chat' from='capulet.lit' to='${JULIET}'><body>news</body></message>`);
+  router.route(news, origin);
+  for (const [client, jid] of [
+    [balcony, BALCONY],
+    [chamber, CHAMBER],
+  ] as const) {
+    await there.turns();
+    client.send(`<a ${SM} h='${there.sent(jid)}'/>`);
+  }
+  await there.turns();
+  router.route(news, origin);
+  await there.loses(balcony);
+  await there.loses(chamber);
+  await expire(there);
+  const next = await there.test.client(BALCONY);
+  const romeo = await there.test.client(ROMEO);
+  await becomeAvailable(next);
+  assert.deepEqual(await texts(next, romeo, BALCONY), ['news']);
+});

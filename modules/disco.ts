@@ -41,7 +41,7 @@ declare module 'enjamb/api' {
  */
 export default defineModule({
   name: 'disco',
-  summary: 'Tells clients and servers what this server can do',
+  summary: 'Announces the features and services of this server (XEP-0030)',
   implements: ['XEP-0030 2.5.0', 'XEP-0128 1.0.1'],
   scope: 'host',
   enabledOn: ['local', 'component'],

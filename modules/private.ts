@@ -18,12 +18,12 @@ import { refuseStrangers } from 'enjamb/xep';
 /** Keeps one element per name and namespace: for each user `private_max_elements`, of `private_max_size` in total. */
 export default defineModule({
   name: 'private',
-  summary: 'Keeps settings and bookmarks of clients on the server',
+  summary: 'Stores settings and bookmarks of clients',
   implements: ['XEP-0049 1.2'],
   enabledOn: ['local'],
   options: {
-    private_max_elements: integer('Most elements of a user', { default: 64, min: 1 }),
-    private_max_size: size('Largest size of all elements of a user together', { default: '256 KiB', min: 1 }),
+    private_max_elements: integer('Most elements stored for a user', { default: 64, min: 1 }),
+    private_max_size: size('Largest size of all elements of a user', { default: '256 KiB', min: 1 }),
   },
 
   load(module) {

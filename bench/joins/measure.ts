@@ -29,7 +29,7 @@ const table = new Table();
 
 process.stdout.write(
   `${count} joins: ${users} users in ${rooms} rooms each, on one domain. The server's clock runs ${speed} times as fast\n` +
-    `as the one on the wall; spans and rates are by the server's clock, blocks and costs in real time.\n\n`,
+    `as real time. Durations and rates are by the server's clock, blocks and costs in real time.\n\n`,
 );
 await measureMemory();
 await measureStanza();

@@ -12,7 +12,7 @@ import { Verifications } from './verifications.ts';
 
 export default defineModule({
   name: 'dialback',
-  summary: 'Authenticates other servers by calling them back (XEP-0220)',
+  summary: 'Authenticates other servers by dialback (XEP-0220)',
   implements: ['XEP-0220 1.1.1', 'XEP-0185 1.0'],
   scope: 'host',
   enabledOn: ['local', 'component', 'external'],

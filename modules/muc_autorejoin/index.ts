@@ -7,11 +7,14 @@ import { Rejoins } from './assisted.ts';
 import { payloadOf } from './join_payload.ts';
 
 const options = {
-  muc_autorejoin: boolean('Join clients again that fell out of a room and do nothing about it', {
-    default: true,
-  }),
+  muc_autorejoin: boolean(
+    'Whether the server joins for a client that fell out of a room and does not rejoin',
+    {
+      default: true,
+    },
+  ),
   muc_autorejoin_passwords: boolean(
-    'Keep the passwords of rooms in memory for that; otherwise the user has to join',
+    'Whether the server keeps the passwords of rooms in memory for that; otherwise the user must join',
     {
       default: false,
     },
@@ -23,7 +26,7 @@ type AutorejoinModule = Module<typeof options>;
 /** Joins for clients that ping_muc has told of a loss (docs/adr/0023-auto-rejoin-default.md). */
 export default defineModule({
   name: 'muc_autorejoin',
-  summary: 'Joins clients again that fell out of rooms on other servers',
+  summary: 'Rejoins rooms on other servers for clients that fell out',
   implements: ['XEP-0045 1.35.5'],
   enabledOn: ['local'],
   enabledWith: ['ping_muc'],

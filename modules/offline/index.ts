@@ -10,19 +10,19 @@ import { KeptMessages, type OfflineState } from './kept-messages.ts';
  */
 export default defineModule({
   name: 'offline',
-  summary: 'Keeps messages for users who are offline',
+  summary: 'Stores messages for offline users',
   implements: ['XEP-0160 1.0.1', 'XEP-0203 2.0', 'XEP-0334 1.0.0'],
   enabledOn: ['local'],
   depends: ['message', 'presence'],
   options: {
     offline_max_messages: integer(
-      'How many messages are kept for a user; one contact, or all strangers together, may have half of them',
+      'Most stored messages of a user; one contact, or all senders outside the contact list together, may use half of it',
       {
         default: 500,
         min: 0,
       },
     ),
-    offline_max_size: size('How large all messages kept for a user may be together, with the same shares', {
+    offline_max_size: size('Largest size of all stored messages of a user, with the same shares', {
       default: '2 MiB',
     }),
   },

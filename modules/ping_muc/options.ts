@@ -13,7 +13,7 @@ export const options = {
     min: 0,
     max: 1,
   }),
-  ping_muc_timeout: duration('Time a room has to answer; default: half the delay, at most 30 seconds', {
+  ping_muc_timeout: duration('Time for a room to answer; default: half the delay, at most 30 seconds', {
     optional: true,
     min: '0.1 seconds',
   }),
@@ -21,7 +21,7 @@ export const options = {
     'Time after which clients are told even if their rooms cannot be reached; default: ten times the delay, 0: immediately',
     { optional: true, never: true },
   ),
-  ping_muc_fast: boolean('Ask as soon as the link is up again, without waiting for the delay', {
+  ping_muc_fast: boolean('Whether rooms are asked as soon as the link is up again, without the delay', {
     default: false,
   }),
   ping_muc_silence: duration('Silence of a room after which it is asked; 0: never', {
@@ -32,18 +32,18 @@ export const options = {
     default: 100,
     min: 1,
   }),
-  ping_muc_emit_330: boolean('Add status 330 to notices, which older clients know', {
+  ping_muc_emit_330: boolean('Whether notices also have status 330, for older clients', {
     default: true,
   }),
-  answer_relayed_pings: boolean('Answer self-pings that rooms relay to a client, for the client', {
+  answer_relayed_pings: boolean('Whether the server answers self-pings that rooms relay to a client', {
     default: true,
   }),
   answer_pings_for_hibernating: boolean(
-    'Answer pings by which rooms and their services check sleeping clients',
+    'Whether the server answers pings of rooms and their services to sleeping clients',
     { default: true },
   ),
   normalise_self_ping_errors: boolean(
-    'Tell clients that ping a room which no longer exists that they are not in it: some misread the room’s own error',
+    'Whether a self-ping to a room that no longer exists gets the error for an absent occupant; some clients misread the original error',
     { default: false },
   ),
 };

@@ -56,16 +56,19 @@ declare module 'enjamb/api' {
 /** Keeps one stanza of at most `presence_max_size` and `presence_max_directed` addresses per session. */
 export default defineModule({
   name: 'presence',
-  summary: 'Tells contacts who is online, and manages who may know',
+  summary: 'Sends presence to contacts, and manages subscriptions',
   implements: ['RFC 6121'],
   enabledOn: ['local'],
   depends: ['roster'],
   options: {
-    presence_max_directed: integer('How many addresses outside its contact list a client may be present to', {
-      default: 1000,
-      min: 1,
-    }),
-    presence_max_size: size('How large a presence may be that goes to all contacts', {
+    presence_max_directed: integer(
+      'Most addresses outside the contact list to which a client may send presence',
+      {
+        default: 1000,
+        min: 1,
+      },
+    ),
+    presence_max_size: size('Largest size of a presence that goes to all contacts', {
       default: '16 KiB',
       min: '1 KiB',
     }),

@@ -45,13 +45,13 @@ declare module 'enjamb/api' {
  */
 export default defineModule({
   name: 'roster',
-  summary: 'Keeps the contact lists of users',
+  summary: 'Stores the contact lists of users',
   implements: ['RFC 6121'],
   enabledOn: ['local'],
   options: {
     roster_max_items: integer('Most contacts of a user', { default: 1000, min: 1 }),
     roster_max_groups: integer('Most groups of a contact', { default: 32, min: 1 }),
-    roster_max_size: size('Largest size of all contacts of a user together', {
+    roster_max_size: size('Largest size of the contact list of a user', {
       default: '256 KiB',
       min: '1 KiB',
     }),

@@ -11,19 +11,16 @@ import { Link } from './link.ts';
  */
 export default defineModule({
   name: 's2s_keepalive',
-  summary: 'Finds links with other servers that are dead without having been closed',
+  summary: 'Detects dead links with other servers',
   implements: ['XEP-0199 2.0.1'],
   scope: 'host',
   enabledOn: ['local', 'component', 'external'],
   options: {
-    s2s_keepalive_silence: duration(
-      'A needed server that is silent for so long is asked for a sign of life',
-      {
-        default: '30 seconds',
-        min: '1 second',
-      },
-    ),
-    s2s_keepalive_timeout: duration('How long it may take for that sign before the links with it are ended', {
+    s2s_keepalive_silence: duration('Silence of a needed server after which it is pinged', {
+      default: '30 seconds',
+      min: '1 second',
+    }),
+    s2s_keepalive_timeout: duration('Time for the answer; after that the links with the server are closed', {
       default: '30 seconds',
       min: '1 second',
     }),

@@ -12,60 +12,72 @@ import { countStanzas } from './s2s/index.ts';
  */
 export default defineModule({
   name: 'smacks',
-  summary: 'Keeps clients and links with other servers going when a connection breaks',
+  summary: 'Resumes sessions of clients and links with other servers after a broken connection',
   implements: ['XEP-0198 1.6.3'],
   scope: 'host',
   enabledOn: ['local', 'component', 'external'],
   options: {
     smacks_hibernation_time: duration(
-      'For how long a client may resume its session after its connection broke',
+      'Time in which a client can resume its session after its connection broke',
       {
         default: '10 minutes',
         min: '1 second',
       },
     ),
-    smacks_max_hibernated_sessions: integer('How many such sessions a user may have; the oldest ends', {
+    smacks_max_hibernated_sessions: integer('Most sleeping sessions of a user; beyond that the oldest ends', {
       default: 10,
       min: 1,
     }),
-    smacks_max_queue: integer('How many unacknowledged stanzas are kept for a client', {
+    smacks_max_queue: integer('Most unacknowledged stanzas kept for a client', {
       default: 5000,
       min: 1,
     }),
-    smacks_max_queue_size: size('How large these may be together', { default: '2 MiB', min: '16 KiB' }),
+    smacks_max_queue_size: size('Largest size of these stanzas together', {
+      default: '2 MiB',
+      min: '16 KiB',
+    }),
     smacks_max_unacked: integer(
-      'After how many stanzas a client is asked for an acknowledgement immediately',
+      'Number of unacknowledged stanzas after which the server requests an acknowledgement immediately',
       {
         default: 10,
         min: 1,
       },
     ),
     smacks_ack_timeout: duration(
-      'How long a client may leave a request for acknowledgement unanswered before its connection counts as dead',
+      'Time for a client to answer a request for acknowledgement; after that its connection counts as dead',
       {
         default: '1 minute',
         min: '1 second',
       },
     ),
-    s2s_resumption_time: duration('How long a link with another server that broke may be taken up again', {
+    s2s_resumption_time: duration('Time in which a broken stream with another server can be resumed', {
       default: '5 minutes',
       min: '1 second',
     }),
     s2s_max_unconfirmed: integer(
-      'How many stanzas another server may leave unconfirmed before the link is ended',
+      'Most stanzas that another server may leave unacknowledged; beyond that the link is closed',
       { default: 20_000, min: 1 },
     ),
-    s2s_max_unconfirmed_size: size('How much memory these may take; all links together have 128 MiB', {
-      default: '16 MiB',
-      min: '16 KiB',
-    }),
-    s2s_ack_timeout: duration('How long another server may take to confirm before it is taken for dead', {
-      default: '15 seconds',
-      min: '1 second',
-    }),
-    s2s_confirm_by_ping: boolean('Servers without stream management confirm stanzas by answering pings', {
-      default: true,
-    }),
+    s2s_max_unconfirmed_size: size(
+      'Largest size of these stanzas in memory; all links together have 128 MiB',
+      {
+        default: '16 MiB',
+        min: '16 KiB',
+      },
+    ),
+    s2s_ack_timeout: duration(
+      'Time for another server to acknowledge; after that its connection counts as dead',
+      {
+        default: '15 seconds',
+        min: '1 second',
+      },
+    ),
+    s2s_confirm_by_ping: boolean(
+      'Whether answers to pings count as acknowledgements of servers without stream management',
+      {
+        default: true,
+      },
+    ),
   },
 
   load(module) {

@@ -35,7 +35,7 @@ const SWEEP_MS = 60_000;
 
 const options = {
   track_muc_persist: boolean(
-    'Keep joins on disk, so that rooms lose the clients that are gone after a crash',
+    'Whether joins are stored on disk, so that rooms receive the leaves of lost clients after a crash',
     {
       default: true,
     },
@@ -50,7 +50,7 @@ type Tracker = Module<typeof options>;
  */
 export default defineModule({
   name: 'track_muc_joins',
-  summary: 'Remembers which chat rooms each client is in',
+  summary: 'Tracks which rooms each client has joined',
   implements: ['XEP-0045 1.35.5'],
   enabledOn: ['local'],
   depends: ['presence'],

@@ -1,4 +1,4 @@
-# Built in one image, run in another that has neither sources nor tools.
+# The last image has the compiled server, without sources and tools.
 FROM node:24-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
@@ -9,7 +9,7 @@ RUN npm run build
 FROM node:24-slim AS dependencies
 WORKDIR /build
 COPY package.json package-lock.json ./
-# The image has its own Node, so the one that is an optional dependency stays out.
+# The image has Node, so the Node among the optional dependencies is left out.
 RUN npm ci --omit=dev --omit=optional --no-audit --no-fund
 
 FROM node:24-slim
@@ -23,7 +23,7 @@ RUN ln -s /opt/enjamb/bin/enjamb.js /usr/local/bin/enjamb \
   && install --directory --owner=node --group=node --mode=0700 /var/lib/enjamb \
   && install --directory --owner=node --group=node --mode=0700 /var/lib/enjamb/data /var/lib/enjamb/certs
 
-# enjamb.toml, if there is one, lies here; data/ and certs/ are below unless it says otherwise.
+# The folder of enjamb.toml (optional). By default, data/ and certs/ are in it.
 WORKDIR /var/lib/enjamb
 USER node
 VOLUME ["/var/lib/enjamb/data", "/var/lib/enjamb/certs"]
@@ -31,7 +31,7 @@ VOLUME ["/var/lib/enjamb/data", "/var/lib/enjamb/certs"]
 # Clients (STARTTLS, TLS), servers (STARTTLS, TLS).
 EXPOSE 5222 5223 5269 5270
 
-# It answers over the admin socket as long as it works.
+# A working server answers on its admin socket.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=20s --retries=3 \
   CMD ["enjamb", "module", "list", "--json"]
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Starts enjamb with a Node that is new enough. Even an old Node must be able to say what is wrong, so nothing of our
-// own, and nothing that needs a new Node, is imported before the check.
+// Starts enjamb with a new enough Node. An old Node must be able to run the check and report the problem, so nothing of
+// enjamb, and nothing that needs a new Node, is imported before it.
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -12,9 +12,9 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const source = join(root, 'src', 'main.ts');
 const built = join(root, 'dist', 'src', 'main.js');
 const bundledName = `node-${process.platform}-${process.arch}`;
-/** Heap flags count at the start only (docs/adr/0010): garbage of a busy second is not kept for the quiet hours. */
+/** Node accepts heap flags only at its start. A small young generation frees garbage early (docs/adr/0010). */
 const FLAGS = ['--max-semi-space-size=6'];
-/** Only a checkout has the sources: there they run as they are, so that nobody runs a stale build. */
+/** Only a checkout has the sources. They run directly, so that no stale build is used. */
 const isCheckout = existsSync(source);
 
 function isNewEnough(version) {
@@ -22,7 +22,7 @@ function isNewEnough(version) {
   return major > REQUIRED[0] || (major === REQUIRED[0] && minor >= REQUIRED[1]);
 }
 
-/** The Node that was installed as a dependency, of this package or of one around it. */
+/** The Node that npm has installed as a dependency of this package or of a package around it. */
 function bundledNode() {
   let folder = root;
   for (;;) {
@@ -34,8 +34,8 @@ function bundledNode() {
 }
 
 /**
- * Runs the program in a Node of its own: forwards signals to it, and ends as it does. The channel tells it when this
- * process is killed, so that no server keeps running unnoticed.
+ * Runs the program in another Node process. Forwards signals to it, and ends with its exit code. The channel closes when
+ * this process is killed, so that the server stops too.
  */
 function runIn(node) {
   const program = isCheckout ? [...FLAGS, '--conditions=source', source] : [...FLAGS, built];

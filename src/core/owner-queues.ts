@@ -74,7 +74,8 @@ export class OwnerQueues {
 
   /** A stanza that is routed to the owner meanwhile is added to the queue, and delivered last. */
   #deliver(owner: string, queue: Queue): void {
-    for (const stanza of queue.stanzas) {
+    // Those that were delivered take no room: a room with 200 leaving clients is sent 200 more stanzas meanwhile.
+    for (let stanza = queue.stanzas.shift(); stanza; stanza = queue.stanzas.shift()) {
       this.#count(queue, -1, -stanza.bytes);
       stanza.deliver();
     }

@@ -62,6 +62,22 @@ test('a stanza that is caused by a delivery comes last', async () => {
   assert.deepEqual(log, ['1', '2', '3']);
 });
 
+test('stanzas that were delivered take no room', async () => {
+  const { clock, log, queues, add } = start();
+  const romeo = Promise.withResolvers<void>();
+  for (let n = 0; n < 256; n++) {
+    queues.add('romeo', romeo.promise, {
+      bytes: 4 * KIB,
+      deliver: () => add('romeo', true, 'caused', 4 * KIB),
+      refuse: assert.fail,
+    });
+  }
+  romeo.resolve();
+  await clock.advance(0);
+  assert.equal(log.length, 256);
+  assert.equal(queues.has('romeo'), false);
+});
+
 test('after 5 seconds all stanzas of the owner are refused, and the next one waits anew', async () => {
   const { clock, faults, log, add } = start();
   add('romeo', never, '1');

@@ -1,4 +1,4 @@
-// The law of ARCHITECTURE.md: imports point downwards, and each dependency has one door.
+// The rules of ARCHITECTURE.md: imports point downwards, and one folder imports each dependency.
 
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';

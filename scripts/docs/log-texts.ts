@@ -112,7 +112,7 @@ export const LOG_LINES: Readonly<Record<string, Advice>> = {
     'An unexpected exception during the start, or in Node.js itself, ended the server',
     BUG,
   ),
-  // What an unexpected exception costs (src/util/faults.ts)
+  // Unexpected exceptions (src/util/faults.ts)
   'connection failed': advice('An exception ended one connection', BUG),
   'stream handler failed': advice('An exception ended one stream', BUG),
   'handler failed': advice('A module failed on one stanza or event', BUG),

@@ -47,7 +47,7 @@ export function xepsPage(definitions: readonly ModuleDefinition[]): string {
   return page(
     '# Specifications',
     GENERATED,
-    'The version is the one that the code was written after. What is not in a [module](modules.md) is in a folder of `src/`.',
+    'The code follows the version in this table. A specification is implemented by a [module](modules.md) or by a folder of `src/`.',
     '## Extensions',
     tableOf('XEP'),
     '## Standards of the IETF',

@@ -1,4 +1,4 @@
-// docs/bounds.md names all state that a peer can make grow, and is true.
+// docs/bounds.md lists all state that peers can make grow, with existing files, options and tests.
 
 import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const PAGE = read('docs/bounds.md');
 const COLUMNS = 6;
 
-/** A collection that starts empty and outlives the function that made it: a field, or what a module keeps. */
+/** A collection that starts empty and outlives its function: a field, or state that a module keeps. */
 const COLLECTION =
   /^ {2}(readonly )?#?\w+(: [^=]+)? = (new (BoundedMap|Map|PacedQueue|Set|TokenBuckets)\b.*|\[\]);|\bkeep\('|: new (BoundedMap|Map|PacedQueue|Set|TokenBuckets)\(\)/m;
 
@@ -18,7 +18,7 @@ const rows = PAGE.split('\n')
   .filter((line) => line.startsWith('| ') && !/^\| (What|---)/.test(line))
   .map((line) => line.slice(2, -2).split(' | '));
 
-test('each row says where, how much, what then, and which test fills it', () => {
+test('each row has a place, limits, the effect of a limit, and a test', () => {
   assert.ok(rows.length > 50);
   for (const cells of rows) {
     assert.equal(cells.length, COLUMNS, cells.join(' | '));
@@ -29,7 +29,7 @@ test('each row says where, how much, what then, and which test fills it', () => 
   }
 });
 
-test('the files that it names exist, and the tests are in them', () => {
+test('the files on the page exist, and have the tests on the page', () => {
   const wrong: string[] = [];
   for (const path of PAGE.matchAll(/`((?:src|modules|test)\/[^`]+)`/g)) {
     if (!existsSync(join(ROOT, path[1]!))) wrong.push(path[1]!);
@@ -43,7 +43,7 @@ test('the files that it names exist, and the tests are in them', () => {
   assert.deepEqual(wrong, []);
 });
 
-test('the options that it names exist', () => {
+test('the options on the page exist', () => {
   const documented = `${read('docs/modules.md')}${read('enjamb.example.toml')}`;
   const named = [...PAGE.matchAll(/`([a-z0-9]+(?:_[a-z0-9]+)+)`/g)].map(([, option]) => option!);
   assert.ok(named.length > 10);
@@ -53,7 +53,7 @@ test('the options that it names exist', () => {
   );
 });
 
-test('every file of the server with a collection is named', () => {
+test('the page lists every file with a collection', () => {
   const files = globSync('{src,modules}/**/*.ts', { cwd: ROOT });
   const missing = files
     .filter((file) => !/^src\/(cli|config)\//.test(file) && COLLECTION.test(read(file)))

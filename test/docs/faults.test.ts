@@ -9,23 +9,23 @@ const ROOT = join(import.meta.dirname, '../..');
 const PAGE = read('docs/faults.md');
 const PLANNED = ['19', '47'];
 
-/** The last table names test files itself: its rows are tests of `muc`. */
+/** The last table names its test files, since its rows are tests of `muc`. */
 const [OURS, HOSTED] = PAGE.split('## Rooms of this server');
 
-test('every row is played by a test that names it, and no test names another row', () => {
+test('every row has a test that names it, and tests name no other rows', () => {
   const played = globSync('test/modules/ping_muc/matrix/*.test.ts', { cwd: ROOT }).flatMap((file) =>
     rowsOf(read(file)),
   );
   assert.deepEqual(sorted(played), sorted(tableRows(OURS)));
 });
 
-test('the rows of hosted rooms name files that exist', () => {
+test('the rows of hosted rooms name existing files', () => {
   const files = [...(HOSTED ?? '').matchAll(/`(test\/[\w/.]+)`/g)].map(([, file]) => file!);
   assert.ok(files.length > 0);
   for (const file of files) assert.ok(read(file).length > 0, file);
 });
 
-test('every number from 1 to 48 is a row or is planned, once', () => {
+test('every number from 1 to 48 is one row, or is planned', () => {
   const all = [...tableRows(OURS), ...tableRows(HOSTED), ...PLANNED];
   assert.deepEqual(
     all.map(Number).sort((a, b) => a - b),

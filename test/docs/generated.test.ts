@@ -1,4 +1,4 @@
-// The pages that follow from the code say what the code says.
+// The generated pages are up to date, and all pages agree with the code.
 
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ for (const [path, text] of pages) {
   });
 }
 
-test('links between the pages lead somewhere', () => {
+test('links between the pages have existing targets', () => {
   const files = [...globSync('docs/*.md', { cwd: ROOT }), 'README.md', 'CONTRIBUTING.md', 'ARCHITECTURE.md'];
   const broken = files.flatMap((file) => {
     const links = [...read(file).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)];
@@ -30,7 +30,7 @@ test('links between the pages lead somewhere', () => {
   assert.deepEqual(broken, []);
 });
 
-test('docs/errors.md explains every line of the log at level warn and error, and no other', () => {
+test('docs/errors.md explains every log line of level warn and error, and no others', () => {
   const sources = globSync('{src,modules}/**/*.ts', { cwd: ROOT }).map(read).join('\n');
   const logged = [
     ...sources.matchAll(/\b(?:log|logger)\b[\w.#?]*(?:\([\w.]+\))?\)?\.(?:warn|error)\(\s*'([^']+)'/g),
@@ -55,7 +55,7 @@ function leads(from: string, path: string, anchor: string | undefined): boolean 
   return headings.includes(anchor);
 }
 
-test('what the table of specifications says of src is cited there', () => {
+test('folders of src in the table of specifications cite the specification', () => {
   const missing = CORE.filter(([specification, folders]) => {
     const [name = ''] = /^(RFC \d+|XEP-\d+)/.exec(specification) ?? [];
     const files = folders.split(', ').flatMap((folder) => globSync(`src/${folder}/**/*.ts`, { cwd: ROOT }));
@@ -64,13 +64,13 @@ test('what the table of specifications says of src is cited there', () => {
   assert.deepEqual(missing, []);
 });
 
-test('every module says what it does in one line without a full stop, and each option what it is', () => {
+test('every module and option has a description of one line without a full stop', () => {
   const modules = pages.get('docs/modules.md')!;
   assert.doesNotMatch(modules, /\.\.$/m);
   assert.doesNotMatch(modules, /\| {2}\|/);
 });
 
-test('no error code is listed that nobody can meet', () => {
+test('every listed error code occurs in the sources', () => {
   const sources = globSync('src/**/*.ts', { cwd: ROOT }).map(read);
   const words = Object.keys({ ...MODULE_ERRORS, ...NET_ERRORS, ...STORAGE_ERRORS });
   const idle = words.filter((word) => {

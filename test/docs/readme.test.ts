@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { startServer } from '../support/server.ts';
 
 const README = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
-/** Commands of the program itself, which the server does not know. */
+/** Commands of the program, which the server does not have. */
 const LOCAL = ['start', 'check'];
 
 interface Shown {
@@ -15,7 +15,7 @@ interface Shown {
   readonly positional: readonly string[];
 }
 
-/** The commands in the first column of the table, each of `a\|b` on its own. */
+/** The commands in the first column of the table; `a\|b` is two commands. */
 function commandsInTable(): readonly Shown[] {
   const rows = README.split('\n').filter((line) => line.startsWith('| `enjamb '));
   const cells = rows.map((row) => row.replaceAll('\\|', '/').split('|')[1] ?? '');
@@ -36,7 +36,7 @@ function read(text: string): readonly Shown[] {
   return last.map((verb) => ({ name: [...name.slice(0, -1), verb].join(' '), positional }));
 }
 
-test('every command in README.md exists, and takes as many arguments as it shows', async (t) => {
+test('every command in README.md exists, with the same number of arguments', async (t) => {
   const { server } = await startServer(t, {
     config: '[hosts."a.example"]\n[hosts."rooms.a.example"]\ncomponent = "muc"',
   });
@@ -50,7 +50,7 @@ test('every command in README.md exists, and takes as many arguments as it shows
   }
 });
 
-test('every command that the server has is in README.md', async (t) => {
+test('README.md lists every command of the server', async (t) => {
   const { server } = await startServer(t, {
     config: '[hosts."a.example"]\n[hosts."rooms.a.example"]\ncomponent = "muc"',
   });

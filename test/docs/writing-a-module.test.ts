@@ -1,4 +1,4 @@
-// docs/writing-a-module.md: the reader's files are made from its code blocks, checked and run.
+// docs/writing-a-module.md: writes, checks and runs the files in its code blocks.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

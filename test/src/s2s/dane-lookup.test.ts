@@ -1,4 +1,4 @@
-// A server that calls us, and whose certificate only its DNS vouches for.
+// Servers that call us with a certificate that only TLSA records prove.
 
 import assert from 'node:assert/strict';
 import { createHash, X509Certificate } from 'node:crypto';
@@ -53,7 +53,7 @@ interface Scene {
   readonly dns: DnsFixture;
 }
 
-/** capulet.lit has two hosts, and names the certificate of the second one. */
+/** capulet.lit has two hosts, and a TLSA record for the certificate of the second one. */
 async function scene(t: TestContext, config = ''): Promise<Scene> {
   const dns = await dnsFixture(t, {
     [`_xmpp-server._tcp.${DOMAIN}`]: { SRV: ['0 0 5269 a.capulet.lit', '1 0 5270 b.capulet.lit'] },
@@ -84,7 +84,7 @@ async function accepted({ world }: Scene, certificate = own): Promise<RawPeer> {
   return peer;
 }
 
-test('RFC 7712 §5.1: who shows the certificate that the domain names in the DNS may use EXTERNAL', async (t) => {
+test('RFC 7712 §5.1: a peer whose certificate matches the TLSA records of its domain may use EXTERNAL', async (t) => {
   const there = await scene(t);
   const peer = await accepted(there);
   peer.send(MESSAGE);
@@ -96,7 +96,7 @@ test('RFC 7712 §5.1: who shows the certificate that the domain names in the DNS
   assert.deepEqual(there.world.called, []);
 });
 
-test('RFC 7712 §5.1: and dialback without being called', async (t) => {
+test('RFC 7712 §5.1: such a peer may use dialback, and is not called for it', async (t) => {
   const { world } = await scene(t);
   const { peer } = await secured(world, own);
   peer.send(CLAIM);
@@ -107,7 +107,7 @@ test('RFC 7712 §5.1: and dialback without being called', async (t) => {
   assert.deepEqual(world.called, []);
 });
 
-test('a domain that is claimed later on the same stream is looked up then', async (t) => {
+test('a domain that the peer claims later on the same stream is looked up then', async (t) => {
   const there = await scene(t);
   const { dns, world } = there;
   const peer = await accepted(there);
@@ -158,7 +158,7 @@ for (const [what, change] of Object.entries(REFUSED)) {
   });
 }
 
-test('RFC 6698 §4.1: a server that answers late does not keep the caller waiting for more than 5 s', async (t) => {
+test('RFC 6698 §4.1: a late DNS answer delays the peer by at most 5 s', async (t) => {
   const { dns, world } = await scene(t);
   const asked = Promise.withResolvers<void>();
   dns.misbehave = () => asked.resolve();
@@ -172,7 +172,7 @@ test('RFC 6698 §4.1: a server that answers late does not keep the caller waitin
   assert.match(await peer.reads('</db:result>'), /type='error'>.*<not-authorized /);
 });
 
-test('what a caller sends meanwhile waits, and nothing happens when it has gone', async (t) => {
+test('input during the look-up waits, and a peer that hangs up meanwhile has no effect', async (t) => {
   const { dns, world } = await scene(t);
   const asked = Promise.withResolvers<void>();
   const answers: (() => void)[] = [];
@@ -206,7 +206,7 @@ for (const config of [
   's2s_secure_auth = false',
   's2s_insecure_domains = ["capulet.lit"]',
 ]) {
-  test(`${config}: nobody is asked`, async (t) => {
+  test(`${config}: nothing is looked up`, async (t) => {
     const { dns, world } = await scene(t, config);
     const { features } = await secured(world, own);
     assert.doesNotMatch(features, /mechanism/);
@@ -214,7 +214,7 @@ for (const config of [
   });
 }
 
-test('nobody is asked about who shows no certificate, is blocked, or says that it is us', async (t) => {
+test('no look-up for a peer without a certificate, a blocked one, or one that claims a domain of ours', async (t) => {
   const { dns, world } = await scene(t, 's2s_block = ["evil.lit"]');
   await secured(world);
   await secured(world, own, 'verona.lit');
@@ -224,7 +224,7 @@ test('nobody is asked about who shows no certificate, is blocked, or says that i
   assert.deepEqual(dns.questions, []);
 });
 
-test('of one site no more than 8 are looked up at once', async (t) => {
+test('at most 8 look-ups run for one site', async (t) => {
   const { dns, world } = await scene(t);
   dns.misbehave = () => {};
   const waiting = Array.from({ length: 8 }, (_, index) => secured(world, own, `c${index}.lit`));
@@ -237,7 +237,7 @@ test('of one site no more than 8 are looked up at once', async (t) => {
   await Promise.all(waiting);
 });
 
-test('of 64 domains at most is the DNS asked on one stream', async (t) => {
+test('at most 64 domains are looked up for one stream', async (t) => {
   const there = await scene(t);
   const { dns } = there;
   const peer = await accepted(there);
@@ -249,7 +249,7 @@ test('of 64 domains at most is the DNS asked on one stream', async (t) => {
   assert.equal(new Set(asked.map(({ name }) => name)).size, 63, 'beside capulet.lit itself');
 });
 
-test('of all sites together no more than 100 are looked up at the same time', async (t) => {
+test('at most 100 look-ups run for all sites together', async (t) => {
   const { dns, world } = await scene(t);
   dns.misbehave = () => {};
   const config = world.server.config;

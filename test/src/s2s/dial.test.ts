@@ -26,12 +26,12 @@ const DIRECT = `_xmpps-server._tcp.${AWAY}`;
 
 interface Peer {
   readonly port: number;
-  /** How often it was called. */
+  /** The number of connections. */
   calls: number;
 }
 
 interface SecurePeer extends Peer {
-  /** What it knows of its first caller after the handshake. */
+  /** TLS facts of its first connection. */
   readonly first: Promise<tls.TLSSocket & { servername: string | false }>;
 }
 
@@ -45,7 +45,7 @@ interface World {
   direct(options?: tls.TlsOptions): Promise<SecurePeer>;
   /** For STARTTLS: plain TCP. */
   plain(onSocket?: (socket: Socket) => void): Promise<Peer>;
-  /** Adds the record for what shows a certificate at a port of xmpp.lit. */
+  /** Adds the TLSA record for a certificate at a port of xmpp.lit. */
   tlsa(port: number, entry?: { of?: Certificate; hex?: string }): void;
 }
 
@@ -110,7 +110,7 @@ async function plainPeer(t: TestContext, onSocket: (socket: Socket) => void = ()
   return peer;
 }
 
-/** A port where nobody listens. */
+/** A port without a listener. */
 async function closedPort(): Promise<number> {
   const server = createServer();
   const port = await listen(undefined, server);
@@ -151,14 +151,14 @@ test('XEP-0368 §2: TLS from the first byte, with the domain as SNI and xmpp-ser
   assert.match(caller.getPeerX509Certificate()?.subjectAltName ?? '', /DNS:montague\.lit/);
 });
 
-test('XEP-0368 §2: a record for STARTTLS leads to a connection in the clear', async (t) => {
+test('XEP-0368 §2: a record for STARTTLS leads to an unencrypted connection', async (t) => {
   const { dns, plain, call } = await world(t);
   const peer = await plain();
   dns.zone[PLAIN] = { SRV: [`0 0 ${peer.port} xmpp.lit`] };
   assert.equal((await call()).secure, false);
 });
 
-test('XEP-0368 §2: where direct TLS fails, the next target follows', async (t) => {
+test('XEP-0368 §2: after direct TLS has failed, the next target is tried', async (t) => {
   const { dns, plain, direct, call } = await world(t);
   const noTls = await plain((socket) => socket.end('<not-tls/>'));
   const other = await direct({ ALPNProtocols: ['h2'] });
@@ -169,7 +169,7 @@ test('XEP-0368 §2: where direct TLS fails, the next target follows', async (t) 
   assert.deepEqual([noTls.calls, good.calls], [1, 1]);
 });
 
-test('the error says for each target why, handshakes included', async (t) => {
+test('the error names the reason for each target, also of a failed handshake', async (t) => {
   const { dns, plain, call } = await world(t);
   const noTls = await plain((socket) => socket.end('<not-tls/>'));
   const port = await closedPort();
@@ -186,7 +186,7 @@ test('the error says for each target why, handshakes included', async (t) => {
   });
 });
 
-test('RFC 2782: a dead first target is followed by the next, and priorities are kept', async (t) => {
+test('RFC 2782: after a dead target the next one is tried, in order of priority', async (t) => {
   const { dns, plain, call } = await world(t);
   const [second, third] = [await plain(), await plain()];
   dns.zone[PLAIN] = {
@@ -200,7 +200,7 @@ test('RFC 2782: a dead first target is followed by the next, and priorities are 
   assert.deepEqual([second.calls, third.calls], [1, 0]);
 });
 
-test('RFC 1035 §4.2.1: truncated answers on the whole way are asked for again over TCP', async (t) => {
+test('RFC 1035 §4.2.1: truncated answers of each look-up are requested again over TCP', async (t) => {
   const { dns, plain, call } = await world(t);
   const peer = await plain();
   dns.zone[PLAIN] = { SRV: [`0 0 ${peer.port} xmpp.lit`], isTruncated: true };
@@ -215,12 +215,12 @@ test('RFC 1035 §4.2.1: truncated answers on the whole way are asked for again o
   );
 });
 
-test('RFC 8305 §4: IPv6 first where this machine has it, else what works', async (t) => {
+test('RFC 8305 §4: IPv6 comes first if this machine has it, else the address that works', async (t) => {
   const { dns, plain, call } = await world(t);
   const four = await plain();
   dns.zone['xmpp.lit'] = { A: ['127.0.0.1'], AAAA: ['::1'] };
   dns.zone[PLAIN] = { SRV: [`0 0 ${four.port} xmpp.lit`] };
-  assert.equal((await call()).remoteAddress, '127.0.0.1', 'nobody listens there on IPv6');
+  assert.equal((await call()).remoteAddress, '127.0.0.1', 'no listener on IPv6');
   const six = createServer((socket) => socket.on('error', () => {}).resume());
   const isOpen = await new Promise((resolve) => {
     six.once('error', () => resolve(false));
@@ -231,7 +231,7 @@ test('RFC 8305 §4: IPv6 first where this machine has it, else what works', asyn
   assert.equal((await call()).remoteAddress, '::1');
 });
 
-test('RFC 7673 §4.2: a direct TLS target whose certificate fits its TLSA record is proved', async (t) => {
+test('RFC 7673 §4.2: a certificate that matches the TLSA record of a direct TLS target proves its domain', async (t) => {
   const { dns, direct, tlsa, call } = await world(t);
   const peer = await direct();
   dns.isValidating = true;
@@ -241,10 +241,10 @@ test('RFC 7673 §4.2: a direct TLS target whose certificate fits its TLSA record
   assert.deepEqual(connection.tls?.dane, { domain: AWAY, usage: 'DANE-EE' });
   assert.equal(connection.tls?.authorized, false);
   assert.equal(certificateProves(connection.tls, AWAY), true);
-  assert.equal(certificateProves(connection.tls, 'verona.lit'), false, 'for nobody else');
+  assert.equal(certificateProves(connection.tls, 'verona.lit'), false, 'for no other domain');
 });
 
-test('RFC 6698 §4.1: a target whose certificate no TLSA record fits is not used', async (t) => {
+test('RFC 6698 §4.1: a target whose certificate matches no TLSA record is not used', async (t) => {
   const { dns, direct, plain, tlsa, call } = await world(t);
   const [wrong, good] = [await direct(), await plain()];
   dns.isValidating = true;
@@ -258,7 +258,7 @@ test('RFC 6698 §4.1: a target whose certificate no TLSA record fits is not used
   assert.equal((await next.call()).secure, false);
 });
 
-test('RFC 7673 §4.2: with STARTTLS the same is demanded when TLS starts', async (t) => {
+test('RFC 7673 §4.2: with STARTTLS the TLSA records apply to the handshake', async (t) => {
   const { dns, plain, certificate, tlsa, call, certificates } = await world(t);
   const { cert, key } = certificate();
   const peer = await plain((socket) => {
@@ -279,7 +279,7 @@ test('RFC 7673 §4.2: with STARTTLS the same is demanded when TLS starts', async
   await assert.rejects(connection.startTls(upgrade), { code: 'dane-mismatch' });
 });
 
-test('a target with which STARTTLS has failed comes after the others from then on', async (t) => {
+test('a target with which STARTTLS has failed comes last from then on', async (t) => {
   const { dns, plain, call, certificates } = await world(t);
   const first = await plain((socket) => socket.once('data', () => socket.destroy()));
   const second = await plain();
@@ -292,7 +292,7 @@ test('a target with which STARTTLS has failed comes after the others from then o
   assert.deepEqual([first.calls, second.calls], [1, 2]);
 });
 
-test('1,000 targets are remembered as suspect at most; the first is forgotten', () => {
+test('at most 1,000 targets are suspect; the oldest is forgotten', () => {
   const clock = new FakeClock();
   const suspects = new Suspects(clock);
   const target = (n: number) => ({
@@ -307,7 +307,7 @@ test('1,000 targets are remembered as suspect at most; the first is forgotten', 
   assert.deepEqual(order(1_000, 1_001), ['host1001.lit', 'host1000.lit']);
 });
 
-test('a handshake that we give up ourselves says nothing of the target', async (t) => {
+test('a handshake that this server aborts does not make the target suspect', async (t) => {
   const { dns, plain, call, certificates } = await world(t);
   const [first, second] = [await plain(), await plain()];
   dns.zone[PLAIN] = { SRV: [`0 0 ${first.port} xmpp.lit`, `1 0 ${second.port} xmpp.lit`] };
@@ -320,7 +320,7 @@ test('a handshake that we give up ourselves says nothing of the target', async (
   assert.deepEqual([first.calls, second.calls], [2, 0]);
 });
 
-test('a target that hangs up while its TLSA records are looked up is followed by the next one', async (t) => {
+test('after a target hangs up during the look-up of its TLSA records, the next one is tried', async (t) => {
   const { dns, plain, call } = await world(t);
   const gone = Promise.withResolvers<void>();
   const first = await plain((socket) => {
@@ -338,7 +338,7 @@ test('a target that hangs up while its TLSA records are looked up is followed by
   assert.equal(second.calls, 1);
 });
 
-test('RFC 7673 §3.4: a target whose TLSA records are kept back is not used', async (t) => {
+test('RFC 7673 §3.4: a target whose TLSA records are bogus is not used', async (t) => {
   const { dns, plain, call } = await world(t);
   const [first, second] = [await plain(), await plain()];
   dns.isValidating = true;
@@ -349,7 +349,7 @@ test('RFC 7673 §3.4: a target whose TLSA records are kept back is not used', as
   assert.equal(second.calls, 1);
 });
 
-test('dane = "never": nobody asks for TLSA records', async (t) => {
+test('dane = "never": TLSA records are not looked up', async (t) => {
   const { dns, direct, tlsa, call } = await world(t, 'dane = "never"');
   const peer = await direct();
   dns.isValidating = true;
@@ -359,7 +359,7 @@ test('dane = "never": nobody asks for TLSA records', async (t) => {
   assert.ok(dns.questions.every(({ type }) => type !== 'TLSA'));
 });
 
-test('a call that is given up during the handshake ends at once', async (t) => {
+test('a call that is aborted during the handshake ends immediately', async (t) => {
   const { dns, plain, call } = await world(t);
   const abort = new AbortController();
   const peer = await plain((socket) => socket.once('data', () => abort.abort()));
@@ -367,7 +367,7 @@ test('a call that is given up during the handshake ends at once', async (t) => {
   await assert.rejects(call(abort.signal), { code: 'tls-failed' });
 });
 
-test('20 s are the limit for look-ups and connection attempts together', async (t) => {
+test('look-ups and connection attempts together take at most 20 s', async (t) => {
   const clock = new FakeClock();
   const { dns, call } = await world(t, '', clock);
   dns.misbehave = () => {};
@@ -378,7 +378,7 @@ test('20 s are the limit for look-ups and connection attempts together', async (
   assert.equal(clock.pending, 0);
 });
 
-test('20 s are the limit for TLSA records too, which are looked up after the connection is made', async (t) => {
+test('the 20 s include the look-up of TLSA records after the connection', async (t) => {
   const clock = new FakeClock();
   const { dns, call, plain } = await world(t, 'dane = "auto"', clock);
   const peer = await plain();
@@ -392,7 +392,7 @@ test('20 s are the limit for TLSA records too, which are looked up after the con
   await refused;
 });
 
-test('what look-ups take of the 20 s, connection attempts do not have', async (t) => {
+test('look-ups shorten the time for connection attempts', async (t) => {
   const clock = new FakeClock();
   const { dns, call } = await world(t, '', clock);
   dns.zone[PLAIN] = { SRV: ['0 0 5269 xmpp.lit'] };
@@ -411,7 +411,7 @@ test('what look-ups take of the 20 s, connection attempts do not have', async (t
   await refused;
 });
 
-test('what look-ups take of the 20 s, the handshake of direct TLS does not have', async (t) => {
+test('look-ups shorten the time for the handshake of direct TLS', async (t) => {
   const clock = new FakeClock();
   const { dns, call, plain } = await world(t, '', clock);
   const peer = await plain(); // It accepts the connection and never answers.
@@ -428,7 +428,7 @@ test('what look-ups take of the 20 s, the handshake of direct TLS does not have'
   assert.ok(performance.now() - began < 7_000, 'less than the 8 s of a handshake');
 });
 
-test('a call that is given up during a look-up ends immediately', async (t) => {
+test('a call that is aborted during a look-up ends immediately', async (t) => {
   const { dns, call } = await world(t);
   dns.misbehave = () => {};
   const abort = new AbortController();
@@ -438,7 +438,7 @@ test('a call that is given up during a look-up ends immediately', async (t) => {
   await assert.rejects(call(abort.signal), { code: 'closed' });
 });
 
-test('s2s_refused_addresses = "loopback" (default): a record in the DNS leads to no port of this machine', async (t) => {
+test('s2s_refused_addresses = "loopback" (default): no address record leads to this machine', async (t) => {
   const { dns, call, plain } = await world(t, 's2s_refused_addresses = "loopback"');
   const peer = await plain();
   dns.zone[PLAIN] = {
@@ -457,7 +457,7 @@ test('s2s_refused_addresses = "loopback" (default): a record in the DNS leads to
   assert.equal(peer.calls, 0);
 });
 
-test('s2s_refused_addresses: an SRV record that names this machine leads to no port of it', async (t) => {
+test('s2s_refused_addresses: no SRV record leads to this machine', async (t) => {
   const { dns, call, plain } = await world(t, 's2s_refused_addresses = "loopback"');
   const peer = await plain();
   dns.zone[PLAIN] = { SRV: [`0 0 ${peer.port} localhost`, `1 0 ${peer.port} LOCALHOST`] };
@@ -468,7 +468,7 @@ test('s2s_refused_addresses: an SRV record that names this machine leads to no p
   assert.equal(peer.calls, 0);
 });
 
-test('s2s_refused_addresses = "none": a record in the DNS may lead to this machine', async (t) => {
+test('s2s_refused_addresses = "none": records may lead to this machine', async (t) => {
   const { dns, call, plain } = await world(t, 's2s_refused_addresses = "none"');
   const peer = await plain();
   dns.zone[PLAIN] = { SRV: [`0 0 ${peer.port} xmpp.lit`] };
@@ -476,7 +476,7 @@ test('s2s_refused_addresses = "none": a record in the DNS may lead to this machi
   assert.equal(peer.calls, 1);
 });
 
-test('a user is told nothing of addresses and ports, whatever the DNS says', async (t) => {
+test('errors for users contain no addresses and ports of the DNS', async (t) => {
   const { dns, call, plain } = await world(t, 's2s_refused_addresses = "loopback"');
   const { port } = await plain();
   dns.zone[PLAIN] = { SRV: [`0 0 ${port} xmpp.lit`, '1 0 1 other.lit'] };

@@ -1,4 +1,4 @@
-// Servers that call us with TLS from the first byte, over real ports.
+// Servers that call us with direct TLS, over real ports.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -13,13 +13,13 @@ import { header } from './harness.ts';
 const SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
 
 interface World {
-  /** Shakes hands as capulet.lit; the options come on top. @throws Error when it fails */
+  /** Makes the handshake as capulet.lit, with more options. @throws Error when it fails */
   call(options?: tls.ConnectionOptions): Promise<Caller>;
 }
 
 interface Caller {
   readonly socket: tls.TLSSocket;
-  /** Resolves with all that has come, once this is in it. */
+  /** Resolves with all input once it contains the text. */
   reads(text: string): Promise<string>;
 }
 
@@ -79,21 +79,21 @@ function caller(socket: tls.TLSSocket): Caller {
 test('XEP-0368 §2, RFC 6066 §3: the certificate is that of the domain in the SNI', async (t) => {
   const { call } = await world(t);
   for (const domain of ['montague.lit', 'verona.lit']) {
-    // The call itself would fail at another name.
+    // The handshake would fail with another name.
     const { socket } = await call({ servername: domain });
     assert.equal(socket.authorized, true, domain);
     assert.equal(socket.alpnProtocol, 'xmpp-server');
   }
 });
 
-test('RFC 7301 §3.2: whoever offers only other protocols is refused, whoever offers none is not', async (t) => {
+test('RFC 7301 §3.2: a peer that offers only other protocols is refused, one that offers none is not', async (t) => {
   const { call } = await world(t);
   await assert.rejects(call({ ALPNProtocols: ['h2', 'xmpp-client'] }), /no application protocol/);
   const { socket } = await call({ ALPNProtocols: [] });
   assert.equal(socket.alpnProtocol, false);
 });
 
-test('XEP-0368 §2, XEP-0178: EXTERNAL is offered at once, and STARTTLS never', async (t) => {
+test('XEP-0368 §2, XEP-0178: the first features offer EXTERNAL and no STARTTLS', async (t) => {
   const { call } = await world(t);
   const { socket, reads } = await call();
   socket.write(header());
@@ -105,7 +105,7 @@ test('XEP-0368 §2, XEP-0178: EXTERNAL is offered at once, and STARTTLS never', 
   assert.match(await reads('<success'), /<success/);
 });
 
-test('XEP-0368 §2: whoever asks for STARTTLS over direct TLS fails', async (t) => {
+test('XEP-0368 §2: STARTTLS over direct TLS fails', async (t) => {
   const { call } = await world(t);
   const { socket, reads } = await call();
   socket.write(header());

@@ -1,4 +1,4 @@
-// A server, and other servers made of plain bytes: some call it, some are called by it.
+// One server under test, and scripted peers that call it or are called by it.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
@@ -35,7 +35,7 @@ export interface HeaderOptions {
   xmlns?: string;
 }
 
-/** A header as another server sends it; an empty string leaves the attribute out. */
+/** The stream header of a peer. An empty string leaves the attribute out. */
 export function header(options: HeaderOptions = {}): string {
   const { from = 'capulet.lit', to = 'montague.lit', id = '', version = '1.0' } = options;
   const attributes = Object.entries({ from, to, id, version })
@@ -48,30 +48,30 @@ export const DIALBACK_FEATURE =
   "<stream:features><dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback></stream:features>";
 
 export interface WorldOptions {
-  /** Lines for the top of the configuration. */
+  /** Global lines of the configuration. */
   config?: string;
-  /** Lines for the host verona.lit. */
+  /** Lines of the host verona.lit. */
   verona?: string;
   modules?: readonly string[];
   connection?: ConnectionOptions;
 }
 
-/** How a call by our server ends; by default a peer waits for it at the other end. */
+/** Answers a call of our server. Default: a scripted peer, see `nextCall`. */
 type Answer = (remote: string, signal: AbortSignal) => Promise<Connection> | Connection;
 
 export class World {
   readonly server: Server;
   readonly clock: FakeClock;
-  /** What has come for somebody at montague.lit, from anywhere. */
+  /** Stanzas that arrived for montague.lit. */
   readonly arrived: Stanza[] = [];
-  /** The life of the links of montague.lit, a line for each event. */
+  /** Link events of montague.lit, one line each. */
   readonly events: string[] = [];
-  /** Whom our server has called, in order. */
+  /** The domains that our server has called, in order. */
   readonly called: string[] = [];
   answer: Answer | undefined;
   readonly #calls: RawPeer[] = [];
   readonly #peers: RawPeer[] = [];
-  /** Ends the calls that nobody answers. */
+  /** Ends the unanswered calls. */
   readonly #giveUp = new AbortController();
   readonly #connection: ConnectionOptions;
 
@@ -90,7 +90,7 @@ export class World {
     this.host.hooks.add(event, handler, 'guard', 'test');
   }
 
-  /** Counts the stanzas of montague.lit, as stream management does; what is not given does nothing. */
+  /** Provides a ledger for montague.lit. Missing methods do nothing. */
   countWith(ledger: Partial<StanzaLedger>): void {
     this.host.items.add('s2s-ledger', {
       open: () => undefined,
@@ -105,12 +105,12 @@ export class World {
     });
   }
 
-  /** Somebody here sends something. */
+  /** Routes a stanza from montague.lit. */
   send(xml: string): void {
     this.server.router.route(parseXml(xml), this.host.origin);
   }
 
-  /** Another server calls. */
+  /** A peer connects. */
   call(options: ConnectionOptions = {}): RawPeer {
     const { connection, peer } = connectedPair({ ...this.#connection, ...options });
     this.#peers.push(peer);
@@ -118,7 +118,7 @@ export class World {
     return peer;
   }
 
-  /** Another server has called and has been told what it may do. */
+  /** A peer has connected and has received its features. */
   async opened(options: HeaderOptions = {}, connection: ConnectionOptions = {}): Promise<RawPeer> {
     const peer = this.call(connection);
     peer.send(header(options));
@@ -126,7 +126,7 @@ export class World {
     return peer;
   }
 
-  /** Another server has called and has been verified by dialback. */
+  /** A peer has connected and was authenticated by dialback. */
   async verified(from = 'capulet.lit', to = 'montague.lit'): Promise<RawPeer> {
     const peer = await this.opened({ from, to });
     peer.send(`<db:result from='${from}' to='${to}'>key</db:result>`);
@@ -140,17 +140,17 @@ export class World {
     return peer;
   }
 
-  /** Our server's next call, on which nothing has been said yet. */
+  /** The peer of our server's next call, before any byte. */
   async nextCall(): Promise<RawPeer> {
     for (let turns = 0; turns < 1_000; turns++) {
       const peer = this.#calls.shift();
       if (peer) return peer;
       await settled(1);
     }
-    return assert.fail('our server has called nobody');
+    return assert.fail('our server has made no call');
   }
 
-  /** Our server's next call, up to our features. */
+  /** The peer of our server's next call, which has sent its features. */
   async prepared(features = DIALBACK_FEATURE, options: HeaderOptions = {}): Promise<RawPeer> {
     const peer = await this.nextCall();
     await peer.reads(/<stream:stream [^>]*>/);
@@ -158,14 +158,14 @@ export class World {
     return peer;
   }
 
-  /** Our server's next call, up to its dialback key. */
+  /** The peer of our server's next call, which has received the dialback key. */
   async claimed(): Promise<RawPeer> {
     const peer = await this.prepared();
     await peer.reads('</db:result>');
     return peer;
   }
 
-  /** Our server's next call, accepted: stanzas follow. */
+  /** The peer of our server's next call, which has accepted the key. */
   async accepted(remote = 'capulet.lit'): Promise<RawPeer> {
     const peer = await this.claimed();
     peer.send(`<db:result from='${remote}' to='montague.lit' type='valid'/>`);
@@ -181,7 +181,7 @@ export class World {
     return connection;
   }
 
-  /** For `answer`: nobody answers until the call is aborted or the test ends. */
+  /** For `answer`: no answer until the call is aborted or the test ends. */
   silence(signal: AbortSignal): Promise<never> {
     return new Promise((_, reject) => {
       const either = AbortSignal.any([signal, this.#giveUp.signal]);
@@ -189,12 +189,12 @@ export class World {
     });
   }
 
-  /** Breaks every line. */
+  /** Breaks every connection. */
   drop(): void {
     for (const peer of this.#peers) peer.drop();
   }
 
-  /** Breaks every line and lets what waits expire, so that the server has nothing to wait for when it stops. */
+  /** Breaks every connection and lets waiting stanzas expire, so that the server stops immediately. */
   async end(): Promise<void> {
     this.answer = refused;
     this.#giveUp.abort();
@@ -221,7 +221,7 @@ export class World {
   }
 }
 
-/** montague.lit and verona.lit, in plaintext, with dialback; time stands still. */
+/** A server for montague.lit and verona.lit, without TLS, with dialback. Its clock is turned by hand. */
 export async function startWorld(t: TestContext, options: WorldOptions = {}): Promise<World> {
   const clock = new FakeClock();
   let world: World | undefined;
@@ -241,7 +241,7 @@ ${options.verona ?? ''}
   return world;
 }
 
-/** Another server has called, has shown a certificate in the handshake, and has been told what it may do. */
+/** A peer has connected, has shown a certificate in the handshake, and has received its features. */
 export async function secured(
   world: World,
   certificate?: KeyPair,

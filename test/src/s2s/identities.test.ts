@@ -1,5 +1,4 @@
-// Whose certificate is it? Each kind of name, with real handshakes, whichever side has called (RFC 6120 §13.7.1.2.1,
-// RFC 9525, RFC 4985).
+// The names in certificates, with real handshakes in both directions (RFC 6120 §13.7.1.2.1, RFC 9525, RFC 4985).
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -18,7 +17,7 @@ interface Case {
   readonly names: Wanted;
   readonly domain?: string;
   readonly isProof: boolean;
-  /** Why it is none, when it has been signed by somebody trusted all the same. */
+  /** The error, if the certificate is no proof although its authority is trusted. */
   readonly why?: RegExp;
 }
 
@@ -51,7 +50,7 @@ const CASES: readonly Case[] = [
     isProof: false,
   },
   {
-    what: 'RFC 9525 §6.3: A-labels for a name in letters of its own',
+    what: 'RFC 9525 §6.3: A-labels for an internationalized name',
     names: { dns: ['xn--bcher-kva.example'] },
     domain: 'bücher.example',
     isProof: true,
@@ -73,7 +72,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-/** Each of them its own authority, and known by its name as that. */
+/** Each certificate is its own authority. */
 const made = CASES.map(({ names }, index) => makeCertificate({ commonName: `case ${index}`, ...names }));
 const roots = getCACertificates('default');
 let folder = '';
@@ -95,7 +94,7 @@ function config(): { config: string } {
   };
 }
 
-describe('somebody calls us', () => {
+describe('a server calls us', () => {
   for (const [index, { what, domain = 'capulet.lit', isProof }] of CASES.entries()) {
     test(`${what} ${isProof ? 'lets' : 'does not let'} ${domain} use EXTERNAL`, async (t) => {
       const world = await startWorld(t, config());
@@ -110,7 +109,7 @@ describe('somebody calls us', () => {
       peer.send(header({ from: domain }));
       const features = await peer.reads('</stream:features>');
       assert.equal(features.includes('EXTERNAL'), isProof, features);
-      // Whatever was offered, it is tried.
+      // EXTERNAL is tried even if it was not offered.
       const identity = Buffer.from(domain).toString('base64');
       peer.send(`<auth xmlns='${SASL}' mechanism='EXTERNAL'>${identity}</auth>`);
       const answer = await peer.reads(/<success [^>]*>|<\/failure>/);
@@ -124,7 +123,7 @@ describe('somebody calls us', () => {
   }
 });
 
-describe('we call somebody', () => {
+describe('we call a server', () => {
   for (const [index, { what, domain = 'capulet.lit', isProof, why = NOT_MADE_FOR_IT }] of CASES.entries()) {
     test(`${what} ${isProof ? 'is' : 'is not'} enough for us to speak with ${domain}`, async (t) => {
       const world = await startWorld(t, config());
@@ -132,12 +131,12 @@ describe('we call somebody', () => {
       await called(world, made[index]!, domain);
       if (!isProof) {
         assert.match(world.server.links.list().links[0]!.lastError!.message, why);
-        assert.equal(world.arrived[0]?.attrs.type, 'error', 'the message comes back');
+        assert.equal(world.arrived[0]?.attrs.type, 'error', 'the message returns');
       }
     });
   }
 
-  /** Our server's call, over TLS; resolves when our server has asked to be authenticated, or has hung up. */
+  /** The peer of our server's call, over TLS. Resolves when our server has sent `<auth/>`, or has hung up. */
   async function called(world: World, certificate: KeyPair, domain: string): Promise<void> {
     const features = `<stream:features><starttls xmlns='${TLS}'/></stream:features>`;
     const peer = await world.prepared(features, { from: domain });
@@ -177,7 +176,7 @@ test('RFC 6120 §13.7.1.2: one certificate for two domains proves both, each on 
   }
 });
 
-test('a certificate for any number of names lets one stream speak for 200 domains at most', async (t) => {
+test('a certificate for more names than 200 lets one stream speak for 200 domains', async (t) => {
   const certificate = made[CASES.findIndex(({ names }) => names.dns?.[0] === '*.capulet.lit')]!;
   const world = await startWorld(t, config());
   const { peer } = await secured(world, certificate, 'd0.capulet.lit');

@@ -1,4 +1,4 @@
-// Links that nobody uses, and how long they live.
+// Unused streams, which are closed after s2s_idle_time.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -22,7 +22,7 @@ async function link(world: World): Promise<RawPeer> {
   return peer;
 }
 
-test('a link that nobody uses for s2s_idle_time is closed in order, with its cause', async (t) => {
+test('a stream that is unused for s2s_idle_time is closed in order, with its cause', async (t) => {
   const world = await startWorld(t);
   const incoming = await world.verified();
   const outgoing = await link(world);
@@ -39,7 +39,7 @@ test('a link that nobody uses for s2s_idle_time is closed in order, with its cau
   await incoming.reads('</stream:stream>');
 });
 
-test('overhead does not keep a link open; a module that needs the link does', async (t) => {
+test('overhead does not keep a stream open; a module that needs the link does', async (t) => {
   const world = await startWorld(t, { config: 's2s_idle_time = "1 minute"' });
   const peer = await link(world);
   const needed: string[] = [];
@@ -61,7 +61,7 @@ test('overhead does not keep a link open; a module that needs the link does', as
   await peer.reads('</stream:stream>');
 });
 
-test('RFC 6120 §10.1: a stanza for a link that is being closed for lack of traffic opens the next one', async (t) => {
+test('RFC 6120 §10.1: a stanza for a stream that is closing as idle opens the next one', async (t) => {
   const world = await startWorld(t, { config: 's2s_idle_time = "1 minute"' });
   const peer = await link(world);
   await world.clock.advance(76_000);
@@ -74,7 +74,7 @@ test('RFC 6120 §10.1: a stanza for a link that is being closed for lack of traf
 });
 
 for (const days of [-1, 1]) {
-  test(`a wall clock that is set by ${days} day: a link is closed after s2s_idle_time, not before and not later`, async (t) => {
+  test(`a wall clock that is set by ${days} day: a stream is closed after s2s_idle_time, not before and not later`, async (t) => {
     const world = await startWorld(t);
     await link(world);
     await world.clock.advance(MINUTE_MS);

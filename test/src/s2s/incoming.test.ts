@@ -1,4 +1,4 @@
-// Streams that other servers open to us, as long as nobody knows who they are, and after.
+// Streams that other servers open, before and after authentication.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -18,7 +18,7 @@ async function endsWith(peer: RawPeer, condition: string): Promise<void> {
 
 // ── Headers ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('RFC 6120 §4.7: our header answers the peer’s, with an id of our own, and features follow', async (t) => {
+test('RFC 6120 §4.7: our header answers that of the peer, with a new id, and features follow', async (t) => {
   const world = await startWorld(t);
   const ids = new Set<string>();
   for (let i = 0; i < 2; i++) {
@@ -31,12 +31,12 @@ test('RFC 6120 §4.7: our header answers the peer’s, with an id of our own, an
     assert.match(attributes, /xmlns:db='jabber:server:dialback'/);
     ids.add(/ id='([^']*)'/.exec(attributes)![1]!);
     assert.match(text, /<dialback xmlns='urn:xmpp:features:dialback'><errors\/><\/dialback>/);
-    assert.doesNotMatch(text, /mechanisms|starttls/, 'there is nothing to encrypt with');
+    assert.doesNotMatch(text, /mechanisms|starttls/, 'there is no certificate');
   }
   assert.equal(ids.size, 2);
 });
 
-test('RFC 6120 §4.9.3: a header that is wrong ends the stream, and says why', async (t) => {
+test('RFC 6120 §4.9.3: a wrong header ends the stream with an error that says why', async (t) => {
   const world = await startWorld(t);
   const cases: [condition: string, text: string][] = [
     ['host-unknown', header({ to: 'nobody.lit' })],
@@ -69,9 +69,9 @@ test('RFC 6120 §4.7.5: a server from before XMPP 1.0 gets no features, and may 
   assert.deepEqual(world.called, ['capulet.lit']);
 });
 
-// ── A stranger ─────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Before authentication ──────────────────────────────────────────────────────────────────────────────────────
 
-test('RFC 6120 §4.9.3.12: a stanza before authentication is not-authorized, and goes nowhere', async (t) => {
+test('RFC 6120 §4.9.3.12: a stanza before authentication is not-authorized, and not routed', async (t) => {
   const world = await startWorld(t);
   const peer = await world.opened();
   peer.send(MESSAGE);
@@ -79,7 +79,7 @@ test('RFC 6120 §4.9.3.12: a stanza before authentication is not-authorized, and
   assert.deepEqual(world.arrived, []);
 });
 
-test('a stranger is inert: modules hear of no element and of no end, whatever it claims to be', async (t) => {
+test('modules see no element and no end of an unauthenticated stream', async (t) => {
   const world = await startWorld(t);
   world.hook('s2s-out', () => assert.fail('s2s-out for a stranger'));
   world.countWith({
@@ -100,14 +100,14 @@ test('a stranger is inert: modules hear of no element and of no end, whatever it
   assert.deepEqual(world.called, []);
 });
 
-test('RFC 6120 §4.9.3.24: an element that nobody knows ends the stream', async (t) => {
+test('RFC 6120 §4.9.3.24: an unknown element ends the stream', async (t) => {
   const world = await startWorld(t);
   const peer = await world.opened();
   peer.send(`<thing xmlns='urn:x'/>`);
   await endsWith(peer, 'unsupported-stanza-type');
 });
 
-test('a stranger has little time: for its header, for an element it has begun, for the whole negotiation', async (t) => {
+test('before authentication, header, each element and the whole negotiation have time limits', async (t) => {
   const world = await startWorld(t);
   const silent = world.call();
   const half = await world.opened();
@@ -121,7 +121,7 @@ test('a stranger has little time: for its header, for an element it has begun, f
   await endsWith(idle, 'connection-timeout');
 });
 
-test('RFC 6120 §13.12: what is too large for a stranger ends the stream, complete or not', async (t) => {
+test('RFC 6120 §13.12: an element that is too large before authentication ends the stream, complete or not', async (t) => {
   const world = await startWorld(t);
   const peer = await world.opened();
   peer.send(`<db:result from='capulet.lit' to='montague.lit'>${'k'.repeat(20_000)}`);
@@ -137,9 +137,9 @@ test('RFC 6120 §13.12: what is too large for a stranger ends the stream, comple
   }
 });
 
-// ── TLS that is required, and SASL without it ──────────────────────────────────────────────────────────────────
+// ── Required TLS, and SASL without it ──────────────────────────────────────────────────────────────────────────
 
-test('RFC 6120 §5.3.1: where TLS is required it is all that is offered, and nothing is accepted before', async (t) => {
+test('RFC 6120 §5.3.1: a host that requires TLS offers and accepts nothing else before', async (t) => {
   const world = await startWorld(t, { config: 's2s_require_encryption = true' });
   for (const [condition, text] of [
     ['policy-violation', `<db:result from='capulet.lit' to='montague.lit'>key</db:result>`],
@@ -161,7 +161,7 @@ test('RFC 6120 §5.3.1: where TLS is required it is all that is offered, and not
   assert.deepEqual(world.called, []);
 });
 
-test('RFC 6120 §5.4.2.2: STARTTLS without a certificate to show fails, and ends the stream', async (t) => {
+test('RFC 6120 §5.4.2.2: STARTTLS on a server without a certificate fails, and ends the stream', async (t) => {
   const world = await startWorld(t);
   const peer = await world.opened();
   peer.send(`<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`);
@@ -170,7 +170,7 @@ test('RFC 6120 §5.4.2.2: STARTTLS without a certificate to show fails, and ends
   assert.equal(await peer.readsToEnd(), '');
 });
 
-test('XEP-0178 §3: EXTERNAL in plaintext is refused, and a few attempts are enough', async (t) => {
+test('XEP-0178 §3: EXTERNAL in plaintext is refused, and three attempts end the stream', async (t) => {
   const world = await startWorld(t);
   const peer = await world.opened();
   const auth = (mechanism: string) =>
@@ -184,9 +184,9 @@ test('XEP-0178 §3: EXTERNAL in plaintext is refused, and a few attempts are eno
   await endsWith(peer, 'policy-violation');
 });
 
-// ── Stanzas of a known server ──────────────────────────────────────────────────────────────────────────────────
+// ── Stanzas of an authenticated server ─────────────────────────────────────────────────────────────────────────
 
-test('a stanza of a verified server arrives as it is', async (t) => {
+test('a stanza of an authenticated server arrives unchanged', async (t) => {
   const world = await startWorld(t);
   const peer = await world.verified();
   peer.send(
@@ -199,7 +199,7 @@ test('a stanza of a verified server arrives as it is', async (t) => {
   );
 });
 
-test('RFC 6120 §8.1.2.2: a stanza from anybody else is invalid-from', async (t) => {
+test('RFC 6120 §8.1.2.2: a stanza from another domain is invalid-from', async (t) => {
   const world = await startWorld(t);
   for (const from of [
     'evil.lit',
@@ -228,7 +228,7 @@ test('RFC 6120 §8.1.1.2, §8.1.2.2: a stanza without `from` or without `to` is 
   }
 });
 
-test('RFC 6120 §8.1.1.2: a stanza for a domain that was not verified for this stream is host-unknown', async (t) => {
+test('RFC 6120 §8.1.1.2: a stanza for a domain that was not authenticated on this stream is host-unknown', async (t) => {
   const world = await startWorld(t);
   for (const to of ['romeo@verona.lit', 'nobody.lit', 'capulet.lit']) {
     const peer = await world.verified();
@@ -238,7 +238,7 @@ test('RFC 6120 §8.1.1.2: a stanza for a domain that was not verified for this s
   assert.deepEqual(world.arrived, []);
 });
 
-test('RFC 7622 §3: the sender is passed on in prepared form, however it was written', async (t) => {
+test('RFC 7622 §3: the address of the sender is passed on in prepared form', async (t) => {
   const world = await startWorld(t);
   const peer = await world.verified();
   const spellings = ['juliet@CAPULET.LIT', 'Juliet@capulet.lit.', 'JULIET@capulet。lit'];
@@ -250,7 +250,7 @@ test('RFC 7622 §3: the sender is passed on in prepared form, however it was wri
   );
 });
 
-test('one malformed address does not cost everybody else the stream', async (t) => {
+test('a malformed address costs the stanza, not the stream', async (t) => {
   const world = await startWorld(t);
   const peer = await world.verified();
   peer.send(`<message from='@capulet.lit' to='romeo@montague.lit' id='1'/>`);
@@ -268,7 +268,7 @@ test('one malformed address does not cost everybody else the stream', async (t) 
   );
 });
 
-test('RFC 6120 §8.3.1, §8.3.3.8: the error comes from the address that was asked, even when it is none', async (t) => {
+test('RFC 6120 §8.3.1, §8.3.3.8: the error comes from the address of the request, even a malformed one', async (t) => {
   const world = await startWorld(t);
   const peer = await world.verified();
   const zwj = 'hall@montague.lit/🏳️\u200D🌈';
@@ -291,7 +291,7 @@ test('RFC 6120 §8.3.1, §8.3.3.8: the error comes from the address that was ask
       <x xmlns='http://jabber.org/protocol/muc'/>
       ${malformed('The part after the /, such as a nickname, has characters that addresses cannot have: U+FE0F, U+200D')}</presence>`,
   );
-  // Without a domain of ours, only the stream's own domain can answer.
+  // Without a domain of ours, the stream's own domain answers.
   assertXml(
     parseXml(stanzaIn(await back.reads('</message>'))),
     `<message type='error' id='3' from='montague.lit' to='juliet@capulet.lit/x'>
@@ -299,7 +299,7 @@ test('RFC 6120 §8.3.1, §8.3.3.8: the error comes from the address that was ask
   );
 });
 
-/** The last stanza of what was read, without what the stream began with. */
+/** The last stanza of the text, without the beginning of the stream. */
 function stanzaIn(text: string): string {
   return text.slice(Math.max(text.lastIndexOf('<message'), text.lastIndexOf('<presence')));
 }
@@ -319,7 +319,7 @@ test('RFC 6120 §8.2.3: an iq of a wrong form is refused, and the stream goes on
   assert.equal(world.arrived.length, 1);
 });
 
-test('a verified server may send larger stanzas than a stranger, and not larger ones than that', async (t) => {
+test('authentication raises the size limit of stanzas', async (t) => {
   const world = await startWorld(t);
   const peer = await world.verified();
   const message = (size: number) =>
@@ -332,7 +332,7 @@ test('a verified server may send larger stanzas than a stranger, and not larger 
   assert.equal(world.events.at(-1), 'close in capulet.lit stream-error');
 });
 
-test('half a stanza and silence end the stream', async (t) => {
+test('an incomplete stanza ends the stream after a time', async (t) => {
   const world = await startWorld(t);
   const peer = await world.verified();
   peer.send('<message from=');
@@ -343,7 +343,7 @@ test('half a stanza and silence end the stream', async (t) => {
   assert.equal(world.events.at(-1), 'close in capulet.lit timeout');
 });
 
-test('of one server no more than 257 stanzas are under way; it is read on when some are done', async (t) => {
+test('reading pauses at 257 stanzas under way from one server, until some are done', async (t) => {
   const world = await startWorld(t);
   const peer = await world.verified('capulet.lit', 'verona.lit');
   const finish: (() => void)[] = [];
@@ -360,7 +360,7 @@ test('of one server no more than 257 stanzas are under way; it is read on when s
   assert.equal(finish.length, 300);
 });
 
-test('a server that sends faster than it may is read more slowly', async (t) => {
+test('a server that exceeds its rate is read more slowly', async (t) => {
   const world = await startWorld(t, { config: `limits = { s2s = { rate = "1 KiB/s", burst = "4 KiB" } }` });
   const peer = await world.verified();
   const count = 20;
@@ -376,7 +376,7 @@ test('a server that sends faster than it may is read more slowly', async (t) => 
   assert.equal(world.arrived.length, count);
 });
 
-test('a stranger may send 64 KiB/s, and a server that has authenticated as much as it is configured to', async (t) => {
+test('the rate is 64 KiB/s before authentication, and the configured one after', async (t) => {
   const world = await startWorld(t, { config: `limits = { s2s = { rate = "4 MiB/s", burst = "16 MiB" } }` });
   const questions = `<db:verify from='capulet.lit' to='montague.lit' id='1'>${'k'.repeat(100)}</db:verify>`;
   const answered = async (peer: RawPeer) => {
@@ -392,7 +392,7 @@ test('a stranger may send 64 KiB/s, and a server that has authenticated as much 
   assert.ok((await answered(await world.verified())) === 4_000);
 });
 
-test('the streams of one peer may send together what one may', async (t) => {
+test('the streams of one peer share one rate', async (t) => {
   const world = await startWorld(t, { config: `limits = { s2s = { rate = "1 KiB/s", burst = "16 KiB" } }` });
   const peers = [await world.verified(), await world.verified(), await world.verified()];
   const message = `<message from='juliet@capulet.lit' to='romeo@montague.lit'><body>${'x'.repeat(1_000)}</body></message>`;
@@ -404,7 +404,7 @@ test('the streams of one peer may send together what one may', async (t) => {
   assert.equal(world.arrived.length, 60);
 });
 
-test('a peer that does not read what it is answered is cut off', async (t) => {
+test('a peer that does not read its answers is disconnected', async (t) => {
   const world = await startWorld(t, { connection: { maxQueuedBytes: 64 * 1024 } });
   const peer = await world.opened();
   peer.stopReading();

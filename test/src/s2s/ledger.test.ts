@@ -1,4 +1,4 @@
-// The ledger of a host (item `s2s-ledger`), and what an exception of each of its methods costs (docs/adr/0028).
+// The ledger of a host (item `s2s-ledger`), and the cost of an exception in each method (docs/adr/0028).
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -25,7 +25,7 @@ function says(peer: RawPeer, id: string): void {
 
 const reached = (peer: RawPeer, id: string | number) => peer.reads(new RegExp(`<message id='${id}'`));
 
-/** What has come for romeo, errors with their condition. */
+/** Stanzas that arrived for romeo, errors with their condition. */
 function arrived({ arrived: stanzas }: World): string[] {
   return stanzas.map((stanza) => {
     const condition = stanza.getChild('error')?.elements()[0]?.name;
@@ -33,7 +33,7 @@ function arrived({ arrived: stanzas }: World): string[] {
   });
 }
 
-/** Both streams with capulet.lit are there; then the ledger begins to fail. */
+/** Both streams with capulet.lit are open; then the ledger begins to fail. */
 async function failing(t: TestContext, ledger: Partial<StanzaLedger>) {
   const world = await startWorld(t);
   let isFailing = false;
@@ -54,7 +54,7 @@ async function failing(t: TestContext, ledger: Partial<StanzaLedger>) {
   return { world, out, back, heal };
 }
 
-test('open: the stanzas flow on the new stream, uncounted', async (t) => {
+test('open throws: the stanzas flow on the new stream, uncounted', async (t) => {
   const world = await startWorld(t);
   world.countWith({ open: fails });
   send(world, 1);
@@ -62,7 +62,7 @@ test('open: the stanzas flow on the new stream, uncounted', async (t) => {
   assertFaults(world.host.faults, { handler: 1 });
 });
 
-test('sent: the stanza returns to its sender, and the stream ends', async (t) => {
+test('sent throws: the stanza returns to its sender, and the stream ends', async (t) => {
   const { world, out } = await failing(t, { sent: fails });
   send(world, 1);
   assert.match(await out.readsToEnd(), /<internal-server-error/);
@@ -70,7 +70,7 @@ test('sent: the stanza returns to its sender, and the stream ends', async (t) =>
   assertFaults(world.host.faults, { handler: 1 });
 });
 
-test('sent: a StanzaError returns the stanza to its sender; the stream goes on', async (t) => {
+test('sent throws a StanzaError: the stanza returns to its sender, and the stream stays open', async (t) => {
   const refusal = new StanzaError('resource-constraint');
   const { world, out } = await failing(t, {
     sent: (_, { attrs }) => {
@@ -84,7 +84,7 @@ test('sent: a StanzaError returns the stanza to its sender; the stream goes on',
   assert.deepEqual(arrived(world), ['1 resource-constraint']);
 });
 
-test('sent: what it refuses is not written', async (t) => {
+test('sent refuses: the stanza is not written', async (t) => {
   const { world, out } = await failing(t, {
     sent: (_, { attrs }) => (attrs.id === '1' ? 'refused' : undefined),
   });
@@ -94,7 +94,7 @@ test('sent: what it refuses is not written', async (t) => {
   assert.deepEqual(arrived(world), []);
 });
 
-test('received: the stanza is handled, and the stream goes on', async (t) => {
+test('received throws: the stanza is handled, and the stream stays open', async (t) => {
   const { world, back } = await failing(t, { received: fails });
   says(back, 'a');
   await settled();
@@ -103,7 +103,7 @@ test('received: the stanza is handled, and the stream goes on', async (t) => {
   assertFaults(world.host.faults, { handler: 1 });
 });
 
-test('received: what it takes is neither routed nor counted', async (t) => {
+test('received takes a stanza: it is neither routed nor counted', async (t) => {
   const counted: unknown[] = [];
   const { world, back } = await failing(t, {
     received: (_, { attrs }) => (attrs.id === 'a' ? 'handled' : undefined),
@@ -115,7 +115,7 @@ test('received: what it takes is neither routed nor counted', async (t) => {
   assert.deepEqual([arrived(world), counted], [['b'], ['b']]);
 });
 
-test('handled: the stanza has been handled; the stream ends, whose count is wrong', async (t) => {
+test('handled throws: the stream ends, since its count is wrong', async (t) => {
   const { world, back, out } = await failing(t, { handled: fails });
   says(back, 'a');
   assert.match(await back.readsToEnd(), /<internal-server-error/);
@@ -124,7 +124,7 @@ test('handled: the stanza has been handled; the stream ends, whose count is wron
   assertFaults(world.host.faults, { handler: 1 });
 });
 
-test('closing: the stream is closed in order', async (t) => {
+test('closing throws: the stream is closed in order', async (t) => {
   const { world, out, heal } = await failing(t, { closing: fails });
   world.server.links.list().links[0]!.carrier!.close();
   await out.reads('</stream:stream>');
@@ -132,7 +132,7 @@ test('closing: the stream is closed in order', async (t) => {
   assertFaults(world.host.faults, { handler: 1 });
 });
 
-test('unacknowledged: what could be written is not sent again, and the next stream carries', async (t) => {
+test('unacknowledged throws: written stanzas are not sent again, and the next stream carries', async (t) => {
   const { world, out, heal } = await failing(t, { unacknowledged: fails });
   await world.clock.advance(20_000);
   out.drop();
@@ -143,7 +143,7 @@ test('unacknowledged: what could be written is not sent again, and the next stre
   assertFaults(world.host.faults, { handler: 1 });
 });
 
-test('mayResend: the stanza is sent again, since twice is better than lost', async (t) => {
+test('mayResend throws: the stanza is sent again, since twice is better than lost', async (t) => {
   const kept = [xml('message', { id: 'again', from: ROMEO, to: 'juliet@capulet.lit' })];
   const { world, out, heal } = await failing(t, {
     unacknowledged: () => kept.splice(0),
@@ -157,7 +157,7 @@ test('mayResend: the stanza is sent again, since twice is better than lost', asy
   assertFaults(world.host.faults, { handler: 2 }); // As it waits, and as it leaves.
 });
 
-test('describe: the link is listed, with nothing unacknowledged', async (t) => {
+test('describe throws: the link is listed, with nothing unacknowledged', async (t) => {
   const { world } = await failing(t, { describe: fails });
   const { commands } = world.server;
   const { rows } = await commands.run('s2s list', {}, { by: 'test' });

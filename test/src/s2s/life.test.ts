@@ -1,4 +1,4 @@
-// What modules and administrators learn of the links, and how links end.
+// Events, commands and lists about links, and the ends of streams.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -18,7 +18,7 @@ function send(world: World, id: string | number, to = 'juliet@capulet.lit'): voi
 
 interface Ending {
   readonly cause: string;
-  /** Of the error in the event. */
+  /** Matches the error in the event. */
   readonly error?: RegExp;
   end(peer: RawPeer, world: World): unknown;
 }
@@ -78,9 +78,9 @@ const ENDINGS: Record<string, Ending> = {
     cause: 'stream-error',
     error: /^StreamError: policy-violation/,
     end: (_peer, world) => {
-      const { links: routes, incoming } = world.server.links.list();
-      for (const session of [...routes.map(({ carrier }) => carrier), ...incoming]) {
-        session?.close(new StreamError('policy-violation'));
+      const { links, incoming } = world.server.links.list();
+      for (const stream of [...links.map(({ carrier }) => carrier), ...incoming]) {
+        stream?.close(new StreamError('policy-violation'));
       }
     },
   },
@@ -88,14 +88,14 @@ const ENDINGS: Record<string, Ending> = {
     cause: 'timeout',
     error: /^StreamError: connection-timeout/,
     end: (_peer, world) => {
-      for (const session of world.server.links.streams())
-        session.close(new StreamError('connection-timeout'), 'timeout');
+      for (const stream of world.server.links.streams())
+        stream.close(new StreamError('connection-timeout'), 'timeout');
     },
   },
   'a module has no use for it': {
     cause: 'idle',
     end: async (peer, world) => {
-      for (const session of world.server.links.streams()) session.close(undefined, 'idle');
+      for (const stream of world.server.links.streams()) stream.close(undefined, 'idle');
       await peer.reads('</stream:stream>');
       peer.send('</stream:stream>');
     },
@@ -123,8 +123,8 @@ for (const direction of ['in', 'out'] as const) {
         peer = await world.accepted();
         await peer.reads('<message');
       }
-      const { links: routes, incoming } = world.server.links.list();
-      const session = direction === 'in' ? incoming[0] : routes[0]?.carrier;
+      const { links, incoming } = world.server.links.list();
+      const session = direction === 'in' ? incoming[0] : links[0]?.carrier;
       world.hook('link-close', (event) => void closed.push(event));
       await end(peer, world);
       await settled();
@@ -140,7 +140,7 @@ for (const direction of ['in', 'out'] as const) {
   }
 }
 
-test('link-open tells on which stream, and the session knows who it is with and since when', async (t) => {
+test('link-open names the stream, which knows its domains and its age', async (t) => {
   const world = await startWorld(t);
   const opened: Payload<'link-open'>[] = [];
   world.hook('link-open', (event) => void opened.push(event));
@@ -170,7 +170,7 @@ test('link-open tells on which stream, and the session knows who it is with and 
   assert.deepEqual([out.direction, out.stanzasIn, out.stanzasOut], ['out', 0, 1]);
 });
 
-test('link-fail tells why, and whether trying again is any use', async (t) => {
+test('link-fail names the error, and whether it is permanent', async (t) => {
   const world = await startWorld(t);
   const failed: Payload<'link-fail'>[] = [];
   world.hook('link-fail', (event) => void failed.push(event));
@@ -188,7 +188,7 @@ test('link-fail tells why, and whether trying again is any use', async (t) => {
   assert.ok(failed.every(({ error }) => error instanceof NetError));
 });
 
-test('who hears of the end of a stream may send at once: over a new one', async (t) => {
+test('a stanza sent by a handler of link-close takes a new stream', async (t) => {
   const world = await startWorld(t);
   send(world, 1);
   const first = await world.accepted();
@@ -203,7 +203,7 @@ test('who hears of the end of a stream may send at once: over a new one', async 
   assert.deepEqual(world.arrived, []);
 });
 
-test('who hears of a failure may send at once: it comes back, and nobody is called', async (t) => {
+test('a stanza sent by a handler of link-fail returns, without another attempt', async (t) => {
   const world = await startWorld(t);
   world.answer = refused;
   world.hook('link-fail', () => send(world, 'again'));
@@ -213,9 +213,9 @@ test('who hears of a failure may send at once: it comes back, and nobody is call
   assert.deepEqual(world.arrived.map(({ attrs }) => attrs.id).sort(), ['1', 'again']);
 });
 
-// ── The end of the server ──────────────────────────────────────────────────────────────────────────────────────
+// ── Stopping the server ────────────────────────────────────────────────────────────────────────────────────────
 
-test('a stop sends what was sent, tells why, and takes nothing more', async (t) => {
+test('a stop writes the sent stanzas, tells the peers why, and accepts nothing more', async (t) => {
   const world = await startWorld(t);
   const incoming = await world.verified();
   send(world, 0);
@@ -233,7 +233,7 @@ test('a stop sends what was sent, tells why, and takes nothing more', async (t) 
   assert.deepEqual(world.called, ['capulet.lit', 'capulet.lit'], 'for the verification and for the message');
 });
 
-test('a stop waits for what is on its way to a server that is still being called', async (t) => {
+test('a stop waits for stanzas to a server that is still being called', async (t) => {
   const world = await startWorld(t);
   send(world, 1);
   send(world, 2);
@@ -246,10 +246,10 @@ test('a stop waits for what is on its way to a server that is still being called
   assert.match(await peer.reads('</stream:stream>'), /<message id='1'.*<message id='2'.*<\/stream:stream>$/);
   peer.send('</stream:stream>');
   await stopped;
-  assert.ok(performance.now() - began < 2_000, 'and no longer than for that');
+  assert.ok(performance.now() - began < 2_000, 'and not longer');
 });
 
-test('a stop tries once more to send what waits for a server that is away, and returns it then', async (t) => {
+test('a stop makes one more attempt for waiting stanzas, and returns them if it fails', async (t) => {
   const world = await startWorld(t);
   send(world, 0);
   const peer = await world.accepted();
@@ -269,7 +269,7 @@ test('a stop tries once more to send what waits for a server that is away, and r
   assert.equal(world.called.length, calls + 1);
 });
 
-test('a stop ends in time, whatever the peers do', async (t) => {
+test('a stop ends in time with peers that do not answer', async (t) => {
   const world = await startWorld(t);
   send(world, 1);
   const open = await world.accepted();
@@ -287,7 +287,7 @@ test('a stop ends in time, whatever the peers do', async (t) => {
   assert.deepEqual(world.server.links.list(), { links: [], incoming: [] });
 });
 
-test('a stop waits for no answer to a question of ours', async (t) => {
+test('a stop does not wait for answers to requests of this server', async (t) => {
   const world = await startWorld(t);
   const { pendingIqs, work } = world.server.router;
   const iq = parseXml(
@@ -307,7 +307,7 @@ async function run(world: World, command: string, domain?: string): Promise<Comm
   return world.server.commands.run(command, domain === undefined ? {} : { domain }, { by: 'test' });
 }
 
-test('`s2s list` shows every link, and why those that failed did', async (t) => {
+test('`s2s list` shows every link, and the errors of those that failed', async (t) => {
   const world = await startWorld(t);
   await world.verified();
   await world.opened({ from: 'stranger.lit' });
@@ -333,7 +333,7 @@ test('`s2s list` shows every link, and why those that failed did', async (t) => 
   );
 });
 
-test('`s2s close` closes both directions, and lets a server that failed be called at once', async (t) => {
+test('`s2s close` closes both directions, and ends the pause after a failure', async (t) => {
   const world = await startWorld(t);
   const incoming = await world.verified();
   send(world, 1);
@@ -353,7 +353,7 @@ test('`s2s close` closes both directions, and lets a server that failed be calle
   await assert.rejects(run(world, 's2s close', 'a@b'), { name: 'CommandError', code: 'usage' });
 });
 
-test('`s2s ping` tells whether a server answers, and if not, why', async (t) => {
+test('`s2s ping` says whether a server answers, and why if it does not', async (t) => {
   const world = await startWorld(t);
   send(world, 1);
   const peer = await world.accepted();
@@ -383,7 +383,7 @@ test('`s2s ping` tells whether a server answers, and if not, why', async (t) => 
   });
 });
 
-test('`s2s list` says how a link is secured and authenticated, what waits, and when the next attempt is', async (t) => {
+test('`s2s list` shows security, authentication, queue and next attempt of a link', async (t) => {
   const world = await startWorld(t);
   world.countWith({ describe: () => ({ features: ['telepathy'], unacknowledged: 7 }) });
   send(world, 1);
@@ -407,18 +407,18 @@ test('`s2s list` says how a link is secured and authenticated, what waits, and w
   assert.ok(inMs > 0 && inMs < 1_000, `${next_try}`);
 });
 
-test('domains that nobody reaches are forgotten, however many there are', async (t) => {
+test('domains that do not exist are forgotten', async (t) => {
   const world = await startWorld(t);
   world.answer = noSuchDomain;
   for (let i = 0; i < 2_000; i++) {
     world.send(`<message from='romeo@montague.lit/orchard' to='d${i}.example'/>`);
     if (i % 100 === 99) await world.clock.advance(20_000);
   }
-  assert.equal(world.arrived.length, 2_000, 'each is told of');
+  assert.equal(world.arrived.length, 2_000, 'each message returns');
   assert.ok(world.server.links.list().links.length <= 2 * 256);
 });
 
-test('of domains that could not be reached lately 4,096 are remembered, and no more than 256 besides', async (t) => {
+test('about 4,096 links that failed lately are remembered', async (t) => {
   const world = await startWorld(t);
   world.answer = refused;
   for (let n = 0; n < 5_000; n++) {
@@ -426,12 +426,12 @@ test('of domains that could not be reached lately 4,096 are remembered, and no m
     if (n % 50 === 49) await settled(1);
   }
   await settled();
-  assert.equal(world.arrived.length, 5_000, 'each is told of');
+  assert.equal(world.arrived.length, 5_000, 'each message returns');
   const { length } = world.server.links.list().links;
   assert.ok(length >= 4_096 - 256 && length < 4_096 + 256, `${length} are remembered`);
 });
 
-test('a site with thousands of subdomains makes no other domain forgotten', async (t) => {
+test('thousands of subdomains of one site displace no link of another domain', async (t) => {
   const world = await startWorld(t);
   world.answer = refused;
   const send = async (domains: readonly string[]) => {

@@ -39,7 +39,7 @@ function leaving(waiting: LinkQueue): string[] {
   return ids;
 }
 
-test('stanzas leave in order, and what was on its way goes before all that still waits', () => {
+test('stanzas leave in order, those that were sent before first', () => {
   const { clock, waiting } = scene();
   const deadline = clock.elapsed() + MINUTE_MS;
   for (const id of [1, 2, 3, 4]) waiting.add(message(id), deadline);
@@ -53,7 +53,7 @@ test('stanzas leave in order, and what was on its way goes before all that still
   assert.equal(clock.pending, 0);
 });
 
-test('each waits for its own time, and what has left does not come back', async () => {
+test('each stanza expires at its own deadline, and none after it has left', async () => {
   const { clock, waiting, expired } = scene();
   const now = clock.elapsed();
   for (const [id, minutes] of [
@@ -71,7 +71,7 @@ test('each waits for its own time, and what has left does not come back', async 
   assert.deepEqual(expired, ['3']);
 });
 
-test('what is dropped or taken makes room', () => {
+test('stanzas that leave or are dropped make room', () => {
   const { clock, waiting } = scene();
   const deadline = clock.elapsed() + MINUTE_MS;
   const stanzas = Array.from({ length: 1_000 }, (_, index) => message(index));
@@ -86,7 +86,7 @@ test('what is dropped or taken makes room', () => {
   assert.equal(waiting.size, 0);
 });
 
-test('a full house of unconfirmed stanzas leaves without a pause', () => {
+test('80,000 unacknowledged stanzas leave within 200 ms', () => {
   const { clock, waiting } = scene();
   const stanzas = Array.from({ length: 80_000 }, (_, index) => message(index));
   waiting.putFirst(stanzas, () => clock.elapsed() + MINUTE_MS);
@@ -95,7 +95,7 @@ test('a full house of unconfirmed stanzas leaves without a pause', () => {
   assert.ok(performance.now() - began < 200, `${Math.round(performance.now() - began)} ms`);
 });
 
-test('an exception over one stanza leaves the rest where it is, to be handed over later', () => {
+test('an exception for one stanza leaves the others in the queue', () => {
   const { clock, waiting } = scene();
   for (const id of [1, 2, 3]) waiting.add(message(id), clock.elapsed() + MINUTE_MS);
   assert.throws(() =>
@@ -115,7 +115,7 @@ test('an exception over one stanza leaves the rest where it is, to be handed ove
   assert.deepEqual([taken, waiting.size], [['2', 'done'], 1]);
 });
 
-test('a long queue is drained over several turns, in order, and what comes meanwhile goes last', async () => {
+test('a long queue is drained over several turns, in order, with stanzas added meanwhile last', async () => {
   const { clock, waiting } = scene();
   const deadline = clock.elapsed() + MINUTE_MS;
   for (let id = 0; id < 1_000; id++) waiting.add(heavy(id), deadline);
@@ -138,7 +138,7 @@ test('a long queue is drained over several turns, in order, and what comes meanw
   );
 });
 
-test('a stream that takes over drains alone', async () => {
+test('a later drain replaces the one under way', async () => {
   const { clock, waiting } = scene();
   for (let id = 0; id < 1_000; id++) waiting.add(heavy(id), clock.elapsed() + MINUTE_MS);
   let isFirstOpen = true;
@@ -155,12 +155,12 @@ test('a stream that takes over drains alone', async () => {
   assert.equal(waiting.isDraining, false);
 });
 
-/** Takes some 0.1 ms to parse. */
+/** Takes about 0.1 ms to parse. */
 function heavy(id: number): Stanza {
   return parseXml(`<message id='${id}'>${'<x/>'.repeat(150)}</message>`);
 }
 
-test('a stanza that has waited is the same, whatever is in it', () => {
+test('a stanza that has waited is unchanged', () => {
   const { waiting, clock } = scene();
   const text = `<message from='a@b/ü' to='c@d' xml:lang='de'><body>a &lt; 'b' &amp; 🏳️‍🌈\n&#13;</body><x xmlns='urn:x'><y/></x></message>`;
   const stanza = parseXml(text);
@@ -168,7 +168,7 @@ test('a stanza that has waited is the same, whatever is in it', () => {
   assert.deepEqual(`${waiting.next()}`, `${stanza}`);
 });
 
-test('what waits for all links together is bounded, whatever its form, and what has left makes room', () => {
+test('the queues of all links together are bounded in bytes, and stanzas that leave make room', () => {
   const budget = new QueueBudget();
   const deadline = MINUTE_MS * 10;
   const scenes = Array.from({ length: 30 }, () => scene(budget).waiting);
@@ -185,7 +185,7 @@ test('what waits for all links together is bounded, whatever its form, and what 
   assert.deepEqual(budget.used, { stanzas: 0, bytes: 0 });
 });
 
-test('a stanza that is to be sent again counts with its text, not with its tree', () => {
+test('a stanza that is sent again counts with its text, not with its tree', () => {
   const budget = new QueueBudget();
   const { waiting, clock } = scene(budget);
   const many = Array.from({ length: 10_000 }, () => xml('a'));

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { settled } from '../../support/duplex.ts';
 import { network } from '../../support/network.ts';
 
-test('a request reaches another server by dialback, and its answer comes back', async (t) => {
+test('a request reaches another server by dialback, and its answer arrives', async (t) => {
   const net = await network(t, {
     montague: `modules_enabled=["ping","dialback"]\n[hosts."montague.lit"]`,
     capulet: `modules_enabled=["ping","dialback"]\n[hosts."capulet.lit"]`,
@@ -22,7 +22,7 @@ for (const modules of [
   ['message', 'dialback', 'smacks', 's2s_bidi'],
 ]) {
   const names = modules.slice(2).join(' and ');
-  test(`with ${names}: links break again and again, and every message arrives once, in order`, async (t) => {
+  test(`with ${names}: every message arrives once, in order, although streams break repeatedly`, async (t) => {
     const net = await network(t, {
       montague: `modules_enabled=${JSON.stringify(modules)}\n[hosts."montague.lit"]`,
       capulet: `modules_enabled=${JSON.stringify(modules)}\n[hosts."capulet.lit"]`,

@@ -1,4 +1,4 @@
-// Streams that we open: negotiation, what waits meanwhile, failures, and the pause after them.
+// Streams that we open: negotiation, waiting stanzas, failures, and the pause after them.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,7 +16,7 @@ function message(id: string | number, to = 'juliet@capulet.lit'): string {
   return `<message id='${id}' from='${ROMEO}' to='${to}'/>`;
 }
 
-/** What has come back to romeo, as `id condition type`. */
+/** The errors that romeo got, as `id condition type`. */
 function bounced({ arrived }: World): string[] {
   return arrived.map(({ attrs, children }) => {
     const [error] = children;
@@ -32,7 +32,7 @@ async function idsUpTo(peer: RawPeer, last: string | number): Promise<string[]> 
 
 // ── Negotiation ────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('RFC 6120 §4.7: our header says who we are and whom we want, and dialback follows the features', async (t) => {
+test('RFC 6120 §4.7: our header names both domains, and dialback follows the features', async (t) => {
   const world = await startWorld(t);
   world.send(message(1));
   const peer = await world.nextCall();
@@ -41,7 +41,7 @@ test('RFC 6120 §4.7: our header says who we are and whom we want, and dialback 
   assert.match(ours, /xmlns:db='jabber:server:dialback'/);
   peer.send(header({ id: 'S1' }));
   await settled();
-  assert.equal(peer.unread, '', 'before the features nothing is said');
+  assert.equal(peer.unread, '', 'we send nothing before the features');
   peer.send(DIALBACK_FEATURE);
   assert.match(
     await peer.reads('</db:result>'),
@@ -53,7 +53,7 @@ test('RFC 6120 §4.7: our header says who we are and whom we want, and dialback 
   await peer.reads(`<message id='1' from='${ROMEO}' to='juliet@capulet.lit'/>`);
 });
 
-test('RFC 6120 §10.1: what waits for the stream leaves in order, before what comes later', async (t) => {
+test('RFC 6120 §10.1: waiting stanzas leave in order, before later ones', async (t) => {
   const world = await startWorld(t);
   for (let i = 0; i < 500; i++) world.send(message(i));
   const peer = await world.claimed();
@@ -95,7 +95,7 @@ test('EXTERNAL is not tried in plaintext', async (t) => {
   assert.match(await peer.reads('</db:result>'), /^<db:result/);
 });
 
-test('whatever a peer says to end or to upset the negotiation, every stanza comes back once', async (t) => {
+test('every stanza returns once when the peer ends or breaks the negotiation', async (t) => {
   const cases: Record<string, string> = {
     'a stream error': `<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>`,
     'a closing tag': '</stream:stream>',
@@ -127,7 +127,7 @@ test('whatever a peer says to end or to upset the negotiation, every stanza come
   }
 });
 
-test('features without success are no success: nothing is sent to who has not accepted us', async (t) => {
+test('features without the result of dialback do not open the stream', async (t) => {
   const world = await startWorld(t);
   world.send(message(1));
   const peer = await world.claimed();
@@ -137,7 +137,7 @@ test('features without success are no success: nothing is sent to who has not ac
   assert.deepEqual(world.events, []);
 });
 
-test('a peer that says nothing, or stops half-way, is given up after 30 s at most', async (t) => {
+test('a peer that stops during the negotiation is given up after 30 s', async (t) => {
   for (const says of ['', '<stream:str', header({ id: 'S1' }), header({ id: 'S1' }) + DIALBACK_FEATURE]) {
     const world = await startWorld(t);
     world.send(message(1));
@@ -152,7 +152,7 @@ test('a peer that says nothing, or stops half-way, is given up after 30 s at mos
   }
 });
 
-test('a peer that hangs up in the middle of it gives every stanza back', async (t) => {
+test('every stanza returns when the peer hangs up during the negotiation', async (t) => {
   const world = await startWorld(t);
   world.send(message(1));
   const peer = await world.claimed();
@@ -162,7 +162,7 @@ test('a peer that hangs up in the middle of it gives every stanza back', async (
   assert.deepEqual(world.events, ['failed capulet.lit for now']);
 });
 
-test('without dialback and without EXTERNAL there is no way in: said once, also on a stream that is ready', async (t) => {
+test('without dialback and EXTERNAL the stream fails once, also if it is prepared already', async (t) => {
   const world = await startWorld(t, { modules: [] });
   const asked = world.server.links.connect('montague.lit', 'capulet.lit');
   const peer = await world.prepared();
@@ -173,7 +173,7 @@ test('without dialback and without EXTERNAL there is no way in: said once, also 
   assert.match(world.server.links.list().links[0]!.lastError!.message, /dialback is off/);
 });
 
-test('RFC 6120 §5.3.1, §13.7: what our own configuration demands is demanded of those we call', async (t) => {
+test('RFC 6120 §5.3.1, §13.7: the security options apply to servers that we call', async (t) => {
   for (const [config, why] of [
     ['s2s_require_encryption = true', /does not encrypt/],
     ['s2s_secure_auth = true', /not encrypted, and s2s_secure_auth is on/],
@@ -190,7 +190,7 @@ test('RFC 6120 §5.3.1, §13.7: what our own configuration demands is demanded o
 
 // ── Failures ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('a server that cannot be reached: remote-server-timeout, to be tried again, for all that waits', async (t) => {
+test('a server that cannot be reached: all waiting stanzas return as remote-server-timeout, type wait', async (t) => {
   const world = await startWorld(t);
   world.answer = refused;
   world.send(message(1));
@@ -212,7 +212,7 @@ test('a server that cannot be reached: remote-server-timeout, to be tried again,
   assert.deepEqual(world.called, ['capulet.lit']);
 });
 
-test('a domain that does not exist: remote-server-not-found, for good, also while nobody is called again', async (t) => {
+test('a domain that does not exist: remote-server-not-found, also during the pause after it', async (t) => {
   const world = await startWorld(t);
   world.answer = noSuchDomain;
   world.send(message(1));
@@ -223,7 +223,7 @@ test('a domain that does not exist: remote-server-not-found, for good, also whil
   assert.equal(world.called.length, 1);
 });
 
-test('RFC 6120 §8.3.1: of what cannot be delivered, errors and results come back to nobody', async (t) => {
+test('RFC 6120 §8.3.1: undeliverable errors and results do not return', async (t) => {
   const world = await startWorld(t);
   world.answer = refused;
   const error = `<error type='cancel'><gone xmlns='${STANZAS}'/></error>`;
@@ -236,7 +236,7 @@ test('RFC 6120 §8.3.1: of what cannot be delivered, errors and results come bac
   assert.deepEqual(bounced(world), ['5 remote-server-timeout wait']);
 });
 
-test('more than 1,000 waiting stanzas come back, and the 1,000 are kept', async (t) => {
+test('stanzas beyond 1,000 waiting ones return, and the 1,000 stay', async (t) => {
   const world = await startWorld(t);
   for (let i = 0; i < 1_002; i++) world.send(message(i));
   assert.deepEqual(bounced(world), ['1000 resource-constraint wait', '1001 resource-constraint wait']);
@@ -244,7 +244,7 @@ test('more than 1,000 waiting stanzas come back, and the 1,000 are kept', async 
   assert.equal((await idsUpTo(peer, 999)).length, 1_000);
 });
 
-test('more than 4 MiB of waiting stanzas come back', async (t) => {
+test('stanzas beyond 4 MiB of waiting ones return', async (t) => {
   const world = await startWorld(t);
   const large = (id: number) =>
     `<message id='${id}' from='user${id % 2}@montague.lit/x' to='capulet.lit'><body>${'x'.repeat(400_000)}</body></message>`;
@@ -252,7 +252,7 @@ test('more than 4 MiB of waiting stanzas come back', async (t) => {
   assert.deepEqual(bounced(world), ['10 resource-constraint wait', '11 resource-constraint wait']);
 });
 
-test('RFC 6120 §3.3: after a failure nobody is called for a while, for longer after each, and then again', async (t) => {
+test('RFC 6120 §3.3: the pause after each failure is longer than the one before', async (t) => {
   const world = await startWorld(t);
   world.answer = refused;
   const attempt = async () => {
@@ -261,7 +261,7 @@ test('RFC 6120 §3.3: after a failure nobody is called for a while, for longer a
     return world.called.length;
   };
   assert.equal(await attempt(), 1);
-  assert.equal(await attempt(), 1, 'at once');
+  assert.equal(await attempt(), 1, 'immediately');
   const pauses: number[] = [];
   for (let calls = 1; calls < 9; calls++) {
     let waited = 0;
@@ -285,7 +285,7 @@ test('RFC 6120 §3.3: after a failure nobody is called for a while, for longer a
   assert.equal(world.server.links.list().links[0]?.lastError, undefined);
 });
 
-test('the pause after a failure holds for questions too: no stranger makes us call a dead server again', async (t) => {
+test('the pause after a failure holds for dialback too, so that claims do not cause attempts', async (t) => {
   const world = await startWorld(t);
   world.answer = refused;
   await assert.rejects(world.server.links.connect('montague.lit', 'capulet.lit'), /connection refused/);
@@ -293,9 +293,9 @@ test('the pause after a failure holds for questions too: no stranger makes us ca
   assert.equal(world.called.length, 1);
 });
 
-// ── Life ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── The ends of streams ────────────────────────────────────────────────────────────────────────────────────────
 
-test('RFC 6120 §10.1: a stanza for a stream that is closing goes over a new one, once the old one has ended', async (t) => {
+test('RFC 6120 §10.1: a stanza for a closing stream takes a new one, after the old one has ended', async (t) => {
   const world = await startWorld(t);
   world.send(message(1));
   const first = await world.accepted();
@@ -306,18 +306,18 @@ test('RFC 6120 §10.1: a stanza for a stream that is closing goes over a new one
   world.send(message(2));
   const second = await world.accepted();
   await settled();
-  assert.equal(second.unread, '', 'what the first has not delivered would come too late');
+  assert.equal(second.unread, '', 'stanzas that the first has not delivered must go first');
   await first.reads('</stream:stream>');
   first.send('</stream:stream>');
   assert.deepEqual(await idsUpTo(second, 2), ['2']);
   await settled();
   world.send(message(3));
-  assert.deepEqual(await idsUpTo(second, 3), ['3'], 'the end of the first is nothing to the second');
+  assert.deepEqual(await idsUpTo(second, 3), ['3'], 'the end of the first does not affect the second');
   assert.deepEqual(world.arrived, []);
   assert.deepEqual(passed, ['2', '3'], 'modules see each stanza once, on the stream that takes it');
 });
 
-test('a stanza for a stream that is closing before it was ever open goes over a new one', async (t) => {
+test('a stanza for a stream that closes before it was open takes a new one', async (t) => {
   const world = await startWorld(t);
   const asked = world.server.links.connect('montague.lit', 'capulet.lit');
   const first = await world.prepared();
@@ -330,7 +330,7 @@ test('a stanza for a stream that is closing before it was ever open goes over a 
   assert.deepEqual(world.arrived, []);
 });
 
-test('a peer that hangs up is called again for the next stanza, at once', async (t) => {
+test('a peer that hangs up is called again immediately for the next stanza', async (t) => {
   const world = await startWorld(t);
   for (const end of ['</stream:stream>', undefined]) {
     world.send(message(1));
@@ -346,7 +346,7 @@ test('a peer that hangs up is called again for the next stanza, at once', async 
   assert.equal(world.called.length, 3);
 });
 
-test('a stream that was only made to ask something is used for stanzas, or closed in order when nobody does', async (t) => {
+test('a stream that was opened for dialback carries stanzas later, or is closed as unused', async (t) => {
   const world = await startWorld(t);
   const asked = world.server.links.connect('montague.lit', 'capulet.lit');
   const peer = await world.prepared();
@@ -369,7 +369,7 @@ test('a stream that was only made to ask something is used for stanzas, or close
   assert.equal(second.ended, false);
 });
 
-test('a peer that reads nothing is given up, and what does not fit goes over a new stream', async (t) => {
+test('a peer that reads nothing is given up, and stanzas that do not fit take a new stream', async (t) => {
   const world = await startWorld(t, { connection: { maxQueuedBytes: 256 * 1024 } });
   world.send(message(0));
   const peer = await world.accepted();
@@ -387,9 +387,9 @@ test('a peer that reads nothing is given up, and what does not fit goes over a n
   assert.deepEqual(world.arrived, []);
 });
 
-// ── Modules on the wire ────────────────────────────────────────────────────────────────────────────────────────
+// ── Modules that change stanzas ────────────────────────────────────────────────────────────────────────────────
 
-test('a module may take, change and refuse what leaves, also out of the queue, and the rest follows', async (t) => {
+test('s2s-out may take, change and refuse stanzas, also those from the queue', async (t) => {
   const world = await startWorld(t);
   const seen: string[] = [];
   world.hook('s2s-out', (event) => {
@@ -404,13 +404,13 @@ test('a module may take, change and refuse what leaves, also out of the queue, a
   for (const id of [1, 2, 3, 4]) world.send(message(id));
   const peer = await world.accepted();
   assert.deepEqual(await idsUpTo(peer, '4+'), ['4+']);
-  assert.deepEqual(seen, ['1', '2', '3', '4'], 'and nothing of the negotiation');
+  assert.deepEqual(seen, ['1', '2', '3', '4'], 'without elements of the negotiation');
   assert.deepEqual(bounced(world), ['2 policy-violation modify', '3 internal-server-error cancel']);
   assertFaults(world.host.faults, { handler: 1 });
   assert.equal(peer.ended, false);
 });
 
-test('an exception over a lookup or a connection fails that attempt, and is reported', async (t) => {
+test('an exception in a look-up or a connection fails that attempt, and is reported', async (t) => {
   const world = await startWorld(t);
   world.answer = () => Promise.reject(new TypeError('x is undefined'));
   world.send(message(1));

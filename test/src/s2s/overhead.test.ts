@@ -1,4 +1,4 @@
-// Stanzas that serve a link itself do not count as its use.
+// Overhead: stanzas that serve the link itself do not count as its use.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -46,7 +46,7 @@ async function linked(t: Parameters<typeof startWorld>[0]): Promise<Scene> {
   return { world, out, back };
 }
 
-/** What was sent by us and by the peer, and how much of it is overhead, less the first message. */
+/** The stanzas in each direction, and those of them that are overhead, without the first message. */
 function counts({ world }: Scene): object {
   const { links, incoming } = world.server.links.list();
   const out: S2SStream = links.find(({ remote }) => remote === 'capulet.lit')!.carrier!;
@@ -57,7 +57,7 @@ function counts({ world }: Scene): object {
   };
 }
 
-test('a server that pings us and is answered has not used its stream', async (t) => {
+test('pings of the peer and our answers do not use the stream', async (t) => {
   const scene = await linked(t);
   let back: S2SStream | undefined;
   scene.world.hook('iq/host', ({ origin }) => {
@@ -94,7 +94,7 @@ for (const overhead of [true, false]) {
   });
 }
 
-test('a ping that is marked as overhead too counts once, and so does its answer', async (t) => {
+test('a ping that is also marked as overhead counts once, and so does its answer', async (t) => {
   const scene = await linked(t);
   const { router } = scene.world.server;
   const iq = parseXml(`<iq type='get' from='montague.lit' to='capulet.lit'>${PING}</iq>`);
@@ -134,7 +134,7 @@ test('a stanza that a module sends as overhead counts as such, also if it had to
   assert.deepEqual([stream.stanzasOut, stream.overhead.out, stream.wasUsed], [3, 2, true]);
 });
 
-test('of the questions on a stream that broke, those that are overhead are not sent again', async (t) => {
+test('overhead questions on a broken stream are not sent again', async (t) => {
   const scene = await linked(t);
   const { world, out } = scene;
   world.countWith({ unacknowledged: () => kept });
@@ -150,7 +150,7 @@ test('of the questions on a stream that broke, those that are overhead are not s
   assert.equal(text.includes(kept[0]!.attrs.id!), false);
 });
 
-test('a question over a stream takes that stream, and is not sent if it is closed', async (t) => {
+test('a question over a given stream is not sent if that is closed', async (t) => {
   const { world, out } = await linked(t);
   const over = world.server.links.list().links[0]!.carrier!;
   const { pendingIqs } = world.server.router;

@@ -1,4 +1,4 @@
-// Domains of ours are never other servers, whichever of our hosts asks for them.
+// No host treats another domain of this server as a remote.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -25,14 +25,14 @@ async function enter(client: ScriptedClient, nick: string): Promise<void> {
   await client.skipUntil((it) => it.name === 'message' && it.getChild('subject') !== undefined);
 }
 
-/** The status codes of the notices that the client gets of its room. */
+/** The type and status codes of a notice. */
 function codesIn(element: Element): string {
   const x = element.getChild('x', 'http://jabber.org/protocol/muc#user');
   const codes = x?.getChildren('status').map(({ attrs }) => attrs.code) ?? [];
   return [element.attrs.type, ...codes].join(' ');
 }
 
-test('rooms below one host go: users of every host are told alike, and no domain of ours is dialled', async (t) => {
+test('rooms of one host unload: users of every host get the notice, and no own domain is dialled', async (t) => {
   const clock = new FakeClock();
   const net = await network(t, { ours: CONFIG }, { clock });
   const { server } = net.servers.get('ours')!;
@@ -61,7 +61,10 @@ test('rooms below one host go: users of every host are told alike, and no domain
 test('connecting to a domain of ours is refused, without a call', async (t) => {
   const net = await network(t, { ours: CONFIG });
   const { server } = net.servers.get('ours')!;
-  await assert.rejects(server.links.connect('b.example', 'rooms.a.example'), /rooms\.a\.example is a domain of this server/);
+  await assert.rejects(
+    server.links.connect('b.example', 'rooms.a.example'),
+    /rooms\.a\.example is a domain of this server/,
+  );
   assert.deepEqual([...net.dialled], []);
   assert.deepEqual(server.links.list().links, []);
 });

@@ -1,4 +1,4 @@
-// With whom a host communicates at all: s2s_allow and s2s_block.
+// The domains that a host communicates with: s2s_allow and s2s_block.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ function send(world: World, id: string | number, to = 'juliet@capulet.lit'): voi
   world.send(`<message id='${id}' from='romeo@montague.lit' to='${to}'/>`);
 }
 
-/** What has come back to romeo, as `id condition type`. */
+/** The errors that romeo got, as `id condition type`. */
 function bounced({ arrived }: World): string[] {
   return arrived.map((stanza) => {
     const error = stanza.getChild('error');
@@ -42,7 +42,7 @@ const CASES: readonly { config: string; allowed: readonly string[]; refused: rea
 ];
 
 for (const { config, allowed, refused } of CASES) {
-  test(`${config.replace('\n', ', ')}: nothing leaves, nobody is called, RFC 6120 §8.3.3.10 says why`, async (t) => {
+  test(`${config.replace('\n', ', ')}: nothing is sent and no server called; the error is that of RFC 6120 §8.3.3.10`, async (t) => {
     const world = await startWorld(t, { config });
     for (const domain of [...allowed, ...refused]) send(world, domain, domain);
     await settled();
@@ -53,7 +53,7 @@ for (const { config, allowed, refused } of CASES) {
     );
   });
 
-  test(`${config.replace('\n', ', ')}: nobody of them gets in`, async (t) => {
+  test(`${config.replace('\n', ', ')}: such a peer is refused`, async (t) => {
     const world = await startWorld(t, { config });
     for (const from of refused) {
       const peer = world.call();
@@ -68,7 +68,7 @@ for (const { config, allowed, refused } of CASES) {
   });
 }
 
-test('a changed list closes the links that it does not allow any more, both ways, and leaves the others', async (t) => {
+test('a changed list closes the streams that it no longer allows, in both directions', async (t) => {
   const world = await startWorld(t);
   const incoming = await world.verified();
   send(world, 1);

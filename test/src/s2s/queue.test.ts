@@ -1,4 +1,4 @@
-// What waits while a known peer is away, what is sent again, and what comes back in the end.
+// Stanzas that wait while a known peer is away, that are sent again, and that return.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -19,7 +19,7 @@ function request(world: World, id: string): void {
   world.send(`<iq type='get' id='${id}' from='${ROMEO}' to='capulet.lit'><q xmlns='urn:q'/></iq>`);
 }
 
-/** What has come back to romeo, as `id condition type`. */
+/** The errors that romeo got, as `id condition type`. */
 function bounced({ arrived }: World): string[] {
   return arrived.map((stanza) => {
     const error = stanza.getChild('error');
@@ -27,13 +27,13 @@ function bounced({ arrived }: World): string[] {
   });
 }
 
-/** The ids that a peer has been sent, up to one of them. */
+/** The ids of the stanzas that a peer received, up to `last`. */
 async function ids(peer: RawPeer, last: string | number): Promise<string[]> {
   const text = await peer.reads(new RegExp(`<(message|presence|iq)[^>]* id='${last}'`));
   return [...text.matchAll(/<(?:message|presence|iq)[^>]* id='([^']*)'/g)].map((match) => match[1]!);
 }
 
-/** capulet.lit has been reached, and is gone again. */
+/** capulet.lit was reached, and its connection broke. */
 async function lost(world: World): Promise<void> {
   send(world, 'first');
   const peer = await world.accepted();
@@ -43,12 +43,12 @@ async function lost(world: World): Promise<void> {
   await settled();
 }
 
-/** Lets time pass until our server has made that many calls. */
+/** Lets time pass until our server has made `count` calls. */
 async function called(world: World, count: number): Promise<void> {
   for (let i = 0; world.called.length < count && i < 100; i++) await world.clock.advance(200);
 }
 
-/** Keeps what leaves until the test says that it was acknowledged, as stream management does. */
+/** Keeps sent stanzas until the test acknowledges them, as stream management does. */
 class Keeper {
   readonly kept = new Map<string, Stanza[]>();
   readonly asked: string[] = [];
@@ -67,7 +67,7 @@ class Keeper {
     });
   }
 
-  confirm(session: S2SStream, count: number): void {
+  acknowledge(session: S2SStream, count: number): void {
     this.kept.set(session.id, this.kept.get(session.id)!.slice(count));
   }
 }
@@ -76,7 +76,7 @@ const sessionOf = (world: World) => world.server.links.list().links[0]!.carrier!
 
 // ── Waiting ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('a peer restarts for 40 s: all that was sent meanwhile arrives, once, in order', async (t) => {
+test('a peer restarts for 40 s: stanzas sent meanwhile arrive once, in order', async (t) => {
   const world = await startWorld(t);
   await lost(world);
   world.answer = refused;
@@ -97,7 +97,7 @@ test('a peer restarts for 40 s: all that was sent meanwhile arrives, once, in or
   assert.deepEqual(bounced(world), []);
 });
 
-test('while something waits the peer is tried again, RFC 6120 §3.3: more and more slowly, never after 13 s', async (t) => {
+test('RFC 6120 §3.3: while stanzas wait, the pauses between attempts grow to 10 s', async (t) => {
   const world = await startWorld(t);
   await lost(world);
   world.answer = refused;
@@ -112,7 +112,7 @@ test('while something waits the peer is tried again, RFC 6120 §3.3: more and mo
   assert.ok(tries.length >= 9 && tries.length <= 16, `${tries.length}`);
 });
 
-test('s2s_queue_time over, all that waits comes back at once as remote-server-timeout, type wait', async (t) => {
+test('after s2s_queue_time all waiting stanzas return as remote-server-timeout, type wait', async (t) => {
   const world = await startWorld(t);
   await lost(world);
   world.answer = refused;
@@ -131,14 +131,14 @@ test('s2s_queue_time over, all that waits comes back at once as remote-server-ti
   await world.clock.advance(30_000);
   const calls = world.called.length;
   await world.clock.advance(600_000);
-  assert.equal(world.called.length, calls, 'nothing waits, nobody is called');
+  assert.equal(world.called.length, calls, 'nothing waits, so there are no attempts');
   send(world, 4);
   await settled();
-  assert.equal(bounced(world).at(-1), '4 remote-server-timeout wait', 'one outage has one grace');
+  assert.equal(bounced(world).at(-1), '4 remote-server-timeout wait', 'stanzas wait once for each outage');
   assert.equal(world.called.length, calls + 1);
 });
 
-test('a request waits for 30 s, and what was sent before and after it goes on waiting', async (t) => {
+test('a request waits for 30 s, and other stanzas continue to wait', async (t) => {
   const world = await startWorld(t);
   await lost(world);
   world.answer = refused;
@@ -155,7 +155,7 @@ test('a request waits for 30 s, and what was sent before and after it goes on wa
   assert.deepEqual(await ids(await world.accepted(), 'answer'), ['1', '2', 'answer']);
 });
 
-test('a request waits no longer than that for a first attempt either', async (t) => {
+test('a request waits for 30 s also during the first attempt', async (t) => {
   const world = await startWorld(t);
   world.answer = () => new Promise(() => {});
   request(world, 'asked');
@@ -163,7 +163,7 @@ test('a request waits no longer than that for a first attempt either', async (t)
   assert.deepEqual(bounced(world), ['asked remote-server-timeout wait']);
 });
 
-test('a domain that was never reached is not waited for', async (t) => {
+test('stanzas do not wait for a domain that was never reached', async (t) => {
   const world = await startWorld(t);
   world.answer = refused;
   send(world, 1);
@@ -171,7 +171,7 @@ test('a domain that was never reached is not waited for', async (t) => {
   assert.deepEqual(bounced(world), ['1 remote-server-timeout wait']);
 });
 
-test('nor is one that has not been there for an hour, nor any with s2s_queue_time = 0', async (t) => {
+test('stanzas do not wait for a domain without a link in the last hour, nor with s2s_queue_time = 0', async (t) => {
   const world = await startWorld(t);
   await lost(world);
   world.answer = refused;
@@ -187,7 +187,7 @@ test('nor is one that has not been there for an hour, nor any with s2s_queue_tim
   assert.deepEqual(bounced(impatient), ['1 remote-server-timeout wait']);
 });
 
-test('a domain that does not exist any more is not waited for', async (t) => {
+test('stanzas do not wait for a domain that no longer exists', async (t) => {
   const world = await startWorld(t);
   await lost(world);
   world.answer = refused;
@@ -199,7 +199,7 @@ test('a domain that does not exist any more is not waited for', async (t) => {
   assert.deepEqual(bounced(world), ['1 remote-server-not-found cancel', '2 remote-server-not-found cancel']);
 });
 
-test('no more than 1,000 stanzas wait, and the first of them stay', async (t) => {
+test('at most 1,000 stanzas wait, and the first ones stay', async (t) => {
   const world = await startWorld(t);
   await lost(world);
   world.answer = refused;
@@ -209,7 +209,7 @@ test('no more than 1,000 stanzas wait, and the first of them stay', async (t) =>
   assert.deepEqual(bounced(world), ['1000 resource-constraint wait', '1001 resource-constraint wait']);
 });
 
-test('a peer that is back and wants to be verified is asked at the next attempt, and is not refused', async (t) => {
+test('a claim of a peer during the pause after a failure is verified at the next attempt', async (t) => {
   const world = await startWorld(t);
   await lost(world);
   world.answer = refused;
@@ -230,13 +230,13 @@ test('a peer that is back and wants to be verified is asked at the next attempt,
 
 // ── Sending again ──────────────────────────────────────────────────────────────────────────────────────────────
 
-test('what was not confirmed goes first over the next link, in order, once', async (t) => {
+test('unacknowledged stanzas go first over the next stream, in order, once', async (t) => {
   const world = await startWorld(t);
   const keeper = new Keeper(world);
   for (const id of [1, 2, 3, 4]) send(world, id);
   const first = await world.accepted();
   await ids(first, 4);
-  keeper.confirm(sessionOf(world), 2);
+  keeper.acknowledge(sessionOf(world), 2);
   await world.clock.advance(20_000);
   world.hook('link-close', () => send(world, 5));
   first.drop();
@@ -247,7 +247,7 @@ test('what was not confirmed goes first over the next link, in order, once', asy
   assert.deepEqual(bounced(world), []);
 });
 
-test('XEP-0198 §5: with `wait` nothing flows until the ledger says what the peer has', async (t) => {
+test('XEP-0198 §5: after `wait` no stanza flows until the ledger is ready', async (t) => {
   const world = await startWorld(t);
   const began: { previous: unknown; ready: (acknowledged: number) => void }[] = [];
   let waits = false;
@@ -273,7 +273,7 @@ test('XEP-0198 §5: with `wait` nothing flows until the ledger says what the pee
   assert.deepEqual(keeper.asked, ['capulet.lit']);
 });
 
-test('a ledger that never lets stanzas flow costs 10 s and the stream, and no stanza', async (t) => {
+test('a ledger that does not get ready within 10 s costs the stream, and no stanza', async (t) => {
   const world = await startWorld(t);
   let waits = true;
   world.countWith({ open: () => (waits ? 'wait' : undefined) });
@@ -288,7 +288,7 @@ test('a ledger that never lets stanzas flow costs 10 s and the stream, and no st
   assert.deepEqual(await ids(await world.accepted(), 1), ['1']);
 });
 
-test('a stanza that breaks every link comes back, and what stood behind it arrives', async (t) => {
+test('a stanza that breaks every stream returns, and those behind it arrive', async (t) => {
   const world = await startWorld(t);
   const keeper = new Keeper(world);
   send(world, 'poison');
@@ -297,7 +297,7 @@ test('a stanza that breaks every link comes back, and what stood behind it arriv
     await called(world, links + 1);
     const peer = await world.accepted();
     await ids(peer, 'good');
-    keeper.confirm(sessionOf(world), 0);
+    keeper.acknowledge(sessionOf(world), 0);
     if (links < 3) peer.drop();
     else {
       assert.deepEqual(bounced(world), []);
@@ -309,7 +309,7 @@ test('a stanza that breaks every link comes back, and what stood behind it arriv
   assert.deepEqual(bounced(world), ['poison remote-server-timeout wait']);
 });
 
-test('link-resend: what the peer has shown to have is neither sent again nor returned', async (t) => {
+test('link-resend: a needless stanza is neither sent again nor returned', async (t) => {
   const world = await startWorld(t);
   new Keeper(world);
   const needless = new Set(['2']);
@@ -325,7 +325,11 @@ test('link-resend: what the peer has shown to have is neither sent again nor ret
   world.answer = undefined;
   await world.clock.advance(3_000);
   const second = await world.accepted();
-  assert.deepEqual(await ids(second, 5), ['1', '4', '5'], 'nobody is asked of what was on no link yet');
+  assert.deepEqual(
+    await ids(second, 5),
+    ['1', '4', '5'],
+    'only stanzas that were on a stream are asked about',
+  );
   world.answer = refused;
   second.drop();
   await settled();
@@ -334,7 +338,7 @@ test('link-resend: what the peer has shown to have is neither sent again nor ret
   assert.deepEqual(bounced(world), ['5 remote-server-timeout wait']);
 });
 
-test('a stanza that the stream could not take any more is sent over the next one', async (t) => {
+test('a stanza that a stream could not write is sent over the next one', async (t) => {
   const world = await startWorld(t, { connection: { maxQueuedBytes: 64 * 1024 } });
   send(world, 0);
   const first = await world.accepted();
@@ -350,7 +354,7 @@ test('a stanza that the stream could not take any more is sent over the next one
   assert.deepEqual(await ids(await world.accepted(), 'behind'), [`${last}`, 'behind']);
 });
 
-test('a module that ends the stream over a stanza: its sender hears of it, and the others go over the next one', async (t) => {
+test('a module ends the stream because of a stanza: that one returns, and the others take the next stream', async (t) => {
   const world = await startWorld(t);
   world.hook('s2s-out', ({ element }) => {
     if (element.attrs.id === '2') throw new StreamError('policy-violation');
@@ -362,9 +366,9 @@ test('a module that ends the stream over a stanza: its sender hears of it, and t
   assert.deepEqual(bounced(world), ['2 remote-server-timeout wait']);
 });
 
-// ── The end of the server ──────────────────────────────────────────────────────────────────────────────────────
+// ── Stopping the server ────────────────────────────────────────────────────────────────────────────────────────
 
-test('a stop tries once more for what waits, and returns it when nobody is there', async (t) => {
+test('a stop makes one more attempt for waiting stanzas, and returns them when it fails', async (t) => {
   const world = await startWorld(t);
   await lost(world);
   world.answer = refused;
@@ -376,7 +380,7 @@ test('a stop tries once more for what waits, and returns it when nobody is there
   assert.deepEqual(bounced(world), ['1 remote-server-timeout wait']);
 });
 
-test('a stop does not wait for a peer that is called and says nothing', async (t) => {
+test('a stop does not wait for a peer that has sent nothing', async (t) => {
   const world = await startWorld(t);
   await lost(world);
   send(world, 1);
@@ -389,10 +393,10 @@ test('a stop does not wait for a peer that is called and says nothing', async (t
   assert.deepEqual(bounced(world), ['1 remote-server-timeout wait']);
 });
 
-// ── A wall clock that is set ───────────────────────────────────────────────────────────────────────────────────
+// ── Changes of the wall clock ──────────────────────────────────────────────────────────────────────────────────
 
 for (const days of [-1, 1]) {
-  test(`a wall clock that is set by ${days} day during an outage: attempts go on, what waits comes back in time`, async (t) => {
+  test(`a wall clock that is set by ${days} day during an outage: attempts continue, and waiting stanzas return in time`, async (t) => {
     const world = await startWorld(t);
     await lost(world);
     world.answer = refused;
@@ -407,7 +411,7 @@ for (const days of [-1, 1]) {
     assert.deepEqual(bounced(world), ['1 remote-server-timeout wait']);
   });
 
-  test(`a wall clock that is set by ${days} day: a peer of the last hour is waited for, and no other`, async (t) => {
+  test(`a wall clock that is set by ${days} day: stanzas wait for a peer of the last hour, and for no other`, async (t) => {
     const world = await startWorld(t);
     await lost(world);
     world.clock.moveWallClock(days * 86_400_000);

@@ -1,4 +1,4 @@
-// What one account may make the server do for it while other servers do not answer: never so much that others wait.
+// The shares of accounts, rooms and strangers in calls and queues while other servers do not answer.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -9,7 +9,7 @@ import { startWorld, type World } from './harness.ts';
 
 const ROMEO = 'romeo@montague.lit/orchard';
 
-/** No server answers, except those that the test names. */
+/** No server answers, except those in `answering`. */
 async function silentWorld(t: TestContext, answering: readonly string[] = []): Promise<World> {
   const world = await startWorld(t);
   world.answer = (remote, signal) => {
@@ -24,7 +24,7 @@ function message(id: string | number, to: string, from = ROMEO, body = ''): stri
   return `<message id='${id}' from='${from}' to='juliet@${to}'><body>${body}</body></message>`;
 }
 
-/** What has come back, as `id condition type: text`. */
+/** The errors that arrived, as `id condition type: text`. */
 function bounced({ arrived }: World): string[] {
   return arrived.map((stanza) => {
     const [condition, text] = stanza.getChild('error')?.elements() ?? [];
@@ -32,7 +32,7 @@ function bounced({ arrived }: World): string[] {
   });
 }
 
-test('1,100 messages of one account to silent servers: 50 are called, and others reach theirs', async (t) => {
+test('1,100 messages of one account to silent servers: 50 are called, and another account reaches its server', async (t) => {
   const world = await silentWorld(t, ['capulet.lit']);
   for (let i = 0; i < 1_100; i++) world.send(message(i, `silent${i}.lit`));
   assert.equal(world.called.length, 50);
@@ -46,7 +46,7 @@ test('1,100 messages of one account to silent servers: 50 are called, and others
   await peer.reads(`<message id='other'`);
 });
 
-test('when one call of an account has ended, its next one is made', async (t) => {
+test('an account with 50 calls gets the next one when one has ended', async (t) => {
   const world = await silentWorld(t);
   for (let i = 0; i < 60; i++) world.send(message(i, `silent${i}.lit`));
   assert.equal(world.called.length, 50);
@@ -55,7 +55,7 @@ test('when one call of an account has ended, its next one is made', async (t) =>
   assert.equal(world.called.length, 51);
 });
 
-test('stanzas that were never tried come back with the reason', async (t) => {
+test('stanzas that got no attempt return with the reason', async (t) => {
   const world = await silentWorld(t);
   for (let i = 0; i < 51; i++) world.send(message(i, `silent${i}.lit`));
   await world.clock.advance(91_000);
@@ -63,7 +63,7 @@ test('stanzas that were never tried come back with the reason', async (t) => {
   assert.deepEqual(bounced(world).slice(-1), [refusal]);
 });
 
-test('an account has the rest of the limits for as many servers as it likes: 1,000 stanzas and 3 MiB', async (t) => {
+test('the stanzas of one account that wait for all servers together: 3 MiB', async (t) => {
   const world = await silentWorld(t);
   const body = 'x'.repeat(100_000);
   for (let i = 0; i < 40; i++) world.send(message(i, `silent${i}.lit`, ROMEO, body));
@@ -72,7 +72,7 @@ test('an account has the rest of the limits for as many servers as it likes: 1,0
   assert.equal(bounced(world).length, 40 - 33);
 });
 
-test('replies that strangers cause have a share of their own: 125 calls', async (t) => {
+test('replies to strangers have their own share: 125 calls', async (t) => {
   const world = await silentWorld(t);
   const reply = (to: string) =>
     world.send(`<presence type='unsubscribed' from='romeo@montague.lit' to='x@${to}'/>`);
@@ -82,7 +82,7 @@ test('replies that strangers cause have a share of their own: 125 calls', async 
   assert.equal(world.called.length, 126);
 });
 
-test('replies to one registered domain, whatever is below it, leave room for replies to others', async (t) => {
+test('replies to one registered domain and all below it have 31 calls', async (t) => {
   const world = await silentWorld(t);
   const reply = (to: string) => world.send(`<iq type='result' id='r' from='montague.lit' to='x@${to}/y'/>`);
   for (let i = 0; i < 200; i++) for (let j = 0; j < 20; j++) reply(`s${i}.stranger.lit`);
@@ -92,7 +92,7 @@ test('replies to one registered domain, whatever is below it, leave room for rep
   assert.deepEqual(world.called.slice(calls), ['capulet.lit']);
 });
 
-/** No server answers; `say` sends a message of a room there. */
+/** No server answers. `say` sends a message of a room to a domain. */
 async function worldOfRooms(t: TestContext): Promise<{ world: World; say(to: string, body?: string): void }> {
   const world = await startWorld(t, { config: `[hosts."rooms.lit"]\ncomponent = "muc"\n` });
   world.answer = (_, signal) => world.silence(signal);
@@ -105,7 +105,7 @@ async function worldOfRooms(t: TestContext): Promise<{ world: World; say(to: str
   return { world, say };
 }
 
-/** The stanzas that wait for one registered domain and all below it. */
+/** The number of stanzas that wait for one registered domain and all below it. */
 function queuedFor(world: World, site: string): number {
   const links = world.server.links.list().links.filter(({ remote }) => remote.endsWith(site));
   return links.reduce((sum, { queued }) => sum + queued, 0);
@@ -132,7 +132,7 @@ test('registered domains together take the half of the queue that rooms have, an
   assert.deepEqual(bounced(world), []);
 });
 
-test('what rooms send to a few registered domains leaves calls for others: 31 for each', async (t) => {
+test('messages of rooms to one registered domain have 31 calls', async (t) => {
   const { world, say } = await worldOfRooms(t);
   for (const site of ['stranger.lit', 'tybalt.lit'])
     for (let i = 0; i < 300; i++) for (let j = 0; j < 2; j++) say(`s${i}.${site}`);
@@ -142,7 +142,7 @@ test('what rooms send to a few registered domains leaves calls for others: 31 fo
   assert.deepEqual(world.called.slice(calls), ['capulet.lit']);
 });
 
-test('RFC 6121 §3.1.2, §4.3.1: requests and probes of an account are its own, not replies to strangers', async (t) => {
+test('RFC 6121 §3.1.2, §4.3.1: requests and probes use the share of their account, not that of replies', async (t) => {
   const world = await silentWorld(t);
   for (let i = 0; i < 200; i++)
     world.send(`<presence type='unsubscribed' from='romeo@montague.lit' to='x@stranger${i}.lit'/>`);
@@ -152,7 +152,7 @@ test('RFC 6121 §3.1.2, §4.3.1: requests and probes of an account are its own, 
   assert.deepEqual(world.called.slice(before), ['subscribe.lit', 'unsubscribe.lit', 'probe.lit']);
 });
 
-test('an account without calls left does not hold back the next call to a server that another account waits for', async (t) => {
+test('an account without calls left does not delay a call that another account needs', async (t) => {
   const world = await silentWorld(t, ['capulet.lit']);
   world.send(message('first', 'capulet.lit', 'mercutio@montague.lit/x'));
   const peer = await world.accepted();
@@ -174,7 +174,7 @@ test('an account without calls left does not hold back the next call to a server
   assert.ok(attempts > before, `${attempts} attempts`);
 });
 
-test('1,000 servers are called at the same time, at most', async (t) => {
+test('at most 1,000 servers are called simultaneously', async (t) => {
   const world = await silentWorld(t);
   for (let user = 0; user < 22; user++)
     for (let i = 0; i < 50; i++) world.send(message(i, `u${user}-${i}.lit`, `user${user}@montague.lit/x`));
@@ -183,7 +183,7 @@ test('1,000 servers are called at the same time, at most', async (t) => {
   assert.deepEqual(bounced(world), []);
 });
 
-test('a server that was found by another account costs the first one nothing', async (t) => {
+test('the stanzas of an account without calls left take a stream that another account opened', async (t) => {
   const world = await silentWorld(t, ['capulet.lit']);
   for (let i = 0; i < 55; i++) world.send(message(i, `silent${i}.lit`));
   world.send(message('first', 'capulet.lit'));
@@ -194,7 +194,7 @@ test('a server that was found by another account costs the first one nothing', a
   assert.deepEqual(bounced(world), []);
 });
 
-test('strangers who want to be verified, on several hosts, leave calls for accounts', async (t) => {
+test('dialback for strangers on all hosts together has 250 calls', async (t) => {
   const world = await silentWorld(t);
   for (const to of ['montague.lit', 'verona.lit']) {
     const peers = await Promise.all(
@@ -210,7 +210,7 @@ test('strangers who want to be verified, on several hosts, leave calls for accou
   assert.equal(world.called.length, 251);
 });
 
-test('claims to be many domains of one registered domain leave calls for the verification of others', async (t) => {
+test('dialback for one registered domain and all below it has 31 calls', async (t) => {
   const world = await silentWorld(t);
   for (let i = 0; i < 10; i++) {
     const peer = await world.opened({}, { remoteAddress: `192.0.2.${i}` });
@@ -225,7 +225,7 @@ test('claims to be many domains of one registered domain leave calls for the ver
   assert.equal(world.called.at(-1), 'capulet.lit');
 });
 
-test('one site may have 50 domains verified at the same time, and leaves places to others', async (t) => {
+test('dialback for one site has 50 verifications', async (t) => {
   const world = await silentWorld(t);
   const claim = async (i: number, remoteAddress: string) => {
     const peer = await world.opened({}, { remoteAddress });

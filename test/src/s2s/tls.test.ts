@@ -1,4 +1,4 @@
-// Encryption and certificates between servers, with real handshakes over lines in memory.
+// Encryption and certificates between servers, with real handshakes over connections in memory.
 
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -52,7 +52,7 @@ function secureConfig(more = 's2s_secure_auth = true'): { config: string } {
   return { config: `certificates = ${JSON.stringify(folder)}\ns2s_require_encryption = true\n${more}` };
 }
 
-/** Our server has called; the other side encrypts, with this certificate, and offers this. */
+/** The peer of our server's call, after a handshake with `certificate`; it offers `features`. */
 async function calledOverTls(world: World, certificate: KeyPair, features: string): Promise<RawPeer> {
   const peer = await world.prepared(`<stream:features>${STARTTLS}</stream:features>`);
   await peer.reads(STARTTLS);
@@ -69,9 +69,9 @@ async function calledOverTls(world: World, certificate: KeyPair, features: strin
   return peer;
 }
 
-// ── Somebody calls us ──────────────────────────────────────────────────────────────────────────────────────────
+// ── Streams that other servers open ────────────────────────────────────────────────────────────────────────────
 
-test('XEP-0178 §3: a server whose certificate names it may use EXTERNAL, and its stanzas follow', async (t) => {
+test('XEP-0178 §3: a server with a valid certificate may use EXTERNAL, and its stanzas follow', async (t) => {
   const world = await startWorld(t, secureConfig());
   const { peer, features } = await secured(world, await certificateOf('capulet.lit'));
   assert.ok(features.includes(EXTERNAL), features);
@@ -90,7 +90,7 @@ test('XEP-0178 §3: a server whose certificate names it may use EXTERNAL, and it
   peer.send('</stream:stream>');
   await peer.readsToEnd();
   assert.deepEqual(world.events, ['open in capulet.lit', 'close in capulet.lit clean']);
-  assert.deepEqual(world.called, [], 'nobody was called back');
+  assert.deepEqual(world.called, [], 'no call for dialback');
 });
 
 test('XEP-0178 §3: an empty authorization identity is the one of the header', async (t) => {
@@ -101,7 +101,7 @@ test('XEP-0178 §3: an empty authorization identity is the one of the header', a
   assert.deepEqual(world.events.at(-1), 'open in capulet.lit');
 });
 
-test('XEP-0178 §3: EXTERNAL is offered to none whose certificate is missing, of another, or of nobody we trust', async (t) => {
+test('XEP-0178 §3: EXTERNAL is not offered without a certificate, or with one of another domain or an untrusted authority', async (t) => {
   const world = await startWorld(t, secureConfig());
   const untrusted = makeCertificate({ dns: ['capulet.lit'] });
   for (const [certificate, condition] of [
@@ -126,7 +126,7 @@ test('XEP-0178 §3: EXTERNAL is offered to none whose certificate is missing, of
   assert.deepEqual(world.events, []);
 });
 
-test('XEP-0178 §3: an authorization identity that is not the one of the header, or no domain, is refused', async (t) => {
+test('XEP-0178 §3: an authorization identity must be the domain of the header', async (t) => {
   const world = await startWorld(t, secureConfig());
   for (const authzid of ['evil.lit', 'juliet@capulet.lit', '@', 'sub.capulet.lit']) {
     const { peer } = await secured(world, await certificateOf('capulet.lit'));
@@ -136,7 +136,7 @@ test('XEP-0178 §3: an authorization identity that is not the one of the header,
   assert.deepEqual(world.events, []);
 });
 
-test('RFC 6120 §4.7.2: a restart does not change whom the stream is for, nor who has been authenticated', async (t) => {
+test('RFC 6120 §4.7.2: a restart changes neither the host nor the authenticated domain', async (t) => {
   const world = await startWorld(t, secureConfig());
   const moved = await secured(world, await certificateOf('capulet.lit'));
   moved.peer.send(auth('capulet.lit'));
@@ -152,7 +152,7 @@ test('RFC 6120 §4.7.2: a restart does not change whom the stream is for, nor wh
   assert.match(await renamed.peer.readsToEnd(), /<policy-violation /);
 });
 
-test('what was said before the handshake counts for nothing after it', async (t) => {
+test('negotiation before the handshake is forgotten after it', async (t) => {
   const world = await startWorld(t, secureConfig());
   const peer = world.call();
   peer.send(header());
@@ -163,14 +163,14 @@ test('what was said before the handshake counts for nothing after it', async (t)
   assert.deepEqual(world.arrived, []);
 });
 
-test('STARTTLS on a stream that is encrypted already fails', async (t) => {
+test('STARTTLS on an encrypted stream fails', async (t) => {
   const world = await startWorld(t, secureConfig());
   const { peer } = await secured(world);
   peer.send(STARTTLS);
   await peer.reads(`<failure xmlns='${TLS}'/></stream:stream>`);
 });
 
-test('dialback with a certificate that proves the name needs no call', async (t) => {
+test('dialback with a valid certificate causes no call', async (t) => {
   const world = await startWorld(t, secureConfig());
   const { peer } = await secured(world, await certificateOf('capulet.lit'));
   peer.send(`<db:result from='capulet.lit' to='montague.lit'>whatever</db:result>`);
@@ -181,7 +181,7 @@ test('dialback with a certificate that proves the name needs no call', async (t)
   assert.deepEqual(world.called, []);
 });
 
-test('without s2s_secure_auth, TLS with any certificate and dialback do', async (t) => {
+test('without s2s_secure_auth, TLS with any certificate and dialback are enough', async (t) => {
   const world = await startWorld(t, secureConfig('s2s_secure_auth = false'));
   const { peer, features } = await secured(world, makeCertificate({ dns: ['capulet.lit'] }));
   assert.doesNotMatch(features, /mechanism/);
@@ -195,13 +195,13 @@ test('without s2s_secure_auth, TLS with any certificate and dialback do', async 
   assert.equal(world.arrived.length, 1);
 });
 
-// ── We call somebody ───────────────────────────────────────────────────────────────────────────────────────────
+// ── Streams that we open ───────────────────────────────────────────────────────────────────────────────────────
 
 function send(world: World): void {
   world.send(`<message id='1' from='romeo@montague.lit/x' to='juliet@capulet.lit'/>`);
 }
 
-test('XEP-0178 §3: we use EXTERNAL where it is offered, and say who we are', async (t) => {
+test('XEP-0178 §3: we use EXTERNAL if it is offered, with our domain as identity', async (t) => {
   const world = await startWorld(t, secureConfig());
   send(world);
   const peer = await calledOverTls(
@@ -225,7 +225,7 @@ test('XEP-0178 §3: we use EXTERNAL where it is offered, and say who we are', as
   assert.equal(world.server.links.list().links[0]!.carrier!.proves('capulet.lit'), true);
 });
 
-test('features before the success of EXTERNAL are no acceptance', async (t) => {
+test('features before the success of EXTERNAL do not open the stream', async (t) => {
   const world = await startWorld(t, secureConfig());
   send(world);
   const peer = await calledOverTls(
@@ -240,7 +240,7 @@ test('features before the success of EXTERNAL are no acceptance', async (t) => {
   assert.deepEqual(world.events, []);
 });
 
-test('where our certificate is refused, dialback follows; it succeeds once, or every stanza comes back', async (t) => {
+test('after our certificate is refused, dialback follows; it succeeds, or every stanza returns once', async (t) => {
   for (const type of ['valid', 'invalid']) {
     const world = await startWorld(t, secureConfig());
     send(world);
@@ -262,7 +262,7 @@ test('where our certificate is refused, dialback follows; it succeeds once, or e
   }
 });
 
-test('RFC 6120 §13.7.2: a server whose certificate does not prove its name gets no stanza of ours', async (t) => {
+test('RFC 6120 §13.7.2: a server whose certificate does not prove its domain gets no stanza', async (t) => {
   for (const [certificate, why] of [
     [await certificateOf('evil.lit'), /not made for capulet.lit/],
     [makeCertificate({ dns: ['capulet.lit'] }), /certificate of capulet.lit is not valid/],
@@ -278,7 +278,7 @@ test('RFC 6120 §13.7.2: a server whose certificate does not prove its name gets
   }
 });
 
-test('a handshake that fails gives every stanza back', async (t) => {
+test('every stanza returns when a handshake fails', async (t) => {
   const world = await startWorld(t, secureConfig());
   send(world);
   const peer = await world.prepared(`<stream:features>${STARTTLS}</stream:features>`);
@@ -293,7 +293,7 @@ test('a handshake that fails gives every stanza back', async (t) => {
   assert.match(world.server.links.list().links[0]!.lastError!.message, /TLS/);
 });
 
-test('a line that breaks during the handshake, too', async (t) => {
+test('every stanza returns when the connection breaks during the handshake', async (t) => {
   const world = await startWorld(t, secureConfig());
   send(world);
   const called = await world.prepared(`<stream:features>${STARTTLS}</stream:features>`);

@@ -1,4 +1,4 @@
-// Links that modules want although no stanza waits for one: who is tried when, and how often.
+// Links that modules want although no stanza waits for them: the times of the attempts.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -12,7 +12,7 @@ import { refused, startWorld } from './harness.ts';
 const US = 'montague.lit';
 const OWNER = {};
 
-/** Wants whose attempts all fail after `takesMs`, and the seconds at which they began. */
+/** Wants whose attempts fail after `takesMs`, and the seconds at which they began. */
 function failing(t: TestContext, takesMs = 0, random = 0.5) {
   // A mock would remember each of 100,000 calls.
   const original = Math.random;
@@ -111,7 +111,7 @@ test('a soon want shortens the pause of the others, and its end does not stop th
   assert.ok(times().length > 1);
 });
 
-test('over all links one is tried per second, and ten of those that are wanted soon', (t) => {
+test('over all links one attempt begins per second, and ten of `soon` wants', (t) => {
   for (const [options, perSecond] of [
     [undefined, 1],
     [{ soon: true }, 10],
@@ -126,7 +126,7 @@ test('over all links one is tried per second, and ten of those that are wanted s
   }
 });
 
-test('one attempt at a time for each remote, whichever of our domains wants it', (t) => {
+test('one attempt at a time for each remote, for all our domains', (t) => {
   const { clock, wants, times } = failing(t, 100_000);
   wants.add(US, 'capulet.lit', OWNER, { soon: true });
   wants.add('verona.lit', 'capulet.lit', OWNER, { soon: true });
@@ -166,7 +166,7 @@ test('a want that ends during its attempt withdraws it, and the next want begins
   assert.equal(times().length, 2);
 });
 
-test('100,000 pairs of domains are wanted at most', (t) => {
+test('at most 100,000 pairs of domains are wanted', (t) => {
   const { wants } = failing(t);
   for (let i = 0; i <= 100_000; i++) wants.add(US, `s${i}.lit`, OWNER, undefined);
   assert.notEqual(wants.nextTry(US, 's99999.lit'), undefined);
@@ -194,10 +194,10 @@ test('a wanted link is opened without a stanza, and that fulfils the want', asyn
   await settled();
   assert.equal(link.state, 'unknown');
   await world.clock.advance(600_000);
-  assert.equal(world.called.length, 1, 'nobody wants it any more');
+  assert.equal(world.called.length, 1, 'it is not wanted any more');
 });
 
-test('a wanted link that cannot be opened says why, and is tried again', async (t) => {
+test('a wanted link that cannot be opened has an error, and is tried again', async (t) => {
   const world = await startWorld(t);
   world.answer = refused;
   const link = world.server.links.link(US, 'capulet.lit', OWNER);
@@ -251,7 +251,7 @@ test('while stanzas wait, a want adds no attempt', async (t) => {
   assert.ok(world.called.length > 3);
 });
 
-test('a domain that the policy refuses is not called, however much it is wanted', async (t) => {
+test('a domain that the policy refuses is not called', async (t) => {
   const world = await startWorld(t, { config: `s2s_block = ["capulet.lit"]` });
   world.server.links.link(US, 'capulet.lit', OWNER).want({ soon: true });
   await world.clock.advance(120_000);

@@ -14,15 +14,16 @@ export interface Restart {
   readonly keeps: 'all' | 'rooms' | 'nothing';
   /** Messages for new occupants are in the archive, so they survive. */
   readonly keepsHistory?: boolean;
+  /** Unless it keeps the occupants. */
   readonly renewsOccupantIds?: boolean;
   readonly renewsStanzaIds?: boolean;
 }
 
 /** Nobody is told. */
 export function restart(service: RoomService, how: Restart): void {
-  if (how.renewsOccupantIds) service.renewOccupantIds();
   if (how.renewsStanzaIds) for (const room of service.rooms.values()) room.archive.renewIds();
   if (how.keeps === 'all') return;
+  if (how.renewsOccupantIds) service.renewOccupantIds();
   for (const room of [...service.rooms.values()]) {
     room.occupants.clear();
     if (!how.keepsHistory) room.history.length = 0;

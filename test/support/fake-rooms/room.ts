@@ -45,6 +45,8 @@ export interface Shown {
   readonly newNick?: string;
   readonly reason?: string;
   readonly actor?: string;
+  /** The client that is gone. */
+  readonly jid?: string;
 }
 
 export class Room {
@@ -141,16 +143,19 @@ export class Room {
     return this.occupants.clients > this.service.behaviour.crowdLimit;
   }
 
-  #item(viewer: string, occupant: Occupant, { type, newNick, reason, actor }: Shown): Element {
+  #item(
+    viewer: string,
+    occupant: Occupant,
+    { type, newNick, reason, actor, jid = occupant.clients.keys().next().value }: Shown,
+  ): Element {
     const isGone = type === 'unavailable' && newNick === undefined;
     const seesJid = this.config.nonAnonymous || this.occupants.of(viewer)?.role === 'moderator';
-    const [first] = occupant.clients.keys();
     return xml(
       'item',
       {
         affiliation: this.affiliation(occupant.account),
         role: isGone ? 'none' : occupant.role,
-        jid: seesJid ? (first ?? occupant.account) : undefined,
+        jid: seesJid ? jid : undefined,
         nick: newNick,
       },
       actor === undefined ? undefined : xml('actor', { nick: actor }),
@@ -159,7 +164,8 @@ export class Room {
   }
 
   /** A client leaves, or is removed: it is told, then the others. */
-  remove(full: string, shown: Shown = {}, isTold = true): void {
+  remove(full: string, how: Shown = {}, isTold = true): void {
+    const shown = { ...how, jid: full };
     const occupant = this.occupants.remove(full);
     if (occupant === undefined) return;
     if (isTold) this.showTo(full, occupant, { ...shown, type: 'unavailable' }, true);
@@ -180,9 +186,10 @@ export class Room {
       this.occupants.remove(full);
       this.service.expelled(this, full);
     }
-    for (const full of clients) this.showTo(full, occupant, { ...shown, type: 'unavailable' }, true);
+    const gone: Shown = { ...shown, type: 'unavailable' };
+    for (const full of clients) this.showTo(full, occupant, { ...gone, jid: full }, true);
     for (const [other] of this.occupants.everybody())
-      this.showTo(other, occupant, { ...shown, type: 'unavailable' });
+      this.showTo(other, occupant, clients[0] === undefined ? gone : { ...gone, jid: clients[0] });
     this.service.closeIfEmpty(this);
   }
 

@@ -75,7 +75,7 @@ export class ClientModel {
     const { nick } = this.view(room);
     this.view(room).leaves();
     this.#giveUp(room);
-    this.session.says(`<presence type='unavailable' id='${newId()}' to='${room}/${nick}'/>`);
+    this.session.says(`<presence type='unavailable' to='${room}/${nick}'/>`);
   }
 
   /** Presence to a room, under its nick or a new one. */

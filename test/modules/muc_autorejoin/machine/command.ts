@@ -1,7 +1,8 @@
-// `npm run storm:rejoin -- [--steps 1000000] [--seed N] [--mode silent]`. A failure names the seed of its run, and
+// `npm run storm:rejoin -- [--steps 1000000] [--seed N] [--mode silent] [--ignore archive]`. A failure names the seed of its run, and
 // `--seed THAT --steps 1` repeats it.
 
 import { parseArgs } from 'node:util';
+import type { Ignored } from './judge.ts';
 import { type Mode, runSeed, STEPS } from './machine.ts';
 
 const { values } = parseArgs({
@@ -9,10 +10,10 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '1000000' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1e9)) },
     mode: { type: 'string', default: 'silent' },
-    lenient: { type: 'boolean', default: false },
+    ignore: { type: 'string', multiple: true, default: [] },
   },
 });
-const options = { mode: values.mode as Mode, isLenient: values.lenient };
+const options = { mode: values.mode as Mode, ignores: values.ignore as Ignored[] };
 const first = Number(values.seed);
 const runs = Math.ceil(Number(values.steps) / STEPS);
 process.stdout.write(`${runs * STEPS} steps, from seed ${first}\n`);

@@ -29,6 +29,12 @@ interface Stay {
   open: { readonly id: string; readonly at: number } | undefined;
 }
 
+/**
+ * `notices`: clients are told of losses. `own messages`: those that a link has lost. `archive`: messages that only the archive
+ * has.
+ */
+export type Ignored = 'notices' | 'own messages' | 'archive';
+
 const BUDGET = 3;
 const BUDGET_MS = 10 * 60_000;
 const BUDGET_GAP_MS = 5 * 60_000;
@@ -45,8 +51,8 @@ export class Judge {
   readonly #record = new Map<string, Spoken[]>();
   readonly #stays = new Map<string, Stay>();
   readonly #createdAt = new Map<string, number>();
-  /** Clients are told of losses and have gaps then, as without silent rejoin. What remains must be right. */
-  isLenient = false;
+  /** What is not judged. */
+  ignores: ReadonlySet<Ignored> = new Set();
   /** The first thing that was wrong. */
   wrong: string | undefined;
   note: (line: string) => void = () => {};
@@ -126,17 +132,18 @@ export class Judge {
     if (isNotice(stanza)) {
       this.notices++;
       this.note(`   ${what}: notice`);
-      if (!this.isLenient && this.#takes(client, room, nick, stay))
-        this.#blame(`a notice, and the room takes ${what}`);
-    } else if (!stay.isExpelled && !this.isLenient)
-      this.#blame(`${what} is out, and nobody has removed it: ${stanza}`);
+    }
+    // A room's own word for a loss may pass where the server does nothing about it.
+    const isLoss = !stay.isExpelled && !this.ignores.has('notices');
+    if (isLoss && this.#takes(client, room, nick, stay))
+      this.#blame(`told of a loss, and the room takes ${what}: ${stanza}`);
     stay.isExpelled = false;
   }
 
   /** Whether the server should have brought the client back instead of telling it. */
   #takes(client: ClientModel, jid: string, nick: string, stay: Stay): boolean {
     const room = this.#service.rooms.get(jid);
-    if (room === undefined || stay.isRefused || stay.isExpelled) return false;
+    if (room === undefined || stay.isRefused) return false;
     const { peer, isHolding } = this.#service;
     if (!peer.reachable || isHolding) return false;
     if (stay.joins.filter((at) => at > this.#clock.now() - BUDGET_MS).length >= BUDGET) return false;
@@ -164,7 +171,8 @@ export class Judge {
   }
 
   #archived(room: Room): readonly Spoken[] {
-    return this.#service.behaviour.archive === 'works' ? room.archive.messages : [];
+    const isUsed = this.#service.behaviour.archive === 'works' && !this.ignores.has('archive');
+    return isUsed ? room.archive.messages : [];
   }
 
   #refused({ attrs: { from = '', to, id } }: Element, error: StanzaError): void {
@@ -242,7 +250,7 @@ export class Judge {
     for (const { body, room, isRefused, isGivenUp } of client.written.splice(0)) {
       const count = this.#recordOf(room).filter((spoken) => spoken.body === body).length;
       if (count > 1) this.#blame(`${client.full} in ${room}: sent ${count} times: ${body}`);
-      if (count === 0 && !isRefused && !isGivenUp && !this.isLenient)
+      if (count === 0 && !isRefused && !isGivenUp && !this.ignores.has('own messages'))
         this.#blame(`${client.full} in ${room}: lost: ${body}`);
     }
   }

@@ -2,6 +2,7 @@
 
 import { HandClock, startHarness } from '../../../support/module-harness.ts';
 import { randomFrom } from '../../../support/random.ts';
+import type { Ignored } from './judge.ts';
 import { describeStep, type Plan, plan, type Step } from './steps.ts';
 import { World } from './world.ts';
 
@@ -21,8 +22,7 @@ export interface Options {
   readonly mode: Mode;
   /** Puts a bug into the double, to prove that the judge sees it. */
   readonly spoil?: (world: World) => void;
-  /** Notices, and messages lost on a link, are no fault. */
-  readonly isLenient?: boolean;
+  readonly ignores?: readonly Ignored[];
 }
 
 export interface Outcome {
@@ -34,7 +34,7 @@ export interface Outcome {
 /** One run. `story`: what happened, for a reader. */
 export async function run(
   { seed, setting, steps }: Plan,
-  { mode, spoil, isLenient = false }: Options,
+  { mode, spoil, ignores = [] }: Options,
   story?: string[],
 ): Promise<Outcome> {
   const { random: chance } = Math;
@@ -43,7 +43,7 @@ export async function run(
   try {
     const world = new World(h, setting);
     spoil?.(world);
-    world.judge.isLenient = isLenient;
+    world.judge.ignores = new Set(ignores);
     if (story) world.judge.note = (line) => story.push(line);
     for (const [i, step] of steps.entries()) {
       story?.push(`${time(h.clock)} ${i}: ${describeStep(step)}`);

@@ -8,7 +8,7 @@
 
 import type { Transport } from '../net/transport.ts';
 import { turn } from '../net/turn.ts';
-import type { ParserLimits } from '../xml/limits.ts';
+import { type ParserLimits, PREAUTH_LIMITS } from '../xml/limits.ts';
 import type { ParserHandler } from '../xml/parser.ts';
 import type { Framing, StreamParser } from './framing.ts';
 
@@ -45,6 +45,9 @@ interface Held {
 const SLICE_MS = 1;
 /** Whether the slice is over is looked at after each element, and after this many bytes. */
 const PIECE_BYTES = 4096;
+
+/** The largest header, also of a peer that has authenticated: its attributes are kept as long as the stream. */
+const HEADER_BYTES = PREAUTH_LIMITS.stanzaBytes;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -224,9 +227,10 @@ export class StreamReader {
 
   #newParser(): StreamParser {
     const owner = this.#owner;
-    return this.#framing.parser(
+    const parser: StreamParser = this.#framing.parser(
       {
         onOpen: (root, contentNamespace) => {
+          parser.limits = this.#limits;
           this.#elements++;
           owner.onOpen(root, contentNamespace);
         },
@@ -237,7 +241,8 @@ export class StreamReader {
         },
         onClose: () => owner.onClose(),
       },
-      this.#limits,
+      { ...this.#limits, stanzaBytes: Math.min(this.#limits.stanzaBytes, HEADER_BYTES) },
     );
+    return parser;
   }
 }

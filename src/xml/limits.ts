@@ -3,8 +3,8 @@
 
 export interface ParserLimits {
   /**
-   * Bytes of one stanza, or of the stream's header. A stanza that is longer only in the output of `serialize` loses its
-   * content (see `cut.ts`).
+   * Bytes of one stanza, or of the stream's header, which has a limit of its own too (`stream/reader.ts`). A stanza that is
+   * longer only in the output of `serialize` loses its content (see `cut.ts`).
    */
   stanzaBytes: number;
   /** Nested elements, including the stream's root. Recursive functions on trees rely on this limit. */

@@ -10,7 +10,6 @@
 import {
   type C2SSession,
   type ElapsedClock,
-  type Exports,
   Jid,
   type Module,
   newId,
@@ -18,19 +17,17 @@ import {
   type Payload,
   type Timer,
 } from 'enjamb/api';
-import { rejoinOf, seenAt } from './join_payload.ts';
+import type { Join, Joins, Place } from './memory.ts';
+import { rejoinOf, seenAt } from './payload.ts';
+import type { Places } from './places.ts';
 import { Sleepers } from './sleepers.ts';
 
 type Notice = Payload<'ping-muc-notice'>;
-export type Joins = Exports['track_muc_joins'];
-export type Join = NonNullable<ReturnType<Joins['get']>>;
 
-/** What is kept of a join while it lasts. */
-interface Kept {
-  readonly payload: string;
-  /** When the server last joined for the client. */
-  readonly rejoinedAt: number;
-  /** The server has joined, and no room was new since. */
+/** The server has joined for a client. */
+interface Rejoined {
+  readonly at: number;
+  /** No room was new since. */
   isUnseen: boolean;
 }
 
@@ -38,8 +35,8 @@ export interface Waiting {
   readonly session: C2SSession;
   readonly occupant: Jid;
   readonly payload: string;
-  /** The client has missed what the room sent later; ms since 1970. */
-  readonly seenAt: number;
+  /** The client has missed what the room sent later (XEP-0082). */
+  readonly seenAt: string;
   /** The server does not join after this time. */
   readonly until: number;
   /** Runs while the client has time to act itself. */
@@ -58,54 +55,51 @@ const SETTLE_MS = 2_000;
 const JOINS_PER_SECOND = 100;
 const ROOM_GAP_MS = 200;
 
-export class Rejoins {
+export class AssistedRejoins {
   readonly #module: Pick<Module, 'log' | 'send' | 'report' | 'after' | 'clock'>;
   readonly #joins: Joins;
   /** Its timers end with the module. */
   readonly #clock: ElapsedClock;
-  readonly #kept = new WeakMap<Join, Kept>();
+  readonly #places: Places;
+  readonly #rejoined = new WeakMap<Place, Rejoined>();
   /** By session, then by room. */
   readonly #waiting = new Map<C2SSession, Map<string, Waiting>>();
   /** The joins whose rooms cannot be reached, by remote. */
   readonly #cutOff = new Map<string, Set<Waiting>>();
   readonly #sleepers: Sleepers<Waiting>;
-  /** The last join that ended. A notice comes in the same tick. */
-  #ended: Join | undefined;
 
-  constructor(module: Pick<Module, 'log' | 'send' | 'report' | 'after' | 'clock'>, joins: Joins) {
+  constructor(
+    module: Pick<Module, 'log' | 'send' | 'report' | 'after' | 'clock'>,
+    joins: Joins,
+    places: Places,
+  ) {
     this.#module = module;
     this.#joins = joins;
+    this.#places = places;
     const after = (delayMs: number, task: () => void) => module.after(delayMs, task);
     this.#clock = { elapsed: () => module.clock.elapsed(), after };
     this.#sleepers = new Sleepers(module, (waiting) => this.#send(waiting));
   }
 
-  /** The client has sent a join. `payload`: `undefined` if it may not be kept. */
-  joined(session: C2SSession, room: string, payload: string | undefined): void {
-    this.acted(session, room);
-    const join = this.#joins.get(session, room);
-    if (join === undefined) return;
-    if (payload === undefined) this.#kept.delete(join);
-    else this.#kept.set(join, { payload, rejoinedAt: Number.NEGATIVE_INFINITY, isUnseen: false });
-  }
-
   /** A join has passed into another state. */
   changed(join: Join): void {
-    if (join.state === 'gone') this.#ended = join;
     if (join.state !== 'joining') this.#sleepers.answered(join.session, join.room.jid);
   }
 
   /** Whether the server joins for the client once it is told. */
   takes(join: Join): boolean {
-    return this.#payloadFor(join) !== undefined && this.#sleepers.takes(join.session);
+    const place = this.#places.get(join.session, join.room.jid);
+    return (
+      place?.join === join && this.#payloadFor(place) !== undefined && this.#sleepers.takes(join.session)
+    );
   }
 
   /** The client has been told that it is out. */
   told({ session, room, nick, cause }: Notice): void {
-    const join = this.#ended;
-    if (join?.session !== session || join.room.jid !== room) return;
-    const payload = this.#payloadFor(join);
+    const place = this.#places.get(session, room);
+    const payload = place && this.#payloadFor(place);
     if (payload === undefined) return;
+    const { join } = place!;
     const occupant = Jid.parse(`${room}/${nick}`);
     const until = this.#now() + GIVE_UP_MS;
     const waiting = {
@@ -123,10 +117,10 @@ export class Rejoins {
 
   /** A room is new. Returns, once, whether a join of the server has made it. */
   hasMade(session: C2SSession, room: string): boolean {
-    const join = this.#joins.get(session, room);
-    const kept = join && this.#kept.get(join);
-    if (!kept?.isUnseen) return false;
-    kept.isUnseen = false;
+    const place = this.#places.get(session, room);
+    const rejoined = place && this.#rejoined.get(place);
+    if (!rejoined?.isUnseen) return false;
+    rejoined.isUnseen = false;
     return true;
   }
 
@@ -205,9 +199,9 @@ export class Rejoins {
     const id = newId();
     const join = this.#joins.enter(session, occupant, id);
     if (join === undefined) return false;
-    this.#kept.set(join, { payload, rejoinedAt: this.#now(), isUnseen: true });
+    this.#rejoined.set(this.#places.begin(join, payload), { at: this.#now(), isUnseen: true });
     log.debug('joining again for a client', { session: session.id, room: occupant.bare });
-    this.#module.send(rejoinOf({ ...waiting, id }));
+    this.#module.send(rejoinOf({ ...waiting, id }, { since: waiting.seenAt }));
     return true;
   }
 
@@ -215,9 +209,9 @@ export class Rejoins {
     return this.#module.clock.elapsed();
   }
 
-  #payloadFor(join: Join): string | undefined {
-    const kept = this.#kept.get(join);
-    return kept && kept.rejoinedAt + PAUSE_MS <= this.#now() ? kept.payload : undefined;
+  #payloadFor(place: Place): string | undefined {
+    const { at = Number.NEGATIVE_INFINITY } = this.#rejoined.get(place) ?? {};
+    return at + PAUSE_MS <= this.#now() ? place.payload : undefined;
   }
 
   #add(waiting: Waiting): void {

@@ -1,29 +1,36 @@
-// Joins clients again that fell out of a room and do not join by themselves. It learns of losses from ping_muc.
+// Joins clients again that fell out of a room. It learns of losses from ping_muc, and from the rooms themselves.
 //
-//   assisted.ts  who is joined, and when     sleepers.ts  sleeping clients     join_payload.ts  what the joins say
+//   silent: before the client notices                       assisted: after it was told, if it does nothing
+//     rejoins.ts    from the loss until it is up to date      assisted.ts, sleepers.ts
+//     queue.ts      which join is next                      for both
+//     takeover.ts   what the room sends meanwhile             places.ts    one client in one room
+//     people.ts, absent.ts  who is there                      payload.ts   what the joins say
+//     ring.ts, held.ts      what was said
+//     losses.ts, facts.ts, founding.ts, inquiries.ts
+//     budget.ts, patience.ts, sleeping.ts   limits
+//     rooms.ts, prints.ts   what is known of rooms
+//
+// docs/adr/0037-silent-rejoin.md says why.
 
-import { boolean, defineModule, type Module, NS, newId, type Stanza, xml } from 'enjamb/api';
-import { Rejoins } from './assisted.ts';
-import { payloadOf } from './join_payload.ts';
-
-const options = {
-  muc_autorejoin: boolean(
-    'Whether the server joins for a client that fell out of a room and does not rejoin',
-    {
-      default: true,
-    },
-  ),
-  muc_autorejoin_passwords: boolean(
-    'Whether the server keeps the passwords of rooms in memory for that; otherwise the user must join',
-    {
-      default: false,
-    },
-  ),
-};
+import { randomInt } from 'node:crypto';
+import { type C2SSession, defineModule, type Module, NS, newId, type Stanza, xml } from 'enjamb/api';
+import { AssistedRejoins } from './assisted.ts';
+import { Budget, type Tries } from './budget.ts';
+import type { Context } from './context.ts';
+import { Founding } from './founding.ts';
+import { Inquiries } from './inquiries.ts';
+import type { Place, RoomData } from './memory.ts';
+import { measurePlaces, RejoinMetrics } from './metrics.ts';
+import { options, type Settings, settingsFrom } from './options.ts';
+import { payloadOf, updatedPayload } from './payload.ts';
+import { Places } from './places.ts';
+import { Rejoins } from './rejoins.ts';
+import { Rooms } from './rooms.ts';
+import { Takeover } from './takeover.ts';
 
 type AutorejoinModule = Module<typeof options>;
 
-/** Joins for clients that ping_muc has told of a loss (docs/adr/0023-auto-rejoin-default.md). */
+/** Joins for clients that a room has lost (docs/adr/0037-silent-rejoin.md, docs/adr/0023-auto-rejoin-default.md). */
 export default defineModule({
   name: 'muc_autorejoin',
   summary: 'Rejoins rooms on other servers for clients that fell out',
@@ -32,44 +39,197 @@ export default defineModule({
   enabledWith: ['ping_muc'],
   depends: ['track_muc_joins'],
   after: ['ping_muc'],
+  before: ['csi'],
   options,
 
   load(module) {
-    if (!module.options.muc_autorejoin) return;
-    const rejoins = new Rejoins(module, module.use('track_muc_joins'));
-    watchClients(module, rejoins);
-    watchNewRooms(module, rejoins);
-    module.observe('track-muc-joins-change', ({ join }) => rejoins.changed(join));
-    module.hook('ping-muc-lost', ({ join }) => (rejoins.takes(join) ? 'tell' : undefined));
-    module.observe('ping-muc-notice', (notice) => rejoins.told(notice));
-    module.observe('c2s-resume', ({ session }) => rejoins.resumed(session));
-    module.observe('resource-unbind', ({ session }) => rejoins.left(session));
-    module.observe('link-open', ({ remote }) => rejoins.reachable(remote));
+    const settings = settingsFrom(module.options);
+    const kept = module.keep('data', () => newData(module));
+    const rooms = new Rooms(kept.rooms, settings.maxOccupants);
+    const places = new Places(rooms, () => module.clock.elapsed());
+    if (settings.mode === 'off') return forgetAll(module, places);
+    const context = contextOf(module, { settings, rooms });
+    const assisted = new AssistedRejoins(module, context.joins, places);
+    const silent = settings.mode === 'silent' ? loadSilent(context, places, kept) : undefined;
+    watchClients(context, { places, assisted, silent });
+    watchNewRooms(module, assisted);
+    module.observe('track-muc-joins-change', ({ join }) => {
+      assisted.changed(join);
+      if (join.state !== 'gone') return;
+      const place = places.get(join.session, join.room.jid);
+      if (place?.join !== join) return;
+      // In this tick the room's own words, or a notice, may still show what has become of the client.
+      module.after(0, () => {
+        if (place.join !== join || places.get(join.session, join.room.jid) !== place) return;
+        if (silent) silent.forget(place);
+        else places.forget(place);
+      });
+    });
+    module.hook('ping-muc-lost', ({ join, cause }) => {
+      if (silent?.takes(join, cause)) return 'mine';
+      return assisted.takes(join) ? 'tell' : undefined;
+    });
+    module.observe('ping-muc-notice', (notice) => assisted.told(notice));
+    module.observe('c2s-resume', ({ session }) => {
+      silent?.resumed(session);
+      assisted.resumed(session);
+    });
+    module.observe('resource-unbind', ({ session }) => {
+      leaveAll(session, places, silent);
+      assisted.left(session);
+    });
+    module.observe('link-open', ({ remote }) => {
+      silent?.linkUp(remote);
+      assisted.reachable(remote);
+    });
   },
 });
 
-/** What clients do about rooms themselves. */
-function watchClients(module: AutorejoinModule, rejoins: Rejoins): void {
-  module.observe('pre-presence/full', ({ stanza, to, origin: session }) => {
-    const isJoin = stanza.attrs.type === undefined && stanza.getChild('x', NS.MUC) !== undefined;
-    if (!isJoin) return rejoins.acted(session, to.bare);
-    rejoins.joined(session, to.bare, payloadOf(session, stanza, module.options.muc_autorejoin_passwords));
+interface Data {
+  readonly rooms: RoomData;
+  readonly tries: Tries;
+}
+
+/** Nothing was kept: joins may have passed unseen. */
+function newData({ host }: AutorejoinModule): Data {
+  for (const { state } of host.sessions) delete state.mucPlaces;
+  return { rooms: { rooms: new Map(), seed: randomInt(2 ** 32), occupants: 0 }, tries: new WeakMap() };
+}
+
+function forgetAll({ host }: AutorejoinModule, places: Places): void {
+  for (const { state } of host.sessions)
+    for (const place of [...(state.mucPlaces?.values() ?? [])]) places.forget(place);
+}
+
+function contextOf(
+  module: AutorejoinModule,
+  { settings, rooms }: { settings: Settings; rooms: Rooms },
+): Context {
+  const elapsed = () => module.clock.elapsed();
+  const after: Context['after'] = (delayMs, task) => module.after(delayMs, task);
+  return {
+    module,
+    joins: module.use('track_muc_joins'),
+    settings,
+    rooms,
+    metrics: new RejoinMetrics(module.metric),
+    clock: { elapsed, after },
+    now: elapsed,
+    after,
+    pingMuc: () => module.find('ping_muc'),
+  };
+}
+
+/** Everything that concerns silent joins alone. */
+function loadSilent(context: Context, places: Places, kept: Data): Rejoins {
+  const { module, rooms, now } = context;
+  const { sessions } = module.host;
+  const rejoins = new Rejoins(context, places, new Budget(kept.tries, now));
+  const founding = new Founding(context, rejoins);
+  const inquiries = new Inquiries(context);
+  const takeover = new Takeover({
+    context,
+    rejoins,
+    entered: (place, rejoining, codes) => founding.entered(place, rejoining, codes),
+    talked: () => {},
+    configured: ({ room }) => inquiries.configured(room),
   });
-  module.observe('pre-presence/bare', ({ to, origin: session }) => rejoins.acted(session, to.bare));
+  module.observe('presence/full', (event) => takeover.presence(event, sessions.get(event.to)));
+  module.observe('message/full', (event) => takeover.message(event, sessions.get(event.to)));
+  module.hook('c2s-out', ({ element }) => (takeover.stops(element) ? 'held' : undefined));
+  module.observe('pre-iq/bare', (event) => inquiries.follow(event));
+  module.observe('track-muc-joins-change', ({ join }) => {
+    const place = join.state === 'joined' ? places.get(join.session, join.room.jid) : undefined;
+    if (place) inquiries.entered(place);
+  });
+  module.observe('link-close', ({ remote }) => {
+    rejoins.linkDown(remote);
+    // ping_muc has decided by now whether joins are in doubt.
+    if (module.items('muc-domain-state')[0]?.(remote) !== 'ok') context.pingMuc()?.askSoon(remote);
+  });
+  module.hook('link-resend', ({ stanza }) => (rejoins.isOurs(stanza) ? 'needless' : undefined));
+  module.provide('muc-join-note', (join) => {
+    const place = places.get(join.session, join.room.jid);
+    return place?.join === join ? noteOf(place) : undefined;
+  });
+  measurePlaces(module.metric, {
+    rooms,
+    held: rejoins.heldBytes,
+    states: () => [...rejoins.active.keys()].map(({ state }) => state),
+  });
+  for (const { state } of sessions)
+    for (const place of state.mucPlaces?.values() ?? []) if (place.state !== 'in') rejoins.resume(place);
+  return rejoins;
+}
+
+/** For `enjamb joins`. */
+function noteOf({ state, again, gapMs }: Place) {
+  const shown = { lost: 'lost', joining: 'joining again', 'catching-up': 'catching up', in: undefined }[
+    state
+  ];
+  return {
+    ...(shown === undefined ? {} : { state: shown }),
+    ...(again === 0 ? {} : { again, gap: Math.round(gapMs / 100) / 10 }),
+  };
+}
+
+interface Parts {
+  readonly places: Places;
+  readonly assisted: AssistedRejoins;
+  readonly silent: Rejoins | undefined;
+}
+
+/** What clients do about rooms themselves. */
+function watchClients(context: Context, { places, assisted, silent }: Parts): void {
+  const { module, joins, settings } = context;
+  module.hook('pre-presence/full', ({ stanza, to, origin: session }) => {
+    const { type } = stanza.attrs;
+    const place = places.get(session, to.bare);
+    if (type === undefined && stanza.getChild('x', NS.MUC)) {
+      if (place) silent?.release(place);
+      silent?.former.remove(session, to.bare);
+      assisted.acted(session, to.bare);
+      const join = joins.get(session, to.bare);
+      if (join) places.begin(join, payloadOf(session, stanza, settings.keepsPasswords));
+      return undefined;
+    }
+    assisted.acted(session, to.bare);
+    if (place === undefined) return undefined;
+    if (type === 'unavailable') return void leave(place, places, silent);
+    if (type !== undefined) return undefined;
+    if (place.payload !== undefined) place.payload = updatedPayload(session, place.payload, stanza);
+    return silent?.defers(place, stanza) ? 'handled' : undefined;
+  });
+  module.observe('pre-presence/bare', ({ stanza, to, origin: session }) => {
+    assisted.acted(session, to.bare);
+    const place = places.get(session, to.bare);
+    if (place && stanza.attrs.type === 'unavailable') leave(place, places, silent);
+  });
   module.observe('pre-presence/self', ({ stanza, origin: session }) => {
-    if (stanza.attrs.to === undefined && stanza.attrs.type === 'unavailable') rejoins.left(session);
+    if (stanza.attrs.to !== undefined || stanza.attrs.type !== 'unavailable') return;
+    leaveAll(session, places, silent);
+    assisted.left(session);
   });
   module.observe('pre-iq/full', ({ stanza, to, origin: session }) => {
-    if (stanza.getChild('ping', NS.PING)) rejoins.asked(session, to.bare);
+    if (stanza.getChild('ping', NS.PING)) assisted.asked(session, to.bare);
   });
 }
 
+function leave(place: Place, places: Places, silent: Rejoins | undefined): void {
+  if (silent) silent.forget(place);
+  else places.forget(place);
+}
+
+function leaveAll({ state }: C2SSession, places: Places, silent: Rejoins | undefined): void {
+  for (const place of [...(state.mucPlaces?.values() ?? [])]) leave(place, places, silent);
+}
+
 /** Configures rooms that did not exist any more, so that a join of ours has made them again (XEP-0045 §10.1.1). */
-function watchNewRooms(module: AutorejoinModule, rejoins: Rejoins): void {
+function watchNewRooms(module: AutorejoinModule, assisted: AssistedRejoins): void {
   module.observe('presence/full', ({ stanza, from, to }) => {
     if (stanza.attrs.type !== undefined || !isNewRoom(stanza)) return;
     const session = module.host.sessions.get(to);
-    if (session && rejoins.hasMade(session, from.bare)) module.spawn(unlock(module, `${to}`, from.bare));
+    if (session && assisted.hasMade(session, from.bare)) module.spawn(unlock(module, `${to}`, from.bare));
   });
 }
 

@@ -48,7 +48,7 @@ export interface PingMuc {
    * (`given-up`) is sent a leave once it can.
    */
   tell(join: Join, cause: NoticeCause): void;
-  /** Asks the rooms of a remote 1–2 s after the link is up, instead of after `ping_muc_delay`. */
+  /** Tries to open the link, and asks the rooms of the remote 1–2 s after it is up, instead of after `ping_muc_delay`. */
   askSoon(remote: string): void;
 }
 

@@ -229,10 +229,10 @@ export class Notices {
     session.state.mucNotices.set(join, verdict);
   }
 
-  #send(join: Join, { cause, recoveredAt }: Verdict): void {
+  #send(join: Join, { cause, recoveredAt, isFinal }: Verdict): void {
     const { joins, metrics, module, now } = this.#context;
     const { session, room, nick } = join;
-    const wasIn = join.state !== 'joining';
+    const wasIn = join.state !== 'joining' || isFinal; // Another module may be joining for a client that was in.
     const stanza = wasIn ? this.#notice(join) : this.#refusal(join);
     module.use('presence').forget(session, room.jid);
     this.#sent.add(stanza);

@@ -125,10 +125,11 @@ export class RemoteOutage implements Outage {
     if (this.#timer.bringForward(at - now())) this.#lastWakeUp = at;
   }
 
-  /** Asks 1–2 s after the link is up, or from now if it is up again already. */
+  /** Wants the link, and asks 1–2 s after it is up, or from now if it is up again already. */
   askSoon(): void {
     this.#isUrgent = true;
     if (this.#recoveredAt !== undefined) this.#hurry();
+    else this.#want();
   }
 
   #hurry(): void {
@@ -266,7 +267,7 @@ export class RemoteOutage implements Outage {
   #giveUpOn(join: Join): void {
     if (this.#notices.isTaken(join, 'given-up')) {
       this.#inDoubt.settle(join);
-      this.#isUrgent = true;
+      this.#isUrgent = true; // It is asked about when the link is up.
       return;
     }
     this.#context.joins.leaveLater(join);
@@ -280,8 +281,10 @@ export class RemoteOutage implements Outage {
     this.#state = 'idle';
     this.#timer.cancel();
     this.#deadline.cancel();
-    this.#unwant?.();
-    this.#unwant = undefined;
+    if (!this.#isUrgent) {
+      this.#unwant?.();
+      this.#unwant = undefined;
+    }
     this.#inDoubt.clear();
     this.#survey.forgetRooms();
     this.#canary = undefined;

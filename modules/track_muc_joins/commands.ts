@@ -2,14 +2,18 @@
 
 import { type Clock, type Command, defineCommand, string, wallTime } from 'enjamb/api';
 import type { JoinIndex } from './entries.ts';
+import type { JoinNote } from './exports.ts';
 import { FLAG, type Join } from './join.ts';
 
-/** Lists all tracked joins, or those of one address. `stateOf`: one word that says whether a domain is in doubt. */
-export function joinsCommand(
-  index: JoinIndex,
-  clock: Clock,
-  stateOf: (domain: string) => string | undefined,
-): Command {
+/** What other modules add to the list. */
+export interface JoinNotes {
+  /** Whether a domain is in doubt, in a word. */
+  domain(name: string): string | undefined;
+  join(join: Join): JoinNote | undefined;
+}
+
+/** Lists tracked joins, all of them or those of one address. */
+export function joinsCommand(index: JoinIndex, clock: Clock, notes: JoinNotes): Command {
   return defineCommand({
     name: 'joins',
     summary: 'Rooms that our users are in, with state and last proof',
@@ -18,8 +22,12 @@ export function joinsCommand(
     run: ({ who }) => ({
       rows: all(index)
         .filter((join) => who === undefined || concerns(join, who.toLowerCase()))
-        .map((join) => ({ ...row(join, clock), domain: stateOf(join.room.domain.name) })),
-      columns: ['session', 'room', 'nick', 'state', 'since', 'proof', 'domain'],
+        .map((join) => ({
+          ...row(join, clock),
+          domain: notes.domain(join.room.domain.name),
+          ...notes.join(join),
+        })),
+      columns: ['session', 'room', 'nick', 'state', 'since', 'proof', 'domain', 'again', 'gap'],
     }),
   });
 }

@@ -43,6 +43,16 @@ export interface Request {
   readonly id: string | undefined;
 }
 
+/** For `enjamb joins`. */
+export interface JoinNote {
+  /** Instead of the join's own state. */
+  readonly state?: string;
+  /** How often the server has joined for the client. */
+  readonly again?: number;
+  /** How long the last loss took, in seconds. */
+  readonly gap?: number;
+}
+
 declare module 'enjamb/api' {
   interface Exports {
     track_muc_joins: Joins;
@@ -50,6 +60,8 @@ declare module 'enjamb/api' {
   interface Items {
     /** Returns one word for `enjamb joins` that says whether a domain of rooms is in doubt. */
     'muc-domain-state': (domain: string) => string;
+    /** What a module that joins for clients knows of a join, for `enjamb joins`. */
+    'muc-join-note': (join: Join) => JoinNote | undefined;
   }
 }
 

@@ -94,7 +94,10 @@ async function track(module: Tracker): Promise<Joins> {
   watchRooms(module, index, departures);
   watchLinks(module, index, departures);
   module.command(
-    joinsCommand(index, module.clock, (domain) => module.items('muc-domain-state')[0]?.(domain)),
+    joinsCommand(index, module.clock, {
+      domain: (name) => module.items('muc-domain-state')[0]?.(name),
+      join: (join) => module.items('muc-join-note')[0]?.(join),
+    }),
   );
   await takeOver(module, { data, store, records, departures });
   return exportsOf(index, departures, module.clock);

@@ -45,10 +45,13 @@ test('`tell`: the client is told whatever the room has sent since, and no other 
 test('`askSoon`: rooms are asked one to two seconds after the link is up', async (t) => {
   const { h, rooms, romeo, pingMuc } = await scene(t);
   rooms.forget();
+  rooms.peer.reachable = false;
   rooms.peer.cut();
   pingMuc.askSoon(rooms.domain);
   h.clock.seconds(10);
   assert.equal(rooms.pings.length, 0);
+  assert.ok(rooms.peer.failures > 1, 'the link is wanted');
+  rooms.peer.reachable = true;
   rooms.peer.openIn();
   h.clock.advance(1_000);
   assert.equal(rooms.pings.length, 0);

@@ -35,34 +35,46 @@ export function payloadOf(session: C2SSession, join: Stanza, mayKeepPasswords: b
   return session.state.mucPayload;
 }
 
+/** The payload after a later presence of the client to the room: its children, and the `<x/>` of the join. */
+export function updatedPayload(session: C2SSession, payload: string, update: Stanza): string | undefined {
+  const x = parseElement(payload).getChild('x', NS.MUC);
+  return x && payloadOf(session, update.withChildren([...update.children, x]), true);
+}
+
+/** What the client would send to get another nick (XEP-0045 §7.6). */
+export function nickChange(payload: string, { jid }: C2SSession, to: string): Stanza {
+  const presence = parseElement(payload).with({ from: `${jid}`, to });
+  const isJoin = (child: Element | string) => typeof child !== 'string' && child.is('x', NS.MUC);
+  return presence.withChildren(presence.children.filter((child) => !isJoin(child))) as Stanza;
+}
+
+/** A join of the server for a client. */
 export interface Rejoin {
   readonly session: C2SSession;
   readonly occupant: Jid;
   readonly payload: string;
-  /** When the room last sent something to the client; ms since 1970. */
-  readonly seenAt: number;
   readonly id: string;
 }
 
 /** The client's own join again (XEP-0045 §7.2), with the history that it has missed (§7.2.13). */
-export function rejoinOf({ session, occupant, payload, seenAt, id }: Rejoin): Stanza {
+export function rejoinOf(
+  { session, occupant, payload, id }: Rejoin,
+  history: { readonly since: string } | { readonly seconds: string },
+): Stanza {
   const presence = parseElement(payload).with({ id, from: `${session.jid}`, to: `${occupant}` });
   const isJoin = (child: Element | string) => typeof child !== 'string' && child.is('x', NS.MUC);
   const x = presence.getChild('x', NS.MUC)!;
+  const isHistory = (child: Element | string) => typeof child === 'string' || child.is('history', NS.MUC);
   const others = presence.children.filter((child) => !isJoin(child));
-  return presence.withChildren([...others, withHistorySince(x, seenAt)]) as Stanza;
+  const kept = x.children.filter((child) => !isHistory(child));
+  return presence.withChildren([...others, x.withChildren([...kept, xml('history', history)])]) as Stanza;
 }
 
-/** When the room last sent something, in ms since 1970. In whole seconds, as many services know no smaller ones. */
+/** When the room last sent something, in whole seconds, as XEP-0082 writes it. Many services know no smaller ones. */
 export function seenAt(
   { provenAt, sinceSeconds }: { readonly provenAt: number; readonly sinceSeconds: number },
   clock: Clock,
-): number {
-  return Math.floor(Math.max(wallTime(clock, provenAt) / 1_000, sinceSeconds)) * 1_000;
-}
-
-function withHistorySince(x: Element, since: number): Element {
-  const others = x.children.filter((child) => typeof child !== 'string' && !child.is('history', NS.MUC));
-  const stamp = new Date(since).toISOString().replace('.000Z', 'Z'); // XEP-0082
-  return x.withChildren([...others, xml('history', { since: stamp })]);
+): string {
+  const seconds = Math.floor(Math.max(wallTime(clock, provenAt) / 1_000, sinceSeconds));
+  return new Date(seconds * 1_000).toISOString().replace('.000Z', 'Z');
 }

@@ -1,0 +1,47 @@
+// How often the server joins for one client to one room: three times in ten minutes, then once in five minutes.
+
+import { BoundedMap, type C2SSession } from 'enjamb/api';
+
+const JOINS = 3;
+const WINDOW_MS = 10 * 60_000;
+const PAUSE_MS = 5 * 60_000;
+/** Rooms of one session. */
+const MAX_ROOMS = 5_000;
+
+/** Survives a reload. The times of the last joins, by session and room; the client's own joins renew nothing. */
+export type Tries = WeakMap<C2SSession, BoundedMap<string, readonly number[]>>;
+
+export class Budget {
+  readonly #tries: Tries;
+  readonly #now: () => number;
+
+  constructor(tries: Tries, now: () => number) {
+    this.#tries = tries;
+    this.#now = now;
+  }
+
+  /** When the next join is allowed; a time in the past if it is now. */
+  readyAt(session: C2SSession, room: string): number {
+    const times = this.#tries.get(session)?.get(room) ?? [];
+    if (times.length < JOINS) return Number.NEGATIVE_INFINITY;
+    return Math.min(times[0]! + WINDOW_MS, times.at(-1)! + PAUSE_MS);
+  }
+
+  /** Whether a join is allowed now. */
+  isLeft(session: C2SSession, room: string): boolean {
+    return this.readyAt(session, room) <= this.#now();
+  }
+
+  take(session: C2SSession, room: string): void {
+    const rooms = this.#tries.get(session) ?? new BoundedMap<string, readonly number[]>(MAX_ROOMS);
+    this.#tries.set(session, rooms);
+    rooms.set(room, [...(rooms.get(room) ?? []), this.#now()].slice(-JOINS));
+  }
+
+  /** The room has refused: that join cost nothing. */
+  giveBack(session: C2SSession, room: string): void {
+    const rooms = this.#tries.get(session);
+    const times = rooms?.get(room);
+    if (times) rooms?.set(room, times.slice(0, -1));
+  }
+}

@@ -1,0 +1,44 @@
+// What rooms say about themselves (disco#info, XEP-0045 §6.4), as far as it decides what is done about a loss.
+
+import { NS, type Stanza } from 'enjamb/api';
+import { type Print, textPrint } from './prints.ts';
+
+export interface Facts {
+  /** Not hidden, not for members only, without password, not moderated and not persistent: anybody may make it anew. */
+  readonly isOpen: boolean;
+  readonly persists: boolean;
+  readonly hasArchive: boolean;
+  /** For members only, whose addresses all can see: clients encrypt to its member list. */
+  readonly isPrivateGroup: boolean;
+  readonly showsAddresses: boolean;
+  /** A gateway: each join costs it much. */
+  readonly isHeavy: boolean;
+  /** Of everything but the number of occupants and the subject. */
+  readonly print: Print;
+}
+
+const CLOSED = ['muc_hidden', 'muc_membersonly', 'muc_passwordprotected', 'muc_moderated', 'muc_persistent'];
+/** Fields of the room's form that change with what people do (XEP-0045 §15.5.4). */
+const LIVELY = new Set(['muc#roominfo_occupants', 'muc#roominfo_subject', 'muc#roominfo_changesubject']);
+
+/** `undefined` for an answer that says nothing of a room. */
+export function factsIn(answer: Stanza, seed: number): Facts | undefined {
+  const query = answer.attrs.type === 'result' ? answer.getChild('query', NS.DISCO_INFO) : undefined;
+  if (query === undefined) return undefined;
+  const features = new Set(query.getChildren('feature').map(({ attrs }) => attrs.var ?? ''));
+  const identities = query.getChildren('identity').map(({ attrs }) => `${attrs.category}/${attrs.type}`);
+  return {
+    isOpen: CLOSED.every((name) => !features.has(name)),
+    persists: features.has('muc_persistent'),
+    hasArchive: features.has(NS.MAM),
+    isPrivateGroup: features.has('muc_membersonly') && features.has('muc_nonanonymous'),
+    showsAddresses: features.has('muc_nonanonymous'),
+    isHeavy: identities.some((one) => one.startsWith('gateway/') || one === 'conference/irc'),
+    print: textPrint([...identities, ...[...features].sort(), ...fieldsIn(query)].join('\n'), seed),
+  };
+}
+
+function fieldsIn(query: Stanza): string[] {
+  const fields = query.getChildren('x', NS.DATA_FORMS).flatMap((form) => form.getChildren('field'));
+  return fields.filter(({ attrs }) => !LIVELY.has(attrs.var ?? '')).map((field) => `${field}`);
+}

@@ -1,0 +1,107 @@
+// What is remembered, as plain data: rooms, and one client in one room (a place). Survives a reload of the module's code.
+//
+// `seq` counts the changes of a room. A client that was sent everything up to `seen` knows an entry if `entry.seq <= seen`.
+// A room shows the addresses of its occupants to some clients and not to others, hence two views, each with a roll.
+
+import type { C2SSession, Exports } from 'enjamb/api';
+import type { Facts } from './facts.ts';
+import type { Print } from './prints.ts';
+import type { Ring, Said } from './ring.ts';
+
+export type Joins = Exports['track_muc_joins'];
+export type Join = NonNullable<ReturnType<Joins['get']>>;
+
+/**
+ * ```
+ *       loss           its turn            self-presence            history, archive
+ *  in ────────▶ lost ───────────▶ joining ──────────────▶ catching-up ─────────────▶ in
+ *                 ▲ └───────────────────────────────────────▲   │
+ *                 └──── no answer, link lost, lost again ───────┘
+ * ```
+ * A client that joins by itself is `in` from its join on: `Join.state` says the rest.
+ */
+export type PlaceState = 'in' | 'lost' | 'joining' | 'catching-up';
+
+/** Plain data. */
+export interface Place {
+  readonly session: C2SSession;
+  readonly room: RoomMemory;
+  join: Join;
+  state: PlaceState;
+  /** The payload of a join in the client's own words; `undefined`: the server cannot join for it. */
+  payload: string | undefined;
+  view: ViewName;
+  /** The last change of the room that the client was sent. */
+  seen: number;
+  /** The last message of the room that the client was sent. */
+  heard: Said | undefined;
+  /** When that was, or when the client joined; ms of `clock.elapsed`. */
+  heardAt: number;
+  self: Self | undefined;
+  /** The client was not sent departures that are forgotten. */
+  isBehind: boolean;
+  /** How often the server has joined for the client, and how long the last loss took, in ms. */
+  again: number;
+  gapMs: number;
+}
+
+/** The client's own presence in the room. */
+export interface Self {
+  readonly print: Print;
+  readonly affiliation: Affiliation;
+  /** XEP-0421: changes when the room was made anew. */
+  readonly occupantId: string | undefined;
+  /** Status codes that programs show each time: 100 and 170 (XEP-0045 §7.2.3, §7.2.12). */
+  readonly codes: readonly string[];
+}
+
+export type Affiliation = 'owner' | 'admin' | 'member' | 'none' | 'outcast';
+
+/** Something that a room has shown. */
+export interface Entry {
+  print: Print;
+  seq: number;
+  affiliation: Affiliation;
+}
+
+export interface View {
+  readonly roll: Map<string, Entry>;
+  /** Nicks that have left, until all our clients of this view were sent that. The oldest first. */
+  readonly departed: Map<string, Entry>;
+  /** Our clients that see the room in this way. */
+  places: number;
+}
+
+export interface RoomMemory {
+  /** The bare JID. */
+  readonly jid: string;
+  readonly domain: string;
+  readonly places: Set<Place>;
+  readonly views: { readonly open: View; readonly masked: View };
+  readonly ring: Ring;
+  seq: number;
+  /** The presence of the room itself (avatar, capabilities). */
+  own: Entry | undefined;
+  subject: Entry | undefined;
+  facts: Facts | undefined;
+  /** It has had too many occupants to be remembered. Until all our clients have left, nothing more is kept of it. */
+  isLarge: boolean;
+}
+
+export type ViewName = keyof RoomMemory['views'];
+
+/** Plain data: survives a reload of the module's code. */
+export interface RoomData {
+  readonly rooms: Map<string, RoomMemory>;
+  /** Of all fingerprints. */
+  readonly seed: number;
+  /** Entries of all rolls. */
+  occupants: number;
+}
+
+declare module 'enjamb/api' {
+  interface C2SState {
+    /** The client's places, by room. Owned by muc_autorejoin. */
+    mucPlaces?: Map<string, Place>;
+  }
+}

@@ -1,0 +1,103 @@
+// What a client is shown of the people in a room, after the server has joined for it (XEP-0045 §7.2.2).
+
+import { detach, type Element, type Jid, NS, type Stanza, xml } from 'enjamb/api';
+import { codesIn } from './losses.ts';
+import type { Affiliation, Place, Self, ViewName } from './memory.ts';
+import { contentPrint } from './prints.ts';
+import { affiliationIn, type Rooms } from './rooms.ts';
+
+/** Codes that programs show or act upon each time: not anonymous, and logged. */
+const TOLD_ONCE = ['100', '170'];
+/** Of a join that the client did not ask for: a new room, a nick that the room has chosen. */
+const NEVER_TOLD = ['201', '210'];
+
+/** Notes the presence of an occupant. Returns the `seq` of what it says. */
+export function noteOccupant(
+  rooms: Rooms,
+  place: Place,
+  from: Jid,
+  stanza: Stanza,
+  x: Element | undefined,
+): number {
+  const nick = from.resource ?? '';
+  if (stanza.attrs.type === 'unavailable') return rooms.left(place, nick);
+  const item = x?.getChild('item');
+  rooms.move(place, viewBy(place, item?.attrs.jid));
+  return rooms.shown(place, nick, contentPrint(stanza, rooms.seed), affiliationIn(x));
+}
+
+/** The room shows the client addresses of other accounts, or it does not. */
+function viewBy({ session, view }: Place, jid: string | undefined): ViewName {
+  if (jid === undefined) return 'masked';
+  const { bare } = session.jid;
+  const isOwnAccount = jid.startsWith(bare) && (jid.length === bare.length || jid[bare.length] === '/');
+  return isOwnAccount ? view : 'open';
+}
+
+/** Whether a presence is the client's own. Rooms that do not say so by status 110 show its address. */
+export function isOwn({ session, join }: Place, from: Jid, x: Element | undefined): boolean {
+  if (x === undefined) return false;
+  if (codesIn(x).includes('110')) return true;
+  return from.resource === join.nick && x.getChild('item')?.attrs.jid === `${session.jid}`;
+}
+
+export function selfIn(stanza: Stanza, x: Element, seed: number): Self {
+  const bare = x.withChildren(
+    x.children.filter((child) => typeof child === 'string' || child.name !== 'status'),
+  );
+  const others = stanza.children.filter((child) => child !== x);
+  const id = stanza.getChild('occupant-id', NS.OCCUPANT_ID)?.attrs.id;
+  return {
+    print: contentPrint(stanza.withChildren([...others, bare]), seed),
+    affiliation: affiliationIn(x),
+    occupantId: id === undefined ? undefined : detach(id.slice(0, 256)),
+    codes: TOLD_ONCE.filter((code) => codesIn(x).includes(code)),
+  };
+}
+
+/** Whether the client need not be shown its own presence again. */
+export function isKnownSelf(known: Self | undefined, now: Self): boolean {
+  return known?.print === now.print && now.codes.every((code) => known.codes.includes(code));
+}
+
+/** The client's own presence after a join of the server: no program may take it for the answer to a join of its own. */
+export function asUpdate(stanza: Stanza, x: Element, known: Self | undefined): Element {
+  const hidden = [...NEVER_TOLD, ...(known?.codes ?? [])];
+  const isHidden = (child: Element | string) =>
+    typeof child !== 'string' && child.name === 'status' && hidden.includes(child.attrs.code ?? '');
+  const shown = x.withChildren(x.children.filter((child) => !isHidden(child)));
+  return stanza
+    .with({ id: undefined })
+    .withChildren(stanza.children.map((child) => (child === x ? shown : child)));
+}
+
+/** Whether the room was made anew: then everybody in it has another id (XEP-0421). */
+export function isOtherRoom(known: Self | undefined, now: Self): boolean {
+  return (
+    known?.occupantId !== undefined && now.occupantId !== undefined && known.occupantId !== now.occupantId
+  );
+}
+
+/** An occupant has left, as far as the client is told. No status code, and no address: programs act upon those. */
+export function leaveOf(place: Place, nick: string, affiliation: Affiliation): Element {
+  return unavailable(place, nick, { affiliation, role: 'none' }, []);
+}
+
+/** The client has another nick now (XEP-0045 §7.6). */
+export function renamingOf(place: Place, from: string, to: string): Element {
+  const item = { affiliation: place.self?.affiliation ?? 'none', role: 'participant', nick: to };
+  return unavailable(place, from, item, ['303', '110']);
+}
+
+function unavailable(
+  { room, session }: Place,
+  nick: string,
+  item: Record<string, string>,
+  codes: string[],
+): Element {
+  return xml(
+    'presence',
+    { type: 'unavailable', from: `${room.jid}/${nick}`, to: `${session.jid}` },
+    xml('x', NS.MUC_USER, xml('item', item), ...codes.map((code) => xml('status', { code }))),
+  );
+}

@@ -1,0 +1,50 @@
+// Places: one session in one room, as this module remembers it.
+
+import type { C2SSession } from 'enjamb/api';
+import type { Join, Place } from './memory.ts';
+import type { Rooms } from './rooms.ts';
+
+export class Places {
+  readonly #rooms: Rooms;
+  readonly #now: () => number;
+
+  constructor(rooms: Rooms, now: () => number) {
+    this.#rooms = rooms;
+    this.#now = now;
+  }
+
+  get(session: C2SSession, room: string): Place | undefined {
+    return session.state.mucPlaces?.get(room);
+  }
+
+  /** The client, or this module for it, asks to be let in, and nothing of an earlier stay counts. */
+  begin(join: Join, payload: string | undefined): Place {
+    const { session, room } = join;
+    const known = this.get(session, room.jid);
+    if (known) this.#rooms.leave(known);
+    session.state.mucPlaces ??= new Map();
+    const place = this.#rooms.enter(room.jid, room.domain.name, (memory) => ({
+      session,
+      room: memory,
+      join,
+      state: 'in',
+      payload,
+      view: 'masked',
+      seen: 0,
+      heard: undefined,
+      heardAt: this.#now(),
+      self: undefined,
+      isBehind: false,
+      again: 0,
+      gapMs: 0,
+    }));
+    session.state.mucPlaces.set(place.room.jid, place);
+    return place;
+  }
+
+  forget(place: Place): void {
+    const { mucPlaces } = place.session.state;
+    if (mucPlaces?.get(place.room.jid) === place) mucPlaces.delete(place.room.jid);
+    this.#rooms.leave(place);
+  }
+}

@@ -1,0 +1,80 @@
+// What exists in this process only, of a place that is not `in`.
+
+import { type ByteBudget, type ElapsedClock, ResettableTimer, type Stanza } from 'enjamb/api';
+import { Held, type HeldStanza } from './held.ts';
+import type { Affiliation, Place } from './memory.ts';
+import type { Said } from './ring.ts';
+
+export interface Rejoining {
+  readonly lostAt: number;
+  /** Of the last join that was sent for the client. */
+  id: string | undefined;
+  /** Runs until the room has answered, then until its history is over. */
+  readonly timer: ResettableTimer;
+  /** The last change and message that the room has sent to this client since. */
+  seen: number;
+  heard: Said | undefined;
+  /** The nick under which the client knows itself. */
+  nick: string;
+  /** The people whom the client knew when the join was sent, and those whom the room has shown since. */
+  known: Map<string, Affiliation>;
+  readonly shown: Set<string>;
+  readonly held: Held;
+  /** A subject that the client does not know. */
+  subject: HeldStanza | undefined;
+  isHistoryOver: boolean;
+  /** Requests to the room that must be answered before the client is up to date. */
+  waitsFor: number;
+  /** Refusals of the same kind in a row. */
+  refusals: number;
+  /** A join was not answered in time. */
+  isLate: boolean;
+  /** A part of the answer was lost with an earlier instance of this module: only another join shows everything. */
+  isPartial: boolean;
+  /** The client's newest presence to the room, for when it is in again. */
+  wanted: Stanza | undefined;
+}
+
+export function newRejoining(place: Place, clock: ElapsedClock, bytes: ByteBudget): Rejoining {
+  return {
+    lostAt: clock.elapsed(),
+    id: undefined,
+    timer: new ResettableTimer(clock),
+    seen: place.seen,
+    heard: place.heard,
+    nick: place.join.nick,
+    known: new Map(),
+    shown: new Set(),
+    held: new Held(bytes),
+    subject: undefined,
+    isHistoryOver: false,
+    waitsFor: 0,
+    refusals: 0,
+    isLate: false,
+    isPartial: false,
+    wanted: undefined,
+  };
+}
+
+/** A join is being sent: its answer is compared with what the client knows. What was held of another one comes again. */
+export function beginAnswer(
+  rejoining: Rejoining,
+  place: Place,
+  known: Iterable<[string, Affiliation]>,
+): void {
+  rejoining.held.clear();
+  rejoining.subject = undefined;
+  rejoining.isPartial = false;
+  rejoining.seen = place.seen;
+  rejoining.heard = place.heard;
+  rejoining.nick = place.join.nick;
+  rejoining.known = new Map(known);
+  rejoining.shown.clear();
+}
+
+/** The answer to the join is not waited for any more. It still counts if it comes. */
+export function endAnswer(rejoining: Rejoining): void {
+  rejoining.timer.cancel();
+  rejoining.isHistoryOver = false;
+  rejoining.waitsFor = 0;
+}

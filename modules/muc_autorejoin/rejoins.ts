@@ -1,0 +1,386 @@
+// Joins again, before the client notices, where a room has lost it. The states of a place: see places.ts.
+
+import {
+  ByteBudget,
+  type C2SSession,
+  type Exports,
+  type IqAnswer,
+  inChunks,
+  Jid,
+  newId,
+  type Stanza,
+  type StanzaError,
+} from 'enjamb/api';
+import { Absences } from './absent.ts';
+import type { Budget } from './budget.ts';
+import type { Context } from './context.ts';
+import { Echoes } from './echoes.ts';
+import { FormerClients } from './former.ts';
+import { giveMissed } from './gap.ts';
+import { give, MAX_TOTAL_BYTES } from './held.ts';
+import { RETRIES, refusalBy } from './losses.ts';
+import type { Join, Place } from './memory.ts';
+import { Patience } from './patience.ts';
+import { nickChange } from './payload.ts';
+import type { Places } from './places.ts';
+import { Queues } from './queues.ts';
+import { beginAnswer, endAnswer, newRejoining, type Rejoining } from './rejoining.ts';
+import { occupantOf, sendJoin } from './sending.ts';
+import { Sleepers } from './sleeping.ts';
+
+type Cause = Parameters<Exports['ping_muc']['tell']>[1];
+
+/** How long a room may take to answer a join, in ms; a gateway needs more. */
+const ANSWER_MS = 30_000;
+const HEAVY_ANSWER_MS = 120_000;
+/** A room that sends no subject, as XEP-0045 §7.2.15 wants it, has no more history after this time. */
+const HISTORY_MS = 5_000;
+
+export class Rejoins {
+  readonly #context: Context;
+  readonly #places: Places;
+  readonly #budget: Budget;
+  readonly #queues: Queues;
+  readonly #active = new Map<Place, Rejoining>();
+  readonly #patience: Patience;
+  readonly #sleepers = new Sleepers();
+  readonly absences: Absences;
+  /** Of all stanzas that are held. */
+  readonly heldBytes = new ByteBudget(MAX_TOTAL_BYTES);
+  readonly former: FormerClients;
+  readonly echoes: Echoes;
+
+  constructor(context: Context, places: Places, budget: Budget) {
+    this.#context = context;
+    this.#places = places;
+    this.#budget = budget;
+    this.#queues = new Queues(context, {
+      join: (place) => this.#join(place),
+      readyAt: (place) => this.#readyAt(place),
+    });
+    this.echoes = new Echoes(context);
+    this.former = new FormerClients(() => context.now());
+    this.#patience = new Patience(context, (place) => this.#impatient(place));
+    this.absences = new Absences(context);
+  }
+
+  get active(): ReadonlyMap<Place, Rejoining> {
+    return this.#active;
+  }
+
+  // ── Losses ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** ping_muc has found a loss. Returns whether this module takes care of it. */
+  takes(join: Join, cause: Cause): boolean {
+    const place = this.#places.get(join.session, join.room.jid);
+    if (place?.join !== join) return false;
+    if (place.state === 'joining' || place.state === 'catching-up') this.loseAgain(place);
+    if (place.state === 'lost') return true;
+    if (join.state === 'joining') return false; // The client's own join: only it can repeat that.
+    if (cause === 'given-up') return this.#endures(place);
+    if (cause !== 'room-gone' || place.room.facts?.isOpen) return this.lose(place);
+    this.#context.metrics.rejoins.of('room gone').add();
+    return false;
+  }
+
+  /** The room has put the client out. Returns false if the server does not join for it. */
+  wasRemoved(place: Place, delayMs: number): boolean {
+    if (this.#budget.isLeft(place.session, place.room.jid)) return this.lose(place, delayMs);
+    place.payload = undefined; // Something throws the client out again and again: hands off.
+    this.#context.metrics.rejoins.of('budget').add();
+    return false;
+  }
+
+  /** The client is out without knowing. Returns false if the server cannot join for it. */
+  lose(place: Place, delayMs = 0): boolean {
+    if (!this.#isFit(place)) return false;
+    const { session, room, join } = place;
+    const renaming = join.state === 'renaming' ? this.#context.joins.requested(join)?.nick : undefined;
+    if (!this.#enter(place, newId())) return false;
+    this.absences.end(place);
+    this.#begin(place);
+    if (renaming !== undefined)
+      this.defers(place, nickChange(place.payload!, session, `${room.jid}/${renaming}`));
+    this.#queues.of(place).add(place, delayMs);
+    return true;
+  }
+
+  /** The join may have been lost with its link, or the room has lost the client again. */
+  loseAgain(place: Place): void {
+    const rejoining = this.#active.get(place);
+    if (rejoining === undefined) return;
+    this.#await(place, rejoining);
+    this.#queues.of(place).add(place);
+  }
+
+  #isFit({ payload, room, isBehind }: Place): boolean {
+    const { rejoins } = this.#context.metrics;
+    if (payload === undefined) rejoins.of('no payload').add();
+    else if (room.isLarge || isBehind) rejoins.of('large').add();
+    return payload !== undefined && !room.isLarge && !isBehind;
+  }
+
+  /** Nobody can say whether the client is in. It stays in its room, silently, as long as the patience lasts. */
+  #endures(place: Place): boolean {
+    if (!this.#isFit(place)) return false;
+    this.#patience.begin(place);
+    return true;
+  }
+
+  #begin(place: Place): void {
+    place.state = 'lost';
+    this.#active.set(place, newRejoining(place, this.#context.clock, this.heldBytes));
+    this.#patience.begin(place);
+  }
+
+  #await(place: Place, rejoining: Rejoining): void {
+    place.state = 'lost';
+    endAnswer(rejoining);
+  }
+
+  // ── Joining ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** For the queue. Returns false if nothing was sent. */
+  #join(place: Place): boolean {
+    const { rooms } = this.#context;
+    const rejoining = this.#active.get(place);
+    const { session, room, payload } = place;
+    if (rejoining === undefined || payload === undefined) return false;
+    const id = newId();
+    if (!this.#enter(place, id)) {
+      this.#tell(place, 'lost');
+      return false;
+    }
+    this.#budget.take(session, room.jid);
+    rejoining.id = id;
+    beginAnswer(rejoining, place, rooms.known(place));
+    place.state = 'joining';
+    const { isHeavy } = this.#queues.of(place);
+    rejoining.timer.set(isHeavy ? HEAVY_ANSWER_MS : ANSWER_MS, () => this.#timedOut(place, rejoining));
+    sendJoin(this.#context, place, payload, id);
+    return true;
+  }
+
+  /** It stays tracked, or is tracked again. Returns false if the client is in too many rooms. */
+  #enter(place: Place, id: string): boolean {
+    const join = this.#context.joins.enter(place.session, occupantOf(place), id);
+    if (join !== undefined) place.join = join;
+    return join !== undefined;
+  }
+
+  #timedOut(place: Place, rejoining: Rejoining): void {
+    this.#context.metrics.rejoins.of('timeout').add();
+    this.#await(place, rejoining);
+    rejoining.isLate = true;
+    this.#queues.of(place).timedOut(place);
+  }
+
+  /** The room has refused our join (XEP-0045 §7.2), and the tracker has taken it out of its books. */
+  refused(place: Place, rejoining: Rejoining, error: StanzaError): void {
+    const { metrics } = this.#context;
+    metrics.rejoins.of(error.condition).add();
+    this.#budget.giveBack(place.session, place.room.jid);
+    this.#await(place, rejoining);
+    const refusal = refusalBy(error);
+    const delayMs =
+      refusal === 'conflict' || refusal === 'locked' ? RETRIES[refusal][rejoining.refusals++] : 0;
+    if (!this.#enter(place, newId())) return this.forget(place);
+    if (refusal === 'final' || delayMs === undefined) return this.#tell(place, 'lost');
+    const queue = this.#queues.of(place);
+    if (refusal === 'wait' || refusal === 'unreachable')
+      queue.mustWait(place, refusal === 'wait' ? 'room' : 'remote');
+    else {
+      queue.answered(place);
+      queue.add(place, delayMs);
+    }
+  }
+
+  /** The room has let the client in, and has said so to it. */
+  arrived(place: Place, rejoining: Rejoining): void {
+    place.state = 'catching-up';
+    this.#queues.of(place).answered(place);
+    rejoining.timer.set(HISTORY_MS, () => {
+      rejoining.isHistoryOver = true;
+      this.progress(place, rejoining);
+    });
+  }
+
+  /** Asks the room something that the client, and the others of the room, wait for. */
+  request(
+    place: Place,
+    rejoining: Rejoining,
+    iq: Stanza,
+    timeoutMs: number,
+    onAnswer: (answer: IqAnswer) => void,
+  ): void {
+    const { id } = rejoining;
+    rejoining.waitsFor++;
+    this.#context.module.askIq(iq, {
+      timeoutMs,
+      onAnswer: (answer) => {
+        if (rejoining.id !== id || !this.#active.has(place)) return; // It was lost again.
+        rejoining.waitsFor--;
+        onAnswer(answer);
+        this.progress(place, rejoining);
+      },
+    });
+  }
+
+  /** Something that the client waits for has come. */
+  progress(place: Place, rejoining: Rejoining): void {
+    if (place.state !== 'catching-up' || !rejoining.isHistoryOver || rejoining.waitsFor > 0) return;
+    this.#catchUp(place, rejoining);
+  }
+
+  /** There is no room for more: what is there is given, in its order, and nothing is waited for. */
+  overflow(place: Place, rejoining: Rejoining): void {
+    if (place.state === 'catching-up') return this.#catchUp(place, rejoining);
+    const { people, history, live } = rejoining.held;
+    give(place.session, [...people, ...history, ...live]);
+    rejoining.held.clear();
+  }
+
+  /** Gives the client what it has missed, and then what has come meanwhile: the room is as if it had never lost the client. */
+  #catchUp(place: Place, rejoining: Rejoining): void {
+    const { held, subject, lostAt } = rejoining;
+    giveMissed(this.#context, this.#sleepers, place, rejoining);
+    if (subject) give(place.session, [subject]);
+    give(place.session, held.live);
+    place.again++;
+    place.gapMs = this.#context.now() - lostAt;
+    this.#context.metrics.alive(place.gapMs);
+    this.#settle(place, rejoining);
+    for (const nick of rejoining.shown) rejoining.known.delete(nick);
+    this.absences.begin(place, rejoining.known);
+    this.#queues.of(place).done(place);
+    if (rejoining.wanted) this.#context.module.send(rejoining.wanted);
+  }
+
+  /** The client has been sent everything. */
+  #settle(place: Place, rejoining: Rejoining): void {
+    place.state = 'in';
+    place.seen = Math.max(place.seen, rejoining.seen);
+    if (rejoining.isLate) this.echoes.await(place);
+    place.heard = rejoining.heard;
+    place.heardAt = this.#context.now();
+    this.#end(place);
+  }
+
+  // ── The client ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * A presence update or a nick change of the client, which the room would refuse now: returns whether it is kept until the
+   * client is in again.
+   */
+  defers(place: Place, presence: Stanza): boolean {
+    const rejoining = this.#active.get(place);
+    if (rejoining === undefined || place.state === 'catching-up') return false;
+    rejoining.wanted = presence;
+    return true;
+  }
+
+  /** Whether a stanza is a join of the server. A client that was lost again is joined anew, not by an old stanza. */
+  isOurs({ name, attrs: { id, from = '', to } }: Stanza): boolean {
+    const session = name === 'presence' ? this.#context.module.host.sessions.get(from) : undefined;
+    const place = session?.state.mucPlaces?.get(Jid.tryParse(to)?.bare ?? '');
+    return place !== undefined && this.#active.get(place)?.id === id;
+  }
+
+  /** The client joins by itself: what is held back is released, and everything passes from now on. */
+  release(place: Place): void {
+    const rejoining = this.#active.get(place);
+    if (rejoining === undefined) return;
+    const { people, history, live } = rejoining.held;
+    give(place.session, [...people, ...history, ...live]);
+    this.#end(place);
+    this.#queues.remove(place);
+  }
+
+  /** The client has left, is gone, or is out for good. */
+  forget(place: Place): void {
+    if (place.state === 'joining') this.former.add(place);
+    this.#end(place);
+    this.#queues.remove(place);
+    this.#places.forget(place);
+  }
+
+  /** Somebody has removed the client, or the room was destroyed: the client is to see that, after what came before. */
+  thrownOut(place: Place): void {
+    const { joins } = this.#context;
+    const wasJoining = place.state === 'joining';
+    this.release(place);
+    if (wasJoining) joins.leave(place.join); // Our join may be behind it.
+    joins.remove(place.join);
+    this.forget(place);
+  }
+
+  #end(place: Place): void {
+    const rejoining = this.#active.get(place);
+    place.state = 'in';
+    rejoining?.timer.cancel();
+    rejoining?.held.clear();
+    this.#active.delete(place);
+    this.#patience.end(place);
+    this.absences.end(place);
+  }
+
+  // ── Giving up ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #impatient(place: Place): void {
+    if (place.state === 'in' && place.join.provenAt > this.#patience.since(place)) return;
+    this.#context.metrics.rejoins.of('patience').add();
+    this.#tell(place, 'given-up', { isAssisted: true });
+  }
+
+  /** The client is told after all. `isAssisted`: the server may join for it once it can. */
+  #tell(place: Place, cause: Cause, { isAssisted = false } = {}): void {
+    this.#end(place);
+    this.#queues.remove(place);
+    if (!isAssisted) place.payload = undefined;
+    this.#context.pingMuc()?.tell(place.join, cause);
+  }
+
+  /** A room that was new, and must not be made by the server: the client is told, and all others of it. */
+  tellRoom(place: Place): void {
+    this.#context.joins.leave(place.join);
+    this.former.add(place);
+    const { places } = place.room;
+    inChunks(places.values(), this.#context.after, (chunk) => {
+      for (const other of chunk) if (other.state !== 'in') this.#tell(other, 'room-gone');
+    });
+  }
+
+  // ── Links, sleep, reload ─────────────────────────────────────────────────────────────────────────────────────
+
+  linkUp(remote: string): void {
+    this.#queues.linkUp(remote);
+  }
+
+  linkDown(remote: string): void {
+    for (const place of this.#active.keys()) {
+      const isUnderWay = place.state === 'joining' || place.state === 'catching-up';
+      if (isUnderWay && place.room.domain === remote) this.loseAgain(place);
+    }
+  }
+
+  resumed(session: C2SSession): void {
+    this.#sleepers.woke(session);
+    for (const place of session.state.mucPlaces?.values() ?? [])
+      if (place.state === 'lost') this.#queues.of(place).add(place);
+  }
+
+  /** The module was replaced while the server was joining for this client. */
+  resume(place: Place): void {
+    const wasUnderWay = place.state !== 'lost';
+    this.#begin(place);
+    const rejoining = this.#active.get(place)!;
+    rejoining.isPartial = wasUnderWay;
+    if (wasUnderWay) rejoining.id = newId();
+    this.#queues.of(place).add(place);
+  }
+
+  #readyAt({ session, room }: Place): number {
+    if (!this.#sleepers.takes(session)) return Number.POSITIVE_INFINITY;
+    return this.#budget.readyAt(session, room.jid);
+  }
+}

@@ -1,0 +1,175 @@
+// What rooms have shown, for all our clients in each: who is there (the roll), and who has left.
+
+import { detach, type Element, NS } from 'enjamb/api';
+import type { Affiliation, Entry, Place, RoomData, RoomMemory, View, ViewName } from './memory.ts';
+import type { Print } from './prints.ts';
+
+/** Entries of all rolls. */
+export const MAX_OCCUPANTS = 200_000;
+/** Of one view. */
+export const MAX_DEPARTED = 256;
+
+export class Rooms {
+  readonly #data: RoomData;
+  readonly #maxOccupants: number;
+
+  /** @param maxOccupants of one room */
+  constructor(data: RoomData, maxOccupants: number) {
+    this.#data = data;
+    this.#maxOccupants = maxOccupants;
+  }
+
+  get seed(): number {
+    return this.#data.seed;
+  }
+
+  get all(): ReadonlyMap<string, RoomMemory> {
+    return this.#data.rooms;
+  }
+
+  get occupants(): number {
+    return this.#data.occupants;
+  }
+
+  /** Our client is in the room from now on. */
+  enter(jid: string, domain: string, place: (room: RoomMemory) => Place): Place {
+    const room = this.#data.rooms.get(jid) ?? newRoom(jid, domain);
+    this.#data.rooms.set(room.jid, room);
+    const made = place(room);
+    room.places.add(made);
+    room.views[made.view].places++;
+    return made;
+  }
+
+  leave(place: Place): void {
+    const { room } = place;
+    if (!room.places.delete(place)) return;
+    room.views[place.view].places--;
+    if (room.places.size > 0) return this.#pruneDeparted(room);
+    this.#forgetPeople(room);
+    this.#data.rooms.delete(room.jid);
+  }
+
+  /** The client sees the room in this way from now on. */
+  move(place: Place, view: ViewName): void {
+    if (place.view === view) return;
+    place.room.views[place.view].places--;
+    place.view = view;
+    place.room.views[view].places++;
+  }
+
+  /** An occupant is in the room, as this says. Returns the `seq` of that. */
+  shown(place: Place, nick: string, print: Print, affiliation: Affiliation): number {
+    const { room, view } = place;
+    const { roll, departed } = room.views[view];
+    const known = roll.get(nick);
+    if (known?.print === print) return known.seq;
+    const seq = ++room.seq;
+    if (known) {
+      known.print = print;
+      known.seq = seq;
+      known.affiliation = affiliation;
+    } else if (!room.isLarge) {
+      roll.set(detach(nick), { print, seq, affiliation });
+      departed.delete(nick);
+      this.#data.occupants++;
+      if (roll.size > this.#maxOccupants || this.#data.occupants > MAX_OCCUPANTS) this.#grown(room);
+    }
+    return seq;
+  }
+
+  /** An occupant has left. Returns the `seq` of that; 0 for an occupant that was not known. */
+  left({ room, view }: Place, nick: string): number {
+    const { roll, departed } = room.views[view];
+    const other = room.views[view === 'open' ? 'masked' : 'open'];
+    if (other.places === 0) this.#strike(other, nick); // Nobody is left to hear of it there.
+    const entry = roll.get(nick);
+    if (entry === undefined) return departed.get(nick)?.seq ?? 0;
+    this.#strike(room.views[view], nick);
+    entry.seq = ++room.seq;
+    departed.set(detach(nick), entry);
+    if (departed.size > MAX_DEPARTED) this.#pruneDeparted(room);
+    if (departed.size > MAX_DEPARTED) this.#overflow(room, departed);
+    return entry.seq;
+  }
+
+  /** The nicks that the client knows but for its own, and the last affiliation of each. */
+  *known({ room, view, seen, join: { nick: own } }: Place): Generator<[nick: string, Affiliation]> {
+    const { open, masked } = room.views;
+    for (const [nick, { affiliation }] of open.roll) if (nick !== own) yield [nick, affiliation];
+    for (const [nick, { affiliation }] of masked.roll)
+      if (nick !== own && !open.roll.has(nick)) yield [nick, affiliation];
+    for (const [nick, { seq, affiliation }] of room.views[view].departed)
+      if (nick !== own && seq > seen) yield [nick, affiliation];
+  }
+
+  #strike(view: View, nick: string): void {
+    if (view.roll.delete(nick)) this.#data.occupants--;
+  }
+
+  #grown(room: RoomMemory): void {
+    room.isLarge = true;
+    this.#forgetPeople(room);
+  }
+
+  #forgetPeople({ views }: RoomMemory): void {
+    for (const view of Object.values(views)) {
+      this.#data.occupants -= view.roll.size;
+      view.roll.clear();
+      view.departed.clear();
+    }
+  }
+
+  /** Forgets departures that all our clients of the view have been sent. */
+  #pruneDeparted(room: RoomMemory): void {
+    for (const [name, { departed }] of Object.entries(room.views)) {
+      let seen = Number.POSITIVE_INFINITY;
+      for (const place of room.places) if (place.view === name) seen = Math.min(seen, place.seen);
+      for (const [nick, { seq }] of departed) if (seq <= seen) departed.delete(nick);
+    }
+  }
+
+  /** Clients that were not sent the oldest departure cannot be brought up to date any more. */
+  #overflow(room: RoomMemory, departed: View['departed']): void {
+    for (const [nick, { seq }] of departed) {
+      if (departed.size <= MAX_DEPARTED) return;
+      departed.delete(nick);
+      for (const place of room.places) if (place.seen < seq) place.isBehind = true;
+    }
+  }
+}
+
+/** Notes what a room shows of itself. Returns the entry. */
+export function entryOf(room: RoomMemory, name: 'own' | 'subject', print: Print): Entry {
+  const known = room[name];
+  if (known?.print === print) return known;
+  const entry: Entry = { print, seq: ++room.seq, affiliation: 'none' };
+  room[name] = entry;
+  return entry;
+}
+
+function newRoom(jid: string, domain: string): RoomMemory {
+  const view = (): View => ({ roll: new Map(), departed: new Map(), places: 0 });
+  return {
+    jid,
+    domain,
+    places: new Set(),
+    views: { open: view(), masked: view() },
+    ring: { last: [], count: 0 },
+    seq: 0,
+    own: undefined,
+    subject: undefined,
+    facts: undefined,
+    isLarge: false,
+  };
+}
+
+const AFFILIATIONS: ReadonlySet<string> = new Set(['owner', 'admin', 'member', 'none', 'outcast']);
+/** The highest first. */
+export const RANKS: readonly Affiliation[] = ['owner', 'admin', 'member', 'none', 'outcast'];
+
+/** XEP-0045 §5.2, as the `<item/>` of a presence says. */
+export function affiliationIn(x: Element | undefined): Affiliation {
+  const affiliation = x?.getChild('item', NS.MUC_USER)?.attrs.affiliation ?? 'none';
+  return AFFILIATIONS.has(affiliation) ? (RANKS.find((rank) => rank === affiliation) ?? 'none') : 'none';
+}

@@ -1,0 +1,349 @@
+// What rooms send to clients: noted always, and kept back while the server joins for the client.
+//
+//   presence/full, message/full ──▶ noted, judged ──▶ deliver ──▶ c2s-out: held if it was judged so
+//
+// The stanza is judged where it arrives, after the tracker and the proofs have seen it, and stopped on its way to the client,
+// so that the other modules take it for delivered. What is given later takes the same way out, and is not judged again.
+
+import {
+  type C2SSession,
+  type Element,
+  type Jid,
+  NS,
+  type Stanza,
+  StanzaError,
+  type StanzaEvent,
+} from 'enjamb/api';
+import type { Context } from './context.ts';
+import { give } from './held.ts';
+import { codesIn, mucUserIn, type Removal, removalIn } from './losses.ts';
+import type { Place, Self } from './memory.ts';
+import {
+  asUpdate,
+  isKnownSelf,
+  isOtherRoom,
+  isOwn,
+  leaveOf,
+  noteOccupant,
+  renamingOf,
+  selfIn,
+} from './people.ts';
+import { contentPrint, textPrint } from './prints.ts';
+import type { Rejoining } from './rejoining.ts';
+import type { Rejoins } from './rejoins.ts';
+import { type Said, said } from './ring.ts';
+import { entryOf } from './rooms.ts';
+
+type Received = Readonly<StanzaEvent>;
+type Fate = 'passes' | 'stopped';
+
+export interface TakeoverParts {
+  readonly context: Context;
+  readonly rejoins: Rejoins;
+  /** What follows when a room lets a client in: see `founding.ts`. Returns false if the client must not be in. */
+  entered(place: Place, rejoining: Rejoining, codes: readonly string[]): boolean;
+  /** A room has sent a live message to a client. */
+  talked(place: Place, said: Said): void;
+  /** A room has said that its settings have changed. */
+  configured(place: Place): void;
+}
+
+/** After the shutdown of a service. */
+const SHUTDOWN_MS = 5_000;
+/** A client that has joined under the same nick this long before may have thrown the other one out. */
+const SIBLING_MS = 10_000;
+
+export class Takeover {
+  readonly #parts: TakeoverParts;
+  readonly #context: Context;
+  readonly #rejoins: Rejoins;
+  /** The last stanza that must not reach its client. */
+  #stopped: Stanza | undefined;
+
+  constructor(parts: TakeoverParts) {
+    this.#parts = parts;
+    this.#context = parts.context;
+    this.#rejoins = parts.rejoins;
+  }
+
+  /** Whether this stanza, on its way to a client, was judged not to pass. */
+  stops(element: Element): boolean {
+    if (element !== this.#stopped) return false;
+    this.#stopped = undefined;
+    return true;
+  }
+
+  presence(event: Received, session: C2SSession | undefined): void {
+    if (isByUs(event)) return;
+    const { stanza, from, to } = event;
+    const place = session?.state.mucPlaces?.get(from.bare);
+    const isStopped =
+      this.#rejoins.former.isAnswer(to, from.bare, isFarewell(stanza)) ||
+      (place && this.#presence(place, event) === 'stopped');
+    if (isStopped) this.#stopped = stanza;
+  }
+
+  message(event: Received, session: C2SSession | undefined): void {
+    const { stanza, from, to } = event;
+    if (stanza.attrs.type !== 'groupchat') return;
+    const place = session?.state.mucPlaces?.get(from.bare);
+    const isStopped =
+      this.#rejoins.former.isAnswer(to, from.bare, false) ||
+      (place && this.#message(place, event) === 'stopped');
+    if (isStopped) this.#stopped = stanza;
+  }
+
+  // ── Presence ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #presence(place: Place, { stanza, from }: Received): Fate {
+    const { type } = stanza.attrs;
+    if (type !== undefined && type !== 'unavailable' && type !== 'error') return 'passes';
+    const rejoining = this.#joining(place);
+    if (rejoining?.isPartial) return 'stopped';
+    const x = mucUserIn(stanza);
+    if (type === 'error') return this.#error(place, stanza, x);
+    if (from.resource === undefined) return this.#ofRoom(place, rejoining, stanza);
+    if (isOwn(place, from, x)) {
+      return type === undefined
+        ? this.#self(place, rejoining, { stanza, from, x: x! })
+        : this.#removed(place, rejoining, { stanza, x: x! });
+    }
+    return this.#occupant(place, rejoining, { stanza, from, x });
+  }
+
+  /** What is known of a place for which the server has joined, and which has not caught up. */
+  #joining(place: Place): Rejoining | undefined {
+    if (place.state === 'in') return undefined;
+    const rejoining = this.#rejoins.active.get(place);
+    return rejoining?.id === undefined ? undefined : rejoining;
+  }
+
+  #occupant(
+    place: Place,
+    rejoining: Rejoining | undefined,
+    { stanza, from, x }: { stanza: Stanza; from: Jid; x: Element | undefined },
+  ): Fate {
+    const nick = from.resource ?? '';
+    const { absences } = this.#rejoins;
+    const seq = noteOccupant(this.#context.rooms, place, from, stanza, x);
+    const isKnown = stanza.attrs.type === undefined && seq <= place.seen;
+    if (rejoining === undefined) {
+      const isBack = !absences.none && absences.shown(place, nick);
+      place.seen = Math.max(place.seen, seq);
+      return isKnown && (isBack || this.#rejoins.echoes.has(place)) ? this.#swallow() : 'passes';
+    }
+    rejoining.seen = Math.max(rejoining.seen, seq);
+    rejoining.shown.add(nick);
+    return isKnown ? this.#swallow() : this.#hold(place, rejoining, stanza);
+  }
+
+  #ofRoom(place: Place, rejoining: Rejoining | undefined, stanza: Stanza): Fate {
+    const { seq } = entryOf(place.room, 'own', contentPrint(stanza, this.#context.rooms.seed));
+    if (rejoining === undefined) {
+      place.seen = Math.max(place.seen, seq);
+      return 'passes';
+    }
+    rejoining.seen = Math.max(rejoining.seen, seq);
+    return seq <= place.seen ? this.#swallow() : this.#hold(place, rejoining, stanza);
+  }
+
+  #self(
+    place: Place,
+    rejoining: Rejoining | undefined,
+    own: { readonly stanza: Stanza; readonly from: Jid; readonly x: Element },
+  ): Fate {
+    const self = selfIn(own.stanza, own.x, this.#context.rooms.seed);
+    const known = place.self;
+    if (rejoining !== undefined && place.state !== 'catching-up')
+      return this.#entered(place, rejoining, own, self);
+    place.self = withCodes(self, known);
+    if (rejoining !== undefined)
+      return isKnownSelf(known, self) ? this.#swallow() : this.#hold(place, rejoining, own.stanza);
+    if (this.#rejoins.echoes.has(place) && isKnownSelf(known, self)) return this.#swallow();
+    if (place.state === 'lost') this.#rejoins.release(place); // It was in all the time.
+    place.heard ??= place.room.ring.last.at(-1);
+    return 'passes';
+  }
+
+  /** The room has let the client in. The people that it has shown before are given first. */
+  #entered(
+    place: Place,
+    rejoining: Rejoining,
+    { stanza, from, x }: { readonly stanza: Stanza; readonly from: Jid; readonly x: Element },
+    self: Self,
+  ): Fate {
+    const { session, self: known } = place;
+    if (!this.#parts.entered(place, rejoining, codesIn(x))) return 'stopped';
+    if (isOtherRoom(known, self)) this.#clearList(place, rejoining);
+    give(session, rejoining.held.people.splice(0));
+    const nick = from.resource ?? '';
+    const isRenamed = nick !== rejoining.nick;
+    if (isRenamed) session.send(renamingOf(place, rejoining.nick, nick));
+    if (isRenamed || !isKnownSelf(known, self)) session.send(asUpdate(stanza, x, known));
+    else this.#swallow();
+    place.self = withCodes(self, known);
+    this.#rejoins.arrived(place, rejoining);
+    return 'stopped';
+  }
+
+  /** COMPAT(Converse ≤ 14): keys people by occupant id, so all of them leave before they come again. */
+  #clearList(place: Place, { known }: Rejoining): void {
+    for (const [nick, affiliation] of known) place.session.send(leaveOf(place, nick, affiliation));
+    known.clear();
+  }
+
+  #swallow(): Fate {
+    this.#context.metrics.presences.of('swallowed').add();
+    return 'stopped';
+  }
+
+  #hold(place: Place, rejoining: Rejoining, stanza: Stanza): Fate {
+    const { held } = rejoining;
+    this.#context.metrics.presences.of('passed').add();
+    const list = place.state === 'catching-up' ? held.live : held.people;
+    if (held.add(list, stanza)) return 'stopped';
+    this.#rejoins.overflow(place, rejoining);
+    return 'passes';
+  }
+
+  // ── Out of the room ──────────────────────────────────────────────────────────────────────────────────────────
+
+  #removed(
+    place: Place,
+    rejoining: Rejoining | undefined,
+    { stanza, x }: { readonly stanza: Stanza; readonly x: Element },
+  ): Fate {
+    const removal = removalIn(x);
+    if (place.state === 'in') return this.#removedFromIn(place, removal, x);
+    if (removal === 'renamed') return rejoining ? this.#hold(place, rejoining, stanza) : 'passes';
+    if (removal === 'decided') {
+      this.#rejoins.thrownOut(place);
+      return 'passes';
+    }
+    if (place.state === 'catching-up') this.#rejoins.loseAgain(place);
+    return 'stopped'; // Of an earlier stay, or of the one that was lost again.
+  }
+
+  #removedFromIn(place: Place, removal: Removal, x: Element): Fate {
+    if (removal === 'renamed') return 'passes';
+    const isUnexplained = removal === 'lost' && !codesIn(x).includes('333');
+    const isLost =
+      removal !== 'decided' && !(isUnexplained && hasNewSibling(place, this.#context.module.clock.now()));
+    const delayMs = removal === 'shutdown' ? SHUTDOWN_MS : 0;
+    if (isLost && this.#rejoins.wasRemoved(place, delayMs)) return 'stopped';
+    this.#rejoins.forget(place);
+    return 'passes';
+  }
+
+  #error(place: Place, stanza: Stanza, x: Element | undefined): Fate {
+    const rejoining = this.#rejoins.active.get(place);
+    // COMPAT(ejabberd): removes an occupant by an error that holds status 110.
+    if (x && place.state === 'in' && codesIn(x).includes('110')) return this.#removedFromIn(place, 'lost', x);
+    if (rejoining === undefined) return 'passes';
+    const { id } = stanza.attrs;
+    const isOurs = rejoining.id !== undefined && (id === rejoining.id || id === undefined);
+    if (isOurs && place.state === 'joining')
+      this.#rejoins.refused(place, rejoining, StanzaError.from(stanza));
+    // The refusal of a presence update is what has shown the loss.
+    return isOurs || rejoining.lostAt === this.#context.now() ? 'stopped' : 'passes';
+  }
+
+  // ── Messages ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #message(place: Place, { stanza, from }: Received): Fate {
+    const rejoining = this.#joining(place);
+    if (rejoining?.isPartial) return 'stopped';
+    if (isSubject(stanza)) return this.#subject(place, rejoining, stanza);
+    if (from.resource === undefined && isConfiguration(stanza)) this.#parts.configured(place);
+    const isDelayed = stanza.getChild('delay', NS.DELAY) !== undefined;
+    const isTalk = isDelayed || isKept(stanza);
+    const { rooms } = this.#context;
+    const one = isTalk ? said(place.room.ring, place.room.jid, from.resource, stanza, rooms.seed) : undefined;
+    if (rejoining === undefined) {
+      const isEcho =
+        isDelayed && this.#rejoins.echoes.has(place) && one!.position <= (place.heard?.position ?? 0);
+      if (one) this.#heard(place, one, isDelayed);
+      return isEcho ? 'stopped' : 'passes';
+    }
+    if (one) rejoining.heard = one;
+    if (!isDelayed) rejoining.isHistoryOver = true;
+    const { held } = rejoining;
+    if (!held.add(isDelayed ? held.history : held.live, stanza, one)) {
+      this.#rejoins.overflow(place, rejoining);
+      return 'passes';
+    }
+    this.#rejoins.progress(place, rejoining);
+    return 'stopped';
+  }
+
+  #heard(place: Place, one: Said, isDelayed: boolean): void {
+    if (one.position > (place.heard?.position ?? 0)) place.heard = one;
+    place.heardAt = this.#context.now();
+    if (!isDelayed) this.#parts.talked(place, one);
+  }
+
+  /** XEP-0045 §7.2.15: the subject ends what a room sends to a new occupant. */
+  #subject(place: Place, rejoining: Rejoining | undefined, stanza: Stanza): Fate {
+    const { seq } = entryOf(place.room, 'subject', subjectPrint(stanza, this.#context.rooms.seed));
+    if (rejoining === undefined) {
+      const isEcho = seq <= place.seen && this.#rejoins.echoes.end(place);
+      place.seen = Math.max(place.seen, seq);
+      return isEcho ? 'stopped' : 'passes';
+    }
+    rejoining.seen = Math.max(rejoining.seen, seq);
+    if (seq > place.seen) rejoining.subject = { flat: stanza.flattened, said: undefined };
+    rejoining.isHistoryOver = true;
+    this.#rejoins.progress(place, rejoining);
+    return 'stopped';
+  }
+}
+
+/** What this server itself says in the room's name, such as a notice. */
+function isByUs({ origin, from }: Received): boolean {
+  return origin.kind === 'host' && origin.domain !== from.domain;
+}
+
+/** A client that leaves waits for this (XEP-0045 §7.14). */
+function isFarewell(stanza: Stanza): boolean {
+  const x = stanza.attrs.type === 'unavailable' ? mucUserIn(stanza) : undefined;
+  return x !== undefined && codesIn(x).includes('110');
+}
+
+function withCodes(self: Self, known: Self | undefined): Self {
+  return known ? { ...self, codes: [...new Set([...known.codes, ...self.codes])] } : self;
+}
+
+/** Where clients of an account do not share a nick, the newer one throws the older one out. */
+function hasNewSibling({ session, room, join }: Place, now: number): boolean {
+  for (const other of room.places) {
+    if (other.session === session || other.session.jid.bare !== session.jid.bare) continue;
+    const isNew = other.join.sinceSeconds * 1_000 > now - SIBLING_MS - 1_000;
+    if (other.join.nick === join.nick && isNew) return true;
+  }
+  return false;
+}
+
+function isSubject(message: Stanza): boolean {
+  return message.getChild('subject') !== undefined && message.getChild('body') === undefined;
+}
+
+/** XEP-0045 §10.2.1. */
+function isConfiguration(message: Stanza): boolean {
+  const x = mucUserIn(message);
+  return x !== undefined && codesIn(x).some((code) => CONFIGURED.has(code));
+}
+
+const CONFIGURED = new Set(['104', '170', '171', '172', '173']);
+
+function subjectPrint(message: Stanza, seed: number): number {
+  const subjects = message.getChildren('subject');
+  return textPrint(subjects.map((subject) => `${subject}`).join(''), seed);
+}
+
+/** Whether rooms and clients keep such messages: they have a text, a hidden one, or a place in the archive. */
+function isKept({ children }: Stanza): boolean {
+  for (const child of children) if (typeof child !== 'string' && KEPT.has(child.name)) return true;
+  return false;
+}
+
+const KEPT = new Set(['body', 'encrypted', 'openpgp', 'stanza-id']);

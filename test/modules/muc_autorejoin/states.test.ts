@@ -1,0 +1,222 @@
+// 4.1: what clients, links and the module itself do in each state of a place.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { NS } from '../../../src/xml/namespaces.ts';
+import { drop } from '../../support/fake-rooms/faults.ts';
+import { affiliate, kick } from '../../support/fake-rooms/moderation.ts';
+import { HOST } from '../../support/module-harness.ts';
+import { HALL, ROMEO, type Stage, stage } from './stage.ts';
+
+const STATES = ['lost', 'joining', 'catching-up'] as const;
+type State = (typeof STATES)[number];
+
+/** Romeo is out, and the server has come this far. `ends`: the service goes on. */
+async function out(
+  t: Parameters<typeof stage>[0],
+  state: State,
+): Promise<{ made: Stage; ends: () => void; joins: () => number }> {
+  const made = await stage(t, { behaviour: { historyLimit: 20 } });
+  const { service, h } = made;
+  made.loses();
+  let ends = () => {};
+  if (state === 'lost') {
+    // Another room of the remote is the canary, and is not answered.
+    service.room('garden');
+    service.behaviour.joinDelayMs = 1e9;
+    made.cut();
+    for (let i = 0; i < 100 && place(made)?.state !== 'lost'; i++) h.clock.advance(50);
+    ends = () => {
+      service.behaviour.joinDelayMs = 0;
+    };
+  } else if (state === 'joining') {
+    made.cut();
+    service.onEntered = (_room, full) => full === ROMEO && service.hold();
+    for (let i = 0; i < 200 && !service.isHolding; i++) h.clock.advance(50);
+    ends = () => {
+      service.onEntered = () => {};
+      service.release();
+    };
+  } else {
+    made.cut();
+    const { deliver } = service;
+    const later: Parameters<typeof deliver>[0][] = [];
+    service.deliver = (stanza) => {
+      const isHistory = stanza.name === 'message' && stanza.attrs.to === ROMEO;
+      if (isHistory) later.push(stanza);
+      else deliver.call(service, stanza);
+    };
+    for (let i = 0; i < 200 && place(made)?.state !== 'catching-up'; i++) h.clock.advance(50);
+    ends = () => {
+      service.deliver = deliver;
+      for (const stanza of later) deliver.call(service, stanza);
+    };
+  }
+  assert.equal(place(made)?.state, state);
+  const joins = () => made.joins.filter(({ attrs }) => attrs.from === ROMEO).length;
+  return { made, ends, joins };
+}
+
+function place({ romeo }: Stage) {
+  return romeo.state.mucPlaces?.get(HALL);
+}
+
+for (const state of STATES) {
+  describe(`4.1, ${state}`, () => {
+    test('nothing else happens: in, and the client has seen nothing', async (t) => {
+      const { made, ends } = await out(t, state);
+      ends();
+      made.passes(100);
+      assert.equal(place(made)?.state, 'in');
+      assert.deepEqual(made.seen(), []);
+      made.assertAlive();
+    });
+
+    test('the client joins: everything passes from then on', async (t) => {
+      const { made, ends } = await out(t, state);
+      made.romeo.joins(`${HALL}/Romeo`);
+      ends();
+      made.passes(10);
+      const seen = made.seen();
+      for (const line of ['presence Alice', 'presence Bob', 'presence Romeo 110'])
+        assert.ok(seen.includes(line), `${line} in ${seen}`);
+      assert.equal(place(made)?.state, 'in');
+      const joins = made.joins.length;
+      made.passes(100);
+      assert.equal(made.joins.length, joins);
+      made.assertAlive();
+    });
+
+    test('the client leaves: out of the room, and it sees nothing but that', async (t) => {
+      const { made, ends, joins } = await out(t, state);
+      const before = joins();
+      made.romeo.says(`<presence type='unavailable' to='${HALL}/Romeo'/>`);
+      ends();
+      made.passes(100);
+      assert.equal(made.room.occupants.of(ROMEO), undefined);
+      assert.equal(place(made), undefined);
+      const seen = made.seen();
+      const expected = state === 'lost' ? [] : ['presence Romeo unavailable 110'];
+      assert.deepEqual(
+        seen.filter((line) => line.startsWith('presence')),
+        expected,
+      );
+      assert.equal(joins(), before);
+    });
+
+    test('the session ends: out of the room', async (t) => {
+      const { made, ends } = await out(t, state);
+      made.romeo.close();
+      ends();
+      made.passes(100);
+      assert.equal(made.room.occupants.of(ROMEO), undefined);
+      const { text = '' } = await made.h.command('metrics');
+      assert.match(text, /muc_autorejoin_held_bytes\{[^}]*\} 0/);
+      assert.match(text, /muc_autorejoin_rooms\{[^}]*\} 0/);
+    });
+
+    test('the client changes its show, and then its nick: sent when it is in', async (t) => {
+      const { made, ends } = await out(t, state);
+      made.romeo.says(`<presence to='${HALL}/Romeo'><show>dnd</show></presence>`);
+      made.romeo.says(`<presence to='${HALL}/Montague'><show>xa</show></presence>`);
+      ends();
+      made.passes(10);
+      assert.equal(made.room.occupants.of(ROMEO)?.nick, 'Montague');
+      assert.equal(made.romeo.state.mucJoins?.get(HALL)?.nick, 'Montague');
+      const seen = made.seen();
+      assert.ok(seen.includes('presence Montague 110'), `${seen}`);
+      assert.ok(seen.some((line) => line.startsWith('presence Romeo unavailable')));
+      assert.match(`${place(made)?.payload}`, /<show>xa<\/show>/);
+    });
+
+    test('the link breaks again: joined anew, and the client sees nothing', async (t) => {
+      const { made, ends } = await out(t, state);
+      made.service.behaviour.joinDelayMs = 0;
+      made.loses();
+      made.service.release(true);
+      made.service.onEntered = () => {};
+      made.service.peer.cut();
+      ends();
+      made.passes(100);
+      assert.equal(place(made)?.state, 'in');
+      assert.deepEqual(made.seen(), []);
+      made.assertAlive();
+    });
+
+    test('a moderator kicks the client: it sees that, and stays out', async (t) => {
+      const { made, ends } = await out(t, state);
+      if (state === 'lost') return; // It is not there to be kicked.
+      kick(made.room, 'Romeo');
+      ends();
+      made.passes(100);
+      assert.ok(made.seen().includes('presence Romeo unavailable 110 307'));
+      assert.equal(place(made), undefined);
+      assert.equal(made.room.occupants.of(ROMEO), undefined);
+    });
+
+    test('reload of the module: joined by the next instance', async (t) => {
+      const { made, ends } = await out(t, state);
+      await made.h.command('module reload', { name: 'muc_autorejoin', host: HOST });
+      ends();
+      made.passes(100);
+      assert.equal(place(made)?.state, 'in');
+      assert.deepEqual(made.seen(), []);
+      made.assertAlive();
+    });
+
+    test('the client sleeps, and is woken later: it has missed nothing', async (t) => {
+      const { made, ends } = await out(t, state);
+      made.romeo.sleep();
+      made.say('Alice', 'anybody?');
+      ends();
+      made.passes(100);
+      made.romeo.resume();
+      made.passes(10);
+      const talk = made.seen().filter((line) => line.startsWith('message Alice'));
+      assert.equal(talk.length, 1);
+    });
+  });
+}
+
+test('4.1: what comes while the client is let in is given in order, after what it missed', async (t) => {
+  const { made, ends } = await out(t, 'catching-up');
+  made.say('Alice', 'before'); // Held by the stage with the history.
+  made.comes('Carol');
+  affiliate(made.room, 'bob@capulet.lit', 'admin');
+  ends();
+  made.passes(1);
+  made.say('Carol', 'live');
+  made.passes(10);
+  assert.deepEqual(made.seen(), [
+    'presence Carol',
+    'presence Bob',
+    'message Alice before',
+    'message Carol live',
+  ]);
+});
+
+test('8: a place survives a reload while it is in, and what is known of the room too', async (t) => {
+  const made = await stage(t);
+  await made.h.command('module reload', { name: 'muc_autorejoin', host: HOST });
+  drop(made.room, ROMEO, { codes: ['333'] });
+  made.passes(5);
+  assert.equal(made.joins.length, 1);
+  assert.deepEqual(made.seen(), []);
+  made.assertAlive();
+});
+
+test('5.2: other children of the join stay, other history goes', async (t) => {
+  const made = await stage(t);
+  made.romeo.says(
+    `<presence to='${HALL}/Romeo'><x xmlns='${NS.MUC}'><history maxstanzas='0'/><mav xmlns='urn:xmpp:muc:affiliations:1'/></x></presence>`,
+  );
+  made.passes(1);
+  made.service.peer.received.length = 0;
+  drop(made.room, ROMEO, { codes: ['333'] });
+  made.passes(5);
+  const x = made.joins[0]?.getChild('x', NS.MUC);
+  assert.deepEqual(
+    x?.elements().map((child) => `${child}`.replace(/\d+/g, 'N')),
+    [`<mav xmlns='urn:xmpp:muc:affiliations:N'/>`, `<history seconds='N'/>`],
+  );
+});

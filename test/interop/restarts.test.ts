@@ -81,7 +81,8 @@ async function anotherEnjamb(t: TestContext): Promise<Peer> {
     dns: dns.address,
     address: PROSODY.address,
     domain: AWAY,
-    config: ['s2s_secure_auth = true', ...rooms],
+    // However long it is away, what she is sent meanwhile is kept.
+    config: ['s2s_secure_auth = true', 'offline_max_messages = 100_000', ...rooms],
   });
   await other.addUser(JULIET, PASSWORD);
   const juliet = await there.client('juliet');

@@ -8,9 +8,13 @@ import { runSideBySide, whyNotIsolated } from '../support/side-by-side.ts';
 /** The tests mostly wait for other programs. */
 const FILES_PER_CORE = 2;
 const LIMIT_MS = 600_000;
+/** They take longest. Started first, none of them runs on when all others have ended. */
+const LONGEST = ['matrix/ejabberd', 'matrix/prosody', 'restarts', 'federation', 'direct-tls', 'xml-oracles'];
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { width: { type: 'string' } } });
-const files = positionals.length > 0 ? positionals : globSync('test/interop/**/*.test.ts').toSorted();
+const first = LONGEST.map((name) => `test/interop/${name}.test.ts`);
+const all = () => [...new Set([...first, ...globSync('test/interop/**/*.test.ts').toSorted()])];
+const files = positionals.length > 0 ? positionals : all();
 const width = Number(values.width ?? availableParallelism() * FILES_PER_CORE);
 
 const why = whyNotIsolated();

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HALLS, ROOMS } from '../support/addresses.ts';
-import { assertWithin, asText, DELAY_MS, isNotice, WINDOW_MS } from '../support/room.ts';
+import { assertWithin, asText, DELAY_MS, isNotice, PATIENT, WINDOW_MS } from '../support/room.ts';
 import { untilTime } from '../support/waiting.ts';
 import { isPing, selfPings } from './pings.ts';
 import { isToldOnce, LIMIT, play, ROMEO, ROOM, rowsOfEveryKind } from './rows.ts';
@@ -14,7 +14,7 @@ test(
   LIMIT,
   async (t) => {
     const room = `ballroom@${HALLS}`;
-    const { there, romeo, since, service } = await play(t, 'Prosody', room);
+    const { there, romeo, since, service } = await play(t, 'Prosody', room, { config: [PATIENT] });
     const stoppedAt = Date.now();
     await service.stop();
     await service.start();

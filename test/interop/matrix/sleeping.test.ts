@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BETWEEN, ENJAMB, HOME, ROOMS } from '../support/addresses.ts';
 import { Line } from '../support/line.ts';
-import { DELAY_MS, fullJid, isNotice, WINDOW_MS } from '../support/room.ts';
+import { DELAY_MS, fullJid, isNotice, PATIENT, WINDOW_MS } from '../support/room.ts';
 import { until, untilTime } from '../support/waiting.ts';
 import { homeLogin, PASSWORD } from '../support/world.ts';
 import { ResumingClient } from '../support-smacks/resuming-client.ts';
@@ -14,7 +14,7 @@ import { type Kind, scene } from './service.ts';
 const KINDS: readonly Kind[] = ['Prosody', 'ejabberd'];
 const ROOM = `balcony@${ROOMS}`;
 const ROMEO = fullJid('romeo');
-const CONFIG = [`ping_muc_delay = ${DELAY_MS / 1000}`, 'muc_autorejoin = false'];
+const CONFIG = [`ping_muc_delay = ${DELAY_MS / 1000}`, 'muc_autorejoin = false', PATIENT];
 
 for (const kind of KINDS) {
   test(`row 38, ${kind}: who sleeps is told of the loss when it comes back`, {

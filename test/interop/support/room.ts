@@ -13,6 +13,8 @@ export const DELAY_MS = 2_000;
 export const WINDOW_MS = 7_000;
 /** `ping_muc_give_up` by default. */
 export const GIVE_UP_MS = 10 * DELAY_MS;
+/** The first question waits until the room service has started again. After half of the delay it would be repeated. */
+export const PATIENT = 'ping_muc_timeout = 15';
 export const CONFIG = [`ping_muc_delay = ${DELAY_MS / 1000}`];
 
 export function fullJid(user: string): string {

@@ -64,6 +64,22 @@ test('files that run alone come last; failures are counted and their files named
   assert.match(printed.at(-1) ?? '', /^failed files:\n.*[bc]\.test\.mjs\n.*[bc]\.test\.mjs\n$/);
 });
 
+test('without namespaces one file runs after another', async (t) => {
+  const folder = await temporaryFolder(t);
+  const takes = `import { createServer } from 'node:net';
+    import { test } from 'node:test';
+    import { once } from 'node:events';
+    test('the address is free', async () => {
+      const server = createServer().listen(15_222, '127.0.0.77');
+      await once(server, 'listening');
+      server.close();
+    });`;
+  const files = await written(folder, { a: takes, b: takes });
+  const { isGood, printed } = await runAll(files, 0);
+  assert.ok(isGood, printed.join(''));
+  assert.match(printed.join(''), /^ℹ tests 2\nℹ suites 0\nℹ pass 2\n/m);
+});
+
 async function written(folder: string, files: Readonly<Record<string, string>>): Promise<string[]> {
   return Promise.all(
     Object.entries(files).map(async ([name, text]) => {

@@ -25,7 +25,7 @@ const CLOSING_LINE = /^ℹ (tests|suites|pass|fail|cancelled|skipped|todo|durati
 type Counts = Record<keyof typeof NONE, number>;
 
 export interface Options {
-  /** How many files run simultaneously. */
+  /** How many files run simultaneously. 0: all run alone, where namespaces are not allowed. */
   readonly width: number;
   /** Of one file. */
   readonly limitMs: number;
@@ -56,9 +56,10 @@ export async function runSideBySide(
       if (!isGood) failed.push(`  ${path}\n`);
     }
   };
-  const others = files.filter((file) => !runsAlone(file));
+  const isAlone = (path: string) => width === 0 || runsAlone(path);
+  const others = files.filter((path) => !isAlone(path));
   await Promise.all(Array.from({ length: width }, () => take(others, ISOLATED)));
-  await take(files.filter(runsAlone), []);
+  await take(files.filter(isAlone), []);
   for (const [name, count] of Object.entries(total)) print(`ℹ ${name} ${count}\n`);
   print(`ℹ duration_ms ${Math.round(performance.now() - start)}\n${report(times)}`);
   if (failed.length > 0) print(`failed files:\n${failed.join('')}`);

@@ -1,6 +1,6 @@
-// Self-pings of clients (XEP-0410). They pass as they are, and their answers are evidence like the answers to ours. Several
-// clients misread one answer: they take "there is no such room" for "in, under another nick". With
-// `normalise_self_ping_errors` they get another error instead, once the loss is certain.
+// Self-pings of clients (XEP-0410). They are routed unchanged, and their answers are evidence like the answers to ours.
+// Several clients misread item-not-found of a room that does not exist: they assume that they are in, under another
+// nick. With `normalise_self_ping_errors` they get another error when the loss is certain.
 
 import {
   type C2SSession,
@@ -26,7 +26,7 @@ interface ClientPing extends Waiting {
   readonly epoch: number;
   readonly nick: string;
   readonly id: string;
-  /** The prepared address that was asked. */
+  /** The prepared occupant JID. */
   readonly occupant: string;
 }
 
@@ -45,7 +45,7 @@ export class ClientPings {
     this.#parts = parts;
   }
 
-  /** Follows a request of a client if it is a self-ping (XEP-0410). */
+  /** Tracks a client's request if it is a self-ping (XEP-0410). */
   sent(event: Readonly<StanzaEvent<C2SSession>>): void {
     const { stanza, to, origin: session } = event;
     const join = session.state.mucJoins?.get(to.bare);
@@ -90,13 +90,13 @@ export class ClientPings {
     outages.get(remote)?.drop(join);
   }
 
-  /** Asks whether the room exists. The client gets an answer when that is known. */
+  /** Asks whether the room exists, and then answers the client. */
   #normalise(ping: ClientPing, stanza: Stanza, answer: Answer): void {
     const { join } = ping;
     const { notices, questions } = this.#parts;
     questions.ask(join, 'room', join.nick, (reply) => {
       const isGone = reply !== undefined && saysRoomIsGone(reply.answer);
-      join.session.send(isGone ? refusal(ping) : stanza);
+      join.session.send(isGone ? notInRoom(ping) : stanza);
       if (!isValid(ping)) return;
       if (!isGone) return this.#learn(ping, answer);
       notices.tellLater(join);
@@ -116,7 +116,7 @@ function isValid({ join, epoch, nick }: ClientPing): boolean {
 }
 
 /** XEP-0410 §3.3: the client is not in the room. */
-function refusal({ id, occupant, join }: ClientPing): Element {
+function notInRoom({ id, occupant, join }: ClientPing): Element {
   const ping = xml('iq', { type: 'get', id, from: `${join.session.jid}`, to: occupant });
   return errorReply(ping, new StanzaError('not-acceptable', { type: 'cancel' }))!;
 }

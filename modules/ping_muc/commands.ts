@@ -7,7 +7,7 @@ import type { Outages } from './outages.ts';
 export function probeCommand(context: Context, outages: Outages): Command {
   return defineCommand({
     name: 'joins probe',
-    summary: 'Asks the rooms of a domain now whether our users are still in',
+    summary: 'Asks the rooms of a domain now whether our users are still in them',
     args: { domain: string('The domain of the rooms') },
     positional: ['domain'],
     run({ domain }) {
@@ -25,7 +25,7 @@ export function probeCommand(context: Context, outages: Outages): Command {
 export function outagesCommand(outages: Outages): Command {
   return defineCommand({
     name: 'joins outages',
-    summary: 'The last outages of domains of rooms: how long, and what became of the joins there',
+    summary: 'The last outages of domains of rooms: duration, and results for the joins',
     args: { domain: string('The domain of the rooms', { optional: true }) },
     positional: ['domain'],
     run: ({ domain }) => ({
@@ -52,14 +52,14 @@ export function outagesCommand(outages: Outages): Command {
   });
 }
 
-/** Removes a join that an administrator knows to be wrong. Neither the client nor the room is told. */
+/** Removes a join that an administrator knows to be wrong, and notifies neither the client nor the room. */
 export function forgetCommand(
   { domain, sessions }: Pick<Host, 'domain' | 'sessions'>,
   joins: Joins,
 ): Command {
   return defineCommand({
     name: 'joins forget',
-    summary: 'Forgets a join, telling neither the client nor the room',
+    summary: 'Forgets a join, and notifies neither the client nor the room',
     args: { client: string('The full address of the client'), room: string('The address of the room') },
     positional: ['client', 'room'],
     run({ client, room }) {

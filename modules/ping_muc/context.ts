@@ -1,4 +1,4 @@
-// What the parts of this module share.
+// The context that all parts of this module share.
 
 import type { ElapsedClock, Exports, Module, Timer } from 'enjamb/api';
 import type { PingMucMetrics } from './metrics.ts';

@@ -7,7 +7,7 @@ import { isUnknown, type Outcome } from './verdict.ts';
 export type Trigger =
   /** An authenticated stream with the remote has ended. */
   | 'link-lost'
-  /** The same, after the remote was silent for so long that the delay is over already. */
+  /** The same, after the remote was silent for longer than the delay. */
   | 'link-silent'
   /** A service of this server has gone. */
   | 'service-down'
@@ -15,7 +15,7 @@ export type Trigger =
   | 'unreachable'
   /** A question about a single join had no answer. */
   | 'unanswered'
-  /** An administrator or another module asks. */
+  /** An administrator or another module has requested it. */
   | 'asked';
 
 /** One outage that is over. */
@@ -27,11 +27,11 @@ export interface EpisodeRecord {
   readonly durationMs: number;
   /** The joins at the remote when the outage began. */
   readonly entries: number;
-  /** Joins that were settled without an answer to us. */
+  /** Joins that were proved without a question of ours. */
   readonly proofs: number;
   /** Questions asked. */
   readonly pings: number;
-  /** Joins that were lost, that were given up, and that no question can prove. */
+  /** Joins that were lost, were given up, and could not be proved. */
   readonly lost: number;
   readonly unknown: number;
   readonly unproven: number;
@@ -40,7 +40,7 @@ export interface EpisodeRecord {
 export class Episode {
   readonly cause: Trigger;
   readonly startedAt: number;
-  /** Between two canaries. */
+  /** The pauses between canaries. */
   readonly backoff: Backoff;
   pings = 0;
   lost = 0;

@@ -2,23 +2,23 @@
 
 import type { Join, Joins } from './context.ts';
 
-/** A canary is chosen among this many joins. */
-const ENOUGH = 1_000;
+/** The number of joins among which a canary is chosen. */
+const CANDIDATES = 1_000;
 
 export class InDoubt {
   readonly #remote: string;
   readonly #joins: Joins;
-  readonly #isToldOf: (join: Join) => boolean;
+  readonly #hasNotice: (join: Join) => boolean;
   /** Canaries of this outage: each attempt takes another join. */
   readonly #tried = new Set<Join>();
-  /** Joins about which this outage can learn nothing more. */
+  /** Joins about which this outage asks no more questions. */
   readonly #settled = new Set<Join>();
 
-  /** `isToldOf`: whether the client is about to be told that it is out. */
-  constructor(remote: string, joins: Joins, isToldOf: (join: Join) => boolean) {
+  /** `hasNotice`: whether a notice for the client is pending. */
+  constructor(remote: string, joins: Joins, hasNotice: (join: Join) => boolean) {
     this.#remote = remote;
     this.#joins = joins;
-    this.#isToldOf = isToldOf;
+    this.#hasNotice = hasNotice;
   }
 
   /** The joins in doubt. The iteration stays valid while joins are settled. */
@@ -27,7 +27,7 @@ export class InDoubt {
     for (const room of domain?.rooms.values() ?? []) {
       for (const join of room.joins) {
         if (!isDoubtful(join, room.domain.brokenAt, this.#joins) || this.#settled.has(join)) continue;
-        if (!this.#isToldOf(join)) yield join;
+        if (!this.#hasNotice(join)) yield join;
       }
     }
   }
@@ -36,7 +36,7 @@ export class InDoubt {
     return this[Symbol.iterator]().next().done === true;
   }
 
-  /** This outage asks nothing more about a join. */
+  /** Removes a join from those in doubt. */
   settle(join: Join): void {
     this.#settled.add(join);
   }
@@ -46,7 +46,7 @@ export class InDoubt {
     let [fresh, any]: (Join | undefined)[] = [];
     let seen = 0;
     for (const join of this) {
-      if (++seen > ENOUGH && fresh !== undefined) break;
+      if (++seen > CANDIDATES && fresh !== undefined) break;
       if (any === undefined || isBetterCanary(join, any)) any = join;
       if (this.#tried.has(join)) continue;
       if (fresh === undefined || isBetterCanary(join, fresh)) fresh = join;
@@ -63,14 +63,14 @@ export class InDoubt {
   }
 }
 
-/** Whether the client is in the room, as far as we know. */
+/** Whether the client is in the room, as far as the tracker knows. */
 export function isIn({ state }: Join): boolean {
   return state === 'joined' || state === 'renaming';
 }
 
 /**
- * Whether nothing has proved the join since then. For a client that waits to be let in: whether its request is older, so
- * that the request or its answer may have been lost.
+ * Whether nothing has proved the join since `since`. For a client that is entering: whether its join is older, so that
+ * the join or its answer may have been lost.
  */
 export function isDoubtful(join: Join, since: number, joins: Joins): boolean {
   if (join.state !== 'joining') return isIn(join) && join.provenAt <= since;

@@ -5,8 +5,8 @@
 //   survey.ts      the questions: how many, how fast            order.ts, room_gate.ts, in_doubt.ts
 //   questions.ts   each question and its answer                 presence_probes.ts, relay.ts
 //   verdict.ts     what an answer means
-//   notices.ts     telling clients
-//   client_pings.ts  questions of the clients' own              episode.ts, metrics.ts, commands.ts
+//   notices.ts     the notices to clients
+//   client_pings.ts  self-pings of clients                      episode.ts, metrics.ts, commands.ts
 //
 // docs/adr/0029-the-steps-of-an-outage.md says why, docs/faults.md what happens in each fault.
 
@@ -39,13 +39,13 @@ export default defineModule({
   load: (module) => loadPingMuc(module),
 });
 
-/** What other modules may ask of this one. */
+/** The interface for other modules: `module.use('ping_muc')`. */
 export interface PingMuc {
   /** The last 100 outages that are over, the oldest first. */
   episodes(): readonly EpisodeRecord[];
   /**
-   * Tells the client that it is out of the room, in its turn, whatever the room has sent since. A room that cannot be reached
-   * (`given-up`) is sent a leave once it can.
+   * Queues a notice for the client, which is sent whatever the room sends meanwhile. With the cause `given-up`, the
+   * room is sent a leave when it is reachable.
    */
   tell(join: Join, cause: NoticeCause): void;
   /** Tries to open the link, and asks the rooms of the remote 1–2 s after it is up, instead of after `ping_muc_delay`. */
@@ -58,7 +58,7 @@ declare module 'enjamb/api' {
   }
 }
 
-/** Questions to all remotes together in a second. */
+/** The most questions per second to all remotes. */
 const TOTAL_RATE = 1_000;
 
 type PingMucModule = Module<typeof options>;
@@ -80,7 +80,7 @@ function loadPingMuc(module: PingMucModule): PingMuc {
   const pings = new ClientPings({ context, relays, questions, notices, outages });
   module.observe('pre-iq/full', (event) => pings.sent(event));
   module.observe('c2s-resume', ({ session }) => {
-    // After this event: what was sent while the client slept comes first.
+    // After this event, so that the client first gets the stanzas that it missed.
     if (session.state.mucNotices) module.after(0, () => notices.resumed(session));
   });
   module.command(probeCommand(context, outages));
@@ -139,10 +139,10 @@ function takePresence(module: PingMucModule, presence: PresenceProbes): void {
   );
 }
 
-/** Asks again at the remotes of the instance before this one, and leaves its own to the next one. */
+/** Repeats the outages that the former instance did not finish, and stores its own for the next instance. */
 function continueOutages(module: PingMucModule, outages: Outages, notices: Notices): void {
   const kept = module.keep('interrupted', (): { remotes: string[] } => {
-    // The module was off, so what sleeping clients were to be told may not be true any more.
+    // The module was unloaded for a while, so notices for sleeping clients may be wrong.
     for (const { state } of module.host.sessions) delete state.mucNotices;
     return { remotes: [] };
   });

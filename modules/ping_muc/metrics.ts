@@ -3,7 +3,7 @@
 import type { Counter, Histogram, Labelled, Metrics, Reading } from 'enjamb/api';
 import { type Answer, isKnown, type Verdict } from './verdict.ts';
 
-/** Upper bounds, in seconds: from a round trip to the give-up. */
+/** Upper bounds of the histograms, in seconds: from a round trip to the give-up. */
 const SPANS = [1, 5, 15, 30, 65, 75, 120, 300, 600, 1_200];
 
 export class PingMucMetrics {
@@ -25,16 +25,16 @@ export class PingMucMetrics {
   constructor(metric: Metrics) {
     this.triggers = metric.counter('ping_muc_triggers', 'Reasons to doubt the joins of a remote', ['cause']);
     this.questions = metric.counter('ping_muc_questions', 'Questions to rooms and their services', ['kind']);
-    this.#answers = metric.counter('ping_muc_answers', 'Answers to them, and what was made of each', [
+    this.#answers = metric.counter('ping_muc_answers', 'Answers to them, by verdict and condition', [
       'verdict',
       'condition',
     ]);
     this.ignored = metric.counter('ping_muc_ignored_answers', 'Answers that did not count', ['reason']);
-    this.late = metric.counter('ping_muc_late_answers', 'Answers that were no longer waited for');
-    this.relays = metric.counter('ping_muc_relays', 'Pings answered in the place of clients');
+    this.late = metric.counter('ping_muc_late_answers', 'Answers that arrived after the timeout');
+    this.relays = metric.counter('ping_muc_relays', 'Pings answered on behalf of clients');
     this.notices = metric.counter('ping_muc_notices', 'Clients told that they are out of a room', ['cause']);
     this.unanswered = metric.counter('ping_muc_lost_joins', 'Clients told that their join was lost');
-    this.giveUps = metric.counter('ping_muc_give_ups', 'Joins given up because nobody answered');
+    this.giveUps = metric.counter('ping_muc_give_ups', 'Joins given up because no answer arrived');
     this.silenceChecks = metric.counter(
       'ping_muc_silence_checks',
       'Rooms asked because they had been silent',
@@ -46,7 +46,7 @@ export class PingMucMetrics {
     );
     this.#noticeSeconds = metric.histogram(
       'ping_muc_notice_seconds',
-      'From the recovery of a domain to what a client is told',
+      'From the recovery of a domain to the notice',
       SPANS,
     );
   }
@@ -66,7 +66,7 @@ export class PingMucMetrics {
   }
 }
 
-/** `states`: of each outage. */
+/** `states`: the states of all outages. */
 export function measureOutages(metric: Metrics, states: () => Iterable<string>): void {
   metric.gauge('ping_muc_domains', 'Domains of rooms that are in doubt', ['state'], () => {
     const counts = new Map<string, number>();

@@ -1,4 +1,4 @@
-// Tells clients that they are out of a room: paced, and only if it is still true when their turn comes.
+// Notices to clients that they are out of a room. They are paced, and only sent if they are still true.
 
 import {
   type C2SSession,
@@ -16,17 +16,17 @@ import {
 import type { Context, Join } from './context.ts';
 import { isIn } from './in_doubt.ts';
 
-/** How the loss was found out. */
+/** How the loss was found. */
 export type NoticeCause =
-  /** The room said so. */
+  /** The room's answer. */
   | 'lost'
   /** The room does not exist any more. */
   | 'room-gone'
-  /** The room had the client under a nick that the client does not know, and was told to remove it. */
+  /** The room had the client under a nick that the client does not know; it was sent a leave. */
   | 'desync'
-  /** Nothing was learned for `ping_muc_give_up`. */
+  /** No answer arrived within `ping_muc_give_up`. */
   | 'given-up'
-  /** The client asked the room itself, and has not acted on the answer. */
+  /** The answer to the client's own self-ping, on which the client has not acted. */
   | 'own-ping';
 
 export interface Notice {
@@ -38,7 +38,7 @@ export interface Notice {
   readonly cause: NoticeCause;
 }
 
-/** A join that is lost, most likely without the client's knowledge. */
+/** A lost join. The client probably does not know of the loss. */
 export interface Loss {
   readonly join: Join;
   readonly cause: NoticeCause;
@@ -51,11 +51,11 @@ interface Verdict {
   readonly epoch: number;
   /** When the verdict was reached. A later stanza from the room refutes it. */
   readonly at: number;
-  /** The client was waiting to be let in. If it has been since, the verdict is refuted. */
+  /** Whether the client was entering. If it has entered since, the verdict is refuted. */
   readonly isEntering: boolean;
   /** When the remote became reachable again. */
   readonly recoveredAt: number | undefined;
-  /** Another module has decided: neither the room nor a third module is considered. */
+  /** Whether another module has decided: then neither the room's stanzas nor other modules matter. */
   readonly isFinal: boolean;
 }
 
@@ -65,21 +65,21 @@ declare module 'enjamb/api' {
     mucNotices?: Map<Join, Verdict>;
   }
   interface Events {
-    /** A client has been told that it is out of a room. The join is no longer tracked. */
+    /** A notice was sent to a client. The join is no longer tracked. */
     'ping-muc-notice': Event<Notice>;
     /**
-     * A join is lost. A module that takes care of it answers `'mine'`: the client is not told, and the room is not asked
-     * again. `'tell'`: the client is told even while it sleeps. No answer: a sleeping client is told when it wakes up. Asked
-     * when the loss is found, and again at the turn of a client that sleeps.
+     * A join is lost. `'mine'`: the module handles the loss; the client gets no notice, and the room is not asked
+     * again. `'tell'`: the client gets the notice even while it sleeps. No answer: a sleeping client gets it when it
+     * wakes up. Fired when the loss is found, and again when the notice for a sleeping client is due.
      */
     'ping-muc-lost': Event<Loss, 'mine' | 'tell'>;
   }
 }
 
-/** Never the remote's text, which clients would show as the server's. */
+/** Contains no text of the remote, which clients would show as this server's. */
 const REASON = 'Connection to remote server lost';
 
-/** Between two notices about one room, as each may cause a join. */
+/** The time between two notices about one room, because each may cause a join. */
 const ROOM_GAP_MS = 200;
 
 interface Queue {
@@ -90,26 +90,26 @@ interface Queue {
 export class Notices {
   readonly #context: Context;
   readonly #recheck: (join: Join) => void;
-  /** By remote. */
+  /** The queues of notices, by remote. */
   readonly #queues = new Map<string, Queue>();
   readonly #pending = new Map<Join, Verdict>();
   readonly #queued = new Set<Join>();
-  /** The stanzas sent by this class: they pass the module's own hooks. */
+  /** The stanzas sent by this class, which the module's own hooks ignore. */
   readonly #sent = new WeakSet<Element>();
 
-  /** `recheck`: the room is to be asked again. */
+  /** `recheck`: asks the room again. */
   constructor(context: Context, recheck: (join: Join) => void) {
     this.#context = context;
     this.#recheck = recheck;
   }
 
-  /** Whether the client is about to be told, or will be when it wakes up. */
+  /** Whether a notice for the client is pending, now or when it wakes up. */
   isPending(join: Join): boolean {
     const verdict = this.#pending.get(join) ?? join.session.state.mucNotices?.get(join);
     return verdict !== undefined && isTrue(join, verdict);
   }
 
-  /** The joins whose clients were not told yet, for the next instance of this module. */
+  /** The joins with pending notices, for the next instance of this module. */
   get pending(): Iterable<Join> {
     return this.#pending.keys();
   }
@@ -118,22 +118,22 @@ export class Notices {
     return this.#sent.has(stanza);
   }
 
-  /** Asks the other modules. Returns whether one of them takes care of the lost join, so that nothing is to be done. */
+  /** Asks other modules. Returns whether one of them handles the lost join. */
   isTaken(join: Join, cause: NoticeCause, reply?: Stanza): boolean {
     return this.#context.module.ask('ping-muc-lost', { join, cause, reply }) === 'mine';
   }
 
-  /** Tells the client in its turn, once. `recoveredAt`: when the remote became reachable again. */
+  /** Queues one notice for the client. `recoveredAt`: when the remote became reachable again. */
   tell(join: Join, cause: NoticeCause, recoveredAt?: number): void {
     this.#enqueue(join, this.#verdict(join, cause, recoveredAt));
   }
 
-  /** As `tell`, but even if the room has shown a sign of life since, and without asking other modules. */
+  /** The same, without asking other modules, and even if a stanza of the room refutes the loss meanwhile. */
   tellFinally(join: Join, cause: NoticeCause): void {
     this.#enqueue(join, { ...this.#verdict(join, cause), isFinal: true });
   }
 
-  /** The room does not exist any more: tells all its clients but this one. Returns their number. */
+  /** Queues notices for all other clients of a room that no longer exists. Returns their number. */
   tellRoom(join: Join, recoveredAt?: number): number {
     const at = this.#context.now();
     const isToTell = (other: Join) => other !== join && isIn(other) && other.provenAt <= at;
@@ -147,7 +147,7 @@ export class Notices {
     return count;
   }
 
-  /** Tells a client that has found out itself, unless it acts within `settings.ownAction`. */
+  /** Queues a notice for a client that knows of the loss, unless it acts within `settings.ownAction`. */
   tellLater(join: Join): void {
     if (this.isPending(join)) return;
     const verdict = this.#verdict(join, 'own-ping');
@@ -159,7 +159,7 @@ export class Notices {
     });
   }
 
-  /** The client has woken up, and was sent what waited for it. */
+  /** Call this when a client has woken up and got the stanzas that it missed. */
   resumed({ state }: C2SSession): void {
     const { now, settings } = this.#context;
     const held = state.mucNotices;
@@ -183,7 +183,7 @@ export class Notices {
     this.#queued.add(join);
     const { paced, timer } = this.#queues.get(room.domain.name) ?? this.#open(room.domain.name);
     paced.push(room.jid, join);
-    // Not in this tick: the client is to see the bounce that showed the loss first.
+    // In a later tick, so that the client first gets the error that showed the loss.
     timer.bringForward(0);
   }
 
@@ -201,7 +201,7 @@ export class Notices {
       try {
         this.#deliver(join);
       } catch (error) {
-        this.#context.module.report(error, { domain: remote }); // The other clients are still told.
+        this.#context.module.report(error, { domain: remote }); // The other notices are still sent.
       }
     });
     if (waitMs === undefined) this.#queues.delete(remote);
@@ -214,7 +214,7 @@ export class Notices {
     this.#queued.delete(join);
     if (!verdict) return;
     if (isTrue(join, verdict)) this.#offer(join, verdict);
-    // The client has acted meanwhile. If its nick change gets no answer, only another question shows the loss.
+    // The client has acted meanwhile. If its nick change is lost, only another question shows the loss.
     else if (join.state === 'renaming' && join.provenAt <= verdict.at) this.#recheck(join);
   }
 
@@ -233,7 +233,7 @@ export class Notices {
     const { joins, metrics, module, now } = this.#context;
     const { session, room, nick } = join;
     const wasIn = join.state !== 'joining' || isFinal; // Another module may be joining for a client that was in.
-    const stanza = wasIn ? this.#notice(join) : this.#refusal(join);
+    const stanza = wasIn ? this.#notice(join) : this.#joinError(join);
     module.use('presence').forget(session, room.jid);
     this.#sent.add(stanza);
     joins.remove(join);
@@ -246,16 +246,16 @@ export class Notices {
 
   #notice(join: Join): Element {
     const { module, settings } = this.#context;
-    module.log.debug('client told that it fell out', { session: join.session.id, room: join.room.jid });
+    module.log.debug('client notified that it fell out', { session: join.session.id, room: join.room.jid });
     return notice(join, settings.emit330);
   }
 
-  /** The answer to a join whose answer was lost: as if it could not have been sent, so that the client repeats it. */
-  #refusal(join: Join): Element {
+  /** The error for a join whose answer was lost: the one for an undeliverable join, after which clients join again. */
+  #joinError(join: Join): Element {
     const { joins, metrics, module } = this.#context;
     const { session, room, nick } = join;
     metrics.unanswered.add();
-    module.log.debug('client told that its join was lost', { session: session.id, room: room.jid });
+    module.log.debug('client notified that its join was lost', { session: session.id, room: room.jid });
     const error = new StanzaError('remote-server-timeout', { text: REASON });
     return xml(
       'presence',
@@ -273,8 +273,8 @@ function isTrue(join: Join, { epoch, at, isEntering, isFinal }: Verdict): boolea
 }
 
 /**
- * The presence of a client removed for a technical reason: status 333 (XEP-0045 §11.1), without 307, which §11.1 advises
- * against. No specification registers 330, but older servers document it.
+ * The presence of a client removed for a technical reason: status 333 (XEP-0045 §11.1), without 307, which §11.1
+ * advises against. No specification registers 330, but older servers document it.
  */
 export function notice({ session, room, nick }: Join, emit330: boolean): Element {
   return xml(

@@ -1,5 +1,5 @@
-// The options, and the spans of time that follow from them. All spans shrink with `ping_muc_delay`, so that a test with a
-// delay of one second takes seconds.
+// The options, and the times derived from them. All times shrink with `ping_muc_delay`, so that a test with a delay
+// of one second takes seconds.
 
 import { boolean, duration, type Infer, integer, number } from 'enjamb/api';
 
@@ -18,7 +18,7 @@ export const options = {
     min: '0.1 seconds',
   }),
   ping_muc_give_up: duration(
-    'Time after which clients are told even if their rooms cannot be reached; default: ten times the delay, 0: immediately',
+    'Time after which clients get notices even if their rooms are unreachable; default: ten times the delay, 0: immediately',
     { optional: true, never: true },
   ),
   ping_muc_fast: boolean('Whether rooms are asked as soon as the link is up again, without the delay', {
@@ -57,28 +57,28 @@ export interface Settings {
   /** From the first trigger; Infinity for never. */
   readonly giveUp: number;
   readonly fast: boolean;
-  /** Between the first two canaries; doubles with each, up to `longestPause`. */
+  /** The time between the first two canaries; doubles with each, up to `longestPause`. */
   readonly firstPause: number;
   readonly longestPause: number;
-  /** Between the return of the link and the question: this, and up to `wakeUpSpread` more. */
+  /** The time between the return of the link and the question; up to `wakeUpSpread` is added. */
   readonly wakeUp: number;
   readonly wakeUpSpread: number;
-  /** Between two wake-ups. */
+  /** The least time between two wake-ups. */
   readonly wakeUpGap: number;
-  /** Before a question is repeated because its answer did not decide. */
+  /** The times before a question is repeated because its answer did not decide. */
   readonly soon: number;
   readonly later: number;
-  /** How long a nick change may be unanswered before the room is asked. */
+  /** The time that the room has to answer a nick change before it is asked. */
   readonly renaming: number;
-  /** How long a client that knows it is out has to join again before it is told. */
+  /** The time that a client that knows of the loss has to join again before it gets a notice. */
   readonly ownAction: number;
-  /** How long streams that stayed up may deliver stanzas from before the loss of the link. */
+  /** The time for which streams that stayed up may deliver stanzas from before the loss of the link. */
   readonly settle: number;
   /** Maximum age of a verdict about a client that wakes up. */
   readonly stale: number;
   /** Silence of a room after which it is asked; 0 for never. */
   readonly silence: number;
-  /** Between two questions to silent rooms of one remote. */
+  /** The time between two questions to silent rooms of one remote. */
   readonly silenceGap: number;
   /** Per second. */
   readonly rate: number;
@@ -91,7 +91,7 @@ export interface Settings {
 
 export function settingsFrom(given: Infer<typeof options>): Settings {
   const delay = given.ping_muc_delay;
-  /** The span for a delay of 60 s, scaled down for a shorter one. */
+  /** A time for a delay of 60 s, scaled down for a shorter one. */
   const scaled = (seconds: number) => seconds * Math.min(1_000, delay / 60);
   return {
     delay,

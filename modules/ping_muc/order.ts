@@ -1,5 +1,6 @@
 // The order in which joins are asked about: accounts with connected clients first, accounts in rotation, and within an
-// account the rooms that were heard last first. An account is sorted at its first turn, so that 50,000 joins block nothing.
+// account the joins that were proved last first. An account is sorted only when it is first due, so 50,000 joins
+// block nothing.
 
 import type { Join } from './context.ts';
 
@@ -11,10 +12,11 @@ interface Account {
 
 export class AskingOrder {
   readonly #accounts = new Map<string, Account>();
-  /** Accounts with a connected client, and the others. Empty ones are removed at their turn. */
+  /** Accounts with a connected client, and the others. `next` removes those without joins. */
   readonly #connected: Account[] = [];
   readonly #asleep: Account[] = [];
-  #turn = 0;
+  /** The index of the account that is next. */
+  #index = 0;
 
   add(joins: Iterable<Join>): void {
     for (const join of joins) {
@@ -39,22 +41,22 @@ export class AskingOrder {
 
   #from(accounts: Account[]): Join | undefined {
     while (accounts.length > 0) {
-      if (this.#turn >= accounts.length) this.#turn = 0;
-      const account = accounts[this.#turn]!;
+      if (this.#index >= accounts.length) this.#index = 0;
+      const account = accounts[this.#index]!;
       if (!account.isSorted) sort(account);
       const join = account.joins.pop();
       if (join !== undefined) {
-        this.#turn++;
+        this.#index++;
         return join;
       }
-      accounts.splice(this.#turn, 1);
+      accounts.splice(this.#index, 1);
       this.#accounts.delete(account.bare);
     }
     return undefined;
   }
 }
 
-/** The next join is the last of the list: taking it from there is cheap. */
+/** Puts the join to ask about first at the end, where removal is cheap. */
 function sort(account: Account): void {
   account.joins.sort(
     (a, b) => Number(a.session.connected) - Number(b.session.connected) || a.provenAt - b.provenAt,

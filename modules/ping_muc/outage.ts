@@ -1,11 +1,11 @@
-// One remote whose rooms are in doubt. Whatever the number of rooms and joins, an outage costs one question at a time. Once
-// the remote answers, all joins in doubt are asked about.
+// The outage of one remote, whose joins are in doubt. While the remote does not answer, one question at a time is
+// asked, for any number of rooms and joins. When it answers, all joins in doubt are asked about.
 //
 //             trigger          delay             answer               all settled
 //     idle ───────────▶ waiting ─────▶ canary ─────────────▶ fan-out ─────────────▶ idle
 //                                       ▲  │ no answer           │ some undecided
 //                        pause, or link │  ▼                     ▼
-//                                       down ◀────────────────────  ── give-up: tell all ──▶ idle
+//                                       down ◀──────────────────── ── give-up: notify all ──▶ idle
 
 import { CHUNK_SIZE, inChunks, nextChunk, Rate, ResettableTimer, type Stanza } from 'enjamb/api';
 import type { Context, Join } from './context.ts';
@@ -20,17 +20,17 @@ export type OutageState = 'idle' | 'waiting' | 'canary' | 'fan-out' | 'down';
 
 export interface OutageParts extends Omit<SurveyParts, 'rates' | 'outage'> {
   readonly notices: Notices;
-  /** Of all remotes together. */
+  /** The rate of all remotes. */
   readonly total: Rate;
-  /** The outage that now stands for this remote; answers may be later than the outage that asked. */
+  /** The present outage of a remote; an answer may arrive after the outage that asked has ended. */
   current(remote: string): RemoteOutage;
-  /** An outage is over. */
+  /** Called when an outage has ended. */
   ended(record: EpisodeRecord): void;
 }
 
-/** After this many undecided joins in a row the remote counts as down again. */
-const HOPELESS = 8;
-/** Triggers that may have lost stanzas. */
+/** The number of undecided joins in a row after which the remote counts as down again. */
+const MAX_FAILURES = 8;
+/** Triggers by which stanzas may have been lost. */
 const LOSSES: ReadonlySet<Trigger> = new Set(['link-lost', 'link-silent', 'service-down']);
 
 export class RemoteOutage implements Outage {
@@ -48,17 +48,17 @@ export class RemoteOutage implements Outage {
   #lastWakeUp = Number.NEGATIVE_INFINITY;
   #recoveredAt: number | undefined;
   #answeredAt = Number.NEGATIVE_INFINITY;
-  /** When the link broke again during the questions; 0 if it did not. */
+  /** When the link last broke while questions were pending; 0 if it did not. */
   #brokenAgainAt = 0;
   /** Undecided joins in a row. */
   #failures = 0;
   #canary: Join | undefined;
   #canaryAt = 0;
-  /** The survey was not given all joins in doubt yet. */
+  /** Whether the survey has not got all joins in doubt yet. */
   #isFeeding = false;
-  /** Ends the attempts to make a link. */
+  /** Withdraws the want of the link. */
   #unwant: (() => void) | undefined;
-  /** Other modules want this remote to be asked as soon as it can be. */
+  /** Whether other modules want the remote to be asked when it is reachable. */
   #isUrgent = false;
 
   constructor(remote: string, parts: OutageParts) {
@@ -79,7 +79,7 @@ export class RemoteOutage implements Outage {
     return this.#state;
   }
 
-  /** Nothing is being asked, and nothing has to be remembered. */
+  /** Whether no question is pending and no state is needed. */
   get isOver(): boolean {
     return this.#state === 'idle' && this.#survey.isIdle && !this.#isUrgent;
   }
@@ -96,22 +96,22 @@ export class RemoteOutage implements Outage {
 
   // ── Triggers ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Joins may have been lost. The first trigger of a burst starts the delay. */
+  /** Call this when joins may have been lost. The first trigger of a burst starts the delay. */
   trigger(cause: Trigger): void {
     const { metrics, now, settings } = this.#context;
     metrics.triggers.of(cause).add();
-    // A remote that cannot be reached has lost nothing new. Our own questions fail in that way too.
+    // An unreachable remote has not lost anything new. Our own questions fail with the same trigger.
     const isLoss = LOSSES.has(cause);
     if (isLoss || this.#state === 'idle') this.#doubt();
     if (isLoss) this.#recoveredAt = undefined;
     if (this.#state === 'idle') this.#start(cause);
     else if (cause === 'link-silent') this.#timer.bringForward(settings.soon);
-    // The old stream was dead for a while, and a new one may work immediately.
+    // The old stream was dead for a while, so a new one may work immediately.
     if (cause === 'link-silent') this.#want();
     if (isLoss && (this.#state === 'canary' || this.#state === 'fan-out')) this.#brokenAgainAt = now();
   }
 
-  /** A stream with the remote is up. */
+  /** Call this when a stream with the remote is up. */
   linkUp(): void {
     const { now, settings } = this.#context;
     const { fast, wakeUp, wakeUpSpread, wakeUpGap } = settings;
@@ -125,7 +125,7 @@ export class RemoteOutage implements Outage {
     if (this.#timer.bringForward(at - now())) this.#lastWakeUp = at;
   }
 
-  /** Wants the link, and asks 1–2 s after it is up, or from now if it is up again already. */
+  /** Wants the link, and asks 1–2 s after it is up, or from now if it is already up. */
   askSoon(): void {
     this.#isUrgent = true;
     if (this.#recoveredAt !== undefined) this.#hurry();
@@ -139,18 +139,18 @@ export class RemoteOutage implements Outage {
     this.#timer.bringForward(1_000 + 1_000 * Math.random());
   }
 
-  /** One join is in doubt, and the remote can be asked immediately. */
+  /** Asks about one join immediately. `concernsRoom`: whether its loss puts the room's other joins in doubt. */
   confirm(join: Join, concernsRoom = false): void {
-    if (!this.isToldOf(join)) this.#survey.askNow(join, concernsRoom);
+    if (!this.hasNotice(join)) this.#survey.askNow(join, concernsRoom);
   }
 
-  /** Several joins are in doubt. They are asked about as fast as the window allows. */
+  /** The same for several joins, as fast as the window allows. */
   confirmAll(joins: readonly Join[], concernsRooms: boolean): void {
-    const open = joins.filter((join) => !this.isToldOf(join));
+    const open = joins.filter((join) => !this.hasNotice(join));
     this.#survey.enqueue(open, concernsRooms);
   }
 
-  /** The join was settled by something else than an answer to us. */
+  /** Drops a join that was settled without an answer to us. */
   drop(join: Join): void {
     this.#survey.drop(join);
   }
@@ -189,7 +189,7 @@ export class RemoteOutage implements Outage {
   #nextCanary(): void {
     this.#timer.cancel();
     if (this.#questions.isWaiting(this.remote)) {
-      this.#goDown(); // One question is enough to wait for a link.
+      this.#goDown(); // Only one question waits for the link.
       return;
     }
     this.#survey.forgetRooms();
@@ -213,7 +213,7 @@ export class RemoteOutage implements Outage {
     this.#feed(this.#inDoubt[Symbol.iterator]());
   }
 
-  /** A chunk in each tick, so that many joins block nothing. */
+  /** Adds one chunk per tick, so that many joins do not block the process. */
   #feed(inDoubt: Iterator<Join>): void {
     const chunk = nextChunk(inDoubt);
     this.#isFeeding = chunk.length === CHUNK_SIZE;
@@ -240,18 +240,18 @@ export class RemoteOutage implements Outage {
     if (isBack) this.linkUp();
   }
 
-  /** While the link is down nobody else may need it, so its return would go unnoticed. */
+  /** Wants the link, because nothing else may open it. */
   #want(): void {
     const link = this.#context.module.link(this.remote);
     if (link.state !== 'up') this.#unwant ??= link.want({ soon: true });
   }
 
-  /** While joins are being asked about, the end of that is waited for. */
+  /** Gives up, unless a fan-out is running, which decides itself. */
   #timeIsUp(): void {
     if (this.#state === 'canary' || this.#state === 'down') this.#giveUp();
   }
 
-  /** Tells all clients in doubt. Rooms that still have them are sent a leave once the remote is reachable. */
+  /** Sends notices to all clients in doubt, and leaves to their rooms when the remote is reachable. */
   #giveUp(): void {
     this.#state = 'down';
     this.#timer.cancel();
@@ -295,16 +295,16 @@ export class RemoteOutage implements Outage {
     this.#timer.bringForward(Math.max(0, brokenAt + settings.delay + settings.jitter - now()));
   }
 
-  // ── What the survey reports ──────────────────────────────────────────────────────────────────────────────────
+  // ── Reports of the survey ────────────────────────────────────────────────────────────────────────────────────
 
-  isToldOf(join: Join): boolean {
+  hasNotice(join: Join): boolean {
     return this.#notices.isPending(join);
   }
 
   judged(join: Join, verdict: Verdict): void {
     if (this.#episode) this.#episode.pings++;
     if (isAnswer(verdict)) this.#answeredAt = this.#context.now();
-    // Whatever the answer says, the remote can be asked.
+    // Any answer shows that the remote can be asked.
     if (this.#isCanary(join) && !('conclude' in verdict)) this.#fanOut();
   }
 
@@ -320,7 +320,7 @@ export class RemoteOutage implements Outage {
     if (this.#isCanary(join)) this.#fanOut();
   }
 
-  /** What a late answer decides counts, and the remote can be reached. */
+  /** Applies a late answer that decides, and wakes up, because the remote is reachable. */
   late(join: Join, reply: Reply): void {
     const current = this.#parts.current(this.remote);
     if (current !== this) return current.late(join, reply);
@@ -348,7 +348,7 @@ export class RemoteOutage implements Outage {
   #undecided(join: Join): void {
     if (this.#isCanary(join)) this.#goDown();
     else if (this.#state === 'idle') this.trigger('unanswered');
-    else if (this.#state === 'fan-out' && ++this.#failures >= HOPELESS) {
+    else if (this.#state === 'fan-out' && ++this.#failures >= MAX_FAILURES) {
       this.#isFeeding = false;
       this.#survey.stop();
     }
@@ -373,7 +373,8 @@ export class RemoteOutage implements Outage {
   #lost(join: Join, outcome: Outcome, reply: Stanza | undefined): void {
     const { joins } = this.#context;
     const isTaken = this.#notices.isTaken(join, causeOf(outcome), reply);
-    // The room has the client under an unknown nick, or has let it in unheard: it must leave, so that both sides agree.
+    // The room has the client under an unknown nick, or its answer to the join was lost: a leave makes both sides
+    // agree.
     if (outcome === 'desync' || (!isTaken && outcome !== 'lost' && outcome !== 'room-gone'))
       joins.leave(join);
     if (isTaken) this.#inDoubt.settle(join);
@@ -389,7 +390,7 @@ export class RemoteOutage implements Outage {
 
 function isOut(join: Join, outcome: Outcome): boolean {
   if (outcome === 'lost' || outcome === 'room-gone' || outcome === 'desync') return true;
-  // A client that waits to be let in has to ask again, whatever the room says: the answer to its join is lost.
+  // A client that is entering must join again, whatever the answer: the answer to its join was lost.
   return join.state === 'joining' && !isUnknown(outcome);
 }
 

@@ -4,7 +4,7 @@ import type { Context } from './context.ts';
 import type { EpisodeRecord, Trigger } from './episode.ts';
 import { type OutageParts, RemoteOutage } from './outage.ts';
 
-/** What `enjamb joins` calls the states of an outage. */
+/** The names of the states in `enjamb joins`. */
 const SUMMARY = {
   idle: 'ok',
   waiting: 'waiting',
@@ -13,14 +13,14 @@ const SUMMARY = {
   down: 'down',
 } as const;
 
-/** Outages that are remembered after their end. */
+/** The most finished outages that are remembered. */
 const MAX_EPISODES = 100;
 
 export class Outages {
   readonly #context: Context;
   readonly #parts: OutageParts;
   readonly #outages = new Map<string, RemoteOutage>();
-  /** The oldest first. */
+  /** Finished outages, oldest first. */
   readonly episodes: EpisodeRecord[] = [];
 
   constructor(parts: Omit<OutageParts, 'current' | 'ended'>) {
@@ -53,17 +53,17 @@ export class Outages {
     return this.#outages.get(remote);
   }
 
-  /** The state of any remote, in a word for administrators. */
+  /** The state of a remote, in one word for administrators. */
   summary(remote: string): 'ok' | 'waiting' | 'asking' | 'down' {
     return SUMMARY[this.#outages.get(remote)?.state ?? 'idle'];
   }
 
-  /** Joins at the remote may have been lost. */
+  /** Call this when joins at the remote may have been lost. */
   trigger(remote: string, cause: Trigger): void {
     if (this.#context.joins.domain(remote)) this.of(remote).trigger(cause);
   }
 
-  /** The outage of a remote, made if there is none. */
+  /** The outage of a remote; creates one if there is none. */
   of(remote: string): RemoteOutage {
     const known = this.#outages.get(remote);
     if (known) return known;

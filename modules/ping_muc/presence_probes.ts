@@ -1,4 +1,4 @@
-// Presence probes to rooms (XEP-0045 §17.3): a last resort, visible to the room, hence at most one per room and day.
+// Presence probes to rooms (XEP-0045 §17.3), as a last resort. Rooms may show them, hence at most one per room and day.
 
 import {
   BoundedMap,
@@ -12,9 +12,9 @@ import {
 import { isSelfPresence } from 'enjamb/xep';
 import type { Context, Join } from './context.ts';
 
-/** Rooms that are remembered as asked. Beyond that the first one is forgotten, and may be asked again. */
+/** The most rooms that are remembered as asked. Beyond it the oldest is dropped and may be asked again. */
 const MAX_ROOMS = 10_000;
-/** Probes whose answer is kept from the client when it is late. */
+/** The most probes whose late answers are dropped. */
 const MAX_IDS = 1_000;
 const DAY_MS = 24 * 60 * 60_000;
 
@@ -34,7 +34,7 @@ export function sentProbes(module: Pick<Module, 'keep'>): SentProbes {
   return module.keep('presence-probes', newSentProbes);
 }
 
-/** Told once. `undefined`: no answer in time. `local`: our own side made it. */
+/** Called once. `answer`: `undefined` after the timeout. `local`: whether our own side made it. */
 type OnPresence = (answer: Stanza | undefined, local: boolean) => void;
 
 interface Probe {
@@ -47,7 +47,7 @@ interface Probe {
 export class PresenceProbes {
   readonly #context: Pick<Context, 'module' | 'settings' | 'after' | 'now' | 'metrics'>;
   readonly #sent: SentProbes;
-  /** The probes that are not answered yet. The answer need not repeat the id. */
+  /** The pending probes. Their answers may have another id. */
   readonly #waiting = new Map<Join, Probe>();
 
   constructor(context: Pick<Context, 'module' | 'settings' | 'after' | 'now' | 'metrics'>, sent: SentProbes) {
@@ -55,12 +55,12 @@ export class PresenceProbes {
     this.#sent = sent;
   }
 
-  /** Whether any presence may answer a probe. */
+  /** Whether an answer to a probe may arrive. */
   get isWaiting(): boolean {
     return this.#waiting.size > 0 || this.#sent.ids.size > 0;
   }
 
-  /** Whether the room may be sent a probe today. */
+  /** Whether a probe to the room is allowed now. */
   may(room: string): boolean {
     return (this.#sent.rooms.get(room) ?? Number.NEGATIVE_INFINITY) + DAY_MS <= this.#context.now();
   }
@@ -80,7 +80,7 @@ export class PresenceProbes {
     module.send(xml('presence', { type: 'probe', id, from, to }), { overhead: true });
   }
 
-  /** The room is being sent a probe. */
+  /** Records the time of a probe to the room. */
   note(room: string): void {
     const { rooms } = this.#sent;
     const now = this.#context.now();
@@ -91,7 +91,7 @@ export class PresenceProbes {
     rooms.set(room, now);
   }
 
-  /** A presence for a client: returns `'handled'` if it answers a probe, as the client must not see it. */
+  /** Returns `'handled'` for presence that answers a probe, which the client must not get. */
   accept(event: StanzaEvent, join: Join | undefined): 'handled' | undefined {
     const { stanza, from, to } = event;
     if (stanza.attrs.type === 'error') return this.#acceptError(event);
@@ -126,7 +126,7 @@ export class PresenceProbes {
   }
 }
 
-/** An error comes from an occupant, from the room, or from the service around it. */
+/** Whether an error is from an occupant, the room or its service. */
 function isFrom({ room }: Join, from: string, bare: string): boolean {
   return bare === room.jid || from === room.domain.name;
 }

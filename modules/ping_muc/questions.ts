@@ -1,5 +1,5 @@
-// Questions to rooms and services in the name of a client, and their answers. An answer within ten minutes after the
-// timeout still counts.
+// Questions to rooms and services from the address of a client, and their answers. An answer up to ten minutes after
+// the timeout still counts.
 
 import {
   type AskedIq,
@@ -22,15 +22,15 @@ const LATE_MS = 10 * 60_000;
 export interface Reply {
   readonly answer: Answer;
   readonly relay: Relay;
-  /** A `timeout` was told before. */
+  /** Whether a `timeout` was reported before. */
   readonly late: boolean;
   /** The answer as it was received. */
   readonly stanza: Stanza | undefined;
 }
 
 /**
- * Told once, and once more if a ping is answered late; never before `ask` returns. `undefined`: the client has moved on, so
- * that the answer means nothing.
+ * Called once, and once more if a ping is answered late; never before `ask` returns. `undefined`: the join has
+ * changed, so the answer is void.
  */
 export type OnReply = (reply: Reply | undefined) => void;
 
@@ -39,7 +39,7 @@ interface Asked extends Waiting {
   readonly epoch: number;
   /** The join's nick when the question was asked. */
   readonly nick: string;
-  /** The client was waiting to be let in. */
+  /** Whether the client was entering. */
   readonly isEntering: boolean;
   readonly question: Question;
   readonly to: string;
@@ -49,7 +49,7 @@ export class Questions {
   readonly #context: Context;
   readonly #relays: Relays;
   readonly #presence: PresenceProbes;
-  /** The last question to each remote, until it is answered. Questions leave in their order. */
+  /** The last question to each remote, until it is answered. Questions are sent in their order. */
   readonly #last = new Map<string, { readonly request: AskedIq; readonly at: number }>();
 
   constructor(context: Context, relays: Relays, presence: PresenceProbes) {
@@ -58,7 +58,7 @@ export class Questions {
     this.#presence = presence;
   }
 
-  /** Asks with the address of the client. `nick`: the occupant to ask about. */
+  /** Sends a question from the client's full JID. `nick`: of the occupant to ask about. */
   ask(join: Join, question: Question, nick: string, onReply: OnReply): void {
     const { metrics } = this.#context;
     const isEntering = join.state === 'joining';
@@ -77,7 +77,7 @@ export class Questions {
     else this.#request(asked, onReply);
   }
 
-  /** Whether a question to this remote still waits for a link. */
+  /** Whether a question to this remote waits for the link. */
   isWaiting(remote: string): boolean {
     const last = this.#last.get(remote);
     return last !== undefined && !last.request.left && last.at > this.#context.now() - LATE_MS;
@@ -138,13 +138,13 @@ export class Questions {
     return { answer, relay: relayOf(asked, asked.join.session), late, stanza };
   }
 
-  /** Later: an answer of our own side comes while the question is still being sent. */
+  /** Calls it in a later tick: an error of our own side arrives before `ask` returns. */
   #tell(onReply: OnReply, reply: Reply | undefined): void {
     this.#context.after(0, () => onReply(reply));
   }
 }
 
-/** Whether the client has been let in, has joined anew, left, ended or got another nick since. */
+/** Whether the client has entered, joined again, left, ended or got another nick since the question. */
 function isVoid({ join, epoch, nick, isEntering }: Asked): boolean {
   if (join.epoch !== epoch || join.nick !== nick) return true;
   return isEntering ? join.state !== 'joining' : !isIn(join);
@@ -160,7 +160,7 @@ function addressee({ room }: Join, question: Question, nick: string): string {
   return question === 'service' ? room.domain.name : `${room.jid}/${nick}`;
 }
 
-/** @param room the bare JID of the room, to tell its errors from those of the service around it */
+/** @param room the bare JID of the room; distinguishes its errors from those of its service */
 export function answerOf(stanza: Stanza, room: string, local: boolean): Answer {
   if (stanza.attrs.type !== 'error') return { kind: 'result', ...factsOf(stanza) };
   const error = stanza.getChild('error');

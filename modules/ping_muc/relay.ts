@@ -1,5 +1,6 @@
-// Self-pings that a room relays to one of the user's clients (XEP-0410 §3.2). The server answers for the client: a sleeping
-// phone cannot, and some services remove a session that does not (docs/adr/0012-the-server-answers-relayed-pings.md).
+// Self-pings that a room relays to one of the user's clients (XEP-0410 §3.2). The server answers for the client: a
+// sleeping phone cannot, and some services remove a session that does not
+// (docs/adr/0012-the-server-answers-relayed-pings.md).
 
 import { type C2SSession, type Jid, NS, type Stanza, type StanzaEvent, xml } from 'enjamb/api';
 import type { Context } from './context.ts';
@@ -21,12 +22,14 @@ export class Relays {
     this.#context = context;
   }
 
+  /** Call this when a self-ping is sent. `account`: the client's bare JID. */
   open(occupant: string, account: string, waiting: Waiting): void {
     const key = `${occupant} ${account}`;
     const all = this.#waiting.get(key) ?? new Set();
     this.#waiting.set(key, all.add(waiting));
   }
 
+  /** Call this when it is answered or has timed out. */
   close(occupant: string, account: string, waiting: Waiting): void {
     const key = `${occupant} ${account}`;
     const all = this.#waiting.get(key);
@@ -55,8 +58,8 @@ export class Relays {
   }
 
   /**
-   * Answers a ping by which a room or its service checks a sleeping client: the session can be resumed, and some services
-   * remove clients that do not answer. A connected client answers for itself.
+   * Answers a ping by which a room or its service checks a sleeping client: the session can be resumed, and some
+   * services remove clients that do not answer. A connected client answers for itself.
    */
   answerForSleeping({ stanza, from, to }: StanzaEvent, session: C2SSession | undefined): Stanza | undefined {
     const { metrics, settings } = this.#context;
@@ -71,7 +74,7 @@ function pong({ attrs: { id } }: Stanza, from: Jid, to: Jid): Stanza {
   return xml('iq', { type: 'result', id, from: `${to}`, to: `${from}` });
 }
 
-/** Whether the client is in this room, or in any of this service. */
+/** Whether the client is in the room, or in any room of the service, with this address. */
 function isInAt({ state: { mucJoins } }: C2SSession, { local, bare, domain }: Jid): boolean {
   const joins = [...(mucJoins?.values() ?? [])];
   return joins.some(
@@ -79,7 +82,7 @@ function isInAt({ state: { mucJoins } }: C2SSession, { local, bare, domain }: Ji
   );
 }
 
-/** Where the room has relayed a ping of `session` to. */
+/** The sessions to which the room has relayed a ping of `session`. */
 export function relayOf({ relayedTo }: Waiting, session: C2SSession): Relay {
   if (relayedTo === undefined) return 'none';
   if (relayedTo.has(session)) return 'own';

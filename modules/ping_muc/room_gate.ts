@@ -1,4 +1,5 @@
-// Of each room one join is asked about first: if the room does not exist, one ping and one question settle all its joins.
+// Asks about one join of each room first. If the room does not exist, one ping and one disco request settle all its
+// joins.
 
 import type { Join } from './context.ts';
 import type { RoomFacts } from './verdict.ts';
@@ -8,7 +9,7 @@ interface InRoom {
 }
 
 interface Gate<C> {
-  /** The case that is asked about for all; `undefined` once the room is known to exist. */
+  /** The join that is asked about first; `undefined` once the room is known to exist. */
   first: C | undefined;
   facts: RoomFacts | undefined;
   readonly waiting: C[];
@@ -17,22 +18,22 @@ interface Gate<C> {
 export class RoomGates<C extends InRoom> {
   readonly #gates = new Map<string, Gate<C>>();
 
-  /** Makes this case the first of its room, if the room has none. */
-  claim(subject: C): void {
-    const { jid } = subject.join.room;
-    if (!this.#gates.has(jid)) this.#gates.set(jid, { first: subject, facts: undefined, waiting: [] });
+  /** Makes this join the first of its room, if the room has none. */
+  claim(entry: C): void {
+    const { jid } = entry.join.room;
+    if (!this.#gates.has(jid)) this.#gates.set(jid, { first: entry, facts: undefined, waiting: [] });
   }
 
-  /** Whether this case may be asked about now. Otherwise it waits for the first of its room. */
-  admits(subject: C): boolean {
-    this.claim(subject);
-    const gate = this.#gates.get(subject.join.room.jid)!;
-    if (gate.first === undefined || gate.first === subject) return true;
-    gate.waiting.push(subject);
+  /** Whether this join may be asked about now. Otherwise it waits for the first of its room. */
+  admits(entry: C): boolean {
+    this.claim(entry);
+    const gate = this.#gates.get(entry.join.room.jid)!;
+    if (gate.first === undefined || gate.first === entry) return true;
+    gate.waiting.push(entry);
     return false;
   }
 
-  /** What the room has said about itself. */
+  /** The facts from the room's disco information; `undefined` if it was not asked. */
   facts(room: string): RoomFacts | undefined {
     return this.#gates.get(room)?.facts;
   }
@@ -42,19 +43,19 @@ export class RoomGates<C extends InRoom> {
     if (gate && facts) gate.facts = facts;
   }
 
-  /** The room exists. Returns the cases that have waited for it; none unless `subject` is the first of its room. */
-  open(subject: C): readonly C[] {
-    const gate = this.#gates.get(subject.join.room.jid);
-    if (gate?.first !== subject) return [];
+  /** Call this when the room is known to exist. Returns the joins that waited for it, if `entry` is the first one. */
+  open(entry: C): readonly C[] {
+    const gate = this.#gates.get(entry.join.room.jid);
+    if (gate?.first !== entry) return [];
     gate.first = undefined;
     return gate.waiting.splice(0);
   }
 
-  /** The first of the room brought no answer. Returns the cases that have waited for it. */
-  fail(subject: C): readonly C[] {
-    const { jid } = subject.join.room;
+  /** Call this when the first join got no answer. Returns the joins that waited for it. */
+  fail(entry: C): readonly C[] {
+    const { jid } = entry.join.room;
     const gate = this.#gates.get(jid);
-    if (gate?.first !== subject) return [];
+    if (gate?.first !== entry) return [];
     this.#gates.delete(jid);
     return gate.waiting;
   }

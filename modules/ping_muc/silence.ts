@@ -1,11 +1,11 @@
-// Rooms that have sent nothing for a long time. A service can restart behind a link that stays up, and then no event shows
-// it. So one client of each silent room is asked about now and then, one room after the other.
+// Rooms that have sent nothing for a long time. A service may restart behind a link that stays up, without any event.
+// So the server asks each silent room about one of its clients, one room at a time.
 //
-// This costs nothing per stanza: a walk over all joins, a chunk at a time, finds the rooms that will be silent for long enough
-// before the next walk, and each remote is asked about its own when their time comes.
+// This costs nothing per stanza: a walk over all joins, in chunks, finds the rooms that are due before the next walk.
+// Each remote has a queue of its due rooms.
 //
-// A room that sends to some of our clients and not to others is silent for the others: it may have restarted, and some have
-// joined again. Each of the others is asked about.
+// A room may be silent for some of our clients only: it has restarted, and other clients have joined again. Then it
+// is asked about each of these clients.
 
 import { inChunks } from 'enjamb/api';
 import type { Context, Domain, Join } from './context.ts';
@@ -17,7 +17,7 @@ type Room = Join['room'];
 
 /** The silent rooms of one remote. */
 interface Queue {
-  /** When each will be silent for long enough; the earliest last. */
+  /** The rooms with the times at which they are due; the earliest last. */
   due: { readonly room: Room; readonly at: number }[];
   /** The join that was asked about last. */
   asked: { readonly join: Join; readonly epoch: number; readonly at: number } | undefined;
@@ -31,25 +31,27 @@ export interface SilenceParts {
 
 /** Walks per `ping_muc_silence`. */
 const WALKS = 15;
-/** Once a remote has lost a join, rooms that were silent for this share of the time are asked immediately. */
+/**
+ * When a remote has lost a join, rooms that are silent for this fraction of `ping_muc_silence` are asked immediately.
+ */
 const QUIET = 1 / 3;
-/** A proof this soon after a question was most likely its answer. */
+/** A proof within this time after a question is probably its answer. */
 const ANSWER_MS = 60_000;
-/** A room's stanza reaches all its clients within this time. */
+/** The time within which a room's stanza reaches all its clients. */
 const SPREAD_MS = 5_000;
-/** A walk counts as many joins of a large room as one step. */
+/** The joins of a large room that count as one step of a walk. */
 const JOINS_PER_STEP = 8;
 
 export class Silence {
   readonly #context: Context;
   readonly #outages: Outages;
   readonly #notices: Notices;
-  /** Of the remotes with rooms to ask. */
+  /** The queues of remotes with due rooms. */
   readonly #queues = new Map<Domain, Queue>();
-  /** When a room, and a join, was last asked about. The answer need not be a proof, nor sent of the room's own accord. */
+  /** When a room, or a join, was last asked about. Its answer may prove nothing, and is not live. */
   readonly #askedAt = new WeakMap<Room | Join, number>();
-  /** When all quiet rooms of a remote were last asked about. */
-  readonly #hurriedAt = new WeakMap<Domain, number>();
+  /** When all quiet rooms of a remote were last asked. */
+  readonly #allAskedAt = new WeakMap<Domain, number>();
 
   constructor({ context, outages, notices }: SilenceParts) {
     this.#context = context;
@@ -57,7 +59,7 @@ export class Silence {
     this.#notices = notices;
   }
 
-  /** Between two walks, in ms. */
+  /** The time between two walks, in ms. */
   get interval(): number {
     return Math.ceil(this.#context.settings.silence / WALKS);
   }
@@ -67,7 +69,7 @@ export class Silence {
     const { after, joins, now } = this.#context;
     const until = now() + this.interval;
     const found = new Map<Domain, Queue['due']>();
-    const look = (rooms: (Room | undefined)[]) => {
+    const check = (rooms: (Room | undefined)[]) => {
       for (const room of rooms) {
         const at = room ? this.#dueAt(room) : Number.POSITIVE_INFINITY;
         if (room === undefined || at > until) continue;
@@ -76,7 +78,7 @@ export class Silence {
         due.push({ room, at });
       }
     };
-    inChunks(steps(joins.domains()), after, look, () => this.#found(found));
+    inChunks(steps(joins.domains()), after, check, () => this.#found(found));
   }
 
   #found(found: ReadonlyMap<Domain, Queue['due']>): void {
@@ -93,23 +95,23 @@ export class Silence {
     this.#pump(domain, queue);
   }
 
-  /** Asks about one room, or waits: for the answer of the one before, or for the time of the next. */
+  /** Asks one room, or waits for the answer of the former one or until the next one is due. */
   #pump(domain: Domain, queue: Queue): void {
     const { now, settings } = this.#context;
     const outage = this.#outages.get(domain.name);
-    if (outage && outage.state !== 'idle') queue.due = []; // All its rooms are about to be asked.
+    if (outage && outage.state !== 'idle') queue.due = []; // The outage asks all rooms.
     const { asked } = queue;
     const isWaiting = asked && outage?.has(asked.join) && outage.answeredAt < asked.at;
     if (asked && !isWaiting) {
       queue.asked = undefined;
-      if (this.#isLost(asked.join, asked.epoch)) this.#hurry(domain);
+      if (this.#isLost(asked.join, asked.epoch)) this.#askQuietRooms(domain);
     }
     const next = queue.due.at(-1);
     if (isWaiting) this.#pumpLater(settings.silenceGap, domain, queue);
     else if (next && next.at > now()) this.#pumpLater(next.at - now(), domain, queue);
     else if (next) {
       queue.due.pop();
-      this.#pumpLater(settings.silenceGap, domain, queue); // First: asking may throw.
+      this.#pumpLater(settings.silenceGap, domain, queue); // First, because asking may throw.
       this.#ask(next.room, queue);
     } else this.#queues.delete(domain);
   }
@@ -131,7 +133,7 @@ export class Silence {
     this.#outages.of(room.domain.name).confirmAll(joins, isSilent);
   }
 
-  /** When this room will be silent for long enough, for all or for some of our clients. Infinity if none is in it. */
+  /** When this room is due, for all or some of our clients. Infinity if it has none of them. */
   #dueAt(room: Room): number {
     const { silence } = this.#context.settings;
     const { all, live } = this.#heardAt(room);
@@ -142,7 +144,7 @@ export class Silence {
     return at + silence;
   }
 
-  /** One client of a silent room; all clients that are left out by a room that is not. */
+  /** One client of a silent room; for other rooms, all clients to which they do not send. */
   #joinsToAsk(room: Room): Join[] {
     const until = this.#context.now() - this.#context.settings.silence;
     const { all, live } = this.#heardAt(room);
@@ -153,7 +155,7 @@ export class Silence {
   }
 
   /**
-   * When a room last sent anything to any of our clients (`all`), and when it last did so unasked (`live`).
+   * When a room last sent anything to any of our clients (`all`), and when it last did so without a question (`live`).
    * `all` is Infinity if none of our clients is in the room.
    */
   #heardAt({ joins }: Room): { readonly all: number; readonly live: number } {
@@ -172,11 +174,11 @@ export class Silence {
     return join.epoch === epoch && (join.state === 'gone' || this.#notices.isPending(join));
   }
 
-  /** One room has lost a join, so others may have: all quiet rooms are asked now instead of one by one. */
-  #hurry(domain: Domain): void {
+  /** Asks all quiet rooms of a remote now, because another room has lost a join. */
+  #askQuietRooms(domain: Domain): void {
     const { after, metrics, now, settings } = this.#context;
-    if (now() - (this.#hurriedAt.get(domain) ?? Number.NEGATIVE_INFINITY) < settings.silence) return;
-    this.#hurriedAt.set(domain, now());
+    if (now() - (this.#allAskedAt.get(domain) ?? Number.NEGATIVE_INFINITY) < settings.silence) return;
+    this.#allAskedAt.set(domain, now());
     const before = now() - settings.silence * QUIET;
     inChunks(domain.rooms.values(), after, (rooms) => {
       const quiet = rooms.filter(
@@ -200,7 +202,7 @@ function* steps(domains: Iterable<Domain>): Generator<Room | undefined> {
   }
 }
 
-/** Whether the room has sent to others, and not to this client. */
+/** Whether the room has sent to other clients but not to this one. */
 function isLeftOut(join: Join, live: number): boolean {
   return isIn(join) && join.provenAt < live - SPREAD_MS;
 }

@@ -1,4 +1,4 @@
-// The questions to one remote: how many at a time, how fast, and what each answer leads to.
+// The questions to one remote: bounds their number and rate, and handles their answers.
 
 import {
   CHUNK_SIZE,
@@ -30,20 +30,20 @@ import {
   type Verdict,
 } from './verdict.ts';
 
-/** What a survey reports to. */
+/** The outage to which a survey reports. */
 export interface Outage {
-  /** An answer has been judged, or its absence. */
+  /** An answer, or a timeout, was judged. */
   judged(join: Join, verdict: Verdict): void;
   concluded(finding: Finding): void;
   /** A ping was answered after its timeout. */
   late(join: Join, reply: Reply): void;
-  /** Nothing is being asked, and nothing waits to be asked. */
+  /** No question is pending or waiting. */
   surveyed(): void;
-  /** Whether the client is about to be told that it is out. */
-  isToldOf(join: Join): boolean;
+  /** Whether a notice for the client is pending. */
+  hasNotice(join: Join): boolean;
 }
 
-/** What was found out about one join. */
+/** The result for one join. */
 export interface Finding {
   readonly join: Join;
   readonly outcome: Outcome;
@@ -57,13 +57,13 @@ export interface SurveyParts {
   readonly context: Context;
   readonly questions: Questions;
   readonly presence: PresenceProbes;
-  /** Of this remote, and of all remotes together. */
+  /** The rate of this remote and that of all remotes. */
   readonly rates: readonly Rate[];
   readonly outage: Outage;
 }
 
-/** One join that is asked about. */
-interface Case {
+/** A join in the survey. */
+interface Entry {
   readonly join: Join;
   readonly evidence: Evidence;
   /** A join that was proved after this is no longer in doubt. */
@@ -71,24 +71,24 @@ interface Case {
   readonly concernsRoom: boolean;
   reply: Stanza | undefined;
   isClosed: boolean;
-  /** A question is not answered yet. */
+  /** Whether a question is pending. */
   isAsking: boolean;
-  /** Runs until the next question. */
+  /** The timer of the next question. */
   timer: Timer | undefined;
-  /** A nick change is unanswered, and the new nick was not the client's: the old one is next. */
+  /** Whether to ask about the old nick next: a nick change is unanswered, and the client does not have the new nick. */
   triesOldNick: boolean;
 }
 
-/** Questions that may be unanswered at a time. */
+/** The most pending questions. */
 const WINDOW = { first: 8, largest: 256 };
 
 export class Survey {
   readonly #parts: SurveyParts;
-  readonly #cases = new Map<Join, Case>();
-  readonly #gates = new RoomGates<Case>();
+  readonly #entries = new Map<Join, Entry>();
+  readonly #gates = new RoomGates<Entry>();
   readonly #window = new CongestionWindow(WINDOW);
-  /** Asked about as soon as the window lets it, before the joins of the order. */
-  #ready: Case[] = [];
+  /** The entries to ask about next, before those of the order. */
+  #ready: Entry[] = [];
   #order = new AskingOrder();
   #asking = 0;
   readonly #timer: ResettableTimer;
@@ -100,73 +100,73 @@ export class Survey {
   }
 
   has(join: Join): boolean {
-    return this.#cases.has(join);
+    return this.#entries.has(join);
   }
 
   get isIdle(): boolean {
-    return this.#cases.size === 0;
+    return this.#entries.size === 0;
   }
 
-  /** Asks about one join immediately, whatever else is being asked. */
+  /** Asks about one join immediately, regardless of the window. */
   askNow(join: Join, concernsRoom = false): void {
-    if (this.#cases.has(join)) return;
-    const subject = this.#begin(join, this.#parts.context.now(), concernsRoom);
-    this.#gates.claim(subject);
-    this.#step(subject, () => this.#ask(subject));
+    if (this.#entries.has(join)) return;
+    const entry = this.#begin(join, this.#parts.context.now(), concernsRoom);
+    this.#gates.claim(entry);
+    this.#step(entry, () => this.#ask(entry));
   }
 
-  /** Forgets what rooms have said about themselves, unless joins are being asked about. */
+  /** Forgets the facts about rooms, unless questions are pending. */
   forgetRooms(): void {
     if (this.isIdle) this.#gates.clear();
   }
 
-  /** A round of questions begins, with a small window. */
+  /** Starts a new round of questions, with a small window. */
   reset(): void {
     this.#window.reset();
     this.#order = new AskingOrder();
   }
 
-  /** Asks about all of these in their order, as fast as the window allows. */
+  /** Asks about these joins in their order, as fast as the window allows. */
   add(joins: Iterable<Join>): void {
     this.#order.add(joins);
     this.#pump();
   }
 
-  /** Asks about these before all others. */
+  /** Asks about these joins before all others. */
   enqueue(joins: Iterable<Join>, concernsRoom = false): void {
     const now = this.#parts.context.now();
     for (const join of joins) {
-      if (!this.#cases.has(join)) this.#ready.push(this.#begin(join, now, concernsRoom));
+      if (!this.#entries.has(join)) this.#ready.push(this.#begin(join, now, concernsRoom));
     }
     this.#pump();
   }
 
-  /** Drops what was not asked yet. Questions that were sent continue. */
+  /** Drops the joins that were not asked about. Pending questions continue. */
   stop(): void {
     this.#order = new AskingOrder();
-    for (const subject of this.#cases.values()) if (!subject.isAsking) this.#close(subject);
+    for (const entry of this.#entries.values()) if (!entry.isAsking) this.#close(entry);
     this.#ready = [];
     this.#gates.clear();
   }
 
-  /** Ends everything. Answers that still come are late ones. */
+  /** Drops all joins. Answers to pending questions count as late. */
   clear(): void {
-    for (const subject of this.#cases.values()) this.#close(subject);
+    for (const entry of this.#entries.values()) this.#close(entry);
     this.stop();
     this.#timer.cancel();
   }
 
-  /** The join was settled by something else than an answer to us. */
+  /** Drops a join that was settled without an answer to us. */
   drop(join: Join): void {
-    const subject = this.#cases.get(join);
-    if (!subject) return;
-    this.#close(subject);
-    this.#requeue(this.#gates.open(subject));
+    const entry = this.#entries.get(join);
+    if (!entry) return;
+    this.#close(entry);
+    this.#requeue(this.#gates.open(entry));
     this.#pump();
   }
 
-  #begin(join: Join, since: number, concernsRoom: boolean): Case {
-    const subject: Case = {
+  #begin(join: Join, since: number, concernsRoom: boolean): Entry {
+    const entry: Entry = {
       join,
       evidence: newEvidence(),
       since,
@@ -177,8 +177,8 @@ export class Survey {
       timer: undefined,
       triesOldNick: false,
     };
-    this.#cases.set(join, subject);
-    return subject;
+    this.#entries.set(join, entry);
+    return entry;
   }
 
   /** Asks as many questions as the limits allow now. After an exception it continues a little later. */
@@ -202,70 +202,70 @@ export class Survey {
     while (this.#asking < this.#window.size) {
       const wait = Math.max(...rates.map((rate) => rate.waitMs));
       if (wait > 0) return this.#pumpAfter(wait);
-      const subject = this.#next();
-      if (subject === 'later') return this.#pumpAfter(0);
-      if (subject === undefined) break;
-      this.#step(subject, () => this.#ask(subject));
+      const entry = this.#next();
+      if (entry === 'later') return this.#pumpAfter(0);
+      if (entry === undefined) break;
+      this.#step(entry, () => this.#ask(entry));
     }
     if (this.isIdle) outage.surveyed();
   }
 
-  /** Runs one step for one join. If it throws, the join counts as unanswered, and the others continue. */
-  #step(subject: Case, step: () => void): void {
+  /** Runs one step for one join. If it throws, the join counts as unanswered; the other joins are not affected. */
+  #step(entry: Entry, step: () => void): void {
     const { module } = this.#parts.context;
     try {
       step();
     } catch (error) {
-      module.report(error, { room: subject.join.room.jid });
+      module.report(error, { room: entry.join.room.jid });
       this.#pumpAfter(0);
-      if (subject.isClosed) return;
-      this.#settled(subject);
-      this.#report(subject, 'silent');
+      if (entry.isClosed) return;
+      this.#settled(entry);
+      this.#report(entry, 'silent');
     }
   }
 
-  /** `later`: too many were passed over, because they wait for their rooms or are settled. */
-  #next(): Case | 'later' | undefined {
+  /** Returns `later` after skipping a whole chunk of entries that wait for their rooms or are settled. */
+  #next(): Entry | 'later' | undefined {
     const { outage } = this.#parts;
     for (let passed = 0; passed < CHUNK_SIZE; passed++) {
-      const subject = this.#ready.shift() ?? this.#fromOrder();
-      if (subject === undefined) return undefined;
-      if (!this.#isOpen(subject) || outage.isToldOf(subject.join)) this.#settled(subject);
-      else if (this.#gates.admits(subject)) return subject;
+      const entry = this.#ready.shift() ?? this.#fromOrder();
+      if (entry === undefined) return undefined;
+      if (!this.#isOpen(entry) || outage.hasNotice(entry.join)) this.#settled(entry);
+      else if (this.#gates.admits(entry)) return entry;
     }
     return 'later';
   }
 
-  #fromOrder(): Case | undefined {
+  #fromOrder(): Entry | undefined {
     for (let join = this.#order.next(); join; join = this.#order.next()) {
-      if (!this.#cases.has(join)) return this.#begin(join, join.room.domain.brokenAt, false);
+      if (!this.#entries.has(join)) return this.#begin(join, join.room.domain.brokenAt, false);
     }
     return undefined;
   }
 
-  /** Whether the answer is still wanted. */
-  #isOpen({ join, since, isClosed }: Case): boolean {
+  /** Whether the join is still in doubt. */
+  #isOpen({ join, since, isClosed }: Entry): boolean {
     return !isClosed && isDoubtful(join, since, this.#parts.context.joins);
   }
 
-  #ask(subject: Case): void {
+  #ask(entry: Entry): void {
     const { context, presence, rates } = this.#parts;
-    const { join, evidence } = subject;
+    const { join, evidence } = entry;
     const delay = untilNickIsKnown(join, context);
     if (delay > 0) {
-      this.#requeue(this.#gates.open(subject));
-      this.#wait(subject, delay);
+      this.#requeue(this.#gates.open(entry));
+      this.#wait(entry, delay);
       return;
     }
-    subject.isAsking = true;
+    entry.isAsking = true;
     this.#asking++;
     evidence.pings++;
     for (const rate of rates) rate.take();
-    const nick = nickFor(subject, context);
+    const nick = nickFor(entry, context);
     evidence.irc = this.#irc;
-    // The answer to a probe cannot be told from the room's answer to a join.
+    // The answer to a probe looks like the answer to a join.
     evidence.mayProbe = join.state !== 'joining' && presence.may(join.room.jid);
-    this.#question(subject, 'ping', nick, (answer, relay) => {
+    this.#question(entry, 'ping', nick, (answer, relay) => {
       const verdict = judgePing(answer, relay, evidence);
       if ('conclude' in verdict && verdict.conclude === 'joined' && nick !== join.nick)
         context.joins.adopt(join, nick);
@@ -274,115 +274,115 @@ export class Survey {
   }
 
   #question(
-    subject: Case,
+    entry: Entry,
     question: Question,
     nick: string,
     judge: (answer: Answer, relay: Relay) => Verdict,
   ): void {
     const { questions, outage } = this.#parts;
-    questions.ask(subject.join, question, nick, (reply) => {
-      if (reply?.late) return outage.late(subject.join, reply);
-      if (subject.isClosed) return;
-      this.#step(subject, () => {
-        if (reply === undefined) return this.#askAnew(subject);
-        subject.reply = reply.stanza;
-        this.#judged(subject, reply.answer, judge(reply.answer, reply.relay));
+    questions.ask(entry.join, question, nick, (reply) => {
+      if (reply?.late) return outage.late(entry.join, reply);
+      if (entry.isClosed) return;
+      this.#step(entry, () => {
+        if (reply === undefined) return this.#askAnew(entry);
+        entry.reply = reply.stanza;
+        this.#judged(entry, reply.answer, judge(reply.answer, reply.relay));
       });
     });
   }
 
-  #judged(subject: Case, answer: Answer, verdict: Verdict): void {
+  #judged(entry: Entry, answer: Answer, verdict: Verdict): void {
     this.#parts.context.metrics.answered(answer, verdict);
-    this.#parts.outage.judged(subject.join, verdict);
-    if (!subject.isClosed) this.#proceed(subject, verdict);
+    this.#parts.outage.judged(entry.join, verdict);
+    if (!entry.isClosed) this.#proceed(entry, verdict);
   }
 
-  #proceed(subject: Case, verdict: Verdict): void {
+  #proceed(entry: Entry, verdict: Verdict): void {
     if (isAnswer(verdict)) this.#window.answered();
     if ('conclude' in verdict) {
-      this.#conclude(subject, verdict.conclude);
+      this.#conclude(entry, verdict.conclude);
       this.#pump();
     } else if ('again' in verdict) {
       const { soon, later } = this.#parts.context.settings;
-      this.#release(subject);
-      this.#requeue(this.#gates.open(subject));
-      if (verdict.again === 'later') subject.triesOldNick = true;
-      this.#wait(subject, verdict.again === 'soon' ? soon : later);
+      this.#release(entry);
+      this.#requeue(this.#gates.open(entry));
+      if (verdict.again === 'later') entry.triesOldNick = true;
+      this.#wait(entry, verdict.again === 'soon' ? soon : later);
       this.#pump();
-    } else this.#askFurther(subject, verdict.ask);
+    } else this.#askFurther(entry, verdict.ask);
   }
 
   /** Another question about the same join, because the answer to the ping did not decide. */
-  #askFurther(subject: Case, question: 'room' | 'service' | 'presence'): void {
-    const { join, evidence } = subject;
-    if (question === 'presence') this.#question(subject, question, join.nick, judgePresence);
+  #askFurther(entry: Entry, question: 'room' | 'service' | 'presence'): void {
+    const { join, evidence } = entry;
+    if (question === 'presence') this.#question(entry, question, join.nick, judgePresence);
     else if (question === 'service') {
-      this.#question(subject, question, join.nick, (answer) => {
+      this.#question(entry, question, join.nick, (answer) => {
         const verdict = judgeService(answer, evidence);
         this.#irc = evidence.irc;
         return verdict;
       });
     } else {
       const facts = this.#gates.facts(join.room.jid);
-      if (facts) this.#proceed(subject, judgeRoom({ kind: 'result', facts }, evidence));
-      else this.#question(subject, question, join.nick, (answer) => this.#roomAnswered(subject, answer));
+      if (facts) this.#proceed(entry, judgeRoom({ kind: 'result', facts }, evidence));
+      else this.#question(entry, question, join.nick, (answer) => this.#roomAnswered(entry, answer));
     }
   }
 
-  #roomAnswered({ join, evidence }: Case, answer: Answer): Verdict {
+  #roomAnswered({ join, evidence }: Entry, answer: Answer): Verdict {
     const verdict = judgeRoom(answer, evidence);
     this.#gates.learn(join.room.jid, evidence.room);
     return verdict;
   }
 
-  #conclude(subject: Case, outcome: Outcome): void {
+  #conclude(entry: Entry, outcome: Outcome): void {
     if (isUnknown(outcome)) this.#window.failed();
-    this.#close(subject);
-    this.#report(subject, outcome);
-    if (!isUnknown(outcome)) this.#requeue(this.#gates.open(subject));
-    else for (const waiting of this.#gates.fail(subject)) this.#close(waiting);
+    this.#close(entry);
+    this.#report(entry, outcome);
+    if (!isUnknown(outcome)) this.#requeue(this.#gates.open(entry));
+    else for (const waiting of this.#gates.fail(entry)) this.#close(waiting);
   }
 
-  #report({ join, concernsRoom, reply }: Case, outcome: Outcome): void {
+  #report({ join, concernsRoom, reply }: Entry, outcome: Outcome): void {
     this.#parts.outage.concluded({ join, outcome, concernsRoom, reply });
   }
 
-  /** The client has joined, left or changed its nick meanwhile. Asks again, unless that settles it. */
-  #askAnew(subject: Case): void {
-    const { join, since, concernsRoom } = subject;
-    this.#settled(subject);
+  /** Asks again, because the client has joined, left or changed its nick since the question. */
+  #askAnew(entry: Entry): void {
+    const { join, since, concernsRoom } = entry;
+    this.#settled(entry);
     this.#ready.push(this.#begin(join, since, concernsRoom));
     this.#pump();
   }
 
-  #settled(subject: Case): void {
-    this.#close(subject);
-    this.#requeue(this.#gates.open(subject));
+  #settled(entry: Entry): void {
+    this.#close(entry);
+    this.#requeue(this.#gates.open(entry));
   }
 
-  #wait(subject: Case, delayMs: number): void {
-    subject.timer = this.#parts.context.after(delayMs, () => {
-      subject.timer = undefined;
-      this.#ready.unshift(subject);
+  #wait(entry: Entry, delayMs: number): void {
+    entry.timer = this.#parts.context.after(delayMs, () => {
+      entry.timer = undefined;
+      this.#ready.unshift(entry);
       this.#pump();
     });
   }
 
-  #requeue(cases: readonly Case[]): void {
-    for (const subject of cases) if (!subject.isClosed) this.#ready.push(subject);
+  #requeue(entries: readonly Entry[]): void {
+    for (const entry of entries) if (!entry.isClosed) this.#ready.push(entry);
   }
 
-  #close(subject: Case): void {
-    if (subject.isClosed) return;
-    this.#release(subject);
-    subject.isClosed = true;
-    subject.timer?.cancel();
-    if (this.#cases.get(subject.join) === subject) this.#cases.delete(subject.join);
+  #close(entry: Entry): void {
+    if (entry.isClosed) return;
+    this.#release(entry);
+    entry.isClosed = true;
+    entry.timer?.cancel();
+    if (this.#entries.get(entry.join) === entry) this.#entries.delete(entry.join);
   }
 
-  #release(subject: Case): void {
-    if (subject.isAsking) this.#asking--;
-    subject.isAsking = false;
+  #release(entry: Entry): void {
+    if (entry.isAsking) this.#asking--;
+    entry.isAsking = false;
   }
 }
 
@@ -392,8 +392,8 @@ function untilNickIsKnown(join: Join, { joins, settings, now }: Context): number
   return requested === undefined ? 0 : Math.max(0, requested.at + settings.renaming - now());
 }
 
-/** The nick to ask about. After an unanswered nick change the new one comes first: the room has most likely made it. */
-function nickFor({ join, triesOldNick }: Case, { joins }: Context): string {
+/** The nick to ask about: after an unanswered nick change the new one first, because the change was probably made. */
+function nickFor({ join, triesOldNick }: Entry, { joins }: Context): string {
   const requested = join.state === 'renaming' ? joins.requested(join)?.nick : undefined;
   return requested === undefined || triesOldNick ? join.nick : requested;
 }

@@ -1,4 +1,4 @@
-// The reasons to doubt a remote or a single join, and what the errors that clients receive prove.
+// Triggers: events that put a remote or a single join in doubt. Errors to clients may also prove a join.
 
 import {
   type C2SSession,
@@ -27,11 +27,12 @@ export interface TriggerParts {
   readonly notices: Notices;
 }
 
-/** Follows the links with other servers, and the services of this one. */
+/** Triggers outages by the links with other servers and by local services. */
 export function watchLinks({ context: { module }, outages }: TriggerParts): void {
   module.observe('link-close', ({ stream, remote, cause, error, wasUsed }) => {
     if (!stream) return outages.trigger(remote, 'service-down');
-    // The orderly end of an unused stream says nothing. Asking would open the next one, and so on for ever.
+    // The orderly end of an unused stream proves no loss. A question would open the next stream, whose end would
+    // trigger the next question.
     if (!wasUsed && isOrderly(cause, error)) return;
     outages.trigger(remote, cause === 'timeout' ? 'link-silent' : 'link-lost');
   });
@@ -45,7 +46,7 @@ function isOrderly(cause: S2SCloseCause, error: Error | undefined): boolean {
   return cause === 'stream-error' && error instanceof StreamError && error.condition === 'connection-timeout';
 }
 
-/** Follows the errors that clients receive. */
+/** Triggers outages, and proves joins, by the errors that clients receive. */
 export function watchBounces(parts: TriggerParts): void {
   const { module } = parts.context;
   module.observe('message/full', (event) => {
@@ -58,13 +59,13 @@ export function watchBounces(parts: TriggerParts): void {
     if (event.stanza.attrs.type === 'error') localBounce(event, parts);
   });
   module.observe('track-muc-joins-doubt', ({ join, certain }) => {
-    // The answer to a client's presence. Some conditions are certain, as no occupant is sent them.
+    // An error to a client's presence. It is certain if rooms never send its condition to occupants.
     if (certain && !parts.notices.isTaken(join, 'lost')) parts.notices.tell(join, 'lost');
     else if (!certain) parts.outages.of(join.room.domain.name).confirm(join);
   });
 }
 
-/** Whether our own side could not deliver what a client had sent. */
+/** Whether our own side made the error, because it could not deliver a client's stanza. Triggers an outage if so. */
 function localBounce(event: Readonly<StanzaEvent>, { outages, notices }: TriggerParts): boolean {
   if (!isLocalBounce(event)) return false;
   if (notices.isNotice(event.stanza)) return true;
@@ -87,7 +88,7 @@ function messageError(
   else if (condition === 'item-not-found' && byRoom) parts.context.joins.prove(join, event.origin);
 }
 
-/** The error's type does not count, because services differ in it. */
+/** Ignores the error's type, in which services differ. */
 function groupchatError(
   join: Join,
   condition: string,

@@ -1,9 +1,10 @@
-// What an answer means: the client is in the room, it is out, or another question is needed. Pure. The rules follow XEP-0410
-// §3.2, corrected by what room services really answer (docs/adr/0011-what-an-answer-to-a-self-ping-means.md).
+// What an answer means: the client is in the room, it is out, or another question is needed. Pure. The rules follow
+// XEP-0410 §3.2, corrected by what room services really answer
+// (docs/adr/0011-what-an-answer-to-a-self-ping-means.md).
 
 import type { ErrorType } from 'enjamb/api';
 
-/** The question and whom it goes to. */
+/** A question, and its recipient. */
 export type Question =
   /** The self-ping, of the occupant's own address (XEP-0410 §3.2). */
   | 'ping'
@@ -28,7 +29,7 @@ export type Answer =
     }
   | { readonly kind: 'timeout' };
 
-/** What a room or service says about itself (disco#info). */
+/** The facts from disco#info of a room or service. */
 export interface RoomFacts {
   /** The room itself answers self-pings (XEP-0410 §3.3). */
   readonly optimised: boolean;
@@ -40,7 +41,7 @@ export type Relay = 'none' | 'own' | 'sibling' | 'siblings';
 
 export type Outcome =
   | 'joined'
-  /** Most likely in. The client is never told anything. */
+  /** The client is probably in. It gets no notice. */
   | 'unproven'
   | 'lost'
   /** The room does not exist, so all clients are out of it. */
@@ -60,7 +61,7 @@ export type Verdict =
   /** Send the ping again; `later` leaves time for the announcement of a nick change. */
   | { readonly again: 'soon' | 'later' };
 
-/** What a condition means. */
+/** The meaning of a condition. */
 export type Row =
   | 'out'
   | 'nick-unknown'
@@ -101,13 +102,13 @@ export function isKnown(condition: string): boolean {
   return Object.hasOwn(ROWS, condition);
 }
 
-/** What has been asked and learned about one join in one survey. */
+/** The questions about one join in one survey, and their results. */
 export interface Evidence {
   /** Pings sent, including the one that is being answered. */
   pings: number;
   /** The rows of the answers that did not decide, in order. */
   readonly seen: Row[];
-  /** What the room has said about itself. */
+  /** The facts about the room; `undefined` if it was not asked. */
   room: RoomFacts | undefined;
   /** Whether the service is a gateway to IRC. */
   irc: boolean | undefined;
@@ -115,7 +116,7 @@ export interface Evidence {
   mayProbe: boolean;
 }
 
-/** Nothing is known yet. @param pings pings that were sent already */
+/** @param pings the number of pings that were already sent */
 export function newEvidence(pings = 0): Evidence {
   return { pings, seen: [], room: undefined, irc: undefined, mayProbe: false };
 }
@@ -144,14 +145,14 @@ function judgeRow(row: Row, byRoom: boolean, relay: Relay, evidence: Evidence): 
   switch (row) {
     case 'out':
       return { conclude: 'lost' };
-    case 'nick-unknown': // Rooms check the sender before the nick: it is in, under another nick.
+    case 'nick-unknown': // Rooms check the sender first, so the client is in, under another nick.
       if (byRoom || evidence.room) return isLast ? { conclude: 'desync' } : { again: 'later' };
       return { ask: 'room' };
     case 'unreachable':
       if (evidence.irc === undefined) return { ask: 'service' };
       if (evidence.irc) return { conclude: 'lost' };
       return isLast ? { conclude: 'desync' } : { again: 'soon' };
-    case 'occupant': // ejabberd and MongooseIM send it to occupants if queries between them are off.
+    case 'occupant': // ejabberd and MongooseIM send it to occupants if queries between them are disabled.
       return evidence.mayProbe ? { ask: 'presence' } : { conclude: 'unproven' };
     case 'refused':
       return isLast ? { conclude: 'lost' } : { again: 'soon' };
@@ -175,7 +176,7 @@ export function judgeRoom(answer: Answer, evidence: Evidence): Verdict {
   return { conclude: undecided(answer) };
 }
 
-/** Judges the service's answer to disco#info. A service that does not say it is an IRC gateway is none. */
+/** Judges the service's answer to disco#info. Only a service with an identity of type irc is an IRC gateway. */
 export function judgeService(answer: Answer, evidence: Evidence): Verdict {
   if (answer.kind === 'error' && answer.local) return { conclude: 'down' };
   evidence.irc = answer.kind === 'result' && answer.facts?.irc === true;
@@ -189,7 +190,7 @@ export function judgePresence(answer: Answer): Verdict {
   return { conclude: isOut && !isUndecided(answer.type) ? 'lost' : 'unproven' };
 }
 
-/** Whether the other end has answered, so that asking about other joins makes sense. */
+/** Whether the remote has answered, so that it can be asked about other joins. */
 export function isAnswer(verdict: Verdict): boolean {
   return !('conclude' in verdict) || !isUnknown(verdict.conclude);
 }
@@ -198,7 +199,7 @@ export function isUnknown(outcome: Outcome): outcome is 'busy' | 'down' | 'silen
   return outcome === 'busy' || outcome === 'down' || outcome === 'silent';
 }
 
-/** The room exists, and has not relayed. A room that answers pings itself is in trouble if it refuses one. */
+/** The room exists and has not relayed the ping. A room that answers pings itself is in trouble if it refuses one. */
 function cannotAnswer(room: RoomFacts): Verdict {
   return { conclude: room.optimised ? 'busy' : 'unproven' };
 }

@@ -39,7 +39,10 @@ export function emptyRoom(options: Record<string, unknown> = {}): Room {
   };
 }
 
-/** Two hosts: users on `localhost`, rooms on `rooms.localhost`; `options` are the room service's, `top` the server's, as TOML. */
+/**
+ * Two hosts: users on `localhost`, rooms on `rooms.localhost`; `options` are the room service's, `top` the server's,
+ * as TOML.
+ */
 export function roomServer(
   t: TestContext,
   options = '',

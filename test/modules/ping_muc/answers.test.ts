@@ -1,4 +1,4 @@
-// What rooms of all kinds answer, and what comes of it for the client.
+// Answers of rooms of all kinds, and their consequences for clients.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,7 +6,7 @@ import { NS } from '../../../src/xml/namespaces.ts';
 import { failure, info, presence, result } from '../../support/fake-rooms.ts';
 import { FIRST_QUESTION_S, ROMEO, ROOM, scene, states } from './scene.ts';
 
-test('the room insists on another nick: the client leaves for real, and is told', async (t) => {
+test('the room has the client under another nick: sends a leave and a notice', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.rooms.get(ROOM)!.set(ROMEO, 'Somebody');
   rooms.peer.cut();
@@ -22,7 +22,7 @@ test('the room insists on another nick: the client leaves for real, and is told'
   assert.equal(romeo.notices.length, 1);
 });
 
-test('a desynchronised client that joins again at once stays in', async (t) => {
+test('a client that joins again immediately after that stays in', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.rooms.get(ROOM)!.set(ROMEO, 'Somebody');
   rooms.peer.cut();
@@ -34,7 +34,7 @@ test('a desynchronised client that joins again at once stays in', async (t) => {
   assert.deepEqual(await states(h), ['joined']);
 });
 
-test('no such room, for fifty of our clients: one ping and one question for all', async (t) => {
+test('a room of fifty clients does not exist: sends one ping and one disco request', async (t) => {
   const { h, rooms } = await scene(t);
   const clients = Array.from({ length: 50 }, (_, i) => h.client(`user${i}@montague.lit/x`));
   for (const client of clients) client.joins(`${ROOM}/${client.jid.local}`);
@@ -48,7 +48,7 @@ test('no such room, for fifty of our clients: one ping and one question for all'
   assert.ok(clients.every(({ notices }) => notices.length === 1));
 });
 
-test('the answer to a presence probe is not the client’s: the own presence', async (t) => {
+test('the client does not get its own presence that answers a presence probe', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.onPing = (ping) => failure(ping, 'not-allowed', { by: ROOM });
   rooms.onProbe = () => presence(`${ROOM}/Romeo`, ROMEO, ['110']);
@@ -58,7 +58,7 @@ test('the answer to a presence probe is not the client’s: the own presence', a
   assert.deepEqual(await states(h), ['joined']);
 });
 
-test('the answer to a presence probe is not the client’s: not-acceptable, and the notice', async (t) => {
+test('the client does not get not-acceptable that answers a presence probe, but a notice', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.onPing = (ping) => failure(ping, 'not-allowed', { by: ROOM });
   rooms.onProbe = (probe) => failure(probe, 'not-acceptable', { by: ROOM });
@@ -68,7 +68,7 @@ test('the answer to a presence probe is not the client’s: not-acceptable, and 
   assert.equal(romeo.notices.length, 1);
 });
 
-test('bad-request, twice: out; once: in', async (t) => {
+test('bad-request: the client is out if it is repeated, and in otherwise', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   let pings = 0;
   rooms.onPing = (ping) => (++pings === 1 ? failure(ping, 'bad-request') : result(ping));
@@ -81,7 +81,7 @@ test('bad-request, twice: out; once: in', async (t) => {
   assert.equal(romeo.notices.length, 1);
 });
 
-test('service-unavailable, and the room exists: in, unproven', async (t) => {
+test('service-unavailable of an existing room: the client is in, unproven', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.onPing = (ping) => failure(ping, 'service-unavailable');
   rooms.peer.cut();
@@ -92,7 +92,7 @@ test('service-unavailable, and the room exists: in, unproven', async (t) => {
   assert.deepEqual(await states(h), ['joined, unproven']);
 });
 
-test('XEP-0410 §3.3: service-unavailable from a room that answers pings itself is trouble, not an answer', async (t) => {
+test('XEP-0410 §3.3: service-unavailable of a room that answers self-pings itself decides nothing', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.onPing = (ping) => failure(ping, 'service-unavailable');
   rooms.onInfo = (query) => info(query, [NS.MUC, NS.MUC_SELF_PING]);
@@ -104,7 +104,7 @@ test('XEP-0410 §3.3: service-unavailable from a room that answers pings itself 
   assert.equal(romeo.notices.length, 1);
 });
 
-test('recipient-unavailable from a gateway to IRC: out', async (t) => {
+test('recipient-unavailable of an IRC gateway: the client is out', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.onPing = (ping) => failure(ping, 'recipient-unavailable', { type: 'cancel' });
   rooms.onInfo = (query) => info(query, [], { category: 'conference', type: 'irc' });
@@ -118,7 +118,7 @@ test('recipient-unavailable from a gateway to IRC: out', async (t) => {
   );
 });
 
-test('an answer that is nine minutes late is still ours, and never the client’s', async (t) => {
+test('an answer after nine minutes still counts, and does not reach the client', async (t) => {
   const { h, rooms, romeo } = await scene(t, 'ping_muc_give_up = "never"');
   let first: (() => void) | undefined;
   rooms.onPing = (ping) => {
@@ -133,7 +133,7 @@ test('an answer that is nine minutes late is still ours, and never the client’
   assert.equal(romeo.notices.length, 1);
 });
 
-test('a link that carried a relayed ping and its answer is ours alone: its end asks nothing', async (t) => {
+test('the end of a link that carried only a relayed ping and its answer causes no question', async (t) => {
   const { h, rooms } = await scene(t);
   rooms.onPing = (ping) => {
     rooms.relay(ping, [ROMEO]);
@@ -146,7 +146,7 @@ test('a link that carried a relayed ping and its answer is ours alone: its end a
   assert.equal(rooms.pings.length, 1);
 });
 
-test('answer_relayed_pings = false: a relayed ping is the client’s', async (t) => {
+test('answer_relayed_pings = false: the client gets a relayed ping', async (t) => {
   const { h, rooms, romeo } = await scene(t, 'answer_relayed_pings = false');
   rooms.onPing = (ping) => {
     rooms.relay(ping, [ROMEO]);
@@ -157,7 +157,7 @@ test('answer_relayed_pings = false: a relayed ping is the client’s', async (t)
   assert.equal(romeo.iqs.length, 1);
 });
 
-test('a ping from another occupant is the client’s', async (t) => {
+test('the client gets a ping from another occupant', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   const ping = `<iq type='get' id='p1' from='${ROOM}/Juliet' to='${ROMEO}'><ping xmlns='urn:xmpp:ping'/></iq>`;
   rooms.peer.says(ping);
@@ -165,14 +165,14 @@ test('a ping from another occupant is the client’s', async (t) => {
   assert.equal(romeo.count(ping), 1);
 });
 
-test('a ping from the service itself is the client’s', async (t) => {
+test('the client gets a ping from the service', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.peer.says(`<iq type='get' id='p1' from='${ROOM}' to='${ROMEO}'><ping xmlns='urn:xmpp:ping'/></iq>`);
   h.clock.seconds(1);
   assert.equal(romeo.iqs.length, 1);
 });
 
-test('a link on which servers only asked each other for a sign of life is nobody’s: its end asks nothing', async (t) => {
+test('the end of a link that carried only pings between servers causes no question', async (t) => {
   const { h, rooms } = await scene(t);
   rooms.peer.cut('idle');
   h.clock.seconds(120);

@@ -1,11 +1,11 @@
-// What comes back to clients, and what that says of their rooms.
+// Errors to clients' stanzas, and their meaning for the joins.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failure } from '../../support/fake-rooms.ts';
 import { FIRST_QUESTION_S, ROOM, scene, states } from './scene.ts';
 
-test('a message comes back although the client is in (a filter): nobody is told anything', async (t) => {
+test('a filter returns a message although the client is in: no notice', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   const { onStanza } = rooms.peer;
   rooms.peer.onStanza = (stanza) => {
@@ -21,7 +21,7 @@ test('a message comes back although the client is in (a filter): nobody is told 
 });
 
 for (const condition of ['forbidden', 'policy-violation', 'resource-constraint', 'not-allowed'] as const) {
-  test(`a message comes back with ${condition}: that is said to occupants, so it proves one`, async (t) => {
+  test(`a message error with ${condition} proves the join, since rooms send it to occupants only`, async (t) => {
     const { h, rooms, romeo } = await scene(t);
     const { onStanza } = rooms.peer;
     rooms.peer.onStanza = (stanza) => {
@@ -36,7 +36,7 @@ for (const condition of ['forbidden', 'policy-violation', 'resource-constraint',
   });
 }
 
-test('the room of a message that came back is gone: its other clients are told too', async (t) => {
+test('a message error shows that a room is gone: its other clients get notices too', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   const friend = h.client('benvolio@montague.lit/x');
   friend.joins(`${ROOM}/Benvolio`);
@@ -55,7 +55,7 @@ test('the room of a message that came back is gone: its other clients are told t
   assert.equal(rooms.pings.length, 1);
 });
 
-test('a message of the client’s cannot be delivered: the domain is asked after the delay', async (t) => {
+test('an undeliverable message triggers an outage of the remote', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.peer.reachable = false;
   romeo.says(`<message type='groupchat' id='m1' to='${ROOM}'><body>hello?</body></message>`);
@@ -70,7 +70,7 @@ test('a message of the client’s cannot be delivered: the domain is asked after
   assert.equal(romeo.notices.length, 1);
 });
 
-test('… also while no connection is even tried', async (t) => {
+test('the same if no connection is attempted', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.peer.paused = true;
   romeo.says(`<message type='groupchat' id='m1' to='${ROOM}'><body>hello?</body></message>`);
@@ -81,7 +81,7 @@ test('… also while no connection is even tried', async (t) => {
   assert.equal(romeo.notices.length, 1);
 });
 
-test('XEP-0045 §7.5: a private message comes back for want of a recipient: the sender is in', async (t) => {
+test("XEP-0045 §7.5: recipient-unavailable for a private message proves the sender's join", async (t) => {
   const { h, rooms, romeo } = await scene(t);
   const { onStanza } = rooms.peer;
   rooms.peer.onStanza = (stanza) => {
@@ -95,7 +95,7 @@ test('XEP-0045 §7.5: a private message comes back for want of a recipient: the 
   assert.equal(rooms.pings.length, 0);
 });
 
-test('XEP-0045 §7.5: a private message comes back from a room that does not know the sender', async (t) => {
+test('XEP-0045 §7.5: not-acceptable for a private message causes a question, and a notice', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.forget();
   romeo.says(`<message type='chat' id='m1' to='${ROOM}/Juliet'><body>psst</body></message>`);
@@ -103,7 +103,7 @@ test('XEP-0045 §7.5: a private message comes back from a room that does not kno
   assert.equal(romeo.notices.length, 1);
 });
 
-test('XEP-0045 §7.2.18: an error to a presence update of somebody who is not in says so', async (t) => {
+test('XEP-0045 §7.2.18: not-acceptable for a presence update causes a notice', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.forget();
   const { onStanza } = rooms.peer;
@@ -118,7 +118,7 @@ test('XEP-0045 §7.2.18: an error to a presence update of somebody who is not in
   assert.equal(romeo.notices.length, 1);
 });
 
-test('XEP-0045 §7.6: a nick change is refused by a room that does not know who asks: asked at once, and told', async (t) => {
+test('XEP-0045 §7.6: an error to a nick change of a client outside the room causes a question immediately, and a notice', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.refusesStrangers = true;
   rooms.forget();

@@ -1,4 +1,4 @@
-// Clients that ask for themselves (XEP-0410).
+// Self-pings of clients (XEP-0410).
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { FIRST_QUESTION_S, ROMEO, ROOM, scene } from './scene.ts';
 
 const PING = `<iq type='get' id='own' to='${ROOM}/Romeo'><ping xmlns='urn:xmpp:ping'/></iq>`;
 
-test('a self-ping of the client’s own passes, both ways', async (t) => {
+test("a client's self-ping and its answer are routed", async (t) => {
   const { h, rooms, romeo } = await scene(t);
   romeo.says(PING);
   h.clock.seconds(1);
@@ -15,7 +15,7 @@ test('a self-ping of the client’s own passes, both ways', async (t) => {
   assert.equal(romeo.count(`<iq type='result' id='own' from='${ROOM}/Romeo' to='${ROMEO}'/>`), 1);
 });
 
-test('a self-ping of the client’s own that finds it in the room saves ours', async (t) => {
+test("a client's self-ping that proves its join replaces the server's question", async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.peer.cut();
   h.clock.seconds(30);
@@ -24,7 +24,7 @@ test('a self-ping of the client’s own that finds it in the room saves ours', a
   assert.equal(rooms.pings.length, 1);
 });
 
-test('a client that has found out itself is told only when it does nothing about it for 30 seconds', async (t) => {
+test('a client that learns of the loss itself gets a notice if it does nothing for 30 seconds', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.forget();
   rooms.peer.cut();
@@ -37,7 +37,7 @@ test('a client that has found out itself is told only when it does nothing about
   assert.equal(rooms.pings.length, 1);
 });
 
-test('… and not when it joins again', async (t) => {
+test('the same client gets no notice if it joins again', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.forget();
   rooms.peer.cut();
@@ -50,7 +50,7 @@ test('… and not when it joins again', async (t) => {
   assert.equal(rooms.pings.length, 1);
 });
 
-test('a self-ping of the client’s own is relayed to a sleeping sibling: the server answers it', async (t) => {
+test("the server answers a client's self-ping that the room relays to a sleeping client of the nick", async (t) => {
   const { h, rooms, romeo } = await scene(t);
   const phone = h.client('romeo@montague.lit/phone');
   phone.joins(`${ROOM}/Romeo`);
@@ -68,7 +68,7 @@ test('a self-ping of the client’s own is relayed to a sleeping sibling: the se
   assert.deepEqual(phone.inbox, []);
 });
 
-test('a late result of an own question is no result for the client that asks with the same id', async (t) => {
+test("a late answer to the server's question does not reach the client, which has a request with the same id", async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.peer.cut();
   h.clock.seconds(FIRST_QUESTION_S + 1);
@@ -78,7 +78,7 @@ test('a late result of an own question is no result for the client that asks wit
   assert.equal(romeo.count(String(result(rooms.pings.at(-1)!))), 1);
 });
 
-test('the room is gone, and the client takes that for another nick: it is asked about, and told', async (t) => {
+test('a client misreads the error of a room that no longer exists: the server asks, and sends a notice', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.forget({ gone: true });
   romeo.says(PING);
@@ -91,7 +91,7 @@ test('the room is gone, and the client takes that for another nick: it is asked 
 
 const NORMALISE = 'normalise_self_ping_errors = true';
 
-test('normalise_self_ping_errors: a room that is gone is put into words that no client misreads', async (t) => {
+test('normalise_self_ping_errors: replaces the error of a room that no longer exists by one that all clients understand', async (t) => {
   const { h, rooms, romeo } = await scene(t, NORMALISE);
   const phone = h.client('romeo@montague.lit/phone');
   phone.joins(`${ROOM}/Romeo`);
@@ -113,7 +113,7 @@ test('normalise_self_ping_errors: a room that is gone is put into words that no 
   assert.equal(rooms.pings.length, 1);
 });
 
-test('normalise_self_ping_errors: what is not proved to be so stays as the room has said it', async (t) => {
+test("normalise_self_ping_errors: keeps the room's error if the loss is not proved", async (t) => {
   const { h, rooms, romeo } = await scene(t, NORMALISE);
   rooms.onPing = (ping) => failure(ping, 'item-not-found', { by: rooms.domain });
   rooms.onInfo = () => undefined;
@@ -128,7 +128,7 @@ test('normalise_self_ping_errors: what is not proved to be so stays as the room 
   assert.equal(romeo.notices.length, 0);
 });
 
-test('a client has a hundred self-pings under way at most: the oldest passes like any other request', async (t) => {
+test('tracks at most 100 pending self-pings of a client; the oldest is routed like any other request', async (t) => {
   const { h, rooms, romeo } = await scene(t, NORMALISE);
   rooms.onPing = () => undefined;
   for (let i = 0; i <= 100; i++) romeo.says(PING.replace('own', `ping-${i}`));
@@ -139,7 +139,7 @@ test('a client has a hundred self-pings under way at most: the oldest passes lik
   assert.deepEqual(conditions, ['item-not-found', 'not-acceptable']);
 });
 
-test('a self-ping with an id of more than 256 characters passes like any other request', async (t) => {
+test('routes a self-ping with an id of more than 256 characters like any other request', async (t) => {
   const { h, rooms, romeo } = await scene(t, NORMALISE);
   rooms.onPing = () => undefined;
   for (const length of [256, 257]) romeo.says(PING.replace('own', 'x'.repeat(length)));
@@ -150,7 +150,7 @@ test('a self-ping with an id of more than 256 characters passes like any other r
   assert.deepEqual(conditions.sort(), ['item-not-found', 'not-acceptable']);
 });
 
-test('… and the others of its room, who waited for its answer, are asked about all the same', async (t) => {
+test("a client's self-ping settles a pending question: the room's other joins are asked about nevertheless", async (t) => {
   const { h, rooms, romeo } = await scene(t);
   const benvolio = h.client('benvolio@montague.lit/hills');
   benvolio.joins(`${ROOM}/Benvolio`);

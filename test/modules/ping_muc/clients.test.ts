@@ -1,11 +1,11 @@
-// What clients do while their rooms are in doubt: they leave, come back, change nicks, and sleep.
+// Clients that leave, join again, change nicks or sleep during an outage.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failure } from '../../support/fake-rooms.ts';
 import { FIRST_QUESTION_S, ROMEO, ROOM, scene, states } from './scene.ts';
 
-test('the answer to a nick change is a proof: nothing is asked', async (t) => {
+test('the answer to a nick change is a proof, so no question is asked', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.peer.cut();
   h.clock.seconds(30);
@@ -15,7 +15,7 @@ test('the answer to a nick change is a proof: nothing is asked', async (t) => {
   assert.equal(romeo.notices.length, 0);
 });
 
-test('a nick change that never arrived: the old nick is asked about after the new one', async (t) => {
+test('an unanswered nick change: asks about the new nick, then about the old one', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.peer.cut();
   rooms.peer.deaf = true;
@@ -31,7 +31,7 @@ test('a nick change that never arrived: the old nick is asked about after the ne
   assert.deepEqual(romeo.heard(), []);
 });
 
-test('the answer comes when the client is in again already: void', async (t) => {
+test('an answer that arrives after the client has joined again is void', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.onPing = (ping) => {
     h.clock.after(5_000, () => rooms.peer.says(failure(ping, 'not-acceptable', { by: ROOM })));
@@ -48,7 +48,7 @@ test('the answer comes when the client is in again already: void', async (t) => 
   assert.deepEqual(await states(h), ['joined']);
 });
 
-test('the answer is about a nick that the client no longer has: void', async (t) => {
+test('an answer about a former nick of the client is void', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.onPing = (ping) => {
     h.clock.after(5_000, () => rooms.peer.says(failure(ping, 'not-acceptable', { by: ROOM })));
@@ -62,7 +62,7 @@ test('the answer is about a nick that the client no longer has: void', async (t)
   assert.equal(rooms.pings.length, 1);
 });
 
-test('the session ends while the question is out: the answer is nobody’s', async (t) => {
+test('an answer after the end of the session is void', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.peer.roundTripMs = 2_000;
   rooms.forget();
@@ -75,7 +75,7 @@ test('the session ends while the question is out: the answer is nobody’s', asy
   assert.deepEqual([...romeo.inbox, ...successor.inbox], []);
 });
 
-test('`joins probe` asks at once, and says how many', async (t) => {
+test('`joins probe` asks immediately, and prints the number of joins', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.forget();
   const answer = await h.command('joins probe', { domain: 'Rooms.capulet.lit' });

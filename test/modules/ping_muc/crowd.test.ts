@@ -1,4 +1,4 @@
-// Many rooms, many users, one link: how many questions at once, how fast, and at which pace clients are told.
+// Many rooms and users at one remote: the number and rate of questions, and the rate of notices.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { FakeRooms, failure } from '../../support/fake-rooms.ts';
 import { harness } from '../../support/module-harness.ts';
 import { busiest, crowd, FIRST_QUESTION_S } from './scene.ts';
 
-test('2,000 joins, nobody lost: nobody hears of it, and no answer is pushed out by another', async (t) => {
+test('2,000 joins, none lost: clients get nothing, and no answer is dropped', async (t) => {
   const h = await harness(t);
   const rooms = new FakeRooms(h);
   const clients = crowd(h, rooms, 50, 40);
@@ -24,7 +24,7 @@ test('2,000 joins, nobody lost: nobody hears of it, and no answer is pushed out 
   assert.equal(rooms.pings.length, 2_000);
 });
 
-test('rooms that talk are not asked about', async (t) => {
+test('rooms with traffic are not asked', async (t) => {
   const h = await harness(t);
   const rooms = new FakeRooms(h);
   const clients = crowd(h, rooms, 10, 10);
@@ -36,7 +36,7 @@ test('rooms that talk are not asked about', async (t) => {
   assert.ok(clients.every(({ notices }) => notices.length === 0));
 });
 
-test('100 rooms of 20 users each have vanished: one ping and one question for each room', async (t) => {
+test('100 rooms of 20 users have vanished: one ping and one disco request for each', async (t) => {
   const h = await harness(t);
   const rooms = new FakeRooms(h);
   const clients = crowd(h, rooms, 20, 100);
@@ -48,7 +48,7 @@ test('100 rooms of 20 users each have vanished: one ping and one question for ea
   assert.ok(clients.every(({ notices }) => notices.length === 100));
 });
 
-test('one room does not answer, the others do: only its clients are asked again', async (t) => {
+test('one room does not answer: only its clients are asked about again', async (t) => {
   const h = await harness(t);
   const rooms = new FakeRooms(h);
   const clients = crowd(h, rooms, 3, 30);
@@ -66,7 +66,7 @@ test('one room does not answer, the others do: only its clients are asked again'
   );
 });
 
-test('every second question fails: few are under way at once', async (t) => {
+test('every second question fails: few are pending simultaneously', async (t) => {
   const h = await harness(t);
   const rooms = new FakeRooms(h);
   crowd(h, rooms, 20, 30);
@@ -82,7 +82,7 @@ test('every second question fails: few are under way at once', async (t) => {
   assert.ok(busiest(asked, 2_000) <= 16, `${busiest(asked, 2_000)} at once`);
 });
 
-test('two domains fail at once: each has its own canary and its own schedule', async (t) => {
+test('two remotes break simultaneously: each has its own canary and schedule', async (t) => {
   const h = await harness(t);
   const [one, two] = [new FakeRooms(h), new FakeRooms(h, 'rooms.verona.lit')];
   const clients = [...crowd(h, one, 2, 3)];
@@ -100,7 +100,7 @@ test('two domains fail at once: each has its own canary and its own schedule', a
   assert.equal(two.peer.failures, 15, 'attempts');
 });
 
-test('ping_muc_notify_rate: in no second more, also when nobody waits for a while', async (t) => {
+test('ping_muc_notify_rate: limits the notices of each second, also after a pause', async (t) => {
   for (const perSecond of [7, 10]) {
     const h = await harness(t, `ping_muc_notify_rate = ${perSecond}`);
     const rooms = new FakeRooms(h);
@@ -124,7 +124,7 @@ test('ping_muc_notify_rate: in no second more, also when nobody waits for a whil
   }
 });
 
-test('who is there is asked about first, every account in its turn, its liveliest room before the others', async (t) => {
+test('asks about connected clients first, accounts in rotation, and the most active rooms of each first', async (t) => {
   const h = await harness(t);
   const rooms = new FakeRooms(h);
   const [asleep, awake, other] = crowd(h, rooms, 3, 3);
@@ -147,7 +147,7 @@ test('who is there is asked about first, every account in its turn, its livelies
   );
 });
 
-test('the first question comes after the delay and its random part, never before', async (t) => {
+test('asks the first question after the delay and its jitter, not earlier', async (t) => {
   for (const [chance, delay] of [
     [0, 60_000],
     [0.999, 65_994],
@@ -166,7 +166,7 @@ test('the first question comes after the delay and its random part, never before
   assert.equal(FIRST_QUESTION_S, 63);
 });
 
-test('a delay of a second: never more than one question waits for a link that cannot be made', async (t) => {
+test('a delay of one second: at most one question waits for a link', async (t) => {
   const h = await harness(t, 'ping_muc_delay = "1 second"\nping_muc_give_up = "never"\nping_muc_silence = 0');
   const rooms = new FakeRooms(h);
   const [client] = crowd(h, rooms, 1, 20);

@@ -1,4 +1,4 @@
-// What other modules hear of clients that fell out of rooms.
+// The events and metrics of ping_muc.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -12,7 +12,7 @@ function notices(h: Harness): Payload<'ping-muc-notice'>[] {
   return seen;
 }
 
-test('modules hear of every notice, with what made us sure', async (t) => {
+test('`ping-muc-notice`: other modules get every notice with its cause', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   const seen = notices(h);
   rooms.forget();
@@ -25,7 +25,7 @@ test('modules hear of every notice, with what made us sure', async (t) => {
   assert.deepEqual(rest, { room: ROOM, domain: 'rooms.capulet.lit', nick: 'Romeo', cause: 'lost' });
 });
 
-test('a client that sleeps is told now when a module acts for it', async (t) => {
+test('`ping-muc-lost`, tell: a sleeping client gets the notice immediately', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   const asked: string[] = [];
   const seen = notices(h);
@@ -43,7 +43,7 @@ test('a client that sleeps is told now when a module acts for it', async (t) => 
   assert.equal(seen[0]?.cause, 'room-gone');
 });
 
-test('what is counted: triggers, questions, answers, notices, domains in doubt', async (t) => {
+test('metrics: triggers, questions, answers, notices, and domains in doubt', async (t) => {
   const { h, rooms } = await scene(t);
   const samples = async () => {
     const { data } = await h.command('metrics');
@@ -69,7 +69,7 @@ test('what is counted: triggers, questions, answers, notices, domains in doubt',
   assert.equal(value('verdict_seconds_count'), 1);
 });
 
-test('`joins forget`: nobody is told, and nobody asked any more', async (t) => {
+test('`joins forget`: no notice is sent, and no further question', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   await h.command('joins forget', { client: ROMEO, room: ROOM });
   rooms.peer.cut();
@@ -82,9 +82,9 @@ test('`joins forget`: nobody is told, and nobody asked any more', async (t) => {
   await assert.rejects(h.command('joins forget', elsewhere), /is not a client of any host here/);
 });
 
-// ── Other modules that take care of a loss ─────────────────────────────────────────────────────────────────────
+// ── Other modules that handle a loss ────────────────────────────────────────────────────────────────────────────
 
-/** A module that takes every loss on itself; returns the losses as they come. */
+/** Adds a handler that handles every loss. Returns the list of losses. */
 function taker(h: Harness): Payload<'ping-muc-lost'>[] {
   const losses: Payload<'ping-muc-lost'>[] = [];
   const take = (loss: Payload<'ping-muc-lost'>) => {
@@ -95,7 +95,7 @@ function taker(h: Harness): Payload<'ping-muc-lost'>[] {
   return losses;
 }
 
-test('`ping-muc-lost`, mine: the client is not told, the room is not left and not asked again', async (t) => {
+test('`ping-muc-lost`, mine: no notice and no leave are sent, and no further question', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   const losses = taker(h);
   rooms.forget();
@@ -108,7 +108,7 @@ test('`ping-muc-lost`, mine: the client is not told, the room is not left and no
   assert.deepEqual([romeo.notices.length, rooms.leaves.length, rooms.pings.length], [0, 0, 1]);
 });
 
-test('`ping-muc-lost`, mine: a room that has the client under another nick is left all the same', async (t) => {
+test('`ping-muc-lost`, mine: a room that has the client under another nick still gets a leave', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   const losses = taker(h);
   rooms.rooms.get(ROOM)!.set(ROMEO, 'Somebody');
@@ -117,7 +117,7 @@ test('`ping-muc-lost`, mine: a room that has the client under another nick is le
   assert.deepEqual([losses[0]?.cause, rooms.leaves.length, romeo.notices.length], ['desync', 1, 0]);
 });
 
-test('`ping-muc-lost`, mine: a join that was given up is asked about once the link is up', async (t) => {
+test('`ping-muc-lost`, mine: the room of a join that was given up is asked when the link is up', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   const losses = taker(h);
   rooms.peer.reachable = false;

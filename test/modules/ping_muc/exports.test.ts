@@ -1,4 +1,4 @@
-// What other modules may ask of ping_muc.
+// The exports of ping_muc.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { ROMEO, ROOM } from './scene.ts';
 const MODULES = ['roster', 'presence', 'message', 'disco', 'track_muc_joins', 'ping_muc'];
 const PLUGINS = `plugin_paths = [${JSON.stringify(join(import.meta.dirname, 'plugins'))}]`;
 
-/** Romeo is in the hall, and a third-party module gives out the exports. */
+/** Romeo is in the hall, and a third-party module exposes the exports. */
 async function scene(t: TestContext) {
   t.mock.method(Math, 'random', () => 0.5);
   const h = await startHarness(new HandClock(), 'ping_muc_silence = 0', MODULES, PLUGINS);
@@ -31,7 +31,7 @@ async function scene(t: TestContext) {
   return { h, rooms, romeo, pingMuc };
 }
 
-test('`tell`: the client is told whatever the room has sent since, and no other module is asked', async (t) => {
+test('`tell`: sends a notice whatever the room has sent since, without asking other modules', async (t) => {
   const { h, rooms, romeo, pingMuc } = await scene(t);
   const losses: unknown[] = [];
   h.host.hooks.add('ping-muc-lost', (loss) => void losses.push(loss), 'deliver', 'test');
@@ -42,7 +42,7 @@ test('`tell`: the client is told whatever the room has sent since, and no other 
   assert.deepEqual([romeo.notices.length, losses.length, rooms.leaves.length], [1, 0, 0]);
 });
 
-test('`askSoon`: rooms are asked one to two seconds after the link is up', async (t) => {
+test('`askSoon`: asks rooms one to two seconds after the link is up', async (t) => {
   const { h, rooms, romeo, pingMuc } = await scene(t);
   rooms.forget();
   rooms.peer.reachable = false;
@@ -59,7 +59,7 @@ test('`askSoon`: rooms are asked one to two seconds after the link is up', async
   assert.deepEqual([rooms.pings.length, romeo.notices.length], [1, 1]);
 });
 
-test('`episodes`: what each outage has cost', async (t) => {
+test('`episodes`: returns the numbers of each outage', async (t) => {
   const { h, rooms, pingMuc } = await scene(t);
   rooms.forget();
   rooms.peer.cut();
@@ -76,7 +76,7 @@ test('`episodes`: what each outage has cost', async (t) => {
   assert.deepEqual((await h.command('joins outages', { domain: 'verona.lit' })).rows, []);
 });
 
-test('`episodes`: the last 100 outages are remembered', async (t) => {
+test('`episodes`: returns the last 100 outages', async (t) => {
   const { h, rooms, pingMuc } = await scene(t);
   for (let i = 0; i <= 100; i++) {
     rooms.peer.cut();

@@ -1,4 +1,4 @@
-// An unexpected exception about one client costs that client its answer, and the others nothing (docs/adr/0024).
+// An exception that concerns one client affects no other client (docs/adr/0024).
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { type Harness, type HarnessClient, harness } from '../../support/module-
 import { assertFaults } from '../../support/server.ts';
 import { crowd, FIRST_QUESTION_S, scene } from './scene.ts';
 
-/** While it is on, every question about this client throws. */
+/** While it is on, every question about the client throws. */
 function faulty(client: HarnessClient): { isOn: boolean } {
   const fault = { isOn: false };
   const { jid } = client;
@@ -23,14 +23,14 @@ function faulty(client: HarnessClient): { isOn: boolean } {
 
 const ROOMS = 12;
 
-/** Asserts that there were exceptions, all of them contained by the module. */
+/** Asserts that exceptions occurred, and that the module caught them all. */
 function assertContained({ server: { faults } }: Harness): void {
   const { task = 0 } = Object.fromEntries(faults.counts);
   assert.ok(task > 0);
   assertFaults(faults, { task });
 }
 
-test('when asking about one client fails, the others are asked and told, and that one later', async (t) => {
+test('a question that throws does not affect the other joins, and is asked later', async (t) => {
   const h = await harness(t, 'ping_muc_silence = 0');
   const rooms = new FakeRooms(h);
   for (const victim of [0, 5]) {
@@ -53,7 +53,7 @@ test('when asking about one client fails, the others are asked and told, and tha
   assertContained(h);
 });
 
-test('an exception at the return of a link costs the early question, and nothing else', async (t) => {
+test('an exception when a link returns only delays the question', async (t) => {
   const { h, rooms } = await scene(t);
   rooms.peer.reachable = false;
   rooms.peer.cut();

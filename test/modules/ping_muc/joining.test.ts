@@ -1,4 +1,4 @@
-// A join whose answer was lost with the link: nobody would ever answer it, and the client would wait for ever.
+// A join whose answer was lost with the link: without the module, the client would wait forever.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -18,7 +18,7 @@ const REFUSAL = `
     </error>
   </presence>`;
 
-/** The hall’s romeo wants to enter the garden too, and the request is lost. */
+/** Romeo, who is in the hall, sends a join to the garden, which is lost. */
 async function lostJoin(t: Parameters<typeof scene>[0], config = ''): Promise<Scene> {
   const made = await scene(t, config);
   const { rooms, romeo } = made;
@@ -28,7 +28,7 @@ async function lostJoin(t: Parameters<typeof scene>[0], config = ''): Promise<Sc
   return made;
 }
 
-/** … or it arrives, and the answer is lost. */
+/** The same, but the join arrives and its answer is lost. */
 async function lostAnswer(t: Parameters<typeof scene>[0]): Promise<Scene> {
   const made = await scene(t);
   const { h, rooms, romeo } = made;
@@ -42,7 +42,7 @@ function presences(client: HarnessClient): string[] {
   return client.inbox.filter(({ name }) => name === 'presence').map(({ attrs }) => attrs.type ?? 'available');
 }
 
-test('the request was lost: the client is told, in the words of a join that cannot be delivered, and joins again', async (t) => {
+test('the join was lost: the client gets the error of an undeliverable join, and joins again', async (t) => {
   const { h, rooms, romeo } = await lostJoin(t);
   rooms.peer.cut();
   h.clock.seconds(FIRST_QUESTION_S - 1);
@@ -58,7 +58,7 @@ test('the request was lost: the client is told, in the words of a join that cann
   assert.deepEqual(await states(h), ['joined', 'joined']);
 });
 
-test('the answer was lost: out of the room first, so that both sides begin anew', async (t) => {
+test('the answer to the join was lost: the room gets a leave first, so that both sides start again', async (t) => {
   const { h, rooms, romeo } = await lostAnswer(t);
   rooms.peer.cut();
   h.clock.seconds(FIRST_QUESTION_S + 1);
@@ -72,7 +72,7 @@ test('the answer was lost: out of the room first, so that both sides begin anew'
   assert.equal(rooms.rooms.get(GARDEN)?.get(ROMEO), 'Romeo');
 });
 
-test('nobody else is in doubt: the client that waits is asked about first', async (t) => {
+test('if only the entering client is in doubt, it is asked about first', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   romeo.says(`<presence type='unavailable' to='hall@rooms.capulet.lit/Romeo'/>`);
   h.clock.seconds(1);
@@ -86,7 +86,7 @@ test('nobody else is in doubt: the client that waits is asked about first', asyn
   assert.deepEqual(await states(h), []);
 });
 
-test('the domain is away: told when it is back, for before that the next join would be lost too', async (t) => {
+test('the remote is down: the client gets the error when it is up, because an earlier join would be lost too', async (t) => {
   const { h, rooms, romeo } = await lostJoin(t);
   rooms.peer.reachable = false;
   rooms.peer.cut();
@@ -98,7 +98,7 @@ test('the domain is away: told when it is back, for before that the next join wo
   assert.deepEqual(presences(romeo), ['error']);
 });
 
-test('the domain does not come back: told when all hope is gone', async (t) => {
+test('the remote does not return: the client gets the error at the give-up', async (t) => {
   const { h, rooms, romeo } = await lostJoin(t);
   rooms.peer.reachable = false;
   rooms.peer.cut();
@@ -107,7 +107,7 @@ test('the domain does not come back: told when all hope is gone', async (t) => {
   assert.equal(romeo.notices.length, 1, 'and of the hall as ever');
 });
 
-test('the room answers after all: nothing is asked, nothing is said', async (t) => {
+test('the room answers the join after all: no question and no error', async (t) => {
   const { h, rooms, romeo } = await lostJoin(t);
   rooms.peer.cut();
   h.clock.seconds(30);
@@ -121,7 +121,7 @@ test('the room answers after all: nothing is asked, nothing is said', async (t) 
   );
 });
 
-test('the room lets the client in while it says that it is not: in', async (t) => {
+test('the room admits the client while it answers that the client is out: the client is in', async (t) => {
   const { h, rooms, romeo } = await lostJoin(t);
   rooms.onPing = (ping) => {
     if (!ping.attrs.to?.startsWith(GARDEN)) return result(ping);
@@ -135,7 +135,7 @@ test('the room lets the client in while it says that it is not: in', async (t) =
   assert.deepEqual(await states(h), ['joined', 'joined']);
 });
 
-test('a join from after the break is none of those', async (t) => {
+test('a join after the break is not in doubt', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.peer.cut();
   h.clock.seconds(30);
@@ -148,7 +148,7 @@ test('a join from after the break is none of those', async (t) => {
   assert.equal(rooms.pings.length, 1);
 });
 
-test('the client asks again while it is asked about: what was found out is void', async (t) => {
+test('the client joins again during a question: the answer is void', async (t) => {
   const { h, rooms, romeo } = await lostJoin(t);
   rooms.peer.cut();
   h.clock.seconds(FIRST_QUESTION_S);
@@ -157,7 +157,7 @@ test('the client asks again while it is asked about: what was found out is void'
   assert.deepEqual(presences(romeo), ['available']);
 });
 
-test('what we say ourselves, one client after the other, is no new cause to ask everybody', async (t) => {
+test('an error that the server itself sends to a client triggers no outage', async (t) => {
   const { h, rooms } = await scene(t);
   const clients = Array.from({ length: 20 }, (_, i) => h.client(`user${i}@montague.lit/x`));
   rooms.peer.deaf = true;
@@ -166,10 +166,10 @@ test('what we say ourselves, one client after the other, is no new cause to ask 
   rooms.peer.cut();
   h.clock.seconds(600);
   assert.deepEqual([...new Set(clients.flatMap(presences))], ['error']);
-  assert.equal(rooms.pings.length, 21, 'each once, and the hall');
+  assert.equal(rooms.pings.length, 21, 'one for each join, and one for the hall');
 });
 
-test('XEP-0198: a sleeping client is told when it is back', async (t) => {
+test('XEP-0198: a sleeping client gets the error when it wakes up', async (t) => {
   const { h, rooms, romeo } = await lostJoin(t);
   romeo.sleep();
   rooms.peer.cut();
@@ -180,7 +180,7 @@ test('XEP-0198: a sleeping client is told when it is back', async (t) => {
   assert.equal(romeo.count(REFUSAL), 1);
 });
 
-test('not-allowed: no presence probe, whose answer would look like that to the join', async (t) => {
+test('not-allowed: sends no presence probe, whose answer would look like that to the join', async (t) => {
   const { h, rooms, romeo } = await lostAnswer(t);
   rooms.onPing = (ping) =>
     ping.attrs.to?.startsWith(GARDEN) ? failure(ping, 'not-allowed', { by: GARDEN }) : result(ping);

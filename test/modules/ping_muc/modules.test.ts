@@ -1,4 +1,4 @@
-// Taken out, put back and reloaded on a running server.
+// Loads, unloads and reloads of the module on a running server.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { FIRST_QUESTION_S, ROMEO, ROOM, scene, states } from './scene.ts';
 
 const FEATURE = 'https://modules.prosody.im/mod_ping_muc';
 
-test('the host advertises the feature while the module is loaded', async (t) => {
+test('the host announces the feature while the module is loaded', async (t) => {
   const h = await harness(t);
   const client = h.client(ROMEO);
   const ask = () => {
@@ -22,7 +22,7 @@ test('the host advertises the feature while the module is loaded', async (t) => 
   assert.ok(!ask().includes(FEATURE));
 });
 
-test('without the module the client hears nothing; loaded again, it knows of joins made before', async (t) => {
+test('without the module clients get nothing; when it is loaded, it knows earlier joins', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   await h.command('module unload', { name: 'ping_muc', host: HOST });
   romeo.joins('garden@rooms.capulet.lit/Romeo');
@@ -42,7 +42,7 @@ test('without the module the client hears nothing; loaded again, it knows of joi
   assert.equal(romeo.notices.length, 2);
 });
 
-test('a reload in the middle of an outage loses nothing', async (t) => {
+test('a reload during an outage loses nothing', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.forget();
   rooms.peer.cut();
@@ -52,11 +52,11 @@ test('a reload in the middle of an outage loses nothing', async (t) => {
   assert.equal(romeo.notices.length, 1);
 });
 
-test('a session that ends while its joins are handed over is in no room any more, whenever that is', async (t) => {
+test('a session that ends during a reload has no joins, at any moment', async (t) => {
   for (let later = 0; later < 25; later++) {
     const { h, romeo } = await scene(t);
     const reload = h.command('module reload', { name: 'track_muc_joins', host: HOST });
-    while (h.host.hooks.has('link-needed')) await Promise.resolve(); // The old module is going.
+    while (h.host.hooks.has('link-needed')) await Promise.resolve(); // Until the old instance is unloaded.
     for (let turn = 0; turn < later; turn++) await Promise.resolve();
     romeo.close();
     await reload;
@@ -65,7 +65,7 @@ test('a session that ends while its joins are handed over is in no room any more
   }
 });
 
-test('an answer to a question from before a reload does not reach the client', async (t) => {
+test('an answer to a question before the reload does not reach the client', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.onPing = () => undefined;
   rooms.peer.cut();
@@ -76,7 +76,7 @@ test('an answer to a question from before a reload does not reach the client', a
   assert.deepEqual(romeo.iqs, []);
 });
 
-test('the tracker is reloaded, and ping_muc with it: joins are still known', async (t) => {
+test('a reload of track_muc_joins, with ping_muc, keeps the joins', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   await h.command('module reload', { name: 'track_muc_joins', host: HOST });
   assert.deepEqual(await states(h), ['joined']);
@@ -86,7 +86,7 @@ test('the tracker is reloaded, and ping_muc with it: joins are still known', asy
   assert.equal(romeo.notices.length, 1);
 });
 
-test('while the tracker was off a client may have left unseen: it is not asked about', async (t) => {
+test('joins from before an unload of track_muc_joins are not asked about: the client may have left meanwhile', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   await h.command('module unload', { name: 'ping_muc', host: HOST });
   await h.command('module unload', { name: 'muc_autorejoin', host: HOST });

@@ -1,4 +1,4 @@
-// The whole way: two servers, a real room service, streams between them that break.
+// Two servers with a real room service, and streams between them that break.
 
 import assert from 'node:assert/strict';
 import { duplexPair } from 'node:stream';
@@ -27,7 +27,7 @@ interface Scene {
 
 async function inTheHall(t: TestContext, config = ''): Promise<Scene> {
   const clock = new FakeClock();
-  // Streams that wait for their peer's closing tag at the end must not wait for a clock that stands still.
+  // At the end, streams wait for the closing tags of their peers until the clock advances.
   t.after(() => {
     clock.advance(60_000).catch(() => {});
   });
@@ -60,7 +60,7 @@ async function unlock(client: ScriptedClient, room: string): Promise<void> {
   await client.skipUntil(({ attrs }) => attrs.id === 'u');
 }
 
-/** The service forgets everything, as a restart makes it. */
+/** Removes all occupants, like a restart of the service. */
 async function forgetRooms({ net }: Scene): Promise<void> {
   const { commands } = net.of('rooms.capulet.lit').server;
   const muc = { name: 'muc', host: 'rooms.capulet.lit' };
@@ -68,7 +68,7 @@ async function forgetRooms({ net }: Scene): Promise<void> {
   await commands.run('module load', muc, { by: 'test' });
 }
 
-test('XEP-0410 §3.2: a client that fell out of a room elsewhere is told so, and can join again', async (t) => {
+test('XEP-0410 §3.2: a client that fell out of a room on another server gets a notice, and can join again', async (t) => {
   const scene = await inTheHall(t);
   const { net, clock, romeo } = scene;
   await forgetRooms(scene);
@@ -81,7 +81,7 @@ test('XEP-0410 §3.2: a client that fell out of a room elsewhere is told so, and
   await romeo.receivesNothing();
 });
 
-test('XEP-0410 §3.2: a client that is still in the room hears nothing of a broken link', async (t) => {
+test('XEP-0410 §3.2: a client that is still in the room gets nothing when a link breaks', async (t) => {
   const { net, clock, romeo } = await inTheHall(t);
   net.cut('montague.lit', 'rooms.capulet.lit');
   await clock.advance(120_000);
@@ -89,7 +89,7 @@ test('XEP-0410 §3.2: a client that is still in the room hears nothing of a brok
   assert.ok((net.dialled.get('rooms.capulet.lit') ?? 0) >= 2, 'the room was asked');
 });
 
-test('nothing is said while the other server cannot be reached; what is true follows when it can', async (t) => {
+test('sends no notice while the other server is unreachable; when it is reachable, sends those that are true', async (t) => {
   const scene = await inTheHall(t);
   const { net, clock, romeo } = scene;
   await forgetRooms(scene);
@@ -102,7 +102,7 @@ test('nothing is said while the other server cannot be reached; what is true fol
   await romeo.receives(NOTICE);
 });
 
-test('rooms of our own are tracked like others, and left once', async (t) => {
+test('tracks rooms of this server like others, and leaves them once', async (t) => {
   const server = await startServer(t, {
     config: `[hosts."montague.lit"]\n[hosts."rooms.montague.lit"]\ncomponent = "muc"`,
   });
@@ -134,7 +134,7 @@ for (const words of [
   '',
   `<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' from='rooms.capulet.lit' to='montague.lit'>`,
 ]) {
-  test(`row 42: a stranger who ${words ? 'claims the domain of a room' : 'says nothing'} connects and goes, ten times: nobody asks`, async (t) => {
+  test(`row 42: a peer that ${words ? 'claims the domain of a room' : 'sends nothing'} connects and disconnects ten times: no question`, async (t) => {
     const { net, clock, romeo } = await inTheHall(t);
     let questions = 0;
     const { hooks } = net.of('montague.lit').server.router.hosts.get('montague.lit')!;
@@ -180,7 +180,7 @@ function breakAtJoin(net: Network, { isLost }: { isLost: boolean }) {
   return { garden, join, broken };
 }
 
-test('the line breaks while a client is being let in: managed streams (XEP-0198) let it in all the same', async (t) => {
+test('the link breaks during a join: with XEP-0198 the client enters nevertheless', async (t) => {
   const { net, clock, romeo } = await inTheHall(t);
   const { join, broken } = breakAtJoin(net, { isLost: false });
   romeo.send(join);
@@ -189,7 +189,7 @@ test('the line breaks while a client is being let in: managed streams (XEP-0198)
   await romeo.skipUntil((element) => element.getChild('subject') !== undefined);
 });
 
-test('the line breaks while a client is being let in: it is told, and can join again', async (t) => {
+test('the link breaks during a join: the client gets an error, and can join again', async (t) => {
   const { net, clock, romeo } = await inTheHall(t, 'modules_disabled = ["smacks"]');
   const { join, broken, garden } = breakAtJoin(net, { isLost: true });
   romeo.send(join);

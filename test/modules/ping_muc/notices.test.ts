@@ -1,10 +1,10 @@
-// Notices that wait for their turn: what happens meanwhile counts.
+// Queued notices, and events that void them.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FIRST_QUESTION_S, ROOM, scene } from './scene.ts';
 
-/** Twenty clients of one room have fallen out; gives one of them that has not been told yet. */
+/** Twenty clients of one room are lost. Returns one whose notice is still queued. */
 async function untold(t: Parameters<typeof scene>[0]) {
   const made = await scene(t);
   const { h, rooms } = made;
@@ -20,7 +20,7 @@ async function untold(t: Parameters<typeof scene>[0]) {
   return { ...made, waiting };
 }
 
-test('a notice that waits for its turn is refuted by what the room says meanwhile', async (t) => {
+test('a stanza of the room refutes a queued notice', async (t) => {
   const { h, rooms, waiting } = await untold(t);
   rooms.rooms.get(ROOM)!.set(`${waiting.jid}`, `${waiting.jid.local}`);
   rooms.chat(ROOM, 'Juliet');
@@ -28,7 +28,7 @@ test('a notice that waits for its turn is refuted by what the room says meanwhil
   assert.equal(waiting.notices.length, 0);
 });
 
-test('a notice that waits for its turn is void when the client changes its nick; it is asked about anew', async (t) => {
+test('a nick change voids a queued notice; the join is asked about again', async (t) => {
   const { h, rooms, waiting } = await untold(t);
   waiting.says(`<presence to='${ROOM}/Other'/>`);
   h.clock.seconds(30);
@@ -41,14 +41,14 @@ test('a notice that waits for its turn is void when the client changes its nick;
   assert.equal(waiting.notices.length, 1);
 });
 
-test('a notice that waits for its turn is not sent to a client that has left meanwhile', async (t) => {
+test('a leave voids a queued notice', async (t) => {
   const { h, waiting } = await untold(t);
   waiting.says(`<presence type='unavailable' to='${ROOM}/${waiting.jid.local}'/>`);
   h.clock.seconds(600);
   assert.equal(waiting.notices.length, 0);
 });
 
-test('a notice waits for its turn, the room shows the client, and then refuses it: the newest counts', async (t) => {
+test('while a notice is queued, the room proves the join and then refuses it: the newest verdict counts', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   const others = Array.from({ length: 10 }, (_, i) => h.client(`user${i}@montague.lit/x`));
   for (const other of others) other.joins(`${ROOM}/${other.jid.local}`);
@@ -71,7 +71,7 @@ test('a notice waits for its turn, the room shows the client, and then refuses i
   assert.equal(last.notices.length, 1);
 });
 
-test('the client’s presence in the room is forgotten with its place there', async (t) => {
+test("a notice removes the client's directed presence to the room", async (t) => {
   const { h, rooms, romeo } = await scene(t);
   assert.ok(romeo.state.directed?.has(ROOM));
   rooms.forget();
@@ -80,7 +80,7 @@ test('the client’s presence in the room is forgotten with its place there', as
   assert.equal(romeo.state.directed?.has(ROOM), false);
 });
 
-test('a client that has joined again while it waits to be told, and is lost again, is asked about anew', async (t) => {
+test('a client joins again while its notice is queued, and is lost again: it is asked about again', async (t) => {
   const { h, rooms, romeo } = await scene(t, 'ping_muc_notify_rate = 1');
   for (let i = 0; i < 30; i++) romeo.joins(`room${i}@rooms.capulet.lit/Romeo`);
   h.clock.seconds(10);
@@ -100,7 +100,7 @@ test('a client that has joined again while it waits to be told, and is lost agai
   assert.equal(romeo.notices.filter(({ attrs }) => attrs.from?.startsWith(last)).length, 1);
 });
 
-test('a notice waits for nothing while there is room in its second', async (t) => {
+test('a notice is sent immediately if the rate allows it', async (t) => {
   const { h, rooms, romeo } = await scene(t, 'ping_muc_notify_rate = 7');
   const other = 'garden@rooms.capulet.lit';
   romeo.joins(`${other}/Romeo`);

@@ -1,5 +1,5 @@
-// A link between servers breaks, in every way that one can, and the client hears of it exactly what is true.
-// Each test counts exactly: notices, questions on the wire, and what the server believes in the end.
+// Outages of all kinds. Each test counts notices and questions on the wire exactly, and checks the server's joins at
+// the end.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { failure } from '../../support/fake-rooms.ts';
 import { assertXml } from '../../support/match.ts';
 import { FIRST_QUESTION_S, ROMEO, ROOM, scene, states } from './scene.ts';
 
-test('a restart that loses occupants: the client is told once, as XEP-0045 §11.1 has it', async (t) => {
+test('XEP-0045 §11.1: a restart loses the occupants: the client gets one notice', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.forget();
   rooms.peer.cut('stream-error');
@@ -30,7 +30,7 @@ test('a restart that loses occupants: the client is told once, as XEP-0045 §11.
   assert.deepEqual(await states(h), []);
 });
 
-test('ping_muc_emit_330 = false leaves out the code that is registered nowhere', async (t) => {
+test('ping_muc_emit_330 = false: omits the unregistered status code', async (t) => {
   const { h, rooms, romeo } = await scene(t, 'ping_muc_emit_330 = false');
   rooms.forget();
   rooms.peer.cut();
@@ -39,7 +39,7 @@ test('ping_muc_emit_330 = false leaves out the code that is registered nowhere',
   assert.equal(romeo.notices.length, 1);
 });
 
-test('ping_muc_fast: the question follows a link that is up again within five seconds', async (t) => {
+test('ping_muc_fast: asks within five seconds after the link is up', async (t) => {
   const { h, rooms, romeo } = await scene(t, 'ping_muc_fast = true');
   rooms.forget();
   rooms.peer.cut();
@@ -51,7 +51,7 @@ test('ping_muc_fast: the question follows a link that is up again within five se
   assert.equal(rooms.pings.length, 1);
 });
 
-test('a link that comes up again changes nothing about the delay otherwise', async (t) => {
+test('otherwise the return of the link does not shorten the delay', async (t) => {
   const { h, rooms } = await scene(t);
   rooms.peer.cut();
   h.clock.seconds(10);
@@ -60,7 +60,7 @@ test('a link that comes up again changes nothing about the delay otherwise', asy
   assert.equal(rooms.pings.length, 0);
 });
 
-test('after giving up, the room is told to let the client go when it is back', async (t) => {
+test('after the give-up, the room gets a leave when it is reachable', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.peer.reachable = false;
   rooms.peer.cut('reset');
@@ -74,7 +74,7 @@ test('after giving up, the room is told to let the client go when it is back', a
   assert.equal(romeo.inbox.length, 1, 'the client does not hear of a leave that it did not send');
 });
 
-test('after giving up, a client that has joined again is left in peace', async (t) => {
+test('after the give-up, a client that has joined again gets nothing', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.peer.reachable = false;
   rooms.peer.cut('reset');
@@ -87,7 +87,7 @@ test('after giving up, a client that has joined again is left in peace', async (
   assert.deepEqual(await states(h), ['joined']);
 });
 
-test('ping_muc_give_up = 0: told at the first question that cannot be asked', async (t) => {
+test('ping_muc_give_up = 0: sends notices at the first question that cannot be asked', async (t) => {
   const { h, rooms, romeo } = await scene(t, 'ping_muc_give_up = 0');
   rooms.peer.reachable = false;
   rooms.peer.cut('reset');
@@ -98,7 +98,7 @@ test('ping_muc_give_up = 0: told at the first question that cannot be asked', as
   assert.equal(rooms.peer.failures, 1);
 });
 
-test('ping_muc_give_up = "never": asked at most twelve times an hour, and told when it is known', async (t) => {
+test('ping_muc_give_up = "never": asks at most twelve times an hour, and sends notices when the loss is known', async (t) => {
   const { h, rooms, romeo } = await scene(t, 'ping_muc_give_up = "never"');
   rooms.peer.reachable = false;
   rooms.forget();
@@ -121,7 +121,7 @@ test('ping_muc_give_up = "never": asked at most twelve times an hour, and told w
   assert.equal(romeo.notices.length, 1);
 });
 
-test('a domain that does not answer is asked with pauses, each time about another room', async (t) => {
+test('a remote that does not answer is asked with growing pauses, each time about another room', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   romeo.joins('garden@rooms.capulet.lit/Romeo');
   h.clock.seconds(10);
@@ -133,7 +133,7 @@ test('a domain that does not answer is asked with pauses, each time about anothe
   assert.ok(asked.length <= 4, `${asked.length} pings`);
 });
 
-test('a stream that only our questions used is asked about after all when it breaks', async (t) => {
+test('the end of a stream with only our questions causes a question if it breaks', async (t) => {
   const { h, rooms } = await scene(t);
   rooms.peer.cut('clean');
   h.clock.seconds(120);
@@ -142,7 +142,7 @@ test('a stream that only our questions used is asked about after all when it bre
   assert.equal(rooms.pings.length, 2);
 });
 
-test('what arrives right after the break, on a stream from before it, proves nothing', async (t) => {
+test('a stanza on an older stream directly after the break proves nothing', async (t) => {
   const { h, rooms } = await scene(t);
   rooms.peer.closeOut('reset');
   h.clock.seconds(1);
@@ -151,7 +151,7 @@ test('what arrives right after the break, on a stream from before it, proves not
   assert.equal(rooms.pings.length, 1);
 });
 
-test('what a new stream brings right after the break proves membership', async (t) => {
+test('a stanza on a newer stream directly after the break proves a join', async (t) => {
   const { h, rooms } = await scene(t);
   rooms.peer.cut('reset');
   h.clock.advance(200);
@@ -160,7 +160,7 @@ test('what a new stream brings right after the break proves membership', async (
   assert.equal(rooms.pings.length, 0);
 });
 
-test('a domain in which nobody is causes no questions', async (t) => {
+test('a remote without joins gets no questions', async (t) => {
   const { h, rooms } = await scene(t);
   const other = h.peer('example.net');
   other.openOut();
@@ -170,7 +170,7 @@ test('a domain in which nobody is causes no questions', async (t) => {
   assert.equal(rooms.pings.length, 0);
 });
 
-test('the link breaks again while clients are asked about: all are asked once more, a delay later', async (t) => {
+test('the link breaks again during the questions: all are asked again after the delay', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   for (let i = 0; i < 19; i++) romeo.joins(`room${i}@rooms.capulet.lit/Romeo`);
   h.clock.seconds(10);
@@ -190,7 +190,7 @@ test('the link breaks again while clients are asked about: all are asked once mo
   assert.equal(new Set(romeo.notices.map(({ attrs }) => attrs.from)).size, 20);
 });
 
-test('a link that comes up every three seconds wakes us up every thirty', async (t) => {
+test('a link that opens every three seconds causes a question every thirty', async (t) => {
   const { h, rooms } = await scene(t, 'ping_muc_give_up = "never"');
   rooms.onPing = (ping) => failure(ping, 'resource-constraint');
   rooms.peer.cut();
@@ -205,7 +205,7 @@ test('a link that comes up every three seconds wakes us up every thirty', async 
   assert.ok(woken >= 8 && woken <= 11, `${woken} pings in five minutes`);
 });
 
-test('the domain goes away in the middle: no more than what is under way is lost on it', async (t) => {
+test('the remote goes down during the questions: only pending ones are lost', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   for (let i = 0; i < 99; i++) romeo.joins(`room${i}@rooms.capulet.lit/Romeo`);
   h.clock.seconds(10);
@@ -224,7 +224,7 @@ test('the domain goes away in the middle: no more than what is under way is lost
   assert.equal(romeo.notices.length, 0);
 });
 
-test('`joins` says whether the domain is in doubt', async (t) => {
+test('`joins` shows whether a domain is in doubt', async (t) => {
   const { h, rooms } = await scene(t);
   const domain = async () => (await h.command('joins')).rows?.[0]?.domain;
   assert.equal(await domain(), 'ok');
@@ -237,12 +237,12 @@ test('`joins` says whether the domain is in doubt', async (t) => {
   assert.equal(await domain(), 'down');
 });
 
-test('a domain that is away is knocked at every 30 s: nobody else has to open a link for its return to be seen', async (t) => {
+test('a remote that is down is dialled every 30 s, so that its return is noticed without other traffic', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.forget();
   rooms.peer.reachable = false;
   rooms.peer.cut();
-  // An attempt ends in a turn of its own.
+  // An attempt ends in a later tick.
   const pass = async (seconds: number) => {
     for (let passed = 0; passed < seconds; passed++) {
       h.clock.seconds(1);
@@ -256,7 +256,7 @@ test('a domain that is away is knocked at every 30 s: nobody else has to open a 
   assert.equal(romeo.notices.length, 1);
 });
 
-test('the link breaks and is new while the canary is out: no long pause, as if it had come up after it', async (t) => {
+test('the link breaks and opens during the canary: the next one follows without a long pause', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   rooms.forget();
   rooms.peer.reachable = false;
@@ -274,7 +274,7 @@ test('the link breaks and is new while the canary is out: no long pause, as if i
 });
 
 for (const days of [-1, 1]) {
-  test(`a wall clock that is set by ${days} day: clients that fell out are told in time, and what proves them in does`, async (t) => {
+  test(`the wall clock is set by ${days} day: notices are sent in time, and proofs count`, async (t) => {
     const { h, rooms, romeo } = await scene(t);
     rooms.peer.cut();
     h.clock.moveWallClock(days * 86_400_000);

@@ -1,4 +1,4 @@
-// Rooms on a service of this very server: an external component (XEP-0114), or one of the server's own modules.
+// Rooms on a service of this server: an external component (XEP-0114) or the module muc.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -51,7 +51,7 @@ function welcome(): string {
   </presence>`.replaceAll(/>\s+</g, '><');
 }
 
-/** The notice of a room that was lost for a technical reason (XEP-0045 §11.1). */
+/** Whether a stanza is a notice (XEP-0045 §11.1). */
 function isNotice(element: Element, room: string): boolean {
   const codes = element.getChild('x', MUC_USER)?.getChildren('status') ?? [];
   const is333 = codes.some((status) => status.attrs.code === '333');
@@ -65,7 +65,7 @@ async function restart({ rooms, clock, net }: Scene, awayMs: number): Promise<Sc
   return ScriptedComponent.serving(net, IRC);
 }
 
-/** The self-ping of Romeo (XEP-0410) that the service gets, whatever else it gets before. */
+/** Skips stanzas to the service up to the self-ping of Romeo (XEP-0410), and returns it. */
 async function selfPing(rooms: ScriptedComponent, clock: FakeClock): Promise<Element> {
   await clock.advance(5 * MINUTE);
   return rooms.skipUntil(
@@ -74,7 +74,7 @@ async function selfPing(rooms: ScriptedComponent, clock: FakeClock): Promise<Ele
 }
 
 for (const awayMs of [2_000, 4 * MINUTE]) {
-  test(`a room service that restarts (${awayMs / 1_000} s) and has forgotten who was in: clients are told`, async (t) => {
+  test(`a local room service restarts (${awayMs / 1_000} s) and loses its occupants: clients get notices`, async (t) => {
     const there = await scene(t);
     const rooms = await restart(there, awayMs);
     const ping = await selfPing(rooms, there.clock);
@@ -89,7 +89,7 @@ for (const awayMs of [2_000, 4 * MINUTE]) {
   });
 }
 
-test('a room service that restarts and remembers who was in: nobody hears anything', async (t) => {
+test('a local room service restarts and keeps its occupants: clients get nothing', async (t) => {
   const there = await scene(t);
   const rooms = await restart(there, 2_000);
   const ping = await selfPing(rooms, there.clock);
@@ -98,14 +98,14 @@ test('a room service that restarts and remembers who was in: nobody hears anythi
   await there.romeo.receivesNothing();
 });
 
-test('a room service that is away for a while is no reason to tell anybody anything yet', async (t) => {
+test('no notice is sent while a local room service is down', async (t) => {
   const { rooms, romeo, clock } = await scene(t);
   rooms.drop();
   await clock.advance(5 * MINUTE);
   await romeo.receivesNothing();
 });
 
-test('what the service sends after its restart to who is in proves that they are, and they are not asked about', async (t) => {
+test('stanzas of a service after its restart prove joins, which are not asked about', async (t) => {
   const there = await scene(t);
   const rooms = await restart(there, 2_000);
   rooms.send(
@@ -124,7 +124,7 @@ test('what the service sends after its restart to who is in proves that they are
   assert.deepEqual(seen.filter((it) => it.attrs.to === `${ROOM}/Romeo`).map(String), []);
 });
 
-test('a join that comes back because the service is away is told by the server: the client is not in', async (t) => {
+test('a join that is returned because the service is down gets an error of the server', async (t) => {
   const { rooms, romeo, net, clock } = await scene(t);
   rooms.drop();
   await clock.advance(0);
@@ -141,7 +141,7 @@ test('a join that comes back because the service is away is told by the server: 
   );
 });
 
-test('a leave that the service did not get is made up for when it is back', async (t) => {
+test('a leave while the service is down is sent when it is up', async (t) => {
   const there = await scene(t);
   there.rooms.drop();
   there.romeo.send(`<presence to='${ROOM}/Romeo' type='unavailable'/>`);
@@ -155,7 +155,7 @@ test('a leave that the service did not get is made up for when it is back', asyn
   );
 });
 
-test('the rooms of this server: its module goes and comes back without them, and clients are told', async (t) => {
+test('the module muc is unloaded, and loaded without its rooms: clients get notices', async (t) => {
   const { net, clock, romeo } = await scene(t);
   romeo.send(`<presence to='${OWN_ROOM}/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>`);
   await romeo.skipUntil((it) => it.name === 'message' && it.getChild('subject') !== undefined);

@@ -1,4 +1,4 @@
-// How often rooms are sent presence probes.
+// The bounds of presence probes.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -13,7 +13,7 @@ function probes() {
   return { clock, sent, all: new PresenceProbes(context, sent) };
 }
 
-test('a room is sent a presence probe once a day', () => {
+test('a room gets one presence probe a day', () => {
   const { clock, all } = probes();
   all.note('orchard@rooms.capulet.lit');
   clock.now = DAY_MS - 1;
@@ -22,7 +22,7 @@ test('a room is sent a presence probe once a day', () => {
   assert.equal(all.may('orchard@rooms.capulet.lit'), true);
 });
 
-test('10,000 rooms are remembered as asked, for a day; the first are forgotten', () => {
+test('10,000 rooms are remembered as asked for a day; the oldest are dropped', () => {
   const { clock, sent, all } = probes();
   for (let i = 0; i <= 10_000; i++) all.note(`room${i}@rooms.capulet.lit`);
   assert.equal(sent.rooms.size, 10_000);

@@ -1,4 +1,4 @@
-// The stage of most tests: romeo is in the hall of another server.
+// The scene of most tests: romeo is in the hall of another server.
 
 import type { TestContext } from 'node:test';
 import { FakeRooms } from '../../support/fake-rooms.ts';
@@ -13,10 +13,10 @@ export interface Scene {
   readonly romeo: HarnessClient;
 }
 
-/** D is 60 s and chance always in the middle, so the first question comes 63 s after the break. */
+/** D is 60 s and random numbers are always 0.5, so the first question is sent 63 s after the break. */
 export const FIRST_QUESTION_S = 63;
 
-/** Rooms are never asked for being silent, unless the configuration says so. */
+/** By default silent rooms are not asked. */
 export async function scene(t: TestContext, config = ''): Promise<Scene> {
   const h = await harness(t, /^ping_muc_silence/m.test(config) ? config : `ping_muc_silence = 0\n${config}`);
   const rooms = new FakeRooms(h);
@@ -27,7 +27,7 @@ export async function scene(t: TestContext, config = ''): Promise<Scene> {
   return { h, rooms, romeo };
 }
 
-/** `count` rooms with all of these users in each; gives the clients. */
+/** Makes `count` rooms with all users in each. Returns the clients. */
 export function crowd(h: Harness, rooms: FakeRooms, users: number, count: number): HarnessClient[] {
   const clients = Array.from({ length: users }, (_, i) => h.client(`user${i}@montague.lit/x`));
   for (let room = 0; room < count; room++) {
@@ -38,13 +38,13 @@ export function crowd(h: Harness, rooms: FakeRooms, users: number, count: number
   return clients;
 }
 
-/** How many of the tracked joins say this of themselves. */
+/** The number of tracked joins with this state. */
 export async function states(h: Harness): Promise<string[]> {
   const { rows = [] } = await h.command('joins');
   return rows.map(({ state }) => String(state));
 }
 
-/** The most that happened in any span of time of this length, half-open. */
+/** The most events in any half-open interval of this length. */
 export function busiest(times: readonly number[], spanMs = 1_000): number {
   const sorted = [...times].sort((a, b) => a - b);
   let [first, most] = [0, 0];

@@ -1,4 +1,4 @@
-// Rooms that say nothing: their service may have started anew behind a link that never broke.
+// Silent rooms: their service may have restarted behind a link that did not break.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { crowd, FIRST_QUESTION_S, ROOM, scene } from './scene.ts';
 
 const ON = 'ping_muc_silence = "15 minutes"';
 
-/** Notes when questions come, in seconds from now. */
+/** Records the times of questions, in seconds from now. */
 function listen(h: Harness, rooms: FakeRooms): { readonly to: string; readonly at: number }[] {
   const asked: { to: string; at: number }[] = [];
   const start = h.clock.now();
@@ -19,14 +19,14 @@ function listen(h: Harness, rooms: FakeRooms): { readonly to: string; readonly a
   return asked;
 }
 
-test('a silent room is asked once in fifteen minutes, and its clients hear nothing', async (t) => {
+test('a silent room is asked once in fifteen minutes, and its clients get nothing', async (t) => {
   const { h, rooms, romeo } = await scene(t, ON);
   h.clock.seconds(3_500);
   assert.equal(rooms.pings.length, 3);
   assert.deepEqual(romeo.heard(), []);
 });
 
-test('a room in which somebody speaks is not asked', async (t) => {
+test('a room with messages is not asked', async (t) => {
   const { h, rooms } = await scene(t, ON);
   for (let minute = 0; minute < 120; minute += 14) {
     rooms.chat(ROOM, 'Juliet');
@@ -35,13 +35,13 @@ test('a room in which somebody speaks is not asked', async (t) => {
   assert.equal(rooms.pings.length, 0);
 });
 
-test('ping_muc_silence = 0 switches it off', async (t) => {
+test('ping_muc_silence = 0: silent rooms are not asked', async (t) => {
   const { h, rooms } = await scene(t, 'ping_muc_silence = 0');
   h.clock.seconds(24 * 3_600);
   assert.equal(rooms.pings.length, 0);
 });
 
-test('of each room one client is asked about, one room in two seconds', async (t) => {
+test('asks about one client of each room, and one room in two seconds', async (t) => {
   const h = await harness(t, ON);
   const rooms = new FakeRooms(h);
   crowd(h, rooms, 3, 40);
@@ -52,7 +52,7 @@ test('of each room one client is asked about, one room in two seconds', async (t
   for (const [i, { at }] of asked.entries()) assert.ok(i === 0 || at - asked[i - 1]!.at >= 2);
 });
 
-test('an answer that proves nothing is not asked for again before fifteen minutes have passed', async (t) => {
+test('an answer that proves nothing is not requested again for fifteen minutes', async (t) => {
   const { h, rooms, romeo } = await scene(t, ON);
   rooms.onPing = (ping) => failure(ping, 'not-allowed');
   h.clock.seconds(4 * 900 + 60);
@@ -61,7 +61,7 @@ test('an answer that proves nothing is not asked for again before fifteen minute
   assert.deepEqual(romeo.heard(), []);
 });
 
-test('a domain that is silent as a whole is asked once; then it is in doubt, and asked as such', async (t) => {
+test('a remote that does not answer is asked once; then it has an outage', async (t) => {
   const h = await harness(t, ON);
   const rooms = new FakeRooms(h);
   const clients = crowd(h, rooms, 3, 40);
@@ -75,7 +75,7 @@ test('a domain that is silent as a whole is asked once; then it is in doubt, and
   assert.ok(clients.every(({ inbox }) => inbox.length === 0));
 });
 
-test('one room has lost its clients: the quiet rooms of the same service are asked at once', async (t) => {
+test('if one room has lost its clients, all quiet rooms of the service are asked immediately', async (t) => {
   const h = await harness(t, ON);
   const rooms = new FakeRooms(h);
   const clients = crowd(h, rooms, 5, 1_000);
@@ -90,7 +90,7 @@ test('one room has lost its clients: the quiet rooms of the same service are ask
   assert.ok(told.every((room) => Number(/\d+/.exec(room ?? '')?.[0]) < 500));
 });
 
-test('a link that is broken already is reason enough: nobody is asked twice', async (t) => {
+test('a broken link causes one question per join, not a second one for silence', async (t) => {
   const { h, rooms } = await scene(t, ON);
   h.clock.seconds(860);
   rooms.peer.cut();
@@ -98,7 +98,7 @@ test('a link that is broken already is reason enough: nobody is asked twice', as
   assert.equal(rooms.pings.length, 1);
 });
 
-test('a room that speaks to one client only is silent for the other, and asked about it', async (t) => {
+test('a room that sends only to one client is silent for another, and is asked about it', async (t) => {
   const { h, rooms, romeo } = await scene(t, ON);
   rooms.forget();
   const benvolio = h.client('benvolio@montague.lit/hills');

@@ -1,4 +1,4 @@
-// Pings by which rooms and their services find out whether a client is still there.
+// Pings by which rooms and their services check sleeping clients.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ function ping(from: string): string {
 }
 
 for (const from of ['rooms.capulet.lit', ROOM]) {
-  test(`a client that sleeps is there: ${from} is answered in its place`, async (t) => {
+  test(`answers ${from} on behalf of a sleeping client`, async (t) => {
     const { h, rooms, romeo } = await scene(t);
     romeo.sleep();
     rooms.peer.says(ping(from));
@@ -22,7 +22,7 @@ for (const from of ['rooms.capulet.lit', ROOM]) {
     );
   });
 
-  test(`a client that is connected answers ${from} itself`, async (t) => {
+  test(`a connected client answers ${from} itself`, async (t) => {
     const { h, rooms, romeo } = await scene(t);
     rooms.peer.says(ping(from));
     h.clock.seconds(1);
@@ -31,7 +31,7 @@ for (const from of ['rooms.capulet.lit', ROOM]) {
   });
 }
 
-test('who has none of its clients in a room is not answered in a client’s place', async (t) => {
+test('does not answer for a user without a client in the room', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   romeo.sleep();
   rooms.peer.says(ping(`garden@${rooms.domain}`));

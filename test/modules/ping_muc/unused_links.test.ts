@@ -1,4 +1,4 @@
-// Links that nobody but the server itself has used: asking the rooms behind them would open the next one, and so on.
+// Links that only the server itself has used: a question after their end would open the next one, and so on.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// The table of what answers mean, row by row (XEP-0410 §3.2 and docs/adr/0011).
+// The table of verdicts, row by row (XEP-0410 §3.2, docs/adr/0011).
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -148,12 +148,12 @@ const PINGS: Case[] = [
   { of: 'an error without a condition', answer: error(undefined), is: busy },
 ];
 
-describe('XEP-0410 §3.2: what the answer to a self-ping means', () => {
+describe('XEP-0410 §3.2: the verdict for each answer to a self-ping', () => {
   for (const { of, answer, relay = 'none', after = {}, is } of PINGS) {
     test(of, () => assert.deepEqual(judgePing(answer, relay, evidence(after)), is));
   }
 
-  test('the third ping takes the last resort of its row', () => {
+  test('the third ping gets the final verdict of its row', () => {
     const changing: Row[] = ['refused', 'unreachable'];
     const third = { pings: 3, seen: changing, irc: false };
     assert.deepEqual(judgePing(error('item-not-found', { byRoom: true }), 'none', evidence(third)), desync);
@@ -162,7 +162,7 @@ describe('XEP-0410 §3.2: what the answer to a self-ping means', () => {
   });
 });
 
-describe('XEP-0030: what the room says about itself decides where the ping did not', () => {
+describe("XEP-0030: the room's disco information decides if the ping did not", () => {
   const absent = { seen: ['nick-unknown'] as Row[] };
   const mute = { seen: ['cannot-answer'] as Row[] };
   const cases: Case[] = [
@@ -198,7 +198,7 @@ describe('XEP-0030: what the room says about itself decides where the ping did n
   }
 });
 
-describe('What kind of service does not reach its occupants', () => {
+describe('XEP-0030: the verdict for each kind of service that cannot reach an occupant', () => {
   const irc: Answer = { kind: 'result', facts: { optimised: false, irc: true } };
   const cases: Case[] = [
     { of: 'a gateway to IRC', answer: irc, is: lost },
@@ -212,7 +212,7 @@ describe('What kind of service does not reach its occupants', () => {
   }
 });
 
-describe('XEP-0045 §17.3: what a presence probe brings', () => {
+describe('XEP-0045 §17.3: the verdict for each answer to a presence probe', () => {
   const cases: Case[] = [
     { of: 'the own presence', answer: RESULT, is: joined },
     { of: 'not-acceptable', answer: error('not-acceptable'), is: lost },

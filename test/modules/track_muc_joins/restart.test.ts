@@ -1,5 +1,5 @@
-// The stanzas that rooms on another server get when our server stops, or is killed and starts: two runs with one database,
-// streams and a real room service. Rows 16 to 18 of the fault matrix: ../ping_muc/matrix/ours.test.ts.
+// The stanzas that rooms on another server get when our server stops, or is killed and starts: two runs with one
+// database, streams and a real room service. Rows 16 to 18 of the fault matrix: ../ping_muc/matrix/ours.test.ts.
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-// Rows 20, 21, 27 to 34, 38 and 39: what the clients do meanwhile, who relays, and answers that come late.
+// Rows 20, 21, 27 to 34, 38 and 39: actions of clients during an outage, relayed pings, and late answers.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { ASKED_S, ROMEO, ROOM, romeoInTheHall } from './stage.ts';
 
 const PHONE = 'romeo@montague.lit/phone';
 
-test('row 20: a nick change is under way when the stream closes: asked later, by the new nick', async (t) => {
+test('row 20: the stream closes during a nick change: asked later, about the new nick', async (t) => {
   const set = await romeoInTheHall(t, 'ping_muc_silence = 0');
   set.rooms.answersNickChanges = false;
   set.seconds(60);
@@ -22,14 +22,14 @@ test('row 20: a nick change is under way when the stream closes: asked later, by
     set.rooms.pings.map(({ attrs }) => attrs.to),
     [`${ROOM}/Montague`],
   );
-  // The answer to the change was lost; the user tries again.
+  // The answer to the change was lost, so the user tries again.
   set.rooms.answersNickChanges = true;
   set.romeo.says(`<presence to='${ROOM}/Montague'/>`);
   set.seconds(600);
   set.check({ pings: 1 });
 });
 
-test('row 20: … and the answer comes over the next stream: that is the proof', async (t) => {
+test('row 20: the answer to the nick change arrives on the next stream, and proves the join', async (t) => {
   const set = await romeoInTheHall(t);
   set.rooms.answersNickChanges = false;
   set.seconds(60);
@@ -44,7 +44,7 @@ test('row 20: … and the answer comes over the next stream: that is the proof',
 });
 
 for (const afterMs of [0, 3_000]) {
-  test(`row 21: another client has changed the nick while the question is out, said after ${afterMs} ms: nobody told`, async (t) => {
+  test(`row 21: another client changes the nick during the question, announced after ${afterMs} ms: no notice`, async (t) => {
     const set = await romeoInTheHall(t);
     set.rooms.onPing = (ping) => {
       set.rooms.onPing = undefined;
@@ -59,7 +59,7 @@ for (const afterMs of [0, 3_000]) {
   });
 }
 
-test('row 21: … and is back under the old one before that is asked again: asked twice, nobody told', async (t) => {
+test('row 21: the nick is changed back before the next question: asked twice, no notice', async (t) => {
   const set = await romeoInTheHall(t);
   set.rooms.onPing = (ping) => {
     set.rooms.onPing = undefined;
@@ -70,7 +70,7 @@ test('row 21: … and is back under the old one before that is asked again: aske
   set.check({ pings: 2 });
 });
 
-test('row 27: the client’s join overtakes the answer that it is out: nobody is told', async (t) => {
+test('row 27: the client joins again before the answer that it is out: no notice', async (t) => {
   const set = await romeoInTheHall(t);
   set.rooms.forget();
   set.rooms.onPing = (ping) => {
@@ -82,7 +82,7 @@ test('row 27: the client’s join overtakes the answer that it is out: nobody is
   set.check({ pings: 1 });
 });
 
-test('row 28: the ping is relayed to the only client: answered by the server, seen by nobody', async (t) => {
+test('row 28: the ping is relayed to the only client: the server answers, and the client gets nothing', async (t) => {
   const set = await romeoInTheHall(t);
   speakAs(set.rooms, 'mongooseim');
   set.restart(20);
@@ -90,7 +90,7 @@ test('row 28: the ping is relayed to the only client: answered by the server, se
   set.check({ pings: 1 });
 });
 
-test('row 29: the ping is relayed to a client of the same nick that sleeps: in all the same', async (t) => {
+test('row 29: the ping is relayed to a sleeping client of the nick: the join is proved', async (t) => {
   const set = await romeoInTheHall(t);
   set.enter(PHONE).sleep();
   set.rooms.onPing = (ping) => {
@@ -102,30 +102,30 @@ test('row 29: the ping is relayed to a client of the same nick that sleeps: in a
   set.check({ pings: 1 }); // The ping that came to it proves the phone to be in.
 });
 
-test('row 30: a service that pings all clients of a nick and throws out who is silent: nobody is', async (t) => {
+test('row 30: a service removes clients that do not answer its pings: none is removed', async (t) => {
   const set = await romeoInTheHall(t);
   set.enter(PHONE).sleep();
   speakAs(set.rooms, 'tigase');
   set.restart(20);
   set.seconds(600);
-  set.check({ pings: 1 }); // One went to both, which proves both to be in.
+  set.check({ pings: 1 }); // It was relayed to both clients, which proves both joins.
 });
 
-test('row 31: the same service has lost one client of a nick: told at the first message', async (t) => {
+test('row 31: the same service has lost one client of a nick: its first message causes a notice', async (t) => {
   const set = await romeoInTheHall(t, 'ping_muc_silence = 0');
   for (const name of ['phone', 'tablet']) set.enter(`romeo@montague.lit/${name}`);
   speakAs(set.rooms, 'tigase');
   set.rooms.rooms.get(ROOM)?.delete(ROMEO);
   set.restart(20);
   set.seconds(600);
-  assert.equal(set.romeo.notices.length, 0, 'the answer proves nothing, and nothing is said');
+  assert.equal(set.romeo.notices.length, 0, 'the answer proves nothing, so no notice is sent');
   set.rooms.onPing = undefined;
   set.romeo.says(`<message type='groupchat' id='m' to='${ROOM}'><body>hello</body></message>`);
   set.seconds(1);
-  set.check({ notices: 1, pings: 3 }); // Of a client that is in, of romeo, and of romeo again.
+  set.check({ notices: 1, pings: 3 }); // About a client that is in, about romeo, and about romeo again.
 });
 
-test('row 32: not-allowed to an occupant: never told; one presence probe in a day', async (t) => {
+test('row 32: not-allowed for an occupant: no notice; one presence probe a day', async (t) => {
   const set = await romeoInTheHall(t, 'ping_muc_silence = 0');
   speakAs(set.rooms, 'ejabberd, queries off');
   for (let round = 0; round < 5; round++) {
@@ -140,7 +140,7 @@ for (const [row, isIn] of [
   [33, true],
   [34, false],
 ] as const) {
-  test(`row ${row}: the answer comes after 90 s: it counts, and two questions are enough`, async (t) => {
+  test(`row ${row}: the answer arrives after 90 s: it counts, and two questions suffice`, async (t) => {
     const set = await romeoInTheHall(t);
     if (!isIn) set.rooms.forget();
     set.rooms.onPing = (ping) => {
@@ -154,7 +154,7 @@ for (const [row, isIn] of [
   });
 }
 
-test('row 38: the client sleeps while its room is lost: told when it is back', async (t) => {
+test('row 38: the room is lost while the client sleeps: the notice is sent when it wakes up', async (t) => {
   const set = await romeoInTheHall(t);
   set.romeo.sleep();
   set.rooms.forget();
@@ -166,7 +166,7 @@ test('row 38: the client sleeps while its room is lost: told when it is back', a
   set.check({ notices: 1, pings: 1 });
 });
 
-test('row 38: … and asked about again when that was long ago: it may be in again', async (t) => {
+test('row 38: a verdict that is old when the client wakes up is checked again', async (t) => {
   const set = await romeoInTheHall(t);
   set.romeo.sleep();
   set.rooms.forget();

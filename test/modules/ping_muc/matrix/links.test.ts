@@ -1,4 +1,4 @@
-// Rows 7 to 15 and 37, 40 to 44: links that die, idle, flap, or never break.
+// Rows 7 to 15, 37 and 40 to 44: links that die, are idle, flap, or never break.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { FakeRooms, failure, result } from '../../../support/fake-rooms.ts';
 import { HarnessLink } from '../../../support/module-harness.ts';
 import { ASKED_S, ROMEO, ROOM, romeoInTheHall, type Stage, stage } from './stage.ts';
 
-/** Packets are dropped; after a minute our side finds out, and nobody can be reached until the end. */
+/** Drops packets. Our side notices after a minute, and the remote is unreachable until the end. */
 function halfOpen(set: Stage, seconds: number): void {
   set.peer.deaf = true;
   set.seconds(60);
@@ -20,14 +20,14 @@ function halfOpen(set: Stage, seconds: number): void {
   set.peer.openIn();
 }
 
-test('row 7: half-open for five minutes, and kept: nobody hears of it', async (t) => {
+test('row 7: a half-open link for five minutes, occupants kept: clients get nothing', async (t) => {
   const set = await romeoInTheHall(t);
   halfOpen(set, 300);
   set.seconds(600);
   set.check({ pings: 1, attempts: 6 });
 });
 
-test('row 8: half-open for five minutes, and removed: told within 5 s of the recovery', async (t) => {
+test('row 8: a half-open link for five minutes, occupants removed: notices within 5 s of the recovery', async (t) => {
   const set = await romeoInTheHall(t);
   set.rooms.forget();
   halfOpen(set, 300);
@@ -35,7 +35,7 @@ test('row 8: half-open for five minutes, and removed: told within 5 s of the rec
   set.check({ notices: 1, pings: 1, attempts: 6 });
 });
 
-test('row 7: a dead link is made anew at once, and the room asked within 5 s', async (t) => {
+test('row 7: a dead link is dialled again immediately, and the room asked within 5 s', async (t) => {
   const set = await romeoInTheHall(t);
   set.rooms.forget();
   set.peer.cut('timeout');
@@ -43,7 +43,7 @@ test('row 7: a dead link is made anew at once, and the room asked within 5 s', a
   set.check({ notices: 1, pings: 1 });
 });
 
-test('row 9: packets are dropped for 20 s, and nothing closes: nobody asks', async (t) => {
+test('row 9: packets are dropped for 20 s, and no stream closes: no question', async (t) => {
   const set = await romeoInTheHall(t);
   set.peer.deaf = true;
   set.seconds(20);
@@ -52,13 +52,13 @@ test('row 9: packets are dropped for 20 s, and nothing closes: nobody asks', asy
   set.check({});
 });
 
-// Not every server closes an idle stream without a word: ejabberd sends an error (RFC 6120 §4.9.3.4).
+// Some servers close an idle stream with an error, such as ejabberd (RFC 6120 §4.9.3.4).
 for (const [how, cause, error] of [
   ['in order', 'clean', undefined],
   ['by us', 'idle', undefined],
   ['by an error', 'stream-error', new StreamError('connection-timeout')],
 ] as const) {
-  test(`row 10: an idle stream is closed ${how}: asked once, and not again when the stream of that closes`, async (t) => {
+  test(`row 10: an idle stream is closed ${how}: one question, and none when the question's own stream closes`, async (t) => {
     const set = await romeoInTheHall(t, 'ping_muc_silence = 0');
     set.peer.cut(cause, error);
     set.seconds(ASKED_S + 5);
@@ -70,7 +70,7 @@ for (const [how, cause, error] of [
   });
 }
 
-test('row 10: … but another error is no idleness: asked each time', async (t) => {
+test('row 10: another error is not an idle stream: one question each time', async (t) => {
   const set = await romeoInTheHall(t, 'ping_muc_silence = 0');
   for (let round = 0; round < 3; round++) {
     set.peer.cut('stream-error', new StreamError('reset'));
@@ -79,7 +79,7 @@ test('row 10: … but another error is no idleness: asked each time', async (t) 
   set.check({ pings: 3 });
 });
 
-test('row 11: one direction is closed, traffic goes on in the other: nobody asks', async (t) => {
+test('row 11: one direction closes, the other carries traffic: no question', async (t) => {
   const set = await romeoInTheHall(t);
   set.peer.closeOut('idle');
   set.seconds(10);
@@ -88,7 +88,7 @@ test('row 11: one direction is closed, traffic goes on in the other: nobody asks
   set.check({});
 });
 
-test('row 12: connections are refused for ever: nothing before the give-up, at most 8 questions', async (t) => {
+test('row 12: connections always fail: no notice before the give-up, at most 8 questions', async (t) => {
   const set = await romeoInTheHall(t);
   set.peer.queueMs = 90_000;
   set.peer.reachable = false;
@@ -97,7 +97,7 @@ test('row 12: connections are refused for ever: nothing before the give-up, at m
   assert.equal(set.romeo.notices.length, 0);
   set.seconds(7);
   assert.equal(set.romeo.notices.length, 1);
-  // Somebody renews the certificate: then it lets us go, for it does not know that it was given up.
+  // When the certificate is renewed, the room gets the leave that is owed to it.
   set.seconds(3_600);
   set.peer.reachable = true;
   set.peer.openIn();
@@ -105,7 +105,7 @@ test('row 12: connections are refused for ever: nothing before the give-up, at m
   set.check({ notices: 1, attempts: 5 });
 });
 
-test('row 13: the service starts anew behind a stream that stays up: told after 15 min', async (t) => {
+test('row 13: the service restarts behind a stream that stays up: notices after 15 min', async (t) => {
   const set = await romeoInTheHall(t);
   set.enter('benvolio@montague.lit/hills', { nick: 'Benvolio' });
   set.rooms.chat(ROOM, 'Juliet');
@@ -115,7 +115,7 @@ test('row 13: the service starts anew behind a stream that stays up: told after 
   set.check({ notices: 2, pings: 2 });
 });
 
-test('row 14: the same, and the user writes: the error is delivered, the notice follows', async (t) => {
+test('row 14: the same, and the user writes: the client gets the error, then the notice', async (t) => {
   const set = await romeoInTheHall(t);
   set.rooms.forget();
   set.romeo.says(`<message type='groupchat' id='m' to='${ROOM}'><body>hello</body></message>`);
@@ -126,7 +126,7 @@ test('row 14: the same, and the user writes: the error is delivered, the notice 
 });
 
 for (const condition of ['service-unavailable', 'remote-server-timeout'] as const) {
-  test(`row 15: the service is down and its host says ${condition}, wait: told when it is back`, async (t) => {
+  test(`row 15: the service is down and its host returns ${condition}, wait: notices when it is up`, async (t) => {
     const set = await romeoInTheHall(t);
     set.rooms.forget();
     set.rooms.onPing = (ping) => failure(ping, condition, { type: 'wait', by: set.rooms.domain });
@@ -139,7 +139,7 @@ for (const condition of ['service-unavailable', 'remote-server-timeout'] as cons
   });
 }
 
-test('row 37: a link that flaps every 20 s for ten minutes: one round of questions a minute at most', async (t) => {
+test('row 37: a link closes every 20 s for ten minutes: at most one round of questions a minute', async (t) => {
   const set = await romeoInTheHall(t);
   for (let i = 0; i < 30; i++) {
     set.peer.openOut();
@@ -150,7 +150,7 @@ test('row 37: a link that flaps every 20 s for ten minutes: one round of questio
   set.check({ pings: 8 });
 });
 
-test('row 40: the session ends before the question: nobody is asked about, nobody told', async (t) => {
+test('row 40: the session ends before the question: no question, no notice', async (t) => {
   const set = await romeoInTheHall(t);
   set.peer.cut('reset');
   set.seconds(30);
@@ -159,7 +159,7 @@ test('row 40: the session ends before the question: nobody is asked about, nobod
   set.check({});
 });
 
-test('row 41: 600 questions that nobody answers for 20 s: each gets its answer, and no client another’s', async (t) => {
+test('row 41: 600 questions are answered after 20 s: each gets its own answer, and no client gets one', async (t) => {
   const set = await stage(t, 'ping_muc_silence = 0');
   for (let user = 0; user < 30; user++) {
     const jid = `user${user}@montague.lit/x`;
@@ -173,7 +173,7 @@ test('row 41: 600 questions that nobody answers for 20 s: each gets its answer, 
   set.check({ pings: 600 });
 });
 
-test('row 42: a stranger who claims the domain connects and goes, a thousand times: nobody asks', async (t) => {
+test('row 42: a peer that claims the domain connects and disconnects a thousand times: no question', async (t) => {
   const set = await romeoInTheHall(t);
   for (let i = 0; i < 1_000; i++) {
     const session = new HarnessLink('rooms.capulet.lit', 'in', set.h.clock.elapsed());
@@ -183,7 +183,7 @@ test('row 42: a stranger who claims the domain connects and goes, a thousand tim
   set.check({});
 });
 
-test('row 43: an answer with the right id from another domain is nobody’s', async (t) => {
+test('row 43: an answer with the right id from another domain is dropped', async (t) => {
   const set = await romeoInTheHall(t);
   const mallory = new FakeRooms(set.h, 'rooms.mallory.lit');
   set.rooms.onPing = (ping) => {
@@ -200,7 +200,7 @@ test('row 43: an answer with the right id from another domain is nobody’s', as
 });
 
 for (const condition of ['resource-constraint', 'policy-violation', 'internal-server-error'] as const) {
-  test(`row 44: ${condition} to everything: nobody is told, and the pauses grow`, async (t) => {
+  test(`row 44: ${condition} for all questions: no notice, and growing pauses`, async (t) => {
     const set = await romeoInTheHall(t, 'ping_muc_give_up = "never"');
     set.rooms.onPing = (ping) => failure(ping, condition, { type: 'wait' });
     set.peer.cut('reset');
@@ -211,7 +211,7 @@ for (const condition of ['resource-constraint', 'policy-violation', 'internal-se
   });
 }
 
-test('row 44: half of the answers are a refusal to answer now: the others count', async (t) => {
+test('row 44: half of the answers refuse to answer now: the others count', async (t) => {
   const set = await stage(t, 'ping_muc_give_up = "never"');
   for (let room = 0; room < 40; room++) set.enter(ROMEO, { room: `room${room}@${set.rooms.domain}` });
   let asked = 0;

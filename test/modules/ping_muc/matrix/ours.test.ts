@@ -1,5 +1,5 @@
-// Rows 16 to 18: our own server stops, or dies, and starts again from what is on disk. The same with streams and a real
-// room service: ../../track_muc_joins/restart.test.ts.
+// Rows 16 to 18: our own server stops or is killed, and starts again with its database. The same with streams and a
+// real room service: ../../track_muc_joins/restart.test.ts.
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import { type TestContext, test } from 'node:test';
 import { HandClock, startHarness } from '../../../support/module-harness.ts';
 import { ROMEO, Stage } from './stage.ts';
 
-/** Starts a server on what an earlier one has left in the folder, and on the rooms as they are. */
+/** Starts a server with the database of an earlier one, and with the same rooms. */
 async function start(t: TestContext, folder: string, before?: Stage): Promise<Stage> {
   const config = `storage = "sqlite"\ndata_path = "${folder}"`;
   const h = await startHarness(new HandClock(), 'muc_autorejoin = false', undefined, config);
@@ -19,7 +19,7 @@ async function start(t: TestContext, folder: string, before?: Stage): Promise<St
   return set;
 }
 
-/** Romeo has been in the hall for a while, and what happened is on disk. */
+/** Romeo has been in the hall for a while, and his join is on disk. */
 async function begin(t: TestContext): Promise<{ folder: string; set: Stage }> {
   t.mock.method(Math, 'random', () => 0.5);
   const folder = await mkdtemp(join(tmpdir(), 'enjamb-matrix-'));
@@ -31,13 +31,13 @@ async function begin(t: TestContext): Promise<{ folder: string; set: Stage }> {
   return { folder, set };
 }
 
-/** What was begun is on disk. */
+/** Waits for pending writes. */
 async function settled(set: Stage): Promise<void> {
   set.seconds(1);
   await set.h.server.router.work.idle();
 }
 
-test('row 16: a clean stop: the room sees everybody leave, and the next run has nothing to make up for', async (t) => {
+test('row 16: a clean stop sends all leaves, and the next run owes none', async (t) => {
   const { folder, set } = await begin(t);
   await set.stop();
   set.check({});
@@ -48,7 +48,7 @@ test('row 16: a clean stop: the room sees everybody leave, and the next run has 
   assert.equal(next.rooms.leaves.length, 0);
 });
 
-test('row 17: killed, and the client comes back with another resource: the room sees the old one leave in 10 s', async (t) => {
+test("row 17: killed, and the client returns with another resource: the room gets the old one's leave in 10 s", async (t) => {
   const { folder, set } = await begin(t);
   const next = await start(t, folder, set);
   const phone = next.enter('romeo@montague.lit/phone', { room: `garden@${next.rooms.domain}` });
@@ -59,7 +59,7 @@ test('row 17: killed, and the client comes back with another resource: the room 
   assert.equal(phone.inbox.length, 2, 'a presence and a subject');
 });
 
-test('row 18: killed, and the same address joins again at once: the room sees no leave after the join', async (t) => {
+test('row 18: killed, and the same full JID joins again immediately: the room gets no leave after the join', async (t) => {
   const { folder, set } = await begin(t);
   const next = await start(t, folder, set);
   next.enter(ROMEO);
@@ -68,7 +68,7 @@ test('row 18: killed, and the same address joins again at once: the room sees no
   next.check({});
 });
 
-test('row 18: … when the ghost has left already: in again, and it hears nothing of that', async (t) => {
+test("row 18: the same after the leave was sent: the client is in again, and does not get the leave's answer", async (t) => {
   const { folder, set } = await begin(t);
   const next = await start(t, folder, set);
   next.seconds(10);

@@ -1,4 +1,4 @@
-// Rows 1 to 6 and 22 to 26: the other server starts anew, and is away for a shorter or longer time.
+// Rows 1 to 6 and 22 to 26: the other server restarts, after a short or long time.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -12,7 +12,7 @@ import { ASKED_S, ROMEO, ROOM, romeoInTheHall, type Stage } from './stage.ts';
 
 const NAMES = Object.keys(SERVICES) as ServiceName[];
 
-/** Whoever joins again gets the room's own word. */
+/** A client that joins again gets the room's own error. */
 function rejoinIsRefused(set: Stage & { romeo: HarnessClient }, condition: 'gone' | 'forbidden'): void {
   set.rooms.onJoin = () => new StanzaError(condition);
   set.romeo.joins(`${ROOM}/Romeo`);
@@ -23,7 +23,7 @@ function rejoinIsRefused(set: Stage & { romeo: HarnessClient }, condition: 'gone
 }
 
 for (const service of NAMES) {
-  test(`row 1: clean restart, occupants kept (${service}): nobody hears of it`, async (t) => {
+  test(`row 1: a clean restart, occupants kept (${service}): clients get nothing`, async (t) => {
     const set = await romeoInTheHall(t);
     speakAs(set.rooms, service);
     set.restart(20);
@@ -31,7 +31,7 @@ for (const service of NAMES) {
     set.check({ pings: 1, probes: service === 'ejabberd, queries off' ? 1 : 0 });
   });
 
-  test(`row 2: clean restart, occupants lost (${service}): told within 66 s`, async (t) => {
+  test(`row 2: a clean restart, occupants lost (${service}): notices within 66 s`, async (t) => {
     const set = await romeoInTheHall(t);
     speakAs(set.rooms, service);
     set.rooms.forget();
@@ -41,7 +41,7 @@ for (const service of NAMES) {
   });
 }
 
-test('row 1: a client to which the room has spoken is not asked about', async (t) => {
+test('row 1: a client that has got a stanza from the room since is not asked about', async (t) => {
   const set = await romeoInTheHall(t);
   set.restart(20);
   set.seconds(5);
@@ -50,7 +50,7 @@ test('row 1: a client to which the room has spoken is not asked about', async (t
   set.check({});
 });
 
-test('row 3: clean restart, the temporary room is gone: one ping and one question, told within 66 s', async (t) => {
+test('row 3: a clean restart, the temporary room is gone: one ping, one disco request, notices within 66 s', async (t) => {
   const set = await romeoInTheHall(t);
   set.enter('benvolio@montague.lit/hills', { nick: 'Benvolio' });
   set.rooms.forget({ gone: true });
@@ -59,7 +59,7 @@ test('row 3: clean restart, the temporary room is gone: one ping and one questio
   set.check({ notices: 2, pings: 1, infos: 1 });
 });
 
-test('row 4: killed, back in 20 s, occupants lost: told within 66 s', async (t) => {
+test('row 4: killed, up after 20 s, occupants lost: notices within 66 s', async (t) => {
   const set = await romeoInTheHall(t);
   set.peer.deaf = true;
   set.rooms.forget();
@@ -70,7 +70,7 @@ test('row 4: killed, back in 20 s, occupants lost: told within 66 s', async (t) 
   set.check({ notices: 1, pings: 1 });
 });
 
-test('row 5: away for five minutes, occupants lost: nothing before it is back, then told within 5 s', async (t) => {
+test('row 5: down for five minutes, occupants lost: notices within 5 s of the return, not earlier', async (t) => {
   const set = await romeoInTheHall(t);
   set.rooms.forget();
   set.peer.reachable = false;
@@ -83,7 +83,7 @@ test('row 5: away for five minutes, occupants lost: nothing before it is back, t
   set.check({ notices: 1, pings: 1, attempts: 6 });
 });
 
-test('row 6: away for good: told after ten times the delay, at most 8 questions for the whole domain', async (t) => {
+test('row 6: down forever: notices after ten times the delay, at most 8 questions for the whole domain', async (t) => {
   const set = await romeoInTheHall(t);
   for (let i = 0; i < 20; i++) set.enter(ROMEO, { room: `room${i}@${set.rooms.domain}` });
   set.peer.reachable = false;
@@ -97,7 +97,7 @@ test('row 6: away for good: told after ten times the delay, at most 8 questions 
   set.seconds(1);
   const error = set.romeo.inbox[rejoin]?.getChild('error');
   assert.equal(error?.attrs.type, 'wait', 'Monal deletes the bookmark at any other type');
-  // It let us go in the end: nobody is there as a ghost.
+  // The room got the owed leave, so it keeps no ghost.
   set.peer.reachable = true;
   set.peer.openIn();
   set.seconds(120);
@@ -105,7 +105,7 @@ test('row 6: away for good: told after ten times the delay, at most 8 questions 
 });
 
 for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
-  test(`rows 2, 5 and 6, whatever chance says (${seed})`, async (t) => {
+  test(`rows 2, 5 and 6, with random jitter (${seed})`, async (t) => {
     const random = randomFrom(seed);
     const two = await romeoInTheHall(t);
     t.mock.method(Math, 'random', random);
@@ -134,7 +134,7 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
   });
 }
 
-test('row 23: the room was destroyed meanwhile: one notice, and the room’s own word to the next join', async (t) => {
+test("row 23: the room was destroyed meanwhile: one notice, and the next join gets the room's own error", async (t) => {
   const set = await romeoInTheHall(t);
   set.rooms.forget();
   set.rooms.onPing = (ping) => failure(ping, 'gone', { type: 'cancel' });
@@ -144,7 +144,7 @@ test('row 23: the room was destroyed meanwhile: one notice, and the room’s own
   rejoinIsRefused(set, 'gone');
 });
 
-test('row 24: the user was banned meanwhile: one notice, and the room’s own word to the next join', async (t) => {
+test("row 24: the user was banned meanwhile: one notice, and the next join gets the room's own error", async (t) => {
   const set = await romeoInTheHall(t);
   set.rooms.forget();
   set.rooms.onPing = (ping) => failure(ping, 'forbidden');
@@ -154,7 +154,7 @@ test('row 24: the user was banned meanwhile: one notice, and the room’s own wo
   rejoinIsRefused(set, 'forbidden');
 });
 
-test('row 25: the user left meanwhile: no notice, and the leave is made up for', async (t) => {
+test('row 25: the user left meanwhile: no notice, and the leave is sent again', async (t) => {
   const set = await romeoInTheHall(t);
   set.peer.reachable = false;
   set.peer.cut('reset');
@@ -166,7 +166,7 @@ test('row 25: the user left meanwhile: no notice, and the leave is made up for',
   set.check({});
 });
 
-test('row 26: the client has joined again by itself: that is the proof', async (t) => {
+test('row 26: the client has joined again itself, which proves the join', async (t) => {
   const set = await romeoInTheHall(t);
   set.rooms.forget();
   set.restart(20);
@@ -175,7 +175,7 @@ test('row 26: the client has joined again by itself: that is the proof', async (
   set.check({});
 });
 
-test('row 22: a nick that the room has forced upon the client: the notice comes from that', async (t) => {
+test('row 22: the room has assigned another nick: the notice is from that nick', async (t) => {
   const set = await romeoInTheHall(t);
   set.rooms.rename(ROOM, ROMEO, 'Montague');
   set.seconds(1);

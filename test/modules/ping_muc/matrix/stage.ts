@@ -1,5 +1,5 @@
-// The stage of the fault matrix: what came, counted exactly, and whether in the end the room, the server and each client
-// believe the same.
+// The scene of the fault matrix. Counts all stanzas exactly, and checks at the end that the room, the server and each
+// client agree.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
@@ -10,19 +10,19 @@ import { type Harness, type HarnessClient, harness, isNotice } from '../../../su
 
 export const ROOM = 'hall@rooms.capulet.lit';
 export const ROMEO = 'romeo@montague.lit/orchard';
-/** D, the jitter of half of its span, and a round trip with room to spare: chance is always in the middle. */
+/** D, half of the largest jitter, since random numbers are always 0.5, and more than a round trip. */
 export const ASKED_S = 63;
 
 export interface Counts {
-  /** Of all clients. */
+  /** Notices to all clients. */
   readonly notices?: number;
-  /** On the wire; canaries are among them. */
+  /** Pings on the wire, including canaries. */
   readonly pings?: number;
-  /** … with those that did not arrive because nobody could be reached. */
+  /** All questions, including those that could not be delivered. */
   readonly attempts?: number;
   readonly infos?: number;
   readonly probes?: number;
-  /** Seen by any client. */
+  /** Pings that a client got. */
   readonly iqs?: number;
 }
 
@@ -31,9 +31,9 @@ export class Stage {
   readonly rooms: FakeRooms;
   readonly clients: HarnessClient[] = [];
 
-  /** When questions were sent, whether or not they arrived; ms since 1970. */
+  /** The times at which questions were sent, delivered or not, in ms since 1970. */
   readonly asked: number[] = [];
-  /** Where clients have said goodbye, and after which of the stanzas that they got. */
+  /** The leaves of clients, with the number of stanzas that the client had got before. */
   readonly #goodbyes: { readonly client: HarnessClient; readonly room: string; readonly after: number }[] =
     [];
 
@@ -51,7 +51,7 @@ export class Stage {
     return this.rooms.peer;
   }
 
-  /** Somebody enters a room. */
+  /** A client enters a room. */
   enter(jid: string, { room = ROOM, nick = 'Romeo' } = {}): HarnessClient {
     const client = this.clients.find((known) => `${known.jid}` === jid) ?? this.h.client(jid);
     if (!this.clients.includes(client)) this.clients.push(client);
@@ -60,7 +60,7 @@ export class Stage {
     return client;
   }
 
-  /** So many users in so many rooms, each of them in all. */
+  /** Makes `users` clients, each in all of `rooms` rooms. */
   crowd(users: number, rooms: number): void {
     for (let i = 0; i < users; i++) this.clients.push(this.h.client(`user${i}@montague.lit/x`));
     for (let room = 0; room < rooms; room++) {
@@ -69,7 +69,7 @@ export class Stage {
     this.h.clock.seconds(10);
   }
 
-  /** Somebody leaves a room. */
+  /** A client leaves a room. */
   leave(client: HarnessClient, room = ROOM): void {
     const nick = client.state.mucJoins?.get(room)?.nick;
     client.says(`<presence type='unavailable' to='${room}/${nick}'/>`);
@@ -83,7 +83,7 @@ export class Stage {
     client.close();
   }
 
-  /** Our server stops as it should: sessions first, then links, then everything else. */
+  /** Our server stops cleanly: sessions first, then links, then the rest. */
   async stop(): Promise<void> {
     for (const client of this.clients) this.end(client);
     this.seconds(1);
@@ -95,7 +95,7 @@ export class Stage {
     this.h.clock.seconds(count);
   }
 
-  /** The other server starts anew after so many seconds, and speaks to us again. */
+  /** The other server restarts after some seconds, and opens a link. */
   restart(seconds: number): void {
     this.peer.reachable = false;
     this.peer.cut('reset');
@@ -104,7 +104,7 @@ export class Stage {
     this.peer.openIn();
   }
 
-  /** What has happened, to the last stanza; and that all believe the same. */
+  /** Checks all counts, and that all sides agree. */
   check({ notices = 0, pings = 0, attempts = pings, infos = 0, probes = 0, iqs = 0 }: Counts): void {
     const counted = {
       notices: this.clients.reduce((sum, client) => sum + client.notices.length, 0),
@@ -118,7 +118,7 @@ export class Stage {
     this.truth();
   }
 
-  /** The rooms' occupants, the server's joins, and what each client must believe by what it has said and heard. */
+  /** Compares the rooms' occupants, the server's joins, and the rooms of each client according to its stanzas. */
   truth(): void {
     const known = new Set(this.clients.map(({ jid }) => `${jid}`));
     for (const [room, all] of this.rooms.rooms)
@@ -135,7 +135,7 @@ export class Stage {
     }
   }
 
-  /** Where a client is, by what it has been told (XEP-0045 §7), and has said. */
+  /** The rooms of a client according to the stanzas that it has sent and got (XEP-0045 §7). */
   #beliefs(client: HarnessClient): string[] {
     const places = new Map<string, string>();
     const goodbyes = this.#goodbyes.filter((goodbye) => goodbye.client === client);

@@ -1,4 +1,4 @@
-// A module for the tests of the exports: gives them out.
+// A test module that exposes the exports of ping_muc.
 
 import { defineCommand, defineModule } from 'enjamb/api';
 

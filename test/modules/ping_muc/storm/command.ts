@@ -1,5 +1,5 @@
-// `npm run storm -- [--steps 1000000] [--seed N]`: random faults, as many as are wanted. Prints the seed with which it
-// began; a failure names the seed of its own storm, and `--seed THAT --steps 1` repeats it. STORM_LOG=200 shows more.
+// `npm run storm -- [--steps 1000000] [--seed N]`: random faults. Prints the first seed. A failure names the seed of
+// its own storm, which `--seed N --steps 1` repeats. STORM_LOG=200 shows more of its log.
 
 import { parseArgs } from 'node:util';
 import { STEPS, storm } from './weather.ts';

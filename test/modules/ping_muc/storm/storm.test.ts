@@ -1,4 +1,4 @@
-// A hundred thousand steps. `npm run storm` makes ten times as many, and any others.
+// A hundred thousand random steps. `npm run storm` runs any number of them.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,7 +6,7 @@ import { STEPS, storm } from './weather.ts';
 
 const RUNS = 500;
 
-test(`${RUNS * STEPS} random steps: no false notice, no missed loss`, async () => {
+test(`${RUNS * STEPS} random steps: no false notice, and no missed loss`, async () => {
   let notices = 0;
   for (let seed = 1; seed <= RUNS; seed++) notices += await storm(seed);
   assert.ok(notices > RUNS, `${notices} notices: the storm must be one`);

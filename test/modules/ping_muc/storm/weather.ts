@@ -1,5 +1,5 @@
-// Random faults and doings of clients. Whatever happens: nobody who is in a room is told to be out of it, and in the end
-// the room, the server and the client believe the same.
+// Random faults and actions of clients. A client that is in a room must never get a notice, and at the end the room,
+// the server and the client must agree.
 
 import assert from 'node:assert/strict';
 import type { S2SCloseCause } from '../../../../src/api/session.ts';
@@ -16,9 +16,9 @@ import {
 } from '../../../support/module-harness.ts';
 import { randomFrom } from '../../../support/random.ts';
 
-/** Steps of one storm; after them everything works again, and an hour passes. */
+/** The steps of one storm. After them all faults end, and an hour passes. */
 export const STEPS = 200;
-/** How long a dead stream stays unnoticed. */
+/** The time after which a dead stream is noticed. */
 const KEEPALIVE_MS = 60_000;
 const LAST_LINES = Number(process.env.STORM_LOG ?? 40);
 const CAUSES: readonly S2SCloseCause[] = ['clean', 'reset', 'stream-error', 'idle', 'local', 'timeout'];
@@ -30,15 +30,15 @@ class Storm {
   readonly #rooms: FakeRooms;
   readonly #random: () => number;
   readonly #clients: HarnessClient[];
-  /** The rooms that each client takes itself to be in, from what it has heard (XEP-0045 §7), with its nick. */
+  /** The rooms of each client according to the stanzas that it has got (XEP-0045 §7), with its nick. */
   readonly #beliefs = new Map<HarnessClient, Map<string, string>>();
-  /** The rooms that each client has asked to be let into, and has not left, with the id of the request. */
+  /** The rooms that each client has joined, and not left, with the id of the join. */
   readonly #joined = new Map<HarnessClient, Map<string, string>>();
-  /** What happened, for the reader of a failure. */
+  /** The log for failures. */
   readonly log: string[] = [];
   notices = 0;
   #deafness: Timer | undefined;
-  /** The first false notice: to be said where no handler of the server can take it for its own failure. */
+  /** The first false notice. It is thrown outside the server's handlers, which would catch it. */
   #wrong: string | undefined;
 
   constructor(h: Harness, random: () => number) {
@@ -84,7 +84,7 @@ class Storm {
     if (this.#wrong !== undefined) assert.fail(this.#wrong);
   }
 
-  /** Everything works again. */
+  /** Ends all faults. */
   end(): void {
     this.log.push('--- end');
     this.#heal();
@@ -109,7 +109,7 @@ class Storm {
     }
   }
 
-  /** Clients take note of what has come, and act on notices as clients do: some join again, some do not. */
+  /** Lets clients read their stanzas. Some join again after a notice, others do not. */
   #listen(): void {
     for (const client of this.#clients) {
       const belief = this.#beliefs.get(client)!;
@@ -123,11 +123,11 @@ class Storm {
         const statuses = rest.element.getChild('x', NS.MUC_USER)?.getChildren('status') ?? [];
         const codes = statuses.map((status) => status.attrs.code);
         if (isNotice(rest.element)) this.notices++;
-        // A join that fails.
+        // A join has failed.
         const joined = this.#joined.get(client)!;
         if (attrs.type === 'error' && joined.get(room) === attrs.id && !belief.has(room)) joined.delete(room);
         if (!codes.includes('110') || codes.includes('303')) continue;
-        // What a room says to who was here before means nothing to who has not joined.
+        // The client has not joined: the stanza is for an earlier session.
         if (attrs.type === undefined && joined.has(room)) belief.set(room, nick);
         else belief.delete(room);
       }
@@ -141,7 +141,7 @@ class Storm {
     const send = client.send.bind(client);
     client.send = (element) => {
       const [room = '', nick] = (element.attrs.from ?? '').split('/');
-      // In under another nick than the client knows, it is told too, and has left by our hand first.
+      // A client that is in under an unknown nick gets a notice too, after the server has sent a leave.
       if (isNotice(element) && this.#rooms.rooms.get(room)?.get(jid) === nick) {
         this.#wrong ??= `${jid} is told to be out of ${room}, and is in`;
         this.log.push(`WRONG: ${this.#wrong}`);
@@ -227,7 +227,7 @@ class Storm {
   }
 
   #cut(): void {
-    // A peer that hears nothing does not close anything in order.
+    // A peer that gets no packets does not close its streams.
     const cause = this.#rooms.peer.deaf ? 'reset' : this.#pick(CAUSES);
     this.#note(`cut: ${cause}`);
     this.#rooms.peer.cut(cause);
@@ -237,7 +237,7 @@ class Storm {
     const lost = ROOMS.filter(() => this.#random() < 0.5);
     this.#note(`restart, ${lost} forgotten`);
     this.#heal();
-    // A room of its own right is there again, but empty; a temporary one is gone.
+    // A persistent room exists again, without occupants; a temporary one does not.
     for (const room of lost) {
       if (this.#random() < 0.5) this.#rooms.rooms.get(room)?.clear();
       else this.#rooms.rooms.delete(room);
@@ -246,14 +246,14 @@ class Storm {
     this.#rooms.peer.cut('reset');
   }
 
-  /** The service begins anew behind a link that does not break: only its silence tells. */
+  /** The service restarts behind a link that does not break: only its silence shows it. */
   #restartQuietly(): void {
     const room = this.#pick(ROOMS);
     this.#note(`quiet restart, ${room} forgotten`);
     this.#rooms.rooms.get(room)?.clear();
   }
 
-  /** A service of this very server goes and comes; it may have forgotten who was in. */
+  /** A local service restarts, with or without its occupants. */
   #service(): void {
     const isGone = this.#random() < 0.5;
     this.#note(`service ${isGone ? 'gone' : 'there'}`);
@@ -269,13 +269,13 @@ class Storm {
     }
   }
 
-  /** Our own side refuses to try: what clients send comes back. */
+  /** Our own side attempts no connections: stanzas of clients return as errors. */
   #refuse(): void {
     this.#note('refused');
     this.#rooms.peer.paused = true;
   }
 
-  /** A sign of life is asked for and given; later the stream may close for lack of other traffic. */
+  /** The link is pinged; later the stream may close as idle. */
   #keepAlive(): void {
     const { peer } = this.#rooms;
     if (peer.deaf || peer.paused || !peer.reachable) return;
@@ -288,7 +288,7 @@ class Storm {
     if (this.#random() < 0.5) peer.cut('idle');
   }
 
-  /** The room gives somebody another nick. */
+  /** The room assigns a client another nick. */
   #forceNick(): void {
     const room = this.#pick(ROOMS);
     const full = `${this.#pick(this.#clients).jid}`;
@@ -304,7 +304,7 @@ class Storm {
     this.#rooms.peer.cut('reset');
   }
 
-  /** Packets are dropped. The streams are found dead after a minute, and new ones cannot be made. */
+  /** Drops packets. The streams are found dead after a minute, and new ones fail. */
   #goDeaf(): void {
     const { peer } = this.#rooms;
     if (peer.deaf || !peer.reachable) return;
@@ -336,7 +336,7 @@ class Storm {
   }
 }
 
-/** Makes one storm. Gives how many clients were told something. */
+/** Runs one storm. Returns the number of notices. */
 export async function storm(seed: number): Promise<number> {
   const random = randomFrom(seed);
   const h = await startHarness(new HandClock(), 'ping_muc_give_up = "never"\nmuc_autorejoin = false');

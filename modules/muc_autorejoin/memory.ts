@@ -28,6 +28,8 @@ export interface Place {
   readonly room: RoomMemory;
   join: Join;
   state: PlaceState;
+  /** When the client itself last asked to be let in, in ms of `clock.elapsed`. */
+  readonly since: number;
   /** The payload of a join in the client's own words; `undefined`: the server cannot join for it. */
   payload: string | undefined;
   view: ViewName;

@@ -28,6 +28,7 @@ export class Places {
       room: memory,
       join,
       state: 'in',
+      since: this.#now(),
       payload,
       view: 'masked',
       seen: 0,

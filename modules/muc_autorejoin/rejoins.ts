@@ -79,6 +79,7 @@ export class Rejoins {
     if (join.state === 'joining') return false; // The client's own join: only it can repeat that.
     if (cause === 'given-up') return this.#endures(place);
     if (cause !== 'room-gone' || place.room.facts?.isOpen) return this.lose(place);
+    place.payload = undefined; // Nor does assisted mode make the room anew.
     this.#context.metrics.rejoins.of('room gone').add();
     return false;
   }

@@ -53,9 +53,22 @@ export class Rooms {
   /** The client sees the room in this way from now on. */
   move(place: Place, view: ViewName): void {
     if (place.view === view) return;
-    place.room.views[place.view].places--;
+    const { views } = place.room;
+    const [before, after] = [views[place.view], views[view]];
     place.view = view;
-    place.room.views[view].places++;
+    after.places++;
+    if (--before.places === 0) this.#merge(before, after);
+  }
+
+  /** Nobody sees the room in the old way any more: of its people only the nicks are known. */
+  #merge(before: View, after: View): void {
+    for (const [nick, entry] of before.roll) {
+      if (after.roll.has(nick)) this.#data.occupants--;
+      else after.roll.set(nick, { ...entry, print: Number.NaN });
+    }
+    for (const [nick, entry] of before.departed) if (!after.roll.has(nick)) after.departed.set(nick, entry);
+    before.roll.clear();
+    before.departed.clear();
   }
 
   /** An occupant is in the room, as this says. Returns the `seq` of that. */

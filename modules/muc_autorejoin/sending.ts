@@ -10,19 +10,23 @@ const OVERLAP_SECONDS = 120;
 
 export function sendJoin({ module, now }: Context, place: Place, payload: string, id: string): void {
   const { session, room } = place;
-  const seconds = Math.ceil((now() - heardLast(room.places)) / 1_000) + OVERLAP_SECONDS;
   module.log.debug('joining again before the client notices', { session: session.id, room: room.jid });
-  module.send(rejoinOf({ session, occupant: occupantOf(place), payload, id }, { seconds: String(seconds) }));
+  const history = { seconds: String(historySeconds(place, now())) };
+  module.send(rejoinOf({ session, occupant: occupantOf(place), payload, id }, history));
+}
+
+/** Since the client that has heard least of the room heard something. One that has heard nothing gets nothing older. */
+function historySeconds({ room }: Place, now: number): number {
+  let seconds = 0;
+  for (const { state, heard, heardAt } of room.places) {
+    if (state === 'in') continue;
+    const elapsed = (now - heardAt) / 1_000;
+    seconds = Math.max(seconds, heard ? Math.ceil(elapsed) + OVERLAP_SECONDS : Math.floor(elapsed));
+  }
+  return seconds;
 }
 
 /** The address of the client in the room, as it knows it. */
 export function occupantOf({ room, join }: Place): Jid {
   return Jid.parse(`${room.jid}/${join.nick}`);
-}
-
-/** When the client that has heard least of the room heard something. */
-function heardLast(places: Iterable<Place>): number {
-  let at = Number.POSITIVE_INFINITY;
-  for (const { state, heardAt } of places) if (state !== 'in') at = Math.min(at, heardAt);
-  return at;
 }

@@ -8,7 +8,7 @@
 import {
   type C2SSession,
   type Element,
-  type Jid,
+  Jid,
   NS,
   type Stanza,
   StanzaError,
@@ -186,10 +186,14 @@ export class Takeover {
     return 'stopped';
   }
 
-  /** COMPAT(Converse ≤ 14): keys people by occupant id, so all of them leave before they come again. */
-  #clearList(place: Place, { known }: Rejoining): void {
-    for (const [nick, affiliation] of known) place.session.send(leaveOf(place, nick, affiliation));
-    known.clear();
+  /** COMPAT(Converse ≤ 14): keys people by occupant id, so all that have another one leave before they come again. */
+  #clearList(place: Place, { known, shown, held }: Rejoining): void {
+    const changed = new Set(held.people.map(({ flat }) => Jid.tryParse(flat.attrs.from)?.resource));
+    for (const [nick, affiliation] of known) {
+      if (shown.has(nick) && !changed.has(nick)) continue; // The same presence, so the same id.
+      place.session.send(leaveOf(place, nick, affiliation));
+      known.delete(nick);
+    }
   }
 
   #swallow(): Fate {
@@ -227,8 +231,7 @@ export class Takeover {
   #removedFromIn(place: Place, removal: Removal, x: Element): Fate {
     if (removal === 'renamed') return 'passes';
     const isUnexplained = removal === 'lost' && !codesIn(x).includes('333');
-    const isLost =
-      removal !== 'decided' && !(isUnexplained && hasNewSibling(place, this.#context.module.clock.now()));
+    const isLost = removal !== 'decided' && !(isUnexplained && hasNewSibling(place, this.#context.now()));
     const delayMs = removal === 'shutdown' ? SHUTDOWN_MS : 0;
     if (isLost && this.#rejoins.wasRemoved(place, delayMs)) return 'stopped';
     this.#rejoins.forget(place);
@@ -317,8 +320,7 @@ function withCodes(self: Self, known: Self | undefined): Self {
 function hasNewSibling({ session, room, join }: Place, now: number): boolean {
   for (const other of room.places) {
     if (other.session === session || other.session.jid.bare !== session.jid.bare) continue;
-    const isNew = other.join.sinceSeconds * 1_000 > now - SIBLING_MS - 1_000;
-    if (other.join.nick === join.nick && isNew) return true;
+    if (other.join.nick === join.nick && other.since >= now - SIBLING_MS) return true;
   }
   return false;
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
+import { readDefinitions } from '../../../scripts/docs/definitions.ts';
 import { type Config, loadConfig, readModuleSources } from '../../../src/config/config.ts';
 import { ConfigError, type ConfigProblem } from '../../../src/config/error.ts';
 import type { KnownModules } from '../../../src/config/modules.ts';
@@ -490,11 +491,14 @@ test('an external component has its secret and answers for itself', () => {
   );
 });
 
-test('enjamb.example.toml is valid, and shows the defaults', () => {
+test('enjamb.example.toml is valid, and shows the defaults', async () => {
+  const modules = new Map((await readDefinitions()).map((module) => [module.name, module]));
   const text = readFileSync(new URL('../../../enjamb.example.toml', import.meta.url), 'utf8');
-  const example = load(text);
-  const plain = load('admins = ["ann@example.org"]\n[hosts."example.org"]');
+  const example = loadConfig({ text }, modules);
+  const plain = loadConfig({ text: 'admins = ["ann@example.org"]\n[hosts."example.org"]' }, modules);
   assert.deepEqual(example.core, plain.core);
+  for (const { name, options = {} } of modules.values())
+    assert.deepEqual(example.get(options), plain.get(options), name);
   assert.deepEqual(
     example.hosts.map(({ domain, component }) => [domain, component]),
     [

@@ -7,6 +7,7 @@ import type { EventName, Payload } from '../../src/api/events.ts';
 import type { Link } from '../../src/api/link.ts';
 import type { C2SSession, C2SState, S2SCloseCause, S2SState, S2SStream } from '../../src/api/session.ts';
 import { passCommit, passOut } from '../../src/c2s/outbound.ts';
+import type { Config } from '../../src/config/config.ts';
 import type { RemoteSender } from '../../src/core/router.ts';
 import { isServerPing } from '../../src/s2s/overhead.ts';
 import { Wants } from '../../src/s2s/wants.ts';
@@ -559,11 +560,8 @@ export async function startHarness<C extends Clock>(
   modules: readonly string[] = MODULES,
   serverConfig = '',
 ): Promise<Harness<C>> {
-  // Most tests end with what clients are told: nobody acts for them then, unless the configuration says so.
-  const assisted = /^muc_autorejoin =/m.test(config) ? '' : 'muc_autorejoin = false';
-  const text = `${serverConfig}\n[hosts."${HOST}"]\nmodules_enabled = ${JSON.stringify(modules)}\n${assisted}\n${config}`;
   const server = new Server({
-    config: await testConfig(text),
+    config: await configWith(config, modules, serverConfig),
     log: new ErrorLog(),
     clock,
     dial: () => Promise.reject(new assert.AssertionError({ message: 'nobody is dialled here' })),
@@ -572,4 +570,17 @@ export async function startHarness<C extends Clock>(
   const harness = new Harness(server, clock);
   await server.start();
   return harness;
+}
+
+/** `config` is for the host. */
+export function configWith(
+  config: string,
+  modules: readonly string[] = MODULES,
+  serverConfig = '',
+): Promise<Config> {
+  // Most tests end with what clients are told: nobody acts for them then, unless the configuration says so.
+  const assisted = /^muc_autorejoin =/m.test(config) ? '' : 'muc_autorejoin = false';
+  return testConfig(
+    `${serverConfig}\n[hosts."${HOST}"]\nmodules_enabled = ${JSON.stringify(modules)}\n${assisted}\n${config}`,
+  );
 }

@@ -1,6 +1,6 @@
 // Makes a run from its seed, and shortens it when it fails.
 
-import { HandClock, startHarness } from '../../../support/module-harness.ts';
+import { configWith, HandClock, startHarness } from '../../../support/module-harness.ts';
 import { randomFrom } from '../../../support/random.ts';
 import type { Ignored } from './judge.ts';
 import { describeStep, type Plan, plan, type Step } from './steps.ts';
@@ -11,12 +11,14 @@ export const STEPS = 200;
 /** A shortened run is tried so many times. */
 const TRIES = 300;
 /** Silent rooms are asked so early that six quiet minutes are enough. */
-const CONFIG = 'ping_muc_give_up = "never"\nping_muc_silence = "3 minutes"';
+const CONFIG = `
+ping_muc_give_up = "never"
+ping_muc_silence = "3 minutes"
+muc_autorejoin_patience = "never"`;
+/** Two values of an option that does not matter here: a change of it reloads the module. */
+const [NO_PASSWORDS, PASSWORDS] = ['muc_autorejoin_passwords = false', 'muc_autorejoin_passwords = true'];
 
 export type Mode = 'silent' | 'assisted' | 'off';
-
-/** `muc_autorejoin` as it is written in the configuration. */
-const MODES: Record<Mode, string> = { silent: '"silent"', assisted: 'true', off: 'false' };
 
 export interface Options {
   readonly mode: Mode;
@@ -39,9 +41,13 @@ export async function run(
 ): Promise<Outcome> {
   const { random: chance } = Math;
   Math.random = randomFrom(seed);
-  const h = await startHarness(new HandClock(), `${CONFIG}\nmuc_autorejoin = ${MODES[mode]}`);
+  const config = `${CONFIG}\nmuc_autorejoin = "${mode}"`;
+  const h = await startHarness(new HandClock(), `${config}\n${NO_PASSWORDS}`);
+  let reloads = 0;
+  const reload = async () =>
+    h.server.reload(await configWith(`${config}\n${++reloads % 2 === 0 ? NO_PASSWORDS : PASSWORDS}`));
   try {
-    const world = new World(h, setting);
+    const world = new World(h, setting, reload);
     spoil?.(world);
     world.judge.ignores = new Set(ignores);
     if (story) world.judge.note = (line) => story.push(line);

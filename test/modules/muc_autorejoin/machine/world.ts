@@ -10,7 +10,7 @@ import type { Occupant } from '../../../support/fake-rooms/occupants.ts';
 import { Resident } from '../../../support/fake-rooms/resident.ts';
 import type { Room } from '../../../support/fake-rooms/room.ts';
 import { RoomService } from '../../../support/fake-rooms/service.ts';
-import { type Harness, HOST } from '../../../support/module-harness.ts';
+import type { Harness } from '../../../support/module-harness.ts';
 import { ClientModel } from './client_model.ts';
 import { Judge, peopleOf } from './judge.ts';
 import type { Kind, Setting, Step } from './steps.ts';
@@ -36,6 +36,7 @@ export class World {
   readonly judge: Judge;
   readonly service: RoomService;
   readonly #h: Harness;
+  readonly #reload: () => Promise<void>;
   readonly #setting: Setting;
   readonly #clients: ClientModel[] = [];
   readonly #residents: Resident[];
@@ -43,8 +44,9 @@ export class World {
   #bodies = 0;
   #faultTimer: Timer | undefined;
 
-  constructor(h: Harness, setting: Setting) {
+  constructor(h: Harness, setting: Setting, reload: () => Promise<void>) {
     this.#h = h;
+    this.#reload = reload;
     this.#setting = setting;
     this.service = new RoomService(h, { domain: DOMAIN, behaviour: setting.behaviour });
     const { peer } = this.service;
@@ -218,9 +220,7 @@ export class World {
       old.session.close();
       this.#clients[index] = new ClientModel(this.#h.client(old.full), this.judge);
     },
-    reload: async () => {
-      await this.#h.command('module reload', { name: 'muc_autorejoin', host: HOST });
-    },
+    reload: () => this.#reload(),
     calm: () => this.calm(),
   };
 

@@ -9,7 +9,7 @@ import type { Clock, Timer } from '../../util/clock.ts';
 import type { Faults } from '../../util/faults.ts';
 import { detach } from '../../xml/names.ts';
 import { answerOf } from './answer.ts';
-import type { Asker } from './pending.ts';
+import type { Asker } from './question.ts';
 
 /** How long a request is followed. */
 const FOLLOW_MS = 10 * 60_000;

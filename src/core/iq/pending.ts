@@ -15,46 +15,21 @@ import { IqTimeoutError, StanzaError } from '../../xml/errors.ts';
 import { Jid } from '../../xml/jid.ts';
 import { answerOf } from './answer.ts';
 import { ExpiringMap } from './expiring-map.ts';
+import { type Asker, Question, Quotas, type Terms, tooMany } from './question.ts';
 
-/** Waiting and late. Each takes about 165 bytes, and what its `onAnswer` holds. */
+/** Waiting and late. Each takes about 180 bytes, and what its `onAnswer` holds. */
 export const MAX_QUESTIONS = 200_000;
 const DEFAULT_TIMEOUT_MS = 30_000;
 
-/** The source of questions: a module on one host, or a part of the server. */
-export interface Asker {
-  readonly name: string;
-}
-
-/** What many questions have in common; see `#termsOf`. */
-interface Terms {
-  readonly asker: Asker;
-  readonly lateMs: number;
-  readonly overhead: boolean;
-}
-
 /** Terms of one asker that are shared. A module has few. */
 const MAX_TERMS = 8;
-
-interface Question {
-  /** Both addresses are prepared (RFC 7622 §3). */
-  readonly from: string;
-  readonly to: string;
-  readonly terms: Terms;
-  /** Whose quota it uses, until it is answered. */
-  quotaOf: object | undefined;
-  accepts: IqQuestion['accepts'];
-  /** Undefined once the question is cancelled. */
-  onAnswer: IqQuestion['onAnswer'] | undefined;
-  left: boolean;
-  expiresAt: number;
-}
 
 export class PendingIqs {
   readonly #log: Logger;
   readonly #faults: Faults;
   readonly #waiting: ExpiringMap<Question>;
   readonly #late: ExpiringMap<Question>;
-  readonly #quotas = new WeakMap<object, number>();
+  readonly #quotas = new Quotas();
   readonly #terms = new WeakMap<Asker, Terms[]>();
   readonly #closed = new AbortController();
   /** The number of answers dropped because of a wrong sender. */
@@ -85,38 +60,14 @@ export class PendingIqs {
   ask(asker: Asker, iq: Stanza, question: IqQuestion, send: (iq: Stanza) => unknown): AskedIq {
     const [from, to] = [prepared(iq.attrs.from), prepared(iq.attrs.to)];
     if (from === undefined || to === undefined) throw new TypeError('A request needs from and to');
-    const {
-      timeoutMs = DEFAULT_TIMEOUT_MS,
-      lateMs = 0,
-      overhead = false,
-      quota,
-      accepts,
-      onAnswer,
-    } = question;
+    const { timeoutMs = DEFAULT_TIMEOUT_MS, lateMs = 0, overhead = false } = question;
     this.#makeRoom();
-    if (quota) this.#useQuota(quota);
-    const id = newId();
-    const kept: Question = {
-      from,
-      to,
-      terms: this.#termsOf(asker, lateMs, overhead),
-      quotaOf: quota?.of,
-      accepts,
-      onAnswer,
-      left: false,
-      expiresAt: 0,
-    };
+    const asked = new Question(newId(), { from, to }, this.#termsOf(asker, lateMs, overhead), question);
     if (!this.#closed.signal.aborted) {
-      this.#waiting.set(id, kept, timeoutMs);
-      send(iq.with({ id, from, to }));
+      this.#waiting.set(asked.id, asked, timeoutMs);
+      send(iq.with({ id: asked.id, from, to }));
     }
-    return {
-      id,
-      get left() {
-        return kept.left;
-      },
-      cancel: () => this.#release(kept),
-    };
+    return asked;
   }
 
   /**
@@ -177,7 +128,7 @@ export class PendingIqs {
     this.#waiting.delete(id);
     this.#late.delete(id);
     const { onAnswer } = question;
-    this.#release(question);
+    question.cancel();
     if (question.terms.overhead) event.markOverhead();
     this.#tell(question, onAnswer, answerOf(event, waiting === undefined));
     return true;
@@ -204,12 +155,11 @@ export class PendingIqs {
 
   /** Cancels all questions of an asker. Their ids stay known for `lateMs`. */
   forget(asker: Asker): void {
-    for (const [, question] of this.#late.entries())
-      if (question.terms.asker === asker) this.#release(question);
+    for (const [, question] of this.#late.entries()) if (question.terms.asker === asker) question.cancel();
     for (const [id, question] of [...this.#waiting.entries()]) {
       const { lateMs } = question.terms;
       if (question.terms.asker !== asker) continue;
-      this.#release(question);
+      question.cancel();
       this.#waiting.delete(id);
       if (lateMs > 0) this.#late.set(id, question, lateMs);
     }
@@ -220,7 +170,7 @@ export class PendingIqs {
     const shared = this.#terms.get(asker) ?? [];
     const found = shared.find((terms) => terms.lateMs === lateMs && terms.overhead === overhead);
     if (found) return found;
-    const terms = { asker, lateMs, overhead };
+    const terms = { asker, lateMs, overhead, quotas: this.#quotas };
     if (shared.length < MAX_TERMS) this.#terms.set(asker, [...shared, terms]);
     return terms;
   }
@@ -231,32 +181,12 @@ export class PendingIqs {
     throw tooMany();
   }
 
-  #useQuota({ of, max }: NonNullable<IqQuestion['quota']>): void {
-    const used = this.#quotas.get(of) ?? 0;
-    if (used >= max) throw tooMany();
-    this.#quotas.set(of, used + 1);
-  }
-
   #timeout(id: string, question: Question): void {
     const { onAnswer } = question;
     const { lateMs } = question.terms;
-    this.#giveBack(question);
+    question.giveBackQuota();
     if (lateMs > 0) this.#late.set(id, question, lateMs);
     this.#tell(question, onAnswer, { kind: 'timeout' });
-  }
-
-  /** Releases the callbacks and the quota of a question. Idempotent. */
-  #release(question: Question): void {
-    this.#giveBack(question);
-    question.onAnswer = undefined;
-    question.accepts = undefined;
-  }
-
-  #giveBack(question: Question): void {
-    const { quotaOf } = question;
-    if (quotaOf === undefined) return;
-    question.quotaOf = undefined;
-    this.#quotas.set(quotaOf, (this.#quotas.get(quotaOf) ?? 1) - 1);
   }
 
   #isAccepted(question: Question, { stanza, from }: StanzaEvent): boolean {
@@ -277,10 +207,6 @@ export class PendingIqs {
       this.#faults.report('handler', error, { module: terms.asker.name });
     }
   }
-}
-
-function tooMany(): StanzaError {
-  return new StanzaError('resource-constraint', { text: 'Too many pending requests' });
 }
 
 function reasonFor(signal: AbortSignal): Error {

@@ -102,11 +102,22 @@ export class RosterStore {
     }
   }
 
-  /** Pauses after a large write, so that many small changes of one user do not keep the disk busy. */
+  /**
+   * Pauses after a large write, so that many small changes of one user do not keep the disk busy. Ends when the module
+   * unloads: what waits is written then.
+   */
   #rest(user: string): Promise<void> | undefined {
+    const { clock, signal } = this.#module;
     const { bytes } = this.sizeOf(user);
-    if (bytes <= SMALL) return undefined;
-    return new Promise((resolve) => this.#module.clock.after(bytes / WRITE_RATE, resolve));
+    if (bytes <= SMALL || signal.aborted) return undefined;
+    return new Promise((resolve) => {
+      const end = (): void => {
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      signal.addEventListener('abort', end);
+      clock.after(bytes / WRITE_RATE, end);
+    });
   }
 }
 

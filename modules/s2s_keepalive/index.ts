@@ -1,8 +1,9 @@
 // Finds links with other servers that are dead but not closed: a firewall forgot the connection, a cable was cut, a machine
 // vanished. TCP alone notices after 15 minutes, or never.
 
-import { defineModule, duration, NS, type S2SStream, xml } from 'enjamb/api';
-import { Link } from './link.ts';
+import { defineModule, duration, type S2SStream } from 'enjamb/api';
+import { pingRequest } from 'enjamb/xep';
+import { Link, type LinkContext } from './link.ts';
 
 /**
  * Pings a domain that another module needs (`link-needed`) after a time of silence (XEP-0199), and ends all streams with it
@@ -31,21 +32,18 @@ export default defineModule({
     const dead = module.metric.counter('s2s_keepalive_timeouts', 'Servers that gave no sign of life in time');
     const links = new Map<string, Link>();
     const domain = module.host.domain;
-    const surroundings = {
-      clock: {
-        elapsed: () => module.clock.elapsed(),
-        after: (delayMs: number, task: () => void) => module.after(delayMs, task),
-      },
+    const context: LinkContext = {
+      clock: module.clock,
       silenceMs: module.options.s2s_keepalive_silence,
       timeoutMs: module.options.s2s_keepalive_timeout,
-      isNeeded: (remote: string) => module.ask('link-needed', { remote }) === 'needed',
-      ping(remote: string): boolean {
+      isNeeded: (remote) => module.ask('link-needed', { remote }) === 'needed',
+      ping(remote) {
         pings.add();
-        const ping = xml('iq', { type: 'get', from: domain, to: remote }, xml('ping', NS.PING));
+        const ping = pingRequest({ from: domain, to: remote });
         const timeoutMs = module.options.s2s_keepalive_timeout;
         return module.askIq(ping, { timeoutMs, overhead: true, onAnswer: () => {} }).left;
       },
-      onDead: (remote: string, silentMs: number) => {
+      onDead: (remote, silentMs) => {
         dead.add();
         module.log.info('s2s link dead', { remote, silentMs });
       },
@@ -54,7 +52,7 @@ export default defineModule({
     // Streams outlive a reload of this module.
     const kept = module.keep('sessions', () => new Map<S2SStream, Set<string>>());
     const watch = (session: S2SStream, remote: string) => {
-      const link = links.get(remote) ?? new Link(remote, surroundings);
+      const link = links.get(remote) ?? new Link(remote, context);
       links.set(remote, link);
       link.add(session);
     };

@@ -7,8 +7,7 @@
 
 import { type ElapsedClock, NS, ResettableTimer, type S2SStream, StreamError, xml } from 'enjamb/api';
 
-export interface LinkSurroundings {
-  /** Its timers end with the module. */
+export interface LinkContext {
   readonly clock: ElapsedClock;
   readonly silenceMs: number;
   readonly timeoutMs: number;
@@ -32,7 +31,7 @@ const REQUEST = xml('r', NS.SM);
 
 export class Link {
   readonly #remote: string;
-  readonly #around: LinkSurroundings;
+  readonly #context: LinkContext;
   /** With the time of our last space on it, in ms of `clock.elapsed`. */
   readonly #sessions = new Map<S2SStream, number>();
   readonly #timer: ResettableTimer;
@@ -40,15 +39,15 @@ export class Link {
   /** When the question is overdue. */
   #deadline = 0;
 
-  constructor(remote: string, surroundings: LinkSurroundings) {
+  constructor(remote: string, context: LinkContext) {
     this.#remote = remote;
-    this.#around = surroundings;
-    this.#timer = new ResettableTimer(surroundings.clock);
+    this.#context = context;
+    this.#timer = new ResettableTimer(context.clock);
   }
 
   add(session: S2SStream): void {
-    this.#sessions.set(session, this.#around.clock.elapsed());
-    if (!this.#timer.isSet) this.#arm(this.#around.silenceMs);
+    this.#sessions.set(session, this.#context.clock.elapsed());
+    if (!this.#timer.isSet) this.#arm(this.#context.silenceMs);
   }
 
   /** Returns the number of streams that are left. */
@@ -61,9 +60,9 @@ export class Link {
   /** A question has left. */
   #asked(): void {
     if (this.#askedAt !== undefined) return;
-    this.#askedAt = this.#around.clock.elapsed();
-    this.#deadline = this.#askedAt + this.#around.timeoutMs;
-    this.#arm(this.#around.timeoutMs);
+    this.#askedAt = this.#context.clock.elapsed();
+    this.#deadline = this.#askedAt + this.#context.timeoutMs;
+    this.#arm(this.#context.timeoutMs);
   }
 
   /** When the last byte arrived on any stream, whichever side opened it. */
@@ -74,20 +73,20 @@ export class Link {
   }
 
   #check(dueAt: number): void {
-    const now = this.#around.clock.elapsed();
+    const now = this.#context.clock.elapsed();
     const isLate = now - dueAt > LATE_MS;
     const heardAt = this.#heardAt;
-    this.#arm(this.#around.silenceMs);
+    this.#arm(this.#context.silenceMs);
     if (this.#askedAt !== undefined && heardAt >= this.#askedAt) this.#askedAt = undefined;
     if (this.#askedAt === undefined) return this.#watch(now, heardAt);
-    if (isLate) this.#deadline = now + this.#around.timeoutMs;
+    if (isLate) this.#deadline = now + this.#context.timeoutMs;
     if (now < this.#deadline) return this.#arm(this.#deadline - now);
     this.#end(now - heardAt);
   }
 
   #watch(now: number, heardAt: number): void {
-    const { silenceMs } = this.#around;
-    const isNeeded = this.#around.isNeeded(this.#remote);
+    const { silenceMs } = this.#context;
+    const isNeeded = this.#context.isNeeded(this.#remote);
     const silentMs = now - heardAt;
     const quietMs = isNeeded ? silenceMs - silentMs : silenceMs;
     this.#arm(Math.min(quietMs > 0 ? quietMs : silenceMs, this.#refresh(now, isNeeded)));
@@ -107,7 +106,7 @@ export class Link {
 
   /** A ping that waits for a stream proves nothing: its loss would not. The next check sends another one. */
   #ping(): void {
-    if (this.#around.ping(this.#remote)) this.#asked();
+    if (this.#context.ping(this.#remote)) this.#asked();
   }
 
   /** Sends what is due on each stream, whatever was received. Returns the time until the next is due, in ms. */
@@ -133,13 +132,13 @@ export class Link {
 
   #end(silentMs: number): void {
     this.#askedAt = undefined;
-    this.#around.onDead(this.#remote, silentMs);
+    this.#context.onDead(this.#remote, silentMs);
     const error = new StreamError('connection-timeout', 'Nothing was received for too long');
     for (const session of [...this.#sessions.keys()]) session.close(error, 'timeout');
   }
 
   #arm(delayMs: number): void {
-    const dueAt = this.#around.clock.elapsed() + delayMs;
+    const dueAt = this.#context.clock.elapsed() + delayMs;
     this.#timer.set(delayMs, () => this.#check(dueAt));
   }
 }

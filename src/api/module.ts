@@ -75,6 +75,7 @@ export interface Module<O extends Options = Options> {
   readonly log: Logger;
   readonly options: Infer<O>;
   readonly store: Stores;
+  /** Its timers end when the module unloads. */
   readonly clock: Clock;
   /** What this module counts and measures, on this host; `enjamb metrics` prints it. */
   readonly metric: Metrics;

@@ -4,6 +4,7 @@
 import type { Transport } from '../net/transport.ts';
 import type { ClientStream } from '../stream/client-stream.ts';
 import type { Framing } from '../stream/framing.ts';
+import type { Clock } from '../util/clock.ts';
 import type { SharedBudget } from '../util/shared-budget.ts';
 import type { Element, Stanza } from '../xml/element.ts';
 import type { StanzaError, StreamError } from '../xml/errors.ts';
@@ -193,6 +194,8 @@ export interface ClientDoor {
 
 /** What a module may do with streams. What it registers is undone when the module unloads. */
 export interface Streams extends ClientDoor {
+  /** The server's clock: its timers outlive the module, as streams and sleeping sessions do. */
+  readonly serverClock: Clock;
   /**
    * Registers the one handler for a top-level element that is no stanza (XEP-0360), on bound streams.
    * @throws ModuleError when another module handles it already

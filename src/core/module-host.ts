@@ -11,7 +11,7 @@ import type { ServerContext } from './context.ts';
 import { ModuleError } from './errors.ts';
 import type { LocalHost } from './host.ts';
 import type { ModuleFiles } from './module-files.ts';
-import { ModuleInstance, type ModuleSurroundings } from './module-instance.ts';
+import { type InstanceContext, ModuleInstance } from './module-instance.ts';
 import { arranged, checkScope, circularError, fits, inOrder } from './module-order.ts';
 import { serviceClosed, serviceOpened } from './services.ts';
 
@@ -30,7 +30,7 @@ export interface ModuleContext extends ServerContext {
 export class ModuleHost {
   readonly #host: LocalHost;
   readonly #files: ModuleFiles;
-  readonly #around: ModuleSurroundings;
+  readonly #context: InstanceContext;
   /** Loaded modules, in load order. */
   readonly #loaded = new Map<string, ModuleInstance>();
   /** Runs one change at a time, since two administrators may act simultaneously. */
@@ -39,7 +39,7 @@ export class ModuleHost {
   constructor(host: LocalHost, files: ModuleFiles, context: ModuleContext, commands: CommandRegistry) {
     this.#host = host;
     this.#files = files;
-    this.#around = {
+    this.#context = {
       router: context.router,
       clock: context.clock,
       commands,
@@ -113,7 +113,7 @@ export class ModuleHost {
     const isServing = this.loaded.some(({ serves }) => serves === component);
     if (before === isServing) return;
     if (before === undefined) this.#host.isServing = isServing;
-    else (isServing ? serviceOpened : serviceClosed)(this.#host, this.#around.router);
+    else (isServing ? serviceOpened : serviceClosed)(this.#host, this.#context.router);
   }
 
   /**
@@ -135,7 +135,7 @@ export class ModuleHost {
         done.push(definition.name);
       }
     } catch (error) {
-      for (const { name } of order) this.#around.kept.delete(name);
+      for (const { name } of order) this.#context.kept.delete(name);
       await this.#stopAll(done);
       throw error;
     }
@@ -152,7 +152,7 @@ export class ModuleHost {
     const changed = before.filter((name) => names.has(name) && this.#isChangedBy(name, config));
     const reloaded = before.filter((name) => names.has(name) && this.#reloadsWith(name, changed));
     await this.#stopAll(before.filter((name) => unloaded.includes(name) || reloaded.includes(name)));
-    for (const name of unloaded) this.#around.kept.delete(name);
+    for (const name of unloaded) this.#context.kept.delete(name);
     this.#host.config = config;
     await this.#startAll(wanted.filter(({ name }) => !this.#loaded.has(name)));
     const loaded = [...this.#loaded.keys()].filter((name) => !before.includes(name));
@@ -179,7 +179,7 @@ export class ModuleHost {
       );
     }
     await this.#stop(name);
-    this.#around.kept.delete(name);
+    this.#context.kept.delete(name);
   }
 
   async #reload(name: string): Promise<void> {
@@ -230,7 +230,7 @@ export class ModuleHost {
   async #start(definition: ModuleDefinition): Promise<void> {
     let instance: ModuleInstance | undefined;
     try {
-      instance = new ModuleInstance(definition, this.#host, this.#around);
+      instance = new ModuleInstance(definition, this.#host, this.#context);
       instance.exports = await definition.load(instance);
     } catch (cause) {
       await instance?.unload();

@@ -50,7 +50,7 @@ import { askOwner, tellAll } from './owners.ts';
 import type { Router } from './router.ts';
 import { serviceLink } from './services.ts';
 
-export interface ModuleSurroundings {
+export interface InstanceContext {
   readonly router: Router;
   readonly clock: Clock;
   readonly commands: CommandRegistry;
@@ -69,17 +69,18 @@ export class ModuleInstance implements Module, Streams {
   readonly options: Record<string, never>;
   readonly store: Stores;
   readonly clock: Clock;
+  readonly serverClock: Clock;
   readonly metric: Metrics;
   /** The value that the module's `load` returned. */
   exports: unknown;
-  readonly #around: ModuleSurroundings;
+  readonly #context: InstanceContext;
   readonly #faults: Faults;
   readonly #abort = new AbortController();
   readonly #undo = new Set<() => void | Promise<void>>();
   readonly #serial = new SerialQueue();
   #isFollowing = false;
 
-  constructor(definition: ModuleDefinition, host: LocalHost, around: ModuleSurroundings) {
+  constructor(definition: ModuleDefinition, host: LocalHost, context: InstanceContext) {
     this.definition = definition;
     this.name = definition.name;
     this.host = host;
@@ -87,9 +88,14 @@ export class ModuleInstance implements Module, Streams {
     this.#faults = host.faults.loggedBy(this.log);
     this.options = host.config.get(definition.options ?? {}) as Record<string, never>;
     this.store = host.stores;
-    this.clock = around.clock;
-    this.#around = around;
-    this.metric = around.metrics.scope({ host: host.domain }, (undo) => this.#owe(undo));
+    this.serverClock = context.clock;
+    this.clock = {
+      now: () => context.clock.now(),
+      elapsed: () => context.clock.elapsed(),
+      after: (delayMs, task) => this.after(delayMs, task),
+    };
+    this.#context = context;
+    this.metric = context.metrics.scope({ host: host.domain }, (undo) => this.#owe(undo));
   }
 
   get signal(): AbortSignal {
@@ -134,29 +140,29 @@ export class ModuleInstance implements Module, Streams {
   }
 
   send(stanza: ElementLike, { overhead = false }: SendOptions = {}): void {
-    this.#around.router.route(ownElement(stanza), this.host.origin, overhead);
+    this.#context.router.route(ownElement(stanza), this.host.origin, overhead);
   }
 
   sendToAll(stanza: ElementLike, to: Iterable<Jid>): void {
-    this.#around.router.routeToAll(ownElement(stanza), to, this.host.origin);
+    this.#context.router.routeToAll(ownElement(stanza), to, this.host.origin);
   }
 
   askIq(iq: ElementLike, question: IqQuestion): AskedIq {
     const { over } = question;
-    return this.#around.router.pendingIqs.ask(this, ownElement(iq), question, (request) =>
+    return this.#context.router.pendingIqs.ask(this, ownElement(iq), question, (request) =>
       over ? over.send(request) : this.send(request),
     );
   }
 
   followIq(request: Readonly<StanzaEvent<C2SSession>>, onAnswer: FollowIq): boolean {
-    const { followedIqs } = this.#around.router;
+    const { followedIqs } = this.#context.router;
     if (!this.#isFollowing) this.observe('resource-unbind', ({ session }) => followedIqs.ended(session));
     this.#isFollowing = true;
     return followedIqs.follow(this, request, onAnswer);
   }
 
   sendIq(iq: ElementLike, options: { timeoutMs?: number } = {}): Promise<Stanza> {
-    return this.#around.router.pendingIqs.request(
+    return this.#context.router.pendingIqs.request(
       this,
       ownElement(iq),
       options,
@@ -174,19 +180,19 @@ export class ModuleInstance implements Module, Streams {
   }
 
   get #clients(): ClientDoor {
-    const { clients } = this.#around.router;
+    const { clients } = this.#context.router;
     if (!clients) throw new Error('This server takes no clients');
     return clients;
   }
 
   connectRemote(remote: string): Promise<S2SStream> {
-    const { remote: links } = this.#around.router;
+    const { remote: links } = this.#context.router;
     if (!links) return Promise.reject(new Error('This server has no links to other servers'));
     return links.connect(this.host.domain, remote);
   }
 
   link(remote: string): Link {
-    const { router, clock } = this.#around;
+    const { router, clock } = this.#context;
     const service = router.hosts.get(remote);
     if (service) return serviceLink(service, clock);
     if (!router.remote) throw new Error('This server does not speak to others');
@@ -194,12 +200,12 @@ export class ModuleInstance implements Module, Streams {
   }
 
   local(domain: string): 'users' | 'service' | undefined {
-    const kind = this.#around.router.hosts.get(domain)?.kind;
+    const kind = this.#context.router.hosts.get(domain)?.kind;
     return kind === undefined ? undefined : kind === 'local' ? 'users' : 'service';
   }
 
   askOwner(owner: Jid, name: OwnerQuestion, payload: unknown): Promise<never> {
-    return askOwner(this.#around, owner, name, payload) as Promise<never>;
+    return askOwner(this.#context, owner, name, payload) as Promise<never>;
   }
 
   answerFor(name: OwnerQuestion, answer: (owner: Jid, payload: never) => unknown): void {
@@ -208,7 +214,7 @@ export class ModuleInstance implements Module, Streams {
   }
 
   tellAll<N extends Notification>(event: N, data: Omit<Payload<N>, 'waitUntil'>): Promise<void> {
-    return tellAll(this.#around.router, event, data, this.name);
+    return tellAll(this.#context.router, event, data, this.name);
   }
 
   provide<K extends keyof Items>(list: K, item: Items[K]): void {
@@ -225,7 +231,7 @@ export class ModuleInstance implements Module, Streams {
       const message = `the module "${this.name}" calls \`find\` for "${module}", which its \`after\` does not name`;
       throw new ModuleError('MODULE_DEPENDENCY_MISSING', this.name, message);
     }
-    return this.#around.use(module) as Exports[K] | undefined;
+    return this.#context.use(module) as Exports[K] | undefined;
   }
 
   use<K extends keyof Exports>(module: K): Exports[K] {
@@ -236,25 +242,25 @@ export class ModuleInstance implements Module, Streams {
         `the module "${this.name}" calls \`use\` for "${module}", which its \`depends\` does not name`,
       );
     }
-    return this.#around.use(module) as Exports[K];
+    return this.#context.use(module) as Exports[K];
   }
 
   command<const A extends Options>(command: Command<A>): void {
-    this.#owe(this.#around.commands.register(command, this.host.domain));
+    this.#owe(this.#context.commands.register(command, this.host.domain));
   }
 
   get commands(): CommandRegistry {
-    return this.#around.commands;
+    return this.#context.commands;
   }
 
   adminOf(who: Jid): 'server' | 'host' | undefined {
-    const hosts = [...this.#around.router.hosts.values()].filter(({ kind }) => kind === 'local');
+    const hosts = [...this.#context.router.hosts.values()].filter(({ kind }) => kind === 'local');
     if (hosts.length > 0 && hosts.every((host) => host.isAdmin(who))) return 'server';
     return this.host.isAdmin(who) ? 'host' : undefined;
   }
 
   after(delayMs: number, task: () => void | Promise<void>): Timer {
-    const timer = this.clock.after(delayMs, () => {
+    const timer = this.serverClock.after(delayMs, () => {
       this.#undo.delete(cancel);
       this.#run(task);
     });
@@ -279,7 +285,7 @@ export class ModuleInstance implements Module, Streams {
   }
 
   spawn(work: Promise<unknown>): void {
-    this.#around.router.work.add(work, this.name);
+    this.#context.router.work.add(work, this.name);
   }
 
   report(error: unknown, fields?: object): void {
@@ -291,8 +297,8 @@ export class ModuleInstance implements Module, Streams {
   }
 
   keep<T>(key: string, create: () => T): T {
-    const kept = this.#around.kept.get(this.name) ?? new Map<string, unknown>();
-    this.#around.kept.set(this.name, kept);
+    const kept = this.#context.kept.get(this.name) ?? new Map<string, unknown>();
+    this.#context.kept.set(this.name, kept);
     if (!kept.has(key)) kept.set(key, create());
     return kept.get(key) as T;
   }
@@ -310,9 +316,9 @@ export class ModuleInstance implements Module, Streams {
   /** Runs all tasks, the latest first. A failure is logged, and the remaining tasks still run. */
   async unload(): Promise<void> {
     this.#abort.abort(new DOMException(`Module ${this.name} was unloaded`, 'AbortError'));
-    this.#around.router.pendingIqs.forget(this);
-    this.#around.router.followedIqs.unfollow(this);
-    this.#around.router.remote?.forget(this);
+    this.#context.router.pendingIqs.forget(this);
+    this.#context.router.followedIqs.unfollow(this);
+    this.#context.router.remote?.forget(this);
     for (const undo of [...this.#undo].reverse()) {
       try {
         await undo();

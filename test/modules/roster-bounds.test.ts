@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { RosterItem } from '../../modules/roster/item.ts';
 import { fitting } from '../../modules/roster/requests.ts';
+import type { Clock } from '../../src/util/clock.ts';
 import { emptyFolder } from '../storage/folder.ts';
 import type { ScriptedClient } from '../support/client.ts';
+import { FakeClock } from '../support/clock.ts';
 import { becomeAvailable, IM_MODULES, reloadModule, rosters, settled } from '../support/contacts.ts';
 import { ownersLoaded } from '../support/late-storage.ts';
 import { assertFaults, startServer, type TestServer } from '../support/server.ts';
@@ -16,9 +18,10 @@ const JULIET = 'juliet@capulet.lit';
 const BALCONY = `${JULIET}/balcony`;
 const HOSTS = ['capulet.lit', 'montague.lit', 'a.example', 'b.example', 'c.example'];
 
-async function server(t: TestContext, options = ''): Promise<TestServer> {
+async function server(t: TestContext, options = '', clock?: Clock): Promise<TestServer> {
   const hosts = HOSTS.map((host) => `[hosts."${host}"]`).join('\n');
-  const there = await startServer(t, { config: `${IM_MODULES}\n${options}\n${hosts}` });
+  const config = `${IM_MODULES}\n${options}\n${hosts}`;
+  const there = await startServer(t, { config, ...(clock ? { clock } : {}) });
   await there.account(JULIET);
   return there;
 }
@@ -118,6 +121,24 @@ test('changes during a reload of the module are not lost', async (t) => {
   client.send(set(`<item jid='last@b'/>`, 'last'));
   await client.skipUntil(({ attrs }) => attrs.id === 'last');
   assert.equal((await stored(there)).length, 31);
+});
+
+test('changes that wait after the write of a large roster are written when the module unloads', async (t) => {
+  const clock = new FakeClock();
+  const there = await server(t, '', clock);
+  const client = await there.client(BALCONY);
+  const long = 'x'.repeat(960);
+  const item = { state: 'none', listed: true, name: long, groups: [], approved: false, version: 1 } as const;
+  const jids = Array.from({ length: 20 }, (_, n) => `contact${n}@b`);
+  const items = Object.fromEntries(jids.map((jid) => [jid, { ...item, jid }]));
+  await (await tableOf(there)).set('juliet', { version: 1, since: 1, items, removed: [] });
+  await sets(client, `<item jid='first@b'/>`);
+  client.send(set(`<item jid='second@b'/>`));
+  await client.receivesNothing(); // The clock stands still, so the pause lasts.
+  await reloadModule(there, 'roster');
+  await client.receives(result);
+  await clock.advance(1_000);
+  assert.equal((await stored(there)).length, 22);
 });
 
 test('refuses changes that the disk refuses, and keeps the roster that is on disk', async (t) => {

@@ -1,6 +1,7 @@
 // Sessions whose client has lost its connection and may resume (§5), and what is remembered of those given up.
 
 import { BoundedMap, type C2SSession, type Module, newId, StreamError } from 'enjamb/api';
+import { streams } from 'enjamb/api/stream';
 import type { Handled } from '../inbound.ts';
 import type { Client } from './clients.ts';
 
@@ -46,9 +47,9 @@ export class Hibernation {
     this.end(client);
     const { session, state } = client;
     if (state.id === undefined) return false;
-    const { clock } = this.#module;
+    const { serverClock: clock } = streams(this.#module);
     state.asleepSince = clock.elapsed() - sleptMs;
-    // The clock's own timer: no session is kept for ever because the module was unloaded meanwhile.
+    // It outlives the module: otherwise a session would be kept for ever when the module is unloaded meanwhile.
     client.sleepTimer = clock.after(restMs, () =>
       session.close(new StreamError('connection-timeout', 'Not resumed in time')),
     );

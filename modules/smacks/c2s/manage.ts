@@ -58,7 +58,7 @@ function newParts(module: Module, limits: ClientLimits): Parts {
     module,
     clients,
     queues,
-    acks: new Acknowledgements(module.clock, queues, limits.acks),
+    acks: new Acknowledgements(streams(module).serverClock, queues, limits.acks),
     deliveries,
     redelivery: new Redelivery(module, deliveries, clients.onTaken),
     hibernation,

@@ -1,6 +1,7 @@
 // A client resumes its session (§5): the same session on another stream, with nothing lost and nothing twice.
 
 import { type Answer, type C2SSession, type Element, type Module, NS, xml } from 'enjamb/api';
+import { streams } from 'enjamb/api/stream';
 import { failed, hOf, tooHigh } from '../elements.ts';
 import { sentCount } from '../outbound.ts';
 import type { Client, Clients } from './clients.ts';
@@ -67,7 +68,7 @@ export class Resumption {
     client.isResuming = true;
     inbound.isOwed = false;
     inbound.whenIdle = finish;
-    client.resumeTimer = this.#module.clock.after(WORK_MS, finish);
+    client.resumeTimer = streams(this.#module).serverClock.after(WORK_MS, finish);
   }
 
   #tell({ session, state }: Client): void {

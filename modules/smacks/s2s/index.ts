@@ -57,14 +57,15 @@ interface Parts {
 
 /** All of it for one host. */
 export function countStanzas(module: Module, limits: LedgerLimits): void {
-  const ledgers = new Ledgers(module.clock, module.keep('ledgers', newLedgers));
-  const acks = new Acks(module.clock, limits.ackTimeoutMs);
+  const { serverClock: clock } = streams(module);
+  const ledgers = new Ledgers(clock, module.keep('ledgers', newLedgers));
+  const acks = new Acks(clock, limits.ackTimeoutMs);
   const pings = new Pings(module, ledgers);
   const implicit = new ImplicitAcks(ledgers);
   const resend = new Resend(module, implicit);
   const { resumableMs, acknowledgesByPing } = limits;
   const negotiation = new Negotiation({
-    ...{ module, ledgers, acks, pings, resend },
+    ...{ module, clock, ledgers, acks, pings, resend },
     ...{ resumableMs, acknowledgesByPing },
   });
   const parts: Parts = { module, limits, ledgers, acks, pings, implicit, resend, negotiation };

@@ -4,7 +4,7 @@
 //     we are called: stanzas at once; or, with something unacknowledged, when the peer has asked for what it wants
 //     on a stream that is managed already: <resume/> for another one, and <failed/> says how much of it was handled
 
-import { type Element, type Module, NS, type S2SStream, StreamError, xml } from 'enjamb/api';
+import { type Clock, type Element, type Module, NS, type S2SStream, StreamError, xml } from 'enjamb/api';
 import { failed, hOf, isTrue, secondsOf, withoutH } from '../elements.ts';
 import { type Inbound, newInbound } from '../inbound.ts';
 import { newOutbound, sentCount } from '../outbound.ts';
@@ -25,6 +25,8 @@ const MAX_ID_CHARS = 256;
 
 export interface NegotiationParts {
   readonly module: Module;
+  /** Its timers outlive the module: stanzas wait until they fire. */
+  readonly clock: Clock;
   readonly ledgers: Ledgers;
   readonly acks: Acks;
   readonly pings: Pings;
@@ -175,7 +177,7 @@ export class Negotiation {
 
   /** The peer asks to go on where another stream of it broke (§5). @throws StreamError */
   resume(stream: S2SStream, request: Element): void {
-    const { ledgers, resend, acks, module } = this.#parts;
+    const { ledgers, resend, acks, clock } = this.#parts;
     const remote = firstRemote(stream);
     const h = hOf(request);
     const { previd } = request.attrs;
@@ -193,7 +195,7 @@ export class Negotiation {
     const isPossible = isNew && !this.#yields(former);
     if (isNew && !isPossible) ledger.mode = 'unknown';
     if (isPossible) acks.stop(ledger);
-    whenSettled(former.inbound, module, () => {
+    whenSettled(former.inbound, clock, () => {
       if (isPossible) this.#answer(ledger, former, h);
       else refuse(stream, isNew ? 'conflict' : 'unexpected-request', former.inbound?.h ?? 0);
     });
@@ -230,7 +232,7 @@ export class Negotiation {
 
   /** The peer has a while to enable stream management; then it is taken for one that does not know it. */
   #expect(ledger: Ledger): void {
-    ledger.ackTimer ??= this.#parts.module.clock.after(ENABLE_MS, () => {
+    ledger.ackTimer ??= this.#parts.clock.after(ENABLE_MS, () => {
       if (ledger.mode !== 'unknown' || ledger.end) return;
       this.#without(ledger);
       this.#go(ledger);
@@ -258,7 +260,7 @@ export class Negotiation {
   /** Asks what became of what the former stream has left, and for its place where the new one may take it. */
   #ask(ledger: Ledger, former: Ledger): void {
     ledger.former = former;
-    whenSettled(former.inbound, this.#parts.module, () => {
+    whenSettled(former.inbound, this.#parts.clock, () => {
       const h = `${former.inbound?.h ?? 0}`;
       if (!ledger.end) ledger.stream.write(xml('resume', { xmlns: NS.SM, previd: former.id, h }));
     });
@@ -270,7 +272,7 @@ export class Negotiation {
     const former = ledger.awaiting.map(({ previous }) => this.#openQuestion(previous)).find(Boolean);
     if (!former) return this.#go(ledger);
     this.#ask(ledger, former);
-    this.#parts.module.clock.after(INQUIRY_MS, () => {
+    this.#parts.clock.after(INQUIRY_MS, () => {
       if (ledger.former !== former) return;
       ledger.former = undefined;
       this.#go(ledger);
@@ -313,7 +315,7 @@ function inboundOf(ledger: Ledger, h = 0): Inbound {
 }
 
 /** Once everything that the stream brought has been handled, or has taken too long for it. */
-function whenSettled(inbound: Inbound | undefined, { clock }: Module, done: () => void): void {
+function whenSettled(inbound: Inbound | undefined, clock: Clock, done: () => void): void {
   if (!inbound || inbound.waiting.length === 0) return done();
   const finish = () => {
     timer.cancel();

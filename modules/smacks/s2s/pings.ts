@@ -4,7 +4,8 @@
 //     nothing unacknowledged ──sent──▶ waiting ──0.1 s since the last, or 5 sent──▶ asked ──any answer──▶ (waiting, or nothing)
 //                                                                         └──silence──▶ dead, if it ever answered
 
-import { detach, type Element, type Module, NS, newId, type S2SStream, StreamError, xml } from 'enjamb/api';
+import { detach, type Element, type Module, newId, type S2SStream, StreamError } from 'enjamb/api';
+import { isPing, pingRequest } from 'enjamb/xep';
 import { sentCount } from '../outbound.ts';
 import { acknowledgeUpTo, type Ledger, type SentStanza, stopTimers } from './ledger.ts';
 import type { Ledgers } from './ledgers.ts';
@@ -42,7 +43,7 @@ export class Pings {
 
   /** Whether a stanza is a ping, which nobody needs to acknowledge. The pings of others serve as well as ours. */
   takes(ledger: Ledger, stanza: Element): boolean {
-    if (ledger.mode !== 'pings' || !isPing(stanza, ledger)) return false;
+    if (ledger.mode !== 'pings' || !isServerPing(stanza, ledger)) return false;
     const { id = '' } = stanza.attrs;
     if (ledger.ping === undefined && id.length <= MAX_ID_CHARS) this.#await(ledger, detach(id));
     return true;
@@ -85,9 +86,7 @@ export class Pings {
   /** `takes` sees the ping on its way. */
   #ping({ mode, end, ping, outbound, stream, remote }: Ledger): void {
     if (mode !== 'pings' || end || ping !== undefined || outbound.queue.length === 0) return;
-    stream.send(
-      xml('iq', { type: 'get', id: newId(), from: stream.local, to: remote }, xml('ping', NS.PING)),
-    );
+    stream.send(pingRequest({ id: newId(), from: stream.local, to: remote }));
   }
 
   /** A ping leaves, behind everything else. */
@@ -120,11 +119,9 @@ export class Pings {
 }
 
 /** From our domain to theirs (XEP-0199 §4.3). */
-function isPing({ name, attrs, children }: Element, { stream, remote }: Ledger): boolean {
-  const [child] = children;
-  const isBetweenServers = attrs.to === remote && attrs.from === stream.local;
-  if (name !== 'iq' || attrs.type !== 'get' || !isBetweenServers) return false;
-  return typeof child === 'object' && child.is('ping', NS.PING);
+function isServerPing(stanza: Element, { stream, remote }: Ledger): boolean {
+  const { to, from } = stanza.attrs;
+  return to === remote && from === stream.local && isPing(stanza);
 }
 
 function isAnswer({ stanza: { name, attrs } }: SentStanza): boolean {

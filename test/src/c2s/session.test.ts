@@ -322,6 +322,29 @@ describe('the end of a session', () => {
     assert.deepEqual(stanzas, []);
   });
 
+  test('XEP-0198 §4: drops stanzas that were not handled when the connection broke, and does not count them', async (t) => {
+    const harness = await startHarness(t);
+    harness.hook('c2s-disconnect', () => 'sleep');
+    const finish: (() => void)[] = [];
+    harness.hook('pre-message/self', (event) => {
+      event.waitUntil(new Promise<void>((resolve) => finish.push(resolve)));
+      return 'handled';
+    });
+    const client = await harness.bound('balcony');
+    const session = harness.session(BALCONY);
+    const before = session.stanzasIn;
+    client.send('<message/>'.repeat(100));
+    await settled(50);
+    assert.equal(finish.length, 65, 'the others have been received, and wait');
+    client.peer.drop();
+    await settled();
+    assert.equal(session.connected, false);
+    for (const done of finish) done();
+    await settled(50);
+    assert.equal(finish.length, 65);
+    assert.equal(session.stanzasIn - before, 65);
+  });
+
   test('a handler that closes the session in the middle of its own stanza', async (t) => {
     const harness = await startHarness(t);
     const told = watch(harness);

@@ -200,6 +200,7 @@ const REGISTERS_EVERYTHING = `
   module.provide('disco-feature', 'urn:q');
   module.command({ name: 'greet', summary: 'Says hello', args: {}, run: () => ({ text: 'hello' }) });
   module.after(1000, () => void told.push('after'));
+  module.clock.after(1000, () => void told.push('clock'));
   module.every(1000, () => void told.push('every'));
   const iq = xml('iq', { type: 'get', from: 'montague.lit', to: 'capulet.lit' }, xml('q', 'urn:q'));
   module.spawn(module.sendIq(iq).catch((error) => { told.push(error.name); throw error; }));
@@ -227,7 +228,7 @@ test('whatever a module has registered is undone when it unloads', async (t) => 
   assert.deepEqual(site.host.items.get('disco-feature'), ['urn:q']);
   assert.equal((await site.commands.run('greet', {}, { by: 'test' })).text, 'hello');
   await site.clock.advance(2_000);
-  assert.deepEqual(told, ['heard', 'observed', 'after', 'every', 'every']);
+  assert.deepEqual(told, ['heard', 'observed', 'after', 'clock', 'every', 'every']);
   assert.equal(site.sent.length, 1);
   told.length = 0;
   await site.modules.unload('everything');

@@ -16,11 +16,12 @@ import type { C2SSession, S2SStream } from './session.ts';
 
 export type { Transport, TransportHandler } from '../net/transport.ts';
 export type { ClientStream, StreamCloseCause, StreamHandler } from '../stream/client-stream.ts';
-export type { Framing, OpenOptions, StreamParser } from '../stream/framing.ts';
+export { documentParser, type Framing, type OpenOptions, type StreamParser } from '../stream/framing.ts';
 export { SaslError } from '../xml/errors.ts';
 export { flatBytes } from '../xml/flat.ts';
 export { LazyElement } from '../xml/lazy.ts';
-export { DEFAULT_LIMITS } from '../xml/limits.ts';
+export { DEFAULT_LIMITS, type ParserLimits } from '../xml/limits.ts';
+export type { ParserHandler } from '../xml/parser.ts';
 export type { LedgerSummary, StanzaLedger } from './ledger.ts';
 export type {
   ChannelBindings,

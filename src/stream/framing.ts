@@ -2,7 +2,7 @@
 
 import type { Element } from '../xml/element.ts';
 import type { ParserLimits } from '../xml/limits.ts';
-import type { ParserHandler } from '../xml/parser.ts';
+import { type ParserHandler, XmlParser } from '../xml/parser.ts';
 
 /** What our header says. */
 export interface OpenOptions {
@@ -29,7 +29,11 @@ export interface Framing {
   parser(handler: ParserHandler, limits: ParserLimits): StreamParser;
 }
 
-/** `XmlParser` is one. */
+/** Parses one XML document of any number of elements. A framing of single elements wraps each of them in a root of its own. */
+export function documentParser(handler: ParserHandler, limits: ParserLimits): StreamParser {
+  return new XmlParser(handler, limits);
+}
+
 export interface StreamParser {
   limits: ParserLimits;
   /** Elements, attributes and pieces of text of the present element. */

@@ -5,95 +5,9 @@ import assert from 'node:assert/strict';
 import { type Duplex, duplexPair } from 'node:stream';
 import { Connection, type ConnectionOptions } from '../../src/net/connection.ts';
 import type { Transport, TransportHandler } from '../../src/net/transport.ts';
-import type { Framing, StreamParser } from '../../src/stream/framing.ts';
-import { type Element, xml } from '../../src/xml/element.ts';
-import { StreamError } from '../../src/xml/errors.ts';
-import type { ParserLimits } from '../../src/xml/limits.ts';
 import { NS } from '../../src/xml/namespaces.ts';
-import { type ParserHandler, XmlParser } from '../../src/xml/parser.ts';
-import { serialize } from '../../src/xml/serialize.ts';
 import { RawPeer } from './duplex.ts';
-
-const FRAMING = 'urn:ietf:params:xml:ns:xmpp-framing';
-
-export const FRAMED: Framing = {
-  restartsParser: false,
-  header: ({ from, to, id, version = '1.0', lang = 'en' }) =>
-    serialize(xml('open', { xmlns: FRAMING, from, to, id, version, 'xml:lang': lang })),
-  element(element) {
-    const text = typeof element === 'string' ? element : serialize(element);
-    if (text.startsWith('<stream:')) return declared(text, `xmlns:stream='${NS.STREAM}'`);
-    return / xmlns='/.test(firstTag(text)) ? text : declared(text, `xmlns='${NS.CLIENT}'`);
-  },
-  footer: () => `<close xmlns='${FRAMING}'/>`,
-  parser: (handler, limits) => new FrameParser(handler, limits),
-};
-
-/** Parses each frame as a child of a root that nobody has sent. */
-class FrameParser implements StreamParser {
-  readonly #inner: XmlParser;
-  readonly #handler: ParserHandler;
-  /** Elements of the present frame. */
-  #elements = 0;
-
-  constructor(handler: ParserHandler, limits: ParserLimits) {
-    this.#handler = handler;
-    const onElement = (element: Element) => this.#take(element);
-    this.#inner = new XmlParser({ onOpen() {}, onElement, onClose() {} }, limits);
-    this.#inner.write(Buffer.from(`<stream:stream xmlns='${NS.CLIENT}' xmlns:stream='${NS.STREAM}'>`));
-  }
-
-  get limits(): ParserLimits {
-    return this.#inner.limits;
-  }
-
-  set limits(limits: ParserLimits) {
-    this.#inner.limits = limits;
-  }
-
-  get nodes(): number {
-    return this.#inner.nodes;
-  }
-
-  get addedBytes(): number {
-    return this.#inner.addedBytes;
-  }
-
-  get midStanza(): boolean {
-    return this.#inner.midStanza;
-  }
-
-  write(chunk: Buffer): void {
-    this.#inner.write(chunk);
-  }
-
-  stop(): void {
-    this.#inner.stop();
-  }
-
-  resume(): void {
-    this.#inner.resume();
-  }
-
-  rest(): Buffer {
-    return this.#inner.rest();
-  }
-
-  endFrame(): void {
-    if (this.#inner.midStanza || this.#elements !== 1)
-      throw new StreamError('bad-format', 'A frame must be one whole element');
-    this.#elements = 0;
-  }
-
-  #take(element: Element): void {
-    this.#elements++;
-    const { from, to, id, version, 'xml:lang': lang } = element.attrs;
-    const header = () => xml('stream', { xmlns: NS.STREAM, from, to, id, version, 'xml:lang': lang });
-    if (element.is('open', FRAMING)) this.#handler.onOpen(header(), NS.CLIENT);
-    else if (element.is('close', FRAMING)) this.#handler.onClose();
-    else this.#handler.onElement(element.with({ 'xmlns:stream': undefined }));
-  }
-}
+import { FRAMED, FRAMING } from './frames.ts';
 
 /** Frames over a connection, each after its length. There is no way to start TLS. */
 export class FramedTransport implements Transport {
@@ -243,12 +157,4 @@ function unframed(bytes: Buffer): { frames: Buffer[]; rest: Buffer } {
     frames.push(rest.subarray(start, end));
     rest = rest.subarray(end);
   }
-}
-
-function firstTag(text: string): string {
-  return text.slice(0, text.indexOf('>'));
-}
-
-function declared(text: string, declaration: string): string {
-  return text.replace(/^<[^\s/>]+/, `$& ${declaration}`);
 }

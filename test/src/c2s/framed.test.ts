@@ -9,7 +9,8 @@ import { clientDoor } from '../../../src/c2s/index.ts';
 import { ModuleInstance } from '../../../src/core/module-instance.ts';
 import type { ServerTls } from '../../../src/net/tls.ts';
 import { MetricRegistry } from '../../../src/util/metrics.ts';
-import { FRAMED, framedPair } from '../../support/framed.ts';
+import { framedPair } from '../../support/framed.ts';
+import { FRAMED } from '../../support/frames.ts';
 import {
   Client,
   DOMAIN,

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Clock } from '../../../src/util/clock.ts';
 import { settled } from '../../support/duplex.ts';
-import { FRAMED, framedPair } from '../../support/framed.ts';
+import { framedPair } from '../../support/framed.ts';
+import { FRAMED } from '../../support/frames.ts';
 import { errorOf, HEADER, onlyClose, opener, streamSuite, type Wire } from './stream-suite.ts';
 
 const framed = (clock: Clock): Wire & { frame?(text: string): void } => {

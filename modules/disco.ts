@@ -1,4 +1,4 @@
-// XEP-0030 Service Discovery: what the domain, and accounts on it, can do.
+// XEP-0030 Service Discovery: the identities, features and items of the domain and of accounts.
 
 import {
   defineModule,
@@ -19,25 +19,24 @@ declare module 'enjamb/api' {
   interface Items {
     /** A form added to the domain's information (XEP-0128). `first`: some clients read the first form only. */
     'disco-form': { readonly form: Element; readonly first?: true };
-    /** What every account on this host can do, as seen by those who may see its presence. */
+    /** A feature of every account on this host, for users that may see its presence. */
     'disco-account-feature': string;
     'disco-account-identity': Items['disco-identity'];
-    /** Gives the items of an account that `asker` may know of. */
+    /** Returns the items of an account that `asker` may see. */
     'disco-account-items': (owner: string, asker: Jid) => readonly DiscoItem[];
   }
 
   interface Events {
-    /** What is at a node? The answer holds the children of the information (§3.2). */
+    /** Returns the children of a node's information (§3.2). */
     'disco-info-node': Event<{ readonly request: IqRequest; readonly node: string }, readonly Element[]>;
-    /** What belongs to a node? The answer holds the items (§4.2). */
+    /** Returns the items of a node (§4.2). */
     'disco-items-node': Event<{ readonly request: IqRequest; readonly node: string }, readonly DiscoItem[]>;
   }
 }
 
 /**
- * Tells who the domain is, what it can do and what belongs to it, from what other modules contribute. For an account it
- * answers only those who may see the account's presence; to all others an account that exists looks like one that does
- * not (§8).
+ * Answers for the domain with the identities, features and items of all modules. Answers for an account only to users
+ * that may see its presence; to others an existing account looks like an unknown one (§8).
  */
 export default defineModule({
   name: 'disco',
@@ -76,7 +75,7 @@ function answerForAccounts(module: Module): void {
     if (stanza.attrs.type !== 'get' || module.host.users.has(to.local ?? '')) return;
     const query = stanza.getChild('query', NS.DISCO_ITEMS);
     if (!query) return;
-    // §8: the items of an account that does not exist are as empty as those that may not be seen.
+    // §8: an unknown account has an empty list of items, like one that the sender may not see.
     module.send(
       xml(
         'iq',
@@ -88,7 +87,7 @@ function answerForAccounts(module: Module): void {
   });
 }
 
-/** §8: the owner, and contacts that may see the presence of the account. */
+/** §8: whether the sender is the owner, or may see the presence of the account. */
 function maySee(module: Module, { from, to }: IqRequest): boolean {
   if (from.bare === to.bare) return true;
   return module.fire('roster-may-see-presence', { user: to.local ?? '', contact: from.bare }) ?? false;
@@ -113,7 +112,7 @@ function accountItems(module: Module, { from, to }: IqRequest): DiscoItem[] {
   return module.items('disco-account-items').flatMap((list) => list(to.local ?? '', from));
 }
 
-/** `undefined` when no node was asked for. @throws StanzaError 'item-not-found' for an unknown node. */
+/** Returns `undefined` if the request has no node. @throws StanzaError 'item-not-found' for an unknown node */
 function nodeInfo(module: Module, request: IqRequest): readonly Element[] | undefined {
   const { node } = request.payload.attrs;
   if (node === undefined) return undefined;
@@ -138,7 +137,7 @@ function items(request: IqRequest, list: readonly DiscoItem[]): Element {
   return echo(request.payload).append(...list.map(({ jid, node, name }) => xml('item', { jid, node, name })));
 }
 
-/** §3.2: the answer mirrors the node that was asked for. */
+/** §3.2: the answer has the node of the request. */
 function echo(query: Element): Element {
   return xml('query', { xmlns: query.getNS(), node: query.attrs.node });
 }
@@ -152,7 +151,7 @@ function features(list: readonly string[]): Element[] {
   return [...new Set(list)].sort().map((feature) => xml('feature', { var: feature }));
 }
 
-/** Copies, which may be put under another parent. */
+/** Copies, which may get another parent. */
 function forms(module: Module): Element[] {
   const items = module
     .items('disco-form')

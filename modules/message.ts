@@ -14,11 +14,13 @@ import { isStampOf } from 'enjamb/xep';
 
 declare module 'enjamb/api' {
   interface Events {
-    /** No client of an existing account takes this chat or normal message. A module that keeps it answers `'handled'`. */
+    /**
+     * No client of an existing account takes this chat or normal message. A module that keeps it answers `'handled'`.
+     */
     'message-undeliverable': Event<StanzaEvent, 'handled'>;
     /**
-     * A message for a user was not refused. `sessions`: the clients that took it; empty for a message that is kept until one
-     * does. The stanza may not have been stored yet, or read by a client.
+     * A message to a user was accepted. `sessions`: the clients that took it; empty for a message that is stored. It
+     * may not have been written to disk, or acknowledged by a client, yet.
      */
     'message-delivered': Event<{
       readonly event: StanzaEvent;
@@ -28,12 +30,12 @@ declare module 'enjamb/api' {
   }
 }
 
-/** What becomes of a message that no client takes. */
-type Leftover = 'keep' | 'refuse' | 'drop';
+/** The treatment of a message that no client takes. */
+type Fallback = 'keep' | 'refuse' | 'drop';
 
 /**
- * Delivers messages to the clients that should have them. A message for the account goes to every available client
- * whose priority is not negative (§8.5.2.1.1); if none takes it, and it is not kept, the sender gets `service-unavailable`.
+ * Delivers a message to the account to every available client whose priority is not negative (§8.5.2.1.1). If none
+ * takes it, and it is not stored, the sender gets `service-unavailable`.
  */
 export default defineModule({
   name: 'message',
@@ -48,24 +50,24 @@ export default defineModule({
     module.hook('message/full', (event) => removeForgedDelays(module, event), 'rewrite');
     module.hook('message/bare', (event) => {
       const { type } = event.stanza.attrs;
-      // §8.5.2: rooms speak to clients, not to accounts; an error concerns the client that sent what failed.
-      const takers = type === 'groupchat' || type === 'error' ? [] : deliver(presence, event);
-      if (takers.length > 0) delivered(module, event, takers);
-      else leave(module, event, leftoverOfAccount(type));
+      // §8.5.2: groupchat messages and errors are for one client, not for the account.
+      const recipients = type === 'groupchat' || type === 'error' ? [] : deliver(presence, event);
+      if (recipients.length > 0) reportDelivery(module, event, recipients);
+      else handleUntaken(module, event, fallbackOfAccount(type));
       return 'handled';
     });
 
     module.hook('message/full', (event) => {
       const { type } = event.stanza.attrs;
       const session = module.host.sessions.get(event.to);
-      // §8.5.3.2.1: a conversation goes on with the account when the client it was held with has gone.
-      const takers = session?.send(event.stanza)
+      // §8.5.3.2.1: a chat message to a client that is gone goes to the account.
+      const recipients = session?.send(event.stanza)
         ? [session]
         : type === 'chat'
           ? deliver(presence, event)
           : [];
-      if (takers.length > 0) delivered(module, event, takers);
-      else leave(module, event, leftoverOfResource(type));
+      if (recipients.length > 0) reportDelivery(module, event, recipients);
+      else handleUntaken(module, event, fallbackOfResource(type));
       return 'handled';
     });
   },
@@ -86,28 +88,30 @@ function deliver(presence: Exports['presence'], { stanza, to }: StanzaEvent): Se
   return presence.recipients(to.local ?? '').filter((session) => session.send(stanza));
 }
 
-function delivered(module: Module, event: StanzaEvent, sessions: readonly Session[]): void {
+function reportDelivery(module: Module, event: StanzaEvent, sessions: readonly Session[]): void {
   if (sessions.length > 0) event.notes.taken = true;
   module.notify('message-delivered', { event, user: event.to.local ?? '', sessions });
 }
 
 /** §8.5.2.1.1, §8.5.2.2.1. An unknown type counts as `normal` (§5.2.2). */
-function leftoverOfAccount(type: string | undefined): Leftover {
+function fallbackOfAccount(type: string | undefined): Fallback {
   if (type === 'headline' || type === 'error') return 'drop';
   return type === 'groupchat' ? 'refuse' : 'keep';
 }
 
-/** §8.5.3.2.1. A room takes the refusal as the sign that this client is gone. */
-function leftoverOfResource(type: string | undefined): Leftover {
+/** §8.5.3.2.1. A room removes the client when its message is refused. */
+function fallbackOfResource(type: string | undefined): Fallback {
   if (type === 'headline' || type === 'error') return 'drop';
   return type === 'chat' ? 'keep' : 'refuse';
 }
 
-/** @throws StanzaError 'service-unavailable', also for an account that does not exist (§8.5.1). */
-function leave(module: Module, event: StanzaEvent, leftover: Leftover): void {
-  if (leftover === 'drop') return;
-  const mayKeep = leftover === 'keep' && module.host.users.has(event.to.local ?? '');
+/**
+ * Stores, drops or refuses a message. @throws StanzaError 'service-unavailable', also for an unknown account (§8.5.1)
+ */
+function handleUntaken(module: Module, event: StanzaEvent, fallback: Fallback): void {
+  if (fallback === 'drop') return;
+  const mayKeep = fallback === 'keep' && module.host.users.has(event.to.local ?? '');
   if (mayKeep && module.fire('message-undeliverable', event) === 'handled')
-    return delivered(module, event, []);
+    return reportDelivery(module, event, []);
   throw new StanzaError('service-unavailable');
 }

@@ -1,4 +1,4 @@
-// Between whom: every element of dialback names two domains.
+// The two domains that every dialback element names.
 
 import { type Element, Jid, type Module, type S2SStream, StreamError, TokenBuckets } from 'enjamb/api';
 
@@ -8,11 +8,11 @@ export interface Addresses {
 }
 
 /**
- * Elements with internationalized names, from peers of one site that have not authenticated: preparing a long name takes a
- * millisecond (RFC 7622 §3.2), a thousand times as long as a name in ASCII.
+ * The most elements with internationalized names from unauthenticated peers of one site. Preparing a long name takes a
+ * millisecond (RFC 7622 §3.2), a thousand times as long as an ASCII name.
  */
 const SLOW_NAMES = { size: 100, windowMs: 10_000, maxKeys: 10_000 };
-/** Names that are only converted to lower case. */
+/** Names whose preparation only converts them to lower case. */
 const PLAIN = /^(?!.*xn--)[!-~]*$/i;
 
 export class AddressReader {

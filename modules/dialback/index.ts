@@ -1,4 +1,4 @@
-// XEP-0220 Server Dialback: a server that cannot show a valid certificate proves its name by being reachable there.
+// XEP-0220 Server Dialback: verifies a server without a valid certificate by a connection to the server of its domain.
 //
 //   originating ──── db:result(key) ────▶ receiving ──── db:verify(key) ────▶ authoritative (same domain)
 //               ◀─── db:result(valid) ───           ◀─── db:verify(valid) ───
@@ -22,7 +22,7 @@ export default defineModule({
     const secret = module.keep('secret', () => randomBytes(32).toString('hex'));
     const names = new AddressReader(module);
     const verifications = new Verifications(module, names);
-    /** Whom we have told who we are, and who may answer therefore, by our stream to them. */
+    /** The remote domains to which we have sent a key, by our stream. Only they may answer on it. */
     const claims = new WeakMap<S2SStream, string>();
 
     module.hook('stream-features', ({ session, features }) => {
@@ -58,10 +58,13 @@ export default defineModule({
       session.send(xml('db:verify', { from: to, to: from, id, type: error ? 'error' : verdict }, error));
     });
 
-    /** Section 2.1.1: the answer to our own claim, from whom it was made to, on the stream where it was made. */
+    /** §2.1.1: handles the answer to our own claim, which must be from its recipient and on its stream. */
     function takeAnswer(session: S2SStream, { from, to }: Addresses, element: Element): void {
       if (claims.get(session) !== from || to !== local)
-        throw new StreamError('not-authorized', 'Unexpected dialback result: nothing was asked');
+        throw new StreamError(
+          'not-authorized',
+          'Unexpected dialback result: this server sent no key to this domain on this stream',
+        );
       claims.delete(session);
       if (element.attrs.type === 'valid') return session.authenticate(from, to);
       const why = element.attrs.type === 'error' ? StanzaError.from(element).condition : 'invalid';

@@ -1,4 +1,4 @@
-// Keys that their maker recognises without having remembered them (XEP-0185).
+// Dialback keys, which the server verifies without storing them (XEP-0185).
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 

@@ -1,4 +1,4 @@
-// The claims of other servers to be somebody, while the server that answers for that name is asked.
+// Claims of other servers to a domain, while its authoritative server is asked.
 
 import {
   type Element,
@@ -12,23 +12,23 @@ import {
 import { streams } from 'enjamb/api/stream';
 import type { Addresses, AddressReader } from './addresses.ts';
 
-/** How long the whole verification may take, the connection to the authoritative server included. */
+/** The time for a whole verification, including the connection to the authoritative server. */
 const VERIFY_MS = 30_000;
-/** Verifications under way at once, for all peers together, for one site and for one stream: each may cost a connection. */
+/** The most pending verifications of all peers, one site and one stream; each may cost a connection. */
 const MAX_VERIFYING = 250;
 const MAX_VERIFYING_PER_SITE = 50;
 const MAX_VERIFYING_PER_STREAM = 8;
 const MAX_KEY_CHARS = 1_024;
 
 interface Verification extends Addresses {
-  /** Whoever claims to be `from` on its stream to us. */
+  /** The stream on which the peer claims to be `from`. */
   readonly claimant: S2SStream;
-  /** Where we asked; only there is the answer taken. */
+  /** The stream on which we asked; only an answer on it counts. */
   asked: S2SStream | undefined;
   readonly timer: Timer;
 }
 
-/** The claims that are being verified (section 2.1.2, section 2.2.1). */
+/** The pending verifications (§2.1.2, §2.2.1). */
 export class Verifications {
   readonly #module: Module;
   readonly #names: AddressReader;
@@ -39,16 +39,16 @@ export class Verifications {
     this.#names = names;
   }
 
-  /** A peer claims to be `from`. */
+  /** Call this when a peer claims to be `from`. */
   begin(claimant: S2SStream, addresses: Addresses, key: string): void {
     claimant.examine(addresses.from, () => this.#begin(claimant, addresses, key), addresses.to);
   }
 
-  /** What would be refused anyway is refused before anybody is called. */
+  /** Refuses claims that the policy rejects before it connects to any server. */
   #begin(claimant: S2SStream, addresses: Addresses, key: string): void {
     const refusal = this.#refusal(claimant, addresses, key);
     if (refusal) return this.#answer(claimant, addresses, refusal);
-    // A certificate says more than a call.
+    // A valid certificate is a better proof than dialback.
     if (claimant.proves(addresses.from)) return this.#accept(claimant, addresses);
     const id = claimant.streamId;
     const name = nameOf(addresses.from, id);
@@ -61,7 +61,7 @@ export class Verifications {
     this.#module.spawn(this.#ask(verification, name, id, key));
   }
 
-  /** A stream has ended: what was asked there, nobody will answer (section 2.4.2). */
+  /** Call this when a stream has ended: verifications that asked on it fail (§2.4.2). */
   lost(session: S2SStream): void {
     for (const [name, verification] of this.#pending) {
       if (verification.asked !== session && verification.claimant !== session) continue;
@@ -71,7 +71,7 @@ export class Verifications {
     }
   }
 
-  /** The verdict of an authoritative server; one that nobody asked for, or asked there, is no verdict (section 3.1). */
+  /** Handles the verdict of an authoritative server. Ignores one that was not requested on this stream (§3.1). */
   end(session: S2SStream, element: Element): void {
     const { from, to } = this.#names.read(element, session);
     const name = nameOf(from, element.attrs.id ?? '');
@@ -102,7 +102,7 @@ export class Verifications {
     return ofSite.length >= MAX_VERIFYING_PER_SITE;
   }
 
-  /** Section 2.1.2: asks the server that answers for the domain whether it made this key. */
+  /** §2.1.2: asks the authoritative server of the domain whether it made this key. */
   async #ask(verification: Verification, name: string, id: string, key: string): Promise<void> {
     const { claimant, from, to } = verification;
     try {
@@ -134,7 +134,7 @@ export class Verifications {
     }
   }
 
-  /** Section 2.2.1: an invalid claim ends the stream, unless somebody else has been verified on it. */
+  /** §2.2.1: an invalid claim ends the stream, unless another domain was verified on it. */
   #reject(session: S2SStream, addresses: Addresses): void {
     if (session.authenticatedAt !== undefined)
       return this.#answer(session, addresses, new StanzaError('forbidden'));

@@ -1,5 +1,4 @@
-// What a client says of itself: to its contacts when it comes, changes and goes (RFC 6121 §4.2, §4.4, §4.5), and to
-// others of its choice (§4.6).
+// Presence from clients: broadcast to contacts (RFC 6121 §4.2, §4.4, §4.5), and directed (§4.6).
 
 import {
   type C2SSession,
@@ -17,13 +16,13 @@ import {
 } from 'enjamb/api';
 
 export interface Limits {
-  /** Of a broadcast stanza, in characters. */
+  /** The most characters of a broadcast stanza. */
   readonly maxSize: number;
-  /** Addresses per session. */
+  /** The most addresses with directed presence per session. */
   readonly maxDirected: number;
 }
 
-/** Size of the addresses that one session is present to: in total, or on average if the option allows more of them. */
+/** The most bytes of addresses with directed presence per session, or that many per address if that is more. */
 const DIRECTED_BYTES = 128 * 1024;
 const DIRECTED_BYTES_EACH = 128;
 
@@ -46,7 +45,7 @@ export class Availability {
   }
 
   /**
-   * §4.2.2, §4.4.2: the client is there, or has news of itself.
+   * §4.2.2, §4.4.2: stores and broadcasts the client's available presence.
    * @throws StanzaError 'bad-request' for a priority out of range, 'policy-violation' for too large a stanza.
    */
   announce(session: C2SSession, stanza: Stanza): void {
@@ -65,14 +64,14 @@ export class Availability {
   }
 
   /**
-   * §4.5.2: the client is no longer there, though it may stay connected.
+   * §4.5.2: broadcasts the client's unavailable presence. The client may stay connected.
    * @throws StanzaError 'policy-violation' for too large a stanza.
    */
   withdraw(session: C2SSession, stanza: Stanza): void {
     const wasAvailable = session.state.presence !== undefined;
     const { directed } = session.state;
     const presence = this.#forMany(session, stanza);
-    // The client hears its own broadcast too, so it counts as available until that is out.
+    // The client gets its own broadcast too, so it stays available until it is sent.
     if (wasAvailable) this.#broadcast(session, presence);
     const others = [...(directed ?? [])].filter(
       ([bare]) => !(wasAvailable && this.#isCovered(session, bare)),
@@ -85,15 +84,15 @@ export class Availability {
     }
   }
 
-  /** The session is over: the server speaks for the client, which may not have said goodbye (§4.5.2). */
+  /** Sends unavailable presence for a session that ends, if the client has not (§4.5.2). */
   end(session: C2SSession): void {
     if (session.state.presence === undefined && session.state.directed === undefined) return;
     this.withdraw(session, xml('presence', { type: 'unavailable', id: newId() }));
   }
 
   /**
-   * §4.6.3: notes the address to which the client sends presence directly; the stanza goes on.
-   * @throws StanzaError 'resource-constraint' when there are too many of them.
+   * §4.6.3: records an address with directed presence. The caller routes the stanza.
+   * @throws StanzaError 'resource-constraint' for too many addresses
    */
   direct(session: C2SSession, { attrs }: Stanza, to: Jid): void {
     const { state } = session;
@@ -104,7 +103,7 @@ export class Availability {
     if (addresses.has(to.toString())) return;
     if (this.#isFull(state.directed, to)) {
       throw new StanzaError('resource-constraint', {
-        text: 'You sent presence to too many addresses: send some of them unavailable presence first',
+        text: 'You have sent presence to too many addresses: first send some of them unavailable presence',
       });
     }
     state.directed.set(to.bare, addresses.add(to.toString()));
@@ -112,38 +111,38 @@ export class Availability {
 
   #isFull(directed: ReadonlyMap<string, ReadonlySet<string>>, to: Jid): boolean {
     const { maxDirected } = this.#limits;
-    if (directed.size >= maxDirected) return true; // Without counting, for a client that sends on and on.
+    if (directed.size >= maxDirected) return true; // Cheaper than counting, for a client that keeps sending.
     const { addresses, bytes } = sizeOf(directed);
     const maxBytes = Math.max(DIRECTED_BYTES, DIRECTED_BYTES_EACH * maxDirected);
     return addresses >= maxDirected || bytes + Buffer.byteLength(to.toString()) > maxBytes;
   }
 
-  /** Tells one address what every available client of the account says of itself. */
+  /** Sends the presence of every available client of the account to one address. */
   reveal(user: string, to: string): void {
     for (const { state } of this.sessions(user)) this.#module.send(state.presence!.with({ to }));
   }
 
-  /** Tells one address that none of the account's clients is there. */
+  /** Sends unavailable presence of every available client of the account to one address. */
   conceal(user: string, to: string): void {
     for (const { jid } of this.sessions(user)) {
       this.#module.send(xml('presence', { type: 'unavailable', id: newId(), from: jid.toString(), to }));
     }
   }
 
-  /** What many will get is serialised once, and no larger than what each of them may be burdened with. */
+  /** Prepares a stanza for many recipients. @throws StanzaError 'policy-violation' if it is too large for that */
   #forMany({ jid }: C2SSession, stanza: Stanza): Element {
     const presence = share(stanza.with({ from: jid.toString() }));
     if (presence.toString().length <= this.#limits.maxSize) return presence;
     throw new StanzaError('policy-violation', { text: 'This presence is too large for a broadcast' });
   }
 
-  /** To the account's own available clients, this one included (§4.2.2), and to all who may see it. */
+  /** Sends presence to all available clients of the account (§4.2.2), and to all subscribers. */
   #broadcast(session: C2SSession, presence: Element): void {
     this.#module.send(presence.with({ to: session.jid.bare }));
     for (const to of this.#roster.subscribers(userOf(session))) this.#module.send(presence.with({ to }));
   }
 
-  /** What a client that has just become available must hear: who else is there, and who wants an answer. */
+  /** Sends a newly available client the presence of other clients, probes to contacts, and pending requests. */
   #introduce(session: C2SSession): void {
     const user = userOf(session);
     const to = session.jid.toString();
@@ -157,7 +156,7 @@ export class Availability {
     this.#askAgain(session);
   }
 
-  /** A stored request. If its text cannot be read, one without content takes its place, so that the user can answer it. */
+  /** A stored request. An unreadable one is replaced by one without content, so that the user can answer it. */
   #requestOf(user: string, { contact, text }: { contact: string; text: string }): Stanza {
     try {
       return parseElement(text);
@@ -175,7 +174,7 @@ export class Availability {
     }
   }
 
-  /** §3.1.2: a request to another server may have been lost on the way; repeated, it is delivered once. */
+  /** §3.1.2: repeats pending requests to other servers, which may have been lost. */
   #askAgain({ jid }: C2SSession): void {
     for (const contact of this.#roster.asking(jid.local ?? '')) {
       if (contact.endsWith(`@${this.#module.host.domain}`)) continue;

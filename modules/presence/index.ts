@@ -1,4 +1,4 @@
-// Presence (RFC 6121 §3, §4): who is there, told to those who may know it.
+// Presence and subscriptions (RFC 6121 §3, §4).
 
 import {
   type C2SSession,
@@ -22,13 +22,13 @@ import { Subscriptions } from './subscriptions.ts';
 
 declare module 'enjamb/api' {
   interface C2SState {
-    /** What the client last said of itself to everyone; absent while it is not available. Owned by presence. */
+    /** The client's last broadcast presence; absent while it is not available. Owned by presence. */
     presence?: Element;
     /** From -128 to 127; absent while the client is not available. Owned by presence. */
     priority?: number;
     /**
-     * Addresses outside of its broadcasts to which the client has sent available presence (§4.6.3), by bare JID. They are
-     * told when the client goes. Owned by presence.
+     * Addresses with directed presence that get no broadcasts of the client (§4.6.3), by bare JID. They get unavailable
+     * presence when the client goes. Owned by presence.
      */
     directed?: Map<string, Set<string>>;
   }
@@ -37,14 +37,14 @@ declare module 'enjamb/api' {
       /** The clients that take messages for the account: available, with a priority that is not negative (§4.7.2.3). */
       recipients(user: string): readonly C2SSession[];
       /**
-       * Forgets that a client is present to addresses of this bare JID, so that they are not told when it goes (§4.6.3). For
-       * a room that the client has left, or lost.
+       * Forgets the client's directed presence to a bare JID, which then gets no unavailable presence (§4.6.3). For
+       * rooms that the client has left.
        */
       forget(session: C2SSession, bare: string): void;
     };
   }
   interface Events {
-    /** A client has become available or has changed; its contacts have heard of it. */
+    /** A client has broadcast available presence. */
     'presence-available': Event<{
       readonly session: C2SSession;
       /** `undefined`: it was not available before. */
@@ -110,7 +110,9 @@ function takesMessages({ state }: C2SSession): boolean {
   return state.presence !== undefined && (state.priority ?? 0) >= 0;
 }
 
-/** What one of our clients sends. @throws StanzaError 'bad-request' for a type that does not exist, or has no target. */
+/**
+ * Handles presence from a client. @throws StanzaError 'bad-request' for an unknown type, or one that needs an address
+ */
 function send(
   event: StanzaEvent<C2SSession>,
   availability: Availability,
@@ -134,7 +136,7 @@ function send(
   return 'handled';
 }
 
-/** §2.5.2: tells contacts what ends when they leave the list, or when the account is deleted. */
+/** §2.5.2: ends the subscriptions of contacts that are removed, and of deleted accounts. */
 function endSubscriptions(module: Module, roster: Exports['roster'], subscriptions: Subscriptions): void {
   module.observe('roster-change', ({ user, contact, before, after }) => {
     if (before?.listed && !after) subscriptions.part(user, contact, roster.partings(before));

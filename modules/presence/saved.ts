@@ -1,4 +1,4 @@
-// What is saved of a client's session: its last presence, and the addresses to which it sent presence directly.
+// The saved part of a client's session: its last presence, and the addresses with directed presence.
 
 import { type C2SSession, type Module, parseElement, share } from 'enjamb/api';
 

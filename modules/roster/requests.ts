@@ -26,7 +26,7 @@ export function fitting(
   limits: RequestLimits,
 ): string | undefined {
   const isListed = items.some(({ jid, listed }) => jid === contact && listed);
-  const places = isListed ? placesForContacts(items) : placesForStranger(contact, items, host, limits);
+  const places = isListed ? placesForContacts(items) : placesForOthers(contact, items, host, limits);
   const fits = (text: string) => {
     const isLast = text === texts.at(-1);
     if (isLast && isListed) return true;
@@ -47,17 +47,17 @@ function placesForContacts(items: readonly RosterItem[]): readonly Places[] {
   return [{ taken, count: Number.POSITIVE_INFINITY, bytes: MAX_BYTES }];
 }
 
-function placesForStranger(
+function placesForOthers(
   contact: string,
   items: readonly RosterItem[],
   host: string,
   { places: count, perDomain }: RequestLimits,
 ): readonly Places[] {
   const domain = domainOf(contact);
-  const strangers = items.filter(({ listed, request }) => !listed && request !== undefined);
+  const unlisted = items.filter(({ listed, request }) => !listed && request !== undefined);
   const isOwn = ({ jid }: RosterItem) => domainOf(jid) === host;
-  if (domain === host) return [{ taken: strangers.filter(isOwn), count, bytes: MAX_BYTES }];
-  const others = strangers.filter((item) => !isOwn(item));
+  if (domain === host) return [{ taken: unlisted.filter(isOwn), count, bytes: MAX_BYTES }];
+  const others = unlisted.filter((item) => !isOwn(item));
   const group = registeredDomain(domain);
   const ofGroup = others.filter(({ jid }) => registeredDomain(domainOf(jid)) === group);
   return [

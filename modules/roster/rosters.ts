@@ -138,8 +138,7 @@ export class Rosters {
   /**
    * The effect of a subscription stanza between the user and the contact, from the tables of Appendix A.
    * @param texts texts of a contact's request that may be kept, the complete one first
-   * @throws StanzaError 'resource-constraint' if the stanza would add a contact to a full roster, or if too many
-   * requests
+   * @throws StanzaError 'resource-constraint' if the stanza would add a contact to a full roster, or if too many requests
    *   are pending
    */
   transition(

@@ -8,7 +8,7 @@ import { world } from './support/world.ts';
 const LIMIT = { timeout: 90_000 };
 
 test(
-  'XEP-0050 §2: slixmpp finds the commands of an administrator, fills in their forms and reads tables',
+  "XEP-0050 §2: slixmpp finds the administrator's commands, fills in their forms and reads tables",
   LIMIT,
   async (t) => {
     const { enjamb, homeUser } = await world(t, { config: [`admins = ["romeo@${HOME}"]`] });

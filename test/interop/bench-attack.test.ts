@@ -15,7 +15,7 @@ describe('npm run bench attack', { concurrency: AT_A_TIME }, async () => {
   let left = ATTACKS.length;
 
   for (const attack of ATTACKS) {
-    it(`${attack.name} runs and is measured`, async (t) => {
+    it(`${attack.name} runs and prints figures`, async (t) => {
       try {
         const result = await tryAttack(stage, attack, { seconds: SECONDS, nice: 0 });
         t.diagnostic(row(result));

@@ -11,7 +11,7 @@ const LIMIT = { timeout: 55_000 };
 const LIST_MS = 15_000;
 
 for (const door of [STARTTLS, DIRECT_TLS]) {
-  test(`slixmpp, @xmpp/client and profanity at one server, over ${door.name}`, LIMIT, async (t) => {
+  test(`slixmpp, @xmpp/client and profanity talk on one server, over ${door.name}`, LIMIT, async (t) => {
     const { enjamb, romeo, juliet, mercutio } = await stage(t);
     const users = [romeo, juliet, mercutio];
     await act(t, 'RFC 6120 §5, §6: each logs in, encrypted and by SCRAM', async () => {
@@ -49,20 +49,24 @@ for (const door of [STARTTLS, DIRECT_TLS]) {
   });
 }
 
-test('the same clients without the authority that signed the certificate do not log in', LIMIT, async (t) => {
-  for (const door of [STARTTLS, DIRECT_TLS]) {
-    await t.test(`over ${door.name}`, async (t) => {
-      const { enjamb, romeo, juliet, mercutio } = await stage(t, { trusting: false });
-      assert.match(String((await romeo.tryLogin(door)).why), /CERTIFICATE_VERIFY_FAILED/);
-      assert.match(String((await juliet.tryLogin(door)).why), /UNABLE_TO_VERIFY/);
-      const terminal = await mercutio.beginLogin(door);
-      await terminal.shows('TLS certificate verification failed');
-      await mercutio.logout();
-      await assertSessions(enjamb, []);
-      await enjamb.stop();
-    });
-  }
-});
+test(
+  'the same clients do not log in if they do not trust the authority of the certificate',
+  LIMIT,
+  async (t) => {
+    for (const door of [STARTTLS, DIRECT_TLS]) {
+      await t.test(`over ${door.name}`, async (t) => {
+        const { enjamb, romeo, juliet, mercutio } = await stage(t, { trusting: false });
+        assert.match(String((await romeo.tryLogin(door)).why), /CERTIFICATE_VERIFY_FAILED/);
+        assert.match(String((await juliet.tryLogin(door)).why), /UNABLE_TO_VERIFY/);
+        const terminal = await mercutio.beginLogin(door);
+        await terminal.shows('TLS certificate verification failed');
+        await mercutio.logout();
+        await assertSessions(enjamb, []);
+        await enjamb.stop();
+      });
+    }
+  },
+);
 
 /** A subtest that ends the test when it fails, for the next one builds on it. */
 async function act(t: TestContext, title: string, play: () => Promise<void>): Promise<void> {

@@ -95,28 +95,32 @@ async function stateOf(enjamb: Enjamb, domain: string): Promise<Record<string, u
   return row;
 }
 
-test('XEP-0114: a bot made with slixmpp is found, answers, goes away and comes back', LIMIT, async (t) => {
-  const there = await scene(t);
-  const { enjamb, romeo } = there;
-  assert.equal((await stateOf(enjamb, BOT)).state, 'away');
-  const bot = await ready(startBot(t, there));
-  assert.equal((await answerTo(romeo, 'wherefore')).getChildText('body'), 'WHEREFORE');
-  assert.ok((await romeo.features(BOT)).includes(NS.PING));
-  assert.equal((await romeo.ping(BOT)).event, 'pong');
-  assert.equal((await stateOf(enjamb, BOT)).state, 'connected');
+test(
+  'XEP-0114: a bot made with slixmpp is in disco, answers, disconnects and connects again',
+  LIMIT,
+  async (t) => {
+    const there = await scene(t);
+    const { enjamb, romeo } = there;
+    assert.equal((await stateOf(enjamb, BOT)).state, 'away');
+    const bot = await ready(startBot(t, there));
+    assert.equal((await answerTo(romeo, 'wherefore')).getChildText('body'), 'WHEREFORE');
+    assert.ok((await romeo.features(BOT)).includes(NS.PING));
+    assert.equal((await romeo.ping(BOT)).event, 'pong');
+    assert.equal((await stateOf(enjamb, BOT)).state, 'connected');
 
-  bot.kill('SIGKILL');
-  await enjamb.logged(({ msg }) => msg === 'component disconnected', 5_000);
-  const bounce = await answerTo(romeo, 'art thou?');
-  assert.equal(bounce.attrs.type, 'error');
-  assert.match(`${bounce.getChild('error')}`, /type='wait'.*<remote-server-timeout/);
+    bot.kill('SIGKILL');
+    await enjamb.logged(({ msg }) => msg === 'component disconnected', 5_000);
+    const bounce = await answerTo(romeo, 'art thou?');
+    assert.equal(bounce.attrs.type, 'error');
+    assert.match(`${bounce.getChild('error')}`, /type='wait'.*<remote-server-timeout/);
 
-  await ready(startBot(t, there));
-  assert.equal((await answerTo(romeo, 'again')).getChildText('body'), 'AGAIN');
-});
+    await ready(startBot(t, there));
+    assert.equal((await answerTo(romeo, 'again')).getChildText('body'), 'AGAIN');
+  },
+);
 
 test(
-  'XEP-0114: a bot with another secret is refused, and a second copy while the first is alive',
+  'XEP-0114: refuses a bot with a wrong secret, and a second one while the first is connected',
   LIMIT,
   async (t) => {
     const there = await scene(t);
@@ -157,7 +161,7 @@ test(
 );
 
 test(
-  'XEP-0410: a room of IRC behind biboumi, which is restarted: the client is told, and comes back',
+  'XEP-0410: biboumi, a gateway to IRC, restarts: the client gets a notice, and joins again',
   LIMIT,
   async (t) => {
     const there = await scene(t);

@@ -224,7 +224,7 @@ async function isProofToOpenssl(port: number, records: readonly TlsaRecord[]): P
   return code === '0';
 }
 
-test('RFC 6698, RFC 7671: we and openssl take the same for proof', async (t) => {
+test('RFC 6698, RFC 7671: our verdicts on TLSA records are those of openssl', async (t) => {
   const folder = await temporaryFolder(t);
   for (const { what, chain, records, isProof } of await scenes(new Workshop(folder))) {
     const port = await show(t, chain);

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { makeDevelopmentCertificates } from '../../src/net/dev-certificates.ts';
 import { temporaryDirectory } from '../src/net/certificate-fixture.ts';
 
-test("development certificates pass OpenSSL's strict check", async (t) => {
+test('development certificates pass the strict check of OpenSSL', async (t) => {
   const directory = await temporaryDirectory(t);
   const { caPath } = await makeDevelopmentCertificates(directory, ['localhost']);
   const args = ['verify', '-x509_strict', '-purpose', 'sslserver', '-CAfile', caPath];

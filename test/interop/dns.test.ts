@@ -70,7 +70,7 @@ async function relay(t: TestContext, address: string, port = 0): Promise<Relay |
   return result;
 }
 
-test('RFC 2782: the target of the best priority is taken', LIMIT, async (t) => {
+test('RFC 2782: connects to the target with the best priority', LIMIT, async (t) => {
   const good = await relay(t, '127.0.0.1');
   const federation = await withZone(t, {
     [SRV]: { SRV: [`20 0 1 nobody.example`, `10 0 ${good?.port} good.example`] },
@@ -81,7 +81,7 @@ test('RFC 2782: the target of the best priority is taken', LIMIT, async (t) => {
   assert.ok(federation.dns.questions.every(({ name }) => name !== 'nobody.example'));
 });
 
-test('RFC 2782: a dead first target is followed by the next', LIMIT, async (t) => {
+test('RFC 2782: connects to the next target if the first is dead', LIMIT, async (t) => {
   const federation = await withZone(t, {
     [SRV]: { SRV: [`0 0 ${PROSODY.s2s} nobody.example`, `1 0 ${PROSODY.s2s} prosody.example`] },
     'nobody.example': { A: [NOBODY] },
@@ -89,19 +89,15 @@ test('RFC 2782: a dead first target is followed by the next', LIMIT, async (t) =
   await reach(federation);
 });
 
-test(
-  'XEP-0368 §2: a first target that cannot speak TLS is followed by the one for STARTTLS',
-  LIMIT,
-  async (t) => {
-    const federation = await withZone(t, {
-      [DIRECT]: { SRV: [`0 0 ${PROSODY.s2s} prosody.example`] }, // It awaits a stream header there.
-      [SRV]: { SRV: [`1 0 ${PROSODY.s2s} prosody.example`] },
-    });
-    await reach(federation);
-  },
-);
+test('XEP-0368 §2: connects to the STARTTLS target if the first target has no TLS', LIMIT, async (t) => {
+  const federation = await withZone(t, {
+    [DIRECT]: { SRV: [`0 0 ${PROSODY.s2s} prosody.example`] }, // It awaits a stream header there.
+    [SRV]: { SRV: [`1 0 ${PROSODY.s2s} prosody.example`] },
+  });
+  await reach(federation);
+});
 
-test('RFC 8305 §4: IPv6 first', LIMIT, async (t) => {
+test('RFC 8305 §4: connects by IPv6 first', LIMIT, async (t) => {
   const six = await relay(t, '::1');
   if (six === undefined) t.diagnostic('this machine has no IPv6: its address is tried, and fails at once');
   const port = six?.port ?? PROSODY.s2s;
@@ -113,7 +109,7 @@ test('RFC 8305 §4: IPv6 first', LIMIT, async (t) => {
   if (six !== undefined) assert.ok(six.connections > 0);
 });
 
-test('RFC 8305 §5: a dead IPv6 address is followed by that of IPv4', LIMIT, async (t) => {
+test('RFC 8305 §5: connects by IPv4 if the IPv6 address is dead', LIMIT, async (t) => {
   const federation = await withZone(t, {
     [SRV]: { SRV: [`0 0 ${PROSODY.s2s} both.example`] },
     'both.example': { A: [PROSODY.address], AAAA: ['::1'] },
@@ -121,7 +117,7 @@ test('RFC 8305 §5: a dead IPv6 address is followed by that of IPv4', LIMIT, asy
   await reach(federation);
 });
 
-test('RFC 1035 §4.2.1: truncated answers are asked for again over TCP', LIMIT, async (t) => {
+test('RFC 1035 §4.2.1: repeats a query over TCP if the answer is truncated', LIMIT, async (t) => {
   const federation = await withZone(t, {
     [SRV]: { SRV: [`0 0 ${PROSODY.s2s} prosody.example`], isTruncated: true },
     'prosody.example': { A: [PROSODY.address], isTruncated: true },
@@ -131,14 +127,14 @@ test('RFC 1035 §4.2.1: truncated answers are asked for again over TCP', LIMIT, 
   assert.deepEqual(new Set(overTcp.map(({ name }) => name)), new Set([SRV, 'prosody.example']));
 });
 
-test('RFC 6120 §3.2.2: without SRV records it is the domain itself, at port 5269', LIMIT, async (t) => {
+test('RFC 6120 §3.2.2: without SRV records connects to the domain itself, port 5269', LIMIT, async (t) => {
   const usual = await relay(t, PROSODY.address, 5269);
   const federation = await withZone(t, { [AWAY]: { A: [PROSODY.address] } });
   await reach(federation);
   assert.ok(usual && usual.connections > 0);
 });
 
-test('RFC 7673: a certificate that no authority vouches for is proof when the DNS does', LIMIT, async (t) => {
+test('RFC 7673: accepts a certificate without a known authority if TLSA records match', LIMIT, async (t) => {
   const federation = await withZone(t, {});
   const { dns, enjamb, theirCertificates } = federation;
   dns.isValidating = true;
@@ -157,7 +153,7 @@ test('RFC 7673: a certificate that no authority vouches for is proof when the DN
 });
 
 test(
-  'RFC 6698 §4.1: another certificate than the DNS names is the end, and the reason is told',
+  'RFC 6698 §4.1: refuses a certificate that does not match the TLSA records, and says why',
   LIMIT,
   async (t) => {
     const federation = await withZone(t, {

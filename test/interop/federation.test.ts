@@ -141,7 +141,7 @@ function trust({ by, proof }: Case): Trust {
   };
 }
 
-test('twenty domains on one Prosody: each has links of its own, and all answer at once', LIMIT, async (t) => {
+test('twenty domains on one Prosody: each has its own links, and all answer', LIMIT, async (t) => {
   const folder = await temporaryFolder(t);
   const certificates = join(folder, 'certs');
   const names = Array.from({ length: 10 }, (_, i) => `house${i}.example`);

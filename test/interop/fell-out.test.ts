@@ -30,7 +30,7 @@ const KINDS = [
 
 for (const { kind, room, afterwards } of KINDS) {
   test(
-    `XEP-0410: Prosody dies and forgets ${kind}; the client learns of it once and joins again`,
+    `XEP-0410: Prosody is killed and loses ${kind}: the client gets one notice and joins again`,
     LIMIT,
     async (t) => {
       const there = await world(t, { config: CONFIG });
@@ -54,7 +54,7 @@ for (const { kind, room, afterwards } of KINDS) {
 }
 
 test(
-  'without ping_muc the client hears nothing; loaded into the running server, the module tells it',
+  'without ping_muc the client gets nothing; when the module is loaded, it sends the notice',
   LIMIT,
   async (t) => {
     const room = `balcony@${ROOMS}`;

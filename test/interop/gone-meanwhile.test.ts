@@ -45,7 +45,7 @@ const MEANWHILE: readonly Meanwhile[] = [
 
 for (const { what, act, inside } of MEANWHILE) {
   test(
-    `XEP-0410: a user who ${what} during the delay is not asked for and told nothing`,
+    `XEP-0410: a user who ${what} during the delay is not asked about and gets no notice`,
     LIMIT,
     async (t) => {
       const there = await world(t, { config: [`ping_muc_delay = ${DELAY_MS / 1000}`] });

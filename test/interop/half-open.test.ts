@@ -16,7 +16,7 @@ const CONFIG = [
 ];
 
 test(
-  'a quiet link with rooms on Prosody stays; when the line dies, silence and time limit later it is ended',
+  'a quiet link with rooms on Prosody stays; when the line dies, it ends after the silence and the time limit',
   LIMIT,
   async (t) => {
     const { enjamb, prosody, homeUser, toProsody, toEnjamb } = await world(t, {

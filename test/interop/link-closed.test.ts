@@ -31,7 +31,7 @@ const ENDS: readonly { readonly what: string; close(there: World): Promise<void>
 ];
 
 for (const { what, close } of ENDS) {
-  test(`XEP-0410: ${what}, the room keeps the user, the client hears nothing`, LIMIT, async (t) => {
+  test(`XEP-0410: ${what}, the room keeps the user: the client gets nothing`, LIMIT, async (t) => {
     const there = await world(t, { config: CONFIG, proxies: true });
     const { enjamb, prosody } = there;
     const romeo = await there.homeUser('romeo');

@@ -35,7 +35,7 @@ test(
         await romeo.logout();
       });
     }
-    await t.test('left to its own choice', async (t) => {
+    await t.test("with the client's own choice of mechanism", async (t) => {
       const romeo = await client('own-choice');
       const { mechanism: _, ...login } = homeLogin('romeo');
       const session = await romeo.login(login);
@@ -47,8 +47,8 @@ test(
   },
 );
 
-test('without encryption a client logs in only where the administrator allows it', LIMIT, async (t) => {
-  await t.test('by default it is offered no mechanism (RFC 6120 §13.8.3)', async (t) => {
+test('without encryption a client logs in only if the administrator allows it', LIMIT, async (t) => {
+  await t.test('by default offers no mechanism without encryption (RFC 6120 §13.8.3)', async (t) => {
     const { enjamb, client } = await world(t, { prosody: false });
     const romeo = await client('plaintext');
     romeo.beginLogin({ ...homeLogin('romeo'), tls: 'none' });
@@ -57,7 +57,7 @@ test('without encryption a client logs in only where the administrator allows it
     assert.doesNotMatch(String(xml), /mechanism/);
     await enjamb.stop();
   });
-  await t.test('where it is allowed, by any', async (t) => {
+  await t.test('where it is allowed, offers all mechanisms', async (t) => {
     const config = ['c2s_require_encryption = false', 'allow_unencrypted_plain_auth = true'];
     const { enjamb, client } = await world(t, { prosody: false, config });
     await enjamb.addUser(`romeo@${HOME}`, PASSWORD);
@@ -71,7 +71,7 @@ test('without encryption a client logs in only where the administrator allows it
   });
 });
 
-test('RFC 6120 §6.5: a wrong password and an unknown user are refused alike', LIMIT, async (t) => {
+test('RFC 6120 §6.5: a wrong password and an unknown user get the same error', LIMIT, async (t) => {
   const { enjamb, client } = await world(t, { prosody: false });
   await enjamb.addUser(`romeo@${HOME}`, PASSWORD);
   const refusals: unknown[] = [];

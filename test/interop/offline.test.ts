@@ -16,7 +16,7 @@ const JULIET = `juliet@${HOME}`;
 const ROMEO = `romeo@${HOME}`;
 const SM = `xmlns='urn:xmpp:sm:3'`;
 
-test('XEP-0160 §2, XEP-0198 §4: a stored message is lost by no kill -9, and gone once it is confirmed', {
+test('XEP-0160 §2, XEP-0198 §4: a stored message survives kill -9, and is removed when it is acknowledged', {
   timeout: 60_000,
 }, async (t) => {
   const enjamb = await started(t);

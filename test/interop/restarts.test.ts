@@ -187,7 +187,7 @@ const CASES: readonly Case[] = [
 
 for (const { name, make, twice } of CASES) {
   for (const [fault, most] of Object.entries(twice) as [Fault, number][]) {
-    test(`${name}: ${fault}: nothing is lost, and hardly anything comes twice`, LIMIT, async (t) => {
+    test(`${name}: ${fault}: no message is lost, and few are duplicated`, LIMIT, async (t) => {
       const outcome = await talkDuring(t, await make(t), fault);
       assertNothingLost(outcome);
       const { there, room } = outcome;
@@ -197,7 +197,7 @@ for (const { name, make, twice } of CASES) {
 }
 
 test(
-  'our own orderly stop while the other server is away: what waits comes back before the streams end',
+  'our server stops cleanly while the other is down: queued messages are returned before the streams end',
   LIMIT,
   async (t) => {
     const peer = await prosodyOrEjabberd(t, 'Prosody');

@@ -81,7 +81,7 @@ async function restart({ prosody }: World): Promise<void> {
 }
 
 test(
-  'XEP-0198: Prosody is restarted in order: nothing is lost, nothing comes twice but what it was at',
+  'XEP-0198: Prosody restarts cleanly: no message is lost, at most the one in progress is duplicated',
   LIMIT,
   async (t) => {
     const there = await world(t, COUNTED);
@@ -92,7 +92,7 @@ test(
 );
 
 test(
-  'XEP-0198: Prosody is killed: nothing is lost; twice comes at most what was on its way',
+  'XEP-0198: Prosody is killed: no message is lost, at most those in transit are duplicated',
   LIMIT,
   async (t) => {
     const there = await world(t, COUNTED);
@@ -110,7 +110,7 @@ test(
 
 for (const how of ['reset', 'finish'] as const) {
   test(
-    `XEP-0198: the line breaks (${how}): nothing is lost; twice comes at most what was on its way`,
+    `XEP-0198: the line breaks (${how}): no message is lost, at most those in transit are duplicated`,
     LIMIT,
     async (t) => {
       const there = await world(t, COUNTED);
@@ -133,7 +133,7 @@ for (const how of ['reset', 'finish'] as const) {
 }
 
 test(
-  'XEP-0198: the line dies without a word: found by the missing acknowledgement, nothing is lost',
+  'XEP-0198: the line dies silently: the missing acknowledgement shows it, and no message is lost',
   LIMIT,
   async (t) => {
     const there = await world(t, { ...COUNTED, config: ['s2s_ack_timeout = "3 seconds"'] });
@@ -147,7 +147,7 @@ test(
 );
 
 test(
-  'XEP-0199: without XEP-0198 the line breaks: nothing is lost; twice comes at most what no ping confirmed',
+  'XEP-0199: the line breaks without XEP-0198: no message is lost, at most unacknowledged ones are duplicated',
   LIMIT,
   async (t) => {
     const there = await world(t, UNCOUNTED);
@@ -163,7 +163,7 @@ test(
   },
 );
 
-test('XEP-0199: without XEP-0198 Prosody is killed: nothing is lost', LIMIT, async (t) => {
+test('XEP-0199: Prosody is killed without XEP-0198: no message is lost', LIMIT, async (t) => {
   const there = await world(t, UNCOUNTED);
   const { twice } = await talkDuring(there, UNCOUNTED, async () => {
     await there.prosody.kill9();
@@ -174,7 +174,7 @@ test('XEP-0199: without XEP-0198 Prosody is killed: nothing is lost', LIMIT, asy
 });
 
 test(
-  'XEP-0198 §4: what Prosody sends us is counted: it returns nothing that has arrived',
+  "XEP-0198 §4: our server acknowledges Prosody's stanzas, so it returns none that has arrived",
   LIMIT,
   async (t) => {
     const there = await world(t, COUNTED);
@@ -204,7 +204,7 @@ function assertRecent(twice: readonly number[], { saidAt }: Talk, at: number, wi
 }
 
 test(
-  'XEP-0199: lines to ejabberd, which does not count, break and die: nothing is lost',
+  'XEP-0199: lines to ejabberd, which has no XEP-0198, break and die: no message is lost',
   LIMIT,
   async (t) => {
     const there = await withEjabberd(t, { weTrust: false, theyTrust: false });

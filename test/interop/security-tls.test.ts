@@ -25,14 +25,14 @@ function doors(domain: string): Door[] {
   return [starttls(domain), DIRECT];
 }
 
-test('what openssl finds at the ports for clients', LIMIT, async (t) => {
+test('TLS on the ports for clients, according to openssl', LIMIT, async (t) => {
   const server = await secureServer(t);
   const { caPath } = server;
   const strict = (domain: string) => [
     ...['-CAfile', caPath, '-verify_return_error', '-verify_hostname', domain],
   ];
 
-  await t.test('RFC 6066 §3: each domain has its own certificate, by SNI', async () => {
+  await t.test('RFC 6066 §3: each domain shows its own certificate by SNI', async () => {
     for (const domain of HOMES) {
       for (const door of doors(domain)) {
         const said = await handshake(door, ['-servername', domain, ...strict(domain)]);
@@ -43,24 +43,21 @@ test('what openssl finds at the ports for clients', LIMIT, async (t) => {
     }
   });
 
-  await t.test(
-    'RFC 6120 §13.7.2: without SNI it is the one of the domain that the stream is for',
-    async () => {
-      for (const domain of HOMES) {
-        const said = await handshake(starttls(domain), ['-noservername', ...strict(domain)]);
-        assert.match(said, /Verify return code: 0 \(ok\)/);
-      }
-    },
-  );
+  await t.test("RFC 6120 §13.7.2: without SNI the certificate is that of the stream's domain", async () => {
+    for (const domain of HOMES) {
+      const said = await handshake(starttls(domain), ['-noservername', ...strict(domain)]);
+      assert.match(said, /Verify return code: 0 \(ok\)/);
+    }
+  });
 
-  await t.test('XEP-0368 §3, RFC 7301 §3.2: ALPN is xmpp-client, and nothing else', async () => {
+  await t.test('XEP-0368 §3, RFC 7301 §3.2: accepts only xmpp-client by ALPN', async () => {
     const alpn = (offer: string) => handshake(DIRECT, ['-servername', RSA_HOME, '-alpn', offer]);
     assert.match(await alpn('http/1.1,xmpp-client'), /ALPN protocol: xmpp-client/);
     assert.match(await alpn('xmpp-server'), /alert no application protocol/);
     assert.match(await handshake(DIRECT, ['-servername', RSA_HOME]), /No ALPN negotiated/);
   });
 
-  await t.test('RFC 9325 §3.1.1: TLS 1.1 and older are refused', async () => {
+  await t.test('RFC 9325 §3.1.1: refuses TLS 1.1 and older versions', async () => {
     for (const domain of HOMES) {
       for (const door of doors(domain)) {
         for (const version of ['-tls1', '-tls1_1']) {
@@ -75,7 +72,7 @@ test('what openssl finds at the ports for clients', LIMIT, async (t) => {
     }
   });
 
-  await t.test('RFC 9325 §4.1, §4.2: forward secrecy and authenticated encryption, or nothing', async () => {
+  await t.test('RFC 9325 §4.1, §4.2: accepts only forward secrecy and authenticated encryption', async () => {
     const withCipher = (cipher: string) =>
       handshake(DIRECT, ['-tls1_2', '-servername', RSA_HOME, '-cipher', `${cipher}:@SECLEVEL=0`]);
     for (const cipher of [
@@ -108,16 +105,19 @@ test('what openssl finds at the ports for clients', LIMIT, async (t) => {
 
   for (const domain of HOMES) await server.addUser(`romeo@${domain}`, PASSWORD);
 
-  await t.test('RFC 9266 §4.2: who logs in through openssl is bound to what openssl exports', async (t) => {
-    const client = new SClient(t, DIRECT, ['-servername', ECDSA_HOME]);
-    const binding = await client.exporter();
-    const features = await open(client, ECDSA_HOME);
-    assert.match(features, /<mechanism>SCRAM-SHA-256-PLUS<\/mechanism>/);
-    assert.match(features, /<channel-binding type='tls-exporter'\/>/);
-    await login(client, 'tls-exporter', binding);
-  });
+  await t.test(
+    'RFC 9266 §4.2: a login through openssl is bound to the value that openssl exports',
+    async (t) => {
+      const client = new SClient(t, DIRECT, ['-servername', ECDSA_HOME]);
+      const binding = await client.exporter();
+      const features = await open(client, ECDSA_HOME);
+      assert.match(features, /<mechanism>SCRAM-SHA-256-PLUS<\/mechanism>/);
+      assert.match(features, /<channel-binding type='tls-exporter'\/>/);
+      await login(client, 'tls-exporter', binding);
+    },
+  );
 
-  await t.test('RFC 9266 §4.2: over STARTTLS, too', async (t) => {
+  await t.test('RFC 9266 §4.2: the same over STARTTLS', async (t) => {
     const client = new SClient(t, starttls(RSA_HOME), ['-servername', RSA_HOME]);
     const binding = await client.exporter();
     await open(client, RSA_HOME);
@@ -125,7 +125,7 @@ test('what openssl finds at the ports for clients', LIMIT, async (t) => {
   });
 
   await t.test(
-    'RFC 5929 §4.1: the certificate binds, hashed as it was signed, with TLS 1.2 as well',
+    'RFC 5929 §4.1: tls-server-end-point hashes the certificate with the hash of its signature, also with TLS 1.2',
     async (t) => {
       for (const [domain, hash] of [
         [ECDSA_HOME, '-sha256'],
@@ -146,7 +146,7 @@ test('what openssl finds at the ports for clients', LIMIT, async (t) => {
     },
   );
 
-  await t.test('a reload shows new certificates to who comes, and disturbs nobody who is there', (t) =>
+  await t.test('a reload shows new certificates to new clients, and keeps existing connections', (t) =>
     reload(t, server),
   );
   await server.stop();

@@ -55,42 +55,46 @@ const LOSSES: readonly Loss[] = [
 ];
 
 for (const { what, begin } of LOSSES) {
-  test(`XEP-0198 §5: ${what}; nobody notices, and nothing is lost or comes twice`, LIMIT, async (t) => {
-    const there = await scene(t);
-    const { romeo, juliet, line, enjamb } = there;
-    const [chat, talk] = [NUMBERS.map((n) => `chat ${n}`), NUMBERS.map((n) => `talk ${n}`)];
-    juliet.send(ROMEO, 'before');
-    await hears(romeo, JULIET, ['before']);
+  test(
+    `XEP-0198 §5: ${what}: no presence changes, and no message is lost or duplicated`,
+    LIMIT,
+    async (t) => {
+      const there = await scene(t);
+      const { romeo, juliet, line, enjamb } = there;
+      const [chat, talk] = [NUMBERS.map((n) => `chat ${n}`), NUMBERS.map((n) => `talk ${n}`)];
+      juliet.send(ROMEO, 'before');
+      await hears(romeo, JULIET, ['before']);
 
-    await begin(there);
-    for (const text of chat) juliet.send(ROMEO, text);
-    for (const text of talk) juliet.send(ROOM, text, 'groupchat');
-    await juliet.stanza('her own words', (it) => it.getChildText('body') === talk.at(-1));
-    line.state = 'forward';
-    await romeo.reported('resumed');
+      await begin(there);
+      for (const text of chat) juliet.send(ROMEO, text);
+      for (const text of talk) juliet.send(ROOM, text, 'groupchat');
+      await juliet.stanza('her own words', (it) => it.getChildText('body') === talk.at(-1));
+      line.state = 'forward';
+      await romeo.reported('resumed');
 
-    const asked = what.includes('asking') ? ['are you there?'] : [];
-    await hears(romeo, JULIET, ['before', ...asked, ...chat]);
-    await hears(romeo, `${ROOM}/Juliet`, talk);
-    romeo.send(ROOM, 'still here', 'groupchat');
-    await juliet.stanza('Romeo in the room', (it) => it.getChildText('body') === 'still here');
-    juliet.send(ROMEO, 'after');
-    await hears(romeo, JULIET, ['before', ...asked, ...chat, 'after']);
+      const asked = what.includes('asking') ? ['are you there?'] : [];
+      await hears(romeo, JULIET, ['before', ...asked, ...chat]);
+      await hears(romeo, `${ROOM}/Juliet`, talk);
+      romeo.send(ROOM, 'still here', 'groupchat');
+      await juliet.stanza('Romeo in the room', (it) => it.getChildText('body') === 'still here');
+      juliet.send(ROMEO, 'after');
+      await hears(romeo, JULIET, ['before', ...asked, ...chat, 'after']);
 
-    assert.deepEqual(romeo.texts(`${ROOM}/Juliet`), talk);
-    assert.equal(romeo.count('session'), 1, 'the session began once');
-    assert.equal(romeo.count('resumption_failed'), 0);
-    const farewells = juliet.stanzas.filter(({ element }) => element.attrs.type === 'unavailable');
-    assert.deepEqual(farewells, [], 'nobody has seen him leave');
-    const errors = [...romeo.stanzas, ...juliet.stanzas.map(({ element }) => element)];
-    assert.deepEqual(
-      errors.filter(({ attrs }) => attrs.type === 'error'),
-      [],
-    );
-    await romeo.logout();
-    await juliet.stanza('Romeo leaving', (it) => it.attrs.type === 'unavailable');
-    await enjamb.stop();
-  });
+      assert.deepEqual(romeo.texts(`${ROOM}/Juliet`), talk);
+      assert.equal(romeo.count('session'), 1, 'the session began once');
+      assert.equal(romeo.count('resumption_failed'), 0);
+      const farewells = juliet.stanzas.filter(({ element }) => element.attrs.type === 'unavailable');
+      assert.deepEqual(farewells, [], 'nobody has seen him leave');
+      const errors = [...romeo.stanzas, ...juliet.stanzas.map(({ element }) => element)];
+      assert.deepEqual(
+        errors.filter(({ attrs }) => attrs.type === 'error'),
+        [],
+      );
+      await romeo.logout();
+      await juliet.stanza('Romeo leaving', (it) => it.attrs.type === 'unavailable');
+      await enjamb.stop();
+    },
+  );
 }
 
 interface Scene {

@@ -17,7 +17,7 @@ const OUTAGES: readonly { readonly what: string; readonly state: LineState }[] =
 
 for (const { what, state } of OUTAGES) {
   test(
-    `XEP-0410: the line ${what} beyond the delay, then heals: the client hears nothing`,
+    `XEP-0410: the line ${what} beyond the delay, then heals: the client gets nothing`,
     LIMIT,
     async (t) => {
       const there = await world(t, { config: CONFIG, proxies: true });

@@ -8,19 +8,23 @@ import type { SlixmppClient } from '../support/slixmpp.ts';
 import { untilTime } from '../support/waiting.ts';
 import { joinsAnew, LIMIT, play, ROOM, rowsOfEveryKind, trackedBy } from './rows.ts';
 
-test('row 2, ejabberd: a clean restart; the room says so itself, or else we do', LIMIT, async (t) => {
-  const { there, romeo, since, service } = await play(t, 'ejabberd');
-  await service.stop();
-  await service.start();
-  await untilTime(Date.now() + DELAY_MS + WINDOW_MS);
-  // Whether its farewell still goes out is a race of its own.
-  assert.equal(farewellCodes(romeo, since).length, 1);
-  assert.deepEqual(await trackedBy(there), []);
-  await joinsAnew(romeo, service, ROOM);
-  await there.enjamb.stop();
-});
+test(
+  'row 2, ejabberd: a clean restart: the client gets a notice, from the room or from our server',
+  LIMIT,
+  async (t) => {
+    const { there, romeo, since, service } = await play(t, 'ejabberd');
+    await service.stop();
+    await service.start();
+    await untilTime(Date.now() + DELAY_MS + WINDOW_MS);
+    // Whether its farewell still goes out is a race of its own.
+    assert.equal(farewellCodes(romeo, since).length, 1);
+    assert.deepEqual(await trackedBy(there), []);
+    await joinsAnew(romeo, service, ROOM);
+    await there.enjamb.stop();
+  },
+);
 
-test('row 13, ejabberd: the room service restarts and says so itself', LIMIT, async (t) => {
+test('row 13, ejabberd: the room service restarts and removes its occupants itself', LIMIT, async (t) => {
   const { there, romeo, since, service } = await play(t, 'ejabberd', ROOM, {
     config: ['ping_muc_silence = 6'],
   });

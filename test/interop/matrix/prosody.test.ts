@@ -9,35 +9,35 @@ import { untilTime } from '../support/waiting.ts';
 import { isPing, selfPings } from './pings.ts';
 import { isToldOnce, LIMIT, play, ROMEO, ROOM, rowsOfEveryKind } from './rows.ts';
 
+test('row 1, Prosody: a clean restart, occupants kept: one ping, no notice', LIMIT, async (t) => {
+  const room = `ballroom@${HALLS}`;
+  const { there, romeo, since, service } = await play(t, 'Prosody', room, { config: [PATIENT] });
+  const stoppedAt = Date.now();
+  await service.stop();
+  await service.start();
+  await untilTime(Date.now() + DELAY_MS + WINDOW_MS);
+  assert.deepEqual(asText(romeo.stanzas.slice(since)), []);
+  assert.deepEqual(await service.occupants(room), [ROMEO]);
+  assert.equal((await selfPings(service, ROMEO, room, stoppedAt)).length, 1);
+  await there.enjamb.stop();
+});
+
 test(
-  'row 1, Prosody: a clean restart that keeps the occupants goes unnoticed, with one ping',
+  'row 2, Prosody: a clean restart, the occupants of a persistent room lost: one notice',
   LIMIT,
   async (t) => {
     const room = `ballroom@${HALLS}`;
-    const { there, romeo, since, service } = await play(t, 'Prosody', room, { config: [PATIENT] });
-    const stoppedAt = Date.now();
-    await service.stop();
-    await service.start();
-    await untilTime(Date.now() + DELAY_MS + WINDOW_MS);
-    assert.deepEqual(asText(romeo.stanzas.slice(since)), []);
-    assert.deepEqual(await service.occupants(room), [ROMEO]);
-    assert.equal((await selfPings(service, ROMEO, room, stoppedAt)).length, 1);
-    await there.enjamb.stop();
+    const scene = await play(t, 'Prosody', room);
+    // Prosody keeps the occupants of a room at an orderly stop only; and the room itself when something in it changes.
+    await scene.prosody.saveRoom(room);
+    await scene.service.kill9();
+    await scene.service.start();
+    assert.deepEqual(await scene.service.occupants(room), []);
+    await isToldOnce(scene, room);
   },
 );
 
-test('row 2, Prosody: a persistent room has lost its occupants', LIMIT, async (t) => {
-  const room = `ballroom@${HALLS}`;
-  const scene = await play(t, 'Prosody', room);
-  // Prosody keeps the occupants of a room at an orderly stop only; and the room itself when something in it changes.
-  await scene.prosody.saveRoom(room);
-  await scene.service.kill9();
-  await scene.service.start();
-  assert.deepEqual(await scene.service.occupants(room), []);
-  await isToldOnce(scene, room);
-});
-
-test('row 3, Prosody: a temporary room is gone after a clean restart', LIMIT, async (t) => {
+test('row 3, Prosody: a clean restart, a temporary room is gone: one notice', LIMIT, async (t) => {
   const scene = await play(t, 'Prosody');
   await scene.service.stop();
   await scene.prosody.forgetRooms(ROOMS);
@@ -46,7 +46,7 @@ test('row 3, Prosody: a temporary room is gone after a clean restart', LIMIT, as
   await isToldOnce(scene, ROOM);
 });
 
-test('row 13, Prosody: the room service restarts behind a living stream', LIMIT, async (t) => {
+test('row 13, Prosody: the room service restarts behind a stream that stays up', LIMIT, async (t) => {
   const silence = 6;
   const scene = await play(t, 'Prosody', ROOM, { config: [`ping_muc_silence = ${silence}`] });
   const { romeo, since, service } = scene;
@@ -59,7 +59,7 @@ test('row 13, Prosody: the room service restarts behind a living stream', LIMIT,
   await isToldOnce(scene, ROOM);
 });
 
-test('row 28, Prosody: a room that hands self-pings to clients; no client sees one', LIMIT, async (t) => {
+test('row 28, Prosody: the room relays self-pings to clients: no client gets one', LIMIT, async (t) => {
   const { there, romeo, since, service } = await play(t, 'Prosody', ROOM, { relaysSelfPings: true });
   const closedAt = Date.now();
   await there.enjamb.command(['s2s', 'close', ROOMS]);

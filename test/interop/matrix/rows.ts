@@ -54,7 +54,7 @@ export async function play(
 }
 
 export function rowsOfEveryKind(kind: Kind): void {
-  test(`row 4, ${kind}: kill -9, back at once, occupants lost`, LIMIT, async (t) => {
+  test(`row 4, ${kind}: kill -9, up immediately, occupants lost`, LIMIT, async (t) => {
     const scene = await play(t, kind);
     await scene.service.kill9();
     await scene.service.start();
@@ -62,22 +62,26 @@ export function rowsOfEveryKind(kind: Kind): void {
     await isToldOnce(scene, ROOM);
   });
 
-  test(`row 5, ${kind}: down for long, then as row 4; told when it is back, not before`, LIMIT, async (t) => {
-    const scene = await play(t, kind);
-    const { romeo, since, service } = scene;
-    await service.kill9();
-    await untilTime(Date.now() + 5 * DELAY_MS);
-    assert.deepEqual(asText(romeo.stanzas.slice(since)), []);
-    const backBefore = Date.now();
-    await service.start();
-    const notice = await romeo.stanza('the notice', isNotice, { since });
-    // The service listens some time before its start counts as done.
-    assertWithin(notice.at, backBefore, Date.now() + RECOVERY_MS, 'the notice');
-    await isToldOnce(scene, ROOM);
-  });
+  test(
+    `row 5, ${kind}: down for a long time, then as in row 4: notices when it is up, not earlier`,
+    LIMIT,
+    async (t) => {
+      const scene = await play(t, kind);
+      const { romeo, since, service } = scene;
+      await service.kill9();
+      await untilTime(Date.now() + 5 * DELAY_MS);
+      assert.deepEqual(asText(romeo.stanzas.slice(since)), []);
+      const backBefore = Date.now();
+      await service.start();
+      const notice = await romeo.stanza('the notice', isNotice, { since });
+      // The service listens some time before its start counts as done.
+      assertWithin(notice.at, backBefore, Date.now() + RECOVERY_MS, 'the notice');
+      await isToldOnce(scene, ROOM);
+    },
+  );
 
   test(
-    `row 10, ${kind}: idle streams are closed; one ping, and none for its own stream`,
+    `row 10, ${kind}: an idle stream is closed: one ping, and none for its own stream`,
     LIMIT,
     async (t) => {
       const idleSeconds = 3;
@@ -93,7 +97,7 @@ export function rowsOfEveryKind(kind: Kind): void {
   );
 
   test(
-    `row 12, ${kind}: its certificate has expired; nothing until give-up, then one notice`,
+    `row 12, ${kind}: its certificate has expired: no notice before the give-up, then one`,
     LIMIT,
     async (t) => {
       const scene = await play(t, kind, ROOM, { secureAuth: true });
@@ -113,7 +117,7 @@ export function rowsOfEveryKind(kind: Kind): void {
     },
   );
 
-  test(`row 16, ${kind}: an orderly restart of ours leaves nobody behind`, LIMIT, async (t) => {
+  test(`row 16, ${kind}: an orderly restart of our server leaves no ghosts`, LIMIT, async (t) => {
     const scene = await play(t, kind);
     const { there, service } = scene;
     const juliet = await watcher(scene);
@@ -127,7 +131,7 @@ export function rowsOfEveryKind(kind: Kind): void {
     await there.enjamb.stop();
   });
 
-  test(`row 17, ${kind}: after a kill -9 of ours no ghost stays`, LIMIT, async (t) => {
+  test(`row 17, ${kind}: a kill -9 of our server leaves no ghosts`, LIMIT, async (t) => {
     const scene = await play(t, kind);
     const { there, service } = scene;
     await watcher(scene);
@@ -143,24 +147,28 @@ export function rowsOfEveryKind(kind: Kind): void {
     await there.enjamb.stop();
   });
 
-  test(`row 18, ${kind}: who is back after a kill -9 of ours is not shown out`, LIMIT, async (t) => {
-    const scene = await play(t, kind);
-    const { there, service } = scene;
-    const juliet = await watcher(scene);
-    await untilTime(Date.now() + 1_500);
-    await there.enjamb.kill9();
-    await there.enjamb.start();
-    const again = await there.client('romeo-again');
-    await again.login(homeLogin('romeo'));
-    await again.join(ROOM, 'Romeo');
-    const rejoinedAt = Date.now();
-    await untilTime(rejoinedAt + GHOST_MS + 2_000);
-    const late = farewellsOf('Romeo', juliet).filter(({ at }) => at >= rejoinedAt);
-    assert.deepEqual(asText(late), []);
-    assert.ok((await service.occupants(ROOM))?.includes(ROMEO));
-    await hears(again, juliet, ROOM);
-    await there.enjamb.stop();
-  });
+  test(
+    `row 18, ${kind}: a client that joins again after a kill -9 of our server stays in`,
+    LIMIT,
+    async (t) => {
+      const scene = await play(t, kind);
+      const { there, service } = scene;
+      const juliet = await watcher(scene);
+      await untilTime(Date.now() + 1_500);
+      await there.enjamb.kill9();
+      await there.enjamb.start();
+      const again = await there.client('romeo-again');
+      await again.login(homeLogin('romeo'));
+      await again.join(ROOM, 'Romeo');
+      const rejoinedAt = Date.now();
+      await untilTime(rejoinedAt + GHOST_MS + 2_000);
+      const late = farewellsOf('Romeo', juliet).filter(({ at }) => at >= rejoinedAt);
+      assert.deepEqual(asText(late), []);
+      assert.ok((await service.occupants(ROOM))?.includes(ROMEO));
+      await hears(again, juliet, ROOM);
+      await there.enjamb.stop();
+    },
+  );
 }
 
 /** One notice, from then on nothing; the tracker knows nothing of the room, and joining again works. */

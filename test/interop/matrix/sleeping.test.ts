@@ -17,7 +17,7 @@ const ROMEO = fullJid('romeo');
 const CONFIG = [`ping_muc_delay = ${DELAY_MS / 1000}`, 'muc_autorejoin = false', PATIENT];
 
 for (const kind of KINDS) {
-  test(`row 38, ${kind}: who sleeps is told of the loss when it comes back`, {
+  test(`row 38, ${kind}: a sleeping client gets the notice when it wakes up`, {
     timeout: 90_000,
   }, async (t) => {
     const { there, service } = await scene(t, kind, { config: CONFIG });

@@ -22,7 +22,7 @@ const QUIET_MS = 6_000;
 const RECOVERY_MS = 30_000;
 
 test(
-  'the wall clock jumps ten days ahead, and back: links, sessions, rooms and logins stay',
+  'the wall clock jumps ten days ahead and back: links, sessions, rooms and logins stay',
   LIMIT,
   async (t) => {
     const { enjamb, clock, romeo, benvolio, juliet } = await scene(t);
@@ -55,7 +55,7 @@ test(
 );
 
 test(
-  'the wall clock jumps while another server is down: it is reached as soon as it is back',
+  'the wall clock jumps while another server is down: the server is reached when it is up',
   LIMIT,
   async (t) => {
     const { enjamb, prosody, clock, romeo, juliet } = await scene(t);

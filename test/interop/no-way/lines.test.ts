@@ -27,7 +27,7 @@ const OUTAGE_MS = 12_000;
 const ROUTELESS_MS = 5_000;
 
 test(
-  'the server starts without a network, and finds the others when the cable is plugged in',
+  'the server starts without a network, and reaches others when the cable is plugged in',
   LIMIT,
   async (t) => {
     const there = await noWay(t, { before: ({ cable }) => cable.unplug() });
@@ -43,42 +43,46 @@ test(
   },
 );
 
-test('the cable is pulled out while people talk, and plugged in again: nothing is lost', LIMIT, async (t) => {
-  const there = await noWay(t);
-  const { romeo, benvolio, juliet, cable, enjamb } = there;
-  const local = new Talk(romeo, BENVOLIO);
-  const talk = new Talk(romeo, JULIET, { word: 'away' });
-  const reply = new Talk(juliet, ROMEO, { word: 'reply' });
-  const isGoing = () =>
-    talk.heard(juliet.stanzas).length > 20 && reply.heard(romeo.stanzas).length > 20 ? true : undefined;
-  await until('both directions', isGoing, 20_000);
+test(
+  'the cable is unplugged while users talk, and plugged in again: no message is lost',
+  LIMIT,
+  async (t) => {
+    const there = await noWay(t);
+    const { romeo, benvolio, juliet, cable, enjamb } = there;
+    const local = new Talk(romeo, BENVOLIO);
+    const talk = new Talk(romeo, JULIET, { word: 'away' });
+    const reply = new Talk(juliet, ROMEO, { word: 'reply' });
+    const isGoing = () =>
+      talk.heard(juliet.stanzas).length > 20 && reply.heard(romeo.stanzas).length > 20 ? true : undefined;
+    await until('both directions', isGoing, 20_000);
 
-  await cable.unplug();
-  await enjamb.logged(({ msg }) => msg === 's2s failed', OUTAGE_MS);
-  const before = local.heard(benvolio.stanzas).length;
-  await pause(OUTAGE_MS);
-  assert.ok(local.heard(benvolio.stanzas).length > before + OUTAGE_MS / 100, 'local talk goes on');
-  await cable.plugIn();
-  await recovers(romeo, AWAY);
-  for (const each of [local, talk, reply]) each.stop();
+    await cable.unplug();
+    await enjamb.logged(({ msg }) => msg === 's2s failed', OUTAGE_MS);
+    const before = local.heard(benvolio.stanzas).length;
+    await pause(OUTAGE_MS);
+    assert.ok(local.heard(benvolio.stanzas).length > before + OUTAGE_MS / 100, 'local talk goes on');
+    await cable.plugIn();
+    await recovers(romeo, AWAY);
+    for (const each of [local, talk, reply]) each.stop();
 
-  const counts = () => ({
-    local: local.count(benvolio.stanzas, romeo.stanzas),
-    talk: talk.count(juliet.stanzas, romeo.stanzas),
-    reply: reply.count(romeo.stanzas, juliet.stanzas),
-  });
-  const isAll = () => (Object.values(counts()).every(({ lost }) => lost.length === 0) ? true : undefined);
-  await until('all', isAll, 40_000).catch(() => undefined);
-  await pause(1_000); // What comes twice may come late.
-  for (const [name, { said, bounced, lost, twice }] of Object.entries(counts())) {
-    t.diagnostic(`${name}: ${said} said, ${bounced} bounced, ${lost.length} lost, ${twice.length} twice`);
-    assert.deepEqual([name, lost], [name, []]);
-    // The message whose acknowledgement was lost with the cable may come twice.
-    assert.ok(twice.length <= (name === 'local' ? 0 : 1), `${name}: ${twice}`);
-  }
-  assert.equal(counts().local.bounced, 0);
-  await endsUnharmed(there);
-});
+    const counts = () => ({
+      local: local.count(benvolio.stanzas, romeo.stanzas),
+      talk: talk.count(juliet.stanzas, romeo.stanzas),
+      reply: reply.count(romeo.stanzas, juliet.stanzas),
+    });
+    const isAll = () => (Object.values(counts()).every(({ lost }) => lost.length === 0) ? true : undefined);
+    await until('all', isAll, 40_000).catch(() => undefined);
+    await pause(1_000); // What comes twice may come late.
+    for (const [name, { said, bounced, lost, twice }] of Object.entries(counts())) {
+      t.diagnostic(`${name}: ${said} said, ${bounced} bounced, ${lost.length} lost, ${twice.length} twice`);
+      assert.deepEqual([name, lost], [name, []]);
+      // The message whose acknowledgement was lost with the cable may come twice.
+      assert.ok(twice.length <= (name === 'local' ? 0 : 1), `${name}: ${twice}`);
+    }
+    assert.equal(counts().local.bounced, 0);
+    await endsUnharmed(there);
+  },
+);
 
 test(
   'IPv4 only, and the first name server has an IPv6 address: the second one is asked',
@@ -97,7 +101,7 @@ test(
 );
 
 test(
-  'IPv4 only, and the only name server has an IPv6 address: reached once there is IPv6',
+  'IPv4 only, and the only name server has an IPv6 address: it is reached when there is IPv6',
   LIMIT,
   async (t) => {
     const there = await noWay(t, { nameServers: [DNS_SIX], before: ({ home }) => home.set(NO_IPV6, 1) });
@@ -112,7 +116,7 @@ test(
   },
 );
 
-test('IPv6 only', LIMIT, async (t) => {
+test('the server works with IPv6 only', LIMIT, async (t) => {
   const there = await noWay(t, { families: 'six', nameServers: [DNS_SIX] });
   const { romeo, benvolio, juliet } = there;
   await says(romeo, [juliet, JULIET], 'over IPv6', 15_000);

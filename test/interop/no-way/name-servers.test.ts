@@ -39,7 +39,7 @@ for (const [mode, title] of Object.entries(MODES) as [keyof typeof MODES, string
   });
 }
 
-test('the name server has closed its port', LIMIT, async (t) => {
+test('the port of the name server is closed', LIMIT, async (t) => {
   const there = await noWay(t);
   await throughFailure(
     there,

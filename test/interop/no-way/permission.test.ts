@@ -26,7 +26,7 @@ const ON_DISK = '/var/tmp';
 const DENIED =
   'no permission; make the user that runs the server the owner of data_path and of all files in it';
 
-test('EPERM: what cannot be written comes back, what was accepted is there', LIMIT, async (t) => {
+test('EPERM: stanzas that cannot be stored are returned, accepted ones are kept', LIMIT, async (t) => {
   const { enjamb, romeo, benvolio, mercutio, folder } = await nobodysSite(t);
   const data = join(folder, 'data');
   assert.ok(await canFreeze(folder), `the file system of ${ON_DISK} has immutable files`);
@@ -48,26 +48,30 @@ test('EPERM: what cannot be written comes back, what was accepted is there', LIM
   await enjamb.stop();
 });
 
-test('EACCES: a running server keeps its files, and starts again when they are its own', LIMIT, async (t) => {
-  const { enjamb, romeo, benvolio, mercutio, folder, checkout } = await nobodysSite(t);
-  const data = join(folder, 'data');
-  const letters = new Letters(romeo);
-  await letters.send(20);
-  await give(data, 0);
-  await letters.send(20);
-  await says(romeo, [benvolio, BENVOLIO], 'who is here hears me');
-  assert.deepEqual(letters.returned, []);
-  await enjamb.kill9();
-  const { code, stderr } = await startAsNobody(join(folder, 'enjamb.toml'), checkout);
-  assert.equal(code, 1);
-  assert.equal(stderr, `enjamb: cannot read the data directory ${data}: ${DENIED}\n`);
-  await give(data, NOBODY);
-  await enjamb.start();
-  await letters.assertDelivered(mercutio);
-  await endsUnharmed({ enjamb });
-});
+test(
+  'EACCES: a running server keeps its open files, and starts again when it owns them',
+  LIMIT,
+  async (t) => {
+    const { enjamb, romeo, benvolio, mercutio, folder, checkout } = await nobodysSite(t);
+    const data = join(folder, 'data');
+    const letters = new Letters(romeo);
+    await letters.send(20);
+    await give(data, 0);
+    await letters.send(20);
+    await says(romeo, [benvolio, BENVOLIO], 'who is here hears me');
+    assert.deepEqual(letters.returned, []);
+    await enjamb.kill9();
+    const { code, stderr } = await startAsNobody(join(folder, 'enjamb.toml'), checkout);
+    assert.equal(code, 1);
+    assert.equal(stderr, `enjamb: cannot read the data directory ${data}: ${DENIED}\n`);
+    await give(data, NOBODY);
+    await enjamb.start();
+    await letters.assertDelivered(mercutio);
+    await endsUnharmed({ enjamb });
+  },
+);
 
-test('EACCES: certificates that cannot be read stay in use until they can', LIMIT, async (t) => {
+test('EACCES: certificates that are unreadable stay in use until they are readable', LIMIT, async (t) => {
   const { enjamb, romeo, benvolio, mercutio, certificates } = await nobodysSite(t);
   const [cert, key] = ['crt', 'key'].map((ending) => join(certificates, `${HOME}.${ending}`)) as [
     string,
@@ -97,7 +101,7 @@ test('EACCES: certificates that cannot be read stay in use until they can', LIMI
   await enjamb.stop();
 });
 
-test('EACCES: the server does not start, and says why', LIMIT, async (t) => {
+test('EACCES: the server does not start, and prints why', LIMIT, async (t) => {
   const top = await openFolder(t);
   const checkout = await visibleCheckout(t);
   const data = join(top, 'data');

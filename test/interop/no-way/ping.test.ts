@@ -9,7 +9,7 @@ import { HOME } from '../support/addresses.ts';
 import { Enjamb } from '../support/enjamb.ts';
 import { Network } from '../support/network.ts';
 
-test('without a route `s2s ping` says that no name server can be reached, and the server goes on', async (t) => {
+test('without a route, `s2s ping` prints that no name server is reachable, and the server continues', async (t) => {
   const folder = await temporaryFolder(t);
   const certificates = join(folder, 'certs');
   await makeDevelopmentCertificates(certificates, [HOME]);

@@ -17,7 +17,7 @@ import { Letters, MERCUTIO, site } from './site.ts';
 
 const LIMIT = { timeout: 60_000 };
 
-test('ENOSPC: what cannot be stored comes back, what was accepted is there', LIMIT, async (t) => {
+test('ENOSPC: stanzas that cannot be stored are returned, accepted ones are kept', LIMIT, async (t) => {
   const data = await smallDisk(t, 'size=4m');
   const { enjamb, romeo, benvolio, mercutio } = await site(t, { data });
   const letters = new Letters(romeo);
@@ -41,7 +41,7 @@ test('ENOSPC: what cannot be stored comes back, what was accepted is there', LIM
   await enjamb.stop();
 });
 
-test('EROFS: the server does not start, and says why', LIMIT, async (t) => {
+test('EROFS: the server does not start, and prints why', LIMIT, async (t) => {
   const data = await smallDisk(t, 'size=1m,ro');
   const top = await temporaryFolder(t);
   const file = join(top, 'enjamb.toml');
@@ -56,17 +56,21 @@ test('EROFS: the server does not start, and says why', LIMIT, async (t) => {
   assert.equal(stderr, `enjamb: cannot create the admin socket ${where}: ${why}\n`);
 });
 
-test('EMFILE: who is here talks on, and others get in when descriptors are left again', LIMIT, async (t) => {
-  const { enjamb, romeo, benvolio, mercutio } = await site(t, { descriptors: 70 });
-  const strangers = await crowd(t, 120);
-  await says(romeo, [benvolio, BENVOLIO], 'so many people');
-  await says(benvolio, [romeo, ROMEO], 'I can hear you');
-  for (const stranger of strangers) stranger.destroy();
-  await pause(500);
-  await mercutio.login(homeLogin('mercutio'));
-  await says(romeo, [mercutio, MERCUTIO], 'welcome');
-  await enjamb.stop();
-});
+test(
+  'EMFILE: connected clients continue, and new ones connect when descriptors are free',
+  LIMIT,
+  async (t) => {
+    const { enjamb, romeo, benvolio, mercutio } = await site(t, { descriptors: 70 });
+    const strangers = await crowd(t, 120);
+    await says(romeo, [benvolio, BENVOLIO], 'so many people');
+    await says(benvolio, [romeo, ROMEO], 'I can hear you');
+    for (const stranger of strangers) stranger.destroy();
+    await pause(500);
+    await mercutio.login(homeLogin('mercutio'));
+    await says(romeo, [mercutio, MERCUTIO], 'welcome');
+    await enjamb.stop();
+  },
+);
 
 /** Connections that say nothing. The server may close some at once. */
 async function crowd(t: TestContext, count: number): Promise<Socket[]> {

@@ -19,7 +19,7 @@ const CONFIRMED_MS = 3_000;
 /** Much less than the half minute in which clients that are awake may act. */
 const AT_ONCE_MS = 15_000;
 
-test('a sleeping client is joined again at once; when it wakes up, its room is alive', {
+test('a sleeping client is joined again immediately, and finds the room in use when it wakes up', {
   timeout: 90_000,
 }, async (t) => {
   const there = await world(t, { config: CONFIG });

@@ -26,7 +26,7 @@ const DEAF = 'Profanity';
 const MUTE = 'Gajim';
 
 test(
-  'XEP-0045 §7.2.13: the line breaks and the room lets everybody go; joined again, all hear what they missed',
+  'XEP-0045 §7.2.13: the line breaks and the room removes all: joined again, all clients show what they missed',
   LIMIT,
   async (t) => {
     const there = await scene(t, { config: [DELAY, ASSISTED], speakerAt: 'prosody', desktops: true });
@@ -38,7 +38,7 @@ test(
     await allAreIn(there);
     await says(there, 'afterwards', there.users.filter(hears));
     for (const user of there.users.filter(hears)) {
-      await t.test(`${user.program} shows everything once`, async () => {
+      await t.test(`${user.program} shows each message once`, async () => {
         for (const text of ['before', ...meanwhile, 'afterwards']) {
           assert.equal(await user.shown(text), 1, text);
         }
@@ -54,7 +54,7 @@ test(
 );
 
 test(
-  'XEP-0045 §7.2: Prosody dies with the room; joined again, clients hear and are heard',
+  'XEP-0045 §7.2: Prosody and its room are killed: joined again, clients receive and send',
   LIMIT,
   async (t) => {
     const there = await scene(t, { config: [DELAY, ASSISTED], speakerAt: 'enjamb', desktops: false });
@@ -121,7 +121,7 @@ async function everybodySpeaks(
   users: readonly RoomUser[],
 ): Promise<void> {
   for (const user of users) {
-    await t.test(`${user.program} is heard, without a click`, async () => {
+    await t.test(`${user.program} sends without a click`, async () => {
       const text = `here is ${user.program}`;
       await user.say(text);
       await speaker.stanza(text, (it) => it.getChildText('body') === text, { limitMs: HEARD_MS });

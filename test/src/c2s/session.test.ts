@@ -25,6 +25,16 @@ function submitted(harness: Harness): Stanza[] {
   return stanzas;
 }
 
+/** Lets the work of each message last until the function that it adds here is called. */
+function heldUp(harness: Harness): (() => void)[] {
+  const finish: (() => void)[] = [];
+  harness.hook('pre-message/self', (event) => {
+    event.waitUntil(new Promise<void>((resolve) => finish.push(resolve)));
+    return 'handled';
+  });
+  return finish;
+}
+
 describe('what a client may send', () => {
   test('RFC 6120 §8.1.2.1: every stanza is from the full JID, whichever own address it names', async (t) => {
     const harness = await startHarness(t);
@@ -325,11 +335,7 @@ describe('the end of a session', () => {
   test('XEP-0198 §4: drops stanzas that were not handled when the connection broke, and does not count them', async (t) => {
     const harness = await startHarness(t);
     harness.hook('c2s-disconnect', () => 'sleep');
-    const finish: (() => void)[] = [];
-    harness.hook('pre-message/self', (event) => {
-      event.waitUntil(new Promise<void>((resolve) => finish.push(resolve)));
-      return 'handled';
-    });
+    const finish = heldUp(harness);
     const client = await harness.bound('balcony');
     const session = harness.session(BALCONY);
     const before = session.stanzasIn;
@@ -440,11 +446,7 @@ describe('the end of a session', () => {
 describe('flow', () => {
   test('a client with more than 64 stanzas under way is not read until some are done', async (t) => {
     const harness = await startHarness(t);
-    const finish: (() => void)[] = [];
-    harness.hook('pre-message/self', (event) => {
-      event.waitUntil(new Promise<void>((resolve) => finish.push(resolve)));
-      return 'handled';
-    });
+    const finish = heldUp(harness);
     const client = await harness.bound('balcony');
     for (let i = 0; i < 100; i++) {
       client.send('<message/>');
@@ -459,11 +461,7 @@ describe('flow', () => {
 
   test('a chunk with 600 stanzas is taken in steps: at most 65 of them are under way', async (t) => {
     const harness = await startHarness(t);
-    const finish: (() => void)[] = [];
-    harness.hook('pre-message/self', (event) => {
-      event.waitUntil(new Promise<void>((resolve) => finish.push(resolve)));
-      return 'handled';
-    });
+    const finish = heldUp(harness);
     const client = await harness.bound('balcony');
     client.send('<message/>'.repeat(600));
     await settled(50);

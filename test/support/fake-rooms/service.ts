@@ -32,6 +32,7 @@ export class RoomService {
   onEntered: (room: Room, full: string, join: Element) => void = () => {};
   onRefused: (presence: Element, error: StanzaError) => void = () => {};
   onExpelled: (room: Room, full: string) => void = () => {};
+  onClosed: (room: Room) => void = () => {};
   readonly #clock: Clock;
   readonly #destroyed = new Map<string, string>();
   #lastId = 0;
@@ -136,7 +137,10 @@ export class RoomService {
 
   /** §10.9: the room is gone. With `tombstone`, a join is answered by `gone` (§7.2.11 leaves that open). */
   close(room: Room, tombstone?: string): void {
-    if (this.rooms.get(room.jid) === room) this.rooms.delete(room.jid);
+    if (this.rooms.get(room.jid) === room) {
+      this.rooms.delete(room.jid);
+      this.onClosed(room);
+    }
     if (tombstone !== undefined) this.#destroyed.set(room.jid, tombstone);
   }
 

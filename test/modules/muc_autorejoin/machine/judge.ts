@@ -21,7 +21,7 @@ interface Stay {
   readonly lost: Set<number>;
   /** A person or a rule has removed the client, or destroyed the room, and the client does not know yet. */
   isExpelled: boolean;
-  /** A join of the server was refused since the client was last in. */
+  /** Since the client was last in, a join of the server was refused, or a room that may not be made again was gone. */
   isRefused: boolean;
   /** When the server has joined, without refused joins; ms. */
   joins: number[];
@@ -70,6 +70,7 @@ export class Judge {
     service.onExpelled = (room, full) => {
       this.#stay(full, room.jid).isExpelled = true;
     };
+    service.onClosed = (room) => this.#closed(room);
     service.onRefused = (presence, error) => this.#refused(presence, error);
   }
 
@@ -173,6 +174,12 @@ export class Judge {
   #archived(room: Room): readonly Spoken[] {
     const isUsed = this.#service.behaviour.archive === 'works' && !this.ignores.has('archive');
     return isUsed ? room.archive.messages : [];
+  }
+
+  /** D10: our server may only make temporary rooms again. */
+  #closed({ jid, config }: Room): void {
+    if (config.persistent)
+      for (const client of this.#clients()) this.#stay(client.full, jid).isRefused = true;
   }
 
   #refused({ attrs: { from = '', to, id } }: Element, error: StanzaError): void {

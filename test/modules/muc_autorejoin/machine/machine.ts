@@ -103,7 +103,7 @@ function kindOf(wrong: string): string {
   return wrong
     .replaceAll(/\S+@\S+/g, '')
     .replaceAll(/\d+/g, '')
-    .split('\n')[0]!;
+    .split(/[\n<]/)[0]!;
 }
 
 function time(clock: { now(): number }): string {

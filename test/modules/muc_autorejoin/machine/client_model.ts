@@ -23,6 +23,7 @@ export interface Written {
 export interface ClientWatch {
   /** Before the client takes note of a stanza. */
   sees(client: ClientModel, stanza: Element): void;
+  now(): number;
   /** Runs a task when the stanza is done with. */
   later(task: () => void): void;
 }
@@ -32,6 +33,8 @@ export class ClientModel {
   readonly written: Written[] = [];
   /** The ids of its own joins. */
   readonly joinIds = new Set<string>();
+  /** When it last joined each room itself. */
+  readonly joinedAt = new Map<string, number>();
   readonly #views = new Map<string, RoomView>();
   readonly #watch: ClientWatch;
 
@@ -64,6 +67,7 @@ export class ClientModel {
   joins(room: string, nick: string, history: string): void {
     const id = newId();
     this.joinIds.add(id);
+    this.joinedAt.set(room, this.#watch.now());
     this.view(room).joins(nick, id);
     this.#giveUp(room);
     this.session.says(

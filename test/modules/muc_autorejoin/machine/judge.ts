@@ -40,6 +40,7 @@ const BUDGET_MS = 10 * 60_000;
 const BUDGET_GAP_MS = 5 * 60_000;
 /** A join is unanswered for this long at least before it counts as lost. */
 const ANSWER_MS = 30_000;
+const REPLACED_MS = 15_000;
 /** A room that a join of ours has created may be given up again. */
 const CREATED_MS = 120_000;
 
@@ -87,7 +88,7 @@ export class Judge {
     if (client === undefined || view?.state !== 'in')
       this.#blame(`N1: joins ${room} for ${from}, who is not in`);
     else if (view.nick !== nick) this.#blame(`N2: joins ${room} for ${from} as ${nick}, not ${view.nick}`);
-    this.#count(this.#stay(from, room), { id, at: this.#clock.now() }, `${room} for ${from}`);
+    this.#count(this.#stay(from, room), { id, at: this.now() }, `${room} for ${from}`);
   }
 
   #count(stay: Stay, join: { readonly id: string; readonly at: number }, what: string): void {
@@ -98,6 +99,10 @@ export class Judge {
       this.#blame(`N4: joins ${what} before there is an answer`);
     stay.joins = [...recent, join.at];
     stay.open = join;
+  }
+
+  now(): number {
+    return this.#clock.now();
   }
 
   later(task: () => void): void {
@@ -136,9 +141,16 @@ export class Judge {
     }
     // A room's own word for a loss may pass where the server does nothing about it.
     const isLoss = !stay.isExpelled && !this.ignores.has('notices');
-    if (isLoss && this.#takes(client, room, nick, stay))
+    // 3.2: a removal without a reason, while a sibling takes the nick, may be a service's way to replace a client.
+    const isReplaced = codes.length === 1 && this.#hasJoiningSibling(client, room);
+    if (isLoss && !isReplaced && this.#takes(client, room, nick, stay))
       this.#blame(`told of a loss, and the room takes ${what}: ${stanza}`);
     stay.isExpelled = false;
+  }
+
+  #hasJoiningSibling({ account, full }: ClientModel, room: string): boolean {
+    const siblings = this.#clients().filter((other) => other.account === account && other.full !== full);
+    return siblings.some(({ joinedAt }) => (joinedAt.get(room) ?? 0) > this.now() - REPLACED_MS);
   }
 
   /** Whether the server should have brought the client back instead of telling it. */
@@ -147,8 +159,8 @@ export class Judge {
     if (room === undefined || stay.isRefused) return false;
     const { peer, isHolding } = this.#service;
     if (!peer.reachable || isHolding) return false;
-    if (stay.joins.filter((at) => at > this.#clock.now() - BUDGET_MS).length >= BUDGET) return false;
-    if (this.#clock.now() - (this.#createdAt.get(jid) ?? Number.NEGATIVE_INFINITY) < CREATED_MS) return false;
+    if (stay.joins.filter((at) => at > this.now() - BUDGET_MS).length >= BUDGET) return false;
+    if (this.now() - (this.#createdAt.get(jid) ?? Number.NEGATIVE_INFINITY) < CREATED_MS) return false;
     const join = xml('presence', { from: client.full, to: `${jid}/${nick}` });
     return room.occupants.of(client.full) !== undefined || refusal(room, join) === undefined;
   }
@@ -166,7 +178,7 @@ export class Judge {
       return;
     }
     stay.open = undefined;
-    if (room.isLocked) this.#createdAt.set(room.jid, this.#clock.now());
+    if (room.isLocked) this.#createdAt.set(room.jid, this.now());
     const there = new Set<Spoken>([...this.#archived(room), ...historyFor(room, join)]);
     for (let i = stay.from; i < record.length; i++) if (!there.has(record[i]!)) stay.lost.add(i);
   }
@@ -202,7 +214,7 @@ export class Judge {
 
   /** Whether joins of the server were so many lately that it may still wait with the next one. */
   get isBudgetSpent(): boolean {
-    const since = this.#clock.now() - BUDGET_MS;
+    const since = this.now() - BUDGET_MS;
     return [...this.#stays.values()].some(({ joins }) => joins.filter((at) => at > since).length >= BUDGET);
   }
 

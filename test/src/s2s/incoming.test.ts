@@ -372,7 +372,7 @@ test('a server that exceeds its rate is read more slowly', async (t) => {
     await settled();
   }
   const atOnce = world.arrived.length;
-  assert.ok(atOnce > 0 && atOnce < 8, `${atOnce} arrived at once`);
+  assert.ok(atOnce > 0 && atOnce < 8, `${atOnce} arrived immediately`);
   await world.clock.advance(60_000);
   assert.equal(world.arrived.length, count);
 });
@@ -400,7 +400,7 @@ test('the streams of one peer share one rate', async (t) => {
   for (const peer of peers) peer.send(message.repeat(20));
   await settled(100);
   const atOnce = world.arrived.length;
-  assert.ok(atOnce > 8 && atOnce < 30, `${atOnce} arrived at once`);
+  assert.ok(atOnce > 8 && atOnce < 30, `${atOnce} arrived immediately`);
   await world.clock.advance(120_000);
   assert.equal(world.arrived.length, 60);
 });

@@ -99,8 +99,8 @@ test('every stanza returns once when the peer ends or breaks the negotiation', a
   const cases: Record<string, string> = {
     'a stream error': `<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>`,
     'a closing tag': '</stream:stream>',
-    'SASL success that nobody asked for': `<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>`,
-    'TLS that nobody asked for': `<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`,
+    'unsolicited SASL success': `<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>`,
+    'an unsolicited TLS failure': `<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`,
     'an unknown element': `<thing xmlns='urn:x'/>`,
     garbage: '<a></b>',
     'too much': `<thing xmlns='urn:x'>${'x'.repeat(20_000)}`,
@@ -108,8 +108,8 @@ test('every stanza returns once when the peer ends or breaks the negotiation', a
     'a dialback claim': `<db:result from='capulet.lit' to='montague.lit'>key</db:result>`,
     'dialback refused': `<db:result from='capulet.lit' to='montague.lit' type='invalid'/>`,
     'a dialback error': `<db:result from='capulet.lit' to='montague.lit' type='error'><error type='cancel'><item-not-found xmlns='${STANZAS}'/></error></db:result>`,
-    'the answer of somebody else': `<db:result from='evil.lit' to='montague.lit' type='valid'/>`,
-    'an answer to somebody else': `<db:result from='capulet.lit' to='verona.lit' type='valid'/>`,
+    'an answer from another domain': `<db:result from='evil.lit' to='montague.lit' type='valid'/>`,
+    'an answer to another domain': `<db:result from='capulet.lit' to='verona.lit' type='valid'/>`,
   };
   for (const [name, text] of Object.entries(cases)) {
     await t.test(name, async (t) => {

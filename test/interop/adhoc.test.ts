@@ -1,4 +1,4 @@
-// Commands of administrators in a client that is not ours.
+// Commands of administrators in a real client.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// Runs alone: it measures. Each attack of `npm run bench attack` runs briefly; the figures are the bench's own business.
+// Runs alone, because it measures. Each attack of `npm run bench attack` runs briefly; its figures are not checked.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

@@ -1,4 +1,4 @@
-// Three client programs that people and their programs use, at one server: they add each other and talk.
+// Three client programs at one server: they add each other and talk.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -68,7 +68,7 @@ test(
   },
 );
 
-/** A subtest that ends the test when it fails, for the next one builds on it. */
+/** A subtest that ends the test when it fails, because the next one depends on it. */
 async function act(t: TestContext, title: string, play: () => Promise<void>): Promise<void> {
   let failed = true;
   await t.test(title, async () => {
@@ -78,7 +78,7 @@ async function act(t: TestContext, title: string, play: () => Promise<void>): Pr
   assert.ok(!failed, title);
 }
 
-/** RFC 6121 §3.1, both ways. */
+/** RFC 6121 §3.1 in both directions. */
 async function befriend(one: User, other: User): Promise<void> {
   await one.request(other);
   await other.approve(one);
@@ -98,7 +98,7 @@ function line(from: User, to: User): string {
   return `${from.program} to ${to.program}: 1 < 2 & "3" — ça va? 🌹`;
 }
 
-/** What the server says of them: these sessions and no other, all encrypted. */
+/** Checks that the server lists exactly these sessions, all encrypted. */
 async function assertSessions(enjamb: Enjamb, users: readonly User[]): Promise<void> {
   const rows = await until(
     `${users.length} sessions`,

@@ -1,4 +1,4 @@
-// External components (XEP-0114) as they are really written: a bot made with slixmpp, and biboumi, a gateway to IRC.
+// Real external components (XEP-0114): a bot made with slixmpp, and biboumi, a gateway to IRC.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -81,7 +81,7 @@ async function ready(bot: Program): Promise<Program> {
   return bot;
 }
 
-/** What a client gets for a message to the bot. */
+/** The answer that a client gets for a message to the bot. */
 async function answerTo(client: SlixmppClient, body: string): Promise<Element> {
   const since = client.stanzas.length;
   client.send(`echo@${BOT}`, body);

@@ -1,4 +1,4 @@
-// What we make of TLSA records, beside what openssl makes of the same records and the same chain.
+// Compares our verdicts on TLSA records with those of openssl for the same records and chain.
 
 import assert from 'node:assert/strict';
 import { createHash, X509Certificate } from 'node:crypto';
@@ -165,7 +165,7 @@ async function scenes(workshop: Workshop): Promise<Scene[]> {
   ];
 }
 
-/** A server that shows the chain. */
+/** A server with this certificate chain. */
 async function show(t: TestContext, chain: readonly Made[]): Promise<number> {
   const [own] = chain;
   assert.ok(own);

@@ -1,4 +1,4 @@
-// A real Prosody behind whatever the DNS can say of it.
+// A real Prosody with various DNS records.
 
 import assert from 'node:assert/strict';
 import { createHash, X509Certificate } from 'node:crypto';
@@ -20,7 +20,7 @@ const DIRECT = `_xmpps-server._tcp.${AWAY}`;
 const NOBODY = '127.0.0.9';
 const NEITHER = { weTrust: false, theyTrust: false };
 
-/** Both servers run; the records of Prosody's domain are these instead of the usual ones. */
+/** Starts both servers, with these records for Prosody's domain. */
 async function withZone(t: TestContext, zone: Record<string, ZoneEntry>): Promise<Federation<Prosody>> {
   const federation = await withProsody(t, NEITHER);
   delete federation.dns.zone[SRV];
@@ -38,7 +38,7 @@ interface Relay {
   connections: number;
 }
 
-/** Passes on to Prosody. Undefined when this machine has no such address. */
+/** A proxy to Prosody; `undefined` if this machine does not have the address. */
 async function relay(t: TestContext, address: string, port = 0): Promise<Relay | undefined> {
   const sockets = new Set<Socket>();
   const server = createServer((near) => {

@@ -1,4 +1,4 @@
-// Users of enjamb and of Prosody or ejabberd: messages, presence and requests both ways, on every kind of link.
+// Messages, presence and requests between users of enjamb and of Prosody or ejabberd, on every kind of link.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -18,13 +18,13 @@ import { type Federation, type Trust, withEjabberd, withProsody } from './suppor
 const LIMIT = { timeout: 60_000 };
 
 type Proof = 'EXTERNAL only' | 'dialback only';
-/** Who has something to say first, and so opens the only stream where there is but one. */
+/** The side that sends first, and opens the stream if both directions share one. */
 type First = 'we' | 'they';
 
 interface Case {
   readonly by: 'STARTTLS' | 'direct TLS';
   readonly proof: Proof;
-  /** Both sides know XEP-0288. */
+  /** Whether both sides have XEP-0288. */
   readonly bidi: boolean;
   readonly first: First;
 }
@@ -98,11 +98,11 @@ function isFrom(it: Element, bare: string): boolean {
   return it.attrs.from?.startsWith(`${bare}/`) === true;
 }
 
-/** As many streams as there should be, each proved as it should be. */
+/** Checks the number of streams, and how each was authenticated. */
 async function assertLinks(enjamb: Enjamb, away: string, { bidi, proof, first }: Case): Promise<void> {
   const opened = enjamb.log.filter(({ msg, remote }) => msg === 's2s open' && remote === away);
   const count = new Set(opened.map(({ s2s }) => s2s)).size;
-  // Prosody verifies our key on a stream of its own, on which it proves itself to us on the occasion.
+  // Prosody verifies our key on its own stream, on which it also authenticates to us.
   const isSecondFine = bidi && proof === 'dialback only' && first === 'we';
   if (!isSecondFine) assert.equal(count, bidi ? 1 : 2, JSON.stringify(opened));
   const links = await enjamb.list('s2s', 'list', away);

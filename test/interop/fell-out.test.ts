@@ -1,4 +1,4 @@
-// Scenes 1 and 5: the room has forgotten everybody. With ping_muc the client learns of it, without it does not.
+// Scenes 1 and 5: the room has lost all occupants. With ping_muc the client gets a notice, without it nothing.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -22,7 +22,7 @@ import { type World, world } from './support/world.ts';
 
 const LIMIT = { timeout: 90_000 };
 const FEATURE = 'https://modules.prosody.im/mod_ping_muc';
-/** A room that is gone with its last occupant, and one that is there again after the restart, but empty. */
+/** A temporary room, and a persistent one, which is empty after the restart. */
 const KINDS = [
   { kind: 'a temporary room', room: `balcony@${ROOMS}`, afterwards: undefined },
   { kind: 'a persistent room', room: `ballroom@${HALLS}`, afterwards: [] },
@@ -80,7 +80,7 @@ test(
   },
 );
 
-/** Resolves with the moment of the death (ms since 1970), once Prosody is back and shows that nobody is in the room. */
+/** Resolves with the time of the kill (ms since 1970), when Prosody is up and shows an empty room. */
 async function dieAndReturn(there: World, room: string, afterwards: string[] | undefined): Promise<number> {
   const diedAt = Date.now();
   await there.prosody.kill9();
@@ -89,7 +89,7 @@ async function dieAndReturn(there: World, room: string, afterwards: string[] | u
   return diedAt;
 }
 
-/** @throws AssertionError unless it comes within its time and says what it must. */
+/** @throws AssertionError unless the notice arrives in time and has the required content */
 async function noticeFor(
   client: SlixmppClient,
   { since, diedAt, room }: { since: number; diedAt: number; room: string },
@@ -109,7 +109,7 @@ async function noticeFor(
   return notice;
 }
 
-/** Prosody says so, and somebody else in the room is heard and hears. */
+/** Checks with Prosody, and by messages with another occupant, that the client is in the room. */
 async function joinsForReal(there: World, romeo: SlixmppClient, room: string): Promise<void> {
   await romeo.join(room, 'Romeo');
   assert.deepEqual(await there.prosody.occupants(room), [fullJid('romeo')]);

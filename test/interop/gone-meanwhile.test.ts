@@ -1,4 +1,4 @@
-// Scene 4: the user left, joined again or disconnected during the delay. Nobody is asked for them, nothing is sent.
+// Scene 4: the user left, joined again or disconnected during the delay. No question and no notice is sent.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,9 +10,9 @@ import { type World, world } from './support/world.ts';
 
 const LIMIT = { timeout: 60_000 };
 const ROOM = `balcony@${ROOMS}`;
-/** Nothing happens here, so that only a ping can show who is in it. */
+/** A room without traffic, so that only a ping can prove a join. */
 const QUIET_ROOM = `hall@${ROOMS}`;
-/** Long enough for what the user does meanwhile. */
+/** The delay, long enough for the user's action. */
 const DELAY_MS = 4_000;
 
 interface Meanwhile {
@@ -64,7 +64,7 @@ for (const { what, act, inside } of MEANWHILE) {
       const since = romeo.stanzas.length;
       assert.ok(Date.now() < closedAt + DELAY_MS, 'all this was during the delay');
 
-      // The one who stayed is asked for: it is not that nobody would have been.
+      // The user who stayed is asked about, which shows that questions are sent.
       const limitMs = DELAY_MS + WINDOW_MS;
       await answeredSelfPing(prosody, { user: 'benvolio', room: QUIET_ROOM, since: closedAt, limitMs });
       await untilTime(closedAt + limitMs);
@@ -77,7 +77,7 @@ for (const { what, act, inside } of MEANWHILE) {
   );
 }
 
-/** The room's answer is awaited: it is not what must not come. */
+/** Waits for the room's answer to the user's own action. */
 async function leaves(romeo: SlixmppClient): Promise<void> {
   const since = romeo.stanzas.length;
   romeo.leave(ROOM, 'Romeo');

@@ -1,4 +1,4 @@
-// A line that swallows everything without closing: TCP believes in it, enjamb does not for long.
+// A line that drops all bytes without closing: TCP does not notice it, but enjamb does.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// Scene 2: the link closes while the room keeps the user. The room is asked, the client hears nothing of it.
+// Scene 2: the link closes while the room keeps the user. The room is asked, and the client gets nothing.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

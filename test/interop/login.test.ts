@@ -1,4 +1,4 @@
-// Logging in with a client that is not ours, and what two users do next.
+// Logins of a real client, and a conversation of two users.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -92,7 +92,7 @@ test('RFC 6121 §3.1, §5: two users subscribe to each other and talk', LIMIT, a
   const romeo = await homeUser('romeo');
   const juliet = await homeUser('juliet');
 
-  // slixmpp approves requests by itself and asks back.
+  // slixmpp approves requests by itself, and requests a subscription in return.
   romeo.presence(`juliet@${HOME}`, 'subscribe');
   await romeo.stanza('the approval', (it) => it.is('presence') && it.attrs.type === 'subscribed');
   const fromJuliet = `juliet@${HOME}/orchard`;

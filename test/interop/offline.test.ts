@@ -1,4 +1,4 @@
-// XEP-0160: what waits for a user who is away survives a kill -9 until her client has confirmed it.
+// XEP-0160: stored messages survive a kill -9 until the client has acknowledged them.
 
 import { connect } from 'node:net';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// The other server is restarted, or killed, within a minute, while people talk in both directions and in a room there.
-// Who writes to it loses nothing, and what comes twice is counted (docs/adr/0017).
+// Restarts and kills of the other server while users exchange messages in both directions and in a room there.
+// No message to it is lost, and duplicates are counted (docs/adr/0017).
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ const LIMIT = { timeout: 120_000 };
 const ROMEO = `romeo@${HOME}`;
 const JULIET = `juliet@${AWAY}`;
 const ROOM = `balcony@${ROOMS}`;
-/** They go on for so long after everybody is back. */
+/** The time for which they continue after all are back. */
 const SETTLED_MS = 2_000;
 
 type Fault = 'restart' | 'kill -9';
@@ -25,7 +25,7 @@ type Fault = 'restart' | 'kill -9';
 interface Peer {
   readonly there: World;
   readonly juliet: SlixmppClient;
-  /** Juliet's client comes back. */
+  /** Waits until Juliet's client is back. */
   login(): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -33,13 +33,13 @@ interface Peer {
 }
 
 interface Outcome {
-  /** From Romeo to Juliet, who is not there all the time: some of it comes when she is back. */
+  /** From Romeo to Juliet, who is offline for a while and then gets stored messages. */
   readonly there: Count;
   /** From Romeo to a room of hers. */
   readonly room: Count;
   /** From Juliet to Romeo. */
   readonly back: Count;
-  /** When the fault came, in ms since 1970. */
+  /** The time of the fault, in ms since 1970. */
   readonly at: number;
   readonly talk: Talk;
   readonly reply: Talk;
@@ -81,7 +81,7 @@ async function anotherEnjamb(t: TestContext): Promise<Peer> {
     dns: dns.address,
     address: PROSODY.address,
     domain: AWAY,
-    // However long it is away, what she is sent meanwhile is kept.
+    // Messages to her are queued for the whole outage.
     config: ['s2s_secure_auth = true', 'offline_max_messages = 100_000', ...rooms],
   });
   await other.addUser(JULIET, PASSWORD);
@@ -99,7 +99,7 @@ async function anotherEnjamb(t: TestContext): Promise<Peer> {
   };
 }
 
-/** Everybody talks; the other server goes down and comes back; what has become of all that was said. */
+/** Sends messages while the other server goes down and comes back. Returns the fate of all. */
 async function talkDuring(t: TestContext, peer: Peer, fault: Fault): Promise<Outcome> {
   const { there, juliet } = peer;
   const romeo = await there.homeUser('romeo');
@@ -124,7 +124,7 @@ async function talkDuring(t: TestContext, peer: Peer, fault: Fault): Promise<Out
   await romeo.join(ROOM, 'Romeo');
   await pause(SETTLED_MS);
   for (const each of [talk, inRoom, reply]) each.stop();
-  // ejabberd may store a message right after she was given what is stored: it comes the next time.
+  // ejabberd may store a message after it has delivered the stored ones; she gets it at the next login.
   await pause(500);
   await juliet.logout();
   await peer.login();
@@ -144,12 +144,12 @@ async function talkDuring(t: TestContext, peer: Peer, fault: Fault): Promise<Out
   return { ...outcome, at, talk, reply };
 }
 
-/** Nothing that our server has accepted is lost, and nobody is told that it was when it was not. */
+/** Checks that no accepted message is lost, and that none is both delivered and returned. */
 function assertNothingLost({ there, room, back, at, reply }: Outcome): void {
   assert.deepEqual(there.lost, []);
   assert.equal(there.bounced, 0, 'she has an offline store');
   assert.deepEqual(room.lost, []);
-  // Her client knows no stream management: what her own server has not read is lost on the way there.
+  // Her client has no stream management, so messages that her own server has not read are lost.
   for (const number of back.lost) assert.ok(Math.abs(reply.saidAt[number]! - at) < 1_000, `${number}`);
   assert.deepEqual(back.twice, []);
 }
@@ -157,7 +157,7 @@ function assertNothingLost({ there, room, back, at, reply }: Outcome): void {
 interface Case {
   readonly name: string;
   readonly make: (t: TestContext) => Promise<Peer>;
-  /** How many may come twice, of those to a user and of those to a room. */
+  /** The most duplicates of messages to a user and to a room. */
   readonly twice: Partial<Record<Fault, number>>;
 }
 

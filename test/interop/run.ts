@@ -1,14 +1,14 @@
-// `npm run test:interop`: all files, or those that are named.
+// `npm run test:interop`: runs all files, or the given ones.
 
 import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { runSideBySide, whyNotIsolated } from '../support/side-by-side.ts';
 
-/** The tests mostly wait for other programs. */
+/** More than one, because the tests mostly wait for other programs. */
 const FILES_PER_CORE = 2;
 const LIMIT_MS = 600_000;
-/** They take longest. Started first, none of them runs on when all others have ended. */
+/** The longest files. They start first, so that none runs alone at the end. */
 const LONGEST = ['matrix/ejabberd', 'matrix/prosody', 'restarts', 'federation', 'direct-tls', 'xml-oracles'];
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { width: { type: 'string' } } });

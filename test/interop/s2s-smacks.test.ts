@@ -1,4 +1,4 @@
-// Messages flow while a real server is restarted, killed, or cut off: nothing is lost, and what comes twice is named.
+// Messages during restarts, kills and cut lines of a real server: none is lost, and duplicates are bounded.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -14,13 +14,13 @@ import { EJABBERD, VERONA } from './support-security/ejabberd.ts';
 import { withEjabberd } from './support-security/federation.ts';
 
 const LIMIT = { timeout: 120_000 };
-/** Prosody counts between servers only where certificates authenticate them. */
+/** Prosody uses XEP-0198 between servers only if certificates authenticate them. */
 const COUNTED: WorldOptions = { secureAuth: true, proxies: true, prosodyModules: ['smacks'] };
 const UNCOUNTED: WorldOptions = { proxies: true };
 const EVERY_MS = 40;
 const JULIET = `juliet@${AWAY}`;
 
-/** The numbers that a server has got from ours, in order. */
+/** The numbers that a server has received from ours, in order. */
 async function numbers(prosody: Prosody): Promise<number[]> {
   const found: number[] = [];
   for (const { dir, element } of await prosody.wire()) {
@@ -32,12 +32,12 @@ async function numbers(prosody: Prosody): Promise<number[]> {
 }
 
 interface Outcome {
-  /** Numbers that came more than once. */
+  /** Numbers that arrived more than once. */
   readonly twice: readonly number[];
   readonly talk: Talk;
 }
 
-/** Talks for a while, during which something happens; afterwards everything has arrived, in order. */
+/** Sends messages during an event, and checks that all have arrived in order afterwards. */
 async function talkDuring(there: World, options: WorldOptions, event: () => Promise<void>): Promise<Outcome> {
   const { prosody, enjamb } = there;
   const romeo = await there.homeUser('romeo');
@@ -86,7 +86,8 @@ test(
   async (t) => {
     const there = await world(t, COUNTED);
     const { twice } = await talkDuring(there, COUNTED, () => restart(there));
-    // It says no last word between servers: the signal may come between a stanza and the request behind it.
+    // Prosody sends no final acknowledgement to servers: the signal may arrive between a stanza and the request after
+    // it.
     assert.ok(twice.length <= 1, `${twice}`);
   },
 );

@@ -56,7 +56,7 @@ test(
   },
 );
 
-/** Romeo of enjamb and Juliet of Prosody greet each other, each with a link that the own server opens. */
+/** Romeo of enjamb and Juliet of Prosody exchange messages, each over a link that their own server opens. */
 async function conversation(t: Parameters<typeof world>[0], options: WorldOptions): Promise<World> {
   const created = await world(t, options);
   const romeo = await created.homeUser('romeo');

@@ -1,4 +1,4 @@
-// Logins that do not succeed, with a client that is not ours.
+// Logins of a real client that fail.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -10,7 +10,7 @@ const LIMIT = { timeout: 60_000 };
 
 let clients = 0;
 
-/** What a new client reports of one attempt. */
+/** The report of a new client about one attempt. */
 async function attempt({ client }: World, login: Partial<Login>): Promise<Report> {
   const stranger = await client(`attempt-${clients++}`);
   stranger.beginLogin({ ...homeLogin('romeo'), ...login });

@@ -1,4 +1,4 @@
-// What openssl finds at the ports for clients: certificates, protocols, ciphers, and what binds a login to them.
+// The ports for clients according to openssl: certificates, protocols, ciphers and channel binding.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { ECDSA_HOME, RSA_HOME, type SecureServer, secureServer } from './support
 const LIMIT = { timeout: 60_000 };
 const DIRECT: Door = { address: ENJAMB.address, port: ENJAMB.c2sDirectTls };
 const HOMES = [ECDSA_HOME, RSA_HOME];
-/** For a client that wants what OpenSSL would not do by itself. */
+/** Options for a client that OpenSSL would not allow by default. */
 const ANYTHING = 'ALL:COMPLEMENTOFALL:@SECLEVEL=0';
 
 function starttls(domain: string): Door {
@@ -166,7 +166,7 @@ async function reload(t: TestContext, server: SecureServer): Promise<void> {
 
   assert.equal((await romeo.ping(ECDSA_HOME)).event, 'pong');
   assert.equal(session.jid, `romeo@${ECDSA_HOME}/orchard`);
-  // Also who had only shaken hands goes on.
+  // A client that has only done the handshake continues too.
   assert.match(await open(bound, RSA_HOME), /SCRAM-SHA-256-PLUS/);
   await romeo.logout();
 }
@@ -178,7 +178,7 @@ async function serial(domain: string): Promise<string> {
   return pem;
 }
 
-/** Opens a stream and gives its features. */
+/** Opens a stream and returns its features. */
 function open(client: SClient, domain: string): Promise<string> {
   client.send(
     `<?xml version='1.0'?><stream:stream to='${domain}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`,

@@ -1,4 +1,4 @@
-// XEP-0198 with a client that many programs are made with: it loses its connection and comes back.
+// XEP-0198 with a common client library: it loses its connection and resumes.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ const NUMBERS = [1, 2, 3, 4, 5];
 
 interface Loss {
   readonly what: string;
-  /** The server has noticed, or never will, when it resolves. */
+  /** Resolves when the server has noticed the break, or cannot notice it. */
   begin(there: Scene): Promise<void>;
 }
 
@@ -135,7 +135,7 @@ async function scene(t: TestContext): Promise<Scene> {
   return { enjamb, line, romeo, juliet };
 }
 
-/** Exactly this, in this order. */
+/** Checks for exactly these texts in this order. */
 async function hears(client: ResumingClient, from: string, texts: readonly string[]): Promise<void> {
   const enough = (): true | undefined => (client.texts(from).length >= texts.length ? true : undefined);
   await until(`what ${from} said`, enough, 10_000);

@@ -1,4 +1,4 @@
-// Scene 3: the other server cannot be reached for longer than the delay, and then has the user still in the room.
+// Scene 3: the other server is unreachable for longer than the delay, and keeps the user in the room.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -29,7 +29,7 @@ for (const { what, state } of OUTAGES) {
       await romeo.stanza('her entrance', (it) => it.attrs.from === `${ROOM}/Juliet`);
       const since = romeo.stanzas.length;
 
-      // Prosody is not told that the line is dead, so it has no reason to remove anybody.
+      // Prosody does not notice that the line is dead, so it removes no occupant.
       const lostAt = Date.now();
       for (const line of [toProsody, toEnjamb]) line.state = state;
       const openedBefore = toProsody.opened;

@@ -1,4 +1,4 @@
-// Our XML parser and serializer against two strict parsers that are not ours: saxes, and expat as Debian's Python has it.
+// Compares our XML parser and serializer with two strict parsers: saxes, and expat in Debian's Python.
 
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
@@ -26,7 +26,7 @@ describe('RFC 6120 §11, XML 1.0, XML Names', () => {
     t.diagnostic(`${taken} taken, ${forwarded} elements forwarded, ${written} stanzas written`);
   });
 
-  /** What happens to a document before our parser sees it, as if that did not mind. */
+  /** Changes a document before our parser reads it, to simulate a parser that accepts such a fault. */
   const holes: [what: string, mend: (text: string) => string][] = [
     ['control characters', (text) => text.replace(/[\0-\x08]/g, '')],
     ['bare ampersands', (text) => text.replace(/&(?![#\w])/g, '&amp;')],
@@ -63,14 +63,14 @@ describe('the corpus', () => {
     const documents = Object.values(hostile).flatMap((list) => list.map(([, document]) => bytesOf(document)));
     const { opinions, complaints } = await new Trial(ourOpinion, expat).received(documents);
     assert.ok(opinions.every(({ why }) => why !== ''));
-    // Unfinished documents are refused by the others at their end.
+    // The other parsers refuse unfinished documents at their end.
     assert.deepEqual(
       complaints.filter((complaint) => complaint !== undefined),
       [],
     );
   });
 
-  /** Where forwarding goes wrong elsewhere: what is received, in a client's stream, and what all must read of it. */
+  /** Input that other servers forward wrongly, in a client's stream, and its meaning. */
   const forwarded: [what: string, received: string, expected: Tree][] = [
     [
       'a prefix declared anew inside, and again as before',

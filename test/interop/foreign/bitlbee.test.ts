@@ -17,7 +17,7 @@ const LIMIT = { timeout: 60_000 };
 const START_MS = 10_000;
 const CONTROL = '&bitlbee';
 const IRC_PORT = 16_667;
-/** bitlbee takes no port for XMPP but those around 5222. */
+/** bitlbee accepts only XMPP ports near 5222. */
 const XMPP_PORT = 5_222;
 
 test('bitlbee: rosters, chat, a room', LIMIT, async (t) => {
@@ -82,7 +82,7 @@ async function forwardedPort(t: TestContext): Promise<void> {
   atEnd(t, () => void server.close());
 }
 
-/** Somebody on a bitlbee of their own, which is told to log in. */
+/** A user of a new bitlbee, which logs in. */
 async function romeoOnIrc(t: TestContext, { folder, caPath, password, port = IRC_PORT }: BitlbeeOptions) {
   await mkdir(join(folder, 'data'), { recursive: true });
   const file = join(folder, 'bitlbee.conf');

@@ -49,7 +49,7 @@ export class Finch {
     return new Finch(terminal, await until('a bus of its own', address, START_MS));
   }
 
-  /** Puts somebody on the list, and asks to see their presence. */
+  /** Adds a contact, and requests a subscription. */
   async addBuddy(jid: string): Promise<void> {
     const account = await this.#account();
     const buddy = await this.#call('BuddyNew', `int32:${account}`, `string:${jid}`, 'string:');

@@ -1,4 +1,4 @@
-// gloox (C++, GnuTLS): it binds SCRAM to TLS 1.2, and gives up when that is refused.
+// gloox (C++, GnuTLS), which binds SCRAM to TLS 1.2, and gives up if that is refused.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// jabberd2 of Debian uses one stream for all domains of one server (target piggybacking, XEP-0220 §2.1.1): chat with the
-// users of a domain and the rooms below it, whichever comes first.
+// jabberd2 of Debian uses one stream for all domains of one server (target piggybacking, XEP-0220 §2.1.1): chat with
+// the users of a domain and the rooms below it, whichever comes first.
 
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -26,7 +26,7 @@ const JULIET = `juliet@${AWAY}/balcony`;
 interface Scene {
   readonly enjamb: Enjamb;
   readonly romeo: SlixmppClient;
-  /** Whatever users of jabberd2 say and hear. */
+  /** The stanzas of the users of jabberd2. */
   readonly theirs: ScriptedComponent;
 }
 
@@ -72,7 +72,7 @@ async function theyEnter({ theirs }: Scene): Promise<void> {
   await theirs.skipUntil((it) => it.attrs.from === HALL && it.getChild('subject') !== undefined);
 }
 
-/** Both are in the room and hear each other. */
+/** Checks that both are in the room and get each other's messages. */
 async function bothTalkThere({ theirs, romeo }: Scene): Promise<void> {
   await romeo.join(HALL, 'Romeo');
   romeo.send(HALL, 'Good morrow', 'groupchat');
@@ -87,7 +87,7 @@ function isSaid(element: Element, nick: string, body: string): boolean {
   return element.attrs.from === `${HALL}/${nick}` && element.getChildText('body') === body;
 }
 
-/** Everything of theirs came on one stream, on which both of our domains were verified. */
+/** Checks that their server used one stream, on which both of our domains were verified. */
 async function assertOneStream({ enjamb }: Scene): Promise<void> {
   const rows = await enjamb.list('s2s', 'list', AWAY);
   const theirs = rows.filter(({ direction }) => direction === 'in');

@@ -1,5 +1,5 @@
-// A real jabberd2, as far as it speaks with other servers: its router and its s2s, configured as Debian ships them but
-// for addresses and files. Its users are a component of the test's (XEP-0114), so that every word of theirs is known.
+// The parts of a real jabberd2 for other servers: its router and its s2s, with Debian's configuration except
+// for addresses and files. Its users are a component of the test (XEP-0114), which records all their stanzas.
 
 import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -19,7 +19,7 @@ export interface Jabberd2Options {
   readonly folder: string;
   /** "127.0.0.1:5353" */
   readonly dns: string;
-  /** Certificate and key in one file: it knows TLS. Debian's configuration has none. */
+  /** Certificate and key in one file, for TLS. Debian's configuration has none. */
   readonly pem?: string;
 }
 

@@ -1,7 +1,7 @@
-// What small programs made with client libraries do, each with its library and nothing of ours. They get their arguments
-// in this order: JID, password, host, port, file of trusted certificates, contact, room with nick, line for the room. They
-// log in, ask to see the contact and approve its request, join the room and say the line there. A message is sent back to
-// its sender, "quit" ends the program. On standard output, one line each:
+// Small programs made with client libraries, without code of enjamb. They get their arguments
+// in this order: JID, password, host, port, file of trusted certificates, contact, room with nick, line for the room.
+// They log in, request a subscription and approve the contact's, join the room and send the line. They return a
+// message to its sender, "quit" ends the program. On standard output, one line each:
 //
 //   session               logged in                  room BODY   heard in the room
 //   both JID              subscribed both ways       refused …   why the server did not let it in
@@ -34,11 +34,11 @@ export interface LibraryProgram {
   readonly name: string;
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** What it says of a wrong password, and of a certificate by an authority that it does not trust. */
+  /** Its output for a wrong password, and for a certificate of an unknown authority. */
   readonly refused: RegExp;
   readonly untrusted: RegExp;
   readonly mechanism: string;
-  /** What it does besides, before it quits. */
+  /** Its further actions before it quits. */
   readonly also?: (scene: Scene, reports: (line: string) => Promise<string>) => Promise<void>;
 }
 

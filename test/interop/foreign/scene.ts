@@ -17,14 +17,14 @@ export const ROMEO = `romeo@${HOME}`;
 export const JULIET = `juliet@${HOME}`;
 export const ROOMS = `rooms.${HOME}`;
 export const HALL = `hall@${ROOMS}`;
-/** Where the programs connect; the name in the certificate is that of the domain. */
+/** The address for the programs; the certificate has the name of the domain. */
 export const SERVER = `${ENJAMB.address}:${ENJAMB.c2s}`;
-/** What is said; markup, and characters of two, three and four bytes. */
+/** The text of messages, with markup and characters of two, three and four bytes. */
 export const LINE = 'But soft: 1 < 2 & "3" — ça va? 🌹';
 
 export interface Scene {
   readonly enjamb: Enjamb;
-  /** Logged in, and in the hall. She approves every request and asks back. */
+  /** Logged in, and in the hall. She approves every request, and requests a subscription in return. */
   readonly juliet: SlixmppClient;
   readonly folder: string;
   /** PEM of the authority that signed the server's certificate. */
@@ -65,7 +65,7 @@ export async function hasBothWays(juliet: SlixmppClient, jid: string): Promise<v
   await juliet.stanza(`${jid} on her roster, both ways`, isPush);
 }
 
-/** How Romeo logged in, of the present and all former times. */
+/** The method of each of Romeo's logins. */
 export function mechanisms({ log }: Enjamb): unknown[] {
   return log
     .filter(({ msg, user }) => msg === 'authenticated' && user === 'romeo')

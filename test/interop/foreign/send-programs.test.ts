@@ -60,7 +60,7 @@ test('sendxmpp: STARTTLS, chat, a wrong password', LIMIT, async (t) => {
   };
 
   const { code, stderr } = await send([JULIET]);
-  // XML::Stream warns of itself when a stream has ended.
+  // XML::Stream prints a warning about itself when a stream has ended.
   const complaints = stderr.split('\n').filter((line) => !line.startsWith('Use of uninitialized value'));
   assert.deepEqual([code, complaints], [0, ['']]);
   await hears(juliet, ROMEO, LINE);
@@ -68,7 +68,7 @@ test('sendxmpp: STARTTLS, chat, a wrong password', LIMIT, async (t) => {
   const wrong = await send([JULIET], { password: 'wrong' });
   assert.equal(wrong.code, 1);
   assert.match(wrong.stderr, /^Error 'AuthSend': error: not-authorized/);
-  // It says nothing for ten seconds, and no reason then; its library has told the server.
+  // It prints nothing for ten seconds, and then no reason.
   const distrusting = await send([JULIET], { ca: '/etc/ssl/certs/ca-certificates.crt', limitMs: 3_000 });
   assert.notEqual(distrusting.code, 0);
   await enjamb.logged(({ why }) => /alert unknown ca/.test(String(why)), 5_000);

@@ -1,5 +1,5 @@
-// A system for one program alone, in which the domain of the tests has an address and one authority is trusted: some
-// programs look nowhere else. Only mounts are its own.
+// A system for one program, in which the domain of the tests has an address and one authority is trusted: some
+// programs use only the system's settings. It has its own mounts.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ const MOUNTS = [
 ].join(' && ');
 
 /**
- * The words to put before a command, the files being made in `folder`. `caPath`: PEM of the trusted authorities. `address`:
+ * The words before a command. Makes files in `folder`. `caPath`: PEM of the trusted authorities. `address`:
  * of the domain.
  */
 export async function systemWith(
@@ -29,5 +29,5 @@ export async function systemWith(
   return ['unshare', ...namespaces, 'sh', '-c', MOUNTS, 'sh', folder, caPath];
 }
 
-/** The authorities that every system trusts, and that have not signed our certificates. */
+/** The authorities of every system, which have not signed our certificates. */
 export const WELL_KNOWN = '/etc/ssl/certs/ca-certificates.crt';

@@ -1,4 +1,5 @@
-// Runs alone: pip needs the network of the machine. xmpppy, a Python library, is from PyPI: Debian has it no longer.
+// Runs alone, because pip needs the network of the machine. xmpppy is a Python library from PyPI, which Debian has
+// removed.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';

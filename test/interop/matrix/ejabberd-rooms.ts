@@ -29,7 +29,7 @@ export class EjabberdRooms {
   readonly #t: Clean;
   readonly #options: EjabberdRoomsOptions;
   #program: Program | undefined;
-  /** What earlier runs have logged. */
+  /** The log of earlier runs. */
   #past: string[] = [];
 
   private constructor(t: Clean, options: EjabberdRoomsOptions) {
@@ -48,7 +48,7 @@ export class EjabberdRooms {
     return ejabberd;
   }
 
-  /** Starts it again with the data that it has, and the certificates that are there now. */
+  /** Starts it again with its data, and the present certificates. */
   async start(): Promise<void> {
     assert.ok(!this.#program?.isRunning, 'ejabberd does not run yet');
     this.#past.push(...(this.#program?.lines ?? []));
@@ -74,7 +74,7 @@ export class EjabberdRooms {
     await this.#api('register', { user, host: AWAY, password });
   }
 
-  /** The real addresses of all who are in a room, or undefined when there is no such room. */
+  /** The real addresses of the occupants of a room; `undefined` if it does not exist. */
   async occupants(room: string): Promise<string[] | undefined> {
     const [name, service] = room.split('@');
     const answer = await this.#ask('get_room_occupants', { name, service });
@@ -82,14 +82,14 @@ export class EjabberdRooms {
     return (answer.body as { jid: string }[]).map(({ jid }) => jid).sort();
   }
 
-  /** A room that stays when everybody has left it, and is there again after a restart. */
+  /** Makes a persistent room. */
   async createPersistent(room: string): Promise<void> {
     const [name, service] = room.split('@');
     const options = [{ name: 'persistent', value: 'true' }];
     await this.#api('create_room_with_opts', { name, service, host: AWAY, options });
   }
 
-  /** The room service alone ends and begins anew; streams with other servers stay. */
+  /** Restarts only the room service; streams with other servers stay. */
   async restartRooms(): Promise<void> {
     await this.#api('restart_module', { host: AWAY, module: 'mod_muc' });
   }

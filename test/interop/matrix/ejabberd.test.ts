@@ -1,5 +1,5 @@
-// Rows of the fault matrix with a real ejabberd on the other side: a user of enjamb is in a room there, something breaks,
-// and what counts is what the user was told, what the room was asked, and whether both agree in the end.
+// Rows of the fault matrix with a real ejabberd: a user of enjamb is in a room there during a fault. Each row checks
+// the notices, the questions, and whether room and client agree at the end.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,7 +16,7 @@ test(
     await service.stop();
     await service.start();
     await untilTime(Date.now() + DELAY_MS + WINDOW_MS);
-    // Whether its farewell still goes out is a race of its own.
+    // Its final stanzas may be sent or not.
     assert.equal(farewellCodes(romeo, since).length, 1);
     assert.deepEqual(await trackedBy(there), []);
     await joinsAnew(romeo, service, ROOM);
@@ -37,7 +37,7 @@ test('row 13, ejabberd: the room service restarts and removes its occupants itse
 
 rowsOfEveryKind('ejabberd');
 
-/** The codes of each presence by which the client learned that it is not in the room any more, from whomever. */
+/** The status codes of each unavailable presence, from the room or from our server, that removed the client. */
 function farewellCodes({ stanzas }: SlixmppClient, since: number): string[][] {
   const codes = stanzas
     .slice(since)

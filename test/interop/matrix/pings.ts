@@ -1,4 +1,4 @@
-// Pings as the server with the rooms sees them.
+// Pings that the server with the rooms has received.
 
 import { type Element, NS } from '../../../src/xml/index.ts';
 import type { WireStanza } from '../support/prosody.ts';
@@ -8,7 +8,7 @@ export function isPing(element: Element): boolean {
   return element.is('iq') && element.getChild('ping', NS.PING) !== undefined;
 }
 
-/** Pings from somebody's full JID to itself in a room (XEP-0410), as they arrived after `since` (ms since 1970). */
+/** The self-pings (XEP-0410) of a full JID that arrived after `since` (ms since 1970). */
 export async function selfPings(
   service: RoomService,
   from: string,

@@ -1,5 +1,5 @@
-// Rows of the fault matrix with a real Prosody on the other side: a user of enjamb is in a room there, something breaks,
-// and what counts is what the user was told, what the room was asked, and whether both agree in the end.
+// Rows of the fault matrix with a real Prosody: a user of enjamb is in a room there during a fault. Each row checks the
+// notices, the questions, and whether room and client agree at the end.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -28,7 +28,7 @@ test(
   async (t) => {
     const room = `ballroom@${HALLS}`;
     const scene = await play(t, 'Prosody', room);
-    // Prosody keeps the occupants of a room at an orderly stop only; and the room itself when something in it changes.
+    // Prosody stores the occupants of a room only at an orderly stop, and the room itself at each change.
     await scene.prosody.saveRoom(room);
     await scene.service.kill9();
     await scene.service.start();

@@ -1,4 +1,4 @@
-// Rows of the fault matrix that are the same for each kind of room service, and what all rows have in common.
+// Rows of the fault matrix that are the same for each kind of room service, and the common parts of all rows.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -26,11 +26,11 @@ import { type Kind, type RoomService, type Scene, type SceneOptions, scene } fro
 export const LIMIT = { timeout: 150_000 };
 export const ROOM = `balcony@${ROOMS}`;
 export const ROMEO = fullJid('romeo');
-/** `muc_autorejoin` has tests of its own: here clients do as they like. */
+/** Without `muc_autorejoin`, which has its own tests. */
 const CONFIG = [`ping_muc_delay = ${DELAY_MS / 1000}`, 'muc_autorejoin = false'];
-/** Of the domain's recovery, to the knowledge of the client. */
+/** The time from the domain's recovery to the notice. */
 const RECOVERY_MS = 5_000 + 2_000;
-/** Ghosts of a dead process are gone that soon after its successor has started. */
+/** The time within which a new process removes the ghosts of a killed one. */
 const GHOST_MS = 10_000;
 
 export interface Play extends Scene {
@@ -74,7 +74,7 @@ export function rowsOfEveryKind(kind: Kind): void {
       const backBefore = Date.now();
       await service.start();
       const notice = await romeo.stanza('the notice', isNotice, { since });
-      // The service listens some time before its start counts as done.
+      // The service listens before its start is complete.
       assertWithin(notice.at, backBefore, Date.now() + RECOVERY_MS, 'the notice');
       await isToldOnce(scene, ROOM);
     },
@@ -135,7 +135,7 @@ export function rowsOfEveryKind(kind: Kind): void {
     const scene = await play(t, kind);
     const { there, service } = scene;
     await watcher(scene);
-    // What is written behind is on disk after a second.
+    // Pending writes are on disk after a second.
     await untilTime(Date.now() + 1_500);
     await there.enjamb.kill9();
     assert.ok((await service.occupants(ROOM))?.includes(ROMEO), 'the room knows of nothing');
@@ -171,7 +171,7 @@ export function rowsOfEveryKind(kind: Kind): void {
   );
 }
 
-/** One notice, from then on nothing; the tracker knows nothing of the room, and joining again works. */
+/** Checks for exactly one notice, that the join is not tracked, and that the client can join again. */
 export async function isToldOnce({ there, romeo, since, service }: Play, room: string): Promise<void> {
   const limitMs = DELAY_MS + WINDOW_MS;
   const notice = await romeo.stanza('the notice', isNotice, { since, limitMs });
@@ -189,7 +189,7 @@ export async function joinsAnew(romeo: SlixmppClient, service: RoomService, room
   assert.deepEqual(await service.occupants(room), [ROMEO]);
 }
 
-/** Somebody in the room who lives where the room does. */
+/** An occupant with an account of the room's server. */
 async function watcher({ awayUser }: Scene): Promise<SlixmppClient> {
   const juliet = await awayUser('juliet');
   assert.deepEqual(await juliet.join(ROOM, 'Juliet'), ['Juliet', 'Romeo']);
@@ -205,12 +205,12 @@ async function isWithout(service: RoomService, jid: string): Promise<true | unde
   return (await service.occupants(ROOM))?.includes(jid) ? undefined : true;
 }
 
-/** The rooms in which enjamb has its users. */
+/** The rooms with users of enjamb. */
 export async function trackedBy({ enjamb }: Scene['there']): Promise<unknown[]> {
   return (await enjamb.list('joins')).map(({ room }) => room);
 }
 
-/** How many sessions are on disk as being in rooms. */
+/** The number of sessions with joins on disk. */
 function sessionsIn(file: string): number {
   const database = new Database(file, { readonly: true });
   const count = `SELECT count(*) AS rows FROM map JOIN store ON store.id = store WHERE name = 'muc_joins'`;

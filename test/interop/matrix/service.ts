@@ -1,4 +1,4 @@
-// The servers of the fault matrix: what its rows need of a real server with rooms, whichever it is.
+// The real servers of the fault matrix: the common interface.
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,9 +15,9 @@ export interface RoomService {
   /** An orderly stop. */
   stop(): Promise<void>;
   kill9(): Promise<void>;
-  /** The room service alone ends and begins anew, behind streams that stay. */
+  /** Restarts only the room service; streams stay. */
   restartRooms(): Promise<void>;
-  /** The real addresses of all who are in a room, or undefined when there is no such room. */
+  /** The real addresses of the occupants of a room; `undefined` if it does not exist. */
   occupants(room: string): Promise<string[] | undefined>;
   wire(): Promise<WireStanza[]>;
   addUser(user: string, password: string): Promise<void>;
@@ -27,11 +27,11 @@ export interface RoomService {
 export interface Scene {
   readonly there: World;
   readonly service: RoomService;
-  /** The same, where it is that. @throws Error */
+  /** The same, if it is Prosody. @throws Error */
   readonly prosody: Prosody;
   /** A user of the server with the rooms, whose client has logged in there. */
   awayUser(user: string): Promise<SlixmppClient>;
-  /** Its certificates have run out when it starts the next time. */
+  /** Makes its certificates expire before its next start. */
   letCertificatesExpire(): Promise<void>;
 }
 
@@ -45,7 +45,7 @@ export interface SceneOptions {
   readonly idleSeconds?: number;
   /** Modules of Prosody besides the usual ones. */
   readonly prosodyModules?: readonly string[];
-  /** Prosody: the rooms hand self-pings to clients. */
+  /** Prosody: whether rooms relay self-pings to clients. */
   readonly relaysSelfPings?: boolean;
 }
 
@@ -92,7 +92,7 @@ async function startProsody(
     modules: prosodyModules,
     config: idleSeconds === undefined ? [] : [`s2s_idle_timeout = ${idleSeconds}`],
   });
-  // Those of a component are not in the list of all hosts.
+  // The modules of a component are not in the list of all hosts.
   if (idleSeconds !== undefined) await prosody.shell('module', 'load', 's2s_idle_timeout', ROOMS);
   if (relaysSelfPings) await prosody.shell('module', 'load', 'relays_self_pings', ROOMS);
   return Object.assign(prosody, {
@@ -105,7 +105,7 @@ async function startProsody(
 }
 
 async function startEjabberd(t: TestContext, there: World, options: SceneOptions): Promise<EjabberdRooms> {
-  // ejabberd asks the name server for SRV records, and the system, which knows only addresses, for the rest.
+  // ejabberd asks the name server for SRV records, and the system for addresses.
   there.dns.zone[`_xmpp-server._tcp.${HOME}`] = { SRV: [`0 0 ${ENJAMB.s2s} ${ENJAMB.address}`] };
   return EjabberdRooms.start(t, {
     folder: join(there.folder, 'ejabberd'),

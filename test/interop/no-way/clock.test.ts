@@ -17,7 +17,7 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
 const JUMP_MS = 10 * DAY_MS;
 const ROOM = `balcony@${ROOMS}`;
 const JULIET = `juliet@${AWAY}`;
-/** Longer than the silence after which a link is asked whether it is alive, and than the limit for its answer. */
+/** Longer than the silence after which a link is pinged, and the time limit for the answer. */
 const QUIET_MS = 6_000;
 const RECOVERY_MS = 30_000;
 

@@ -1,5 +1,5 @@
-// The machine has no route, or only IPv4, or only IPv6. Local and remote users talk before, during and after. The server
-// stays up, loses no accepted message, and recovers by itself.
+// The machine has no route, or only IPv4, or only IPv6. Local and remote users talk before, during and after. The
+// server stays up, loses no accepted message, and recovers by itself.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -76,7 +76,7 @@ test(
     for (const [name, { said, bounced, lost, twice }] of Object.entries(counts())) {
       t.diagnostic(`${name}: ${said} said, ${bounced} bounced, ${lost.length} lost, ${twice.length} twice`);
       assert.deepEqual([name, lost], [name, []]);
-      // The message whose acknowledgement was lost with the cable may come twice.
+      // The message whose acknowledgement was lost may arrive twice.
       assert.ok(twice.length <= (name === 'local' ? 0 : 1), `${name}: ${twice}`);
     }
     assert.equal(counts().local.bounced, 0);

@@ -1,5 +1,5 @@
-// A failing name server: existing links carry on, a message that needs a lookup bounces, and new links come up as soon as
-// the name server answers again.
+// A failing name server: existing links carry on, a message that needs a lookup bounces, and new links come up as
+// soon as the name server answers again.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -18,7 +18,7 @@ import {
 
 const LIMIT = { timeout: 120_000 };
 const ROOM = `hall@${HALLS}`;
-/** Two rounds of 3 s for each of SRV and addresses, and what goes with it. */
+/** More than two rounds of 3 s for each of SRV and addresses. */
 const LOOKUP_MS = 20_000;
 
 const MODES = {

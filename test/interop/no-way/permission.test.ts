@@ -1,5 +1,5 @@
-// The server runs as a user without privileges, and loses the permission to read or write its own files. Users talk before,
-// during and after. No accepted message is lost, and the server recovers by itself.
+// The server runs as a user without privileges, and loses the permission to read or write its own files. Users talk
+// before, during and after. No accepted message is lost, and the server recovers by itself.
 
 import assert from 'node:assert/strict';
 import { chmod, chown, mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
@@ -180,7 +180,7 @@ async function startAsNobody(
   return run(command, args);
 }
 
-/** From now on the folder and its files are this user's, and closed to all others. */
+/** Gives the folder and its files to this user, and closes them to all others. */
 async function give(folder: string, user: number): Promise<void> {
   for (const name of await readdir(folder)) await chown(join(folder, name), user, user);
   await chown(folder, user, user);
@@ -188,8 +188,8 @@ async function give(folder: string, user: number): Promise<void> {
 }
 
 /**
- * Meanwhile nobody can write the database and its log, not even through a descriptor that is open. Its shared memory stays as it is:
- * Linux ends a process that writes to a mapped file when that has become immutable.
+ * During the test, no process can write the database and its log, even through an open descriptor. Its shared memory
+ * stays: Linux ends a process that writes to a mapped file when that has become immutable.
  */
 async function whileFrozen(folder: string, scene: () => Promise<void>): Promise<void> {
   await attribute('+i', folder);
@@ -206,7 +206,7 @@ async function attribute(change: string, folder: string): Promise<boolean> {
   return code === 0;
 }
 
-/** Some file systems know no such attribute, others heed it only when a file is opened. */
+/** Some file systems do not have this attribute, others check it only at opening. */
 async function canFreeze(folder: string): Promise<boolean> {
   const probe = join(folder, 'probe');
   await mkdir(probe);
@@ -226,7 +226,7 @@ function numbers(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, index) => from + index);
 }
 
-/** That of the certificate that new connections are shown. */
+/** The fingerprint of the certificate that new connections get. */
 function fingerprint(): Promise<string> {
   const { address: host, c2sDirectTls: port } = ENJAMB;
   return new Promise((resolve, reject) => {

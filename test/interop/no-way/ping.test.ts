@@ -1,4 +1,4 @@
-// What an administrator sees of other servers on a machine without a way to them.
+// The output for an administrator of a machine without a route to other servers.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';

@@ -50,7 +50,7 @@ export interface NoWayOptions {
   readonly before?: (there: { home: Network; cable: Cable }) => Promise<void>;
 }
 
-/** All run, the cable is plugged in, and everybody has logged in. */
+/** Starts all programs, plugs in the cable, and logs in all users. */
 export async function noWay(t: TestContext, options: NoWayOptions = {}): Promise<NoWay> {
   const { families = 'both', nameServers = [DNS_FOUR] } = options;
   const folder = await temporaryFolder(t);
@@ -124,7 +124,7 @@ export async function says(
   await client.stanza(text, (it) => it.getChildText('body') === text, { limitMs });
 }
 
-/** The error with which a message to somebody elsewhere comes back. */
+/** The error that a message to another server returns. */
 export async function comesBack(from: SlixmppClient, to: string, text: string, limitMs: number) {
   from.send(to, text, 'chat', text);
   const isReturn = (it: { attrs: Record<string, string | undefined> }) =>
@@ -133,7 +133,7 @@ export async function comesBack(from: SlixmppClient, to: string, text: string, l
   return element.getChild('error')?.elements()[0]?.name;
 }
 
-/** A domain can be reached again, without anybody's help. Prosody's room service answers pings with an error. */
+/** Waits until a domain is reachable again by itself. Prosody's room service answers pings with an error. */
 export async function recovers(romeo: SlixmppClient, domain: string): Promise<void> {
   const ask = async (): Promise<true | undefined> => {
     const { event, condition } = await romeo.ping(domain);

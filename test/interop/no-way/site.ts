@@ -1,4 +1,4 @@
-// enjamb alone, with two users who are there, one who is not, and the letters that wait for him on the disk.
+// enjamb alone, with two connected users, and one who is offline and has stored messages.
 
 import assert from 'node:assert/strict';
 import { mkdir, symlink } from 'node:fs/promises';
@@ -21,7 +21,7 @@ export interface Site {
   readonly enjamb: Enjamb;
   readonly romeo: SlixmppClient;
   readonly benvolio: SlixmppClient;
-  /** A client of an account that exists, which has not logged in. */
+  /** A client of an existing account, not logged in. */
   readonly mercutio: SlixmppClient;
   /** The server's own, with its configuration and, unless it was told otherwise, its data. */
   readonly folder: string;
@@ -57,7 +57,7 @@ export async function site(t: TestContext, options: SiteOptions = {}): Promise<S
   return { enjamb, romeo, benvolio, mercutio, ...files };
 }
 
-/** Numbered messages to one who is not there: each is stored, or comes back as an error. */
+/** Sends numbered messages to an offline user: each is stored or returned as an error. */
 export class Letters {
   readonly #from: SlixmppClient;
   #sent = 0;
@@ -66,7 +66,7 @@ export class Letters {
     this.#from = from;
   }
 
-  /** Resolves when the server has taken them, and had time to return them. */
+  /** Resolves when the server has had time to store or return them. */
   async send(count: number): Promise<void> {
     for (const end = this.#sent + count; this.#sent < end; this.#sent++)
       this.#from.send(MERCUTIO, `${this.#sent} ${LETTER}`, 'chat', `number ${this.#sent}`);
@@ -74,7 +74,7 @@ export class Letters {
     await pause(1_000);
   }
 
-  /** The numbers of those that came back. */
+  /** The numbers of the returned messages. */
   get returned(): number[] {
     return this.#errors.map(({ attrs }) => Number(attrs.id?.split(' ')[1]));
   }
@@ -85,7 +85,7 @@ export class Letters {
     return [...new Set(children.map(({ name }) => name))];
   }
 
-  /** He logs in: everything that did not come back is there, once and in order. */
+  /** Logs the user in, and checks that all other messages arrive once and in order. */
   async assertDelivered(mercutio: SlixmppClient): Promise<void> {
     await mercutio.login(homeLogin('mercutio'));
     const returned = new Set(this.returned);

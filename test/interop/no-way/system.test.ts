@@ -1,5 +1,5 @@
-// The system refuses disk space or descriptors. Users talk before, during and after. No accepted message is lost, and the
-// server recovers by itself.
+// The system refuses disk space or descriptors. Users talk before, during and after. No accepted message is lost, and
+// the server recovers by itself.
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -72,7 +72,7 @@ test(
   },
 );
 
-/** Connections that say nothing. The server may close some at once. */
+/** Opens connections that send nothing. The server may close some immediately. */
 async function crowd(t: TestContext, count: number): Promise<Socket[]> {
   const sockets = Array.from({ length: count }, () => {
     const socket = connect({ host: ENJAMB.address, port: ENJAMB.c2s });
@@ -96,7 +96,7 @@ async function smallDisk(t: TestContext, options: string): Promise<string> {
   return folder;
 }
 
-/** Takes all room that is left. */
+/** Fills the disk. */
 async function fill(file: string): Promise<void> {
   await run('dd', ['if=/dev/zero', `of=${file}`, 'bs=4096']);
 }

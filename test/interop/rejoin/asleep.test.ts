@@ -1,5 +1,5 @@
-// A client that sleeps (XEP-0198) while its room is lost: outside the room nothing comes that would wake its user up,
-// so the server joins at once in its place.
+// A client that sleeps (XEP-0198) while its room is lost: outside the room no message would wake it up,
+// so the server joins immediately on its behalf.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,7 +16,7 @@ const ROMEO = `romeo@${HOME}/orchard`;
 const CONFIG = ['ping_muc_delay = 2', 'muc_autorejoin = true'];
 const NOTICE_MS = 20_000;
 const CONFIRMED_MS = 3_000;
-/** Much less than the half minute in which clients that are awake may act. */
+/** Much less than the half minute in which connected clients may act. */
 const AT_ONCE_MS = 15_000;
 
 test('a sleeping client is joined again immediately, and finds the room in use when it wakes up', {
@@ -35,7 +35,7 @@ test('a sleeping client is joined again immediately, and finds the room in use w
   await romeo.login({ ...homeLogin('romeo'), host: BETWEEN, port: line.port });
   await romeo.join(ROOM, 'Romeo');
 
-  // What the other server has not confirmed yet is sent again when a link breaks, also the join.
+  // When a link breaks, unacknowledged stanzas are sent again, also the join.
   await untilTime(Date.now() + CONFIRMED_MS);
   line.state = 'refuse';
   line.cut('reset');
@@ -63,7 +63,7 @@ test('a sleeping client is joined again immediately, and finds the room in use w
   await there.enjamb.stop();
 });
 
-/** What a client was told about itself in the room, in order. */
+/** The client's own presence from the room, in order. */
 function ownPresences(client: ResumingClient): string[] {
   const own = client.stanzas.filter((it) => it.is('presence') && statusCodes(it).includes('110'));
   return own.map((it) => (isNotice(it) ? 'told' : it.attrs.type === undefined ? 'joined' : 'left'));

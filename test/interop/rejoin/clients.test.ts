@@ -1,5 +1,5 @@
-// What real client programs make of the notice, and of being joined again in their place. docs/clients.md tells it in
-// words, with what only eyes can see.
+// The reactions of real client programs to the notice, and to a join by the server. docs/clients.md describes them in
+// words, including what only a person can see.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -13,16 +13,16 @@ const LIMIT = { timeout: 200_000 };
 const DELAY = 'ping_muc_delay = 2';
 const ASSISTED = 'muc_autorejoin = true';
 const NOTICE_MS = 20_000;
-/** The half minute in which clients may act, and a little. */
+/** More than the half minute in which clients may act. */
 const REJOIN_MS = 45_000;
 const HEARD_MS = 15_000;
-/** Rooms count in these when they are asked for history. */
+/** The resolution of history requests. */
 const SECOND_MS = 1_000;
-/** What was said in the last second before the line broke may come twice: better than never. */
+/** Messages of the last second before the break may be shown twice. */
 const LAST_WORDS = 'last words';
-/** It opens a window for a room that it takes for left, and shows nothing in it but what it says itself. */
+/** It opens a window for a room that it has left, and shows only its own messages in it. */
 const DEAF = 'Profanity';
-/** It shows everything, and lets its user write only after a click on "Join". */
+/** It shows all messages, but its user can write only after a click on "Join". */
 const MUTE = 'Gajim';
 
 test(
@@ -72,7 +72,7 @@ function hears({ program }: RoomUser): boolean {
   return program !== DEAF;
 }
 
-/** Resolves when all of them show it. */
+/** Resolves when all programs show the text. */
 async function says({ speaker }: Scene, text: string, listeners: readonly RoomUser[]): Promise<void> {
   speaker.send(ROOM, text, 'groupchat');
   for (const user of listeners) {
@@ -82,8 +82,8 @@ async function says({ speaker }: Scene, text: string, listeners: readonly RoomUs
 }
 
 /**
- * What is said then reaches nobody, and Prosody takes those whom it cannot reach out of the room. Resolves with what
- * was said: the first of it into connections of which Prosody does not know yet that they are gone.
+ * Messages then reach no client, and Prosody removes unreachable occupants from the room. Resolves with the messages
+ * that were sent; Prosody sends the first of them into connections that are gone without its notice.
  */
 async function breakTheLine({ world, speaker }: Scene): Promise<string[]> {
   const lines = [world.toProsody, world.toEnjamb];
@@ -100,7 +100,7 @@ async function breakTheLine({ world, speaker }: Scene): Promise<string[]> {
   return said;
 }
 
-/** The speaker is told as everybody is, and joins at once as no other client does. */
+/** The speaker gets the notice like all others, but joins again immediately. */
 async function dieAndReturn({ world, speaker }: Scene): Promise<void> {
   const since = speaker.stanzas.length;
   await world.prosody.kill9();

@@ -1,4 +1,4 @@
-// profanity, as somebody uses it who types its commands and reads its screen.
+// profanity, used by its commands and its screen.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ const RESOURCE = 'street';
 const ACCOUNT = 'account';
 
 export interface ProfanityOptions {
-  /** For its home and its terminal. */
+  /** The folder for its home and its terminal. */
   readonly folder: string;
   /** PEM; undefined: it trusts only the system's authorities. */
   readonly caPath?: string;
@@ -124,7 +124,7 @@ function inConsole(fullJid: string): string {
   return fullJid.replace(/\/(.*)/, ' ($1)');
 }
 
-/** Nothing of the user who runs the tests is read or written. */
+/** Uses no files of the user who runs the tests. */
 function environment(home: string, caPath: string | undefined): Record<string, string> {
   return {
     HOME: home,
@@ -138,7 +138,7 @@ function environment(home: string, caPath: string | undefined): Record<string, s
   };
 }
 
-/** So that it asks for nothing and nobody but the server. */
+/** Disables all its questions, and all connections but that to the server. */
 async function writeHome(
   home: string,
   { jid, password, door }: { jid: string; password: string; door: Door },

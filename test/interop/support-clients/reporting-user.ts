@@ -1,4 +1,4 @@
-// What clients have in common that report each stanza they receive.
+// The common part of clients that report each received stanza.
 
 import type { Element } from '../../../src/xml/element.ts';
 import { NS } from '../../../src/xml/namespaces.ts';

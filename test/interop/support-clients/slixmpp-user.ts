@@ -1,4 +1,4 @@
-// slixmpp approves requests by itself and asks back, as its programs have it unless they change it.
+// slixmpp approves requests by itself and requests a subscription in return, by default.
 
 import assert from 'node:assert/strict';
 import { ENJAMB } from '../support/addresses.ts';
@@ -26,7 +26,7 @@ export class SlixmppUser extends ReportingUser {
     );
   }
 
-  /** Resolves with a report "session", or one that says why there is none. */
+  /** Resolves with a report "session", or one with the reason for its absence. */
   tryLogin({ tls, port }: Door): Promise<Report> {
     const [jid, password, host] = [this.fullJid, this.#password, ENJAMB.address];
     this.#client.beginLogin({ jid, password, host, port, tls });

@@ -1,4 +1,4 @@
-// enjamb and three users, each at a client program of another make.
+// enjamb and three users with different client programs.
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,8 +25,8 @@ export interface Stage {
 }
 
 /**
- * Nobody has logged in yet. Everything ends with the test; when it failed, the folder with all logs stays and is
- * named. `trusting`: whether the clients trust the authority that signed the server's certificate.
+ * No user has logged in. Everything ends with the test. If the test fails, the folder with all logs stays, and is
+ * printed. `trusting`: whether the clients trust the authority of the server's certificate.
  */
 export async function stage(t: TestContext, { trusting = true } = {}): Promise<Stage> {
   const folder = await temporaryFolder(t);

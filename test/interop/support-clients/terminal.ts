@@ -1,4 +1,4 @@
-// A program in a terminal of its own: somebody types, and reads the screen. The terminal is a server of tmux that
+// A program in its own terminal, used by keys and screen. The terminal is a tmux server that
 // ends with the test, and the program with it, for then its terminal is gone.
 
 import assert from 'node:assert/strict';
@@ -9,7 +9,7 @@ import { Program, run } from '../support/program.ts';
 import { until } from '../support/waiting.ts';
 
 const READ_MS = 20_000;
-/** What the shell says at the end of the program. */
+/** The text that the shell prints when the program ends. */
 const EXIT_CODE = 'exit code';
 
 export interface TerminalOptions {
@@ -46,25 +46,25 @@ export class Terminal {
     return terminal;
   }
 
-  /** One line, and Enter. */
+  /** Types a line and Enter. */
   async type(line: string): Promise<void> {
     const { code, stderr } = await this.#tmux('send-keys', '-l', '--', line, ';', 'send-keys', 'Enter');
     assert.equal(code, 0, stderr);
   }
 
-  /** Text without Enter. */
+  /** Types text without Enter. */
   async write(text: string): Promise<void> {
     const { code, stderr } = await this.#tmux('send-keys', '-l', '--', text);
     assert.equal(code, 0, stderr);
   }
 
-  /** One key by its name: "C-n". */
+  /** Types one key by its name, such as "C-n". */
   async press(key: string): Promise<void> {
     const { code, stderr } = await this.#tmux('send-keys', key);
     assert.equal(code, 0, stderr);
   }
 
-  /** All that is on the screen. */
+  /** The text on the screen. */
   async screen(): Promise<string> {
     const { stdout } = await this.#tmux('capture-pane', '-p');
     return stdout.trimEnd();
@@ -93,7 +93,7 @@ export class Terminal {
   }
 }
 
-/** Wide enough that no line is broken. After the end of the program its last words and its exit code stay readable. */
+/** Wide enough that no line is broken. After the program ends, its last output and its exit code stay on the screen. */
 function configuration(command: string): string {
   return [
     'set -g default-shell /bin/sh',

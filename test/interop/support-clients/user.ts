@@ -1,4 +1,4 @@
-// A user at some client program, in the words that all such programs share.
+// A user with any client program: the common interface.
 
 import { ENJAMB } from '../support/addresses.ts';
 
@@ -13,7 +13,7 @@ export const STARTTLS: Door = { name: 'STARTTLS', tls: 'starttls', port: ENJAMB.
 /** XEP-0368 */
 export const DIRECT_TLS: Door = { name: 'direct TLS', tls: 'direct', port: ENJAMB.c2sDirectTls };
 
-/** All that waits has a limit and fails with what it waited for. */
+/** Every wait has a time limit, and its error names what was expected. */
 export interface User {
   /** Of the client program. */
   readonly program: string;
@@ -21,14 +21,14 @@ export interface User {
   readonly fullJid: string;
   /** Logs in, asks for the roster and sends presence, as the program does it by itself. */
   login(door: Door): Promise<void>;
-  /** Asks to see another's presence (RFC 6121 §3.1.1). */
+  /** Requests a subscription (RFC 6121 §3.1.1). */
   request(contact: User): Promise<void>;
   /** Waits for the other's request and approves it (RFC 6121 §3.1.4). */
   approve(contact: User): Promise<void>;
   /** Resolves when the program's roster has the other with subscription "both". */
   befriended(contact: User): Promise<void>;
   seesOnline(contact: User): Promise<void>;
-  /** Only asked of somebody who was seen online. */
+  /** Call this only for a contact that was online. */
   seesGone(contact: User): Promise<void>;
   send(contact: User, text: string): Promise<void>;
   receives(contact: User, text: string): Promise<void>;

@@ -1,4 +1,4 @@
-// A real IRC server (ngircd), the gateway to it (biboumi), and somebody on IRC.
+// A real IRC server (ngircd), the gateway to it (biboumi), and an IRC user.
 
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -92,14 +92,14 @@ export class Biboumi {
     this.#program = new Program(this.#t, 'biboumi', { command: 'biboumi', args, logFile });
   }
 
-  /** The process is gone before it can say goodbye. */
+  /** Kills the process. */
   async kill9(): Promise<void> {
     this.#program?.kill('SIGKILL');
     await this.#program?.exited;
   }
 }
 
-/** Somebody who uses IRC itself. */
+/** A user of IRC. */
 export class IrcUser {
   /** All lines from the server so far. */
   readonly lines: string[] = [];

@@ -1,11 +1,11 @@
-// A real ejabberd, with all its files in one folder. Whoever logs in by PLAIN is let in, whatever the password.
+// A real ejabberd, with all its files in one folder. It accepts every password by PLAIN.
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { atEnd, type Clean } from '../../support/clean-up.ts';
 import { Program } from '../support/program.ts';
 
-/** Its own address; the ports are those that the other servers of the tests have. */
+/** Its own address. The ports are the same as those of the other servers. */
 export const EJABBERD = { address: '127.0.0.5', c2s: 15_222, s2s: 15_269, s2sDirectTls: 15_270 };
 export const VERONA = 'verona.example';
 
@@ -53,7 +53,7 @@ export class Ejabberd {
     return new Ejabberd(program);
   }
 
-  /** What it has said so far. */
+  /** Its output so far. */
   get log(): string {
     return this.#program.lines.join('\n');
   }
@@ -61,7 +61,7 @@ export class Ejabberd {
 
 /** Runs ejabberd with the files `ejabberd.yml` and `inetrc` of a folder, and `spool` for its data. */
 export function ejabberdIn(folder: string, t: Clean): Program {
-  // Without a node name: it needs no daemon that would outlive it.
+  // Without a node name, so that it starts no daemon, which would outlive it.
   return new Program(t, 'ejabberd', {
     command: 'erl',
     args: ['-noinput', '-mnesia', 'dir', `"${join(folder, 'spool')}"`, '-s', 'ejabberd'],
@@ -110,7 +110,7 @@ ${dialback ? '  mod_s2s_dialback: {}' : ''}
 `;
 }
 
-/** Erlang asks the name server of the test, and nobody else: what the system says of names would come first. */
+/** Makes Erlang ask only the name server of the test; by default it would ask the system first. */
 export function resolver(dns: string): string {
   const [address = '', port] = dns.split(':');
   const tuple = `{${address.replaceAll('.', ',')}}`;

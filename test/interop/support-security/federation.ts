@@ -1,4 +1,4 @@
-// enjamb and one other server, each with an authority of its own that the other one trusts or does not.
+// enjamb and one other server, each with its own authority, which the other one trusts or not.
 
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -15,11 +15,11 @@ export interface Trust {
   readonly weTrust: boolean;
   /** The other server trusts ours. */
   readonly theyTrust: boolean;
-  /** We take no dialback for a certificate. */
+  /** Whether we require a certificate, and accept no dialback. */
   readonly weDemand?: boolean;
-  /** Nor does the other server. */
+  /** Whether the other server does. */
   readonly theyDemand?: boolean;
-  /** How they find each other: by SRV records for STARTTLS, or by those for direct TLS alone (XEP-0368). */
+  /** The SRV records: for STARTTLS, or only for direct TLS (XEP-0368). */
   readonly by?: 'STARTTLS' | 'direct TLS';
   /** Lines of TOML for the top of enjamb's configuration. */
   readonly config?: readonly string[];
@@ -40,7 +40,7 @@ export interface Federation<Peer> {
   readonly theirCertificates: string;
 }
 
-/** Everything in it ends with the test; when the test failed, the folder with all logs stays and is named. */
+/** Starts everything, which ends with the test. If the test fails, the folder with all logs stays, and is printed. */
 export async function withProsody(t: TestContext, trust: Trust): Promise<Federation<Prosody>> {
   const stage = await prepare(t, { ...trust, domains: [AWAY, ROOMS, HALLS] });
   const peer = await Prosody.start(t, {
@@ -56,7 +56,7 @@ export async function withProsody(t: TestContext, trust: Trust): Promise<Federat
 
 /** As above. ejabberd demands a certificate by having no dialback. */
 export async function withEjabberd(t: TestContext, trust: Trust): Promise<Federation<Ejabberd>> {
-  // ejabberd asks the name server for SRV records, and the system, which knows only addresses, for the rest.
+  // ejabberd asks the name server for SRV records, and the system for addresses.
   const stage = await prepare(t, { ...trust, domains: [VERONA], target: ENJAMB.address });
   const peer = await Ejabberd.start(t, {
     folder: join(stage.folder, 'ejabberd'),
@@ -137,6 +137,6 @@ function service(
 ): Record<string, ZoneEntry> {
   const [plain, direct] = [`_xmpp-server._tcp.${domain}`, `_xmpps-server._tcp.${domain}`];
   if (by === 'STARTTLS') return { [plain]: { SRV: [`0 0 ${ports.s2s} ${target}`] } };
-  // The target "." declines what is not meant (RFC 2782).
+  // The target "." means that the service is not available (RFC 2782).
   return { [direct]: { SRV: [`0 0 ${ports.s2sDirectTls} ${target}`] }, [plain]: { SRV: ['0 0 0 .'] } };
 }

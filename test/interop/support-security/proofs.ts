@@ -1,4 +1,4 @@
-// SASL EXTERNAL and dialback with a real server, in each combination of who trusts whom and who demands what. A ping
+// SASL EXTERNAL and dialback with a real server, in each combination of trust and requirements on both sides. A ping
 // needs a stream in each direction: ours for the question, theirs for the answer.
 
 import assert from 'node:assert/strict';
@@ -10,7 +10,7 @@ export type Proof = 'EXTERNAL' | 'dialback';
 
 interface Combination extends Trust {
   readonly name: string;
-  /** How we prove to them who we are, and they to us; undefined: nothing passes. */
+  /** The method by which we authenticate to them, and they to us; `undefined`: no link opens. */
   readonly proof: readonly [ours: Proof, theirs: Proof] | undefined;
 }
 
@@ -51,7 +51,7 @@ const COMBINATIONS: readonly Combination[] = [
   },
 ];
 
-/** What the other server writes into its log when we have proved ourselves to it, and when it does so to us. */
+/** The lines in the other server's log when we have authenticated to it, and it to us. */
 export type Says = Readonly<Record<Proof, readonly [ours: RegExp, theirs: RegExp]>>;
 
 export interface Play<Peer> {
@@ -61,7 +61,7 @@ export interface Play<Peer> {
   readonly by?: Trust['by'];
 }
 
-/** What the other server writes into its log. */
+/** The lines in the other server's log. */
 export const PROSODY_SAYS: Says = {
   EXTERNAL: [
     /Accepting SASL EXTERNAL identity from montague\.example/,
@@ -84,7 +84,7 @@ export const EJABBERD_SAYS: Says = {
   ],
 };
 
-/** Plays all combinations, each with servers of its own. */
+/** Tests all combinations, each with new servers. */
 export async function proveEachOther<Peer extends { readonly log: string }>(
   t: TestContext,
   { domain, says, start, by = 'STARTTLS' }: Play<Peer>,
@@ -103,7 +103,7 @@ export async function proveEachOther<Peer extends { readonly log: string }>(
   }
 }
 
-/** A ping passes, over a stream in each direction. */
+/** Checks that a ping is answered, over a stream in each direction. */
 async function meet(enjamb: Enjamb, domain: string, { weTrust }: Trust): Promise<void> {
   await enjamb.command(['s2s', 'ping', domain]);
   const links = await enjamb.list('s2s', 'list', domain);
@@ -113,7 +113,7 @@ async function meet(enjamb: Enjamb, domain: string, { weTrust }: Trust): Promise
   }
 }
 
-/** Nothing passes, and the administrator is told whose fault it is. */
+/** Checks that no ping is answered, and that the administrator gets the reason. */
 async function refuse(enjamb: Enjamb, domain: string, { weTrust }: Trust): Promise<void> {
   await assert.rejects(enjamb.command(['s2s', 'ping', domain]), /does not answer/);
   const links = await enjamb.list('s2s', 'list', domain);
@@ -126,7 +126,7 @@ async function refuse(enjamb: Enjamb, domain: string, { weTrust }: Trust): Promi
   else assert.match(why, /certificate of \S+ is not valid .* s2s_secure_auth is on/);
 }
 
-/** The other server says how it was done; and that the other way was not taken. */
+/** Checks in the other server's log that this method was used, and not the other one. */
 function assertProof(log: string, [ours, theirs]: readonly [Proof, Proof], says: Says): void {
   for (const way of ['EXTERNAL', 'dialback'] as const) {
     const [byUs, byThem] = says[way];

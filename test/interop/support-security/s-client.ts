@@ -1,4 +1,4 @@
-// openssl's own client: what it says of a handshake, and a stream over it.
+// The client of openssl: its output about a handshake, and a stream over it.
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -12,17 +12,17 @@ const ANSWER_MS = 15_000;
 export interface Door {
   readonly address: string;
   readonly port: number;
-  /** The domain that STARTTLS is asked for; undefined: TLS from the first byte. */
+  /** The domain for STARTTLS; `undefined`: TLS from the first byte. */
   readonly starttls?: string;
 }
 
-/** All that openssl says of a handshake with these options. It hangs up after it, or after what is in `input`. */
+/** The output of openssl for a handshake with these options. It disconnects after it, or after `input`. */
 export async function handshake(door: Door, options: readonly string[], input = ''): Promise<string> {
   const { stdout, stderr } = await run('openssl', ['s_client', ...argumentsFor(door), ...options], { input });
   return `${stdout}\n${stderr}`;
 }
 
-/** openssl, for anything else. @throws AssertionError unless it exits with 0 */
+/** Runs another command of openssl. @throws AssertionError unless it exits with 0 */
 export async function openssl(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await run('openssl', args);
   assert.equal(code, 0, `openssl ${args.join(' ')}: ${stderr}`);
@@ -54,18 +54,18 @@ export class SClient {
     });
   }
 
-  /** The value for tls-exporter, as openssl has it. */
+  /** The value for tls-exporter according to openssl. */
   async exporter(): Promise<Buffer> {
     const said = await this.reads(/Keying material: [0-9A-F]{64}\b/);
     return Buffer.from(said.slice(-64), 'hex');
   }
 
-  /** Text that does not begin with Q or R, which openssl would take for commands. */
+  /** Sends text. It must not begin with Q or R, which openssl takes for commands. */
   send(xml: string): void {
     this.#child.stdin?.write(xml);
   }
 
-  /** Waits until this has come, and gives all up to its end. */
+  /** Waits for this text, and returns all output up to its end. */
   reads(expected: RegExp): Promise<string> {
     const what = `${expected} from openssl`;
     return withinMs(ANSWER_MS, what, this.#reads(expected));

@@ -1,4 +1,4 @@
-// enjamb with two domains, each with a certificate of its own kind, that can be told to read them anew.
+// enjamb with two domains, each with its own kind of certificate, which can reload them.
 
 import assert from 'node:assert/strict';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
@@ -17,7 +17,7 @@ const START_MS = 20_000;
 const RELOAD_MS = 5_000;
 const STOP_MS = 12_000;
 
-/** Its certificate has a P-256 key and is signed with SHA-256; it is the one of who names no domain. */
+/** Its certificate has a P-256 key and is signed with SHA-256. It is shown without SNI. */
 export const ECDSA_HOME = HOME;
 /** Its certificate has an RSA key and is signed with SHA-384. */
 export const RSA_HOME = 'verona.example';
@@ -26,7 +26,7 @@ export interface SecureServer {
   readonly folder: string;
   readonly caPath: string;
   addUser(jid: string, password: string): Promise<void>;
-  /** Makes new certificates for both domains, and tells the server. */
+  /** Makes new certificates for both domains, and reloads the server. */
   renew(): Promise<void>;
   stop(): Promise<void>;
 }

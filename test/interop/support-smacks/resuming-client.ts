@@ -1,4 +1,4 @@
-// A client made with slixmpp that comes back by itself.
+// A client made with slixmpp that resumes by itself.
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -51,7 +51,7 @@ export class ResumingClient {
     await this.reported('disconnected', count + 1);
   }
 
-  /** Resolves when this has been reported so many times. */
+  /** Resolves when this was reported at least `times` times. */
   async reported(event: string, times = 1): Promise<void> {
     const enough = (): true | undefined => (this.count(event) >= times ? true : undefined);
     await until(`"${event}" of ${this.#program.name}`, enough, LIMIT_MS);

@@ -1,5 +1,5 @@
-// Who lives where. Addresses of their own let both sides use the same ports; the ports are below those that systems
-// give out by themselves, and not those of an XMPP server that may run on the machine.
+// The addresses and domains. Separate addresses let both sides use the same ports. The ports are below those that
+// systems assign automatically, and differ from those of an XMPP server on the machine.
 
 export const ENJAMB = {
   address: '127.0.0.2',
@@ -17,7 +17,7 @@ export const BETWEEN = '127.0.0.4';
 export const HOME = 'montague.example';
 /** The users of Prosody. */
 export const AWAY = 'capulet.example';
-/** Rooms that are gone when nobody is in them. */
+/** The service with temporary rooms. */
 export const ROOMS = 'rooms.capulet.example';
-/** Rooms that stay. */
+/** The service with persistent rooms. */
 export const HALLS = 'halls.capulet.example';

@@ -1,5 +1,5 @@
-// A DNS server in a process of its own, so that it can run in another network. Arguments: where it listens. Standard
-// input, a JSON object a line: {"zone": …} or {"mode": …}. It prints a line when it has done what it was told.
+// A DNS server in its own process, so that it can run in another network. Arguments: its address. Standard
+// input: one JSON object per line, {"zone": …} or {"mode": …}. It prints a line when it has applied one.
 
 import { createInterface } from 'node:readline';
 import { type DnsFixture, dnsFixture, type ZoneEntry } from '../../support/dns-fixture.ts';
@@ -8,13 +8,13 @@ export type DnsMode = keyof typeof MODES;
 
 const REFUSED = 5;
 
-/** How it answers. */
+/** Its behaviour. */
 const MODES = {
   proper: undefined,
   /** RCODE 5. */
   refuses: (response, _question, send) => send({ ...response, flags: REFUSED, answers: [] }),
   silent: () => {},
-  /** Bytes that are no DNS, and an answer that breaks off. */
+  /** Sends bytes that are not DNS, and a truncated message. */
   garbage: (response, _question, send) => {
     send(Buffer.from('HTTP/1.0 400 Bad Request\r\n\r\n'));
     send(Buffer.alloc(0));
@@ -36,7 +36,7 @@ const MODES = {
       ]),
     );
   },
-  /** Proper answers to questions that nobody has asked. */
+  /** Sends valid answers to other questions. */
   others: (response, { name }, send) => {
     send({ ...response, id: ((response.id ?? 0) + 1) & 0xffff });
     send({ ...response, questions: [{ type: 'A', name: `not-${name}` }] });

@@ -1,4 +1,4 @@
-// A DNS server in a network of its own.
+// A DNS server in its own network.
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -50,12 +50,12 @@ export class DnsProgram {
     await this.#order({ zone });
   }
 
-  /** How it answers from now on. */
+  /** Changes its behaviour. */
   async behave(mode: DnsMode): Promise<void> {
     await this.#order({ mode });
   }
 
-  /** Its port is closed from now on. */
+  /** Closes its port. */
   async stop(): Promise<void> {
     this.#program?.kill('SIGKILL');
     await this.#program?.exited;

@@ -1,4 +1,4 @@
-// enjamb as an administrator runs it: the command, a configuration file, signals.
+// enjamb, run by its command, a configuration file and signals.
 
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -12,34 +12,34 @@ import { until, withinMs } from './waiting.ts';
 
 const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url));
 const START_MS = 20_000;
-/** What the command itself promises, and a little. */
+/** A little more than the limit that the command promises. */
 const STOP_MS = 12_000;
 
 export interface EnjambOptions {
   readonly folder: string;
   /** Holds the certificate of the host already. */
   readonly certificates: string;
-  /** Trusted besides the well-known authorities. */
+  /** Further trusted authorities. */
   readonly caPath?: string;
-  /** Name servers such as "127.0.0.1:5353", in the order of asking; none: the system's. */
+  /** Name servers such as "127.0.0.1:5353", in order; empty: the system's. */
   readonly dns: string | readonly string[];
   /** Lines of TOML for the top of the file. */
   readonly config?: readonly string[];
-  /** Where it listens ("*": everywhere), and for whom, when it is not the one that is tested. The ports are always the same. */
+  /** Its address ("*": all) and domain, if it is not the tested server. The ports are always the same. */
   readonly address?: string;
   readonly domain?: string;
   /** Default: that of this machine. */
   readonly network?: Network;
   /** How many files and sockets it may have open. Default: as many as this process. */
   readonly descriptors?: number;
-  /** Another path to the checkout that it is run from. */
+  /** Another path to the checkout. */
   readonly checkout?: string;
   /** Words before the command that starts it, such as those of setpriv(1). */
   readonly prefix?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** What is logged, one object per line. */
+/** A line of the log. */
 export interface LogLine {
   readonly msg: string;
   readonly level: string;
@@ -93,7 +93,7 @@ export class Enjamb {
       .map((line) => JSON.parse(line) as LogLine);
   }
 
-  /** Resolves with the first log line, also of the past, that fits. */
+  /** Resolves with the first matching log line, past or future. */
   async logged(fits: (line: LogLine) => boolean, limitMs: number): Promise<LogLine> {
     const found = await this.#running.line(
       (line) => line.startsWith('{') && fits(JSON.parse(line) as LogLine),
@@ -110,7 +110,7 @@ export class Enjamb {
     assert.deepEqual(exit, { code: 0, signal: null }, `enjamb stops in order:\n${program.tail()}`);
   }
 
-  /** Reads configuration and certificates anew, as at SIGHUP. */
+  /** Reloads configuration and certificates, as at SIGHUP. */
   async reload(): Promise<void> {
     const count = () => this.log.filter(({ msg }) => msg === 'reloaded').length;
     const before = count();
@@ -118,13 +118,13 @@ export class Enjamb {
     await until('a reload', () => (count() > before ? true : undefined), START_MS);
   }
 
-  /** The process is gone before anything can be written or said. */
+  /** Kills the process, which can write and send nothing more. */
   async kill9(): Promise<void> {
     this.#running.kill('SIGKILL');
     await this.#running.exited;
   }
 
-  /** Starts it again with the data that it has. */
+  /** Starts it again with its data. */
   async start(): Promise<void> {
     assert.ok(!this.#program?.isRunning, 'enjamb does not run yet');
     const { caPath, folder, network, descriptors, prefix = [], env, checkout } = this.#options;

@@ -1,4 +1,4 @@
-// A TCP proxy that can be a good line, a dead one, a cut one, or none.
+// A TCP proxy that forwards, drops, cuts or refuses.
 
 import { once } from 'node:events';
 import { createServer, type Server, Socket } from 'node:net';
@@ -6,15 +6,15 @@ import { atEnd, type Clean } from '../../support/clean-up.ts';
 import { BETWEEN } from './addresses.ts';
 
 /**
- * forward: bytes go through. drop: bytes vanish and nobody is told, connections seem to be made. refuse: connections
- * end at once; those that exist are left alone.
+ * forward: passes bytes on. drop: discards bytes silently, and accepts connections. refuse: closes new connections
+ * immediately, and leaves existing ones open.
  */
 export type LineState = 'forward' | 'drop' | 'refuse';
 
 interface Pair {
   readonly near: Socket;
   readonly far: Socket;
-  /** Bytes are missing: no end of it can ever go on. */
+  /** Whether bytes were dropped, so that the connection cannot continue. */
   isBroken: boolean;
 }
 
@@ -25,7 +25,7 @@ export class Line {
   #state: LineState = 'forward';
   /** Connections that were opened through it. */
   opened = 0;
-  /** Bytes that vanished. */
+  /** The number of dropped bytes. */
   dropped = 0;
 
   private constructor(target: { address: string; port: number }) {
@@ -58,7 +58,7 @@ export class Line {
     return this.#state;
   }
 
-  /** A line that heals resets what lost bytes on it, as the systems at both ends would at the next retransmission. */
+  /** When the line heals, resets connections that lost bytes, like the systems at both ends would. */
   set state(state: LineState) {
     this.#state = state;
     if (state !== 'forward') return;
@@ -73,12 +73,12 @@ export class Line {
     }
   }
 
-  /** Resets all connections for the side that opened them; the other one is told nothing. */
+  /** Resets all connections for the side that opened them; the other side notices nothing. */
   cutNear(): void {
     for (const pair of this.#pairs) this.#cutOne(pair, pair.near);
   }
 
-  /** Resets all connections for the side that accepted them; the other one is told nothing. */
+  /** Resets all connections for the side that accepted them; the other side notices nothing. */
   cutFar(): void {
     for (const pair of this.#pairs) this.#cutOne(pair, pair.far);
   }

@@ -1,4 +1,4 @@
-// Networks of the tests' own (network namespaces of Linux, so they need root), and a cable between two of them that can
+// Separate networks (network namespaces of Linux, which need root), and a cable between two of them that can
 // be unplugged.
 
 import assert from 'node:assert/strict';
@@ -10,7 +10,7 @@ interface Command {
   readonly args: readonly string[];
 }
 
-/** Programs in it reach each other over loopback, and nobody else but over a cable. */
+/** Programs in it reach each other over loopback, and others only over a cable. */
 export class Network {
   readonly name: string;
 
@@ -44,7 +44,7 @@ export class Network {
     assert.equal(code, 0, stderr);
   }
 
-  /** Whether somebody listens there. */
+  /** Whether a program listens on this port. */
   async accepts(host: string, port: number): Promise<boolean> {
     const knock = { command: 'bash', args: ['-c', `exec 3<>/dev/tcp/${host}/${port}`] };
     const { command, args } = this.enter(knock);

@@ -1,4 +1,4 @@
-// A child process with its output by lines; whatever happens, it does not outlive the tests.
+// A child process with its output by lines. It never outlives the tests.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
@@ -23,7 +23,7 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Programs that run now, for the moment when the tests are ended from outside. */
+/** Running programs, which are killed if the tests are ended by a signal. */
 const running = new Set<Program>();
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -90,7 +90,7 @@ export class Program {
     try {
       process.kill(-this.#child.pid, signal);
     } catch (error) {
-      // It has ended, and we have not heard of it yet.
+      // It has ended, but its exit event has not arrived.
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
   }

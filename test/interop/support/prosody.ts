@@ -14,7 +14,7 @@ import { Program, run } from './program.ts';
 import { until, withinMs } from './waiting.ts';
 
 const MODULES = fileURLToPath(new URL('./prosody-modules', import.meta.url));
-/** What every test needs. */
+/** The modules that every test needs. */
 const MODULES_ENABLED = [
   'roster',
   'saslauth',
@@ -40,7 +40,7 @@ export interface ProsodyOptions {
   readonly secureAuth?: boolean;
   /** False: other servers are offered no TLS, and not asked for it. Default true. */
   readonly encryption?: boolean;
-  /** Besides those that every test needs. */
+  /** Further modules. */
   readonly modules?: readonly string[];
   /** Lines of Lua for the top of its configuration. */
   readonly config?: readonly string[];
@@ -54,7 +54,7 @@ export interface ProsodyOptions {
 export interface WireStanza {
   /** Milliseconds since 1970. */
   readonly at: number;
-  /** As Prosody sees it. */
+  /** From the view of Prosody. */
   readonly dir: 'in' | 'out';
   readonly element: Element;
 }
@@ -85,7 +85,7 @@ export class Prosody {
     return prosody;
   }
 
-  /** Starts it again with the data that it has. */
+  /** Starts it again with its data. */
   async start(): Promise<void> {
     assert.ok(!this.#program?.isRunning, 'Prosody does not run yet');
     this.#program = new Program(this.#t, 'prosody', {
@@ -107,7 +107,7 @@ export class Prosody {
     await until('Prosody listens', isUp, START_MS);
   }
 
-  /** The process is gone before anything can be written or said. */
+  /** Kills the process, which can write and send nothing more. */
   async kill9(): Promise<void> {
     this.#running.kill('SIGKILL');
     await this.#running.exited;
@@ -127,7 +127,7 @@ export class Prosody {
     await this.shell('s2s', 'closeall', domain);
   }
 
-  /** The real addresses of all who are in a room, or undefined when there is no such room. */
+  /** The real addresses of the occupants of a room; `undefined` if it does not exist. */
   async occupants(room: string): Promise<string[] | undefined> {
     const host = room.slice(room.indexOf('@') + 1);
     const answer = await this.shell(
@@ -159,7 +159,7 @@ export class Prosody {
     });
   }
 
-  /** What a room service keeps is gone. */
+  /** Deletes the data of the room service. */
   async forgetRooms(service: string): Promise<void> {
     const folder = service.replaceAll('.', '%2e');
     await rm(join(this.#folder, 'data', folder), { recursive: true, force: true });

@@ -1,4 +1,4 @@
-// What scenes in rooms have in common: what they look for, and how a room shows that somebody is in it.
+// Common parts of tests with rooms: the notice, self-pings, and the proof that a client is in a room.
 
 import assert from 'node:assert/strict';
 import { type Element, NS } from '../../../src/xml/index.ts';
@@ -7,13 +7,13 @@ import type { Prosody, WireStanza } from './prosody.ts';
 import type { ReceivedStanza, SlixmppClient } from './slixmpp.ts';
 import { until } from './waiting.ts';
 
-/** The configured `ping_muc_delay`, in ms: also the earliest moment of a notice. */
+/** The configured `ping_muc_delay`, in ms, before which no notice is sent. */
 export const DELAY_MS = 2_000;
-/** No notice comes later than that after the delay. */
+/** The time after the delay within which notices are sent. */
 export const WINDOW_MS = 7_000;
 /** `ping_muc_give_up` by default. */
 export const GIVE_UP_MS = 10 * DELAY_MS;
-/** The first question waits until the room service has started again. After half of the delay it would be repeated. */
+/** The first question waits until the room service is up. It would be repeated after half of the delay. */
 export const PATIENT = 'ping_muc_timeout = 15';
 export const CONFIG = [`ping_muc_delay = ${DELAY_MS / 1000}`];
 
@@ -27,7 +27,7 @@ export function statusCodes(element: Element): string[] {
   return codes.map((status) => status.attrs.code ?? '');
 }
 
-/** A presence that tells a client that it fell out for a technical reason. */
+/** Whether a presence is a notice. */
 export function isNotice(element: Element): boolean {
   return element.is('presence') && statusCodes(element).includes('333');
 }
@@ -36,7 +36,7 @@ export function noticesIn(stanzas: readonly ReceivedStanza[]): ReceivedStanza[] 
   return stanzas.filter(({ element }) => isNotice(element));
 }
 
-/** Pings from somebody's full JID to itself in a room (XEP-0410), as Prosody received them. */
+/** The self-pings (XEP-0410) of a full JID that Prosody received. */
 export async function selfPings(prosody: Prosody, user: string, room: string): Promise<WireStanza[]> {
   const isSelfPing = ({ dir, element }: WireStanza): boolean =>
     dir === 'in' &&
@@ -68,7 +68,7 @@ export async function answeredSelfPing(
   );
 }
 
-/** Proves membership by what only members get: `speaker` says something in the room, and both hear it. */
+/** Proves that a client is in the room by a message of `speaker`, which both get. */
 export async function hears(listener: SlixmppClient, speaker: SlixmppClient, room: string): Promise<void> {
   const body = `Do you hear me? ${Math.random()}`;
   speaker.send(room, body, 'groupchat');
@@ -81,7 +81,7 @@ export function asText(stanzas: readonly ReceivedStanza[]): string[] {
   return stanzas.map(({ element }) => element.toString());
 }
 
-/** What a client got, without what was said in the room. */
+/** The stanzas that a client got, without messages of the room. */
 export function besidesTalk(stanzas: readonly ReceivedStanza[]): string[] {
   return asText(stanzas.filter(({ element }) => !element.is('message')));
 }

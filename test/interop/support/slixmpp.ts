@@ -1,4 +1,4 @@
-// A client made with slixmpp, in a process of its own.
+// A client made with slixmpp, in its own process.
 
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
@@ -21,7 +21,7 @@ export interface Login {
   readonly password: string;
   readonly host: string;
   readonly port: number;
-  /** The only one that may be used. Default: the client's own choice. */
+  /** The only mechanism to use. Default: the client's choice. */
   readonly mechanism?: string;
   /** Default "starttls", without which the client does not go on. */
   readonly tls?: 'starttls' | 'direct' | 'none';
@@ -83,12 +83,12 @@ export class SlixmppClient {
     return client;
   }
 
-  /** Does not wait for the outcome: a report "session", "failed_auth", "untrusted" … */
+  /** Does not wait for the result, which is a report "session", "failed_auth", "untrusted" … */
   beginLogin(login: Login): void {
     this.#do('login', { ...login, ca: this.#caPath });
   }
 
-  /** @throws AssertionError when it is refused. */
+  /** @throws AssertionError if it is refused */
   async login(login: Login): Promise<SessionReport> {
     this.beginLogin(login);
     const outcome = await this.#next('session', 'refused', 'untrusted', 'disconnected');
@@ -154,7 +154,7 @@ export class SlixmppClient {
     await this.#next('disconnected');
   }
 
-  /** Drops the connection without a word. */
+  /** Drops the connection without closing the stream. */
   async cut(): Promise<void> {
     this.#do('cut', {});
     await this.#next('disconnected');

@@ -1,4 +1,4 @@
-// Somebody who says numbers, one after the other, and what becomes of each.
+// A sender of numbered messages, and the fate of each.
 
 import { type Element, NS } from '../../../src/xml/index.ts';
 import type { ReceivedStanza, SlixmppClient } from './slixmpp.ts';
@@ -6,20 +6,20 @@ import type { ReceivedStanza, SlixmppClient } from './slixmpp.ts';
 export interface TalkOptions {
   readonly type?: 'chat' | 'groupchat';
   readonly everyMs?: number;
-  /** What comes before the number. */
+  /** The text before the number. */
   readonly word?: string;
 }
 
-/** What has become of all that was said. */
+/** The fate of all sent numbers. */
 export interface Count {
   readonly said: number;
   /** Returned with an error. */
   readonly bounced: number;
-  /** Neither heard nor returned. */
+  /** Neither received nor returned. */
   readonly lost: readonly number[];
-  /** Heard more than once, or heard and returned. */
+  /** Received more than once, or received and returned. */
   readonly twice: readonly number[];
-  /** In the order in which they were heard first. */
+  /** In the order of their first arrival. */
   readonly firsts: readonly number[];
 }
 
@@ -30,10 +30,10 @@ export class Talk {
   readonly #everyMs: number;
   readonly #word: string;
   #timer: NodeJS.Timeout | undefined;
-  /** When each number was said, in ms since 1970. */
+  /** When each number was sent, in ms since 1970. */
   readonly saidAt: number[] = [];
 
-  /** Begins at once. */
+  /** Starts immediately. */
   constructor(from: SlixmppClient, to: string, options: TalkOptions = {}) {
     const { type = 'chat', everyMs = 40, word = 'number' } = options;
     this.#from = from;
@@ -61,13 +61,13 @@ export class Talk {
 
   /** The numbers among some stanzas, in order. */
   heard(stanzas: readonly ReceivedStanza[]): number[] {
-    // What a room tells of its past to those who come is not said again (XEP-0045 §7.2.15).
+    // The history of a room does not count as another arrival (XEP-0045 §7.2.13).
     const isNews = (it: Element) =>
       it.attrs.type === this.#type && !(this.#type === 'groupchat' && it.getChild('delay', NS.DELAY));
     return this.#numbers(stanzas, isNews, 'body');
   }
 
-  /** What has come to the one whom it is said to, and has come back. */
+  /** The received and the returned stanzas. */
   count(there: readonly ReceivedStanza[], back: readonly ReceivedStanza[]): Count {
     const heard = this.heard(there);
     const returned = this.#numbers(back, (it) => it.attrs.type === 'error', 'id');

@@ -1,10 +1,10 @@
-// Waiting with a limit, for what other processes do in their own time.
+// Waits for other processes, with time limits.
 
 import { setTimeout as pause } from 'node:timers/promises';
 
 const POLL_MS = 25;
 
-/** @throws Error that names `what` when the promise takes longer. */
+/** @throws Error with `what` if the promise takes longer */
 export async function withinMs<T>(limitMs: number, what: string, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -17,7 +17,7 @@ export async function withinMs<T>(limitMs: number, what: string, promise: Promis
   }
 }
 
-/** Asks again and again what tells nobody of its changes. Resolves with the first answer that is not undefined. */
+/** Polls until the answer is not `undefined`, and resolves with it. */
 export async function until<T>(
   what: string,
   ask: () => T | undefined | Promise<T | undefined>,
@@ -32,7 +32,7 @@ export async function until<T>(
   }
 }
 
-/** For scenes that are about time itself: resolves at that moment (ms since 1970). */
+/** Resolves at this time (ms since 1970). */
 export async function untilTime(at: number): Promise<void> {
   await pause(Math.max(0, at - Date.now()));
 }

@@ -1,4 +1,4 @@
-// A wall clock of one program's own, by libfaketime. Its monotonic clock and its timers go on undisturbed, as they do
+// A separate wall clock for one program, by libfaketime. Its monotonic clock and its timers are not affected, like
 // when an administrator, or NTP, sets the clock of the machine.
 
 import { writeFile } from 'node:fs/promises';
@@ -31,7 +31,7 @@ export class WallClock {
     };
   }
 
-  /** From now on it is ahead of this machine's clock by so many days, or behind it. */
+  /** Sets it some days ahead of this machine's clock, or behind it. */
   async jumpTo(days: number): Promise<void> {
     await writeFile(this.#file, `${days < 0 ? '' : '+'}${days}d\n`);
   }

@@ -1,4 +1,4 @@
-// A small internet: DNS, enjamb with its users, Prosody with its rooms, the lines between the two, and clients.
+// A small internet: DNS, enjamb with users, Prosody with rooms, the lines between them, and clients.
 
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -14,7 +14,7 @@ import { type Login, SlixmppClient } from './slixmpp.ts';
 export interface WorldOptions {
   /** Puts a proxy on each way between the servers. */
   readonly proxies?: boolean;
-  /** False: there is only enjamb. */
+  /** False: without Prosody. */
   readonly prosody?: boolean;
   /** Both sides demand valid certificates. Default false. */
   readonly secureAuth?: boolean;
@@ -22,7 +22,7 @@ export interface WorldOptions {
   readonly encryption?: boolean;
   /** Both sides trust the authority that signed all certificates. Default true. */
   readonly caTrusted?: boolean;
-  /** Of enjamb's process. */
+  /** The environment of enjamb's process. */
   readonly env?: Readonly<Record<string, string>>;
   /** When the certificates become valid, in ms since 1970. Default: now. */
   readonly certificatesSince?: number;
@@ -34,7 +34,7 @@ export interface WorldOptions {
 
 export interface World {
   readonly enjamb: Enjamb;
-  /** @throws Error when the world was made without. */
+  /** @throws Error if the world was made without Prosody */
   readonly prosody: Prosody;
   readonly dns: DnsFixture;
   /** Of this test, with all logs. */
@@ -56,7 +56,7 @@ export interface World {
 
 export const PASSWORD = 'wherefore art thou 7';
 
-/** Everything in it ends with the test; when the test failed, the folder with all logs stays and is named. */
+/** Starts everything, which ends with the test. If the test fails, the folder with all logs stays, and is printed. */
 export async function world(t: TestContext, options: WorldOptions = {}): Promise<World> {
   const folder = await temporaryFolder(t);
   const certificates = join(folder, 'certs');
@@ -135,7 +135,7 @@ async function proxies(t: TestContext): Promise<{ toProsody: Line; toEnjamb: Lin
   };
 }
 
-/** RFC 6120 §3.2.1: SRV records lead to the servers, or to the proxies before them. */
+/** RFC 6120 §3.2.1: SRV records with the addresses of the servers, or of the proxies before them. */
 function zone(lines: { toProsody: Line; toEnjamb: Line } | undefined): Record<string, ZoneEntry> {
   const enjamb = lines ? 'between.example' : 'enjamb.example';
   const prosody = lines ? 'between.example' : 'prosody.example';

@@ -1,8 +1,8 @@
-// What programs with windows keep in SQLite: their settings, and the messages that they show.
+// The SQLite databases of graphical programs: their settings, and the messages that they show.
 
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 
-/** Runs statements on a database that is made when it is not there. */
+/** Runs statements on a database, which is created if necessary. */
 export function write(
   file: string,
   statements: readonly (readonly [sql: string, ...SQLInputValue[]])[],
@@ -15,7 +15,7 @@ export function write(
   }
 }
 
-/** The number that a query gives; 0 while the program has not made its tables. */
+/** The number that a query returns; 0 before the program has created its tables. */
 export function count(file: string, sql: string, ...values: SQLInputValue[]): number {
   try {
     const database = new DatabaseSync(file, { readOnly: true });

@@ -143,7 +143,7 @@ const MOUNTS = [
   'mount --bind authorities.pem /etc/ssl/certs/ca-certificates.crt',
   'exec "$@"',
 ].join(' && ');
-/** Why no program with windows can be run on this machine; undefined: it can. */
+/** The reason why graphical programs cannot run on this machine; `undefined` if they can. */
 export async function whyNoDesktop(): Promise<string | undefined> {
   const { code } = await run('unshare', [...NAMESPACES, '--fork', 'true']);
   if (code !== 0) return 'no namespaces of our own here';
@@ -155,5 +155,5 @@ export async function whyNoDesktop(): Promise<string | undefined> {
 }
 
 const ALONE = [...NAMESPACES, '--fork', '--kill-child', 'sh', '-c', MOUNTS, 'sh'];
-/** Some programs refuse to run as root, which they would be under a root who runs the tests. */
+/** Runs a command as another user, because some programs refuse to run as root. */
 const AS_SOMEBODY = ['unshare', '--user', '--map-user=1000', '--map-group=1000'];

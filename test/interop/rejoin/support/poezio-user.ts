@@ -1,4 +1,4 @@
-// Poezio, as somebody uses it who types and reads its screen.
+// Poezio, used by its keys and its screen.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { Terminal } from '../../support-clients/terminal.ts';
 import type { RoomUser, RoomUserOptions } from './room-user.ts';
 import { occurrences } from './screen.ts';
 
-/** It outlives its terminal unless its parent takes it along; and it refuses to run as root. */
+/** It would outlive its terminal, so its parent ends it. It refuses to run as root. */
 const UNDER = `unshare --fork --kill-child ${process.getuid?.() === 0 ? '--user --map-user=1000 --map-group=1000' : ''}`;
 
 export class PoezioUser implements RoomUser {

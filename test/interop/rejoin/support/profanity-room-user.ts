@@ -1,4 +1,4 @@
-// Profanity, as somebody uses it who types its commands and reads its screen.
+// Profanity, used by its commands and its screen.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Somebody in a room, at some client program, in the words that all such programs share.
+// A user in a room, with any client program: the common interface.
 
 export interface RoomUser {
   /** Such as "Gajim". */
@@ -8,11 +8,11 @@ export interface RoomUser {
   readonly nick: string;
   /** Starts the program, which logs in and joins. Resolves when it shows that it is in the room. */
   enter(room: string): Promise<void>;
-  /** How many times the program shows this, said by anybody in the room. */
+  /** The number of times that the program shows this message of the room. */
   shown(text: string): Promise<number>;
-  /** Says something in the room, as its user does: nothing is clicked before. */
+  /** Sends a message to the room as its user does, without a click before. */
   say(text: string): Promise<void>;
-  /** Keeps what is on its screen, for people. @param name of the file, without its ending */
+  /** Stores a picture of its screen. @param name the file name without extension */
   picture(name: string): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-// Everybody in one room of a real Prosody: each through enjamb at another client program, and one who speaks.
+// One room of a real Prosody with a speaker and several client programs, each with an account of enjamb.
 
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
@@ -21,7 +21,7 @@ import { SlixmppRoomUser } from './slixmpp-room-user.ts';
 
 export const ROOM = `orchard@${ROOMS}`;
 const ENTER_MS = 60_000;
-/** Where programs look that cannot be told a port. */
+/** The port of programs in which it cannot be configured. */
 const C2S_PORT = 5222;
 
 export interface Scene {
@@ -33,13 +33,13 @@ export interface Scene {
 
 export interface SceneOptions {
   readonly config: readonly string[];
-  /** Where the speaker has an account: at Prosody the fault does not concern the speaker. */
+  /** The server of the speaker; at Prosody the fault does not affect the speaker. */
   readonly speakerAt: 'enjamb' | 'prosody';
-  /** Whether programs with windows take part. */
+  /** Whether graphical programs take part. */
   readonly desktops: boolean;
 }
 
-/** Everybody is in the room, and has heard the speaker. */
+/** All programs are in the room, and show the speaker's message. */
 export async function scene(t: TestContext, options: SceneOptions): Promise<Scene> {
   const there = await world(t, { proxies: true, config: options.config });
   const folder = await temporaryFolder(t);

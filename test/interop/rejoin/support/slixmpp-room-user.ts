@@ -1,4 +1,4 @@
-// A program made with slixmpp, such as a bot, which does what slixmpp does by itself.
+// A program made with slixmpp, such as a bot, with the default behaviour of slixmpp.
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -30,6 +30,7 @@ import { type Dial, dialer, resolverFor } from './s2s/dial.ts';
 import { measureLinks } from './s2s/metrics.ts';
 import { LinkPool, type LinkPoolContext } from './s2s/pool.ts';
 import { MAX_UNACKNOWLEDGED_BYTES } from './s2s/unacknowledged.ts';
+import type { Derive } from './sasl/accounts.ts';
 import { readBudgets } from './session/read-rate.ts';
 import { openStorage, storesFor } from './storage/index.ts';
 import type { StorageDriver } from './storage/stores.ts';
@@ -48,6 +49,8 @@ export interface ServerParts {
   readonly faults?: Faults;
   /** How other servers are reached; default: DNS and TCP. */
   readonly dial?: Dial;
+  /** How accounts make keys of passwords. */
+  readonly derive?: Derive;
   /** Default: the storage that the configuration names. */
   readonly openStorage?: typeof openStorage;
 }
@@ -95,7 +98,7 @@ export class Server implements ServerContext {
   #storage: StorageDriver | undefined;
 
   constructor(parts: ServerParts) {
-    const { config, log, clock = systemClock, faults = new Faults(log), dial } = parts;
+    const { config, log, clock = systemClock, faults = new Faults(log), dial, derive } = parts;
     this.config = config;
     this.#openStorage = parts.openStorage ?? openStorage;
     this.log = log;
@@ -108,6 +111,7 @@ export class Server implements ServerContext {
     this.#shared = {
       negotiating: this.#negotiating,
       protection: loginProtection(config, this.clock),
+      derive,
     };
     this.#c2s = this.#clientContext();
     this.router.clients = clientDoor(this.#c2s);

@@ -3,7 +3,7 @@
 import type { C2SSession, Host, HostOrigin } from '../api/session.ts';
 import type { HostConfig } from '../config/config.ts';
 import { HOST_OPTIONS } from '../config/core-options.ts';
-import { Accounts } from '../sasl/accounts.ts';
+import { Accounts, type Derive } from '../sasl/accounts.ts';
 import type { Stores } from '../storage/stores.ts';
 import type { Faults } from '../util/faults.ts';
 import type { Logger } from '../util/logger.ts';
@@ -35,6 +35,7 @@ export interface HostShared {
   readonly negotiating?: Iterable<Negotiating>;
   /** Default: logins are not limited. */
   readonly protection?: LoginProtection;
+  readonly derive?: Derive | undefined;
 }
 
 export class LocalHost implements Host {
@@ -67,7 +68,7 @@ export class LocalHost implements Host {
     stores: Stores,
     log: Logger,
     faults: Faults,
-    { negotiating = [], protection = {} }: HostShared = {},
+    { negotiating = [], protection = {}, derive }: HostShared = {},
   ) {
     this.config = config;
     this.domain = config.domain;
@@ -77,7 +78,7 @@ export class LocalHost implements Host {
     this.hooks = new Hooks(this.faults);
     this.stores = stores;
     this.sessions = new SessionTable((user) => stores.hold(user));
-    this.accounts = new Accounts(stores, { domain: config.domain });
+    this.accounts = new Accounts(stores, { domain: config.domain, derive });
     this.logins = new Logins({
       ...protection,
       accounts: this.accounts,

@@ -63,7 +63,8 @@ const NOBODY = 'no body';
 export interface AccountsOptions {
   readonly domain: string;
   readonly clock?: Clock;
-  readonly derive?: Derive;
+  /** Default: `deriveKeys`, with more iterations than RFC 7677 §4 asks for. */
+  readonly derive?: Derive | undefined;
 }
 
 export class Accounts implements Credentials {
@@ -101,7 +102,7 @@ export class Accounts implements Credentials {
 
   /** @throws AccountError 'exists', 'unusable-password' */
   async create(user: string, password: string): Promise<Account> {
-    const keys = await keysOf(user, password);
+    const keys = await this.#keysOf(user, password);
     return this.#changes.run(user, async () => {
       if (await this.#accounts.get(user)) throw new AccountError('exists', user);
       const stored = { enabled: true, createdAt: this.#clock.now(), keys };
@@ -113,7 +114,7 @@ export class Accounts implements Credentials {
 
   /** @throws AccountError 'not-found', 'unusable-password' */
   async setPassword(user: string, password: string): Promise<void> {
-    const keys = await keysOf(user, password);
+    const keys = await this.#keysOf(user, password);
     await this.#change(user, (stored) => ({ ...stored, keys }));
   }
 
@@ -215,19 +216,19 @@ export class Accounts implements Credentials {
     if (!stored) throw new AccountError('not-found', user);
     return stored;
   }
+
+  async #keysOf(user: string, password: string): Promise<Record<ScramHash, ScramKeys>> {
+    const checked = checkPassword(password);
+    if ('fault' in checked) throw new AccountError('unusable-password', user, PASSWORD_FAULTS[checked.fault]);
+    const { prepared } = checked;
+    const [sha1, sha256] = await Promise.all([
+      this.#derive(prepared, { hash: 'sha1' }),
+      this.#derive(prepared, { hash: 'sha256' }),
+    ]);
+    return { sha1, sha256 };
+  }
 }
 
 function publicAccount(user: string, { enabled, createdAt }: StoredAccount): Account {
   return { user, enabled, createdAt };
-}
-
-async function keysOf(user: string, password: string): Promise<Record<ScramHash, ScramKeys>> {
-  const checked = checkPassword(password);
-  if ('fault' in checked) throw new AccountError('unusable-password', user, PASSWORD_FAULTS[checked.fault]);
-  const { prepared } = checked;
-  const [sha1, sha256] = await Promise.all([
-    deriveKeys(prepared, { hash: 'sha1' }),
-    deriveKeys(prepared, { hash: 'sha256' }),
-  ]);
-  return { sha1, sha256 };
 }

@@ -19,6 +19,7 @@ import { silentLogger } from '../../../src/util/logger.ts';
 import { MetricRegistry } from '../../../src/util/metrics.ts';
 import { FakeClock } from '../../support/clock.ts';
 import { connectedPair, type RawPeer } from '../../support/duplex.ts';
+import { cheapKeys } from '../../support/server.ts';
 
 export const DOMAIN = 'im.example.com';
 export const PASSWORD = 'r0m30myr0m30';
@@ -95,7 +96,8 @@ export async function startHarness(t: TestContext, options: HarnessOptions = {})
   const router = new Router(clock, silentLogger, faults);
   const storage = await openStorage({ driver: 'memory', dataPath: '' });
   t.after(() => storage.close());
-  const shared = options.limitsLogins === true ? { protection: loginProtection(config, clock) } : {};
+  const protection = options.limitsLogins === true ? loginProtection(config, clock) : {};
+  const shared = { protection, derive: cheapKeys };
   for (const host of config.hosts) {
     const stores = storesFor(storage, host.domain);
     router.hosts.set(host.domain, new LocalHost(host, stores, silentLogger, faults, shared));

@@ -1,10 +1,14 @@
-// A room service on another server, as scriptable as the real ones are different.
+// A room service on another server that knows who is in, and not much more; its answers can be replaced one by one. A
+// service with people, history and an archive: fake-rooms/service.ts.
 
 import type { Clock } from '../../src/util/clock.ts';
 import { type Element, xml } from '../../src/xml/element.ts';
-import { errorReply, StanzaError, type StanzaErrorDetails } from '../../src/xml/errors.ts';
+import { errorReply, StanzaError } from '../../src/xml/errors.ts';
 import { NS } from '../../src/xml/namespaces.ts';
+import { failure, result, splitAddress } from './fake-rooms/replies.ts';
 import type { Harness, HarnessPeer } from './module-harness.ts';
+
+export { failure, result };
 
 /** Answers a stanza: a reply, or nothing at all. */
 export type Script = (stanza: Element) => Element | undefined;
@@ -86,7 +90,7 @@ export class FakeRooms {
 
   /** What a service of the better kind answers (XEP-0410 §3.3, with `item-not-found` where there is no room). */
   answerPing(stanza: Element): Element | undefined {
-    const [room, nick] = split(stanza.attrs.to);
+    const [room, nick] = splitAddress(stanza.attrs.to);
     const occupants = this.rooms.get(room);
     if (!occupants) return failure(stanza, 'item-not-found', { by: this.domain });
     const own = occupants.get(stanza.attrs.from ?? '');
@@ -121,7 +125,7 @@ export class FakeRooms {
   }
 
   #presence(stanza: Element): void {
-    const [room, nick] = split(stanza.attrs.to);
+    const [room, nick] = splitAddress(stanza.attrs.to);
     const full = stanza.attrs.from ?? '';
     if (stanza.attrs.type === 'probe') this.#say(this.onProbe?.(stanza));
     else if (stanza.attrs.type === undefined && stanza.getChild('x', NS.MUC))
@@ -164,7 +168,7 @@ export class FakeRooms {
   }
 
   #message(stanza: Element): void {
-    const [room] = split(stanza.attrs.to);
+    const [room] = splitAddress(stanza.attrs.to);
     const nick = this.rooms.get(room)?.get(stanza.attrs.from ?? '');
     if (nick === undefined) this.#say(failure(stanza, 'not-acceptable', { type: 'modify', by: room }));
     else this.chat(room, nick, stanza.getChildText('body') ?? '');
@@ -173,19 +177,6 @@ export class FakeRooms {
   #say(stanza: Element | undefined): void {
     if (stanza) this.peer.says(stanza);
   }
-}
-
-export function result(request: Element, ...payload: Element[]): Element {
-  const { id, from, to } = request.attrs;
-  return xml('iq', { type: 'result', id, from: to, to: from }, ...payload);
-}
-
-export function failure(
-  request: Element,
-  condition: ConstructorParameters<typeof StanzaError>[0],
-  details: StanzaErrorDetails = {},
-): Element {
-  return errorReply(request, new StanzaError(condition, details))!;
 }
 
 export function info(
@@ -210,9 +201,4 @@ export function presence(
     { type, from, to },
     xml('x', NS.MUC_USER, item, ...codes.map((code) => xml('status', { code }))),
   );
-}
-
-function split(address = ''): [room: string, nick: string] {
-  const slash = address.indexOf('/');
-  return slash < 0 ? [address, ''] : [address.slice(0, slash), address.slice(slash + 1)];
 }

@@ -17,6 +17,8 @@ import type { ClientModel } from './client_model.ts';
 interface Stay {
   /** Position in the room's record from which on the client must get everything. */
   from: number;
+  /** From here on it may get everything, if the server asks for history: it was said while the room was asked to let it in. */
+  earliest: number;
   /** Positions that nobody can give to the client any more. */
   readonly lost: Set<number>;
   /** A person or a rule has removed the client, or destroyed the room, and the client does not know yet. */
@@ -40,6 +42,8 @@ const BUDGET_MS = 10 * 60_000;
 const BUDGET_GAP_MS = 5 * 60_000;
 /** A join is unanswered for this long at least before it counts as lost. */
 const ANSWER_MS = 30_000;
+/** Joins ask for whole seconds of history, and services round as well. */
+const WHOLE_SECONDS_MS = 2_500;
 const REPLACED_MS = 15_000;
 /** A room that a join of ours has created may be given up again. */
 const CREATED_MS = 120_000;
@@ -174,6 +178,9 @@ export class Judge {
     const record = this.#recordOf(room.jid);
     if (client.joinIds.has(join.attrs.id ?? '')) {
       stay.from = record.length;
+      const askedAt = (client.joinedAt.get(room.jid) ?? 0) + this.#service.behaviour.clockSkewMs;
+      const early = record.findLastIndex(({ at }) => at < askedAt - WHOLE_SECONDS_MS);
+      stay.earliest = Math.min(early + 1, record.length);
       stay.lost.clear();
       return;
     }
@@ -247,7 +254,7 @@ export class Judge {
     const stay = this.#stay(client.full, jid);
     const record = this.#recordOf(jid);
     const what = `${client.full} in ${jid}`;
-    let position = stay.from;
+    let position = stay.earliest;
     for (const { body } of client.view(jid).messages) {
       const found = record.findIndex((spoken, i) => i >= position && spoken.body === body);
       if (found < 0) {
@@ -262,7 +269,7 @@ export class Judge {
 
   #checkSkipped(what: string, record: readonly Spoken[], from: number, to: number, stay: Stay): void {
     for (let i = from; i < to; i++)
-      if (!stay.lost.has(i)) this.#blame(`${what}: has not got ${record[i]!.body}`);
+      if (i >= stay.from && !stay.lost.has(i)) this.#blame(`${what}: has not got ${record[i]!.body}`);
   }
 
   #checkWritten(client: ClientModel): void {
@@ -289,6 +296,7 @@ export class Judge {
     const key = `${full} ${room}`;
     const stay = this.#stays.get(key) ?? {
       from: 0,
+      earliest: 0,
       lost: new Set(),
       isExpelled: false,
       isRefused: false,

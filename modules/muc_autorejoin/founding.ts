@@ -1,7 +1,7 @@
 // Rooms that a join of the server has made anew (XEP-0045 §10.1). Allowed only where anybody may make the room: it was open,
 // by what it said about itself. A room that was for members must not come back as one for all.
 
-import { type IqAnswer, NS, newId, xml } from 'enjamb/api';
+import { NS, newId, xml } from 'enjamb/api';
 import type { Context } from './context.ts';
 import type { Place } from './memory.ts';
 import type { Rejoining } from './rejoining.ts';
@@ -38,6 +38,7 @@ export class Founding {
     const { session, room } = place;
     const form = xml('query', NS.MUC_OWNER, xml('x', { xmlns: NS.DATA_FORMS, type: 'submit' }));
     const iq = xml('iq', { type: 'set', id: newId(), from: `${session.jid}`, to: room.jid }, form);
-    this.#rejoins.request(place, rejoining, iq, UNLOCK_MS, (_answer: IqAnswer) => {});
+    const goOn = this.#rejoins.waits(place, rejoining);
+    this.#context.module.askIq(iq, { timeoutMs: UNLOCK_MS, onAnswer: goOn });
   }
 }

@@ -1,28 +1,55 @@
 // The messages that a client has missed: between the last one that it was sent and those that came while it was let in.
 
 import type { Context } from './context.ts';
-import { give, type HeldStanza } from './held.ts';
+import { giveCopies, type HeldMessage } from './held.ts';
 import type { Place } from './memory.ts';
 import type { Rejoining } from './rejoining.ts';
-import { missed, type Said } from './ring.ts';
+import { behind, heardMarks, Marks, note, type Said, withoutRepeats } from './ring.ts';
 import type { Sleepers } from './sleeping.ts';
 
 /** The newest of one room that a client is given. */
 const MAX_MESSAGES = { asleep: 200, connected: 1_000 };
 
-type Candidate = HeldStanza & { readonly said: Said };
+/** What the archive of a room has for those of ours that it had lost. */
+export interface ArchiveResult {
+  readonly messages: readonly HeldMessage[];
+  /** Nothing is missing before the first message, or between two. */
+  readonly isComplete: boolean;
+}
 
-/** Gives the client what it has missed, in the order of the room, each message once. */
-export function giveMissed(context: Context, sleepers: Sleepers, place: Place, { held }: Rejoining): void {
+export interface Gap {
+  /** Not sent to the client, in the order of the room, each once. */
+  readonly messages: HeldMessage[];
+  /** Others may be missing. */
+  readonly isOpen: boolean;
+}
+
+/** What the client has missed: in the archive, then in the history with which the room has answered the join. */
+export function gapOf({ room, heard }: Place, { held }: Rejoining, archive: ArchiveResult | undefined): Gap {
+  const archived = archive?.messages ?? [];
+  const { rest: history, isFound } = behind(held.history, new Marks(archived.map(({ mark }) => mark)));
+  const all = isFound || archived.length === 0 ? [...archived, ...history] : [...archived, ...held.history];
+  const { rest, isFound: isJoined } = behind(all, heardMarks(room.ring, heard));
+  const live = new Marks(held.live.map(({ mark }) => mark).filter((mark) => mark !== undefined));
+  const messages = withoutRepeats(rest).filter(({ mark }) => !live.has(mark));
+  return { messages, isOpen: !isJoined && heard !== undefined && archive?.isComplete !== true };
+}
+
+/** Gives the client what it has missed. Returns the last message, if there is one. */
+export function giveGap(
+  context: Context,
+  sleepers: Sleepers,
+  { session, room }: Place,
+  gap: Gap,
+): Said | undefined {
   const { metrics } = context;
-  const { session, room, heard } = place;
-  const { messages, isOpen } = missed(room.ring, heard, held.history as Candidate[]);
-  const live = new Set(held.live.map(({ said }) => said));
-  const fresh = messages.filter(({ said }) => !live.has(said));
-  const given = fresh.slice(-MAX_MESSAGES[session.connected ? 'connected' : 'asleep']);
-  if (isOpen) metrics.openGaps.add();
+  const given = gap.messages.slice(-MAX_MESSAGES[session.connected ? 'connected' : 'asleep']);
+  if (gap.isOpen) metrics.openGaps.add();
   metrics.messages.of('given').add(given.length);
-  metrics.messages.of('left_out').add(fresh.length - given.length);
+  metrics.messages.of('left_out').add(gap.messages.length - given.length);
   sleepers.given(session, given.length);
-  give(session, given);
+  let last: Said | undefined;
+  for (const { mark } of given) last = note(room.ring, mark);
+  giveCopies(session, given);
+  return last;
 }

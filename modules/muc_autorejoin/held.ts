@@ -2,12 +2,16 @@
 
 import type { ByteBudget, C2SSession, Element, FlatElement } from 'enjamb/api';
 import { flatBytes, LazyElement } from 'enjamb/api/stream';
-import type { Said } from './ring.ts';
+import type { Mark } from './ring.ts';
 
 export interface HeldStanza {
   readonly flat: FlatElement;
-  /** Of a message. */
-  readonly said: Said | undefined;
+  /** Of a message that a client may have missed. */
+  readonly mark: Mark | undefined;
+}
+
+export interface HeldMessage extends HeldStanza {
+  readonly mark: Mark;
 }
 
 /** Of one place. */
@@ -24,7 +28,7 @@ export class Held {
   /** People, until the room has let the client in. */
   readonly people: HeldStanza[] = [];
   /** The room's history, as it answers a join. */
-  readonly history: HeldStanza[] = [];
+  readonly history: HeldMessage[] = [];
   /** Live stanzas, in their order. */
   readonly live: HeldStanza[] = [];
 
@@ -33,14 +37,14 @@ export class Held {
   }
 
   /** Returns false when there is no room for it. */
-  add(list: HeldStanza[], stanza: Element, said?: Said): boolean {
+  add(list: HeldStanza[], stanza: Element, mark?: Mark): boolean {
     const flat = stanza.flattened;
     const bytes = flatBytes(flat);
     if (this.#count >= MAX_STANZAS || this.#bytes + bytes > MAX_BYTES || !this.#total.take(bytes))
       return false;
     this.#count++;
     this.#bytes += bytes;
-    list.push({ flat, said });
+    list.push({ flat, mark });
     return true;
   }
 
@@ -55,4 +59,10 @@ export class Held {
 
 export function give(session: C2SSession, stanzas: Iterable<HeldStanza>): void {
   for (const { flat } of stanzas) session.send(new LazyElement(flat));
+}
+
+/** The same of what was sent to another client. */
+export function giveCopies(session: C2SSession, stanzas: Iterable<HeldStanza>): void {
+  const to = `${session.jid}`;
+  for (const { flat } of stanzas) session.send(new LazyElement({ ...flat, attrs: { ...flat.attrs, to } }));
 }

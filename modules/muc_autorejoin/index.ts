@@ -126,7 +126,7 @@ function loadSilent(context: Context, places: Places, kept: Data): Rejoins {
   const { sessions } = module.host;
   const rejoins = new Rejoins(context, places, new Budget(kept.tries, now));
   const founding = new Founding(context, rejoins);
-  const inquiries = new Inquiries(context);
+  const inquiries = new Inquiries(context, rejoins.archives);
   const takeover = new Takeover({
     context,
     rejoins,
@@ -134,6 +134,7 @@ function loadSilent(context: Context, places: Places, kept: Data): Rejoins {
     talked: () => {},
     configured: ({ room }) => inquiries.configured(room),
   });
+  module.hook('message/full', (event) => rejoins.archives.take(event), 'guard');
   module.observe('presence/full', (event) => takeover.presence(event, sessions.get(event.to)));
   module.observe('message/full', (event) => takeover.message(event, sessions.get(event.to)));
   module.hook('c2s-out', ({ element }) => (takeover.stops(element) ? 'held' : undefined));

@@ -10,6 +10,7 @@ import {
   type StanzaEvent,
   xml,
 } from 'enjamb/api';
+import type { Archives } from './archives.ts';
 import type { Context } from './context.ts';
 import { factsIn } from './facts.ts';
 import type { Place, RoomMemory } from './memory.ts';
@@ -25,13 +26,16 @@ interface Queue {
 
 export class Inquiries {
   readonly #context: Context;
+  readonly #archives: Archives;
   /** By remote. */
   readonly #queues = new Map<string, Queue>();
   /** Rooms that will be asked. */
   readonly #planned = new WeakSet<RoomMemory>();
 
-  constructor(context: Context) {
+  /** @param archives to be asked where a room begins */
+  constructor(context: Context, archives: Archives) {
     this.#context = context;
+    this.#archives = archives;
   }
 
   /** A client has been let in. */
@@ -65,6 +69,7 @@ export class Inquiries {
   learn(room: RoomMemory, answer: IqAnswer): void {
     if (answer.kind !== 'answer') return;
     room.facts = factsIn(answer.stanza, this.#context.rooms.seed) ?? room.facts;
+    if (room.facts?.hasArchive) this.#archives.findEnd(room);
   }
 
   #enqueue(room: RoomMemory): void {

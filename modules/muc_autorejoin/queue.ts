@@ -83,6 +83,11 @@ export class RemoteQueue {
     return this.#isHeavy;
   }
 
+  /** Whether this client is let in before the others of its room. */
+  isLed(place: Place): boolean {
+    return this.#lanes.get(place.room)?.leader === place;
+  }
+
   /** The client waits for its turn. */
   add(place: Place, delayMs = 0): void {
     const lane = this.#lanes.get(place.room) ?? this.#open(place.room);

@@ -11,7 +11,7 @@ export interface Rejoining {
   id: string | undefined;
   /** Runs until the room has answered, then until its history is over. */
   readonly timer: ResettableTimer;
-  /** The last change and message that the room has sent to this client since. */
+  /** The last change, and the last live message, that the room has sent to this client since. */
   seen: number;
   heard: Said | undefined;
   /** The nick under which the client knows itself. */
@@ -41,7 +41,7 @@ export function newRejoining(place: Place, clock: ElapsedClock, bytes: ByteBudge
     id: undefined,
     timer: new ResettableTimer(clock),
     seen: place.seen,
-    heard: place.heard,
+    heard: undefined,
     nick: place.join.nick,
     known: new Map(),
     shown: new Set(),
@@ -66,7 +66,7 @@ export function beginAnswer(
   rejoining.subject = undefined;
   rejoining.isPartial = false;
   rejoining.seen = place.seen;
-  rejoining.heard = place.heard;
+  rejoining.heard = undefined;
   rejoining.nick = place.join.nick;
   rejoining.known = new Map(known);
   rejoining.shown.clear();

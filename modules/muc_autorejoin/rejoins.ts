@@ -4,7 +4,6 @@ import {
   ByteBudget,
   type C2SSession,
   type Exports,
-  type IqAnswer,
   inChunks,
   Jid,
   newId,
@@ -12,11 +11,12 @@ import {
   type StanzaError,
 } from 'enjamb/api';
 import { Absences } from './absent.ts';
+import { Archives } from './archives.ts';
 import type { Budget } from './budget.ts';
 import type { Context } from './context.ts';
 import { Echoes } from './echoes.ts';
 import { FormerClients } from './former.ts';
-import { giveMissed } from './gap.ts';
+import { gapOf, giveGap } from './gap.ts';
 import { give, MAX_TOTAL_BYTES } from './held.ts';
 import { RETRIES, refusalBy } from './losses.ts';
 import type { Join, Place } from './memory.ts';
@@ -48,6 +48,7 @@ export class Rejoins {
   /** Of all stanzas that are held. */
   readonly heldBytes = new ByteBudget(MAX_TOTAL_BYTES);
   readonly former: FormerClients;
+  readonly archives: Archives;
   readonly echoes: Echoes;
 
   constructor(context: Context, places: Places, budget: Budget) {
@@ -58,6 +59,7 @@ export class Rejoins {
       join: (place) => this.#join(place),
       readyAt: (place) => this.#readyAt(place),
     });
+    this.archives = new Archives(context, this.heldBytes);
     this.echoes = new Echoes(context);
     this.former = new FormerClients(() => context.now());
     this.#patience = new Patience(context, (place) => this.#impatient(place));
@@ -111,6 +113,7 @@ export class Rejoins {
     const rejoining = this.#active.get(place);
     if (rejoining === undefined) return;
     this.#await(place, rejoining);
+    if (place.join.state === 'gone' && !this.#enter(place, newId())) return this.forget(place);
     this.#queues.of(place).add(place);
   }
 
@@ -199,32 +202,27 @@ export class Rejoins {
   /** The room has let the client in, and has said so to it. */
   arrived(place: Place, rejoining: Rejoining): void {
     place.state = 'catching-up';
-    this.#queues.of(place).answered(place);
+    const queue = this.#queues.of(place);
+    queue.answered(place);
+    if (queue.isLed(place)) {
+      const goOn = this.waits(place, rejoining);
+      if (!this.archives.ask(place, goOn)) rejoining.waitsFor--;
+    }
     rejoining.timer.set(HISTORY_MS, () => {
       rejoining.isHistoryOver = true;
       this.progress(place, rejoining);
     });
   }
 
-  /** Asks the room something that the client, and the others of the room, wait for. */
-  request(
-    place: Place,
-    rejoining: Rejoining,
-    iq: Stanza,
-    timeoutMs: number,
-    onAnswer: (answer: IqAnswer) => void,
-  ): void {
+  /** The client, and with it the others of the room, waits until the returned function is called. */
+  waits(place: Place, rejoining: Rejoining): () => void {
     const { id } = rejoining;
     rejoining.waitsFor++;
-    this.#context.module.askIq(iq, {
-      timeoutMs,
-      onAnswer: (answer) => {
-        if (rejoining.id !== id || !this.#active.has(place)) return; // It was lost again.
-        rejoining.waitsFor--;
-        onAnswer(answer);
-        this.progress(place, rejoining);
-      },
-    });
+    return () => {
+      if (rejoining.id !== id || !this.#active.has(place)) return; // It was lost again.
+      rejoining.waitsFor--;
+      this.progress(place, rejoining);
+    };
   }
 
   /** Something that the client waits for has come. */
@@ -244,7 +242,9 @@ export class Rejoins {
   /** Gives the client what it has missed, and then what has come meanwhile: the room is as if it had never lost the client. */
   #catchUp(place: Place, rejoining: Rejoining): void {
     const { held, subject, lostAt } = rejoining;
-    giveMissed(this.#context, this.#sleepers, place, rejoining);
+    const gap = gapOf(place, rejoining, this.archives.of(place.room));
+    const last = giveGap(this.#context, this.#sleepers, place, gap);
+    rejoining.heard ??= last;
     if (subject) give(place.session, [subject]);
     give(place.session, held.live);
     place.again++;
@@ -262,7 +262,7 @@ export class Rejoins {
     place.state = 'in';
     place.seen = Math.max(place.seen, rejoining.seen);
     if (rejoining.isLate) this.echoes.await(place);
-    place.heard = rejoining.heard;
+    place.heard = rejoining.heard ?? place.heard;
     place.heardAt = this.#context.now();
     this.#end(place);
   }

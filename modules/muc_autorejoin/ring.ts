@@ -4,15 +4,22 @@ import { detach, NS, type Stanza } from 'enjamb/api';
 import { isStampOf } from 'enjamb/xep';
 import { contentPrint, type Print, textPrint } from './prints.ts';
 
-/** One message that a room has sent. */
-export interface Said {
-  /** Counts the messages of the room. */
-  readonly position: number;
+/** What tells a message from others of its room. */
+export interface Mark {
   /** The id that the room gave it (XEP-0359). */
   readonly id: string | undefined;
   /** Of its sender's nick and its id. */
   readonly print: Print;
 }
+
+/** One message that a room has sent. */
+export interface Said extends Mark {
+  /** Counts the messages of the room. */
+  readonly position: number;
+}
+
+/** What a client has heard that joined before anything was said. */
+export const NOTHING: Said = { position: 0, id: undefined, print: Number.NaN };
 
 export interface Ring {
   /** The oldest first. */
@@ -25,25 +32,24 @@ export const RING_SIZE = 32;
 /** Longer ids are not kept. */
 const MAX_ID = 256;
 
-/** The message, as the ring has it or will have it. */
-export function said(
-  ring: Ring,
-  room: string,
-  nick: string | undefined,
-  message: Stanza,
-  seed: number,
-): Said {
-  const id = idBy(room, message);
+export function markOf(room: string, nick: string | undefined, message: Stanza, seed: number): Mark {
   const { id: own } = message.attrs;
   const print = own === undefined ? contentPrint(message, seed) : textPrint(`${nick ?? ''}\n${own}`, seed);
-  for (let i = ring.last.length - 1; i >= 0; i--) {
-    const known = ring.last[i]!;
-    if (id !== undefined && known.id !== undefined ? known.id === id : known.print === print) return known;
-  }
-  const added = { position: ++ring.count, id, print };
+  return { id: idBy(room, message), print };
+}
+
+/** The message, as the ring has it or has it from now on. */
+export function note(ring: Ring, mark: Mark): Said {
+  const known = ring.last.findLast((one) => isSame(one, mark));
+  if (known) return known;
+  const added = { position: ++ring.count, id: mark.id, print: mark.print };
   ring.last.push(added);
   if (ring.last.length > RING_SIZE) ring.last.shift();
   return added;
+}
+
+function isSame(a: Mark, b: Mark): boolean {
+  return a.id !== undefined && b.id !== undefined ? a.id === b.id : a.print === b.print;
 }
 
 /** The `stanza-id` of the room; only the room may speak in its own name (XEP-0359 §3). */
@@ -58,25 +64,55 @@ function idBy(room: string, { children }: Stanza): string | undefined {
   return undefined;
 }
 
-/**
- * The messages that a client has not been sent, out of those that the room has. `all` is in the order of the room.
- * `isOpen`: none of them is one that the client has, so messages before them may be missing.
- */
-export function missed<M extends { readonly said: Said }>(
-  ring: Ring,
-  heard: Said | undefined,
-  all: readonly M[],
-): { readonly messages: M[]; readonly isOpen: boolean } {
-  const had =
-    heard === undefined ? [] : [heard, ...ring.last.filter((one) => one.position <= heard.position)];
-  const ids = new Set(had.map(({ id }) => id).filter((id) => id !== undefined));
-  const prints = new Set(had.map(({ print }) => print));
-  let last = all.findLastIndex(({ said: { id } }) => id !== undefined && ids.has(id));
-  if (last < 0) last = all.findLastIndex(({ said: { print } }) => prints.has(print));
-  return { messages: withoutRepeats(all.slice(last + 1)), isOpen: last < 0 && heard !== undefined };
+/** Messages by their marks. */
+export class Marks {
+  readonly #ids = new Set<string>();
+  readonly #prints = new Set<Print>();
+
+  constructor(marks: Iterable<Mark>) {
+    for (const mark of marks) this.add(mark);
+  }
+
+  add({ id, print }: Mark): void {
+    if (id !== undefined) this.#ids.add(id);
+    this.#prints.add(print);
+  }
+
+  hasId({ id }: Mark): boolean {
+    return id !== undefined && this.#ids.has(id);
+  }
+
+  hasPrint({ print }: Mark): boolean {
+    return this.#prints.has(print);
+  }
+
+  has(mark: Mark): boolean {
+    return this.hasId(mark) || this.hasPrint(mark);
+  }
 }
 
-function withoutRepeats<M extends { readonly said: Said }>(all: readonly M[]): M[] {
-  const seen = new Set<Said>();
-  return all.filter(({ said: one }) => !seen.has(one) && seen.add(one));
+interface Marked {
+  readonly mark: Mark;
+}
+
+/** What follows the last of `all` that is among these: by the room's ids, or else by the senders' (after new ids, say). */
+export function behind<M extends Marked>(all: readonly M[], these: Marks): { rest: M[]; isFound: boolean } {
+  let last = all.findLastIndex(({ mark }) => these.hasId(mark));
+  if (last < 0) last = all.findLastIndex(({ mark }) => these.hasPrint(mark));
+  return { rest: all.slice(last + 1), isFound: last >= 0 };
+}
+
+/** What the client has been sent, as far as that is known. */
+export function heardMarks(ring: Ring, heard: Said | undefined): Marks {
+  if (heard === undefined) return new Marks([]);
+  return new Marks([heard, ...ring.last.filter(({ position }) => position <= heard.position)]);
+}
+
+export function withoutRepeats<M extends Marked>(all: readonly M[]): M[] {
+  const seen = new Marks([]);
+  return all.filter(({ mark }) => {
+    const isNew = !seen.has(mark);
+    seen.add(mark);
+    return isNew;
+  });
 }

@@ -31,7 +31,7 @@ import {
 import { contentPrint, textPrint } from './prints.ts';
 import type { Rejoining } from './rejoining.ts';
 import type { Rejoins } from './rejoins.ts';
-import { type Said, said } from './ring.ts';
+import { type Mark, markOf, note, type Said } from './ring.ts';
 import { entryOf } from './rooms.ts';
 
 type Received = Readonly<StanzaEvent>;
@@ -259,24 +259,30 @@ export class Takeover {
     if (isSubject(stanza)) return this.#subject(place, rejoining, stanza);
     if (from.resource === undefined && isConfiguration(stanza)) this.#parts.configured(place);
     const isDelayed = stanza.getChild('delay', NS.DELAY) !== undefined;
+    const { seed } = this.#context.rooms;
     const isTalk = isDelayed || isKept(stanza);
-    const { rooms } = this.#context;
-    const one = isTalk ? said(place.room.ring, place.room.jid, from.resource, stanza, rooms.seed) : undefined;
-    if (rejoining === undefined) {
-      const isEcho =
-        isDelayed && this.#rejoins.echoes.has(place) && one!.position <= (place.heard?.position ?? 0);
-      if (one) this.#heard(place, one, isDelayed);
-      return isEcho ? 'stopped' : 'passes';
+    const mark = isTalk ? markOf(place.room.jid, from.resource, stanza, seed) : undefined;
+    if (rejoining === undefined) return mark && this.#isEcho(place, mark, isDelayed) ? 'stopped' : 'passes';
+    if (!isDelayed) {
+      rejoining.isHistoryOver = true;
+      if (mark) rejoining.heard = note(place.room.ring, mark);
     }
-    if (one) rejoining.heard = one;
-    if (!isDelayed) rejoining.isHistoryOver = true;
     const { held } = rejoining;
-    if (!held.add(isDelayed ? held.history : held.live, stanza, one)) {
+    if (!held.add(isDelayed ? held.history : held.live, stanza, mark)) {
       this.#rejoins.overflow(place, rejoining);
       return 'passes';
     }
     this.#rejoins.progress(place, rejoining);
     return 'stopped';
+  }
+
+  /** Notes a message to a client that is in. Returns whether it is in a late answer to a join, and was sent before. */
+  #isEcho(place: Place, mark: Mark, isDelayed: boolean): boolean {
+    const one = note(place.room.ring, mark);
+    const isEcho =
+      isDelayed && this.#rejoins.echoes.has(place) && one.position <= (place.heard?.position ?? 0);
+    this.#heard(place, one, isDelayed);
+    return isEcho;
   }
 
   #heard(place: Place, one: Said, isDelayed: boolean): void {
@@ -294,7 +300,7 @@ export class Takeover {
       return isEcho ? 'stopped' : 'passes';
     }
     rejoining.seen = Math.max(rejoining.seen, seq);
-    if (seq > place.seen) rejoining.subject = { flat: stanza.flattened, said: undefined };
+    if (seq > place.seen) rejoining.subject = { flat: stanza.flattened, mark: undefined };
     rejoining.isHistoryOver = true;
     this.#rejoins.progress(place, rejoining);
     return 'stopped';

@@ -1,0 +1,253 @@
+// The archives of rooms (XEP-0313): one walk for all clients that a room has lost.
+//
+//   forward from the oldest message that each of them has heard; if more follow than fit on a page, or the archive does not
+//   know that message, backward from the newest message, to that page or to what the clients have heard
+
+import {
+  BoundedMap,
+  type ByteBudget,
+  detach,
+  type Element,
+  type IqAnswer,
+  NS,
+  newId,
+  type StanzaEvent,
+  xml,
+} from 'enjamb/api';
+import { flatBytes } from 'enjamb/api/stream';
+import { type Archived, unwrap } from './archived.ts';
+import type { Context } from './context.ts';
+import type { ArchiveResult } from './gap.ts';
+import type { Place, RoomMemory } from './memory.ts';
+import { heardMarks, type Mark, Marks, NOTHING, note, type Said } from './ring.ts';
+
+/** One walk through the archive of a room. */
+interface Walk {
+  readonly place: Place;
+  readonly queryId: string;
+  /** What the clients have heard. */
+  readonly heard: Marks;
+  readonly done: () => void;
+  /** The pages so far, in the order of the room. */
+  messages: Archived[];
+  /** The page that is arriving. */
+  page: Archived[];
+  /** The first page, if the walk began forward: it ends the walk backward. */
+  forward: Archived[];
+  isBackward: boolean;
+  pages: number;
+  bytes: number;
+}
+
+interface Kept {
+  readonly result: ArchiveResult;
+  readonly bytes: number;
+}
+
+const PAGE = 100;
+const MAX_PAGES = 10;
+/** Of one walk. */
+const MAX_BYTES = 2 * 1024 * 1024;
+/** For one page. */
+const PAGE_MS = 10_000;
+/** For the whole walk: longer the clients do not wait. */
+const WALK_MS = 10_000;
+/** How long the others of a room have to be let in before the archive is asked again. */
+const KEPT_MS = 60_000;
+/** Walks that are over, whose results may be late. */
+const MAX_FINISHED = 1_000;
+
+export class Archives {
+  readonly #context: Context;
+  readonly #total: ByteBudget;
+  readonly #walks = new Map<string, Walk>();
+  readonly #finished = new BoundedMap<string, true>(MAX_FINISHED);
+  readonly #kept = new Map<RoomMemory, Kept>();
+
+  /** @param total for all that is held */
+  constructor(context: Context, total: ByteBudget) {
+    this.#context = context;
+    this.#total = total;
+  }
+
+  /** What a walk has found, for all clients that the room had lost. */
+  of(room: RoomMemory): ArchiveResult | undefined {
+    return this.#kept.get(room)?.result;
+  }
+
+  /** Asks in the name of this client, the first that the room has let in. Returns false if there is nothing to ask. */
+  ask(place: Place, done: () => void): boolean {
+    const { room } = place;
+    const heard = oldestHeard(room);
+    const isUseful = this.#context.settings.asksArchives && room.facts?.hasArchive && heard !== undefined;
+    if (!isUseful || this.#kept.has(room)) return false;
+    const walk = newWalk(place, heard, done);
+    this.#walks.set(walk.queryId, walk);
+    this.#context.after(WALK_MS, () => this.#end(walk, false, 'timeout'));
+    this.#request(walk, heard.id === undefined ? xml('before') : xml('after', {}, heard.id));
+    return true;
+  }
+
+  /**
+   * Nothing was heard in this room yet: asks what was said last, so that later messages can be told from earlier ones,
+   * whatever the clock of the room says.
+   */
+  findEnd(room: RoomMemory): void {
+    const [place] = room.places;
+    if (room.ring.count > 0 || !this.#context.settings.asksArchives || place?.state !== 'in') return;
+    const walk = newWalk(place, undefined, () => {});
+    this.#walks.set(walk.queryId, walk);
+    this.#context.module.askIq(queryOf(walk, 1, xml('before')), {
+      overhead: true,
+      onAnswer: (answer) => {
+        this.#walks.delete(walk.queryId);
+        this.#finished.set(walk.queryId, true);
+        this.#total.give(walk.bytes);
+        const fin = finOf(answer);
+        const last = fin?.getChild('set', NS.RSM)?.getChildText('last');
+        if (fin) learnEnd(room, walk.page.at(-1)?.mark ?? (last === undefined ? undefined : onlyId(last)));
+      },
+    });
+  }
+
+  /** Takes the results of our walks, so that no client sees them. */
+  take({ stanza, from, to }: Readonly<StanzaEvent>): 'handled' | undefined {
+    if (this.#walks.size === 0 && this.#finished.size === 0) return undefined;
+    const result = stanza.getChild('result', NS.MAM);
+    const queryId = result?.attrs.queryid ?? '';
+    const walk = this.#walks.get(queryId);
+    if (result === undefined) return undefined;
+    if (walk === undefined) return this.#finished.has(queryId) ? 'handled' : undefined;
+    const { room, session } = walk.place;
+    if (`${from}` !== room.jid || !to.equals(session.jid)) return undefined;
+    const archived = unwrap(result, room.jid, this.#context.rooms.seed);
+    if (archived) this.#collect(walk, archived);
+    return 'handled';
+  }
+
+  #collect(walk: Walk, archived: Archived): void {
+    const bytes = flatBytes(archived.flat);
+    if (walk.bytes + bytes > MAX_BYTES || !this.#total.take(bytes))
+      return this.#end(walk, false, 'too large');
+    walk.bytes += bytes;
+    walk.page.push(archived);
+  }
+
+  #request(walk: Walk, position: Element): void {
+    const { module } = this.#context;
+    const { queryId } = walk;
+    walk.page = [];
+    walk.pages++;
+    module.askIq(queryOf(walk, PAGE, position), {
+      timeoutMs: PAGE_MS,
+      onAnswer: (answer) => {
+        if (this.#walks.get(queryId) === walk) this.#answered(walk, answer);
+      },
+    });
+  }
+
+  #answered(walk: Walk, answer: IqAnswer): void {
+    if (answer.kind === 'timeout') return this.#end(walk, false, 'timeout');
+    const fin = finOf(answer);
+    if (fin === undefined) {
+      const isUnknown = answer.stanza.getChild('error')?.getChild('item-not-found', NS.STANZAS) !== undefined;
+      if (isUnknown && !walk.isBackward) return this.#goBackward(walk);
+      return this.#end(walk, false, 'refused');
+    }
+    const isComplete = fin.attrs.complete === 'true' || fin.attrs.complete === '1';
+    if (!walk.isBackward) this.#forwardPage(walk, isComplete);
+    else this.#backwardPage(walk, isComplete, fin.getChild('set', NS.RSM)?.getChildText('first'));
+  }
+
+  #forwardPage(walk: Walk, isComplete: boolean): void {
+    walk.messages = walk.page;
+    if (isComplete) return this.#end(walk, true, 'complete');
+    walk.forward = walk.page;
+    walk.messages = [];
+    this.#goBackward(walk);
+  }
+
+  #goBackward(walk: Walk): void {
+    walk.isBackward = true;
+    this.#request(walk, xml('before'));
+  }
+
+  #backwardPage(walk: Walk, isComplete: boolean, first: string | undefined): void {
+    walk.messages = [...walk.page, ...walk.messages];
+    const ends = new Marks(walk.forward.map(({ mark }) => mark));
+    const isMet = walk.page.some(({ mark }) => ends.has(mark) || walk.heard.has(mark));
+    if (isComplete || isMet) return this.#end(walk, true, 'complete');
+    if (first === undefined || walk.pages >= MAX_PAGES) return this.#end(walk, false, 'too large');
+    this.#request(walk, xml('before', {}, first));
+  }
+
+  #end(walk: Walk, isComplete: boolean, outcome: string): void {
+    if (!this.#walks.delete(walk.queryId)) return;
+    const { room } = walk.place;
+    this.#finished.set(walk.queryId, true);
+    this.#context.metrics.archives.of(outcome).add();
+    if (!isComplete)
+      this.#context.module.log.debug('archive of a room not read', { room: room.jid, outcome });
+    // Until the pages have met, the oldest messages are not next to the newest ones: those count.
+    const messages = isComplete ? [...walk.forward, ...walk.messages] : walk.messages;
+    const kept = { result: { messages, isComplete }, bytes: walk.bytes };
+    this.#kept.set(room, kept);
+    this.#context.after(KEPT_MS, () => this.#forget(room, kept));
+    walk.done();
+  }
+
+  #forget(room: RoomMemory, kept: Kept): void {
+    if (this.#kept.get(room) !== kept) return;
+    this.#kept.delete(room);
+    this.#total.give(kept.bytes);
+  }
+}
+
+/** The oldest message that is the last one of a client which the room had lost. */
+function oldestHeard({ places }: RoomMemory): Said | undefined {
+  let oldest: Said | undefined;
+  for (const { state, heard } of places) {
+    if (state === 'in' || heard === undefined) continue;
+    if (oldest === undefined || heard.position < oldest.position) oldest = heard;
+  }
+  return oldest;
+}
+
+/** XEP-0313 §4, with a page of XEP-0059. */
+function queryOf({ place: { session, room }, queryId }: Walk, max: number, position: Element): Element {
+  const set = xml('set', NS.RSM, xml('max', {}, String(max)), position);
+  const query = xml('query', { xmlns: NS.MAM, queryid: queryId }, set);
+  return xml('iq', { type: 'set', id: newId(), from: `${session.jid}`, to: room.jid }, query);
+}
+
+function finOf(answer: IqAnswer): Element | undefined {
+  if (answer.kind !== 'answer' || answer.stanza.attrs.type !== 'result') return undefined;
+  return answer.stanza.getChild('fin', NS.MAM);
+}
+
+/** `mark`: of the last message; `undefined` if there is none. */
+function learnEnd(room: RoomMemory, mark: Mark | undefined): void {
+  if (room.ring.count > 0) return; // Something was said meanwhile.
+  const end = mark === undefined ? NOTHING : note(room.ring, mark);
+  for (const place of room.places) if (place.state === 'in') place.heard ??= end;
+}
+
+/** The last message is none that rooms send to new occupants. */
+function onlyId(id: string): Mark {
+  return { id: detach(id.slice(0, 256)), print: Number.NaN };
+}
+
+function newWalk(place: Place, heard: Said | undefined, done: () => void): Walk {
+  return {
+    place,
+    queryId: newId(),
+    heard: heardMarks(place.room.ring, heard),
+    done,
+    messages: [],
+    page: [],
+    forward: [],
+    isBackward: heard?.id === undefined,
+    pages: 0,
+    bytes: 0,
+  };
+}

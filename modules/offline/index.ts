@@ -6,7 +6,7 @@ import { KeptMessages, type OfflineState } from './kept-messages.ts';
 
 /**
  * Keeps messages for users without a client that takes messages, until a client has them. The sender gets an answer only
- * if the message cannot be stored. Memory per user with messages: what they take, and the ids of those that are sent.
+ * if the message cannot be stored. Memory per user with messages: their sizes, and the ids of those that were sent.
  */
 export default defineModule({
   name: 'offline',

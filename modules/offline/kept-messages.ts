@@ -118,7 +118,7 @@ export class KeptMessages {
     }
   }
 
-  /** The session is over: what it had no room for goes to another client that is there. */
+  /** The session has ended: messages that it had no room for go to another available client. */
   ended(session: C2SSession): void {
     const user = session.jid.local ?? '';
     if (this.#state.unfinished.get(user) !== session) return;

@@ -14,7 +14,7 @@ export function isTrue(value: string | undefined): boolean {
   return value === 'true' || value === '1';
 }
 
-/** `undefined` for what is not a number of seconds. */
+/** Returns `undefined` for anything but a number of seconds. */
 export function secondsOf(text: string | undefined): number | undefined {
   return text !== undefined && /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined;
 }

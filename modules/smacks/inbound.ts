@@ -20,7 +20,7 @@ export interface Inbound extends Handled {
   readonly waiting: Batch[];
   /** The peer has asked while work was under way. */
   isOwed: boolean;
-  /** Tells the peer what it is owed. */
+  /** Sends the owed `<a/>`. */
   readonly tell: () => void;
   /** Called once when nothing is under way any more. */
   whenIdle?: (() => void) | undefined;

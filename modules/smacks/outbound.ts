@@ -6,7 +6,7 @@ export interface Entry {
 }
 
 export interface Outbound<T extends Entry> {
-  /** The peer's last h: what was sent before the first in the queue, modulo 2^32 (§4). */
+  /** The peer's last h: the number of stanzas before the first in the queue, modulo 2^32 (§4). */
   acknowledged: number;
   bytes: number;
   readonly queue: T[];
@@ -22,7 +22,7 @@ export function sentCount({ acknowledged, queue }: Outbound<Entry>): number {
 }
 
 /**
- * Removes what the peer has acknowledged, and returns it. Returns `undefined`, and changes nothing, if fewer stanzas were
+ * Removes acknowledged stanzas, and returns them. Returns `undefined`, and changes nothing, if fewer stanzas were
  * sent.
  */
 export function acknowledge<T extends Entry>(outbound: Outbound<T>, h: number): readonly T[] | undefined {

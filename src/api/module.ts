@@ -1,4 +1,4 @@
-// What a module is, and what it is given.
+// The definition of a module, and the server as a module sees it.
 
 import type { Command, CommandRegistry } from '../admin/commands.ts';
 import type { Infer, Options } from '../config/options.ts';
@@ -92,7 +92,7 @@ export interface Module<O extends Options = Options> {
    * @throws StanzaError with which a handler refuses; another error for a handler that fails
    */
   fire<N extends AnsweredEvent>(event: N, payload: Payload<N>): Answer<N> | undefined;
-  /** Asks the other modules of this host. A handler that throws has said nothing; its error is logged. */
+  /** Asks the other modules of this host. The answer of a handler that throws is undefined; its error is logged. */
   ask<N extends AnsweredEvent>(event: N, payload: Payload<N>): Answer<N> | undefined;
   /** Tells the modules of this host what has happened. A handler that throws is logged; all others hear it too. */
   notify<N extends Notification>(event: N, payload: Payload<N>): void;

@@ -67,7 +67,7 @@ declare module 'enjamb/api' {
       { readonly session: C2SSession; readonly element: Element },
       { readonly reply: Element } | { readonly resume: C2SSession }
     >;
-    /** A client that has not authenticated sends what is only for those that have. The answer is what it is told. */
+    /** A client that has not authenticated sends an element of authenticated clients. The answer is sent to it. */
     'c2s-early-nonza': Event<{ readonly element: Element }, Element>;
     /**
      * A client that has not authenticated sends a request that is not part of the negotiation. The answer is the whole reply.

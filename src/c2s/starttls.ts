@@ -26,7 +26,7 @@ export class StarttlsStep implements Step {
     return element.is('starttls', NS.TLS);
   }
 
-  /** Agrees, shakes hands and restarts the stream; where TLS is impossible, says so and closes it (§5.4.2.2). */
+  /** Proceeds, does the handshake and restarts the stream. Without TLS, sends `<failure/>` and closes it (§5.4.2.2). */
   take(): void {
     const { stream, session } = this.#owner;
     const tls = this.#tls;

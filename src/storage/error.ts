@@ -27,7 +27,7 @@ export interface StorageErrorDetails {
   cause?: unknown;
 }
 
-/** A storage driver could not do what was asked. Its message may hold paths: for the log, never for a peer. */
+/** A failed storage operation. Its message may contain paths: for the log, never for a peer. */
 export class StorageError extends OperatorError {
   readonly condition: StorageCondition;
   readonly driver: string;
@@ -49,7 +49,7 @@ export class StorageError extends OperatorError {
     return true;
   }
 
-  /** A module that reads what it may not is a fault of the module. */
+  /** A read of an owner who is not loaded is a bug of the module. */
   override get isOfStorage(): boolean {
     return this.condition !== 'not-loaded';
   }

@@ -72,7 +72,7 @@ class HostStores implements Stores {
     this.#owners = driver.ownerLoader?.(host);
   }
 
-  // The type of the values is the caller's word: what a store holds was put there by the same module.
+  // The caller declares the type of the values: the same module has stored them.
 
   keyval<V>(name: string, options: StoreOptions = {}): KeyvalStore<V> {
     this.#assertAsBefore('keyval', name, options);

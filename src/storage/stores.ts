@@ -1,6 +1,6 @@
-// The storage contracts: what modules hold (Stores), and what a driver implements (StorageDriver). Re-exported by api.
+// The storage contracts: Stores for modules, StorageDriver for drivers. Re-exported by api.
 //
-// Values are plain JSON and are copied: what a store was given may be changed afterwards, what it gave belongs to the
+// Values are plain JSON and are copied: a value may be changed after it was stored, and a value that was read belongs to the
 // caller. A read sees every write that was issued before it on the same driver, committed or not. A write resolves
 // once it is committed. A rejected write has not happened, unless the writing thread ended during it (the cause has the
 // code WRITER_GONE): then it may have.
@@ -104,7 +104,7 @@ export interface Table<V> extends Iterable<[owner: string, value: V]> {
   /** @throws StorageError 'not-loaded' when the owner is not in memory: an empty answer would be a wrong one */
   get(owner: string): V | undefined;
   /**
-   * Changes memory immediately; resolves when committed. When it rejects, memory is what the driver has.
+   * Changes memory immediately; resolves when committed. When it rejects, memory has the value of the driver.
    * @throws StorageError 'not-loaded'
    */
   set(owner: string, value: V): Promise<void>;
@@ -179,6 +179,6 @@ export interface StorageDriver {
   purge(host: string, owner: string): Promise<void>;
   /** See `Stores.batch`. Tables follow by themselves. */
   batch(write: () => void): Promise<void>;
-  /** Commits what is queued, then closes. Idempotent; every later call is refused with 'closed'. */
+  /** Commits queued writes, then closes. Idempotent; every later call is refused with 'closed'. */
   close(): Promise<void>;
 }

@@ -29,7 +29,7 @@ export interface Page {
 
 /**
  * Reads the `<set/>` of a request; `undefined` for a request without one.
- * @throws StanzaError 'bad-request' for a number that is none, or a position together with an item
+ * @throws StanzaError 'bad-request' for an invalid number, or a position together with an item
  */
 export function readPageRequest(request: Element): PageRequest | undefined {
   const set = request.getChild('set', NS.RSM);

@@ -55,7 +55,7 @@ export class Acknowledgements {
   #request(client: Client): void {
     this.stop(client);
     client.isRequested = true;
-    // Behind what is being sent in this tick.
+    // After all stanzas of this tick.
     queueMicrotask(() => {
       if (client.isRequested) client.session.write(REQUEST);
     });

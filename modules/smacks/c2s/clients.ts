@@ -14,11 +14,11 @@ export interface Client {
   isRequested: boolean;
   /** Something has come from the client since we asked. */
   isHeard: boolean;
-  /** The client has a new stream, and has not been told yet what was handled on the old one. */
+  /** The client has a new stream, and `<resumed/>` has not been sent yet. */
   isResuming: boolean;
   /** Until the request, or until the answer to it is overdue. */
   ackTimer?: Timer | undefined;
-  /** Until the session is given up. */
+  /** Until the session ends. */
   sleepTimer?: Timer | undefined;
   /** Until the client is told without waiting for work. */
   resumeTimer?: Timer | undefined;

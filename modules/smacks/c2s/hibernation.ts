@@ -1,4 +1,4 @@
-// Sessions whose client has lost its connection and may resume (§5), and what is remembered of those given up.
+// Sessions whose client has lost its connection and may resume (§5), and the counters of ended sessions.
 
 import { BoundedMap, type C2SSession, type Module, newId, StreamError } from 'enjamb/api';
 import { streams } from 'enjamb/api/stream';
@@ -32,7 +32,7 @@ export class Hibernation {
     this.ended = module.keep('ended', endedSessions);
   }
 
-  /** What a client that wants to resume is told; `max` is in seconds, the shorter of both wishes. */
+  /** Id and time for a client that wants to resume; `max` is in seconds, the shorter of both wishes. */
   offer(wish: number | undefined): { id: string; max: number } {
     const most = Math.floor(this.#limits.timeMs / 1000);
     return { id: newId(), max: Math.min(wish ?? most, most) };
@@ -68,7 +68,7 @@ export class Hibernation {
     client.inbound.whenIdle = undefined;
   }
 
-  /** The session has ended. A client that did not end it itself may ask for it, and is told what was handled. */
+  /** The session has ended. A client that did not end it may still ask for it, and gets its counter. */
   forget(client: Client, error: Error | undefined): void {
     this.end(client);
     const { id, inbound } = client.state;

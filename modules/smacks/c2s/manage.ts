@@ -176,7 +176,7 @@ function sleepAndWake({ module, clients, acks, hibernation, resumption }: Parts)
     acks.stop(client);
     return hibernation.begin(client) ? 'sleep' : undefined;
   });
-  // Nothing new is said to the client before what it missed.
+  // Elements that the client missed are sent before new ones.
   module.hook('c2s-attach', ({ session }) => {
     const client = clients.get(session);
     if (client === undefined) return;

@@ -1,4 +1,4 @@
-// The queue of what a client has not acknowledged: how it grows, and what an acknowledgement means for senders.
+// The queue of stanzas that a client has not acknowledged.
 
 import { compactText, type Element, share } from 'enjamb/api';
 import { acknowledge } from '../outbound.ts';

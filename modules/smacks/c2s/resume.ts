@@ -9,8 +9,8 @@ import type { EndedSessions } from './hibernation.ts';
 import type { Queues } from './queue.ts';
 
 /**
- * How long a client may have to wait for the work of what it sent on the old stream. It sends again what we do not
- * acknowledge, so work that is almost done would be done twice.
+ * How long a client waits for the work of stanzas on its old stream. It sends unacknowledged stanzas again, so unfinished work
+ * would be done twice.
  */
 const WORK_MS = 5_000;
 
@@ -37,7 +37,7 @@ export class Resumption {
     if (previd === undefined || h === undefined) return { reply: failed('bad-request') };
     // Disabled or deleted since it logged in.
     if (!this.#module.host.users.isEnabled(jid.local ?? '')) return { reply: failed('not-allowed') };
-    // Sessions are found by account, then by id: nobody can try the ids of others.
+    // Sessions are found by account, then by id: a client cannot try the ids of other accounts.
     const former = this.#module.host.sessions
       .of(jid.local ?? '')
       .find(({ state }) => state.smacks?.id === previd);

@@ -7,7 +7,7 @@ import { acknowledgeUncounted, acknowledgeUpTo, isUnacknowledged, type Ledger } 
 
 /**
  * A request goes with every burst, in the same write: the peer that has handled the burst has then said so, even if it
- * is stopped a moment later. So many may be on their way at once.
+ * is stopped a moment later. At most this many are unanswered.
  */
 const MAX_REQUESTS = 32;
 /** A peer that says other things meanwhile is slow, not dead; up to this many times the limit. */
@@ -27,7 +27,7 @@ export class Acks {
   sent(ledger: Ledger): void {
     if (ledger.mode !== 'acks' || ledger.requests >= MAX_REQUESTS || ledger.isRequesting) return;
     ledger.isRequesting = true;
-    queueMicrotask(() => this.#request(ledger)); // Behind what is being sent in this tick.
+    queueMicrotask(() => this.#request(ledger)); // After all stanzas of this tick.
   }
 
   /** @throws StreamError when the peer claims to have more than it was sent, or does not say how much. */

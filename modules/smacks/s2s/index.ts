@@ -30,7 +30,7 @@ import { Resend } from './resend.ts';
 
 /** Each link may keep this much, in bytes, even when links whose peers acknowledge nothing have used up the total. */
 const FREE_BYTES = 64 * 1024;
-/** Stanzas younger than this may exceed the limits so many times: no peer can have acknowledged them yet. */
+/** Factor by which young stanzas may exceed the limits: no peer can have acknowledged them yet. */
 const BURST_MS = 5_000;
 const BURST_TIMES = 4;
 /** Memory of an entry of the queue, without its stanza. */

@@ -99,7 +99,7 @@ export interface Given {
   doubtful?: WeakRef<Stanza>;
 }
 
-/** How a stream ended, and what became of what was not acknowledged. */
+/** How a stream ended, and how many of its unacknowledged stanzas the peer had handled. */
 export interface LedgerEnd {
   readonly cause: S2SCloseCause;
   readonly error: Error | undefined;
@@ -107,7 +107,7 @@ export interface LedgerEnd {
   readonly given?: readonly Given[];
   /** How many of those were sent before the peer began to count. */
   readonly uncounted?: number;
-  /** How many of all the peer turned out to have, once it has said so. */
+  /** Total of stanzas that the peer has handled, once it has said so. */
   readonly acknowledged?: number;
 }
 

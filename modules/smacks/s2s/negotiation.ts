@@ -1,7 +1,7 @@
 // How stream management begins between servers (§3), and how a stream takes the place of one that broke (§5).
 //
-//     we call:      <enable/> and stanzas at once; or, with something unacknowledged: <resume/>, the answer, stanzas
-//     we are called: stanzas at once; or, with something unacknowledged, when the peer has asked for what it wants
+//     outgoing stream: <enable/>, then stanzas; with unacknowledged stanzas: <resume/>, its answer, then stanzas
+//     incoming stream: stanzas immediately; with unacknowledged stanzas: after the peer has sent <enable/> or <resume/>
 //     on a stream that is managed already: <resume/> for another one, and <failed/> says how much of it was handled
 
 import { type Clock, type Element, type Module, NS, type S2SStream, StreamError, xml } from 'enjamb/api';
@@ -201,7 +201,7 @@ export class Negotiation {
     });
   }
 
-  /** Both sides have asked for the same stream at once: the one whose domain comes first in the alphabet goes on. */
+  /** Both sides resume the same stream simultaneously: the domain that comes first in the alphabet wins. */
   #yields(former: Ledger): boolean {
     const { ledgers, module } = this.#parts;
     const isAsking = [...ledgers.open].some(
@@ -257,7 +257,7 @@ export class Negotiation {
     delete ledger.id;
   }
 
-  /** Asks what became of what the former stream has left, and for its place where the new one may take it. */
+  /** Asks how many stanzas of the former stream were handled, and to take its place where that is possible. */
   #ask(ledger: Ledger, former: Ledger): void {
     ledger.former = former;
     whenSettled(former.inbound, this.#parts.clock, () => {
@@ -266,7 +266,7 @@ export class Negotiation {
     });
   }
 
-  /** On a stream that is managed: lets stanzas flow, once the peer has said what became of those that go first. */
+  /** On a managed stream: sends stanzas once the peer has said how many of the former stream it has handled. */
   #proceed(ledger: Ledger): void {
     if (ledger.former) return; // It is being asked already.
     const former = ledger.awaiting.map(({ previous }) => this.#openQuestion(previous)).find(Boolean);

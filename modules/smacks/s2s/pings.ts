@@ -41,7 +41,7 @@ export class Pings {
     });
   }
 
-  /** Whether a stanza is a ping, which nobody needs to acknowledge. The pings of others serve as well as ours. */
+  /** Whether a stanza is a ping, which needs no acknowledgement. Pings of other modules count like ours. */
   takes(ledger: Ledger, stanza: Element): boolean {
     if (ledger.mode !== 'pings' || !isServerPing(stanza, ledger)) return false;
     const { id = '' } = stanza.attrs;
@@ -63,7 +63,7 @@ export class Pings {
     ledger.isRequesting = true;
     queueMicrotask(() => {
       ledger.isRequesting = false;
-      this.#ping(ledger); // Behind what is being sent in this tick.
+      this.#ping(ledger); // After all stanzas of this tick.
     });
   }
 

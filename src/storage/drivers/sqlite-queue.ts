@@ -103,7 +103,7 @@ export class WriteQueue {
     return written;
   }
 
-  /** Settles, and never rejects, when what was pushed for the owner so far has; undefined: nothing is under way. */
+  /** Resolves when all writes of the owner so far have settled; undefined: none is under way. Never rejects. */
   settled(host: string, owner: string): Promise<unknown> | undefined {
     return this.#last.get(ownerKey(host, owner));
   }
@@ -113,7 +113,7 @@ export class WriteQueue {
     return this.#lastOfAll;
   }
 
-  /** Takes nothing more, writes what is queued, and lets the thread close the database. */
+  /** Refuses further operations, writes those that are queued, then lets the thread close the database. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

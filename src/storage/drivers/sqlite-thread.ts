@@ -14,7 +14,7 @@ import { StorageError } from '../error.ts';
 import type { FromWriter, Outcome, ToWriter, WriterData } from './sqlite-operations.ts';
 
 const PAUSES = { firstMs: 1_000, longestMs: 30_000, jitter: 0 };
-/** After so many threads in a row that ended without an answer, restarts wait. */
+/** Consecutive threads that ended without an answer, before restarts wait. */
 const MAX_FUTILE = 3;
 
 export interface ThreadOptions {

@@ -36,7 +36,7 @@ const OWNERS_PER_TURN = 100;
 /** Rows read between two turns of the event loop. */
 const ROWS_PER_TURN = 100;
 
-/** What is damaged in a database that nobody has open: SQLite's own words, ten at most; empty when it is whole. */
+/** Checks a database that no process has open. Returns at most ten messages of SQLite; none when it is intact. */
 export function damageOf(file: string): string[] {
   const database = new Database(file, { readonly: true, fileMustExist: true, timeout: READ_TIMEOUT_MS });
   try {

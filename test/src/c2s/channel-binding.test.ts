@@ -118,7 +118,7 @@ test('RFC 5929 §4: each host is bound to its own certificate', async (t) => {
   assert.equal(store.certificates.length, 2);
 });
 
-test('RFC 5802 §6: who could bind, and was told that we could not, is not let in', async (t) => {
+test('RFC 5802 §6: refuses a client that was told falsely that the server cannot bind', async (t) => {
   const { secured, harness } = await startSecureHarness(t);
   for (const mechanism of ['SCRAM-SHA-256', 'SCRAM-SHA-1']) {
     const downgraded = { mechanism, gs2Header: 'y,,' };

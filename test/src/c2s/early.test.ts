@@ -70,7 +70,7 @@ describe('c2s-early-iq', () => {
     assert.equal(harness.negotiating.size, 0);
   });
 
-  test('is asked one request at a time, in order; whatever follows waits', async (t) => {
+  test('handles one request at a time, in order; later elements wait', async (t) => {
     const asked: string[] = [];
     const finish: (() => void)[] = [];
     const { client } = await start(t, async (iq) => {

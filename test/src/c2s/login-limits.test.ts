@@ -125,14 +125,14 @@ test('the /64 network of an IPv6 host counts as one address, and the /48 of a si
   assert.equal(await at.plain('2001:db8:5:6::', 'romeo', PASSWORD), 'success');
 });
 
-test('names that no account can have are one name', async (t) => {
+test('all names that no account can have share one limit', async (t) => {
   const at = await scene(t);
   assert.equal(await at.plain(HERE, 'a@b', 'guess'), 'not-authorized');
   assert.equal(await at.scram(HERE, 'c"d', 'guess'), 'not-authorized');
   assert.equal(await at.plain(HERE, 'e/f', 'guess'), 'temporary-auth-failure');
 });
 
-test('what proves nothing counts for nothing: aborts, broken messages, mechanisms that do not exist', async (t) => {
+test('aborts, broken messages and unknown mechanisms do not count as failures', async (t) => {
   const at = await scene(t);
   for (let index = 0; index < 3; index++) {
     const client = await at.connect(HERE);
@@ -151,7 +151,7 @@ test('what proves nothing counts for nothing: aborts, broken messages, mechanism
   assert.equal(await at.plain(HERE, 'juliet', PASSWORD), 'success');
 });
 
-test('who is connected stays connected, whatever others fail in their name', async (t) => {
+test('failures of others do not disconnect a connected client', async (t) => {
   const at = await scene(t);
   const juliet = await at.connect(HERE);
   juliet.auth('PLAIN', plain('juliet', PASSWORD));
@@ -164,7 +164,7 @@ test('who is connected stays connected, whatever others fail in their name', asy
   assert.equal(await at.plain(HERE, 'juliet', PASSWORD), 'success');
 });
 
-test('a refusal by the limits is one of the six that a stream may have', async (t) => {
+test('a refusal by the limits counts as one of the six attempts of a stream', async (t) => {
   const at = await scene(t);
   const client = await at.connect(HERE);
   const outcomes: string[] = [];

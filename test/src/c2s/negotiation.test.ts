@@ -102,8 +102,8 @@ describe('order', () => {
   });
 });
 
-describe('patience', () => {
-  test('a client that says nothing is sent away after 10 s', async (t) => {
+describe('time limits of the negotiation', () => {
+  test('closes a client that sends no header for 10 s', async (t) => {
     const harness = await startHarness(t);
     const client = harness.connect();
     await harness.clock.advance(10_000);
@@ -111,7 +111,7 @@ describe('patience', () => {
     assert.equal(harness.negotiating.size, 0);
   });
 
-  test('a client that never logs in is sent away after 60 s, whatever it sends', async (t) => {
+  test('closes a client that has not logged in after 60 s, whatever it sends', async (t) => {
     const harness = await startHarness(t, { options: { maxAuthAttempts: 1_000 } });
     const client = harness.connect();
     await client.open();
@@ -131,7 +131,7 @@ describe('patience', () => {
     assert.equal(client.peer.ended, false);
   });
 
-  test('whoever shuts down finds the clients that are still logging in', async (t) => {
+  test('lists clients that are still logging in, for the stop of the server', async (t) => {
     const harness = await startHarness(t);
     const client = harness.connect();
     await client.open();
@@ -166,7 +166,7 @@ describe('binding', () => {
     assert.equal(harness.session(`juliet@${DOMAIN}/balcony`).connected, true);
   });
 
-  test('RFC 6120 §7.6: without a wish the server chooses a resource that nobody can guess', async (t) => {
+  test('RFC 6120 §7.6: chooses an unguessable resource for a client that names none', async (t) => {
     const harness = await startHarness(t);
     const jids = new Set<string>();
     for (const wish of ['', '<resource/>']) {

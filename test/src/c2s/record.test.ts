@@ -43,7 +43,7 @@ test('XEP-0198 §5: a dropped stream ends without a closing tag, behind what was
   assert.equal(await client.peer.readsToEnd(), `<message id='last'/>`);
 });
 
-test('a dropped session that nobody keeps ends', async (t) => {
+test('a dropped session ends unless a module keeps it', async (t) => {
   const harness = await startHarness(t);
   await harness.bound('balcony');
   harness.session(BALCONY).drop(new Error('the server stops'));
@@ -82,7 +82,7 @@ test('a session that was saved sleeps at its address, with its id, its counters 
   assert.equal(next.host.sessions.size, 0);
 });
 
-test('a session with a part that its module cannot use is none', async (t) => {
+test('throws for a session with a part that its module cannot use', async (t) => {
   const harness = await startHarness(t);
   harness.host.items.add('session-part', COLOUR);
   await harness.bound('balcony');

@@ -306,7 +306,7 @@ describe('failure', () => {
     await client.reads(failure('invalid-mechanism'));
   });
 
-  test('a client that hangs up while its password is looked at leaves nothing behind', async (t) => {
+  test('a client that hangs up while its password is verified leaves nothing behind', async (t) => {
     const harness = await startHarness(t);
     const client = harness.connect();
     await client.open();

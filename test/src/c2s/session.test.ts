@@ -80,7 +80,7 @@ describe('what a client may send', () => {
     );
   });
 
-  test('a language that is longer than any is not added to stanzas', async (t) => {
+  test('does not add an overlong language to stanzas', async (t) => {
     const harness = await startHarness(t);
     const stanzas = submitted(harness);
     const client = harness.connect();
@@ -182,7 +182,7 @@ describe('what a client may send', () => {
     assert.equal(stanzas.length, 1);
   });
 
-  test('RFC 7622 §3: a stanza to something that is no address is jid-malformed', async (t) => {
+  test('RFC 7622 §3: refuses a stanza to an invalid address with jid-malformed', async (t) => {
     const client = await (await startHarness(t)).bound('balcony');
     client.send(`<iq type='get' id='x' to='@@'><a xmlns='urn:example'/></iq>`);
     assert.match(await client.roundTrip('end'), /id='x'.*<jid-malformed /);
@@ -245,7 +245,7 @@ describe('hooks', () => {
     assert.equal(await client.roundTrip('end'), `<message id='changed'/>`);
   });
 
-  test('a c2s-out handler that fails lets nothing pass', async (t) => {
+  test('drops an element when a c2s-out handler fails', async (t) => {
     const harness = await startHarness(t);
     const client = await harness.bound('balcony');
     harness.hook('c2s-out', ({ element }) => {
@@ -255,7 +255,7 @@ describe('hooks', () => {
     assert.equal(await client.roundTrip('end'), '');
   });
 
-  test('what a module sends on resource-bind comes after the answer to the binding', async (t) => {
+  test('elements that a module sends on resource-bind follow the answer to the binding', async (t) => {
     const harness = await startHarness(t);
     harness.hook('resource-bind', ({ session }) => void session.send(xml('message', { id: 'welcome' })));
     const client = harness.connect();
@@ -285,7 +285,7 @@ describe('the end of a session', () => {
     return told;
   }
 
-  test('RFC 6120 §4.4: a client that closes its stream is gone, once, without having been asked for', async (t) => {
+  test('RFC 6120 §4.4: a client that closes its stream ends its session once, without c2s-disconnect', async (t) => {
     const harness = await startHarness(t);
     const told = watch(harness, 'sleep');
     const client = await harness.bound('balcony');
@@ -298,7 +298,7 @@ describe('the end of a session', () => {
     assert.equal(told.unbinds.length, 1);
   });
 
-  test('a client whose connection breaks is gone, once, when nobody keeps its session', async (t) => {
+  test('a session whose connection breaks ends once, unless a module keeps it', async (t) => {
     const harness = await startHarness(t);
     const told = watch(harness);
     const client = await harness.bound('balcony');
@@ -311,7 +311,7 @@ describe('the end of a session', () => {
     });
   });
 
-  test('a client that we disconnect hears why, and is gone at once', async (t) => {
+  test('a client that the server disconnects gets the error, and its session ends immediately', async (t) => {
     const harness = await startHarness(t);
     const told = watch(harness, 'sleep');
     const client = await harness.bound('balcony');
@@ -321,7 +321,7 @@ describe('the end of a session', () => {
     assert.deepEqual(told.disconnects, []);
   });
 
-  test('what a disconnected client has still sent is not handled', async (t) => {
+  test('does not handle stanzas of a session that was closed', async (t) => {
     const harness = await startHarness(t);
     const stanzas = submitted(harness);
     const client = await harness.bound('balcony');
@@ -363,7 +363,7 @@ describe('the end of a session', () => {
     assert.deepEqual(told.unbinds, ['policy-violation']);
   });
 
-  test('a failing c2s-disconnect handler keeps nothing', async (t) => {
+  test('a session ends when its c2s-disconnect handler fails', async (t) => {
     const harness = await startHarness(t);
     harness.hook('c2s-disconnect', () => {
       throw new Error('broken');
@@ -374,7 +374,7 @@ describe('the end of a session', () => {
     assert.equal(harness.host.sessions.size, 0);
   });
 
-  test('XEP-0198 §5: a session that somebody keeps sleeps, takes stanzas, and wakes on another stream', async (t) => {
+  test('XEP-0198 §5: a session that a module keeps sleeps, takes stanzas, and resumes on another stream', async (t) => {
     const harness = await startHarness(t);
     const told = watch(harness, 'sleep');
     const queue: string[] = [];
@@ -444,7 +444,7 @@ describe('the end of a session', () => {
 });
 
 describe('flow', () => {
-  test('a client with more than 64 stanzas under way is not read until some are done', async (t) => {
+  test('stops reading from a client with more than 64 stanzas under way', async (t) => {
     const harness = await startHarness(t);
     const finish = heldUp(harness);
     const client = await harness.bound('balcony');
@@ -459,7 +459,7 @@ describe('flow', () => {
     assert.equal(finish.length, 100);
   });
 
-  test('a chunk with 600 stanzas is taken in steps: at most 65 of them are under way', async (t) => {
+  test('takes a chunk with 600 stanzas in steps: at most 65 are under way', async (t) => {
     const harness = await startHarness(t);
     const finish = heldUp(harness);
     const client = await harness.bound('balcony');
@@ -474,7 +474,7 @@ describe('flow', () => {
     await client.roundTrip('after');
   });
 
-  test('a client that does not read is not read either, and goes on when it reads again', async (t) => {
+  test('stops reading from a client that does not read, until it reads again', async (t) => {
     const harness = await startHarness(t);
     const stanzas = submitted(harness);
     const client = await harness.bound('balcony');
@@ -494,7 +494,7 @@ describe('flow', () => {
     assert.equal(harness.host.sessions.size, 1);
   });
 
-  test('a client that reads nothing of a full queue for five minutes is given up', async (t) => {
+  test('closes a client that reads nothing of a full queue for five minutes', async (t) => {
     const harness = await startHarness(t);
     const client = await harness.bound('balcony');
     client.peer.stopReading();
@@ -507,7 +507,7 @@ describe('flow', () => {
     assert.equal(harness.clock.pending, 0, 'nothing waits for the client any more');
   });
 
-  test('a client that never reads is cut off, and its session with it', async (t) => {
+  test('closes a client that never reads, and ends its session', async (t) => {
     const harness = await startHarness(t);
     const client = await harness.bound('balcony', 'juliet', { maxQueuedBytes: 1024 * 1024 });
     const session = harness.session(BALCONY);
@@ -535,7 +535,7 @@ describe('flow', () => {
     assert.equal(harness.host.sessions.size, 1);
   });
 
-  test('twenty sessions of one account may send together what one may; other accounts do not feel it', async (t) => {
+  test('twenty sessions of one account share its rate, and do not affect other accounts', async (t) => {
     const config = '[limits]\nc2s = { rate = "10 kB/s", burst = "200 kB" }';
     const harness = await startHarness(t, { config });
     await harness.host.createUser('romeo', PASSWORD);

@@ -31,7 +31,7 @@ test('RFC 6120 §7.7.2.2: the new session has the address before the old one end
   assert.equal(sessions.size, 2);
 });
 
-test('what is sent to the address meanwhile comes behind the answer to the binding', async (t) => {
+test('stanzas to the address meanwhile follow the answer to the binding', async (t) => {
   const harness = await startHarness(t);
   await harness.bound('balcony');
   harness.hook('resource-ending', ({ session }) => {

@@ -8,7 +8,7 @@ import { DOMAIN, PASSWORD, startHarness } from './harness.ts';
 
 const NONZA = `<wake xmlns='urn:example:wake'/>`;
 
-test('what no module knows ends the stream', async (t) => {
+test('an element that no module handles ends the stream', async (t) => {
   const harness = await startHarness(t);
   const client = harness.connect();
   await client.login();
@@ -59,7 +59,7 @@ test('a module may name the session that goes on with the stream; what comes beh
   assert.equal(harness.negotiating.size, 0);
 });
 
-test('nobody goes on with the session of another account, or one that is over, whatever a module says', async (t) => {
+test('refuses to resume the session of another account, or one that has ended', async (t) => {
   const harness = await startHarness(t);
   await harness.host.createUser('romeo', PASSWORD);
   await harness.bound('orchard', 'romeo');

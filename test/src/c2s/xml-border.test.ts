@@ -60,7 +60,7 @@ function assertEnded(end: string, condition: string): void {
 
 describe('a bound client that sends', () => {
   for (const [what, text, condition] of BETWEEN_STANZAS) {
-    test(`${what} is told ${condition}, and its stream is over`, async (t) => {
+    test(`${what} gets ${condition}, and its stream ends`, async (t) => {
       const harness = await startHarness(t);
       const ids = submitted(harness);
       const client = await harness.bound('balcony');
@@ -91,7 +91,7 @@ describe('a bound client that sends', () => {
     assert.deepEqual(ids, ['prefixed']);
   });
 
-  test('RFC 6120 §11.7: white space between stanzas is nothing', async (t) => {
+  test('RFC 6120 §11.7: ignores white space between stanzas', async (t) => {
     const harness = await startHarness(t);
     const ids = submitted(harness);
     const client = await harness.bound('balcony');
@@ -103,7 +103,7 @@ describe('a bound client that sends', () => {
 
 describe('before the login', () => {
   for (const [what, text, condition] of BETWEEN_STANZAS) {
-    test(`${what} is told ${condition}, and no other word is heard`, async (t) => {
+    test(`${what} gets ${condition}, and later elements are ignored`, async (t) => {
       const harness = await startHarness(t);
       const client = harness.connect();
       await client.open();

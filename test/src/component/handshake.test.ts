@@ -59,7 +59,7 @@ test('XEP-0114 §3: a proof counts only if it is the whole of it, in lower case'
     assert.equal(provesSecret(wrong, 'id', SECRET), false, wrong);
 });
 
-test('XEP-0114 §3: a component that names its domain and proves the secret is let in', async (t) => {
+test('XEP-0114 §3: accepts a component that names its domain and proves the secret', async (t) => {
   const net = await startServer(t, { config: CONFIG });
   const component = ScriptedComponent.connect(net);
   const header = await component.header(PLAYS);
@@ -89,7 +89,7 @@ test('XEP-0114 §3: another content namespace is answered with invalid-namespace
   }
 });
 
-test('XEP-0114 §3: nothing but the handshake is taken before it', async (t) => {
+test('XEP-0114 §3: refuses other elements before the handshake', async (t) => {
   const net = await startServer(t, { config: CONFIG });
   for (const text of [
     `<message from='a@${PLAYS}' to='b@capulet.lit'><body>?</body></message>`,
@@ -117,7 +117,7 @@ test('XEP-0114 §3: a wrong secret is answered with not-authorized, after a whil
   assert.equal(isConnected(net), false);
 });
 
-test('the secret of one component opens no other', async (t) => {
+test('refuses the secret of another component', async (t) => {
   const { clock, net } = await clocked(t);
   const component = ScriptedComponent.connect(net);
   await component.header('irc.capulet.lit');
@@ -172,7 +172,7 @@ test('failures of 1,000 addresses are remembered; the first is forgotten', async
   await first.receives('<handshake/>');
 });
 
-test('a component that does not get through the handshake in time is cut off', async (t) => {
+test('closes a component that does not complete the handshake in time', async (t) => {
   const { clock, net } = await clocked(t);
   const component = ScriptedComponent.connect(net);
   await component.header(PLAYS);
@@ -219,7 +219,7 @@ test('an error is an answer, too, and so is anything else that comes', async (t)
   assert.equal(isConnected(net), true);
 });
 
-test('a dead line keeps nobody out: a component that shows no life is replaced', async (t) => {
+test('replaces a component whose connection is dead', async (t) => {
   const { clock, net } = await clocked(t);
   const first = await ScriptedComponent.serving(net, PLAYS);
   const second = ScriptedComponent.connect(net);
@@ -253,7 +253,7 @@ test('a component that has gone while it waited for another one to show life tak
   await ScriptedComponent.serving(net, PLAYS);
 });
 
-test('component_conflict_resolve = "kick_old": the newest connection wins at once', async (t) => {
+test('component_conflict_resolve = "kick_old": the newest connection replaces the older one immediately', async (t) => {
   const config = CONFIG.replace(SECRET, `${SECRET}"\ncomponent_conflict_resolve = "kick_old`);
   const { net } = await clocked(t, config);
   const first = await ScriptedComponent.serving(net, PLAYS);

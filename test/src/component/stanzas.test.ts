@@ -56,7 +56,7 @@ test('XEP-0114 §3: everything that is addressed to the domain, or below it, rea
   await juliet.receivesNothing();
 });
 
-test('XEP-0114 §3: the component speaks for whomever it wants at its domain', async (t) => {
+test('XEP-0114 §3: a component may send from any address at its domain', async (t) => {
   const net = await startServer(t, { config: CONFIG });
   const component = await ScriptedComponent.serving(net, PLAYS);
   const juliet = await net.client('juliet@capulet.lit/balcony');
@@ -94,7 +94,7 @@ test('XEP-0114 §3: the domain of the sender must be that of the component', asy
   await juliet.receivesNothing();
 });
 
-test('what names no sender is the service’s own; a malformed one costs that stanza alone', async (t) => {
+test('a stanza without a sender is from the domain; a malformed sender costs that stanza alone', async (t) => {
   const net = await startServer(t, { config: CONFIG });
   const component = await ScriptedComponent.serving(net, PLAYS);
   const juliet = await net.client('juliet@capulet.lit/balcony');
@@ -126,7 +126,7 @@ test('COMPAT: stanzas that carry the namespace of clients are understood', async
   );
 });
 
-test('RFC 6120 §8: what a component sends amiss comes back to it as an error', async (t) => {
+test('RFC 6120 §8: returns an error for a bad stanza of a component', async (t) => {
   const net = await startServer(t, { config: CONFIG });
   const component = await ScriptedComponent.serving(net, PLAYS);
   for (const [stanza, condition] of [
@@ -226,7 +226,7 @@ test('what the server itself asks in the name of the domain is answered to the s
   await component.receives(`<message from='${PLAYS}' to='${PLAYS}' id='1'/>`);
 });
 
-test('a component that does not read gets no more than so much, then senders are told, then it is given up', async (t) => {
+test('bounds the queue of a component that does not read, refuses further stanzas, then closes it', async (t) => {
   const clock = new FakeClock();
   const net = await startServer(t, { config: CONFIG, clock });
   const component = await ScriptedComponent.serving(net, PLAYS);
@@ -282,7 +282,7 @@ test('a component with more than 256 stanzas under way is not read until some ar
   for (const resolve of finish.splice(0)) resolve();
 });
 
-test('RFC 6120 §4.6: a component that has answered before and no longer does is taken for gone', async (t) => {
+test('RFC 6120 §4.6: closes a component that has answered pings before and no longer does', async (t) => {
   const clock = new FakeClock();
   const net = await startServer(t, { config: CONFIG, clock });
   const component = await ScriptedComponent.serving(net, PLAYS);
@@ -298,7 +298,7 @@ test('RFC 6120 §4.6: a component that has answered before and no longer does is
   await isRefused(component, 'connection-timeout');
 });
 
-test('a component that has just sent something is not asked whether it is there', async (t) => {
+test('does not ping a component that has just sent something', async (t) => {
   const clock = new FakeClock();
   const net = await startServer(t, { config: CONFIG, clock });
   const component = await ScriptedComponent.serving(net, PLAYS);
@@ -311,7 +311,7 @@ test('a component that has just sent something is not asked whether it is there'
   assert.equal((await component.next()).attrs.id, 'next');
 });
 
-test('a component that never answers pings is left in peace', async (t) => {
+test('does not close a component that never answers pings', async (t) => {
   const clock = new FakeClock();
   const net = await startServer(t, { config: CONFIG, clock });
   await ScriptedComponent.serving(net, PLAYS);

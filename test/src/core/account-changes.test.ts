@@ -98,7 +98,7 @@ test('a password that is changed between the challenge and the proof does not le
   assert.equal(host.sessions.size, 0);
 });
 
-test('an account that is disabled during its login is not let in', async (t) => {
+test('refuses the login of an account that is disabled meanwhile', async (t) => {
   const net = await START(t);
   await net.account(ROMEO);
   const host = net.server.router.hosts.get('montague.lit')!;

@@ -47,7 +47,7 @@ const written = (folder: string, name: string, reply: string) =>
      } });`,
   );
 
-test('a module of the site is loaded, replaced and taken out of the running server', async (t) => {
+test('loads, replaces and unloads a module of the site in the running server', async (t) => {
   const { site, folder } = await start(t);
   const romeo = await site.client('romeo@montague.lit/orchard');
   const answer = async () => {
@@ -72,7 +72,7 @@ test('a module of the site is loaded, replaced and taken out of the running serv
   assert.equal(await answer(), 'three', 'what is loaded is the newest text');
 });
 
-test('module commands say what cannot be done, and where', async (t) => {
+test('module commands refuse with the reason and the host', async (t) => {
   const { site } = await start(t);
   const fails = (name: string, args: object, message: string | RegExp) =>
     assert.rejects(run(site, name, args), { name: 'CommandError', message });
@@ -113,7 +113,7 @@ test('`module list` shows the modules of every host, or of one', async (t) => {
   );
 });
 
-test('`user sessions` shows who is here since when, of one account or of all', async (t) => {
+test('`user sessions` shows the sessions of one account or of all, with their age', async (t) => {
   const { site } = await start(t);
   const since = new Date(site.server.clock.now()).toISOString();
   await site.client('romeo@montague.lit/orchard');

@@ -44,7 +44,7 @@ test('handlers run by stage, and within a stage in the order of their registrati
   ]);
 });
 
-test('the first answer ends the event, in every stage that may answer', () => {
+test('the first answer ends the event, in each stage that allows answers', () => {
   for (const stage of ['guard', 'rewrite', 'deliver'] as const) {
     const hooks = new Hooks(new Faults(silentLogger));
     hooks.add('message/bare', () => 'handled', stage, 'first');
@@ -53,13 +53,13 @@ test('the first answer ends the event, in every stage that may answer', () => {
   }
 });
 
-test('what an observer returns is no answer', () => {
+test('ignores the value that an observer returns', () => {
   const hooks = new Hooks(new Faults(silentLogger));
   hooks.add('message/bare', () => 'handled', 'observe', 'watcher');
   assert.equal(hooks.fire('message/bare', EVENT), undefined);
 });
 
-test('an event that nobody hooks has no answer, and `has` tells', () => {
+test('an event without handlers has no answer, and `has` returns false', () => {
   const hooks = new Hooks(new Faults(silentLogger));
   assert.equal(hooks.has('message/bare'), false);
   assert.equal(hooks.fire('message/bare', EVENT), undefined);
@@ -70,7 +70,7 @@ test('an event that nobody hooks has no answer, and `has` tells', () => {
   assert.equal(hooks.has('message/bare'), false);
 });
 
-test('a handler that is added while the event runs hears the next one', () => {
+test('a handler that is added while an event runs is called for the next one', () => {
   const hooks = new Hooks(new Faults(silentLogger));
   let heard = 0;
   let added = false;
@@ -85,7 +85,7 @@ test('a handler that is added while the event runs hears the next one', () => {
   assert.equal(heard, 1);
 });
 
-test('a handler that removes itself while the event runs makes nobody else miss it', () => {
+test('a handler that removes itself while the event runs does not affect the others', () => {
   const hooks = new Hooks(new Faults(silentLogger));
   const ran: string[] = [];
   const remove = hooks.add('message/bare', once, 'deliver', 'once');
@@ -136,7 +136,7 @@ test('an observer that throws is logged with its module, and the next handler ru
   assert.deepEqual(errors, [{ event: 'message/bare', module: 'clumsy', error }]);
 });
 
-test('what has happened is heard by every handler, whatever others answer or throw', () => {
+test('a notification reaches every handler, whatever others return or throw', () => {
   const { log, errors } = recorder();
   const hooks = new Hooks(new Faults(log));
   const heard: string[] = [];
@@ -156,7 +156,7 @@ test('what has happened is heard by every handler, whatever others answer or thr
   assert.equal(errors.length, 3);
 });
 
-test('a refusal in an event that a handler fires keeps its own module and its own words', () => {
+test('a refusal in a nested event keeps its module and its text', () => {
   const hooks = new Hooks(new Faults(silentLogger));
   const refusal = new StanzaError('policy-violation');
   hooks.add('message/bare', () => hooks.fire('message/full', EVENT), 'deliver', 'outer');
@@ -173,7 +173,7 @@ test('a refusal in an event that a handler fires keeps its own module and its ow
   assert.deepEqual(unwrap(refusal, 'router'), { owner: 'router', error: refusal });
 });
 
-test('a question whose handlers fail goes on to the next one, and their modules are named in the log', () => {
+test('`ask` logs a failing handler with its module and calls the next one', () => {
   for (const stage of ['guard', 'rewrite', 'observe', 'deliver'] as const) {
     const { log, errors } = recorder();
     const hooks = new Hooks(new Faults(log));
@@ -192,7 +192,7 @@ test('a question whose handlers fail goes on to the next one, and their modules 
   }
 });
 
-test('a question that every handler fails at, or that nobody hooks, has no answer', () => {
+test('`ask` returns undefined when all handlers fail or there are none', () => {
   const { log, errors } = recorder();
   const hooks = new Hooks(new Faults(log));
   assert.equal(hooks.ask('link-needed', { remote: 'capulet.lit' }), undefined);
@@ -205,7 +205,7 @@ test('a question that every handler fails at, or that nobody hooks, has no answe
   assert.equal((errors[0] as { module: string }).module, 'inner');
 });
 
-test('a notification has no stage: handlers hear it in the order of their registration', () => {
+test('a notification has no stage: handlers run in the order of their registration', () => {
   const hooks = new Hooks(new Faults(silentLogger));
   const ran: string[] = [];
   const removals = (['deliver', 'observe', 'rewrite', 'guard'] as const).map((stage) =>

@@ -140,7 +140,7 @@ test('a client is bound once its user is in memory, and keeps it there', async (
   assert.deepEqual(seen, ['hers', 'hers']);
 });
 
-test('an owner who cannot be loaded: the sender may try again, and so may the client that binds', async (t) => {
+test('when an owner cannot be loaded, the sender and the binding client may try again', async (t) => {
   const clock = new FakeClock();
   const broken = new Set(['juliet']);
   const { server } = await start(

@@ -7,7 +7,7 @@ const CONFIG = {
   capulet: `[hosts."capulet.lit"]`,
 };
 
-test('`metrics` tells of sessions, links and stanzas', async (t) => {
+test('`metrics` shows sessions, links and stanzas', async (t) => {
   const net = await network(t, CONFIG);
   const romeo = await net.client('romeo@montague.lit/orchard');
   const juliet = await net.client('juliet@capulet.lit/balcony');

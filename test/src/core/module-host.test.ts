@@ -106,7 +106,7 @@ const loadedNames = ({ modules }: Site) => modules.loaded.map(({ name }) => name
 
 // ── Loading ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('what a module depends on is loaded before it, each once, whatever the order of the list', async (t) => {
+test('loads dependencies of a module first, each once, in any order of the list', async (t) => {
   const site = await startSite(t);
   await site.module('roof', tells('roof'), `depends: ['wall', 'floor'],`);
   await site.module('wall', tells('wall'), `depends: ['floor'],`);
@@ -120,7 +120,7 @@ test('what a module depends on is loaded before it, each once, whatever the orde
   assert.deepEqual(told.slice(3), ['-roof', '-wall', '-floor']);
 });
 
-test('a module finds what its dependencies offer, and only theirs', async (t) => {
+test('`use` returns the exports of dependencies only', async (t) => {
   const site = await startSite(t);
   await site.module('floor', `return { height: 3 };`);
   await site.module('wall', `told.push(String(module.use('floor').height));`, `depends: ['floor'],`);
@@ -133,7 +133,7 @@ test('a module finds what its dependencies offer, and only theirs', async (t) =>
   });
 });
 
-test('a module that does not exist is named, and so is who needs it', async (t) => {
+test('an error names the missing module and the module that needs it', async (t) => {
   const site = await startSite(t);
   await site.module('wall', tells('wall'), `depends: ['flor'],`);
   await assert.rejects(site.modules.load(['wal']), { code: 'MODULE_NOT_FOUND', module: 'wal' });
@@ -145,7 +145,7 @@ test('a module that does not exist is named, and so is who needs it', async (t) 
   assert.deepEqual(told, []);
 });
 
-test('modules that need each other are refused with the circle', async (t) => {
+test('refuses modules that need each other, and names the circle', async (t) => {
   const site = await startSite(t);
   await site.module('hen', tells('hen'), `depends: ['egg'],`);
   await site.module('egg', tells('egg'), `depends: ['nest'],`);
@@ -158,7 +158,7 @@ test('modules that need each other are refused with the circle', async (t) => {
   assert.deepEqual(told, []);
 });
 
-test('a module runs where it is made for, and as anything else nowhere', async (t) => {
+test('a module loads only on the kinds of host that it supports', async (t) => {
   const site = await startSite(t);
   await site.module('users', tells('users'));
   await site.module('service', tells('service'), `scope: 'component',`);
@@ -171,7 +171,7 @@ test('a module runs where it is made for, and as anything else nowhere', async (
   assert.equal(await site.component.accepts('service'), true);
 });
 
-test('a file that is no module, or has the name of another, is refused', async (t) => {
+test('refuses a file that is not a module, or has the name of another', async (t) => {
   const site = await startSite(t);
   await site.write('empty.ts', 'export const name = 1;');
   await site.write('wrong.ts', moduleText('right', ''));
@@ -180,7 +180,7 @@ test('a file that is no module, or has the name of another, is refused', async (
   }
 });
 
-test('a module that is written for another version of the API is refused', async (t) => {
+test('refuses a module that is written for another version of the API', async (t) => {
   const site = await startSite(t);
   await site.module('present', tells('present'), `apiVersion: ${API_VERSION},`);
   await site.module('future', tells('future'), `apiVersion: ${API_VERSION + 1},`);
@@ -219,7 +219,7 @@ async function assertNothingLeft(site: Site, timers: number): Promise<void> {
   assert.deepEqual(told, []);
 }
 
-test('whatever a module has registered is undone when it unloads', async (t) => {
+test('undoes all registrations of a module when it unloads', async (t) => {
   const site = await startSite(t);
   const timers = site.clock.pending;
   await site.module('everything', REGISTERS_EVERYTHING);
@@ -236,7 +236,7 @@ test('whatever a module has registered is undone when it unloads', async (t) => 
   await assertNothingLeft(site, timers);
 });
 
-test('a module that fails to load leaves nothing behind, nor do those that were loaded for it', async (t) => {
+test('a module that fails to load leaves nothing behind, nor do its dependencies', async (t) => {
   const site = await startSite(t);
   const timers = site.clock.pending;
   await site.module('floor', tells('floor'));
@@ -257,7 +257,7 @@ test('a module whose `load` rejects later is undone like one that throws', async
   assert.deepEqual(heard(site), []);
 });
 
-test('what a module registers after it was unloaded is undone at once', async (t) => {
+test('undoes immediately what a module registers after it was unloaded', async (t) => {
   const site = await startSite(t);
   const timers = site.clock.pending;
   await site.module(
@@ -283,7 +283,7 @@ test('undoing runs backwards, and one failure does not keep the rest from being 
   assertFaults(site.host.faults, { task: 1 });
 });
 
-test('a module that others need stays, and says who they are', async (t) => {
+test('refuses to unload a module that others need, and names them', async (t) => {
   const site = await startSite(t);
   await site.module('floor', tells('floor'));
   await site.module('wall', tells('wall'), `depends: ['floor'],`);
@@ -300,7 +300,7 @@ test('a module that others need stays, and says who they are', async (t) => {
   assert.deepEqual(loadedNames(site), []);
 });
 
-test('two administrators who load the same module at once load it once', async (t) => {
+test('two simultaneous commands load a module once', async (t) => {
   const site = await startSite(t);
   await site.module(
     'slow',
@@ -374,7 +374,7 @@ test('a reload of a folder reads all its files anew, also where they go up and d
   assert.deepEqual(heard(site), ['two and more two']);
 });
 
-test('what is kept survives a reload, and ends with the module', async (t) => {
+test('kept data survives a reload and ends with the module', async (t) => {
   const site = await startSite(t);
   const counts = `const kept = module.keep('count', () => ({ n: 0 })); kept.n++; told.push(String(kept.n));`;
   await site.module('counter', counts);
@@ -414,7 +414,7 @@ test('dependants are loaded again on top of the new module, in order', async (t)
   assert.deepEqual(told, ['-roof', '-floor 1', 'floor 2', 'wall on 2', 'roof']);
 });
 
-test('a text that cannot be read, or does not load, leaves the old one in place', async (t) => {
+test('keeps the running module when its new file cannot be read or does not load', async (t) => {
   const site = await startSite(t);
   await site.module('one', hears('old'));
   await site.module('user', hears('user'), `depends: ['one'],`);
@@ -437,7 +437,7 @@ test('a text that cannot be read, or does not load, leaves the old one in place'
   assert.deepEqual(heard(site), ['new', 'user']);
 });
 
-test('a text that needs another module gets it loaded', async (t) => {
+test('a reload also loads a new dependency', async (t) => {
   const site = await startSite(t);
   await site.module('one', '');
   await site.module('extra', `return { word: 'extra' };`);
@@ -447,7 +447,7 @@ test('a text that needs another module gets it loaded', async (t) => {
   assert.deepEqual(told, ['extra']);
 });
 
-test('a dependant that does not load again takes nobody else with it', async (t) => {
+test('a dependant that does not load again does not affect other modules', async (t) => {
   const site = await startSite(t);
   await site.module('floor', hears('floor'));
   await site.module(
@@ -463,7 +463,7 @@ test('a dependant that does not load again takes nobody else with it', async (t)
   assert.deepEqual(loadedNames(site), ['floor', 'strong']);
 });
 
-test('a file that was mended after it could not be loaded is loaded', async (t) => {
+test('loads a file that was corrected after it had failed to load', async (t) => {
   const site = await startSite(t);
   await site.write('one.ts', 'this is no program');
   await assert.rejects(site.modules.load(['one']), { code: 'MODULE_LOAD_FAILED' });

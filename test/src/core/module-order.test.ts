@@ -28,7 +28,7 @@ test('`after` and `before` order modules, and the rest stays as it is', () => {
   assert.equal(arrange({ a: { after: ['b'] }, b: { after: ['c'] }, c: {} }), 'c b a');
 });
 
-test('names of modules that are absent do not count, and load nothing', async () => {
+test('ignores names of modules that are not loaded', async () => {
   const all = new Map(
     modules({ a: { after: ['x'], before: ['b'] }, b: {}, x: {} }).map((it) => [it.name, it]),
   );
@@ -37,7 +37,7 @@ test('names of modules that are absent do not count, and load nothing', async ()
   assert.equal(namesOf(order), 'a b');
 });
 
-test('a circle is refused, whatever it consists of', () => {
+test('refuses a circle of any kind of dependency', () => {
   const circles: [Record<string, Order>, RegExp][] = [
     [{ a: { after: ['b'] }, b: { after: ['a'] } }, /a → b → a/],
     [{ a: { before: ['b'] }, b: { before: ['a'] } }, /a → b → a/],

@@ -49,7 +49,7 @@ async function start(t: TestContext, enabled: string) {
   return { heard, run };
 }
 
-test('a module that loads later, or again, still comes before the one that it names', async (t) => {
+test('a module that loads later, or again, still runs before the module that it names', async (t) => {
   const { heard, run } = await start(t, '["archive"]');
   await run('load', 'marks');
   assert.equal(heard('user-create'), 'marks archive');
@@ -59,7 +59,7 @@ test('a module that loads later, or again, still comes before the one that it na
   assert.equal(heard('user-create'), 'marks archive');
 });
 
-test('`find` sees a module come and go, and needs its name in `after`', async (t) => {
+test('`find` returns a module while it is loaded, and requires its name in `after`', async (t) => {
   const { heard, run } = await start(t, '["reader"]');
   assert.equal(heard('host-stop'), 'undefined');
   await run('load', 'archive');
@@ -73,7 +73,7 @@ test('`find` sees a module come and go, and needs its name in `after`', async (t
   );
 });
 
-test('a module that would close a circle does not load, and the order stays', async (t) => {
+test('refuses a module that would close a circle, and keeps the order', async (t) => {
   const { heard, run } = await start(t, '["archive", "marks"]');
   await assert.rejects(run('load', 'turned'), /come after each other in a circle .*turned/);
   assert.equal(heard('user-create'), 'marks archive');

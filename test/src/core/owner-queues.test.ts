@@ -25,7 +25,7 @@ function start() {
 const refused = { name: 'StanzaError', condition: 'internal-server-error', type: 'wait' };
 const never = new Promise<void>(() => {});
 
-test('stanzas of an owner wait in order until the owner is in memory; those of others do not wait for it', async () => {
+test('stanzas of an owner wait in order until its rows are loaded; other stanzas do not wait', async () => {
   const { clock, log, queues, add } = start();
   const romeo = Promise.withResolvers<void>();
   const juliet = Promise.withResolvers<void>();
@@ -44,7 +44,7 @@ test('stanzas of an owner wait in order until the owner is in memory; those of o
   assert.equal(clock.pending, 0);
 });
 
-test('a stanza that is caused by a delivery comes last', async () => {
+test('delivers a stanza that is caused by a delivery last', async () => {
   const { clock, log, queues, add } = start();
   const romeo = Promise.withResolvers<void>();
   queues.add('romeo', romeo.promise, {
@@ -62,7 +62,7 @@ test('a stanza that is caused by a delivery comes last', async () => {
   assert.deepEqual(log, ['1', '2', '3']);
 });
 
-test('stanzas that were delivered take no room', async () => {
+test('delivered stanzas do not count towards the bounds', async () => {
   const { clock, log, queues, add } = start();
   const romeo = Promise.withResolvers<void>();
   for (let n = 0; n < 256; n++) {
@@ -103,7 +103,7 @@ test('an owner whose rows cannot be read is reported once; the stanzas are refus
   assert.equal(faults.counts.get('work'), 1);
 });
 
-test('256 stanzas of 1 MiB wait for one owner', () => {
+test('at most 256 stanzas and 1 MiB wait for one owner', () => {
   const { add } = start();
   for (let n = 0; n < 256; n++) add('romeo', never, `${n}`);
   assert.throws(() => add('romeo', never, 'more'), refused);
@@ -112,7 +112,7 @@ test('256 stanzas of 1 MiB wait for one owner', () => {
   assert.throws(() => add('juliet', never, 'more', 1), refused);
 });
 
-test('10,000 stanzas of 32 MiB wait for all owners together', async () => {
+test('at most 10,000 stanzas and 32 MiB wait for all owners together', async () => {
   const { clock, add } = start();
   for (let n = 0; n < 10_000; n++) add(`user${n % 100}`, never, `${n}`);
   assert.throws(() => add('romeo', never, 'more'), refused);

@@ -48,7 +48,7 @@ async function start(t: TestContext) {
 
 const BOB = Jid.parse('bob@b.example');
 
-test('`local` tells domains with users, services, and those of others', async (t) => {
+test('`local` distinguishes domains with users, services, and remote domains', async (t) => {
   const { a, rooms } = await start(t);
   for (const module of [a, rooms]) {
     assert.equal(module.local('b.example'), 'users');
@@ -57,7 +57,7 @@ test('`local` tells domains with users, services, and those of others', async (t
   }
 });
 
-test('`users.exists` tells accounts of a host, and none of a service', async (t) => {
+test('`users.exists` is true for accounts of a host, and false for a service', async (t) => {
   const { net, a, b, rooms } = await start(t);
   await net.account('bob@b.example');
   assert.equal(await b.host.users.exists('bob'), true);
@@ -65,7 +65,7 @@ test('`users.exists` tells accounts of a host, and none of a service', async (t)
   assert.equal(await rooms.host.users.exists('bob'), false);
 });
 
-test('an owner is asked at its own host, never in the tick of the asker', async (t) => {
+test('asks the host of the owner, never in the same tick', async (t) => {
   const { a, b, rooms } = await start(t);
   let asked = 0;
   b.answerFor('test-mood', (owner, { word }) => {
@@ -89,7 +89,7 @@ test('each question has one module that answers it, until that unloads', async (
   assert.equal(await a.askOwner(BOB, 'test-mood', {}), undefined);
 });
 
-test('an answer that fails, or takes 5 s, is none', async (t) => {
+test('returns undefined for an answer that fails or takes 5 s', async (t) => {
   const { net, clock, a, b, rooms } = await start(t);
   b.answerFor('test-mood', async () => {
     throw new Error('broken');
@@ -143,7 +143,7 @@ function later(): Promise<string> {
   return new Promise((resolve) => setImmediate(() => setImmediate(resolve, 'later')));
 }
 
-test('`notify` tells the modules of this host; one that fails is logged, and neither the others nor the caller notice', async (t) => {
+test('`notify` reaches the modules of this host; a failure is logged and affects no one else', async (t) => {
   const { a, b, net } = await start(t);
   const heard: string[] = [];
   const news = { text: 'a duel', waitUntil() {} };

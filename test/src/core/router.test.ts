@@ -21,7 +21,7 @@ function errorXml(condition: string, type: string, text = ''): string {
 
 // ── Whose it is ────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('an address decides which events a stanza is: first on the sender’s host, then on the recipient’s', async (t) => {
+test('the addresses decide the events of a stanza: on the sender’s host, then on the recipient’s', async (t) => {
   const bench = await startBench(t);
   const fired: string[] = [];
   for (const kind of ['message', 'presence'] as const satisfies Kind[]) {
@@ -89,7 +89,7 @@ test('a handled stanza goes no further, before or after the router', async (t) =
   await romeo.receivesNothing();
 });
 
-test('what a rewriter makes of a stanza is what travels on', async (t) => {
+test('routes the stanza that a rewriter has returned', async (t) => {
   const bench = await startBench(t);
   const rewrite = (event: StanzaEvent) => {
     event.stanza = event.stanza.with({ id: `${event.stanza.attrs.id}+` });
@@ -103,7 +103,7 @@ test('what a rewriter makes of a stanza is what travels on', async (t) => {
   assert.equal(bench.sent[0]!.attrs.id, '1++');
 });
 
-test('RFC 6120 §10.1: stanzas leave in the order in which they came, whatever work they leave behind', async (t) => {
+test('RFC 6120 §10.1: routes stanzas in order, whatever work they leave behind', async (t) => {
   const bench = await startBench(t);
   let finish: () => void = () => {};
   bench.hook('pre-message/bare', (event) => {
@@ -127,7 +127,7 @@ test('RFC 6120 §10.1: stanzas leave in the order in which they came, whatever w
   assert.equal(work.size, 0);
 });
 
-test('notes of a stanza are those of all its handlers; a link that takes a message is noted', async (t) => {
+test('all handlers of a stanza share its notes; a link notes that it took a message', async (t) => {
   const bench = await startBench(t);
   const events: StanzaEvent[] = [];
   bench.hook('pre-message/full', (event) => void events.push(event));
@@ -147,7 +147,7 @@ test('notes of a stanza are those of all its handlers; a link that takes a messa
   );
 });
 
-test('one stanza for many: each gets a copy in this tick, and one that is refused does not stop the others', async (t) => {
+test('sends one stanza to many addresses in this tick; a refusal does not stop the others', async (t) => {
   const bench = await startBench(t);
   let reads = 0;
   const body = xml('body', {}, 'Hi');
@@ -177,7 +177,7 @@ test('one stanza for many: each gets a copy in this tick, and one that is refuse
 
 // ── Errors ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('RFC 6121 §8.5: what nobody delivers is refused, a presence is not', async (t) => {
+test('RFC 6121 §8.5: refuses messages that no module delivers, and drops such presence', async (t) => {
   const bench = await startBench(t);
   bench.deliverErrors();
   const romeo = await bench.client(ROMEO);
@@ -236,7 +236,7 @@ test('RFC 6120 §8.3.3.8: a malformed `to` is refused in the name of the address
   }
 });
 
-test('a refusal by a handler is the reply, wherever the handler stands; anything else is our own fault', async (t) => {
+test('a StanzaError of any handler is the reply; other errors are internal-server-error', async (t) => {
   const bench = await startBench(t);
   bench.deliverErrors();
   const throwing = (error: Error) => () => {
@@ -289,7 +289,7 @@ test('a refused message without `to` comes back from the own account, and a refu
 
 // ── Other servers ──────────────────────────────────────────────────────────────────────────────────────────────
 
-test('what is for another server is given to the link of the sender’s domain', async (t) => {
+test('gives stanzas for another server to the link of the sender’s domain', async (t) => {
   const bench = await startBench(t);
   const links: string[] = [];
   bench.test.server.router.remote = {
@@ -312,7 +312,7 @@ test('what is for another server is given to the link of the sender’s domain',
   ]);
 });
 
-test('a server without links to others says that there is no such server', async (t) => {
+test('refuses remote stanzas with remote-server-not-found when the server has no links', async (t) => {
   const bench = await startBench(t);
   bench.deliverErrors();
   bench.test.server.router.remote = undefined;
@@ -332,7 +332,7 @@ test('a stanza between two other servers is not relayed, and not answered', asyn
   assert.deepEqual(bench.sent, []);
 });
 
-test('a refusal of a stanza from another server goes back there, from whom it was for', async (t) => {
+test('a refusal of a remote stanza returns to its sender, from the recipient’s address', async (t) => {
   const bench = await startBench(t);
   bench.arrive(`<message from='juliet@capulet.lit/x' to='nobody@montague.lit' id='7'/>`);
   assertXml(

@@ -30,7 +30,7 @@ function command({ server }: TestServer, name: string, module: string): Promise<
   return server.commands.run(name, { name: module, host: 'rooms.capulet.lit' }, { by: 'test' });
 }
 
-test('hosts with users are told when an external component comes and goes', async (t) => {
+test('notifies hosts with users when an external component connects and disconnects', async (t) => {
   const { net, told } = await listening(t);
   const component = await ScriptedComponent.serving(net, 'plays.capulet.lit');
   assert.deepEqual(told.splice(0), [
@@ -45,7 +45,7 @@ test('hosts with users are told when an external component comes and goes', asyn
   ]);
 });
 
-test('hosts with users are told when the module of a component goes and comes back', async (t) => {
+test('notifies hosts with users when the module of a component unloads and loads', async (t) => {
   const { net, told } = await listening(t);
   await command(net, 'module unload', 'muc');
   assert.deepEqual(told.splice(0), [
@@ -56,7 +56,7 @@ test('hosts with users are told when the module of a component goes and comes ba
   assert.deepEqual(told, ['capulet.lit: open rooms.capulet.lit', 'montague.lit: open rooms.capulet.lit']);
 });
 
-test('a reload keeps the rooms, and nobody is told anything; nor when another module goes', async (t) => {
+test('a reload keeps the rooms and fires no event, nor does the end of another module', async (t) => {
   const { net, told } = await listening(t);
   await command(net, 'module reload', 'muc');
   await command(net, 'module unload', 'version');
@@ -64,7 +64,7 @@ test('a reload keeps the rooms, and nobody is told anything; nor when another mo
   assert.deepEqual(told, []);
 });
 
-test('an orderly stop is no loss of a service', async (t) => {
+test('an orderly stop does not count as the loss of a service', async (t) => {
   const { net, told } = await listening(t);
   await ScriptedComponent.serving(net, 'plays.capulet.lit');
   told.splice(0);

@@ -14,7 +14,7 @@ function recorded(): { work: PendingWork; errors: unknown[] } {
   return { work, errors };
 }
 
-test('idle means that nothing is under way, also of what began meanwhile', async () => {
+test('`idle` resolves when all work has settled, including work that began meanwhile', async () => {
   const { work } = recorded();
   const done: string[] = [];
   const later = async () => {

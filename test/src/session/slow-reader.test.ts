@@ -56,7 +56,7 @@ function writes({ stream, slowReader }: Peer, bytes: number): void {
   slowReader.written();
 }
 
-test('a peer whose system takes everything in one write is read on', async () => {
+test('reads on from a peer whose system takes everything in one write', async () => {
   const fast = peer(1_000_000, true);
   writes(fast, 300_000);
   assert.equal(fast.stream.isPaused, true, 'until the end of the turn');
@@ -75,7 +75,7 @@ test('a peer is read on when at most half of the mark is left', async () => {
   assert.equal(slow.stream.isPaused, false);
 });
 
-test('a peer that does not read for the limit is given up', async () => {
+test('closes a peer that has not read for the time limit', async () => {
   const slow = peer(16_384, false);
   writes(slow, MARK_BYTES + 1);
   await slow.clock.advance(LIMIT_MS - 1);
@@ -84,7 +84,7 @@ test('a peer that does not read for the limit is given up', async () => {
   assert.equal(slow.stream.isOpen, false);
 });
 
-test('what stays below the mark is no reason for anything', async () => {
+test('does nothing while the queue stays below the mark', async () => {
   const slow = peer(16_384, false);
   writes(slow, MARK_BYTES);
   await settled();

@@ -18,7 +18,7 @@ class Reading implements PausableStream {
   }
 }
 
-test('nothing is read while more promises are under way than allowed', async () => {
+test('pauses reading while more promises are pending than allowed', async () => {
   const reading = new Reading();
   const ledger = new WorkLedger(2, reading);
   const works = [0, 1, 2].map(() => Promise.withResolvers<void>());
@@ -31,7 +31,7 @@ test('nothing is read while more promises are under way than allowed', async () 
   assert.equal(reading.isPaused, false);
 });
 
-test('another stream is paused as the one before was', () => {
+test('pauses a new stream of the session like the former one', () => {
   const [first, second] = [new Reading(), new Reading()];
   const ledger = new WorkLedger(0, first);
   ledger.hold(new Promise(() => {}));

@@ -12,7 +12,7 @@ const HOST = 'montague.lit';
 
 storageContract('sqlite', () => openStorage({ driver: 'sqlite', dataPath: emptyFolder() }));
 
-test('what was written is there after closing and opening again', async () => {
+test('data is there after closing and opening again', async () => {
   const dataPath = emptyFolder();
   const first = await openStorage({ driver: 'sqlite', dataPath });
   const unawaited = first.keyval(HOST, 'vcard').set('romeo', 'queued when closed');

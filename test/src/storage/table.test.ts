@@ -27,7 +27,7 @@ test('a table has what was stored before, and what is set is read at once', asyn
   assert.equal(await stores.keyval('roster').get('romeo'), undefined);
 });
 
-test('everybody on a host shares one table per name; hosts do not', async () => {
+test('modules of a host share one table per name; hosts do not', async () => {
   const driver = new MemoryStorage();
   const [one, again] = await Promise.all([
     storesFor(driver, HOST).table('roster'),
@@ -76,7 +76,7 @@ test('purge leaves a shared table alone; a store is opened as shared by all, or 
   assert.throws(() => stores.keyval('groups'), { message });
 });
 
-test('after a write that failed, memory is what the driver has', async () => {
+test('after a failed write, memory has the value of the driver', async () => {
   const { store, answers } = scriptedStore({ romeo: 'old' });
   const table = await openTable(store);
   const written = table.set('romeo', 'new');

@@ -82,7 +82,7 @@ test('each node of a stanza costs more than its bytes', () => {
   assert.equal(reader.taken, 21);
 });
 
-test('the bytes count by which a stanza grows', () => {
+test('counts the bytes by which a stanza grows when it is written', () => {
   const clock = new FakeClock();
   const rate = { bytesPerSecond: 1_000, burstBytes: 2_000 };
   const reader = new Reader(new ReadBudget(rate, clock), { bytes: 10, stanzas: 1, addedBytes: 90 });
@@ -112,7 +112,7 @@ test('a reader that leaves is read again, and keeps no timer', async () => {
   assert.equal(clock.pending, 0);
 });
 
-test('full budgets without readers are forgotten; one in debt, or in use, is not', async () => {
+test('forgets full budgets without readers, and keeps those in debt or in use', async () => {
   const clock = new FakeClock();
   const budgets = new ReadBudgets({ bytesPerSecond: 1_000, burstBytes: 2_000 }, clock);
   const inDebt = budgets.of('debtor');

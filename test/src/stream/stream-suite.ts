@@ -88,7 +88,7 @@ export function streamSuite(wire: (clock: Clock) => Wire): void {
   const open = opener(wire);
 
   describe('elements', () => {
-    test('text after the close goes nowhere and hurts nobody', async () => {
+    test('ignores text that is written after the close', async () => {
       const { peer, stream } = open();
       peer.send(HEADER);
       await settled();
@@ -102,7 +102,7 @@ export function streamSuite(wire: (clock: Clock) => Wire): void {
       assert.doesNotMatch(text, /<presence|<reset/);
     });
 
-    test('an owner that fails is an internal-server-error, and says nothing of itself', async () => {
+    test('an exception of the owner is an internal-server-error, without internal details', async () => {
       const { peer, seen } = open({}, () => {
         throw new Error('secret detail');
       });
@@ -135,7 +135,7 @@ export function streamSuite(wire: (clock: Clock) => Wire): void {
       assert.deepEqual(onlyClose(seen), { error: undefined, cause: 'local' });
     });
 
-    test('RFC 6120 §4.4: a peer that does not close its side is not waited for longer than 5 s', async () => {
+    test('RFC 6120 §4.4: waits at most 5 s for the closing tag of the peer', async () => {
       const { clock, peer, stream, seen } = open();
       peer.send(HEADER);
       await settled();
@@ -147,7 +147,7 @@ export function streamSuite(wire: (clock: Clock) => Wire): void {
       assert.equal(onlyClose(seen).cause, 'local');
     });
 
-    test('RFC 6120 §4.9.1.1: an error ends the stream at once, what follows is not handled', async () => {
+    test('RFC 6120 §4.9.1.1: an error ends the stream immediately; later elements are ignored', async () => {
       const { peer, stream, seen } = open();
       peer.send(HEADER);
       await settled();
@@ -172,7 +172,7 @@ export function streamSuite(wire: (clock: Clock) => Wire): void {
       assert.deepEqual(seen.elements, []);
     });
 
-    test('RFC 6120 §4.9.3.21: a condition that nobody defined reads as undefined-condition', async () => {
+    test('RFC 6120 §4.9.3.21: reads an unknown condition as undefined-condition', async () => {
       const { peer, seen } = open();
       peer.send(
         `${HEADER}<stream:error><constructor xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>`,
@@ -182,7 +182,7 @@ export function streamSuite(wire: (clock: Clock) => Wire): void {
       assert.ok(error instanceof StreamError && error.condition === 'undefined-condition');
     });
 
-    test('of the text of an error 1,000 characters are read', async () => {
+    test('reads at most 1,000 characters of the text of an error', async () => {
       const { peer, seen } = open();
       const xmlns = 'urn:ietf:params:xml:ns:xmpp-streams';
       peer.send(
@@ -216,7 +216,7 @@ export function streamSuite(wire: (clock: Clock) => Wire): void {
   });
 
   describe('time limits', () => {
-    test('negotiation that is not over after 60 s is a connection-timeout', async () => {
+    test('a negotiation that takes longer than 60 s is a connection-timeout', async () => {
       const { clock, peer, seen } = open();
       peer.send(HEADER);
       await clock.advance(59_999);
@@ -239,7 +239,7 @@ export function streamSuite(wire: (clock: Clock) => Wire): void {
       stream.close();
     });
 
-    test('nobody who is negotiated and silent between stanzas is disconnected', async () => {
+    test('does not close a negotiated stream that is silent between stanzas', async () => {
       const { clock, peer, stream, seen } = open();
       peer.send(`${HEADER}<presence/>`);
       await settled();
@@ -265,7 +265,7 @@ export function streamSuite(wire: (clock: Clock) => Wire): void {
       stream.close();
     });
 
-    test('a suspended stream keeps what comes, in order, and goes on with it', async () => {
+    test('a suspended stream keeps received bytes in order and continues with them', async () => {
       const { peer, stream, seen } = open({}, (element, self) => {
         if (element.name === 'wait') self.suspend();
       });
@@ -281,7 +281,7 @@ export function streamSuite(wire: (clock: Clock) => Wire): void {
       stream.close();
     });
 
-    test('a pause takes effect behind the present element, within a chunk too', async () => {
+    test('a pause takes effect after the present element, within a chunk too', async () => {
       const { peer, stream, seen } = open({}, (element, self) => {
         if (element.attrs.id === '2') self.pause('work');
       });
@@ -343,7 +343,7 @@ export function streamSuite(wire: (clock: Clock) => Wire): void {
       stream.close();
     });
 
-    test('one peer has its turn for a limited time: others are read between the stanzas of one chunk', async () => {
+    test('limits the time of one peer in a turn: others are read between the stanzas of a chunk', async () => {
       const handled: string[] = [];
       const busy = (name: string) => () => {
         const until = performance.now() + 0.6;

@@ -59,7 +59,7 @@ describe('headers', () => {
     }
   });
 
-  test('the white space before each header is counted anew', async () => {
+  test('counts the white space before each header anew', async () => {
     const { peer, stream, seen } = open({}, (_, stream) => stream.restart());
     for (let start = 1; start < 4; start++) {
       peer.send(`${' '.repeat(64)}${HEADER}<presence/>`);
@@ -133,7 +133,7 @@ describe('bytes', () => {
     assert.deepEqual(onlyClose(seen), { error: undefined, cause: 'local' });
   });
 
-  test('RFC 6120 §4.6.1: white space between elements is nothing', async () => {
+  test('RFC 6120 §4.6.1: ignores white space between elements', async () => {
     const { peer, stream, seen } = open();
     peer.send(`${HEADER}\n \n<presence/> \r\n\t<message><body>hi</body></message>  `);
     await settled();
@@ -205,7 +205,7 @@ describe('bytes', () => {
     assert.match(await peer.readsToEnd(), /<stream:error><policy-violation /);
   });
 
-  test('a peer that never reads is cut off when its queue is full', async () => {
+  test('closes a peer that never reads when its queue is full', async () => {
     const clock = new FakeClock();
     const { connection, peer } = connectedPair({ clock, maxQueuedBytes: 256 * 1024 });
     const closes: StreamCloseCause[] = [];

@@ -58,7 +58,7 @@ test('XEP-0313 §4.1.5: fields of other specifications, if the archive knows the
   refused('feature-not-implemented', () => readMamQuery(query('', "node='urn:example:node'")));
 });
 
-test('what cannot be read is refused', () => {
+test('refuses a query that it cannot read', () => {
   const wrong = {
     'another form': query(`<x xmlns='jabber:x:data' type='submit'>${field('FORM_TYPE', 'urn:other')}</x>`),
     'a form of no kind': query(`<x xmlns='jabber:x:data' type='submit'/>`),

@@ -35,7 +35,7 @@ test('XEP-0059 §2.2, §2.5, §2.7: an empty after, an empty before, and a maxim
   assert.deepEqual(read(text), { max: 0, after: '', before: '', index: undefined });
 });
 
-test('numbers that are none, and an index together with an item, are refused', () => {
+test('refuses invalid numbers, and an index together with an item', () => {
   const wrong = ['<max/>', '<max>-1</max>', '<max>1.5</max>', '<max>ten</max>', '<index>-1</index>'];
   const both = ['<index>1</index><after>a</after>', '<index>1</index><before/>'];
   for (const inside of [...wrong, ...both]) {

@@ -23,7 +23,7 @@ test('XEP-0334 §4: each hint, as slixmpp 1.8.3 writes it', () => {
   }
 });
 
-test('hints of another namespace, and in an error, count for nothing', () => {
+test('ignores hints of another namespace, and in an error', () => {
   assert.equal(hasHint(parseElement("<message><no-store xmlns='urn:other'/></message>"), 'no-store'), false);
   assert.equal(hasHint(parseElement('<message><no-store/></message>'), 'no-store'), false);
   const error = parseElement("<message type='error'><no-store xmlns='urn:xmpp:hints'/></message>");

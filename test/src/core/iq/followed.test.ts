@@ -42,7 +42,7 @@ async function scene(t: TestContext, keep: 'handled' | undefined = undefined) {
   return { clock, bench, romeo, followed, answers, ask, arrive, receives };
 }
 
-test('the answer to a request is shown once, before all hooks, and reaches the client as it is', async (t) => {
+test('shows the follower an answer once, before all hooks, and passes it on unchanged', async (t) => {
   const { ask, arrive, answers, bench, followed, receives } = await scene(t);
   bench.hook('iq/full', ({ from }) => assert.equal(answers.length, `${from}` === ROOM ? 1 : 0), 'guard');
   await ask('1');
@@ -76,7 +76,7 @@ test('an answer with another id, or from another address, passes', async (t) => 
   assert.equal(answers.length, 0);
 });
 
-test('an error of our own side is told as local', async (t) => {
+test('marks an error from this server as local', async (t) => {
   const { answers, bench, romeo } = await scene(t);
   bench.test.server.router.remote = undefined;
   romeo.send(`<iq type='get' id='1' to='${ROOM}'><ping xmlns='urn:xmpp:ping'/></iq>`);
@@ -101,7 +101,7 @@ test('a follower that throws is logged, and the client gets its answer', async (
   assertFaults(bench.host.faults, { handler: 1 });
 });
 
-test('a request that is not answered for ten minutes is not followed any more', async (t) => {
+test('stops following a request that has no answer after ten minutes', async (t) => {
   const { ask, arrive, answers, clock, receives, followed } = await scene(t, 'handled');
   await ask('1');
   await clock.advance(5 * 60_000);
@@ -131,7 +131,7 @@ function alone() {
   return { followed, answers, follow };
 }
 
-test('100 requests of a session are followed: of more, the oldest is told a timeout', () => {
+test('follows at most 100 requests of a session: the oldest one times out', () => {
   const { followed, answers, follow } = alone();
   const romeo = session(ROMEO);
   for (let i = 0; i <= 100; i++) follow(romeo, `${i}`);
@@ -140,7 +140,7 @@ test('100 requests of a session are followed: of more, the oldest is told a time
   assert.equal(followed.size, 101);
 });
 
-test('200,000 requests of all sessions are followed', () => {
+test('follows at most 200,000 requests of all sessions', () => {
   const { followed, answers, follow } = alone();
   for (let i = 0; followed.size < MAX_FOLLOWED; i++) {
     const one = session(`user${i}@montague.lit/x`);
@@ -157,7 +157,7 @@ test('a request with an id of more than 256 characters is not followed', () => {
   assert.equal(followed.size, 1);
 });
 
-test('the requests of a session that has ended are told a timeout, those of a module that has gone nothing', () => {
+test('requests of an ended session time out; followers of an unloaded module are not called', () => {
   const { followed, answers, follow } = alone();
   const [romeo, other] = [session(ROMEO), { name: 'other' }];
   follow(romeo, '1');

@@ -20,7 +20,7 @@ function errorXml(condition: string, type: string, text = ''): string {
 
 // ── Requests to us ─────────────────────────────────────────────────────────────────────────────────────────────
 
-test('RFC 6120 §8.2.3: a request is answered once, under its id, by whom it was addressed to', async (t) => {
+test('RFC 6120 §8.2.3: answers a request once, with its id, from the address that it was sent to', async (t) => {
   const bench = await startBench(t);
   bench.handleIq(({ payload, from, to }) =>
     xml('query', { xmlns: TEST_NS, asked: `${payload.attrs.q} ${from} ${to}` }),
@@ -42,7 +42,7 @@ test('RFC 6120 §8.2.3: a handler that returns nothing gives an empty result', a
   await romeo.receives(`<iq type='result' id='1' from='montague.lit' to='${ROMEO}'/>`);
 });
 
-test('RFC 6120 §8.4: a request that nobody handles is refused as service-unavailable', async (t) => {
+test('RFC 6120 §8.4: refuses a request without a handler with service-unavailable', async (t) => {
   const bench = await startBench(t);
   bench.handleIq(() => undefined);
   const romeo = await bench.client(ROMEO);
@@ -57,7 +57,7 @@ test('RFC 6120 §8.4: a request that nobody handles is refused as service-unavai
   }
 });
 
-test('RFC 6120 §10.3.3: a request without `to` is answered by the own account, refused or not', async (t) => {
+test('RFC 6120 §10.3.3: the own account answers a request without `to`, with results and errors', async (t) => {
   const bench = await startBench(t);
   bench.handleIq(() => undefined, { to: ['self'] });
   const romeo = await bench.client(ROMEO);
@@ -73,7 +73,7 @@ test('RFC 6120 §10.3.3: a request without `to` is answered by the own account, 
   );
 });
 
-test('a request of `self` falls back to what anybody may ask of the account, and not the other way round', async (t) => {
+test('a request to `self` falls back to the handler of `bare`, and not the reverse', async (t) => {
   const bench = await startBench(t);
   bench.handleIq(() => xml('query', { xmlns: TEST_NS, by: 'bare' }), { to: ['bare'] });
   bench.handleIq(() => xml('own', { xmlns: TEST_NS }), { to: ['self'], name: 'own' });
@@ -127,7 +127,7 @@ test('RFC 6120 §8.2.3: a result and an error are never answered', async (t) => 
   assert.deepEqual(bench.sent, []);
 });
 
-test('a handler may take its time; what it throws meanwhile refuses the request', async (t) => {
+test('a handler may be asynchronous; its rejection refuses the request', async (t) => {
   const bench = await startBench(t);
   const answers = new Map<string, () => Promise<Element | undefined>>([
     ['late', () => Promise.resolve(xml('query', { xmlns: TEST_NS, late: 'yes' }))],
@@ -151,7 +151,7 @@ test('a handler may take its time; what it throws meanwhile refuses the request'
   assertFaults(bench.host.faults, { handler: 1 });
 });
 
-test('a handler that throws at once refuses the request, with no word of what was wrong inside', async (t) => {
+test('a handler that throws refuses the request, without internal details', async (t) => {
   const bench = await startBench(t);
   const errors = [new StanzaError('not-allowed'), new Error('secret detail')];
   bench.handleIq(() => {

@@ -36,7 +36,7 @@ async function scene(t: TestContext) {
   return { clock, bench, romeo, pending, answers, asker, ask, arrive, send };
 }
 
-test('RFC 6120 §8.1.3: a request of ours has an id that nobody can guess, whatever its maker wrote', async (t) => {
+test('RFC 6120 §8.1.3: a request of the server gets an unguessable id in place of its own', async (t) => {
   const { ask, bench } = await scene(t);
   const ids = [ask().id, ask().id];
   assert.notEqual(ids[0], ids[1]);
@@ -47,7 +47,7 @@ test('RFC 6120 §8.1.3: a request of ours has an id that nobody can guess, whate
   );
 });
 
-test('answers are told in their order, in their tick, before any hook, and reach no client', async (t) => {
+test('delivers answers in order, in their tick, before any hook, and to no client', async (t) => {
   const { ask, arrive, answers, bench, romeo } = await scene(t);
   bench.hook('iq/full', ({ from }) => assert.notEqual(from.toString(), ROOM), 'guard');
   const ids = [ask().id, ask().id, ask().id].reverse();
@@ -62,7 +62,7 @@ test('answers are told in their order, in their tick, before any hook, and reach
   await romeo.receivesNothing();
 });
 
-test('an answer of somebody else is dropped and counted; the one that was asked can still answer', async (t) => {
+test('drops and counts an answer from another address; the right one is still accepted', async (t) => {
   const { ask, arrive, answers, pending, romeo } = await scene(t);
   const { id } = ask();
   const strangers = ['mallory@evil.lit', 'hall@rooms.capulet.lit', `${ROOM}x`, 'rooms.capulet.lit'];
@@ -73,7 +73,7 @@ test('an answer of somebody else is dropped and counted; the one that was asked 
   await romeo.receivesNothing();
 });
 
-test('a stanza with the id of a question to somebody else, or a request, passes', async (t) => {
+test('passes a request, and an answer with the id of another question', async (t) => {
   const { ask, arrive, answers, bench, romeo } = await scene(t);
   const { id } = ask();
   const other = await bench.client('juliet@montague.lit/balcony');
@@ -86,7 +86,7 @@ test('a stanza with the id of a question to somebody else, or a request, passes'
   assert.equal(answers.length, 0);
 });
 
-test('`accepts` decides by the prepared address; one that throws accepts nothing', async (t) => {
+test('`accepts` gets the prepared address; when it throws, the answer is dropped', async (t) => {
   const { ask, arrive, answers, bench } = await scene(t);
   const { id } = ask({ accepts: (from) => from.toString() === 'rooms.capulet.lit' });
   arrive(id);
@@ -102,7 +102,7 @@ test('`accepts` decides by the prepared address; one that throws accepts nothing
   assertFaults(bench.host.faults, { handler: 1 });
 });
 
-test('each question has its own time; a late answer is told once, marked late, then it is nobody’s', async (t) => {
+test('each question has its own timeout; a late answer is delivered once, marked late', async (t) => {
   const { ask, arrive, answers, clock, romeo, pending } = await scene(t);
   const { id } = ask({ timeoutMs: 1_000, lateMs: 5_000 });
   const second = ask({ timeoutMs: 1_000 });
@@ -118,7 +118,7 @@ test('each question has its own time; a late answer is told once, marked late, t
   assert.equal(answers.length, 1);
 });
 
-test('after its asker has gone, an answer to a question reaches nobody, also when it is late', async (t) => {
+test('drops answers, also late ones, after the asker has unloaded', async (t) => {
   const { ask, arrive, answers, clock, romeo, pending, asker } = await scene(t);
   const ids = [ask({ lateMs: 60_000 }).id, ask({ lateMs: 60_000 }).id];
   pending.forget(asker);
@@ -129,7 +129,7 @@ test('after its asker has gone, an answer to a question reaches nobody, also whe
   await romeo.receivesNothing();
 });
 
-test('a question that is taken back is not answered, nor is its quota used', async (t) => {
+test('a cancelled question gets no answer and returns its quota', async (t) => {
   const { ask, arrive, answers } = await scene(t);
   const quota = { of: {}, max: 1 };
   const asked = ask({ quota });
@@ -139,7 +139,7 @@ test('a question that is taken back is not answered, nor is its quota used', asy
   assert.equal(answers.length, 0);
 });
 
-test('a quota counts what waits: an answer and a timeout give back', async (t) => {
+test('a quota counts pending questions: an answer or a timeout returns one', async (t) => {
   const { ask, arrive, clock, bench } = await scene(t);
   const quota = { of: {}, max: 2 };
   const { id } = ask({ quota, lateMs: 60_000 });
@@ -155,20 +155,20 @@ test('a quota counts what waits: an answer and a timeout give back', async (t) =
   assert.throws(() => ask({ quota }), { condition: 'resource-constraint' });
 });
 
-test('a question has left once it has reached a service of ours', async (t) => {
+test('`left` is true once a question has reached a service of ours', async (t) => {
   const { ask } = await scene(t);
   assert.equal(ask().left, false);
   assert.equal(ask({}, 'verona.lit', 'montague.lit').left, true);
 });
 
-test('the error of our own side is told as local', async (t) => {
+test('marks an error of this server as local', async (t) => {
   const { answers, bench, ask } = await scene(t);
   bench.test.server.router.remote = undefined;
   ask();
   assert.equal(answers[0]?.kind === 'answer' && answers[0].local, true);
 });
 
-test('200,000 questions are kept at most: late ones make room, those that wait do not', async (t) => {
+test('keeps at most 200,000 questions: late ones make room, pending ones do not', async (t) => {
   const { pending, answers, asker, clock } = await scene(t);
   const ping = xml('iq', { type: 'get', from: ROMEO, to: ROOM });
   const onAnswer = (answer: IqAnswer) => void answers.push(answer);

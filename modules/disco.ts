@@ -2,7 +2,8 @@
 
 import {
   defineModule,
-  type Element,
+  Element,
+  type ElementLike,
   type Event,
   type IqRequest,
   type Items,
@@ -18,7 +19,7 @@ type DiscoItem = Items['disco-item'];
 declare module 'enjamb/api' {
   interface Items {
     /** A form added to the domain's information (XEP-0128). `first`: some clients read the first form only. */
-    'disco-form': { readonly form: Element; readonly first?: true };
+    'disco-form': { readonly form: ElementLike; readonly first?: true };
     /** A feature of every account on this host, for users that may see its presence. */
     'disco-account-feature': string;
     'disco-account-identity': Items['disco-identity'];
@@ -28,7 +29,7 @@ declare module 'enjamb/api' {
 
   interface Events {
     /** Returns the children of a node's information (§3.2). */
-    'disco-info-node': Event<{ readonly request: IqRequest; readonly node: string }, readonly Element[]>;
+    'disco-info-node': Event<{ readonly request: IqRequest; readonly node: string }, readonly ElementLike[]>;
     /** Returns the items of a node (§4.2). */
     'disco-items-node': Event<{ readonly request: IqRequest; readonly node: string }, readonly DiscoItem[]>;
   }
@@ -93,7 +94,7 @@ function maySee(module: Module, { from, to }: IqRequest): boolean {
   return module.fire('roster-may-see-presence', { user: to.local ?? '', contact: from.bare }) ?? false;
 }
 
-function hostInfo(module: Module): Element[] {
+function hostInfo(module: Module): ElementLike[] {
   return [
     ...module.items('disco-identity').map(identity),
     ...features(module.items('disco-feature')),
@@ -113,7 +114,7 @@ function accountItems(module: Module, { from, to }: IqRequest): DiscoItem[] {
 }
 
 /** Returns `undefined` if the request has no node. @throws StanzaError 'item-not-found' for an unknown node */
-function nodeInfo(module: Module, request: IqRequest): readonly Element[] | undefined {
+function nodeInfo(module: Module, request: IqRequest): readonly ElementLike[] | undefined {
   const { node } = request.payload.attrs;
   if (node === undefined) return undefined;
   const answer = module.fire('disco-info-node', { request, node });
@@ -129,7 +130,7 @@ function nodeItems(module: Module, request: IqRequest): readonly DiscoItem[] | u
   return answer;
 }
 
-function info(request: IqRequest, children: readonly Element[]): Element {
+function info(request: IqRequest, children: readonly ElementLike[]): Element {
   return echo(request.payload).append(...children);
 }
 
@@ -152,9 +153,9 @@ function features(list: readonly string[]): Element[] {
 }
 
 /** Copies, which may get another parent. */
-function forms(module: Module): Element[] {
+function forms(module: Module): ElementLike[] {
   const items = module
     .items('disco-form')
     .toSorted((a, b) => Number(b.first ?? false) - Number(a.first ?? false));
-  return items.map(({ form }) => form.with({}));
+  return items.map(({ form }) => (form instanceof Element ? form.with({}) : form));
 }

@@ -1,6 +1,6 @@
 // The interface for other modules of the service: `module.use('muc')`.
 
-import { type Element, type Jid, newId, StanzaError, type StanzaEvent, share, xml } from 'enjamb/api';
+import { type ElementLike, type Jid, newId, StanzaError, type StanzaEvent, share, xml } from 'enjamb/api';
 import { applyAffiliations, checkSpace } from './acts/affiliations.ts';
 import { type Departure, removeSeats } from './acts/depart.ts';
 import { type Destruction, destroyRoom } from './acts/destroy.ts';
@@ -55,9 +55,9 @@ export interface Muc {
     departure: Pick<Departure, 'codes' | 'reason'>,
   ): void;
   /** Sends a message from the room to all occupants, and stores it in the history. */
-  say(room: Readonly<Room>, ...children: Element[]): void;
+  say(room: Readonly<Room>, ...children: ElementLike[]): void;
   /** Sends a message from the room to all occupants, without the history. */
-  tell(room: Readonly<Room>, ...children: Element[]): void;
+  tell(room: Readonly<Room>, ...children: ElementLike[]): void;
   /** Returns an existing room, or creates an unlocked one. `owner`: a bare JID. */
   create(localpart: string, owner: string): Readonly<Room>;
   destroy(room: Readonly<Room>, destruction?: Destruction): void;
@@ -119,7 +119,7 @@ function mayEnter(room: Readonly<Room>, bare: string): boolean {
   }
 }
 
-function speakFor(service: Service, room: Room, children: readonly Element[], kept: boolean): void {
+function speakFor(service: Service, room: Room, children: readonly ElementLike[], kept: boolean): void {
   const message = xml('message', { type: 'groupchat', id: newId(), from: room.jid });
   const stanza = share(message.withChildren([...children]));
   for (const jid of room.seats.keys()) send(service, stanza.with({ to: jid }));

@@ -1,6 +1,6 @@
 // The errors of RFC 6120: stanza errors (§8.3), stream errors (§4.9) and SASL errors (§6.5).
 
-import { type Element, type Stanza, xml } from './element.ts';
+import { type Element, type ElementLike, ownElement, type Stanza, xml } from './element.ts';
 import { NS } from './namespaces.ts';
 
 export type ErrorType = 'auth' | 'cancel' | 'continue' | 'modify' | 'wait';
@@ -41,7 +41,7 @@ export interface StanzaErrorDetails {
   /** The address of the entity that raised the error (RFC 6120 §8.3.2). */
   by?: string;
   /** An application-specific condition (§8.3.4). */
-  application?: Element;
+  application?: ElementLike;
   cause?: unknown;
 }
 
@@ -60,7 +60,7 @@ export class StanzaError extends Error {
     this.type = details.type ?? STANZA_ERROR_TYPES[condition];
     this.text = details.text;
     this.by = details.by;
-    this.application = details.application;
+    this.application = details.application && ownElement(details.application);
   }
 
   /** The `<error/>` child. */

@@ -11,6 +11,7 @@ import { readConfig } from '../../src/cli/configuration.ts';
 import { Server } from '../../src/server.ts';
 import type { Clock } from '../../src/util/clock.ts';
 import { silentLogger } from '../../src/util/logger.ts';
+import { NS } from '../../src/xml/namespaces.ts';
 import { FakeClock } from '../support/clock.ts';
 import { FakeRooms } from '../support/fake-rooms.ts';
 import { assertXml } from '../support/match.ts';
@@ -52,6 +53,11 @@ const [introduction = [], ...steps] = PAGE.split(/^## /m).map((section): Block[]
 
 const folder = mkdtempSync(join(tmpdir(), 'enjamb-docs-'));
 after(() => rmSync(folder, { recursive: true }));
+// What `npm install` puts beside the configuration file.
+mkdirSync(join(folder, 'node_modules/@xmpp'), { recursive: true });
+symlinkSync(ROOT, join(folder, 'node_modules/enjamb'));
+for (const name of ['ltx', '@xmpp/xml'])
+  symlinkSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name));
 
 /** Writes the files of one step; returns the path of the configuration file. */
 function writeStep(number: number): string {
@@ -85,17 +91,15 @@ async function startStep(t: TestContext, number: number, clock: Clock): Promise<
   return server;
 }
 
-test('there are five steps, each with the whole module, and no block of a language that is not tested', () => {
+test('each of five steps and the section on other libraries has its whole module; every block is tested', () => {
   const modules = steps.map((blocks) => blocks.filter(({ language }) => language === 'ts').length);
-  assert.deepEqual(modules, [1, 1, 1, 1, 1, 0]);
+  assert.deepEqual(modules, [1, 1, 1, 1, 1, 1, 0]);
   const languages = new Set([introduction, ...steps].flat().map(({ language }) => language));
   assert.deepEqual([...languages].sort(), ['json', 'toml', 'ts', 'xml']);
 });
 
 test('the modules of all steps pass the type check of a project that depends on enjamb', () => {
-  for (const number of [1, 2, 3, 4, 5]) writeStep(number);
-  mkdirSync(join(folder, 'node_modules'), { recursive: true });
-  symlinkSync(ROOT, join(folder, 'node_modules/enjamb'));
+  for (const number of [1, 2, 3, 4, 5, 6]) writeStep(number);
   const settings = {
     extends: join(ROOT, 'tsconfig.json'),
     compilerOptions: { typeRoots: [join(ROOT, 'node_modules/@types')] },
@@ -214,4 +218,19 @@ test('step 5: counts stored messages, writes to all clients, and tests servers',
     `<message type='headline' from='montague.lit' to='romeo@montague.lit/orchard'><body>Part, fools!</body></message>`,
   );
   assert.equal(await run('pulse ping', { remote: 'capulet.lit' }), 'It answers');
+});
+
+test('other libraries: the module of the page sends, returns and provides elements of @xmpp/xml and ltx', async (t) => {
+  const server = new TestServer(await startStep(t, 6, new FakeClock()));
+  const romeo = await server.client('romeo@montague.lit/orchard');
+  const ask = (query: string) => romeo.send(`<iq type='get' id='1' to='montague.lit'>${query}</iq>`);
+  ask(`<sonnet xmlns='urn:example:sonnet'/>`);
+  await romeo.receives(
+    `<message from='montague.lit' to='romeo@montague.lit/orchard'><body>Two households, both alike in dignity</body></message>`,
+  );
+  await romeo.receives(
+    `<iq type='result' id='1' from='montague.lit' to='romeo@montague.lit/orchard'><sonnet xmlns='urn:example:sonnet'/></iq>`,
+  );
+  ask(`<query xmlns='${NS.DISCO_INFO}'/>`);
+  assert.match(`${await romeo.next()}`, /<x xmlns='jabber:x:data' type='result'\/>/);
 });

@@ -1,6 +1,6 @@
 // Sends occupants each other's presence with roles and affiliations. Each version of it is serialised once.
 
-import { type Element, type Node, NS, type Stanza, share, xml } from 'enjamb/api';
+import { type Element, type ElementLike, type Node, NS, type Stanza, share, xml } from 'enjamb/api';
 import { occupantIdElement } from '../model/occupant_id.ts';
 import type { Affiliation, Role } from '../model/ranks.ts';
 import { affiliationOf, mainSeat, type Occupant, type Room, type Seat, seesJids } from '../model/room.ts';
@@ -106,7 +106,7 @@ function presence(
 }
 
 /** Children that other modules add to an occupant's presence. */
-function additions({ module }: Service, room: Room, occupant: Occupant): Element[] {
+function additions({ module }: Service, room: Room, occupant: Occupant): ElementLike[] {
   return module.items('muc-presence').flatMap((childrenOf) => childrenOf(room, occupant));
 }
 

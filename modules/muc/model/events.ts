@@ -1,6 +1,6 @@
 // The events and items by which other modules of the service observe and extend rooms.
 
-import type { Element, Event, Jid, Stanza } from 'enjamb/api';
+import type { ElementLike, Event, Jid, Stanza } from 'enjamb/api';
 import type { Affiliation } from './ranks.ts';
 import type { Occupant, Room, Seat } from './room.ts';
 import type { ExtraSetting } from './settings.ts';
@@ -88,6 +88,6 @@ declare module 'enjamb/api' {
     'muc-feature': (room: Readonly<Room>, asker: Jid) => readonly string[];
     'muc-info': (room: Readonly<Room>, asker: Jid) => readonly InfoField[];
     /** Children of an occupant's presence; call the export `forgetViews` when they change. */
-    'muc-presence': (room: Readonly<Room>, occupant: Readonly<Occupant>) => readonly Element[];
+    'muc-presence': (room: Readonly<Room>, occupant: Readonly<Occupant>) => readonly ElementLike[];
   }
 }

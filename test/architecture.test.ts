@@ -32,6 +32,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'storage',
     'session',
     'admin',
+    'sasl',
     'core',
     'c2s',
     's2s',
@@ -96,13 +97,37 @@ const TIMERS = [
   'src/util/clock.ts',
 ];
 
-const STATIC_OR_DYNAMIC_IMPORT =
-  /^(?:import|export)\s+(?:[\w$*{},\s]+?\sfrom\s+)?'([^'\n]+)'|\bimport\('([^']+)'\)/gm;
+/** Imports in any form: of types, of effects, dynamic, over several lines. */
+const IMPORT = /\b(?:from|import|import\()\s*'([\w@#./-]+)'/g;
+/** They may quote an import. */
+const COMMENT_LINE = /^\s*(?:\/\/|\/?\*).*$/gm;
 
 interface Import {
   readonly file: string;
   readonly specifier: string;
 }
+
+test('these tests find imports in every form', () => {
+  const text = `
+import a from './1.ts';
+import type { B } from './2.ts';
+  import { type C as Ç } from './3.ts'; import * as d from './4.ts';
+import {
+  // It's a comment.
+  e,
+} from './5.ts';
+export * from './6.ts';
+export type { F } from './7.ts';
+import './8.ts';
+type G = import('./9.ts').G;
+const h = await import('./10.ts');
+// import i from './none.ts';
+`;
+  assert.deepEqual(
+    specifiersIn(text),
+    Array.from({ length: 10 }, (_, i) => `./${i + 1}.ts`),
+  );
+});
 
 test('imports inside src point downwards', () => {
   const wrong = importsOf('src/**/*.ts').filter(({ file, specifier }) => {
@@ -181,6 +206,25 @@ test('inside a module, files import from their own or a lower layer', () => {
   }
 });
 
+test('modules write only their own state of a session', () => {
+  const files = globSync('modules/**/*.ts', { cwd: ROOT }).map((file) => ({ file, text: read(file) }));
+  const owners = new Map<string, string>();
+  for (const { file, text } of files) {
+    for (const [, body] of text.matchAll(/^ {2}interface (?:C2S|S2S)State \{\n([\s\S]*?)^ {2}\}/gm)) {
+      for (const [, slot] of body!.matchAll(/^ {4}(\w+)\?:/gm)) owners.set(slot!, moduleOf(file));
+    }
+  }
+  assert.ok(owners.size > 8, `only ${owners.size} slots found`);
+  const foreign = files.flatMap(({ file, text }) => {
+    const written = text.matchAll(/\bstate\.(\w+) (?:\?\?)?= |\bdelete [\w.]*\bstate\.(\w+)/g);
+    return [...written]
+      .map(([, set, deleted]) => set ?? deleted!)
+      .filter((slot) => owners.has(slot) && owners.get(slot) !== moduleOf(file))
+      .map((slot) => `${file}: ${slot} of ${owners.get(slot)}`);
+  });
+  assert.deepEqual(foreign, []);
+});
+
 test('no file is longer than 400 lines', () => {
   const files = globSync('{src,modules}/**/*.ts', { cwd: ROOT });
   const long = files.filter((file) => read(file).split('\n').length > 400);
@@ -223,10 +267,11 @@ function circlesOf(graph: ReadonlyMap<string, readonly string[]>): string[][] {
 function importsOf(pattern: string): Import[] {
   return globSync(pattern, { cwd: ROOT })
     .filter((file) => !file.endsWith('.d.ts'))
-    .flatMap((file) => {
-      const specifiers = read(file).matchAll(STATIC_OR_DYNAMIC_IMPORT);
-      return [...specifiers].map((match) => ({ file, specifier: match[1] ?? match[2]! }));
-    });
+    .flatMap((file) => specifiersIn(read(file)).map((specifier) => ({ file, specifier })));
+}
+
+function specifiersIn(text: string): string[] {
+  return [...text.replace(COMMENT_LINE, '').matchAll(IMPORT)].map(([, specifier]) => specifier!);
 }
 
 function read(file: string): string {

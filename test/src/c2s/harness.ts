@@ -113,10 +113,10 @@ export async function startHarness(t: TestContext, options: HarnessOptions = {})
     ...(options.options ? { options: options.options } : {}),
   };
   const harness = new Harness(clock, router, context);
-  const surroundings = { ...context, metrics: new MetricRegistry() };
+  const moduleContext = { ...context, metrics: new MetricRegistry() };
   for (const host of router.hosts.values()) {
     if (host.kind !== 'local') continue;
-    const modules = new ModuleHost(host, new ModuleFiles(), surroundings, new CommandRegistry());
+    const modules = new ModuleHost(host, new ModuleFiles(), moduleContext, new CommandRegistry());
     await modules.load(options.modules ?? ['saslauth']);
     t.after(() => modules.close());
   }

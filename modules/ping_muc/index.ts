@@ -1,4 +1,4 @@
-// Tells clients that they fell out of rooms on other servers: the reason for this server. The steps of an outage:
+// Sends notices to clients that fell out of rooms on other servers. The steps of an outage:
 //
 //   triggers.ts    the reasons to doubt a remote or a join      silence.ts       rooms that send nothing
 //   outage.ts      the schedule of one remote: canary first     outages.ts       all remotes in doubt
@@ -8,7 +8,7 @@
 //   notices.ts     the notices to clients
 //   client_pings.ts  self-pings of clients                      episode.ts, metrics.ts, commands.ts
 //
-// docs/adr/0029-the-steps-of-an-outage.md says why, docs/faults.md what happens in each fault.
+// docs/adr/0029-the-steps-of-an-outage.md has the reasons, docs/faults.md the behaviour in each fault.
 
 import { defineModule, type Module, NS, Rate } from 'enjamb/api';
 import { ClientPings } from './client_pings.ts';
@@ -26,12 +26,12 @@ import { Silence } from './silence.ts';
 import { watchBounces, watchLinks } from './triggers.ts';
 
 /**
- * When the link to another server breaks, asks the rooms there whether our clients are still in (XEP-0410), and tells
- * those that are not with an unavailable presence of status 333 (XEP-0045 §11.1), so that they can join again.
+ * When the link to another server breaks, asks the rooms there whether our clients are still in (XEP-0410). Clients that
+ * are not get unavailable presence with status 333 (XEP-0045 §11.1), so that they can join again.
  */
 export default defineModule({
   name: 'ping_muc',
-  summary: 'Tells clients when they fell out of rooms because a link between servers broke',
+  summary: 'Notifies clients that fell out of rooms because a link between servers broke',
   implements: ['XEP-0410 1.1.0'],
   enabledOn: ['local'],
   depends: ['track_muc_joins', 'presence'],
@@ -48,7 +48,9 @@ export interface PingMuc {
    * room is sent a leave when it is reachable.
    */
   tell(join: Join, cause: NoticeCause): void;
-  /** Tries to open the link, and asks the rooms of the remote 1–2 s after it is up, instead of after `ping_muc_delay`. */
+  /**
+   * Tries to open the link, and asks the rooms of the remote 1–2 s after it is up, instead of after `ping_muc_delay`.
+   */
   askSoon(remote: string): void;
 }
 

@@ -14,7 +14,7 @@ export class PingMucMetrics {
   readonly late: Counter;
   readonly relays: Counter;
   readonly notices: Labelled<Counter>;
-  /** Clients told to join again, because the answer to their join was lost. */
+  /** Errors to clients whose join was lost, after which they join again. */
   readonly unanswered: Counter;
   readonly giveUps: Counter;
   readonly silenceChecks: Counter;
@@ -32,8 +32,8 @@ export class PingMucMetrics {
     this.ignored = metric.counter('ping_muc_ignored_answers', 'Answers that did not count', ['reason']);
     this.late = metric.counter('ping_muc_late_answers', 'Answers that arrived after the timeout');
     this.relays = metric.counter('ping_muc_relays', 'Pings answered on behalf of clients');
-    this.notices = metric.counter('ping_muc_notices', 'Clients told that they are out of a room', ['cause']);
-    this.unanswered = metric.counter('ping_muc_lost_joins', 'Clients told that their join was lost');
+    this.notices = metric.counter('ping_muc_notices', 'Notices to clients that are out of a room', ['cause']);
+    this.unanswered = metric.counter('ping_muc_lost_joins', 'Errors to clients whose join was lost');
     this.giveUps = metric.counter('ping_muc_give_ups', 'Joins given up because no answer arrived');
     this.silenceChecks = metric.counter(
       'ping_muc_silence_checks',
@@ -60,7 +60,7 @@ export class PingMucMetrics {
     this.#verdictSeconds.observe(afterMs / 1_000);
   }
 
-  /** A client was told `afterMs` after the remote became reachable again. */
+  /** A notice was sent `afterMs` after the remote became reachable again. */
   told(afterMs: number): void {
     this.#noticeSeconds.observe(afterMs / 1_000);
   }

@@ -48,7 +48,7 @@ export type Outcome =
   | 'room-gone'
   /** The room has the client, but not as the client believes. */
   | 'desync'
-  /** Undecided: the service answers, but cannot say now. */
+  /** Undecided: the service answers, but cannot decide now. */
   | 'busy'
   /** Undecided: the service cannot be reached. */
   | 'down'
@@ -133,7 +133,7 @@ export function judgePing(answer: Answer, relay: Relay, evidence: Evidence): Ver
   if (answer.condition === undefined) return { conclude: 'busy' };
   const row = ROWS[answer.condition] ?? 'refused';
   if (row === 'down') return { conclude: 'down' };
-  // RFC 6120 gives recipient-unavailable the type wait, so for that condition the type says nothing.
+  // RFC 6120 gives recipient-unavailable the type wait, so for that condition the type is ignored.
   if (isUndecided(answer.type) && row !== 'unreachable') return { conclude: 'busy' };
   const verdict = judgeRow(row, answer.byRoom, relay, evidence);
   evidence.seen.push(row);

@@ -1,5 +1,5 @@
-// Presence of clients on streams with other servers. What was unacknowledged on a broken stream is about to be resent or
-// returned by the link.
+// Presence of clients on streams with other servers. What was unacknowledged on a broken stream is about to be resent
+// or returned by the link.
 
 import { type Element, Jid, NS, type S2SStream, type Sessions, type Stanza } from 'enjamb/api';
 import type { Departures } from './departures.ts';
@@ -18,7 +18,7 @@ export function isAnswered(stanza: Stanza, sessions: Sessions, departures: Depar
   return state === 'joined' || state === 'renaming';
 }
 
-/** Tells the departures when a stream takes a leave. */
+/** Records the stream that takes a leave. */
 export function seeCarried(element: Element, stream: S2SStream, departures: Departures): void {
   const { type, id, from = '', to } = element.attrs;
   if (type !== 'unavailable' || element.name !== 'presence') return;

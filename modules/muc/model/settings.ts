@@ -108,7 +108,7 @@ const language: Setting<string> = {
 /** The room persists after the last occupant has left, and across restarts (XEP-0045 §4.2). */
 const persistent: Setting<boolean> = {
   field: 'muc#roomconfig_persistentroom',
-  ...yesOrNo('Keep the room when nobody is in it?'),
+  ...yesOrNo('Keep the room when it is empty?'),
   initial: (options) => options.muc_room_default_persistent,
 };
 

@@ -16,7 +16,7 @@ function asks(client: ScriptedClient, type: 'get' | 'set', items: string): void 
   client.send(`<iq type='${type}' id='admin' to='${HALL}'><query xmlns='${ADMIN}'>${items}</query></iq>`);
 }
 
-/** Sends changes and takes what comes up to their answer, which is checked. */
+/** Sends changes, and reads stanzas up to the answer, which is checked. */
 async function changes(client: ScriptedClient, items: string, condition?: string): Promise<void> {
   asks(client, 'set', items);
   const answer = await client.skipUntil((element) => element.attrs.id === 'admin');
@@ -222,7 +222,7 @@ test('XEP-0045 §9.3, §7.12: only its owner may use a reserved nick, and disco 
   enters(nurse, 'Capulet');
   assert.ok((await nurse.next()).getChild('error')?.getChild('conflict', STANZAS));
   await joined(juliet, 'Capulet');
-  // §9.1: a ban takes it away.
+  // §9.1: a ban removes the reserved nick.
   await changes(romeo, `<item jid='juliet@localhost' affiliation='outcast'/>`);
   await joined(nurse, 'Capulet');
 });
@@ -351,7 +351,7 @@ test('XEP-0045 §9.3: a request that gives one nick to two users gets conflict, 
   assert.deepEqual(await list(romeo, `<item affiliation='member'/>`), []);
   await changes(romeo, `<item jid='tybalt@localhost' affiliation='member' nick='Cat'/>`);
   await changes(romeo, `<item jid='mercutio@localhost' affiliation='member' nick='Cat'/>`, 'conflict');
-  // A nick that is given back is free.
+  // A nick that is no longer reserved is free.
   await changes(romeo, `<item jid='tybalt@localhost' affiliation='member' nick=''/>`);
   await changes(romeo, `<item jid='mercutio@localhost' affiliation='member' nick='Cat'/>`);
   await changes(romeo, `<item jid='mercutio@localhost' affiliation='none'/>`);

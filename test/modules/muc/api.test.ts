@@ -1,4 +1,4 @@
-// What other modules hear of rooms and may do with them, through two modules of plugins/.
+// The events, items and exports for other modules, by two modules in plugins/.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -137,7 +137,7 @@ test('muc-enter: a handler refuses, a handler that throws refuses, and a handler
     const refused = await romeo.next();
     assert.equal(StanzaError.from(refused).condition, condition);
   }
-  assert.deepEqual((await heard(rooms)).length, 6, 'a room that nobody may enter is not kept');
+  assert.deepEqual((await heard(rooms)).length, 6, 'a room that its creator may not enter is removed');
   const [self] = await joined(romeo, 'anybody');
   assert.equal(self!.attrs.from, `${HALL}/Somebody`);
   const codes = self!

@@ -112,7 +112,7 @@ test('XEP-0045 §6.3: the list changes when rooms are created, destroyed, hidden
   romeo.send(`<iq type='set' id='d' to='a@rooms.localhost'><query xmlns='${OWNER}'><destroy/></query></iq>`);
   await romeo.skipUntil((element) => element.attrs.id === 'd');
   assert.deepEqual(await listed(), ['c', 'hall']);
-  // XEP-0059 §2.2: a page goes on from a room that has gone meanwhile.
+  // XEP-0059 §2.2: a page may start after a room that no longer exists.
   assert.deepEqual(await listed('<after>b@rooms.localhost</after>'), ['c', 'hall']);
 });
 

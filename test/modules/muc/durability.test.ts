@@ -1,4 +1,4 @@
-// Changes of rooms that are on disk: done when they are written, and not done at all when they cannot be.
+// Changes of persistent rooms: applied after their write, or not at all.
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -38,12 +38,12 @@ async function onDisk(t: TestContext) {
     start,
     server,
     romeo: await server.client('romeo@localhost/orchard'),
-    /** The room as another process sees it on the disk. */
+    /** The room's row on disk. */
     row(): StoredRoom | undefined {
       const found = db.prepare(`SELECT value FROM keyval WHERE owner = 'hall'`).get() as { value: string };
       return found && JSON.parse(found.value);
     },
-    /** From now on the disk takes no room. */
+    /** Makes all writes of rooms fail. */
     breakDisk() {
       for (const event of ['INSERT', 'UPDATE', 'DELETE']) {
         db.exec(`CREATE TRIGGER broken_${event} BEFORE ${event} ON keyval
@@ -53,7 +53,7 @@ async function onDisk(t: TestContext) {
     mendDisk() {
       for (const event of ['INSERT', 'UPDATE', 'DELETE']) db.exec(`DROP TRIGGER broken_${event}`);
     },
-    /** Counts the writes of rows from now on. */
+    /** Counts the writes of rows. */
     countWrites(): () => number {
       db.exec(`CREATE TABLE written (owner TEXT);
         CREATE TRIGGER inserted AFTER INSERT ON keyval BEGIN INSERT INTO written VALUES (NEW.owner); END;
@@ -63,7 +63,7 @@ async function onDisk(t: TestContext) {
   };
 }
 
-/** Sends a change and gives its answer. */
+/** Sends a change and returns its answer. */
 async function asks(client: ScriptedClient, query: string): Promise<string> {
   client.send(`<iq type='set' id='change' to='${HALL}'>${query}</iq>`);
   return String(await client.skipUntil((element) => element.attrs.id === 'change'));
@@ -108,7 +108,7 @@ for (const [what, query] of [
     const second = await start();
     const again = await second.client('juliet@localhost/balcony');
     const self = (await joined(again, 'Juliet')).find(({ attrs }) => attrs.from === `${HALL}/Juliet`);
-    assert.deepEqual(userOf(self!).codes, ['110'], 'she is let in, and the room is not new');
+    assert.deepEqual(userOf(self!).codes, ['110'], 'she enters an existing room');
   });
 }
 
@@ -146,7 +146,7 @@ test('many changes of one room share a few writes, and are answered in order', a
     await romeo.receives(`<iq type='result' id='${jid}' from='${HALL}' to='${romeo.jid}'/>`);
   }
   assert.equal(Object.keys(row()?.standings ?? {}).length, 301);
-  // A slow machine takes fewer of them in one turn.
+  // A slow machine reads fewer of them in one tick.
   assert.ok(written() <= 100, `${written()} writes`);
 });
 
@@ -158,7 +158,7 @@ test('at most 1,000 changes of one room wait; the next one is refused', async (t
     parseXml(
       `<iq type='set' id='${n}' from='${romeo.jid}' to='${HALL}'>${admin(`<item jid='m${n}@x.test' affiliation='member'/>`)}</iq>`,
     );
-  // In one tick, as from many sessions.
+  // In one tick, like changes of many sessions.
   for (let n = 0; n < 1_001; n++) router.route(set(n), router.hosts.get('localhost')!.origin);
   const refused = await romeo.next();
   assert.deepEqual([refused.attrs.id, refused.attrs.type], ['1000', 'error']);

@@ -1,4 +1,4 @@
-// Clients that turn out to be gone (XEP-0045 §11.1, §18.1.2).
+// Lost clients (XEP-0045 §11.1, §18.1.2).
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -50,7 +50,7 @@ test('XEP-0045 §11.1: if one of several clients bounces a stanza, only it is re
 
 test('the next message finds a lost client; all others get the message first', async (t) => {
   const { server, romeo, juliet } = await romeoAndJuliet(t);
-  // Its server forgets the client without a word to the room.
+  // Its server drops the client without unavailable presence.
   const host = server.server.router.hosts.get('localhost')!;
   const lost = host.hooks.add(
     'message/full',
@@ -97,7 +97,7 @@ test('many lost clients are removed together, and are not notified of each other
   assert.equal((await romeo.next()).attrs.id, 'm');
   for (const _ of ghosts) assert.deepEqual(userOf(await romeo.next()).codes, ['333']);
   await romeo.receivesNothing();
-  assert.equal(told, ghosts.length, 'each ghost is told once, of itself');
+  assert.equal(told, ghosts.length, 'each ghost gets one presence, its own');
 });
 
 test('an error from a client outside the room changes nothing', async (t) => {

@@ -16,7 +16,7 @@ import { configured, emptyRoom, HALL, joined, roomServer, roomWith, settled } fr
 const NOW = Date.parse('2026-01-01T12:00:00Z');
 const JULIET = 'juliet@localhost/balcony';
 
-/** A room that was told `count` messages, one a minute, the last one just now. */
+/** A room with `count` messages, one a minute, the last one now. */
 function roomWithHistory(count: number, options: Record<string, unknown> = {}): Room {
   const room = emptyRoom(options);
   for (let n = 1; n <= count; n++) {
@@ -120,7 +120,7 @@ test('the history omits a message of many small elements, which would be expensi
   remember(alone(room), room, said('heavy', '<a/>'.repeat(16_000)), NOW);
   assert.deepEqual(chosen(room), ['m1']);
   for (let n = 0; n < 20; n++) remember(alone(room), room, said(`h${n}`, '<a/>'.repeat(1_000)), NOW);
-  assert.equal(chosen(room).length, 6, 'and of many that are less heavy, the newest');
+  assert.equal(chosen(room).length, 6, 'the newest of many smaller messages');
 });
 
 test('when all rooms together exceed the bound, only the room with the largest history drops messages', () => {

@@ -78,7 +78,7 @@ test('XEP-0410 §3.3: the service answers not-acceptable for a room that does no
   const juliet = await server.client('juliet@localhost/balcony');
   pings(romeo, 'Romeo');
   await refused(romeo, 'Romeo', 'cancel', 'not-acceptable', 'rooms.localhost');
-  // As long as its owner has not configured it, a room is there for nobody else.
+  // Until its owner has configured it, other users cannot see a room.
   await joined(romeo, 'Romeo');
   pings(juliet, 'Juliet');
   await refused(juliet, 'Juliet', 'cancel', 'not-acceptable', 'rooms.localhost');
@@ -114,7 +114,7 @@ test('XEP-0045 §17.4: the room removes the source of an error before it relays 
     <iq type='error' id='ping' from='${HALL}/Romeo' to='${juliet.jid}'>
       <error type='cancel'><service-unavailable xmlns='${STANZAS}'/></error>
     </iq>`);
-  // An error to a request says nothing about who is there.
+  // An error to a request does not remove an occupant.
   await settled(romeo);
   pings(romeo, 'Romeo');
   await romeo.receives(`<iq type='result' id='ping' from='${HALL}/Romeo' to='${romeo.jid}'/>`);
@@ -157,7 +157,7 @@ test('the room sends a vCard request to the account, not to a client', async (t)
   const { romeo, juliet } = await romeoAndJuliet(t);
   juliet.send(`<iq type='get' id='v' to='${HALL}/Romeo'><vCard xmlns='vcard-temp'/></iq>`);
   const answer = await juliet.next();
-  // This account's server knows no vCards and says so at once.
+  // The server of this account has no vCards, and returns an error immediately.
   assert.deepEqual([answer.attrs.type, answer.attrs.from], ['error', `${HALL}/Romeo`]);
   await romeo.receivesNothing();
 });
@@ -202,7 +202,7 @@ test('one account has at most 500 pending requests in all rooms', async (t) => {
   for (let n = 0; n < 11; n++) {
     const room = `room${n}@rooms.localhost`;
     await joined(romeo, 'Romeo', '', room);
-    // It asks itself, and does not answer.
+    // It sends requests to itself, and does not answer.
     for (let m = 0; m < 50; m++) {
       ask(romeo, room, 'Romeo');
       answers.push((await romeo.next()).attrs.type);
@@ -217,7 +217,7 @@ test('one account has at most 500 pending requests in all rooms', async (t) => {
 
 test('all accounts together have at most 10,000 pending requests', async (t) => {
   const server = await roomServer(t);
-  /** Asks itself in ten rooms, 50 times in each, and does not answer. */
+  /** Sends itself 50 requests in each of ten rooms, and does not answer. */
   const fill = async (number: number) => {
     const client = await server.client(`user${number}@localhost/x`);
     const types: (string | undefined)[] = [];

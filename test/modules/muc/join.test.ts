@@ -20,7 +20,7 @@ import {
 
 const ID = `<occupant-id xmlns='urn:xmpp:occupant-id:0' id='{any}'/>`;
 
-/** The refusal of a join, with the `x` that marks it. */
+/** Checks for the error of a join, with its `x`. */
 async function isRefused(
   client: ScriptedClient,
   nick: string,
@@ -430,7 +430,7 @@ test('one user may have created at most 100 existing rooms; other users and admi
   }
   await joined(juliet, 'Juliet', '', room(4));
   for (const n of [5, 6, 7]) await joined(abbot, 'Abbot', '', room(n));
-  // A room that has ended counts no more, whoever owned it.
+  // A destroyed room no longer counts.
   romeo.send(`<presence to='${room(1)}/Romeo' type='unavailable'/>`);
   await settled(romeo);
   await joined(romeo, 'Romeo', '', room(3));
@@ -482,7 +482,7 @@ test('the presence in all rooms is bounded; at the bound, clients with large pre
     HALL,
   );
   storePresence({ budgets }, room, seats[3]!, usual);
-  assert.equal(seats[3]!.presence.length, 2, 'what clients usually say is kept');
+  assert.equal(seats[3]!.presence.length, 2, 'presence of usual size is stored');
   for (const one of [seats[0]!, seats[3]!])
     storePresence({ budgets }, room, one, readPresence(parseXml('<presence/>'), HALL));
   storePresence({ budgets }, room, seats[4]!, received);

@@ -175,7 +175,7 @@ test('XEP-0045 §7.14: only the leaving client of a nick is notified, and the ni
   await joined(romeo, 'Romeo');
   await joined(phone, 'Romeo');
   for (const client of [juliet, romeo]) await settled(client);
-  // The latest presence is the phone's; with it gone the nick shows the other client again.
+  // The phone's presence is the latest. When it leaves, the nick has the presence of the other client.
   phone.send(`<presence to='${HALL}/Romeo' type='unavailable'/>`);
   const told = await phone.next();
   assert.deepEqual([told.attrs.type, userOf(told).codes], ['unavailable', ['110']]);

@@ -1,4 +1,4 @@
-// What rooms keep, beyond what the tests of each feature say of it.
+// Further bounds on the memory of rooms.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -146,7 +146,7 @@ test('XEP-0045 §8.1: a message with a subject and a body or thread does not cha
   romeo.send(`<message to='${HALL}' type='groupchat'><subject>a</subject><thread>t</thread></message>`);
   await settled(romeo);
   const seen = await joined(juliet, 'Juliet');
-  // What joined() stops at is the message with subject and body out of the history.
+  // joined() stops at the message with subject and body in the history.
   assert.equal(seen.at(-1)?.getChildText('body'), 'b');
   await juliet.receives(`<message type='groupchat' from='${HALL}' to='${juliet.jid}'><subject/></message>`);
 });

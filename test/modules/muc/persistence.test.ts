@@ -44,7 +44,11 @@ test('a persistent room keeps configuration, affiliations, subject and occupant 
   const second = await start();
   const again = await second.client('romeo@localhost/orchard');
   const after = await joined(again, 'Romeo');
-  assert.deepEqual(after.map(String), before.map(String).slice(1), 'the same, without the farewell');
+  assert.deepEqual(
+    after.map(String),
+    before.map(String).slice(1),
+    'the same, without the unavailable presence',
+  );
   const juliet = await second.client('juliet@localhost/balcony');
   const seen = await joined(juliet, 'Juliet');
   const self = seen.find(({ attrs }) => attrs.from === `${HALL}/Juliet`);

@@ -1,4 +1,4 @@
-// Rooms with people from another server.
+// Rooms with occupants from another server.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -23,7 +23,7 @@ interface Scene {
   readonly romeo: ScriptedClient;
 }
 
-/** Juliet and Romeo in a room of Juliet's server; then Romeo's server vanishes. */
+/** Juliet and Romeo are in a room of Juliet's server, and Romeo's server is unreachable. */
 async function parted(t: TestContext): Promise<Scene> {
   const clock = new FakeClock();
   const net = await network(t, { rooms: dialback(ROOMS), elsewhere: ELSEWHERE }, { clock });
@@ -43,7 +43,7 @@ async function parted(t: TestContext): Promise<Scene> {
   return { net, clock, juliet, romeo };
 }
 
-/** Juliet speaks, and hears herself. */
+/** Juliet sends a message, and gets it back. */
 async function speaks(juliet: ScriptedClient, id: string): Promise<void> {
   juliet.send(`<message to='${HALL}' type='groupchat' id='${id}'><body>Romeo?</body></message>`);
   assert.equal((await juliet.next()).attrs.id, id);

@@ -1,4 +1,4 @@
-// What the conversations with rooms have in common.
+// Common parts of the tests of rooms.
 
 import type { TestContext } from 'node:test';
 import { OPTIONS } from '../../../modules/muc/model/options.ts';
@@ -15,7 +15,7 @@ export const ADMIN = `${MUC}#admin`;
 export const OWNER = `${MUC}#owner`;
 export const HALL = 'hall@rooms.localhost';
 
-/** A room by itself, as a new one is. */
+/** A new room without a service. */
 export function emptyRoom(options: Record<string, unknown> = {}): Room {
   return {
     name: 'hall',
@@ -93,12 +93,12 @@ async function pair(
   return { server, romeo, other };
 }
 
-/** Sends the join alone. */
+/** Sends a join. */
 export function enters(client: ScriptedClient, nick: string, inside = '', room = HALL): void {
   client.send(`<presence to='${room}/${nick}' id='join'><x xmlns='${MUC}'>${inside}</x></presence>`);
 }
 
-/** Enters and takes away all that a room says at that, up to the subject. */
+/** Enters, and reads all stanzas of the room up to the subject. */
 export async function joined(
   client: ScriptedClient,
   nick: string,
@@ -124,7 +124,7 @@ export async function roomWith(
   await configured(owner, fields);
 }
 
-/** Submits a configuration and takes away its result, and whatever the room says about the change. */
+/** Submits a configuration, and reads its result and the notices of the change. */
 export async function configured(
   owner: ScriptedClient,
   fields: Record<string, string | string[]> = {},
@@ -134,7 +134,7 @@ export async function configured(
   await settled(owner);
 }
 
-/** Takes away everything that is under way to a client. */
+/** Reads all pending stanzas to a client. */
 export async function settled(client: ScriptedClient): Promise<void> {
   client.send(`<iq type='get' id='settled' to='${HALL}'><query xmlns='urn:enjamb:test:nothing'/></iq>`);
   await client.skipUntil((element) => element.attrs.id === 'settled');
@@ -152,7 +152,7 @@ export function form(fields: Record<string, string | string[]>): string {
   return `<x xmlns='jabber:x:data' type='submit'>${inside.join('')}</x>`;
 }
 
-/** What a presence says in its muc#user `x`. */
+/** The content of the muc#user `x` of a presence. */
 export function userOf(presence: Element): {
   affiliation: string | undefined;
   role: string | undefined;

@@ -1,4 +1,4 @@
-// An occupant that does not read, in a room in which much is said.
+// An occupant that does not read, in a room with many messages.
 
 import assert from 'node:assert/strict';
 import { duplexPair } from 'node:stream';

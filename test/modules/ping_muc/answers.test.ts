@@ -17,7 +17,7 @@ test('the room has the client under another nick: sends a leave and a notice', a
   assert.equal(
     romeo.inbox.length,
     1,
-    'the confirmation of a leave that it did not send is kept from the client',
+    'the client does not get the confirmation of a leave that it did not send',
   );
   assert.equal(romeo.notices.length, 1);
 });

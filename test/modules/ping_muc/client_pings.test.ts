@@ -106,8 +106,8 @@ test('normalise_self_ping_errors: replaces the error of a room that no longer ex
   assert.equal(romeo.iqs[0]!.attrs.id, 'own');
   assert.equal(error?.attrs.type, 'cancel');
   assert.ok(error?.getChild('not-acceptable', 'urn:ietf:params:xml:ns:xmpp-stanzas'));
-  assert.equal(phone.notices.length, 1, 'the others are told at once');
-  assert.equal(romeo.notices.length, 0, 'who has asked may act by itself');
+  assert.equal(phone.notices.length, 1, 'the other clients get notices immediately');
+  assert.equal(romeo.notices.length, 0, 'the client that has asked may act itself');
   h.clock.seconds(30);
   assert.equal(romeo.notices.length, 1);
   assert.equal(rooms.pings.length, 1);

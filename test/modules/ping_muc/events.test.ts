@@ -38,7 +38,11 @@ test('`ping-muc-lost`, tell: a sleeping client gets the notice immediately', asy
   rooms.forget({ gone: true });
   rooms.peer.cut();
   h.clock.seconds(FIRST_QUESTION_S + 5);
-  assert.deepEqual(asked, [`${ROMEO} room-gone`, `${ROMEO} room-gone`], 'when it is found, and at its turn');
+  assert.deepEqual(
+    asked,
+    [`${ROMEO} room-gone`, `${ROMEO} room-gone`],
+    'when the loss is found, and when the notice is due',
+  );
   assert.equal(romeo.notices.length, 1);
   assert.equal(seen[0]?.cause, 'room-gone');
 });

@@ -104,7 +104,7 @@ test('the remote does not return: the client gets the error at the give-up', asy
   rooms.peer.cut();
   h.clock.seconds(660);
   assert.equal(romeo.count(REFUSAL), 1);
-  assert.equal(romeo.notices.length, 1, 'and of the hall as ever');
+  assert.equal(romeo.notices.length, 1, 'one notice for the hall');
 });
 
 test('the room answers the join after all: no question and no error', async (t) => {

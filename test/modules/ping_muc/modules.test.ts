@@ -35,7 +35,7 @@ test('without the module clients get nothing; when it is loaded, it knows earlie
   assert.equal(rooms.pings.length, 0);
   await h.command('module load', { name: 'ping_muc', host: HOST });
   h.clock.seconds(1_200);
-  assert.deepEqual(romeo.inbox, [], 'what it did not see it does not guess');
+  assert.deepEqual(romeo.inbox, [], 'the module does not guess what it has missed');
   rooms.peer.openIn();
   rooms.peer.cut('reset');
   h.clock.seconds(FIRST_QUESTION_S + 1);

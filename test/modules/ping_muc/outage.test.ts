@@ -12,7 +12,7 @@ test('XEP-0045 §11.1: a restart loses the occupants: the client gets one notice
   rooms.forget();
   rooms.peer.cut('stream-error');
   h.clock.seconds(FIRST_QUESTION_S - 1);
-  assert.equal(rooms.pings.length, 0, 'nothing is asked before the delay is over');
+  assert.equal(rooms.pings.length, 0, 'no question before the end of the delay');
   h.clock.seconds(2);
   assert.equal(romeo.inbox.length, 1);
   assertXml(
@@ -71,7 +71,7 @@ test('after the give-up, the room gets a leave when it is reachable', async (t) 
   h.clock.seconds(5);
   assert.equal(rooms.leaves.length, 1);
   assert.equal(rooms.rooms.get(ROOM)?.has(ROMEO), false);
-  assert.equal(romeo.inbox.length, 1, 'the client does not hear of a leave that it did not send');
+  assert.equal(romeo.inbox.length, 1, 'the client does not get the answer to a leave that it did not send');
 });
 
 test('after the give-up, a client that has joined again gets nothing', async (t) => {

@@ -1,4 +1,4 @@
-// A module as an author writes it who knows xmpp.js and ltx, for the test of foreign elements.
+// A module that uses elements of xmpp.js and ltx, for the test of foreign elements.
 
 // @ts-expect-error: the package ships no types
 import xml from '@xmpp/xml';

@@ -1,4 +1,4 @@
-// A module for the tests of the room API: adds to rooms, refuses what it is told to, and writes down what it hears.
+// A module for the tests of the room API: adds items to rooms, refuses on request, and records events.
 
 import { defineModule, Jid, StanzaError, string, xml } from 'enjamb/api';
 
@@ -15,7 +15,7 @@ export default defineModule({
       if (text === condition) throw new StanzaError(condition);
       if (text === 'broken') throw new Error('a fault of the module');
     };
-    // Two that may refuse.
+    // Two events that may be refused.
     for (const condition of ['forbidden', 'not-allowed'] as const) {
       module.hook('muc-enter', ({ nick }) => refuse(nick, condition), 'guard');
       module.hook('muc-say', ({ stanza }) => refuse(stanza.getChildText('body') ?? '', condition), 'guard');
@@ -56,7 +56,7 @@ export default defineModule({
     });
 
     const muc = module.use('muc');
-    /** Kept over its end. */
+    /** A room that the test uses after its end. */
     let room = muc.get('hall');
     const act = (what: string, who: string): unknown => {
       room ??= muc.get('hall');

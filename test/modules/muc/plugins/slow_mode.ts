@@ -1,4 +1,4 @@
-// A module for the tests of the room API: how long people must wait between two messages (XEP-0500).
+// A module for the tests of the room API: the time between two messages of a user (XEP-0500).
 
 import { defineModule, StanzaError } from 'enjamb/api';
 
@@ -13,7 +13,7 @@ export default defineModule({
   depends: ['muc'],
 
   load(module) {
-    /** When each user has spoken last, by room. */
+    /** The time of each user's last message, by room. */
     const spoken = new WeakMap<object, Map<string, number>>();
     const seconds = {
       name: 'slow_mode',

@@ -37,7 +37,7 @@ test('a command gets its arguments checked and with their defaults', async () =>
   assert.deepEqual(result.data, { who: 'romeo@example.org', count: 1, by: 'test' });
 });
 
-test('wrong and unknown arguments are refused as wrong usage, all at once', async () => {
+test('refuses all wrong and unknown arguments together, as wrong usage', async () => {
   const registry = new CommandRegistry();
   registry.register(echo('echo'));
   await assert.rejects(
@@ -152,7 +152,7 @@ test('what an account, a module or the network refuses reaches the administrator
   }
 });
 
-test('a bug and a failure of the machine stay what they are, and have to be logged', async () => {
+test('passes on unexpected errors unchanged, to be logged', async () => {
   const bug = new TypeError('x is not a function');
   const full = new StorageError('failed', 'cannot write /var/enjamb.sqlite', { driver: 'sqlite' });
   for (const error of [bug, full]) {

@@ -90,7 +90,7 @@ async function rawConnection(t: TestContext): Promise<{ socket: Socket; next: ()
   return { socket, next: async () => JSON.parse((await lines.next()).value ?? 'null') };
 }
 
-test('a request has its answer, also when several are under way', async (t) => {
+test('answers each request, also when several are under way', async (t) => {
   const client = await startClient(t);
   const answers = await Promise.all(['a', 'b', 'ü\n'].map((word) => client.run('say', { word })));
   assert.deepEqual(
@@ -106,13 +106,13 @@ test('a refusal arrives with its sentence and code', async (t) => {
   await assert.rejects(client.run('say', { word: 5 }), { code: 'usage' });
 });
 
-test('a bug in a command is an answer too, and the next request works', async (t) => {
+test('answers with an error when a command has a bug, and serves the next request', async (t) => {
   const client = await startClient(t);
   await assert.rejects(client.run('break'), /break failed: x is not a function/);
   assert.equal((await client.run('say', { word: 'on' })).text, 'on');
 });
 
-test('the server tells what commands it has, modules’ own included', async (t) => {
+test('lists the commands of the server and of modules', async (t) => {
   const client = await startClient(t);
   const { data } = await client.run('commands');
   const say = (data as { name: string }[]).find(({ name }) => name === 'say');
@@ -220,11 +220,11 @@ test('stopping removes the socket, and tells who waits for an answer', async (t)
   await assert.rejects(client.run('say', { word: 'x' }), CommandError);
 });
 
-test('without a server there is nobody to ask', async (t) => {
+test('fails when no server runs', async (t) => {
   assert.equal(await AdminClient.connect(dataFolder(t)), undefined);
 });
 
-test('what is no request is answered with what one is', async (t) => {
+test('answers an invalid request with the expected form', async (t) => {
   const { socket, next } = await rawConnection(t);
   for (const line of ['hello', '[]', '{"command":"say"}', '{"id":1}', '{"id":1,"command":"say","args":[]}']) {
     socket.write(`${line}\n`);
@@ -233,7 +233,7 @@ test('what is no request is answered with what one is', async (t) => {
   }
 });
 
-test('requests may come in pieces, or several at once', async (t) => {
+test('takes requests in pieces, and several in one chunk', async (t) => {
   const { socket, next } = await rawConnection(t);
   const one = JSON.stringify({ id: 'a', command: 'say', args: { word: 'ü' } });
   const bytes = Buffer.from(`${one}\n\n${one}\n`);
@@ -242,7 +242,7 @@ test('requests may come in pieces, or several at once', async (t) => {
   assert.deepEqual([await next(), await next()], [expected, expected]);
 });
 
-test('a line without an end is cut off at its limit', async (t) => {
+test('closes the connection when a line exceeds its limit', async (t) => {
   const { socket, next } = await rawConnection(t);
   const closed = once(socket, 'close');
   socket.write('x'.repeat(300 * 1024));

@@ -79,7 +79,7 @@ async function start(t: TestContext, modules: string): Promise<Running> {
   return { folder, child, stderr: text(child.stderr), metrics };
 }
 
-test('an exception that nobody owns is logged with its stack and counted, and the server goes on', async (t) => {
+test('logs an unexpected exception with its stack, counts it, and continues', async (t) => {
   const { folder, child, stderr, metrics } = await start(t, '"clumsy"');
   await once(child.stdout!, 'data'); // ready
   for (const way of ['tick', 'microtask', 'promise', 'nothing', 'timer', 'work'])
@@ -117,7 +117,7 @@ test('SIGHUP during the stop changes nothing', async (t) => {
   assert.deepEqual(await ended(child), [0, null]);
 });
 
-test('the process ends when Node has found its own state to be impossible', async (t) => {
+test('the process ends after an assertion inside Node', async (t) => {
   const { folder, child, stderr } = await start(t, '"clumsy"');
   await once(child.stdout!, 'data');
   await enjamb(folder, 'clumsy', 'runtime');
@@ -125,7 +125,7 @@ test('the process ends when Node has found its own state to be impossible', asyn
   assert.match(await stderr, /ERR_INTERNAL_ASSERTION.*fatal internal error, exiting/);
 });
 
-test('an exception that nobody owns while the server starts ends it: nobody depends on it yet', async (t) => {
+test('an unexpected exception during the start ends the process', async (t) => {
   const { child, stderr } = await start(t, '"early"');
   assert.deepEqual(await ended(child), [1, null]);
   assert.match(await stderr, /too early.*fatal internal error, exiting/);

@@ -18,7 +18,7 @@ test('an empty table says so, and stays a list for programs', () => {
   assert.equal(renderResult({ rows: [] }, true), '[]\n');
 });
 
-test('what a peer wrote cannot steer the terminal', () => {
+test('text of a peer cannot control the terminal', () => {
   const shown = renderResult({ rows: [{ error: '\u001b[2Jgone\nx' }], text: 'a\u0007b\nc' }, false);
   assert.doesNotMatch(shown.replaceAll('\n', ''), /[\u0000-\u001f]/);
   assert.equal(shown.split('\n').length, 5);
@@ -31,7 +31,7 @@ test('programs get the data if there is more of it than rows, else the sentence'
   assert.deepEqual(JSON.parse(renderResult({ text: 'done' }, true)), { text: 'done' });
 });
 
-test('a table is at most 100 columns wide: what does not fit follows below each row, whole', () => {
+test('a table is at most 100 columns wide: longer values follow below their row', () => {
   const rows = [
     {
       local: 'montague.example',

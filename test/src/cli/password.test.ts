@@ -23,7 +23,7 @@ function piped(text: string): Terminal {
   return io;
 }
 
-test('a prompt asks twice and shows nothing of what is typed', async () => {
+test('a prompt asks twice and shows nothing of the input', async () => {
   const io = terminal(true, ['hunterX\u007f2\r', 'hunter2\r']);
   assert.equal(await newPassword({}, io), 'hunter2');
   assert.equal(io.shown(), 'New password: \nRepeat the password: \n');

@@ -158,7 +158,7 @@ test('modules that the list gains or loses are loaded or unloaded, those of new 
   assert.deepEqual([...(await site.modules)].sort(), [...before].sort());
 });
 
-test('who is connected stays, and speaks on with the modules that were loaded again', async (t) => {
+test('clients stay connected during a reload, and use the reloaded modules', async (t) => {
   const site = await startSite(t);
   const romeo = await site.test.client('romeo@montague.lit/orchard');
   const juliet = await site.test.client('juliet@montague.lit/balcony');
@@ -170,7 +170,7 @@ test('who is connected stays, and speaks on with the modules that were loaded ag
   );
 });
 
-test('what a host demands of connections counts for those that come after the reload', async (t) => {
+test('new demands of a host apply to connections after the reload', async (t) => {
   const site = await startSite(t);
   await site.reload(`${BASE.replace('allow_unencrypted_plain_auth = true\n', '')}${MODULES}${HOST}`);
   const features = await site.test.connect().open('montague.lit');

@@ -51,7 +51,7 @@ async function warningsAtStart(t: TestContext, folder: string): Promise<readonly
     .map((line) => JSON.parse(line) as Line);
 }
 
-test('a host without a certificate is named before the server is ready', async (t) => {
+test('reports a host without a certificate before the server is ready', async (t) => {
   const folder = site(t, '[hosts."a.example"]\n[hosts."b.example"]\n');
   const [line, ...others] = await warningsAtStart(t, folder);
   assert.deepEqual([line?.level, line?.msg, others.length], ['error', 'certificate problem', 0]);

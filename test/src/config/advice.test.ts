@@ -18,11 +18,11 @@ function doubts(text: string): readonly string[] {
   );
 }
 
-test('the defaults are beyond doubt', () => {
+test('the defaults cause no advice', () => {
   assert.deepEqual(doubts(''), []);
 });
 
-test('each weakening of encryption and authentication is named', () => {
+test('reports each option that weakens encryption or authentication', () => {
   assert.deepEqual(doubts('s2s_secure_auth = false'), ['s2s_secure_auth']);
   assert.deepEqual(doubts('s2s_require_encryption = false'), ['s2s_require_encryption']);
   assert.deepEqual(doubts('allow_unencrypted_plain_auth = true'), ['allow_unencrypted_plain_auth']);

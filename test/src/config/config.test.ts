@@ -185,12 +185,12 @@ const MISTAKES: readonly (readonly [rule: string, text: string, problems: readon
 ];
 
 for (const [rule, text, expected] of MISTAKES) {
-  test(`a mistake is explained: ${rule}`, () => {
+  test(`explains a mistake: ${rule}`, () => {
     assert.deepEqual(problemsOf(text).map(line), expected);
   });
 }
 
-test('all mistakes of a file are reported at once, in the order of the file', () => {
+test('reports all mistakes of a file together, in the order of the file', () => {
   const text =
     'c2s_prots = [1]\nlog_level = 5\n[hosts."x y"]\nadmins = "ann@example.org"\n[hosts.b]\nfoo_bar_baz = 1';
   const problems = problemsOf(text);
@@ -329,7 +329,7 @@ test('what this version does not have may be switched off', () => {
   );
 });
 
-test('keys that would reach into the prototype are refused', () => {
+test('refuses keys that would reach into the prototype', () => {
   for (const key of ['__proto__', 'constructor']) {
     assert.throws(() => loadConfig({ text: `${key} = 1\n[hosts.a]` }, KNOWN), ConfigError);
     assert.throws(() => loadConfig({ text: `[hosts.${key}]\n` }, KNOWN), ConfigError);

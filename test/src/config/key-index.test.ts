@@ -26,7 +26,7 @@ test('keys below a header belong to its table', () => {
   assert.equal(place(text, ['limits', 'c2s', 'rate']), '6:1');
 });
 
-test('what looks like a key inside strings and comments is none', () => {
+test('ignores keys inside strings and comments', () => {
   const text =
     'a = """\nb = 1\n\\"""\n[c]\n"""\nd = \'\'\'\n[e]\n\'\'\' # f = 1\ng = "h = 1 # \\" i"\nj = 1\n';
   for (const key of ['b', 'c', 'e', 'f', 'h', 'i']) assert.equal(place(text, [key]), 'nowhere', key);
@@ -52,7 +52,7 @@ test('arrays of tables count their items', () => {
   assert.equal(place(text, ['a', 1, 'e', 0, 'f']), '8:1');
 });
 
-test('a key that is not there has the place of the nearest table around it', () => {
+test('a missing key has the place of the nearest table around it', () => {
   assert.equal(place('[a.b]\nc = 1', ['a', 'b', 'x', 'y']), '1:4');
   assert.equal(place('[a.b]\nc = 1', ['z']), 'nowhere');
 });
@@ -61,7 +61,7 @@ test('windows line ends and a last line without an end make no difference', () =
   assert.equal(place('a = 1\r\n[b]\r\nc = 2', ['b', 'c']), '3:1');
 });
 
-test('any text at all is read to its end in linear time', () => {
+test('reads any text in linear time', () => {
   const pieces = ['a', '=', '"', "'", '"""', "'''", '[', ']', '{', '}', ',', '.', '#', '\n', '\\', ' ', '1'];
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...pieces), { maxLength: 60 }), (parts) => {

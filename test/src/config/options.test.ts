@@ -41,7 +41,7 @@ test('durations: seconds or text in the file, milliseconds in the code', () => {
   for (const [raw, ms] of cases) assert.equal(option.parse(raw), ms, String(raw));
 });
 
-test('durations: anything else is refused', () => {
+test('durations: refuses anything else', () => {
   const option = duration('A wait');
   for (const raw of [
     '',
@@ -84,7 +84,7 @@ test('defaults are in the notation of the file, and are checked where they are d
   assert.throws(() => oneOf('x', ['roster', 'always'], { default: 'never' }), OptionError);
 });
 
-test('what is neither given nor optional nor has a default is missed', () => {
+test('reports a required option that is missing', () => {
   assert.throws(() => string('x').parse(undefined), /expected text in quotes, got nothing/);
   assert.equal(string('x', { optional: true }).parse(undefined), undefined);
   assert.equal(string('x').required, true);
@@ -110,7 +110,7 @@ test('the static type follows from the declaration', () => {
   assert.equal(values.quiet, undefined);
 });
 
-test('every mistake in a set is reported at once, with its path', () => {
+test('reports all mistakes in a set together, with their paths', () => {
   const options = {
     ports: list('x', integer('y', { min: 0, max: 65_535 })),
     limits: record('x', { c2s: record('y', { rate: rate('z', { default: 1 }) }) }),
@@ -147,7 +147,7 @@ test('addresses: bare unless said otherwise, case of localpart and domain folded
   }
 });
 
-test('the value of a secret never stands in a message', () => {
+test('no message contains the value of a secret', () => {
   const option = string('x', { secret: true, pattern: /^\w{20,}$/ });
   assert.throws(
     () => option.parse('hunter2'),
@@ -169,7 +169,7 @@ function issuesOf(task: () => unknown): OptionError['issues'] {
   return [];
 }
 
-test('each builder says of what kind its values are', () => {
+test('each builder states the kind of its values', () => {
   const kinds = {
     boolean: boolean('x').kind,
     integer: integer('x').kind,

@@ -66,7 +66,7 @@ test('RFC 8305 §3: IPv6 addresses that are a little late are still first', asyn
   assert.equal((await first)?.address, '2001:db8::1');
 });
 
-test('RFC 8305 §3: nobody waits for IPv6 once it is clear that there is none', async () => {
+test('RFC 8305 §3: does not wait for IPv6 when the name has no IPv6 address', async () => {
   for (const fail of [false, true]) {
     const { six, four, feed } = lookups();
     if (fail) six.reject(new Error('no answer'));

@@ -206,7 +206,7 @@ test('files that exist are never overwritten, and what is there is not made agai
   assert.ok(added.checkIssued(new X509Certificate(third.ca)));
 });
 
-test('half of an authority is not completed', async (t) => {
+test('refuses an authority that lacks its key or its certificate', async (t) => {
   const directory = await temporaryDirectory(t);
   const { caPath } = await makeDevelopmentCertificates(directory, []);
   await rm(caPath);

@@ -108,7 +108,7 @@ test('a close that comes before there is a handler is told to it', async () => {
   assert.equal((await heard.closed)?.message, 'too early');
 });
 
-test('a peer that never reads is cut off, with a clear error', async () => {
+test('closes a peer that never reads, with a clear error', async () => {
   const { stream } = sink({ stuck: true });
   const connection = new Connection(stream, { maxQueuedBytes: 10_000 });
   const heard = recorder();

@@ -94,7 +94,7 @@ test('RFC 7671 §5.2: an authority that is not shown counts when the record hold
   }
 });
 
-test('RFC 7671 §5.2: DANE-TA is no word on the certificate of the server itself', () => {
+test('RFC 7671 §5.2: DANE-TA does not match the certificate of the server itself', () => {
   assert.equal(proof(tlsa([2, 0, 1], leaf.certificate), [leaf, between, root]), undefined);
 });
 

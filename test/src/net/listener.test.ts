@@ -169,7 +169,7 @@ test('an interface that is no address of this machine is told in words', async (
   await assert.rejects(listen('192.0.2.77'), /this machine has no address 192\.0\.2\.77/);
 });
 
-test('after closing nobody gets in, and who is in stays', async (t) => {
+test('a closed listener accepts nobody and keeps open connections', async (t) => {
   const { listener, port } = await open(t);
   const socket = await dial(t, port);
   await once(socket, 'data');

@@ -115,7 +115,7 @@ test('RFC 9325 §3.5: renegotiation is refused', async (t) => {
   }
 });
 
-test('RFC 9325 §3.1.1: we demand the same of those whom we call', async (t) => {
+test('RFC 9325 §3.1.1: outgoing connections have the same demands', async (t) => {
   const { key, cert } = (await listening(t)).store.certificateFor('capulet.lit')!;
   const answers: [settings: object, isFine: boolean][] = [
     [{ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: ANYTHING }, false],

@@ -324,7 +324,7 @@ test('a peer that speaks no TLS, or hangs up, is a failed handshake', async (t) 
   await assert.rejects(accepted, /TLS handshake failed: the peer closed the connection/);
 });
 
-test('without any certificate the handshake is refused in words', async (t) => {
+test('refuses the handshake with a clear error when there is no certificate', async (t) => {
   const store = new CertificateStore(await temporaryDirectory(t));
   await store.reload();
   const tls = new ServerTls(store, { alpn: [], requestCert: false });

@@ -44,7 +44,7 @@ test('a name is taken once, also by two who ask at the same time', async () => {
   await assert.rejects(accounts.create('romeo', 'three'), exists);
 });
 
-test('what is done to an account that is not there is not-found', async () => {
+test('operations on a missing account fail with not-found', async () => {
   const { accounts } = setUp();
   const notFound = { name: 'AccountError', condition: 'not-found', message: /no account/ };
   await assert.rejects(accounts.setPassword('romeo', 'pencil'), notFound);
@@ -52,7 +52,7 @@ test('what is done to an account that is not there is not-found', async () => {
   await assert.rejects(accounts.delete('romeo'), notFound);
 });
 
-test('verify knows the right password from others', async () => {
+test('verify accepts the right password and no other', async () => {
   const { accounts } = setUp();
   await accounts.create('romeo', 'pencil');
   assert.equal(await accounts.verify('romeo', 'pencil'), true);
@@ -295,7 +295,7 @@ test('RFC 6120 §6.3.8: the authzid may be the own bare JID and nothing else', a
   }
 });
 
-test('RFC 6120 §6.5.2: account-disabled is told only to who knows the password', async () => {
+test('RFC 6120 §6.5.2: sends account-disabled only to a client that knows the password', async () => {
   const { accounts } = setUp();
   await accounts.create('romeo', 'pencil');
   await accounts.setEnabled('romeo', false);

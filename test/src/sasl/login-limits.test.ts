@@ -81,7 +81,7 @@ test('one account can stand a hundred failures from everywhere, then ten a minut
   assert.equal(guessFromEach().total, 10);
 });
 
-test('no single address, and no IPv6 site with all its networks, can lock anybody out elsewhere', () => {
+test('no address and no IPv6 site can lock out users elsewhere', () => {
   const { isRefused, guess } = setUp();
   let guesses = guess(ROMEO, v4(1)).guesses;
   for (let index = 0; index < 5_000; index++) {
@@ -126,7 +126,7 @@ test('at home one may fail a hundred times, at nobody else’s expense, and a su
   assert.equal(guess(ROMEO, HOME).guesses, 100);
 });
 
-test('an account of one’s own is no help in guessing those of others', () => {
+test('logging in to an own account does not help to guess passwords of others', () => {
   const { limits, guess } = setUp();
   let guesses = 0;
   for (let index = 0; index < 200; index++) {

@@ -87,7 +87,7 @@ test('RFC 7677 §3: the example exchange', async () => {
   });
 });
 
-test('RFC 5802 §3: a client that is right gets in, and gets the proof of the server', async () => {
+test('RFC 5802 §3: a client with the right password gets in, and gets the server’s proof', async () => {
   const romeo = client();
   const step = await talk(romeo, server());
   assert.deepEqual(step, { done: true, user: 'user', data: Buffer.from(romeo.expected) });
@@ -304,13 +304,13 @@ test('RFC 6120 §6.3.8: an authzid that is not allowed is told only after the ri
   await assert.rejects(talk(wrong, server(options)), refused('not-authorized'));
 });
 
-test('a finished exchange takes nothing more', async () => {
+test('refuses messages after the exchange has finished', async () => {
   const scram = server();
   await talk(client(), scram);
   await assert.rejects(scram.step(client().first()), refused('malformed-request'));
 });
 
-test('RFC 5802 §9: what was overheard proves nothing a second time, and nothing out of turn', async () => {
+test('RFC 5802 §9: refuses a replayed message, and one out of order', async () => {
   const nonces = ['one', 'two'].values();
   const nonce = () => nonces.next().value ?? '';
   const romeo = client();

@@ -57,7 +57,7 @@ test('one fault again and again does not fill the log, but is counted', () => {
   assert.equal(log.errors.length, 21, 'one place does not hide the others');
 });
 
-test('whatever is thrown, reporting it throws nothing', () => {
+test('reporting never throws, whatever the thrown value', () => {
   const lines: string[] = [];
   const destination = new Writable({
     write(chunk, _encoding, done) {
@@ -76,7 +76,7 @@ test('whatever is thrown, reporting it throws nothing', () => {
   for (const line of lines) assert.equal((JSON.parse(line) as { msg: string }).msg, 'task failed');
 });
 
-test('a promise that nobody waits for is watched', async () => {
+test('reports the rejection of an unawaited promise', async () => {
   const faults = new Faults(new ErrorLog());
   faults.watch('work', Promise.reject(new Error('broken')));
   faults.watch('work', Promise.resolve());

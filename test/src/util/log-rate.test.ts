@@ -33,7 +33,7 @@ test('a key has its lines each minute, the last of which says that more are only
   assert.deepEqual(minute(), ['line', 'line', 'last', 'none', 'none']);
 });
 
-test('no more keys are remembered than there may be', () => {
+test('bounds the number of remembered keys', () => {
   const rate = new LogRate({ lines: 3, maxKeys: 10 });
   for (let i = 0; i < 1_000; i++) rate.take(`${i}`);
   assert.equal(rate.size, 10);

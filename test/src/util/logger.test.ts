@@ -33,7 +33,7 @@ test('lines below the level are not written', () => {
   assert.match(text(), /"c"/);
 });
 
-test('a changed level counts at once, for children that exist as well', () => {
+test('a changed level applies immediately, also to existing children', () => {
   const { log, text } = memoryLogger({ level: 'warn' });
   const child = log.child({ host: 'a' });
   log.setLevel('debug');
@@ -66,7 +66,7 @@ test('values of fields named like a secret are never written, at any depth, in p
   assert.doesNotMatch(written, /hunter2/);
 });
 
-test('whether something is there may be said of a secret', () => {
+test('a log line may state whether a secret is set', () => {
   const { log, text } = memoryLogger();
   log.info('x', { password: true, token: undefined });
   assert.match(text(), /"password":true/);

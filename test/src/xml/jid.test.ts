@@ -187,7 +187,7 @@ describe('RFC 7622 §3.4: resource parts', () => {
 });
 
 describe('Jid', () => {
-  it('knows what it is', () => {
+  it('states its kind', () => {
     const kinds = (text: string) => {
       const { isFull, isBare, isDomain } = Jid.parse(text);
       return [isFull, isBare, isDomain];

@@ -55,7 +55,7 @@ describe('a good stream', () => {
     ]);
   });
 
-  it('RFC 6120 §4.4: the closing tag is told', () => {
+  it('RFC 6120 §4.4: reports the closing tag', () => {
     assert.deepEqual(outcomeOf(`${HEADER}<message/> </stream:stream\n>\n`).events.slice(1), [
       '<message/>',
       'end',
@@ -295,7 +295,7 @@ describe('the parser and its stream', () => {
     assert.equal(track, '--  -------  ---  ');
   });
 
-  it('takes nothing more after an error, and says nothing more', () => {
+  it('ignores further bytes after an error', () => {
     const seen: string[] = [];
     const parser = new XmlParser({
       onOpen: () => {},

@@ -12,7 +12,7 @@ function work(gate: Gate, log: string[], name: string) {
   return { done, succeed: () => resolve(name), fail: () => reject(new Error(name)) };
 }
 
-test('so many are at work, so many wait in order of arrival, and the rest is sent away', async () => {
+test('runs tasks up to its limit, queues some in order, and rejects the rest', async () => {
   const gate = new Gate({ atWork: 2, waiting: 2 });
   const log: string[] = [];
   const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => work(gate, log, name));
@@ -26,7 +26,7 @@ test('so many are at work, so many wait in order of arrival, and the rest is sen
   assert.deepEqual(await Promise.all([a!.done, c!.done, d!.done, f.done]), ['a', 'c', 'd', 'f']);
 });
 
-test('work that fails, at once or later, leaves its place to the next', async () => {
+test('a task that fails, immediately or later, frees its place', async () => {
   const gate = new Gate({ atWork: 1, waiting: 1 });
   const log: string[] = [];
   const a = work(gate, log, 'a');

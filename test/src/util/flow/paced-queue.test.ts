@@ -9,7 +9,7 @@ function pacedQueue() {
   return { clock, queue: new PacedQueue<string>({ perSecond: 100, laneGapMs: 200, clock }) };
 }
 
-test('whatever comes when, no second has more than a hundred items, or five of a lane', () => {
+test('delivers at most a hundred items a second, and five of a lane', () => {
   const random = randomFrom(7);
   for (let round = 0; round < 20; round++) {
     const { clock, queue } = pacedQueue();
@@ -47,7 +47,7 @@ test('items of one lane are 200 ms apart, lanes take turns', () => {
   );
 });
 
-test('who waits as long as it says loses nothing, and ends with a queue at rest', () => {
+test('delivers all items after the announced waits', () => {
   const { clock, queue } = pacedQueue();
   for (let i = 0; i < 300; i++) queue.push(`lane${i % 7}`, `${i}`);
   const seen = new Set<string>();

@@ -5,7 +5,7 @@ import { Rate } from '../../../../src/util/flow/index.ts';
 import { busiest, hand } from './time.ts';
 
 for (const perSecond of [1, 7, 100, 200]) {
-  test(`a rate of ${perSecond} lets through so many in every second, and no more`, () => {
+  test(`a rate of ${perSecond} lets exactly that number through in each second`, () => {
     const clock = hand();
     const rate = new Rate(perSecond, clock);
     const times: number[] = [];
@@ -39,7 +39,7 @@ test('no second has more than the rate, whenever something is taken', () => {
   );
 });
 
-test('at rest it is as if new', () => {
+test('is like new after a rest', () => {
   const clock = hand();
   const rate = new Rate(20, clock);
   assert.equal(rate.restMs, 0);

@@ -11,7 +11,7 @@ function setUp() {
   return { clock, timer: new ResettableTimer(clock), ran, log: (name: string) => () => ran.push(name) };
 }
 
-test('what is set last runs, once', async () => {
+test('runs the last task that was set, once', async () => {
   const { clock, timer, ran, log } = setUp();
   timer.set(10, log('first'));
   timer.set(20, log('second'));
@@ -20,7 +20,7 @@ test('what is set last runs, once', async () => {
   assert.deepEqual([ran, timer.isSet, clock.pending], [['second'], false, 0]);
 });
 
-test('it can be brought forward, never put off', async () => {
+test('an earlier time replaces a later one, never the reverse', async () => {
   const { clock, timer, ran, log } = setUp();
   assert.equal(timer.bringForward(0), false, 'nothing is set');
   timer.set(100, log('task'));

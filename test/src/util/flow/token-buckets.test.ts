@@ -20,7 +20,7 @@ test('a bucket has its size, then one token after the other', () => {
   assert.equal(bucket.isFull, true);
 });
 
-test('what is taken and is not there is a debt, and waited for as well', () => {
+test('taking more than there is makes a debt, which later takers wait for', () => {
   const clock = hand();
   const bucket = new TokenBucket({ size: 1_000, windowMs: 1_000 }, clock);
   assert.equal(bucket.take(1_500), false);
@@ -75,7 +75,7 @@ test('in no span of time does it give more than its size and what the rate earns
   );
 });
 
-test('who waits as long as a bucket says finds the tokens', () => {
+test('the tokens are there after the announced wait', () => {
   const rates = fc.record({
     size: fc.integer({ min: 1, max: 50 }),
     windowMs: fc.integer({ min: 1, max: 9_000 }),
@@ -114,7 +114,7 @@ test('a size of 0 is no limit', () => {
   assert.deepEqual([buckets.has('a'), buckets.size], [true, 0]);
 });
 
-test('what is remembered is bounded; the quietest is forgotten first', async () => {
+test('bounds the number of keys; forgets the least used one first', async () => {
   const clock = new FakeClock();
   const buckets = new TokenBuckets(clock, { size: 2, windowMs: MINUTE, maxKeys: 3 });
   for (const key of ['a', 'b', 'c', 'a', 'd']) buckets.spend(key);

@@ -1,4 +1,4 @@
-// The events, items and exports for other modules, by two modules in plugins/.
+// The events, items and exports for other modules, by the modules in plugins/.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -22,8 +22,15 @@ import {
 
 const PLUGINS = join(import.meta.dirname, 'plugins');
 
-function server(t: TestContext, module: string, more: Partial<TestServerOptions> = {}): Promise<TestServer> {
-  return roomServer(t, `modules_enabled = ["${module}"]`, { plugins: PLUGINS, ...more });
+function server(
+  t: TestContext,
+  modules: string | string[],
+  more: Partial<TestServerOptions> = {},
+): Promise<TestServer> {
+  return roomServer(t, `modules_enabled = ${JSON.stringify([modules].flat())}`, {
+    plugins: PLUGINS,
+    ...more,
+  });
 }
 
 async function heard({ server: { commands } }: TestServer): Promise<unknown[]> {
@@ -87,8 +94,7 @@ test('a setting of another module is in the form, validated, stored, and announc
   assert.match(`${info}`, /var='muc#roomconfig_slow_mode_duration'[^>]*><value>60</);
 });
 
-test('events: other modules observe all changes of a room in order', async (t) => {
-  const rooms = await server(t, 'room_observer');
+async function observesAll(rooms: TestServer): Promise<void> {
   const romeo = await rooms.client('romeo@localhost/orchard');
   const juliet = await rooms.client('juliet@localhost/balcony');
   await joined(romeo, 'Romeo');
@@ -123,21 +129,32 @@ test('events: other modules observe all changes of a room in order', async (t) =
     'departed hall Romeo ',
     'destroyed hall',
   ]);
+}
+
+test('events: other modules observe all changes of a room in order', async (t) => {
+  await observesAll(await server(t, 'room_observer'));
 });
 
-test('muc-enter: a handler refuses, a handler that throws refuses, and a handler assigns another nick (status 210)', async (t) => {
+test('events: an observer that fails at each of them has no effect on the room and on other observers', async (t) => {
+  const rooms = await server(t, ['faulty_observer', 'room_observer']);
+  await observesAll(rooms);
+  assertFaults(rooms.server.faults, { handler: 16 });
+});
+
+test('muc-enter: handlers refuse, the first of two decides, one that throws refuses, and one assigns another nick (status 210)', async (t) => {
   const rooms = await server(t, 'room_observer');
   const romeo = await rooms.client('romeo@localhost/orchard');
   for (const [nick, condition] of [
     ['forbidden', 'forbidden'],
     ['not-allowed', 'not-allowed'],
+    ['both', 'forbidden'],
     ['broken', 'internal-server-error'],
   ] as const) {
     enters(romeo, nick);
     const refused = await romeo.next();
     assert.equal(StanzaError.from(refused).condition, condition);
   }
-  assert.deepEqual((await heard(rooms)).length, 6, 'a room that its creator may not enter is removed');
+  assert.deepEqual((await heard(rooms)).length, 8, 'a room that its creator may not enter is removed');
   const [self] = await joined(romeo, 'anybody');
   assert.equal(self!.attrs.from, `${HALL}/Somebody`);
   const codes = self!
@@ -148,13 +165,14 @@ test('muc-enter: a handler refuses, a handler that throws refuses, and a handler
   assertFaults(rooms.server.faults, { handler: 1 });
 });
 
-test('muc-say: a handler refuses, a handler that throws refuses, and a handler replaces the stanza; a failing observer has no effect', async (t) => {
+test('muc-say: handlers refuse, the first of two decides, one that throws refuses, and one replaces the stanza; a failing observer has no effect', async (t) => {
   const rooms = await server(t, 'room_observer');
   const romeo = await rooms.client('romeo@localhost/orchard');
   await roomWith(romeo, 'Romeo');
   for (const [body, condition] of [
     ['forbidden', 'forbidden'],
     ['not-allowed', 'not-allowed'],
+    ['both', 'forbidden'],
     ['broken', 'internal-server-error'],
   ] as const) {
     romeo.send(says(body));

@@ -12,7 +12,7 @@ export default defineModule({
   load(module) {
     const heard: string[] = module.keep('heard', () => []);
     const refuse = (text: string, condition: 'forbidden' | 'not-allowed') => {
-      if (text === condition) throw new StanzaError(condition);
+      if (text === condition || text === 'both') throw new StanzaError(condition);
       if (text === 'broken') throw new Error('a fault of the module');
     };
     // Two events that may be refused.

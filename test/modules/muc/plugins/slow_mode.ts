@@ -10,7 +10,6 @@ export default defineModule({
   summary: 'Slow mode in rooms',
   implements: ['XEP-0500'],
   scope: 'component',
-  depends: ['muc'],
 
   load(module) {
     /** The time of each user's last message, by room. */
@@ -26,10 +25,10 @@ export default defineModule({
       { var: FIELD, type: 'text-single', label: seconds.label, values: [`${config.extra.slow_mode ?? 0}`] },
     ]);
 
-    module.hook('muc-say', ({ room, client, stanza, kind }) => {
+    module.hook('muc-say', ({ room, client, occupant, stanza, kind }) => {
       const waitMs = 1_000 * Number(room.config.extra.slow_mode ?? 0);
       if (waitMs === 0 || kind !== 'message' || !stanza.getChild('body')) return;
-      if (module.use('muc').rankOf(room, client).role === 'moderator') return;
+      if (occupant?.role === 'moderator') return;
       const times = spoken.get(room) ?? new Map<string, number>();
       const restMs = (times.get(client.bare) ?? Number.NEGATIVE_INFINITY) + waitMs - module.clock.elapsed();
       if (restMs > 0)

@@ -96,12 +96,16 @@ export default defineModule({
   },
 });
 
+/** What a contact costs the account that requests its roster; about its size in the answer. */
+const BYTES_PER_ITEM = 100;
+
 /**
  * §2.2, §2.6.3: the complete roster, or an empty result followed by a push for each change since the version that the
  * client has cached.
  */
 function give(rosters: Rosters, { payload, to, origin }: IqRequest): Element | undefined {
   const roster = rosters.of(userOf(to));
+  if (origin.kind === 'c2s') origin.charge(Object.keys(roster.items).length * BYTES_PER_ITEM);
   const pushes = payload.attrs.ver === undefined ? undefined : catchUp(roster, payload.attrs.ver);
   if (origin.kind !== 'c2s') return wholeRoster(roster);
   origin.state.rosterRequested = pushes === undefined;

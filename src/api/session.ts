@@ -47,6 +47,12 @@ export interface C2SSession extends Session {
    * counts. A module that passes it keeps a copy: if the session ends first, it is not called.
    */
   send(element: ElementLike, onTaken?: () => void): boolean;
+  /**
+   * Counts bytes for the rate of the account (`limits`), as if the client had sent them: for work that a small request
+   * causes. Above the rate the client is not read for a while. The stanzas that a stanza causes in its tick are counted
+   * already.
+   */
+  charge(bytes: number): void;
   /** Ends the session after sending a StreamError to the client. `successor`: the session that takes over its address. */
   close(error?: Error, successor?: C2SSession): void;
 }

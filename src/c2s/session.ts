@@ -4,6 +4,7 @@
 import type { C2SState, C2SSession as Contract } from '../api/session.ts';
 import type { LocalHost, Negotiating } from '../core/host.ts';
 import { checkStanza, emptyResult, isLegacySession, stampStanza } from '../core/stanza-rules.ts';
+import { fanOutBytes } from '../session/read-rate.ts';
 import { SlowReader } from '../session/slow-reader.ts';
 import { WorkLedger } from '../session/work-ledger.ts';
 import type { ClientStream, StreamCloseCause, StreamHandler } from '../stream/client-stream.ts';
@@ -237,6 +238,10 @@ export class C2SSession implements Contract, Negotiating {
     this.#work.hold(work);
   }
 
+  charge(bytes: number): void {
+    if (bytes > 0 && this.#stream) this.#context.accountBudgets?.of(this.jid.bare).take(bytes, this.#stream);
+  }
+
   #take(stream: ClientStream): void {
     this.#stream = stream;
     this.#secure = stream.secure;
@@ -324,7 +329,11 @@ export class C2SSession implements Contract, Negotiating {
     const problem = checkStanza(stanza);
     if (problem) router.bounce(stanza, problem);
     else if (isLegacySession(stanza, this.jid)) router.route(emptyResult(stanza, this.jid), this.host.origin);
-    else router.submit(this, stanza);
+    else {
+      const before = router.dispatched;
+      router.submit(this, stanza);
+      this.charge(fanOutBytes(router.dispatched - before));
+    }
   }
 
   // ── To the client ────────────────────────────────────────────────────────────────────────────────────────────

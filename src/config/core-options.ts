@@ -119,7 +119,7 @@ export const SERVER_OPTIONS = {
     'Limits on the data that peers send; false removes all of them',
     {
       c2s: limit(
-        'Data from all clients of an account together; each stanza counts 1 KiB more than its size',
+        'Data from all clients of an account together; each stanza counts 1 KiB more than its size, and 128 bytes for each stanza beyond eight that it causes',
         '1 MiB/s',
         '4 MiB',
       ),

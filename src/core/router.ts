@@ -50,6 +50,8 @@ export class Router {
     here: { message: 0, presence: 0, iq: 0 },
     elsewhere: { message: 0, presence: 0, iq: 0 },
   };
+  /** The number of stanzas routed to any address. */
+  dispatched = 0;
   /** Stanzas to owners who are not in memory yet. */
   readonly #queues: OwnerQueues;
   readonly #log: Logger;
@@ -141,6 +143,7 @@ export class Router {
   }
 
   #dispatch(event: RoutedStanza, isOverhead = false): void {
+    this.dispatched++;
     const host = this.hosts.get(event.to.domain);
     if (host) {
       this.routed.here[event.stanza.name as Kind]++;

@@ -12,6 +12,18 @@ export type PeerKind = 'c2s' | 's2s';
  */
 const BYTES_PER_STANZA: Readonly<Record<PeerKind, number>> = { c2s: 1024, s2s: 256 };
 
+/**
+ * Added for each stanza that the server routes because of a client's stanza, beyond the first ones, which that stanza's own
+ * addition covers. An account with 1,000 contacts may log in eight times in one go, then twice a second.
+ */
+const BYTES_PER_CAUSED_STANZA = 128;
+const FREE_CAUSED_STANZAS = BYTES_PER_STANZA.c2s / BYTES_PER_CAUSED_STANZA;
+
+/** What a client's stanza costs its account, in bytes, for the number of stanzas that it has caused. */
+export function fanOutBytes(stanzas: number): number {
+  return Math.max(0, stanzas - FREE_CAUSED_STANZAS) * BYTES_PER_CAUSED_STANZA;
+}
+
 /** How fast one account or one domain may send over all its streams. `undefined`: without limit. */
 export function readRate({ config }: Pick<ServerContext, 'config'>, kind: PeerKind): ReadRate | undefined {
   const { rate, burst } = config.core.limits[kind];

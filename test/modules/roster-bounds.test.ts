@@ -12,6 +12,7 @@ import type { ScriptedClient } from '../support/client.ts';
 import { FakeClock } from '../support/clock.ts';
 import { becomeAvailable, IM_MODULES, reloadModule, rosters, settled } from '../support/contacts.ts';
 import { ownersLoaded } from '../support/late-storage.ts';
+import { harness } from '../support/module-harness.ts';
 import { assertFaults, startServer, type TestServer } from '../support/server.ts';
 
 const JULIET = 'juliet@capulet.lit';
@@ -236,4 +237,18 @@ test('attributes of a request without content are bounded too', async (t) => {
   await settled(romeo);
   const [item] = await stored(there);
   assert.ok(item?.request && item.request.length < 200, `${item?.request?.length}`);
+});
+
+test('a request for the roster counts 100 bytes for each contact, also if the client has the version', async (t) => {
+  const h = await harness(t);
+  await h.host.createUser('romeo', 'secret');
+  const romeo = h.client('romeo@montague.lit/orchard');
+  const items = (count: number) =>
+    Array.from({ length: count }, (_, i) => romeo.says(set(`<item jid='contact${i}@verona.lit'/>`)));
+  items(50);
+  romeo.says(`<iq type='get' id='1'><query xmlns='jabber:iq:roster'/></iq>`);
+  assert.equal(romeo.charged, 5_000);
+  const ver = romeo.inbox.at(-1)?.getChild('query', 'jabber:iq:roster')?.attrs.ver;
+  romeo.says(`<iq type='get' id='2'><query xmlns='jabber:iq:roster' ver='${ver}'/></iq>`);
+  assert.equal(romeo.charged, 10_000);
 });

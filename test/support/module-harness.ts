@@ -103,6 +103,7 @@ export class HarnessClient implements C2SSession {
   readonly times: number[] = [];
   connected = true;
   stanzasOut = 0;
+  charged = 0;
   #isReplaying = false;
   #isEnded = false;
   readonly #harness: Harness<Clock>;
@@ -132,6 +133,11 @@ export class HarnessClient implements C2SSession {
     this.times.push(this.#harness.clock.now());
     if (answer === undefined && this.connected) onTaken?.();
     return true;
+  }
+
+  /** These clients have no rate. The bytes are only added up. */
+  charge(bytes: number): void {
+    this.charged += bytes;
   }
 
   ready(): void {

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LoadClient } from '../../client.ts';
 import type { Attack, Witness } from '../attacker.ts';
 import { loginOf } from '../prober.ts';
-import { EVIL, HOME, type World } from '../world.ts';
+import { EVIL, HOME, MALLORY, type World } from '../world.ts';
 import { settle } from './room.ts';
 
 const ITEMS = 1_000;
@@ -123,7 +123,53 @@ const directedPresences: Attack = {
   },
 };
 
+const CONTACTS = 1_000;
+
+/** 1,000 users of a foreign server see the presence of one account, which comes and goes as fast as it may. */
+const presenceFanOut: Attack = {
+  name: 'presence-fan-out',
+  who: 'account',
+  seconds: 10,
+  async run(attacker) {
+    const owner = await attacker.login(undefined, 'owner');
+    const peer = await attacker.peer(EVIL, HOME);
+    for (let i = 0; i < CONTACTS; i++) {
+      await owner.send(`<presence type='subscribed' to='x${i}@${EVIL}'/>`);
+    }
+    await settle(owner);
+    for (let i = 0; i < CONTACTS; i++) {
+      await peer.send(`<presence type='subscribe' from='x${i}@${EVIL}' to='${MALLORY}@${HOME}'/>`);
+    }
+    const pairs = Buffer.from(`<presence/><presence type='unavailable'/>`.repeat(100));
+    await attacker.forever(async () => {
+      const wire = await attacker.login();
+      for (;;) await wire.send(pairs);
+    });
+  },
+};
+
+/** Requests for a contact list of 1,000 contacts whose version the client has, so each answer is empty. */
+const rosterRequests: Attack = {
+  name: 'roster-requests',
+  who: 'account',
+  seconds: 10,
+  async run(attacker) {
+    const owner = await attacker.login(undefined, 'owner');
+    for (let i = 0; i < CONTACTS; i++) await owner.send(rosterSet(`<item jid='c${i}@x.example'/>`));
+    await settle(owner);
+    const requests = Buffer.from(
+      `<iq type='get' id='g'><query xmlns='jabber:iq:roster' ver=''/></iq>`.repeat(100),
+    );
+    await attacker.forever(async () => {
+      const wire = await attacker.login();
+      for (;;) await wire.send(requests);
+    });
+  },
+};
+
 export const ROSTER_ATTACKS = [
+  presenceFanOut,
+  rosterRequests,
   rosterFill,
   rosterChanges,
   subscriptionRequests,

@@ -31,7 +31,7 @@ import { measureLinks } from './s2s/metrics.ts';
 import { LinkPool, type LinkPoolContext } from './s2s/pool.ts';
 import { MAX_UNACKNOWLEDGED_BYTES } from './s2s/unacknowledged.ts';
 import type { Derive } from './sasl/accounts.ts';
-import { readBudgets } from './session/read-rate.ts';
+import { type PeerKind, readBudgets } from './session/read-rate.ts';
 import { openStorage, storesFor } from './storage/index.ts';
 import type { StorageDriver } from './storage/stores.ts';
 import { type Clock, systemClock } from './util/clock.ts';
@@ -330,30 +330,33 @@ export class Server implements ServerContext {
     const { core } = this.config;
     const client = (connection: Connection) => this.acceptClient(connection);
     const server = (connection: Connection) => this.acceptServer(connection);
-    await this.#open(core.c2s_ports, client);
-    await this.#open(core.c2s_direct_tls_ports, client, { tls: this.#c2s.tls });
-    await this.#open(core.s2s_ports, server);
-    await this.#open(core.s2s_direct_tls_ports, server, { tls: this.#s2sTls });
+    await this.#open('c2s', core.c2s_ports, client);
+    await this.#open('c2s', core.c2s_direct_tls_ports, client, { tls: this.#c2s.tls });
+    await this.#open('s2s', core.s2s_ports, server);
+    await this.#open('s2s', core.s2s_direct_tls_ports, server, { tls: this.#s2sTls });
     if (this.components.services.length === 0) return;
     const component = (connection: Connection) => this.acceptComponent(connection);
-    await this.#open(core.component_ports, component, { interfaces: core.component_interfaces });
+    await this.#open('s2s', core.component_ports, component, { interfaces: core.component_interfaces });
   }
 
+  /** @param kind the peers whose `limits` also decide whether their connections are limited */
   async #open(
+    kind: PeerKind,
     ports: readonly number[],
     onConnection: (connection: Connection) => void,
     { interfaces, tls }: { interfaces?: readonly string[]; tls?: ServerTls | undefined } = {},
   ): Promise<void> {
     if (ports.length === 0) return;
     const { core } = this.config;
+    const isLimited = core.limits[kind].rate !== false;
     const listener = await Listener.open({
       interfaces: interfaces ?? core.interfaces,
       ports,
-      maxPerAddress: core.limits.c2s.rate === false ? Number.POSITIVE_INFINITY : MAX_PER_ADDRESS,
+      maxPerAddress: isLimited ? MAX_PER_ADDRESS : Number.POSITIVE_INFINITY,
       clock: this.clock,
       faults: this.faults,
       onConnection,
-      rate: this.#connectionRate,
+      rate: isLimited ? this.#connectionRate : undefined,
       onRefused: (error, address) => this.#refused(error, address),
       ...(tls ? { tls } : {}),
     });
@@ -379,6 +382,5 @@ function componentsLast(hosts: readonly HostConfig[]): HostConfig[] {
 
 function connectionRate({ core }: Config, clock: Clock): ConnectionRate | undefined {
   const perAddress = core.connections_per_address;
-  const isOff = perAddress === 0 || core.limits.c2s.rate === false;
-  return isOff ? undefined : new ConnectionRate({ perAddress, clock });
+  return perAddress === 0 ? undefined : new ConnectionRate({ perAddress, clock });
 }

@@ -4,7 +4,7 @@ import { connect, isIP, type Socket } from 'node:net';
 import { type Clock, systemClock, type Timer } from '../util/clock.ts';
 import { hostAndPort } from './address.ts';
 import { AddressFeed } from './address-feed.ts';
-import type { Address, Resolver } from './dns.ts';
+import { type Address, isLocalhost, type Resolver } from './dns.ts';
 import { NetError, reasonOf } from './errors.ts';
 import { isRefused, type RefusedAddresses } from './refused-addresses.ts';
 import type { Target } from './srv.ts';
@@ -184,10 +184,14 @@ class Race {
     }
   }
 
-  /** The hosts file's entry for the wanted name is the administrator's choice; a DNS record may name `localhost`. */
+  /**
+   * The hosts file's entry for the wanted name is the administrator's choice. `localhost` is not: each hosts file has it,
+   * and any name below it leads to this machine (RFC 6761 §6.3).
+   */
   #mayDial(found: Address, { host, port }: Target, feed: AddressFeed): boolean {
     const { refused = 'none', wanted } = this.#options;
-    const isWanted = feed.isLocal && host === wanted && isIP(host.replace(/^\[(.*)\]$/, '$1')) === 0;
+    const isAddress = isIP(host.replace(/^\[(.*)\]$/, '$1')) !== 0;
+    const isWanted = feed.isLocal && host === wanted && !isAddress && !isLocalhost(host);
     if (isWanted || !isRefused(found, refused)) return true;
     const why = `its address ${found.address} is not called (s2s_refused_addresses = "${refused}")`;
     this.#failures.push(`${hostAndPort(host, port)}: ${why}`);

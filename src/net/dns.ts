@@ -261,7 +261,7 @@ export class Resolver {
 }
 
 /** RFC 6761 §6.3: resolvers must not send these to the DNS. */
-function isLocalhost(name: string): boolean {
+export function isLocalhost(name: string): boolean {
   return name === 'localhost' || name.endsWith('.localhost');
 }
 

@@ -60,9 +60,9 @@ for (const [address, weakest] of Object.entries(ADDRESSES)) {
   });
 }
 
-test('the called name in the hosts file is the wish of the administrator; an address instead of a name is not', async (t) => {
+test('the hosts file may name a refused address for the called domain, but not for localhost or for an IP address', async (t) => {
   const hostsFile = join(await temporaryDirectory(t), 'hosts');
-  await writeFile(hostsFile, '127.0.0.1 peer.lit\n');
+  await writeFile(hostsFile, '127.0.0.1 localhost peer.lit\n');
   const resolver = new Resolver({ servers: ['127.0.0.1:1'], hostsFile });
   const server = createServer().listen(0, '127.0.0.1');
   t.after(() => server.close());
@@ -75,9 +75,10 @@ test('the called name in the hosts file is the wish of the administrator; an add
       refused: 'private',
       wanted,
     });
-  for (const host of ['peer.lit', 'localhost']) (await dial(host)).socket.destroy();
+  (await dial('peer.lit')).socket.destroy();
   for (const host of ['peer.lit', 'localhost'])
     await assert.rejects(dial(host, 'evil.lit'), /is not called \(s2s_refused_addresses = "private"\)/);
-  for (const host of ['127.0.0.1', '[::ffff:127.0.0.1]'])
+  // RFC 6761 §6.3: names at and below `localhost` lead to this machine, also without an entry.
+  for (const host of ['127.0.0.1', '[::ffff:127.0.0.1]', 'localhost', 'evil.localhost'])
     await assert.rejects(dial(host), /is not called \(s2s_refused_addresses = "private"\)/);
 });

@@ -18,8 +18,14 @@ export function flatCopy(element: Element): Element {
 }
 
 /**
- * Parses one element from the output of `serialize`, in the content namespace of a client's stream. The limits of
- * streams do not apply; only the depth is limited, to 1,024 elements.
+ * The content namespace of parsed text. No element declares it, so a child that declares `jabber:client` keeps it: over a
+ * stream of another server it would otherwise be in `jabber:server` (XEP-0297 §3).
+ */
+const CONTENT = 'urn:enjamb:content';
+
+/**
+ * Parses one element from the output of `serialize`. The element may declare `jabber:client`, which is the content
+ * namespace then. The limits of streams do not apply; only the depth is limited, to 1,024 elements.
  *
  * @throws StreamError if the text is not well-formed or nested more deeply.
  * @throws Error if the text is not exactly one element.
@@ -29,10 +35,12 @@ export function parseElement(text: string): Element {
   const onElement = (element: Element) => found.push(element);
   const parser = new XmlParser({ onOpen() {}, onElement, onClose() {} }, UNBOUNDED_LIMITS);
   parser.write(
-    Buffer.from(`<stream:stream xmlns='${NS.CLIENT}' xmlns:stream='${NS.STREAM}'>${text}</stream:stream>`),
+    Buffer.from(`<stream:stream xmlns='${CONTENT}' xmlns:stream='${NS.STREAM}'>${text}</stream:stream>`),
   );
   const [element] = found;
   if (element === undefined || found.length > 1) throw new Error('Exactly one element expected');
+  const { xmlns, ...attrs } = element.attrs;
+  if (xmlns === NS.CLIENT) element.attrs = attrs;
   return element;
 }
 

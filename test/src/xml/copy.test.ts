@@ -15,6 +15,20 @@ test('an element read back from its own text is the same', () => {
   assert.equal(element.getChild('x', 'urn:example:x')?.getChild('y')?.getNS(), 'urn:example:x');
 });
 
+test('XEP-0297 §3: a child in jabber:client keeps its namespace, wherever it is', () => {
+  for (const text of [
+    `<message><message xmlns='jabber:client' id='1'><body>text</body></message></message>`,
+    `<message><forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client'><body/></message></forwarded></message>`,
+  ])
+    assert.equal(serialize(parseElement(text)), text);
+});
+
+test('a stanza that declares jabber:client is in the content namespace', () => {
+  const message = parseElement(`<message xmlns='jabber:client' id='1'><body>text</body></message>`);
+  assert.equal(serialize(message), `<message id='1'><body>text</body></message>`);
+  assert.equal(message.getChildText('body'), 'text');
+});
+
 test('text that is not one whole element is refused', () => {
   for (const text of ['', 'text', '<a/><b/>', '<a>', '<stream:error/>'.slice(0, 5)]) {
     assert.throws(() => parseElement(text), Error, text);

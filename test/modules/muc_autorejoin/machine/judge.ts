@@ -186,7 +186,9 @@ export class Judge {
     }
     stay.open = undefined;
     if (room.isLocked) this.#createdAt.set(room.jid, this.now());
-    const there = new Set<Spoken>([...this.#archived(room), ...historyFor(room, join)]);
+    // Without a message that the client has got, nothing tells where in the archive its gap begins.
+    const hasAnchor = client.view(room.jid).messages.length > 0;
+    const there = new Set<Spoken>([...(hasAnchor ? this.#archived(room) : []), ...historyFor(room, join)]);
     for (let i = stay.from; i < record.length; i++) if (!there.has(record[i]!)) stay.lost.add(i);
   }
 

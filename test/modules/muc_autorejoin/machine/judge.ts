@@ -90,17 +90,17 @@ export class Judge {
     this.joins++;
     const view = client?.view(room);
     if (client === undefined || view?.state !== 'in')
-      this.#blame(`N1: joins ${room} for ${from}, who is not in`);
-    else if (view.nick !== nick) this.#blame(`N2: joins ${room} for ${from} as ${nick}, not ${view.nick}`);
+      this.blame(`N1: joins ${room} for ${from}, who is not in`);
+    else if (view.nick !== nick) this.blame(`N2: joins ${room} for ${from} as ${nick}, not ${view.nick}`);
     this.#count(this.#stay(from, room), { id, at: this.now() }, `${room} for ${from}`);
   }
 
   #count(stay: Stay, join: { readonly id: string; readonly at: number }, what: string): void {
     const recent = stay.joins.filter((at) => at > join.at - BUDGET_MS);
     const last = stay.joins.at(-1) ?? Number.NEGATIVE_INFINITY;
-    if (recent.length >= BUDGET && join.at - last < BUDGET_GAP_MS) this.#blame(`N3: joins ${what} too often`);
+    if (recent.length >= BUDGET && join.at - last < BUDGET_GAP_MS) this.blame(`N3: joins ${what} too often`);
     if (stay.open && join.at - stay.open.at < ANSWER_MS)
-      this.#blame(`N4: joins ${what} before there is an answer`);
+      this.blame(`N4: joins ${what} before there is an answer`);
     stay.joins = [...recent, join.at];
     stay.open = join;
   }
@@ -133,7 +133,7 @@ export class Judge {
     const what = `${client.full} in ${room}`;
     if (stanza.attrs.type === undefined) {
       if (codes.includes('201') && view.state === 'in')
-        this.#blame(`D7: ${what} is told that the room is new`);
+        this.blame(`D7: ${what} is told that the room is new`);
       return;
     }
     if (stanza.attrs.type !== 'unavailable' || !codes.includes('110') || codes.includes('303')) return;
@@ -148,7 +148,7 @@ export class Judge {
     // 3.2: a removal without a reason, while a sibling takes the nick, may be a service's way to replace a client.
     const isReplaced = codes.length === 1 && this.#hasJoiningSibling(client, room);
     if (isLoss && !isReplaced && this.#takes(client, room, nick, stay))
-      this.#blame(`told of a loss, and the room takes ${what}: ${stanza}`);
+      this.blame(`told of a loss, and the room takes ${what}: ${stanza}`);
     stay.isExpelled = false;
   }
 
@@ -232,16 +232,16 @@ export class Judge {
     const what = `${client.full} in ${jid}`;
     const room = this.#service.rooms.get(jid);
     const occupant = room?.occupants.of(client.full);
-    if (view.state === 'joining') this.#blame(`${what}: a join without an answer`);
+    if (view.state === 'joining') this.blame(`${what}: a join without an answer`);
     if (view.state !== 'in') {
-      if (occupant) this.#blame(`${what}: the room has a client that does not know`);
+      if (occupant) this.blame(`${what}: the room has a client that does not know`);
       return;
     }
     if (room === undefined || occupant === undefined) {
-      this.#blame(`${what}: the room does not have it, and it does not know`);
+      this.blame(`${what}: the room does not have it, and it does not know`);
       return;
     }
-    if (occupant.nick !== view.nick) this.#blame(`${what}: is ${occupant.nick}, and believes ${view.nick}`);
+    if (occupant.nick !== view.nick) this.blame(`${what}: is ${occupant.nick}, and believes ${view.nick}`);
     this.#compare(what, 'people', peopleOf(room), Object.fromEntries(view.people));
     this.#compare(what, 'subject', room.subject?.text ?? '', view.subject);
     this.#checkMessages(client, jid);
@@ -249,7 +249,7 @@ export class Judge {
 
   #compare(what: string, of: string, truth: unknown, belief: unknown): void {
     const [expected, got] = [stable(truth), stable(belief)];
-    if (expected !== got) this.#blame(`${what}: other ${of}\n  room:   ${expected}\n  client: ${got}`);
+    if (expected !== got) this.blame(`${what}: other ${of}\n  room:   ${expected}\n  client: ${got}`);
   }
 
   #checkMessages(client: ClientModel, jid: string): void {
@@ -260,7 +260,7 @@ export class Judge {
     for (const { body } of client.view(jid).messages) {
       const found = record.findIndex((spoken, i) => i >= position && spoken.body === body);
       if (found < 0) {
-        this.#blame(`${what}: twice, out of order or never said: ${body}`);
+        this.blame(`${what}: twice, out of order or never said: ${body}`);
         return;
       }
       this.#checkSkipped(what, record, position, found, stay);
@@ -271,19 +271,19 @@ export class Judge {
 
   #checkSkipped(what: string, record: readonly Spoken[], from: number, to: number, stay: Stay): void {
     for (let i = from; i < to; i++)
-      if (i >= stay.from && !stay.lost.has(i)) this.#blame(`${what}: has not got ${record[i]!.body}`);
+      if (i >= stay.from && !stay.lost.has(i)) this.blame(`${what}: has not got ${record[i]!.body}`);
   }
 
   #checkWritten(client: ClientModel): void {
     for (const { body, room, isRefused, isGivenUp } of client.written.splice(0)) {
       const count = this.#recordOf(room).filter((spoken) => spoken.body === body).length;
-      if (count > 1) this.#blame(`${client.full} in ${room}: sent ${count} times: ${body}`);
+      if (count > 1) this.blame(`${client.full} in ${room}: sent ${count} times: ${body}`);
       if (count === 0 && !isRefused && !isGivenUp && !this.ignores.has('own messages'))
-        this.#blame(`${client.full} in ${room}: lost: ${body}`);
+        this.blame(`${client.full} in ${room}: lost: ${body}`);
     }
   }
 
-  #blame(wrong: string): void {
+  blame(wrong: string): void {
     this.note(`WRONG: ${wrong}`);
     this.wrong ??= wrong;
   }

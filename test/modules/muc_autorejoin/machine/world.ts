@@ -21,6 +21,8 @@ const RESIDENTS = ['juliet', 'nurse', 'tybalt', 'paris'].map((name) => `${name}@
 const CAUSES: readonly S2SCloseCause[] = ['clean', 'reset', 'stream-error', 'idle', 'local', 'timeout'];
 /** How long a dead stream stays unnoticed. */
 const DEAD_MS = 60_000;
+/** Of one run, to the remote. */
+const MAX_SENT = 20_000;
 /** An outage ends by itself at last. */
 const OUTAGE_MS = 15 * 60_000;
 /** Without events, everything that was lost must be found and made good within this time. */
@@ -42,6 +44,7 @@ export class World {
   readonly #residents: Resident[];
   readonly #rooms: string[];
   #bodies = 0;
+  #sent = 0;
   #faultTimer: Timer | undefined;
 
   constructor(h: Harness, setting: Setting, reload: () => Promise<void>) {
@@ -314,6 +317,10 @@ export class World {
     const accept = peer.accept.bind(peer);
     const seen = new WeakSet<object>();
     peer.accept = (stanza, isOverhead) => {
+      if (++this.#sent > MAX_SENT) {
+        this.judge.blame(`more than ${MAX_SENT} stanzas to the remote`);
+        return; // Whatever goes round in circles ends here.
+      }
       if (!seen.has(stanza)) this.judge.sent(stanza);
       seen.add(stanza);
       accept(stanza, isOverhead);

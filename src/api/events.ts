@@ -5,15 +5,15 @@ import type { Jid } from '../xml/jid.ts';
 import type { C2SSession, Origin, S2SCloseCause, S2SStream } from './session.ts';
 
 /**
- * Declares one event: what handlers receive, and what a handler may answer. `never`: it is a notification. `undefined`:
- * handlers may refuse or change something, and answer nothing.
+ * Declares one event: the payload of its handlers, and their answer. Answer `never`: the event is a notification. Answer
+ * `undefined`: handlers may throw to refuse, or change the payload.
  */
 export interface Event<Payload, Answer = never> {
   readonly payload: Payload;
   readonly answer: Answer;
 }
 
-/** What handlers tell each other about one stanza: each note is declared by the module that owns it. */
+/** Notes of handlers for later handlers of the same stanza. The module that owns a note declares it. */
 export interface StanzaNotes {
   /** A session or a link has taken the message. Set by `message`, and by the core for a link. */
   taken?: true;
@@ -22,11 +22,12 @@ export interface StanzaNotes {
 export interface StanzaEvent<O extends Origin = Origin> {
   /** Replaced (never edited in place) by handlers of the `rewrite` stage. */
   stanza: Stanza;
+  /** The sender, parsed and prepared (RFC 7622 §3). */
   readonly from: Jid;
-  /** The sender's own bare JID where the stanza has no `to` (RFC 6120 §10.3). */
+  /** The recipient, as `from`; the sender's own bare JID where the stanza has no `to` (RFC 6120 §10.3). */
   readonly to: Jid;
   readonly origin: O;
-  /** Kept as long as the stanza is on its way inside this server. */
+  /** Kept until this server has delivered the stanza. */
   readonly notes: StanzaNotes;
   /** Counts the stanza as handled (shutdown, tests, backpressure) only once `work` has settled. */
   waitUntil(work: Promise<unknown>): void;
@@ -65,7 +66,7 @@ export interface Events extends Outbound, Inbound {
   's2s-out': Event<{ readonly session: S2SStream; element: Element }, 'handled'>;
   /** A client has bound a resource (RFC 6120 §7). */
   'resource-bind': Event<{ readonly session: C2SSession }>;
-  /** The session is ending; what modules keep in its state is still complete. `resource-unbind` follows. */
+  /** The session is ending; its `state` is still complete. `resource-unbind` follows. */
   'resource-ending': Event<SessionEnd>;
   /** The session has ended for good. It is no longer in `host.sessions`, but may still be named as an origin. */
   'resource-unbind': Event<SessionEnd>;
@@ -74,32 +75,26 @@ export interface Events extends Outbound, Inbound {
   /** An outgoing stream is ready, and SASL EXTERNAL is not possible: a module begins to authenticate us. */
   's2s-authenticate': Event<{ readonly session: S2SStream; readonly remote: string }, 'handled'>;
   /**
-   * Stanzas flow: the peer of `stream` has proved to be `remote` for this host, or has accepted its domain there. Fired on
-   * the host of each pair of domains that the stream carries (XEP-0220 §2.2.1). Stanzas to the remote take the stream only if
-   * the host is its own (`stream.local`). Without a stream: `remote` is a service of this server, such as an external
-   * component, that has started or connected again; fired on every host with users.
+   * Stanzas may flow between this host and `remote`. With `stream`: the peer has proved to be `remote`, or has accepted the
+   * domain of this host. Fired on the host of each pair of domains that the stream authenticates (XEP-0220 §2.2.1); only
+   * stanzas of the stream's own host (`stream.local`) leave on it. Without `stream`: `remote` is a service of this server,
+   * such as an external component, that has started or connected again. Fired on every host with users.
    */
   'link-open': Event<{ readonly remote: string; readonly stream?: S2SStream | undefined }>;
-  /**
-   * What the peer of a stream that we have opened announces, each time (after TLS, again after SASL) and before we act
-   * on it.
-   */
+  /** The peer of a stream that we opened has announced features: before TLS, after it, or after SASL. We act on them next. */
   's2s-features': Event<{
     readonly session: S2SStream;
     readonly remote: string;
     readonly features: Element;
   }>;
   /**
-   * A stanza that the peer has not acknowledged is about to wait for the next stream, to leave on it, or to return to its
-   * sender: asked each time. `'needless'`: the peer has shown that it has the stanza, so nothing of that is done.
+   * A stanza that the peer has not acknowledged is about to be queued for the next stream, sent on it, or returned to its
+   * sender; fired before each of these steps. `'needless'`: the peer has shown that it has the stanza, which is dropped.
    */
   'link-resend': Event<{ readonly remote: string; readonly stanza: Stanza }, 'needless'>;
   /** Asks whether this host needs the link with `remote`, for instance before the link is closed as idle. */
   'link-needed': Event<{ readonly remote: string }, 'needed'>;
-  /**
-   * What `link-open` announced has ended, with the same stream or without one. `wasUsed`: other stanzas than those that
-   * serve the link itself have passed.
-   */
+  /** The counterpart of `link-open`: the stream or service has ended. `wasUsed`: stanzas other than overhead have passed. */
   'link-close': Event<LinkClose>;
   /** An attempt to open a stream failed. `permanent`: the domain does not exist, so another attempt soon is useless. */
   'link-fail': Event<{ readonly remote: string; readonly permanent: boolean; readonly error: Error }>;
@@ -107,13 +102,14 @@ export interface Events extends Outbound, Inbound {
   'stream-features': Event<{
     readonly session: C2SSession | S2SStream | undefined;
     readonly features: Element;
-    /** Of the largest first-level element that the peer may send now. */
+    /** Size limit of a first-level element that the peer sends now. */
     readonly maxBytes: number;
-    /** How long the peer may send nothing before the stream is closed; `undefined`: for ever. */
+    /** The silence of the peer, in ms, after which the stream is closed; `undefined`: no limit. */
     readonly idleMs?: number | undefined;
   }>;
-  /** An account exists from now on, or no longer. */
+  /** An account was created. `user`: its localpart. */
   'user-create': Event<{ readonly user: string }>;
+  /** An account was deleted. Modules tell its contacts; the storage deletes its data afterwards. */
   'user-delete': Event<{ readonly user: string }>;
   /** Every module of the host has loaded, no listener is open yet. */
   'host-start': Event<{ readonly domain: string }>;
@@ -129,7 +125,7 @@ export type Answer<N extends EventName> = Events[N]['answer'];
 export type AnsweredEvent = { [N in EventName]: [Answer<N>] extends [never] ? never : N }[EventName];
 export type Notification = Exclude<EventName, AnsweredEvent>;
 
-/** Stages run in this order; within one, handlers run in the order their modules loaded. Notifications have none. */
+/** Stages run in this order; within one, handlers run in the order of their modules. Notifications have no stages. */
 export type Stage = 'guard' | 'rewrite' | 'observe' | 'deliver';
 
 /** Synchronous. The first answer ends the event. (`void` alone would let an async function through.) */

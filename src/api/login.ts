@@ -1,5 +1,5 @@
-// The seam for logins (RFC 6120 §6): a profile is a syntax in which the SASL exchange is spoken, a mechanism is what
-// proves the account. The server keeps the exchange, its limits and its time.
+// The interfaces of modules that take part in logins (RFC 6120 §6). A profile is the XML syntax of the SASL exchange; a
+// mechanism proves the account. The server (c2s/login.ts) controls the exchange, its limits and its deadline.
 
 import type { SaslConnection, SaslMechanism, SaslOffer } from '../sasl/mechanism.ts';
 import type { Element } from '../xml/element.ts';
@@ -14,7 +14,7 @@ export type {
   SaslStep,
 } from '../sasl/mechanism.ts';
 
-/** What an element of a profile asks for. */
+/** The meaning of an element that a client sends. */
 export type SaslRequest =
   | {
       readonly do: 'start';
@@ -27,13 +27,13 @@ export type SaslRequest =
   | { readonly do: 'answer'; readonly data: Buffer }
   | { readonly do: 'abort' };
 
-/** The item `sasl-profile`: one syntax of the SASL exchange. A stream keeps the profiles that it has offered. */
+/** The item `sasl-profile`: one syntax of the SASL exchange. A stream uses those that existed when it sent its features. */
 export interface SaslProfile {
-  /** Namespace of all its elements; no other profile of the host has it. */
+  /** Namespace of all its elements; unique among the profiles of the host. */
   readonly xmlns: string;
-  /** Names of the elements with which clients start, answer and abort an attempt. */
+  /** Names of the elements by which clients start, answer and abort an attempt. */
   readonly elements: readonly string[];
-  /** What the features announce; `undefined`: nothing. */
+  /** The element in the stream features; `undefined`: none. */
   feature(offer: SaslProfileOffer): Element | undefined;
   /** Reads one of these elements. @throws SaslError when it cannot be read; the attempt is then over */
   read(element: Element): SaslRequest;

@@ -23,7 +23,7 @@ import type { AskedIq, FollowIq, IqQuestion } from './iq.ts';
 import type { Link } from './link.ts';
 import type { C2SSession, Host, Origin } from './session.ts';
 
-/** What modules offer to each other, by module name; declared by the owner, read with `module.use`. */
+/** The interfaces of modules for other modules, by module name. The owner declares its own; `module.use` returns it. */
 // biome-ignore lint/suspicious/noEmptyInterface: each module merges its own into it
 export interface Exports {}
 
@@ -37,11 +37,11 @@ export type OwnerQuestion = keyof OwnerQuestions & string;
 type Asked<N extends OwnerQuestion> = OwnerQuestions[N] extends Event<infer P, unknown> ? P : never;
 type Answered<N extends OwnerQuestion> = OwnerQuestions[N] extends Event<unknown, infer A> ? A : never;
 
-/** What modules contribute to shared lists, by list name. */
+/** The lists that modules extend with `module.provide`, by name, and the type of their items. */
 export interface Items {
   'disco-feature': string;
   'disco-identity': { readonly category: string; readonly type: string; readonly name?: string };
-  /** What belongs to the host, such as the room service of a domain (XEP-0030 §4.1). */
+  /** A service of the host, such as its rooms (XEP-0030 §4.1). */
   'disco-item': { readonly jid: string; readonly node?: string; readonly name?: string };
 }
 
@@ -82,10 +82,10 @@ export interface Module<O extends Options = Options> {
   /** Aborted at unload. */
   readonly signal: AbortSignal;
 
-  /** Handles an event. Only one that may be answered has stages; the default is `deliver`. */
+  /** Handles an event. Stages exist only for events with answers; the default is `deliver`. */
   hook<N extends AnsweredEvent>(event: N, handler: Handler<N>, stage?: 'guard' | 'rewrite' | 'deliver'): void;
   hook<N extends EventName>(event: N, handler: Handler<N>): void;
-  /** Sees an event, and can neither change nor stop it: the stage `observe`, where the event has stages. */
+  /** Observes an event without changing or ending it; in the stage `observe` if the event has stages. */
   observe<N extends EventName>(event: N, observer: Observer<N>): void;
   /**
    * Fires an event that handlers may answer, refuse or change.
@@ -94,7 +94,7 @@ export interface Module<O extends Options = Options> {
   fire<N extends AnsweredEvent>(event: N, payload: Payload<N>): Answer<N> | undefined;
   /** Asks the other modules of this host. The answer of a handler that throws is undefined; its error is logged. */
   ask<N extends AnsweredEvent>(event: N, payload: Payload<N>): Answer<N> | undefined;
-  /** Tells the modules of this host what has happened. A handler that throws is logged; all others hear it too. */
+  /** Notifies the modules of this host. The exception of a handler is logged, and the other handlers still run. */
   notify<N extends Notification>(event: N, payload: Payload<N>): void;
 
   /**
@@ -113,9 +113,9 @@ export interface Module<O extends Options = Options> {
    */
   sendToAll(stanza: ElementLike, to: Iterable<Jid>): void;
   /**
-   * Sends a request from this host, or from a session of it. The answer reaches nobody else, also after this module has
-   * unloaded.
-   * @throws StanzaError 'resource-constraint' beyond the quota, or when too many requests are not answered yet.
+   * Sends a request from this host, or from a session of it. Only this module receives the answer; after it has unloaded,
+   * the answer is dropped.
+   * @throws StanzaError 'resource-constraint' beyond the quota, or when too many requests are pending
    */
   askIq(iq: ElementLike, question: IqQuestion): AskedIq;
   /**
@@ -124,20 +124,20 @@ export interface Module<O extends Options = Options> {
    */
   sendIq(iq: ElementLike, options?: { timeoutMs?: number }): Promise<Stanza>;
   /**
-   * Follows a request that a client makes, from a `pre-iq/…` event: `onAnswer` has its answer in the same tick, before all
-   * hooks. It is told `timeout` after 10 minutes, when the session has ended, and when the session has 100 newer requests
-   * that are followed. Returns false for a request that is not followed, because its id is longer than 256 characters.
+   * Follows a client's request from its `pre-iq/…` event: the request passes unchanged, and `onAnswer` receives the answer
+   * before all hooks. `onAnswer` receives `timeout` after 10 minutes, when the session has ended, and when 100 newer requests
+   * of the session are followed. Returns false if the request is not followed, because its id is longer than 256 characters.
    */
   followIq(request: Readonly<StanzaEvent<C2SSession>>, onAnswer: FollowIq): boolean;
 
   /** The link between this host and a remote domain, or a service of this server. */
   link(remote: string): Link;
 
-  /** What one of our domains has; `undefined` for a domain that is not ours. */
+  /** The kind of one of our domains; `undefined` for a domain that is not ours. */
   local(domain: string): 'users' | 'service' | undefined;
   /**
-   * Asks the host of a user or a room, which may be another one than this. `undefined`: the domain is not ours, nobody
-   * answers, the answer fails, or it takes longer than 5 s. Never answered in the same tick.
+   * Asks the host of a user or a room, which may be another host than this one. Never resolves in the same tick. `undefined`:
+   * the domain is not ours, no module answers, the answer fails, or it takes longer than 5 s.
    * @throws TypeError when the payload is no plain data.
    */
   askOwner<N extends OwnerQuestion>(owner: Jid, name: N, payload: Asked<N>): Promise<Answered<N> | undefined>;
@@ -158,20 +158,20 @@ export interface Module<O extends Options = Options> {
 
   provide<K extends keyof Items>(list: K, item: Items[K]): void;
   items<K extends keyof Items>(list: K): readonly Items[K][];
-  /** What a module of this host's `depends` returned from its `load`. */
+  /** The value that another module returned from its `load`. This module's `depends` must name that module. */
   use<K extends keyof Exports>(module: K): Exports[K];
-  /** The same for a module in `after`; `undefined` while it is not loaded. Ask each time: it may come and go. */
+  /** The same for a module in `after`; `undefined` while it is not loaded. Call it each time, since that may change. */
   find<K extends keyof Exports>(module: K): Exports[K] | undefined;
   /** Declares something that administrators can do; appears as `enjamb NAME …`. */
   command<const A extends Options>(command: Command<A>): void;
-  /** All commands of administrators. A module that runs one checks first who asks (`adminOf`). */
+  /** All commands of administrators. A module that runs one must first check the rights of the requester (`adminOf`). */
   readonly commands: Pick<CommandRegistry, 'offers' | 'run'>;
-  /** What the configuration lets an account administer: this host, or the `server` (every host with users). */
+  /** The rights of an account by the option `admins`: over this host, or over the `server` (every host with users). */
   adminOf(who: Jid): 'server' | 'host' | undefined;
 
   after(delayMs: number, task: () => void | Promise<void>): Timer;
   every(intervalMs: number, task: () => void | Promise<void>): Timer;
-  /** Lets work run on: its failure is logged under this module's name, its abort at unload is silent. */
+  /** Runs work that nothing awaits. Its failure is logged under this module's name; its abort at unload is not. */
   spawn(work: Promise<unknown>): void;
   /** Logs and counts an unexpected exception that the module has caught. */
   report(error: unknown, fields?: object): void;
@@ -213,11 +213,11 @@ export interface ModuleDefinition<O extends Options = Options, X = unknown> {
   readonly options?: O;
   /** The `API_VERSION` that it was written for. A server with another one does not load it. */
   readonly apiVersion?: number;
-  /** Runs once per host. What it returns is what `module.use(name)` gives to others. */
+  /** Runs once per host. `module.use(name)` returns its result to other modules. */
   load(module: Module<O>): X | Promise<X>;
 }
 
-/** Gives a definition its types; returns it as it is. */
+/** Infers the types of a definition, and returns it unchanged. */
 // biome-ignore lint/complexity/noBannedTypes: no options at all is the default
 export function defineModule<const O extends Options = {}, X = void>(
   definition: ModuleDefinition<O, X>,

@@ -1,24 +1,27 @@
-// The account or service that pays for a stanza to another server. Calls and queued stanzas are bounded in total and for
-// each payer. Strangers can use up only a part of the total, so that accounts can always reach other servers.
+// Who pays for a stanza to another server: an account, a service, or all replies together. Calls and queued stanzas are
+// bounded in total and for each payer. Unauthenticated peers can use up only a part of the total, so that accounts can
+// always reach other servers.
 
 import type { Holder } from '../util/shared-budget.ts';
 import { registeredDomain } from '../xml/domain.ts';
 import type { Stanza } from '../xml/element.ts';
 import type { Host } from './session.ts';
 
-/** For one account: 20 accounts can take everything. */
+// All shares are fractions of the total. "One domain" is a registered domain with all its subdomains.
+
+/** Share of one account. */
 const ACCOUNT_SHARE = 1 / 20;
-/** For a service, which acts for many users: the rooms of a host, a gateway. */
+/** Share of a service, which acts for many users: the rooms of a host, a gateway. */
 const SERVICE_SHARE = 1 / 2;
-/** The unacknowledged stanzas of a service to one registered domain, with all below it: one that is there and reads them. */
+/** Share of a service's unacknowledged stanzas to one domain. Large, because that domain is connected and reads them. */
 const SERVICE_TO_ONE_SHARE = 1 / 4;
-/** Replies of all hosts and their clients: strangers cause them. */
+/** Replies of all hosts and their clients. Unauthenticated peers can cause them. */
 const REPLIES: Holder = { name: 'all replies', share: 1 / 8 };
-/** Those to one registered domain. */
+/** Share of the replies to one domain. */
 const REPLIES_TO_ONE_SHARE = 1 / 32;
-/** Calls and queued stanzas that one registered domain causes by claims, by occupants in rooms, or by being wanted. */
+/** Share of the calls and queued stanzas that one domain can cause: by claims, by occupants in rooms, or as a wanted link. */
 const WAITING_FOR_ONE_SHARE = 1 / 32;
-/** Streams that modules of all hosts ask for, such as those that verify strangers. */
+/** Streams that modules of all hosts ask for, such as those that verify a claimed domain. */
 const MODULES: Holder = { name: 'all modules', share: 1 / 4 };
 /** Links that modules of all hosts want. */
 const WANTS: Holder = { name: 'all wants', share: 1 / 4 };
@@ -34,18 +37,21 @@ export function moduleWanting(remote: string): Holder {
 }
 
 /**
- * Pays while a stanza waits for a link: for its place in the queue, and for the call. The remote domain itself may have
- * caused what a service sends, so two or three of them must not take the whole share of the service.
+ * The payer of a stanza that waits for a link: of its place in the queue, and of the call. A remote domain can cause the
+ * stanzas that a service sends to it, so the share of each remote is small: a few must not use up the share of the service.
  */
 export function payerOfWaiting(host: Host, stanza: Stanza): Holder {
   const payer = payerOf(host, stanza);
   return host.kind === 'component' ? { ...payer, share: WAITING_FOR_ONE_SHARE } : payer;
 }
 
-/** Sent for a user from its bare address (RFC 6121 §3.1.2, §3.3.2, §4.3.1), and never caused by strangers. */
+/** Presence that the server sends from a user's bare address (RFC 6121 §3.1.2, §3.3.2, §4.3.1); no remote can cause it. */
 const OF_ACCOUNTS: ReadonlySet<string> = new Set(['subscribe', 'unsubscribe', 'probe']);
 
-/** A user's own stanzas come from a full address, or ask contacts; replies in the name of the account or host do neither. */
+/**
+ * The payer of a stanza that leaves now. A user pays for stanzas from its full address, and for requests to its contacts.
+ * Stanzas from a bare address or a host, results and errors count as replies.
+ */
 export function payerOf({ domain, kind }: Host, stanza: Stanza): Holder {
   const { from = '', to = '', type = '' } = stanza.attrs;
   if (kind === 'component') {
@@ -64,7 +70,7 @@ function repliesTo(address: string): Holder {
   return { name, share: REPLIES_TO_ONE_SHARE, group: REPLIES };
 }
 
-/** Of an address that is prepared. */
+/** The domain of a prepared address. */
 function domainOf(address: string): string {
   const [bare = ''] = address.split('/', 1);
   return bare.slice(bare.indexOf('@') + 1);

@@ -1,11 +1,11 @@
-// What a peer is told when something throws.
+// Turns an exception into the error reply for a peer.
 
 import { type StorageCondition, StorageError } from '../storage/error.ts';
 import { StanzaError } from '../xml/errors.ts';
 
 const NO_ROOM: ReadonlySet<StorageCondition> = new Set(['resource-constraint', 'full']);
 
-/** A refusal as it is, and for everything else the condition that says most and tells nothing of the inside. */
+/** Returns a StanzaError unchanged. Other errors become a general condition, since their texts may contain internal data. */
 export function refusalFor(error: unknown): StanzaError {
   if (error instanceof StanzaError) return error;
   if (error instanceof StorageError && NO_ROOM.has(error.condition)) {

@@ -1,28 +1,28 @@
-// Who is at the other end: clients, other servers, and the server itself.
+// The origins of stanzas: sessions of clients, streams with other servers, and our hosts.
 
 import type { Logger } from '../util/logger.ts';
 import type { Element, ElementLike, Stanza } from '../xml/element.ts';
 import type { SaslCondition } from '../xml/errors.ts';
 import type { Jid } from '../xml/jid.ts';
 
-/** What modules keep on a client session: each slot is declared by the module that owns it. */
+/** Data of modules on a client session. The module that owns a member declares it. */
 // biome-ignore lint/suspicious/noEmptyInterface: each module merges its own into it
 export interface C2SState {}
-/** What modules keep on a server-to-server session. */
+/** Data of modules on a stream with another server. */
 // biome-ignore lint/suspicious/noEmptyInterface: each module merges its own into it
 export interface S2SState {}
 
 interface Session {
-  /** Unique in this process; stands in the log. */
+  /** Unique in this process; the log uses it. */
   readonly id: string;
   readonly log: Logger;
   /** Whether the stream is encrypted. */
   readonly secure: boolean;
   /** The peer's address as text, for the log and the administrator. */
   readonly remoteAddress: string;
-  /** Sends one element to the peer; false when it can no longer be accepted. */
+  /** Sends one element to the peer. Returns false if the stream has closed. */
   send(element: Element): boolean;
-  /** Ends the session; a StreamError is told to the peer first. Idempotent. */
+  /** Ends the session. A StreamError is sent to the peer first. Idempotent. */
   close(error?: Error): void;
 }
 
@@ -36,15 +36,15 @@ export interface C2SSession extends Session {
   readonly state: C2SState;
   /** Milliseconds since 1970. */
   readonly boundAt: number;
-  /** Stanzas received from the client, and sent to it, since the resource was bound. Those that modules take count too. */
+  /** Stanzas received from the client, and sent to it, since the resource was bound; includes those that modules handle. */
   readonly stanzasIn: number;
   readonly stanzasOut: number;
   /**
-   * Sends one element to the client, past `c2s-out` and then `c2s-commit`. Returns false when the session has ended, or its
-   * queue is full; true also while the element waits for the client.
+   * Sends one element to the client: fires `c2s-out`, then `c2s-commit`. Returns false if the session has ended or its queue
+   * is full. Returns true also for an element that a module holds or queues.
    *
-   * `onTaken` is called once, when the client has acknowledged the element (XEP-0198 §4), or when it is written and no module
-   * counts. A module that passes it keeps a copy: if the session ends first, it is not called.
+   * `onTaken` is called once: when the client has acknowledged the element (XEP-0198 §4), or, if no module counts stanzas,
+   * when it is written. It is not called if the session ends first; so a module that passes it keeps a copy of the element.
    */
   send(element: ElementLike, onTaken?: () => void): boolean;
   /**
@@ -95,11 +95,11 @@ export interface S2SStream extends Session {
 export interface HostOrigin {
   readonly kind: 'host';
   readonly domain: string;
-  /** Of an external component: reads no further from it while too much of its work is under way. Called by the router. */
+  /** For an external component: pauses reading from it while too much work of its stanzas is pending. Called by the router. */
   readonly hold?: (work: Promise<unknown>) => void;
 }
 
-/** Who put a stanza into the router. */
+/** The source of a stanza in the router. */
 export type Origin = C2SSession | S2SStream | HostOrigin;
 
 /** Why an authenticated stream with another server ended. */
@@ -126,7 +126,7 @@ export interface Host {
   /** The accounts of a local host. Synchronous: routing depends on it. */
   readonly users: {
     has(user: string): boolean;
-    /** As `has`, for what can wait: right also where accounts are not all in memory. */
+    /** The asynchronous form of `has`, for drivers that do not keep all accounts in memory. */
     exists(user: string): Promise<boolean>;
     /** False for an account that does not exist or is disabled. */
     isEnabled(user: string): boolean;
@@ -139,9 +139,9 @@ export interface Host {
     verify(user: string, password: string, address: string): Promise<'ok' | SaslCondition>;
   };
   /**
-   * Brings what tables have of an owner (a user, a room) of this host into memory. `true`: it is there until the end of
-   * this tick, and longer while the owner has a session or a stanza's work lasts. Otherwise resolves once it is there.
-   * Await it before reading what an owner has who is neither sender nor recipient of the stanza at hand.
+   * Loads the table rows of an owner (a user, a room) of this host into memory. `true`: they are in memory until the end of
+   * this tick, or longer while the owner has a session or pending work of a stanza. Otherwise resolves once they are loaded.
+   * Not needed for the sender and the recipient of the present stanza; await it before reading tables of other owners.
    * @throws StorageError
    */
   ready(owner: string): true | Promise<void>;

@@ -42,75 +42,73 @@ export type {
 declare module 'enjamb/api' {
   interface Events {
     /**
-     * An element is about to be committed to a client. `'held'`: the module drops it, or gives it to `session.commit` later;
-     * the sender is told that it was sent.
+     * An element is about to be committed to a client. `'held'`: the module drops it, or passes it to `session.commit` later;
+     * `session.send` returns true in both cases.
      */
     'c2s-out': Event<OutgoingElement, 'held'>;
     /**
-     * An element is about to be written, in its final form and place. `'kept'`: the module keeps it until the client has it,
-     * so it counts as sent even if the stream fails. `'queued'`: the same, and it is not written now. In both cases the
-     * module calls `onTaken`. `'full'`: the queue has no room now; only for an element with `onTaken`.
+     * An element is about to be written, in its final form and order. `'kept'`: the module keeps it until the client
+     * acknowledges it, so it counts as sent even if the stream breaks. `'queued'`: the same, but it is not written now. In both
+     * cases the module calls `onTaken`. `'full'`: the queue has no space; only for an element with `onTaken`.
      */
     'c2s-commit': Event<Readonly<OutgoingElement>, 'kept' | 'queued' | 'full'>;
-    /** A stanza of the client has been handled, in this tick, but for `work`. */
+    /** A stanza of the client was handled in this tick; `work` may still be pending. */
     'c2s-handle': Event<{
       readonly session: C2SSession;
       readonly stanza: Stanza;
-      /** Resolves once everything has settled that `waitUntil` was called with; `undefined` when there is nothing. */
+      /** Resolves once all promises passed to `waitUntil` have settled; `undefined` if there are none. */
       readonly work: Promise<unknown> | undefined;
     }>;
     /**
-     * An authenticated client sends an element before it has bound a resource that is neither a request to bind nor a
-     * stanza. The answer is the reply, or the session of the same account that goes on with this stream (XEP-0198 §5).
+     * An authenticated client without a resource has sent an element that is neither a stanza nor a request to bind. The
+     * answer is a reply, or the session of the same account that takes over this stream (XEP-0198 §5).
      */
     'c2s-unbound-nonza': Event<
       { readonly session: C2SSession; readonly element: Element },
       { readonly reply: Element } | { readonly resume: C2SSession }
     >;
-    /** A client that has not authenticated sends an element of authenticated clients. The answer is sent to it. */
+    /** A client that has not authenticated has sent an element that only authenticated clients may send. Answer: the reply. */
     'c2s-early-nonza': Event<{ readonly element: Element }, Element>;
     /**
-     * A client that has not authenticated sends a request that is not part of the negotiation. The answer is the whole reply.
-     * A StanzaError with which a handler fails becomes the error reply. The stream is not read until then; it takes 10 requests.
+     * A client that has not authenticated has sent a request that is not part of the negotiation. The answer is the whole
+     * reply; a StanzaError of a handler becomes the error reply. Reading pauses until the reply is sent. A stream may send 10
+     * such requests.
      */
     'c2s-early-iq': Event<{ readonly session: C2SSession; readonly iq: Stanza }, Promise<Element>>;
-    /** The stream has ended. `'sleep'`: the module can resume the session; without an answer the session ends. */
+    /** The stream broke. `'sleep'`: the module keeps the session for resumption; without an answer the session ends. */
     'c2s-disconnect': Event<{ readonly session: C2SSession; readonly error: Error | undefined }, 'sleep'>;
-    /** The session goes on with another stream, on which nothing has been written yet. The handler calls `session.ready()`. */
+    /** The session has a new stream, on which nothing was written yet. The handler that replays calls `session.ready()`. */
     'c2s-attach': Event<{ readonly session: C2SSession }>;
-    /** The client has resumed its session and has been sent what it missed. */
+    /** The client has resumed its session, and the stanzas that it missed were sent. */
     'c2s-resume': Event<{ readonly session: C2SSession }>;
   }
 
   interface Items {
-    /** A syntax in which clients authenticate; a stream offers those that are there when it announces its features. */
+    /** A syntax in which clients authenticate. */
     'sasl-profile': SaslProfile;
     /** A source of mechanisms by which clients authenticate. */
     'sasl-mechanism': SaslMechanisms;
-    /** What a module saves of each client session. */
+    /** A module's part of each saved client session. */
     'session-part': SessionPart;
-    /** What counts the stanzas of links with other servers. The first provider does. */
+    /** Counts the stanzas of links with other servers. The core uses the first one provided. */
     's2s-ledger': StanzaLedger;
   }
 
   interface C2SSession {
-    /** Reads no further from the client while too much of its work is under way. Called by the router. */
+    /** Pauses reading from the client while too much work of its stanzas is pending. Called by the router. */
     hold(work: Promise<unknown>): void;
-    /** As `send`, but past `c2s-commit` only: for a module that has held the element in `c2s-out`. */
+    /** As `send`, but without `c2s-out`: for a module that has held the element in that event. */
     commit(element: Element, onTaken?: () => void): boolean;
-    /**
-     * Called by the module that resumed the session, once the client has been sent what it missed: fires `c2s-resume`.
-     * Idempotent.
-     */
+    /** Call this after replaying the stanzas that the client missed. Fires `c2s-resume`. Idempotent. */
     ready(): void;
     /**
-     * Writes to the stream past both events: elements that are no stanzas, and text that was committed before. Returns
-     * false when there is no stream, or when the stream has closed.
+     * Writes to the stream without firing `c2s-out` or `c2s-commit`: for elements that are not stanzas, and for text that was
+     * committed before. Returns false if there is no open stream.
      */
     write(element: Element | string): boolean;
     /**
-     * Gives up a stream that seems dead; the session may be resumed on another one. False, and nothing happens, while
-     * it is us who do not read, so that the client's silence proves nothing.
+     * Closes a stream that seems dead; the client may resume the session on another one. Does nothing and returns false while
+     * our side has paused reading, since the client's silence proves nothing then.
      */
     disconnect(error: StreamError): boolean;
   }
@@ -120,34 +118,34 @@ declare module 'enjamb/api' {
     readonly unacknowledged: SharedBudget;
     /** What counts as one peer for limits on strangers: an IPv4 address, or the /48 network of an IPv6 site. */
     readonly remoteSite: string;
-    /** The id of the stream, chosen by the side that was called (RFC 6120 §4.7.3). */
+    /** The id of the stream, chosen by the side that was called (RFC 6120 §4.7.3); empty before its header. */
     readonly streamId: string;
-    /** What the peer has announced last on a stream that we have opened; `undefined` before, and on its own streams. */
+    /** The features that the peer announced last; `undefined` before, and on streams that the peer opened. */
     readonly peerFeatures: Element | undefined;
-    /** Reads no further from the peer while too much of the work of its stanzas is under way. Called by the router. */
+    /** Pauses reading from the peer while too much work of its stanzas is pending. Called by the router. */
     hold(work: Promise<unknown>): void;
     /** Counts the received stanza as overhead, unless it has been counted. Called by the router. */
     countOverhead(stanza: Stanza): void;
-    /** Sends one element past `s2s-out`: no stanza. False when the stream takes nothing any more. */
+    /** Sends an element that is not a stanza, without firing `s2s-out`. Returns false if the stream has closed. */
     write(element: Element): boolean;
-    /** Sends a space, so that the connection is not taken for dead (RFC 6120 §4.6.1). */
+    /** Sends a space, so that the peer does not consider the connection dead (RFC 6120 §4.6.1). */
     keepAlive(): void;
     /** Lets stanzas flow both ways between the domains that are authenticated on this stream (XEP-0288). Idempotent. */
     makeBidirectional(): void;
-    /** Whether the peer's certificate is valid and made for `domain` (RFC 6120 §13.7.2), or the DNS vouches for it (DANE). */
+    /** Whether the peer's certificate is valid for `domain` (RFC 6120 §13.7.2), or its TLSA records match (DANE, RFC 7673). */
     proves(domain: string): boolean;
     /**
-     * Checks the peer's certificate against TLSA records (RFC 7673), then calls `then`. Calls it immediately if the policy of
-     * `local` (default: the stream's own domain) does not need that, or `proves` is true already. The stream is not read
-     * until then, for a few seconds at most. `then` is not called if the stream ends meanwhile.
+     * Looks up TLSA records (RFC 7673) for the peer's certificate if they could change the decision: the policy of `local`
+     * (default: the stream's own domain) requires a certificate, and `proves` is false. Then calls `then`; immediately if no
+     * look-up is needed. Reading pauses meanwhile, for 5 s at most. `then` is not called if the stream ends first.
      */
     examine(domain: string, then: () => void, local?: string): void;
-    /** Why the policy of our domain `local` forbids `remote` on this stream, however well `remote` is authenticated. */
+    /** The error if the policy of our domain `local` forbids `remote` on this stream, even when `remote` is authenticated. */
     refuses(remote: string, local: string): StanzaError | undefined;
     /**
      * Allows stanzas between `remote` and our domain `local`; the caller has verified `remote`. A `local` other than the
      * stream's own domain can only receive on this stream (XEP-0220 §2.2.1).
-     * @throws StanzaError what `refuses` gives; 'resource-constraint' when the stream speaks for too many already.
+     * @throws StanzaError that of `refuses`; 'resource-constraint' if the stream has too many pairs of domains
      */
     authenticate(remote: string, local: string): void;
   }
@@ -165,15 +163,15 @@ export interface OutgoingElement {
 /** Data that survives a conversion to JSON text and back. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
-/** What one module saves of a client session, so that another process can go on with it. */
+/** The part of a client session that one module saves, so that another process can continue the session. */
 export interface SessionPart {
   /** Unique among the parts of a host. */
   readonly name: string;
   /** `undefined` if there is nothing to save. */
   save(session: C2SSession): Json | undefined;
   /**
-   * Takes up what was saved. The session is asleep and not yet in `host.sessions`; nothing is sent, and no event is fired.
-   * @throws TypeError for data that cannot be used; the session then ends.
+   * Restores the saved data. The session is asleep and not yet in `host.sessions`; send nothing, and fire no event.
+   * @throws TypeError if the data is unusable; then the session is not restored
    */
   load(session: C2SSession, saved: Json): void;
 }
@@ -185,11 +183,11 @@ export interface NonzaMatch {
 }
 export type NonzaHandler = (element: Element, session: C2SSession | S2SStream) => void;
 
-/** Where clients on other transports than TCP enter. */
+/** The entry for clients on transports other than TCP. */
 export interface ClientDoor {
-  /** Makes a stream of a transport on which nothing was received yet, with this server's limits for clients. */
+  /** Makes a stream on a transport, with this server's limits for clients. Nothing was received on the transport yet. */
   clientStream(transport: Transport, framing: Framing): ClientStream;
-  /** Takes over a client's stream, on which nothing was received yet: the client logs in, and has a session. */
+  /** Takes over a client's stream, on which nothing was received yet, and lets the client log in. */
   acceptClient(stream: ClientStream): void;
 }
 
@@ -203,8 +201,8 @@ export interface Streams extends ClientDoor {
    */
   handleNonza(match: NonzaMatch, handler: NonzaHandler): void;
   /**
-   * Returns the stream on which this host speaks to another server, made when there is none. It is as secure as it will be,
-   * but perhaps not authenticated yet.
+   * Resolves with the stream that this host has opened to another server; opens one if there is none. TLS is negotiated;
+   * authentication may still be pending.
    * @throws Error when the server cannot be reached
    */
   connectRemote(remote: string): Promise<S2SStream>;

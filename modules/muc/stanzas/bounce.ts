@@ -28,12 +28,14 @@ const DOMAIN_GONE = new Set<StanzaCondition>([
  * - Presence of type error: removed for any condition. A client that refuses presence of a room cannot follow the room.
  * - A message of type error: removed for the conditions above, or if the error has no condition. A filter that refuses
  *   a single message uses other conditions.
- * - An error from our own side: removed only for the conditions above, since the client has not received the stanza.
+ * - An error from our own side: removed for the conditions above, or if the queue of the link was full, since the client
+ *   has missed a stanza. A module that refuses a single message uses other conditions.
  */
 export function verdict({ stanza, from, origin }: Bounce): 'remove' | 'keep' {
   const error = StanzaError.from(stanza);
   if (CLIENT_GONE.has(error.condition) || DOMAIN_GONE.has(error.condition)) return 'remove';
-  if (isLocalBounce({ stanza, from, origin })) return 'keep';
+  if (isLocalBounce({ stanza, from, origin }))
+    return error.condition === 'resource-constraint' ? 'remove' : 'keep';
   return stanza.name === 'presence' || error.malformed === true ? 'remove' : 'keep';
 }
 

@@ -147,13 +147,7 @@ const CONDITIONS = {
     'remote-server-timeout',
     'internal-server-error',
   ],
-  keep: [
-    'policy-violation',
-    'not-allowed',
-    'not-acceptable',
-    'resource-constraint',
-    'feature-not-implemented',
-  ],
+  keep: ['policy-violation', 'not-allowed', 'not-acceptable', 'feature-not-implemented'],
 } as const;
 
 for (const [expected, conditions] of Object.entries(CONDITIONS)) {
@@ -166,6 +160,12 @@ for (const [expected, conditions] of Object.entries(CONDITIONS)) {
     });
   }
 }
+
+test('resource-constraint: keep if the client says it, remove if the queue of our own side is full', () => {
+  assert.equal(verdict(bounced('message', 'resource-constraint')), 'keep');
+  for (const name of ['message', 'presence'])
+    assert.equal(verdict(bounced(name, 'resource-constraint', OURS)), 'remove');
+});
 
 test('a message error without a condition: remove', () => {
   assert.equal(verdict(bounced('message', undefined)), 'remove');

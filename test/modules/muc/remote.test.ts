@@ -8,6 +8,7 @@ import { type Network, network } from '../../support/network.ts';
 import { enters, HALL, joined, roomWith, settled, userOf } from './rooms.ts';
 
 const ROOMS = `
+limits = false
 [hosts."localhost"]
 modules_enabled = ["message", "presence"]
 [hosts."rooms.localhost"]
@@ -57,6 +58,27 @@ test('an occupant that is unreachable for a short time stays, and then gets all 
   net.unreachable.clear();
   await clock.advance(15_000); // beyond the pause between two attempts
   for (let i = 0; i < 20; i++) assert.equal((await romeo.next()).attrs.id, `m${i}`);
+});
+
+test('an occupant whose messages do not fit into the queue is removed with 333, and told to the others once', async (t) => {
+  const { juliet } = await parted(t);
+  for (let i = 0; i < 24; i++) {
+    const body = 'x'.repeat(100_000);
+    juliet.send(`<message to='${HALL}' type='groupchat' id='m${i}'><body>${body}</body></message>`);
+    const heard = await juliet.next();
+    if (heard.name === 'message') {
+      assert.equal(heard.attrs.id, `m${i}`);
+      continue;
+    }
+    assert.ok(i > 18, `removed at ${i}`);
+    assert.deepEqual(
+      [heard.attrs.from, heard.attrs.type, userOf(heard).codes],
+      [`${HALL}/Romeo`, 'unavailable', ['333']],
+    );
+    await settled(juliet);
+    return;
+  }
+  assert.fail('never removed');
 });
 
 test('XEP-0045 §11.1: an occupant that is unreachable for long is removed with 333; its next self-ping gets not-acceptable', async (t) => {

@@ -90,8 +90,8 @@ const SYSTEM: Record<string, readonly string[]> = {
 const TIMERS = [
   'src/cli/start.ts',
   'src/net/dns-query.ts',
+  'src/net/event-loop.ts',
   'src/net/tls.ts',
-  'src/net/turn.ts',
   'src/server.ts',
   'src/storage/drivers/sqlite.ts',
   'src/util/clock.ts',

@@ -141,7 +141,7 @@ function checkVersion(label: string, { apiVersion = API_VERSION }: ModuleDefinit
   throw new ModuleError(
     'MODULE_API_VERSION',
     label,
-    `the module "${label}" is written for version ${apiVersion} of the API of modules; this server has version ${API_VERSION}`,
+    `the module "${label}" is written for version ${apiVersion} of the API of modules; this server has version ${API_VERSION} (docs/api-changes.md says what changed)`,
   );
 }
 

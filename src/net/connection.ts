@@ -11,9 +11,9 @@ import type { Faults } from '../util/faults.ts';
 import { plainAddress } from './address.ts';
 import type { DaneEndpoint } from './dane.ts';
 import { NetError } from './errors.ts';
+import { eventLoop, joined } from './event-loop.ts';
 import { connectTls, isSpace, type TlsInfo, type TlsUpgrade } from './tls.ts';
 import type { Transport, TransportHandler } from './transport.ts';
-import { joined, turn } from './turn.ts';
 
 export interface ConnectionOptions {
   /** Shown in logs and counted by limits; taken from the socket when not given. */
@@ -118,7 +118,7 @@ export class Connection implements Transport {
     }
     if (this.#dirty) return;
     this.#dirty = true;
-    turn.add(this);
+    eventLoop.flushAtEnd(this);
   }
 
   /** Writes immediately what waits for the end of the turn. */

@@ -1,7 +1,7 @@
 // The stanzas that wait for a stream, each with a deadline. They are kept as text: a tree takes many times the memory, and
 // keeps its input alive.
 
-import { turn } from '../net/turn.ts';
+import { eventLoop } from '../net/event-loop.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import { type Holder, SharedBudget } from '../util/shared-budget.ts';
 import { compactText } from '../xml/compact-text.ts';
@@ -146,7 +146,7 @@ export class LinkQueue {
     this.#draining = draining;
     const step = () => {
       if (this.#draining !== draining) return;
-      if (this.#drainSlice(isOpen, take)) return turn.next(step);
+      if (this.#drainSlice(isOpen, take)) return eventLoop.defer(step);
       this.#draining = undefined;
       onDone();
     };

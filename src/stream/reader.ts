@@ -6,8 +6,8 @@
 // transport is not read meanwhile. Each connection is parsed for a limited time per turn of the event loop, so that a fast
 // sender does not delay the others.
 
+import { eventLoop } from '../net/event-loop.ts';
 import type { Transport } from '../net/transport.ts';
-import { turn } from '../net/turn.ts';
 import { type ParserLimits, PREAUTH_LIMITS } from '../xml/limits.ts';
 import type { ParserHandler } from '../xml/parser.ts';
 import type { Framing, StreamParser } from './framing.ts';
@@ -191,8 +191,8 @@ export class StreamReader {
     this.#isParsing = true;
     this.#elements = 0;
     this.#stepStartedAt = performance.now();
-    if (this.#sliceTurn === turn.number) return;
-    this.#sliceTurn = turn.number;
+    if (this.#sliceTurn === eventLoop.turn) return;
+    this.#sliceTurn = eventLoop.turn;
     this.#sliceMs = 0;
   }
 
@@ -209,7 +209,7 @@ export class StreamReader {
   #yield(): void {
     if (this.#pauses.has('turn') || this.#isStopped) return;
     this.pause('turn');
-    turn.next(() => this.unpause('turn'));
+    eventLoop.defer(() => this.unpause('turn'));
   }
 
   /** Starts a new parser, which gets the bytes that the old one has not parsed. */

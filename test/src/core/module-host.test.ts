@@ -187,7 +187,7 @@ test('refuses a module that is written for another version of the API', async (t
   await site.modules.load(['present']);
   await assert.rejects(site.modules.load(['future']), {
     code: 'MODULE_API_VERSION',
-    message: `the module "future" is written for version ${API_VERSION + 1} of the API of modules; this server has version ${API_VERSION}`,
+    message: `the module "future" is written for version ${API_VERSION + 1} of the API of modules; this server has version ${API_VERSION} (docs/api-changes.md says what changed)`,
   });
   assert.deepEqual(told, ['present']);
 });

@@ -1,4 +1,4 @@
-// Turns of the event loop: sends the output of one turn at its end, and continues long work in the next turn.
+// Sends the output of one turn of the event loop at its end, and continues long work in the next turn.
 
 interface Flushable {
   flush(): void;
@@ -7,11 +7,11 @@ interface Flushable {
 /** The time in one turn for tasks that earlier turns have deferred. New work is done in every turn. */
 const DEFERRED_MS = 5;
 
-/** The present turn of the event loop, and the connections with output to send at its end. */
-export const turn = {
+/** The connections with output to send at the end of the present turn, and the tasks of later turns. */
+export const eventLoop = {
   waiting: [] as Flushable[],
 
-  add(connection: Flushable): void {
+  flushAtEnd(connection: Flushable): void {
     // setImmediate runs after all readable sockets have been read, so that the output that several senders cause for
     // one receiver is one write.
     if (this.waiting.push(connection) === 1) setImmediate(() => this.flush());
@@ -27,7 +27,7 @@ export const turn = {
    * Runs a task after all sockets that are readable now have been read. Tasks run in order, for a limited time in each
    * turn, so that they do not delay other work.
    */
-  next(task: () => void): void {
+  defer(task: () => void): void {
     if (this.deferred.push(task) === 1) setImmediate(() => this.runDeferred());
   },
 
@@ -48,7 +48,7 @@ export const turn = {
   deferred: [] as (() => void)[],
 
   /** A number that differs between turns. It counts only the turns in which it is read. */
-  get number(): number {
+  get turn(): number {
     if (!this.isCounting) {
       this.isCounting = true;
       setImmediate(() => {

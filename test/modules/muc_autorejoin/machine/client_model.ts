@@ -1,4 +1,4 @@
-// A client of ours, as rejoin.md §7 would have it: it believes what XEP-0045 says that presence and messages mean. It knows
+// A client of ours. It believes what XEP-0045 §7 says that presence and messages mean. It knows
 // nothing of our server. Whatever it sees is judged when it is seen.
 
 import { newId } from '../../../../src/util/ids.ts';

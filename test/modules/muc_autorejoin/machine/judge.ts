@@ -1,4 +1,4 @@
-// What must hold at any time, and what must hold after six quiet minutes (rejoin.md 11.4).
+// What must hold at any time, and what must hold after six quiet minutes.
 
 import type { Clock } from '../../../../src/util/clock.ts';
 import { type Element, xml } from '../../../../src/xml/element.ts';
@@ -54,6 +54,8 @@ export class Judge {
   readonly #clients: () => readonly ClientModel[];
   /** Everything that was ever said in a room, also before it was made anew. */
   readonly #record = new Map<string, Spoken[]>();
+  /** A room that is made anew is another one. */
+  readonly #saidIn = new WeakMap<Spoken, Room>();
   readonly #stays = new Map<string, Stay>();
   readonly #createdAt = new Map<string, number>();
   /** What is not judged. */
@@ -70,7 +72,10 @@ export class Judge {
     this.#service = service;
     this.#clock = clock;
     this.#clients = clients;
-    service.onSpoken = (room, spoken) => this.#recordOf(room.jid).push(spoken);
+    service.onSpoken = (room, spoken) => {
+      this.#recordOf(room.jid).push(spoken);
+      this.#saidIn.set(spoken, room);
+    };
     service.onEntered = (room, full, join) => this.#entered(room, full, join);
     service.onExpelled = (room, full) => {
       this.#stay(full, room.jid).isExpelled = true;
@@ -276,8 +281,11 @@ export class Judge {
 
   #checkWritten(client: ClientModel): void {
     for (const { body, room, isRefused, isGivenUp } of client.written.splice(0)) {
-      const count = this.#recordOf(room).filter((spoken) => spoken.body === body).length;
-      if (count > 1) this.blame(`${client.full} in ${room}: sent ${count} times: ${body}`);
+      const said = this.#recordOf(room).filter((spoken) => spoken.body === body);
+      const count = said.length;
+      // What a room has taken before it was gone may be sent to the new one.
+      if (count > new Set(said.map((spoken) => this.#saidIn.get(spoken))).size)
+        this.blame(`${client.full} in ${room}: sent ${count} times: ${body}`);
       if (count === 0 && !isRefused && !isGivenUp && !this.ignores.has('own messages'))
         this.blame(`${client.full} in ${room}: lost: ${body}`);
     }

@@ -93,7 +93,7 @@ export default defineModule({
     manageClients(module, {
       queue: { stanzas: options.smacks_max_queue, bytes: options.smacks_max_queue_size },
       acks: { maxUnacked: options.smacks_max_unacked, timeoutMs: options.smacks_ack_timeout },
-      hibernation: {
+      sleep: {
         timeMs: options.smacks_hibernation_time,
         maxPerAccount: options.smacks_max_hibernated_sessions,
       },

@@ -8,11 +8,11 @@ import { newOutbound } from '../outbound.ts';
 import { type AckLimits, Acknowledgements } from './acknowledgements.ts';
 import { Clients } from './clients.ts';
 import { Deliveries } from './deliveries.ts';
-import { Hibernation, type HibernationLimits } from './hibernation.ts';
 import { provideSessionPart } from './part.ts';
 import { type QueueLimits, Queues } from './queue.ts';
 import { Redelivery } from './redelivery.ts';
 import { Resumption } from './resume.ts';
+import { Sleep, type SleepLimits } from './sleep.ts';
 import type { Sent } from './state.ts';
 
 const STANZAS: ReadonlySet<string> = new Set(['message', 'presence', 'iq']);
@@ -20,7 +20,7 @@ const STANZAS: ReadonlySet<string> = new Set(['message', 'presence', 'iq']);
 export interface ClientLimits {
   readonly queue: QueueLimits;
   readonly acks: AckLimits;
-  readonly hibernation: HibernationLimits;
+  readonly sleep: SleepLimits;
 }
 
 interface Parts {
@@ -30,7 +30,7 @@ interface Parts {
   readonly acks: Acknowledgements;
   readonly deliveries: Deliveries;
   readonly redelivery: Redelivery;
-  readonly hibernation: Hibernation;
+  readonly sleep: Sleep;
   readonly resumption: Resumption;
 }
 
@@ -53,7 +53,7 @@ function newParts(module: Module, limits: ClientLimits): Parts {
   const clients = new Clients(module);
   const queues = new Queues(limits.queue, clients.onTaken);
   const deliveries = new Deliveries();
-  const hibernation = new Hibernation(module, limits.hibernation);
+  const sleep = new Sleep(module, limits.sleep);
   return {
     module,
     clients,
@@ -61,8 +61,8 @@ function newParts(module: Module, limits: ClientLimits): Parts {
     acks: new Acknowledgements(streams(module).serverClock, queues, limits.acks),
     deliveries,
     redelivery: new Redelivery(module, deliveries, clients.onTaken),
-    hibernation,
-    resumption: new Resumption(module, clients, queues, hibernation.ended),
+    sleep,
+    resumption: new Resumption(module, clients, queues, sleep.ended),
   };
 }
 
@@ -111,13 +111,13 @@ function checkCounts(module: Module): void {
   });
 }
 
-function negotiate({ module, clients, acks, hibernation, redelivery }: Parts): void {
+function negotiate({ module, clients, acks, sleep, redelivery }: Parts): void {
   const on = (name: string, handler: (element: Element, session: C2SSession) => void) =>
     streams(module).handleNonza({ on: ['c2s'], name, xmlns: NS.SM }, (element, session) => {
       if (session.kind === 'c2s') handler(element, session);
     });
   on('enable', (request, session) => {
-    enable(request, session, hibernation);
+    enable(request, session, sleep);
     redelivery.settle(session);
   });
   on('resume', (_, session) => session.write(failed('unexpected-request'))); // §3: a resource is bound already.
@@ -130,11 +130,11 @@ function negotiate({ module, clients, acks, hibernation, redelivery }: Parts): v
 }
 
 /** §3; a second one ends the stream. */
-function enable(request: Element, session: C2SSession, hibernation: Hibernation): void {
+function enable(request: Element, session: C2SSession, sleep: Sleep): void {
   if (session.state.smacks) {
     throw new StreamError('policy-violation', 'Stream management has been enabled before');
   }
-  const wish = isTrue(request.attrs.resume) ? hibernation.offer(secondsOf(request.attrs.max)) : undefined;
+  const wish = isTrue(request.attrs.resume) ? sleep.offer(secondsOf(request.attrs.max)) : undefined;
   const { id, max } = wish ?? {};
   session.write(xml('enabled', { xmlns: NS.SM, id, resume: id && 'true', max: max?.toString() }));
   session.state.smacks = {
@@ -160,7 +160,7 @@ function answer(clients: Clients, session: C2SSession): void {
 }
 
 /** §5. */
-function sleepAndWake({ module, clients, acks, hibernation, resumption }: Parts): void {
+function sleepAndWake({ module, clients, acks, sleep, resumption }: Parts): void {
   module.hook('c2s-unbound-nonza', ({ session, element }) => {
     if (element.getNS() !== NS.SM) return undefined;
     if (element.name === 'resume') return resumption.answer(session, element);
@@ -174,14 +174,14 @@ function sleepAndWake({ module, clients, acks, hibernation, resumption }: Parts)
     const client = clients.get(session);
     if (client === undefined) return undefined;
     acks.stop(client);
-    return hibernation.begin(client) ? 'sleep' : undefined;
+    return sleep.begin(client) ? 'sleep' : undefined;
   });
   // Elements that the client missed are sent before new ones.
   module.hook('c2s-attach', ({ session }) => {
     const client = clients.get(session);
     if (client === undefined) return;
     acks.stop(client);
-    hibernation.end(client);
+    sleep.end(client);
     resumption.begin(client);
   });
   module.hook('c2s-resume', ({ session }) => {
@@ -191,7 +191,7 @@ function sleepAndWake({ module, clients, acks, hibernation, resumption }: Parts)
 }
 
 /** §4: redelivers the stanzas that the client of an ended session has not acknowledged. */
-function endSessions({ module, clients, acks, hibernation, redelivery }: Parts): void {
+function endSessions({ module, clients, acks, sleep, redelivery }: Parts): void {
   // Before anything else is sent to the successor, so that it gets the stanzas in order.
   module.hook('resource-ending', ({ session, successor }) => {
     if (successor) redelivery.bequeath(takeQueue(session), successor);
@@ -201,7 +201,7 @@ function endSessions({ module, clients, acks, hibernation, redelivery }: Parts):
     const queue = takeQueue(session);
     if (client) {
       acks.stop(client);
-      hibernation.forget(client, error);
+      sleep.forget(client, error);
     }
     delete session.state.smacks;
     redelivery.giveBack(session, queue);

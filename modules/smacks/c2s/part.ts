@@ -5,7 +5,7 @@ import type { Json } from 'enjamb/api/stream';
 import { newOutbound } from '../outbound.ts';
 import type { Clients } from './clients.ts';
 import type { Deliveries, SavedDelivery } from './deliveries.ts';
-import type { Hibernation } from './hibernation.ts';
+import type { Sleep } from './sleep.ts';
 import type { Sent, StreamManagement } from './state.ts';
 
 /** How long a client has at least to come back after the server has started. */
@@ -33,11 +33,11 @@ export interface SavedManagement {
 export interface PartOwner {
   readonly clients: Clients;
   readonly deliveries: Deliveries;
-  readonly hibernation: Hibernation;
+  readonly sleep: Sleep;
 }
 
 /** The part `smacks` of saved sessions. */
-export function provideSessionPart(module: Module, { clients, deliveries, hibernation }: PartOwner): void {
+export function provideSessionPart(module: Module, { clients, deliveries, sleep }: PartOwner): void {
   const { clock } = module;
   module.provide('session-part', {
     name: 'smacks',
@@ -54,7 +54,7 @@ export function provideSessionPart(module: Module, { clients, deliveries, hibern
       const { maxMs, asleepMs } = management;
       const client = clients.get(session);
       const restMs = Math.min(maxMs, Math.max(LEAST_REST_MS, maxMs - asleepMs));
-      if (!client || !hibernation.begin(client, asleepMs, restMs)) {
+      if (!client || !sleep.begin(client, asleepMs, restMs)) {
         throw new TypeError('A saved session that cannot be resumed');
       }
     },

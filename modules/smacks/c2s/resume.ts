@@ -5,8 +5,8 @@ import { streams } from 'enjamb/api/stream';
 import { failed, hOf, tooHigh } from '../elements.ts';
 import { sentCount } from '../outbound.ts';
 import type { Client, Clients } from './clients.ts';
-import type { EndedSessions } from './hibernation.ts';
 import type { Queues } from './queue.ts';
+import type { EndedSessions } from './sleep.ts';
 
 /**
  * How long a client waits for the work of stanzas on its old stream. It sends unacknowledged stanzas again, so unfinished work

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { endedSessions, rememberEnded } from '../../../modules/smacks/c2s/hibernation.ts';
+import { endedSessions, rememberEnded } from '../../../modules/smacks/c2s/sleep.ts';
 
 const ended = (id: string) => ({ id, inbound: { h: 1 } });
 

@@ -5,7 +5,7 @@ import { streams } from 'enjamb/api/stream';
 import type { Handled } from '../inbound.ts';
 import type { Client } from './clients.ts';
 
-export interface HibernationLimits {
+export interface SleepLimits {
   readonly timeMs: number;
   readonly maxPerAccount: number;
 }
@@ -21,12 +21,12 @@ export type EndedSessions = BoundedMap<string, readonly EndedSession[]>;
 
 const MAX_ACCOUNTS = 10_000;
 
-export class Hibernation {
+export class Sleep {
   readonly ended: EndedSessions;
   readonly #module: Module;
-  readonly #limits: HibernationLimits;
+  readonly #limits: SleepLimits;
 
-  constructor(module: Module, limits: HibernationLimits) {
+  constructor(module: Module, limits: SleepLimits) {
     this.#module = module;
     this.#limits = limits;
     this.ended = module.keep('ended', endedSessions);

@@ -39,9 +39,7 @@ async function leavesAndReturns(
   { juliet }: Scene,
   reports: (line: string) => Promise<string>,
 ): Promise<void> {
-  const fromRomeo = (it: Element) =>
-    it.is('aioxmpp: rosters, chat, a room that it leaves and enters again, a wrong password') &&
-    it.attrs.from === `${HALL}/Romeo`;
+  const fromRomeo = (it: Element) => it.is('presence') && it.attrs.from === `${HALL}/Romeo`;
   juliet.send(ROMEO, 'leave');
   await reports('left');
   await juliet.stanza('Romeo leaving', (it) => fromRomeo(it) && it.attrs.type === 'unavailable');

@@ -3,6 +3,8 @@
 //
 //     change ──▶ live ──(no write is running)─▶ being written ──▶ on disk; the promise of each change resolves
 //                 ▲──────(more changes)──────────────┘
+//
+// A failed write also refuses the changes that were made during it, because they build on those of the write.
 
 import type { Module, Table } from 'enjamb/api';
 import { type Draft, weightOf } from './item.ts';
@@ -25,7 +27,7 @@ export class RosterStore {
   /** Rosters with changes that are not on disk yet. */
   readonly #live = new Map<string, LiveRoster>();
   /** Writes that have not begun, by user. */
-  readonly #waiting = new Map<string, Promise<void>>();
+  readonly #waiting = new Map<string, PromiseWithResolvers<void>>();
   readonly #sizes = new WeakMap<Roster, Size>();
 
   constructor(module: Module, table: Table<Roster>) {
@@ -74,32 +76,35 @@ export class RosterStore {
 
   #save(user: string): Promise<void> {
     const waiting = this.#waiting.get(user);
-    if (waiting) return waiting;
-    const written = new Promise<void>((resolve, reject) => {
-      this.#module.spawn(
-        this.#module.serial(user, () =>
-          this.#write(user)
-            .then(resolve, reject)
-            .then(() => this.#rest(user)),
-        ),
-      );
-    });
+    if (waiting) return waiting.promise;
+    const written = Promise.withResolvers<void>();
     this.#waiting.set(user, written);
-    return written;
+    this.#module.spawn(
+      this.#module.serial(user, async () => {
+        if (this.#waiting.get(user) !== written) return; // Refused with the write before it.
+        this.#waiting.delete(user);
+        try {
+          await this.#write(user);
+          written.resolve();
+        } catch (error) {
+          written.reject(error);
+          this.#waiting.get(user)?.reject(error);
+          this.#waiting.delete(user);
+        }
+        // The table is authoritative again, unless another write follows.
+        if (!this.#waiting.has(user)) this.#live.delete(user);
+        await this.#rest(user);
+      }),
+    );
+    return written.promise;
   }
 
   async #write(user: string): Promise<void> {
-    this.#waiting.delete(user);
     const roster = this.#live.get(user);
     if (roster === undefined) return;
     const row = { ...roster, items: { ...roster.items } };
     this.#sizes.set(row, this.sizeOf(user));
-    try {
-      await this.#table.set(user, row);
-    } finally {
-      // The table is authoritative again, even after a failed write, unless another write follows.
-      if (!this.#waiting.has(user)) this.#live.delete(user);
-    }
+    await this.#table.set(user, row);
   }
 
   /**

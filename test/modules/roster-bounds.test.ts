@@ -142,13 +142,23 @@ test('changes that wait after the write of a large roster are written when the m
   assert.equal((await stored(there)).length, 22);
 });
 
-test('refuses changes that the disk refuses, and keeps the roster that is on disk', async (t) => {
+test('refuses changes that the disk refuses and those made meanwhile; keeps the roster that is on disk', async (t) => {
   const there = await server(t);
   const client = await there.client(BALCONY);
   await sets(client, `<item jid='kept@b'/>`);
   const keyval = there.server.router.hosts.get('capulet.lit')!.stores.keyval('roster');
-  t.mock.method(keyval, 'set', () => Promise.reject(new Error('disk full')), { times: 1 });
-  client.send(set(`<item jid='a@b'/>`, 'a') + set(`<item jid='b@b'/>`, 'b'));
+  const begun = Promise.withResolvers<void>();
+  const write = Promise.withResolvers<void>();
+  const fails = () => {
+    begun.resolve();
+    return write.promise;
+  };
+  t.mock.method(keyval, 'set', fails, { times: 1 });
+  client.send(set(`<item jid='a@b'/>`, 'a'));
+  await begun.promise;
+  client.send(set(`<item jid='b@b'/>`, 'b')); // It builds on the roster with a@b.
+  await client.receivesNothing();
+  write.reject(new Error('disk full'));
   for (const id of ['a', 'b']) {
     const answer = await client.next();
     assert.deepEqual([answer.attrs.id, answer.attrs.type], [id, 'error']);

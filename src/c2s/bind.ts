@@ -27,7 +27,7 @@ export class BindStep implements Step {
     return element.is('iq') && element.getChild('bind', NS.BIND) !== undefined;
   }
 
-  /** The user's rows are in memory before the user has a session, whose stanzas are handled in their tick. */
+  /** Loads the user's table rows before it binds, because the stanzas of a session are handled in one tick. */
   take(iq: Stanza): void {
     const { session, user } = this.#owner;
     const ready = session.host.ready(user ?? '');
@@ -82,7 +82,7 @@ function chooseAddress(iq: Stanza, user: string, host: LocalHost, maxSessions: n
   }
   if (!host.users.isEnabled(user)) throw new StanzaError('not-allowed'); // Disabled or deleted after the login.
   const jid = addressOf(user, host.domain, bind.getChildText('resource') || newId());
-  // A session that the new one replaces leaves its place to it.
+  // A session with the same address will be replaced, so it does not count.
   const others = host.sessions.of(user).filter((session) => !session.jid.equals(jid));
   if (others.length >= maxSessions) throw new StanzaError('resource-constraint');
   return jid;

@@ -30,10 +30,10 @@ export function channelBindingFeature(bindings: ChannelBindings): Element | unde
   return xml('sasl-channel-binding', XMLNS, ...types);
 }
 
-/** RFC 5929 §4.1: hashed as the certificate's signature is, with SHA-256 in place of MD5 and SHA-1. */
+/** RFC 5929 §4.1: the certificate's hash, by the hash function of its signature; by SHA-256 instead of MD5 and SHA-1. */
 function serverEndPoint(certificate: Buffer): Buffer | undefined {
   const hash = signatureHash(certificate);
-  if (hash === undefined) return undefined; // None is defined.
+  if (hash === undefined) return undefined; // For other signatures the RFC defines no hash function.
   return createHash(hash === 'md5' || hash === 'sha1' ? 'sha256' : hash)
     .update(certificate)
     .digest();

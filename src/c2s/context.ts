@@ -1,4 +1,4 @@
-// What client sessions are given by the server around them.
+// The objects and limits that all client sessions share.
 
 import type { ServerContext } from '../core/context.ts';
 import type { Negotiating } from '../core/host.ts';
@@ -7,27 +7,27 @@ import type { StreamTimeouts } from '../stream/deadlines.ts';
 import type { ReadBudgets } from '../stream/read-limit.ts';
 
 export interface C2SContext extends ServerContext {
-  /** Absent: STARTTLS cannot be offered. */
+  /** Absent: STARTTLS is not offered. */
   readonly tls?: ServerTls;
   readonly options?: Partial<C2SOptions>;
-  /** Clients that have not bound a resource yet, kept up to date, for the stop of the server and changes of accounts. */
+  /** Streams without a resource. Sessions add and remove themselves; the stop of the server and account changes read it. */
   readonly negotiating?: Set<Negotiating>;
   /** Limits that all clients of an account share; absent: each client has limits of its own. */
   readonly accountBudgets?: ReadBudgets | undefined;
 }
 
 export interface C2SOptions {
-  /** At most this many sessions of one account, sleeping ones included. */
+  /** The most sessions of one account, including sleeping ones. */
   readonly maxSessions: number;
-  /** After this many failed attempts to authenticate, another one closes the stream. */
+  /** The most failed attempts to authenticate on one stream; the next attempt closes it. */
   readonly maxAuthAttempts: number;
-  /** How long a failed attempt has to wait for its answer: guessing takes time. */
+  /** The delay of the answer to a failed attempt, which slows guessing. */
   readonly authFailureDelayMs: number;
-  /** Stanzas of one client whose work is under way; above it, nothing is read. */
+  /** The most promises of pending work (`waitUntil`) of one client; above it, reading pauses. */
   readonly maxPendingWork: number;
-  /** Output waiting for one client; above it, nothing is read from it, and read again below half of it. */
+  /** The most output that is queued for one client; above it, reading pauses until half of it is left. */
   readonly outputMarkBytes: number;
-  /** How long that much may wait without having gone out completely. */
+  /** A client that does not read down to that half within this time is disconnected. */
   readonly outputTimeoutMs: number;
   readonly timeouts: Partial<StreamTimeouts>;
 }
@@ -42,7 +42,7 @@ export const C2S_DEFAULTS: C2SOptions = {
   timeouts: {},
 };
 
-/** The domain that answers clients which name no host of ours. */
+/** The domain in our header to a client whose header names none of our hosts: the first host with users. */
 export function defaultDomain({ router }: ServerContext): string | undefined {
   return [...router.hosts.values()].find(({ kind }) => kind === 'local')?.domain;
 }

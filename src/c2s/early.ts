@@ -1,4 +1,4 @@
-// What a client sends before it has authenticated and what belongs to no step: modules may answer it.
+// Elements that a client sends before it has authenticated and that belong to no negotiation step. Modules may answer them.
 
 import { unwrap } from '../core/hooks.ts';
 import { checkStanza } from '../core/stanza-rules.ts';
@@ -6,7 +6,7 @@ import type { Element, Stanza } from '../xml/element.ts';
 import { errorReply, StanzaError, StreamError } from '../xml/errors.ts';
 import type { StepOwner } from './step.ts';
 
-/** More than the registration of an account takes. */
+/** The most requests on one stream. The registration of an account needs fewer. */
 const MAX_REQUESTS = 10;
 
 export class EarlyElements {
@@ -18,7 +18,7 @@ export class EarlyElements {
   }
 
   /**
-   * Answers a request, one at a time: the stream is not read meanwhile.
+   * Answers a request. Reading pauses until the answer is sent.
    * @throws StreamError 'not-authorized' when no module answers (RFC 6120 §4.9.3.12), 'policy-violation' beyond 10 requests
    */
   request(iq: Stanza): void {
@@ -57,7 +57,7 @@ export class EarlyElements {
     }
   }
 
-  /** A refusal as the module put it; any other error is ours. */
+  /** A StanzaError of a module is sent unchanged. Any other error is logged, and the client gets `internal-server-error`. */
   #errorReply(iq: Stanza, thrown: unknown): Element {
     const { context, session } = this.#owner;
     const { owner: module, error } = unwrap(thrown, '');

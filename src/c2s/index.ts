@@ -1,4 +1,4 @@
-// Clients: from a new connection to a session that stanzas can be sent to.
+// The entries for clients: a TCP connection, or a stream on another transport.
 
 import type { ClientDoor } from '../api/stream.ts';
 import type { Transport } from '../net/transport.ts';
@@ -13,7 +13,7 @@ import { Negotiation } from './negotiation.ts';
 export type { C2SContext, C2SOptions } from './context.ts';
 export { C2SSession } from './session.ts';
 
-/** Takes over a client's TCP connection; it is closed when the client does not log in in time. */
+/** Takes over a client's TCP connection. It is closed if the client does not bind a resource within a minute. */
 export function acceptClient(connection: Transport, context: C2SContext): void {
   const { clientStream, acceptClient: accept } = clientDoor(context);
   accept(clientStream(connection, tcpFraming(NS.CLIENT)));

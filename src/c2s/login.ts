@@ -13,7 +13,7 @@ import { type OfferedMechanisms, offerMechanisms } from './offer.ts';
 import { ProvedLogin } from './proved-login.ts';
 import type { Step, StepOwner } from './step.ts';
 
-/** Refusals that are delayed, so that guessing is slow. */
+/** The refusals that are sent after `authFailureDelayMs`, to slow guessing. */
 const DELAYED: ReadonlySet<SaslCondition> = new Set([
   'not-authorized',
   'account-disabled',
@@ -29,20 +29,20 @@ interface Exchange {
   readonly mechanism: SaslMechanism;
   /** The element that began the attempt. */
   readonly start: Element;
-  /** The mechanism has received its first message. */
+  /** Whether the mechanism has received its first message. */
   hasBegun: boolean;
 }
 
 export class LoginStep implements Step {
   readonly name = 'sasl';
   readonly #owner: StepOwner;
-  /** The profiles that the stream has offered, or would offer with encryption. */
+  /** The profiles that existed when the features were sent, even if TLS must come first: their elements are answered. */
   #profiles: readonly SaslProfile[] = [];
-  /** Undefined: no mechanism is offered before encryption. */
+  /** `undefined` while the client must start TLS first. */
   #offered: OfferedMechanisms | undefined;
   #attempts: LoginAttempts | undefined;
   #exchange: Exchange | undefined;
-  /** The mechanism last asked for, for the log. */
+  /** The mechanism of the last attempt, for the log. */
   #mechanism = '';
   #failedAttempts = 0;
   /** Set while a profile concludes a login. */
@@ -67,7 +67,7 @@ export class LoginStep implements Step {
     return [...features, binding].filter((feature) => feature !== undefined);
   }
 
-  /** While a profile waits for the client, every element is its to judge. */
+  /** Whether a profile waits for an element of the client; then every element is passed to it. */
   get isWaiting(): boolean {
     return this.#login?.isWaiting === true;
   }
@@ -76,7 +76,7 @@ export class LoginStep implements Step {
     return this.isWaiting || this.#profileOf(element) !== undefined;
   }
 
-  /** Nothing else of this client is handled until the answer is known (RFC 6120 §6.4). */
+  /** Handles one element of an exchange. Reading pauses until the answer is sent (RFC 6120 §6.4). */
   take(element: Element): void {
     const { context, options, stream, session } = this.#owner;
     if (this.#login?.isWaiting) return this.#login.take(element);

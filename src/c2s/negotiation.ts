@@ -1,4 +1,4 @@
-// A client's way from its first byte to a bound resource: STARTTLS, SASL, binding (RFC 6120 §4.3).
+// The negotiation with a client, from the first byte to a bound resource: STARTTLS, SASL, binding (RFC 6120 §4.3).
 
 import type { Answer } from '../api/events.ts';
 import type { C2SSession as Contract } from '../api/session.ts';
@@ -148,7 +148,7 @@ export class Negotiation implements StreamHandler, StepOwner {
     }
   }
 
-  /** XEP-0198 §5: another session takes over the stream; this one is over before it had an address. */
+  /** XEP-0198 §5: another session takes over the stream. The session of this negotiation ends without an address. */
   #resume(former: Contract): void {
     const session = resumable(former, this.session);
     const stream = this.session.release();
@@ -157,9 +157,8 @@ export class Negotiation implements StreamHandler, StepOwner {
 }
 
 /**
- * Our own session behind what a module answered.
- * @throws StreamError 'not-authorized' for an account that may not log in any more; Error for a session that cannot take
- * over this stream
+ * Checks that the session in a module's answer can take over the stream of `fresh`, and returns it.
+ * @throws StreamError 'not-authorized' if the account was disabled; Error if the session has ended or is another account's
  */
 function resumable(session: Contract, fresh: C2SSession): C2SSession {
   if (!fresh.host.users.isEnabled(fresh.jid.local ?? ''))

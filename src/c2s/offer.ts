@@ -1,4 +1,5 @@
-// The SASL mechanisms that one stream offers: a value, so that a module that comes or goes changes nothing for it.
+// The SASL mechanisms that one stream offers. They are fixed when the features are sent: loading or unloading a module does
+// not change them.
 
 import type { SaslMechanism, SaslMechanisms, SaslOffer, SaslRequest } from '../api/login.ts';
 import type { LocalHost } from '../core/host.ts';

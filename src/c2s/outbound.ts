@@ -1,4 +1,4 @@
-// What modules make of an element on its way to a client, in two steps.
+// Passes an element for a client through the events of modules, in two steps.
 //
 //   send ──c2s-out──┬──▶ commit ──c2s-commit──┬──▶ written to the stream
 //                   │                         ├──▶ kept by a module, and written
@@ -26,7 +26,7 @@ export function passCommit(
   return answer === 'full' ? 'refused' : answer;
 }
 
-/** A handler that fails lets nothing pass: the element might be one that it had to stop. */
+/** If a handler fails, the element is refused: the handler might have had to stop it. */
 function ask<N extends 'c2s-out' | 'c2s-commit'>(
   { hooks, faults }: LocalHost,
   name: N,

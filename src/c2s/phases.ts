@@ -1,4 +1,4 @@
-// Which elements a client may send in which phase of its stream: the one table.
+// The phases of a client's stream, and the table of the elements that the client may send in each.
 //
 //   opening ─▶ securing ─▶ opening ─▶ authenticating ─▶ opening ─▶ binding ─▶ bound ⇄ asleep
 //       (every restart of the stream leads back to opening; every phase may lead to closed)
@@ -27,7 +27,7 @@ export type ElementKind = StepName | 'request' | 'stanza' | 'nonza';
 
 const ACCEPTED: Readonly<Record<Phase, ReadonlySet<ElementKind>>> = {
   opening: new Set(),
-  securing: new Set(['starttls', 'sasl', 'request']), // SASL is answered that encryption is required (RFC 6120 §6.5.4).
+  securing: new Set(['starttls', 'sasl', 'request']), // The answer to SASL is `encryption-required` (RFC 6120 §6.5.4).
   authenticating: new Set(['starttls', 'sasl', 'request', 'nonza']), // A nonza may come too early (XEP-0198 §3).
   binding: new Set(['bind', 'nonza']), // A nonza may resume a session (XEP-0198 §5).
   bound: new Set(['request', 'stanza', 'nonza']),

@@ -1,4 +1,4 @@
-// A login whose account is proved, while its profile concludes it.
+// The last part of a login: the mechanism has proved the account, and the profile concludes the exchange.
 
 import type { Login, SaslOffer, SaslProfile } from '../api/login.ts';
 import type { LoginAttempts } from '../core/logins.ts';
@@ -10,7 +10,7 @@ import { CLIENT_LIMITS } from '../xml/limits.ts';
 import type { C2SSession } from './session.ts';
 import type { StepOwner } from './step.ts';
 
-/** How long the client may take for the next element of the profile. */
+/** The time in which the client must send the next element of the profile. */
 const NEXT_MS = 30_000;
 
 export interface ProvedLoginOptions {
@@ -86,7 +86,7 @@ export class ProvedLogin implements Login {
     waiting.resolve(element);
   }
 
-  /** The stream is over. */
+  /** Call this when the stream has ended. */
   close(): void {
     const waiting = this.#waiting;
     this.#stopWaiting();

@@ -1,10 +1,10 @@
-// A client session as plain data: what the core knows of it, and the parts of the modules.
+// The saved form of a client session: the data of the core, and the parts of modules (item `session-part`).
 
 import type { C2SSession } from '../api/session.ts';
 import type { Json } from '../api/stream.ts';
 import type { LocalHost } from '../core/host.ts';
 
-/** JSON. */
+/** A saved session. It survives a conversion to JSON and back. */
 export interface SessionRecord {
   readonly v: 1;
   readonly id: string;
@@ -17,11 +17,11 @@ export interface SessionRecord {
   /** Stanzas received from the client, and sent to it. */
   readonly in: number;
   readonly out: number;
-  /** By name of the part. */
+  /** The parts of modules, by their names. */
   readonly parts: Readonly<Record<string, Json>>;
 }
 
-/** The parts of all modules of the host. */
+/** Collects the parts of all modules of the host, by name. */
 export function saveParts(host: LocalHost, session: C2SSession): Record<string, Json> {
   const parts: Record<string, Json> = {};
   for (const { name, save } of host.items.get('session-part')) {

@@ -1,12 +1,12 @@
-// A client's session. It is not its stream: a stream may break, and another one be attached to the same session
-// (docs/adr/0002). A session outlives its stream if a module answers `c2s-disconnect`.
+// A client's session. It outlives its stream (docs/adr/0002): if the stream breaks and a module answers `c2s-disconnect`, the
+// session sleeps until the client attaches another stream.
 
 import type { C2SState, C2SSession as Contract } from '../api/session.ts';
 import type { LocalHost, Negotiating } from '../core/host.ts';
 import { checkStanza, emptyResult, isLegacySession, stampStanza } from '../core/stanza-rules.ts';
 import { fanOutBytes } from '../session/read-rate.ts';
 import { SlowReader } from '../session/slow-reader.ts';
-import { WorkLedger } from '../session/work-ledger.ts';
+import { StanzaWork } from '../session/stanza-work.ts';
 import type { ClientStream, StreamCloseCause, StreamHandler } from '../stream/client-stream.ts';
 import { newId } from '../util/ids.ts';
 import type { Logger } from '../util/logger.ts';
@@ -18,20 +18,20 @@ import { passCommit, passOut } from './outbound.ts';
 import { acceptIn, type Phase } from './phases.ts';
 import { loadParts, type SessionRecord, saveParts } from './record.ts';
 
-/** After these the session may be resumed. Closing the stream, by either side, ends the session. */
+/** The causes after which the session may be resumed. If either side closes the stream, the session ends. */
 const RESUMABLE: ReadonlySet<StreamCloseCause> = new Set(['reset', 'timeout']);
 
 export class C2SSession implements Contract, Negotiating {
   readonly kind = 'c2s';
   readonly id: string;
   readonly state: C2SState = {};
-  /** What may be received now; set by the negotiation until the session is bound. */
+  /** Decides which elements the client may send. Set by the negotiation until the session is bound. */
   phase: Phase = 'opening';
   boundAt = 0;
   stanzasIn = 0;
   stanzasOut = 0;
   remoteAddress: string;
-  /** Writes a bounded number of lines: of one address until a resource is bound, then of one account. */
+  /** The number of its lines is bounded: for each IP address until a resource is bound, then for each account. */
   log: Logger;
   readonly #ownLog: Logger;
   readonly #context: C2SContext;
@@ -40,11 +40,11 @@ export class C2SSession implements Contract, Negotiating {
   #secure: boolean;
   #host: LocalHost | undefined;
   #jid: Jid | undefined;
-  /** Accounts (bare JIDs) that were revoked before this stream logged in, with the error that closes it if it does. */
+  /** Accounts (bare JIDs) that this stream must not log in to, with the error that closes it: see `revoke`. */
   readonly #revoked = new Map<string, StreamError>();
-  readonly #work: WorkLedger;
+  readonly #work: StanzaWork;
   #slowReader: SlowReader | undefined;
-  /** The client has resumed the session and has not yet been sent all that it missed. */
+  /** Set from `attach` until `ready`: the stanzas that the client missed are being sent. */
   #isReplaying = false;
 
   /** @param stream absent for a session that sleeps from the beginning: see `asleep` */
@@ -52,7 +52,7 @@ export class C2SSession implements Contract, Negotiating {
     this.#stream = stream;
     this.#context = context;
     this.#options = options;
-    this.#work = new WorkLedger(options.maxPendingWork);
+    this.#work = new StanzaWork(options.maxPendingWork);
     this.#secure = stream?.secure ?? false;
     this.remoteAddress = stream?.remoteAddress ?? 'unknown';
     this.id = id;
@@ -61,9 +61,9 @@ export class C2SSession implements Contract, Negotiating {
   }
 
   /**
-   * A session that was saved, asleep as it was. It has its address, and no `resource-bind` is fired. `host.ready` is awaited
-   * for its user before.
-   * @throws TypeError if a module cannot use its part; there is no session then.
+   * Restores a saved session, which sleeps until its client resumes it. Does not fire `resource-bind`. The caller has
+   * awaited `host.ready` for the user.
+   * @throws TypeError if a module cannot use its part; then the session is not added to the host
    */
   static asleep(record: SessionRecord, host: LocalHost, context: C2SContext): C2SSession {
     const session = new C2SSession(undefined, context, { ...C2S_DEFAULTS, ...context.options }, record.id);
@@ -79,7 +79,7 @@ export class C2SSession implements Contract, Negotiating {
     return session;
   }
 
-  /** What `asleep` makes the same session of, in this process or the next. */
+  /** Saves the session: `asleep` restores it from this record, in this process or the next. */
   record(): SessionRecord {
     const { id, boundAt, secure, stanzasIn, stanzasOut } = this;
     const parts = saveParts(this.host, this);
@@ -88,7 +88,7 @@ export class C2SSession implements Contract, Negotiating {
 
   /** Known from the client's header on. */
   get host(): LocalHost {
-    if (!this.#host) throw new Error('The client has not said yet which host it wants');
+    if (!this.#host) throw new Error('The session has no host before the stream header of its client');
     return this.#host;
   }
 
@@ -114,7 +114,7 @@ export class C2SSession implements Contract, Negotiating {
     return this.phase === 'bound' || this.phase === 'asleep';
   }
 
-  /** Closes the stream instead if the account was revoked during the login, for example by a new password. */
+  /** The client has authenticated as this account. Closes the stream if the account was revoked during the login. */
   authenticated(bare: Jid): void {
     this.#jid = bare;
     const error = this.#revoked.get(bare.bare);
@@ -133,8 +133,9 @@ export class C2SSession implements Contract, Negotiating {
   }
 
   /**
-   * Gives the session its address. A session that had it before ends (RFC 6120 §7.7.2.2): afterwards, so that no stanza
-   * finds the address free and goes to another client. `answer` tells the client, before anything else is sent to it.
+   * Gives the session its address. Then ends the session that had the address before (RFC 6120 §7.7.2.2): in this order the
+   * address is never free, so no stanza goes to another client. `answer` sends the result of the bind request before any
+   * stanza.
    */
   bind(jid: Jid, answer: () => void): void {
     const { hooks, sessions } = this.host;
@@ -151,7 +152,7 @@ export class C2SSession implements Contract, Negotiating {
     hooks.notify('resource-bind', { session: this });
   }
 
-  /** Goes on with another stream, on which the client has authenticated anew (XEP-0198 §5). */
+  /** Continues on another stream, on which the client has authenticated again (XEP-0198 §5). */
   attach(stream: ClientStream): void {
     const former = this.#release();
     former?.close(new StreamError('conflict', 'Resumed on another stream'));
@@ -170,8 +171,8 @@ export class C2SSession implements Contract, Negotiating {
   }
 
   /**
-   * Ends the stream without a closing tag, once what was written has been sent. To the client it is a broken connection, so
-   * it may resume the session (XEP-0198 §5), which sleeps or ends as `detach` says.
+   * Ends the stream without a closing tag, after all output has been sent. The client sees a broken connection, so it may
+   * resume the session (XEP-0198 §5). For the session it has the effect of `detach`.
    */
   drop(error: Error): void {
     this.#stream?.drop(error);
@@ -189,7 +190,7 @@ export class C2SSession implements Contract, Negotiating {
     this.log.info('client asleep', { why: error.message });
   }
 
-  /** Gives up the stream of a session that is not bound, to be attached to the one that it resumes. */
+  /** Ends this session, which is not bound, and returns its stream for the session that the client resumes. */
   release(): ClientStream | undefined {
     if (this.phase !== 'binding') return undefined;
     this.phase = 'closed';
@@ -209,7 +210,7 @@ export class C2SSession implements Contract, Negotiating {
     if (!this.#isBound) return false;
     const answer = passCommit(this.host, { session: this, element, onTaken });
     if (answer === 'refused') return false;
-    // Handlers may have ended the session. While it sleeps, an element that no module queues is not sent.
+    // A handler may have ended the session. In a sleeping session, an element that no module queues is lost.
     const written = answer !== 'queued' && this.#stream !== undefined && this.#write(this.#stream, element);
     if (answer === undefined && !written) return false;
     this.stanzasOut++;
@@ -262,7 +263,7 @@ export class C2SSession implements Contract, Negotiating {
     return stream;
   }
 
-  /** What a stream says counts only while it is this session's. */
+  /** The handler of one stream. It ignores events of a stream that is no longer this session's. */
   #handlerFor(stream: ClientStream): StreamHandler {
     return {
       onHeader: () => {},
@@ -291,7 +292,7 @@ export class C2SSession implements Contract, Negotiating {
     return answer === 'sleep' && this.phase === 'bound'; // A handler may have closed it.
   }
 
-  /** Whatever way the session ends, it ends here, once. */
+  /** Ends the session, once. All ways to end it lead here. */
   #end(error: Error | undefined, successor?: Contract): void {
     if (this.phase === 'closed') return;
     this.phase = 'closed';
@@ -338,7 +339,7 @@ export class C2SSession implements Contract, Negotiating {
 
   // ── To the client ────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** A client that does not read is not read either, before its queue grows until the connection is cut. */
+  /** Writes, and pauses reading from a client that does not read itself, so that its queue does not grow to the limit. */
   #write(stream: ClientStream, element: Element | string): boolean {
     const accepted = stream.send(element);
     this.#slowReader?.written();

@@ -42,7 +42,7 @@ export class StarttlsStep implements Step {
     });
   }
 
-  /** What TLS can be started with; undefined without a certificate, and on a stream that cannot start it now. */
+  /** The TLS settings; `undefined` without a certificate, or if this stream cannot start TLS now. */
   get #tls(): ServerTls | undefined {
     const { context, stream } = this.#owner;
     return stream.canStartTls && context.tls?.available === true ? context.tls : undefined;

@@ -1,4 +1,4 @@
-// A step of a client's negotiation: what it announces, and which elements of the client belong to it.
+// The interface of a step of a client's negotiation (starttls.ts, login.ts, bind.ts).
 
 import type { ClientStream } from '../stream/client-stream.ts';
 import type { Element } from '../xml/element.ts';
@@ -8,13 +8,13 @@ import type { C2SSession } from './session.ts';
 
 export interface Step {
   readonly name: StepName;
-  /** What it announces in the present phase of the session; called each time features are announced. */
+  /** The stream features of this step in the present phase. Called each time features are announced. */
   features(): Element[];
-  /** Whether an element belongs to this step, whatever the phase. */
+  /** Whether an element belongs to this step, independent of the phase. */
   owns(element: Element): boolean;
   /** Handles an element that it owns, in a phase that allows it. @throws StreamError which ends the stream */
   take(element: Element): void;
-  /** The stream is over. */
+  /** Called when the stream has ended before a resource was bound. */
   close?(): void;
 }
 

@@ -4,7 +4,7 @@ import type { HostOrigin } from '../api/session.ts';
 import type { LocalHost } from '../core/host.ts';
 import { checkStanza, isStanza } from '../core/stanza-rules.ts';
 import { SlowReader } from '../session/slow-reader.ts';
-import { WorkLedger } from '../session/work-ledger.ts';
+import { StanzaWork } from '../session/stanza-work.ts';
 import type { StreamCloseCause, StreamHandler, XmlStream } from '../stream/stream.ts';
 import type { Timer } from '../util/clock.ts';
 import { newId } from '../util/ids.ts';
@@ -63,7 +63,7 @@ export class ComponentSession implements StreamHandler {
     this.log = host.log.child({ component: this.id });
     this.since = context.clock.now();
     this.#slowReader = new SlowReader(stream, context.clock, { markBytes: STUCK_BYTES, limitMs: STUCK_MS });
-    const work = new WorkLedger(MAX_PENDING_WORK, stream);
+    const work = new StanzaWork(MAX_PENDING_WORK, stream);
     this.#origin = { ...host.origin, hold: (promise) => work.hold(promise) };
     stream.handler = this;
     stream.negotiated();

@@ -6,7 +6,7 @@ import type { LocalHost } from '../core/host.ts';
 import { checkStanza, isAvailability, isStanza } from '../core/stanza-rules.ts';
 import { domainOf } from '../core/unusable-address.ts';
 import { siteKey } from '../net/address.ts';
-import { WorkLedger } from '../session/work-ledger.ts';
+import { StanzaWork } from '../session/stanza-work.ts';
 import type { StreamCloseCause, XmlStream } from '../stream/stream.ts';
 import { wallTime } from '../util/clock.ts';
 import { newId } from '../util/ids.ts';
@@ -64,7 +64,7 @@ export class S2SStream implements Contract {
   onAuthenticated: ((remote: string, local: string) => void) | undefined;
   readonly #unwritten: Stanza[] = [];
   #isBidirectional = false;
-  readonly #work: WorkLedger;
+  readonly #work: StanzaWork;
   readonly #stream: XmlStream;
   readonly #context: PeerContext;
   readonly #ledger: HostLedger;
@@ -77,7 +77,7 @@ export class S2SStream implements Contract {
     daneLookup?: DaneLookup,
   ) {
     this.#stream = stream;
-    this.#work = new WorkLedger(MAX_PENDING_WORK, stream);
+    this.#work = new StanzaWork(MAX_PENDING_WORK, stream);
     this.#context = context;
     this.isOurs = direction === 'out';
     this.#isDirectTls = stream.secure;

@@ -6,9 +6,9 @@ import { ReadBudgets, type ReadRate } from '../stream/read-limit.ts';
 export type PeerKind = 'c2s' | 's2s';
 
 /**
- * Added to the size of each stanza: the bytes that could be read in the time that a tiny stanza takes. With a rate of
- * 1 MiB/s and a burst of 4 MiB, an account may send 4,000 tiny stanzas in one go, then 1,000 a second. A client that joins
- * 200 rooms sends 200. Less for another server: it acts for many users, and rooms send many small presences.
+ * Bytes added to the size of each stanza, because handling even a tiny one takes time. With a rate of 1 MiB/s and a burst of
+ * 4 MiB, an account may send 4,000 tiny stanzas without delay, then 1,000 a second; a client that joins 200 rooms sends 200.
+ * The number is smaller for another server, which acts for many users and sends many small presences of rooms.
  */
 const BYTES_PER_STANZA: Readonly<Record<PeerKind, number>> = { c2s: 1024, s2s: 256 };
 
@@ -24,7 +24,7 @@ export function fanOutBytes(stanzas: number): number {
   return Math.max(0, stanzas - FREE_CAUSED_STANZAS) * BYTES_PER_CAUSED_STANZA;
 }
 
-/** How fast one account or one domain may send over all its streams. `undefined`: without limit. */
+/** The rate at which one account or one domain may send over all its streams. `undefined`: no limit. */
 export function readRate({ config }: Pick<ServerContext, 'config'>, kind: PeerKind): ReadRate | undefined {
   const { rate, burst } = config.core.limits[kind];
   if (rate === false) return undefined;

@@ -1,4 +1,5 @@
-// Closes the stream of a peer that does not read: if more than a mark is queued for it, it has a limited time to read.
+// Closes the stream of a peer that does not read. When more output is queued than `markBytes`, the peer has `limitMs` to
+// read at least half of that.
 
 import type { ClientStream } from '../stream/client-stream.ts';
 import type { Clock, Timer } from '../util/clock.ts';
@@ -7,10 +8,10 @@ import { StreamError } from '../xml/errors.ts';
 type SlowStream = Pick<ClientStream, 'queuedBytes' | 'pause' | 'unpause' | 'close'>;
 
 export interface SlowReaderOptions {
-  /** The time starts when more than this is queued, and stops when at most half of it is left. */
+  /** The time limit starts when more than this is queued, and ends when at most half of it is left. */
   readonly markBytes: number;
   readonly limitMs: number;
-  /** Whether to pause reading from the peer meanwhile, so that it causes no more output. */
+  /** Whether reading from the peer pauses meanwhile, so that it causes no more output. Default: no. */
   readonly isPausing?: boolean;
 }
 

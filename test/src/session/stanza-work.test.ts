@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type PausableStream, WorkLedger } from '../../../src/session/work-ledger.ts';
+import { StanzaWork } from '../../../src/session/stanza-work.ts';
+import type { Pausable } from '../../../src/stream/read-limit.ts';
 
-class Reading implements PausableStream {
+class Reading implements Pausable {
   readonly reasons = new Set<string>();
 
   pause(reason: string): void {
@@ -20,7 +21,7 @@ class Reading implements PausableStream {
 
 test('pauses reading while more promises are pending than allowed', async () => {
   const reading = new Reading();
-  const ledger = new WorkLedger(2, reading);
+  const ledger = new StanzaWork(2, reading);
   const works = [0, 1, 2].map(() => Promise.withResolvers<void>());
   for (const { promise } of works.slice(0, 2)) ledger.hold(promise);
   assert.equal(reading.isPaused, false);
@@ -33,7 +34,7 @@ test('pauses reading while more promises are pending than allowed', async () => 
 
 test('pauses a new stream of the session like the former one', () => {
   const [first, second] = [new Reading(), new Reading()];
-  const ledger = new WorkLedger(0, first);
+  const ledger = new StanzaWork(0, first);
   ledger.hold(new Promise(() => {}));
   ledger.stream = undefined;
   ledger.hold(new Promise(() => {}));
@@ -42,7 +43,7 @@ test('pauses a new stream of the session like the former one', () => {
 });
 
 test('the work of a stanza is what was held while it was handled', async () => {
-  const ledger = new WorkLedger(10);
+  const ledger = new StanzaWork(10);
   const own = Promise.withResolvers<void>();
   const done: string[] = [];
   ledger.hold(new Promise(() => {}));
@@ -62,7 +63,7 @@ test('the work of a stanza is what was held while it was handled', async () => {
 });
 
 test('a stanza whose handler throws has been handled', () => {
-  const ledger = new WorkLedger(10);
+  const ledger = new StanzaWork(10);
   let handled = 0;
   const fail = () => {
     throw new Error('broken');

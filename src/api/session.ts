@@ -104,7 +104,7 @@ export type Origin = C2SSession | S2SStream | HostOrigin;
 
 /** Why an authenticated stream with another server ended. */
 export type S2SCloseCause =
-  /** Both sides closed their stream in order. */
+  /** The peer closed its stream in order, and we followed. */
   | 'clean'
   /** The peer, or we, ended it with a stream error. */
   | 'stream-error'

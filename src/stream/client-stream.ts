@@ -1,5 +1,5 @@
-// What a client's session needs of its stream, whatever carries it. `XmlStream` is one; a transport without streams of
-// bytes (XEP-0206) makes its own.
+// The interface between a client's session and its stream. `XmlStream` implements it for transports of bytes; a module with
+// another transport, such as BOSH (XEP-0206), has its own implementation.
 
 import type { TlsInfo, TlsUpgrade } from '../net/tls.ts';
 import type { Element } from '../xml/element.ts';
@@ -8,47 +8,59 @@ import type { OpenOptions } from './framing.ts';
 import type { StreamHeader } from './header.ts';
 import type { ReadBudget } from './read-limit.ts';
 
-/**
- * How a stream ended: both sides closed it in order; one of them by a stream error; the connection broke; the peer
- * was silent for too long; we closed it for lack of traffic; we closed it without an error.
- */
-export type StreamCloseCause = 'clean' | 'stream-error' | 'reset' | 'timeout' | 'idle' | 'local';
+/** How a stream ended. */
+export type StreamCloseCause =
+  /** The peer closed it in order, and we followed. */
+  | 'clean'
+  /** Either side ended it by a stream error. */
+  | 'stream-error'
+  /** The connection broke without a closing tag. */
+  | 'reset'
+  /** The peer was silent for too long. */
+  | 'timeout'
+  /** We closed it for lack of traffic. */
+  | 'idle'
+  /** We closed it without an error. */
+  | 'local';
 
-/** What the owner of a stream hears. An exception ends the stream: a StreamError as it is, others as our fault. */
+/**
+ * Receives the events of a stream. An exception in it ends the stream: a StreamError is sent to the peer unchanged, any other
+ * error is logged and sent as `internal-server-error`.
+ */
 export interface StreamHandler {
-  /** The peer's header, once for each start or restart. The owner checks `to`. */
+  /** Called with the peer's header, once for each start or restart. The handler checks `to`. */
   onHeader(header: StreamHeader): void;
-  /** A complete first-level element, `stream:features` included and `stream:error` not. */
+  /** Called with each complete first-level element, including `stream:features` but not `stream:error`. */
   onElement(element: Element): void;
-  /** The stream is over: nothing is sent or received any more. Called exactly once. */
+  /** The stream has ended: nothing is sent or received any more. Called exactly once. */
   onClose(error: Error | undefined, cause: StreamCloseCause): void;
   /** Output has left the queue for the peer. */
   onDrain?(): void;
-  /** Our side is about to be closed: elements sent now precede the closing tag, or the stream error. */
+  /** Our side is about to close: elements sent now precede the closing tag or the stream error. */
   onFarewell?(): void;
 }
 
 export interface ClientStream {
   /** The client's header of this start or restart. */
   readonly header: StreamHeader | undefined;
-  /** Whether others can read the data on the way. */
+  /** Whether the connection is encrypted, by this server or by a proxy in front of it. */
   readonly secure: boolean;
-  /** What TLS established; absent in the clear, and where TLS ends before this server: no channel binding then. */
+  /** The TLS connection; absent without TLS, and where a proxy ends TLS. Then no channel binding is possible. */
   readonly tls?: TlsInfo | undefined;
   readonly remoteAddress: string;
   /** True until either side has closed the stream. */
   readonly isOpen: boolean;
-  /** Whether received data waits, for whatever reason of ours. */
+  /** Whether our side has paused reading. */
   readonly isPaused: boolean;
-  /** Output that the client has not taken yet, about in bytes. */
+  /** The approximate number of bytes of output that the client has not received yet. */
   readonly queuedBytes: number;
-  /** What the client may send at most. */
+  /** The limits on each element that the client sends. */
   readonly limits: Readonly<ParserLimits>;
   /** Hands the stream to another owner, such as a session that is being resumed (XEP-0198 §5). */
   set handler(handler: StreamHandler);
   /** Sends our header. */
   open(options?: OpenOptions): void;
-  /** Sends one element, or text that is already serialized; false when the stream takes nothing any more. */
+  /** Sends one element, or text that is already serialized. Returns false if the stream has closed. */
   send(element: Element | string): boolean;
   /** Announces what may be negotiated now (RFC 6120 §4.3.2). */
   sendFeatures(features: Element): boolean;
@@ -58,10 +70,10 @@ export interface ClientStream {
   startTls?(upgrade: TlsUpgrade): Promise<TlsInfo>;
   /** Whether `startTls` is possible now. */
   readonly canStartTls: boolean;
-  /** Takes no further element until `resume` or `restart`. */
+  /** Handles no further element until `resume` or `restart`: while the owner waits for an answer of its own. */
   suspend(): void;
   resume(): void;
-  /** Takes no further element until every reason is withdrawn by `unpause`. */
+  /** Handles no further element until each pause was ended by `unpause` with the same reason. */
   pause(reason: string): void;
   unpause(reason: string): void;
   raiseLimits(limits: ParserLimits): void;
@@ -76,8 +88,8 @@ export interface ClientStream {
    */
   close(error?: Error, cause?: StreamCloseCause): void;
   /**
-   * Ends the connection without closing the stream, after what is queued: the client may resume its session (XEP-0198
-   * §5). The owner hears the cause 'reset'. Idempotent.
+   * Ends the connection without closing the stream, after all output is sent: the client may resume its session (XEP-0198
+   * §5). `onClose` gets the cause 'reset'. Idempotent.
    */
   drop(error: Error): void;
 }

@@ -1,4 +1,4 @@
-// Time limits of a peer: for its header, for the negotiation, for the rest of an element that has begun.
+// The time limits of a peer: for its header, for the negotiation, and for the rest of an element that has begun.
 
 import type { Clock, Timer } from '../util/clock.ts';
 
@@ -22,7 +22,7 @@ const DEFAULTS: StreamTimeouts = {
 };
 
 export interface DeadlineOwner {
-  /** A time limit has passed; `what` is a sentence for the peer. */
+  /** A time limit has passed. `what`: the text of the stream error. */
   expired(what: string): void;
   /** Whether our side has stopped reading. */
   isPaused(): boolean;
@@ -35,6 +35,7 @@ export class Deadlines {
   #header: Timer | undefined;
   #negotiation: Timer | undefined;
   #stanza: Timer | undefined;
+  /** When the incomplete element began, in ms of `clock.elapsed`; `undefined` between elements. */
   #stanzaSince: number | undefined;
 
   constructor(clock: Clock, timeouts: Partial<StreamTimeouts>, owner: DeadlineOwner) {
@@ -49,9 +50,9 @@ export class Deadlines {
 
   startHeader(): void {
     this.stopHeader();
-    this.stanza(false, false);
+    this.progress(false, false);
     this.#header = this.#clock.after(this.#timeouts.headerMs, () =>
-      this.#owner.expired('No stream header came'),
+      this.#owner.expired('No stream header arrived in time'),
     );
   }
 
@@ -70,15 +71,15 @@ export class Deadlines {
   }
 
   /**
-   * To be told after each chunk whether it ended inside an element, and whether it completed any. One timer runs on
-   * for many chunks: it looks at when the open element began.
+   * Call this after each chunk. `isMidElement`: the chunk ended inside an element; `hasCompleted`: it completed at least one.
+   * One timer serves many elements: when it fires, it compares the beginning of the present one with the limit.
    */
-  stanza(isOpen: boolean, progressed: boolean): void {
-    if (!isOpen) {
+  progress(isMidElement: boolean, hasCompleted: boolean): void {
+    if (!isMidElement) {
       this.#stanzaSince = undefined;
       return;
     }
-    if (progressed || this.#stanzaSince === undefined) this.#stanzaSince = this.#clock.elapsed();
+    if (hasCompleted || this.#stanzaSince === undefined) this.#stanzaSince = this.#clock.elapsed();
     this.#stanza ??= this.#clock.after(this.#timeouts.stanzaMs, () => this.#checkStanza());
   }
 

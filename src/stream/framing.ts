@@ -1,10 +1,10 @@
-// How a stream is written on its transport: one XML document (RFC 6120 §4), or one element in each frame (RFC 7395).
+// The form of a stream on its transport: one XML document (RFC 6120 §4), or one element in each frame (RFC 7395).
 
 import type { Element } from '../xml/element.ts';
 import type { ParserLimits } from '../xml/limits.ts';
 import { type ParserHandler, XmlParser } from '../xml/parser.ts';
 
-/** What our header says. */
+/** The attributes of our stream header. */
 export interface OpenOptions {
   from?: string | undefined;
   to?: string | undefined;
@@ -25,7 +25,7 @@ export interface Framing {
   element(element: Element | string): string;
   /** The end of our side of the stream. */
   footer(): string;
-  /** The handler hears `onOpen` for each header of the peer, as for `<stream:stream/>`. */
+  /** Makes a parser. It calls `onOpen` for each header of the peer, in every framing. */
   parser(handler: ParserHandler, limits: ParserLimits): StreamParser;
 }
 
@@ -36,19 +36,19 @@ export function documentParser(handler: ParserHandler, limits: ParserLimits): St
 
 export interface StreamParser {
   limits: ParserLimits;
-  /** Elements, attributes and pieces of text of the present element. */
+  /** The number of elements, attributes and pieces of text in the present first-level element. */
   readonly nodes: number;
-  /** Bytes that the output of the present element is longer than its input. */
+  /** The bytes by which this element is longer when it is written again, for example with full namespaces. */
   readonly addedBytes: number;
   /** Whether an element, or the header, has begun and is not complete. */
   readonly midStanza: boolean;
-  /** Parses bytes. @throws StreamError for what must end the stream; whatever a handler throws */
+  /** Parses bytes. @throws StreamError for input that must end the stream; the exceptions of the handler */
   write(chunk: Buffer): void;
-  /** Called from inside a handler: parsing stops after the present element. */
+  /** Stops parsing after the present element. A handler calls it. */
   stop(): void;
-  /** Continues after `stop`; the next bytes are those that `rest` returned. */
+  /** Allows parsing after `stop`. The next `write` must begin with the bytes that `rest` returned. */
   resume(): void;
-  /** The bytes that were received and not parsed because of `stop`. */
+  /** The bytes that were written but not parsed because of `stop`. */
   rest(): Buffer;
   /** The frame is complete. @throws StreamError when it is not one whole element */
   endFrame?(): void;

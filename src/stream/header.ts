@@ -13,7 +13,7 @@ export interface StreamHeader {
   readonly id: string | undefined;
   /** `undefined` means an implementation from before XMPP 1.0 (§4.7.5). */
   readonly version: string | undefined;
-  /** `undefined` too if it is longer than any language is. */
+  /** The language of stanzas that name none; `undefined` also if it is too long to be a language tag. */
   readonly lang: string | undefined;
   /** Declared prefixes, by prefix. */
   readonly prefixes: ReadonlyMap<string, string>;
@@ -48,7 +48,7 @@ export function isVersion1(header: StreamHeader): boolean {
   return header.version !== undefined && Number.parseInt(header.version, 10) >= 1;
 }
 
-/** Every stanza without a language gets that of its stream (RFC 6120 §8.1.5), so a long one would be multiplied. */
+/** A long value is ignored, because it would be copied into every stanza without a language (RFC 6120 §8.1.5). */
 function languageOf({ attrs: { 'xml:lang': lang = '' } }: Element): string | undefined {
   return lang === '' || lang.length > MAX_LANG_CHARS ? undefined : lang;
 }

@@ -1,22 +1,22 @@
-// Limits how fast peers may send, by a token bucket of bytes, for one connection or for several that share it. A
-// connection that empties the bucket stays open, but is not read until the bucket is out of debt. To the peer it looks
-// like a slow network.
+// Limits the rate at which peers send, by a token bucket of bytes for one connection or for several together. A connection
+// that overdraws the bucket stays open, but reading pauses until the bucket is refilled to zero. The peer sees a slow network.
 
 import type { Clock, Timer } from '../util/clock.ts';
 import { TokenBucket } from '../util/flow/index.ts';
+import type { StreamParser } from './framing.ts';
 
 export interface ReadRate {
   readonly bytesPerSecond: number;
   /** Size of the bucket: the bytes that a peer may send without a pause. */
   readonly burstBytes: number;
-  /** Added to the size of each stanza: the bytes that could be read in the time that a tiny stanza takes. Default 0. */
+  /** Added to the size of each stanza, because handling even a tiny one takes time. Default 0. */
   readonly bytesPerStanza?: number;
 }
 
-/** For one connection of an unauthenticated peer: more than any negotiation takes, or a server that asks for keys. */
+/** The most that an unauthenticated peer may send: more than a negotiation or the verification of dialback keys needs. */
 const STRANGER = { bytesPerSecond: 64 * 1024, burstBytes: 128 * 1024 };
 
-/** How fast a peer may send until it has authenticated, and has a budget with others or of its own. */
+/** The rate of a peer that has not authenticated, from the configured rate of its kind. */
 export function strangerRate(rate: ReadRate | undefined): ReadRate | undefined {
   return (
     rate && {
@@ -33,13 +33,8 @@ export function strangerRate(rate: ReadRate | undefined): ReadRate | undefined {
  */
 const BYTES_PER_NODE = 16;
 
-/** The size of a stanza, beside the bytes that were received. */
-export interface StanzaSize {
-  /** Elements, attributes and pieces of text. */
-  readonly nodes: number;
-  /** Bytes that it is longer when it is written again. */
-  readonly addedBytes: number;
-}
+/** The cost of a stanza besides its received bytes; see `StreamParser`. */
+export type StanzaSize = Pick<StreamParser, 'nodes' | 'addedBytes'>;
 
 /** A stream whose reading can be stopped. */
 export interface Pausable {
@@ -53,7 +48,7 @@ export class ReadBudget {
   readonly #rate: ReadRate;
   readonly #clock: Clock;
   readonly #readers = new Set<Pausable>();
-  /** Paused until the bucket is out of debt; the one that has waited longest comes first. */
+  /** The readers that are paused, in the order in which they continue. */
   readonly #waiting = new Set<Pausable>();
   readonly #bucket: TokenBucket;
   #timer: Timer | undefined;
@@ -75,14 +70,14 @@ export class ReadBudget {
   }
 
   /**
-   * Counts a stanza beside its bytes, as `take` does. What it grows by counts too: a prefix of four characters may stand
-   * for a namespace of 400 KB, in each of thousands of stanzas.
+   * Counts the cost of a stanza besides its bytes, and pauses like `take`. Growth counts too: a prefix of four characters may
+   * stand for a namespace of 400 KB, in each of thousands of stanzas.
    */
   takeStanza({ nodes, addedBytes }: StanzaSize, reader: Pausable): void {
     this.take((this.#rate.bytesPerStanza ?? 0) + nodes * BYTES_PER_NODE + addedBytes, reader);
   }
 
-  /** Counts bytes that were read, and pauses the reader if the budget is in debt. */
+  /** Counts bytes that were read, and pauses the reader if the bucket is overdrawn. */
   take(bytes: number, reader: Pausable): void {
     if (this.#bucket.take(bytes)) return;
     this.#waiting.add(reader);
@@ -108,7 +103,7 @@ export class ReadBudget {
     });
   }
 
-  /** Unpauses readers in order until one of them has taken what is left; the others come first the next time. */
+  /** Unpauses readers in order until the bucket is overdrawn again. The others are first in the next round. */
   #release(): void {
     for (const reader of [...this.#waiting]) {
       if (this.#bucket.waitMs(0) > 0) return;
@@ -118,7 +113,7 @@ export class ReadBudget {
   }
 }
 
-/** The number of budgets from which on forgettable ones are removed. */
+/** The number of budgets at which forgettable ones are first removed. */
 const FIRST_SWEEP = 1_000;
 
 /** One budget for each key, such as an account. Full budgets without connections are forgotten. */

@@ -12,7 +12,7 @@ import { type ParserLimits, PREAUTH_LIMITS } from '../xml/limits.ts';
 import type { ParserHandler } from '../xml/parser.ts';
 import type { Framing, StreamParser } from './framing.ts';
 
-/** What one step of parsing has consumed. */
+/** The result of one step of parsing. */
 export interface ReadStep {
   readonly bytes: number;
   /** First-level elements, the header included. */
@@ -37,16 +37,16 @@ export interface ReaderOptions {
 /** Received and not parsed yet. */
 interface Held {
   readonly bytes: Buffer;
-  /** These are the last bytes of what the transport has given: the end of a frame where it has frames. */
+  /** The last bytes of a chunk of the transport, which is a whole frame if the transport has frames. */
   readonly endsFrame: boolean;
 }
 
 /** Parsing time of one connection per turn of the event loop: 20 busy connections delay another one by about 20 ms. */
 const SLICE_MS = 1;
-/** Whether the slice is over is looked at after each element, and after this many bytes. */
+/** The clock is read after each element, and after this number of bytes. */
 const PIECE_BYTES = 4096;
 
-/** The largest header, also of a peer that has authenticated: its attributes are kept as long as the stream. */
+/** The largest header, even after authentication: its attributes stay in memory as long as the stream. */
 const HEADER_BYTES = PREAUTH_LIMITS.stanzaBytes;
 
 const NOTHING = Buffer.alloc(0);
@@ -82,12 +82,11 @@ export class StreamReader {
     return this.#pauses.size > 0;
   }
 
-  /** Elements, attributes and pieces of text of the element that the owner has been given last. */
+  /** The size of the element that was passed to the owner last; see `StreamParser`. */
   get nodes(): number {
     return this.#parser.nodes;
   }
 
-  /** Bytes that this element is longer when it is written again. */
   get addedBytes(): number {
     return this.#parser.addedBytes;
   }

@@ -28,7 +28,7 @@ export type { StreamCloseCause, StreamHandler } from './client-stream.ts';
 export type { OpenOptions } from './framing.ts';
 
 export interface StreamOptions {
-  /** The receiver was called by the initiator (RFC 6120 §4.2). */
+  /** `initiator`: our side has opened the connection (RFC 6120 §4.2). */
   role: 'receiver' | 'initiator';
   namespace: ContentNamespace;
   /** Default: that of TCP. */
@@ -37,12 +37,12 @@ export interface StreamOptions {
   handler?: StreamHandler;
   clock: Clock;
   faults: Faults;
-  /** What our header says as `from` when the stream fails before the owner could open it. */
+  /** The `from` of our header if the stream fails before the owner has opened it. */
   from?: string;
   timeouts?: Partial<StreamTimeouts>;
   /** Default: those for peers that have not authenticated. */
   limits?: ParserLimits;
-  /** How fast the peer may send; faster, and it is read more slowly. Default: no limit. */
+  /** The rate at which input is read. Default: no limit. */
   rate?: ReadRate | undefined;
 }
 
@@ -50,6 +50,7 @@ const NO_OWNER: StreamHandler = { onHeader() {}, onElement() {}, onClose() {} };
 
 type Phase = 'open' | 'closing' | 'closed';
 
+/** Members without a comment are documented in `ClientStream`; between servers and components, "client" means the peer. */
 export class XmlStream implements ClientStream {
   readonly #transport: Transport;
   readonly #framing: Framing;
@@ -100,7 +101,6 @@ export class XmlStream implements ClientStream {
     return this.#transport.tls;
   }
 
-  /** Output that the peer has not taken yet, about in bytes. */
   get queuedBytes(): number {
     return this.#transport.queuedBytes;
   }
@@ -113,38 +113,33 @@ export class XmlStream implements ClientStream {
     return this.#transport.remoteAddress;
   }
 
-  /** True until either side has closed the stream. */
   get isOpen(): boolean {
     return this.#phase === 'open' && !this.#transport.closed;
   }
 
-  /** Hands the stream to another owner, e.g. a session that is being resumed (XEP-0198 §5). */
   set handler(handler: StreamHandler) {
     this.#handler = handler;
   }
 
-  /** Sends our header. */
   open(options: OpenOptions = {}): void {
     if (!this.isOpen) return;
     this.#isOpened = true;
     this.#transport.write(this.#framing.header(options));
   }
 
-  /** Sends one element, or text that is already serialised; false when the stream takes nothing any more. */
   send(element: Element | string): boolean {
     if (!this.isOpen) return false;
     this.#transport.write(this.#framing.element(element));
     return !this.#transport.closed;
   }
 
-  /** Announces what may be negotiated now (RFC 6120 §4.3.2); `features` is a `stream:features`. */
   sendFeatures(features: Element): boolean {
     return this.send(features);
   }
 
   /**
-   * Begins anew on the same connection (RFC 6120 §4.3.3): the next thing from the peer is a header. Bytes that it
-   * sent behind the element being handled belong to the new stream.
+   * Restarts on the same connection (RFC 6120 §4.3.3): the peer must send a header next. Bytes after the element that is
+   * being handled belong to the new stream.
    */
   restart(): void {
     if (this.#phase !== 'open') return;
@@ -168,7 +163,6 @@ export class XmlStream implements ClientStream {
     return info;
   }
 
-  /** Takes no further element until `resume` or `restart`; what has already arrived waits as bytes. */
   suspend(): void {
     this.pause('suspended');
   }
@@ -177,7 +171,6 @@ export class XmlStream implements ClientStream {
     this.unpause('suspended');
   }
 
-  /** Takes no further element until every reason is withdrawn by `unpause`; bytes that have arrived are held. */
   pause(reason: string): void {
     this.#reader.pause(reason);
   }
@@ -186,38 +179,28 @@ export class XmlStream implements ClientStream {
     this.#reader.unpause(reason);
   }
 
-  /** Whether our side has stopped reading. */
   get isPaused(): boolean {
     return this.#reader.isPaused;
   }
 
-  /** What the peer may send at most. */
   get limits(): Readonly<ParserLimits> {
     return this.#reader.limits;
   }
 
-  /** Lets the peer send more, now that it is known. */
   raiseLimits(limits: ParserLimits): void {
     this.#reader.limits = limits;
   }
 
-  /** From now on, a budget that other streams may share limits this stream, instead of its own budget. */
   shareBudget(budget: ReadBudget): void {
     this.#budget?.leave(this);
     this.#budget = budget;
     budget.join(this);
   }
 
-  /** Negotiation is complete: its time limit counts no longer. */
   negotiated(): void {
     this.#deadlines.stopNegotiation();
   }
 
-  /**
-   * Closes the stream. With an error, the stream ends immediately (RFC 6120 §4.9.1.1); with the cause 'timeout', the
-   * connection is reset, since the peer seems to be gone. Without an error, elements of the peer are still handled until it
-   * has closed its side too, for a limited time (§4.4). Idempotent.
-   */
   close(error?: Error, cause: StreamCloseCause = error === undefined ? 'local' : 'stream-error'): void {
     if (error !== undefined) {
       this.#end(error, cause, cause === 'timeout');
@@ -234,10 +217,6 @@ export class XmlStream implements ClientStream {
     );
   }
 
-  /**
-   * Ends the connection without a closing tag, after what is queued: the peer may resume what the stream carried
-   * (XEP-0198 §5). The owner hears the cause 'reset'. Idempotent.
-   */
   drop(error: Error): void {
     this.#closed(error, 'reset');
   }
@@ -262,7 +241,7 @@ export class XmlStream implements ClientStream {
 
   #onStep({ bytes, elements, isMidElement }: ReadStep): void {
     this.#budget?.take(bytes, this);
-    this.#deadlines.stanza(isMidElement, elements > 0);
+    this.#deadlines.progress(isMidElement, elements > 0);
   }
 
   #onOpen(root: Element, contentNamespace: string | undefined): void {
@@ -309,7 +288,7 @@ export class XmlStream implements ClientStream {
     this.#end(new StreamError('internal-server-error'), 'stream-error');
   }
 
-  /** Ends the stream for the owner immediately; the peer is told why if it still listens. */
+  /** Ends the stream for the owner immediately, and sends the error to the peer if its side is open. */
   #end(error: Error, cause: StreamCloseCause, isGone = false): void {
     if (this.#phase === 'closed') return;
     if (this.#phase === 'open') this.#writeClose(error);
@@ -335,7 +314,7 @@ export class XmlStream implements ClientStream {
     this.#phase = 'closed';
     this.#closeTimer?.cancel();
     this.#deadlines.stop();
-    this.#reader.stop(); // It keeps reading: unread bytes would make the system reset the connection and drop our output.
+    this.#reader.stop(); // Reads on and discards: with unread bytes, the system would reset the connection and drop our output.
     this.#budget?.leave(this);
     this.#transport.end();
     try {

@@ -104,6 +104,10 @@ export class Incoming implements StreamHandler {
     }
   }
 
+  onDrain(): void {
+    this.stream?.output.drained();
+  }
+
   onFarewell(): void {
     this.stream?.farewell();
   }

@@ -61,6 +61,8 @@ export class Link {
   /** Called when nothing waits any more. While it is set, nothing waits for a second attempt. */
   #onEmpty: (() => void) | undefined;
   #onIdle: (() => void) | undefined;
+  /** The same function each time, so that a busy stream keeps one for this link. */
+  readonly #goOn = () => this.#settle();
 
   constructor(host: LocalHost, remote: string, context: OutgoingContext, shared: SharedParts) {
     this.host = host;
@@ -136,7 +138,9 @@ export class Link {
   send(stanza: Stanza, isOverhead: boolean): void {
     const refusal = refusalOf(this.host, this.remote);
     if (refusal) return this.#context.router.bounce(stanza, refusal);
-    if (!this.#queue.isDraining && this.carrier?.carry(stanza, isOverhead)) return;
+    const { carrier } = this;
+    const mustQueue = this.queued > 0 || this.#queue.isDraining || carrier?.output.isBusy;
+    if (!mustQueue && carrier?.carry(stanza, isOverhead)) return;
     const obstacle = this.#obstacle;
     if (obstacle) return this.#bounce(stanza, obstacle);
     this.#caller.chargeTo(payerOfWaiting(this.host, stanza));
@@ -258,6 +262,8 @@ export class Link {
   /** Finds a stream for what waits. */
   #settle(): void {
     this.#carriers.choose();
+    const { carrier } = this;
+    if (carrier && this.queued > 0 && !this.#queue.isDraining) this.#drain(carrier);
     const isStreamNeeded = this.queued > 0 && !this.#carriers.isServing;
     if (isStreamNeeded || this.#caller.isAwaited) this.#caller.demand();
     if (this.queued === 0) this.#onEmpty?.();
@@ -269,13 +275,19 @@ export class Link {
     this.lastError = undefined;
     this.#reachability.began(this.#now);
     if (!stream.isOurs) this.#caller.spare();
+    this.#drain(stream);
+  }
+
+  /** Sends what waits, as far as the stream takes it, and goes on when the remote has read. */
+  #drain(stream: S2SStream): void {
     const carry = (stanza: Stanza, isOverhead: boolean): void => {
       if (this.#unacknowledged.isWanted(stanza)) stream.carry(stanza, isOverhead);
     };
+    const { output } = stream;
     this.#queue.drain(
-      () => stream.isOpen,
+      () => stream.isOpen && !output.isBusy,
       carry,
-      () => this.#settle(),
+      () => (this.queued > 0 && output.isBusy ? output.whenFree(this.#goOn) : this.#settle()),
     );
   }
 

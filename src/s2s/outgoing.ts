@@ -150,6 +150,10 @@ export class Outgoing implements StreamHandler {
     }
   }
 
+  onDrain(): void {
+    this.stream?.output.drained();
+  }
+
   onFarewell(): void {
     this.stream?.farewell();
   }

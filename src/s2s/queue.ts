@@ -134,11 +134,11 @@ export class LinkQueue {
   }
 
   /**
-   * Passes waiting stanzas to `take`, in order, while `isOpen`; includes those added meanwhile. Takes a limited part per
+   * Passes waiting stanzas to `take`, in order, while `mayTake`; includes those added meanwhile. Takes a limited part per
    * turn of the event loop, because each stanza is parsed again. A later call replaces this one.
    */
   drain(
-    isOpen: () => boolean,
+    mayTake: () => boolean,
     take: (stanza: Stanza, isOverhead: boolean) => void,
     onDone: () => void,
   ): void {
@@ -146,7 +146,7 @@ export class LinkQueue {
     this.#draining = draining;
     const step = () => {
       if (this.#draining !== draining) return;
-      if (this.#drainSlice(isOpen, take)) return eventLoop.defer(step);
+      if (this.#drainSlice(mayTake, take)) return eventLoop.defer(step);
       this.#draining = undefined;
       onDone();
     };
@@ -154,10 +154,10 @@ export class LinkQueue {
   }
 
   /** Returns whether there is more to drain. */
-  #drainSlice(isOpen: () => boolean, take: (stanza: Stanza, isOverhead: boolean) => void): boolean {
+  #drainSlice(mayTake: () => boolean, take: (stanza: Stanza, isOverhead: boolean) => void): boolean {
     let bytes = 0;
     try {
-      while (this.size > 0 && isOpen()) {
+      while (this.size > 0 && mayTake()) {
         if (bytes >= BYTES_PER_TURN) return true;
         const { bytes: size, isOverhead } = this.#entries[this.#left]!;
         bytes += size;

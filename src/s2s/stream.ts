@@ -13,6 +13,7 @@ import { newId } from '../util/ids.ts';
 import type { Logger } from '../util/logger.ts';
 import type { SharedBudget } from '../util/shared-budget.ts';
 import { isCut } from '../xml/cut.ts';
+import { tryDomain } from '../xml/domain.ts';
 import type { Element, Stanza } from '../xml/element.ts';
 import { StanzaError, StreamError } from '../xml/errors.ts';
 import { Jid } from '../xml/jid.ts';
@@ -20,6 +21,7 @@ import { DEFAULT_LIMITS } from '../xml/limits.ts';
 import { NS } from '../xml/namespaces.ts';
 import type { DaneLookup } from './dane-lookup.ts';
 import { HostLedger } from './ledger.ts';
+import { StreamOutput } from './output.ts';
 import { isServerPing } from './overhead.ts';
 import { PeerIdentity } from './peer-identity.ts';
 import { type PeerContext, Policy, refusalOf } from './policy.ts';
@@ -58,6 +60,7 @@ export class S2SStream implements Contract {
   stanzasIn = 0;
   stanzasOut = 0;
   readonly overhead = { in: 0, out: 0 };
+  readonly output: StreamOutput;
   streamId = '';
   peerFeatures: Element | undefined;
   /** Called when `remote` has been authenticated for `local`. */
@@ -79,6 +82,7 @@ export class S2SStream implements Contract {
     this.#stream = stream;
     this.#work = new StanzaWork(MAX_PENDING_WORK, stream);
     this.#context = context;
+    this.output = new StreamOutput(stream, context.clock);
     this.isOurs = direction === 'out';
     this.#isDirectTls = stream.secure;
     this.host = host;
@@ -164,6 +168,7 @@ export class S2SStream implements Contract {
 
   #count(stanza: Stanza, isOverhead: boolean): void {
     this.stanzasOut++;
+    this.output.written();
     const isQuestion = stanza.name === 'iq' && this.#context.router.pendingIqs.left(stanza) === 'overhead';
     if (isOverhead || isQuestion || isServerPing(stanza)) this.overhead.out++;
   }
@@ -316,6 +321,7 @@ export class S2SStream implements Contract {
   ended(error: Error | undefined, cause: StreamCloseCause): void {
     const fields = { cause, ...(error ? { error: error.message } : {}) };
     const { pairs, wasUsed } = this;
+    this.output.stop();
     const remotes = [...new Set(pairs.map(({ remote }) => remote))];
     if (remotes.length > 0) this.log.info('s2s closed', { remotes, ...fields });
     else this.log.debug('s2s closed before it was authenticated', fields);
@@ -338,7 +344,8 @@ export class S2SStream implements Contract {
     const own = this.host.nonzas.get('s2s', element);
     if (element.getNS() !== NS.DIALBACK) return own;
     const { hosts } = this.#context.router;
-    const addressed = hosts.get(Jid.tryParse(element.attrs.to)?.domain ?? '');
+    const { to = '' } = element.attrs;
+    const addressed = hosts.get(to) ?? hosts.get(tryDomain(to) ?? '');
     return addressed?.nonzas.get('s2s', element) ?? own;
   }
 

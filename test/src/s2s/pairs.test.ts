@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Payload } from '../../../src/api/events.ts';
+import { Jid } from '../../../src/xml/jid.ts';
 import { type RawPeer, settled } from '../../support/duplex.ts';
-import { DIALBACK_FEATURE, startWorld, type World } from './harness.ts';
+import { DB, DIALBACK_FEATURE, startWorld, type World } from './harness.ts';
 
 const HOSTS = ['montague.lit', 'verona.lit'] as const;
 
@@ -138,4 +139,20 @@ test('XEP-0198 §4: stanzas of all pairs are counted once, on the own host of th
   peer.drop();
   await settled();
   assert.deepEqual(world.server.links.list().incoming, []);
+});
+
+test('the host of a dialback element is found without the preparation of a whole address', async (t) => {
+  const world = await startWorld(t, { modules: [] });
+  const asked: string[] = [];
+  for (const domain of HOSTS) {
+    const { nonzas } = world.server.router.hosts.get(domain)!;
+    nonzas.add({ on: ['s2s'], name: 'verify', xmlns: DB }, () => void asked.push(domain), 'test');
+  }
+  const peer = await world.opened();
+  const parse = t.mock.method(Jid, 'tryParse');
+  for (const to of ['verona.lit', 'VERONA.lit', `${'א'.repeat(300)}@verona.lit/x`])
+    peer.send(`<db:verify from='capulet.lit' to='${to}' id='1'>key</db:verify>`);
+  await settled();
+  assert.deepEqual(asked, ['verona.lit', 'verona.lit', 'montague.lit']);
+  assert.equal(parse.mock.callCount(), 0);
 });

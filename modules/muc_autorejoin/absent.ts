@@ -14,36 +14,43 @@ export type Absent = Map<string, Affiliation>;
 
 export class Absences {
   readonly #context: Context;
-  readonly #all = new Map<Place, { readonly absent: Absent; readonly timer: ResettableTimer }>();
+  /** Plain data, for the next instance of this module. */
+  readonly #absent: Map<Place, Absent>;
+  readonly #timers = new Map<Place, ResettableTimer>();
 
-  constructor(context: Context) {
+  constructor(context: Context, absent: Map<Place, Absent>) {
     this.#context = context;
+    this.#absent = absent;
+    for (const [place, all] of [...absent]) this.begin(place, all);
   }
 
   get none(): boolean {
-    return this.#all.size === 0;
+    return this.#absent.size === 0;
   }
 
   begin(place: Place, absent: Absent): void {
     this.end(place);
     if (absent.size === 0) return;
     const timer = new ResettableTimer(this.#context.clock);
-    this.#all.set(place, { absent, timer });
+    this.#absent.set(place, absent);
+    this.#timers.set(place, timer);
     timer.set(this.#context.settings.absence, () => this.#show(place, absent, timer));
   }
 
   /** The room has shown this nick, or that it has left. Returns whether it was absent. */
   shown(place: Place, nick: string): boolean {
-    return this.#all.get(place)?.absent.delete(nick) === true;
+    return this.#absent.get(place)?.delete(nick) === true;
   }
 
   end(place: Place): void {
-    this.#all.get(place)?.timer.cancel();
-    this.#all.delete(place);
+    this.#timers.get(place)?.cancel();
+    this.#timers.delete(place);
+    this.#absent.delete(place);
   }
 
   #show(place: Place, absent: Absent, timer: ResettableTimer): void {
     const { metrics, rooms } = this.#context;
+    absent.delete(place.join.nick); // The client has taken the nick of somebody who was absent.
     let count = 0;
     for (const [nick, affiliation] of absent) {
       if (count++ >= PER_SECOND) return timer.set(1_000, () => this.#show(place, absent, timer));

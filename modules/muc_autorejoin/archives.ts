@@ -11,6 +11,7 @@ import {
   type IqAnswer,
   NS,
   newId,
+  type Stanza,
   type StanzaEvent,
   xml,
 } from 'enjamb/api';
@@ -19,7 +20,7 @@ import { type Archived, unwrap } from './archived.ts';
 import type { Context } from './context.ts';
 import type { ArchiveResult } from './gap.ts';
 import type { Place, RoomMemory } from './memory.ts';
-import { heardMarks, type Mark, Marks, NOTHING, note, type Said } from './ring.ts';
+import { heardMarks, type Mark, Marks, NOTHING, type Said } from './ring.ts';
 
 /** One walk through the archive of a room. */
 interface Walk {
@@ -39,9 +40,11 @@ interface Walk {
   bytes: number;
 }
 
+/** What a walk has found, and what was said since. */
 interface Kept {
-  readonly result: ArchiveResult;
-  readonly bytes: number;
+  readonly result: { readonly messages: Archived[]; readonly isComplete: boolean };
+  readonly marks: Marks;
+  bytes: number;
 }
 
 const PAGE = 100;
@@ -73,6 +76,24 @@ export class Archives {
   /** What a walk has found, for all clients that the room had lost. */
   of(room: RoomMemory): ArchiveResult | undefined {
     return this.#kept.get(room)?.result;
+  }
+
+  /** The room has sent a live message: it is not in the archive that was read, and others may miss it. */
+  spoken(room: RoomMemory, stanza: Stanza, mark: Mark): void {
+    const kept = this.#kept.size === 0 ? undefined : this.#kept.get(room);
+    if (kept === undefined || kept.marks.has(mark)) return;
+    const flat = stanza.flattened;
+    const bytes = flatBytes(flat);
+    if (kept.bytes + bytes > MAX_BYTES || !this.#total.take(bytes)) return this.#forget(room, kept);
+    kept.bytes += bytes;
+    kept.marks.add(mark);
+    kept.result.messages.push({ flat, mark });
+  }
+
+  /** Forgets what was read once all of ours are in. */
+  settle(room: RoomMemory): void {
+    const kept = this.#kept.get(room);
+    if (kept && [...room.places].every(({ state }) => state === 'in')) this.#forget(room, kept);
   }
 
   /** Asks in the name of this client, the first that the room has let in. Returns false if there is nothing to ask. */
@@ -190,7 +211,8 @@ export class Archives {
       this.#context.module.log.debug('archive of a room not read', { room: room.jid, outcome });
     // Until the pages have met, the oldest messages are not next to the newest ones: those count.
     const messages = isComplete ? [...walk.forward, ...walk.messages] : walk.messages;
-    const kept = { result: { messages, isComplete }, bytes: walk.bytes };
+    const marks = new Marks(messages.map(({ mark }) => mark));
+    const kept = { result: { messages, isComplete }, marks, bytes: walk.bytes };
     this.#kept.set(room, kept);
     this.#context.after(KEPT_MS, () => this.#forget(room, kept));
     walk.done();
@@ -228,8 +250,8 @@ function finOf(answer: IqAnswer): Element | undefined {
 /** `mark`: of the last message; `undefined` if there is none. */
 function learnEnd(room: RoomMemory, mark: Mark | undefined): void {
   if (room.ring.count > 0) return; // Something was said meanwhile.
-  const end = mark === undefined ? NOTHING : note(room.ring, mark);
-  for (const place of room.places) if (place.state === 'in') place.heard ??= end;
+  room.ring.end = mark === undefined ? NOTHING : { position: 0, ...mark };
+  for (const place of room.places) if (place.state === 'in') place.heard ??= room.ring.end;
 }
 
 /** The last message is none that rooms send to new occupants. */

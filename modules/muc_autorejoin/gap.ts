@@ -22,6 +22,8 @@ export interface Gap {
   readonly messages: HeldMessage[];
   /** Others may be missing. */
   readonly isOpen: boolean;
+  /** What is not among them was not said: they follow what the client has heard, or the archive says so. */
+  readonly isWhole: boolean;
 }
 
 /** What the client has missed: in the archive, then in the history with which the room has answered the join. */
@@ -32,7 +34,8 @@ export function gapOf({ room, heard }: Place, { held }: Rejoining, archive: Arch
   const { rest, isFound: isJoined } = behind(all, heardMarks(room.ring, heard));
   const live = new Marks(held.live.map(({ mark }) => mark).filter((mark) => mark !== undefined));
   const messages = withoutRepeats(rest).filter(({ mark }) => !live.has(mark));
-  return { messages, isOpen: !isJoined && heard !== undefined && archive?.isComplete !== true };
+  const isWhole = isJoined || archive?.isComplete === true;
+  return { messages, isOpen: !isWhole && heard !== undefined, isWhole };
 }
 
 /** Gives the client what it has missed. Returns the last message, if there is one. */

@@ -13,20 +13,34 @@
 // docs/adr/0037-silent-rejoin.md says why.
 
 import { randomInt } from 'node:crypto';
-import { type C2SSession, defineModule, type Module, NS, newId, type Stanza, xml } from 'enjamb/api';
+import {
+  type C2SSession,
+  defineModule,
+  Jid,
+  type Module,
+  NS,
+  newId,
+  type Sessions,
+  type Stanza,
+  xml,
+} from 'enjamb/api';
 import { AssistedRejoins } from './assisted.ts';
-import { Budget, type Tries } from './budget.ts';
 import type { Context } from './context.ts';
 import { Founding } from './founding.ts';
 import { Inquiries } from './inquiries.ts';
+import { Lag } from './lag.ts';
 import type { Place, RoomData } from './memory.ts';
 import { measurePlaces, RejoinMetrics } from './metrics.ts';
 import { options, type Settings, settingsFrom } from './options.ts';
+import type { Outbox } from './outbox.ts';
 import { payloadOf, updatedPayload } from './payload.ts';
 import { Places } from './places.ts';
-import { Rejoins } from './rejoins.ts';
+import { type KeptRejoins, Rejoins } from './rejoins.ts';
 import { Rooms } from './rooms.ts';
+import { followSelfPing } from './self_pings.ts';
 import { Takeover } from './takeover.ts';
+
+const SWEEP_MS = 10_000;
 
 type AutorejoinModule = Module<typeof options>;
 
@@ -85,15 +99,19 @@ export default defineModule({
   },
 });
 
-interface Data {
+interface Data extends KeptRejoins {
   readonly rooms: RoomData;
-  readonly tries: Tries;
 }
 
 /** Nothing was kept: joins may have passed unseen. */
 function newData({ host }: AutorejoinModule): Data {
   for (const { state } of host.sessions) delete state.mucPlaces;
-  return { rooms: { rooms: new Map(), seed: randomInt(2 ** 32), occupants: 0 }, tries: new WeakMap() };
+  return {
+    rooms: { rooms: new Map(), seed: randomInt(2 ** 32), occupants: 0 },
+    tries: new WeakMap(),
+    absent: new Map(),
+    own: new Map(),
+  };
 }
 
 function forgetAll({ host }: AutorejoinModule, places: Places): void {
@@ -122,16 +140,17 @@ function contextOf(
 
 /** Everything that concerns silent joins alone. */
 function loadSilent(context: Context, places: Places, kept: Data): Rejoins {
-  const { module, rooms, now } = context;
+  const { module, rooms } = context;
   const { sessions } = module.host;
-  const rejoins = new Rejoins(context, places, new Budget(kept.tries, now));
+  const rejoins = new Rejoins(context, places, kept);
   const founding = new Founding(context, rejoins);
   const inquiries = new Inquiries(context, rejoins.archives);
+  const lag = new Lag(context);
   const takeover = new Takeover({
     context,
     rejoins,
     entered: (place, rejoining, codes) => founding.entered(place, rejoining, codes),
-    talked: () => {},
+    talked: (place, said) => lag.talked(place, said),
     configured: ({ room }) => inquiries.configured(room),
   });
   module.hook('message/full', (event) => rejoins.archives.take(event), 'guard');
@@ -139,16 +158,22 @@ function loadSilent(context: Context, places: Places, kept: Data): Rejoins {
   module.observe('message/full', (event) => takeover.message(event, sessions.get(event.to)));
   module.hook('c2s-out', ({ element }) => (takeover.stops(element) ? 'held' : undefined));
   module.observe('pre-iq/bare', (event) => inquiries.follow(event));
+  module.observe('pre-iq/full', (event) => {
+    const place = event.origin.state.mucPlaces?.get(event.to.bare);
+    if (place) followSelfPing(context, rejoins, place, event);
+  });
+  watchMessages(context, places, rejoins.outbox);
   module.observe('track-muc-joins-change', ({ join }) => {
     const place = join.state === 'joined' ? places.get(join.session, join.room.jid) : undefined;
-    if (place) inquiries.entered(place);
+    if (place === undefined) return;
+    inquiries.entered(place);
   });
   module.observe('link-close', ({ remote }) => {
     rejoins.linkDown(remote);
     // ping_muc has decided by now whether joins are in doubt.
     if (module.items('muc-domain-state')[0]?.(remote) !== 'ok') context.pingMuc()?.askSoon(remote);
   });
-  module.hook('link-resend', ({ stanza }) => (rejoins.isOurs(stanza) ? 'needless' : undefined));
+  module.hook('link-resend', ({ stanza }) => (isOurJoin(stanza, sessions, rejoins) ? 'needless' : undefined));
   module.provide('muc-join-note', (join) => {
     const place = places.get(join.session, join.room.jid);
     return place?.join === join ? noteOf(place) : undefined;
@@ -161,6 +186,31 @@ function loadSilent(context: Context, places: Places, kept: Data): Rejoins {
   for (const { state } of sessions)
     for (const place of state.mucPlaces?.values() ?? []) if (place.state !== 'in') rejoins.resume(place);
   return rejoins;
+}
+
+/** What clients write to rooms. */
+function watchMessages({ module }: Context, places: Places, outbox: Outbox): void {
+  module.hook('pre-message/bare', (event) => {
+    const place = event.origin.state.mucPlaces?.get(event.to.bare);
+    return place && event.stanza.attrs.type === 'groupchat' ? outbox.sent(place, event) : undefined;
+  });
+  module.observe('ping-muc-notice', ({ session, room }) => {
+    const place = places.get(session, room);
+    if (place) outbox.failAll(place);
+  });
+  module.observe('host-stop', () => outbox.stop());
+  module.every(SWEEP_MS, () => outbox.sweep());
+}
+
+/** A client that was lost with its link is joined anew, not by a stanza that was on the old one. */
+function isOurJoin(
+  { name, attrs: { id, from = '', to } }: Stanza,
+  sessions: Sessions,
+  { active }: Rejoins,
+): boolean {
+  const session = name === 'presence' ? sessions.get(from) : undefined;
+  const place = session?.state.mucPlaces?.get(Jid.tryParse(to)?.bare ?? '');
+  return place !== undefined && active.get(place)?.id === id;
 }
 
 /** For `enjamb joins`. */

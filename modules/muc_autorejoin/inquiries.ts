@@ -31,6 +31,8 @@ export class Inquiries {
   readonly #queues = new Map<string, Queue>();
   /** Rooms that will be asked. */
   readonly #planned = new WeakSet<RoomMemory>();
+  /** Rooms that have changed since they said what they are. */
+  readonly #stale = new WeakSet<RoomMemory>();
 
   /** @param archives to be asked where a room begins */
   constructor(context: Context, archives: Archives) {
@@ -45,7 +47,7 @@ export class Inquiries {
 
   /** The room has other settings now (XEP-0045 §10.2.1). */
   configured(room: RoomMemory): void {
-    room.facts = undefined;
+    this.#stale.add(room); // Until it answers, what it has said before counts.
     if (!this.#planned.has(room)) this.#plan(room);
   }
 
@@ -96,7 +98,8 @@ export class Inquiries {
   #ask(room: RoomMemory): void {
     const [place] = room.places;
     this.#planned.delete(room);
-    if (room.facts !== undefined || place === undefined) return;
+    const isKnown = room.facts !== undefined && !this.#stale.delete(room);
+    if (isKnown || place === undefined) return;
     const iq = infoRequest(place);
     const onAnswer = (answer: IqAnswer) => this.learn(room, answer);
     try {

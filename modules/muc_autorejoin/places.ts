@@ -21,7 +21,6 @@ export class Places {
   begin(join: Join, payload: string | undefined): Place {
     const { session, room } = join;
     const known = this.get(session, room.jid);
-    if (known) this.#rooms.leave(known);
     session.state.mucPlaces ??= new Map();
     const place = this.#rooms.enter(room.jid, room.domain.name, (memory) => ({
       session,
@@ -40,6 +39,7 @@ export class Places {
       gapMs: 0,
     }));
     session.state.mucPlaces.set(place.room.jid, place);
+    if (known) this.#rooms.leave(known);
     return place;
   }
 

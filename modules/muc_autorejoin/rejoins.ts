@@ -10,9 +10,9 @@ import {
   type Stanza,
   type StanzaError,
 } from 'enjamb/api';
-import { Absences } from './absent.ts';
+import { Absences, type Absent } from './absent.ts';
 import { Archives } from './archives.ts';
-import type { Budget } from './budget.ts';
+import { Budget, type Tries } from './budget.ts';
 import type { Context } from './context.ts';
 import { Echoes } from './echoes.ts';
 import { FormerClients } from './former.ts';
@@ -20,6 +20,7 @@ import { gapOf, giveGap } from './gap.ts';
 import { give, MAX_TOTAL_BYTES } from './held.ts';
 import { RETRIES, refusalBy } from './losses.ts';
 import type { Join, Place } from './memory.ts';
+import { Outbox, type Own } from './outbox.ts';
 import { Patience } from './patience.ts';
 import { nickChange } from './payload.ts';
 import type { Places } from './places.ts';
@@ -36,6 +37,13 @@ const HEAVY_ANSWER_MS = 120_000;
 /** A room that sends no subject, as XEP-0045 §7.2.15 wants it, has no more history after this time. */
 const HISTORY_MS = 5_000;
 
+/** Survives a reload of the module's code. */
+export interface KeptRejoins {
+  readonly tries: Tries;
+  readonly absent: Map<Place, Absent>;
+  readonly own: Map<Place, Own[]>;
+}
+
 export class Rejoins {
   readonly #context: Context;
   readonly #places: Places;
@@ -49,21 +57,23 @@ export class Rejoins {
   readonly heldBytes = new ByteBudget(MAX_TOTAL_BYTES);
   readonly former: FormerClients;
   readonly archives: Archives;
+  readonly outbox: Outbox;
   readonly echoes: Echoes;
 
-  constructor(context: Context, places: Places, budget: Budget) {
+  constructor(context: Context, places: Places, kept: KeptRejoins) {
     this.#context = context;
     this.#places = places;
-    this.#budget = budget;
+    this.#budget = new Budget(kept.tries, () => context.now());
     this.#queues = new Queues(context, {
       join: (place) => this.#join(place),
       readyAt: (place) => this.#readyAt(place),
     });
     this.archives = new Archives(context, this.heldBytes);
+    this.outbox = new Outbox(context, this.heldBytes, kept.own);
     this.echoes = new Echoes(context);
     this.former = new FormerClients(() => context.now());
     this.#patience = new Patience(context, (place) => this.#impatient(place));
-    this.absences = new Absences(context);
+    this.absences = new Absences(context, kept.absent);
   }
 
   get active(): ReadonlyMap<Place, Rejoining> {
@@ -76,9 +86,9 @@ export class Rejoins {
   takes(join: Join, cause: Cause): boolean {
     const place = this.#places.get(join.session, join.room.jid);
     if (place?.join !== join) return false;
-    if (place.state === 'joining' || place.state === 'catching-up') this.loseAgain(place);
-    if (place.state === 'lost') return true;
-    if (join.state === 'joining') return false; // The client's own join: only it can repeat that.
+    if (place.state === 'catching-up') this.loseAgain(place);
+    if (place.state !== 'in') return true; // The room may not have come to our join yet.
+    if (join.state === 'joining' || place.self === undefined) return false; // Only the client can repeat its own join.
     if (cause === 'given-up') return this.#endures(place);
     if (cause !== 'room-gone' || place.room.facts?.isOpen) return this.lose(place);
     place.payload = undefined; // Nor does assisted mode make the room anew.
@@ -255,6 +265,8 @@ export class Rejoins {
     this.absences.begin(place, rejoining.known);
     this.#queues.of(place).done(place);
     if (rejoining.wanted) this.#context.module.send(rejoining.wanted);
+    this.archives.settle(place.room);
+    this.outbox.rejoined(place, gap);
   }
 
   /** The client has been sent everything. */
@@ -280,15 +292,9 @@ export class Rejoins {
     return true;
   }
 
-  /** Whether a stanza is a join of the server. A client that was lost again is joined anew, not by an old stanza. */
-  isOurs({ name, attrs: { id, from = '', to } }: Stanza): boolean {
-    const session = name === 'presence' ? this.#context.module.host.sessions.get(from) : undefined;
-    const place = session?.state.mucPlaces?.get(Jid.tryParse(to)?.bare ?? '');
-    return place !== undefined && this.#active.get(place)?.id === id;
-  }
-
   /** The client joins by itself: what is held back is released, and everything passes from now on. */
   release(place: Place): void {
+    this.outbox.release(place);
     const rejoining = this.#active.get(place);
     if (rejoining === undefined) return;
     const { people, history, live } = rejoining.held;
@@ -301,6 +307,7 @@ export class Rejoins {
   forget(place: Place): void {
     if (place.state === 'joining') this.former.add(place);
     this.#end(place);
+    this.outbox.failAll(place);
     this.#queues.remove(place);
     this.#places.forget(place);
   }

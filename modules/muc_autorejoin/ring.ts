@@ -26,6 +26,8 @@ export interface Ring {
   readonly last: Said[];
   /** Messages so far. */
   count: number;
+  /** What was said last before the first of them; `undefined` while that is not known. */
+  end: Said | undefined;
 }
 
 export const RING_SIZE = 32;
@@ -36,6 +38,11 @@ export function markOf(room: string, nick: string | undefined, message: Stanza, 
   const { id: own } = message.attrs;
   const print = own === undefined ? contentPrint(message, seed) : textPrint(`${nick ?? ''}\n${own}`, seed);
   return { id: idBy(room, message), print };
+}
+
+/** Where a client begins that is let in now: it has everything up to this message. */
+export function lastOf({ last, end }: Ring): Said | undefined {
+  return last.at(-1) ?? end;
 }
 
 /** The message, as the ring has it or has it from now on. */

@@ -168,7 +168,7 @@ function newRoom(jid: string, domain: string): RoomMemory {
     domain,
     places: new Set(),
     views: { open: view(), masked: view() },
-    ring: { last: [], count: 0 },
+    ring: { last: [], count: 0, end: undefined },
     seq: 0,
     own: undefined,
     subject: undefined,

@@ -8,6 +8,7 @@
 import {
   type C2SSession,
   type Element,
+  isLocalBounce,
   Jid,
   NS,
   type Stanza,
@@ -31,7 +32,7 @@ import {
 import { contentPrint, textPrint } from './prints.ts';
 import type { Rejoining } from './rejoining.ts';
 import type { Rejoins } from './rejoins.ts';
-import { type Mark, markOf, note, type Said } from './ring.ts';
+import { lastOf, type Mark, markOf, note, type Said } from './ring.ts';
 import { entryOf } from './rooms.ts';
 
 type Received = Readonly<StanzaEvent>;
@@ -57,6 +58,8 @@ export class Takeover {
   readonly #parts: TakeoverParts;
   readonly #context: Context;
   readonly #rejoins: Rejoins;
+  /** Whom rooms have shown to clients that are joining by themselves. */
+  readonly #entering = new WeakMap<Place, Set<string>>();
   /** The last stanza that must not reach its client. */
   #stopped: Stanza | undefined;
 
@@ -85,8 +88,11 @@ export class Takeover {
 
   message(event: Received, session: C2SSession | undefined): void {
     const { stanza, from, to } = event;
-    if (stanza.attrs.type !== 'groupchat') return;
     const place = session?.state.mucPlaces?.get(from.bare);
+    if (stanza.attrs.type === 'error' && place && from.resource === undefined) {
+      if (this.#rejoins.outbox.refused(place, stanza, isLocalBounce(event))) this.#stopped = stanza;
+    }
+    if (stanza.attrs.type !== 'groupchat') return;
     const isStopped =
       this.#rejoins.former.isAnswer(to, from.bare, false) ||
       (place && this.#message(place, event) === 'stopped');
@@ -128,6 +134,7 @@ export class Takeover {
     const seq = noteOccupant(this.#context.rooms, place, from, stanza, x);
     const isKnown = stanza.attrs.type === undefined && seq <= place.seen;
     if (rejoining === undefined) {
+      if (place.self === undefined) this.#showToNew(place, nick);
       const isBack = !absences.none && absences.shown(place, nick);
       place.seen = Math.max(place.seen, seq);
       return isKnown && (isBack || this.#rejoins.echoes.has(place)) ? this.#swallow() : 'passes';
@@ -135,6 +142,12 @@ export class Takeover {
     rejoining.seen = Math.max(rejoining.seen, seq);
     rejoining.shown.add(nick);
     return isKnown ? this.#swallow() : this.#hold(place, rejoining, stanza);
+  }
+
+  #showToNew(place: Place, nick: string): void {
+    const shown = this.#entering.get(place) ?? new Set();
+    this.#entering.set(place, shown);
+    if (!place.room.isLarge) shown.add(nick);
   }
 
   #ofRoom(place: Place, rejoining: Rejoining | undefined, stanza: Stanza): Fate {
@@ -154,6 +167,9 @@ export class Takeover {
   ): Fate {
     const self = selfIn(own.stanza, own.x, this.#context.rooms.seed);
     const known = place.self;
+    const nick = own.from.resource ?? '';
+    this.#rejoins.absences.shown(place, nick);
+    rejoining?.shown.add(nick);
     if (rejoining !== undefined && place.state !== 'catching-up')
       return this.#entered(place, rejoining, own, self);
     place.self = withCodes(self, known);
@@ -161,8 +177,20 @@ export class Takeover {
       return isKnownSelf(known, self) ? this.#swallow() : this.#hold(place, rejoining, own.stanza);
     if (this.#rejoins.echoes.has(place) && isKnownSelf(known, self)) return this.#swallow();
     if (place.state === 'lost') this.#rejoins.release(place); // It was in all the time.
-    place.heard ??= place.room.ring.last.at(-1);
+    if (known === undefined) this.#begun(place, nick);
+    place.heard ??= lastOf(place.room.ring);
     return 'passes';
+  }
+
+  /** The room has answered the client's own join. Whom it has not shown is not there any more. */
+  #begun(place: Place, own: string): void {
+    const { rooms } = this.#context;
+    const shown = this.#entering.get(place);
+    this.#entering.delete(place);
+    const gone = [...place.room.views[place.view].roll.keys()].filter(
+      (nick) => nick !== own && !shown?.has(nick),
+    );
+    for (const nick of gone) rooms.left(place, nick);
   }
 
   /** The room has let the client in. The people that it has shown before are given first. */
@@ -229,7 +257,7 @@ export class Takeover {
   }
 
   #removedFromIn(place: Place, removal: Removal, x: Element): Fate {
-    if (removal === 'renamed') return 'passes';
+    if (removal === 'renamed' || place.self === undefined) return 'passes'; // Or its own join is not answered yet.
     const isUnexplained = removal === 'lost' && !codesIn(x).includes('333');
     const isLost = removal !== 'decided' && !(isUnexplained && hasNewSibling(place, this.#context.now()));
     const delayMs = removal === 'shutdown' ? SHUTDOWN_MS : 0;
@@ -259,9 +287,11 @@ export class Takeover {
     if (isSubject(stanza)) return this.#subject(place, rejoining, stanza);
     if (from.resource === undefined && isConfiguration(stanza)) this.#parts.configured(place);
     const isDelayed = stanza.getChild('delay', NS.DELAY) !== undefined;
+    if (!isDelayed) this.#rejoins.outbox.heard(place, from.resource, stanza);
     const { seed } = this.#context.rooms;
     const isTalk = isDelayed || isKept(stanza);
     const mark = isTalk ? markOf(place.room.jid, from.resource, stanza, seed) : undefined;
+    if (mark && !isDelayed) this.#rejoins.archives.spoken(place.room, stanza, mark);
     if (rejoining === undefined) return mark && this.#isEcho(place, mark, isDelayed) ? 'stopped' : 'passes';
     if (!isDelayed) {
       rejoining.isHistoryOver = true;

@@ -52,6 +52,8 @@ export interface PingMuc {
    * Tries to open the link, and asks the rooms of the remote 1–2 s after it is up, instead of after `ping_muc_delay`.
    */
   askSoon(remote: string): void;
+  /** Asks the room now whether the client is in. */
+  confirm(join: Join): void;
 }
 
 declare module 'enjamb/api' {
@@ -165,6 +167,9 @@ function exportsOf({ joins }: Context, outages: Outages, notices: Notices): Ping
     },
     askSoon(remote) {
       if (joins.domain(remote)) outages.of(remote).askSoon();
+    },
+    confirm(join) {
+      outages.of(join.room.domain.name).confirm(join);
     },
   };
 }

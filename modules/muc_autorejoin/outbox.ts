@@ -1,0 +1,231 @@
+// Clients' own messages to rooms, until the room has reflected or refused them (XEP-0045 §7.4).
+//
+//            reflected                                     in again
+//   sent ───────────────▶ forgotten      lost, or refused ──────────▶ sent again, or found in what was missed
+//    │                                        ▲                             or an error, if nobody can know
+//    └── refused, and the room is asked ──────┘
+//
+// A client never sees an error for a message that is sent again, nor is a message sent again whose error it has seen.
+
+import {
+  type ByteBudget,
+  type C2SSession,
+  type Element,
+  errorReply,
+  type FlatElement,
+  NS,
+  type Stanza,
+  StanzaError,
+  type StanzaEvent,
+} from 'enjamb/api';
+import { flatBytes, LazyElement } from 'enjamb/api/stream';
+import type { Context } from './context.ts';
+import type { Gap } from './gap.ts';
+import type { Place } from './memory.ts';
+
+type State =
+  /** On its way. */
+  | 'sent'
+  /** The room has refused it; the error is held. */
+  | 'refused'
+  /** Not sent yet: the client is not in. */
+  | 'waiting'
+  /** Sent a second time. */
+  | 'again';
+
+/** Plain data, but for `handled`. */
+export interface Own {
+  readonly flat: FlatElement;
+  readonly id: string | undefined;
+  readonly originId: string | undefined;
+  readonly body: string | undefined;
+  readonly at: number;
+  readonly bytes: number;
+  state: State;
+  error: Stanza | undefined;
+  /** The client's message counts as handled. */
+  handled: () => void;
+}
+
+/** Of one place. */
+const MAX_MESSAGES = 20;
+const MAX_BYTES = 64 * 1024;
+const MAX_AGE_MS = 5 * 60_000;
+/** How long the client's other stanzas may wait to be counted (XEP-0198). */
+const HANDLED_MS = 2_000;
+/** How long an error is held while ping_muc asks the room. */
+const ERROR_MS = 30_000;
+/** Between two looks whether the room has proved that the client is in. */
+const LOOK_MS = 1_000;
+/** Refusals of somebody who is not in (XEP-0045 §7.4), or whose room is gone. */
+const OUT = new Set(['not-acceptable', 'item-not-found', 'gone', 'recipient-unavailable']);
+
+export class Outbox {
+  readonly #context: Context;
+  readonly #total: ByteBudget;
+  readonly #own: Map<Place, Own[]>;
+
+  /**
+   * @param total for all that is held
+   * @param own what an earlier instance of this module has left
+   */
+  constructor(context: Context, total: ByteBudget, own: Map<Place, Own[]>) {
+    this.#context = context;
+    this.#total = total;
+    this.#own = own;
+    for (const [place, all] of own) for (const one of all) this.#takeUp(place, one);
+  }
+
+  #takeUp(place: Place, own: Own): void {
+    this.#total.force(own.bytes);
+    own.handled = () => {};
+    if (own.state === 'refused' && place.state === 'in') this.#await(place, own);
+  }
+
+  /** A client writes to a room. Returns whether the message waits until the client is in, or was sent before. */
+  sent(place: Place, event: Readonly<StanzaEvent<C2SSession>>): 'handled' | undefined {
+    const { stanza } = event;
+    const { id } = stanza.attrs;
+    const all = this.#own.get(place) ?? [];
+    if (id !== undefined && all.some((own) => own.id === id)) return 'handled';
+    const isLinkUp = this.#context.module.link(place.room.domain).state === 'up';
+    const waits = place.state !== 'in' && (isLinkUp || place.state !== 'lost');
+    const own = this.#add(place, all, stanza, waits ? 'waiting' : 'sent');
+    if (own === undefined || !waits) return undefined;
+    event.waitUntil(
+      new Promise<void>((resolve) => {
+        own.handled = resolve;
+        this.#context.after(HANDLED_MS, resolve);
+      }),
+    );
+    return 'handled';
+  }
+
+  /** A room has sent a live message to the client, perhaps its own. */
+  heard(place: Place, nick: string | undefined, message: Stanza): void {
+    const all = this.#own.get(place);
+    if (all === undefined || nick !== place.join.nick) return;
+    const own = all.find((one) => isSame(one, message));
+    if (own) this.#remove(place, own);
+  }
+
+  /** The room has refused a message. Returns whether the client is not to see that, or not yet. */
+  refused(place: Place, error: Stanza, isLocal: boolean): boolean {
+    const { id } = error.attrs;
+    const own = id === undefined ? undefined : this.#own.get(place)?.find((one) => one.id === id);
+    if (own === undefined) return false;
+    const { condition } = StanzaError.from(error);
+    if (isLocal || !OUT.has(condition) || own.state === 'again' || place.payload === undefined) {
+      this.#remove(place, own);
+      return false;
+    }
+    own.state = 'refused';
+    own.error = error;
+    if (place.state === 'in') this.#await(place, own);
+    return true;
+  }
+
+  /** ping_muc asks the room. The client is lost then, or it sees the error. */
+  #await(place: Place, own: Own): void {
+    const { after, now } = this.#context;
+    const until = now() + ERROR_MS;
+    const askedAt = now();
+    const look = (): void => {
+      if (own.state !== 'refused' || place.state !== 'in' || !this.#own.get(place)?.includes(own)) return;
+      if (now() < until && place.join.provenAt <= askedAt && place.join.state !== 'gone')
+        after(LOOK_MS, look);
+      else this.#fail(place, own);
+    };
+    after(LOOK_MS, look);
+  }
+
+  /** The client is in again. `gap`: what it had missed, and was given. */
+  rejoined(place: Place, gap: Gap): void {
+    const { metrics, module, now } = this.#context;
+    for (const own of [...(this.#own.get(place) ?? [])]) {
+      if (gap.messages.some(({ flat }) => isSame(own, new LazyElement(flat)))) this.#remove(place, own);
+      else if (own.state === 'sent' && !gap.isWhole) this.#fail(place, own);
+      else if (now() - own.at > MAX_AGE_MS) this.#fail(place, own);
+      else {
+        const isNew = own.state === 'waiting';
+        own.state = isNew ? 'sent' : 'again';
+        own.handled();
+        if (!isNew) metrics.ownMessages.of('again').add();
+        module.send(new LazyElement(own.flat));
+      }
+    }
+  }
+
+  /** The client joins by itself: what waits follows its join. */
+  release(place: Place): void {
+    for (const own of [...(this.#own.get(place) ?? [])]) {
+      this.#remove(place, own);
+      if (own.state !== 'sent')
+        this.#context.after(0, () => this.#context.module.send(new LazyElement(own.flat)));
+    }
+  }
+
+  /** The client is out, or has left: it is told what has not arrived. */
+  failAll(place: Place): void {
+    for (const own of [...(this.#own.get(place) ?? [])]) {
+      if (own.state === 'sent')
+        this.#remove(place, own); // The room may have it.
+      else this.#fail(place, own);
+    }
+  }
+
+  /** Tells clients of what has waited for too long, or was lost with a link; forgets what else is too old. */
+  sweep(): void {
+    const { now } = this.#context;
+    for (const [place, all] of this.#own) {
+      for (const own of all.filter(({ at }) => now() - at > MAX_AGE_MS)) {
+        const isOnItsWay = place.state === 'in' && own.state !== 'refused';
+        if (isOnItsWay && place.join.room.domain.brokenAt < own.at) this.#remove(place, own);
+        else this.#fail(place, own);
+      }
+    }
+  }
+
+  /** The server stops: what waits is not sent any more. */
+  stop(): void {
+    for (const place of [...this.#own.keys()]) this.failAll(place);
+  }
+
+  #add(place: Place, all: readonly Own[], stanza: Stanza, state: State): Own | undefined {
+    const { flattened: flat } = stanza;
+    const bytes = flatBytes(flat);
+    const used = all.reduce((sum, own) => sum + own.bytes, 0);
+    if (all.length >= MAX_MESSAGES || used + bytes > MAX_BYTES || !this.#total.take(bytes)) return undefined;
+    const { id } = flat.attrs;
+    const originId = stanza.getChild('origin-id', NS.STANZA_ID)?.attrs.id;
+    const body = stanza.getChildText('body');
+    const at = this.#context.now();
+    const own = { flat, id, originId, body, at, bytes, state, error: undefined, handled: () => {} };
+    this.#own.set(place, [...all, own]);
+    return own;
+  }
+
+  #fail(place: Place, own: Own): void {
+    this.#remove(place, own);
+    this.#context.metrics.ownMessages.of('failed').add();
+    const error =
+      own.error ?? errorReply(new LazyElement(own.flat), new StanzaError('remote-server-timeout'));
+    if (error) place.session.send(error);
+  }
+
+  #remove(place: Place, own: Own): void {
+    const left = (this.#own.get(place) ?? []).filter((one) => one !== own);
+    if (left.length > 0) this.#own.set(place, left);
+    else this.#own.delete(place);
+    this.#total.give(own.bytes);
+    own.handled();
+  }
+}
+
+/** By the id, else by the sender's (XEP-0359 §3.2), else by the text: some rooms give messages ids of their own. */
+function isSame({ id, originId, body }: Own, message: Element): boolean {
+  if (id !== undefined && message.attrs.id === id) return true;
+  const origin = message.getChild('origin-id', NS.STANZA_ID)?.attrs.id;
+  if (originId !== undefined && origin !== undefined) return originId === origin;
+  return message.attrs.id === undefined && body !== undefined && message.getChildText('body') === body;
+}

@@ -1,0 +1,72 @@
+// Self-pings of clients (XEP-0410) while the server joins for them: the answer waits until that is done.
+
+import {
+  type C2SSession,
+  type IqAnswer,
+  NS,
+  type Stanza,
+  StanzaError,
+  type StanzaEvent,
+  xml,
+} from 'enjamb/api';
+import type { Context } from './context.ts';
+import type { Place } from './memory.ts';
+import type { Rejoins } from './rejoins.ts';
+
+/** COMPAT(Dino ≤ 0.5): waits 10 s for the answer. */
+const HOLD_MS = 8_000;
+/** Between two looks. */
+const LOOK_MS = 250;
+/** What a room says to a client that is not in (XEP-0410 §3.2), or of which it does not know. */
+const OUT = new Set([
+  'not-acceptable',
+  'gone',
+  'forbidden',
+  'registration-required',
+  'not-authorized',
+  'item-not-found',
+]);
+
+/** Follows a client's ping to its own occupant. */
+export function followSelfPing(
+  context: Context,
+  rejoins: Rejoins,
+  place: Place,
+  event: Readonly<StanzaEvent<C2SSession>>,
+): void {
+  const { stanza, to } = event;
+  if (stanza.attrs.type !== 'get' || !stanza.getChild('ping', NS.PING) || to.resource !== place.join.nick)
+    return;
+  context.module.followIq(event, (answer: IqAnswer) => {
+    if (answer.kind === 'timeout' || !saysOut(answer.stanza) || place.payload === undefined) return undefined;
+    if (place.state === 'in' && isCertain(answer.stanza)) rejoins.takes(place.join, 'lost');
+    hold(context, place, answer.stanza, stanza);
+    return 'handled';
+  });
+}
+
+/** In again: a result. Else what the room has said. */
+function hold(context: Context, place: Place, answer: Stanza, ping: Stanza): void {
+  const until = context.now() + HOLD_MS;
+  let wasOut = place.state !== 'in';
+  const look = (): void => {
+    wasOut ||= place.state !== 'in';
+    if (wasOut && place.state === 'in' && place.payload !== undefined && place.join.state !== 'gone') {
+      const { id, from, to } = ping.attrs;
+      place.session.send(xml('iq', { type: 'result', id, from: to, to: from }));
+    } else if (context.now() >= until) place.session.send(answer);
+    else context.after(LOOK_MS, look);
+  };
+  context.after(LOOK_MS, look);
+}
+
+function saysOut(answer: Stanza): boolean {
+  if (answer.attrs.type !== 'error') return false;
+  const { condition, type } = StanzaError.from(answer);
+  return type !== 'wait' && OUT.has(condition);
+}
+
+/** `item-not-found` may also mean another nick: ping_muc asks. */
+function isCertain(answer: Stanza): boolean {
+  return StanzaError.from(answer).condition !== 'item-not-found';
+}

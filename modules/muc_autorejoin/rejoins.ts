@@ -5,7 +5,6 @@ import {
   type C2SSession,
   type Exports,
   inChunks,
-  Jid,
   newId,
   type Stanza,
   type StanzaError,

@@ -419,13 +419,11 @@ test('look-ups shorten the time for the handshake of direct TLS', async (t) => {
   const service = Promise.withResolvers<() => void>();
   dns.misbehave = (response, { name }, send) =>
     name === DIRECT ? service.resolve(() => send(response)) : send(response);
-  const refused = assert.rejects(call(), { code: 'tls-failed' });
+  const refused = assert.rejects(call(), { code: 'tls-failed', message: /no answer within 0\.1 s/ });
   const answer = await service.promise;
   await clock.advance(19_900);
-  const began = performance.now();
   answer();
   await refused;
-  assert.ok(performance.now() - began < 7_000, 'less than the 8 s of a handshake');
 });
 
 test('a call that is aborted during a look-up ends immediately', async (t) => {

@@ -238,7 +238,7 @@ test('a stop waits for stanzas to a server that is still being called', async (t
   send(world, 1);
   send(world, 2);
   const peer = await world.claimed();
-  const warn = t.mock.method(world.server.log, 'warn');
+  t.mock.timers.enable({ apis: ['setTimeout'] }); // The limits of the steps are never reached.
   const stopped = world.server.stop();
   await settled();
   assert.equal(peer.ended, false);
@@ -246,7 +246,6 @@ test('a stop waits for stanzas to a server that is still being called', async (t
   assert.match(await peer.reads('</stream:stream>'), /<message id='1'.*<message id='2'.*<\/stream:stream>$/);
   peer.send('</stream:stream>');
   await stopped;
-  assert.equal(warn.mock.callCount(), 0, 'no step of the stop took too long');
 });
 
 test('a stop makes one more attempt for waiting stanzas, and returns them if it fails', async (t) => {
@@ -260,8 +259,8 @@ test('a stop makes one more attempt for waiting stanzas, and returns them if it 
   send(world, 1);
   await settled();
   const calls = world.called.length;
-  const stopped = world.server.stop();
-  await stopped;
+  t.mock.timers.enable({ apis: ['setTimeout'] }); // The limits of the steps are never reached.
+  await world.server.stop();
   assert.deepEqual(
     world.arrived.map(({ attrs }) => [attrs.id, attrs.type]),
     [['1', 'error']],
@@ -302,9 +301,8 @@ test('a stop does not wait for answers to requests of this server', async (t) =>
   );
   const asked = pendingIqs.request({ name: 'test' }, iq, {}, () => {}, new AbortController().signal);
   work.add(asked, 'test');
-  const warn = t.mock.method(world.server.log, 'warn');
+  t.mock.timers.enable({ apis: ['setTimeout'] }); // The limits of the steps are never reached.
   await world.server.stop();
-  assert.equal(warn.mock.callCount(), 0, 'no step of the stop took too long');
   await assert.rejects(asked, { name: 'AbortError' });
 });
 

@@ -37,6 +37,8 @@ export class RoomService {
   readonly #destroyed = new Map<string, string>();
   #lastId = 0;
   #occupantSeed = 0;
+  /** The last stanza of each room to each of our clients, and when it arrives; ms of `elapsed`. */
+  readonly #underWay = new Map<string, { readonly stanza: Element; readonly until: number }>();
   /** Between the service and our server: nothing passes while this is set. */
   #held: { readonly stanza: Element; readonly isOurs: boolean }[] | undefined;
 
@@ -53,6 +55,11 @@ export class RoomService {
       else this.take(stanza);
     };
     this.peer.onLost = (stanza) => this.#undelivered(stanza);
+    const cut = this.peer.cut.bind(this.peer);
+    this.peer.cut = (cause, error) => {
+      cut(cause, error);
+      this.#returnUnderWay();
+    };
   }
 
   /** A room that exists before anybody enters it. */
@@ -91,7 +98,22 @@ export class RoomService {
     const resident = this.residents.get(stanza.attrs.to ?? '');
     if (resident) resident.take(stanza);
     else if (this.#held) this.#held.push({ stanza, isOurs: false });
-    else this.peer.says(stanza);
+    else this.#say(stanza);
+  }
+
+  #say(stanza: Element): void {
+    this.#underWay.set(`${stanza.attrs.to} ${splitAddress(stanza.attrs.from)[0]}`, {
+      stanza,
+      until: this.#clock.elapsed() + this.peer.roundTripMs / 2,
+    });
+    this.peer.says(stanza);
+  }
+
+  /** What is under way when the link breaks comes back immediately: nothing later reaches a client that has missed it. */
+  #returnUnderWay(): void {
+    const underWay = [...this.#underWay.values()].filter(({ until }) => until >= this.#clock.elapsed());
+    this.#underWay.clear();
+    for (const { stanza } of underWay) this.#undelivered(stanza);
   }
 
   /** From a client to the service. */
@@ -113,7 +135,7 @@ export class RoomService {
     for (const { stanza, isOurs } of held) {
       if (isOurs) continue;
       if (isLost) this.#undelivered(stanza);
-      else this.peer.says(stanza);
+      else this.#say(stanza);
     }
     // These may be answered, behind everything that the service has sent before.
     if (!isLost) for (const { stanza, isOurs } of held) if (isOurs) this.take(stanza);

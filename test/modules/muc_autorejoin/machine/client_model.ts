@@ -33,6 +33,8 @@ export class ClientModel {
   readonly written: Written[] = [];
   /** The ids of its own joins. */
   readonly joinIds = new Set<string>();
+  /** The nick that it last wanted in each room. */
+  readonly wanted = new Map<string, string>();
   /** When it last joined each room itself. */
   readonly joinedAt = new Map<string, number>();
   readonly #views = new Map<string, RoomView>();
@@ -68,6 +70,7 @@ export class ClientModel {
     const id = newId();
     this.joinIds.add(id);
     this.joinedAt.set(room, this.#watch.now());
+    this.wanted.set(room, nick);
     this.view(room).joins(nick, id);
     this.#giveUp(room);
     this.session.says(
@@ -79,11 +82,13 @@ export class ClientModel {
     const { nick } = this.view(room);
     this.view(room).leaves();
     this.#giveUp(room);
-    this.session.says(`<presence type='unavailable' to='${room}/${nick}'/>`);
+    const id = newId();
+    this.session.says(`<presence type='unavailable' id='${id}' to='${room}/${nick}'/>`);
   }
 
   /** Presence to a room, under its nick or a new one. */
   updates(room: string, nick: string, children: string): void {
+    this.wanted.set(room, nick);
     this.session.says(`<presence id='${newId()}' to='${room}/${nick}'>${children}</presence>`);
   }
 

@@ -96,7 +96,8 @@ export class Judge {
     const view = client?.view(room);
     if (client === undefined || view?.state !== 'in')
       this.blame(`N1: joins ${room} for ${from}, who is not in`);
-    else if (view.nick !== nick) this.blame(`N2: joins ${room} for ${from} as ${nick}, not ${view.nick}`);
+    else if (view.nick !== nick && client.wanted.get(room) !== nick)
+      this.blame(`N2: joins ${room} for ${from} as ${nick}, not ${view.nick}`);
     this.#count(this.#stay(from, room), { id, at: this.now() }, `${room} for ${from}`);
   }
 
@@ -263,7 +264,10 @@ export class Judge {
     const what = `${client.full} in ${jid}`;
     let position = stay.earliest;
     for (const { body } of client.view(jid).messages) {
-      const found = record.findIndex((spoken, i) => i >= position && spoken.body === body);
+      const fits = (spoken: Spoken, i: number) => i >= position && spoken.body === body;
+      // A message can have been sent again to a room that was made anew.
+      const live = record.findIndex((spoken, i) => fits(spoken, i) && !stay.lost.has(i));
+      const found = live < 0 ? record.findIndex(fits) : live;
       if (found < 0) {
         this.blame(`${what}: twice, out of order or never said: ${body}`);
         return;

@@ -105,8 +105,8 @@ function settingFrom(random: () => number): Setting {
       historyFilter: mostly(0.6, 'exact', 'rounded', 'ignored'),
       clockSkewMs: mostly(0.7, 0, 600_000, -600_000),
       archive: mostly(0.6, 'works', 'none', 'none', 'fails', 'forbidden', 'silent'),
-      archiveDelayMs: mostly(0.8, 0, 4_000),
-      archivePageLimit: mostly(0.7, 50, 3),
+      // Together at most 10 s, or the messages come too late.
+      ...mostly(0.6, {}, { archiveDelayMs: 2_000 }, { archivePageLimit: 3 }),
       occupantIds: mostly(0.7, true, false),
       strangers: mostly(0.5, 'kick', 'error', 'silence'),
       errorRemoval: mostly(0.5, ['333'], ['307', '333'], []),
@@ -117,7 +117,7 @@ function settingFrom(random: () => number): Setting {
       crypt: { membersOnly: true, nonAnonymous: true, hidden: true },
     },
     queueMs: mostly(0.5, 90_000, 0),
-    roundTripMs: mostly(0.8, 50, 1_500),
+    roundTripMs: mostly(0.8, 50, 500),
     keepsHistory: random() < 0.5,
     renewsIds: random() < 0.2,
   };

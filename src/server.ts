@@ -61,12 +61,12 @@ const STOP_MS = 8_000;
 const STOP_STEP_MS = 3_000;
 /** Result of a step that reached its limit. */
 const LATE = Symbol('late');
-/** Enough for one attempt where somebody answers. */
-const STOP_HURRY_MS = 1_000;
-/** The last stanzas for other servers are worth more: they take people out of their rooms. */
+/** Limit for sending the stanzas that wait for links: enough for one attempt to a server that answers. */
+const STOP_FLUSH_MS = 1_000;
+/** Limit for closing the links, which is longer: the last stanzas include the leaves of users from their rooms. */
 const STOP_LINKS_MS = 5_000;
 
-/** Connections of one address at once: a company behind one address is no attack yet. */
+/** The most simultaneous connections of one address: enough for a company behind one address. */
 const MAX_PER_ADDRESS = 1_000;
 
 /** One server: hosts, their modules, and the open ports. */
@@ -179,7 +179,7 @@ export class Server implements ServerContext {
     const listeners = this.#listeners.splice(0);
     await step('close ports', () => Promise.all(listeners.map((listener) => listener.close())));
     await step('tell modules', () => this.#notifyHosts('host-stop'));
-    await step('send what waits', () => links.hurry((hurry) => this.#within(hurry, STOP_HURRY_MS)));
+    await step('send what waits', () => links.flush((sent) => this.#within(sent, STOP_FLUSH_MS)));
     await step('close clients', () => this.#closeClients());
     await step('cancel questions', () => {
       router.pendingIqs.close(); // No client is left to receive the answers.

@@ -37,8 +37,8 @@ export interface CallEnd {
   readonly outgoing: Outgoing;
   readonly error: Error | undefined;
   /**
-   * `replaced`: another call had taken its place. `closed`: it had been open. `unneeded`: it was secured, and nothing
-   * needed more.
+   * `replaced`: a newer call has taken its place. `closed`: it was open before. `unneeded`: it was secured, and no module or
+   * stanza needed authentication. `failed`: all other cases.
    */
   readonly outcome: 'replaced' | 'closed' | 'unneeded' | 'failed';
 }
@@ -84,7 +84,7 @@ export class Caller {
     return this.#call.is === 'none' && !this.#hasRoom;
   }
 
-  /** Sets whose share the next call uses. While others wait, only a payer with room replaces the present one. */
+  /** Sets the payer of the next call. While other requests wait, only a payer with free share replaces the present one. */
   chargeTo(payer: Holder): void {
     const doOthersWait = this.isAwaited || this.#parts.queued() > 0;
     if (!doOthersWait || this.#mayCall(payer)) this.#payer = payer;
@@ -169,6 +169,7 @@ export class Caller {
     this.#retry = undefined;
   }
 
+  /** Enters the next state of the call (call.ts). */
   #on(event: CallEvent, outgoing: Outgoing): void {
     const before = this.#call;
     this.#call = step(before, event, outgoing);
@@ -184,7 +185,7 @@ export class Caller {
   #dial(): Outgoing {
     this.#cancelRetry();
     const { host, remote, context, onAuthenticated, onOpen } = this.#parts;
-    const outgoing: Outgoing = new Outgoing(host, remote, context, this.#place(), {
+    const outgoing: Outgoing = new Outgoing(host, remote, context, this.#takePlace(), {
       onPrepared: (stream) => this.#onPrepared(stream, outgoing),
       onAuthenticated,
       onOpen: (stream) => {
@@ -197,8 +198,8 @@ export class Caller {
     return outgoing;
   }
 
-  /** Takes a place among the calls under way; the returned function gives it back. */
-  #place(): () => void {
+  /** Takes a place among the pending calls; the returned function releases it. */
+  #takePlace(): () => void {
     const { calls } = this.#parts;
     const payer = this.#payer;
     calls.force(payer, 1);

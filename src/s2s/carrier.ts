@@ -1,12 +1,12 @@
-// Which stream of a link carries our stanzas.
+// The carrier: the one stream of a link that our stanzas take. Its states:
 //
 //          chosen              ready               closed             ended
 //   none ──────────▶ starting ───────▶ carrying ──────────▶ leaving ─────────▶ none
 //    ▲                  │ closed, ended   │ ended
 //    └──────────────────┴─────────────────┘
 //
-// One stream carries until it has ended; only then does its successor start. So stanzas stay in order (RFC 6120 §10.1), and
-// those that the peer has not acknowledged go before all others (docs/adr/0016).
+// A carrier stays until it has ended, and only then its successor starts. So stanzas stay in order (RFC 6120 §10.1), and
+// unacknowledged ones are sent again before all others (docs/adr/0016).
 
 import type { ElapsedClock, Timer } from '../util/clock.ts';
 import { StreamError } from '../xml/errors.ts';
@@ -20,7 +20,7 @@ export type Carrier<S> =
 
 export type CarrierEvent = 'chosen' | 'ready' | 'closed' | 'ended';
 
-/** `open`: ask the ledger. `send`: send what waits. `take-back`: queue what was not acknowledged. */
+/** `open`: ask the ledger. `send`: send the waiting stanzas. `take-back`: queue the unacknowledged stanzas. */
 export type CarrierEffect = 'open' | 'send' | 'take-back';
 
 type Step = readonly [Carrier<unknown>['is'], CarrierEffect?];
@@ -45,22 +45,22 @@ export function step<S>(
   return [is === 'none' ? { is } : { is, stream }, ...effect];
 }
 
-/** Limit of the time in which the ledger gets ready. */
+/** The time in which the ledger must become ready. */
 const LEDGER_MS = 10_000;
 
 export interface CarriersParts {
   readonly remote: string;
   readonly clock: ElapsedClock;
   readonly ledger: HostLedger;
-  /** The last carrier, if it has left unacknowledged stanzas. */
+  /** The last carrier, if stanzas of it are unacknowledged. */
   previous(): S2SStream | undefined;
-  /** The stream carries from now on. `acknowledged`: how many stanzas of the previous one its peer has after all. */
+  /** The stream carries from now on. `acknowledged`: the number of stanzas on the previous one that the peer has after all. */
   onReady(stream: S2SStream, acknowledged: number): void;
   /** A stream that has carried has ended. */
   onEnd(stream: S2SStream): void;
 }
 
-/** The streams that may carry the stanzas of one link, and the one that does. */
+/** The candidates for the carrier of one link, and the present carrier. */
 export class Carriers {
   readonly #parts: CarriersParts;
   /** Oldest first; each until it has ended. */
@@ -71,7 +71,7 @@ export class Carriers {
     this.#parts = parts;
   }
 
-  /** The stream that carries. */
+  /** The carrier; `undefined` while it is starting or leaving, or there is none. */
   get current(): S2SStream | undefined {
     return this.#carrier.is === 'carrying' ? this.#carrier.stream : undefined;
   }
@@ -81,7 +81,7 @@ export class Carriers {
     return this.#carrier.is === 'carrying' || this.#carrier.is === 'starting';
   }
 
-  /** Whether no stream may carry; false while one is leaving. */
+  /** Whether there is no candidate; a stream that is leaving counts as one. */
   get isEmpty(): boolean {
     return this.#candidates.size === 0;
   }
@@ -130,7 +130,10 @@ export class Carriers {
     if (answer !== 'wait') return this.#on('ready', stream);
     if (this.current === stream) return; // It was ready immediately.
     limit = clock.after(LEDGER_MS, () =>
-      stream.close(new StreamError('connection-timeout', 'Stream management did not get ready'), 'timeout'),
+      stream.close(
+        new StreamError('connection-timeout', 'Stream management was not negotiated in time'),
+        'timeout',
+      ),
     );
   }
 }

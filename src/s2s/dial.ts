@@ -16,10 +16,10 @@ import { connectTls } from '../net/tls.ts';
 import type { Clock } from '../util/clock.ts';
 import { BoundedMap } from '../util/flow/index.ts';
 
-/** Limit of one call: look-ups, connection attempts, and handshakes of direct TLS together. */
+/** The limit of one dial: look-ups, connection attempts and handshakes of direct TLS together. */
 const CONNECT_TIMEOUT_MS = 20_000;
 const HANDSHAKE_TIMEOUT_MS = 8_000;
-/** How long a target comes last after TLS with it has failed. */
+/** How long a target is tried last after TLS with it has failed. */
 const SUSPECT_MS = 10 * 60_000;
 const MAX_SUSPECTS = 1_000;
 
@@ -42,10 +42,10 @@ export function dialer(context: DialContext, certificates: CertificateStore, res
   const suspects = new Suspects(context.clock);
   const usesDane = context.config.core.dane !== 'never';
   const options = { ...context, resolver, certificates, suspects, usesDane };
-  return (remote, signal, local) => new Call(options, remote, local, signal).run();
+  return (remote, signal, local) => new DialAttempt(options, remote, local, signal).run();
 }
 
-interface CallOptions extends DialContext {
+interface DialOptions extends DialContext {
   resolver: Resolver;
   certificates: CertificateStore;
   suspects: Suspects;
@@ -53,8 +53,8 @@ interface CallOptions extends DialContext {
 }
 
 /**
- * Targets with which TLS has failed. STARTTLS fails only after the connection has been returned, so the next call begins
- * with another target.
+ * Targets with which TLS has failed. STARTTLS fails only after the connection has been returned, so only the next dial can
+ * begin with another target.
  */
 export class Suspects {
   readonly #clock: Clock;
@@ -80,15 +80,16 @@ function keyOf(remote: string, { host, port, directTls }: Target): string {
   return `${remote} ${host} ${port} ${directTls}`;
 }
 
-class Call {
-  readonly #options: CallOptions;
+/** One dial: tries the targets of a remote until one has a usable connection. */
+class DialAttempt {
+  readonly #options: DialOptions;
   readonly #remote: string;
   readonly #local: string;
   readonly #signal: AbortSignal;
   readonly #deadline: number;
   readonly #failures: string[] = [];
 
-  constructor(options: CallOptions, remote: string, local: string, signal: AbortSignal) {
+  constructor(options: DialOptions, remote: string, local: string, signal: AbortSignal) {
     this.#options = options;
     this.#remote = remote;
     this.#local = local;
@@ -96,7 +97,7 @@ class Call {
     this.#deadline = options.clock.elapsed() + CONNECT_TIMEOUT_MS;
   }
 
-  /** Tries the other targets after one that accepts connections but cannot be used. */
+  /** `connectTcp` skips targets that refuse connections; this loop skips those that accept one but fail at TLS. */
   async run(): Promise<Connection> {
     const { resolver, suspects, clock, config } = this.#options;
     const found = await this.#inTime(targetsFor(resolver, this.#remote, 'xmpp-server'));
@@ -129,7 +130,7 @@ class Call {
     return Math.max(0, this.#deadline - this.#options.clock.elapsed());
   }
 
-  /** Waits for a look-up. @throws NetError when the call's time is over or the call is given up; errors of the look-up */
+  /** Waits for a look-up. @throws NetError at the deadline or when the dial is aborted; errors of the look-up */
   #inTime<T>(lookup: Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const late = () =>
@@ -145,6 +146,7 @@ class Call {
     });
   }
 
+  /** Makes a connection of a TCP socket: looks up its TLSA records, and does the handshake of direct TLS. @throws NetError */
   async #use(socket: Socket, target: Target): Promise<Connection> {
     const { resolver, certificates, suspects, usesDane, clock, faults } = this.#options;
     const dane = usesDane ? await this.#inTime(daneEndpoint(resolver, this.#remote, target)) : undefined;

@@ -58,8 +58,9 @@ export class Link {
   readonly #unacknowledged: Unacknowledged;
   readonly #caller: Caller;
   #isClosing = false;
-  /** Called when nothing waits any more. While it is set, nothing waits for a second attempt. */
-  #onEmpty: (() => void) | undefined;
+  /** Set during `flush`: called when the queue is empty. Until `endFlush`, stanzas wait for one attempt only. */
+  #onFlushed: (() => void) | undefined;
+  /** Set by `shutdown`: called when all streams have ended. */
   #onIdle: (() => void) | undefined;
   /** The same function each time, so that a busy stream keeps one for this link. */
   readonly #goOn = () => this.#settle();
@@ -120,21 +121,23 @@ export class Link {
     return this.#shared.wants.nextTry(this.host.domain, this.remote);
   }
 
-  /** Nothing is under way, and nothing needs to be remembered. */
+  /** Whether the pool may forget this link without loss: it is forgettable, and its reachability says nothing. */
   get isIdle(): boolean {
     return this.isForgettable && !this.#reachability.mustRemember(this.#now);
   }
 
+  /** Whether the pool may forget this link when it has too many: it is unused, and has no stream in either direction. */
   get isForgettable(): boolean {
     return this.isUnused && this.streams.size === 0;
   }
 
+  /** Whether no stanza and no module waits for a stream, and no stream of ours or for our stanzas exists. */
   get isUnused(): boolean {
     const isAwaited = this.queued > 0 || this.#caller.isAwaited;
     return !isAwaited && this.outgoing === undefined && this.#carriers.isEmpty;
   }
 
-  /** Sends a stanza in its turn, or returns it to its sender. */
+  /** Sends a stanza behind those that wait, queues it, or returns it to its sender with an error. */
   send(stanza: Stanza, isOverhead: boolean): void {
     const refusal = refusalOf(this.host, this.remote);
     if (refusal) return this.#context.router.bounce(stanza, refusal);
@@ -202,20 +205,23 @@ export class Link {
     this.outgoing?.close(error);
   }
 
-  /** Sends what waits within one attempt, or returns it; calls back when nothing waits. Holds until `relax`. */
-  hurry(onEmpty: () => void): void {
+  /**
+   * Sends the waiting stanzas if one attempt succeeds, and returns them otherwise. Calls back when none waits. `endFlush` ends
+   * this state.
+   */
+  flush(onFlushed: () => void): void {
     this.#reachability.forgive();
-    this.#onEmpty = onEmpty;
+    this.#onFlushed = onFlushed;
     this.#settle();
   }
 
-  /** Returns what has not been sent by now. */
-  relax(): void {
-    this.#onEmpty = undefined;
+  /** Ends a `flush`: returns the stanzas that still wait. */
+  endFlush(): void {
+    this.#onFlushed = undefined;
     this.#returnAll(this.#queue.all(), this.#reachability.failure ?? new LinkError(STOPPING));
   }
 
-  /** Takes no more, and closes its streams in order once all that was sent has gone; resolves when they have ended. */
+  /** Accepts no more stanzas, sends those that wait, then closes its streams in order. Resolves when they have ended. */
   shutdown(): Promise<void> {
     this.#isClosing = true;
     this.#reachability.forgive();
@@ -225,7 +231,7 @@ export class Link {
     });
   }
 
-  /** Ends our stream immediately, and returns what waits. */
+  /** Ends our stream immediately, and returns the waiting stanzas. */
   abort(error: Error): void {
     this.#isClosing = true;
     this.outgoing?.close(error);
@@ -236,10 +242,12 @@ export class Link {
     return this.#context.clock.elapsed();
   }
 
-  /** Why the remote is not called now, for whatever purpose. */
+  /** The reason not to call the remote now, for any purpose. */
   get #unreachable(): Error | undefined {
     if (this.#isClosing) return new LinkError(STOPPING);
-    return this.#caller.isHeldBack ? new LinkError('too many servers are being called') : undefined;
+    return this.#caller.isHeldBack
+      ? new LinkError('too many calls to other servers are pending: try again later')
+      : undefined;
   }
 
   /** The error of stanzas that expired although no attempt has failed. */
@@ -249,27 +257,28 @@ export class Link {
     return new StanzaError('resource-constraint', { text });
   }
 
-  /** Why a stanza cannot even wait. */
+  /** The reason to return a stanza instead of queueing it. */
   get #obstacle(): Error | undefined {
     if (this.#isClosing) return this.#unreachable;
     if (this.outgoing?.isUsable || !this.#carriers.isEmpty) return undefined;
     const now = this.#now;
     const failure = this.#reachability.pausedFor(now);
-    const isHopeful = this.#reachability.mayWait(now) && !isPermanent(failure) && !this.#onEmpty;
+    const isHopeful = this.#reachability.mayWait(now) && !isPermanent(failure) && !this.#onFlushed;
     return isHopeful ? undefined : failure;
   }
 
-  /** Finds a stream for what waits. */
+  /** Call this after any change of the queue or the streams: chooses a carrier, calls the remote, reports an empty queue. */
   #settle(): void {
     this.#carriers.choose();
     const { carrier } = this;
     if (carrier && this.queued > 0 && !this.#queue.isDraining) this.#drain(carrier);
     const isStreamNeeded = this.queued > 0 && !this.#carriers.isServing;
     if (isStreamNeeded || this.#caller.isAwaited) this.#caller.demand();
-    if (this.queued === 0) this.#onEmpty?.();
+    if (this.queued === 0) this.#onFlushed?.();
     if (this.#isClosing) this.#leave();
   }
 
+  /** The carrier is ready: sends the waiting stanzas, without those that the remote has acknowledged after all. */
   #begin(stream: S2SStream, acknowledged: number): void {
     this.#queue.drop(this.#unacknowledged.acknowledge(acknowledged));
     this.lastError = undefined;
@@ -291,7 +300,7 @@ export class Link {
     );
   }
 
-  /** A stream that has carried has ended. */
+  /** The carrier has ended: queues its unacknowledged stanzas first, and returns those that were resent too often. */
   #takeBack(stream: S2SStream): void {
     const { all, again, tooOften } = this.#unacknowledged.take(stream);
     const now = this.#now;
@@ -301,6 +310,7 @@ export class Link {
     this.#returnAll(tooOften, new LinkError('the link broke'));
   }
 
+  /** A call has ended: records a failure, and returns the waiting stanzas if there is no hope. */
   #onEnd({ outgoing: { stream, isGivenUp }, error, outcome }: CallEnd): void {
     const reason = error ?? new LinkError('the stream was closed');
     if (error && !isGivenUp && outcome !== 'replaced')
@@ -308,7 +318,7 @@ export class Link {
     if (stream) this.#shared.ended(stream);
     if (outcome === 'replaced' || outcome === 'closed') return;
     if (outcome === 'failed' && !isGivenUp) this.#failed(reason);
-    const isLast = this.#isClosing || this.#onEmpty !== undefined;
+    const isLast = this.#isClosing || this.#onFlushed !== undefined;
     const isHopeless = isPermanent(reason) || isLast || !this.#reachability.mayWait(this.#now);
     if (isHopeless && !this.#carriers.isServing) this.#giveUp(reason);
     this.#settle();
@@ -321,7 +331,7 @@ export class Link {
     host.hooks.notify('link-fail', { remote, permanent: isPermanent(error), error });
   }
 
-  /** The server stops: closes what has nothing to send any more. */
+  /** The server stops: once the queue is empty, closes the streams; reports when all have ended. */
   #leave(): void {
     if (this.queued > 0) return;
     this.#carriers.close();

@@ -19,9 +19,9 @@ import { Wants } from './wants.ts';
 
 export type LinkPoolContext = IncomingContext & OutgoingContext;
 
-/** Idle links are forgotten each time after this number of new links. */
+/** Idle links are forgotten after each such number of new links. */
 const LINKS_BEFORE_SWEEP = 256;
-/** The number of unused links that are kept. */
+/** The most links of one host before unused ones are forgotten too. */
 const MAX_LINKS = 4_096;
 /** When there are too many links, those of a registered domain with more than this are forgotten first. */
 const MAX_LINKS_OF_SITE = 64;
@@ -29,7 +29,7 @@ const MAX_LINKS_OF_SITE = 64;
 /** Calls under way. The share of one account is 50, so that it cannot block others. */
 const MAX_CALLS = 1_000;
 
-/** When the server stops, how long it waits for a remote that has sent nothing yet. */
+/** The time that the stopping server waits for a remote that has not answered our call. */
 const SILENCE_MS = 2_000;
 
 export class LinkPool implements RemoteSender {
@@ -137,18 +137,18 @@ export class LinkPool implements RemoteSender {
   }
 
   /**
-   * Sends waiting stanzas as long as `within` waits, and returns the rest to their senders. Called before the streams of
-   * clients are closed, so that clients still receive the errors.
+   * Sends the waiting stanzas, and returns to their senders those that were not sent in time. `within` limits the time: it
+   * settles when the promise does, or earlier. Called before the streams of clients close, so that clients receive the errors.
    */
-  async hurry(within: (step: Promise<unknown>) => Promise<unknown>): Promise<void> {
+  async flush(within: (step: Promise<unknown>) => Promise<unknown>): Promise<void> {
     const links = this.#all().filter(({ queued }) => queued > 0);
-    await within(Promise.all(links.map((link) => new Promise<void>((resolve) => link.hurry(resolve)))));
-    for (const link of links) link.relax();
+    await within(Promise.all(links.map((link) => new Promise<void>((resolve) => link.flush(resolve)))));
+    for (const link of links) link.endFlush();
   }
 
   /**
-   * Accepts no more streams, and closes all in order, outgoing ones when nothing waits for them any more. Resolves once
-   * each peer has closed its side, or its time for that is over.
+   * Accepts no more streams, and closes all in order; streams that carry our stanzas close when their queue is empty. Resolves
+   * once each peer has closed its side, or the time limit for that has passed.
    */
   async close(): Promise<void> {
     this.#isClosing = true;

@@ -21,11 +21,11 @@ import { DEFAULT_LIMITS } from '../xml/limits.ts';
 import { NS } from '../xml/namespaces.ts';
 import type { DaneLookup } from './dane-lookup.ts';
 import { HostLedger } from './ledger.ts';
+import { passOut } from './outbound.ts';
 import { StreamOutput } from './output.ts';
 import { isServerPing } from './overhead.ts';
 import { PeerIdentity } from './peer-identity.ts';
 import { type PeerContext, Policy, refusalOf } from './policy.ts';
-import { passOut } from './wire.ts';
 
 export type Direction = 'in' | 'out';
 
@@ -49,7 +49,7 @@ export class S2SStream implements Contract {
   readonly remotes: ReadonlySet<string>;
   /** The remotes of each of our hosts, that of the stream first (XEP-0220 §2.2.1). */
   readonly #remotesOf: Map<LocalHost, Set<string>>;
-  /** The remotes of which SASL EXTERNAL has authenticated one side. The others used dialback. */
+  /** The remotes that authenticated us, or that we authenticated, by SASL EXTERNAL. All others used dialback. */
   readonly #byCertificate = new Set<string>();
   readonly #identity: PeerIdentity;
   /** TLS began before the stream (XEP-0368). */
@@ -65,6 +65,7 @@ export class S2SStream implements Contract {
   peerFeatures: Element | undefined;
   /** Called when `remote` has been authenticated for `local`. */
   onAuthenticated: ((remote: string, local: string) => void) | undefined;
+  /** Stanzas that modules have seen but that were not written; see `carry`. */
   readonly #unwritten: Stanza[] = [];
   #isBidirectional = false;
   readonly #work: StanzaWork;
@@ -203,7 +204,7 @@ export class S2SStream implements Contract {
     this.#isBidirectional = true;
   }
 
-  /** Forgets what was negotiated before TLS (RFC 6120 §5.4.3.3). */
+  /** Call this when TLS starts: forgets the features negotiated before it (RFC 6120 §5.4.3.3). */
   secured(): void {
     this.#isBidirectional = false;
   }

@@ -1,4 +1,4 @@
-// The stanzas that a stream leaves when it ends: the remote has not acknowledged them. Counts how often each was sent again.
+// The stanzas that the remote has not acknowledged when the carrier ends, and how often each was sent again.
 
 import type { LocalHost } from '../core/host.ts';
 import type { Router } from '../core/router.ts';
@@ -7,7 +7,7 @@ import { LazyElement } from '../xml/lazy.ts';
 import type { HostLedger } from './ledger.ts';
 import type { S2SStream } from './stream.ts';
 
-/** A stanza that was under way on more streams than this, all of which broke, may be what breaks them. */
+/** A stanza is resent at most this often. If every stream with it broke, the stanza itself may be the cause. */
 const MAX_RESENDS = 3;
 
 /** Memory of the unacknowledged stanzas of all streams and hosts. */
@@ -41,14 +41,14 @@ export class Unacknowledged {
     return this.#stream;
   }
 
-  /** Whether a stanza must still be sent or returned. The remote may have it, if it was on a stream that broke. */
+  /** Whether a stanza must still be sent or returned. False for one that the remote turns out to have from a broken stream. */
   isWanted(stanza: Stanza): boolean {
     return !this.#resends.has(stanza) || !this.#isNeedless(stanza);
   }
 
   /**
-   * Takes over, as text, the stanzas that an ended stream has left. `again` are to be sent again; `tooOften` were sent again
-   * too often; `all` are both.
+   * Takes over the unacknowledged stanzas of an ended stream, as text. `again`: to be sent again. `tooOften`: resent
+   * `MAX_RESENDS` times already, to be returned. `all`: both.
    */
   take(stream: S2SStream): Taken {
     const unwritten = stream.takeUnwritten();
@@ -68,7 +68,7 @@ export class Unacknowledged {
     return { all, again: again.filter((stanza) => this.isWanted(stanza)), tooOften };
   }
 
-  /** Forgets all of them. Returns the first `count`, which the remote has after all. */
+  /** Returns the first `count` stanzas, which the remote has after all, and forgets all. */
   acknowledge(count: number): ReadonlySet<Stanza> {
     const acknowledged = new Set(this.#stanzas.slice(0, count));
     this.clear();
@@ -91,7 +91,7 @@ export class Unacknowledged {
   }
 }
 
-/** The ledger may have done so already. */
+/** The stanza as text, without a copy if the ledger has converted it already. */
 function lazy(stanza: Stanza): Stanza {
   return stanza instanceof LazyElement ? stanza : new LazyElement(stanza.flattened);
 }

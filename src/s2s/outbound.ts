@@ -1,4 +1,4 @@
-// Passes each element to modules and the ledger before it is written to an authenticated stream.
+// Passes each element to the event `s2s-out` and to the ledger before it is written to an authenticated stream.
 
 import type { S2SStream } from '../api/session.ts';
 import { unwrap } from '../core/hooks.ts';
@@ -9,17 +9,17 @@ import type { Element } from '../xml/element.ts';
 import { StanzaError, StreamError } from '../xml/errors.ts';
 import type { HostLedger } from './ledger.ts';
 
-export interface WireContext {
+export interface OutboundContext {
   readonly host: LocalHost;
   readonly ledger: HostLedger;
   readonly router: Router;
 }
 
 /**
- * Returns the element as the handlers of `s2s-out` leave it; the ledger has counted it if it is a stanza. `undefined`:
- * nothing is to be written. A stanza that a handler or the ledger refuses returns to its sender.
+ * Returns the element to write, possibly changed by handlers of `s2s-out`; the ledger has counted it if it is a stanza.
+ * `undefined`: write nothing. If a handler or the ledger refuses a stanza, its sender gets the error.
  */
-export function passOut(context: WireContext, stream: S2SStream, element: Element): Element | undefined {
+export function passOut(context: OutboundContext, stream: S2SStream, element: Element): Element | undefined {
   const { host, ledger, router } = context;
   const event = { session: stream, element };
   try {
@@ -27,14 +27,14 @@ export function passOut(context: WireContext, stream: S2SStream, element: Elemen
     const isRefused = isStanza(event.element) && ledger.sent(stream, event.element) === 'refused';
     return isRefused ? undefined : event.element;
   } catch (thrown) {
-    const refusal = refusalOf(context, stream, thrown);
+    const refusal = refusalFor(context, stream, thrown);
     if (isStanza(element)) router.bounce(element, refusal);
     return undefined;
   }
 }
 
 /** The error for the sender. A StreamError also ends the stream. */
-function refusalOf({ host }: WireContext, stream: S2SStream, thrown: unknown): StanzaError {
+function refusalFor({ host }: OutboundContext, stream: S2SStream, thrown: unknown): StanzaError {
   const { error, owner } = unwrap(thrown, 's2s');
   if (error instanceof StanzaError) return error;
   if (error instanceof StreamError) {

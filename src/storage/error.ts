@@ -1,4 +1,4 @@
-// What goes wrong in storage. Peers see `item-not-found`, `resource-constraint` or `internal-server-error`.
+// The errors of storage. Peers see only `item-not-found`, `resource-constraint` or `internal-server-error`.
 
 import { OperatorError } from '../util/operator-error.ts';
 
@@ -17,7 +17,7 @@ export type StorageCondition =
   | 'closed'
   /** A table was asked for an owner whose rows are not in memory: a mistake of the module. */
   | 'not-loaded'
-  /** Locked, unreadable, …: the cause tells. */
+  /** Any other failure, such as a locked or unreadable file; see `cause`. */
   | 'failed';
 
 export interface StorageErrorDetails {
@@ -55,7 +55,7 @@ export class StorageError extends OperatorError {
   }
 }
 
-/** A change reads first, so it takes longer than the tick in which the writes of a batch are collected. */
+/** A change must read first, but the writes of a batch are collected in one tick. */
 export function inBatch(driver: string): StorageError {
   return new StorageError('failed', 'A change cannot be part of a batch', { driver });
 }

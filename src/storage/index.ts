@@ -1,4 +1,4 @@
-// The way into storage: a driver for the whole server, and the stores of one host on it.
+// Opens the storage: one driver for the server, and the stores of each host on it.
 
 import type { Clock } from '../util/clock.ts';
 import type { Faults } from '../util/faults.ts';
@@ -38,18 +38,20 @@ export async function openStorage({ driver, dataPath, ...options }: StorageOptio
   return SqliteStorage.open(dataPath, options);
 }
 
-interface Driven {
+/** The state that all stores on one driver share. */
+interface SharedState {
+  /** By domain. */
   readonly hosts: Map<string, Stores>;
   readonly batches: TableBatches;
 }
 
-const DRIVEN = new WeakMap<StorageDriver, Driven>();
+const SHARED = new WeakMap<StorageDriver, SharedState>();
 
 /** The stores of a host: one object per driver and host, since tables are shared. */
 export function storesFor(driver: StorageDriver, host: string): Stores {
-  const driven = DRIVEN.get(driver) ?? { hosts: new Map(), batches: { current: undefined } };
-  DRIVEN.set(driver, driven);
-  const { hosts, batches } = driven;
+  const state = SHARED.get(driver) ?? { hosts: new Map(), batches: { current: undefined } };
+  SHARED.set(driver, state);
+  const { hosts, batches } = state;
   const stores = hosts.get(host) ?? new HostStores(driver, host, batches);
   hosts.set(host, stores);
   return stores;
@@ -75,21 +77,22 @@ class HostStores implements Stores {
   // The caller declares the type of the values: the same module has stored them.
 
   keyval<V>(name: string, options: StoreOptions = {}): KeyvalStore<V> {
-    this.#assertAsBefore('keyval', name, options);
+    this.#checkShared('keyval', name, options);
     return this.#driver.keyval(this.#host, name, options) as KeyvalStore<V>;
   }
 
   map<V>(name: string, options: StoreOptions = {}): MapStore<V> {
-    this.#assertAsBefore('map', name, options);
+    this.#checkShared('map', name, options);
     return this.#driver.map(this.#host, name, options) as MapStore<V>;
   }
 
   archive(name: string, options: StoreOptions = {}): ArchiveStore {
-    this.#assertAsBefore('archive', name, options);
+    this.#checkShared('archive', name, options);
     return this.#driver.archive(this.#host, name, options);
   }
 
-  #assertAsBefore(kind: string, name: string, { shared = false }: StoreOptions): void {
+  /** @throws Error if the store was opened with another `shared` before, which would decide whether `purge` empties it */
+  #checkShared(kind: string, name: string, { shared = false }: StoreOptions): void {
     const key = `${kind} ${name}`;
     const before = this.#shared.get(key) ?? shared;
     this.#shared.set(key, before);
@@ -103,7 +106,7 @@ class HostStores implements Stores {
     if (!table) {
       table = openTable(store, this.#batches, options.shared ? undefined : this.#owners);
       this.#tables.set(name, table);
-      table.catch(() => this.#tables.delete(name)); // The next one to ask tries again.
+      table.catch(() => this.#tables.delete(name)); // The next call tries again.
     }
     return (await table) as MemoryTable<V>;
   }
@@ -130,7 +133,7 @@ class HostStores implements Stores {
   async batch(write: () => void): Promise<void> {
     if (this.#batches.current) return write();
     const { promise: outcome, resolve, reject } = Promise.withResolvers<void>();
-    outcome.catch(() => {}); // Perhaps no table follows.
+    outcome.catch(() => {}); // If no table awaits it, its rejection would be unhandled.
     const followers: Promise<void>[] = [];
     this.#batches.current = { outcome, followers };
     const written = this.#driver.batch(write);

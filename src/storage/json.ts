@@ -1,6 +1,6 @@
-// Values as the stores keep them: JSON text, so that nothing is shared with the caller.
+// Converts values to JSON text and back. Stores keep text, so that they share no object with the caller.
 
-/** @throws TypeError for what JSON cannot hold (undefined, functions, cycles, bigints). */
+/** @throws TypeError for a value without a JSON form (undefined, functions, cycles, bigints) */
 export function encode(value: unknown): string {
   const text: string | undefined = JSON.stringify(value);
   if (text === undefined) throw new TypeError('A stored value must be JSON');

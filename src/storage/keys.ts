@@ -1,4 +1,4 @@
-// What a key of a store may be.
+// The rule for keys of stores.
 
 /**
  * Checks the first or second key of a row. PostgreSQL has no NUL in texts, and SQLite's functions stop at it.

@@ -1,16 +1,15 @@
-// The storage contracts: Stores for modules, StorageDriver for drivers. Re-exported by api.
+// The interfaces of storage: `Stores` for modules (re-exported by api), `StorageDriver` for drivers.
 //
-// Values are plain JSON and are copied: a value may be changed after it was stored, and a value that was read belongs to the
-// caller. A read sees every write that was issued before it on the same driver, committed or not. A write resolves
-// once it is committed. A rejected write has not happened, unless the writing thread ended during it (the cause has the
-// code WRITER_GONE): then it may have.
-
-// A key with U+0000 is refused with a TypeError.
+// - Values are JSON and are copied: the caller may change a value after storing it, and owns a value that it has read.
+// - A read sees every write that was issued before it on the same driver, committed or not.
+// - A write resolves once it is committed. A rejected write has not happened, unless the writing thread ended during it (the
+//   cause has the code WRITER_GONE): then it may have happened.
+// - A key with U+0000 is refused with a TypeError.
 
 export interface StoreOptions {
   /**
-   * The first key is no owner (a user, a room, a node) but something else, such as the token of an invitation. `purge`
-   * leaves such a store alone, and its table is always in memory.
+   * Set if the first key is not an owner (a user, a room, a node) but, for example, the token of an invitation. `purge` does
+   * not change such a store, and its table is always in memory.
    */
   readonly shared?: boolean;
 }
@@ -25,10 +24,9 @@ export interface KeyvalStore<V> {
   /** All owners with their values, read in pages. A value that changes meanwhile may be the old or the new one. */
   entries(): AsyncIterable<readonly [owner: string, value: V]>;
   /**
-   * Reads, changes and writes one value, with no other write to it in between. `edit` owns what it is given, and is
-   * synchronous; `undefined` stands for no value, before and after. Resolves when committed. Not part of a batch: there it
-   * fails the batch.
-   * @throws StorageError; what `edit` throws, and then nothing is written
+   * Reads, changes and writes one value, without another write to it in between. `edit` is synchronous and owns its argument;
+   * `undefined` means no value, as argument and as result. Resolves when committed. Inside a batch, it makes the batch fail.
+   * @throws StorageError; the exception of `edit`, and then nothing is written
    */
   change(owner: string, edit: (value: V | undefined) => V | undefined): Promise<void>;
 }
@@ -50,7 +48,9 @@ export interface ArchiveEntry {
   readonly id: string;
   /** Milliseconds since 1970. Never less than that of an earlier entry: pages by id (XEP-0059) depend on it. */
   readonly at: number;
+  /** The other party; queries select by it. The module decides which form of the address it stores. */
   readonly with: string;
+  /** The stanza as text. */
   readonly xml: string;
 }
 
@@ -101,7 +101,7 @@ export interface ArchiveStore {
  * awaits `Stores.ready` first. A value read from it is shared and must not be edited: `set` a changed copy.
  */
 export interface Table<V> extends Iterable<[owner: string, value: V]> {
-  /** @throws StorageError 'not-loaded' when the owner is not in memory: an empty answer would be a wrong one */
+  /** @throws StorageError 'not-loaded' when the owner is not in memory: `undefined` would mean that it has no value */
   get(owner: string): V | undefined;
   /**
    * Changes memory immediately; resolves when committed. When it rejects, memory has the value of the driver.
@@ -150,7 +150,7 @@ export interface Stores {
   ready(owner: string): true | Promise<void>;
   /** Keeps an owner in memory until the returned function is called. `undefined`: owners never leave it. */
   hold(owner: string): (() => void) | undefined;
-  /** Removes all that an owner has in the stores and tables of this host, but for shared ones, in one transaction. */
+  /** Removes all data of an owner in the stores and tables of this host, except shared ones, in one transaction. */
   purge(owner: string): Promise<void>;
   /**
    * Commits all writes that `write` issues, in stores and tables of any host, together or not at all: at most 1,000 writes
@@ -161,7 +161,7 @@ export interface Stores {
   batch(write: () => void): Promise<void>;
 }
 
-/** What a driver implements (memory, sqlite, later postgres): the three stores and the whole-owner purge. */
+/** The interface of a driver (memory, sqlite): the three kinds of stores, batches, and the removal of an owner. */
 export interface StorageDriver {
   readonly name: string;
   /** Bytes of writes not yet committed, for backpressure. Beyond `maxQueuedBytes` writes are refused. */
@@ -173,11 +173,11 @@ export interface StorageDriver {
   /** Absent from a driver whose tables are loaded whole: then all owners are always in memory. */
   ownerLoader?(host: string): OwnerLoader;
   /**
-   * Removes what an owner has in every store of the host that is not shared, in one transaction. `Stores.purge` minds the
-   * tables too.
+   * Removes all data of an owner in the host's stores, except shared ones, in one transaction. Call `Stores.purge`, which
+   * also updates the tables in memory.
    */
   purge(host: string, owner: string): Promise<void>;
-  /** See `Stores.batch`. Tables follow by themselves. */
+  /** See `Stores.batch`, which also updates the tables in memory. */
   batch(write: () => void): Promise<void>;
   /** Commits queued writes, then closes. Idempotent; every later call is refused with 'closed'. */
   close(): Promise<void>;

@@ -1,7 +1,7 @@
 // A keyval store in memory, so that routing can read without waiting.
 //
-// With a driver that has no owner loader, an opened table holds all its owners: right for a small site. Another process
-// that writes to the same store is not noticed: the command line goes through the admin socket while the server runs.
+// With a driver that has no owner loader, an opened table holds all its owners, which suits a small site. A table does not
+// notice writes of another process, so the command line uses the admin socket while the server runs.
 
 import { StorageError } from './error.ts';
 import type { KeyvalStore, OwnerLoader, OwnerRows, Table } from './stores.ts';
@@ -19,7 +19,10 @@ export async function openTable<V>(
   return table;
 }
 
-/** The batch in which tables write at the moment, if any. */
+/**
+ * The batch that is collecting writes, if any. A table write in it waits for `outcome` and adds itself to `followers`, for
+ * which the batch waits in turn: so memory is consistent when the batch resolves.
+ */
 export interface TableBatches {
   current: { readonly outcome: Promise<void>; readonly followers: Promise<void>[] } | undefined;
 }
@@ -34,7 +37,7 @@ export class MemoryTable<V> implements Table<V>, OwnerRows {
   /** With a loader: the owners in memory, with or without a row. */
   readonly #loaded = new Set<string>();
 
-  /** Owns `rows` from here on. */
+  /** Takes over `rows`; the caller must not change it any more. */
   constructor(store: KeyvalStore<V>, rows: Map<string, V>, batches: TableBatches, loader?: OwnerLoader) {
     this.#store = store;
     this.#rows = rows;
@@ -59,7 +62,7 @@ export class MemoryTable<V> implements Table<V>, OwnerRows {
     await this.#follow(owner, this.#store.delete(owner));
   }
 
-  /** The owner's row is being removed by `removal`, with whatever else the owner has. */
+  /** Removes the owner's row from memory while `removal` deletes all data of the owner on disk. */
   async forget(owner: string, removal: Promise<void>): Promise<void> {
     this.#rows.delete(owner);
     await this.#follow(owner, removal);
@@ -93,7 +96,7 @@ export class MemoryTable<V> implements Table<V>, OwnerRows {
   #follow(owner: string, write: Promise<void>): Promise<void> {
     const batch = this.#batches.current;
     if (!batch) return this.#settle(owner, write);
-    // The batch decides, and it alone tells of a failure.
+    // The outcome of the batch decides, and only the promise of the batch rejects.
     const follower = this.#settle(owner, batch.outcome).catch(() => {});
     batch.followers.push(follower);
     return follower;
@@ -113,7 +116,7 @@ export class MemoryTable<V> implements Table<V>, OwnerRows {
     }
   }
 
-  /** After a failed write memory follows the driver again, unless a newer write has decided since. */
+  /** After a failed write, reloads the row from the driver, unless a newer write has replaced it. */
   async #restore(owner: string, failed: Promise<void>): Promise<void> {
     if (this.#writes.get(owner) !== failed) return;
     const value = await this.#store.get(owner).catch(() => this.#rows.get(owner));

@@ -1,5 +1,5 @@
-// Storage that forgets: for tests, and for hosts whose data may vanish with the process.
-// Every call takes effect before it returns, so a read always sees the writes before it.
+// The driver `memory`: for tests, and for servers whose data may be lost at exit. Every call takes effect before it returns,
+// so a read sees all earlier writes.
 
 import { inBatch, StorageError } from '../error.ts';
 import { decode, encode } from '../json.ts';
@@ -19,19 +19,19 @@ import {
 
 const DRIVER = 'memory';
 
-/** What every store can do for the driver. */
+/** A store, as the driver uses it. */
 interface MemoryStore {
   readonly isShared: boolean;
-  /** Returns what undoes it. */
+  /** Removes the data of an owner. Returns the function that undoes this. */
   purge(owner: string): () => void;
 }
 
-/** What the driver does for every store. */
+/** The driver, as a store uses it. */
 interface Driver {
   readonly isBatching: boolean;
   /** @throws StorageError 'closed' */
   check(): void;
-  /** Runs a change, which returns what undoes it; `size` is asked for the limit of a batch. In bytes. */
+  /** Runs a change; `act` returns the function that undoes it. `size`: its bytes, for the limit of a batch. */
   change(size: () => number, act: () => () => void): Promise<void>;
 }
 
@@ -364,7 +364,7 @@ function compare(a: Row, b: Row): number {
   return a.entry.at - b.entry.at || a.sequence - b.sequence;
 }
 
-/** Sets an entry, or deletes it for `undefined`. Returns what undoes that. */
+/** Sets an entry; `undefined` deletes it. Returns the function that undoes this. */
 function replaceEntry<V>(map: Map<string, V>, key: string, value: V | undefined): () => void {
   const old = map.get(key);
   const put = (now: V | undefined): void => {
@@ -375,11 +375,12 @@ function replaceEntry<V>(map: Map<string, V>, key: string, value: V | undefined)
   return () => put(old);
 }
 
-/** Characters of a value as it is stored; 0 for one that cannot be. */
+/** The number of characters of a value as JSON; 0 for a value without a JSON form, which `encode` refuses. */
 function sizeOf(value: unknown): number {
   return JSON.stringify(value)?.length ?? 0;
 }
 
 function tooLarge(): StorageError {
-  return new StorageError('failed', 'The batch is too large', { driver: DRIVER });
+  const limit = `A batch has at most ${MAX_BATCH_WRITES} writes of ${MAX_BATCH_BYTES / 1024 / 1024} MiB`;
+  return new StorageError('failed', limit, { driver: DRIVER });
 }

@@ -28,12 +28,12 @@ export class SqliteBatch {
     return this.#settled.promise;
   }
 
-  /** Nothing of the batch is written. */
+  /** Makes the batch fail: none of its writes is committed. The first cause is reported. */
   fail(cause: unknown): void {
     this.#error ??= { cause };
   }
 
-  /** @throws what has failed first */
+  /** Pushes all writes as one operation. @throws the first cause of failure */
   async commit(push: (operation: Operation) => Promise<unknown>): Promise<void> {
     try {
       if (this.#error) throw this.#error.cause;

@@ -1,4 +1,4 @@
-// What SQLite's result codes mean to the server (https://sqlite.org/rescode.html).
+// Converts errors of SQLite to conditions of this server, by their result codes (https://sqlite.org/rescode.html).
 
 import { type StorageCondition, StorageError, type StorageErrorDetails } from '../error.ts';
 

@@ -1,10 +1,10 @@
-// What the main thread asks of the thread that writes, and the SQL both sides share.
+// The messages between the main thread and the writing thread, and the SQL that both use.
 
 import type { ArchiveEntry, ArchiveQuery } from '../stores.ts';
 
 export type StoreKind = 'keyval' | 'map' | 'archive';
 
-/** Which store of which host. */
+/** Identifies a store. */
 export interface StoreName {
   readonly host: string;
   readonly kind: StoreKind;
@@ -32,10 +32,10 @@ export type Operation =
   | SingleOperation
   | { readonly do: 'all'; readonly operations: readonly SingleOperation[] };
 
-/** What an operation weighs beside its texts. */
+/** The memory of an operation without its texts. */
 const OVERHEAD_BYTES = 256;
 
-/** Bytes of memory the operation holds, roughly: its texts, counted by character. */
+/** The approximate memory of an operation, in bytes: one for each character of its texts. */
 export function weigh(operation: Operation): number {
   if (operation.do === 'all') return operation.operations.reduce((sum, single) => sum + weigh(single), 0);
   const bytes = OVERHEAD_BYTES + operation.owner.length;
@@ -50,7 +50,7 @@ function lengthOf(texts: readonly string[]): number {
   return texts.reduce((sum, text) => sum + text.length, 0);
 }
 
-/** Rows changed; or why nothing happened. `unknown-entry`: `after` or `before` names none. */
+/** The number of changed rows, or the reason for no change. `unknown-entry`: `after` or `before` names no entry. */
 export type Outcome = number | 'unknown-entry' | { readonly failed: string; readonly code: string };
 
 export type ToWriter = { readonly batch: readonly Operation[] } | 'close';
@@ -60,15 +60,15 @@ export type FromWriter =
   | { readonly refused: string; readonly newer: boolean }
   | { readonly outcomes: readonly Outcome[] };
 
-/** What the worker starts with. */
+/** The data with which the writing thread starts. */
 export interface WriterData {
   readonly file: string;
 }
 
-/** Other processes write too (the command line, offline tools): how long to wait for their lock. */
+/** The time to wait for the lock of another process, such as the command line. */
 export const BUSY_TIMEOUT_MS = 10_000;
 
-/** The number of a store, from @host, @kind and @name. */
+/** SQL: the number of a store, from @host, @kind and @name. */
 export const STORE_ID = '(SELECT id FROM store WHERE host = @host AND kind = @kind AND name = @name)';
 
 /** A place in an owner's archive: rows are ordered by time, then by sequence. */
@@ -85,7 +85,7 @@ export interface ArchiveBounds {
   readonly before: Cursor | undefined;
 }
 
-/** Conditions on ids, `with` and time alone: what an archive page's `total` counts. */
+/** SQL: the conditions on ids, `with` and time, without the cursors. They select the entries that `total` counts. */
 export function filterSql({ query }: ArchiveBounds): string {
   const conditions = [`store = ${STORE_ID}`, 'owner = @owner'];
   if (query.ids !== undefined) conditions.push('id IN (SELECT value FROM json_each(@ids))');
@@ -95,7 +95,7 @@ export function filterSql({ query }: ArchiveBounds): string {
   return conditions.join(' AND ');
 }
 
-/** The filter narrowed to what lies between the cursors, ordered and limited to @limit rows. */
+/** SQL: the filter, restricted to the entries between the cursors, ordered, and limited to @limit rows. */
 export function rangeSql(bounds: ArchiveBounds): string {
   const conditions = [filterSql(bounds)];
   if (bounds.after) conditions.push('at >= @afterAt AND (at > @afterAt OR seq > @afterSeq)');
@@ -106,7 +106,7 @@ export function rangeSql(bounds: ArchiveBounds): string {
 
 export type Parameters = Record<string, string | number>;
 
-/** Everything that the two above may name. */
+/** The values of all parameters in `filterSql` and `rangeSql`. */
 export function parameters(
   store: StoreName,
   owner: string,

@@ -1,5 +1,5 @@
-// The queue in front of the writing thread. While the writer is busy the queue grows, and goes over as one message
-// when it is free: the slower the disk, the larger the commits, with no timer (natural group commit).
+// The queue of the writing thread. While the thread is busy, the queue grows; then it is sent as one message, which is one
+// commit. So a slower disk gets larger commits, without a timer.
 //
 //   push ──▶ queued ──(writer free)──▶ in flight ──(committed)──▶ waiter resolved
 //              ◀──────(thread ended)───────┘
@@ -26,7 +26,7 @@ export interface QueueOptions extends ThreadOptions {
 interface Waiting {
   readonly operation: Operation;
   readonly bytes: number;
-  /** It was in flight when a thread ended. */
+  /** Whether it was in flight when a thread ended. Then it is repeated in a batch of its own. */
   wasLost: boolean;
   resolve(changes: number): void;
   reject(error: StorageError): void;
@@ -42,12 +42,14 @@ export class WriteQueue {
   /** The last write of each (host, owner) that has not settled. */
   readonly #last = new Map<string, Promise<unknown>>();
   #lastOfAll: Promise<unknown> | undefined;
-  /** Why writes are refused, for now or after `close`. */
+  /** The error for new writes: while no thread can be started, and after `close`. */
   #obstacle: StorageError | undefined;
   #closing: Promise<void> | undefined;
-  /** A thread runs and takes batches. */
+  /** Whether a thread runs and accepts batches. */
   #isUp = false;
+  /** Whether any thread has run: the first failure is reported by `open`, not as a fault. */
   #wasUp = false;
+  /** Set by `close`: called when no write is queued or in flight. */
   #drained: (() => void) | undefined;
 
   private constructor(options: QueueOptions) {
@@ -98,7 +100,7 @@ export class WriteQueue {
     });
     this.#bytes += bytes;
     this.#remember(operation, written);
-    // The end of the tick: what one stanza causes to be written is one commit.
+    // At the end of the tick, so that all writes of one stanza are one commit.
     if (this.#queued.length === 1) queueMicrotask(() => this.#dispatch());
     return written;
   }
@@ -138,7 +140,11 @@ export class WriteQueue {
       return new StorageError(condition, message, { ...details, cause });
     }
     if (this.#bytes + bytes <= this.maxBytes) return undefined;
-    return new StorageError('resource-constraint', 'Too much is waiting to be written', details);
+    return new StorageError(
+      'resource-constraint',
+      'Too many writes are waiting: the disk is too slow',
+      details,
+    );
   }
 
   #remember(operation: Operation, written: Promise<number>): void {
@@ -199,7 +205,10 @@ export class WriteQueue {
     reject(failureOf(cause, 'Not written', details));
   }
 
-  /** The thread is gone. What was in flight may or may not be on the disk; everything else is not. */
+  /**
+   * The thread has ended. Writes in flight may or may not be on disk, so they are repeated. A write fails if it cannot be
+   * repeated, or has ended a thread while alone in its batch.
+   */
   #takeBack(why: Error): void {
     this.#isUp = false;
     const lost = this.#inFlight;
@@ -232,7 +241,7 @@ function gone({ message }: Error): Outcome {
   return { failed: `the writing thread ended: ${message}`, code: 'WRITER_GONE' };
 }
 
-/** Removing the first n entries twice removes 2n entries; a cursor's entry may be gone the second time. */
+/** False for a removal of n entries, which would remove 2n if it ran twice, and for one by a cursor, which may be gone. */
 function isRepeatable(operation: Operation): boolean {
   return singles(operation).every((single) => {
     if (single.do !== 'prune') return true;

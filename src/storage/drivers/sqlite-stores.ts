@@ -1,4 +1,4 @@
-// The three stores on SQLite. Each call is one operation for the writer or one read of this thread.
+// The three stores on SQLite. A call is one operation of the writing thread, or one read on the main thread.
 
 import type Database from 'better-sqlite3';
 import { StorageError } from '../error.ts';
@@ -57,7 +57,7 @@ export interface PagedSql {
   readonly next: string;
 }
 
-/** `columns`: the rest of the primary key, whose order the pages follow. */
+/** Builds the SQL of a paged read. `columns`: the columns of the primary key after `store`, which order the pages. */
 function pages(select: string, columns: string): PagedSql {
   const end = `ORDER BY ${columns} LIMIT @limit`;
   const first = `${select} WHERE store = ${STORE_ID}`;

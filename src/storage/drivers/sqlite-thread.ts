@@ -1,5 +1,4 @@
-// The writing thread, seen from the main thread. Restarts the thread when it ends unasked: out of memory, or by an
-// exception of ours.
+// Controls the writing thread from the main thread. Restarts it when it ends unexpectedly: out of memory, or by an exception.
 //
 //             ┌────────────────── ended ◀──────────────────┐
 //             ▼                                            │
@@ -30,7 +29,7 @@ export interface ThreadEvents {
   ready(): void;
   /** The outcomes of the batch that was posted last. */
   answered(outcomes: readonly Outcome[]): void;
-  /** The thread has ended unasked. The unanswered batch may or may not be on disk. */
+  /** The thread has ended unexpectedly. The unanswered batch may or may not be on disk. */
   ended(why: Error): void;
   /** No thread can be started for now; the next attempt follows after a pause. */
   refused(why: StorageError): void;

@@ -29,7 +29,7 @@ const JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024;
 const WAL_ATTEMPTS = 50;
 const WAL_PAUSE_MS = 20;
 
-/** Errors of the whole database: trying the operations one by one would only take longer to fail. */
+/** Errors of the whole database. After these the operations are not tried one by one, since all would fail. */
 const HOPELESS = /^SQLITE_(BUSY|LOCKED|READONLY|CORRUPT|NOTADB|CANTOPEN|IOERR)/;
 
 class NewerDatabase extends Error {}
@@ -55,8 +55,9 @@ function open(file: string): Database.Database {
 }
 
 /**
- * Of two that do this to a new database at the same moment, SQLite tells one without any wait that it is busy, as they
- * would wait for each other; once the other is done, there is nothing left to do.
+ * Switches to the write-ahead log. If two processes do this to a new database simultaneously, SQLite reports SQLITE_BUSY to
+ * one of them immediately, without the usual wait, because of a possible deadlock. So this tries again; the switch is
+ * permanent, so the second attempt finds it done.
  */
 function useWriteAheadLog(db: Database.Database): void {
   for (let attempt = 1; ; attempt++) {
@@ -95,7 +96,7 @@ class Writer {
     this.#db = db;
   }
 
-  /** All in one transaction; when that fails, each in its own, so that one bad operation fails alone. */
+  /** Runs all operations in one transaction. If that fails, runs each in its own, so that an invalid one fails alone. */
   run(batch: readonly Operation[]): Outcome[] {
     try {
       return this.#transact(batch);
@@ -127,7 +128,7 @@ class Writer {
     if (operation.do === 'all') return this.#applyAll(operation.operations);
     if (operation.do === 'purge') return this.#purge(operation.host, operation.owner);
     const { in: store, owner } = operation;
-    this.#know(store);
+    this.#number(store);
     const row = { ...storeParameters(store), owner };
     switch (operation.do) {
       case 'set':
@@ -177,10 +178,11 @@ class Writer {
     return row ?? 'unknown-entry';
   }
 
-  #know(store: StoreName): void {
+  /** Gives a store its number, which all other statements look up. */
+  #number(store: StoreName): void {
     const key = JSON.stringify(storeParameters(store));
     if (this.#stores.has(key)) return;
-    this.#write(KNOW, { ...storeParameters(store), shared: store.isShared ? 1 : 0 });
+    this.#write(NUMBER, { ...storeParameters(store), shared: store.isShared ? 1 : 0 });
     this.#stores.add(key);
   }
 
@@ -188,7 +190,7 @@ class Writer {
     return this.#statement(sql).run(row).changes;
   }
 
-  /** Kept: the number of different texts is small and fixed. */
+  /** Prepares a statement once. The number of different texts is small. */
   #statement(sql: string): Database.Statement {
     const kept = this.#statements.get(sql);
     if (kept) return kept;
@@ -198,7 +200,7 @@ class Writer {
   }
 }
 
-const KNOW = `INSERT INTO store (host, kind, name, shared) VALUES (@host, @kind, @name, @shared)
+const NUMBER = `INSERT INTO store (host, kind, name, shared) VALUES (@host, @kind, @name, @shared)
   ON CONFLICT DO UPDATE SET shared = excluded.shared WHERE shared <> excluded.shared`;
 const SET = `INSERT INTO keyval (store, owner, value) VALUES (${STORE_ID}, @owner, @value)
   ON CONFLICT DO UPDATE SET value = excluded.value`;
@@ -219,7 +221,7 @@ function failureOf(error: unknown): { failed: string; code: string } {
   return { failed: message ?? String(error), code: code ?? '' };
 }
 
-/** Serves the queue on the other side of `port` until it says 'close'. */
+/** Opens the database, then writes the batches that arrive on `port`, until the message 'close'. */
 function serve({ file }: WriterData, port: NonNullable<typeof parentPort>): void {
   const answer = (message: FromWriter) => port.postMessage(message);
   let db: Database.Database;

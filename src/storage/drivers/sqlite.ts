@@ -24,7 +24,7 @@ import { type PagedSql, SqliteArchive, SqliteKeyval, SqliteMap } from './sqlite-
 
 const DRIVER = 'sqlite';
 const FILE_NAME = 'enjamb.sqlite';
-/** SQLite's own words for one that it may not open name no file. */
+/** Checked before SQLite opens them, because its error for one without permission names no file. */
 const SIDE_FILES = ['-wal', '-shm'];
 const MAX_QUEUED_BYTES = 32 * 1024 * 1024;
 
@@ -63,7 +63,7 @@ export class SqliteStorage implements StorageDriver {
   readonly #queue: WriteQueue;
   readonly #reader: Database.Database;
   readonly #statements = new Map<string, Database.Statement>();
-  /** By host and owner: many changes of one owner do not wake each other. */
+  /** Runs the changes of one owner one at a time, by host and owner. */
   readonly #changes = new SerialQueue();
   #closed = false;
   #batch: SqliteBatch | undefined;
@@ -73,7 +73,7 @@ export class SqliteStorage implements StorageDriver {
     this.#reader = reader;
   }
 
-  /** Opens `enjamb.sqlite` in the directory, making both when missing, for the eyes of their owner only. */
+  /** Opens `enjamb.sqlite` in the directory. Creates both if they do not exist, readable only by their owner. */
   static async open(directory: string, options: SqliteOptions = {}): Promise<SqliteStorage> {
     const file = join(directory, FILE_NAME);
     const maxBytes = options.maxQueuedBytes ?? MAX_QUEUED_BYTES;
@@ -196,7 +196,7 @@ export class SqliteStorage implements StorageDriver {
     }
   }
 
-  /** For the stores: a statement that is kept; the texts are few and fixed. */
+  /** For the stores: prepares a statement once. The number of different texts is small. */
   statement(sql: string): Database.Statement {
     const kept = this.#statements.get(sql);
     if (kept) return kept;
@@ -223,7 +223,7 @@ export class SqliteStorage implements StorageDriver {
   }
 }
 
-/** @throws StorageError that says which file is refused, and why. */
+/** Creates the directory and the database file if necessary. @throws StorageError that names the inaccessible file */
 function makeFile(directory: string, file: string): void {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });

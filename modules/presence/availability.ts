@@ -14,6 +14,7 @@ import {
   share,
   xml,
 } from 'enjamb/api';
+import { DirectedAddresses } from './directed.ts';
 
 export interface Limits {
   /** The most characters of a broadcast stanza. */
@@ -98,23 +99,20 @@ export class Availability {
     const { state } = session;
     if (attrs.type === 'unavailable') return forget(session, to);
     if (state.presence !== undefined && this.#isCovered(session, to.bare)) return;
-    state.directed ??= new Map();
-    const addresses = state.directed.get(to.bare) ?? new Set();
-    if (addresses.has(to.toString())) return;
+    state.directed ??= new DirectedAddresses();
+    if (state.directed.includes(to.bare, to.toString())) return;
     if (this.#isFull(state.directed, to)) {
       throw new StanzaError('resource-constraint', {
         text: 'You have sent presence to too many addresses: first send some of them unavailable presence',
       });
     }
-    state.directed.set(to.bare, addresses.add(to.toString()));
+    state.directed.add(to.bare, to.toString());
   }
 
-  #isFull(directed: ReadonlyMap<string, ReadonlySet<string>>, to: Jid): boolean {
+  #isFull({ count, bytes }: DirectedAddresses, to: Jid): boolean {
     const { maxDirected } = this.#limits;
-    if (directed.size >= maxDirected) return true; // Cheaper than counting, for a client that keeps sending.
-    const { addresses, bytes } = sizeOf(directed);
     const maxBytes = Math.max(DIRECTED_BYTES, DIRECTED_BYTES_EACH * maxDirected);
-    return addresses >= maxDirected || bytes + Buffer.byteLength(to.toString()) > maxBytes;
+    return count >= maxDirected || bytes + Buffer.byteLength(to.toString()) > maxBytes;
   }
 
   /** Sends the presence of every available client of the account to one address. */
@@ -194,19 +192,8 @@ export class Availability {
 }
 
 function forget({ state }: C2SSession, to: Jid): void {
-  const addresses = state.directed?.get(to.bare);
-  if (!addresses) return;
-  addresses.delete(to.toString());
-  if (addresses.size === 0 || to.resource === undefined) state.directed?.delete(to.bare);
-}
-
-function sizeOf(directed: ReadonlyMap<string, ReadonlySet<string>>): { addresses: number; bytes: number } {
-  const size = { addresses: 0, bytes: 0 };
-  for (const addresses of directed.values()) {
-    size.addresses += addresses.size;
-    for (const address of addresses) size.bytes += Buffer.byteLength(address);
-  }
-  return size;
+  if (to.resource === undefined) state.directed?.delete(to.bare);
+  else state.directed?.remove(to.bare, to.toString());
 }
 
 /** §4.7.2.3. @throws StanzaError 'bad-request' */

@@ -17,6 +17,7 @@ import {
 import { isSubscriptionType } from 'enjamb/xep';
 import { Availability } from './availability.ts';
 import { Delivery } from './delivery.ts';
+import type { DirectedAddresses } from './directed.ts';
 import { provideSessionParts } from './saved.ts';
 import { Subscriptions } from './subscriptions.ts';
 
@@ -30,7 +31,7 @@ declare module 'enjamb/api' {
      * Addresses with directed presence that get no broadcasts of the client (§4.6.3), by bare JID. They get unavailable
      * presence when the client goes. Owned by presence.
      */
-    directed?: Map<string, Set<string>>;
+    directed?: DirectedAddresses;
   }
   interface Exports {
     presence: {

@@ -1,6 +1,7 @@
 // The saved part of a client's session: its last presence, and the addresses with directed presence.
 
 import { type C2SSession, type Module, parseElement, share } from 'enjamb/api';
+import { DirectedAddresses } from './directed.ts';
 
 /** JSON. */
 interface SavedPresence {
@@ -29,5 +30,6 @@ function savedAddresses({ state: { directed } }: C2SSession): Record<string, str
 
 function loadAddresses({ state }: C2SSession, saved: unknown): void {
   const entries = Object.entries(saved as Record<string, string[]>);
-  state.directed = new Map(entries.map(([bare, addresses]) => [bare, new Set(addresses)]));
+  state.directed = new DirectedAddresses();
+  for (const [bare, addresses] of entries) for (const address of addresses) state.directed.add(bare, address);
 }

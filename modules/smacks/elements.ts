@@ -1,11 +1,11 @@
-// What stream management says and reads.
+// The elements of stream management, and how their attributes are read (XEP-0198).
 
 import { type Element, NS, type StanzaCondition, StreamError, xml } from 'enjamb/api';
 
 /** xs:unsignedInt. */
 const MAX_H = 0xffff_ffff;
 
-/** §6. `h` tells of a session that has ended how much of it was handled (§5). */
+/** `<failed/>` (§6). `h`: the number of handled stanzas of an ended session (§5). */
 export function failed(condition: StanzaCondition, h?: number): Element {
   return xml('failed', { xmlns: NS.SM, h: h?.toString() }, xml(condition, NS.STANZAS));
 }

@@ -1,5 +1,5 @@
-// How many stanzas of a peer have been handled: h counts them in the order in which they came, each when its work is
-// done, so that it never speaks for a stanza that may still be lost.
+// The number of handled stanzas of a peer (`h`). A stanza counts when its work and that of all earlier stanzas is done, so
+// `h` never includes a stanza that may still be lost.
 //
 //     h │ [work, 3 behind it] [work, 0] [work, 17 behind it]
 //        ◀── counted when the first is done

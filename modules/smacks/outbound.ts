@@ -1,4 +1,4 @@
-// What was sent to a peer and not acknowledged, oldest first (§4).
+// The queue of stanzas that were sent to a peer and not acknowledged, oldest first (§4).
 
 /** The part of a queue's entry that is the same for clients and servers. */
 export interface Entry {

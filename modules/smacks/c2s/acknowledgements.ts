@@ -1,4 +1,4 @@
-// When clients are asked to acknowledge, and what their answers, and their silence, mean (§4).
+// Requests for acknowledgement to clients, and the effects of an answer or of silence (§4).
 //
 //     nothing to acknowledge ──sent──▶ waiting ──3 s, or enough sent──▶ asked ──<a/>──▶ (waiting, or nothing)
 //                                                                         └──silence──▶ taken for dead

@@ -1,5 +1,5 @@
-// Clients with stream management: the plain data of each (state.ts), and beside it what exists in this process only. Both
-// outlive a reload of the module.
+// Clients with stream management: the plain data of each (state.ts), and its timers and callbacks, which cannot be saved.
+// Both survive a reload of the module.
 
 import { type C2SSession, type Module, NS, type Timer, xml } from 'enjamb/api';
 import { type Inbound, inboundOver } from '../inbound.ts';

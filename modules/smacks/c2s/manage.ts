@@ -93,7 +93,10 @@ function count({ module, clients, queues, acks, deliveries, redelivery }: Parts)
   });
 }
 
-/** What passes while the module is not loaded is not counted: a session to which that happened would lie from then on. */
+/**
+ * Stanzas are not counted while the module is not loaded. Ends the sessions in which some passed meanwhile, since their
+ * counters would be wrong from then on.
+ */
 function checkCounts(module: Module): void {
   const { sessions } = module.host;
   for (const session of [...sessions]) {
@@ -153,7 +156,7 @@ function answer(clients: Clients, session: C2SSession): void {
     return;
   }
   client.isHeard = true;
-  if (client.isResuming) return; // What it asks for is about to be said.
+  if (client.isResuming) return; // `<resumed/>` follows, with the same `h`.
   const { inbound } = client;
   inbound.isOwed = inbound.waiting.length > 0;
   inbound.tell();

@@ -50,7 +50,7 @@ export class Resumption {
     return { resume: client.session };
   }
 
-  /** The session has its new stream. Until its client has been told so, stanzas for it are queued. */
+  /** The session has a new stream. Sends `<resumed/>` and the queue; until then, new stanzas are queued. */
   begin(client: Client): void {
     const { inbound } = client;
     const finish = () => {

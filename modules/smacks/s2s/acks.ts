@@ -1,4 +1,4 @@
-// When other servers are asked to acknowledge, and what their answers, and their silence, mean (§4).
+// Requests for acknowledgement to other servers, and the effects of an answer or of silence (§4).
 
 import { type Clock, NS, StreamError, xml } from 'enjamb/api';
 import { tooHigh, withoutH } from '../elements.ts';

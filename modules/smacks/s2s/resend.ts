@@ -1,4 +1,4 @@
-// What becomes of the stanzas that another server has not acknowledged when the stream ends (docs/adr/0017).
+// Resends the stanzas that another server had not acknowledged when the stream ended (docs/adr/0017).
 
 import {
   errorReply,

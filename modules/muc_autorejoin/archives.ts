@@ -90,10 +90,18 @@ export class Archives {
     kept.result.messages.push({ flat, mark });
   }
 
-  /** Forgets what was read once all of ours are in. */
+  /** Forgets what was read once all of ours are in, or once none is, so that nobody hears what is said. */
   settle(room: RoomMemory): void {
-    const kept = this.#kept.get(room);
-    if (kept && [...room.places].every(({ state }) => state === 'in')) this.#forget(room, kept);
+    const kept = this.#kept.size === 0 ? undefined : this.#kept.get(room);
+    if (kept === undefined) return;
+    const areIn = [...room.places].map(({ state }) => state === 'in' || state === 'catching-up');
+    const areDone = [...room.places].every(({ state }) => state === 'in');
+    if (areDone || !areIn.includes(true)) this.#forget(room, kept);
+  }
+
+  /** What was said while the link was down is in no archive that was read before. */
+  linkDown(remote: string): void {
+    for (const [room, kept] of this.#kept) if (room.domain === remote) this.#forget(room, kept);
   }
 
   /** Asks in the name of this client, the first that the room has let in. Returns false if there is nothing to ask. */

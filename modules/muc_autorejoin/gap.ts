@@ -18,6 +18,8 @@ export interface ArchiveResult {
 }
 
 export interface Gap {
+  /** What the room has said lately, whether the client has it or not. */
+  readonly all: readonly HeldMessage[];
   /** Not sent to the client, in the order of the room, each once. */
   readonly messages: HeldMessage[];
   /** Others may be missing. */
@@ -28,14 +30,15 @@ export interface Gap {
 
 /** What the client has missed: in the archive, then in the history with which the room has answered the join. */
 export function gapOf({ room, heard }: Place, { held }: Rejoining, archive: ArchiveResult | undefined): Gap {
-  const archived = archive?.messages ?? [];
+  // Nothing tells what was said before the join of a client that has heard nothing.
+  const archived = heard === undefined ? [] : (archive?.messages ?? []);
   const { rest: history, isFound } = behind(held.history, new Marks(archived.map(({ mark }) => mark)));
   const all = isFound || archived.length === 0 ? [...archived, ...history] : [...archived, ...held.history];
   const { rest, isFound: isJoined } = behind(all, heardMarks(room.ring, heard));
   const live = new Marks(held.live.map(({ mark }) => mark).filter((mark) => mark !== undefined));
   const messages = withoutRepeats(rest).filter(({ mark }) => !live.has(mark));
   const isWhole = isJoined || archive?.isComplete === true;
-  return { messages, isOpen: !isWhole && heard !== undefined, isWhole };
+  return { all, messages, isOpen: !isWhole && heard !== undefined, isWhole };
 }
 
 /** Gives the client what it has missed. Returns the last message, if there is one. */

@@ -183,8 +183,12 @@ function loadSilent(context: Context, places: Places, kept: Data): Rejoins {
     held: rejoins.heldBytes,
     states: () => [...rejoins.active.keys()].map(({ state }) => state),
   });
-  for (const { state } of sessions)
-    for (const place of state.mucPlaces?.values() ?? []) if (place.state !== 'in') rejoins.resume(place);
+  for (const { state } of sessions) {
+    for (const place of state.mucPlaces?.values() ?? []) {
+      inquiries.entered(place); // What was planned before a reload.
+      if (place.state !== 'in') rejoins.resume(place);
+    }
+  }
   return rejoins;
 }
 

@@ -21,6 +21,7 @@ import {
 import { flatBytes, LazyElement } from 'enjamb/api/stream';
 import type { Context } from './context.ts';
 import type { Gap } from './gap.ts';
+import { giveCopies } from './held.ts';
 import type { Place } from './memory.ts';
 
 type State =
@@ -143,8 +144,11 @@ export class Outbox {
   rejoined(place: Place, gap: Gap): void {
     const { metrics, module, now } = this.#context;
     for (const own of [...(this.#own.get(place) ?? [])]) {
-      if (gap.messages.some(({ flat }) => isSame(own, new LazyElement(flat)))) this.#remove(place, own);
-      else if (own.state === 'sent' && !gap.isWhole) this.#fail(place, own);
+      const found = gap.all.find(({ flat }) => isSame(own, new LazyElement(flat)));
+      if (found) {
+        this.#remove(place, own);
+        if (!gap.messages.includes(found)) giveCopies(place.session, [found]); // Later messages were not lost.
+      } else if (own.state === 'sent' && !gap.isWhole) this.#fail(place, own);
       else if (now() - own.at > MAX_AGE_MS) this.#fail(place, own);
       else {
         const isNew = own.state === 'waiting';

@@ -37,7 +37,7 @@ function viewBy({ session, view }: Place, jid: string | undefined): ViewName {
 /** Whether a presence is the client's own. Rooms that do not say so by status 110 show its address. */
 export function isOwn({ session, join }: Place, from: Jid, x: Element | undefined): boolean {
   if (x === undefined) return false;
-  if (codesIn(x).includes('110')) return true;
+  if (codesIn(x).includes('110') || x.getChild('destroy') !== undefined) return true; // §10.9 knows no 110.
   return from.resource === join.nick && x.getChild('item')?.attrs.jid === `${session.jid}`;
 }
 

@@ -1,7 +1,7 @@
 // Places: one session in one room, as this module remembers it.
 
 import type { C2SSession } from 'enjamb/api';
-import type { Join, Place } from './memory.ts';
+import type { Join, Place, RoomMemory, ViewName } from './memory.ts';
 import type { Rooms } from './rooms.ts';
 
 export class Places {
@@ -29,7 +29,7 @@ export class Places {
       state: 'in',
       since: this.#now(),
       payload,
-      view: 'masked',
+      view: usualView(memory),
       seen: 0,
       heard: undefined,
       heardAt: this.#now(),
@@ -48,4 +48,9 @@ export class Places {
     if (mucPlaces?.get(place.room.jid) === place) mucPlaces.delete(place.room.jid);
     this.#rooms.leave(place);
   }
+}
+
+/** How the room most likely shows itself to a new occupant. */
+function usualView({ views: { open, masked } }: RoomMemory): ViewName {
+  return open.places + open.roll.size > masked.places + masked.roll.size ? 'open' : 'masked';
 }

@@ -113,6 +113,7 @@ export class Rejoins {
     this.#begin(place);
     if (renaming !== undefined)
       this.defers(place, nickChange(place.payload!, session, `${room.jid}/${renaming}`));
+    this.archives.settle(room);
     this.#queues.of(place).add(place, delayMs);
     return true;
   }
@@ -364,6 +365,7 @@ export class Rejoins {
   }
 
   linkDown(remote: string): void {
+    this.archives.linkDown(remote);
     for (const place of this.#active.keys()) {
       const isUnderWay = place.state === 'joining' || place.state === 'catching-up';
       if (isUnderWay && place.room.domain === remote) this.loseAgain(place);

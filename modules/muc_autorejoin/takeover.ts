@@ -252,7 +252,7 @@ export class Takeover {
       this.#rejoins.thrownOut(place);
       return 'passes';
     }
-    if (place.state === 'catching-up') this.#rejoins.loseAgain(place);
+    if (place.state === 'catching-up' || place.join.state === 'gone') this.#rejoins.loseAgain(place);
     return 'stopped'; // Of an earlier stay, or of the one that was lost again.
   }
 

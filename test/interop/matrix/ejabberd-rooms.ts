@@ -23,6 +23,8 @@ export interface EjabberdRoomsOptions {
   readonly dns: string;
   /** Lines of YAML for the top of the configuration. */
   readonly config?: readonly string[];
+  /** Lines of YAML for further modules. */
+  readonly modules?: readonly string[] | undefined;
 }
 
 export class EjabberdRooms {
@@ -82,10 +84,10 @@ export class EjabberdRooms {
     return (answer.body as { jid: string }[]).map(({ jid }) => jid).sort();
   }
 
-  /** Makes a persistent room. */
-  async createPersistent(room: string): Promise<void> {
+  /** Makes a persistent room. @param more options of it */
+  async createPersistent(room: string, more: Readonly<Record<string, string>> = {}): Promise<void> {
     const [name, service] = room.split('@');
-    const options = [{ name: 'persistent', value: 'true' }];
+    const options = Object.entries({ persistent: 'true', ...more }).map(([name, value]) => ({ name, value }));
     await this.#api('create_room_with_opts', { name, service, host: AWAY, options });
   }
 
@@ -94,7 +96,7 @@ export class EjabberdRooms {
     await this.#api('restart_module', { host: AWAY, module: 'mod_muc' });
   }
 
-  /** All stanzas exchanged with other servers so far, over restarts. */
+  /** Stanzas exchanged with other servers so far, over restarts. When it is busy, its log leaves some out. */
   async wire(): Promise<WireStanza[]> {
     return [...this.#past, ...this.#running.lines].flatMap(stanzasIn);
   }
@@ -141,7 +143,7 @@ async function writePem(certificates: string, domain: string, folder: string): P
   await writeFile(join(folder, `${domain}.pem`), (await Promise.all(files)).join(''), { mode: 0o600 });
 }
 
-function configuration({ folder, caPath, config = [] }: EjabberdRoomsOptions): string {
+function configuration({ folder, caPath, config = [], modules = [] }: EjabberdRoomsOptions): string {
   return `
 hosts: ["${AWAY}"]
 loglevel: debug
@@ -179,5 +181,6 @@ modules:
   mod_muc_admin: {}
   mod_muc:
     host: "${ROOMS}"
+${modules.join('\n')}
 `;
 }

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { makeDevelopmentCertificates } from '../../../src/net/dev-certificates.ts';
-import { AWAY, ENJAMB, HALLS, HOME, PROSODY, ROOMS } from '../support/addresses.ts';
+import { AWAY, BETWEEN, ENJAMB, HALLS, HOME, PROSODY, ROOMS } from '../support/addresses.ts';
 import { Prosody, type WireStanza } from '../support/prosody.ts';
 import type { SlixmppClient } from '../support/slixmpp.ts';
 import { homeLogin, PASSWORD, type World, world } from '../support/world.ts';
@@ -45,13 +45,19 @@ export interface SceneOptions {
   readonly idleSeconds?: number;
   /** Modules of Prosody besides the usual ones. */
   readonly prosodyModules?: readonly string[];
+  /** Lines of Lua for the room services of Prosody. */
+  readonly roomConfig?: readonly string[];
+  /** Lines of YAML for the end of ejabberd's configuration. */
+  readonly ejabberdModules?: readonly string[];
+  /** Puts a proxy on each way between the servers. */
+  readonly proxies?: boolean;
   /** Prosody: whether rooms relay self-pings to clients. */
   readonly relaysSelfPings?: boolean;
 }
 
 export async function scene(t: TestContext, kind: Kind, options: SceneOptions = {}): Promise<Scene> {
-  const { config = [], secureAuth = false } = options;
-  const there = await world(t, { prosody: false, secureAuth, config });
+  const { config = [], secureAuth = false, proxies = false } = options;
+  const there = await world(t, { prosody: false, secureAuth, config, proxies });
   const service = await (kind === 'Prosody' ? startProsody : startEjabberd)(t, there, options);
   return {
     there,
@@ -82,7 +88,7 @@ async function startProsody(
   there: World,
   options: SceneOptions,
 ): Promise<Prosody & RoomService> {
-  const { idleSeconds, prosodyModules = [], relaysSelfPings, secureAuth = false } = options;
+  const { idleSeconds, prosodyModules = [], roomConfig = [], relaysSelfPings, secureAuth = false } = options;
   const prosody = await Prosody.start(t, {
     folder: join(there.folder, 'prosody'),
     certificates: there.certificates,
@@ -90,6 +96,7 @@ async function startProsody(
     dns: there.dns.address,
     secureAuth,
     modules: prosodyModules,
+    roomConfig,
     config: idleSeconds === undefined ? [] : [`s2s_idle_timeout = ${idleSeconds}`],
   });
   // The modules of a component are not in the list of all hosts.
@@ -106,12 +113,16 @@ async function startProsody(
 
 async function startEjabberd(t: TestContext, there: World, options: SceneOptions): Promise<EjabberdRooms> {
   // ejabberd asks the name server for SRV records, and the system for addresses.
-  there.dns.zone[`_xmpp-server._tcp.${HOME}`] = { SRV: [`0 0 ${ENJAMB.s2s} ${ENJAMB.address}`] };
+  const way = options.proxies
+    ? { port: there.toEnjamb.port, address: BETWEEN }
+    : { ...ENJAMB, port: ENJAMB.s2s };
+  there.dns.zone[`_xmpp-server._tcp.${HOME}`] = { SRV: [`0 0 ${way.port} ${way.address}`] };
   return EjabberdRooms.start(t, {
     folder: join(there.folder, 'ejabberd'),
     certificates: there.certificates,
     caPath: there.caPath,
     dns: there.dns.address,
     config: options.idleSeconds === undefined ? [] : [`s2s_timeout: ${options.idleSeconds}`],
+    modules: options.ejabberdModules,
   });
 }

@@ -44,6 +44,8 @@ export interface ProsodyOptions {
   readonly modules?: readonly string[];
   /** Lines of Lua for the top of its configuration. */
   readonly config?: readonly string[];
+  /** Lines of Lua for the room services. */
+  readonly roomConfig?: readonly string[];
   /** Domains besides the usual ones, for users or, with a type, for a service. */
   readonly hosts?: readonly { readonly domain: string; readonly component?: string }[];
   /** Default: that of this machine. In another one it listens at every address. */
@@ -198,7 +200,7 @@ function accepts(door: NetConnectOpts): Promise<boolean> {
 
 function configuration(options: ProsodyOptions, wireFile: string): string {
   const { folder, certificates, caPath, dns, secureAuth = false, encryption = true } = options;
-  const { modules = [], hosts = [], config = [], network } = options;
+  const { modules = [], hosts = [], config = [], roomConfig = [], network } = options;
   const text = (value: string): string => JSON.stringify(value);
   return `
 run_as_root = true -- a bare container has no other user
@@ -232,10 +234,12 @@ VirtualHost ${text(AWAY)}
 
 Component ${text(ROOMS)} "muc"
 muc_room_locking = false
+${roomConfig.join('\n')}
 
 Component ${text(HALLS)} "muc"
 muc_room_locking = false
 muc_room_default_persistent = true
+${roomConfig.join('\n')}
 ${hosts.map(hostLine).join('\n')}
 `;
 }

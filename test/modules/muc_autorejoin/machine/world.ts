@@ -3,7 +3,7 @@
 
 import type { S2SCloseCause } from '../../../../src/api/session.ts';
 import type { Timer } from '../../../../src/util/clock.ts';
-import { type Element, xml } from '../../../../src/xml/element.ts';
+import type { Element } from '../../../../src/xml/element.ts';
 import { drop, type Restart, restart, shutDown } from '../../../support/fake-rooms/faults.ts';
 import { affiliate, configure, destroy, giveRole, kick } from '../../../support/fake-rooms/moderation.ts';
 import type { Occupant } from '../../../support/fake-rooms/occupants.ts';
@@ -11,13 +11,12 @@ import { Resident } from '../../../support/fake-rooms/resident.ts';
 import type { Room } from '../../../support/fake-rooms/room.ts';
 import { RoomService } from '../../../support/fake-rooms/service.ts';
 import type { Harness } from '../../../support/module-harness.ts';
+import { CLIENTS, nameOf, nickOf, pick, RESIDENTS, show } from './cast.ts';
 import { ClientModel } from './client_model.ts';
 import { Judge, peopleOf } from './judge.ts';
 import type { Kind, Setting, Step } from './steps.ts';
 
 const DOMAIN = 'rooms.capulet.lit';
-const CLIENTS = ['romeo@montague.lit/desk', 'romeo@montague.lit/phone', 'benvolio@montague.lit/desk'];
-const RESIDENTS = ['juliet', 'nurse', 'tybalt', 'paris'].map((name) => `${name}@capulet.lit/home`);
 const CAUSES: readonly S2SCloseCause[] = ['clean', 'reset', 'stream-error', 'idle', 'local', 'timeout'];
 /** How long a dead stream stays unnoticed. */
 const DEAD_MS = 60_000;
@@ -384,25 +383,4 @@ export class World {
     const isShared = this.service.behaviour.sharesNicks && die < 0.7;
     return isShared ? own : `${own} ${resource}`;
   }
-}
-
-function pick<T>(list: readonly T[], die = 0): T {
-  return list[Math.floor(die * list.length)]!;
-}
-
-function nameOf(jid: string): string {
-  return jid.split('@')[0]!;
-}
-
-function nickOf(full: string): string {
-  const name = nameOf(full);
-  return `${name[0]!.toUpperCase()}${name.slice(1)}`;
-}
-
-/** Presence of one kind or another. */
-function show(die = 0) {
-  const shows = [undefined, 'away', 'dnd'] as const;
-  const value = pick(shows, die);
-  const status = die > 0.5 ? [xml('status', {}, `status ${Math.floor(die * 4)}`)] : [];
-  return value === undefined ? status : [xml('show', {}, value), ...status];
 }

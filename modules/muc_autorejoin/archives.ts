@@ -222,7 +222,9 @@ export class Archives {
     const marks = new Marks(messages.map(({ mark }) => mark));
     const kept = { result: { messages, isComplete }, marks, bytes: walk.bytes };
     this.#kept.set(room, kept);
-    this.#context.after(KEPT_MS, () => this.#forget(room, kept));
+    if (messages.length === 0 && !isComplete)
+      this.#forget(room, kept); // Nothing was learned.
+    else this.#context.after(KEPT_MS, () => this.#forget(room, kept));
     walk.done();
   }
 

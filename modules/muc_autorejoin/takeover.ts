@@ -108,7 +108,11 @@ export class Takeover {
     if (rejoining?.isPartial) return 'stopped';
     const x = mucUserIn(stanza);
     if (type === 'error') return this.#error(place, stanza, x);
-    if (from.resource === undefined) return this.#ofRoom(place, rejoining, stanza);
+    if (from.resource === undefined) {
+      // The room takes its own presence back with the client's: that is a part of the loss.
+      const isOfLoss = type === 'unavailable' && (place.state === 'lost' || place.state === 'joining');
+      return isOfLoss ? 'stopped' : this.#ofRoom(place, rejoining, stanza);
+    }
     if (isOwn(place, from, x)) {
       return type === undefined
         ? this.#self(place, rejoining, { stanza, from, x: x! })

@@ -1,5 +1,5 @@
 // The stanzas that wait for a stream, each with a deadline. They are kept as text: a tree takes many times the memory, and
-// keeps its input alive.
+// keeps its input alive. Stanzas with equal content share it, such as a room's message to many occupants.
 
 import { eventLoop } from '../net/event-loop.ts';
 import type { Clock, Timer } from '../util/clock.ts';
@@ -9,56 +9,87 @@ import { parseElement } from '../xml/copy.ts';
 import type { Stanza } from '../xml/element.ts';
 import { StanzaError } from '../xml/errors.ts';
 import { flatBytes } from '../xml/flat.ts';
-import { serialize } from '../xml/serialize.ts';
+import { LazyElement } from '../xml/lazy.ts';
+import { openTag } from '../xml/serialize.ts';
 
 /** Bounds of one queue. */
-const MAX_STANZAS = 1_000;
-const MAX_BYTES = 4 * 1024 * 1024;
-/** Bounds of all queues together. */
-const MAX_STANZAS_IN_TOTAL = 20_000;
-const MAX_BYTES_IN_TOTAL = 64 * 1024 * 1024;
+const MAX_STANZAS = 20_000;
+/** Start tags, and each distinct content once. */
+const MAX_TEXT_BYTES = 4 * 1024 * 1024;
+/** Bounds of all queues together. Bytes are memory here. Queues count while stanzas wait in them. */
+const TOTALS = { queues: 20_000, stanzas: 200_000, bytes: 64 * 1024 * 1024 };
 /** Text that is drained in one turn of the event loop: some milliseconds of parsing. */
 const BYTES_PER_TURN = 32 * 1024;
-/** Memory of an entry without its text. */
-const ENTRY_BYTES = 200;
+/** Memory of an entry and of a content, without their text. */
+const ENTRY_BYTES = 150;
+const CONTENT_BYTES = 250;
+/** Pause after stanzas have expired. Each time, the whole queue is searched. */
+const EXPIRY_PAUSE_MS = 100;
 
-/** Bounds the waiting stanzas of all queues, in total and for each payer. */
+type Amounts = { readonly [K in keyof typeof TOTALS]?: number };
+
+/** Bounds all queues in total and for each payer. */
 export class QueueBudget {
-  readonly #stanzas = new SharedBudget(MAX_STANZAS_IN_TOTAL);
-  readonly #bytes = new SharedBudget(MAX_BYTES_IN_TOTAL);
+  readonly #budgets = {
+    queues: new SharedBudget(TOTALS.queues),
+    stanzas: new SharedBudget(TOTALS.stanzas),
+    bytes: new SharedBudget(TOTALS.bytes),
+  };
 
-  /** The amount in all queues. */
-  get used(): { stanzas: number; bytes: number } {
-    return { stanzas: this.#stanzas.used, bytes: this.#bytes.used };
+  /** The amounts in all queues. */
+  get used(): Required<Amounts> {
+    const { queues, stanzas, bytes } = this.#budgets;
+    return { queues: queues.used, stanzas: stanzas.used, bytes: bytes.used };
   }
 
-  /** The error for another stanza of the payer, if there is no room; `undefined` if there is. */
-  refusal(payer: Holder, bytes: number): StanzaError | undefined {
-    const obstacle = this.#stanzas.obstacle(payer, 1) ?? this.#bytes.obstacle(payer, bytes);
-    if (obstacle === undefined) return undefined;
-    const text =
-      obstacle === 'share'
-        ? 'Too many stanzas of yours wait for servers that do not answer'
-        : 'Too many stanzas wait for servers that do not answer';
-    return new StanzaError('resource-constraint', { text });
+  /** The error for more of the payer, if there is no room; `undefined` if there is. */
+  refusal(payer: Holder, amounts: Amounts): StanzaError | undefined {
+    for (const [budget, amount] of this.#each(amounts)) {
+      const obstacle = budget.obstacle(payer, amount);
+      if (obstacle === undefined) continue;
+      const text =
+        obstacle === 'share'
+          ? 'Too many stanzas of yours wait for servers that do not answer'
+          : 'Too many stanzas wait for servers that do not answer';
+      return new StanzaError('resource-constraint', { text });
+    }
+    return undefined;
   }
 
-  keep(payer: Holder, bytes: number): void {
-    this.#stanzas.force(payer, 1);
-    this.#bytes.force(payer, bytes);
+  keep(payer: Holder, amounts: Amounts): void {
+    for (const [budget, amount] of this.#each(amounts)) budget.force(payer, amount);
   }
 
-  release(payer: Holder, bytes: number): void {
-    this.#stanzas.give(payer, 1);
-    this.#bytes.give(payer, bytes);
+  release(payer: Holder, amounts: Amounts): void {
+    for (const [budget, amount] of this.#each(amounts)) budget.give(payer, amount);
+  }
+
+  #each({ queues = 0, stanzas = 0, bytes = 0 }: Amounts): (readonly [SharedBudget, number])[] {
+    const all = [
+      [this.#budgets.queues, queues],
+      [this.#budgets.stanzas, stanzas],
+      [this.#budgets.bytes, bytes],
+    ] as const;
+    return all.filter(([, amount]) => amount > 0);
   }
 }
 
-interface Entry {
-  /** Text, but an element if the stanza was sent before, because modules recognise that one by identity. */
-  readonly content: Stanza | string;
+/** What is inside stanzas of one payer, as XML. */
+interface Content {
+  readonly text: string;
   readonly bytes: number;
   readonly payer: Holder;
+  /** The number of entries with it. */
+  uses: number;
+}
+
+interface Entry {
+  /** The start tag, but the stanza itself if it was sent before, because modules recognise that one by identity. */
+  readonly head: Stanza | string;
+  readonly name: string;
+  /** Text of `head`, in bytes. */
+  readonly headBytes: number;
+  readonly content: Content;
   /** In ms of `clock.elapsed`. */
   readonly deadline: number;
   /** It does not count as use of a stream. */
@@ -75,7 +106,11 @@ export class LinkQueue {
   #entries: Entry[] = [];
   /** The number of entries at the beginning that have left. Removing each would move all others. */
   #left = 0;
-  #bytes = 0;
+  /** By text. */
+  readonly #contents = new Map<string, Content>();
+  #textBytes = 0;
+  /** Who pays for this queue while stanzas wait in it: the payer of the first one. */
+  #payer: Holder | undefined;
   #timer: Timer | undefined;
   #firesAt = 0;
 
@@ -101,14 +136,18 @@ export class LinkQueue {
 
   /** Adds a stanza. Returns the error if there is no room for it. */
   add(stanza: Stanza, deadline: number, isOverhead = false): StanzaError | undefined {
-    const { text, bytes: size } = compactText(serialize(stanza));
-    const payer = this.#payerOf(stanza);
-    const entry = { content: text, bytes: size + ENTRY_BYTES, payer, deadline, isOverhead };
-    if (this.size >= MAX_STANZAS || this.#bytes + entry.bytes > MAX_BYTES) {
+    const { text: head, bytes: headBytes } = compactText(openTag(stanza));
+    const content = this.#contentOf(stanza);
+    const isNew = content.uses === 0;
+    const textBytes = headBytes + (isNew ? content.bytes : 0);
+    if (this.size >= MAX_STANZAS || this.#textBytes + textBytes > MAX_TEXT_BYTES) {
       return new StanzaError('resource-constraint', { text: 'Too many stanzas wait for this server' });
     }
-    const refusal = this.#budget.refusal(entry.payer, entry.bytes);
+    const bytes = textBytes + ENTRY_BYTES + (isNew ? CONTENT_BYTES : 0);
+    const queues = this.size === 0 ? 1 : 0;
+    const refusal = this.#budget.refusal(content.payer, { queues, stanzas: 1, bytes });
     if (refusal) return refusal;
+    const entry = { head, name: stanza.name, headBytes, content, deadline, isOverhead };
     this.#entries.push(entry);
     this.#keep(entry);
     return undefined;
@@ -117,15 +156,24 @@ export class LinkQueue {
   /** Puts stanzas that were sent before in front of all others, even beyond the bounds. */
   putFirst(stanzas: readonly Stanza[], deadlineOf: (stanza: Stanza) => number): void {
     const entries = stanzas.map((stanza) => ({
-      content: stanza,
-      bytes: flatBytes(stanza.flattened) + ENTRY_BYTES,
-      payer: this.#payerOf(stanza),
+      head: stanza,
+      name: stanza.name,
+      headBytes: flatBytes(stanza.flattened),
+      content: { text: '', bytes: 0, payer: this.#payerOf(stanza), uses: 0 },
       deadline: deadlineOf(stanza),
       isOverhead: false,
     }));
-    this.#entries = [...entries, ...this.#entries.slice(this.#left)];
-    this.#left = 0;
+    this.#compact();
+    this.#entries = [...entries, ...this.#entries];
     for (const entry of entries) this.#keep(entry);
+  }
+
+  /** The content of a stanza. One payer's stanzas with the same text share it; another payer does not profit. */
+  #contentOf(stanza: Stanza): Content {
+    const payer = this.#payerOf(stanza);
+    const { content: text, contentBytes: bytes } = stanza.flattened;
+    const known = this.#contents.get(text);
+    return known?.payer.name === payer.name ? known : { text, bytes, payer, uses: 0 };
   }
 
   /** True until `drain` is done: a new stanza must queue behind the others. */
@@ -159,8 +207,8 @@ export class LinkQueue {
     try {
       while (this.size > 0 && mayTake()) {
         if (bytes >= BYTES_PER_TURN) return true;
-        const { bytes: size, isOverhead } = this.#entries[this.#left]!;
-        bytes += size;
+        const { headBytes, content, isOverhead } = this.#entries[this.#left]!;
+        bytes += headBytes + content.bytes + ENTRY_BYTES;
         take(this.next()!, isOverhead);
       }
     } catch (error) {
@@ -177,44 +225,68 @@ export class LinkQueue {
     this.#left++;
     this.#release(entry);
     if (this.size === 0) this.#clear();
-    return stanzaOf(entry);
+    else if (this.#left > this.size) this.#compact();
+    return parsed(entry);
   }
 
   /** Removes those of `stanzas` that were sent before. */
   drop(stanzas: ReadonlySet<Stanza>): void {
-    if (stanzas.size > 0) this.#take(({ content }) => typeof content !== 'string' && stanzas.has(content));
+    if (stanzas.size > 0) this.#take(({ head }) => typeof head !== 'string' && stanzas.has(head));
   }
 
   /** Removes and returns all stanzas. */
   all(): Stanza[] {
-    return this.#take(() => true).map(stanzaOf);
+    return this.#take(() => true).map(unparsed);
   }
 
-  #keep({ payer, bytes, deadline }: Entry): void {
-    this.#bytes += bytes;
-    this.#budget.keep(payer, bytes);
+  #keep({ headBytes, content, deadline }: Entry): void {
+    const { payer } = content;
+    if (!this.#payer) {
+      this.#payer = payer;
+      this.#budget.keep(payer, { queues: 1 });
+    }
+    if (content.uses++ === 0) {
+      if (!this.#contents.has(content.text)) this.#contents.set(content.text, content);
+      this.#textBytes += content.bytes;
+      this.#budget.keep(payer, { bytes: content.bytes + CONTENT_BYTES });
+    }
+    this.#textBytes += headBytes;
+    this.#budget.keep(payer, { stanzas: 1, bytes: headBytes + ENTRY_BYTES });
     this.#watch(deadline);
   }
 
-  #release({ payer, bytes }: Entry): void {
-    this.#bytes -= bytes;
-    this.#budget.release(payer, bytes);
+  #release({ headBytes, content }: Entry): void {
+    const { payer } = content;
+    this.#textBytes -= headBytes;
+    this.#budget.release(payer, { stanzas: 1, bytes: headBytes + ENTRY_BYTES });
+    if (--content.uses > 0) return;
+    if (this.#contents.get(content.text) === content) this.#contents.delete(content.text);
+    this.#textBytes -= content.bytes;
+    this.#budget.release(payer, { bytes: content.bytes + CONTENT_BYTES });
   }
 
   #take(isTaken: (entry: Entry) => boolean): Entry[] {
     const taken: Entry[] = [];
     const staying: Entry[] = [];
-    for (const entry of this.#entries.slice(this.#left)) (isTaken(entry) ? taken : staying).push(entry);
+    this.#compact();
+    for (const entry of this.#entries) (isTaken(entry) ? taken : staying).push(entry);
     this.#entries = staying;
-    this.#left = 0;
     for (const entry of taken) this.#release(entry);
     if (this.size === 0) this.#clear();
     return taken;
   }
 
+  /** Frees the entries that have left. */
+  #compact(): void {
+    this.#entries = this.#entries.slice(this.#left);
+    this.#left = 0;
+  }
+
   #clear(): void {
     this.#entries = [];
     this.#left = 0;
+    if (this.#payer) this.#budget.release(this.#payer, { queues: 1 });
+    this.#payer = undefined;
     this.#stop();
   }
 
@@ -236,14 +308,20 @@ export class LinkQueue {
     const now = this.#clock.elapsed();
     const expired = this.#take(({ deadline }) => deadline <= now);
     if (this.size > 0) {
-      this.#watch(
-        this.#entries.reduce((first, { deadline }) => Math.min(first, deadline), Number.POSITIVE_INFINITY),
-      );
+      const first = this.#entries.reduce((least, { deadline }) => Math.min(least, deadline), Infinity);
+      this.#watch(Math.max(first, now + EXPIRY_PAUSE_MS));
     }
-    if (expired.length > 0) this.#onExpired(expired.map(stanzaOf));
+    if (expired.length > 0) this.#onExpired(expired.map(unparsed));
   }
 }
 
-function stanzaOf({ content }: Entry): Stanza {
-  return typeof content === 'string' ? parseElement(content) : content;
+function parsed({ head, name, content }: Entry): Stanza {
+  return typeof head === 'string' ? parseElement(`${head}${content.text}</${name}>`) : head;
+}
+
+/** For stanzas that return: their errors need the attributes only. */
+function unparsed({ head, name, content: { text, bytes } }: Entry): Stanza {
+  if (typeof head !== 'string') return head;
+  const { attrs } = parseElement(`${head}</${name}>`);
+  return new LazyElement({ name, attrs, content: text, contentBytes: bytes });
 }

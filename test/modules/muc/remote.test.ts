@@ -22,10 +22,12 @@ interface Scene {
   readonly clock: FakeClock;
   readonly juliet: ScriptedClient;
   readonly romeo: ScriptedClient;
+  /** More clients on Romeo's server. */
+  readonly others: readonly ScriptedClient[];
 }
 
 /** Juliet and Romeo are in a room of Juliet's server, and Romeo's server is unreachable. */
-async function parted(t: TestContext): Promise<Scene> {
+async function parted(t: TestContext, count = 0): Promise<Scene> {
   const clock = new FakeClock();
   const net = await network(t, { rooms: dialback(ROOMS), elsewhere: ELSEWHERE }, { clock });
   const juliet = await net.client('juliet@localhost/balcony');
@@ -36,12 +38,18 @@ async function parted(t: TestContext): Promise<Scene> {
     seen.map(({ attrs }) => attrs.from),
     [`${HALL}/Juliet`, `${HALL}/Romeo`, HALL],
   );
-  await settled(juliet);
+  const others: ScriptedClient[] = [];
+  for (let i = 0; i < count; i++) {
+    const other = await net.client(`user${i}@montague.lit/orchard`);
+    await joined(other, `User ${i}`);
+    others.push(other);
+  }
+  for (const client of [juliet, romeo, ...others]) await settled(client);
   net.unreachable.add('montague.lit');
   net.unreachable.add('rooms.localhost');
   net.cut('rooms.localhost', 'montague.lit');
   await clock.advance(0); // for the end of the connection to be noticed
-  return { net, clock, juliet, romeo };
+  return { net, clock, juliet, romeo, others };
 }
 
 /** Juliet sends a message, and gets it back. */
@@ -60,10 +68,25 @@ test('an occupant that is unreachable for a short time stays, and then gets all 
   for (let i = 0; i < 20; i++) assert.equal((await romeo.next()).attrs.id, `m${i}`);
 });
 
+test('40 occupants of an unreachable server get 20 messages of 500 bytes in order, and nobody is removed', async (t) => {
+  const { net, clock, juliet, romeo, others } = await parted(t, 39);
+  const body = 'x'.repeat(500);
+  for (let i = 0; i < 20; i++) {
+    juliet.send(`<message to='${HALL}' type='groupchat' id='m${i}'><body>${body}</body></message>`);
+    assert.equal((await juliet.next()).attrs.id, `m${i}`);
+  }
+  await settled(juliet);
+  net.unreachable.clear();
+  await clock.advance(15_000); // beyond the pause between two attempts
+  for (const client of [romeo, ...others])
+    for (let i = 0; i < 20; i++) assert.equal((await client.next()).attrs.id, `m${i}`);
+  await settled(juliet);
+});
+
 test('an occupant whose messages do not fit into the queue is removed with 333, and told to the others once', async (t) => {
   const { juliet } = await parted(t);
   for (let i = 0; i < 24; i++) {
-    const body = 'x'.repeat(100_000);
+    const body = `${i} ${'x'.repeat(100_000)}`;
     juliet.send(`<message to='${HALL}' type='groupchat' id='m${i}'><body>${body}</body></message>`);
     const heard = await juliet.next();
     if (heard.name === 'message') {

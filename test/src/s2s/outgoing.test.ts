@@ -236,18 +236,18 @@ test('RFC 6120 §8.3.1: undeliverable errors and results do not return', async (
   assert.deepEqual(bounced(world), ['5 remote-server-timeout wait']);
 });
 
-test('stanzas beyond 1,000 waiting ones return, and the 1,000 stay', async (t) => {
+test('stanzas beyond 10,000 waiting ones of an account return, and the 10,000 stay', async (t) => {
   const world = await startWorld(t);
-  for (let i = 0; i < 1_002; i++) world.send(message(i));
-  assert.deepEqual(bounced(world), ['1000 resource-constraint wait', '1001 resource-constraint wait']);
+  for (let i = 0; i < 10_002; i++) world.send(message(i));
+  assert.deepEqual(bounced(world), ['10000 resource-constraint wait', '10001 resource-constraint wait']);
   const peer = await world.accepted();
-  assert.equal((await idsUpTo(peer, 999)).length, 1_000);
+  assert.equal((await idsUpTo(peer, 9_999)).length, 10_000);
 });
 
 test('stanzas beyond 4 MiB of waiting ones return', async (t) => {
   const world = await startWorld(t);
   const large = (id: number) =>
-    `<message id='${id}' from='user${id % 2}@montague.lit/x' to='capulet.lit'><body>${'x'.repeat(400_000)}</body></message>`;
+    `<message id='${id}' from='user${id % 2}@montague.lit/x' to='capulet.lit'><body>${id} ${'x'.repeat(400_000)}</body></message>`;
   for (let i = 0; i < 12; i++) world.send(large(i));
   assert.deepEqual(bounced(world), ['10 resource-constraint wait', '11 resource-constraint wait']);
 });

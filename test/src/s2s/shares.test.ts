@@ -105,31 +105,44 @@ async function worldOfRooms(t: TestContext): Promise<{ world: World; say(to: str
   return { world, say };
 }
 
+/** A content of 100 kB that differs from the others. */
+function large(index: number): string {
+  return `${index} ${'x'.repeat(100_000)}`;
+}
+
 /** The number of stanzas that wait for one registered domain and all below it. */
 function queuedFor(world: World, site: string): number {
   const links = world.server.links.list().links.filter(({ remote }) => remote.endsWith(site));
   return links.reduce((sum, { queued }) => sum + queued, 0);
 }
 
-test('messages of rooms to two registered domains leave the queue to others: 625 for each, of 2 MiB', async (t) => {
+test('messages of rooms to two registered domains leave the queue to others: 6,250 for each, of 2 MiB', async (t) => {
   const { world, say } = await worldOfRooms(t);
   for (const site of ['stranger.lit', 'tybalt.lit'])
-    for (let i = 0; i < 1_000; i++) say(`s${i % 20}.${site}`);
-  assert.deepEqual([queuedFor(world, 'stranger.lit'), queuedFor(world, 'tybalt.lit')], [625, 625]);
+    for (let i = 0; i < 6_300; i++) say(`s${i % 20}.${site}`);
+  assert.deepEqual([queuedFor(world, 'stranger.lit'), queuedFor(world, 'tybalt.lit')], [6_250, 6_250]);
   say('capulet.lit');
   assert.equal(queuedFor(world, 'capulet.lit'), 1);
-  const body = 'x'.repeat(100_000);
-  for (let i = 0; i < 40; i++) say(`s${i % 20}.benvolio.lit`, body);
+  for (let i = 0; i < 40; i++) say(`s${i % 20}.benvolio.lit`, large(i));
   assert.equal(queuedFor(world, 'benvolio.lit'), 20);
 });
 
 test('registered domains together take the half of the queue that rooms have, and leave the rest', async (t) => {
   const { world, say } = await worldOfRooms(t);
-  for (let site = 0; site < 20; site++) for (let i = 0; i < 700; i++) say(`s${i % 2}.site${site}.lit`);
-  assert.equal(queuedFor(world, '.lit'), 10_000);
+  for (let site = 0; site < 20; site++)
+    for (let i = 0; i < 20; i++) say(`s${i % 2}.site${site}.lit`, large(i));
+  assert.equal(queuedFor(world, '.lit'), 333);
   world.send(message('own', 'capulet.lit'));
   assert.equal(queuedFor(world, 'capulet.lit'), 1);
   assert.deepEqual(bounced(world), []);
+});
+
+test('subdomains of one registered domain have 625 queues', async (t) => {
+  const { world, say } = await worldOfRooms(t);
+  for (let i = 0; i < 700; i++) say(`s${i}.stranger.lit`);
+  assert.equal(queuedFor(world, 'stranger.lit'), 625);
+  say('s0.stranger.lit');
+  assert.equal(queuedFor(world, 'stranger.lit'), 626);
 });
 
 test('messages of rooms to one registered domain have 31 calls', async (t) => {

@@ -109,9 +109,8 @@ export class Takeover {
     const x = mucUserIn(stanza);
     if (type === 'error') return this.#error(place, stanza, x);
     if (from.resource === undefined) {
-      // The room takes its own presence back with the client's: that is a part of the loss.
-      const isOfLoss = type === 'unavailable' && (place.state === 'lost' || place.state === 'joining');
-      return isOfLoss ? 'stopped' : this.#ofRoom(place, rejoining, stanza);
+      // ejabberd takes the room's own presence back when it removes a client, before or after it says so.
+      return type === 'unavailable' ? 'stopped' : this.#ofRoom(place, rejoining, stanza);
     }
     if (isOwn(place, from, x)) {
       return type === undefined

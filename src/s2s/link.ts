@@ -12,6 +12,7 @@ import { moduleAsking, moduleWanting, payerOfWaiting } from '../api/payer.ts';
 import { HOST_OPTIONS } from '../config/core-options.ts';
 import type { LocalHost } from '../core/host.ts';
 import { isPermanent, reasonOf } from '../net/errors.ts';
+import { eventLoop } from '../net/event-loop.ts';
 import type { SharedBudget } from '../util/shared-budget.ts';
 import type { Stanza } from '../xml/element.ts';
 import { StanzaError } from '../xml/errors.ts';
@@ -29,6 +30,9 @@ import { undeliverable } from './undeliverable.ts';
 import type { Wants } from './wants.ts';
 
 const OPTIONS = { s2s_queue_time: HOST_OPTIONS.s2s_queue_time };
+
+/** Stanzas that return in one turn of the event loop: some milliseconds of work. */
+const RETURNED_PER_TURN = 500;
 
 const STOPPING = 'this server is stopping';
 
@@ -218,7 +222,7 @@ export class Link {
   /** Ends a `flush`: returns the stanzas that still wait. */
   endFlush(): void {
     this.#onFlushed = undefined;
-    this.#returnAll(this.#queue.all(), this.#reachability.failure ?? new LinkError(STOPPING));
+    this.#returnNow(this.#queue.all(), this.#reachability.failure ?? new LinkError(STOPPING));
   }
 
   /** Accepts no more stanzas, sends those that wait, then closes its streams in order. Resolves when they have ended. */
@@ -347,7 +351,14 @@ export class Link {
     this.#returnAll(this.#queue.all(), reason);
   }
 
+  /** Returns stanzas in order. Unless the server stops, later turns of the event loop return the rest of many. */
   #returnAll(stanzas: readonly Stanza[], reason: Error): void {
+    const isPart = !this.#isClosing && stanzas.length > RETURNED_PER_TURN;
+    this.#returnNow(isPart ? stanzas.slice(0, RETURNED_PER_TURN) : stanzas, reason);
+    if (isPart) eventLoop.defer(() => this.#returnAll(stanzas.slice(RETURNED_PER_TURN), reason));
+  }
+
+  #returnNow(stanzas: readonly Stanza[], reason: Error): void {
     for (const stanza of stanzas) if (this.#unacknowledged.isWanted(stanza)) this.#bounce(stanza, reason);
   }
 

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { StanzaError } from '../../../src/xml/errors.ts';
 import { type RawPeer, settled } from '../../support/duplex.ts';
 import { assertXml, parseXml } from '../../support/match.ts';
@@ -160,6 +161,24 @@ test('every stanza returns when the peer hangs up during the negotiation', async
   await settled();
   assert.deepEqual(bounced(world), ['1 remote-server-timeout wait']);
   assert.deepEqual(world.events, ['failed capulet.lit for now']);
+});
+
+test('many stanzas return in order, 500 in one turn of the event loop', async (t) => {
+  const world = await startWorld(t);
+  for (let id = 1; id <= 1_200; id++) world.send(message(id));
+  const peer = await world.claimed();
+  const perTurn: number[] = [];
+  peer.drop();
+  for (let seen = 0; seen < 1_200; seen = world.arrived.length) {
+    await setImmediate();
+    const returned = world.arrived.length - seen;
+    if (returned > 0) perTurn.push(returned);
+  }
+  assert.deepEqual(perTurn, [500, 500, 200]);
+  assert.deepEqual(
+    world.arrived.map(({ attrs }) => attrs.id),
+    Array.from({ length: 1_200 }, (_, i) => `${i + 1}`),
+  );
 });
 
 test('without dialback and EXTERNAL the stream fails once, also if it is prepared already', async (t) => {

@@ -21,7 +21,7 @@ export class Absences {
   constructor(context: Context, absent: Map<Place, Absent>) {
     this.#context = context;
     this.#absent = absent;
-    for (const [place, all] of [...absent]) this.begin(place, all);
+    for (const [place, all] of [...absent]) if (place.state === 'in') this.begin(place, all);
   }
 
   get none(): boolean {
@@ -42,9 +42,18 @@ export class Absences {
     return this.#absent.get(place)?.delete(nick) === true;
   }
 
-  end(place: Place): void {
+  /** The room has lost the client again: who was absent is still known to it. */
+  pause(place: Place): void {
     this.#timers.get(place)?.cancel();
     this.#timers.delete(place);
+  }
+
+  of(place: Place): Iterable<[nick: string, Affiliation]> {
+    return this.#absent.get(place) ?? [];
+  }
+
+  end(place: Place): void {
+    this.pause(place);
     this.#absent.delete(place);
   }
 

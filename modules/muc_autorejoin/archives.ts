@@ -42,7 +42,8 @@ interface Walk {
 
 /** What a walk has found, and what was said since. */
 interface Kept {
-  readonly result: { readonly messages: Archived[]; readonly isComplete: boolean };
+  /** `undefined`: nothing was learned, and the archive is left alone for a while. */
+  readonly result: { readonly messages: Archived[]; readonly isComplete: boolean } | undefined;
   readonly marks: Marks;
   bytes: number;
 }
@@ -81,7 +82,7 @@ export class Archives {
   /** The room has sent a live message: it is not in the archive that was read, and others may miss it. */
   spoken(room: RoomMemory, stanza: Stanza, mark: Mark): void {
     const kept = this.#kept.size === 0 ? undefined : this.#kept.get(room);
-    if (kept === undefined || kept.marks.has(mark)) return;
+    if (kept?.result === undefined || kept.marks.has(mark)) return;
     const flat = stanza.flattened;
     const bytes = flatBytes(flat);
     if (kept.bytes + bytes > MAX_BYTES || !this.#total.take(bytes)) return this.#forget(room, kept);
@@ -104,7 +105,7 @@ export class Archives {
     for (const [room, kept] of this.#kept) if (room.domain === remote) this.#forget(room, kept);
   }
 
-  /** Asks in the name of this client, the first that the room has let in. Returns false if there is nothing to ask. */
+  /** Asks in the name of this client, unless the answer to another one counts. Returns false if nothing was asked. */
   ask(place: Place, done: () => void): boolean {
     const { room } = place;
     const heard = oldestHeard(room);
@@ -220,12 +221,19 @@ export class Archives {
     // Until the pages have met, the oldest messages are not next to the newest ones: those count.
     const messages = isComplete ? [...walk.forward, ...walk.messages] : walk.messages;
     const marks = new Marks(messages.map(({ mark }) => mark));
-    const kept = { result: { messages, isComplete }, marks, bytes: walk.bytes };
+    const result = messages.length === 0 && !isComplete ? undefined : { messages, isComplete };
+    const kept = { result, marks, bytes: walk.bytes };
     this.#kept.set(room, kept);
-    if (messages.length === 0 && !isComplete)
-      this.#forget(room, kept); // Nothing was learned.
-    else this.#context.after(KEPT_MS, () => this.#forget(room, kept));
+    this.#forgetAfter(KEPT_MS, room, kept);
     walk.done();
+  }
+
+  #forgetAfter(delayMs: number, room: RoomMemory, kept: Kept): void {
+    this.#context.after(delayMs, () => {
+      const isNeeded = [...room.places].some(({ state }) => state === 'catching-up');
+      if (isNeeded && this.#kept.get(room) === kept) this.#forgetAfter(WALK_MS, room, kept);
+      else this.#forget(room, kept);
+    });
   }
 
   #forget(room: RoomMemory, kept: Kept): void {

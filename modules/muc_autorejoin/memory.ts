@@ -40,6 +40,8 @@ export interface Place {
   /** When that was, or when the client joined; ms of `clock.elapsed`. */
   heardAt: number;
   self: Self | undefined;
+  /** The client was sent a subject, which ends the room's answer to a join. */
+  hasSubject: boolean;
   /** The client was not sent departures that are forgotten. */
   isBehind: boolean;
   /** How often the server has joined for the client, and how long the last loss took, in ms. */
@@ -49,6 +51,7 @@ export interface Place {
 
 /** The client's own presence in the room. */
 export interface Self {
+  /** Of its nick too. */
   readonly print: Print;
   readonly affiliation: Affiliation;
   /** XEP-0421: changes when the room was made anew. */

@@ -3,7 +3,7 @@
 import { detach, type Element, type Jid, NS, type Stanza, xml } from 'enjamb/api';
 import { codesIn } from './losses.ts';
 import type { Affiliation, Place, Self, ViewName } from './memory.ts';
-import { contentPrint } from './prints.ts';
+import { contentPrint, textPrint } from './prints.ts';
 import { affiliationIn, type Rooms } from './rooms.ts';
 
 /** Codes that programs show or act upon each time: not anonymous, and logged. */
@@ -41,14 +41,14 @@ export function isOwn({ session, join }: Place, from: Jid, x: Element | undefine
   return from.resource === join.nick && x.getChild('item')?.attrs.jid === `${session.jid}`;
 }
 
-export function selfIn(stanza: Stanza, x: Element, seed: number): Self {
+export function selfIn(stanza: Stanza, nick: string, x: Element, seed: number): Self {
   const bare = x.withChildren(
     x.children.filter((child) => typeof child === 'string' || child.name !== 'status'),
   );
   const others = stanza.children.filter((child) => child !== x);
   const id = stanza.getChild('occupant-id', NS.OCCUPANT_ID)?.attrs.id;
   return {
-    print: contentPrint(stanza.withChildren([...others, bare]), seed),
+    print: textPrint(nick, contentPrint(stanza.withChildren([...others, bare]), seed)),
     affiliation: affiliationIn(x),
     occupantId: id === undefined ? undefined : detach(id.slice(0, 256)),
     codes: TOLD_ONCE.filter((code) => codesIn(x).includes(code)),

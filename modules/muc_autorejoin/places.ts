@@ -34,6 +34,7 @@ export class Places {
       heard: undefined,
       heardAt: this.#now(),
       self: undefined,
+      hasSubject: false,
       isBehind: false,
       again: 0,
       gapMs: 0,

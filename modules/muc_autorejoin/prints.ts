@@ -15,7 +15,7 @@ export function contentPrint({ children }: Element, seed: number): Print {
 }
 
 export function textPrint(text: string, seed: number): Print {
-  return crc32(text, seed) | 0;
+  return crc32(text, seed >>> 0) | 0;
 }
 
 function childrenPrint(children: Element['children'], start: Print): Print {

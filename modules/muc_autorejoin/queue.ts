@@ -83,17 +83,15 @@ export class RemoteQueue {
     return this.#isHeavy;
   }
 
-  /** Whether this client is let in before the others of its room. */
-  isLed(place: Place): boolean {
-    return this.#lanes.get(place.room)?.leader === place;
-  }
-
   /** The client waits for its turn. */
   add(place: Place, delayMs = 0): void {
     const lane = this.#lanes.get(place.room) ?? this.#open(place.room);
     lane.waiting.add(place);
     lane.notBefore = Math.max(lane.notBefore, this.#context.now() + delayMs);
-    if (lane.leader === place) lane.leader = undefined;
+    if (lane.leader === place) {
+      lane.leader = undefined;
+      lane.isOpen = false;
+    }
     this.#isHeavy ||= place.room.facts?.isHeavy === true;
     this.#flight.delete(place);
     this.#pumpSoon();
@@ -112,6 +110,9 @@ export class RemoteQueue {
 
   /** The room has answered a join: with yes, or with a no that has nothing to do with how busy it is. */
   answered(place: Place): void {
+    const lane = this.#lanes.get(place.room);
+    lane?.waiting.delete(place); // The answer was late.
+    if (lane && !lane.isOpen) lane.leader ??= place;
     const sentAt = this.#flight.get(place);
     if (sentAt === undefined) return;
     this.#flight.delete(place);

@@ -109,7 +109,7 @@ export class Rejoins {
     const { session, room, join } = place;
     const renaming = join.state === 'renaming' ? this.#context.joins.requested(join)?.nick : undefined;
     if (!this.#enter(place, newId())) return false;
-    this.absences.end(place);
+    this.absences.pause(place);
     this.#begin(place);
     if (renaming !== undefined)
       this.defers(place, nickChange(place.payload!, session, `${room.jid}/${renaming}`));
@@ -167,7 +167,7 @@ export class Rejoins {
     }
     this.#budget.take(session, room.jid);
     rejoining.id = id;
-    beginAnswer(rejoining, place, rooms.known(place));
+    beginAnswer(rejoining, place, [...this.absences.of(place), ...rooms.known(place)]);
     place.state = 'joining';
     const { isHeavy } = this.#queues.of(place);
     rejoining.timer.set(isHeavy ? HEAVY_ANSWER_MS : ANSWER_MS, () => this.#timedOut(place, rejoining));
@@ -212,12 +212,9 @@ export class Rejoins {
   /** The room has let the client in, and has said so to it. */
   arrived(place: Place, rejoining: Rejoining): void {
     place.state = 'catching-up';
-    const queue = this.#queues.of(place);
-    queue.answered(place);
-    if (queue.isLed(place)) {
-      const goOn = this.waits(place, rejoining);
-      if (!this.archives.ask(place, goOn)) rejoining.waitsFor--;
-    }
+    this.#queues.of(place).answered(place);
+    const goOn = this.waits(place, rejoining);
+    if (!this.archives.ask(place, goOn)) rejoining.waitsFor--;
     rejoining.timer.set(HISTORY_MS, () => {
       rejoining.isHistoryOver = true;
       this.progress(place, rejoining);
@@ -256,12 +253,14 @@ export class Rejoins {
     const last = giveGap(this.#context, this.#sleepers, place, gap);
     rejoining.heard ??= last;
     if (subject) give(place.session, [subject]);
+    place.hasSubject ||= subject !== undefined;
     give(place.session, held.live);
     place.again++;
     place.gapMs = this.#context.now() - lostAt;
     this.#context.metrics.alive(place.gapMs);
-    this.#settle(place, rejoining);
     for (const nick of rejoining.shown) rejoining.known.delete(nick);
+    this.#context.rooms.blur(place, rejoining.known.keys(), rejoining.view);
+    this.#settle(place, rejoining);
     this.absences.begin(place, rejoining.known);
     this.#queues.of(place).done(place);
     if (rejoining.wanted) this.#context.module.send(rejoining.wanted);

@@ -44,7 +44,7 @@ export class Rooms {
   leave(place: Place): void {
     const { room } = place;
     if (!room.places.delete(place)) return;
-    room.views[place.view].places--;
+    this.#unsee(room, place.view);
     if (room.places.size > 0) return this.#pruneDeparted(room);
     this.#forgetPeople(room);
     this.#data.rooms.delete(room.jid);
@@ -53,11 +53,15 @@ export class Rooms {
   /** The client sees the room in this way from now on. */
   move(place: Place, view: ViewName): void {
     if (place.view === view) return;
-    const { views } = place.room;
-    const [before, after] = [views[place.view], views[view]];
+    const before = place.view;
     place.view = view;
-    after.places++;
-    if (--before.places === 0) this.#merge(before, after);
+    place.room.views[view].places++;
+    this.#unsee(place.room, before);
+  }
+
+  #unsee({ views }: RoomMemory, name: ViewName): void {
+    const view = views[name];
+    if (--view.places === 0) this.#merge(view, views[name === 'open' ? 'masked' : 'open']);
   }
 
   /** Nobody sees the room in the old way any more: of its people only the nicks are known. */
@@ -114,6 +118,18 @@ export class Rooms {
       if (nick !== own && !open.roll.has(nick)) yield [nick, affiliation];
     for (const [nick, { seq, affiliation }] of room.views[view].departed)
       if (nick !== own && seq > seen) yield [nick, affiliation];
+  }
+
+  /**
+   * The client was not sent the newest presence of these nicks, or in another view: what the room shows of them next is new.
+   *
+   * @param known the view in which the client was sent people so far
+   */
+  blur({ room, view, seen }: Place, nicks: Iterable<string>, known: ViewName): void {
+    for (const nick of nicks) {
+      const entry = room.views[view].roll.get(nick);
+      if (entry && (entry.seq > seen || view !== known)) entry.print = Number.NaN;
+    }
   }
 
   #strike(view: View, nick: string): void {

@@ -138,13 +138,19 @@ export class Takeover {
     const isKnown = stanza.attrs.type === undefined && seq <= place.seen;
     if (rejoining === undefined) {
       if (place.self === undefined) this.#showToNew(place, nick);
+      else if (place.heardAt === place.since) this.#hasMissedNothing(place);
       const isBack = !absences.none && absences.shown(place, nick);
       place.seen = Math.max(place.seen, seq);
       return isKnown && (isBack || this.#rejoins.echoes.has(place)) ? this.#swallow() : 'passes';
     }
     rejoining.seen = Math.max(rejoining.seen, seq);
     rejoining.shown.add(nick);
-    return isKnown ? this.#swallow() : this.#hold(place, rejoining, stanza);
+    return isKnown && place.view === rejoining.view ? this.#swallow() : this.#hold(place, rejoining, stanza);
+  }
+
+  /** The client has been in since its own join: what it was not sent since was said before. */
+  #hasMissedNothing(place: Place): void {
+    place.heard = lastOf(place.room.ring) ?? place.heard;
   }
 
   #showToNew(place: Place, nick: string): void {
@@ -168,9 +174,9 @@ export class Takeover {
     rejoining: Rejoining | undefined,
     own: { readonly stanza: Stanza; readonly from: Jid; readonly x: Element },
   ): Fate {
-    const self = selfIn(own.stanza, own.x, this.#context.rooms.seed);
-    const known = place.self;
     const nick = own.from.resource ?? '';
+    const self = selfIn(own.stanza, nick, own.x, this.#context.rooms.seed);
+    const known = place.self;
     this.#rejoins.absences.shown(place, nick);
     rejoining?.shown.add(nick);
     if (rejoining !== undefined && place.state !== 'catching-up')
@@ -327,13 +333,15 @@ export class Takeover {
   /** XEP-0045 §7.2.15: the subject ends what a room sends to a new occupant. */
   #subject(place: Place, rejoining: Rejoining | undefined, stanza: Stanza): Fate {
     const { seq } = entryOf(place.room, 'subject', subjectPrint(stanza, this.#context.rooms.seed));
+    const isKnown = place.hasSubject && seq <= place.seen;
     if (rejoining === undefined) {
-      const isEcho = seq <= place.seen && this.#rejoins.echoes.end(place);
+      place.hasSubject = true;
+      const isEcho = isKnown && this.#rejoins.echoes.end(place);
       place.seen = Math.max(place.seen, seq);
       return isEcho ? 'stopped' : 'passes';
     }
     rejoining.seen = Math.max(rejoining.seen, seq);
-    if (seq > place.seen) rejoining.subject = { flat: stanza.flattened, mark: undefined };
+    if (!isKnown) rejoining.subject = { flat: stanza.flattened, mark: undefined };
     rejoining.isHistoryOver = true;
     this.#rejoins.progress(place, rejoining);
     return 'stopped';

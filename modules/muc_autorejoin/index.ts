@@ -1,14 +1,21 @@
 // Joins clients again that fell out of a room. It learns of losses from ping_muc, and from the rooms themselves.
 //
-//   silent: before the client notices                       assisted: after it was told, if it does nothing
-//     rejoins.ts    from the loss until it is up to date      assisted.ts, sleepers.ts
-//     queue.ts      which join is next                      for both
-//     takeover.ts   what the room sends meanwhile             places.ts    one client in one room
-//     people.ts, absent.ts  who is there                      payload.ts   what the joins say
-//     ring.ts, held.ts      what was said
-//     losses.ts, facts.ts, founding.ts, inquiries.ts
-//     budget.ts, patience.ts, sleeping.ts   limits
-//     rooms.ts, prints.ts   what is known of rooms
+//   both modes       places.ts, payload.ts                   one client in one room, and what its joins say
+//                    options.ts, context.ts
+//   assisted         assisted.ts, sleepers.ts                after the client was told, if it does nothing
+//   silent           before the client notices:
+//     the course     rejoins.ts, rejoining.ts, sending.ts    from the loss until the client is up to date
+//     the turn       queue.ts, queues.ts                     which join is next
+//     the limits     budget.ts, patience.ts, sleeping.ts
+//     the losses     losses.ts, lag.ts, self_pings.ts        what rooms say of the client, or do not
+//     the room's     takeover.ts, held.ts, echoes.ts,        what it sends meanwhile, or too late
+//      answer          former.ts
+//     the people     people.ts, absent.ts                    who is there
+//     the messages   ring.ts, gap.ts, archives.ts,           what was said, and what the client says
+//                      archived.ts, outbox.ts
+//     the room       memory.ts, rooms.ts, prints.ts,         what is known of it, and whether it may be made anew
+//                      facts.ts, inquiries.ts, founding.ts
+//     the numbers    metrics.ts
 //
 // docs/adr/0037-silent-rejoin.md says why.
 

@@ -50,6 +50,7 @@ export interface PingMuc {
   tell(join: Join, cause: NoticeCause): void;
   /**
    * Tries to open the link, and asks the rooms of the remote 1–2 s after it is up, instead of after `ping_muc_delay`.
+   * Clients are told of losses after that delay all the same.
    */
   askSoon(remote: string): void;
   /** Asks the room now whether the client is in. */
@@ -166,7 +167,9 @@ function exportsOf({ joins }: Context, outages: Outages, notices: Notices): Ping
       notices.tellFinally(join, cause);
     },
     askSoon(remote) {
-      if (joins.domain(remote)) outages.of(remote).askSoon();
+      if (!joins.domain(remote)) return;
+      notices.hold(remote);
+      outages.of(remote).askSoon();
     },
     confirm(join) {
       outages.of(join.room.domain.name).confirm(join);

@@ -94,6 +94,8 @@ export class Notices {
   readonly #queues = new Map<string, Queue>();
   readonly #pending = new Map<Join, Verdict>();
   readonly #queued = new Set<Join>();
+  /** Remotes whose rooms were asked before the delay was over → when it is. */
+  readonly #heldUntil = new Map<string, number>();
   /** The stanzas sent by this class, which the module's own hooks ignore. */
   readonly #sent = new WeakSet<Element>();
 
@@ -121,6 +123,14 @@ export class Notices {
   /** Asks other modules. Returns whether one of them handles the lost join. */
   isTaken(join: Join, cause: NoticeCause, reply?: Stanza): boolean {
     return this.#context.module.ask('ping-muc-lost', { join, cause, reply }) === 'mine';
+  }
+
+  /** Call this when the rooms of a remote are asked early. No client is told of a loss before the delay is over. */
+  hold(remote: string): void {
+    const { after, now, settings } = this.#context;
+    if (settings.fast || this.#heldUntil.has(remote)) return;
+    this.#heldUntil.set(remote, now() + settings.delay);
+    after(settings.delay, () => this.#heldUntil.delete(remote));
   }
 
   /** Queues one notice for the client. `recoveredAt`: when the remote became reachable again. */
@@ -184,7 +194,7 @@ export class Notices {
     const { paced, timer } = this.#queues.get(room.domain.name) ?? this.#open(room.domain.name);
     paced.push(room.jid, join);
     // In a later tick, so that the client first gets the error that showed the loss.
-    timer.bringForward(0);
+    timer.bringForward(this.#holdMs(room.domain.name));
   }
 
   #open(remote: string): Queue {
@@ -192,8 +202,12 @@ export class Notices {
     const paced = new PacedQueue<Join>({ perSecond: settings.notifyRate, laneGapMs: ROOM_GAP_MS, clock });
     const queue = { paced, timer: new ResettableTimer(clock) };
     this.#queues.set(remote, queue);
-    queue.timer.set(0, () => this.#drain(remote, queue));
+    queue.timer.set(this.#holdMs(remote), () => this.#drain(remote, queue));
     return queue;
+  }
+
+  #holdMs(remote: string): number {
+    return Math.max(0, (this.#heldUntil.get(remote) ?? 0) - this.#context.now());
   }
 
   #drain(remote: string, queue: Queue): void {

@@ -15,7 +15,10 @@ for (const kind of ['Prosody', 'ejabberd'] as const) {
     `${kind} has lost temporary rooms: the public one is made anew, the members-only one is not`,
     LIMIT,
     async (t) => {
-      const scene = await silentScene(t, kind, { roomConfig: ['muc_room_locking = true'] });
+      const scene = await silentScene(t, kind, {
+        roomConfig: ['muc_room_locking = true'],
+        config: ['ping_muc_fast = true'], // Notices do not wait for the delay.
+      });
       const { there, service } = scene;
       const [romeo, benvolio, paris] = (await scene.homeClients('romeo', 'benvolio', 'paris')) as [
         RoomClient,

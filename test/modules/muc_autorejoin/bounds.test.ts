@@ -34,7 +34,7 @@ describe('M4', () => {
     made.romeo.heard();
     made.loses();
     made.cut();
-    made.passes(5);
+    made.passes(60);
     assert.equal(made.romeo.notices.length, 1);
     made.passes(31);
     assert.equal(made.joined().length, 1, 'assisted');
@@ -109,7 +109,7 @@ describe('M4', () => {
     made.romeo.says(`<presence to='${HALL}/Romeo'><status>${'x'.repeat(2_100)}</status></presence>`);
     made.loses();
     made.cut();
-    made.passes(5);
+    made.passes(60);
     assert.equal(made.romeo.notices.length, 1);
     assert.deepEqual(made.joined(), []);
   });

@@ -279,6 +279,8 @@ describe('5.4: the room was gone', () => {
       made.romeo.heard();
       restart(made.service, { keeps: 'nothing' });
       made.cut();
+      made.passes(50);
+      assert.deepEqual(made.seen(), [], 'D2: no notice before `ping_muc_delay`');
       made.passes(10);
       assert.deepEqual(made.seen(), ['presence Romeo unavailable 110 333 330'], JSON.stringify(config));
       assert.deepEqual(made.joined(), []);

@@ -42,7 +42,7 @@ test('`tell`: sends a notice whatever the room has sent since, without asking ot
   assert.deepEqual([romeo.notices.length, losses.length, rooms.leaves.length], [1, 0, 0]);
 });
 
-test('`askSoon`: asks rooms one to two seconds after the link is up', async (t) => {
+test('`askSoon`: asks rooms one to two seconds after the link is up; the notice waits for the delay', async (t) => {
   const { h, rooms, romeo, pingMuc } = await scene(t);
   rooms.forget();
   rooms.peer.reachable = false;
@@ -56,6 +56,10 @@ test('`askSoon`: asks rooms one to two seconds after the link is up', async (t) 
   h.clock.advance(1_000);
   assert.equal(rooms.pings.length, 0);
   h.clock.seconds(2);
+  assert.deepEqual([rooms.pings.length, romeo.notices.length], [1, 0]);
+  h.clock.seconds(45);
+  assert.equal(romeo.notices.length, 0);
+  h.clock.seconds(5);
   assert.deepEqual([rooms.pings.length, romeo.notices.length], [1, 1]);
 });
 

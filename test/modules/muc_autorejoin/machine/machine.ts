@@ -14,6 +14,7 @@ const TRIES = 300;
 const CONFIG = `
 ping_muc_give_up = "never"
 ping_muc_silence = "3 minutes"
+ping_muc_fast = true # A notice is judged when it is sent, so none may wait.
 muc_autorejoin_patience = "never"`;
 /** Two values of an option that does not matter here: a change of it reloads the module. */
 const [NO_PASSWORDS, PASSWORDS] = ['muc_autorejoin_passwords = false', 'muc_autorejoin_passwords = true'];

@@ -4,6 +4,7 @@ import type { ElapsedClock, Exports, Module, Timer } from 'enjamb/api';
 import type { Joins } from './memory.ts';
 import type { RejoinMetrics } from './metrics.ts';
 import type { options, Settings } from './options.ts';
+import type { Reports } from './reports.ts';
 import type { Rooms } from './rooms.ts';
 
 export interface Context {
@@ -12,6 +13,7 @@ export interface Context {
   readonly settings: Settings;
   readonly rooms: Rooms;
   readonly metrics: RejoinMetrics;
+  readonly reports: Reports;
   /** Its timers end with the module. */
   readonly clock: ElapsedClock;
   /** The time of `clock.elapsed` in ms. All times of this module are such times, unless they say otherwise. */

@@ -42,17 +42,14 @@ export function gapOf({ room, heard }: Place, { held }: Rejoining, archive: Arch
 }
 
 /** Gives the client what it has missed. Returns the last message, if there is one. */
-export function giveGap(
-  context: Context,
-  sleepers: Sleepers,
-  { session, room }: Place,
-  gap: Gap,
-): Said | undefined {
-  const { metrics } = context;
+export function giveGap(context: Context, sleepers: Sleepers, place: Place, gap: Gap): Said | undefined {
+  const { metrics, reports } = context;
+  const { session, room } = place;
   const given = gap.messages.slice(-MAX_MESSAGES[session.connected ? 'connected' : 'asleep']);
   if (gap.isOpen) metrics.openGaps.add();
   metrics.messages.of('given').add(given.length);
   metrics.messages.of('left_out').add(gap.messages.length - given.length);
+  reports.given(place, given.length, gap.messages.length - given.length);
   sleepers.given(session, given.length);
   let last: Said | undefined;
   for (const { mark } of given) last = note(room.ring, mark);

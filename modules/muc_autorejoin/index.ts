@@ -11,11 +11,11 @@
 //     the room's     takeover.ts, held.ts, echoes.ts,        what it sends meanwhile, or too late
 //      answer          former.ts
 //     the people     people.ts, absent.ts                    who is there
-//     the messages   ring.ts, gap.ts, archives.ts,           what was said, and what the client says
-//                      archived.ts, outbox.ts
+//     the messages   messages.ts, ring.ts, gap.ts,           what was said, and what the client says
+//                      archives.ts, archived.ts, outbox.ts
 //     the room       memory.ts, rooms.ts, prints.ts,         what is known of it, and whether it may be made anew
 //                      facts.ts, inquiries.ts, founding.ts
-//     the numbers    metrics.ts
+//     the numbers    metrics.ts, reports.ts
 //
 // docs/adr/0037-silent-rejoin.md says why.
 
@@ -43,6 +43,7 @@ import type { Outbox } from './outbox.ts';
 import { payloadOf, updatedPayload } from './payload.ts';
 import { Places } from './places.ts';
 import { type KeptRejoins, Rejoins } from './rejoins.ts';
+import { Reports } from './reports.ts';
 import { Rooms } from './rooms.ts';
 import { followSelfPing } from './self_pings.ts';
 import { Takeover } from './takeover.ts';
@@ -138,6 +139,7 @@ function contextOf(
     settings,
     rooms,
     metrics: new RejoinMetrics(module.metric),
+    reports: new Reports(module.log, { now: elapsed, after }),
     clock: { elapsed, after },
     now: elapsed,
     after,

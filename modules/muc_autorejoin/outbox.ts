@@ -142,7 +142,7 @@ export class Outbox {
 
   /** The client is in again. `gap`: what it had missed, and was given. */
   rejoined(place: Place, gap: Gap): void {
-    const { metrics, module, now } = this.#context;
+    const { metrics, module, now, reports } = this.#context;
     for (const own of [...(this.#own.get(place) ?? [])]) {
       const found = gap.all.find(({ flat }) => isSame(own, new LazyElement(flat)));
       if (found) {
@@ -154,7 +154,10 @@ export class Outbox {
         const isNew = own.state === 'waiting';
         own.state = isNew ? 'sent' : 'again';
         own.handled();
-        if (!isNew) metrics.ownMessages.of('again').add();
+        if (!isNew) {
+          metrics.ownMessages.of('again').add();
+          reports.count(place, 'resent');
+        }
         module.send(new LazyElement(own.flat));
       }
     }

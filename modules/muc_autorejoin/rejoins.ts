@@ -25,14 +25,11 @@ import { nickChange } from './payload.ts';
 import type { Places } from './places.ts';
 import { Queues } from './queues.ts';
 import { beginAnswer, endAnswer, newRejoining, type Rejoining } from './rejoining.ts';
-import { occupantOf, sendJoin } from './sending.ts';
+import { ANSWER_MS, occupantOf, sendJoin } from './sending.ts';
 import { Sleepers } from './sleeping.ts';
 
 type Cause = Parameters<Exports['ping_muc']['tell']>[1];
 
-/** How long a room may take to answer a join, in ms; a gateway needs more. */
-const ANSWER_MS = 30_000;
-const HEAVY_ANSWER_MS = 120_000;
 /** A room that sends no subject, as XEP-0045 §7.2.15 wants it, has no more history after this time. */
 const HISTORY_MS = 5_000;
 
@@ -89,28 +86,29 @@ export class Rejoins {
     if (place.state !== 'in') return true; // The room may not have come to our join yet.
     if (join.state === 'joining' || place.self === undefined) return false; // Only the client can repeat its own join.
     if (cause === 'given-up') return this.#endures(place);
-    if (cause !== 'room-gone' || place.room.facts?.isOpen) return this.lose(place);
+    if (cause !== 'room-gone' || place.room.facts?.isOpen) return this.lose(place, cause);
     place.payload = undefined; // Nor does assisted mode make the room anew.
     this.#context.metrics.rejoins.of('room gone').add();
     return false;
   }
 
   /** The room has put the client out. Returns false if the server does not join for it. */
-  wasRemoved(place: Place, delayMs: number): boolean {
-    if (this.#budget.isLeft(place.session, place.room.jid)) return this.lose(place, delayMs);
+  wasRemoved(place: Place, cause: string, delayMs: number): boolean {
+    if (this.#budget.isLeft(place.session, place.room.jid)) return this.lose(place, cause, delayMs);
     place.payload = undefined; // Something throws the client out again and again: hands off.
     this.#context.metrics.rejoins.of('budget').add();
     return false;
   }
 
   /** The client is out without knowing. Returns false if the server cannot join for it. */
-  lose(place: Place, delayMs = 0): boolean {
+  lose(place: Place, cause: string, delayMs = 0): boolean {
     if (!this.#isFit(place)) return false;
     const { session, room, join } = place;
     const renaming = join.state === 'renaming' ? this.#context.joins.requested(join)?.nick : undefined;
     if (!this.#enter(place, newId())) return false;
     this.absences.pause(place);
     this.#begin(place);
+    this.#context.reports.lost(place, cause);
     if (renaming !== undefined)
       this.defers(place, nickChange(place.payload!, session, `${room.jid}/${renaming}`));
     this.archives.settle(room);
@@ -169,8 +167,9 @@ export class Rejoins {
     rejoining.id = id;
     beginAnswer(rejoining, place, [...this.absences.of(place), ...rooms.known(place)]);
     place.state = 'joining';
-    const { isHeavy } = this.#queues.of(place);
-    rejoining.timer.set(isHeavy ? HEAVY_ANSWER_MS : ANSWER_MS, () => this.#timedOut(place, rejoining));
+    const answerMs = ANSWER_MS[this.#queues.of(place).isHeavy ? 'heavy' : 'usual'];
+    rejoining.timer.set(answerMs, () => this.#timedOut(place, rejoining));
+    this.#context.reports.count(place, 'joins');
     sendJoin(this.#context, place, payload, id);
     return true;
   }
@@ -258,6 +257,7 @@ export class Rejoins {
     place.again++;
     place.gapMs = this.#context.now() - lostAt;
     this.#context.metrics.alive(place.gapMs);
+    this.#context.reports.alive(place, place.gapMs);
     for (const nick of rejoining.shown) rejoining.known.delete(nick);
     this.#context.rooms.blur(place, rejoining.known.keys(), rejoining.view);
     this.#settle(place, rejoining);
@@ -329,6 +329,7 @@ export class Rejoins {
     this.#active.delete(place);
     this.#patience.end(place);
     this.absences.end(place);
+    this.#context.reports.ended(place);
   }
 
   // ── Giving up ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -341,6 +342,7 @@ export class Rejoins {
 
   /** The client is told after all. `isAssisted`: the server may join for it once it can. */
   #tell(place: Place, cause: Cause, { isAssisted = false } = {}): void {
+    this.#context.reports.count(place, 'told');
     this.#end(place);
     this.#queues.remove(place);
     if (!isAssisted) place.payload = undefined;
@@ -360,6 +362,7 @@ export class Rejoins {
   // ── Links, sleep, reload ─────────────────────────────────────────────────────────────────────────────────────
 
   linkUp(remote: string): void {
+    this.#context.reports.linkUp(remote, this.#context.joins.domain(remote)?.brokenAt);
     this.#queues.linkUp(remote);
   }
 

@@ -8,6 +8,9 @@ import { rejoinOf } from './payload.ts';
 /** History is asked for from a little before the last message that the client heard: clocks and roundings differ. */
 const OVERLAP_SECONDS = 120;
 
+/** How long a room may take to answer; a gateway needs more. */
+export const ANSWER_MS = { usual: 30_000, heavy: 120_000 };
+
 export function sendJoin({ module, now }: Context, place: Place, payload: string, id: string): void {
   const { session, room } = place;
   module.log.debug('joining again before the client notices', { session: session.id, room: room.jid });

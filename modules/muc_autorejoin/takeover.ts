@@ -19,6 +19,7 @@ import type { Context } from './context.ts';
 import { give } from './held.ts';
 import { codesIn, mucUserIn, type Removal, removalIn } from './losses.ts';
 import type { Place, Self } from './memory.ts';
+import { isConfiguration, isKept, isSubject, subjectPrint } from './messages.ts';
 import {
   asUpdate,
   isKnownSelf,
@@ -29,7 +30,7 @@ import {
   renamingOf,
   selfIn,
 } from './people.ts';
-import { contentPrint, textPrint } from './prints.ts';
+import { contentPrint } from './prints.ts';
 import type { Rejoining } from './rejoining.ts';
 import type { Rejoins } from './rejoins.ts';
 import { lastOf, type Mark, markOf, note, type Said } from './ring.ts';
@@ -241,6 +242,7 @@ export class Takeover {
   #hold(place: Place, rejoining: Rejoining, stanza: Stanza): Fate {
     const { held } = rejoining;
     this.#context.metrics.presences.of('passed').add();
+    this.#context.reports.count(place, 'people');
     const list = place.state === 'catching-up' ? held.live : held.people;
     if (held.add(list, stanza)) return 'stopped';
     this.#rejoins.overflow(place, rejoining);
@@ -270,7 +272,7 @@ export class Takeover {
     const isUnexplained = removal === 'lost' && !codesIn(x).includes('333');
     const isLost = removal !== 'decided' && !(isUnexplained && hasNewSibling(place, this.#context.now()));
     const delayMs = removal === 'shutdown' ? SHUTDOWN_MS : 0;
-    if (isLost && this.#rejoins.wasRemoved(place, delayMs)) return 'stopped';
+    if (isLost && this.#rejoins.wasRemoved(place, removal, delayMs)) return 'stopped';
     this.#rejoins.forget(place);
     return 'passes';
   }
@@ -371,28 +373,3 @@ function hasNewSibling({ session, room, join }: Place, now: number): boolean {
   }
   return false;
 }
-
-function isSubject(message: Stanza): boolean {
-  return message.getChild('subject') !== undefined && message.getChild('body') === undefined;
-}
-
-/** XEP-0045 §10.2.1. */
-function isConfiguration(message: Stanza): boolean {
-  const x = mucUserIn(message);
-  return x !== undefined && codesIn(x).some((code) => CONFIGURED.has(code));
-}
-
-const CONFIGURED = new Set(['104', '170', '171', '172', '173']);
-
-function subjectPrint(message: Stanza, seed: number): number {
-  const subjects = message.getChildren('subject');
-  return textPrint(subjects.map((subject) => `${subject}`).join(''), seed);
-}
-
-/** Whether rooms and clients keep such messages: they have a text, a hidden one, or a place in the archive. */
-function isKept({ children }: Stanza): boolean {
-  for (const child of children) if (typeof child !== 'string' && KEPT.has(child.name)) return true;
-  return false;
-}
-
-const KEPT = new Set(['body', 'encrypted', 'openpgp', 'stanza-id']);

@@ -1,0 +1,30 @@
+// Kinds of messages that rooms send. Pure.
+
+import type { Stanza } from 'enjamb/api';
+import { codesIn, mucUserIn } from './losses.ts';
+import { textPrint } from './prints.ts';
+
+export function isSubject(message: Stanza): boolean {
+  return message.getChild('subject') !== undefined && message.getChild('body') === undefined;
+}
+
+export function subjectPrint(message: Stanza, seed: number): number {
+  const subjects = message.getChildren('subject');
+  return textPrint(subjects.map((subject) => `${subject}`).join(''), seed);
+}
+
+const CONFIGURED = new Set(['104', '170', '171', '172', '173']);
+
+/** XEP-0045 §10.2.1. */
+export function isConfiguration(message: Stanza): boolean {
+  const x = mucUserIn(message);
+  return x !== undefined && codesIn(x).some((code) => CONFIGURED.has(code));
+}
+
+const KEPT = new Set(['body', 'encrypted', 'openpgp', 'stanza-id']);
+
+/** Whether rooms and clients keep such messages: they have a text, a hidden one, or a place in the archive. */
+export function isKept({ children }: Stanza): boolean {
+  for (const child of children) if (typeof child !== 'string' && KEPT.has(child.name)) return true;
+  return false;
+}

@@ -4,13 +4,13 @@
 //     h │ [work, 3 behind it] [work, 0] [work, 17 behind it]
 //        ◀── counted when the first is done
 
-/** A stanza whose work is under way, and those behind it that have none. */
+/** A stanza that is still being handled, and the number of handled ones behind it. */
 interface Batch {
   isDone: boolean;
   stanzas: number;
 }
 
-/** The counter alone: plain data. */
+/** The counter, as plain data. */
 export interface Handled {
   /** Modulo 2^32 (§4). */
   h: number;
@@ -18,11 +18,11 @@ export interface Handled {
 
 export interface Inbound extends Handled {
   readonly waiting: Batch[];
-  /** The peer has asked while work was under way. */
+  /** The peer has asked while stanzas were being handled. */
   isOwed: boolean;
   /** Sends the owed `<a/>`. */
   readonly tell: () => void;
-  /** Called once when nothing is under way any more. */
+  /** Called once when all stanzas are handled. */
   whenIdle?: (() => void) | undefined;
 }
 
@@ -45,7 +45,7 @@ export function inboundOver(handled: Handled, tell: () => void): Inbound {
   };
 }
 
-/** The next stanza of the peer has been handled, but for `work`, which never rejects. */
+/** Counts the next stanza of the peer when `work`, if any, and that of earlier stanzas is done. `work` never rejects. */
 export function noteHandled(inbound: Inbound, work: Promise<unknown> | undefined): void {
   const last = inbound.waiting.at(-1);
   if (work === undefined) {

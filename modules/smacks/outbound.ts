@@ -1,6 +1,6 @@
 // The queue of stanzas that were sent to a peer and not acknowledged, oldest first (§4).
 
-/** The part of a queue's entry that is the same for clients and servers. */
+/** The common part of entries for clients and servers. */
 export interface Entry {
   readonly bytes: number;
 }
@@ -16,7 +16,7 @@ export function newOutbound<T extends Entry>(acknowledged = 0): Outbound<T> {
   return { acknowledged, bytes: 0, queue: [] };
 }
 
-/** How many stanzas have been sent, modulo 2^32. */
+/** The number of sent stanzas, modulo 2^32. */
 export function sentCount({ acknowledged, queue }: Outbound<Entry>): number {
   return (acknowledged + queue.length) >>> 0;
 }

@@ -1,11 +1,11 @@
-// What one stream has written and the remote has not read. Above a mark, stanzas wait in the queues of their links instead,
-// which are bounded, so that no user can end the link of all others by causing too much output.
+// Limits the unread output of one stream. Above a mark, stanzas wait in the bounded queues of their links. Otherwise a user
+// who causes too much output would end the link of all others.
 
 import { SlowReader } from '../session/slow-reader.ts';
 import type { XmlStream } from '../stream/stream.ts';
 import type { Clock } from '../util/clock.ts';
 
-/** Half of what ends the connection. */
+/** Half of the unread output at which the connection ends. */
 const BUSY_BYTES = 4 * 1024 * 1024;
 /** A remote that reads nothing for this time while it is busy is disconnected. */
 const STUCK_MS = 5 * 60_000;
@@ -27,8 +27,8 @@ export class StreamOutput {
   }
 
   /** Calls back once, when stanzas may be written again; never if the stream ends before. */
-  whenFree(goOn: () => void): void {
-    this.#waiting.add(goOn);
+  whenFree(callback: () => void): void {
+    this.#waiting.add(callback);
   }
 
   /** Call this after each write. */
@@ -42,7 +42,7 @@ export class StreamOutput {
     if (this.isBusy) return;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
-    for (const goOn of waiting) goOn();
+    for (const callback of waiting) callback();
   }
 
   /** Call this when the stream has ended. */

@@ -9,7 +9,7 @@ import { sentCount } from '../outbound.ts';
 import type { Client } from './clients.ts';
 import type { Queues } from './queue.ts';
 
-/** Soon enough that a telephone has not switched its radio off again. */
+/** Short enough that the radio of a phone is still on. */
 const IDLE_MS = 3_000;
 const REQUEST = `<r xmlns='urn:xmpp:sm:3'/>`;
 
@@ -29,7 +29,7 @@ export class Acknowledgements {
     this.#limits = limits;
   }
 
-  /** The client has been sent something, or is about to be in this tick. */
+  /** Call this when a stanza was sent to the client, or will be in this tick. */
   sent(client: Client): void {
     const count = client.state.outbound.queue.length;
     if (client.isRequested || count === 0) return;
@@ -37,7 +37,7 @@ export class Acknowledgements {
     else client.ackTimer ??= this.#clock.after(IDLE_MS, () => this.#request(client));
   }
 
-  /** @throws StreamError when the client claims to have more than it was sent, or does not say how much. */
+  /** Takes `<a/>`. @throws StreamError if its `h` is missing, or higher than the number of sent stanzas */
   received(client: Client, h: number | undefined): void {
     if (h === undefined) throw withoutH();
     if (!this.#queues.acknowledge(client, h)) throw tooHigh(h, sentCount(client.state.outbound));
@@ -45,7 +45,7 @@ export class Acknowledgements {
     this.sent(client);
   }
 
-  /** Waits for nothing: the client has acknowledged everything, or has no stream. */
+  /** Stops waiting: the client has acknowledged everything, or has no stream. */
   stop(client: Client): void {
     client.isRequested = false;
     client.ackTimer?.cancel();

@@ -1,5 +1,5 @@
-// Clients with stream management: the plain data of each (state.ts), and its timers and callbacks, which cannot be saved.
-// Both survive a reload of the module.
+// Clients with stream management: the plain data of each client (state.ts), with its timers and callbacks, which cannot be
+// saved. Both survive a reload of the module.
 
 import { type C2SSession, type Module, NS, type Timer, xml } from 'enjamb/api';
 import { type Inbound, inboundOver } from '../inbound.ts';
@@ -8,25 +8,25 @@ import type { Sent, StreamManagement } from './state.ts';
 export interface Client {
   readonly session: C2SSession;
   readonly state: StreamManagement;
-  /** Counts in `state.inbound`. */
+  /** Updates `state.inbound`. */
   readonly inbound: Inbound;
-  /** An acknowledgement has been asked for, and has not come. */
+  /** We have sent `<r/>`, and no `<a/>` has arrived. */
   isRequested: boolean;
-  /** Something has come from the client since we asked. */
+  /** The client has sent something since our `<r/>`. */
   isHeard: boolean;
   /** The client has a new stream, and `<resumed/>` has not been sent yet. */
   isResuming: boolean;
-  /** Until the request, or until the answer to it is overdue. */
+  /** Fires when `<r/>` is due, or when the answer to it is overdue. */
   ackTimer?: Timer | undefined;
-  /** Until the session ends. */
+  /** Ends the sleeping session when it fires. */
   sleepTimer?: Timer | undefined;
-  /** Until the client is told without waiting for work. */
+  /** Sends `<resumed/>` when it fires, though earlier stanzas of the client are still being handled. */
   resumeTimer?: Timer | undefined;
 }
 
 interface Kept {
   readonly clients: WeakMap<C2SSession, Client>;
-  /** What senders that keep a copy gave as `onTaken`. */
+  /** The callbacks of senders that keep a copy until the client has the stanza. */
   readonly onTaken: WeakMap<Sent, () => void>;
 }
 

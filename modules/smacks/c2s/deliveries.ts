@@ -8,7 +8,7 @@ export interface Delivery {
   readonly to: string;
   /** Clients that have it in their queue or have taken it off. */
   copies: number;
-  /** A client has acknowledged it, or is one that acknowledges nothing. */
+  /** A client has acknowledged it, or got it without stream management. */
   isTaken: boolean;
 }
 
@@ -28,10 +28,10 @@ export class Deliveries {
   #nextKey = 1;
   /** Deliveries of loaded queues, by key, until all sessions have been loaded. */
   readonly #loaded = new Map<number, Delivery>();
-  /** By what all copies of a stanza have in common, its children. */
+  /** By the children, which all copies of a stanza share. */
   readonly #recent = new WeakMap<object, Recent>();
 
-  /** The session is sent a stanza. `undefined` for one that no other client of the account is sent. */
+  /** Records a copy for the session. `undefined` if no other client of the account gets the stanza. */
   note(session: C2SSession, { name, attrs, children }: Stanza): Delivery | undefined {
     const { jid, host, state } = session;
     if (name !== 'message' || attrs.to === undefined || attrs.to === jid.toString()) return undefined;
@@ -43,7 +43,7 @@ export class Deliveries {
     return delivery;
   }
 
-  /** One of its clients is about to be sent a copy of it again. */
+  /** Call this before a client gets its copy again. */
   again({ children }: Stanza, delivery: Delivery): void {
     delivery.copies--;
     this.#recent.set(children, { delivery, sessions: new WeakSet() });
@@ -55,7 +55,7 @@ export class Deliveries {
     return { ...delivery, key };
   }
 
-  /** The same object for each queue that shared it when it was saved. */
+  /** Returns the same object for all queues that shared it when they were saved. */
   load({ key, ...saved }: SavedDelivery): Delivery {
     const delivery = this.#loaded.get(key) ?? saved;
     this.#loaded.set(key, delivery);
@@ -64,7 +64,7 @@ export class Deliveries {
     return delivery;
   }
 
-  /** All sessions that were saved together have been loaded. */
+  /** Call this when all saved sessions have been loaded. */
   forgetLoaded(): void {
     this.#loaded.clear();
   }

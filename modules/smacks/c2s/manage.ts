@@ -1,4 +1,4 @@
-// Stream management with clients: what each event of a session means for its counters and its queue.
+// Stream management with clients: the effect of each session event on the counters and the queue.
 
 import { type C2SSession, type Element, type Module, NS, StreamError, xml } from 'enjamb/api';
 import { streams } from 'enjamb/api/stream';
@@ -66,7 +66,7 @@ function newParts(module: Module, limits: ClientLimits): Parts {
   };
 }
 
-/** §4: what goes out is kept until it is acknowledged; what comes in counts once it is handled. */
+/** XEP-0198 §4: outgoing stanzas are kept until acknowledged; incoming ones count once they are handled. */
 function count({ module, clients, queues, acks, deliveries, redelivery }: Parts): void {
   module.hook('c2s-commit', ({ session, element, onTaken }) => {
     if (!STANZAS.has(element.name)) return undefined;
@@ -132,7 +132,7 @@ function negotiate({ module, clients, acks, sleep, redelivery }: Parts): void {
   });
 }
 
-/** §3; a second one ends the stream. */
+/** XEP-0198 §3: answers `<enable/>`. A second one ends the stream. */
 function enable(request: Element, session: C2SSession, sleep: Sleep): void {
   if (session.state.smacks) {
     throw new StreamError('policy-violation', 'Stream management has been enabled before');
@@ -148,7 +148,10 @@ function enable(request: Element, session: C2SSession, sleep: Sleep): void {
   };
 }
 
-/** §4: immediately, with what has been handled so far; when work is under way, again as soon as it is done. */
+/**
+ * XEP-0198 §4: answers `<r/>` immediately with the stanzas handled so far. If others are still being handled, a second `<a/>`
+ * follows when they are done.
+ */
 function answer(clients: Clients, session: C2SSession): void {
   const client = clients.get(session);
   if (client === undefined) {
@@ -162,7 +165,7 @@ function answer(clients: Clients, session: C2SSession): void {
   inbound.tell();
 }
 
-/** §5. */
+/** XEP-0198 §5: a session without connection sleeps until its client resumes it. */
 function sleepAndWake({ module, clients, acks, sleep, resumption }: Parts): void {
   module.hook('c2s-unbound-nonza', ({ session, element }) => {
     if (element.getNS() !== NS.SM) return undefined;
@@ -193,7 +196,7 @@ function sleepAndWake({ module, clients, acks, sleep, resumption }: Parts): void
   });
 }
 
-/** §4: redelivers the stanzas that the client of an ended session has not acknowledged. */
+/** XEP-0198 §4: redelivers the stanzas that the client of an ended session has not acknowledged. */
 function endSessions({ module, clients, acks, sleep, redelivery }: Parts): void {
   // Before anything else is sent to the successor, so that it gets the stanzas in order.
   module.hook('resource-ending', ({ session, successor }) => {

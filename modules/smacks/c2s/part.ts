@@ -1,4 +1,4 @@
-// What is saved of a session with stream management, and how a saved session sleeps on.
+// Saves sessions with stream management, and puts saved ones back to sleep.
 
 import type { C2SSession, Module } from 'enjamb/api';
 import type { Json } from 'enjamb/api/stream';
@@ -8,7 +8,7 @@ import type { Deliveries, SavedDelivery } from './deliveries.ts';
 import type { Sleep } from './sleep.ts';
 import type { Sent, StreamManagement } from './state.ts';
 
-/** How long a client has at least to come back after the server has started. */
+/** The shortest time that a client has to return after a start of the server. */
 const LEAST_REST_MS = 60_000;
 
 interface SavedSent {
@@ -22,7 +22,7 @@ interface SavedSent {
 export interface SavedManagement {
   readonly id?: string;
   readonly maxMs: number;
-  /** How long it has slept; 0: it was connected. */
+  /** The time for which it has slept, in ms. 0: it was connected. */
   readonly asleepMs: number;
   readonly h: number;
   readonly acknowledged: number;

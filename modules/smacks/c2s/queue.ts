@@ -1,4 +1,4 @@
-// The queue of stanzas that a client has not acknowledged.
+// The queue of unacknowledged stanzas of a client.
 
 import { compactText, type Element, share } from 'enjamb/api';
 import { acknowledge } from '../outbound.ts';
@@ -11,7 +11,7 @@ export interface QueueLimits {
   readonly bytes: number;
 }
 
-/** What is known of an element beside its text. */
+/** Facts about an element in the queue, besides its text. */
 export interface About {
   /** In ms since 1970. */
   readonly at: number;
@@ -46,7 +46,7 @@ export class Queues {
     return true;
   }
 
-  /** The client has acknowledged everything up to `h`. Returns false, and changes nothing, if less was sent. */
+  /** Removes the stanzas up to `h`. Returns false, and changes nothing, if fewer were sent. */
   acknowledge({ state }: Client, h: number): boolean {
     const taken = acknowledge(state.outbound, h);
     for (const sent of taken ?? []) {

@@ -1,6 +1,6 @@
 // Redelivers stanzas that a client had not acknowledged when its session ended (XEP-0198 §4). If another session takes over
 // the address, they are for that session (RFC 6121 §8.5.3.1). Otherwise they go back to the router, which treats them as
-// stanzas for a client that is gone, because the address is free already.
+// stanzas for an absent client, because the address is free.
 //
 //     session ends ──┬─ replaced ──▶ inherited ──(enables stream management, sends, is sent a message)──▶ sent again
 //                    └─ gone ──▶ the sender that keeps a copy (`smacks-return`), another client, the offline store, or an error
@@ -30,7 +30,7 @@ export class Redelivery {
   readonly #deliveries: Deliveries;
   readonly #onTaken: WeakMap<Sent, () => void>;
 
-  /** @param onTaken of the elements of which the sender keeps a copy */
+  /** @param onTaken callbacks of senders that keep a copy */
   constructor(module: Module, deliveries: Deliveries, onTaken: WeakMap<Sent, () => void>) {
     this.#module = module;
     this.#deliveries = deliveries;
@@ -38,8 +38,8 @@ export class Redelivery {
   }
 
   /**
-   * Leaves the queue to the session that takes over the address. It is sent when that client enables stream management,
-   * sends a stanza, or is sent a message: immediately after binding nothing is counted, so it could be lost again.
+   * Hands the queue to the session that takes over the address. It is sent when that client enables stream management, sends
+   * a stanza, or gets a message. Directly after binding nothing is counted, so the queue could be lost again.
    */
   bequeath(queue: readonly Sent[], successor: C2SSession): void {
     if (queue.length > 0) successor.state.inherited = queue;
@@ -99,13 +99,13 @@ export class Redelivery {
     if (stanza) this.#module.send(stanza);
   }
 
-  /** The sender of an element of which it keeps a copy decides itself. */
+  /** Leaves the decision to the sender, which keeps a copy. */
   #return(sent: Sent): void {
     const onTaken = this.#onTaken.get(sent);
     if (onTaken) this.#module.notify('smacks-return', { text: sent.text, onTaken });
   }
 
-  /** The stanza with both addresses; `undefined` for one that was for the ended session alone. */
+  /** The stanza with both addresses. `undefined` if it concerned only the ended session. */
   #addressed({ jid }: C2SSession, { text, at }: Sent): Stanza | undefined {
     if (text.startsWith('<presence')) return undefined; // The next session gets the presence of all contacts anew.
     const stanza = parseElement(text);

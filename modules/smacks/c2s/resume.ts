@@ -1,4 +1,4 @@
-// A client resumes its session (§5): the same session on another stream, with nothing lost and nothing twice.
+// Resumption (XEP-0198 §5): a client continues its session on a new stream. No stanza is lost or doubled.
 
 import { type Answer, type C2SSession, type Element, type Module, NS, xml } from 'enjamb/api';
 import { streams } from 'enjamb/api/stream';
@@ -9,8 +9,8 @@ import type { Queues } from './queue.ts';
 import type { EndedSessions } from './sleep.ts';
 
 /**
- * How long a client waits for the work of stanzas on its old stream. It sends unacknowledged stanzas again, so unfinished work
- * would be done twice.
+ * The longest wait for stanzas of the old stream to be handled before `<resumed/>` is sent. The client resends unacknowledged
+ * stanzas, so unfinished work would be done twice.
  */
 const WORK_MS = 5_000;
 
@@ -28,8 +28,8 @@ export class Resumption {
   }
 
   /**
-   * A client, authenticated and not bound, asks for a session of its account.
-   * @throws StreamError when it claims to have more stanzas of it than it was sent.
+   * Answers `<resume/>` of an authenticated client without resource.
+   * @throws StreamError if its `h` is higher than the number of sent stanzas
    */
   answer({ jid }: C2SSession, request: Element): Answer<'c2s-unbound-nonza'> {
     const { previd } = request.attrs;
@@ -50,7 +50,7 @@ export class Resumption {
     return { resume: client.session };
   }
 
-  /** The session has a new stream. Sends `<resumed/>` and the queue; until then, new stanzas are queued. */
+  /** Call this when the session has a new stream. Sends `<resumed/>` and the queue. New stanzas are queued until then. */
   begin(client: Client): void {
     const { inbound } = client;
     const finish = () => {

@@ -10,13 +10,13 @@ export interface SleepLimits {
   readonly maxPerAccount: number;
 }
 
-/** A session that has ended: how much of what its client sent was handled, now or once work is done. */
+/** The counter of an ended session. It grows while stanzas of the client are still being handled. */
 export interface EndedSession {
   readonly id: string;
   readonly inbound: Readonly<Handled>;
 }
 
-/** By account, the one that ended last at the end. */
+/** By account. The last session in each list ended last. */
 export type EndedSessions = BoundedMap<string, readonly EndedSession[]>;
 
 const MAX_ACCOUNTS = 10_000;
@@ -32,7 +32,7 @@ export class Sleep {
     this.ended = module.keep('ended', endedSessions);
   }
 
-  /** Id and time for a client that wants to resume; `max` is in seconds, the shorter of both wishes. */
+  /** The id and `max`, in seconds, for a client that wants to resume: the shorter of its wish and our limit. */
   offer(wish: number | undefined): { id: string; max: number } {
     const most = Math.floor(this.#limits.timeMs / 1000);
     return { id: newId(), max: Math.min(wish ?? most, most) };
@@ -49,7 +49,7 @@ export class Sleep {
     if (state.id === undefined) return false;
     const { serverClock: clock } = streams(this.#module);
     state.asleepSince = clock.elapsed() - sleptMs;
-    // It outlives the module: otherwise a session would be kept for ever when the module is unloaded meanwhile.
+    // The timer survives the module. Otherwise the session would sleep for ever if the module were unloaded.
     client.sleepTimer = clock.after(restMs, () =>
       session.close(new StreamError('connection-timeout', 'Not resumed in time')),
     );
@@ -87,12 +87,12 @@ export class Sleep {
   }
 }
 
-/** Of no account yet. */
+/** Empty: no session has ended yet. */
 export function endedSessions(): EndedSessions {
   return new BoundedMap(MAX_ACCOUNTS);
 }
 
-/** Of each account the last ones are kept, and of all accounts those whose sessions ended last. */
+/** Keeps the last `maxPerAccount` sessions of an account, and the accounts whose sessions ended last. */
 export function rememberEnded(
   all: EndedSessions,
   account: string,

@@ -1,5 +1,5 @@
-// What stream management knows of a client's session: plain data, so that it outlives a reload of the module and can be
-// saved. Timers and callbacks are in clients.ts.
+// The stream management of a client's session as plain data, which survives a reload of the module and can be saved. Timers
+// and callbacks are in clients.ts.
 
 import type { Handled } from '../inbound.ts';
 import type { Outbound } from '../outbound.ts';
@@ -34,14 +34,14 @@ export interface Sent {
 }
 
 export interface StreamManagement {
-  /** What the session is resumed by; absent when the client does not want to resume it. */
+  /** The id for `<resume/>`. Absent if the client does not want to resume the session. */
   readonly id?: string;
-  /** How long the client may be away, in ms. */
+  /** The longest time that the session may sleep, in ms. */
   readonly maxMs: number;
   readonly inbound: Handled;
   readonly outbound: Outbound<Sent>;
   /** When the session fell asleep, in ms of `clock.elapsed`. Set while it sleeps. */
   asleepSince?: number | undefined;
-  /** While the module is not loaded: what had passed by then. */
+  /** The numbers of stanzas when the module was unloaded. Set until it is loaded again. */
   unseenFrom?: { readonly stanzasIn: number; readonly stanzasOut: number } | undefined;
 }

@@ -6,11 +6,11 @@ import { sentCount } from '../outbound.ts';
 import { acknowledgeUncounted, acknowledgeUpTo, isUnacknowledged, type Ledger } from './ledger.ts';
 
 /**
- * A request goes with every burst, in the same write: the peer that has handled the burst has then said so, even if it
- * is stopped a moment later. At most this many are unanswered.
+ * A request leaves with each burst, in the same write. So a peer that has handled the burst has also acknowledged it, even if
+ * it stops a moment later. At most this number of requests is unanswered.
  */
 const MAX_REQUESTS = 32;
-/** A peer that says other things meanwhile is slow, not dead; up to this many times the limit. */
+/** A peer that sends other stanzas meanwhile is slow, not dead. It gets at most this multiple of the limit. */
 const MAX_PATIENCE = 4;
 const REQUEST = xml('r', NS.SM);
 
@@ -23,14 +23,14 @@ export class Acks {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Something is about to be written in this tick. */
+  /** Call this before something is written in this tick. */
   sent(ledger: Ledger): void {
     if (ledger.mode !== 'acks' || ledger.requests >= MAX_REQUESTS || ledger.isRequesting) return;
     ledger.isRequesting = true;
     queueMicrotask(() => this.#request(ledger)); // After all stanzas of this tick.
   }
 
-  /** @throws StreamError when the peer claims to have more than it was sent, or does not say how much. */
+  /** Takes `<a/>`. @throws StreamError if its `h` is missing, or higher than the number of sent stanzas */
   received(ledger: Ledger, h: number | undefined): void {
     if (h === undefined) throw withoutH();
     if (!acknowledgeUpTo(ledger, h)) throw tooHigh(h, sentCount(ledger.outbound));
@@ -44,7 +44,7 @@ export class Acks {
     if (ledger.requests === 0 && isUnacknowledged(ledger)) this.sent(ledger);
   }
 
-  /** The peer owes an answer, from now on. */
+  /** Starts to wait for an answer. */
   await(ledger: Ledger): void {
     ledger.ackTimer?.cancel();
     this.#watch(ledger, this.#clock.elapsed(), 1);

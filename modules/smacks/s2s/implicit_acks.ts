@@ -1,5 +1,5 @@
-// Answers of other servers that show what they have: of an iq its result or error, of a message to a room its reflection,
-// of a join the client's own presence, by the same id (RFC 6120 §8.1.3; XEP-0045 §7.2.2, §7.4).
+// Stanzas of other servers that prove the arrival of ours by the same id: the result or error of an iq, the reflection of a
+// message to a room, and the client's own presence after a join (RFC 6120 §8.1.3; XEP-0045 §7.2.2, §7.4).
 
 import { type Element, type FlatElement, Jid, type S2SStream, type Stanza } from 'enjamb/api';
 import { isSelfPresence } from 'enjamb/xep';
@@ -17,17 +17,17 @@ export class ImplicitAcks {
     this.#ledgers = ledgers;
   }
 
-  /** Whether a stanza that was not acknowledged has been answered. */
+  /** Whether an unacknowledged stanza has been answered. */
   has(stanza: Stanza): boolean {
     return this.#answered.has(stanza);
   }
 
-  /** `copy` will be sent in the place of `stanza`. */
+  /** Call this before `copy` is sent in place of `stanza`. */
   inherit(copy: Stanza, stanza: FlatElement): void {
     if (this.#answered.has(stanza)) this.#answered.add(copy);
   }
 
-  /** Takes note of a stanza from another server, on whichever stream. */
+  /** Call this for each stanza from another server, on any stream. */
   received({ remotes }: S2SStream, stanza: Stanza): void {
     if (stanza.attrs.id === undefined) return;
     for (const remote of remotes) {

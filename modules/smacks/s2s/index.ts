@@ -130,7 +130,7 @@ function stanzaLedger(parts: Parts): StanzaLedger {
     },
     unacknowledged(stream, remote) {
       const ledger = stream.state.smacks;
-      return ledger && ledger.mode !== 'nothing' ? resend.give(ledger, remote) : undefined;
+      return ledger && ledger.mode !== 'nothing' ? resend.take(ledger, remote) : undefined;
     },
     mayResend: (stanza) => !implicit.has(stanza),
     describe(stream) {

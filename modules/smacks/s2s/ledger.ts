@@ -1,4 +1,4 @@
-// What stream management knows of one stream with another server. Plain data: it outlives a reload of the module.
+// The stream management of one stream with another server, as plain data that survives a reload of the module.
 
 import type { FlatElement, Holder, S2SCloseCause, S2SStream, Stanza, Timer } from 'enjamb/api';
 import type { Inbound } from '../inbound.ts';
@@ -28,7 +28,7 @@ export interface SentStanza {
   readonly payer: Holder;
   /** When it was sent, in ms of `clock.elapsed`. */
   readonly at: number;
-  /** If it is being sent again: the stanza as it was given back by the ledger before. */
+  /** If it was resent: the stanza that the former ledger returned to the link. */
   readonly again?: Stanza;
 }
 
@@ -45,9 +45,9 @@ export interface Ledger {
   /** The domain that the stream was authenticated for first: it may resume the stream. */
   readonly remote: string;
   mode: Mode;
-  /** What either side may resume it by (§5); absent when it cannot be resumed. */
+  /** The id for `<resume/>` by either side (§5). Absent if the stream cannot be resumed. */
   id?: string;
-  /** For how long after its end, in ms. */
+  /** The time after its end in which it can be resumed, in ms. */
   maxMs: number;
   /** Present while the peer's stanzas are counted (§4). */
   inbound?: Inbound;
@@ -58,15 +58,15 @@ export interface Ledger {
   isCharged: boolean;
   /** Requests for acknowledgement that have not been answered. */
   requests: number;
-  /** One more is about to be written in this tick. */
+  /** Another request will be written in this tick. */
   isRequesting: boolean;
-  /** Until the first of them is overdue; or until the answer to `<enable/>` is. */
+  /** Fires when the answer to the first request, or to `<enable/>`, is overdue. */
   ackTimer?: Timer | undefined;
-  /** The last thing that came from the peer was an acknowledgement. */
+  /** The newest element from the peer is an acknowledgement. */
   hasLastWord: boolean;
-  /** The stream whose place this one is to take, or that we have asked about on it, until that is answered. */
+  /** The broken stream that we have asked about on this one, until the peer answers. */
   former?: Ledger | undefined;
-  /** It has taken the place of another stream because we have asked for it. */
+  /** It has taken the place of another stream at our request. */
   isTakenByUs?: boolean;
   /** The links that wait for this stream, each with the stream that carried its stanzas before. */
   readonly awaiting: Awaiting[];
@@ -74,12 +74,12 @@ export interface Ledger {
   answersPings: boolean;
   /** In ms of `clock.elapsed`. */
   pingedAt: number;
-  /** Until the next ping may be sent. */
+  /** Fires when the next ping may be sent. */
   pingTimer?: Timer | undefined;
   ping?: Ping | undefined;
   /** Once the stream has ended. */
   end?: LedgerEnd;
-  /** While the module is not loaded: what had passed by then. */
+  /** The numbers of stanzas when the module was unloaded. Set until it is loaded again. */
   unseenFrom?: { readonly stanzasIn: number; readonly stanzasOut: number } | undefined;
 }
 
@@ -90,12 +90,12 @@ export interface Awaiting {
   readonly ready: (acknowledged: number) => void;
 }
 
-/** A stanza that was not acknowledged. This is remembered for minutes; the stanza need not be. */
-export interface Given {
+/** An unacknowledged stanza of an ended stream. It is remembered for minutes, its stanza only until the link takes it. */
+export interface Returned {
   readonly remote: string;
-  /** Until it is given back to be sent again. */
+  /** Absent once the link has taken it. */
   stanza: Stanza | undefined;
-  /** A request that may have been carried out, as it was given. */
+  /** Set for a request that may have been carried out: the stanza that the link took. */
   doubtful?: WeakRef<Stanza>;
 }
 
@@ -103,11 +103,11 @@ export interface Given {
 export interface LedgerEnd {
   readonly cause: S2SCloseCause;
   readonly error: Error | undefined;
-  /** What is to be sent again, oldest first. */
-  readonly given?: readonly Given[];
-  /** How many of those were sent before the peer began to count. */
+  /** The unacknowledged stanzas, oldest first. */
+  readonly returned?: readonly Returned[];
+  /** The number of those that were sent before the peer began to count. */
   readonly uncounted?: number;
-  /** Total of stanzas that the peer has handled, once it has said so. */
+  /** The number of those that the peer has handled, once it has told us. */
   readonly acknowledged?: number;
 }
 
@@ -151,7 +151,7 @@ export function acknowledgeUncounted(ledger: Ledger): void {
   ledger.uncounted = [];
 }
 
-/** The stream has ended: the stanzas that are left are about to be given back, and use no share here. */
+/** Call this when the stream has ended: its stanzas return to the link, and use no share here. */
 export function discharge(ledger: Ledger): void {
   release(ledger, [...ledger.uncounted, ...ledger.outbound.queue]);
   ledger.isCharged = false;

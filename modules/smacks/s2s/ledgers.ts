@@ -1,4 +1,4 @@
-// The ledgers of all streams with other servers, and of those that have ended and may be resumed (§5).
+// The ledgers of all open streams with other servers, and of ended streams that may be resumed (XEP-0198 §5).
 
 import { type Clock, registeredDomain, type S2SCloseCause, type S2SStream } from 'enjamb/api';
 import { discharge, type Ledger } from './ledger.ts';
@@ -8,12 +8,12 @@ const MAX_PER_REMOTE = 16;
 const MAX_PER_REGISTERED = 500;
 const MAX_RESUMABLE = 5_000;
 
-/** What outlives a reload of the module. */
+/** Survives a reload of the module. */
 export interface KeptLedgers {
   readonly open: Set<Ledger>;
-  /** By remote domain: that of the open stream that our stanzas take. */
+  /** By remote domain: the ledger of the open stream that carries our stanzas. */
   readonly carriers: Map<string, Ledger>;
-  /** By remote domain, then by id; the oldest first. Only the peer that has given an id can make use of it. */
+  /** By remote domain, then by id; the oldest first. Only the peer that chose an id can use it. */
   readonly resumable: Map<string, Map<string, Ledger>>;
   count: number;
 }
@@ -44,22 +44,22 @@ export class Ledgers {
     return ledger;
   }
 
-  /** Our stanzas to `remote` take this stream from now on. */
+  /** From now on this stream carries our stanzas to `remote`. */
   carry(remote: string, ledger: Ledger): void {
     this.#kept.carriers.set(remote, ledger);
   }
 
-  /** The ledger of the open stream that our stanzas to `remote` take. */
+  /** The ledger of the open stream that carries our stanzas to `remote`. */
   carrier(remote: string): Ledger | undefined {
     return this.#kept.carriers.get(remote);
   }
 
-  /** Notes that something has happened to a stream or a ledger, after everything that was noted earlier. */
+  /** Gives a stream or a ledger the newest place in the order. */
   mark(what: object): void {
     this.#order.set(what, ++this.#latest);
   }
 
-  /** Whether `one` was marked before `other`; false when either is not known. */
+  /** Whether `one` was marked before `other`. False if either was not marked. */
   isBefore(one: object, other: object): boolean {
     return (this.#order.get(one) ?? 0) < (this.#order.get(other) ?? 0) && this.#order.has(one);
   }
@@ -75,7 +75,7 @@ export class Ledgers {
     return true;
   }
 
-  /** The ledger of the stream with one of the domains that is known by an id. */
+  /** The ledger with this id, of a stream with one of the domains. */
   find(remotes: Iterable<string>, id: string): Ledger | undefined {
     for (const remote of remotes) {
       const found = this.#kept.resumable.get(remote)?.get(id);
@@ -84,7 +84,7 @@ export class Ledgers {
     return undefined;
   }
 
-  /** The stream has ended; it may be resumed for a while. */
+  /** The stream has ended. It can be resumed until `maxMs` have passed. */
   ended(ledger: Ledger, cause: S2SCloseCause, error: Error | undefined): void {
     this.#kept.open.delete(ledger);
     for (const remote of ledger.stream.remotes)
@@ -99,7 +99,7 @@ export class Ledgers {
     return ledger.id !== undefined && this.find([ledger.remote], ledger.id) === ledger;
   }
 
-  /** It will not be resumed, unless another stream has taken its place. */
+  /** Forgets the id of a ledger, unless another stream has taken it over. */
   forget(ledger: Ledger): void {
     const own = this.#kept.resumable.get(ledger.remote);
     if (ledger.id === undefined || own?.get(ledger.id) !== ledger) return;

@@ -1,8 +1,8 @@
-// How stream management begins between servers (§3), and how a stream takes the place of one that broke (§5).
+// Starts stream management between servers (XEP-0198 §3), and lets a stream take the place of a broken one (§5).
 //
 //     outgoing stream: <enable/>, then stanzas; with unacknowledged stanzas: <resume/>, its answer, then stanzas
 //     incoming stream: stanzas immediately; with unacknowledged stanzas: after the peer has sent <enable/> or <resume/>
-//     on a stream that is managed already: <resume/> for another one, and <failed/> says how much of it was handled
+//     managed stream: <resume/> asks about another, broken one; the `h` of <failed/> counts what was handled of it
 
 import { type Clock, type Element, type Module, NS, type S2SStream, StreamError, xml } from 'enjamb/api';
 import { failed, hOf, isTrue, secondsOf, withoutH } from '../elements.ts';
@@ -14,26 +14,26 @@ import { firstRemote, type Ledgers } from './ledgers.ts';
 import type { Pings } from './pings.ts';
 import type { Resend } from './resend.ts';
 
-/** How long a peer that has called us may take to say whether it knows stream management. */
+/** The time in which a peer that has called us must enable stream management. */
 const ENABLE_MS = 3_000;
-/** How long stanzas of a broken stream may take to be handled before the peer is told how many were. */
+/** The longest wait for stanzas of a broken stream to be handled before the peer gets their number. */
 const WORK_MS = 5_000;
-/** How long it may take to answer what became of a stream; beyond that, its stanzas are sent again as they are. */
+/** The longest wait for the peer's count of a broken stream. After that, all its unacknowledged stanzas are sent again. */
 const INQUIRY_MS = 8_000;
 /** §5 wants no more than 4000 bytes; ids of all servers that we know are shorter than this. */
 const MAX_ID_CHARS = 256;
 
 export interface NegotiationParts {
   readonly module: Module;
-  /** Its timers outlive the module: stanzas wait until they fire. */
+  /** Its timers survive the module, because stanzas wait until they fire. */
   readonly clock: Clock;
   readonly ledgers: Ledgers;
   readonly acks: Acks;
   readonly pings: Pings;
   readonly resend: Resend;
-  /** For how long a stream may be resumed, in ms. */
+  /** The time in which a broken stream may be resumed, in ms. */
   readonly resumableMs: number;
-  /** Whether answers to pings acknowledge where the peer has no stream management. */
+  /** Whether answers to pings acknowledge stanzas if the peer has no stream management. */
   readonly acknowledgesByPing: boolean;
 }
 
@@ -44,7 +44,7 @@ export class Negotiation {
     this.#parts = parts;
   }
 
-  /** The stanzas of a link are about to take a stream. `'wait'`: they do once `link.ready` is called. */
+  /** Call this before stanzas of a link take a stream. `'wait'`: they must wait for `link.ready`. */
   open(stream: S2SStream, link: Awaiting): 'wait' | undefined {
     const isAwaited = this.#open(stream, link);
     const ledger = stream.state.smacks;
@@ -62,40 +62,40 @@ export class Negotiation {
     this.#expect(ledger);
     // A peer can only tell of a stream that could be resumed, and only if it knows stream management.
     if (this.#openQuestion(link.previous)) return this.#await(ledger, link);
-    return this.#soon(ledger, link);
+    return this.#openNow(ledger, link);
   }
 
-  /** On a stream of ours that has just been made. */
+  /** Opens a new stream of ours. */
   #openAnew(stream: S2SStream, link: Awaiting): 'wait' | undefined {
     const ledger = this.#parts.ledgers.add(newLedger(stream, link.remote, 'nothing'));
     const former = this.#openQuestion(link.previous);
-    if (stream.peerFeatures?.getChild('sm', NS.SM) === undefined) this.#without(ledger);
+    if (stream.peerFeatures?.getChild('sm', NS.SM) === undefined) this.#giveUpCounting(ledger);
     else if (former === undefined) this.#enable(ledger);
     else {
       ledger.mode = 'resuming';
       this.#ask(ledger, former);
       return this.#await(ledger, link);
     }
-    return this.#soon(ledger, link);
+    return this.#openNow(ledger, link);
   }
 
-  /** On a stream that was there already. */
+  /** Opens an established stream for another link. */
   #openLater(ledger: Ledger, link: Awaiting): 'wait' | undefined {
     const mayTell = ledger.mode === 'acks' || ledger.mode === 'enabling';
-    if (!mayTell || !this.#openQuestion(link.previous)) return this.#soon(ledger, link);
+    if (!mayTell || !this.#openQuestion(link.previous)) return this.#openNow(ledger, link);
     ledger.awaiting.push(link);
     if (ledger.mode === 'acks') this.#proceed(ledger);
     return 'wait';
   }
 
-  /** A stream of ours is there, whether our stanzas take it or not: those of the peer may. */
+  /** A stream of ours is established. If it is bidirectional, the peer may send on it although our stanzas do not. */
   opened(stream: S2SStream, remote: string): void {
     const isOffered = stream.peerFeatures?.getChild('sm', NS.SM) !== undefined;
     if (!stream.isOurs || stream.direction !== 'both' || stream.state.smacks || !isOffered) return;
     this.#enable(this.#parts.ledgers.add(newLedger(stream, remote, 'nothing')));
   }
 
-  /** The peer asks for stream management (§3). */
+  /** The peer has sent `<enable/>` (§3). */
   enable(stream: S2SStream, request: Element): void {
     const { ledgers, resumableMs, acks } = this.#parts;
     const remote = firstRemote(stream);
@@ -111,7 +111,7 @@ export class Negotiation {
     managed.inbound = inboundOf(managed);
     managed.mode = 'acks';
     managed.maxMs = Math.min(resumableMs, (secondsOf(request.attrs.max) ?? Number.POSITIVE_INFINITY) * 1_000);
-    // The id of the stream is of our making, and known to the peer even if it never gets our answer.
+    // We made the id of the stream, and the peer knows it even if our answer is lost.
     const wish = isTrue(request.attrs.resume) && ledgers.makeResumable(managed, stream.streamId);
     const offer = wish ? { id: managed.id, resume: 'true', max: `${Math.floor(managed.maxMs / 1_000)}` } : {};
     stream.write(xml('enabled', { xmlns: NS.SM, ...offer }));
@@ -119,7 +119,7 @@ export class Negotiation {
     acks.sent(managed);
   }
 
-  /** The peer has agreed to it. */
+  /** The peer has sent `<enabled/>`. */
   enabled(stream: S2SStream, { attrs }: Element): void {
     const { acks, ledgers, resumableMs } = this.#parts;
     const ledger = stream.state.smacks;
@@ -148,13 +148,13 @@ export class Negotiation {
       ledger.former = undefined;
       if (ledger.mode === 'resuming') {
         this.#enable(ledger);
-        this.#go(ledger);
+        this.#letFlow(ledger);
       } else this.#proceed(ledger);
     } else if (ledger.mode === 'enabling') {
       acks.stop(ledger);
       this.#unresumable(ledger);
-      this.#without(ledger);
-      this.#go(ledger);
+      this.#giveUpCounting(ledger);
+      this.#letFlow(ledger);
       pings.sent(ledger);
     }
   }
@@ -175,7 +175,7 @@ export class Negotiation {
     this.#takePlace(ledger, former, h);
   }
 
-  /** The peer asks to go on where another stream of it broke (§5). @throws StreamError */
+  /** The peer has sent `<resume/>` for a broken stream (§5). @throws StreamError */
   resume(stream: S2SStream, request: Element): void {
     const { ledgers, resend, acks, clock } = this.#parts;
     const remote = firstRemote(stream);
@@ -192,7 +192,7 @@ export class Negotiation {
     if (isNew) ledger.mode = 'resuming';
     former.stream.close(new StreamError('conflict', 'Resumed on another stream'));
     resend.settle(former, h);
-    const isPossible = isNew && !this.#yields(former);
+    const isPossible = isNew && !this.#losesTie(former);
     if (isNew && !isPossible) ledger.mode = 'unknown';
     if (isPossible) acks.stop(ledger);
     whenSettled(former.inbound, clock, () => {
@@ -202,7 +202,7 @@ export class Negotiation {
   }
 
   /** Both sides resume the same stream simultaneously: the domain that comes first in the alphabet wins. */
-  #yields(former: Ledger): boolean {
+  #losesTie(former: Ledger): boolean {
     const { ledgers, module } = this.#parts;
     const isAsking = [...ledgers.open].some(
       (ledger) => ledger.former === former && ledger.stream.isOurs && ledger.mode === 'resuming',
@@ -230,12 +230,12 @@ export class Negotiation {
     this.#proceed(ledger);
   }
 
-  /** The peer has a while to enable stream management; then it is taken for one that does not know it. */
+  /** Waits for the peer's `<enable/>`. When the time is over, the peer counts as one without stream management. */
   #expect(ledger: Ledger): void {
     ledger.ackTimer ??= this.#parts.clock.after(ENABLE_MS, () => {
       if (ledger.mode !== 'unknown' || ledger.end) return;
-      this.#without(ledger);
-      this.#go(ledger);
+      this.#giveUpCounting(ledger);
+      this.#letFlow(ledger);
       this.#parts.pings.sent(ledger);
     });
   }
@@ -248,7 +248,7 @@ export class Negotiation {
     ledger.stream.write(
       xml('enable', { xmlns: NS.SM, resume: 'true', max: `${Math.floor(resumableMs / 1_000)}` }),
     );
-    if (streamId !== '') ledgers.makeResumable(ledger, streamId); // A guess, until the answer comes.
+    if (streamId !== '') ledgers.makeResumable(ledger, streamId); // Our guess until the peer answers.
     acks.await(ledger);
   }
 
@@ -257,7 +257,7 @@ export class Negotiation {
     delete ledger.id;
   }
 
-  /** Asks how many stanzas of the former stream were handled, and to take its place where that is possible. */
+  /** Asks how many stanzas of the former stream the peer has handled, and asks to take its place. */
   #ask(ledger: Ledger, former: Ledger): void {
     ledger.former = former;
     whenSettled(former.inbound, this.#parts.clock, () => {
@@ -268,24 +268,24 @@ export class Negotiation {
 
   /** On a managed stream: sends stanzas once the peer has said how many of the former stream it has handled. */
   #proceed(ledger: Ledger): void {
-    if (ledger.former) return; // It is being asked already.
+    if (ledger.former) return; // The question is under way.
     const former = ledger.awaiting.map(({ previous }) => this.#openQuestion(previous)).find(Boolean);
-    if (!former) return this.#go(ledger);
+    if (!former) return this.#letFlow(ledger);
     this.#ask(ledger, former);
     this.#parts.clock.after(INQUIRY_MS, () => {
       if (ledger.former !== former) return;
       ledger.former = undefined;
-      this.#go(ledger);
+      this.#letFlow(ledger);
     });
   }
 
-  /** A stream that has ended, of which the peer may still say how much it has handled. */
+  /** Returns the stream if it has ended and the peer may still tell how much of it was handled. */
   #openQuestion(former: Ledger | undefined): Ledger | undefined {
     const isOpen = former?.end !== undefined && former.end.acknowledged === undefined;
     return isOpen && this.#parts.ledgers.isResumable(former) ? former : undefined;
   }
 
-  #without(ledger: Ledger): void {
+  #giveUpCounting(ledger: Ledger): void {
     ledger.mode = this.#parts.acknowledgesByPing ? 'pings' : 'nothing';
   }
 
@@ -294,16 +294,16 @@ export class Negotiation {
     return 'wait';
   }
 
-  /** The core waits only when there is something to tell it. */
-  #soon(ledger: Ledger, link: Awaiting): 'wait' | undefined {
+  /** Lets the stanzas of the link flow. The core waits one microtask if the peer has some of them already. */
+  #openNow(ledger: Ledger, link: Awaiting): 'wait' | undefined {
     if (this.#parts.resend.acknowledged(link.previous, link.remote) === 0) return undefined;
     ledger.awaiting.push(link);
-    queueMicrotask(() => this.#go(ledger));
+    queueMicrotask(() => this.#letFlow(ledger));
     return 'wait';
   }
 
-  /** Lets the stanzas of all links flow that wait, in order. */
-  #go(ledger: Ledger): void {
+  /** Lets the stanzas of all waiting links flow, in order. */
+  #letFlow(ledger: Ledger): void {
     for (const { remote, previous, ready } of ledger.awaiting.splice(0))
       ready(this.#parts.resend.acknowledged(previous, remote));
   }
@@ -314,7 +314,7 @@ function inboundOf(ledger: Ledger, h = 0): Inbound {
   return inbound;
 }
 
-/** Once everything that the stream brought has been handled, or has taken too long for it. */
+/** Calls `done` when all stanzas from the stream are handled, or after `WORK_MS`. */
 function whenSettled(inbound: Inbound | undefined, clock: Clock, done: () => void): void {
   if (!inbound || inbound.waiting.length === 0) return done();
   const finish = () => {

@@ -1,5 +1,5 @@
-// Acknowledgement by peers that do not know stream management: stanzas are handled in the order in which they came
-// (RFC 6120 §10.1), so the answer to a ping (XEP-0199), whatever it says, acknowledges everything before the ping.
+// Acknowledgement by peers without stream management. They handle stanzas in order (RFC 6120 §10.1). So any answer to a ping
+// (XEP-0199), even an error, acknowledges every stanza before the ping.
 //
 //     nothing unacknowledged ──sent──▶ waiting ──0.1 s since the last, or 5 sent──▶ asked ──any answer──▶ (waiting, or nothing)
 //                                                                         └──silence──▶ dead, if it ever answered
@@ -19,11 +19,11 @@ const MANY = 5;
 const ANSWER_MS = 30_000;
 /** Pause before the next ping to a peer that has never answered. */
 const RETRY_MS = 60_000;
-/** Stanzas to such a peer are kept for this long: TCP reports by then what it could not deliver. */
+/** The time for which stanzas to such a peer are kept. By then TCP has reported a failure to deliver them. */
 const KEEP_MS = 60_000;
 /**
- * Answers alone are pinged for only once there are this many. Otherwise two servers that acknowledge by pings would
- * acknowledge each other's answers for ever.
+ * Unacknowledged answers alone cause a ping only when there are this many. Otherwise two servers that acknowledge by pings
+ * would ping for each other's answers for ever.
  */
 const MAX_ANSWERS = 100;
 /** Longer ids of pings of other modules and components are not remembered. */
@@ -49,7 +49,7 @@ export class Pings {
     return true;
   }
 
-  /** Something is about to be written in this tick. */
+  /** Call this before something is written in this tick. */
   sent(ledger: Ledger): void {
     const { queue } = ledger.outbound;
     const isMany = queue.length >= MANY;
@@ -67,7 +67,7 @@ export class Pings {
     });
   }
 
-  /** Takes note of an answer, on whichever stream it comes. */
+  /** Call this for each answer from the peer, on any stream. */
   received(stream: S2SStream, { name, attrs: { id, type, from } }: Element): void {
     if (name !== 'iq' || id === undefined || (type !== 'result' && type !== 'error')) return;
     for (const remote of stream.remotes) {
@@ -83,13 +83,13 @@ export class Pings {
     this.sent(ledger);
   }
 
-  /** `takes` sees the ping on its way. */
+  /** Sends a ping. `takes` is called when the stream takes it. */
   #ping({ mode, end, ping, outbound, stream, remote }: Ledger): void {
     if (mode !== 'pings' || end || ping !== undefined || outbound.queue.length === 0) return;
     stream.send(pingRequest({ id: newId(), from: stream.local, to: remote }));
   }
 
-  /** A ping leaves, behind everything else. */
+  /** Records a ping that leaves after all earlier stanzas. */
   #await(ledger: Ledger, id: string): void {
     ledger.pingedAt = this.#module.clock.elapsed();
     const timer = this.#module.after(ANSWER_MS, () => this.#silent(ledger));

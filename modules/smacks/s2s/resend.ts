@@ -15,7 +15,7 @@ import { delayBy } from 'enjamb/xep';
 import { tooHigh } from '../elements.ts';
 import { newOutbound } from '../outbound.ts';
 import type { ImplicitAcks } from './implicit_acks.ts';
-import type { Given, Ledger, LedgerEnd, SentStanza } from './ledger.ts';
+import type { Ledger, LedgerEnd, Returned, SentStanza } from './ledger.ts';
 
 export class Resend {
   readonly #module: Module;
@@ -28,11 +28,11 @@ export class Resend {
     this.#implicit = implicit;
   }
 
-  /** What is to be sent to `remote` again, oldest first; it is given once. */
-  give(ledger: Ledger, remote: string): readonly Stanza[] {
+  /** Returns the stanzas to be resent to `remote`, oldest first. Later calls return none. */
+  take(ledger: Ledger, remote: string): readonly Stanza[] {
     if (!ledger.end) return [];
     const stanzas: Stanza[] = [];
-    for (const entry of this.#collected(ledger, ledger.end).given ?? []) {
+    for (const entry of this.#collected(ledger, ledger.end).returned ?? []) {
       if (entry.remote !== remote || !entry.stanza) continue;
       stanzas.push(entry.stanza);
       entry.stanza = undefined;
@@ -41,27 +41,27 @@ export class Resend {
   }
 
   /**
-   * The peer has said how many stanzas it had handled when the stream ended.
-   * @throws StreamError when it claims to have more than it was sent.
+   * Takes the peer's count of handled stanzas of an ended stream.
+   * @throws StreamError if the count is higher than the number of sent stanzas
    */
   settle(ledger: Ledger, h: number): void {
     if (!ledger.end) return;
-    const { given = [], uncounted = 0 } = this.#collected(ledger, ledger.end);
+    const { returned = [], uncounted = 0 } = this.#collected(ledger, ledger.end);
     const { acknowledged } = ledger.outbound;
     const count = (h - acknowledged) >>> 0;
-    const counted = given.length - uncounted;
+    const counted = returned.length - uncounted;
     if (count > counted) throw tooHigh(h, (acknowledged + counted) >>> 0);
     ledger.end = { ...ledger.end, acknowledged: count === 0 ? 0 : uncounted + count };
-    for (const { doubtful } of given) {
+    for (const { doubtful } of returned) {
       const stanza = doubtful?.deref();
       if (stanza) this.#doubtful.delete(stanza);
     }
   }
 
-  /** How many of the stanzas for `remote` the peer is known to have. */
+  /** Returns the number of stanzas for `remote` that the peer has acknowledged. */
   acknowledged(ledger: Ledger | undefined, remote: string): number {
-    const { given = [], acknowledged = 0 } = ledger?.end ?? {};
-    return given.slice(0, acknowledged).filter((entry) => entry.remote === remote).length;
+    const { returned = [], acknowledged = 0 } = ledger?.end ?? {};
+    return returned.slice(0, acknowledged).filter((entry) => entry.remote === remote).length;
   }
 
   /**
@@ -79,17 +79,17 @@ export class Resend {
   }
 
   #collected(ledger: Ledger, end: LedgerEnd): LedgerEnd {
-    if (end.given) return end;
+    if (end.returned) return end;
     const sent = [...ledger.uncounted, ...ledger.outbound.queue];
     const isKnown = isCounted(ledger, end);
-    const given = sent.map((entry): Given => {
+    const returned = sent.map((entry): Returned => {
       const stanza = this.#restored(entry);
       const remote = remoteOf(entry.stanza, ledger);
       if (isKnown || !isSet(stanza)) return { remote, stanza };
       this.#doubtful.add(stanza);
       return { remote, stanza, doubtful: new WeakRef(stanza) };
     });
-    ledger.end = { ...end, given, uncounted: ledger.uncounted.length };
+    ledger.end = { ...end, returned, uncounted: ledger.uncounted.length };
     ledger.uncounted = [];
     ledger.outbound = newOutbound(ledger.outbound.acknowledged);
     return ledger.end;

@@ -43,7 +43,7 @@ test('what is remembered of a stream that has ended does not keep what it left',
   await drop(world, peer);
   const { end } = session!.state.smacks!;
   assert.deepEqual(
-    end!.given!.map(({ remote, stanza }) => [remote, stanza]),
+    end!.returned!.map(({ remote, stanza }) => [remote, stanza]),
     [
       ['capulet.lit', undefined],
       ['capulet.lit', undefined],

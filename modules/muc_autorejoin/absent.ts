@@ -59,7 +59,7 @@ export class Absences {
 
   #show(place: Place, absent: Absent, timer: ResettableTimer): void {
     const { metrics, rooms } = this.#context;
-    absent.delete(place.join.nick); // The client has taken the nick of somebody who was absent.
+    absent.delete(place.join.nick); // The client now has the nick of an absent occupant.
     let count = 0;
     for (const [nick, affiliation] of absent) {
       if (count++ >= PER_SECOND) return timer.set(1_000, () => this.#show(place, absent, timer));

@@ -91,7 +91,7 @@ export class Archives {
     kept.result.messages.push({ flat, mark });
   }
 
-  /** Forgets what was read once all of ours are in, or once none is, so that nobody hears what is said. */
+  /** Forgets the archived messages when all clients of this server are in the room, or none is. */
   settle(room: RoomMemory): void {
     const kept = this.#kept.size === 0 ? undefined : this.#kept.get(room);
     if (kept === undefined) return;

@@ -33,7 +33,7 @@ export class Founding {
     return true;
   }
 
-  /** §10.1.2: accepts the default configuration. Until then nobody else can enter the room. */
+  /** Accepts the default configuration, which unlocks the room for other occupants (XEP-0045 §10.1.2). */
   #unlock(place: Place, rejoining: Rejoining): void {
     const { session, room } = place;
     const form = xml('query', NS.MUC_OWNER, xml('x', { xmlns: NS.DATA_FORMS, type: 'submit' }));

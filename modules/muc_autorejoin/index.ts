@@ -302,7 +302,7 @@ function isNewRoom(presence: Stanza): boolean {
   return codes.some(({ attrs }) => attrs.code === '201');
 }
 
-/** §10.1.2: accepts the default configuration. Until then nobody else can enter the room. */
+/** Accepts the default configuration, which unlocks the room for other occupants (XEP-0045 §10.1.2). */
 async function unlock(module: AutorejoinModule, from: string, room: string): Promise<void> {
   const form = xml('query', NS.MUC_OWNER, xml('x', { xmlns: NS.DATA_FORMS, type: 'submit' }));
   try {

@@ -6,7 +6,7 @@ import { type Element, NS, type Stanza, type StanzaError } from 'enjamb/api';
 export type Removal =
   /** The client has another nick now. */
   | 'renamed'
-  /** Somebody has decided it, or the room was destroyed: the client sees that. */
+  /** A person removed the client, or destroyed the room. The client must see this. */
   | 'decided'
   /** A technical problem, or no reason at all. */
   | 'lost'

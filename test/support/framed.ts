@@ -113,16 +113,18 @@ function translate(remote: Duplex, inner: Duplex): void {
   for (const socket of [remote, inner]) socket.on('error', () => {});
 }
 
-function asOverTcp(frame: string): string {
+/** What a client says in a frame, as it says it over TCP. */
+export function asOverTcp(frame: string): string {
   assert.match(frame, /^<.*>$/s, 'one element a frame');
   if (frame.startsWith('<close ')) return '</stream:stream>';
-  const attributes = /^<open xmlns='[^']*'(.*)\/>$/.exec(frame)?.[1];
+  const attributes = /^<open (.*)\/>$/s.exec(frame)?.[1]?.replace(/ ?xmlns=(['"]).*?\1/, ' ');
   if (attributes !== undefined)
-    return `<?xml version='1.0'?><stream:stream xmlns='${NS.CLIENT}' xmlns:stream='${NS.STREAM}'${attributes}>`;
+    return `<?xml version='1.0'?><stream:stream xmlns='${NS.CLIENT}' xmlns:stream='${NS.STREAM}' ${attributes}>`;
   return frame.replace(` xmlns='${NS.CLIENT}'`, '').replace(` xmlns:stream='${NS.STREAM}'`, '');
 }
 
-function asFrame(text: string): string {
+/** A header, an end or an element of a server's stream, as it is in a frame. */
+export function asFrame(text: string): string {
   const trimmed = text.trim();
   if (trimmed === '</stream:stream>') return FRAMED.footer();
   const header = /<stream:stream([^>]*)>/.exec(trimmed)?.[1]?.replaceAll(/ xmlns(:\w+)?='[^']*'/g, '');
@@ -130,7 +132,7 @@ function asFrame(text: string): string {
 }
 
 /** Where the first header, closing tag or whole element of the text ends. */
-function endOfFirst(text: string): number | undefined {
+export function endOfFirst(text: string): number | undefined {
   let depth = 0;
   for (const { 0: tag, index } of text.matchAll(/<(?:[^<>'"]|'[^']*'|"[^"]*")*>/g)) {
     const end = index + tag.length;

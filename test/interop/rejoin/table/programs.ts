@@ -1,0 +1,5 @@
+// All programs of the table.
+
+import type { ProgramKind } from './program.ts';
+
+export const PROGRAMS: readonly ProgramKind[] = [];

@@ -71,7 +71,7 @@ export interface Entry {
 
 export interface View {
   readonly roll: Map<string, Entry>;
-  /** Nicks that have left, until all our clients of this view were sent that. The oldest first. */
+  /** Nicks that have left, until all our clients were sent that. The oldest first. */
   readonly departed: Map<string, Entry>;
   /** Our clients that see the room in this way. */
   places: number;

@@ -2,7 +2,7 @@
 
 import { type ByteBudget, type ElapsedClock, ResettableTimer, type Stanza } from 'enjamb/api';
 import { Held, type HeldStanza } from './held.ts';
-import type { Affiliation, Place, ViewName } from './memory.ts';
+import type { Affiliation, Place } from './memory.ts';
 import type { Said } from './ring.ts';
 
 export interface Rejoining {
@@ -14,9 +14,8 @@ export interface Rejoining {
   /** The last change, and the last live message, that the room has sent to this client since. */
   seen: number;
   heard: Said | undefined;
-  /** The nick under which the client knows itself, and how it was shown the people. */
+  /** The nick under which the client knows itself. */
   nick: string;
-  readonly view: ViewName;
   /** The people whom the client knew when the join was sent, and those whom the room has shown since. */
   known: Map<string, Affiliation>;
   readonly shown: Set<string>;
@@ -44,7 +43,6 @@ export function newRejoining(place: Place, clock: ElapsedClock, bytes: ByteBudge
     seen: place.seen,
     heard: undefined,
     nick: place.join.nick,
-    view: place.view,
     known: new Map(),
     shown: new Set(),
     held: new Held(bytes),

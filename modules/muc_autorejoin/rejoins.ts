@@ -259,7 +259,7 @@ export class Rejoins {
     this.#context.metrics.alive(place.gapMs);
     this.#context.reports.alive(place, place.gapMs);
     for (const nick of rejoining.shown) rejoining.known.delete(nick);
-    this.#context.rooms.blur(place, rejoining.known.keys(), rejoining.view);
+    this.#context.rooms.blur(place, rejoining.known.keys());
     this.#settle(place, rejoining);
     this.absences.begin(place, rejoining.known);
     this.#queues.of(place).done(place);

@@ -50,18 +50,19 @@ export class Rooms {
     this.#data.rooms.delete(room.jid);
   }
 
-  /** The client sees the room in this way from now on. */
+  /** The client sees the room in this way from now on. What it knows of the people, it was shown in the other way. */
   move(place: Place, view: ViewName): void {
     if (place.view === view) return;
-    const before = place.view;
+    const { room, self, view: before } = place;
     place.view = view;
-    place.room.views[view].places++;
-    this.#unsee(place.room, before);
+    room.views[view].places++;
+    if (self) for (const entry of room.views[view].roll.values()) entry.print = Number.NaN;
+    this.#unsee(room, before);
   }
 
   #unsee({ views }: RoomMemory, name: ViewName): void {
     const view = views[name];
-    if (--view.places === 0) this.#merge(view, views[name === 'open' ? 'masked' : 'open']);
+    if (--view.places === 0) this.#merge(view, views[otherThan(name)]);
   }
 
   /** Nobody sees the room in the old way any more: of its people only the nicks are known. */
@@ -98,7 +99,7 @@ export class Rooms {
   /** An occupant has left. Returns the `seq` of that; 0 for an occupant that was not known. */
   left({ room, view }: Place, nick: string): number {
     const { roll, departed } = room.views[view];
-    const other = room.views[view === 'open' ? 'masked' : 'open'];
+    const other = room.views[otherThan(view)];
     if (other.places === 0) this.#strike(other, nick); // Nobody is left to hear of it there.
     const entry = roll.get(nick);
     if (entry === undefined) return departed.get(nick)?.seq ?? 0;
@@ -112,23 +113,21 @@ export class Rooms {
 
   /** The nicks that the client knows but for its own, and the last affiliation of each. */
   *known({ room, view, seen, join: { nick: own } }: Place): Generator<[nick: string, Affiliation]> {
-    const { open, masked } = room.views;
-    for (const [nick, { affiliation }] of open.roll) if (nick !== own) yield [nick, affiliation];
-    for (const [nick, { affiliation }] of masked.roll)
-      if (nick !== own && !open.roll.has(nick)) yield [nick, affiliation];
-    for (const [nick, { seq, affiliation }] of room.views[view].departed)
+    const { [view]: here, [otherThan(view)]: there } = room.views;
+    for (const [nick, { affiliation }] of here.roll) if (nick !== own) yield [nick, affiliation];
+    for (const [nick, { affiliation }] of there.roll)
+      if (nick !== own && !here.roll.has(nick)) yield [nick, affiliation];
+    for (const [nick, { seq, affiliation }] of here.departed)
       if (nick !== own && seq > seen) yield [nick, affiliation];
+    for (const [nick, { seq, affiliation }] of there.departed)
+      if (nick !== own && seq > seen && !here.departed.has(nick)) yield [nick, affiliation];
   }
 
-  /**
-   * The client was not sent the newest presence of these nicks, or in another view: what the room shows of them next is new.
-   *
-   * @param known the view in which the client was sent people so far
-   */
-  blur({ room, view, seen }: Place, nicks: Iterable<string>, known: ViewName): void {
+  /** Some of our clients were not sent the newest presence of these nicks: what the room shows of them next is new. */
+  blur({ room, view, seen }: Place, nicks: Iterable<string>): void {
     for (const nick of nicks) {
       const entry = room.views[view].roll.get(nick);
-      if (entry && (entry.seq > seen || view !== known)) entry.print = Number.NaN;
+      if (entry && entry.seq > seen) entry.print = Number.NaN;
     }
   }
 
@@ -149,13 +148,12 @@ export class Rooms {
     }
   }
 
-  /** Forgets departures that all our clients of the view have been sent. */
-  #pruneDeparted(room: RoomMemory): void {
-    for (const [name, { departed }] of Object.entries(room.views)) {
-      let seen = Number.POSITIVE_INFINITY;
-      for (const place of room.places) if (place.view === name) seen = Math.min(seen, place.seen);
+  /** Forgets departures that all our clients have been sent. */
+  #pruneDeparted({ places, views }: RoomMemory): void {
+    let seen = Number.POSITIVE_INFINITY;
+    for (const place of places) seen = Math.min(seen, place.seen);
+    for (const { departed } of [views.open, views.masked])
       for (const [nick, { seq }] of departed) if (seq <= seen) departed.delete(nick);
-    }
   }
 
   /** Clients that were not sent the oldest departure cannot be brought up to date any more. */
@@ -166,6 +164,10 @@ export class Rooms {
       for (const place of room.places) if (place.seen < seq) place.isBehind = true;
     }
   }
+}
+
+function otherThan(view: ViewName): ViewName {
+  return view === 'open' ? 'masked' : 'open';
 }
 
 /** Notes what a room shows of itself. Returns the entry. */

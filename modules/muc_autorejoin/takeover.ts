@@ -146,7 +146,7 @@ export class Takeover {
     }
     rejoining.seen = Math.max(rejoining.seen, seq);
     rejoining.shown.add(nick);
-    return isKnown && place.view === rejoining.view ? this.#swallow() : this.#hold(place, rejoining, stanza);
+    return isKnown ? this.#swallow() : this.#hold(place, rejoining, stanza);
   }
 
   /** The client has been in since its own join: what it was not sent since was said before. */

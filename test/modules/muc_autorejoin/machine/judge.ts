@@ -63,6 +63,7 @@ export class Judge {
   /** The first thing that was wrong. */
   wrong: string | undefined;
   note: (line: string) => void = () => {};
+  onSeen: (client: ClientModel, stanza: Element) => void = () => {};
   /** The rooms that are looked at. */
   rooms: readonly string[] = [];
   notices = 0;
@@ -131,6 +132,7 @@ export class Judge {
 
   /** Before a client takes note of a stanza. */
   sees(client: ClientModel, stanza: Element): void {
+    this.onSeen(client, stanza);
     const [room, nick] = splitAddress(stanza.attrs.from);
     const x = stanza.getChild('x', NS.MUC_USER);
     if (stanza.name !== 'presence' || x === undefined) return;

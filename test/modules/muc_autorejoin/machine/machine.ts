@@ -52,6 +52,7 @@ export async function run(
     spoil?.(world);
     world.judge.ignores = new Set(ignores);
     if (story) world.judge.note = (line) => story.push(line);
+    if (story) world.trace((line) => story.push(`   ${time(h.clock)} ${line}`));
     for (const [i, step] of steps.entries()) {
       story?.push(`${time(h.clock)} ${i}: ${describeStep(step)}`);
       await world.step(step);

@@ -84,6 +84,21 @@ export class World {
     this.judge.check();
   }
 
+  /** Everything that passes between the remote, our server and its clients. */
+  trace(note: (line: string) => void): void {
+    const { peer } = this.service;
+    const [accept, says] = [peer.accept.bind(peer), peer.says.bind(peer)];
+    peer.accept = (stanza, isOverhead) => {
+      note(`server → remote ${stanza}`);
+      accept(stanza, isOverhead);
+    };
+    peer.says = (stanza) => {
+      note(`remote → server ${stanza}`);
+      says(stanza);
+    };
+    this.judge.onSeen = (client, stanza) => note(`server → ${client.full} ${stanza}`);
+  }
+
   /** In a quiet room, one of several clients can be lost and nobody notices until somebody talks. */
   #talkIn(jid: string): void {
     const present = this.#residents.find((resident) => resident.view(jid).state === 'in');

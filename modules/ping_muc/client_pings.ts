@@ -85,7 +85,7 @@ export class ClientPings {
       return;
     }
     if (verdict.conclude !== 'joined' && verdict.conclude !== 'lost') return;
-    if (verdict.conclude === 'joined') context.joins.prove(join);
+    if (verdict.conclude === 'joined') context.proofs.answered(join);
     else notices.tellLater(join);
     outages.get(remote)?.drop(join);
   }

@@ -3,6 +3,7 @@
 import type { ElapsedClock, Exports, Module, Timer } from 'enjamb/api';
 import type { PingMucMetrics } from './metrics.ts';
 import type { options, Settings } from './options.ts';
+import type { Proofs } from './proofs.ts';
 
 export type Joins = Exports['track_muc_joins'];
 export type Join = NonNullable<ReturnType<Joins['get']>>;
@@ -11,6 +12,7 @@ export type Domain = Join['room']['domain'];
 export interface Context {
   readonly module: Module<typeof options>;
   readonly joins: Joins;
+  readonly proofs: Proofs;
   readonly settings: Settings;
   readonly metrics: PingMucMetrics;
   /** Its timers end with the module. */

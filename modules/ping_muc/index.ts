@@ -4,7 +4,7 @@
 //   outage.ts      the schedule of one remote: canary first     outages.ts       all remotes in doubt
 //   survey.ts      the questions: how many, how fast            order.ts, room_gate.ts, in_doubt.ts
 //   questions.ts   each question and its answer                 presence_probes.ts, relay.ts
-//   verdict.ts     what an answer means
+//   verdict.ts     what an answer means            proofs.ts        what it proves
 //   notices.ts     the notices to clients
 //   client_pings.ts  self-pings of clients                      episode.ts, metrics.ts, commands.ts
 //
@@ -20,6 +20,7 @@ import { type NoticeCause, Notices } from './notices.ts';
 import { options, settingsFrom } from './options.ts';
 import { Outages } from './outages.ts';
 import { PresenceProbes, sentProbes } from './presence_probes.ts';
+import { Proofs } from './proofs.ts';
 import { Questions } from './questions.ts';
 import { Relays } from './relay.ts';
 import { Silence } from './silence.ts';
@@ -101,9 +102,11 @@ function loadPingMuc(module: PingMucModule): PingMuc {
 function contextOf(module: PingMucModule): Context {
   const elapsed = () => module.clock.elapsed();
   const after: Context['after'] = (delayMs, task) => module.after(delayMs, task);
+  const joins = module.use('track_muc_joins');
   return {
     module,
-    joins: module.use('track_muc_joins'),
+    joins,
+    proofs: new Proofs(joins),
     settings: settingsFrom(module.options),
     metrics: new PingMucMetrics(module.metric),
     clock: { elapsed, after },

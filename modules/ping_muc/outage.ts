@@ -361,9 +361,9 @@ export class RemoteOutage implements Outage {
   }
 
   #apply(join: Join, outcome: Outcome, reply: Stanza | undefined): void {
-    const { joins } = this.#context;
+    const { joins, proofs } = this.#context;
     if (isOut(join, outcome)) this.#lost(join, outcome, reply);
-    else if (outcome === 'joined') joins.prove(join);
+    else if (outcome === 'joined') proofs.answered(join);
     if (outcome === 'unproven') {
       joins.presume(join);
       this.#inDoubt.settle(join);

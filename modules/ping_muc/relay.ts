@@ -42,7 +42,7 @@ export class Relays {
    * deliberate exception to RFC 6121 §8.5.3, which delivers an iq for a full JID to the client.
    */
   answer({ stanza, from, to, origin }: StanzaEvent, session: C2SSession | undefined): Stanza | undefined {
-    const { joins, metrics, settings } = this.#context;
+    const { joins, metrics, proofs, settings } = this.#context;
     const join = session && joins.get(session, from.bare);
     if (!join || join.state === 'leaving' || !stanza.getChild('ping', NS.PING)) return undefined;
     const requested = join.state === 'renaming' ? joins.requested(join)?.nick : undefined;
@@ -52,7 +52,7 @@ export class Relays {
       waiting.relayedTo ??= new Set();
       waiting.relayedTo.add(session);
     }
-    joins.prove(join, origin);
+    proofs.answered(join, origin);
     if (!settings.answerRelayed) return undefined;
     return pong(stanza, from, to);
   }

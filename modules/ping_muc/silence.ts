@@ -35,8 +35,6 @@ const WALKS = 15;
  * When a remote has lost a join, rooms that are silent for this fraction of `ping_muc_silence` are asked immediately.
  */
 const QUIET = 1 / 3;
-/** A proof within this time after a question is probably its answer. */
-const ANSWER_MS = 60_000;
 /** The time within which a room's stanza reaches all its clients. */
 const SPREAD_MS = 5_000;
 /** The joins of a large room that count as one step of a walk. */
@@ -48,7 +46,7 @@ export class Silence {
   readonly #notices: Notices;
   /** The queues of remotes with due rooms. */
   readonly #queues = new Map<Domain, Queue>();
-  /** When a room, or a join, was last asked about. Its answer may prove nothing, and is not live. */
+  /** When a room, or a join, was last asked about. Its answer may prove nothing. */
   readonly #askedAt = new WeakMap<Room | Join, number>();
   /** When all quiet rooms of a remote were last asked. */
   readonly #allAskedAt = new WeakMap<Domain, number>();
@@ -155,7 +153,7 @@ export class Silence {
   }
 
   /**
-   * When a room last sent anything to any of our clients (`all`), and when it last did so without a question (`live`).
+   * When a room last sent anything to any of our clients (`all`), and when it last did so without being asked (`live`).
    * `all` is Infinity if none of our clients is in the room.
    */
   #heardAt({ joins }: Room): { readonly all: number; readonly live: number } {
@@ -163,9 +161,7 @@ export class Silence {
     for (const join of joins) {
       if (!isIn(join)) continue;
       all = Math.max(all, join.provenAt);
-      const askedAt = this.#askedAt.get(join) ?? Number.NEGATIVE_INFINITY;
-      const isAnswer = join.provenAt >= askedAt && join.provenAt <= askedAt + ANSWER_MS;
-      if (!isAnswer) live = Math.max(live, join.provenAt);
+      live = Math.max(live, this.#context.proofs.heardAt(join));
     }
     return { all: all < 0 ? Number.POSITIVE_INFINITY : all, live };
   }

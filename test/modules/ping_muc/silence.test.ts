@@ -114,3 +114,43 @@ test('a room that sends only to one client is silent for another, and is asked a
     [`${ROOM}/Romeo`],
   );
 });
+
+/** Romeo and Benvolio are in the hall, which has spoken to both. */
+async function twoInTheHall(t: Parameters<typeof scene>[0]) {
+  const made = await scene(t, ON);
+  const benvolio = made.h.client('benvolio@montague.lit/hills');
+  benvolio.joins(`${ROOM}/Benvolio`);
+  made.h.clock.seconds(10);
+  made.rooms.chat(ROOM, 'Juliet');
+  made.h.clock.seconds(1);
+  return { ...made, clients: [made.romeo, benvolio] };
+}
+
+for (const seconds of [0, 1, 30]) {
+  // 0: just before it answers.
+  test(`a room that sends to one client ${seconds} s after a question about it is silent for another`, async (t) => {
+    const { h, rooms, clients } = await twoInTheHall(t);
+    rooms.onPing = (ping) => {
+      if (rooms.pings.length === 1) {
+        for (const { jid } of clients)
+          if (`${jid}` !== ping.attrs.from) rooms.rooms.get(ROOM)?.delete(`${jid}`);
+        if (seconds === 0) rooms.chat(ROOM, 'Juliet');
+        else h.clock.after(seconds * 1_000, () => rooms.chat(ROOM, 'Juliet'));
+      }
+      return rooms.answerPing(ping);
+    };
+    h.clock.seconds(900);
+    assert.equal(rooms.pings.length, 1);
+    h.clock.seconds(960);
+    const [asked] = rooms.pings;
+    for (const { jid, notices } of clients)
+      assert.equal(notices.length, `${jid}` === asked?.attrs.from ? 0 : 1, `${jid}`);
+  });
+}
+
+test('an answer is no stanza that other clients have missed: one question for a room, each time', async (t) => {
+  const { h, rooms, clients } = await twoInTheHall(t);
+  h.clock.seconds(4 * 900 + 60);
+  assert.equal(rooms.pings.length, 4);
+  assert.ok(clients.every(({ notices }) => notices.length === 0));
+});

@@ -8,7 +8,7 @@ import { contentPrint, type Print, textPrint } from './prints.ts';
 export interface Mark {
   /** The id that the room gave it (XEP-0359). */
   readonly id: string | undefined;
-  /** Of its sender's nick and its id. */
+  /** Of its sender's nick, its id and its text: some clients count their messages from 1 after each login. */
   readonly print: Print;
 }
 
@@ -36,7 +36,9 @@ const MAX_ID = 256;
 
 export function markOf(room: string, nick: string | undefined, message: Stanza, seed: number): Mark {
   const { id: own } = message.attrs;
-  const print = own === undefined ? contentPrint(message, seed) : textPrint(`${nick ?? ''}\n${own}`, seed);
+  const text = message.getChildText('body') ?? '';
+  const print =
+    own === undefined ? contentPrint(message, seed) : textPrint(`${nick ?? ''}\n${own}\n${text}`, seed);
   return { id: idBy(room, message), print };
 }
 

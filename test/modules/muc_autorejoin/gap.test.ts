@@ -71,6 +71,21 @@ describe('G2, G3, G5: from the history alone', () => {
     assert.equal(await metric(made, 'open_gaps'), 1);
   });
 
+  test('a client that counts its messages from 1 again after a login: its first one is not taken for the old one', async (t) => {
+    const made = await talked(t, { behaviour: { historyFilter: 'ignored' } });
+    const alice = made.people.get('Alice')!;
+    alice.say(HALL, 'old', '1');
+    made.passes(1);
+    made.romeo.heard();
+    drop(made.room, ROMEO, { isTold: false });
+    made.service.peer.reachable = false;
+    made.service.peer.cut();
+    alice.say(HALL, 'new', '1');
+    made.cut();
+    made.passes(10);
+    assert.deepEqual(bodies(made.romeo.heard()), ['new']);
+  });
+
   test('clocks do not count', async (t) => {
     for (const minutes of [-10, 10]) {
       const made = await talked(t, {

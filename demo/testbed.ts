@@ -97,8 +97,9 @@ export class Testbed {
     return testbed;
   }
 
-  /** Configures a server that is not started yet. Hosts named `rooms.…` are room services; `options` is TOML. */
-  async addServer(hosts: readonly string[], options = ''): Promise<ServerProcess> {
+  /** Configures a server that is not started yet: its hosts with their options, and options for all of them, as TOML. */
+  async addServer(sections: Readonly<Record<string, string>>, options = ''): Promise<ServerProcess> {
+    const hosts = Object.keys(sections);
     const [clientPort, serverPort] = await freePorts(2);
     const folder = join(this.#folder, hosts[0]!);
     await mkdir(folder);
@@ -109,7 +110,7 @@ export class Testbed {
     const { caPath } = await makeDevelopmentCertificates(join(this.#folder, 'certs'), hosts);
     await writeFile(
       join(folder, 'enjamb.toml'),
-      configuration(hosts, clientPort!, serverPort!, this.#dns, options),
+      configuration(sections, clientPort!, serverPort!, this.#dns, options),
     );
     const server = new ServerProcess(folder, clientPort!, { ...process.env, NODE_EXTRA_CA_CERTS: caPath });
     this.#servers.push(server);
@@ -124,15 +125,13 @@ export class Testbed {
 }
 
 function configuration(
-  hosts: readonly string[],
+  sections: Readonly<Record<string, string>>,
   c2s: number,
   s2s: number,
   dns: string,
   options: string,
 ): string {
-  const sections = hosts.map(
-    (host) => `[hosts."${host}"]\n${host.startsWith('rooms.') ? 'component = "muc"\n' : ''}`,
-  );
+  const hosts = Object.entries(sections).map(([host, toml]) => `[hosts."${host}"]\n${toml}\n`);
   return `
 interfaces = ["127.0.0.1"]
 certificates = "../certs"
@@ -145,7 +144,7 @@ c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 dns_servers = ["${dns}"]
 ${options}
-${sections.join('\n')}`;
+${hosts.join('\n')}`;
 }
 
 async function ready(child: ChildProcess): Promise<void> {

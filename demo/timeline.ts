@@ -7,18 +7,13 @@ export class Timeline {
   readonly #startedAt = performance.now();
   readonly #isColoured = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
 
-  /** Seconds since the start. */
-  get seconds(): number {
-    return (performance.now() - this.#startedAt) / 1000;
-  }
-
   title(text: string): void {
     process.stdout.write(`\n  ${this.#paint(text, '1')}\n\n`);
   }
 
   /** Prints one line: time, subject, text. */
   line(style: Style, subject: string, text: string): void {
-    const time = `${this.seconds.toFixed(1).padStart(6)} s`;
+    const time = `${((performance.now() - this.#startedAt) / 1000).toFixed(1).padStart(6)} s`;
     process.stdout.write(
       `${this.#paint(time, '90')}  ${this.#paint(subject.padEnd(14), `${COLOURS[style]}`)} ${text}\n`,
     );
@@ -30,7 +25,13 @@ export class Timeline {
       process.stdout.write(`${' '.repeat(25)}${this.#paint(line.trim(), '90')}\n`);
   }
 
-  gap(): void {
+  /** Prints columns of equal width; the first one as wide as its longest text. */
+  table(head: readonly string[], rows: readonly (readonly string[])[]): void {
+    const width = Math.max(...rows.map(([title = '']) => title.length));
+    for (const [title = '', ...cells] of [head, ...rows]) {
+      const text = [title.padEnd(width), ...cells.map((cell) => cell.padEnd(10))].join('  ');
+      process.stdout.write(`  ${text.trimEnd()}\n`);
+    }
     process.stdout.write('\n');
   }
 

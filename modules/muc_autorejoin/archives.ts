@@ -20,7 +20,7 @@ import { type Archived, unwrap } from './archived.ts';
 import type { Context } from './context.ts';
 import type { ArchiveResult } from './gap.ts';
 import type { Place, RoomMemory } from './memory.ts';
-import { heardMarks, type Mark, Marks, NOTHING, type Said } from './ring.ts';
+import { heardMarks, lastOf, type Mark, Marks, NOTHING, note, type Said } from './ring.ts';
 
 /** One walk through the archive of a room. */
 interface Walk {
@@ -119,12 +119,14 @@ export class Archives {
   }
 
   /**
-   * Nothing was heard in this room yet: asks what was said last, so that later messages can be told from earlier ones,
-   * whatever the clock of the room says.
+   * Asks for the last message of the room, where nothing else tells later messages from those that were said before these
+   * clients were let in: no clock is compared.
    */
-  findEnd(room: RoomMemory): void {
-    const [place] = room.places;
-    if (room.ring.count > 0 || !this.#context.settings.asksArchives || place?.state !== 'in') return;
+  findEnd(place: Place | undefined): void {
+    if (place?.state !== 'in' || !place.room.facts?.hasArchive || !this.#context.settings.asksArchives)
+      return;
+    const { room } = place;
+    const [{ count }, askedAt] = [room.ring, this.#context.now()];
     const walk = newWalk(place, undefined, () => {});
     this.#walks.set(walk.queryId, walk);
     this.#context.module.askIq(queryOf(walk, 1, xml('before')), {
@@ -134,8 +136,9 @@ export class Archives {
         this.#finished.set(walk.queryId, true);
         this.#total.give(walk.bytes);
         const fin = finOf(answer);
-        const last = fin?.getChild('set', NS.RSM)?.getChildText('last');
-        if (fin) learnEnd(room, walk.page.at(-1)?.mark ?? (last === undefined ? undefined : onlyId(last)));
+        if (fin === undefined || room.ring.count > count) return; // Or something was said meanwhile.
+        const last = fin.getChild('set', NS.RSM)?.getChildText('last');
+        learnEnd(room, walk.page.at(-1)?.mark ?? (last === undefined ? undefined : onlyId(last)), askedAt);
       },
     });
   }
@@ -266,10 +269,11 @@ function finOf(answer: IqAnswer): Element | undefined {
 }
 
 /** `mark`: of the last message; `undefined` if there is none. */
-function learnEnd(room: RoomMemory, mark: Mark | undefined): void {
-  if (room.ring.count > 0) return; // Something was said meanwhile.
-  room.ring.end = mark === undefined ? NOTHING : { position: 0, ...mark };
-  for (const place of room.places) if (place.state === 'in') place.heard ??= room.ring.end;
+function learnEnd({ ring, places }: RoomMemory, mark: Mark | undefined, askedAt: number): void {
+  if (mark && ring.count > 0) note(ring, mark);
+  else if (ring.count === 0) ring.end = mark === undefined ? NOTHING : { position: 0, ...mark };
+  for (const place of places)
+    if (place.state === 'in' && place.self && place.since <= askedAt) place.heard ??= lastOf(ring);
 }
 
 /** The last message is none that rooms send to new occupants. */

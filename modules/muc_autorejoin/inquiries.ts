@@ -71,7 +71,7 @@ export class Inquiries {
   learn(room: RoomMemory, answer: IqAnswer): void {
     if (answer.kind !== 'answer') return;
     room.facts = factsIn(answer.stanza, this.#context.rooms.seed) ?? room.facts;
-    if (room.facts?.hasArchive) this.#archives.findEnd(room);
+    this.#archives.findEnd([...room.places].find(({ heard, self }) => self && heard === undefined));
   }
 
   #enqueue(room: RoomMemory): void {

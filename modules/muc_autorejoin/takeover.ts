@@ -188,8 +188,15 @@ export class Takeover {
     if (this.#rejoins.echoes.has(place) && isKnownSelf(known, self)) return this.#swallow();
     if (place.state === 'lost') this.#rejoins.release(place); // It was in all the time.
     if (known === undefined) this.#begun(place, nick);
-    place.heard ??= lastOf(place.room.ring);
+    if (place.hasSubject) this.#begins(place);
     return 'passes';
+  }
+
+  /** The client has everything that was said before it was let in. */
+  #begins(place: Place): void {
+    if (place.heard !== undefined || place.self === undefined) return;
+    if (hasWitness(place)) place.heard = lastOf(place.room.ring);
+    else this.#rejoins.archives.findEnd(place);
   }
 
   /** The room has answered the client's own join. Whom it has not shown is not there any more. */
@@ -337,6 +344,7 @@ export class Takeover {
     const { seq } = entryOf(place.room, 'subject', subjectPrint(stanza, this.#context.rooms.seed));
     const isKnown = place.hasSubject && seq <= place.seen;
     if (rejoining === undefined) {
+      if (!place.hasSubject) this.#begins(place);
       place.hasSubject = true;
       const isEcho = isKnown && this.#rejoins.echoes.end(place);
       place.seen = Math.max(place.seen, seq);
@@ -363,6 +371,13 @@ function isFarewell(stanza: Stanza): boolean {
 
 function withCodes(self: Self, known: Self | undefined): Self {
   return known ? { ...self, codes: [...new Set([...known.codes, ...self.codes])] } : self;
+}
+
+/** Whether another client of ours has seen this one enter. If not, nothing tells what it has missed before. */
+function hasWitness({ room, since }: Place): boolean {
+  for (const { state, since: joined, join } of room.places)
+    if (state === 'in' && joined < since && join.provenAt >= since) return true;
+  return false;
 }
 
 /** Where clients of an account do not share a nick, the newer one throws the older one out. */

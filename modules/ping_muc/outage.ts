@@ -115,6 +115,7 @@ export class RemoteOutage implements Outage {
   linkUp(): void {
     const { now, settings } = this.#context;
     const { fast, wakeUp, wakeUpSpread, wakeUpGap } = settings;
+    this.#questions.linkUp(this.remote);
     this.#recoveredAt ??= now();
     this.#unwant?.();
     this.#unwant = undefined;
@@ -188,10 +189,9 @@ export class RemoteOutage implements Outage {
 
   #nextCanary(): void {
     this.#timer.cancel();
-    if (this.#questions.isWaiting(this.remote)) {
-      this.#goDown(); // Only one question waits for the link.
-      return;
-    }
+    const waitMs = this.#questions.waitMs(this.remote);
+    if (waitMs === Number.POSITIVE_INFINITY) return this.#goDown(); // Only one question waits for the link.
+    if (waitMs > 0) return this.#pause(waitMs);
     this.#survey.forgetRooms();
     const canary = this.#inDoubt.canary();
     if (canary === undefined) {
@@ -230,14 +230,15 @@ export class RemoteOutage implements Outage {
     // The link broke during the canary and is up again: the question may have been lost with the old stream.
     const isBack = this.#recoveredAt !== undefined && this.#brokenAgainAt >= this.#canaryAt;
     this.#recoveredAt = undefined;
-    if (episode.age >= giveUp) {
-      this.#giveUp();
-      return;
-    }
-    this.#state = 'down';
+    if (episode.age >= giveUp) return this.#giveUp();
     this.#want();
-    this.#timer.set(episode.backoff.failed(), () => this.#nextCanary());
+    this.#pause(episode.backoff.failed());
     if (isBack) this.linkUp();
+  }
+
+  #pause(ms: number): void {
+    this.#state = 'down';
+    this.#timer.set(ms, () => this.#nextCanary());
   }
 
   /** Wants the link, because nothing else may open it. */

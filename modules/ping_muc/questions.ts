@@ -45,12 +45,20 @@ interface Asked extends Waiting {
   readonly to: string;
 }
 
+/** In ms of `clock.elapsed`. */
+interface Last {
+  readonly request: AskedIq;
+  readonly at: number;
+  /** When it left, if it has waited for the link. */
+  leftAt: number;
+}
+
 export class Questions {
   readonly #context: Context;
   readonly #relays: Relays;
   readonly #presence: PresenceProbes;
   /** The last question to each remote, until it is answered. Questions are sent in their order. */
-  readonly #last = new Map<string, { readonly request: AskedIq; readonly at: number }>();
+  readonly #last = new Map<string, Last>();
 
   constructor(context: Context, relays: Relays, presence: PresenceProbes) {
     this.#context = context;
@@ -77,10 +85,19 @@ export class Questions {
     else this.#request(asked, onReply);
   }
 
-  /** Whether a question to this remote waits for the link. */
-  isWaiting(remote: string): boolean {
+  /** The link is up: a question that waits for it leaves now. */
+  linkUp(remote: string): void {
     const last = this.#last.get(remote);
-    return last !== undefined && !last.request.left && last.at > this.#context.now() - LATE_MS;
+    if (last && !last.request.left) last.leftAt = this.#context.now();
+  }
+
+  /** How long to wait for a question to this remote, in ms. Infinity while it waits for the link. */
+  waitMs(remote: string): number {
+    const { now, settings } = this.#context;
+    const last = this.#last.get(remote);
+    if (last === undefined || last.at <= now() - LATE_MS) return 0;
+    if (!last.request.left) return Number.POSITIVE_INFINITY;
+    return Math.max(0, last.leftAt + settings.timeout - now());
   }
 
   #request(asked: Asked, onReply: OnReply): void {
@@ -108,7 +125,8 @@ export class Questions {
       if (question === 'ping') this.#relays.close(to, bare, asked); // Too many requests are pending.
       throw error;
     }
-    if (!isAnswered) this.#last.set(remote, { request, at: this.#context.now() });
+    if (!isAnswered)
+      this.#last.set(remote, { request, at: this.#context.now(), leftAt: Number.NEGATIVE_INFINITY });
   }
 
   #answered(asked: Asked, { stanza, local, late }: IqAnswer & { kind: 'answer' }, onReply: OnReply): void {

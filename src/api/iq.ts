@@ -5,7 +5,7 @@ import type { Jid } from '../xml/jid.ts';
 import type { Origin, S2SStream } from './session.ts';
 
 export interface IqQuestion {
-  /** Default: 30 s. */
+  /** Default: 30 s. Counts from the question, and anew when it leaves after it has waited for the link. */
   readonly timeoutMs?: number;
   /** Time after the timeout in which an answer is still delivered, marked `late`. Default: 0. */
   readonly lateMs?: number;

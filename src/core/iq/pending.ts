@@ -25,6 +25,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 const MAX_TERMS = 8;
 
 export class PendingIqs {
+  readonly #clock: Clock;
   readonly #log: Logger;
   readonly #faults: Faults;
   readonly #waiting: ExpiringMap<Question>;
@@ -36,6 +37,7 @@ export class PendingIqs {
   forged = 0;
 
   constructor(clock: Clock, log: Logger, faults: Faults) {
+    this.#clock = clock;
     this.#log = log;
     this.#faults = faults;
     this.#waiting = new ExpiringMap(clock, (id, question) => this.#timeout(id, question));
@@ -62,7 +64,12 @@ export class PendingIqs {
     if (from === undefined || to === undefined) throw new TypeError('A request needs from and to');
     const { timeoutMs = DEFAULT_TIMEOUT_MS, lateMs = 0, overhead = false } = question;
     this.#makeRoom();
-    const asked = new Question(newId(), { from, to }, this.#termsOf(asker, lateMs, overhead), question);
+    const asked = new Question(
+      newId(),
+      { from, to },
+      this.#termsOf({ asker, timeoutMs, lateMs, overhead }),
+      question,
+    );
     if (!this.#closed.signal.aborted) {
       this.#waiting.set(asked.id, asked, timeoutMs);
       send(iq.with({ id: asked.id, from, to }));
@@ -138,8 +145,16 @@ export class PendingIqs {
   left(request: Stanza): 'overhead' | undefined {
     const question = this.#questionOf(request);
     if (question === undefined) return undefined;
-    question.left = true;
+    if (!question.left) this.#leave(question);
     return question.terms.overhead ? 'overhead' : undefined;
+  }
+
+  /** The time-out counts from now on. */
+  #leave(question: Question): void {
+    const { id, expiresAt, terms } = question;
+    question.left = true;
+    const hasWaited = expiresAt < this.#clock.elapsed() + terms.timeoutMs;
+    if (hasWaited && this.#waiting.delete(id)) this.#waiting.set(id, question, terms.timeoutMs);
   }
 
   /** Whether a request serves the link itself, so that it is not resent after its stream has broken. */
@@ -166,11 +181,14 @@ export class PendingIqs {
   }
 
   /** One object for all questions with the same terms: there may be 200,000. */
-  #termsOf(asker: Asker, lateMs: number, overhead: boolean): Terms {
+  #termsOf(wanted: Omit<Terms, 'quotas'>): Terms {
+    const { asker, timeoutMs, lateMs, overhead } = wanted;
     const shared = this.#terms.get(asker) ?? [];
-    const found = shared.find((terms) => terms.lateMs === lateMs && terms.overhead === overhead);
+    const isWanted = (one: Terms) =>
+      one.timeoutMs === timeoutMs && one.lateMs === lateMs && one.overhead === overhead;
+    const found = shared.find(isWanted);
     if (found) return found;
-    const terms = { asker, lateMs, overhead, quotas: this.#quotas };
+    const terms = { ...wanted, quotas: this.#quotas };
     if (shared.length < MAX_TERMS) this.#terms.set(asker, [...shared, terms]);
     return terms;
   }

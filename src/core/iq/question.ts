@@ -11,6 +11,7 @@ export interface Asker {
 /** What many questions have in common. */
 export interface Terms {
   readonly asker: Asker;
+  readonly timeoutMs: number;
   readonly lateMs: number;
   readonly overhead: boolean;
   readonly quotas: Quotas;

@@ -161,6 +161,18 @@ test('`left` is true once a question has reached a service of ours', async (t) =
   assert.equal(ask({}, 'verona.lit', 'montague.lit').left, true);
 });
 
+test('the timeout of a question that has waited for the link counts from when it leaves', async (t) => {
+  const { ask, answers, bench, clock, pending } = await scene(t);
+  ask();
+  await clock.advance(29_000);
+  pending.left(bench.sent.at(-1)!);
+  await clock.advance(29_000);
+  assert.deepEqual(answers, []);
+  pending.left(bench.sent.at(-1)!); // Only the first time counts.
+  await clock.advance(1_000);
+  assert.deepEqual(answers, [{ kind: 'timeout' }]);
+});
+
 test('marks an error of this server as local', async (t) => {
   const { answers, bench, ask } = await scene(t);
   bench.test.server.router.remote = undefined;

@@ -29,7 +29,7 @@ function relay(socket: WebSocket, ca: Buffer): void {
   stream.setEncoding('utf8').on('data', (text: string) => {
     received += text;
     for (let end = endOfFirst(received); end !== undefined; end = endOfFirst(received)) {
-      socket.send(asFrame(received.slice(0, end)));
+      socket.send(withoutBinding(asFrame(received.slice(0, end))));
       received = received.slice(end);
     }
   });
@@ -38,4 +38,13 @@ function relay(socket: WebSocket, ca: Buffer): void {
   stream.on('error', () => {});
   socket.on('close', () => stream.destroy());
   stream.on('close', () => socket.close());
+}
+
+/** Nobody can bind a login to a channel that ends here (RFC 5802 §6, XEP-0440). */
+function withoutBinding(frame: string): string {
+  if (!frame.startsWith('<stream:features')) return frame;
+  return frame.replaceAll(
+    /<mechanism>[^<]*-PLUS<\/mechanism>|<sasl-channel-binding .*<\/sasl-channel-binding>/g,
+    '',
+  );
 }

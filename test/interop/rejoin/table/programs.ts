@@ -1,5 +1,7 @@
 // All programs of the table.
 
+import { GO_SENDXMPP } from './go-sendxmpp.ts';
 import type { ProgramKind } from './program.ts';
+import { SCRIPTED } from './scripted.ts';
 
-export const PROGRAMS: readonly ProgramKind[] = [];
+export const PROGRAMS: readonly ProgramKind[] = [...SCRIPTED, GO_SENDXMPP];

@@ -1,0 +1,71 @@
+// What one program made of one fault: the columns of the table.
+
+export type Mode = 'silent' | 'assisted';
+
+export interface Cell {
+  /** Whether it hears what is said afterwards, and what it says is heard. */
+  readonly alive: 'yes' | 'deaf' | 'mute' | 'no';
+  /** Of the messages that were said meanwhile, those it never showed. */
+  readonly lost: readonly string[];
+  readonly twice: readonly string[];
+  readonly inOrder: boolean;
+  /** Compared with the observer; absent: it has no list. */
+  readonly people?: { readonly missing: readonly string[]; readonly extra: readonly string[] };
+  /** Whether it alerted its user to the mention; absent: that cannot be seen. */
+  readonly alerted?: boolean;
+  /** From the link to the occupant; 0: the room has never lost it; absent: it did not come back. */
+  readonly seconds?: number;
+}
+
+export const GAP = ['gap-1', 'gap-2', 'gap-3'] as const;
+export const MENTION = GAP[1];
+const SAID = ['before-1', ...GAP, 'after-1'];
+
+export interface Seen {
+  readonly talk: string;
+  readonly people: readonly string[] | undefined;
+  readonly alerts: string | undefined;
+  /** Whether the observer has heard it; undefined: it never speaks. */
+  readonly isHeard: boolean | undefined;
+  readonly seconds: number | undefined;
+}
+
+export function cellOf(seen: Seen, present: readonly string[]): Cell {
+  const { talk, people, alerts, isHeard, seconds } = seen;
+  const times = (text: string) => talk.split(text).length - 1;
+  const shown = SAID.filter((text) => times(text) > 0);
+  const firsts = shown.map((text) => talk.indexOf(text));
+  return {
+    alive: aliveness(times('after-1') > 0, isHeard),
+    lost: GAP.filter((text) => times(text) === 0),
+    twice: SAID.filter((text) => times(text) > 1),
+    inOrder: firsts.every((at, i) => i === 0 || at > firsts[i - 1]!),
+    ...(people === undefined ? {} : { people: difference(people, present) }),
+    ...(alerts === undefined ? {} : { alerted: alerts.includes(MENTION) }),
+    ...(seconds === undefined ? {} : { seconds }),
+  };
+}
+
+/** What is not as if nothing had happened; empty: all is well. */
+export function failures({ alive, lost, twice, inOrder, people }: Cell): string[] {
+  const wrong: string[] = [];
+  if (alive !== 'yes') wrong.push(alive);
+  if (lost.length > 0) wrong.push(`lost ${lost.join(', ')}`);
+  if (twice.length > 0) wrong.push(`twice ${twice.join(', ')}`);
+  if (!inOrder) wrong.push('not in order');
+  for (const nick of people?.missing ?? []) wrong.push(`does not list ${nick}`);
+  for (const nick of people?.extra ?? []) wrong.push(`still lists ${nick}`);
+  return wrong;
+}
+
+function aliveness(hears: boolean, isHeard: boolean | undefined): Cell['alive'] {
+  if (hears) return isHeard === false ? 'mute' : 'yes';
+  return isHeard === true ? 'deaf' : 'no';
+}
+
+function difference(listed: readonly string[], present: readonly string[]) {
+  return {
+    missing: present.filter((nick) => !listed.includes(nick)).toSorted(),
+    extra: listed.filter((nick) => !present.includes(nick)).toSorted(),
+  };
+}

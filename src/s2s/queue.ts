@@ -79,6 +79,8 @@ interface Content {
   readonly text: string;
   readonly bytes: number;
   readonly payer: Holder;
+  /** Who is charged: the only recipient, or the payer if there are several. */
+  charged: Holder;
   /** The number of entries with it. */
   uses: number;
 }
@@ -90,6 +92,7 @@ interface Entry {
   /** Text of `head`, in bytes. */
   readonly headBytes: number;
   readonly content: Content;
+  readonly charged: Holder;
   /** In ms of `clock.elapsed`. */
   readonly deadline: number;
   /** It does not count as use of a stream. */
@@ -137,7 +140,9 @@ export class LinkQueue {
   /** Adds a stanza. Returns the error if there is no room for it. */
   add(stanza: Stanza, deadline: number, isOverhead = false): StanzaError | undefined {
     const { text: head, bytes: headBytes } = compactText(openTag(stanza));
-    const content = this.#contentOf(stanza);
+    const payer = this.#payerOf(stanza);
+    const charged = recipientOf(payer, stanza);
+    const content = this.#contentOf(stanza, payer, charged);
     const isNew = content.uses === 0;
     const textBytes = headBytes + (isNew ? content.bytes : 0);
     if (this.size >= MAX_STANZAS || this.#textBytes + textBytes > MAX_TEXT_BYTES) {
@@ -145,9 +150,10 @@ export class LinkQueue {
     }
     const bytes = textBytes + ENTRY_BYTES + (isNew ? CONTENT_BYTES : 0);
     const queues = this.size === 0 ? 1 : 0;
-    const refusal = this.#budget.refusal(content.payer, { queues, stanzas: 1, bytes });
+    const refusal =
+      this.#budget.refusal(payer, { queues }) ?? this.#budget.refusal(charged, { stanzas: 1, bytes });
     if (refusal) return refusal;
-    const entry = { head, name: stanza.name, headBytes, content, deadline, isOverhead };
+    const entry = { head, name: stanza.name, headBytes, content, charged, deadline, isOverhead };
     this.#entries.push(entry);
     this.#keep(entry);
     return undefined;
@@ -155,25 +161,29 @@ export class LinkQueue {
 
   /** Puts stanzas that were sent before in front of all others, even beyond the bounds. */
   putFirst(stanzas: readonly Stanza[], deadlineOf: (stanza: Stanza) => number): void {
-    const entries = stanzas.map((stanza) => ({
-      head: stanza,
-      name: stanza.name,
-      headBytes: flatBytes(stanza.flattened),
-      content: { text: '', bytes: 0, payer: this.#payerOf(stanza), uses: 0 },
-      deadline: deadlineOf(stanza),
-      isOverhead: false,
-    }));
+    const entries = stanzas.map((stanza) => {
+      const payer = this.#payerOf(stanza);
+      const charged = recipientOf(payer, stanza);
+      return {
+        head: stanza,
+        name: stanza.name,
+        headBytes: flatBytes(stanza.flattened),
+        content: { text: '', bytes: 0, payer, charged, uses: 0 },
+        charged,
+        deadline: deadlineOf(stanza),
+        isOverhead: false,
+      };
+    });
     this.#compact();
     this.#entries = [...entries, ...this.#entries];
     for (const entry of entries) this.#keep(entry);
   }
 
   /** The content of a stanza. One payer's stanzas with the same text share it; another payer does not profit. */
-  #contentOf(stanza: Stanza): Content {
-    const payer = this.#payerOf(stanza);
+  #contentOf(stanza: Stanza, payer: Holder, charged: Holder): Content {
     const { content: text, contentBytes: bytes } = stanza.flattened;
     const known = this.#contents.get(text);
-    return known?.payer.name === payer.name ? known : { text, bytes, payer, uses: 0 };
+    return known?.payer.name === payer.name ? known : { text, bytes, payer, charged, uses: 0 };
   }
 
   /** True until `drain` is done: a new stanza must queue behind the others. */
@@ -239,7 +249,7 @@ export class LinkQueue {
     return this.#take(() => true).map(unparsed);
   }
 
-  #keep({ headBytes, content, deadline }: Entry): void {
+  #keep({ headBytes, content, charged, deadline }: Entry): void {
     const { payer } = content;
     if (!this.#payer) {
       this.#payer = payer;
@@ -248,21 +258,26 @@ export class LinkQueue {
     if (content.uses++ === 0) {
       if (!this.#contents.has(content.text)) this.#contents.set(content.text, content);
       this.#textBytes += content.bytes;
-      this.#budget.keep(payer, { bytes: content.bytes + CONTENT_BYTES });
-    }
+      this.#budget.keep(content.charged, bytesOf(content));
+    } else if (content.charged.name !== charged.name) this.#charge(content, payer);
     this.#textBytes += headBytes;
-    this.#budget.keep(payer, { stanzas: 1, bytes: headBytes + ENTRY_BYTES });
+    this.#budget.keep(charged, { stanzas: 1, bytes: headBytes + ENTRY_BYTES });
     this.#watch(deadline);
   }
 
-  #release({ headBytes, content }: Entry): void {
-    const { payer } = content;
+  #charge(content: Content, holder: Holder): void {
+    this.#budget.release(content.charged, bytesOf(content));
+    content.charged = holder;
+    this.#budget.keep(holder, bytesOf(content));
+  }
+
+  #release({ headBytes, content, charged }: Entry): void {
     this.#textBytes -= headBytes;
-    this.#budget.release(payer, { stanzas: 1, bytes: headBytes + ENTRY_BYTES });
+    this.#budget.release(charged, { stanzas: 1, bytes: headBytes + ENTRY_BYTES });
     if (--content.uses > 0) return;
     if (this.#contents.get(content.text) === content) this.#contents.delete(content.text);
     this.#textBytes -= content.bytes;
-    this.#budget.release(payer, { bytes: content.bytes + CONTENT_BYTES });
+    this.#budget.release(content.charged, bytesOf(content));
   }
 
   #take(isTaken: (entry: Entry) => boolean): Entry[] {
@@ -313,6 +328,19 @@ export class LinkQueue {
     }
     if (expired.length > 0) this.#onExpired(expired.map(unparsed));
   }
+}
+
+/**
+ * Who is charged for a stanza to this recipient. Users of other servers can cause the stanzas that a service sends to them, so
+ * one of them must not use up the share of the others on that server. An account causes its stanzas itself.
+ */
+function recipientOf(payer: Holder, { attrs: { to = '' } }: Stanza): Holder {
+  if (!payer.group) return payer;
+  return { name: `${payer.name}: ${to.split('/', 1)[0]}`, share: 'fair', group: payer };
+}
+
+function bytesOf({ bytes }: Content): Amounts {
+  return { bytes: bytes + CONTENT_BYTES };
 }
 
 function parsed({ head, name, content }: Entry): Stanza {

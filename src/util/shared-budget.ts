@@ -4,8 +4,11 @@ import { ByteBudget } from './byte-budget.ts';
 
 export interface Holder {
   readonly name: string;
-  /** The fraction of the total that the holder may take, up to 1. */
-  readonly share: number;
+  /**
+   * The fraction of the total that the holder may take, up to 1. `'fair'`: as much as its group has left. One holder thus gets
+   * about half of the share of the group, two get a third each, and so on; the next one always gets something.
+   */
+  readonly share: number | 'fair';
   /** A second holder that is charged too. */
   readonly group?: Holder;
 }
@@ -24,10 +27,10 @@ export class SharedBudget {
   }
 
   /** The bound that the amount would exceed; `undefined` if the amount fits. */
-  obstacle({ name, share, group }: Holder, amount: number): 'share' | 'total' | undefined {
+  obstacle(holder: Holder, amount: number): 'share' | 'total' | undefined {
     const { used, max } = this.#total;
-    if ((this.#taken.get(name) ?? 0) + amount > share * max) return 'share';
-    if (group) return this.obstacle(group, amount);
+    if (this.#takenBy(holder) + amount > this.#shareOf(holder)) return 'share';
+    if (holder.group) return this.obstacle(holder.group, amount);
     return used + amount > max ? 'total' : undefined;
   }
 
@@ -40,6 +43,16 @@ export class SharedBudget {
   give(holder: Holder, amount: number): void {
     this.#total.give(amount);
     this.#add(holder, -amount);
+  }
+
+  #shareOf({ share, group }: Holder): number {
+    const { used, max } = this.#total;
+    if (share !== 'fair') return share * max;
+    return group ? this.#shareOf(group) - this.#takenBy(group) : max - used;
+  }
+
+  #takenBy({ name }: Holder): number {
+    return this.#taken.get(name) ?? 0;
   }
 
   #add({ name, group }: Holder, amount: number): void {

@@ -257,6 +257,39 @@ test('an account that has its share of bytes cannot add to a queue; another acco
   assert.equal(waiting.add(xml('message', { from: 'mercutio' }, body), MINUTE_MS), undefined);
 });
 
+test('a recipient gets as much of the share of a service as is left, so that others on its server get something', () => {
+  const budget = new QueueBudget();
+  const payer = { name: 'rooms to capulet.lit', share: 1 / 32, group: { name: 'rooms', share: 1 / 2 } };
+  const waiting = new LinkQueue(
+    new FakeClock(),
+    budget,
+    () => payer,
+    () => {},
+  );
+  const to = (user: string, body: string) =>
+    xml('message', { to: `${user}@capulet.lit/phone` }, xml('body', {}, body));
+  const own = endless((id) => [to('tybalt', `${id} ${'x'.repeat(100_000)}`)]);
+  assert.equal(fill(waiting, own), 10);
+  const body = 'y'.repeat(100_000);
+  for (const user of ['juliet', 'nurse']) assert.equal(waiting.add(to(user, body), MINUTE_MS), undefined);
+  assert.equal(
+    fill(
+      waiting,
+      endless((id) => [to('juliet', `${id} ${'z'.repeat(100_000)}`)]),
+    ),
+    5,
+  );
+  waiting.all();
+  assert.deepEqual(budget.used, { queues: 0, stanzas: 0, bytes: 0 });
+  assert.equal(
+    fill(
+      waiting,
+      endless((id) => [to('juliet', `${id} ${body}`)]),
+    ),
+    10,
+  );
+});
+
 test('stanzas wait for at most 20,000 links', () => {
   const budget = new QueueBudget();
   const links = Array.from({ length: 20_001 }, () => scene(budget).waiting);

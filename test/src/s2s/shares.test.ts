@@ -92,14 +92,17 @@ test('replies to one registered domain and all below it have 31 calls', async (t
   assert.deepEqual(world.called.slice(calls), ['capulet.lit']);
 });
 
-/** No server answers. `say` sends a message of a room to a domain. */
+/** No server answers. `say` sends a message of a room to another user of a domain each time. */
 async function worldOfRooms(t: TestContext): Promise<{ world: World; say(to: string, body?: string): void }> {
   const world = await startWorld(t, { config: `[hosts."rooms.lit"]\ncomponent = "muc"\n` });
   world.answer = (_, signal) => world.silence(signal);
   const { origin } = world.server.router.hosts.get('rooms.lit')!;
+  let users = 0;
   const say = (to: string, body = '') =>
     world.server.router.route(
-      parseXml(`<message type='groupchat' from='hall@rooms.lit/Nick' to='x@${to}/y'>${body}</message>`),
+      parseXml(
+        `<message type='groupchat' from='hall@rooms.lit/Nick' to='x${users++}@${to}/y'>${body}</message>`,
+      ),
       origin,
     );
   return { world, say };

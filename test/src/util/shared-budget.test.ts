@@ -44,3 +44,19 @@ test('a holder in a group takes of the share of that, too, and gives it back', (
   assert.equal(budget.obstacle(other, 20), undefined);
   assert.equal(budget.used, 0);
 });
+
+test('a holder with a fair share gets as much as its group has left', () => {
+  const budget = new SharedBudget(100);
+  const group = { name: 'all', share: 3 / 5 };
+  const [one, other, third] = ['one', 'other', 'third'].map(
+    (name) => ({ name, share: 'fair', group }) as const,
+  );
+  const takeAll = (holder = one!) => {
+    let taken = 0;
+    for (; budget.obstacle(holder, 1) === undefined; taken++) budget.force(holder, 1);
+    return taken;
+  };
+  assert.deepEqual([takeAll(one), takeAll(other), takeAll(third)], [30, 15, 8]);
+  budget.give(one!, 30);
+  assert.equal(takeAll(other), 11);
+});

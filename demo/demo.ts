@@ -35,6 +35,7 @@ try {
 }
 
 async function run(): Promise<void> {
+  timeline.title('Juliet’s server has a room. Three users of other servers join it');
   const others = await testbed.addServer(
     {
       'montague.lit': 'muc_autorejoin = "silent"',
@@ -53,7 +54,7 @@ async function run(): Promise<void> {
     others.addUser('paris@mantua.lit'),
   ]);
 
-  timeline.title('Juliet’s server has a room. Three users of other servers join it');
+  timeline.line('server', 'both servers', 'are up');
   const host = await enter(capulet, 'juliet@capulet.lit', 'Juliet');
   const romeo = await enter(others, 'romeo@montague.lit', 'Romeo');
   timeline.line('client', 'Romeo', 'muc_autorejoin = "silent": his server will join again for him');

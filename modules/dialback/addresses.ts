@@ -32,9 +32,9 @@ export class AddressReader {
   }
 }
 
-/** @throws StreamError 'improper-addressing' */
+/** Other parts of an address are refused before they are prepared. @throws StreamError 'improper-addressing' */
 function domainOf(text: string): string {
-  const jid = Jid.tryParse(text);
+  const jid = /[@/]/.test(text) ? undefined : Jid.tryParse(text);
   if (!jid?.isDomain) throw new StreamError('improper-addressing');
   return jid.domain;
 }

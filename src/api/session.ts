@@ -20,7 +20,7 @@ interface Session {
   readonly secure: boolean;
   /** The peer's address as text, for the log and the administrator. */
   readonly remoteAddress: string;
-  /** Sends one element to the peer. Returns false if the stream has closed. */
+  /** Sends one element to the peer. Returns false if the stream has closed, or another server reads too slowly for a stanza. */
   send(element: Element): boolean;
   /** Ends the session. A StreamError is sent to the peer first. Idempotent. */
   close(error?: Error): void;

@@ -139,13 +139,17 @@ export class S2SStream implements Contract {
     return this.#stream.isOpen;
   }
 
-  /** Sends an element, which modules see first once the stream is authenticated. */
+  /**
+   * Sends an element, which modules see first once the stream is authenticated. Returns false when the stream is closed, and
+   * for a stanza while the output is busy.
+   */
   send(element: Element): boolean {
-    if (!this.#stream.isOpen) return false;
+    if (!this.#stream.isOpen || (isStanza(element) && this.output.isBusy)) return false;
     const sent = this.remotes.size === 0 ? element : this.#passOut(element);
     if (sent === undefined) return true;
     if (!this.#stream.send(sent)) return false;
     if (isStanza(sent)) this.#count(sent, false);
+    else this.output.written();
     return true;
   }
 
@@ -189,7 +193,9 @@ export class S2SStream implements Contract {
   }
 
   write(element: Element): boolean {
-    return this.#stream.send(element);
+    const isWritten = this.#stream.send(element);
+    this.output.written();
+    return isWritten;
   }
 
   keepAlive(): void {

@@ -83,10 +83,12 @@ export class Pings {
     this.sent(ledger);
   }
 
-  /** Sends a ping. `takes` is called when the stream takes it. */
-  #ping({ mode, end, ping, outbound, stream, remote }: Ledger): void {
+  /** Sends a ping. `takes` is called when the stream takes it; a busy one does later. */
+  #ping(ledger: Ledger): void {
+    const { mode, end, ping, outbound, stream, remote } = ledger;
     if (mode !== 'pings' || end || ping !== undefined || outbound.queue.length === 0) return;
-    stream.send(pingRequest({ id: newId(), from: stream.local, to: remote }));
+    const isSent = stream.send(pingRequest({ id: newId(), from: stream.local, to: remote }));
+    if (!isSent && stream.isOpen) this.#later(ledger, INTERVAL_MS);
   }
 
   /** Records a ping that leaves after all earlier stanzas. */

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { listLinks } from '../../../src/s2s/list.ts';
+import { xml } from '../../../src/xml/element.ts';
 import { StanzaError } from '../../../src/xml/errors.ts';
+import { NS } from '../../../src/xml/namespaces.ts';
 import { type RawPeer, settled } from '../../support/duplex.ts';
 import { DIALBACK_FEATURE, startWorld, type World } from './harness.ts';
 
@@ -74,4 +76,20 @@ test('a remote that reads nothing for five minutes is disconnected', async (t) =
   await world.clock.advance(1);
   await settled();
   assert.equal(world.events[1], 'close out capulet.lit timeout');
+});
+
+test('a busy stream takes no stanza besides those of its queue; it takes other elements', async (t) => {
+  const { world, peer } = await linked(t, false);
+  await overflow(world, peer);
+  const carrier = world.server.links.list().links.find(({ remote }) => remote === 'capulet.lit')!.carrier!;
+  const ping = xml(
+    'iq',
+    { type: 'get', id: 'p', from: 'montague.lit', to: 'capulet.lit' },
+    xml('ping', NS.PING),
+  );
+  assert.equal(carrier.send(ping), false);
+  assert.equal(carrier.send(xml('a', NS.SM)), true);
+  peer.socket.resume();
+  await peer.reads(/<a [^>]*>/);
+  assert.equal(carrier.send(ping), true);
 });

@@ -2,7 +2,7 @@
 //
 //   triggers.ts    the reasons to doubt a remote or a join      silence.ts       rooms that send nothing
 //   outage.ts      the schedule of one remote: canary first     outages.ts       all remotes in doubt
-//   survey.ts      the questions: how many, how fast            order.ts, room_gate.ts, in_doubt.ts
+//   survey.ts      the questions: how many, how fast            order.ts, room_gate.ts, in_doubt.ts, requested.ts
 //   questions.ts   each question and its answer                 presence_probes.ts, relay.ts
 //   verdict.ts     what an answer means            proofs.ts        what it proves
 //   notices.ts     the notices to clients

@@ -70,6 +70,8 @@ export interface Settings {
   readonly later: number;
   /** The time that the room has to answer a nick change before it is asked. */
   readonly renaming: number;
+  /** The time that a gateway has to answer a join. */
+  readonly entering: number;
   /** The time that a client that knows of the loss has to join again before it gets a notice. */
   readonly ownAction: number;
   /** The time for which streams that stayed up may deliver stanzas from before the loss of the link. */
@@ -107,6 +109,7 @@ export function settingsFrom(given: Infer<typeof options>): Settings {
     soon: scaled(5),
     later: scaled(10),
     renaming: scaled(60),
+    entering: scaled(120),
     ownAction: scaled(30),
     settle: scaled(2),
     stale: scaled(60),

@@ -194,10 +194,7 @@ export class RemoteOutage implements Outage {
     if (waitMs > 0) return this.#pause(waitMs);
     this.#survey.forgetRooms();
     const canary = this.#inDoubt.canary();
-    if (canary === undefined) {
-      this.#finish();
-      return;
-    }
+    if (canary === undefined) return this.#finish();
     this.#canary = canary;
     this.#canaryAt = this.#context.now();
     this.#state = 'canary';

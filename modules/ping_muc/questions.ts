@@ -201,9 +201,11 @@ function factsOf(stanza: Stanza): { facts?: RoomFacts } {
   const query = stanza.getChild('query', NS.DISCO_INFO);
   if (query === undefined) return {};
   const features = query.getChildren('feature').map(({ attrs }) => attrs.var);
+  const identities = query.getChildren('identity').map(({ attrs }) => attrs);
   // An IRC gateway has an identity of type irc, in the category conference (biboumi) or gateway.
-  const irc = query.getChildren('identity').some(({ attrs }) => attrs.type === 'irc');
-  return { facts: { optimised: features.includes(NS.MUC_SELF_PING), irc } };
+  const irc = identities.some(({ type }) => type === 'irc');
+  const gateway = irc || identities.some(({ category }) => category === 'gateway');
+  return { facts: { optimised: features.includes(NS.MUC_SELF_PING), irc, gateway } };
 }
 
 const TYPES: ReadonlySet<string> = new Set(['auth', 'cancel', 'continue', 'modify', 'wait']);

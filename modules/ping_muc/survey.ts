@@ -13,12 +13,14 @@ import { isDoubtful } from './in_doubt.ts';
 import { AskingOrder } from './order.ts';
 import type { PresenceProbes } from './presence_probes.ts';
 import type { Questions, Reply } from './questions.ts';
+import { nickToAskAbout, untilEntered, untilNickIsKnown } from './requested.ts';
 import { RoomGates } from './room_gate.ts';
 import {
   type Answer,
   type Evidence,
   isAnswer,
   isUnknown,
+  judgeEntering,
   judgePing,
   judgePresence,
   judgeRoom,
@@ -92,7 +94,8 @@ export class Survey {
   #order = new AskingOrder();
   #asking = 0;
   readonly #timer: ResettableTimer;
-  #irc: boolean | undefined;
+  /** What the service has said of itself. */
+  #service: Pick<Evidence, 'irc' | 'gateway'> = { irc: undefined, gateway: undefined };
 
   constructor(parts: SurveyParts) {
     this.#parts = parts;
@@ -261,8 +264,8 @@ export class Survey {
     this.#asking++;
     evidence.pings++;
     for (const rate of rates) rate.take();
-    const nick = nickFor(entry, context);
-    evidence.irc = this.#irc;
+    const nick = nickToAskAbout(join, entry.triesOldNick, context);
+    Object.assign(evidence, this.#service);
     // The answer to a probe looks like the answer to a join.
     evidence.mayProbe = join.state !== 'joining' && presence.may(join.room.jid);
     this.#question(entry, 'ping', nick, (answer, relay) => {
@@ -291,8 +294,11 @@ export class Survey {
     });
   }
 
-  #judged(entry: Entry, answer: Answer, verdict: Verdict): void {
-    this.#parts.context.metrics.answered(answer, verdict);
+  #judged(entry: Entry, answer: Answer, found: Verdict): void {
+    const { context } = this.#parts;
+    const isEntering = untilEntered(entry.join, context) > 0;
+    const verdict = isEntering ? judgeEntering(found, entry.evidence) : found;
+    context.metrics.answered(answer, verdict);
     this.#parts.outage.judged(entry.join, verdict);
     if (!entry.isClosed) this.#proceed(entry, verdict);
   }
@@ -303,11 +309,13 @@ export class Survey {
       this.#conclude(entry, verdict.conclude);
       this.#pump();
     } else if ('again' in verdict) {
-      const { soon, later } = this.#parts.context.settings;
+      const { context } = this.#parts;
+      const { soon, later } = context.settings;
+      const waits = { soon, later, entered: untilEntered(entry.join, context) };
       this.#release(entry);
       this.#requeue(this.#gates.open(entry));
       if (verdict.again === 'later') entry.triesOldNick = true;
-      this.#wait(entry, verdict.again === 'soon' ? soon : later);
+      this.#wait(entry, waits[verdict.again]);
       this.#pump();
     } else this.#askFurther(entry, verdict.ask);
   }
@@ -319,7 +327,7 @@ export class Survey {
     else if (question === 'service') {
       this.#question(entry, question, join.nick, (answer) => {
         const verdict = judgeService(answer, evidence);
-        this.#irc = evidence.irc;
+        this.#service = { irc: evidence.irc, gateway: evidence.gateway };
         return verdict;
       });
     } else {
@@ -384,16 +392,4 @@ export class Survey {
     if (entry.isAsking) this.#asking--;
     entry.isAsking = false;
   }
-}
-
-/** XEP-0410 §4: no ping between a nick change and its answer, for at most `settings.renaming`. In ms. */
-function untilNickIsKnown(join: Join, { joins, settings, now }: Context): number {
-  const requested = join.state === 'renaming' ? joins.requested(join) : undefined;
-  return requested === undefined ? 0 : Math.max(0, requested.at + settings.renaming - now());
-}
-
-/** The nick to ask about: after an unanswered nick change the new one first, because the change was probably made. */
-function nickFor({ join, triesOldNick }: Entry, { joins }: Context): string {
-  const requested = join.state === 'renaming' ? joins.requested(join)?.nick : undefined;
-  return requested === undefined || triesOldNick ? join.nick : requested;
 }

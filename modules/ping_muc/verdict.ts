@@ -34,6 +34,7 @@ export interface RoomFacts {
   /** The room itself answers self-pings (XEP-0410 §3.3). */
   readonly optimised: boolean;
   readonly irc: boolean;
+  readonly gateway: boolean;
 }
 
 /** The sessions of the user to which the room relayed our ping before it answered. */
@@ -58,8 +59,11 @@ export type Outcome =
 export type Verdict =
   | { readonly conclude: Outcome }
   | { readonly ask: 'room' | 'service' | 'presence' }
-  /** Send the ping again; `later` leaves time for the announcement of a nick change. */
-  | { readonly again: 'soon' | 'later' };
+  /**
+   * Send the ping again; `later` leaves time for the announcement of a nick change, `entered` for a gateway's answer to a
+   * join.
+   */
+  | { readonly again: 'soon' | 'later' | 'entered' };
 
 /** The meaning of a condition. */
 export type Row =
@@ -112,13 +116,25 @@ export interface Evidence {
   room: RoomFacts | undefined;
   /** Whether the service is a gateway to IRC. */
   irc: boolean | undefined;
+  /** Whether the service is any gateway. */
+  gateway: boolean | undefined;
+  /** The verdict about a client that is entering, unless the service is a gateway. */
+  entering: Verdict | undefined;
   /** Whether a presence probe may be sent: at most one per room and day. */
   mayProbe: boolean;
 }
 
 /** @param pings the number of pings that were already sent */
 export function newEvidence(pings = 0): Evidence {
-  return { pings, seen: [], room: undefined, irc: undefined, mayProbe: false };
+  return {
+    pings,
+    seen: [],
+    room: undefined,
+    irc: undefined,
+    gateway: undefined,
+    entering: undefined,
+    mayProbe: false,
+  };
 }
 
 /** After this many pings the row's last verdict holds. */
@@ -168,7 +184,7 @@ function judgeRow(row: Row, byRoom: boolean, relay: Relay, evidence: Evidence): 
 export function judgeRoom(answer: Answer, evidence: Evidence): Verdict {
   const because = evidence.seen.at(-1);
   if (answer.kind === 'result') {
-    evidence.room = answer.facts ?? { optimised: false, irc: false };
+    evidence.room = answer.facts ?? { optimised: false, irc: false, gateway: false };
     return because === 'nick-unknown' ? { again: 'later' } : cannotAnswer(evidence.room);
   }
   const isGone = answer.kind === 'error' && saysGone(answer.condition) && !isUndecided(answer.type);
@@ -180,7 +196,21 @@ export function judgeRoom(answer: Answer, evidence: Evidence): Verdict {
 export function judgeService(answer: Answer, evidence: Evidence): Verdict {
   if (answer.kind === 'error' && answer.local) return { conclude: 'down' };
   evidence.irc = answer.kind === 'result' && answer.facts?.irc === true;
+  evidence.gateway = answer.kind === 'result' && answer.facts?.gateway === true;
+  if (evidence.entering) return evidence.entering;
   return evidence.irc ? { conclude: 'lost' } : { again: 'soon' };
+}
+
+/**
+ * Judges the verdict about a client that has begun to enter a short while ago: a gateway takes up to minutes for a join, and
+ * answers pings immediately.
+ */
+export function judgeEntering(verdict: Verdict, evidence: Evidence): Verdict {
+  if (!('conclude' in verdict) || isUnknown(verdict.conclude)) return verdict;
+  if (evidence.gateway) return { again: 'entered' };
+  if (evidence.gateway === false) return verdict;
+  evidence.entering = verdict;
+  return { ask: 'service' };
 }
 
 /** Judges the answer to a presence probe, which services need not answer (XEP-0045 §17.3). */

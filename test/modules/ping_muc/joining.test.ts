@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NS } from '../../../src/xml/namespaces.ts';
-import { failure, presence, result } from '../../support/fake-rooms.ts';
+import { failure, info, presence, result } from '../../support/fake-rooms.ts';
 import type { HarnessClient } from '../../support/module-harness.ts';
 import { FIRST_QUESTION_S, ROMEO, type Scene, scene, states } from './scene.ts';
 
 const GARDEN = 'garden@rooms.capulet.lit';
 const JOIN = `<presence id='join' to='${GARDEN}/Romeo'><x xmlns='${NS.MUC}'/></presence>`;
+type Identity = { readonly category: string; readonly type: string };
 const REFUSAL = `
   <presence type='error' id='join' from='${GARDEN}/Romeo' to='${ROMEO}'>
     <x xmlns='http://jabber.org/protocol/muc'/>
@@ -189,4 +190,49 @@ test('not-allowed: sends no presence probe, whose answer would look like that to
   assert.equal(rooms.probes.length, 0);
   assert.deepEqual(presences(romeo), ['error']);
   assert.equal(rooms.rooms.get(GARDEN)?.size, 0);
+});
+
+/** Romeo joins a room that answers after so many seconds; pings are answered immediately. The link breaks meanwhile. */
+async function joinsSlowly(t: Parameters<typeof scene>[0], seconds: number, identity: Identity, config = '') {
+  const made = await scene(t, config);
+  const { h, rooms, romeo } = made;
+  const take = rooms.peer.onStanza;
+  rooms.onInfo = (query) => info(query, [NS.MUC], identity);
+  rooms.rooms.set(GARDEN, new Map());
+  rooms.peer.onStanza = (stanza) => {
+    if (stanza.attrs.id === 'join') h.clock.after(seconds * 1_000, () => take(stanza));
+    else take(stanza);
+  };
+  romeo.says(JOIN);
+  h.clock.seconds(1);
+  rooms.peer.cut();
+  return made;
+}
+
+for (const identity of [
+  { category: 'gateway', type: 'matrix' },
+  { category: 'conference', type: 'irc' },
+]) {
+  test(`${identity.category}/${identity.type} answers the join after 90 s, and pings immediately: no error, and the client is in`, async (t) => {
+    const { h, rooms, romeo } = await joinsSlowly(t, 90, identity);
+    h.clock.seconds(600);
+    assert.deepEqual(presences(romeo), ['available']);
+    assert.deepEqual(await states(h), ['joined', 'joined']);
+    assert.equal(rooms.infos.length, 1, 'the service says once what it is');
+  });
+}
+
+test('a gateway that has not answered a join after two minutes: the client gets the error', async (t) => {
+  const { h, romeo } = await joinsSlowly(t, 1e6, { category: 'gateway', type: 'matrix' });
+  h.clock.seconds(118);
+  assert.deepEqual(presences(romeo), []);
+  h.clock.seconds(3);
+  assert.equal(romeo.count(REFUSAL), 1);
+  assert.deepEqual(await states(h), ['joined']);
+});
+
+test('another service that has not answered a join after the delay: the client gets the error', async (t) => {
+  const { h, romeo } = await joinsSlowly(t, 1e6, { category: 'conference', type: 'text' });
+  h.clock.seconds(FIRST_QUESTION_S + 1);
+  assert.equal(romeo.count(REFUSAL), 1);
 });

@@ -24,11 +24,20 @@ function error(condition: string | undefined, more: Partial<ErrorAnswer> = {}): 
 }
 
 function evidence(more: Partial<Evidence> = {}): Evidence {
-  return { pings: 1, seen: [], room: undefined, irc: undefined, mayProbe: true, ...more };
+  return {
+    pings: 1,
+    seen: [],
+    room: undefined,
+    irc: undefined,
+    gateway: undefined,
+    entering: undefined,
+    mayProbe: true,
+    ...more,
+  };
 }
 
-const EXISTS = { optimised: false, irc: false };
-const OPTIMISED = { optimised: true, irc: false };
+const EXISTS = { optimised: false, irc: false, gateway: false };
+const OPTIMISED = { optimised: true, irc: false, gateway: false };
 
 interface Case {
   readonly of: string;
@@ -199,7 +208,7 @@ describe("XEP-0030: the room's disco information decides if the ping did not", (
 });
 
 describe('XEP-0030: the verdict for each kind of service that cannot reach an occupant', () => {
-  const irc: Answer = { kind: 'result', facts: { optimised: false, irc: true } };
+  const irc: Answer = { kind: 'result', facts: { optimised: false, irc: true, gateway: true } };
   const cases: Case[] = [
     { of: 'a gateway to IRC', answer: irc, is: lost },
     { of: 'another', answer: RESULT, is: { again: 'soon' } },

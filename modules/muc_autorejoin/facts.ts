@@ -1,6 +1,6 @@
 // What rooms say about themselves (disco#info, XEP-0045 §6.4), as far as it decides what is done about a loss.
 
-import { NS, type Stanza } from 'enjamb/api';
+import { type Element, NS, type Stanza } from 'enjamb/api';
 import { type Print, textPrint } from './prints.ts';
 
 export interface Facts {
@@ -19,7 +19,7 @@ export interface Facts {
 
 const CLOSED = ['muc_hidden', 'muc_membersonly', 'muc_passwordprotected', 'muc_moderated', 'muc_persistent'];
 /** Fields of the room's form that change with what people do (XEP-0045 §15.5.4). */
-const LIVELY = new Set(['muc#roominfo_occupants', 'muc#roominfo_subject', 'muc#roominfo_changesubject']);
+const LIVELY = new Set(['muc#roominfo_occupants', 'muc#roominfo_subject']);
 
 /** `undefined` for an answer that says nothing of a room. */
 export function factsIn(answer: Stanza, seed: number): Facts | undefined {
@@ -27,6 +27,7 @@ export function factsIn(answer: Stanza, seed: number): Facts | undefined {
   if (query === undefined) return undefined;
   const features = new Set(query.getChildren('feature').map(({ attrs }) => attrs.var ?? ''));
   const identities = query.getChildren('identity').map(({ attrs }) => `${attrs.category}/${attrs.type}`);
+  const names = query.getChildren('identity').map(({ attrs }) => attrs.name ?? '');
   return {
     isOpen: CLOSED.every((name) => !features.has(name)),
     persists: features.has('muc_persistent'),
@@ -34,11 +35,16 @@ export function factsIn(answer: Stanza, seed: number): Facts | undefined {
     isPrivateGroup: features.has('muc_membersonly') && features.has('muc_nonanonymous'),
     showsAddresses: features.has('muc_nonanonymous'),
     isHeavy: identities.some((one) => one.startsWith('gateway/') || one === 'conference/irc'),
-    print: textPrint([...identities, ...[...features].sort(), ...fieldsIn(query)].join('\n'), seed),
+    print: textPrint([...identities, ...names, ...[...features].sort(), ...fieldsIn(query)].join('\n'), seed),
   };
 }
 
+/** Without labels, which are in the language of the client that asks. */
 function fieldsIn(query: Stanza): string[] {
   const fields = query.getChildren('x', NS.DATA_FORMS).flatMap((form) => form.getChildren('field'));
-  return fields.filter(({ attrs }) => !LIVELY.has(attrs.var ?? '')).map((field) => `${field}`);
+  const valuesOf = (field: Element) => field.getChildren('value').map((value) => value.text());
+  return fields
+    .filter(({ attrs }) => !LIVELY.has(attrs.var ?? ''))
+    .map((field) => [field.attrs.var ?? '', ...valuesOf(field)].join(' '))
+    .sort();
 }

@@ -25,7 +25,7 @@ export class Founding {
     const { metrics } = this.#context;
     if (!place.room.facts?.isOpen) {
       metrics.rejoins.of('room gone').add();
-      this.#rejoins.tellRoom(place);
+      this.#rejoins.tellRoom(place, 'room-gone');
       return false;
     }
     metrics.roomsMade.add();

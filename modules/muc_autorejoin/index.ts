@@ -15,6 +15,8 @@
 //                      archives.ts, archived.ts, outbox.ts
 //     the room       memory.ts, rooms.ts, prints.ts,         what is known of it, and whether it may be made anew
 //                      facts.ts, inquiries.ts, founding.ts
+//     what has changed  comparisons.ts, changes.ts,          settings, and members of private groups
+//                      members.ts
 //     the numbers    metrics.ts, reports.ts
 //
 // docs/adr/0037-silent-rejoin.md says why.
@@ -32,6 +34,7 @@ import {
   xml,
 } from 'enjamb/api';
 import { AssistedRejoins } from './assisted.ts';
+import { Comparisons } from './comparisons.ts';
 import type { Context } from './context.ts';
 import { Founding } from './founding.ts';
 import { Inquiries } from './inquiries.ts';
@@ -154,13 +157,18 @@ function loadSilent(context: Context, places: Places, kept: Data): Rejoins {
   const rejoins = new Rejoins(context, places, kept);
   const founding = new Founding(context, rejoins);
   const inquiries = new Inquiries(context, rejoins.archives);
+  const comparisons = new Comparisons(context, rejoins, inquiries);
   const lag = new Lag(context);
   const takeover = new Takeover({
     context,
     rejoins,
-    entered: (place, rejoining, codes) => founding.entered(place, rejoining, codes),
+    entered(place, rejoining, codes) {
+      const isIn = founding.entered(place, rejoining, codes);
+      if (isIn) comparisons.begin(place, rejoining);
+      return isIn;
+    },
     talked: (place, said) => lag.talked(place, said),
-    configured: ({ room }) => inquiries.configured(room),
+    announced: (place, rejoining, message) => inquiries.announced(place, rejoining, message),
   });
   module.hook('message/full', (event) => rejoins.archives.take(event), 'guard');
   module.observe('presence/full', (event) => takeover.presence(event, sessions.get(event.to)));

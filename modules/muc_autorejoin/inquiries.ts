@@ -7,13 +7,19 @@ import {
   newId,
   PacedQueue,
   ResettableTimer,
+  type Stanza,
   type StanzaEvent,
   xml,
 } from 'enjamb/api';
 import type { Archives } from './archives.ts';
+import { withSettings } from './changes.ts';
 import type { Context } from './context.ts';
 import { factsIn } from './facts.ts';
+import { codesIn, mucUserIn } from './losses.ts';
+import { jidsIn, listIn, noteItem, readList, see } from './members.ts';
 import type { Place, RoomMemory } from './memory.ts';
+import { isConfiguration } from './messages.ts';
+import type { Rejoining } from './rejoining.ts';
 
 /** After the first join: the client may ask itself. */
 const DELAY_MS = 5_000;
@@ -45,10 +51,23 @@ export class Inquiries {
     if (room.facts === undefined && !this.#planned.has(room)) this.#plan(room);
   }
 
-  /** The room has other settings now (XEP-0045 §10.2.1). */
-  configured(room: RoomMemory): void {
+  /** The room itself has said something: of its settings (XEP-0045 §10.2.1), or of somebody who is not in it (§10.6). */
+  announced(place: Place, rejoining: Rejoining | undefined, message: Stanza): void {
+    const x = message.attrs.type === 'error' ? undefined : mucUserIn(message);
+    if (x === undefined) return;
+    noteItem(this.#context.rooms, place, rejoining, x);
+    const codes = codesIn(x);
+    if (!isConfiguration(codes)) return;
+    if (place.self) place.self = withSettings(place.self, codes);
+    see(rejoining ?? place, this.#configured(place.room));
+  }
+
+  /** Returns the `seq` of that. */
+  #configured(room: RoomMemory): number {
+    if (!this.#stale.has(room)) room.settingsSeq = ++room.seq; // Else the same message, to another client.
     this.#stale.add(room); // Until it answers, what it has said before counts.
     if (!this.#planned.has(room)) this.#plan(room);
+    return room.settingsSeq;
   }
 
   #plan(room: RoomMemory): void {
@@ -56,21 +75,30 @@ export class Inquiries {
     this.#context.after(DELAY_MS, () => this.#enqueue(room));
   }
 
-  /** A client asks a room about itself. */
+  /** A client asks a room about itself, or about its members. */
   follow(event: Readonly<StanzaEvent<C2SSession>>): void {
     const { stanza, to, origin } = event;
     const room = origin.state.mucPlaces?.get(to.bare)?.room;
-    const query = room && stanza.getChild('query', NS.DISCO_INFO);
-    if (query === undefined || query.attrs.node !== undefined || to.resource !== undefined) return;
-    this.#context.module.followIq(event, (answer) => {
-      this.learn(room!, answer);
+    if (room === undefined) return;
+    const { module, rooms } = this.#context;
+    const info = stanza.getChild('query', NS.DISCO_INFO);
+    if (info && info.attrs.node === undefined) module.followIq(event, (answer) => this.learn(room, answer));
+    const list = room.facts && !room.facts.isPrivateGroup ? undefined : listIn(stanza);
+    if (list === undefined) return;
+    module.followIq(event, (answer) => {
+      const jids = answer.kind === 'answer' ? jidsIn(answer.stanza) : undefined;
+      if (jids) readList(rooms, room, list, jids);
     });
   }
 
   /** Reads the answer to disco#info. */
   learn(room: RoomMemory, answer: IqAnswer): void {
-    if (answer.kind !== 'answer') return;
-    room.facts = factsIn(answer.stanza, this.#context.rooms.seed) ?? room.facts;
+    const isAnnounced = this.#stale.delete(room);
+    const facts = answer.kind === 'answer' ? factsIn(answer.stanza, this.#context.rooms.seed) : undefined;
+    if (facts === undefined) return;
+    if (room.facts && room.facts.print !== facts.print && !isAnnounced) room.settingsSeq = ++room.seq;
+    room.facts = facts;
+    if (!facts.isPrivateGroup) this.#context.rooms.forgetMembers(room);
     this.#archives.findEnd([...room.places].find(({ heard, self }) => self && heard === undefined));
   }
 
@@ -98,7 +126,7 @@ export class Inquiries {
   #ask(room: RoomMemory): void {
     const [place] = room.places;
     this.#planned.delete(room);
-    const isKnown = room.facts !== undefined && !this.#stale.delete(room);
+    const isKnown = room.facts !== undefined && !this.#stale.has(room);
     if (isKnown || place === undefined) return;
     const iq = infoRequest(place);
     const onAnswer = (answer: IqAnswer) => this.learn(room, answer);

@@ -77,6 +77,14 @@ export interface View {
   places: number;
 }
 
+/** The members of a private group (XEP-0045 §9.5). */
+export interface Members {
+  /** The lists that clients have read. */
+  readonly read: Set<Affiliation>;
+  /** By bare JID. Those that were removed stay until all our clients were sent that. */
+  readonly all: Map<string, { readonly affiliation: Affiliation; readonly seq: number }>;
+}
+
 export interface RoomMemory {
   /** The bare JID. */
   readonly jid: string;
@@ -89,6 +97,10 @@ export interface RoomMemory {
   own: Entry | undefined;
   subject: Entry | undefined;
   facts: Facts | undefined;
+  /** The last change of the settings that it was known to make. */
+  settingsSeq: number;
+  /** `undefined`: it is no private group, or no client has read a list. */
+  members: Members | undefined;
   /** It has had too many occupants to be remembered. Until all our clients have left, nothing more is kept of it. */
   isLarge: boolean;
 }

@@ -1,7 +1,6 @@
 // Kinds of messages that rooms send. Pure.
 
 import type { Stanza } from 'enjamb/api';
-import { codesIn, mucUserIn } from './losses.ts';
 import { textPrint } from './prints.ts';
 
 export function isSubject(message: Stanza): boolean {
@@ -16,9 +15,8 @@ export function subjectPrint(message: Stanza, seed: number): number {
 const CONFIGURED = new Set(['104', '170', '171', '172', '173']);
 
 /** XEP-0045 §10.2.1. */
-export function isConfiguration(message: Stanza): boolean {
-  const x = mucUserIn(message);
-  return x !== undefined && codesIn(x).some((code) => CONFIGURED.has(code));
+export function isConfiguration(codes: readonly string[]): boolean {
+  return codes.some((code) => CONFIGURED.has(code));
 }
 
 const KEPT = new Set(['body', 'encrypted', 'openpgp', 'stanza-id']);

@@ -16,6 +16,8 @@ export interface Rejoining {
   heard: Said | undefined;
   /** The nick under which the client knows itself. */
   nick: string;
+  /** Of the client's own presence, as it knows it: see `Self`. */
+  readonly codes: readonly string[];
   /** The people whom the client knew when the join was sent, and those whom the room has shown since. */
   known: Map<string, Affiliation>;
   readonly shown: Set<string>;
@@ -43,6 +45,7 @@ export function newRejoining(place: Place, clock: ElapsedClock, bytes: ByteBudge
     seen: place.seen,
     heard: undefined,
     nick: place.join.nick,
+    codes: place.self?.codes ?? [],
     known: new Map(),
     shown: new Set(),
     held: new Held(bytes),

@@ -12,6 +12,7 @@ import {
 import { Absences, type Absent } from './absent.ts';
 import { Archives } from './archives.ts';
 import { Budget, type Tries } from './budget.ts';
+import { giveChanges } from './changes.ts';
 import type { Context } from './context.ts';
 import { Echoes } from './echoes.ts';
 import { FormerClients } from './former.ts';
@@ -248,6 +249,7 @@ export class Rejoins {
   /** Gives the client what it has missed, and then what has come meanwhile: the room is as if it had never lost the client. */
   #catchUp(place: Place, rejoining: Rejoining): void {
     const { held, subject, lostAt } = rejoining;
+    giveChanges(place, rejoining);
     const gap = gapOf(place, rejoining, this.archives.of(place.room));
     const last = giveGap(this.#context, this.#sleepers, place, gap);
     rejoining.heard ??= last;
@@ -350,12 +352,12 @@ export class Rejoins {
   }
 
   /** A room that was new, and must not be made by the server: the client is told, and all others of it. */
-  tellRoom(place: Place): void {
+  tellRoom(place: Place, cause: Cause): void {
     this.#context.joins.leave(place.join);
     this.former.add(place);
     const { places } = place.room;
     inChunks(places.values(), this.#context.after, (chunk) => {
-      for (const other of chunk) if (other.state !== 'in') this.#tell(other, 'room-gone');
+      for (const other of chunk) if (other.state !== 'in') this.#tell(other, cause);
     });
   }
 

@@ -91,7 +91,7 @@ export class Rooms {
       roll.set(detach(nick), { print, seq, affiliation });
       departed.delete(nick);
       this.#data.occupants++;
-      if (roll.size > this.#maxOccupants || this.#data.occupants > MAX_OCCUPANTS) this.#grown(room);
+      if (roll.size > this.#maxOccupants || this.#data.occupants > MAX_OCCUPANTS) this.outgrown(room);
     }
     return seq;
   }
@@ -135,17 +135,37 @@ export class Rooms {
     if (view.roll.delete(nick)) this.#data.occupants--;
   }
 
-  #grown(room: RoomMemory): void {
+  /** One more member of a private group is remembered: it counts as an occupant. */
+  remembersMember(room: RoomMemory): void {
+    if (++this.#data.occupants > MAX_OCCUPANTS) this.outgrown(room);
+  }
+
+  /** Forgets members who were removed, as soon as all our clients were sent that. */
+  pruneMembers({ members, places }: RoomMemory): void {
+    const seen = Math.min(...[...places].map((place) => place.seen));
+    for (const [jid, { affiliation, seq }] of members?.all ?? [])
+      if (!isMember(affiliation) && seq <= seen && members?.all.delete(jid)) this.#data.occupants--;
+  }
+
+  /** It is no private group any more. */
+  forgetMembers(room: RoomMemory): void {
+    this.#data.occupants -= room.members?.all.size ?? 0;
+    room.members = undefined;
+  }
+
+  /** The room is too large to be remembered. */
+  outgrown(room: RoomMemory): void {
     room.isLarge = true;
     this.#forgetPeople(room);
   }
 
-  #forgetPeople({ views }: RoomMemory): void {
-    for (const view of Object.values(views)) {
+  #forgetPeople(room: RoomMemory): void {
+    for (const view of Object.values(room.views)) {
       this.#data.occupants -= view.roll.size;
       view.roll.clear();
       view.departed.clear();
     }
+    this.forgetMembers(room);
   }
 
   /** Forgets departures that all our clients have been sent. */
@@ -191,6 +211,8 @@ function newRoom(jid: string, domain: string): RoomMemory {
     own: undefined,
     subject: undefined,
     facts: undefined,
+    settingsSeq: 0,
+    members: undefined,
     isLarge: false,
   };
 }
@@ -203,4 +225,8 @@ export const RANKS: readonly Affiliation[] = ['owner', 'admin', 'member', 'none'
 export function affiliationIn(x: Element | undefined): Affiliation {
   const affiliation = x?.getChild('item', NS.MUC_USER)?.attrs.affiliation ?? 'none';
   return AFFILIATIONS.has(affiliation) ? (RANKS.find((rank) => rank === affiliation) ?? 'none') : 'none';
+}
+
+export function isMember(affiliation: Affiliation): boolean {
+  return affiliation !== 'none' && affiliation !== 'outcast';
 }

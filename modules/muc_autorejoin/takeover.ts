@@ -18,8 +18,9 @@ import {
 import type { Context } from './context.ts';
 import { give } from './held.ts';
 import { codesIn, mucUserIn, type Removal, removalIn } from './losses.ts';
+import { noteItem } from './members.ts';
 import type { Place, Self } from './memory.ts';
-import { isConfiguration, isKept, isSubject, subjectPrint } from './messages.ts';
+import { isKept, isSubject, subjectPrint } from './messages.ts';
 import {
   asUpdate,
   isKnownSelf,
@@ -46,8 +47,8 @@ export interface TakeoverParts {
   entered(place: Place, rejoining: Rejoining, codes: readonly string[]): boolean;
   /** A room has sent a live message to a client. */
   talked(place: Place, said: Said): void;
-  /** A room has said that its settings have changed. */
-  configured(place: Place): void;
+  /** A room itself has said something, not an occupant. */
+  announced(place: Place, rejoining: Rejoining | undefined, message: Stanza): void;
 }
 
 /** After the shutdown of a service. */
@@ -90,6 +91,7 @@ export class Takeover {
   message(event: Received, session: C2SSession | undefined): void {
     const { stanza, from, to } = event;
     const place = session?.state.mucPlaces?.get(from.bare);
+    if (place && from.resource === undefined) this.#parts.announced(place, this.#joining(place), stanza);
     if (stanza.attrs.type === 'error' && place && from.resource === undefined) {
       if (this.#rejoins.outbox.refused(place, stanza, isLocalBounce(event))) this.#stopped = stanza;
     }
@@ -108,6 +110,7 @@ export class Takeover {
     const rejoining = this.#joining(place);
     if (rejoining?.isPartial) return 'stopped';
     const x = mucUserIn(stanza);
+    if (x) noteItem(this.#context.rooms, place, rejoining, x);
     if (type === 'error') return this.#error(place, stanza, x);
     if (from.resource === undefined) {
       // ejabberd takes the room's own presence back when it removes a client, before or after it says so.
@@ -226,7 +229,7 @@ export class Takeover {
     if (isRenamed) session.send(renamingOf(place, rejoining.nick, nick));
     if (isRenamed || !isKnownSelf(known, self)) session.send(asUpdate(stanza, x, known));
     else this.#swallow();
-    place.self = withCodes(self, known);
+    place.self = self;
     this.#rejoins.arrived(place, rejoining);
     return 'stopped';
   }
@@ -303,7 +306,6 @@ export class Takeover {
     const rejoining = this.#joining(place);
     if (rejoining?.isPartial) return 'stopped';
     if (isSubject(stanza)) return this.#subject(place, rejoining, stanza);
-    if (from.resource === undefined && isConfiguration(stanza)) this.#parts.configured(place);
     const isDelayed = stanza.getChild('delay', NS.DELAY) !== undefined;
     if (!isDelayed) this.#rejoins.outbox.heard(place, from.resource, stanza);
     const { seed } = this.#context.rooms;

@@ -6,6 +6,7 @@ import type { Element } from '../../../src/xml/element.ts';
 import { NS } from '../../../src/xml/namespaces.ts';
 import type { Behaviour } from '../../support/fake-rooms/behaviour.ts';
 import { restart } from '../../support/fake-rooms/faults.ts';
+import type { Affiliation } from '../../support/fake-rooms/occupants.ts';
 import { Resident } from '../../support/fake-rooms/resident.ts';
 import type { Room, RoomConfig } from '../../support/fake-rooms/room.ts';
 import { HALL, lines, ROMEO } from '../../support/fake-rooms/scene.ts';
@@ -24,6 +25,8 @@ export interface StageOptions {
   readonly config?: string;
   /** Who is in the room beside romeo. */
   readonly people?: readonly string[];
+  /** Of the room, by account. */
+  readonly affiliations?: Readonly<Record<string, Affiliation>>;
 }
 
 export class Stage {
@@ -33,10 +36,12 @@ export class Stage {
   readonly romeo: HarnessClient;
   readonly people = new Map<string, Resident>();
 
-  constructor(h: Harness, { behaviour, room, people = ['Alice', 'Bob'] }: StageOptions) {
+  constructor(h: Harness, { behaviour, room, people = ['Alice', 'Bob'], affiliations = {} }: StageOptions) {
     this.h = h;
     this.service = new RoomService(h, { behaviour: { archive: 'none', ...behaviour } });
     this.room = this.service.room('hall', room);
+    for (const [account, affiliation] of Object.entries(affiliations))
+      this.room.affiliations.set(account, affiliation);
     for (const nick of people) this.comes(nick);
     this.romeo = this.client(ROMEO, 'Romeo');
   }

@@ -29,6 +29,8 @@ export interface Behaviour {
   /** With more clients than this in a room, nobody is shown but oneself: `max_users_presence` of ejabberd. */
   crowdLimit: number;
   joinDelayMs: number;
+  /** Lists of affiliations (§9.5). `refused`: forbidden; `silent`: no answer. */
+  lists: 'given' | 'refused' | 'silent';
   /** Refuses a join before any rule of the room is applied. */
   refuseJoin: (join: Element) => StanzaError | undefined;
   /** A join is answered by a message with a form (XEP-0158), as ejabberd does. */
@@ -59,6 +61,7 @@ export function correctBehaviour(): Behaviour {
     occupantIds: true,
     crowdLimit: Number.POSITIVE_INFINITY,
     joinDelayMs: 0,
+    lists: 'given',
     refuseJoin: () => undefined,
     captcha: false,
     locksNewRooms: true,

@@ -27,7 +27,7 @@ export function affiliate(room: Room, account: string, affiliation: Affiliation)
   }
   // §9.3, §9.4: the occupants of a members-only room learn of members who are not in it.
   if (occupants.length === 0 && room.config.membersOnly && room.config.nonAnonymous)
-    room.notify(xml('item', { affiliation, jid: account, role: 'none' }));
+    room.notify(undefined, xml('item', { affiliation, jid: account, role: 'none' }));
 }
 
 /** §8.3, §8.4, §9.6. */
@@ -47,7 +47,7 @@ export function configure(room: Room, change: Partial<RoomConfig>): void {
     before.nonAnonymous === room.config.nonAnonymous ? undefined : room.config.nonAnonymous ? '172' : '173',
   ].filter((code) => code !== undefined);
   const told = codes.length > 0 ? codes : ['104'];
-  room.notify(...told.map((code) => xml('status', { code })));
+  room.notify('groupchat', ...told.map((code) => xml('status', { code })));
   if (room.config.membersOnly && !before.membersOnly) {
     const strangers = [...room.occupants].filter(({ account }) => room.affiliation(account) === 'none');
     for (const { nick } of strangers) room.expel(nick, { codes: ['322'] }); // §9.?

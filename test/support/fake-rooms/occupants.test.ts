@@ -245,7 +245,7 @@ describe('the fake room service: moderation', () => {
     const [news] = alice.heard();
     assertXml(
       news!,
-      `<message type='groupchat' from='${HALL}' to='${ALICE}'><x xmlns='${NS.MUC_USER}'>${item}</x></message>`,
+      `<message from='${HALL}' to='${ALICE}'><x xmlns='${NS.MUC_USER}'>${item}</x></message>`,
     );
     const ask = () => {
       alice.sends(

@@ -19,7 +19,7 @@ export function answer(service: RoomService, iq: Element): Element | undefined {
   if (room === undefined) return failure(iq, 'item-not-found', { by: service.domain });
   if (nick !== '') return toOccupant(room, iq, nick);
   if (isInfo) return roomInfo(room, iq);
-  if (iq.getChild('query', NS.MUC_ADMIN)) return admin(room, iq);
+  if (iq.getChild('query', NS.MUC_ADMIN)) return isList(iq) ? list(room, iq) : admin(room, iq);
   if (iq.getChild('query', NS.MUC_OWNER)) return owner(room, iq);
   if (iq.getChild('query', NS.MAM) && iq.attrs.type === 'set') {
     room.archive.answer(iq);
@@ -73,22 +73,34 @@ function roomInfo(room: Room, iq: Element): Element {
   );
 }
 
-/** §9: lists, and changes of affiliations and roles. */
+function isList(iq: Element): boolean {
+  return iq.attrs.type === 'get';
+}
+
+/** §9.5: in members-only rooms that are not anonymous, members get the lists. */
+function list(room: Room, iq: Element): Element | undefined {
+  const { lists } = room.service.behaviour;
+  if (lists === 'silent') return undefined;
+  const from = iq.attrs.from ?? '';
+  const own = room.affiliation(accountOf(from));
+  const isAdmin = own === 'owner' || own === 'admin';
+  const mayRead = isAdmin || (room.config.nonAnonymous && room.occupants.of(from) !== undefined);
+  const wanted = iq.getChild('query', NS.MUC_ADMIN)?.getChild('item')?.attrs.affiliation;
+  if (lists === 'refused' || !mayRead || wanted === undefined) return failure(iq, 'forbidden');
+  const found = [...room.affiliations].filter(([, affiliation]) => affiliation === wanted);
+  return result(
+    iq,
+    xml('query', NS.MUC_ADMIN, ...found.map(([jid, affiliation]) => xml('item', { affiliation, jid }))),
+  );
+}
+
+/** §9: changes of affiliations and roles. */
 function admin(room: Room, iq: Element): Element {
   const query = iq.getChild('query', NS.MUC_ADMIN)!;
   const items = query.getChildren('item');
   const from = iq.attrs.from ?? '';
   const own = room.affiliation(accountOf(from));
   const isAdmin = own === 'owner' || own === 'admin';
-  if (iq.attrs.type === 'get') {
-    const wanted = items[0]?.attrs.affiliation;
-    // §9.5, §7.11: in members-only rooms that are not anonymous, members get the member list.
-    const mayRead = isAdmin || (room.config.nonAnonymous && room.occupants.of(from) !== undefined);
-    if (!mayRead || wanted === undefined) return failure(iq, 'forbidden');
-    const list = [...room.affiliations].filter(([, affiliation]) => affiliation === wanted);
-    const found = list.map(([jid, affiliation]) => xml('item', { affiliation, jid }));
-    return result(iq, xml('query', NS.MUC_ADMIN, ...found));
-  }
   if (!isAdmin && room.occupants.of(from)?.role !== 'moderator') return failure(iq, 'forbidden');
   for (const { attrs } of items) {
     if (attrs.role === 'none' && attrs.nick) kick(room, attrs.nick, undefined, room.occupants.of(from)?.nick);

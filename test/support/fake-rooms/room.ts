@@ -273,12 +273,10 @@ export class Room {
     );
   }
 
-  /** A message of the room itself, with status codes (§10.2.1) or items (§9.3). */
-  notify(...children: Element[]): void {
+  /** A message of the room itself, with status codes (§10.2.1) or items (§10.6). */
+  notify(type: 'groupchat' | undefined, ...children: Element[]): void {
     for (const [full] of this.occupants.everybody())
-      this.send(
-        xml('message', { type: 'groupchat', from: this.jid, to: full }, xml('x', NS.MUC_USER, ...children)),
-      );
+      this.send(xml('message', { type, from: this.jid, to: full }, xml('x', NS.MUC_USER, ...children)));
   }
 
   send(stanza: Element): void {

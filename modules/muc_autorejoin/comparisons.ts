@@ -1,0 +1,113 @@
+// Asks a room what it is and who its members are, once it has let a client in again: for all of ours, since none of them has
+// heard of changes meanwhile. What is different is given by `changes.ts`.
+
+import { type IqAnswer, NS, newId, xml } from 'enjamb/api';
+import type { Context } from './context.ts';
+import { type Inquiries, infoRequest } from './inquiries.ts';
+import { compareLists, jidsIn, LISTS, type List, membershipOf } from './members.ts';
+import type { Place, RoomMemory } from './memory.ts';
+import type { Rejoining } from './rejoining.ts';
+import type { Rejoins } from './rejoins.ts';
+
+/** How long clients wait for the room. */
+const ANSWER_MS = 10_000;
+const LATE_MS = 60_000;
+/** How long the answers count for others of the room that are let in. */
+const KEPT_MS = 60_000;
+
+/** One client hears of all changes since it has asked. */
+interface Asked {
+  readonly by: Place;
+  readonly at: number;
+}
+
+export class Comparisons {
+  readonly #context: Context;
+  readonly #rejoins: Rejoins;
+  readonly #inquiries: Inquiries;
+  readonly #asked = new WeakMap<RoomMemory, Asked>();
+
+  constructor(context: Context, rejoins: Rejoins, inquiries: Inquiries) {
+    this.#context = context;
+    this.#rejoins = rejoins;
+    this.#inquiries = inquiries;
+  }
+
+  /** A room lets a client in again. It waits until the room has answered. */
+  begin(place: Place, rejoining: Rejoining): void {
+    const { room } = place;
+    if (this.#isCurrent(room)) return;
+    const asked = { by: place, at: this.#context.now() };
+    const { seq: since } = room;
+    const goOn = this.#rejoins.waits(place, rejoining);
+    const lists = new Map<List, ReadonlySet<string>>();
+    const wanted = room.members === undefined ? [] : LISTS;
+    let pending = 1 + wanted.length;
+    const answered = () => {
+      if (--pending > 0 || place.state === 'lost' || place.state === 'joining') return;
+      if (wanted.length > 0 && !this.#compare(room, lists, since)) return this.#fail(place);
+      this.#asked.set(room, asked);
+      goOn();
+    };
+    this.#ask(infoRequest(place), (answer) => {
+      this.#inquiries.learn(room, answer);
+      answered();
+    });
+    for (const list of wanted) {
+      this.#ask(listRequest(place, list), (answer) => {
+        const jids = answer.kind === 'answer' ? jidsIn(answer.stanza) : undefined;
+        if (jids) lists.set(list, jids);
+        answered();
+      });
+    }
+  }
+
+  #isCurrent(room: RoomMemory): boolean {
+    const { joins, now } = this.#context;
+    const asked = this.#asked.get(room);
+    if (asked === undefined || now() - asked.at > KEPT_MS) return false;
+    const { state, join } = asked.by;
+    const isIn = room.places.has(asked.by) && (state === 'in' || state === 'catching-up');
+    return isIn && join.state !== 'gone' && (joins.domain(room.domain)?.brokenAt ?? 0) < asked.at;
+  }
+
+  /** Returns false if nobody knows who the members are. */
+  #compare(room: RoomMemory, lists: ReadonlyMap<List, ReadonlySet<string>>, since: number): boolean {
+    if (room.members === undefined) return !room.isLarge; // It is no private group any more.
+    const changed =
+      lists.size < LISTS.length ? undefined : compareLists(this.#context.rooms, room, lists, since);
+    for (const place of room.places)
+      if (place.state === 'in' && place.self)
+        for (const jid of changed ?? []) place.session.send(membershipOf(place, jid));
+    return changed !== undefined;
+  }
+
+  /** Clients would encrypt to those who were removed. They read the lists when they join themselves. */
+  #fail(place: Place): void {
+    this.#context.metrics.rejoins.of('members unknown').add();
+    if (place.state !== 'catching-up') return;
+    if (this.#context.module.link(place.room.domain).state === 'up') this.#rejoins.tellRoom(place, 'lost');
+    else this.#rejoins.loseAgain(place);
+  }
+
+  #ask(iq: Parameters<Context['module']['askIq']>[0], onAnswer: (answer: IqAnswer) => void): void {
+    try {
+      this.#context.module.askIq(iq, {
+        timeoutMs: ANSWER_MS,
+        lateMs: LATE_MS, // No client sees an answer to a request that it has not sent.
+        onAnswer(answer) {
+          if (answer.kind === 'timeout' || !answer.late) onAnswer(answer);
+        },
+      });
+    } catch (error) {
+      this.#context.module.report(error); // Too many requests are pending.
+      onAnswer({ kind: 'timeout' });
+    }
+  }
+}
+
+/** XEP-0045 §9.5, §10.5, §10.8. */
+function listRequest({ session, room }: Place, affiliation: List) {
+  const attrs = { type: 'get', id: newId(), from: `${session.jid}`, to: room.jid };
+  return xml('iq', attrs, xml('query', NS.MUC_ADMIN, xml('item', { affiliation })));
+}

@@ -1,6 +1,15 @@
 // The rosters of one host's users: queries for routing, and changes with their pushes.
 
-import { type C2SSession, type Module, newId, StanzaError, share, type Table, xml } from 'enjamb/api';
+import {
+  type C2SSession,
+  type Element,
+  type Module,
+  newId,
+  StanzaError,
+  share,
+  type Table,
+  xml,
+} from 'enjamb/api';
 import type { SubscriptionType } from 'enjamb/xep';
 import { type Draft, type RosterItem, type RosterSet, weightOf } from './item.ts';
 import { fitting, type RequestLimits } from './requests.ts';
@@ -168,17 +177,23 @@ export class Rosters {
     await this.#put(user, contact, after && { ...after, ...(words === undefined ? {} : { request: words }) });
   }
 
-  async #put(user: string, contact: string, draft: Draft | undefined, alwaysPush = false): Promise<void> {
+  /**
+   * A client's edit is pushed when it is stored, because clients cache it. Other changes are pushed immediately: clients get
+   * them before the presence that follows from them (RFC 6121 §3.1.5, §3.1.6).
+   */
+  async #put(user: string, contact: string, draft: Draft | undefined, isEdit = false): Promise<void> {
     const before = this.item(user, contact);
-    const visible = alwaysPush || isVisibleChange(before, draft);
+    const visible = isEdit || isVisibleChange(before, draft);
     const stored = this.#store.put(user, contact, draft, visible);
-    if (visible) this.#push(user, contact);
+    const push = visible ? pushOf(this.of(user), contact) : undefined;
+    if (push && !isEdit) this.#push(user, push);
     this.#module.notify('roster-change', { user, contact, before, after: this.item(user, contact) });
     await stored;
+    if (push && isEdit) this.#push(user, push);
   }
 
-  #push(user: string, contact: string): void {
-    const push = share(xml('iq', { type: 'set' }, pushOf(this.of(user), contact)));
+  #push(user: string, content: Element): void {
+    const push = share(xml('iq', { type: 'set' }, content));
     for (const session of this.interested(user)) {
       session.send(push.with({ id: newId(), to: session.jid.toString() }));
     }

@@ -142,6 +142,33 @@ test('changes that wait after the write of a large roster are written when the m
   assert.equal((await stored(there)).length, 22);
 });
 
+test('an edit is on disk before it is pushed; one that the disk refuses is not pushed', async (t) => {
+  const there = await server(t);
+  const client = await there.client(BALCONY);
+  const other = await there.client('juliet@capulet.lit/chamber');
+  other.send(`<iq type='get' id='all'><query xmlns='jabber:iq:roster'/></iq>`);
+  await other.next();
+  const keyval = there.server.router.hosts.get('capulet.lit')!.stores.keyval('roster');
+  for (const isFailing of [true, false]) {
+    const begun = Promise.withResolvers<void>();
+    const write = Promise.withResolvers<void>();
+    const slow = () => {
+      begun.resolve();
+      return write.promise;
+    };
+    t.mock.method(keyval, 'set', slow, { times: 1 });
+    client.send(set(`<item jid='romeo@b'/>`, 'romeo'));
+    await begun.promise;
+    await other.receivesNothing();
+    if (isFailing) write.reject(new Error('disk full'));
+    else write.resolve();
+    assert.equal((await client.next()).attrs.type, isFailing ? 'error' : 'result');
+    if (isFailing) await other.receivesNothing();
+    else assert.match(`${await other.next()}`, /<item jid='romeo@b'/);
+  }
+  assertFaults(there.server.faults, { handler: 1 });
+});
+
 test('refuses changes that the disk refuses and those made meanwhile; keeps the roster that is on disk', async (t) => {
   const there = await server(t);
   const client = await there.client(BALCONY);

@@ -59,7 +59,7 @@ export default defineModule({
       { default: 20_000, min: 1 },
     ),
     s2s_max_unconfirmed_size: size(
-      'Largest size of these stanzas in memory; all links together have 128 MiB',
+      'Largest size of these stanzas, as they were written; all links together have 128 MiB',
       {
         default: '16 MiB',
         min: '16 KiB',

@@ -150,6 +150,8 @@ function sent(parts: Parts, ledger: Ledger | undefined, stanza: Stanza): 'refuse
   if (!ledger || ledger.mode === 'nothing' || pings.takes(ledger, stanza)) return undefined;
   if (resend.refuses(stanza)) return 'refused';
   const flat = stanza.flattened;
+  // Copies for several recipients share their text in memory. Each counts in full, because each is written again after a break,
+  // and the peer must acknowledge each.
   const bytes = flatBytes(flat) + ENTRY_BYTES;
   const payer = payerOf(module.host, stanza);
   const isFree = ledger.outbound.bytes + bytes <= FREE_BYTES;

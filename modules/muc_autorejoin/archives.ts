@@ -209,7 +209,9 @@ export class Archives {
     walk.messages = [...walk.page, ...walk.messages];
     const ends = new Marks(walk.forward.map(({ mark }) => mark));
     const isMet = walk.page.some(({ mark }) => ends.has(mark) || walk.heard.has(mark));
-    if (isComplete || isMet) return this.#end(walk, true, 'complete');
+    if (isMet || (isComplete && walk.heard.isEmpty)) return this.#end(walk, true, 'complete');
+    // It does not have what the clients have heard: it is a new archive, or the message has expired.
+    if (isComplete) return this.#end(walk, false, 'expired');
     if (first === undefined || walk.pages >= MAX_PAGES) return this.#end(walk, false, 'too large');
     this.#request(walk, xml('before', {}, first));
   }

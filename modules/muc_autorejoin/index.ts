@@ -168,6 +168,7 @@ function loadSilent(context: Context, places: Places, kept: Data): Rejoins {
       return isIn;
     },
     talked: (place, said) => lag.talked(place, said),
+    made: (place) => inquiries.made(place),
     announced: (place, rejoining, message) => inquiries.announced(place, rejoining, message),
   });
   module.hook('message/full', (event) => rejoins.archives.take(event), 'guard');

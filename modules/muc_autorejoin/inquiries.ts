@@ -51,6 +51,12 @@ export class Inquiries {
     if (room.facts === undefined && !this.#planned.has(room)) this.#plan(room);
   }
 
+  /** What is known is about another room of this name. */
+  made(place: Place): void {
+    place.room.facts = undefined;
+    this.entered(place);
+  }
+
   /** The room itself has said something: of its settings (XEP-0045 §10.2.1), or of somebody who is not in it (§10.6). */
   announced(place: Place, rejoining: Rejoining | undefined, message: Stanza): void {
     const x = message.attrs.type === 'error' ? undefined : mucUserIn(message);

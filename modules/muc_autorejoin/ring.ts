@@ -84,7 +84,11 @@ export class Marks {
 
   add({ id, print }: Mark): void {
     if (id !== undefined) this.#ids.add(id);
-    this.#prints.add(print);
+    if (!Number.isNaN(print)) this.#prints.add(print);
+  }
+
+  get isEmpty(): boolean {
+    return this.#ids.size === 0 && this.#prints.size === 0;
   }
 
   hasId({ id }: Mark): boolean {

@@ -34,7 +34,7 @@ import {
 import { contentPrint } from './prints.ts';
 import type { Rejoining } from './rejoining.ts';
 import type { Rejoins } from './rejoins.ts';
-import { lastOf, type Mark, markOf, note, type Said } from './ring.ts';
+import { lastOf, markOf, note, type Said } from './ring.ts';
 import { entryOf } from './rooms.ts';
 
 type Received = Readonly<StanzaEvent>;
@@ -47,6 +47,8 @@ export interface TakeoverParts {
   entered(place: Place, rejoining: Rejoining, codes: readonly string[]): boolean;
   /** A room has sent a live message to a client. */
   talked(place: Place, said: Said): void;
+  /** The client itself has made the room (XEP-0045 §10.1.1). */
+  made(place: Place): void;
   /** A room itself has said something, not an occupant. */
   announced(place: Place, rejoining: Rejoining | undefined, message: Stanza): void;
 }
@@ -191,6 +193,7 @@ export class Takeover {
     if (this.#rejoins.echoes.has(place) && isKnownSelf(known, self)) return this.#swallow();
     if (place.state === 'lost') this.#rejoins.release(place); // It was in all the time.
     if (known === undefined) this.#begun(place, nick);
+    if (codesIn(own.x).includes('201')) this.#parts.made(place);
     if (place.hasSubject) this.#begins(place);
     return 'passes';
   }
@@ -312,7 +315,11 @@ export class Takeover {
     const isTalk = isDelayed || isKept(stanza);
     const mark = isTalk ? markOf(place.room.jid, from.resource, stanza, seed) : undefined;
     if (mark && !isDelayed) this.#rejoins.archives.spoken(place.room, stanza, mark);
-    if (rejoining === undefined) return mark && this.#isEcho(place, mark, isDelayed) ? 'stopped' : 'passes';
+    if (rejoining === undefined) {
+      if (isDelayed && this.#rejoins.echoes.has(place)) return 'stopped'; // It was given, or came live.
+      if (mark) this.#heard(place, note(place.room.ring, mark), isDelayed);
+      return 'passes';
+    }
     if (!isDelayed) {
       rejoining.isHistoryOver = true;
       if (mark) rejoining.heard = note(place.room.ring, mark);
@@ -324,15 +331,6 @@ export class Takeover {
     }
     this.#rejoins.progress(place, rejoining);
     return 'stopped';
-  }
-
-  /** Notes a message to a client that is in. Returns whether it is in a late answer to a join, and was sent before. */
-  #isEcho(place: Place, mark: Mark, isDelayed: boolean): boolean {
-    const one = note(place.room.ring, mark);
-    const isEcho =
-      isDelayed && this.#rejoins.echoes.has(place) && one.position <= (place.heard?.position ?? 0);
-    this.#heard(place, one, isDelayed);
-    return isEcho;
   }
 
   #heard(place: Place, one: Said, isDelayed: boolean): void {

@@ -243,10 +243,7 @@ describe('the fake room service: moderation', () => {
     affiliate(room, 'carol@capulet.lit', 'member');
     const item = `<item affiliation='member' jid='carol@capulet.lit' role='none'/>`;
     const [news] = alice.heard();
-    assertXml(
-      news!,
-      `<message from='${HALL}' to='${ALICE}'><x xmlns='${NS.MUC_USER}'>${item}</x></message>`,
-    );
+    assertXml(news!, `<message from='${HALL}' to='${ALICE}'><x xmlns='${NS.MUC_USER}'>${item}</x></message>`);
     const ask = () => {
       alice.sends(
         xml(

@@ -32,7 +32,8 @@ export class RoomService {
   onEntered: (room: Room, full: string, join: Element) => void = () => {};
   onRefused: (presence: Element, error: StanzaError) => void = () => {};
   onExpelled: (room: Room, full: string) => void = () => {};
-  onClosed: (room: Room) => void = () => {};
+  /** A stanza was addressed to a room that does not exist. */
+  onMissed: (stanza: Element) => void = () => {};
   readonly #clock: Clock;
   readonly #destroyed = new Map<string, string>();
   #lastId = 0;
@@ -55,9 +56,9 @@ export class RoomService {
       else this.take(stanza);
     };
     this.peer.onLost = (stanza) => this.#undelivered(stanza);
-    const cut = this.peer.cut.bind(this.peer);
-    this.peer.cut = (cause, error) => {
-      cut(cause, error);
+    const closeIn = this.peer.closeIn.bind(this.peer);
+    this.peer.closeIn = (cause, error) => {
+      closeIn(cause, error);
       this.#returnUnderWay();
     };
   }
@@ -118,6 +119,7 @@ export class RoomService {
 
   /** From a client to the service. */
   take(stanza: Element): void {
+    if (!this.rooms.has(splitAddress(stanza.attrs.to)[0])) this.onMissed(stanza);
     if (stanza.name === 'presence') this.#presence(stanza);
     else if (stanza.name === 'message') this.#message(stanza);
     else this.#answer(stanza);
@@ -159,10 +161,7 @@ export class RoomService {
 
   /** §10.9: the room is gone. With `tombstone`, a join is answered by `gone` (§7.2.11 leaves that open). */
   close(room: Room, tombstone?: string): void {
-    if (this.rooms.get(room.jid) === room) {
-      this.rooms.delete(room.jid);
-      this.onClosed(room);
-    }
+    if (this.rooms.get(room.jid) === room) this.rooms.delete(room.jid);
     if (tombstone !== undefined) this.#destroyed.set(room.jid, tombstone);
   }
 

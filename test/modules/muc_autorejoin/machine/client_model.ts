@@ -33,8 +33,6 @@ export class ClientModel {
   readonly written: Written[] = [];
   /** The ids of its own joins. */
   readonly joinIds = new Set<string>();
-  /** The nick that it last wanted in each room. */
-  readonly wanted = new Map<string, string>();
   /** When it last joined each room itself. */
   readonly joinedAt = new Map<string, number>();
   readonly #views = new Map<string, RoomView>();
@@ -70,7 +68,6 @@ export class ClientModel {
     const id = newId();
     this.joinIds.add(id);
     this.joinedAt.set(room, this.#watch.now());
-    this.wanted.set(room, nick);
     this.view(room).joins(nick, id);
     this.#giveUp(room);
     this.session.says(
@@ -88,7 +85,6 @@ export class ClientModel {
 
   /** Presence to a room, under its nick or a new one. */
   updates(room: string, nick: string, children: string): void {
-    this.wanted.set(room, nick);
     this.session.says(`<presence id='${newId()}' to='${room}/${nick}'>${children}</presence>`);
   }
 

@@ -11,6 +11,7 @@ import { plan } from './steps.ts';
 import type { World } from './world.ts';
 
 const STEPS = 100;
+const RUNS = 40;
 /** Without silent rejoin. */
 const LENIENT: readonly Ignored[] = ['notices', 'own messages'];
 
@@ -20,7 +21,7 @@ async function firstFault(
   ignores: readonly Ignored[],
   spoil?: (world: World) => void,
 ): Promise<string | undefined> {
-  for (let seed = 1; seed <= 10; seed++) {
+  for (let seed = 1; seed <= RUNS; seed++) {
     const options = { mode, ignores, ...(spoil ? { spoil } : {}) };
     const { wrong } = await run(plan(seed, STEPS, randomFrom(seed)), options);
     if (wrong !== undefined) return wrong;
@@ -29,7 +30,7 @@ async function firstFault(
 }
 
 /** Changes what the double sends to our clients: one of `every` stanzas that fit. */
-function spoiled(fits: (stanza: Element) => boolean, change: (stanza: Element) => Element[], every = 10) {
+function spoiled(fits: (stanza: Element) => boolean, change: (stanza: Element) => Element[], every = 3) {
   return ({ service }: World) => {
     const says = service.peer.says.bind(service.peer);
     let count = 0;

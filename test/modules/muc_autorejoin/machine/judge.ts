@@ -2,9 +2,8 @@
 
 import type { Clock } from '../../../../src/util/clock.ts';
 import { type Element, xml } from '../../../../src/xml/element.ts';
-import type { StanzaError } from '../../../../src/xml/errors.ts';
 import { NS } from '../../../../src/xml/namespaces.ts';
-import { historyFor, refusal } from '../../../support/fake-rooms/entering.ts';
+import { refusal } from '../../../support/fake-rooms/entering.ts';
 import { type Occupant, shownPresence } from '../../../support/fake-rooms/occupants.ts';
 import { splitAddress } from '../../../support/fake-rooms/replies.ts';
 import type { Room, Spoken } from '../../../support/fake-rooms/room.ts';
@@ -12,24 +11,7 @@ import type { RoomService } from '../../../support/fake-rooms/service.ts';
 import type { Person } from '../../../support/fake-rooms/view.ts';
 import { isNotice } from '../../../support/module-harness.ts';
 import type { ClientModel } from './client_model.ts';
-
-/** One client in one room, as the remote and the judge see it. */
-interface Stay {
-  /** Position in the room's record from which on the client must get everything. */
-  from: number;
-  /** From here on it may get everything, if the server asks for history: it was said while the room was asked to let it in. */
-  earliest: number;
-  /** Positions that nobody can give to the client any more. */
-  readonly lost: Set<number>;
-  /** A person or a rule has removed the client, or destroyed the room, and the client does not know yet. */
-  isExpelled: boolean;
-  /** Since the client was last in, a join of the server was refused, or a room that may not be made again was gone. */
-  isRefused: boolean;
-  /** When the server has joined, without refused joins; ms. */
-  joins: number[];
-  /** The join of the server that is not answered yet. */
-  open: { readonly id: string; readonly at: number } | undefined;
-}
+import { type Stay, Stays } from './stays.ts';
 
 /**
  * `notices`: clients are told of losses. `own messages`: those that a link has lost. `archive`: messages that only the archive
@@ -42,22 +24,14 @@ const BUDGET_MS = 10 * 60_000;
 const BUDGET_GAP_MS = 5 * 60_000;
 /** A join is unanswered for this long at least before it counts as lost. */
 const ANSWER_MS = 30_000;
-/** Joins ask for whole seconds of history, and services round as well. */
-const WHOLE_SECONDS_MS = 2_500;
-const REPLACED_MS = 15_000;
-/** A room that a join of ours has created may be given up again. */
-const CREATED_MS = 120_000;
+/** 3.2: a client of the same account that has joined under the same nick this long before may have replaced the other. */
+const REPLACED_MS = 10_000;
 
 export class Judge {
   readonly #service: RoomService;
   readonly #clock: Clock;
   readonly #clients: () => readonly ClientModel[];
-  /** Everything that was ever said in a room, also before it was made anew. */
-  readonly #record = new Map<string, Spoken[]>();
-  /** A room that is made anew is another one. */
-  readonly #saidIn = new WeakMap<Spoken, Room>();
-  readonly #stays = new Map<string, Stay>();
-  readonly #createdAt = new Map<string, number>();
+  readonly stays: Stays;
   /** What is not judged. */
   ignores: ReadonlySet<Ignored> = new Set();
   /** The first thing that was wrong. */
@@ -73,16 +47,7 @@ export class Judge {
     this.#service = service;
     this.#clock = clock;
     this.#clients = clients;
-    service.onSpoken = (room, spoken) => {
-      this.#recordOf(room.jid).push(spoken);
-      this.#saidIn.set(spoken, room);
-    };
-    service.onEntered = (room, full, join) => this.#entered(room, full, join);
-    service.onExpelled = (room, full) => {
-      this.#stay(full, room.jid).isExpelled = true;
-    };
-    service.onClosed = (room) => this.#closed(room);
-    service.onRefused = (presence, error) => this.#refused(presence, error);
+    this.stays = new Stays(service, clock, clients);
   }
 
   /** Our server sends a stanza to the remote; once for each, however often it is tried. */
@@ -97,9 +62,8 @@ export class Judge {
     const view = client?.view(room);
     if (client === undefined || view?.state !== 'in')
       this.blame(`N1: joins ${room} for ${from}, who is not in`);
-    else if (view.nick !== nick && client.wanted.get(room) !== nick)
-      this.blame(`N2: joins ${room} for ${from} as ${nick}, not ${view.nick}`);
-    this.#count(this.#stay(from, room), { id, at: this.now() }, `${room} for ${from}`);
+    else if (view.nick !== nick) this.blame(`N2: joins ${room} for ${from} as ${nick}, not ${view.nick}`);
+    this.#count(this.stays.of(from, room), { id, at: this.now() }, `${room} for ${from}`);
   }
 
   #count(stay: Stay, join: { readonly id: string; readonly at: number }, what: string): void {
@@ -120,16 +84,6 @@ export class Judge {
     this.#clock.after(0, task);
   }
 
-  /** A link has broken: joins on it are lost. */
-  broken(): void {
-    for (const stay of this.#stays.values()) stay.open = undefined;
-  }
-
-  /** A session has ended, and with it everything that was due to its client. */
-  ended(client: ClientModel): void {
-    for (const key of [...this.#stays.keys()]) if (key.startsWith(`${client.full} `)) this.#stays.delete(key);
-  }
-
   /** Before a client takes note of a stanza. */
   sees(client: ClientModel, stanza: Element): void {
     this.onSeen(client, stanza);
@@ -146,79 +100,35 @@ export class Judge {
     }
     if (stanza.attrs.type !== 'unavailable' || !codes.includes('110') || codes.includes('303')) return;
     if (view.state !== 'in') return;
-    const stay = this.#stay(client.full, room);
+    const stay = this.stays.of(client.full, room);
     if (isNotice(stanza)) {
       this.notices++;
       this.note(`   ${what}: notice`);
     }
-    // A room's own word for a loss may pass where the server does nothing about it.
     const isLoss = !stay.isExpelled && !this.ignores.has('notices');
-    // 3.2: a removal without a reason, while a sibling takes the nick, may be a service's way to replace a client.
-    const isReplaced = codes.length === 1 && this.#hasJoiningSibling(client, room);
+    const isReplaced = codes.length === 1 && this.#hasNewSibling(client, room, nick);
     if (isLoss && !isReplaced && this.#takes(client, room, nick, stay))
       this.blame(`told of a loss, and the room takes ${what}: ${stanza}`);
     stay.isExpelled = false;
   }
 
-  #hasJoiningSibling({ account, full }: ClientModel, room: string): boolean {
+  #hasNewSibling({ account, full }: ClientModel, room: string, nick: string): boolean {
     const siblings = this.#clients().filter((other) => other.account === account && other.full !== full);
-    return siblings.some(({ joinedAt }) => (joinedAt.get(room) ?? 0) > this.now() - REPLACED_MS);
+    return siblings.some(
+      (other) =>
+        other.view(room).nick === nick && (other.joinedAt.get(room) ?? 0) >= this.now() - REPLACED_MS,
+    );
   }
 
   /** Whether the server should have brought the client back instead of telling it. */
   #takes(client: ClientModel, jid: string, nick: string, stay: Stay): boolean {
     const room = this.#service.rooms.get(jid);
-    if (room === undefined || stay.isRefused) return false;
-    const { peer, isHolding } = this.#service;
-    if (!peer.reachable || isHolding) return false;
+    if (stay.isFinal) return false;
+    // N3: what loses the client again and again is left alone.
     if (stay.joins.filter((at) => at > this.now() - BUDGET_MS).length >= BUDGET) return false;
-    if (this.now() - (this.#createdAt.get(jid) ?? Number.NEGATIVE_INFINITY) < CREATED_MS) return false;
+    if (room === undefined) return this.stays.isOpen(jid);
     const join = xml('presence', { from: client.full, to: `${jid}/${nick}` });
     return room.occupants.of(client.full) !== undefined || refusal(room, join) === undefined;
-  }
-
-  #entered(room: Room, full: string, join: Element): void {
-    const client = this.#clients().find((candidate) => candidate.full === full);
-    if (client === undefined) return;
-    const stay = this.#stay(full, room.jid);
-    stay.isExpelled = false;
-    stay.isRefused = false;
-    const record = this.#recordOf(room.jid);
-    if (client.joinIds.has(join.attrs.id ?? '')) {
-      stay.from = record.length;
-      const askedAt = (client.joinedAt.get(room.jid) ?? 0) + this.#service.behaviour.clockSkewMs;
-      const early = record.findLastIndex(({ at }) => at < askedAt - WHOLE_SECONDS_MS);
-      stay.earliest = Math.min(early + 1, record.length);
-      stay.lost.clear();
-      return;
-    }
-    stay.open = undefined;
-    if (room.isLocked) this.#createdAt.set(room.jid, this.now());
-    // Without a message that the client has got, nothing tells where in the archive its gap begins.
-    const hasAnchor = client.view(room.jid).messages.length > 0;
-    const there = new Set<Spoken>([...(hasAnchor ? this.#archived(room) : []), ...historyFor(room, join)]);
-    for (let i = stay.from; i < record.length; i++) if (!there.has(record[i]!)) stay.lost.add(i);
-  }
-
-  #archived(room: Room): readonly Spoken[] {
-    const isUsed = this.#service.behaviour.archive === 'works' && !this.ignores.has('archive');
-    return isUsed ? room.archive.messages : [];
-  }
-
-  /** D10: our server may only make temporary rooms again. */
-  #closed({ jid, config }: Room): void {
-    if (config.persistent)
-      for (const client of this.#clients()) this.#stay(client.full, jid).isRefused = true;
-  }
-
-  #refused({ attrs: { from = '', to, id } }: Element, error: StanzaError): void {
-    const [room] = splitAddress(to);
-    const stay = this.#stay(from, room);
-    if (stay.open?.id !== id) return;
-    this.note(`   ${from} refused by ${room}: ${error.condition}`);
-    stay.isRefused = true;
-    stay.open = undefined;
-    stay.joins.pop();
   }
 
   /** After six quiet minutes. `full` and `room` of who is wrong are in the text. */
@@ -232,7 +142,7 @@ export class Judge {
   /** Whether joins of the server were so many lately that it may still wait with the next one. */
   get isBudgetSpent(): boolean {
     const since = this.now() - BUDGET_MS;
-    return [...this.#stays.values()].some(({ joins }) => joins.filter((at) => at > since).length >= BUDGET);
+    return [...this.stays.all].some(({ joins }) => joins.filter((at) => at > since).length >= BUDGET);
   }
 
   #checkStay(client: ClientModel, jid: string): void {
@@ -261,8 +171,8 @@ export class Judge {
   }
 
   #checkMessages(client: ClientModel, jid: string): void {
-    const stay = this.#stay(client.full, jid);
-    const record = this.#recordOf(jid);
+    const stay = this.stays.of(client.full, jid);
+    const record = this.stays.record(jid);
     const what = `${client.full} in ${jid}`;
     let position = stay.earliest;
     for (const { body } of client.view(jid).messages) {
@@ -287,12 +197,12 @@ export class Judge {
 
   #checkWritten(client: ClientModel): void {
     for (const { body, room, isRefused, isGivenUp } of client.written.splice(0)) {
-      const said = this.#recordOf(room).filter((spoken) => spoken.body === body);
-      const count = said.length;
-      // What a room has taken before it was gone may be sent to the new one.
-      if (count > new Set(said.map((spoken) => this.#saidIn.get(spoken))).size)
-        this.blame(`${client.full} in ${room}: sent ${count} times: ${body}`);
-      if (count === 0 && !isRefused && !isGivenUp && !this.ignores.has('own messages'))
+      const said = this.stays.record(room).filter((spoken) => spoken.body === body);
+      // O4: an archive that never held anything is like the one of a room which has forgotten the message.
+      const isFirst = (spoken: Spoken) => this.stays.roomOf(spoken)?.archive.messages[0] === spoken;
+      if (said.slice(1).some((_, i) => !isFirst(said[i]!)))
+        this.blame(`${client.full} in ${room}: sent ${said.length} times: ${body}`);
+      if (said.length === 0 && !isRefused && !isGivenUp && !this.ignores.has('own messages'))
         this.blame(`${client.full} in ${room}: lost: ${body}`);
     }
   }
@@ -300,27 +210,6 @@ export class Judge {
   blame(wrong: string): void {
     this.note(`WRONG: ${wrong}`);
     this.wrong ??= wrong;
-  }
-
-  #recordOf(room: string): Spoken[] {
-    const record = this.#record.get(room) ?? [];
-    this.#record.set(room, record);
-    return record;
-  }
-
-  #stay(full: string, room: string): Stay {
-    const key = `${full} ${room}`;
-    const stay = this.#stays.get(key) ?? {
-      from: 0,
-      earliest: 0,
-      lost: new Set(),
-      isExpelled: false,
-      isRefused: false,
-      joins: [],
-      open: undefined,
-    };
-    this.#stays.set(key, stay);
-    return stay;
   }
 }
 

@@ -1,10 +1,10 @@
-// Eighty thousand steps of the random machine. `npm run storm:rejoin` makes a million, and any others.
+// A hundred thousand steps of the random machine. `npm run storm:rejoin` makes a million, and any others.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runSeed, STEPS } from './machine.ts';
 
-const RUNS = 400;
+const RUNS = 500;
 
 test(`${RUNS * STEPS} random steps: clients see unbroken rooms`, async () => {
   let joins = 0;

@@ -14,7 +14,6 @@ const TRIES = 300;
 const CONFIG = `
 ping_muc_give_up = "never"
 ping_muc_silence = "3 minutes"
-ping_muc_fast = true # A notice is judged when it is sent, so none may wait.
 muc_autorejoin_patience = "never"`;
 /** Two values of an option that does not matter here: a change of it reloads the module. */
 const [NO_PASSWORDS, PASSWORDS] = ['muc_autorejoin_passwords = false', 'muc_autorejoin_passwords = true'];
@@ -42,7 +41,7 @@ export async function run(
 ): Promise<Outcome> {
   const { random: chance } = Math;
   Math.random = randomFrom(seed);
-  const config = `${CONFIG}\nmuc_autorejoin = "${mode}"`;
+  const config = `${CONFIG}\nping_muc_fast = ${setting.isFast}\nmuc_autorejoin = "${mode}"`;
   const h = await startHarness(new HandClock(), `${config}\n${NO_PASSWORDS}`);
   let reloads = 0;
   const reload = async () =>

@@ -20,13 +20,15 @@ const WEIGHTS = {
   ban: 0.5,
   destroy: 0.5,
   // The remote, and the link with it.
-  cut: 3,
+  cut: 2.5,
+  cutOneWay: 0.5,
   outage: 1.5,
   hold: 1.5,
   heal: 4,
   restartKeepingAll: 1,
   restartKeepingRooms: 1.5,
   restartKeepingNothing: 0.7,
+  renewIds: 0.5,
   restartBehindLink: 0.7,
   shutDown: 0.5,
   drop: 2,
@@ -64,6 +66,8 @@ export interface Setting {
   readonly roundTripMs: number;
   readonly keepsHistory: boolean;
   readonly renewsIds: boolean;
+  /** Without the delay of ping_muc. */
+  readonly isFast: boolean;
 }
 
 export interface Plan {
@@ -120,6 +124,7 @@ function settingFrom(random: () => number): Setting {
     roundTripMs: mostly(0.8, 50, 500),
     keepsHistory: random() < 0.5,
     renewsIds: random() < 0.2,
+    isFast: random() < 0.3,
   };
 }
 

@@ -8,7 +8,7 @@ import { drop, type Restart, restart, shutDown } from '../../../support/fake-roo
 import { affiliate, configure, destroy, giveRole, kick } from '../../../support/fake-rooms/moderation.ts';
 import type { Occupant } from '../../../support/fake-rooms/occupants.ts';
 import { Resident } from '../../../support/fake-rooms/resident.ts';
-import type { Room } from '../../../support/fake-rooms/room.ts';
+import type { Room, RoomConfig } from '../../../support/fake-rooms/room.ts';
 import { RoomService } from '../../../support/fake-rooms/service.ts';
 import type { Harness } from '../../../support/module-harness.ts';
 import { CLIENTS, nameOf, nickOf, pick, RESIDENTS, show } from './cast.ts';
@@ -26,8 +26,8 @@ const MAX_SENT = 20_000;
 const OUTAGE_MS = 15 * 60_000;
 /** Without events, everything that was lost must be found and made good within this time. */
 const QUIET_MS = 6 * 60_000;
-/** Pauses before the last messages. What a room sends within a minute of a question counts as its answer. */
-const TALK_MS = [10_000, 70_000, 70_000];
+/** The last messages, before it is quiet. */
+const TALK_MS = 10_000;
 /** Residents whose room was lost are back within this time. */
 const RETURN_MS = 50_000;
 
@@ -42,6 +42,8 @@ export class World {
   readonly #clients: ClientModel[] = [];
   readonly #residents: Resident[];
   readonly #rooms: string[];
+  /** Rooms that have lost a client without a word. */
+  readonly #deaf = new Set<string>();
   #bodies = 0;
   #sent = 0;
   #faultTimer: Timer | undefined;
@@ -74,10 +76,9 @@ export class World {
   calm(): void {
     this.#heal();
     for (const { session } of this.#clients) if (!session.connected) session.resume();
-    for (const afterMs of TALK_MS) {
-      this.#h.clock.advance(afterMs);
-      for (const jid of this.service.rooms.keys()) this.#talkIn(jid);
-    }
+    this.#h.clock.advance(TALK_MS);
+    for (const jid of this.#deaf) this.#talkIn(jid);
+    this.#deaf.clear();
     this.#h.clock.advance(QUIET_MS);
     if (this.judge.isBudgetSpent) this.#h.clock.advance(QUIET_MS);
     this.#checkResidents();
@@ -99,8 +100,9 @@ export class World {
     this.judge.onSeen = (client, stanza) => note(`server → ${client.full} ${stanza}`);
   }
 
-  /** In a quiet room, one of several clients can be lost and nobody notices until somebody talks. */
+  /** 3.1, lag: a client that a room has lost without a word is found when others hear somebody talk. */
   #talkIn(jid: string): void {
+    if (!this.service.rooms.has(jid)) return;
     const present = this.#residents.find((resident) => resident.view(jid).state === 'in');
     const resident = present ?? this.#residents[0]!;
     if (present === undefined) this.#enter(resident, jid);
@@ -161,10 +163,15 @@ export class World {
       const found = this.#occupant(a, b);
       if (found) found.room.changeSubject(found.occupant, `subject ${++this.#bodies}`);
     },
-    configuration: ([a, b = 0]) => {
+    configuration: ([a, b]) => {
       const room = this.#room(a);
-      if (room)
-        configure(room, b < 0.5 ? { logging: !room.config.logging } : { name: `name ${++this.#bodies}` });
+      if (room === undefined) return;
+      const { logging, moderated, nonAnonymous } = room.config;
+      const changes: Partial<RoomConfig>[] = [{ logging: !logging }, { name: `name ${++this.#bodies}` }];
+      // The private group stays one.
+      if (!room.config.membersOnly) changes.push({ moderated: !moderated }, { nonAnonymous: !nonAnonymous });
+      configure(room, pick(changes, b));
+      this.judge.stays.configured(room);
     },
     kick: ([a, b]) => {
       const found = this.#occupant(a, b);
@@ -185,12 +192,24 @@ export class World {
     },
 
     cut: ([a]) => this.service.peer.cut(pick(CAUSES, a)),
+    cutOneWay: ([a, b = 0]) => this.service.peer[b < 0.5 ? 'closeOut' : 'closeIn'](pick(CAUSES, a)),
     outage: () => this.#outage(),
     hold: () => this.#hold(),
     heal: () => this.#heal(),
     restartKeepingAll: () => this.#restart({ keeps: 'all' }),
     restartKeepingRooms: () => this.#restart({ keeps: 'rooms' }),
     restartKeepingNothing: () => this.#restart({ keeps: 'nothing' }),
+    renewIds: () => {
+      this.#heal();
+      this.service.peer.cut('reset');
+      restart(this.service, {
+        keeps: 'rooms',
+        keepsHistory: true,
+        renewsOccupantIds: true,
+        renewsStanzaIds: true,
+      });
+      this.#replaceLost();
+    },
     restartBehindLink: ([a = 0]) => this.#restart({ keeps: a < 0.7 ? 'rooms' : 'nothing' }, false),
     shutDown: () => {
       shutDown(this.service);
@@ -233,11 +252,14 @@ export class World {
     end: ([a = 0]) => {
       const index = Math.floor(a * this.#clients.length);
       const old = this.#clients[index]!;
-      this.judge.ended(old);
+      this.judge.stays.ended(old);
       old.session.close();
       this.#clients[index] = new ClientModel(this.#h.client(old.full), this.judge);
     },
-    reload: () => this.#reload(),
+    reload: () => {
+      this.judge.stays.disturbed();
+      return this.#reload();
+    },
     calm: () => this.calm(),
   };
 
@@ -254,6 +276,7 @@ export class World {
   #hold(): void {
     const { peer } = this.service;
     if (!peer.reachable || this.service.isHolding) return;
+    this.judge.stays.disturbed();
     this.service.hold();
     this.#faultEnds(DEAD_MS, () => {
       peer.reachable = false;
@@ -310,6 +333,7 @@ export class World {
   #drop(a: number | undefined, b: number | undefined, codes: string[] | undefined): void {
     const found = this.#stay(a, b);
     const room = found && this.service.rooms.get(found.room);
+    if (room && codes === undefined) this.#deaf.add(room.jid);
     if (room) drop(room, found.client.full, codes ? { codes } : { codes: [], isTold: false });
   }
 
@@ -339,11 +363,13 @@ export class World {
       seen.add(stanza);
       accept(stanza, isOverhead);
     };
-    const cut = peer.cut.bind(peer);
-    peer.cut = (cause, error) => {
-      this.judge.broken();
-      cut(cause, error);
-    };
+    for (const close of ['closeOut', 'closeIn'] as const) {
+      const closes = peer[close].bind(peer);
+      peer[close] = (cause, error) => {
+        this.judge.stays.disturbed();
+        closes(cause, error);
+      };
+    }
   }
 
   #newRoom(jid: string): Room {

@@ -23,11 +23,28 @@ const SHORTEST_SLICE = 13;
 
 /** Flattens an element. Its list of children must not change any more (it is frozen). */
 export function flatten({ name, attrs, children }: Written): FlatElement {
-  const flat: Record<string, string | undefined> = {};
-  for (const key in attrs) flat[key] = flatText(attrs[key]);
   const content = contentOf(children);
-  if (content.bytes === undefined) Object.assign(content, compactText(content.text));
-  return { name, attrs: flat, content: content.text, contentBytes: content.bytes ?? 0 };
+  if (content.bytes === undefined) {
+    const { text, bytes } = compactText(content.text);
+    content.text = text;
+    content.bytes = bytes;
+  }
+  return { name, attrs: flatAttributes(attrs), content: content.text, contentBytes: content.bytes };
+}
+
+/** Copies all values at once, since each copy costs more than its characters. They share one text. */
+function flatAttributes(attrs: Written['attrs']): FlatElement['attrs'] {
+  let all = '';
+  for (const key in attrs) if (isSlice(attrs[key])) all += attrs[key];
+  const { text } = compactText(all);
+  const flat: Record<string, string | undefined> = {};
+  let done = 0;
+  for (const key in attrs) {
+    const value = attrs[key];
+    flat[key] = isSlice(value) ? text.slice(done, done + value.length) : value;
+    if (isSlice(value)) done += value.length;
+  }
+  return flat;
 }
 
 /** The memory that a flattened element takes, in bytes. */
@@ -44,5 +61,10 @@ export function serializeFlat(flat: FlatElement): string {
 
 /** A text that shares no memory with the text it was cut out of. */
 export function flatText<T extends string | undefined>(text: T): T {
-  return (text === undefined || text.length < SHORTEST_SLICE ? text : detach(text)) as T;
+  return (isSlice(text) ? detach(text) : text) as T;
+}
+
+/** Whether a text may be a part of another one, which it keeps in memory. */
+function isSlice(text: string | undefined): text is string {
+  return text !== undefined && text.length >= SHORTEST_SLICE;
 }

@@ -29,7 +29,7 @@ export class ImplicitAcks {
 
   /** Call this for each stanza from another server, on any stream. */
   received({ remotes }: S2SStream, stanza: Stanza): void {
-    if (stanza.attrs.id === undefined) return;
+    if (stanza.attrs.id === undefined || !mayAnswer(stanza)) return;
     for (const remote of remotes) {
       const ledger = this.#ledgers.carrier(remote);
       if (ledger) this.#compare(ledger, stanza);
@@ -49,6 +49,12 @@ export class ImplicitAcks {
       return;
     }
   }
+}
+
+/** Whether a stanza may prove the arrival of another one; most cannot. */
+function mayAnswer({ name, attrs: { type } }: Stanza): boolean {
+  if (type === 'error') return true;
+  return name === 'presence' || type === (name === 'iq' ? 'result' : 'groupchat');
 }
 
 function isAnswer(answer: Element, { name, attrs }: FlatElement): boolean {

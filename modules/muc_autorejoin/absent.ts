@@ -57,6 +57,16 @@ export class Absences {
     this.#absent.delete(place);
   }
 
+  /** Nobody waits for them any more. */
+  stop(): void {
+    for (const [place, absent] of [...this.#absent]) {
+      const { session, state } = place;
+      if (state === 'in' && session.connected)
+        for (const [nick, affiliation] of absent) session.send(leaveOf(place, nick, affiliation));
+      this.end(place);
+    }
+  }
+
   #show(place: Place, absent: Absent, timer: ResettableTimer): void {
     const { metrics, rooms } = this.#context;
     absent.delete(place.join.nick); // The client now has the nick of an absent occupant.

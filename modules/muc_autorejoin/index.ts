@@ -17,6 +17,7 @@
 //                      facts.ts, inquiries.ts, founding.ts
 //     what has changed  comparisons.ts, changes.ts,          settings, and members of private groups
 //                      members.ts
+//     the end            handover.ts
 //     the numbers    metrics.ts, reports.ts
 //
 // docs/adr/0037-silent-rejoin.md says why.
@@ -37,6 +38,7 @@ import { AssistedRejoins } from './assisted.ts';
 import { Comparisons } from './comparisons.ts';
 import type { Context } from './context.ts';
 import { Founding } from './founding.ts';
+import { type Heir, handOver, keepPayloads } from './handover.ts';
 import { Inquiries } from './inquiries.ts';
 import { Lag } from './lag.ts';
 import type { Place, RoomData } from './memory.ts';
@@ -72,10 +74,13 @@ export default defineModule({
     const kept = module.keep('data', () => newData(module));
     const rooms = new Rooms(kept.rooms, settings.maxOccupants);
     const places = new Places(rooms, () => module.clock.elapsed());
-    if (settings.mode === 'off') return forgetAll(module, places);
+    const all = [...module.host.sessions].flatMap(({ state }) => [...(state.mucPlaces?.values() ?? [])]);
+    if (settings.mode === 'off') return all.forEach((place) => places.forget(place));
     const context = contextOf(module, { settings, rooms });
     const assisted = new AssistedRejoins(module, context.joins, places);
     const silent = settings.mode === 'silent' ? loadSilent(context, places, kept) : undefined;
+    if (silent) handOver(context, silent, places, kept.heir);
+    else keepPayloads(places, all);
     watchClients(context, { places, assisted, silent });
     watchNewRooms(module, assisted);
     module.observe('track-muc-joins-change', ({ join }) => {
@@ -112,6 +117,7 @@ export default defineModule({
 
 interface Data extends KeptRejoins {
   readonly rooms: RoomData;
+  readonly heir: Heir;
 }
 
 /** Nothing was kept: joins may have passed unseen. */
@@ -122,12 +128,8 @@ function newData({ host }: AutorejoinModule): Data {
     tries: new WeakMap(),
     absent: new Map(),
     own: new Map(),
+    heir: {},
   };
-}
-
-function forgetAll({ host }: AutorejoinModule, places: Places): void {
-  for (const { state } of host.sessions)
-    for (const place of [...(state.mucPlaces?.values() ?? [])]) places.forget(place);
 }
 
 function contextOf(

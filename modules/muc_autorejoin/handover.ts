@@ -1,0 +1,53 @@
+// The end of an instance of silent mode. Its next instance goes on where it has stopped. Without one, clients are told what
+// was kept from them: that they are out of rooms, that messages were not sent, and that people are away.
+
+import { inChunks } from 'enjamb/api';
+import { streams } from 'enjamb/api/stream';
+import type { Context } from './context.ts';
+import type { Place } from './memory.ts';
+import type { Places } from './places.ts';
+import type { Rejoins } from './rejoins.ts';
+
+/** How long the next instance may take. */
+const NEXT_MS = 10_000;
+
+export interface Heir {
+  /** The silent instance that has the data. */
+  instance?: Rejoins;
+}
+
+export function handOver(context: Context, rejoins: Rejoins, places: Places, heir: Heir): void {
+  const { module } = context;
+  heir.instance = rejoins;
+  module.onUnload(() => {
+    const out = [...rejoins.active.keys()].map((place) => ({ place, epoch: place.join.epoch }));
+    const { serverClock } = streams(module);
+    const after = (delayMs: number, task: () => void) => serverClock.after(delayMs, task);
+    after(NEXT_MS, () => {
+      const hasHeir = heir.instance !== rejoins;
+      const isCaredFor = (place: Place) => hasHeir && places.get(place.session, place.room.jid) === place;
+      if (!hasHeir) {
+        rejoins.outbox.stop();
+        rejoins.absences.stop();
+      }
+      inChunks(out.values(), after, (chunk) => {
+        for (const { place, epoch } of chunk)
+          if (place.join.epoch === epoch && !isCaredFor(place)) tell(context, place);
+      });
+    });
+  });
+}
+
+/** The room may have let the client in, which was not sent the answer. */
+function tell({ module, pingMuc }: Context, { join }: Place): void {
+  module.find('track_muc_joins')?.leave(join);
+  pingMuc()?.tell(join, 'lost');
+}
+
+/** Another mode begins: what rooms have shown is noted no longer. Losses are told until clients have joined again. */
+export function keepPayloads(places: Places, all: Iterable<Place>): void {
+  for (const place of [...all]) {
+    places.forget(place);
+    places.begin(place.join, place.payload).isBehind = true;
+  }
+}

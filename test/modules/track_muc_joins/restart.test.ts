@@ -234,6 +234,21 @@ test("killed: a client joins again after its leave was sent, stays in, and does 
   assert.equal(made.records.length, 1);
 });
 
+test('J12: killed: no client is joined again, not even in silent mode', async (t) => {
+  const made = await story(t);
+  const silent = 'muc_autorejoin = "silent"';
+  const run = await made.start(silent);
+  await enter(await run.test.client(ROMEO), 'Romeo');
+  await catchUp(made.juliet);
+  await made.kill(run);
+  const next = await made.start(silent);
+  await made.pass(next, 120_000);
+  assert.ok(isLeave(await made.juliet.next()));
+  await made.juliet.receivesNothing();
+  const { rows } = await next.test.server.commands.run('joins', {}, { by: 'test' });
+  assert.deepEqual(rows, []);
+});
+
 test('killed while the other server was down: sends the leave when it is reachable', async (t) => {
   const made = await story(t);
   const run = await made.start();

@@ -194,6 +194,10 @@ function loadSilent(context: Context, places: Places, kept: Data): Rejoins {
     if (module.items('muc-domain-state')[0]?.(remote) !== 'ok') context.pingMuc()?.askSoon(remote);
   });
   module.hook('link-resend', ({ stanza }) => (isOurJoin(stanza, sessions, rejoins) ? 'needless' : undefined));
+  module.provide('muc-join-taken', (join) => {
+    const place = places.get(join.session, join.room.jid);
+    return place?.join === join && place.state !== 'in';
+  });
   module.provide('muc-join-note', (join) => {
     const place = places.get(join.session, join.room.jid);
     return place?.join === join ? noteOf(place) : undefined;

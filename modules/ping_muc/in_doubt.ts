@@ -8,17 +8,17 @@ const CANDIDATES = 1_000;
 export class InDoubt {
   readonly #remote: string;
   readonly #joins: Joins;
-  readonly #hasNotice: (join: Join) => boolean;
+  readonly #isSettled: (join: Join) => boolean;
   /** Canaries of this outage: each attempt takes another join. */
   readonly #tried = new Set<Join>();
   /** Joins about which this outage asks no more questions. */
   readonly #settled = new Set<Join>();
 
-  /** `hasNotice`: whether a notice for the client is pending. */
-  constructor(remote: string, joins: Joins, hasNotice: (join: Join) => boolean) {
+  /** `isSettled`: whether no question about a join is needed. */
+  constructor(remote: string, joins: Joins, isSettled: (join: Join) => boolean) {
     this.#remote = remote;
     this.#joins = joins;
-    this.#hasNotice = hasNotice;
+    this.#isSettled = isSettled;
   }
 
   /** The joins in doubt. The iteration stays valid while joins are settled. */
@@ -27,7 +27,7 @@ export class InDoubt {
     for (const room of domain?.rooms.values() ?? []) {
       for (const join of room.joins) {
         if (!isDoubtful(join, room.domain.brokenAt, this.#joins) || this.#settled.has(join)) continue;
-        if (!this.#hasNotice(join)) yield join;
+        if (!this.#isSettled(join)) yield join;
       }
     }
   }

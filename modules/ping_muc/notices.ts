@@ -94,6 +94,8 @@ export class Notices {
   readonly #queues = new Map<string, Queue>();
   readonly #pending = new Map<Join, Verdict>();
   readonly #queued = new Set<Join>();
+  /** When another module last took the loss of a join. */
+  readonly #takenAt = new WeakMap<Join, number>();
   /** Remotes whose rooms were asked before the delay was over → when it is. */
   readonly #heldUntil = new Map<string, number>();
   /** The stanzas sent by this class, which the module's own hooks ignore. */
@@ -111,6 +113,16 @@ export class Notices {
     return verdict !== undefined && isTrue(join, verdict);
   }
 
+  /** Whether no question is needed: a notice is pending, or another module is joining for the client. */
+  isSettled(join: Join): boolean {
+    return this.isPending(join) || this.#isBeingJoined(join);
+  }
+
+  #isBeingJoined(join: Join): boolean {
+    if (join.state !== 'joining') return false;
+    return this.#context.module.items('muc-join-taken').some((isTaken) => isTaken(join));
+  }
+
   /** The joins with pending notices, for the next instance of this module. */
   get pending(): Iterable<Join> {
     return this.#pending.keys();
@@ -122,7 +134,14 @@ export class Notices {
 
   /** Asks other modules. Returns whether one of them handles the lost join. */
   isTaken(join: Join, cause: NoticeCause, reply?: Stanza): boolean {
-    return this.#context.module.ask('ping-muc-lost', { join, cause, reply }) === 'mine';
+    const isTaken = this.#context.module.ask('ping-muc-lost', { join, cause, reply }) === 'mine';
+    if (isTaken) this.#takenAt.set(join, this.#context.now());
+    return isTaken;
+  }
+
+  /** Whether another module has taken the loss of this join since then; in ms of `clock.elapsed`. */
+  wasTaken(join: Join, since: number): boolean {
+    return (this.#takenAt.get(join) ?? Number.NEGATIVE_INFINITY) >= since;
   }
 
   /** Call this when the rooms of a remote are asked early. No client is told of a loss before the delay is over. */

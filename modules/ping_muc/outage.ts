@@ -68,7 +68,7 @@ export class RemoteOutage implements Outage {
     this.#parts = parts;
     this.#notices = notices;
     this.#questions = questions;
-    this.#inDoubt = new InDoubt(remote, context.joins, (join) => notices.isPending(join));
+    this.#inDoubt = new InDoubt(remote, context.joins, (join) => notices.isSettled(join));
     this.#timer = new ResettableTimer(context.clock);
     this.#deadline = new ResettableTimer(context.clock);
     const rates = [new Rate(context.settings.rate, context.clock), total];
@@ -142,12 +142,12 @@ export class RemoteOutage implements Outage {
 
   /** Asks about one join immediately. `concernsRoom`: whether its loss puts the room's other joins in doubt. */
   confirm(join: Join, concernsRoom = false): void {
-    if (!this.hasNotice(join)) this.#survey.askNow(join, concernsRoom);
+    if (!this.isSettled(join)) this.#survey.askNow(join, concernsRoom);
   }
 
   /** The same for several joins, as fast as the window allows. */
   confirmAll(joins: readonly Join[], concernsRooms: boolean): void {
-    const open = joins.filter((join) => !this.hasNotice(join));
+    const open = joins.filter((join) => !this.isSettled(join));
     this.#survey.enqueue(open, concernsRooms);
   }
 
@@ -295,8 +295,8 @@ export class RemoteOutage implements Outage {
 
   // ── Reports of the survey ────────────────────────────────────────────────────────────────────────────────────
 
-  hasNotice(join: Join): boolean {
-    return this.#notices.isPending(join);
+  isSettled(join: Join): boolean {
+    return this.#notices.isSettled(join);
   }
 
   judged(join: Join, verdict: Verdict): void {

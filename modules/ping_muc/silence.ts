@@ -20,7 +20,13 @@ interface Queue {
   /** The rooms with the times at which they are due; the earliest last. */
   due: { readonly room: Room; readonly at: number }[];
   /** The join that was asked about last. */
-  asked: { readonly join: Join; readonly epoch: number; readonly at: number } | undefined;
+  asked: Asked | undefined;
+}
+
+interface Asked {
+  readonly join: Join;
+  readonly epoch: number;
+  readonly at: number;
 }
 
 export interface SilenceParts {
@@ -102,7 +108,7 @@ export class Silence {
     const isWaiting = asked && outage?.has(asked.join) && outage.answeredAt < asked.at;
     if (asked && !isWaiting) {
       queue.asked = undefined;
-      if (this.#isLost(asked.join, asked.epoch)) this.#askQuietRooms(domain);
+      if (this.#isLost(asked)) this.#askQuietRooms(domain);
     }
     const next = queue.due.at(-1);
     if (isWaiting) this.#pumpLater(settings.silenceGap, domain, queue);
@@ -166,7 +172,8 @@ export class Silence {
     return { all: all < 0 ? Number.POSITIVE_INFINITY : all, live };
   }
 
-  #isLost(join: Join, epoch: number): boolean {
+  #isLost({ join, epoch, at }: Asked): boolean {
+    if (this.#notices.wasTaken(join, at)) return true;
     return join.epoch === epoch && (join.state === 'gone' || this.#notices.isPending(join));
   }
 

@@ -41,8 +41,8 @@ export interface Outage {
   late(join: Join, reply: Reply): void;
   /** No question is pending or waiting. */
   surveyed(): void;
-  /** Whether a notice for the client is pending. */
-  hasNotice(join: Join): boolean;
+  /** Whether no question about this join is needed. */
+  isSettled(join: Join): boolean;
 }
 
 /** The result for one join. */
@@ -233,7 +233,7 @@ export class Survey {
     for (let passed = 0; passed < CHUNK_SIZE; passed++) {
       const entry = this.#ready.shift() ?? this.#fromOrder();
       if (entry === undefined) return undefined;
-      if (!this.#isOpen(entry) || outage.hasNotice(entry.join)) this.#settled(entry);
+      if (!this.#isOpen(entry) || outage.isSettled(entry.join)) this.#settled(entry);
       else if (this.#gates.admits(entry)) return entry;
     }
     return 'later';

@@ -62,6 +62,8 @@ declare module 'enjamb/api' {
     'muc-domain-state': (domain: string) => string;
     /** What a module that joins for clients knows of a join, for `enjamb joins`. */
     'muc-join-note': (join: Join) => JoinNote | undefined;
+    /** Whether a module is joining for the client, so that nobody need ask the room about it. */
+    'muc-join-taken': (join: Join) => boolean;
   }
 }
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Element } from '../../../src/xml/element.ts';
 import { NS } from '../../../src/xml/namespaces.ts';
-import { drop } from '../../support/fake-rooms/faults.ts';
+import { drop, restart } from '../../support/fake-rooms/faults.ts';
 import { HALL, JULIET, ROMEO, type Stage, stage } from './stage.ts';
 
 const pings = (made: Stage) =>
@@ -52,6 +52,31 @@ describe('3.1: lag', () => {
     }
     assert.equal(pings(made).length, 1);
     assert.deepEqual(made.joined(), []);
+  });
+});
+
+describe('3.1: silence', () => {
+  test('a silent room has lost its client: the other quiet rooms of the service are asked immediately', async (t) => {
+    const made = await stage(t, { config: 'ping_muc_silence = "15 minutes"' });
+    const rooms = Array.from({ length: 5 }, (_, i) => made.service.room(`room${i}`).jid);
+    for (const room of rooms) {
+      made.passes(60);
+      made.romeo.joins(`${room}/Romeo`);
+    }
+    made.passes(560);
+    made.romeo.heard();
+    made.joined();
+    restart(made.service, { keeps: 'rooms' });
+    for (const nick of ['Alice', 'Bob']) made.comes(nick);
+    made.passes(60); // The hall is due; the rooms are for a minute or more.
+    assert.deepEqual(
+      made
+        .joined()
+        .map(({ attrs }) => attrs.to)
+        .sort(),
+      [HALL, ...rooms].map((room) => `${room}/Romeo`).sort(),
+    );
+    assert.deepEqual(made.seen(), []);
   });
 });
 

@@ -130,7 +130,8 @@ export class Stage {
 }
 
 export async function stage(t: TestContext, options: StageOptions = {}): Promise<Stage> {
-  const config = `muc_autorejoin = "silent"\nping_muc_silence = 0\n${options.config ?? ''}`;
+  const silence = options.config?.includes('ping_muc_silence') ? '' : 'ping_muc_silence = 0';
+  const config = `muc_autorejoin = "silent"\n${silence}\n${options.config ?? ''}`;
   const made = new Stage(await harness(t, config), options);
   made.service.peer.received.length = 0;
   return made;

@@ -45,7 +45,10 @@ export interface StanzaErrorDetails {
   cause?: unknown;
 }
 
-/** The refusal of one stanza (RFC 6120 §8.3). If a handler throws it, it becomes the error reply. */
+/**
+ * The refusal of one stanza (RFC 6120 §8.3). If a handler throws it, it becomes the error reply. It has no stack trace, which
+ * would take most of the time of a refusal: one stanza of a client may cause a thousand.
+ */
 export class StanzaError extends Error {
   readonly condition: StanzaCondition;
   readonly type: ErrorType;
@@ -54,7 +57,10 @@ export class StanzaError extends Error {
   readonly application: Element | undefined;
 
   constructor(condition: StanzaCondition, details: StanzaErrorDetails = {}) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(details.text ?? condition, details.cause === undefined ? undefined : { cause: details.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'StanzaError';
     this.condition = condition;
     this.type = details.type ?? STANZA_ERROR_TYPES[condition];

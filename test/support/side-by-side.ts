@@ -16,7 +16,14 @@ const SETUP = [
   'mount -t tmpfs tmpfs /run/netns',
 ].join(' && ');
 /** Not by `exec`: the shell reaps the processes whose parents have ended. */
-const ISOLATED = ['unshare', ...NAMESPACES, 'sh', '-c', `${SETUP} && "$@"; exit $?`, 'sh'];
+export const ISOLATED: readonly string[] = [
+  'unshare',
+  ...NAMESPACES,
+  'sh',
+  '-c',
+  `${SETUP} && "$@"; exit $?`,
+  'sh',
+];
 /** Node's own limit comes first, because its error names the test. */
 const GRACE_MS = 30_000;
 const NONE = { tests: 0, suites: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0 };

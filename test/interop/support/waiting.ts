@@ -17,18 +17,19 @@ export async function withinMs<T>(limitMs: number, what: string, promise: Promis
   }
 }
 
-/** Polls until the answer is not `undefined`, and resolves with it. */
+/** Polls until the answer is not `undefined`, and resolves with it. @param pollMs more, where it costs much to ask */
 export async function until<T>(
   what: string,
   ask: () => T | undefined | Promise<T | undefined>,
   limitMs: number,
+  pollMs = POLL_MS,
 ): Promise<T> {
   const end = performance.now() + limitMs;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
     if (performance.now() > end) throw new Error(`${what}: not within ${limitMs} ms`);
-    await pause(POLL_MS);
+    await pause(pollMs);
   }
 }
 

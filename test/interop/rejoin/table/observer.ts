@@ -46,7 +46,7 @@ export class Observer {
     const came = new Map<string, number>();
     for (const { at, element } of this.client.stanzas.slice(this.#since)) {
       const [room, nick = ''] = element.attrs.from?.split('/') ?? [];
-      if (!element.is('presence') || room !== this.room) continue;
+      if (!element.is('presence') || room !== this.room || nick === '') continue;
       if (element.attrs.type === 'unavailable') came.delete(nick);
       else if (element.attrs.type === undefined && !came.has(nick)) came.set(nick, at);
     }

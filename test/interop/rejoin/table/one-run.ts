@@ -9,7 +9,7 @@ import { type RunOptions, run } from './run.ts';
 const [given = '', file = ''] = process.argv.slice(2);
 const { programs, ...options } = JSON.parse(given) as Omit<RunOptions, 'programs'> & { programs: string[] };
 
-test(given, { timeout: 400_000 }, async (t) => {
+test(given, { timeout: 900_000 }, async (t) => {
   const kinds = PROGRAMS.filter(({ name }) => programs.includes(name));
   const outcomes = await run(t, { ...options, programs: kinds });
   await writeFile(file, JSON.stringify(outcomes));

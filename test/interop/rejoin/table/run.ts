@@ -47,7 +47,9 @@ const DEFAULT_ABSENCE = 60;
 const GRACE_MS = 12_000;
 /** Assisted: the delay of the notice, and 30 seconds for the program itself. */
 const ASSISTED_MS = 45_000;
-const HEARD_MS = 20_000;
+const HEARD_MS = 30_000;
+/** Some programs are asked by commands. */
+const POLL_MS = 500;
 const SETTLED_MS = 3_000;
 /** The port of programs in which it cannot be configured. */
 const C2S_PORT = 5222;
@@ -69,12 +71,8 @@ export async function run(t: TestContext, options: RunOptions): Promise<Outcome[
   await observer.arrive();
   await leaver.login();
   await arrive(leaver, room);
-  const players = await enter(t, set, options.programs, room);
+  const players = await enter(t, set, options.programs, observer);
   const well = () => players.filter(({ error }) => error === undefined);
-  for (const { nick } of well()) {
-    const isThere = () => (observer.people.includes(nick) ? true : undefined);
-    await until(`${nick} in the room`, isThere, HEARD_MS);
-  }
   if (service instanceof Prosody && fault.room === 'archive') await service.saveRoom(room);
   await untilTime(Date.now() + SETTLED_MS);
   await saidTo(well(), observer, 'before-1');
@@ -118,12 +116,12 @@ function configuration({ mode, fault, absence = DEFAULT_ABSENCE }: RunOptions): 
   ];
 }
 
-/** Those with screens one after the other: they take the processor while they start. */
+/** One after the other: most programs need the processor while they start. */
 async function enter(
   t: TestContext,
   { there }: Awaited<ReturnType<typeof scene>>,
   kinds: readonly ProgramKind[],
-  room: string,
+  observer: Observer,
 ): Promise<Player[]> {
   await Line.start(t, { address: ENJAMB.address, port: ENJAMB.c2s }, C2S_PORT);
   const webSocket = await webSocketRelay(t, there.caPath);
@@ -136,15 +134,18 @@ async function enter(
     const account = { folder, caPath: there.caPath, jid, password: PASSWORD, nick, webSocket };
     const program = await kind.make(t, account);
     const player: Player = { kind, nick, program };
-    await program.enter(room).catch((error: unknown) => {
+    const isThere = () => (observer.people.includes(nick) ? true : undefined);
+    try {
+      await program.enter(observer.room);
+      await until(`${nick} in the room`, isThere, HEARD_MS);
+    } catch (error) {
       player.error = `did not enter: ${error}`;
-    });
+    }
     return player;
   };
-  const scripted = await Promise.all(kinds.filter(({ group }) => group === 'scripted').map(make));
-  const others: Player[] = [];
-  for (const kind of kinds.filter(({ group }) => group === 'interactive')) others.push(await make(kind));
-  return [...scripted, ...others];
+  const players: Player[] = [];
+  for (const kind of kinds) players.push(await make(kind));
+  return players;
 }
 
 /** @param must Whether a program that does not show it takes no further part. */
@@ -158,7 +159,7 @@ async function saidTo(
   const limit = Date.now() + HEARD_MS;
   for (const player of players) {
     const shows = async () => ((await player.program.talk()).includes(text) ? true : undefined);
-    await until(text, shows, limit - Date.now()).catch((error: unknown) => {
+    await until(text, shows, limit - Date.now(), POLL_MS).catch((error: unknown) => {
       if (must) player.error = `does not show "${text}": ${error}`;
     });
   }

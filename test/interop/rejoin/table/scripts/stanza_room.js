@@ -16,8 +16,9 @@ client.on('session:started', async () => {
 client.on('groupchat', ({ body }) => {
   if (body) report('talk', body);
 });
-client.on('muc:available', ({ from }) => people.add(from.slice(room.length + 1)));
-client.on('muc:unavailable', ({ from }) => people.delete(from.slice(room.length + 1)));
+const nickOf = ({ from }) => from.slice(room.length + 1);
+client.on('muc:available', (presence) => nickOf(presence) && people.add(nickOf(presence)));
+client.on('muc:unavailable', (presence) => people.delete(nickOf(presence)));
 const EVENTS = [
   'muc:join',
   'muc:leave',

@@ -26,8 +26,8 @@ xmpp.on('stanza', (stanza) => {
   const body = stanza.getChildText('body');
   if (stanza.is('message') && type === 'groupchat' && body) report('talk', body);
   else report('told', stanza.toString());
-  if (!stanza.is('presence') || type === 'error') return;
   const who = from.slice(room.length + 1);
+  if (!stanza.is('presence') || type === 'error' || who === '') return;
   if (type === 'unavailable') people.delete(who);
   else people.add(who);
   if (who === nick && type === undefined) report('in', '');

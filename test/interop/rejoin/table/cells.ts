@@ -46,13 +46,16 @@ export function cellOf(seen: Seen, present: readonly string[]): Cell {
   };
 }
 
+const SAYS = { no: 'out of the room', deaf: 'hears nobody', mute: 'is not heard' };
+
 /** What is not as if nothing had happened; empty: all is well. */
 export function failures({ alive, lost, twice, inOrder, people }: Cell): string[] {
   const wrong: string[] = [];
-  if (alive !== 'yes') wrong.push(alive);
+  if (alive !== 'yes') wrong.push(SAYS[alive]);
   if (lost.length > 0) wrong.push(`lost ${lost.join(', ')}`);
   if (twice.length > 0) wrong.push(`twice ${twice.join(', ')}`);
   if (!inOrder) wrong.push('not in order');
+  if (alive === 'no') return wrong;
   for (const nick of people?.missing ?? []) wrong.push(`does not list ${nick}`);
   for (const nick of people?.extra ?? []) wrong.push(`still lists ${nick}`);
   return wrong;

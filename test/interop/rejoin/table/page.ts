@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Kind } from '../../matrix/service.ts';
 import { type Cell, failures, type Mode } from './cells.ts';
 import { FAULTS, type FaultName } from './faults.ts';
+import { PROGRAMS } from './programs.ts';
 import { allResults, type Results } from './results.ts';
 import { WORDS } from './words.ts';
 
@@ -36,8 +37,10 @@ function tables(): string {
 }
 
 function section(mode: Mode): string {
-  const rows = allResults().flatMap((results) => row(results, mode));
-  const notes = allResults().flatMap((results) => failed(results, mode));
+  const all = allResults();
+  const sorted = PROGRAMS.flatMap(({ name }) => all.find(({ program }) => program === name) ?? []);
+  const rows = sorted.flatMap((results) => row(results, mode));
+  const notes = sorted.flatMap((results) => failed(results, mode));
   const heads = [
     'program',
     'alive',

@@ -8,6 +8,7 @@ import { until, untilTime } from '../support/waiting.ts';
 import type { World } from '../support/world.ts';
 import type { RoomUser } from './support/room-user.ts';
 import { ROOM, type Scene, scene } from './support/scene.ts';
+import { occurrences } from './support/screen.ts';
 
 const LIMIT = { timeout: 200_000 };
 const DELAY = 'ping_muc_delay = 2';
@@ -40,9 +41,9 @@ test(
     for (const user of there.users.filter(hears)) {
       await t.test(`${user.program} shows each message once`, async () => {
         for (const text of ['before', ...meanwhile, 'afterwards']) {
-          assert.equal(await user.shown(text), 1, text);
+          assert.equal(await times(user, text), 1, text);
         }
-        assert.ok((await user.shown(LAST_WORDS)) >= 1, LAST_WORDS);
+        assert.ok((await times(user, LAST_WORDS)) >= 1, LAST_WORDS);
       });
     }
     await everybodySpeaks(
@@ -63,10 +64,14 @@ test(
     await allAreIn(there);
     const users = there.users.filter(hears);
     await says(there, 'afterwards', users);
-    for (const user of users) assert.equal(await user.shown('before'), 1, user.program);
+    for (const user of users) assert.equal(await times(user, 'before'), 1, user.program);
     await everybodySpeaks(t, there, users);
   },
 );
+
+async function times(user: RoomUser, text: string): Promise<number> {
+  return occurrences(await user.talk(), text);
+}
 
 function hears({ program }: RoomUser): boolean {
   return program !== DEAF;
@@ -76,7 +81,7 @@ function hears({ program }: RoomUser): boolean {
 async function says({ speaker }: Scene, text: string, listeners: readonly RoomUser[]): Promise<void> {
   speaker.send(ROOM, text, 'groupchat');
   for (const user of listeners) {
-    const shown = async () => ((await user.shown(text)) > 0 ? true : undefined);
+    const shown = async () => ((await times(user, text)) > 0 ? true : undefined);
     await until(`"${text}" at ${user.program}`, shown, HEARD_MS);
   }
 }

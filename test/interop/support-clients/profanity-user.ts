@@ -19,6 +19,10 @@ export interface ProfanityOptions {
   readonly caPath?: string;
   readonly jid: string;
   readonly password: string;
+  /** Default: the program alone. */
+  readonly command?: string;
+  /** Settings of its notifications. Default: none of them. */
+  readonly notifications?: Readonly<Record<string, string>>;
 }
 
 export class ProfanityUser implements User {
@@ -38,12 +42,12 @@ export class ProfanityUser implements User {
 
   /** Starts the program, which then logs in by itself. */
   async beginLogin(door: Door): Promise<Terminal> {
-    const { folder, caPath, jid, password } = this.#options;
+    const { folder, caPath, command = 'profanity' } = this.#options;
     const home = join(folder, 'home');
-    await writeHome(home, { jid, password, door });
+    await writeHome(home, { ...this.#options, door });
     this.#running = await Terminal.start(this.#t, {
       folder,
-      command: 'profanity',
+      command,
       env: environment(home, caPath),
     });
     return this.#running;
@@ -141,14 +145,17 @@ function environment(home: string, caPath: string | undefined): Record<string, s
 /** Disables all its questions, and all connections but that to the server. */
 async function writeHome(
   home: string,
-  { jid, password, door }: { jid: string; password: string; door: Door },
+  { jid, password, door, notifications = {} }: ProfanityOptions & { readonly door: Door },
 ): Promise<void> {
   const config = join(home, '.config/profanity');
   const data = join(home, '.local/share/profanity');
   for (const folder of [config, data, join(home, '.gnupg')]) {
     await mkdir(folder, { recursive: true, mode: 0o700 });
   }
-  await writeFile(join(config, 'profrc'), PREFERENCES);
+  await writeFile(
+    join(config, 'profrc'),
+    [...PREFERENCES, ini('notifications', { ...SILENT, ...notifications })].join('\n'),
+  );
   await writeFile(join(data, 'profident'), ''); // It has been started before: no introduction.
   await writeFile(
     join(data, 'accounts'),
@@ -177,8 +184,8 @@ const PREFERENCES = [
     'tls.show': 'true',
   }),
   ini('connection', { account: ACCOUNT }),
-  ini('notifications', { message: 'false', room: 'false', invite: 'false', sub: 'false', typing: 'false' }),
-].join('\n');
+];
+const SILENT = { message: 'false', room: 'false', invite: 'false', sub: 'false', typing: 'false' };
 
 function ini(section: string, values: Readonly<Record<string, string>>): string {
   return [`[${section}]`, ...Object.entries(values).map(([key, value]) => `${key}=${value}`), ''].join('\n');

@@ -2,7 +2,7 @@
 // ends with the test, and the program with it, for then its terminal is gone.
 
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clean } from '../../support/clean-up.ts';
 import { Program, run } from '../support/program.ts';
@@ -23,8 +23,12 @@ export interface TerminalOptions {
 export class Terminal {
   readonly #socket: string;
 
-  private constructor(socket: string) {
+  /** All that the program writes. */
+  readonly #output: string;
+
+  private constructor(socket: string, output: string) {
     this.#socket = socket;
+    this.#output = output;
   }
 
   static async start(t: Clean, { folder, command, env }: TerminalOptions): Promise<Terminal> {
@@ -37,12 +41,14 @@ export class Terminal {
       env,
       logFile: join(folder, 'tmux.log'),
     });
-    const terminal = new Terminal(socket);
+    const output = join(folder, 'tmux.output');
+    const terminal = new Terminal(socket, output);
     await until(
       'a terminal',
       async () => (await terminal.#tmux('has-session')).code === 0 || undefined,
       READ_MS,
     );
+    await terminal.#tmux('pipe-pane', `cat >> ${output}`);
     return terminal;
   }
 
@@ -78,6 +84,17 @@ export class Terminal {
   /** Resolves when the program has ended with exit code 0. */
   ended(): Promise<void> {
     return this.shows(`${EXIT_CODE} 0`);
+  }
+
+  /** The number of bells that it has rung. */
+  async bells(): Promise<number> {
+    const output = await readFile(this.#output, 'latin1').catch(() => '');
+    return output.replaceAll(/\x1b\][^\x07]*\x07/g, '').split('\x07').length - 1;
+  }
+
+  /** Closes the terminal, which ends the program. */
+  async stop(): Promise<void> {
+    await this.#tmux('kill-server');
   }
 
   async #until(what: string, isSo: () => Promise<boolean>): Promise<void> {

@@ -84,6 +84,19 @@ export class Browser {
     await writeFile(file, Buffer.from(`${data}`, 'base64'));
   }
 
+  /** Opens another tab in front of the page, and hides it. */
+  async lookAway(): Promise<void> {
+    await this.#ask('Target.createTarget', { url: 'about:blank' });
+  }
+
+  async lookBack(): Promise<void> {
+    await this.#ask('Page.bringToFront', {});
+  }
+
+  async close(): Promise<void> {
+    await this.#ask('Browser.close', {}).catch(() => {});
+  }
+
   async #ask(method: string, params: object): Promise<Readonly<Record<string, unknown>>> {
     const id = ++this.#last;
     const { promise, resolve } = Promise.withResolvers<Answer>();

@@ -15,18 +15,20 @@ export function write(
   }
 }
 
-/** The number that a query returns; 0 before the program has created its tables. */
-export function count(file: string, sql: string, ...values: SQLInputValue[]): number {
+/** The first column of the rows that a query returns; none before the program has created its tables. */
+export function column(file: string, sql: string): string[] {
   try {
     const database = new DatabaseSync(file, { readOnly: true });
     try {
-      const [row] = database.prepare(sql).all(...values);
-      return Number(Object.values(row ?? { none: 0 })[0]);
+      return database
+        .prepare(sql)
+        .all()
+        .map((row) => String(Object.values(row)[0]));
     } finally {
       database.close();
     }
   } catch (error) {
-    if (/unable to open|no such table|locked/.test(String(error))) return 0;
+    if (/unable to open|no such table|locked/.test(String(error))) return [];
     throw error;
   }
 }

@@ -7,9 +7,12 @@ import { join } from 'node:path';
 import type { Clean } from '../../../support/clean-up.ts';
 import { BETWEEN, HOME } from '../../support/addresses.ts';
 import { Program, run } from '../../support/program.ts';
-import { until } from '../../support/waiting.ts';
+import { until, untilTime } from '../../support/waiting.ts';
+import { alertsIn, reportsIn, type Shown, sessionWords } from './desktop-session.ts';
 
 const START_MS = 20_000;
+/** After which a window is drawn that has come back. */
+const DRAWN_MS = 700;
 const SIZE = '1100x720x24';
 
 export interface DesktopOptions {
@@ -28,6 +31,8 @@ export class Desktop {
   readonly #t: Clean;
   readonly #display: string;
   #running: Program | undefined;
+  /** Its main window. */
+  #window = '';
 
   private constructor(t: Clean, folder: string, display: string) {
     this.#t = t;
@@ -69,22 +74,54 @@ export class Desktop {
   async open({ name, command }: WindowedProgram): Promise<void> {
     this.#running = new Program(this.#t, name, {
       command: 'unshare',
-      args: [...ALONE, this.folder, ...AS_SOMEBODY, 'dbus-run-session', '--', ...command],
+      args: [...ALONE, this.folder, ...AS_SOMEBODY, ...sessionWords(command, this.#reports)],
       env: this.#environment,
       logFile: join(this.folder, `${name}.log`),
     });
     const { exited } = this.#running;
-    const opened = until(
-      `a window of ${name}`,
-      async () => ((await this.#xdotool('search', '--onlyvisible', '--name', '.')) === '' ? undefined : true),
-      START_MS,
-    );
-    await Promise.race([opened, exited.then(() => Promise.reject(new Error(this.#running?.tail())))]);
+    const active = async () => (await this.#xdotool('getactivewindow')) || undefined;
+    const opened = until(`a window of ${name}`, active, START_MS);
+    const failed = exited.then(() => Promise.reject(new Error(this.#running?.tail())));
+    this.#window = await Promise.race([opened, failed]);
   }
 
   /** What the program has printed. */
   get output(): string {
     return this.#running?.lines.join('\n') ?? '';
+  }
+
+  /** All notifications of the program. */
+  alerts(): Promise<string> {
+    return alertsIn(this.#reports);
+  }
+
+  /** The texts on its windows, in the order of its widgets. */
+  async texts(): Promise<readonly Shown[]> {
+    const { length } = await reportsIn(this.#reports);
+    this.#running?.writeLine('texts');
+    const answered = async () => (await reportsIn(this.#reports)).slice(length).find(({ texts }) => texts);
+    return (await until('the texts on the windows', answered, START_MS)).texts ?? [];
+  }
+
+  /** Otherwise its window is minimised, so that the program has a reason to alert its user. */
+  async look<T>(use: () => Promise<T>): Promise<T> {
+    await this.#xdotool('windowactivate', this.#window);
+    await untilTime(Date.now() + DRAWN_MS);
+    try {
+      return await use();
+    } finally {
+      await this.minimise();
+    }
+  }
+
+  async minimise(): Promise<void> {
+    await this.#xdotool('windowminimize', this.#window);
+  }
+
+  /** Ends the program. */
+  async stop(): Promise<void> {
+    this.#running?.kill('SIGKILL');
+    await this.#running?.exited;
   }
 
   /** Keys by their X names: "Return", "ctrl+Page_Down". */
@@ -111,6 +148,10 @@ export class Desktop {
     return stdout.trim();
   }
 
+  get #reports(): string {
+    return join(this.folder, 'session.jsonl');
+  }
+
   get #environment(): Record<string, string> {
     const home = join(this.folder, 'home');
     return {
@@ -122,8 +163,6 @@ export class Desktop {
       XDG_RUNTIME_DIR: join(this.folder, 'run'),
       GNUPGHOME: join(home, '.gnupg'),
       LC_ALL: 'C.UTF-8',
-      NO_AT_BRIDGE: '1',
-      GTK_A11Y: 'none',
       GDK_BACKEND: 'x11',
       GSK_RENDERER: 'cairo', // Without a graphics card the other one is slow.
       LIBGL_ALWAYS_SOFTWARE: '1',

@@ -2,24 +2,29 @@
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { until } from '../../support/waiting.ts';
-import { count, write } from './databases.ts';
+import { until, untilTime } from '../../support/waiting.ts';
+import { bookmark } from './bookmark.ts';
+import { column, write } from './databases.ts';
 import { Desktop } from './desktop.ts';
 import type { RoomUser, RoomUserOptions } from './room-user.ts';
 
 const START_MS = 40_000;
+/** Where the button for the list of people is on our screen. */
+const PEOPLE = { x: 783, y: 193 };
+const OPENED_MS = 1_500;
+
 export class DinoUser implements RoomUser {
   readonly program = 'Dino';
   readonly jid: string;
   readonly nick: string;
   readonly desktop: Desktop;
-  readonly #password: string;
+  readonly #options: RoomUserOptions;
 
-  private constructor(desktop: Desktop, { jid, nick, password }: RoomUserOptions) {
+  private constructor(desktop: Desktop, options: RoomUserOptions) {
     this.desktop = desktop;
-    this.jid = jid;
-    this.nick = nick;
-    this.#password = password;
+    this.jid = options.jid;
+    this.nick = options.nick;
+    this.#options = options;
   }
 
   static async start(t: Parameters<typeof Desktop.start>[0], options: RoomUserOptions): Promise<DinoUser> {
@@ -27,29 +32,65 @@ export class DinoUser implements RoomUser {
   }
 
   async enter(room: string): Promise<void> {
+    await bookmark(this.#options, room);
     await mkdir(join(this.desktop.home.data, 'dino'), { recursive: true, mode: 0o700 });
-    write(this.#file, [...TABLES, ...account(this.jid, this.#password, this.nick), ...conversation(room)]);
+    write(this.#file, [
+      ...TABLES,
+      ...account(this.jid, this.#options.password, this.nick),
+      ...conversation(room),
+    ]);
     await this.desktop.open({ name: 'dino', command: ['dino-im'] });
+    await this.desktop.minimise();
   }
 
-  async shown(text: string): Promise<number> {
-    return count(
+  async talk(): Promise<string> {
+    const texts = column(
       this.#file,
-      `SELECT count(*) FROM content_item JOIN message ON message.id = content_item.foreign_id
-       WHERE content_item.content_type = 1 AND content_item.hide = 0 AND message.body = ?`,
-      text,
+      `SELECT message.body FROM content_item JOIN message ON message.id = content_item.foreign_id
+       WHERE content_item.content_type = 1 AND content_item.hide = 0 ORDER BY content_item.time, content_item.id`,
     );
+    return texts.join('\n');
+  }
+
+  /** Its list opens at a click. */
+  async people(): Promise<string[]> {
+    const texts = await this.desktop.look(async () => {
+      await this.desktop.click(PEOPLE.x, PEOPLE.y);
+      await untilTime(Date.now() + OPENED_MS);
+      const all = await this.desktop.texts();
+      await this.desktop.press('Escape');
+      return all.map(({ text }) => text);
+    });
+    const from = texts.indexOf('DinoUiOccupantMenuView');
+    const list = texts.slice(from, texts.indexOf('Invite', from));
+    return list.filter((_, i) => list[i - 1] === 'DinoUiAvatarImage');
+  }
+
+  alerts(): Promise<string> {
+    return this.desktop.alerts();
+  }
+
+  async screen(): Promise<string> {
+    return (await this.desktop.texts())
+      .flatMap(({ role, text }) => (role === 'label' ? [text] : []))
+      .join('\n');
+  }
+
+  async stop(): Promise<void> {
+    await this.desktop.stop();
   }
 
   async say(text: string): Promise<void> {
-    await this.desktop.type(text);
-    await this.desktop.press('Return');
-    const written = async () => ((await this.shown(text)) > 0 ? true : undefined);
+    await this.desktop.look(async () => {
+      await this.desktop.type(text);
+      await this.desktop.press('Return');
+    });
+    const written = async () => ((await this.talk()).includes(text) ? true : undefined);
     await until(`"${text}" written in Dino`, written, START_MS);
   }
 
   async picture(name: string): Promise<void> {
-    await this.desktop.picture(join(this.desktop.folder, `${name}.png`));
+    await this.desktop.look(() => this.desktop.picture(join(this.desktop.folder, `${name}.png`)));
   }
 
   get #file(): string {

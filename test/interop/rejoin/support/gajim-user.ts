@@ -4,26 +4,31 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BETWEEN } from '../../support/addresses.ts';
 import { until } from '../../support/waiting.ts';
-import { count, write } from './databases.ts';
+import { bookmark } from './bookmark.ts';
+import { column, write } from './databases.ts';
 import { Desktop } from './desktop.ts';
+import type { Shown } from './desktop-session.ts';
 import type { RoomUser, RoomUserOptions } from './room-user.ts';
 
 const WRITTEN_MS = 20_000;
+const ENTER_MS = 60_000;
+
 /** Where the first of its conversations is on our screen. */
 const CONVERSATION = { x: 175, y: 178 };
+const INPUT = { x: 730, y: 697 };
 
 export class GajimUser implements RoomUser {
   readonly program = 'Gajim';
   readonly jid: string;
   readonly nick: string;
   readonly desktop: Desktop;
-  readonly #password: string;
+  readonly #options: RoomUserOptions;
 
-  private constructor(desktop: Desktop, { jid, nick, password }: RoomUserOptions) {
+  private constructor(desktop: Desktop, options: RoomUserOptions) {
     this.desktop = desktop;
-    this.jid = jid;
-    this.nick = nick;
-    this.#password = password;
+    this.jid = options.jid;
+    this.nick = options.nick;
+    this.#options = options;
   }
 
   static async start(t: Parameters<typeof Desktop.start>[0], options: RoomUserOptions): Promise<GajimUser> {
@@ -31,27 +36,64 @@ export class GajimUser implements RoomUser {
   }
 
   async enter(room: string): Promise<void> {
+    await bookmark(this.#options, room);
     const folder = join(this.desktop.home.config, 'gajim');
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    write(join(folder, 'settings.sqlite'), settings({ jid: this.jid, password: this.#password, room }));
+    write(
+      join(folder, 'settings.sqlite'),
+      settings({ jid: this.jid, password: this.#options.password, room }),
+    );
     await this.desktop.open({ name: 'gajim', command: ['gajim', '--verbose'] });
-  }
-
-  async shown(text: string): Promise<number> {
-    const file = join(this.desktop.home.data, 'gajim', 'logs.db');
-    return count(file, 'SELECT count(*) FROM logs WHERE message = ?', text);
-  }
-
-  async say(text: string): Promise<void> {
     await this.desktop.click(CONVERSATION.x, CONVERSATION.y);
-    await this.desktop.type(text);
-    await this.desktop.press('Return');
-    const written = async () => ((await this.shown(text)) > 0 ? true : undefined);
+    await this.desktop.minimise();
+    const isIn = async () => ((await this.people()).includes(this.nick) ? true : undefined);
+    await until(`${this.nick} among the people that Gajim lists`, isIn, ENTER_MS);
+  }
+
+  async talk(): Promise<string> {
+    const file = join(this.desktop.home.data, 'gajim', 'logs.db');
+    return column(file, 'SELECT message FROM logs WHERE message IS NOT NULL ORDER BY time, log_line_id').join(
+      '\n',
+    );
+  }
+
+  /** Its list has the nicks below headings such as "Owners (1/2)". */
+  async people(): Promise<string[]> {
+    const cells = (await this.#showing()).filter(({ role }) => role === 'table cell');
+    return cells.map(({ text }) => text).filter((text) => !/ \(\d+\/\d+\)$/.test(text));
+  }
+
+  alerts(): Promise<string> {
+    return this.desktop.alerts();
+  }
+
+  async screen(): Promise<string> {
+    return (await this.#showing()).map(({ text }) => text).join('\n');
+  }
+
+  async stop(): Promise<void> {
+    await this.desktop.stop();
+  }
+
+  /** Where it says that it has left the room, there is nothing to write into. */
+  async say(text: string): Promise<void> {
+    if ((await this.#showing()).some(({ role, text }) => role === 'push button' && text === 'Join')) return;
+    await this.desktop.look(async () => {
+      await this.desktop.click(INPUT.x, INPUT.y);
+      await this.desktop.type(text);
+      await this.desktop.press('Return');
+    });
+    const written = async () => ((await this.talk()).includes(text) ? true : undefined);
     await until(`"${text}" written in Gajim`, written, WRITTEN_MS);
   }
 
+  async #showing(): Promise<Shown[]> {
+    const texts = await this.desktop.look(() => this.desktop.texts());
+    return texts.filter(({ showing }) => showing);
+  }
+
   async picture(name: string): Promise<void> {
-    await this.desktop.picture(join(this.desktop.folder, `${name}.png`));
+    await this.desktop.look(() => this.desktop.picture(join(this.desktop.folder, `${name}.png`)));
   }
 }
 

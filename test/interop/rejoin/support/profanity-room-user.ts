@@ -1,52 +1,41 @@
 // Profanity, used by its commands and its screen.
 
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clean } from '../../../support/clean-up.ts';
 import { ProfanityUser } from '../../support-clients/profanity-user.ts';
-import type { Terminal } from '../../support-clients/terminal.ts';
 import { STARTTLS } from '../../support-clients/user.ts';
-import type { RoomUser, RoomUserOptions } from './room-user.ts';
-import { occurrences } from './screen.ts';
+import { alertsIn, inSession } from './desktop-session.ts';
+import { TerminalRoomUser } from './terminal-room-user.ts';
 
-export class ProfanityRoomUser implements RoomUser {
+const HEADINGS = ['Moderators', 'Participants', 'Visitors'];
+
+export class ProfanityRoomUser extends TerminalRoomUser {
   readonly program = 'Profanity';
-  readonly jid: string;
-  readonly nick: string;
-  readonly #t: Clean;
-  readonly #options: RoomUserOptions;
-  #running: Terminal | undefined;
-
-  constructor(t: Clean, options: RoomUserOptions) {
-    this.#t = t;
-    this.#options = options;
-    this.jid = options.jid;
-    this.nick = options.nick;
-  }
 
   async enter(room: string): Promise<void> {
-    await mkdir(this.#options.folder, { recursive: true });
-    const user = new ProfanityUser(this.#t, this.#options);
-    this.#running = await user.beginLogin(STARTTLS);
+    const user = new ProfanityUser(this.t, {
+      ...this.options,
+      command: inSession('profanity', this.#session),
+      notifications: { 'room.mention': 'true', 'room.current': 'true', 'room.text': 'true' },
+    });
+    this.running = await user.beginLogin(STARTTLS);
     await this.terminal.shows('[TLS] [online]');
     await this.terminal.type(`/join ${room} nick ${this.nick}`);
     await this.terminal.shows(`-> You have joined the room as ${this.nick}`);
   }
 
-  async shown(text: string): Promise<number> {
-    return occurrences(await this.terminal.screen(), text);
+  /** On its right there are headings by role, and the nicks below. */
+  async people(): Promise<string[]> {
+    const lines = (await this.screen()).split('\n');
+    const [left = -1] = lines.map((line) => line.search(/Moderators$/)).filter((at) => at >= 0);
+    const column = lines.map((line) => (left < 0 ? '' : line.slice(left).trim()));
+    return column.slice(column.indexOf('Moderators'), -1).filter((it) => it !== '' && !HEADINGS.includes(it));
   }
 
-  async say(text: string): Promise<void> {
-    await this.terminal.type(text);
+  alerts(): Promise<string> {
+    return alertsIn(this.#session);
   }
 
-  async picture(name: string): Promise<void> {
-    await writeFile(join(this.#options.folder, `${name}.txt`), await this.terminal.screen());
-  }
-
-  get terminal(): Terminal {
-    if (this.#running === undefined) throw new Error('Profanity was not started');
-    return this.#running;
+  get #session(): string {
+    return join(this.options.folder, 'session.jsonl');
   }
 }

@@ -10,7 +10,6 @@ import { Line } from '../../support/line.ts';
 import type { SlixmppClient } from '../../support/slixmpp.ts';
 import { until } from '../../support/waiting.ts';
 import { PASSWORD, type World, world } from '../../support/world.ts';
-import { bookmark } from './bookmark.ts';
 import { whyNoDesktop } from './desktop.ts';
 import { DinoUser } from './dino-user.ts';
 import { GajimUser } from './gajim-user.ts';
@@ -71,7 +70,6 @@ async function terminals(t: TestContext, there: World, folder: string): Promise<
 async function desktops(t: TestContext, there: World, folder: string): Promise<RoomUser[]> {
   await Line.start(t, { address: ENJAMB.address, port: ENJAMB.c2s }, C2S_PORT);
   const [dino, gajim] = [await account(there, folder, 'dino'), await account(there, folder, 'gajim')];
-  for (const options of [dino, gajim]) await bookmark(options, ROOM);
   return [await DinoUser.start(t, dino), await GajimUser.start(t, gajim)];
 }
 

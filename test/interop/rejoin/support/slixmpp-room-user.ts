@@ -27,16 +27,23 @@ export class SlixmppRoomUser implements RoomUser {
     await this.#client.join(room, this.nick);
   }
 
-  async shown(text: string): Promise<number> {
-    return this.#client.stanzas.filter(({ element }) => element.getChildText('body') === text).length;
+  async talk(): Promise<string> {
+    return this.#client.stanzas.map(({ element }) => element.getChildText('body') ?? '').join('\n');
   }
+
+  async people(): Promise<undefined> {}
+
+  async screen(): Promise<string> {
+    return this.#client.stanzas.map(({ element }) => `${element}`).join('\n');
+  }
+
+  async stop(): Promise<void> {}
 
   async say(text: string): Promise<void> {
     this.#client.send(this.#room, text, 'groupchat');
   }
 
   async picture(name: string): Promise<void> {
-    const stanzas = this.#client.stanzas.map(({ element }) => `${element}\n`);
-    await writeFile(join(this.#options.folder, `${name}.txt`), stanzas.join(''));
+    await writeFile(join(this.#options.folder, `${name}.txt`), await this.screen());
   }
 }

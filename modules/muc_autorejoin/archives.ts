@@ -29,6 +29,8 @@ interface Walk {
   /** What the clients have heard. */
   readonly heard: Marks;
   readonly done: () => void;
+  /** Takes what was found, which is not kept for others then. */
+  readonly found: ((messages: readonly Archived[]) => void) | undefined;
   /** The pages so far, in the order of the room. */
   messages: Archived[];
   /** The page that is arriving. */
@@ -111,11 +113,19 @@ export class Archives {
     const heard = oldestHeard(room);
     const isUseful = this.#context.settings.asksArchives && room.facts?.hasArchive && heard !== undefined;
     if (!isUseful || this.#kept.has(room)) return false;
-    const walk = newWalk(place, heard, done);
+    this.#begin(newWalk(place, heard, done), heard);
+    return true;
+  }
+
+  /** Asks for what follows this message. `found` is called if all of that was read. */
+  since(place: Place, heard: Said, found: (messages: readonly Archived[]) => void): void {
+    this.#begin({ ...newWalk(place, heard, () => {}), found }, heard);
+  }
+
+  #begin(walk: Walk, { id }: Said): void {
     this.#walks.set(walk.queryId, walk);
     this.#context.after(WALK_MS, () => this.#end(walk, false, 'timeout'));
-    this.#request(walk, heard.id === undefined ? xml('before') : xml('after', {}, heard.id));
-    return true;
+    this.#request(walk, id === undefined ? xml('before') : xml('after', {}, id));
   }
 
   /**
@@ -225,6 +235,11 @@ export class Archives {
       this.#context.module.log.debug('archive of a room not read', { room: room.jid, outcome });
     // Until the pages have met, the oldest messages are not next to the newest ones: those count.
     const messages = isComplete ? [...walk.forward, ...walk.messages] : walk.messages;
+    if (walk.found) {
+      this.#total.give(walk.bytes);
+      if (isComplete) walk.found(messages);
+      return;
+    }
     const marks = new Marks(messages.map(({ mark }) => mark));
     const result = messages.length === 0 && !isComplete ? undefined : { messages, isComplete };
     const kept = { result, marks, bytes: walk.bytes };
@@ -289,6 +304,7 @@ function newWalk(place: Place, heard: Said | undefined, done: () => void): Walk 
     queryId: newId(),
     heard: heardMarks(place.room.ring, heard),
     done,
+    found: undefined,
     messages: [],
     page: [],
     forward: [],

@@ -12,10 +12,11 @@
 //      answer          former.ts
 //     the people     people.ts, absent.ts                    who is there
 //     the messages   messages.ts, ring.ts, gap.ts,           what was said, and what the client says
-//                      archives.ts, archived.ts, outbox.ts
+//                      archives.ts, archived.ts, outbox.ts,
+//                      holes.ts
 //     the room       memory.ts, rooms.ts, prints.ts,         what is known of it, and whether it may be made anew
 //                      facts.ts, inquiries.ts, founding.ts
-//     what has changed  comparisons.ts, changes.ts,          settings, and members of private groups
+//     the changes    comparisons.ts, changes.ts,             settings, and members of private groups
 //                      members.ts
 //     the end            handover.ts
 //     the numbers    metrics.ts, reports.ts
@@ -39,6 +40,7 @@ import { Comparisons } from './comparisons.ts';
 import type { Context } from './context.ts';
 import { Founding } from './founding.ts';
 import { type Heir, handOver, keepPayloads } from './handover.ts';
+import { Holes } from './holes.ts';
 import { Inquiries } from './inquiries.ts';
 import { Lag } from './lag.ts';
 import type { Place, RoomData } from './memory.ts';
@@ -160,6 +162,7 @@ function loadSilent(context: Context, places: Places, kept: Data): Rejoins {
   const founding = new Founding(context, rejoins);
   const inquiries = new Inquiries(context, rejoins.archives);
   const comparisons = new Comparisons(context, rejoins, inquiries);
+  const holes = new Holes(context, rejoins);
   const lag = new Lag(context);
   const takeover = new Takeover({
     context,
@@ -188,8 +191,10 @@ function loadSilent(context: Context, places: Places, kept: Data): Rejoins {
     if (place === undefined) return;
     inquiries.entered(place);
   });
-  module.observe('link-close', ({ remote }) => {
+  module.observe('ping-muc-settled', ({ remote }) => holes.settled(remote));
+  module.observe('link-close', ({ remote, cause }) => {
     rejoins.linkDown(remote);
+    holes.linkClosed(remote, cause);
     // ping_muc has decided by now whether joins are in doubt.
     if (module.items('muc-domain-state')[0]?.(remote) !== 'ok') context.pingMuc()?.askSoon(remote);
   });

@@ -35,6 +35,10 @@ export const options = {
       default: true,
     },
   ),
+  muc_autorejoin_holes: boolean(
+    'Whether rooms that kept a client when a connection broke are asked for messages that were lost with it (silent mode)',
+    { default: false },
+  ),
 };
 
 export type Mode = 'silent' | 'assisted' | 'off';
@@ -51,6 +55,7 @@ export interface Settings {
   /** Joins a second. */
   readonly rate: number;
   readonly asksArchives: boolean;
+  readonly findsHoles: boolean;
 }
 
 export function settingsFrom(given: Infer<typeof options>): Settings {
@@ -62,6 +67,7 @@ export function settingsFrom(given: Infer<typeof options>): Settings {
     maxOccupants: given.muc_autorejoin_max_occupants,
     rate: given.muc_autorejoin_rate,
     asksArchives: given.muc_autorejoin_archive,
+    findsHoles: given.muc_autorejoin_archive && given.muc_autorejoin_holes,
   };
 }
 

@@ -6,7 +6,7 @@
 import { Backoff, CongestionWindow, Rate, ResettableTimer } from 'enjamb/api';
 import type { Context } from './context.ts';
 import type { Place, RoomMemory } from './memory.ts';
-import { RANKS } from './rooms.ts';
+import { RANKS, sizeOf } from './rooms.ts';
 
 /** What the queue asks of its owner. */
 export interface Joiner {
@@ -283,10 +283,6 @@ export class RemoteQueue {
     const small = fresh.filter(({ room }) => sizeOf(room) <= SMALL_ROOM);
     return small.length > 0 ? small : fresh;
   }
-}
-
-function sizeOf({ views }: RoomMemory): number {
-  return Math.max(views.open.roll.size, views.masked.roll.size);
 }
 
 function heardAt({ room }: Lane): number {

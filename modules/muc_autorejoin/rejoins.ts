@@ -48,7 +48,7 @@ export class Rejoins {
   readonly #queues: Queues;
   readonly #active = new Map<Place, Rejoining>();
   readonly #patience: Patience;
-  readonly #sleepers = new Sleepers();
+  readonly sleepers = new Sleepers();
   readonly absences: Absences;
   /** Of all stanzas that are held. */
   readonly heldBytes = new ByteBudget(MAX_TOTAL_BYTES);
@@ -251,7 +251,7 @@ export class Rejoins {
     const { held, subject, lostAt } = rejoining;
     giveChanges(place, rejoining);
     const gap = gapOf(place, rejoining, this.archives.of(place.room));
-    const last = giveGap(this.#context, this.#sleepers, place, gap);
+    const last = giveGap(this.#context, this.sleepers, place, gap);
     rejoining.heard ??= last;
     if (subject) give(place.session, [subject]);
     place.hasSubject ||= subject !== undefined;
@@ -377,7 +377,7 @@ export class Rejoins {
   }
 
   resumed(session: C2SSession): void {
-    this.#sleepers.woke(session);
+    this.sleepers.woke(session);
     for (const place of session.state.mucPlaces?.values() ?? [])
       if (place.state === 'lost') this.#queues.of(place).add(place);
   }
@@ -393,7 +393,7 @@ export class Rejoins {
   }
 
   #readyAt({ session, room }: Place): number {
-    if (!this.#sleepers.takes(session)) return Number.POSITIVE_INFINITY;
+    if (!this.sleepers.takes(session)) return Number.POSITIVE_INFINITY;
     return this.#budget.readyAt(session, room.jid);
   }
 }

@@ -230,3 +230,8 @@ export function affiliationIn(x: Element | undefined): Affiliation {
 export function isMember(affiliation: Affiliation): boolean {
   return affiliation !== 'none' && affiliation !== 'outcast';
 }
+
+/** The number of people. */
+export function sizeOf({ views }: RoomMemory): number {
+  return Math.max(views.open.roll.size, views.masked.roll.size);
+}

@@ -1,8 +1,16 @@
 // The outages that are not over. A remote without joins has none.
 
+import type { Event } from 'enjamb/api';
 import type { Context } from './context.ts';
 import type { EpisodeRecord, Trigger } from './episode.ts';
 import { type OutageParts, RemoteOutage } from './outage.ts';
+
+declare module 'enjamb/api' {
+  interface Events {
+    /** An outage is over: each join at the remote was proved or lost, or nobody can say. */
+    'ping-muc-settled': Event<{ readonly remote: string }>;
+  }
+}
 
 /** The names of the states in `enjamb joins`. */
 const SUMMARY = {
@@ -31,6 +39,7 @@ export class Outages {
       ended: (record) => {
         this.episodes.push(record);
         if (this.episodes.length > MAX_EPISODES) this.episodes.shift();
+        this.#context.module.notify('ping-muc-settled', { remote: record.remote });
       },
     };
   }

@@ -44,7 +44,7 @@ export class Rooms {
   leave(place: Place): void {
     const { room } = place;
     if (!room.places.delete(place)) return;
-    this.#unsee(room, place.view);
+    room.views[place.view].places--;
     if (room.places.size > 0) return this.#pruneDeparted(room);
     this.#forgetPeople(room);
     this.#data.rooms.delete(room.jid);
@@ -56,24 +56,8 @@ export class Rooms {
     const { room, self, view: before } = place;
     place.view = view;
     room.views[view].places++;
+    room.views[before].places--;
     if (self) for (const entry of room.views[view].roll.values()) entry.print = Number.NaN;
-    this.#unsee(room, before);
-  }
-
-  #unsee({ views }: RoomMemory, name: ViewName): void {
-    const view = views[name];
-    if (--view.places === 0) this.#merge(view, views[otherThan(name)]);
-  }
-
-  /** Nobody sees the room in the old way any more: of its people only the nicks are known. */
-  #merge(before: View, after: View): void {
-    for (const [nick, entry] of before.roll) {
-      if (after.roll.has(nick)) this.#data.occupants--;
-      else after.roll.set(nick, { ...entry, print: Number.NaN });
-    }
-    for (const [nick, entry] of before.departed) if (!after.roll.has(nick)) after.departed.set(nick, entry);
-    before.roll.clear();
-    before.departed.clear();
   }
 
   /** An occupant is in the room, as this says. Returns the `seq` of that. */
@@ -100,7 +84,7 @@ export class Rooms {
   left({ room, view }: Place, nick: string): number {
     const { roll, departed } = room.views[view];
     const other = room.views[otherThan(view)];
-    if (other.places === 0) this.#strike(other, nick); // Nobody is left to hear of it there.
+    if (other.places === 0) this.#strike(other, nick); // Nobody hears of it there.
     const entry = roll.get(nick);
     if (entry === undefined) return departed.get(nick)?.seq ?? 0;
     this.#strike(room.views[view], nick);

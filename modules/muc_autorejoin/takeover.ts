@@ -110,7 +110,7 @@ export class Takeover {
     const { type } = stanza.attrs;
     if (type !== undefined && type !== 'unavailable' && type !== 'error') return 'passes';
     const rejoining = this.#joining(place);
-    if (rejoining?.isPartial) return 'stopped';
+    if (rejoining?.isPartial && type === undefined) return 'stopped';
     const x = mucUserIn(stanza);
     if (x) noteItem(this.#context.rooms, place, rejoining, x);
     if (type === 'error') return this.#error(place, stanza, x);
@@ -144,7 +144,6 @@ export class Takeover {
     const isKnown = stanza.attrs.type === undefined && seq <= place.seen;
     if (rejoining === undefined) {
       if (place.self === undefined) this.#showToNew(place, nick);
-      else if (place.heardAt === place.since) this.#hasMissedNothing(place);
       const isBack = !absences.none && absences.shown(place, nick);
       place.seen = Math.max(place.seen, seq);
       return isKnown && (isBack || this.#rejoins.echoes.has(place)) ? this.#swallow() : 'passes';
@@ -152,11 +151,6 @@ export class Takeover {
     rejoining.seen = Math.max(rejoining.seen, seq);
     rejoining.shown.add(nick);
     return isKnown ? this.#swallow() : this.#hold(place, rejoining, stanza);
-  }
-
-  /** The client has been in since its own join: what it was not sent since was said before. */
-  #hasMissedNothing(place: Place): void {
-    place.heard = lastOf(place.room.ring) ?? place.heard;
   }
 
   #showToNew(place: Place, nick: string): void {
@@ -296,9 +290,11 @@ export class Takeover {
     if (x && place.state === 'in' && codesIn(x).includes('110')) return this.#removedFromIn(place, 'lost', x);
     if (rejoining === undefined) return 'passes';
     const { id } = stanza.attrs;
-    const isOurs = rejoining.id !== undefined && (id === rejoining.id || id === undefined);
+    const isOurs =
+      rejoining.isPartial || (rejoining.id !== undefined && (id === rejoining.id || id === undefined));
     if (isOurs && place.state === 'joining')
       this.#rejoins.refused(place, rejoining, StanzaError.from(stanza));
+    else if (isOurs && place.join.state === 'gone') this.#rejoins.loseAgain(place); // The refusal was late.
     // The refusal of a presence update is what has shown the loss.
     return isOurs || rejoining.lostAt === this.#context.now() ? 'stopped' : 'passes';
   }

@@ -2,15 +2,30 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Element } from '../../../src/xml/element.ts';
 import { StanzaError } from '../../../src/xml/errors.ts';
 import { drop, restart } from '../../support/fake-rooms/faults.ts';
-import { affiliate } from '../../support/fake-rooms/moderation.ts';
+import { affiliate, giveRole, kick } from '../../support/fake-rooms/moderation.ts';
+import { HOST } from '../../support/module-harness.ts';
 import { HALL, JULIET, ROMEO, type Stage, stage } from './stage.ts';
 
 /** The room loses these clients without a word, and the link breaks. */
 function loses(made: Stage, ...clients: string[]): void {
   for (const client of clients) drop(made.room, client, { isTold: false });
   made.cut();
+}
+
+/** The server joins for romeo, and its module is replaced between the people of the answer and its end. */
+async function reloadsInAnswer(made: Stage): Promise<void> {
+  const { peer } = made.service;
+  const says = peer.says.bind(peer);
+  const late: (Element | string)[] = [];
+  peer.says = (stanza) => (`${stanza}`.includes("code='110'") ? late.push(stanza) : says(stanza));
+  made.cut();
+  made.passes(5);
+  peer.says = says;
+  await made.h.command('module reload', { name: 'muc_autorejoin', host: HOST });
+  for (const stanza of late) says(stanza);
 }
 
 const bodies = (made: Stage, client = made.romeo) =>
@@ -40,6 +55,7 @@ describe('6.1: the client is shown', () => {
     made.passes(5);
     made.client(JULIET, 'Juliet'); // The room shows her that Bob is away.
     made.comes('Carol');
+    made.passes(1); // Romeo was sent everything that is newer than Bob's leave.
     loses(made, ROMEO);
     made.passes(5);
     assert.deepEqual(made.seen(), ['presence Juliet', 'presence Carol']);
@@ -62,20 +78,109 @@ describe('6.1: the client is shown', () => {
     assert.deepEqual(made.seen(), ['presence Carol']);
   });
 
-  test('M1: an occupant whose older presence a former client saw in the other view', async (t) => {
+  test('M1: people as it saw them first, if it has seen them in the other view since', async (t) => {
     const made = await stage(t);
-    affiliate(made.room, 'juliet@montague.lit', 'owner');
-    const juliet = made.client(JULIET, 'Juliet');
-    juliet.says(`<presence type='unavailable' to='${HALL}/Juliet'/>`);
-    affiliate(made.room, 'bob@capulet.lit', 'member');
+    const isAdmin = (is: boolean) => affiliate(made.room, 'romeo@montague.lit', is ? 'admin' : 'none');
+    isAdmin(true);
+    giveRole(made.room, 'Bob', 'moderator'); // The room shows romeo addresses now.
     made.passes(1);
-    made.romeo.heard();
+    assert.deepEqual(made.seen(), ['presence Romeo 110', 'presence Bob']);
     drop(made.room, ROMEO, { isTold: false });
-    affiliate(made.room, 'romeo@montague.lit', 'owner');
-    affiliate(made.room, 'bob@capulet.lit', 'none');
+    isAdmin(false);
+    giveRole(made.room, 'Bob', 'participant');
     made.cut();
     made.passes(5);
     assert.ok(made.seen().includes('presence Bob'));
+  });
+
+  test('M1: the leave of an occupant that others saw leave in the other view', async (t) => {
+    const made = await stage(t);
+    made.client(JULIET, 'Juliet');
+    affiliate(made.room, 'romeo@montague.lit', 'admin');
+    giveRole(made.room, 'Alice', 'moderator');
+    made.passes(1);
+    made.romeo.heard();
+    drop(made.room, ROMEO, { isTold: false });
+    made.leaves('Bob');
+    made.passes(1); // Juliet, who sees no addresses, sees Bob leave.
+    made.cut();
+    made.passes(5);
+    assert.deepEqual(made.seen(), ['presence Juliet']); // Now with her address.
+    made.passes(60);
+    assert.deepEqual(made.seen(), ['presence Bob unavailable']);
+  });
+
+  test('M1: people in another view, also after a reload in the middle of the answer', async (t) => {
+    const made = await stage(t);
+    affiliate(made.room, 'juliet@montague.lit', 'owner');
+    made.client(JULIET, 'Juliet'); // She sees addresses already.
+    made.comes('Carol');
+    made.passes(1);
+    made.romeo.heard();
+    drop(made.room, ROMEO, { isTold: false });
+    affiliate(made.room, 'romeo@montague.lit', 'admin');
+    await reloadsInAnswer(made);
+    assert.deepEqual(made.seen(), []);
+    made.passes(5);
+    const people = ['Alice', 'Bob', 'Carol', 'Juliet', 'Romeo 110'];
+    assert.deepEqual(
+      made.seen(),
+      people.map((nick) => `presence ${nick}`),
+    );
+  });
+});
+
+describe('T4: a reload in the middle of an answer, and then', () => {
+  test('the room removes the client: it is joined again', async (t) => {
+    const made = await stage(t);
+    drop(made.room, ROMEO, { isTold: false });
+    await reloadsInAnswer(made);
+    drop(made.room, ROMEO, { codes: [] });
+    made.passes(5);
+    assert.deepEqual(made.seen(), []);
+    made.assertAlive();
+  });
+
+  test('somebody kicks the client: it is told, and not joined again', async (t) => {
+    const made = await stage(t);
+    drop(made.room, ROMEO, { isTold: false });
+    await reloadsInAnswer(made);
+    made.joined();
+    kick(made.room, 'Romeo');
+    made.passes(5);
+    assert.deepEqual(made.seen(), ['presence Romeo unavailable 110 307']);
+    assert.deepEqual(made.joined(), []);
+  });
+});
+
+describe('6.2: the client is sent the subject', () => {
+  test('that has changed, after what was said', async (t) => {
+    const made = await stage(t);
+    drop(made.room, ROMEO, { isTold: false });
+    made.say('Alice', 'meanwhile');
+    made.people.get('Alice')!.subject(HALL, 'tonight');
+    made.cut();
+    made.passes(5);
+    assert.deepEqual(made.seen(), ['message Alice delayed meanwhile', 'message Alice subject "tonight"']);
+    loses(made, ROMEO);
+    made.passes(5);
+    assert.deepEqual(made.seen(), []);
+  });
+
+  test('that it has never been sent, though others were', async (t) => {
+    const made = await stage(t);
+    made.people.get('Alice')!.subject(HALL, 'tonight');
+    made.passes(1);
+    const { peer } = made.service;
+    const says = peer.says.bind(peer);
+    peer.says = (stanza) => {
+      if (typeof stanza === 'string' || !stanza.getChild('subject')) says(stanza);
+    };
+    const juliet = made.client(JULIET, 'Juliet');
+    peer.says = says;
+    loses(made, JULIET);
+    made.passes(5);
+    assert.deepEqual(made.seen(juliet), ['message Alice subject "tonight"']);
   });
 });
 
@@ -115,6 +220,21 @@ describe('6.3: the client is given', () => {
     loses(made, JULIET);
     made.passes(20);
     assert.deepEqual(bodies(made, juliet), []);
+  });
+
+  test('what was said since its own join, though no other client saw it enter', async (t) => {
+    const made = await stage(t, { behaviour: { archive: 'works', historyLimit: 0 } });
+    made.say('Alice', 'heard');
+    made.passes(1);
+    drop(made.room, ROMEO, { isTold: false });
+    made.say('Alice', 'before');
+    const juliet = made.client(JULIET, 'Juliet');
+    drop(made.room, JULIET, { isTold: false });
+    made.say('Alice', 'after');
+    made.cut();
+    made.passes(20);
+    assert.deepEqual(bodies(made, juliet), ['after']);
+    assert.deepEqual(bodies(made), ['heard', 'before', 'after']);
   });
 });
 

@@ -98,9 +98,14 @@ export class Stays {
     for (const key of [...this.#stays.keys()]) if (key.startsWith(`${full} `)) this.#stays.delete(key);
   }
 
-  /** A link has broken, or our server has other code: joins and questions that were under way are lost. */
+  /** A link works badly: questions that were under way may be lost. */
   disturbed(): void {
     this.#disturbances++;
+  }
+
+  /** A link has broken, or our server has other code: joins that were under way are sent again (N4, T4). */
+  broken(): void {
+    this.disturbed();
     for (const stay of this.#stays.values()) stay.open = undefined;
   }
 

@@ -257,7 +257,7 @@ export class World {
       this.#clients[index] = new ClientModel(this.#h.client(old.full), this.judge);
     },
     reload: () => {
-      this.judge.stays.disturbed();
+      this.judge.stays.broken();
       return this.#reload();
     },
     calm: () => this.calm(),
@@ -366,7 +366,7 @@ export class World {
     for (const close of ['closeOut', 'closeIn'] as const) {
       const closes = peer[close].bind(peer);
       peer[close] = (cause, error) => {
-        this.judge.stays.disturbed();
+        this.judge.stays.broken();
         closes(cause, error);
       };
     }

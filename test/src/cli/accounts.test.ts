@@ -32,7 +32,7 @@ test('an account is deleted without a terminal only with --yes: wrong usage othe
   assert.deepEqual(await users(folder), []);
 });
 
-test('on a terminal the deletion of an account is asked about, and only "y" is yes', async (t) => {
+test('on a terminal, the deletion of an account needs the answer "y"', async (t) => {
   const folder = site(t);
   await add(folder, 'romeo@a.example');
   const answering = (text: string) =>

@@ -13,7 +13,7 @@ const COMMAND: RemoteCommand = {
   ],
 };
 
-test('words are arguments by position, flags by name; a truth value needs no word of its own', () => {
+test('words are arguments by position, flags by name; a boolean flag takes no value', () => {
   const words = ['--hidden', 'hall@rooms.example.org', '--max-users', '20', '--host=a.example'];
   assert.deepEqual(parseWords(COMMAND, words), {
     room: 'hall@rooms.example.org',

@@ -293,7 +293,7 @@ async function untilLogged(child: ReturnType<typeof spawn>, message: string): Pr
   }
 }
 
-test('the messages that an administrator can meet are those in messages.snapshot.txt', async (t) => {
+test('all messages for administrators are in messages.snapshot.txt', async (t) => {
   const report = new Report(site(t));
   await wrongFiles(report);
   await wrongUsage(report);

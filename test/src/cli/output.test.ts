@@ -13,7 +13,7 @@ test('rows become a table with aligned columns, in the order asked for', () => {
   );
 });
 
-test('an empty table says so, and stays a list for programs', () => {
+test('an empty table is a sentence for people and an empty list for programs', () => {
   assert.equal(renderResult({ rows: [] }, false), 'none\n');
   assert.equal(renderResult({ rows: [] }, true), '[]\n');
 });
@@ -24,7 +24,7 @@ test('text of a peer cannot control the terminal', () => {
   assert.equal(shown.split('\n').length, 5);
 });
 
-test('programs get the data if there is more of it than rows, else the sentence', () => {
+test('programs get the data, or the sentence if there are none', () => {
   assert.deepEqual(JSON.parse(renderResult({ rows: [], data: { closed: 2 }, text: 'x' }, true)), {
     closed: 2,
   });
@@ -63,6 +63,6 @@ test('a table is at most 100 columns wide: longer values follow below their row'
   assert.deepEqual(JSON.parse(renderResult({ rows: [rows[0]!], columns }, true))[0].error, rows[0]!.error);
 });
 
-test('a listing without rows says what it looked for', () => {
+test('an empty listing names its filter', () => {
   assert.equal(renderResult({ rows: [] }, false, 'no join matches ann'), 'no join matches ann\n');
 });

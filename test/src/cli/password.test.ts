@@ -29,13 +29,13 @@ test('a prompt asks twice and shows nothing of the input', async () => {
   assert.equal(io.shown(), 'New password: \nRepeat the password: \n');
 });
 
-test('two different answers, an empty one, and Ctrl-C end it', async () => {
+test('two different answers, an empty one, and Ctrl-C end the prompt', async () => {
   await assert.rejects(newPassword({}, terminal(true, ['one\r', 'two\r'])), /the two passwords differ/);
   await assert.rejects(newPassword({}, terminal(true, ['\r'])), /the password is empty/);
   await assert.rejects(newPassword({}, terminal(true, ['se\u0003'])), /cancelled/);
 });
 
-test('from standard input the first line counts, without its end', async () => {
+test('the password on standard input is the first line, without its end', async () => {
   for (const text of ['pencil\n', 'pencil\r\nrest\n', 'pencil']) {
     assert.equal(await newPassword({ passwordStdin: true }, piped(text)), 'pencil');
   }
@@ -44,7 +44,7 @@ test('from standard input the first line counts, without its end', async () => {
   await assert.rejects(newPassword({ passwordStdin: true }, piped('x'.repeat(5000))), /longer than/);
 });
 
-test('a made-up password has 120 random bits, and is another one each time', async () => {
+test('a generated password has 120 random bits, and differs each time', async () => {
   const [first, second] = [
     await newPassword({ generate: true }, piped('')),
     await newPassword({ generate: true }, piped('')),
@@ -53,7 +53,7 @@ test('a made-up password has 120 random bits, and is another one each time', asy
   assert.notEqual(first, second);
 });
 
-test('without a terminal a way to get the password must be named, and only one', async () => {
+test('without a terminal, exactly one source of the password must be given', async () => {
   await assert.rejects(newPassword({}, piped('pencil\n')), { exitCode: 2 });
   await assert.rejects(newPassword({ generate: true, passwordStdin: true }, piped('')), { exitCode: 2 });
 });

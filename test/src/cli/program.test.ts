@@ -103,7 +103,7 @@ test('a mistyped command gets a suggestion', async (t) => {
   assert.match(err, /did you mean "user"\?/);
 });
 
-test('a configuration with mistakes ends every command with 1 and all of them on stderr', async (t) => {
+test('with mistakes in the configuration, every command exits with 1 and lists them on stderr', async (t) => {
   const cwd = folder(t, 'c2s_prots = [1]\n[hosts."a.example"]\nlog_level = "info"\n');
   for (const args of [['start'], ['user', 'list']]) {
     const { code, out, err } = await spawned(cwd, args);
@@ -113,13 +113,13 @@ test('a configuration with mistakes ends every command with 1 and all of them on
   }
 });
 
-test('a file that is named and missing is an error, not the built-in configuration', async (t) => {
+test('a missing file given by -c is an error, not the built-in configuration', async (t) => {
   const { code, err } = await spawned(folder(t), ['user', 'list', '-c', 'other.toml']);
   assert.equal(code, 1);
   assert.match(err, /other\.toml/);
 });
 
-test('accounts without a running server: made, listed, changed and removed in the database', async (t) => {
+test('accounts without a running server: created, listed, changed and removed in the database', async (t) => {
   const cwd = folder(t);
   const added = await enjamb(cwd, ['user', 'add', 'Romeo@a.example', '--password-stdin'], 'pencil\n');
   assert.deepEqual([added.code, added.out], [0, 'romeo@a.example created\n']);
@@ -146,7 +146,7 @@ test('accounts without a running server: made, listed, changed and removed in th
   assert.equal(left.out, 'JID              ENABLED\nromeo@a.example  yes\n');
 });
 
-test('accounts: what cannot be done is refused with the reason', async (t) => {
+test('accounts: impossible changes are refused with the reason', async (t) => {
   const cwd = folder(t);
   await enjamb(cwd, ['user', 'add', 'romeo@a.example', '--generate']);
   const cases: readonly (readonly [args: readonly string[], code: number, reason: RegExp])[] = [
@@ -183,7 +183,7 @@ test('a command that needs a running server fails without one', async (t) => {
   }
 });
 
-test('with memory for storage there are no accounts while the server is stopped', async (t) => {
+test('with storage in memory there are no accounts while the server is stopped', async (t) => {
   const { code, err } = await enjamb(folder(t, `storage = "memory"\n${CONFIG}`), ['user', 'list']);
   assert.equal(code, 1);
   assert.match(err, /accounts exist only while one runs/);
@@ -246,7 +246,7 @@ test('the launcher passes signals on, and the exit code back', async (t) => {
   assert.equal((await once(refused, 'exit'))[0], 1);
 });
 
-test('a configuration with mistakes is not taken over on SIGHUP: the server goes on', async (t) => {
+test('SIGHUP does not apply a configuration with mistakes', async (t) => {
   const cwd = folder(t);
   const { child, exited } = await running(t, cwd);
   writeFileSync(join(cwd, 'enjamb.toml'), 'foo = 1\n');

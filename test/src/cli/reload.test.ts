@@ -121,7 +121,7 @@ test('a configuration that has not changed reloads nothing', async (t) => {
   assert.deepEqual(await site.says('nurse'), [1, 'ay me']);
 });
 
-test('a changed option reloads its module and what depends on that, nothing else', async (t) => {
+test('a changed option reloads only its module and those that depend on it', async (t) => {
   const site = await startSite(t);
   const lines = await site.reload(`${BASE}${MODULES}nurse_word = "anon"\n${HOST}`);
   assert.deepEqual(lines, [changes([], [], ['nurse', 'juliet'])]);
@@ -142,7 +142,7 @@ test('a changed option reloads its module and what depends on that, nothing else
   );
 });
 
-test('modules that the list gains or loses are loaded or unloaded, those of new folders as well', async (t) => {
+test('modules added to or removed from the list are loaded or unloaded, also those of new folders', async (t) => {
   const site = await startSite(t);
   const before = await site.modules;
   write(site.folder, 'more/tybalt.ts', plugin('tybalt', "depends: ['time'],"));
@@ -181,7 +181,7 @@ test('new demands of a host apply to connections after the reload', async (t) =>
   );
 });
 
-test('each setting that needs a restart is named, again at every reload, and the rest is taken over', async (t) => {
+test('each reload names the settings that need a restart, and applies the others', async (t) => {
   const site = await startSite(t);
   const text = BASE.replace('c2s_ports = []', 'c2s_ports = [15222]').replace('"memory"', '"sqlite"');
   const hosts = `${HOST}nurse_word = "anon"\n[hosts."capulet.lit"]\n[hosts."rooms.montague.lit"]\ncomponent = "muc"\n`;
@@ -215,7 +215,7 @@ test('a list of modules that cannot be loaded changes nothing', async (t) => {
   assert.ok((await site.modules).includes('ping'));
 });
 
-test('a module that does not load with its new options stays away, with what needs it; the others go on', async (t) => {
+test('a module that fails to load with its new options stays unloaded, with those that need it', async (t) => {
   const site = await startSite(t);
   const strict = plugin('nurse').replace(
     'const run',
@@ -251,7 +251,7 @@ async function started(t: TestContext, folder: string) {
   return { child, logged, ready: String(ready) };
 }
 
-test('SIGHUP: the process takes over the log level and options; with mistakes it changes nothing', async (t) => {
+test('SIGHUP: the process applies the log level and options; with mistakes it changes nothing', async (t) => {
   const text = BASE.replace('"error"', '"warn"').replace('certificates = "certs"', 'certificates = "."');
   const folder = siteFolder(t, { 'enjamb.toml': `${text}modules_enabled = ["nurse"]\n${HOST}` });
   write(folder, 'plugins/nurse.ts', plugin('nurse'));
@@ -271,7 +271,7 @@ test('SIGHUP: the process takes over the log level and options; with mistakes it
   assert.deepEqual(await once(child, 'exit'), [0, null]);
 });
 
-test('SIGHUP: garbage in the place of a certificate is logged, and the one in use is shown on', async (t) => {
+test('SIGHUP: an invalid certificate file is logged, and the certificate in use stays', async (t) => {
   const config = `${BASE}interfaces = ["127.0.0.1"]\n${HOST}`
     .replace('log_level = "error"', 'log_level = "warn"')
     .replace('c2s_direct_tls_ports = []', 'c2s_direct_tls_ports = [0]');

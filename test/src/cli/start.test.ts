@@ -61,7 +61,7 @@ test('reports a host without a certificate before the server is ready', async (t
   );
 });
 
-test('data and keys that other users of the machine can read are named, with the command that helps', async (t) => {
+test('warns about data and keys that other users of the machine can read, with the command that helps', async (t) => {
   const folder = site(t, '[hosts."a.example"]\n');
   const [data, privateKey] = [join(folder, 'data'), join(folder, 'certs/a.example.key')];
   mkdirSync(data);
@@ -99,7 +99,7 @@ test('data and keys that other users of the machine can read are named, with the
   );
 });
 
-test('in a private directory the modes of what lies below do not matter', async (t) => {
+test('the modes of files in a private directory do not matter', async (t) => {
   const folder = site(t, '[hosts."a.example"]\n');
   mkdirSync(join(folder, 'data'));
   chmodSync(join(folder, 'data'), 0o755);

@@ -73,7 +73,7 @@ test('a package with a scope, or a file of one, is found beside the configuratio
   }
 });
 
-test('a package may be needed by a module of a folder, under the name of its module', async (t) => {
+test('a module of a folder may depend on a package by the name of its module', async (t) => {
   const folder = siteFolder(t, {
     'enjamb.toml': `${QUIET}plugin_paths = ["plugins"]\nmodules_enabled = ["walk", "@acme/weather"]\n${HOST}`,
     'plugins/walk.ts': weather('walk', "depends: ['weather'],"),
@@ -101,7 +101,7 @@ test('a module may serve a kind of component, and be enabled on hosts without be
   assert.deepEqual(await weatherOn(t, folder), { everyMs: 3_600_000, units: 'celsius' });
 });
 
-test('a module that replaces one of the server is enabled where that one is, readable or not', async (t) => {
+test('a module that replaces one of the server is enabled where that one is', async (t) => {
   const folder = siteFolder(t, { 'enjamb.toml': `${QUIET}plugin_paths = ["plugins"]\n[hosts.a]\n` });
   for (const text of [weather('ping'), 'this is no program']) {
     write(folder, 'plugins/ping.ts', text);
@@ -110,7 +110,7 @@ test('a module that replaces one of the server is enabled where that one is, rea
   }
 });
 
-test('the options of other makers are checked with position, range and suggestion', async (t) => {
+test('options of third-party modules are checked with position, range and suggestion', async (t) => {
   const folder = siteFolder(t, {
     'enjamb.toml': [
       'plugin_paths = ["plugins"]',
@@ -264,7 +264,7 @@ test('a name that no module has: start and check end with 1 and suggest the near
   }
 });
 
-test('check: a module that is disabled and needed all the same is doubtful', async (t) => {
+test('check: a disabled module that another one needs is doubtful', async (t) => {
   const folder = siteFolder(t, { 'enjamb.toml': `${QUIET}modules_disabled = ["roster"]\n${HOST}` });
   const { code, out } = await enjamb(folder, 'check', 'config');
   assert.equal(code, 0);

@@ -28,7 +28,7 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   return (await Promise.race([promise, turn])) !== open;
 }
 
-test('RFC 8305 §4: IPv6 first, then in turn', async () => {
+test('RFC 8305 §4: IPv6 and IPv4 addresses alternate, IPv6 first', async () => {
   const { six, four, feed } = lookups();
   four.resolve(answer(4, '192.0.2.1', '192.0.2.2', '192.0.2.3'));
   six.resolve(answer(6, '2001:db8::1', '2001:db8::2'));
@@ -76,7 +76,7 @@ test('RFC 8305 §3: does not wait for IPv6 when the name has no IPv6 address', a
   }
 });
 
-test('a name is waited for until both questions are answered, and says what went wrong', async () => {
+test('a lookup ends when both questions are answered, and names the error', async () => {
   const { six, four, feed } = lookups();
   four.reject(new Error('no answer about A'));
   const first = feed.next();
@@ -91,7 +91,7 @@ test('a name is waited for until both questions are answered, and says what went
   assert.equal(none.feed.problem, 'has no address');
 });
 
-test('no more than eight addresses of one name are tried', async () => {
+test('at most eight addresses of one name are tried', async () => {
   const { six, four, feed } = lookups();
   six.resolve(answer(6, ...Array.from({ length: 20 }, (_, index) => `2001:db8::${index}`)));
   four.resolve(answer(4, '192.0.2.1'));

@@ -31,7 +31,7 @@ function fileFor(store: CertificateStore, domain: string): string | undefined {
   return store.certificateFor(domain)?.path.slice(store.directory.length + 1);
 }
 
-test("both layouts are found, and the names inside count, not the file's", async (t) => {
+test('finds both layouts of files, and uses the names in the certificates', async (t) => {
   const store = await storeOf(t, {
     whatever: { dns: ['montague.lit', 'rooms.montague.lit'] },
     'capulet.lit/': { dns: ['capulet.lit', '*.capulet.lit'] },
@@ -45,7 +45,7 @@ test("both layouts are found, and the names inside count, not the file's", async
   assert.ok(store.clientContextFor('verona.lit') !== undefined);
 });
 
-test('a valid certificate before an expired one, the own name before a wildcard, then the longest', async (t) => {
+test('prefers valid certificates to expired ones, exact names to wildcards, then the longest validity', async (t) => {
   const now = Date.now();
   const old = { from: now - 20 * DAY_MS, until: now - DAY_MS };
   const store = await storeOf(t, {
@@ -59,7 +59,7 @@ test('a valid certificate before an expired one, the own name before a wildcard,
   assert.equal(fileFor(store, 'rooms.lit'), 'a.crt');
 });
 
-test('every kind of problem says what is wrong, where, and what to do', async (t) => {
+test('each problem says what is wrong, where, and what to do', async (t) => {
   const now = Date.now();
   const store = await storeOf(t, {
     expired: { dns: ['expired.lit'], from: now - 9 * DAY_MS, until: now - DAY_MS },
@@ -98,13 +98,13 @@ test('every kind of problem says what is wrong, where, and what to do', async (t
   }
 });
 
-test('a directory that is not there is a problem, not an exception', async () => {
+test('a missing directory is a problem, not an exception', async () => {
   const store = new CertificateStore('/nonexistent/certs');
   assert.match((await store.reload())[0]?.message ?? '', /cannot be read .*set "certificates"/);
   assert.equal(store.certificateFor('montague.lit'), undefined);
 });
 
-test('a reload takes what is new, forgets what is gone, and keeps the last good form of what is broken', async (t) => {
+test('a reload adds new certificates, drops removed ones, and keeps the last valid version of broken ones', async (t) => {
   const store = await storeOf(t, { a: { dns: ['a.lit'] }, b: { dns: ['b.lit'] }, c: { dns: ['c.lit'] } });
   const before = store.certificateFor('b.lit');
   await rm(join(store.directory, 'a.crt'));
@@ -185,7 +185,7 @@ test('development certificates are signed by their authority and name the domain
   assert.ok(authority.checkIssued(authority) && authority.verify(authority.publicKey));
 });
 
-test('files that exist are never overwritten, and what is there is not made again', async (t) => {
+test('existing files are never overwritten', async (t) => {
   const store = await storeOf(t, { mine: { dns: ['montague.lit', '*.montague.lit'] } });
   const { directory } = store;
   await writeFile(join(directory, 'capulet.lit.key'), 'the only copy');

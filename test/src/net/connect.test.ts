@@ -77,7 +77,7 @@ function deadNetwork() {
   return { dialled, dial, until };
 }
 
-test('RFC 2782: a dead first target is followed by the next', async (t) => {
+test('RFC 2782: if the first target is dead, tries the next', async (t) => {
   const port = await openPort(t);
   const targets = [target('dead.lit', await closedPort()), target('live.lit', port)];
   const hosts = await resolver(t, '127.0.0.1 dead.lit live.lit\n');
@@ -86,7 +86,7 @@ test('RFC 2782: a dead first target is followed by the next', async (t) => {
   assert.equal(reached, targets[1]);
 });
 
-test('RFC 8305 §5: a dead IPv6 address is followed by the IPv4 one of the same target', async (t) => {
+test('RFC 8305 §5: if an IPv6 address is dead, tries the IPv4 address of the same target', async (t) => {
   const port = await openPort(t);
   const hosts = await resolver(t, '127.0.0.1 live.lit\n::1 live.lit\n');
   const { socket } = await connectTcp([target('live.lit', port)], { resolver: hosts, timeoutMs: 5_000 });
@@ -94,7 +94,7 @@ test('RFC 8305 §5: a dead IPv6 address is followed by the IPv4 one of the same 
   socket.destroy();
 });
 
-test('RFC 8305 §4, §5: families in turn, 250 ms apart; the next target waits longer', async (t) => {
+test('RFC 8305 §4, §5: address families alternate every 250 ms; the next target waits longer', async (t) => {
   const hosts = await resolver(
     t,
     '192.0.2.1 a.lit\n192.0.2.2 a.lit\n2001:db8::1 a.lit\n2001:db8::2 a.lit\n192.0.2.3 b.lit\n',
@@ -118,7 +118,7 @@ test('RFC 8305 §4, §5: families in turn, 250 ms apart; the next target waits l
   await assert.rejects(result, /no answer within 30 s/);
 });
 
-test('a slow address that answers first wins, and the other attempt is ended', async (t) => {
+test('the first connection that opens is used, and the other attempt ends', async (t) => {
   const hosts = await resolver(t, '192.0.2.1 a.lit\n2001:db8::1 a.lit\n');
   const clock = handClock();
   const sockets: Socket[] = [];
@@ -169,7 +169,7 @@ test('RFC 8305 §5: tries the next address immediately after a refusal', async (
   );
 });
 
-test('the error says for each target why', async (t) => {
+test('the error gives the reason for each target', async (t) => {
   const port = await closedPort();
   const hosts = await resolver(t, '127.0.0.1 dead.lit\n');
   const targets = [target('dead.lit', port), target('unknown.lit', 5269), target('127.0.0.1', port)];
@@ -193,7 +193,7 @@ test('an aborted attempt ends immediately', async (t) => {
   await assert.rejects(result, { code: 'connect-failed' });
 });
 
-test('an address over which the system throws is followed by the next', async (t) => {
+test('if the system throws for an address, tries the next', async (t) => {
   const found = await resolver(t, '192.0.2.1 first.lit\n192.0.2.2 second.lit\n');
   const dialled: string[] = [];
   const dial = (address: string): Socket => {

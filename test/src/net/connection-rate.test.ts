@@ -16,7 +16,7 @@ function start() {
   return { clock, rate, enter, seen: () => ({ admitted, refused }) };
 }
 
-test('200 users behind one address are back within five seconds, and none is turned away', async () => {
+test('200 users behind one address reconnect within five seconds, and none is refused', async () => {
   const { clock, enter, seen } = start();
   enter(HERE, 200);
   assert.deepEqual(seen(), { admitted: 100, refused: 0 });
@@ -24,7 +24,7 @@ test('200 users behind one address are back within five seconds, and none is tur
   assert.deepEqual(seen(), { admitted: 200, refused: 0 });
 });
 
-test('one address has its burst and what its rate gives in ten seconds; the rest is refused', async () => {
+test('one address gets its burst and ten seconds of its rate; more is refused', async () => {
   const { clock, rate, enter, seen } = start();
   enter(HERE, 10_000);
   assert.deepEqual(seen(), { admitted: 100, refused: 9_700 });
@@ -48,7 +48,7 @@ test('an IPv6 network counts as one address', () => {
   assert.deepEqual(seen(), { admitted: 1, refused: 0 });
 });
 
-test('an IPv6 site has a quarter of what all have, from however many of its networks', async () => {
+test('an IPv6 site gets a quarter of the common limit, from any number of its networks', async () => {
   const { clock, rate, enter, seen } = start();
   let [admitted, refused] = [0, 0];
   const newcomer = { admit: () => admitted++, refuse: () => refused++ };
@@ -65,7 +65,7 @@ test('an IPv6 site has a quarter of what all have, from however many of its netw
   }
 });
 
-test('connections of a proxy on this machine share the limit of all, and no smaller one', async () => {
+test('connections of a proxy on this machine have only the common limit', async () => {
   const { clock, rate, enter, seen } = start();
   enter('127.0.0.1', 10_000);
   assert.deepEqual(seen(), { admitted: 1_000, refused: 7_000 });
@@ -74,13 +74,13 @@ test('connections of a proxy on this machine share the limit of all, and no smal
   assert.deepEqual(seen(), { admitted: 3_000, refused: 7_000 });
 });
 
-test('another loopback address is an address like any other', async () => {
+test('other loopback addresses have the usual limit', async () => {
   const { enter, seen } = start();
   enter('127.0.0.77', 10_000);
   assert.deepEqual(seen(), { admitted: 100, refused: 9_700 });
 });
 
-test('many addresses together have bursts of 1,000 connections, 200 a second, and at most 2,000 that wait', async () => {
+test('all addresses together have bursts of 1,000 connections, 200 a second, and at most 2,000 that wait', async () => {
   const { clock, rate, enter } = start();
   let [admitted, refused] = [0, 0];
   const newcomer = { admit: () => admitted++, refuse: () => refused++ };
@@ -97,7 +97,7 @@ test('many addresses together have bursts of 1,000 connections, 200 a second, an
   assert.equal(rate.waiting, 0);
 });
 
-test('an address that has waited for its own turn may still have to wait for the turn among all', async () => {
+test('a connection within the limit of its address still waits for the common limit', async () => {
   const { clock, rate, enter, seen } = start();
   for (let i = 0; i < 1_000; i++) rate.enter(`10.0.${i >> 8}.${i & 255}`, { admit() {}, refuse() {} });
   enter(HERE, 102);
@@ -106,7 +106,7 @@ test('an address that has waited for its own turn may still have to wait for the
   assert.deepEqual(seen(), { admitted: 102, refused: 0 });
 });
 
-test('a wall clock that is set back does not keep clients out', async () => {
+test('setting the wall clock back does not keep clients out', async () => {
   const { clock, enter, seen } = start();
   enter(HERE, 100);
   clock.moveWallClock(-86_400_000);

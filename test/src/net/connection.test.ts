@@ -66,7 +66,7 @@ function sink({ stuck = false } = {}) {
   return { stream, writes, release: () => release.splice(0).forEach((done) => void done()) };
 }
 
-test('everything written in one turn of the event loop is one write', async () => {
+test('all output of one turn of the event loop is one write', async () => {
   const { stream, writes } = sink();
   const connection = new Connection(stream);
   connection.handler = recorder().handler;
@@ -86,7 +86,7 @@ test('everything written in one turn of the event loop is one write', async () =
   assert.equal(writes.length, 2);
 });
 
-test('data that arrives before there is a handler is held', async () => {
+test('data that arrives before the handler is kept', async () => {
   const [ours, theirs] = duplexPair();
   const connection = new Connection(ours);
   theirs.write('early');
@@ -98,7 +98,7 @@ test('data that arrives before there is a handler is held', async () => {
   connection.destroy();
 });
 
-test('a close that comes before there is a handler is told to it', async () => {
+test('a handler that is set after the close is called', async () => {
   const { stream } = sink();
   const connection = new Connection(stream);
   connection.destroy(new Error('too early'));
@@ -126,7 +126,7 @@ test('closes a peer that never reads, with a clear error', async () => {
   assert.equal(heard.closes, 1);
 });
 
-test('the handler hears when what was queued has gone out', async () => {
+test('the handler is called when the queue has been written', async () => {
   const { stream, release } = sink({ stuck: true });
   const connection = new Connection(stream);
   const heard = recorder();
@@ -157,7 +157,7 @@ test('a paused connection reads nothing until it is resumed', async () => {
   connection.destroy();
 });
 
-test('what is queued when the peer ends still goes out, and both sides close without error', async () => {
+test('output that is queued when the peer ends is still written, and both sides close without error', async () => {
   const [ours, theirs] = duplexPair();
   const connection = new Connection(ours);
   const heard = recorder();
@@ -172,7 +172,7 @@ test('what is queued when the peer ends still goes out, and both sides close wit
   assert.equal(otherHeard.received, '</stream:stream>');
 });
 
-test('a peer that does not end its side is not waited for longer than the grace time', async () => {
+test('a peer that does not end its side is disconnected after the grace time', async () => {
   const { stream } = sink();
   let fire = () => {};
   const clock = {
@@ -194,7 +194,7 @@ test('a peer that does not end its side is not waited for longer than the grace 
   assert.equal(await heard.closed, undefined);
 });
 
-test('destroying twice closes once, with the first reason', async () => {
+test('a second destroy changes nothing: the first reason counts', async () => {
   const { stream } = sink();
   const connection = new Connection(stream);
   const heard = recorder();
@@ -242,7 +242,7 @@ for (const [event, cause] of [
   });
 }
 
-test('an exception when one connection is written to does not keep the others of that turn from it', async () => {
+test('an exception while one connection is written does not affect the other connections of that turn', async () => {
   const faults = new Faults(new ErrorLog());
   const failing = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
   failing.write = () => {
@@ -261,7 +261,7 @@ test('an exception when one connection is written to does not keep the others of
 });
 
 for (const how of ['abandon', 'end'] as const) {
-  test(`${how}: what the peer has not received by then never reaches it`, async (t) => {
+  test(`${how}: bytes that the peer has not received by then never arrive`, async (t) => {
     const server = createServer({ allowHalfOpen: true });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -290,7 +290,7 @@ for (const how of ['abandon', 'end'] as const) {
   });
 }
 
-test('abandon: a peer that is there after all still hears what was written last', async (t) => {
+test('abandon: a peer that still reads receives the last output', async (t) => {
   const server = createServer((peer) => peer.resume());
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

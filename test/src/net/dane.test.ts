@@ -54,7 +54,7 @@ const trusted = getCACertificates('default');
 before(() => setDefaultCACertificates([root.pem]));
 after(() => setDefaultCACertificates(trusted));
 
-test('RFC 6698 §2.1: DANE-EE in every form fits its certificate, and no other', () => {
+test('RFC 6698 §2.1: DANE-EE in every form matches its certificate, and no other', () => {
   for (const [selector, matching] of EVERY_FORM) {
     const record = tlsa([3, selector, matching], leaf.certificate);
     assert.deepEqual(proof(record, [leaf]), { domain: DOMAIN, usage: 'DANE-EE' });
@@ -74,7 +74,7 @@ test('RFC 7671 §5.1: for DANE-EE neither names nor dates count', () => {
   assert.ok(proof(tlsa([3, 1, 1], old.certificate), [old]));
 });
 
-test('RFC 7671 §5.2: DANE-TA in every form fits what its authority has signed, over others too', () => {
+test('RFC 7671 §5.2: DANE-TA in every form matches certificates of its authority, also through intermediates', () => {
   for (const [selector, matching] of EVERY_FORM) {
     for (const anchor of [root, between]) {
       const record = tlsa([2, selector, matching], anchor.certificate);
@@ -85,7 +85,7 @@ test('RFC 7671 §5.2: DANE-TA in every form fits what its authority has signed, 
   assert.ok(proof(tlsa([2, 0, 1], root.certificate), [leaf, root, between]), 'in any order');
 });
 
-test('RFC 7671 §5.2: an authority that is not shown counts when the record holds it whole', () => {
+test('RFC 7671 §5.2: an authority that the server does not send is used if the record contains it', () => {
   for (const selector of [0, 1]) {
     assert.ok(proof(tlsa([2, selector, 0], root.certificate), [leaf, between]));
     assert.ok(proof(tlsa([2, selector, 0], between.certificate), [leaf]));
@@ -98,7 +98,7 @@ test('RFC 7671 §5.2: DANE-TA does not match the certificate of the server itsel
   assert.equal(proof(tlsa([2, 0, 1], leaf.certificate), [leaf, between, root]), undefined);
 });
 
-test('RFC 7673 §6: for DANE-TA the name is that of the domain or that of the target', () => {
+test('RFC 7673 §6: with DANE-TA, the certificate names the domain or the target', () => {
   const record = tlsa([2, 0, 1], root.certificate);
   const named = (...dns: string[]) => [issue({ name: 'named', by: root, dns }), root];
   for (const name of [DOMAIN, HOST, '*.capulet.lit']) assert.ok(proof(record, named(name)), name);
@@ -108,7 +108,7 @@ test('RFC 7673 §6: for DANE-TA the name is that of the domain or that of the ta
   assert.equal(proof(record, named()), undefined);
 });
 
-test('RFC 5280 §6.1: for DANE-TA a chain is judged as any chain is', () => {
+test('RFC 5280 §6.1: with DANE-TA, the usual rules for chains apply', () => {
   const record = tlsa([2, 0, 1], root.certificate);
   const past = { from: Date.now() - 9 * DAY_MS, until: Date.now() - DAY_MS };
   const future = { from: Date.now() + DAY_MS };
@@ -151,7 +151,7 @@ test('RFC 5280 §6.1: for DANE-TA a chain is judged as any chain is', () => {
   );
 });
 
-test('RFC 7671 §5.2.3: the holder of a bare key vouches for no certificate that is over', () => {
+test('RFC 7671 §5.2.3: a bare key authenticates no expired certificate', () => {
   const old = issue({
     name: 'end',
     by: root,
@@ -162,7 +162,7 @@ test('RFC 7671 §5.2.3: the holder of a bare key vouches for no certificate that
   assert.equal(proof(tlsa([2, 1, 0], root.certificate), [old]), undefined);
 });
 
-test('RFC 7671 §5.3, §5.4: PKIX-EE and PKIX-TA come on top of what is demanded anyway', () => {
+test('RFC 7671 §5.3, §5.4: PKIX-EE and PKIX-TA require a valid chain too', () => {
   for (const [record, usage] of [
     [tlsa([1, 1, 1], leaf.certificate), 'PKIX-EE'],
     [tlsa([0, 0, 1], root.certificate), 'PKIX-TA'],
@@ -176,20 +176,20 @@ test('RFC 7671 §5.3, §5.4: PKIX-EE and PKIX-TA come on top of what is demanded
   }
 });
 
-test('RFC 6698 §2.1.1: PKIX-TA may name a trusted root that is not shown', () => {
+test('RFC 6698 §2.1.1: PKIX-TA may name a trusted root that the server does not send', () => {
   const record = tlsa([0, 1, 1], root.certificate);
   assert.equal(proof(record, [leaf, between], true)?.usage, 'PKIX-TA');
   assert.equal(proof(record, [leaf], true), undefined, 'a link is missing');
   assert.equal(proof(record, [stranger], true), undefined);
 });
 
-test('RFC 6698 §4.1: one record that fits is enough', () => {
+test('RFC 6698 §4.1: one matching record is enough', () => {
   const records = [tlsa([3, 1, 1], stranger.certificate), tlsa([2, 0, 1], root.certificate)];
   assert.equal(verifyDane(endpoint(...records), shown([leaf, between, root]))?.usage, 'DANE-TA');
   assert.equal(verifyDane(endpoint(...records), shown([leaf, between])), undefined);
 });
 
-test('records and certificates that are made to be costly are not judged to their end', (t) => {
+test('expensive records and certificates are not evaluated completely', (t) => {
   // Whoever of them has signed whom is found out by trying: they have one name.
   let tangle = [issue({ name: 'tangle', isAuthority: true })];
   for (let count = 1; count < 10; count++)
@@ -225,7 +225,7 @@ test('RFC 6698 §4.1: records of unknown kinds and malformed ones are unusable',
   assert.deepEqual(usableRecords([...bad, good]), [good]);
 });
 
-test('RFC 7671 §9: of two digests the weaker one does not count', () => {
+test('RFC 7671 §9: the weaker of two digests is ignored', () => {
   const weak = tlsa([3, 1, 1], leaf.certificate);
   const strong = tlsa([3, 1, 2], stranger.certificate);
   const whole = tlsa([3, 1, 0], leaf.certificate);
@@ -233,7 +233,7 @@ test('RFC 7671 §9: of two digests the weaker one does not count', () => {
   assert.deepEqual(usableRecords([weak, strong, whole, other]), [strong, whole, other]);
 });
 
-test('RFC 7673 §4.1: without TLSA records an authority may vouch for the host as well as for the domain', () => {
+test('RFC 7673 §4.1: without TLSA records, the certificate may name the host or the domain', () => {
   const named = (...dns: string[]) => shown([issue({ name: 'named', by: root, dns }), root], true);
   for (const name of [DOMAIN, HOST]) {
     assert.deepEqual(verifyDane(endpoint(), named(name)), { domain: DOMAIN, usage: 'PKIX' });
@@ -257,12 +257,12 @@ function endpointFrom(dns: DnsFixture, authenticated = true): Promise<DaneEndpoi
   return daneEndpoint(resolver, DOMAIN, { host: HOST, port: 5269, directTls: false, authenticated });
 }
 
-test('RFC 7673 §3: TLSA records of the target count where everything on the way is secured', async (t) => {
+test('RFC 7673 §3: TLSA records of the target are used if all records before them are secure', async (t) => {
   const dns = await zoneWith(t, {});
   assert.deepEqual(await endpointFrom(dns), endpoint(tlsa([3, 1, 1], leaf.certificate)));
 });
 
-test('RFC 7673 §3.2: nobody asks for TLSA records where SRV records or addresses are not secured', async (t) => {
+test('RFC 7673 §3.2: TLSA records are not requested if SRV records or addresses are insecure', async (t) => {
   const dns = await zoneWith(t, { [HOST]: { A: ['192.0.2.1'], dnssec: 'insecure' } });
   assert.deepEqual(await endpointFrom(dns), endpoint());
   dns.zone[HOST] = { A: ['192.0.2.1'], dnssec: 'secure' };
@@ -270,7 +270,7 @@ test('RFC 7673 §3.2: nobody asks for TLSA records where SRV records or addresse
   assert.ok(dns.questions.every(({ type }) => type !== 'TLSA'));
 });
 
-test('RFC 7673 §3.4: insecure, missing and unusable TLSA records are as good as none', async (t) => {
+test('RFC 7673 §3.4: insecure, missing and unusable TLSA records are ignored', async (t) => {
   const TLSA = [`3 1 1 ${'00'.repeat(32)}`];
   for (const entry of [
     { TLSA, dnssec: 'insecure' as const },
@@ -282,7 +282,7 @@ test('RFC 7673 §3.4: insecure, missing and unusable TLSA records are as good as
   }
 });
 
-test('RFC 7673 §3.4: TLSA records that DNSSEC refutes or that are kept back forbid the target', async (t) => {
+test('RFC 7673 §3.4: a target with bogus or withheld TLSA records is not used', async (t) => {
   const dns = await zoneWith(t, { [`_5269._tcp.${HOST}`]: { TLSA: ['3 1 1 00'], dnssec: 'bogus' } });
   await assert.rejects(endpointFrom(dns), { code: 'dns-bogus' });
   dns.misbehave = (response, { type }, send) => {
@@ -291,7 +291,7 @@ test('RFC 7673 §3.4: TLSA records that DNSSEC refutes or that are kept back for
   await assert.rejects(endpointFrom(dns), { code: 'dns-failed' });
 });
 
-test('RFC 7673 §3.2: whoever keeps the addresses of one family back does not get rid of TLSA records', async (t) => {
+test('RFC 7673 §3.2: withholding the addresses of one family does not remove TLSA records', async (t) => {
   const dns = await zoneWith(t, {});
   dns.misbehave = (response, { type }, send) => {
     if (type !== 'AAAA') send(response);
@@ -299,7 +299,7 @@ test('RFC 7673 §3.2: whoever keeps the addresses of one family back does not ge
   assert.deepEqual(await endpointFrom(dns), endpoint(tlsa([3, 1, 1], leaf.certificate)));
 });
 
-test('RFC 7671 §7: TLSA records at the end of secured aliases come before those at their beginning', async (t) => {
+test('RFC 7671 §7: TLSA records at the end of secure aliases take precedence over those at the beginning', async (t) => {
   const END = 'host.verona.lit';
   const first = tlsa([3, 1, 1], leaf.certificate);
   const last = tlsa([3, 1, 1], stranger.certificate);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { decode, decodeAll, encode, oid, sequence, TAG, time, unsigned } from '../../../src/net/der.ts';
 
-test('X.690 §8.1.3: what is written is read back, whatever its length', () => {
+test('X.690 §8.1.3: values of every length are read as they were written', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 70_000 }), (length) => {
       const written = encode(TAG.OCTET_STRING, Buffer.alloc(length, 7));
@@ -30,7 +30,7 @@ test('RFC 5280 §4.1.2.5: UTCTime until 2049, GeneralizedTime from 2050', () => 
   assert.equal(time(Date.UTC(2050, 0, 1)).toString('latin1'), '\x18\x0f20500101000000Z');
 });
 
-test('lengths that lead outside, indefinite ones and long tags are no values', () => {
+test('lengths beyond the end, indefinite lengths and long tags are refused', () => {
   for (const hex of [
     '',
     '30',
@@ -46,7 +46,7 @@ test('lengths that lead outside, indefinite ones and long tags are no values', (
   }
 });
 
-test('a list ends at its limit and at what is broken', () => {
+test('a list ends at its limit and at the first malformed value', () => {
   const many = sequence(...Array.from({ length: 10 }, () => unsigned(Buffer.from([1]))));
   const body = decode(many)?.body ?? Buffer.alloc(0);
   assert.equal(decodeAll(body, 4).length, 4);

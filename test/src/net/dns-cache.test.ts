@@ -5,7 +5,7 @@ import { FakeClock } from '../../support/clock.ts';
 
 const clock = { now: () => 0, elapsed: () => 0, after: () => ({ cancel() {} }) };
 
-test('the cache is bounded: the oldest answer makes room', async () => {
+test('the cache is bounded: the oldest answer is removed', async () => {
   const cache = new LookupCache<number>(clock, 2);
   let lookups = 0;
   const lookUp = async () => ({ value: ++lookups, ttlMs: 1000 });
@@ -17,7 +17,7 @@ test('the cache is bounded: the oldest answer makes room', async () => {
   assert.equal(await cache.get('a', lookUp), 4);
 });
 
-test('a failed lookup reaches everyone who waits for it, and is not remembered', async () => {
+test('a failed lookup fails for all who wait for it, and is not cached', async () => {
   const cache = new LookupCache<number>(clock, 2);
   const fail = () => Promise.reject(new Error('no answer'));
   const both = [cache.get('a', fail), cache.get('a', async () => ({ value: 1, ttlMs: 1000 }))];
@@ -26,7 +26,7 @@ test('a failed lookup reaches everyone who waits for it, and is not remembered',
 });
 
 for (const days of [-1, 1]) {
-  test(`a wall clock that is set by ${days} day: answers are good for as long as before`, async () => {
+  test(`a wall clock that is set by ${days} day: answers stay valid for the same time`, async () => {
     const clock = new FakeClock();
     const cache = new LookupCache<number>(clock, 2);
     let lookups = 0;

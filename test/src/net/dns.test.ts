@@ -27,7 +27,7 @@ test('A and AAAA records are answered together', async (t) => {
   assert.equal(exists, true);
 });
 
-test('RFC 1035 §4.2.1: a truncated answer is asked for again over TCP', async (t) => {
+test('RFC 1035 §4.2.1: a truncated answer is requested again over TCP', async (t) => {
   const SRV = Array.from({ length: 40 }, (_, index) => `10 0 ${5000 + index} host${index}.capulet.lit`);
   const dns = await dnsFixture(t, { '_xmpp-server._tcp.capulet.lit': { SRV } });
   dns.misbehave = (response, { transport }, send) => {
@@ -55,7 +55,7 @@ test('RFC 5452 §9: answers with another id or to another question are ignored',
   assert.deepEqual(records, [{ address: '192.0.2.1', family: 4 }]);
 });
 
-test('records of other names in an answer are left out', async (t) => {
+test('records of other names in an answer are ignored', async (t) => {
   const dns = await dnsFixture(t, { 'montague.lit': { A: ['192.0.2.1'] } });
   dns.misbehave = (response, _question, send) => {
     const stray = { type: 'A', name: 'bank.lit', ttl: 60, data: '203.0.113.66' } as const;
@@ -85,7 +85,7 @@ test('RFC 2308: a name that does not exist is an answer, no answer is an error',
   });
 });
 
-test('a server that fails is followed by the next one', async (t) => {
+test('if a server fails, asks the next', async (t) => {
   const broken = await dnsFixture(t);
   broken.misbehave = (response, _question, send) => send({ ...response, flags: 2 });
   const good = await dnsFixture(t, { 'montague.lit': { A: ['192.0.2.1'] } });
@@ -104,7 +104,7 @@ test('RFC 6891 §6.2.2: a server without EDNS is asked again without it', async 
   assert.deepEqual(records, [{ priority: 0, weight: 0, port: 5269, target: 'a.old.lit' }]);
 });
 
-test('aliases are followed, inside an answer and by asking on, but not for ever', async (t) => {
+test('aliases are followed, in one answer or by more questions, up to a limit', async (t) => {
   const dns = await dnsFixture(t, {
     'www.lit': { CNAME: 'montague.lit' },
     'montague.lit': { A: ['192.0.2.1'] },
@@ -121,7 +121,7 @@ test('aliases are followed, inside an answer and by asking on, but not for ever'
   assert.ok(dns.questions.length <= 10);
 });
 
-test('one look-up ends in time, however many servers are silent', async (t) => {
+test('a lookup ends in time with any number of silent servers', async (t) => {
   const silent = await dnsFixture(t);
   silent.misbehave = () => {};
   const servers = [silent.address, silent.address, silent.address];
@@ -134,7 +134,7 @@ test('one look-up ends in time, however many servers are silent', async (t) => {
   assert.ok(silent.questions.length <= 3, `asked ${silent.questions.length} times`);
 });
 
-test('of one answer no more than 64 records count', async (t) => {
+test('at most 64 records of an answer are used', async (t) => {
   const SRV = Array.from({ length: 100 }, (_, n) => `0 0 ${5000 + n} host${n}.lit`);
   const dns = await dnsFixture(t, { 'many.lit': { SRV, isTruncated: true } });
   const { records } = await resolver(dns.address).resolveSrv('many.lit');
@@ -144,7 +144,7 @@ test('of one answer no more than 64 records count', async (t) => {
   );
 });
 
-test('an answer is remembered for its time to live, and asked for once however many ask', async (t) => {
+test('an answer is cached for its time to live, and simultaneous lookups ask once', async (t) => {
   const dns = await dnsFixture(t, {
     'a.lit': { SRV: ['0 0 1 x.lit'], ttl: 10 },
     'zero.lit': { SRV: ['0 0 1 x.lit'], ttl: 0 },
@@ -180,7 +180,7 @@ test('RFC 4035: the AD flag is passed on from a configured server', async (t) =>
   assert.equal((await asked.resolveSrv('b.lit')).authenticated, true);
 });
 
-test('RFC 6698 §4.1: the AD flag is believed of validating resolvers on this machine, or of all', () => {
+test('RFC 6698 §4.1: the AD flag is trusted from validating resolvers on this machine, or from all', () => {
   const believes = (server: string, believesAll = false) =>
     new Resolver({ servers: [server], believesAll }).believesAny;
   assert.equal(believes('127.0.0.1'), true);
@@ -191,7 +191,7 @@ test('RFC 6698 §4.1: the AD flag is believed of validating resolvers on this ma
   assert.equal(believes('192.0.2.1', true), true);
 });
 
-test('RFC 6840 §5.7: a question asks for the AD flag, and an unchecked one does not', async (t) => {
+test('RFC 6840 §5.7: a question requests the AD flag, except with checking disabled', async (t) => {
   const dns = await dnsFixture(t, { 'a.lit': { SRV: ['0 0 1 x.lit'], dnssec: 'bogus' } });
   await assert.rejects(resolver(dns.address).resolveSrv('a.lit'), {
     code: 'dns-bogus',
@@ -220,7 +220,7 @@ test('RFC 6698 §2: TLSA records', async (t) => {
   });
 });
 
-test('the hosts file counts for addresses, before the DNS and as soon as it changes', async (t) => {
+test('the hosts file precedes the DNS for addresses, and changes apply immediately', async (t) => {
   const dns = await dnsFixture(t, { 'montague.lit': { A: ['192.0.2.1'] } });
   const hostsFile = join(await temporaryDirectory(t), 'hosts');
   await writeFile(hostsFile, '# local\n127.0.0.7\tMontague.lit  www.montague.lit # both\nnonsense x.lit\n');
@@ -255,7 +255,7 @@ test('RFC 6761 §6.3: localhost, what is below it, and IP literals never go to t
   assert.deepEqual(dns.questions, []);
 });
 
-test('names that the DNS cannot hold do not exist, and are not asked for', async (t) => {
+test('names that the DNS cannot represent do not exist, and are not requested', async (t) => {
   const dns = await dnsFixture(t);
   const asked = resolver(dns.address);
   for (const name of ['', '..', 'a..b', `${'x'.repeat(64)}.lit`, 'a b.lit', `${'abcdefg.'.repeat(40)}lit`]) {
@@ -265,7 +265,7 @@ test('names that the DNS cannot hold do not exist, and are not asked for', async
   assert.deepEqual(dns.questions, []);
 });
 
-test('RFC 5890: an international name is asked for as A-labels', async (t) => {
+test('RFC 5890: an international name is requested as A-labels', async (t) => {
   const dns = await dnsFixture(t, { 'xn--bcher-kva.lit': { A: ['192.0.2.1'] } });
   assert.equal((await resolver(dns.address).resolveAddresses('bücher.lit')).records.length, 1);
 });
@@ -276,7 +276,7 @@ test('ignores garbage in place of an answer until the time limit', async (t) => 
   await assert.rejects(resolver(dns.address, 30).resolveSrv('a.lit'), /did not answer/);
 });
 
-test('servers that are no addresses are told so', () => {
+test('a server that is no address gives a clear error', () => {
   for (const server of ['dns.example', '1.2.3.4:0', '1.2.3.4:99999', '[::1', '']) {
     assert.throws(() => new Resolver({ servers: [server] }), /is no DNS server/);
   }
@@ -290,7 +290,7 @@ for (const [server, which] of [
   ['255.255.255.255', 'IPv4'],
   ['fe80::1%nowhere', 'IPv6'],
 ] as const) {
-  test(`a name server that the system refuses to reach fails the lookup, at once (${which})`, async () => {
+  test(`a name server that the system refuses to reach fails the lookup immediately (${which})`, async () => {
     const unreachable = new Resolver({ servers: [server], hostsFile: NO_HOSTS, timeoutMs: 60_000 });
     await assert.rejects(unreachable.resolveSrv('_xmpp-server._tcp.montague.lit'), {
       code: 'dns-failed',
@@ -300,7 +300,7 @@ for (const [server, which] of [
   });
 }
 
-test('whatever comes as an answer, a lookup ends with records or with a NetError', async (t) => {
+test('a lookup ends with records or a NetError for any bytes as an answer', async (t) => {
   const udp = createSocket('udp4');
   t.after(() => udp.close());
   const random = randomFrom(20_261_128);

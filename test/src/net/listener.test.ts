@@ -54,7 +54,7 @@ async function dial(t: TestContext, port: number, host = '127.0.0.1'): Promise<S
   return socket;
 }
 
-test('a connection is handed over with its address, IPv4 as IPv4 on a dual-stack port', async (t) => {
+test('a connection has its address, and IPv4 stays IPv4 on a dual-stack port', async (t) => {
   const { port, connections } = await open(t, { interfaces: ['*'] });
   const socket = await dial(t, port);
   assert.equal(String((await once(socket, 'data'))[0]), 'hello');
@@ -62,7 +62,7 @@ test('a connection is handed over with its address, IPv4 as IPv4 on a dual-stack
   assert.equal(connections[0]?.secure, false);
 });
 
-test('XEP-0368: a direct TLS port hands over secure connections, and tells of failed handshakes', async (t) => {
+test('XEP-0368: a direct TLS port gives secure connections, and reports failed handshakes', async (t) => {
   const directory = await temporaryDirectory(t);
   const { ca } = await makeDevelopmentCertificates(directory, ['capulet.lit']);
   const store = new CertificateStore(directory, { ca: [ca] });
@@ -97,13 +97,13 @@ test('one address has at most its share of connections, and gets it back when th
   assert.equal(refused.length, 1);
 });
 
-test('an exempt address has no cap', async (t) => {
+test('an exempt address has no limit', async (t) => {
   const { port } = await open(t, { maxPerAddress: 1, isExempt: (address) => address === '127.0.0.1' });
   for (let i = 0; i < 3; i++) await once(await dial(t, port), 'data');
 });
 
 for (const transport of ['TCP', 'TLS'] as const) {
-  test(`a connection that comes too fast waits for its turn, and then nothing of it is lost, over ${transport}`, async (t) => {
+  test(`a connection beyond the rate waits, and loses none of its bytes, over ${transport}`, async (t) => {
     const clock = new FakeClock();
     const rate = new ConnectionRate({ perAddress: 20, clock });
     for (let i = 0; i < 1_000; i++) rate.enter('127.0.0.1', { admit() {}, refuse() {} });
@@ -129,7 +129,7 @@ for (const transport of ['TCP', 'TLS'] as const) {
   });
 }
 
-test('a connection that would wait for too long is closed, and the listener says so', async (t) => {
+test('a connection that would wait too long is closed and reported', async (t) => {
   const rate = new ConnectionRate({ perAddress: 20, clock: new FakeClock() });
   for (let i = 0; i < 3_000; i++) rate.enter('127.0.0.1', { admit() {}, refuse() {} });
   const { port, connections, refusal } = await open(t, { rate });
@@ -148,7 +148,7 @@ test('a listener that closes ends the connections that wait for their turn', asy
   await Promise.all([once(socket, 'close'), listener.close()]);
 });
 
-test('a port in use is told in words, and ports opened before it are closed again', async (t) => {
+test('a port in use gives a clear error, and ports opened before it are closed', async (t) => {
   const { port } = await open(t);
   let reopened: Listener | undefined;
   const other = await open(t);
@@ -163,7 +163,7 @@ test('a port in use is told in words, and ports opened before it are closed agai
   assert.deepEqual(reopened.addresses, [{ address: '127.0.0.1', port: other.port }]);
 });
 
-test('an interface that is no address of this machine is told in words', async () => {
+test('an interface that is no address of this machine gives a clear error', async () => {
   const listen = (name: string) => Listener.open({ interfaces: [name], ports: [0], onConnection() {} });
   await assert.rejects(listen('eth0'), /eth0:0 cannot be opened: it is neither an IP address nor "\*"/);
   await assert.rejects(listen('192.0.2.77'), /this machine has no address 192\.0\.2\.77/);
@@ -182,7 +182,7 @@ test('a closed listener accepts nobody and keeps open connections', async (t) =>
   assert.deepEqual(listener.addresses, []);
 });
 
-test('an IPv6 host counts with its whole /64, an IPv4 one for itself', () => {
+test('an IPv6 host counts with its whole /64, an IPv4 host alone', () => {
   assert.equal(limitKey('192.0.2.1'), '192.0.2.1');
   assert.equal(limitKey('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64');
   assert.equal(limitKey('2001:db8:1:2::6'), limitKey('2001:db8:1:2:ffff::'));
@@ -193,7 +193,7 @@ test('an IPv6 host counts with its whole /64, an IPv4 one for itself', () => {
   assert.equal(plainAddress('::ffff:abcd'), '::ffff:abcd');
 });
 
-test('an exception over one connection costs that connection, and the port stays open', async (t) => {
+test('an exception about one connection closes only that connection', async (t) => {
   const faults = new Faults(new ErrorLog());
   let count = 0;
   const { port } = await open(t, {
@@ -211,7 +211,7 @@ test('an exception over one connection costs that connection, and the port stays
   assert.equal(String((await once(second, 'data'))[0]), 'hello');
 });
 
-test('600 silent TLS handshakes do not keep clients out, and leave nothing behind', async (t) => {
+test('600 silent TLS handshakes do not keep clients out, and leak nothing', async (t) => {
   const directory = await temporaryDirectory(t);
   const { ca } = await makeDevelopmentCertificates(directory, ['capulet.lit']);
   const store = new CertificateStore(directory, { ca: [ca] });

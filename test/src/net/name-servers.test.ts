@@ -35,7 +35,7 @@ for (const [title, [content, addresses]] of Object.entries(CASES)) {
   });
 }
 
-test('resolv.conf: without the file the system is asked', () => {
+test('resolv.conf: without the file, the system gives the servers', () => {
   const known = new SystemResolver().getServers().slice(0, 3);
   assert.deepEqual(
     systemServers('/nonexistent/resolv.conf').map(({ address }) => address),
@@ -43,7 +43,7 @@ test('resolv.conf: without the file the system is asked', () => {
   );
 });
 
-test('resolv.conf: what changes while we run counts from the next question on', async (t) => {
+test('resolv.conf: a change applies to the next question', async (t) => {
   const resolvConf = join(await temporaryDirectory(t), 'resolv.conf');
   const resolver = new Resolver({ servers: [], hostsFile: '/nonexistent/hosts', resolvConf, timeoutMs: 50 });
   await writeFile(resolvConf, 'nameserver fe80::1%nowhere\n');

@@ -58,7 +58,7 @@ for (const [what, certificate, hash] of CASES) {
   });
 }
 
-test('a whole certificate is read alike', () => {
+test('a complete certificate gives the same hash', () => {
   const { cert } = makeCertificate({ dns: ['montague.lit'] });
   assert.equal(signatureHash(new X509Certificate(cert).raw), 'sha256');
 });

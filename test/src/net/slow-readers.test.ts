@@ -53,7 +53,7 @@ async function happens(condition: () => boolean): Promise<boolean> {
   return condition();
 }
 
-test('a component that reads everything stays, however large the burst', async (t) => {
+test('a component that reads everything survives any burst', async (t) => {
   const clock = new FakeClock();
   const service = `[hosts."${PLAYS}"]\ncomponent = "external"\ncomponent_secret = "${SECRET}"`;
   const net = await startServer(t, {
@@ -89,7 +89,7 @@ test('a client that asks 600 times in one write and reads all answers is answere
 });
 
 for (const transport of ['TCP', 'TLS'] as const) {
-  test(`a client that does not read is cut off after five minutes, over ${transport}`, async (t) => {
+  test(`a client that does not read is disconnected after five minutes, over ${transport}`, async (t) => {
     const clock = new FakeClock();
     const certificates = await temporaryDirectory(t);
     await makeDevelopmentCertificates(certificates, ['capulet.lit']);
@@ -108,7 +108,7 @@ for (const transport of ['TCP', 'TLS'] as const) {
     assert.equal(sessions.size, 0);
   });
 
-  test(`a client that reads again in time goes on, over ${transport}`, async (t) => {
+  test(`a client that reads again in time stays connected, over ${transport}`, async (t) => {
     const clock = new FakeClock();
     const certificates = await temporaryDirectory(t);
     await makeDevelopmentCertificates(certificates, ['capulet.lit']);

@@ -18,7 +18,7 @@ const records = fc.array(
   }),
 );
 
-test('RFC 2782: every record comes once, lower priorities first, whatever the dice', () => {
+test('RFC 2782: each record is tried once, lower priorities first', () => {
   const dice = fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }));
   fc.assert(
     fc.property(records, dice, (given, throws) => {
@@ -49,7 +49,7 @@ test('RFC 2782: within a priority, the first is chosen in proportion to the weig
   assert.deepEqual(Object.fromEntries(first), { none: 1, some: 10, most: 30 });
 });
 
-test('RFC 6120 §3.2.1: SRV records tell hosts and ports', async (t) => {
+test('RFC 6120 §3.2.1: SRV records give hosts and ports', async (t) => {
   const dns = await dnsFixture(t, {
     '_xmpp-server._tcp.capulet.lit': {
       SRV: ['20 0 5269 backup.capulet.lit', '10 0 5270 xmpp.capulet.lit', '10 0 0 .'],
@@ -77,7 +77,7 @@ test('XEP-0368 §2: priorities and weights of both kinds are mixed', async (t) =
   assert.deepEqual(await hosts(0.99), ['b.lit tls', 'a.lit', 'm.lit tls', 'c.lit']);
 });
 
-test('XEP-0368 §4: who declines direct TLS is called by his other records, and never without any', async (t) => {
+test('XEP-0368 §4: a domain that declines direct TLS is reached by its other records, and needs one', async (t) => {
   const declined = { SRV: ['0 0 0 .'] };
   const dns = await dnsFixture(t, {
     'capulet.lit': { A: ['192.0.2.1'] },
@@ -119,7 +119,7 @@ test('RFC 6120 §3.2.2: without SRV records the domain itself is the target', as
   assert.equal((await targetsFor(resolver(dns), 'capulet.lit', 'xmpp-client'))[0]?.port, 5222);
 });
 
-test('RFC 7673 §3.1: the fallback is vouched for only when the absence of SRV records is, too', async (t) => {
+test('RFC 7673 §3.1: the fallback is secure only if the absence of SRV records is', async (t) => {
   const dns = await dnsFixture(t, {
     'capulet.lit': { A: ['192.0.2.1'], dnssec: 'secure' },
     'verona.lit': { A: ['192.0.2.1'], dnssec: 'secure' },
@@ -131,7 +131,7 @@ test('RFC 7673 §3.1: the fallback is vouched for only when the absence of SRV r
   assert.equal((await first('verona.lit'))?.authenticated, true);
 });
 
-test('RFC 7673 §3.1: answers about SRV that DNSSEC refutes, or that are kept back, are no reason for the fallback', async (t) => {
+test('RFC 7673 §3.1: bogus or missing answers about SRV records do not cause the fallback', async (t) => {
   const dns = await dnsFixture(t, {
     'capulet.lit': { A: ['192.0.2.1'], dnssec: 'insecure' },
     '_xmpp-server._tcp.capulet.lit': { SRV: ['0 0 5269 a.lit'], dnssec: 'bogus' },
@@ -150,7 +150,7 @@ test('RFC 7673 §3.1: answers about SRV that DNSSEC refutes, or that are kept ba
   assert.equal((await targetsFor(resolver(dns), 'mantua.lit', 'xmpp-server'))[0]?.host, 'mantua.lit');
 });
 
-test('RFC 6120 §3.2.1: no response about SRV is followed by the fallback too', async (t) => {
+test('RFC 6120 §3.2.1: without a response about SRV records, the fallback is used too', async (t) => {
   const dns = await dnsFixture(t, { 'capulet.lit': { A: ['192.0.2.1'] } });
   dns.misbehave = (response, { type }, send) => {
     if (type !== 'SRV') send(response);
@@ -162,7 +162,7 @@ test('RFC 6120 §3.2.1: no response about SRV is followed by the fallback too', 
   });
 });
 
-test('RFC 2782: the target "." means decidedly no such service', async (t) => {
+test('RFC 2782: the target "." means that the service does not exist', async (t) => {
   const dns = await dnsFixture(t, {
     'capulet.lit': { A: ['192.0.2.1'] },
     '_xmpp-server._tcp.capulet.lit': { SRV: ['0 0 0 .'] },
@@ -173,7 +173,7 @@ test('RFC 2782: the target "." means decidedly no such service', async (t) => {
   });
 });
 
-test('a domain that does not exist is another thing than a DNS that does not answer', async (t) => {
+test('a domain that does not exist differs from a DNS that does not answer', async (t) => {
   const dns = await dnsFixture(t, { 'empty.lit': {} });
   await assert.rejects(targetsFor(resolver(dns), 'nowhere.lit', 'xmpp-server'), {
     code: 'no-such-domain',
@@ -199,7 +199,7 @@ test('RFC 6120 §3.2: an IP literal is its own target', async (t) => {
   assert.deepEqual(dns.questions, []);
 });
 
-test('of a domain with hundreds of targets the best 16 count', async (t) => {
+test('only the best 16 targets of a domain are used', async (t) => {
   const SRV = Array.from({ length: 50 }, (_, n) => `${n} 0 5269 host${n}.many.lit`);
   const dns = await dnsFixture(t, {
     '_xmpp-server._tcp.many.lit': { SRV, isTruncated: true },

@@ -57,7 +57,7 @@ for (const space of ['', '\n', ' \r\n\t'.repeat(16)]) {
   });
 }
 
-test('a client that sends white space for a handshake, or hangs up behind it, is gone', async (t) => {
+test('a client that sends white space instead of a handshake, or closes the connection after it, is disconnected', async (t) => {
   for (const act of [
     (client: Socket) => client.write(' '.repeat(65)),
     (client: Socket) => client.end('\n'),

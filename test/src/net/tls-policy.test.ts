@@ -63,7 +63,7 @@ async function shake(t: TestContext, { port, store }: Port, options: ConnectionO
   }
 }
 
-test('RFC 7590 §3.2, RFC 9325 §3.1.1: TLS 1.2 and 1.3, and nothing older, whichever certificate is shown', async (t) => {
+test('RFC 7590 §3.2, RFC 9325 §3.1.1: accepts only TLS 1.2 and 1.3, with every certificate', async (t) => {
   const port = await listening(t);
   for (const servername of DOMAINS) {
     for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
@@ -77,7 +77,7 @@ test('RFC 7590 §3.2, RFC 9325 §3.1.1: TLS 1.2 and 1.3, and nothing older, whic
   }
 });
 
-test('RFC 9325 §4.1: no cipher without forward secrecy, authenticated encryption, or a name, with TLS 1.2', async (t) => {
+test('RFC 9325 §4.1: every cipher of TLS 1.2 has forward secrecy, authenticated encryption and a name', async (t) => {
   const port = await listening(t);
   const agreed = new Set<string>();
   for (const servername of DOMAINS) {
@@ -94,7 +94,7 @@ test('RFC 9325 §4.1: no cipher without forward secrecy, authenticated encryptio
   ]);
 });
 
-test('RFC 9325 §4.2: the order of ciphers is ours', async (t) => {
+test('RFC 9325 §4.2: the server selects the cipher', async (t) => {
   const port = await listening(t);
   for (const servername of DOMAINS) {
     const ciphers = 'ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256';
@@ -115,7 +115,7 @@ test('RFC 9325 §3.5: renegotiation is refused', async (t) => {
   }
 });
 
-test('RFC 9325 §3.1.1: outgoing connections have the same demands', async (t) => {
+test('RFC 9325 §3.1.1: outgoing connections have the same requirements', async (t) => {
   const { key, cert } = (await listening(t)).store.certificateFor('capulet.lit')!;
   const answers: [settings: object, isFine: boolean][] = [
     [{ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: ANYTHING }, false],
@@ -138,7 +138,7 @@ test('RFC 9325 §3.1.1: outgoing connections have the same demands', async (t) =
   }
 });
 
-test('every secure context has the policy: what one leaves out, another one does not add', () => {
+test('every secure context has the same policy', () => {
   const options: number = TLS_POLICY.secureOptions;
   assert.ok(
     (options & constants.SSL_OP_NO_RENEGOTIATION) !== 0 && (options & constants.SSL_OP_NO_TICKET) !== 0,

@@ -67,7 +67,7 @@ test('RFC 7627, RFC 9266: none without the extended master secret, resumed or no
   assert.equal(tlsUnique(modern.server), undefined);
 });
 
-test('a session that cannot be read proves nothing', async (t) => {
+test('an unreadable session gives no channel binding', async (t) => {
   const dial = await resumingServer(t);
   const session = (await dial({ maxVersion: 'TLSv1.2' })).server.getSession()!;
   assert.equal(hasExtendedMasterSecret(session), true);

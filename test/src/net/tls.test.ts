@@ -129,7 +129,7 @@ for (const [kind, pair] of [
     }
   });
 
-  test(`white space after <starttls/> and <proceed/> is dropped, over ${kind}`, async (t) => {
+  test(`white space after <starttls/> and <proceed/> is ignored, over ${kind}`, async (t) => {
     const store = await developmentStore(t);
     const tls = new ServerTls(store, { alpn: [], requestCert: false });
     const [a, b] = await pair(t);
@@ -148,7 +148,7 @@ for (const [kind, pair] of [
   });
 }
 
-test('RFC 6066 §3: SNI picks the certificate; without it, the domain that the stream was opened to', async (t) => {
+test('RFC 6066 §3: SNI selects the certificate; without SNI, the domain of the stream does', async (t) => {
   const store = await developmentStore(t);
   const tls = new ServerTls(store, { alpn: [], requestCert: false });
   for (const domain of DOMAINS) {
@@ -173,7 +173,7 @@ test('RFC 6066 §3: SNI picks the certificate; without it, the domain that the s
   }
 });
 
-test('RFC 7301: ours is chosen, an offer of others only is refused, and no offer is fine', async (t) => {
+test('RFC 7301: selects our protocol, refuses an offer without it, and accepts no offer', async (t) => {
   const store = await developmentStore(t);
   const tls = new ServerTls(store, { alpn: ['xmpp-client'], requestCert: false });
   const shake = async (alpn?: string[]) => {
@@ -188,7 +188,7 @@ test('RFC 7301: ours is chosen, an offer of others only is refused, and no offer
   assert.match((await shake(['h2'])).message, /TLS handshake failed/);
 });
 
-test("RFC 6120 §13.7.2: both servers see the other one's certificate, and whether its chain is good", async (t) => {
+test('RFC 6120 §13.7.2: each server gets the certificate of the other, and whether its chain is valid', async (t) => {
   const store = await developmentStore(t);
   const tls = new ServerTls(store, { alpn: [], requestCert: true });
   for (const pair of [tcpPair, memoryPair]) {
@@ -214,7 +214,7 @@ test("RFC 6120 §13.7.2: both servers see the other one's certificate, and wheth
   assert.equal(clientInfo.authorized, false);
 });
 
-test('XEP-0178 §3: a server that calls may show a certificate that is made for servers alone', async (t) => {
+test('XEP-0178 §3: a connecting server may present a certificate with the purpose "server" only', async (t) => {
   const [SERVER, CLIENT, CODE] = [1, 2, 3].map((last) => purpose(`1.3.6.1.5.5.7.3.${last}`));
   const root = issue({ name: 'root', isAuthority: true });
   const between = issue({ name: 'between', isAuthority: true, by: root, extensions: [SERVER!] });
@@ -253,7 +253,7 @@ test('XEP-0178 §3: a server that calls may show a certificate that is made for 
   }
 });
 
-test('a client without a certificate is told apart from one with a bad one', async (t) => {
+test('a missing client certificate differs from an invalid one', async (t) => {
   const store = await developmentStore(t);
   const tls = new ServerTls(store, { alpn: [], requestCert: true });
   const [a, b] = await tcpPair(t);
@@ -265,7 +265,7 @@ test('a client without a certificate is told apart from one with a bad one', asy
   assert.equal(info.authorizationError, 'the peer sent no certificate');
 });
 
-test('a reload changes what new handshakes get and drops nobody', async (t) => {
+test('a reload applies to new handshakes and closes no connection', async (t) => {
   const store = await developmentStore(t);
   const tls = new ServerTls(store, { alpn: [], requestCert: false });
   const shake = async () => {
@@ -286,7 +286,7 @@ test('a reload changes what new handshakes get and drops nobody', async (t) => {
   assert.equal(String((await said)[0]), 'still here');
 });
 
-test('RFC 9325 §3.1.1: nothing older than TLS 1.2, and no handshake for ever', async (t) => {
+test('RFC 9325 §3.1.1: refuses versions before TLS 1.2, and handshakes that take too long', async (t) => {
   const store = await developmentStore(t);
   const tls = new ServerTls(store, { alpn: [], requestCert: false, handshakeTimeoutMs: 40 });
   const [a, b] = await tcpPair(t);
@@ -312,7 +312,7 @@ test('RFC 9325 §3.1.1: nothing older than TLS 1.2, and no handshake for ever', 
   }
 });
 
-test('a peer that speaks no TLS, or hangs up, is a failed handshake', async (t) => {
+test('a handshake fails with a peer that speaks no TLS, or closes the connection', async (t) => {
   const store = await developmentStore(t);
   const tls = new ServerTls(store, { alpn: [], requestCert: false });
   const [a, b] = await tcpPair(t);
@@ -345,7 +345,7 @@ test('destroying a connection during the handshake ends it', async (t) => {
   assert.equal((await heard.closed)?.message, 'shutting down');
 });
 
-test('an exception over the certificate of a server fails the handshake, and is reported', async (t) => {
+test('an exception about the certificate of a server fails the handshake, and is reported', async (t) => {
   const [a, b] = await tcpPair(t);
   const faults = new Faults(new ErrorLog());
   const broken = { domain: 'capulet.lit', host: 'capulet.lit', port: 5269 } as DaneEndpoint;
@@ -360,7 +360,7 @@ test('an exception over the certificate of a server fails the handshake, and is 
   await accepted;
 });
 
-test('an exception over the certificate of a client fails the handshake, and is reported', async (t) => {
+test('an exception about the certificate of a client fails the handshake, and is reported', async (t) => {
   const [a, b] = await tcpPair(t);
   const faults = new Faults(new ErrorLog());
   // Looked at only where a certificate for servers alone is shown by somebody who calls.

@@ -19,7 +19,7 @@ function setUp() {
   return { stores, accounts: new Accounts(stores, { domain: DOMAIN, clock }) };
 }
 
-test('an account is made, found, listed and deleted', async () => {
+test('an account is created, found, listed and deleted', async () => {
   const { accounts } = setUp();
   const romeo = { user: 'romeo', enabled: true, createdAt: 1_700_000_000_000 };
   assert.deepEqual(await accounts.create('romeo', 'pencil'), romeo);
@@ -36,7 +36,7 @@ test('an account is made, found, listed and deleted', async () => {
   assert.equal(await accounts.verify('romeo', 'pencil'), false);
 });
 
-test('a name is taken once, also by two who ask at the same time', async () => {
+test('of two simultaneous requests for a name, one succeeds', async () => {
   const { accounts } = setUp();
   const both = await Promise.allSettled([accounts.create('romeo', 'one'), accounts.create('romeo', 'two')]);
   assert.deepEqual(both.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
@@ -77,7 +77,7 @@ test('RFC 4013 §3: passwords are prepared with SASLprep', async () => {
   }
 });
 
-test('the password itself is not kept, only keys for both hashes with salts of their own', async () => {
+test('passwords are not stored, only keys for both hashes with different salts', async () => {
   const { accounts, stores } = setUp();
   await accounts.create('romeo', 'pencil');
   assert.doesNotMatch(JSON.stringify(await stores.keyval('accounts').get('romeo')), /pencil/);
@@ -94,7 +94,7 @@ test('the password itself is not kept, only keys for both hashes with salts of t
   assert.equal(await accounts.scramKeys('tybalt', 'sha1'), undefined);
 });
 
-test('an account imported with SHA-1 keys alone still takes PLAIN', async () => {
+test('an account imported with SHA-1 keys only can use PLAIN', async () => {
   const { accounts, stores } = setUp();
   const keys = { sha1: await deriveKeys('pencil', { hash: 'sha1', iterations: 4096 }) };
   await stores.keyval('accounts').set('romeo', { enabled: true, createdAt: 0, keys });
@@ -102,7 +102,7 @@ test('an account imported with SHA-1 keys alone still takes PLAIN', async () => 
   assert.equal(await accounts.verify('romeo', 'brush'), false);
 });
 
-test('RFC 5802 §9: the keys of a user that does not exist stay the same, also over a restart', async () => {
+test('RFC 5802 §9: the keys of a non-existent user stay the same across a restart', async () => {
   const { accounts, stores } = setUp();
   const [fake, same] = await Promise.all([
     accounts.fakeKeys('tybalt', 'sha1'),
@@ -125,7 +125,7 @@ test('RFC 5802 §9: users that do not exist have the iteration counts and salts 
   }
 });
 
-test('RFC 5802 §9: where accounts have been imported, those that do not exist look imported in proportion', async () => {
+test('RFC 5802 §9: non-existent accounts look imported as often as existing ones are', async () => {
   const { accounts, stores } = setUp();
   const salt = Buffer.alloc(24, 7);
   const sha1 = await deriveKeys('pencil', { hash: 'sha1', iterations: 4096, salt });
@@ -146,7 +146,7 @@ test('RFC 5802 §9: where accounts have been imported, those that do not exist l
   for (const name of names.slice(0, 50)) assert.equal(shape(await accounts.fakeKeys(name, 'sha1')), own);
 });
 
-test('a password for an account that does not exist costs the same derivation as for one that does', async () => {
+test('a password for a non-existent account costs the same derivation as for an existing one', async () => {
   const { accounts, stores } = setUp();
   const sha1 = await deriveKeys('pencil', { hash: 'sha1', iterations: 4096 });
   await stores.keyval('accounts').set('romeo', { enabled: true, createdAt: 0, keys: { sha1 } });
@@ -170,7 +170,7 @@ test('a password for an account that does not exist costs the same derivation as
   assert.deepEqual(await work('romeo', 'brush'), [['brush', 'sha256', 10_000, 16]]);
 });
 
-test('for whoever logs in one record is found and one is not, whether there is such an account or not', async () => {
+test('each login reads one existing and one missing record, for existing and non-existent accounts', async () => {
   const { accounts, stores } = setUp();
   await accounts.create('romeo', 'pencil');
   const reads: string[] = [];
@@ -217,7 +217,7 @@ function never(): never {
   assert.fail('nothing waits here');
 }
 
-test('passwords are verified a few at a time, in order; beyond what can wait they are temporary-auth-failure', async () => {
+test('few passwords are verified at a time, in order; beyond the queue, logins get temporary-auth-failure', async () => {
   const { accounts } = setUp();
   const started: string[] = [];
   const finish: (() => void)[] = [];
@@ -252,7 +252,7 @@ function shape({ iterations, salt }: ScramKeys): string {
   return `${iterations} ${Buffer.from(salt, 'base64').length}`;
 }
 
-test('RFC 6120 §6.3.3: mechanisms are offered best first, PLAIN and -PLUS only where they may be', () => {
+test('RFC 6120 §6.3.3: mechanisms are offered best first, PLAIN and -PLUS only where allowed', () => {
   const credentials = setUp().accounts;
   const bindings = new Map([['tls-exporter', Buffer.from('x')]]);
   assert.deepEqual(offerOf(credentials, { secure: false }).names, ['SCRAM-SHA-256', 'SCRAM-SHA-1']);
@@ -270,7 +270,7 @@ test('RFC 6120 §6.3.3: mechanisms are offered best first, PLAIN and -PLUS only 
   }
 });
 
-test('every mechanism offered lets the right user in, and no other', async () => {
+test('every offered mechanism logs in the right user, and no other', async () => {
   const { accounts } = setUp();
   await accounts.create('romeo', 'pencil');
   const bindings = new Map([['tls-exporter', Buffer.from('x')]]);
@@ -282,7 +282,7 @@ test('every mechanism offered lets the right user in, and no other', async () =>
   }
 });
 
-test('RFC 6120 §6.3.8: the authzid may be the own bare JID and nothing else', async () => {
+test('RFC 6120 §6.3.8: the authzid may only be the user’s own bare JID', async () => {
   const { accounts } = setUp();
   await accounts.create('romeo', 'pencil');
   const offer = offerOf(accounts);
@@ -309,7 +309,7 @@ test('RFC 6120 §6.5.2: sends account-disabled only to a client that knows the p
   assert.equal(await logIn(offer, 'PLAIN', 'romeo', 'pencil'), 'romeo');
 });
 
-test('RFC 6120 §6.5.11: storage that fails is temporary-auth-failure, with its cause for the log', async () => {
+test('RFC 6120 §6.5.11: a storage failure is temporary-auth-failure, with its cause for the log', async () => {
   const { accounts } = setUp();
   const cause = new StorageError('failed', 'disk', { driver: 'memory' });
   const credentials = {

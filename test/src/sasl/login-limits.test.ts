@@ -62,7 +62,7 @@ test('one address may fail fifty times over all accounts, then once in twelve se
   assert.equal(guessEach(), 1);
 });
 
-test('one account can stand a hundred failures from everywhere, then ten a minute', async () => {
+test('one account may have a hundred failures from all addresses, then ten a minute', async () => {
   const { clock, isRefused, guess } = setUp();
   const guessFromEach = () => {
     let total = 0;
@@ -93,7 +93,7 @@ test('no address and no IPv6 site can lock out users elsewhere', () => {
   assert.ok(!isRefused(ROMEO, at('2001:db8:2:1::/64', '2001:db8:2::/48')));
 });
 
-test('guesses made all at once, before any is counted, are paid for by waiting; the account does not pay', async () => {
+test('simultaneous guesses wait, and do not count against the account', async () => {
   const { clock, limits, isRefused } = setUp();
   for (let index = 0; index < 1_000; index++) limits.failed(ROMEO, v4(1));
   assert.ok(!isRefused(ROMEO, HOME));
@@ -103,7 +103,7 @@ test('guesses made all at once, before any is counted, are paid for by waiting; 
   assert.ok(!isRefused(ROMEO, v4(1)));
 });
 
-test('while a whole botnet guesses, users get in from where they have logged in before', async () => {
+test('while a botnet guesses, users can log in from known addresses', async () => {
   const { clock, limits, isRefused, guess } = setUp();
   limits.succeeded(ROMEO, HOME);
   for (let index = 0; index < 200; index++) guess(ROMEO, v4(index));
@@ -116,7 +116,7 @@ test('while a whole botnet guesses, users get in from where they have logged in 
   assert.ok(isRefused(ROMEO, HOME), 'nobody is at home anywhere for ever');
 });
 
-test('at home one may fail a hundred times, at nobody else’s expense, and a success forgives it', () => {
+test('a known address may fail a hundred times without effect on others, and a success resets it', () => {
   const { limits, isRefused, guess } = setUp();
   limits.succeeded(ROMEO, HOME);
   assert.deepEqual(guess(ROMEO, HOME), { guesses: 100, told: ['account'] });
@@ -144,7 +144,7 @@ test('0 switches a limit off', () => {
   }
 });
 
-test('20,000 places where accounts have logged in are remembered; the oldest is forgotten', () => {
+test('20,000 addresses of successful logins are remembered; the oldest is forgotten', () => {
   const { limits, guess } = setUp();
   const place = (n: number) => at(`198.${18 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}`);
   for (let n = 0; n <= 20_000; n++) limits.succeeded(`user${n}@montague.lit`, place(n));

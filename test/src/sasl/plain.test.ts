@@ -48,11 +48,11 @@ function server(options: Partial<PlainOptions> = {}): PlainServer {
 
 const RIGHT = Buffer.from('\0Tim\0tanstaaf');
 
-test('RFC 4616 §4: the right password lets in, under the prepared name', async () => {
+test('RFC 4616 §4: the right password logs in with the prepared name', async () => {
   assert.deepEqual(await server().step(RIGHT), { done: true, user: 'tim' });
 });
 
-test('RFC 4616 §4: anything else is not-authorized, names that cannot exist included', async () => {
+test('RFC 4616 §4: anything else is not-authorized, also with impossible names', async () => {
   const verified: string[] = [];
   const verify = async (user: string) => {
     verified.push(user);
@@ -64,7 +64,7 @@ test('RFC 4616 §4: anything else is not-authorized, names that cannot exist inc
   assert.deepEqual(verified, ['tim', 'tybalt', ''], 'the work is done for all of them');
 });
 
-test('RFC 4616 §2: one message is the whole exchange', async () => {
+test('RFC 4616 §2: the exchange is one message', async () => {
   for (const message of [RIGHT, Buffer.alloc(0)]) {
     const plain = server();
     await plain.step(message).catch(() => {});
@@ -72,7 +72,7 @@ test('RFC 4616 §2: one message is the whole exchange', async () => {
   }
 });
 
-test('RFC 6120 §6.3.8: the authzid is judged only after the right password', async () => {
+test('RFC 6120 §6.3.8: the authzid is checked only after the right password', async () => {
   const authorize = async (_user: string, authzid: string | undefined) => {
     if (authzid !== undefined) throw new SaslError('invalid-authzid');
   };
@@ -82,7 +82,7 @@ test('RFC 6120 §6.3.8: the authzid is judged only after the right password', as
   assert.ok((await attempt('\0tim\0tanstaaf')).done);
 });
 
-test('the message names the user, prepared, and the password is not verified for that', () => {
+test('the message gives the prepared name of the user before the password is verified', () => {
   const plain = server({ verify: async () => assert.fail('nothing is verified') });
   assert.equal(plain.userOf(RIGHT), 'tim');
   assert.equal(plain.userOf(Buffer.from('\0a@b\0tanstaaf')), '');

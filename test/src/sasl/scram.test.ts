@@ -87,7 +87,7 @@ test('RFC 7677 §3: the example exchange', async () => {
   });
 });
 
-test('RFC 5802 §3: a client with the right password gets in, and gets the server’s proof', async () => {
+test('RFC 5802 §3: a client with the right password logs in, and gets the proof of the server', async () => {
   const romeo = client();
   const step = await talk(romeo, server());
   assert.deepEqual(step, { done: true, user: 'user', data: Buffer.from(romeo.expected) });
@@ -216,7 +216,7 @@ test('RFC 5802 §9: an unknown user looks like a known one with a wrong password
   await ask('impossible@name');
 });
 
-test('RFC 5802 §9: the same is done for a known user, an unknown one and an impossible one, in the same order', async () => {
+test('RFC 5802 §9: the server does the same work for known, unknown and impossible users', async () => {
   const did = async (username: string, password: string) => {
     const calls: string[] = [];
     const scram = server({
@@ -239,7 +239,7 @@ test('RFC 5802 §9: the same is done for a known user, an unknown one and an imp
   }
 });
 
-test('the first message names the user, prepared, and nothing is looked up for that', async () => {
+test('the first message gives the prepared name of the user without a lookup', async () => {
   const lookup = async () => assert.fail('nothing is looked up');
   const userOf = (first: Buffer, plus = false) =>
     server({ lookup, fakeKeys: lookup, plus, channelBinding: BINDING }).userOf(first);
@@ -249,7 +249,7 @@ test('the first message names the user, prepared, and nothing is looked up for t
   assert.throws(() => userOf(client({ gs2Header: 'y,,' }).first()), refused('not-authorized'));
 });
 
-test('RFC 5802 §6: with -PLUS the data of the channel is part of the proof', async () => {
+test('RFC 5802 §6: with -PLUS, the channel binding is part of the proof', async () => {
   const plus = () => server({ plus: true, channelBinding: BINDING });
   assert.equal(plus().name, 'SCRAM-SHA-1-PLUS');
   const gs2Header = 'p=tls-exporter,,';
@@ -266,14 +266,14 @@ test('RFC 5802 §6: with -PLUS the data of the channel is part of the proof', as
   }
 });
 
-test('RFC 5802 §6: "y" where -PLUS was offered is a downgrade and refused; where not, fine', async () => {
+test('RFC 5802 §6: "y" is refused as a downgrade if -PLUS was offered, and accepted otherwise', async () => {
   const downgraded = server({ channelBinding: BINDING });
   await assert.rejects(downgraded.step(client({ gs2Header: 'y,,' }).first()), refused('not-authorized'));
   assert.ok((await talk(client({ gs2Header: 'n,,' }), server({ channelBinding: BINDING }))).done);
   assert.ok((await talk(client({ gs2Header: 'y,,' }), server())).done);
 });
 
-test('"y" from slixmpp, known by its nonce of digits, is let pass; the binding of another type is not', async () => {
+test('"y" from slixmpp, recognised by its nonce of digits, is accepted; another type of binding is not', async () => {
   const slixmpp = { gs2Header: 'y,,', nonce: '7364712141640124' };
   assert.ok((await talk(client(slixmpp), server({ channelBinding: BINDING }))).done);
   const relayed = client({ gs2Header: 'y,,' }); // Its own nonce under another one's name proves nothing.
@@ -282,7 +282,7 @@ test('"y" from slixmpp, known by its nonce of digits, is let pass; the binding o
   await assert.rejects(scram.step(relayed.final(first)), refused('not-authorized'));
 });
 
-test('RFC 5802 §5.1: the last message repeats the GS2 header, authzid and all', async () => {
+test('RFC 5802 §5.1: the last message repeats the complete GS2 header', async () => {
   const authorized: unknown[] = [];
   const options = { authorize: async (...who: unknown[]) => void authorized.push(who) };
   const gs2Header = 'n,a=user@montague.lit,';
@@ -296,7 +296,7 @@ test('RFC 5802 §5.1: the last message repeats the GS2 header, authzid and all',
   assert.equal(authorized.length, 1);
 });
 
-test('RFC 6120 §6.3.8: an authzid that is not allowed is told only after the right proof', async () => {
+test('RFC 6120 §6.3.8: a forbidden authzid is refused only after the right proof', async () => {
   const options = { authorize: async () => Promise.reject(new SaslError('invalid-authzid')) };
   const gs2Header = 'n,a=juliet@capulet.lit,';
   await assert.rejects(talk(client({ gs2Header }), server(options)), refused('invalid-authzid'));
@@ -330,7 +330,7 @@ test('RFC 5802 §9: refuses a replayed message, and one out of order', async () 
   await assert.rejects(twice.step(overheard), refused('malformed-request'), 'and then the last one');
 });
 
-test('messages that come before the answer to the one before are refused', async () => {
+test('a message before the answer to the previous one is refused', async () => {
   const scram = server();
   const romeo = client();
   const [first, second] = await Promise.allSettled([scram.step(romeo.first()), scram.step(romeo.first())]);

@@ -22,7 +22,7 @@ test('a flattened element has the attributes, and the children as text', () => {
   assert.deepEqual(xml('presence').flattened, { name: 'presence', attrs: {}, content: '', contentBytes: 0 });
 });
 
-test('it is written and read as the element itself', () => {
+test('a flattened element is written and read like the original', () => {
   const tree: fc.Arbitrary<Element> = fc.letrec<{ tree: Element }>((tie) => ({
     tree: fc
       .tuple(
@@ -59,7 +59,7 @@ test('copies share one text, whichever was flattened or serialised first', () =>
   assert.equal(reads, 1);
 });
 
-test('text that was serialised before is part of it', () => {
+test('text that was serialised before is included', () => {
   const result = xml('message', {}, preserialized(xml('result', 'urn:xmpp:mam:2'), '<forwarded/>'));
   const flat = result.flattened;
   assert.equal(flat.content, "<result xmlns='urn:xmpp:mam:2'><forwarded/></result>");

@@ -30,7 +30,7 @@ test('@xmpp/xml: a stanza with attributes, text and children', () => {
   );
 });
 
-test('the namespace of the stream is not written on a stanza, and is inside another one', () => {
+test('the namespace of the stream is written only inside other elements', () => {
   const message = (xmlns: string) => foreignXml('message', { xmlns }, foreignXml('body', {}, 'hi'));
   assert.equal(`${ownElement(message(NS.CLIENT))}`, '<message><body>hi</body></message>');
   assert.equal(`${ownElement(message(NS.SERVER))}`, '<message><body>hi</body></message>');
@@ -50,7 +50,7 @@ test('plain ltx: children inherit the default namespace, not that of a prefix', 
   assert.deepEqual([z!.name, z!.getNS(), z!.attrs['p:k'], z!.attrs['xmlns:p']], ['z', 'urn:p', '1', 'urn:p']);
 });
 
-test('what ltx writes means the same as what is converted', () => {
+test('a converted element means the same as the text of ltx', () => {
   for (const text of [
     `<a xmlns='jabber:client' xmlns:p='urn:p'><p:b p:c='1' d='2'>t<e xmlns='urn:e'><f/><p:g/></e></p:b><h/></a>`,
     `<iq xmlns='jabber:client' type='get' id='1'><query xmlns='${NS.DISCO_INFO}' node='n'/></iq>`,
@@ -74,7 +74,7 @@ test('foreign children of an element of ours, ours of a foreign one', () => {
   assert.equal(own.withChildren(children).children, children, 'a list of ours is not copied');
 });
 
-test('a prefix that nobody declares is refused', () => {
+test('an undeclared prefix is refused', () => {
   assert.throws(() => ownElement(new ltx.Element('p:x') as ElementLike), /prefix "p".*not declared/);
   assert.throws(() => ownElement(new ltx.Element('x', { 'p:y': '1' }) as ElementLike), TypeError);
 });

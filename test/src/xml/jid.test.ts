@@ -233,7 +233,7 @@ describe('Jid', () => {
     assert.equal(`${Jid.tryParse('a@b')}`, 'a@b');
   });
 
-  it('an address seen lately is the same object, and seeing many others changes no answer', () => {
+  it('a recent address is the same object, and many others change no result', () => {
     assert.equal(Jid.parse('juliet@example.com/x'), Jid.parse('juliet@example.com/x'));
     for (let i = 0; i < 10_000; i++) assert.equal(Jid.parse(`User${i}@example.com`).local, `user${i}`);
     assert.equal(`${Jid.parse('juliet@example.com/x')}`, 'juliet@example.com/x');
@@ -241,7 +241,7 @@ describe('Jid', () => {
     malformed('juliet@');
   });
 
-  it('twice 2,048 addresses are remembered at most, and none of more than 256 characters', () => {
+  it('at most 4,096 addresses are remembered, none longer than 256 characters', () => {
     const first = Jid.parse('first@example.com');
     for (let i = 0; i < 2 * 2048 + 1; i++) Jid.parse(`other${i}@example.com`);
     assert.notEqual(Jid.parse('first@example.com'), first);
@@ -321,7 +321,7 @@ describe('properties', () => {
     );
   });
 
-  it('every code point alone: a local part has one stable form or none', () => {
+  it('every single code point has one stable form as a local part, or none', () => {
     for (let code = 0; code <= 0x1ffff; code++) {
       const once = usernameCaseMapped(String.fromCodePoint(code));
       if (once !== undefined && usernameCaseMapped(once) !== once) assert.fail(code.toString(16));

@@ -29,7 +29,7 @@ test('a lazy element is flattened already', () => {
   assert.equal(new LazyElement(flattened).flattened, flattened);
 });
 
-test('copies with other attributes or children leave the original as it is', () => {
+test('copies with other attributes or children do not change the original', () => {
   const original = lazy();
   const before = original.toString();
   assert.equal(original.with({ id: 'new' }).toString(), before.replace('1&amp;2', 'new'));
@@ -39,7 +39,7 @@ test('copies with other attributes or children leave the original as it is', () 
   assert.equal(original.toString(), before);
 });
 
-test('a lazy element takes a small part of the memory of its tree, and no more than is said', () => {
+test('a lazy element takes a small part of the memory of its tree, at most the estimate', () => {
   const text = `<message id='1' from='romeo@montague.lit/orchard' to='juliet@capulet.lit'>${'<a/>'.repeat(100)}</message>`;
   const tree = memoryOf(() => parseXml(text));
   const kept = memoryOf(() => new LazyElement(parseXml(text).flattened), 5_000);

@@ -64,7 +64,7 @@ describe('limits (RFC 6120 §13.12: policy-violation)', () => {
     assert.equal(feed(whole(Buffer.from(`<a b='${'x'.repeat(400)}`)), limits).error, 'policy-violation');
   });
 
-  it('an error beyond the limit is reported as the limit, however the bytes are cut', () => {
+  it('an error beyond the limit is reported as the limit, with every division of the bytes', () => {
     assert.equal(within(`<a>${'x'.repeat(398)}\0`), 'policy-violation');
     assert.equal(within(`<a>${'x'.repeat(397)}\0`), 'not-well-formed');
   });
@@ -73,7 +73,7 @@ describe('limits (RFC 6120 §13.12: policy-violation)', () => {
     assert.equal(within(`${' '.repeat(1000)}<a/>${'\n'.repeat(1000)}<a/>`), undefined);
   });
 
-  it('declarations that the parser adds count: no short tag stands for a long namespace', () => {
+  it('declarations that the parser adds count', () => {
     const long = `<a xmlns:p='${'u'.repeat(150)}'>`;
     assert.equal(within(`${long}<p:b/></a>`), undefined);
     assert.equal(within(`${long}<p:b/><p:b/></a>`), 'cut');
@@ -91,7 +91,7 @@ describe('limits (RFC 6120 §13.12: policy-violation)', () => {
     ['a namespace that is needed twice', (n) => `<a xmlns:p='${'&gt;'.repeat(n)}'><b p:c=''/></a>`, 40, 8],
   ];
   for (const [what, stanza, bytes, written] of grow) {
-    it(`${what}: a stanza that will be too long comes without its content`, () => {
+    it(`${what}: a stanza beyond the limit arrives without its content`, () => {
       const most = Math.floor((limits.stanzaBytes - bytes) / written);
       assert.equal(within(stanza(most)), undefined);
       assert.equal(within(stanza(most + 1)), 'cut');
@@ -117,7 +117,7 @@ describe('limits (RFC 6120 §13.12: policy-violation)', () => {
     });
   }
 
-  it('an entity without end is limited like other text', () => {
+  it('an endless entity is limited like other text', () => {
     assert.equal(within(`<a>&${'a'.repeat(1000)}`), 'policy-violation');
   });
 

@@ -22,19 +22,19 @@ const opinions = documents.map((document) => ourOpinion(whole(document)));
 /** Every element that came out of any of them. */
 const elements = opinions.flatMap((opinion) => opinion.elements);
 
-it('there is something to judge: many documents are taken, and many are not', () => {
+it('the documents are a useful sample: many are accepted, and many are refused', () => {
   const taken = opinions.filter(({ why }) => why === '').length;
   assert.ok(taken > COUNT / 4 && taken < (COUNT * 3) / 4, `${taken} of ${COUNT}`);
   assert.ok(elements.length > COUNT / 2, `${elements.length} elements`);
 });
 
-it('what saxes refuses is not taken, and what both take means the same', () => {
+it('documents that saxes refuses are refused, and accepted ones have the same meaning', () => {
   for (const [n, document] of documents.entries()) {
     assert.equal(complaintOfSaxes(document, opinions[n]!), undefined, `document ${n}: ${document}`);
   }
 });
 
-it('the same elements and the same error come out wherever the bytes are cut', () => {
+it('every division of the bytes gives the same elements and the same error', () => {
   for (const [n, document] of documents.entries()) {
     const random = new Random(SEED, n);
     const cuts = Array.from({ length: random.below(12) }, () => random.below(document.length + 1));
@@ -44,8 +44,8 @@ it('the same elements and the same error come out wherever the bytes are cut', (
   }
 });
 
-describe('there and back', () => {
-  it('what was parsed and written is parsed to the same', () => {
+describe('round trips', () => {
+  it('a parsed and written element is parsed to the same element', () => {
     for (const parsed of elements) {
       const again = parseElement(serialize(parsed));
       assert.deepEqual(treeOf(again, NS.CLIENT), treeOf(parsed, NS.CLIENT));

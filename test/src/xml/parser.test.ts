@@ -47,7 +47,7 @@ for (const [title, documents] of CORPORA) {
   });
 }
 
-describe('a good stream', () => {
+describe('a valid stream', () => {
   it('RFC 6120 §4.2: the header is given with its namespaces, before anything else', () => {
     const { events } = outcomeOf(`<?xml version='1.0' encoding="utf-8" standalone='yes' ?>\n${HEADER}`);
     assert.deepEqual(events, [
@@ -201,7 +201,7 @@ describe('namespaces', () => {
   ];
   for (const [title, input, expected] of cases) it(title, () => assert.equal(parsed(input), expected));
 
-  it('getNS() tells a namespace that is none from one that is the stream’s', () => {
+  it('getNS() distinguishes no namespace from that of the stream', () => {
     const [message] = elementsOf(Buffer.from(`${HEADER}<message><a xmlns=''/><b/></message>`));
     assert.deepEqual(
       message?.elements().map((child) => child.getNS()),
@@ -308,7 +308,7 @@ describe('the parser and its stream', () => {
     assert.deepEqual(seen, ['a']);
   });
 
-  it('what a handler throws comes out of write', () => {
+  it('an exception of a handler leaves write', () => {
     const parser = new XmlParser({
       onOpen: () => {},
       onElement: () => {
@@ -319,7 +319,7 @@ describe('the parser and its stream', () => {
     assert.throws(() => parser.write(Buffer.from(`${HEADER}<a/>`)), /from the handler/);
   });
 
-  it('does not keep the chunk: what is overwritten later changes nothing', () => {
+  it('does not keep the chunk: overwriting it later changes nothing', () => {
     const seen: Element[] = [];
     const parser = new XmlParser({ onOpen() {}, onElement: (element) => seen.push(element), onClose() {} });
     const first = Buffer.from(`${HEADER}<a b='${'x'.repeat(40)}'>te`);
@@ -329,7 +329,7 @@ describe('the parser and its stream', () => {
     assert.equal(`${seen[0]}`, `<a b='${'x'.repeat(40)}'>text</a>`);
   });
 
-  it('invented names do not disturb known ones', () => {
+  it('unknown names do not affect known ones', () => {
     const names = Array.from({ length: 10_000 }, (_, i) => `n${i.toString(36)}`);
     const { events, error } = feed(
       whole(Buffer.from(HEADER + names.map((name) => `<${name} ${name}=''/>`).join(''))),

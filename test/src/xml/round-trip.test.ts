@@ -30,7 +30,7 @@ const ALL = { SMALL_LIMITS, PREAUTH_LIMITS, CLIENT_LIMITS, DEFAULT_LIMITS };
 const CLIENT = header(NS.CLIENT, '');
 const SERVER = header(NS.SERVER, ` xmlns:db='${NS.DIALBACK}'`);
 
-it(`${COUNT} documents: what is accepted within small limits is accepted again, and means the same`, () => {
+it(`${COUNT} documents: those accepted within small limits are accepted again, with the same meaning`, () => {
   const found = { accepted: 0, cut: 0, refused: 0 };
   for (let n = 0; n < COUNT; n++) {
     const document = documentOf(SEED, n);
@@ -64,9 +64,9 @@ describe('at each limit', () => {
   }
 });
 
-describe('what servers add', () => {
+describe('additions of servers', () => {
   for (const [what, limit, make] of FAMILIES()) {
-    it(`${what}: what a client may send at most passes two servers`, () => {
+    it(`${what}: the largest stanza of a client passes two servers`, () => {
       const sent = only(read(Buffer.from(CLIENT + make(CLIENT_LIMITS[limit])), CLIENT_LIMITS))!;
       const arrived = only(read(Buffer.from(SERVER + serialize(stamped(sent))), DEFAULT_LIMITS));
       assert.ok(arrived !== undefined, 'at the first');

@@ -36,7 +36,7 @@ describe('serialize', () => {
     );
   });
 
-  it('XML 1.0 §3.3.3: what a parser would normalise in an attribute is written as references', () => {
+  it('XML 1.0 §3.3.3: characters that parsers normalise in attributes are written as references', () => {
     assert.equal(serialize(xml('a', { b: `\t\n\r<>&"'` })), `<a b='&#9;&#10;&#13;&lt;&gt;&amp;"&apos;'/>`);
   });
 
@@ -44,7 +44,7 @@ describe('serialize', () => {
     assert.equal(serialize(xml('a', {}, '\r\n\t')), '<a>&#13;\n\t</a>');
   });
 
-  it('XML 1.0 §2.2: what XML cannot hold becomes U+FFFD', () => {
+  it('XML 1.0 §2.2: characters that XML does not allow become U+FFFD', () => {
     const text = '\0\u0008\u000b\u001f\uFFFE\uFFFF\uD800x\uDC00';
     assert.equal(
       serialize(xml('a', { b: text }, text)),
@@ -71,7 +71,7 @@ describe('serialize', () => {
     });
   }
 
-  it('names are checked however many others were written before', () => {
+  it('names are checked after any number of other names', () => {
     for (let i = 0; i < 5000; i++)
       assert.equal(serialize(xml(`n${i}`, { [`k${i}`]: '' })), `<n${i} k${i}=''/>`);
     assert.throws(() => serialize(xml('n 1')), /Not an XML name/);
@@ -113,7 +113,7 @@ describe('share', () => {
     assert.equal(reads, 1);
   });
 
-  it('freezes the children: what was shared cannot change unseen', () => {
+  it('freezes the children, since shared text must not change', () => {
     const message = share(original());
     assert.throws(() => message.append('more'), TypeError);
     assert.throws(() => message.with({}).append('more'), TypeError);
@@ -195,7 +195,7 @@ describe('preserialized', () => {
   });
 });
 
-describe('there and back', () => {
+describe('round trips', () => {
   const text = fc
     .string({ unit: 'grapheme' })
     .filter((value) => !/[\0-\x08\x0b\x0c\x0e-\x1f\uFFFE\uFFFF]/.test(value));
@@ -210,7 +210,7 @@ describe('there and back', () => {
       .map(([name, given, children]: [string, Attrs, Node[]]) => xml(name, given, ...children)),
   })).tree;
 
-  it('any tree with text that XML can hold comes back the same', () => {
+  it('any tree with valid text is parsed to the same tree', () => {
     fc.assert(
       fc.property(tree, (given) => {
         assert.deepEqual(shape(parseElement(serialize(given))), shape(given));
@@ -219,7 +219,7 @@ describe('there and back', () => {
     );
   });
 
-  it('any text at all comes back as well-formed XML', () => {
+  it('any text gives well-formed XML', () => {
     const wild = fc.string({ unit: fc.nat({ max: 0xffff }).map((code) => String.fromCharCode(code)) });
     fc.assert(
       fc.property(fc.oneof(wild, fc.string({ unit: 'binary' }), fc.constantFrom('\uD83D', '\0')), (value) => {

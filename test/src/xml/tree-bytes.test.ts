@@ -28,7 +28,7 @@ function measured(content: string): number {
   return (process.memoryUsage().heapUsed - before) / kept.length;
 }
 
-test('the weight of an element is no less than what it takes, and not many times as much', () => {
+test('the estimated memory of an element is at least the real one, and not many times as much', () => {
   for (const [kind, content] of Object.entries(KINDS)) {
     const weight = treeBytes(parseXml(`<message>${content}</message>`));
     const ratio = weight / measured(content);

@@ -66,7 +66,7 @@ function assertPrefixed(element: { getChild(name: string, xmlns: string): unknow
   for (const n of indices) assert.equal(x.split(`p${n}:k='v'`).length, 3, x);
 }
 
-test('prefixes used again in a child go from server to server, and the link stays', async (t) => {
+test('a prefix that a child declares again passes between servers, and the link stays', async (t) => {
   const present = await scene(t);
   const juliet = await online(present.net, JULIET);
   for (let n = 0; n < 3; n++) {
@@ -76,7 +76,7 @@ test('prefixes used again in a child go from server to server, and the link stay
   await assertLinkIsUp(present);
 });
 
-test('the same in a stored message: it is delivered when its recipient comes', async (t) => {
+test('such a prefix in a stored message: it is delivered when its recipient logs in', async (t) => {
   const present = await scene(t, ', "offline"');
   present.romeo.send(message('juliet@capulet.lit', `<body>hi</body>${PREFIXED}`));
   await assertLinkIsUp(present);
@@ -85,7 +85,7 @@ test('the same in a stored message: it is delivered when its recipient comes', a
   assertPrefixed(await juliet.skipUntil(({ name }) => name === 'message'));
 });
 
-test('the same in private storage: it is read as it was written', async (t) => {
+test('such a prefix in private storage: it is read as it was written', async (t) => {
   const { romeo } = await scene(t, ', "private"');
   romeo.send(`<iq type='set' id='s'><query xmlns='jabber:iq:private'>${PREFIXED}</query></iq>`);
   assert.equal((await romeo.next()).attrs.type, 'result');
@@ -109,7 +109,7 @@ for (const modules of ['', ', "stream_limits"']) {
     });
   }
 
-  test(`${how}, a stanza that is too long only when it is written is refused alone`, async (t) => {
+  test(`${how}, a stanza that becomes too long when written is refused, and nothing else`, async (t) => {
     const present = await scene(t, modules);
     const bodies = ['>'.repeat(300_000), `<![CDATA[${'&'.repeat(300_000)}]]>`];
     const nested = `<x xmlns:p='${'u'.repeat(1000)}'>${'<p:a/><b/>'.repeat(1000)}</x>`;
@@ -123,7 +123,7 @@ for (const modules of ['', ', "stream_limits"']) {
   });
 }
 
-test('from another server, a stanza that is too long only when it is written is refused, and the link stays', async (t) => {
+test('from another server, a stanza that becomes too long when written is refused, and the link stays', async (t) => {
   const world = await startWorld(t, { modules: ['dialback'] });
   const peer = await world.verified();
   const nested = `<x xmlns:p='${'u'.repeat(1000)}'>${'<p:a/><b/>'.repeat(1000)}</x>`;

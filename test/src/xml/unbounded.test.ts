@@ -57,7 +57,7 @@ for (const [when, limits] of [
   ['before the login', PREAUTH_LIMITS],
   ['after the login', DEFAULT_LIMITS],
 ] as const) {
-  describe(`RFC 6120 §13.12: without end, ${when}`, () => {
+  describe(`RFC 6120 §13.12: endless input, ${when}`, () => {
     for (const [what, limit, open, more] of ENDLESS) {
       it(`${what}: policy-violation, in packets and byte by byte`, () => {
         const bytes = Buffer.from(HEADER + open + more(limits.stanzaBytes + 2_000));
@@ -72,9 +72,9 @@ for (const [when, limits] of [
   });
 }
 
-describe('RFC 6120 §13.12: without end, cut anywhere', () => {
+describe('RFC 6120 §13.12: endless input, divided anywhere', () => {
   for (const [what, , open, more] of ENDLESS) {
-    it(`${what}: the same wherever the bytes are cut`, () => {
+    it(`${what}: the same with every division of the bytes`, () => {
       const bytes = Buffer.from(HEADER + open + more(SMALL_LIMITS.stanzaBytes + 50));
       const outcome = feed(whole(bytes), SMALL_LIMITS);
       assert.equal(outcome.error, 'policy-violation');
@@ -85,7 +85,7 @@ describe('RFC 6120 §13.12: without end, cut anywhere', () => {
   }
 });
 
-describe('sizes that are told of attacks', () => {
+describe('sizes of known attacks', () => {
   const documents: [what: string, document: string][] = [
     ['10,000 elements within each other', '<a>'.repeat(10_000)],
     ['a name of 100 kB', `<${'n'.repeat(100_000)}/>`],
@@ -94,7 +94,7 @@ describe('sizes that are told of attacks', () => {
     ['entities that multiply', `<!DOCTYPE a [<!ENTITY b "ha">${'<!ENTITY c "&b;&b;">'.repeat(1000)}]>`],
   ];
   for (const [what, document] of documents) {
-    it(`${what}: refused at once, and what comes behind costs nothing`, () => {
+    it(`${what}: refused immediately, and later bytes cost nothing`, () => {
       const begin = process.cpuUsage();
       const { error, events } = feed(piecesOf(Buffer.from(HEADER + document), 1400));
       const { user, system } = process.cpuUsage(begin);
@@ -105,7 +105,7 @@ describe('sizes that are told of attacks', () => {
   }
 });
 
-it('RFC 6120 §4.6.1: of white space between stanzas nothing is kept, nor of stanzas that are over', () => {
+it('RFC 6120 §4.6.1: neither white space between stanzas nor finished stanzas are kept', () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   const parser = new XmlParser({ onOpen() {}, onElement() {}, onClose() {} });

@@ -62,6 +62,11 @@ export class Comparisons {
     }
   }
 
+  /** The room is new, and has just said what it is. */
+  begun(place: Place): void {
+    this.#asked.set(place.room, { by: place, at: this.#context.now() });
+  }
+
   #isCurrent(room: RoomMemory): boolean {
     const { joins, now } = this.#context;
     const asked = this.#asked.get(room);
@@ -86,7 +91,7 @@ export class Comparisons {
   #fail(place: Place): void {
     this.#context.metrics.rejoins.of('members unknown').add();
     if (place.state !== 'catching-up') return;
-    if (this.#context.module.link(place.room.domain).state === 'up') this.#rejoins.tellRoom(place, 'lost');
+    if (this.#context.module.link(place.room.domain).state === 'up') this.#rejoins.leaveRoom(place, 'lost');
     else this.#rejoins.loseAgain(place);
   }
 

@@ -4,8 +4,10 @@ import { type Element, NS, type Stanza } from 'enjamb/api';
 import { type Print, textPrint } from './prints.ts';
 
 export interface Facts {
-  /** Not hidden, not for members only, without password, not moderated and not persistent: anybody may make it anew. */
-  readonly isOpen: boolean;
+  readonly isHidden: boolean;
+  readonly isModerated: boolean;
+  readonly isMembersOnly: boolean;
+  readonly hasPassword: boolean;
   readonly persists: boolean;
   readonly hasArchive: boolean;
   /** For members only, whose addresses all can see: clients encrypt to its member list. */
@@ -17,7 +19,6 @@ export interface Facts {
   readonly print: Print;
 }
 
-const CLOSED = ['muc_hidden', 'muc_membersonly', 'muc_passwordprotected', 'muc_moderated', 'muc_persistent'];
 /** Fields of the room's form that change with what people do (XEP-0045 §15.5.4). */
 const LIVELY = new Set(['muc#roominfo_occupants', 'muc#roominfo_subject']);
 
@@ -29,7 +30,10 @@ export function factsIn(answer: Stanza, seed: number): Facts | undefined {
   const identities = query.getChildren('identity').map(({ attrs }) => `${attrs.category}/${attrs.type}`);
   const names = query.getChildren('identity').map(({ attrs }) => attrs.name ?? '');
   return {
-    isOpen: CLOSED.every((name) => !features.has(name)),
+    isHidden: features.has('muc_hidden'),
+    isModerated: features.has('muc_moderated'),
+    isMembersOnly: features.has('muc_membersonly'),
+    hasPassword: features.has('muc_passwordprotected'),
     persists: features.has('muc_persistent'),
     hasArchive: features.has(NS.MAM),
     isPrivateGroup: features.has('muc_membersonly') && features.has('muc_nonanonymous'),

@@ -1,44 +1,144 @@
-// Rooms that a join of the server has made anew (XEP-0045 §10.1). Allowed only where anybody may make the room: it was open,
-// by what it said about itself. A room that was for members must not come back as one for all.
+// Rooms that a join of the server has made anew (XEP-0045 §10.1). What the old room said about itself decides:
+//
+//   for members only, with a password, persistent, or unknown   never made anew: its members must not be in one for all
+//   else                                                        the new room is compared with it, and then unlocked
+//
+// docs/adr/0038-rooms-made-anew.md says why.
 
-import { NS, newId, xml } from 'enjamb/api';
+import { BoundedMap, type Element, type IqAnswer, NS, newId, type Stanza, xml } from 'enjamb/api';
 import type { Context } from './context.ts';
-import type { Place } from './memory.ts';
-import type { Rejoining } from './rejoining.ts';
-import type { Rejoins } from './rejoins.ts';
+import { type Facts, factsIn } from './facts.ts';
+import { infoRequest } from './inquiries.ts';
+import type { Place, RoomMemory } from './memory.ts';
 
-/** How long the room may take to accept its configuration. */
-const UNLOCK_MS = 10_000;
+/** How long the room may take for each answer. */
+const ANSWER_MS = 10_000;
+const MAX_SERVICES = 1_000;
+
+/** The client for which the room was made. */
+export interface Founder {
+  /** Whether it is still in. */
+  isIn(): boolean;
+  /**
+   * `true`: others can enter the room, and it is what `info` says. `false`: the client must not be in it; in the same tick if the old room was one that
+   * is never made anew.
+   */
+  onEnd(isRight: boolean, info?: IqAnswer): void;
+}
+
+/** The fields of a room's configuration by name (XEP-0045 §15.5.3). */
+type Fields = Readonly<Record<string, string>>;
 
 export class Founding {
   readonly #context: Context;
-  readonly #rejoins: Rejoins;
+  /** Services whose new rooms are persistent. */
+  readonly #persistent = new BoundedMap<string, true>(MAX_SERVICES);
 
-  constructor(context: Context, rejoins: Rejoins) {
+  constructor(context: Context) {
     this.#context = context;
-    this.#rejoins = rejoins;
   }
 
-  /** A room has let a client in; 201 says that it is new. Returns false if the client must not be in it. */
-  entered(place: Place, rejoining: Rejoining, codes: readonly string[]): boolean {
-    if (!codes.includes('201')) return true;
-    const { metrics } = this.#context;
-    if (!place.room.facts?.isOpen) {
-      metrics.rejoins.of('room gone').add();
-      this.#rejoins.tellRoom(place, 'room-gone');
-      return false;
-    }
-    metrics.roomsMade.add();
-    this.#unlock(place, rejoining);
-    return true;
+  /** Whether a room that is not persistent by itself, or by the default of its service, would stay when all have left. */
+  mayPersist({ facts, domain }: RoomMemory): boolean {
+    return facts?.persists === true || this.#persistent.has(domain);
   }
 
-  /** Accepts the default configuration, which unlocks the room for other occupants (XEP-0045 §10.1.2). */
-  #unlock(place: Place, rejoining: Rejoining): void {
-    const { session, room } = place;
-    const form = xml('query', NS.MUC_OWNER, xml('x', { xmlns: NS.DATA_FORMS, type: 'submit' }));
-    const iq = xml('iq', { type: 'set', id: newId(), from: `${session.jid}`, to: room.jid }, form);
-    const goOn = this.#rejoins.waits(place, rejoining);
-    this.#context.module.askIq(iq, { timeoutMs: UNLOCK_MS, onAnswer: goOn });
+  /** Asks whether the room exists. `undefined`: nobody can say. */
+  exists(place: Place, onAnswer: (exists: boolean | undefined) => void): void {
+    this.#ask(infoRequest(place), (answer) => {
+      if (answer.kind === 'timeout' || answer.local) onAnswer(undefined);
+      else if (answer.stanza.attrs.type === 'result') onAnswer(true);
+      else onAnswer(isNoRoom(answer.stanza) ? false : undefined);
+    });
   }
+
+  /** A join of the server has made this room. */
+  made(place: Place, { isIn, onEnd }: Founder): void {
+    const { room } = place;
+    const old = room.making ?? room.facts;
+    if (!mayBeMadeAnew(old)) return onEnd(false);
+    room.making = old;
+    const end = (isRight: boolean, info?: IqAnswer) => {
+      if (!isIn()) return; // Lost again, or gone: whoever joins next goes on with it.
+      room.making = undefined;
+      if (isRight) this.#context.metrics.roomsMade.add();
+      onEnd(isRight, info);
+    };
+    // In a later tick, behind the answer of which 201 is a part.
+    this.#context.after(0, () => {
+      this.#compare(place, (now, info) => {
+        const changes = now && changesTo(now, old);
+        if (changes === undefined) return end(false);
+        this.#submit(place, changes, (isDone) => {
+          if (Object.keys(changes).length === 0) return end(true, info);
+          if (!isDone) return end(false);
+          this.#compare(place, (changed, info) =>
+            end(changed !== undefined && isAsStrict(changed, old), info),
+          );
+        });
+      });
+    });
+  }
+
+  /** Accepts the default configuration (XEP-0045 §10.1.2). */
+  accept(place: Place): void {
+    this.#submit(place, {}, () => {});
+  }
+
+  /** What the new room says about itself; its owner may ask while it is locked. */
+  #compare(place: Place, onAnswer: (now: Facts | undefined, info: IqAnswer) => void): void {
+    this.#ask(infoRequest(place), (answer) => {
+      const { seed } = this.#context.rooms;
+      const now = answer.kind === 'answer' ? factsIn(answer.stanza, seed) : undefined;
+      if (now?.persists) this.#persistent.set(place.room.domain, true);
+      onAnswer(now, answer);
+    });
+  }
+
+  /** Submits the configuration, which unlocks the room for others. Without fields: the default one (§10.1.2). */
+  #submit({ session, room }: Place, fields: Fields, onAnswer: (isDone: boolean) => void): void {
+    const form = xml('x', { xmlns: NS.DATA_FORMS, type: 'submit' }, ...fieldElements(fields));
+    const attrs = { type: 'set', id: newId(), from: `${session.jid}`, to: room.jid };
+    const iq = xml('iq', attrs, xml('query', NS.MUC_OWNER, form));
+    this.#ask(iq, (answer) => onAnswer(answer.kind === 'answer' && answer.stanza.attrs.type === 'result'));
+  }
+
+  #ask(iq: Element, onAnswer: (answer: IqAnswer) => void): void {
+    this.#context.module.askIq(iq, { timeoutMs: ANSWER_MS, onAnswer });
+  }
+}
+
+export function mayBeMadeAnew(facts: Facts | undefined): facts is Facts {
+  return facts !== undefined && !facts.isMembersOnly && !facts.hasPassword && !facts.persists;
+}
+
+/** What must change so that the new room is like the old one; `undefined` if others of the old one cannot enter it. */
+function changesTo(now: Facts, old: Facts): Fields | undefined {
+  if (now.isMembersOnly || now.hasPassword) return undefined;
+  return {
+    ...(old.isHidden && !now.isHidden ? { 'muc#roomconfig_publicroom': '0' } : {}),
+    ...(old.isModerated === now.isModerated
+      ? {}
+      : { 'muc#roomconfig_moderatedroom': old.isModerated ? '1' : '0' }),
+  };
+}
+
+/** The new room shows itself to nobody, and lets nobody speak, to whom the old one did not. */
+function isAsStrict(now: Facts, old: Facts): boolean {
+  const isOpen = !now.isMembersOnly && !now.hasPassword;
+  return isOpen && (now.isHidden || !old.isHidden) && (now.isModerated || !old.isModerated);
+}
+
+function fieldElements(fields: Fields): Element[] {
+  const entries = Object.entries(fields);
+  const all = entries.length === 0 ? [] : [['FORM_TYPE', NS.MUC_ROOMCONFIG] as const, ...entries];
+  return all.map(([name, value]) => xml('field', { var: name }, xml('value', {}, value)));
+}
+
+function isNoRoom(answer: Stanza): boolean {
+  const error = answer.getChild('error');
+  return (
+    error?.getChild('item-not-found', NS.STANZAS) !== undefined ||
+    error?.getChild('gone', NS.STANZAS) !== undefined
+  );
 }

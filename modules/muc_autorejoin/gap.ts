@@ -1,7 +1,7 @@
 // The messages that a client has missed: between the last one that it was sent and those that came while it was let in.
 
 import type { Context } from './context.ts';
-import { giveCopies, type HeldMessage } from './held.ts';
+import { give, giveCopies, type HeldMessage } from './held.ts';
 import type { Place } from './memory.ts';
 import type { Rejoining } from './rejoining.ts';
 import { behind, heardMarks, Marks, note, type Said, withoutRepeats } from './ring.ts';
@@ -55,4 +55,18 @@ export function giveGap(context: Context, sleepers: Sleepers, place: Place, gap:
   for (const { mark } of given) last = note(room.ring, mark);
   giveCopies(session, given);
   return last;
+}
+
+/** Gives the client what it has missed, and then what has come meanwhile. */
+export function giveMissed(
+  context: Context,
+  sleepers: Sleepers,
+  { place, rejoining, gap }: { place: Place; rejoining: Rejoining; gap: Gap },
+): void {
+  const { held, subject } = rejoining;
+  const last = giveGap(context, sleepers, place, gap);
+  rejoining.heard ??= last;
+  if (subject) give(place.session, [subject]);
+  place.hasSubject ||= subject !== undefined;
+  give(place.session, held.live);
 }

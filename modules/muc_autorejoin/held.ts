@@ -36,6 +36,11 @@ export class Held {
     this.#total = total;
   }
 
+  /** In the order in which the client is sent it. */
+  get all(): HeldStanza[] {
+    return [...this.people, ...this.history, ...this.live];
+  }
+
   /** Returns false when there is no room for it. */
   add(list: HeldStanza[], stanza: Element, mark?: Mark): boolean {
     const flat = stanza.flattened;

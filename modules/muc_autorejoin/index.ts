@@ -1,6 +1,6 @@
 // Joins clients again that fell out of a room. It learns of losses from ping_muc, and from the rooms themselves.
 //
-//   both modes       places.ts, payload.ts                   one client in one room, and what its joins say
+//   both modes       places.ts, payload.ts, kept.ts          one client in one room, and what its joins say
 //                    options.ts, context.ts
 //   assisted         assisted.ts, sleepers.ts                after the client was told, if it does nothing
 //   silent           before the client notices:
@@ -15,7 +15,7 @@
 //                      archives.ts, archived.ts, outbox.ts,
 //                      holes.ts
 //     the room       memory.ts, rooms.ts, prints.ts,         what is known of it, and whether it may be made anew
-//                      facts.ts, inquiries.ts, founding.ts
+//                      facts.ts, inquiries.ts, existence.ts, founding.ts, new_rooms.ts
 //     the changes    comparisons.ts, changes.ts,             settings, and members of private groups
 //                      members.ts
 //     the end            handover.ts
@@ -24,17 +24,7 @@
 // docs/adr/0037-silent-rejoin.md says why.
 
 import { randomInt } from 'node:crypto';
-import {
-  type C2SSession,
-  defineModule,
-  Jid,
-  type Module,
-  NS,
-  newId,
-  type Sessions,
-  type Stanza,
-  xml,
-} from 'enjamb/api';
+import { type C2SSession, defineModule, Jid, type Module, NS, type Sessions, type Stanza } from 'enjamb/api';
 import { AssistedRejoins } from './assisted.ts';
 import { Comparisons } from './comparisons.ts';
 import type { Context } from './context.ts';
@@ -42,14 +32,16 @@ import { Founding } from './founding.ts';
 import { type Heir, handOver, keepPayloads } from './handover.ts';
 import { Holes } from './holes.ts';
 import { Inquiries } from './inquiries.ts';
+import type { Kept } from './kept.ts';
 import { Lag } from './lag.ts';
-import type { Place, RoomData } from './memory.ts';
+import type { Place } from './memory.ts';
 import { measurePlaces, RejoinMetrics } from './metrics.ts';
+import { entered, watchNewRooms } from './new_rooms.ts';
 import { options, type Settings, settingsFrom } from './options.ts';
 import type { Outbox } from './outbox.ts';
 import { payloadOf, updatedPayload } from './payload.ts';
 import { Places } from './places.ts';
-import { type KeptRejoins, Rejoins } from './rejoins.ts';
+import { Rejoins } from './rejoins.ts';
 import { Reports } from './reports.ts';
 import { Rooms } from './rooms.ts';
 import { followSelfPing } from './self_pings.ts';
@@ -77,14 +69,18 @@ export default defineModule({
     const rooms = new Rooms(kept.rooms, settings.maxOccupants);
     const places = new Places(rooms, () => module.clock.elapsed());
     const all = [...module.host.sessions].flatMap(({ state }) => [...(state.mucPlaces?.values() ?? [])]);
-    if (settings.mode === 'off') return all.forEach((place) => places.forget(place));
+    if (settings.mode === 'off') {
+      for (const place of all) places.forget(place);
+      return;
+    }
     const context = contextOf(module, { settings, rooms });
     const assisted = new AssistedRejoins(module, context.joins, places);
-    const silent = settings.mode === 'silent' ? loadSilent(context, places, kept) : undefined;
+    const founding = new Founding(context);
+    const silent = settings.mode === 'silent' ? loadSilent(context, { places, kept, founding }) : undefined;
     if (silent) handOver(context, silent, places, kept.heir);
     else keepPayloads(places, all);
     watchClients(context, { places, assisted, silent });
-    watchNewRooms(module, assisted);
+    watchNewRooms(context, founding, assisted);
     module.observe('track-muc-joins-change', ({ join }) => {
       assisted.changed(join);
       if (join.state !== 'gone') return;
@@ -117,8 +113,7 @@ export default defineModule({
   },
 });
 
-interface Data extends KeptRejoins {
-  readonly rooms: RoomData;
+interface Data extends Kept {
   readonly heir: Heir;
 }
 
@@ -155,11 +150,13 @@ function contextOf(
 }
 
 /** Everything that concerns silent joins alone. */
-function loadSilent(context: Context, places: Places, kept: Data): Rejoins {
+function loadSilent(
+  context: Context,
+  { places, kept, founding }: { places: Places; kept: Kept; founding: Founding },
+): Rejoins {
   const { module, rooms } = context;
   const { sessions } = module.host;
-  const rejoins = new Rejoins(context, places, kept);
-  const founding = new Founding(context, rejoins);
+  const rejoins = new Rejoins(context, places, kept, founding);
   const inquiries = new Inquiries(context, rejoins.archives);
   const comparisons = new Comparisons(context, rejoins, inquiries);
   const holes = new Holes(context, rejoins);
@@ -167,11 +164,7 @@ function loadSilent(context: Context, places: Places, kept: Data): Rejoins {
   const takeover = new Takeover({
     context,
     rejoins,
-    entered(place, rejoining, codes) {
-      const isIn = founding.entered(place, rejoining, codes);
-      if (isIn) comparisons.begin(place, rejoining);
-      return isIn;
-    },
+    entered: (...all) => entered({ founding, rejoins, comparisons, inquiries }, ...all),
     talked: (place, said) => lag.talked(place, said),
     made: (place) => inquiries.made(place),
     announced: (place, rejoining, message) => inquiries.announced(place, rejoining, message),
@@ -306,28 +299,4 @@ function leave(place: Place, places: Places, silent: Rejoins | undefined): void 
 
 function leaveAll({ state }: C2SSession, places: Places, silent: Rejoins | undefined): void {
   for (const place of [...(state.mucPlaces?.values() ?? [])]) leave(place, places, silent);
-}
-
-/** Configures rooms that did not exist any more, so that a join of ours has made them again (XEP-0045 §10.1.1). */
-function watchNewRooms(module: AutorejoinModule, assisted: AssistedRejoins): void {
-  module.observe('presence/full', ({ stanza, from, to }) => {
-    if (stanza.attrs.type !== undefined || !isNewRoom(stanza)) return;
-    const session = module.host.sessions.get(to);
-    if (session && assisted.hasMade(session, from.bare)) module.spawn(unlock(module, `${to}`, from.bare));
-  });
-}
-
-function isNewRoom(presence: Stanza): boolean {
-  const codes = presence.getChild('x', NS.MUC_USER)?.getChildren('status') ?? [];
-  return codes.some(({ attrs }) => attrs.code === '201');
-}
-
-/** Accepts the default configuration, which unlocks the room for other occupants (XEP-0045 §10.1.2). */
-async function unlock(module: AutorejoinModule, from: string, room: string): Promise<void> {
-  const form = xml('query', NS.MUC_OWNER, xml('x', { xmlns: NS.DATA_FORMS, type: 'submit' }));
-  try {
-    await module.sendIq(xml('iq', { type: 'set', id: newId(), from, to: room }, form));
-  } catch {
-    // The client was told that the room is new, and can accept the configuration itself.
-  }
 }

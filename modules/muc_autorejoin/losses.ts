@@ -13,6 +13,7 @@ export type Removal =
   /** The service shuts down. */
   | 'shutdown';
 
+const CAPTCHA = 'urn:xmpp:captcha';
 const DECIDED = ['301', '307', '321', '322'];
 
 /** Reads a presence with status 110. */
@@ -39,30 +40,52 @@ export function mucUserIn(stanza: Stanza): Element | undefined {
   return stanza.getChild('x', NS.MUC_USER);
 }
 
-/** What follows from the refusal of a join of ours. */
-export type Refusal =
+// ── Refusals of a join of ours (XEP-0045 §7.2) ─────────────────────────────────────────────────────────────────
+
+type RefusalKind =
   /** The nick is taken, most likely by what is left of the client itself. */
   | 'conflict'
-  /** Somebody makes the room anew, and it is still locked. */
+  /** The room was made by somebody else, and is still locked. */
   | 'locked'
-  /** Later: the room cannot. */
-  | 'wait'
-  /** Later: the service cannot be reached. */
-  | 'unreachable'
+  /** The room is busy or full. */
+  | 'room'
+  /** The service cannot be reached. */
+  | 'remote'
   /** The client has to know. */
   | 'final';
 
-const BUSY = new Set(['resource-constraint', 'policy-violation', 'internal-server-error']);
-
-export function refusalBy({ condition, type }: StanzaError): Refusal {
-  if (condition === 'conflict') return 'conflict';
-  if (condition === 'item-not-found') return 'locked';
-  if (condition === 'remote-server-timeout' || condition === 'remote-server-not-found') return 'unreachable';
-  return type === 'wait' || BUSY.has(condition) ? 'wait' : 'final';
+/** Refusals of one kind in a row. */
+export interface Refusals {
+  kind: RefusalKind | undefined;
+  count: number;
 }
 
-/** How long after which refusals of the same kind the join is tried again, in ms; afterwards it is final. */
-export const RETRIES: Readonly<Record<'conflict' | 'locked', readonly number[]>> = {
-  conflict: [5_000, 15_000, 45_000],
-  locked: [10_000, 10_000, 10_000],
+const KINDS: Readonly<Record<string, RefusalKind>> = {
+  conflict: 'conflict',
+  'item-not-found': 'locked',
+  'remote-server-timeout': 'remote',
+  'remote-server-not-found': 'remote',
+  'resource-constraint': 'room',
+  'policy-violation': 'room',
+  'internal-server-error': 'room',
 };
+
+/** After how many ms the join is sent again; after the last of them, the client has to know. */
+const PAUSES = { conflict: [5_000, 15_000, 45_000], locked: [10_000, 10_000, 10_000] };
+
+/** After how many ms to try again, or how: when the room or the remote has had its pause, or never. Notes the refusal. */
+export function nextTry(
+  refusals: Refusals,
+  { condition, type }: StanzaError,
+): number | 'room' | 'remote' | 'never' {
+  const kind = KINDS[condition] ?? (type === 'wait' ? 'room' : 'final');
+  refusals.count = refusals.kind === kind ? refusals.count + 1 : 0;
+  refusals.kind = kind;
+  if (kind === 'conflict' || kind === 'locked') return PAUSES[kind][refusals.count] ?? 'never';
+  return kind === 'final' ? 'never' : kind;
+}
+
+/** A question that only a person can answer (XEP-0158), instead of an answer to the join. */
+export function isCaptcha(stanza: Stanza): boolean {
+  return stanza.getChild('captcha', CAPTCHA) !== undefined;
+}

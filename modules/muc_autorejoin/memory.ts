@@ -101,6 +101,8 @@ export interface RoomMemory {
   settingsSeq: number;
   /** `undefined`: it is no private group, or no client has read a list. */
   members: Members | undefined;
+  /** A join of the server has made it anew, and others cannot enter yet: what it was before. */
+  making: Facts | undefined;
   /** It has had too many occupants to be remembered. Until all our clients have left, nothing more is kept of it. */
   isLarge: boolean;
 }

@@ -2,7 +2,9 @@
 
 import { type ByteBudget, type ElapsedClock, ResettableTimer, type Stanza } from 'enjamb/api';
 import { Held, type HeldStanza } from './held.ts';
+import type { Refusals } from './losses.ts';
 import type { Affiliation, Place } from './memory.ts';
+import type { RejoinMetrics } from './metrics.ts';
 import type { Said } from './ring.ts';
 
 export interface Rejoining {
@@ -27,8 +29,7 @@ export interface Rejoining {
   isHistoryOver: boolean;
   /** Requests to the room that must be answered before the client is up to date. */
   waitsFor: number;
-  /** Refusals of the same kind in a row. */
-  refusals: number;
+  readonly refusals: Refusals;
   /** A join was not answered in time. */
   isLate: boolean;
   /** A part of the answer was lost with an earlier instance of this module: only another join shows everything. */
@@ -52,11 +53,18 @@ export function newRejoining(place: Place, clock: ElapsedClock, bytes: ByteBudge
     subject: undefined,
     isHistoryOver: false,
     waitsFor: 0,
-    refusals: 0,
+    refusals: { kind: undefined, count: 0 },
     isLate: false,
     isPartial: false,
     wanted: undefined,
   };
+}
+
+/** Whether enough is known of a place for the server to join unnoticed. */
+export function isFit({ payload, room, isBehind }: Place, { rejoins }: RejoinMetrics): boolean {
+  if (payload === undefined) rejoins.of('no payload').add();
+  else if (room.isLarge || isBehind) rejoins.of('large').add();
+  return payload !== undefined && !room.isLarge && !isBehind;
 }
 
 /** A join is being sent: its answer is compared with what the client knows. What was held of another one comes again. */
@@ -80,4 +88,11 @@ export function endAnswer(rejoining: Rejoining): void {
   rejoining.timer.cancel();
   rejoining.isHistoryOver = false;
   rejoining.waitsFor = 0;
+}
+
+/** The client has been sent everything. */
+export function noteCaughtUp(place: Place, { seen, heard }: Rejoining, now: number): void {
+  place.seen = Math.max(place.seen, seen);
+  place.heard = heard ?? place.heard;
+  place.heardAt = now;
 }

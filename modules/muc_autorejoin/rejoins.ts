@@ -9,23 +9,26 @@ import {
   type Stanza,
   type StanzaError,
 } from 'enjamb/api';
-import { Absences, type Absent } from './absent.ts';
+import { Absences } from './absent.ts';
 import { Archives } from './archives.ts';
-import { Budget, type Tries } from './budget.ts';
+import { Budget } from './budget.ts';
 import { giveChanges } from './changes.ts';
 import type { Context } from './context.ts';
 import { Echoes } from './echoes.ts';
+import { Existence } from './existence.ts';
 import { FormerClients } from './former.ts';
-import { gapOf, giveGap } from './gap.ts';
+import { type Founding, mayBeMadeAnew } from './founding.ts';
+import { gapOf, giveMissed } from './gap.ts';
 import { give, MAX_TOTAL_BYTES } from './held.ts';
-import { RETRIES, refusalBy } from './losses.ts';
+import type { Kept } from './kept.ts';
+import { nextTry } from './losses.ts';
 import type { Join, Place } from './memory.ts';
-import { Outbox, type Own } from './outbox.ts';
+import { Outbox } from './outbox.ts';
 import { Patience } from './patience.ts';
 import { nickChange } from './payload.ts';
 import type { Places } from './places.ts';
 import { Queues } from './queues.ts';
-import { beginAnswer, endAnswer, newRejoining, type Rejoining } from './rejoining.ts';
+import { beginAnswer, endAnswer, isFit, newRejoining, noteCaughtUp, type Rejoining } from './rejoining.ts';
 import { ANSWER_MS, occupantOf, sendJoin } from './sending.ts';
 import { Sleepers } from './sleeping.ts';
 
@@ -33,13 +36,6 @@ type Cause = Parameters<Exports['ping_muc']['tell']>[1];
 
 /** A room that sends no subject, as XEP-0045 §7.2.15 wants it, has no more history after this time. */
 const HISTORY_MS = 5_000;
-
-/** Survives a reload of the module's code. */
-export interface KeptRejoins {
-  readonly tries: Tries;
-  readonly absent: Map<Place, Absent>;
-  readonly own: Map<Place, Own[]>;
-}
 
 export class Rejoins {
   readonly #context: Context;
@@ -49,6 +45,7 @@ export class Rejoins {
   readonly #active = new Map<Place, Rejoining>();
   readonly #patience: Patience;
   readonly sleepers = new Sleepers();
+  readonly existence: Existence;
   readonly absences: Absences;
   /** Of all stanzas that are held. */
   readonly heldBytes = new ByteBudget(MAX_TOTAL_BYTES);
@@ -57,13 +54,18 @@ export class Rejoins {
   readonly outbox: Outbox;
   readonly echoes: Echoes;
 
-  constructor(context: Context, places: Places, kept: KeptRejoins) {
+  constructor(context: Context, places: Places, kept: Kept, founding: Founding) {
     this.#context = context;
     this.#places = places;
     this.#budget = new Budget(kept.tries, () => context.now());
     this.#queues = new Queues(context, {
-      join: (place) => this.#join(place),
+      join: (place) => !this.existence.asks(place) && this.#join(place),
       readyAt: (place) => this.#readyAt(place),
+    });
+    this.existence = new Existence(context, founding, {
+      exists: (place) => this.#queues.of(place).add(place),
+      mustWait: (place) => this.#queues.of(place).mustWait(place, 'remote'),
+      gone: (place) => this.#tellRoom(place, 'room-gone'),
     });
     this.archives = new Archives(context, this.heldBytes);
     this.outbox = new Outbox(context, this.heldBytes, kept.own);
@@ -87,7 +89,7 @@ export class Rejoins {
     if (place.state !== 'in') return true; // The room may not have come to our join yet.
     if (join.state === 'joining' || place.self === undefined) return false; // Only the client can repeat its own join.
     if (cause === 'given-up') return this.#endures(place);
-    if (cause !== 'room-gone' || place.room.facts?.isOpen) return this.lose(place, cause);
+    if (cause !== 'room-gone' || mayBeMadeAnew(place.room.facts)) return this.lose(place, cause);
     place.payload = undefined; // Nor does assisted mode make the room anew.
     this.#context.metrics.rejoins.of('room gone').add();
     return false;
@@ -103,7 +105,7 @@ export class Rejoins {
 
   /** The client is out without knowing. Returns false if the server cannot join for it. */
   lose(place: Place, cause: string, delayMs = 0): boolean {
-    if (!this.#isFit(place)) return false;
+    if (!isFit(place, this.#context.metrics)) return false;
     const { session, room, join } = place;
     const renaming = join.state === 'renaming' ? this.#context.joins.requested(join)?.nick : undefined;
     if (!this.#enter(place, newId())) return false;
@@ -126,16 +128,9 @@ export class Rejoins {
     this.#queues.of(place).add(place);
   }
 
-  #isFit({ payload, room, isBehind }: Place): boolean {
-    const { rejoins } = this.#context.metrics;
-    if (payload === undefined) rejoins.of('no payload').add();
-    else if (room.isLarge || isBehind) rejoins.of('large').add();
-    return payload !== undefined && !room.isLarge && !isBehind;
-  }
-
   /** Nobody can say whether the client is in. It stays in its room, silently, as long as the patience lasts. */
   #endures(place: Place): boolean {
-    if (!this.#isFit(place)) return false;
+    if (!isFit(place, this.#context.metrics)) return false;
     this.#patience.begin(place);
     return true;
   }
@@ -195,18 +190,21 @@ export class Rejoins {
     metrics.rejoins.of(error.condition).add();
     this.#budget.giveBack(place.session, place.room.jid);
     this.#await(place, rejoining);
-    const refusal = refusalBy(error);
-    const delayMs =
-      refusal === 'conflict' || refusal === 'locked' ? RETRIES[refusal][rejoining.refusals++] : 0;
     if (!this.#enter(place, newId())) return this.forget(place);
-    if (refusal === 'final' || delayMs === undefined) return this.#tell(place, 'lost');
     const queue = this.#queues.of(place);
-    if (refusal === 'wait' || refusal === 'unreachable')
-      queue.mustWait(place, refusal === 'wait' ? 'room' : 'remote');
-    else {
-      queue.answered(place);
-      queue.add(place, delayMs);
-    }
+    const next = nextTry(rejoining.refusals, error);
+    if (next === 'never') return this.#tell(place, 'lost');
+    if (typeof next === 'string') return queue.mustWait(place, next);
+    queue.answered(place);
+    queue.add(place, next);
+  }
+
+  /** The room wants the user to prove something first (XEP-0158), which only the client can ask for. */
+  challenged(place: Place): void {
+    this.#context.metrics.rejoins.of('captcha').add();
+    this.#budget.giveBack(place.session, place.room.jid);
+    this.#leave(place);
+    this.#tell(place, 'lost');
   }
 
   /** The room has let the client in, and has said so to it. */
@@ -241,43 +239,29 @@ export class Rejoins {
   /** There is no room for more: what is there is given, in its order, and nothing is waited for. */
   overflow(place: Place, rejoining: Rejoining): void {
     if (place.state === 'catching-up') return this.#catchUp(place, rejoining);
-    const { people, history, live } = rejoining.held;
-    give(place.session, [...people, ...history, ...live]);
+    give(place.session, rejoining.held.all);
     rejoining.held.clear();
   }
 
   /** Gives the client what it has missed, and then what has come meanwhile: the room is as if it had never lost the client. */
   #catchUp(place: Place, rejoining: Rejoining): void {
-    const { held, subject, lostAt } = rejoining;
     giveChanges(place, rejoining);
     const gap = gapOf(place, rejoining, this.archives.of(place.room));
-    const last = giveGap(this.#context, this.sleepers, place, gap);
-    rejoining.heard ??= last;
-    if (subject) give(place.session, [subject]);
-    place.hasSubject ||= subject !== undefined;
-    give(place.session, held.live);
+    giveMissed(this.#context, this.sleepers, { place, rejoining, gap });
     place.again++;
-    place.gapMs = this.#context.now() - lostAt;
+    place.gapMs = this.#context.now() - rejoining.lostAt;
     this.#context.metrics.alive(place.gapMs);
     this.#context.reports.alive(place, place.gapMs);
     for (const nick of rejoining.shown) rejoining.known.delete(nick);
     this.#context.rooms.blur(place, rejoining.known.keys());
-    this.#settle(place, rejoining);
+    if (rejoining.isLate) this.echoes.await(place);
+    noteCaughtUp(place, rejoining, this.#context.now());
+    this.#end(place);
     this.absences.begin(place, rejoining.known);
     this.#queues.of(place).done(place);
     if (rejoining.wanted) this.#context.module.send(rejoining.wanted);
     this.archives.settle(place.room);
     this.outbox.rejoined(place, gap);
-  }
-
-  /** The client has been sent everything. */
-  #settle(place: Place, rejoining: Rejoining): void {
-    place.state = 'in';
-    place.seen = Math.max(place.seen, rejoining.seen);
-    if (rejoining.isLate) this.echoes.await(place);
-    place.heard = rejoining.heard ?? place.heard;
-    place.heardAt = this.#context.now();
-    this.#end(place);
   }
 
   // ── The client ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -298,8 +282,7 @@ export class Rejoins {
     this.outbox.release(place);
     const rejoining = this.#active.get(place);
     if (rejoining === undefined) return;
-    const { people, history, live } = rejoining.held;
-    give(place.session, [...people, ...history, ...live]);
+    give(place.session, rejoining.held.all);
     this.#end(place);
     this.#queues.remove(place);
   }
@@ -351,12 +334,21 @@ export class Rejoins {
     this.#context.pingMuc()?.tell(place.join, cause);
   }
 
-  /** A room that was new, and must not be made by the server: the client is told, and all others of it. */
-  tellRoom(place: Place, cause: Cause): void {
+  /** The client must not be in a room that has let it in: it leaves, and it is told, and all others that are lost. */
+  leaveRoom(place: Place, cause: Cause): void {
+    this.#leave(place);
+    this.#tellRoom(place, cause);
+  }
+
+  /** Hidden from the client. */
+  #leave(place: Place): void {
     this.#context.joins.leave(place.join);
     this.former.add(place);
-    const { places } = place.room;
-    inChunks(places.values(), this.#context.after, (chunk) => {
+  }
+
+  #tellRoom({ room }: Place, cause: Cause): void {
+    if (cause === 'room-gone') room.facts = undefined; // It has come to nothing: clients that are found lost later are told.
+    inChunks(room.places.values(), this.#context.after, (chunk) => {
       for (const other of chunk) if (other.state !== 'in') this.#tell(other, cause);
     });
   }

@@ -197,6 +197,7 @@ function newRoom(jid: string, domain: string): RoomMemory {
     facts: undefined,
     settingsSeq: 0,
     members: undefined,
+    making: undefined,
     isLarge: false,
   };
 }

@@ -17,7 +17,7 @@ import {
 } from 'enjamb/api';
 import type { Context } from './context.ts';
 import { give } from './held.ts';
-import { codesIn, mucUserIn, type Removal, removalIn } from './losses.ts';
+import { codesIn, isCaptcha, mucUserIn, type Removal, removalIn } from './losses.ts';
 import { noteItem } from './members.ts';
 import type { Place, Self } from './memory.ts';
 import { isKept, isSubject, subjectPrint } from './messages.ts';
@@ -43,8 +43,8 @@ type Fate = 'passes' | 'stopped';
 export interface TakeoverParts {
   readonly context: Context;
   readonly rejoins: Rejoins;
-  /** What follows when a room lets a client in: see `founding.ts`. Returns false if the client must not be in. */
-  entered(place: Place, rejoining: Rejoining, codes: readonly string[]): boolean;
+  /** What follows when a room lets a client in: see `new_rooms.ts`. Returns false if the client must not be in. */
+  entered(place: Place, rejoining: Rejoining, x: Element): boolean;
   /** A room has sent a live message to a client. */
   talked(place: Place, said: Said): void;
   /** The client itself has made the room (XEP-0045 §10.1.1). */
@@ -97,7 +97,13 @@ export class Takeover {
     if (stanza.attrs.type === 'error' && place && from.resource === undefined) {
       if (this.#rejoins.outbox.refused(place, stanza, isLocalBounce(event))) this.#stopped = stanza;
     }
-    if (stanza.attrs.type !== 'groupchat') return;
+    if (stanza.attrs.type !== 'groupchat') {
+      if (place?.state === 'joining' && from.resource === undefined && isCaptcha(stanza)) {
+        this.#stopped = stanza;
+        this.#rejoins.challenged(place);
+      }
+      return;
+    }
     const isStopped =
       this.#rejoins.former.isAnswer(to, from.bare, false) ||
       (place && this.#message(place, event) === 'stopped');
@@ -218,7 +224,7 @@ export class Takeover {
     self: Self,
   ): Fate {
     const { session, self: known } = place;
-    if (!this.#parts.entered(place, rejoining, codesIn(x))) return 'stopped';
+    if (!this.#parts.entered(place, rejoining, x)) return 'stopped';
     if (isOtherRoom(known, self)) this.#clearList(place, rejoining);
     give(session, rejoining.held.people.splice(0));
     const nick = from.resource ?? '';
@@ -279,6 +285,7 @@ export class Takeover {
     const isUnexplained = removal === 'lost' && !codesIn(x).includes('333');
     const isLost = removal !== 'decided' && !(isUnexplained && hasNewSibling(place, this.#context.now()));
     const delayMs = removal === 'shutdown' ? SHUTDOWN_MS : 0;
+    if (isLost && !isUnexplained) this.#rejoins.existence.removed(place);
     if (isLost && this.#rejoins.wasRemoved(place, removal, delayMs)) return 'stopped';
     this.#rejoins.forget(place);
     return 'passes';

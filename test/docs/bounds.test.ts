@@ -12,7 +12,7 @@ const COLUMNS = 6;
 
 /** A collection that starts empty and outlives its function: a field, or state that a module keeps. */
 const COLLECTION =
-  /^ {2}(readonly )?#?\w+(: [^=]+)? = (new (BoundedMap|Map|PacedQueue|Set|TokenBuckets)\b.*|\[\]);|\bkeep\('|: new (BoundedMap|Map|PacedQueue|Set|TokenBuckets)\(\)/m;
+  /^ {2}(readonly )?#?\w+(: [^=;]+)? = (new (BoundedMap|Map|PacedQueue|Set|TokenBuckets)\b.*|\[\]);|\bkeep\('|: new (BoundedMap|Map|PacedQueue|Set|TokenBuckets)\(\)/m;
 
 const rows = PAGE.split('\n')
   .filter((line) => line.startsWith('| ') && !/^\| (What|---)/.test(line))

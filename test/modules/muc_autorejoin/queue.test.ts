@@ -1,13 +1,11 @@
-// 5: order and pace of the joins, refusals, rooms that were gone.
+// 5.1: order and pace of the joins.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type StanzaCondition, StanzaError, type StanzaErrorDetails } from '../../../src/xml/errors.ts';
 import { NS } from '../../../src/xml/namespaces.ts';
 import { restart } from '../../support/fake-rooms/faults.ts';
-import { configure } from '../../support/fake-rooms/moderation.ts';
 import type { HarnessClient } from '../../support/module-harness.ts';
-import { HALL, JULIET, ROMEO, type Stage, stage } from './stage.ts';
+import { JULIET, ROMEO, type Stage, stage } from './stage.ts';
 
 /** All of these clients are in this many rooms. */
 function crowd(made: Stage, users: number, count: number): HarnessClient[] {
@@ -166,128 +164,7 @@ async function message() {
   return parseXml(`<message type='groupchat' id='m'><body>hello</body></message>`);
 }
 
-describe('5.3: the room refuses', () => {
-  const later: [StanzaCondition, StanzaErrorDetails, firstMs: number][] = [
-    ['conflict', {}, 5_000],
-    ['item-not-found', {}, 10_000],
-    ['resource-constraint', { type: 'wait' }, 10_000],
-    ['policy-violation', {}, 10_000],
-    ['internal-server-error', {}, 10_000],
-    ['remote-server-timeout', {}, 10_000],
-    ['remote-server-not-found', {}, 10_000],
-    ['service-unavailable', { type: 'wait' }, 10_000],
-  ];
-  for (const [condition, details, firstMs] of later) {
-    test(`${condition}: again, and the client sees nothing`, async (t) => {
-      const made = await stage(t);
-      made.loses();
-      let refusals = 2;
-      made.service.behaviour.refuseJoin = (join) =>
-        join.attrs.from === ROMEO && refusals-- > 0 ? new StanzaError(condition, details) : undefined;
-      const joins = watchJoins(made);
-      made.cut();
-      made.passes(60);
-      assert.equal(joins.length, 3);
-      const gap = joins[1]!.at - joins[0]!.at;
-      assert.ok(gap >= firstMs * 0.8 && gap <= firstMs * 1.2 + 200, `${gap} ms`);
-      assert.deepEqual(made.seen(), []);
-      made.assertAlive();
-    });
-  }
-
-  const final: StanzaCondition[] = [
-    'not-authorized',
-    'forbidden',
-    'registration-required',
-    'not-acceptable',
-    'not-allowed',
-    'gone',
-    'redirect',
-    'jid-malformed',
-    'bad-request',
-  ];
-  for (const condition of final) {
-    test(`${condition}: one notice, no error, and no join after it`, async (t) => {
-      const made = await stage(t);
-      made.loses();
-      made.service.behaviour.refuseJoin = ({ attrs }) =>
-        attrs.from === ROMEO ? new StanzaError(condition, { type: 'auth' }) : undefined;
-      made.cut();
-      made.passes(600);
-      assert.deepEqual(made.seen(), ['presence Romeo unavailable 110 333 330']);
-      assert.equal(made.joined().length, 1);
-      made.romeo.joins(`${HALL}/Romeo`);
-      made.passes(1);
-      assert.deepEqual(made.seen(), [`presence Romeo error ${condition}`], 'its own join gets the truth');
-    });
-  }
-
-  for (const [condition, joins] of [
-    ['conflict', 4],
-    ['item-not-found', 4],
-  ] as const) {
-    test(`${condition} again and again: a notice after the fourth time`, async (t) => {
-      const made = await stage(t);
-      made.loses();
-      made.service.behaviour.refuseJoin = ({ attrs }) =>
-        attrs.from === ROMEO ? new StanzaError(condition) : undefined;
-      made.cut();
-      made.passes(600);
-      assert.deepEqual(made.seen(), ['presence Romeo unavailable 110 333 330']);
-      assert.equal(made.joined().length, joins);
-    });
-  }
-
-  test('patience: a room that only says `wait` is given up after an hour; then the client is told', async (t) => {
-    const made = await stage(t);
-    made.loses();
-    made.service.behaviour.refuseJoin = ({ attrs }) =>
-      attrs.from === ROMEO ? new StanzaError('resource-constraint', { type: 'wait' }) : undefined;
-    made.cut();
-    made.passes(3_500);
-    assert.deepEqual(made.seen(), []);
-    made.passes(200);
-    assert.deepEqual(made.seen(), ['presence Romeo unavailable 110 333 330']);
-  });
-
-  test('patience: a service that cannot be reached: silent for an hour, then a notice', async (t) => {
-    for (const back of [1_200, 4_200]) {
-      const made = await stage(t);
-      made.loses();
-      made.cut(Math.min(back, 3_500));
-      assert.deepEqual(made.seen(), []);
-      if (back > 3_600) {
-        made.cut(back - 3_500);
-        assert.deepEqual(made.seen(), ['presence Romeo unavailable 110 333 330']);
-      }
-      made.passes(60);
-      assert.equal(made.romeo.notices.length, 0);
-      made.romeo.heard();
-      made.passes(60);
-      made.assertAlive();
-      await made.h.server.stop();
-    }
-  });
-});
-
-describe('5.4: the room was gone', () => {
-  test('C1: what it said about itself does not allow to make it anew: a notice', async (t) => {
-    for (const config of [{ hidden: true }, { moderated: true }, { password: 'x' }]) {
-      const made = await stage(t, { room: { persistent: false } });
-      configure(made.room, config);
-      made.passes(10);
-      made.romeo.heard();
-      restart(made.service, { keeps: 'nothing' });
-      made.cut();
-      made.passes(50);
-      assert.deepEqual(made.seen(), [], 'D2: no notice before `ping_muc_delay`');
-      made.passes(10);
-      assert.deepEqual(made.seen(), ['presence Romeo unavailable 110 333 330'], JSON.stringify(config));
-      assert.deepEqual(made.joined(), []);
-      await made.h.server.stop();
-    }
-  });
-
+describe('facts', () => {
   test('facts: a room says what it is 5 s after the first join, and is asked once', async (t) => {
     const made = await stage(t);
     crowd(made, 3, 5);
@@ -295,52 +172,11 @@ describe('5.4: the room was gone', () => {
       made.service.peer.received.filter((stanza) => stanza.getChild('query', NS.DISCO_INFO)).length;
     assert.equal(infos(), 0, 'all have been asked already');
     for (const { state } of made.h.host.sessions)
-      for (const { room } of state.mucPlaces!.values()) assert.equal(room.facts?.isOpen, false); // They are persistent.
+      for (const { room } of state.mucPlaces!.values()) assert.equal(room.facts?.persists, true);
     made.romeo.joins('new@rooms.capulet.lit/Romeo');
     made.passes(4);
     assert.equal(infos(), 0);
     made.passes(2);
     assert.equal(infos(), 1);
-  });
-
-  test('C2: allowed: made once, by an owner, unlocked, and the others follow', async (t) => {
-    const made = await stage(t, { room: { persistent: false } });
-    made.room.affiliations.set('juliet@montague.lit', 'owner');
-    const juliet = made.client(JULIET, 'Juliet');
-    made.passes(10);
-    juliet.heard();
-    made.romeo.heard();
-    restart(made.service, { keeps: 'nothing' });
-    made.cut();
-    made.passes(10);
-    const room = made.service.rooms.get(HALL)!;
-    assert.equal(room.isLocked, false);
-    assert.equal(room.affiliation('juliet@montague.lit'), 'owner');
-    assert.deepEqual(made.seen(juliet), []);
-    for (const nick of ['Alice', 'Bob']) made.comes(nick);
-    made.passes(1);
-    assert.equal(made.romeo.notices.length, 0);
-    const [seen] = made.seen();
-    assert.equal(seen, undefined);
-  });
-
-  test('C3: a room that turns out to be new, and must not be: left in the same tick, a notice to all of ours', async (t) => {
-    const made = await stage(t);
-    const juliet = made.client(JULIET, 'Juliet');
-    made.romeo.heard();
-    made.room.occupants.clear();
-    made.service.peer.says(
-      `<presence type='unavailable' from='${HALL}/Romeo' to='${ROMEO}'><x xmlns='${NS.MUC_USER}'><item affiliation='member' role='none'/><status code='110'/><status code='333'/></x></presence>`,
-    );
-    made.service.peer.says(
-      `<presence type='unavailable' from='${HALL}/Juliet' to='${JULIET}'><x xmlns='${NS.MUC_USER}'><item affiliation='member' role='none'/><status code='110'/><status code='333'/></x></presence>`,
-    );
-    made.service.close(made.room);
-    made.passes(10);
-    assert.equal(made.service.rooms.size, 0);
-    for (const client of [made.romeo, juliet]) {
-      const nick = client === juliet ? 'Juliet' : 'Romeo';
-      assert.deepEqual(made.seen(client), [`presence ${nick} unavailable 110 333 330`]);
-    }
   });
 });

@@ -37,6 +37,8 @@ export interface Behaviour {
   captcha: boolean;
   /** A new room is locked until its owner has configured it (§10.1). */
   locksNewRooms: boolean;
+  /** `false`: the settings that an owner submits change nothing. */
+  takesConfiguration: boolean;
   /** `false`: a join does not create a room (§7.2.11). */
   createsRooms: boolean;
   /** What a client is sent that is removed because of a delivery error (§11.1). */
@@ -65,6 +67,7 @@ export function correctBehaviour(): Behaviour {
     refuseJoin: () => undefined,
     captcha: false,
     locksNewRooms: true,
+    takesConfiguration: true,
     createsRooms: true,
     errorRemoval: ['333'],
     strangers: 'kick',

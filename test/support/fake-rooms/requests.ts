@@ -1,12 +1,12 @@
 // Iqs to a room, and to the service: self-pings, disco#info, lists, configuration, archive.
 
-import { buildForm } from '../../../src/xep/form.ts';
+import { buildForm, readForm } from '../../../src/xep/form.ts';
 import { type Element, xml } from '../../../src/xml/element.ts';
 import { NS } from '../../../src/xml/namespaces.ts';
-import { affiliate, destroy, giveRole, kick } from './moderation.ts';
+import { affiliate, configure, destroy, giveRole, kick } from './moderation.ts';
 import type { Affiliation, Role } from './occupants.ts';
 import { accountOf, failure, result, splitAddress } from './replies.ts';
-import type { Room } from './room.ts';
+import type { Room, RoomConfig } from './room.ts';
 import type { RoomService } from './service.ts';
 
 /** Returns the answer; `undefined` if there is none, or it was sent. */
@@ -112,7 +112,7 @@ function admin(room: Room, iq: Element): Element {
   return result(iq);
 }
 
-/** §10.1.2: the empty form opens the room; §10.9. */
+/** §10.1.2: the empty form opens the room; §10.2, §10.9. */
 function owner(room: Room, iq: Element): Element | undefined {
   if (room.affiliation(accountOf(iq.attrs.from)) !== 'owner') return failure(iq, 'forbidden');
   const query = iq.getChild('query', NS.MUC_OWNER)!;
@@ -120,6 +120,21 @@ function owner(room: Room, iq: Element): Element | undefined {
   if (gone) destroy(room, gone.attrs.jid, gone.getChildText('reason'));
   else if (query.getChild('x', NS.DATA_FORMS)?.attrs.type === 'cancel')
     destroy(room); // §10.1.3
-  else room.isLocked = false;
+  else {
+    const change = room.service.behaviour.takesConfiguration ? changeIn(query) : {};
+    if (Object.keys(change).length > 0) configure(room, change);
+    room.isLocked = false;
+  }
   return result(iq);
+}
+
+/** §15.5.3. */
+function changeIn(query: Element): Partial<RoomConfig> {
+  const form = query.getChild('x', NS.DATA_FORMS);
+  const values = form ? readForm(form) : new Map<string, string[]>();
+  const value = (name: string) => values.get(`muc#roomconfig_${name}`)?.[0];
+  return {
+    ...(value('publicroom') === undefined ? {} : { hidden: value('publicroom') === '0' }),
+    ...(value('moderatedroom') === undefined ? {} : { moderated: value('moderatedroom') === '1' }),
+  };
 }

@@ -1,0 +1,13 @@
+// What survives a reload of the module's code, beside the places on the sessions.
+
+import type { Absent } from './absent.ts';
+import type { Tries } from './budget.ts';
+import type { Place, RoomData } from './memory.ts';
+import type { Own } from './outbox.ts';
+
+export interface Kept {
+  readonly rooms: RoomData;
+  readonly tries: Tries;
+  readonly absent: Map<Place, Absent>;
+  readonly own: Map<Place, Own[]>;
+}

@@ -1,0 +1,75 @@
+// What follows when a room says that a join of the server has made it (status 201, XEP-0045 §10.1.1).
+
+import type { Element, StanzaEvent } from 'enjamb/api';
+import type { AssistedRejoins } from './assisted.ts';
+import type { Comparisons } from './comparisons.ts';
+import type { Context } from './context.ts';
+import { type Founding, mayBeMadeAnew } from './founding.ts';
+import type { Inquiries } from './inquiries.ts';
+import { codesIn, mucUserIn } from './losses.ts';
+import type { Place } from './memory.ts';
+import type { Rejoining } from './rejoining.ts';
+import type { Rejoins } from './rejoins.ts';
+import { affiliationIn } from './rooms.ts';
+
+interface Parts {
+  readonly founding: Founding;
+  readonly rejoins: Rejoins;
+  readonly comparisons: Comparisons;
+  readonly inquiries: Inquiries;
+}
+
+/** Silent mode: a room has let a client in. Returns false if the client must not be in it. */
+export function entered(
+  { founding, rejoins, comparisons, inquiries }: Parts,
+  place: Place,
+  rejoining: Rejoining,
+  x: Element,
+): boolean {
+  const { room } = place;
+  const isUnfinished = room.making !== undefined && affiliationIn(x) === 'owner';
+  if (!isUnfinished && !codesIn(x).includes('201')) {
+    comparisons.begin(place, rejoining);
+    return true;
+  }
+  if (!isUnfinished && !mayBeMadeAnew(room.facts)) {
+    rejoins.leaveRoom(place, 'room-gone');
+    return false;
+  }
+  const { id } = rejoining;
+  const goOn = rejoins.waits(place, rejoining);
+  founding.made(place, {
+    isIn: () =>
+      rejoins.active.get(place) === rejoining && rejoining.id === id && place.state === 'catching-up',
+    onEnd(isRight, info) {
+      if (!isRight) return rejoins.leaveRoom(place, 'room-gone');
+      if (info) inquiries.learn(room, info);
+      comparisons.begun(place);
+      goOn();
+    },
+  });
+  return true;
+}
+
+/** Assisted mode: the client gets the answer as it is, and the room is unlocked for others. */
+export function watchNewRooms(context: Context, founding: Founding, assisted: AssistedRejoins): void {
+  const { joins, module } = context;
+  module.observe('presence/full', ({ stanza, from, to }: Readonly<StanzaEvent>) => {
+    const x = stanza.attrs.type === undefined ? mucUserIn(stanza) : undefined;
+    if (x === undefined || !codesIn(x).includes('201')) return;
+    const session = module.host.sessions.get(to);
+    const place = session?.state.mucPlaces?.get(from.bare);
+    if (place === undefined || !assisted.hasMade(place.session, from.bare)) return;
+    if (place.room.facts === undefined) return founding.accept(place);
+    founding.made(place, {
+      isIn: () => isCurrent(place),
+      onEnd: (isRight) => {
+        if (!isRight) joins.leave(place.join); // The client sees that.
+      },
+    });
+  });
+}
+
+function isCurrent({ session, room, join }: Place): boolean {
+  return session.state.mucPlaces?.get(room.jid)?.join === join;
+}

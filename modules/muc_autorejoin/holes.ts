@@ -83,16 +83,26 @@ export class Holes {
     if (first === undefined || !room.facts?.hasArchive) return;
     const oldest = others.reduce((a, b) => (b[1].heard.position < a[1].heard.position ? b : a), first);
     this.#rejoins.archives.since(oldest[0], oldest[1].heard, (found) => {
-      for (const [place, before] of clients) if (room.places.has(place)) this.#fill(place, before, found);
+      const { count } = room.ring;
+      const last = [...room.ring.last];
+      for (const [place, before] of clients) {
+        if (place.state !== 'in' || !room.places.has(place)) continue;
+        if (count - before.count > RING_SIZE) continue; // Nothing tells what it has heard since.
+        this.#fill(
+          place,
+          before,
+          found,
+          last.filter(({ position }) => position > before.count),
+        );
+      }
     });
   }
 
-  #fill(place: Place, { heard, count }: Before, all: readonly HeldMessage[]): void {
-    const { ring } = place.room;
-    if (place.state !== 'in' || ring.count - count > RING_SIZE) return; // Nothing tells what it has heard since.
-    const since = new Marks(ring.last.filter(({ position }) => position > count));
-    const { rest } = behind(all, heardMarks(ring, heard));
-    const messages = withoutRepeats(rest).filter(({ mark }) => !since.has(mark));
+  /** @param since what the room has sent live since then */
+  #fill(place: Place, { heard }: Before, all: readonly HeldMessage[], since: readonly Said[]): void {
+    const { rest } = behind(all, heardMarks(place.room.ring, heard));
+    const live = new Marks(since);
+    const messages = withoutRepeats(rest).filter(({ mark }) => !live.has(mark));
     if (messages.length === 0) return;
     const gap = { all, messages, isOpen: false, isWhole: true };
     place.heard = giveGap(this.#context, this.#rejoins.sleepers, place, gap) ?? place.heard;

@@ -141,7 +141,7 @@ function contextOf(
     settings,
     rooms,
     metrics: new RejoinMetrics(module.metric),
-    reports: new Reports(module.log, { now: elapsed, after }),
+    reports: new Reports(module),
     clock: { elapsed, after },
     now: elapsed,
     after,

@@ -48,7 +48,7 @@ export class RejoinMetrics {
     this.roomsMade = metric.counter('muc_autorejoin_rooms_made', 'Rooms that a silent join has made anew');
     this.#seconds = metric.histogram(
       'muc_autorejoin_seconds',
-      'From the loss to the moment the client is up to date',
+      'Time until the client is up to date: from the loss, or since the link is up again',
       SPANS,
     );
   }

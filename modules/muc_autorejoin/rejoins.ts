@@ -249,9 +249,10 @@ export class Rejoins {
     const gap = gapOf(place, rejoining, this.archives.of(place.room));
     giveMissed(this.#context, this.sleepers, { place, rejoining, gap });
     place.again++;
-    place.gapMs = this.#context.now() - rejoining.lostAt;
-    this.#context.metrics.alive(place.gapMs);
-    this.#context.reports.alive(place, place.gapMs);
+    const { now, reports, metrics } = this.#context;
+    place.gapMs = now() - rejoining.lostAt;
+    metrics.alive(now() - reports.joinableSince(place, rejoining.lostAt));
+    reports.alive(place, place.gapMs);
     for (const nick of rejoining.shown) rejoining.known.delete(nick);
     this.#context.rooms.blur(place, rejoining.known.keys());
     if (rejoining.isLate) this.echoes.await(place);

@@ -2,7 +2,10 @@
 
 import { type Command, CommandError, defineCommand, type Host, Jid, string } from 'enjamb/api';
 import type { Context, Joins } from './context.ts';
+import type { EpisodeRecord } from './episode.ts';
 import type { Outages } from './outages.ts';
+
+type Rejoins = NonNullable<EpisodeRecord['rejoins']>;
 
 export function probeCommand(context: Context, outages: Outages): Command {
   return defineCommand({
@@ -31,10 +34,11 @@ export function outagesCommand(outages: Outages): Command {
     run: ({ domain }) => ({
       rows: outages.episodes
         .filter(({ remote }) => domain === undefined || remote === domain.toLowerCase())
-        .map(({ startedAt, durationMs, ...counts }) => ({
+        .map(({ startedAt, durationMs, rejoins, ...counts }) => ({
           began: new Date(startedAt).toISOString(),
           seconds: Math.round(durationMs / 1_000),
           ...counts,
+          ...(rejoins && rowOf(rejoins)),
         })),
       columns: [
         'remote',
@@ -47,9 +51,23 @@ export function outagesCommand(outages: Outages): Command {
         'lost',
         'unknown',
         'unproven',
+        'alive',
+        'told',
+        'joins',
+        'people',
+        'messages',
+        'left out',
+        'resent',
+        'slowest',
       ],
     }),
   });
+}
+
+/** What was done for the lost clients; the slowest in seconds. */
+function rowOf({ alive, told, joins, people, messages, leftOut, resent, slowestMs }: Rejoins) {
+  const slowest = Math.round(slowestMs / 100) / 10;
+  return { alive, told, joins, people, messages, 'left out': leftOut, resent, slowest };
 }
 
 /** Removes a join that an administrator knows to be wrong, and notifies neither the client nor the room. */

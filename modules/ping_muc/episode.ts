@@ -1,6 +1,6 @@
 // The numbers of one outage: one line in the log at its end, and a record for `episodes`.
 
-import { Backoff, wallTime } from 'enjamb/api';
+import { Backoff, type Payload, wallTime } from 'enjamb/api';
 import type { Context } from './context.ts';
 import { isUnknown, type Outcome } from './verdict.ts';
 
@@ -35,7 +35,11 @@ export interface EpisodeRecord {
   readonly lost: number;
   readonly unknown: number;
   readonly unproven: number;
+  /** What another module has done for lost clients, if it has. */
+  readonly rejoins?: Rejoins;
 }
+
+type Rejoins = Payload<'muc-rejoins-over'>['counts'];
 
 export class Episode {
   readonly cause: Trigger;

@@ -95,6 +95,7 @@ function loadPingMuc(module: PingMucModule): PingMuc {
   const silence = new Silence({ context, outages, notices });
   if (context.settings.silence > 0) module.every(silence.interval, () => silence.walk());
   measureOutages(module.metric, () => outages.states);
+  module.observe('muc-rejoins-over', (rejoins) => outages.rejoined(rejoins));
   continueOutages(module, outages, notices);
   return exportsOf(context, outages, notices);
 }

@@ -1,6 +1,6 @@
 // The outages that are not over. A remote without joins has none.
 
-import type { Event } from 'enjamb/api';
+import type { Event, Payload } from 'enjamb/api';
 import type { Context } from './context.ts';
 import type { EpisodeRecord, Trigger } from './episode.ts';
 import { type OutageParts, RemoteOutage } from './outage.ts';
@@ -21,6 +21,8 @@ const SUMMARY = {
   down: 'down',
 } as const;
 
+type RejoinsOver = Payload<'muc-rejoins-over'>;
+
 /** The most finished outages that are remembered. */
 const MAX_EPISODES = 100;
 
@@ -28,8 +30,8 @@ export class Outages {
   readonly #context: Context;
   readonly #parts: OutageParts;
   readonly #outages = new Map<string, RemoteOutage>();
-  /** Finished outages, oldest first. */
-  readonly episodes: EpisodeRecord[] = [];
+  readonly #episodes: EpisodeRecord[] = [];
+  readonly #rejoins: RejoinsOver[] = [];
 
   constructor(parts: Omit<OutageParts, 'current' | 'ended'>) {
     this.#context = parts.context;
@@ -37,11 +39,25 @@ export class Outages {
       ...parts,
       current: (remote) => this.of(remote),
       ended: (record) => {
-        this.episodes.push(record);
-        if (this.episodes.length > MAX_EPISODES) this.episodes.shift();
+        this.#episodes.push(record);
+        if (this.#episodes.length > MAX_EPISODES) this.#episodes.shift();
         this.#context.module.notify('ping-muc-settled', { remote: record.remote });
       },
     };
+  }
+
+  /** Finished outages, oldest first. */
+  get episodes(): EpisodeRecord[] {
+    return this.#episodes.map((record) => {
+      const rejoins = this.#rejoins.find((one) => isFollowedBy(record, one))?.counts;
+      return rejoins === undefined ? record : { ...record, rejoins };
+    });
+  }
+
+  /** Call this when another module has joined again for the clients of a remote. */
+  rejoined(rejoins: RejoinsOver): void {
+    this.#rejoins.push(rejoins);
+    if (this.#rejoins.length > MAX_EPISODES) this.#rejoins.shift();
   }
 
   /** The remotes whose outage is not over. */
@@ -81,4 +97,10 @@ export class Outages {
     this.#outages.set(remote, outage);
     return outage;
   }
+}
+
+/** Whether this outage has found the first of the losses. */
+function isFollowedBy(record: EpisodeRecord, { remote, startedAt }: RejoinsOver): boolean {
+  const sinceMs = startedAt - record.startedAt;
+  return remote === record.remote && sinceMs >= 0 && sinceMs <= record.durationMs;
 }

@@ -20,7 +20,7 @@ async function gauge({ h }: Stage, name: string): Promise<number> {
   return Number(line?.split(' ').at(-1));
 }
 
-/** The CPU time that each stanza takes from now on, in ms; `largest`: bytes held at most. */
+/** The CPU time that each stanza takes from now on, in ms. */
 function watchRouter(t: TestContext, { h }: Stage) {
   const seen = { times: [] as number[] };
   const { router } = h.server;
@@ -38,10 +38,13 @@ function watchRouter(t: TestContext, { h }: Stage) {
 function assertShort(times: number[]): void {
   times.sort((a, b) => a - b);
   const p99 = times[Math.floor(times.length * 0.99)]!;
-  assert.ok(p99 <= 1, `p99 ${p99} ms`);
+  assert.ok(p99 <= MAX_BLOCK_MS, `p99 ${p99} ms`);
   // Garbage collection counts too, so a few may take longer.
   const long = times.filter((ms) => ms > MAX_BLOCK_MS).length;
-  assert.ok(long <= Math.max(1, times.length / 10_000), `${long} of ${times.length} took more than ${MAX_BLOCK_MS} ms`);
+  assert.ok(
+    long <= Math.max(1, times.length / 10_000),
+    `${long} of ${times.length} took more than ${MAX_BLOCK_MS} ms`,
+  );
 }
 
 /** The room has lost romeo, joins him again, and floods him as soon as he is in. */

@@ -131,7 +131,8 @@ export class Stage {
 
 export async function stage(t: TestContext, options: StageOptions = {}): Promise<Stage> {
   const silence = options.config?.includes('ping_muc_silence') ? '' : 'ping_muc_silence = 0';
-  const config = `muc_autorejoin = "silent"\n${silence}\n${options.config ?? ''}`;
+  const mode = /^muc_autorejoin =/m.test(options.config ?? '') ? '' : 'muc_autorejoin = "silent"';
+  const config = `${mode}\n${silence}\n${options.config ?? ''}`;
   const made = new Stage(await harness(t, config), options);
   made.service.peer.received.length = 0;
   return made;

@@ -1,6 +1,6 @@
 // `npm run table:rejoin -- [--programs scripted,Gajim] [--remotes ejabberd] [--faults cut] [--modes silent] [--width 3]` runs real
 // programs through real faults, and writes the tables of docs/clients.md. Without options: all of them, which takes an hour.
-// `--logs FOLDER` keeps what each program has shown. `--modes none` only writes the page.
+// `--logs FOLDER` says where logs, screens and pictures are kept. `--modes none` only writes the page.
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
@@ -69,7 +69,8 @@ async function take(run: Run): Promise<void> {
 
 /** Resolves with the output. */
 async function carryOut(run: Run, file: string): Promise<string> {
-  const given = JSON.stringify({ ...run, programs: kinds.map(({ name }) => name) });
+  const keptIn = file.replace(/\.json$/, '');
+  const given = JSON.stringify({ ...run, programs: kinds.map(({ name }) => name), keptIn });
   const [command = '', ...args] = [...ISOLATED, process.execPath, '--conditions=source', SCRIPT, given, file];
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   process.once('exit', () => child.kill('SIGKILL'));

@@ -14,6 +14,8 @@ import { arrive, type Observer } from './observer.ts';
 
 const DOWN_MS = 3_000;
 const CUT_MS = 9_000;
+/** After a failed connection ejabberd returns all stanzas, and tries again after a random time, of up to 300 seconds by default. */
+const EJABBERD_RETRIES = ['s2s_max_retry_delay: 5'];
 /** After which those come back who do not hurry. */
 const LATER_MS = 15_000;
 
@@ -33,6 +35,8 @@ export interface Fault {
   readonly title: string;
   /** A persistent room with an archive, or a temporary one as the server makes it by default, without archive. */
   readonly room: 'archive' | 'temporary';
+  /** For faults that no link tells of: the setting `ping_muc_silence`, in seconds. A loss is found after up to twice that time. */
+  readonly silence?: number;
   /** Resolves when the way between the servers is open again. */
   happen(cast: Cast): Promise<void>;
 }
@@ -72,6 +76,7 @@ export const FAULTS = {
     title:
       'The room service restarts, and the link does not notice. The room is persistent and has an archive.',
     room: 'archive',
+    silence: 20,
     happen: componentRestarts,
   },
 } satisfies Record<string, Fault>;
@@ -84,7 +89,7 @@ export function serversFor(fault: Fault): SceneOptions {
   return {
     proxies: true,
     roomConfig: ['modules_enabled = { "muc_mam" }'],
-    ejabberdModules: ['  mod_mam: {}'],
+    ejabberdModules: ['  mod_mam: {}', ...EJABBERD_RETRIES],
   };
 }
 

@@ -1,5 +1,6 @@
 // One run: all given programs in one room, one fault, and what each of them made of it.
 
+import { cpSync, globSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -24,6 +25,8 @@ export interface RunOptions {
   readonly programs: readonly ProgramKind[];
   /** The seconds after which people who are missing are shown to leave. Default: enjamb's. */
   readonly absence?: number;
+  /** A folder for the logs and pictures of the run. */
+  readonly keptIn?: string;
 }
 
 export interface Outcome {
@@ -45,8 +48,8 @@ interface Player {
 const DEFAULT_ABSENCE = 60;
 /** After the absence: a join, the archive, and what a slow machine adds. */
 const GRACE_MS = 12_000;
-/** Assisted: the delay of the notice, and 30 seconds for the program itself. */
-const ASSISTED_MS = 45_000;
+/** Assisted: the delay of the notice, 30 seconds for the program itself, and the join. */
+const ASSISTED_MS = 60_000;
 const HEARD_MS = 30_000;
 /** Some programs are asked by commands. */
 const POLL_MS = 500;
@@ -57,7 +60,7 @@ const C2S_PORT = 5222;
 export async function run(t: TestContext, options: RunOptions): Promise<Outcome[]> {
   const { remote, mode, absence = DEFAULT_ABSENCE } = options;
   const fault: Fault = FAULTS[options.fault];
-  const set = await scene(t, remote, { ...serversFor(fault), config: configuration(options) });
+  const set = await scene(t, remote, { ...serversFor(fault), config: configuration(options, fault) });
   const { there, service } = set;
   const room = await prepareRoom(set, remote, fault);
   const clients = await RoomClients.start(t, there);
@@ -91,28 +94,30 @@ export async function run(t: TestContext, options: RunOptions): Promise<Outcome[
     },
   });
   const openAt = Date.now();
-  await untilTime(openAt + (mode === 'silent' ? 0 : ASSISTED_MS) + absence * 1_000 + GRACE_MS);
+  const foundAt = openAt + 2 * (fault.silence ?? 0) * 1_000;
+  await untilTime(foundAt + (mode === 'silent' ? absence * 1_000 + GRACE_MS : ASSISTED_MS));
   const present = observer.people;
   await pictures(players, '2-afterwards');
   const lists = await Promise.all(well().map(({ program }) => program.people()));
   const peopleOf = new Map(well().map((player, i) => [player, lists[i]]));
   await saidTo(well(), observer, 'after-1', false);
-  const linkAt = fault === FAULTS.component ? brokenAt : linkOpenAt(there.enjamb.log, openAt, room);
+  const linkAt = fault.silence === undefined ? linkOpenAt(there.enjamb.log, openAt, room) : brokenAt;
   const outcomes: Outcome[] = [];
   for (const player of players)
     outcomes.push(await outcome(player, { observer, present, linkAt, listed: peopleOf.get(player) }));
   await pictures(players, '3-end');
   for (const { program } of players) await program.stop();
   await there.enjamb.stop();
+  if (options.keptIn !== undefined) keep(there.folder, options.keptIn);
   return outcomes;
 }
 
-function configuration({ mode, fault, absence = DEFAULT_ABSENCE }: RunOptions): string[] {
+function configuration({ mode, absence = DEFAULT_ABSENCE }: RunOptions, fault: Fault): string[] {
   return [
     `muc_autorejoin = "${mode}"`,
     `muc_autorejoin_absence = ${absence}`,
     'ping_muc_delay = 2',
-    ...(fault === 'component' ? ['ping_muc_silence = 20'] : []),
+    ...(fault.silence === undefined ? [] : [`ping_muc_silence = ${fault.silence}`]),
   ];
 }
 
@@ -204,4 +209,10 @@ function linkOpenAt(log: readonly LogLine[], since: number, room: string): numbe
     ({ msg, remote, time }) => msg === 's2s open' && remote === domain && Date.parse(String(time)) >= since,
   );
   return opened === undefined ? since : Date.parse(String(opened.time));
+}
+
+/** Copies logs, screens and pictures. */
+function keep(from: string, to: string): void {
+  for (const file of globSync('**/*.{log,txt,png}', { cwd: from }))
+    cpSync(join(from, file), join(to, file), { recursive: true });
 }

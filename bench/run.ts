@@ -1,5 +1,6 @@
 // `npm run bench [-- SCENARIO… --servers enjamb,prosody-tuned --rounds 2 --json FILE]`, and the other benchmarks: `npm run
-// bench xml`, `npm run bench joins`, `npm run bench soak`, `npm run bench attack`. README.md explains all of them.
+// bench xml`, `npm run bench joins`, `npm run bench rejoin`, `npm run bench soak`, `npm run bench attack`. README.md explains all
+// of them.
 //
 // Runs the same scenarios alternately on enjamb and on the installed ones of Prosody, ejabberd and node-xmpp-server, and
 // prints the CPU seconds of each. The quietest round counts, since other load only adds.
@@ -37,6 +38,7 @@ const SCENARIOS: Record<string, Scenario> = {
 const COMMANDS: Record<string, (args: readonly string[]) => Promise<void>> = {
   xml: async (args) => (await import('./xml.ts')).benchXml(args),
   joins: async (args) => (await import('./joins/joins.ts')).joins(args),
+  rejoin: async (args) => (await import('./rejoin/rejoin.ts')).rejoin(args),
   soak: async (args) => (await import('./soak/soak.ts')).soak(args),
   attack: async (args) => (await import('./attack/attack.ts')).attack(args),
 };

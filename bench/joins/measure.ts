@@ -5,9 +5,10 @@ import { parseArgs } from 'node:util';
 import { xml } from '../../src/xml/element.ts';
 import { NS } from '../../src/xml/namespaces.ts';
 import { HOST, startHarness } from '../../test/support/module-harness.ts';
-import { FastClock, threadMs } from './clock.ts';
+import { heapUsed } from '../apart.ts';
+import { FastClock, threadMs } from '../fast-clock.ts';
+import { Table } from '../limits-table.ts';
 import { Crowd } from './crowd.ts';
-import { Table } from './table.ts';
 
 const { values } = parseArgs({
   options: {
@@ -47,13 +48,13 @@ async function measureMemory(): Promise<void> {
   crowd.rooms.rooms.clear();
   const joined = [...crowd.clients].reduce((sum, { state }) => sum + (state.mucJoins?.size ?? 0), 0);
   if (joined !== count) throw new Error(`${joined} of ${count} are in`);
-  const before = heapUsed();
+  const before = await heapUsed();
   for (const { jid, state } of crowd.clients) {
     for (const room of [...(state.mucJoins?.keys() ?? [])]) {
       await h.command('joins forget', { client: `${jid}`, room });
     }
   }
-  table.add('memory per join', (before - heapUsed()) / count, 'bytes', { most: 200 });
+  table.add('memory per join', (before - (await heapUsed())) / count, 'bytes', { most: 200 });
   await h.server.stop();
 }
 
@@ -150,9 +151,4 @@ function busiest(times: readonly number[]): number {
     most = Math.max(most, last - first + 1);
   }
   return most;
-}
-
-function heapUsed(): number {
-  for (let i = 0; i < 3; i++) global.gc?.();
-  return process.memoryUsage().heapUsed;
 }

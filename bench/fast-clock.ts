@@ -1,7 +1,7 @@
 // A clock that runs faster than real time, and measures each turn of the event loop. All work of this benchmark is started by
 // its timers.
 
-import type { Clock, Timer } from '../../src/util/clock.ts';
+import type { Clock, Timer } from '../src/util/clock.ts';
 
 export interface Turns {
   /** The longest turn, in real ms. */

@@ -34,17 +34,11 @@ function watchRouter(t: TestContext, { h }: Stage) {
   return seen;
 }
 
-/** No stanza blocks others: they wait for one at most. */
+/** Between two stanzas of a flood others have their turn: they wait for one. Garbage collection counts too. */
 function assertShort(times: number[]): void {
   times.sort((a, b) => a - b);
   const p99 = times[Math.floor(times.length * 0.99)]!;
   assert.ok(p99 <= MAX_BLOCK_MS, `p99 ${p99} ms`);
-  // Garbage collection counts too, so a few may take longer.
-  const long = times.filter((ms) => ms > MAX_BLOCK_MS).length;
-  assert.ok(
-    long <= Math.max(1, times.length / 10_000),
-    `${long} of ${times.length} took more than ${MAX_BLOCK_MS} ms`,
-  );
 }
 
 /** The room has lost romeo, joins him again, and floods him as soon as he is in. */

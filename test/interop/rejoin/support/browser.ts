@@ -7,8 +7,10 @@ import { extname, join } from 'node:path';
 import { atEnd, type Clean } from '../../../support/clean-up.ts';
 import { BETWEEN } from '../../support/addresses.ts';
 import { Program } from '../../support/program.ts';
+import { withinMs } from '../../support/waiting.ts';
 
 const START_MS = 30_000;
+const ANSWER_MS = 20_000;
 const DEVTOOLS = 'DevTools listening on ';
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html',
@@ -31,6 +33,8 @@ export class Browser {
   readonly #socket: WebSocket;
   readonly #waiting = new Map<number, (answer: Answer) => void>();
   #last = 0;
+  /** The tab in front of the page. */
+  #other: unknown;
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -78,19 +82,18 @@ export class Browser {
     for (const type of ['keyDown', 'keyUp']) await this.#ask('Input.dispatchKeyEvent', { type, ...key });
   }
 
-  /** @param file PNG */
+  /** Hidden pages are not drawn, so it looks at the page for a moment. @param file PNG */
   async picture(file: string): Promise<void> {
+    await this.#ask('Page.bringToFront', {});
     const { data } = await this.#ask('Page.captureScreenshot', {});
     await writeFile(file, Buffer.from(`${data}`, 'base64'));
+    await this.lookAway();
   }
 
-  /** Opens another tab in front of the page, and hides it. */
+  /** Hides the page behind another tab. */
   async lookAway(): Promise<void> {
-    await this.#ask('Target.createTarget', { url: 'about:blank' });
-  }
-
-  async lookBack(): Promise<void> {
-    await this.#ask('Page.bringToFront', {});
+    this.#other ??= (await this.#ask('Target.createTarget', { url: 'about:blank' })).targetId;
+    await this.#ask('Target.activateTarget', { targetId: this.#other });
   }
 
   async close(): Promise<void> {
@@ -102,7 +105,7 @@ export class Browser {
     const { promise, resolve } = Promise.withResolvers<Answer>();
     this.#waiting.set(id, resolve);
     this.#socket.send(JSON.stringify({ id, method, params }));
-    const { result, error } = await promise;
+    const { result, error } = await withinMs(ANSWER_MS, method, promise);
     this.#waiting.delete(id);
     if (result === undefined) throw new Error(`${method}: ${error?.message}`);
     return result;

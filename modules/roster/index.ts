@@ -1,6 +1,7 @@
 // The contact list (RFC 6121 §2); subscription.ts handles presence subscriptions (§3).
 
 import {
+  type C2SSession,
   defineModule,
   type Element,
   type Event,
@@ -74,7 +75,11 @@ export default defineModule({
       requests: { places, perDomain: Math.min(options.roster_max_requests_per_domain, places) },
     });
     const matching = { to: ['self'], name: 'query', xmlns: NS.ROSTER } as const;
-    module.handleIq({ type: 'get', ...matching }, (request) => give(rosters, request));
+    // Clients cache the answer, so it contains nothing that a crash may undo.
+    module.handleIq({ type: 'get', ...matching }, (request) => {
+      const pending = rosters.pending(userOf(request.to));
+      return pending ? pending.then(() => giveAll(rosters, request)) : give(rosters, request);
+    });
     module.handleIq({ type: 'set', ...matching }, ({ payload, to }) => {
       const { remove, ...item } = parseRosterSet(payload, options.roster_max_groups);
       return remove ? rosters.remove(userOf(to), item.jid) : rosters.edit(userOf(to), item);
@@ -104,20 +109,33 @@ const BYTES_PER_ITEM = 100;
  * client has cached.
  */
 function give(rosters: Rosters, { payload, to, origin }: IqRequest): Element | undefined {
-  const roster = rosters.of(userOf(to));
-  if (origin.kind === 'c2s') origin.charge(Object.keys(roster.items).length * BYTES_PER_ITEM);
-  const pushes = payload.attrs.ver === undefined ? undefined : catchUp(roster, payload.attrs.ver);
-  if (origin.kind !== 'c2s') return wholeRoster(roster);
-  origin.state.rosterRequested = pushes === undefined;
-  if (pushes === undefined) return wholeRoster(roster);
+  const { ver } = payload.attrs;
+  const pushes = ver === undefined ? undefined : catchUp(rosters.of(userOf(to)), ver);
+  if (origin.kind !== 'c2s' || pushes === undefined) return giveAll(rosters, { to, origin });
+  charge(origin, rosters.of(userOf(to)));
+  origin.state.rosterRequested = false;
   // The result is sent after this function returns. Pushes that are made before are among those sent here.
   queueMicrotask(() => {
     origin.state.rosterRequested = true;
-    for (const push of pushesSince(rosters.of(userOf(to)), payload.attrs.ver ?? '') ?? []) {
+    for (const push of pushesSince(rosters.of(userOf(to)), ver ?? '') ?? []) {
       origin.send(xml('iq', { type: 'set', id: newId(), to: origin.jid.toString() }, push));
     }
   });
   return undefined;
+}
+
+/** The complete roster; the client gets pushes from now on. */
+function giveAll(rosters: Rosters, { to, origin }: Pick<IqRequest, 'to' | 'origin'>): Element {
+  const roster = rosters.of(userOf(to));
+  if (origin.kind === 'c2s') {
+    charge(origin, roster);
+    origin.state.rosterRequested = true;
+  }
+  return wholeRoster(roster);
+}
+
+function charge(session: C2SSession, { items }: Roster): void {
+  session.charge(Object.keys(items).length * BYTES_PER_ITEM);
 }
 
 function userOf(account: { local: string | undefined }): string {

@@ -60,6 +60,11 @@ export class Rosters {
     return this.#store.get(user);
   }
 
+  /** Resolves when all changes of the user are on disk or refused; `undefined` if they are. */
+  pending(user: string): Promise<void> | undefined {
+    return this.#store.isPending(user) ? this.#store.settled(user) : undefined;
+  }
+
   /** Removes a deleted account from memory. The server removes its stored roster. */
   forget(user: string): void {
     this.#store.forget(user);

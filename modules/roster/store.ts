@@ -28,6 +28,8 @@ export class RosterStore {
   readonly #live = new Map<string, LiveRoster>();
   /** Writes that have not begun, by user. */
   readonly #waiting = new Map<string, PromiseWithResolvers<void>>();
+  /** The newest write of each roster in `#live`. */
+  readonly #newest = new Map<string, Promise<void>>();
   readonly #sizes = new WeakMap<Roster, Size>();
 
   constructor(module: Module, table: Table<Roster>) {
@@ -69,9 +71,20 @@ export class RosterStore {
     return this.#save(user);
   }
 
+  /** Whether changes of the user are not on disk yet. */
+  isPending(user: string): boolean {
+    return this.#live.has(user);
+  }
+
+  /** Resolves when all changes of the user are on disk or refused. */
+  async settled(user: string): Promise<void> {
+    while (this.#live.has(user)) await this.#newest.get(user)?.catch(() => {});
+  }
+
   /** Forgets an account that was deleted. The server removes its stored roster. */
   forget(user: string): void {
     this.#live.delete(user);
+    this.#newest.delete(user);
   }
 
   #save(user: string): Promise<void> {
@@ -79,6 +92,7 @@ export class RosterStore {
     if (waiting) return waiting.promise;
     const written = Promise.withResolvers<void>();
     this.#waiting.set(user, written);
+    this.#newest.set(user, written.promise);
     this.#module.spawn(
       this.#module.serial(user, async () => {
         if (this.#waiting.get(user) !== written) return; // Refused with the write before it.
@@ -92,7 +106,7 @@ export class RosterStore {
           this.#waiting.delete(user);
         }
         // The table is authoritative again, unless another write follows.
-        if (!this.#waiting.has(user)) this.#live.delete(user);
+        if (!this.#waiting.has(user)) this.forget(user);
         await this.#rest(user);
       }),
     );

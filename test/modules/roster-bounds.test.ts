@@ -169,6 +169,30 @@ test('an edit is on disk before it is pushed; one that the disk refuses is not p
   assertFaults(there.server.faults, { handler: 1 });
 });
 
+test('a request for the roster during a write is answered from the disk', async (t) => {
+  const there = await server(t);
+  const client = await there.client(BALCONY);
+  const other = await there.client('juliet@capulet.lit/chamber');
+  const keyval = there.server.router.hosts.get('capulet.lit')!.stores.keyval('roster');
+  const begun = Promise.withResolvers<void>();
+  const write = Promise.withResolvers<void>();
+  const fails = () => {
+    begun.resolve();
+    return write.promise;
+  };
+  t.mock.method(keyval, 'set', fails, { times: 1 });
+  client.send(set(`<item jid='romeo@b'/>`, 'romeo'));
+  await begun.promise;
+  other.send(`<iq type='get' id='all'><query xmlns='jabber:iq:roster' ver=''/></iq>`);
+  await other.receivesNothing();
+  write.reject(new Error('disk full'));
+  assert.doesNotMatch(`${await other.next()}`, /romeo/);
+  await client.next();
+  client.send(set(`<item jid='paris@b'/>`, 'paris'));
+  assert.match(`${await other.next()}`, /paris/); // It gets pushes.
+  assertFaults(there.server.faults, { handler: 1 });
+});
+
 test('refuses changes that the disk refuses and those made meanwhile; keeps the roster that is on disk', async (t) => {
   const there = await server(t);
   const client = await there.client(BALCONY);
@@ -283,6 +307,7 @@ test('a request for the roster counts 100 bytes for each contact, also if the cl
   const items = (count: number) =>
     Array.from({ length: count }, (_, i) => romeo.says(set(`<item jid='contact${i}@verona.lit'/>`)));
   items(50);
+  await new Promise(setImmediate); // They are stored.
   romeo.says(`<iq type='get' id='1'><query xmlns='jabber:iq:roster'/></iq>`);
   assert.equal(romeo.charged, 5_000);
   const ver = romeo.inbox.at(-1)?.getChild('query', 'jabber:iq:roster')?.attrs.ver;

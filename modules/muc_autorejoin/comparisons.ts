@@ -39,7 +39,7 @@ export class Comparisons {
     if (this.#isCurrent(room)) return;
     const asked = { by: place, at: this.#context.now() };
     const { seq: since } = room;
-    const goOn = this.#rejoins.waits(place, rejoining);
+    const goOn = this.#rejoins.catchUp.wait(place, rejoining);
     const lists = new Map<List, ReadonlySet<string>>();
     const wanted = room.members === undefined ? [] : LISTS;
     let pending = 1 + wanted.length;

@@ -1,11 +1,11 @@
 // The messages that a client has missed: between the last one that it was sent and those that came while it was let in.
 
+import type { SleepBudget } from './budget.ts';
 import type { Context } from './context.ts';
-import { give, giveCopies, type HeldMessage } from './held.ts';
+import { giveCopies, type HeldMessage } from './held.ts';
 import type { Place } from './memory.ts';
 import type { Rejoining } from './rejoining.ts';
 import { behind, heardMarks, Marks, note, type Said, withoutRepeats } from './ring.ts';
-import type { Sleepers } from './sleeping.ts';
 
 /** The newest of one room that a client is given. */
 const MAX_MESSAGES = { asleep: 200, connected: 1_000 };
@@ -42,7 +42,7 @@ export function gapOf({ room, heard }: Place, { held }: Rejoining, archive: Arch
 }
 
 /** Gives the client what it has missed. Returns the last message, if there is one. */
-export function giveGap(context: Context, sleepers: Sleepers, place: Place, gap: Gap): Said | undefined {
+export function giveGap(context: Context, sleepers: SleepBudget, place: Place, gap: Gap): Said | undefined {
   const { metrics, reports } = context;
   const { session, room } = place;
   const given = gap.messages.slice(-MAX_MESSAGES[session.connected ? 'connected' : 'asleep']);
@@ -55,18 +55,4 @@ export function giveGap(context: Context, sleepers: Sleepers, place: Place, gap:
   for (const { mark } of given) last = note(room.ring, mark);
   giveCopies(session, given);
   return last;
-}
-
-/** Gives the client what it has missed, and then what has come meanwhile. */
-export function giveMissed(
-  context: Context,
-  sleepers: Sleepers,
-  { place, rejoining, gap }: { place: Place; rejoining: Rejoining; gap: Gap },
-): void {
-  const { held, subject } = rejoining;
-  const last = giveGap(context, sleepers, place, gap);
-  rejoining.heard ??= last;
-  if (subject) give(place.session, [subject]);
-  place.hasSubject ||= subject !== undefined;
-  give(place.session, held.live);
 }

@@ -4,12 +4,11 @@
 //                    options.ts, context.ts
 //   assisted         assisted.ts, sleepers.ts                after the client was told, if it does nothing
 //   silent           before the client notices:
-//     the course     rejoins.ts, rejoining.ts, sending.ts    from the loss until the client is up to date
-//     the turn       queue.ts, queues.ts                     which join is next
-//     the limits     budget.ts, patience.ts, sleeping.ts
+//     the course     rejoins.ts, rejoining.ts, catch_up.ts   from the loss until the client is up to date
+//     the turn       queue.ts                                which join is next
+//     the limits     budget.ts, patience.ts
 //     the losses     losses.ts, lag.ts, self_pings.ts        what rooms say of the client, or do not
-//     the room's     takeover.ts, held.ts, echoes.ts,        what it sends meanwhile, or too late
-//      answer          former.ts
+//     the answer     takeover.ts, held.ts, former.ts         what the room sends meanwhile, or too late
 //     the people     people.ts, absent.ts                    who is there
 //     the messages   messages.ts, ring.ts, gap.ts,           what was said, and what the client says
 //                      archives.ts, archived.ts, outbox.ts,
@@ -18,7 +17,7 @@
 //                      facts.ts, inquiries.ts, existence.ts, founding.ts, new_rooms.ts
 //     the changes    comparisons.ts, changes.ts,             settings, and members of private groups
 //                      members.ts
-//     the end            handover.ts
+//     the end        handover.ts
 //     the numbers    metrics.ts, reports.ts
 //
 // docs/adr/0037-silent-rejoin.md says why.

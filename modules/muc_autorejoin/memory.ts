@@ -42,6 +42,8 @@ export interface Place {
   self: Self | undefined;
   /** The client was sent a subject, which ends the room's answer to a join. */
   hasSubject: boolean;
+  /** Until then, the room may let the client in a second time: it was too late for the first join of the server. */
+  echoUntil: number;
   /** The client was not sent departures that are forgotten. */
   isBehind: boolean;
   /** How often the server has joined for the client, and how long the last loss took, in ms. */

@@ -37,7 +37,7 @@ export function entered(
     return false;
   }
   const { id } = rejoining;
-  const goOn = rejoins.waits(place, rejoining);
+  const goOn = rejoins.catchUp.wait(place, rejoining);
   founding.made(place, {
     isIn: () =>
       rejoins.active.get(place) === rejoining && rejoining.id === id && place.state === 'catching-up',

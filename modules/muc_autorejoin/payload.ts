@@ -4,13 +4,14 @@ import {
   type C2SSession,
   type Clock,
   type Element,
-  type Jid,
+  Jid,
   NS,
   parseElement,
   type Stanza,
   wallTime,
   xml,
 } from 'enjamb/api';
+import type { Place } from './memory.ts';
 
 declare module 'enjamb/api' {
   interface C2SState {
@@ -21,6 +22,8 @@ declare module 'enjamb/api' {
 
 /** In characters. Longer payloads are not kept, so that the client has to join by itself. */
 const MAX_PAYLOAD = 2_048;
+/** History is asked for from a little before the last message that the client heard: clocks and roundings differ. */
+const OVERLAP_SECONDS = 120;
 
 /**
  * The payload of a join, as text that all rooms of the client share. `undefined` for one that is too long, or has a password
@@ -68,6 +71,22 @@ export function rejoinOf(
   const others = presence.children.filter((child) => !isJoin(child));
   const kept = x.children.filter((child) => !isHistory(child));
   return presence.withChildren([...others, x.withChildren([...kept, xml('history', history)])]) as Stanza;
+}
+
+/** The address of the client in the room, as it knows it. */
+export function occupantOf({ room, join }: Place): Jid {
+  return Jid.parse(`${room.jid}/${join.nick}`);
+}
+
+/** Since the client that has heard least of the room heard something. One that has heard nothing gets nothing older. */
+export function historySeconds({ room }: Place, now: number): number {
+  let seconds = 0;
+  for (const { state, heard, heardAt } of room.places) {
+    if (state === 'in') continue;
+    const elapsed = (now - heardAt) / 1_000;
+    seconds = Math.max(seconds, heard ? Math.ceil(elapsed) + OVERLAP_SECONDS : Math.floor(elapsed));
+  }
+  return seconds;
 }
 
 /** When the room last sent something, in whole seconds, as XEP-0082 writes it. Many services know no smaller ones. */

@@ -35,6 +35,7 @@ export class Places {
       heardAt: this.#now(),
       self: undefined,
       hasSubject: false,
+      echoUntil: 0,
       isBehind: false,
       again: 0,
       gapMs: 0,

@@ -1,4 +1,4 @@
-// The joins to one remote: which is next, how many are unanswered, how fast.
+// The joins to each remote: which is next, how many are unanswered, how fast.
 //
 //   One join is alone after an outage (the canary). One client enters each room first; the others of that room follow once
 //   it has caught up. Connected clients come before sleeping ones, rooms heard lately before quiet ones.
@@ -41,11 +41,47 @@ const ROOM_GAP_MS = 50;
 /** Of services that take long for a join. */
 const HEAVY_GAP_MS = 1_000;
 const HEAVY_ANSWER_MS = 10_000;
+/** How long a room may take to answer; a gateway needs more. */
+const ANSWER_MS = { usual: 30_000, heavy: 120_000 };
 const WAIT = { firstMs: 10_000, longestMs: 5 * 60_000, jitter: 0.2 };
 /** After this many rooms in a row that say `wait`, the whole remote is left alone for a while. */
 const BUSY_ROOMS = 3;
 
-export class RemoteQueue {
+/** Joins a second, to all remotes together. */
+const TOTAL_RATE = 200;
+
+/** The queues of all remotes. */
+export class Queues {
+  readonly #context: Context;
+  readonly #joiner: Joiner;
+  readonly #total: Rate;
+  readonly #queues = new Map<string, RemoteQueue>();
+
+  constructor(context: Context, joiner: Joiner) {
+    this.#context = context;
+    this.#joiner = joiner;
+    this.#total = new Rate(TOTAL_RATE, context.clock);
+  }
+
+  of({ room: { domain } }: Place): RemoteQueue {
+    const known = this.#queues.get(domain);
+    if (known) return known;
+    for (const [remote, { isEmpty }] of this.#queues) if (isEmpty) this.#queues.delete(remote);
+    const queue = new RemoteQueue(domain, this.#context, this.#joiner, this.#total);
+    this.#queues.set(domain, queue);
+    return queue;
+  }
+
+  remove(place: Place): void {
+    this.#queues.get(place.room.domain)?.remove(place);
+  }
+
+  linkUp(remote: string): void {
+    this.#queues.get(remote)?.linkUp();
+  }
+}
+
+class RemoteQueue {
   readonly #remote: string;
   readonly #context: Context;
   readonly #joiner: Joiner;
@@ -78,9 +114,9 @@ export class RemoteQueue {
     return this.#lanes.size === 0 && this.#flight.size === 0;
   }
 
-  /** Whether joins to this remote take long. */
-  get isHeavy(): boolean {
-    return this.#isHeavy;
+  /** How long a room of this remote may take to answer. */
+  get answerMs(): number {
+    return this.#isHeavy ? ANSWER_MS.heavy : ANSWER_MS.usual;
   }
 
   /** The client waits for its turn. */

@@ -28,7 +28,7 @@ export interface Rejoining {
   subject: HeldStanza | undefined;
   isHistoryOver: boolean;
   /** Requests to the room that must be answered before the client is up to date. */
-  waitsFor: number;
+  readonly waits: Set<object>;
   readonly refusals: Refusals;
   /** A join was not answered in time. */
   isLate: boolean;
@@ -52,7 +52,7 @@ export function newRejoining(place: Place, clock: ElapsedClock, bytes: ByteBudge
     held: new Held(bytes),
     subject: undefined,
     isHistoryOver: false,
-    waitsFor: 0,
+    waits: new Set(),
     refusals: { kind: undefined, count: 0 },
     isLate: false,
     isPartial: false,
@@ -87,12 +87,5 @@ export function beginAnswer(
 export function endAnswer(rejoining: Rejoining): void {
   rejoining.timer.cancel();
   rejoining.isHistoryOver = false;
-  rejoining.waitsFor = 0;
-}
-
-/** The client has been sent everything. */
-export function noteCaughtUp(place: Place, { seen, heard }: Rejoining, now: number): void {
-  place.seen = Math.max(place.seen, seen);
-  place.heard = heard ?? place.heard;
-  place.heardAt = now;
+  rejoining.waits.clear();
 }

@@ -11,31 +11,24 @@ import {
 } from 'enjamb/api';
 import { Absences } from './absent.ts';
 import { Archives } from './archives.ts';
-import { Budget } from './budget.ts';
-import { giveChanges } from './changes.ts';
+import { Budget, SleepBudget } from './budget.ts';
+import { CatchUp } from './catch_up.ts';
 import type { Context } from './context.ts';
-import { Echoes } from './echoes.ts';
 import { Existence } from './existence.ts';
 import { FormerClients } from './former.ts';
 import { type Founding, mayBeMadeAnew } from './founding.ts';
-import { gapOf, giveMissed } from './gap.ts';
 import { give, MAX_TOTAL_BYTES } from './held.ts';
 import type { Kept } from './kept.ts';
 import { nextTry } from './losses.ts';
 import type { Join, Place } from './memory.ts';
 import { Outbox } from './outbox.ts';
 import { Patience } from './patience.ts';
-import { nickChange } from './payload.ts';
+import { historySeconds, nickChange, occupantOf, rejoinOf } from './payload.ts';
 import type { Places } from './places.ts';
-import { Queues } from './queues.ts';
-import { beginAnswer, endAnswer, isFit, newRejoining, noteCaughtUp, type Rejoining } from './rejoining.ts';
-import { ANSWER_MS, occupantOf, sendJoin } from './sending.ts';
-import { Sleepers } from './sleeping.ts';
+import { Queues } from './queue.ts';
+import { beginAnswer, endAnswer, isFit, newRejoining, type Rejoining } from './rejoining.ts';
 
 type Cause = Parameters<Exports['ping_muc']['tell']>[1];
-
-/** A room that sends no subject, as XEP-0045 §7.2.15 wants it, has no more history after this time. */
-const HISTORY_MS = 5_000;
 
 export class Rejoins {
   readonly #context: Context;
@@ -44,7 +37,7 @@ export class Rejoins {
   readonly #queues: Queues;
   readonly #active = new Map<Place, Rejoining>();
   readonly #patience: Patience;
-  readonly sleepers = new Sleepers();
+  readonly sleepers = new SleepBudget();
   readonly existence: Existence;
   readonly absences: Absences;
   /** Of all stanzas that are held. */
@@ -52,7 +45,7 @@ export class Rejoins {
   readonly former: FormerClients;
   readonly archives: Archives;
   readonly outbox: Outbox;
-  readonly echoes: Echoes;
+  readonly catchUp: CatchUp;
 
   constructor(context: Context, places: Places, kept: Kept, founding: Founding) {
     this.#context = context;
@@ -69,10 +62,18 @@ export class Rejoins {
     });
     this.archives = new Archives(context, this.heldBytes);
     this.outbox = new Outbox(context, this.heldBytes, kept.own);
-    this.echoes = new Echoes(context);
     this.former = new FormerClients(() => context.now());
     this.#patience = new Patience(context, (place) => this.#impatient(place));
     this.absences = new Absences(context, kept.absent);
+    const { archives, outbox, absences, sleepers } = this;
+    this.catchUp = new CatchUp(context, {
+      archives,
+      outbox,
+      absences,
+      sleepers,
+      queues: this.#queues,
+      ended: (place) => this.#end(place),
+    });
   }
 
   get active(): ReadonlyMap<Place, Rejoining> {
@@ -150,7 +151,7 @@ export class Rejoins {
 
   /** For the queue. Returns false if nothing was sent. */
   #join(place: Place): boolean {
-    const { rooms } = this.#context;
+    const { module, now, reports, rooms } = this.#context;
     const rejoining = this.#active.get(place);
     const { session, room, payload } = place;
     if (rejoining === undefined || payload === undefined) return false;
@@ -163,10 +164,11 @@ export class Rejoins {
     rejoining.id = id;
     beginAnswer(rejoining, place, [...this.absences.of(place), ...rooms.known(place)]);
     place.state = 'joining';
-    const answerMs = ANSWER_MS[this.#queues.of(place).isHeavy ? 'heavy' : 'usual'];
-    rejoining.timer.set(answerMs, () => this.#timedOut(place, rejoining));
-    this.#context.reports.count(place, 'joins');
-    sendJoin(this.#context, place, payload, id);
+    rejoining.timer.set(this.#queues.of(place).answerMs, () => this.#timedOut(place, rejoining));
+    reports.count(place, 'joins');
+    module.log.debug('joining again before the client notices', { session: session.id, room: room.jid });
+    const seconds = String(historySeconds(place, now()));
+    module.send(rejoinOf({ session, occupant: occupantOf(place), payload, id }, { seconds }));
     return true;
   }
 
@@ -205,64 +207,6 @@ export class Rejoins {
     this.#budget.giveBack(place.session, place.room.jid);
     this.#leave(place);
     this.#tell(place, 'lost');
-  }
-
-  /** The room has let the client in, and has said so to it. */
-  arrived(place: Place, rejoining: Rejoining): void {
-    place.state = 'catching-up';
-    this.#queues.of(place).answered(place);
-    const goOn = this.waits(place, rejoining);
-    if (!this.archives.ask(place, goOn)) rejoining.waitsFor--;
-    rejoining.timer.set(HISTORY_MS, () => {
-      rejoining.isHistoryOver = true;
-      this.progress(place, rejoining);
-    });
-  }
-
-  /** The client, and with it the others of the room, waits until the returned function is called. */
-  waits(place: Place, rejoining: Rejoining): () => void {
-    const { id } = rejoining;
-    rejoining.waitsFor++;
-    return () => {
-      if (rejoining.id !== id || !this.#active.has(place)) return; // It was lost again.
-      rejoining.waitsFor--;
-      this.progress(place, rejoining);
-    };
-  }
-
-  /** Something that the client waits for has come. */
-  progress(place: Place, rejoining: Rejoining): void {
-    if (place.state !== 'catching-up' || !rejoining.isHistoryOver || rejoining.waitsFor > 0) return;
-    this.#catchUp(place, rejoining);
-  }
-
-  /** There is no room for more: what is there is given, in its order, and nothing is waited for. */
-  overflow(place: Place, rejoining: Rejoining): void {
-    if (place.state === 'catching-up') return this.#catchUp(place, rejoining);
-    give(place.session, rejoining.held.all);
-    rejoining.held.clear();
-  }
-
-  /** Gives the client what it has missed, and then what has come meanwhile: the room is as if it had never lost the client. */
-  #catchUp(place: Place, rejoining: Rejoining): void {
-    giveChanges(place, rejoining);
-    const gap = gapOf(place, rejoining, this.archives.of(place.room));
-    giveMissed(this.#context, this.sleepers, { place, rejoining, gap });
-    place.again++;
-    const { now, reports, metrics } = this.#context;
-    place.gapMs = now() - rejoining.lostAt;
-    metrics.alive(now() - reports.joinableSince(place, rejoining.lostAt));
-    reports.alive(place, place.gapMs);
-    for (const nick of rejoining.shown) rejoining.known.delete(nick);
-    this.#context.rooms.blur(place, rejoining.known.keys());
-    if (rejoining.isLate) this.echoes.await(place);
-    noteCaughtUp(place, rejoining, this.#context.now());
-    this.#end(place);
-    this.absences.begin(place, rejoining.known);
-    this.#queues.of(place).done(place);
-    if (rejoining.wanted) this.#context.module.send(rejoining.wanted);
-    this.archives.settle(place.room);
-    this.outbox.rejoined(place, gap);
   }
 
   // ── The client ───────────────────────────────────────────────────────────────────────────────────────────────

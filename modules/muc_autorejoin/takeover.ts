@@ -132,6 +132,10 @@ export class Takeover {
     return this.#occupant(place, rejoining, { stanza, from, x });
   }
 
+  #isEchoing({ echoUntil }: Place): boolean {
+    return echoUntil > 0 && echoUntil > this.#context.now();
+  }
+
   /** What is known of a place for which the server has joined, and which has not caught up. */
   #joining(place: Place): Rejoining | undefined {
     if (place.state === 'in') return undefined;
@@ -152,7 +156,7 @@ export class Takeover {
       if (place.self === undefined) this.#showToNew(place, nick);
       const isBack = !absences.none && absences.shown(place, nick);
       place.seen = Math.max(place.seen, seq);
-      return isKnown && (isBack || this.#rejoins.echoes.has(place)) ? this.#swallow() : 'passes';
+      return isKnown && (isBack || this.#isEchoing(place)) ? this.#swallow() : 'passes';
     }
     rejoining.seen = Math.max(rejoining.seen, seq);
     rejoining.shown.add(nick);
@@ -190,7 +194,7 @@ export class Takeover {
     place.self = withCodes(self, known);
     if (rejoining !== undefined)
       return isKnownSelf(known, self) ? this.#swallow() : this.#hold(place, rejoining, own.stanza);
-    if (this.#rejoins.echoes.has(place) && isKnownSelf(known, self)) return this.#swallow();
+    if (this.#isEchoing(place) && isKnownSelf(known, self)) return this.#swallow();
     if (place.state === 'lost') this.#rejoins.release(place); // It was in all the time.
     if (known === undefined) this.#begun(place, nick);
     if (codesIn(own.x).includes('201')) this.#parts.made(place);
@@ -233,7 +237,7 @@ export class Takeover {
     if (isRenamed || !isKnownSelf(known, self)) session.send(asUpdate(stanza, x, known));
     else this.#swallow();
     place.self = self;
-    this.#rejoins.arrived(place, rejoining);
+    this.#rejoins.catchUp.begin(place, rejoining);
     return 'stopped';
   }
 
@@ -258,7 +262,7 @@ export class Takeover {
     this.#context.reports.count(place, 'people');
     const list = place.state === 'catching-up' ? held.live : held.people;
     if (held.add(list, stanza)) return 'stopped';
-    this.#rejoins.overflow(place, rejoining);
+    this.#rejoins.catchUp.overflow(place, rejoining);
     return 'passes';
   }
 
@@ -319,7 +323,7 @@ export class Takeover {
     const mark = isTalk ? markOf(place.room.jid, from.resource, stanza, seed) : undefined;
     if (mark && !isDelayed) this.#rejoins.archives.spoken(place.room, stanza, mark);
     if (rejoining === undefined) {
-      if (isDelayed && this.#rejoins.echoes.has(place)) return 'stopped'; // It was given, or came live.
+      if (isDelayed && this.#isEchoing(place)) return 'stopped'; // It was given, or came live.
       if (mark) this.#heard(place, note(place.room.ring, mark), isDelayed);
       return 'passes';
     }
@@ -329,10 +333,10 @@ export class Takeover {
     }
     const { held } = rejoining;
     if (!held.add(isDelayed ? held.history : held.live, stanza, mark)) {
-      this.#rejoins.overflow(place, rejoining);
+      this.#rejoins.catchUp.overflow(place, rejoining);
       return 'passes';
     }
-    this.#rejoins.progress(place, rejoining);
+    this.#rejoins.catchUp.goOn(place, rejoining);
     return 'stopped';
   }
 
@@ -349,14 +353,15 @@ export class Takeover {
     if (rejoining === undefined) {
       if (!place.hasSubject) this.#begins(place);
       place.hasSubject = true;
-      const isEcho = isKnown && this.#rejoins.echoes.end(place);
+      const isEcho = isKnown && this.#isEchoing(place);
+      if (isEcho) place.echoUntil = 0;
       place.seen = Math.max(place.seen, seq);
       return isEcho ? 'stopped' : 'passes';
     }
     rejoining.seen = Math.max(rejoining.seen, seq);
     if (!isKnown) rejoining.subject = { flat: stanza.flattened, mark: undefined };
     rejoining.isHistoryOver = true;
-    this.#rejoins.progress(place, rejoining);
+    this.#rejoins.catchUp.goOn(place, rejoining);
     return 'stopped';
   }
 }

@@ -117,14 +117,13 @@ export class Stays {
     }
   }
 
-  /** C1: whether our server knows that anybody may make this room again. */
+  /** C1 and ADR 0038: whether our server knows that it may make this room again. */
   isOpen(jid: string): boolean {
     const room = this.#rooms.get(jid);
     const knows = (client: ClientModel) =>
       client.view(jid).state === 'in' && this.of(client.full, jid).learned === room;
     if (room === undefined || !this.#clients().some(knows)) return false;
-    const { persistent, membersOnly, hidden, moderated } = room.config;
-    return !(persistent || membersOnly || hidden || moderated);
+    return !room.config.persistent && !room.config.membersOnly;
   }
 
   #entered(room: Room, full: string, join: Element): void {

@@ -1,0 +1,105 @@
+// From the moment a room lets a client in again until the client has been sent everything that it has missed. The other
+// clients of the room wait for that.
+
+import type { Absences } from './absent.ts';
+import type { Archives } from './archives.ts';
+import type { SleepBudget } from './budget.ts';
+import { giveChanges } from './changes.ts';
+import type { Context } from './context.ts';
+import { gapOf, giveGap } from './gap.ts';
+import { give } from './held.ts';
+import type { Place } from './memory.ts';
+import type { Outbox } from './outbox.ts';
+import type { Queues } from './queue.ts';
+import type { Rejoining } from './rejoining.ts';
+
+/** A room that sends no subject, as XEP-0045 §7.2.15 wants it, has no more history after this time. */
+const HISTORY_MS = 5_000;
+/** How long a room may answer a join after it has let the client in. */
+const ECHO_MS = 2 * 60_000;
+
+export interface CatchUpParts {
+  readonly archives: Archives;
+  readonly outbox: Outbox;
+  readonly absences: Absences;
+  readonly sleepers: SleepBudget;
+  readonly queues: Queues;
+  /** The client is in. */
+  ended(place: Place): void;
+}
+
+export class CatchUp {
+  readonly #context: Context;
+  readonly #parts: CatchUpParts;
+
+  constructor(context: Context, parts: CatchUpParts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /** The room has let the client in, and has said so to it. */
+  begin(place: Place, rejoining: Rejoining): void {
+    const { archives, queues } = this.#parts;
+    place.state = 'catching-up';
+    queues.of(place).answered(place);
+    rejoining.timer.set(HISTORY_MS, () => {
+      rejoining.isHistoryOver = true;
+      this.goOn(place, rejoining);
+    });
+    const goOn = this.wait(place, rejoining);
+    if (!archives.ask(place, goOn)) goOn();
+  }
+
+  /** The client, and with it the others of the room, waits until the returned function is called. */
+  wait(place: Place, rejoining: Rejoining): () => void {
+    const wait = {};
+    rejoining.waits.add(wait);
+    return () => {
+      if (rejoining.waits.delete(wait)) this.goOn(place, rejoining);
+    };
+  }
+
+  /** Something that the client waits for has come. */
+  goOn(place: Place, rejoining: Rejoining): void {
+    if (place.state !== 'catching-up' || !rejoining.isHistoryOver || rejoining.waits.size > 0) return;
+    this.#end(place, rejoining);
+  }
+
+  /** There is no room for more: what is there is given, in its order, and nothing is waited for. */
+  overflow(place: Place, rejoining: Rejoining): void {
+    if (place.state === 'catching-up') this.#end(place, rejoining);
+    else {
+      give(place.session, rejoining.held.all);
+      rejoining.held.clear();
+    }
+  }
+
+  /** Gives the client what it has missed, and then what has come meanwhile: as if the room had never lost it. */
+  #end(place: Place, rejoining: Rejoining): void {
+    const { absences, archives, outbox, queues, sleepers } = this.#parts;
+    const { metrics, module, now, reports, rooms } = this.#context;
+    const { held, known, subject } = rejoining;
+    giveChanges(place, rejoining);
+    const gap = gapOf(place, rejoining, archives.of(place.room));
+    const last = giveGap(this.#context, sleepers, place, gap);
+    if (subject) give(place.session, [subject]);
+    give(place.session, held.live);
+    for (const nick of rejoining.shown) known.delete(nick);
+    rooms.blur(place, known.keys());
+    place.seen = Math.max(place.seen, rejoining.seen);
+    place.heard = rejoining.heard ?? last ?? place.heard;
+    place.heardAt = now();
+    place.hasSubject ||= subject !== undefined;
+    place.echoUntil = rejoining.isLate ? now() + ECHO_MS : 0;
+    place.again++;
+    place.gapMs = now() - rejoining.lostAt;
+    metrics.alive(now() - reports.joinableSince(place, rejoining.lostAt));
+    reports.alive(place, place.gapMs);
+    this.#parts.ended(place);
+    absences.begin(place, known);
+    queues.of(place).done(place);
+    if (rejoining.wanted) module.send(rejoining.wanted);
+    archives.settle(place.room);
+    outbox.rejoined(place, gap);
+  }
+}

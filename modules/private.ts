@@ -3,7 +3,9 @@
 import {
   defineModule,
   type Element,
+  type Event,
   integer,
+  Jid,
   keptText,
   type MapStore,
   type Module,
@@ -13,7 +15,24 @@ import {
   size,
   xml,
 } from 'enjamb/api';
-import { refuseStrangers } from 'enjamb/xep';
+import { booleanValue, refuseStrangers } from 'enjamb/xep';
+
+declare module 'enjamb/api' {
+  interface Events {
+    /**
+     * A user's bookmark of a room was added, changed or removed. `user`: its localpart; `room`: the bare JID; `autojoin`:
+     * whether clients should be in the room, `undefined` if the bookmark was removed. Each change fires once.
+     */
+    'bookmark-change': Event<{
+      readonly user: string;
+      readonly room: string;
+      readonly autojoin: boolean | undefined;
+    }>;
+  }
+}
+
+/** XEP-0048 §3.1. */
+const BOOKMARKS = 'storage:bookmarks storage';
 
 /** Keeps one element per name and namespace: for each user `private_max_elements`, of `private_max_size` in total. */
 export default defineModule({
@@ -64,13 +83,22 @@ class PrivateElements {
   async set(user: string, query: Element): Promise<undefined> {
     const changes = new Map(query.elements().map((element) => [keyOf(element), keptText(element)]));
     if (changes.size === 0) throw new StanzaError('not-acceptable');
+    const bookmarks = query.elements().findLast((element) => keyOf(element) === BOOKMARKS);
     await this.#module.serial(user, async () => {
-      this.#assertFits(new Map([...(await this.#store.entries(user)), ...changes]));
+      const stored = new Map(await this.#store.entries(user));
+      this.#assertFits(new Map([...stored, ...changes]));
       // The account may have been deleted meanwhile: the next owner of its name must not find these elements.
       if (!this.#module.host.users.has(user)) throw new StanzaError('item-not-found');
       await Promise.all([...changes].map(([key, text]) => this.#store.set(user, key, text)));
+      if (bookmarks) this.#announce(user, stored.get(BOOKMARKS), bookmarks);
     });
     return undefined;
+  }
+
+  #announce(user: string, stored: string | undefined, now: Element): void {
+    const before = stored === undefined ? undefined : this.#read(user, BOOKMARKS, stored);
+    for (const [room, autojoin] of changedRooms(roomsIn(before), roomsIn(now)))
+      this.#module.notify('bookmark-change', { user, room, autojoin });
   }
 
   #read(user: string, key: string, text: string): Element | undefined {
@@ -99,4 +127,23 @@ function keyOf(element: Element): string {
   const xmlns = element.getNS();
   if (xmlns === undefined || xmlns === NS.PRIVATE) throw new StanzaError('not-acceptable');
   return `${xmlns} ${element.name}`;
+}
+
+/** The bookmarked rooms by bare JID, and whether clients should be in them (XEP-0048 §3.1). The first of a room counts. */
+function roomsIn(storage: Element | undefined): Map<string, boolean> {
+  const rooms = new Map<string, boolean>();
+  for (const { attrs } of storage?.getChildren('conference') ?? []) {
+    const room = Jid.tryParse(attrs.jid)?.bare;
+    if (room !== undefined && !rooms.has(room)) rooms.set(room, booleanValue(attrs.autojoin ?? '') === true);
+  }
+  return rooms;
+}
+
+function changedRooms(
+  before: ReadonlyMap<string, boolean>,
+  now: ReadonlyMap<string, boolean>,
+): [room: string, autojoin: boolean | undefined][] {
+  const changed = [...now].filter(([room, autojoin]) => before.get(room) !== autojoin);
+  const removed = [...before.keys()].filter((room) => !now.has(room));
+  return [...changed, ...removed.map((room): [string, undefined] => [room, undefined])];
 }

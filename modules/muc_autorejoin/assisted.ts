@@ -211,7 +211,7 @@ export class AssistedRejoins {
 
   #payloadFor(place: Place): string | undefined {
     const { at = Number.NEGATIVE_INFINITY } = this.#rejoined.get(place) ?? {};
-    return at + PAUSE_MS <= this.#now() ? place.payload : undefined;
+    return at + PAUSE_MS <= this.#now() && !place.isUnwanted ? place.payload : undefined;
   }
 
   #add(waiting: Waiting): void {

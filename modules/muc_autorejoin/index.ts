@@ -97,6 +97,12 @@ export default defineModule({
       return assisted.takes(join) ? 'tell' : undefined;
     });
     module.observe('ping-muc-notice', (notice) => assisted.told(notice));
+    module.observe('bookmark-change', ({ user, room, autojoin }) => {
+      for (const session of module.host.sessions.of(user)) {
+        const place = places.get(session, room);
+        if (place) want(place, autojoin === true, { places, assisted, silent });
+      }
+    });
     module.observe('c2s-resume', ({ session }) => {
       silent?.resumed(session);
       assisted.resumed(session);
@@ -253,6 +259,14 @@ interface Parts {
   readonly places: Places;
   readonly assisted: AssistedRejoins;
   readonly silent: Rejoins | undefined;
+}
+
+/** A bookmark of the room was changed: the server joins only if its user wants clients to be in the room. */
+function want(place: Place, isWanted: boolean, { assisted, silent }: Parts): void {
+  place.isUnwanted = !isWanted;
+  if (isWanted) return;
+  assisted.acted(place.session, place.room.jid);
+  silent?.unwanted(place);
 }
 
 /** What clients do about rooms themselves. */

@@ -32,6 +32,8 @@ export interface Place {
   readonly since: number;
   /** The payload of a join in the client's own words; `undefined`: the server cannot join for it. */
   payload: string | undefined;
+  /** Since then the user has removed the bookmark of the room, or its `autojoin`: the server does not join. */
+  isUnwanted: boolean;
   view: ViewName;
   /** The last change of the room that the client was sent. */
   seen: number;

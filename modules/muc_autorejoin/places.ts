@@ -29,6 +29,7 @@ export class Places {
       state: 'in',
       since: this.#now(),
       payload,
+      isUnwanted: false,
       view: usualView(memory),
       seen: 0,
       heard: undefined,

@@ -61,10 +61,12 @@ export function newRejoining(place: Place, clock: ElapsedClock, bytes: ByteBudge
 }
 
 /** Whether enough is known of a place for the server to join unnoticed. */
-export function isFit({ payload, room, isBehind }: Place, { rejoins }: RejoinMetrics): boolean {
+export function isFit(place: Place, { rejoins }: RejoinMetrics): boolean {
+  const { payload, isUnwanted, room, isBehind } = place;
   if (payload === undefined) rejoins.of('no payload').add();
+  else if (isUnwanted) rejoins.of('bookmark').add();
   else if (room.isLarge || isBehind) rejoins.of('large').add();
-  return payload !== undefined && !room.isLarge && !isBehind;
+  return payload !== undefined && !isUnwanted && !room.isLarge && !isBehind;
 }
 
 /** A join is being sent: its answer is compared with what the client knows. What was held of another one comes again. */

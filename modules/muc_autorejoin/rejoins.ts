@@ -153,10 +153,10 @@ export class Rejoins {
   #join(place: Place): boolean {
     const { module, now, reports, rooms } = this.#context;
     const rejoining = this.#active.get(place);
-    const { session, room, payload } = place;
+    const { session, room, payload, isUnwanted } = place;
     if (rejoining === undefined || payload === undefined) return false;
     const id = newId();
-    if (!this.#enter(place, id)) {
+    if (isUnwanted || !this.#enter(place, id)) {
       this.#tell(place, 'lost');
       return false;
     }
@@ -220,6 +220,12 @@ export class Rejoins {
     if (rejoining === undefined || place.state === 'catching-up') return false;
     rejoining.wanted = presence;
     return true;
+  }
+
+  /** The user does not want to be in the room any more (XEP-0402 §3: the client should leave it). */
+  unwanted(place: Place): void {
+    place.isUnwanted = true;
+    if (place.state === 'lost') this.#tell(place, 'lost');
   }
 
   /** The client joins by itself: what is held back is released, and everything passes from now on. */

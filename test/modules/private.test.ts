@@ -153,3 +153,35 @@ test('nothing is left of an account that is deleted while its data is written', 
   await router.work.idle();
   assert.deepEqual([...(await host.stores.map('private').entries('juliet'))], []);
 });
+
+test('`bookmark-change`: once for each room that was added, changed or removed (XEP-0048 §3.1)', async (t) => {
+  const { server, juliet } = await scene(t);
+  const seen: [string, boolean | undefined][] = [];
+  server.server.router.hosts.get('capulet.lit')!.hooks.add(
+    'bookmark-change',
+    ({ user, room, autojoin }) => {
+      assert.equal(user, 'juliet');
+      seen.push([room, autojoin]);
+    },
+    'observe',
+    'test',
+  );
+  const stores = async (...conferences: string[]) => {
+    await keeps(juliet, `<storage xmlns='storage:bookmarks'>${conferences.join('')}</storage>`);
+    return seen.splice(0);
+  };
+  const hall = (autojoin = '') => `<conference jid='Hall@rooms.capulet.lit' ${autojoin}/>`;
+  const garden = `<conference jid='garden@rooms.capulet.lit' autojoin='1'/>`;
+  const [HALL, GARDEN] = ['hall@rooms.capulet.lit', 'garden@rooms.capulet.lit'] as const;
+  assert.deepEqual(await stores(hall(`autojoin='true'`), garden), [
+    [HALL, true],
+    [GARDEN, true],
+  ]);
+  assert.deepEqual(await stores(garden, hall(`autojoin='1'`)), []);
+  assert.deepEqual(await stores(garden, hall(`autojoin='false'`)), [[HALL, false]]);
+  assert.deepEqual(await stores(garden, hall(), `<conference/>`, `<url url='http://capulet.lit/'/>`), []);
+  assert.deepEqual(await stores(hall(), hall(`autojoin='true'`)), [[GARDEN, undefined]]);
+  await keeps(juliet, PREFERENCES);
+  assert.deepEqual(seen, []);
+  assert.deepEqual(await stores(), [[HALL, undefined]]);
+});

@@ -2,7 +2,7 @@
 // programs through real faults, and writes the tables of docs/clients.md. Without options: all of them, which takes an hour.
 // `--logs FOLDER` says where logs, screens and pictures are kept. `--modes none` only writes the page.
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,6 +42,11 @@ const runs: Run[] = (values.modes === 'none' ? [] : values.modes.split(',')).fla
     .split(',')
     .flatMap((remote) => values.faults.split(';').map((fault) => ({ mode, remote, fault }) as Run)),
 );
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 const why = whyNotIsolated();
 if (why !== undefined) throw new Error(`a run needs a network of its own (as root, on Linux): ${why}`);
 mkdirSync(logs, { recursive: true });
@@ -73,11 +78,12 @@ async function carryOut(run: Run, file: string): Promise<string> {
   const given = JSON.stringify({ ...run, programs: kinds.map(({ name }) => name), keptIn });
   const [command = '', ...args] = [...ISOLATED, process.execPath, '--conditions=source', SCRIPT, given, file];
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  process.once('exit', () => child.kill('SIGKILL'));
+  running.add(child);
   let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   await new Promise((resolve) => child.on('close', resolve));
+  running.delete(child);
   return output;
 }
 

@@ -241,7 +241,8 @@ export class Archives {
       return;
     }
     const marks = new Marks(messages.map(({ mark }) => mark));
-    const result = messages.length === 0 && !isComplete ? undefined : { messages, isComplete };
+    const isUnread = messages.length === 0 && !isComplete && outcome !== 'expired';
+    const result = isUnread ? undefined : { messages, isComplete };
     const kept = { result, marks, bytes: walk.bytes };
     this.#kept.set(room, kept);
     this.#forgetAfter(KEPT_MS, room, kept);

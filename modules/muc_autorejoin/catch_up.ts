@@ -74,6 +74,11 @@ export class CatchUp {
     }
   }
 
+  /** Whether what the room sends now may be a second answer: the client has it. */
+  isEchoing({ echoUntil }: Place): boolean {
+    return echoUntil > 0 && echoUntil > this.#context.now();
+  }
+
   /** Gives the client what it has missed, and then what has come meanwhile: as if the room had never lost it. */
   #end(place: Place, rejoining: Rejoining): void {
     const { absences, archives, outbox, queues, sleepers } = this.#parts;

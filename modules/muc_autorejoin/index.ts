@@ -10,7 +10,7 @@
 //     the losses     losses.ts, lag.ts, self_pings.ts        what rooms say of the client, or do not
 //     the answer     takeover.ts, held.ts, former.ts         what the room sends meanwhile, or too late
 //     the people     people.ts, absent.ts                    who is there
-//     the messages   messages.ts, ring.ts, gap.ts,           what was said, and what the client says
+//     the messages   talk.ts, messages.ts, ring.ts, gap.ts,  what was said, and what the client says
 //                      archives.ts, archived.ts, outbox.ts,
 //                      holes.ts
 //     the room       memory.ts, rooms.ts, prints.ts,         what is known of it, and whether it may be made anew
@@ -35,7 +35,7 @@ import type { Kept } from './kept.ts';
 import { Lag } from './lag.ts';
 import type { Place } from './memory.ts';
 import { measurePlaces, RejoinMetrics } from './metrics.ts';
-import { entered, watchNewRooms } from './new_rooms.ts';
+import { NewRooms, watchNewRooms } from './new_rooms.ts';
 import { options, type Settings, settingsFrom } from './options.ts';
 import type { Outbox } from './outbox.ts';
 import { payloadOf, updatedPayload } from './payload.ts';
@@ -45,6 +45,7 @@ import { Reports } from './reports.ts';
 import { Rooms } from './rooms.ts';
 import { followSelfPing } from './self_pings.ts';
 import { Takeover } from './takeover.ts';
+import { Talk } from './talk.ts';
 
 const SWEEP_MS = 10_000;
 
@@ -165,14 +166,10 @@ function loadSilent(
   const inquiries = new Inquiries(context, rejoins.archives);
   const comparisons = new Comparisons(context, rejoins, inquiries);
   const holes = new Holes(context, rejoins);
-  const lag = new Lag(context);
-  const takeover = new Takeover({
-    context,
-    rejoins,
-    entered: (...all) => entered({ founding, rejoins, comparisons, inquiries }, ...all),
-    talked: (place, said) => lag.talked(place, said),
-    made: (place) => inquiries.made(place),
-    announced: (place, rejoining, message) => inquiries.announced(place, rejoining, message),
+  const takeover = new Takeover(context, rejoins, {
+    talk: new Talk(context, rejoins, new Lag(context)),
+    inquiries,
+    newRooms: new NewRooms(rejoins, { founding, comparisons, inquiries }),
   });
   module.hook('message/full', (event) => rejoins.archives.take(event), 'guard');
   module.observe('presence/full', (event) => takeover.presence(event, sessions.get(event.to)));

@@ -14,41 +14,51 @@ import { affiliationIn } from './rooms.ts';
 
 interface Parts {
   readonly founding: Founding;
-  readonly rejoins: Rejoins;
   readonly comparisons: Comparisons;
   readonly inquiries: Inquiries;
 }
 
-/** Silent mode: a room has let a client in. Returns false if the client must not be in it. */
-export function entered(
-  { founding, rejoins, comparisons, inquiries }: Parts,
-  place: Place,
-  rejoining: Rejoining,
-  x: Element,
-): boolean {
-  const { room } = place;
-  const isUnfinished = room.making !== undefined && affiliationIn(x) === 'owner';
-  if (!isUnfinished && !codesIn(x).includes('201')) {
-    comparisons.begin(place, rejoining);
+/** In silent mode. */
+export class NewRooms {
+  readonly #rejoins: Rejoins;
+  readonly #parts: Parts;
+
+  constructor(rejoins: Rejoins, parts: Parts) {
+    this.#rejoins = rejoins;
+    this.#parts = parts;
+  }
+
+  /** A room has let a client in. Returns false if the client must not be in it. */
+  entered(place: Place, rejoining: Rejoining, x: Element): boolean {
+    const { room } = place;
+    const isUnfinished = room.making !== undefined && affiliationIn(x) === 'owner';
+    if (!isUnfinished && !codesIn(x).includes('201')) {
+      this.#parts.comparisons.begin(place, rejoining);
+      return true;
+    }
+    if (!isUnfinished && !mayBeMadeAnew(room.facts)) {
+      this.#rejoins.leaveRoom(place, 'room-gone');
+      return false;
+    }
+    this.#make(place, rejoining);
     return true;
   }
-  if (!isUnfinished && !mayBeMadeAnew(room.facts)) {
-    rejoins.leaveRoom(place, 'room-gone');
-    return false;
+
+  #make(place: Place, rejoining: Rejoining): void {
+    const { founding, comparisons, inquiries } = this.#parts;
+    const { active, catchUp } = this.#rejoins;
+    const { id } = rejoining;
+    const goOn = catchUp.wait(place, rejoining);
+    founding.made(place, {
+      isIn: () => active.get(place) === rejoining && rejoining.id === id && place.state === 'catching-up',
+      onEnd: (isRight, info) => {
+        if (!isRight) return this.#rejoins.leaveRoom(place, 'room-gone');
+        if (info) inquiries.learn(place.room, info);
+        comparisons.begun(place);
+        goOn();
+      },
+    });
   }
-  const { id } = rejoining;
-  const goOn = rejoins.catchUp.wait(place, rejoining);
-  founding.made(place, {
-    isIn: () =>
-      rejoins.active.get(place) === rejoining && rejoining.id === id && place.state === 'catching-up',
-    onEnd(isRight, info) {
-      if (!isRight) return rejoins.leaveRoom(place, 'room-gone');
-      if (info) inquiries.learn(room, info);
-      comparisons.begun(place);
-      goOn();
-    },
-  });
-  return true;
 }
 
 /** Assisted mode: the client gets the answer as it is, and the room is unlocked for others. */

@@ -80,6 +80,13 @@ export class Rejoins {
     return this.#active;
   }
 
+  /** What is known of a place for which the server has joined, and which has not caught up. */
+  joining(place: Place): Rejoining | undefined {
+    if (place.state === 'in') return undefined;
+    const rejoining = this.#active.get(place);
+    return rejoining?.id === undefined ? undefined : rejoining;
+  }
+
   // ── Losses ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** ping_muc has found a loss. Returns whether this module takes care of it. */

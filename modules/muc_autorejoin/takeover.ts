@@ -10,17 +10,17 @@ import {
   type Element,
   isLocalBounce,
   Jid,
-  NS,
   type Stanza,
   StanzaError,
   type StanzaEvent,
 } from 'enjamb/api';
 import type { Context } from './context.ts';
 import { give } from './held.ts';
+import type { Inquiries } from './inquiries.ts';
 import { codesIn, isCaptcha, mucUserIn, type Removal, removalIn } from './losses.ts';
 import { noteItem } from './members.ts';
 import type { Place, Self } from './memory.ts';
-import { isKept, isSubject, subjectPrint } from './messages.ts';
+import type { NewRooms } from './new_rooms.ts';
 import {
   asUpdate,
   isKnownSelf,
@@ -34,23 +34,16 @@ import {
 import { contentPrint } from './prints.ts';
 import type { Rejoining } from './rejoining.ts';
 import type { Rejoins } from './rejoins.ts';
-import { lastOf, markOf, note, type Said } from './ring.ts';
 import { entryOf } from './rooms.ts';
+import type { Fate, Talk } from './talk.ts';
 
 type Received = Readonly<StanzaEvent>;
-type Fate = 'passes' | 'stopped';
 
+/** What learns from what rooms send. */
 export interface TakeoverParts {
-  readonly context: Context;
-  readonly rejoins: Rejoins;
-  /** What follows when a room lets a client in: see `new_rooms.ts`. Returns false if the client must not be in. */
-  entered(place: Place, rejoining: Rejoining, x: Element): boolean;
-  /** A room has sent a live message to a client. */
-  talked(place: Place, said: Said): void;
-  /** The client itself has made the room (XEP-0045 §10.1.1). */
-  made(place: Place): void;
-  /** A room itself has said something, not an occupant. */
-  announced(place: Place, rejoining: Rejoining | undefined, message: Stanza): void;
+  readonly talk: Talk;
+  readonly inquiries: Inquiries;
+  readonly newRooms: NewRooms;
 }
 
 /** After the shutdown of a service. */
@@ -59,18 +52,18 @@ const SHUTDOWN_MS = 5_000;
 const SIBLING_MS = 10_000;
 
 export class Takeover {
-  readonly #parts: TakeoverParts;
   readonly #context: Context;
   readonly #rejoins: Rejoins;
+  readonly #parts: TakeoverParts;
   /** Whom rooms have shown to clients that are joining by themselves. */
   readonly #entering = new WeakMap<Place, Set<string>>();
   /** The last stanza that must not reach its client. */
   #stopped: Stanza | undefined;
 
-  constructor(parts: TakeoverParts) {
+  constructor(context: Context, rejoins: Rejoins, parts: TakeoverParts) {
+    this.#context = context;
+    this.#rejoins = rejoins;
     this.#parts = parts;
-    this.#context = parts.context;
-    this.#rejoins = parts.rejoins;
   }
 
   /** Whether this stanza, on its way to a client, was judged not to pass. */
@@ -93,7 +86,9 @@ export class Takeover {
   message(event: Received, session: C2SSession | undefined): void {
     const { stanza, from, to } = event;
     const place = session?.state.mucPlaces?.get(from.bare);
-    if (place && from.resource === undefined) this.#parts.announced(place, this.#joining(place), stanza);
+    const { inquiries, talk } = this.#parts;
+    if (place && from.resource === undefined)
+      inquiries.announced(place, this.#rejoins.joining(place), stanza);
     if (stanza.attrs.type === 'error' && place && from.resource === undefined) {
       if (this.#rejoins.outbox.refused(place, stanza, isLocalBounce(event))) this.#stopped = stanza;
     }
@@ -106,7 +101,7 @@ export class Takeover {
     }
     const isStopped =
       this.#rejoins.former.isAnswer(to, from.bare, false) ||
-      (place && this.#message(place, event) === 'stopped');
+      (place && talk.message(place, event) === 'stopped');
     if (isStopped) this.#stopped = stanza;
   }
 
@@ -115,7 +110,7 @@ export class Takeover {
   #presence(place: Place, { stanza, from }: Received): Fate {
     const { type } = stanza.attrs;
     if (type !== undefined && type !== 'unavailable' && type !== 'error') return 'passes';
-    const rejoining = this.#joining(place);
+    const rejoining = this.#rejoins.joining(place);
     if (rejoining?.isPartial && type === undefined) return 'stopped';
     const x = mucUserIn(stanza);
     if (x) noteItem(this.#context.rooms, place, rejoining, x);
@@ -132,17 +127,6 @@ export class Takeover {
     return this.#occupant(place, rejoining, { stanza, from, x });
   }
 
-  #isEchoing({ echoUntil }: Place): boolean {
-    return echoUntil > 0 && echoUntil > this.#context.now();
-  }
-
-  /** What is known of a place for which the server has joined, and which has not caught up. */
-  #joining(place: Place): Rejoining | undefined {
-    if (place.state === 'in') return undefined;
-    const rejoining = this.#rejoins.active.get(place);
-    return rejoining?.id === undefined ? undefined : rejoining;
-  }
-
   #occupant(
     place: Place,
     rejoining: Rejoining | undefined,
@@ -156,7 +140,7 @@ export class Takeover {
       if (place.self === undefined) this.#showToNew(place, nick);
       const isBack = !absences.none && absences.shown(place, nick);
       place.seen = Math.max(place.seen, seq);
-      return isKnown && (isBack || this.#isEchoing(place)) ? this.#swallow() : 'passes';
+      return isKnown && (isBack || this.#rejoins.catchUp.isEchoing(place)) ? this.#swallow() : 'passes';
     }
     rejoining.seen = Math.max(rejoining.seen, seq);
     rejoining.shown.add(nick);
@@ -194,19 +178,12 @@ export class Takeover {
     place.self = withCodes(self, known);
     if (rejoining !== undefined)
       return isKnownSelf(known, self) ? this.#swallow() : this.#hold(place, rejoining, own.stanza);
-    if (this.#isEchoing(place) && isKnownSelf(known, self)) return this.#swallow();
+    if (this.#rejoins.catchUp.isEchoing(place) && isKnownSelf(known, self)) return this.#swallow();
     if (place.state === 'lost') this.#rejoins.release(place); // It was in all the time.
     if (known === undefined) this.#begun(place, nick);
-    if (codesIn(own.x).includes('201')) this.#parts.made(place);
-    if (place.hasSubject) this.#begins(place);
+    if (codesIn(own.x).includes('201')) this.#parts.inquiries.made(place);
+    if (place.hasSubject) this.#parts.talk.begins(place);
     return 'passes';
-  }
-
-  /** The client has everything that was said before it was let in. */
-  #begins(place: Place): void {
-    if (place.heard !== undefined || place.self === undefined) return;
-    if (hasWitness(place)) place.heard = lastOf(place.room.ring);
-    else this.#rejoins.archives.findEnd(place);
   }
 
   /** The room has answered the client's own join. Whom it has not shown is not there any more. */
@@ -228,7 +205,7 @@ export class Takeover {
     self: Self,
   ): Fate {
     const { session, self: known } = place;
-    if (!this.#parts.entered(place, rejoining, x)) return 'stopped';
+    if (!this.#parts.newRooms.entered(place, rejoining, x)) return 'stopped';
     if (isOtherRoom(known, self)) this.#clearList(place, rejoining);
     give(session, rejoining.held.people.splice(0));
     const nick = from.resource ?? '';
@@ -309,61 +286,6 @@ export class Takeover {
     // The refusal of a presence update is what has shown the loss.
     return isOurs || rejoining.lostAt === this.#context.now() ? 'stopped' : 'passes';
   }
-
-  // ── Messages ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #message(place: Place, { stanza, from }: Received): Fate {
-    const rejoining = this.#joining(place);
-    if (rejoining?.isPartial) return 'stopped';
-    if (isSubject(stanza)) return this.#subject(place, rejoining, stanza);
-    const isDelayed = stanza.getChild('delay', NS.DELAY) !== undefined;
-    if (!isDelayed) this.#rejoins.outbox.heard(place, from.resource, stanza);
-    const { seed } = this.#context.rooms;
-    const isTalk = isDelayed || isKept(stanza);
-    const mark = isTalk ? markOf(place.room.jid, from.resource, stanza, seed) : undefined;
-    if (mark && !isDelayed) this.#rejoins.archives.spoken(place.room, stanza, mark);
-    if (rejoining === undefined) {
-      if (isDelayed && this.#isEchoing(place)) return 'stopped'; // It was given, or came live.
-      if (mark) this.#heard(place, note(place.room.ring, mark), isDelayed);
-      return 'passes';
-    }
-    if (!isDelayed) {
-      rejoining.isHistoryOver = true;
-      if (mark) rejoining.heard = note(place.room.ring, mark);
-    }
-    const { held } = rejoining;
-    if (!held.add(isDelayed ? held.history : held.live, stanza, mark)) {
-      this.#rejoins.catchUp.overflow(place, rejoining);
-      return 'passes';
-    }
-    this.#rejoins.catchUp.goOn(place, rejoining);
-    return 'stopped';
-  }
-
-  #heard(place: Place, one: Said, isDelayed: boolean): void {
-    if (one.position > (place.heard?.position ?? 0)) place.heard = one;
-    place.heardAt = this.#context.now();
-    if (!isDelayed) this.#parts.talked(place, one);
-  }
-
-  /** XEP-0045 §7.2.15: the subject ends what a room sends to a new occupant. */
-  #subject(place: Place, rejoining: Rejoining | undefined, stanza: Stanza): Fate {
-    const { seq } = entryOf(place.room, 'subject', subjectPrint(stanza, this.#context.rooms.seed));
-    const isKnown = place.hasSubject && seq <= place.seen;
-    if (rejoining === undefined) {
-      if (!place.hasSubject) this.#begins(place);
-      place.hasSubject = true;
-      const isEcho = isKnown && this.#isEchoing(place);
-      if (isEcho) place.echoUntil = 0;
-      place.seen = Math.max(place.seen, seq);
-      return isEcho ? 'stopped' : 'passes';
-    }
-    rejoining.seen = Math.max(rejoining.seen, seq);
-    if (!isKnown) rejoining.subject = { flat: stanza.flattened, mark: undefined };
-    rejoining.isHistoryOver = true;
-    this.#rejoins.catchUp.goOn(place, rejoining);
-    return 'stopped';
-  }
 }
 
 /** What this server itself says in the room's name, such as a notice. */
@@ -379,13 +301,6 @@ function isFarewell(stanza: Stanza): boolean {
 
 function withCodes(self: Self, known: Self | undefined): Self {
   return known ? { ...self, codes: [...new Set([...known.codes, ...self.codes])] } : self;
-}
-
-/** Whether another client of ours has seen this one enter. If not, nothing tells what it has missed before. */
-function hasWitness({ room, since }: Place): boolean {
-  for (const { state, since: joined, join } of room.places)
-    if (state === 'in' && joined < since && join.provenAt >= since) return true;
-  return false;
 }
 
 /** Where clients of an account do not share a nick, the newer one throws the older one out. */

@@ -94,7 +94,8 @@ export class Judge {
     const codes = x.getChildren('status').map(({ attrs }) => attrs.code);
     const what = `${client.full} in ${room}`;
     if (stanza.attrs.type === undefined) {
-      if (codes.includes('201') && view.state === 'in')
+      const isOwn = client.joinIds.has(stanza.attrs.id ?? '');
+      if (codes.includes('201') && view.state === 'in' && !isOwn)
         this.blame(`D7: ${what} is told that the room is new`);
       return;
     }

@@ -1,0 +1,94 @@
+// What rooms say to clients: messages and subjects, noted always, and kept back while the server joins for the client.
+
+import { NS, type Stanza, type StanzaEvent } from 'enjamb/api';
+import type { Context } from './context.ts';
+import type { Lag } from './lag.ts';
+import type { Place } from './memory.ts';
+import { isKept, isSubject, subjectPrint } from './messages.ts';
+import type { Rejoining } from './rejoining.ts';
+import type { Rejoins } from './rejoins.ts';
+import { lastOf, markOf, note, type Said } from './ring.ts';
+import { entryOf } from './rooms.ts';
+
+/** Whether the client gets a stanza as it is, or does not get it now. */
+export type Fate = 'passes' | 'stopped';
+
+export class Talk {
+  readonly #context: Context;
+  readonly #rejoins: Rejoins;
+  readonly #lag: Lag;
+
+  constructor(context: Context, rejoins: Rejoins, lag: Lag) {
+    this.#context = context;
+    this.#rejoins = rejoins;
+    this.#lag = lag;
+  }
+
+  /** The client has everything that was said before it was let in. */
+  begins(place: Place): void {
+    if (place.heard !== undefined || place.self === undefined) return;
+    if (hasWitness(place)) place.heard = lastOf(place.room.ring);
+    else this.#rejoins.archives.findEnd(place);
+  }
+
+  /** A room has sent a message to the client. */
+  message(place: Place, { stanza, from }: Readonly<StanzaEvent>): Fate {
+    const rejoining = this.#rejoins.joining(place);
+    if (rejoining?.isPartial) return 'stopped';
+    if (isSubject(stanza)) return this.#subject(place, rejoining, stanza);
+    const isDelayed = stanza.getChild('delay', NS.DELAY) !== undefined;
+    if (!isDelayed) this.#rejoins.outbox.heard(place, from.resource, stanza);
+    const { seed } = this.#context.rooms;
+    const isTalk = isDelayed || isKept(stanza);
+    const mark = isTalk ? markOf(place.room.jid, from.resource, stanza, seed) : undefined;
+    if (mark && !isDelayed) this.#rejoins.archives.spoken(place.room, stanza, mark);
+    if (rejoining === undefined) {
+      if (isDelayed && this.#rejoins.catchUp.isEchoing(place)) return 'stopped'; // It was given, or came live.
+      if (mark) this.#heard(place, note(place.room.ring, mark), isDelayed);
+      return 'passes';
+    }
+    if (!isDelayed) {
+      rejoining.isHistoryOver = true;
+      if (mark) rejoining.heard = note(place.room.ring, mark);
+    }
+    const { held } = rejoining;
+    if (!held.add(isDelayed ? held.history : held.live, stanza, mark)) {
+      this.#rejoins.catchUp.overflow(place, rejoining);
+      return 'passes';
+    }
+    this.#rejoins.catchUp.goOn(place, rejoining);
+    return 'stopped';
+  }
+
+  #heard(place: Place, one: Said, isDelayed: boolean): void {
+    if (one.position > (place.heard?.position ?? 0)) place.heard = one;
+    place.heardAt = this.#context.now();
+    if (!isDelayed) this.#lag.talked(place, one);
+  }
+
+  /** XEP-0045 §7.2.15: the subject ends what a room sends to a new occupant. */
+  #subject(place: Place, rejoining: Rejoining | undefined, stanza: Stanza): Fate {
+    const { seq } = entryOf(place.room, 'subject', subjectPrint(stanza, this.#context.rooms.seed));
+    const isKnown = place.hasSubject && seq <= place.seen;
+    if (rejoining === undefined) {
+      if (!place.hasSubject) this.begins(place);
+      place.hasSubject = true;
+      const isEcho = isKnown && this.#rejoins.catchUp.isEchoing(place);
+      if (isEcho) place.echoUntil = 0;
+      place.seen = Math.max(place.seen, seq);
+      return isEcho ? 'stopped' : 'passes';
+    }
+    rejoining.seen = Math.max(rejoining.seen, seq);
+    if (!isKnown) rejoining.subject = { flat: stanza.flattened, mark: undefined };
+    rejoining.isHistoryOver = true;
+    this.#rejoins.catchUp.goOn(place, rejoining);
+    return 'stopped';
+  }
+}
+
+/** Whether another client of ours has seen this one enter. If not, nothing tells what it has missed before. */
+function hasWitness({ room, since }: Place): boolean {
+  for (const { state, since: joined, join } of room.places)
+    if (state === 'in' && joined < since && join.provenAt >= since) return true;
+  return false;
+}

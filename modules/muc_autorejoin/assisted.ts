@@ -27,7 +27,7 @@ type Notice = Payload<'ping-muc-notice'>;
 /** The server has joined for a client. */
 interface Rejoined {
   readonly at: number;
-  /** No room was new since. */
+  /** This join has not created the room yet. */
   isUnseen: boolean;
 }
 
@@ -35,11 +35,11 @@ export interface Waiting {
   readonly session: C2SSession;
   readonly occupant: Jid;
   readonly payload: string;
-  /** The client has missed what the room sent later (XEP-0082). */
+  /** The client has missed the messages after this time (XEP-0082). */
   readonly seenAt: string;
   /** The server does not join after this time. */
   readonly until: number;
-  /** Runs while the client has time to act itself. */
+  /** Runs while the client may still act itself. */
   timer: Timer | undefined;
 }
 
@@ -115,7 +115,7 @@ export class AssistedRejoins {
     else this.#await(waiting);
   }
 
-  /** A room is new. Returns, once, whether a join of the server has made it. */
+  /** A room is new. Returns whether a join of the server has created it; true only once. */
   hasMade(session: C2SSession, room: string): boolean {
     const place = this.#places.get(session, room);
     const rejoined = place && this.#rejoined.get(place);
@@ -136,7 +136,7 @@ export class AssistedRejoins {
     if (waiting?.timer) this.#await(waiting);
   }
 
-  /** The client leaves everything, or its session is over. */
+  /** The client goes offline, or its session ends. */
   left(session: C2SSession): void {
     for (const waiting of this.#of(session)) this.#remove(waiting);
     this.#sleepers.forget(session);
@@ -189,7 +189,7 @@ export class AssistedRejoins {
     else this.#sleepers.add(waiting);
   }
 
-  /** Returns whether the room will answer. */
+  /** Returns false if no answer of the room is expected. */
   #send(waiting: Waiting): boolean {
     const { log } = this.#module;
     const { session, occupant, payload } = waiting;

@@ -1,4 +1,4 @@
-// The options, and what follows from them.
+// The options, and the settings derived from them.
 
 import { boolean, duration, type Infer, integer, oneOf } from 'enjamb/api';
 

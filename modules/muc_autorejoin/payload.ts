@@ -22,7 +22,7 @@ declare module 'enjamb/api' {
 
 /** In characters. Longer payloads are not kept, so that the client has to join by itself. */
 const MAX_PAYLOAD = 2_048;
-/** History is asked for from a little before the last message that the client heard: clocks and roundings differ. */
+/** History is requested from a little before the last message, because clocks and rounding differ. */
 const OVERLAP_SECONDS = 120;
 
 /**
@@ -44,7 +44,7 @@ export function updatedPayload(session: C2SSession, payload: string, update: Sta
   return x && payloadOf(session, update.withChildren([...update.children, x]), true);
 }
 
-/** What the client would send to get another nick (XEP-0045 §7.6). */
+/** The stanza with which a client changes its nick (XEP-0045 §7.6). */
 export function nickChange(payload: string, { jid }: C2SSession, to: string): Stanza {
   const presence = parseElement(payload).with({ from: `${jid}`, to });
   const isJoin = (child: Element | string) => typeof child !== 'string' && child.is('x', NS.MUC);
@@ -73,12 +73,12 @@ export function rejoinOf(
   return presence.withChildren([...others, x.withChildren([...kept, xml('history', history)])]) as Stanza;
 }
 
-/** The address of the client in the room, as it knows it. */
+/** The client's occupant JID, with the nick that it believes it has. */
 export function occupantOf({ room, join }: Place): Jid {
   return Jid.parse(`${room.jid}/${join.nick}`);
 }
 
-/** Since the client that has heard least of the room heard something. One that has heard nothing gets nothing older. */
+/** The seconds since the oldest of the last messages that our clients in the room have heard. */
 export function historySeconds({ room }: Place, now: number): number {
   let seconds = 0;
   for (const { state, heard, heardAt } of room.places) {
@@ -89,7 +89,7 @@ export function historySeconds({ room }: Place, now: number): number {
   return seconds;
 }
 
-/** When the room last sent something, in whole seconds, as XEP-0082 writes it. Many services know no smaller ones. */
+/** The time of the room's last stanza in whole seconds (XEP-0082), because many services ignore fractions. */
 export function seenAt(
   { provenAt, sinceSeconds }: { readonly provenAt: number; readonly sinceSeconds: number },
   clock: Clock,

@@ -17,7 +17,7 @@ export class Places {
     return session.state.mucPlaces?.get(room);
   }
 
-  /** The client, or this module for it, asks to be let in, and nothing of an earlier stay counts. */
+  /** Call this for each join of the client: forgets what is known of an earlier stay. */
   begin(join: Join, payload: string | undefined): Place {
     const { session, room } = join;
     const known = this.get(session, room.jid);
@@ -53,7 +53,7 @@ export class Places {
   }
 }
 
-/** How the room most likely shows itself to a new occupant. */
+/** The view that a new occupant most likely gets. */
 function usualView({ views: { open, masked } }: RoomMemory): ViewName {
   return open.places + open.roll.size > masked.places + masked.roll.size ? 'open' : 'masked';
 }

@@ -11,9 +11,9 @@ export interface SleepersJoin {
 
 interface Sleeper<W> {
   readonly waiting: W[];
-  /** The count of the session when this began. */
+  /** The session's count of stanzas when its first join began. */
   readonly stanzasOut: number;
-  /** The room that has not answered yet. */
+  /** The room whose answer is awaited. */
   room: string | undefined;
   timer: Timer | undefined;
 }

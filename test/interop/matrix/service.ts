@@ -47,6 +47,8 @@ export interface SceneOptions {
   readonly prosodyModules?: readonly string[];
   /** Lines of Lua for the room services of Prosody. */
   readonly roomConfig?: readonly string[];
+  /** Lines of YAML for the top of ejabberd's configuration. */
+  readonly ejabberdConfig?: readonly string[];
   /** Lines of YAML for the end of ejabberd's configuration. */
   readonly ejabberdModules?: readonly string[];
   /** Puts a proxy on each way between the servers. */
@@ -122,7 +124,10 @@ async function startEjabberd(t: TestContext, there: World, options: SceneOptions
     certificates: there.certificates,
     caPath: there.caPath,
     dns: there.dns.address,
-    config: options.idleSeconds === undefined ? [] : [`s2s_timeout: ${options.idleSeconds}`],
+    config: [
+      ...(options.idleSeconds === undefined ? [] : [`s2s_timeout: ${options.idleSeconds}`]),
+      ...(options.ejabberdConfig ?? []),
+    ],
     modules: options.ejabberdModules,
   });
 }

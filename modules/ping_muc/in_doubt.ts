@@ -11,8 +11,8 @@ export class InDoubt {
   readonly #isSettled: (join: Join) => boolean;
   /** Canaries of this outage: each attempt takes another join. */
   readonly #tried = new Set<Join>();
-  /** Joins about which this outage asks no more questions. */
-  readonly #settled = new Set<Join>();
+  /** Joins about which no more questions are asked until the link breaks again → since when. */
+  readonly #settled = new Map<Join, number>();
 
   /** `isSettled`: whether no question about a join is needed. */
   constructor(remote: string, joins: Joins, isSettled: (join: Join) => boolean) {
@@ -26,8 +26,9 @@ export class InDoubt {
     const domain = this.#joins.domain(this.#remote);
     for (const room of domain?.rooms.values() ?? []) {
       for (const join of room.joins) {
-        if (!isDoubtful(join, room.domain.brokenAt, this.#joins) || this.#settled.has(join)) continue;
-        if (!this.#isSettled(join)) yield join;
+        const { brokenAt } = room.domain;
+        const isSettled = (this.#settled.get(join) ?? Number.NEGATIVE_INFINITY) >= brokenAt;
+        if (isDoubtful(join, brokenAt, this.#joins) && !isSettled && !this.#isSettled(join)) yield join;
       }
     }
   }
@@ -37,8 +38,8 @@ export class InDoubt {
   }
 
   /** Removes a join from those in doubt. */
-  settle(join: Join): void {
-    this.#settled.add(join);
+  settle(join: Join, now: number): void {
+    this.#settled.set(join, now);
   }
 
   /** The join to ask about first: see `isBetterCanary`. Prefers joins that were not the canary before. */

@@ -264,7 +264,7 @@ export class RemoteOutage implements Outage {
 
   #giveUpOn(join: Join): void {
     if (this.#notices.isTaken(join, 'given-up')) {
-      this.#inDoubt.settle(join);
+      this.#inDoubt.settle(join, this.#context.now());
       this.#isUrgent = true; // It is asked about when the link is up.
       return;
     }
@@ -364,7 +364,7 @@ export class RemoteOutage implements Outage {
     else if (outcome === 'joined') proofs.answered(join);
     if (outcome === 'unproven') {
       joins.presume(join);
-      this.#inDoubt.settle(join);
+      this.#inDoubt.settle(join, this.#context.now());
     }
   }
 
@@ -375,7 +375,7 @@ export class RemoteOutage implements Outage {
     // agree.
     if (outcome === 'desync' || (!isTaken && outcome !== 'lost' && outcome !== 'room-gone'))
       joins.leave(join);
-    if (isTaken) this.#inDoubt.settle(join);
+    if (isTaken) this.#inDoubt.settle(join, this.#context.now());
     else this.#notices.tell(join, causeOf(outcome), this.#recoveredAt);
     const others = outcome === 'room-gone' ? this.#notices.tellRoom(join, this.#recoveredAt) : 0;
     if (this.#episode) this.#episode.lost += 1 + others;

@@ -153,6 +153,19 @@ describe('never', () => {
   });
 });
 
+test('a client whose loss was found between two breaks is asked about after the second one', async (t) => {
+  const made = await stage(t);
+  drop(made.room, ROMEO, { isTold: false });
+  made.romeo.says(`<message type='groupchat' id='a' to='${HALL}'><body>a</body></message>`);
+  made.passes(10);
+  assert.equal(made.joined().length, 1);
+  drop(made.room, ROMEO, { isTold: false });
+  made.cut();
+  made.passes(10);
+  assert.equal(made.joined().length, 1);
+  made.assertAlive();
+});
+
 for (const order of ['before', 'after'] as const) {
   test(`J9: the room's own presence, taken back ${order} a removal and shown at a join, is swallowed (ejabberd)`, async (t) => {
     const made = await stage(t);

@@ -39,9 +39,10 @@ export class Comparisons {
     if (this.#isCurrent(room)) return;
     const asked = { by: place, at: this.#context.now() };
     const { seq: since } = room;
-    const goOn = this.#rejoins.catchUp.wait(place, rejoining);
     const lists = new Map<List, ReadonlySet<string>>();
     const wanted = room.members === undefined ? [] : LISTS;
+    const isUseful = wanted.length > 0 || room.facts !== undefined;
+    const goOn = isUseful ? this.#rejoins.catchUp.wait(place, rejoining) : () => {};
     let pending = 1 + wanted.length;
     const answered = () => {
       if (--pending > 0 || place.state === 'lost' || place.state === 'joining') return;

@@ -11,6 +11,8 @@ export type List = (typeof LISTS)[number];
 
 /** Of one room. Rooms with more are large. */
 export const MAX_MEMBERS = 500;
+/** In characters. A room with longer addresses is large, too. */
+export const MAX_JID = 512;
 
 /** Returns the list that a client asks for. */
 export function listIn(request: Stanza): List | undefined {
@@ -88,7 +90,7 @@ function put(rooms: Rooms, room: RoomMemory, jid: string, affiliation: Affiliati
   all.set(detach(jid), entry);
   if (known === undefined) rooms.remembersMember(room);
   if (all.size > MAX_MEMBERS) rooms.pruneMembers(room);
-  if (all.size > MAX_MEMBERS) rooms.outgrown(room);
+  if (all.size > MAX_MEMBERS || jid.length > MAX_JID) rooms.outgrown(room);
   return entry.seq;
 }
 

@@ -1,5 +1,4 @@
-// How often the server joins for one client to one room: three times in ten minutes, then once in five minutes. How much
-// sleeping clients are given.
+// How often the server joins for one client to one room: three times in ten minutes, then once in five minutes.
 
 import { BoundedMap, type C2SSession } from 'enjamb/api';
 
@@ -8,8 +7,6 @@ const WINDOW_MS = 10 * 60_000;
 const PAUSE_MS = 5 * 60_000;
 /** Rooms of one session. */
 const MAX_ROOMS = 5_000;
-/** Messages while a client sleeps. After that, further rooms wait until it is awake. */
-const MAX_ASLEEP = 500;
 
 /** Survives a reload. The times of the last joins, by session and room; the client's own joins renew nothing. */
 export type Tries = WeakMap<C2SSession, BoundedMap<string, readonly number[]>>;
@@ -46,23 +43,5 @@ export class Budget {
     const rooms = this.#tries.get(session);
     const times = rooms?.get(room);
     if (times) rooms?.set(room, times.slice(0, -1));
-  }
-}
-
-/** Of sleeping clients: their stanzas wait in a bounded queue (XEP-0198), and a session whose queue is full ends. */
-export class SleepBudget {
-  readonly #given = new WeakMap<C2SSession, number>();
-
-  /** Whether this client can be joined to one more room. */
-  takes(session: C2SSession): boolean {
-    return session.connected || (this.#given.get(session) ?? 0) < MAX_ASLEEP;
-  }
-
-  given(session: C2SSession, messages: number): void {
-    if (!session.connected) this.#given.set(session, (this.#given.get(session) ?? 0) + messages);
-  }
-
-  woke(session: C2SSession): void {
-    this.#given.delete(session);
   }
 }

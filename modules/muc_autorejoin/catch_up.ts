@@ -3,7 +3,6 @@
 
 import type { Absences } from './absent.ts';
 import type { Archives } from './archives.ts';
-import type { SleepBudget } from './budget.ts';
 import { giveChanges } from './changes.ts';
 import type { Context } from './context.ts';
 import { gapOf, giveGap } from './gap.ts';
@@ -12,6 +11,7 @@ import type { Place } from './memory.ts';
 import type { Outbox } from './outbox.ts';
 import type { Queues } from './queue.ts';
 import type { Rejoining } from './rejoining.ts';
+import type { Unconfirmed } from './unconfirmed.ts';
 
 /** A room that sends no subject, as XEP-0045 §7.2.15 wants it, has no more history after this time. */
 const HISTORY_MS = 5_000;
@@ -22,7 +22,7 @@ export interface CatchUpParts {
   readonly archives: Archives;
   readonly outbox: Outbox;
   readonly absences: Absences;
-  readonly sleepers: SleepBudget;
+  readonly unconfirmed: Unconfirmed;
   readonly queues: Queues;
   /** The client is in. */
   ended(place: Place): void;
@@ -62,7 +62,7 @@ export class CatchUp {
   /** Something that the client waits for has come. */
   goOn(place: Place, rejoining: Rejoining): void {
     if (place.state !== 'catching-up' || !rejoining.isHistoryOver || rejoining.waits.size > 0) return;
-    this.#end(place, rejoining);
+    if (this.#parts.unconfirmed.takes(place.session)) this.#end(place, rejoining);
   }
 
   /** There is no room for more: what is there is given, in its order, and nothing is waited for. */
@@ -81,12 +81,12 @@ export class CatchUp {
 
   /** Gives the client what it has missed, and then what has come meanwhile: as if the room had never lost it. */
   #end(place: Place, rejoining: Rejoining): void {
-    const { absences, archives, outbox, queues, sleepers } = this.#parts;
+    const { absences, archives, outbox, queues, unconfirmed } = this.#parts;
     const { metrics, module, now, reports, rooms } = this.#context;
     const { held, known, subject } = rejoining;
     giveChanges(place, rejoining);
     const gap = gapOf(place, rejoining, archives.of(place.room));
-    const last = giveGap(this.#context, sleepers, place, gap);
+    const last = giveGap(this.#context, unconfirmed, place, gap);
     if (subject) give(place.session, [subject]);
     give(place.session, held.live);
     for (const nick of rejoining.shown) known.delete(nick);

@@ -1,14 +1,16 @@
 // The messages that a client has missed: between the last one that it was sent and those that came while it was let in.
 
-import type { SleepBudget } from './budget.ts';
+import { flatBytes } from 'enjamb/api/stream';
 import type { Context } from './context.ts';
-import { giveCopies, type HeldMessage } from './held.ts';
+import type { HeldMessage } from './held.ts';
 import type { Place } from './memory.ts';
 import type { Rejoining } from './rejoining.ts';
 import { behind, heardMarks, Marks, note, type Said, withoutRepeats } from './ring.ts';
+import type { Unconfirmed } from './unconfirmed.ts';
 
-/** The newest of one room that a client is given. */
-const MAX_MESSAGES = { asleep: 200, connected: 1_000 };
+/** The newest of one room that a client is given, and their bytes: a quarter of a client's queue (XEP-0198). */
+export const MAX_MESSAGES = { asleep: 200, connected: 1_000 };
+export const MAX_BYTES = 512 * 1024;
 
 /** What the archive of a room has for those of ours that it had lost. */
 export interface ArchiveResult {
@@ -42,17 +44,34 @@ export function gapOf({ room, heard }: Place, { held }: Rejoining, archive: Arch
 }
 
 /** Gives the client what it has missed. Returns the last message, if there is one. */
-export function giveGap(context: Context, sleepers: SleepBudget, place: Place, gap: Gap): Said | undefined {
-  const { metrics, reports } = context;
+export function giveGap(
+  { metrics, reports }: Context,
+  unconfirmed: Unconfirmed,
+  place: Place,
+  gap: Gap,
+): Said | undefined {
   const { session, room } = place;
-  const given = gap.messages.slice(-MAX_MESSAGES[session.connected ? 'connected' : 'asleep']);
-  if (gap.isOpen) metrics.openGaps.add();
-  metrics.messages.of('given').add(given.length);
-  metrics.messages.of('left_out').add(gap.messages.length - given.length);
-  reports.given(place, given.length, gap.messages.length - given.length);
-  sleepers.given(session, given.length);
+  let given = 0;
   let last: Said | undefined;
-  for (const { mark } of given) last = note(room.ring, mark);
-  giveCopies(session, given);
+  for (const message of newestOf(gap.messages, MAX_MESSAGES[session.connected ? 'connected' : 'asleep'])) {
+    if (!unconfirmed.give(session, message)) break;
+    given++;
+    last = note(room.ring, message.mark);
+  }
+  const leftOut = gap.messages.length - given;
+  if (gap.isOpen) metrics.openGaps.add();
+  metrics.messages.of('given').add(given);
+  metrics.messages.of('left_out').add(leftOut);
+  reports.given(place, given, leftOut);
   return last;
+}
+
+function newestOf(messages: readonly HeldMessage[], most: number): readonly HeldMessage[] {
+  let bytes = 0;
+  const last = messages.slice(-most);
+  const tooOld = last.findLastIndex(({ flat }) => {
+    bytes += flatBytes(flat);
+    return bytes > MAX_BYTES;
+  });
+  return last.slice(tooOld + 1);
 }

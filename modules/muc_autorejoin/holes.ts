@@ -105,7 +105,7 @@ export class Holes {
     const messages = withoutRepeats(rest).filter(({ mark }) => !live.has(mark));
     if (messages.length === 0) return;
     const gap = { all, messages, isOpen: false, isWhole: true };
-    place.heard = giveGap(this.#context, this.#rejoins.sleepers, place, gap) ?? place.heard;
+    place.heard = giveGap(this.#context, this.#rejoins.unconfirmed, place, gap) ?? place.heard;
     if (sizeOf(place.room) <= MAX_PEOPLE) this.#rejoins.lose(place, 'hole');
   }
 }

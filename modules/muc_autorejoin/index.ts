@@ -6,7 +6,7 @@
 //   silent           before the client notices:
 //     the course     rejoins.ts, rejoining.ts, catch_up.ts   from the loss until the client is up to date
 //     the turn       queue.ts                                which join is next
-//     the limits     budget.ts, patience.ts
+//     the limits     budget.ts, patience.ts, unconfirmed.ts
 //     the losses     losses.ts, lag.ts, self_pings.ts        what rooms say of the client, or do not
 //     the answer     takeover.ts, held.ts, former.ts         what the room sends meanwhile, or too late
 //     the people     people.ts, absent.ts                    who is there

@@ -11,7 +11,7 @@ import {
 } from 'enjamb/api';
 import { Absences } from './absent.ts';
 import { Archives } from './archives.ts';
-import { Budget, SleepBudget } from './budget.ts';
+import { Budget } from './budget.ts';
 import { CatchUp } from './catch_up.ts';
 import type { Context } from './context.ts';
 import { Existence } from './existence.ts';
@@ -27,6 +27,7 @@ import { historySeconds, nickChange, occupantOf, rejoinOf } from './payload.ts';
 import type { Places } from './places.ts';
 import { Queues } from './queue.ts';
 import { beginAnswer, endAnswer, isFit, newRejoining, type Rejoining } from './rejoining.ts';
+import { Unconfirmed } from './unconfirmed.ts';
 
 type Cause = Parameters<Exports['ping_muc']['tell']>[1];
 
@@ -37,7 +38,7 @@ export class Rejoins {
   readonly #queues: Queues;
   readonly #active = new Map<Place, Rejoining>();
   readonly #patience: Patience;
-  readonly sleepers = new SleepBudget();
+  readonly unconfirmed: Unconfirmed;
   readonly existence: Existence;
   readonly absences: Absences;
   /** Of all stanzas that are held. */
@@ -60,17 +61,18 @@ export class Rejoins {
       mustWait: (place) => this.#queues.of(place).mustWait(place, 'remote'),
       gone: (place) => this.#tellRoom(place, 'room-gone'),
     });
+    this.unconfirmed = new Unconfirmed((session) => context.after(0, () => this.#goOn(session)));
     this.archives = new Archives(context, this.heldBytes);
     this.outbox = new Outbox(context, this.heldBytes, kept.own);
     this.former = new FormerClients(() => context.now());
     this.#patience = new Patience(context, (place) => this.#impatient(place));
     this.absences = new Absences(context, kept.absent);
-    const { archives, outbox, absences, sleepers } = this;
+    const { archives, outbox, absences, unconfirmed } = this;
     this.catchUp = new CatchUp(context, {
       archives,
       outbox,
       absences,
-      sleepers,
+      unconfirmed,
       queues: this.#queues,
       ended: (place) => this.#end(place),
     });
@@ -327,9 +329,17 @@ export class Rejoins {
   }
 
   resumed(session: C2SSession): void {
-    this.sleepers.woke(session);
-    for (const place of session.state.mucPlaces?.values() ?? [])
+    this.unconfirmed.woke(session);
+    this.#goOn(session);
+  }
+
+  /** The client can be given the messages of further rooms. */
+  #goOn(session: C2SSession): void {
+    for (const place of session.state.mucPlaces?.values() ?? []) {
+      const rejoining = this.#active.get(place);
       if (place.state === 'lost') this.#queues.of(place).add(place);
+      else if (rejoining) this.catchUp.goOn(place, rejoining);
+    }
   }
 
   /** The module was replaced while the server was joining for this client. */
@@ -343,7 +353,7 @@ export class Rejoins {
   }
 
   #readyAt({ session, room }: Place): number {
-    if (!this.sleepers.takes(session)) return Number.POSITIVE_INFINITY;
+    if (!this.unconfirmed.takes(session)) return Number.POSITIVE_INFINITY;
     return this.#budget.readyAt(session, room.jid);
   }
 }

@@ -3,7 +3,7 @@
 import { type Element, Jid, NS, xml } from 'enjamb/api';
 import { delayBy, isStampOf, parseDateTime } from 'enjamb/xep';
 import type { HeldMessage } from './held.ts';
-import { markOf } from './ring.ts';
+import { keptMark, markOf } from './ring.ts';
 
 export type Archived = HeldMessage;
 
@@ -24,7 +24,7 @@ export function unwrap(result: Element, room: string, seed: number): Archived | 
   const children = stanzaId === undefined ? kept : [...kept, stanzaId];
   const attrs = { type: 'groupchat', id: message.attrs.id, from: `${from}` };
   const stanza = xml('message', attrs).withChildren([...children.map(inContent), delayBy(room, at)]);
-  return { flat: stanza.flattened, mark: markOf(room, from.resource, stanza, seed) };
+  return { flat: stanza.flattened, mark: keptMark(markOf(room, from.resource, stanza, seed)) };
 }
 
 /** What the room adds to what it sends, and is added anew or left out. */

@@ -20,7 +20,7 @@ import { type Archived, unwrap } from './archived.ts';
 import type { Context } from './context.ts';
 import type { ArchiveResult } from './gap.ts';
 import type { Place, RoomMemory } from './memory.ts';
-import { heardMarks, lastOf, type Mark, Marks, NOTHING, note, type Said } from './ring.ts';
+import { heardMarks, keptMark, lastOf, type Mark, Marks, NOTHING, note, type Said } from './ring.ts';
 
 /** One walk through the archive of a room. */
 interface Walk {
@@ -82,9 +82,10 @@ export class Archives {
   }
 
   /** The room has sent a live message: it is not in the archive that was read, and others may miss it. */
-  spoken(room: RoomMemory, stanza: Stanza, mark: Mark): void {
+  spoken(room: RoomMemory, stanza: Stanza, spoken: Mark): void {
     const kept = this.#kept.size === 0 ? undefined : this.#kept.get(room);
-    if (kept?.result === undefined || kept.marks.has(mark)) return;
+    if (kept?.result === undefined || kept.marks.has(spoken)) return;
+    const mark = keptMark(spoken);
     const flat = stanza.flattened;
     const bytes = flatBytes(flat);
     if (kept.bytes + bytes > MAX_BYTES || !this.#total.take(bytes)) return this.#forget(room, kept);

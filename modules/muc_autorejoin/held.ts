@@ -2,7 +2,7 @@
 
 import type { ByteBudget, C2SSession, Element, FlatElement } from 'enjamb/api';
 import { flatBytes, LazyElement } from 'enjamb/api/stream';
-import type { Mark } from './ring.ts';
+import { keptMark, type Mark } from './ring.ts';
 
 export interface HeldStanza {
   readonly flat: FlatElement;
@@ -49,7 +49,7 @@ export class Held {
       return false;
     this.#count++;
     this.#bytes += bytes;
-    list.push({ flat, mark });
+    list.push({ flat, mark: mark && keptMark(mark) });
     return true;
   }
 

@@ -35,6 +35,12 @@ export function codesIn(x: Element): string[] {
   return codes;
 }
 
+export function hasCode(x: Element, code: string): boolean {
+  for (const child of x.children)
+    if (typeof child !== 'string' && child.name === 'status' && child.attrs.code === code) return true;
+  return false;
+}
+
 /** The `<x/>` of a room's presence. */
 export function mucUserIn(stanza: Stanza): Element | undefined {
   return stanza.getChild('x', NS.MUC_USER);

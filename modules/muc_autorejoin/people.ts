@@ -1,10 +1,10 @@
 // What a client is shown of the people in a room, after the server has joined for it (XEP-0045 §7.2.2).
 
 import { detach, type Element, type Jid, NS, type Stanza, xml } from 'enjamb/api';
-import { codesIn } from './losses.ts';
+import { codesIn, hasCode } from './losses.ts';
 import type { Affiliation, Place, Self, ViewName } from './memory.ts';
 import { contentPrint, textPrint } from './prints.ts';
-import { affiliationIn, type Rooms } from './rooms.ts';
+import { affiliationIn, asAffiliation, type Rooms } from './rooms.ts';
 
 /** Codes that programs show or act upon each time: not anonymous, and logged. */
 const TOLD_ONCE = ['100', '170'];
@@ -21,9 +21,9 @@ export function noteOccupant(
 ): number {
   const nick = from.resource ?? '';
   if (stanza.attrs.type === 'unavailable') return rooms.left(place, nick);
-  const item = x?.getChild('item');
-  rooms.move(place, viewBy(place, item?.attrs.jid));
-  return rooms.shown(place, nick, contentPrint(stanza, rooms.seed), affiliationIn(x));
+  const { jid, affiliation } = x?.getChild('item')?.attrs ?? {};
+  rooms.move(place, viewBy(place, jid));
+  return rooms.shown(place, nick, contentPrint(stanza, rooms.seed), asAffiliation(affiliation));
 }
 
 /** The room shows the client addresses of other accounts, or it does not. */
@@ -37,7 +37,7 @@ function viewBy({ session, view }: Place, jid: string | undefined): ViewName {
 /** Whether a presence is the client's own. Rooms that do not say so by status 110 show its address. */
 export function isOwn({ session, join }: Place, from: Jid, x: Element | undefined): boolean {
   if (x === undefined) return false;
-  if (codesIn(x).includes('110') || x.getChild('destroy') !== undefined) return true; // §10.9 knows no 110.
+  if (hasCode(x, '110') || x.getChild('destroy') !== undefined) return true; // §10.9 knows no 110.
   return from.resource === join.nick && x.getChild('item')?.attrs.jid === `${session.jid}`;
 }
 

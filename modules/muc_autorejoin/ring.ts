@@ -8,7 +8,7 @@ import { contentPrint, type Print, textPrint } from './prints.ts';
 export interface Mark {
   /** The id that the room gave it (XEP-0359). */
   readonly id: string | undefined;
-  /** Of its sender's nick, its id and its text: some clients count their messages from 1 after each login. */
+  /** Of its sender's nick and id, and of its text if the id is short: some clients count their messages from 1 after each login. */
   readonly print: Print;
 }
 
@@ -33,13 +33,24 @@ export interface Ring {
 export const RING_SIZE = 32;
 /** Longer ids are not kept. */
 const MAX_ID = 256;
+/** Ids of so many characters are unique. */
+const UNIQUE_ID = 16;
 
+/** Its id may keep the input alive: see `keptMark`. */
 export function markOf(room: string, nick: string | undefined, message: Stanza, seed: number): Mark {
   const { id: own } = message.attrs;
-  const text = message.getChildText('body') ?? '';
-  const print =
-    own === undefined ? contentPrint(message, seed) : textPrint(`${nick ?? ''}\n${own}\n${text}`, seed);
+  const print = own === undefined ? contentPrint(message, seed) : sentPrint(nick ?? '', own, message, seed);
   return { id: idBy(room, message), print };
+}
+
+function sentPrint(nick: string, id: string, message: Stanza, seed: number): Print {
+  const print = textPrint(id, textPrint(nick, seed));
+  return id.length < UNIQUE_ID ? textPrint(message.getChildText('body') ?? '', print) : print;
+}
+
+/** The same, for keeping. */
+export function keptMark({ id, print }: Mark): Mark {
+  return { id: id === undefined ? undefined : detach(id), print };
 }
 
 /** Where a client begins that is let in now: it has everything up to this message. */
@@ -49,9 +60,9 @@ export function lastOf({ last, end }: Ring): Said | undefined {
 
 /** The message, as the ring has it or has it from now on. */
 export function note(ring: Ring, mark: Mark): Said {
-  const known = ring.last.findLast((one) => isSame(one, mark));
-  if (known) return known;
-  const added = { position: ++ring.count, id: mark.id, print: mark.print };
+  for (let i = ring.last.length - 1; i >= 0; i--) if (isSame(ring.last[i]!, mark)) return ring.last[i]!;
+  const { id, print } = keptMark(mark);
+  const added = { position: ++ring.count, id, print };
   ring.last.push(added);
   if (ring.last.length > RING_SIZE) ring.last.shift();
   return added;
@@ -68,7 +79,7 @@ function idBy(room: string, { children }: Stanza): string | undefined {
       continue;
     if (child.attrs.by !== room && !isStampOf(child, room)) continue;
     const { id = '' } = child.attrs;
-    return id === '' || id.length > MAX_ID ? undefined : detach(id);
+    return id === '' || id.length > MAX_ID ? undefined : id;
   }
   return undefined;
 }

@@ -202,14 +202,17 @@ function newRoom(jid: string, domain: string): RoomMemory {
   };
 }
 
-const AFFILIATIONS: ReadonlySet<string> = new Set(['owner', 'admin', 'member', 'none', 'outcast']);
 /** The highest first. */
 export const RANKS: readonly Affiliation[] = ['owner', 'admin', 'member', 'none', 'outcast'];
 
 /** XEP-0045 §5.2, as the `<item/>` of a presence says. */
 export function affiliationIn(x: Element | undefined): Affiliation {
-  const affiliation = x?.getChild('item', NS.MUC_USER)?.attrs.affiliation ?? 'none';
-  return AFFILIATIONS.has(affiliation) ? (RANKS.find((rank) => rank === affiliation) ?? 'none') : 'none';
+  return asAffiliation(x?.getChild('item', NS.MUC_USER)?.attrs.affiliation);
+}
+
+export function asAffiliation(text: string | undefined): Affiliation {
+  for (const rank of RANKS) if (rank === text) return rank;
+  return 'none';
 }
 
 export function isMember(affiliation: Affiliation): boolean {

@@ -186,7 +186,13 @@ export function xml(name: string, attrs?: Attrs | string, ...children: (NodeLike
 }
 
 function matches(child: Element, parent: Element, name: string, xmlns: string | undefined): boolean {
-  if (child.getName() !== name) return false;
-  if (xmlns !== undefined) return child.getNS() === xmlns;
-  return child.attrs.xmlns === undefined || child.attrs.xmlns === parent.getNS();
+  if (child.name !== name && !isPrefixed(child, name)) return false;
+  const own = child.attrs.xmlns;
+  if (xmlns !== undefined) return (own ?? child.getNS()) === xmlns;
+  return own === undefined || own === parent.getNS();
+}
+
+/** The parser removes prefixes, so few elements have one. */
+function isPrefixed(element: Element, name: string): boolean {
+  return element.name.length > name.length && element.getName() === name;
 }

@@ -12,7 +12,8 @@ import { occurrences } from './support/screen.ts';
 
 const LIMIT = { timeout: 200_000 };
 const DELAY = 'ping_muc_delay = 2';
-const ASSISTED = 'muc_autorejoin = true';
+const ASSISTED = 'muc_autorejoin = "assisted"';
+const SILENT = 'muc_autorejoin = "silent"';
 const NOTICE_MS = 20_000;
 /** More than the half minute in which clients may act. */
 const REJOIN_MS = 45_000;
@@ -31,18 +32,11 @@ test(
   LIMIT,
   async (t) => {
     const there = await scene(t, { config: [DELAY, ASSISTED], speakerAt: 'prosody', desktops: true });
-    await says(there, 'before', there.users);
-    await untilTime(Date.now() + 2 * SECOND_MS);
-    await says(there, LAST_WORDS, there.users);
-    await untilTime(Date.now() + 2 * SECOND_MS);
-    const meanwhile = await breakTheLine(there);
-    await allAreIn(there);
+    const meanwhile = await talkAndBreak(there);
     await says(there, 'afterwards', there.users.filter(hears));
     for (const user of there.users.filter(hears)) {
       await t.test(`${user.program} shows each message once`, async () => {
-        for (const text of ['before', ...meanwhile, 'afterwards']) {
-          assert.equal(await times(user, text), 1, text);
-        }
+        await showsOnce(user, ['before', ...meanwhile, 'afterwards']);
         assert.ok((await times(user, LAST_WORDS)) >= 1, LAST_WORDS);
       });
     }
@@ -51,6 +45,24 @@ test(
       there,
       there.users.filter((user) => hears(user) && user.program !== MUTE),
     );
+  },
+);
+
+test(
+  'XEP-0045 §7.2.13: the same, joined again silently: all clients show each message once, list all, and can send',
+  LIMIT,
+  async (t) => {
+    const there = await scene(t, { config: [DELAY, SILENT], speakerAt: 'prosody', desktops: true });
+    const meanwhile = await talkAndBreak(there);
+    await says(there, 'afterwards', there.users);
+    const nicks = [...there.users.map(({ nick }) => nick), 'Speaker'].toSorted();
+    for (const user of there.users) {
+      await t.test(`${user.program} shows each message once, and lists all`, async () => {
+        await showsOnce(user, ['before', LAST_WORDS, ...meanwhile, 'afterwards']);
+        assert.deepEqual(((await user.people()) ?? nicks).toSorted(), nicks);
+      });
+    }
+    await everybodySpeaks(t, there, there.users);
   },
 );
 
@@ -68,6 +80,10 @@ test(
     await everybodySpeaks(t, there, users);
   },
 );
+
+async function showsOnce(user: RoomUser, texts: readonly string[]): Promise<void> {
+  for (const text of texts) assert.equal(await times(user, text), 1, text);
+}
 
 async function times(user: RoomUser, text: string): Promise<number> {
   return occurrences(await user.talk(), text);
@@ -103,6 +119,17 @@ async function breakTheLine({ world, speaker }: Scene): Promise<string[]> {
   await until('the speaker alone', alone, NOTICE_MS);
   for (const line of lines) line.state = 'forward';
   return said;
+}
+
+/** Resolves with what is said while the line is broken, when all are in the room again. */
+async function talkAndBreak(there: Scene): Promise<string[]> {
+  await says(there, 'before', there.users);
+  await untilTime(Date.now() + 2 * SECOND_MS);
+  await says(there, LAST_WORDS, there.users);
+  await untilTime(Date.now() + 2 * SECOND_MS);
+  const meanwhile = await breakTheLine(there);
+  await allAreIn(there);
+  return meanwhile;
 }
 
 /** The speaker gets the notice like all others, but joins again immediately. */

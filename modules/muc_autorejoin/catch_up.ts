@@ -101,6 +101,7 @@ export class CatchUp {
     metrics.alive(now() - reports.joinableSince(place, rejoining.lostAt));
     reports.alive(place, place.gapMs);
     this.#parts.ended(place);
+    if (place.heard === undefined) archives.findEnd(place); // For the next time.
     absences.begin(place, known);
     queues.of(place).done(place);
     if (rejoining.wanted) module.send(rejoining.wanted);

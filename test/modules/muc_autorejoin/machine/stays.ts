@@ -167,7 +167,9 @@ export class Stays {
     const isUsed = this.#service.behaviour.archive === 'works' && this.usesArchive;
     // Without the last message before the gap, nothing tells where in the archive it begins.
     const hasAnchor = client.view(room.jid).messages.length > 0 || stay.learned !== undefined;
-    const history = room.history.filter(({ at }) => hasAnchor || at >= stay.enteredAt + WHOLE_SECOND_MS);
+    // A client that is lost before the archive was asked where it ends begins at the answer.
+    const fromMs = isUsed ? LEARN_MS : WHOLE_SECOND_MS;
+    const history = room.history.filter(({ at }) => hasAnchor || at >= stay.enteredAt + fromMs);
     return new Set([...(hasAnchor && isUsed ? room.archive.messages : []), ...history]);
   }
 

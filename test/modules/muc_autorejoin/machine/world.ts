@@ -1,70 +1,54 @@
-// The stage of the machine: our server with three clients, a remote with three rooms and its own clients. Each step of a plan
-// is a method here.
+// The stage of the machine: our server with three clients, and a remote (remote.ts). Each step of a plan is a method here.
 
 import type { S2SCloseCause } from '../../../../src/api/session.ts';
-import type { Timer } from '../../../../src/util/clock.ts';
-import type { Element } from '../../../../src/xml/element.ts';
-import { drop, type Restart, restart, shutDown } from '../../../support/fake-rooms/faults.ts';
+import { drop, restart, shutDown } from '../../../support/fake-rooms/faults.ts';
 import { affiliate, configure, destroy, giveRole, kick } from '../../../support/fake-rooms/moderation.ts';
 import type { Occupant } from '../../../support/fake-rooms/occupants.ts';
-import { Resident } from '../../../support/fake-rooms/resident.ts';
+import type { Resident } from '../../../support/fake-rooms/resident.ts';
 import type { Room, RoomConfig } from '../../../support/fake-rooms/room.ts';
-import { RoomService } from '../../../support/fake-rooms/service.ts';
+import type { RoomService } from '../../../support/fake-rooms/service.ts';
 import type { Harness } from '../../../support/module-harness.ts';
-import { CLIENTS, nameOf, nickOf, pick, RESIDENTS, show } from './cast.ts';
+import { CLIENTS, nickOf, pick, show } from './cast.ts';
 import { ClientModel } from './client_model.ts';
-import { Judge, peopleOf } from './judge.ts';
+import { Judge } from './judge.ts';
+import { Remote } from './remote.ts';
 import type { Kind, Setting, Step } from './steps.ts';
 
-const DOMAIN = 'rooms.capulet.lit';
 const CAUSES: readonly S2SCloseCause[] = ['clean', 'reset', 'stream-error', 'idle', 'local', 'timeout'];
-/** How long a dead stream stays unnoticed. */
-const DEAD_MS = 60_000;
+/** A stream that ends in order has delivered everything (RFC 6120 §4.4). */
+const LOSSES: readonly S2SCloseCause[] = ['reset', 'stream-error', 'timeout'];
 /** Of one run, to the remote. */
 const MAX_SENT = 20_000;
-/** An outage ends by itself at last. */
-const OUTAGE_MS = 15 * 60_000;
 /** Without events, everything that was lost must be found and made good within this time. */
 const QUIET_MS = 6 * 60_000;
 /** The last messages, before it is quiet. */
 const TALK_MS = 10_000;
-/** Residents whose room was lost are back within this time. */
-const RETURN_MS = 50_000;
 
 type Dice = readonly number[];
 
 export class World {
   readonly judge: Judge;
-  readonly service: RoomService;
+  readonly #remote: Remote;
   readonly #h: Harness;
   readonly #reload: () => Promise<void>;
-  readonly #setting: Setting;
   readonly #clients: ClientModel[] = [];
-  readonly #residents: Resident[];
-  readonly #rooms: string[];
   /** Rooms that have lost a client without a word. */
   readonly #deaf = new Set<string>();
   #bodies = 0;
   #sent = 0;
-  #faultTimer: Timer | undefined;
 
   constructor(h: Harness, setting: Setting, reload: () => Promise<void>) {
     this.#h = h;
     this.#reload = reload;
-    this.#setting = setting;
-    this.service = new RoomService(h, { domain: DOMAIN, behaviour: setting.behaviour });
-    const { peer } = this.service;
-    peer.keeps = false;
-    peer.queueMs = setting.queueMs;
-    peer.roundTripMs = setting.roundTripMs;
-    this.service.newRoom = (jid) => this.#newRoom(jid);
-    this.#rooms = Object.keys(setting.rooms).map((name) => `${name}@${DOMAIN}`);
+    this.#remote = new Remote(h, setting, () => this.judge.stays.disturbed());
     this.judge = new Judge(this.service, h.clock, () => this.#clients);
-    this.judge.rooms = this.#rooms;
+    this.judge.rooms = this.#remote.rooms;
     this.#watchLink();
-    for (const jid of this.#rooms) if (setting.rooms[nameOf(jid)]?.persistent !== false) this.#newRoom(jid);
     for (const full of CLIENTS) this.#clients.push(new ClientModel(h.client(full), this.judge));
-    this.#residents = RESIDENTS.map((full) => new Resident(this.service, full));
+  }
+
+  get service(): RoomService {
+    return this.#remote.service;
   }
 
   async step({ kind, dice, waitMs }: Step): Promise<void> {
@@ -74,14 +58,14 @@ export class World {
 
   /** Everything works again, and nothing happens for a while. Then all must believe the same. */
   calm(): void {
-    this.#heal();
+    this.#remote.heal();
     for (const { session } of this.#clients) if (!session.connected) session.resume();
     this.#h.clock.advance(TALK_MS);
     for (const jid of this.#deaf) this.#talkIn(jid);
     this.#deaf.clear();
     this.#h.clock.advance(QUIET_MS);
     if (this.judge.isBudgetSpent) this.#h.clock.advance(QUIET_MS);
-    this.#checkResidents();
+    this.#remote.checkResidents();
     this.judge.check();
   }
 
@@ -103,46 +87,35 @@ export class World {
   /** 3.1, lag: a client that a room has lost without a word is found when others hear somebody talk. */
   #talkIn(jid: string): void {
     if (!this.service.rooms.has(jid)) return;
-    const present = this.#residents.find((resident) => resident.view(jid).state === 'in');
-    const resident = present ?? this.#residents[0]!;
-    if (present === undefined) this.#enter(resident, jid);
+    const present = this.#remote.residents.find((resident) => resident.view(jid).state === 'in');
+    const resident = present ?? this.#remote.residents[0]!;
+    if (present === undefined) this.#remote.enter(resident, jid);
     if (resident.view(jid).state === 'in') resident.say(jid, this.#newBody());
-  }
-
-  /** Residents take a new room as it is. */
-  #enter(
-    resident: Resident,
-    jid: string,
-    nick = nickOf(resident.full),
-    children: readonly Element[] = [],
-  ): void {
-    resident.join(jid, nick, children);
-    const room = this.service.rooms.get(jid);
-    if (room?.isLocked && room.occupants.of(resident.full)) room.isLocked = false;
   }
 
   readonly #acts: Record<Kind, (dice: Dice) => void | Promise<void>> = {
     talk: ([a, b]) => {
-      const resident = pick(this.#residents, a);
+      const resident = pick(this.#remote.residents, a);
       const room = this.#roomOf(resident, b);
       if (room) resident.say(room, this.#newBody());
     },
     come: ([a, b, c]) => {
-      const [resident, room] = [pick(this.#residents, a), pick(this.#rooms, b)];
-      if (resident.view(room).state === 'out') this.#enter(resident, room, nickOf(resident.full), show(c));
+      const [resident, room] = [pick(this.#remote.residents, a), pick(this.#remote.rooms, b)];
+      if (resident.view(room).state === 'out')
+        this.#remote.enter(resident, room, nickOf(resident.full), show(c));
     },
     go: ([a, b]) => {
-      const resident = pick(this.#residents, a);
+      const resident = pick(this.#remote.residents, a);
       const room = this.#roomOf(resident, b);
       if (room) resident.leave(room);
     },
     nick: ([a, b, c = 0]) => {
-      const resident = pick(this.#residents, a);
+      const resident = pick(this.#remote.residents, a);
       const room = this.#roomOf(resident, b);
       if (room) resident.presence(room, [], `${nickOf(resident.full)} ${Math.floor(c * 3)}`);
     },
     show: ([a, b, c]) => {
-      const resident = pick(this.#residents, a);
+      const resident = pick(this.#remote.residents, a);
       const room = this.#roomOf(resident, b);
       if (room) resident.presence(room, show(c));
     },
@@ -157,7 +130,7 @@ export class World {
       const all = room?.config.membersOnly
         ? (['member', 'admin'] as const)
         : (['none', 'member', 'admin'] as const);
-      if (room) affiliate(room, pick(this.#accounts, b), pick(all, c));
+      if (room) affiliate(room, pick(this.#remote.accounts, b), pick(all, c));
     },
     subject: ([a, b]) => {
       const found = this.#occupant(a, b);
@@ -179,7 +152,7 @@ export class World {
     },
     ban: ([a, b]) => {
       const room = this.#room(a);
-      const account = pick(this.#accounts, b);
+      const account = pick(this.#remote.accounts, b);
       if (room === undefined) return;
       affiliate(room, account, 'outcast');
       this.#h.clock.after(60_000, () =>
@@ -188,19 +161,19 @@ export class World {
     },
     destroy: ([a, b = 0]) => {
       const room = this.#room(a);
-      if (room) destroy(room, b < 0.5 ? `elsewhere@${DOMAIN}` : undefined);
+      if (room) destroy(room, b < 0.5 ? `elsewhere@${this.service.domain}` : undefined);
     },
 
     cut: ([a]) => this.service.peer.cut(pick(CAUSES, a)),
-    cutOneWay: ([a, b = 0]) => this.service.peer[b < 0.5 ? 'closeOut' : 'closeIn'](pick(CAUSES, a)),
-    outage: () => this.#outage(),
-    hold: () => this.#hold(),
-    heal: () => this.#heal(),
-    restartKeepingAll: () => this.#restart({ keeps: 'all' }),
-    restartKeepingRooms: () => this.#restart({ keeps: 'rooms' }),
-    restartKeepingNothing: () => this.#restart({ keeps: 'nothing' }),
+    cutOneWay: ([a, b = 0]) => this.service.peer[b < 0.5 ? 'closeOut' : 'closeIn'](pick(LOSSES, a)),
+    outage: () => this.#remote.outage(),
+    hold: () => this.#remote.hold(),
+    heal: () => this.#remote.heal(),
+    restartKeepingAll: () => this.#remote.restart({ keeps: 'all' }),
+    restartKeepingRooms: () => this.#remote.restart({ keeps: 'rooms' }),
+    restartKeepingNothing: () => this.#remote.restart({ keeps: 'nothing' }),
     renewIds: () => {
-      this.#heal();
+      this.#remote.heal();
       this.service.peer.cut('reset');
       restart(this.service, {
         keeps: 'rooms',
@@ -208,18 +181,18 @@ export class World {
         renewsOccupantIds: true,
         renewsStanzaIds: true,
       });
-      this.#replaceLost();
+      this.#remote.replaceLost();
     },
-    restartBehindLink: ([a = 0]) => this.#restart({ keeps: a < 0.7 ? 'rooms' : 'nothing' }, false),
+    restartBehindLink: ([a = 0]) => this.#remote.restart({ keeps: a < 0.7 ? 'rooms' : 'nothing' }, false),
     shutDown: () => {
       shutDown(this.service);
-      this.#replaceLost();
+      this.#remote.replaceLost();
     },
     drop: ([a, b, c = 0]) => this.#drop(a, b, pick([['333'], ['307', '333'], []], c)),
     dropSilently: ([a, b]) => this.#drop(a, b, undefined),
 
     join: ([a, b, c = 0]) => {
-      const [client, room] = [this.#client(a), pick(this.#rooms, b)];
+      const [client, room] = [this.#client(a), pick(this.#remote.rooms, b)];
       if (client === undefined || client.view(room).state !== 'out') return;
       client.joins(room, this.#nickFor(client, c), c < 0.5 ? `<history maxchars='0'/>` : '');
     },
@@ -263,91 +236,11 @@ export class World {
     calm: () => this.calm(),
   };
 
-  #outage(): void {
-    const { peer } = this.service;
-    this.service.release(true);
-    peer.openOut();
-    peer.reachable = false;
-    peer.cut('reset');
-    this.#faultEnds(OUTAGE_MS, () => this.#heal());
-  }
-
-  /** Packets are dropped. The streams are found dead after a minute, unless the packets arrive before. */
-  #hold(): void {
-    const { peer } = this.service;
-    if (!peer.reachable || this.service.isHolding) return;
-    this.judge.stays.disturbed();
-    this.service.hold();
-    this.#faultEnds(DEAD_MS, () => {
-      peer.reachable = false;
-      peer.cut('timeout');
-      this.service.release(true);
-      this.#faultEnds(OUTAGE_MS, () => this.#heal());
-    });
-  }
-
-  #faultEnds(afterMs: number, task: () => void): void {
-    this.#faultTimer?.cancel();
-    this.#faultTimer = this.#h.clock.after(afterMs, task);
-  }
-
-  #heal(): void {
-    const { peer } = this.service;
-    this.#faultTimer?.cancel();
-    this.service.release();
-    peer.reachable = true;
-    peer.openIn();
-    peer.flush();
-  }
-
-  #restart(how: Restart, isSeen = true): void {
-    const { keepsHistory, renewsIds } = this.#setting;
-    if (isSeen) {
-      this.#heal();
-      this.service.peer.openOut();
-      this.service.peer.cut('reset');
-    }
-    restart(this.service, { ...how, keepsHistory, renewsOccupantIds: renewsIds, renewsStanzaIds: renewsIds });
-    if (how.keeps === 'nothing')
-      for (const jid of this.#rooms) if (this.#config(jid).persistent !== false) this.#newRoom(jid);
-    this.#replaceLost();
-  }
-
-  /** The clients of the remote notice that their rooms are empty, and most come back. */
-  #replaceLost(): void {
-    for (const resident of this.#residents) {
-      for (const jid of this.#rooms) {
-        const view = resident.view(jid);
-        const { nick } = view;
-        if (view.state === 'in' && !this.service.rooms.get(jid)?.occupants.of(resident.full)) view.leaves();
-        else if (view.end.includes('332')) view.end = [];
-        else continue;
-        if (Math.random() < 0.8)
-          this.#h.clock.after(Math.random() * RETURN_MS, () => {
-            if (view.state === 'out') this.#enter(resident, jid, nick);
-          });
-      }
-    }
-  }
-
   #drop(a: number | undefined, b: number | undefined, codes: string[] | undefined): void {
     const found = this.#stay(a, b);
     const room = found && this.service.rooms.get(found.room);
     if (room && codes === undefined) this.#deaf.add(room.jid);
     if (room) drop(room, found.client.full, codes ? { codes } : { codes: [], isTold: false });
-  }
-
-  /** The double itself: its clients see what is true. */
-  #checkResidents(): void {
-    for (const resident of this.#residents) {
-      for (const [jid, room] of this.service.rooms) {
-        const view = resident.view(jid);
-        if ((view.state === 'in') !== (room.occupants.of(resident.full) !== undefined))
-          throw new Error(`the double is wrong about ${resident.full} in ${jid}`);
-        if (view.state === 'in' && view.people.size !== Object.keys(peopleOf(room)).length)
-          throw new Error(`the double is wrong about the people in ${jid}`);
-      }
-    }
   }
 
   #watchLink(): void {
@@ -372,25 +265,12 @@ export class World {
     }
   }
 
-  #newRoom(jid: string): Room {
-    const room = this.service.room(nameOf(jid), this.#config(jid));
-    if (room.config.membersOnly)
-      for (const account of this.#accounts) room.affiliations.set(account, 'member');
-    return room;
-  }
-
-  #config(jid: string) {
-    return this.#setting.rooms[nameOf(jid)] ?? { persistent: false };
-  }
-
-  readonly #accounts = [...CLIENTS, ...RESIDENTS].map((full) => full.split('/')[0]!);
-
   #newBody(): string {
     return `message ${++this.#bodies}`;
   }
 
   #room(die: number | undefined): Room | undefined {
-    return this.service.rooms.get(pick(this.#rooms, die));
+    return this.service.rooms.get(pick(this.#remote.rooms, die));
   }
 
   #occupant(a: number | undefined, b: number | undefined): { room: Room; occupant: Occupant } | undefined {
@@ -401,7 +281,7 @@ export class World {
 
   /** A room that a resident is in. */
   #roomOf(resident: Resident, die: number | undefined): string | undefined {
-    const rooms = this.#rooms.filter((jid) => resident.view(jid).state === 'in');
+    const rooms = this.#remote.rooms.filter((jid) => resident.view(jid).state === 'in');
     return rooms.length > 0 ? pick(rooms, die) : undefined;
   }
 
@@ -413,7 +293,7 @@ export class World {
   /** A connected client, and a room that it believes itself to be in. */
   #stay(a: number | undefined, b: number | undefined): { client: ClientModel; room: string } | undefined {
     const client = this.#client(a);
-    const rooms = this.#rooms.filter((jid) => client?.view(jid).state === 'in');
+    const rooms = this.#remote.rooms.filter((jid) => client?.view(jid).state === 'in');
     return client && rooms.length > 0 ? { client, room: pick(rooms, b) } : undefined;
   }
 

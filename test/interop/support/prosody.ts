@@ -202,6 +202,9 @@ function configuration(options: ProsodyOptions, wireFile: string): string {
   const { folder, certificates, caPath, dns, secureAuth = false, encryption = true } = options;
   const { modules = [], hosts = [], config = [], roomConfig = [], network } = options;
   const text = (value: string): string => JSON.stringify(value);
+  // An option that comes twice ends Prosody if the name of the file is long.
+  const isLocking = roomConfig.some((line) => line.startsWith('muc_room_locking'));
+  const rooms = [...(isLocking ? [] : ['muc_room_locking = false']), ...roomConfig].join('\n');
   return `
 run_as_root = true -- a bare container has no other user
 pidfile = ${text(join(folder, 'prosody.pid'))}
@@ -233,13 +236,11 @@ s2s_secure_auth = ${secureAuth}
 VirtualHost ${text(AWAY)}
 
 Component ${text(ROOMS)} "muc"
-muc_room_locking = false
-${roomConfig.join('\n')}
+${rooms}
 
 Component ${text(HALLS)} "muc"
-muc_room_locking = false
 muc_room_default_persistent = true
-${roomConfig.join('\n')}
+${rooms}
 ${hosts.map(hostLine).join('\n')}
 `;
 }

@@ -7,7 +7,7 @@ const MUC_USER = 'http://jabber.org/protocol/muc#user';
 
 /** One stanza from the room. */
 export interface Shown {
-  readonly kind: 'person' | 'words' | 'self' | 'notice' | 'error';
+  readonly kind: 'person' | 'leave' | 'words' | 'self' | 'notice' | 'error';
   /** A nick, a text, or the condition of an error. */
   readonly text: string;
   /** Said before the client was in the room. */
@@ -89,8 +89,9 @@ export class Screen {
       const words = element.getChildText('body');
       return words === undefined ? undefined : make('words', words); // The subject has no body.
     }
-    if (!codesOf(element).includes('110')) return make('person', nick);
-    return make(element.attrs.type === 'unavailable' ? 'notice' : 'self', nick);
+    const isGone = element.attrs.type === 'unavailable';
+    if (codesOf(element).includes('110')) return make(isGone ? 'notice' : 'self', nick);
+    return make(isGone ? 'leave' : 'person', nick);
   }
 }
 

@@ -14,7 +14,7 @@ import { dnsFixture, type ZoneEntry } from '../test/support/dns-fixture.ts';
 const ENJAMB = ['--conditions=source', join(import.meta.dirname, '../src/main.ts')];
 /** The start takes about two seconds of processor time, of which a busy machine gives a small share. */
 const READY_MS = 120_000;
-const ELEMENT_MS = 120_000;
+const ELEMENT_MS = 300_000;
 
 /** One enjamb server in a child process. */
 export class ServerProcess {

@@ -32,7 +32,7 @@ export function withTables(page: string): string {
 }
 
 function tables(): string {
-  const faults = Object.entries(FAULTS).map(([name, { title }]) => `- **${name}**: ${title}`);
+  const faults = Object.entries(FAULTS).map(([name, { title }]) => `- *${name}*: ${title}`);
   return [faults.join('\n'), ...MODES.map(section)].join('\n\n');
 }
 
@@ -40,7 +40,7 @@ function section(mode: Mode): string {
   const all = allResults();
   const sorted = PROGRAMS.flatMap(({ name }) => all.find(({ program }) => program === name) ?? []);
   const rows = sorted.flatMap((results) => row(results, mode));
-  const notes = sorted.flatMap((results) => failed(results, mode));
+  const notes = failed(sorted, mode);
   const heads = [
     'program',
     'alive',
@@ -75,13 +75,21 @@ function row(results: Results, mode: Mode): string[] {
   ];
 }
 
-function failed(results: Results, mode: Mode): string[] {
-  const byText = new Map<string, string[]>();
-  for (const { remote, fault, cell } of placesOf(results, mode)) {
-    const text = failures(cell).join(', ');
-    if (text !== '') byText.set(text, [...(byText.get(text) ?? []), `${remote} ${fault}`]);
+/** One line for each failure, with all programs that had it in the same places. */
+function failed(all: readonly Results[], mode: Mode): string[] {
+  const programs = new Map<string, string[]>();
+  for (const results of all) {
+    const places = new Map<string, string[]>();
+    for (const { remote, fault, cell } of placesOf(results, mode)) {
+      const text = failures(cell).join(', ');
+      if (text !== '') places.set(text, [...(places.get(text) ?? []), `${remote} *${fault}*`]);
+    }
+    for (const [text, where] of places) {
+      const whole = `${text} (${where.join('; ')})`;
+      programs.set(whole, [...(programs.get(whole) ?? []), results.program]);
+    }
   }
-  return [...byText].map(([text, places]) => `- ${results.program}: ${text} (${places.join('; ')})`);
+  return [...programs].map(([text, names]) => `- ${names.join(', ')}: ${text}`);
 }
 
 function placesOf({ cells }: Results, mode: Mode): Place[] {

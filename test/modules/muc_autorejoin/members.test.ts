@@ -154,6 +154,20 @@ describe('J13, P1: members of a private group that were added and removed in the
     assert.equal(seen(made.romeo)[0], 'message room dave@capulet.lit admin');
   });
 
+  test('a member that becomes an owner while the room answers, and so is on none of the lists', async (t) => {
+    const made = await group(t);
+    const { deliver } = made.service;
+    made.service.deliver = (stanza) => {
+      deliver.call(made.service, stanza);
+      const item = stanza.getChild('query', NS.MUC_ADMIN)?.getChild('item');
+      if (item?.attrs.affiliation === 'owner') affiliate(made.room, 'dave@capulet.lit', 'owner');
+    };
+    gap(made, () => {});
+    const ofDave = seen(made.romeo).filter((line) => line.includes('dave'));
+    assert.equal(ofDave.at(-1), 'message room dave@capulet.lit owner');
+    assert.ok(!ofDave.includes('message room dave@capulet.lit none'), `${ofDave}`);
+  });
+
   test('nothing has changed: nothing is sent', async (t) => {
     const made = await group(t);
     drop(made.room, ROMEO, { isTold: false });

@@ -104,7 +104,7 @@ export async function run(t: TestContext, options: RunOptions): Promise<Outcome[
   const lists = await Promise.all(well().map(({ program }) => program.people()));
   const peopleOf = new Map(well().map((player, i) => [player, lists[i]]));
   await saidTo(well(), observer, 'after-1', false);
-  const linkAt = fault.silence === undefined ? linkOpenAt(there.enjamb.log, openAt, room) : brokenAt;
+  const linkAt = linkOpenAt(there.enjamb.log, brokenAt, room) ?? brokenAt;
   const outcomes: Outcome[] = [];
   for (const player of players)
     outcomes.push(await outcome(player, { observer, present, linkAt, listed: peopleOf.get(player) }));
@@ -206,13 +206,14 @@ async function pictures(players: readonly Player[], name: string): Promise<void>
   for (const { program } of players) await program.picture?.(name);
 }
 
-/** When enjamb had a link with the room's domain after that moment, at the earliest. */
-function linkOpenAt(log: readonly LogLine[], since: number, room: string): number {
+/** When enjamb had a link to the room's domain again; `undefined`: it never broke. */
+function linkOpenAt(log: readonly LogLine[], since: number, room: string): number | undefined {
   const domain = room.slice(room.indexOf('@') + 1);
   const opened = log.find(
-    ({ msg, remote, time }) => msg === 's2s open' && remote === domain && Date.parse(String(time)) >= since,
+    ({ msg, direction, remote, time }) =>
+      msg === 's2s open' && direction === 'out' && remote === domain && Date.parse(`${time}`) >= since,
   );
-  return opened === undefined ? since : Date.parse(String(opened.time));
+  return opened === undefined ? undefined : Date.parse(`${opened.time}`);
 }
 
 /** Copies logs, screens and pictures. */

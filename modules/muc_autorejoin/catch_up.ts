@@ -83,14 +83,14 @@ export class CatchUp {
   #end(place: Place, rejoining: Rejoining): void {
     const { absences, archives, outbox, queues, unconfirmed } = this.#parts;
     const { metrics, module, now, reports, rooms } = this.#context;
-    const { held, known, subject } = rejoining;
+    const { held, known, subject, unknown } = rejoining;
     giveChanges(place, rejoining);
     const gap = gapOf(place, rejoining, archives.of(place.room));
     const last = giveGap(this.#context, unconfirmed, place, gap);
     if (subject) give(place.session, [subject]);
     give(place.session, held.live);
-    for (const nick of rejoining.shown) known.delete(nick);
-    rooms.blur(place, known.keys());
+    for (const nick of rejoining.shown) for (const nicks of [known, unknown]) nicks.delete(nick);
+    rooms.blur(place, [...known.keys(), ...unknown]);
     place.seen = Math.max(place.seen, rejoining.seen);
     place.heard = rejoining.heard ?? last ?? place.heard;
     place.heardAt = now();

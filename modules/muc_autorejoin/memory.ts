@@ -37,6 +37,8 @@ export interface Place {
   view: ViewName;
   /** The last change of the room that the client was sent. */
   seen: number;
+  /** The last change of which it may have been sent more: the people in the answer to a join of the server. */
+  given: number;
   /** The last message of the room that the client was sent. */
   heard: Said | undefined;
   /** When that was, or when the client joined; ms of `clock.elapsed`. */
@@ -70,6 +72,8 @@ export type Affiliation = 'owner' | 'admin' | 'member' | 'none' | 'outcast';
 export interface Entry {
   print: Print;
   seq: number;
+  /** The `seq` of its coming. A nick that comes back before all our clients were sent its leave has been there all the time. */
+  readonly since: number;
   affiliation: Affiliation;
 }
 

@@ -32,6 +32,7 @@ export class Places {
       isUnwanted: false,
       view: usualView(memory),
       seen: 0,
+      given: 0,
       heard: undefined,
       heardAt: this.#now(),
       self: undefined,

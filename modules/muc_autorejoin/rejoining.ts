@@ -23,6 +23,8 @@ export interface Rejoining {
   /** The people whom the client knew when the join was sent, and those whom the room has shown since. */
   known: Map<string, Affiliation>;
   readonly shown: Set<string>;
+  /** Those who were in the room then, and whom the client did not know. */
+  unknown: Set<string>;
   readonly held: Held;
   /** A subject that the client does not know. */
   subject: HeldStanza | undefined;
@@ -49,6 +51,7 @@ export function newRejoining(place: Place, clock: ElapsedClock, bytes: ByteBudge
     codes: place.self?.codes ?? [],
     known: new Map(),
     shown: new Set(),
+    unknown: new Set(),
     held: new Held(bytes),
     subject: undefined,
     isHistoryOver: false,
@@ -73,7 +76,7 @@ export function isFit(place: Place, { rejoins }: RejoinMetrics): boolean {
 export function beginAnswer(
   rejoining: Rejoining,
   place: Place,
-  known: Iterable<[string, Affiliation]>,
+  people: { readonly known: Iterable<[string, Affiliation]>; readonly unknown: Iterable<string> },
 ): void {
   rejoining.held.clear();
   rejoining.subject = undefined;
@@ -81,7 +84,8 @@ export function beginAnswer(
   rejoining.seen = place.seen;
   rejoining.heard = undefined;
   rejoining.nick = place.join.nick;
-  rejoining.known = new Map(known);
+  rejoining.known = new Map(people.known);
+  rejoining.unknown = new Set(people.unknown);
   rejoining.shown.clear();
 }
 

@@ -171,7 +171,8 @@ export class Rejoins {
     }
     this.#budget.take(session, room.jid);
     rejoining.id = id;
-    beginAnswer(rejoining, place, [...this.absences.of(place), ...rooms.known(place)]);
+    const known = [...this.absences.of(place), ...rooms.known(place)];
+    beginAnswer(rejoining, place, { known, unknown: rooms.unknown(place) });
     place.state = 'joining';
     rejoining.timer.set(this.#queues.of(place).answerMs, () => this.#timedOut(place, rejoining));
     reports.count(place, 'joins');

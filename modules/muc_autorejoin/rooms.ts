@@ -72,7 +72,7 @@ export class Rooms {
       known.seq = seq;
       known.affiliation = affiliation;
     } else if (!room.isLarge) {
-      roll.set(detach(nick), { print, seq, affiliation });
+      roll.set(detach(nick), { print, seq, since: departed.get(nick)?.since ?? seq, affiliation });
       departed.delete(nick);
       this.#data.occupants++;
       if (roll.size > this.#maxOccupants || this.#data.occupants > MAX_OCCUPANTS) this.outgrown(room);
@@ -95,16 +95,23 @@ export class Rooms {
     return entry.seq;
   }
 
-  /** The nicks that the client knows but for its own, and the last affiliation of each. */
-  *known({ room, view, seen, join: { nick: own } }: Place): Generator<[nick: string, Affiliation]> {
+  /** The nicks that the client knows but for its own, and the last affiliation of each. Whoever came later is new to it. */
+  known({ room, view, seen, given, join: { nick: own } }: Place): Map<string, Affiliation> {
     const { [view]: here, [otherThan(view)]: there } = room.views;
-    for (const [nick, { affiliation }] of here.roll) if (nick !== own) yield [nick, affiliation];
-    for (const [nick, { affiliation }] of there.roll)
-      if (nick !== own && !here.roll.has(nick)) yield [nick, affiliation];
-    for (const [nick, { seq, affiliation }] of here.departed)
-      if (nick !== own && seq > seen) yield [nick, affiliation];
-    for (const [nick, { seq, affiliation }] of there.departed)
-      if (nick !== own && seq > seen && !here.departed.has(nick)) yield [nick, affiliation];
+    const known = new Map<string, Affiliation>();
+    const add = (nick: string, { since, affiliation }: Entry) => {
+      if (nick !== own && since <= Math.max(seen, given) && !known.has(nick)) known.set(nick, affiliation);
+    };
+    for (const { roll } of [here, there]) for (const [nick, entry] of roll) add(nick, entry);
+    for (const { departed } of [here, there])
+      for (const [nick, entry] of departed) if (entry.seq > seen) add(nick, entry);
+    return known;
+  }
+
+  /** The nicks in the room that have come since the client was last sent anything. */
+  *unknown({ room, view, seen, given, join: { nick: own } }: Place): Generator<string> {
+    for (const [nick, { since }] of room.views[view].roll)
+      if (nick !== own && since > Math.max(seen, given)) yield nick;
   }
 
   /** Some of our clients were not sent the newest presence of these nicks: what the room shows of them next is new. */
@@ -178,7 +185,8 @@ function otherThan(view: ViewName): ViewName {
 export function entryOf(room: RoomMemory, name: 'own' | 'subject', print: Print): Entry {
   const known = room[name];
   if (known?.print === print) return known;
-  const entry: Entry = { print, seq: ++room.seq, affiliation: 'none' };
+  const seq = ++room.seq;
+  const entry: Entry = { print, seq, since: seq, affiliation: 'none' };
   room[name] = entry;
   return entry;
 }

@@ -208,6 +208,7 @@ export class Takeover {
     if (!this.#parts.newRooms.entered(place, rejoining, x)) return 'stopped';
     if (isOtherRoom(known, self)) this.#clearList(place, rejoining);
     give(session, rejoining.held.people.splice(0));
+    place.given = rejoining.seen;
     const nick = from.resource ?? '';
     const isRenamed = nick !== rejoining.nick;
     if (isRenamed) session.send(renamingOf(place, rejoining.nick, nick));
@@ -221,9 +222,9 @@ export class Takeover {
   /** COMPAT(Converse ≤ 14): keys people by occupant id, so all that have another one leave before they come again. */
   #clearList(place: Place, { known, shown, held }: Rejoining): void {
     const changed = new Set(held.people.map(({ flat }) => Jid.tryParse(flat.attrs.from)?.resource));
-    for (const [nick, affiliation] of known) {
+    for (const nick of known.keys()) {
       if (shown.has(nick) && !changed.has(nick)) continue; // The same presence, so the same id.
-      place.session.send(leaveOf(place, nick, affiliation));
+      place.session.send(leaveOf(place, nick, 'none')); // It goes on listing those with another affiliation.
       known.delete(nick);
     }
   }

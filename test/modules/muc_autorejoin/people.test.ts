@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { xml } from '../../../src/xml/element.ts';
+import { NS, xml } from '../../../src/xml/index.ts';
 import { drop, restart } from '../../support/fake-rooms/faults.ts';
 import { affiliate, giveRole } from '../../support/fake-rooms/moderation.ts';
 import { HALL, JULIET, ROMEO, type Stage, type StageOptions, stage } from './stage.ts';
@@ -151,6 +151,30 @@ describe('6.1: the client sees', () => {
     made.passes(60);
     assert.deepEqual(made.seen(), ['presence Bob unavailable']);
     assert.deepEqual(made.seen(juliet), []);
+  });
+
+  test('the room was made anew: only people whom the client knew leave, and none of them keeps an affiliation', async (t) => {
+    const made = await stage(t, { behaviour: { occupantIds: true } });
+    affiliate(made.room, 'alice@capulet.lit', 'owner');
+    const juliet = made.client(JULIET, 'Juliet');
+    made.romeo.heard();
+    made.service.peer.reachable = false;
+    made.service.peer.cut();
+    made.service.renewOccupantIds();
+    restart(made.service, { keeps: 'rooms' });
+    for (const nick of ['Alice', 'Carol']) made.comes(nick);
+    made.cut();
+    made.passes(5);
+    for (const client of [made.romeo, juliet]) {
+      const leaves = client.heard().filter(({ attrs }) => attrs.type === 'unavailable');
+      const other = client === juliet ? 'Romeo' : 'Juliet';
+      const names = leaves.map(({ attrs }) => attrs.from?.replace(/.*\//, ''));
+      assert.deepEqual(names.sort(), ['Alice', 'Bob', other]);
+      const affiliations = leaves.map(
+        (it) => it.getChild('x', NS.MUC_USER)?.getChild('item', NS.MUC_USER)?.attrs.affiliation,
+      );
+      assert.deepEqual(new Set(affiliations), new Set(['none']));
+    }
   });
 
   test('D5: who is back within a minute was never gone', async (t) => {

@@ -17,6 +17,7 @@ import {
   type Payload,
   type Timer,
 } from 'enjamb/api';
+import type { Facts } from './facts.ts';
 import type { Join, Joins, Place } from './memory.ts';
 import { rejoinOf, seenAt } from './payload.ts';
 import type { Places } from './places.ts';
@@ -35,6 +36,8 @@ export interface Waiting {
   readonly session: C2SSession;
   readonly occupant: Jid;
   readonly payload: string;
+  /** What the room was when the client was told. */
+  readonly facts: Facts | undefined;
   /** The client has missed the messages after this time (XEP-0082). */
   readonly seenAt: string;
   /** The server does not join after this time. */
@@ -99,13 +102,14 @@ export class AssistedRejoins {
     const place = this.#places.get(session, room);
     const payload = place && this.#payloadFor(place);
     if (payload === undefined) return;
-    const { join } = place!;
+    const { join, room: memory } = place!;
     const occupant = Jid.parse(`${room}/${nick}`);
     const until = this.#now() + GIVE_UP_MS;
     const waiting = {
       session,
       occupant,
       payload,
+      facts: memory.facts,
       seenAt: seenAt(join, this.#module.clock),
       until,
       timer: undefined,
@@ -192,14 +196,16 @@ export class AssistedRejoins {
   /** Returns false if no answer of the room is expected. */
   #send(waiting: Waiting): boolean {
     const { log } = this.#module;
-    const { session, occupant, payload } = waiting;
+    const { session, occupant, payload, facts } = waiting;
     if (!this.#isWaiting(waiting)) return false;
     this.#remove(waiting);
     if (this.#now() > waiting.until || this.#joins.get(session, occupant.bare)) return false;
     const id = newId();
     const join = this.#joins.enter(session, occupant, id);
     if (join === undefined) return false;
-    this.#rejoined.set(this.#places.begin(join, payload), { at: this.#now(), isUnseen: true });
+    const place = this.#places.begin(join, payload);
+    place.room.facts ??= facts;
+    this.#rejoined.set(place, { at: this.#now(), isUnseen: true });
     log.debug('joining again for a client', { session: session.id, room: occupant.bare });
     this.#module.send(rejoinOf({ ...waiting, id }, { since: waiting.seenAt }));
     return true;

@@ -76,11 +76,11 @@ export default defineModule({
     const context = contextOf(module, { settings, rooms });
     const assisted = new AssistedRejoins(module, context.joins, places);
     const founding = new Founding(context);
+    watchNewRooms(context, founding, assisted); // Before silent mode forgets what such a room was.
     const silent = settings.mode === 'silent' ? loadSilent(context, { places, kept, founding }) : undefined;
     if (silent) handOver(context, silent, places, kept.heir);
     else keepPayloads(places, all);
     watchClients(context, { places, assisted, silent });
-    watchNewRooms(context, founding, assisted);
     module.observe('track-muc-joins-change', ({ join }) => {
       assisted.changed(join);
       if (join.state !== 'gone') return;

@@ -74,7 +74,10 @@ export function watchNewRooms(context: Context, founding: Founding, assisted: As
     founding.made(place, {
       isIn: () => isCurrent(place),
       onEnd: (isRight) => {
-        if (!isRight) joins.leave(place.join); // The client sees that.
+        if (isRight) return;
+        place.payload = undefined;
+        joins.leave(place.join);
+        context.pingMuc()?.tell(place.join, 'room-gone');
       },
     });
   });

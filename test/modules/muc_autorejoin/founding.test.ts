@@ -7,6 +7,7 @@ import { NS } from '../../../src/xml/namespaces.ts';
 import { drop, restart, shutDown } from '../../support/fake-rooms/faults.ts';
 import { configure } from '../../support/fake-rooms/moderation.ts';
 import { type Room, type RoomConfig, Room as RoomOf } from '../../support/fake-rooms/room.ts';
+import { HOST } from '../../support/module-harness.ts';
 import { HALL, JULIET, ROMEO, type Stage, type StageOptions, stage } from './stage.ts';
 
 const TEMPORARY = { persistent: false } as const;
@@ -232,6 +233,52 @@ describe('C2', () => {
     assert.ok(made.service.rooms.get(HALL)!.occupants.of(ROMEO));
     assert.equal(made.romeo.notices.length, 0);
   });
+
+  test('the module is reloaded before the room is unlocked: the next instance goes on with it', async (t) => {
+    const { made } = await owned(t);
+    forgets(made, { hidden: true });
+    const goOn = saysNothing(made);
+    made.cut();
+    made.passes(5);
+    goOn();
+    await made.h.command('module reload', { name: 'muc_autorejoin', host: HOST });
+    made.passes(60);
+    assert.equal(made.service.rooms.get(HALL)!.isLocked, false);
+    assert.ok(made.service.rooms.get(HALL)!.occupants.of(ROMEO));
+    assert.equal(made.romeo.notices.length, 0);
+  });
+});
+
+describe('C1, after the patience has ended', () => {
+  for (const [what, config, isMade] of [
+    ['members-only: the join as in assisted mode leaves the new room', { membersOnly: true }, false],
+    ['open: the join as in assisted mode makes it anew and unlocks it', {}, true],
+  ] as const) {
+    test(`the room was ${what}`, async (t) => {
+      const made = await stage(t, {
+        room: TEMPORARY,
+        people: [],
+        config: 'muc_autorejoin_patience = "1 minute"',
+      });
+      made.room.affiliations.set('romeo@montague.lit', 'member');
+      configure(made.room, config);
+      made.passes(10);
+      drop(made.room, ROMEO);
+      made.passes(0.1);
+      made.service.peer.reachable = false;
+      made.service.peer.cut();
+      forgets(made);
+      made.passes(100);
+      assert.deepEqual(made.seen(), [ROMEOS_NOTICE]);
+      made.service.peer.reachable = true;
+      made.passes(600);
+      assert.equal(made.joined().length, 1);
+      const room = made.service.rooms.get(HALL);
+      assert.equal(room?.isLocked, isMade ? false : undefined);
+      const seen = ['presence Romeo 110 201', 'message room subject ""', ROMEOS_NOTICE];
+      assert.deepEqual(made.seen(), isMade ? seen.slice(0, 2) : seen);
+    });
+  }
 });
 
 describe('C3: a room that stays when all have left', () => {

@@ -46,6 +46,8 @@ export function cellOf(seen: Seen, present: readonly string[]): Cell {
   };
 }
 
+/** How many people are named. */
+const FEW = 3;
 const SAYS = { no: 'out of the room', deaf: 'hears nobody', mute: 'is not heard' };
 
 /** What is not as if nothing had happened; empty: all is well. */
@@ -56,9 +58,14 @@ export function failures({ alive, lost, twice, inOrder, people }: Cell): string[
   if (twice.length > 0) wrong.push(`twice ${twice.join(', ')}`);
   if (!inOrder) wrong.push('not in order');
   if (alive === 'no') return wrong;
-  for (const nick of people?.missing ?? []) wrong.push(`does not list ${nick}`);
-  for (const nick of people?.extra ?? []) wrong.push(`still lists ${nick}`);
+  const { missing = [], extra = [] } = people ?? {};
+  if (missing.length > 0) wrong.push(`does not list ${counted(missing)}`);
+  if (extra.length > 0) wrong.push(`still lists ${counted(extra)}`);
   return wrong;
+}
+
+function counted(nicks: readonly string[]): string {
+  return nicks.length > FEW ? `${nicks.length} people` : nicks.join(' and ');
 }
 
 function aliveness(hears: boolean, isHeard: boolean | undefined): Cell['alive'] {

@@ -75,6 +75,10 @@ export class Outbox {
     this.#total = total;
     this.#own = own;
     for (const [place, all] of own) for (const one of all) this.#takeUp(place, one);
+    // The timers of this instance end with it.
+    context.module.onUnload(() => {
+      for (const all of own.values()) for (const one of all) one.handled();
+    });
   }
 
   #takeUp(place: Place, own: Own): void {

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { StanzaError } from '../../../src/xml/errors.ts';
 import { drop } from '../../support/fake-rooms/faults.ts';
 import { HOST } from '../../support/module-harness.ts';
@@ -181,7 +182,7 @@ describe('6.5: own messages', () => {
     }
   });
 
-  test('what waits survives a reload', async (t) => {
+  test('what waits survives a reload; nothing else waits for it then', async (t) => {
     const made = await stage(t);
     const heard = watch(made);
     made.service.behaviour.joinDelayMs = 3_000;
@@ -189,6 +190,8 @@ describe('6.5: own messages', () => {
     made.passes(1);
     writes(made, 'hello');
     await made.h.command('module reload', { name: 'muc_autorejoin', host: HOST });
+    const { work } = made.h.server.router; // The client's stanzas count as handled when it is done (XEP-0198).
+    assert.equal(await Promise.race([work.idle(), setTimeout(5_000, 'waits')]), undefined);
     made.passes(40);
     assert.deepEqual(heard, ['hello']);
   });

@@ -78,15 +78,10 @@ export function occupantOf({ room, join }: Place): Jid {
   return Jid.parse(`${room.jid}/${join.nick}`);
 }
 
-/** The seconds since the oldest of the last messages that our clients in the room have heard. */
-export function historySeconds({ room }: Place, now: number): number {
-  let seconds = 0;
-  for (const { state, heard, heardAt } of room.places) {
-    if (state === 'in') continue;
-    const elapsed = (now - heardAt) / 1_000;
-    seconds = Math.max(seconds, heard ? Math.ceil(elapsed) + OVERLAP_SECONDS : Math.floor(elapsed));
-  }
-  return seconds;
+/** The seconds since the client heard a message, or joined: then nothing older than its join is for it. */
+export function historySeconds({ heard, heardAt }: Place, now: number): number {
+  const elapsed = (now - heardAt) / 1_000;
+  return heard ? Math.ceil(elapsed) + OVERLAP_SECONDS : Math.floor(elapsed);
 }
 
 /** The time of the room's last stanza in whole seconds (XEP-0082), because many services ignore fractions. */

@@ -15,7 +15,7 @@ export interface Facts {
   readonly showsAddresses: boolean;
   /** A gateway: each join costs it much. */
   readonly isHeavy: boolean;
-  /** Of everything but the number of occupants and the subject. */
+  /** Of the settings, without the number of occupants, the subject, and what the service itself can do. */
   readonly print: Print;
 }
 
@@ -29,6 +29,7 @@ export function factsIn(answer: Stanza, seed: number): Facts | undefined {
   const features = new Set(query.getChildren('feature').map(({ attrs }) => attrs.var ?? ''));
   const identities = query.getChildren('identity').map(({ attrs }) => `${attrs.category}/${attrs.type}`);
   const names = query.getChildren('identity').map(({ attrs }) => attrs.name ?? '');
+  const settings = [...features].filter((feature) => feature.startsWith('muc_')).sort();
   return {
     isHidden: features.has('muc_hidden'),
     isModerated: features.has('muc_moderated'),
@@ -39,7 +40,7 @@ export function factsIn(answer: Stanza, seed: number): Facts | undefined {
     isPrivateGroup: features.has('muc_membersonly') && features.has('muc_nonanonymous'),
     showsAddresses: features.has('muc_nonanonymous'),
     isHeavy: identities.some((one) => one.startsWith('gateway/') || one === 'conference/irc'),
-    print: textPrint([...identities, ...names, ...[...features].sort(), ...fieldsIn(query)].join('\n'), seed),
+    print: textPrint([...identities, ...names, ...settings, ...fieldsIn(query)].join('\n'), seed),
   };
 }
 

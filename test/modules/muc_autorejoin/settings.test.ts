@@ -45,6 +45,13 @@ describe('P2: a room with other settings after the gap', () => {
     });
   }
 
+  test('the service can do more or less than before: nothing', async (t) => {
+    const made = await stage(t, { behaviour: { archive: 'none' } });
+    gap(made, () => void Object.assign(made.service.behaviour, { archive: 'works' }));
+    assert.deepEqual(messages(made), ['message Bob delayed missed']);
+    assert.equal(infos(made), 1);
+  });
+
   test('the stanza is what rooms send (XEP-0045 §10.2.1)', async (t) => {
     const made = await stage(t);
     gap(made, () => configure(made.room, { name: 'Ballroom' }));

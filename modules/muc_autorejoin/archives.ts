@@ -297,7 +297,7 @@ function learnEnd({ ring, places }: RoomMemory, mark: Mark | undefined, askedAt:
 
 /** The last message is none that rooms send to new occupants. */
 function onlyId(id: string): Mark {
-  return { id: detach(id.slice(0, 256)), print: Number.NaN };
+  return { id: detach(id.slice(0, 256)), print: undefined };
 }
 
 function newWalk(place: Place, heard: Said | undefined, done: () => void): Walk {

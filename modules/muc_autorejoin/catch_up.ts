@@ -93,7 +93,7 @@ export class CatchUp {
     rooms.blur(place, [...known.keys(), ...unknown]);
     place.seen = Math.max(place.seen, rejoining.seen);
     place.heard = rejoining.heard ?? last ?? place.heard;
-    place.heardAt = now();
+    place.heardAt = Math.floor(now());
     place.hasSubject ||= subject !== undefined;
     place.echoUntil = rejoining.isLate ? now() + ECHO_MS : 0;
     place.again++;

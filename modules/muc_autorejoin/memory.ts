@@ -70,7 +70,8 @@ export type Affiliation = 'owner' | 'admin' | 'member' | 'none' | 'outcast';
 
 /** Something that a room has shown. */
 export interface Entry {
-  print: Print;
+  /** `undefined`: some of our clients have not seen it as it is now. No number stands for that, since V8 would then box all. */
+  print: Print | undefined;
   seq: number;
   /** The `seq` of its coming. A nick that comes back before all our clients were sent its leave has been there all the time. */
   readonly since: number;

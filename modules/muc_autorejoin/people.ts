@@ -1,13 +1,14 @@
 // What a client is shown of the people in a room, after the server has joined for it (XEP-0045 §7.2.2).
 
 import { detach, type Element, type Jid, NS, type Stanza, xml } from 'enjamb/api';
-import { codesIn, hasCode } from './losses.ts';
+import { hasCode } from './losses.ts';
 import type { Affiliation, Place, Self, ViewName } from './memory.ts';
 import { contentPrint, textPrint } from './prints.ts';
 import { affiliationIn, asAffiliation, type Rooms } from './rooms.ts';
 
 /** Codes that programs show or act upon each time: not anonymous, and logged. */
 const TOLD_ONCE = ['100', '170'];
+const NONE: readonly string[] = [];
 /** Of a join that the client did not ask for: a new room, a nick that the room has chosen. */
 const NEVER_TOLD = ['201', '210'];
 
@@ -51,7 +52,7 @@ export function selfIn(stanza: Stanza, nick: string, x: Element, seed: number): 
     print: textPrint(nick, contentPrint(stanza.withChildren([...others, bare]), seed)),
     affiliation: affiliationIn(x),
     occupantId: id === undefined ? undefined : detach(id.slice(0, 256)),
-    codes: TOLD_ONCE.filter((code) => codesIn(x).includes(code)),
+    codes: TOLD_ONCE.some((code) => hasCode(x, code)) ? TOLD_ONCE.filter((code) => hasCode(x, code)) : NONE,
   };
 }
 

@@ -22,19 +22,20 @@ export class Places {
     const { session, room } = join;
     const known = this.get(session, room.jid);
     session.state.mucPlaces ??= new Map();
+    const since = Math.floor(this.#now()); // V8 boxes fractions.
     const place = this.#rooms.enter(room.jid, room.domain.name, (memory) => ({
       session,
       room: memory,
       join,
       state: 'in',
-      since: this.#now(),
+      since,
       payload,
       isUnwanted: false,
       view: usualView(memory),
       seen: 0,
       given: 0,
       heard: undefined,
-      heardAt: this.#now(),
+      heardAt: since,
       self: undefined,
       hasSubject: false,
       echoUntil: 0,

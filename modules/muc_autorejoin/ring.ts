@@ -9,7 +9,7 @@ export interface Mark {
   /** The id that the room gave it (XEP-0359). */
   readonly id: string | undefined;
   /** Of its sender's nick and id, and of its text if the id is short: some clients count their messages from 1 after each login. */
-  readonly print: Print;
+  readonly print: Print | undefined;
 }
 
 /** One message that a room has sent. */
@@ -19,7 +19,7 @@ export interface Said extends Mark {
 }
 
 /** What a client has heard that joined before anything was said. */
-export const NOTHING: Said = { position: 0, id: undefined, print: Number.NaN };
+export const NOTHING: Said = { position: 0, id: undefined, print: undefined };
 
 export interface Ring {
   /** The oldest first. */
@@ -69,7 +69,9 @@ export function note(ring: Ring, mark: Mark): Said {
 }
 
 function isSame(a: Mark, b: Mark): boolean {
-  return a.id !== undefined && b.id !== undefined ? a.id === b.id : a.print === b.print;
+  return a.id !== undefined && b.id !== undefined
+    ? a.id === b.id
+    : a.print !== undefined && a.print === b.print;
 }
 
 /** The `stanza-id` of the room; only the room may speak in its own name (XEP-0359 §3). */
@@ -95,7 +97,7 @@ export class Marks {
 
   add({ id, print }: Mark): void {
     if (id !== undefined) this.#ids.add(id);
-    if (!Number.isNaN(print)) this.#prints.add(print);
+    if (print !== undefined) this.#prints.add(print);
   }
 
   get isEmpty(): boolean {
@@ -107,7 +109,7 @@ export class Marks {
   }
 
   hasPrint({ print }: Mark): boolean {
-    return this.#prints.has(print);
+    return print !== undefined && this.#prints.has(print);
   }
 
   has(mark: Mark): boolean {

@@ -57,7 +57,7 @@ export class Rooms {
     place.view = view;
     room.views[view].places++;
     room.views[before].places--;
-    if (self) for (const entry of room.views[view].roll.values()) entry.print = Number.NaN;
+    if (self) for (const entry of room.views[view].roll.values()) entry.print = undefined;
   }
 
   /** An occupant is in the room, as this says. Returns the `seq` of that. */
@@ -118,7 +118,7 @@ export class Rooms {
   blur({ room, view, seen }: Place, nicks: Iterable<string>): void {
     for (const nick of nicks) {
       const entry = room.views[view].roll.get(nick);
-      if (entry && entry.seq > seen) entry.print = Number.NaN;
+      if (entry && entry.seq > seen) entry.print = undefined;
     }
   }
 

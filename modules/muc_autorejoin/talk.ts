@@ -62,7 +62,7 @@ export class Talk {
 
   #heard(place: Place, one: Said, isDelayed: boolean): void {
     if (one.position > (place.heard?.position ?? 0)) place.heard = one;
-    place.heardAt = this.#context.now();
+    place.heardAt = Math.floor(this.#context.now());
     if (!isDelayed) this.#lag.talked(place, one);
   }
 

@@ -1,12 +1,12 @@
-// People that a client knows and the room did not show when the server joined again. After a restart of a service everybody
-// comes back by and by, so the client sees them leave only if they are still away after a while.
+// Occupants that a client knows, and that the room did not show after a silent join. After a restart of a service all occupants
+// return one by one, so the client sees them leave only if they are still away after a while.
 
 import { ResettableTimer } from 'enjamb/api';
 import type { Context } from './context.ts';
 import type { Affiliation, Place } from './memory.ts';
 import { leaveOf } from './people.ts';
 
-/** Leaves that a client is shown in a second. */
+/** The most leaves that a client is shown in a second. */
 const PER_SECOND = 50;
 
 /** The last affiliation of each absent nick. */
@@ -37,12 +37,12 @@ export class Absences {
     timer.set(this.#context.settings.absence, () => this.#show(place, absent, timer));
   }
 
-  /** The room has shown this nick, or that it has left. Returns whether it was absent. */
+  /** The room has shown this nick, available or not. Returns whether it was absent. */
   shown(place: Place, nick: string): boolean {
     return this.#absent.get(place)?.delete(nick) === true;
   }
 
-  /** The room has lost the client again: who was absent is still known to it. */
+  /** The room has lost the client again. It still knows the absent occupants. */
   pause(place: Place): void {
     this.#timers.get(place)?.cancel();
     this.#timers.delete(place);
@@ -57,7 +57,7 @@ export class Absences {
     this.#absent.delete(place);
   }
 
-  /** Nobody waits for them any more. */
+  /** Forgets the absent occupants of a place. */
   stop(): void {
     for (const [place, absent] of [...this.#absent]) {
       const { session, state } = place;

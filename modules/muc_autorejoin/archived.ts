@@ -7,7 +7,7 @@ import { keptMark, markOf } from './ring.ts';
 
 export type Archived = HeldMessage;
 
-/** Reads a result of a walk. `undefined` for what rooms do not send to new occupants, or what is not of this room. */
+/** Reads a result of a walk. `undefined` for messages that rooms do not send to new occupants, or of another room. */
 export function unwrap(result: Element, room: string, seed: number): Archived | undefined {
   const forwarded = result.getChild('forwarded', NS.FORWARD);
   const message = forwarded?.elements().find((child) => child.name === 'message');
@@ -27,13 +27,13 @@ export function unwrap(result: Element, room: string, seed: number): Archived | 
   return { flat: stanza.flattened, mark: keptMark(markOf(room, from.resource, stanza, seed)) };
 }
 
-/** What the room adds to what it sends, and is added anew or left out. */
+/** Whether the room has added this child; it is added again or left out. */
 function isOfRoom(child: Element, room: string): boolean {
   if (child.is('x', NS.MUC_USER)) return true;
   return (child.name === 'stanza-id' || child.name === 'delay') && isStampOf(child, room);
 }
 
-/** The namespace of the stream is declared in archives, and not in stanzas. */
+/** Removes the namespace of the stream, which archives declare and stanzas do not. */
 function inContent(child: Element | string): Element | string {
   if (typeof child === 'string' || child.attrs.xmlns !== NS.CLIENT) return child;
   return child.with({ xmlns: undefined });

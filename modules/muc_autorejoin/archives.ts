@@ -1,7 +1,7 @@
 // The archives of rooms (XEP-0313): one walk for all clients that a room has lost.
 //
 //   forward from the oldest message that each of them has heard; if more follow than fit on a page, or the archive does not
-//   know that message, backward from the newest message, to that page or to what the clients have heard
+//   know that message, backward from the newest message, to that page or to a message that the clients have heard
 
 import {
   BoundedMap,
@@ -26,12 +26,12 @@ import { heardMarks, keptMark, lastOf, type Mark, Marks, NOTHING, note, type Sai
 interface Walk {
   readonly place: Place;
   readonly queryId: string;
-  /** What the clients have heard. */
+  /** The messages that the clients have heard. */
   readonly heard: Marks;
   readonly done: () => void;
-  /** Takes what was found, which is not kept for others then. */
+  /** Gets the result, which is then not kept for other clients. */
   readonly found: ((messages: readonly Archived[]) => void) | undefined;
-  /** The pages so far, in the order of the room. */
+  /** The pages that have arrived, in the order of the room. */
   messages: Archived[];
   /** The page that is arriving. */
   page: Archived[];
@@ -42,9 +42,9 @@ interface Walk {
   bytes: number;
 }
 
-/** What a walk has found, and what was said since. */
+/** The messages of a walk, and those that were sent since. */
 interface Kept {
-  /** `undefined`: nothing was learned, and the archive is left alone for a while. */
+  /** `undefined` after a failure: the archive is not asked again for a while. */
   readonly result: { readonly messages: Archived[]; readonly isComplete: boolean } | undefined;
   readonly marks: Marks;
   bytes: number;
@@ -56,11 +56,11 @@ const MAX_PAGES = 10;
 const MAX_BYTES = 2 * 1024 * 1024;
 /** For one page. */
 const PAGE_MS = 10_000;
-/** For the whole walk: longer the clients do not wait. */
+/** For the whole walk, because clients are waiting. */
 const WALK_MS = 10_000;
-/** How long the others of a room have to be let in before the archive is asked again. */
+/** The time for which a result serves other clients of the room. */
 const KEPT_MS = 60_000;
-/** Walks that are over, whose results may be late. */
+/** The most finished walks whose late results are recognised. */
 const MAX_FINISHED = 1_000;
 
 export class Archives {
@@ -76,12 +76,12 @@ export class Archives {
     this.#total = total;
   }
 
-  /** What a walk has found, for all clients that the room had lost. */
+  /** The messages of the last walk, for all clients that the room had lost. */
   of(room: RoomMemory): ArchiveResult | undefined {
     return this.#kept.get(room)?.result;
   }
 
-  /** The room has sent a live message: it is not in the archive that was read, and others may miss it. */
+  /** The room has sent a live message. It is not in the result, and clients that are not in yet may miss it. */
   spoken(room: RoomMemory, stanza: Stanza, spoken: Mark): void {
     const kept = this.#kept.size === 0 ? undefined : this.#kept.get(room);
     if (kept?.result === undefined || kept.marks.has(spoken)) return;
@@ -103,12 +103,12 @@ export class Archives {
     if (areDone || !areIn.includes(true)) this.#forget(room, kept);
   }
 
-  /** What was said while the link was down is in no archive that was read before. */
+  /** Forgets results of the remote, which lack the messages that were sent while its link was down. */
   linkDown(remote: string): void {
     for (const [room, kept] of this.#kept) if (room.domain === remote) this.#forget(room, kept);
   }
 
-  /** Asks in the name of this client, unless the answer to another one counts. Returns false if nothing was asked. */
+  /** Asks in the name of this client, unless there is a result already. Returns false if nothing was asked. */
   ask(place: Place, done: () => void): boolean {
     const { room } = place;
     const heard = oldestHeard(room);
@@ -118,7 +118,7 @@ export class Archives {
     return true;
   }
 
-  /** Asks for what follows this message. `found` is called if all of that was read. */
+  /** Asks for the messages after this one. `found` is called if all of them were read. */
   since(place: Place, heard: Said, found: (messages: readonly Archived[]) => void): void {
     this.#begin({ ...newWalk(place, heard, () => {}), found }, heard);
   }
@@ -130,8 +130,8 @@ export class Archives {
   }
 
   /**
-   * Asks for the last message of the room, where nothing else tells later messages from those that were said before these
-   * clients were let in: no clock is compared.
+   * Asks for the last message of the room, if nothing else separates later messages from those before the joins of these
+   * clients. No clock is compared.
    */
   findEnd(place: Place | undefined): void {
     if (place?.state !== 'in' || !place.room.facts?.hasArchive || !this.#context.settings.asksArchives)
@@ -221,7 +221,7 @@ export class Archives {
     const ends = new Marks(walk.forward.map(({ mark }) => mark));
     const isMet = walk.page.some(({ mark }) => ends.has(mark) || walk.heard.has(mark));
     if (isMet || (isComplete && walk.heard.isEmpty)) return this.#end(walk, true, 'complete');
-    // It does not have what the clients have heard: it is a new archive, or the message has expired.
+    // The archive lacks the messages that the clients have heard: it is new, or they have expired.
     if (isComplete) return this.#end(walk, false, 'expired');
     if (first === undefined || walk.pages >= MAX_PAGES) return this.#end(walk, false, 'too large');
     this.#request(walk, xml('before', {}, first));
@@ -234,7 +234,7 @@ export class Archives {
     this.#context.metrics.archives.of(outcome).add();
     if (!isComplete)
       this.#context.module.log.debug('archive of a room not read', { room: room.jid, outcome });
-    // Until the pages have met, the oldest messages are not next to the newest ones: those count.
+    // If the pages have not met, there is a hole between the oldest and the newest messages: use the newest.
     const messages = isComplete ? [...walk.forward, ...walk.messages] : walk.messages;
     if (walk.found) {
       this.#total.give(walk.bytes);
@@ -265,7 +265,7 @@ export class Archives {
   }
 }
 
-/** The oldest message that is the last one of a client which the room had lost. */
+/** Of the last messages that lost clients have heard, the oldest one. */
 function oldestHeard({ places }: RoomMemory): Said | undefined {
   let oldest: Said | undefined;
   for (const { state, heard } of places) {
@@ -295,7 +295,7 @@ function learnEnd({ ring, places }: RoomMemory, mark: Mark | undefined, askedAt:
     if (place.state === 'in' && place.self && place.since <= askedAt) place.heard ??= lastOf(ring);
 }
 
-/** The last message is none that rooms send to new occupants. */
+/** A mark without a print, for a last message that rooms do not send to new occupants. */
 function onlyId(id: string): Mark {
   return { id: detach(id.slice(0, 256)), print: undefined };
 }

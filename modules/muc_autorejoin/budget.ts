@@ -1,4 +1,4 @@
-// How often the server joins for one client to one room: three times in ten minutes, then once in five minutes.
+// Limits the joins for one client to one room: three in ten minutes, then one in five minutes.
 
 import { BoundedMap, type C2SSession } from 'enjamb/api';
 
@@ -38,7 +38,7 @@ export class Budget {
     rooms.set(room, [...(rooms.get(room) ?? []), this.#now()].slice(-JOINS));
   }
 
-  /** The room has refused: that join cost nothing. */
+  /** The room has refused the join, so it does not count. */
   giveBack(session: C2SSession, room: string): void {
     const rooms = this.#tries.get(session);
     const times = rooms?.get(room);

@@ -1,4 +1,4 @@
-// From the moment a room lets a client in again until the client has been sent everything that it has missed. The other
+// Brings a client up to date: from the moment a room lets it in again until it has been sent all that it has missed. The other
 // clients of the room wait for that.
 
 import type { Absences } from './absent.ts';
@@ -13,9 +13,9 @@ import type { Queues } from './queue.ts';
 import type { Rejoining } from './rejoining.ts';
 import type { Unconfirmed } from './unconfirmed.ts';
 
-/** A room that sends no subject, as XEP-0045 §7.2.15 wants it, has no more history after this time. */
+/** The history of a room without a subject ends after this time; XEP-0045 §7.2.15 requires a subject. */
 const HISTORY_MS = 5_000;
-/** How long a room may answer a join after it has let the client in. */
+/** The time in which the second answer arrives. */
 const ECHO_MS = 2 * 60_000;
 
 export interface CatchUpParts {
@@ -37,7 +37,7 @@ export class CatchUp {
     this.#parts = parts;
   }
 
-  /** The room has let the client in, and has said so to it. */
+  /** The room has let the client in. */
   begin(place: Place, rejoining: Rejoining): void {
     const { archives, queues } = this.#parts;
     place.state = 'catching-up';
@@ -50,7 +50,7 @@ export class CatchUp {
     if (!archives.ask(place, goOn)) goOn();
   }
 
-  /** The client, and with it the others of the room, waits until the returned function is called. */
+  /** Call the returned function when the client need not wait any longer. Other clients of the room wait for it. */
   wait(place: Place, rejoining: Rejoining): () => void {
     const wait = {};
     rejoining.waits.add(wait);
@@ -59,13 +59,13 @@ export class CatchUp {
     };
   }
 
-  /** Something that the client waits for has come. */
+  /** An item that the client waits for has arrived. */
   goOn(place: Place, rejoining: Rejoining): void {
     if (place.state !== 'catching-up' || !rejoining.isHistoryOver || rejoining.waits.size > 0) return;
     if (this.#parts.unconfirmed.takes(place.session)) this.#end(place, rejoining);
   }
 
-  /** There is no room for more: what is there is given, in its order, and nothing is waited for. */
+  /** The bound of held stanzas is reached: gives them to the client in order, and stops waiting. */
   overflow(place: Place, rejoining: Rejoining): void {
     if (place.state === 'catching-up') this.#end(place, rejoining);
     else {
@@ -74,12 +74,12 @@ export class CatchUp {
     }
   }
 
-  /** Whether what the room sends now may be a second answer: the client has it. */
+  /** Whether the room may be sending a second answer, which the client must not see. */
   isEchoing({ echoUntil }: Place): boolean {
     return echoUntil > 0 && echoUntil > this.#context.now();
   }
 
-  /** Gives the client what it has missed, and then what has come meanwhile: as if the room had never lost it. */
+  /** Gives the client the missed messages, then the held stanzas, as if the room had never lost it. */
   #end(place: Place, rejoining: Rejoining): void {
     const { absences, archives, outbox, queues, unconfirmed } = this.#parts;
     const { metrics, module, now, reports, rooms } = this.#context;

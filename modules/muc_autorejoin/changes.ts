@@ -1,4 +1,4 @@
-// What a client is told about the members and the settings of a room that have changed while the room had lost it.
+// Tells a client about members and settings of its room that have changed while the room had lost it.
 
 import { type Element, NS, xml } from 'enjamb/api';
 import { membershipOf, see } from './members.ts';

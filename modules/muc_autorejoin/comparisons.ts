@@ -1,5 +1,5 @@
-// Asks a room what it is and who its members are, once it has let a client in again: for all of ours, since none of them has
-// heard of changes meanwhile. What is different is given by `changes.ts`.
+// Asks a room about itself and its members when it has let a client in again, once for all clients of ours, since none of them
+// was told of changes meanwhile. `changes.ts` passes on the differences.
 
 import { type IqAnswer, NS, newId, xml } from 'enjamb/api';
 import type { Context } from './context.ts';
@@ -12,10 +12,10 @@ import type { Rejoins } from './rejoins.ts';
 /** How long clients wait for the room. */
 const ANSWER_MS = 10_000;
 const LATE_MS = 60_000;
-/** How long the answers count for others of the room that are let in. */
+/** The time for which the answers serve other clients of the room. */
 const KEPT_MS = 60_000;
 
-/** One client hears of all changes since it has asked. */
+/** The client that has asked is told of all later changes by the room. */
 interface Asked {
   readonly by: Place;
   readonly at: number;
@@ -33,7 +33,7 @@ export class Comparisons {
     this.#inquiries = inquiries;
   }
 
-  /** A room lets a client in again. It waits until the room has answered. */
+  /** A room lets a client in again. The client waits for the answers. */
   begin(place: Place, rejoining: Rejoining): void {
     const { room } = place;
     if (this.#isCurrent(room)) return;
@@ -63,7 +63,7 @@ export class Comparisons {
     }
   }
 
-  /** The room is new, and has just said what it is. */
+  /** The room is new, and has just answered disco#info. */
   begun(place: Place): void {
     this.#asked.set(place.room, { by: place, at: this.#context.now() });
   }
@@ -77,7 +77,7 @@ export class Comparisons {
     return isIn && join.state !== 'gone' && (joins.domain(room.domain)?.brokenAt ?? 0) < asked.at;
   }
 
-  /** Returns false if nobody knows who the members are. */
+  /** Returns false if the members are unknown. */
   #compare(room: RoomMemory, lists: ReadonlyMap<List, ReadonlySet<string>>, since: number): boolean {
     if (room.members === undefined) return !room.isLarge; // It is no private group any more.
     const changed =
@@ -88,7 +88,7 @@ export class Comparisons {
     return changed !== undefined;
   }
 
-  /** Clients would encrypt to those who were removed. They read the lists when they join themselves. */
+  /** Tells the client of the loss: it would encrypt to removed members, and reads the lists when it joins itself. */
   #fail(place: Place): void {
     this.#context.metrics.rejoins.of('members unknown').add();
     if (place.state !== 'catching-up') return;

@@ -1,14 +1,14 @@
-// Whether a room exists, asked before a join that would make one that stays (XEP-0045 §10.1). A room that only says that the
-// client is out may be gone by the time of the join; one that ping_muc has asked is there.
+// Asks whether a room exists, before a join that would create a room that persists (XEP-0045 §10.1). A room that has only said
+// that the client is out may be gone by the time of the join; a room that ping_muc has asked exists.
 
 import type { Context } from './context.ts';
 import type { Founding } from './founding.ts';
 import type { Place } from './memory.ts';
 
 export interface Waiting {
-  /** The room exists: the client waits for its turn. */
+  /** The room exists, so the client may join. */
   exists(place: Place): void;
-  /** Nobody can say. */
+  /** It is unknown. */
   mustWait(place: Place): void;
   gone(place: Place): void;
 }
@@ -17,7 +17,7 @@ export class Existence {
   readonly #context: Context;
   readonly #founding: Founding;
   readonly #waiting: Waiting;
-  /** Places whose rooms have said that the client is out, and nothing since. */
+  /** Places whose rooms have said that the client is out, and have not been asked since. */
   readonly #unproven = new WeakSet<Place>();
 
   constructor(context: Context, founding: Founding, waiting: Waiting) {
@@ -26,12 +26,12 @@ export class Existence {
     this.#waiting = waiting;
   }
 
-  /** The room has put the client out, by 332 or 333. */
+  /** The room has removed the client with status 332 or 333. */
   removed(place: Place): void {
     this.#unproven.add(place);
   }
 
-  /** Whether the room must be asked before the join. If so, it is asked, and the client waits. */
+  /** Returns whether the room must be asked before the join. If so, asks it; the client waits. */
   asks(place: Place): boolean {
     const { room } = place;
     if (!this.#unproven.has(place) || !this.#founding.mayPersist(room)) return false;

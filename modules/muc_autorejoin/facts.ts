@@ -1,4 +1,4 @@
-// What rooms say about themselves (disco#info, XEP-0045 §6.4), as far as it decides what is done about a loss.
+// The facts in a room's disco#info (XEP-0045 §6.4) that decide about silent joins.
 
 import { type Element, NS, type Stanza } from 'enjamb/api';
 import { type Print, textPrint } from './prints.ts';
@@ -10,19 +10,19 @@ export interface Facts {
   readonly hasPassword: boolean;
   readonly persists: boolean;
   readonly hasArchive: boolean;
-  /** For members only, whose addresses all can see: clients encrypt to its member list. */
+  /** Members-only and non-anonymous: clients encrypt to its member list. */
   readonly isPrivateGroup: boolean;
   readonly showsAddresses: boolean;
-  /** A gateway: each join costs it much. */
+  /** A gateway, for which a join is expensive. */
   readonly isHeavy: boolean;
   /** Of the settings, without the number of occupants, the subject, and what the service itself can do. */
   readonly print: Print;
 }
 
-/** Fields of the room's form that change with what people do (XEP-0045 §15.5.4). */
+/** Fields that do not belong to the settings (XEP-0045 §15.5.4). */
 const LIVELY = new Set(['muc#roominfo_occupants', 'muc#roominfo_subject']);
 
-/** `undefined` for an answer that says nothing of a room. */
+/** `undefined` for an error. */
 export function factsIn(answer: Stanza, seed: number): Facts | undefined {
   const query = answer.attrs.type === 'result' ? answer.getChild('query', NS.DISCO_INFO) : undefined;
   if (query === undefined) return undefined;
@@ -44,7 +44,7 @@ export function factsIn(answer: Stanza, seed: number): Facts | undefined {
   };
 }
 
-/** Without labels, which are in the language of the client that asks. */
+/** The fields without labels, which depend on the language of the client that asks. */
 function fieldsIn(query: Stanza): string[] {
   const fields = query.getChildren('x', NS.DATA_FORMS).flatMap((form) => form.getChildren('field'));
   const valuesOf = (field: Element) => field.getChildren('value').map((value) => value.text());

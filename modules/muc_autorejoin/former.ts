@@ -1,9 +1,9 @@
-// Clients that have left a room while the server was joining for them. The room's answer to that join is not for them.
+// Clients that have left a room while the server was joining for them. They must not see the answer to that join.
 
 import { BoundedMap, type C2SSession, type Jid } from 'enjamb/api';
 import type { Place } from './memory.ts';
 
-/** How long a room may go on answering. */
+/** The time in which the answer arrives. */
 const ANSWER_MS = 30_000;
 const MAX_CLIENTS = 10_000;
 
@@ -20,12 +20,12 @@ export class FormerClients {
     this.#until.set(`${session.jid} ${room.jid}`, this.#now() + ANSWER_MS);
   }
 
-  /** The client joins by itself: what comes is for it. */
+  /** The client joins by itself, so the next answer is for it. */
   remove(session: C2SSession, room: string): void {
     if (this.#until.size > 0) this.#until.delete(`${session.jid} ${room}`);
   }
 
-  /** Whether a stanza is part of such an answer. `isFarewell`: it is what the client waits for since it has left. */
+  /** Whether a stanza is part of such an answer. `isFarewell`: it confirms the leave, which the client must see. */
   isAnswer(to: Jid, room: string, isFarewell: boolean): boolean {
     if (this.#until.size === 0) return false;
     const key = `${to} ${room}`;

@@ -1,7 +1,7 @@
-// Rooms that a join of the server has made anew (XEP-0045 §10.1). What the old room said about itself decides:
+// Rooms that a join of the server has created again (XEP-0045 §10.1), by the facts of the old room:
 //
-//   for members only, with a password, persistent, or unknown   never made anew: its members must not be in one for all
-//   else                                                        the new room is compared with it, and then unlocked
+//   members-only, with a password, persistent, or unknown   never created again, since it would be open to all
+//   otherwise                                               the new room is compared with it, then unlocked
 //
 // docs/adr/0038-rooms-made-anew.md says why.
 
@@ -11,17 +11,17 @@ import { type Facts, factsIn } from './facts.ts';
 import { infoRequest } from './inquiries.ts';
 import type { Place, RoomMemory } from './memory.ts';
 
-/** How long the room may take for each answer. */
+/** The time for each answer of the room. */
 const ANSWER_MS = 10_000;
 const MAX_SERVICES = 1_000;
 
-/** The client for which the room was made. */
+/** The client whose join has created the room. */
 export interface Founder {
-  /** Whether it is still in. */
+  /** Whether it is still in the room. */
   isIn(): boolean;
   /**
-   * `true`: others can enter the room, and it is what `info` says. `false`: the client must not be in it; in the same tick if the old room was one that
-   * is never made anew.
+   * `true`: others can enter the room; `info` has its facts. `false`: the client must leave; in the same tick if the old room
+   * was one that is never created again.
    */
   onEnd(isRight: boolean, info?: IqAnswer): void;
 }
@@ -38,12 +38,12 @@ export class Founding {
     this.#context = context;
   }
 
-  /** Whether a room that is not persistent by itself, or by the default of its service, would stay when all have left. */
+  /** Whether the room would persist when all have left: by its own setting, or by the default of its service. */
   mayPersist({ facts, domain }: RoomMemory): boolean {
     return facts?.persists === true || this.#persistent.has(domain);
   }
 
-  /** Asks whether the room exists. `undefined`: nobody can say. */
+  /** Asks whether the room exists; `undefined` if that is unknown. */
   exists(place: Place, onAnswer: (exists: boolean | undefined) => void): void {
     this.#ask(infoRequest(place), (answer) => {
       if (answer.kind === 'timeout' || answer.local) onAnswer(undefined);
@@ -52,7 +52,7 @@ export class Founding {
     });
   }
 
-  /** A join of the server has made this room. */
+  /** A join of the server has created this room. */
   made(place: Place, { isIn, onEnd }: Founder): void {
     const { room } = place;
     const old = room.making ?? room.facts;
@@ -64,7 +64,7 @@ export class Founding {
       if (isRight) this.#context.metrics.roomsMade.add();
       onEnd(isRight, info);
     };
-    // In a later tick, behind the answer of which 201 is a part.
+    // In a later tick, because 201 is in the middle of the answer.
     this.#context.after(0, () => {
       this.#compare(place, (now, info) => {
         const changes = now && changesTo(now, old);
@@ -85,7 +85,7 @@ export class Founding {
     this.#submit(place, {}, () => {});
   }
 
-  /** What the new room says about itself; its owner may ask while it is locked. */
+  /** Asks for the facts of the new room, which its owner gets while it is locked. */
   #compare(place: Place, onAnswer: (now: Facts | undefined, info: IqAnswer) => void): void {
     this.#ask(infoRequest(place), (answer) => {
       const { seed } = this.#context.rooms;
@@ -112,7 +112,7 @@ export function mayBeMadeAnew(facts: Facts | undefined): facts is Facts {
   return facts !== undefined && !facts.isMembersOnly && !facts.hasPassword && !facts.persists;
 }
 
-/** What must change so that the new room is like the old one; `undefined` if others of the old one cannot enter it. */
+/** The settings to change so that the new room is like the old one; `undefined` if the old occupants cannot enter it. */
 function changesTo(now: Facts, old: Facts): Fields | undefined {
   if (now.isMembersOnly || now.hasPassword) return undefined;
   return {
@@ -123,7 +123,7 @@ function changesTo(now: Facts, old: Facts): Fields | undefined {
   };
 }
 
-/** The new room shows itself to nobody, and lets nobody speak, to whom the old one did not. */
+/** Whether the new room is as hidden and as moderated as the old one. */
 function isAsStrict(now: Facts, old: Facts): boolean {
   const isOpen = !now.isMembersOnly && !now.hasPassword;
   return isOpen && (now.isHidden || !old.isHidden) && (now.isModerated || !old.isModerated);

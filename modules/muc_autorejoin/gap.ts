@@ -1,4 +1,4 @@
-// The messages that a client has missed: between the last one that it was sent and those that came while it was let in.
+// The messages that a client has missed: between the last one that it was sent and the live ones that are held for it.
 
 import { flatBytes } from 'enjamb/api/stream';
 import type { Context } from './context.ts';
@@ -12,7 +12,7 @@ import type { Unconfirmed } from './unconfirmed.ts';
 export const MAX_MESSAGES = { asleep: 200, connected: 1_000 };
 export const MAX_BYTES = 512 * 1024;
 
-/** What the archive of a room has for those of ours that it had lost. */
+/** The result of a walk through the archive of a room. */
 export interface ArchiveResult {
   readonly messages: readonly HeldMessage[];
   /** Nothing is missing before the first message, or between two. */
@@ -20,19 +20,19 @@ export interface ArchiveResult {
 }
 
 export interface Gap {
-  /** What the room has said lately, whether the client has it or not. */
+  /** The latest messages of the room, also those that the client has. */
   readonly all: readonly HeldMessage[];
-  /** Not sent to the client, in the order of the room, each once. */
+  /** The messages that the client has missed, in the order of the room, each once. */
   readonly messages: HeldMessage[];
-  /** Others may be missing. */
+  /** More messages may be missing. */
   readonly isOpen: boolean;
-  /** What is not among them was not said: they follow what the client has heard, or the archive says so. */
+  /** No message is missing in `messages`: they follow the last one that the client has heard, or the archive was complete. */
   readonly isWhole: boolean;
 }
 
 /** What the client has missed: in the archive, then in the history with which the room has answered the join. */
 export function gapOf({ room, heard }: Place, { held }: Rejoining, archive: ArchiveResult | undefined): Gap {
-  // Nothing tells what was said before the join of a client that has heard nothing.
+  // If the client has heard nothing, it is unknown which messages precede its join.
   const archived = heard === undefined ? [] : (archive?.messages ?? []);
   const { rest: history, isFound } = behind(held.history, new Marks(archived.map(({ mark }) => mark)));
   const all = isFound || archived.length === 0 ? [...archived, ...history] : [...archived, ...held.history];
@@ -43,7 +43,7 @@ export function gapOf({ room, heard }: Place, { held }: Rejoining, archive: Arch
   return { all, messages, isOpen: !isWhole && heard !== undefined, isWhole };
 }
 
-/** Gives the client what it has missed. Returns the last message, if there is one. */
+/** Gives the client the missed messages. Returns the last one, if any. */
 export function giveGap(
   { metrics, reports }: Context,
   unconfirmed: Unconfirmed,

@@ -1,5 +1,5 @@
-// The end of an instance of silent mode. Its next instance goes on where it has stopped. Without one, clients are told what
-// was kept from them: that they are out of rooms, that messages were not sent, and that people are away.
+// The end of an instance of silent mode. The next instance continues its work. If there is none, clients are told what was kept
+// from them: losses, messages that were not sent, and leaves of occupants.
 
 import { inChunks } from 'enjamb/api';
 import { streams } from 'enjamb/api/stream';
@@ -8,7 +8,7 @@ import type { Place } from './memory.ts';
 import type { Places } from './places.ts';
 import type { Rejoins } from './rejoins.ts';
 
-/** How long the next instance may take. */
+/** The time for the next instance to begin. */
 const NEXT_MS = 10_000;
 
 export interface Heir {
@@ -38,13 +38,13 @@ export function handOver(context: Context, rejoins: Rejoins, places: Places, hei
   });
 }
 
-/** The room may have let the client in, which was not sent the answer. */
+/** The room may have let the client in, but the client did not get the answer. */
 function tell({ module, pingMuc }: Context, { join }: Place): void {
   module.find('track_muc_joins')?.leave(join);
   pingMuc()?.tell(join, 'lost');
 }
 
-/** Another mode begins: what rooms have shown is noted no longer. Losses are told until clients have joined again. */
+/** Another mode begins and does not note what rooms show. Until a client joins again, its losses are told. */
 export function keepPayloads(places: Places, all: Iterable<Place>): void {
   for (const place of [...all]) {
     places.forget(place);

@@ -1,4 +1,4 @@
-// Stanzas that are kept back from a client while the server joins for it: as text, within bounds.
+// Stanzas that are held while the server joins for a client: as text, within bounds.
 
 import type { ByteBudget, C2SSession, Element, FlatElement } from 'enjamb/api';
 import { flatBytes, LazyElement } from 'enjamb/api/stream';
@@ -6,7 +6,7 @@ import { keptMark, type Mark } from './ring.ts';
 
 export interface HeldStanza {
   readonly flat: FlatElement;
-  /** Of a message that a client may have missed. */
+  /** For a message that a client may have missed. */
   readonly mark: Mark | undefined;
 }
 
@@ -20,16 +20,16 @@ export const MAX_BYTES = 1024 * 1024;
 /** Of all places. */
 export const MAX_TOTAL_BYTES = 64 * 1024 * 1024;
 
-/** What is kept for one place: several lists with one bound. */
+/** The held stanzas of one place: several lists with one bound. */
 export class Held {
   readonly #total: ByteBudget;
   #count = 0;
   #bytes = 0;
-  /** People, until the room has let the client in. */
+  /** Presence of occupants, until the room has let the client in. */
   readonly people: HeldStanza[] = [];
-  /** The room's history, as it answers a join. */
+  /** The history that the room sends after a join. */
   readonly history: HeldMessage[] = [];
-  /** Live stanzas, in their order. */
+  /** Live stanzas, in order. */
   readonly live: HeldStanza[] = [];
 
   constructor(total: ByteBudget) {
@@ -41,7 +41,7 @@ export class Held {
     return [...this.people, ...this.history, ...this.live];
   }
 
-  /** Returns false when there is no room for it. */
+  /** Returns false at the bound. */
   add(list: HeldStanza[], stanza: Element, mark?: Mark): boolean {
     const flat = stanza.flattened;
     const bytes = flatBytes(flat);
@@ -66,7 +66,7 @@ export function give(session: C2SSession, stanzas: Iterable<HeldStanza>): void {
   for (const { flat } of stanzas) session.send(new LazyElement(flat));
 }
 
-/** The same of what was sent to another client. */
+/** Gives a client copies of stanzas that were sent to another one. */
 export function giveCopies(session: C2SSession, stanzas: Iterable<HeldStanza>): void {
   const to = `${session.jid}`;
   for (const { flat } of stanzas) session.send(new LazyElement({ ...flat, attrs: { ...flat.attrs, to } }));

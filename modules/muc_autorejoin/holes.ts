@@ -1,5 +1,5 @@
-// Gaps without a loss: a connection broke, and the room has kept the client. What the other server took for delivered may have
-// been lost with the connection. One question to the archive of each room tells; off unless `muc_autorejoin_holes` is set.
+// Gaps without a loss: a connection broke, and the room has kept the client. Stanzas that the other server took for delivered may
+// have been lost with the connection. One query to the archive of each room finds them; only with `muc_autorejoin_holes`.
 
 import { inChunks, PacedQueue, ResettableTimer } from 'enjamb/api';
 import type { Context } from './context.ts';
@@ -10,14 +10,14 @@ import type { Rejoins } from './rejoins.ts';
 import { behind, heardMarks, Marks, RING_SIZE, type Said, withoutRepeats } from './ring.ts';
 import { sizeOf } from './rooms.ts';
 
-/** What a client had heard when the connection broke. */
+/** The last message that a client had heard when the connection broke. */
 interface Before {
   readonly heard: Said;
   /** The messages of the room, see `Ring`. */
   readonly count: number;
 }
 
-/** Larger rooms are not joined again to show who has come and gone. */
+/** Larger rooms are not joined again to update the list of occupants. */
 const MAX_PEOPLE = 500;
 
 export class Holes {
@@ -45,7 +45,7 @@ export class Holes {
     });
   }
 
-  /** The rooms of a remote have answered for all clients: those that were lost are being joined. */
+  /** All rooms of a remote have been asked, and lost clients are being joined. */
   settled(remote: string): void {
     const { clock, module, settings } = this.#context;
     if (!this.#broken.has(remote) || module.link(remote).state !== 'up') return;
@@ -70,7 +70,7 @@ export class Holes {
     });
   }
 
-  /** Asks for what follows the oldest message that a client of ours had heard last. */
+  /** Asks for the messages after the oldest of the last messages that our clients had heard. */
   #look(room: RoomMemory): void {
     const brokenAt = this.#context.joins.domain(room.domain)?.brokenAt ?? 0;
     const clients: [Place, Before][] = [];
@@ -98,7 +98,7 @@ export class Holes {
     });
   }
 
-  /** @param since what the room has sent live since then */
+  /** @param since the live messages of the room since then */
   #fill(place: Place, { heard }: Before, all: readonly HeldMessage[], since: readonly Said[]): void {
     const { rest } = behind(all, heardMarks(place.room.ring, heard));
     const live = new Marks(since);

@@ -1,19 +1,19 @@
-// Joins clients again that fell out of a room. It learns of losses from ping_muc, and from the rooms themselves.
+// Joins rooms again for clients that fell out. It learns of losses from ping_muc, and from the rooms themselves.
 //
-//   both modes       places.ts, payload.ts, kept.ts          one client in one room, and what its joins say
+//   both modes       places.ts, payload.ts, kept.ts          one client in one room, and the payload of its join
 //                    options.ts, context.ts
-//   assisted         assisted.ts, sleepers.ts                after the client was told, if it does nothing
+//   assisted         assisted.ts, sleepers.ts                joins after a notice, if the client does nothing
 //   silent           before the client notices:
 //     the course     rejoins.ts, rejoining.ts, catch_up.ts   from the loss until the client is up to date
-//     the turn       queue.ts                                which join is next
+//     the turn       queue.ts                                the order of the joins
 //     the limits     budget.ts, patience.ts, unconfirmed.ts
-//     the losses     losses.ts, lag.ts, self_pings.ts        what rooms say of the client, or do not
+//     the losses     losses.ts, lag.ts, self_pings.ts        signs that a room has lost the client
 //     the answer     takeover.ts, held.ts, former.ts         what the room sends meanwhile, or too late
 //     the people     people.ts, absent.ts                    who is there
-//     the messages   talk.ts, messages.ts, ring.ts, gap.ts,  what was said, and what the client says
+//     the messages   talk.ts, messages.ts, ring.ts, gap.ts,  missed messages, and the client's own
 //                      archives.ts, archived.ts, outbox.ts,
 //                      holes.ts
-//     the room       memory.ts, rooms.ts, prints.ts,         what is known of it, and whether it may be made anew
+//     the room       memory.ts, rooms.ts, prints.ts,         what is known of it, and whether it may be created again
 //                      facts.ts, inquiries.ts, existence.ts, founding.ts, new_rooms.ts
 //     the changes    comparisons.ts, changes.ts,             settings, and members of private groups
 //                      members.ts
@@ -86,7 +86,7 @@ export default defineModule({
       if (join.state !== 'gone') return;
       const place = places.get(join.session, join.room.jid);
       if (place?.join !== join) return;
-      // In this tick the room's own words, or a notice, may still show what has become of the client.
+      // Later in this tick, the room's stanza or a notice may still show whether the client is out.
       module.after(0, () => {
         if (place.join !== join || places.get(join.session, join.room.jid) !== place) return;
         if (silent) silent.forget(place);
@@ -123,7 +123,7 @@ interface Data extends Kept {
   readonly heir: Heir;
 }
 
-/** Nothing was kept: joins may have passed unseen. */
+/** No instance has kept data, so joins may have been missed. */
 function newData({ host }: AutorejoinModule): Data {
   for (const { state } of host.sessions) delete state.mucPlaces;
   return {
@@ -155,7 +155,7 @@ function contextOf(
   };
 }
 
-/** Everything that concerns silent joins alone. */
+/** The parts of silent mode. */
 function loadSilent(
   context: Context,
   { places, kept, founding }: { places: Places; kept: Kept; founding: Founding },
@@ -216,7 +216,7 @@ function loadSilent(
   return rejoins;
 }
 
-/** What clients write to rooms. */
+/** Watches the messages of clients to rooms. */
 function watchMessages({ module }: Context, places: Places, outbox: Outbox): void {
   module.hook('pre-message/bare', (event) => {
     const place = event.origin.state.mucPlaces?.get(event.to.bare);
@@ -230,7 +230,7 @@ function watchMessages({ module }: Context, places: Places, outbox: Outbox): voi
   module.every(SWEEP_MS, () => outbox.sweep());
 }
 
-/** A client that was lost with its link is joined anew, not by a stanza that was on the old one. */
+/** After a broken link, the server sends a new join; the link must not resend the old one. */
 function isOurJoin(
   { name, attrs: { id, from = '', to } }: Stanza,
   sessions: Sessions,
@@ -266,7 +266,7 @@ function want(place: Place, isWanted: boolean, { assisted, silent }: Parts): voi
   silent?.unwanted(place);
 }
 
-/** What clients do about rooms themselves. */
+/** Watches the joins, leaves and presence updates of clients. */
 function watchClients(context: Context, { places, assisted, silent }: Parts): void {
   const { module, joins, settings } = context;
   module.hook('pre-presence/full', ({ stanza, to, origin: session }) => {

@@ -1,4 +1,4 @@
-// What rooms say about themselves, learned from answers to clients, or asked for a little after the first join.
+// Learns the facts of rooms from answers to clients, or asks for them a little after the first join.
 
 import {
   type C2SSession,
@@ -21,7 +21,7 @@ import type { Place, RoomMemory } from './memory.ts';
 import { isConfiguration } from './messages.ts';
 import type { Rejoining } from './rejoining.ts';
 
-/** After the first join: the client may ask itself. */
+/** The pause after the first join, in which the client may ask itself. */
 const DELAY_MS = 5_000;
 const PER_SECOND = 1;
 
@@ -37,27 +37,27 @@ export class Inquiries {
   readonly #queues = new Map<string, Queue>();
   /** Rooms that will be asked. */
   readonly #planned = new WeakSet<RoomMemory>();
-  /** Rooms that have changed since they said what they are. */
+  /** Rooms whose settings have changed since their last answer. */
   readonly #stale = new WeakSet<RoomMemory>();
 
-  /** @param archives to be asked where a room begins */
+  /** @param archives to be asked for the last message of a room */
   constructor(context: Context, archives: Archives) {
     this.#context = context;
     this.#archives = archives;
   }
 
-  /** A client has been let in. */
+  /** A room has let a client in. */
   entered({ room }: Place): void {
     if (room.facts === undefined && !this.#planned.has(room)) this.#plan(room);
   }
 
-  /** What is known is about another room of this name. */
+  /** The facts belong to an earlier room of this name. */
   made(place: Place): void {
     place.room.facts = undefined;
     this.entered(place);
   }
 
-  /** The room itself has said something: of its settings (XEP-0045 §10.2.1), or of somebody who is not in it (§10.6). */
+  /** The room itself sends a message: about its settings (XEP-0045 §10.2.1), or about a user who is not in it (§10.6). */
   announced(place: Place, rejoining: Rejoining | undefined, message: Stanza): void {
     const x = message.attrs.type === 'error' ? undefined : mucUserIn(message);
     if (x === undefined) return;
@@ -68,7 +68,7 @@ export class Inquiries {
     see(rejoining ?? place, this.#configured(place.room));
   }
 
-  /** Returns the `seq` of that. */
+  /** Returns the `seq` of the change. */
   #configured(room: RoomMemory): number {
     if (!this.#stale.has(room)) room.settingsSeq = ++room.seq; // Else the same message, to another client.
     this.#stale.add(room); // Until it answers, what it has said before counts.

@@ -1,4 +1,4 @@
-// What survives a reload of the module's code, beside the places on the sessions.
+// The data that survives a reload of the code, besides the places on the sessions.
 
 import type { Absent } from './absent.ts';
 import type { Tries } from './budget.ts';

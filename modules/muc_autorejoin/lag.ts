@@ -1,18 +1,18 @@
-// Clients that a room leaves out: it has sent a live message to another client of ours, and not to this one. Some services lose
-// one of several clients without a word.
+// Finds clients that a room has lost without saying so: it sends a message to another client of ours, and not to this one. Some
+// services lose one of several clients in this way.
 
 import type { Context } from './context.ts';
 import type { Place, RoomMemory } from './memory.ts';
 import type { Said } from './ring.ts';
 
-/** A room's message reaches all its clients within this time. */
+/** The time in which a message reaches all clients of a room. */
 const SPREAD_MS = 10_000;
-/** Between two questions about one place. */
+/** The least time between two questions about one place. */
 const PAUSE_MS = 15 * 60_000;
 
 export class Lag {
   readonly #context: Context;
-  /** Rooms that are about to be looked at → the message that all must have. */
+  /** Rooms that will be checked → the message that all their clients must have by then. */
   readonly #due = new Map<RoomMemory, Said>();
   readonly #askedAt = new WeakMap<Place, number>();
 

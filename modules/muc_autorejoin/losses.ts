@@ -1,4 +1,4 @@
-// What a room's words about a client of ours mean. Pure.
+// Interprets what a room says about a client of ours. Pure.
 
 import { type Element, NS, type Stanza, type StanzaError } from 'enjamb/api';
 
@@ -49,15 +49,15 @@ export function mucUserIn(stanza: Stanza): Element | undefined {
 // ── Refusals of a join of ours (XEP-0045 §7.2) ─────────────────────────────────────────────────────────────────
 
 type RefusalKind =
-  /** The nick is taken, most likely by what is left of the client itself. */
+  /** The nick is taken, most likely by a ghost of the client itself. */
   | 'conflict'
-  /** The room was made by somebody else, and is still locked. */
+  /** Another user has created the room, and it is still locked. */
   | 'locked'
   /** The room is busy or full. */
   | 'room'
   /** The service cannot be reached. */
   | 'remote'
-  /** The client has to know. */
+  /** The client must be told. */
   | 'final';
 
 /** Refusals of one kind in a row. */

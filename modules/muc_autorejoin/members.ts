@@ -1,4 +1,4 @@
-// The members of private groups: rooms for members only that show all addresses. Clients encrypt to everybody on these lists,
+// The members of private groups: members-only rooms that show all addresses. Clients encrypt to all users on these lists,
 // and many read them only when they join (XEP-0045 §9.5). They are remembered once a client has read one.
 
 import { detach, type Element, Jid, NS, type Stanza, xml } from 'enjamb/api';
@@ -9,9 +9,9 @@ import { affiliationIn, isMember, type Rooms } from './rooms.ts';
 export const LISTS = ['owner', 'admin', 'member'] as const;
 export type List = (typeof LISTS)[number];
 
-/** Of one room. Rooms with more are large. */
+/** The most members of one room. A room with more counts as large. */
 export const MAX_MEMBERS = 500;
-/** In characters. A room with longer addresses is large, too. */
+/** The longest address, in characters. A room with a longer one counts as large. */
 export const MAX_JID = 512;
 
 /** Returns the list that a client asks for. */
@@ -29,7 +29,7 @@ export function jidsIn(answer: Stanza): Set<string> | undefined {
   return new Set(jids.filter((jid) => jid !== undefined));
 }
 
-/** A client was sent a list. What it says of people of whom nothing was known has always been so. */
+/** A client was sent a list. Entries about unknown users count as old. */
 export function readList(rooms: Rooms, room: RoomMemory, list: List, jids: ReadonlySet<string>): void {
   if (room.isLarge) return;
   room.members ??= { read: new Set(), all: new Map() };
@@ -41,7 +41,7 @@ export function readList(rooms: Rooms, room: RoomMemory, list: List, jids: Reado
   for (const jid of jids) put(rooms, room, jid, list, isFirst && !all.has(jid) ? 0 : undefined);
 }
 
-/** Notes what an `<item/>` of the room has told the client. */
+/** Notes an `<item/>` that the room has sent to the client. */
 export function noteItem(rooms: Rooms, place: Place, rejoining: Rejoining | undefined, x: Element): void {
   if (place.room.members === undefined) return;
   const jid = Jid.tryParse(x.getChild('item', NS.MUC_USER)?.attrs.jid)?.bare;
@@ -54,10 +54,10 @@ export function see(one: { seen: number }, seq: number): void {
 }
 
 /**
- * Compares all three lists with what is remembered. Returns the bare JIDs of which something else is true now; `undefined`
+ * Compares all three lists with those that are remembered. Returns the bare JIDs whose affiliation has changed; `undefined`
  * if there are too many members.
  *
- * @param since the `seq` of the room when it was asked: what it has said later is newer than the lists
+ * @param since the `seq` of the room when it was asked: later changes are newer than the lists
  */
 export function compareLists(
   rooms: Rooms,
@@ -94,7 +94,7 @@ function put(rooms: Rooms, room: RoomMemory, jid: string, affiliation: Affiliati
   return entry.seq;
 }
 
-/** What rooms send about people who are not in (XEP-0045 §10.6). */
+/** The message of a room about a user who is not in it (XEP-0045 §10.6). */
 export function membershipOf({ room, session }: Place, jid: string): Element {
   const { affiliation } = room.members?.all.get(jid) ?? { affiliation: 'none' };
   const x = xml('x', NS.MUC_USER, xml('item', { affiliation, jid }));

@@ -1,4 +1,4 @@
-// What is remembered, as plain data: rooms, and one client in one room (a place). Survives a reload of the module's code.
+// The data of this module: rooms, and places (one client in one room). It is plain data, so it survives a reload of the code.
 //
 // `seq` counts the changes of a room. A client that was sent everything up to `seen` knows an entry if `entry.seq <= seen`.
 // A room shows the addresses of its occupants to some clients and not to others, hence two views, each with a roll.
@@ -28,9 +28,9 @@ export interface Place {
   readonly room: RoomMemory;
   join: Join;
   state: PlaceState;
-  /** When the client itself last asked to be let in, in ms of `clock.elapsed`. */
+  /** The time of the client's own last join, in ms of `clock.elapsed`. */
   readonly since: number;
-  /** The payload of a join in the client's own words; `undefined`: the server cannot join for it. */
+  /** The payload of the client's own join; `undefined` if the server cannot join for it. */
   payload: string | undefined;
   /** Since then the user has removed the bookmark of the room, or its `autojoin`: the server does not join. */
   isUnwanted: boolean;
@@ -41,14 +41,14 @@ export interface Place {
   given: number;
   /** The last message of the room that the client was sent. */
   heard: Said | undefined;
-  /** When that was, or when the client joined; ms of `clock.elapsed`. */
+  /** The time of `heard`, or of the join; ms of `clock.elapsed`. */
   heardAt: number;
   self: Self | undefined;
-  /** The client was sent a subject, which ends the room's answer to a join. */
+  /** The client has received the subject, which ends the answer to a join. */
   hasSubject: boolean;
   /** Until then, the room may let the client in a second time: it was too late for the first join of the server. */
   echoUntil: number;
-  /** The client was not sent departures that are forgotten. */
+  /** Departures that the client was not sent have been forgotten. */
   isBehind: boolean;
   /** How often the server has joined for the client, and how long the last loss took, in ms. */
   again: number;
@@ -57,10 +57,10 @@ export interface Place {
 
 /** The client's own presence in the room. */
 export interface Self {
-  /** Of its nick too. */
+  /** Includes the nick. */
   readonly print: Print;
   readonly affiliation: Affiliation;
-  /** XEP-0421: changes when the room was made anew. */
+  /** XEP-0421; another one shows that the room was created again. */
   readonly occupantId: string | undefined;
   /** Status codes that programs show each time: 100 and 170 (XEP-0045 §7.2.3, §7.2.12). */
   readonly codes: readonly string[];
@@ -68,7 +68,7 @@ export interface Self {
 
 export type Affiliation = 'owner' | 'admin' | 'member' | 'none' | 'outcast';
 
-/** Something that a room has shown. */
+/** One item that a room has shown: an occupant, its subject, its own presence. */
 export interface Entry {
   /** `undefined`: some of our clients have not seen it as it is now. No number stands for that, since V8 would then box all. */
   print: Print | undefined;
@@ -82,7 +82,7 @@ export interface View {
   readonly roll: Map<string, Entry>;
   /** Nicks that have left, until all our clients were sent that. The oldest first. */
   readonly departed: Map<string, Entry>;
-  /** Our clients that see the room in this way. */
+  /** The number of our clients with this view. */
   places: number;
 }
 
@@ -90,7 +90,7 @@ export interface View {
 export interface Members {
   /** The lists that clients have read. */
   readonly read: Set<Affiliation>;
-  /** By bare JID. Those that were removed stay until all our clients were sent that. */
+  /** By bare JID. Removed members stay until all our clients have been sent the removal. */
   readonly all: Map<string, { readonly affiliation: Affiliation; readonly seq: number }>;
 }
 
@@ -106,13 +106,13 @@ export interface RoomMemory {
   own: Entry | undefined;
   subject: Entry | undefined;
   facts: Facts | undefined;
-  /** The last change of the settings that it was known to make. */
+  /** The `seq` of the last known change of the settings. */
   settingsSeq: number;
   /** `undefined`: it is no private group, or no client has read a list. */
   members: Members | undefined;
-  /** A join of the server has made it anew, and others cannot enter yet: what it was before. */
+  /** The facts of the old room, while a new one that a join of the server has created is locked. */
   making: Facts | undefined;
-  /** It has had too many occupants to be remembered. Until all our clients have left, nothing more is kept of it. */
+  /** It had too many occupants. Its people are not remembered until all our clients have left. */
   isLarge: boolean;
 }
 
@@ -121,7 +121,7 @@ export type ViewName = keyof RoomMemory['views'];
 /** Plain data: survives a reload of the module's code. */
 export interface RoomData {
   readonly rooms: Map<string, RoomMemory>;
-  /** Of all fingerprints. */
+  /** The seed of all fingerprints. */
   readonly seed: number;
   /** Entries of all rolls. */
   occupants: number;

@@ -21,7 +21,7 @@ export function isConfiguration(codes: readonly string[]): boolean {
 
 const KEPT = new Set(['body', 'encrypted', 'openpgp', 'stanza-id']);
 
-/** Whether rooms and clients keep such messages: they have a text, a hidden one, or a place in the archive. */
+/** Whether rooms and clients store such messages: they have a text, an encrypted one, or an id in the archive. */
 export function isKept({ children }: Stanza): boolean {
   for (const child of children) if (typeof child !== 'string' && KEPT.has(child.name)) return true;
   return false;

@@ -10,7 +10,7 @@ const SPANS = [1, 2, 5, 10, 30, 60, 120, 300, 1_200, 3_600];
 export class RejoinMetrics {
   /** By outcome: `alive`, or why not. */
   readonly rejoins: Labelled<Counter>;
-  /** By what became of them: `swallowed`, `passed`, `left`. */
+  /** By fate: `swallowed`, `passed`, or `left` (shown to leave). */
   readonly presences: Labelled<Counter>;
   /** `given` to clients that had missed them, or `left_out`. */
   readonly messages: Labelled<Counter>;
@@ -59,7 +59,7 @@ export class RejoinMetrics {
   }
 }
 
-/** What there is now. `states`: of the places that are not simply in. */
+/** Gauges. `states`: of all places that are not `in`. */
 export function measurePlaces(
   metric: Metrics,
   { rooms, held, states }: { rooms: Rooms; held: ByteBudget; states: () => Iterable<PlaceState> },

@@ -1,4 +1,4 @@
-// What follows when a room says that a join of the server has made it (status 201, XEP-0045 §10.1.1).
+// Handles rooms that a join of the server has created (status 201, XEP-0045 §10.1.1).
 
 import type { Element, StanzaEvent } from 'enjamb/api';
 import type { AssistedRejoins } from './assisted.ts';
@@ -61,7 +61,7 @@ export class NewRooms {
   }
 }
 
-/** Assisted mode: the client gets the answer as it is, and the room is unlocked for others. */
+/** In assisted mode: the client gets the answer unchanged, and the room is unlocked for others. */
 export function watchNewRooms(context: Context, founding: Founding, assisted: AssistedRejoins): void {
   const { joins, module } = context;
   module.observe('presence/full', ({ stanza, from, to }: Readonly<StanzaEvent>) => {

@@ -1,8 +1,8 @@
 // Clients' own messages to rooms, until the room has reflected or refused them (XEP-0045 §7.4).
 //
 //            reflected                                     in again
-//   sent ───────────────▶ forgotten      lost, or refused ──────────▶ sent again, or found in what was missed
-//    │                                        ▲                             or an error, if nobody can know
+//   sent ───────────────▶ forgotten      lost, or refused ──────────▶ sent again, or found among missed messages
+//    │                                        ▲                             or an error, if that is unknown
 //    └── refused, and the room is asked ──────┘
 //
 // A client never sees an error for a message that is sent again, nor is a message sent again whose error it has seen.
@@ -29,7 +29,7 @@ type State =
   | 'sent'
   /** The room has refused it; the error is held. */
   | 'refused'
-  /** Not sent yet: the client is not in. */
+  /** Not sent yet, because the client is not in the room. */
   | 'waiting'
   /** Sent a second time. */
   | 'again';
@@ -52,13 +52,13 @@ export interface Own {
 const MAX_MESSAGES = 20;
 const MAX_BYTES = 64 * 1024;
 const MAX_AGE_MS = 5 * 60_000;
-/** How long the client's other stanzas may wait to be counted (XEP-0198). */
+/** The time for which a waiting message may delay acknowledgements to the client (XEP-0198). */
 const HANDLED_MS = 2_000;
 /** How long an error is held while ping_muc asks the room. */
 const ERROR_MS = 30_000;
-/** Between two looks whether the room has proved that the client is in. */
+/** The interval of checks whether the room has proved that the client is in. */
 const LOOK_MS = 1_000;
-/** Refusals of somebody who is not in (XEP-0045 §7.4), or whose room is gone. */
+/** Errors for a sender who is not in the room (XEP-0045 §7.4), or whose room is gone. */
 const OUT = new Set(['not-acceptable', 'item-not-found', 'gone', 'recipient-unavailable']);
 
 export class Outbox {
@@ -68,7 +68,7 @@ export class Outbox {
 
   /**
    * @param total for all that is held
-   * @param own what an earlier instance of this module has left
+   * @param own the data of an earlier instance of this module
    */
   constructor(context: Context, total: ByteBudget, own: Map<Place, Own[]>) {
     this.#context = context;
@@ -87,7 +87,7 @@ export class Outbox {
     if (own.state === 'refused' && place.state === 'in') this.#await(place, own);
   }
 
-  /** A client writes to a room. Returns whether the message waits until the client is in, or was sent before. */
+  /** A client writes to a room. Returns 'handled' if the message waits until the client is in, or was sent before. */
   sent(place: Place, event: Readonly<StanzaEvent<C2SSession>>): 'handled' | undefined {
     const { stanza } = event;
     const { id } = stanza.attrs;
@@ -114,7 +114,7 @@ export class Outbox {
     if (own) this.#remove(place, own);
   }
 
-  /** The room has refused a message. Returns whether the client is not to see that, or not yet. */
+  /** The room has refused a message. Returns whether the error is held. */
   refused(place: Place, error: Stanza, isLocal: boolean): boolean {
     const { id } = error.attrs;
     const own = id === undefined ? undefined : this.#own.get(place)?.find((one) => one.id === id);
@@ -130,7 +130,7 @@ export class Outbox {
     return true;
   }
 
-  /** ping_muc asks the room. The client is lost then, or it sees the error. */
+  /** Waits until ping_muc has asked the room: either the client is lost, or it gets the error. */
   #await(place: Place, own: Own): void {
     const { after, now } = this.#context;
     const until = now() + ERROR_MS;
@@ -144,7 +144,7 @@ export class Outbox {
     after(LOOK_MS, look);
   }
 
-  /** The client is in again. `gap`: what it had missed, and was given. */
+  /** The client is in again. `gap`: the messages that it had missed. */
   rejoined(place: Place, gap: Gap): void {
     const { metrics, module, now, reports } = this.#context;
     for (const own of [...(this.#own.get(place) ?? [])]) {
@@ -167,7 +167,7 @@ export class Outbox {
     }
   }
 
-  /** The client joins by itself: what waits follows its join. */
+  /** The client joins by itself: its waiting messages follow the join. */
   release(place: Place): void {
     for (const own of [...(this.#own.get(place) ?? [])]) {
       this.#remove(place, own);
@@ -176,7 +176,7 @@ export class Outbox {
     }
   }
 
-  /** The client is out, or has left: it is told what has not arrived. */
+  /** The client is out, or has left: it gets an error for each message that has not arrived. */
   failAll(place: Place): void {
     for (const own of [...(this.#own.get(place) ?? [])]) {
       if (own.state === 'sent')
@@ -185,7 +185,7 @@ export class Outbox {
     }
   }
 
-  /** Tells clients of what has waited for too long, or was lost with a link; forgets what else is too old. */
+  /** Returns messages that have waited too long or were lost with a link, and forgets other old ones. */
   sweep(): void {
     const { now } = this.#context;
     for (const [place, all] of this.#own) {
@@ -197,7 +197,7 @@ export class Outbox {
     }
   }
 
-  /** The server stops: what waits is not sent any more. */
+  /** The server stops: returns the waiting messages. */
   stop(): void {
     for (const place of [...this.#own.keys()]) this.failAll(place);
   }
@@ -233,7 +233,7 @@ export class Outbox {
   }
 }
 
-/** By the id, else by the sender's (XEP-0359 §3.2), else by the text: some rooms give messages ids of their own. */
+/** Compares the id, else the origin-id (XEP-0359 §3.2), else the text, because some rooms replace ids. */
 function isSame({ id, originId, body }: Own, message: Element): boolean {
   if (id !== undefined && message.attrs.id === id) return true;
   const origin = message.getChild('origin-id', NS.STANZA_ID)?.attrs.id;

@@ -1,4 +1,4 @@
-// How long a client stays in a room that cannot be reached, without being told.
+// Limits the time for which a client is not told that its room is unreachable.
 
 import { ResettableTimer } from 'enjamb/api';
 import type { Context } from './context.ts';
@@ -8,7 +8,7 @@ export class Patience {
   readonly #context: Context;
   readonly #expired: (place: Place) => void;
   readonly #timer: ResettableTimer;
-  /** Places → since when; the earliest first, so that one timer does for all. */
+  /** Places → when their time began; the earliest first, so one timer is enough. */
   readonly #since = new Map<Place, number>();
 
   constructor(context: Context, expired: (place: Place) => void) {

@@ -1,4 +1,4 @@
-// What a client is shown of the people in a room, after the server has joined for it (XEP-0045 §7.2.2).
+// Selects the presence of occupants that a client is shown after a silent join (XEP-0045 §7.2.2).
 
 import { detach, type Element, type Jid, NS, type Stanza, xml } from 'enjamb/api';
 import { hasCode } from './losses.ts';
@@ -6,13 +6,13 @@ import type { Affiliation, Place, Self, ViewName } from './memory.ts';
 import { contentPrint, textPrint } from './prints.ts';
 import { affiliationIn, asAffiliation, type Rooms } from './rooms.ts';
 
-/** Codes that programs show or act upon each time: not anonymous, and logged. */
+/** Status codes that programs show each time: non-anonymous, logged. */
 const TOLD_ONCE = ['100', '170'];
 const NONE: readonly string[] = [];
-/** Of a join that the client did not ask for: a new room, a nick that the room has chosen. */
+/** Status codes of a join of the server that clients must not see: new room, nick changed by the room. */
 const NEVER_TOLD = ['201', '210'];
 
-/** Notes the presence of an occupant. Returns the `seq` of what it says. */
+/** Notes the presence of an occupant. Returns its `seq`. */
 export function noteOccupant(
   rooms: Rooms,
   place: Place,
@@ -27,7 +27,7 @@ export function noteOccupant(
   return rooms.shown(place, nick, contentPrint(stanza, rooms.seed), asAffiliation(affiliation));
 }
 
-/** The room shows the client addresses of other accounts, or it does not. */
+/** The view by an address in an item: `open` if it belongs to another account. */
 function viewBy({ session, view }: Place, jid: string | undefined): ViewName {
   if (jid === undefined) return 'masked';
   const { bare } = session.jid;
@@ -35,7 +35,7 @@ function viewBy({ session, view }: Place, jid: string | undefined): ViewName {
   return isOwnAccount ? view : 'open';
 }
 
-/** Whether a presence is the client's own. Rooms that do not say so by status 110 show its address. */
+/** Whether a presence is the client's own: it has status 110, or the client's address. */
 export function isOwn({ session, join }: Place, from: Jid, x: Element | undefined): boolean {
   if (x === undefined) return false;
   if (hasCode(x, '110') || x.getChild('destroy') !== undefined) return true; // §10.9 knows no 110.
@@ -61,7 +61,7 @@ export function isKnownSelf(known: Self | undefined, now: Self): boolean {
   return known?.print === now.print && now.codes.every((code) => known.codes.includes(code));
 }
 
-/** The client's own presence after a join of the server: no program may take it for the answer to a join of its own. */
+/** The client's own presence after a silent join, without the marks of an answer to a join. */
 export function asUpdate(stanza: Stanza, x: Element, known: Self | undefined): Element {
   const hidden = [...NEVER_TOLD, ...(known?.codes ?? [])];
   const isHidden = (child: Element | string) =>
@@ -72,14 +72,14 @@ export function asUpdate(stanza: Stanza, x: Element, known: Self | undefined): E
     .withChildren(stanza.children.map((child) => (child === x ? shown : child)));
 }
 
-/** Whether the room was made anew: then everybody in it has another id (XEP-0421). */
+/** Whether the room was created again, so that all occupants have new ids (XEP-0421). */
 export function isOtherRoom(known: Self | undefined, now: Self): boolean {
   return (
     known?.occupantId !== undefined && now.occupantId !== undefined && known.occupantId !== now.occupantId
   );
 }
 
-/** An occupant has left, as far as the client is told. No status code, and no address: programs act upon those. */
+/** The leave of an occupant, without status codes and address, on which programs would act. */
 export function leaveOf(place: Place, nick: string, affiliation: Affiliation): Element {
   return unavailable(place, nick, { affiliation, role: 'none' }, []);
 }

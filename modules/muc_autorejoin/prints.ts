@@ -1,4 +1,4 @@
-// Fingerprints of what rooms send. Unequal ones cost one stanza to a client; wrongly equal ones happen once in 2³².
+// Fingerprints of the stanzas of rooms. A wrongly unequal pair costs a stanza to a client; a wrongly equal one occurs once in 2³².
 
 import type { Element } from 'enjamb/api';
 

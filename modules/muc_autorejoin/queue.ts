@@ -8,7 +8,7 @@ import type { Context } from './context.ts';
 import type { Place, RoomMemory } from './memory.ts';
 import { RANKS, sizeOf } from './rooms.ts';
 
-/** What the queue asks of its owner. */
+/** The functions that the queue calls. */
 export interface Joiner {
   /** Joins now. Returns false if nothing was sent. */
   join(place: Place): boolean;
@@ -16,35 +16,35 @@ export interface Joiner {
   readyAt(place: Place): number;
 }
 
-/** One room with clients that wait, or that were let in and have not caught up. */
+/** One room with clients that wait for their join, or have not caught up after it. */
 interface Lane {
   readonly room: RoomMemory;
   readonly waiting: Set<Place>;
-  /** Let in first; the others wait for it. */
+  /** The client that joins first; the others wait for it. */
   leader: Place | undefined;
   /** The leader has caught up. */
   isOpen: boolean;
   notBefore: number;
   readonly backoff: Backoff;
-  /** It was the canary of this outage. */
+  /** A client of it was the canary of this outage. */
   wasTried: boolean;
 }
 
 const WINDOW = { first: 4, largest: 32 };
-/** Occupants of rooms whose answers are under way. */
+/** The most occupants of rooms with unanswered joins. */
 const MAX_PEOPLE = 2_000;
 const SMALL_ROOM = 50;
-/** Before the first join to a room: others of its clients may be found lost, and be trusted more. */
+/** The pause before the first join to a room, in which more of its clients may be found lost, perhaps with a higher affiliation. */
 const GATHER_MS = 250;
-/** Between two joins to one room. */
+/** The least time between two joins to one room. */
 const ROOM_GAP_MS = 50;
-/** Of services that take long for a join. */
+/** The same for services that take long for a join. */
 const HEAVY_GAP_MS = 1_000;
 const HEAVY_ANSWER_MS = 10_000;
 /** How long a room may take to answer; a gateway needs more. */
 const ANSWER_MS = { usual: 30_000, heavy: 120_000 };
 const WAIT = { firstMs: 10_000, longestMs: 5 * 60_000, jitter: 0.2 };
-/** After this many rooms in a row that say `wait`, the whole remote is left alone for a while. */
+/** After this many refusals of type `wait` in a row, the queue of the remote pauses. */
 const BUSY_ROOMS = 3;
 
 /** Joins a second, to all remotes together. */
@@ -91,7 +91,7 @@ class RemoteQueue {
   readonly #window = new CongestionWindow(WINDOW);
   readonly #backoff = new Backoff(WAIT);
   readonly #lanes = new Map<RoomMemory, Lane>();
-  /** Joins that are not answered → when they were sent. */
+  /** Places with unanswered joins → when these were sent. */
   readonly #flight = new Map<Place, number>();
   #order: Lane[] | undefined;
   #isProven = false;
@@ -133,7 +133,7 @@ class RemoteQueue {
     this.#pumpSoon();
   }
 
-  /** Whatever became of this client, it is no longer waited for. */
+  /** The client needs no join any more. */
   remove(place: Place): void {
     const lane = this.#lanes.get(place.room);
     this.#flight.delete(place);
@@ -144,7 +144,7 @@ class RemoteQueue {
     this.#pumpSoon();
   }
 
-  /** The room has answered a join: with yes, or with a no that has nothing to do with how busy it is. */
+  /** The room has answered a join, and is not busy. */
   answered(place: Place): void {
     const lane = this.#lanes.get(place.room);
     lane?.waiting.delete(place); // The answer was late.
@@ -214,7 +214,7 @@ class RemoteQueue {
     return lane;
   }
 
-  /** Forgets a room in which nobody waits, and nobody leads. */
+  /** Forgets a room without waiting clients and without a leader. */
   #settle(lane: Lane): void {
     const isLed = lane.leader !== undefined && !lane.isOpen;
     if (lane.waiting.size === 0 && !isLed) this.#lanes.delete(lane.room);
@@ -282,7 +282,7 @@ class RemoteQueue {
     this.#total.take();
   }
 
-  /** A room with more people than all may have is joined alone. */
+  /** Whether the occupants of this room fit in. A room with more than `MAX_PEOPLE` is joined alone. */
   #hasSpace(room: RoomMemory): boolean {
     if (this.#flight.size === 0) return true;
     let people = sizeOf(room);
@@ -311,7 +311,7 @@ class RemoteQueue {
     return Number.isFinite(waitMs) ? { waitMs } : undefined;
   }
 
-  /** The rooms to try first, for the canary: small ones, and none that was tried in vain. */
+  /** The rooms for the canary: small ones first, without those that did not answer. */
   #canaries(all: readonly Lane[]): readonly Lane[] {
     if (!all.some(({ wasTried, waiting }) => !wasTried && waiting.size > 0))
       for (const lane of all) lane.wasTried = false;
@@ -327,7 +327,7 @@ function heardAt({ room }: Lane): number {
   return at;
 }
 
-/** The room is entered first by whom it trusts most; connected clients come before sleeping ones. */
+/** The client with the highest affiliation enters a room first; connected clients precede sleeping ones. */
 function isBefore(a: Place, b: Place, laneOfA: Lane, laneOfB: Lane): boolean {
   const trust = laneOfA === laneOfB && !laneOfA.isOpen ? rank(a) - rank(b) : 0;
   if (trust !== 0) return trust < 0;

@@ -1,4 +1,4 @@
-// What exists in this process only, of a place that is not `in`.
+// The state of a place that is not `in`, besides its plain data.
 
 import { type ByteBudget, type ElapsedClock, ResettableTimer, type Stanza } from 'enjamb/api';
 import { Held, type HeldStanza } from './held.ts';
@@ -11,32 +11,32 @@ export interface Rejoining {
   readonly lostAt: number;
   /** Of the last join that was sent for the client. */
   id: string | undefined;
-  /** Runs until the room has answered, then until its history is over. */
+  /** Runs until the room has answered, then until the end of its history. */
   readonly timer: ResettableTimer;
   /** The last change, and the last live message, that the room has sent to this client since. */
   seen: number;
   heard: Said | undefined;
-  /** The nick under which the client knows itself. */
+  /** The nick that the client believes it has. */
   nick: string;
-  /** Of the client's own presence, as it knows it: see `Self`. */
+  /** The codes of the client's own presence that it knows: see `Self`. */
   readonly codes: readonly string[];
-  /** The people whom the client knew when the join was sent, and those whom the room has shown since. */
+  /** The occupants that the client knew when the join was sent, and those that the room has shown since. */
   known: Map<string, Affiliation>;
   readonly shown: Set<string>;
   /** Those who were in the room then, and whom the client did not know. */
   unknown: Set<string>;
   readonly held: Held;
-  /** A subject that the client does not know. */
+  /** The subject, if it is new to the client. */
   subject: HeldStanza | undefined;
   isHistoryOver: boolean;
-  /** Requests to the room that must be answered before the client is up to date. */
+  /** The number of requests that must be answered before the client has caught up. */
   readonly waits: Set<object>;
   readonly refusals: Refusals;
   /** A join was not answered in time. */
   isLate: boolean;
-  /** A part of the answer was lost with an earlier instance of this module: only another join shows everything. */
+  /** An earlier instance of this module has taken a part of the answer, so another join is needed. */
   isPartial: boolean;
-  /** The client's newest presence to the room, for when it is in again. */
+  /** The client's newest presence to the room, which is sent when it is in again. */
   wanted: Stanza | undefined;
 }
 
@@ -72,7 +72,7 @@ export function isFit(place: Place, { rejoins }: RejoinMetrics): boolean {
   return payload !== undefined && !isUnwanted && !room.isLarge && !isBehind;
 }
 
-/** A join is being sent: its answer is compared with what the client knows. What was held of another one comes again. */
+/** Call this when a join is sent. Stanzas that are held from an earlier answer are dropped, since they come again. */
 export function beginAnswer(
   rejoining: Rejoining,
   place: Place,
@@ -89,7 +89,7 @@ export function beginAnswer(
   rejoining.shown.clear();
 }
 
-/** The answer to the join is not waited for any more. It still counts if it comes. */
+/** Stops waiting for the answer. A late answer still counts. */
 export function endAnswer(rejoining: Rejoining): void {
   rejoining.timer.cancel();
   rejoining.isHistoryOver = false;

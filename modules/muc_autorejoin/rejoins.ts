@@ -1,4 +1,4 @@
-// Joins again, before the client notices, where a room has lost it. The states of a place: see places.ts.
+// Silent joins, from the loss until the client has caught up. memory.ts shows the states of a place.
 
 import {
   ByteBudget,
@@ -41,7 +41,7 @@ export class Rejoins {
   readonly unconfirmed: Unconfirmed;
   readonly existence: Existence;
   readonly absences: Absences;
-  /** Of all stanzas that are held. */
+  /** The bytes of all held stanzas. */
   readonly heldBytes = new ByteBudget(MAX_TOTAL_BYTES);
   readonly former: FormerClients;
   readonly archives: Archives;
@@ -82,7 +82,7 @@ export class Rejoins {
     return this.#active;
   }
 
-  /** What is known of a place for which the server has joined, and which has not caught up. */
+  /** The state of a place for which the server has joined, until it has caught up. */
   joining(place: Place): Rejoining | undefined {
     if (place.state === 'in') return undefined;
     const rejoining = this.#active.get(place);
@@ -105,7 +105,7 @@ export class Rejoins {
     return false;
   }
 
-  /** The room has put the client out. Returns false if the server does not join for it. */
+  /** The room has removed the client. Returns false if the server does not join for it. */
   wasRemoved(place: Place, cause: string, delayMs: number): boolean {
     if (this.#budget.isLeft(place.session, place.room.jid)) return this.lose(place, cause, delayMs);
     place.payload = undefined; // Something throws the client out again and again: hands off.
@@ -113,7 +113,7 @@ export class Rejoins {
     return false;
   }
 
-  /** The client is out without knowing. Returns false if the server cannot join for it. */
+  /** The client is out, and has not been told. Returns false if the server cannot join for it. */
   lose(place: Place, cause: string, delayMs = 0): boolean {
     if (!isFit(place, this.#context.metrics)) return false;
     const { session, room, join } = place;
@@ -138,7 +138,7 @@ export class Rejoins {
     this.#queues.of(place).add(place);
   }
 
-  /** Nobody can say whether the client is in. It stays in its room, silently, as long as the patience lasts. */
+  /** It is unknown whether the client is in. It is not told until the patience ends. */
   #endures(place: Place): boolean {
     if (!isFit(place, this.#context.metrics)) return false;
     this.#patience.begin(place);
@@ -158,7 +158,7 @@ export class Rejoins {
 
   // ── Joining ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** For the queue. Returns false if nothing was sent. */
+  /** Sends a join when the queue allows it. Returns false if nothing was sent. */
   #join(place: Place): boolean {
     const { module, now, reports, rooms } = this.#context;
     const rejoining = this.#active.get(place);
@@ -182,7 +182,7 @@ export class Rejoins {
     return true;
   }
 
-  /** It stays tracked, or is tracked again. Returns false if the client is in too many rooms. */
+  /** Tells the tracker of a join. Returns false if the client is in too many rooms. */
   #enter(place: Place, id: string): boolean {
     const join = this.#context.joins.enter(place.session, occupantOf(place), id);
     if (join !== undefined) place.join = join;
@@ -196,7 +196,7 @@ export class Rejoins {
     this.#queues.of(place).timedOut(place);
   }
 
-  /** The room has refused our join (XEP-0045 §7.2), and the tracker has taken it out of its books. */
+  /** The room has refused our join (XEP-0045 §7.2), and the tracker has removed it. */
   refused(place: Place, rejoining: Rejoining, error: StanzaError): void {
     const { metrics } = this.#context;
     metrics.rejoins.of(error.condition).add();
@@ -238,7 +238,7 @@ export class Rejoins {
     if (place.state === 'lost') this.#tell(place, 'lost');
   }
 
-  /** The client joins by itself: what is held back is released, and everything passes from now on. */
+  /** The client joins by itself: gives it the held stanzas, and lets all others pass. */
   release(place: Place): void {
     this.outbox.release(place);
     const rejoining = this.#active.get(place);
@@ -248,7 +248,7 @@ export class Rejoins {
     this.#queues.remove(place);
   }
 
-  /** The client has left, is gone, or is out for good. */
+  /** The client has left, or its session has ended, or it is out. */
   forget(place: Place): void {
     if (place.state === 'joining') this.former.add(place);
     this.#end(place);
@@ -257,7 +257,7 @@ export class Rejoins {
     this.#places.forget(place);
   }
 
-  /** Somebody has removed the client, or the room was destroyed: the client is to see that, after what came before. */
+  /** A user has removed the client, or the room was destroyed. The client sees that after the held stanzas. */
   thrownOut(place: Place): void {
     const { joins } = this.#context;
     const wasJoining = place.state === 'joining';
@@ -286,7 +286,7 @@ export class Rejoins {
     this.#tell(place, 'given-up', { isAssisted: true });
   }
 
-  /** The client is told after all. `isAssisted`: the server may join for it once it can. */
+  /** Tells the client. `isAssisted`: the server may join for it later. */
   #tell(place: Place, cause: Cause, { isAssisted = false } = {}): void {
     this.#context.reports.count(place, 'told');
     this.#end(place);
@@ -343,7 +343,7 @@ export class Rejoins {
     }
   }
 
-  /** The module was replaced while the server was joining for this client. */
+  /** Continues with a place whose join was under way when the module was reloaded. */
   resume(place: Place): void {
     const wasUnderWay = place.state !== 'lost';
     this.#begin(place);

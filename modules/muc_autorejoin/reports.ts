@@ -42,7 +42,7 @@ type Owner = Pick<Module, 'log' | 'notify' | 'after'> & { readonly clock: Clock 
 
 type Count = 'told' | 'joins' | 'people' | 'resent';
 
-/** A link that was up this long before the first loss has nothing to do with it. */
+/** A link that opened earlier than this before the first loss did not cause it. */
 const RELATED_MS = 60_000;
 const MAX_REMOTES = 1_000;
 
@@ -94,7 +94,7 @@ export class Reports {
     counts.slowestMs = Math.max(counts.slowestMs, gapMs);
   }
 
-  /** The client is in again, was told, or is gone. What follows in this tick still counts. */
+  /** The client is in again, was told, or has left. Counts of the rest of this tick are included. */
   ended(place: Place): void {
     const report = this.#of(place);
     if (report?.open.delete(place)) this.#module.after(0, () => this.#write(place.room.domain, report));

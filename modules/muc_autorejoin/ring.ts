@@ -1,10 +1,10 @@
-// The last messages of a room, so that what a client has missed can be told from what it has.
+// The last messages of a room. They show where the messages begin that a client has missed.
 
 import { detach, NS, type Stanza } from 'enjamb/api';
 import { isStampOf } from 'enjamb/xep';
 import { contentPrint, type Print, textPrint } from './prints.ts';
 
-/** What tells a message from others of its room. */
+/** Identifies a message within its room. */
 export interface Mark {
   /** The id that the room gave it (XEP-0359). */
   readonly id: string | undefined;
@@ -14,11 +14,11 @@ export interface Mark {
 
 /** One message that a room has sent. */
 export interface Said extends Mark {
-  /** Counts the messages of the room. */
+  /** The number of the message in its room. */
   readonly position: number;
 }
 
-/** What a client has heard that joined before anything was said. */
+/** For a client that joined before the first message. */
 export const NOTHING: Said = { position: 0, id: undefined, print: undefined };
 
 export interface Ring {
@@ -26,7 +26,7 @@ export interface Ring {
   readonly last: Said[];
   /** Messages so far. */
   count: number;
-  /** What was said last before the first of them; `undefined` while that is not known. */
+  /** The last message before the first of them; `undefined` while it is unknown. */
   end: Said | undefined;
 }
 
@@ -53,12 +53,12 @@ export function keptMark({ id, print }: Mark): Mark {
   return { id: id === undefined ? undefined : detach(id), print };
 }
 
-/** Where a client begins that is let in now: it has everything up to this message. */
+/** The last message before a client that joins now. */
 export function lastOf({ last, end }: Ring): Said | undefined {
   return last.at(-1) ?? end;
 }
 
-/** The message, as the ring has it or has it from now on. */
+/** Returns the message in the ring; adds it if it is new. */
 export function note(ring: Ring, mark: Mark): Said {
   for (let i = ring.last.length - 1; i >= 0; i--) if (isSame(ring.last[i]!, mark)) return ring.last[i]!;
   const { id, print } = keptMark(mark);
@@ -121,14 +121,14 @@ interface Marked {
   readonly mark: Mark;
 }
 
-/** What follows the last of `all` that is among these: by the room's ids, or else by the senders' (after new ids, say). */
+/** The messages after the last one that is among these: by the ids of the room, or else by prints, as after new ids. */
 export function behind<M extends Marked>(all: readonly M[], these: Marks): { rest: M[]; isFound: boolean } {
   let last = all.findLastIndex(({ mark }) => these.hasId(mark));
   if (last < 0) last = all.findLastIndex(({ mark }) => these.hasPrint(mark));
   return { rest: all.slice(last + 1), isFound: last >= 0 };
 }
 
-/** What the client has been sent, as far as that is known. */
+/** The messages that the client has been sent, as far as they are known. */
 export function heardMarks(ring: Ring, heard: Said | undefined): Marks {
   if (heard === undefined) return new Marks([]);
   return new Marks([heard, ...ring.last.filter(({ position }) => position <= heard.position)]);

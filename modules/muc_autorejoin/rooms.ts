@@ -1,4 +1,4 @@
-// What rooms have shown, for all our clients in each: who is there (the roll), and who has left.
+// What rooms have shown to our clients: the occupants (the roll), and those who have left.
 
 import { detach, type Element, NS } from 'enjamb/api';
 import type { Affiliation, Entry, Place, RoomData, RoomMemory, View, ViewName } from './memory.ts';
@@ -31,7 +31,7 @@ export class Rooms {
     return this.#data.occupants;
   }
 
-  /** Our client is in the room from now on. */
+  /** Adds a place to its room. */
   enter(jid: string, domain: string, place: (room: RoomMemory) => Place): Place {
     const room = this.#data.rooms.get(jid) ?? newRoom(jid, domain);
     this.#data.rooms.set(room.jid, room);
@@ -50,7 +50,7 @@ export class Rooms {
     this.#data.rooms.delete(room.jid);
   }
 
-  /** The client sees the room in this way from now on. What it knows of the people, it was shown in the other way. */
+  /** Changes the view of a place. The client knows the occupants from the other view. */
   move(place: Place, view: ViewName): void {
     if (place.view === view) return;
     const { room, self, view: before } = place;
@@ -60,7 +60,7 @@ export class Rooms {
     if (self) for (const entry of room.views[view].roll.values()) entry.print = undefined;
   }
 
-  /** An occupant is in the room, as this says. Returns the `seq` of that. */
+  /** Notes the presence of an occupant. Returns its `seq`. */
   shown(place: Place, nick: string, print: Print, affiliation: Affiliation): number {
     const { room, view } = place;
     const { roll, departed } = room.views[view];
@@ -80,7 +80,7 @@ export class Rooms {
     return seq;
   }
 
-  /** An occupant has left. Returns the `seq` of that; 0 for an occupant that was not known. */
+  /** Notes that an occupant has left. Returns the `seq` of the leave; 0 for an unknown occupant. */
   left({ room, view }: Place, nick: string): number {
     const { roll, departed } = room.views[view];
     const other = room.views[otherThan(view)];
@@ -114,7 +114,7 @@ export class Rooms {
       if (nick !== own && since > Math.max(seen, given)) yield nick;
   }
 
-  /** Some of our clients were not sent the newest presence of these nicks: what the room shows of them next is new. */
+  /** Some clients were not sent the newest presence of these nicks, so their next presence counts as new. */
   blur({ room, view, seen }: Place, nicks: Iterable<string>): void {
     for (const nick of nicks) {
       const entry = room.views[view].roll.get(nick);
@@ -126,12 +126,12 @@ export class Rooms {
     if (view.roll.delete(nick)) this.#data.occupants--;
   }
 
-  /** One more member of a private group is remembered: it counts as an occupant. */
+  /** Counts a remembered member of a private group as an occupant. */
   remembersMember(room: RoomMemory): void {
     if (++this.#data.occupants > MAX_OCCUPANTS) this.outgrown(room);
   }
 
-  /** Forgets members who were removed, as soon as all our clients were sent that. */
+  /** Forgets removed members when all our clients have been sent the removal. */
   pruneMembers({ members, places }: RoomMemory): void {
     const seen = Math.min(...[...places].map((place) => place.seen));
     for (const [jid, { affiliation, seq }] of members?.all ?? [])
@@ -167,7 +167,7 @@ export class Rooms {
       for (const [nick, { seq }] of departed) if (seq <= seen) departed.delete(nick);
   }
 
-  /** Clients that were not sent the oldest departure cannot be brought up to date any more. */
+  /** Marks the clients that were not sent the oldest departure: they cannot be joined silently any more. */
   #overflow(room: RoomMemory, departed: View['departed']): void {
     for (const [nick, { seq }] of departed) {
       if (departed.size <= MAX_DEPARTED) return;
@@ -181,7 +181,7 @@ function otherThan(view: ViewName): ViewName {
   return view === 'open' ? 'masked' : 'open';
 }
 
-/** Notes what a room shows of itself. Returns the entry. */
+/** Notes the room's own presence or subject. Returns the entry. */
 export function entryOf(room: RoomMemory, name: 'own' | 'subject', print: Print): Entry {
   const known = room[name];
   if (known?.print === print) return known;

@@ -15,9 +15,9 @@ import type { Rejoins } from './rejoins.ts';
 
 /** COMPAT(Dino ≤ 0.5): waits 10 s for the answer. */
 const HOLD_MS = 8_000;
-/** Between two looks. */
+/** The interval of checks. */
 const LOOK_MS = 250;
-/** What a room says to a client that is not in (XEP-0410 §3.2), or of which it does not know. */
+/** Errors for a client that is not in the room (XEP-0410 §3.2), or for an unknown room. */
 const OUT = new Set([
   'not-acceptable',
   'gone',
@@ -45,7 +45,7 @@ export function followSelfPing(
   });
 }
 
-/** In again: a result. Else what the room has said. */
+/** Answers with a result when the client is in again, or after `HOLD_MS` with the answer of the room. */
 function hold(context: Context, place: Place, answer: Stanza, ping: Stanza): void {
   const until = context.now() + HOLD_MS;
   let wasOut = place.state !== 'in';
@@ -66,7 +66,7 @@ function saysOut(answer: Stanza): boolean {
   return type !== 'wait' && OUT.has(condition);
 }
 
-/** `item-not-found` may also mean another nick: ping_muc asks. */
+/** False for `item-not-found`: the nick may have changed, so ping_muc must ask. */
 function isCertain(answer: Stanza): boolean {
   return StanzaError.from(answer).condition !== 'item-not-found';
 }

@@ -1,9 +1,9 @@
-// What rooms send to clients: noted always, and kept back while the server joins for the client.
+// Watches all stanzas from rooms to clients, and holds them while the server joins for a client.
 //
-//   presence/full, message/full ──▶ noted, judged ──▶ deliver ──▶ c2s-out: held if it was judged so
+//   presence/full, message/full ──▶ noted, decided ──▶ deliver ──▶ c2s-out: stopped if it was decided so
 //
-// The stanza is judged where it arrives, after the tracker and the proofs have seen it, and stopped on its way to the client,
-// so that the other modules take it for delivered. What is given later takes the same way out, and is not judged again.
+// The fate of a stanza is decided on arrival, after the tracker and the proofs have seen it. It is stopped on its way out, so that
+// other modules take it for delivered. Held stanzas take the same way out later, without another decision.
 
 import {
   type C2SSession,
@@ -39,23 +39,23 @@ import type { Fate, Talk } from './talk.ts';
 
 type Received = Readonly<StanzaEvent>;
 
-/** What learns from what rooms send. */
+/** The parts that learn from stanzas of rooms. */
 export interface TakeoverParts {
   readonly talk: Talk;
   readonly inquiries: Inquiries;
   readonly newRooms: NewRooms;
 }
 
-/** After the shutdown of a service. */
+/** The pause before the first join after the shutdown of a service. */
 const SHUTDOWN_MS = 5_000;
-/** A client that has joined under the same nick this long before may have thrown the other one out. */
+/** A client that has joined under the same nick within this time may have displaced the other one. */
 const SIBLING_MS = 10_000;
 
 export class Takeover {
   readonly #context: Context;
   readonly #rejoins: Rejoins;
   readonly #parts: TakeoverParts;
-  /** Whom rooms have shown to clients that are joining by themselves. */
+  /** The nicks that rooms have shown to clients during their own joins. */
   readonly #entering = new WeakMap<Place, Set<string>>();
   /** The last stanza that must not reach its client. */
   #stopped: Stanza | undefined;
@@ -66,7 +66,7 @@ export class Takeover {
     this.#parts = parts;
   }
 
-  /** Whether this stanza, on its way to a client, was judged not to pass. */
+  /** Whether this stanza must not reach its client. */
   stops(element: Element): boolean {
     if (element !== this.#stopped) return false;
     this.#stopped = undefined;
@@ -116,7 +116,7 @@ export class Takeover {
     if (x) noteItem(this.#context.rooms, place, rejoining, x);
     if (type === 'error') return this.#error(place, stanza, x);
     if (from.resource === undefined) {
-      // ejabberd takes the room's own presence back when it removes a client, before or after it says so.
+      // COMPAT(ejabberd): sends the room's own presence as unavailable when it removes a client.
       return type === 'unavailable' ? 'stopped' : this.#ofRoom(place, rejoining, stanza);
     }
     if (isOwn(place, from, x)) {
@@ -186,7 +186,7 @@ export class Takeover {
     return 'passes';
   }
 
-  /** The room has answered the client's own join. Whom it has not shown is not there any more. */
+  /** The room has answered the client's own join. Occupants that it has not shown have left. */
   #begun(place: Place, own: string): void {
     const { rooms } = this.#context;
     const shown = this.#entering.get(place);
@@ -197,7 +197,7 @@ export class Takeover {
     for (const nick of gone) rooms.left(place, nick);
   }
 
-  /** The room has let the client in. The people that it has shown before are given first. */
+  /** The room has let the client in. The occupants that it has shown before come first. */
   #entered(
     place: Place,
     rejoining: Rejoining,
@@ -219,7 +219,7 @@ export class Takeover {
     return 'stopped';
   }
 
-  /** COMPAT(Converse ≤ 14): keys people by occupant id, so all that have another one leave before they come again. */
+  /** COMPAT(Converse ≤ 14): keys occupants by occupant id, so all with a new id leave before they return. */
   #clearList(place: Place, { known, shown, held }: Rejoining): void {
     const changed = new Set(held.people.map(({ flat }) => Jid.tryParse(flat.attrs.from)?.resource));
     for (const nick of known.keys()) {
@@ -284,17 +284,17 @@ export class Takeover {
     if (isOurs && place.state === 'joining')
       this.#rejoins.refused(place, rejoining, StanzaError.from(stanza));
     else if (isOurs && place.join.state === 'gone') this.#rejoins.loseAgain(place); // The refusal was late.
-    // The refusal of a presence update is what has shown the loss.
+    // The loss was found by this refusal of a presence update.
     return isOurs || rejoining.lostAt === this.#context.now() ? 'stopped' : 'passes';
   }
 }
 
-/** What this server itself says in the room's name, such as a notice. */
+/** Whether this server has sent the stanza in the name of the room, such as a notice. */
 function isByUs({ origin, from }: Received): boolean {
   return origin.kind === 'host' && origin.domain !== from.domain;
 }
 
-/** A client that leaves waits for this (XEP-0045 §7.14). */
+/** Whether the stanza confirms a leave (XEP-0045 §7.14). */
 function isFarewell(stanza: Stanza): boolean {
   const x = stanza.attrs.type === 'unavailable' ? mucUserIn(stanza) : undefined;
   return x !== undefined && codesIn(x).includes('110');
@@ -304,7 +304,7 @@ function withCodes(self: Self, known: Self | undefined): Self {
   return known ? { ...self, codes: [...new Set([...known.codes, ...self.codes])] } : self;
 }
 
-/** Where clients of an account do not share a nick, the newer one throws the older one out. */
+/** If clients of an account cannot share a nick, the newer one displaces the older one. */
 function hasNewSibling({ session, room, join }: Place, now: number): boolean {
   for (const other of room.places) {
     if (other.session === session || other.session.jid.bare !== session.jid.bare) continue;

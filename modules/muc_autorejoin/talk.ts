@@ -1,4 +1,4 @@
-// What rooms say to clients: messages and subjects, noted always, and kept back while the server joins for the client.
+// Watches messages and subjects from rooms to clients, and holds them while the server joins for a client.
 
 import { NS, type Stanza, type StanzaEvent } from 'enjamb/api';
 import type { Context } from './context.ts';
@@ -10,7 +10,7 @@ import type { Rejoins } from './rejoins.ts';
 import { lastOf, markOf, note, type Said } from './ring.ts';
 import { entryOf } from './rooms.ts';
 
-/** Whether the client gets a stanza as it is, or does not get it now. */
+/** Whether a stanza reaches the client now and unchanged. */
 export type Fate = 'passes' | 'stopped';
 
 export class Talk {
@@ -24,7 +24,7 @@ export class Talk {
     this.#lag = lag;
   }
 
-  /** The client has everything that was said before it was let in. */
+  /** The client has all messages from before its own join. */
   begins(place: Place): void {
     if (place.heard !== undefined || place.self === undefined) return;
     if (hasWitness(place)) place.heard = lastOf(place.room.ring);
@@ -86,7 +86,7 @@ export class Talk {
   }
 }
 
-/** Whether another client of ours has seen this one enter. If not, nothing tells what it has missed before. */
+/** Whether another client of ours was in the room when this one joined. If not, earlier messages are unknown. */
 function hasWitness({ room, since }: Place): boolean {
   for (const { state, since: joined, join } of room.places)
     if (state === 'in' && joined < since && join.provenAt >= since) return true;

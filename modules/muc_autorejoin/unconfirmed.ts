@@ -1,11 +1,11 @@
-// Missed messages that clients have not confirmed. They wait in a bounded queue (XEP-0198), and a session whose queue is full
-// ends. So a client that has much to confirm gets the messages of further rooms later; a sleeping one when it is awake.
+// Missed messages that clients have not acknowledged. They wait in a bounded queue (XEP-0198), and a full queue ends the
+// session. So a client with many of them gets the messages of further rooms later; a sleeping one when it is awake.
 
 import type { C2SSession } from 'enjamb/api';
 import { flatBytes, LazyElement } from 'enjamb/api/stream';
 import type { HeldStanza } from './held.ts';
 
-/** Above this, further rooms wait. With the messages of one more room it is half of the usual queue. */
+/** Above this number, further rooms wait. With the messages of one more room, half of the default queue is used. */
 export const MAX_UNCONFIRMED = { messages: 500, bytes: 512 * 1024 };
 
 interface Amount {
@@ -28,7 +28,7 @@ export class Unconfirmed {
     return amount === undefined || isSmall(amount);
   }
 
-  /** Gives the client a copy of what was sent to another one. Returns false if its queue has no space. */
+  /** Gives the client a copy of a stanza that was sent to another one. Returns false if its queue is full. */
   give(session: C2SSession, { flat }: HeldStanza): boolean {
     const amount = this.#amounts.get(session) ?? { messages: 0, bytes: 0 };
     this.#amounts.set(session, amount);
@@ -49,7 +49,7 @@ export class Unconfirmed {
     return isSent;
   }
 
-  /** The client confirms what it was given while it slept. */
+  /** The client is awake, and acknowledges the messages that it was given while it slept. */
   woke(session: C2SSession): void {
     this.#amounts.delete(session);
   }

@@ -222,6 +222,28 @@ describe('6.3: the client is given', () => {
     assert.deepEqual(bodies(made, juliet), []);
   });
 
+  test('nothing that was said before its own join, though another client has missed it', async (t) => {
+    const made = await stage(t);
+    made.say('Alice', 'heard');
+    made.passes(1);
+    drop(made.room, ROMEO, { isTold: false });
+    made.passes(30);
+    made.say('Alice', 'before');
+    made.passes(5);
+    const juliet = made.h.client(JULIET);
+    juliet.says(
+      `<presence to='${HALL}/Juliet'><x xmlns='http://jabber.org/protocol/muc'><history maxchars='0'/></x></presence>`,
+    );
+    made.passes(10);
+    juliet.heard();
+    drop(made.room, JULIET, { isTold: false });
+    made.say('Alice', 'after');
+    made.cut();
+    made.passes(20);
+    assert.deepEqual(bodies(made, juliet), ['after']);
+    assert.deepEqual(bodies(made), ['heard', 'before', 'after']);
+  });
+
   test('what was said since its own join, though no other client saw it enter', async (t) => {
     const made = await stage(t, { behaviour: { archive: 'works', historyLimit: 0 } });
     made.say('Alice', 'heard');

@@ -2,6 +2,13 @@
 
 export type Mode = 'silent' | 'assisted';
 
+/** Nicks that it does not list, that are not there, and that it lists more than once. */
+interface People {
+  readonly missing: readonly string[];
+  readonly extra: readonly string[];
+  readonly repeated?: readonly string[];
+}
+
 export interface Cell {
   /** Whether it hears what is said afterwards, and what it says is heard. */
   readonly alive: 'yes' | 'deaf' | 'mute' | 'no';
@@ -10,7 +17,7 @@ export interface Cell {
   readonly twice: readonly string[];
   readonly inOrder: boolean;
   /** Compared with the observer; absent: it has no list. */
-  readonly people?: { readonly missing: readonly string[]; readonly extra: readonly string[] };
+  readonly people?: People;
   /** Whether it alerted its user to the mention; absent: that cannot be seen. */
   readonly alerted?: boolean;
   /** From the link to the occupant; 0: the room has never lost it; absent: it did not come back. */
@@ -58,9 +65,10 @@ export function failures({ alive, lost, twice, inOrder, people }: Cell): string[
   if (twice.length > 0) wrong.push(`twice ${twice.join(', ')}`);
   if (!inOrder) wrong.push('not in order');
   if (alive === 'no') return wrong;
-  const { missing = [], extra = [] } = people ?? {};
+  const { missing = [], extra = [], repeated = [] } = people ?? {};
   if (missing.length > 0) wrong.push(`does not list ${counted(missing)}`);
   if (extra.length > 0) wrong.push(`still lists ${counted(extra)}`);
+  if (repeated.length > 0) wrong.push(`lists ${counted(repeated)} twice`);
   return wrong;
 }
 
@@ -74,8 +82,10 @@ function aliveness(hears: boolean, isHeard: boolean | undefined): Cell['alive'] 
 }
 
 function difference(listed: readonly string[], present: readonly string[]) {
+  const repeated = new Set(listed.filter((nick, i) => listed.indexOf(nick) < i));
   return {
     missing: present.filter((nick) => !listed.includes(nick)).toSorted(),
     extra: listed.filter((nick) => !present.includes(nick)).toSorted(),
+    ...(repeated.size === 0 ? {} : { repeated: [...repeated].toSorted() }),
   };
 }

@@ -67,7 +67,10 @@ function row(results: Results, mode: Mode): string[] {
       share(cells, ({ alive }) => alive === 'yes'),
       share(cells, ({ lost }) => lost.length === 0),
       share(cells, ({ twice }) => twice.length === 0),
-      share(lists, ({ missing, extra }) => missing.length + extra.length === 0),
+      share(
+        lists,
+        ({ missing, extra, repeated = [] }) => missing.length + extra.length + repeated.length === 0,
+      ),
       share(alerts, (isAlerted) => isAlerted),
       seconds.length === 0 ? '–' : `${seconds[Math.floor(seconds.length / 2)]}, at most ${seconds.at(-1)}`,
       WORDS[results.program]?.[mode] ?? '',

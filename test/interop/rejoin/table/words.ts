@@ -12,4 +12,27 @@ export const WORDS: Readonly<Record<string, Readonly<Record<Mode, string>>>> = {
   'strophe.js': { silent: NEWS, assisted: JOIN },
   stanza: { silent: NEWS, assisted: '`muc:leave`, then `muc:join`' },
   'go-sendxmpp': { silent: 'what was said', assisted: 'what was said' },
+  Converse: {
+    silent: `${NEWS}; in a room that was made anew, its own nick twice`,
+    assisted: 'what was said, and newcomers; who has left meanwhile stays in the list',
+  },
+  Profanity: {
+    silent: 'what was said; the message that mentions its user with the time of its arrival',
+    assisted:
+      'the window closes; later one opens with "You have joined the room as (null)" and an empty list',
+  },
+  Poezio: {
+    silent: NEWS,
+    assisted: '"Poezio has left the room due to an error", then "You (Poezio) joined the room"',
+  },
+  mcabber: {
+    silent: NEWS,
+    assisted: '"You have left", then "Unexpected groupchat packet!" for each message and each occupant',
+  },
+  Dino: { silent: 'what was said', assisted: 'what was said; who has left meanwhile stays in the list' },
+  Gajim: {
+    silent: 'what was said',
+    assisted:
+      '"You have left due to an error", "You (Gajim) joined the group chat", a button "Join", and an empty list',
+  },
 };

@@ -1,5 +1,6 @@
 // The cost of watching rooms while nothing is lost: compared with a server on which `muc_autorejoin` is off.
 
+import { randomUUID } from 'node:crypto';
 import { type Element, xml } from '../../src/xml/element.ts';
 import { NS } from '../../src/xml/namespaces.ts';
 import { FastClock, threadMs } from '../fast-clock.ts';
@@ -28,13 +29,13 @@ const KINDS: readonly Kind[] = [
   {
     name: 'CPU per message of a room',
     most: 0.5,
-    make({ service, clients: [client] }, i) {
+    make({ service, clients: [client] }) {
       const room = `room0@${service.domain}`;
       return xml(
         'message',
-        { type: 'groupchat', id: `message ${i}`, from: `${room}/Person 1 of many`, to: `${client!.jid}` },
+        { type: 'groupchat', id: randomUUID(), from: `${room}/Person 1 of many`, to: `${client!.jid}` },
         xml('body', {}, 'x'.repeat(100)),
-        xml('stanza-id', { xmlns: NS.STANZA_ID, by: room, id: `1234567890123456${i}` }),
+        xml('stanza-id', { xmlns: NS.STANZA_ID, by: room, id: randomUUID() }),
       );
     },
   },

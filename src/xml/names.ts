@@ -76,8 +76,13 @@ export function internValue(source: Buffer, start: number, end: number): string 
  * input alive, so detach text that outlives its stanza by minutes.
  */
 export function detach(text: string): string {
-  return Buffer.from(text, 'utf16le').toString('utf16le');
+  const buffer = text.length * 2 <= scratch.length ? scratch : Buffer.allocUnsafe(text.length * 2);
+  const bytes = buffer.write(text, 'utf16le');
+  return buffer.toString('utf16le', 0, bytes);
 }
+
+/** Holds one text while it is copied, so that most need no buffer of their own. */
+const scratch = Buffer.allocUnsafeSlow(8 * 1024);
 
 /** Whether `source` contains `bytes` at `start`. */
 export function standsAt(bytes: Uint8Array, source: Uint8Array, start: number): boolean {

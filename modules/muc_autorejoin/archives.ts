@@ -56,6 +56,8 @@ const MAX_PAGES = 10;
 const MAX_BYTES = 2 * 1024 * 1024;
 /** For one page. */
 const PAGE_MS = 10_000;
+/** No client sees an answer to a request that it has not sent. */
+const LATE_MS = 60_000;
 /** For the whole walk, because clients are waiting. */
 const WALK_MS = 10_000;
 /** The time for which a result serves other clients of the room. */
@@ -184,6 +186,7 @@ export class Archives {
     walk.pages++;
     module.askIq(queryOf(walk, PAGE, position), {
       timeoutMs: PAGE_MS,
+      lateMs: LATE_MS,
       onAnswer: (answer) => {
         if (this.#walks.get(queryId) === walk) this.#answered(walk, answer);
       },

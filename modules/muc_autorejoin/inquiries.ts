@@ -24,6 +24,8 @@ import type { Rejoining } from './rejoining.ts';
 /** The pause after the first join, in which the client may ask itself. */
 const DELAY_MS = 5_000;
 const PER_SECOND = 1;
+/** No client sees an answer to a request that it has not sent. */
+const LATE_MS = 60_000;
 
 interface Queue {
   readonly paced: PacedQueue<RoomMemory>;
@@ -137,7 +139,7 @@ export class Inquiries {
     const iq = infoRequest(place);
     const onAnswer = (answer: IqAnswer) => this.learn(room, answer);
     try {
-      this.#context.module.askIq(iq, { overhead: true, onAnswer });
+      this.#context.module.askIq(iq, { overhead: true, lateMs: LATE_MS, onAnswer });
     } catch (error) {
       this.#context.module.report(error, { room: room.jid }); // Too many requests are pending.
     }

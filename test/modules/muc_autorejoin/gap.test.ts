@@ -179,6 +179,20 @@ describe('G1: from the archive', () => {
     assert.deepEqual(bodies(made.romeo.heard()), numbers(10));
   });
 
+  test('an archive that answers too late: the client sees no answer to a request that it has not sent', async (t) => {
+    const made = await talked(t, { behaviour: { archive: 'works', historyLimit: 20 } });
+    made.service.behaviour.archiveDelayMs = 15_000;
+    misses(made, 3);
+    made.cut();
+    made.passes(40);
+    const stanzas = made.romeo.heard();
+    assert.deepEqual(bodies(stanzas), numbers(3));
+    assert.deepEqual(
+      stanzas.filter(({ name }) => name === 'iq'),
+      [],
+    );
+  });
+
   for (const archive of ['fails', 'forbidden', 'silent'] as const) {
     test(`an archive that ${archive === 'fails' ? archive : `is ${archive}`}: the history alone, and nobody waits long`, async (t) => {
       const made = await talked(t, { behaviour: { archive: 'works', historyLimit: 20 } });

@@ -125,6 +125,8 @@ export class Judge {
   #takes(client: ClientModel, jid: string, nick: string, stay: Stay): boolean {
     const room = this.#service.rooms.get(jid);
     if (stay.isFinal) return false;
+    // ADR 0038: a new room that says nothing of itself for 10 s is given up.
+    if (room?.isLocked && this.#service.isHolding) return false;
     // N3: what loses the client again and again is left alone.
     if (stay.joins.filter((at) => at > this.now() - BUDGET_MS).length >= BUDGET) return false;
     if (room === undefined) return this.stays.isOpen(jid);

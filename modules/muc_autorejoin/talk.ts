@@ -48,7 +48,8 @@ export class Talk {
       return 'passes';
     }
     if (!isDelayed) {
-      rejoining.isHistoryOver = true;
+      // Before the answer, it belongs to an earlier stay: the history is still to come.
+      if (place.state === 'catching-up') rejoining.isHistoryOver = true;
       if (mark) rejoining.heard = note(place.room.ring, mark);
     }
     const { held } = rejoining;

@@ -32,7 +32,7 @@ export class World {
   readonly #h: Harness;
   readonly #reload: () => Promise<void>;
   readonly #clients: ClientModel[] = [];
-  /** Rooms that have lost a client without a word. */
+  /** Rooms that have lost clients without a word. */
   readonly #deaf = new Set<string>();
   #bodies = 0;
   #sent = 0;
@@ -183,7 +183,10 @@ export class World {
       });
       this.#remote.replaceLost();
     },
-    restartBehindLink: ([a = 0]) => this.#remote.restart({ keeps: a < 0.7 ? 'rooms' : 'nothing' }, false),
+    restartBehindLink: ([a = 0]) => {
+      for (const jid of this.#remote.rooms) this.#deaf.add(jid);
+      this.#remote.restart({ keeps: a < 0.7 ? 'rooms' : 'nothing' }, false);
+    },
     shutDown: () => {
       shutDown(this.service);
       this.#remote.replaceLost();

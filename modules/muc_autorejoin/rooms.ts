@@ -84,8 +84,11 @@ export class Rooms {
   left({ room, view }: Place, nick: string): number {
     const { roll, departed } = room.views[view];
     const other = room.views[otherThan(view)];
-    if (other.places === 0) this.#strike(other, nick); // Nobody hears of it there.
-    const entry = roll.get(nick);
+    let entry = roll.get(nick);
+    if (other.places === 0) {
+      entry ??= other.roll.get(nick); // From when our clients saw the room in that view.
+      this.#strike(other, nick);
+    }
     if (entry === undefined) return departed.get(nick)?.seq ?? 0;
     this.#strike(room.views[view], nick);
     entry.seq = ++room.seq;

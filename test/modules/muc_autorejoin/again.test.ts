@@ -110,6 +110,23 @@ describe('6.1: the client is shown', () => {
     assert.deepEqual(made.seen(), ['presence Bob unavailable']);
   });
 
+  test('M1: the leave of an occupant whom all of ours knew from the view that none has now', async (t) => {
+    const made = await stage(t);
+    made.client(JULIET, 'Juliet');
+    for (const name of ['romeo', 'juliet']) affiliate(made.room, `${name}@montague.lit`, 'admin');
+    giveRole(made.room, 'Alice', 'moderator');
+    made.passes(1);
+    made.romeo.heard();
+    drop(made.room, ROMEO, { isTold: false });
+    made.leaves('Bob');
+    made.passes(1); // Juliet, who sees addresses now, sees Bob leave.
+    made.cut();
+    made.passes(5);
+    assert.deepEqual(made.seen(), ['presence Alice', 'presence Juliet']); // As the new view shows them.
+    made.passes(60);
+    assert.deepEqual(made.seen(), ['presence Bob unavailable']);
+  });
+
   test('M1: people in another view, also after a reload in the middle of the answer', async (t) => {
     const made = await stage(t);
     affiliate(made.room, 'juliet@montague.lit', 'owner');

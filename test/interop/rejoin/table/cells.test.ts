@@ -37,6 +37,7 @@ test('a program must hear and be heard', () => {
 test('its list of people must be that of the observer', () => {
   const wrong = ['does not list newcomer', 'still lists leaver'];
   assert.deepEqual(verdict({ people: ['Dino', 'leaver', 'observer'] }), wrong);
+  assert.deepEqual(verdict({ people: ['Dino', ...PRESENT] }), ['lists Dino twice']);
 });
 
 test('an alert is one for the message that mentions the program', () => {

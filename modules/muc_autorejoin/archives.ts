@@ -20,6 +20,7 @@ import { type Archived, unwrap } from './archived.ts';
 import type { Context } from './context.ts';
 import type { ArchiveResult } from './gap.ts';
 import type { Place, RoomMemory } from './memory.ts';
+import { iqOf, request } from './requests.ts';
 import { heardMarks, keptMark, lastOf, type Mark, Marks, NOTHING, note, type Said } from './ring.ts';
 
 /** One walk through the archive of a room. */
@@ -56,8 +57,6 @@ const MAX_PAGES = 10;
 const MAX_BYTES = 2 * 1024 * 1024;
 /** For one page. */
 const PAGE_MS = 10_000;
-/** No client sees an answer to a request that it has not sent. */
-const LATE_MS = 60_000;
 /** For the whole walk, because clients are waiting. */
 const WALK_MS = 10_000;
 /** The time for which a result serves other clients of the room. */
@@ -142,7 +141,7 @@ export class Archives {
     const [{ count }, askedAt] = [room.ring, this.#context.now()];
     const walk = newWalk(place, undefined, () => {});
     this.#walks.set(walk.queryId, walk);
-    this.#context.module.askIq(queryOf(walk, 1, xml('before')), {
+    request(this.#context, queryOf(walk, 1, xml('before')), {
       overhead: true,
       onAnswer: (answer) => {
         this.#walks.delete(walk.queryId);
@@ -180,13 +179,11 @@ export class Archives {
   }
 
   #request(walk: Walk, position: Element): void {
-    const { module } = this.#context;
     const { queryId } = walk;
     walk.page = [];
     walk.pages++;
-    module.askIq(queryOf(walk, PAGE, position), {
+    request(this.#context, queryOf(walk, PAGE, position), {
       timeoutMs: PAGE_MS,
-      lateMs: LATE_MS,
       onAnswer: (answer) => {
         if (this.#walks.get(queryId) === walk) this.#answered(walk, answer);
       },
@@ -279,10 +276,9 @@ function oldestHeard({ places }: RoomMemory): Said | undefined {
 }
 
 /** XEP-0313 §4, with a page of XEP-0059. */
-function queryOf({ place: { session, room }, queryId }: Walk, max: number, position: Element): Element {
+function queryOf({ place, queryId }: Walk, max: number, position: Element): Element {
   const set = xml('set', NS.RSM, xml('max', {}, String(max)), position);
-  const query = xml('query', { xmlns: NS.MAM, queryid: queryId }, set);
-  return xml('iq', { type: 'set', id: newId(), from: `${session.jid}`, to: room.jid }, query);
+  return iqOf(place, 'set', xml('query', { xmlns: NS.MAM, queryid: queryId }, set));
 }
 
 function finOf(answer: IqAnswer): Element | undefined {

@@ -1,17 +1,17 @@
 // Asks a room about itself and its members when it has let a client in again, once for all clients of ours, since none of them
 // was told of changes meanwhile. `changes.ts` passes on the differences.
 
-import { type IqAnswer, NS, newId, xml } from 'enjamb/api';
+import { type Element, type IqAnswer, NS, xml } from 'enjamb/api';
 import type { Context } from './context.ts';
-import { type Inquiries, infoRequest } from './inquiries.ts';
+import type { Inquiries } from './inquiries.ts';
 import { compareLists, jidsIn, LISTS, type List, membershipOf } from './members.ts';
 import type { Place, RoomMemory } from './memory.ts';
 import type { Rejoining } from './rejoining.ts';
 import type { Rejoins } from './rejoins.ts';
+import { infoRequest, iqOf, request } from './requests.ts';
 
 /** How long clients wait for the room. */
 const ANSWER_MS = 10_000;
-const LATE_MS = 60_000;
 /** The time for which the answers serve other clients of the room. */
 const KEPT_MS = 60_000;
 
@@ -96,24 +96,12 @@ export class Comparisons {
     else this.#rejoins.loseAgain(place);
   }
 
-  #ask(iq: Parameters<Context['module']['askIq']>[0], onAnswer: (answer: IqAnswer) => void): void {
-    try {
-      this.#context.module.askIq(iq, {
-        timeoutMs: ANSWER_MS,
-        lateMs: LATE_MS, // No client sees an answer to a request that it has not sent.
-        onAnswer(answer) {
-          if (answer.kind === 'timeout' || !answer.late) onAnswer(answer);
-        },
-      });
-    } catch (error) {
-      this.#context.module.report(error); // Too many requests are pending.
-      onAnswer({ kind: 'timeout' });
-    }
+  #ask(iq: Element, onAnswer: (answer: IqAnswer) => void): void {
+    request(this.#context, iq, { timeoutMs: ANSWER_MS, onAnswer });
   }
 }
 
 /** XEP-0045 §9.5, §10.5, §10.8. */
-function listRequest({ session, room }: Place, affiliation: List) {
-  const attrs = { type: 'get', id: newId(), from: `${session.jid}`, to: room.jid };
-  return xml('iq', attrs, xml('query', NS.MUC_ADMIN, xml('item', { affiliation })));
+function listRequest(place: Place, affiliation: List): Element {
+  return iqOf(place, 'get', xml('query', NS.MUC_ADMIN, xml('item', { affiliation })));
 }

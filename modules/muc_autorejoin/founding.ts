@@ -5,11 +5,11 @@
 //
 // docs/adr/0038-rooms-made-anew.md says why.
 
-import { BoundedMap, type Element, type IqAnswer, NS, newId, type Stanza, xml } from 'enjamb/api';
+import { BoundedMap, type Element, type IqAnswer, NS, type Stanza, xml } from 'enjamb/api';
 import type { Context } from './context.ts';
 import { type Facts, factsIn } from './facts.ts';
-import { infoRequest } from './inquiries.ts';
 import type { Place, RoomMemory } from './memory.ts';
+import { infoRequest, iqOf, request } from './requests.ts';
 
 /** The time for each answer of the room. */
 const ANSWER_MS = 10_000;
@@ -96,15 +96,14 @@ export class Founding {
   }
 
   /** Submits the configuration, which unlocks the room for others. Without fields: the default one (§10.1.2). */
-  #submit({ session, room }: Place, fields: Fields, onAnswer: (isDone: boolean) => void): void {
+  #submit(place: Place, fields: Fields, onAnswer: (isDone: boolean) => void): void {
     const form = xml('x', { xmlns: NS.DATA_FORMS, type: 'submit' }, ...fieldElements(fields));
-    const attrs = { type: 'set', id: newId(), from: `${session.jid}`, to: room.jid };
-    const iq = xml('iq', attrs, xml('query', NS.MUC_OWNER, form));
+    const iq = iqOf(place, 'set', xml('query', NS.MUC_OWNER, form));
     this.#ask(iq, (answer) => onAnswer(answer.kind === 'answer' && answer.stanza.attrs.type === 'result'));
   }
 
   #ask(iq: Element, onAnswer: (answer: IqAnswer) => void): void {
-    this.#context.module.askIq(iq, { timeoutMs: ANSWER_MS, onAnswer });
+    request(this.#context, iq, { timeoutMs: ANSWER_MS, onAnswer });
   }
 }
 

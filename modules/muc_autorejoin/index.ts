@@ -1,7 +1,7 @@
 // Joins rooms again for clients that fell out. It learns of losses from ping_muc, and from the rooms themselves.
 //
 //   both modes       places.ts, payload.ts, kept.ts          one client in one room, and the payload of its join
-//                    options.ts, context.ts
+//                    requests.ts, options.ts, context.ts
 //   assisted         assisted.ts, sleepers.ts                joins after a notice, if the client does nothing
 //   silent           before the client notices:
 //     the course     rejoins.ts, rejoining.ts, catch_up.ts   from the loss until the client is up to date

@@ -4,12 +4,10 @@ import {
   type C2SSession,
   type IqAnswer,
   NS,
-  newId,
   PacedQueue,
   ResettableTimer,
   type Stanza,
   type StanzaEvent,
-  xml,
 } from 'enjamb/api';
 import type { Archives } from './archives.ts';
 import { withSettings } from './changes.ts';
@@ -20,12 +18,11 @@ import { jidsIn, listIn, noteItem, readList, see } from './members.ts';
 import type { Place, RoomMemory } from './memory.ts';
 import { isConfiguration } from './messages.ts';
 import type { Rejoining } from './rejoining.ts';
+import { infoRequest, request } from './requests.ts';
 
 /** The pause after the first join, in which the client may ask itself. */
 const DELAY_MS = 5_000;
 const PER_SECOND = 1;
-/** No client sees an answer to a request that it has not sent. */
-const LATE_MS = 60_000;
 
 interface Queue {
   readonly paced: PacedQueue<RoomMemory>;
@@ -136,18 +133,7 @@ export class Inquiries {
     this.#planned.delete(room);
     const isKnown = room.facts !== undefined && !this.#stale.has(room);
     if (isKnown || place === undefined) return;
-    const iq = infoRequest(place);
-    const onAnswer = (answer: IqAnswer) => this.learn(room, answer);
-    try {
-      this.#context.module.askIq(iq, { overhead: true, lateMs: LATE_MS, onAnswer });
-    } catch (error) {
-      this.#context.module.report(error, { room: room.jid }); // Too many requests are pending.
-    }
+    const learn = (answer: IqAnswer) => this.learn(room, answer);
+    request(this.#context, infoRequest(place), { overhead: true, onAnswer: learn, onLate: learn });
   }
-}
-
-/** XEP-0045 §6.4, in the name of an occupant. */
-export function infoRequest({ session, room }: Place) {
-  const attrs = { type: 'get', id: newId(), from: `${session.jid}`, to: room.jid };
-  return xml('iq', attrs, xml('query', NS.DISCO_INFO));
 }

@@ -293,14 +293,18 @@ class RemoteQueue {
   #next(
     now: number,
   ): { readonly lane: Lane; readonly place: Place } | { readonly waitMs: number } | undefined {
-    this.#order ??= [...this.#lanes.values()].sort((a, b) => heardAt(b) - heardAt(a));
+    this.#order ??= newestFirst(this.#lanes.values());
     const lanes = this.#isProven ? this.#order : this.#canaries(this.#order);
     let first: { readonly lane: Lane; readonly place: Place } | undefined;
     let waitMs = Number.POSITIVE_INFINITY;
     for (const lane of lanes) {
       if (lane.leader !== undefined && !lane.isOpen) continue;
+      if (lane.notBefore > now && lane.waiting.size > 0) {
+        waitMs = Math.min(waitMs, lane.notBefore - now);
+        continue;
+      }
       for (const place of lane.waiting) {
-        const at = Math.max(lane.notBefore, this.#joiner.readyAt(place));
+        const at = this.#joiner.readyAt(place);
         if (at > now) waitMs = Math.min(waitMs, at - now);
         else if (first === undefined || isBefore(place, first.place, lane, first.lane))
           first = { lane, place };
@@ -319,6 +323,12 @@ class RemoteQueue {
     const small = fresh.filter(({ room }) => sizeOf(room) <= SMALL_ROOM);
     return small.length > 0 ? small : fresh;
   }
+}
+
+/** The rooms in which something was said last come first. */
+function newestFirst(lanes: Iterable<Lane>): Lane[] {
+  const times = new Map(Array.from(lanes, (lane) => [lane, heardAt(lane)]));
+  return [...times.keys()].sort((a, b) => times.get(b)! - times.get(a)!);
 }
 
 function heardAt({ room }: Lane): number {

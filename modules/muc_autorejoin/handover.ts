@@ -47,7 +47,8 @@ function tell({ module, pingMuc }: Context, { join }: Place): void {
 /** Another mode begins and does not note what rooms show. Until a client joins again, its losses are told. */
 export function keepPayloads(places: Places, all: Iterable<Place>): void {
   for (const place of [...all]) {
+    const { payload } = place;
     places.forget(place);
-    places.begin(place.join, place.payload).isBehind = true;
+    places.begin(place.join, payload).isBehind = true;
   }
 }

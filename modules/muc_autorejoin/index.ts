@@ -1,7 +1,7 @@
 // Joins rooms again for clients that fell out. It learns of losses from ping_muc, and from the rooms themselves.
 //
-//   both modes       places.ts, payload.ts, kept.ts          one client in one room, and the payload of its join
-//                    requests.ts, options.ts, context.ts
+//   both modes       places.ts, payload.ts, payloads.ts,     one client in one room, and the payload of its join
+//                    kept.ts, requests.ts, options.ts, context.ts
 //   assisted         assisted.ts, sleepers.ts                joins after a notice, if the client does nothing
 //   silent           before the client notices:
 //     the course     rejoins.ts, rejoining.ts, catch_up.ts   from the loss until the client is up to date
@@ -67,7 +67,7 @@ export default defineModule({
     const settings = settingsFrom(module.options);
     const kept = module.keep('data', () => newData(module));
     const rooms = new Rooms(kept.rooms, settings.maxOccupants);
-    const places = new Places(rooms, () => module.clock.elapsed());
+    const places = new Places(rooms, kept.payloads, () => module.clock.elapsed());
     const all = [...module.host.sessions].flatMap(({ state }) => [...(state.mucPlaces?.values() ?? [])]);
     if (settings.mode === 'off') {
       for (const place of all) places.forget(place);
@@ -76,7 +76,7 @@ export default defineModule({
     const context = contextOf(module, { settings, rooms });
     const assisted = new AssistedRejoins(module, context.joins, places);
     const founding = new Founding(context);
-    watchNewRooms(context, founding, assisted); // Before silent mode forgets what such a room was.
+    watchNewRooms(context, { founding, assisted, places }); // Before silent mode forgets what such a room was.
     const silent = settings.mode === 'silent' ? loadSilent(context, { places, kept, founding }) : undefined;
     if (silent) handOver(context, silent, places, kept.heir);
     else keepPayloads(places, all);
@@ -125,9 +125,13 @@ interface Data extends Kept {
 
 /** No instance has kept data, so joins may have been missed. */
 function newData({ host }: AutorejoinModule): Data {
-  for (const { state } of host.sessions) delete state.mucPlaces;
+  for (const { state } of host.sessions) {
+    delete state.mucPlaces;
+    delete state.mucPayloads;
+  }
   return {
     rooms: { rooms: new Map(), seed: randomInt(2 ** 32), occupants: 0 },
+    payloads: { characters: 0 },
     tries: new WeakMap(),
     absent: new Map(),
     own: new Map(),
@@ -277,14 +281,14 @@ function watchClients(context: Context, { places, assisted, silent }: Parts): vo
       silent?.former.remove(session, to.bare);
       assisted.acted(session, to.bare);
       const join = joins.get(session, to.bare);
-      if (join) places.begin(join, payloadOf(session, stanza, settings.keepsPasswords));
+      if (join) places.begin(join, payloadOf(stanza, settings.keepsPasswords));
       return undefined;
     }
     assisted.acted(session, to.bare);
     if (place === undefined) return undefined;
     if (type === 'unavailable') return void leave(place, places, silent);
     if (type !== undefined) return undefined;
-    if (place.payload !== undefined) place.payload = updatedPayload(session, place.payload, stanza);
+    if (place.payload !== undefined) places.setPayload(place, updatedPayload(place.payload, stanza));
     return silent?.defers(place, stanza) ? 'handled' : undefined;
   });
   module.observe('pre-presence/bare', ({ stanza, to, origin: session }) => {

@@ -30,7 +30,7 @@ export interface Place {
   state: PlaceState;
   /** The time of the client's own last join, in ms of `clock.elapsed`. */
   readonly since: number;
-  /** The payload of the client's own join; `undefined` if the server cannot join for it. */
+  /** The payload of the client's own join; `undefined` if the server cannot join for it. Changed by `Places.setPayload`. */
   payload: string | undefined;
   /** Since then the user has removed the bookmark of the room, or its `autojoin`: the server does not join. */
   isUnwanted: boolean;

@@ -8,6 +8,7 @@ import { type Founding, mayBeMadeAnew } from './founding.ts';
 import type { Inquiries } from './inquiries.ts';
 import { codesIn, mucUserIn } from './losses.ts';
 import type { Place } from './memory.ts';
+import type { Places } from './places.ts';
 import type { Rejoining } from './rejoining.ts';
 import type { Rejoins } from './rejoins.ts';
 import { affiliationIn } from './rooms.ts';
@@ -62,7 +63,10 @@ export class NewRooms {
 }
 
 /** In assisted mode: the client gets the answer unchanged, and the room is unlocked for others. */
-export function watchNewRooms(context: Context, founding: Founding, assisted: AssistedRejoins): void {
+export function watchNewRooms(
+  context: Context,
+  { founding, assisted, places }: { founding: Founding; assisted: AssistedRejoins; places: Places },
+): void {
   const { joins, module } = context;
   module.observe('presence/full', ({ stanza, from, to }: Readonly<StanzaEvent>) => {
     const x = stanza.attrs.type === undefined ? mucUserIn(stanza) : undefined;
@@ -75,7 +79,7 @@ export function watchNewRooms(context: Context, founding: Founding, assisted: As
       isIn: () => isCurrent(place),
       onEnd: (isRight) => {
         if (isRight) return;
-        place.payload = undefined;
+        places.setPayload(place, undefined);
         joins.leave(place.join);
         context.pingMuc()?.tell(place.join, 'room-gone');
       },

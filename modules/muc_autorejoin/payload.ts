@@ -13,35 +13,23 @@ import {
 } from 'enjamb/api';
 import type { Place } from './memory.ts';
 
-declare module 'enjamb/api' {
-  interface C2SState {
-    /** The payload of the client's last join; most clients send the same to all rooms. Owned by muc_autorejoin. */
-    mucPayload?: string;
-  }
-}
-
 /** In characters. Longer payloads are not kept, so that the client has to join by itself. */
 const MAX_PAYLOAD = 2_048;
 /** History is requested from a little before the last message, because clocks and rounding differ. */
 const OVERLAP_SECONDS = 120;
 
-/**
- * The payload of a join, as text that all rooms of the client share. `undefined` for one that is too long, or has a password
- * that may not be kept.
- */
-export function payloadOf(session: C2SSession, join: Stanza, mayKeepPasswords: boolean): string | undefined {
+/** The payload of a join, as text. `undefined` for one that is too long, or has a password that may not be kept. */
+export function payloadOf(join: Stanza, mayKeepPasswords: boolean): string | undefined {
   const x = join.getChild('x', NS.MUC);
   if (x === undefined || (x.getChild('password') && !mayKeepPasswords)) return undefined;
   const payload = join.with({ id: undefined, from: undefined, to: undefined }).toString();
-  if (payload.length > MAX_PAYLOAD) return undefined;
-  if (session.state.mucPayload !== payload) session.state.mucPayload = Buffer.from(payload).toString(); // Flat.
-  return session.state.mucPayload;
+  return payload.length > MAX_PAYLOAD ? undefined : payload;
 }
 
 /** The payload after a later presence of the client to the room: its children, and the `<x/>` of the join. */
-export function updatedPayload(session: C2SSession, payload: string, update: Stanza): string | undefined {
+export function updatedPayload(payload: string, update: Stanza): string | undefined {
   const x = parseElement(payload).getChild('x', NS.MUC);
-  return x && payloadOf(session, update.withChildren([...update.children, x]), true);
+  return x && payloadOf(update.withChildren([...update.children, x]), true);
 }
 
 /** The stanza with which a client changes its nick (XEP-0045 §7.6). */

@@ -2,14 +2,17 @@
 
 import type { C2SSession } from 'enjamb/api';
 import type { Join, Place, RoomMemory, ViewName } from './memory.ts';
+import { Payloads, type PayloadTotal } from './payloads.ts';
 import type { Rooms } from './rooms.ts';
 
 export class Places {
   readonly #rooms: Rooms;
+  readonly #payloads: Payloads;
   readonly #now: () => number;
 
-  constructor(rooms: Rooms, now: () => number) {
+  constructor(rooms: Rooms, payloads: PayloadTotal, now: () => number) {
     this.#rooms = rooms;
+    this.#payloads = new Payloads(payloads);
     this.#now = now;
   }
 
@@ -29,7 +32,7 @@ export class Places {
       join,
       state: 'in',
       since,
-      payload,
+      payload: undefined,
       isUnwanted: false,
       view: usualView(memory),
       seen: 0,
@@ -44,13 +47,24 @@ export class Places {
       gapMs: 0,
     }));
     session.state.mucPlaces.set(place.room.jid, place);
-    if (known) this.#rooms.leave(known);
+    this.setPayload(place, payload);
+    if (known) this.#leave(known);
     return place;
   }
 
   forget(place: Place): void {
     const { mucPlaces } = place.session.state;
     if (mucPlaces?.get(place.room.jid) === place) mucPlaces.delete(place.room.jid);
+    this.#leave(place);
+  }
+
+  /** `undefined`: the server cannot join for the client any more. */
+  setPayload(place: Place, payload: string | undefined): void {
+    this.#payloads.set(place, payload);
+  }
+
+  #leave(place: Place): void {
+    this.setPayload(place, undefined);
     this.#rooms.leave(place);
   }
 }

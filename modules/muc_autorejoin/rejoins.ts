@@ -100,7 +100,7 @@ export class Rejoins {
     if (join.state === 'joining' || place.self === undefined) return false; // Only the client can repeat its own join.
     if (cause === 'given-up') return this.#endures(place);
     if (cause !== 'room-gone' || mayBeMadeAnew(place.room.facts)) return this.lose(place, cause);
-    place.payload = undefined; // Nor does assisted mode make the room anew.
+    this.#places.setPayload(place, undefined); // Nor does assisted mode make the room anew.
     this.#context.metrics.rejoins.of('room gone').add();
     return false;
   }
@@ -108,7 +108,7 @@ export class Rejoins {
   /** The room has removed the client. Returns false if the server does not join for it. */
   wasRemoved(place: Place, cause: string, delayMs: number): boolean {
     if (this.#budget.isLeft(place.session, place.room.jid)) return this.lose(place, cause, delayMs);
-    place.payload = undefined; // Something throws the client out again and again: hands off.
+    this.#places.setPayload(place, undefined); // Something throws the client out again and again: hands off.
     this.#context.metrics.rejoins.of('budget').add();
     return false;
   }
@@ -291,7 +291,7 @@ export class Rejoins {
     this.#context.reports.count(place, 'told');
     this.#end(place);
     this.#queues.remove(place);
-    if (!isAssisted) place.payload = undefined;
+    if (!isAssisted) this.#places.setPayload(place, undefined);
     this.#context.pingMuc()?.tell(place.join, cause);
   }
 

@@ -175,7 +175,7 @@ describe('muc_autorejoin: whose business it is', () => {
     const rooms = new FakeRooms(h);
     romeo.joins(`${ROOM}/Romeo`);
     h.clock.seconds(10);
-    assert.equal(romeo.state.mucPayload, undefined);
+    assert.equal(romeo.state.mucPayloads, undefined);
     rooms.forget();
     rooms.peer.cut();
     h.clock.seconds(FIRST_QUESTION_S + 100);
@@ -189,7 +189,7 @@ describe('muc_autorejoin: rooms with a password', () => {
 
   test('are left to the client', async (t) => {
     const made = await scene(t, '', x);
-    assert.equal(made.romeo.state.mucPayload, undefined);
+    assert.equal(made.romeo.state.mucPayloads, undefined);
     fallOut(made);
     made.h.clock.seconds(100);
     assert.deepEqual(made.entered(), []);
@@ -285,7 +285,7 @@ test('muc_autorejoin: after a day its user knows better', async (t) => {
 
 test('muc_autorejoin: of a client with very much to say nothing is kept', async (t) => {
   const made = await scene(t, '', `<long xmlns='urn:x'>${'x'.repeat(2_048)}</long>`);
-  assert.equal(made.romeo.state.mucPayload, undefined);
+  assert.equal(made.romeo.state.mucPayloads, undefined);
   fallOut(made);
   made.h.clock.seconds(100);
   assert.deepEqual(made.entered(), []);

@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Place, RoomData } from '../../../modules/muc_autorejoin/memory.ts';
+import { Payloads } from '../../../modules/muc_autorejoin/payloads.ts';
 import { RING_SIZE } from '../../../modules/muc_autorejoin/ring.ts';
 import { MAX_DEPARTED, MAX_OCCUPANTS, Rooms } from '../../../modules/muc_autorejoin/rooms.ts';
+import type { C2SSession } from '../../../src/api/index.ts';
 import { floodHistory, floodPeople } from '../../support/fake-rooms/faults.ts';
 import { HALL, JULIET, ROMEO, type Stage, stage } from './stage.ts';
 
@@ -112,6 +114,43 @@ describe('M4', () => {
     made.passes(60);
     assert.equal(made.romeo.notices.length, 1);
     assert.deepEqual(made.joined(), []);
+  });
+
+  test('16 Mi characters of different payloads are kept; the place of one more has none', () => {
+    const total = { characters: 0 };
+    const payloads = new Payloads(total);
+    const session = { state: {} } as C2SSession;
+    const place = () => ({ session, payload: undefined }) as Partial<Place> as Place;
+    const full = Array.from({ length: 8 * 1_024 }, (_, i) => {
+      const one = place();
+      payloads.set(one, String(i).padEnd(2_048));
+      return one;
+    });
+    assert.deepEqual([total.characters, full.at(-1)!.payload?.length], [16 * 1_024 * 1_024, 2_048]);
+    const [another, equal] = [place(), place()];
+    payloads.set(another, 'x');
+    payloads.set(equal, full[0]!.payload);
+    assert.deepEqual([another.payload, equal.payload], [undefined, full[0]!.payload]);
+    payloads.set(full[0]!, undefined); // `equal` has the same text.
+    payloads.set(another, 'x');
+    assert.equal(another.payload, undefined);
+    payloads.set(full[1]!, undefined);
+    payloads.set(another, 'x');
+    assert.equal(another.payload, 'x');
+    for (const one of [...full, another, equal]) payloads.set(one, undefined);
+    assert.deepEqual([total.characters, session.state.mucPayloads?.size], [0, 0]);
+  });
+
+  test('a place that is forgotten, or joined again, gives its payload back', async (t) => {
+    const made = await stage(t);
+    const { state } = made.romeo;
+    const texts = () => [...state.mucPayloads!.values()].map(({ places }) => places);
+    made.romeo.says(`<presence to='${HALL}/Romeo'><show>away</show></presence>`);
+    assert.deepEqual(texts(), [1]);
+    made.romeo.joins(`${HALL}/Romeo`);
+    assert.deepEqual(texts(), [1]);
+    made.romeo.says(`<presence type='unavailable' to='${HALL}/Romeo'/>`);
+    assert.deepEqual(texts(), []);
   });
 
   test('a room that nobody of ours is in is forgotten', async (t) => {

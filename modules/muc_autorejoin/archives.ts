@@ -113,7 +113,8 @@ export class Archives {
   ask(place: Place, done: () => void): boolean {
     const { room } = place;
     const heard = oldestHeard(room);
-    const isUseful = this.#context.settings.asksArchives && room.facts?.hasArchive && heard !== undefined;
+    const isUseful =
+      this.#context.settings.asksArchives && room.facts?.hasArchive !== false && heard !== undefined;
     if (!isUseful || this.#kept.has(room)) return false;
     this.#begin(newWalk(place, heard, done), heard);
     return true;

@@ -81,6 +81,7 @@ export function beginAnswer(
   rejoining.held.clear();
   rejoining.subject = undefined;
   rejoining.isPartial = false;
+  rejoining.isHistoryOver = false;
   rejoining.seen = place.seen;
   rejoining.heard = undefined;
   rejoining.nick = place.join.nick;

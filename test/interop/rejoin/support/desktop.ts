@@ -85,11 +85,6 @@ export class Desktop {
     this.#window = await Promise.race([opened, failed]);
   }
 
-  /** What the program has printed. */
-  get output(): string {
-    return this.#running?.lines.join('\n') ?? '';
-  }
-
   /** All notifications of the program. */
   alerts(): Promise<string> {
     return alertsIn(this.#reports);

@@ -1,7 +1,8 @@
 """What a program shows and tells its user, within its D-Bus session: it takes the notifications (Desktop Notifications
 Specification), and, for each line on standard input, writes the texts on its windows (AT-SPI).
 
-Usage: desktop_session.py FILE — JSON lines are appended to FILE: {"alert": text} and {"texts": [{"role", "text"}]}.
+Usage: desktop_session.py FILE — JSON lines are appended to FILE: {"alert": text} and
+{"texts": [{"role", "text", "showing"}]}, after {"ready": true}.
 """
 
 import json

@@ -62,7 +62,7 @@ export class DinoUser implements RoomUser {
       return all.map(({ text }) => text);
     });
     const from = texts.indexOf('DinoUiOccupantMenuView');
-    const list = texts.slice(from, texts.indexOf('Invite', from));
+    const list = from < 0 ? [] : texts.slice(from, texts.indexOf('Invite', from));
     return list.filter((_, i) => list[i - 1] === 'DinoUiAvatarImage');
   }
 

@@ -12,9 +12,9 @@ import type { RoomUser, RoomUserOptions } from './room-user.ts';
 
 const WRITTEN_MS = 20_000;
 const ENTER_MS = 60_000;
-
 /** Where the first of its conversations is on our screen. */
 const CONVERSATION = { x: 175, y: 178 };
+/** Where it is written. */
 const INPUT = { x: 730, y: 697 };
 
 export class GajimUser implements RoomUser {

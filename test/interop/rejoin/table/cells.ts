@@ -20,7 +20,7 @@ export interface Cell {
   readonly people?: People;
   /** Whether it alerted its user to the mention; absent: that cannot be seen. */
   readonly alerted?: boolean;
-  /** From the link to the occupant; 0: the room has never lost it; absent: it did not come back. */
+  /** From the link to the occupant; 0: the room has never lost it; absent: the observer has not seen it come. */
   readonly seconds?: number;
 }
 

@@ -10,6 +10,8 @@ export class Observer {
   readonly room: string;
   /** Its stanzas before its last join do not count. */
   #since = 0;
+  /** In ms since 1970. */
+  #arrivedAt = 0;
 
   constructor(client: RoomClient, room: string) {
     this.client = client;
@@ -20,6 +22,7 @@ export class Observer {
   async arrive(): Promise<void> {
     this.#since = this.client.stanzas.length;
     await arrive(this.client, this.room);
+    this.#arrivedAt = Date.now();
   }
 
   /** Resolves when it has heard itself. */
@@ -37,9 +40,11 @@ export class Observer {
     return [...this.#cameAt().keys()];
   }
 
-  /** When an occupant came who is in the room now (ms since 1970); it may be before the last join. */
-  cameAt(nick: string): number | undefined {
-    return this.#cameAt().get(nick);
+  /** How long after that moment (ms since 1970) an occupant came who is in the room now; `undefined`: it has not seen that. */
+  secondsUntil(nick: string, since: number): number | undefined {
+    const at = this.#cameAt().get(nick);
+    const isUnseen = at === undefined || (at <= this.#arrivedAt && since < this.#arrivedAt);
+    return isUnseen ? undefined : Math.max(0, Math.round((at - since) / 1_000));
   }
 
   #cameAt(): Map<string, number> {

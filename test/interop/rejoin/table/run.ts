@@ -185,13 +185,12 @@ async function outcome(player: Player, moment: Moment): Promise<Outcome> {
   const { kind, nick, program, error } = player;
   if (error !== undefined) return { name: kind.name, error };
   const { observer, present, linkAt, listed } = moment;
-  const cameAt = observer.cameAt(nick);
   const seen: Seen = {
     isHeard: kind.speaks === false ? undefined : await isHeard(program, observer, `here-${nick}`),
     talk: await program.talk(),
     people: listed,
     alerts: await program.alerts?.(),
-    seconds: cameAt === undefined ? undefined : Math.max(0, Math.round((cameAt - linkAt) / 1_000)),
+    seconds: observer.secondsUntil(nick, linkAt),
   };
   return { name: kind.name, cell: cellOf(seen, present), screen: await program.screen() };
 }

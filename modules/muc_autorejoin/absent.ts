@@ -52,12 +52,13 @@ export class Absences {
     return this.#absent.get(place) ?? [];
   }
 
+  /** Forgets the absent occupants of a place. */
   end(place: Place): void {
     this.pause(place);
     this.#absent.delete(place);
   }
 
-  /** Forgets the absent occupants of a place. */
+  /** Silent mode has ended: the absent occupants leave now. */
   stop(): void {
     for (const [place, absent] of [...this.#absent]) {
       const { session, state } = place;
@@ -74,7 +75,7 @@ export class Absences {
     for (const [nick, affiliation] of absent) {
       if (count++ >= PER_SECOND) return timer.set(1_000, () => this.#show(place, absent, timer));
       absent.delete(nick);
-      rooms.left(place, nick); // For our other clients: this one would have been told by the room.
+      rooms.left(place, nick); // For our other clients of the room.
       metrics.presences.of('left').add();
       place.session.send(leaveOf(place, nick, affiliation));
     }

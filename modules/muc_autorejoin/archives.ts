@@ -83,10 +83,10 @@ export class Archives {
   }
 
   /** The room has sent a live message. It is not in the result, and clients that are not in yet may miss it. */
-  spoken(room: RoomMemory, stanza: Stanza, spoken: Mark): void {
+  spoken(room: RoomMemory, stanza: Stanza, ofMessage: Mark): void {
     const kept = this.#kept.size === 0 ? undefined : this.#kept.get(room);
-    if (kept?.result === undefined || kept.marks.has(spoken)) return;
-    const mark = keptMark(spoken);
+    if (kept?.result === undefined || kept.marks.has(ofMessage)) return;
+    const mark = keptMark(ofMessage);
     const flat = stanza.flattened;
     const bytes = flatBytes(flat);
     if (kept.bytes + bytes > MAX_BYTES || !this.#total.take(bytes)) return this.#forget(room, kept);
@@ -132,8 +132,8 @@ export class Archives {
   }
 
   /**
-   * Asks for the last message of the room, if nothing else separates later messages from those before the joins of these
-   * clients. No clock is compared.
+   * Asks for the last message of the room, for clients that have heard none since they joined: the messages that they miss
+   * later follow it. No clock is compared.
    */
   findEnd(place: Place | undefined): void {
     if (place?.state !== 'in' || !place.room.facts?.hasArchive || !this.#context.settings.asksArchives)

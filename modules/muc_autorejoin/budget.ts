@@ -8,7 +8,7 @@ const PAUSE_MS = 5 * 60_000;
 /** Rooms of one session. */
 const MAX_ROOMS = 5_000;
 
-/** Survives a reload. The times of the last joins, by session and room; the client's own joins renew nothing. */
+/** The times of the server's last joins, by session and room. Survives a reload. The client's own joins do not reset it. */
 export type Tries = WeakMap<C2SSession, BoundedMap<string, readonly number[]>>;
 
 export class Budget {

@@ -15,7 +15,7 @@ const ANSWER_MS = 10_000;
 /** The time for which the answers serve other clients of the room. */
 const KEPT_MS = 60_000;
 
-/** The client that has asked is told of all later changes by the room. */
+/** An answered request. The room tells the client `by` of all later changes. */
 interface Asked {
   readonly by: Place;
   readonly at: number;
@@ -63,8 +63,8 @@ export class Comparisons {
     }
   }
 
-  /** The room is new, and has just answered disco#info. */
-  begun(place: Place): void {
+  /** The room is new and has just answered disco#info: there is nothing to compare. */
+  skip(place: Place): void {
     this.#asked.set(place.room, { by: place, at: this.#context.now() });
   }
 

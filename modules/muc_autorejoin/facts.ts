@@ -19,7 +19,7 @@ export interface Facts {
   readonly print: Print;
 }
 
-/** Fields that do not belong to the settings (XEP-0045 §15.5.4). */
+/** Fields that change without a change of the settings (XEP-0045 §15.5.4). */
 const LIVELY = new Set(['muc#roominfo_occupants', 'muc#roominfo_subject']);
 
 /** `undefined` for an error. */

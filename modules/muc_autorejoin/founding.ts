@@ -59,7 +59,7 @@ export class Founding {
     if (!mayBeMadeAnew(old)) return onEnd(false);
     room.making = old;
     const end = (isRight: boolean, info?: IqAnswer) => {
-      if (!isIn()) return; // Lost again, or gone: whoever joins next goes on with it.
+      if (!isIn()) return; // The client is lost again, or gone. The next client that joins continues.
       room.making = undefined;
       if (isRight) this.#context.metrics.roomsMade.add();
       onEnd(isRight, info);

@@ -5,7 +5,7 @@ import type { Context } from './context.ts';
 import type { HeldMessage } from './held.ts';
 import type { Place } from './memory.ts';
 import type { Rejoining } from './rejoining.ts';
-import { behind, heardMarks, Marks, note, type Said, withoutRepeats } from './ring.ts';
+import { following, heardMarks, Marks, note, type Said, withoutRepeats } from './ring.ts';
 import type { Unconfirmed } from './unconfirmed.ts';
 
 /** The newest of one room that a client is given, and their bytes: a quarter of a client's queue (XEP-0198). */
@@ -34,9 +34,9 @@ export interface Gap {
 export function gapOf({ room, heard }: Place, { held }: Rejoining, archive: ArchiveResult | undefined): Gap {
   // If the client has heard nothing, it is unknown which messages precede its join.
   const archived = heard === undefined ? [] : (archive?.messages ?? []);
-  const { rest: history, isFound } = behind(held.history, new Marks(archived.map(({ mark }) => mark)));
+  const { rest: history, isFound } = following(held.history, new Marks(archived.map(({ mark }) => mark)));
   const all = isFound || archived.length === 0 ? [...archived, ...history] : [...archived, ...held.history];
-  const { rest, isFound: isJoined } = behind(all, heardMarks(room.ring, heard));
+  const { rest, isFound: isJoined } = following(all, heardMarks(room.ring, heard));
   const live = new Marks(held.live.map(({ mark }) => mark).filter((mark) => mark !== undefined));
   const messages = withoutRepeats(rest).filter(({ mark }) => !live.has(mark));
   const isWhole = isJoined || archive?.isComplete === true;

@@ -7,7 +7,7 @@ import { giveGap } from './gap.ts';
 import type { HeldMessage } from './held.ts';
 import type { Place, RoomMemory } from './memory.ts';
 import type { Rejoins } from './rejoins.ts';
-import { behind, heardMarks, Marks, RING_SIZE, type Said, withoutRepeats } from './ring.ts';
+import { following, heardMarks, Marks, RING_SIZE, type Said, withoutRepeats } from './ring.ts';
 import { sizeOf } from './rooms.ts';
 
 /** The last message that a client had heard when the connection broke. */
@@ -100,7 +100,7 @@ export class Holes {
 
   /** @param since the live messages of the room since then */
   #fill(place: Place, { heard }: Before, all: readonly HeldMessage[], since: readonly Said[]): void {
-    const { rest } = behind(all, heardMarks(place.room.ring, heard));
+    const { rest } = following(all, heardMarks(place.room.ring, heard));
     const live = new Marks(since);
     const messages = withoutRepeats(rest).filter(({ mark }) => !live.has(mark));
     if (messages.length === 0) return;

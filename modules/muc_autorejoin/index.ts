@@ -101,7 +101,7 @@ export default defineModule({
     module.observe('bookmark-change', ({ user, room, autojoin }) => {
       for (const session of module.host.sessions.of(user)) {
         const place = places.get(session, room);
-        if (place) want(place, autojoin === true, { places, assisted, silent });
+        if (place) setWanted(place, autojoin === true, { places, assisted, silent });
       }
     });
     module.observe('c2s-resume', ({ session }) => {
@@ -262,8 +262,8 @@ interface Parts {
   readonly silent: Rejoins | undefined;
 }
 
-/** A bookmark of the room was changed: the server joins only if its user wants clients to be in the room. */
-function want(place: Place, isWanted: boolean, { assisted, silent }: Parts): void {
+/** The bookmark of the room has changed. The server joins only rooms that the user wants to be in. */
+function setWanted(place: Place, isWanted: boolean, { assisted, silent }: Parts): void {
   place.isUnwanted = !isWanted;
   if (isWanted) return;
   assisted.acted(place.session, place.room.jid);

@@ -50,8 +50,8 @@ export class Inquiries {
     if (room.facts === undefined && !this.#planned.has(room)) this.#plan(room);
   }
 
-  /** The facts belong to an earlier room of this name. */
-  made(place: Place): void {
+  /** A new room has the address of the old one, whose facts are void. */
+  replaced(place: Place): void {
     place.room.facts = undefined;
     this.entered(place);
   }
@@ -70,7 +70,7 @@ export class Inquiries {
   /** Returns the `seq` of the change. */
   #configured(room: RoomMemory): number {
     if (!this.#stale.has(room)) room.settingsSeq = ++room.seq; // Else the same message, to another client.
-    this.#stale.add(room); // Until it answers, what it has said before counts.
+    this.#stale.add(room); // The old facts count until it answers.
     if (!this.#planned.has(room)) this.#plan(room);
     return room.settingsSeq;
   }

@@ -76,10 +76,10 @@ const KINDS: Readonly<Record<string, RefusalKind>> = {
   'internal-server-error': 'room',
 };
 
-/** After how many ms the join is sent again; after the last of them, the client has to know. */
+/** The delays of further joins, in ms. After the last one, the client is told. */
 const PAUSES = { conflict: [5_000, 15_000, 45_000], locked: [10_000, 10_000, 10_000] };
 
-/** After how many ms to try again, or how: when the room or the remote has had its pause, or never. Notes the refusal. */
+/** Counts a refusal. Returns the delay of the next join in ms, or what is busy: then its pause is the delay. */
 export function nextTry(
   refusals: Refusals,
   { condition, type }: StanzaError,

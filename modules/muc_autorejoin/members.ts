@@ -10,9 +10,9 @@ export const LISTS = ['owner', 'admin', 'member'] as const;
 export type List = (typeof LISTS)[number];
 
 /** The most members of one room. A room with more counts as large. */
-export const MAX_MEMBERS = 500;
+const MAX_MEMBERS = 500;
 /** The longest address, in characters. A room with a longer one counts as large. */
-export const MAX_JID = 512;
+const MAX_JID = 512;
 
 /** Returns the list that a client asks for. */
 export function listIn(request: Stanza): List | undefined {
@@ -88,7 +88,7 @@ function put(rooms: Rooms, room: RoomMemory, jid: string, affiliation: Affiliati
   const entry = { affiliation, seq: seq ?? ++room.seq };
   all.delete(jid); // The oldest change first.
   all.set(detach(jid), entry);
-  if (known === undefined) rooms.remembersMember(room);
+  if (known === undefined) rooms.countMember(room);
   if (all.size > MAX_MEMBERS) rooms.pruneMembers(room);
   if (all.size > MAX_MEMBERS || jid.length > MAX_JID) rooms.outgrown(room);
   return entry.seq;

@@ -37,7 +37,7 @@ export interface Place {
   view: ViewName;
   /** The last change of the room that the client was sent. */
   seen: number;
-  /** The last change of which it may have been sent more: the people in the answer to a join of the server. */
+  /** The last change among the occupants that it was sent when the room let it in again. `seen` follows after the messages. */
   given: number;
   /** The last message of the room that the client was sent. */
   heard: Said | undefined;
@@ -48,7 +48,7 @@ export interface Place {
   hasSubject: boolean;
   /** Until then, the room may let the client in a second time: it was too late for the first join of the server. */
   echoUntil: number;
-  /** Departures that the client was not sent have been forgotten. */
+  /** The server has forgotten departures that the client was not sent, so it cannot join silently. */
   isBehind: boolean;
   /** How often the server has joined for the client, and how long the last loss took, in ms. */
   again: number;
@@ -70,10 +70,10 @@ export type Affiliation = 'owner' | 'admin' | 'member' | 'none' | 'outcast';
 
 /** One item that a room has shown: an occupant, its subject, its own presence. */
 export interface Entry {
-  /** `undefined`: some of our clients have not seen it as it is now. No number stands for that, since V8 would then box all. */
+  /** `undefined`: some of our clients do not have the newest presence. (No number stands for that: V8 would box all of them.) */
   print: Print | undefined;
   seq: number;
-  /** The `seq` of its coming. A nick that comes back before all our clients were sent its leave has been there all the time. */
+  /** The `seq` of its arrival. A nick that returns before all our clients were sent its leave keeps the old one. */
   readonly since: number;
   affiliation: Affiliation;
 }

@@ -55,7 +55,7 @@ export class NewRooms {
       onEnd: (isRight, info) => {
         if (!isRight) return this.#rejoins.leaveRoom(place, 'room-gone');
         if (info) inquiries.learn(place.room, info);
-        comparisons.begun(place);
+        comparisons.skip(place);
         goOn();
       },
     });

@@ -34,7 +34,7 @@ type State =
   /** Sent a second time. */
   | 'again';
 
-/** Plain data, but for `handled`. */
+/** Plain data, except for `handled`. */
 export interface Own {
   readonly flat: FlatElement;
   readonly id: string | undefined;
@@ -151,7 +151,7 @@ export class Outbox {
       const found = gap.all.find(({ flat }) => isSame(own, new LazyElement(flat)));
       if (found) {
         this.#remove(place, own);
-        if (!gap.messages.includes(found)) giveCopies(place.session, [found]); // Later messages were not lost.
+        if (!gap.messages.includes(found)) giveCopies(place.session, [found]); // Only this reflection was lost.
       } else if (own.state === 'sent' && !gap.isWhole) this.#fail(place, own);
       else if (now() - own.at > MAX_AGE_MS) this.#fail(place, own);
       else {

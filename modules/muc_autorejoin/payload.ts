@@ -35,8 +35,11 @@ export function updatedPayload(payload: string, update: Stanza): string | undefi
 /** The stanza with which a client changes its nick (XEP-0045 §7.6). */
 export function nickChange(payload: string, { jid }: C2SSession, to: string): Stanza {
   const presence = parseElement(payload).with({ from: `${jid}`, to });
-  const isJoin = (child: Element | string) => typeof child !== 'string' && child.is('x', NS.MUC);
   return presence.withChildren(presence.children.filter((child) => !isJoin(child))) as Stanza;
+}
+
+function isJoin(child: Element | string): boolean {
+  return typeof child !== 'string' && child.is('x', NS.MUC);
 }
 
 /** A join of the server for a client. */
@@ -53,7 +56,6 @@ export function rejoinOf(
   history: { readonly since: string } | { readonly seconds: string },
 ): Stanza {
   const presence = parseElement(payload).with({ id, from: `${session.jid}`, to: `${occupant}` });
-  const isJoin = (child: Element | string) => typeof child !== 'string' && child.is('x', NS.MUC);
   const x = presence.getChild('x', NS.MUC)!;
   const isHistory = (child: Element | string) => typeof child === 'string' || child.is('history', NS.MUC);
   const others = presence.children.filter((child) => !isJoin(child));

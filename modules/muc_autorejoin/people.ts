@@ -38,7 +38,7 @@ function viewBy({ session, view }: Place, jid: string | undefined): ViewName {
 /** Whether a presence is the client's own: it has status 110, or the client's address. */
 export function isOwn({ session, join }: Place, from: Jid, x: Element | undefined): boolean {
   if (x === undefined) return false;
-  if (hasCode(x, '110') || x.getChild('destroy') !== undefined) return true; // §10.9 knows no 110.
+  if (hasCode(x, '110') || x.getChild('destroy') !== undefined) return true; // The presence of §10.9 has no 110.
   return from.resource === join.nick && x.getChild('item')?.attrs.jid === `${session.jid}`;
 }
 

@@ -1,4 +1,5 @@
-// Fingerprints of the stanzas of rooms. A wrongly unequal pair costs a stanza to a client; a wrongly equal one occurs once in 2³².
+// Fingerprints of the stanzas of rooms. If those of equal stanzas differ, a client gets a stanza that it knows. Those of different
+// stanzas are equal once in 2³² pairs.
 
 import type { Element } from 'enjamb/api';
 
@@ -35,7 +36,7 @@ function elementPrint({ name, attrs, children }: Element, start: Print): Print {
   return scatter(childrenPrint(children, add(hashOfName(name), sum)));
 }
 
-/** Namespaces, and the programs of people (XEP-0115). */
+/** Whether the values of an attribute recur: namespaces, and client programs (XEP-0115). */
 function recurs(key: string): boolean {
   return key === 'xmlns' || key === 'node' || key === 'ver';
 }
@@ -62,7 +63,7 @@ function scatter(hash: number): number {
   return whole ^ (whole >>> 16);
 }
 
-/** What recurs is half of a stanza. The number of slots is fixed: new names evict others. */
+/** Recurring text is half of a stanza, so its hashes are kept. The number of slots is fixed: new names evict others. */
 const SLOTS = 512;
 const LONGEST_NAME = 128;
 const names: string[] = new Array(SLOTS).fill('');

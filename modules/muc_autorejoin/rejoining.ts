@@ -18,18 +18,18 @@ export interface Rejoining {
   heard: Said | undefined;
   /** The nick that the client believes it has. */
   nick: string;
-  /** The codes of the client's own presence that it knows: see `Self`. */
+  /** The codes of the client's own presence before the loss: see `Self`. */
   readonly codes: readonly string[];
   /** The occupants that the client knew when the join was sent, and those that the room has shown since. */
   known: Map<string, Affiliation>;
   readonly shown: Set<string>;
-  /** Those who were in the room then, and whom the client did not know. */
+  /** The occupants that were in the room then, and that the client did not know. */
   unknown: Set<string>;
   readonly held: Held;
   /** The subject, if it is new to the client. */
   subject: HeldStanza | undefined;
   isHistoryOver: boolean;
-  /** The number of requests that must be answered before the client has caught up. */
+  /** The requests that must be answered before the client has caught up, each as an empty object. */
   readonly waits: Set<object>;
   readonly refusals: Refusals;
   /** A join was not answered in time. */

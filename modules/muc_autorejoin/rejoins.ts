@@ -96,11 +96,11 @@ export class Rejoins {
     const place = this.#places.get(join.session, join.room.jid);
     if (place?.join !== join) return false;
     if (place.state === 'catching-up') this.loseAgain(place);
-    if (place.state !== 'in') return true; // The room may not have come to our join yet.
+    if (place.state !== 'in') return true; // The room may have answered before it read our join.
     if (join.state === 'joining' || place.self === undefined) return false; // Only the client can repeat its own join.
     if (cause === 'given-up') return this.#endures(place);
     if (cause !== 'room-gone' || mayBeMadeAnew(place.room.facts)) return this.lose(place, cause);
-    this.#places.setPayload(place, undefined); // Nor does assisted mode make the room anew.
+    this.#places.setPayload(place, undefined); // Then assisted mode does not create the room again either.
     this.#context.metrics.rejoins.of('room gone').add();
     return false;
   }
@@ -108,7 +108,7 @@ export class Rejoins {
   /** The room has removed the client. Returns false if the server does not join for it. */
   wasRemoved(place: Place, cause: string, delayMs: number): boolean {
     if (this.#budget.isLeft(place.session, place.room.jid)) return this.lose(place, cause, delayMs);
-    this.#places.setPayload(place, undefined); // Something throws the client out again and again: hands off.
+    this.#places.setPayload(place, undefined); // The room removes the client again and again.
     this.#context.metrics.rejoins.of('budget').add();
     return false;
   }
@@ -211,7 +211,7 @@ export class Rejoins {
     queue.add(place, next);
   }
 
-  /** The room wants the user to prove something first (XEP-0158), which only the client can ask for. */
+  /** The room has answered the join with a CAPTCHA (XEP-0158), which only the user can solve. */
   challenged(place: Place): void {
     this.#context.metrics.rejoins.of('captcha').add();
     this.#budget.giveBack(place.session, place.room.jid);
@@ -262,7 +262,7 @@ export class Rejoins {
     const { joins } = this.#context;
     const wasJoining = place.state === 'joining';
     this.release(place);
-    if (wasJoining) joins.leave(place.join); // Our join may be behind it.
+    if (wasJoining) joins.leave(place.join); // The room may read our join only now.
     joins.remove(place.join);
     this.forget(place);
   }
@@ -295,20 +295,20 @@ export class Rejoins {
     this.#context.pingMuc()?.tell(place.join, cause);
   }
 
-  /** The client must not be in a room that has let it in: it leaves, and it is told, and all others that are lost. */
+  /** The client must not stay in the room that has let it in. It leaves; all lost clients of the room are told. */
   leaveRoom(place: Place, cause: Cause): void {
     this.#leave(place);
     this.#tellRoom(place, cause);
   }
 
-  /** Hidden from the client. */
+  /** Sends a leave whose answer the client does not see. */
   #leave(place: Place): void {
     this.#context.joins.leave(place.join);
     this.former.add(place);
   }
 
   #tellRoom({ room }: Place, cause: Cause): void {
-    if (cause === 'room-gone') room.facts = undefined; // It has come to nothing: clients that are found lost later are told.
+    if (cause === 'room-gone') room.facts = undefined; // So clients that are found lost later are told, too.
     inChunks(room.places.values(), this.#context.after, (chunk) => {
       for (const other of chunk) if (other.state !== 'in') this.#tell(other, cause);
     });

@@ -48,7 +48,7 @@ function sentPrint(nick: string, id: string, message: Stanza, seed: number): Pri
   return id.length < UNIQUE_ID ? textPrint(message.getChildText('body') ?? '', print) : print;
 }
 
-/** The same, for keeping. */
+/** The same mark without a reference to the input. */
 export function keptMark({ id, print }: Mark): Mark {
   return { id: id === undefined ? undefined : detach(id), print };
 }
@@ -121,8 +121,11 @@ interface Marked {
   readonly mark: Mark;
 }
 
-/** The messages after the last one that is among these: by the ids of the room, or else by prints, as after new ids. */
-export function behind<M extends Marked>(all: readonly M[], these: Marks): { rest: M[]; isFound: boolean } {
+/** The messages after the last one that is among these: by ids, or else by prints, since a restarted room may give new ids. */
+export function following<M extends Marked>(
+  all: readonly M[],
+  these: Marks,
+): { rest: M[]; isFound: boolean } {
   let last = all.findLastIndex(({ mark }) => these.hasId(mark));
   if (last < 0) last = all.findLastIndex(({ mark }) => these.hasPrint(mark));
   return { rest: all.slice(last + 1), isFound: last >= 0 };

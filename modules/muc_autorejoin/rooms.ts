@@ -35,10 +35,10 @@ export class Rooms {
   enter(jid: string, domain: string, place: (room: RoomMemory) => Place): Place {
     const room = this.#data.rooms.get(jid) ?? newRoom(jid, domain);
     this.#data.rooms.set(room.jid, room);
-    const made = place(room);
-    room.places.add(made);
-    room.views[made.view].places++;
-    return made;
+    const added = place(room);
+    room.places.add(added);
+    room.views[added.view].places++;
+    return added;
   }
 
   leave(place: Place): void {
@@ -50,7 +50,7 @@ export class Rooms {
     this.#data.rooms.delete(room.jid);
   }
 
-  /** Changes the view of a place. The client knows the occupants from the other view. */
+  /** Changes the view of a place. The client knows the occupants from the other view, so all in this one are new to it. */
   move(place: Place, view: ViewName): void {
     if (place.view === view) return;
     const { room, self, view: before } = place;
@@ -86,7 +86,7 @@ export class Rooms {
     const other = room.views[otherThan(view)];
     let entry = roll.get(nick);
     if (other.places === 0) {
-      entry ??= other.roll.get(nick); // From when our clients saw the room in that view.
+      entry ??= other.roll.get(nick); // The client knows it from that view.
       this.#strike(other, nick);
     }
     if (entry === undefined) return departed.get(nick)?.seq ?? 0;
@@ -98,7 +98,7 @@ export class Rooms {
     return entry.seq;
   }
 
-  /** The nicks that the client knows but for its own, and the last affiliation of each. Whoever came later is new to it. */
+  /** The nicks that the client knows, except its own, with the last affiliation of each. */
   known({ room, view, seen, given, join: { nick: own } }: Place): Map<string, Affiliation> {
     const { [view]: here, [otherThan(view)]: there } = room.views;
     const known = new Map<string, Affiliation>();
@@ -111,7 +111,7 @@ export class Rooms {
     return known;
   }
 
-  /** The nicks in the room that have come since the client was last sent anything. */
+  /** The nicks in the room that the client does not know. */
   *unknown({ room, view, seen, given, join: { nick: own } }: Place): Generator<string> {
     for (const [nick, { since }] of room.views[view].roll)
       if (nick !== own && since > Math.max(seen, given)) yield nick;
@@ -130,7 +130,7 @@ export class Rooms {
   }
 
   /** Counts a remembered member of a private group as an occupant. */
-  remembersMember(room: RoomMemory): void {
+  countMember(room: RoomMemory): void {
     if (++this.#data.occupants > MAX_OCCUPANTS) this.outgrown(room);
   }
 

@@ -117,7 +117,7 @@ export class Takeover {
     if (type === 'error') return this.#error(place, stanza, x);
     if (from.resource === undefined) {
       // COMPAT(ejabberd): sends the room's own presence as unavailable when it removes a client.
-      return type === 'unavailable' ? 'stopped' : this.#ofRoom(place, rejoining, stanza);
+      return type === 'unavailable' ? 'stopped' : this.#roomPresence(place, rejoining, stanza);
     }
     if (isOwn(place, from, x)) {
       return type === undefined
@@ -137,7 +137,7 @@ export class Takeover {
     const seq = noteOccupant(this.#context.rooms, place, from, stanza, x);
     const isKnown = stanza.attrs.type === undefined && seq <= place.seen;
     if (rejoining === undefined) {
-      if (place.self === undefined) this.#showToNew(place, nick);
+      if (place.self === undefined) this.#noteShown(place, nick);
       const isBack = !absences.none && absences.shown(place, nick);
       place.seen = Math.max(place.seen, seq);
       return isKnown && (isBack || this.#rejoins.catchUp.isEchoing(place)) ? this.#swallow() : 'passes';
@@ -147,13 +147,13 @@ export class Takeover {
     return isKnown ? this.#swallow() : this.#hold(place, rejoining, stanza);
   }
 
-  #showToNew(place: Place, nick: string): void {
+  #noteShown(place: Place, nick: string): void {
     const shown = this.#entering.get(place) ?? new Set();
     this.#entering.set(place, shown);
     if (!place.room.isLarge) shown.add(nick);
   }
 
-  #ofRoom(place: Place, rejoining: Rejoining | undefined, stanza: Stanza): Fate {
+  #roomPresence(place: Place, rejoining: Rejoining | undefined, stanza: Stanza): Fate {
     const { seq } = entryOf(place.room, 'own', contentPrint(stanza, this.#context.rooms.seed));
     if (rejoining === undefined) {
       place.seen = Math.max(place.seen, seq);
@@ -180,14 +180,14 @@ export class Takeover {
       return isKnownSelf(known, self) ? this.#swallow() : this.#hold(place, rejoining, own.stanza);
     if (this.#rejoins.catchUp.isEchoing(place) && isKnownSelf(known, self)) return this.#swallow();
     if (place.state === 'lost') this.#rejoins.release(place); // It was in all the time.
-    if (known === undefined) this.#begun(place, nick);
-    if (codesIn(own.x).includes('201')) this.#parts.inquiries.made(place);
-    if (place.hasSubject) this.#parts.talk.begins(place);
+    if (known === undefined) this.#joined(place, nick);
+    if (codesIn(own.x).includes('201')) this.#parts.inquiries.replaced(place);
+    if (place.hasSubject) this.#parts.talk.joined(place);
     return 'passes';
   }
 
   /** The room has answered the client's own join. Occupants that it has not shown have left. */
-  #begun(place: Place, own: string): void {
+  #joined(place: Place, own: string): void {
     const { rooms } = this.#context;
     const shown = this.#entering.get(place);
     this.#entering.delete(place);

@@ -24,8 +24,8 @@ export class Talk {
     this.#lag = lag;
   }
 
-  /** The client has all messages from before its own join. */
-  begins(place: Place): void {
+  /** The room has let the client in by its own join: all earlier messages count as heard. */
+  joined(place: Place): void {
     if (place.heard !== undefined || place.self === undefined) return;
     if (hasWitness(place)) place.heard = lastOf(place.room.ring);
     else this.#rejoins.archives.findEnd(place);
@@ -72,7 +72,7 @@ export class Talk {
     const { seq } = entryOf(place.room, 'subject', subjectPrint(stanza, this.#context.rooms.seed));
     const isKnown = place.hasSubject && seq <= place.seen;
     if (rejoining === undefined) {
-      if (!place.hasSubject) this.begins(place);
+      if (!place.hasSubject) this.joined(place);
       place.hasSubject = true;
       const isEcho = isKnown && this.#rejoins.catchUp.isEchoing(place);
       if (isEcho) place.echoUntil = 0;

@@ -6,7 +6,7 @@ import { flatBytes, LazyElement } from 'enjamb/api/stream';
 import type { HeldStanza } from './held.ts';
 
 /** Above this number, further rooms wait. With the messages of one more room, half of the default queue is used. */
-export const MAX_UNCONFIRMED = { messages: 500, bytes: 512 * 1024 };
+const MAX_UNCONFIRMED = { messages: 500, bytes: 512 * 1024 };
 
 interface Amount {
   messages: number;

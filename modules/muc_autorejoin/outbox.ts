@@ -13,6 +13,7 @@ import {
   type Element,
   errorReply,
   type FlatElement,
+  Jid,
   NS,
   type Stanza,
   StanzaError,
@@ -40,8 +41,10 @@ export interface Own {
   readonly id: string | undefined;
   readonly originId: string | undefined;
   readonly body: string | undefined;
+  /** Under which it was sent last. */
+  nick: string;
   readonly at: number;
-  readonly bytes: number;
+  bytes: number;
   state: State;
   error: Stanza | undefined;
   /** The client's message counts as handled. */
@@ -124,6 +127,12 @@ export class Outbox {
       this.#remove(place, own);
       return false;
     }
+    const bytes = flatBytes(error.flattened);
+    if (own.bytes + bytes > MAX_BYTES || !this.#total.take(bytes)) {
+      this.#remove(place, own);
+      return false;
+    }
+    own.bytes += bytes;
     own.state = 'refused';
     own.error = error;
     if (place.state === 'in') this.#await(place, own);
@@ -147,8 +156,11 @@ export class Outbox {
   /** The client is in again. `gap`: the messages that it had missed. */
   rejoined(place: Place, gap: Gap): void {
     const { metrics, module, now, reports } = this.#context;
-    for (const own of [...(this.#own.get(place) ?? [])]) {
-      const found = gap.all.find(({ flat }) => isSame(own, new LazyElement(flat)));
+    const mine = [...(this.#own.get(place) ?? [])];
+    const all =
+      mine.length === 0 ? [] : gap.all.map((held) => ({ held, message: new LazyElement(held.flat) }));
+    for (const own of mine) {
+      const found = all.find(({ message }) => nickOf(message) === own.nick && isSame(own, message))?.held;
       if (found) {
         this.#remove(place, own);
         if (!gap.messages.includes(found)) giveCopies(place.session, [found]); // Only this reflection was lost.
@@ -157,6 +169,7 @@ export class Outbox {
       else {
         const isNew = own.state === 'waiting';
         own.state = isNew ? 'sent' : 'again';
+        own.nick = place.join.nick;
         own.handled();
         if (!isNew) {
           metrics.ownMessages.of('again').add();
@@ -211,7 +224,8 @@ export class Outbox {
     const originId = stanza.getChild('origin-id', NS.STANZA_ID)?.attrs.id;
     const body = stanza.getChildText('body');
     const at = this.#context.now();
-    const own = { flat, id, originId, body, at, bytes, state, error: undefined, handled: () => {} };
+    const { nick } = place.join;
+    const own = { flat, id, originId, body, nick, at, bytes, state, error: undefined, handled: () => {} };
     this.#own.set(place, [...all, own]);
     return own;
   }
@@ -231,6 +245,10 @@ export class Outbox {
     this.#total.give(own.bytes);
     own.handled();
   }
+}
+
+function nickOf(message: Element): string | undefined {
+  return Jid.tryParse(message.attrs.from)?.resource;
 }
 
 /** Compares the id, else the origin-id (XEP-0359 §3.2), else the text, because some rooms replace ids. */

@@ -34,7 +34,10 @@ export interface Gap {
 export function gapOf({ room, heard }: Place, { held }: Rejoining, archive: ArchiveResult | undefined): Gap {
   // If the client has heard nothing, it is unknown which messages precede its join.
   const archived = heard === undefined ? [] : (archive?.messages ?? []);
-  const { rest: history, isFound } = following(held.history, new Marks(archived.map(({ mark }) => mark)));
+  const { rest: history, isFound } = following(
+    held.history,
+    new Marks(archived.map(({ mark }) => mark).reverse()),
+  );
   const all = isFound || archived.length === 0 ? [...archived, ...history] : [...archived, ...held.history];
   const { rest, isFound: isJoined } = following(all, heardMarks(room.ring, heard));
   const live = new Marks(held.live.map(({ mark }) => mark).filter((mark) => mark !== undefined));

@@ -112,6 +112,18 @@ export class Marks {
     return print !== undefined && this.#prints.has(print);
   }
 
+  /** Where the first print of ours that is among these is first; -1 if none is. */
+  indexByPrint(all: readonly Mark[]): number {
+    const places = new Map<Print, number>();
+    for (const [at, { print }] of all.entries())
+      if (print !== undefined && !places.has(print)) places.set(print, at);
+    for (const print of this.#prints) {
+      const at = places.get(print);
+      if (at !== undefined) return at;
+    }
+    return -1;
+  }
+
   has(mark: Mark): boolean {
     return this.hasId(mark) || this.hasPrint(mark);
   }
@@ -121,20 +133,25 @@ interface Marked {
   readonly mark: Mark;
 }
 
-/** The messages after the last one that is among these: by ids, or else by prints, since a restarted room may give new ids. */
+/**
+ * The messages after the last one that is among these: by the ids of the room, or else by prints, as after new ids. Occupants
+ * choose the ids in prints and can repeat them: so the newest of these that is there counts, and where it is there first.
+ *
+ * @param these the newest first
+ */
 export function following<M extends Marked>(
   all: readonly M[],
   these: Marks,
 ): { rest: M[]; isFound: boolean } {
   let last = all.findLastIndex(({ mark }) => these.hasId(mark));
-  if (last < 0) last = all.findLastIndex(({ mark }) => these.hasPrint(mark));
+  if (last < 0) last = these.indexByPrint(all.map(({ mark }) => mark));
   return { rest: all.slice(last + 1), isFound: last >= 0 };
 }
 
 /** The messages that the client has been sent, as far as they are known. */
 export function heardMarks(ring: Ring, heard: Said | undefined): Marks {
   if (heard === undefined) return new Marks([]);
-  return new Marks([heard, ...ring.last.filter(({ position }) => position <= heard.position)]);
+  return new Marks([heard, ...ring.last.filter(({ position }) => position <= heard.position).reverse()]);
 }
 
 export function withoutRepeats<M extends Marked>(all: readonly M[]): M[] {

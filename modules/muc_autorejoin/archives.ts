@@ -70,6 +70,8 @@ export class Archives {
   readonly #walks = new Map<string, Walk>();
   readonly #finished = new BoundedMap<string, true>(MAX_FINISHED);
   readonly #kept = new Map<RoomMemory, Kept>();
+  /** When the last message of a room was last asked for in the name of a client. */
+  readonly #endAskedAt = new WeakMap<Place, number>();
 
   /** @param total for all that is held */
   constructor(context: Context, total: ByteBudget) {
@@ -140,12 +142,14 @@ export class Archives {
       return;
     const { room } = place;
     const [{ count }, askedAt] = [room.ring, this.#context.now()];
+    if (askedAt - (this.#endAskedAt.get(place) ?? Number.NEGATIVE_INFINITY) < KEPT_MS) return;
+    this.#endAskedAt.set(place, askedAt);
     const walk = newWalk(place, undefined, () => {});
     this.#walks.set(walk.queryId, walk);
     request(this.#context, queryOf(walk, 1, xml('before')), {
       overhead: true,
       onAnswer: (answer) => {
-        this.#walks.delete(walk.queryId);
+        if (!this.#walks.delete(walk.queryId)) return; // It was more than one message.
         this.#finished.set(walk.queryId, true);
         this.#total.give(walk.bytes);
         const fin = finOf(answer);

@@ -20,7 +20,7 @@ export interface Rejoining {
   nick: string;
   /** The codes of the client's own presence before the loss: see `Self`. */
   readonly codes: readonly string[];
-  /** The occupants that the client knew when the join was sent, and those that the room has shown since. */
+  /** The occupants that the client knew when the join was sent, and which of these and of `unknown` the room has shown since. */
   known: Map<string, Affiliation>;
   readonly shown: Set<string>;
   /** The occupants that were in the room then, and that the client did not know. */
@@ -70,6 +70,11 @@ export function isFit(place: Place, { rejoins }: RejoinMetrics): boolean {
   else if (isUnwanted) rejoins.of('bookmark').add();
   else if (room.isLarge || isBehind) rejoins.of('large').add();
   return payload !== undefined && !isUnwanted && !room.isLarge && !isBehind;
+}
+
+/** The room has shown this nick. */
+export function noteShown({ known, unknown, shown }: Rejoining, nick: string): void {
+  if (known.has(nick) || unknown.has(nick)) shown.add(nick);
 }
 
 /** Call this when a join is sent. Stanzas that are held from an earlier answer are dropped, since they come again. */

@@ -32,7 +32,7 @@ import {
   selfIn,
 } from './people.ts';
 import { contentPrint } from './prints.ts';
-import type { Rejoining } from './rejoining.ts';
+import { noteShown, type Rejoining } from './rejoining.ts';
 import type { Rejoins } from './rejoins.ts';
 import { entryOf } from './rooms.ts';
 import type { Fate, Talk } from './talk.ts';
@@ -137,20 +137,23 @@ export class Takeover {
     const seq = noteOccupant(this.#context.rooms, place, from, stanza, x);
     const isKnown = stanza.attrs.type === undefined && seq <= place.seen;
     if (rejoining === undefined) {
-      if (place.self === undefined) this.#noteShown(place, nick);
+      if (place.self === undefined) this.#noteShown(place, nick, stanza.attrs.type === undefined);
       const isBack = !absences.none && absences.shown(place, nick);
       place.seen = Math.max(place.seen, seq);
       return isKnown && (isBack || this.#rejoins.catchUp.isEchoing(place)) ? this.#swallow() : 'passes';
     }
     rejoining.seen = Math.max(rejoining.seen, seq);
-    rejoining.shown.add(nick);
+    noteShown(rejoining, nick);
     return isKnown ? this.#swallow() : this.#hold(place, rejoining, stanza);
   }
 
-  #noteShown(place: Place, nick: string): void {
+  #noteShown(place: Place, nick: string, isThere: boolean): void {
+    const { rooms, settings } = this.#context;
     const shown = this.#entering.get(place) ?? new Set();
     this.#entering.set(place, shown);
-    if (!place.room.isLarge) shown.add(nick);
+    if (!isThere) shown.delete(nick);
+    else if (!place.room.isLarge) shown.add(nick);
+    if (shown.size > settings.maxOccupants) rooms.outgrown(place.room);
   }
 
   #roomPresence(place: Place, rejoining: Rejoining | undefined, stanza: Stanza): Fate {
@@ -172,7 +175,7 @@ export class Takeover {
     const self = selfIn(own.stanza, nick, own.x, this.#context.rooms.seed);
     const known = place.self;
     this.#rejoins.absences.shown(place, nick);
-    rejoining?.shown.add(nick);
+    if (rejoining) noteShown(rejoining, nick);
     if (rejoining !== undefined && place.state !== 'catching-up')
       return this.#entered(place, rejoining, own, self);
     place.self = withCodes(self, known);

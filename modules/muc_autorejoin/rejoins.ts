@@ -163,9 +163,9 @@ export class Rejoins {
     const { module, now, reports, rooms } = this.#context;
     const rejoining = this.#active.get(place);
     const { session, room, payload, isUnwanted } = place;
-    if (rejoining === undefined || payload === undefined) return false;
+    if (rejoining === undefined) return false;
     const id = newId();
-    if (isUnwanted || !this.#enter(place, id)) {
+    if (payload === undefined || isUnwanted || !this.#enter(place, id)) {
       this.#tell(place, 'lost');
       return false;
     }
@@ -227,7 +227,7 @@ export class Rejoins {
    */
   defers(place: Place, presence: Stanza): boolean {
     const rejoining = this.#active.get(place);
-    if (rejoining === undefined || place.state === 'catching-up') return false;
+    if (rejoining === undefined || place.state === 'catching-up' || place.payload === undefined) return false;
     rejoining.wanted = presence;
     return true;
   }

@@ -62,7 +62,9 @@ export class Talk {
   }
 
   #heard(place: Place, one: Said, isDelayed: boolean): void {
-    if (one.position > (place.heard?.position ?? 0)) place.heard = one;
+    // History of the client's own join is in order; others may have heard a part of it before.
+    const isHistory = isDelayed && !place.hasSubject;
+    if (isHistory || one.position > (place.heard?.position ?? 0)) place.heard = one;
     place.heardAt = Math.floor(this.#context.now());
     if (!isDelayed) this.#lag.talked(place, one);
   }

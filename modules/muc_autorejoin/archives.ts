@@ -149,7 +149,7 @@ export class Archives {
     request(this.#context, queryOf(walk, 1, xml('before')), {
       overhead: true,
       onAnswer: (answer) => {
-        if (!this.#walks.delete(walk.queryId)) return; // It was more than one message.
+        if (!this.#walks.delete(walk.queryId)) return; // A result was too large.
         this.#finished.set(walk.queryId, true);
         this.#total.give(walk.bytes);
         const fin = finOf(answer);

@@ -63,7 +63,7 @@ export class CatchUp {
   goOn(place: Place, rejoining: Rejoining): void {
     if (place.state !== 'catching-up' || !rejoining.isHistoryOver || rejoining.waits.size > 0) return;
     if (this.#parts.unconfirmed.takes(place.session)) this.#end(place, rejoining);
-    else this.#parts.queues.of(place).done(place); // The other clients of the room do not wait for this one's line.
+    else this.#parts.queues.of(place).done(place); // A slow client does not hold up the others of the room.
   }
 
   /** The bound of held stanzas is reached: gives them to the client in order, and stops waiting. */

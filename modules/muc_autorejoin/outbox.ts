@@ -41,7 +41,7 @@ export interface Own {
   readonly id: string | undefined;
   readonly originId: string | undefined;
   readonly body: string | undefined;
-  /** Under which it was sent last. */
+  /** The client's nick when the message was last sent. */
   nick: string;
   readonly at: number;
   bytes: number;

@@ -20,8 +20,9 @@ export interface Rejoining {
   nick: string;
   /** The codes of the client's own presence before the loss: see `Self`. */
   readonly codes: readonly string[];
-  /** The occupants that the client knew when the join was sent, and which of these and of `unknown` the room has shown since. */
+  /** The occupants that the client knew when the join was sent. */
   known: Map<string, Affiliation>;
+  /** The nicks in `known` and `unknown` that the room has shown since. */
   readonly shown: Set<string>;
   /** The occupants that were in the room then, and that the client did not know. */
   unknown: Set<string>;

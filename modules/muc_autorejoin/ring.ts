@@ -112,7 +112,7 @@ export class Marks {
     return print !== undefined && this.#prints.has(print);
   }
 
-  /** Where the first print of ours that is among these is first; -1 if none is. */
+  /** Returns the first index in `all` of the first of our prints that occurs there; -1 if none does. */
   indexByPrint(all: readonly Mark[]): number {
     const places = new Map<Print, number>();
     for (const [at, { print }] of all.entries())
@@ -134,8 +134,9 @@ interface Marked {
 }
 
 /**
- * The messages after the last one that is among these: by the ids of the room, or else by prints, as after new ids. Occupants
- * choose the ids in prints and can repeat them: so the newest of these that is there counts, and where it is there first.
+ * The messages after the last one that is among these: by the ids of the room, or else by prints, since a restarted room may
+ * give new ids. Occupants choose the ids in prints and can repeat them. So the newest of these counts that occurs in `all`, at
+ * its first occurrence.
  *
  * @param these the newest first
  */

@@ -137,7 +137,7 @@ export class Takeover {
     const seq = noteOccupant(this.#context.rooms, place, from, stanza, x);
     const isKnown = stanza.attrs.type === undefined && seq <= place.seen;
     if (rejoining === undefined) {
-      if (place.self === undefined) this.#noteShown(place, nick, stanza.attrs.type === undefined);
+      if (place.self === undefined) this.#noteEntering(place, nick, stanza.attrs.type === undefined);
       const isBack = !absences.none && absences.shown(place, nick);
       place.seen = Math.max(place.seen, seq);
       return isKnown && (isBack || this.#rejoins.catchUp.isEchoing(place)) ? this.#swallow() : 'passes';
@@ -147,7 +147,7 @@ export class Takeover {
     return isKnown ? this.#swallow() : this.#hold(place, rejoining, stanza);
   }
 
-  #noteShown(place: Place, nick: string, isThere: boolean): void {
+  #noteEntering(place: Place, nick: string, isThere: boolean): void {
     const { rooms, settings } = this.#context;
     const shown = this.#entering.get(place) ?? new Set();
     this.#entering.set(place, shown);

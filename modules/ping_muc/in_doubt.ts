@@ -8,17 +8,17 @@ const CANDIDATES = 1_000;
 export class InDoubt {
   readonly #remote: string;
   readonly #joins: Joins;
-  readonly #isSettled: (join: Join) => boolean;
+  readonly #needsNoQuestion: (join: Join) => boolean;
   /** Canaries of this outage: each attempt takes another join. */
   readonly #tried = new Set<Join>();
   /** Joins about which no more questions are asked until the link breaks again → since when. */
   readonly #settled = new Map<Join, number>();
 
-  /** `isSettled`: whether no question about a join is needed. */
-  constructor(remote: string, joins: Joins, isSettled: (join: Join) => boolean) {
+  /** `needsNoQuestion`: for another reason than `settle`. */
+  constructor(remote: string, joins: Joins, needsNoQuestion: (join: Join) => boolean) {
     this.#remote = remote;
     this.#joins = joins;
-    this.#isSettled = isSettled;
+    this.#needsNoQuestion = needsNoQuestion;
   }
 
   /** The joins in doubt. The iteration stays valid while joins are settled. */
@@ -28,7 +28,7 @@ export class InDoubt {
       for (const join of room.joins) {
         const { brokenAt } = room.domain;
         const isSettled = (this.#settled.get(join) ?? Number.NEGATIVE_INFINITY) >= brokenAt;
-        if (isDoubtful(join, brokenAt, this.#joins) && !isSettled && !this.#isSettled(join)) yield join;
+        if (isDoubtful(join, brokenAt, this.#joins) && !isSettled && !this.#needsNoQuestion(join)) yield join;
       }
     }
   }

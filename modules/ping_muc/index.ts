@@ -4,7 +4,7 @@
 //   outage.ts      the schedule of one remote: canary first     outages.ts       all remotes in doubt
 //   survey.ts      the questions: how many, how fast            order.ts, room_gate.ts, in_doubt.ts, requested.ts
 //   questions.ts   each question and its answer                 presence_probes.ts, relay.ts
-//   verdict.ts     what an answer means            proofs.ts        what it proves
+//   verdict.ts     what an answer means                         proofs.ts        which stanzas prove joins
 //   notices.ts     the notices to clients
 //   client_pings.ts  self-pings of clients                      episode.ts, metrics.ts, commands.ts
 //

@@ -1,5 +1,5 @@
-// Proofs that a client is in a room. The answer to a question is one, but for that client alone: the room sends it to nobody
-// else, unlike a message.
+// Proofs that a client is in a room. Answers to our questions are told apart from other stanzas: the room sends an answer to no
+// other client, so the others have not missed it.
 
 import type { Exports, Origin } from 'enjamb/api';
 

@@ -1,4 +1,4 @@
-// What clients have requested of rooms, as far as the rooms have not answered.
+// Joins and nick changes of clients that rooms have not answered.
 
 import type { Context, Join } from './context.ts';
 

@@ -118,7 +118,7 @@ export interface Evidence {
   irc: boolean | undefined;
   /** Whether the service is any gateway. */
   gateway: boolean | undefined;
-  /** The verdict about a client that is entering, unless the service is a gateway. */
+  /** The verdict about a client that is entering. It holds unless the service is a gateway. */
   entering: Verdict | undefined;
   /** Whether a presence probe may be sent: at most one per room and day. */
   mayProbe: boolean;
@@ -202,8 +202,8 @@ export function judgeService(answer: Answer, evidence: Evidence): Verdict {
 }
 
 /**
- * Judges the verdict about a client that has begun to enter a short while ago: a gateway takes up to minutes for a join, and
- * answers pings immediately.
+ * Corrects the verdict about a client whose join is recent: a gateway answers pings immediately, but may take minutes for a
+ * join.
  */
 export function judgeEntering(verdict: Verdict, evidence: Evidence): Verdict {
   if (!('conclude' in verdict) || isUnknown(verdict.conclude)) return verdict;

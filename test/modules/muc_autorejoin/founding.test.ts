@@ -179,7 +179,7 @@ describe('C1: made anew, and at least as strict as before', () => {
   });
 });
 
-describe('C2', () => {
+describe('C2: the first client unlocks the new room, and the others follow', () => {
   /** Romeo and Juliet are in a temporary room of which Juliet is an owner. */
   async function owned(t: TestContext): Promise<{ made: Stage; juliet: ReturnType<Stage['client']> }> {
     const made = await stage(t, { room: { ...TEMPORARY, hidden: true }, people: [] });

@@ -10,7 +10,7 @@ import { HALL, JULIET, ROMEO, type Stage, stage } from './stage.ts';
 const pings = (made: Stage) =>
   made.service.peer.received.filter((stanza) => stanza.getChild('ping', NS.PING) !== undefined);
 
-describe('3.1: lag', () => {
+describe('3.1: a client that its room leaves out', () => {
   test('J5: only one of two clients is lost, the other hears: found within 12 s, and brought up to date', async (t) => {
     const made = await stage(t);
     made.client(JULIET, 'Juliet');

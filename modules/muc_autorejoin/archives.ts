@@ -5,7 +5,6 @@
 
 import {
   BoundedMap,
-  type ByteBudget,
   detach,
   type Element,
   type IqAnswer,
@@ -19,6 +18,7 @@ import { flatBytes } from 'enjamb/api/stream';
 import { type Archived, unwrap } from './archived.ts';
 import type { Context } from './context.ts';
 import type { ArchiveResult } from './gap.ts';
+import type { HeldBytes } from './held.ts';
 import type { Place, RoomMemory } from './memory.ts';
 import { iqOf, request } from './requests.ts';
 import { heardMarks, keptMark, lastOf, type Mark, Marks, NOTHING, note, type Said } from './ring.ts';
@@ -66,7 +66,7 @@ const MAX_FINISHED = 1_000;
 
 export class Archives {
   readonly #context: Context;
-  readonly #total: ByteBudget;
+  readonly #total: HeldBytes;
   readonly #walks = new Map<string, Walk>();
   readonly #finished = new BoundedMap<string, true>(MAX_FINISHED);
   readonly #kept = new Map<RoomMemory, Kept>();
@@ -74,7 +74,7 @@ export class Archives {
   readonly #endAskedAt = new WeakMap<Place, number>();
 
   /** @param total for all that is held */
-  constructor(context: Context, total: ByteBudget) {
+  constructor(context: Context, total: HeldBytes) {
     this.#context = context;
     this.#total = total;
   }
@@ -91,7 +91,8 @@ export class Archives {
     const mark = keptMark(ofMessage);
     const flat = stanza.flattened;
     const bytes = flatBytes(flat);
-    if (kept.bytes + bytes > MAX_BYTES || !this.#total.take(bytes)) return this.#forget(room, kept);
+    if (kept.bytes + bytes > MAX_BYTES || !this.#total.take(room.domain, bytes))
+      return this.#forget(room, kept);
     kept.bytes += bytes;
     kept.marks.add(mark);
     kept.result.messages.push({ flat, mark });
@@ -151,7 +152,7 @@ export class Archives {
       onAnswer: (answer) => {
         if (!this.#walks.delete(walk.queryId)) return; // A result was too large.
         this.#finished.set(walk.queryId, true);
-        this.#total.give(walk.bytes);
+        this.#total.give(room.domain, walk.bytes);
         const fin = finOf(answer);
         if (fin === undefined || room.ring.count > count) return; // Or something was said meanwhile.
         const last = fin.getChild('set', NS.RSM)?.getChildText('last');
@@ -177,7 +178,7 @@ export class Archives {
 
   #collect(walk: Walk, archived: Archived): void {
     const bytes = flatBytes(archived.flat);
-    if (walk.bytes + bytes > MAX_BYTES || !this.#total.take(bytes))
+    if (walk.bytes + bytes > MAX_BYTES || !this.#total.take(walk.place.room.domain, bytes))
       return this.#end(walk, false, 'too large');
     walk.bytes += bytes;
     walk.page.push(archived);
@@ -242,7 +243,7 @@ export class Archives {
     // If the pages have not met, there is a hole between the oldest and the newest messages: use the newest.
     const messages = isComplete ? [...walk.forward, ...walk.messages] : walk.messages;
     if (walk.found) {
-      this.#total.give(walk.bytes);
+      this.#total.give(room.domain, walk.bytes);
       if (isComplete) walk.found(messages);
       return;
     }
@@ -266,7 +267,7 @@ export class Archives {
   #forget(room: RoomMemory, kept: Kept): void {
     if (this.#kept.get(room) !== kept) return;
     this.#kept.delete(room);
-    this.#total.give(kept.bytes);
+    this.#total.give(room.domain, kept.bytes);
   }
 }
 

@@ -1,6 +1,6 @@
 // The metrics of this module.
 
-import type { ByteBudget, Counter, Histogram, Labelled, Metrics } from 'enjamb/api';
+import type { Counter, Histogram, Labelled, Metrics } from 'enjamb/api';
 import type { PlaceState } from './memory.ts';
 import type { Rooms } from './rooms.ts';
 
@@ -62,7 +62,11 @@ export class RejoinMetrics {
 /** Gauges. `states`: of all places that are not `in`. */
 export function measurePlaces(
   metric: Metrics,
-  { rooms, held, states }: { rooms: Rooms; held: ByteBudget; states: () => Iterable<PlaceState> },
+  {
+    rooms,
+    held,
+    states,
+  }: { rooms: Rooms; held: { readonly used: number }; states: () => Iterable<PlaceState> },
 ): void {
   metric.gauge('muc_autorejoin_places', 'Clients that are being joined again', ['state'], () => {
     const counts = new Map([

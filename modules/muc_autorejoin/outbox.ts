@@ -8,7 +8,6 @@
 // A client never sees an error for a message that is sent again, nor is a message sent again whose error it has seen.
 
 import {
-  type ByteBudget,
   type C2SSession,
   type Element,
   errorReply,
@@ -22,7 +21,7 @@ import {
 import { flatBytes, LazyElement } from 'enjamb/api/stream';
 import type { Context } from './context.ts';
 import type { Gap } from './gap.ts';
-import { giveCopies } from './held.ts';
+import { giveCopies, type HeldBytes } from './held.ts';
 import type { Place } from './memory.ts';
 
 type State =
@@ -66,14 +65,14 @@ const OUT = new Set(['not-acceptable', 'item-not-found', 'gone', 'recipient-unav
 
 export class Outbox {
   readonly #context: Context;
-  readonly #total: ByteBudget;
+  readonly #total: HeldBytes;
   readonly #own: Map<Place, Own[]>;
 
   /**
    * @param total for all that is held
    * @param own the data of an earlier instance of this module
    */
-  constructor(context: Context, total: ByteBudget, own: Map<Place, Own[]>) {
+  constructor(context: Context, total: HeldBytes, own: Map<Place, Own[]>) {
     this.#context = context;
     this.#total = total;
     this.#own = own;
@@ -85,7 +84,7 @@ export class Outbox {
   }
 
   #takeUp(place: Place, own: Own): void {
-    this.#total.force(own.bytes);
+    this.#total.force(place.room.domain, own.bytes);
     own.handled = () => {};
     if (own.state === 'refused' && place.state === 'in') this.#await(place, own);
   }
@@ -128,7 +127,7 @@ export class Outbox {
       return false;
     }
     const bytes = flatBytes(error.flattened);
-    if (own.bytes + bytes > MAX_BYTES || !this.#total.take(bytes)) {
+    if (own.bytes + bytes > MAX_BYTES || !this.#total.take(place.room.domain, bytes)) {
       this.#remove(place, own);
       return false;
     }
@@ -219,7 +218,8 @@ export class Outbox {
     const { flattened: flat } = stanza;
     const bytes = flatBytes(flat);
     const used = all.reduce((sum, own) => sum + own.bytes, 0);
-    if (all.length >= MAX_MESSAGES || used + bytes > MAX_BYTES || !this.#total.take(bytes)) return undefined;
+    if (all.length >= MAX_MESSAGES || used + bytes > MAX_BYTES || !this.#total.take(place.room.domain, bytes))
+      return undefined;
     const { id } = flat.attrs;
     const originId = stanza.getChild('origin-id', NS.STANZA_ID)?.attrs.id;
     const body = stanza.getChildText('body');
@@ -242,7 +242,7 @@ export class Outbox {
     const left = (this.#own.get(place) ?? []).filter((one) => one !== own);
     if (left.length > 0) this.#own.set(place, left);
     else this.#own.delete(place);
-    this.#total.give(own.bytes);
+    this.#total.give(place.room.domain, own.bytes);
     own.handled();
   }
 }

@@ -1,7 +1,7 @@
 // The state of a place that is not `in`, besides its plain data.
 
-import { type ByteBudget, type ElapsedClock, ResettableTimer, type Stanza } from 'enjamb/api';
-import { Held, type HeldStanza } from './held.ts';
+import { type ElapsedClock, ResettableTimer, type Stanza } from 'enjamb/api';
+import { Held, type HeldBytes, type HeldStanza } from './held.ts';
 import type { Refusals } from './losses.ts';
 import type { Affiliation, Place } from './memory.ts';
 import type { RejoinMetrics } from './metrics.ts';
@@ -41,7 +41,7 @@ export interface Rejoining {
   wanted: Stanza | undefined;
 }
 
-export function newRejoining(place: Place, clock: ElapsedClock, bytes: ByteBudget): Rejoining {
+export function newRejoining(place: Place, clock: ElapsedClock, bytes: HeldBytes): Rejoining {
   return {
     lostAt: clock.elapsed(),
     id: undefined,
@@ -53,7 +53,7 @@ export function newRejoining(place: Place, clock: ElapsedClock, bytes: ByteBudge
     known: new Map(),
     shown: new Set(),
     unknown: new Set(),
-    held: new Held(bytes),
+    held: new Held(bytes, place.room.domain),
     subject: undefined,
     isHistoryOver: false,
     waits: new Set(),

@@ -1,14 +1,6 @@
 // Silent joins, from the loss until the client has caught up. memory.ts shows the states of a place.
 
-import {
-  ByteBudget,
-  type C2SSession,
-  type Exports,
-  inChunks,
-  newId,
-  type Stanza,
-  type StanzaError,
-} from 'enjamb/api';
+import { type C2SSession, type Exports, inChunks, newId, type Stanza, type StanzaError } from 'enjamb/api';
 import { Absences } from './absent.ts';
 import { Archives } from './archives.ts';
 import { Budget } from './budget.ts';
@@ -17,7 +9,7 @@ import type { Context } from './context.ts';
 import { Existence } from './existence.ts';
 import { FormerClients } from './former.ts';
 import { type Founding, mayBeMadeAnew } from './founding.ts';
-import { give, MAX_TOTAL_BYTES } from './held.ts';
+import { give, HeldBytes } from './held.ts';
 import type { Kept } from './kept.ts';
 import { nextTry } from './losses.ts';
 import type { Join, Place } from './memory.ts';
@@ -42,7 +34,7 @@ export class Rejoins {
   readonly existence: Existence;
   readonly absences: Absences;
   /** The bytes of all held stanzas. */
-  readonly heldBytes = new ByteBudget(MAX_TOTAL_BYTES);
+  readonly heldBytes = new HeldBytes();
   readonly former: FormerClients;
   readonly archives: Archives;
   readonly outbox: Outbox;

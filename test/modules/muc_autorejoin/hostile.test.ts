@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { HeldBytes, MAX_TOTAL_BYTES } from '../../../modules/muc_autorejoin/held.ts';
 import { drop } from '../../support/fake-rooms/faults.ts';
 import { sent } from './counts.ts';
 import { out, place } from './out.ts';
@@ -101,6 +102,18 @@ describe('a room', () => {
       made.passes(1);
     }
     assert.equal(juliet.state.mucPlaces?.get(HALL)?.room.isLarge, true);
+  });
+
+  test('cannot take the memory that the rooms of other services need', () => {
+    const held = new HeldBytes();
+    const MIB = 1024 * 1024;
+    let taken = 0;
+    while (held.take('evil.example', MIB)) taken += MIB;
+    assert.equal(taken, MAX_TOTAL_BYTES / 2);
+    assert.ok(held.take('rooms.capulet.lit', 10 * MIB));
+    held.give('evil.example', taken);
+    held.give('rooms.capulet.lit', 10 * MIB);
+    assert.equal(held.used, 0);
   });
 
   test('cannot keep a client out that has a presence too long to be kept', async (t) => {

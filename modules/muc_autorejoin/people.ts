@@ -80,8 +80,9 @@ export function isOtherRoom(known: Self | undefined, now: Self): boolean {
 }
 
 /** The leave of an occupant, without status codes and address, on which programs would act. */
-export function leaveOf(place: Place, nick: string, affiliation: Affiliation): Element {
-  return unavailable(place, nick, { affiliation, role: 'none' }, []);
+export function leaveOf(place: Place, nick: string, affiliation: Affiliation, id?: string): Element {
+  const leave = unavailable(place, nick, { affiliation, role: 'none' }, []);
+  return id === undefined ? leave : leave.plus(xml('occupant-id', { xmlns: NS.OCCUPANT_ID, id }));
 }
 
 /** The client has another nick now (XEP-0045 §7.6). */

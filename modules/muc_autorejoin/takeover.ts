@@ -225,11 +225,15 @@ export class Takeover {
   /** COMPAT(Converse ≤ 14): keys occupants by occupant id, so all with a new id leave before they return. */
   #clearList(place: Place, { known, shown, held }: Rejoining): void {
     const changed = new Set(held.people.map(({ flat }) => Jid.tryParse(flat.attrs.from)?.resource));
+    let last: string | undefined;
     for (const nick of known.keys()) {
       if (shown.has(nick) && !changed.has(nick)) continue; // The same presence, so the same id.
       place.session.send(leaveOf(place, nick, 'none')); // It goes on listing those with another affiliation.
       known.delete(nick);
+      last = nick;
     }
+    // Under its own nick, other programs would take this for their own leave; of a nick that has left it says nothing to them.
+    if (last !== undefined) place.session.send(leaveOf(place, last, 'none', place.self?.occupantId));
   }
 
   #swallow(): Fate {

@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { NS, xml } from '../../../src/xml/index.ts';
 import { drop, restart } from '../../support/fake-rooms/faults.ts';
 import { affiliate, giveRole } from '../../support/fake-rooms/moderation.ts';
+import type { HarnessClient } from '../../support/module-harness.ts';
 import { HALL, JULIET, ROMEO, type Stage, type StageOptions, stage } from './stage.ts';
 
 interface Row {
@@ -99,6 +100,7 @@ const rows: Row[] = [
     sees: [
       'presence Alice unavailable',
       'presence Bob unavailable',
+      'presence Bob unavailable', // With the id that romeo had: see the next test.
       'presence Alice',
       'presence Bob',
       'presence Romeo 110',
@@ -158,6 +160,8 @@ describe('6.1: the client sees', () => {
     affiliate(made.room, 'alice@capulet.lit', 'owner');
     const juliet = made.client(JULIET, 'Juliet');
     made.romeo.heard();
+    const idOf = (client: HarnessClient) => client.state.mucPlaces!.get(HALL)!.self!.occupantId;
+    const own = new Map([made.romeo, juliet].map((client) => [client, idOf(client)]));
     made.service.peer.reachable = false;
     made.service.peer.cut();
     made.service.renewOccupantIds();
@@ -169,7 +173,10 @@ describe('6.1: the client sees', () => {
       const leaves = client.heard().filter(({ attrs }) => attrs.type === 'unavailable');
       const other = client === juliet ? 'Romeo' : 'Juliet';
       const names = leaves.map(({ attrs }) => attrs.from?.replace(/.*\//, ''));
-      assert.deepEqual(names.sort(), ['Alice', 'Bob', other]);
+      assert.equal(names.at(-1), names.at(-2), 'nobody takes it for another leave');
+      assert.deepEqual([...new Set(names)].sort(), ['Alice', 'Bob', other]);
+      const ids = leaves.map((it) => it.getChild('occupant-id', NS.OCCUPANT_ID)?.attrs.id);
+      assert.deepEqual(ids, [undefined, undefined, undefined, own.get(client)]);
       const affiliations = leaves.map(
         (it) => it.getChild('x', NS.MUC_USER)?.getChild('item', NS.MUC_USER)?.attrs.affiliation,
       );

@@ -13,7 +13,7 @@ export const WORDS: Readonly<Record<string, Readonly<Record<Mode, string>>>> = {
   stanza: { silent: NEWS, assisted: '`muc:leave`, then `muc:join`' },
   'go-sendxmpp': { silent: 'what was said', assisted: 'what was said' },
   Converse: {
-    silent: `${NEWS}; in a room that was made anew, also its own nick twice, and that the owner is no longer one`,
+    silent: `${NEWS}; in a room that was made anew, also that the owner is no longer one`,
     assisted: 'what was said, and newcomers; who has left meanwhile stays in the list',
   },
   Profanity: {

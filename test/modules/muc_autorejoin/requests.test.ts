@@ -2,9 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { PendingIqs } from '../../../src/core/iq/pending.ts';
+import { StanzaError } from '../../../src/xml/errors.ts';
 import { NS } from '../../../src/xml/namespaces.ts';
 import { restart } from '../../support/fake-rooms/faults.ts';
 import { Room } from '../../support/fake-rooms/room.ts';
+import { assertFaults } from '../../support/server.ts';
 import { type Stage, type StageOptions, stage } from './stage.ts';
 
 /** From the next join on, all answers but those to pings are late. Returns what they are about. */
@@ -82,4 +85,22 @@ describe('a late answer never reaches the client in whose name the server has as
       );
     });
   }
+});
+
+test('too many requests are pending: the client of a new room leaves it and gets a notice; it does not wait', async (t) => {
+  const made = await stage(t, { room: { persistent: false }, people: [] });
+  made.passes(20);
+  made.romeo.heard();
+  forgets(made);
+  const { ask } = PendingIqs.prototype;
+  t.mock.method(PendingIqs.prototype, 'ask', function (this: PendingIqs, ...args: Parameters<typeof ask>) {
+    const isRefused = made.service.rooms.size > 0 && args[1].elements()[0]?.name === 'query';
+    if (isRefused) throw new StanzaError('resource-constraint');
+    return ask.apply(this, args);
+  });
+  made.cut();
+  made.passes(120);
+  assert.equal(made.romeo.notices.length, 1);
+  assert.equal(made.service.rooms.size, 0);
+  assertFaults(made.h.server.faults, { task: 1 });
 });

@@ -32,7 +32,7 @@ export class CrowdedService {
     this.peer.onStanza = (stanza) => this.#take(stanza);
   }
 
-  /** It restarts: nobody of ours is in any more, and the link breaks. */
+  /** The service restarts: no client of ours is in a room any more, and the link breaks. */
   restart(): void {
     this.#inside.clear();
     this.peer.cut('reset');

@@ -20,7 +20,7 @@ export const MAX_BYTES = 1024 * 1024;
 /** Of all places. */
 export const MAX_TOTAL_BYTES = 64 * 1024 * 1024;
 
-/** The bytes that are held for all places. Rooms of one remote cannot take what those of others need. */
+/** The bytes that are held for all places. Each remote has a fair share. */
 export class HeldBytes {
   readonly #budget = new SharedBudget(MAX_TOTAL_BYTES);
 

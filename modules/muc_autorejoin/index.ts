@@ -8,12 +8,12 @@
 //     the turn       queue.ts                                the order of the joins
 //     the limits     budget.ts, patience.ts, unconfirmed.ts
 //     the losses     losses.ts, lag.ts, self_pings.ts        signs that a room has lost the client
-//     the answer     takeover.ts, held.ts, former.ts         what the room sends meanwhile, or too late
-//     the people     people.ts, absent.ts                    who is there
+//     the answer     takeover.ts, held.ts, former.ts         stanzas of the room during a join, and late ones
+//     the people     people.ts, absent.ts                    the occupants that the client is shown
 //     the messages   talk.ts, messages.ts, ring.ts, gap.ts,  missed messages, and the client's own
 //                      archives.ts, archived.ts, outbox.ts,
 //                      holes.ts
-//     the room       memory.ts, rooms.ts, prints.ts,         what is known of it, and whether it may be created again
+//     the room       memory.ts, rooms.ts, prints.ts,         the memory of a room; whether it may be created again
 //                      facts.ts, inquiries.ts, existence.ts, founding.ts, new_rooms.ts
 //     the changes    comparisons.ts, changes.ts,             settings, and members of private groups
 //                      members.ts

@@ -33,7 +33,7 @@ export interface Ring {
 export const RING_SIZE = 32;
 /** Longer ids are not kept. */
 const MAX_ID = 256;
-/** Ids of so many characters are unique. */
+/** Ids with at least this number of characters are unique. */
 const UNIQUE_ID = 16;
 
 /** Its id may keep the input alive: see `keptMark`. */

@@ -228,11 +228,11 @@ export class Takeover {
     let last: string | undefined;
     for (const nick of known.keys()) {
       if (shown.has(nick) && !changed.has(nick)) continue; // The same presence, so the same id.
-      place.session.send(leaveOf(place, nick, 'none')); // It goes on listing those with another affiliation.
+      place.session.send(leaveOf(place, nick, 'none')); // With another affiliation, they would stay listed.
       known.delete(nick);
       last = nick;
     }
-    // Under its own nick, other programs would take this for their own leave; of a nick that has left it says nothing to them.
+    // The client's own old id leaves, too. Its own nick would tell other programs that they are out; they ignore an absent nick.
     if (last !== undefined) place.session.send(leaveOf(place, last, 'none', place.self?.occupantId));
   }
 

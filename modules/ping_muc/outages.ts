@@ -7,7 +7,7 @@ import { type OutageParts, RemoteOutage } from './outage.ts';
 
 declare module 'enjamb/api' {
   interface Events {
-    /** An outage is over: each join at the remote was proved or lost, or nobody can say. */
+    /** An outage is over: each join at the remote was proved or lost, or remains unknown. */
     'ping-muc-settled': Event<{ readonly remote: string }>;
   }
 }

@@ -1,7 +1,7 @@
 // Asks a room about itself and its members when it has let a client in again, once for all clients of ours, since none of them
 // was told of changes meanwhile. `changes.ts` passes on the differences.
 
-import { type Element, type IqAnswer, NS, xml } from 'enjamb/api';
+import { type Element, type IqAnswer, inChunks, NS, xml } from 'enjamb/api';
 import type { Context } from './context.ts';
 import type { Inquiries } from './inquiries.ts';
 import { compareLists, jidsIn, LISTS, type List, membershipOf } from './members.ts';
@@ -82,9 +82,11 @@ export class Comparisons {
     if (room.members === undefined) return !room.isLarge; // It is no private group any more.
     const changed =
       lists.size < LISTS.length ? undefined : compareLists(this.#context.rooms, room, lists, since);
-    for (const place of room.places)
-      if (place.state === 'in' && place.self)
-        for (const jid of changed ?? []) place.session.send(membershipOf(place, jid));
+    const others = [...room.places].filter(({ state, self }) => state === 'in' && self);
+    inChunks(pairsOf(others, changed ?? []), this.#context.after, (chunk) => {
+      for (const [place, jid] of chunk)
+        if (room.members && room.places.has(place)) place.session.send(membershipOf(place, jid));
+    });
     return changed !== undefined;
   }
 
@@ -104,4 +106,8 @@ export class Comparisons {
 /** XEP-0045 §9.5, §10.5, §10.8. */
 function listRequest(place: Place, affiliation: List): Element {
   return iqOf(place, 'get', xml('query', NS.MUC_ADMIN, xml('item', { affiliation })));
+}
+
+function* pairsOf<A, B>(some: readonly A[], others: readonly B[]): Generator<[A, B]> {
+  for (const one of some) for (const other of others) yield [one, other];
 }

@@ -43,7 +43,7 @@ import { Places } from './places.ts';
 import { Rejoins } from './rejoins.ts';
 import { Reports } from './reports.ts';
 import { Rooms } from './rooms.ts';
-import { followSelfPing } from './self_pings.ts';
+import { SelfPings } from './self_pings.ts';
 import { Takeover } from './takeover.ts';
 import { Talk } from './talk.ts';
 
@@ -170,6 +170,7 @@ function loadSilent(
   const inquiries = new Inquiries(context, rejoins.archives);
   const comparisons = new Comparisons(context, rejoins, inquiries);
   const holes = new Holes(context, rejoins);
+  const selfPings = new SelfPings(context, rejoins);
   const takeover = new Takeover(context, rejoins, {
     talk: new Talk(context, rejoins, new Lag(context)),
     inquiries,
@@ -182,7 +183,7 @@ function loadSilent(
   module.observe('pre-iq/bare', (event) => inquiries.follow(event));
   module.observe('pre-iq/full', (event) => {
     const place = event.origin.state.mucPlaces?.get(event.to.bare);
-    if (place) followSelfPing(context, rejoins, place, event);
+    if (place) selfPings.follow(place, event);
   });
   watchMessages(context, places, rejoins.outbox);
   module.observe('track-muc-joins-change', ({ join }) => {

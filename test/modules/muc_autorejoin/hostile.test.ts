@@ -126,6 +126,25 @@ describe('a room', () => {
   });
 });
 
+describe('a client', () => {
+  test('that pings itself without end has four answers held', async (t) => {
+    const { made } = await out(t, 'joining');
+    made.romeo.heard();
+    made.service.release();
+    made.service.behaviour.joinDelayMs = 1e9;
+    drop(made.room, ROMEO);
+    made.passes(2);
+    const ping = (i: number) =>
+      made.romeo.says(`<iq type='get' id='p${i}' to='${HALL}/Romeo'><ping xmlns='urn:xmpp:ping'/></iq>`);
+    for (let i = 0; i < 20; i++) ping(i);
+    made.passes(1);
+    const answers = () => made.romeo.heard().filter(({ name }) => name === 'iq').length;
+    assert.equal(answers(), 16);
+    made.passes(9);
+    assert.equal(answers(), 4);
+  });
+});
+
 describe('another user of ours', () => {
   test('who confirms nothing does not keep the others out of the room', async (t) => {
     const made = await stage(t, {

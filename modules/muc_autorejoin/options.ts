@@ -6,7 +6,7 @@ export const options = {
   muc_autorejoin: oneOf(
     'How the server joins for a client that fell out of a room: "silent": immediately, and the client sees an unbroken room; "assisted": the client is told first, and has 30 seconds to rejoin; true: the default; false: "off"',
     ['silent', 'assisted', 'off', true, false],
-    { default: 'assisted' },
+    { default: 'silent' },
   ),
   muc_autorejoin_passwords: boolean(
     'Whether the server keeps the passwords of rooms in memory for that; otherwise the user must join',
@@ -73,5 +73,5 @@ export function settingsFrom(given: Infer<typeof options>): Settings {
 
 function modeFrom(given: Infer<typeof options>['muc_autorejoin']): Mode {
   if (given === false) return 'off';
-  return given === true ? 'assisted' : given;
+  return given === true ? 'silent' : given;
 }

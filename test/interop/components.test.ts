@@ -60,7 +60,7 @@ async function scene(t: TestContext): Promise<Scene> {
     'component = "external"',
     `component_secret = "${SECRET}"`,
   ]);
-  const config = ['ping_muc_delay = "1 second"', ...components];
+  const config = ['ping_muc_delay = "1 second"', 'muc_autorejoin = "off"', ...components];
   const enjamb = await Enjamb.start(t, { folder: join(folder, 'enjamb'), certificates, caPath, dns, config });
   await enjamb.addUser(`romeo@${HOME}`, PASSWORD);
   const romeo = await SlixmppClient.start(t, { folder, caPath, name: 'romeo' });

@@ -48,7 +48,9 @@ for (const { what, act, inside } of MEANWHILE) {
     `XEP-0410: a user who ${what} during the delay is not asked about and gets no notice`,
     LIMIT,
     async (t) => {
-      const there = await world(t, { config: [`ping_muc_delay = ${DELAY_MS / 1000}`] });
+      const there = await world(t, {
+        config: [`ping_muc_delay = ${DELAY_MS / 1000}`, 'muc_autorejoin = "off"'],
+      });
       const { enjamb, prosody } = there;
       const romeo = await there.homeUser('romeo');
       const benvolio = await there.homeUser('benvolio');

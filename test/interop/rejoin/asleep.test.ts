@@ -13,7 +13,7 @@ import { ResumingClient } from '../support-smacks/resuming-client.ts';
 
 const ROOM = `orchard@${ROOMS}`;
 const ROMEO = `romeo@${HOME}/orchard`;
-const CONFIG = ['ping_muc_delay = 2', 'muc_autorejoin = true'];
+const CONFIG = ['ping_muc_delay = 2', 'muc_autorejoin = "assisted"'];
 const NOTICE_MS = 20_000;
 const CONFIRMED_MS = 3_000;
 /** Much less than the half minute in which connected clients may act. */

@@ -15,7 +15,8 @@ export const WINDOW_MS = 7_000;
 export const GIVE_UP_MS = 10 * DELAY_MS;
 /** The first question waits until the room service is up. It would be repeated after half of the delay. */
 export const PATIENT = 'ping_muc_timeout = 15';
-export const CONFIG = [`ping_muc_delay = ${DELAY_MS / 1000}`];
+/** Without joins by the server, which have tests of their own. */
+export const CONFIG = [`ping_muc_delay = ${DELAY_MS / 1000}`, 'muc_autorejoin = "off"'];
 
 export function fullJid(user: string): string {
   return `${user}@${HOME}/orchard`;

@@ -22,7 +22,7 @@ interface Scene {
 
 /** Romeo is in the hall, in words of his own; nothing has happened yet. */
 async function scene(t: TestContext, config = '', x = `<history maxstanzas='0'/>`): Promise<Scene> {
-  const h = await harness(t, `muc_autorejoin = true\n${config}`);
+  const h = await harness(t, `muc_autorejoin = "assisted"\n${config}`);
   const rooms = new FakeRooms(h);
   const romeo = h.client(ROMEO);
   romeo.says(

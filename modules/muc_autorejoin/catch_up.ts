@@ -1,5 +1,5 @@
 // Brings a client up to date: from the moment a room lets it in again until it has been sent all that it has missed. The other
-// clients of the room wait for that.
+// clients of the room wait for the room's history and answers, but not for a client that confirms slowly.
 
 import type { Absences } from './absent.ts';
 import type { Archives } from './archives.ts';

@@ -82,7 +82,13 @@ export class Talk {
       return isEcho ? 'stopped' : 'passes';
     }
     rejoining.seen = Math.max(rejoining.seen, seq);
-    if (!isKnown) rejoining.subject = { flat: stanza.flattened, mark: undefined };
+    if (!isKnown) {
+      if (!rejoining.held.add([], stanza)) {
+        this.#rejoins.catchUp.overflow(place, rejoining);
+        return 'passes';
+      }
+      rejoining.subject = { flat: stanza.flattened, mark: undefined };
+    }
     rejoining.isHistoryOver = true;
     this.#rejoins.catchUp.goOn(place, rejoining);
     return 'stopped';

@@ -104,6 +104,20 @@ describe('a room', () => {
     assert.equal(juliet.state.mucPlaces?.get(HALL)?.room.isLarge, true);
   });
 
+  test('whose subject waits for the end of the join is charged for it', async (t) => {
+    const { made } = await out(t, 'lost');
+    made.passes(1);
+    const subject = 'x'.repeat(100_000);
+    made.service.behaviour.joinDelayMs = 0;
+    made.service.onEntered = (_room, full) => full === ROMEO && made.service.hold();
+    for (let i = 0; i < 200 && place(made)?.state !== 'joining'; i++) made.h.clock.advance(50);
+    made.service.peer.says(
+      `<message type='groupchat' from='${HALL}/Alice' to='${ROMEO}'><subject>${subject}</subject></message>`,
+    );
+    made.h.clock.advance(100);
+    assert.ok((await heldBytes(made)) >= subject.length);
+  });
+
   test('cannot take the memory that the rooms of other services need', () => {
     const held = new HeldBytes();
     const MIB = 1024 * 1024;

@@ -95,9 +95,9 @@ export class Talk {
   }
 }
 
-/** Whether another client of ours was in the room when this one joined. If not, earlier messages are unknown. */
+/** Whether another client of ours knew the last message when this one joined. If not, earlier messages are unknown. */
 function hasWitness({ room, since }: Place): boolean {
-  for (const { state, since: joined, join } of room.places)
-    if (state === 'in' && joined < since && join.provenAt >= since) return true;
+  for (const { state, since: joined, heard, join } of room.places)
+    if (state === 'in' && heard !== undefined && joined < since && join.provenAt >= since) return true;
   return false;
 }

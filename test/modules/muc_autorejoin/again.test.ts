@@ -7,7 +7,7 @@ import { StanzaError } from '../../../src/xml/errors.ts';
 import { drop, restart } from '../../support/fake-rooms/faults.ts';
 import { affiliate, giveRole, kick } from '../../support/fake-rooms/moderation.ts';
 import { HOST } from '../../support/module-harness.ts';
-import { HALL, JULIET, ROMEO, type Stage, stage } from './stage.ts';
+import { HALL, JULIET, PHONE, ROMEO, type Stage, stage } from './stage.ts';
 
 /** The room loses these clients without a word, and the link breaks. */
 function loses(made: Stage, ...clients: string[]): void {
@@ -274,6 +274,33 @@ describe('6.3: the client is given', () => {
     made.passes(20);
     assert.deepEqual(bodies(made, juliet), ['after']);
     assert.deepEqual(bodies(made), ['heard', 'before', 'after']);
+  });
+
+  test('nothing that was said before its own join, though one that entered at the same time knew no more', async (t) => {
+    const made = await stage(t, { behaviour: { archive: 'works' } });
+    const { peer } = made.service;
+    peer.queueMs = 90_000;
+    peer.reachable = false;
+    peer.cut();
+    drop(made.room, ROMEO, { isTold: false });
+    made.say('Alice', 'before');
+    const newcomers = [JULIET, PHONE].map((jid) => {
+      const client = made.h.client(jid);
+      client.says(
+        `<presence to='${HALL}/${jid.split('/')[1]}'><x xmlns='http://jabber.org/protocol/muc'><history maxchars='0'/></x></presence>`,
+      );
+      made.passes(1);
+      return client;
+    });
+    peer.reachable = true;
+    peer.openOut();
+    made.passes(30);
+    assert.deepEqual(bodies(made), ['before']);
+    made.loses({ renewsStanzaIds: true });
+    made.say('Alice', 'after');
+    made.cut();
+    made.passes(30);
+    for (const client of newcomers) assert.deepEqual(bodies(made, client), ['after']);
   });
 });
 

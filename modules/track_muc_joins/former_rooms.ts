@@ -3,6 +3,7 @@
 import { type C2SSession, isLocalBounce, NS, StanzaError, type StanzaEvent } from 'enjamb/api';
 import { hasStatus } from 'enjamb/xep';
 import type { Departures } from './departures.ts';
+import type { JoinIndex } from './entries.ts';
 
 /**
  * Records answers to leaves. Drops answers to hidden leaves, and stanzas that the room sends to the former occupant
@@ -12,6 +13,7 @@ export function fromFormerRoom(
   { stanza, from, to, origin }: Readonly<StanzaEvent>,
   session: C2SSession | undefined,
   departures: Departures,
+  index: JoinIndex,
 ): 'handled' | undefined {
   const { type, id } = stanza.attrs;
   if (type === 'error') {
@@ -24,8 +26,14 @@ export function fromFormerRoom(
   if (type === 'unavailable' && hasStatus(x, '110') && !hasStatus(x, '303')) {
     return departures.confirmed(`${to}`, from.bare) ? 'handled' : undefined;
   }
-  const isThere = session?.state.mucJoins?.has(from.bare) === true;
-  return !isThere && departures.isHidden(`${to}`, from.bare) ? 'handled' : undefined;
+  const join = session?.state.mucJoins?.get(from.bare);
+  // Rooms answer in order: presence of the client with another id than its join is from before the leave.
+  const isFormer = !join || (hasStatus(x, '110') && isOther(id, index.pending(join)?.id));
+  return isFormer && departures.isHidden(`${to}`, from.bare) ? 'handled' : undefined;
+}
+
+function isOther(id: string | undefined, joinId: string | undefined): boolean {
+  return id !== undefined && joinId !== undefined && id !== joinId;
 }
 
 /** Whether an error from the other side means that the service is unreachable there. */

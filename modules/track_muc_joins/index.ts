@@ -156,7 +156,8 @@ function watchRooms(module: Tracker, index: JoinIndex, departures: Departures): 
   });
   module.hook(
     'presence/full',
-    (event) => (departures.none ? undefined : fromFormerRoom(event, sessions.get(event.to), departures)),
+    (event) =>
+      departures.none ? undefined : fromFormerRoom(event, sessions.get(event.to), departures, index),
     'guard',
   );
   module.hook(

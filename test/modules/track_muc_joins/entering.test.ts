@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { StanzaError } from '../../../src/xml/errors.ts';
-import { failure } from '../../support/fake-rooms.ts';
+import { NS } from '../../../src/xml/namespaces.ts';
+import { failure, presence } from '../../support/fake-rooms.ts';
 import { joined, ROMEO, ROOM, silentStage, stage } from './stage.ts';
 
 describe('XEP-0045 §7.2: entering', () => {
@@ -281,4 +282,26 @@ test('a join, a leave and a join wait for the link: the room handles them in ord
   h.clock.seconds(1);
   assert.equal(rooms.rooms.get(ROOM)?.get(ROMEO), 'Romeo');
   assert.deepEqual(await joins(), ['Romeo joined']);
+});
+
+test('an answer to a join before a hidden leave does not reach the client that joins under another nick', async (t) => {
+  const { h, rooms, romeo, joins } = await joined(t);
+  rooms.peer.reachable = false;
+  rooms.peer.cut();
+  romeo.says(`<presence type='unavailable' id='bye' to='${ROOM}/Romeo'/>`);
+  h.clock.seconds(1);
+  romeo.heard();
+  rooms.peer.reachable = true;
+  rooms.peer.onStanza = () => {};
+  rooms.peer.openOut();
+  romeo.says(`<presence id='join' to='${ROOM}/Montague'><x xmlns='${NS.MUC}'/></presence>`);
+  h.clock.seconds(1);
+  rooms.peer.says(presence(`${ROOM}/Romeo`, ROMEO, ['110']).with({ id: 'former' }));
+  h.clock.seconds(1);
+  assert.deepEqual([romeo.heard(), await joins()], [[], ['Montague joining']]);
+  rooms.peer.says(presence(`${ROOM}/Romeo`, ROMEO, ['110'], { type: 'unavailable' }));
+  rooms.peer.says(presence(`${ROOM}/Montague`, ROMEO, ['110']).with({ id: 'join' }));
+  h.clock.seconds(1);
+  const seen = romeo.heard().map(({ attrs: { from, type } }) => [from, type]);
+  assert.deepEqual([seen, await joins()], [[[`${ROOM}/Montague`, undefined]], ['Montague joined']]);
 });

@@ -75,8 +75,8 @@ export class RoomView {
     } else if (stanza.attrs.type === 'unavailable') {
       const isOwn = isSelf || nick === this.nick;
       if (codes.includes('303') && isOwn) this.nick = x.getChild('item')?.attrs.nick ?? this.nick;
-      else if (isOwn && x.getChild('destroy')) this.#out(['destroyed']);
       // §7.1: what the room says before it has let the client in is about an earlier stay.
+      else if (isOwn && this.state === 'in' && x.getChild('destroy')) this.#out(['destroyed']);
       else if (isSelf && this.state === 'in') this.#out(codes);
       this.people.delete(nick);
     }

@@ -7,7 +7,7 @@ import type { Place } from './memory.ts';
 import { isKept, isSubject, subjectPrint } from './messages.ts';
 import type { Rejoining } from './rejoining.ts';
 import type { Rejoins } from './rejoins.ts';
-import { lastOf, markOf, note, type Said } from './ring.ts';
+import { markOf, note, type Said } from './ring.ts';
 import { entryOf } from './rooms.ts';
 
 /** Whether a stanza reaches the client now and unchanged. */
@@ -27,8 +27,8 @@ export class Talk {
   /** The room has let the client in by its own join: all earlier messages count as heard. */
   joined(place: Place): void {
     if (place.heard !== undefined || place.self === undefined) return;
-    if (hasWitness(place)) place.heard = lastOf(place.room.ring);
-    else this.#rejoins.archives.findEnd(place);
+    place.heard = heardByOthers(place);
+    if (place.heard === undefined) this.#rejoins.archives.findEnd(place);
   }
 
   /** A room has sent a message to the client. */
@@ -95,9 +95,12 @@ export class Talk {
   }
 }
 
-/** Whether another client of ours knew the last message when this one joined. If not, earlier messages are unknown. */
-function hasWitness({ room, since }: Place): boolean {
-  for (const { state, since: joined, heard, join } of room.places)
-    if (state === 'in' && heard !== undefined && joined < since && join.provenAt >= since) return true;
-  return false;
+/** The last message that other clients of ours have heard which were in the room when this one joined. */
+function heardByOthers({ room, since }: Place): Said | undefined {
+  let last: Said | undefined;
+  for (const { state, since: joined, heard, join } of room.places) {
+    const isWitness = state === 'in' && joined < since && join.provenAt >= since;
+    if (isWitness && heard && heard.position >= (last?.position ?? 0)) last = heard;
+  }
+  return last;
 }

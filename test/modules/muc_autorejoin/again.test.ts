@@ -6,7 +6,7 @@ import type { Element } from '../../../src/xml/element.ts';
 import { StanzaError } from '../../../src/xml/errors.ts';
 import { drop, restart } from '../../support/fake-rooms/faults.ts';
 import { affiliate, giveRole, kick } from '../../support/fake-rooms/moderation.ts';
-import { HOST } from '../../support/module-harness.ts';
+import { type HarnessClient, HOST } from '../../support/module-harness.ts';
 import { HALL, JULIET, PHONE, ROMEO, type Stage, stage } from './stage.ts';
 
 /** The room loses these clients without a word, and the link breaks. */
@@ -301,6 +301,29 @@ describe('6.3: the client is given', () => {
     made.cut();
     made.passes(30);
     for (const client of newcomers) assert.deepEqual(bodies(made, client), ['after']);
+  });
+
+  test('nothing that was said before its own join, though another client was sent older history', async (t) => {
+    const made = await stage(t, { behaviour: { archive: 'works' } });
+    made.say('Alice', 'older');
+    made.romeo.says(`<presence type='unavailable' to='${HALL}/Romeo'/>`);
+    made.passes(1);
+    const joins = (client: HarnessClient, nick: string, history: string) => {
+      client.says(
+        `<presence to='${HALL}/${nick}'><x xmlns='http://jabber.org/protocol/muc'>${history}</x></presence>`,
+      );
+      made.passes(20);
+    };
+    joins(made.romeo, 'Romeo', `<history maxchars='0'/>`);
+    made.say('Alice', 'before');
+    joins(made.h.client(JULIET), 'Juliet', '');
+    const phone = made.h.client(PHONE);
+    joins(phone, 'Phone', `<history maxchars='0'/>`);
+    made.loses({ renewsStanzaIds: true });
+    made.say('Alice', 'after');
+    made.cut();
+    made.passes(30);
+    assert.deepEqual(bodies(made, phone), ['after']);
   });
 });
 

@@ -9,6 +9,7 @@ import { gapOf, giveGap } from './gap.ts';
 import { give } from './held.ts';
 import type { Place } from './memory.ts';
 import type { Outbox } from './outbox.ts';
+import { withCodes } from './people.ts';
 import type { Queues } from './queue.ts';
 import type { Rejoining } from './rejoining.ts';
 import type { Unconfirmed } from './unconfirmed.ts';
@@ -95,6 +96,7 @@ export class CatchUp {
     place.seen = Math.max(place.seen, rejoining.seen);
     place.heard = rejoining.heard ?? last ?? place.heard;
     place.heardAt = Math.floor(now());
+    if (rejoining.self) place.self = withCodes(rejoining.self, place.self);
     place.hasSubject ||= subject !== undefined;
     place.echoUntil = rejoining.isLate ? now() + ECHO_MS : 0;
     place.again++;

@@ -56,6 +56,11 @@ export function selfIn(stanza: Stanza, nick: string, x: Element, seed: number): 
   };
 }
 
+/** Adds the codes that the client was told before. */
+export function withCodes(self: Self, known: Self | undefined): Self {
+  return known ? { ...self, codes: [...new Set([...known.codes, ...self.codes])] } : self;
+}
+
 /** Whether the client need not be shown its own presence again. */
 export function isKnownSelf(known: Self | undefined, now: Self): boolean {
   return known?.print === now.print && now.codes.every((code) => known.codes.includes(code));

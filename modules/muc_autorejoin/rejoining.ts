@@ -3,7 +3,7 @@
 import { type ElapsedClock, ResettableTimer, type Stanza } from 'enjamb/api';
 import { Held, type HeldBytes, type HeldStanza } from './held.ts';
 import type { Refusals } from './losses.ts';
-import type { Affiliation, Place } from './memory.ts';
+import type { Affiliation, Place, Self } from './memory.ts';
 import type { RejoinMetrics } from './metrics.ts';
 import type { Said } from './ring.ts';
 
@@ -16,6 +16,8 @@ export interface Rejoining {
   /** The last change, and the last live message, that the room has sent to this client since. */
   seen: number;
   heard: Said | undefined;
+  /** The client's own presence, if the room has sent it again since it let the client in. */
+  self: Self | undefined;
   /** The nick that the client believes it has. */
   nick: string;
   /** The codes of the client's own presence before the loss: see `Self`. */
@@ -48,6 +50,7 @@ export function newRejoining(place: Place, clock: ElapsedClock, bytes: HeldBytes
     timer: new ResettableTimer(clock),
     seen: place.seen,
     heard: undefined,
+    self: undefined,
     nick: place.join.nick,
     codes: place.self?.codes ?? [],
     known: new Map(),
@@ -90,6 +93,7 @@ export function beginAnswer(
   rejoining.isHistoryOver = false;
   rejoining.seen = place.seen;
   rejoining.heard = undefined;
+  rejoining.self = undefined;
   rejoining.nick = place.join.nick;
   rejoining.known = new Map(people.known);
   rejoining.unknown = new Set(people.unknown);

@@ -30,6 +30,7 @@ import {
   noteOccupant,
   renamingOf,
   selfIn,
+  withCodes,
 } from './people.ts';
 import { contentPrint } from './prints.ts';
 import { noteShown, type Rejoining } from './rejoining.ts';
@@ -178,9 +179,12 @@ export class Takeover {
     if (rejoining) noteShown(rejoining, nick);
     if (rejoining !== undefined && place.state !== 'catching-up')
       return this.#entered(place, rejoining, own, self);
+    if (rejoining !== undefined) {
+      const isShown = isKnownSelf(rejoining.self ?? known, self);
+      rejoining.self = self;
+      return isShown ? this.#swallow() : this.#hold(place, rejoining, own.stanza);
+    }
     place.self = withCodes(self, known);
-    if (rejoining !== undefined)
-      return isKnownSelf(known, self) ? this.#swallow() : this.#hold(place, rejoining, own.stanza);
     if (this.#rejoins.catchUp.isEchoing(place) && isKnownSelf(known, self)) return this.#swallow();
     if (place.state === 'lost') this.#rejoins.release(place); // It was in all the time.
     if (known === undefined) this.#joined(place, nick);
@@ -305,10 +309,6 @@ function isByUs({ origin, from }: Received): boolean {
 function isFarewell(stanza: Stanza): boolean {
   const x = stanza.attrs.type === 'unavailable' ? mucUserIn(stanza) : undefined;
   return x !== undefined && codesIn(x).includes('110');
-}
-
-function withCodes(self: Self, known: Self | undefined): Self {
-  return known ? { ...self, codes: [...new Set([...known.codes, ...self.codes])] } : self;
 }
 
 /** If clients of an account cannot share a nick, the newer one displaces the older one. */

@@ -342,3 +342,18 @@ test('N4: a client that a late answer has let in is not joined again', async (t)
   assert.deepEqual(made.joined(), []);
   made.assertAlive();
 });
+
+test('its own presence, which was held when the link broke again', async (t) => {
+  const made = await stage(t, { behaviour: { archive: 'works' } });
+  made.service.behaviour.archive = 'silent';
+  loses(made, ROMEO);
+  made.passes(5);
+  assert.equal(made.romeo.state.mucPlaces!.get(HALL)!.state, 'catching-up');
+  made.romeo.says(`<presence to='${HALL}/Romeo'><show>away</show></presence>`);
+  made.passes(1);
+  assert.deepEqual(made.seen(), []);
+  made.cut();
+  made.passes(30);
+  const shows = made.romeo.heard().map((stanza) => stanza.getChildText('show'));
+  assert.deepEqual(shows, ['away']);
+});

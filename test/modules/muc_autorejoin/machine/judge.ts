@@ -52,6 +52,7 @@ export class Judge {
 
   /** Our server sends a stanza to the remote; once for each, however often it is tried. */
   sent(stanza: Element): void {
+    if (stanza.attrs.type === 'unavailable') this.#leaves(stanza);
     if (stanza.name !== 'presence' || stanza.attrs.type !== undefined || !stanza.getChild('x', NS.MUC))
       return;
     const { from = '', to, id = '' } = stanza.attrs;
@@ -64,6 +65,17 @@ export class Judge {
       this.blame(`N1: joins ${room} for ${from}, who is not in`);
     else if (view.nick !== nick) this.blame(`N2: joins ${room} for ${from} as ${nick}, not ${view.nick}`);
     this.#count(this.stays.of(from, room), { id, at: this.now() }, `${room} for ${from}`);
+  }
+
+  /** ADR 0038: a room that our server has made, and that does not answer for 10 s, is left again, and its lost clients are told. */
+  #leaves({ attrs: { from, to } }: Element): void {
+    const [jid] = splitAddress(to);
+    const room = this.#service.rooms.get(jid);
+    if (room === undefined || !this.#service.isHolding || !this.stays.made.has(room)) return;
+    const isIn = (client: ClientModel) => client.view(jid).state === 'in';
+    if (!this.#clients().some((client) => client.full === from && isIn(client))) return;
+    for (const { full } of this.#clients())
+      if (full === from || room.occupants.of(full) === undefined) this.stays.of(full, jid).isFinal = true;
   }
 
   #count(stay: Stay, join: { readonly id: string; readonly at: number }, what: string): void {
@@ -125,8 +137,6 @@ export class Judge {
   #takes(client: ClientModel, jid: string, nick: string, stay: Stay): boolean {
     const room = this.#service.rooms.get(jid);
     if (stay.isFinal) return false;
-    // ADR 0038: a new room that says nothing of itself for 10 s is given up.
-    if (room?.isLocked && this.#service.isHolding) return false;
     // N3: what loses the client again and again is left alone.
     if (stay.joins.filter((at) => at > this.now() - BUDGET_MS).length >= BUDGET) return false;
     if (room === undefined) return this.stays.isOpen(jid);

@@ -47,6 +47,8 @@ export class Stays {
   /** Everything that was ever said in a room, also before it was made anew. */
   readonly #records = new Map<string, Spoken[]>();
   readonly #saidIn = new WeakMap<Spoken, Room>();
+  /** The rooms that joins of our server have made. */
+  readonly made = new WeakSet<Room>();
   /** By address: the last one that a client of ours was in. */
   readonly #rooms = new Map<string, Room>();
   readonly #stays = new Map<string, Stay>();
@@ -133,6 +135,7 @@ export class Stays {
     const stay = this.of(full, room.jid);
     stay.isExpelled = false;
     stay.isFinal = !isOwn && room.isLocked && !this.isOpen(room.jid); // C3: it has to leave again.
+    if (!isOwn && room.isLocked) this.made.add(room);
     this.#rooms.set(room.jid, room);
     stay.refusals = 0;
     const record = this.record(room.jid);

@@ -86,10 +86,13 @@ export class World {
 
   /** 3.1, lag: a client that a room has lost without a word is found when others hear somebody talk. */
   #talkIn(jid: string): void {
-    if (!this.service.rooms.has(jid)) return;
+    const room = this.service.rooms.get(jid);
+    if (room === undefined) return;
     const present = this.#remote.residents.find((resident) => resident.view(jid).state === 'in');
     const resident = present ?? this.#remote.residents[0]!;
     if (present === undefined) this.#remote.enter(resident, jid);
+    const occupant = room.occupants.of(resident.full);
+    if (occupant?.role === 'visitor') giveRole(room, occupant.nick, 'participant');
     if (resident.view(jid).state === 'in') resident.say(jid, this.#newBody());
   }
 

@@ -7,7 +7,7 @@ import { NS } from '../../../../src/xml/namespaces.ts';
 import { randomFrom } from '../../../support/random.ts';
 import type { Ignored } from './judge.ts';
 import { type Mode, run } from './machine.ts';
-import { plan } from './steps.ts';
+import { type Kind, plan, type Step } from './steps.ts';
 import type { World } from './world.ts';
 
 const STEPS = 100;
@@ -104,4 +104,32 @@ describe('the judge of the random machine', () => {
     test(`sees ${what}`, async () => {
       assert.match((await firstFault('off', LENIENT, spoil)) ?? 'nothing', blame);
     });
+});
+
+test('a service that restarts sends nothing on new streams about occupants from before', async () => {
+  const setting = {
+    behaviour: { errorRemoval: [] },
+    rooms: { hall: {}, garden: {}, crypt: {} },
+    queueMs: 90_000,
+    roundTripMs: 50,
+    keepsHistory: false,
+    renewsIds: false,
+    isFast: false,
+  };
+  const [desk, phone, juliet, hall, ownNick] = [0, 0.4, 0, 0, 0.9];
+  const step = (kind: Kind, ...dice: number[]): Step => ({ kind, dice, waitMs: 5_000 });
+  const steps = [
+    step('join', phone, hall, ownNick),
+    step('join', desk, hall, ownNick),
+    step('come', juliet, hall, 0),
+    step('hold'),
+    step('talk', juliet, hall),
+    // When the link breaks, the room gets the desk's message back, but not the answer to the phone.
+    step('ping', phone, hall),
+    step('restartKeepingRooms'),
+  ];
+  // With this seed, Juliet does not come back: if she did, the room would be found silent for the phone only.
+  const { wrong, joins } = await run({ seed: 3, setting, steps }, { mode: 'silent' });
+  assert.equal(wrong, undefined);
+  assert.equal(joins, 2);
 });

@@ -97,9 +97,10 @@ export class Remote {
     if (isSeen) {
       this.heal();
       this.service.peer.openOut();
-      this.service.peer.cut('reset');
     }
     restart(this.service, { ...how, keepsHistory, renewsOccupantIds: renewsIds, renewsStanzaIds: renewsIds });
+    // The streams break when the rooms have lost their occupants: a process that ends opens no new ones.
+    if (isSeen) this.service.peer.cut('reset');
     if (how.keeps === 'nothing')
       for (const jid of this.rooms) if (this.#config(jid).persistent !== false) this.newRoom(jid);
     this.replaceLost();

@@ -177,13 +177,13 @@ export class World {
     restartKeepingNothing: () => this.#remote.restart({ keeps: 'nothing' }),
     renewIds: () => {
       this.#remote.heal();
-      this.service.peer.cut('reset');
       restart(this.service, {
         keeps: 'rooms',
         keepsHistory: true,
         renewsOccupantIds: true,
         renewsStanzaIds: true,
       });
+      this.service.peer.cut('reset');
       this.#remote.replaceLost();
     },
     restartBehindLink: ([a = 0]) => {

@@ -163,11 +163,12 @@ export class Outbox {
       if (found) {
         this.#remove(place, own);
         if (!gap.messages.includes(found)) giveCopies(place.session, [found]); // Only this reflection was lost.
-      } else if (own.state === 'sent' && !gap.isWhole) this.#fail(place, own);
+      } else if ((own.state === 'sent' || own.state === 'again') && !gap.isWhole) this.#fail(place, own);
       else if (now() - own.at > MAX_AGE_MS) this.#fail(place, own);
       else {
         const isNew = own.state === 'waiting';
         own.state = isNew ? 'sent' : 'again';
+        own.error = undefined; // It was the answer to the last attempt.
         own.nick = place.join.nick;
         own.handled();
         if (!isNew) {

@@ -126,6 +126,24 @@ describe('6.5: own messages', () => {
     assert.deepEqual(own(made), ['message room remote-server-timeout']);
   });
 
+  test('O4: nobody can know whether the room had what was sent again: an error', async (t) => {
+    const made = await stage(t);
+    const heard = watch(made);
+    drop(made.room, ROMEO, { isTold: false });
+    writes(made, 'hello');
+    const take = made.service.peer.onStanza;
+    made.service.peer.onStanza = (stanza) => {
+      take(stanza);
+      if (heard.length === 0) return;
+      made.service.peer.onStanza = take;
+      made.loses({ keepsHistory: false });
+      made.service.peer.cut();
+    };
+    made.passes(60);
+    assert.deepEqual(heard, ['hello']);
+    assert.deepEqual(own(made), ['message room remote-server-timeout']);
+  });
+
   test('O5: what our own side could not send comes back, and is not sent again', async (t) => {
     const made = await stage(t);
     const heard = watch(made);

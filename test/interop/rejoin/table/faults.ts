@@ -53,7 +53,7 @@ export const FAULTS = {
     happen: (cast) => dies(cast, (scene) => scene.service.kill9()),
   },
   'killed, nobody back': {
-    title: 'The same, but the first users who come back are those of enjamb.',
+    title: 'The same, but the users of enjamb come back first.',
     room: 'temporary',
     happen: (cast) => diesAlone(cast, (scene) => scene.service.kill9()),
   },

@@ -63,6 +63,17 @@ const DOORS: Record<string, string> = {
 /** The folders of a module, lowest first: a file imports from its own or a lower one. Files beside them may import all. */
 const LAYERS: Record<string, readonly string[]> = {
   'modules/muc': ['model', 'engine', 'acts', 'stanzas'],
+  'modules/muc_autorejoin': [
+    'memory',
+    'shared',
+    'answer',
+    'gap',
+    'settings',
+    'founding',
+    'join',
+    'assisted',
+    'takeover',
+  ],
 };
 
 /**

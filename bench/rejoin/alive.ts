@@ -1,6 +1,6 @@
 // From the loss of all joins until every client is in again.
 
-import type { Place } from '../../modules/muc_autorejoin/memory.ts';
+import type { Place } from '../../modules/muc_autorejoin/memory/memory.ts';
 import { FastClock, threadMs } from '../fast-clock.ts';
 import type { Table } from '../limits-table.ts';
 import { Crowd, type Size } from './crowd.ts';

@@ -1,8 +1,8 @@
 // The memory that is freed when what is remembered of rooms is removed, without the data of other modules.
 
 import { setTimeout } from 'node:timers/promises';
-import type { RoomMemory } from '../../modules/muc_autorejoin/memory.ts';
-import { RING_SIZE } from '../../modules/muc_autorejoin/ring.ts';
+import type { RoomMemory } from '../../modules/muc_autorejoin/memory/memory.ts';
+import { RING_SIZE } from '../../modules/muc_autorejoin/memory/ring.ts';
 import { xml } from '../../src/xml/element.ts';
 import { NS } from '../../src/xml/namespaces.ts';
 import { HOST } from '../../test/support/module-harness.ts';

@@ -1,51 +1,43 @@
 // Joins rooms again for clients that fell out. It learns of losses from ping_muc, and from the rooms themselves.
 //
-//   both modes       places.ts, payload.ts, payloads.ts,     one client in one room, and the payload of its join
-//                    kept.ts, requests.ts, options.ts, context.ts
-//   assisted         assisted.ts, sleepers.ts                joins after a notice, if the client does nothing
-//   silent           before the client notices:
-//     the course     rejoins.ts, rejoining.ts, catch_up.ts   from the loss until the client is up to date
-//     the turn       queue.ts                                the order of the joins
-//     the limits     budget.ts, patience.ts, unconfirmed.ts
-//     the losses     losses.ts, lag.ts, self_pings.ts        signs that a room has lost the client
-//     the answer     takeover.ts, held.ts, former.ts         stanzas of the room during a join, and late ones
-//     the people     people.ts, absent.ts                    the occupants that the client is shown
-//     the messages   talk.ts, messages.ts, ring.ts, gap.ts,  missed messages, and the client's own
-//                      archives.ts, archived.ts, outbox.ts,
-//                      holes.ts
-//     the room       memory.ts, rooms.ts, prints.ts,         the memory of a room; whether it may be created again
-//                      facts.ts, inquiries.ts, existence.ts, founding.ts, new_rooms.ts
-//     the changes    comparisons.ts, changes.ts,             settings, and members of private groups
-//                      members.ts
-//     the end        handover.ts
-//     the numbers    metrics.ts, reports.ts
+//   memory/    what rooms have shown (people, last messages, facts), what clients have been sent, payloads of joins
+//   shared/    what all parts use: options, metrics, reports, requests to rooms
+//   answer/    the answer of a room to a join of the server: what is held, which people are new
+//   gap/       missed messages, from history and archive; the client's own messages
+//   settings/  facts of rooms, members of private groups, and their changes
+//   founding/  whether a room exists, and whether a join may create it again
+//   join/      the course of a silent join: its turn, its limits, from the loss until the client is up to date
+//   assisted/  joins after a notice, if the client does nothing
+//   takeover/  watches stanzas of rooms and signs of losses; decides what a client gets
+//
+// A file imports only from its own folder and those above it in this list.
 //
 // docs/adr/0037-silent-rejoin.md says why.
 
 import { randomInt } from 'node:crypto';
 import { type C2SSession, defineModule, Jid, type Module, NS, type Sessions, type Stanza } from 'enjamb/api';
-import { AssistedRejoins } from './assisted.ts';
-import { Comparisons } from './comparisons.ts';
-import type { Context } from './context.ts';
-import { Founding } from './founding.ts';
-import { type Heir, handOver, keepPayloads } from './handover.ts';
-import { Holes } from './holes.ts';
-import { Inquiries } from './inquiries.ts';
-import type { Kept } from './kept.ts';
-import { Lag } from './lag.ts';
-import type { Place } from './memory.ts';
-import { measurePlaces, RejoinMetrics } from './metrics.ts';
-import { NewRooms, watchNewRooms } from './new_rooms.ts';
-import { options, type Settings, settingsFrom } from './options.ts';
-import type { Outbox } from './outbox.ts';
-import { payloadOf, updatedPayload } from './payload.ts';
-import { Places } from './places.ts';
-import { Rejoins } from './rejoins.ts';
-import { Reports } from './reports.ts';
-import { Rooms } from './rooms.ts';
-import { SelfPings } from './self_pings.ts';
-import { Takeover } from './takeover.ts';
-import { Talk } from './talk.ts';
+import { AssistedRejoins } from './assisted/assisted.ts';
+import { Founding } from './founding/founding.ts';
+import type { Outbox } from './gap/outbox.ts';
+import { type Heir, handOver, keepPayloads } from './join/handover.ts';
+import type { Kept } from './join/kept.ts';
+import { Rejoins } from './join/rejoins.ts';
+import type { Place } from './memory/memory.ts';
+import { payloadOf, updatedPayload } from './memory/payload.ts';
+import { Places } from './memory/places.ts';
+import { Rooms } from './memory/rooms.ts';
+import { Inquiries } from './settings/inquiries.ts';
+import type { Context } from './shared/context.ts';
+import { measurePlaces, RejoinMetrics } from './shared/metrics.ts';
+import { options, type Settings, settingsFrom } from './shared/options.ts';
+import { Reports } from './shared/reports.ts';
+import { Comparisons } from './takeover/comparisons.ts';
+import { Holes } from './takeover/holes.ts';
+import { Lag } from './takeover/lag.ts';
+import { NewRooms, watchNewRooms } from './takeover/new_rooms.ts';
+import { SelfPings } from './takeover/self_pings.ts';
+import { Takeover } from './takeover/takeover.ts';
+import { Talk } from './takeover/talk.ts';
 
 const SWEEP_MS = 10_000;
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { options as rejoinOptions } from '../../modules/muc_autorejoin/options.ts';
+import { options as rejoinOptions } from '../../modules/muc_autorejoin/shared/options.ts';
 import { options as pingOptions } from '../../modules/ping_muc/options.ts';
 
 const ROOT = join(import.meta.dirname, '../..');

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Place, RoomData } from '../../../modules/muc_autorejoin/memory.ts';
-import { Payloads } from '../../../modules/muc_autorejoin/payloads.ts';
-import { RING_SIZE } from '../../../modules/muc_autorejoin/ring.ts';
-import { MAX_DEPARTED, MAX_OCCUPANTS, Rooms } from '../../../modules/muc_autorejoin/rooms.ts';
+import type { Place, RoomData } from '../../../modules/muc_autorejoin/memory/memory.ts';
+import { Payloads } from '../../../modules/muc_autorejoin/memory/payloads.ts';
+import { RING_SIZE } from '../../../modules/muc_autorejoin/memory/ring.ts';
+import { MAX_DEPARTED, MAX_OCCUPANTS, Rooms } from '../../../modules/muc_autorejoin/memory/rooms.ts';
 import type { C2SSession } from '../../../src/api/index.ts';
 import { floodHistory, floodPeople } from '../../support/fake-rooms/faults.ts';
 import { HALL, JULIET, ROMEO, type Stage, stage } from './stage.ts';

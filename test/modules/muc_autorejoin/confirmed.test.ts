@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { MAX_BYTES, MAX_MESSAGES } from '../../../modules/muc_autorejoin/gap.ts';
+import { MAX_BYTES, MAX_MESSAGES } from '../../../modules/muc_autorejoin/gap/gap.ts';
 import type { Element } from '../../../src/xml/element.ts';
 import { drop, restart } from '../../support/fake-rooms/faults.ts';
 import { counted } from './counts.ts';

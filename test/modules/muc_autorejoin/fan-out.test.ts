@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Comparisons } from '../../../modules/muc_autorejoin/comparisons.ts';
-import type { Place } from '../../../modules/muc_autorejoin/memory.ts';
-import { Rooms } from '../../../modules/muc_autorejoin/rooms.ts';
+import type { Place } from '../../../modules/muc_autorejoin/memory/memory.ts';
+import { Rooms } from '../../../modules/muc_autorejoin/memory/rooms.ts';
+import { Comparisons } from '../../../modules/muc_autorejoin/takeover/comparisons.ts';
 import { xml } from '../../../src/xml/element.ts';
 import { NS } from '../../../src/xml/namespaces.ts';
 import { HALL } from './stage.ts';

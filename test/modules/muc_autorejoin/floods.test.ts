@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { MAX_BYTES } from '../../../modules/muc_autorejoin/held.ts';
+import { MAX_BYTES } from '../../../modules/muc_autorejoin/answer/held.ts';
 import { NS } from '../../../src/xml/namespaces.ts';
 import { drop, floodHistory, floodPeople } from '../../support/fake-rooms/faults.ts';
 import { parseXml } from '../../support/match.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { HeldBytes, MAX_TOTAL_BYTES } from '../../../modules/muc_autorejoin/held.ts';
+import { HeldBytes, MAX_TOTAL_BYTES } from '../../../modules/muc_autorejoin/answer/held.ts';
 import { drop } from '../../support/fake-rooms/faults.ts';
 import { sent } from './counts.ts';
 import { out, place } from './out.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { contentPrint } from '../../../modules/muc_autorejoin/prints.ts';
+import { contentPrint } from '../../../modules/muc_autorejoin/memory/prints.ts';
 import { parseXml } from '../../support/match.ts';
 
 const ITEM = `<x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='participant'/></x>`;

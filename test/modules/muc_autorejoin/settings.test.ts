@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { factsIn } from '../../../modules/muc_autorejoin/facts.ts';
+import { factsIn } from '../../../modules/muc_autorejoin/memory/facts.ts';
 import { NS } from '../../../src/xml/namespaces.ts';
 import { drop } from '../../support/fake-rooms/faults.ts';
 import { configure } from '../../support/fake-rooms/moderation.ts';

@@ -128,7 +128,7 @@ export const STORAGE_ERRORS: Readonly<Record<StorageCondition, Advice>> = {
   ),
   damaged: advice(
     'The database is damaged. Nothing more can be written, and some of it cannot be read',
-    'Stop the server, run `enjamb check storage`, and restore a backup',
+    'Stop the server, run `enjamb check storage`, and restore a backup with `enjamb restore FILE`',
   ),
   'newer-database': advice(
     'The database was written by a newer version of the server',
@@ -144,7 +144,7 @@ export const STORAGE_ERRORS: Readonly<Record<StorageCondition, Advice>> = {
   ),
   failed: advice(
     'The database could not be read or written; the message has the cause',
-    'Check disk space and permissions with `enjamb check storage`; if the file is damaged, stop the server and restore a backup',
+    'Check disk space and permissions with `enjamb check storage`; if the file is damaged, stop the server and restore a backup with `enjamb restore FILE`',
   ),
 };
 

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { CommandError } from '../admin/commands.ts';
 import { OperatorError } from '../util/operator-error.ts';
+import { addBackupCommands } from './backup.ts';
 import { CHECK_NAMES, check } from './check/index.ts';
 import { readConfig } from './configuration.ts';
 import { runDynamic } from './dynamic.ts';
@@ -49,6 +50,7 @@ function buildProgram(session: Session): Command {
   addLinkCommands(program, session);
   addJoins(program, session);
   addOverviews(program, session);
+  addBackupCommands(program, session);
   explainUsage(program);
   return program;
 }

@@ -1,6 +1,9 @@
 // The schema of the SQLite database, as the steps that led to it. A step that has been released is never edited:
 // append another. test/storage/schema-v1.sql keeps the first one frozen.
 
+/** Marks a database file as ours (`PRAGMA application_id`): "enjm". */
+export const APPLICATION_ID = 0x656e_6a6d;
+
 /**
  * Step n brings `user_version` from n to n + 1; each runs in a transaction of its own. `without_nul` is MIGRATION_FUNCTIONS'.
  * - store: a name for (host, kind, name), so that the big tables carry a number

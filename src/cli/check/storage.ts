@@ -42,7 +42,7 @@ async function openDatabase(config: Config): Promise<Finding> {
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const todo =
-      'run this command as the owner of the file; if the file is damaged, stop the server and restore a backup';
+      'run this command as the owner of the file; if the file is damaged, stop the server and restore a backup with "enjamb restore FILE"';
     return say('error', `the server cannot start: ${reason}`, todo);
   }
 }

@@ -7,7 +7,7 @@ const CONDITIONS: readonly (readonly [code: RegExp, condition: StorageCondition,
   [
     /^SQLITE_(CORRUPT|NOTADB)/,
     'damaged',
-    '. Stop the server, run "enjamb check storage", and restore a backup',
+    '. Stop the server, run "enjamb check storage", and restore a backup with "enjamb restore FILE"',
   ],
 ];
 

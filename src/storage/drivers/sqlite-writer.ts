@@ -3,7 +3,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
-import { MIGRATION_FUNCTIONS, MIGRATIONS } from '../migrations.ts';
+import { APPLICATION_ID, MIGRATION_FUNCTIONS, MIGRATIONS } from '../migrations.ts';
 import {
   type ArchiveBounds,
   BUSY_TIMEOUT_MS,
@@ -51,6 +51,8 @@ function open(file: string): Database.Database {
   MIGRATIONS.forEach((sql, from) => {
     migrate(db, from, sql);
   });
+  if (db.pragma('application_id', { simple: true }) !== APPLICATION_ID)
+    db.pragma(`application_id = ${APPLICATION_ID}`);
   return db;
 }
 

@@ -42,7 +42,8 @@ test('a damaged file refuses reads and writes as "damaged", and the error says w
   const damaged = {
     name: 'StorageError',
     condition: 'damaged',
-    message: /malformed\. Stop the server, run "enjamb check storage", and restore a backup$/,
+    message:
+      /malformed\. Stop the server, run "enjamb check storage", and restore a backup with "enjamb restore FILE"$/,
   };
   await assert.rejects(store.get('romeo'), damaged);
   await assert.rejects(store.set('romeo', 2), damaged);

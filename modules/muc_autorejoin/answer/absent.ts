@@ -2,7 +2,7 @@
 // return one by one, so the client sees them leave only if they are still away after a while.
 
 import { ResettableTimer } from 'enjamb/api';
-import type { Affiliation, Place } from '../memory/memory.ts';
+import { type Affiliation, nickOf, type Place } from '../memory/memory.ts';
 import type { Context } from '../shared/context.ts';
 import { leaveOf } from './people.ts';
 
@@ -70,7 +70,7 @@ export class Absences {
 
   #show(place: Place, absent: Absent, timer: ResettableTimer): void {
     const { metrics, rooms } = this.#context;
-    absent.delete(place.join.nick); // The client now has the nick of an absent occupant.
+    absent.delete(nickOf(place)); // The client now has the nick of an absent occupant.
     let count = 0;
     for (const [nick, affiliation] of absent) {
       if (count++ >= PER_SECOND) return timer.set(1_000, () => this.#show(place, absent, timer));

@@ -35,25 +35,41 @@ function viewBy({ session, view }: Place, jid: string | undefined): ViewName {
   return isOwnAccount ? view : 'open';
 }
 
-/** Whether a presence is the client's own: it has status 110, or the client's address. */
-export function isOwn({ session, join }: Place, from: Jid, x: Element | undefined): boolean {
+/** Whether a presence is the client's own: it has status 110, or the client's address, or is its nick change. */
+export function isOwn(place: Place, from: Jid, x: Element | undefined): boolean {
   if (x === undefined) return false;
   if (hasCode(x, '110') || x.getChild('destroy') !== undefined) return true; // The presence of §10.9 has no 110.
-  return from.resource === join.nick && x.getChild('item')?.attrs.jid === `${session.jid}`;
+  const { session, join } = place;
+  if (from.resource === join.nick) return x.getChild('item')?.attrs.jid === `${session.jid}`;
+  return from.resource === place.self?.nick && hasCode(x, '303'); // The tracker has the new nick already.
 }
 
-export function selfIn(stanza: Stanza, nick: string, x: Element, seed: number): Self {
+/** An own presence of a client. */
+export interface OwnPresence {
+  readonly stanza: Stanza;
+  readonly from: Jid;
+  readonly x: Element;
+}
+
+export function selfIn({ join }: Place, { stanza, from, x }: OwnPresence, seed: number): Self {
+  const { resource: nick = '' } = from;
   const bare = x.withChildren(
     x.children.filter((child) => typeof child === 'string' || child.name !== 'status'),
   );
   const others = stanza.children.filter((child) => child !== x);
   const id = stanza.getChild('occupant-id', NS.OCCUPANT_ID)?.attrs.id;
   return {
+    nick: nick === join.nick ? join.nick : detach(nick),
     print: textPrint(nick, contentPrint(stanza.withChildren([...others, bare]), seed)),
     affiliation: affiliationIn(x),
     occupantId: id === undefined ? undefined : detach(id.slice(0, 256)),
     codes: TOLD_ONCE.some((code) => hasCode(x, code)) ? TOLD_ONCE.filter((code) => hasCode(x, code)) : NONE,
   };
+}
+
+/** The client has another nick: the presence under it follows. */
+export function withNick(self: Self, { join }: Place): Self {
+  return { ...self, nick: join.nick };
 }
 
 /** Adds the codes that the client was told before. */

@@ -16,10 +16,8 @@ export interface Rejoining {
   /** The last change, and the last live message, that the room has sent to this client since. */
   seen: number;
   heard: Said | undefined;
-  /** The client's own presence, if the room has sent it again since it let the client in. */
+  /** The client's own presence after the held stanzas, if these change it: see `ownAfter`. */
   self: Self | undefined;
-  /** The nick that the client believes it has. */
-  nick: string;
   /** The codes of the client's own presence before the loss: see `Self`. */
   readonly codes: readonly string[];
   /** The occupants that the client knew when the join was sent. */
@@ -51,7 +49,6 @@ export function newRejoining(place: Place, clock: ElapsedClock, bytes: HeldBytes
     seen: place.seen,
     heard: undefined,
     self: undefined,
-    nick: place.join.nick,
     codes: place.self?.codes ?? [],
     known: new Map(),
     shown: new Set(),
@@ -76,6 +73,11 @@ export function isFit(place: Place, { rejoins }: RejoinMetrics): boolean {
   return payload !== undefined && !isUnwanted && !room.isLarge && !isBehind;
 }
 
+/** What the client will know of its own presence when it has been given the held stanzas. */
+export function ownAfter({ self }: Place, rejoining: Rejoining | undefined): Self | undefined {
+  return rejoining?.self ?? self;
+}
+
 /** The room has shown this nick. */
 export function noteShown({ known, unknown, shown }: Rejoining, nick: string): void {
   if (known.has(nick) || unknown.has(nick)) shown.add(nick);
@@ -94,7 +96,6 @@ export function beginAnswer(
   rejoining.seen = place.seen;
   rejoining.heard = undefined;
   rejoining.self = undefined;
-  rejoining.nick = place.join.nick;
   rejoining.known = new Map(people.known);
   rejoining.unknown = new Set(people.unknown);
   rejoining.shown.clear();

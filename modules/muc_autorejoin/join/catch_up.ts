@@ -3,8 +3,7 @@
 
 import type { Absences } from '../answer/absent.ts';
 import { give } from '../answer/held.ts';
-import { withCodes } from '../answer/people.ts';
-import type { Rejoining } from '../answer/rejoining.ts';
+import { ownAfter, type Rejoining } from '../answer/rejoining.ts';
 import type { Archives } from '../gap/archives.ts';
 import { gapOf, giveGap } from '../gap/gap.ts';
 import type { Outbox } from '../gap/outbox.ts';
@@ -96,7 +95,7 @@ export class CatchUp {
     place.seen = Math.max(place.seen, rejoining.seen);
     place.heard = rejoining.heard ?? last ?? place.heard;
     place.heardAt = Math.floor(now());
-    if (rejoining.self) place.self = withCodes(rejoining.self, place.self);
+    place.self = ownAfter(place, rejoining);
     place.hasSubject ||= subject !== undefined;
     place.echoUntil = rejoining.isLate ? now() + ECHO_MS : 0;
     place.again++;

@@ -11,7 +11,7 @@ import { Archives } from '../gap/archives.ts';
 import { Outbox } from '../gap/outbox.ts';
 import { Unconfirmed } from '../gap/unconfirmed.ts';
 import { nextTry } from '../memory/losses.ts';
-import type { Join, Place } from '../memory/memory.ts';
+import { type Join, nickOf, type Place } from '../memory/memory.ts';
 import { historySeconds, nickChange, occupantOf, rejoinOf } from '../memory/payload.ts';
 import type { Places } from '../memory/places.ts';
 import type { Context } from '../shared/context.ts';
@@ -108,15 +108,13 @@ export class Rejoins {
   /** The client is out, and has not been told. Returns false if the server cannot join for it. */
   lose(place: Place, cause: string, delayMs = 0): boolean {
     if (!isFit(place, this.#context.metrics)) return false;
-    const { session, room, join } = place;
-    const renaming = join.state === 'renaming' ? this.#context.joins.requested(join)?.nick : undefined;
+    const change = this.#nickChange(place);
     if (!this.#enter(place, newId())) return false;
     this.absences.pause(place);
     this.#begin(place);
     this.#context.reports.lost(place, cause);
-    if (renaming !== undefined)
-      this.defers(place, nickChange(place.payload!, session, `${room.jid}/${renaming}`));
-    this.archives.settle(room);
+    if (change) this.defers(place, change);
+    this.archives.settle(place.room);
     this.#queues.of(place).add(place, delayMs);
     return true;
   }
@@ -125,9 +123,19 @@ export class Rejoins {
   loseAgain(place: Place): void {
     const rejoining = this.#active.get(place);
     if (rejoining === undefined) return;
+    const change = this.#nickChange(place);
     this.#await(place, rejoining);
+    if (change) this.defers(place, change);
     if (place.join.state === 'gone' && !this.#enter(place, newId())) return this.forget(place);
     this.#queues.of(place).add(place);
+  }
+
+  /** The change to a nick that the client has asked for, or that the room has announced, if the client does not know of it. */
+  #nickChange(place: Place): Stanza | undefined {
+    const { session, room, join, payload } = place;
+    const nick = this.#context.joins.requested(join)?.nick ?? join.nick;
+    if (nick === nickOf(place) || payload === undefined) return undefined;
+    return nickChange(payload, session, `${room.jid}/${nick}`);
   }
 
   /** It is unknown whether the client is in. It is not told until the patience ends. */

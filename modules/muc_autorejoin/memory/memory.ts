@@ -55,8 +55,10 @@ export interface Place {
   gapMs: number;
 }
 
-/** The client's own presence in the room. */
+/** The client's own presence in the room, as it was sent to the client. */
 export interface Self {
+  /** The nick that the client believes it has: `Join.nick` is what the room has said, which may be held. */
+  readonly nick: string;
   /** Includes the nick. */
   readonly print: Print;
   readonly affiliation: Affiliation;
@@ -64,6 +66,11 @@ export interface Self {
   readonly occupantId: string | undefined;
   /** Status codes that programs show each time: 100 and 170 (XEP-0045 §7.2.3, §7.2.12). */
   readonly codes: readonly string[];
+}
+
+/** The nick that the client believes it has. */
+export function nickOf({ self, join }: Place): string {
+  return self?.nick ?? join.nick;
 }
 
 export type Affiliation = 'owner' | 'admin' | 'member' | 'none' | 'outcast';

@@ -11,7 +11,7 @@ import {
   wallTime,
   xml,
 } from 'enjamb/api';
-import type { Place } from './memory.ts';
+import { nickOf, type Place } from './memory.ts';
 
 /** In characters. Longer payloads are not kept, so that the client has to join by itself. */
 const MAX_PAYLOAD = 2_048;
@@ -64,8 +64,8 @@ export function rejoinOf(
 }
 
 /** The client's occupant JID, with the nick that it believes it has. */
-export function occupantOf({ room, join }: Place): Jid {
-  return Jid.parse(`${room.jid}/${join.nick}`);
+export function occupantOf(place: Place): Jid {
+  return Jid.parse(`${place.room.jid}/${nickOf(place)}`);
 }
 
 /** The seconds since the client heard a message, or joined: then nothing older than its join is for it. */

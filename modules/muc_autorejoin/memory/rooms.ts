@@ -1,7 +1,16 @@
 // What rooms have shown to our clients: the occupants (the roll), and those who have left.
 
 import { detach, type Element, NS } from 'enjamb/api';
-import type { Affiliation, Entry, Place, RoomData, RoomMemory, View, ViewName } from './memory.ts';
+import {
+  type Affiliation,
+  type Entry,
+  nickOf,
+  type Place,
+  type RoomData,
+  type RoomMemory,
+  type View,
+  type ViewName,
+} from './memory.ts';
 import type { Print } from './prints.ts';
 
 /** Entries of all rolls. */
@@ -99,7 +108,9 @@ export class Rooms {
   }
 
   /** The nicks that the client knows, except its own, with the last affiliation of each. */
-  known({ room, view, seen, given, join: { nick: own } }: Place): Map<string, Affiliation> {
+  known(place: Place): Map<string, Affiliation> {
+    const { room, view, seen, given } = place;
+    const own = nickOf(place);
     const { [view]: here, [otherThan(view)]: there } = room.views;
     const known = new Map<string, Affiliation>();
     const add = (nick: string, { since, affiliation }: Entry) => {
@@ -112,7 +123,9 @@ export class Rooms {
   }
 
   /** The nicks in the room that the client does not know. */
-  *unknown({ room, view, seen, given, join: { nick: own } }: Place): Generator<string> {
+  *unknown(place: Place): Generator<string> {
+    const { room, view, seen, given } = place;
+    const own = nickOf(place);
     for (const [nick, { since }] of room.views[view].roll)
       if (nick !== own && since > Math.max(seen, given)) yield nick;
   }

@@ -9,7 +9,7 @@ import {
   type Stanza,
   type StanzaEvent,
 } from 'enjamb/api';
-import type { Rejoining } from '../answer/rejoining.ts';
+import { ownAfter, type Rejoining } from '../answer/rejoining.ts';
 import type { Archives } from '../gap/archives.ts';
 import { factsIn } from '../memory/facts.ts';
 import { codesIn, mucUserIn } from '../memory/losses.ts';
@@ -63,8 +63,16 @@ export class Inquiries {
     noteItem(this.#context.rooms, place, rejoining, x);
     const codes = codesIn(x);
     if (!isConfiguration(codes)) return;
-    if (place.self) place.self = withSettings(place.self, codes);
+    this.#noteSettings(place, rejoining, codes);
     see(rejoining ?? place, this.#configured(place.room));
+  }
+
+  /** The message changes what the client knows of its own presence, when it is sent it. */
+  #noteSettings(place: Place, rejoining: Rejoining | undefined, codes: readonly string[]): void {
+    const known = ownAfter(place, rejoining);
+    const self = known && withSettings(known, codes);
+    if (rejoining === undefined) place.self = self;
+    else if (place.state === 'catching-up') rejoining.self = self; // Else the answer has the settings.
   }
 
   /** Returns the `seq` of the change. */

@@ -11,7 +11,7 @@ import {
   xml,
 } from 'enjamb/api';
 import type { Rejoins } from '../join/rejoins.ts';
-import type { Place } from '../memory/memory.ts';
+import { nickOf, type Place } from '../memory/memory.ts';
 import type { Context } from '../shared/context.ts';
 
 /** COMPAT(Dino ≤ 0.5): waits 10 s for the answer. */
@@ -44,7 +44,7 @@ export class SelfPings {
   /** Follows a client's ping to its own occupant. */
   follow(place: Place, event: Readonly<StanzaEvent<C2SSession>>): void {
     const { stanza, to } = event;
-    if (stanza.attrs.type !== 'get' || !stanza.getChild('ping', NS.PING) || to.resource !== place.join.nick)
+    if (stanza.attrs.type !== 'get' || !stanza.getChild('ping', NS.PING) || to.resource !== nickOf(place))
       return;
     this.#context.module.followIq(event, (answer: IqAnswer) => {
       if (answer.kind === 'timeout' || !saysOut(answer.stanza) || place.payload === undefined)

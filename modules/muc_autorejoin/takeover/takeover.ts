@@ -22,14 +22,16 @@ import {
   isOwn,
   leaveOf,
   noteOccupant,
+  type OwnPresence,
   renamingOf,
   selfIn,
   withCodes,
+  withNick,
 } from '../answer/people.ts';
-import { noteShown, type Rejoining } from '../answer/rejoining.ts';
+import { noteShown, ownAfter, type Rejoining } from '../answer/rejoining.ts';
 import type { Rejoins } from '../join/rejoins.ts';
 import { codesIn, isCaptcha, mucUserIn, type Removal, removalIn } from '../memory/losses.ts';
-import type { Place, Self } from '../memory/memory.ts';
+import { nickOf, type Place, type Self } from '../memory/memory.ts';
 import { contentPrint } from '../memory/prints.ts';
 import { entryOf } from '../memory/rooms.ts';
 import type { Inquiries } from '../settings/inquiries.ts';
@@ -121,9 +123,8 @@ export class Takeover {
       return type === 'unavailable' ? 'stopped' : this.#roomPresence(place, rejoining, stanza);
     }
     if (isOwn(place, from, x)) {
-      return type === undefined
-        ? this.#self(place, rejoining, { stanza, from, x: x! })
-        : this.#removed(place, rejoining, { stanza, x: x! });
+      const own = { stanza, from, x: x! };
+      return type === undefined ? this.#self(place, rejoining, own) : this.#removed(place, rejoining, own);
     }
     return this.#occupant(place, rejoining, { stanza, from, x });
   }
@@ -167,30 +168,32 @@ export class Takeover {
     return seq <= place.seen ? this.#swallow() : this.#hold(place, rejoining, stanza);
   }
 
-  #self(
-    place: Place,
-    rejoining: Rejoining | undefined,
-    own: { readonly stanza: Stanza; readonly from: Jid; readonly x: Element },
-  ): Fate {
-    const nick = own.from.resource ?? '';
-    const self = selfIn(own.stanza, nick, own.x, this.#context.rooms.seed);
-    const known = place.self;
-    this.#rejoins.absences.shown(place, nick);
-    if (rejoining) noteShown(rejoining, nick);
+  #self(place: Place, rejoining: Rejoining | undefined, own: OwnPresence): Fate {
+    const self = selfIn(place, own, this.#context.rooms.seed);
+    const known = ownAfter(place, rejoining);
+    this.#rejoins.absences.shown(place, self.nick);
+    if (rejoining) noteShown(rejoining, self.nick);
     if (rejoining !== undefined && place.state !== 'catching-up')
       return this.#entered(place, rejoining, own, self);
+    if (known !== undefined && known.nick !== self.nick) this.#tellNick(place, rejoining, known.nick, self);
     if (rejoining !== undefined) {
-      const isShown = isKnownSelf(rejoining.self ?? known, self);
-      rejoining.self = self;
-      return isShown ? this.#swallow() : this.#hold(place, rejoining, own.stanza);
+      rejoining.self = withCodes(self, known);
+      return isKnownSelf(known, self) ? this.#swallow() : this.#hold(place, rejoining, own.stanza);
     }
     place.self = withCodes(self, known);
     if (this.#rejoins.catchUp.isEchoing(place) && isKnownSelf(known, self)) return this.#swallow();
     if (place.state === 'lost') this.#rejoins.release(place); // It was in all the time.
-    if (known === undefined) this.#joined(place, nick);
+    if (known === undefined) this.#joined(place, self.nick);
     if (codesIn(own.x).includes('201')) this.#parts.inquiries.replaced(place);
     if (place.hasSubject) this.#parts.talk.joined(place);
     return 'passes';
+  }
+
+  /** The presence with the new nick came without the one with status 303: that was lost with a link. */
+  #tellNick(place: Place, rejoining: Rejoining | undefined, before: string, { nick }: Self): void {
+    const renaming = renamingOf(place, before, nick) as Stanza;
+    if (rejoining === undefined || this.#hold(place, rejoining, renaming) === 'passes')
+      place.session.send(renaming);
   }
 
   /** The room has answered the client's own join. Occupants that it has not shown have left. */
@@ -205,23 +208,19 @@ export class Takeover {
   }
 
   /** The room has let the client in. The occupants that it has shown before come first. */
-  #entered(
-    place: Place,
-    rejoining: Rejoining,
-    { stanza, from, x }: { readonly stanza: Stanza; readonly from: Jid; readonly x: Element },
-    self: Self,
-  ): Fate {
+  #entered(place: Place, rejoining: Rejoining, { stanza, x }: OwnPresence, self: Self): Fate {
     const { session, self: known } = place;
+    const before = nickOf(place);
     if (!this.#parts.newRooms.entered(place, rejoining, x)) return 'stopped';
     if (isOtherRoom(known, self)) this.#clearList(place, rejoining);
     give(session, rejoining.held.people.splice(0));
     place.given = rejoining.seen;
-    const nick = from.resource ?? '';
-    const isRenamed = nick !== rejoining.nick;
-    if (isRenamed) session.send(renamingOf(place, rejoining.nick, nick));
+    const isRenamed = self.nick !== before;
+    if (isRenamed) session.send(renamingOf(place, before, self.nick));
     if (isRenamed || !isKnownSelf(known, self)) session.send(asUpdate(stanza, x, known));
     else this.#swallow();
     place.self = self;
+    rejoining.self = undefined;
     this.#rejoins.catchUp.begin(place, rejoining);
     return 'stopped';
   }
@@ -257,14 +256,10 @@ export class Takeover {
 
   // ── Out of the room ──────────────────────────────────────────────────────────────────────────────────────────
 
-  #removed(
-    place: Place,
-    rejoining: Rejoining | undefined,
-    { stanza, x }: { readonly stanza: Stanza; readonly x: Element },
-  ): Fate {
+  #removed(place: Place, rejoining: Rejoining | undefined, { stanza, x }: OwnPresence): Fate {
     const removal = removalIn(x);
+    if (removal === 'renamed') return this.#renamed(place, rejoining, stanza);
     if (place.state === 'in') return this.#removedFromIn(place, removal, x);
-    if (removal === 'renamed') return rejoining ? this.#hold(place, rejoining, stanza) : 'passes';
     if (removal === 'decided') {
       this.#rejoins.thrownOut(place);
       return 'passes';
@@ -273,8 +268,20 @@ export class Takeover {
     return 'stopped'; // Of an earlier stay, or of the one that was lost again.
   }
 
+  #renamed(place: Place, rejoining: Rejoining | undefined, stanza: Stanza): Fate {
+    const known = ownAfter(place, rejoining);
+    const self = known && withNick(known, place);
+    if (rejoining === undefined) {
+      place.self = self;
+      return 'passes';
+    }
+    if (place.state !== 'catching-up') return 'stopped'; // Of an earlier stay: the answer has the nick.
+    rejoining.self = self;
+    return this.#hold(place, rejoining, stanza);
+  }
+
   #removedFromIn(place: Place, removal: Removal, x: Element): Fate {
-    if (removal === 'renamed' || place.self === undefined) return 'passes'; // Or its own join is not answered yet.
+    if (place.self === undefined) return 'passes'; // Its own join is not answered yet.
     const isUnexplained = removal === 'lost' && !codesIn(x).includes('333');
     const isLost = removal !== 'decided' && !(isUnexplained && hasNewSibling(place, this.#context.now()));
     const delayMs = removal === 'shutdown' ? SHUTDOWN_MS : 0;

@@ -46,7 +46,7 @@ interface Walk {
 /** The messages of a walk, and those that were sent since. */
 interface Kept {
   /** `undefined` after a failure: the archive is not asked again for a while. */
-  readonly result: { readonly messages: Archived[]; readonly isComplete: boolean } | undefined;
+  readonly result: (ArchiveResult & { readonly messages: Archived[] }) | undefined;
   readonly marks: Marks;
   bytes: number;
 }
@@ -249,7 +249,8 @@ export class Archives {
     }
     const marks = new Marks(messages.map(({ mark }) => mark));
     const isUnread = messages.length === 0 && !isComplete && outcome !== 'expired';
-    const result = isUnread ? undefined : { messages, isComplete };
+    const isKnown = isComplete && !walk.heard.isEmpty;
+    const result = isUnread ? undefined : { messages, isComplete, isKnown };
     const kept = { result, marks, bytes: walk.bytes };
     this.#kept.set(room, kept);
     this.#forgetAfter(KEPT_MS, room, kept);

@@ -17,6 +17,8 @@ export interface ArchiveResult {
   readonly messages: readonly HeldMessage[];
   /** Nothing is missing before the first message, or between two. */
   readonly isComplete: boolean;
+  /** It holds a message that the clients had heard, so it is the archive from before the gap. */
+  readonly isKnown: boolean;
 }
 
 export interface Gap {
@@ -26,7 +28,7 @@ export interface Gap {
   readonly messages: HeldMessage[];
   /** More messages may be missing. */
   readonly isOpen: boolean;
-  /** No message is missing in `messages`: they follow the last one that the client has heard, or the archive was complete. */
+  /** What is not in `all`, the room has not sent since the last message that the client has heard. */
   readonly isWhole: boolean;
 }
 
@@ -42,8 +44,10 @@ export function gapOf({ room, heard }: Place, { held }: Rejoining, archive: Arch
   const { rest, isFound: isJoined } = following(all, heardMarks(room.ring, heard));
   const live = new Marks(held.live.map(({ mark }) => mark).filter((mark) => mark !== undefined));
   const messages = withoutRepeats(rest).filter(({ mark }) => !live.has(mark));
-  const isWhole = isJoined || archive?.isComplete === true;
-  return { all, messages, isOpen: !isWhole && heard !== undefined, isWhole };
+  const isComplete = isJoined || archive?.isComplete === true;
+  // A room that was made anew has a complete archive, too.
+  const isWhole = isJoined || (heard !== undefined && archive?.isKnown === true);
+  return { all, messages, isOpen: !isComplete && heard !== undefined, isWhole };
 }
 
 /** Gives the client the missed messages. Returns the last one, if any. */

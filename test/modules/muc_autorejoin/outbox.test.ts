@@ -126,6 +126,20 @@ describe('6.5: own messages', () => {
     assert.deepEqual(own(made), ['message room remote-server-timeout']);
   });
 
+  test('O4: the archive is complete, but perhaps that of a room made anew: an error, and nothing is said twice', async (t) => {
+    const behaviour = { archive: 'works', locksNewRooms: false } as const;
+    const made = await stage(t, { behaviour, room: { persistent: false } });
+    made.passes(20); // The archive was empty before.
+    const heard = watch(made);
+    writes(made, 'hello');
+    made.passes(0.03);
+    made.service.peer.cut();
+    made.loses();
+    made.passes(10);
+    assert.deepEqual(heard, ['hello']);
+    assert.deepEqual(own(made), ['message room remote-server-timeout']);
+  });
+
   test('O4: nobody can know whether the room had what was sent again: an error', async (t) => {
     const made = await stage(t);
     const heard = watch(made);

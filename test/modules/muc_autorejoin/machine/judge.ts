@@ -210,23 +210,11 @@ export class Judge {
 
   #checkWritten(client: ClientModel): void {
     for (const { body, room, isRefused, isGivenUp } of client.written.splice(0)) {
-      const said = this.#copiesOf(room, body);
-      // O4: an archive that never held anything is like the one of a room which has forgotten what was said first.
-      const isForgotten = (spoken: Spoken) => {
-        const all = this.stays.roomOf(spoken)?.archive.messages ?? [];
-        return all
-          .slice(0, all.indexOf(spoken))
-          .every((before) => this.#copiesOf(room, before.body).length > 1);
-      };
-      if (!said.slice(0, -1).every(isForgotten))
-        this.blame(`${client.full} in ${room}: sent ${said.length} times: ${body}`);
+      const said = this.stays.record(room).filter((spoken) => spoken.body === body);
+      if (said.length > 1) this.blame(`${client.full} in ${room}: sent ${said.length} times: ${body}`);
       if (said.length === 0 && !isRefused && !isGivenUp && !this.ignores.has('own messages'))
         this.blame(`${client.full} in ${room}: lost: ${body}`);
     }
-  }
-
-  #copiesOf(room: string, body: string | undefined): Spoken[] {
-    return this.stays.record(room).filter((spoken) => spoken.body === body);
   }
 
   blame(wrong: string): void {

@@ -46,7 +46,6 @@ export class Stays {
   readonly #clients: () => readonly ClientModel[];
   /** Everything that was ever said in a room, also before it was made anew. */
   readonly #records = new Map<string, Spoken[]>();
-  readonly #saidIn = new WeakMap<Spoken, Room>();
   /** The rooms that joins of our server have made. */
   readonly made = new WeakSet<Room>();
   /** By address: the last one that a client of ours was in. */
@@ -63,7 +62,6 @@ export class Stays {
     this.#clients = clients;
     service.onSpoken = (room, spoken) => {
       this.record(room.jid).push(spoken);
-      this.#saidIn.set(spoken, room);
     };
     service.onEntered = (room, full, join) => this.#entered(room, full, join);
     service.onExpelled = (room, full) => {
@@ -77,11 +75,6 @@ export class Stays {
     const record = this.#records.get(room) ?? [];
     this.#records.set(room, record);
     return record;
-  }
-
-  /** A room that was made anew is another one. */
-  roomOf(spoken: Spoken): Room | undefined {
-    return this.#saidIn.get(spoken);
   }
 
   of(full: string, room: string): Stay {

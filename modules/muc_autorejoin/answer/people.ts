@@ -12,18 +12,28 @@ const NONE: readonly string[] = [];
 /** Status codes of a join of the server that clients must not see: new room, nick changed by the room. */
 const NEVER_TOLD = ['201', '210'];
 
-/** Notes the presence of an occupant. Returns its `seq`. */
+/** Presence of another occupant. */
+export interface OccupantPresence {
+  readonly stanza: Stanza;
+  readonly from: Jid;
+  readonly x: Element | undefined;
+}
+
+/**
+ * Notes the presence of an occupant. Returns its `seq`.
+ *
+ * @param shown the occupants that the client was shown during its own join; `undefined` after that
+ */
 export function noteOccupant(
   rooms: Rooms,
   place: Place,
-  from: Jid,
-  stanza: Stanza,
-  x: Element | undefined,
+  { stanza, from, x }: OccupantPresence,
+  shown: Iterable<string> | undefined,
 ): number {
   const nick = from.resource ?? '';
   if (stanza.attrs.type === 'unavailable') return rooms.left(place, nick);
   const { jid, affiliation } = x?.getChild('item')?.attrs ?? {};
-  rooms.move(place, viewBy(place, jid));
+  rooms.move(place, viewBy(place, jid), shown);
   return rooms.shown(place, nick, contentPrint(stanza, rooms.seed), asAffiliation(affiliation));
 }
 

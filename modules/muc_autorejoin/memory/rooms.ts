@@ -59,14 +59,22 @@ export class Rooms {
     this.#data.rooms.delete(room.jid);
   }
 
-  /** Changes the view of a place. The client knows the occupants from the other view, so all in this one are new to it. */
-  move(place: Place, view: ViewName): void {
+  /**
+   * Changes the view of a place. The client knows occupants from the other view, so these are new to it in this one.
+   *
+   * @param shown the occupants that the client knows; `undefined` for all
+   */
+  move(place: Place, view: ViewName, shown: Iterable<string> | undefined): void {
     if (place.view === view) return;
-    const { room, self, view: before } = place;
+    const { room, view: before } = place;
     place.view = view;
     room.views[view].places++;
     room.views[before].places--;
-    if (self) for (const entry of room.views[view].roll.values()) entry.print = undefined;
+    const { roll } = room.views[view];
+    for (const nick of shown ?? roll.keys()) {
+      const entry = roll.get(nick);
+      if (entry) entry.print = undefined;
+    }
   }
 
   /** Notes the presence of an occupant. Returns its `seq`. */

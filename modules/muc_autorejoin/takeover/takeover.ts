@@ -22,6 +22,7 @@ import {
   isOwn,
   leaveOf,
   noteOccupant,
+  type OccupantPresence,
   type OwnPresence,
   renamingOf,
   selfIn,
@@ -129,17 +130,15 @@ export class Takeover {
     return this.#occupant(place, rejoining, { stanza, from, x });
   }
 
-  #occupant(
-    place: Place,
-    rejoining: Rejoining | undefined,
-    { stanza, from, x }: { stanza: Stanza; from: Jid; x: Element | undefined },
-  ): Fate {
+  #occupant(place: Place, rejoining: Rejoining | undefined, presence: OccupantPresence): Fate {
+    const { stanza, from } = presence;
     const nick = from.resource ?? '';
     const { absences } = this.#rejoins;
-    const seq = noteOccupant(this.#context.rooms, place, from, stanza, x);
+    const shown = place.self === undefined ? (this.#entering.get(place) ?? new Set<string>()) : undefined;
+    const seq = noteOccupant(this.#context.rooms, place, presence, shown);
     const isKnown = stanza.attrs.type === undefined && seq <= place.seen;
     if (rejoining === undefined) {
-      if (place.self === undefined) this.#noteEntering(place, nick, stanza.attrs.type === undefined);
+      if (shown) this.#noteEntering(place, shown, presence);
       const isBack = !absences.none && absences.shown(place, nick);
       place.seen = Math.max(place.seen, seq);
       return isKnown && (isBack || this.#rejoins.catchUp.isEchoing(place)) ? this.#swallow() : 'passes';
@@ -149,11 +148,11 @@ export class Takeover {
     return isKnown ? this.#swallow() : this.#hold(place, rejoining, stanza);
   }
 
-  #noteEntering(place: Place, nick: string, isThere: boolean): void {
+  #noteEntering(place: Place, shown: Set<string>, { stanza, from }: OccupantPresence): void {
     const { rooms, settings } = this.#context;
-    const shown = this.#entering.get(place) ?? new Set();
+    const nick = from.resource ?? '';
     this.#entering.set(place, shown);
-    if (!isThere) shown.delete(nick);
+    if (stanza.attrs.type !== undefined) shown.delete(nick);
     else if (!place.room.isLarge) shown.add(nick);
     if (shown.size > settings.maxOccupants) rooms.outgrown(place.room);
   }

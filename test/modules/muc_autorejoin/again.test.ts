@@ -127,6 +127,24 @@ describe('6.1: the client is shown', () => {
     assert.deepEqual(made.seen(), ['presence Bob unavailable']);
   });
 
+  test('M1: people whom its join has shown it in one view, before an address showed that it has the other', async (t) => {
+    const made = await stage(t, { people: [], affiliations: { 'romeo@montague.lit': 'admin' } });
+    made.comes('Alice'); // The room shows Romeo, of the same account, before her.
+    made.passes(1);
+    const before = made.client(PHONE, 'Phone'); // It sees addresses.
+    before.says(`<presence type='unavailable' to='${HALL}/Phone'/>`);
+    giveRole(made.room, 'Romeo', 'participant');
+    giveRole(made.room, 'Alice', 'moderator'); // Romeo sees no addresses any more.
+    made.passes(1);
+    const phone = made.client(PHONE, 'Phone');
+    drop(made.room, PHONE, { isTold: false });
+    giveRole(made.room, 'Romeo', 'moderator'); // As the phone had seen it in its first stay.
+    made.passes(1);
+    made.cut();
+    made.passes(5);
+    assert.deepEqual(made.seen(phone), ['presence Romeo']);
+  });
+
   test('M1: people in another view, also after a reload in the middle of the answer', async (t) => {
     const made = await stage(t);
     affiliate(made.room, 'juliet@montague.lit', 'owner');

@@ -1,7 +1,7 @@
 // XEP-0198 Stream Management: stanzas are acknowledged, and a client or a server whose connection breaks goes on with
 // another.
 
-import { boolean, defineModule, duration, integer, size } from 'enjamb/api';
+import { boolean, defineModule, duration, type Exports, integer, size } from 'enjamb/api';
 import { manageClients } from './c2s/manage.ts';
 import { countStanzas } from './s2s/index.ts';
 
@@ -80,7 +80,7 @@ export default defineModule({
     ),
   },
 
-  load(module) {
+  load(module): Exports['smacks'] | undefined {
     const { options } = module;
     countStanzas(module, {
       maxStanzas: options.s2s_max_unconfirmed,
@@ -89,8 +89,8 @@ export default defineModule({
       resumableMs: options.s2s_resumption_time,
       acknowledgesByPing: options.s2s_confirm_by_ping,
     });
-    if (module.host.kind !== 'local') return;
-    manageClients(module, {
+    if (module.host.kind !== 'local') return undefined;
+    return manageClients(module, {
       queue: { stanzas: options.smacks_max_queue, bytes: options.smacks_max_queue_size },
       acks: { maxUnacked: options.smacks_max_unacked, timeoutMs: options.smacks_ack_timeout },
       sleep: {

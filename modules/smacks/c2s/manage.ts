@@ -1,6 +1,6 @@
 // Stream management with clients: the effect of each session event on the counters and the queue.
 
-import { type C2SSession, type Element, type Module, NS, StreamError, xml } from 'enjamb/api';
+import { type C2SSession, type Element, type Exports, type Module, NS, StreamError, xml } from 'enjamb/api';
 import { streams } from 'enjamb/api/stream';
 import { failed, hOf, isTrue, secondsOf } from '../elements.ts';
 import { noteHandled } from '../inbound.ts';
@@ -35,7 +35,7 @@ interface Parts {
 }
 
 /** Manages the streams of the clients of a local host. */
-export function manageClients(module: Module, limits: ClientLimits): void {
+export function manageClients(module: Module, limits: ClientLimits): Exports['smacks'] {
   const parts = newParts(module, limits);
   module.hook('stream-features', ({ session, features }) => {
     const isForClient = session?.kind === 'c2s' && features.getChild('bind', NS.BIND) !== undefined;
@@ -47,6 +47,7 @@ export function manageClients(module: Module, limits: ClientLimits): void {
   endSessions(parts);
   checkCounts(module);
   provideSessionPart(module, parts);
+  return { forwarding: (copy, original) => parts.deliveries.forward(copy, original) };
 }
 
 function newParts(module: Module, limits: ClientLimits): Parts {

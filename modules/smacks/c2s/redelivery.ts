@@ -7,7 +7,7 @@
 
 import { type C2SSession, type Event, type Module, parseElement, type Stanza } from 'enjamb/api';
 import { withDelay } from 'enjamb/xep';
-import type { Deliveries } from './deliveries.ts';
+import { type Deliveries, originalOf } from './deliveries.ts';
 import type { Sent } from './state.ts';
 
 declare module 'enjamb/api' {
@@ -76,7 +76,7 @@ export class Redelivery {
       if (onTaken && !session.send(parseElement(text), onTaken)) this.#return(sent);
       return;
     }
-    const stanza = this.#addressed(session, sent);
+    const stanza = isPresence(sent) ? undefined : this.#addressed(session, parseElement(text), sent);
     if (stanza === undefined) return;
     if (stanza.name === 'iq') {
       this.#module.send(stanza);
@@ -85,7 +85,7 @@ export class Redelivery {
     // The earlier session's visit to the room has ended, so this session is not in the room.
     if (stanza.attrs.type === 'groupchat') return;
     if (delivery) this.#deliveries.again(stanza, delivery);
-    if (!session.send(stanza) && !isElsewhere(sent)) this.#module.send(stanza);
+    if (!session.send(stanza)) this.#route(session, sent);
   }
 
   #giveBack(session: C2SSession, sent: Sent): void {
@@ -94,8 +94,14 @@ export class Redelivery {
       return;
     }
     if (sent.delivery) sent.delivery.copies--;
-    if (isElsewhere(sent)) return;
-    const stanza = this.#addressed(session, sent);
+    this.#route(session, sent);
+  }
+
+  /** Routes the stanza again, or the message that it forwards, unless another client has it. */
+  #route(session: C2SSession, sent: Sent): void {
+    if (isElsewhere(sent) || isPresence(sent)) return;
+    const original = originalOf(parseElement(sent.text), sent.delivery);
+    const stanza = original && this.#addressed(session, original, sent);
     if (stanza) this.#module.send(stanza);
   }
 
@@ -106,15 +112,18 @@ export class Redelivery {
   }
 
   /** The stanza with both addresses. `undefined` if it concerned only the ended session. */
-  #addressed({ jid }: C2SSession, { text, at }: Sent): Stanza | undefined {
-    if (text.startsWith('<presence')) return undefined; // The next session gets the presence of all contacts anew.
-    const stanza = parseElement(text);
+  #addressed({ jid }: C2SSession, stanza: Stanza, { at }: Sent): Stanza | undefined {
     const { type, from = jid.bare, to = jid.toString() } = stanza.attrs;
     // A result or an error has no recipient but the client that asked.
     if (stanza.name === 'iq' && type !== 'get' && type !== 'set') return undefined;
     const addressed = stanza.with({ from, to });
     return stanza.name === 'message' ? withDelay(addressed, this.#module.host.domain, at) : addressed;
   }
+}
+
+/** The next session gets the presence of all contacts anew. */
+function isPresence({ text }: Sent): boolean {
+  return text.startsWith('<presence');
 }
 
 /** Whether another client of the account has the message, or may still acknowledge it. */

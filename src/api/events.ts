@@ -17,6 +17,8 @@ export interface Event<Payload, Answer = never> {
 export interface StanzaNotes {
   /** A session or a link has taken the message. Set by `message`, and by the core for a link. */
   taken?: true;
+  /** This server made the error, because it refused a stanza or could not deliver it. Set by the core. */
+  isBounce?: true;
 }
 
 export interface StanzaEvent<O extends Origin = Origin> {

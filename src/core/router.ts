@@ -117,18 +117,23 @@ export class Router {
     const { from: asked = '' } = reply.attrs;
     const host = this.hosts.get(domainOf(asked) ?? '') ?? this.hosts.get(sender.domain);
     if (!host) return;
-    if (Jid.tryParse(asked)) this.route(reply, host.origin);
-    else if (asked === '') this.route(reply.with({ from: host.domain }), host.origin);
-    else this.#answerUnusable(host, stanza.getChild('x', NS.MUC) ? withJoinMark(reply) : reply, sender);
+    const from = Jid.tryParse(asked);
+    const own = Jid.parse(host.domain);
+    if (from) this.#return(reply, from, sender, host);
+    else if (asked === '') this.#return(reply.with({ from: host.domain }), own, sender, host);
+    else this.#return(withJoinMark(reply, stanza), own, sender, host);
   }
 
   /**
-   * RFC 6120 §8.3.1: `from` of the error is the malformed address, by which the sender recognises the failed stanza.
-   * The host's address stands in for it during routing.
+   * RFC 6120 §8.3.1: `from` of the error is the address of the failed stanza, by which its sender recognises it, even if that
+   * is malformed. The host's address stands in for a malformed one during routing.
    */
-  #answerUnusable(host: LocalHost, reply: Stanza, sender: Jid): void {
-    const from = Jid.parse(host.domain);
-    this.#guarded(reply, from, () => this.#dispatch(this.#event(reply, from, sender, host.origin)));
+  #return(reply: Stanza, from: Jid, to: Jid, { origin }: LocalHost): void {
+    this.#guarded(reply, from, () => {
+      const event = this.#event(reply, from, to, origin);
+      event.notes.isBounce = true;
+      this.#dispatch(event);
+    });
   }
 
   /**
@@ -261,8 +266,9 @@ export class Router {
 }
 
 /** Adds the element by which clients recognise the refusal of a join (XEP-0045 §7.2). */
-function withJoinMark(reply: Stanza): Stanza {
-  return reply.name === 'presence' ? reply.withChildren([xml('x', NS.MUC), ...reply.children]) : reply;
+function withJoinMark(reply: Stanza, refused: Stanza): Stanza {
+  const isJoin = reply.name === 'presence' && refused.getChild('x', NS.MUC) !== undefined;
+  return isJoin ? reply.withChildren([xml('x', NS.MUC), ...reply.children]) : reply;
 }
 
 /** Event names, built once to avoid string concatenation for each stanza. */

@@ -40,6 +40,8 @@ export const NS = {
   STREAM_LIMITS: 'urn:xmpp:stream-limits:0',
   COMMANDS: 'http://jabber.org/protocol/commands',
   PRIVATE: 'jabber:iq:private',
+  BLOCKING: 'urn:xmpp:blocking',
+  BLOCKING_ERRORS: 'urn:xmpp:blocking:errors',
   VCARD: 'vcard-temp',
   PUBSUB: 'http://jabber.org/protocol/pubsub',
   RSM: 'http://jabber.org/protocol/rsm',

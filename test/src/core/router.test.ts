@@ -351,3 +351,25 @@ test('two hosts of ours reach each other without a link', async (t) => {
   );
   assert.deepEqual(bench.sent, []);
 });
+
+test('a note tells the errors that this server makes from those that others send', async (t) => {
+  const bench = await startBench(t);
+  const noted: unknown[] = [];
+  bench.hook('message/full', ({ stanza, from, notes }) => {
+    if (stanza.attrs.type === 'error') noted.push([`${from}`, notes.isBounce]);
+  });
+  const romeo = await bench.client(ROMEO);
+  romeo.send(`<message to='juliet@montague.lit/gone'/>`);
+  romeo.send(`<message to='@'/>`);
+  await romeo.skipUntil(({ attrs }) => attrs.from === 'juliet@montague.lit/gone');
+  await romeo.skipUntil(({ attrs }) => attrs.from === '@');
+  bench.arrive(
+    `<message type='error' from='juliet@capulet.lit' to='${ROMEO}'>${errorXml('gone', 'cancel')}</message>`,
+  );
+  await romeo.skipUntil(({ attrs }) => attrs.from === 'juliet@capulet.lit');
+  assert.deepEqual(noted, [
+    ['juliet@montague.lit/gone', true],
+    ['montague.lit', true],
+    ['juliet@capulet.lit', undefined],
+  ]);
+});

@@ -75,9 +75,10 @@ export default defineModule({
     watchClients(context, { places, assisted, silent });
     module.observe('track-muc-joins-change', ({ join }) => {
       assisted.changed(join);
-      if (join.state !== 'gone') return;
       const place = places.get(join.session, join.room.jid);
       if (place?.join !== join) return;
+      if (join.state === 'leaving') leave(place, places, silent);
+      if (join.state !== 'gone') return;
       // Later in this tick, the room's stanza or a notice may still show whether the client is out.
       module.after(0, () => {
         if (place.join !== join || places.get(join.session, join.room.jid) !== place) return;

@@ -33,6 +33,8 @@ export interface Joins {
   leave(join: Join): void;
   /** The same when the domain is reachable again, unless the client has joined again by then. */
   leaveLater(join: Join): void;
+  /** Sends a leave for the client, which gets the answer of the room. The join is `leaving` until then. */
+  quit(join: Join): void;
 }
 
 export interface Request {
@@ -89,5 +91,9 @@ export function exportsOf(index: JoinIndex, departures: Departures, clock: Clock
     remove: (join) => index.remove(join),
     leave: (join) => departures.leave(join),
     leaveLater: (join) => departures.owe(join),
+    quit(join) {
+      index.leave(join);
+      departures.leave(join, { hidden: false });
+    },
   };
 }

@@ -55,6 +55,7 @@ export class Availability {
     const previousPriority = session.state.priority;
     const presence = this.#forMany(session, flatCopy(stanza));
     session.state.presence = presence;
+    session.state.presenceAt = this.#module.clock.now();
     session.state.priority = priority;
     this.#broadcast(session, presence);
     if (isInitial) {
@@ -78,6 +79,7 @@ export class Availability {
       ([bare]) => !(wasAvailable && this.#isCovered(session, bare)),
     );
     delete session.state.presence;
+    delete session.state.presenceAt;
     delete session.state.priority;
     delete session.state.directed;
     for (const [, addresses] of others) {
@@ -134,10 +136,18 @@ export class Availability {
     throw new StanzaError('policy-violation', { text: 'This presence is too large for a broadcast' });
   }
 
-  /** Sends presence to all available clients of the account (§4.2.2), and to all subscribers. */
+  /** Sends presence to all available clients of the account (§4.2.2), and to all subscribers that it does not block. */
   #broadcast(session: C2SSession, presence: Element): void {
+    const user = userOf(session);
     this.#module.send(presence.with({ to: session.jid.bare }));
-    for (const to of this.#roster.subscribers(userOf(session))) this.#module.send(presence.with({ to }));
+    for (const to of this.#roster.subscribers(user)) {
+      if (!this.#isBlocked(user, to)) this.#module.send(presence.with({ to }));
+    }
+  }
+
+  /** XEP-0191 §3.3: a blocked contact sees no presence, and no probes, by which it would learn of a login. */
+  #isBlocked(user: string, contact: string): boolean {
+    return this.#module.ask('blocklist-blocks', { user, jid: contact }) === true;
   }
 
   /** Sends a newly available client the presence of other clients, probes to contacts, and pending requests. */
@@ -148,6 +158,7 @@ export class Availability {
       if (other !== session) this.#module.send(other.state.presence!.with({ to }));
     }
     for (const contact of this.#roster.subscriptions(user)) {
+      if (this.#isBlocked(user, contact)) continue;
       this.#module.send(xml('presence', { type: 'probe', id: newId(), from: to, to: contact }));
     }
     for (const request of this.#roster.requests(user)) session.send(this.#requestOf(user, request));
@@ -174,8 +185,9 @@ export class Availability {
 
   /** §3.1.2: repeats pending requests to other servers, which may have been lost. */
   #askAgain({ jid }: C2SSession): void {
-    for (const contact of this.#roster.asking(jid.local ?? '')) {
-      if (contact.endsWith(`@${this.#module.host.domain}`)) continue;
+    const user = jid.local ?? '';
+    for (const contact of this.#roster.asking(user)) {
+      if (contact.endsWith(`@${this.#module.host.domain}`) || this.#isBlocked(user, contact)) continue;
       this.#module.send(xml('presence', { type: 'subscribe', id: newId(), from: jid.bare, to: contact }));
     }
   }

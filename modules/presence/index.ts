@@ -7,6 +7,7 @@ import {
   type Event,
   type Exports,
   integer,
+  type Jid,
   type Module,
   NS,
   StanzaError,
@@ -16,6 +17,7 @@ import {
 } from 'enjamb/api';
 import { isSubscriptionType } from 'enjamb/xep';
 import { Availability } from './availability.ts';
+import { Contacts } from './contacts.ts';
 import { Delivery } from './delivery.ts';
 import type { DirectedAddresses } from './directed.ts';
 import { provideSessionParts } from './saved.ts';
@@ -25,6 +27,8 @@ declare module 'enjamb/api' {
   interface C2SState {
     /** The client's last broadcast presence; absent while it is not available. Owned by presence. */
     presence?: Element;
+    /** When the client sent it, in ms since 1970. Owned by presence. */
+    presenceAt?: number;
     /** From -128 to 127; absent while the client is not available. Owned by presence. */
     priority?: number;
     /**
@@ -42,6 +46,16 @@ declare module 'enjamb/api' {
        * rooms that the client has left.
        */
       forget(session: C2SSession, bare: string): void;
+      /**
+       * For contacts that the user blocks: sends unavailable presence of all clients to the matching ones that see the user,
+       * and forgets matching addresses with directed presence. Returns the number of stanzas.
+       */
+      hide(user: string, matches: (jid: Jid) => boolean): number;
+      /**
+       * For contacts that the user unblocks: sends the clients' present presence to the matching ones that see the user, and
+       * probes to those that the user sees. Returns the number of stanzas.
+       */
+      show(user: string, matches: (jid: Jid) => boolean): number;
     };
   }
   interface Events {
@@ -82,6 +96,7 @@ export default defineModule({
       maxSize: module.options.presence_max_size,
     });
     const subscriptions = new Subscriptions(module, roster, availability);
+    const contacts = new Contacts(module, roster, availability);
     const delivery = new Delivery(module, roster, availability, subscriptions);
 
     const outgoing = (event: StanzaEvent<C2SSession>) => send(event, availability, subscriptions);
@@ -103,6 +118,8 @@ export default defineModule({
     return {
       recipients: (user) => module.host.sessions.of(user).filter(takesMessages),
       forget: ({ state }, bare) => void state.directed?.delete(bare),
+      hide: (user, matches) => contacts.hide(user, matches),
+      show: (user, matches) => contacts.show(user, matches),
     };
   },
 });

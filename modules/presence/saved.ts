@@ -7,15 +7,19 @@ import { DirectedAddresses } from './directed.ts';
 interface SavedPresence {
   readonly stanza: string;
   readonly priority: number;
+  /** Absent in data of older versions. */
+  readonly at?: number;
 }
 
 export function provideSessionParts(module: Module): void {
   module.provide('session-part', {
     name: 'presence',
-    save: ({ state: { presence, priority = 0 } }) => presence && { stanza: `${presence}`, priority },
+    save: ({ boundAt, state: { presence, presenceAt = boundAt, priority = 0 } }) =>
+      presence && { stanza: `${presence}`, priority, at: presenceAt },
     load(session, saved) {
-      const { stanza, priority } = saved as unknown as SavedPresence;
+      const { stanza, priority, at = session.boundAt } = saved as unknown as SavedPresence;
       session.state.presence = share(parseElement(stanza));
+      session.state.presenceAt = at;
       session.state.priority = priority;
     },
   });

@@ -59,7 +59,7 @@ const JOINS_PER_SECOND = 100;
 const ROOM_GAP_MS = 200;
 
 export class AssistedRejoins {
-  readonly #module: Pick<Module, 'log' | 'send' | 'report' | 'after' | 'clock'>;
+  readonly #module: Pick<Module, 'ask' | 'log' | 'send' | 'report' | 'after' | 'clock'>;
   readonly #joins: Joins;
   /** Its timers end with the module. */
   readonly #clock: ElapsedClock;
@@ -72,7 +72,7 @@ export class AssistedRejoins {
   readonly #sleepers: Sleepers<Waiting>;
 
   constructor(
-    module: Pick<Module, 'log' | 'send' | 'report' | 'after' | 'clock'>,
+    module: Pick<Module, 'ask' | 'log' | 'send' | 'report' | 'after' | 'clock'>,
     joins: Joins,
     places: Places,
   ) {
@@ -200,6 +200,8 @@ export class AssistedRejoins {
     if (!this.#isWaiting(waiting)) return false;
     this.#remove(waiting);
     if (this.#now() > waiting.until || this.#joins.get(session, occupant.bare)) return false;
+    const user = session.jid.local ?? '';
+    if (this.#module.ask('blocklist-blocks', { user, jid: occupant.bare })) return false;
     const id = newId();
     const join = this.#joins.enter(session, occupant, id);
     if (join === undefined) return false;

@@ -165,7 +165,9 @@ export class Rejoins {
     const { session, room, payload, isUnwanted } = place;
     if (rejoining === undefined) return false;
     const id = newId();
-    if (payload === undefined || isUnwanted || !this.#enter(place, id)) {
+    const user = session.jid.local ?? '';
+    const isBlocked = module.ask('blocklist-blocks', { user, jid: room.jid }) === true;
+    if (payload === undefined || isUnwanted || isBlocked || !this.#enter(place, id)) {
       this.#tell(place, 'lost');
       return false;
     }

@@ -96,7 +96,7 @@ export class ProfanityUser implements User {
     await this.#terminal.shows(`-- ${inConsole(fullJid)} is offline`);
   }
 
-  async send({ jid }: User, text: string): Promise<void> {
+  async send({ jid }: Pick<User, 'jid'>, text: string): Promise<void> {
     await this.#type(`/msg ${jid} ${text}`, `me: ${text}`);
   }
 

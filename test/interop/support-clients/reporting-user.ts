@@ -24,7 +24,7 @@ export abstract class ReportingUser implements User {
   abstract login(door: Door): Promise<void>;
   abstract request(contact: User): Promise<void>;
   abstract approve(contact: User): Promise<void>;
-  abstract send(contact: User, text: string): Promise<void>;
+  abstract send(contact: Pick<User, 'jid'>, text: string): Promise<void>;
   abstract logout(): Promise<void>;
 
   async befriended({ jid }: User): Promise<void> {

@@ -42,7 +42,7 @@ export class SlixmppUser extends ReportingUser {
     this.#askedBack.add(contact.jid);
   }
 
-  async send({ jid }: User, text: string): Promise<void> {
+  async send({ jid }: Pick<User, 'jid'>, text: string): Promise<void> {
     this.#client.send(jid, text);
   }
 

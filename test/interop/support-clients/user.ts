@@ -30,7 +30,8 @@ export interface User {
   seesOnline(contact: User): Promise<void>;
   /** Call this only for a contact that was online. */
   seesGone(contact: User): Promise<void>;
-  send(contact: User, text: string): Promise<void>;
+  /** `contact`: a user, or one of its clients by its full JID. */
+  send(contact: Pick<User, 'jid'>, text: string): Promise<void>;
   receives(contact: User, text: string): Promise<void>;
   logout(): Promise<void>;
 }

@@ -77,7 +77,7 @@ export class XmppJsUser extends ReportingUser {
     this.#script.run('presence', { to: contact.jid, type: 'subscribed' });
   }
 
-  async send({ jid }: User, text: string): Promise<void> {
+  async send({ jid }: Pick<User, 'jid'>, text: string): Promise<void> {
     this.#script.run('send', { to: jid, body: text });
   }
 

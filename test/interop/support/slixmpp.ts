@@ -117,6 +117,12 @@ export class SlixmppClient {
     this.#do('send', { to, body, type, ...(id === undefined ? {} : { id }) });
   }
 
+  /** Enables carbons (XEP-0280). Each copy that the library accepts is a report "carbon". */
+  async enableCarbons(): Promise<void> {
+    this.#do('carbons', {});
+    await this.#next('carbons_enabled');
+  }
+
   presence(to: string, type: string): void {
     this.#do('presence', { to, type });
   }

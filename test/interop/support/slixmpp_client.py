@@ -74,6 +74,11 @@ class Client(slixmpp.ClientXMPP):
         self.abort()
 
 
+def report_copy(copy, direction):
+    message = copy[f'carbon_{direction}']
+    report('carbon', direction=direction, **{'from': str(message['from']), 'to': str(message['to'])}, body=message['body'])
+
+
 class Driver:
     """Carries out one command after the other, in the order in which they come."""
 
@@ -103,6 +108,14 @@ class Driver:
         if id is not None:
             message['id'] = id
         message.send()
+
+    async def carbons(self):
+        """Enables XEP-0280, and reports the copies that slixmpp accepts."""
+        self.client.register_plugin('xep_0280')
+        for direction in ('received', 'sent'):
+            self.client.add_event_handler(f'carbon_{direction}', lambda copy, direction=direction: report_copy(copy, direction))
+        await self.client['xep_0280'].enable()
+        report('carbons_enabled')
 
     async def presence(self, to, type):
         self.client.send_presence(pto=to, ptype=type)

@@ -46,9 +46,19 @@ export class Inbound {
     throw new StanzaError('service-unavailable');
   }
 
-  /** An error that this server has made for a stanza of the user is not from the other side. */
-  #isBlocked({ from, to, notes }: Received): boolean {
-    return this.#lists.blocks(to.local ?? '', from) && notes.isBounce !== true;
+  #isBlocked(event: Received): boolean {
+    return this.#lists.blocks(event.to.local ?? '', event.from) && !this.#isOurs(event);
+  }
+
+  /**
+   * Whether this server has made the stanza, with the address of the other side: an error, a notice about a room, or a
+   * message that was accepted before the block, and which a session returns that has ended.
+   */
+  #isOurs({ stanza, from, origin, notes }: Received): boolean {
+    if (notes.isBounce) return true;
+    const { domain } = this.#module.host;
+    if (origin.kind !== 'host' || origin.domain !== domain) return false;
+    return from.domain !== domain || stanza.name === 'message';
   }
 
   /** XEP-0045 §7.8.2: the room sends the invitation, and names who invites. */

@@ -7,9 +7,11 @@ import {
   BALCONY,
   block,
   blocked,
+  CHAMBER,
   departures,
   friends,
   JULIET,
+  MODULES,
   ORCHARD,
   ROMEO,
   ROOM,
@@ -77,6 +79,25 @@ test('B8: the error reaches a client that has blocked a user of its own host, or
     await juliet.receives(blocked('iq', 'x', to, BALCONY));
   }
   await settled(nurse, romeo, juliet);
+});
+
+test('carbons copy neither a refused message to a blocked JID nor one from it', async (t) => {
+  const { server, juliet, romeo } = await scene(t, '', [...MODULES, 'carbons']);
+  const chamber = await server.client(CHAMBER);
+  for (const client of [juliet, chamber]) {
+    client.send(`<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>`);
+    await client.next();
+    await becomeAvailable(client);
+  }
+  await takeAll(juliet);
+  await block(juliet, ROMEO);
+  juliet.send(`<message id='x' type='chat' to='${ROMEO}'><body>O!</body></message>`);
+  await juliet.receives(blocked('message', 'x', ROMEO, BALCONY));
+  for (const to of [JULIET, BALCONY])
+    for (const type of ['chat', 'error'])
+      romeo.send(`<message id='m' type='${type}' to='${to}'><body>O!</body></message>`);
+  await takeAll(romeo);
+  await settled(juliet, chamber);
 });
 
 test('B11: directed `unavailable` to a blocked JID passes: both sides end it', async (t) => {

@@ -89,7 +89,7 @@ test('carbons copy neither a refused message to a blocked JID nor one from it', 
     await client.next();
     await becomeAvailable(client);
   }
-  await takeAll(juliet);
+  for (const client of [juliet, chamber]) await takeAll(client);
   await block(juliet, ROMEO);
   juliet.send(`<message id='x' type='chat' to='${ROMEO}'><body>O!</body></message>`);
   await juliet.receives(blocked('message', 'x', ROMEO, BALCONY));

@@ -46,8 +46,8 @@ export interface DepartureParts {
   send(stanza: Stanza): void;
   after(delayMs: number, task: () => void): Timer;
   link(domain: string): Pick<Link, 'state' | 'want'>;
-  /** Whether the client with this full JID is in the room, is entering it, or neither. */
-  placeOf(full: string, room: string): 'in' | 'entering' | 'out';
+  /** Whether the client with this full JID is entering the room. */
+  isEntering(full: string, room: string): boolean;
   /** Stops waiting for the room's confirmation: the client counts as gone. */
   settle(full: string, room: string): void;
   /** The leaves of this client have changed. */
@@ -281,14 +281,15 @@ export class Departures {
     this.#retries.start(departure.domain);
   }
 
-  /** The owed leaves that may be sent now. For a client that is entering, the room's answer to the join decides. */
+  /**
+   * The owed leaves that may be sent now. For a client that is entering, the room's answer to the join decides. One that is in,
+   * as far as it knows, is about to be told that it is not: its join would have superseded an older leave.
+   */
   #due(domain: string): Departure[] {
     const due: Departure[] = [];
     for (const departure of this.#at(domain)) {
       if (departure.state !== 'owed') continue;
-      const place = this.#parts.placeOf(departure.from, departure.room);
-      if (place === 'in') this.#drop(departure);
-      else if (place === 'out') due.push(departure);
+      if (!this.#parts.isEntering(departure.from, departure.room)) due.push(departure);
     }
     return due;
   }

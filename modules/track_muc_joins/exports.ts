@@ -31,7 +31,9 @@ export interface Joins {
   remove(join: Join): void;
   /** Sends a leave that is hidden from the client. */
   leave(join: Join): void;
-  /** The same when the domain is reachable again, unless the client has joined again by then. */
+  /** The same for a client that will be told in any case: from now on it counts as leaving, whatever the room sends. */
+  withdraw(join: Join): void;
+  /** The same as `leave` when the domain is reachable again, unless the client has joined again by then. */
   leaveLater(join: Join): void;
   /** Sends a leave for the client, which gets the answer of the room. The join is `leaving` until then. */
   quit(join: Join): void;
@@ -90,6 +92,10 @@ export function exportsOf(index: JoinIndex, departures: Departures, clock: Clock
     enter: (session, occupant, id) => index.begin(session, occupant, id),
     remove: (join) => index.remove(join),
     leave: (join) => departures.leave(join),
+    withdraw(join) {
+      index.leave(join);
+      departures.leave(join);
+    },
     leaveLater: (join) => departures.owe(join),
     quit(join) {
       index.leave(join);

@@ -65,11 +65,17 @@ export class Incoming {
     const x = stanza.getChild('x', NS.MUC_USER);
     if (from.resource === undefined) return; // Presence of the room itself (avatar, caps).
     if (join === undefined) {
-      if (type === undefined && x && hasStatus(x, '110')) this.#index.adopt(session, from, origin);
+      if (type === undefined && x && hasStatus(x, '110')) this.#adopt(session, from, origin);
       return;
     }
     if (type === undefined && x) this.#available(join, from, x, origin);
     else if (type === 'unavailable') this.#unavailable(join, from, x, origin);
+  }
+
+  /** The room admits a client that has sent no join. */
+  #adopt(session: C2SSession, from: Jid, origin: Origin): void {
+    const join = this.#index.adopt(session, from, origin);
+    if (join) this.#departures.superseded(`${session.jid}`, from.bare);
   }
 
   /** Only occupants get live messages (XEP-0045 §7.4, §7.5); invitations come from the bare JID. */

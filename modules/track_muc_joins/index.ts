@@ -82,7 +82,7 @@ async function track(module: Tracker): Promise<Joins> {
     send: (stanza) => module.send(stanza),
     after: (delayMs, task) => module.after(delayMs, task),
     link: (domain) => module.link(domain),
-    placeOf: (full, room) => placeOf(joinOf(module, full, room)),
+    isEntering: (full, room) => joinOf(module, full, room)?.state === 'joining',
     settle(full, room) {
       const join = joinOf(module, full, room);
       if (join?.state === 'leaving') index.remove(join);
@@ -204,9 +204,4 @@ function readBefore({ peerClosed }: S2SStream, cause: S2SCloseCause): 'all' | 'e
 
 function joinOf(module: Tracker, full: string, room: string): Join | undefined {
   return module.host.sessions.get(full)?.state.mucJoins?.get(room);
-}
-
-function placeOf(join: Join | undefined): 'in' | 'entering' | 'out' {
-  if (join?.state === 'joining') return 'entering';
-  return join?.state === 'joined' || join?.state === 'renaming' ? 'in' : 'out';
 }

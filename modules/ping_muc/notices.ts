@@ -110,7 +110,7 @@ export class Notices {
   /** Whether a notice for the client is pending, now or when it wakes up. */
   isPending(join: Join): boolean {
     const verdict = this.#pending.get(join) ?? join.session.state.mucNotices?.get(join);
-    return verdict !== undefined && isTrue(join, verdict);
+    return verdict !== undefined && this.#isTrue(join, verdict);
   }
 
   /** Whether no question is needed: a notice is pending, or another module is joining for the client. */
@@ -184,7 +184,7 @@ export class Notices {
     this.#context.after(this.#context.settings.ownAction, () => {
       if (this.#pending.get(join) !== verdict) return;
       this.#pending.delete(join);
-      if (isTrue(join, verdict) && !this.isTaken(join, 'own-ping')) this.#enqueue(join, verdict);
+      if (this.#isTrue(join, verdict) && !this.isTaken(join, 'own-ping')) this.#enqueue(join, verdict);
     });
   }
 
@@ -194,7 +194,7 @@ export class Notices {
     const held = state.mucNotices;
     delete state.mucNotices;
     for (const [join, verdict] of held ?? []) {
-      if (!isTrue(join, verdict)) continue;
+      if (!this.#isTrue(join, verdict)) continue;
       if (!verdict.isFinal && now() - verdict.at > settings.stale) this.#recheck(join);
       else this.#enqueue(join, verdict);
     }
@@ -246,7 +246,7 @@ export class Notices {
     this.#pending.delete(join);
     this.#queued.delete(join);
     if (!verdict) return;
-    if (isTrue(join, verdict)) this.#offer(join, verdict);
+    if (this.#isTrue(join, verdict)) this.#offer(join, verdict);
     // The client has acted meanwhile. If its nick change is lost, only another question shows the loss.
     else if (join.state === 'renaming' && join.provenAt <= verdict.at) this.#recheck(join);
   }
@@ -260,6 +260,13 @@ export class Notices {
     if (answer === 'tell') return this.#send(join, verdict);
     session.state.mucNotices ??= new Map();
     session.state.mucNotices.set(join, verdict);
+  }
+
+  #isTrue(join: Join, { epoch, at, isEntering, isFinal }: Verdict): boolean {
+    if (join.epoch !== epoch) return false;
+    // The room may have removed the client meanwhile, or refused a join of another module, which the client has not seen.
+    if (isFinal) return join.state !== 'gone' || !this.#context.joins.get(join.session, join.room.jid);
+    return isEntering ? join.state === 'joining' : isIn(join) && join.provenAt <= at;
   }
 
   #send(join: Join, { cause, recoveredAt, isFinal }: Verdict): void {
@@ -297,12 +304,6 @@ export class Notices {
       error.toElement(),
     );
   }
-}
-
-function isTrue(join: Join, { epoch, at, isEntering, isFinal }: Verdict): boolean {
-  if (join.epoch !== epoch) return false;
-  if (isFinal) return join.state !== 'gone';
-  return isEntering ? join.state === 'joining' : isIn(join) && join.provenAt <= at;
 }
 
 /**

@@ -11,6 +11,8 @@ export interface Rejoining {
   readonly lostAt: number;
   /** Of the last join that was sent for the client. */
   id: string | undefined;
+  /** The room has not refused the last join, nor removed the client since. */
+  mayBeIn: boolean;
   /** Runs until the room has answered, then until the end of its history. */
   readonly timer: ResettableTimer;
   /** The last change, and the last live message, that the room has sent to this client since. */
@@ -45,6 +47,7 @@ export function newRejoining(place: Place, clock: ElapsedClock, bytes: HeldBytes
   return {
     lostAt: clock.elapsed(),
     id: undefined,
+    mayBeIn: false,
     timer: new ResettableTimer(clock),
     seen: place.seen,
     heard: undefined,

@@ -40,7 +40,7 @@ export function handOver(context: Context, rejoins: Rejoins, places: Places, hei
 
 /** The room may have let the client in, but the client did not get the answer. */
 function tell({ module, pingMuc }: Context, { join }: Place): void {
-  module.find('track_muc_joins')?.leave(join);
+  module.find('track_muc_joins')?.withdraw(join);
   pingMuc()?.tell(join, 'lost');
 }
 

@@ -173,6 +173,7 @@ export class Rejoins {
     }
     this.#budget.take(session, room.jid);
     rejoining.id = id;
+    rejoining.mayBeIn = true;
     const known = [...this.absences.of(place), ...rooms.known(place)];
     beginAnswer(rejoining, place, { known, unknown: rooms.unknown(place) });
     place.state = 'joining';
@@ -203,6 +204,7 @@ export class Rejoins {
     const { metrics } = this.#context;
     metrics.rejoins.of(error.condition).add();
     this.#budget.giveBack(place.session, place.room.jid);
+    rejoining.mayBeIn = false;
     this.#await(place, rejoining);
     if (!this.#enter(place, newId())) return this.forget(place);
     const queue = this.#queues.of(place);
@@ -217,7 +219,6 @@ export class Rejoins {
   challenged(place: Place): void {
     this.#context.metrics.rejoins.of('captcha').add();
     this.#budget.giveBack(place.session, place.room.jid);
-    this.#leave(place);
     this.#tell(place, 'lost');
   }
 
@@ -252,7 +253,7 @@ export class Rejoins {
 
   /** The client has left, or its session has ended, or it is out. */
   forget(place: Place): void {
-    if (place.state === 'joining') this.former.add(place);
+    if (this.#isAnswerDue(place)) this.former.add(place);
     this.#end(place);
     this.outbox.failAll(place);
     this.#queues.remove(place);
@@ -262,11 +263,15 @@ export class Rejoins {
   /** A user has removed the client, or the room was destroyed. The client sees that after the held stanzas. */
   thrownOut(place: Place): void {
     const { joins } = this.#context;
-    const wasJoining = place.state === 'joining';
+    const isAnswerDue = this.#isAnswerDue(place);
     this.release(place);
-    if (wasJoining) joins.leave(place.join); // The room may read our join only now.
+    if (isAnswerDue) joins.leave(place.join); // The room may read our join only now.
     joins.remove(place.join);
     this.forget(place);
+  }
+
+  #isAnswerDue(place: Place): boolean {
+    return place.state !== 'catching-up' && this.#active.get(place)?.mayBeIn === true;
   }
 
   #end(place: Place): void {
@@ -288,9 +293,16 @@ export class Rejoins {
     this.#tell(place, 'given-up', { isAssisted: true });
   }
 
-  /** Tells the client. `isAssisted`: the server may join for it later. */
+  /**
+   * Tells the client. If the room may let it in, or has done so, it leaves, and sees neither answer. `isAssisted`: the server
+   * may join for it later.
+   */
   #tell(place: Place, cause: Cause, { isAssisted = false } = {}): void {
     this.#context.reports.count(place, 'told');
+    if (this.#active.get(place)?.mayBeIn) {
+      this.former.add(place);
+      if (cause !== 'given-up') this.#context.joins.withdraw(place.join); // Else ping_muc sends the leave later.
+    }
     this.#end(place);
     this.#queues.remove(place);
     if (!isAssisted) this.#places.setPayload(place, undefined);
@@ -299,14 +311,8 @@ export class Rejoins {
 
   /** The client must not stay in the room that has let it in. It leaves; all lost clients of the room are told. */
   leaveRoom(place: Place, cause: Cause): void {
-    this.#leave(place);
+    this.#tell(place, cause);
     this.#tellRoom(place, cause);
-  }
-
-  /** Sends a leave whose answer the client does not see. */
-  #leave(place: Place): void {
-    this.#context.joins.leave(place.join);
-    this.former.add(place);
   }
 
   #tellRoom({ room }: Place, cause: Cause): void {

@@ -80,7 +80,7 @@ export function watchNewRooms(
       onEnd: (isRight) => {
         if (isRight) return;
         places.setPayload(place, undefined);
-        joins.leave(place.join);
+        joins.withdraw(place.join);
         context.pingMuc()?.tell(place.join, 'room-gone');
       },
     });

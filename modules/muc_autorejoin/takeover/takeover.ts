@@ -263,6 +263,7 @@ export class Takeover {
       this.#rejoins.thrownOut(place);
       return 'passes';
     }
+    if (rejoining && place.state === 'catching-up') rejoining.mayBeIn = false;
     if (place.state === 'catching-up' || place.join.state === 'gone') this.#rejoins.loseAgain(place);
     return 'stopped'; // Of an earlier stay, or of the one that was lost again.
   }

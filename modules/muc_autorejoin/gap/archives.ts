@@ -17,7 +17,7 @@ import {
 import { flatBytes } from 'enjamb/api/stream';
 import type { HeldBytes } from '../answer/held.ts';
 import type { Place, RoomMemory } from '../memory/memory.ts';
-import { heardMarks, keptMark, lastOf, type Mark, Marks, NOTHING, note, type Said } from '../memory/ring.ts';
+import { heardMarks, keptMark, lastOf, type Mark, Marks, note, nothing, type Said } from '../memory/ring.ts';
 import type { Context } from '../shared/context.ts';
 import { iqOf, request } from '../shared/requests.ts';
 import { type Archived, unwrap } from './archived.ts';
@@ -142,7 +142,7 @@ export class Archives {
     if (place?.state !== 'in' || !place.room.facts?.hasArchive || !this.#context.settings.asksArchives)
       return;
     const { room } = place;
-    const [{ count }, askedAt] = [room.ring, this.#context.now()];
+    const [{ count }, askedAt] = [room.ring, Math.floor(this.#context.now())];
     if (askedAt - (this.#endAskedAt.get(place) ?? Number.NEGATIVE_INFINITY) < KEPT_MS) return;
     this.#endAskedAt.set(place, askedAt);
     const walk = newWalk(place, undefined, () => {});
@@ -295,8 +295,8 @@ function finOf(answer: IqAnswer): Element | undefined {
 
 /** `mark`: of the last message; `undefined` if there is none. */
 function learnEnd({ ring, places }: RoomMemory, mark: Mark | undefined, askedAt: number): void {
-  if (mark && ring.count > 0) note(ring, mark);
-  else if (ring.count === 0) ring.end = mark === undefined ? NOTHING : { position: 0, ...mark };
+  if (mark && ring.count > 0) note(ring, mark, askedAt);
+  else if (ring.count === 0) ring.end = { ...nothing(askedAt), ...mark };
   for (const place of places)
     if (place.state === 'in' && place.self && place.since <= askedAt) place.heard ??= lastOf(ring);
 }

@@ -52,18 +52,19 @@ export function gapOf({ room, heard }: Place, { held }: Rejoining, archive: Arch
 
 /** Gives the client the missed messages. Returns the last one, if any. */
 export function giveGap(
-  { metrics, reports }: Context,
+  { metrics, now, reports }: Context,
   unconfirmed: Unconfirmed,
   place: Place,
   gap: Gap,
 ): Said | undefined {
   const { session, room } = place;
+  const at = Math.floor(now());
   let given = 0;
   let last: Said | undefined;
   for (const message of newestOf(gap.messages, MAX_MESSAGES[session.connected ? 'connected' : 'asleep'])) {
     if (!unconfirmed.give(session, message)) break;
     given++;
-    last = note(room.ring, message.mark);
+    last = note(room.ring, message.mark, at);
   }
   const leftOut = gap.messages.length - given;
   if (gap.isOpen) metrics.openGaps.add();

@@ -94,7 +94,6 @@ export class CatchUp {
     rooms.blur(place, [...known.keys(), ...unknown]);
     place.seen = Math.max(place.seen, rejoining.seen);
     place.heard = rejoining.heard ?? last ?? place.heard;
-    place.heardAt = Math.floor(now());
     place.self = ownAfter(place, rejoining);
     place.hasSubject ||= subject !== undefined;
     place.echoUntil = rejoining.isLate ? now() + ECHO_MS : 0;

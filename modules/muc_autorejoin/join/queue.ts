@@ -333,8 +333,12 @@ function newestFirst(lanes: Iterable<Lane>): Lane[] {
 
 function heardAt({ room }: Lane): number {
   let at = Number.NEGATIVE_INFINITY;
-  for (const place of room.places) at = Math.max(at, place.heardAt);
+  for (const place of room.places) at = Math.max(at, heardAtBy(place));
   return at;
+}
+
+function heardAtBy({ heard, since }: Place): number {
+  return heard?.at ?? since;
 }
 
 /** The client with the highest affiliation enters a room first; connected clients precede sleeping ones. */
@@ -342,7 +346,7 @@ function isBefore(a: Place, b: Place, laneOfA: Lane, laneOfB: Lane): boolean {
   const trust = laneOfA === laneOfB && !laneOfA.isOpen ? rank(a) - rank(b) : 0;
   if (trust !== 0) return trust < 0;
   if (a.session.connected !== b.session.connected) return a.session.connected;
-  return laneOfA === laneOfB && a.heardAt > b.heardAt;
+  return laneOfA === laneOfB && heardAtBy(a) > heardAtBy(b);
 }
 
 function rank({ self }: Place): number {

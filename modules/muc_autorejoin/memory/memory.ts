@@ -41,8 +41,6 @@ export interface Place {
   given: number;
   /** The last message of the room that the client was sent. */
   heard: Said | undefined;
-  /** The time of `heard`, or of the join; ms of `clock.elapsed`. */
-  heardAt: number;
   self: Self | undefined;
   /** The client has received the subject, which ends the answer to a join. */
   hasSubject: boolean;

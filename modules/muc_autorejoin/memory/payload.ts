@@ -69,8 +69,8 @@ export function occupantOf(place: Place): Jid {
 }
 
 /** The seconds since the client heard a message, or joined: then nothing older than its join is for it. */
-export function historySeconds({ heard, heardAt }: Place, now: number): number {
-  const elapsed = (now - heardAt) / 1_000;
+export function historySeconds({ heard, since }: Place, now: number): number {
+  const elapsed = (now - (heard?.at ?? since)) / 1_000;
   return heard ? Math.ceil(elapsed) + OVERLAP_SECONDS : Math.floor(elapsed);
 }
 

@@ -38,7 +38,6 @@ export class Places {
       seen: 0,
       given: 0,
       heard: undefined,
-      heardAt: since,
       self: undefined,
       hasSubject: false,
       echoUntil: 0,

@@ -15,6 +15,18 @@ export function textPrint(text: string, seed: number): Print {
   return scatter(add(seed | 0, hashOf(text)));
 }
 
+/** A fingerprint of 53 bits, never 0, for ids that must not be confused. */
+export function idPrint(id: string): number {
+  let low = id.length;
+  let high = ~id.length;
+  for (let i = 0; i < id.length; i++) {
+    const code = id.charCodeAt(i);
+    low = Math.imul(low ^ code, 0x9e3779b1);
+    high = Math.imul(high + code, 0x85ebca6b) ^ (high >>> 15);
+  }
+  return (scatter(high) >>> 11) * 2 ** 32 + (scatter(low) >>> 0) || 1;
+}
+
 function childrenPrint(children: Element['children'], start: Print): Print {
   let print = start;
   for (let i = 0; i < children.length; i++) {

@@ -2,7 +2,7 @@
 
 import { detach, NS, type Stanza } from 'enjamb/api';
 import { isStampOf } from 'enjamb/xep';
-import { contentPrint, type Print, textPrint } from './prints.ts';
+import { contentPrint, idPrint, type Print, textPrint } from './prints.ts';
 
 /** Identifies a message within its room. */
 export interface Mark {
@@ -16,16 +16,23 @@ export interface Mark {
 export interface Said extends Mark {
   /** The number of the message in its room. */
   readonly position: number;
+  /** When it was sent to one of our clients, in ms of `clock.elapsed`. */
+  readonly at: number;
 }
 
-/** For a client that joined before the first message. */
-export const NOTHING: Said = { position: 0, id: undefined, print: undefined };
+/** Before the first message of a room. */
+export function nothing(at: number): Said {
+  return { position: 0, id: undefined, print: undefined, at };
+}
 
+/** Plain data. The memory of a room is mostly this, so messages are kept as numbers. */
 export interface Ring {
-  /** The oldest first. */
-  readonly last: Said[];
-  /** Messages so far. */
+  /** For the last messages, in the slots of their positions: see `idPrint`, and `Mark.print`; 0 for none. Empty before the first. */
+  readonly ids: number[];
+  readonly prints: Print[];
+  /** Messages so far: the position of the newest. */
   count: number;
+  newest: Said | undefined;
   /** The last message before the first of them; `undefined` while it is unknown. */
   end: Said | undefined;
 }
@@ -35,6 +42,10 @@ export const RING_SIZE = 32;
 const MAX_ID = 256;
 /** Ids with at least this number of characters are unique. */
 const UNIQUE_ID = 16;
+
+export function newRing(): Ring {
+  return { ids: [], prints: [], count: 0, newest: undefined, end: undefined };
+}
 
 /** Its id may keep the input alive: see `keptMark`. */
 export function markOf(room: string, nick: string | undefined, message: Stanza, seed: number): Mark {
@@ -54,24 +65,62 @@ export function keptMark({ id, print }: Mark): Mark {
 }
 
 /** The last message before a client that joins now. */
-export function lastOf({ last, end }: Ring): Said | undefined {
-  return last.at(-1) ?? end;
+export function lastOf({ newest, end }: Ring): Said | undefined {
+  return newest ?? end;
 }
 
-/** Returns the message in the ring; adds it if it is new. */
-export function note(ring: Ring, mark: Mark): Said {
-  for (let i = ring.last.length - 1; i >= 0; i--) if (isSame(ring.last[i]!, mark)) return ring.last[i]!;
-  const { id, print } = keptMark(mark);
-  const added = { position: ++ring.count, id, print };
-  ring.last.push(added);
-  if (ring.last.length > RING_SIZE) ring.last.shift();
-  return added;
+/**
+ * Returns the message in the ring; adds it if it is new.
+ *
+ * @param heard the last message that the recipient had heard. If it is the newest one, no other one can come again.
+ */
+export function note(ring: Ring, mark: Mark, at: number, heard?: Said): Said {
+  const id = mark.id === undefined ? 0 : idPrint(mark.id);
+  const print = mark.print ?? 0;
+  const isUpToDate = heard !== undefined && heard === ring.newest;
+  const known = positionOf(ring, id, print, isUpToDate ? 1 : RING_SIZE);
+  if (known > 0 && known === ring.count) return ring.newest!;
+  const position = known > 0 ? known : ++ring.count;
+  const keptId = mark.id === undefined ? undefined : detach(mark.id);
+  const said = { position, id: keptId, print: mark.print, at };
+  if (known > 0) return said;
+  ring.ids[slotOf(position)] = id;
+  ring.prints[slotOf(position)] = print;
+  ring.newest = said;
+  return said;
 }
 
-function isSame(a: Mark, b: Mark): boolean {
-  return a.id !== undefined && b.id !== undefined
-    ? a.id === b.id
-    : a.print !== undefined && a.print === b.print;
+/** By the ids of the room if both messages have one, else by prints. 0 for a message that is not among the newest `most`. */
+function positionOf({ ids, prints, count }: Ring, id: number, print: Print, most: number): number {
+  const oldest = Math.max(count - most, 0);
+  for (let position = count; position > oldest; position--) {
+    const slot = slotOf(position);
+    const own = ids[slot]!;
+    if (id !== 0 && own !== 0 ? id === own : print !== 0 && print === prints[slot]) return position;
+  }
+  return 0;
+}
+
+function slotOf(position: number): number {
+  return (position - 1) % RING_SIZE;
+}
+
+/** Adds the messages after one position, up to another one, as far as they are in the ring. The newest first. */
+function addBetween(marks: Marks, { ids, prints, count }: Ring, after: number, to: number): Marks {
+  const oldest = Math.max(count - RING_SIZE, after);
+  for (let position = Math.min(count, to); position > oldest; position--)
+    marks.addPrints(ids[slotOf(position)]!, prints[slotOf(position)]!);
+  return marks;
+}
+
+/** The messages after this position. */
+export function marksSince(ring: Ring, position: number): Marks {
+  return addBetween(new Marks([]), ring, position, ring.count);
+}
+
+/** The messages that the client has been sent, as far as they are known. The newest first. */
+export function heardMarks(ring: Ring, heard: Said | undefined): Marks {
+  return heard === undefined ? new Marks([]) : addBetween(new Marks([heard]), ring, 0, heard.position);
 }
 
 /** The `stanza-id` of the room; only the room may speak in its own name (XEP-0359 §3). */
@@ -88,7 +137,8 @@ function idBy(room: string, { children }: Stanza): string | undefined {
 
 /** Messages by their marks. */
 export class Marks {
-  readonly #ids = new Set<string>();
+  /** See `idPrint`. */
+  readonly #ids = new Set<number>();
   readonly #prints = new Set<Print>();
 
   constructor(marks: Iterable<Mark>) {
@@ -96,8 +146,13 @@ export class Marks {
   }
 
   add({ id, print }: Mark): void {
-    if (id !== undefined) this.#ids.add(id);
-    if (print !== undefined) this.#prints.add(print);
+    this.addPrints(id === undefined ? 0 : idPrint(id), print ?? 0);
+  }
+
+  /** 0 for none. */
+  addPrints(id: number, print: Print): void {
+    if (id !== 0) this.#ids.add(id);
+    if (print !== 0) this.#prints.add(print);
   }
 
   get isEmpty(): boolean {
@@ -105,7 +160,7 @@ export class Marks {
   }
 
   hasId({ id }: Mark): boolean {
-    return id !== undefined && this.#ids.has(id);
+    return id !== undefined && this.#ids.size > 0 && this.#ids.has(idPrint(id));
   }
 
   hasPrint({ print }: Mark): boolean {
@@ -147,12 +202,6 @@ export function following<M extends Marked>(
   let last = all.findLastIndex(({ mark }) => these.hasId(mark));
   if (last < 0) last = these.indexByPrint(all.map(({ mark }) => mark));
   return { rest: all.slice(last + 1), isFound: last >= 0 };
-}
-
-/** The messages that the client has been sent, as far as they are known. */
-export function heardMarks(ring: Ring, heard: Said | undefined): Marks {
-  if (heard === undefined) return new Marks([]);
-  return new Marks([heard, ...ring.last.filter(({ position }) => position <= heard.position).reverse()]);
 }
 
 export function withoutRepeats<M extends Marked>(all: readonly M[]): M[] {

@@ -12,6 +12,7 @@ import {
   type ViewName,
 } from './memory.ts';
 import type { Print } from './prints.ts';
+import { newRing } from './ring.ts';
 
 /** Entries of all rolls. */
 export const MAX_OCCUPANTS = 200_000;
@@ -222,7 +223,7 @@ function newRoom(jid: string, domain: string): RoomMemory {
     domain,
     places: new Set(),
     views: { open: view(), masked: view() },
-    ring: { last: [], count: 0, end: undefined },
+    ring: newRing(),
     seq: 0,
     own: undefined,
     subject: undefined,

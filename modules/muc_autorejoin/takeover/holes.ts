@@ -6,7 +6,15 @@ import type { HeldMessage } from '../answer/held.ts';
 import { giveGap } from '../gap/gap.ts';
 import type { Rejoins } from '../join/rejoins.ts';
 import type { Place, RoomMemory } from '../memory/memory.ts';
-import { following, heardMarks, Marks, RING_SIZE, type Said, withoutRepeats } from '../memory/ring.ts';
+import {
+  following,
+  heardMarks,
+  type Marks,
+  marksSince,
+  RING_SIZE,
+  type Said,
+  withoutRepeats,
+} from '../memory/ring.ts';
 import { sizeOf } from '../memory/rooms.ts';
 import type { Context } from '../shared/context.ts';
 
@@ -84,24 +92,19 @@ export class Holes {
     const oldest = others.reduce((a, b) => (b[1].heard.position < a[1].heard.position ? b : a), first);
     this.#rejoins.archives.since(oldest[0], oldest[1].heard, (found) => {
       const { count } = room.ring;
-      const last = [...room.ring.last];
-      for (const [place, before] of clients) {
+      // Before the given messages join the ring.
+      const live = clients.map(([, before]) => marksSince(room.ring, before.count));
+      for (const [i, [place, before]] of clients.entries()) {
         if (place.state !== 'in' || !room.places.has(place)) continue;
         if (count - before.count > RING_SIZE) continue; // Nothing tells what it has heard since.
-        this.#fill(
-          place,
-          before,
-          found,
-          last.filter(({ position }) => position > before.count),
-        );
+        this.#fill(place, before, found, live[i]!);
       }
     });
   }
 
-  /** @param since the live messages of the room since then */
-  #fill(place: Place, { heard }: Before, all: readonly HeldMessage[], since: readonly Said[]): void {
+  /** @param live the messages of the room since then */
+  #fill(place: Place, { heard }: Before, all: readonly HeldMessage[], live: Marks): void {
     const { rest } = following(all, heardMarks(place.room.ring, heard));
-    const live = new Marks(since);
     const messages = withoutRepeats(rest).filter(({ mark }) => !live.has(mark));
     if (messages.length === 0) return;
     const gap = { all, messages, isOpen: false, isWhole: true };

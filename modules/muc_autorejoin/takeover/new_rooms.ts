@@ -5,7 +5,7 @@ import type { Rejoining } from '../answer/rejoining.ts';
 import type { AssistedRejoins } from '../assisted/assisted.ts';
 import { type Founding, mayBeMadeAnew } from '../founding/founding.ts';
 import type { Rejoins } from '../join/rejoins.ts';
-import { codesIn, mucUserIn } from '../memory/losses.ts';
+import { codesIn, hasCode, mucUserIn } from '../memory/losses.ts';
 import type { Place } from '../memory/memory.ts';
 import type { Places } from '../memory/places.ts';
 import { affiliationIn } from '../memory/rooms.ts';
@@ -70,7 +70,7 @@ export function watchNewRooms(
   const { joins, module } = context;
   module.observe('presence/full', ({ stanza, from, to }: Readonly<StanzaEvent>) => {
     const x = stanza.attrs.type === undefined ? mucUserIn(stanza) : undefined;
-    if (x === undefined || !codesIn(x).includes('201')) return;
+    if (x === undefined || !hasCode(x, '201')) return;
     const session = module.host.sessions.get(to);
     const place = session?.state.mucPlaces?.get(from.bare);
     if (place === undefined || !assisted.hasMade(place.session, from.bare)) return;

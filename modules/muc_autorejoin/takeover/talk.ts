@@ -44,13 +44,18 @@ export class Talk {
     if (mark && !isDelayed) this.#rejoins.archives.spoken(place.room, stanza, mark);
     if (rejoining === undefined) {
       if (isDelayed && this.#rejoins.catchUp.isEchoing(place)) return 'stopped'; // It was given, or came live.
-      if (mark) this.#heard(place, note(place.room.ring, mark), isDelayed);
+      if (mark)
+        this.#heard(
+          place,
+          note(place.room.ring, mark, arrivalOf(place), isDelayed ? undefined : place.heard),
+          isDelayed,
+        );
       return 'passes';
     }
     if (!isDelayed) {
       // Before the answer, it belongs to an earlier stay: the history is still to come.
       if (place.state === 'catching-up') rejoining.isHistoryOver = true;
-      if (mark) rejoining.heard = note(place.room.ring, mark);
+      if (mark) rejoining.heard = note(place.room.ring, mark, arrivalOf(place));
     }
     const { held } = rejoining;
     if (!held.add(isDelayed ? held.history : held.live, stanza, mark)) {
@@ -65,7 +70,6 @@ export class Talk {
     // History of the client's own join is in order; others may have heard a part of it before.
     const isHistory = isDelayed && !place.hasSubject;
     if (isHistory || one.position > (place.heard?.position ?? 0)) place.heard = one;
-    place.heardAt = Math.floor(this.#context.now());
     if (!isDelayed) this.#lag.talked(place, one);
   }
 
@@ -93,6 +97,11 @@ export class Talk {
     this.#rejoins.catchUp.goOn(place, rejoining);
     return 'stopped';
   }
+}
+
+/** The time of the newest stanza of the room, which the tracker has just noted. In whole ms, since V8 boxes fractions. */
+function arrivalOf({ join, since }: Place): number {
+  return Math.floor(Math.max(join.provenAt, since));
 }
 
 /** The last message that other clients of ours have heard which were in the room when this one joined. */

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { contentPrint } from '../../../modules/muc_autorejoin/memory/prints.ts';
+import { contentPrint, idPrint } from '../../../modules/muc_autorejoin/memory/prints.ts';
 import { parseXml } from '../../support/match.ts';
 
 const ITEM = `<x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='participant'/></x>`;
@@ -45,3 +45,14 @@ test('the seed counts', () => {
 function print(content: string): number {
   return contentPrint(parseXml(`<presence>${content}</presence>`), 7);
 }
+
+test('ids have different prints, in each half of them', () => {
+  const ids = Array.from({ length: 10_000 }, (_, i) => `b3f1a2c4-9d8e-7f6a-5b4c-${`${i}`.padStart(12, '0')}`);
+  const prints = new Set(ids.map(idPrint));
+  assert.equal(prints.size, ids.length);
+  for (const part of [(print: number) => print % 2 ** 32, (print: number) => Math.floor(print / 2 ** 32)]) {
+    const parts = new Set([...prints].map(part));
+    assert.ok(parts.size > 9_900, `${parts.size} of ${ids.length} halves differ`);
+  }
+  assert.ok([...prints].every((print) => print > 0 && Number.isSafeInteger(print)));
+});

@@ -77,7 +77,7 @@ test('M6: other modes than silent remember no occupants and no messages', async 
     const kept = place(made);
     assert.equal(kept === undefined, mode === 'off');
     assert.equal(kept?.room.views.masked.roll.size ?? 0, 0);
-    assert.equal(kept?.room.ring.last.length ?? 0, 0);
+    assert.equal(kept?.room.ring.count ?? 0, 0);
     assert.equal(sent(made).info, undefined, 'nor is the room asked what it is');
     await made.h.server.stop();
   }

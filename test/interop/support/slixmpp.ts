@@ -154,6 +154,22 @@ export class SlixmppClient {
     return this.#next('command_done', 'command_failed');
   }
 
+  /** Resolves with the blocked addresses. From then on there are reports "blocked" and "unblocked", with `jids` (XEP-0191). */
+  async blocklist(): Promise<string[]> {
+    this.#do('blocklist', {});
+    return (await this.#next('blocklist')).jids as string[];
+  }
+
+  /** Does not wait for the answer. */
+  block(jid: string): void {
+    this.#do('block', { jid });
+  }
+
+  /** The same. */
+  unblock(jid: string): void {
+    this.#do('unblock', { jid });
+  }
+
   /** Closes the stream and waits for the end. */
   async logout(): Promise<void> {
     this.#do('logout', {});

@@ -36,6 +36,7 @@ class Client(slixmpp.ClientXMPP):
         self.register_plugin('xep_0030')
         self.register_plugin('xep_0045')
         self.register_plugin('xep_0050')
+        self.register_plugin('xep_0191')
         self.register_plugin('xep_0199')
         self.add_filter('in', self.report_stanza)
         self.add_event_handler('session_start', self.on_session_start)
@@ -43,6 +44,8 @@ class Client(slixmpp.ClientXMPP):
         self.add_event_handler('failed_all_auth', lambda _: report('refused'))
         self.add_event_handler('connection_failed', lambda why: report('unreachable', why=str(why)))
         self.add_event_handler('ssl_invalid_chain', self.on_invalid_chain)
+        self.add_event_handler('blocked', lambda iq: report_push('blocked', iq['block']))
+        self.add_event_handler('unblocked', lambda iq: report_push('unblocked', iq['unblock']))
         self.add_event_handler('disconnected', lambda why: report('disconnected', why=str(why or '')))
 
     def report_stanza(self, stanza):
@@ -77,6 +80,10 @@ class Client(slixmpp.ClientXMPP):
 def report_copy(copy, direction):
     message = copy[f'carbon_{direction}']
     report('carbon', direction=direction, **{'from': str(message['from']), 'to': str(message['to'])}, body=message['body'])
+
+
+def report_push(event, content):
+    report(event, jids=sorted(str(jid) for jid in content['items']))
 
 
 class Driver:
@@ -159,6 +166,16 @@ class Driver:
             'command_done', node=node, asked=asked, status=answer['status'],
             notes=[f'{kind}: {text}' for kind, text in answer['notes']],
             rows=[dict(item) for item in answer['form'].get_items()])
+
+    async def blocklist(self):
+        answer = await self.client['xep_0191'].get_blocked(timeout=JOIN_SECONDS)
+        report('blocklist', jids=sorted(str(jid) for jid in answer['blocklist']['items']))
+
+    async def block(self, jid):
+        await self.client['xep_0191'].block(slixmpp.JID(jid), timeout=JOIN_SECONDS)
+
+    async def unblock(self, jid):
+        await self.client['xep_0191'].unblock(slixmpp.JID(jid), timeout=JOIN_SECONDS)
 
     async def logout(self):
         await self.client.disconnect()

@@ -47,6 +47,16 @@ test('K1: an error with another id, from another address, or for a message that 
   for (let i = 0; i < 6; i++) await balcony!.next();
 });
 
+test('the error for a message to a client of the own account that is gone is copied as received', async (t) => {
+  const there = await scene(t);
+  const [balcony, chamber] = await loginAll(there, { [BALCONY]: {}, [CHAMBER]: {} });
+  balcony!.send(`<message id='m1' to='${JULIET}/gone'><body>Hi</body></message>`);
+  const refused = error('m1', `${JULIET}/gone`, BALCONY);
+  await balcony!.receives(refused);
+  await chamber!.receives(copy('received', CHAMBER, refused));
+  await settled(balcony!, chamber!);
+});
+
 test('XEP-0334 §5: hints in an error are those of the original message, and do not count', async (t) => {
   const there = await scene(t);
   const [balcony, chamber, romeo] = await loginAll(there, { [BALCONY]: {}, [CHAMBER]: {}, [ROMEO]: {} });

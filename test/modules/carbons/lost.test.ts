@@ -156,6 +156,16 @@ test('a copy of a sent message that no client acknowledges is dropped, since its
   await settled(hall, romeo);
 });
 
+test('a copy of a message that failed is dropped with its client: the sender gets one error', async (t) => {
+  const there = await scene(t);
+  const { balcony, chamber } = await two(there);
+  balcony.send(`<message type='chat' id='m1' to='nobody@capulet.lit'><body>Hi</body></message>`);
+  await balcony.skipUntil(({ attrs }) => attrs.type === 'error');
+  await ends(there, chamber);
+  await balcony.receives(`<presence type='unavailable' from='${CHAMBER}' to='${JULIET}'/>`);
+  await settled(balcony);
+});
+
 test('a copy of a stored message that no client acknowledges is dropped, since the message is stored', async (t) => {
   const there = await scene(t);
   const { client: balcony } = await managed(there, BALCONY, -1);
@@ -185,7 +195,7 @@ test('K6: sleeping clients get copies; when both expire, the message is stored o
 
 test('the successor of a client that has not acknowledged a copy is sent it, as it was', async (t) => {
   const there = await scene(t);
-  const { romeo } = await two(there);
+  const { balcony, romeo } = await two(there);
   says(romeo);
   await drain(romeo);
   const { client: next } = await there.managed(CHAMBER);
@@ -198,8 +208,10 @@ test('the successor of a client that has not acknowledged a copy is sent it, as 
   // It counts as before: acknowledged there, the message is not redelivered when its own client ends.
   next.send(`<a ${SM} h='${there.sent(CHAMBER)}'/>`);
   await there.turns();
-  await there.test.server.router.hosts.get('capulet.lit')!.sessions.get(BALCONY)!.close();
-  await there.idle();
+  await becomeAvailable(next);
+  await drain(next);
+  await ends(there, balcony);
+  await next.receives(`<presence type='unavailable' from='${BALCONY}' to='${JULIET}'/>`);
   await settled(next, romeo);
 });
 

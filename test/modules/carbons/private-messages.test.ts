@@ -79,6 +79,26 @@ test('K2: a contact whose message has the mark, but no resource, is no occupant'
   await chamber!.receives(copy('received', CHAMBER, text));
 });
 
+test('K2: a message with the mark to the account, not to one of its clients, is copied', async (t) => {
+  const there = await scene(t);
+  const [chamber] = await loginAll(there, { [CHAMBER]: { priority: -1 }, [BALCONY]: {} });
+  const { router } = there.test.server;
+  const text = `<message type='chat' from='x@x.example/y' to='juliet@capulet.lit'>${body}${MARK}</message>`;
+  router.route(parseXml(text), router.hosts.get('capulet.lit')!.origin);
+  await chamber!.receives(copy('received', CHAMBER, text));
+});
+
+test('K2: a client whose join the room has not answered gets no copies of private messages', async (t) => {
+  const [there, [, balcony, chamber, hall]] = await ball(t);
+  const { hooks } = there.test.server.router.hosts.get('rooms.capulet.lit')!;
+  hooks.add('presence/full', () => 'handled', 'guard', 'test');
+  hall!.send(`<presence to='${ROOM}/Juliet'><x xmlns='http://jabber.org/protocol/muc'/></presence>`);
+  await drain(hall!);
+  balcony!.send(`<message type='chat' to='${ROOM}/Romeo'>${body}</message>`);
+  await chamber!.skipUntil(({ attrs }) => attrs.type === 'chat');
+  await settled(hall!);
+});
+
 test('XEP-0280 §6.1: messages to all occupants are not copied', async (t) => {
   const [, [romeo, balcony, chamber, hall]] = await ball(t);
   balcony!.send(`<message type='groupchat' id='g1' to='${ROOM}'>${body}</message>`);

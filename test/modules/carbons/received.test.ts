@@ -16,6 +16,7 @@ import {
   JULIET,
   login,
   loginAll,
+  NURSE,
   ROMEO,
   scene,
   TOMB,
@@ -70,6 +71,19 @@ test('XEP-0280 §7: a refused message is not copied', async (t) => {
   romeo!.send(`<message type='chat' to='${JULIET}'>${body}<no-store xmlns='urn:xmpp:hints'/></message>`);
   for (const _ of [1, 2]) assert.equal((await romeo!.next()).attrs.type, 'error');
   await settled(balcony!, romeo!);
+});
+
+test('XEP-0191 §3: messages from and to blocked addresses are refused, and so not copied', async (t) => {
+  const there = await scene(t);
+  const [balcony, chamber, nurse] = await loginAll(there, { [BALCONY]: {}, [CHAMBER]: {}, [NURSE]: {} });
+  const item = `<item jid='nurse@capulet.lit'/>`;
+  chamber!.send(`<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'>${item}</block></iq>`);
+  await chamber!.skipUntil(({ attrs }) => attrs.id === 'b');
+  await drain(balcony!);
+  nurse!.send(`<message type='chat' to='${CHAMBER}'>${body}</message>`);
+  chamber!.send(`<message type='chat' to='${NURSE}'>${body}</message>`);
+  for (const sender of [nurse!, chamber!]) await sender.skipUntil(({ attrs }) => attrs.type === 'error');
+  await settled(balcony!, chamber!, nurse!);
 });
 
 /** What a message holds, beside its type, and whether it is copied. */

@@ -12,7 +12,7 @@ export const TOMB = 'juliet@capulet.lit/tomb';
 export const CARBONS = `xmlns='urn:xmpp:carbons:2'`;
 
 export function scene(t: TestContext, options = ''): Promise<Scene> {
-  return smacksScene(t, options, [...MODULES, 'disco', 'private', 'carbons']);
+  return smacksScene(t, options, [...MODULES, 'disco', 'blocklist', 'carbons']);
 }
 
 export interface ClientOptions {

@@ -7,7 +7,7 @@
 //     iq:      get, set                 service-unavailable
 //              result, error            dropped
 
-import { type Exports, Jid, type Module, NS, StanzaError, type StanzaEvent } from 'enjamb/api';
+import { type Exports, type Module, NS, StanzaError, type StanzaEvent } from 'enjamb/api';
 import { isSelfPresence } from 'enjamb/xep';
 import type { BlockLists } from './lists.ts';
 
@@ -31,7 +31,8 @@ export class Inbound {
 
   /** @throws StanzaError 'service-unavailable', as for a user without clients, so that it does not show who is online */
   message(event: Received): 'handled' | undefined {
-    if (!this.#isBlocked(event)) return this.#isUnwantedInvitation(event) ? 'handled' : undefined;
+    if (this.#isUnwantedInvitation(event)) return 'handled';
+    if (!this.#isBlocked(event)) return undefined;
     const { type } = event.stanza.attrs;
     if (type === 'groupchat' || type === 'headline' || type === 'error') return 'handled';
     if (!this.#bouncesMessages || this.#isFromOccupant(event)) return 'handled';
@@ -62,14 +63,12 @@ export class Inbound {
   }
 
   /** XEP-0045 §7.8.2: the room sends the invitation, and names who invites. */
-  #isUnwantedInvitation({ stanza, to }: Received): boolean {
-    const user = to.local ?? '';
+  #isUnwantedInvitation(event: Received): boolean {
+    const user = event.to.local ?? '';
     if (!this.#lists.has(user)) return false;
-    const invites = stanza.getChild('x', NS.MUC_USER)?.getChildren('invite') ?? [];
-    return invites.some(({ attrs }) => {
-      const inviter = Jid.tryParse(attrs.from);
-      return inviter !== undefined && this.#lists.blocks(user, inviter);
-    });
+    const invites = event.stanza.getChild('x', NS.MUC_USER)?.getChildren('invite') ?? [];
+    const isUnwanted = invites.some(({ attrs }) => this.#lists.blocksText(user, attrs.from ?? ''));
+    return isUnwanted && !this.#isOurs(event);
   }
 
   /** XEP-0045 §7.5. Some rooms remove an occupant who answers a private message by an error. */

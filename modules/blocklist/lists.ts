@@ -55,8 +55,8 @@ export class BlockLists {
   }
 
   /**
-   * Adds to the list, or removes from it, and stores it, after earlier changes of the user. A change in memory has effect immediately, and is undone if it
-   * cannot be stored.
+   * Adds to the list, or removes from it, after earlier changes of the user. The change has effect immediately, and is undone
+   * if it cannot be stored. Resolves when it is stored.
    * @throws StanzaError 'resource-constraint' if the list would be too large; StorageError
    */
   change(user: string, edit: (list: BlockList) => BlockList): Promise<Change> {

@@ -67,7 +67,7 @@ async function outage({ harness, service, clients }: Crowd<FastClock>): Promise<
   while (lost.size > 0) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     for (const place of entered) {
-      if (place.state !== 'in' || place.again === 0) continue;
+      if (place.state !== 'in' || !place.rejoined?.times) continue;
       entered.delete(place);
       lost.delete(place);
     }

@@ -240,13 +240,13 @@ function isOurJoin(
 }
 
 /** For `enjamb joins`. */
-function noteOf({ state, again, gapMs }: Place) {
+function noteOf({ state, rejoined }: Place) {
   const shown = { lost: 'lost', joining: 'joining again', 'catching-up': 'catching up', in: undefined }[
     state
   ];
   return {
     ...(shown === undefined ? {} : { state: shown }),
-    ...(again === 0 ? {} : { again, gap: Math.round(gapMs / 100) / 10 }),
+    ...(rejoined?.times ? { again: rejoined.times, gap: Math.round(rejoined.gapMs / 100) / 10 } : {}),
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { type ElapsedClock, ResettableTimer, type Stanza } from 'enjamb/api';
 import type { Refusals } from '../memory/losses.ts';
-import type { Affiliation, Place, Self } from '../memory/memory.ts';
+import type { Affiliation, Place, Rejoined, Self } from '../memory/memory.ts';
 import type { Said } from '../memory/ring.ts';
 import type { RejoinMetrics } from '../shared/metrics.ts';
 import { Held, type HeldBytes, type HeldStanza } from './held.ts';
@@ -69,11 +69,18 @@ export function newRejoining(place: Place, clock: ElapsedClock, bytes: HeldBytes
 
 /** Whether enough is known of a place for the server to join unnoticed. */
 export function isFit(place: Place, { rejoins }: RejoinMetrics): boolean {
-  const { payload, isUnwanted, room, isBehind } = place;
+  const { payload, isUnwanted, room } = place;
+  const isUnknown = room.isLarge || room.behind.has(place);
   if (payload === undefined) rejoins.of('no payload').add();
   else if (isUnwanted) rejoins.of('bookmark').add();
-  else if (room.isLarge || isBehind) rejoins.of('large').add();
-  return payload !== undefined && !isUnwanted && !room.isLarge && !isBehind;
+  else if (isUnknown) rejoins.of('large').add();
+  return payload !== undefined && !isUnwanted && !isUnknown;
+}
+
+/** For changes; the first call creates it. */
+export function rejoinedOf(place: Place): Rejoined {
+  place.rejoined ??= { times: 0, gapMs: 0, given: 0, echoUntil: 0 };
+  return place.rejoined;
 }
 
 /** What the client will know of its own presence when it has been given the held stanzas. */

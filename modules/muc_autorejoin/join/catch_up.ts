@@ -3,7 +3,7 @@
 
 import type { Absences } from '../answer/absent.ts';
 import { give } from '../answer/held.ts';
-import { ownAfter, type Rejoining } from '../answer/rejoining.ts';
+import { ownAfter, type Rejoining, rejoinedOf } from '../answer/rejoining.ts';
 import type { Archives } from '../gap/archives.ts';
 import { gapOf, giveGap } from '../gap/gap.ts';
 import type { Outbox } from '../gap/outbox.ts';
@@ -76,14 +76,14 @@ export class CatchUp {
   }
 
   /** Whether the room may be sending a second answer, which the client must not see. */
-  isEchoing({ echoUntil }: Place): boolean {
-    return echoUntil > 0 && echoUntil > this.#context.now();
+  isEchoing({ rejoined }: Place): boolean {
+    return rejoined !== undefined && rejoined.echoUntil > 0 && rejoined.echoUntil > this.#context.now();
   }
 
   /** Gives the client the missed messages, then the held stanzas, as if the room had never lost it. */
   #end(place: Place, rejoining: Rejoining): void {
     const { absences, archives, outbox, queues, unconfirmed } = this.#parts;
-    const { metrics, module, now, reports, rooms } = this.#context;
+    const { module, rooms } = this.#context;
     const { held, known, subject, unknown } = rejoining;
     giveChanges(place, rejoining);
     const gap = gapOf(place, rejoining, archives.of(place.room));
@@ -96,11 +96,7 @@ export class CatchUp {
     place.heard = rejoining.heard ?? last ?? place.heard;
     place.self = ownAfter(place, rejoining);
     place.hasSubject ||= subject !== undefined;
-    place.echoUntil = rejoining.isLate ? now() + ECHO_MS : 0;
-    place.again++;
-    place.gapMs = now() - rejoining.lostAt;
-    metrics.alive(now() - reports.joinableSince(place, rejoining.lostAt));
-    reports.alive(place, place.gapMs);
+    this.#noteAlive(place, rejoining);
     this.#parts.ended(place);
     if (place.heard === undefined) archives.findEnd(place); // For the next time.
     absences.begin(place, known);
@@ -108,5 +104,15 @@ export class CatchUp {
     if (rejoining.wanted) module.send(rejoining.wanted);
     archives.settle(place.room);
     outbox.rejoined(place, gap);
+  }
+
+  #noteAlive(place: Place, { isLate, lostAt }: Rejoining): void {
+    const { metrics, now, reports } = this.#context;
+    const rejoined = rejoinedOf(place);
+    rejoined.echoUntil = isLate ? now() + ECHO_MS : 0;
+    rejoined.times++;
+    rejoined.gapMs = now() - lostAt;
+    metrics.alive(now() - reports.joinableSince(place, lostAt));
+    reports.alive(place, rejoined.gapMs);
   }
 }

@@ -49,6 +49,7 @@ export function keepPayloads(places: Places, all: Iterable<Place>): void {
   for (const place of [...all]) {
     const { payload } = place;
     places.forget(place);
-    places.begin(place.join, payload).isBehind = true;
+    const known = places.begin(place.join, payload);
+    known.room.behind.add(known);
   }
 }

@@ -37,20 +37,24 @@ export interface Place {
   view: ViewName;
   /** The last change of the room that the client was sent. */
   seen: number;
-  /** The last change among the occupants that it was sent when the room let it in again. `seen` follows after the messages. */
-  given: number;
   /** The last message of the room that the client was sent. */
   heard: Said | undefined;
   self: Self | undefined;
   /** The client has received the subject, which ends the answer to a join. */
   hasSubject: boolean;
+  /** `undefined` until the server has joined for the client. */
+  rejoined: Rejoined | undefined;
+}
+
+/** What the joins of the server for a client leave behind. Few places have it, so it takes no memory in the others. */
+export interface Rejoined {
+  /** How often the client has caught up, and how long its last loss took, in ms. */
+  times: number;
+  gapMs: number;
+  /** The last change among the occupants that it was sent when the room let it in again. `seen` follows after the messages. */
+  given: number;
   /** Until then, the room may let the client in a second time: it was too late for the first join of the server. */
   echoUntil: number;
-  /** The server has forgotten departures that the client was not sent, so it cannot join silently. */
-  isBehind: boolean;
-  /** How often the server has joined for the client, and how long the last loss took, in ms. */
-  again: number;
-  gapMs: number;
 }
 
 /** The client's own presence in the room, as it was sent to the client. */
@@ -104,6 +108,8 @@ export interface RoomMemory {
   readonly jid: string;
   readonly domain: string;
   readonly places: Set<Place>;
+  /** Places that were not sent departures which the server has forgotten: it cannot join silently for them. */
+  readonly behind: WeakSet<Place>;
   readonly views: { readonly open: View; readonly masked: View };
   readonly ring: Ring;
   seq: number;

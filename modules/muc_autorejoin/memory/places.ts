@@ -36,14 +36,10 @@ export class Places {
       isUnwanted: false,
       view: usualView(memory),
       seen: 0,
-      given: 0,
       heard: undefined,
       self: undefined,
       hasSubject: false,
-      echoUntil: 0,
-      isBehind: false,
-      again: 0,
-      gapMs: 0,
+      rejoined: undefined,
     }));
     session.state.mucPlaces.set(place.room.jid, place);
     this.setPayload(place, payload);

@@ -118,12 +118,12 @@ export class Rooms {
 
   /** The nicks that the client knows, except its own, with the last affiliation of each. */
   known(place: Place): Map<string, Affiliation> {
-    const { room, view, seen, given } = place;
-    const own = nickOf(place);
+    const { room, view, seen } = place;
+    const [own, met] = [nickOf(place), metUntil(place)];
     const { [view]: here, [otherThan(view)]: there } = room.views;
     const known = new Map<string, Affiliation>();
     const add = (nick: string, { since, affiliation }: Entry) => {
-      if (nick !== own && since <= Math.max(seen, given) && !known.has(nick)) known.set(nick, affiliation);
+      if (nick !== own && since <= met && !known.has(nick)) known.set(nick, affiliation);
     };
     for (const { roll } of [here, there]) for (const [nick, entry] of roll) add(nick, entry);
     for (const { departed } of [here, there])
@@ -133,10 +133,9 @@ export class Rooms {
 
   /** The nicks in the room that the client does not know. */
   *unknown(place: Place): Generator<string> {
-    const { room, view, seen, given } = place;
-    const own = nickOf(place);
-    for (const [nick, { since }] of room.views[view].roll)
-      if (nick !== own && since > Math.max(seen, given)) yield nick;
+    const { room, view } = place;
+    const [own, met] = [nickOf(place), metUntil(place)];
+    for (const [nick, { since }] of room.views[view].roll) if (nick !== own && since > met) yield nick;
   }
 
   /** Some clients were not sent the newest presence of these nicks, so their next presence counts as new. */
@@ -197,9 +196,14 @@ export class Rooms {
     for (const [nick, { seq }] of departed) {
       if (departed.size <= MAX_DEPARTED) return;
       departed.delete(nick);
-      for (const place of room.places) if (place.seen < seq) place.isBehind = true;
+      for (const place of room.places) if (place.seen < seq) room.behind.add(place);
     }
   }
+}
+
+/** The last change among the occupants that the client was sent. */
+function metUntil({ seen, rejoined }: Place): number {
+  return Math.max(seen, rejoined?.given ?? 0);
 }
 
 function otherThan(view: ViewName): ViewName {
@@ -222,6 +226,7 @@ function newRoom(jid: string, domain: string): RoomMemory {
     jid,
     domain,
     places: new Set(),
+    behind: new WeakSet(),
     views: { open: view(), masked: view() },
     ring: newRing(),
     seq: 0,

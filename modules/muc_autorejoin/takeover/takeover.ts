@@ -29,7 +29,7 @@ import {
   withCodes,
   withNick,
 } from '../answer/people.ts';
-import { noteShown, ownAfter, type Rejoining } from '../answer/rejoining.ts';
+import { noteShown, ownAfter, type Rejoining, rejoinedOf } from '../answer/rejoining.ts';
 import type { Rejoins } from '../join/rejoins.ts';
 import { codesIn, isCaptcha, mucUserIn, type Removal, removalIn } from '../memory/losses.ts';
 import { nickOf, type Place, type Self } from '../memory/memory.ts';
@@ -213,7 +213,7 @@ export class Takeover {
     if (!this.#parts.newRooms.entered(place, rejoining, x)) return 'stopped';
     if (isOtherRoom(known, self)) this.#clearList(place, rejoining);
     give(session, rejoining.held.people.splice(0));
-    place.given = rejoining.seen;
+    rejoinedOf(place).given = rejoining.seen;
     const isRenamed = self.nick !== before;
     if (isRenamed) session.send(renamingOf(place, before, self.nick));
     if (isRenamed || !isKnownSelf(known, self)) session.send(asUpdate(stanza, x, known));

@@ -1,7 +1,7 @@
 // Watches messages and subjects from rooms to clients, and holds them while the server joins for a client.
 
 import { NS, type Stanza, type StanzaEvent } from 'enjamb/api';
-import type { Rejoining } from '../answer/rejoining.ts';
+import { type Rejoining, rejoinedOf } from '../answer/rejoining.ts';
 import type { Rejoins } from '../join/rejoins.ts';
 import type { Place } from '../memory/memory.ts';
 import { isKept, isSubject, subjectPrint } from '../memory/messages.ts';
@@ -81,7 +81,7 @@ export class Talk {
       if (!place.hasSubject) this.joined(place);
       place.hasSubject = true;
       const isEcho = isKnown && this.#rejoins.catchUp.isEchoing(place);
-      if (isEcho) place.echoUntil = 0;
+      if (isEcho) rejoinedOf(place).echoUntil = 0;
       place.seen = Math.max(place.seen, seq);
       return isEcho ? 'stopped' : 'passes';
     }

@@ -95,7 +95,7 @@ describe('M4', () => {
     for (const nick of people) made.leaves(nick);
     made.passes(1);
     assert.ok(memory(made).views.masked.departed.size <= MAX_DEPARTED);
-    assert.equal(made.romeo.state.mucPlaces!.get(HALL)!.isBehind, false);
+    assert.equal(memory(made).behind.has(made.romeo.state.mucPlaces!.get(HALL)!), false);
   });
 
   test('the last 32 messages are remembered', async (t) => {

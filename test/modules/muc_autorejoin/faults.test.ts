@@ -11,7 +11,9 @@ import { HALL, JULIET, lines, ROMEO, type Stage, stage } from './stage.ts';
 const NURSE = 'nurse@montague.lit/house';
 
 function areInAgain(clients: readonly HarnessClient[]): boolean {
-  return clients.every(({ state }) => [...state.mucPlaces!.values()].every(({ again }) => again === 1));
+  return clients.every(({ state }) =>
+    [...state.mucPlaces!.values()].every(({ rejoined }) => rejoined?.times === 1),
+  );
 }
 
 /** How long it takes until all clients are in again, in ms. */

@@ -82,7 +82,7 @@ export interface Entry {
   /** `undefined`: some of our clients do not have the newest presence. (No number stands for that: V8 would box all of them.) */
   print: Print | undefined;
   seq: number;
-  /** The `seq` of its arrival. A nick that returns before all our clients were sent its leave keeps the old one. */
+  /** The `seq` of its arrival, in whichever view. A nick that returns before all our clients were sent its leave keeps the old one. */
   readonly since: number;
   affiliation: Affiliation;
 }

@@ -90,7 +90,8 @@ export class Rooms {
       known.seq = seq;
       known.affiliation = affiliation;
     } else if (!room.isLarge) {
-      roll.set(detach(nick), { print, seq, since: departed.get(nick)?.since ?? seq, affiliation });
+      const { since = seq } = departed.get(nick) ?? room.views[otherThan(view)].roll.get(nick) ?? {};
+      roll.set(detach(nick), { print, seq, since, affiliation });
       departed.delete(nick);
       this.#data.occupants++;
       if (roll.size > this.#maxOccupants || this.#data.occupants > MAX_OCCUPANTS) this.outgrown(room);

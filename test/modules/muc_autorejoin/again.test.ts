@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import type { Element } from '../../../src/xml/element.ts';
 import { StanzaError } from '../../../src/xml/errors.ts';
 import { drop, restart } from '../../support/fake-rooms/faults.ts';
-import { affiliate, giveRole, kick } from '../../support/fake-rooms/moderation.ts';
+import { affiliate, configure, giveRole, kick } from '../../support/fake-rooms/moderation.ts';
 import { type HarnessClient, HOST } from '../../support/module-harness.ts';
 import { HALL, JULIET, PHONE, ROMEO, type Stage, stage } from './stage.ts';
 
@@ -143,6 +143,25 @@ describe('6.1: the client is shown', () => {
     made.cut();
     made.passes(5);
     assert.deepEqual(made.seen(phone), ['presence Romeo']);
+  });
+
+  test('M1: the leave of an occupant that it knew from the view that none has now, and that another client was shown in the other', async (t) => {
+    const made = await stage(t);
+    const juliet = made.client(JULIET, 'Juliet');
+    configure(made.room, { nonAnonymous: true });
+    made.comes('Carol'); // Her address moves both to the other view.
+    made.passes(1);
+    for (const client of [ROMEO, JULIET]) drop(made.room, client, { isTold: false });
+    juliet.says(`<presence to='${HALL}/Juliet'/>`); // The room says that she is out.
+    made.passes(5);
+    made.leaves('Bob'); // She is in again, and sees Bob with his address leave.
+    made.passes(1);
+    made.romeo.heard();
+    made.cut();
+    made.passes(5);
+    made.romeo.heard();
+    made.passes(60);
+    assert.deepEqual(made.seen(), ['presence Bob unavailable']);
   });
 
   test('M1: people in another view, also after a reload in the middle of the answer', async (t) => {

@@ -267,6 +267,7 @@ export class Survey {
     const nick = nickToAskAbout(join, entry.triesOldNick, context);
     Object.assign(evidence, this.#service);
     // The answer to a probe looks like the answer to a join.
+    evidence.isUnanswered = join.state === 'joining';
     evidence.mayProbe = join.state !== 'joining' && presence.may(join.room.jid);
     this.#question(entry, 'ping', nick, (answer, relay) => {
       const verdict = judgePing(answer, relay, evidence);

@@ -118,6 +118,8 @@ export interface Evidence {
   irc: boolean | undefined;
   /** Whether the service is any gateway. */
   gateway: boolean | undefined;
+  /** The client's own join is unanswered: any answer decides (docs/adr/0015-joins-without-an-answer.md). */
+  isUnanswered: boolean;
   /** The verdict about a client that is entering. It holds unless the service is a gateway. */
   entering: Verdict | undefined;
   /** Whether a presence probe may be sent: at most one per room and day. */
@@ -132,6 +134,7 @@ export function newEvidence(pings = 0): Evidence {
     room: undefined,
     irc: undefined,
     gateway: undefined,
+    isUnanswered: false,
     entering: undefined,
     mayProbe: false,
   };
@@ -174,7 +177,7 @@ function judgeRow(row: Row, byRoom: boolean, relay: Relay, evidence: Evidence): 
       return isLast ? { conclude: 'lost' } : { again: 'soon' };
     case 'cannot-answer':
       if (relay !== 'none') return { conclude: 'joined' };
-      return evidence.room ? cannotAnswer(evidence.room) : { ask: 'room' };
+      return evidence.room ? cannotAnswer(evidence.room, evidence) : { ask: 'room' };
     default:
       return { conclude: 'busy' };
   }
@@ -185,7 +188,7 @@ export function judgeRoom(answer: Answer, evidence: Evidence): Verdict {
   const because = evidence.seen.at(-1);
   if (answer.kind === 'result') {
     evidence.room = answer.facts ?? { optimised: false, irc: false, gateway: false };
-    return because === 'nick-unknown' ? { again: 'later' } : cannotAnswer(evidence.room);
+    return because === 'nick-unknown' ? { again: 'later' } : cannotAnswer(evidence.room, evidence);
   }
   const isGone = answer.kind === 'error' && saysGone(answer.condition) && !isUndecided(answer.type);
   if (because === 'nick-unknown' && isGone && !answer.local) return { conclude: 'room-gone' };
@@ -229,9 +232,13 @@ export function isUnknown(outcome: Outcome): outcome is 'busy' | 'down' | 'silen
   return outcome === 'busy' || outcome === 'down' || outcome === 'silent';
 }
 
-/** The room exists and has not relayed the ping. A room that answers pings itself is in trouble if it refuses one. */
-function cannotAnswer(room: RoomFacts): Verdict {
-  return { conclude: room.optimised ? 'busy' : 'unproven' };
+/**
+ * The room exists and has not relayed the ping. A room that answers pings itself is in trouble if it refuses one; or it has the
+ * client under another nick, and this one belongs to an occupant that it does not ask (XEP-0410 §3.3).
+ */
+function cannotAnswer({ optimised }: RoomFacts, { isUnanswered }: Evidence): Verdict {
+  if (optimised) return { conclude: isUnanswered ? 'desync' : 'busy' };
+  return { conclude: 'unproven' };
 }
 
 function undecided(answer: Answer): Outcome {

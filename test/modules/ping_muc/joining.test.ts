@@ -73,6 +73,24 @@ test('the answer to the join was lost: the room gets a leave first, so that both
   assert.equal(rooms.rooms.get(GARDEN)?.get(ROMEO), 'Romeo');
 });
 
+test('the join was lost, the room has an earlier session under another nick, and another client under this one', async (t) => {
+  const { h, rooms, romeo } = await lostJoin(t);
+  rooms.rooms.set(
+    GARDEN,
+    new Map([
+      [ROMEO, 'Former'],
+      ['romeo@montague.lit/phone', 'Romeo'],
+    ]),
+  );
+  rooms.onPing = (ping) =>
+    ping.attrs.to === `${GARDEN}/Romeo` ? failure(ping, 'service-unavailable') : rooms.answerPing(ping);
+  rooms.onInfo = (query) => info(query, [NS.MUC, NS.MUC_SELF_PING]);
+  rooms.peer.cut();
+  h.clock.seconds(FIRST_QUESTION_S + 1);
+  assert.equal(romeo.count(REFUSAL), 1);
+  assert.equal(rooms.rooms.get(GARDEN)?.get(ROMEO), undefined, 'a leave makes both sides agree');
+});
+
 test('if only the entering client is in doubt, it is asked about first', async (t) => {
   const { h, rooms, romeo } = await scene(t);
   romeo.says(`<presence type='unavailable' to='hall@rooms.capulet.lit/Romeo'/>`);

@@ -31,6 +31,7 @@ function evidence(more: Partial<Evidence> = {}): Evidence {
     irc: undefined,
     gateway: undefined,
     entering: undefined,
+    isUnanswered: false,
     mayProbe: true,
     ...more,
   };
@@ -194,6 +195,12 @@ describe("XEP-0030: the room's disco information decides if the ping did not", (
       answer: { kind: 'result', facts: OPTIMISED },
       after: mute,
       is: busy,
+    },
+    {
+      of: 'the same, and the client’s own join is unanswered',
+      answer: { kind: 'result', facts: OPTIMISED },
+      after: { ...mute, isUnanswered: true },
+      is: desync,
     },
     {
       of: 'no such room, where the service was mute',

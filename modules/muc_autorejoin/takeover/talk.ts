@@ -5,7 +5,7 @@ import { type Rejoining, rejoinedOf } from '../answer/rejoining.ts';
 import type { Rejoins } from '../join/rejoins.ts';
 import type { Place } from '../memory/memory.ts';
 import { isKept, isSubject, subjectPrint } from '../memory/messages.ts';
-import { markOf, note, type Said } from '../memory/ring.ts';
+import { type Mark, Marks, markOf, note, type Said } from '../memory/ring.ts';
 import { entryOf } from '../memory/rooms.ts';
 import type { Context } from '../shared/context.ts';
 import type { Lag } from './lag.ts';
@@ -58,6 +58,7 @@ export class Talk {
       if (mark) rejoining.heard = note(place.room.ring, mark, arrivalOf(place));
     }
     const { held } = rejoining;
+    if (isDelayed && mark && isRepeated(rejoining, mark)) return 'stopped';
     if (!held.add(isDelayed ? held.history : held.live, stanza, mark)) {
       this.#rejoins.catchUp.overflow(place, rejoining);
       return 'passes';
@@ -102,6 +103,11 @@ export class Talk {
 /** The time of the newest stanza of the room, which the tracker has just noted. In whole ms, since V8 boxes fractions. */
 function arrivalOf({ join, since }: Place): number {
   return Math.floor(Math.max(join.provenAt, since));
+}
+
+/** Whether a message is from the answer to a second join, and the answer to the first one has shown it. */
+function isRepeated({ isLate, isHistoryOver, held: { history } }: Rejoining, mark: Mark): boolean {
+  return isLate && isHistoryOver && new Marks(history.map((held) => held.mark)).has(mark);
 }
 
 /** The last message that other clients of ours have heard which were in the room when this one joined. */

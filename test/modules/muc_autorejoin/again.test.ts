@@ -364,22 +364,6 @@ describe('6.3: the client is given', () => {
   });
 });
 
-test('N4: a client that a late answer has let in is not joined again', async (t) => {
-  const made = await stage(t, { behaviour: { archive: 'silent' } });
-  made.say('Alice', 'before');
-  for (let i = 0; i < 2; i++) {
-    loses(made, ROMEO);
-    made.passes(30);
-  }
-  made.service.behaviour.joinDelayMs = 295_000; // The next join is allowed after 300 s.
-  loses(made, ROMEO);
-  made.passes(60);
-  assert.equal(made.joined().length, 3);
-  made.passes(600);
-  assert.deepEqual(made.joined(), []);
-  made.assertAlive();
-});
-
 test('its own presence, which was held when the link broke again', async (t) => {
   const made = await stage(t, { behaviour: { archive: 'works' } });
   made.service.behaviour.archive = 'silent';

@@ -42,7 +42,7 @@ export class Copies {
     const takers = this.#takersOfReceived(others.filter(wantsCopies), event);
     if (takers.length === 0) return;
     const isSent = from.bare === to.bare && stanza.attrs.type !== 'error';
-    // A message that reached no client is stored.
+    // A message that reached no client is stored; an error may be lost.
     this.#send(wrap(isSent ? 'sent' : 'received', to.bare, stanza), takers, reached[0] && stanza);
   }
 

@@ -5,8 +5,9 @@
 
 import { Backoff, CongestionWindow, Rate, ResettableTimer } from 'enjamb/api';
 import type { Place, RoomMemory } from '../memory/memory.ts';
-import { RANKS, sizeOf } from '../memory/rooms.ts';
+import { sizeOf } from '../memory/rooms.ts';
 import type { Context } from '../shared/context.ts';
+import { Lane, WAIT } from './lane.ts';
 
 /** The functions that the queue calls. */
 export interface Joiner {
@@ -14,20 +15,6 @@ export interface Joiner {
   join(place: Place): boolean;
   /** The earliest time for the next join to this place, in ms of `clock.elapsed`. */
   readyAt(place: Place): number;
-}
-
-/** One room with clients that wait for their join, or have not caught up after it. */
-interface Lane {
-  readonly room: RoomMemory;
-  readonly waiting: Set<Place>;
-  /** The client that joins first; the others wait for it. */
-  leader: Place | undefined;
-  /** The leader has caught up. */
-  isOpen: boolean;
-  notBefore: number;
-  readonly backoff: Backoff;
-  /** A client of it was the canary of this outage. */
-  wasTried: boolean;
 }
 
 const WINDOW = { first: 4, largest: 32 };
@@ -43,7 +30,6 @@ const HEAVY_GAP_MS = 1_000;
 const HEAVY_ANSWER_MS = 10_000;
 /** How long a room may take to answer; a gateway needs more. */
 const ANSWER_MS = { usual: 30_000, heavy: 120_000 };
-const WAIT = { firstMs: 10_000, longestMs: 5 * 60_000, jitter: 0.2 };
 /** After this many refusals of type `wait` in a row, the queue of the remote pauses. */
 const BUSY_ROOMS = 3;
 
@@ -122,12 +108,8 @@ class RemoteQueue {
   /** The client waits for its turn. */
   add(place: Place, delayMs = 0): void {
     const lane = this.#lanes.get(place.room) ?? this.#open(place.room);
-    lane.waiting.add(place);
+    lane.add(place);
     lane.notBefore = Math.max(lane.notBefore, this.#context.now() + delayMs);
-    if (lane.leader === place) {
-      lane.leader = undefined;
-      lane.isOpen = false;
-    }
     this.#isHeavy ||= place.room.facts?.isHeavy === true;
     this.#flight.delete(place);
     this.#pumpSoon();
@@ -138,8 +120,7 @@ class RemoteQueue {
     const lane = this.#lanes.get(place.room);
     this.#flight.delete(place);
     if (lane === undefined) return;
-    lane.waiting.delete(place);
-    if (lane.leader === place) lane.leader = undefined;
+    lane.remove(place);
     this.#settle(lane);
     this.#pumpSoon();
   }
@@ -147,8 +128,7 @@ class RemoteQueue {
   /** The room has answered a join, and is not busy. */
   answered(place: Place): void {
     const lane = this.#lanes.get(place.room);
-    lane?.waiting.delete(place); // The answer was late.
-    if (lane && !lane.isOpen) lane.leader ??= place;
+    lane?.joined(place);
     const sentAt = this.#flight.get(place);
     if (sentAt === undefined) return;
     this.#flight.delete(place);
@@ -166,7 +146,7 @@ class RemoteQueue {
     this.#flight.delete(place);
     if (lane === undefined) return;
     lane.backoff.succeeded();
-    if (lane.leader === place) lane.isOpen = true;
+    lane.caughtUp(place);
     this.#settle(lane);
     this.#pumpSoon();
   }
@@ -200,15 +180,8 @@ class RemoteQueue {
   }
 
   #open(room: RoomMemory): Lane {
-    const lane: Lane = {
-      room,
-      waiting: new Set(),
-      leader: undefined,
-      isOpen: false,
-      notBefore: this.#context.now() + GATHER_MS,
-      backoff: new Backoff(WAIT),
-      wasTried: false,
-    };
+    const lane = new Lane(room, (place) => this.#joiner.readyAt(place));
+    lane.notBefore = this.#context.now() + GATHER_MS;
     this.#lanes.set(room, lane);
     this.#order = undefined;
     return lane;
@@ -216,8 +189,7 @@ class RemoteQueue {
 
   /** Forgets a room without waiting clients and without a leader. */
   #settle(lane: Lane): void {
-    const isLed = lane.leader !== undefined && !lane.isOpen;
-    if (lane.waiting.size === 0 && !isLed) this.#lanes.delete(lane.room);
+    if (lane.isEmpty && !lane.isLed) this.#lanes.delete(lane.room);
   }
 
   #pumpSoon(): void {
@@ -271,11 +243,10 @@ class RemoteQueue {
   }
 
   #go(lane: Lane, place: Place, now: number): void {
-    lane.waiting.delete(place);
     lane.notBefore = now + (this.#isHeavy ? HEAVY_GAP_MS : ROOM_GAP_MS);
     if (this.#isHeavy) this.#notBefore = lane.notBefore;
     if (!this.#isProven) lane.wasTried = true;
-    if (!lane.isOpen) lane.leader ??= place;
+    lane.joined(place);
     if (!this.#joiner.join(place)) return this.#settle(lane);
     this.#flight.set(place, now);
     this.#rate.take();
@@ -298,17 +269,11 @@ class RemoteQueue {
     let first: { readonly lane: Lane; readonly place: Place } | undefined;
     let waitMs = Number.POSITIVE_INFINITY;
     for (const lane of lanes) {
-      if (lane.leader !== undefined && !lane.isOpen) continue;
-      if (lane.notBefore > now && lane.waiting.size > 0) {
-        waitMs = Math.min(waitMs, lane.notBefore - now);
-        continue;
-      }
-      for (const place of lane.waiting) {
-        const at = this.#joiner.readyAt(place);
-        if (at > now) waitMs = Math.min(waitMs, at - now);
-        else if (first === undefined || isBefore(place, first.place, lane, first.lane))
-          first = { lane, place };
-      }
+      if (lane.isLed || lane.isEmpty) continue;
+      const { place, until } = lane.notBefore > now ? { until: lane.notBefore } : lane.next(now);
+      if (place === undefined) waitMs = Math.min(waitMs, until - now);
+      else if (first === undefined || (place.session.connected && !first.place.session.connected))
+        first = { lane, place };
       if (first?.place.session.connected) break; // No later room comes before it.
     }
     if (first) return first;
@@ -317,9 +282,9 @@ class RemoteQueue {
 
   /** The rooms for the canary: small ones first, without those that did not answer. */
   #canaries(all: readonly Lane[]): readonly Lane[] {
-    if (!all.some(({ wasTried, waiting }) => !wasTried && waiting.size > 0))
+    if (all.every(({ wasTried, isEmpty }) => wasTried || isEmpty))
       for (const lane of all) lane.wasTried = false;
-    const fresh = all.filter(({ wasTried, waiting }) => !wasTried && waiting.size > 0);
+    const fresh = all.filter(({ wasTried, isEmpty }) => !wasTried && !isEmpty);
     const small = fresh.filter(({ room }) => sizeOf(room) <= SMALL_ROOM);
     return small.length > 0 ? small : fresh;
   }
@@ -327,28 +292,6 @@ class RemoteQueue {
 
 /** The rooms in which something was said last come first. */
 function newestFirst(lanes: Iterable<Lane>): Lane[] {
-  const times = new Map(Array.from(lanes, (lane) => [lane, heardAt(lane)]));
+  const times = new Map(Array.from(lanes, (lane) => [lane, lane.heardAt]));
   return [...times.keys()].sort((a, b) => times.get(b)! - times.get(a)!);
-}
-
-function heardAt({ room }: Lane): number {
-  let at = Number.NEGATIVE_INFINITY;
-  for (const place of room.places) at = Math.max(at, heardAtBy(place));
-  return at;
-}
-
-function heardAtBy({ heard, since }: Place): number {
-  return heard?.at ?? since;
-}
-
-/** The client with the highest affiliation enters a room first; connected clients precede sleeping ones. */
-function isBefore(a: Place, b: Place, laneOfA: Lane, laneOfB: Lane): boolean {
-  const trust = laneOfA === laneOfB && !laneOfA.isOpen ? rank(a) - rank(b) : 0;
-  if (trust !== 0) return trust < 0;
-  if (a.session.connected !== b.session.connected) return a.session.connected;
-  return laneOfA === laneOfB && heardAtBy(a) > heardAtBy(b);
-}
-
-function rank({ self }: Place): number {
-  return RANKS.indexOf(self?.affiliation ?? 'none');
 }

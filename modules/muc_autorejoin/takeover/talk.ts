@@ -1,11 +1,11 @@
 // Watches messages and subjects from rooms to clients, and holds them while the server joins for a client.
 
-import { NS, type Stanza, type StanzaEvent } from 'enjamb/api';
+import { type Element, NS, type Stanza, type StanzaEvent } from 'enjamb/api';
 import { type Rejoining, rejoinedOf } from '../answer/rejoining.ts';
 import type { Rejoins } from '../join/rejoins.ts';
 import type { Place } from '../memory/memory.ts';
 import { isKept, isSubject, subjectPrint } from '../memory/messages.ts';
-import { type Mark, Marks, markOf, note, type Said } from '../memory/ring.ts';
+import { markOf, note, type Said } from '../memory/ring.ts';
 import { entryOf } from '../memory/rooms.ts';
 import type { Context } from '../shared/context.ts';
 import type { Lag } from './lag.ts';
@@ -36,7 +36,8 @@ export class Talk {
     const rejoining = this.#rejoins.joining(place);
     if (rejoining?.isPartial) return 'stopped';
     if (isSubject(stanza)) return this.#subject(place, rejoining, stanza);
-    const isDelayed = stanza.getChild('delay', NS.DELAY) !== undefined;
+    const delay = stanza.getChild('delay', NS.DELAY);
+    const isDelayed = delay !== undefined;
     if (!isDelayed) this.#rejoins.outbox.heard(place, from.resource, stanza);
     const { seed } = this.#context.rooms;
     const isTalk = isDelayed || isKept(stanza);
@@ -58,7 +59,7 @@ export class Talk {
       if (mark) rejoining.heard = note(place.room.ring, mark, arrivalOf(place));
     }
     const { held } = rejoining;
-    if (isDelayed && mark && isRepeated(rejoining, mark)) return 'stopped';
+    if (delay && isSecondHistory(rejoining, place, delay)) return 'stopped';
     if (!held.add(isDelayed ? held.history : held.live, stanza, mark)) {
       this.#rejoins.catchUp.overflow(place, rejoining);
       return 'passes';
@@ -105,9 +106,12 @@ function arrivalOf({ join, since }: Place): number {
   return Math.floor(Math.max(join.provenAt, since));
 }
 
-/** Whether a message is from the answer to a second join, and the answer to the first one has shown it. */
-function isRepeated({ isLate, isHistoryOver, held: { history } }: Rejoining, mark: Mark): boolean {
-  return isLate && isHistoryOver && new Marks(history.map((held) => held.mark)).has(mark);
+/**
+ * Whether a message with this delay is history from the answer to a second join (XEP-0045 §7.2.13). What the answer to the first
+ * one has not shown is older, or came live.
+ */
+function isSecondHistory({ isLate, isHistoryOver }: Rejoining, { room }: Place, delay: Element): boolean {
+  return isLate && isHistoryOver && delay.attrs.from === room.jid;
 }
 
 /** The last message that other clients of ours have heard which were in the room when this one joined. */

@@ -13,7 +13,9 @@ function loses(made: Stage): void {
 
 test('N4: two joins are answered at once: the client gets nothing that it has, and the rest once', async (t) => {
   const made = await stage(t, { room: { persistent: false } }); // So it is not asked whether it exists.
-  made.say('Alice', 'before');
+  made.say('Alice', 'first');
+  made.passes(95);
+  made.say('Alice', 'second'); // The second join asks for older history, too.
   made.passes(1);
   made.romeo.heard();
   drop(made.room, ROMEO);

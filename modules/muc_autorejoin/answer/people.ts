@@ -22,7 +22,7 @@ export interface OccupantPresence {
 /**
  * Notes the presence of an occupant. Returns its `seq`.
  *
- * @param shown the occupants that the client was shown during its own join; `undefined` after that
+ * @param shown the occupants that the client was shown in this view during its own join; `undefined` after that
  */
 export function noteOccupant(
   rooms: Rooms,

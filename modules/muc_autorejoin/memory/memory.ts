@@ -89,8 +89,10 @@ export interface Entry {
 
 export interface View {
   readonly roll: Map<string, Entry>;
-  /** Nicks that have left, until all our clients were sent that. The oldest first. */
+  /** Nicks that have left. The oldest first. */
   readonly departed: Map<string, Entry>;
+  /** Of entries up to this `seq`, some of our clients do not have the newest presence. */
+  doubtedSeq: number;
   /** The number of our clients with this view. */
   places: number;
 }

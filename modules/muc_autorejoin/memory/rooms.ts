@@ -17,7 +17,9 @@ import { newRing } from './ring.ts';
 /** Entries of all rolls. */
 export const MAX_OCCUPANTS = 200_000;
 /** Of one view. */
-export const MAX_DEPARTED = 256;
+export const MAX_DEPARTED = 320;
+/** The departures that are left when more are forgotten: some together, since each time all places of the room are read. */
+const KEPT_DEPARTED = 256;
 
 export class Rooms {
   readonly #data: RoomData;
@@ -55,7 +57,7 @@ export class Rooms {
     const { room } = place;
     if (!room.places.delete(place)) return;
     room.views[place.view].places--;
-    if (room.places.size > 0) return this.#pruneDeparted(room);
+    if (room.places.size > 0) return;
     this.#forgetPeople(room);
     this.#data.rooms.delete(room.jid);
   }
@@ -63,7 +65,7 @@ export class Rooms {
   /**
    * Changes the view of a place. The client knows occupants from the other view, so these are new to it in this one.
    *
-   * @param shown the occupants that the client knows; `undefined` for all
+   * @param shown the occupants that the client was shown there; `undefined` for all of this one
    */
   move(place: Place, view: ViewName, shown: Iterable<string> | undefined): void {
     if (place.view === view) return;
@@ -71,9 +73,9 @@ export class Rooms {
     place.view = view;
     room.views[view].places++;
     room.views[before].places--;
-    const { roll } = room.views[view];
-    for (const nick of shown ?? roll.keys()) {
-      const entry = roll.get(nick);
+    if (shown === undefined) room.views[view].doubtedSeq = room.seq;
+    for (const nick of shown ?? []) {
+      const entry = room.views[view].roll.get(nick);
       if (entry) entry.print = undefined;
     }
   }
@@ -81,9 +83,9 @@ export class Rooms {
   /** Notes the presence of an occupant. Returns its `seq`. */
   shown(place: Place, nick: string, print: Print, affiliation: Affiliation): number {
     const { room, view } = place;
-    const { roll, departed } = room.views[view];
+    const { roll, departed, doubtedSeq } = room.views[view];
     const known = roll.get(nick);
-    if (known?.print === print) return known.seq;
+    if (known?.print === print && known.seq > doubtedSeq) return known.seq;
     const seq = ++room.seq;
     if (known) {
       known.print = print;
@@ -112,8 +114,7 @@ export class Rooms {
     this.#strike(room.views[view], nick);
     entry.seq = ++room.seq;
     departed.set(detach(nick), entry);
-    if (departed.size > MAX_DEPARTED) this.#pruneDeparted(room);
-    if (departed.size > MAX_DEPARTED) this.#overflow(room, departed);
+    if (departed.size > MAX_DEPARTED) this.#forgetDepartures(room, departed);
     return entry.seq;
   }
 
@@ -184,21 +185,17 @@ export class Rooms {
     this.forgetMembers(room);
   }
 
-  /** Forgets departures that all our clients have been sent. */
-  #pruneDeparted({ places, views }: RoomMemory): void {
+  /** Forgets departures that all our clients have been sent, and the oldest: then some clients cannot be joined silently. */
+  #forgetDepartures({ behind, places }: RoomMemory, departed: View['departed']): void {
     let seen = Number.POSITIVE_INFINITY;
-    for (const place of places) seen = Math.min(seen, place.seen);
-    for (const { departed } of [views.open, views.masked])
-      for (const [nick, { seq }] of departed) if (seq <= seen) departed.delete(nick);
-  }
-
-  /** Marks the clients that were not sent the oldest departure: they cannot be joined silently any more. */
-  #overflow(room: RoomMemory, departed: View['departed']): void {
+    for (const place of places) if (!behind.has(place)) seen = Math.min(seen, place.seen);
+    let forgotten = 0;
     for (const [nick, { seq }] of departed) {
-      if (departed.size <= MAX_DEPARTED) return;
+      if (seq > seen && departed.size <= KEPT_DEPARTED) break;
       departed.delete(nick);
-      for (const place of room.places) if (place.seen < seq) room.behind.add(place);
+      forgotten = seq;
     }
+    if (forgotten > seen) for (const place of places) if (place.seen < forgotten) behind.add(place);
   }
 }
 
@@ -222,7 +219,7 @@ export function entryOf(room: RoomMemory, name: 'own' | 'subject', print: Print)
 }
 
 function newRoom(jid: string, domain: string): RoomMemory {
-  const view = (): View => ({ roll: new Map(), departed: new Map(), places: 0 });
+  const view = (): View => ({ roll: new Map(), departed: new Map(), doubtedSeq: 0, places: 0 });
   return {
     jid,
     domain,

@@ -32,7 +32,7 @@ import {
 import { noteShown, ownAfter, type Rejoining, rejoinedOf } from '../answer/rejoining.ts';
 import type { Rejoins } from '../join/rejoins.ts';
 import { codesIn, isCaptcha, mucUserIn, type Removal, removalIn } from '../memory/losses.ts';
-import { nickOf, type Place, type Self } from '../memory/memory.ts';
+import { nickOf, type Place, type Self, type ViewName } from '../memory/memory.ts';
 import { contentPrint } from '../memory/prints.ts';
 import { entryOf } from '../memory/rooms.ts';
 import type { Inquiries } from '../settings/inquiries.ts';
@@ -50,6 +50,13 @@ export interface TakeoverParts {
   readonly newRooms: NewRooms;
 }
 
+interface Entering {
+  /** The nicks that the room has shown to the client, and those that it has shown since the last change of the view. */
+  readonly shown: Set<string>;
+  readonly inView: Set<string>;
+  view: ViewName;
+}
+
 /** The pause before the first join after the shutdown of a service. */
 const SHUTDOWN_MS = 5_000;
 /** A client that has joined under the same nick within this time may have displaced the other one. */
@@ -59,8 +66,8 @@ export class Takeover {
   readonly #context: Context;
   readonly #rejoins: Rejoins;
   readonly #parts: TakeoverParts;
-  /** The nicks that rooms have shown to clients during their own joins. */
-  readonly #entering = new WeakMap<Place, Set<string>>();
+  /** During the clients' own joins. */
+  readonly #entering = new WeakMap<Place, Entering>();
   /** The last stanza that must not reach its client. */
   #stopped: Stanza | undefined;
 
@@ -134,11 +141,11 @@ export class Takeover {
     const { stanza, from } = presence;
     const nick = from.resource ?? '';
     const { absences } = this.#rejoins;
-    const shown = place.self === undefined ? (this.#entering.get(place) ?? new Set<string>()) : undefined;
-    const seq = noteOccupant(this.#context.rooms, place, presence, shown);
+    const entering = place.self === undefined ? this.#enteringOf(place) : undefined;
+    const seq = noteOccupant(this.#context.rooms, place, presence, entering?.inView);
     const isKnown = stanza.attrs.type === undefined && seq <= place.seen;
     if (rejoining === undefined) {
-      if (shown) this.#noteEntering(place, shown, presence);
+      if (entering) this.#noteEntering(place, entering, presence);
       const isBack = !absences.none && absences.shown(place, nick);
       place.seen = Math.max(place.seen, seq);
       return isKnown && (isBack || this.#rejoins.catchUp.isEchoing(place)) ? this.#swallow() : 'passes';
@@ -148,12 +155,24 @@ export class Takeover {
     return isKnown ? this.#swallow() : this.#hold(place, rejoining, stanza);
   }
 
-  #noteEntering(place: Place, shown: Set<string>, { stanza, from }: OccupantPresence): void {
+  #enteringOf(place: Place): Entering {
+    const known = this.#entering.get(place);
+    if (known) return known;
+    const entering = { shown: new Set<string>(), view: place.view, inView: new Set<string>() };
+    this.#entering.set(place, entering);
+    return entering;
+  }
+
+  #noteEntering(place: Place, entering: Entering, { stanza, from }: OccupantPresence): void {
     const { rooms, settings } = this.#context;
+    const { shown, inView, view } = entering;
     const nick = from.resource ?? '';
-    this.#entering.set(place, shown);
-    if (stanza.attrs.type !== undefined) shown.delete(nick);
-    else if (!place.room.isLarge) shown.add(nick);
+    if (place.view !== view) inView.clear();
+    entering.view = place.view;
+    for (const nicks of [shown, inView]) {
+      if (stanza.attrs.type !== undefined) nicks.delete(nick);
+      else if (!place.room.isLarge) nicks.add(nick);
+    }
     if (shown.size > settings.maxOccupants) rooms.outgrown(place.room);
   }
 
@@ -198,7 +217,7 @@ export class Takeover {
   /** The room has answered the client's own join. Occupants that it has not shown have left. */
   #joined(place: Place, own: string): void {
     const { rooms } = this.#context;
-    const shown = this.#entering.get(place);
+    const shown = this.#entering.get(place)?.shown;
     this.#entering.delete(place);
     const gone = [...place.room.views[place.view].roll.keys()].filter(
       (nick) => nick !== own && !shown?.has(nick),

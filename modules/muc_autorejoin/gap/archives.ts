@@ -145,7 +145,8 @@ export class Archives {
     const [{ count }, askedAt] = [room.ring, Math.floor(this.#context.now())];
     if (askedAt - (this.#endAskedAt.get(place) ?? Number.NEGATIVE_INFINITY) < KEPT_MS) return;
     this.#endAskedAt.set(place, askedAt);
-    const walk = newWalk(place, undefined, () => {});
+    // If too much comes, nothing is kept, so that the archive can still be asked for missed messages.
+    const walk = { ...newWalk(place, undefined, () => {}), found: () => {} };
     this.#walks.set(walk.queryId, walk);
     request(this.#context, queryOf(walk, 1, xml('before')), {
       overhead: true,

@@ -30,6 +30,25 @@ function show(made: Stage, nick: string, to: string, type = ''): void {
   );
 }
 
+/** The server has asked for the last message of the room, and has got more than 2 MiB. */
+async function tooMuch(t: Parameters<typeof stage>[0]): Promise<Stage> {
+  const made = await stage(t, { behaviour: { archive: 'silent' } });
+  made.passes(70);
+  made.service.peer.says(SELF);
+  made.passes(1);
+  const query = made.service.peer.received.findLast((stanza) => stanza.getChild('query', 'urn:xmpp:mam:2'));
+  assert.ok(query);
+  const queryId = query.getChild('query', 'urn:xmpp:mam:2')?.attrs.queryid;
+  const body = 'x'.repeat(50_000);
+  for (let i = 0; i < 50; i++)
+    made.service.peer.says(
+      `<message from='${HALL}' to='${ROMEO}'><result xmlns='urn:xmpp:mam:2' queryid='${queryId}' id='${i}'><forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z'/><message xmlns='jabber:client' type='groupchat' from='${HALL}/x'><body>${body}</body></message></forwarded></result></message>`,
+    );
+  made.passes(1);
+  made.service.peer.says(`<iq type='result' id='${query.attrs.id}' from='${HALL}' to='${ROMEO}'/>`);
+  return made;
+}
+
 describe('another occupant', () => {
   test("cannot pass a message off as the client's own one, which is sent again", async (t) => {
     const made = await talked(t, { behaviour: { archive: 'works' } });
@@ -74,22 +93,28 @@ describe('a room', () => {
   });
 
   test('whose archive sends too much for one question takes nothing from what is counted as held', async (t) => {
-    const made = await stage(t, { behaviour: { archive: 'silent' } });
-    made.passes(70);
-    made.service.peer.says(SELF);
-    made.passes(1);
-    const query = made.service.peer.received.find((stanza) => stanza.getChild('query', 'urn:xmpp:mam:2'));
-    assert.ok(query);
-    const queryId = query.getChild('query', 'urn:xmpp:mam:2')?.attrs.queryid;
-    const body = 'x'.repeat(50_000);
-    for (let i = 0; i < 50; i++)
-      made.service.peer.says(
-        `<message from='${HALL}' to='${ROMEO}'><result xmlns='urn:xmpp:mam:2' queryid='${queryId}' id='${i}'><forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z'/><message xmlns='jabber:client' type='groupchat' from='${HALL}/x'><body>${body}</body></message></forwarded></result></message>`,
-      );
-    made.passes(1);
-    made.service.peer.says(`<iq type='result' id='${query.attrs.id}' from='${HALL}' to='${ROMEO}'/>`);
+    const made = await tooMuch(t);
     made.passes(200);
     assert.equal(await heldBytes(made), 0);
+  });
+
+  test('whose archive has sent too much for the last message is still asked for missed ones', async (t) => {
+    const made = await tooMuch(t);
+    made.client(JULIET, 'Juliet'); // She stays in.
+    made.service.behaviour.archive = 'works';
+    made.say('Alice', 'heard');
+    made.passes(1);
+    made.romeo.heard();
+    sent(made);
+    drop(made.room, ROMEO, { codes: ['333'] });
+    made.say('Alice', 'missed');
+    made.passes(10);
+    assert.equal(sent(made).archive, 1);
+    const messages = made.romeo.heard().filter(({ name }) => name === 'message');
+    assert.deepEqual(
+      messages.map((message) => message.getChildText('body')),
+      ['missed'],
+    );
   });
 
   test('that shows a new client people who leave at once is large at its bound', async (t) => {

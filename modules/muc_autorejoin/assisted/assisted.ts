@@ -20,6 +20,7 @@ import {
 import type { Facts } from '../memory/facts.ts';
 import type { Join, Joins, Place } from '../memory/memory.ts';
 import { rejoinOf, seenAt } from '../memory/payload.ts';
+import type { PayloadHolder } from '../memory/payloads.ts';
 import type { Places } from '../memory/places.ts';
 import { Sleepers } from './sleepers.ts';
 
@@ -32,10 +33,8 @@ interface Rejoined {
   isUnseen: boolean;
 }
 
-export interface Waiting {
-  readonly session: C2SSession;
+export interface Waiting extends PayloadHolder {
   readonly occupant: Jid;
-  readonly payload: string;
   /** What the room was when the client was told. */
   readonly facts: Facts | undefined;
   /** The client has missed the messages after this time (XEP-0082). */
@@ -59,7 +58,7 @@ const JOINS_PER_SECOND = 100;
 const ROOM_GAP_MS = 200;
 
 export class AssistedRejoins {
-  readonly #module: Pick<Module, 'ask' | 'log' | 'send' | 'report' | 'after' | 'clock'>;
+  readonly #module: Pick<Module, 'ask' | 'log' | 'send' | 'report' | 'after' | 'clock' | 'onUnload'>;
   readonly #joins: Joins;
   /** Its timers end with the module. */
   readonly #clock: ElapsedClock;
@@ -72,7 +71,7 @@ export class AssistedRejoins {
   readonly #sleepers: Sleepers<Waiting>;
 
   constructor(
-    module: Pick<Module, 'ask' | 'log' | 'send' | 'report' | 'after' | 'clock'>,
+    module: Pick<Module, 'ask' | 'log' | 'send' | 'report' | 'after' | 'clock' | 'onUnload'>,
     joins: Joins,
     places: Places,
   ) {
@@ -82,6 +81,9 @@ export class AssistedRejoins {
     const after = (delayMs: number, task: () => void) => module.after(delayMs, task);
     this.#clock = { elapsed: () => module.clock.elapsed(), after };
     this.#sleepers = new Sleepers(module, (waiting) => this.#send(waiting));
+    module.onUnload(() => {
+      for (const session of [...this.#waiting.keys()]) this.left(session);
+    });
   }
 
   /** A join has passed into another state. */
@@ -102,18 +104,20 @@ export class AssistedRejoins {
     const place = this.#places.get(session, room);
     const payload = place && this.#payloadFor(place);
     if (payload === undefined) return;
+    this.acted(session, room); // If it was told before.
     const { join, room: memory } = place!;
     const occupant = Jid.parse(`${room}/${nick}`);
     const until = this.#now() + GIVE_UP_MS;
-    const waiting = {
+    const waiting: Waiting = {
       session,
       occupant,
-      payload,
+      payload: undefined,
       facts: memory.facts,
       seenAt: seenAt(join, this.#module.clock),
       until,
       timer: undefined,
     };
+    this.#places.setPayload(waiting, payload);
     this.#add(waiting);
     if (cause === 'given-up') this.#cutOffOf(occupant.domain).add(waiting);
     else this.#await(waiting);
@@ -197,7 +201,7 @@ export class AssistedRejoins {
   #send(waiting: Waiting): boolean {
     const { log } = this.#module;
     const { session, occupant, payload, facts } = waiting;
-    if (!this.#isWaiting(waiting)) return false;
+    if (!this.#isWaiting(waiting) || payload === undefined) return false;
     this.#remove(waiting);
     if (this.#now() > waiting.until || this.#joins.get(session, occupant.bare)) return false;
     const user = session.jid.local ?? '';
@@ -209,7 +213,7 @@ export class AssistedRejoins {
     place.room.facts ??= facts;
     this.#rejoined.set(place, { at: this.#now(), isUnseen: true });
     log.debug('joining again for a client', { session: session.id, room: occupant.bare });
-    this.#module.send(rejoinOf({ ...waiting, id }, { since: waiting.seenAt }));
+    this.#module.send(rejoinOf({ session, occupant, payload, id }, { since: waiting.seenAt }));
     return true;
   }
 
@@ -230,6 +234,7 @@ export class AssistedRejoins {
   #remove(waiting: Waiting): void {
     const { session, occupant, timer } = waiting;
     timer?.cancel();
+    this.#places.setPayload(waiting, undefined);
     const rooms = this.#waiting.get(session);
     rooms?.delete(occupant.bare);
     if (rooms?.size === 0) this.#waiting.delete(session);

@@ -1,7 +1,6 @@
-// The payloads of all places. Most clients send the same to all rooms, so a client's equal payloads are kept once.
+// The payloads of all places and waiting joins. Most clients send the same to all rooms, so a client's equal payloads are kept once.
 
 import type { C2SSession } from 'enjamb/api';
-import type { Place } from './memory.ts';
 
 declare module 'enjamb/api' {
   interface C2SState {
@@ -10,10 +9,17 @@ declare module 'enjamb/api' {
   }
 }
 
+/** A place, or a join that waits. */
+export interface PayloadHolder {
+  readonly session: C2SSession;
+  /** Changed by `Payloads.set`. */
+  payload: string | undefined;
+}
+
 interface SharedPayload {
   readonly text: string;
-  /** How many places have it. */
-  places: number;
+  /** How many have it. */
+  holders: number;
 }
 
 /** Plain data, which survives a reload of the code. */
@@ -31,10 +37,10 @@ export class Payloads {
     this.#total = total;
   }
 
-  /** Replaces the payload of a place. Beyond the bound the place has none, and its client has to join by itself. */
-  set(place: Place, text: string | undefined): void {
-    const { session, payload: before } = place;
-    place.payload = text === undefined ? undefined : this.#take(session, text);
+  /** Replaces a payload. Beyond the bound the holder gets none, and its client has to join by itself. */
+  set(holder: PayloadHolder, text: string | undefined): void {
+    const { session, payload: before } = holder;
+    holder.payload = text === undefined ? undefined : this.#take(session, text);
     if (before !== undefined) this.#give(session, before);
   }
 
@@ -42,18 +48,18 @@ export class Payloads {
     state.mucPayloads ??= new Map();
     const known = state.mucPayloads.get(text);
     if (known === undefined && this.#total.characters + text.length > MAX_CHARACTERS) return undefined;
-    const shared = known ?? { text: Buffer.from(text).toString(), places: 0 }; // Flat.
+    const shared = known ?? { text: Buffer.from(text).toString(), holders: 0 }; // Flat.
     if (known === undefined) {
       this.#total.characters += text.length;
       state.mucPayloads.set(shared.text, shared);
     }
-    shared.places++;
+    shared.holders++;
     return shared.text;
   }
 
   #give({ state }: C2SSession, text: string): void {
     const shared = state.mucPayloads?.get(text);
-    if (shared === undefined || --shared.places > 0) return;
+    if (shared === undefined || --shared.holders > 0) return;
     state.mucPayloads?.delete(text);
     this.#total.characters -= text.length;
   }

@@ -2,7 +2,7 @@
 
 import type { C2SSession } from 'enjamb/api';
 import type { Join, Place, RoomMemory, ViewName } from './memory.ts';
-import { Payloads, type PayloadTotal } from './payloads.ts';
+import { type PayloadHolder, Payloads, type PayloadTotal } from './payloads.ts';
 import type { Rooms } from './rooms.ts';
 
 export class Places {
@@ -54,8 +54,8 @@ export class Places {
   }
 
   /** `undefined`: the server cannot join for the client any more. */
-  setPayload(place: Place, payload: string | undefined): void {
-    this.#payloads.set(place, payload);
+  setPayload(holder: PayloadHolder, payload: string | undefined): void {
+    this.#payloads.set(holder, payload);
   }
 
   #leave(place: Place): void {

@@ -6,7 +6,7 @@ import type { Element } from '../../../src/xml/element.ts';
 import { StanzaError } from '../../../src/xml/errors.ts';
 import { NS } from '../../../src/xml/namespaces.ts';
 import { FakeRooms, failure, presence } from '../../support/fake-rooms.ts';
-import { type Harness, type HarnessClient, harness, isNotice } from '../../support/module-harness.ts';
+import { type Harness, type HarnessClient, HOST, harness, isNotice } from '../../support/module-harness.ts';
 import { FIRST_QUESTION_S, ROMEO, ROOM } from '../ping_muc/scene.ts';
 
 const CAPS = `<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:x' ver='v'/>`;
@@ -43,6 +43,40 @@ function fallOut({ h, rooms, romeo }: Scene): void {
   for (let i = 0; i < 100 && romeo.notices.length === 0; i++) h.clock.advance(100);
   assert.equal(romeo.notices.length, 1);
 }
+
+/** How many places and waiting joins have each payload of the client. */
+function holders({ romeo }: Scene): number[] {
+  return [...(romeo.state.mucPayloads?.values() ?? [])].map((payload) => payload.holders);
+}
+
+describe('muc_autorejoin: the payload of a join that waits counts as that of a place', () => {
+  test('until it is sent: then it is that of the place', async (t) => {
+    const made = await scene(t);
+    fallOut(made);
+    made.h.clock.seconds(1);
+    assert.equal(made.romeo.state.mucPlaces?.size, 0);
+    assert.deepEqual(holders(made), [1]);
+    made.h.clock.seconds(40);
+    assert.equal(made.romeo.state.mucPlaces?.size, 1);
+    assert.deepEqual(holders(made), [1]);
+  });
+
+  test('until the client acts', async (t) => {
+    const made = await scene(t);
+    fallOut(made);
+    made.h.clock.seconds(1);
+    made.romeo.says(`<presence type='unavailable' to='${ROOM}/Romeo'/>`);
+    assert.deepEqual(holders(made), []);
+  });
+
+  test('until the module is reloaded, which drops such joins', async (t) => {
+    const made = await scene(t);
+    fallOut(made);
+    made.h.clock.seconds(1);
+    await made.h.command('module reload', { name: 'muc_autorejoin', host: HOST });
+    assert.deepEqual(holders(made), []);
+  });
+});
 
 describe('muc_autorejoin: a client that was told and does nothing', () => {
   test('is joined again after 30 s, in its own words, for what it has missed (XEP-0045 §7.2.13)', async (t) => {

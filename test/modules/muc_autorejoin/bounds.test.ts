@@ -145,7 +145,7 @@ describe('M4', () => {
   test('a place that is forgotten, or joined again, gives its payload back', async (t) => {
     const made = await stage(t);
     const { state } = made.romeo;
-    const texts = () => [...state.mucPayloads!.values()].map(({ places }) => places);
+    const texts = () => [...state.mucPayloads!.values()].map(({ holders }) => holders);
     made.romeo.says(`<presence to='${HALL}/Romeo'><show>away</show></presence>`);
     assert.deepEqual(texts(), [1]);
     made.romeo.joins(`${HALL}/Romeo`);

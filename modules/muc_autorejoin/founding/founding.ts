@@ -13,7 +13,7 @@ import { infoRequest, iqOf, request } from '../shared/requests.ts';
 
 /** The time for each answer of the room. */
 const ANSWER_MS = 10_000;
-const MAX_SERVICES = 1_000;
+export const MAX_SERVICES = 1_000;
 
 /** The client whose join has created the room. */
 export interface Founder {

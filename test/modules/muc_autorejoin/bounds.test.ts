@@ -2,11 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Founding, MAX_SERVICES } from '../../../modules/muc_autorejoin/founding/founding.ts';
 import type { Place, RoomData } from '../../../modules/muc_autorejoin/memory/memory.ts';
 import { Payloads } from '../../../modules/muc_autorejoin/memory/payloads.ts';
 import { RING_SIZE } from '../../../modules/muc_autorejoin/memory/ring.ts';
 import { MAX_DEPARTED, MAX_OCCUPANTS, Rooms } from '../../../modules/muc_autorejoin/memory/rooms.ts';
 import type { C2SSession } from '../../../src/api/index.ts';
+import { xml } from '../../../src/xml/element.ts';
+import { NS } from '../../../src/xml/namespaces.ts';
 import { floodHistory, floodPeople } from '../../support/fake-rooms/faults.ts';
 import { HALL, JULIET, ROMEO, type Stage, stage } from './stage.ts';
 
@@ -140,6 +143,31 @@ describe('M4', () => {
     assert.equal(another.payload, 'x');
     for (const one of [...full, another, equal]) payloads.set(one, undefined);
     assert.deepEqual([total.characters, session.state.mucPayloads?.size], [0, 0]);
+  });
+
+  test('1,000 services whose new rooms are persistent are remembered; one more replaces the oldest', () => {
+    const query = xml('query', NS.DISCO_INFO, xml('feature', { var: 'muc_persistent' }));
+    const stanza = xml('iq', { type: 'result' }, query);
+    const context = {
+      rooms: { seed: 0 },
+      metrics: { roomsMade: { add() {} } },
+      after: (_: number, task: () => void) => task(),
+      module: {
+        askIq: (_: unknown, { onAnswer }: { onAnswer(answer: object): void }) =>
+          onAnswer({ kind: 'answer', stanza }),
+      },
+    };
+    const founding = new Founding(context as never);
+    const temporary = { isHidden: false, isMembersOnly: false, hasPassword: false, persists: false };
+    const roomOf = (i: number) => ({ jid: `hall@rooms${i}.example`, domain: `rooms${i}.example` });
+    for (let i = 0; i <= MAX_SERVICES; i++) {
+      const room = { ...roomOf(i), facts: temporary };
+      assert.equal(founding.mayPersist(room as never), false);
+      const place = { room, session: { jid: ROMEO } } as unknown as Place;
+      founding.made(place, { isIn: () => true, onEnd() {} });
+    }
+    const known = Array.from({ length: MAX_SERVICES + 1 }, (_, i) => founding.mayPersist(roomOf(i) as never));
+    assert.deepEqual([known.indexOf(true), known.filter(Boolean).length], [1, MAX_SERVICES]);
   });
 
   test('a place that is forgotten, or joined again, gives its payload back', async (t) => {

@@ -1,4 +1,4 @@
-// A real ejabberd that is killed again and again. The same with Prosody: silent-restarts.test.ts; the whole of J14, with a
+// A real ejabberd that is killed again and again. The same with Prosody: silent-restarts.test.ts; all of it, with a
 // turned clock: test/modules/muc_autorejoin/flapping.test.ts.
 
 import assert from 'node:assert/strict';

@@ -41,7 +41,7 @@ const FEATURES = {
 
 for (const kind of ['Prosody', 'ejabberd'] as const) {
   test(
-    `J4: ${kind} has lost temporary rooms: made anew as they were, but not the members-only one`,
+    `${kind} has lost temporary rooms: made anew as they were, but not the members-only one`,
     LIMIT,
     async (t) => {
       const scene = await silentScene(t, kind, {

@@ -1,4 +1,4 @@
-// J7 with real servers: while the link is down, a room's owner decides that a client may not enter any more.
+// Real servers: while the link is down, a room's owner decides that a client may not enter any more.
 
 import assert from 'node:assert/strict';
 import { chmod, writeFile } from 'node:fs/promises';
@@ -82,7 +82,7 @@ const CAPTCHA: Case = {
 
 for (const kind of ['Prosody', 'ejabberd'] as const) {
   test(
-    `J7: ${kind} lets a client in no more: one notice for each room, no error, no join elsewhere`,
+    `${kind} lets a client in no more: one notice for each room, no error, no join elsewhere`,
     LIMIT,
     async (t) => {
       const scene = await silentScene(t, kind, {

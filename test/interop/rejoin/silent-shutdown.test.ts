@@ -1,4 +1,4 @@
-// J10 with real servers: one that stops in order, and returns before and after `muc_autorejoin_patience`.
+// Real servers: one that stops in order, and returns before and after `muc_autorejoin_patience`.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -19,7 +19,7 @@ const GIVEN_UP_MS = 20_000;
 
 for (const kind of ['Prosody', 'ejabberd'] as const) {
   test(
-    `J10: ${kind} stops: back soon, nothing is seen; back late, a notice, and then a join`,
+    `${kind} stops: back soon, nothing is seen; back late, a notice, and then a join`,
     LIMIT,
     async (t) => {
       const scene = await silentScene(t, kind, { config: CONFIG });

@@ -1,4 +1,4 @@
-// 4.1: what a client does in each state of its place, and what is true afterwards: for the room, the server and the client.
+// What a client does in each state of its place, and what is true afterwards: for the room, the server and the client.
 
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
@@ -156,7 +156,7 @@ function assertTrue({ made, view }: Acting, nick: string | undefined, mostTimes:
 }
 
 for (const state of ['in', ...STATES] as const) {
-  describe(`4.1, ${state}: the client`, () => {
+  describe(`a client that is ${state}, and`, () => {
     for (const { does, act, nick, proves } of ACTS) {
       test(does, async (t) => {
         const { made, ends } = await begin(t, state);
@@ -174,7 +174,7 @@ for (const state of ['in', ...STATES] as const) {
         made.passes(10);
         for (const stanza of made.romeo.inbox) acting.view.take(stanza);
         assert.equal(made.romeo.notices.length, 0);
-        // J8: the room answers the server's join and the client's own.
+        // The room answers the server's join and the client's own.
         assertTrue(acting, nick, state === 'joining' && does.startsWith('joins') ? 2 : 1);
         proves?.(acting);
       });

@@ -34,7 +34,7 @@ const bodies = (made: Stage, client = made.romeo) =>
     .map((stanza) => stanza.getChildText('body'))
     .filter((body) => body !== undefined);
 
-describe('6.1: the client is shown', () => {
+describe('after a silent join the client is shown', () => {
   test('its nick change while the archive is read', async (t) => {
     const made = await stage(t, { behaviour: { archive: 'silent' } });
     made.say('Alice', 'before');
@@ -78,7 +78,7 @@ describe('6.1: the client is shown', () => {
     assert.deepEqual(made.seen(), ['presence Carol']);
   });
 
-  test('M1: people as it saw them first, if it has seen them in the other view since', async (t) => {
+  test('people as it saw them first, if it has seen them in the other view since', async (t) => {
     const made = await stage(t);
     const isAdmin = (is: boolean) => affiliate(made.room, 'romeo@montague.lit', is ? 'admin' : 'none');
     isAdmin(true);
@@ -93,7 +93,7 @@ describe('6.1: the client is shown', () => {
     assert.ok(made.seen().includes('presence Bob'));
   });
 
-  test('M1: the leave of an occupant that others saw leave in the other view', async (t) => {
+  test('the leave of an occupant that others saw leave in the other view', async (t) => {
     const made = await stage(t);
     made.client(JULIET, 'Juliet');
     affiliate(made.room, 'romeo@montague.lit', 'admin');
@@ -110,7 +110,7 @@ describe('6.1: the client is shown', () => {
     assert.deepEqual(made.seen(), ['presence Bob unavailable']);
   });
 
-  test('M1: the leave of an occupant whom all of ours knew from the view that none has now', async (t) => {
+  test('the leave of an occupant whom all of ours knew from the view that none has now', async (t) => {
     const made = await stage(t);
     made.client(JULIET, 'Juliet');
     for (const name of ['romeo', 'juliet']) affiliate(made.room, `${name}@montague.lit`, 'admin');
@@ -127,7 +127,7 @@ describe('6.1: the client is shown', () => {
     assert.deepEqual(made.seen(), ['presence Bob unavailable']);
   });
 
-  test('M1: people whom its join has shown it in one view, before an address showed that it has the other', async (t) => {
+  test('people whom its join has shown it in one view, before an address showed that it has the other', async (t) => {
     const made = await stage(t, { people: [], affiliations: { 'romeo@montague.lit': 'admin' } });
     made.comes('Alice'); // The room shows Romeo, of the same account, before her.
     made.passes(1);
@@ -145,7 +145,7 @@ describe('6.1: the client is shown', () => {
     assert.deepEqual(made.seen(phone), ['presence Romeo']);
   });
 
-  test('M1: the leave of an occupant that it knew from the view that none has now, and that another client was shown in the other', async (t) => {
+  test('the leave of an occupant that it knew from the view that none has now, and that another client was shown in the other', async (t) => {
     const made = await stage(t);
     const juliet = made.client(JULIET, 'Juliet');
     configure(made.room, { nonAnonymous: true });
@@ -164,7 +164,7 @@ describe('6.1: the client is shown', () => {
     assert.deepEqual(made.seen(), ['presence Bob unavailable']);
   });
 
-  test('M1: people in another view, also after a reload in the middle of the answer', async (t) => {
+  test('people in another view, also after a reload in the middle of the answer', async (t) => {
     const made = await stage(t);
     affiliate(made.room, 'juliet@montague.lit', 'owner');
     made.client(JULIET, 'Juliet'); // She sees addresses already.
@@ -184,7 +184,7 @@ describe('6.1: the client is shown', () => {
   });
 });
 
-describe('T4: a reload in the middle of an answer, and then', () => {
+describe('a reload in the middle of an answer, and then', () => {
   test('the room removes the client: it is joined again', async (t) => {
     const made = await stage(t);
     drop(made.room, ROMEO, { isTold: false });
@@ -207,7 +207,7 @@ describe('T4: a reload in the middle of an answer, and then', () => {
   });
 });
 
-describe('6.2: the client is sent the subject', () => {
+describe('after a silent join the client is sent the subject', () => {
   test('that has changed, after what was said', async (t) => {
     const made = await stage(t);
     drop(made.room, ROMEO, { isTold: false });
@@ -238,7 +238,7 @@ describe('6.2: the client is sent the subject', () => {
   });
 });
 
-describe('6.3: the client is given', () => {
+describe('after a silent join the client is given', () => {
   test('what was said until it is let in, though the archive was read long before', async (t) => {
     const made = await stage(t, { behaviour: { archive: 'works', historyLimit: 0 } });
     const juliet = made.client(JULIET, 'Juliet');

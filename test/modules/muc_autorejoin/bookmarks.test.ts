@@ -1,4 +1,4 @@
-// N1: a room that its user does not want to be in any more, as a bookmark says.
+// A room that its user does not want to be in any more, as a bookmark says.
 
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
@@ -14,7 +14,7 @@ for (const mode of ['silent', 'assisted'] as const) {
   const scene = (t: TestContext) =>
     stage(t, { config: mode === 'assisted' ? 'muc_autorejoin = "assisted"' : '' });
 
-  describe(`N1, ${mode}`, () => {
+  describe(`the server joins only rooms that the user wants to be in, ${mode} mode`, () => {
     for (const [what, autojoin] of [
       ['was removed', undefined],
       ['has no autojoin any more', false],
@@ -55,7 +55,7 @@ for (const mode of ['silent', 'assisted'] as const) {
   });
 }
 
-test('N1: all clients of the user', async (t) => {
+test('a removed bookmark counts for all clients of the user', async (t) => {
   const made = await stage(t);
   const phone = made.client(PHONE, 'Romeo');
   made.joined();
@@ -71,7 +71,7 @@ test('N1: all clients of the user', async (t) => {
   );
 });
 
-test('N1: a bookmark that is removed while the link is down', async (t) => {
+test('a bookmark that is removed while the link is down: a notice, and no join', async (t) => {
   const made = await stage(t);
   drop(made.room, ROMEO);
   made.service.peer.reachable = false;
@@ -84,7 +84,7 @@ test('N1: a bookmark that is removed while the link is down', async (t) => {
   assert.deepEqual(made.joined(), []);
 });
 
-test('N1: a bookmark that is removed while the room has not answered the join: in, and not joined again', async (t) => {
+test('a bookmark that is removed while the room has not answered the join: in, and not joined again', async (t) => {
   const made = await stage(t);
   made.service.behaviour.joinDelayMs = 5_000;
   drop(made.room, ROMEO);

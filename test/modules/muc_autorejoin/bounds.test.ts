@@ -26,7 +26,7 @@ async function gauge(made: Stage, name: string): Promise<number> {
   return Number(line?.split(' ').at(-1));
 }
 
-describe('M4', () => {
+describe('what is remembered of rooms and clients', () => {
   test('a room with more occupants than `muc_autorejoin_max_occupants` is large: its losses are told', async (t) => {
     const made = await stage(t, { config: 'muc_autorejoin_max_occupants = 10' });
     floodPeople(made.room, ROMEO, 7); // With Alice and Bob, and without romeo himself.
@@ -192,7 +192,7 @@ describe('M4', () => {
   });
 });
 
-describe('T3', () => {
+describe('stanzas that are held for a client', () => {
   test('500 stanzas are held for a place: with one more they are given, in their order', async (t) => {
     for (const count of [499, 500, 501]) {
       const made = await stage(t);

@@ -1,4 +1,4 @@
-// G6: how many missed messages a client is given, and how fast.
+// How many missed messages a client is given, and how fast.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -35,7 +35,7 @@ const bodies = (stanzas: readonly Element[]) =>
 
 const newest = (count: number, of: number) => Array.from({ length: count }, (_, i) => `${of - count + i}`);
 
-describe('G6: the missed messages of a room fit into the queue of its client', () => {
+describe('the missed messages of a room fit into the queue of its client', () => {
   for (const [isAsleep, most] of [
     [true, MAX_MESSAGES.asleep],
     [false, 450], // Ten pages of 50 of the archive hold fewer than 1,000.

@@ -1,4 +1,4 @@
-// C3: a join of the server has created a room that must not be made anew. All of ours leave it, and are told.
+// A join of the server has created a room that must not be made anew. All of ours leave it, and are told.
 
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
@@ -44,7 +44,7 @@ function fate(made: Stage, full: string): string[] {
   return made.seen(client).filter((line) => /error|not-found|110/.test(line));
 }
 
-describe('C3: the server’s join was answered by 201, though the room must not be made anew', () => {
+describe('the server’s join was answered by 201, though the room must not be made anew', () => {
   for (const [answer, locksNewRooms] of [
     ['refused', true],
     ['let in', false],

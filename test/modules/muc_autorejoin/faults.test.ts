@@ -24,7 +24,7 @@ function untilInAgain({ h }: Stage, clients: readonly HarnessClient[], since: nu
 
 const roomOf = ({ attrs }: Element) => attrs.from?.split('@')[0];
 
-test('J1: the service is killed and back after 3 s: everything that happened meanwhile, once and in order', async (t) => {
+test('the service is killed and back after 3 s: everything that happened meanwhile, once and in order', async (t) => {
   const made = await stage(t, { behaviour: { archive: 'works', historyLimit: 0 }, people: [] });
   const { h, service } = made;
   made.romeo.says(`<presence type='unavailable' to='${HALL}/Romeo'/>`);
@@ -80,7 +80,7 @@ test('J1: the service is killed and back after 3 s: everything that happened mea
   });
 });
 
-test('J2: a restart that keeps the occupants: nobody is joined, and nobody gets anything', async (t) => {
+test('a restart that keeps the occupants: nobody is joined, and nobody gets anything', async (t) => {
   const made = await stage(t, { behaviour: { archive: 'works' } });
   const clients = [made.romeo, made.client(JULIET, 'Juliet'), made.client(NURSE, 'Nurse')];
   made.passes(30);
@@ -95,7 +95,7 @@ test('J2: a restart that keeps the occupants: nobody is joined, and nobody gets 
   made.assertAlive();
 });
 
-test('J3: a room loses all its 40 occupants, and all are back within 30 s: our three get nothing', async (t) => {
+test('a room loses all its 40 occupants, and all are back within 30 s: our three get nothing', async (t) => {
   const people = Array.from({ length: 37 }, (_, i) => `Guest${i}`);
   const made = await stage(t, { people });
   const clients = [made.romeo, made.client(JULIET, 'Juliet'), made.client(NURSE, 'Nurse')];
@@ -118,7 +118,7 @@ test('J3: a room loses all its 40 occupants, and all are back within 30 s: our t
   made.assertAlive();
 });
 
-test('J5: a room loses one of three clients, and talks to the others: found within 12 s, people, subject and messages right', async (t) => {
+test('a room loses one of three clients, and talks to the others: found within 12 s, people, subject and messages right', async (t) => {
   const made = await stage(t, { people: ['Alice', 'Bob', 'Carol'] });
   const [juliet, nurse] = [made.client(JULIET, 'Juliet'), made.client(NURSE, 'Nurse')];
   made.say('Alice', 'before');
@@ -161,7 +161,7 @@ test('J5: a room loses one of three clients, and talks to the others: found with
   made.assertAlive();
 });
 
-test('J6: five messages written into the gap: each once in the room, in their order, and no error', async (t) => {
+test('five messages written into the gap: each once in the room, in their order, and no error', async (t) => {
   const made = await stage(t);
   const heard: string[] = [];
   made.service.onSpoken = (_room, { nick, body = '' }) => void (nick === 'Romeo' && heard.push(body));
@@ -181,7 +181,7 @@ test('J6: five messages written into the gap: each once in the room, in their or
   assert.deepEqual(others, { 'rejoins alive': 1, 'presences swallowed': 3 });
 });
 
-test('J9: removed by an error with 110 alone, as ejabberd does: swallowed, and in again', async (t) => {
+test('removed by an error with 110 alone, as ejabberd does: swallowed, and in again', async (t) => {
   const made = await stage(t, { people: ['Alice', 'Bob'] });
   made.passes(20);
   made.romeo.heard();
@@ -194,7 +194,7 @@ test('J9: removed by an error with 110 alone, as ejabberd does: swallowed, and i
   made.assertAlive();
 });
 
-test('J11: a phone sleeps and has missed 300 messages: the newest 200 wait for it, the mention last', async (t) => {
+test('a phone sleeps and has missed 300 messages: the newest 200 wait for it, the mention last', async (t) => {
   const made = await stage(t, {
     behaviour: { archive: 'works', historyLimit: 0, archivePageLimit: 100 },
     config: 'muc_autorejoin_absence = "0 seconds"',

@@ -1,4 +1,4 @@
-// Rooms that lose a client again and again: how often the server joins for it (N3, J14).
+// Rooms that lose a client again and again: how often the server joins for it.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -26,7 +26,7 @@ function most(times: readonly number[], spanMs: number): number {
   return Math.max(...times.map((at) => times.filter((other) => other >= at && other < at + spanMs).length));
 }
 
-test('J14: a link that flaps every 20 s for 10 min: 3 joins a place, then 1 in 5 min, and no notice', async (t) => {
+test('a link that flaps every 20 s for 10 min: 3 joins a place, then 1 in 5 min, and no notice', async (t) => {
   const made = await stage(t);
   const clients = [made.romeo, made.client(JULIET, 'Juliet'), made.client(NURSE, 'Nurse')];
   made.passes(10);
@@ -63,7 +63,7 @@ test('J14: a link that flaps every 20 s for 10 min: 3 joins a place, then 1 in 5
   assert.deepEqual(Object.keys(counts).sort(), ['presences swallowed', 'rejoins alive']);
 });
 
-test('J14: a link that flaps, and a service that keeps its occupants: no join at all', async (t) => {
+test('a link that flaps, and a service that keeps its occupants: no join at all', async (t) => {
   const made = await stage(t);
   for (let i = 0; i < 30; i++) {
     made.cut(10);
@@ -75,7 +75,7 @@ test('J14: a link that flaps, and a service that keeps its occupants: no join at
   assert.deepEqual(await counted(made), {});
 });
 
-test('N3: removed with 333 every second for an hour: three joins and one notice', async (t) => {
+test('removed with 333 every second for an hour: three joins and one notice', async (t) => {
   const made = await stage(t);
   const joins = watchJoins(made);
   for (let i = 0; i < 3_600; i++) {
@@ -88,7 +88,7 @@ test('N3: removed with 333 every second for an hour: three joins and one notice'
   assert.deepEqual([alive, budget], [3, 1]);
 });
 
-test('N3: removed every 6 min: joined each time, since one in 5 min is allowed', async (t) => {
+test('removed every 6 min: joined each time, since one in 5 min is allowed', async (t) => {
   const made = await stage(t);
   const joins = watchJoins(made);
   for (let i = 0; i < 10; i++) {
@@ -100,7 +100,7 @@ test('N3: removed every 6 min: joined each time, since one in 5 min is allowed',
   made.assertAlive();
 });
 
-test('N3: two clients of one account where nicks are not shared: each throws the other out, until it ends', async (t) => {
+test('two clients of one account where nicks are not shared: each throws the other out, until it ends', async (t) => {
   const made = await stage(t, { behaviour: { sharesNicks: false } });
   const phone = made.h.client(PHONE);
   const joins = watchJoins(made);

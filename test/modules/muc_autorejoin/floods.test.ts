@@ -1,4 +1,4 @@
-// J15: a service that sends without end. What is kept stays within its bounds, nobody else waits, and the client is in.
+// A service that sends without end. What is kept stays within its bounds, nobody else waits, and the client is in.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';

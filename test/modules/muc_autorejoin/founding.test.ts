@@ -1,4 +1,4 @@
-// 5.4: the room was gone. What the old room said about itself decides whether the server makes it anew.
+// The room was gone. What the old room said about itself decides whether the server makes it anew.
 
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
@@ -62,7 +62,7 @@ function wordsFor(stanza: Element): string | undefined {
   return form && [who, form.attrs.type, ...values].join(' ');
 }
 
-describe('C1: never made anew', () => {
+describe('a room that was not open to all is never made anew', () => {
   const configs: [what: string, config: Partial<RoomConfig>][] = [
     ['members-only', { membersOnly: true }],
     ['with a password', { password: 'x' }],
@@ -77,7 +77,7 @@ describe('C1: never made anew', () => {
       forgets(made);
       made.cut();
       made.passes(50);
-      assert.deepEqual(made.seen(), [], 'D2: no notice before `ping_muc_delay`');
+      assert.deepEqual(made.seen(), [], 'no notice before `ping_muc_delay`');
       made.passes(600);
       assert.deepEqual(made.seen(), [ROMEOS_NOTICE]);
       assert.deepEqual(made.joined(), []);
@@ -96,7 +96,7 @@ describe('C1: never made anew', () => {
   });
 });
 
-describe('C1: made anew, and at least as strict as before', () => {
+describe('an open room is made anew, at least as strict as before', () => {
   const rows: [what: string, old: Partial<RoomConfig>, now: Partial<RoomConfig>, asked: string[]][] = [
     ['open', {}, {}, ['romeo submit']],
     ['hidden (the default of Prosody)', { hidden: true }, { hidden: true }, ['romeo submit']],
@@ -133,11 +133,7 @@ describe('C1: made anew, and at least as strict as before', () => {
       assert.equal(room.config.hidden, old.hidden === true || now.hidden === true);
       assert.equal(room.config.moderated, old.moderated === true);
       const codes = configured.length > 1 || now.hidden !== old.hidden ? ['message room 104'] : [];
-      assert.deepEqual(
-        [...new Set(made.seen())],
-        ['presence Romeo 110', ...codes],
-        'C4: owner now, and no 201',
-      );
+      assert.deepEqual([...new Set(made.seen())], ['presence Romeo 110', ...codes], 'owner now, and no 201');
       made.passes(600);
       assert.deepEqual(made.seen(), []);
       const { text = '' } = await made.h.command('metrics');
@@ -179,7 +175,7 @@ describe('C1: made anew, and at least as strict as before', () => {
   });
 });
 
-describe('C2: the first client unlocks the new room, and the others follow', () => {
+describe('the first client unlocks the new room, and the others follow', () => {
   /** Romeo and Juliet are in a temporary room of which Juliet is an owner. */
   async function owned(t: TestContext): Promise<{ made: Stage; juliet: ReturnType<Stage['client']> }> {
     const made = await stage(t, { room: { ...TEMPORARY, hidden: true }, people: [] });
@@ -249,7 +245,7 @@ describe('C2: the first client unlocks the new room, and the others follow', () 
   });
 });
 
-describe('C1, after the patience has ended', () => {
+describe('after the patience has ended', () => {
   for (const [what, config, isMade] of [
     ['members-only: the join as in assisted mode leaves the new room', { membersOnly: true }, false],
     ['open: the join as in assisted mode makes it anew and unlocks it', {}, true],
@@ -281,7 +277,7 @@ describe('C1, after the patience has ended', () => {
   }
 });
 
-describe('C3: a room that stays when all have left', () => {
+describe('a room that stays when all have left', () => {
   const ways: [what: string, happens: (made: Stage) => void][] = [
     ['332', ({ service }) => shutDown(service)],
     ['333', ({ room }) => drop(room, ROMEO)],

@@ -1,4 +1,4 @@
-// 6.3: the messages that a client has missed.
+// The messages that a client has missed.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -45,9 +45,9 @@ async function talked(t: Parameters<typeof stage>[0], options: StageOptions): Pr
   return made;
 }
 
-describe('G2, G3, G5: from the history alone', () => {
+describe('missed messages, from the history alone', () => {
   for (const ids of [true, false]) {
-    test(`what follows the last message heard, once, in order${ids ? '' : '; the ids of the room are new (G7)'}`, async (t) => {
+    test(`what follows the last message heard, once, in order${ids ? '' : '; the ids of the room are new'}`, async (t) => {
       const made = await talked(t, {
         behaviour: { archive: 'works' },
         config: 'muc_autorejoin_archive = false',
@@ -100,7 +100,7 @@ describe('G2, G3, G5: from the history alone', () => {
   });
 });
 
-describe('G1: from the archive', () => {
+describe('missed messages, from the archive', () => {
   test('one query, after the last message heard', async (t) => {
     const made = await talked(t, ARCHIVE);
     misses(made, 10);
@@ -113,7 +113,7 @@ describe('G1: from the archive', () => {
     assert.equal(await metric(made, 'open_gaps'), 0);
   });
 
-  test('G4: each message is as the room would have sent it', async (t) => {
+  test('each message is as the room would have sent it', async (t) => {
     const made = await talked(t, ARCHIVE);
     misses(made, 1);
     made.cut();
@@ -170,7 +170,7 @@ describe('G1: from the archive', () => {
     assert.deepEqual(bodies(made.romeo.heard()), numbers(5, 5));
   });
 
-  test('new ids after a restart: the ids of the senders still match (G7)', async (t) => {
+  test('new ids after a restart: the ids of the senders still match', async (t) => {
     const made = await talked(t, ARCHIVE);
     misses(made, 10);
     restart(made.service, { keeps: 'rooms', renewsStanzaIds: true });
@@ -231,7 +231,7 @@ describe('G1: from the archive', () => {
     assert.deepEqual(bodies(made.romeo.heard()), numbers(3));
   });
 
-  test('G6: a sleeping client gets the newest 200 of a room', async (t) => {
+  test('a sleeping client gets the newest 200 of a room', async (t) => {
     const made = await talked(t, { behaviour: { archive: 'works', historyLimit: 0, archivePageLimit: 100 } });
     made.romeo.sleep();
     misses(made, 300);

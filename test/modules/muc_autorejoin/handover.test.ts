@@ -1,4 +1,4 @@
-// T4: the module is reloaded or unloaded, or its mode is changed, while the server joins for clients.
+// The module is reloaded or unloaded, or its mode is changed, while the server joins for clients.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -28,7 +28,7 @@ const writes = ({ romeo }: Stage, text: string) =>
   romeo.says(`<message type='groupchat' id='${text}' to='${HALL}'><body>${text}</body></message>`);
 
 for (const state of STATES) {
-  describe(`T4, ${state}`, () => {
+  describe(`the module ends or begins again while a client is ${state}`, () => {
     test('reload: what was held is dropped, and comes again; no notice', async (t) => {
       const { made, ends } = await out(t, state, FAST);
       made.say('Alice', 'meanwhile');
@@ -68,7 +68,7 @@ for (const state of STATES) {
   });
 }
 
-describe('T4, in', () => {
+describe('the module ends while a client is in', () => {
   for (const [title, end] of ENDS) {
     test(`${title}: later losses are told`, async (t) => {
       const made = await stage(t, { config: FAST });

@@ -1,4 +1,4 @@
-// 6.4: messages that were lost with a connection, in rooms that have kept the client.
+// Messages that were lost with a connection, in rooms that have kept the client.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -44,7 +44,7 @@ const three = (made: Stage) => () => {
 };
 const THREE = ['one', 'two', 'three'].map((text) => `message Bob delayed ${text}`);
 
-describe('6.4: a room that has kept the client when the connection broke', () => {
+describe('a room that has kept the client when the connection broke', () => {
   for (const cause of ['reset', 'timeout'] as const) {
     test(`${cause}: one question to its archive; the lost messages are given once, in order`, async (t) => {
       const made = await talked(t);
@@ -150,7 +150,7 @@ describe('6.4: a room that has kept the client when the connection broke', () =>
   });
 });
 
-describe('6.4: no room is asked', () => {
+describe('no room is asked', () => {
   test('after the orderly end of a stream', async (t) => {
     const made = await talked(t);
     loses(made, three(made));

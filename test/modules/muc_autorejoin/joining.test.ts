@@ -1,4 +1,4 @@
-// J8: what happens while the server joins for a client. J10: a service that shuts down and returns. With exact counts.
+// What happens while the server joins for a client. A service that shuts down and returns. With exact counts.
 
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
@@ -16,7 +16,7 @@ interface Entries {
   readonly entries: string[];
 }
 
-describe('J8: while the server joins', () => {
+describe('while the server joins', () => {
   /** The room has let Romeo in, and its answer is under way. */
   async function joining(t: TestContext): Promise<Entries & { arrives(): void }> {
     const made = await stage(t);
@@ -80,7 +80,7 @@ describe('J8: while the server joins', () => {
   });
 });
 
-describe('J10: the service shuts down (332)', () => {
+describe('the service shuts down (332)', () => {
   async function down(t: TestContext, options: Parameters<typeof stage>[1] = {}): Promise<Entries> {
     const made = await stage(t, options);
     const entries: string[] = [];

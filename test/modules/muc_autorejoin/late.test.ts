@@ -11,7 +11,7 @@ function loses(made: Stage): void {
   made.cut();
 }
 
-test('N4: two joins are answered at once: the client gets nothing that it has, and the rest once', async (t) => {
+test('two joins are answered at once: the client gets nothing that it has, and the rest once', async (t) => {
   const made = await stage(t, { room: { persistent: false } }); // So it is not asked whether it exists.
   made.say('Alice', 'first');
   made.passes(95);
@@ -29,7 +29,7 @@ test('N4: two joins are answered at once: the client gets nothing that it has, a
   assert.deepEqual(made.seen(), ['message Alice delayed meanwhile']);
 });
 
-test('N4: a client that a late answer has let in is not joined again', async (t) => {
+test('a client that a late answer has let in is not joined again', async (t) => {
   const made = await stage(t, { behaviour: { archive: 'silent' } });
   made.say('Alice', 'before');
   for (let i = 0; i < 2; i++) {

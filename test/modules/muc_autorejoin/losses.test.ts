@@ -1,4 +1,4 @@
-// Which losses are taken (rows of the tables), and which joins are never sent (N1 to N5).
+// Which losses are taken (rows of the tables), and which joins are never sent.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -85,8 +85,8 @@ describe('what the room says about the client itself', () => {
   });
 });
 
-describe('never', () => {
-  test('N1: a room that the client left while it was lost', async (t) => {
+describe('the server never joins', () => {
+  test('a room that the client left while it was lost', async (t) => {
     const made = await stage(t);
     made.service.peer.reachable = false;
     drop(made.room, ROMEO, { codes: ['333'] });
@@ -98,7 +98,7 @@ describe('never', () => {
     assert.deepEqual(made.joined(), []);
   });
 
-  test('N1: a room of a client that went offline, or of a session that ended', async (t) => {
+  test('a room of a client that went offline, or of a session that ended', async (t) => {
     for (const end of [
       (made: Stage) => made.romeo.says(`<presence type='unavailable'/>`),
       (made: Stage) => made.romeo.close(),
@@ -114,7 +114,7 @@ describe('never', () => {
     }
   });
 
-  test('N3: thrown out each second for an hour: three joins, then a notice, and no more', async (t) => {
+  test('thrown out each second for an hour: three joins, then a notice, and no more', async (t) => {
     const made = await stage(t);
     for (let i = 0; i < 3_600; i++) {
       if (made.room.occupants.of(ROMEO)) drop(made.room, ROMEO, { codes: ['333'] });
@@ -124,7 +124,7 @@ describe('never', () => {
     assert.deepEqual(made.seen(), ['presence Romeo unavailable 110 333']);
   });
 
-  test('N3: a link that flaps: three joins, then one in five minutes, and no notice', async (t) => {
+  test('a link that flaps: three joins, then one in five minutes, and no notice', async (t) => {
     const made = await stage(t);
     for (let i = 0; i < 30; i++) {
       made.loses();
@@ -138,7 +138,7 @@ describe('never', () => {
     made.assertAlive();
   });
 
-  test('a nick that is not shared, two clients of one account: ends by N3', async (t) => {
+  test('a nick that is not shared, two clients of one account: ends after three joins', async (t) => {
     const made = await stage(t, { behaviour: { sharesNicks: false } });
     const phone = made.h.client(PHONE);
     made.service.behaviour.refuseJoin = (join) => {
@@ -167,7 +167,7 @@ test('a client whose loss was found between two breaks is asked about after the 
 });
 
 for (const order of ['before', 'after'] as const) {
-  test(`J9: the room's own presence, taken back ${order} a removal and shown at a join, is swallowed (ejabberd)`, async (t) => {
+  test(`the room's own presence, taken back ${order} a removal and shown at a join, is swallowed (ejabberd)`, async (t) => {
     const made = await stage(t);
     const takeBack = () =>
       made.service.peer.says(`<presence type='unavailable' from='${HALL}' to='${ROMEO}'/>`);

@@ -1,4 +1,4 @@
-// 6.6, P1: the members of private groups, who may change while a room has lost a client.
+// The members of private groups, who may change while a room has lost a client.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -76,7 +76,7 @@ function asked({ service }: Stage): { lists: string[]; infos: number } {
   return { lists, infos: queries(NS.DISCO_INFO).length };
 }
 
-describe('J13, P1: members of a private group that were added and removed in the gap', () => {
+describe('members of a private group that were added and removed in the gap', () => {
   test('a message for each, before the first held message; each list is asked once', async (t) => {
     const made = await group(t);
     gap(made, () => swap(made));
@@ -188,7 +188,7 @@ describe('J13, P1: members of a private group that were added and removed in the
   });
 });
 
-describe('P1: the members are not known', () => {
+describe('the members are not known', () => {
   const CASES: readonly [string, Partial<Behaviour>][] = [
     ['the lists are refused', { lists: 'refused' }],
     ['the lists are not answered', { lists: 'silent' }],
@@ -249,7 +249,7 @@ describe('bounds', () => {
     assert.deepEqual(seen(made.romeo), [...SWAPPED, 'message Bob delayed missed']);
   });
 
-  test('M4: members count as occupants, until the room is forgotten', async (t) => {
+  test('members count as occupants, until the room is forgotten', async (t) => {
     const made = await group(t);
     const occupants = async () => {
       const { text = '' } = await made.h.command('metrics');

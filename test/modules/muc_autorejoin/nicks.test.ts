@@ -35,7 +35,7 @@ async function waitsForArchive(made: Stage): Promise<void> {
   made.joined();
 }
 
-describe('D7: a new nick reaches the client by status 303', () => {
+describe('a new nick reaches the client by status 303', () => {
   test('also if the link has lost that presence, and not the one that follows', async (t) => {
     const made = await stage(t);
     losesOnTheWay(made, is303);
@@ -65,7 +65,7 @@ describe('D7: a new nick reaches the client by status 303', () => {
   });
 });
 
-describe('N2: the link breaks again while the archive is read: the server joins under the nick that the client knows', () => {
+describe('the link breaks again while the archive is read: the server joins under the nick that the client knows', () => {
   for (const [what, isAnswered] of [
     ['the room has announced another one: the client gets it then', true],
     ['the room has not answered the nick change: it is asked again', false],

@@ -1,4 +1,4 @@
-// 6.5: what a client writes while its room is lost.
+// What a client writes while its room is lost.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -23,8 +23,8 @@ function watch(made: Stage): string[] {
 
 const own = (made: Stage) => made.seen().filter((line) => line.startsWith('message'));
 
-describe('6.5: own messages', () => {
-  test('O2, J6: written before anybody knows of the loss: sent again, in order, and no error', async (t) => {
+describe('own messages', () => {
+  test('written before anybody knows of the loss: sent again, in order, and no error', async (t) => {
     const made = await stage(t);
     const heard = watch(made);
     drop(made.room, ROMEO, { isTold: false });
@@ -37,7 +37,7 @@ describe('6.5: own messages', () => {
     );
   });
 
-  test('O3: written while the server joins: sent once it is in', async (t) => {
+  test('written while the server joins: sent once it is in', async (t) => {
     const made = await stage(t);
     const heard = watch(made);
     made.service.behaviour.joinDelayMs = 3_000;
@@ -54,7 +54,7 @@ describe('6.5: own messages', () => {
     );
   });
 
-  test('O1: the same message again, with the same id, is not sent twice', async (t) => {
+  test('the same message again, with the same id, is not sent twice', async (t) => {
     const made = await stage(t);
     const heard = watch(made);
     drop(made.room, ROMEO, { isTold: false });
@@ -65,7 +65,7 @@ describe('6.5: own messages', () => {
     assert.deepEqual(own(made), ['message Romeo once']);
   });
 
-  test('O2: refused a second time: the error passes', async (t) => {
+  test('refused a second time: the error passes', async (t) => {
     const made = await stage(t);
     drop(made.room, ROMEO, { isTold: false });
     writes(made, 'hello');
@@ -83,7 +83,7 @@ describe('6.5: own messages', () => {
     assert.deepEqual(own(made), ['message room not-acceptable']);
   });
 
-  test('3.1: refused although the client is in: the error passes', async (t) => {
+  test('refused although the client is in: the error passes', async (t) => {
     const made = await stage(t);
     const take = made.service.peer.onStanza;
     made.service.peer.onStanza = (stanza) => {
@@ -98,7 +98,7 @@ describe('6.5: own messages', () => {
     assert.deepEqual(made.joined(), []);
   });
 
-  test('O4: the room had it, and the reflection was lost: found in what was missed', async (t) => {
+  test('the room had it, and the reflection was lost: found in what was missed', async (t) => {
     const made = await stage(t, { behaviour: { archive: 'works' } });
     made.say('Alice', 'before');
     made.passes(20);
@@ -113,7 +113,7 @@ describe('6.5: own messages', () => {
     assert.deepEqual(own(made), ['message Romeo delayed hello']);
   });
 
-  test('O4: nobody can know whether the room had it: an error', async (t) => {
+  test('nobody can know whether the room had it: an error', async (t) => {
     const made = await stage(t, { behaviour: { historyLimit: 0 } });
     made.say('Alice', 'before');
     made.passes(1);
@@ -126,7 +126,7 @@ describe('6.5: own messages', () => {
     assert.deepEqual(own(made), ['message room remote-server-timeout']);
   });
 
-  test('O4: the archive is complete, but perhaps that of a room made anew: an error, and nothing is said twice', async (t) => {
+  test('the archive is complete, but perhaps that of a room made anew: an error, and nothing is said twice', async (t) => {
     const behaviour = { archive: 'works', locksNewRooms: false } as const;
     const made = await stage(t, { behaviour, room: { persistent: false } });
     made.passes(20); // The archive was empty before.
@@ -140,7 +140,7 @@ describe('6.5: own messages', () => {
     assert.deepEqual(own(made), ['message room remote-server-timeout']);
   });
 
-  test('O4: nobody can know whether the room had what was sent again: an error', async (t) => {
+  test('nobody can know whether the room had what was sent again: an error', async (t) => {
     const made = await stage(t);
     const heard = watch(made);
     drop(made.room, ROMEO, { isTold: false });
@@ -158,7 +158,7 @@ describe('6.5: own messages', () => {
     assert.deepEqual(own(made), ['message room remote-server-timeout']);
   });
 
-  test('O5: what our own side could not send comes back, and is not sent again', async (t) => {
+  test('what our own side could not send comes back, and is not sent again', async (t) => {
     const made = await stage(t);
     const heard = watch(made);
     made.service.peer.reachable = false;
@@ -172,7 +172,7 @@ describe('6.5: own messages', () => {
     assert.deepEqual(heard, []);
   });
 
-  test('O6: a room that refuses for more than five minutes: the error', async (t) => {
+  test('a room that refuses for more than five minutes: the error', async (t) => {
     const made = await stage(t);
     const heard = watch(made);
     made.service.behaviour.refuseJoin = ({ attrs }) =>

@@ -1,4 +1,4 @@
-// 6.1: what a client is shown of the people in a room after the server has joined for it.
+// What a client is shown of the people in a room after the server has joined for it.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -108,7 +108,7 @@ const rows: Row[] = [
   },
 ];
 
-describe('6.1: the client sees', () => {
+describe('after a silent join the client sees', () => {
   for (const { what, options, meanwhile, sees, later = [] } of rows) {
     test(what, async (t) => {
       const made = await stage(t, options);
@@ -184,7 +184,7 @@ describe('6.1: the client sees', () => {
     }
   });
 
-  test('D5: who is back within a minute was never gone', async (t) => {
+  test('who is back within a minute was never gone', async (t) => {
     const made = await stage(t, { people: Array.from({ length: 40 }, (_, i) => `Guest${i}`) });
     made.loses({ people: [] });
     made.cut();

@@ -1,4 +1,4 @@
-// 5.1: order and pace of the joins.
+// Order and pace of the joins.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -38,7 +38,7 @@ function watchJoins(made: Stage): { at: number; room: string; from: string; open
   return seen;
 }
 
-describe('5.1: order and pace of the joins', () => {
+describe('order and pace of the joins', () => {
   test('canary: the first join is alone, to the small room that was heard last', async (t) => {
     const made = await stage(t);
     crowd(made, 3, 5);

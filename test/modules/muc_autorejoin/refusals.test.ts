@@ -1,4 +1,4 @@
-// 5.3: what follows when a room refuses a join of the server.
+// What follows when a room refuses a join of the server.
 
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
@@ -40,7 +40,7 @@ function assertPauses(pauses: readonly number[], expected: readonly number[], to
   }
 }
 
-describe('5.3: the room refuses', () => {
+describe('the room refuses', () => {
   const error = (condition: StanzaCondition, details: StanzaErrorDetails = {}) =>
     new StanzaError(condition, details);
 
@@ -167,7 +167,7 @@ describe('XEP-0158: a room asks for a captcha', () => {
   });
 });
 
-describe('J7: the client may not enter any more', () => {
+describe('the client may not enter any more', () => {
   const causes: [what: string, happens: (made: Stage) => void, joins: number, error: string][] = [
     ['banned', ({ room }) => affiliate(room, 'romeo@montague.lit', 'outcast'), 1, 'forbidden'],
     ['not a member', ({ room }) => configure(room, { membersOnly: true }), 1, 'registration-required'],

@@ -12,7 +12,7 @@ import { sent, watchLink } from './counts.ts';
 import { out, place } from './out.ts';
 import { HALL, JULIET, ROMEO, stage } from './stage.ts';
 
-test('D2: rooms are asked 1 to 2 s after the link is up, whatever ping_muc_delay is', async (t) => {
+test('rooms are asked 1 to 2 s after the link is up, whatever ping_muc_delay is', async (t) => {
   for (const delay of ['20 seconds', '5 minutes']) {
     const made = await stage(t, { config: `ping_muc_delay = "${delay}"` });
     made.passes(20);
@@ -28,7 +28,7 @@ test('D2: rooms are asked 1 to 2 s after the link is up, whatever ping_muc_delay
   }
 });
 
-test('M3: a client is compared with what it was sent itself, not with what the room has shown to others since', async (t) => {
+test('a client is compared with what it was sent itself, not with what the room has shown to others since', async (t) => {
   const made = await stage(t);
   const juliet = made.client(JULIET, 'Juliet');
   made.romeo.heard();
@@ -45,7 +45,7 @@ test('M3: a client is compared with what it was sent itself, not with what the r
   assert.deepEqual(made.seen(), [], 'now it knows');
 });
 
-test('M4: a room of as many occupants as allowed is remembered; with one more it is large', async (t) => {
+test('a room of as many occupants as allowed is remembered; with one more it is large', async (t) => {
   for (const count of [9, 10, 11]) {
     const made = await stage(t, { config: 'muc_autorejoin_max_occupants = 10' });
     floodPeople(made.room, ROMEO, count - 2); // With Alice and Bob.
@@ -56,7 +56,7 @@ test('M4: a room of as many occupants as allowed is remembered; with one more it
   }
 });
 
-test('M4: a payload of 2,048 characters is kept, a longer one is not', async (t) => {
+test('a payload of 2,048 characters is kept, a longer one is not', async (t) => {
   const made = await stage(t);
   const pad = (length: number) =>
     made.romeo.says(`<presence to='${HALL}/Romeo'><status>${'x'.repeat(length)}</status></presence>`);
@@ -69,7 +69,7 @@ test('M4: a payload of 2,048 characters is kept, a longer one is not', async (t)
   }
 });
 
-test('M6: other modes than silent remember no occupants and no messages', async (t) => {
+test('other modes than silent remember no occupants and no messages', async (t) => {
   for (const mode of ['assisted', 'off']) {
     const made = await stage(t, { config: `muc_autorejoin = "${mode}"` });
     made.say('Alice', 'hello');
@@ -83,7 +83,7 @@ test('M6: other modes than silent remember no occupants and no messages', async 
   }
 });
 
-test('N2: joins only the room that the client is in, under the nick that it has, with the x of its join', async (t) => {
+test('the server joins only the room that the client is in, under the nick that it has, with the x of its join', async (t) => {
   const made = await stage(t);
   made.romeo.says(`<presence to='${HALL}/Montague'/>`);
   made.passes(1);
@@ -100,7 +100,7 @@ test('N2: joins only the room that the client is in, under the nick that it has,
   assert.deepEqual(made.seen(), []);
 });
 
-test('N5: a silent join that was refused is followed by a notice, and by no assisted join', async (t) => {
+test('a silent join that was refused is followed by a notice, and by no assisted join', async (t) => {
   const made = await stage(t);
   made.service.behaviour.refuseJoin = ({ attrs }) =>
     attrs.from === ROMEO ? new StanzaError('registration-required') : undefined;
@@ -115,7 +115,7 @@ test('N5: a silent join that was refused is followed by a notice, and by no assi
 });
 
 for (const state of ['joining', 'catching-up'] as const) {
-  test(`T2, ${state}: private messages, iqs and invitations of the room pass`, async (t) => {
+  test(`${state}: private messages, iqs and invitations of the room pass`, async (t) => {
     const { made, ends } = await out(t, state);
     const x = `<x xmlns='${NS.MUC_USER}'/>`;
     const invite = `<x xmlns='${NS.MUC_USER}'><invite from='alice@capulet.lit/x'/></x>`;
@@ -135,7 +135,7 @@ for (const state of ['joining', 'catching-up'] as const) {
   });
 }
 
-test('T1: nothing that is held back counts as sent to the client (XEP-0198)', async (t) => {
+test('nothing that is held back counts as sent to the client (XEP-0198)', async (t) => {
   const { made, ends } = await out(t, 'joining');
   const { stanzasOut } = made.romeo;
   ends();
@@ -143,7 +143,7 @@ test('T1: nothing that is held back counts as sent to the client (XEP-0198)', as
   assert.deepEqual([made.romeo.stanzasOut, made.seen()], [stanzasOut, []]);
 });
 
-test('T5: when the judge fails, the stanza passes', async (t) => {
+test('when the judge fails, the stanza passes', async (t) => {
   const made = await stage(t);
   const { view } = place(made)!;
   const get = () => {
@@ -157,7 +157,7 @@ test('T5: when the judge fails, the stanza passes', async (t) => {
   assertFaults(made.h.server.faults, { handler: 1 });
 });
 
-test('O7: errors of private messages pass, also while the server joins', async (t) => {
+test('errors of private messages pass, also while the server joins', async (t) => {
   const { made, ends } = await out(t, 'joining');
   made.service.release();
   const sentBy = xml('message', { type: 'chat', id: 'pm', from: ROMEO, to: `${HALL}/Alice` });

@@ -1,4 +1,4 @@
-// 6.6, P2: the settings of a room, which may change while it has lost a client.
+// The settings of a room, which may change while it has lost a client.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -35,7 +35,7 @@ function infos({ service }: Stage): number {
 const messages = (made: Stage, client = made.romeo) =>
   made.seen(client).filter((line) => line.startsWith('message'));
 
-describe('P2: a room with other settings after the gap', () => {
+describe('a room with other settings after the gap', () => {
   for (const [title, before, after, codes] of CASES) {
     test(`${title}: one message with ${codes}, before what was missed; asked once`, async (t) => {
       const made = await stage(t, { room: before });
@@ -96,7 +96,7 @@ describe('P2: a room with other settings after the gap', () => {
   });
 });
 
-describe('P2: nothing is told', () => {
+describe('nothing is told', () => {
   test('about the subject, and the number of occupants', async (t) => {
     const made = await stage(t);
     gap(made, () => {

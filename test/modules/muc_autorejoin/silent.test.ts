@@ -6,7 +6,7 @@ import { NS } from '../../../src/xml/namespaces.ts';
 import { HALL, ROMEO, stage } from './stage.ts';
 
 describe('muc_autorejoin, silent: a client that a room has lost', () => {
-  test('D3: is joined again within 5 s, and gets nothing if nothing has happened', async (t) => {
+  test('is joined again within 5 s, and gets nothing if nothing has happened', async (t) => {
     const made = await stage(t);
     made.loses();
     made.cut();
@@ -18,7 +18,7 @@ describe('muc_autorejoin, silent: a client that a room has lost', () => {
     made.assertAlive();
   });
 
-  test('5.2: in its own words, for the history since it last heard the room', async (t) => {
+  test('in its own words, for the history since it last heard the room', async (t) => {
     const made = await stage(t);
     made.romeo.says(
       `<presence to='${HALL}/Romeo'><show>away</show><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='n' ver='v'/></presence>`,

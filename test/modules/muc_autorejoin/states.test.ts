@@ -1,4 +1,4 @@
-// 4.1: what clients, links and the module itself do in each state of a place.
+// What clients, links and the module itself do in each state of a place.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -10,7 +10,7 @@ import { out, place, STATES } from './out.ts';
 import { HALL, ROMEO, stage } from './stage.ts';
 
 for (const state of STATES) {
-  describe(`4.1, ${state}`, () => {
+  describe(`a client that is ${state}`, () => {
     test('nothing else happens: in, and the client has seen nothing', async (t) => {
       const { made, ends } = await out(t, state);
       ends();
@@ -126,7 +126,7 @@ for (const state of STATES) {
   });
 }
 
-test('4.1: what comes while the client is let in is given in order, after what it missed', async (t) => {
+test('what comes while the client is let in is given in order, after what it missed', async (t) => {
   const { made, ends } = await out(t, 'catching-up');
   made.say('Alice', 'before'); // Held by the stage with the history.
   made.comes('Carol');
@@ -153,7 +153,7 @@ test('8: a place survives a reload while it is in, and what is known of the room
   made.assertAlive();
 });
 
-test('5.2: other children of the join stay, other history goes', async (t) => {
+test('other children of the join stay, other history goes', async (t) => {
   const made = await stage(t);
   made.romeo.says(
     `<presence to='${HALL}/Romeo'><x xmlns='${NS.MUC}'><history maxstanzas='0'/><mav xmlns='urn:xmpp:muc:affiliations:1'/></x></presence>`,

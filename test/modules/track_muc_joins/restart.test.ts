@@ -234,7 +234,7 @@ test("killed: a client joins again after its leave was sent, stays in, and does 
   assert.equal(made.records.length, 1);
 });
 
-test('J12: killed: no client is joined again, not even in silent mode', async (t) => {
+test('after kill -9, no client is joined again, not even in silent mode', async (t) => {
   const made = await story(t);
   const silent = 'muc_autorejoin = "silent"';
   const run = await made.start(silent);

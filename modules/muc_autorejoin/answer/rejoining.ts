@@ -18,6 +18,11 @@ export interface Rejoining {
   /** The last change, and the last live message, that the room has sent to this client since. */
   seen: number;
   heard: Said | undefined;
+  /**
+   * The client was sent no message since its join, and perhaps the room had lost it before the archive told its last one: what
+   * the history of the join shows is new to the client.
+   */
+  readonly isEndUnproven: boolean;
   /** The client's own presence after the held stanzas, if these change it: see `ownAfter`. */
   self: Self | undefined;
   /** The codes of the client's own presence before the loss: see `Self`. */
@@ -51,6 +56,7 @@ export function newRejoining(place: Place, clock: ElapsedClock, bytes: HeldBytes
     timer: new ResettableTimer(clock),
     seen: place.seen,
     heard: undefined,
+    isEndUnproven: isEndUnproven(place),
     self: undefined,
     codes: place.self?.codes ?? [],
     known: new Map(),
@@ -65,6 +71,11 @@ export function newRejoining(place: Place, clock: ElapsedClock, bytes: HeldBytes
     isPartial: false,
     wanted: undefined,
   };
+}
+
+/** What the room sends after an answer has left it after that answer. */
+function isEndUnproven({ heard, join }: Place): boolean {
+  return heard?.answeredAt !== undefined && join.provenAt <= heard.answeredAt;
 }
 
 /** Whether enough is known of a place for the server to join unnoticed. */

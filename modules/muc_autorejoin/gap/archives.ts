@@ -157,7 +157,8 @@ export class Archives {
         const fin = finOf(answer);
         if (fin === undefined || room.ring.count > count) return; // Or something was said meanwhile.
         const last = fin.getChild('set', NS.RSM)?.getChildText('last');
-        learnEnd(room, walk.page.at(-1)?.mark ?? (last === undefined ? undefined : onlyId(last)), askedAt);
+        const mark = walk.page.at(-1)?.mark ?? (last === undefined ? undefined : onlyId(last));
+        learnEnd(room, mark, { askedAt, answeredAt: Math.floor(this.#context.now()) });
       },
     });
   }
@@ -295,11 +296,17 @@ function finOf(answer: IqAnswer): Element | undefined {
 }
 
 /** `mark`: of the last message; `undefined` if there is none. */
-function learnEnd({ ring, places }: RoomMemory, mark: Mark | undefined, askedAt: number): void {
+function learnEnd(
+  { ring, places }: RoomMemory,
+  mark: Mark | undefined,
+  { askedAt, answeredAt }: { readonly askedAt: number; readonly answeredAt: number },
+): void {
   if (mark && ring.count > 0) note(ring, mark, askedAt);
   else if (ring.count === 0) ring.end = { ...nothing(askedAt), ...mark };
+  const last = lastOf(ring);
+  const end = last && { ...last, answeredAt };
   for (const place of places)
-    if (place.state === 'in' && place.self && place.since <= askedAt) place.heard ??= lastOf(ring);
+    if (place.state === 'in' && place.self && place.since <= askedAt) place.heard ??= end;
 }
 
 /** A mark without a print, for a last message that rooms do not send to new occupants. */

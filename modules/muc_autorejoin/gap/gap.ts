@@ -33,21 +33,50 @@ export interface Gap {
 }
 
 /** What the client has missed: in the archive, then in the history with which the room has answered the join. */
-export function gapOf({ room, heard }: Place, { held }: Rejoining, archive: ArchiveResult | undefined): Gap {
+export function gapOf(
+  { room, heard }: Place,
+  { held, isEndUnproven }: Rejoining,
+  archive: ArchiveResult | undefined,
+): Gap {
   // If the client has heard nothing, it is unknown which messages precede its join.
   const archived = heard === undefined ? [] : (archive?.messages ?? []);
-  const { rest: history, isFound } = following(
-    held.history,
-    new Marks(archived.map(({ mark }) => mark).reverse()),
-  );
-  const all = isFound || archived.length === 0 ? [...archived, ...history] : [...archived, ...held.history];
-  const { rest, isFound: isJoined } = following(all, heardMarks(room.ring, heard));
+  const marks = heardMarks(room.ring, heard);
+  const found = isEndUnproven
+    ? sinceJoin(following(archived, marks).rest, held.history)
+    : sinceHeard(archived, held.history, marks);
+  const { all, rest, isJoined } = found;
   const live = new Marks(held.live.map(({ mark }) => mark).filter((mark) => mark !== undefined));
   const messages = withoutRepeats(rest).filter(({ mark }) => !live.has(mark));
   const isComplete = isJoined || archive?.isComplete === true;
   // A room that was made anew has a complete archive, too.
-  const isWhole = isJoined || (heard !== undefined && archive?.isKnown === true);
+  const isWhole = isJoined || (heard !== undefined && !isEndUnproven && archive?.isKnown === true);
   return { all, messages, isOpen: !isComplete && heard !== undefined, isWhole };
+}
+
+interface Found {
+  readonly all: readonly HeldMessage[];
+  /** What the client has not heard. */
+  readonly rest: readonly HeldMessage[];
+  readonly isJoined: boolean;
+}
+
+function sinceHeard(archived: readonly HeldMessage[], history: readonly HeldMessage[], heard: Marks): Found {
+  const all = [...archived, ...newerIn(history, archived)];
+  const { rest, isFound: isJoined } = following(all, heard);
+  return { all, rest, isJoined };
+}
+
+/** The history since the client's join, and the archive since its own last message: the history may begin earlier. */
+function sinceJoin(archived: readonly HeldMessage[], history: readonly HeldMessage[]): Found {
+  const marks = new Marks(archived.map(({ mark }) => mark));
+  const first = archived.length === 0 ? 0 : history.findIndex(({ mark }) => marks.has(mark));
+  const all = [...history.slice(0, Math.max(first, 0)), ...archived, ...newerIn(history, archived)];
+  return { all, rest: all, isJoined: false };
+}
+
+/** What follows the archived messages in the history; all of it if they have nothing in common. */
+function newerIn(history: readonly HeldMessage[], archived: readonly HeldMessage[]): readonly HeldMessage[] {
+  return following(history, new Marks(archived.map(({ mark }) => mark).reverse())).rest;
 }
 
 /** Gives the client the missed messages. Returns the last one, if any. */

@@ -180,7 +180,8 @@ export class Rejoins {
     rejoining.timer.set(this.#queues.of(place).answerMs, () => this.#timedOut(place, rejoining));
     reports.count(place, 'joins');
     module.log.debug('joining again before the client notices', { session: session.id, room: room.jid });
-    const seconds = String(historySeconds(place, now()));
+    const heard = rejoining.isEndUnproven ? undefined : place.heard;
+    const seconds = String(historySeconds(place.since, heard, now()));
     module.send(rejoinOf({ session, occupant: occupantOf(place), payload, id }, { seconds }));
     return true;
   }

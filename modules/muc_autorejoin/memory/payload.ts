@@ -12,6 +12,7 @@ import {
   xml,
 } from 'enjamb/api';
 import { nickOf, type Place } from './memory.ts';
+import type { Said } from './ring.ts';
 
 /** In characters. Longer payloads are not kept, so that the client has to join by itself. */
 const MAX_PAYLOAD = 2_048;
@@ -69,7 +70,7 @@ export function occupantOf(place: Place): Jid {
 }
 
 /** The seconds since the client heard a message, or joined: then nothing older than its join is for it. */
-export function historySeconds({ heard, since }: Place, now: number): number {
+export function historySeconds(since: number, heard: Said | undefined, now: number): number {
   const elapsed = (now - (heard?.at ?? since)) / 1_000;
   return heard ? Math.ceil(elapsed) + OVERLAP_SECONDS : Math.floor(elapsed);
 }

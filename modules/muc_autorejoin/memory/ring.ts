@@ -18,6 +18,8 @@ export interface Said extends Mark {
   readonly position: number;
   /** When it was sent to one of our clients, in ms of `clock.elapsed`. */
   readonly at: number;
+  /** Of the last message in an archive, which no client need have been sent: when the archive answered. */
+  readonly answeredAt?: number;
 }
 
 /** Before the first message of a room. */

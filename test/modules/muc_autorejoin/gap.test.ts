@@ -231,6 +231,25 @@ describe('missed messages, from the archive', () => {
     assert.deepEqual(bodies(made.romeo.heard()), numbers(3));
   });
 
+  test('a client that was lost before the archive told its last message gets what was said since it joined', async (t) => {
+    const made = await stage(t, { behaviour: { archive: 'works' } });
+    made.romeo.says(`<presence type='unavailable' to='${HALL}/Romeo'/>`);
+    made.passes(1);
+    made.romeo.joins(`${HALL}/Romeo`);
+    made.passes(1);
+    drop(made.room, ROMEO, { isTold: false });
+    made.say('Alice', 'one');
+    made.passes(10); // Now the server knows the end of the archive: the first message.
+    for (const text of ['two', 'three']) made.say('Alice', text);
+    made.romeo.heard();
+    made.cut();
+    made.passes(10);
+    assert.deepEqual(
+      made.seen().filter((line) => line.startsWith('message')),
+      ['one', 'two', 'three'].map((text) => `message Alice delayed ${text}`),
+    );
+  });
+
   test('a sleeping client gets the newest 200 of a room', async (t) => {
     const made = await talked(t, { behaviour: { archive: 'works', historyLimit: 0, archivePageLimit: 100 } });
     made.romeo.sleep();

@@ -22,7 +22,7 @@ export class Resident {
 
   /** What it takes to be true of this room. */
   view(room: string): RoomView {
-    const view = this.#views.get(room) ?? new RoomView();
+    const view = this.#views.get(room) ?? new RoomView(this.#service.behaviour.messagesFirst);
     this.#views.set(room, view);
     return view;
   }

@@ -32,8 +32,14 @@ export class RoomView {
   joinId: string | undefined;
   /** Why the client is out; status codes, a condition, or `destroyed`. */
   end: readonly string[] = [];
-  /** Before the subject of the client's own join, delayed messages are history. */
+  /** Until the history of the client's own join has ended, delayed messages are history. */
   #isEntering = false;
+  readonly #messagesFirst: boolean;
+
+  /** `messagesFirst`: the room sends history and subject before the self-presence, against §7.1. */
+  constructor(messagesFirst = false) {
+    this.#messagesFirst = messagesFirst;
+  }
 
   /** The client has sent a join. */
   joins(nick: string, id: string): void {
@@ -69,7 +75,10 @@ export class RoomView {
     if (stanza.attrs.type === undefined) {
       this.people.set(nick, personIn(stanza, x));
       if (!isSelf) return;
-      if (this.state === 'joining') this.messages.length = 0; // Of an earlier stay.
+      if (this.state === 'joining') {
+        this.messages.length = 0; // Of an earlier stay.
+        if (this.#messagesFirst) this.#isEntering = false;
+      }
       this.state = 'in';
       this.nick = nick;
     } else if (stanza.attrs.type === 'unavailable') {
@@ -93,7 +102,8 @@ export class RoomView {
     const subject = stanza.getChildText('subject');
     if (body === undefined && subject !== undefined) {
       this.subject = subject;
-      this.#isEntering = false;
+      // §7.1: the subject of the join is behind the self-presence. One before it is from an earlier stay.
+      if (this.state === 'in') this.#isEntering = false;
     } else if (body !== undefined) {
       const isDelayed = stanza.getChild('delay', NS.DELAY) !== undefined;
       const list = isDelayed && this.#isEntering ? this.history : this.messages;

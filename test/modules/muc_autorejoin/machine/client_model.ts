@@ -37,10 +37,13 @@ export class ClientModel {
   readonly joinedAt = new Map<string, number>();
   readonly #views = new Map<string, RoomView>();
   readonly #watch: ClientWatch;
+  readonly #messagesFirst: boolean;
 
-  constructor(session: HarnessClient, watch: ClientWatch) {
+  /** `messagesFirst`: the order in which rooms answer a join; see {@link RoomView}. */
+  constructor(session: HarnessClient, watch: ClientWatch, messagesFirst: boolean) {
     this.session = session;
     this.#watch = watch;
+    this.#messagesFirst = messagesFirst;
     const commit = session.commit.bind(session);
     session.commit = (element, onTaken) => {
       const isTaken = commit(element, onTaken);
@@ -59,7 +62,7 @@ export class ClientModel {
   }
 
   view(room: string): RoomView {
-    const view = this.#views.get(room) ?? new RoomView();
+    const view = this.#views.get(room) ?? new RoomView(this.#messagesFirst);
     this.#views.set(room, view);
     return view;
   }

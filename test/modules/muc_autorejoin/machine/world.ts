@@ -44,11 +44,15 @@ export class World {
     this.judge = new Judge(this.service, h.clock, () => this.#clients);
     this.judge.rooms = this.#remote.rooms;
     this.#watchLink();
-    for (const full of CLIENTS) this.#clients.push(new ClientModel(h.client(full), this.judge));
+    for (const full of CLIENTS) this.#clients.push(this.#connect(full));
   }
 
   get service(): RoomService {
     return this.#remote.service;
+  }
+
+  #connect(full: string): ClientModel {
+    return new ClientModel(this.#h.client(full), this.judge, this.service.behaviour.messagesFirst);
   }
 
   async step({ kind, dice, waitMs }: Step): Promise<void> {
@@ -233,7 +237,7 @@ export class World {
       const old = this.#clients[index]!;
       this.judge.stays.ended(old);
       old.session.close();
-      this.#clients[index] = new ClientModel(this.#h.client(old.full), this.judge);
+      this.#clients[index] = this.#connect(old.full);
     },
     reload: () => {
       this.judge.stays.broken();

@@ -14,7 +14,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   xep: ['util', 'xml'],
   net: ['util'],
   config: ['util', 'xml'],
-  storage: ['util'],
+  storage: ['util', 'xml'],
   stream: ['util', 'xml', 'net'],
   session: ['util', 'xml', 'stream', 'api', 'core'],
   admin: ['util', 'xml', 'config'],

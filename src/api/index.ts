@@ -34,10 +34,20 @@ export {
   string,
 } from '../config/options.ts';
 export {
-  type ArchiveEntry,
+  ARCHIVE_FLAGS,
+  type ArchiveFilter,
   type ArchivePage,
+  type ArchivePosition,
   type ArchiveQuery,
+  type ArchiveRow,
   type ArchiveStore,
+  type ArchiveUsage,
+  type NamedArchiveRow,
+  type NewArchiveRow,
+  type Retraction,
+  type WaitingRows,
+} from '../storage/archive.ts';
+export {
   type KeyvalStore,
   MAX_BATCH_BYTES,
   MAX_BATCH_WRITES,

@@ -2,10 +2,10 @@
 
 import type { Clock } from '../util/clock.ts';
 import type { Faults } from '../util/faults.ts';
+import type { ArchiveStore } from './archive.ts';
 import { MemoryStorage } from './drivers/memory.ts';
 import { SqliteStorage } from './drivers/sqlite.ts';
 import type {
-  ArchiveStore,
   KeyvalStore,
   MapStore,
   OwnerLoader,
@@ -34,7 +34,7 @@ export interface StorageOptions {
  * @throws StorageError 'newer-database' when a newer version wrote it; 'failed' when it cannot be opened.
  */
 export async function openStorage({ driver, dataPath, ...options }: StorageOptions): Promise<StorageDriver> {
-  if (driver === 'memory') return new MemoryStorage();
+  if (driver === 'memory') return new MemoryStorage(options.clock);
   return SqliteStorage.open(dataPath, options);
 }
 

@@ -6,12 +6,16 @@
 //   cause has the code WRITER_GONE): then it may have happened.
 // - A key with U+0000 is refused with a TypeError.
 
+import type { ArchiveStore } from './archive.ts';
+
 export interface StoreOptions {
   /**
    * Set if the first key is not an owner (a user, a room, a node) but, for example, the token of an invitation. `purge` does
    * not change such a store, and its table is always in memory.
    */
   readonly shared?: boolean;
+  /** For an archive: its rows are indexed by the words of their bodies. Searches of other archives read all rows. */
+  readonly isSearchable?: boolean;
 }
 
 /** One JSON value per key. The first key of every store is its owner: a username or a room's localpart. */
@@ -41,58 +45,6 @@ export interface MapStore<V> {
   owners(): AsyncIterable<string>;
   /** All owners with all their entries, read in pages. An entry that changes meanwhile may be the old or the new one. */
   all(): AsyncIterable<readonly [owner: string, entries: ReadonlyMap<string, V>]>;
-}
-
-export interface ArchiveEntry {
-  /** Unique per owner; given by the caller, so that a stanza can carry it before it is stored (XEP-0359). */
-  readonly id: string;
-  /** Milliseconds since 1970. Never less than that of an earlier entry: pages by id (XEP-0059) depend on it. */
-  readonly at: number;
-  /** The other party; queries select by it. The module decides which form of the address it stores. */
-  readonly with: string;
-  /** The stanza as text. */
-  readonly xml: string;
-}
-
-export interface ArchiveQuery {
-  /** Only entries with one of these ids. */
-  ids?: readonly string[];
-  /** Exactly this `with`. */
-  with?: string;
-  /** Milliseconds since 1970, inclusive. */
-  start?: number;
-  /** Milliseconds since 1970, inclusive. */
-  end?: number;
-  /** Entry ids, exclusive (XEP-0059). The entries they name need not match the rest of the query. */
-  after?: string;
-  before?: string;
-  /** A whole number; 0 asks for nothing but `total`. Absent: no limit, so the caller must know the size. */
-  limit?: number;
-  /** Entries come, and `limit` counts, from the newest down. Default: from the oldest up. */
-  newestFirst?: boolean;
-}
-
-export interface ArchivePage {
-  /** By time; entries of one millisecond in the order of their appending. */
-  readonly entries: readonly ArchiveEntry[];
-  /** No entry between `after` and `before` lies beyond this page. */
-  readonly complete: boolean;
-  /** Entries that match `with`, `start` and `end`, whatever the page (XEP-0059 `count`). */
-  readonly total: number;
-}
-
-export interface ArchiveStore {
-  /** An entry whose id the owner already has is replaced and keeps its place among those of its millisecond. */
-  append(owner: string, entry: ArchiveEntry): Promise<void>;
-  /** @throws StorageError 'item-not-found' when `after` or `before` names no entry. */
-  query(owner: string, query: ArchiveQuery): Promise<ArchivePage>;
-  /**
-   * Removes the entries that `query` would give. Resolves with their number.
-   * @throws StorageError 'item-not-found' when `after` or `before` names no entry.
-   */
-  delete(owner: string, query: ArchiveQuery): Promise<number>;
-  /** Owners with at least one entry, in no particular order. */
-  owners(): AsyncIterable<string>;
 }
 
 /**

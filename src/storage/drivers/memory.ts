@@ -1,14 +1,14 @@
 // The driver `memory`: for tests, and for servers whose data may be lost at exit. Every call takes effect before it returns,
 // so a read sees all earlier writes.
 
+import { randomBytes } from 'node:crypto';
+import { type Clock, systemClock } from '../../util/clock.ts';
+import type { ArchiveStore } from '../archive.ts';
+import { ArchiveIds, ID_KEY_BYTES, Positions } from '../archive-ids.ts';
 import { inBatch, StorageError } from '../error.ts';
 import { decode, encode } from '../json.ts';
 import { checkKey } from '../keys.ts';
 import {
-  type ArchiveEntry,
-  type ArchivePage,
-  type ArchiveQuery,
-  type ArchiveStore,
   type KeyvalStore,
   MAX_BATCH_BYTES,
   MAX_BATCH_WRITES,
@@ -16,24 +16,10 @@ import {
   type StorageDriver,
   type StoreOptions,
 } from '../stores.ts';
+import { MemoryArchive, type Places } from './memory-archive.ts';
+import { type MemoryDriver, type MemoryStore, replaceEntry } from './memory-driver.ts';
 
 const DRIVER = 'memory';
-
-/** A store, as the driver uses it. */
-interface MemoryStore {
-  readonly isShared: boolean;
-  /** Removes the data of an owner. Returns the function that undoes this. */
-  purge(owner: string): () => void;
-}
-
-/** The driver, as a store uses it. */
-interface Driver {
-  readonly isBatching: boolean;
-  /** @throws StorageError 'closed' */
-  check(): void;
-  /** Runs a change; `act` returns the function that undoes it. `size`: its bytes, for the limit of a batch. */
-  change(size: () => number, act: () => () => void): Promise<void>;
-}
 
 /** The changes of one batch, so that they can be undone. */
 interface Batch {
@@ -47,8 +33,14 @@ export class MemoryStorage implements StorageDriver {
   readonly queuedBytes = 0;
   readonly maxQueuedBytes = Number.POSITIVE_INFINITY;
   readonly #hosts = new Map<string, Map<string, MemoryStore>>();
+  readonly #places: Places;
   #closed = false;
   #batch: Batch | undefined;
+
+  constructor(clock: Clock = systemClock) {
+    const ids = new ArchiveIds(randomBytes(ID_KEY_BYTES));
+    this.#places = { ids, positions: new Positions(0), now: () => clock.now() };
+  }
 
   keyval(host: string, name: string, { shared = false }: StoreOptions = {}): KeyvalStore<unknown> {
     return this.#store(host, 'keyval', name, () => new MemoryKeyval(this.#driverOf(name), shared));
@@ -59,7 +51,12 @@ export class MemoryStorage implements StorageDriver {
   }
 
   archive(host: string, name: string, { shared = false }: StoreOptions = {}): ArchiveStore {
-    return this.#store(host, 'archive', name, () => new MemoryArchive(name, this.#driverOf(name), shared));
+    return this.#store(
+      host,
+      'archive',
+      name,
+      () => new MemoryArchive(this.#driverOf(name), this.#places, { host, name, isShared: shared }),
+    );
   }
 
   purge(host: string, owner: string): Promise<void> {
@@ -106,7 +103,7 @@ export class MemoryStorage implements StorageDriver {
     return store as S; // The kind is part of the key, and decides the class.
   }
 
-  #driverOf(store: string): Driver {
+  #driverOf(store: string): MemoryDriver {
     const driver = this;
     return {
       get isBatching() {
@@ -142,9 +139,9 @@ export class MemoryStorage implements StorageDriver {
 class MemoryKeyval implements KeyvalStore<unknown>, MemoryStore {
   readonly isShared: boolean;
   readonly #values = new Map<string, string>();
-  readonly #driver: Driver;
+  readonly #driver: MemoryDriver;
 
-  constructor(driver: Driver, isShared: boolean) {
+  constructor(driver: MemoryDriver, isShared: boolean) {
     this.#driver = driver;
     this.isShared = isShared;
   }
@@ -202,9 +199,9 @@ class MemoryKeyval implements KeyvalStore<unknown>, MemoryStore {
 class MemoryMap implements MapStore<unknown>, MemoryStore {
   readonly isShared: boolean;
   readonly #values = new Map<string, Map<string, string>>();
-  readonly #driver: Driver;
+  readonly #driver: MemoryDriver;
 
-  constructor(driver: Driver, isShared: boolean) {
+  constructor(driver: MemoryDriver, isShared: boolean) {
     this.#driver = driver;
     this.isShared = isShared;
   }
@@ -264,115 +261,6 @@ class MemoryMap implements MapStore<unknown>, MemoryStore {
 
 function decodeAll(entries: ReadonlyMap<string, string>): ReadonlyMap<string, unknown> {
   return new Map([...entries].map(([key, text]) => [key, decode(text)]));
-}
-
-/** An entry and its place among those of its millisecond. */
-interface Row {
-  readonly entry: ArchiveEntry;
-  readonly sequence: number;
-}
-
-class MemoryArchive implements ArchiveStore, MemoryStore {
-  readonly isShared: boolean;
-  /** Rows in order of time, then of appending. */
-  readonly #rows = new Map<string, Row[]>();
-  readonly #name: string;
-  readonly #driver: Driver;
-  #sequence = 0;
-
-  constructor(name: string, driver: Driver, isShared: boolean) {
-    this.isShared = isShared;
-    this.#name = name;
-    this.#driver = driver;
-  }
-
-  append(owner: string, entry: ArchiveEntry): Promise<void> {
-    return this.#driver.change(
-      () => sizeOf(entry),
-      () => this.#insert(checkKey(owner), entry),
-    );
-  }
-
-  #insert(owner: string, { id, at, with: peer, xml }: ArchiveEntry): () => void {
-    const rows = [...(this.#rows.get(owner) ?? [])];
-    const old = rows.findIndex((row) => row.entry.id === id);
-    const [replaced] = old === -1 ? [] : rows.splice(old, 1);
-    const row = { entry: { id, at, with: peer, xml }, sequence: replaced?.sequence ?? this.#sequence++ };
-    const place = rows.findLastIndex((other) => compare(other, row) < 0);
-    rows.splice(place + 1, 0, row);
-    return replaceEntry(this.#rows, owner, rows);
-  }
-
-  async query(owner: string, query: ArchiveQuery): Promise<ArchivePage> {
-    this.#driver.check();
-    const { rows, complete, total } = this.#select(owner, query);
-    return { entries: rows.map((row) => row.entry), complete, total };
-  }
-
-  async delete(owner: string, query: ArchiveQuery): Promise<number> {
-    let count = 0;
-    await this.#driver.change(
-      () => 0,
-      () => {
-        const removed = new Set(this.#select(owner, query).rows);
-        const rest = (this.#rows.get(owner) ?? []).filter((row) => !removed.has(row));
-        count = removed.size;
-        return replaceEntry(this.#rows, owner, rest.length === 0 ? undefined : rest);
-      },
-    );
-    return count;
-  }
-
-  async *owners(): AsyncGenerator<string> {
-    this.#driver.check();
-    yield* [...this.#rows.keys()];
-  }
-
-  purge(owner: string): () => void {
-    return replaceEntry(this.#rows, owner, undefined);
-  }
-
-  #select(owner: string, query: ArchiveQuery): { rows: Row[]; complete: boolean; total: number } {
-    const { start = -Infinity, end = Infinity, limit = Infinity } = query;
-    const ids = query.ids && new Set(query.ids);
-    const all = this.#rows.get(owner) ?? [];
-    const after = this.#named(all, query.after);
-    const before = this.#named(all, query.before);
-    const matching = all.filter(
-      ({ entry }) =>
-        entry.at >= start &&
-        entry.at <= end &&
-        (query.with === undefined || entry.with === query.with) &&
-        (ids === undefined || ids.has(entry.id)),
-    );
-    const range = matching.filter(
-      (row) => (!after || compare(row, after) > 0) && (!before || compare(row, before) < 0),
-    );
-    if (query.newestFirst) range.reverse();
-    return { rows: range.slice(0, limit), complete: range.length <= limit, total: matching.length };
-  }
-
-  #named(rows: readonly Row[], id: string | undefined): Row | undefined {
-    if (id === undefined) return undefined;
-    const row = rows.find(({ entry }) => entry.id === id);
-    if (row) return row;
-    throw new StorageError('item-not-found', `No entry ${id}`, { driver: DRIVER, store: this.#name });
-  }
-}
-
-function compare(a: Row, b: Row): number {
-  return a.entry.at - b.entry.at || a.sequence - b.sequence;
-}
-
-/** Sets an entry; `undefined` deletes it. Returns the function that undoes this. */
-function replaceEntry<V>(map: Map<string, V>, key: string, value: V | undefined): () => void {
-  const old = map.get(key);
-  const put = (now: V | undefined): void => {
-    if (now === undefined) map.delete(key);
-    else map.set(key, now);
-  };
-  put(value);
-  return () => put(old);
 }
 
 /** The number of characters of a value as JSON; 0 for a value without a JSON form, which `encode` refuses. */

@@ -1,0 +1,80 @@
+// Ids of archive rows: the position, encrypted together with a mark of the owner (AES-128, one block). So an id tells
+// nothing, cannot be guessed, is valid for one owner only, and keeps its place when the row is gone.
+
+import { type Cipheriv, createCipheriv, createDecipheriv, createHash, type Decipheriv } from 'node:crypto';
+import { BoundedMap } from '../util/flow/index.ts';
+
+/** Positions in a millisecond. */
+export const POSITIONS_PER_MS = 1024;
+/** Length of the key in bytes. */
+export const ID_KEY_BYTES = 16;
+
+/** Of 16 bytes in base64url. */
+const ID_LENGTH = 22;
+const MAX_KNOWN_OWNERS = 10_000;
+
+/** Identifies an owner among those of all stores. */
+export interface ArchiveOwner {
+  readonly host: string;
+  readonly store: string;
+  readonly owner: string;
+}
+
+export class ArchiveIds {
+  readonly #encrypt: Cipheriv;
+  readonly #decrypt: Decipheriv;
+  readonly #tags = new BoundedMap<string, Buffer>(MAX_KNOWN_OWNERS);
+
+  /** @param key of ID_KEY_BYTES; ids are valid as long as it is the same */
+  constructor(key: Buffer) {
+    // A single block of unique content: ECB hides it, and a chaining mode would need no less.
+    this.#encrypt = createCipheriv('aes-128-ecb', key, null).setAutoPadding(false);
+    this.#decrypt = createDecipheriv('aes-128-ecb', key, null).setAutoPadding(false);
+  }
+
+  idOf(owner: ArchiveOwner, position: number): string {
+    const block = Buffer.alloc(16);
+    block.writeBigUInt64BE(BigInt(position));
+    this.#tagOf(owner).copy(block, 8);
+    return this.#encrypt.update(block).toString('base64url');
+  }
+
+  /** `undefined`: not an id of this owner. */
+  positionOf(owner: ArchiveOwner, id: string): number | undefined {
+    if (id.length !== ID_LENGTH) return undefined;
+    const block = Buffer.from(id, 'base64url');
+    if (block.length !== 16 || block.toString('base64url') !== id) return undefined;
+    const clear = this.#decrypt.update(block);
+    return clear.subarray(8).equals(this.#tagOf(owner)) ? Number(clear.readBigUInt64BE()) : undefined;
+  }
+
+  #tagOf({ host, store, owner }: ArchiveOwner): Buffer {
+    const key = `${host}\0${store}\0${owner}`;
+    const known = this.#tags.get(key);
+    if (known) return known;
+    const tag = createHash('sha256').update(key).digest().subarray(0, 8);
+    this.#tags.set(key, tag);
+    return tag;
+  }
+}
+
+/** Gives out positions: in the order of time, and each once, also when the clock goes back. */
+export class Positions {
+  #last: number;
+
+  /** @param last the newest position that was ever given out */
+  constructor(last: number) {
+    this.#last = last;
+  }
+
+  /** @param now in ms since 1970 */
+  next(now: number): number {
+    this.#last = Math.max(this.#last + 1, now * POSITIONS_PER_MS);
+    return this.#last;
+  }
+}
+
+/** When a position was given out, in ms since 1970. */
+export function timeOf(position: number): number {
+  return Math.floor(position / POSITIONS_PER_MS);
+}

@@ -1,0 +1,55 @@
+// What archives read from the texts of their rows, all written by `serialize`, and what they write over them.
+
+import { NS, parseElement, xml } from '../xml/index.ts';
+import type { Retraction } from './archive.ts';
+
+const RETRACTION = 'urn:xmpp:message-retract:1';
+
+/** Whether the stanza has one of these ids as its `id` or its `origin-id` (XEP-0359 §3.2). */
+export function hasMessageId(text: string, ids: readonly string[]): boolean {
+  if (!ids.some((id) => text.includes(attributeText(id)))) return false; // Parses few rows of many.
+  const message = parseElement(text);
+  const originId = message.getChild('origin-id', NS.STANZA_ID)?.attrs.id;
+  return ids.some((id) => id === message.attrs.id || id === originId);
+}
+
+/** Whether the stanza is from or to this address. */
+export function hasParty(text: string, address: string): boolean {
+  if (!text.includes(attributeText(address))) return false;
+  const { from, to } = parseElement(text).attrs;
+  return from === address || to === address;
+}
+
+/** The first body; `''` if there is none. */
+export function bodyOf(text: string): string {
+  if (!text.includes('<body')) return '';
+  return parseElement(text).getChildText('body') ?? '';
+}
+
+/**
+ * XEP-0424 §5: the text that replaces a retracted message. `undefined` if the retraction does not apply: another occupant
+ * wrote the message, or it is a retraction or a tombstone.
+ */
+export function tombstoneOf(text: string, { occupant, by }: Retraction): string | undefined {
+  const message = parseElement(text);
+  const { from, to, type, id } = message.attrs;
+  if (occupant !== undefined && occupant !== from && occupant !== to) return undefined;
+  if (message.getChild('retract', RETRACTION) || message.getChild('retracted', RETRACTION)) return undefined;
+  const stamp = new Date(by.at).toISOString();
+  const children = [
+    xml('retracted', { xmlns: RETRACTION, id: by.id, stamp }),
+    message.getChild('occupant-id', NS.OCCUPANT_ID),
+  ];
+  return xml('message', { xmlns: rootNamespace(text), from, to, type, id }, ...children).toString();
+}
+
+/** A stored stanza may declare its namespace, which the parser takes for granted. */
+function rootNamespace(text: string): string | undefined {
+  return /^<\w+ xmlns='jabber:client'/.test(text) ? NS.CLIENT : undefined;
+}
+
+/** A value as it stands between the quotes of an attribute. */
+function attributeText(value: string): string {
+  const quoted = xml('x', { value }).toString();
+  return quoted.slice("<x value='".length, -"'/>".length);
+}

@@ -1,0 +1,386 @@
+// The archives of the driver `memory`. All rows of an owner are read for each page.
+
+import type {
+  ArchiveFilter,
+  ArchivePage,
+  ArchivePosition,
+  ArchiveQuery,
+  ArchiveRow,
+  ArchiveStore,
+  ArchiveUsage,
+  NamedArchiveRow,
+  NewArchiveRow,
+  Retraction,
+  WaitingRows,
+} from '../archive.ts';
+import { ARCHIVE_FLAGS as FLAGS, MAX_COUNT, MAX_RETRACTABLE, MAX_SENT_BEFORE } from '../archive.ts';
+import { type ArchiveIds, POSITIONS_PER_MS, type Positions, timeOf } from '../archive-ids.ts';
+import { bodyOf, hasMessageId, hasParty, tombstoneOf } from '../archived-text.ts';
+import { StorageError } from '../error.ts';
+import { checkKey } from '../keys.ts';
+import { matchesWords } from '../search-words.ts';
+import { type MemoryDriver, type MemoryStore, replaceEntry } from './memory-driver.ts';
+
+interface Row {
+  readonly position: number;
+  readonly name?: string | undefined;
+  readonly with: string;
+  readonly flags: number;
+  readonly xml: string;
+}
+
+/** One owner. The lists are never changed, so that a page and an undone change have the old one. */
+interface Rows {
+  readonly list: readonly Row[];
+  readonly keepMs?: number | undefined;
+}
+
+/** What all archives of the driver share. */
+export interface Places {
+  readonly ids: ArchiveIds;
+  readonly positions: Positions;
+  /** In ms since 1970. */
+  now(): number;
+}
+
+export class MemoryArchive implements ArchiveStore, MemoryStore {
+  readonly isShared: boolean;
+  readonly #owners = new Map<string, Rows>();
+  readonly #driver: MemoryDriver;
+  readonly #places: Places;
+  readonly #host: string;
+  readonly #name: string;
+
+  constructor(
+    driver: MemoryDriver,
+    places: Places,
+    { host, name, isShared }: { host: string; name: string; isShared: boolean },
+  ) {
+    this.isShared = isShared;
+    this.#driver = driver;
+    this.#places = places;
+    this.#host = host;
+    this.#name = name;
+  }
+
+  nextId(owner: string): ArchivePosition {
+    const position = this.#places.positions.next(this.#places.now());
+    return { id: this.#idOf(owner, { position }), at: timeOf(position) };
+  }
+
+  append(owner: string, { id, with: peer, xml, flags = 0, unlessSent }: NewArchiveRow): Promise<void> {
+    return this.#edit(owner, xml.length, (list) => {
+      const position = this.#positionOf(owner, id);
+      if (position === undefined) throw this.#error('failed', `"${id}" is not from nextId of this owner`);
+      if (unlessSent && this.#wasSent(list, { with: peer, flags }, unlessSent)) return list;
+      return insert(list, { position, with: peer, flags, xml });
+    });
+  }
+
+  put(owner: string, row: NamedArchiveRow): Promise<void> {
+    return this.#edit(owner, row.xml.length, (list) =>
+      insert(without(list, row.name), {
+        flags: 0,
+        ...row,
+        position: this.#places.positions.next(this.#places.now()),
+      }),
+    );
+  }
+
+  adopt(owner: string, { at, ...row }: NamedArchiveRow & { readonly at: number }): Promise<void> {
+    return this.#edit(owner, row.xml.length, (list) => {
+      let position = at * POSITIONS_PER_MS;
+      while (this.#isTaken(position)) position++;
+      return insert(without(list, row.name), { flags: 0, ...row, position });
+    });
+  }
+
+  async get(owner: string, ids: readonly string[]): Promise<ArchiveRow[]> {
+    this.#driver.check();
+    const wanted = new Set(ids);
+    return this.#rows(owner)
+      .filter((row) => wanted.has(this.#idOf(owner, row)))
+      .map((row) => this.#archived(owner, row));
+  }
+
+  async remove(owner: string, ids: readonly string[]): Promise<number> {
+    const named = new Set(ids);
+    return this.#removeWhere(owner, (row) => named.has(this.#idOf(owner, row)));
+  }
+
+  mark(
+    owner: string,
+    ids: readonly string[],
+    { add = 0, clear = 0 }: { add?: number; clear?: number },
+  ): Promise<void> {
+    const named = new Set(ids);
+    return this.#edit(owner, 0, (list) =>
+      list.map((row) =>
+        named.has(this.#idOf(owner, row)) ? { ...row, flags: (row.flags | add) & ~clear } : row,
+      ),
+    );
+  }
+
+  replace(owner: string, id: string, { xml, flags }: { xml: string; flags: number }): Promise<void> {
+    return this.#edit(owner, xml.length, (list) =>
+      list.map((row) =>
+        this.#idOf(owner, row) === id ? { ...row, xml, flags: flags | (row.flags & FLAGS.sent) } : row,
+      ),
+    );
+  }
+
+  retract(owner: string, retraction: Retraction): Promise<void> {
+    const { with: peer, isSent, messageId } = retraction;
+    return this.#edit(owner, 0, (list) => {
+      const sent = isSent ? FLAGS.sent : 0;
+      const row = conversation(list, { with: peer, flags: sent })
+        .slice(0, MAX_RETRACTABLE)
+        .find(({ xml }) => hasMessageId(xml, [messageId]));
+      const xml = row && tombstoneOf(row.xml, retraction);
+      if (xml === undefined) return list;
+      if (row!.flags & FLAGS.hidden) return list.filter((other) => other !== row);
+      return list.map((other) => (other === row ? { ...other, xml, flags: sent | FLAGS.tombstone } : other));
+    });
+  }
+
+  async page(owner: string, query: ArchiveQuery): Promise<ArchivePage> {
+    this.#driver.check();
+    const matching = this.#matching(owner, query);
+    const { limit, maxBytes = Number.POSITIVE_INFINITY, index, wantsCount = false } = query;
+    const isBackwards = query.before !== undefined || query.isBackwards === true;
+    const after = this.#bound(owner, query.after) ?? -Infinity;
+    const before = this.#bound(owner, query.before) ?? Infinity;
+    const range = matching.filter(({ position }) => position > after && position < before).slice(index);
+    if (isBackwards) range.reverse();
+    const rows = upTo(range, limit, maxBytes);
+    const isComplete = rows.length === range.length;
+    if (isBackwards) rows.reverse();
+    const count = wantsCount && matching.length <= MAX_COUNT ? { count: matching.length } : {};
+    return { rows: rows.map((row) => this.#archived(owner, row)), isComplete, ...count };
+  }
+
+  async waiting(owner: string): Promise<WaitingRows[]> {
+    this.#driver.check();
+    const byPeer = Map.groupBy(this.#rows(owner).filter(isWaiting), (row) => row.with);
+    return [...byPeer].map(([peer, rows]) => ({
+      with: peer,
+      messages: rows.length,
+      bytes: bytesOf(rows),
+    }));
+  }
+
+  async usage(owner: string): Promise<ArchiveUsage> {
+    this.#driver.check();
+    const rows = this.#rows(owner);
+    const visible = rows.filter(isVisible);
+    const place = (row: Row | undefined) => row && { id: this.#idOf(owner, row), at: timeOf(row.position) };
+    return {
+      rows: visible.length,
+      bytes: bytesOf(rows),
+      waiting: rows.filter(isWaiting).length,
+      oldest: place(visible[0]),
+      newest: place(visible.at(-1)),
+      keepMs: this.#owners.get(owner)?.keepMs,
+    };
+  }
+
+  async prune(owner: string, { before, with: peer }: { before?: number; with?: string }): Promise<number> {
+    return this.#removeWhere(
+      owner,
+      (row) =>
+        (before === undefined || timeOf(row.position) < before) && (peer === undefined || row.with === peer),
+    );
+  }
+
+  keep(owner: string, ms: number | undefined): Promise<void> {
+    return this.#driver.change(
+      () => 0,
+      () => {
+        const rows = this.#owners.get(checkKey(owner)) ?? { list: [] };
+        return replaceEntry(this.#owners, owner, { ...rows, keepMs: ms });
+      },
+    );
+  }
+
+  async expire({ now, before, maxBytes }: Parameters<ArchiveStore['expire']>[0]): Promise<number> {
+    let removed = 0;
+    for (const [owner, { keepMs }] of [...this.#owners]) {
+      const kept = keepMs === undefined ? undefined : now - keepMs;
+      const oldest = Math.max(before ?? -Infinity, kept ?? -Infinity);
+      removed += await this.#removeWhere(owner, (row) => timeOf(row.position) < oldest && !isWaiting(row));
+      if (maxBytes !== undefined) removed += await this.#shrink(owner, maxBytes);
+    }
+    return removed;
+  }
+
+  async #shrink(owner: string, maxBytes: number): Promise<number> {
+    let bytes = bytesOf(this.#rows(owner));
+    if (bytes <= maxBytes) return 0;
+    const surplus = new Set<Row>();
+    for (const row of this.#rows(owner).filter((each) => !isWaiting(each))) {
+      if (bytes <= maxBytes * KEPT_SHARE) break;
+      surplus.add(row);
+      bytes -= bytesOf([row]);
+    }
+    return this.#removeWhere(owner, (row) => surplus.has(row));
+  }
+
+  /** Nothing survives this driver, so nothing has to be recovered. */
+  async delivered(): Promise<void> {
+    this.#driver.check();
+  }
+
+  async recover(): Promise<number> {
+    this.#driver.check();
+    return 0;
+  }
+
+  forget(owner: string): Promise<void> {
+    return this.#driver.change(
+      () => 0,
+      () => this.purge(checkKey(owner)),
+    );
+  }
+
+  async *owners(): AsyncGenerator<string> {
+    this.#driver.check();
+    for (const [owner, { list }] of [...this.#owners]) if (list.length > 0) yield owner;
+  }
+
+  purge(owner: string): () => void {
+    return replaceEntry(this.#owners, owner, undefined);
+  }
+
+  async #removeWhere(owner: string, isRemoved: (row: Row) => boolean): Promise<number> {
+    let removed = 0;
+    await this.#edit(owner, 0, (list) => {
+      const rest = list.filter((row) => !isRemoved(row));
+      removed = list.length - rest.length;
+      return rest;
+    });
+    return this.#driver.isBatching ? 0 : removed;
+  }
+
+  #edit(owner: string, bytes: number, edit: (list: readonly Row[]) => readonly Row[]): Promise<void> {
+    return this.#driver.change(
+      () => bytes,
+      () => {
+        const rows = this.#owners.get(checkKey(owner)) ?? { list: [] };
+        return replaceEntry(this.#owners, owner, { ...rows, list: edit(rows.list) });
+      },
+    );
+  }
+
+  #wasSent(
+    list: readonly Row[],
+    row: Pick<Row, 'with' | 'flags'>,
+    { ids, since }: NonNullable<NewArchiveRow['unlessSent']>,
+  ): boolean {
+    return conversation(list, row)
+      .slice(0, MAX_SENT_BEFORE)
+      .some(({ position, xml }) => timeOf(position) >= since && hasMessageId(xml, ids));
+  }
+
+  #matching(owner: string, filter: ArchiveFilter): Row[] {
+    const { start = -Infinity, end = Infinity, ids, words, party } = filter;
+    const after = this.#bound(owner, filter.afterId) ?? -Infinity;
+    const before = this.#bound(owner, filter.beforeId) ?? Infinity;
+    const eligible = this.#rows(owner).filter(filter.rows === 'waiting' ? isWaiting : isVisible);
+    if (ids) this.#checkIds(owner, eligible, ids);
+    return eligible.filter((row) => {
+      const at = timeOf(row.position);
+      if (at < start || at > end || row.position <= after || row.position >= before) return false;
+      if (filter.with !== undefined && row.with !== filter.with) return false;
+      if (party !== undefined && !hasParty(row.xml, party)) return false;
+      if (ids !== undefined && !ids.includes(this.#idOf(owner, row))) return false;
+      return words === undefined || isFound(row, words);
+    });
+  }
+
+  #checkIds(owner: string, rows: readonly Row[], ids: readonly string[]): void {
+    const there = new Set(rows.map((row) => this.#idOf(owner, row)));
+    for (const id of ids) if (!there.has(id)) throw this.#error('item-not-found', `No row ${id}`);
+  }
+
+  /** The position that an id names. */
+  #bound(owner: string, id: string | undefined): number | undefined {
+    if (id === undefined) return undefined;
+    const position = this.#positionOf(owner, id);
+    const oldest = this.#rows(owner).find(isVisible);
+    if (position === undefined || (oldest && position < oldest.position))
+      throw this.#error('item-not-found', `No row ${id}`);
+    return position;
+  }
+
+  #positionOf(owner: string, id: string): number | undefined {
+    const named = this.#rows(owner).find(({ name }) => name === id);
+    return named?.position ?? this.#places.ids.positionOf(this.#key(owner), id);
+  }
+
+  #idOf(owner: string, { name, position }: Pick<Row, 'name' | 'position'>): string {
+    return name ?? this.#places.ids.idOf(this.#key(owner), position);
+  }
+
+  #key(owner: string): { host: string; store: string; owner: string } {
+    return { host: this.#host, store: this.#name, owner };
+  }
+
+  #archived(owner: string, row: Row): ArchiveRow {
+    const { position, with: peer, flags, xml } = row;
+    return { id: this.#idOf(owner, row), at: timeOf(position), with: peer, flags, xml };
+  }
+
+  #rows(owner: string): readonly Row[] {
+    return this.#owners.get(checkKey(owner))?.list ?? [];
+  }
+
+  /** Whether any owner has a row at this position. */
+  #isTaken(position: number): boolean {
+    return [...this.#owners.values()].some(({ list }) => list.some((row) => row.position === position));
+  }
+
+  #error(condition: 'item-not-found' | 'failed', message: string): StorageError {
+    return new StorageError(condition, message, { driver: 'memory', store: this.#name });
+  }
+}
+
+/** What is left of an archive that was too large. */
+const KEPT_SHARE = 0.95;
+
+const isWaiting = ({ flags }: Row): boolean => (flags & FLAGS.waiting) !== 0;
+const isVisible = ({ flags }: Row): boolean => (flags & FLAGS.hidden) === 0;
+
+function isFound({ flags, xml }: Row, words: readonly string[]): boolean {
+  return (flags & (FLAGS.encrypted | FLAGS.tombstone)) === 0 && matchesWords(bodyOf(xml), words);
+}
+
+/** The rows with the same `with` and direction, the newest first. */
+function conversation(list: readonly Row[], { with: peer, flags }: Pick<Row, 'with' | 'flags'>): Row[] {
+  return list
+    .filter((row) => row.with === peer && (row.flags & FLAGS.sent) === (flags & FLAGS.sent))
+    .reverse();
+}
+
+/** Inserts a row at its position, which is mostly the last. */
+function insert(list: readonly Row[], row: Row): Row[] {
+  const place = list.findLastIndex(({ position }) => position < row.position) + 1;
+  return list.toSpliced(place, list[place]?.position === row.position ? 1 : 0, row);
+}
+
+function without(list: readonly Row[], name: string): readonly Row[] {
+  return list.filter((row) => row.name !== name);
+}
+
+/** The first rows, within both limits. */
+function upTo(rows: readonly Row[], limit: number, maxBytes: number): Row[] {
+  let bytes = 0;
+  const end = rows.slice(0, limit).findIndex((row, index) => {
+    bytes += bytesOf([row]);
+    return bytes > maxBytes && index > 0;
+  });
+  return rows.slice(0, end === -1 ? limit : end);
+}
+
+function bytesOf(rows: readonly Row[]): number {
+  return rows.reduce((sum, { xml }) => sum + Buffer.byteLength(xml), 0);
+}

@@ -2,11 +2,12 @@
 
 import { defineModule, integer, NS, type Stanza, type StanzaEvent, size } from 'enjamb/api';
 import { hasHint, isHint } from 'enjamb/xep';
+import { Delivered } from './delivered.ts';
 import { KeptMessages, type OfflineState } from './kept-messages.ts';
 
 /**
  * Keeps messages for users without a client that takes messages, until a client has them. The sender gets an answer only
- * if the message cannot be stored. Memory per user with messages: their sizes, and the ids of those that were sent.
+ * if the message is neither archived nor stored. Memory per user with messages: the ids of those that were sent.
  */
 export default defineModule({
   name: 'offline',
@@ -14,6 +15,7 @@ export default defineModule({
   implements: ['XEP-0160 1.0.1', 'XEP-0203 2.0', 'XEP-0334 1.0.0'],
   enabledOn: ['local'],
   depends: ['message', 'presence'],
+  after: ['mam'],
   options: {
     offline_max_messages: integer(
       'Most stored messages of a user; one contact, or all senders outside the contact list together, may use half of it',
@@ -27,7 +29,7 @@ export default defineModule({
     }),
   },
 
-  load(module) {
+  async load(module) {
     const { offline_max_messages, offline_max_size } = module.options;
     const limits = { maxMessages: offline_max_messages, maxBytes: offline_max_size };
     const state = module.keep<OfflineState>('state', () => ({
@@ -37,9 +39,15 @@ export default defineModule({
       unfinished: new Map(),
     }));
     const { recipients } = module.use('presence');
-    const kept = new KeptMessages(module, recipients, limits, state);
+    const archive = module.store.archive('archive');
+    const delivered = new Delivered(module, archive);
+    await delivered.recover();
+    const kept = new KeptMessages(module, { archive, recipients, limits, delivered }, state);
     module.provide('disco-feature', 'msgoffline');
     module.hook('message-undeliverable', (event) => keep(kept, event));
+    module.hook('message-delivered', ({ event, user, sessions }) => {
+      if (sessions.length > 0 && event.notes.archive?.received) delivered.note(user);
+    });
     module.hook('presence-available', ({ session, previousPriority }) => {
       const waited = previousPriority === undefined || previousPriority < 0;
       if (waited && recipients(session.jid.local ?? '').includes(session))
@@ -47,14 +55,23 @@ export default defineModule({
     });
     module.hook('resource-unbind', ({ session }) => kept.ended(session));
     module.hook('smacks-return', ({ onTaken, text }) => kept.returned(onTaken, text));
-    module.hook('user-delete', ({ user }) => kept.forget(user));
+    module.hook('user-delete', ({ user }) => {
+      kept.forget(user);
+      delivered.forget(user);
+    });
   },
 });
 
 /** §3: keeps a message, drops it, or leaves it to `message`, which refuses it. */
 function keep(kept: KeptMessages, event: StanzaEvent): 'handled' | undefined {
-  // A notice that someone was typing is worth nothing later.
-  if (saysOnlyChatState(event.stanza)) return 'handled';
+  const row = event.notes.archive?.received;
+  // A message that is archived is never refused: its recipient will find it there.
+  if (row) {
+    kept.flag(event.to.local ?? '', row, event.stanza);
+    return 'handled';
+  }
+  // A notice that someone was typing is worth nothing later, and what a node says is worth nothing when it is old.
+  if (saysOnlyChatState(event.stanza) || isOfNode(event.stanza)) return 'handled';
   // XEP-0334 §4.2: "not stored in any archive or offline storage"; so its sender must know that it is lost.
   if (hasHint(event.stanza, 'no-store')) return undefined;
   event.waitUntil(kept.store(event.to.local ?? '', event.stanza));
@@ -65,4 +82,8 @@ function saysOnlyChatState(message: Stanza): boolean {
   const said = message.elements().filter((element) => element.name !== 'thread');
   const substance = said.filter((element) => !isHint(element));
   return substance.length > 0 && substance.every((element) => element.getNS() === NS.CHAT_STATES);
+}
+
+function isOfNode(message: Stanza): boolean {
+  return message.getChild('event', NS.PUBSUB_EVENT) !== undefined;
 }

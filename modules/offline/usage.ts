@@ -47,12 +47,12 @@ export class Usage {
   }
 
   /** @param sender an address as it stands in the message */
-  add(sender: string, bytes: number): void {
-    this.#messages++;
+  add(sender: string, bytes: number, messages = 1): void {
+    this.#messages += messages;
     const parsed = parse(sender);
     const taken = this.#bySender.get(parsed.bare) ?? { sender: parsed, messages: 0, bytes: 0 };
     this.#bySender.set(parsed.bare, taken);
-    taken.messages++;
+    taken.messages += messages;
     taken.bytes += bytes;
   }
 

@@ -84,8 +84,8 @@ export interface ArchiveFilter {
 
 /**
  * One page of the rows that match. An id, as a bound or in `after` and `before`, names a place: its row may be gone or not
- * match. @throws StorageError 'item-not-found' for an id of another owner, an unknown name, or a place before the oldest
- * visible row.
+ * match. @throws StorageError 'item-not-found' for an id of another owner, an unknown name, or, among visible rows, a place
+ * before the oldest one.
  */
 export interface ArchiveQuery extends ArchiveFilter {
   /** A whole number; 0 asks for nothing but `count`. */
@@ -188,7 +188,8 @@ export interface ArchiveStore {
   delivered(owner: string, until: number): Promise<void>;
   /**
    * After a server that was not stopped properly: lets received rows wait that are newer than `delivered` says and than
-   * `since` (ms since 1970). Returns the number of those rows; 0 after a proper stop.
+   * `since` (ms since 1970). Returns the number of those rows; 0 after a proper stop, and from the second call
+   * on.
    */
   recover(since: number): Promise<number>;
   /** Removes the owner immediately, and its rows while nothing else is to be done. */

@@ -15,5 +15,5 @@ export { hasStatus, isSelfPresence } from './muc.ts';
 export { refuseStrangers } from './own-data.ts';
 export { isPing, pingRequest } from './ping.ts';
 export { type Page, type PageRequest, pageElement, readPageRequest } from './rsm.ts';
-export { delayBy, isStampOf, withDelay } from './stamps.ts';
+export { delayBy, isStampOf, stanzaIdBy, withDelay } from './stamps.ts';
 export { isSubscriptionType, type SubscriptionType } from './subscription.ts';

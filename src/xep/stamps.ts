@@ -23,6 +23,14 @@ export function delayBy(author: string, at: number): Element {
   return xml('delay', { xmlns: NS.DELAY, from: author, stamp: formatDateTime(at) });
 }
 
+/**
+ * A `stanza-id` (XEP-0359 §3).
+ * @param author a prepared address
+ */
+export function stanzaIdBy(author: string, id: string): Element {
+  return xml('stanza-id', { xmlns: NS.STANZA_ID, by: author, id });
+}
+
 /** The message with a `delay` of `author`; unchanged if it has one, because the first time counts. */
 export function withDelay(message: Stanza, author: string, at: number): Stanza {
   if (message.elements().some((child) => isStampOf(child, author))) return message;

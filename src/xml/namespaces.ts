@@ -44,6 +44,7 @@ export const NS = {
   BLOCKING_ERRORS: 'urn:xmpp:blocking:errors',
   VCARD: 'vcard-temp',
   PUBSUB: 'http://jabber.org/protocol/pubsub',
+  PUBSUB_EVENT: 'http://jabber.org/protocol/pubsub#event',
   RSM: 'http://jabber.org/protocol/rsm',
   FORM_VALIDATION: 'http://jabber.org/protocol/xdata-validate',
   MAM: 'urn:xmpp:mam:2',

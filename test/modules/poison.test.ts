@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Origin } from '../../src/api/session.ts';
+import { ARCHIVE_FLAGS } from '../../src/storage/archive.ts';
 import { parseElement } from '../../src/xml/copy.ts';
 import { type Element, xml } from '../../src/xml/element.ts';
 import { keptText } from '../../src/xml/kept-text.ts';
@@ -139,11 +140,18 @@ test('an unreadable row does not hide the others, and the user can answer the re
   const readable = `<presence type='subscribe' from='${ROMEO}' to='${JULIET}'/>`;
   const items = { ...item(TYBALT, GARBAGE), ...item(ROMEO, readable) };
   await table.set('juliet', { version: 1, since: 1, items, removed: [] });
-  const archive = stores(first).archive('offline');
-  await archive.append('juliet', { id: '1', at: 1, with: TYBALT, xml: GARBAGE });
-  await archive.append('juliet', { id: '2', at: 2, with: TYBALT, xml: '<iq/>' });
+  const archive = stores(first).archive('archive');
+  const waits = (peer: string, xml: string) =>
+    archive.append('juliet', {
+      id: archive.nextId('juliet').id,
+      with: peer,
+      xml,
+      flags: ARCHIVE_FLAGS.waiting | ARCHIVE_FLAGS.hidden,
+    });
+  await waits(TYBALT, GARBAGE);
+  await waits(TYBALT, '<iq/>');
   const message = `<message type='chat' from='${ROMEO}/x' to='${JULIET}'><body>Hi</body></message>`;
-  await archive.append('juliet', { id: '3', at: 3, with: ROMEO, xml: message });
+  await waits(ROMEO, message);
   await first.server.stop();
   assert.ok(log instanceof ErrorLog);
 

@@ -47,7 +47,17 @@ export function manageClients(module: Module, limits: ClientLimits): Exports['sm
   endSessions(parts);
   checkCounts(module);
   provideSessionPart(module, parts);
+  module.provide('unconfirmed-since', (user) => unconfirmedSince(module, user));
   return { forwarding: (copy, original) => parts.deliveries.forward(copy, original) };
+}
+
+/** When the oldest stanza was sent that a client of the user has not acknowledged. */
+function unconfirmedSince({ host }: Module, user: string): number | undefined {
+  const oldest = host.sessions
+    .of(user)
+    .map(({ state }) => state.smacks?.outbound.queue[0]?.at ?? state.inherited?.[0]?.at)
+    .filter((at) => at !== undefined);
+  return oldest.length === 0 ? undefined : Math.min(...oldest);
 }
 
 function newParts(module: Module, limits: ClientLimits): Parts {

@@ -148,8 +148,8 @@ export class MemoryArchive implements ArchiveStore, MemoryStore {
     const matching = this.#matching(owner, query);
     const { limit, maxBytes = Number.POSITIVE_INFINITY, index, wantsCount = false } = query;
     const isBackwards = query.before !== undefined || query.isBackwards === true;
-    const after = this.#bound(owner, query.after) ?? -Infinity;
-    const before = this.#bound(owner, query.before) ?? Infinity;
+    const after = this.#bound(owner, query, query.after) ?? -Infinity;
+    const before = this.#bound(owner, query, query.before) ?? Infinity;
     const range = matching.filter(({ position }) => position > after && position < before).slice(index);
     if (isBackwards) range.reverse();
     const rows = upTo(range, limit, maxBytes);
@@ -283,8 +283,8 @@ export class MemoryArchive implements ArchiveStore, MemoryStore {
 
   #matching(owner: string, filter: ArchiveFilter): Row[] {
     const { start = -Infinity, end = Infinity, ids, words, party } = filter;
-    const after = this.#bound(owner, filter.afterId) ?? -Infinity;
-    const before = this.#bound(owner, filter.beforeId) ?? Infinity;
+    const after = this.#bound(owner, filter, filter.afterId) ?? -Infinity;
+    const before = this.#bound(owner, filter, filter.beforeId) ?? Infinity;
     const eligible = this.#rows(owner).filter(filter.rows === 'waiting' ? isWaiting : isVisible);
     if (ids) this.#checkIds(owner, eligible, ids);
     return eligible.filter((row) => {
@@ -303,10 +303,10 @@ export class MemoryArchive implements ArchiveStore, MemoryStore {
   }
 
   /** The position that an id names. */
-  #bound(owner: string, id: string | undefined): number | undefined {
+  #bound(owner: string, { rows }: ArchiveFilter, id: string | undefined): number | undefined {
     if (id === undefined) return undefined;
     const position = this.#positionOf(owner, id);
-    const oldest = this.#rows(owner).find(isVisible);
+    const oldest = rows === 'waiting' ? undefined : this.#rows(owner).find(isVisible);
     if (position === undefined || (oldest && position < oldest.position))
       throw this.#error('item-not-found', `No row ${id}`);
     return position;

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { StanzaEvent } from '../../../src/api/events.ts';
 import { assertFaults } from '../../support/server.ts';
+import { archiveOf, waitingFor } from '../../support/waiting.ts';
 import { BALCONY, chat, JULIET, ROMEO, type Scene, SM, says, scene } from './scene.ts';
 
 const a = (h: number) => `<a ${SM} h='${h}'/>`;
@@ -64,9 +65,7 @@ test('XEP-0198 §4: a message for somebody who is not there counts when it is st
   client.send(R);
   const { h } = (await client.next()).attrs;
   if (h === '0') await client.receives(a(1));
-  const stores = there.test.server.router.hosts.get('capulet.lit')!.stores;
-  const { entries } = await stores.archive('offline').query('romeo', {});
-  assert.equal(entries.length, 1);
+  assert.equal(await waitingFor(archiveOf(there.test.server), 'romeo'), 1);
 });
 
 test('XEP-0198 §4: both counters begin anew after 2^32 - 1', async (t) => {

@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { emptyFolder } from '../../storage/folder.ts';
 import type { ScriptedClient } from '../../support/client.ts';
 import { becomeAvailable, reloadModule } from '../../support/contacts.ts';
+import { archiveOf, waitingFor } from '../../support/waiting.ts';
 import { BALCONY, CHAMBER, chat, JULIET, ROMEO, type Scene, SM, says, scene } from './scene.ts';
 
 const EXPIRY_MS = 600_000;
@@ -24,8 +25,7 @@ async function stored(there: Scene, ...texts: string[]): Promise<ScriptedClient>
 }
 
 async function onDisk({ test: { server } }: Scene): Promise<number> {
-  const archive = server.router.hosts.get('capulet.lit')!.stores.archive('offline');
-  return (await archive.query('juliet', {})).total;
+  return waitingFor(archiveOf(server), 'juliet');
 }
 
 /** Comes with stream management and is available; has read nothing but its own presence. */
@@ -213,15 +213,15 @@ test('a client that changes its priority again and again does not make the serve
   const there = await scene(t, 'smacks_max_queue = 10');
   await stored(there, ...'0123456789');
   const { client } = await comes(there, BALCONY);
-  const archive = there.test.server.router.hosts.get('capulet.lit')!.stores.archive('offline');
-  const reads = t.mock.method(archive, 'query');
+  const archive = archiveOf(there.test.server);
+  const reads = t.mock.method(archive, 'page');
   for (let n = 0; n < 100; n++) {
     client.send('<presence><priority>-1</priority></presence><presence><priority>1</priority></presence>');
     client.send(`<a ${SM} h='${there.sent(BALCONY)}'/>`);
     await there.idle();
   }
   assert.ok(reads.mock.callCount() < 20, `${reads.mock.callCount()} reads`);
-  assert.equal((await archive.query('juliet', {})).total, 0);
+  assert.equal(await waitingFor(archive, 'juliet'), 0);
   for (const text of '0123456789') await client.skipUntil(late(text));
 });
 

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import type { ScriptedClient } from '../../support/client.ts';
 import { becomeAvailable } from '../../support/contacts.ts';
 import { parseXml } from '../../support/match.ts';
+import { archiveOf, waitingFor } from '../../support/waiting.ts';
 import { BALCONY, CHAMBER, chat, JULIET, NURSE, ROMEO, type Scene, SM, says, scene } from './scene.ts';
 
 const T0 = '2026-01-01T00:00:00.000Z';
@@ -165,11 +166,11 @@ test('XEP-0160 §2: a stored message that it had not confirmed goes to the phone
   await becomeAvailable(desktop);
   const { client: back } = await there.managed(BALCONY);
   await back.receives(chat(NURSE, JULIET, 'stored', delay));
-  const archive = there.test.server.router.hosts.get('capulet.lit')!.stores.archive('offline');
-  assert.equal((await archive.query('juliet', {})).total, 1);
+  const archive = archiveOf(there.test.server);
+  assert.equal(await waitingFor(archive, 'juliet'), 1);
   back.send(`<a ${SM} h='1'/>`);
   await there.idle();
-  assert.equal((await archive.query('juliet', {})).total, 0);
+  assert.equal(await waitingFor(archive, 'juliet'), 0);
 });
 
 test('XEP-0203 §4: a forged time of waiting is not passed on as ours', async (t) => {

@@ -22,8 +22,15 @@ export function hasParty(text: string, address: string): boolean {
 
 /** The first body; `''` if there is none. */
 export function bodyOf(text: string): string {
-  if (!text.includes('<body')) return '';
-  return parseElement(text).getChildText('body') ?? '';
+  return plainBodyOf(text) ?? (text.includes('<body') ? (parseElement(text).getChildText('body') ?? '') : '');
+}
+
+/** The body of most messages, which needs no parser: the first child, without attributes, children and references. */
+function plainBodyOf(text: string): string | undefined {
+  const start = text.indexOf('>') + 1;
+  if (!text.startsWith('<body>', start)) return undefined;
+  const content = text.slice(start + '<body>'.length, text.indexOf('<', start + 1));
+  return content.includes('&') ? undefined : content;
 }
 
 /**

@@ -1,0 +1,122 @@
+// The index of the words of messages, on the connection of the writing thread. `meta.text_upto` is the newest position that
+// it covers: all rows up to there are in it, if their store is searchable and their text may be searched; none beyond.
+//
+//   rows:   ───────────────────────────────────┬───────────▶ position
+//           added and removed with their rows  │  read as they are, until `advance` brings them in
+//                                          text_upto
+//
+// The words are those that a search compares (search-words.ts), so that a row is found alike on both sides.
+
+import type Database from 'better-sqlite3';
+import { ARCHIVE_FLAGS } from '../archive.ts';
+import { bodyOf } from '../archived-text.ts';
+import { wordsOf } from '../search-words.ts';
+
+/**
+ * Tables of the schema that this index needs, beside `archive`, `archive_owner` and `store.searchable`.
+ * - ascii: all letters beyond ASCII belong to words; `wordsOf` has folded and separated them
+ * - content, columnsize: only words are kept. So a row leaves with the words that it came with
+ * - detail: no places of words within a text
+ * - secure-delete: a word that leaves is overwritten
+ */
+export const TEXT_INDEX_SCHEMA = `
+  CREATE VIRTUAL TABLE archive_text USING fts5 (
+    owner, body, tokenize = 'ascii', content = '', columnsize = 0, detail = column
+  );
+  INSERT INTO archive_text (archive_text, rank) VALUES ('secure-delete', 1);
+`;
+
+/** A row of `archive`, as far as the index needs it. */
+export interface TextRow {
+  readonly seq: number;
+  /** Its number in `archive_owner`. */
+  readonly owner: number;
+  readonly flags: number;
+  readonly xml: string;
+}
+
+/** Texts in a row are not searched if they have one of these flags. */
+const UNSEARCHED = ARCHIVE_FLAGS.encrypted | ARCHIVE_FLAGS.tombstone;
+/** Rows that `advance` reads between two looks at the time. */
+const ROWS_PER_STEP = 20;
+
+const UPTO = `SELECT value FROM meta WHERE name = 'text_upto'`;
+const SET_UPTO = `INSERT INTO meta (name, value) VALUES ('text_upto', ?)
+  ON CONFLICT DO UPDATE SET value = excluded.value`;
+const IS_SEARCHABLE = `SELECT searchable FROM archive_owner JOIN store ON store.id = archive_owner.store
+  WHERE archive_owner.id = ?`;
+const NEXT = `SELECT archive.seq, archive.owner, archive.flags, archive.xml, store.searchable FROM archive
+  LEFT JOIN archive_owner ON archive_owner.id = archive.owner LEFT JOIN store ON store.id = archive_owner.store
+  WHERE archive.seq > ? ORDER BY archive.seq LIMIT ${ROWS_PER_STEP}`;
+const ADD = 'INSERT INTO archive_text (rowid, owner, body) VALUES (?, ?, ?)';
+const REMOVE = `INSERT INTO archive_text (archive_text, rowid, owner, body) VALUES ('delete', ?, ?, ?)`;
+const EMPTY = `INSERT INTO archive_text (archive_text) VALUES ('delete-all')`;
+
+/** All methods belong into a transaction, which begins with `begin`. */
+export class TextIndex {
+  readonly #upto: Database.Statement<[], number>;
+  readonly #setUpto: Database.Statement;
+  readonly #isSearchable: Database.Statement<[number], number>;
+  readonly #next: Database.Statement<[number], TextRow & { searchable: number }>;
+  readonly #add: Database.Statement;
+  readonly #remove: Database.Statement;
+  readonly #empty: Database.Statement;
+  #covered = 0;
+
+  constructor(db: Database.Database) {
+    this.#upto = db.prepare<[], number>(UPTO).pluck();
+    this.#setUpto = db.prepare(SET_UPTO);
+    this.#isSearchable = db.prepare<[number], number>(IS_SEARCHABLE).pluck();
+    this.#next = db.prepare(NEXT);
+    this.#add = db.prepare(ADD);
+    this.#remove = db.prepare(REMOVE);
+    this.#empty = db.prepare(EMPTY);
+  }
+
+  /** Another process may have changed the index since the last transaction. */
+  begin(): void {
+    this.#covered = this.#upto.get() ?? 0;
+  }
+
+  /** A row was stored: late, when the index was past it, or of the past. Most rows wait for `advance`. */
+  added(row: TextRow): void {
+    if (this.#covers(row)) this.#write(this.#add, row);
+  }
+
+  /** A row was removed. @param row as it was stored */
+  removed(row: TextRow): void {
+    if (this.#covers(row)) this.#write(this.#remove, row);
+  }
+
+  /** The store of a row has become searchable, or no longer is. The index begins anew. */
+  restart(): void {
+    this.#empty.run();
+    this.#moveTo(0);
+  }
+
+  /** Adds rows until `isOver`. Returns whether there may be more. */
+  advance(isOver: () => boolean): boolean {
+    for (;;) {
+      const rows = this.#next.all(this.#covered);
+      for (const row of rows) if (row.searchable === 1) this.#write(this.#add, row);
+      const last = rows.at(-1);
+      if (last) this.#moveTo(last.seq);
+      if (rows.length < ROWS_PER_STEP) return false;
+      if (isOver()) return true;
+    }
+  }
+
+  #covers({ seq, owner }: TextRow): boolean {
+    return seq <= this.#covered && this.#isSearchable.get(owner) === 1;
+  }
+
+  #write(statement: Database.Statement, { seq, owner, flags, xml }: TextRow): void {
+    const words = (flags & UNSEARCHED) === 0 ? wordsOf(bodyOf(xml)) : [];
+    if (words.length > 0) statement.run(seq, String(owner), words.join(' '));
+  }
+
+  #moveTo(position: number): void {
+    this.#setUpto.run(position);
+    this.#covered = position;
+  }
+}

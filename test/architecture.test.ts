@@ -17,7 +17,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   storage: ['util', 'xml'],
   stream: ['util', 'xml', 'net'],
   session: ['util', 'xml', 'stream', 'api', 'core'],
-  admin: ['util', 'xml', 'config'],
+  admin: ['util', 'xml', 'config', 'storage'],
   sasl: ['util', 'xml', 'storage'],
   api: ['util', 'xml', 'net', 'config', 'storage', 'stream', 'sasl', 'admin'],
   core: ['util', 'xml', 'config', 'storage', 'admin', 'sasl', 'net', 'api'],

@@ -72,7 +72,7 @@ function passwdCommand(admin: UserAdmin): Command {
     args: { jid: account, password },
     positional: ['jid'],
     async run(args, { by }) {
-      const { domain, user } = await existing(admin, args.jid);
+      const { domain, user } = await existingUser(admin, args.jid);
       const ended = await admin.setPassword(domain, user, args.password, by);
       return { text: `${args.jid} has a new password${sessionsEnded(ended)}` };
     },
@@ -111,7 +111,7 @@ function changeCommand(admin: UserAdmin, name: string, summary: string, { done, 
     positional: ['jid'],
     destroys: name === 'delete',
     async run(args) {
-      const { domain, user } = await existing(admin, args.jid);
+      const { domain, user } = await existingUser(admin, args.jid);
       const ended = await act(domain, user);
       return { text: `${args.jid} ${done}${sessionsEnded(ended)}` };
     },
@@ -134,7 +134,11 @@ async function listUsers(admin: UserAdmin, only: string | undefined): Promise<Co
   return { rows };
 }
 
-async function existing(admin: UserAdmin, address: string): Promise<{ domain: string; user: string }> {
+/** The place of an account that exists. @throws CommandError */
+export async function existingUser(
+  admin: UserAdmin,
+  address: string,
+): Promise<{ domain: string; user: string }> {
   const place = locate(admin, address);
   if (!(await admin.get(place.domain, place.user))) throw new CommandError(`there is no account ${address}`);
   return place;

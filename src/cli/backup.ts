@@ -61,7 +61,7 @@ async function runRestore(file: string, options: RestoreOptions, { terminal }: S
 }
 
 /** @throws CliError if the configuration keeps no data on disk */
-function databaseOf(config: Config): string {
+export function databaseOf(config: Config): string {
   if (config.core.storage === 'memory')
     throw new CliError('with storage = "memory" there is no database on disk');
   return join(config.core.data_path, DATABASE);

@@ -1,15 +1,22 @@
-// Opens the accounts in the database while no server runs.
+// Opens the accounts and their archives in the database while no server runs.
 
+import type { ArchiveAdmin } from '../admin/archive-commands.ts';
 import type { UserAdmin } from '../admin/user-commands.ts';
 import type { Config } from '../config/config.ts';
 import type { Accounts } from '../sasl/accounts.ts';
 import { CliError } from './terminal.ts';
 
+export interface OfflineAdmin {
+  readonly admin: UserAdmin;
+  readonly archives: ArchiveAdmin;
+  close(): Promise<void>;
+}
+
 /**
- * Opens the database for the user commands; `close` it afterwards.
+ * Opens the database for the commands that need no server; `close` it afterwards.
  * @throws CliError when there is no database on disk.
  */
-export async function openOffline(config: Config): Promise<{ admin: UserAdmin; close(): Promise<void> }> {
+export async function openOffline(config: Config): Promise<OfflineAdmin> {
   const { storage: driver, data_path: dataPath } = config.core;
   if (driver === 'memory') {
     throw new CliError(
@@ -24,7 +31,8 @@ export async function openOffline(config: Config): Promise<{ admin: UserAdmin; c
     domains.map((domain) => [domain, new Accounts(storesFor(storage, domain), { domain })]),
   );
   const admin = offlineAdmin(domains, accounts, (domain, user) => storesFor(storage, domain).purge(user));
-  return { admin, close: () => storage.close() };
+  const archive = (domain: string) => storesFor(storage, domain).archive('archive');
+  return { admin, archives: { users: admin, archive }, close: () => storage.close() };
 }
 
 function offlineAdmin(

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { CommandError } from '../admin/commands.ts';
 import { OperatorError } from '../util/operator-error.ts';
+import { addArchiveCommands } from './archive.ts';
 import { addBackupCommands } from './backup.ts';
 import { CHECK_NAMES, check } from './check/index.ts';
 import { readConfig } from './configuration.ts';
@@ -51,6 +52,7 @@ function buildProgram(session: Session): Command {
   addJoins(program, session);
   addOverviews(program, session);
   addBackupCommands(program, session);
+  addArchiveCommands(program, session);
   explainUsage(program);
   return program;
 }

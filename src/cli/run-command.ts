@@ -1,5 +1,6 @@
 // Runs an administrator's command on the running server, else on the database if the command needs no server.
 
+import { archiveCommands } from '../admin/archive-commands.ts';
 import { AdminClient } from '../admin/client.ts';
 import { CommandRegistry, type CommandResult } from '../admin/commands.ts';
 import { userCommands } from '../admin/user-commands.ts';
@@ -57,10 +58,10 @@ async function runOffline(
   args: CommandArgs,
   terminal: Terminal,
 ): Promise<CommandResult> {
-  const { admin, close } = await openOffline(config);
+  const { admin, archives, close } = await openOffline(config);
   try {
     const registry = new CommandRegistry();
-    for (const command of userCommands(admin)) registry.register(command);
+    for (const command of [...userCommands(admin), ...archiveCommands(archives)]) registry.register(command);
     const result = await registry.run(name, args, { by: 'command line' });
     terminal.stderr.write(`No server is running; working on the database in ${config.core.data_path}.\n`);
     return result;

@@ -1,5 +1,6 @@
 // The administrators' commands of the core; modules add their own.
 
+import { archiveCommands } from '../admin/archive-commands.ts';
 import {
   type Command,
   CommandError,
@@ -29,7 +30,10 @@ export function registerCoreCommands(registry: CommandRegistry, scope: CommandSc
 }
 
 function registerUserCommands(registry: CommandRegistry, { hosts }: CommandScope): void {
-  for (const command of userCommands(userAdmin(hosts))) registry.register(command);
+  const users = userAdmin(hosts);
+  const archive = (domain: string) => hosts.get(domain)!.stores.archive('archive');
+  for (const command of [...userCommands(users), ...archiveCommands({ users, archive })])
+    registry.register(command);
   registry.register({
     name: 'user sessions',
     summary: 'Lists the sessions of an account, or all',

@@ -8,7 +8,7 @@ import { startServer } from '../support/server.ts';
 
 const README = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
 /** Commands of the program, which the server does not have. */
-const LOCAL = ['start', 'check', 'backup', 'restore'];
+const LOCAL = ['start', 'check', 'backup', 'restore', 'archive compact'];
 
 interface Shown {
   readonly name: string;

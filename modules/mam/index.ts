@@ -1,9 +1,26 @@
 // XEP-0313 Message Archive Management: what users wrote and received, for all their clients.
 
-import { boolean, defineModule, duration, integer, list, NS, oneOf, size, string } from 'enjamb/api';
+import {
+  type ArchiveStore,
+  boolean,
+  defineModule,
+  duration,
+  integer,
+  list,
+  type Module,
+  NS,
+  oneOf,
+  size,
+  string,
+} from 'enjamb/api';
+import { Archiving } from './archiving.ts';
+import { type Policy, type Preference, Preferences } from './preferences.ts';
+import { Resent } from './resent.ts';
 
 /** Rows that are too old or too much are removed this often. */
 const EXPIRY_MS = 3_600_000;
+/** XEP-0359 §4. */
+const FEATURES = [NS.STANZA_ID];
 
 export default defineModule({
   name: 'mam',
@@ -11,6 +28,7 @@ export default defineModule({
   implements: ['XEP-0313 1.1.3', 'XEP-0334 1.0.0', 'XEP-0359 0.7.0', 'XEP-0441 0.2.0'],
   enabledOn: ['local'],
   depends: ['disco', 'message'],
+  after: ['roster', 'track_muc_joins'],
   options: {
     archive_expires_after: duration('How long messages are kept; users can choose a shorter time', {
       default: '1 year',
@@ -44,13 +62,38 @@ export default defineModule({
     }),
   },
 
-  load(module) {
+  async load(module) {
     const { options } = module;
     const archive = module.store.archive('archive', { isSearchable: options.archive_search });
-    const { archive_expires_after: keepMs, archive_max_size: maxBytes } = options;
-    module.every(EXPIRY_MS, async () => {
-      const now = module.clock.now();
-      await archive.expire({ now, maxBytes, ...(Number.isFinite(keepMs) ? { before: now - keepMs } : {}) });
+    const table = await module.store.table<Preference>('archive_prefs');
+    const preferences = new Preferences(module, table, policyOf(options.default_archive_policy));
+    const omitted = new Set(options.dont_archive_namespaces);
+    const archiving = new Archiving(module, { archive, preferences, resent: new Resent(module), omitted });
+    for (const target of ['full', 'bare', 'host', 'self'] as const)
+      module.hook(`pre-message/${target}`, (event) => archiving.sent(event), 'rewrite');
+    for (const target of ['full', 'bare'] as const)
+      module.hook(`message/${target}`, (event) => archiving.received(event), 'rewrite');
+    module.hook('message-delivered', ({ event, sessions }) => {
+      if (sessions.length === 0) archiving.kept(event);
     });
+    for (const feature of FEATURES) module.provide('disco-account-feature', feature);
+    expireHourly(module, archive, options);
   },
 });
+
+function policyOf(option: boolean | 'roster'): Policy {
+  if (option === 'roster') return 'roster';
+  return option ? 'always' : 'never';
+}
+
+function expireHourly(
+  module: Module,
+  archive: ArchiveStore,
+  limits: { readonly archive_expires_after: number; readonly archive_max_size: number },
+): void {
+  const { archive_expires_after: keptMs, archive_max_size: maxBytes } = limits;
+  module.every(EXPIRY_MS, async () => {
+    const now = module.clock.now();
+    await archive.expire({ now, maxBytes, ...(Number.isFinite(keptMs) ? { before: now - keptMs } : {}) });
+  });
+}

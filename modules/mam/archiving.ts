@@ -1,0 +1,213 @@
+// Decides for each message whether it is archived, and under which id (XEP-0313 §3.3, §5.1; XEP-0359 §5).
+
+import {
+  ARCHIVE_FLAGS,
+  type ArchiveStore,
+  type C2SSession,
+  type Event,
+  errorReply,
+  type Jid,
+  type Module,
+  type Node,
+  NS,
+  type Stanza,
+  type StanzaEvent,
+  serialize,
+  share,
+  xml,
+} from 'enjamb/api';
+import { isStampOf, stanzaIdBy } from 'enjamb/xep';
+import { isEncrypted, isInvitation, isWorthKeeping } from './content.ts';
+import type { Preferences } from './preferences.ts';
+import { PrivateCopies } from './private_copies.ts';
+import type { Resent } from './resent.ts';
+import { type ArchivedRow, type Bookkeeping, MessageRows, PendingRow } from './rows.ts';
+
+declare module 'enjamb/api' {
+  interface Events {
+    /**
+     * Whether a message is archived for a user. Without an answer, its content decides. The user's preferences count in
+     * either case.
+     */
+    'archive-should-store': Event<
+      { readonly user: string; readonly stanza: Stanza; readonly direction: 'sent' | 'received' },
+      boolean
+    >;
+  }
+}
+
+interface Parts {
+  readonly archive: ArchiveStore;
+  readonly preferences: Preferences;
+  readonly resent: Resent;
+  /** Namespaces of elements that are not stored. */
+  readonly omitted: ReadonlySet<string>;
+}
+
+/** A message in the archive of one user. */
+interface Entry {
+  readonly user: string;
+  /** The other party, with its resource. */
+  readonly peer: Jid;
+  readonly direction: 'sent' | 'received';
+}
+
+export class Archiving {
+  readonly #module: Module;
+  readonly #parts: Parts;
+  readonly #books: Bookkeeping;
+  readonly #copies: PrivateCopies;
+
+  constructor(module: Module, parts: Parts) {
+    this.#module = module;
+    this.#parts = parts;
+    this.#copies = new PrivateCopies(module.clock);
+    this.#books = {
+      module,
+      stored: module.metric.counter('archive_rows', 'Messages stored in the archives of users'),
+      lost: module.metric.counter('archive_lost', 'Messages that could not be stored in an archive'),
+    };
+  }
+
+  /** A client sends a message. */
+  sent(event: StanzaEvent<C2SSession>): void {
+    const { from, to, origin } = event;
+    event.stanza = withoutIdsBy(from.bare, event.stanza);
+    const type = typeOf(event.stanza);
+    if (type !== 'chat' && type !== 'normal') return;
+    const unlessSent = this.#parts.resent.check(origin, event.stanza);
+    if (unlessSent) rowsOf(event).unlessSent = unlessSent;
+    const row = this.#archive(event, { user: from.local ?? '', peer: to, direction: 'sent' });
+    if (row) rowsOf(event).sent = row;
+  }
+
+  /** A message arrives for an account, or for a client of one. */
+  received(event: StanzaEvent): void {
+    const { from, to, origin, notes } = event;
+    const account = to.bare;
+    if (origin.kind === 'host' && origin.domain === this.#module.host.domain) {
+      const id = idBy(account, event.stanza);
+      if (id !== undefined) {
+        rowsOf(event).received = { id, at: this.#module.clock.now(), flags: 0, isStored: true };
+        return;
+      }
+    } else event.stanza = withoutIdsBy(account, event.stanza);
+    const isToOneself = from.bare === account && origin.kind === 'c2s';
+    const row = isToOneself ? notes.archive?.sent : this.#receive(event);
+    if (row === undefined) return;
+    rowsOf(event).received = row;
+    event.stanza = share(event.stanza).plus(stanzaIdBy(account, row.id));
+  }
+
+  /** No client has an accepted message: if its row cannot be stored, the message is lost. */
+  kept(event: StanzaEvent): void {
+    const { archive } = event.notes;
+    if (!(archive instanceof MessageRows)) return;
+    archive.refuse = (error) => {
+      const reply = errorReply(event.stanza, error);
+      if (reply) this.#module.send(reply);
+    };
+  }
+
+  #receive(event: StanzaEvent): ArchivedRow | undefined {
+    const user = event.to.local;
+    if (user === undefined || !this.#isAccepted(event) || !this.#module.host.users.has(user))
+      return undefined;
+    const archive = () => this.#archive(event, { user, peer: event.from, direction: 'received' });
+    return this.#isPrivateMessage(event) ? this.#copies.rowOf(user, event, archive) : archive();
+  }
+
+  /** §5.1: "only contain messages accepted for delivery". */
+  #isAccepted({ stanza, to }: StanzaEvent): boolean {
+    const isForResource = to.resource !== undefined;
+    const isAbsent = isForResource && this.#module.host.sessions.get(to) === undefined;
+    switch (typeOf(stanza)) {
+      case 'chat':
+        return true;
+      case 'normal':
+        return !isAbsent; // RFC 6121 §8.5.3.2.1 refuses it.
+      case 'error':
+        return isAbsent; // The client that learns of a failure would show it to the user.
+      default:
+        return false;
+    }
+  }
+
+  /** XEP-0045 §7.5: of an occupant of a room. */
+  #isPrivateMessage({ stanza, from, to }: StanzaEvent): boolean {
+    if (from.resource === undefined || to.resource === undefined) return false;
+    const x = stanza.getChild('x', NS.MUC_USER);
+    if (x) return !isInvitation(x);
+    return this.#module.host.sessions.get(to)?.state.mucJoins?.has(from.bare) === true;
+  }
+
+  /** Prepares the row of one user, unless the message is not archived for it. */
+  #archive(event: StanzaEvent, entry: Entry): PendingRow | undefined {
+    const { user, peer, direction } = entry;
+    const { stanza } = event;
+    const kept = this.#keptOf(stanza);
+    if (!this.#isArchived(stanza, kept, entry)) return undefined;
+    const { archive } = this.#parts;
+    const sent = direction === 'sent' ? ARCHIVE_FLAGS.sent : 0;
+    const encrypted = isEncrypted(stanza.children) ? ARCHIVE_FLAGS.encrypted : 0;
+    const rows = rowsOf(event);
+    const row = new PendingRow(archive, user, {
+      with: peer.bare,
+      xml: textOf(stanza, kept, event.to),
+      flags: sent | encrypted,
+      ...(rows.unlessSent ? { unlessSent: rows.unlessSent } : {}),
+    });
+    rows.add(row, event, this.#books);
+    return row;
+  }
+
+  #isArchived(stanza: Stanza, kept: readonly Node[], { user, peer, direction }: Entry): boolean {
+    const answer = this.#module.ask('archive-should-store', { user, stanza, direction });
+    const isArchived = answer ?? (stanza.attrs.type === 'error' || isWorthKeeping(stanza, kept));
+    return isArchived && this.#parts.preferences.allow(user, peer);
+  }
+
+  /** The children that are stored: the same list if it is all of them, so that their text is shared. */
+  #keptOf({ children }: Stanza): Node[] {
+    const { omitted } = this.#parts;
+    const isOmitted = (child: Node) =>
+      typeof child !== 'string' && child.attrs.xmlns !== undefined && omitted.has(child.attrs.xmlns);
+    if (!children.some(isOmitted)) return children;
+    for (const child of children) if (typeof child !== 'string') share(child);
+    return children.filter((child) => !isOmitted(child));
+  }
+}
+
+type MessageType = 'chat' | 'normal' | 'groupchat' | 'headline' | 'error';
+
+/** RFC 6121 §5.2.2: an unknown type counts as `normal`. */
+function typeOf({ attrs: { type } }: Stanza): MessageType {
+  return type === 'chat' || type === 'groupchat' || type === 'headline' || type === 'error' ? type : 'normal';
+}
+
+function rowsOf({ notes }: StanzaEvent): MessageRows {
+  if (!(notes.archive instanceof MessageRows)) notes.archive = new MessageRows();
+  return notes.archive as MessageRows;
+}
+
+/** What results of queries contain as it is, so it declares its namespace. */
+function textOf(stanza: Stanza, kept: Node[], to: Jid): string {
+  const { attrs } = share(stanza);
+  const root = xml('message', { xmlns: NS.CLIENT, ...attrs, to: attrs.to ?? to.toString() });
+  return serialize(root.withChildren(kept));
+}
+
+/** XEP-0359 §5: removes ids that somebody else has given in the name of the account. */
+function withoutIdsBy(account: string, stanza: Stanza): Stanza {
+  if (idBy(account, stanza) === undefined) return stanza;
+  return stanza.withChildren(stanza.children.filter((child) => !isIdBy(account, child)));
+}
+
+function idBy(account: string, { children }: Stanza): string | undefined {
+  const element = children.find((child) => isIdBy(account, child));
+  return typeof element === 'object' ? (element.attrs.id ?? '') : undefined;
+}
+
+function isIdBy(account: string, child: Node): boolean {
+  return typeof child !== 'string' && child.is('stanza-id', NS.STANZA_ID) && isStampOf(child, account);
+}

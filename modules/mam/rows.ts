@@ -1,0 +1,134 @@
+// The rows that one message causes in the archives of its sender and its recipient. They are prepared while the message is
+// routed, and written when the tick ends, so that what the delivery finds out stands in them:
+//
+//   rewrite: the stanza gets its id ──▶ deliver: clients take it, or it waits ──▶ end of the tick: written ──▶ `h` counts it
+//
+// docs/adr/0048 gives the reasons.
+
+import {
+  type ArchivePosition,
+  type ArchiveStore,
+  type Counter,
+  type Module,
+  type NewArchiveRow,
+  refusalFor,
+  StanzaError,
+  type StanzaEvent,
+} from 'enjamb/api';
+
+declare module 'enjamb/api' {
+  interface StanzaNotes {
+    /** Present if the message is archived. Owned by mam. */
+    archive?: ArchiveNotes;
+  }
+}
+
+export interface ArchiveNotes {
+  /** The row of the sender, if it is a user here. */
+  readonly sent?: ArchivedRow | undefined;
+  /** The row of the recipient, whom the stanza tells its id. The same one for a message to oneself. */
+  readonly received?: ArchivedRow | undefined;
+}
+
+export interface ArchivedRow extends ArchivePosition {
+  /** Bits of ARCHIVE_FLAGS. They may be set until the row is stored. */
+  flags: number;
+  /** The row has been given to the archive, so its flags must be changed there. */
+  readonly isStored: boolean;
+}
+
+/** A row that is stored when the tick ends. */
+export class PendingRow implements ArchivedRow {
+  readonly id: string;
+  readonly at: number;
+  flags: number;
+  readonly #archive: ArchiveStore;
+  readonly #owner: string;
+  #row: Omit<NewArchiveRow, 'id' | 'flags'> | undefined;
+
+  /** Takes the next position of the archive. */
+  constructor(
+    archive: ArchiveStore,
+    owner: string,
+    { flags, ...row }: Omit<NewArchiveRow, 'id' | 'flags'> & { readonly flags: number },
+  ) {
+    const { id, at } = archive.nextId(owner);
+    this.#archive = archive;
+    this.#owner = owner;
+    this.id = id;
+    this.at = at;
+    this.flags = flags;
+    this.#row = row;
+  }
+
+  get isStored(): boolean {
+    return this.#row === undefined;
+  }
+
+  /** The length of its text. */
+  get length(): number {
+    return this.#row?.xml.length ?? 0;
+  }
+
+  /** Stores the row, once. @throws StorageError */
+  async store(): Promise<void> {
+    const row = this.#row;
+    this.#row = undefined;
+    if (row) await this.#archive.append(this.#owner, { ...row, id: this.id, flags: this.flags });
+  }
+}
+
+/** Longer texts are stored in transactions of their own, since a batch is bounded. In characters. */
+const MAX_BATCH_LENGTH = 256 * 1024;
+
+/** What the rows of one host share. */
+export interface Bookkeeping {
+  readonly module: Module;
+  readonly stored: Counter;
+  readonly lost: Counter;
+}
+
+/** The rows of one message. */
+export class MessageRows implements ArchiveNotes {
+  sent: PendingRow | undefined;
+  received: ArchivedRow | undefined;
+  /** Neither row is stored if these ids are in the archive already: the client sends the message again. */
+  unlessSent: NewArchiveRow['unlessSent'];
+  /** Refuses the message. Set if the recipient's archive is all that has it. */
+  refuse: ((error: StanzaError) => void) | undefined;
+  #pending: PendingRow[] = [];
+
+  /** Stores the row when the tick ends. The stanza counts as handled once it is committed (XEP-0198 §4). */
+  add(row: PendingRow, event: StanzaEvent, books: Bookkeeping): void {
+    this.#pending.push(row);
+    if (this.#pending.length > 1) return;
+    event.waitUntil(Promise.resolve().then(() => this.#store(books)));
+  }
+
+  async #store(books: Bookkeeping): Promise<void> {
+    const rows = this.#pending;
+    this.#pending = [];
+    const length = rows.reduce((sum, row) => sum + row.length, 0);
+    const groups = length <= MAX_BATCH_LENGTH ? [rows] : rows.map((row) => [row]);
+    await Promise.all(groups.map((group) => this.#storeTogether(group, books)));
+  }
+
+  async #storeTogether(rows: readonly PendingRow[], { module, stored, lost }: Bookkeeping): Promise<void> {
+    const [row] = rows;
+    try {
+      if (row && rows.length === 1) await row.store();
+      else await module.store.batch(() => rows.forEach((each) => void each.store()));
+      stored.add(rows.length);
+    } catch (error) {
+      lost.add(rows.length);
+      module.report(error, { lost: rows.length });
+      if (rows.some((each) => each === this.received)) this.refuse?.(retryable(error));
+    }
+  }
+}
+
+/** The message can be sent again: what has failed is the disk. */
+function retryable(error: unknown): StanzaError {
+  const { condition, text } = refusalFor(error);
+  return new StanzaError(condition, { type: 'wait', cause: error, ...(text === undefined ? {} : { text }) });
+}

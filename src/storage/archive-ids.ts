@@ -67,6 +67,11 @@ export class Positions {
     this.#last = last;
   }
 
+  /** The newest position that was given out. */
+  get last(): number {
+    return this.#last;
+  }
+
   /** @param now in ms since 1970 */
   next(now: number): number {
     this.#last = Math.max(this.#last + 1, now * POSITIONS_PER_MS);

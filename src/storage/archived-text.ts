@@ -37,7 +37,10 @@ function plainBodyOf(text: string): string | undefined {
  * XEP-0424 §5: the text that replaces a retracted message. `undefined` if the retraction does not apply: another occupant
  * wrote the message, or it is a retraction or a tombstone.
  */
-export function tombstoneOf(text: string, { occupant, by }: Retraction): string | undefined {
+export function tombstoneOf(
+  text: string,
+  { occupant, by }: Pick<Retraction, 'occupant' | 'by'>,
+): string | undefined {
   const message = parseElement(text);
   const { from, to, type, id } = message.attrs;
   if (occupant !== undefined && occupant !== from && occupant !== to) return undefined;

@@ -27,6 +27,10 @@ export interface StorageOptions {
   /** Reports failures of its threads. */
   readonly faults?: Faults;
   readonly clock?: Clock;
+  /** Whether a copy is made before an old database is brought up to date. Default: true. */
+  readonly isBackedUp?: boolean;
+  /** Called while that is done. @param rows how many are converted */
+  readonly migrating?: (what: string, rows: number) => void;
 }
 
 /**

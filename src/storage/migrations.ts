@@ -1,6 +1,12 @@
 // The schema of the SQLite database, as the steps that led to it. A step that has been released is never edited:
 // append another. test/storage/schema-v1.sql keeps the first one frozen.
 
+import type Database from 'better-sqlite3';
+import { migrateArchives } from './migration-archives.ts';
+
+/** SQL, or a function that reports how many rows it has converted so far. */
+export type Migration = string | ((db: Database.Database, report: (rows: number) => void) => void);
+
 /** Marks a database file as ours (`PRAGMA application_id`): "enjm". */
 export const APPLICATION_ID = 0x656e_6a6d;
 
@@ -10,7 +16,7 @@ export const APPLICATION_ID = 0x656e_6a6d;
  * - archive.seq: order of appending among entries of one millisecond
  * - store.shared: 1 where the first key is no owner, so that the removal of an account leaves the rows alone
  */
-export const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly Migration[] = [
   `
   CREATE TABLE store (
     id INTEGER PRIMARY KEY,
@@ -57,6 +63,7 @@ export const MIGRATIONS: readonly string[] = [
     WHERE instr(owner, char(0)) > 0 OR instr(key, char(0)) > 0;
   UPDATE OR IGNORE archive SET owner = without_nul(owner) WHERE instr(owner, char(0)) > 0;
   `,
+  migrateArchives,
 ];
 
 /** SQL functions that the steps use. SQLite's own `replace` takes U+0000 for an empty text. */

@@ -3,6 +3,7 @@
 import { appendFileSync, existsSync, statSync } from 'node:fs';
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import type { ToWriter } from '../../src/storage/drivers/sqlite-operations.ts';
+import { decode } from '../../src/storage/drivers/sqlite-wire.ts';
 
 /** What a test writes to make the thread end. */
 export interface Death {
@@ -17,7 +18,7 @@ const port: MessagePort | null = parentPort;
 
 function deathIn(message: ToWriter): Death | undefined {
   if (message === 'close') return undefined;
-  for (const operation of message.batch) {
+  for (const operation of decode(message.batch)) {
     if (operation.do !== 'set') continue;
     const value: unknown = JSON.parse(operation.value);
     if (typeof value === 'object' && value !== null && 'die' in value) return value as Death;

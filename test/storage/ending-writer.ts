@@ -3,12 +3,13 @@
 
 import { existsSync, rmSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { ToWriter, WriterData } from '../../src/storage/drivers/sqlite-operations.ts';
+import type { FromWriter, ToWriter, WriterData } from '../../src/storage/drivers/sqlite-operations.ts';
 
 const { file } = workerData as WriterData;
 
 if (existsSync(`${file}.end`)) {
-  parentPort?.postMessage('ready');
+  const ready = { key: new Uint8Array(16), position: 0, newest: 0, wasStopped: true, isUnswept: false };
+  parentPort?.postMessage({ ready } satisfies FromWriter);
   process.exit(1);
 }
 parentPort?.on('message', (message: ToWriter) => {

@@ -6,15 +6,17 @@ import { openStorage } from '../../src/storage/index.ts';
 
 const driver = await openStorage({ driver: 'sqlite', dataPath: process.argv[2] ?? '' });
 const map = driver.map('montague.lit', 'pep');
-const archive = driver.archive('montague.lit', 'mam');
+const archive = driver.archive('montague.lit', 'archive');
 const STREAMS = 40;
 
 async function writeForever(stream: number): Promise<void> {
   for (let n = 0; ; n++) {
     const key = `${stream}/${n}`;
+    const { id } = archive.nextId('romeo');
     await Promise.all([
       map.set('romeo', key, n),
-      archive.append('romeo', { id: key, at: n, with: 'juliet@capulet.lit', xml: 'x'.repeat(300) }),
+      archive.append('romeo', { id, with: 'juliet@capulet.lit', xml: `${key} ${'x'.repeat(300)}` }),
+      archive.put('romeo', { name: `item ${key}`, with: 'node', xml: key }),
     ]);
     print(`${key}\n`);
   }

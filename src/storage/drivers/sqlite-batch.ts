@@ -2,7 +2,7 @@
 
 import { StorageError } from '../error.ts';
 import { MAX_BATCH_BYTES, MAX_BATCH_WRITES } from '../stores.ts';
-import { type Operation, type SingleOperation, weigh } from './sqlite-operations.ts';
+import { type SingleOperation, type WriteOperation, weigh } from './sqlite-operations.ts';
 
 export class SqliteBatch {
   readonly #driver: string;
@@ -34,7 +34,7 @@ export class SqliteBatch {
   }
 
   /** Pushes all writes as one operation. @throws the first cause of failure */
-  async commit(push: (operation: Operation) => Promise<unknown>): Promise<void> {
+  async commit(push: (operation: WriteOperation) => Promise<unknown>): Promise<void> {
     try {
       if (this.#error) throw this.#error.cause;
       if (this.#operations.length > 0) await push({ do: 'all', operations: this.#operations });

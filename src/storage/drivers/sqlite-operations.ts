@@ -1,6 +1,4 @@
-// The messages between the main thread and the writing thread, and the SQL that both use.
-
-import type { ArchiveEntry, ArchiveQuery } from '../stores.ts';
+// The writes that the main thread asks of the writing thread, their results, and the SQL that both use.
 
 export type StoreKind = 'keyval' | 'map' | 'archive';
 
@@ -10,27 +8,120 @@ export interface StoreName {
   readonly kind: StoreKind;
   readonly name: string;
   readonly isShared: boolean;
+  /** Whether the bodies of its rows are indexed. */
+  readonly isSearchable: boolean;
 }
 
-export type SingleOperation =
-  | { readonly do: 'set'; readonly in: StoreName; readonly owner: string; readonly value: string }
+/** How a write names a row of an archive: by its position, or by the name that the caller gave it. */
+export type RowKey = number | string;
+
+interface Owned {
+  readonly in: StoreName;
+  readonly owner: string;
+}
+
+/** A row of an archive. */
+interface Row {
+  readonly peer: string;
+  readonly flags: number;
+  readonly xml: string;
+}
+
+type SmallOperation =
+  | ({ readonly do: 'set'; readonly value: string } & Owned)
+  | ({ readonly do: 'unset' } & Owned)
+  | ({ readonly do: 'put'; readonly key: string; readonly value: string } & Owned)
+  | ({ readonly do: 'remove'; readonly key: string } & Owned);
+
+/** Times are in ms since 1970. */
+export type ArchiveOperation =
+  /** Not stored if one of the newest rows since `since` has one of the ids `unlessSent`. */
+  | ({
+      readonly do: 'append';
+      readonly position: number;
+      readonly unlessSent?: readonly string[] | undefined;
+      readonly since?: number | undefined;
+    } & Row &
+      Owned)
+  /** Replaces the row of that name. Without `position`: the next free one of the millisecond `at`. */
+  | ({
+      readonly do: 'enter';
+      readonly name: string;
+      readonly position?: number | undefined;
+      readonly at?: number | undefined;
+    } & Row &
+      Owned)
+  | ({ readonly do: 'drop'; readonly rows: readonly RowKey[] } & Owned)
+  | ({
+      readonly do: 'mark';
+      readonly rows: readonly RowKey[];
+      readonly add: number;
+      readonly clear: number;
+    } & Owned)
+  | ({
+      readonly do: 'replace';
+      readonly rows: readonly RowKey[];
+      readonly flags: number;
+      readonly xml: string;
+    } & Owned)
+  | ({
+      readonly do: 'retract';
+      readonly peer: string;
+      readonly isSent: boolean;
+      readonly messageId: string;
+      readonly occupant?: string | undefined;
+      readonly byId: string;
+      readonly byAt: number;
+    } & Owned)
+  /** Removes the oldest rows below the position `below`, at most `limit` of them. */
+  | ({
+      readonly do: 'prune';
+      readonly below: number;
+      readonly peer?: string | undefined;
+      readonly limit?: number | undefined;
+    } & Owned)
+  | ({ readonly do: 'keep'; readonly ms?: number | undefined } & Owned)
+  | ({ readonly do: 'delivered'; readonly until: number } & Owned)
+  | ({ readonly do: 'forget' } & Owned)
+  | { readonly do: 'recover'; readonly in: StoreName; readonly since: number };
+
+/** Parts of longer work, each of a few milliseconds. They answer with a `Progress`. */
+export type IdleOperation =
+  /** Adds rows to the index of words. */
+  | { readonly do: 'index' }
+  /** Removes what is too old or too much, from the owner with the number `from` on. */
   | {
-      readonly do: 'put';
+      readonly do: 'expire';
       readonly in: StoreName;
-      readonly owner: string;
-      readonly key: string;
-      readonly value: string;
+      readonly now: number;
+      readonly before?: number | undefined;
+      readonly maxBytes?: number | undefined;
+      readonly from: number;
+      /** The owner `from` exceeded `maxBytes`, and has more than is to be left. */
+      readonly isShrinking: boolean;
     }
-  | { readonly do: 'append'; readonly in: StoreName; readonly owner: string; readonly entry: ArchiveEntry }
-  | { readonly do: 'unset'; readonly in: StoreName; readonly owner: string }
-  | { readonly do: 'remove'; readonly in: StoreName; readonly owner: string; readonly key: string }
-  | { readonly do: 'prune'; readonly in: StoreName; readonly owner: string; readonly query: ArchiveQuery }
-  | { readonly do: 'purge'; readonly host: string; readonly owner: string };
+  /** Removes rows of owners that were removed. */
+  | { readonly do: 'sweep' }
+  /** Removes peers without a row, after the one with the number `from`. */
+  | { readonly do: 'sweep-peers'; readonly from: number }
+  /** Gives free pages back to the file system, if there are many. */
+  | { readonly do: 'vacuum' }
+  /** Moves the write-ahead log into the database and empties it. */
+  | { readonly do: 'checkpoint' };
+
+export type SingleOperation =
+  | SmallOperation
+  | ArchiveOperation
+  | { readonly do: 'purge'; readonly host: string; readonly owner: string }
+  /** The last write of a proper stop. `position`: the newest that was given out. */
+  | { readonly do: 'stop'; readonly position: number };
 
 /** `all`: together or not at all. */
-export type Operation =
+export type WriteOperation =
   | SingleOperation
   | { readonly do: 'all'; readonly operations: readonly SingleOperation[] };
+
+export type Operation = WriteOperation | IdleOperation;
 
 /** The memory of an operation without its texts. */
 const OVERHEAD_BYTES = 256;
@@ -38,31 +129,62 @@ const OVERHEAD_BYTES = 256;
 /** The approximate memory of an operation, in bytes: one for each character of its texts. */
 export function weigh(operation: Operation): number {
   if (operation.do === 'all') return operation.operations.reduce((sum, single) => sum + weigh(single), 0);
-  const bytes = OVERHEAD_BYTES + operation.owner.length;
-  if (operation.do === 'set') return bytes + operation.value.length;
-  if (operation.do === 'put') return bytes + operation.key.length + operation.value.length;
-  if (operation.do === 'append') return bytes + operation.entry.with.length + operation.entry.xml.length;
-  if (operation.do === 'prune') return bytes + lengthOf(operation.query.ids ?? []);
+  let bytes = OVERHEAD_BYTES;
+  for (const field of Object.values(operation)) {
+    if (typeof field === 'string') bytes += field.length;
+    else if (Array.isArray(field)) bytes += lengthOf(field);
+  }
   return bytes;
 }
 
-function lengthOf(texts: readonly string[]): number {
-  return texts.reduce((sum, text) => sum + text.length, 0);
+function lengthOf(keys: readonly RowKey[]): number {
+  return keys.reduce<number>((sum, key) => sum + (typeof key === 'string' ? key.length : 8), 0);
 }
 
-/** The number of changed rows, or the reason for no change. `unknown-entry`: `after` or `before` names no entry. */
-export type Outcome = number | 'unknown-entry' | { readonly failed: string; readonly code: string };
+/** Of a part of idle work. */
+export interface Progress {
+  /** The number of removed rows. */
+  readonly rows: number;
+  /** The fields with which the work goes on; absent when it is done. */
+  readonly next?: { readonly from?: number; readonly isShrinking?: boolean };
+  /** Why the work has to wait, although it is not done. */
+  readonly obstacle?: string;
+}
 
-export type ToWriter = { readonly batch: readonly Operation[] } | 'close';
+/** The number of changed rows, the progress of idle work, or the reason for no change. */
+export type Outcome = number | Progress | { readonly failed: string; readonly code: string };
+
+/** A batch as one flat array (sqlite-wire.ts). */
+export type Primitive = string | number | boolean | null;
+
+export type ToWriter = { readonly batch: readonly Primitive[] } | 'close';
+
+/** What the main thread has to know before the first write. */
+export interface ArchiveStart {
+  /** Encrypts ids. */
+  readonly key: Uint8Array;
+  /** The newest position that may have been given out. */
+  readonly position: number;
+  /** That of the newest row; 0 if there is none. */
+  readonly newest: number;
+  /** Whether the server before was stopped properly. */
+  readonly wasStopped: boolean;
+  /** Whether rows of removed owners are left. */
+  readonly isUnswept: boolean;
+}
 
 export type FromWriter =
-  | 'ready'
-  | { readonly refused: string; readonly newer: boolean }
+  | { readonly ready: ArchiveStart }
+  | { readonly refused: string; readonly code: string; readonly newer: boolean }
+  /** The database is being brought up to date. */
+  | { readonly migrating: string; readonly rows: number }
   | { readonly outcomes: readonly Outcome[] };
 
 /** The data with which the writing thread starts. */
 export interface WriterData {
   readonly file: string;
+  /** Whether a copy is made before the database is brought up to date. */
+  readonly isBackedUp: boolean;
 }
 
 /** The time to wait for the lock of another process, such as the command line. */
@@ -71,61 +193,7 @@ export const BUSY_TIMEOUT_MS = 10_000;
 /** SQL: the number of a store, from @host, @kind and @name. */
 export const STORE_ID = '(SELECT id FROM store WHERE host = @host AND kind = @kind AND name = @name)';
 
-/** A place in an owner's archive: rows are ordered by time, then by sequence. */
-export interface Cursor {
-  readonly at: number;
-  readonly seq: number;
-}
-
-export const CURSOR = `SELECT at, seq FROM archive WHERE store = ${STORE_ID} AND owner = @owner AND id = @id`;
-
-export interface ArchiveBounds {
-  readonly query: ArchiveQuery;
-  readonly after: Cursor | undefined;
-  readonly before: Cursor | undefined;
-}
-
-/** SQL: the conditions on ids, `with` and time, without the cursors. They select the entries that `total` counts. */
-export function filterSql({ query }: ArchiveBounds): string {
-  const conditions = [`store = ${STORE_ID}`, 'owner = @owner'];
-  if (query.ids !== undefined) conditions.push('id IN (SELECT value FROM json_each(@ids))');
-  if (query.with !== undefined) conditions.push('peer = @with');
-  if (query.start !== undefined) conditions.push('at >= @start');
-  if (query.end !== undefined) conditions.push('at <= @end');
-  return conditions.join(' AND ');
-}
-
-/** SQL: the filter, restricted to the entries between the cursors, ordered, and limited to @limit rows. */
-export function rangeSql(bounds: ArchiveBounds): string {
-  const conditions = [filterSql(bounds)];
-  if (bounds.after) conditions.push('at >= @afterAt AND (at > @afterAt OR seq > @afterSeq)');
-  if (bounds.before) conditions.push('at <= @beforeAt AND (at < @beforeAt OR seq < @beforeSeq)');
-  const direction = bounds.query.newestFirst ? 'DESC' : 'ASC';
-  return `${conditions.join(' AND ')} ORDER BY at ${direction}, seq ${direction} LIMIT @limit`;
-}
-
 export type Parameters = Record<string, string | number>;
-
-/** The values of all parameters in `filterSql` and `rangeSql`. */
-export function parameters(
-  store: StoreName,
-  owner: string,
-  bounds: ArchiveBounds,
-  limit: number,
-): Parameters {
-  const { query, after, before } = bounds;
-  return {
-    ...storeParameters(store),
-    owner,
-    limit,
-    ...(query.ids === undefined ? {} : { ids: JSON.stringify(query.ids) }),
-    ...(query.with === undefined ? {} : { with: query.with }),
-    ...(query.start === undefined ? {} : { start: query.start }),
-    ...(query.end === undefined ? {} : { end: query.end }),
-    ...(after ? { afterAt: after.at, afterSeq: after.seq } : {}),
-    ...(before ? { beforeAt: before.at, beforeSeq: before.seq } : {}),
-  };
-}
 
 export function storeParameters({ host, kind, name }: StoreName): Parameters {
   return { host, kind, name };

@@ -3,6 +3,7 @@
 //
 //   push ──▶ queued ──(writer free)──▶ in flight ──(committed)──▶ waiter resolved
 //              ◀──────(thread ended)───────┘
+//   idle ──▶ idle ────(nothing queued)──▶ in flight, alone
 //
 // When the thread ends, the next one repeats the operations in flight, one per batch: an operation that ends the thread
 // again fails alone. Repeating is safe, since operations are idempotent but for the number of rows that they report.
@@ -10,17 +11,38 @@
 import type { Faults } from '../../util/faults.ts';
 import { StorageError } from '../error.ts';
 import { failureOf } from './sqlite-failure.ts';
-import { type Operation, type Outcome, type SingleOperation, weigh } from './sqlite-operations.ts';
+import {
+  type ArchiveStart,
+  type IdleOperation,
+  type Operation,
+  type Outcome,
+  type Progress,
+  type SingleOperation,
+  type WriteOperation,
+  weigh,
+} from './sqlite-operations.ts';
 import { type ThreadOptions, WriterThread } from './sqlite-thread.ts';
+import { encode } from './sqlite-wire.ts';
 
 /** One commit stays below some ten milliseconds. */
-const MAX_BATCH_OPERATIONS = 200;
+const MAX_BATCH_ROWS = 200;
 const MAX_BATCH_BYTES = 2 * 1024 * 1024;
+
+const IDLE: ReadonlySet<Operation['do']> = new Set<IdleOperation['do']>([
+  'index',
+  'expire',
+  'sweep',
+  'sweep-peers',
+  'vacuum',
+  'checkpoint',
+]);
 
 export interface QueueOptions extends ThreadOptions {
   readonly maxBytes: number;
   /** Reports each thread that ends by itself. */
   readonly faults?: Faults | undefined;
+  /** Called while the database is being brought up to date. */
+  readonly migrating?: ((what: string, rows: number) => void) | undefined;
 }
 
 interface Waiting {
@@ -28,7 +50,7 @@ interface Waiting {
   readonly bytes: number;
   /** Whether it was in flight when a thread ended. Then it is repeated in a batch of its own. */
   wasLost: boolean;
-  resolve(changes: number): void;
+  resolve(outcome: number | Progress): void;
   reject(error: StorageError): void;
 }
 
@@ -37,6 +59,8 @@ export class WriteQueue {
   readonly #driver: string;
   readonly #thread: WriterThread;
   readonly #queued: Waiting[] = [];
+  /** Parts of work that can wait. Bounded by the pieces of work: each has one part at a time. */
+  readonly #idle: Waiting[] = [];
   #inFlight: Waiting[] = [];
   #bytes = 0;
   /** The last write of each (host, owner) that has not settled. */
@@ -49,6 +73,8 @@ export class WriteQueue {
   #isUp = false;
   /** Whether any thread has run: the first failure is reported by `open`, not as a fault. */
   #wasUp = false;
+  /** What the first thread found. */
+  #start: ArchiveStart | undefined;
   /** Set by `close`: called when no write is queued or in flight. */
   #drained: (() => void) | undefined;
 
@@ -57,7 +83,8 @@ export class WriteQueue {
     this.maxBytes = maxBytes;
     this.#driver = driver;
     this.#thread = new WriterThread(options, {
-      ready: () => this.#goOn(),
+      ready: (start) => this.#goOn(start),
+      migrating: options.migrating ?? (() => {}),
       answered: (outcomes) => this.#answered(outcomes),
       ended: (why) => {
         faults?.report('storage', why, { inFlight: this.#inFlight.length });
@@ -87,22 +114,42 @@ export class WriteQueue {
     return this.#bytes;
   }
 
+  /** What the first thread found in the database. */
+  get start(): ArchiveStart {
+    return this.#start!;
+  }
+
   /**
    * Resolves with the number of rows changed once the operation is committed.
-   * @throws StorageError 'item-not-found', 'resource-constraint', 'full', 'damaged', 'closed', 'failed'.
+   * @throws StorageError 'resource-constraint', 'full', 'damaged', 'closed', 'failed'.
    */
-  push(operation: Operation): Promise<number> {
+  push(operation: WriteOperation): Promise<number> {
     const bytes = weigh(operation);
     const refusal = this.#refusal(operation, bytes);
     if (refusal) return Promise.reject(refusal);
     const written = new Promise<number>((resolve, reject) => {
-      this.#queued.push({ operation, bytes, wasLost: false, resolve, reject });
+      const settle = resolve as Waiting['resolve'];
+      this.#queued.push({ operation, bytes, wasLost: false, resolve: settle, reject });
     });
     this.#bytes += bytes;
     this.#remember(operation, written);
     // At the end of the tick, so that all writes of one stanza are one commit.
     if (this.#queued.length === 1) queueMicrotask(() => this.#dispatch());
     return written;
+  }
+
+  /**
+   * Does a part of some work when nothing is queued. Resolves once it is committed.
+   * @throws StorageError 'full', 'damaged', 'closed', 'failed'
+   */
+  idle(operation: IdleOperation): Promise<Progress> {
+    const refusal = this.#refusal(operation, 0);
+    if (refusal) return Promise.reject(refusal);
+    return new Promise((resolve, reject) => {
+      const settle = resolve as Waiting['resolve'];
+      this.#idle.push({ operation, bytes: 0, wasLost: false, resolve: settle, reject });
+      queueMicrotask(() => this.#dispatch());
+    });
   }
 
   /** Resolves when all writes of the owner so far have settled; undefined: none is under way. Never rejects. */
@@ -123,7 +170,8 @@ export class WriteQueue {
 
   async #close(): Promise<void> {
     this.#obstacle = new StorageError('closed', 'The storage is closed', { driver: this.#driver });
-    if (this.#bytes > 0) await this.#empty();
+    for (const waiting of this.#idle.splice(0)) waiting.reject(this.#obstacle);
+    if (this.#bytes > 0 || this.#inFlight.length > 0) await this.#empty();
     await this.#thread.close();
   }
 
@@ -148,7 +196,11 @@ export class WriteQueue {
   }
 
   #remember(operation: Operation, written: Promise<number>): void {
-    const keys = new Set(singles(operation).map(ownerKeyOf));
+    const keys = new Set(
+      singles(operation)
+        .map(ownerKeyOf)
+        .filter((key) => key !== undefined),
+    );
     const settled = written
       .catch(() => undefined)
       .then(() => {
@@ -160,20 +212,22 @@ export class WriteQueue {
   }
 
   #dispatch(): void {
-    if (!this.#isUp || this.#inFlight.length > 0 || this.#queued.length === 0) return;
-    this.#inFlight = this.#queued.splice(0, this.#nextBatch());
+    if (!this.#isUp || this.#inFlight.length > 0) return;
+    this.#inFlight =
+      this.#queued.length > 0 ? this.#queued.splice(0, this.#nextBatch()) : this.#idle.splice(0, 1);
+    if (this.#inFlight.length === 0) return;
     this.#thread.keepAlive(true);
-    this.#thread.post({ batch: this.#inFlight.map(({ operation }) => operation) });
+    this.#thread.post({ batch: encode(this.#inFlight.map(({ operation }) => operation)) });
   }
 
   /** Size of the next batch. */
   #nextBatch(): number {
     if (this.#queued[0]?.wasLost) return 1;
-    let count = 0;
-    let bytes = 0;
+    let [count, rows, bytes] = [0, 0, 0];
     for (const waiting of this.#queued) {
+      rows += singles(waiting.operation).length;
       bytes += waiting.bytes;
-      if (count === MAX_BATCH_OPERATIONS || (count > 0 && bytes > MAX_BATCH_BYTES)) break;
+      if (count > 0 && (rows > MAX_BATCH_ROWS || bytes > MAX_BATCH_BYTES)) break;
       count += 1;
     }
     return count;
@@ -187,49 +241,47 @@ export class WriteQueue {
     done.forEach((waiting, index) => {
       this.#settle(waiting, outcomes[index]);
     });
-    if (this.#bytes === 0) this.#drained?.();
+    if (this.#inFlight.length === 0) this.#drained?.();
   }
 
   #settle({ operation, bytes, resolve, reject }: Waiting, outcome: Outcome = 0): void {
     this.#bytes -= bytes;
-    if (typeof outcome === 'number') {
+    if (typeof outcome === 'number' || 'rows' in outcome) {
       resolve(outcome);
       return;
     }
     const details = { driver: this.#driver, store: storeOf(operation) };
-    if (outcome === 'unknown-entry') {
-      reject(new StorageError('item-not-found', 'The archive has no entry of that id', details));
-      return;
-    }
     const cause = Object.assign(new Error(outcome.failed), { code: outcome.code });
     reject(failureOf(cause, 'Not written', details));
   }
 
   /**
-   * The thread has ended. Writes in flight may or may not be on disk, so they are repeated. A write fails if it cannot be
-   * repeated, or has ended a thread while alone in its batch.
+   * The thread has ended. Writes in flight may or may not be on disk, so they are repeated. A write that has ended a thread
+   * while alone in its batch fails. So does a part of work that can wait: it is done at the next occasion.
    */
   #takeBack(why: Error): void {
     this.#isUp = false;
     const lost = this.#inFlight;
     this.#inFlight = [];
-    const isCulprit = lost.length === 1 && lost[0]!.wasLost;
-    const hopeless = lost.filter(({ operation }) => isCulprit || !isRepeatable(operation));
-    this.#queued.unshift(...lost.filter((waiting) => !hopeless.includes(waiting)));
+    const [only] = lost;
+    const isHopeless = lost.length === 1 && (only!.wasLost || isIdle(only!.operation));
     for (const waiting of lost) waiting.wasLost = true;
-    for (const waiting of hopeless) this.#settle(waiting, gone(why));
+    if (isHopeless) this.#settle(only!, gone(why));
+    else this.#queued.unshift(...lost);
     if (this.#bytes === 0) this.#drained?.();
   }
 
   /** Rejects all waiting writes, and new ones until a thread runs again. */
   #refuseAll(why: StorageError): void {
     this.#obstacle ??= why;
-    for (const waiting of this.#queued.splice(0)) this.#settle(waiting, gone(why));
+    for (const waiting of [...this.#queued.splice(0), ...this.#idle.splice(0)])
+      this.#settle(waiting, gone(why));
     this.#thread.keepAlive(false);
     this.#drained?.();
   }
 
-  #goOn(): void {
+  #goOn(start: ArchiveStart): void {
+    this.#start ??= start;
     this.#isUp = true;
     this.#wasUp = true;
     if (!this.#closing) this.#obstacle = undefined;
@@ -241,20 +293,19 @@ function gone({ message }: Error): Outcome {
   return { failed: `the writing thread ended: ${message}`, code: 'WRITER_GONE' };
 }
 
-/** False for a removal of n entries, which would remove 2n if it ran twice, and for one by a cursor, which may be gone. */
-function isRepeatable(operation: Operation): boolean {
-  return singles(operation).every((single) => {
-    if (single.do !== 'prune') return true;
-    const { limit, after, before } = single.query;
-    return limit === undefined && after === undefined && before === undefined;
-  });
+/** Whether it is a part of work that can wait. */
+function isIdle(operation: Operation): operation is IdleOperation {
+  return IDLE.has(operation.do);
 }
 
 function singles(operation: Operation): readonly SingleOperation[] {
-  return operation.do === 'all' ? operation.operations : [operation];
+  if (operation.do === 'all') return operation.operations;
+  return isIdle(operation) ? [] : [operation];
 }
 
-function ownerKeyOf(operation: SingleOperation): string {
+/** `undefined`: the operation has no owner. */
+function ownerKeyOf(operation: SingleOperation): string | undefined {
+  if (!('owner' in operation)) return undefined;
   const host = operation.do === 'purge' ? operation.host : operation.in.host;
   return ownerKey(host, operation.owner);
 }
@@ -264,5 +315,5 @@ function ownerKey(host: string, owner: string): string {
 }
 
 function storeOf(operation: Operation): string | undefined {
-  return operation.do === 'purge' || operation.do === 'all' ? undefined : operation.in.name;
+  return 'in' in operation ? operation.in.name : undefined;
 }

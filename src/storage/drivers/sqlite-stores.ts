@@ -1,29 +1,10 @@
-// The three stores on SQLite. A call is one operation of the writing thread, or one read on the main thread.
+// The small stores on SQLite. A call is one operation of the writing thread, or one read on the main thread.
 
 import type Database from 'better-sqlite3';
-import { StorageError } from '../error.ts';
 import { decode, encode } from '../json.ts';
 import { checkKey } from '../keys.ts';
-import type {
-  ArchiveEntry,
-  ArchivePage,
-  ArchiveQuery,
-  ArchiveStore,
-  KeyvalStore,
-  MapStore,
-} from '../stores.ts';
-import {
-  type ArchiveBounds,
-  CURSOR,
-  type Cursor,
-  filterSql,
-  parameters,
-  rangeSql,
-  type SingleOperation,
-  STORE_ID,
-  type StoreName,
-  storeParameters,
-} from './sqlite-operations.ts';
+import type { KeyvalStore, MapStore } from '../stores.ts';
+import { type SingleOperation, STORE_ID, type StoreName, storeParameters } from './sqlite-operations.ts';
 
 const GET = `SELECT value FROM keyval WHERE store = ${STORE_ID} AND owner = @owner`;
 const GET_KEY = `SELECT value FROM map WHERE store = ${STORE_ID} AND owner = @owner AND key = @key`;
@@ -33,7 +14,6 @@ const ALL_ENTRIES = pages('SELECT owner, key, value FROM map', 'owner, key');
 
 /** The database, as the stores use it. */
 interface Access {
-  readonly name: string;
   /** Runs a read once earlier writes of the owner are in the database. @throws StorageError */
   read<T>(store: StoreName, owner: string, read: () => T): Promise<T>;
   /**
@@ -174,64 +154,5 @@ export class SqliteMap implements MapStore<unknown> {
       group.entries.set(key, decode(value));
     }
     if (group) yield [group.owner, group.entries];
-  }
-}
-
-export class SqliteArchive implements ArchiveStore {
-  readonly #storage: Access;
-  readonly #store: StoreName;
-
-  constructor(storage: Access, store: StoreName) {
-    this.#storage = storage;
-    this.#store = store;
-  }
-
-  async append(owner: string, { id, at, with: peer, xml }: ArchiveEntry): Promise<void> {
-    await this.#storage.write(() => ({
-      do: 'append',
-      in: this.#store,
-      owner: checkKey(owner),
-      entry: { id, at, with: peer, xml },
-    }));
-  }
-
-  query(owner: string, query: ArchiveQuery): Promise<ArchivePage> {
-    return this.#storage.read(this.#store, owner, () => this.#page(owner, query));
-  }
-
-  delete(owner: string, query: ArchiveQuery): Promise<number> {
-    return this.#storage.write(() => ({ do: 'prune', in: this.#store, owner, query: { ...query } }));
-  }
-
-  owners(): AsyncIterable<string> {
-    return this.#storage.owners(this.#store);
-  }
-
-  #page(owner: string, query: ArchiveQuery): ArchivePage {
-    const after = this.#cursor(owner, query.after);
-    const before = this.#cursor(owner, query.before);
-    const bounds: ArchiveBounds = { query, after, before };
-    // One more than asked for tells whether the page is the last one.
-    const limit = query.limit === undefined ? -1 : query.limit + 1;
-    const row = parameters(this.#store, owner, bounds, limit);
-    const sql = `SELECT id, at, peer AS "with", xml FROM archive WHERE ${rangeSql(bounds)}`;
-    const entries = this.#storage.statement(sql).all(row) as ArchiveEntry[];
-    const complete = query.limit === undefined || entries.length <= query.limit;
-    if (!complete) entries.pop();
-    const total = complete && !after && !before ? entries.length : this.#count(bounds, row);
-    return { entries, complete, total };
-  }
-
-  #count(bounds: ArchiveBounds, row: object): number {
-    const sql = `SELECT COUNT(*) AS total FROM archive WHERE ${filterSql(bounds)}`;
-    return (this.#storage.statement(sql).get(row) as { total: number }).total;
-  }
-
-  #cursor(owner: string, id: string | undefined): Cursor | undefined {
-    if (id === undefined) return undefined;
-    const row = this.#storage.statement(CURSOR).get({ ...storeParameters(this.#store), owner, id });
-    if (row !== undefined) return row as Cursor;
-    const details = { driver: this.#storage.name, store: this.#store.name };
-    throw new StorageError('item-not-found', 'The archive has no entry of that id', details);
   }
 }

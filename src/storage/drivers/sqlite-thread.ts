@@ -10,7 +10,8 @@ import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock, type Timer } from '../../util/clock.ts';
 import { Backoff } from '../../util/flow/index.ts';
 import { StorageError } from '../error.ts';
-import type { FromWriter, Outcome, ToWriter, WriterData } from './sqlite-operations.ts';
+import { failureOf } from './sqlite-failure.ts';
+import type { ArchiveStart, FromWriter, Outcome, ToWriter, WriterData } from './sqlite-operations.ts';
 
 const PAUSES = { firstMs: 1_000, longestMs: 30_000, jitter: 0 };
 /** Consecutive threads that ended without an answer, before restarts wait. */
@@ -19,6 +20,8 @@ const MAX_FUTILE = 3;
 export interface ThreadOptions {
   readonly file: string;
   readonly driver: string;
+  /** Whether a copy is made before the database is brought up to date. Default: true. */
+  readonly isBackedUp?: boolean;
   /** The script that runs in the thread; default: our writer. */
   readonly script?: URL;
   readonly clock?: Clock;
@@ -26,7 +29,9 @@ export interface ThreadOptions {
 
 export interface ThreadEvents {
   /** A thread runs; called again after each restart. */
-  ready(): void;
+  ready(start: ArchiveStart): void;
+  /** The database is being brought up to date. @param rows how many are converted */
+  migrating(what: string, rows: number): void;
   /** The outcomes of the batch that was posted last. */
   answered(outcomes: readonly Outcome[]): void;
   /** The thread has ended unexpectedly. The unanswered batch may or may not be on disk. */
@@ -89,11 +94,11 @@ export class WriterThread {
 
   #start(): void {
     this.#state = 'starting';
-    const { file, script = WRITER } = this.#options;
+    const { file, isBackedUp = true, script = WRITER } = this.#options;
     try {
-      this.#listen(new Worker(script, { workerData: { file } satisfies WriterData }));
+      this.#listen(new Worker(script, { workerData: { file, isBackedUp } satisfies WriterData }));
     } catch (error) {
-      this.#notStarted({ refused: (error as Error).message, newer: false }); // The system refuses another thread.
+      this.#notStarted({ refused: (error as Error).message, code: '', newer: false }); // The system refuses another thread.
     }
   }
 
@@ -103,7 +108,8 @@ export class WriterThread {
     let refusal: Refusal | undefined;
     let failure: Error | undefined;
     worker.on('message', (message: FromWriter) => {
-      if (message === 'ready') this.#ready();
+      if ('ready' in message) this.#ready(message.ready);
+      else if ('migrating' in message) this.#events.migrating(message.migrating, message.rows);
       else if ('refused' in message) refusal = message;
       else this.#answered(message.outcomes);
     });
@@ -117,12 +123,12 @@ export class WriterThread {
     worker.on('exit', () => this.#exited(refusal, failure));
   }
 
-  #ready(): void {
+  #ready(start: ArchiveStart): void {
     this.#state = 'working';
     if (this.#isClosing) return this.#end();
     if (!this.#isAtWork) this.#worker?.unref();
     this.#opened.resolve();
-    this.#events.ready();
+    this.#events.ready(start);
   }
 
   #answered(outcomes: readonly Outcome[]): void {
@@ -149,12 +155,12 @@ export class WriterThread {
       if (++this.#futile < MAX_FUTILE) this.#start();
       else this.#pause(this.#error(`the writing thread keeps ending: ${why.message}`));
     } else {
-      this.#notStarted(refusal ?? { refused: why.message, newer: false });
+      this.#notStarted(refusal ?? { refused: why.message, code: '', newer: false });
     }
   }
 
-  #notStarted({ refused, newer }: Refusal): void {
-    const error = this.#error(`${this.#options.file}: ${refused}`, newer);
+  #notStarted({ refused, code, newer }: Refusal): void {
+    const error = this.#error(`${this.#options.file}: ${refused}`, newer, code);
     this.#state = 'none';
     this.#opened.reject(error); // No effect after the first start.
     if (this.#isClosing) this.#closed.resolve();
@@ -166,9 +172,10 @@ export class WriterThread {
     this.#events.refused(error);
   }
 
-  #error(message: string, newer = false): StorageError {
+  #error(message: string, newer = false, code = ''): StorageError {
     const { driver } = this.#options;
-    return new StorageError(newer ? 'newer-database' : 'failed', message, { driver });
+    if (newer) return new StorageError('newer-database', message, { driver });
+    return failureOf(Object.assign(new Error(message), { code }), 'Not opened', { driver });
   }
 }
 

@@ -2,19 +2,19 @@
 // operations are acknowledged together, after the commit has reached the disk.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import Database from 'better-sqlite3';
-import { APPLICATION_ID, MIGRATION_FUNCTIONS, MIGRATIONS } from '../migrations.ts';
+import type Database from 'better-sqlite3';
+import { ArchiveRows } from './sqlite-archive-rows.ts';
+import { ArchiveWriter } from './sqlite-archive-writer.ts';
+import { IdleWork } from './sqlite-idle.ts';
+import { Meta } from './sqlite-meta.ts';
+import { ArchiveNumbers } from './sqlite-numbers.ts';
+import { NewerDatabase, openDatabase } from './sqlite-open.ts';
 import {
-  type ArchiveBounds,
-  BUSY_TIMEOUT_MS,
-  CURSOR,
-  type Cursor,
   type FromWriter,
+  type IdleOperation,
   type Operation,
   type Outcome,
   type Parameters,
-  parameters,
-  rangeSql,
   type SingleOperation,
   STORE_ID,
   type StoreName,
@@ -22,91 +22,48 @@ import {
   type ToWriter,
   type WriterData,
 } from './sqlite-operations.ts';
-
-/** Larger write-ahead logs are cut back at the next checkpoint. */
-const JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024;
-
-const WAL_ATTEMPTS = 50;
-const WAL_PAUSE_MS = 20;
+import { decode } from './sqlite-wire.ts';
+import { TextIndex } from './text-index.ts';
 
 /** Errors of the whole database. After these the operations are not tried one by one, since all would fail. */
 const HOPELESS = /^SQLITE_(BUSY|LOCKED|READONLY|CORRUPT|NOTADB|CANTOPEN|IOERR)/;
 
-class NewerDatabase extends Error {}
-
-/** Opens, protects and updates the database. */
-function open(file: string): Database.Database {
-  // The main thread creates the file. If it has vanished since, do not start with an empty one.
-  const db = new Database(file, { timeout: BUSY_TIMEOUT_MS, fileMustExist: true });
-  const version = versionOf(db);
-  if (version > MIGRATIONS.length) {
-    throw new NewerDatabase(`The database has version ${version}, this server knows ${MIGRATIONS.length}`);
-  }
-  // WAL: readers never wait for the writer. FULL: a commit is on the disk, not in the system's cache.
-  useWriteAheadLog(db);
-  db.pragma('synchronous = FULL');
-  db.pragma(`journal_size_limit = ${JOURNAL_LIMIT_BYTES}`);
-  db.pragma('cache_size = -16000');
-  for (const [name, run] of Object.entries(MIGRATION_FUNCTIONS)) db.function(name, run);
-  MIGRATIONS.forEach((sql, from) => {
-    migrate(db, from, sql);
-  });
-  if (db.pragma('application_id', { simple: true }) !== APPLICATION_ID)
-    db.pragma(`application_id = ${APPLICATION_ID}`);
-  return db;
-}
-
-/**
- * Switches to the write-ahead log. If two processes do this to a new database simultaneously, SQLite reports SQLITE_BUSY to
- * one of them immediately, without the usual wait, because of a possible deadlock. So this tries again; the switch is
- * permanent, so the second attempt finds it done.
- */
-function useWriteAheadLog(db: Database.Database): void {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      db.pragma('journal_mode = WAL');
-      return;
-    } catch (error) {
-      const isBusy = error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
-      if (!isBusy || attempt === WAL_ATTEMPTS) throw error;
-    }
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAL_PAUSE_MS); // The thread has nothing else to do.
-  }
-}
-
-function migrate(db: Database.Database, from: number, sql: string): void {
-  const step = db.transaction(() => {
-    // Read inside the transaction: another process may have taken the step meanwhile.
-    if (versionOf(db) !== from) return;
-    db.exec(sql);
-    db.pragma(`user_version = ${from + 1}`);
-  });
-  if (versionOf(db) === from) step.immediate();
-}
-
-function versionOf(db: Database.Database): number {
-  return db.pragma('user_version', { simple: true }) as number;
-}
-
 class Writer {
   readonly #db: Database.Database;
   readonly #statements = new Map<string, Database.Statement>();
-  /** Stores known to have a number. */
-  readonly #stores = new Set<string>();
+  /** The numbers of stores. Bounded by the stores that modules open. */
+  readonly #stores = new Map<string, number>();
+  readonly #meta: Meta;
+  readonly #numbers: ArchiveNumbers;
+  readonly #index: TextIndex;
+  readonly #archives: ArchiveWriter;
+  readonly #idle: IdleWork;
 
   constructor(db: Database.Database) {
     this.#db = db;
+    this.#meta = new Meta(db);
+    this.#numbers = new ArchiveNumbers(db);
+    this.#index = new TextIndex(db);
+    const rows = new ArchiveRows(db, this.#numbers, this.#index);
+    this.#archives = new ArchiveWriter(db, rows, this.#numbers);
+    this.#idle = new IdleWork(db, { rows, numbers: this.#numbers, index: this.#index });
   }
 
   /** Runs all operations in one transaction. If that fails, runs each in its own, so that an invalid one fails alone. */
   run(batch: readonly Operation[]): Outcome[] {
     try {
-      return this.#transact(batch);
+      return this.#runTogether(batch);
     } catch (error) {
       const failure = failureOf(error);
       if (batch.length === 1 || HOPELESS.test(failure.code)) return batch.map(() => failure);
     }
     return batch.map((operation) => this.#alone(operation));
+  }
+
+  #runTogether(batch: readonly Operation[]): Outcome[] {
+    const [first] = batch;
+    if (first?.do === 'checkpoint') return [this.#idle.checkpoint()]; // Always alone, and never in a transaction.
+    return this.#transact(batch);
   }
 
   #alone(operation: Operation): Outcome {
@@ -119,73 +76,88 @@ class Writer {
 
   #transact(batch: readonly Operation[]): Outcome[] {
     try {
-      return this.#db.transaction(() => batch.map((operation) => this.#apply(operation))).immediate();
+      return this.#db
+        .transaction(() => {
+          this.#meta.begin();
+          this.#index.begin();
+          const outcomes = batch.map((operation) => this.#apply(operation));
+          this.#numbers.commit();
+          return outcomes;
+        })
+        .immediate();
     } catch (error) {
+      this.#meta.rollback();
+      this.#numbers.rollback();
       this.#stores.clear(); // Their rows may have been rolled back.
       throw error;
     }
   }
 
   #apply(operation: Operation): Outcome {
-    if (operation.do === 'all') return this.#applyAll(operation.operations);
-    if (operation.do === 'purge') return this.#purge(operation.host, operation.owner);
-    const { in: store, owner } = operation;
-    this.#number(store);
-    const row = { ...storeParameters(store), owner };
     switch (operation.do) {
-      case 'set':
-        return this.#write(SET, { ...row, value: operation.value });
-      case 'put':
-        return this.#write(PUT, { ...row, key: operation.key, value: operation.value });
-      case 'append': {
-        const { id, at, with: peer, xml } = operation.entry;
-        return this.#write(APPEND, { ...row, id, at, peer, xml });
-      }
-      case 'unset':
-        return this.#write(UNSET, row);
-      case 'remove':
-        return this.#write(REMOVE, { ...row, key: operation.key });
-      case 'prune':
-        return this.#prune(operation);
+      case 'all':
+        return operation.operations.reduce((rows, single) => rows + this.#applyOne(single), 0);
+      case 'index':
+      case 'expire':
+      case 'sweep':
+      case 'sweep-peers':
+      case 'vacuum':
+      case 'checkpoint':
+        return this.#runIdle(operation);
+      default:
+        return this.#applyOne(operation);
     }
   }
 
-  /** Throws unless all succeed, so that the transaction is rolled back. */
-  #applyAll(operations: readonly SingleOperation[]): number {
-    let rows = 0;
-    for (const operation of operations) {
-      const outcome = this.#apply(operation);
-      if (typeof outcome !== 'number') throw new Error('The archive has no entry of that id');
-      rows += outcome;
+  #runIdle(operation: IdleOperation): Outcome {
+    return this.#idle.run(operation, 'in' in operation ? this.#numberOf(operation.in) : 0);
+  }
+
+  /** Returns the number of changed rows. */
+  #applyOne(operation: SingleOperation): number {
+    switch (operation.do) {
+      case 'set':
+        return this.#write(SET, { ...this.#row(operation), value: operation.value });
+      case 'unset':
+        return this.#write(UNSET, this.#row(operation));
+      case 'put':
+        return this.#write(PUT, { ...this.#row(operation), key: operation.key, value: operation.value });
+      case 'remove':
+        return this.#write(REMOVE, { ...this.#row(operation), key: operation.key });
+      case 'purge':
+        return this.#purge(operation.host, operation.owner);
+      case 'stop':
+        return this.#meta.stop(operation.position);
+      default:
+        return this.#archives.apply(operation, this.#numberOf(operation.in));
     }
-    return rows;
+  }
+
+  #row({ in: store, owner }: { readonly in: StoreName; readonly owner: string }): Parameters {
+    this.#numberOf(store);
+    return { ...storeParameters(store), owner };
   }
 
   #purge(host: string, owner: string): number {
-    return PURGE.reduce((rows, sql) => rows + this.#write(sql, { host, owner }), 0);
+    const archives = this.#statement(ARCHIVES_OF).all({ host, owner }) as { store: number }[];
+    for (const { store } of archives) this.#archives.forget(store, owner);
+    return PURGE.reduce((rows, sql) => rows + this.#write(sql, { host, owner }), archives.length);
   }
 
-  #prune({ in: store, owner, query }: Extract<Operation, { do: 'prune' }>): Outcome {
-    const after = this.#cursor(store, owner, query.after);
-    const before = this.#cursor(store, owner, query.before);
-    if (after === 'unknown-entry' || before === 'unknown-entry') return 'unknown-entry';
-    const bounds: ArchiveBounds = { query, after, before };
-    const sql = `DELETE FROM archive WHERE seq IN (SELECT seq FROM archive WHERE ${rangeSql(bounds)})`;
-    return this.#write(sql, parameters(store, owner, bounds, query.limit ?? -1));
-  }
-
-  #cursor(store: StoreName, owner: string, id: string | undefined): Cursor | 'unknown-entry' | undefined {
-    if (id === undefined) return undefined;
-    const row = this.#statement(CURSOR).get({ ...storeParameters(store), owner, id }) as Cursor | undefined;
-    return row ?? 'unknown-entry';
-  }
-
-  /** Gives a store its number, which all other statements look up. */
-  #number(store: StoreName): void {
-    const key = JSON.stringify(storeParameters(store));
-    if (this.#stores.has(key)) return;
-    this.#write(NUMBER, { ...storeParameters(store), shared: store.isShared ? 1 : 0 });
-    this.#stores.add(key);
+  /** The number of a store, which all other tables have in place of its name. */
+  #numberOf(store: StoreName): number {
+    const key = `${store.kind} ${store.host} ${store.name}`;
+    const known = this.#stores.get(key);
+    if (known !== undefined) return known;
+    const { isShared, isSearchable } = store;
+    const row = { ...storeParameters(store), shared: isShared ? 1 : 0, searchable: isSearchable ? 1 : 0 };
+    const before = this.#statement(SEARCHABLE).get(storeParameters(store)) as
+      | { searchable: number }
+      | undefined;
+    const { id } = this.#statement(NUMBER).get(row) as { id: number };
+    if (before?.searchable === 0 && isSearchable) this.#index.restart();
+    this.#stores.set(key, id);
+    return id;
   }
 
   #write(sql: string, row: Parameters): number {
@@ -202,21 +174,22 @@ class Writer {
   }
 }
 
-const NUMBER = `INSERT INTO store (host, kind, name, shared) VALUES (@host, @kind, @name, @shared)
-  ON CONFLICT DO UPDATE SET shared = excluded.shared WHERE shared <> excluded.shared`;
+const SEARCHABLE = 'SELECT searchable FROM store WHERE host = @host AND kind = @kind AND name = @name';
+/** A process that does not search, such as the command line, leaves the index as it is. */
+const NUMBER = `INSERT INTO store (host, kind, name, shared, searchable) VALUES (@host, @kind, @name, @shared, @searchable)
+  ON CONFLICT DO UPDATE SET shared = excluded.shared, searchable = MAX(searchable, excluded.searchable) RETURNING id`;
 const SET = `INSERT INTO keyval (store, owner, value) VALUES (${STORE_ID}, @owner, @value)
   ON CONFLICT DO UPDATE SET value = excluded.value`;
 const PUT = `INSERT INTO map (store, owner, key, value) VALUES (${STORE_ID}, @owner, @key, @value)
   ON CONFLICT DO UPDATE SET value = excluded.value`;
-const APPEND = `INSERT INTO archive (store, owner, id, at, peer, xml)
-  VALUES (${STORE_ID}, @owner, @id, @at, @peer, @xml)
-  ON CONFLICT (store, owner, id) DO UPDATE SET at = excluded.at, peer = excluded.peer, xml = excluded.xml`;
 const UNSET = `DELETE FROM keyval WHERE store = ${STORE_ID} AND owner = @owner`;
 const REMOVE = `DELETE FROM map WHERE store = ${STORE_ID} AND owner = @owner AND key = @key`;
-const PURGE = ['keyval', 'map', 'archive'].map(
+const PURGE = ['keyval', 'map'].map(
   (table) =>
     `DELETE FROM ${table} WHERE owner = @owner AND store IN (SELECT id FROM store WHERE host = @host AND shared = 0)`,
 );
+const ARCHIVES_OF = `SELECT store FROM archive_owner WHERE owner = @owner
+  AND store IN (SELECT id FROM store WHERE host = @host AND shared = 0)`;
 
 function failureOf(error: unknown): { failed: string; code: string } {
   const { message, code } = error as { message?: string; code?: string };
@@ -224,28 +197,45 @@ function failureOf(error: unknown): { failed: string; code: string } {
 }
 
 /** Opens the database, then writes the batches that arrive on `port`, until the message 'close'. */
-function serve({ file }: WriterData, port: NonNullable<typeof parentPort>): void {
+function serve(data: WriterData, port: NonNullable<typeof parentPort>): void {
   const answer = (message: FromWriter) => port.postMessage(message);
-  let db: Database.Database;
-  try {
-    db = open(file);
-  } catch (error) {
-    answer({ refused: failureOf(error).failed, newer: error instanceof NewerDatabase });
+  const db = openOrRefuse(data, answer);
+  if (db === undefined) {
     port.close();
     return;
   }
   const writer = new Writer(db);
   port.on('message', (message: ToWriter) => {
     if (message !== 'close') {
-      answer({ outcomes: writer.run(message.batch) });
+      answer({ outcomes: writer.run(decode(message.batch)) });
       return;
     }
-    db.pragma('busy_timeout = 1000'); // A stop does not wait long for another process's readers.
-    db.pragma('wal_checkpoint(TRUNCATE)');
-    db.close();
+    close(db);
     port.close();
   });
-  answer('ready');
+}
+
+function openOrRefuse(
+  data: WriterData,
+  answer: (message: FromWriter) => void,
+): Database.Database | undefined {
+  const report = (migrating: string, rows: number) => answer({ migrating, rows });
+  try {
+    const db = openDatabase({ ...data, report });
+    answer({ ready: new Meta(db).start() });
+    return db;
+  } catch (error) {
+    const { failed: refused, code } = failureOf(error);
+    answer({ refused, code, newer: error instanceof NewerDatabase });
+    return undefined;
+  }
+}
+
+function close(db: Database.Database): void {
+  db.pragma('busy_timeout = 1000'); // A stop does not wait long for another process's readers.
+  db.pragma('optimize');
+  db.pragma('wal_checkpoint(TRUNCATE)');
+  db.close();
 }
 
 if (parentPort) serve(workerData as WriterData, parentPort);

@@ -10,17 +10,28 @@ import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync } fro
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import Database from 'better-sqlite3';
-import type { Clock } from '../../util/clock.ts';
+import { type Clock, systemClock } from '../../util/clock.ts';
 import type { Faults } from '../../util/faults.ts';
 import { inWords } from '../../util/file-failure.ts';
 import { SerialQueue } from '../../util/serial-queue.ts';
+import type { ArchiveStore } from '../archive.ts';
+import { ArchiveIds, Positions } from '../archive-ids.ts';
 import { inBatch, StorageError } from '../error.ts';
-import type { ArchiveStore, KeyvalStore, MapStore, StorageDriver, StoreOptions } from '../stores.ts';
+import type { KeyvalStore, MapStore, StorageDriver, StoreOptions } from '../stores.ts';
+import { type ArchiveReader, type Places, SqliteArchive } from './sqlite-archive.ts';
 import { SqliteBatch } from './sqlite-batch.ts';
 import { failureOf } from './sqlite-failure.ts';
-import { type SingleOperation, STORE_ID, type StoreName, storeParameters } from './sqlite-operations.ts';
+import { Housekeeping } from './sqlite-housekeeping.ts';
+import {
+  type IdleOperation,
+  type SingleOperation,
+  STORE_ID,
+  type StoreKind,
+  type StoreName,
+  storeParameters,
+} from './sqlite-operations.ts';
 import { WriteQueue } from './sqlite-queue.ts';
-import { type PagedSql, SqliteArchive, SqliteKeyval, SqliteMap } from './sqlite-stores.ts';
+import { type PagedSql, SqliteKeyval, SqliteMap } from './sqlite-stores.ts';
 
 const DRIVER = 'sqlite';
 const FILE_NAME = 'enjamb.sqlite';
@@ -54,6 +65,10 @@ export interface SqliteOptions {
   /** Reports when the writing thread ends; it is restarted. */
   readonly faults?: Faults | undefined;
   readonly clock?: Clock;
+  /** Whether a copy is made before an old database is brought up to date. Default: true. */
+  readonly isBackedUp?: boolean;
+  /** Called while that is done. @param rows how many are converted */
+  readonly migrating?: ((what: string, rows: number) => void) | undefined;
   /** The script that runs in the writing thread; default: our writer. */
   readonly writer?: URL;
 }
@@ -65,12 +80,27 @@ export class SqliteStorage implements StorageDriver {
   readonly #statements = new Map<string, Database.Statement>();
   /** Runs the changes of one owner one at a time, by host and owner. */
   readonly #changes = new SerialQueue();
+  readonly #housekeeping: Housekeeping;
+  /** For the archives. */
+  readonly places: Places;
+  /** Archives in which messages wait again after a crash. */
+  readonly #recovered = new Set<string>();
+  #hasWritten = false;
   #closed = false;
   #batch: SqliteBatch | undefined;
 
-  private constructor(queue: WriteQueue, reader: Database.Database) {
+  private constructor(queue: WriteQueue, reader: Database.Database, options: SqliteOptions) {
+    const { clock = systemClock, faults } = options;
+    const { key, position, isUnswept } = queue.start;
     this.#queue = queue;
     this.#reader = reader;
+    this.places = {
+      ids: new ArchiveIds(Buffer.from(key)),
+      positions: new Positions(position),
+      now: () => clock.now(),
+    };
+    this.#housekeeping = new Housekeeping(queue, clock, faults);
+    if (isUnswept) this.sweep();
   }
 
   /** Opens `enjamb.sqlite` in the directory. Creates both if they do not exist, readable only by their owner. */
@@ -78,17 +108,16 @@ export class SqliteStorage implements StorageDriver {
     const file = join(directory, FILE_NAME);
     const maxBytes = options.maxQueuedBytes ?? MAX_QUEUED_BYTES;
     makeFile(directory, file);
-    const { faults, writer, clock } = options;
+    const { writer, ...others } = options;
     const queue = await WriteQueue.open({
+      ...others,
       file,
       maxBytes,
       driver: DRIVER,
-      faults,
       ...(writer === undefined ? {} : { script: writer }),
-      ...(clock === undefined ? {} : { clock }),
     });
     try {
-      return new SqliteStorage(queue, openReader(file));
+      return new SqliteStorage(queue, openReader(file), options);
     } catch (cause) {
       await queue.close();
       throw new StorageError('failed', `Cannot read ${file}`, { driver: DRIVER, cause });
@@ -103,20 +132,21 @@ export class SqliteStorage implements StorageDriver {
     return this.#queue.maxBytes;
   }
 
-  keyval(host: string, name: string, { shared = false }: StoreOptions = {}): KeyvalStore<unknown> {
-    return new SqliteKeyval(this, { host, kind: 'keyval', name, isShared: shared });
+  keyval(host: string, name: string, options?: StoreOptions): KeyvalStore<unknown> {
+    return new SqliteKeyval(this, nameOf(host, 'keyval', name, options));
   }
 
-  map(host: string, name: string, { shared = false }: StoreOptions = {}): MapStore<unknown> {
-    return new SqliteMap(this, { host, kind: 'map', name, isShared: shared });
+  map(host: string, name: string, options?: StoreOptions): MapStore<unknown> {
+    return new SqliteMap(this, nameOf(host, 'map', name, options));
   }
 
-  archive(host: string, name: string, { shared = false }: StoreOptions = {}): ArchiveStore {
-    return new SqliteArchive(this, { host, kind: 'archive', name, isShared: shared });
+  archive(host: string, name: string, options?: StoreOptions): ArchiveStore {
+    return new SqliteArchive(this, nameOf(host, 'archive', name, options));
   }
 
   async purge(host: string, owner: string): Promise<void> {
     await this.write(() => ({ do: 'purge', host, owner }));
+    this.sweep();
   }
 
   async batch(write: () => void): Promise<void> {
@@ -130,6 +160,7 @@ export class SqliteStorage implements StorageDriver {
     } finally {
       this.#batch = undefined;
     }
+    this.#hasWritten = true;
     await batch.commit((operation) => this.#queue.push(operation));
   }
 
@@ -137,13 +168,58 @@ export class SqliteStorage implements StorageDriver {
     try {
       if (!this.#closed) this.#reader.close(); // Before the writer: the last to close tidies the write-ahead log away.
     } finally {
+      this.#housekeeping.close();
+      if (!this.#closed) this.#markStop();
       this.#closed = true;
       await this.#queue.close();
     }
   }
 
+  /** Notes that nothing was lost, unless nobody has looked for what the server before had lost. */
+  #markStop(): void {
+    const isWhole = this.#queue.start.wasStopped || this.#recovered.size > 0;
+    if (!this.#hasWritten || !isWhole) return;
+    this.#queue.push({ do: 'stop', position: this.places.positions.last }).catch(() => {}); // Then it looks like a crash.
+  }
+
+  /** For the archives. */
+  get isBatching(): boolean {
+    return this.#batch !== undefined;
+  }
+
+  /** For the archives. */
+  get reader(): ArchiveReader {
+    throw new StorageError('failed', 'Archives cannot be read yet', { driver: DRIVER });
+  }
+
+  /** For the archives: lets received messages wait again after a crash, once. */
+  async recover(store: StoreName, since: number): Promise<number> {
+    const key = `${store.host} ${store.name}`;
+    if (this.#queue.start.wasStopped || this.#recovered.has(key)) return 0;
+    this.#recovered.add(key);
+    return this.write(() => ({ do: 'recover', in: store, since }));
+  }
+
+  /** For the archives: does a piece of work while nothing else is to be done. */
+  whileIdle(work: IdleOperation): Promise<number> {
+    this.#hasWritten = true;
+    return this.#housekeeping.run(work);
+  }
+
+  /** For the archives: there are new rows that can be searched. */
+  index(): void {
+    this.#housekeeping.index();
+  }
+
+  /** For the archives: rows of a removed owner are left. */
+  sweep(): void {
+    this.#hasWritten = true;
+    this.#housekeeping.sweep();
+  }
+
   /** For the stores: queues a write, or adds it to the batch. @throws what `make` throws, outside of a batch */
   write(make: () => SingleOperation): Promise<number> {
+    this.#hasWritten = true;
     return this.#batch?.add(make) ?? this.#queue.push(make());
   }
 
@@ -159,6 +235,7 @@ export class SqliteStorage implements StorageDriver {
     await this.#changes.run(`${store.host}\0${owner}`, async () => {
       for (let writes = this.#settled(store, owner); writes; writes = this.#settled(store, owner))
         await writes;
+      this.#hasWritten = true;
       await this.#queue.push(make());
     });
   }
@@ -221,6 +298,15 @@ export class SqliteStorage implements StorageDriver {
       throw failureOf(cause as Error & { code?: string }, 'Not read', details);
     }
   }
+}
+
+function nameOf(
+  host: string,
+  kind: StoreKind,
+  name: string,
+  { shared = false, isSearchable = false }: StoreOptions = {},
+): StoreName {
+  return { host, kind, name, isShared: shared, isSearchable };
 }
 
 /** Creates the directory and the database file if necessary. @throws StorageError that names the inaccessible file */

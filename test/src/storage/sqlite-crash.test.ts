@@ -6,9 +6,11 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { openStorage } from '../../../src/storage/index.ts';
+import { archived } from '../../storage/archived.ts';
 import { emptyFolder } from '../../storage/folder.ts';
 
 const WRITER = fileURLToPath(new URL('../../storage/writer-process.ts', import.meta.url));
+const SIZES = `SELECT bytes, (SELECT SUM(octet_length(xml)) FROM archive) AS counted FROM archive_owner`;
 const HOST = 'montague.lit';
 
 for (const acknowledged of [1, 700, 4000]) {
@@ -19,12 +21,13 @@ for (const acknowledged of [1, 700, 4000]) {
 
     const driver = await openStorage({ driver: 'sqlite', dataPath });
     const entries = await driver.map(HOST, 'pep').entries('romeo');
-    const archived = await driver.archive(HOST, 'mam').query('romeo', {});
-    const ids = new Set(archived.entries.map(({ id }) => id));
+    const rows = archived(dataPath, 'romeo');
+    const texts = new Set(rows.map(({ name, xml }) => name ?? xml.split(' ', 1)[0]));
     assert.deepEqual(
-      keys.filter((key) => !entries.has(key) || !ids.has(key)),
+      keys.filter((key) => !entries.has(key) || !texts.has(key) || !texts.has(`item ${key}`)),
       [],
     );
+    assert.equal(texts.size, rows.length, 'no row is there twice');
     const sizes = new Map<string, number>();
     for (const key of (await driver.map(HOST, 'batches').entries('romeo')).keys()) {
       const [batch = ''] = key.split('/');
@@ -37,6 +40,8 @@ for (const acknowledged of [1, 700, 4000]) {
     const db = new Database(join(dataPath, 'enjamb.sqlite'), { readonly: true });
     assert.equal(db.pragma('integrity_check', { simple: true }), 'ok');
     assert.deepEqual(db.pragma('foreign_key_check'), []);
+    const size = db.prepare(SIZES).get() as { bytes: number; counted: number };
+    assert.equal(size.bytes, size.counted, 'the size of an archive is that of its rows');
     db.close();
   });
 }

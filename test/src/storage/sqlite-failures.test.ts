@@ -1,11 +1,12 @@
 // What a full disk and a damaged file cost.
 
 import assert from 'node:assert/strict';
-import { closeSync, openSync, statSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { refusalFor } from '../../../src/api/refusal.ts';
 import { SqliteStorage } from '../../../src/storage/drivers/sqlite.ts';
+import { inDatabase } from '../../storage/archived.ts';
 import { emptyFolder } from '../../storage/folder.ts';
 
 const HOST = 'montague.lit';
@@ -36,7 +37,7 @@ test('a damaged file refuses reads and writes as "damaged", and the error says w
   const whole = await SqliteStorage.open(folder);
   await whole.keyval(HOST, 'vcard').set('romeo', 1);
   await whole.close();
-  damage(join(folder, 'enjamb.sqlite'));
+  damage(folder, 'keyval');
   const storage = await SqliteStorage.open(folder);
   const store = storage.keyval(HOST, 'vcard');
   const damaged = {
@@ -54,9 +55,23 @@ test('a damaged file refuses reads and writes as "damaged", and the error says w
   await storage.close().catch(() => {}); // The last checkpoint may fail.
 });
 
-/** Overwrites all pages but the first, which names the tables. */
-function damage(file: string): void {
-  const handle = openSync(file, 'r+');
-  writeSync(handle, Buffer.alloc(statSync(file).size - PAGE, 0xee), 0, undefined, PAGE);
+test('a server does not start with a database whose archives are damaged, and says what to do', async () => {
+  const folder = emptyFolder();
+  await (await SqliteStorage.open(folder)).close();
+  damage(folder, 'meta');
+  await assert.rejects(SqliteStorage.open(folder), {
+    condition: 'damaged',
+    message:
+      /enjamb\.sqlite: .* malformed\. Stop the server, run "enjamb check storage", and restore a backup with "enjamb restore FILE"$/,
+  });
+});
+
+/** Overwrites all pages of a table. */
+function damage(folder: string, table: string): void {
+  const pages = inDatabase(folder, (db) =>
+    db.prepare<[string], number>('SELECT pageno FROM dbstat WHERE name = ?').pluck().all(table),
+  );
+  const handle = openSync(join(folder, 'enjamb.sqlite'), 'r+');
+  for (const page of pages) writeSync(handle, Buffer.alloc(PAGE, 0xee), 0, PAGE, (page - 1) * PAGE);
   closeSync(handle);
 }

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { damageOf, SqliteStorage } from '../../../src/storage/drivers/sqlite.ts';
 import { openStorage } from '../../../src/storage/index.ts';
+import { archived } from '../../storage/archived.ts';
 import { storageContract } from '../../storage/contract.ts';
 import { emptyFolder } from '../../storage/folder.ts';
 
@@ -112,23 +113,23 @@ test('a process that does not open a shared store leaves it alone too', async ()
 });
 
 test('more writes than one commit takes are all made, in order', async () => {
-  const driver = await openStorage({ driver: 'sqlite', dataPath: emptyFolder() });
-  const store = driver.archive(HOST, 'mam');
+  const dataPath = emptyFolder();
+  const driver = await openStorage({ driver: 'sqlite', dataPath });
+  const store = driver.archive(HOST, 'archive');
   const order: number[] = [];
   const numbers = Array.from({ length: 950 }, (_, n) => n);
   await Promise.all(
     numbers.map(async (n) => {
-      await store.append('romeo', { id: `${n}`, at: 1, with: 'x', xml: '<x/>' });
+      await store.append('romeo', { id: store.nextId('romeo').id, with: 'x', xml: `${n}` });
       order.push(n);
     }),
   );
   assert.deepEqual(order, numbers);
-  const page = await store.query('romeo', {});
+  await driver.close();
   assert.deepEqual(
-    page.entries.map(({ id }) => Number(id)),
+    archived(dataPath, 'romeo').map(({ xml }) => Number(xml)),
     numbers,
   );
-  await driver.close();
 });
 
 test('two storages on one file see and survive each other', async () => {

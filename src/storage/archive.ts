@@ -78,7 +78,10 @@ export interface ArchiveFilter {
   readonly beforeId?: string;
   /** These rows. @throws StorageError 'item-not-found' if one of them is not there, or not among `rows` */
   readonly ids?: readonly string[];
-  /** Words of the body, each a whole word or, from three letters on, the beginning of one. Case and accents do not count. */
+  /**
+   * Words that the body must have, each a whole word or, from three letters on, the beginning of one. Case and accents do
+   * not count. A text of several words stands for all of them, one without any for none.
+   */
   readonly words?: readonly string[];
 }
 
@@ -97,7 +100,7 @@ export interface ArchiveQuery extends ArchiveFilter {
   readonly before?: string;
   /** The page ends at `before`, or at the newest row. Implied by `before`. */
   readonly isBackwards?: boolean;
-  /** Number of matching rows to pass over from the oldest. Neither with `after` nor with `before`. */
+  /** Number of matching rows to pass over from the oldest. With none of the other three. */
   readonly index?: number;
   readonly wantsCount?: boolean;
 }
@@ -105,7 +108,10 @@ export interface ArchiveQuery extends ArchiveFilter {
 export interface ArchivePage {
   /** From the oldest. */
   readonly rows: readonly ArchiveRow[];
-  /** Nothing more matches beyond this page, in the direction of paging. */
+  /**
+   * Nothing more matches beyond this page, in the direction of paging. Also false if the search for `words` or `party` had
+   * to read too many rows; then the page may have fewer rows than match, and no count.
+   */
   readonly isComplete: boolean;
   /** Rows that match the filter, whatever the page. Absent if it was not wanted, or is over 100,000. */
   readonly count?: number;

@@ -1,7 +1,7 @@
 // Search for words in a body: whole words, or the beginnings of words. Case and accents do not count.
 
 /** Shorter words match whole words only. */
-export const MIN_PREFIX_LETTERS = 3;
+const MIN_PREFIX_LETTERS = 3;
 
 /** Scripts that do not separate words by spaces. Words with such letters match anywhere. */
 const UNSEPARATED =
@@ -17,17 +17,27 @@ export function isUnseparated(word: string): boolean {
   return UNSEPARATED.test(word);
 }
 
-/** Whether all words occur in the text. @param words from `wordsOf` */
+/** The words that a search for these texts compares. */
+export function soughtWords(texts: readonly string[]): string[] {
+  return texts.flatMap(wordsOf);
+}
+
+/** Whether a word finds those that begin with it, too. */
+export function isBeginning(word: string): boolean {
+  return [...word].length >= MIN_PREFIX_LETTERS;
+}
+
+/** Whether all words occur in the text. @param words from `soughtWords` */
 export function matchesWords(text: string, words: readonly string[]): boolean {
   const found = wordsOf(text);
   const folded = words.some(isUnseparated) ? fold(text) : '';
   return words.every((word) => {
     if (isUnseparated(word)) return folded.includes(word);
-    const isPrefix = [...word].length >= MIN_PREFIX_LETTERS;
-    return found.some((other) => (isPrefix ? other.startsWith(word) : other === word));
+    return found.some((other) => (isBeginning(word) ? other.startsWith(word) : other === word));
   });
 }
 
+/** Σ in lower case depends on what follows, so that the beginning of a word would differ from the word. */
 function fold(text: string): string {
-  return text.normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase();
+  return text.normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase().replaceAll('ς', 'σ');
 }

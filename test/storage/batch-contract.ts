@@ -2,28 +2,27 @@
 
 import assert from 'node:assert/strict';
 import type { StorageDriver } from '../../src/storage/stores.ts';
-import { entry, HOST, type Rule } from './rows.ts';
+import { append, bodies, HOST, mam, message, type Rule } from './rows.ts';
 
 export function batchContract(rule: Rule): void {
   const stores = (driver: StorageDriver) => ({
     keyval: driver.keyval(HOST, 'vcard'),
     map: driver.map(HOST, 'pep'),
-    archive: driver.archive(HOST, 'mam'),
+    archive: mam(driver),
   });
   const filled = async (driver: StorageDriver) => {
     const all = stores(driver);
     await all.keyval.set('romeo', 'old');
     await all.map.set('romeo', 'a', 'old');
-    await all.archive.append('romeo', entry('1', 1));
+    await append(all.archive, 'romeo', { xml: message('1') });
     return all;
   };
   const contents = async (driver: StorageDriver) => {
     const { keyval, map, archive } = stores(driver);
-    const { entries } = await archive.query('romeo', {});
     return [
       await keyval.get('romeo'),
       Object.fromEntries(await map.entries('romeo')),
-      entries.map(({ id }) => id),
+      await bodies(archive, 'romeo'),
     ];
   };
 
@@ -33,7 +32,7 @@ export function batchContract(rule: Rule): void {
       void keyval.set('romeo', 'new');
       void map.set('romeo', 'b', 'new');
       void map.delete('romeo', 'a');
-      void archive.append('romeo', entry('2', 2));
+      void append(archive, 'romeo', { xml: message('2') });
     });
     assert.deepEqual(await contents(driver), ['new', { b: 'new' }, ['1', '2']]);
   });
@@ -50,7 +49,7 @@ export function batchContract(rule: Rule): void {
     const writes = [] as Promise<unknown>[];
     const batch = driver.batch(() => {
       writes.push(keyval.delete('romeo'), map.set('romeo', 'b', 1), map.delete('romeo', 'a'));
-      writes.push(archive.append('romeo', entry('2', 2)), archive.delete('romeo', {}));
+      writes.push(append(archive, 'romeo', { xml: message('2') }), archive.prune('romeo', {}));
       writes.push(driver.purge(HOST, 'romeo'));
       throw new Error('no');
     });
@@ -71,11 +70,12 @@ export function batchContract(rule: Rule): void {
     assert.deepEqual(await contents(driver), ['old', { a: 'old', c: 'good' }, ['1']]);
   });
 
-  rule('an archive entry that is not there fails the whole batch', async (driver) => {
+  rule('an archive row without an id of its owner fails the whole batch', async (driver) => {
     const { keyval, archive } = await filled(driver);
+    const { id } = archive.nextId('juliet');
     const batch = driver.batch(() => {
       void keyval.set('romeo', 'new');
-      void archive.delete('romeo', { after: 'nobody' });
+      void archive.append('romeo', { id, with: '', xml: message('2') });
     });
     await assert.rejects(batch, { name: 'StorageError' });
     assert.equal(await keyval.get('romeo'), 'old');

@@ -1,26 +1,68 @@
 // What the contract suites share.
 
-import type { ArchiveEntry, StorageDriver } from '../../src/storage/stores.ts';
+import type {
+  ArchivePosition,
+  ArchiveQuery,
+  ArchiveStore,
+  NewArchiveRow,
+} from '../../src/storage/archive.ts';
+import type { StorageDriver } from '../../src/storage/stores.ts';
+import { xml } from '../../src/xml/index.ts';
+import type { FakeClock } from '../support/clock.ts';
 
 export const HOST = 'montague.lit';
+export const JULIET = 'juliet@capulet.lit';
+export const NURSE = 'nurse@capulet.lit';
+
+/** What a driver under test gets its time from. */
+export type Open = (clock: FakeClock) => Promise<StorageDriver>;
 
 /** A promise of every driver. */
-export type Rule = (title: string, check: (driver: StorageDriver) => Promise<void>) => void;
+export type Rule = (title: string, check: (driver: StorageDriver, clock: FakeClock) => Promise<void>) => void;
 
-/** Entries '1' to 'n' of romeo's, a second apart, with odd@ and even@ in turn. */
-export async function fill(driver: StorageDriver, count: number): Promise<void> {
-  const store = driver.archive(HOST, 'mam');
-  const numbers = Array.from({ length: count }, (_, index) => index + 1);
-  const peer = (n: number) => (n % 2 ? 'odd@capulet.lit' : 'even@capulet.lit');
-  await Promise.all(numbers.map((n) => store.append('romeo', entry(`${n}`, n * 1000, peer(n)))));
+export function mam(driver: StorageDriver): ArchiveStore {
+  return driver.archive(HOST, 'archive', { isSearchable: true });
 }
 
-export function entry(id: string, at: number, peer = 'juliet@capulet.lit'): ArchiveEntry {
-  return { id, at, with: peer, xml: `<message id='${id}'><body>é</body></message>` };
+/** A message as an archive keeps it. */
+export function message(body: string, attrs: Record<string, string> = {}): string {
+  return xml('message', { xmlns: 'jabber:client', ...attrs }, xml('body', {}, body)).toString();
 }
 
-export function ids(entries: readonly ArchiveEntry[]): string[] {
-  return entries.map(({ id }) => id);
+/** Appends a row at the next position: a message from Juliet unless `row` says otherwise. */
+export async function append(
+  store: ArchiveStore,
+  owner: string,
+  row: Partial<NewArchiveRow> = {},
+): Promise<ArchivePosition> {
+  const place = store.nextId(owner);
+  await store.append(owner, { id: place.id, with: JULIET, xml: message('hark'), ...row });
+  return place;
+}
+
+/** Appends rows of Romeo's, a second apart, the first with `JULIET`, then with `NURSE` in turn. Returns their ids. */
+export async function fill(driver: StorageDriver, clock: FakeClock, count: number): Promise<string[]> {
+  const places: ArchivePosition[] = [];
+  const store = mam(driver);
+  for (let n = 1; n <= count; n++) {
+    places.push(await append(store, 'romeo', { with: n % 2 ? JULIET : NURSE, xml: message(`${n}`) }));
+    clock.moveWallClock(1_000);
+  }
+  return places.map(({ id }) => id);
+}
+
+/** The bodies of the rows of one page. */
+export async function bodies(
+  store: ArchiveStore,
+  owner: string,
+  query: Partial<ArchiveQuery> = {},
+): Promise<string[]> {
+  const { rows } = await store.page(owner, { limit: 1_000, ...query });
+  return rows.map((row) => bodyIn(row.xml));
+}
+
+export function bodyIn(text: string): string {
+  return /<body>(.*?)<\/body>/.exec(text)?.[1] ?? text;
 }
 
 export async function all<T>(rows: AsyncIterable<T>): Promise<T[]> {

@@ -18,7 +18,7 @@ import { type ArchiveIds, POSITIONS_PER_MS, type Positions, timeOf } from '../ar
 import { bodyOf, hasMessageId, hasParty, tombstoneOf } from '../archived-text.ts';
 import { StorageError } from '../error.ts';
 import { checkKey } from '../keys.ts';
-import { matchesWords } from '../search-words.ts';
+import { matchesWords, soughtWords } from '../search-words.ts';
 import { type MemoryDriver, type MemoryStore, replaceEntry } from './memory-driver.ts';
 
 interface Row {
@@ -29,9 +29,9 @@ interface Row {
   readonly xml: string;
 }
 
-/** One owner. The lists are never changed, so that a page and an undone change have the old one. */
 interface Rows {
-  readonly list: readonly Row[];
+  /** Added to in place; any other change makes a new list. */
+  readonly list: Row[];
   readonly keepMs?: number | undefined;
 }
 
@@ -69,29 +69,30 @@ export class MemoryArchive implements ArchiveStore, MemoryStore {
   }
 
   append(owner: string, { id, with: peer, xml, flags = 0, unlessSent }: NewArchiveRow): Promise<void> {
-    return this.#edit(owner, xml.length, (list) => {
-      const position = this.#positionOf(owner, id);
-      if (position === undefined) throw this.#error('failed', `"${id}" is not from nextId of this owner`);
-      if (unlessSent && this.#wasSent(list, { with: peer, flags }, unlessSent)) return list;
-      return insert(list, { position, with: peer, flags, xml });
-    });
+    return this.#driver.change(
+      () => xml.length,
+      () => {
+        const { list } = this.#ownerRows(owner);
+        const position = this.#places.ids.positionOf(this.#key(owner), id);
+        if (position === undefined) throw this.#error('failed', `"${id}" is not from nextId of this owner`);
+        if (unlessSent && this.#wasSent(list, { with: peer, flags }, unlessSent)) return () => {};
+        return insert(list, { position, with: peer, flags, xml });
+      },
+    );
   }
 
   put(owner: string, row: NamedArchiveRow): Promise<void> {
-    return this.#edit(owner, row.xml.length, (list) =>
-      insert(without(list, row.name), {
-        flags: 0,
-        ...row,
-        position: this.#places.positions.next(this.#places.now()),
-      }),
-    );
+    return this.#edit(owner, row.xml.length, (list) => {
+      const position = this.#places.positions.next(this.#places.now());
+      return replaced(list, { flags: 0, ...row, position });
+    });
   }
 
   adopt(owner: string, { at, ...row }: NamedArchiveRow & { readonly at: number }): Promise<void> {
     return this.#edit(owner, row.xml.length, (list) => {
       let position = at * POSITIONS_PER_MS;
       while (this.#isTaken(position)) position++;
-      return insert(without(list, row.name), { flags: 0, ...row, position });
+      return replaced(list, { flags: 0, ...row, position });
     });
   }
 
@@ -137,7 +138,7 @@ export class MemoryArchive implements ArchiveStore, MemoryStore {
         .slice(0, MAX_RETRACTABLE)
         .find(({ xml }) => hasMessageId(xml, [messageId]));
       const xml = row && tombstoneOf(row.xml, retraction);
-      if (xml === undefined) return list;
+      if (xml === undefined) return [...list];
       if (row!.flags & FLAGS.hidden) return list.filter((other) => other !== row);
       return list.map((other) => (other === row ? { ...other, xml, flags: sent | FLAGS.tombstone } : other));
     });
@@ -196,13 +197,13 @@ export class MemoryArchive implements ArchiveStore, MemoryStore {
     return this.#driver.change(
       () => 0,
       () => {
-        const rows = this.#owners.get(checkKey(owner)) ?? { list: [] };
-        return replaceEntry(this.#owners, owner, { ...rows, keepMs: ms });
+        return replaceEntry(this.#owners, owner, { ...this.#ownerRows(owner), keepMs: ms });
       },
     );
   }
 
   async expire({ now, before, maxBytes }: Parameters<ArchiveStore['expire']>[0]): Promise<number> {
+    this.#driver.check();
     let removed = 0;
     for (const [owner, { keepMs }] of [...this.#owners]) {
       const kept = keepMs === undefined ? undefined : now - keepMs;
@@ -252,20 +253,21 @@ export class MemoryArchive implements ArchiveStore, MemoryStore {
   }
 
   async #removeWhere(owner: string, isRemoved: (row: Row) => boolean): Promise<number> {
+    const { isBatching } = this.#driver;
     let removed = 0;
     await this.#edit(owner, 0, (list) => {
       const rest = list.filter((row) => !isRemoved(row));
       removed = list.length - rest.length;
       return rest;
     });
-    return this.#driver.isBatching ? 0 : removed;
+    return isBatching ? 0 : removed;
   }
 
-  #edit(owner: string, bytes: number, edit: (list: readonly Row[]) => readonly Row[]): Promise<void> {
+  #edit(owner: string, bytes: number, edit: (list: readonly Row[]) => Row[]): Promise<void> {
     return this.#driver.change(
       () => bytes,
       () => {
-        const rows = this.#owners.get(checkKey(owner)) ?? { list: [] };
+        const rows = this.#ownerRows(owner);
         return replaceEntry(this.#owners, owner, { ...rows, list: edit(rows.list) });
       },
     );
@@ -282,7 +284,8 @@ export class MemoryArchive implements ArchiveStore, MemoryStore {
   }
 
   #matching(owner: string, filter: ArchiveFilter): Row[] {
-    const { start = -Infinity, end = Infinity, ids, words, party } = filter;
+    const { start = -Infinity, end = Infinity, ids, party } = filter;
+    const words = soughtWords(filter.words ?? []);
     const after = this.#bound(owner, filter, filter.afterId) ?? -Infinity;
     const before = this.#bound(owner, filter, filter.beforeId) ?? Infinity;
     const eligible = this.#rows(owner).filter(filter.rows === 'waiting' ? isWaiting : isVisible);
@@ -293,7 +296,7 @@ export class MemoryArchive implements ArchiveStore, MemoryStore {
       if (filter.with !== undefined && row.with !== filter.with) return false;
       if (party !== undefined && !hasParty(row.xml, party)) return false;
       if (ids !== undefined && !ids.includes(this.#idOf(owner, row))) return false;
-      return words === undefined || isFound(row, words);
+      return words.length === 0 || isFound(row, words);
     });
   }
 
@@ -330,6 +333,13 @@ export class MemoryArchive implements ArchiveStore, MemoryStore {
     return { id: this.#idOf(owner, row), at: timeOf(position), with: peer, flags, xml };
   }
 
+  /** An owner is kept from its first change on. */
+  #ownerRows(owner: string): Rows {
+    const rows = this.#owners.get(checkKey(owner)) ?? { list: [] };
+    this.#owners.set(owner, rows);
+    return rows;
+  }
+
   #rows(owner: string): readonly Row[] {
     return this.#owners.get(checkKey(owner))?.list ?? [];
   }
@@ -361,14 +371,18 @@ function conversation(list: readonly Row[], { with: peer, flags }: Pick<Row, 'wi
     .reverse();
 }
 
-/** Inserts a row at its position, which is mostly the last. */
-function insert(list: readonly Row[], row: Row): Row[] {
+/** Inserts a row at its position, which is mostly the last. Returns the function that undoes this. */
+function insert(list: Row[], row: Row): () => void {
   const place = list.findLastIndex(({ position }) => position < row.position) + 1;
-  return list.toSpliced(place, list[place]?.position === row.position ? 1 : 0, row);
+  const replaced = list.splice(place, list[place]?.position === row.position ? 1 : 0, row);
+  return () => list.splice(list.indexOf(row), 1, ...replaced);
 }
 
-function without(list: readonly Row[], name: string): readonly Row[] {
-  return list.filter((row) => row.name !== name);
+/** The list with a named row in the place of the one that had its name. */
+function replaced(list: readonly Row[], row: Row): Row[] {
+  const rest = list.filter(({ name }) => name !== row.name);
+  insert(rest, row);
+  return rest;
 }
 
 /** The first rows, within both limits. */

@@ -1,8 +1,9 @@
 import { openStorage } from '../../../src/storage/index.ts';
 import { storageContract } from '../../storage/contract.ts';
+import type { Open } from '../../storage/rows.ts';
 import { late } from '../../support/late-storage.ts';
 
-const open = () => openStorage({ driver: 'memory', dataPath: '/nonexistent' });
+const open: Open = (clock) => openStorage({ driver: 'memory', dataPath: '/nonexistent', clock });
 
 storageContract('memory', open);
-storageContract('late', async () => late(await open()));
+storageContract('late', async (clock) => late(await open(clock)));

@@ -27,7 +27,7 @@ export default defineModule({
   summary: 'Keeps an archive of the messages of each user',
   implements: ['XEP-0313 1.1.3', 'XEP-0334 1.0.0', 'XEP-0359 0.7.0', 'XEP-0441 0.2.0'],
   enabledOn: ['local'],
-  depends: ['disco', 'message'],
+  depends: ['message'],
   after: ['roster', 'track_muc_joins'],
   options: {
     archive_expires_after: duration('How long messages are kept; users can choose a shorter time', {

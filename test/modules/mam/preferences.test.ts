@@ -123,9 +123,9 @@ test('P5: "roster" means the listed contacts, by bare JID, in both directions', 
   const there = await stage(t);
   await setRoster(there.server, JULIET, { [ROMEO]: 'none' });
   await set(there.juliet, 'roster');
-  for (const from of [ORCHARD, 'paris@verona.lit/x'])
+  for (const from of [ORCHARD, 'paris@montague.lit/x'])
     await arrives(there, `<message type='chat' from='${from}' to='${BALCONY}'>${BODY}</message>`);
-  for (const to of [ORCHARD, 'paris@verona.lit/x'])
+  for (const to of [ORCHARD, 'paris@montague.lit/x'])
     there.juliet.send(`<message type='chat' to='${to}'>${BODY}</message>`);
   await done(there, there.juliet);
   assert.deepEqual(await shortRows(there, JULIET), [`received ${ROMEO} body`, `sent ${ROMEO} body`]);

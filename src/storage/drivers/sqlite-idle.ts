@@ -66,6 +66,8 @@ export class IdleWork {
     switch (operation.do) {
       case 'index':
         return this.#advanceIndex();
+      case 'rewrite-index':
+        return this.#index.rewrite(operation.from === 0) ? { rows: 0, next: { from: 1 } } : { rows: 0 };
       case 'expire':
         return this.#expire(operation, store);
       case 'sweep':

@@ -89,6 +89,8 @@ export type ArchiveOperation =
 export type IdleOperation =
   /** Adds rows to the index of words. */
   | { readonly do: 'index' }
+  /** Writes the index anew, without words of removed rows. `from`: 0 for the first part, then 1. */
+  | { readonly do: 'rewrite-index'; readonly from: number }
   /** Removes what is too old or too much, from the owner with the number `from` on. */
   | {
       readonly do: 'expire';

@@ -30,6 +30,7 @@ const MAX_BATCH_BYTES = 2 * 1024 * 1024;
 
 const IDLE: ReadonlySet<Operation['do']> = new Set<IdleOperation['do']>([
   'index',
+  'rewrite-index',
   'expire',
   'sweep',
   'sweep-peers',

@@ -29,6 +29,7 @@ const SHAPES: { readonly [K in Kind]: readonly FieldsOf<K>[] } = {
   purge: ['host', 'owner'],
   stop: ['position'],
   index: [],
+  'rewrite-index': ['from'],
   expire: ['now', 'before', 'maxBytes', 'from', 'isShrinking'],
   sweep: [],
   'sweep-peers': ['from'],
@@ -114,7 +115,8 @@ class Decoder {
       const length = this.#next() as number;
       return { do: 'all', operations: Array.from({ length }, () => this.#operation() as SingleOperation) };
     }
-    const operation: Record<string, unknown> = { do: KINDS[kind]!, in: this.#stores[store] };
+    const operation: Record<string, unknown> =
+      store === NO_STORE ? { do: KINDS[kind]! } : { do: KINDS[kind]!, in: this.#stores[store] };
     for (const field of FIELDS[kind]!) operation[field] = this.#field(field);
     return operation as unknown as Operation;
   }

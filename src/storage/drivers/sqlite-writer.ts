@@ -98,6 +98,7 @@ class Writer {
       case 'all':
         return operation.operations.reduce((rows, single) => rows + this.#applyOne(single), 0);
       case 'index':
+      case 'rewrite-index':
       case 'expire':
       case 'sweep':
       case 'sweep-peers':

@@ -7,22 +7,35 @@ export interface Offer {
   readonly title: string;
   /** The command, with the arguments of its form. */
   readonly command: Command;
+  /** The values that the form shows at first. */
+  values?(): Promise<Readonly<Record<string, unknown>>>;
   run(
     args: Readonly<Record<string, unknown>>,
     context: { readonly by: string; readonly signal: AbortSignal },
   ): Promise<CommandResult>;
 }
 
-/** Sorted by title, to group the commands on one subject. */
+/** At the address of the host. Sorted by title, to group the commands on one subject. */
 export function commandsFor(module: Module, asker: Jid): readonly Offer[] {
-  const forUsers = module
+  return [...forUsers(module, asker, 'host'), ...administration(module, asker)];
+}
+
+/** At the address of the user's own account. */
+export function ownCommands(module: Module, asker: Jid): readonly Offer[] {
+  return forUsers(module, asker, 'self');
+}
+
+function forUsers(module: Module, asker: Jid, place: 'host' | 'self'): Offer[] {
+  return module
     .items('adhoc-command')
-    .filter(({ mayUse }) => mayUse(asker))
-    .map(({ node, command }): Offer => {
-      const run: Offer['run'] = (args, context) => runCommand(command, args, context);
-      return { node, title: command.summary, command, run };
-    });
-  return [...forUsers, ...administration(module, asker)];
+    .filter(({ at = 'host', mayUse }) => at === place && mayUse(asker))
+    .map(({ node, command, values = async () => ({}) }) => ({
+      node,
+      title: command.summary,
+      command,
+      values: () => values(asker),
+      run: (args, context) => runCommand(command, args, context),
+    }));
 }
 
 /**

@@ -48,8 +48,10 @@ export async function perform(
 async function begin(request: Request, sessions: Sessions, surroundings: Surroundings): Promise<Element> {
   const { action, offer, asker } = request;
   if (action !== 'execute') throw refusal('bad-request', 'bad-action');
-  if (Object.keys(offer.command.args).length > 0)
-    return question(offer, sessions.open(asker, offer.node), {});
+  if (Object.keys(offer.command.args).length > 0) {
+    const values = (await offer.values?.()) ?? {};
+    return question(offer, sessions.open(asker, offer.node), values);
+  }
   const outcome = await run(request, {}, surroundings);
   const elements = 'mistake' in outcome ? [note('error', outcome.mistake)] : outcome.elements;
   return reply(offer, newId(), 'completed', elements);

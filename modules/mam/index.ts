@@ -1,24 +1,11 @@
 // XEP-0313 Message Archive Management: what users wrote and received, for all their clients.
 
-import {
-  type ArchiveStore,
-  boolean,
-  defineModule,
-  duration,
-  integer,
-  list,
-  type Module,
-  NS,
-  oneOf,
-  size,
-  string,
-} from 'enjamb/api';
+import { boolean, defineModule, duration, integer, list, NS, oneOf, size, string } from 'enjamb/api';
 import { Archiving } from './archiving.ts';
+import { expireHourly, offerToKeepLess } from './keeping.ts';
 import { type Policy, type Preference, Preferences } from './preferences.ts';
 import { Resent } from './resent.ts';
 
-/** Rows that are too old or too much are removed this often. */
-const EXPIRY_MS = 3_600_000;
 /** XEP-0359 §4. */
 const FEATURES = [NS.STANZA_ID];
 
@@ -77,23 +64,13 @@ export default defineModule({
       if (sessions.length === 0) archiving.kept(event);
     });
     for (const feature of FEATURES) module.provide('disco-account-feature', feature);
-    expireHourly(module, archive, options);
+    const limits = { keepMs: options.archive_expires_after, maxBytes: options.archive_max_size };
+    expireHourly(module, archive, limits);
+    offerToKeepLess(module, archive, limits);
   },
 });
 
 function policyOf(option: boolean | 'roster'): Policy {
   if (option === 'roster') return 'roster';
   return option ? 'always' : 'never';
-}
-
-function expireHourly(
-  module: Module,
-  archive: ArchiveStore,
-  limits: { readonly archive_expires_after: number; readonly archive_max_size: number },
-): void {
-  const { archive_expires_after: keptMs, archive_max_size: maxBytes } = limits;
-  module.every(EXPIRY_MS, async () => {
-    const now = module.clock.now();
-    await archive.expire({ now, maxBytes, ...(Number.isFinite(keptMs) ? { before: now - keptMs } : {}) });
-  });
 }

@@ -13,13 +13,9 @@ import {
   share,
   xml,
 } from 'enjamb/api';
+import { stanzaIdBy } from 'enjamb/xep';
 import { hasOccupantMark, isEligible, isExcluded } from './eligible.ts';
 import type { SentIds } from './sent_ids.ts';
-
-/** What an archive notes: its id for the message of a user of this host. */
-export interface ArchiveNote {
-  archive?: { readonly sent?: string };
-}
 
 export class Copies {
   readonly #module: Module;
@@ -134,7 +130,6 @@ function withOccupantMark(message: Stanza): Stanza {
 
 /** The id that an archive gives the sender's copy (XEP-0313): it is not in the message, which is for somebody else. */
 function withOwnId(message: Stanza, account: string, notes: StanzaNotes): Stanza {
-  const { archive } = notes as ArchiveNote;
-  if (archive?.sent === undefined) return message;
-  return message.plus(xml('stanza-id', { xmlns: NS.STANZA_ID, by: account, id: archive.sent }));
+  const id = notes.archive?.sent?.id;
+  return id === undefined ? message : message.plus(stanzaIdBy(account, id));
 }

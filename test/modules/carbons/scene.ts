@@ -11,8 +11,8 @@ export const HALL = 'juliet@capulet.lit/hall';
 export const TOMB = 'juliet@capulet.lit/tomb';
 export const CARBONS = `xmlns='urn:xmpp:carbons:2'`;
 
-export function scene(t: TestContext, options = ''): Promise<Scene> {
-  return smacksScene(t, options, [...MODULES, 'disco', 'blocklist', 'carbons']);
+export function scene(t: TestContext, options = '', modules: readonly string[] = []): Promise<Scene> {
+  return smacksScene(t, options, [...MODULES, 'disco', 'blocklist', 'carbons', ...modules]);
 }
 
 export interface ClientOptions {

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ArchiveNote } from '../../../modules/carbons/copies.ts';
+import type { Element } from '../../../src/xml/element.ts';
+import { NS } from '../../../src/xml/namespaces.ts';
 import { settled } from '../../support/contacts.ts';
 import {
   BALCONY,
@@ -102,22 +103,19 @@ test('two users of one server: each copy stays with its user', async (t) => {
 });
 
 test("S4: the copy has the id of the sender's archive, which the message itself does not have", async (t) => {
-  const there = await scene(t);
+  const there = await scene(t, '', ['mam']);
   const [balcony, chamber, romeo] = await loginAll(there, { [BALCONY]: {}, [CHAMBER]: {}, [ROMEO]: {} });
-  const { hooks } = there.test.server.router.hosts.get('capulet.lit')!;
-  hooks.add(
-    'pre-message/full',
-    ({ notes }) => {
-      (notes as ArchiveNote).archive = { sent: 'a1' };
-    },
-    'rewrite',
-    'test',
-  );
   balcony!.send(`<message type='chat' to='${ROMEO}'>${body}</message>`);
-  await romeo!.receives(chat(BALCONY, ROMEO, 'Hi'));
-  const own = `<stanza-id xmlns='urn:xmpp:sid:0' by='${JULIET}' id='a1'/>`;
-  await chamber!.receives(copy('sent', CHAMBER, chat(BALCONY, ROMEO, 'Hi', own)));
+  const [message, sent] = [await romeo!.next(), await chamber!.next()];
+  assert.deepEqual(idsIn(message), ['romeo@capulet.lit']);
+  const inside = sent.getChild('sent', NS.CARBONS)?.getChild('forwarded', NS.FORWARD)?.elements()[0];
+  assert.deepEqual(idsIn(inside!), [JULIET]);
 });
+
+/** Whose archives have given the message an id. */
+function idsIn(message: Element): (string | undefined)[] {
+  return message.getChildren('stanza-id', NS.STANZA_ID).map(({ attrs }) => attrs.by);
+}
 
 test('a user with one client has no others to copy for, and its messages are not remembered', async (t) => {
   const there = await scene(t);

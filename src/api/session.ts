@@ -39,6 +39,8 @@ export interface C2SSession extends Session {
   /** Stanzas received from the client, and sent to it, since the resource was bound; includes those that modules handle. */
   readonly stanzasIn: number;
   readonly stanzasOut: number;
+  /** Output that the client has not read yet; 0 while no stream is attached. Text counts by its length. */
+  readonly queuedBytes: number;
   /**
    * Sends one element to the client: fires `c2s-out`, then `c2s-commit`. Returns false if the session has ended or its queue
    * is full. Returns true also for an element that a module holds or queues.

@@ -105,6 +105,10 @@ export class C2SSession implements Contract, Negotiating {
     return this.#stream !== undefined;
   }
 
+  get queuedBytes(): number {
+    return this.#stream?.queuedBytes ?? 0;
+  }
+
   get secure(): boolean {
     return this.#stream?.secure ?? this.#secure;
   }

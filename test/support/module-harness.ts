@@ -135,6 +135,9 @@ export class HarnessClient implements C2SSession {
     return true;
   }
 
+  /** These clients read immediately. */
+  readonly queuedBytes = 0;
+
   /** These clients have no rate. The bytes are only added up. */
   charge(bytes: number): void {
     this.charged += bytes;

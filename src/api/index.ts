@@ -47,6 +47,8 @@ export {
   type Retraction,
   type WaitingRows,
 } from '../storage/archive.ts';
+export { type StorageCondition, StorageError } from '../storage/error.ts';
+export { wordsOf } from '../storage/search-words.ts';
 export {
   type KeyvalStore,
   MAX_BATCH_BYTES,

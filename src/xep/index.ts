@@ -9,8 +9,17 @@ export {
   mamFin,
   mamForm,
   mamResult,
+  mamSearchWords,
   readMamQuery,
 } from './mam.ts';
+export {
+  type MamPage,
+  type MamPageLimits,
+  type MamPageRequest,
+  mamEnvelopeBytes,
+  mamFinOf,
+  mamPageRequest,
+} from './mam-page.ts';
 export { hasStatus, isSelfPresence } from './muc.ts';
 export { refuseStrangers } from './own-data.ts';
 export { isPing, pingRequest } from './ping.ts';

@@ -24,8 +24,8 @@ export interface MamQuery {
   readonly ids: readonly string[] | undefined;
   /** §4.1.4. */
   readonly includeGroupchat: boolean | undefined;
-  /** Fields of other specifications, by name. */
-  readonly others: ReadonlyMap<string, readonly string[]>;
+  /** XEP-0431 §3.2: words to search for; `undefined` if the field is empty. */
+  readonly fulltext: string | undefined;
   /** §4.3.4: the page is to be sent in reverse order. */
   readonly isFlipped: boolean;
   readonly page: PageRequest | undefined;
@@ -42,6 +42,11 @@ export interface MamResult {
 
 /** In one query. */
 const MAX_IDS = 250;
+/** XEP-0431 §4.1. */
+const FULLTEXT = `{${NS.FULLTEXT}}fulltext`;
+const MAX_WORDS = 16;
+/** In characters. */
+const MAX_WORD = 64;
 
 const FIELDS: readonly Field[] = [
   { var: 'with', type: 'jid-single', values: [] },
@@ -51,26 +56,23 @@ const FIELDS: readonly Field[] = [
   { var: 'after-id', type: 'text-single', values: [] },
   { var: 'ids', type: 'list-multi', values: [], isOpen: true },
   { var: 'include-groupchat', type: 'boolean', values: [] },
+  { var: FULLTEXT, type: 'text-single', values: [] },
 ];
 
-/** §4.1.5: the form that tells which filters there are. `others`: fields of other specifications. */
-export function mamForm(others: readonly Field[] = []): Element {
-  return buildForm({ type: 'form', formType: NS.MAM, fields: [...FIELDS, ...others] });
+/** §4.1.5: the form that tells which filters there are. @throws StanzaError 'feature-not-implemented' for a node */
+export function mamForm(query: Element): Element {
+  refuseNode(query);
+  return buildForm({ type: 'form', formType: NS.MAM, fields: FIELDS });
 }
 
 /**
  * Reads a `<query/>` of type `set`.
- * @param others names of fields that other specifications define, and that the archive knows
  * @throws StanzaError 'feature-not-implemented' for a field that is not known (§4.1.5) or a node, 'bad-request' for
  * values that cannot be read
  */
-export function readMamQuery(query: Element, others: readonly string[] = []): MamQuery {
-  if (query.attrs.node !== undefined) throw new StanzaError('feature-not-implemented');
+export function readMamQuery(query: Element): MamQuery {
+  refuseNode(query);
   const fields = readFields(query);
-  for (const name of fields.keys()) {
-    if (name !== 'FORM_TYPE' && !others.includes(name) && FIELDS.every((field) => field.var !== name))
-      throw new StanzaError('feature-not-implemented', { text: `There is no filter "${name}"` });
-  }
   return {
     queryId: query.attrs.queryid,
     with: readValue(fields, 'with', Jid.tryParse),
@@ -80,10 +82,27 @@ export function readMamQuery(query: Element, others: readonly string[] = []): Ma
     beforeId: readValue(fields, 'before-id', (id) => id),
     ids: readIds(fields),
     includeGroupchat: readValue(fields, 'include-groupchat', booleanValue),
-    others: new Map([...fields].filter(([name]) => others.includes(name))),
+    fulltext: readValue(fields, FULLTEXT, (text) => text.trim()) || undefined,
     isFlipped: query.getChild('flip-page') !== undefined,
     page: readPageRequest(query),
   };
+}
+
+/**
+ * The words that a query searches for; `undefined` if it does not search.
+ * @param wordsOf splits a text as the archive does
+ * @throws StanzaError 'bad-request' for no words, too many, or too long ones
+ */
+export function mamSearchWords(
+  { fulltext }: MamQuery,
+  wordsOf: (text: string) => readonly string[],
+): readonly string[] | undefined {
+  if (fulltext === undefined) return undefined;
+  const words = wordsOf(fulltext);
+  if (words.length === 0) throw badRequest('There is no word to search for');
+  if (words.length > MAX_WORDS || words.some((word) => [...word].length > MAX_WORD))
+    throw badRequest(`A search may have ${MAX_WORDS} words of ${MAX_WORD} characters`);
+  return words;
 }
 
 /** §4.2: one message of the archive. The text is not serialised again. `attrs`: of the message to the client. */
@@ -98,7 +117,16 @@ export function mamFin(page: Page, isComplete: boolean): Element {
   return xml('fin', { xmlns: NS.MAM, complete: isComplete ? 'true' : undefined }, pageElement(page));
 }
 
-/** §4.1. @throws StanzaError 'bad-request' for another form, or a field that stands there twice */
+/** §5.1.3: only archives of nodes have nodes (XEP-0442). */
+function refuseNode({ attrs: { node } }: Element): void {
+  if (node !== undefined)
+    throw new StanzaError('feature-not-implemented', { text: 'This archive has no nodes' });
+}
+
+/**
+ * §4.1. @throws StanzaError 'bad-request' for another form, or a field that stands there twice; 'feature-not-implemented'
+ * for an unknown field
+ */
 function readFields(query: Element): Map<string, string[]> {
   const form = query.getChild('x', NS.DATA_FORMS);
   if (form === undefined) return new Map();
@@ -107,6 +135,10 @@ function readFields(query: Element): Map<string, string[]> {
   if (fields.get('FORM_TYPE')?.[0] !== NS.MAM) throw badRequest(`The FORM_TYPE is not "${NS.MAM}"`);
   const names = form.getChildren('field').filter(({ attrs }) => attrs.var !== undefined);
   if (names.length > fields.size) throw badRequest('A field stands in the form twice');
+  for (const name of fields.keys()) {
+    if (name !== 'FORM_TYPE' && FIELDS.every((field) => field.var !== name))
+      throw new StanzaError('feature-not-implemented', { text: `There is no filter "${name}"` });
+  }
   return fields;
 }
 
@@ -126,7 +158,7 @@ function readValue<T>(
 function readIds(fields: ReadonlyMap<string, readonly string[]>): readonly string[] | undefined {
   const ids = fields.get('ids');
   if (ids !== undefined && ids.length > MAX_IDS) throw badRequest(`At most ${MAX_IDS} ids are allowed`);
-  return ids;
+  return ids && [...new Set(ids)];
 }
 
 function badRequest(text: string): StanzaError {

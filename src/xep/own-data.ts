@@ -11,12 +11,13 @@ interface Request {
 }
 
 /**
- * Refuses others a `<query/>` for data of an account (RFC 6121 §2.1.5, XEP-0049 §2). For a `guard` of `iq/bare`, so that
- * the refusal is the same whether the account exists or not.
+ * Refuses others a request for data of an account (RFC 6121 §2.1.5, XEP-0049 §2, XEP-0313 §7.1). For a `guard` of `iq/bare`,
+ * so that the refusal is the same whether the account exists or not.
+ * @param name of the one child of the request
  * @throws StanzaError 'forbidden'
  */
-export function refuseStrangers({ stanza, from, to }: Request, xmlns: string): void {
+export function refuseStrangers({ stanza, from, to }: Request, xmlns: string, name = 'query'): void {
   const { type } = stanza.attrs;
   if ((type !== 'get' && type !== 'set') || from.bare === to.bare) return;
-  if (stanza.getChild('query', xmlns)) throw new StanzaError('forbidden');
+  if (stanza.getChild(name, xmlns)) throw new StanzaError('forbidden');
 }

@@ -49,6 +49,7 @@ export const NS = {
   FORM_VALIDATION: 'http://jabber.org/protocol/xdata-validate',
   MAM: 'urn:xmpp:mam:2',
   FORWARD: 'urn:xmpp:forward:0',
+  FULLTEXT: 'urn:xmpp:fulltext:0',
   STANZA_ID: 'urn:xmpp:sid:0',
   OCCUPANT_ID: 'urn:xmpp:occupant-id:0',
   HATS: 'urn:xmpp:hats:0',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mamFin, mamForm, mamResult, readMamQuery } from '../../../src/xep/mam.ts';
+import { wordsOf } from '../../../src/storage/search-words.ts';
+import { mamFin, mamForm, mamResult, mamSearchWords, readMamQuery } from '../../../src/xep/mam.ts';
 import { parseElement } from '../../../src/xml/copy.ts';
 import { StanzaError } from '../../../src/xml/errors.ts';
 
@@ -48,14 +49,35 @@ test('XEP-0313 §4.1.2, XEP-0082: times with a fraction and with an offset', () 
   assert.deepEqual(times('2024-03-01T12:00:00.250Z', '2024-03-01T13:30:00.5+01:30'), [at + 250, at + 500]);
 });
 
-test('XEP-0313 §4.1.5: fields of other specifications, if the archive knows them', () => {
-  const name = '{urn:xmpp:fulltext:0}fulltext';
-  const wanted = form(field(name, 'romeo'), field('include-groupchat', 'true'));
-  const read = readMamQuery(wanted, [name]);
-  assert.deepEqual([...read.others], [[name, ['romeo']]]);
-  assert.equal(read.includeGroupchat, true);
-  refused('feature-not-implemented', () => readMamQuery(wanted));
+test('XEP-0313 §4.1.5: an unknown field, or a node, is feature-not-implemented', () => {
+  refused('feature-not-implemented', () => readMamQuery(form(field('{urn:example}other', 'romeo'))));
   refused('feature-not-implemented', () => readMamQuery(query('', "node='urn:example:node'")));
+  refused('feature-not-implemented', () => mamForm(query('', "node='urn:example:node'")));
+  assert.equal(readMamQuery(form(field('include-groupchat', 'true'))).includeGroupchat, true);
+});
+
+test('XEP-0313 §4.1.3: an id that is named twice is one id', () => {
+  assert.deepEqual(readMamQuery(form(field('ids', 'one', 'two', 'one'))).ids, ['one', 'two']);
+});
+
+test('XEP-0431 §3.2: the words of a search, unless the field is empty', () => {
+  const words = (...values: string[]) =>
+    mamSearchWords(readMamQuery(form(field('{urn:xmpp:fulltext:0}fulltext', ...values))), wordsOf);
+  assert.deepEqual(words('Wherefore art thou,  Roméo?'), ['wherefore', 'art', 'thou', 'romeo']);
+  for (const empty of [[], [''], [' ']]) assert.equal(words(...empty), undefined);
+  assert.equal(mamSearchWords(readMamQuery(query('')), wordsOf), undefined);
+});
+
+test('XEP-0431: a search has 1 to 16 words of 64 characters', () => {
+  const search = (text: string) => () =>
+    mamSearchWords(readMamQuery(form(field('{urn:xmpp:fulltext:0}fulltext', text))), wordsOf);
+  const many = (count: number) => Array.from({ length: count }, (_, n) => `w${n}`).join(' ');
+  assert.equal(search(many(16))()?.length, 16);
+  refused('bad-request', search(many(17)));
+  assert.equal(search('𝒳'.repeat(64))()?.length, 1);
+  refused('bad-request', search('x'.repeat(65)));
+  refused('bad-request', search('?!'));
+  refused('bad-request', () => readMamQuery(form(field('{urn:xmpp:fulltext:0}fulltext', 'one', 'two'))));
 });
 
 test('refuses a query that it cannot read', () => {
@@ -67,6 +89,7 @@ test('refuses a query that it cannot read', () => {
     'a value twice': form(field('with', 'a@b', 'c@d')),
     'no address': form(field('with', 'a@@b')),
     'no time zone': form(field('start', '2024-03-01T12:00:00')),
+    'a day that its month does not have': form(field('start', '2023-02-29T12:00:00Z')),
     'a date alone': form(field('end', '2024-03-01')),
     'no such month': form(field('end', '2024-13-01T12:00:00Z')),
     'no boolean': form(field('include-groupchat', 'yes')),
@@ -78,7 +101,6 @@ test('refuses a query that it cannot read', () => {
 });
 
 test('XEP-0313 §4.1.5: the form, with nothing required, and ids of any value (XEP-0122 §3.2.2)', () => {
-  const others = [{ var: '{urn:xmpp:fulltext:0}fulltext', type: 'text-single', values: [] }] as const;
   const expected = `<x xmlns='jabber:x:data' type='form'>
     <field var='FORM_TYPE' type='hidden'><value>urn:xmpp:mam:2</value></field>
     <field var='with' type='jid-single'/><field var='start' type='text-single'/><field var='end' type='text-single'/>
@@ -87,7 +109,7 @@ test('XEP-0313 §4.1.5: the form, with nothing required, and ids of any value (X
       <validate xmlns='http://jabber.org/protocol/xdata-validate' datatype='xs:string'><open/></validate></field>
     <field var='include-groupchat' type='boolean'/>
     <field var='{urn:xmpp:fulltext:0}fulltext' type='text-single'/></x>`;
-  assert.equal(`${mamForm(others)}`, expected.replace(/>\s+</g, '><'));
+  assert.equal(`${mamForm(query(''))}`, expected.replace(/>\s+</g, '><'));
 });
 
 test('XEP-0313 §4.2: a result holds the stored text as it was written', () => {

@@ -4,6 +4,7 @@ import { boolean, defineModule, duration, integer, list, NS, oneOf, size, string
 import { Archiving } from './archiving.ts';
 import { expireHourly, offerToKeepLess } from './keeping.ts';
 import { type Policy, type Preference, Preferences } from './preferences.ts';
+import { answerQueries } from './queries.ts';
 import { Resent } from './resent.ts';
 
 /** XEP-0359 §4. */
@@ -12,7 +13,14 @@ const FEATURES = [NS.STANZA_ID];
 export default defineModule({
   name: 'mam',
   summary: 'Keeps an archive of the messages of each user',
-  implements: ['XEP-0313 1.1.3', 'XEP-0334 1.0.0', 'XEP-0359 0.7.0', 'XEP-0441 0.2.0'],
+  implements: [
+    'XEP-0059 1.0',
+    'XEP-0313 1.1.3',
+    'XEP-0334 1.0.0',
+    'XEP-0359 0.7.0',
+    'XEP-0431 0.2.0',
+    'XEP-0441 0.2.0',
+  ],
   enabledOn: ['local'],
   depends: ['message'],
   after: ['roster', 'track_muc_joins'],
@@ -67,6 +75,10 @@ export default defineModule({
     const limits = { keepMs: options.archive_expires_after, maxBytes: options.archive_max_size };
     expireHourly(module, archive, limits);
     offerToKeepLess(module, archive, limits);
+    return answerQueries(module, archive, {
+      maxResults: options.max_archive_query_results,
+      includesTotal: options.mam_include_total,
+    });
   },
 });
 

@@ -156,8 +156,7 @@ export class KeptMessages {
   /** Whether the client has got the message, or will, as a result of its query of the archive. */
   #hasAsked(session: C2SSession, { flags, at }: ArchiveRow): boolean {
     if (flags & ARCHIVE_FLAGS.hidden) return false;
-    const askedAt = this.#module.find('mam')?.askedAt(session);
-    return askedAt !== undefined && at < askedAt;
+    return this.#module.find('mam')?.hasAsked(session, at) === true;
   }
 
   /** The session has ended: messages that it had no room for go to another available client. */

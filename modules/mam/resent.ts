@@ -6,6 +6,8 @@ import { type C2SSession, type Module, type NewArchiveRow, NS, type Stanza } fro
 const RESENDING_MS = 60_000;
 /** The age of a message that may be sent again. */
 const MAX_AGE_MS = 15 * 60_000;
+/** Longer ids are not compared. */
+const MAX_ID = 256;
 
 export class Resent {
   readonly #module: Module;
@@ -30,7 +32,9 @@ export class Resent {
     if (now - session.boundAt >= RESENDING_MS) return undefined;
     if (clock.elapsed() - this.#startedAt >= MAX_AGE_MS && !this.#failed.has(session)) return undefined;
     const originId = message.getChild('origin-id', NS.STANZA_ID)?.attrs.id;
-    const ids = [message.attrs.id, originId].filter((id) => id !== undefined);
+    const ids = [message.attrs.id, originId]
+      .filter((id) => id !== undefined)
+      .filter((id) => id.length <= MAX_ID);
     return ids.length === 0 ? undefined : { ids, since: now - MAX_AGE_MS };
   }
 }

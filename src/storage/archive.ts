@@ -20,8 +20,12 @@ export const ARCHIVE_FLAGS = {
 
 /** The newest rows of a conversation that `unlessSent` compares. */
 export const MAX_SENT_BEFORE = 200;
+/** Of the texts of these rows, in characters: of longer ones, fewer are compared. */
+export const MAX_SENT_LENGTH = 1024 * 1024;
 /** The newest messages of a conversation that can be retracted. */
 export const MAX_RETRACTABLE = 10_000;
+/** Of their texts, in characters. */
+export const MAX_RETRACTABLE_LENGTH = 16 * 1024 * 1024;
 /** A larger number of matching rows is not told. */
 export const MAX_COUNT = 100_000;
 
@@ -48,8 +52,8 @@ export interface NewArchiveRow {
   /** 0 if absent. */
   readonly flags?: number;
   /**
-   * Not stored if one of the newest 200 rows with the same `with` and direction is a message with one of these ids (`id` or
-   * `origin-id` by XEP-0359) and not older than `since`, in ms since 1970.
+   * Not stored if one of the newest 200 rows with the same `with` and direction, or of those with 1 MiB of text, is a message
+   * with one of these ids (`id` or `origin-id` by XEP-0359) and not older than `since`, in ms since 1970.
    */
   readonly unlessSent?: { readonly ids: readonly string[]; readonly since: number };
 }
@@ -122,7 +126,7 @@ export interface Retraction {
   readonly with: string;
   /** Whether the owner was the author. */
   readonly isSent: boolean;
-  /** The `id` or `origin-id` of the message. The newest such message counts, of at most 10,000. */
+  /** The `id` or `origin-id` of the message. The newest such message counts, of at most 10,000 or 16 MiB. */
   readonly messageId: string;
   /** Its `from` must be this occupant of a room; absent: any resource. */
   readonly occupant?: string;

@@ -5,9 +5,27 @@ import type { Retraction } from './archive.ts';
 
 const RETRACTION = 'urn:xmpp:message-retract:1';
 
-/** Whether the stanza has one of these ids as its `id` or its `origin-id` (XEP-0359 §3.2). */
-export function hasMessageId(text: string, ids: readonly string[]): boolean {
-  if (!ids.some((id) => text.includes(attributeText(id)))) return false; // Parses few rows of many.
+/**
+ * The first message that has one of these ids as its `id` or its `origin-id` (XEP-0359 §3.2). Reads rows until their texts
+ * have more than `maxLength` characters together.
+ */
+export function findMessage<R extends { readonly xml: string }>(
+  rows: Iterable<R>,
+  ids: readonly string[],
+  maxLength: number,
+): R | undefined {
+  const attributes = ids.map((id) => ` id='${attributeText(id)}'`);
+  let length = 0;
+  for (const row of rows) {
+    const isCandidate = attributes.some((attribute) => row.xml.includes(attribute)); // Parses few rows of many.
+    if (isCandidate && hasMessageId(row.xml, ids)) return row;
+    length += row.xml.length;
+    if (length > maxLength) return undefined;
+  }
+  return undefined;
+}
+
+function hasMessageId(text: string, ids: readonly string[]): boolean {
   const message = parseElement(text);
   const originId = message.getChild('origin-id', NS.STANZA_ID)?.attrs.id;
   return ids.some((id) => id === message.attrs.id || id === originId);

@@ -187,6 +187,20 @@ function unlessSentContract(rule: Rule): void {
     assert.equal(await isStored('second'), false);
     assert.equal(await isStored('oldest'), true);
   });
+
+  rule('unlessSent: of long rows, the newest with 1 MiB of text are compared', async (driver) => {
+    const store = mam(driver);
+    for (const id of ['a', 'b', 'c', 'd'])
+      await append(store, 'romeo', {
+        xml: `<message id='${id}'><body>${'x'.repeat(400_000)}</body></message>`,
+      });
+    const isStored = async (...ids: string[]) => {
+      const { id } = await append(store, 'romeo', { unlessSent: { ids, since: 0 } });
+      return (await store.get('romeo', [id])).length === 1;
+    };
+    assert.equal(await isStored('b'), false);
+    assert.equal(await isStored('a'), true);
+  });
 }
 
 function namedRowsContract(rule: Rule): void {

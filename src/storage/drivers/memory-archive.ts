@@ -13,9 +13,16 @@ import type {
   Retraction,
   WaitingRows,
 } from '../archive.ts';
-import { ARCHIVE_FLAGS as FLAGS, MAX_COUNT, MAX_RETRACTABLE, MAX_SENT_BEFORE } from '../archive.ts';
+import {
+  ARCHIVE_FLAGS as FLAGS,
+  MAX_COUNT,
+  MAX_RETRACTABLE,
+  MAX_RETRACTABLE_LENGTH,
+  MAX_SENT_BEFORE,
+  MAX_SENT_LENGTH,
+} from '../archive.ts';
 import { type ArchiveIds, POSITIONS_PER_MS, type Positions, timeOf } from '../archive-ids.ts';
-import { bodyOf, hasMessageId, hasParty, tombstoneOf } from '../archived-text.ts';
+import { bodyOf, findMessage, hasParty, tombstoneOf } from '../archived-text.ts';
 import { StorageError } from '../error.ts';
 import { checkKey } from '../keys.ts';
 import { matchesWords, soughtWords } from '../search-words.ts';
@@ -134,9 +141,8 @@ export class MemoryArchive implements ArchiveStore, MemoryStore {
     const { with: peer, isSent, messageId } = retraction;
     return this.#edit(owner, 0, (list) => {
       const sent = isSent ? FLAGS.sent : 0;
-      const row = conversation(list, { with: peer, flags: sent })
-        .slice(0, MAX_RETRACTABLE)
-        .find(({ xml }) => hasMessageId(xml, [messageId]));
+      const newest = conversation(list, { with: peer, flags: sent }).slice(0, MAX_RETRACTABLE);
+      const row = findMessage(newest, [messageId], MAX_RETRACTABLE_LENGTH);
       const xml = row && tombstoneOf(row.xml, retraction);
       if (xml === undefined) return [...list];
       if (row!.flags & FLAGS.hidden) return list.filter((other) => other !== row);
@@ -278,9 +284,10 @@ export class MemoryArchive implements ArchiveStore, MemoryStore {
     row: Pick<Row, 'with' | 'flags'>,
     { ids, since }: NonNullable<NewArchiveRow['unlessSent']>,
   ): boolean {
-    return conversation(list, row)
+    const newest = conversation(list, row)
       .slice(0, MAX_SENT_BEFORE)
-      .some(({ position, xml }) => timeOf(position) >= since && hasMessageId(xml, ids));
+      .filter(({ position }) => timeOf(position) >= since);
+    return findMessage(newest, ids, MAX_SENT_LENGTH) !== undefined;
   }
 
   #matching(owner: string, filter: ArchiveFilter): Row[] {

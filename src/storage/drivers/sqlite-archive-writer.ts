@@ -1,9 +1,15 @@
 // What the writing thread does to archives. Each method belongs into a transaction.
 
 import type Database from 'better-sqlite3';
-import { ARCHIVE_FLAGS as FLAGS, MAX_RETRACTABLE, MAX_SENT_BEFORE } from '../archive.ts';
+import {
+  ARCHIVE_FLAGS as FLAGS,
+  MAX_RETRACTABLE,
+  MAX_RETRACTABLE_LENGTH,
+  MAX_SENT_BEFORE,
+  MAX_SENT_LENGTH,
+} from '../archive.ts';
 import { POSITIONS_PER_MS } from '../archive-ids.ts';
-import { hasMessageId, tombstoneOf } from '../archived-text.ts';
+import { findMessage, tombstoneOf } from '../archived-text.ts';
 import { type ArchiveRows, FreePositions, type StoredRow } from './sqlite-archive-rows.ts';
 import type { ArchiveNumbers } from './sqlite-numbers.ts';
 import type { ArchiveOperation, RowKey } from './sqlite-operations.ts';
@@ -78,8 +84,7 @@ export class ArchiveWriter {
 
   #wasSent(owner: number, peer: number, flags: number, ids: readonly string[], since: number): boolean {
     const newest = this.#newest({ owner, peer, flags, since, limit: MAX_SENT_BEFORE });
-    for (const { xml } of newest) if (hasMessageId(xml, ids)) return true;
-    return false;
+    return findMessage(newest, ids, MAX_SENT_LENGTH) !== undefined;
   }
 
   #enter(operation: Do<'enter'>, store: number): number {
@@ -132,22 +137,14 @@ export class ArchiveWriter {
     const peer = this.#numbers.peer(operation.peer);
     if (peer === undefined) return 0;
     const flags = isSent ? FLAGS.sent : 0;
-    const row = this.#newestWithId(
-      this.#newest({ owner, peer, flags, since: 0, limit: MAX_RETRACTABLE }),
-      messageId,
-    );
+    const newest = this.#newest({ owner, peer, flags, since: 0, limit: MAX_RETRACTABLE });
+    const row = findMessage(newest, [messageId], MAX_RETRACTABLE_LENGTH); // Ends the iteration before the row is changed.
     const by = { id: byId, at: byAt };
     const xml = row && tombstoneOf(row.xml, { by, ...(occupant === undefined ? {} : { occupant }) });
     if (row === undefined || xml === undefined) return 0;
     if (row.flags & FLAGS.hidden) return this.#removeAll([row]);
     this.#rows.update(row, { xml, flags: flags | FLAGS.tombstone });
     return 1;
-  }
-
-  /** Ends the iteration before the row is changed, as SQLite wants it. */
-  #newestWithId(rows: Iterable<StoredRow>, id: string): StoredRow | undefined {
-    for (const row of rows) if (hasMessageId(row.xml, [id])) return row;
-    return undefined;
   }
 
   #prune({ below, peer: name, limit = NO_LIMIT }: Do<'prune'>, owner: number): number {

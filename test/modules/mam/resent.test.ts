@@ -46,6 +46,12 @@ for (const [what, first, second, rows] of [
   ['origin-id', message("id='a'", originId('o')), message("id='b'", originId('o')), 1],
   ['other id', message("id='a'"), message("id='b'"), 2],
   ['no id', message(''), message(''), 2],
+  [
+    'id of more than 256 characters',
+    message(`id='${'x'.repeat(257)}'`),
+    message(`id='${'x'.repeat(257)}'`),
+    2,
+  ],
 ] as const) {
   test(`M11: after a start of the server, a message of the same ${what} makes ${rows} rows on either side, and is delivered`, async (t) => {
     const there = await timed(t);

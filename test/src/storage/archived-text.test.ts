@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bodyOf, hasMessageId, hasParty, tombstoneOf } from '../../../src/storage/archived-text.ts';
+import { bodyOf, findMessage, hasParty, tombstoneOf } from '../../../src/storage/archived-text.ts';
 import { serialize, xml } from '../../../src/xml/index.ts';
 
 const BY = { id: 'r', at: Date.UTC(2026, 0, 2, 3, 4, 5, 6) };
@@ -35,11 +35,12 @@ test('XEP-0359 §3.2: a message is known by its id or its origin-id, not by thos
   const text =
     "<message id='it&apos;s &amp;'><body>b</body><origin-id xmlns='urn:xmpp:sid:0' id='o'/>" +
     "<stanza-id xmlns='urn:xmpp:sid:0' by='a' id='s'/><x xmlns='y' id='x'/></message>";
-  assert.equal(hasMessageId(text, ["it's &"]), true);
-  assert.equal(hasMessageId(text, ['z', 'o']), true);
-  for (const id of ['s', 'x', 'b', '', 'it']) assert.equal(hasMessageId(text, [id]), false, id);
-  assert.equal(hasMessageId(text, []), false);
-  assert.equal(hasMessageId('<message/>', ['undefined']), false);
+  const isFound = (xml: string, ids: string[]) => findMessage([{ xml }], ids, 1000) !== undefined;
+  assert.equal(isFound(text, ["it's &"]), true);
+  assert.equal(isFound(text, ['z', 'o']), true);
+  for (const id of ['s', 'x', 'b', '', 'it']) assert.equal(isFound(text, [id]), false, id);
+  assert.equal(isFound(text, []), false);
+  assert.equal(isFound('<message/>', ['undefined']), false);
 });
 
 test('a party is the whole address in from or to', () => {

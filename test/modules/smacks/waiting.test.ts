@@ -71,6 +71,7 @@ const late = (text: string, id = '{any}', from = ROMEO): string =>
 
 /** Asks the archive for all messages; returns the ids of the results. */
 async function asks(there: Scene, client: ScriptedClient, form = ''): Promise<string[]> {
+  await there.clock.advance(1); // After what is archived already.
   client.send(`<iq type='set' id='mam'><query xmlns='urn:xmpp:mam:2'>${form}</query></iq>`);
   await there.idle();
   const ids: string[] = [];

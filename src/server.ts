@@ -53,6 +53,8 @@ export interface ServerParts {
   readonly derive?: Derive;
   /** Default: the storage that the configuration names. */
   readonly openStorage?: typeof openStorage;
+  /** Whether a copy is made before an old database is brought up to date. Default: true. */
+  readonly isBackedUp?: boolean;
 }
 
 /** Limit for all steps of a stop before storage is closed. */
@@ -95,12 +97,14 @@ export class Server implements ServerContext {
   readonly #c2s: C2SContext;
   readonly #s2sTls: ServerTls;
   readonly #openStorage: typeof openStorage;
+  readonly #isBackedUp: boolean;
   #storage: StorageDriver | undefined;
 
   constructor(parts: ServerParts) {
     const { config, log, clock = systemClock, faults = new Faults(log), dial, derive } = parts;
     this.config = config;
     this.#openStorage = parts.openStorage ?? openStorage;
+    this.#isBackedUp = parts.isBackedUp ?? true;
     this.log = log;
     this.faults = faults;
     this.clock = containedClock(clock, faults);
@@ -272,12 +276,15 @@ export class Server implements ServerContext {
     }
     if (core.storage !== 'memory') await mkdir(core.data_path, { recursive: true, mode: 0o700 });
     await this.#readCertificates(this.config);
-    const { faults, clock } = this;
+    const { faults, clock, log } = this;
     this.#storage = await this.#openStorage({
       driver: core.storage,
       dataPath: core.data_path,
       faults,
       clock,
+      log,
+      isBackedUp: this.#isBackedUp,
+      warnFreeBytes: core.storage_warn_free,
     });
   }
 

@@ -128,6 +128,18 @@ export const LOG_LINES: Readonly<Record<string, Advice>> = {
     'Something could not be stored or read, and its sender got an error; or the thread that writes the database ended, is started again, and repeats what was not acknowledged',
     'Look up `condition` under Storage, and check disk space, memory and file permissions: `enjamb check storage`',
   ),
+  'little disk space left': advice(
+    'The disk of `data_path` has less free space than `storage_warn_free`. When it is full, nothing can be stored',
+    'Free some space, or move `data_path` to a larger disk',
+  ),
+  'the write-ahead log is large': advice(
+    'What was written could not be moved into the database for a while; `reason` says why',
+    'End the program that reads the database, such as a backup by another tool',
+  ),
+  'the newest message is from the future': advice(
+    'The clock was wrong when that message was stored, or is wrong now. New messages get its time until the clock has reached it',
+    'Correct the clock; if it is right, stop the server and run `enjamb archive repair-time`',
+  ),
   'step of the stop failed': advice(
     'A part of the server failed to stop, and the stop continued without it',
     BUG,

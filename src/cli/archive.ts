@@ -23,6 +23,7 @@ export function addArchiveCommands(program: Command, session: Session): void {
     );
   addDelete(group, session);
   addCompact(group, session);
+  addRepairTime(group, session);
   withConfig(group.command('keep').description('set how long the messages of an account are kept'))
     .argument('<jid>', 'the account, such as romeo@example.org')
     .argument('<time>', 'the time, such as "90 days", or "default"')
@@ -50,6 +51,29 @@ async function runCompact(options: ArchiveOptions, { terminal }: Session): Promi
   const size = compact(database, { isRunning: client !== undefined, onStep });
   const text = `${database} had ${size.before} bytes, and has ${size.after} now`;
   terminal.stdout.write(options.json === true ? `${JSON.stringify(size)}\n` : `${text}\n`);
+}
+
+function addRepairTime(group: Command, session: Session): void {
+  withConfig(
+    group
+      .command('repair-time')
+      .description('give messages from the future the time of now, after the clock was wrong'),
+  )
+    .option('--json', 'print JSON, for programs')
+    .action((options: ArchiveOptions) => runRepairTime(options, session));
+}
+
+async function runRepairTime(options: ArchiveOptions, { terminal }: Session): Promise<void> {
+  const config = await readConfig(options.config);
+  const database = databaseOf(config);
+  if (!existsSync(database)) throw new CliError(`there is no database at ${database}`);
+  const client = await AdminClient.connect(config.core.data_path);
+  client?.close();
+  if (client) throw new CliError('a server is running; stop it first');
+  const { repairTime } = await import('../storage/repair-time.ts');
+  const messages = repairTime(database, Date.now());
+  const text = `${messages} messages had a time in the future, and have the time of now`;
+  terminal.stdout.write(options.json === true ? `${JSON.stringify({ messages })}\n` : `${text}\n`);
 }
 
 function addDelete(group: Command, session: Session): void {

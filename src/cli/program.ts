@@ -58,11 +58,12 @@ function buildProgram(session: Session): Command {
 }
 
 function addStart(program: Command, session: Session): void {
-  withConfig(program.command('start').description('run the server in the foreground')).action(
-    async (options: CommonOptions) => {
-      session.exitCode = await start(options.config, session.terminal);
-    },
-  );
+  const command = withConfig(program.command('start').description('run the server in the foreground'));
+  command
+    .option('--no-backup', 'do not copy a database of an older version before it is converted')
+    .action(async (options: CommonOptions & { backup: boolean }) => {
+      session.exitCode = await start(options.config, session.terminal, { isBackedUp: options.backup });
+    });
 }
 
 function addCheck(program: Command, session: Session): void {

@@ -25,6 +25,14 @@ interface Running {
   reload(config: Config): Promise<void>;
 }
 
+interface Started {
+  readonly config: Config;
+  readonly log: RootLogger;
+  readonly faults: Faults;
+  /** Whether a copy is made before an old database is brought up to date. */
+  readonly isBackedUp: boolean;
+}
+
 interface Served {
   readonly config: Config;
   readonly log: RootLogger;
@@ -36,13 +44,17 @@ interface Served {
  * Runs until SIGTERM or SIGINT. The caller ends the process with the returned code.
  * @throws ConfigError, and every error that prevents the server from starting.
  */
-export async function start(file: string | undefined, terminal: Terminal): Promise<ExitCode> {
+export async function start(
+  file: string | undefined,
+  terminal: Terminal,
+  { isBackedUp = true }: { isBackedUp?: boolean } = {},
+): Promise<ExitCode> {
   const config = await readConfig(file);
   const log = createLogger({ level: config.core.log_level });
   const faults = new Faults(log);
   const ended = untilSignal(log);
   const markStarted = handleUncaught(faults, log);
-  const opening = open(config, log, faults);
+  const opening = open({ config, log, faults, isBackedUp });
   const reloads = new SerialQueue();
   let isStopping = false;
   const onReload = (): void => {
@@ -64,10 +76,11 @@ export async function start(file: string | undefined, terminal: Terminal): Promi
 function noServer(): void {}
 
 /** Opens the admin socket first: this fails when another server uses the data directory. */
-async function open(config: Config, log: RootLogger, faults: Faults): Promise<Served> {
+async function open(parts: Started): Promise<Served> {
+  const { config, log, faults } = parts;
   const { Server } = await import('../server.ts');
   await makeDataFolder(config.core.data_path);
-  const server = new Server({ config, log, faults });
+  const server = new Server(parts);
   const { commands } = server;
   const admin = new AdminSocket({ dataPath: config.core.data_path, commands, log, faults });
   await admin.start();

@@ -71,6 +71,9 @@ export const SERVER_OPTIONS = {
   storage: oneOf('Storage of all data: a database file, or memory (lost at exit)', ['sqlite', 'memory'], {
     default: 'sqlite',
   }),
+  storage_warn_free: size('Free space on the disk of data_path, below which the log warns', {
+    default: '512 MiB',
+  }),
   dns_servers: list(
     'DNS servers, as ADDRESS or ADDRESS:PORT; empty: those of the system',
     string('A DNS server', {

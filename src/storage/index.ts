@@ -2,6 +2,7 @@
 
 import type { Clock } from '../util/clock.ts';
 import type { Faults } from '../util/faults.ts';
+import type { Logger } from '../util/logger.ts';
 import type { ArchiveStore } from './archive.ts';
 import { MemoryStorage } from './drivers/memory.ts';
 import { SqliteStorage } from './drivers/sqlite.ts';
@@ -16,7 +17,7 @@ import type {
 } from './stores.ts';
 import { type MemoryTable, openTable, type TableBatches } from './table.ts';
 
-export { damageOf } from './drivers/sqlite.ts';
+export { damageOf, newestFromFuture } from './drivers/sqlite.ts';
 
 export type DriverName = 'sqlite' | 'memory';
 
@@ -29,8 +30,10 @@ export interface StorageOptions {
   readonly clock?: Clock;
   /** Whether a copy is made before an old database is brought up to date. Default: true. */
   readonly isBackedUp?: boolean;
-  /** Called while that is done. @param rows how many are converted */
-  readonly migrating?: (what: string, rows: number) => void;
+  /** Warns of a full disk, a large write-ahead log and a wrong clock. Absent: nobody is warned. */
+  readonly log?: Logger;
+  /** With less free space, the administrator is warned. */
+  readonly warnFreeBytes?: number;
 }
 
 /**

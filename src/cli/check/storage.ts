@@ -12,7 +12,6 @@ import { openData } from './privacy.ts';
 
 const DATABASE = 'enjamb.sqlite';
 const MIB = 1024 * 1024;
-const LOW_BYTES = 200 * MIB;
 
 export async function checkStorage(config: Config): Promise<readonly Finding[]> {
   const path = config.core.data_path;
@@ -24,7 +23,7 @@ export async function checkStorage(config: Config): Promise<readonly Finding[]> 
   const database = running
     ? say('ok', `a running server is using the data in ${path}`)
     : await openDatabase(config);
-  return [database, ...(await room(path)), ...openData(path)];
+  return [database, ...(await room(path, config.core.storage_warn_free)), ...openData(path)];
 }
 
 async function openDatabase(config: Config): Promise<Finding> {
@@ -38,6 +37,8 @@ async function openDatabase(config: Config): Promise<Finding> {
     );
     await close();
     await assertWhole(file);
+    const fromFuture = await newestAhead(file);
+    if (fromFuture) return fromFuture;
     return say('ok', `${file} is readable and undamaged; accounts: ${counts.join(', ') || 'none'}`);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -47,6 +48,15 @@ async function openDatabase(config: Config): Promise<Finding> {
   }
 }
 
+/** After the clock was wrong, the time of new messages would stand still. */
+async function newestAhead(file: string): Promise<Finding | undefined> {
+  const { newestFromFuture } = await import('../../storage/index.ts');
+  const at = newestFromFuture(file, Date.now());
+  if (at === undefined) return undefined;
+  const message = `the newest message is from the future: ${new Date(at).toISOString()}`;
+  return say('error', message, 'correct the clock; if it is right, run "enjamb archive repair-time"');
+}
+
 async function assertWhole(file: string): Promise<void> {
   const { damageOf } = await import('../../storage/index.ts');
   const damage = damageOf(file);
@@ -54,10 +64,10 @@ async function assertWhole(file: string): Promise<void> {
 }
 
 /** With a full disk, messages for offline users are refused. */
-async function room(path: string): Promise<readonly Finding[]> {
+async function room(path: string, lowBytes: number): Promise<readonly Finding[]> {
   const { bavail, bsize } = await statfs(existing(path));
   const free = bavail * bsize;
-  if (free >= LOW_BYTES) return [];
+  if (free >= lowBytes) return [];
   const message = `only ${formatSize(Math.floor(free / MIB) * MIB)} are free at ${path}; nothing can be stored on a full disk`;
   return [say('warning', message, 'free some space, or move data_path to a larger disk')];
 }

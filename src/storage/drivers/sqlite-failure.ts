@@ -11,7 +11,7 @@ const CONDITIONS: readonly (readonly [code: RegExp, condition: StorageCondition,
   ],
 ];
 
-/** @param what 'Not written' or 'Not read' */
+/** @param what such as 'Not written' or 'Not read' */
 export function failureOf(
   cause: Error & { readonly code?: string },
   what: string,

@@ -177,7 +177,7 @@ export interface ArchiveStart {
 
 export type FromWriter =
   | { readonly ready: ArchiveStart }
-  | { readonly refused: string; readonly code: string; readonly newer: boolean }
+  | { readonly refused: string; readonly code?: string; readonly newer?: boolean }
   /** The database is being brought up to date. */
   | { readonly migrating: string; readonly rows: number }
   | { readonly outcomes: readonly Outcome[] };

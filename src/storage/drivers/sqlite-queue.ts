@@ -74,6 +74,8 @@ export class WriteQueue {
   #isUp = false;
   /** Whether any thread has run: the first failure is reported by `open`, not as a fault. */
   #wasUp = false;
+  /** Set by the first write that finds the database damaged: whatever else is written could add to that. */
+  #damage: StorageError | undefined;
   /** What the first thread found. */
   #start: ArchiveStart | undefined;
   /** Set by `close`: called when no write is queued or in flight. */
@@ -184,8 +186,9 @@ export class WriteQueue {
 
   #refusal(operation: Operation, bytes: number): StorageError | undefined {
     const details = { driver: this.#driver, store: storeOf(operation) };
-    if (this.#obstacle) {
-      const { condition, message, cause } = this.#obstacle;
+    const obstacle = this.#obstacle ?? this.#damage;
+    if (obstacle) {
+      const { condition, message, cause } = obstacle;
       return new StorageError(condition, message, { ...details, cause });
     }
     if (this.#bytes + bytes <= this.maxBytes) return undefined;
@@ -253,7 +256,9 @@ export class WriteQueue {
     }
     const details = { driver: this.#driver, store: storeOf(operation) };
     const cause = Object.assign(new Error(outcome.failed), { code: outcome.code });
-    reject(failureOf(cause, 'Not written', details));
+    const failure = failureOf(cause, 'Not written', details);
+    if (failure.condition === 'damaged') this.#damage ??= failure;
+    reject(failure);
   }
 
   /**

@@ -98,7 +98,7 @@ export class WriterThread {
     try {
       this.#listen(new Worker(script, { workerData: { file, isBackedUp } satisfies WriterData }));
     } catch (error) {
-      this.#notStarted({ refused: (error as Error).message, code: '', newer: false }); // The system refuses another thread.
+      this.#notStarted({ refused: (error as Error).message }); // The system refuses another thread.
     }
   }
 
@@ -153,14 +153,14 @@ export class WriterThread {
     } else if (wasWorking) {
       this.#events.ended(why);
       if (++this.#futile < MAX_FUTILE) this.#start();
-      else this.#pause(this.#error(`the writing thread keeps ending: ${why.message}`));
+      else this.#pause(this.#error('the writing thread keeps ending', { refused: why.message }));
     } else {
-      this.#notStarted(refusal ?? { refused: why.message, code: '', newer: false });
+      this.#notStarted(refusal ?? { refused: why.message });
     }
   }
 
-  #notStarted({ refused, code, newer }: Refusal): void {
-    const error = this.#error(`${this.#options.file}: ${refused}`, newer, code);
+  #notStarted(refusal: Refusal): void {
+    const error = this.#error(`Cannot open ${this.#options.file}`, refusal);
     this.#state = 'none';
     this.#opened.reject(error); // No effect after the first start.
     if (this.#isClosing) this.#closed.resolve();
@@ -172,10 +172,10 @@ export class WriterThread {
     this.#events.refused(error);
   }
 
-  #error(message: string, newer = false, code = ''): StorageError {
+  #error(what: string, { refused, code = '', newer = false }: Refusal): StorageError {
     const { driver } = this.#options;
-    if (newer) return new StorageError('newer-database', message, { driver });
-    return failureOf(Object.assign(new Error(message), { code }), 'Not opened', { driver });
+    if (newer) return new StorageError('newer-database', `${what}: ${refused}`, { driver });
+    return failureOf(Object.assign(new Error(refused), { code }), what, { driver });
   }
 }
 

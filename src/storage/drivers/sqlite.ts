@@ -13,9 +13,10 @@ import Database from 'better-sqlite3';
 import { type Clock, systemClock } from '../../util/clock.ts';
 import type { Faults } from '../../util/faults.ts';
 import { inWords } from '../../util/file-failure.ts';
+import type { Logger } from '../../util/logger.ts';
 import { SerialQueue } from '../../util/serial-queue.ts';
 import type { ArchiveStore } from '../archive.ts';
-import { ArchiveIds, Positions } from '../archive-ids.ts';
+import { ArchiveIds, Positions, timeOf } from '../archive-ids.ts';
 import { inBatch, StorageError } from '../error.ts';
 import type { KeyvalStore, MapStore, StorageDriver, StoreOptions } from '../stores.ts';
 import { type ArchiveReader, type Places, SqliteArchive } from './sqlite-archive.ts';
@@ -32,6 +33,7 @@ import {
 } from './sqlite-operations.ts';
 import { WriteQueue } from './sqlite-queue.ts';
 import { type PagedSql, SqliteKeyval, SqliteMap } from './sqlite-stores.ts';
+import { DiskWatch } from './sqlite-watch.ts';
 
 const DRIVER = 'sqlite';
 const FILE_NAME = 'enjamb.sqlite';
@@ -41,6 +43,11 @@ const MAX_QUEUED_BYTES = 32 * 1024 * 1024;
 
 /** Readers wait only while another process recovers or closes the database. */
 const READ_TIMEOUT_MS = 2_000;
+
+/** The newest row may be this far in the future before the administrator is told. */
+const MAX_AHEAD_MS = 3_600_000;
+const REPAIR_TIME =
+  'check the clock of this machine; if it is right, stop the server and run "enjamb archive repair-time"';
 
 /** Owners read between two turns of the event loop. */
 const OWNERS_PER_TURN = 100;
@@ -60,6 +67,17 @@ export function damageOf(file: string): string[] {
   }
 }
 
+/** T2: the time of the newest message, if it is more than an hour in the future. All times are in ms since 1970. */
+export function newestFromFuture(file: string, now: number): number | undefined {
+  const database = new Database(file, { readonly: true, fileMustExist: true, timeout: READ_TIMEOUT_MS });
+  try {
+    const newest = database.prepare<[], number | null>('SELECT MAX(seq) FROM archive').pluck().get();
+    return timeIfAhead(newest ?? 0, now);
+  } finally {
+    database.close();
+  }
+}
+
 export interface SqliteOptions {
   readonly maxQueuedBytes?: number;
   /** Reports when the writing thread ends; it is restarted. */
@@ -67,8 +85,12 @@ export interface SqliteOptions {
   readonly clock?: Clock;
   /** Whether a copy is made before an old database is brought up to date. Default: true. */
   readonly isBackedUp?: boolean;
-  /** Called while that is done. @param rows how many are converted */
-  readonly migrating?: ((what: string, rows: number) => void) | undefined;
+  /** Warns of a full disk, a large write-ahead log and a wrong clock. */
+  readonly log?: Logger | undefined;
+  /** With less free space, the administrator is warned. */
+  readonly warnFreeBytes?: number;
+  /** With a larger write-ahead log too. Default: 256 MiB. */
+  readonly maxLogBytes?: number;
   /** The script that runs in the writing thread; default: our writer. */
   readonly writer?: URL;
 }
@@ -81,6 +103,7 @@ export class SqliteStorage implements StorageDriver {
   /** Runs the changes of one owner one at a time, by host and owner. */
   readonly #changes = new SerialQueue();
   readonly #housekeeping: Housekeeping;
+  readonly #watch: DiskWatch | undefined;
   /** For the archives. */
   readonly places: Places;
   /** Archives in which messages wait again after a crash. */
@@ -89,9 +112,13 @@ export class SqliteStorage implements StorageDriver {
   #closed = false;
   #batch: SqliteBatch | undefined;
 
-  private constructor(queue: WriteQueue, reader: Database.Database, options: SqliteOptions) {
-    const { clock = systemClock, faults } = options;
-    const { key, position, isUnswept } = queue.start;
+  private constructor(
+    queue: WriteQueue,
+    reader: Database.Database,
+    options: SqliteOptions & { readonly file: string },
+  ) {
+    const { file, clock = systemClock, faults, log, warnFreeBytes = 0, maxLogBytes } = options;
+    const { key, position, newest, isUnswept } = queue.start;
     this.#queue = queue;
     this.#reader = reader;
     this.places = {
@@ -101,6 +128,17 @@ export class SqliteStorage implements StorageDriver {
     };
     this.#housekeeping = new Housekeeping(queue, clock, faults);
     if (isUnswept) this.sweep();
+    if (log === undefined) return;
+    checkTime(newest, clock, log);
+    this.#watch = new DiskWatch({
+      file,
+      log,
+      clock,
+      warnFreeBytes,
+      ...(maxLogBytes === undefined ? {} : { maxLogBytes }),
+      checkpoint: () => this.#housekeeping.run({ do: 'checkpoint' }),
+    });
+    void this.#watch.look();
   }
 
   /** Opens `enjamb.sqlite` in the directory. Creates both if they do not exist, readable only by their owner. */
@@ -108,16 +146,17 @@ export class SqliteStorage implements StorageDriver {
     const file = join(directory, FILE_NAME);
     const maxBytes = options.maxQueuedBytes ?? MAX_QUEUED_BYTES;
     makeFile(directory, file);
-    const { writer, ...others } = options;
+    const { writer, log, ...others } = options;
     const queue = await WriteQueue.open({
       ...others,
+      migrating: (what, rows) => log?.info('the database is brought up to date', { step: what, rows }),
       file,
       maxBytes,
       driver: DRIVER,
       ...(writer === undefined ? {} : { script: writer }),
     });
     try {
-      return new SqliteStorage(queue, openReader(file), options);
+      return new SqliteStorage(queue, openReader(file), { ...options, file });
     } catch (cause) {
       await queue.close();
       throw new StorageError('failed', `Cannot read ${file}`, { driver: DRIVER, cause });
@@ -169,6 +208,7 @@ export class SqliteStorage implements StorageDriver {
       if (!this.#closed) this.#reader.close(); // Before the writer: the last to close tidies the write-ahead log away.
     } finally {
       this.#housekeeping.close();
+      this.#watch?.close();
       if (!this.#closed) this.#markStop();
       this.#closed = true;
       await this.#queue.close();
@@ -307,6 +347,18 @@ function nameOf(
   { shared = false, isSearchable = false }: StoreOptions = {},
 ): StoreName {
   return { host, kind, name, isShared: shared, isSearchable };
+}
+
+/** T2: positions follow the newest row, so that the time of new messages stands still until the clock has reached it. */
+function checkTime(newest: number, clock: Clock, log: Logger): void {
+  const at = timeIfAhead(newest, clock.now());
+  if (at === undefined) return;
+  log.error('the newest message is from the future', { at: new Date(at).toISOString(), todo: REPAIR_TIME });
+}
+
+function timeIfAhead(position: number, now: number): number | undefined {
+  const at = timeOf(position);
+  return at - now > MAX_AHEAD_MS ? at : undefined;
 }
 
 /** Creates the directory and the database file if necessary. @throws StorageError that names the inaccessible file */

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { openStorage } from '../../../src/storage/index.ts';
 import { MIGRATION_FUNCTIONS, MIGRATIONS } from '../../../src/storage/migrations.ts';
+import { type Logger, silentLogger } from '../../../src/util/logger.ts';
 import { archived, inDatabase } from '../../storage/archived.ts';
 import { emptyFolder } from '../../storage/folder.ts';
 
@@ -33,12 +34,10 @@ test('a database of the first version is brought up to date and keeps its data',
 test('G2: stored messages become hidden waiting rows in their order; rows of other archives keep their ids', async () => {
   const dataPath = emptyFolder();
   edit(dataPath, (db) => db.exec(SCHEMA_V2));
-  const reports: [string, number][] = [];
-  const driver = await openStorage({
-    driver: 'sqlite',
-    dataPath,
-    migrating: (what, rows) => reports.push([what, rows]),
-  });
+  const reports: unknown[] = [];
+  const info = (_: string, fields?: object) => void reports.push(fields);
+  const log: Logger = { ...silentLogger, info, child: () => log };
+  const driver = await openStorage({ driver: 'sqlite', dataPath, log });
   await driver.close();
   const at = Date.parse('2026-11-29T20:00:00Z') * 1024;
   assert.deepEqual(
@@ -59,8 +58,8 @@ test('G2: stored messages become hidden waiting rows in their order; rows of oth
   );
   assert.equal(bytes, counted);
   assert.deepEqual(reports, [
-    ['copying the database', 0],
-    ['converting archives', 5],
+    { step: 'copying the database', rows: 0 },
+    { step: 'converting archives', rows: 5 },
   ]);
 });
 

@@ -100,6 +100,28 @@ test('a failed batch leaves no size, no owner and no peer behind, and the next w
   await storage.close();
 });
 
+test('7.1: numbers of 10,000 owners and peers are remembered, the others are read again', async () => {
+  const { folder, storage, archive } = await open();
+  const names = Array.from({ length: 10_050 }, (_, n) => `user${n}`);
+  for (let n = 0; n < names.length; n += 1_000)
+    await storage.batch(() => {
+      for (const name of names.slice(n, n + 1_000)) void appendTo(name);
+    });
+  await Promise.all([appendTo('user0'), appendTo('user10049')]);
+  const counts = inDatabase(folder, (db) =>
+    ['archive', 'archive_owner', 'peer'].map((table) =>
+      db.prepare(`SELECT COUNT(*) FROM ${table}`).pluck().get(),
+    ),
+  );
+  assert.deepEqual(counts, [10_052, 10_050, 10_050]);
+  assert.equal(archived(folder, 'user0').length, 2);
+  await storage.close();
+
+  function appendTo(owner: string): Promise<void> {
+    return archive.append(owner, { id: archive.nextId(owner).id, with: `with ${owner}`, xml: 'x' });
+  }
+});
+
 test('a position that another owner has is refused, and nothing is overwritten', async () => {
   const { folder, clock, storage, archive } = await open();
   const { id, at } = archive.nextId('romeo');

@@ -91,7 +91,11 @@ const SYSTEM: Record<string, readonly string[]> = {
     'src/net/tls.ts',
     'src/net/trust.ts',
   ],
-  'node:worker_threads': ['src/storage/drivers/sqlite-thread.ts', 'src/storage/drivers/sqlite-writer.ts'],
+  'node:worker_threads': [
+    'src/storage/drivers/sqlite-reader-thread.ts',
+    'src/storage/drivers/sqlite-thread.ts',
+    'src/storage/drivers/sqlite-writer.ts',
+  ],
   'node:child_process': [],
   'node:http': [],
   'node:https': [],

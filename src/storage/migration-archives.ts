@@ -5,7 +5,8 @@
 // - archive_owner: one archive. `owner` is NULL while the rows of a removed one are on their way out; `bytes` of its texts;
 //   `keep` and `delivered_until` in ms (archive.ts)
 // - peer: the `with` of rows
-// - archive.seq: the position; archive.name: an id that the caller gave; archive.flags: ARCHIVE_FLAGS
+// - archive.seq: the position; archive.name: an id that the caller gave; archive.flags: ARCHIVE_FLAGS, also in the indexes, so
+//   that rows are counted without being read
 // - archive_text: the words of bodies, without their texts. All letters beyond ASCII belong to words
 
 import { randomBytes } from 'node:crypto';
@@ -40,8 +41,8 @@ const SCHEMA = `
     name TEXT,
     xml TEXT NOT NULL
   ) STRICT;
-  CREATE INDEX archive_by_owner ON archive (owner, seq);
-  CREATE INDEX archive_by_peer ON archive (owner, peer, seq);
+  CREATE INDEX archive_by_owner ON archive (owner, seq, flags);
+  CREATE INDEX archive_by_peer ON archive (owner, peer, seq, flags);
   CREATE INDEX archive_waiting ON archive (owner, seq) WHERE flags & 2;
   CREATE UNIQUE INDEX archive_by_name ON archive (owner, name) WHERE name IS NOT NULL;
 

@@ -194,8 +194,7 @@ export class MemoryArchive implements ArchiveStore, MemoryStore {
   async prune(owner: string, { before, with: peer }: { before?: number; with?: string }): Promise<number> {
     return this.#removeWhere(
       owner,
-      (row) =>
-        (before === undefined || timeOf(row.position) < before) && (peer === undefined || row.with === peer),
+      (row) => timeOf(row.position) < (before ?? Infinity) && row.with === (peer ?? row.with),
     );
   }
 
@@ -233,13 +232,13 @@ export class MemoryArchive implements ArchiveStore, MemoryStore {
   }
 
   /** Nothing survives this driver, so nothing has to be recovered. */
-  async delivered(): Promise<void> {
-    this.#driver.check();
-  }
-
   async recover(): Promise<number> {
     this.#driver.check();
     return 0;
+  }
+
+  async delivered(): Promise<void> {
+    this.#driver.check();
   }
 
   forget(owner: string): Promise<void> {

@@ -175,12 +175,15 @@ export interface ArchiveStart {
   readonly isUnswept: boolean;
 }
 
-export type FromWriter =
-  | { readonly ready: ArchiveStart }
+/** `Start`: what a thread tells when it is ready. */
+export type FromThread<Start, Answer> =
+  | { readonly ready: Start }
   | { readonly refused: string; readonly code?: string; readonly newer?: boolean }
   /** The database is being brought up to date. */
   | { readonly migrating: string; readonly rows: number }
-  | { readonly outcomes: readonly Outcome[] };
+  | { readonly answer: Answer };
+
+export type FromWriter = FromThread<ArchiveStart, readonly Outcome[]>;
 
 /** The data with which the writing thread starts. */
 export interface WriterData {

@@ -8,6 +8,7 @@
 // When the thread ends, the next one repeats the operations in flight, one per batch: an operation that ends the thread
 // again fails alone. Repeating is safe, since operations are idempotent but for the number of rows that they report.
 
+import type { Clock } from '../../util/clock.ts';
 import type { Faults } from '../../util/faults.ts';
 import { StorageError } from '../error.ts';
 import { failureOf } from './sqlite-failure.ts';
@@ -18,10 +19,12 @@ import {
   type Outcome,
   type Progress,
   type SingleOperation,
+  type ToWriter,
   type WriteOperation,
+  type WriterData,
   weigh,
 } from './sqlite-operations.ts';
-import { type ThreadOptions, WriterThread } from './sqlite-thread.ts';
+import { DatabaseThread, scriptOf } from './sqlite-thread.ts';
 import { encode } from './sqlite-wire.ts';
 
 /** One commit stays below some ten milliseconds. */
@@ -38,8 +41,17 @@ const IDLE: ReadonlySet<Operation['do']> = new Set<IdleOperation['do']>([
   'checkpoint',
 ]);
 
-export interface QueueOptions extends ThreadOptions {
+const WRITER = scriptOf('sqlite-writer');
+
+export interface QueueOptions {
+  readonly file: string;
+  readonly driver: string;
   readonly maxBytes: number;
+  /** Whether a copy is made before the database is brought up to date. Default: true. */
+  readonly isBackedUp?: boolean;
+  /** The script that runs in the thread; default: our writer. */
+  readonly script?: URL;
+  readonly clock?: Clock;
   /** Reports each thread that ends by itself. */
   readonly faults?: Faults | undefined;
   /** Called while the database is being brought up to date. */
@@ -58,7 +70,7 @@ interface Waiting {
 export class WriteQueue {
   readonly maxBytes: number;
   readonly #driver: string;
-  readonly #thread: WriterThread;
+  readonly #thread: DatabaseThread<ToWriter, ArchiveStart, readonly Outcome[]>;
   readonly #queued: Waiting[] = [];
   /** Parts of work that can wait. Bounded by the pieces of work: each has one part at a time. */
   readonly #idle: Waiting[] = [];
@@ -82,23 +94,27 @@ export class WriteQueue {
   #drained: (() => void) | undefined;
 
   private constructor(options: QueueOptions) {
-    const { maxBytes, driver, faults } = options;
+    const { maxBytes, driver, faults, file, isBackedUp = true, script = WRITER, clock } = options;
     this.maxBytes = maxBytes;
     this.#driver = driver;
-    this.#thread = new WriterThread(options, {
-      ready: (start) => this.#goOn(start),
-      migrating: options.migrating ?? (() => {}),
-      answered: (outcomes) => this.#answered(outcomes),
-      ended: (why) => {
-        faults?.report('storage', why, { inFlight: this.#inFlight.length });
-        this.#takeBack(why);
+    const data: WriterData = { file, isBackedUp };
+    this.#thread = new DatabaseThread(
+      { file, driver, role: 'writing', script, data, clock },
+      {
+        ready: (start) => this.#goOn(start),
+        migrating: options.migrating ?? (() => {}),
+        answered: (outcomes) => this.#answered(outcomes),
+        ended: (why) => {
+          faults?.report('storage', why, { inFlight: this.#inFlight.length });
+          this.#takeBack(why);
+        },
+        refused: (why) => {
+          if (this.#wasUp) faults?.report('storage', why);
+          this.#refuseAll(why);
+        },
+        closedBadly: (why) => faults?.report('storage', why, { closing: true }),
       },
-      refused: (why) => {
-        if (this.#wasUp) faults?.report('storage', why);
-        this.#refuseAll(why);
-      },
-      closedBadly: (why) => faults?.report('storage', why, { closing: true }),
-    });
+    );
   }
 
   /** @throws StorageError 'newer-database', or 'failed' when the database cannot be opened. */
@@ -165,16 +181,17 @@ export class WriteQueue {
     return this.#lastOfAll;
   }
 
-  /** Refuses further operations, writes those that are queued, then lets the thread close the database. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  /** Refuses further operations, writes those that are queued, then, after `before`, lets the thread close the database. */
+  close(before?: Promise<void>): Promise<void> {
+    this.#closing ??= this.#close(before);
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
+  async #close(before?: Promise<void>): Promise<void> {
     this.#obstacle = new StorageError('closed', 'The storage is closed', { driver: this.#driver });
     for (const waiting of this.#idle.splice(0)) waiting.reject(this.#obstacle);
     if (this.#bytes > 0 || this.#inFlight.length > 0) await this.#empty();
+    await before;
     await this.#thread.close();
   }
 

@@ -1,4 +1,5 @@
-// Controls the writing thread from the main thread. Restarts it when it ends unexpectedly: out of memory, or by an exception.
+// Controls a thread of the database from the main thread: the writing or the reading one. Restarts it when it ends
+// unexpectedly: out of memory, or by an exception.
 //
 //             ┌────────────────── ended ◀──────────────────┐
 //             ▼                                            │
@@ -11,7 +12,7 @@ import { type Clock, systemClock, type Timer } from '../../util/clock.ts';
 import { Backoff } from '../../util/flow/index.ts';
 import { StorageError } from '../error.ts';
 import { failureOf } from './sqlite-failure.ts';
-import type { ArchiveStart, FromWriter, Outcome, ToWriter, WriterData } from './sqlite-operations.ts';
+import type { FromThread } from './sqlite-operations.ts';
 
 const PAUSES = { firstMs: 1_000, longestMs: 30_000, jitter: 0 };
 /** Consecutive threads that ended without an answer, before restarts wait. */
@@ -20,21 +21,23 @@ const MAX_FUTILE = 3;
 export interface ThreadOptions {
   readonly file: string;
   readonly driver: string;
-  /** Whether a copy is made before the database is brought up to date. Default: true. */
-  readonly isBackedUp?: boolean;
-  /** The script that runs in the thread; default: our writer. */
-  readonly script?: URL;
-  readonly clock?: Clock;
+  readonly role: 'writing' | 'reading';
+  /** What runs in the thread. */
+  readonly script: URL;
+  /** What the script gets. */
+  readonly data: object;
+  readonly clock?: Clock | undefined;
 }
 
-export interface ThreadEvents {
+/** `Start`: what a thread tells when it is ready. */
+export interface ThreadEvents<Start, Answer> {
   /** A thread runs; called again after each restart. */
-  ready(start: ArchiveStart): void;
+  ready(start: Start): void;
   /** The database is being brought up to date. @param rows how many are converted */
-  migrating(what: string, rows: number): void;
-  /** The outcomes of the batch that was posted last. */
-  answered(outcomes: readonly Outcome[]): void;
-  /** The thread has ended unexpectedly. The unanswered batch may or may not be on disk. */
+  migrating?(what: string, rows: number): void;
+  /** The answer to the message that was posted last. */
+  answered(answer: Answer): void;
+  /** The thread has ended unexpectedly. An unanswered batch may or may not be on disk. */
   ended(why: Error): void;
   /** No thread can be started for now; the next attempt follows after a pause. */
   refused(why: StorageError): void;
@@ -42,9 +45,9 @@ export interface ThreadEvents {
   closedBadly(why: Error): void;
 }
 
-export class WriterThread {
+export class DatabaseThread<Message, Start, Answer> {
   readonly #options: ThreadOptions;
-  readonly #events: ThreadEvents;
+  readonly #events: ThreadEvents<Start, Answer>;
   readonly #clock: Clock;
   #worker: Worker | undefined;
   #state: 'starting' | 'working' | 'none' = 'none';
@@ -57,7 +60,7 @@ export class WriterThread {
   readonly #opened = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();
 
-  constructor(options: ThreadOptions, events: ThreadEvents) {
+  constructor(options: ThreadOptions, events: ThreadEvents<Start, Answer>) {
     this.#options = options;
     this.#events = events;
     this.#clock = options.clock ?? systemClock;
@@ -70,7 +73,7 @@ export class WriterThread {
   }
 
   /** Only between `ready` and `ended`. */
-  post(message: ToWriter): void {
+  post(message: Message | 'close'): void {
     this.#worker?.postMessage(message);
   }
 
@@ -81,7 +84,7 @@ export class WriterThread {
     else this.#worker?.unref();
   }
 
-  /** Closes the database; resolves when the thread has ended. Call it only when no batch is unanswered. */
+  /** Closes the database; resolves when the thread has ended. Call it only when no message is unanswered. */
   close(): Promise<void> {
     if (!this.#isClosing) {
       this.#isClosing = true;
@@ -94,9 +97,9 @@ export class WriterThread {
 
   #start(): void {
     this.#state = 'starting';
-    const { file, isBackedUp = true, script = WRITER } = this.#options;
+    const { script, data } = this.#options;
     try {
-      this.#listen(new Worker(script, { workerData: { file, isBackedUp } satisfies WriterData }));
+      this.#listen(new Worker(script, { workerData: data }));
     } catch (error) {
       this.#notStarted({ refused: (error as Error).message }); // The system refuses another thread.
     }
@@ -107,11 +110,11 @@ export class WriterThread {
     this.#worker = worker;
     let refusal: Refusal | undefined;
     let failure: Error | undefined;
-    worker.on('message', (message: FromWriter) => {
+    worker.on('message', (message: FromThread<Start, Answer>) => {
       if ('ready' in message) this.#ready(message.ready);
-      else if ('migrating' in message) this.#events.migrating(message.migrating, message.rows);
+      else if ('migrating' in message) this.#events.migrating?.(message.migrating, message.rows);
       else if ('refused' in message) refusal = message;
-      else this.#answered(message.outcomes);
+      else this.#answered(message.answer);
     });
     worker.on('messageerror', (error) => {
       failure ??= error;
@@ -123,7 +126,7 @@ export class WriterThread {
     worker.on('exit', () => this.#exited(refusal, failure));
   }
 
-  #ready(start: ArchiveStart): void {
+  #ready(start: Start): void {
     this.#state = 'working';
     if (this.#isClosing) return this.#end();
     if (!this.#isAtWork) this.#worker?.unref();
@@ -131,10 +134,10 @@ export class WriterThread {
     this.#events.ready(start);
   }
 
-  #answered(outcomes: readonly Outcome[]): void {
+  #answered(answer: Answer): void {
     this.#futile = 0;
     this.#backoff.succeeded();
-    this.#events.answered(outcomes);
+    this.#events.answered(answer);
   }
 
   #end(): void {
@@ -153,7 +156,8 @@ export class WriterThread {
     } else if (wasWorking) {
       this.#events.ended(why);
       if (++this.#futile < MAX_FUTILE) this.#start();
-      else this.#pause(this.#error('the writing thread keeps ending', { refused: why.message }));
+      else
+        this.#pause(this.#error(`the ${this.#options.role} thread keeps ending`, { refused: why.message }));
     } else {
       this.#notStarted(refusal ?? { refused: why.message });
     }
@@ -179,9 +183,9 @@ export class WriterThread {
   }
 }
 
-type Refusal = Extract<FromWriter, { refused: string }>;
+type Refusal = Extract<FromThread<unknown, unknown>, { refused: string }>;
 
-const WRITER = new URL(
-  import.meta.url.endsWith('.ts') ? './sqlite-writer.ts' : './sqlite-writer.js',
-  import.meta.url,
-);
+/** The script beside this file: its source, or what it was compiled to. @param name without an ending */
+export function scriptOf(name: string): URL {
+  return new URL(`./${name}.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
+}

@@ -199,8 +199,8 @@ function failureOf(error: unknown): { failed: string; code: string } {
 
 /** Opens the database, then writes the batches that arrive on `port`, until the message 'close'. */
 function serve(data: WriterData, port: NonNullable<typeof parentPort>): void {
-  const answer = (message: FromWriter) => port.postMessage(message);
-  const db = openOrRefuse(data, answer);
+  const post = (message: FromWriter) => port.postMessage(message);
+  const db = openOrRefuse(data, post);
   if (db === undefined) {
     port.close();
     return;
@@ -208,7 +208,7 @@ function serve(data: WriterData, port: NonNullable<typeof parentPort>): void {
   const writer = new Writer(db);
   port.on('message', (message: ToWriter) => {
     if (message !== 'close') {
-      answer({ outcomes: writer.run(decode(message.batch)) });
+      post({ answer: writer.run(decode(message.batch)) });
       return;
     }
     close(db);
@@ -216,18 +216,15 @@ function serve(data: WriterData, port: NonNullable<typeof parentPort>): void {
   });
 }
 
-function openOrRefuse(
-  data: WriterData,
-  answer: (message: FromWriter) => void,
-): Database.Database | undefined {
-  const report = (migrating: string, rows: number) => answer({ migrating, rows });
+function openOrRefuse(data: WriterData, post: (message: FromWriter) => void): Database.Database | undefined {
+  const report = (migrating: string, rows: number) => post({ migrating, rows });
   try {
     const db = openDatabase({ ...data, report });
-    answer({ ready: new Meta(db).start() });
+    post({ ready: new Meta(db).start() });
     return db;
   } catch (error) {
     const { failed: refused, code } = failureOf(error);
-    answer({ refused, code, newer: error instanceof NewerDatabase });
+    post({ refused, code, newer: error instanceof NewerDatabase });
     return undefined;
   }
 }

@@ -19,7 +19,7 @@ import type { ArchiveStore } from '../archive.ts';
 import { ArchiveIds, Positions, timeOf } from '../archive-ids.ts';
 import { inBatch, StorageError } from '../error.ts';
 import type { KeyvalStore, MapStore, StorageDriver, StoreOptions } from '../stores.ts';
-import { type ArchiveReader, type Places, SqliteArchive } from './sqlite-archive.ts';
+import { type Places, SqliteArchive } from './sqlite-archive.ts';
 import { SqliteBatch } from './sqlite-batch.ts';
 import { failureOf } from './sqlite-failure.ts';
 import { Housekeeping } from './sqlite-housekeeping.ts';
@@ -32,6 +32,7 @@ import {
   storeParameters,
 } from './sqlite-operations.ts';
 import { WriteQueue } from './sqlite-queue.ts';
+import { SqliteReader } from './sqlite-reader.ts';
 import { type PagedSql, SqliteKeyval, SqliteMap } from './sqlite-stores.ts';
 import { DiskWatch } from './sqlite-watch.ts';
 
@@ -93,6 +94,8 @@ export interface SqliteOptions {
   readonly maxLogBytes?: number;
   /** The script that runs in the writing thread; default: our writer. */
   readonly writer?: URL;
+  /** The script that runs in the reading thread; default: our reader. */
+  readonly reader?: URL;
 }
 
 export class SqliteStorage implements StorageDriver {
@@ -106,21 +109,27 @@ export class SqliteStorage implements StorageDriver {
   readonly #watch: DiskWatch | undefined;
   /** For the archives. */
   readonly places: Places;
+  readonly reader: SqliteReader;
   /** Archives in which messages wait again after a crash. */
   readonly #recovered = new Set<string>();
   #hasWritten = false;
   #closed = false;
   #batch: SqliteBatch | undefined;
 
-  private constructor(
-    queue: WriteQueue,
-    reader: Database.Database,
-    options: SqliteOptions & { readonly file: string },
-  ) {
+  private constructor(queue: WriteQueue, options: SqliteOptions & { readonly file: string }) {
     const { file, clock = systemClock, faults, log, warnFreeBytes = 0, maxLogBytes } = options;
     const { key, position, newest, isUnswept } = queue.start;
     this.#queue = queue;
-    this.#reader = reader;
+    this.#reader = openReader(file);
+    this.reader = new SqliteReader({
+      file,
+      driver: DRIVER,
+      key,
+      faults,
+      clock,
+      script: options.reader,
+      settled: (host, owner) => (owner === undefined ? queue.allSettled() : queue.settled(host, owner)),
+    });
     this.places = {
       ids: new ArchiveIds(Buffer.from(key)),
       positions: new Positions(position),
@@ -156,7 +165,7 @@ export class SqliteStorage implements StorageDriver {
       ...(writer === undefined ? {} : { script: writer }),
     });
     try {
-      return new SqliteStorage(queue, openReader(file), { ...options, file });
+      return new SqliteStorage(queue, { ...options, file });
     } catch (cause) {
       await queue.close();
       throw new StorageError('failed', `Cannot read ${file}`, { driver: DRIVER, cause });
@@ -204,14 +213,15 @@ export class SqliteStorage implements StorageDriver {
   }
 
   async close(): Promise<void> {
+    const read = this.reader.close();
     try {
-      if (!this.#closed) this.#reader.close(); // Before the writer: the last to close tidies the write-ahead log away.
+      if (!this.#closed) this.#reader.close();
     } finally {
       this.#housekeeping.close();
       this.#watch?.close();
       if (!this.#closed) this.#markStop();
       this.#closed = true;
-      await this.#queue.close();
+      await this.#queue.close(read); // The last connection to close tidies the write-ahead log away.
     }
   }
 
@@ -227,13 +237,9 @@ export class SqliteStorage implements StorageDriver {
     return this.#batch !== undefined;
   }
 
-  /** For the archives. */
-  get reader(): ArchiveReader {
-    throw new StorageError('failed', 'Archives cannot be read yet', { driver: DRIVER });
-  }
-
   /** For the archives: lets received messages wait again after a crash, once. */
   async recover(store: StoreName, since: number): Promise<number> {
+    this.#check(store);
     const key = `${store.host} ${store.name}`;
     if (this.#queue.start.wasStopped || this.#recovered.has(key)) return 0;
     this.#recovered.add(key);
@@ -329,14 +335,19 @@ export class SqliteStorage implements StorageDriver {
 
   /** For the stores: runs a read now. */
   attempt<T>(store: StoreName, read: () => T): T {
-    const details = { driver: DRIVER, store: store.name };
-    if (this.#closed) throw new StorageError('closed', 'The storage is closed', details);
+    this.#check(store);
     try {
       return read();
     } catch (cause) {
       if (cause instanceof StorageError) throw cause;
+      const details = { driver: DRIVER, store: store.name };
       throw failureOf(cause as Error & { code?: string }, 'Not read', details);
     }
+  }
+
+  #check({ name }: StoreName): void {
+    if (!this.#closed) return;
+    throw new StorageError('closed', 'The storage is closed', { driver: DRIVER, store: name });
   }
 }
 

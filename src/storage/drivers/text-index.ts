@@ -37,8 +37,10 @@ export interface TextRow {
 
 /** Texts in a row are not searched if they have one of these flags. */
 const UNSEARCHED = ARCHIVE_FLAGS.encrypted | ARCHIVE_FLAGS.tombstone;
-/** Rows that `advance` reads between two looks at the time. */
 const ROWS_PER_STEP = 20;
+/** A commit costs as much as some hundred rows, so `advance` adds as many rows or bytes, whatever the time. */
+const MIN_ROWS = 200;
+const MIN_BYTES = 256 * 1024;
 
 const UPTO = `SELECT value FROM meta WHERE name = 'text_upto'`;
 const SET_UPTO = `INSERT INTO meta (name, value) VALUES ('text_upto', ?)
@@ -116,15 +118,20 @@ export class TextIndex {
     return false;
   }
 
-  /** Adds rows until `isOver`. Returns whether there may be more. */
+  /** Adds rows until `isOver`, but at least 200, or 256 KiB. Returns whether there may be more. */
   advance(isOver: () => boolean): boolean {
+    let [count, bytes] = [0, 0];
     for (;;) {
       const rows = this.#next.all(this.#covered);
-      for (const row of rows) if (row.searchable === 1) this.#write(this.#add, row);
+      for (const row of rows) {
+        if (row.searchable === 1) this.#write(this.#add, row);
+        bytes += row.xml.length;
+      }
+      count += rows.length;
       const last = rows.at(-1);
       if (last) this.#moveTo(last.seq);
       if (rows.length < ROWS_PER_STEP) return false;
-      if (isOver()) return true;
+      if (isOver() && (count >= MIN_ROWS || bytes >= MIN_BYTES)) return true;
     }
   }
 

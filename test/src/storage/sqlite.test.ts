@@ -11,7 +11,7 @@ import { emptyFolder } from '../../storage/folder.ts';
 
 const HOST = 'montague.lit';
 
-storageContract('sqlite', () => openStorage({ driver: 'sqlite', dataPath: emptyFolder() }));
+storageContract('sqlite', (clock) => openStorage({ driver: 'sqlite', dataPath: emptyFolder(), clock }));
 
 test('data is there after closing and opening again', async () => {
   const dataPath = emptyFolder();

@@ -1,0 +1,186 @@
+// The thread that reads archives (a worker of sqlite-reader.ts), on a read-only connection. Each answer is one transaction
+// within one turn, so that no reader keeps the write-ahead log from being emptied.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import Database from 'better-sqlite3';
+import { ArchiveIds, timeOf } from '../archive-ids.ts';
+import { ArchivePages } from './archive-pages.ts';
+import { BY_NAME, BY_POSITION, countSql, IS_VISIBLE, IS_WAITING, type RawRow } from './archive-rows-sql.ts';
+import { type Lookup, NotFound, Selector } from './archive-selection.ts';
+import type { Primitive } from './sqlite-operations.ts';
+import type { Asked, FromReader, Question, ReadAnswer, ReaderData } from './sqlite-questions.ts';
+
+const BUSY_TIMEOUT_MS = 2_000;
+const OWNERS_PER_ANSWER = 100;
+
+const STORE = `(SELECT id FROM store WHERE host = @host AND kind = 'archive' AND name = @store)`;
+const OWNER = `SELECT id, bytes, keep FROM archive_owner WHERE store = ${STORE} AND owner = @owner`;
+const PEER = 'SELECT id FROM peer WHERE name = ?';
+const END = (order: 'ASC' | 'DESC') => `SELECT seq, name FROM archive
+  INDEXED BY archive_by_owner WHERE owner = ? AND ${IS_VISIBLE} ORDER BY seq ${order} LIMIT 1`;
+const OLDEST_PLACE = `SELECT seq FROM archive INDEXED BY archive_by_owner
+  WHERE owner = ? AND ${IS_VISIBLE} ORDER BY seq LIMIT 1`;
+const UPTO = `SELECT value FROM meta, store WHERE meta.name = 'text_upto' AND store.searchable = 1
+  AND store.host = @host AND store.kind = 'archive' AND store.name = @store`;
+const WAITING = `SELECT (SELECT name FROM peer WHERE id = archive.peer), COUNT(*), SUM(octet_length(xml)) FROM archive
+  INDEXED BY archive_waiting WHERE owner = ? AND ${IS_WAITING} GROUP BY peer`;
+const OWNERS = `SELECT owner FROM archive_owner WHERE store = ${STORE} AND owner > @after
+  AND EXISTS (SELECT 1 FROM archive WHERE archive.owner = archive_owner.id) ORDER BY owner LIMIT ${OWNERS_PER_ANSWER}`;
+const FIRST_OWNERS = OWNERS.replace('AND owner > @after', 'AND owner IS NOT NULL');
+
+interface OwnerRow {
+  readonly id: number;
+  readonly bytes: number;
+  readonly keep: number | null;
+}
+
+class Reader implements Lookup {
+  readonly #db: Database.Database;
+  readonly #ids: ArchiveIds;
+  readonly #selector: Selector;
+  readonly #pages: ArchivePages;
+  /** By their text, all of them constants. */
+  readonly #statements = new Map<string, Database.Statement>();
+
+  constructor(db: Database.Database, ids: ArchiveIds) {
+    this.#db = db;
+    this.#ids = ids;
+    this.#selector = new Selector(this, ids);
+    this.#pages = new ArchivePages(db, this.#selector, ids);
+  }
+
+  answer(question: Question): ReadAnswer {
+    try {
+      return this.#db.transaction(() => this.#answer(question)).deferred();
+    } catch (error) {
+      if (error instanceof NotFound) return { notFound: error.id };
+      const { message, code = '' } = error as Error & { code?: string };
+      return { failed: message, code };
+    }
+  }
+
+  #answer(question: Question): ReadAnswer {
+    switch (question.ask) {
+      case 'page':
+        return this.#pages.answer(question, question.query, question.rest);
+      case 'rows':
+        return { values: this.#rows(question, question.ids) };
+      case 'waiting':
+        return { values: this.#waiting(question) };
+      case 'usage':
+        return { values: this.#usage(question) };
+      case 'owners':
+        return { values: this.#owners(question) };
+    }
+  }
+
+  #rows(asked: Asked, ids: readonly string[]): Primitive[] {
+    const owner = this.ownerNumber(asked);
+    if (owner === undefined) return [];
+    const rows = [...new Set(ids)].map((id) => this.#selector.row(asked, owner, id));
+    return rows
+      .filter((row) => row !== undefined)
+      .sort(([a], [b]) => a - b)
+      .flatMap(([seq, flags, peer, name, xml]) => [
+        this.#idOf(asked, seq, name),
+        timeOf(seq),
+        peer,
+        flags,
+        xml,
+      ]);
+  }
+
+  #waiting(asked: Asked): Primitive[] {
+    const owner = this.ownerNumber(asked);
+    if (owner === undefined) return [];
+    return this.#raw<Primitive[]>(WAITING).all(owner).flat();
+  }
+
+  #usage(asked: Asked): Primitive[] {
+    const owner = this.#owner(asked);
+    if (!owner) return [0, 0, 0, null, null, null, null, null];
+    const count = (isWaiting: boolean) => {
+      const bounds = { owner: owner.id, low: -1, high: Number.MAX_SAFE_INTEGER, limit: -1 };
+      return this.#raw<[number]>(countSql({ isWaiting, isOfPeer: false })).get(bounds)![0];
+    };
+    const ends = (['ASC', 'DESC'] as const).flatMap((order): Primitive[] => {
+      const row = this.#raw<[number, string | null]>(END(order)).get(owner.id);
+      return row ? [this.#idOf(asked, ...row), timeOf(row[0])] : [null, null];
+    });
+    return [count(false), owner.bytes, count(true), owner.keep, ...ends];
+  }
+
+  #owners({ host, store, after }: Extract<Question, { ask: 'owners' }>): Primitive[] {
+    const rows = this.#raw<[string]>(after === undefined ? FIRST_OWNERS : OWNERS).all({ host, store, after });
+    return rows.flat();
+  }
+
+  #idOf(asked: Asked, position: number, name: string | null): string {
+    return name ?? this.#ids.idOf(asked, position);
+  }
+
+  ownerNumber(asked: Asked): number | undefined {
+    return this.#owner(asked)?.id;
+  }
+
+  #owner({ host, store, owner }: Asked): OwnerRow | undefined {
+    return this.#statement(OWNER).get({ host, store, owner }) as OwnerRow | undefined;
+  }
+
+  peerNumber(name: string): number | undefined {
+    return this.#raw<[number]>(PEER).get(name)?.[0];
+  }
+
+  named(owner: number, id: string): RawRow | undefined {
+    return this.#raw<RawRow>(BY_NAME).get({ owner, id });
+  }
+
+  at(owner: number, position: number): RawRow | undefined {
+    return this.#raw<RawRow>(BY_POSITION).get({ owner, position });
+  }
+
+  oldestVisible(owner: number): number | undefined {
+    return this.#raw<[number]>(OLDEST_PLACE).get(owner)?.[0];
+  }
+
+  indexedUpto({ host, store }: Asked): number {
+    return this.#raw<[number]>(UPTO).get({ host, store })?.[0] ?? 0;
+  }
+
+  #raw<R>(sql: string): Database.Statement<unknown[], R> {
+    return this.#statement(sql).raw() as Database.Statement<unknown[], R>;
+  }
+
+  #statement(sql: string): Database.Statement {
+    const kept = this.#statements.get(sql);
+    if (kept) return kept;
+    const statement = this.#db.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}
+
+/** Opens the database, then answers the questions that arrive on `port`, until the message 'close'. */
+function serve({ file, key }: ReaderData, port: NonNullable<typeof parentPort>): void {
+  const post = (message: FromReader) => port.postMessage(message);
+  let db: Database.Database;
+  let reader: Reader;
+  try {
+    db = new Database(file, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+    db.pragma('cache_size = -32000');
+    reader = new Reader(db, new ArchiveIds(Buffer.from(key)));
+  } catch (error) {
+    const { message, code = '' } = error as Error & { code?: string };
+    post({ refused: message, code, newer: false });
+    port.close();
+    return;
+  }
+  port.on('message', (message: Question | 'close') => {
+    if (message !== 'close') return post({ answer: reader.answer(message) });
+    db.close();
+    port.close();
+  });
+  post({ ready: null });
+}
+
+if (parentPort) serve(workerData as ReaderData, parentPort);

@@ -91,7 +91,7 @@ export class ArchiveModel {
   #adopt(n: number): Promise<void> {
     // Each in a millisecond of its own.
     const at = 1_000_000_000_000 + Math.floor(this.#random() * 1e8) * 1_000 + n;
-    const row = this.#newRow({ id: `name-${n}`, at, order: at * 1_000 });
+    const row = this.#newRow({ id: `name-${n}-${at}`, at, order: at * 1_000 });
     this.#add(row);
     return this.store.adopt(this.owner, { name: row.id, at, with: row.with, xml: row.xml, flags: row.flags });
   }

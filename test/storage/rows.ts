@@ -51,6 +51,12 @@ export async function fill(driver: StorageDriver, clock: FakeClock, count: numbe
   return places.map(({ id }) => id);
 }
 
+/** Lets a driver index the words of all rows, which it does when some time has passed and nothing else is to be done. */
+export async function indexed(driver: StorageDriver, clock: FakeClock): Promise<void> {
+  await clock.advance(10_000);
+  await driver.keyval(HOST, 'after').set('the index', 1); // Committed after the work that is under way.
+}
+
 /** The bodies of the rows of one page. */
 export async function bodies(
   store: ArchiveStore,

@@ -22,25 +22,26 @@ import {
   MAX_SENT_LENGTH,
 } from '../archive.ts';
 import { type ArchiveIds, POSITIONS_PER_MS, type Positions, timeOf } from '../archive-ids.ts';
-import { bodyOf, findMessage, hasParty, tombstoneOf } from '../archived-text.ts';
+import { findMessage, hasParty, tombstoneOf } from '../archived-text.ts';
 import { StorageError } from '../error.ts';
 import { checkKey } from '../keys.ts';
-import { matchesWords, soughtWords } from '../search-words.ts';
+import { soughtWords } from '../search-words.ts';
 import { type MemoryDriver, type MemoryStore, replaceEntry } from './memory-driver.ts';
+import {
+  bytesOf,
+  conversation,
+  insert,
+  isFound,
+  isVisible,
+  isWaiting,
+  type Row,
+  type Rows,
+  replaced,
+  upTo,
+} from './memory-rows.ts';
 
-interface Row {
-  readonly position: number;
-  readonly name?: string | undefined;
-  readonly with: string;
-  readonly flags: number;
-  readonly xml: string;
-}
-
-interface Rows {
-  /** Added to in place; any other change makes a new list. */
-  readonly list: Row[];
-  readonly keepMs?: number | undefined;
-}
+/** What is left of an archive that was too large. */
+const KEPT_SHARE = 0.95;
 
 /** What all archives of the driver share. */
 export interface Places {
@@ -358,49 +359,4 @@ export class MemoryArchive implements ArchiveStore, MemoryStore {
   #error(condition: 'item-not-found' | 'failed', message: string): StorageError {
     return new StorageError(condition, message, { driver: 'memory', store: this.#name });
   }
-}
-
-/** What is left of an archive that was too large. */
-const KEPT_SHARE = 0.95;
-
-const isWaiting = ({ flags }: Row): boolean => (flags & FLAGS.waiting) !== 0;
-const isVisible = ({ flags }: Row): boolean => (flags & FLAGS.hidden) === 0;
-
-function isFound({ flags, xml }: Row, words: readonly string[]): boolean {
-  return (flags & (FLAGS.encrypted | FLAGS.tombstone)) === 0 && matchesWords(bodyOf(xml), words);
-}
-
-/** The rows with the same `with` and direction, the newest first. */
-function conversation(list: readonly Row[], { with: peer, flags }: Pick<Row, 'with' | 'flags'>): Row[] {
-  return list
-    .filter((row) => row.with === peer && (row.flags & FLAGS.sent) === (flags & FLAGS.sent))
-    .reverse();
-}
-
-/** Inserts a row at its position, which is mostly the last. Returns the function that undoes this. */
-function insert(list: Row[], row: Row): () => void {
-  const place = list.findLastIndex(({ position }) => position < row.position) + 1;
-  const replaced = list.splice(place, list[place]?.position === row.position ? 1 : 0, row);
-  return () => list.splice(list.indexOf(row), 1, ...replaced);
-}
-
-/** The list with a named row in the place of the one that had its name. */
-function replaced(list: readonly Row[], row: Row): Row[] {
-  const rest = list.filter(({ name }) => name !== row.name);
-  insert(rest, row);
-  return rest;
-}
-
-/** The first rows, within both limits. */
-function upTo(rows: readonly Row[], limit: number, maxBytes: number): Row[] {
-  let bytes = 0;
-  const end = rows.slice(0, limit).findIndex((row, index) => {
-    bytes += bytesOf([row]);
-    return bytes > maxBytes && index > 0;
-  });
-  return rows.slice(0, end === -1 ? limit : end);
-}
-
-function bytesOf(rows: readonly Row[]): number {
-  return rows.reduce((sum, { xml }) => sum + Buffer.byteLength(xml), 0);
 }

@@ -9,8 +9,8 @@ import type { WriteQueue } from './sqlite-queue.ts';
 
 /** The pause after a failure, or while another process reads what is to be removed. */
 const RETRY_MS = 30_000;
-/** New rows are indexed together. Until then, a search reads them as they are. */
-const INDEX_MS = 1_000;
+/** New rows are indexed together, in few commits. Until then, a search reads them as they are. */
+const INDEX_MS = 10_000;
 
 export class Housekeeping {
   readonly #queue: WriteQueue;

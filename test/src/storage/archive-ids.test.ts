@@ -67,3 +67,12 @@ test('more positions than a millisecond has go on in the next one', () => {
   assert.equal(timeOf(last), 1_001);
   assert.equal(positions.next(1_001), last + 1);
 });
+
+test('ids stay valid when more than 10,000 owners have some', () => {
+  const ids = new ArchiveIds(randomBytes(16));
+  const owners = Array.from({ length: 10_100 }, (_, n) => ({ ...ROMEO, owner: `user${n}` }));
+  const given = owners.map((owner, n) => ids.idOf(owner, n));
+  owners.forEach((owner, n) => {
+    assert.equal(ids.positionOf(owner, given[n]!), n);
+  });
+});

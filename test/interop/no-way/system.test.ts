@@ -2,9 +2,8 @@
 // the server recovers by itself.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -14,6 +13,7 @@ import { run } from '../support/program.ts';
 import { homeLogin } from '../support/world.ts';
 import { BENVOLIO, ROMEO, says } from './scene.ts';
 import { Letters, MERCUTIO, site } from './site.ts';
+import { fill, smallDisk } from './small-disk.ts';
 
 const LIMIT = { timeout: 60_000 };
 
@@ -82,21 +82,4 @@ async function crowd(t: TestContext, count: number): Promise<Socket[]> {
   });
   await pause(1_000);
   return sockets;
-}
-
-/** An empty disk in memory, with these options of mount(8); gone when the test ends. Returns where it is. */
-async function smallDisk(t: TestContext, options: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'enjamb-disk-'));
-  const { code, stderr } = await run('mount', ['-t', 'tmpfs', '-o', options, 'enjamb-test', folder]);
-  assert.equal(code, 0, `mount (as root?): ${stderr}`);
-  atEnd(t, async () => {
-    await run('umount', ['--lazy', folder]);
-    await rm(folder, { recursive: true });
-  });
-  return folder;
-}
-
-/** Fills the disk. */
-async function fill(file: string): Promise<void> {
-  await run('dd', ['if=/dev/zero', `of=${file}`, 'bs=4096']);
 }

@@ -13,6 +13,8 @@ declare module 'enjamb/api' {
 
 /** The pause between two writes. */
 const WRITE_MS = 5_000;
+/** A message is archived shortly before it is sent to a client. */
+const MARGIN_MS = 1_000;
 /** Older messages do not wait again. */
 const MAX_AGE_MS = 7 * 24 * 3_600_000;
 
@@ -50,7 +52,8 @@ export class Delivered {
     const written = [...this.#changed].map((user) => {
       const unconfirmed = items.map((since) => since(user)).filter((at) => at !== undefined);
       if (unconfirmed.length === 0) this.#changed.delete(user);
-      return this.#archive.delivered(user, Math.min(now, ...unconfirmed));
+      const until = Math.min(now, ...unconfirmed.map((at) => at - MARGIN_MS));
+      return this.#archive.delivered(user, until);
     });
     await Promise.all(written);
   }

@@ -2,9 +2,10 @@
 
 import type { Faults } from '../util/faults.ts';
 
-/** The promises that have not settled. */
+/** The number of promises that have not settled. A set of them would cost more than most of the work. */
 export class PendingWork {
-  readonly #pending = new Set<Promise<unknown>>();
+  #size = 0;
+  #waiting: (() => void)[] = [];
   readonly #faults: Faults;
 
   constructor(faults: Faults) {
@@ -12,22 +13,32 @@ export class PendingWork {
   }
 
   get size(): number {
-    return this.#pending.size;
+    return this.#size;
   }
 
-  /** Adds a promise until it settles; logs its failure. */
+  /** Counts a promise until it settles; logs its failure. */
   add(work: Promise<unknown>, owner: string): void {
-    const watched = work
-      .catch((error: unknown) => {
+    this.#size++;
+    work.then(
+      () => this.#settled(),
+      (error: unknown) => {
         if (!isAbort(error)) this.#faults.report('work', error, { module: owner });
-      })
-      .finally(() => this.#pending.delete(watched));
-    this.#pending.add(watched);
+        this.#settled();
+      },
+    );
   }
 
   /** Resolves once all work has settled, including work that begins meanwhile. */
   async idle(): Promise<void> {
-    while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
+    while (this.#size > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  #settled(): void {
+    this.#size--;
+    if (this.#size > 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
   }
 }
 

@@ -8,6 +8,8 @@ const RESENDING_MS = 60_000;
 const MAX_AGE_MS = 15 * 60_000;
 /** Longer ids are not compared. */
 const MAX_ID = 256;
+/** The messages of a session that are compared, since that costs the disk much more than to store them. */
+const MAX_CHECKS = 200;
 
 export class Resent {
   readonly #module: Module;
@@ -15,6 +17,7 @@ export class Resent {
   readonly #startedAt: number;
   /** Clients that have tried to resume a session on the stream on which they bind another one. */
   readonly #failed: WeakSet<C2SSession>;
+  readonly #checks = new WeakMap<C2SSession, number>();
 
   constructor(module: Module) {
     this.#module = module;
@@ -35,6 +38,12 @@ export class Resent {
     const ids = [message.attrs.id, originId]
       .filter((id) => id !== undefined)
       .filter((id) => id.length <= MAX_ID);
-    return ids.length === 0 ? undefined : { ids, since: now - MAX_AGE_MS };
+    return ids.length > 0 && this.#mayCheck(session) ? { ids, since: now - MAX_AGE_MS } : undefined;
+  }
+
+  #mayCheck(session: C2SSession): boolean {
+    const checks = (this.#checks.get(session) ?? 0) + 1;
+    this.#checks.set(session, checks);
+    return checks <= MAX_CHECKS;
   }
 }

@@ -70,11 +70,11 @@ export class PendingRow implements ArchivedRow {
     return this.#row?.xml.length ?? 0;
   }
 
-  /** Stores the row, once. @throws StorageError */
-  async store(): Promise<void> {
-    const row = this.#row;
+  /** Stores the row; call it once. @throws StorageError */
+  store(): Promise<void> {
+    const row = this.#row!;
     this.#row = undefined;
-    if (row) await this.#archive.append(this.#owner, { ...row, id: this.id, flags: this.flags });
+    return this.#archive.append(this.#owner, { ...row, id: this.id, flags: this.flags });
   }
 }
 
@@ -105,24 +105,24 @@ export class MessageRows implements ArchiveNotes {
     event.waitUntil(Promise.resolve().then(() => this.#store(books)));
   }
 
-  async #store(books: Bookkeeping): Promise<void> {
+  #store(books: Bookkeeping): Promise<unknown> {
     const rows = this.#pending;
     this.#pending = [];
     const length = rows.reduce((sum, row) => sum + row.length, 0);
-    const groups = length <= MAX_BATCH_LENGTH ? [rows] : rows.map((row) => [row]);
-    await Promise.all(groups.map((group) => this.#storeTogether(group, books)));
+    if (length <= MAX_BATCH_LENGTH) return this.#storeTogether(rows, books);
+    return Promise.all(rows.map((row) => this.#storeTogether([row], books)));
   }
 
   async #storeTogether(rows: readonly PendingRow[], { module, stored, lost }: Bookkeeping): Promise<void> {
-    const [row] = rows;
+    const [first, second] = rows;
     try {
-      if (row && rows.length === 1) await row.store();
-      else await module.store.batch(() => rows.forEach((each) => void each.store()));
+      if (second) await module.store.batch(() => rows.forEach((row) => void row.store()));
+      else await first?.store();
       stored.add(rows.length);
     } catch (error) {
       lost.add(rows.length);
       module.report(error, { lost: rows.length });
-      if (rows.some((each) => each === this.received)) this.refuse?.(retryable(error));
+      if (rows.some((row) => row === this.received)) this.refuse?.(retryable(error));
     }
   }
 }

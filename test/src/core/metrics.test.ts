@@ -12,9 +12,10 @@ test('`metrics` shows sessions, links and stanzas', async (t) => {
   const romeo = await net.client('romeo@montague.lit/orchard');
   const juliet = await net.client('juliet@capulet.lit/balcony');
   romeo.send(`<message to='juliet@capulet.lit/balcony' type='chat'><body>Hist</body></message>`);
-  await juliet.receives(
-    `<message from='romeo@montague.lit/orchard' to='juliet@capulet.lit/balcony' type='chat'><body>Hist</body></message>`,
-  );
+  await juliet.receives(`
+    <message from='romeo@montague.lit/orchard' to='juliet@capulet.lit/balcony' type='chat'>
+      <body>Hist</body><stanza-id xmlns='urn:xmpp:sid:0' by='juliet@capulet.lit' id='{any}'/>
+    </message>`);
   const { text = '', data } = await net
     .of('montague.lit')
     .server.commands.run('metrics', {}, { by: 'a test' });

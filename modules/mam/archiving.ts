@@ -62,6 +62,7 @@ export class Archiving {
     this.#module = module;
     this.#parts = parts;
     this.#copies = new PrivateCopies(module.clock);
+    module.hook('user-delete', ({ user }) => this.#copies.forget(user));
     this.#books = {
       module,
       stored: module.metric.counter('archive_rows', 'Messages stored in the archives of users'),

@@ -48,6 +48,11 @@ export class PrivateCopies {
     if (row) this.#messages.set(user, [...others, { key, row, at: now, recipients: new Set([recipient]) }]);
     return row;
   }
+
+  /** The account was deleted; the next one of that name must not be told ids of its rows. */
+  forget(user: string): void {
+    this.#messages.delete(user);
+  }
 }
 
 /** A message without an id is known by its content. */

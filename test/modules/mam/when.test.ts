@@ -166,6 +166,15 @@ test('M5: an invitation to a room is no private message', async (t) => {
   assert.equal((await rowsOf(there, JULIET)).length, 2);
 });
 
+test('E2, M5: a new account gets a row for a copy of what the deleted account of its name received', async (t) => {
+  const there = await inRoom(t);
+  await arrives(there, privateMessage('a', BALCONY));
+  await there.server.server.router.hosts.get('capulet.lit')!.deleteUser('juliet');
+  await there.server.account(JULIET);
+  await arrives(there, privateMessage('a', CHAMBER));
+  assert.equal((await rowsOf(there, JULIET)).length, 1);
+});
+
 test('M5: a copy for a client that has gone waits in the row of the first one', async (t) => {
   const there = await inRoom(t);
   await arrives(there, privateMessage('a', BALCONY));

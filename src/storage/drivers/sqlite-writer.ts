@@ -231,7 +231,6 @@ function openOrRefuse(data: WriterData, post: (message: FromWriter) => void): Da
 
 function close(db: Database.Database): void {
   db.pragma('busy_timeout = 1000'); // A stop does not wait long for another process's readers.
-  db.pragma('optimize');
   db.pragma('wal_checkpoint(TRUNCATE)');
   db.close();
 }

@@ -205,6 +205,17 @@ test('every read finds its rows in an index, in order: none sorts, and none look
   });
 });
 
+test('no statistics are kept: with those of the first days, SQLite would read a large archive row by row', async () => {
+  const folder = emptyFolder();
+  const storage = await openStorage({ driver: 'sqlite', dataPath: folder });
+  await append(mam(storage), 'romeo');
+  await storage.close();
+  const tables = inDatabase(folder, (db) =>
+    db.prepare("SELECT name FROM sqlite_schema WHERE name LIKE 'sqlite_stat%'").pluck().all(),
+  );
+  assert.deepEqual(tables, []);
+});
+
 const PARAMETERS = {
   owner: 1,
   peer: 1,

@@ -21,12 +21,12 @@ import {
 
 export const SERVERS: Record<string, { launch: Launch; lacks?: readonly Ability[] }> = {
   enjamb: { launch: enjamb },
-  'prosody-stock': { launch: prosody('stock') },
-  'prosody-tuned': { launch: prosody('tuned') },
-  ejabberd: { launch: ejabberd },
+  'prosody-stock': { launch: prosody('stock'), lacks: ['archive'] },
+  'prosody-tuned': { launch: prosody('tuned'), lacks: ['archive'] },
+  ejabberd: { launch: ejabberd, lacks: ['archive'] },
   'node-xmpp-server': {
     launch: nodeXmppServer,
-    lacks: ['accounts', 'presence', 'rooms', 'federation'],
+    lacks: ['accounts', 'archive', 'presence', 'rooms', 'federation'],
   },
 };
 

@@ -11,6 +11,7 @@ import { measure, SERVERS } from './measure.ts';
 import { keepAwayFromServers } from './process.ts';
 import { Report } from './report.ts';
 import type { Scenario } from './scenario.ts';
+import { catchUp } from './scenarios/catch-up.ts';
 import { chat } from './scenarios/chat.ts';
 import { idle } from './scenarios/idle.ts';
 import { latency } from './scenarios/latency.ts';
@@ -30,6 +31,7 @@ const SCENARIOS: Record<string, Scenario> = {
   login: login('login, SCRAM, TLS', 'SCRAM-SHA-1'),
   'login-plain': login('login, PLAIN, TLS', 'PLAIN'),
   latency,
+  'catch-up': catchUp,
   idle: idle('memory of an idle session', { tls: false }),
   'idle-tls': idle('memory of an idle TLS session', { tls: true }),
 };

@@ -11,7 +11,7 @@ export interface Measurement {
 }
 
 /** Features that some servers lack. */
-export type Ability = 'accounts' | 'presence' | 'rooms' | 'federation';
+export type Ability = 'accounts' | 'archive' | 'presence' | 'rooms' | 'federation';
 
 export interface Prepared {
   run(): Promise<Measurement>;

@@ -33,14 +33,24 @@ export class DinoUser implements RoomUser {
 
   async enter(room: string): Promise<void> {
     await bookmark(this.#options, room);
-    await mkdir(join(this.desktop.home.data, 'dino'), { recursive: true, mode: 0o700 });
-    write(this.#file, [
-      ...TABLES,
-      ...account(this.jid, this.#options.password, this.nick),
-      ...conversation(room),
-    ]);
+    await this.#open(conversation(room));
+  }
+
+  /** With a fresh profile and no room. */
+  async login(): Promise<void> {
+    await this.#open([]);
+  }
+
+  /** Starts it again after `stop`, with its profile. */
+  async restart(): Promise<void> {
     await this.desktop.open({ name: 'dino', command: ['dino-im'] });
     await this.desktop.minimise();
+  }
+
+  async #open(conversations: Statements): Promise<void> {
+    await mkdir(join(this.desktop.home.data, 'dino'), { recursive: true, mode: 0o700 });
+    write(this.#file, [...TABLES, ...account(this.jid, this.#options.password, this.nick), ...conversations]);
+    await this.restart();
   }
 
   async talk(): Promise<string> {
@@ -50,6 +60,11 @@ export class DinoUser implements RoomUser {
        WHERE content_item.content_type = 1 AND content_item.hide = 0 ORDER BY content_item.time, content_item.id`,
     );
     return texts.join('\n');
+  }
+
+  /** Whether it has fetched its archive. */
+  async hasFetched(): Promise<boolean> {
+    return column(this.#file, 'SELECT id FROM mam_catchup').length > 0;
   }
 
   /** Its list opens at a click. */

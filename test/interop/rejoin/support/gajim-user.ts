@@ -37,24 +37,45 @@ export class GajimUser implements RoomUser {
 
   async enter(room: string): Promise<void> {
     await bookmark(this.#options, room);
-    const folder = join(this.desktop.home.config, 'gajim');
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    write(
-      join(folder, 'settings.sqlite'),
-      settings({ jid: this.jid, password: this.#options.password, room }),
-    );
-    await this.desktop.open({ name: 'gajim', command: ['gajim', '--verbose'] });
+    await this.#open([chatIn(room)]);
     await this.desktop.click(CONVERSATION.x, CONVERSATION.y);
     await this.desktop.minimise();
     const isIn = async () => ((await this.people()).includes(this.nick) ? true : undefined);
     await until(`${this.nick} among the people that Gajim lists`, isIn, ENTER_MS);
   }
 
-  async talk(): Promise<string> {
-    const file = join(this.desktop.home.data, 'gajim', 'logs.db');
-    return column(file, 'SELECT message FROM logs WHERE message IS NOT NULL ORDER BY time, log_line_id').join(
-      '\n',
+  /** With a fresh profile and no room. */
+  async login(): Promise<void> {
+    await this.#open([]);
+  }
+
+  /** Starts it again after `stop`, with its profile. */
+  async restart(): Promise<void> {
+    await this.desktop.open({ name: 'gajim', command: ['gajim', '--verbose'] });
+  }
+
+  async #open(chats: readonly object[]): Promise<void> {
+    const folder = join(this.desktop.home.config, 'gajim');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    write(
+      join(folder, 'settings.sqlite'),
+      settings({ jid: this.jid, password: this.#options.password, chats }),
     );
+    await this.restart();
+  }
+
+  async talk(): Promise<string> {
+    const sql = 'SELECT message FROM logs WHERE message IS NOT NULL ORDER BY time, log_line_id';
+    return column(this.#logs, sql).join('\n');
+  }
+
+  /** Whether it has fetched its archive. */
+  async hasFetched(): Promise<boolean> {
+    return column(this.#logs, 'SELECT last_mam_id FROM last_archive_message').length > 0;
+  }
+
+  get #logs(): string {
+    return join(this.desktop.home.data, 'gajim', 'logs.db');
   }
 
   /** Its list has the nicks below headings such as "Owners (1/2)". */
@@ -98,12 +119,29 @@ export class GajimUser implements RoomUser {
 }
 
 const ACCOUNT = 'account';
+
+function chatIn(room: string): object {
+  return {
+    account: ACCOUNT,
+    jid: { __type: 'JID', value: room },
+    type: 'groupchat',
+    pinned: false,
+    position: 0,
+  };
+}
+
 const WORKSPACE = 'd6c2a1b0-0000-4000-8000-000000000001';
 
 type Statements = [sql: string, ...(string | number)[]][];
 
+interface Settings {
+  readonly jid: string;
+  readonly password: string;
+  readonly chats: readonly object[];
+}
+
 /** Of version 5 of its settings. */
-function settings({ jid, password, room }: { jid: string; password: string; room: string }): Statements {
+function settings({ jid, password, chats }: Settings): Statements {
   const [name = '', hostname = ''] = jid.split('@');
   const account = {
     name,
@@ -118,14 +156,7 @@ function settings({ jid, password, room }: { jid: string; password: string; room
     custom_type: 'START TLS',
   };
   const app = { check_for_update: false, use_keyring: false, ask_online_status: false };
-  const chat = {
-    account: ACCOUNT,
-    jid: { __type: 'JID', value: room },
-    type: 'groupchat',
-    pinned: false,
-    position: 0,
-  };
-  const workspaces = { [WORKSPACE]: { name: 'Test', color: '#336699', avatar_sha: '', chats: [chat] } };
+  const workspaces = { [WORKSPACE]: { name: 'Test', color: '#336699', avatar_sha: '', chats } };
   const rows = { app, soundevents: {}, status_presets: {}, proxies: {}, plugins: {}, workspaces };
   return [
     ['CREATE TABLE settings (name TEXT UNIQUE, settings TEXT)'],

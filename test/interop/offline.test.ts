@@ -3,6 +3,7 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { makeDevelopmentCertificates } from '../../src/net/dev-certificates.ts';
 import { atEnd, temporaryFolder } from '../support/clean-up.ts';
 import { ScriptedClient } from '../support/client.ts';
@@ -39,6 +40,7 @@ test('XEP-0160 §2, XEP-0198 §4: a stored message survives kill -9, and is remo
   await second.receives(stored('2'));
   second.send(`<a ${SM} h='2'/>`); // Her own presence, and the first message.
   await second.receivesNothing();
+  await setTimeout(7_000); // What a client has is on record after 5 seconds.
   await enjamb.kill9();
   await enjamb.start();
 
@@ -51,6 +53,7 @@ test('XEP-0160 §2, XEP-0198 §4: a stored message survives kill -9, and is remo
 const stored = (text: string) => `
   <message type='chat' from='${ROMEO}/orchard' to='${JULIET}'>
     <body>${text}</body><delay xmlns='urn:xmpp:delay' from='${HOME}' stamp='{any}'/>
+    <stanza-id xmlns='urn:xmpp:sid:0' by='${JULIET}' id='{any}'/>
   </message>`;
 
 async function started(t: TestContext): Promise<Enjamb> {

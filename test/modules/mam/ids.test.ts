@@ -108,6 +108,22 @@ test('XEP-0313 §5.1.1: a message to several clients is stored once, and all cop
   );
 });
 
+test('S4: the copy of a sent message for another client carries the id of the sender inside', async (t) => {
+  const there = await stage(t, { modules: ['carbons'] });
+  const other = await there.server.client(`${ROMEO}/other`);
+  other.send(`<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>`);
+  await other.next();
+  await becomeAvailable(other);
+  there.romeo.send(`<message type='chat' to='${BALCONY}'>${BODY}</message>`);
+  const copy = await other.skipUntil(({ name }) => name === 'message');
+  await done(there, there.romeo);
+  const inside = copy
+    .getChild('sent', 'urn:xmpp:carbons:2')
+    ?.getChild('forwarded', 'urn:xmpp:forward:0')
+    ?.getChild('message', 'jabber:client');
+  assert.deepEqual(inside && idsBy(inside, ROMEO), [(await rowsOf(there, ROMEO))[0]?.id]);
+});
+
 test("S5: the origin-id and others' stanza-id stay", async (t) => {
   const there = await stage(t);
   const stays = `<origin-id xmlns='${SID}' id='o'/>${id('room@rooms.lit', 'r')}${id(BALCONY, 'full')}${id('', 'none')}`;

@@ -23,7 +23,7 @@ interface NewRow extends StoredRow {
 export interface RowIndex {
   added(row: StoredRow): void;
   /** @param row as it was stored */
-  removed(row: StoredRow): void;
+  removed(row: StoredRow, isBulk?: boolean): void;
 }
 
 /** Texts with one of these flags are not in the index. */
@@ -82,8 +82,9 @@ export class ArchiveRows {
     this.#index.added({ seq, owner, flags, xml });
   }
 
-  remove(row: StoredRow): void {
-    this.#index.removed(row);
+  /** @param isBulk its words stay in the file until the index is written anew */
+  remove(row: StoredRow, isBulk = false): void {
+    this.#index.removed(row, isBulk);
     this.#remove.run(row.seq);
     this.#numbers.grow(row.owner, -Buffer.byteLength(row.xml));
   }

@@ -19,7 +19,7 @@ import { checkKey } from '../keys.ts';
 import type { ArchiveOperation, IdleOperation, RowKey, StoreName } from './sqlite-operations.ts';
 
 /** Rows that one operation removes. */
-const PRUNED_ROWS = 200;
+const PRUNED_ROWS = 50;
 
 /** What all archives of a database share. */
 export interface Places {

@@ -74,8 +74,8 @@ export class Housekeeping {
   async #sweepAll(): Promise<void> {
     while (this.#isUnswept) {
       this.#isUnswept = false;
-      const rows = await this.run({ do: 'sweep' });
-      if (rows > 0) await this.run({ do: 'rewrite-index', from: 0 });
+      await this.run({ do: 'sweep' });
+      await this.run({ do: 'rewrite-index', from: 0 });
       await this.#tidy();
       await this.run({ do: 'checkpoint' });
     }

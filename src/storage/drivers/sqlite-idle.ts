@@ -13,8 +13,10 @@ type Do<K extends IdleOperation['do']> = Extract<IdleOperation, { do: K }>;
 
 const PART_MS = 8;
 const PART_ROWS = 200;
+/** Rows that leave the index one by one, of which the commit has the work. */
+const PART_REMOVALS = 20;
 /** Rows that are read between two looks at the time. */
-const STEP_ROWS = 20;
+const STEP_ROWS = 10;
 /** What is left of an archive that was too large. */
 const KEPT_SHARE = 0.95;
 
@@ -82,12 +84,12 @@ export class IdleWork {
   }
 
   #advanceIndex(): Progress {
-    const part = new Part();
+    const part = new Part(this.#index);
     return this.#index.advance(() => part.isOver) ? { rows: 0, next: {} } : { rows: 0 };
   }
 
   #expire(operation: Do<'expire'>, store: number): Progress {
-    const part = new Part();
+    const part = new Part(this.#index);
     const owners = this.#statement(OWNERS).all(store, operation.from) as OwnerRow[];
     for (const owner of owners) {
       const isShrinking = operation.isShrinking && owner.id === operation.from;
@@ -133,7 +135,7 @@ export class IdleWork {
       ) as StoredRow[];
       for (const row of rows) {
         if (bytes >= until.bytes) break;
-        this.#rows.remove(row);
+        this.#rows.remove(row, until.rows === 'all');
         part.rows += 1;
         bytes += Buffer.byteLength(row.xml);
       }
@@ -142,7 +144,7 @@ export class IdleWork {
   }
 
   #sweep(): Progress {
-    const part = new Part();
+    const part = new Part(this.#index);
     const owners = this.#statement(NAMELESS).all() as { id: number }[];
     for (const { id } of owners) {
       const { isDone } = this.#removeOldest(id, part, EVERYTHING);
@@ -153,7 +155,7 @@ export class IdleWork {
   }
 
   #sweepPeers({ from }: Do<'sweep-peers'>): Progress {
-    const part = new Part();
+    const part = new Part(this.#index);
     const peers = this.#statement(PEERS).all(from) as { id: number; name: string }[];
     for (const { id, name } of peers) {
       if (!this.#statement(IS_USED).get(id)) {
@@ -202,8 +204,14 @@ export class IdleWork {
 class Part {
   rows = 0;
   readonly #end = performance.now() + PART_MS;
+  readonly #index: TextIndex;
+
+  constructor(index: TextIndex) {
+    this.#index = index;
+  }
 
   get isOver(): boolean {
-    return this.rows >= PART_ROWS || performance.now() >= this.#end;
+    const isFull = this.rows >= PART_ROWS || this.#index.removals >= PART_REMOVALS;
+    return isFull || performance.now() >= this.#end;
   }
 }

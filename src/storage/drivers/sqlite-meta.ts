@@ -13,7 +13,8 @@ const KEY = `SELECT value FROM meta WHERE name = 'key'`;
 const STOPPED = `SELECT value FROM meta WHERE name = 'clean_stop'`;
 const STOP = `INSERT INTO meta (name, value) VALUES ('clean_stop', ?) ON CONFLICT DO UPDATE SET value = excluded.value`;
 const BEGIN = `DELETE FROM meta WHERE name = 'clean_stop'`;
-const NAMELESS = 'SELECT 1 FROM archive_owner WHERE owner IS NULL';
+const UNSWEPT = `SELECT 1 FROM archive_owner WHERE owner IS NULL
+  UNION ALL SELECT 1 FROM archive_text_config WHERE k = 'secure-delete' AND v = 0`;
 const NEWEST = 'SELECT MAX(seq) FROM archive';
 
 export class Meta {
@@ -30,7 +31,7 @@ export class Meta {
     const newest = this.#db.prepare<[], number | null>(NEWEST).pluck().get() ?? 0;
     const stopped = this.#db.prepare<[], number>(STOPPED).pluck().get();
     const position = stopped === undefined ? newest + LOST_POSITIONS : Math.max(newest, stopped);
-    const isUnswept = this.#db.prepare(NAMELESS).get() !== undefined;
+    const isUnswept = this.#db.prepare(UNSWEPT).get() !== undefined;
     return { key, newest, position, wasStopped: stopped !== undefined, isUnswept };
   }
 

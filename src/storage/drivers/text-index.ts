@@ -52,6 +52,9 @@ const NEXT = `SELECT archive.seq, archive.owner, archive.flags, archive.xml, sto
   WHERE archive.seq > ? ORDER BY archive.seq LIMIT ${ROWS_PER_STEP}`;
 const ADD = 'INSERT INTO archive_text (rowid, owner, body) VALUES (?, ?, ?)';
 const REMOVE = `INSERT INTO archive_text (archive_text, rowid, owner, body) VALUES ('delete', ?, ?, ?)`;
+/** 1: words that leave are overwritten. 0: rows were removed in bulk, and `rewrite` is not done. */
+const IS_SECURE = `SELECT v FROM archive_text_config WHERE k = 'secure-delete'`;
+const CONFIGURE = `INSERT INTO archive_text (archive_text, rank) VALUES ('secure-delete', CAST(? AS INTEGER))`;
 const MERGE = `INSERT INTO archive_text (archive_text, rank) VALUES ('merge', ?)`;
 /** A row that no search finds: no owner has this number. */
 const SPARE = [0, '0', ''] as const;
@@ -69,8 +72,11 @@ export class TextIndex {
   readonly #remove: Database.Statement;
   readonly #merge: Database.Statement;
   readonly #changes: Database.Statement<[], number>;
+  readonly #isSecure: Database.Statement<[], number>;
+  readonly #configure: Database.Statement;
   readonly #empty: Database.Statement;
   #covered = 0;
+  #removals = 0;
 
   constructor(db: Database.Database) {
     this.#upto = db.prepare<[], number>(UPTO).pluck();
@@ -81,12 +87,15 @@ export class TextIndex {
     this.#remove = db.prepare(REMOVE);
     this.#merge = db.prepare(MERGE);
     this.#changes = db.prepare<[], number>('SELECT total_changes()').pluck();
+    this.#isSecure = db.prepare<[], number>(IS_SECURE).pluck();
+    this.#configure = db.prepare(CONFIGURE);
     this.#empty = db.prepare(EMPTY);
   }
 
   /** Another process may have changed the index since the last transaction. */
   begin(): void {
     this.#covered = this.#upto.get() ?? 0;
+    this.#removals = 0;
   }
 
   /** A row was stored: late, when the index was past it, or of the past. Most rows wait for `advance`. */
@@ -94,9 +103,20 @@ export class TextIndex {
     if (this.#covers(row)) this.#write(this.#add, row);
   }
 
-  /** A row was removed. @param row as it was stored */
-  removed(row: TextRow): void {
-    if (this.#covers(row)) this.#write(this.#remove, row);
+  /** Rows that were removed in this transaction: each costs some 250 µs at its end, unless removed in bulk. */
+  get removals(): number {
+    return this.#removals;
+  }
+
+  /**
+   * A row was removed. @param row as it was stored
+   * @param isBulk much cheaper, but words stay in the file until `rewrite` has been called for all parts
+   */
+  removed(row: TextRow, isBulk = false): void {
+    if (!this.#covers(row)) return;
+    if (isBulk) this.#setSecure(false);
+    else this.#removals += 1;
+    this.#write(this.#remove, row);
   }
 
   /** The store of a row has become searchable, or no longer is. The index begins anew. */
@@ -106,15 +126,18 @@ export class TextIndex {
   }
 
   /**
-   * Writes a part of the index anew: between its pages it keeps words of rows that are gone. Returns whether parts are left.
+   * Writes a part of the index anew if rows were removed in bulk. Returns whether parts are left. Even without a bulk, words of
+   * such rows would stay: between its pages, FTS5 keeps the words that begin them.
    * @param isFirst begins with the first part
    */
   rewrite(isFirst: boolean): boolean {
+    if (this.#isSecure.get() === 1) return false;
     if (isFirst) this.#add.run(...SPARE); // FTS5 writes nothing anew unless the index has two segments.
     const before = this.#changes.get()!;
     this.#merge.run(isFirst ? -REWRITTEN_PAGES : REWRITTEN_PAGES);
     if (this.#changes.get()! - before >= 2) return true; // As https://sqlite.org/fts5.html#the_merge_command says.
     this.#remove.run(...SPARE);
+    this.#setSecure(true);
     return false;
   }
 
@@ -133,6 +156,11 @@ export class TextIndex {
       if (rows.length < ROWS_PER_STEP) return false;
       if (isOver() && (count >= MIN_ROWS || bytes >= MIN_BYTES)) return true;
     }
+  }
+
+  #setSecure(isSecure: boolean): void {
+    const value = isSecure ? 1 : 0;
+    if (this.#isSecure.get() !== value) this.#configure.run(value);
   }
 
   #covers({ seq, owner }: TextRow): boolean {

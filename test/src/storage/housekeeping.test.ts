@@ -49,6 +49,10 @@ async function until(isSo: () => boolean): Promise<void> {
   assert.fail(`not within 10 s: ${isSo}`);
 }
 
+function isIndexed(folder: string): boolean {
+  return count(folder, "meta WHERE name = 'text_upto'") > 0;
+}
+
 function isSwept(folder: string): boolean {
   return (
     inDatabase(folder, (db) => db.prepare('SELECT 1 FROM archive_owner WHERE owner IS NULL').get()) ===
@@ -62,8 +66,8 @@ for (const how of ['forget', 'purge'] as const) {
     await fill('romeo', 900, (n) => `${WORD} ${n} ${WORD}${n}`);
     await fill('juliet', 900, (n) => `wherefore ${n}`);
     if (how === 'purge') await storage.keyval(HOST, 'vcard').set('romeo', WORD);
-    await clock.advance(1_000);
-    await until(() => count(folder, "meta WHERE name = 'text_upto'") > 0);
+    await clock.advance(10_000);
+    await until(() => isIndexed(folder));
     assert.notDeepEqual(filesWith(WORD, folder), []);
     const removed = how === 'forget' ? archive.forget('romeo') : storage.purge(HOST, 'romeo');
     await fill('romeo', 1, () => 'a new romeo');
@@ -80,6 +84,8 @@ for (const how of ['forget', 'purge'] as const) {
 test('E2: the nameless rows follow over restarts too', async () => {
   const first = await open();
   await first.fill('romeo', 900, () => WORD);
+  await first.clock.advance(10_000);
+  await until(() => isIndexed(first.folder));
   const forgotten = first.archive.forget('romeo');
   const closed = first.storage.close();
   await Promise.all([forgotten, closed]);
@@ -88,6 +94,21 @@ test('E2: the nameless rows follow over restarts too', async () => {
   await until(() => isSwept(first.folder));
   assert.equal(count(first.folder, 'archive'), 0);
   assert.deepEqual(filesWith(WORD, first.folder), []);
+  await second.storage.close();
+});
+
+test('E2: a start after a crash writes the index anew if rows had left it in bulk', async () => {
+  const first = await open();
+  await first.fill('romeo', 10, () => WORD);
+  await first.clock.advance(10_000);
+  await until(() => isIndexed(first.folder));
+  await first.storage.close();
+  inDatabase(first.folder, (db) =>
+    db.exec(`INSERT INTO archive_text (archive_text, rank) VALUES ('secure-delete', 0)`),
+  );
+  const second = await open(first.folder);
+  await until(() => count(first.folder, "archive_text_config WHERE k = 'secure-delete' AND v = 1") === 1);
+  assert.equal(count(first.folder, `archive_text WHERE archive_text MATCH 'body : ${WORD}'`), 10);
   await second.storage.close();
 });
 

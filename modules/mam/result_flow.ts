@@ -1,5 +1,5 @@
 // Sends the results of queries to clients, no faster than they acknowledge them (XEP-0198 §4) or read: one query of a client
-// at a time, and a query waits while the client is too far behind.
+// at a time, and a query waits while the client is too far behind (docs/adr/0049).
 
 import {
   ByteBudget,

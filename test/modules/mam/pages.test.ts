@@ -141,6 +141,25 @@ test('Q22: the iq result follows in the tick of the last message: nothing comes 
   assert.deepEqual(order.slice(order.indexOf('result'), order.indexOf('iq')), Array(50).fill('result'));
 });
 
+test('§10 Clients: Converse pages backwards with one contact', async (t) => {
+  const { juliet, archive } = await library(t, 5);
+  await add(archive, { n: 6, from: 'nurse@capulet.lit/hall' });
+  const fields = { with: ROMEO };
+  const last = await ask(juliet, { fields, set: '<before></before><max>3</max>', queryId: 'u1' });
+  assert.deepEqual([last.ids, last.end], [ids(3, 5), 'm3 m5 5']);
+  const rest = await ask(juliet, { fields, set: '<before>m3</before><max>3</max>', queryId: 'u2' });
+  assert.deepEqual([rest.ids, rest.end], [ids(1, 2), 'm1 m2 5 complete']);
+});
+
+test('§10 Clients: Conversations reads count to know whether more is left', async (t) => {
+  const { juliet } = await library(t, 5);
+  const fields = { start: time(1_000), end: time(4_000) };
+  const first = await ask(juliet, { fields, set: '<max>3</max>' });
+  assert.equal(first.end, 'm1 m3 4');
+  const rest = await ask(juliet, { fields, set: '<max>3</max><after>m3</after>' });
+  assert.equal(rest.end, 'm4 m4 4 complete');
+});
+
 for (const direction of ['after', 'before'] as const) {
   test(`XEP-0059 §2.2, §2.3: paging by ${direction} yields each message once while messages come and go`, async (t) => {
     const { juliet, archive } = await library(t, 40);

@@ -7,7 +7,7 @@
 // - peer: the `with` of rows
 // - archive.seq: the position; archive.name: an id that the caller gave; archive.flags: ARCHIVE_FLAGS, also in the indexes, so
 //   that rows are counted without being read
-// - archive_text: the words of bodies, without their texts. All letters beyond ASCII belong to words
+// - archive_text: the words of bodies, without their texts; see drivers/text-index.ts
 
 import { randomBytes } from 'node:crypto';
 import type Database from 'better-sqlite3';
@@ -47,7 +47,7 @@ const SCHEMA = `
   CREATE UNIQUE INDEX archive_by_name ON archive (owner, name) WHERE name IS NOT NULL;
 
   CREATE VIRTUAL TABLE archive_text USING fts5 (
-    owner, body, tokenize = 'ascii', content = '', columnsize = 0, detail = column
+    words, tokenize = 'ascii', content = '', columnsize = 0, detail = none
   );
   INSERT INTO archive_text (archive_text, rank) VALUES ('secure-delete', 1);
 `;

@@ -7,6 +7,7 @@ import { bodyOf, hasParty } from '../archived-text.ts';
 import { isBeginning, isUnseparated, matchesWords, soughtWords } from '../search-words.ts';
 import type { RawRow } from './archive-rows-sql.ts';
 import type { Asked } from './sqlite-questions.ts';
+import { indexedWord } from './text-index.ts';
 
 export class NotFound extends Error {
   readonly id: string;
@@ -159,8 +160,7 @@ function testOf(words: readonly string[], party: string | undefined): RowTest | 
   };
 }
 
-/** Words are letters and digits only, so they need no escapes. F5: the owner's number is a word that others can write. */
+/** Words are letters and digits only, so they need no escapes. */
 function matchQuery(owner: number, words: readonly string[]): string {
-  const body = words.map((word) => `body : "${word}"${isBeginning(word) ? ' *' : ''}`);
-  return [`owner : "${owner}"`, ...body].join(' AND ');
+  return words.map((word) => `"${indexedWord(owner, word)}"${isBeginning(word) ? ' *' : ''}`).join(' AND ');
 }

@@ -13,7 +13,8 @@ import { bodyOf } from '../archived-text.ts';
 import { wordsOf } from '../search-words.ts';
 
 /**
- * Tables of the schema that this index needs, beside `archive`, `archive_owner` and `store.searchable`.
+ * The table of the schema that this index is, beside `archive`, `archive_owner` and `store.searchable`.
+ * - words: each with the number of its owner before it (`indexedWord`). So a search reads what its owner has, not what all have
  * - ascii: all letters beyond ASCII belong to words; `wordsOf` has folded and separated them
  * - content, columnsize: only words are kept. So a row leaves with the words that it came with
  * - detail: no places of words within a text
@@ -21,10 +22,15 @@ import { wordsOf } from '../search-words.ts';
  */
 export const TEXT_INDEX_SCHEMA = `
   CREATE VIRTUAL TABLE archive_text USING fts5 (
-    owner, body, tokenize = 'ascii', content = '', columnsize = 0, detail = column
+    words, tokenize = 'ascii', content = '', columnsize = 0, detail = none
   );
   INSERT INTO archive_text (archive_text, rank) VALUES ('secure-delete', 1);
 `;
+
+/** A word as it is in the index. No word of a body can be that of another owner: it would have a number before it, too. */
+export function indexedWord(owner: number, word: string): string {
+  return `${owner}x${word}`;
+}
 
 /** A row of `archive`, as far as the index needs it. */
 export interface TextRow {
@@ -50,14 +56,14 @@ const IS_SEARCHABLE = `SELECT searchable FROM archive_owner JOIN store ON store.
 const NEXT = `SELECT archive.seq, archive.owner, archive.flags, archive.xml, store.searchable FROM archive
   LEFT JOIN archive_owner ON archive_owner.id = archive.owner LEFT JOIN store ON store.id = archive_owner.store
   WHERE archive.seq > ? ORDER BY archive.seq LIMIT ${ROWS_PER_STEP}`;
-const ADD = 'INSERT INTO archive_text (rowid, owner, body) VALUES (?, ?, ?)';
-const REMOVE = `INSERT INTO archive_text (archive_text, rowid, owner, body) VALUES ('delete', ?, ?, ?)`;
+const ADD = 'INSERT INTO archive_text (rowid, words) VALUES (?, ?)';
+const REMOVE = `INSERT INTO archive_text (archive_text, rowid, words) VALUES ('delete', ?, ?)`;
 /** 1: words that leave are overwritten. 0: rows were removed in bulk, and `rewrite` is not done. */
 const IS_SECURE = `SELECT v FROM archive_text_config WHERE k = 'secure-delete'`;
 const CONFIGURE = `INSERT INTO archive_text (archive_text, rank) VALUES ('secure-delete', CAST(? AS INTEGER))`;
 const MERGE = `INSERT INTO archive_text (archive_text, rank) VALUES ('merge', ?)`;
 /** A row that no search finds: no owner has this number. */
-const SPARE = [0, '0', ''] as const;
+const SPARE = [0, indexedWord(0, '')] as const;
 /** Of the index, in a part; a few milliseconds. */
 const REWRITTEN_PAGES = 4;
 const EMPTY = `INSERT INTO archive_text (archive_text) VALUES ('delete-all')`;
@@ -168,8 +174,9 @@ export class TextIndex {
   }
 
   #write(statement: Database.Statement, { seq, owner, flags, xml }: TextRow): void {
-    const words = (flags & UNSEARCHED) === 0 ? wordsOf(bodyOf(xml)) : [];
-    if (words.length > 0) statement.run(seq, String(owner), words.join(' '));
+    if (flags & UNSEARCHED) return;
+    const words = wordsOf(bodyOf(xml)).map((word) => indexedWord(owner, word));
+    if (words.length > 0) statement.run(seq, words.join(' '));
   }
 
   #moveTo(position: number): void {

@@ -103,7 +103,10 @@ function assertConsistent(dataPath: string): void {
     );
     assert.equal(
       db
-        .prepare(`SELECT COUNT(*) FROM archive_text WHERE archive_text MATCH 'body : wherefore'`)
+        .prepare(
+          `SELECT COUNT(*) FROM archive_owner CROSS JOIN archive_text
+           WHERE archive_text MATCH archive_owner.id || 'xwherefore'`,
+        )
         .pluck()
         .get(),
       db

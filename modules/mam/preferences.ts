@@ -38,7 +38,7 @@ export class Preferences {
     this.#table = table;
     this.#unset = { default: policy, always: [], never: [] };
     const matching = { to: ['self'], name: 'prefs', xmlns: NS.MAM } as const;
-    module.handleIq({ type: 'get', ...matching }, ({ to }) => elementOf(this.of(to.local ?? '')));
+    module.handleIq({ type: 'get', ...matching }, (request) => this.#get(request));
     module.handleIq({ type: 'set', ...matching }, (request) => this.#set(request));
     module.hook('iq/bare', refuseOthers, 'guard');
   }
@@ -53,6 +53,12 @@ export class Preferences {
     if (names(never, peer)) return false;
     if (policy === 'always' || names(always, peer)) return true;
     return policy === 'roster' && this.#module.find('roster')?.item(user, peer.bare)?.listed === true;
+  }
+
+  #get({ to, origin }: IqRequest): Element {
+    const preference = this.of(to.local ?? '');
+    if (origin.kind === 'c2s') origin.charge(bytesOf(preference));
+    return elementOf(preference);
   }
 
   /** Answers with what is in force. @throws StanzaError */
@@ -81,13 +87,17 @@ function readPreference(prefs: Element): Preference {
   if (policy !== 'always' && policy !== 'never' && policy !== 'roster')
     throw new StanzaError('bad-request', { text: 'The default must be "always", "never" or "roster"' });
   const [always, never] = [jidsIn(prefs, 'always'), jidsIn(prefs, 'never')];
-  const bytes = [...always, ...never].reduce((sum, jid) => sum + Buffer.byteLength(jid), 0);
-  if (always.length + never.length > MAX_JIDS || bytes > MAX_BYTES)
+  const preference = { default: policy, always, never } as const;
+  if (always.length + never.length > MAX_JIDS || bytesOf(preference) > MAX_BYTES)
     throw new StanzaError('resource-constraint', {
       type: 'cancel',
       text: `The lists may have ${MAX_JIDS} addresses of ${MAX_BYTES / 1024} KiB`,
     });
-  return { default: policy, always, never };
+  return preference;
+}
+
+function bytesOf({ always, never }: Preference): number {
+  return [...always, ...never].reduce((sum, jid) => sum + Buffer.byteLength(jid), 0);
 }
 
 /** §2.1: a missing list is an empty one. @throws StanzaError 'jid-malformed' */

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { ScriptedClient } from '../../support/client.ts';
 import { reloadModule, setRoster } from '../../support/contacts.ts';
 import { FailingStorage } from '../../support/failing-storage.ts';
+import { HandClock, startHarness } from '../../support/module-harness.ts';
 import { assertFaults } from '../../support/server.ts';
 import { archiveOf, waitingFor } from '../../support/waiting.ts';
 import { arrives, BALCONY, BODY, done, JULIET, ORCHARD, ROMEO, rowsOf, shortRows, stage } from './stage.ts';
@@ -176,6 +177,16 @@ test('P8, M10: messages that are never archived still wait', async (t) => {
   there.juliet.send('<presence/>');
   const message = await there.juliet.skipUntil(({ attrs }) => attrs.id === 'm');
   assert.equal(message.getChild('stanza-id', 'urn:xmpp:sid:0'), undefined);
+});
+
+test('a request for the preferences counts the size of the lists', async (t) => {
+  const h = await startHarness(new HandClock(), '', ['presence', 'message', 'mam']);
+  t.after(() => h.server.stop());
+  await h.host.createUser('romeo', 'secret');
+  const romeo = h.client(`${ROMEO}/orchard`);
+  romeo.says(`<iq type='set' id='p'>${prefs('always', { never: [JULIET, BALCONY] })}</iq>`);
+  romeo.says(`<iq type='get' id='g'><prefs xmlns='${NS}'/></iq>`);
+  assert.equal(romeo.charged, `${JULIET}${BALCONY}`.length);
 });
 
 for (const user of [ROMEO, 'nobody@montague.lit']) {

@@ -56,8 +56,8 @@ const SCHEMA = `
 const POSITIONS_PER_MS = 1024;
 const WAITING_HIDDEN = 2 | 4;
 
-/** Rows between two reports. */
-const PAGE = 1_000;
+/** Rows between two reports, in memory at once. */
+const PAGE = 10_000;
 
 const OLD_ROWS = `SELECT old.seq, store.id AS store, store.host, store.name AS storeName, old.owner, old.id, old.at, old.peer, old.xml
   FROM old_archive AS old JOIN store ON store.id = old.store WHERE old.seq > ? ORDER BY old.seq LIMIT ${PAGE}`;

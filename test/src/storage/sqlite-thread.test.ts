@@ -130,6 +130,22 @@ test('a thread that is ready and ends while we are busy is noticed', async () =>
   await queue.close();
 });
 
+test('a part of idle work during which the thread ends fails, and is done by the next one when it is asked for again', async () => {
+  const file = databaseFile();
+  const queue = await openQueue(file);
+  writeFileSync(`${file}.die`, '');
+  const write = queue.push({ do: 'set', in: STORE, owner: 'romeo', value: '1' });
+  const part = queue.idle({ do: 'sweep' });
+  await write; // Repeated by the next thread, and only then the part is sent.
+  assert.deepEqual(await part, { rows: 0 });
+  writeFileSync(`${file}.die`, '');
+  await assert.rejects(queue.idle({ do: 'sweep' }), { condition: 'failed', message: /thread ended/ });
+  assert.deepEqual(await queue.idle({ do: 'sweep' }), { rows: 0 });
+  const left = queue.idle({ do: 'sweep' });
+  await Promise.all([queue.close(), left.catch(() => {})]);
+  await assert.rejects(queue.idle({ do: 'sweep' }), { condition: 'closed' });
+});
+
 test('closing twice is closing once: what is queued is written first', async () => {
   const { storage, store } = await open();
   const writes = Array.from({ length: 1_000 }, (_, n) => store.set(`user${n}`, n));

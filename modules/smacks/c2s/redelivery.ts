@@ -5,7 +5,7 @@
 //     session ends ──┬─ replaced ──▶ inherited ──(enables stream management, sends, is sent a message)──▶ sent again
 //                    └─ gone ──▶ the sender that keeps a copy (`smacks-return`), another client, the offline store, or an error
 
-import { type C2SSession, type Event, type Module, parseElement, type Stanza } from 'enjamb/api';
+import { type C2SSession, type Event, type Module, NS, parseElement, type Stanza } from 'enjamb/api';
 import { withDelay } from 'enjamb/xep';
 import { type Deliveries, originalOf } from './deliveries.ts';
 import type { Sent } from './state.ts';
@@ -72,8 +72,11 @@ export class Redelivery {
   #sendAgain(session: C2SSession, sent: Sent): void {
     const { text, delivery } = sent;
     if (sent.isCopied) {
+      const element = parseElement(text);
+      // XEP-0313 §4.2: a result of a query, like an iq result, is for the client that asked.
+      if (element.getChild('result', NS.MAM)) return;
       const onTaken = this.#onTaken.get(sent);
-      if (onTaken && !session.send(parseElement(text), onTaken)) this.#return(sent);
+      if (onTaken && !session.send(element, onTaken)) this.#return(sent);
       return;
     }
     const stanza = isPresence(sent) ? undefined : this.#addressed(session, parseElement(text), sent);

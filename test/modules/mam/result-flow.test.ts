@@ -137,6 +137,15 @@ test('results that a client has not confirmed go to no other client when its ses
   assert.equal((await archive.page('juliet', { limit: 9, rows: 'waiting' })).rows.length, 0);
 });
 
+test('results that a client has not confirmed are not sent to the session that replaces its own', async (t) => {
+  const { juliet, server } = await full(t);
+  const next = await server.client(juliet.jid);
+  await juliet.closed();
+  next.send(`<enable ${SM}/>`);
+  await next.receives(`<enabled ${SM}/>`);
+  await next.receivesNothing();
+});
+
 for (const how of ['without stream management', 'with stream management']) {
   test(`a client ${how} that stops reading in 250 pages makes the server keep two pages`, async (t) => {
     const there = await library(t, 0);

@@ -206,7 +206,7 @@ class Part {
   isUnfinished = false;
   #cursor: number | undefined;
   #read: number;
-  readonly #readBefore: number;
+  #firstRowAt: number | undefined;
   readonly #spentMs: number;
   readonly #isLimited: boolean;
   readonly #start = performance.now();
@@ -221,14 +221,16 @@ class Part {
     this.counted = rest.counted;
     this.#cursor = rest.cursor;
     this.#read = rest.read;
-    this.#readBefore = rest.read;
     this.#spentMs = rest.spentMs;
     this.#isLimited = isLimited;
   }
 
-  /** Never before a row was read, so that each part comes further. */
+  /**
+   * Never before a row was read, so that each part comes further. Counted from the first one: before it, the index of words
+   * may merge the rows of many words.
+   */
   get isOver(): boolean {
-    return this.#read > this.#readBefore && performance.now() - this.#start >= PART_MS;
+    return this.#firstRowAt !== undefined && performance.now() - this.#firstRowAt >= PART_MS;
   }
 
   /** Whether the whole question has read too much. */
@@ -237,6 +239,7 @@ class Part {
   }
 
   passed(position: number): void {
+    this.#firstRowAt ??= performance.now();
     this.#cursor = position;
     this.#read += 1;
   }

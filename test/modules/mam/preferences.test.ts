@@ -122,6 +122,7 @@ for (const [policy, lists, expected] of [
 
 test('P5: "roster" means the listed contacts, by bare JID, in both directions', async (t) => {
   const there = await stage(t);
+  await there.server.account('paris@montague.lit');
   await setRoster(there.server, JULIET, { [ROMEO]: 'none' });
   await set(there.juliet, 'roster');
   for (const from of [ORCHARD, 'paris@montague.lit/x'])

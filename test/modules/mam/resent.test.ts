@@ -100,9 +100,10 @@ test('M11: a message that is older than 15 minutes is not the same', async (t) =
 
 test('M11: messages in the other direction, or with another address, are not the same', async (t) => {
   const there = await timed(t);
+  await there.server.account('nurse@capulet.lit');
   there.romeo.send(message("id='a'"));
   await done(there, there.romeo);
-  there.romeo.send(message("id='a'", '', 'nobody@capulet.lit'));
+  there.romeo.send(message("id='a'", '', 'nurse@capulet.lit'));
   there.juliet.send(message("id='a'", '', ORCHARD));
   await done(there, there.romeo);
   await done(there, there.juliet);
